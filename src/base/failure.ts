@@ -1,0 +1,63 @@
+// What can go wrong, by kind. A unit says the kind; each protocol has exactly one table from kind to its code.
+//
+// A bug is a plain Error (answered as "internal, temporary"); an outcome of a delivery is a value, never thrown.
+
+/**
+ * `not-found` and `unavailable` are never mixed: the first is an answer, the second means that there is none.
+ * `unavailable` is temporary everywhere; `full` is a store or disk without space, temporary too.
+ */
+export type FailureKind =
+  | 'syntax' // the peer's words do not parse
+  | 'invalid' // they parse, but the value is not allowed (schema, naming, a bad address)
+  | 'not-found'
+  | 'exists'
+  | 'not-empty'
+  | 'denied'
+  | 'unauthenticated'
+  | 'read-only'
+  | 'too-large'
+  | 'too-many'
+  | 'over-quota'
+  | 'conflict' // somebody else changed it, or holds it
+  | 'unsupported'
+  | 'full'
+  | 'unavailable';
+
+export const failureKinds = [
+  'syntax',
+  'invalid',
+  'not-found',
+  'exists',
+  'not-empty',
+  'denied',
+  'unauthenticated',
+  'read-only',
+  'too-large',
+  'too-many',
+  'over-quota',
+  'conflict',
+  'unsupported',
+  'full',
+  'unavailable',
+] as const satisfies readonly FailureKind[];
+
+export class Failure extends Error {
+  readonly kind: FailureKind;
+  /** For the log only: may name tables, paths, hosts. */
+  readonly detail: string | undefined;
+
+  /** `publicText` may be read by the peer: one sentence, no secrets, no line break. */
+  constructor(kind: FailureKind, publicText: string, options: { detail?: string; cause?: unknown } = {}) {
+    super(publicText, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'Failure';
+    this.kind = kind;
+    this.detail = options.detail;
+  }
+}
+
+/** Any thrown value as a Failure: what is none is a bug, and a bug is answered as temporary. */
+export function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return new Failure('unavailable', 'Internal error, try again later', { detail, cause: error });
+}

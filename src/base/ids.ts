@@ -1,0 +1,69 @@
+// Message, queue and segment ids: time-ordered integers below 2^53 with a node number, one sequence for all threads.
+//
+// Layout  tick * 64 + node; a tick is 1/64 ms since 2026-01-01, so 47 bits last until 2095
+// Never   goes back: after a restart the first tick lies above the highest id in the store
+
+/** Epoch milliseconds of tick 0. */
+export const ID_EPOCH_MS = Date.UTC(2026, 0, 1);
+const TICKS_PER_MS = 64;
+export const NODES = 64;
+
+/** A mail system's ids: `shared` is one BigInt64 in memory that all threads see, `node` below 64. */
+export class Ids {
+  readonly #last: BigInt64Array;
+  readonly #node: number;
+  readonly #now: () => number;
+
+  constructor(shared: BigInt64Array, node: number, now: () => number) {
+    if (node < 0 || node >= NODES) throw new Error(`node number ${node}`);
+    this.#last = shared;
+    this.#node = node;
+    this.#now = now;
+  }
+
+  next(): number {
+    const wall = BigInt(Math.max(0, Math.floor((this.#now() - ID_EPOCH_MS) * TICKS_PER_MS)));
+    for (;;) {
+      const last = Atomics.load(this.#last, 0);
+      const tick = wall > last ? wall : last + 1n;
+      if (Atomics.compareExchange(this.#last, 0, last, tick) === last) return Number(tick) * NODES + this.#node;
+    }
+  }
+
+  /** Called once at start with the highest id of the store, before any thread takes one. */
+  startAbove(id: number): void {
+    const tick = BigInt(Math.floor(id / NODES));
+    if (tick > Atomics.load(this.#last, 0)) Atomics.store(this.#last, 0, tick);
+  }
+}
+
+/** When an id was made, epoch milliseconds. */
+export function idTime(id: number): number {
+  return ID_EPOCH_MS + Math.floor(id / NODES / TICKS_PER_MS);
+}
+
+const DIGITS = '0123456789bcdfghjklmnpqrstvwxyz';
+const BASE = DIGITS.length;
+
+/** The short text of an id as it stands in Received, log, journey and replies: no vowels, so no words. */
+export function idText(id: number): string {
+  let text = '';
+  let rest = id;
+  do {
+    text = DIGITS.charAt(rest % BASE) + text;
+    rest = Math.floor(rest / BASE);
+  } while (rest > 0);
+  return text;
+}
+
+/** The id of such a text, undefined when it is none. */
+export function parseIdText(text: string): number | undefined {
+  if (text.length === 0 || text.length > 12) return undefined;
+  let id = 0;
+  for (const c of text.toLowerCase()) {
+    const digit = DIGITS.indexOf(c);
+    if (digit < 0) return undefined;
+    id = id * BASE + digit;
+  }
+  return Number.isSafeInteger(id) ? id : undefined;
+}

@@ -1,0 +1,84 @@
+// Every bound in one place, each with its reason. `[limits]` in waypost.toml changes those that a site may change.
+
+/** Bounds that a site may change. Sizes in bytes, times in milliseconds. */
+export interface Limits {
+  /** A message as sent; RFC 5321 §4.5.3.1.7 asks for 64 KiB at least. Advertised as SIZE. */
+  readonly messageSizeBytes: number;
+  /** RCPT TO a message; RFC 5321 §4.5.3.1.8 asks for 100 at least. */
+  readonly recipientsMax: number;
+  /** Commands in error before the connection is closed. */
+  readonly badCommandsMax: number;
+  /** A command or a silent peer. RFC 5321 §4.5.3.2.7: five minutes. */
+  readonly commandTimeoutMs: number;
+  /** From connect to a successful login (IMAP, POP3), or to the first complete command (SMTP, LDAP). */
+  readonly loginTimeoutMs: number;
+  /** An IMAP session, IDLE included. RFC 3501 §5.4: thirty minutes at least. */
+  readonly idleTimeoutMs: number;
+  /** Open connections of all doors in one thread. */
+  readonly connectionsMax: number;
+  /** Open connections of one peer address in one thread. */
+  readonly connectionsPerPeerMax: number;
+  /** Queue rows being worked on at once. */
+  readonly deliveriesMax: number;
+}
+
+export const defaultLimits: Limits = {
+  messageSizeBytes: 50 * 1024 * 1024,
+  recipientsMax: 1000,
+  badCommandsMax: 20,
+  commandTimeoutMs: 300_000,
+  loginTimeoutMs: 60_000,
+  idleTimeoutMs: 1_800_000,
+  connectionsMax: 10_000,
+  connectionsPerPeerMax: 2_000,
+  deliveriesMax: 50,
+};
+
+/** SMTP command line with CRLF; RFC 5321 §4.5.3.1.4 says 512, extensions add to it, RFC 4954 §4 needs 12288 for AUTH. */
+export const SMTP_LINE_BYTES = 2048;
+export const SMTP_AUTH_LINE_BYTES = 12_288;
+/** IMAP command line without literals; RFC 7162 §4 recommends 8192 at least, clients send long UID sets. */
+export const IMAP_LINE_BYTES = 65_536;
+/** Literals of a command other than APPEND's message, and all of a command together. */
+export const IMAP_LITERAL_BYTES = 65_536;
+export const IMAP_COMMAND_BYTES = 262_144;
+/** Nested parentheses in one IMAP command (SEARCH, STORE); deeper is BAD. */
+export const IMAP_NESTING_MAX = 50;
+/** POP3 command line; RFC 2449 §4 says 255 octets. */
+export const POP3_LINE_BYTES = 512;
+/** One LDAP message. A jpegPhoto fits; more is a protocol error. */
+export const LDAP_MESSAGE_BYTES = 2 * 1024 * 1024;
+/** Nested filters; slapd stops at 1000, no client needs 20. */
+export const LDAP_FILTER_NESTING_MAX = 100;
+/** Values of one attribute, and attributes of one entry. */
+export const LDAP_VALUES_MAX = 100_000;
+/** Local part and domain of an address: RFC 5321 §4.5.3.1.1, §4.5.3.1.2. */
+export const LOCAL_PART_BYTES = 64;
+export const DOMAIN_BYTES = 255;
+/** Header section of a message that is parsed for envelope and structure; beyond it the rest is body to us. */
+export const HEADER_BYTES = 256 * 1024;
+/** MIME parts of one message and their depth; beyond that a part is opaque text, still stored and fetchable. */
+export const MIME_PARTS_MAX = 1000;
+export const MIME_DEPTH_MAX = 100;
+/** Addresses of one header field that go into an IMAP envelope. */
+export const HEADER_ADDRESSES_MAX = 1000;
+/** Received fields that mean a loop. RFC 5321 §6.3. */
+export const RECEIVED_MAX = 100;
+/** A message larger than this, or one that would take a thread over its bound, is written to a segment file of its own. */
+export const MESSAGE_BUFFER_BYTES = 1024 * 1024;
+export const THREAD_BUFFER_BYTES = 64 * 1024 * 1024;
+/** A shared segment is closed at this size, so that space can come back in pieces. */
+export const SEGMENT_BYTES = 64 * 1024 * 1024;
+/** One transaction of the writer: this many operations, or this long. */
+export const BATCH_OPERATIONS = 500;
+export const BATCH_MS = 5;
+/** Bytes that wait for the writer from all threads; beyond it new work gets "try again". */
+export const WRITER_QUEUE_BYTES = 64 * 1024 * 1024;
+/** More local recipients than this become queue rows of the `store` channel. */
+export const LOCAL_RECIPIENTS_IN_ACCEPT = 500;
+/** A list in a list in a list. */
+export const GROUP_DEPTH_MAX = 20;
+/** Targets of one address after all groups are expanded. */
+export const GROUP_MEMBERS_MAX = 100_000;
+/** Output waiting for a client that does not read; beyond it the connection is closed. */
+export const OUTPUT_BUFFER_BYTES = 8 * 1024 * 1024;

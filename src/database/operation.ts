@@ -1,0 +1,68 @@
+// What a unit sees of the database: readers on every thread, and named write operations that the writer executes.
+//
+// An operation is a function of a transaction and its arguments; it may await the transaction and nothing else, so that
+// an engine behind a socket can follow. Operations run strictly one after another, each in a savepoint: a thrown error
+// undoes the operation and reaches the caller, a Failure by kind.
+
+/** Never bigint: ids stay below 2^53. */
+export type Value = null | number | string | Uint8Array;
+export type Row = Readonly<Record<string, Value>>;
+export type Awaitable<T> = T | PromiseLike<T>;
+
+/** A connection for reading, on any thread. Statements are prepared once and kept; nothing stays open across a yield. */
+export interface Reader {
+  get(sql: string, ...parameters: Value[]): Row | undefined;
+  /** Bounded by the caller: a LIMIT in the statement, or a set known to be small. */
+  all(sql: string, ...parameters: Value[]): Row[];
+  /** As `all`, but each row an array in the order of the columns: half the cost in bulk. */
+  arrays(sql: string, ...parameters: Value[]): Value[][];
+  /** Everything that `read` reads is one state of the database. Synchronous; may be nested. */
+  snapshot<T>(read: () => T): T;
+}
+
+/** What others may learn once a transaction is committed. Carries no data that a reader could not read itself. */
+export type Notification =
+  | { readonly kind: 'account'; readonly account: number } // a mailbox of this account has changed
+  | { readonly kind: 'queue' } // a queue row is due
+  | { readonly kind: 'segment'; readonly segment: number; readonly path: string }; // a segment may be unlinked
+
+export interface Transaction {
+  get(sql: string, ...parameters: Value[]): Awaitable<Row | undefined>;
+  all(sql: string, ...parameters: Value[]): Awaitable<Row[]>;
+  arrays(sql: string, ...parameters: Value[]): Awaitable<Value[][]>;
+  /** Rows changed. */
+  run(sql: string, ...parameters: Value[]): Awaitable<number>;
+  /** The committed directory revision plus what this transaction added to it so far. */
+  readonly revision: number;
+  /** One more directory revision, this transaction's; stored and published with the commit. */
+  nextRevision(): Awaitable<number>;
+  /** Sent to all threads after the commit, never before, and not at all if the operation or the commit fails. */
+  afterCommit(notification: Notification): void;
+}
+
+export interface Operation<A, R> {
+  /** `unit.verb`; the only thing that crosses the threads beside arguments and result. */
+  readonly name: string;
+  readonly run: (tx: Transaction, args: A) => Awaitable<R>;
+}
+
+/** Arguments and result must survive a structured clone. */
+export function operation<A, R>(name: string, run: (tx: Transaction, args: A) => Awaitable<R>): Operation<A, R> {
+  return { name, run };
+}
+
+/** How every thread but the writer's writes. */
+export interface Writer {
+  /**
+   * Resolves after the COMMIT that holds the operation. Rejects with the operation's own Failure, with `unavailable`
+   * when too much is waiting or the batch could not be committed, with `full` when the disk has no space.
+   * `bytes` is a rough size of the arguments, for the bound on what waits.
+   */
+  execute<A, R>(operation: Operation<A, R>, args: A, bytes?: number): Promise<R>;
+}
+
+/** One step of the store's format: the statements that take it from `version - 1` to `version`. */
+export interface Migration {
+  readonly version: number;
+  readonly statements: readonly string[];
+}
