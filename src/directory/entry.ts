@@ -1,0 +1,72 @@
+// An entry of the directory as values: what every unit above the tables passes around. RFC 4512 §2.
+
+/** Text where the octets are UTF-8, else the octets. */
+export type AttributeValue = string | Uint8Array;
+
+export interface Attribute {
+  /** The published spelling, whatever the client wrote. */
+  readonly name: string;
+  readonly values: readonly AttributeValue[];
+}
+
+/** By published name in lower case. A Map, so that `__proto__` is a name like any other. */
+export type Attributes = ReadonlyMap<string, Attribute>;
+
+export interface Entry {
+  readonly id: number;
+  /** Undefined for an entry without a superior in this server: the suffix, the administrator. */
+  readonly parent: number | undefined;
+  /** As it was given, RFC 4514. */
+  readonly dn: string;
+  /** Normalized: attribute names lower case, values prepared for matching. Equal exactly when the DNs are equal. */
+  readonly normalizedDn: string;
+  readonly uuid: string;
+  /** The directory revision of the last change. */
+  readonly revision: number;
+  /** User attributes. entryUUID, timestamps and the like are made from the fields beside. */
+  readonly attributes: Attributes;
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+}
+
+export interface Modification {
+  readonly operation: 'add' | 'delete' | 'replace';
+  readonly attribute: string;
+  readonly values: readonly AttributeValue[];
+}
+
+/** One change as a door asks for it. DNs and attribute names as the client wrote them. */
+export type DirectoryChange =
+  | { readonly kind: 'add'; readonly dn: string; readonly attributes: readonly Attribute[] }
+  | { readonly kind: 'modify'; readonly dn: string; readonly modifications: readonly Modification[] }
+  | {
+      readonly kind: 'rename';
+      readonly dn: string;
+      readonly newRdn: string;
+      readonly deleteOldRdn: boolean;
+      readonly newSuperior: string | undefined;
+    }
+  | { readonly kind: 'delete'; readonly dn: string };
+
+/** One change as it was made, for the units that follow from it. `before` is undefined for an add, `after` for a delete. */
+export interface ChangedEntry {
+  readonly kind: DirectoryChange['kind'];
+  readonly revision: number;
+  readonly before: Entry | undefined;
+  readonly after: Entry | undefined;
+}
+
+/** The text values of an attribute, empty when it is absent. `name` in lower case. */
+export function textValues(entry: Entry, name: string): readonly string[] {
+  return (entry.attributes.get(name)?.values ?? []).filter((value): value is string => typeof value === 'string');
+}
+
+/** The first text value. `name` in lower case. */
+export function textValue(entry: Entry, name: string): string | undefined {
+  return textValues(entry, name)[0];
+}
+
+/** `objectClass` holds this class, in any case. `name` in lower case. */
+export function hasClass(entry: Entry, name: string): boolean {
+  return textValues(entry, 'objectclass').some((value) => value.toLowerCase() === name);
+}
