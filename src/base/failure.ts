@@ -41,17 +41,26 @@ export const failureKinds = [
   'unavailable',
 ] as const satisfies readonly FailureKind[];
 
+export interface FailureOptions {
+  readonly detail?: string;
+  readonly data?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
+
 export class Failure extends Error {
   readonly kind: FailureKind;
   /** For the log only: may name tables, paths, hosts. */
   readonly detail: string | undefined;
+  /** Facts for a protocol's table, by name (`ldap`: a precise result name). Kept when a failure crosses threads. */
+  readonly data: Readonly<Record<string, string>> | undefined;
 
   /** `publicText` may be read by the peer: one sentence, no secrets, no line break. */
-  constructor(kind: FailureKind, publicText: string, options: { detail?: string; cause?: unknown } = {}) {
+  constructor(kind: FailureKind, publicText: string, options: FailureOptions = {}) {
     super(publicText, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'Failure';
     this.kind = kind;
     this.detail = options.detail;
+    this.data = options.data;
   }
 }
 
