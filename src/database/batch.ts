@@ -1,0 +1,216 @@
+// Group commit: many callers' operations in one transaction, each in a savepoint, one sync for all.
+//
+// In      calls in the order they came
+// Out     one outcome a call, known only after COMMIT; what others may be told; the directory revision
+// States  idle -> open (operations run strictly one after another) -> committed | refused
+// Errors  an operation's own error undoes that operation; an error that ends the transaction refuses the whole batch;
+//         a full disk is temporary; any other I/O error is fatal, because nobody can say what is on disk
+// Never   keeps memory that mirrors tables: a rollback would not undo it
+
+import type { DatabaseSync } from 'node:sqlite';
+import { asFailure, Failure } from '../base/failure.ts';
+import { classifyEngineError, type Statements } from './connection.ts';
+import type { Notification, Operation, Row, Transaction, Value } from './operation.ts';
+
+export interface Call {
+  readonly name: string;
+  readonly args: unknown;
+}
+
+export type CallOutcome = { readonly result: unknown } | { readonly failure: Failure };
+
+export interface BatchOutcome {
+  readonly outcomes: readonly CallOutcome[];
+  readonly notifications: readonly Notification[];
+  /** Published after COMMIT, before any caller hears of it. */
+  readonly revision: number;
+}
+
+/** The engine can no longer say what is on disk: the process has to end and replay. */
+export class FatalStoreError extends Error {
+  constructor(error: unknown) {
+    const code = error instanceof Error && 'errcode' in error ? ` (SQLite ${String(error.errcode)})` : '';
+    super(`the database cannot be written: ${error instanceof Error ? error.message : String(error)}${code}`, {
+      cause: error,
+    });
+    this.name = 'FatalStoreError';
+  }
+}
+
+class SqliteTransaction implements Transaction {
+  readonly #statements: Statements;
+  revision = 0;
+  notifications: Notification[] = [];
+
+  constructor(statements: Statements) {
+    this.#statements = statements;
+  }
+
+  get(sql: string, ...parameters: Value[]): Row | undefined {
+    return this.#statements.rows(sql).get(...parameters) as Row | undefined;
+  }
+
+  all(sql: string, ...parameters: Value[]): Row[] {
+    return this.#statements.rows(sql).all(...parameters) as Row[];
+  }
+
+  arrays(sql: string, ...parameters: Value[]): Value[][] {
+    return this.#statements.arrays(sql).all(...parameters) as unknown as Value[][];
+  }
+
+  run(sql: string, ...parameters: Value[]): number {
+    return Number(this.#statements.rows(sql).run(...parameters).changes);
+  }
+
+  nextRevision(): number {
+    const row = this.#statements.rows('UPDATE revision SET value = value + 1 WHERE id = 1 RETURNING value').get();
+    this.revision = Number(row?.['value']);
+    return this.revision;
+  }
+
+  readRevision(): void {
+    this.revision = Number(this.#statements.rows('SELECT value FROM revision WHERE id = 1').get()?.['value']);
+  }
+
+  afterCommit(notification: Notification): void {
+    this.notifications.push(notification);
+  }
+}
+
+/** A batch under way. `add` one call after another, then `commit`. */
+export class Batch {
+  readonly #database: DatabaseSync;
+  readonly #operations: ReadonlyMap<string, Operation<never, unknown>>;
+  readonly #statements: Statements;
+  readonly #tx: SqliteTransaction;
+  #outcomes: CallOutcome[] = [];
+  /** Set when the engine has ended the transaction: then nothing of the batch is on disk. */
+  #refusal: Failure | undefined;
+
+  constructor(
+    database: DatabaseSync,
+    statements: Statements,
+    operations: ReadonlyMap<string, Operation<never, unknown>>,
+  ) {
+    this.#database = database;
+    this.#statements = statements;
+    this.#operations = operations;
+    this.#tx = new SqliteTransaction(statements);
+    try {
+      this.#statements.rows('BEGIN IMMEDIATE').run();
+      this.#tx.readRevision();
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  get refused(): boolean {
+    return this.#refusal !== undefined;
+  }
+
+  get size(): number {
+    return this.#outcomes.length;
+  }
+
+  /** Claims until `commit` has returned; see WriterOptions.acknowledgeEarly for who may look. */
+  get outcomes(): readonly CallOutcome[] {
+    return this.#outcomes;
+  }
+
+  get notifications(): readonly Notification[] {
+    return this.#tx.notifications;
+  }
+
+  /** Runs one call. What it throws is kept as its outcome; only a FatalStoreError leaves. */
+  async add(call: Call): Promise<void> {
+    if (this.#refusal !== undefined) {
+      this.#outcomes.push({ failure: this.#refusal });
+      return;
+    }
+    const tx = this.#tx;
+    const notificationsBefore = tx.notifications.length;
+    let turned = false;
+    try {
+      const operation = this.#operations.get(call.name);
+      if (operation === undefined) throw new Error(`no operation is named ${call.name}`);
+      this.#statements.rows('SAVEPOINT call').run();
+      const settled = operation.run(tx, call.args as never);
+      let result: unknown = settled;
+      if (isPromise(settled)) {
+        const immediate = setImmediate(() => {
+          turned = true;
+        });
+        result = await settled;
+        clearImmediate(immediate);
+        // While an operation waits for the world, everybody waits for it, and the savepoints would mix.
+        if (turned) throw new Error(`operation ${call.name} waited for more than its transaction`);
+      }
+      this.#statements.rows('RELEASE call').run();
+      this.#outcomes.push({ result });
+    } catch (error) {
+      this.#undo(call, error, notificationsBefore);
+    }
+  }
+
+  #undo(call: Call, error: unknown, notificationsBefore: number): void {
+    const kind = classifyEngineError(error);
+    if (kind === 'fatal') throw new FatalStoreError(error);
+    if (!this.#database.isTransaction) {
+      // The engine has ended the transaction: nothing of the batch will be on disk.
+      this.#refuse(error);
+      this.#outcomes.push({ failure: this.#refusal! });
+      return;
+    }
+    this.#tx.notifications.length = notificationsBefore;
+    try {
+      this.#statements.rows('ROLLBACK TO call').run();
+      this.#statements.rows('RELEASE call').run();
+      this.#tx.readRevision();
+    } catch (undoError) {
+      if (classifyEngineError(undoError) === 'fatal') throw new FatalStoreError(undoError);
+      this.#refuse(undoError);
+    }
+    this.#outcomes.push({ failure: callFailure(call, error) });
+  }
+
+  #refuse(error: unknown): void {
+    const kind = classifyEngineError(error);
+    if (kind === 'fatal') throw new FatalStoreError(error);
+    if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+    const detail = error instanceof Error ? error.message : String(error);
+    this.#refusal =
+      kind === 'full'
+        ? new Failure('full', 'Insufficient system storage, try again later', { detail })
+        : new Failure('unavailable', 'The store is busy, try again later', { detail });
+    // Nothing of this batch happened, whatever its operations said.
+    const refusal = this.#refusal;
+    this.#outcomes = this.#outcomes.map((outcome) => ('failure' in outcome ? outcome : { failure: refusal }));
+    this.#tx.notifications = [];
+  }
+
+  /** COMMIT with its sync. After it the outcomes are facts. */
+  commit(): BatchOutcome {
+    if (this.#refusal === undefined) {
+      try {
+        this.#statements.rows('COMMIT').run();
+      } catch (error) {
+        this.#refuse(error);
+      }
+    }
+    return { outcomes: this.#outcomes, notifications: this.#tx.notifications, revision: this.#tx.revision };
+  }
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
+
+/** An operation's own error: a Failure as it is; a bug or a statement error as `unavailable`, named for the log. */
+function callFailure(call: Call, error: unknown): Failure {
+  const kind = classifyEngineError(error);
+  if (kind === 'full') return new Failure('full', 'Insufficient system storage, try again later', { cause: error });
+  const failure = asFailure(error);
+  return failure === error
+    ? failure
+    : new Failure('unavailable', failure.message, { detail: `${call.name}: ${failure.detail}`, cause: error });
+}

@@ -1,0 +1,101 @@
+// The writer as every other thread sees it: calls go out in batches, a turn's together; outcomes and notifications come back.
+//
+// Limits  WRITER_QUEUE_BYTES wait at most, over all threads; beyond it a call fails at once as `unavailable`
+
+import type { MessagePort } from 'node:worker_threads';
+import { Failure, type FailureKind } from '../base/failure.ts';
+import { WRITER_QUEUE_BYTES } from '../base/limits.ts';
+import type { Notification, Operation, Writer } from './operation.ts';
+import type { SharedState } from './shared.ts';
+
+/** [number of the call, operation, arguments, bytes] */
+export type PostedCall = readonly [call: number, name: string, args: unknown, bytes: number];
+
+export interface PostedFailure {
+  readonly kind: FailureKind;
+  readonly text: string;
+  readonly detail: string | undefined;
+  readonly data: Readonly<Record<string, string>> | undefined;
+}
+
+/** [number of the call, result] or [number of the call, undefined, failure] */
+export type PostedOutcome = readonly [call: number, result: unknown, failure?: PostedFailure];
+
+export interface PostedBatch {
+  readonly outcomes: readonly PostedOutcome[];
+  readonly notifications: readonly Notification[];
+}
+
+interface Waiting {
+  readonly resolve: (result: never) => void;
+  readonly reject: (failure: Failure) => void;
+  readonly name: string;
+}
+
+/** Arguments without a size given: what a row or two weigh. */
+const CALL_BYTES = 512;
+
+export class WriterClient implements Writer {
+  readonly #port: MessagePort;
+  readonly #shared: SharedState;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #listeners = new Set<(notification: Notification) => void>();
+  #calls: PostedCall[] = [];
+  #lastCall = 0;
+  #idle: (() => void) | undefined;
+
+  constructor(port: MessagePort, shared: SharedState) {
+    this.#port = port;
+    this.#shared = shared;
+    port.on('message', (batch: PostedBatch) => this.#settle(batch));
+  }
+
+  execute<A, R>(operation: Operation<A, R>, args: A, bytes = CALL_BYTES): Promise<R> {
+    if (this.#shared.waitingBytes() > WRITER_QUEUE_BYTES)
+      return Promise.reject(new Failure('unavailable', 'Too much is waiting, try again later'));
+    this.#shared.addWaitingBytes(bytes);
+    const call = ++this.#lastCall;
+    if (this.#calls.length === 0) setImmediate(() => this.#post());
+    this.#calls.push([call, operation.name, args, bytes]);
+    return new Promise<R>((resolve, reject) => {
+      this.#waiting.set(call, { resolve, reject, name: operation.name });
+    });
+  }
+
+  #post(): void {
+    const calls = this.#calls;
+    this.#calls = [];
+    this.#port.postMessage(calls);
+  }
+
+  #settle(batch: PostedBatch): void {
+    for (const [call, result, failure] of batch.outcomes) {
+      const waiting = this.#waiting.get(call);
+      this.#waiting.delete(call);
+      if (failure === undefined) waiting?.resolve(result as never);
+      else
+        waiting?.reject(
+          new Failure(failure.kind, failure.text, {
+            ...(failure.detail === undefined ? {} : { detail: failure.detail }),
+            ...(failure.data === undefined ? {} : { data: failure.data }),
+          }),
+        );
+    }
+    for (const notification of batch.notifications) for (const listener of this.#listeners) listener(notification);
+    if (this.#waiting.size === 0) this.#idle?.();
+  }
+
+  /** Notifications arrive after the commit they speak of. Gives the function that ends it. */
+  onNotification(listener: (notification: Notification) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Resolves when every call made so far has its outcome. */
+  settled(): Promise<void> {
+    if (this.#waiting.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+}

@@ -1,0 +1,64 @@
+// A database for tests: the real engine, format and batches, with the writer in this thread.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Batch } from './batch.ts';
+import { openForWriting, openReader, Statements } from './connection.ts';
+import { migrate, type Unit } from './format.ts';
+import type { Notification, Operation, Reader, Writer } from './operation.ts';
+import { SharedState } from './shared.ts';
+
+export interface TestDatabase {
+  readonly reader: Reader;
+  readonly writer: Writer;
+  readonly shared: SharedState;
+  readonly directory: string;
+  readonly path: string;
+  onNotification(listener: (notification: Notification) => void): void;
+  close(): void;
+}
+
+export function openTestDatabase(units: readonly Unit[]): TestDatabase {
+  const directory = mkdtempSync(join(tmpdir(), 'waypost-test-'));
+  const path = join(directory, 'store.db');
+  const database = openForWriting(path, 'OFF');
+  migrate(database, units);
+  const statements = new Statements(database);
+  const shared = new SharedState();
+  const { reader, close } = openReader(path);
+  shared.publishRevision(Number(reader.get('SELECT value FROM revision')?.['value']));
+  const listeners: ((notification: Notification) => void)[] = [];
+  let last: Promise<unknown> = Promise.resolve();
+  const writer: Writer = {
+    execute<A, R>(operation: Operation<A, R>, args: A): Promise<R> {
+      const run = async (): Promise<R> => {
+        const operations = new Map([[operation.name, operation as unknown as Operation<never, unknown>]]);
+        const batch = new Batch(database, statements, operations);
+        await batch.add({ name: operation.name, args: structuredClone(args) });
+        const { outcomes, notifications, revision } = batch.commit();
+        shared.publishRevision(revision);
+        for (const notification of notifications) for (const listener of listeners) listener(notification);
+        const outcome = outcomes[0]!;
+        if ('failure' in outcome) throw outcome.failure;
+        return structuredClone(outcome.result) as R;
+      };
+      const next = last.then(run, run);
+      last = next.catch(() => {});
+      return next;
+    },
+  };
+  return {
+    reader,
+    writer,
+    shared,
+    directory,
+    path,
+    onNotification: (listener) => listeners.push(listener),
+    close() {
+      close();
+      database.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,210 @@
+// The one thread that writes: it gathers what all threads have posted, runs it as one batch, commits, and replies.
+//
+// In      arrays of calls on one port a thread
+// Out     one message a thread and batch: outcomes, and notifications where somebody listens
+// Limits  a batch is BATCH_OPERATIONS calls or BATCH_MS; nothing waits for a timer, so an idle system has no added latency
+// Order   COMMIT, then the revision is published, then the replies leave: who hears of a change can read it
+// Errors  FatalStoreError ends the process: the caller's `fatal` prints one line; no reply leaves for that batch
+
+import { statSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import type { Failure } from '../base/failure.ts';
+import { BATCH_MS, BATCH_OPERATIONS } from '../base/limits.ts';
+import type { Log } from '../base/log.ts';
+import { Batch, FatalStoreError } from './batch.ts';
+import type { PostedBatch, PostedCall, PostedFailure, PostedOutcome } from './client.ts';
+import { BUSY_TIMEOUT_MS, classifyEngineError, Statements } from './connection.ts';
+import type { Notification, Operation } from './operation.ts';
+import type { SharedState } from './shared.ts';
+
+/** WAL pages after which they are written back, and after which the WAL is started anew. A page is 4 KiB. */
+const CHECKPOINT_PAGES = 8000;
+const RESTART_PAGES = 16_384;
+/** Batches between two looks at the WAL. */
+const CHECKPOINT_EVERY = 32;
+/** How long a restart of the WAL may wait for readers; it is tried again later. */
+const RESTART_WAIT_MS = 100;
+
+interface Peer {
+  readonly thread: number;
+  readonly port: MessagePort;
+}
+
+interface Queued {
+  readonly peer: Peer;
+  readonly call: PostedCall;
+}
+
+export interface WriterOptions {
+  readonly database: DatabaseSync;
+  readonly operations: readonly Operation<never, unknown>[];
+  readonly shared: SharedState;
+  readonly log: Log;
+  /** Prints one line and ends the process. */
+  readonly fatal: (error: Error) => void;
+  /** For the test that shows what the commit is for: replies leave before it. */
+  readonly acknowledgeEarly: boolean;
+}
+
+export class WriterLoop {
+  readonly #options: WriterOptions;
+  readonly #statements: Statements;
+  readonly #operations: ReadonlyMap<string, Operation<never, unknown>>;
+  readonly #peers: Peer[] = [];
+  readonly #queue: Queued[] = [];
+  #busy = false;
+  #dead = false;
+  #batches = 0;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+    this.#statements = new Statements(options.database);
+    this.#operations = new Map(options.operations.map((operation) => [operation.name, operation]));
+  }
+
+  /** Serves a thread's port until it closes. What it posted before it died is executed all the same. */
+  serve(thread: number, port: MessagePort): void {
+    const peer = { thread, port };
+    this.#peers.push(peer);
+    port.on('message', (calls: readonly PostedCall[]) => {
+      this.#take(peer, calls);
+      void this.#run();
+    });
+    port.on('close', () => {
+      this.#drain(peer);
+      this.#peers.splice(this.#peers.indexOf(peer), 1);
+      void this.#run();
+    });
+  }
+
+  #take(peer: Peer, calls: readonly PostedCall[]): void {
+    for (const call of calls) this.#queue.push({ peer, call });
+  }
+
+  #drain(peer: Peer): void {
+    for (;;) {
+      const received = receiveMessageOnPort(peer.port);
+      if (received === undefined) return;
+      this.#take(peer, received.message as readonly PostedCall[]);
+    }
+  }
+
+  async #run(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      while (this.#queue.length > 0 && !this.#dead) {
+        await this.#batch();
+        if (++this.#batches % CHECKPOINT_EVERY === 0) this.#checkpoint();
+      }
+    } catch (error) {
+      this.#dead = true;
+      this.#options.fatal(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #batch(): Promise<void> {
+    const started = performance.now();
+    const batch = new Batch(this.#options.database, this.#statements, this.#operations);
+    const taken: Queued[] = [];
+    while (batch.size < BATCH_OPERATIONS) {
+      if (taken.length === this.#queue.length) {
+        for (const peer of this.#peers) this.#drain(peer);
+        if (taken.length === this.#queue.length) break;
+      }
+      const queued = this.#queue[taken.length]!;
+      await batch.add({ name: queued.call[1], args: queued.call[2] });
+      taken.push(queued);
+      if (performance.now() - started > BATCH_MS) break;
+    }
+    this.#queue.splice(0, taken.length);
+    if (this.#options.acknowledgeEarly) {
+      this.#reply(taken, batch.outcomes, batch.notifications);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      this.#options.shared.publishRevision(batch.commit().revision);
+      return;
+    }
+    const { outcomes, notifications, revision } = batch.commit();
+    this.#options.shared.publishRevision(revision);
+    this.#reply(taken, outcomes, notifications);
+  }
+
+  #reply(taken: readonly Queued[], outcomes: Batch['outcomes'], notifications: readonly Notification[]): void {
+    const posted = new Map<Peer, PostedOutcome[]>();
+    let bytes = 0;
+    taken.forEach(({ peer, call }, index) => {
+      const outcome = outcomes[index]!;
+      bytes += call[3];
+      const list = posted.get(peer) ?? [];
+      if (list.length === 0) posted.set(peer, list);
+      if ('failure' in outcome) {
+        this.#logFailure(call[1], outcome.failure);
+        list.push([call[0], undefined, postedFailure(outcome.failure)]);
+      } else list.push([call[0], outcome.result]);
+    });
+    this.#options.shared.addWaitingBytes(-bytes);
+    const told = distinct(notifications);
+    const accountsOnly = told.every((notification) => notification.kind === 'account');
+    for (const peer of this.#peers) {
+      const own = posted.get(peer) ?? [];
+      // Thread 0 is the main thread, which hears of all but accounts.
+      const listens = told.length > 0 && (!accountsOnly || this.#options.shared.hasListeners(peer.thread));
+      if (own.length === 0 && !listens) continue;
+      peer.port.postMessage({ outcomes: own, notifications: listens ? told : [] } satisfies PostedBatch);
+    }
+  }
+
+  #logFailure(name: string, failure: Failure): void {
+    if (failure.detail === undefined) return;
+    this.#options.log.warn('database.refuse', { operation: name, kind: failure.kind, detail: failure.detail });
+  }
+
+  /** Writes the WAL back, here and nowhere else: a thread of its own would let it grow without bound. */
+  #checkpoint(): void {
+    try {
+      let pages = this.#walPages('NOOP');
+      if (pages < CHECKPOINT_PAGES) return;
+      pages = this.#walPages('PASSIVE');
+      if (pages < RESTART_PAGES) return;
+      this.#options.database.exec(`PRAGMA busy_timeout = ${RESTART_WAIT_MS}`);
+      this.#walPages('RESTART');
+      this.#options.database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    } catch (error) {
+      const kind = classifyEngineError(error);
+      if (kind === 'fatal') throw new FatalStoreError(error);
+      if (kind === undefined) throw error;
+      this.#options.log.warn('database.checkpoint', { detail: String(error) });
+    }
+  }
+
+  #walPages(mode: 'NOOP' | 'PASSIVE' | 'RESTART'): number {
+    return Number(this.#statements.rows(`PRAGMA wal_checkpoint(${mode})`).get()?.['log'] ?? 0);
+  }
+}
+
+function distinct(notifications: readonly Notification[]): Notification[] {
+  if (notifications.length < 2) return [...notifications];
+  const seen = new Map<string, Notification>();
+  for (const notification of notifications) {
+    const key =
+      notification.kind === 'account'
+        ? `a${notification.account}`
+        : notification.kind === 'segment'
+          ? `s${notification.segment}`
+          : notification.kind;
+    seen.set(key, notification);
+  }
+  return [...seen.values()];
+}
+
+function postedFailure(failure: Failure): PostedFailure {
+  return { kind: failure.kind, text: failure.message, detail: failure.detail, data: failure.data };
+}
+
+/** Bytes of the write-ahead log, for status and metrics; 0 where there is none. */
+export function walBytes(path: string): number {
+  return statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+}
