@@ -50,6 +50,14 @@ export const POP3_LINE_BYTES = 512;
 export const LDAP_MESSAGE_BYTES = 2 * 1024 * 1024;
 /** Nested filters; slapd stops at 1000, no client needs 20. */
 export const LDAP_FILTER_NESTING_MAX = 100;
+/** Before a bind: ten thousand strangers shall not make us hold ten thousand large messages. */
+export const LDAP_ANONYMOUS_MESSAGE_BYTES = 64 * 1024;
+/** Parts of one filter: each is looked at for each candidate. Programs that look up a list send a thousand at a time. */
+export const LDAP_FILTER_PARTS_MAX = 10_000;
+/** Controls of one message. */
+export const LDAP_CONTROLS_MAX = 50;
+/** Operations of one connection that wait or run; beyond it nothing more is read until one has ended. */
+export const LDAP_OPERATIONS_MAX = 50;
 /** Values of one attribute, and attributes of one entry. */
 export const LDAP_VALUES_MAX = 100_000;
 /** Local part and domain of an address: RFC 5321 §4.5.3.1.1, §4.5.3.1.2. */
