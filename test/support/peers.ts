@@ -1,0 +1,79 @@
+// Foreign programs and abilities of the machine that a test needs: where they are, or why the test is skipped.
+//
+// With CI=true a missing one is an error, so that a green run cannot be one that tested nothing.
+
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** Debian's package of each program the tests know. */
+const PACKAGES = {
+  swaks: 'swaks',
+  ldapadd: 'ldap-utils',
+  ldapsearch: 'ldap-utils',
+  ldapmodify: 'ldap-utils',
+  ldapdelete: 'ldap-utils',
+  slapd: 'slapd',
+  dig: 'bind9-dnsutils',
+  curl: 'curl',
+  mbsync: 'isync',
+  python3: 'python3',
+  strace: 'strace',
+  gcc: 'gcc',
+} as const;
+
+export type PeerName = keyof typeof PACKAGES;
+
+/** `path` when it is there; else `skip`, made for node:test's option of that name: `test('...', { skip: p.skip }, ...)`. */
+export interface Peer {
+  readonly path: string;
+  readonly skip: string | false;
+}
+
+export function peer(name: PeerName): Peer {
+  for (const folder of [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin']) {
+    if (folder === '') continue;
+    const path = join(folder, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return { path, skip: false };
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return missing(`${name} is not installed (apt-get install ${PACKAGES[name]})`);
+}
+
+/** Several at once: the first reason to skip, or false. */
+export function peersMissing(...names: readonly PeerName[]): string | false {
+  for (const name of names) {
+    const { skip } = peer(name);
+    if (skip !== false) return skip;
+  }
+  return false;
+}
+
+/** Whether a small file system of our own can be mounted (root, and not in every container): false, or the reason why not. */
+export function tmpfsMissing(): string | false {
+  if (process.platform !== 'linux') return missing('a tmpfs of our own needs Linux').skip;
+  if (process.getuid?.() !== 0) return missing('mounting a tmpfs needs root').skip;
+  const folder = mkdtempSync(join(tmpdir(), 'waypost-mount-'));
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { encoding: 'utf8' });
+  if (mounted.status === 0) spawnSync('umount', [folder]);
+  rmdirSync(folder);
+  return mounted.status === 0 ? false : missing(`no tmpfs can be mounted: ${mounted.stderr.trim()}`).skip;
+}
+
+/** Whether system calls of a process can be traced and made to fail: false, or the reason why not. */
+export function traceMissing(): string | false {
+  const strace = peer('strace');
+  if (strace.skip !== false) return strace.skip;
+  const traced = spawnSync(strace.path, ['-o', '/dev/null', 'true'], { encoding: 'utf8' });
+  return traced.status === 0 ? false : missing(`strace cannot trace here: ${traced.stderr.trim().split('\n')[0]}`).skip;
+}
+
+function missing(reason: string): Peer {
+  if (process.env['CI'] === 'true') throw new Error(`CI=true: ${reason}`);
+  return { path: '', skip: reason };
+}
