@@ -111,6 +111,31 @@ test('lines, blocks and streamed chunks take turns', () => {
   }
 });
 
+test('the end of a bad line is known, wherever it was split', () => {
+  const ends: readonly [bytes: string, end: string][] = [
+    ['0123456789abc {77+}\r\n', '0123456789abc {77+}'],
+    ['a\rb {77+}\r\n', 'a\rb {77+}'],
+    ['a\nb {7\n7+}\r\n', '7+}'],
+    [`${'x'.repeat(100)}{77+}\r\n`, `${'x'.repeat(27)}{77+}`],
+  ];
+  for (const [bytes, end] of ends) {
+    const all = Buffer.from(bytes);
+    for (let i = 1; i < all.length; i++) {
+      for (let k = i; k < all.length; k++) {
+        const framer = new Framer();
+        let bad: Line | undefined;
+        for (const chunk of [all.subarray(0, i), all.subarray(i, k), all.subarray(k)]) {
+          framer.push(chunk);
+          bad ??= framer.line(10);
+          if (bad !== undefined && chunk.length > 0 && framer.waitingBytes > 0) framer.finishBadLine();
+        }
+        assert.equal(bad?.kind, 'bad-line');
+        assert.equal(framer.finishBadLine()!.slice(-32), end.slice(-32), `split at ${i} and ${k}`);
+      }
+    }
+  }
+});
+
 test('what was put back comes first, also before the beginning of a line', () => {
   const framer = new Framer();
   framer.push(Buffer.from('data.\r\nQU'));

@@ -23,6 +23,7 @@ export type Line = { readonly kind: 'line'; readonly text: string } | BadLine;
 const CR = 0x0d;
 const LF = 0x0a;
 const HEAD_CHARACTERS = 64;
+const TAIL_CHARACTERS = 33;
 const EMPTY = Buffer.alloc(0);
 
 /** Input of one connection. Whoever is busy does not push: what waits here is what the socket gave since. */
@@ -35,6 +36,8 @@ export class Framer {
   /** The rest of a bad line is being dropped; `#lastByte` is what came before the next byte then. */
   #dropping = false;
   #lastByte = 0;
+  /** How the last bad line ends, as far as that is known. */
+  #tail = '';
 
   push(chunk: Buffer): void {
     if (chunk.length > 0) this.#chunks.push(chunk);
@@ -61,6 +64,11 @@ export class Framer {
       this.#part.add(chunk, this.#at, chunk.length);
       this.#next();
     }
+  }
+
+  /** How the bad line reported last ends (the last 32 bytes, without CRLF), undefined when its end has not come. */
+  finishBadLine(): string | undefined {
+    return this.#dropping && !this.#drop() ? undefined : this.#tail;
   }
 
   /** Exactly `length` bytes, undefined when they have not all come. The caller has checked that it may be so large. */
@@ -118,9 +126,11 @@ export class Framer {
     if (text.charCodeAt(text.length - 1) !== CR) {
       this.#dropping = true;
       this.#lastByte = LF;
+      this.#tail = '';
       return bad('bare-lf', text);
     }
     text = text.slice(0, -1);
+    this.#tail = text.slice(-TAIL_CHARACTERS);
     if (text.includes('\0')) return bad('nul', text);
     if (text.includes('\r')) return bad('bare-cr', text);
     return { kind: 'line', text };
@@ -133,6 +143,7 @@ export class Framer {
       part.toString('latin1', 0, HEAD_CHARACTERS) + chunk.toString('latin1', this.#at, this.#at + HEAD_CHARACTERS);
     this.#dropping = true;
     this.#lastByte = part[part.length - 1] ?? 0;
+    this.#tail = part.toString('latin1', Math.max(0, part.length - TAIL_CHARACTERS));
     return bad(reason, head);
   }
 
@@ -141,15 +152,21 @@ export class Framer {
     for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
       const end = chunk.indexOf(LF, this.#at);
       const before = end > this.#at ? chunk[end - 1] : this.#lastByte;
-      if (end >= 0) {
-        this.#lastByte = LF;
-        this.#advanceTo(chunk, end + 1);
-        if (before !== CR) continue;
-        this.#dropping = false;
-        return true;
+      const stop = end < 0 ? chunk.length : end;
+      this.#tail = (this.#tail + chunk.toString('latin1', Math.max(this.#at, stop - TAIL_CHARACTERS), stop)).slice(
+        -TAIL_CHARACTERS,
+      );
+      if (end < 0) {
+        this.#lastByte = chunk[stop - 1]!;
+        this.#next();
+        continue;
       }
-      this.#lastByte = chunk[chunk.length - 1]!;
-      this.#next();
+      this.#lastByte = LF;
+      this.#advanceTo(chunk, end + 1);
+      this.#tail = before === CR ? this.#tail.slice(0, -1) : '';
+      if (before !== CR) continue;
+      this.#dropping = false;
+      return true;
     }
     return false;
   }
