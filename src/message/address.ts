@@ -1,0 +1,236 @@
+// Mail addresses: the strict syntax of SMTP paths, of directory values and of the command line.
+//
+// In      text on a cursor (one SMTP command line), or the whole text of an address
+// Out     Address values; the local part as it is meant (quotes taken off), the domain as lower-case A-labels
+// Limits  LOCAL_PART_BYTES, DOMAIN_BYTES, labels of 63
+// Never   reads the local part: `%`, `!` and `@` in it are letters like others, they are no route
+// RFC 5321 §2.3.11 §4.1.2 §4.1.3 §4.5.1 §4.5.3.1 App. C; SMTPUTF8 is not offered, so bytes above 127 are refused
+
+import { isIPv4, isIPv6 } from 'node:net';
+import { domainToASCII } from 'node:url';
+import { ATEXT, asciiLower, characterClass, isAll } from '../base/characters.ts';
+import { Cursor } from '../base/cursor.ts';
+import { Failure } from '../base/failure.ts';
+import { DOMAIN_BYTES, LOCAL_PART_BYTES } from '../base/limits.ts';
+
+export interface Address {
+  /** Without quotes and backslashes, in the case it was written. Printable ASCII and spaces. */
+  readonly localPart: string;
+  /** Lower-case A-labels, or a literal such as `[127.0.0.1]` or `[IPv6:::1]`; `''` only for `<postmaster>`. */
+  readonly domain: string;
+}
+
+/** RFC 5321 §4.1.2 qtextSMTP, and what may follow a backslash. */
+const QTEXT = characterClass([0x20, 0x21], [0x23, 0x5b], [0x5d, 0x7e]);
+const QUOTED_PAIR = characterClass([0x20, 0x7e]);
+const DOMAIN_TEXT = characterClass([0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a], '-.');
+const LITERAL_TEXT = characterClass([0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a], '-:.');
+const DIGIT_OR_DOT = characterClass([0x30, 0x39], '.');
+const HEX_COLON_DOT = characterClass([0x30, 0x39], [0x41, 0x46], [0x61, 0x66], ':.');
+
+/**
+ * `text` is a domain name of letters, digits and hyphens, without a dot at the end. The last label is not
+ * all digits, so that a dotted quad without brackets is no name (RFC 3696 §2). RFC 5321 §4.1.2, RFC 1035 §2.3.4.
+ */
+export function isValidDomain(text: string): boolean {
+  if (text.length === 0 || text.length > 253) return false;
+  let label = 0;
+  for (let at = 0; at <= text.length; at++) {
+    const code = at < text.length ? text.charCodeAt(at) : 0x2e;
+    if (code !== 0x2e) {
+      if (code > 0x7a || DOMAIN_TEXT[code] === 0) return false;
+      continue;
+    }
+    if (at === label || at - label > 63) return false;
+    if (text.charCodeAt(label) === 0x2d || text.charCodeAt(at - 1) === 0x2d) return false;
+    if (at === text.length && isAll(text.slice(label), DIGIT_OR_DOT)) return false;
+    label = at + 1;
+  }
+  return true;
+}
+
+/**
+ * The lower-case A-label form of a domain that a person or a directory wrote, perhaps with letters beyond ASCII
+ * (RFC 5891 §5). Undefined when it is no domain name; literals are none.
+ */
+export function normalizeDomain(text: string): string | undefined {
+  let ascii = text;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0x7f) ascii = '';
+    // domainToASCII reads a URL's host: it would cut at a slash and decode percent signs.
+    else if (DOMAIN_TEXT[code] === 0) return undefined;
+  }
+  if (text.length > DOMAIN_BYTES) return undefined;
+  const domain = ascii === '' ? domainToASCII(text) : asciiLower(ascii);
+  return isValidDomain(domain) ? domain : undefined;
+}
+
+/** The IP address of an address literal as the parsers here leave it, undefined for a domain name. */
+export function literalAddress(domain: string): string | undefined {
+  if (!domain.startsWith('[')) return undefined;
+  return domain.startsWith('[IPv6:') ? domain.slice(6, -1) : domain.slice(1, -1);
+}
+
+/** The literal of an IP address: `[192.0.2.1]`, `[IPv6:2001:db8::1]`. A mapped IPv4 address is written as IPv4. */
+export function formatAddressLiteral(ip: string): string {
+  if (isIPv4(ip)) return `[${ip}]`;
+  const mapped = asciiLower(ip).startsWith('::ffff:') ? ip.slice(7) : '';
+  return isIPv4(mapped) ? `[${mapped}]` : `[IPv6:${ip}]`;
+}
+
+/** Domain or address-literal; throws SyntaxFailure. What EHLO takes, and what stands behind the `@`. */
+export function parseDomain(cursor: Cursor): string {
+  if (cursor.peek() === 0x5b) return parseAddressLiteral(cursor);
+  const start = cursor.at;
+  const text = cursor.run(DOMAIN_TEXT, DOMAIN_BYTES + 1);
+  if (isValidDomain(text)) return asciiLower(text);
+  cursor.at = start;
+  return cursor.fail('a domain name');
+}
+
+function parseAddressLiteral(cursor: Cursor): string {
+  const start = cursor.at;
+  cursor.take('[');
+  const text = cursor.run(LITERAL_TEXT, DOMAIN_BYTES);
+  const isClosed = cursor.tryTake(']');
+  if (isClosed && isIPv4(text)) return `[${text}]`;
+  const ip = text.slice(5);
+  if (isClosed && asciiLower(text.slice(0, 5)) === 'ipv6:' && isAll(ip, HEX_COLON_DOT) && isIPv6(ip)) {
+    // One spelling an address, so that literals compare as text.
+    return `[IPv6:${new URL(`http://[${ip}]`).hostname.slice(1, -1)}]`;
+  }
+  cursor.at = start;
+  return cursor.fail('an address literal such as [192.0.2.1] or [IPv6:2001:db8::1]');
+}
+
+/** Local-part: dot-string or quoted-string, as a value. Throws SyntaxFailure. */
+function parseLocalPart(cursor: Cursor): string {
+  const start = cursor.at;
+  const value = cursor.peek() === 0x22 ? quotedString(cursor) : dotString(cursor);
+  if (value.length > 0 && value.length <= LOCAL_PART_BYTES) return value;
+  cursor.at = start;
+  return cursor.fail(`a local part of 1 to ${LOCAL_PART_BYTES} characters`);
+}
+
+function dotString(cursor: Cursor): string {
+  const start = cursor.at;
+  for (;;) {
+    if (cursor.run(ATEXT).length === 0) cursor.fail('a local part');
+    if (cursor.peek() !== 0x2e) return cursor.text.slice(start, cursor.at);
+    cursor.at++;
+  }
+}
+
+function quotedString(cursor: Cursor): string {
+  cursor.take('"');
+  let value = '';
+  for (;;) {
+    value += cursor.run(QTEXT);
+    if (cursor.tryTake('"')) return value;
+    if (!cursor.tryTake('\\')) cursor.fail('a closing quote');
+    const character = cursor.run(QUOTED_PAIR, 1);
+    if (character.length === 0) cursor.fail('a printable character after the backslash');
+    value += character;
+  }
+}
+
+function parseMailbox(cursor: Cursor): Address {
+  const localPart = parseLocalPart(cursor);
+  cursor.take('@');
+  return { localPart, domain: parseDomain(cursor) };
+}
+
+/** Takes a source route `@a,@b:` and forgets it: RFC 5321 App. C says to ignore it. */
+function skipSourceRoute(cursor: Cursor): void {
+  if (cursor.peek() !== 0x40) return;
+  do {
+    cursor.take('@');
+    parseDomain(cursor);
+  } while (cursor.tryTake(','));
+  cursor.take(':');
+}
+
+/** The Reverse-path of MAIL FROM, angle brackets included; undefined is `<>`. Throws SyntaxFailure. */
+export function parseReversePath(cursor: Cursor): Address | undefined {
+  cursor.take('<');
+  if (cursor.tryTake('>')) return undefined;
+  skipSourceRoute(cursor);
+  const address = parseMailbox(cursor);
+  cursor.take('>');
+  return address;
+}
+
+/** The Forward-path of RCPT TO, angle brackets included. `<postmaster>` in any case has the domain `''`. */
+export function parseForwardPath(cursor: Cursor): Address {
+  cursor.take('<');
+  const start = cursor.at;
+  if (cursor.tryWord('POSTMASTER') && cursor.peek() === 0x3e) {
+    const localPart = cursor.text.slice(start, cursor.at);
+    cursor.at++;
+    return { localPart, domain: '' };
+  }
+  cursor.at = start;
+  skipSourceRoute(cursor);
+  const address = parseMailbox(cursor);
+  cursor.take('>');
+  return address;
+}
+
+/**
+ * A whole text as an address: a directory value, an argument, a table key. No brackets, no display name. The domain
+ * may be written with letters beyond ASCII. Throws SyntaxFailure, or Failure('invalid') for a domain that is none.
+ */
+export function parseAddress(text: string): Address {
+  const cursor = new Cursor(text);
+  const localPart = parseLocalPart(cursor);
+  cursor.take('@');
+  if (cursor.peek() === 0x5b) {
+    const domain = parseAddressLiteral(cursor);
+    cursor.end();
+    return { localPart, domain };
+  }
+  const domain = normalizeDomain(cursor.rest());
+  if (domain === undefined) throw new Failure('invalid', 'the domain of the address is not a domain name');
+  return { localPart, domain };
+}
+
+/** As parseAddress, but undefined where that throws. */
+export function tryParseAddress(text: string): Address | undefined {
+  try {
+    return parseAddress(text);
+  } catch (error) {
+    if (error instanceof Failure) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The key of our tables: lower-case `local@domain`, quotes off. Two addresses are the same to us exactly when their
+ * keys are equal. The domain is what follows the last `@`. Not for output: see formatAddress.
+ */
+export function addressKey(address: Address): string {
+  return `${asciiLower(address.localPart)}@${address.domain}`;
+}
+
+/** The address as SMTP and header fields write it, the local part quoted where it has to be. Without brackets. */
+export function formatAddress(address: Address): string {
+  const local = formatLocalPart(address.localPart);
+  return address.domain === '' ? local : `${local}@${address.domain}`;
+}
+
+export function formatLocalPart(localPart: string): string {
+  let atomStart = 0;
+  let isDotString = localPart.length > 0;
+  for (let at = 0; at <= localPart.length && isDotString; at++) {
+    const code = at < localPart.length ? localPart.charCodeAt(at) : 0x2e;
+    if (code === 0x2e) {
+      isDotString = at > atomStart;
+      atomStart = at + 1;
+    } else isDotString = code < 0x80 && ATEXT[code] === 1;
+  }
+  if (isDotString) return localPart;
+  let quoted = '"';
+  for (const c of localPart) quoted += c === '"' || c === '\\' ? `\\${c}` : c;
+  return `${quoted}"`;
+}
