@@ -211,21 +211,24 @@ export function encodeFilter(writer: BerWriter, filter: Filter): void {
   switch (filter.kind) {
     case 'and':
     case 'or':
-      return writer.constructed(filter.kind === 'and' ? AND : OR, () => {
+      writer.constructed(filter.kind === 'and' ? AND : OR, () => {
         for (const inner of filter.filters) encodeFilter(writer, inner);
       });
+      break;
     case 'not':
-      return writer.constructed(NOT, () => encodeFilter(writer, filter.filter));
+      writer.constructed(NOT, () => encodeFilter(writer, filter.filter));
+      break;
     case 'equality':
     case 'greaterOrEqual':
     case 'lessOrEqual':
     case 'approx':
-      return writer.constructed(ASSERTION_TAGS[filter.kind], () => {
+      writer.constructed(ASSERTION_TAGS[filter.kind], () => {
         writer.octets(filter.attribute);
         writer.octets(filter.value);
       });
+      break;
     case 'substrings':
-      return writer.constructed(SUBSTRINGS, () => {
+      writer.constructed(SUBSTRINGS, () => {
         writer.octets(filter.attribute);
         writer.constructed(SEQUENCE, () => {
           if (filter.initial !== undefined) writer.octets(filter.initial, INITIAL);
@@ -233,14 +236,17 @@ export function encodeFilter(writer: BerWriter, filter: Filter): void {
           if (filter.final !== undefined) writer.octets(filter.final, FINAL);
         });
       });
+      break;
     case 'present':
-      return writer.octets(filter.attribute, PRESENT);
+      writer.octets(filter.attribute, PRESENT);
+      break;
     case 'extensible':
-      return writer.constructed(EXTENSIBLE, () => {
+      writer.constructed(EXTENSIBLE, () => {
         if (filter.rule !== undefined) writer.octets(filter.rule, RULE);
         if (filter.attribute !== undefined) writer.octets(filter.attribute, TYPE);
         writer.octets(filter.value, MATCH_VALUE);
         if (filter.dnAttributes) writer.boolean(true, DN_ATTRIBUTES);
       });
+      break;
   }
 }

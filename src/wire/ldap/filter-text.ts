@@ -1,0 +1,136 @@
+// A filter as text, for the command line, logs and tests. `(&(objectClass=mailDomain)(dc=acme*))`
+//
+// In, out  text; a value's octets that are not UTF-8 are written `\xx`
+// Limits   as BER filters: LDAP_FILTER_NESTING_MAX, LDAP_FILTER_PARTS_MAX
+// RFC 4515
+
+import { type CharacterClass, characterClass, without } from '../../base/characters.ts';
+import { Cursor } from '../../base/cursor.ts';
+import { LDAP_FILTER_NESTING_MAX, LDAP_FILTER_PARTS_MAX } from '../../base/limits.ts';
+import { extensibleFilter, type Filter, substringsFilter } from './filter.ts';
+import { type AttributeValue, decodeValue } from './values.ts';
+
+/** Attribute descriptions and OIDs, and the underscore that some schemas have. */
+const DESCRIPTION = characterClass('-;._', [0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a]);
+/** Octets that stand for themselves in a value: the text is latin1 of UTF-8 by then. */
+const VALUE = without(characterClass([0x01, 0xff]), '*()\\');
+
+class FilterCursor extends Cursor {
+  #parts = 0;
+
+  filter(depth = 1): Filter {
+    if (depth > LDAP_FILTER_NESTING_MAX) this.fail(`a filter nested at most ${LDAP_FILTER_NESTING_MAX} deep`);
+    if (++this.#parts > LDAP_FILTER_PARTS_MAX) this.fail(`a filter of at most ${LDAP_FILTER_PARTS_MAX} parts`);
+    this.take('(');
+    const filter = this.#component(depth);
+    this.take(')');
+    return filter;
+  }
+
+  #component(depth: number): Filter {
+    if (this.tryTake('&')) return { kind: 'and', filters: this.#list(depth) };
+    if (this.tryTake('|')) return { kind: 'or', filters: this.#list(depth) };
+    if (this.tryTake('!')) return { kind: 'not', filter: this.filter(depth + 1) };
+    return this.#item();
+  }
+
+  #list(depth: number): Filter[] {
+    const filters: Filter[] = [];
+    while (this.peek() === 0x28) filters.push(this.filter(depth + 1));
+    return filters;
+  }
+
+  #item(): Filter {
+    const attribute = this.run(DESCRIPTION);
+    if (this.peek() === 0x3a) return this.#extensible(attribute === '' ? undefined : attribute);
+    if (attribute === '') this.fail('an attribute');
+    if (this.tryTake('~=')) return { kind: 'approx', attribute, value: this.value() };
+    if (this.tryTake('>=')) return { kind: 'greaterOrEqual', attribute, value: this.value() };
+    if (this.tryTake('<=')) return { kind: 'lessOrEqual', attribute, value: this.value() };
+    this.take('=');
+    const first = this.value();
+    if (!this.tryTake('*')) return { kind: 'equality', attribute, value: first };
+    const parts = [first, this.value()];
+    while (this.tryTake('*')) parts.push(this.value());
+    return this.#substrings(attribute, parts);
+  }
+
+  /** `parts` are what stands before, between and after the stars. */
+  #substrings(attribute: string, parts: readonly AttributeValue[]): Filter {
+    if (parts.length === 2 && parts.every((part) => part.length === 0)) return { kind: 'present', attribute };
+    const any = parts.slice(1, -1);
+    if (any.some((part) => part.length === 0)) this.fail('a character between two stars');
+    const filled = (part: AttributeValue): AttributeValue | undefined => (part.length === 0 ? undefined : part);
+    return substringsFilter(attribute, filled(parts[0]!), any, filled(parts.at(-1)!));
+  }
+
+  #extensible(attribute: string | undefined): Filter {
+    const dnAttributes = this.tryWord(':DN');
+    const rule = this.tryTake(':=') ? '' : this.#rule();
+    if (rule === '' && attribute === undefined) this.fail('an attribute or a matching rule');
+    return extensibleFilter(rule === '' ? undefined : rule, attribute, this.value(), dnAttributes);
+  }
+
+  #rule(): string {
+    this.take(':');
+    const rule = this.run(DESCRIPTION);
+    this.take(':=');
+    return rule;
+  }
+
+  value(): AttributeValue {
+    let octets = this.run(VALUE);
+    while (this.tryTake('\\')) octets += String.fromCharCode(this.#hexPair()) + this.run(VALUE);
+    return decodeValue(Buffer.from(octets, 'latin1'));
+  }
+
+  #hexPair(): number {
+    const digits = this.run(HEX, 2);
+    if (digits.length < 2) this.fail('two hexadecimal digits');
+    return Number.parseInt(digits, 16);
+  }
+}
+
+const HEX: CharacterClass = characterClass([0x30, 0x39], [0x41, 0x46], [0x61, 0x66]);
+
+/** Throws a SyntaxFailure; its offset counts octets of UTF-8. */
+export function parseFilter(text: string): Filter {
+  const cursor = new FilterCursor(Buffer.from(text, 'utf8').toString('latin1'));
+  const filter = cursor.filter();
+  if (!cursor.atEnd) cursor.fail('the end of the filter');
+  return filter;
+}
+
+const OPERATORS = { equality: '=', greaterOrEqual: '>=', lessOrEqual: '<=', approx: '~=' } as const;
+
+export function formatFilter(filter: Filter): string {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      return `(${filter.kind === 'and' ? '&' : '|'}${filter.filters.map(formatFilter).join('')})`;
+    case 'not':
+      return `(!${formatFilter(filter.filter)})`;
+    case 'equality':
+    case 'greaterOrEqual':
+    case 'lessOrEqual':
+    case 'approx':
+      return `(${filter.attribute}${OPERATORS[filter.kind]}${formatValue(filter.value)})`;
+    case 'substrings':
+      return `(${filter.attribute}=${[filter.initial ?? '', ...filter.any, filter.final ?? ''].map(formatValue).join('*')})`;
+    case 'present':
+      return `(${filter.attribute}=*)`;
+    case 'extensible': {
+      const rule = filter.rule === undefined ? '' : `:${filter.rule}`;
+      return `(${filter.attribute ?? ''}${filter.dnAttributes ? ':dn' : ''}${rule}:=${formatValue(filter.value)})`;
+    }
+  }
+}
+
+function formatValue(value: AttributeValue): string {
+  if (typeof value !== 'string') return Array.from(value, escapeOctet).join('');
+  return value.replace(/[\0*()\\]/g, (character) => escapeOctet(character.charCodeAt(0)));
+}
+
+function escapeOctet(octet: number): string {
+  return `\\${octet.toString(16).padStart(2, '0')}`;
+}
