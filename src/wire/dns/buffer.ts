@@ -1,0 +1,184 @@
+// A place in the octets of a DNS message: reading with bounds of its own, writing with name compression.
+//
+// Limits  pointers strictly backwards, never into the header; one hop for each label that a name can have; 65,535 octets
+// Never   throws a RangeError: a message that is too short is a SyntaxFailure
+// RFC 1035 §2.3.4 §4.1.4, RFC 9267
+
+import { SyntaxFailure } from '../../base/cursor.ts';
+import { Failure } from '../../base/failure.ts';
+import { LABEL_BYTES, NAME_BYTES, nameOctets, octetText, PLAIN, parentName, ROOT } from './name.ts';
+
+export const HEADER_BYTES = 12;
+/** What two octets of length can say. */
+export const MESSAGE_BYTES = 0xffff;
+const HOPS_MAX = 127;
+const POINTER = 0xc0;
+/** A pointer has fourteen bits. */
+const POINTER_OFFSETS = 0x4000;
+
+export class DnsReader {
+  readonly bytes: Uint8Array;
+  offset: number;
+
+  constructor(bytes: Uint8Array, offset = 0) {
+    this.bytes = bytes;
+    this.offset = offset;
+  }
+
+  get atEnd(): boolean {
+    return this.offset >= this.bytes.length;
+  }
+
+  fail(expected: string): never {
+    throw new SyntaxFailure(expected, this.offset);
+  }
+
+  #need(count: number): void {
+    if (this.offset + count > this.bytes.length) this.fail(`${count} more octets`);
+  }
+
+  u8(): number {
+    this.#need(1);
+    return this.bytes[this.offset++]!;
+  }
+
+  u16(): number {
+    this.#need(2);
+    const value = (this.bytes[this.offset]! << 8) | this.bytes[this.offset + 1]!;
+    this.offset += 2;
+    return value;
+  }
+
+  u32(): number {
+    return this.u16() * 0x10000 + this.u16();
+  }
+
+  /** A view, not a copy. */
+  octets(count: number): Uint8Array {
+    this.#need(count);
+    const octets = this.bytes.subarray(this.offset, this.offset + count);
+    this.offset += count;
+    return octets;
+  }
+
+  /** The one text of the name here (name.ts), compressed or not, in the case in which it came. */
+  name(): string {
+    const { bytes } = this;
+    let at = this.offset;
+    // Where the run of labels began that is being read: a pointer out of it must lead to before it, so none can loop.
+    let runAt = at;
+    let resumeAt = -1;
+    let length = 1;
+    let hops = 0;
+    let text = '';
+    for (;;) {
+      const octet = bytes[at];
+      if (octet === undefined) this.fail('the rest of a name');
+      if (octet === 0) break;
+      if (octet >= POINTER) {
+        const low = bytes[at + 1];
+        if (low === undefined) this.fail('the second octet of a pointer');
+        const target = ((octet & 0x3f) << 8) | low;
+        if (target >= runAt || target < HEADER_BYTES) this.fail('a pointer to an earlier name');
+        if (++hops > HOPS_MAX) this.fail('fewer pointers');
+        if (resumeAt < 0) resumeAt = at + 2;
+        at = runAt = target;
+        continue;
+      }
+      if (octet > LABEL_BYTES) this.fail('a label or a pointer');
+      length += octet + 1;
+      if (length > NAME_BYTES) this.fail(`a name of at most ${NAME_BYTES} octets`);
+      if (at + octet >= bytes.length) this.fail('the rest of a label');
+      if (text !== '') text += '.';
+      const end = at + 1 + octet;
+      for (at++; at < end; at++) {
+        const code = bytes[at]!;
+        text += PLAIN[code] === 1 ? String.fromCharCode(code) : octetText(code);
+      }
+    }
+    this.offset = resumeAt < 0 ? at + 1 : resumeAt;
+    return text === '' ? ROOT : text;
+  }
+}
+
+export class DnsWriter {
+  #bytes: Uint8Array;
+  #offset = 0;
+  /** Where a name with this exact text stands. Exact, so that what is read back is in the case in which it was given. */
+  readonly #names = new Map<string, number>();
+
+  constructor(sizeBytes = 512) {
+    this.#bytes = new Uint8Array(sizeBytes);
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  #room(count: number): void {
+    const needed = this.#offset + count;
+    if (needed > MESSAGE_BYTES) throw new Failure('too-large', 'The DNS message is too large');
+    if (needed <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.min(MESSAGE_BYTES, Math.max(needed, 2 * this.#bytes.length)));
+    larger.set(this.#bytes);
+    this.#bytes = larger;
+  }
+
+  u8(value: number): void {
+    this.#room(1);
+    this.#bytes[this.#offset++] = value;
+  }
+
+  u16(value: number): void {
+    this.#room(2);
+    this.#bytes[this.#offset++] = value >>> 8;
+    this.#bytes[this.#offset++] = value;
+  }
+
+  u32(value: number): void {
+    this.u16(Math.floor(value / 0x10000));
+    this.u16(value % 0x10000);
+  }
+
+  octets(octets: ArrayLike<number>): void {
+    this.#room(octets.length);
+    this.#bytes.set(octets, this.#offset);
+    this.#offset += octets.length;
+  }
+
+  /** Sets the two octets at `offset`, for a length or a count that is known only later. */
+  setU16(offset: number, value: number): void {
+    this.#bytes[offset] = value >>> 8;
+    this.#bytes[offset + 1] = value;
+  }
+
+  /** Throws a SyntaxFailure when the text is no name. The root is never compressed: it is shorter than a pointer. */
+  name(text: string): void {
+    const octets = nameOctets(text);
+    let rest: string | undefined = text;
+    for (let at = 0; at < octets.length; ) {
+      const known: number | undefined = this.#names.get(rest!);
+      if (known !== undefined) {
+        this.u16((POINTER << 8) | known);
+        return;
+      }
+      if (this.#offset < POINTER_OFFSETS) this.#names.set(rest!, this.#offset);
+      const end = at + 1 + octets[at]!;
+      this.octets(octets.slice(at, end));
+      at = end;
+      rest = parentName(rest!);
+    }
+    this.u8(0);
+  }
+
+  /** Takes back all that was written from `offset` on. */
+  cut(offset: number): void {
+    this.#offset = offset;
+    for (const [name, at] of this.#names) if (at >= offset) this.#names.delete(name);
+  }
+
+  /** What was written, in memory of its own. */
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#offset);
+  }
+}

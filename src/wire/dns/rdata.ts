@@ -1,0 +1,144 @@
+// Resource records between octets and values: for each type what stands in its RDATA, reading beside writing.
+//
+// A record of a type or class without a form here keeps its octets. Only names in the types of RFC 1035 are compressed.
+// RFC 1035 §3.3 §3.4.1, RFC 3596 §2.2, RFC 3597 §4, RFC 2181 §8
+
+import { Failure } from '../../base/failure.ts';
+import { ipv4Octets, ipv4Text, ipv6Octets, ipv6Text } from './address.ts';
+import type { DnsReader, DnsWriter } from './buffer.ts';
+import { CLASS_IN, type RecordType, typeCode, typeName } from './codes.ts';
+
+export interface SoaRdata {
+  readonly mname: string;
+  readonly rname: string;
+  readonly serial: number;
+  readonly refresh: number;
+  readonly retry: number;
+  readonly expire: number;
+  readonly minimum: number;
+}
+
+/** Names as name.ts writes them, addresses as RFC 5952, a character-string of TXT in latin1. */
+export type Rdata =
+  | { readonly type: 'A' | 'AAAA'; readonly address: string }
+  | { readonly type: 'NS' | 'CNAME' | 'PTR'; readonly target: string }
+  | { readonly type: 'MX'; readonly preference: number; readonly exchange: string }
+  | ({ readonly type: 'SOA' } & SoaRdata)
+  | { readonly type: 'TXT'; readonly strings: readonly string[] }
+  | { readonly type: `TYPE${number}`; readonly data: Uint8Array };
+
+export type ResourceRecord = Rdata & {
+  readonly name: string;
+  readonly class: number;
+  /** Seconds, below 2^31. */
+  readonly ttl: number;
+};
+
+/** The record here, for any type but OPT. */
+export function decodeRecord(reader: DnsReader): ResourceRecord {
+  const name = reader.name();
+  const code = reader.u16();
+  const rrClass = reader.u16();
+  const ttl = reader.u32();
+  const length = reader.u16();
+  const start = reader.offset;
+  const rdata = decodeRdata(reader, code, rrClass, length);
+  if (reader.offset !== start + length) reader.fail('the end of the record data');
+  // RFC 2181 §8: a TTL with its highest bit set is zero.
+  return { name, class: rrClass, ttl: ttl > 0x7fffffff ? 0 : ttl, ...rdata };
+}
+
+export function encodeRecord(writer: DnsWriter, record: ResourceRecord): void {
+  writer.name(record.name);
+  writer.u16(typeCode(record.type));
+  writer.u16(record.class);
+  writer.u32(record.ttl);
+  const lengthAt = writer.offset;
+  writer.u16(0);
+  encodeRdata(writer, record);
+  const length = writer.offset - lengthAt - 2;
+  writer.setU16(lengthAt, length);
+}
+
+function decodeRdata(reader: DnsReader, code: number, rrClass: number, length: number): Rdata {
+  const type: RecordType = rrClass === CLASS_IN ? typeName(code) : `TYPE${code}`;
+  switch (type) {
+    case 'A':
+      return { type, address: ipv4Text(reader.octets(4)) };
+    case 'AAAA':
+      return { type, address: ipv6Text(reader.octets(16)) };
+    case 'NS':
+    case 'CNAME':
+    case 'PTR':
+      return { type, target: reader.name() };
+    case 'MX':
+      return { type, preference: reader.u16(), exchange: reader.name() };
+    case 'SOA':
+      return { type, ...decodeSoa(reader) };
+    case 'TXT':
+      return { type, strings: decodeStrings(reader, length) };
+    default:
+      return { type: `TYPE${code}`, data: Uint8Array.from(reader.octets(length)) };
+  }
+}
+
+function encodeRdata(writer: DnsWriter, rdata: Rdata): void {
+  switch (rdata.type) {
+    case 'A':
+      writer.octets(ipv4Octets(rdata.address));
+      return;
+    case 'AAAA':
+      writer.octets(ipv6Octets(rdata.address));
+      return;
+    case 'NS':
+    case 'CNAME':
+    case 'PTR':
+      writer.name(rdata.target);
+      return;
+    case 'MX':
+      writer.u16(rdata.preference);
+      writer.name(rdata.exchange);
+      return;
+    case 'SOA':
+      encodeSoa(writer, rdata);
+      return;
+    case 'TXT':
+      encodeStrings(writer, rdata.strings);
+      return;
+    default:
+      writer.octets(rdata.data);
+  }
+}
+
+function decodeSoa(reader: DnsReader): SoaRdata {
+  return {
+    mname: reader.name(),
+    rname: reader.name(),
+    serial: reader.u32(),
+    refresh: reader.u32(),
+    retry: reader.u32(),
+    expire: reader.u32(),
+    minimum: reader.u32(),
+  };
+}
+
+function encodeSoa(writer: DnsWriter, soa: SoaRdata): void {
+  writer.name(soa.mname);
+  writer.name(soa.rname);
+  for (const value of [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum]) writer.u32(value);
+}
+
+function decodeStrings(reader: DnsReader, length: number): string[] {
+  const end = reader.offset + length;
+  const strings: string[] = [];
+  while (reader.offset < end) strings.push(String.fromCharCode(...reader.octets(reader.u8())));
+  return strings;
+}
+
+function encodeStrings(writer: DnsWriter, strings: readonly string[]): void {
+  for (const text of strings) {
+    if (text.length > 255) throw new Failure('invalid', 'A TXT string has at most 255 octets');
+    writer.u8(text.length);
+    writer.octets(Array.from(text, (c) => c.charCodeAt(0)));
+  }
+}
