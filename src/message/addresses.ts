@@ -1,0 +1,182 @@
+// Address lists of header fields (From, To, Cc, ...), as IMAP's ENVELOPE wants them.
+//
+// In      the unfolded value of a field, latin1; any text at all, it never throws
+// Out     addresses in order, groups as a start and an end marker; encoded words stay as they are
+// Limits  HEADER_ADDRESSES_MAX; the text is walked once, without recursion
+// What is missing in a broken address is empty text, because NIL means a group there.
+// RFC 5322 §3.4 §4.4, RFC 3501 §7.4.2
+
+import { asciiLower, characterClass } from '../base/characters.ts';
+import { Cursor } from '../base/cursor.ts';
+import { HEADER_ADDRESSES_MAX } from '../base/limits.ts';
+import { comment, quotedString, skipSpaces } from './lexical.ts';
+
+/**
+ * RFC 3501 §7.4.2: an address has a mailbox and a host; the start of a group has a mailbox (the group's name) and no
+ * host; the end of a group has neither.
+ */
+export interface HeaderAddress {
+  readonly name: string | undefined;
+  /** The obsolete source route, `@a,@b`. */
+  readonly route: string | undefined;
+  readonly mailbox: string | undefined;
+  readonly host: string | undefined;
+}
+
+const GROUP_END: HeaderAddress = { name: undefined, route: undefined, mailbox: undefined, host: undefined };
+
+/** All that ends a word of text: white space and specials, RFC 5322 §3.2.3, without the dot. */
+const WORD = characterClass([0x01, 0x08], [0x0b, 0x0c], [0x0e, 0x1f], [0x21, 0xff]);
+for (const c of '()<>[]:;@\\,"') WORD[c.charCodeAt(0)] = 0;
+
+/** What has been read of the address at hand. */
+class Draft {
+  /** The words so far as a name, one space where there was white space. */
+  text = '';
+  /** The same without white space, for an address that stands bare, perhaps with its parts apart (RFC 5322 §4.4). */
+  bare = '';
+  /** Where the last `@` stands in `bare`. */
+  at = -1;
+  wordCount = 0;
+  comment: string | undefined;
+  angle: HeaderAddress | undefined;
+
+  addWord(word: string, isApart: boolean): void {
+    if (isApart || this.wordCount === 0) this.wordCount++;
+    this.text += isApart && this.wordCount > 1 ? ` ${word}` : word;
+    this.bare += word;
+  }
+
+  /** Undefined when there was nothing but white space and comments. */
+  take(): HeaderAddress | undefined {
+    if (this.angle !== undefined) return this.angle;
+    if (this.wordCount === 0) return undefined;
+    if (this.at >= 0)
+      return mailbox(this.comment, undefined, this.bare.slice(0, this.at), this.bare.slice(this.at + 1));
+    if (this.wordCount > 1) return mailbox(this.text, undefined, '', '');
+    return mailbox(this.comment, undefined, this.bare, '');
+  }
+}
+
+function mailbox(name: string | undefined, route: string | undefined, local: string, host: string): HeaderAddress {
+  return { name, route, mailbox: local, host };
+}
+
+export function parseAddressList(value: string): HeaderAddress[] {
+  const cursor = new Cursor(value);
+  const list: HeaderAddress[] = [];
+  let draft = new Draft();
+  let inGroup = false;
+  const finish = (): void => {
+    const address = draft.take();
+    if (address !== undefined) list.push(address);
+    draft = new Draft();
+  };
+  while (list.length < HEADER_ADDRESSES_MAX) {
+    const before = cursor.at;
+    skipSpaces(cursor);
+    const isApart = cursor.at > before;
+    const code = cursor.peek();
+    if (code < 0) break;
+    switch (code) {
+      case 0x2c: // ,
+        cursor.at++;
+        finish();
+        break;
+      case 0x3a: // :
+        cursor.at++;
+        // A group in a group is none: the inner name is dropped, its members stay.
+        if (!inGroup) list.push({ ...GROUP_END, mailbox: draft.text });
+        inGroup = true;
+        draft = new Draft();
+        break;
+      case 0x3b: // ;
+        cursor.at++;
+        finish();
+        if (inGroup) list.push(GROUP_END);
+        inGroup = false;
+        break;
+      case 0x28: // (
+        draft.comment = comment(cursor) || draft.comment;
+        nameByComment(draft);
+        break;
+      case 0x3c: // <
+        cursor.at++;
+        if (draft.angle === undefined) draft.angle = angleAddress(cursor, draft.text || draft.comment);
+        else angleAddress(cursor, undefined);
+        break;
+      default:
+        readWord(cursor, code, draft, isApart);
+    }
+  }
+  finish();
+  if (inGroup) list.push(GROUP_END);
+  return list;
+}
+
+/** `<ann@acme.example> (Ann)`: the comment behind is the name when there is no other. */
+function nameByComment(draft: Draft): void {
+  if (draft.angle !== undefined && draft.angle.name === undefined && draft.comment !== undefined)
+    draft.angle = { ...draft.angle, name: draft.comment };
+}
+
+/** One word, quoted string, domain literal, `@` or stray character. */
+function readWord(cursor: Cursor, code: number, draft: Draft, isApart: boolean): void {
+  if (code === 0x40) {
+    cursor.at++;
+    draft.at = draft.bare.length;
+    draft.addWord('@', isApart);
+  } else draft.addWord(wordText(cursor, code), isApart);
+}
+
+function wordText(cursor: Cursor, code: number): string {
+  if (code === 0x22) return quotedString(cursor);
+  if (code === 0x5b) return domainLiteral(cursor);
+  const word = cursor.run(WORD);
+  if (word !== '') return word;
+  // A stray backslash, bracket or NUL: kept, so that a reader sees what was sent.
+  cursor.at++;
+  return String.fromCharCode(code);
+}
+
+function domainLiteral(cursor: Cursor): string {
+  const close = cursor.text.indexOf(']', cursor.at);
+  const end = close < 0 ? cursor.text.length : close + 1;
+  const text = cursor.text.slice(cursor.at, end);
+  cursor.at = end;
+  return text;
+}
+
+/** Behind `<`, up to and with `>` or the end of the text. */
+function angleAddress(cursor: Cursor, name: string | undefined): HeaderAddress {
+  let route: string | undefined;
+  let text = '';
+  let at = -1;
+  for (;;) {
+    skipSpaces(cursor);
+    const code = cursor.peek();
+    if (code < 0) break;
+    if (code === 0x28) {
+      comment(cursor);
+    } else if (code === 0x3e) {
+      cursor.at++;
+      break;
+    } else if (code === 0x3a && route === undefined && text.startsWith('@')) {
+      cursor.at++;
+      route = text;
+      text = '';
+      at = -1;
+    } else if (code === 0x40 || code === 0x2c || code === 0x3a || code === 0x3b || code === 0x3c) {
+      cursor.at++;
+      if (code === 0x40) at = text.length;
+      text += String.fromCharCode(code);
+    } else text += wordText(cursor, code);
+  }
+  return at < 0 ? mailbox(name, route, text, '') : mailbox(name, route, text.slice(0, at), text.slice(at + 1));
+}
+
+/** `local@host` of an address in lower case, undefined for group markers and broken addresses. */
+export function headerAddressKey(address: HeaderAddress): string | undefined {
+  if (!address.mailbox || !address.host) return undefined;
+  return asciiLower(`${address.mailbox}@${address.host}`);
+}
