@@ -1,0 +1,184 @@
+// The directory cache of one thread: the two tables through a reader, with the recent rows in memory.
+//
+// In      this thread's reader; the committed revision in shared memory
+// Out     resolutions, logins
+// States  the memory holds rows of exactly one committed state; another revision drops it before anything is asked
+// Limits  RECENT_MAX rows of each kind are sure to be kept, twice as many may be
+// Never   answers from a state older than the revision that was published when it was called
+
+import { asciiLower } from '../base/characters.ts';
+import type { Reader } from '../database/operation.ts';
+import { type Address, addressKey, tryParseAddress } from '../message/address.ts';
+import { type Login, loginOf } from './login.ts';
+import { type Resolution, type ResolveOptions, type RoutingTables, resolve, type Site } from './resolve.ts';
+import { type RecipientRow, type RouteRow, SITE_POSTMASTER } from './rows.ts';
+import { readAlias, readRecipient, readRoute, readState } from './tables.ts';
+
+const RECENT_MAX = 20_000;
+
+export interface RoutingCacheParts {
+  readonly reader: Reader;
+  /** The committed directory revision, published before any acknowledgement. Only its changes matter. */
+  readonly revision: () => number;
+  readonly site: Site;
+}
+
+export class RoutingCache {
+  readonly #reader: Reader;
+  readonly #revision: () => number;
+  readonly #site: Site;
+  readonly #memory = new Memory();
+  #published: number | undefined;
+  /** Of the state that the memory mirrors; undefined when the memory is empty. */
+  #state: { readonly generation: number; readonly revision: number } | undefined;
+
+  constructor(parts: RoutingCacheParts) {
+    this.#reader = parts.reader;
+    this.#revision = parts.revision;
+    this.#site = parts.site;
+  }
+
+  /** Throws `unavailable` when the tables cannot be read: never a permanent refusal. */
+  resolve(address: Address, options: ResolveOptions = {}): Resolution {
+    return this.#answer((tables, askMax) => {
+      const answer = resolve(address, tables, this.#site, askMax === undefined ? options : { ...options, askMax });
+      return 'resolution' in answer ? answer.resolution : undefined;
+    });
+  }
+
+  /** Enough for RCPT: a list's members are followed until one of them can be reached. */
+  verify(address: Address): Resolution {
+    return this.resolve(address, { verify: true });
+  }
+
+  /** The user entry that a login names: any of its addresses in any case; `postmaster` is the site's. */
+  findLogin(login: string): Login | undefined {
+    return this.#answer((tables) => {
+      const row = this.#userOf(login, tables);
+      if (row === null || row?.kind === 'group') return { login: undefined };
+      const found = row && loginOf(row, tables, this.#site);
+      return found && { login: found };
+    }).login;
+  }
+
+  /** The routing table's row of exactly this domain. */
+  route(domain: string): RouteRow | undefined {
+    return this.#answer((tables) => {
+      const row = tables.route(domain);
+      return row === undefined ? undefined : { row: row ?? undefined };
+    }).row;
+  }
+
+  get site(): Site {
+    return this.#site;
+  }
+
+  /** `ask` answers from what it is given; undefined when that does not hold enough. */
+  #answer<T>(ask: (tables: RoutingTables, askMax?: number) => T | undefined): T {
+    const published = this.#revision();
+    if (published !== this.#published) {
+      this.#forget();
+      this.#published = published;
+    }
+    const known = this.#state === undefined ? undefined : ask(this.#memory, 1);
+    if (known !== undefined) return known;
+    return this.#reader.snapshot(() => {
+      const tables = this.#loading();
+      const loaded = ask(tables);
+      if (loaded === undefined) throw new Error('the tables were loaded and still asked for');
+      return loaded;
+    });
+  }
+
+  /** Inside a snapshot: a memory of another committed state is dropped first, so that two states never mix. */
+  #loading(): RoutingTables {
+    const state = readState(this.#reader);
+    if (state.revision !== this.#state?.revision || state.generation !== this.#state.generation) {
+      this.#forget();
+      this.#state = state;
+    }
+    const { generation } = state;
+    const reader = this.#reader;
+    const { routes, aliases, recipients } = this.#memory;
+    return {
+      route: (domain) => routes.find(domain, () => readRoute(reader, generation, domain)),
+      alias: (key) => aliases.find(key, () => readAlias(reader, generation, key)),
+      recipient: (dn) => recipients.find(dn, () => readRecipient(reader, generation, dn)),
+    };
+  }
+
+  #forget(): void {
+    this.#memory.clear();
+    this.#state = undefined;
+  }
+
+  #userOf(login: string, tables: RoutingTables): RecipientRow | null | undefined {
+    if (asciiLower(login) === SITE_POSTMASTER) return tables.alias(SITE_POSTMASTER);
+    const address = tryParseAddress(login);
+    if (address === undefined) return null;
+    const row = tables.alias(addressKey(address));
+    const isSitePostmaster =
+      asciiLower(address.localPart) === SITE_POSTMASTER && this.#site.hostnames.includes(address.domain);
+    return row === null && isSitePostmaster ? tables.alias(SITE_POSTMASTER) : row;
+  }
+}
+
+/** Rows by key, the absent ones as null. Two halves: when the young one is full the old one goes. */
+class Recent<T> {
+  #young = new Map<string, T | null>();
+  #old = new Map<string, T | null>();
+
+  /** undefined: not in memory; null: in the table there is none. */
+  get(key: string): T | null | undefined {
+    const value = this.#young.get(key);
+    if (value !== undefined) return value;
+    const older = this.#old.get(key);
+    if (older !== undefined) this.#keep(key, older);
+    return older;
+  }
+
+  find(key: string, read: () => T | null): T | null {
+    const known = this.get(key);
+    if (known !== undefined) return known;
+    const value = read();
+    this.#keep(key, value);
+    return value;
+  }
+
+  #keep(key: string, value: T | null): void {
+    if (this.#young.size >= RECENT_MAX) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(key, value);
+  }
+
+  clear(): void {
+    if (this.#young.size > 0) this.#young = new Map();
+    if (this.#old.size > 0) this.#old = new Map();
+  }
+}
+
+class Memory implements RoutingTables {
+  readonly routes = new Recent<RouteRow>();
+  readonly aliases = new Recent<RecipientRow>();
+  readonly recipients = new Recent<RecipientRow>();
+
+  route(domain: string): RouteRow | null | undefined {
+    return this.routes.get(domain);
+  }
+
+  alias(key: string): RecipientRow | null | undefined {
+    return this.aliases.get(key);
+  }
+
+  recipient(dn: string): RecipientRow | null | undefined {
+    return this.recipients.get(dn);
+  }
+
+  clear(): void {
+    this.routes.clear();
+    this.aliases.clear();
+    this.recipients.clear();
+  }
+}

@@ -1,0 +1,38 @@
+// Who an address's owner is, for those who let people in: account, entry, and whether the statuses admit.
+//
+// Never  sees a password; auth compares that with the entry's
+
+import { addressOfKey, type RoutingTables, type Site, STATUS_CHAIN } from './resolve.ts';
+import { SITE_POSTMASTER, type Status, type UserRow } from './rows.ts';
+import { type StatusAttribute, statusMeaning, statusText } from './status.ts';
+
+export interface Login {
+  readonly account: number;
+  /** The entry's id in the directory; its userPassword is what counts. */
+  readonly entry: number;
+  readonly dn: string;
+  /** Keys (message/address.ts) of what this account may write in MAIL FROM, the primary one first. */
+  readonly addresses: readonly string[];
+  /** Why a right password does not help, as `mailUserStatus: inactive`; undefined when it does. */
+  readonly refusedBy: string | undefined;
+}
+
+/** Undefined when a row that is needed is not loaded. */
+export function loginOf(row: UserRow, tables: RoutingTables, site: Site): Login | undefined {
+  const primary = row.addresses[0];
+  const domain = primary === undefined ? '' : addressOfKey(primary).domain;
+  const route = domain === '' ? null : tables.route(domain);
+  if (route === undefined) return undefined;
+  const statuses: { readonly [attribute in StatusAttribute]?: Status } = { ...route, ...row };
+  const refusing = STATUS_CHAIN.find((attribute) => {
+    const status = statuses[attribute];
+    return status !== undefined && !statusMeaning(status).admits;
+  });
+  return {
+    account: row.account,
+    entry: row.entry,
+    dn: row.dn,
+    addresses: primary === SITE_POSTMASTER ? site.hostnames.map((name) => `${primary}@${name}`) : row.addresses,
+    refusedBy: refusing === undefined ? undefined : statusText(refusing, statuses[refusing]!),
+  };
+}

@@ -1,0 +1,79 @@
+// What the tables hold: a domain's row, and the row of an entry that mail can reach. Small, because memory holds many.
+//
+// Compiled from entries by compile.ts, kept as JSON by tables.ts, read by resolve.ts. A key that is absent means that
+// the entry says nothing.
+
+/** A status attribute's value that is legal for its level, or the word for one that is not. See status.ts. */
+export type Status =
+  | 'active'
+  | 'inactive'
+  | 'disabled'
+  | 'deleted'
+  | 'removed'
+  | 'hold'
+  | 'overquota'
+  | { readonly illegal: string };
+
+/** An attribute's value that the compiler could not use. `sync status` prints these; the entry stays as it is. */
+export interface Problem {
+  readonly attribute: string;
+  readonly value: string;
+  readonly reason: string;
+}
+
+/** One mail domain. */
+export interface RouteRow {
+  /** A-labels, lower case. */
+  readonly domain: string;
+  /** Normalized DN; entries below it, and below no deeper base, own the domain's addresses. */
+  readonly base: string;
+  readonly inetDomainStatus?: Status;
+  readonly mailDomainStatus?: Status;
+  /** mailDomainCatchallAddress, as SMTP writes it. */
+  readonly catchall?: string;
+  /** mailRoutingHosts in lower case. One of our names must be among them. */
+  readonly routingHosts?: readonly string[];
+  /** Attributes that would send all of the domain's mail another way than this program can. */
+  readonly unsupported?: readonly string[];
+  /** Likewise, but only for local parts that nobody has claimed. */
+  readonly unsupportedForUnclaimed?: readonly string[];
+  readonly problems?: readonly Problem[];
+}
+
+interface RecipientRowBase {
+  /** The entry's id in the directory. */
+  readonly entry: number;
+  /** As the entry writes it; the table's key is the normalized one. */
+  readonly dn: string;
+  /** Keys of the addresses (message/address.ts) that route to this entry, `mail` first. Only those of the domains whose base holds the entry. */
+  readonly addresses: readonly string[];
+  /** Keys of mailEquivalentAddress, of the same domains: claimed, but their meaning is not built yet. */
+  readonly equivalents?: readonly string[];
+  /** mailHost in lower case; another host than this one is not reached yet. */
+  readonly mailHost?: string;
+  /** Attributes, or values of mailDeliveryOption, that would change delivery and that this program does not act on. */
+  readonly unsupported?: readonly string[];
+  readonly problems?: readonly Problem[];
+}
+
+export interface UserRow extends RecipientRowBase {
+  readonly kind: 'user';
+  readonly account: number;
+  readonly inetUserStatus?: Status;
+  readonly mailUserStatus?: Status;
+}
+
+export interface GroupRow extends RecipientRowBase {
+  readonly kind: 'group';
+  readonly inetMailGroupStatus?: Status;
+  /** uniqueMember, normalized. */
+  readonly members?: readonly string[];
+  /** mgrpRFC822MailMember, as SMTP writes it. */
+  readonly addressMembers?: readonly string[];
+}
+
+/** What stands behind an address, and behind a DN that a group names. */
+export type RecipientRow = UserRow | GroupRow;
+
+/** The address of the site postmaster's row: the one local part that needs no domain. RFC 5321 §4.5.1 */
+export const SITE_POSTMASTER = 'postmaster';

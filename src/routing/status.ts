@@ -1,0 +1,62 @@
+// The four levels of status: which words are legal at each, and what each means for mail and for logins.
+//
+// Order   inetDomainStatus -> mailDomainStatus -> inetUserStatus -> mailUserStatus or inetMailGroupStatus;
+//         the first that is not active wins; a missing one is active; an illegal one is a temporary failure
+
+import { asciiLower } from '../base/characters.ts';
+import { type Reply, replies } from './replies.ts';
+import type { Status } from './rows.ts';
+
+type StatusWord = Exclude<Status, { readonly illegal: string }>;
+
+export type StatusAttribute =
+  | 'inetDomainStatus'
+  | 'mailDomainStatus'
+  | 'inetUserStatus'
+  | 'mailUserStatus'
+  | 'inetMailGroupStatus';
+
+export const legalStatuses = {
+  inetDomainStatus: ['active', 'inactive', 'deleted', 'removed'],
+  mailDomainStatus: ['active', 'inactive', 'disabled', 'deleted', 'removed', 'hold', 'overquota'],
+  inetUserStatus: ['active', 'inactive', 'deleted', 'removed'],
+  mailUserStatus: ['active', 'inactive', 'disabled', 'deleted', 'removed', 'hold', 'overquota'],
+  inetMailGroupStatus: ['active', 'inactive', 'disabled', 'deleted', 'removed'],
+} as const satisfies Record<StatusAttribute, readonly StatusWord[]>;
+
+interface StatusMeaning {
+  /** Undefined: mail goes on. */
+  readonly reply: Reply | undefined;
+  /** May the owner log in and read? */
+  readonly admits: boolean;
+}
+
+const meanings = {
+  active: { reply: undefined, admits: true },
+  inactive: { reply: replies.inactive, admits: false },
+  disabled: { reply: replies.disabled, admits: false },
+  deleted: { reply: replies.deleted, admits: false },
+  removed: { reply: replies.deleted, admits: false },
+  // There is no hold channel yet: the sender's host holds the mail.
+  hold: { reply: replies.held, admits: false },
+  // Who is over quota must be able to delete.
+  overquota: { reply: replies.overQuota, admits: true },
+} as const satisfies Record<StatusWord, StatusMeaning>;
+
+const illegalMeaning: StatusMeaning = { reply: replies.illegalStatus, admits: false };
+
+export function statusMeaning(status: Status): StatusMeaning {
+  return typeof status === 'string' ? meanings[status] : illegalMeaning;
+}
+
+/** The value of a status attribute; letter case does not matter. */
+export function parseStatus(attribute: StatusAttribute, value: string): Status {
+  const word = asciiLower(value.trim());
+  const legal: readonly StatusWord[] = legalStatuses[attribute];
+  return legal.find((known) => known === word) ?? { illegal: value };
+}
+
+/** As it stands in a step: `mailUserStatus: overquota`. */
+export function statusText(attribute: StatusAttribute, status: Status): string {
+  return typeof status === 'string' ? `${attribute}: ${status}` : `${attribute}: ${status.illegal} (not a legal value)`;
+}

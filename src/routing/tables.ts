@@ -1,0 +1,290 @@
+// The routing table and the alias table as rows: what stands in the database, and the only SQL of this folder.
+//
+//   routing_state  which generation answers, which one is being built, the revision of the last change
+//   route          domain -> what to do with its addresses
+//   alias          address -> the entry behind it; an address belongs to one entry only
+//   alias_entry    the entry, compiled: read by address through `alias`, by DN when a list names it
+//
+// Incremental changes are written to the generation that answers and to the one that is being built. Written in the
+// transaction of the directory change, so a reader sees the entry and its rows or neither.
+
+import { Failure } from '../base/failure.ts';
+import type { Unit } from '../database/format.ts';
+import type { Reader, Row, Transaction } from '../database/operation.ts';
+import type { Problem, RecipientRow, RouteRow } from './rows.ts';
+
+/** The one tenant there is. In every key, because it can't be added later. */
+export const TENANT = 1;
+
+export const routingUnit: Unit = {
+  name: 'routing',
+  migrations: [
+    {
+      version: 1,
+      statements: [
+        `CREATE TABLE routing_state (
+          tenant INTEGER PRIMARY KEY,
+          generation INTEGER NOT NULL,
+          building INTEGER,
+          revision INTEGER NOT NULL
+        )`,
+        `INSERT INTO routing_state (tenant, generation, revision) VALUES (${TENANT}, 1, 0)`,
+        `CREATE TABLE route (
+          tenant INTEGER NOT NULL,
+          generation INTEGER NOT NULL,
+          domain TEXT NOT NULL,
+          base TEXT NOT NULL,
+          row TEXT NOT NULL,
+          revision INTEGER NOT NULL,
+          PRIMARY KEY (tenant, generation, domain)
+        ) WITHOUT ROWID`,
+        'CREATE INDEX route_base ON route (tenant, generation, base)',
+        `CREATE TABLE alias (
+          tenant INTEGER NOT NULL,
+          generation INTEGER NOT NULL,
+          address TEXT NOT NULL,
+          dn TEXT NOT NULL,
+          PRIMARY KEY (tenant, generation, address)
+        ) WITHOUT ROWID`,
+        `CREATE TABLE alias_entry (
+          tenant INTEGER NOT NULL,
+          generation INTEGER NOT NULL,
+          dn TEXT NOT NULL,
+          row TEXT NOT NULL,
+          revision INTEGER NOT NULL,
+          problems INTEGER NOT NULL,
+          PRIMARY KEY (tenant, generation, dn)
+        ) WITHOUT ROWID`,
+        'CREATE INDEX alias_entry_problem ON alias_entry (tenant, generation) WHERE problems > 0',
+      ],
+    },
+  ],
+};
+
+export interface RoutingState {
+  readonly generation: number;
+  readonly building: number | undefined;
+  /** The directory revision of the last change that went through these tables. */
+  readonly revision: number;
+}
+
+const STATE = 'SELECT generation, building, revision FROM routing_state WHERE tenant = ?';
+const ROUTE = 'SELECT row FROM route WHERE tenant = ? AND generation = ? AND domain = ?';
+const ALIAS = `SELECT e.row AS row FROM alias a JOIN alias_entry e
+  ON e.tenant = a.tenant AND e.generation = a.generation AND e.dn = a.dn
+  WHERE a.tenant = ? AND a.generation = ? AND a.address = ?`;
+const ENTRY = 'SELECT row FROM alias_entry WHERE tenant = ? AND generation = ? AND dn = ?';
+
+function stateOf(row: Row | undefined): RoutingState {
+  if (row === undefined) throw new Error('routing_state has no row');
+  const building = row['building'];
+  return {
+    generation: Number(row['generation']),
+    building: building === null || building === undefined ? undefined : Number(building),
+    revision: Number(row['revision']),
+  };
+}
+
+function parsed<T>(row: Row | undefined): T | null {
+  return row === undefined ? null : (JSON.parse(row['row'] as string) as T);
+}
+
+// Reading, on any thread.
+
+export function readState(reader: Reader): RoutingState {
+  return stateOf(reader.get(STATE, TENANT));
+}
+
+export function readRoute(reader: Reader, generation: number, domain: string): RouteRow | null {
+  return parsed(reader.get(ROUTE, TENANT, generation, domain));
+}
+
+export function readAlias(reader: Reader, generation: number, address: string): RecipientRow | null {
+  return parsed(reader.get(ALIAS, TENANT, generation, address));
+}
+
+export function readRecipient(reader: Reader, generation: number, dn: string): RecipientRow | null {
+  return parsed(reader.get(ENTRY, TENANT, generation, dn));
+}
+
+/** Domains in order of name, after `after`. */
+export function readRoutes(reader: Reader, after = '', limit = 1000): RouteRow[] {
+  const { generation } = readState(reader);
+  return reader
+    .all(
+      'SELECT row FROM route WHERE tenant = ? AND generation = ? AND domain > ? ORDER BY domain LIMIT ?',
+      TENANT,
+      generation,
+      after,
+      limit,
+    )
+    .map((row) => JSON.parse(row['row'] as string) as RouteRow);
+}
+
+export interface TableCounts {
+  readonly domains: number;
+  readonly addresses: number;
+}
+
+export function countRows(reader: Reader): TableCounts {
+  const { generation } = readState(reader);
+  const count = (table: 'route' | 'alias'): number =>
+    Number(
+      reader.get(`SELECT count(*) AS n FROM ${table} WHERE tenant = ? AND generation = ?`, TENANT, generation)?.['n'],
+    );
+  return { domains: count('route'), addresses: count('alias') };
+}
+
+export interface EntryProblems {
+  readonly dn: string;
+  readonly problems: readonly Problem[];
+}
+
+/** What the compiler could not use, entry by entry; at most `limit` entries. */
+export function readProblems(reader: Reader, limit = 1000): EntryProblems[] {
+  const { generation } = readState(reader);
+  const routes = readRoutes(reader, '', limit).map((route) => ({ dn: route.domain, problems: route.problems ?? [] }));
+  const entries = reader
+    .all(
+      'SELECT row FROM alias_entry WHERE tenant = ? AND generation = ? AND problems > 0 LIMIT ?',
+      TENANT,
+      generation,
+      limit,
+    )
+    .map((row) => JSON.parse(row['row'] as string) as RecipientRow)
+    .map((row) => ({ dn: row.dn, problems: row.problems ?? [] }));
+  return [...routes, ...entries].filter((entry) => entry.problems.length > 0).slice(0, limit);
+}
+
+// Reading and writing, in an operation.
+
+export async function stateIn(tx: Transaction): Promise<RoutingState> {
+  return stateOf(await tx.get(STATE, TENANT));
+}
+
+/** The generations that a change has to be written to. */
+export function generationsOf(state: RoutingState): readonly number[] {
+  return state.building === undefined ? [state.generation] : [state.generation, state.building];
+}
+
+export async function routeIn(tx: Transaction, generation: number, domain: string): Promise<RouteRow | null> {
+  return parsed(await tx.get(ROUTE, TENANT, generation, domain));
+}
+
+export async function aliasIn(tx: Transaction, generation: number, address: string): Promise<RecipientRow | null> {
+  return parsed(await tx.get(ALIAS, TENANT, generation, address));
+}
+
+export async function recipientIn(tx: Transaction, generation: number, dn: string): Promise<RecipientRow | null> {
+  return parsed(await tx.get(ENTRY, TENANT, generation, dn));
+}
+
+/** The domains whose base is exactly this DN. */
+export async function domainsWithBase(tx: Transaction, generation: number, base: string): Promise<string[]> {
+  const rows = await tx.arrays(
+    'SELECT domain FROM route WHERE tenant = ? AND generation = ? AND base = ? ORDER BY domain LIMIT 1000',
+    TENANT,
+    generation,
+    base,
+  );
+  return rows.map(([domain]) => String(domain));
+}
+
+/** Every later reader compares its memory with this. */
+export async function setRevision(tx: Transaction, revision: number): Promise<void> {
+  await tx.run('UPDATE routing_state SET revision = ? WHERE tenant = ?', revision, TENANT);
+}
+
+/** The revision is that of the directory change, or of the last one before a full compile. */
+export async function putRoute(tx: Transaction, generation: number, row: RouteRow): Promise<void> {
+  await tx.run(
+    'INSERT OR REPLACE INTO route (tenant, generation, domain, base, row, revision) VALUES (?, ?, ?, ?, ?, ?)',
+    TENANT,
+    generation,
+    row.domain,
+    row.base,
+    JSON.stringify(row),
+    tx.revision,
+  );
+}
+
+export async function deleteRoute(tx: Transaction, generation: number, domain: string): Promise<void> {
+  await tx.run('DELETE FROM route WHERE tenant = ? AND generation = ? AND domain = ?', TENANT, generation, domain);
+}
+
+/** Every address of the row must be free: see deleteRecipient. Throws `exists` (constraintViolation) for one that is not. */
+export async function putRecipient(tx: Transaction, generation: number, dn: string, row: RecipientRow): Promise<void> {
+  await tx.run(
+    'INSERT INTO alias_entry (tenant, generation, dn, row, revision, problems) VALUES (?, ?, ?, ?, ?, ?)',
+    TENANT,
+    generation,
+    dn,
+    JSON.stringify(row),
+    tx.revision,
+    row.problems?.length ?? 0,
+  );
+  for (const address of claimsOf(row)) {
+    const inserted = await tx.run(
+      'INSERT OR IGNORE INTO alias (tenant, generation, address, dn) VALUES (?, ?, ?, ?)',
+      TENANT,
+      generation,
+      address,
+      dn,
+    );
+    if (inserted === 0) throw await addressInUse(tx, generation, address);
+  }
+}
+
+/** The rows of the entry that stood at this DN; nothing when it has none. */
+export async function deleteRecipient(tx: Transaction, generation: number, dn: string): Promise<void> {
+  const row = await recipientIn(tx, generation, dn);
+  if (row === null) return;
+  await tx.run('DELETE FROM alias_entry WHERE tenant = ? AND generation = ? AND dn = ?', TENANT, generation, dn);
+  for (const address of claimsOf(row))
+    await tx.run(
+      'DELETE FROM alias WHERE tenant = ? AND generation = ? AND address = ? AND dn = ?',
+      TENANT,
+      generation,
+      address,
+      dn,
+    );
+}
+
+function claimsOf(row: RecipientRow): readonly string[] {
+  return row.equivalents === undefined ? row.addresses : [...row.addresses, ...row.equivalents];
+}
+
+async function addressInUse(tx: Transaction, generation: number, address: string): Promise<Failure> {
+  const holder = await aliasIn(tx, generation, address);
+  return new Failure('exists', `the address ${address} is in use already`, {
+    detail: `held by ${holder?.dn ?? 'nobody'}`,
+    data: { ldap: 'constraintViolation' },
+  });
+}
+
+// Full synchronization: a generation beside the one that answers.
+
+export async function beginGeneration(tx: Transaction): Promise<number> {
+  const { generation } = await stateIn(tx);
+  await clearGeneration(tx, generation + 1);
+  await tx.run('UPDATE routing_state SET building = ? WHERE tenant = ?', generation + 1, TENANT);
+  return generation + 1;
+}
+
+/** The one row that flips. Gives the generation that no longer answers. */
+export async function finishGeneration(tx: Transaction): Promise<number> {
+  const { generation, building } = await stateIn(tx);
+  if (building === undefined) throw new Error('no generation is being built');
+  await tx.run(
+    'UPDATE routing_state SET generation = ?, building = NULL, revision = ? WHERE tenant = ?',
+    building,
+    tx.revision,
+    TENANT,
+  );
+  return generation;
+}
+
+export async function clearGeneration(tx: Transaction, generation: number): Promise<void> {
+  for (const table of ['route', 'alias', 'alias_entry'] as const)
+    await tx.run(`DELETE FROM ${table} WHERE tenant = ? AND generation = ?`, TENANT, generation);
+}
