@@ -44,6 +44,10 @@ export const IMAP_LITERAL_BYTES = 65_536;
 export const IMAP_COMMAND_BYTES = 262_144;
 /** Nested parentheses in one IMAP command (SEARCH, STORE); deeper is BAD. */
 export const IMAP_NESTING_MAX = 50;
+/** Ranges of one sequence set, items of one FETCH, keys of one SEARCH: more than any client sends, few enough to hold. */
+export const IMAP_SET_RANGES_MAX = 20_000;
+export const IMAP_FETCH_ITEMS_MAX = 256;
+export const IMAP_SEARCH_KEYS_MAX = 1000;
 /** POP3 command line; RFC 2449 §4 says 255 octets. */
 export const POP3_LINE_BYTES = 512;
 /** One LDAP message. A jpegPhoto fits; more is a protocol error. */
@@ -90,3 +94,7 @@ export const GROUP_DEPTH_MAX = 20;
 export const GROUP_MEMBERS_MAX = 100_000;
 /** Output waiting for a client that does not read; beyond it the connection is closed. */
 export const OUTPUT_BUFFER_BYTES = 8 * 1024 * 1024;
+/** A DN as text, its RDNs, and the values in one RDN. The deepest real trees have about ten levels. */
+export const DN_LENGTH_MAX = 8192;
+export const DN_RDNS_MAX = 100;
+export const RDN_VALUES_MAX = 16;
