@@ -206,7 +206,7 @@ const STANDARD_ATTRIBUTES: readonly AttributeRow[] = [
   ['2.5.4.22', 'teletexTerminalIdentifier', 'opaque'],
   ['2.5.4.23', 'facsimileTelephoneNumber fax', 'fax'],
   ['2.5.4.24', 'x121Address', 'numeric'],
-  ['2.5.4.25', 'internationalISDNNumber internationaliSDNNumber', 'numeric'],
+  ['2.5.4.25', 'internationalISDNNumber', 'numeric'],
   ['2.5.4.26', 'registeredAddress', '<postalAddress'],
   ['2.5.4.27', 'destinationIndicator', 'printable'],
   ['2.5.4.28', 'preferredDeliveryMethod', 'text', 'single'],
