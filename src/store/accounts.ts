@@ -1,0 +1,70 @@
+// Accounts: what a user entry owns in the store. Bound to the entry's UUID, so a renamed or moved entry keeps its mail.
+
+import { Failure } from '../base/failure.ts';
+import type { Reader, Transaction } from '../database/operation.ts';
+
+/** INBOX's number in every account. */
+export const INBOX = 1;
+
+/** The account of this entry; made with its INBOX when there is none. */
+export async function ensureAccount(
+  tx: Transaction,
+  owner: { readonly uuid: string; readonly tenant: number },
+): Promise<number> {
+  const existing = await tx.get('SELECT id FROM account WHERE uuid = ?', owner.uuid);
+  if (existing !== undefined) return Number(existing['id']);
+  const row = await tx.get(
+    'INSERT INTO account (tenant, uuid, created, next_mailbox) VALUES (?, ?, unixepoch() * 1000, ?) RETURNING id',
+    owner.tenant,
+    owner.uuid,
+    INBOX,
+  );
+  const account = Number(row?.['id']);
+  await createMailboxRow(tx, account, 'INBOX', { selectable: true });
+  return account;
+}
+
+/** A new mailbox row; the caller has checked the name. Gives its number and uidvalidity. */
+export async function createMailboxRow(
+  tx: Transaction,
+  account: number,
+  name: string,
+  options: { readonly selectable: boolean; readonly specialUse?: string },
+): Promise<{ mailbox: number; uidValidity: number }> {
+  const next = await tx.get(
+    'UPDATE account SET next_mailbox = next_mailbox + 1 WHERE id = ? RETURNING next_mailbox - 1 AS id',
+    account,
+  );
+  if (next === undefined) throw new Failure('not-found', 'No such account');
+  const uidValidity = await nextCount(tx, 'uidvalidity');
+  const modseq = await nextModseq(tx);
+  const mailbox = Number(next['id']);
+  await tx.run(
+    `INSERT INTO mailbox (account, id, name, uidvalidity, uidnext, modseq, messages, unseen, bytes, recent_from,
+       selectable, special_use) VALUES (?, ?, ?, ?, 1, ?, 0, 0, 0, 1, ?, ?)`,
+    account,
+    mailbox,
+    name,
+    uidValidity,
+    modseq,
+    options.selectable ? 1 : 0,
+    options.specialUse ?? null,
+  );
+  return { mailbox, uidValidity };
+}
+
+async function nextCount(tx: Transaction, name: 'uidvalidity' | 'modseq'): Promise<number> {
+  const row = await tx.get('UPDATE counter SET value = value + 1 WHERE name = ? RETURNING value', name);
+  return Number(row?.['value']);
+}
+
+/** One step for all that an operation changes. */
+export function nextModseq(tx: Transaction): Promise<number> {
+  return nextCount(tx, 'modseq');
+}
+
+/** The account of an entry, undefined when it has none. */
+export function findAccount(reader: Reader, uuid: string): number | undefined {
+  const row = reader.get('SELECT id FROM account WHERE uuid = ?', uuid);
+  return row === undefined ? undefined : Number(row['id']);
+}

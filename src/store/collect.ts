@@ -1,0 +1,91 @@
+// Taking away what nobody refers to: segments without messages, rows of deleted mailboxes, old traces of expunged messages.
+//
+// A segment may go only when it is closed: its `closed` comes over the same port as the accepts that name it, after the
+// last of them. The file is unlinked after the commit; a reader that finds no file reads the row once more.
+
+import { readdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { idText } from '../base/ids.ts';
+import { operation, type Reader } from '../database/operation.ts';
+import { removeReference, STATUS_SLICE } from './status.ts';
+
+export const openSegment = operation(
+  'store.openSegment',
+  async (tx, args: { readonly segment: number; readonly at: number }) => {
+    await tx.run('INSERT INTO segment (id, opened) VALUES (?, ?)', args.segment, args.at);
+  },
+);
+
+export const closeSegment = operation(
+  'store.closeSegment',
+  async (tx, args: { readonly segment: number; readonly at: number; readonly bytes: number }) => {
+    await tx.run('UPDATE segment SET closed = ?, bytes = ? WHERE id = ?', args.at, args.bytes, args.segment);
+  },
+);
+
+/** At a start nobody writes to the segments of the last run. */
+export const closeAllSegments = operation('store.closeAllSegments', async (tx, args: { readonly at: number }) => {
+  await tx.run('UPDATE segment SET closed = ? WHERE closed IS NULL', args.at);
+});
+
+const SEGMENTS_A_ROUND = 100;
+/** Traces of expunged messages of one mailbox that are kept beside those of open sessions. */
+const VANISHED_ROUND = 5000;
+
+/** One slice of the work; `more` says that the next should follow soon. */
+export const collect = operation('store.collect', async (tx, args: { readonly vanishedBelow: number }) => {
+  const segments = await tx.all(
+    `SELECT id FROM segment WHERE closed IS NOT NULL
+     AND NOT EXISTS (SELECT 1 FROM message WHERE message.segment = segment.id) LIMIT ?`,
+    SEGMENTS_A_ROUND,
+  );
+  for (const row of segments) {
+    const segment = Number(row['id']);
+    await tx.run('DELETE FROM segment WHERE id = ?', segment);
+    tx.afterCommit({ kind: 'segment', segment });
+  }
+  const doomed = await tx.get('SELECT account, mailbox FROM doomed_mailbox LIMIT 1');
+  if (doomed !== undefined) {
+    const account = Number(doomed['account']);
+    const mailbox = Number(doomed['mailbox']);
+    const rows = await tx.arrays(
+      'SELECT uid, message FROM mailbox_message WHERE account = ? AND mailbox = ? LIMIT ?',
+      account,
+      mailbox,
+      STATUS_SLICE,
+    );
+    for (const [uid, message] of rows) await removeReference(tx, account, mailbox, Number(uid), Number(message));
+    if (rows.length < STATUS_SLICE) {
+      await tx.run('DELETE FROM vanished WHERE account = ? AND mailbox = ?', account, mailbox);
+      await tx.run('DELETE FROM keyword WHERE account = ? AND mailbox = ?', account, mailbox);
+      await tx.run('DELETE FROM doomed_mailbox WHERE account = ? AND mailbox = ?', account, mailbox);
+    }
+  }
+  const old = await tx.run(
+    `DELETE FROM vanished WHERE (account, mailbox, modseq, uid) IN
+       (SELECT account, mailbox, modseq, uid FROM vanished WHERE modseq < ? LIMIT ?)`,
+    args.vanishedBelow,
+    VANISHED_ROUND,
+  );
+  return { more: segments.length === SEGMENTS_A_ROUND || doomed !== undefined || old === VANISHED_ROUND };
+});
+
+/** The highest id in the store, so that new ones lie above it whatever the clock says. */
+export function highestId(reader: Reader): number {
+  const row = reader.get(
+    'SELECT max(coalesce((SELECT max(id) FROM message), 0), coalesce((SELECT max(id) FROM segment), 0)) AS id',
+  );
+  return Number(row?.['id'] ?? 0);
+}
+
+/** Files that no row knows: the process died between making one and committing its row. Nobody refers to them. */
+export async function unlinkUnknownSegments(reader: Reader, directory: string): Promise<number> {
+  const known = new Set(reader.arrays('SELECT id FROM segment').map((row) => `${idText(Number(row[0]))}.seg`));
+  let unlinked = 0;
+  for (const name of await readdir(directory)) {
+    if (!name.endsWith('.seg') || known.has(name)) continue;
+    await unlink(join(directory, name));
+    unlinked++;
+  }
+  return unlinked;
+}

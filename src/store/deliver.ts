@@ -1,0 +1,134 @@
+// One copy, many references: the rows that put a message into mailboxes. Called inside the operation that accepts it.
+//
+// Rows    one `message`; for each mailbox one `mailbox_message` and one update of `mailbox`: what bounds the writer is rows
+// Order   the bytes are synced before (segment.ts); the rows are committed together or not at all
+
+import { Failure } from '../base/failure.ts';
+import { operation, type Transaction } from '../database/operation.ts';
+import { INBOX, nextModseq } from './accounts.ts';
+import { type FlagSet, keywordsColumn, MAILBOX_KEYWORDS_MAX, SEEN } from './flags.ts';
+import { getSelectable } from './mailboxes.ts';
+import type { MessageRow } from './messages.ts';
+
+const NO_FLAGS: FlagSet = { flags: 0, keywords: [] };
+
+/** The copy's row. `refs` is what the caller is about to refer to it with: mailboxes and queue rows. */
+export async function insertMessage(tx: Transaction, message: MessageRow, refs: number): Promise<void> {
+  const { blob } = message;
+  await tx.run(
+    `INSERT INTO message (id, segment, offset, length, hash, codec, received, trace_bytes, envelope, structure, refs)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    message.id,
+    blob.segment,
+    blob.offset,
+    blob.length,
+    blob.hash,
+    blob.codec,
+    message.received,
+    message.traceBytes,
+    message.envelope,
+    message.structure,
+    refs,
+  );
+}
+
+/** One more reference to a copy that is there, say from the queue to a mailbox. */
+export async function addReferences(tx: Transaction, message: number, count: number): Promise<void> {
+  await tx.run('UPDATE message SET refs = refs + ? WHERE id = ?', count, message);
+}
+
+/** Takes references away; with the last one the copy goes, and its bytes when the whole segment is unused. */
+export async function dropReferences(tx: Transaction, message: number, count: number): Promise<void> {
+  const row = await tx.get('UPDATE message SET refs = refs - ? WHERE id = ? RETURNING refs', count, message);
+  if (row?.['refs'] === 0) await tx.run('DELETE FROM message WHERE id = ?', message);
+}
+
+/** A reference in the INBOX of each account; the caller has counted them in `refs`. Gives the accounts that are gone. */
+export async function deliverToInboxes(
+  tx: Transaction,
+  message: Pick<MessageRow, 'id' | 'received'> & { readonly size: number },
+  accounts: readonly number[],
+): Promise<number[]> {
+  const modseq = await nextModseq(tx);
+  const missing: number[] = [];
+  for (const account of accounts) {
+    const uid = await addToMailbox(tx, account, INBOX, message, NO_FLAGS, message.received, modseq);
+    if (uid === undefined) missing.push(account);
+    else tx.afterCommit({ kind: 'account', account });
+  }
+  return missing;
+}
+
+/** Gives the UID, undefined when there is no such mailbox. */
+async function addToMailbox(
+  tx: Transaction,
+  account: number,
+  mailbox: number,
+  message: { readonly id: number; readonly received: number; readonly size: number },
+  { flags, keywords }: FlagSet,
+  internalDate: number,
+  modseq: number,
+): Promise<number | undefined> {
+  const row = await tx.get(
+    `UPDATE mailbox SET uidnext = uidnext + 1, messages = messages + 1, unseen = unseen + ?, bytes = bytes + ?, modseq = ?
+     WHERE account = ? AND id = ? RETURNING uidnext - 1 AS uid`,
+    flags & SEEN ? 0 : 1,
+    message.size,
+    modseq,
+    account,
+    mailbox,
+  );
+  if (row === undefined) return undefined;
+  const uid = Number(row['uid']);
+  await tx.run(
+    `INSERT INTO mailbox_message (account, mailbox, uid, message, flags, keywords, modseq, touched, internal_date, saved, size)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
+    account,
+    mailbox,
+    uid,
+    message.id,
+    flags,
+    keywordsColumn(keywords),
+    modseq,
+    internalDate,
+    message.received,
+    message.size,
+  );
+  return uid;
+}
+
+/** Makes keywords known to their mailbox, for its FLAGS. */
+export async function registerKeywords(
+  tx: Transaction,
+  account: number,
+  mailbox: number,
+  keywords: readonly string[],
+): Promise<void> {
+  for (const name of keywords)
+    await tx.run('INSERT OR IGNORE INTO keyword (account, mailbox, name) VALUES (?, ?, ?)', account, mailbox, name);
+  if (keywords.length === 0) return;
+  const row = await tx.get('SELECT count(*) AS n FROM keyword WHERE account = ? AND mailbox = ?', account, mailbox);
+  if (Number(row?.['n']) > MAILBOX_KEYWORDS_MAX) throw new Failure('too-many', 'Too many keywords in this mailbox');
+}
+
+export interface AppendArguments {
+  readonly account: number;
+  /** Canonical. */
+  readonly mailbox: string;
+  readonly message: MessageRow;
+  readonly status: FlagSet;
+  readonly internalDate: number;
+}
+
+/** APPEND: a copy of its own in one mailbox. RFC 3501 §6.3.11 */
+export const append = operation('store.append', async (tx, args: AppendArguments) => {
+  const { account, message, status } = args;
+  const mailbox = await getSelectable(tx, account, args.mailbox);
+  await insertMessage(tx, message, 1);
+  await registerKeywords(tx, account, mailbox.id, status.keywords);
+  const modseq = await nextModseq(tx);
+  const delivered = { id: message.id, received: message.received, size: message.blob.length };
+  const uid = await addToMailbox(tx, account, mailbox.id, delivered, status, args.internalDate, modseq);
+  tx.afterCommit({ kind: 'account', account });
+  return { uidValidity: mailbox.uidValidity, uid: uid! };
+});

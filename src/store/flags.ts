@@ -1,0 +1,56 @@
+// System flags as bits, keywords as words, and the rows' counters that follow from them. RFC 3501 §2.3.2
+
+export const SEEN = 1;
+export const ANSWERED = 2;
+export const FLAGGED = 4;
+export const DELETED = 8;
+export const DRAFT = 16;
+
+/** By bit, in the order in which they are printed. */
+export const systemFlags: readonly (readonly [bit: number, name: string])[] = [
+  [ANSWERED, '\\Answered'],
+  [FLAGGED, '\\Flagged'],
+  [DELETED, '\\Deleted'],
+  [SEEN, '\\Seen'],
+  [DRAFT, '\\Draft'],
+];
+
+export interface FlagSet {
+  /** Bits of the system flags. */
+  readonly flags: number;
+  /** In the spelling of first use; equal without regard to ASCII case. */
+  readonly keywords: readonly string[];
+}
+
+export type FlagChange = 'add' | 'remove' | 'replace';
+
+/** Keywords of one message, of one mailbox; a keyword's length. Beyond them a STORE is refused. */
+export const MESSAGE_KEYWORDS_MAX = 50;
+export const MAILBOX_KEYWORDS_MAX = 200;
+export const KEYWORD_BYTES = 100;
+
+/** A row's keywords column: words with a space between, null for none. */
+export function keywordsColumn(keywords: readonly string[]): string | null {
+  return keywords.length === 0 ? null : keywords.join(' ');
+}
+
+export function parseKeywords(column: unknown): readonly string[] {
+  return typeof column === 'string' && column !== '' ? column.split(' ') : [];
+}
+
+export function changeFlags(now: FlagSet, change: FlagChange, by: FlagSet): FlagSet {
+  if (change === 'replace') return { flags: by.flags, keywords: distinctKeywords(by.keywords) };
+  const lower = new Set(by.keywords.map((keyword) => keyword.toLowerCase()));
+  if (change === 'remove')
+    return {
+      flags: now.flags & ~by.flags,
+      keywords: now.keywords.filter((keyword) => !lower.has(keyword.toLowerCase())),
+    };
+  return { flags: now.flags | by.flags, keywords: distinctKeywords([...now.keywords, ...by.keywords]) };
+}
+
+function distinctKeywords(keywords: readonly string[]): readonly string[] {
+  const seen = new Map<string, string>();
+  for (const keyword of keywords) if (!seen.has(keyword.toLowerCase())) seen.set(keyword.toLowerCase(), keyword);
+  return [...seen.values()];
+}

@@ -1,0 +1,155 @@
+// A message on its way in: buffered while it is small, a segment file of its own when it is not, synced at the end.
+//
+// In      chunks of a message, as a door reads them; at the end what we put before them
+// Out     the pending blob and the parsed message, or nothing at all
+// Limits  MESSAGE_BUFFER_BYTES a message and THREAD_BUFFER_BYTES a thread are held in memory; beyond either it is written
+//         to a file, so that a slow sender never holds the shared segment; one large message is parsed at a time
+// Errors  Failure 'full' from write() or finish(); after a failure or abandon() nothing is left behind
+
+import { createHash, hash as hashOnce } from 'node:crypto';
+import { MESSAGE_BUFFER_BYTES, THREAD_BUFFER_BYTES } from '../base/limits.ts';
+import { type ParsedMessage, parseMessage } from '../message/structure.ts';
+import type { MessageRow } from './messages.ts';
+import { LargeMessage, type PendingBlob, type SegmentHost, type SegmentWriter } from './segment.ts';
+
+/** What a thread needs to take messages in. */
+export interface Intakes {
+  readonly host: SegmentHost;
+  readonly segments: SegmentWriter;
+  /** Bytes of all messages that this thread holds in memory. */
+  readonly held: { bytes: number };
+  /** The last large message that was parsed; the next waits for it. */
+  readonly parsing: { last: Promise<unknown> };
+}
+
+export function createIntakes(host: SegmentHost, segments: SegmentWriter): Intakes {
+  return { host, segments, held: { bytes: 0 }, parsing: { last: Promise.resolve() } };
+}
+
+/** What stands before the message as it was sent, made when its header has been seen. */
+export interface Preamble {
+  /** The Return-Path line, which is never sent out again; empty for APPEND. */
+  readonly returnPath: string;
+  /** Received, and what submission adds. */
+  readonly fields: string;
+}
+
+export interface TakenMessage {
+  readonly row: MessageRow;
+  readonly parsed: ParsedMessage;
+  readonly pending: PendingBlob;
+}
+
+export class Intake {
+  readonly id: number;
+  readonly #intakes: Intakes;
+  readonly #preamble: (head: Buffer) => Preamble;
+  #chunks: Buffer[] = [];
+  #buffered = 0;
+  #length = 0;
+  #large: LargeMessage | undefined;
+  #hash: ReturnType<typeof createHash> | undefined;
+  #traceBytes = 0;
+
+  /** `preamble` is asked once, with the header as far as it is buffered: all of it for a message below the buffer size. */
+  constructor(intakes: Intakes, id: number, preamble: (head: Buffer) => Preamble) {
+    this.#intakes = intakes;
+    this.id = id;
+    this.#preamble = preamble;
+  }
+
+  /** Bytes as sent, so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** A promise when the sender has to wait. The chunk belongs to the intake from now on. */
+  write(chunk: Buffer): Promise<void> | undefined {
+    this.#length += chunk.length;
+    if (this.#large !== undefined) return this.#writeLarge(chunk);
+    this.#chunks.push(chunk);
+    this.#buffered += chunk.length;
+    this.#intakes.held.bytes += chunk.length;
+    if (this.#buffered <= MESSAGE_BUFFER_BYTES && this.#intakes.held.bytes <= THREAD_BUFFER_BYTES) return undefined;
+    return this.#spill();
+  }
+
+  async #spill(): Promise<void> {
+    const head = this.#takeBuffered();
+    const { returnPath, fields } = this.#preamble(head);
+    this.#traceBytes = Buffer.byteLength(returnPath, 'latin1');
+    this.#large = await LargeMessage.create(this.#intakes.host, this.id);
+    this.#hash = createHash('sha256');
+    await this.#writeLarge(Buffer.from(returnPath + fields, 'latin1'));
+    await this.#writeLarge(head);
+  }
+
+  async #writeLarge(chunk: Buffer): Promise<void> {
+    this.#hash!.update(chunk);
+    await this.#large!.write(chunk);
+  }
+
+  #takeBuffered(): Buffer {
+    const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#buffered);
+    this.#release();
+    return bytes;
+  }
+
+  #release(): void {
+    this.#intakes.held.bytes -= this.#buffered;
+    this.#buffered = 0;
+    this.#chunks = [];
+  }
+
+  /** Syncs the message. The caller settles `pending` when the operation that names it has its outcome. */
+  async finish(received: number): Promise<TakenMessage> {
+    if (this.#large !== undefined) return this.#finishLarge(received, this.#large);
+    const body = this.#takeBuffered();
+    const { returnPath, fields } = this.#preamble(body);
+    this.#traceBytes = Buffer.byteLength(returnPath, 'latin1');
+    const before = Buffer.from(returnPath + fields, 'latin1');
+    const bytes = before.length === 0 ? body : Buffer.concat([before, body], before.length + body.length);
+    const parsed = parseMessage(bytes);
+    const digest = hashOnce('sha256', bytes, 'buffer');
+    // Held until it is on disk: what waits for the sync is memory too.
+    this.#intakes.held.bytes += bytes.length;
+    try {
+      const pending = await this.#intakes.segments.append(this.id, [bytes], bytes.length, digest);
+      return this.#taken(received, parsed, pending);
+    } finally {
+      this.#intakes.held.bytes -= bytes.length;
+    }
+  }
+
+  async #finishLarge(received: number, large: LargeMessage): Promise<TakenMessage> {
+    const pending = await large.finish(this.#hash!.digest());
+    const { parsing } = this.#intakes;
+    const turn = parsing.last.then(async () => parseMessage(await large.read(0, large.length)));
+    parsing.last = turn.catch(() => {});
+    try {
+      return this.#taken(received, await turn, pending);
+    } catch (error) {
+      pending.settle();
+      throw error;
+    }
+  }
+
+  #taken(received: number, parsed: ParsedMessage, pending: PendingBlob): TakenMessage {
+    const row = {
+      id: this.id,
+      blob: pending.blob,
+      received,
+      traceBytes: this.#traceBytes,
+      envelope: parsed.envelopeText,
+      structure: parsed.structureText,
+    };
+    return { row, parsed, pending };
+  }
+
+  /** The message will not come: what was held or written is given up. */
+  abandon(): void {
+    this.#release();
+    this.#large?.abandon();
+    this.#large = undefined;
+  }
+}

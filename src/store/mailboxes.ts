@@ -1,0 +1,296 @@
+// Mailboxes of an account: list, status, create, delete, rename, subscribe. RFC 3501 §6.3
+//
+// Names are Unicode with `/` between levels; INBOX in any case is `INBOX`. The doors decode modified UTF-7.
+// A mailbox that was deleted while it had children stays as a name that cannot be selected. RFC 3501 §6.3.4
+
+import { Failure } from '../base/failure.ts';
+import { operation, type Reader, type Row, type Transaction } from '../database/operation.ts';
+import { createMailboxRow, INBOX, nextModseq } from './accounts.ts';
+
+export interface Mailbox {
+  readonly account: number;
+  readonly id: number;
+  readonly name: string;
+  readonly uidValidity: number;
+  readonly uidNext: number;
+  readonly modseq: number;
+  readonly messages: number;
+  readonly unseen: number;
+  readonly bytes: number;
+  /** From this UID on, no session has been told of a message as recent. */
+  readonly recentFrom: number;
+  readonly selectable: boolean;
+  /** `\Sent` and the like, RFC 6154. */
+  readonly specialUse: string | undefined;
+}
+
+export const SEPARATOR = '/';
+/** Characters of a full name, levels of it, mailboxes of an account. */
+export const MAILBOX_NAME_MAX = 500;
+export const MAILBOX_DEPTH_MAX = 30;
+export const MAILBOXES_MAX = 10_000;
+
+/** Usual names -> attribute. RFC 6154 §2 */
+const usualNames: Readonly<Record<string, string>> = {
+  drafts: '\\Drafts',
+  sent: '\\Sent',
+  'sent items': '\\Sent',
+  'sent messages': '\\Sent',
+  trash: '\\Trash',
+  'deleted items': '\\Trash',
+  'deleted messages': '\\Trash',
+  junk: '\\Junk',
+  spam: '\\Junk',
+  'junk e-mail': '\\Junk',
+  archive: '\\Archive',
+  archives: '\\Archive',
+};
+
+export function specialUseOf(name: string): string | undefined {
+  const lower = name.toLowerCase();
+  return Object.hasOwn(usualNames, lower) ? usualNames[lower] : undefined;
+}
+
+/** The name as it is stored, or a `invalid` Failure that says what is wrong with it. */
+export function canonicalMailboxName(name: string): string {
+  const parts = name.split(SEPARATOR);
+  if (parts[0]!.toUpperCase() === 'INBOX') parts[0] = 'INBOX';
+  if (name.length > MAILBOX_NAME_MAX) throw new Failure('invalid', 'The mailbox name is too long');
+  if (parts.length > MAILBOX_DEPTH_MAX) throw new Failure('invalid', 'The mailbox name has too many levels');
+  for (const part of parts) {
+    if (part === '') throw new Failure('invalid', 'A level of the mailbox name is empty');
+    for (let i = 0; i < part.length; i++) {
+      const code = part.charCodeAt(i);
+      if (code < 0x20 || code === 0x7f) throw new Failure('invalid', 'The mailbox name has control characters');
+      if (code === 0x25 || code === 0x2a)
+        throw new Failure('invalid', 'A mailbox name cannot hold the wildcards % and *');
+    }
+  }
+  return parts.join(SEPARATOR);
+}
+
+function toMailbox(row: Row): Mailbox {
+  const specialUse = row['special_use'];
+  return {
+    account: Number(row['account']),
+    id: Number(row['id']),
+    name: String(row['name']),
+    uidValidity: Number(row['uidvalidity']),
+    uidNext: Number(row['uidnext']),
+    modseq: Number(row['modseq']),
+    messages: Number(row['messages']),
+    unseen: Number(row['unseen']),
+    bytes: Number(row['bytes']),
+    recentFrom: Number(row['recent_from']),
+    selectable: row['selectable'] === 1,
+    specialUse: typeof specialUse === 'string' ? specialUse : undefined,
+  };
+}
+
+const BY_NAME = 'SELECT * FROM mailbox WHERE account = ? AND name = ?';
+
+/** By canonical name. Undefined when there is none; the caller looks at `selectable`. */
+export function findMailbox(reader: Reader, account: number, name: string): Mailbox | undefined {
+  const row = reader.get(BY_NAME, account, name);
+  return row === undefined ? undefined : toMailbox(row);
+}
+
+export function findMailboxById(reader: Reader, account: number, mailbox: number): Mailbox | undefined {
+  const row = reader.get('SELECT * FROM mailbox WHERE account = ? AND id = ?', account, mailbox);
+  return row === undefined ? undefined : toMailbox(row);
+}
+
+/** All of an account by name, at most MAILBOXES_MAX. */
+export function listMailboxes(reader: Reader, account: number): Mailbox[] {
+  return reader
+    .all('SELECT * FROM mailbox WHERE account = ? ORDER BY name LIMIT ?', account, MAILBOXES_MAX)
+    .map(toMailbox);
+}
+
+/** Subscribed names, whether or not a mailbox of that name exists. RFC 3501 §6.3.6 */
+export function listSubscriptions(reader: Reader, account: number): string[] {
+  return reader
+    .arrays('SELECT name FROM subscription WHERE account = ? ORDER BY name LIMIT ?', account, MAILBOXES_MAX)
+    .map((row) => String(row[0]));
+}
+
+/** Keywords used in a mailbox, for SELECT's FLAGS. */
+export function listKeywords(reader: Reader, account: number, mailbox: number): string[] {
+  return reader
+    .arrays('SELECT name FROM keyword WHERE account = ? AND mailbox = ? ORDER BY name', account, mailbox)
+    .map((row) => String(row[0]));
+}
+
+/** The selectable mailbox of this name in a transaction, or `not-found`. */
+export async function getSelectable(tx: Transaction, account: number, name: string): Promise<Mailbox> {
+  const row = await tx.get(BY_NAME, account, name);
+  if (row === undefined || row['selectable'] !== 1) throw new Failure('not-found', 'No such mailbox');
+  return toMailbox(row);
+}
+
+export interface MailboxName {
+  readonly account: number;
+  /** Canonical. */
+  readonly name: string;
+}
+
+async function ensureParents(tx: Transaction, account: number, name: string): Promise<void> {
+  const parts = name.split(SEPARATOR);
+  for (let level = 1; level < parts.length; level++) {
+    const parent = parts.slice(0, level).join(SEPARATOR);
+    if ((await tx.get(BY_NAME, account, parent)) === undefined)
+      await createMailboxRow(tx, account, parent, createOptions(parent));
+  }
+}
+
+function createOptions(name: string): { selectable: true; specialUse?: string } {
+  const specialUse = specialUseOf(name);
+  return specialUse === undefined ? { selectable: true } : { selectable: true, specialUse };
+}
+
+/** Makes the levels above too. A name without a mailbox behind it comes to life again. */
+export const createMailbox = operation('store.createMailbox', async (tx, { account, name }: MailboxName) => {
+  const count = await tx.get('SELECT count(*) AS n FROM mailbox WHERE account = ?', account);
+  if (Number(count?.['n']) >= MAILBOXES_MAX) throw new Failure('too-many', 'Too many mailboxes');
+  const existing = await tx.get(BY_NAME, account, name);
+  if (existing !== undefined) {
+    if (existing['selectable'] === 1) throw new Failure('exists', 'The mailbox exists already');
+    await tx.run('DELETE FROM mailbox WHERE account = ? AND id = ?', account, Number(existing['id']));
+  }
+  await ensureParents(tx, account, name);
+  const made = await createMailboxRow(tx, account, name, createOptions(name));
+  tx.afterCommit({ kind: 'account', account });
+  return made;
+});
+
+export const deleteMailbox = operation('store.deleteMailbox', async (tx, { account, name }: MailboxName) => {
+  const row = await tx.get(BY_NAME, account, name);
+  if (row === undefined) throw new Failure('not-found', 'No such mailbox');
+  const mailbox = toMailbox(row);
+  if (mailbox.id === INBOX) throw new Failure('denied', 'INBOX cannot be deleted');
+  const children = await tx.get(
+    'SELECT 1 AS found FROM mailbox WHERE account = ? AND name > ? AND name < ? LIMIT 1',
+    account,
+    `${name}${SEPARATOR}`,
+    `${name}0`, // "0" is the character after "/"
+  );
+  if (children !== undefined && !mailbox.selectable)
+    throw new Failure('not-empty', 'The name has mailboxes below it and none behind it');
+  await tx.run('DELETE FROM mailbox WHERE account = ? AND id = ?', account, mailbox.id);
+  // A mailbox of a million messages must not hold up the writer: collect.ts takes its rows away in slices.
+  await tx.run('INSERT INTO doomed_mailbox (account, mailbox) VALUES (?, ?)', account, mailbox.id);
+  // A new row, so that a session that has the old mailbox selected sees that it is gone.
+  if (children !== undefined) await createMailboxRow(tx, account, name, { selectable: false });
+  tx.afterCommit({ kind: 'account', account });
+});
+
+export interface RenameArguments {
+  readonly account: number;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Renames the mailbox and all below it. INBOX stays, and what is in it moves to the new name. RFC 3501 §6.3.5 */
+export const renameMailbox = operation('store.renameMailbox', async (tx, { account, from, to }: RenameArguments) => {
+  const row = await tx.get(BY_NAME, account, from);
+  if (row === undefined) throw new Failure('not-found', 'No such mailbox');
+  if ((await tx.get(BY_NAME, account, to)) !== undefined) throw new Failure('exists', 'The mailbox exists already');
+  const mailbox = toMailbox(row);
+  if (mailbox.id === INBOX) {
+    await ensureParents(tx, account, to);
+    await moveInbox(tx, mailbox, to);
+  } else {
+    if (to.startsWith(from + SEPARATOR)) throw new Failure('invalid', 'A mailbox cannot move below itself');
+    await ensureParents(tx, account, to);
+    await tx.run(
+      `UPDATE mailbox SET name = ? || substr(name, length(?) + 1)
+       WHERE account = ? AND (name = ? OR (name > ? AND name < ?))`,
+      to,
+      from,
+      account,
+      from,
+      `${from}${SEPARATOR}`,
+      `${from}0`,
+    );
+    await tx.run(
+      'UPDATE mailbox SET special_use = ? WHERE account = ? AND id = ?',
+      specialUseOf(to) ?? null,
+      account,
+      mailbox.id,
+    );
+  }
+  tx.afterCommit({ kind: 'account', account });
+});
+
+/** All messages of INBOX get new UIDs in a new mailbox; INBOX is empty and goes on counting. */
+async function moveInbox(tx: Transaction, inbox: Mailbox, to: string): Promise<void> {
+  const account = inbox.account;
+  const { mailbox } = await createMailboxRow(tx, account, to, createOptions(to));
+  const modseq = await nextModseq(tx);
+  await tx.run(
+    `INSERT INTO vanished (account, mailbox, modseq, uid)
+     SELECT account, mailbox, ?, uid FROM mailbox_message WHERE account = ? AND mailbox = ?`,
+    modseq,
+    account,
+    INBOX,
+  );
+  await tx.run(
+    'UPDATE mailbox_message SET mailbox = ?, modseq = ?, touched = 0 WHERE account = ? AND mailbox = ?',
+    mailbox,
+    modseq,
+    account,
+    INBOX,
+  );
+  await tx.run(
+    'INSERT OR IGNORE INTO keyword SELECT account, ?, name FROM keyword WHERE account = ? AND mailbox = ?',
+    mailbox,
+    account,
+    INBOX,
+  );
+  await tx.run(
+    `UPDATE mailbox SET uidnext = ?, modseq = ?, messages = ?, unseen = ?, bytes = ?, recent_from = ?
+     WHERE account = ? AND id = ?`,
+    inbox.uidNext,
+    modseq,
+    inbox.messages,
+    inbox.unseen,
+    inbox.bytes,
+    inbox.recentFrom,
+    account,
+    mailbox,
+  );
+  await tx.run(
+    'UPDATE mailbox SET modseq = ?, messages = 0, unseen = 0, bytes = 0 WHERE account = ? AND id = ?',
+    modseq,
+    account,
+    INBOX,
+  );
+}
+
+/** The name need not exist: a client may subscribe before it comes. */
+export const subscribe = operation('store.subscribe', async (tx, { account, name }: MailboxName) => {
+  const count = await tx.get('SELECT count(*) AS n FROM subscription WHERE account = ?', account);
+  if (Number(count?.['n']) >= MAILBOXES_MAX) throw new Failure('too-many', 'Too many subscriptions');
+  await tx.run('INSERT OR IGNORE INTO subscription (account, name) VALUES (?, ?)', account, name);
+});
+
+export const unsubscribe = operation('store.unsubscribe', async (tx, { account, name }: MailboxName) => {
+  const removed = await tx.run('DELETE FROM subscription WHERE account = ? AND name = ?', account, name);
+  if (removed === 0) throw new Failure('not-found', 'No such subscription');
+});
+
+export interface ClaimArguments {
+  readonly account: number;
+  readonly mailbox: number;
+}
+
+/**
+ * Makes the caller the one session that is told of the new messages as recent. Gives the first such UID; messages below
+ * it were told to others. RFC 3501 §2.3.2
+ */
+export const claimRecent = operation('store.claimRecent', async (tx, { account, mailbox }: ClaimArguments) => {
+  const row = await tx.get('SELECT recent_from, uidnext FROM mailbox WHERE account = ? AND id = ?', account, mailbox);
+  if (row === undefined) throw new Failure('not-found', 'No such mailbox');
+  await tx.run('UPDATE mailbox SET recent_from = uidnext WHERE account = ? AND id = ?', account, mailbox);
+  return { from: Number(row['recent_from']), to: Number(row['uidnext']) };
+});

@@ -1,0 +1,238 @@
+// Messages as sessions read them: numbers first, rows for those that are asked for, what has changed since.
+//
+// All of it from one reader; a caller that needs several answers of one state wraps them in `reader.snapshot`.
+// Never   bytes: those are read from segments, see blobs.ts
+
+import { Failure } from '../base/failure.ts';
+import type { Reader, Value } from '../database/operation.ts';
+import { parseKeywords } from './flags.ts';
+import type { Blob } from './segment.ts';
+
+/** A copy's place and what was parsed of it, once for all mailboxes that refer to it. */
+export interface MessageRow {
+  readonly id: number;
+  readonly blob: Blob;
+  /** When it was accepted, epoch ms. */
+  readonly received: number;
+  /** Bytes of the Return-Path line that we have put before everything else; never sent out again. */
+  readonly traceBytes: number;
+  /** RFC 3501 envelope, ready for the wire. */
+  readonly envelope: string;
+  /** Encoded by message/structure.ts. */
+  readonly structure: string;
+}
+
+/** A message as one mailbox has it. */
+export interface MailboxMessage extends MessageRow {
+  readonly uid: number;
+  readonly flags: number;
+  readonly keywords: readonly string[];
+  readonly modseq: number;
+  readonly internalDate: number;
+  readonly size: number;
+}
+
+/** A message's status without its content. */
+export interface MessageStatus {
+  readonly uid: number;
+  readonly flags: number;
+  readonly keywords: readonly string[];
+  readonly modseq: number;
+}
+
+/** Rows of one page; a page stays well under 10 ms. */
+export const PAGE_ROWS = 5000;
+
+/** UIDs above `after` in ascending order, one page; ask again from the last one until fewer than PAGE_ROWS come. */
+export function uidsAfter(reader: Reader, account: number, mailbox: number, after: number): number[] {
+  return reader
+    .arrays(
+      'SELECT uid FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid > ? ORDER BY uid LIMIT ?',
+      account,
+      mailbox,
+      after,
+      PAGE_ROWS,
+    )
+    .map((row) => Number(row[0]));
+}
+
+/** The lowest UID without \Seen, undefined when there is none. Walks the mailbox: for SELECT's UNSEEN only. */
+export function firstUnseen(reader: Reader, account: number, mailbox: number): number | undefined {
+  const row = reader.get(
+    'SELECT uid FROM mailbox_message WHERE account = ? AND mailbox = ? AND flags & 1 = 0 ORDER BY uid LIMIT 1',
+    account,
+    mailbox,
+  );
+  return row === undefined ? undefined : Number(row['uid']);
+}
+
+/** Status of the messages with `from` <= uid <= `to`, ascending, at most PAGE_ROWS: ask again from the last one. */
+export function statusBetween(
+  reader: Reader,
+  account: number,
+  mailbox: number,
+  from: number,
+  to: number,
+): MessageStatus[] {
+  return reader
+    .arrays(
+      `SELECT uid, flags, keywords, modseq FROM mailbox_message
+       WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid LIMIT ?`,
+      account,
+      mailbox,
+      from,
+      to,
+      PAGE_ROWS,
+    )
+    .map(status);
+}
+
+const MESSAGE_COLUMNS = `r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.size, m.id, m.segment, m.offset,
+  m.length, m.hash, m.codec, m.received, m.trace_bytes, m.envelope, m.structure`;
+
+function mailboxMessage(row: readonly Value[]): MailboxMessage {
+  return {
+    uid: Number(row[0]),
+    flags: Number(row[1]),
+    keywords: parseKeywords(row[2]),
+    modseq: Number(row[3]),
+    internalDate: Number(row[4]),
+    size: Number(row[5]),
+    ...messageRow(row.slice(6)),
+  };
+}
+
+function messageRow(row: readonly Value[]): MessageRow {
+  return {
+    id: Number(row[0]),
+    blob: {
+      segment: Number(row[1]),
+      offset: Number(row[2]),
+      length: Number(row[3]),
+      hash: row[4] as Uint8Array,
+      codec: Number(row[5]),
+    },
+    received: Number(row[6]),
+    traceBytes: Number(row[7]),
+    envelope: String(row[8]),
+    structure: String(row[9]),
+  };
+}
+
+function status(row: readonly Value[]): MessageStatus {
+  return {
+    uid: Number(row[0]),
+    flags: Number(row[1]),
+    keywords: parseKeywords(row[2]),
+    modseq: Number(row[3]),
+  };
+}
+
+/** Rows with `from` <= uid <= `to`, ascending, at most `limit`: ask again from the last one. */
+export function messagesBetween(
+  reader: Reader,
+  account: number,
+  mailbox: number,
+  from: number,
+  to: number,
+  limit: number,
+): MailboxMessage[] {
+  return reader
+    .arrays(
+      `SELECT ${MESSAGE_COLUMNS} FROM mailbox_message r JOIN message m ON m.id = r.message
+       WHERE r.account = ? AND r.mailbox = ? AND r.uid BETWEEN ? AND ? ORDER BY r.uid LIMIT ?`,
+      account,
+      mailbox,
+      from,
+      to,
+      limit,
+    )
+    .map(mailboxMessage);
+}
+
+/** One message of a mailbox, undefined when it is not there any more. */
+export function findMessage(reader: Reader, account: number, mailbox: number, uid: number): MailboxMessage | undefined {
+  return messagesBetween(reader, account, mailbox, uid, uid, 1)[0];
+}
+
+/** A copy by its id, for channels. */
+export function getMessage(reader: Reader, id: number): MessageRow {
+  const row = reader.arrays(
+    `SELECT id, segment, offset, length, hash, codec, received, trace_bytes, envelope, structure
+     FROM message WHERE id = ?`,
+    id,
+  )[0];
+  if (row === undefined) throw new Failure('not-found', 'No such message');
+  return messageRow(row);
+}
+
+/** Size and UID of every message, for POP3; ascending, at most PAGE_ROWS above `after`. */
+export function sizesAfter(
+  reader: Reader,
+  account: number,
+  mailbox: number,
+  after: number,
+): { readonly uid: number; readonly size: number }[] {
+  return reader
+    .arrays(
+      'SELECT uid, size FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid > ? ORDER BY uid LIMIT ?',
+      account,
+      mailbox,
+      after,
+      PAGE_ROWS,
+    )
+    .map((row) => ({ uid: Number(row[0]), size: Number(row[1]) }));
+}
+
+export interface MailboxChanges {
+  /** The mailbox's modseq that these changes lead to; the next question's `since`. */
+  readonly modseq: number;
+  /** UIDs expunged since, among those below `uidNext` of the asker. Any order. */
+  readonly vanished: readonly number[];
+  /** Messages whose status was changed since, ascending. Those above the asker's last UID are new anyway. */
+  readonly changed: readonly MessageStatus[];
+  /** UIDs above the asker's last one, ascending. */
+  readonly added: readonly number[];
+  /** From this UID on, nobody has been told of a message as recent. */
+  readonly recentFrom: number;
+}
+
+/**
+ * What happened to a mailbox above `since` and above the UID `lastUid`, as one state. Undefined when the mailbox is gone.
+ * All pages are read: what changes between two looks of one session is small, except after a bulk change of its own.
+ */
+export function changesSince(
+  reader: Reader,
+  account: number,
+  mailbox: number,
+  since: number,
+  lastUid: number,
+): MailboxChanges | undefined {
+  return reader.snapshot(() => {
+    const row = reader.get('SELECT modseq, recent_from FROM mailbox WHERE account = ? AND id = ?', account, mailbox);
+    if (row === undefined) return undefined;
+    const modseq = Number(row['modseq']);
+    const recentFrom = Number(row['recent_from']);
+    if (modseq === since) return { modseq, vanished: [], changed: [], added: [], recentFrom };
+    const vanished = reader
+      .arrays('SELECT uid FROM vanished WHERE account = ? AND mailbox = ? AND modseq > ?', account, mailbox, since)
+      .map((line) => Number(line[0]));
+    const changed = reader
+      .arrays(
+        `SELECT uid, flags, keywords, modseq FROM mailbox_message
+         WHERE account = ? AND mailbox = ? AND touched = 1 AND modseq > ? ORDER BY uid`,
+        account,
+        mailbox,
+        since,
+      )
+      .map(status);
+    const added: number[] = [];
+    for (let after = lastUid; ; ) {
+      const page = uidsAfter(reader, account, mailbox, after);
+      added.push(...page);
+      if (page.length < PAGE_ROWS) break;
+      after = page[page.length - 1]!;
+    }
+    return { modseq, vanished, changed, added, recentFrom };
+  });
+}

@@ -1,0 +1,339 @@
+// Segment files: the bytes of messages, appended, synced in groups, named by rows that are committed afterwards.
+//
+// In      a message id and its bytes, from the one thread that owns the writer
+// Out     a blob (where the bytes lie), once they are synced
+// File    records one after another: a header of 32 bytes, then the bytes; little-endian
+//           0 magic "WPS1"   4 codec, 3 zero bytes   8 message id   16 length   24 CRC-32 of the bytes   28 CRC-32 of 0..27
+// States  open (one for each thread) -> closed: full, or the thread ends. A message too large to buffer has a file of its own
+// Order   bytes are synced before the row that names them is committed; a row that names unsynced bytes cannot exist.
+//         What lies behind the last row of a file is a torn or refused message, and nobody looks there
+// Errors  no space -> Failure 'full' and the segment is given up; any other I/O error -> `fatal`, the process ends:
+//         after a failed sync nobody can say what is on disk
+
+import { closeSync, fdatasync, openSync, writev } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { Failure } from '../base/failure.ts';
+import { idText } from '../base/ids.ts';
+import { SEGMENT_BYTES } from '../base/limits.ts';
+
+export const RECORD_HEADER_BYTES = 32;
+const MAGIC = 0x31535057;
+/** Codec of a record: 0 is plain bytes. Compression and encryption come as further numbers. */
+export const PLAIN = 0;
+
+/** Where the bytes of a message lie. `hash` is the SHA-256 of the plain bytes. */
+export interface Blob {
+  readonly segment: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly hash: Uint8Array;
+  readonly codec: number;
+}
+
+export function segmentPath(directory: string, segment: number): string {
+  return join(directory, `${idText(segment)}.seg`);
+}
+
+export function recordHeader(id: number, length: number, checksum: number): Buffer {
+  const header = Buffer.alloc(RECORD_HEADER_BYTES);
+  header.writeUInt32LE(MAGIC, 0);
+  header[4] = PLAIN;
+  header.writeBigUInt64LE(BigInt(id), 8);
+  header.writeBigUInt64LE(BigInt(length), 16);
+  header.writeUInt32LE(checksum, 24);
+  header.writeUInt32LE(crc32(header.subarray(0, 28)), 28);
+  return header;
+}
+
+export interface RecordHeader {
+  readonly id: number;
+  readonly length: number;
+  readonly codec: number;
+  readonly checksum: number;
+}
+
+/** Undefined when these 32 bytes are no header of ours. */
+export function parseRecordHeader(header: Buffer): RecordHeader | undefined {
+  if (header.length < RECORD_HEADER_BYTES || header.readUInt32LE(0) !== MAGIC) return undefined;
+  if (header.readUInt32LE(28) !== crc32(header.subarray(0, 28))) return undefined;
+  return {
+    id: Number(header.readBigUInt64LE(8)),
+    length: Number(header.readBigUInt64LE(16)),
+    codec: header[4]!,
+    checksum: header.readUInt32LE(24),
+  };
+}
+
+/** What a segment's life needs of the outside. */
+export interface SegmentHost {
+  readonly directory: string;
+  nextId(): number;
+  /** The row that makes the file known; called when the file and its name are synced. */
+  opened(segment: number): Promise<void>;
+  /** No operation that names this segment is still on its way. */
+  closed(segment: number, bytes: number): Promise<void>;
+  /** Prints one line and ends the process. */
+  fatal(error: Error): void;
+}
+
+/** A blob whose row is not committed yet: `settle` when the operation that names it has its outcome, either way. */
+export interface PendingBlob {
+  readonly blob: Blob;
+  settle(): void;
+}
+
+interface OpenSegment {
+  readonly id: number;
+  readonly descriptor: number;
+  bytes: number;
+  /** Appended, and the row's outcome not yet known. */
+  pending: number;
+  full: boolean;
+}
+
+interface Append {
+  readonly id: number;
+  readonly chunks: readonly Uint8Array[];
+  readonly length: number;
+  readonly hash: Uint8Array;
+  readonly resolve: (pending: PendingBlob) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The shared segment of one thread. Appends that come while a sync runs go together with the next one. */
+export class SegmentWriter {
+  readonly #host: SegmentHost;
+  #segment: OpenSegment | undefined;
+  #waiting: Append[] = [];
+  #running: Promise<void> | undefined;
+
+  constructor(host: SegmentHost) {
+    this.#host = host;
+  }
+
+  /** Resolves when the bytes are on disk. The chunks must not change until then. */
+  append(id: number, chunks: readonly Uint8Array[], length: number, hash: Uint8Array): Promise<PendingBlob> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ id, chunks, length, hash, resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting;
+      this.#waiting = [];
+      try {
+        await this.#write(group);
+      } catch (error) {
+        // What the failed write left behind is behind the last good record; start elsewhere.
+        this.#giveUp();
+        const failure = this.#failure(error);
+        for (const append of group) append.reject(failure);
+      }
+    }
+    this.#running = undefined;
+  }
+
+  async #write(group: readonly Append[]): Promise<void> {
+    const segment = (this.#segment ??= await this.#open());
+    const buffers: Uint8Array[] = [];
+    const offsets: number[] = [];
+    let at = segment.bytes;
+    for (const append of group) {
+      let checksum = 0;
+      for (const chunk of append.chunks) checksum = crc32(chunk, checksum);
+      buffers.push(recordHeader(append.id, append.length, checksum), ...append.chunks);
+      offsets.push(at + RECORD_HEADER_BYTES);
+      at += RECORD_HEADER_BYTES + append.length;
+    }
+    await writeAll(segment.descriptor, buffers, segment.bytes);
+    await sync(segment.descriptor);
+    segment.bytes = at;
+    segment.pending += group.length;
+    group.forEach((append, index) => {
+      const blob = {
+        segment: segment.id,
+        offset: offsets[index]!,
+        length: append.length,
+        hash: append.hash,
+        codec: PLAIN,
+      };
+      append.resolve({ blob, settle: () => this.#settle(segment) });
+    });
+    if (segment.bytes >= SEGMENT_BYTES) this.#giveUp();
+  }
+
+  async #open(): Promise<OpenSegment> {
+    const id = this.#host.nextId();
+    await createSynced(this.#host.directory, id);
+    const descriptor = openSync(segmentPath(this.#host.directory, id), 'r+');
+    await this.#host.opened(id);
+    return { id, descriptor, bytes: 0, pending: 0, full: false };
+  }
+
+  #giveUp(): void {
+    const segment = this.#segment;
+    if (segment === undefined) return;
+    this.#segment = undefined;
+    segment.full = true;
+    this.#closeIfDone(segment);
+  }
+
+  #settle(segment: OpenSegment): void {
+    segment.pending--;
+    this.#closeIfDone(segment);
+  }
+
+  #closeIfDone(segment: OpenSegment): void {
+    if (!segment.full || segment.pending > 0) return;
+    closeSync(segment.descriptor);
+    // A lost row is found at the next start, where every open segment is closed.
+    this.#host.closed(segment.id, segment.bytes).catch(() => {});
+  }
+
+  #failure(error: unknown): Failure {
+    return segmentFailure(error, this.#host);
+  }
+
+  /** Waits for what is under way and closes the segment. Nothing may be appended afterwards. */
+  async close(): Promise<void> {
+    await this.#running;
+    this.#giveUp();
+  }
+}
+
+/** A message that is too large to buffer: a segment file of its own, written as the bytes come. */
+export class LargeMessage {
+  readonly #host: SegmentHost;
+  readonly id: number;
+  readonly segment: number;
+  #file: Awaited<ReturnType<typeof openFile>> | undefined;
+  #length = 0;
+  #checksum = 0;
+
+  private constructor(host: SegmentHost, id: number, segment: number) {
+    this.#host = host;
+    this.id = id;
+    this.segment = segment;
+  }
+
+  static async create(host: SegmentHost, id: number): Promise<LargeMessage> {
+    const large = new LargeMessage(host, id, host.nextId());
+    try {
+      await createSynced(host.directory, large.segment);
+      large.#file = await openFile(segmentPath(host.directory, large.segment), 'r+');
+      await host.opened(large.segment);
+    } catch (error) {
+      throw segmentFailure(error, host);
+    }
+    return large;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    try {
+      await this.#file!.write(chunk, 0, chunk.length, RECORD_HEADER_BYTES + this.#length);
+    } catch (error) {
+      throw segmentFailure(error, this.#host);
+    }
+    this.#checksum = crc32(chunk, this.#checksum);
+    this.#length += chunk.length;
+  }
+
+  /** All bytes from `offset` on, for parsing; the message is not committed yet. */
+  async read(offset: number, length: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(length, this.#length - offset)));
+    await this.#file!.read(buffer, 0, buffer.length, RECORD_HEADER_BYTES + offset);
+    return buffer;
+  }
+
+  async finish(hash: Uint8Array): Promise<PendingBlob> {
+    try {
+      await this.#file!.write(recordHeader(this.id, this.#length, this.#checksum), 0, RECORD_HEADER_BYTES, 0);
+      await this.#file!.datasync();
+    } catch (error) {
+      throw segmentFailure(error, this.#host);
+    }
+    const blob = { segment: this.segment, offset: RECORD_HEADER_BYTES, length: this.#length, hash, codec: PLAIN };
+    return { blob, settle: () => void this.#done() };
+  }
+
+  /** The message was not accepted: the file is closed and may be collected. */
+  abandon(): void {
+    void this.#done();
+  }
+
+  async #done(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    if (file === undefined) return;
+    try {
+      await file.close();
+      await this.#host.closed(this.segment, RECORD_HEADER_BYTES + this.#length);
+    } catch {
+      // Found at the next start, where every open segment is closed.
+    }
+  }
+}
+
+function segmentFailure(error: unknown, host: SegmentHost): Failure {
+  if (error instanceof Failure) return error;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new Failure('full', 'Insufficient system storage, try again later', { detail: String(error) });
+  host.fatal(new Error(`a segment file cannot be written: ${error instanceof Error ? error.message : String(error)}`));
+  return new Failure('unavailable', 'Internal error, try again later', { detail: String(error), cause: error });
+}
+
+/** An empty segment file whose name survives a power cut. */
+async function createSynced(directory: string, segment: number): Promise<void> {
+  const file = await openFile(segmentPath(directory, segment), 'wx', 0o600);
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  const folder = await openFile(directory, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** IOV_MAX is 1024 on every system we know. */
+const BUFFERS_A_WRITE = 1000;
+
+async function writeAll(descriptor: number, buffers: readonly Uint8Array[], position: number): Promise<void> {
+  let rest = buffers;
+  let at = position;
+  while (rest.length > 0) {
+    const part = rest.slice(0, BUFFERS_A_WRITE);
+    const written = await new Promise<number>((resolve, reject) =>
+      writev(descriptor, part, at, (error, bytes) => (error ? reject(error) : resolve(bytes))),
+    );
+    at += written;
+    rest = afterWrite(rest, written);
+  }
+}
+
+/** What remains of the buffers when `written` bytes of them are on their way: a write may be short. */
+function afterWrite(buffers: readonly Uint8Array[], written: number): readonly Uint8Array[] {
+  let left = written;
+  for (let index = 0; index < buffers.length; index++) {
+    const buffer = buffers[index]!;
+    if (left < buffer.length) return [buffer.subarray(left), ...buffers.slice(index + 1)];
+    left -= buffer.length;
+  }
+  return [];
+}
+
+function sync(descriptor: number): Promise<void> {
+  return new Promise((resolve, reject) => fdatasync(descriptor, (error) => (error ? reject(error) : resolve())));
+}

@@ -1,0 +1,110 @@
+// The tables of the message store. Account stands first in every key; nothing here knows an address or a DN.
+//
+//   segment          a file of message bytes; `closed` when no more comes
+//   message          one copy: where its bytes lie, and what was parsed of it once. `refs` counts mailboxes and queue rows
+//   account          bound to a directory entry's UUID, never to its name
+//   mailbox          INBOX is number 1; uidvalidity comes from a counter that never gives a number twice
+//   mailbox_message  a reference to a message with its own uid and status
+//   doomed_mailbox   deleted, its rows not yet taken away: nobody reads them any more
+//   vanished         what was expunged, for sessions and clients that were looking elsewhere
+//
+// modseq comes from one counter, one step an operation: it grows over each account and mailbox, without being dense.
+
+import type { Unit } from '../database/format.ts';
+
+export const storeUnit: Unit = {
+  name: 'store',
+  migrations: [
+    {
+      version: 1,
+      statements: [
+        'CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID',
+        // Seconds since 1970: a store made anew gives other numbers than the one it replaces.
+        "INSERT INTO counter (name, value) VALUES ('uidvalidity', unixepoch()), ('modseq', 1)",
+        `CREATE TABLE segment (
+          id INTEGER PRIMARY KEY,
+          opened INTEGER NOT NULL,
+          closed INTEGER,
+          bytes INTEGER
+        )`,
+        `CREATE TABLE message (
+          id INTEGER PRIMARY KEY,
+          segment INTEGER NOT NULL,
+          offset INTEGER NOT NULL,
+          length INTEGER NOT NULL,
+          hash BLOB NOT NULL,
+          codec INTEGER NOT NULL,
+          received INTEGER NOT NULL,
+          trace_bytes INTEGER NOT NULL,
+          envelope TEXT NOT NULL,
+          structure TEXT NOT NULL,
+          refs INTEGER NOT NULL
+        )`,
+        'CREATE INDEX message_segment ON message (segment)',
+        `CREATE TABLE account (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          tenant INTEGER NOT NULL,
+          uuid TEXT NOT NULL UNIQUE,
+          created INTEGER NOT NULL,
+          next_mailbox INTEGER NOT NULL
+        )`,
+        `CREATE TABLE mailbox (
+          account INTEGER NOT NULL,
+          id INTEGER NOT NULL,
+          name TEXT NOT NULL,
+          uidvalidity INTEGER NOT NULL,
+          uidnext INTEGER NOT NULL,
+          modseq INTEGER NOT NULL,
+          messages INTEGER NOT NULL,
+          unseen INTEGER NOT NULL,
+          bytes INTEGER NOT NULL,
+          recent_from INTEGER NOT NULL,
+          selectable INTEGER NOT NULL,
+          special_use TEXT,
+          PRIMARY KEY (account, id)
+        ) WITHOUT ROWID`,
+        'CREATE UNIQUE INDEX mailbox_name ON mailbox (account, name)',
+        `CREATE TABLE mailbox_message (
+          account INTEGER NOT NULL,
+          mailbox INTEGER NOT NULL,
+          uid INTEGER NOT NULL,
+          message INTEGER NOT NULL,
+          flags INTEGER NOT NULL,
+          keywords TEXT,
+          modseq INTEGER NOT NULL,
+          touched INTEGER NOT NULL,
+          internal_date INTEGER NOT NULL,
+          saved INTEGER NOT NULL,
+          size INTEGER NOT NULL,
+          PRIMARY KEY (account, mailbox, uid)
+        ) WITHOUT ROWID`,
+        // New messages are found by uid; only what changed afterwards pays for an index.
+        'CREATE INDEX mailbox_message_touched ON mailbox_message (account, mailbox, modseq) WHERE touched = 1',
+        `CREATE TABLE vanished (
+          account INTEGER NOT NULL,
+          mailbox INTEGER NOT NULL,
+          modseq INTEGER NOT NULL,
+          uid INTEGER NOT NULL,
+          PRIMARY KEY (account, mailbox, modseq, uid)
+        ) WITHOUT ROWID`,
+        'CREATE INDEX vanished_modseq ON vanished (modseq)',
+        `CREATE TABLE keyword (
+          account INTEGER NOT NULL,
+          mailbox INTEGER NOT NULL,
+          name TEXT NOT NULL COLLATE NOCASE,
+          PRIMARY KEY (account, mailbox, name)
+        ) WITHOUT ROWID`,
+        `CREATE TABLE doomed_mailbox (
+          account INTEGER NOT NULL,
+          mailbox INTEGER NOT NULL,
+          PRIMARY KEY (account, mailbox)
+        ) WITHOUT ROWID`,
+        `CREATE TABLE subscription (
+          account INTEGER NOT NULL,
+          name TEXT NOT NULL,
+          PRIMARY KEY (account, name)
+        ) WITHOUT ROWID`,
+      ],
+    },
+  ],
+};
