@@ -1,0 +1,12 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { rdataText, recordText } from './text.ts';
+
+test('records are lines of a zone file', () => {
+  const owner = { name: 'acme.example', class: 1, ttl: 300 } as const;
+  assert.equal(recordText({ ...owner, type: 'MX', preference: 0, exchange: '.' }), 'acme.example. 300 IN MX 0 .');
+  assert.equal(recordText({ ...owner, type: 'A', address: '192.0.2.1' }), 'acme.example. 300 IN A 192.0.2.1');
+  assert.equal(rdataText({ type: 'TXT', strings: ['v=spf1 mx; "-all"', '\xff'] }), '"v=spf1 mx; \\"-all\\"" "\\255"');
+  assert.equal(rdataText({ type: 'TYPE257', data: Uint8Array.from([0, 255]) }), '\\# 2 00ff');
+  assert.equal(rdataText({ type: 'TYPE257', data: new Uint8Array() }), '\\# 0');
+});

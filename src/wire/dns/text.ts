@@ -1,0 +1,42 @@
+// Records as lines of a zone file. RFC 1035 §5.1, RFC 3597 §5
+
+import { octetText, ROOT } from './name.ts';
+import type { Rdata, ResourceRecord } from './rdata.ts';
+
+/** A name with its final dot, so that no origin is added to it. */
+export function absoluteText(name: string): string {
+  return name === ROOT ? name : `${name}.`;
+}
+
+export function rdataText(rdata: Rdata): string {
+  switch (rdata.type) {
+    case 'A':
+    case 'AAAA':
+      return rdata.address;
+    case 'NS':
+    case 'CNAME':
+    case 'PTR':
+      return absoluteText(rdata.target);
+    case 'MX':
+      return `${rdata.preference} ${absoluteText(rdata.exchange)}`;
+    case 'SOA': {
+      const { serial, refresh, retry, expire, minimum } = rdata;
+      const names = `${absoluteText(rdata.mname)} ${absoluteText(rdata.rname)}`;
+      return `${names} ${serial} ${refresh} ${retry} ${expire} ${minimum}`;
+    }
+    case 'TXT':
+      return rdata.strings.map(stringText).join(' ');
+    default:
+      return `\\# ${rdata.data.length} ${Buffer.from(rdata.data).toString('hex')}`.trimEnd();
+  }
+}
+
+function stringText(text: string): string {
+  const plain = (c: string) => c === ' ' || c === '.' || c === ';' || c === '(' || c === ')' || c === '@' || c === '$';
+  return `"${Array.from(text, (c) => (plain(c) ? c : octetText(c.charCodeAt(0)))).join('')}"`;
+}
+
+/** `acme.example. 300 IN MX 10 mail.acme.example.`; for class IN. */
+export function recordText(record: ResourceRecord): string {
+  return `${absoluteText(record.name)} ${record.ttl} IN ${record.type} ${rdataText(record)}`;
+}
