@@ -1,0 +1,34 @@
+// Every IMAP command as one union; a command that came as UID x carries UIDs in its set.
+
+import type { AppendCommand } from './commands/append.ts';
+import type { AuthenticateCommand } from './commands/authenticate.ts';
+import type { CopyCommand } from './commands/copy.ts';
+import type { ExpungeCommand } from './commands/expunge.ts';
+import type { FetchCommand } from './commands/fetch.ts';
+import type { IdCommand } from './commands/id.ts';
+import type { ListCommand } from './commands/list.ts';
+import type { LoginCommand } from './commands/login.ts';
+import type { MailboxCommand } from './commands/mailbox.ts';
+import type { RenameCommand } from './commands/rename.ts';
+import type { SearchCommand } from './commands/search.ts';
+import type { SimpleCommand } from './commands/simple.ts';
+import type { StatusCommand } from './commands/status.ts';
+import type { StoreCommand } from './commands/store.ts';
+
+export type ImapCommand =
+  | SimpleCommand
+  | IdCommand
+  | LoginCommand
+  | AuthenticateCommand
+  | MailboxCommand
+  | RenameCommand
+  | ListCommand
+  | StatusCommand
+  | AppendCommand
+  | SearchCommand
+  | FetchCommand
+  | StoreCommand
+  | CopyCommand
+  | ExpungeCommand;
+
+export type ImapCommandName = ImapCommand['name'];

@@ -1,0 +1,410 @@
+// Every command: its bytes and its value; cut, mutated and random bytes give a value or a Failure, nothing else.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Failure } from '../../../base/failure.ts';
+import type { ImapCommand } from '../command.ts';
+import { ImapCursor } from '../grammar.ts';
+import { type NumberSet, STAR } from '../values.ts';
+import { parseAppend, startsMessage } from './append.ts';
+import { parseAuthenticate } from './authenticate.ts';
+import { parseCopy } from './copy.ts';
+import { parseExpunge } from './expunge.ts';
+import { parseFetch } from './fetch.ts';
+import { parseId } from './id.ts';
+import { parseList } from './list.ts';
+import { parseLogin } from './login.ts';
+import { parseMailbox } from './mailbox.ts';
+import { parseRename } from './rename.ts';
+import { parseSearch } from './search.ts';
+import { parseSimple } from './simple.ts';
+import { parseStatus } from './status.ts';
+import { parseStore } from './store.ts';
+
+const parsers = new Map<string, (cursor: ImapCursor) => ImapCommand>([
+  ['NOOP', parseSimple('NOOP')],
+  ['ID', parseId],
+  ['LOGIN', parseLogin],
+  ['AUTHENTICATE', parseAuthenticate],
+  ['SELECT', parseMailbox('SELECT')],
+  ['CREATE', parseMailbox('CREATE')],
+  ['RENAME', parseRename],
+  ['LIST', parseList('LIST')],
+  ['LSUB', parseList('LSUB')],
+  ['STATUS', parseStatus],
+  ['APPEND', parseAppend],
+  ['SEARCH', (cursor) => parseSearch(cursor, false)],
+  ['UID SEARCH', (cursor) => parseSearch(cursor, true)],
+  ['FETCH', (cursor) => parseFetch(cursor, false)],
+  ['UID FETCH', (cursor) => parseFetch(cursor, true)],
+  ['STORE', (cursor) => parseStore(cursor, false)],
+  ['UID STORE', (cursor) => parseStore(cursor, true)],
+  ['COPY', (cursor) => parseCopy(cursor, false)],
+  ['UID COPY', (cursor) => parseCopy(cursor, true)],
+  ['EXPUNGE', (cursor) => parseExpunge(cursor, false)],
+  ['UID EXPUNGE', (cursor) => parseExpunge(cursor, true)],
+]);
+
+function parse(text: string): ImapCommand {
+  const cursor = new ImapCursor(text);
+  let name = cursor.word();
+  if (name === 'UID') {
+    cursor.space();
+    name = `UID ${cursor.word()}`;
+  }
+  const parser = parsers.get(name);
+  return parser === undefined ? cursor.fail('a command') : parser(cursor);
+}
+
+const sequence = (...ranges: [number, number][]): NumberSet => ({
+  unit: 'sequence',
+  ranges: ranges.map(([first, last]) => ({ first, last })),
+});
+const uids = (...ranges: [number, number][]): NumberSet => ({ ...sequence(...ranges), unit: 'uid' });
+const none = { system: [], keywords: [] } as const;
+const whole = { part: [], text: undefined, fields: [] } as const;
+
+const table: readonly [bytes: string, value: ImapCommand][] = [
+  ['NOOP', { name: 'NOOP' }],
+  ['noop', { name: 'NOOP' }],
+  ['ID NIL', { name: 'ID', parameters: new Map() }],
+  [
+    'ID ("Name" "x" "os" NIL)',
+    {
+      name: 'ID',
+      parameters: new Map([
+        ['name', 'x'],
+        ['os', undefined],
+      ]),
+    },
+  ],
+  ['ID ("__proto__" "x")', { name: 'ID', parameters: new Map([['__proto__', 'x']]) }],
+  ['LOGIN ann secret', { name: 'LOGIN', login: 'ann', password: 'secret' }],
+  ['LOGIN "a\\"n\\\\n" {4}\r\n\xc3\xa4 {', { name: 'LOGIN', login: 'a"n\\n', password: '\xc3\xa4 {' }],
+  ['LOGIN ann@acme.example ""', { name: 'LOGIN', login: 'ann@acme.example', password: '' }],
+  ['AUTHENTICATE plain', { name: 'AUTHENTICATE', mechanism: 'PLAIN' }],
+  ['SELECT inBOX', { name: 'SELECT', mailbox: 'INBOX' }],
+  ['SELECT "Entw&APw-rfe/&-"', { name: 'SELECT', mailbox: 'Entwürfe/&' }],
+  ['CREATE {5}\r\na b/c', { name: 'CREATE', mailbox: 'a b/c' }],
+  ['RENAME a "b"', { name: 'RENAME', from: 'a', to: 'b' }],
+  ['LIST "" *', { name: 'LIST', reference: '', pattern: '*' }],
+  ['LIST a/ %/b]', { name: 'LIST', reference: 'a/', pattern: '%/b]' }],
+  ['LSUB "" ""', { name: 'LSUB', reference: '', pattern: '' }],
+  ['STATUS INBOX (messages UNSEEN MESSAGES)', { name: 'STATUS', mailbox: 'INBOX', items: ['MESSAGES', 'UNSEEN'] }],
+  ['APPEND INBOX ', { name: 'APPEND', mailbox: 'INBOX', flags: none, internalDate: undefined }],
+  [
+    'APPEND x (\\seen $Forwarded) " 7-feb-2026 23:59:60 +0130" ',
+    {
+      name: 'APPEND',
+      mailbox: 'x',
+      flags: { system: ['\\Seen'], keywords: ['$Forwarded'] },
+      internalDate: Date.parse('2026-02-07T22:30:00Z'),
+    },
+  ],
+  [
+    'APPEND x "29-Feb-2024 00:00:00 -1200" ',
+    { name: 'APPEND', mailbox: 'x', flags: none, internalDate: Date.parse('2024-02-29T12:00:00Z') },
+  ],
+  ['FETCH 1 FLAGS', { name: 'FETCH', messages: sequence([1, 1]), attributes: new Set(['FLAGS']), sections: [] }],
+  [
+    'UID FETCH 4:*,2 ALL',
+    {
+      name: 'FETCH',
+      messages: uids([4, STAR], [2, 2]),
+      attributes: new Set(['UID', 'FLAGS', 'INTERNALDATE', 'RFC822.SIZE', 'ENVELOPE']),
+      sections: [],
+    },
+  ],
+  [
+    'FETCH *:1 (BODY BODY[] BODY.PEEK[1.2.MIME]<0.10> RFC822.HEADER RFC822.HEADER)',
+    {
+      name: 'FETCH',
+      messages: sequence([STAR, 1]),
+      attributes: new Set(['BODY']),
+      sections: [
+        { section: whole, partial: undefined, peek: false, alias: undefined },
+        {
+          section: { part: [1, 2], text: 'MIME', fields: [] },
+          partial: { offset: 0, length: 10 },
+          peek: true,
+          alias: undefined,
+        },
+        { section: { ...whole, text: 'HEADER' }, partial: undefined, peek: true, alias: 'RFC822.HEADER' },
+      ],
+    },
+  ],
+  [
+    'FETCH 1 body[1.header.fields.not (Date {4}\r\nFrom "To")]',
+    {
+      name: 'FETCH',
+      messages: sequence([1, 1]),
+      attributes: new Set(),
+      sections: [
+        {
+          section: { part: [1], text: 'HEADER.FIELDS.NOT', fields: ['Date', 'From', 'To'] },
+          partial: undefined,
+          peek: false,
+          alias: undefined,
+        },
+      ],
+    },
+  ],
+  ['STORE 1:3 FLAGS ()', { name: 'STORE', messages: sequence([1, 3]), mode: 'replace', silent: false, flags: none }],
+  [
+    'UID STORE 7 +flags.silent \\Deleted Junk JUNK',
+    {
+      name: 'STORE',
+      messages: uids([7, 7]),
+      mode: 'add',
+      silent: true,
+      flags: { system: ['\\Deleted'], keywords: ['Junk'] },
+    },
+  ],
+  [
+    'STORE 1 -FLAGS (\\Draft)',
+    {
+      name: 'STORE',
+      messages: sequence([1, 1]),
+      mode: 'remove',
+      silent: false,
+      flags: { system: ['\\Draft'], keywords: [] },
+    },
+  ],
+  ['COPY 1,3 Trash', { name: 'COPY', messages: sequence([1, 1], [3, 3]), mailbox: 'Trash' }],
+  ['UID COPY 4294967295 Trash', { name: 'COPY', messages: uids([4294967295, 4294967295]), mailbox: 'Trash' }],
+  ['EXPUNGE', { name: 'EXPUNGE', uids: undefined }],
+  ['UID EXPUNGE 1:*', { name: 'EXPUNGE', uids: uids([1, STAR]) }],
+  ['SEARCH ALL', { name: 'SEARCH', byUid: false, unknownCharset: undefined, key: { key: 'all' } }],
+  [
+    'UID SEARCH CHARSET utf-8 SUBJECT {6}\r\n\xc3\xa4\xe2\x82\xacx LARGER 10',
+    {
+      name: 'SEARCH',
+      byUid: true,
+      unknownCharset: undefined,
+      key: {
+        key: 'and',
+        of: [
+          { key: 'header', field: 'subject', text: 'ä€x' },
+          { key: 'size', relation: 'larger', sizeBytes: 10 },
+        ],
+      },
+    },
+  ],
+  [
+    'SEARCH CHARSET KOI8-R TEXT x',
+    { name: 'SEARCH', byUid: false, unknownCharset: 'KOI8-R', key: { key: 'text', text: 'x' } },
+  ],
+  [
+    'SEARCH OR NOT NEW (1:2 UID 3) SENTSINCE "1-Feb-2026" HEADER X-Spam "" UNKEYWORD $Junk OLD',
+    {
+      name: 'SEARCH',
+      byUid: false,
+      unknownCharset: undefined,
+      key: {
+        key: 'and',
+        of: [
+          {
+            key: 'or',
+            of: [
+              {
+                key: 'not',
+                of: {
+                  key: 'and',
+                  of: [
+                    { key: 'flag', flag: '\\Recent', isSet: true },
+                    { key: 'flag', flag: '\\Seen', isSet: false },
+                  ],
+                },
+              },
+              {
+                key: 'and',
+                of: [
+                  { key: 'numbers', numbers: sequence([1, 2]) },
+                  { key: 'numbers', numbers: uids([3, 3]) },
+                ],
+              },
+            ],
+          },
+          { key: 'sent-date', relation: 'since', day: Date.UTC(2026, 1, 1) },
+          { key: 'header', field: 'x-spam', text: '' },
+          { key: 'keyword', keyword: '$Junk', isSet: false },
+          { key: 'flag', flag: '\\Recent', isSet: false },
+        ],
+      },
+    },
+  ],
+];
+
+for (const [bytes, value] of table)
+  test(`value of ${JSON.stringify(bytes)}`, () => assert.deepEqual(parse(bytes), value));
+
+const wrong: readonly string[] = [
+  '',
+  'NOOP ',
+  'NOOP x',
+  'LOGIN ann',
+  'LOGIN ann ',
+  'LOGIN  ann x',
+  'LOGIN ann x y',
+  'LOGIN ann "x',
+  'LOGIN ann "\\x"',
+  'LOGIN ann "\xe4"',
+  'LOGIN ann {3}\r\nx\0y',
+  'LOGIN ann \xe4',
+  'AUTHENTICATE PLAIN AGEAYg==',
+  'SELECT',
+  'SELECT a b',
+  'SELECT a*',
+  'RENAME a',
+  'LIST ""',
+  'STATUS INBOX ()',
+  'STATUS INBOX (SIZE)',
+  'STATUS INBOX MESSAGES',
+  'APPEND INBOX (\\Recent) ',
+  'APPEND INBOX (\\Foo) ',
+  'APPEND INBOX "32-Jan-2026 00:00:00 +0000" ',
+  'APPEND INBOX "30-Feb-2026 00:00:00 +0000" ',
+  'APPEND INBOX " 1-Jan-2026 24:00:00 +0000" ',
+  'APPEND INBOX " 1-Jan-2026 00:00:00" ',
+  'FETCH 0 FLAGS',
+  'FETCH 1',
+  'FETCH 1 ()',
+  'FETCH 1 (FLAGS ALL)',
+  'FETCH 1,,2 FLAGS',
+  'FETCH 1: FLAGS',
+  'FETCH 4294967296 FLAGS',
+  'FETCH 9007199254740993 FLAGS',
+  'FETCH 1 BODY[',
+  'FETCH 1 BODY[0]',
+  'FETCH 1 BODY[MIME]',
+  'FETCH 1 BODY[1.]',
+  'FETCH 1 BODY[HEADER.FIELDS ()]',
+  'FETCH 1 BODY[]<0.0>',
+  'FETCH 1 BODY[]<1>',
+  'FETCH 1 RFC822[]',
+  'FETCH 1 BODY.PEEK',
+  'STORE 1 FLAGS',
+  'STORE 1 FLAGS \\Recent',
+  'STORE 1 *FLAGS ()',
+  'STORE 1 FLAGS.LOUD ()',
+  'UID EXPUNGE',
+  'EXPUNGE 1',
+  'SEARCH',
+  'SEARCH FOO',
+  'SEARCH ()',
+  'SEARCH (ALL',
+  'SEARCH ALL)',
+  'SEARCH NOT',
+  'SEARCH OR ALL',
+  'SEARCH SINCE 1-1-2026',
+  'SEARCH CHARSET UTF-8',
+  `SEARCH ${'('.repeat(5000)}`,
+  `SEARCH ${'NOT '.repeat(5000)}ALL`,
+  `SEARCH ${'OR ALL '.repeat(5000)}ALL`,
+  `SEARCH ${'ALL '.repeat(1000)}ALL`,
+  `FETCH ${'1,'.repeat(20_000)}1 FLAGS`,
+  `FETCH 1 (${'BODY[1] '.repeat(256)}BODY[1])`,
+  `FETCH 1 BODY[${'1.'.repeat(200)}1]`,
+  `STORE 1 FLAGS ${'x'.repeat(101)}`,
+  'ID ("a")',
+  'ID (a b)',
+];
+
+for (const bytes of wrong)
+  test(`no value of ${JSON.stringify(bytes.slice(0, 60))}`, () =>
+    assert.throws(
+      () => parse(bytes),
+      (error) => error instanceof Failure && error.kind === 'syntax',
+    ));
+
+test('names that are not modified UTF-7 are invalid, not bad syntax', () => {
+  for (const name of ['&', '&x', 'a&AGE-', '"&U,BTFw-&ZeVnLIqe-"', '&2AA-', '&!!!-', '{2}\r\n\xc3\xa4', '&-&-&AA'])
+    assert.throws(
+      () => parse(`SELECT ${name}`),
+      (error) => error instanceof Failure && error.kind === 'invalid',
+      name,
+    );
+});
+
+test('which literal is the message of an APPEND', () => {
+  const cases: readonly [string, boolean][] = [
+    ['A APPEND ', false],
+    ['A APPEND INBOX ', true],
+    ['A append {5}\r\nINBOX ', true],
+    ['A APPEND INBOX (\\Seen) ', true],
+    ['A APPEND INBOX (', false],
+    ['A APPEND INBOX (\\Seen) " 1-Jan-2026 00:00:00 +0000" ', true],
+    ['A APPEND INBOX (\\Seen) "nonsense" ', false],
+    ['A APPEND &bad ', true],
+    ['A LOGIN x ', false],
+    ['APPEND INBOX ', false],
+  ];
+  for (const [text, expected] of cases) assert.equal(startsMessage(text), expected, text);
+});
+
+function parsesOrFails(text: string): void {
+  try {
+    parse(text);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+  }
+}
+
+test('every command cut at every byte parses or fails', () => {
+  for (const [bytes] of table) for (let i = 0; i < bytes.length; i++) parsesOrFails(bytes.slice(0, i));
+});
+
+test('every command with any byte replaced, doubled or left out parses or fails', () => {
+  const bytes = fc.constantFrom(...table.map(([text]) => text));
+  fc.assert(
+    fc.property(bytes, fc.nat(), fc.nat(255), fc.constantFrom(0, 1, 2), (text, place, byte, kind) => {
+      const at = place % text.length;
+      const middle = kind === 0 ? String.fromCharCode(byte) : text.charAt(at).repeat(kind === 1 ? 2 : 0);
+      parsesOrFails(text.slice(0, at) + middle + text.slice(at + 1));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test('tokens in any order parse or fail', () => {
+  const names = fc.constantFrom(...parsers.keys());
+  const tokens = fc.array(
+    fc.constantFrom(
+      ' ',
+      '(',
+      ')',
+      '"',
+      '\\',
+      '1',
+      '*',
+      ':',
+      ',',
+      '[',
+      ']',
+      '<',
+      '.',
+      '{2}\r\nab',
+      '{9}\r\n',
+      'NIL',
+      'NOT',
+      'OR',
+      'BODY[',
+      'FLAGS',
+      '+',
+      '\\Seen',
+      'a',
+      '\0',
+      '\xff',
+      '&',
+      '-',
+      'HEADER.FIELDS',
+      '99999999999',
+    ),
+    { maxLength: 20 },
+  );
+  fc.assert(
+    fc.property(names, tokens, (name, parts) => parsesOrFails(`${name} ${parts.join('')}`)),
+    { numRuns: 3000 },
+  );
+});

@@ -1,0 +1,84 @@
+// FETCH and UID FETCH as values. RFC 3501 §6.4.5
+
+import { IMAP_FETCH_ITEMS_MAX } from '../../../base/limits.ts';
+import { parsePartial, parseSection } from '../body-section.ts';
+import type { ImapCursor } from '../grammar.ts';
+import type { BodySection, NumberSet, Partial } from '../values.ts';
+
+export type FetchAttribute = 'ENVELOPE' | 'FLAGS' | 'INTERNALDATE' | 'RFC822.SIZE' | 'BODY' | 'BODYSTRUCTURE' | 'UID';
+
+export interface FetchSection {
+  readonly section: BodySection;
+  readonly partial: Partial | undefined;
+  /** BODY.PEEK and RFC822.HEADER leave \Seen as it is. */
+  readonly peek: boolean;
+  /** The old name that was asked for and is answered: RFC822, RFC822.HEADER, RFC822.TEXT. */
+  readonly alias: 'RFC822' | 'RFC822.HEADER' | 'RFC822.TEXT' | undefined;
+}
+
+export interface FetchCommand {
+  readonly name: 'FETCH';
+  readonly messages: NumberSet;
+  /** Each once, macros replaced. UID is among them when the command came as UID FETCH. */
+  readonly attributes: ReadonlySet<FetchAttribute>;
+  readonly sections: readonly FetchSection[];
+}
+
+const attributes = new Map<string, FetchAttribute>(
+  (['ENVELOPE', 'FLAGS', 'INTERNALDATE', 'RFC822.SIZE', 'BODY', 'BODYSTRUCTURE', 'UID'] as const).map((name) => [
+    name,
+    name,
+  ]),
+);
+
+const macros = new Map<string, readonly FetchAttribute[]>([
+  ['FAST', ['FLAGS', 'INTERNALDATE', 'RFC822.SIZE']],
+  ['ALL', ['FLAGS', 'INTERNALDATE', 'RFC822.SIZE', 'ENVELOPE']],
+  ['FULL', ['FLAGS', 'INTERNALDATE', 'RFC822.SIZE', 'ENVELOPE', 'BODY']],
+]);
+
+const whole: BodySection = { part: [], text: undefined, fields: [] };
+const aliases = new Map<string, FetchSection>([
+  ['RFC822', { section: whole, partial: undefined, peek: false, alias: 'RFC822' }],
+  ['RFC822.HEADER', { section: { ...whole, text: 'HEADER' }, partial: undefined, peek: true, alias: 'RFC822.HEADER' }],
+  ['RFC822.TEXT', { section: { ...whole, text: 'TEXT' }, partial: undefined, peek: false, alias: 'RFC822.TEXT' }],
+]);
+
+export function parseFetch(cursor: ImapCursor, byUid: boolean): FetchCommand {
+  cursor.space();
+  const messages = cursor.numberSet(byUid);
+  cursor.space();
+  const found = { attributes: new Set<FetchAttribute>(byUid ? ['UID'] : []), sections: [] as FetchSection[] };
+  if (cursor.peek() !== 0x28) parseItem(cursor, found, true);
+  else if (cursor.list(() => parseItem(cursor, found, false)).length === 0) cursor.fail('an item to fetch');
+  cursor.end();
+  return { name: 'FETCH', messages, ...found };
+}
+
+function parseItem(
+  cursor: ImapCursor,
+  found: { attributes: Set<FetchAttribute>; sections: FetchSection[] },
+  macrosAllowed: boolean,
+): void {
+  const start = cursor.at;
+  // `[` is an atom character, so the name ends before it by hand.
+  const word = cursor.fetchWord();
+  if (cursor.peek() === 0x5b) {
+    if (word !== 'BODY' && word !== 'BODY.PEEK') cursor.fail('a space or ")"');
+    if (found.sections.length >= IMAP_FETCH_ITEMS_MAX) cursor.fail(`at most ${IMAP_FETCH_ITEMS_MAX} sections`);
+    const section = parseSection(cursor);
+    found.sections.push({ section, partial: parsePartial(cursor), peek: word === 'BODY.PEEK', alias: undefined });
+    return;
+  }
+  const attribute = attributes.get(word);
+  const alias = aliases.get(word);
+  const macro = macrosAllowed ? macros.get(word) : undefined;
+  if (attribute !== undefined) found.attributes.add(attribute);
+  else if (alias !== undefined) {
+    if (!found.sections.includes(alias)) found.sections.push(alias);
+  } else if (macro !== undefined) for (const one of macro) found.attributes.add(one);
+  else {
+    cursor.at = start;
+    cursor.fail('an item to fetch');
+  }
+}

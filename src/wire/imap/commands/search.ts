@@ -1,0 +1,189 @@
+// SEARCH and UID SEARCH as a tree of keys. RFC 3501 §6.4.4
+//
+// Text of keys is decoded by the CHARSET of the command; without one it is US-ASCII, and UTF-8 is taken as such.
+
+import { asciiLower } from '../../../base/characters.ts';
+import { IMAP_SEARCH_KEYS_MAX } from '../../../base/limits.ts';
+import { keyword } from '../flags.ts';
+import type { ImapCursor } from '../grammar.ts';
+import type { NumberSet, SystemFlag } from '../values.ts';
+
+export type SearchKey =
+  | { readonly key: 'all' }
+  | { readonly key: 'flag'; readonly flag: SystemFlag | '\\Recent'; readonly isSet: boolean }
+  | { readonly key: 'keyword'; readonly keyword: string; readonly isSet: boolean }
+  | { readonly key: 'numbers'; readonly numbers: NumberSet }
+  /** A day's beginning in UTC; `on` is that day, `before` is earlier, `since` that day or later. */
+  | {
+      readonly key: 'internal-date' | 'sent-date';
+      readonly relation: 'before' | 'on' | 'since';
+      readonly day: number;
+    }
+  | { readonly key: 'size'; readonly relation: 'larger' | 'smaller'; readonly sizeBytes: number }
+  /** `field` in lower case; empty `text`: the field is there. */
+  | { readonly key: 'header'; readonly field: string; readonly text: string }
+  | { readonly key: 'body' | 'text'; readonly text: string }
+  | { readonly key: 'not'; readonly of: SearchKey }
+  | { readonly key: 'or'; readonly of: readonly [SearchKey, SearchKey] }
+  | { readonly key: 'and'; readonly of: readonly SearchKey[] };
+
+export interface SearchCommand {
+  readonly name: 'SEARCH';
+  /** Whether numbers or UIDs are answered. */
+  readonly byUid: boolean;
+  /** As the client named it, when it is one that we don't know: then `key` means nothing. */
+  readonly unknownCharset: string | undefined;
+  readonly key: SearchKey;
+}
+
+const CHARSETS = new Set(['US-ASCII', 'ASCII', 'UTF-8', 'UTF8']);
+
+type KeyParser = (parser: SearchParser) => SearchKey;
+
+const flagKey =
+  (flag: SystemFlag | '\\Recent', isSet: boolean): KeyParser =>
+  () => ({ key: 'flag', flag, isSet });
+
+const dateKey =
+  (key: 'internal-date' | 'sent-date', relation: 'before' | 'on' | 'since'): KeyParser =>
+  (parser) => {
+    parser.cursor.space();
+    return { key, relation, day: parser.cursor.date() };
+  };
+
+const keywordKey =
+  (isSet: boolean): KeyParser =>
+  (parser) => {
+    parser.cursor.space();
+    return { key: 'keyword', keyword: keyword(parser.cursor), isSet };
+  };
+
+const headerKey =
+  (field: string): KeyParser =>
+  (parser) => ({ key: 'header', field, text: parser.text() });
+
+const keys = new Map<string, KeyParser>([
+  ['ALL', () => ({ key: 'all' })],
+  ['ANSWERED', flagKey('\\Answered', true)],
+  ['UNANSWERED', flagKey('\\Answered', false)],
+  ['DELETED', flagKey('\\Deleted', true)],
+  ['UNDELETED', flagKey('\\Deleted', false)],
+  ['DRAFT', flagKey('\\Draft', true)],
+  ['UNDRAFT', flagKey('\\Draft', false)],
+  ['FLAGGED', flagKey('\\Flagged', true)],
+  ['UNFLAGGED', flagKey('\\Flagged', false)],
+  ['SEEN', flagKey('\\Seen', true)],
+  ['UNSEEN', flagKey('\\Seen', false)],
+  ['RECENT', flagKey('\\Recent', true)],
+  ['OLD', flagKey('\\Recent', false)],
+  [
+    'NEW',
+    () => ({
+      key: 'and',
+      of: [
+        { key: 'flag', flag: '\\Recent', isSet: true },
+        { key: 'flag', flag: '\\Seen', isSet: false },
+      ],
+    }),
+  ],
+  ['KEYWORD', keywordKey(true)],
+  ['UNKEYWORD', keywordKey(false)],
+  ['BEFORE', dateKey('internal-date', 'before')],
+  ['ON', dateKey('internal-date', 'on')],
+  ['SINCE', dateKey('internal-date', 'since')],
+  ['SENTBEFORE', dateKey('sent-date', 'before')],
+  ['SENTON', dateKey('sent-date', 'on')],
+  ['SENTSINCE', dateKey('sent-date', 'since')],
+  ['LARGER', (parser) => parser.size('larger')],
+  ['SMALLER', (parser) => parser.size('smaller')],
+  ['BCC', headerKey('bcc')],
+  ['CC', headerKey('cc')],
+  ['FROM', headerKey('from')],
+  ['SUBJECT', headerKey('subject')],
+  ['TO', headerKey('to')],
+  ['HEADER', (parser) => parser.header()],
+  ['BODY', (parser) => ({ key: 'body', text: parser.text() })],
+  ['TEXT', (parser) => ({ key: 'text', text: parser.text() })],
+  ['UID', (parser) => parser.uids()],
+  ['NOT', (parser) => ({ key: 'not', of: parser.spacedKey() })],
+  ['OR', (parser) => ({ key: 'or', of: [parser.spacedKey(), parser.spacedKey()] })],
+]);
+
+export function parseSearch(cursor: ImapCursor, byUid: boolean): SearchCommand {
+  cursor.space();
+  let charset = 'US-ASCII';
+  if (cursor.tryWord('CHARSET ')) {
+    charset = cursor.astring();
+    cursor.space();
+  }
+  const key = new SearchParser(cursor).all();
+  cursor.end();
+  const unknownCharset = CHARSETS.has(charset.toUpperCase()) ? undefined : charset;
+  return { name: 'SEARCH', byUid, unknownCharset, key };
+}
+
+class SearchParser {
+  readonly cursor: ImapCursor;
+  #keys = 0;
+
+  constructor(cursor: ImapCursor) {
+    this.cursor = cursor;
+  }
+
+  /** One key or more, all of which must match. */
+  all(): SearchKey {
+    const of = [this.key()];
+    while (this.cursor.tryTake(' ')) of.push(this.key());
+    return of.length === 1 ? of[0]! : { key: 'and', of };
+  }
+
+  key(): SearchKey {
+    const { cursor } = this;
+    if (++this.#keys > IMAP_SEARCH_KEYS_MAX) cursor.fail(`at most ${IMAP_SEARCH_KEYS_MAX} keys`);
+    if (cursor.tryTake('(')) {
+      const key = cursor.nested(() => this.all());
+      cursor.take(')');
+      return key;
+    }
+    const code = cursor.peek();
+    if ((code >= 0x30 && code <= 0x39) || code === 0x2a) return { key: 'numbers', numbers: cursor.sequenceSet() };
+    const start = cursor.at;
+    const parse = keys.get(cursor.word());
+    if (parse !== undefined) return cursor.nested(() => parse(this));
+    cursor.at = start;
+    return cursor.fail('a search key');
+  }
+
+  spacedKey(): SearchKey {
+    this.cursor.space();
+    return this.key();
+  }
+
+  text(): string {
+    this.cursor.space();
+    return decodeText(this.cursor.astring());
+  }
+
+  size(relation: 'larger' | 'smaller'): SearchKey {
+    this.cursor.space();
+    return { key: 'size', relation, sizeBytes: this.cursor.number32() };
+  }
+
+  uids(): SearchKey {
+    this.cursor.space();
+    return { key: 'numbers', numbers: this.cursor.uidSet() };
+  }
+
+  header(): SearchKey {
+    this.cursor.space();
+    const field = asciiLower(this.cursor.astring());
+    return { key: 'header', field, text: this.text() };
+  }
+}
+
+/** UTF-8 that is none stays as its bytes: it matches nothing that decodes. */
+function decodeText(text: string): string {
+  for (let i = 0; i < text.length; i++)
+    if (text.charCodeAt(i) > 0x7f) return Buffer.from(text, 'latin1').toString('utf8');
+  return text;
+}

@@ -1,0 +1,16 @@
+// The commands without arguments. RFC 3501 §6.1, §6.4.1, §6.4.2, RFC 2177
+
+import type { ImapCursor } from '../grammar.ts';
+
+export type SimpleName = 'CAPABILITY' | 'NOOP' | 'LOGOUT' | 'CHECK' | 'CLOSE' | 'IDLE';
+
+export interface SimpleCommand<N extends SimpleName = SimpleName> {
+  readonly name: N;
+}
+
+export function parseSimple<N extends SimpleName>(name: N): (cursor: ImapCursor) => SimpleCommand<N> {
+  return (cursor) => {
+    cursor.end();
+    return { name };
+  };
+}

@@ -1,0 +1,26 @@
+// STORE and UID STORE as values. RFC 3501 §6.4.6
+
+import { flagList, flags } from '../flags.ts';
+import type { ImapCursor } from '../grammar.ts';
+import type { Flags, NumberSet } from '../values.ts';
+
+export interface StoreCommand {
+  readonly name: 'STORE';
+  readonly messages: NumberSet;
+  readonly mode: 'replace' | 'add' | 'remove';
+  readonly silent: boolean;
+  readonly flags: Flags;
+}
+
+export function parseStore(cursor: ImapCursor, byUid: boolean): StoreCommand {
+  cursor.space();
+  const messages = cursor.numberSet(byUid);
+  cursor.space();
+  const mode = cursor.tryTake('+') ? 'add' : cursor.tryTake('-') ? 'remove' : 'replace';
+  if (!cursor.tryWord('FLAGS')) cursor.fail('FLAGS, +FLAGS or -FLAGS');
+  const silent = cursor.tryWord('.SILENT');
+  cursor.space();
+  const value = cursor.peek() === 0x28 ? flagList(cursor) : flags(cursor);
+  cursor.end();
+  return { name: 'STORE', messages, mode, silent, flags: value };
+}

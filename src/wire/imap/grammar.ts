@@ -1,0 +1,255 @@
+// The tokens of RFC 3501 §9, one method a production, over a command put together by the command framer.
+//
+// In      a command as latin1 text: a character is a byte, literals stand in place as `{n}` CRLF bytes
+// Out     values; text of strings is latin1 too, whoever needs characters decodes it
+// Limits  nesting, ranges in a set, digits: base/limits.ts and below
+// Never   accepts NUL, or 8-bit characters outside of literals
+// RFC 3501 §4 §9, RFC 7888
+
+import {
+  ALNUM,
+  ALPHA,
+  asciiLower,
+  type CharacterClass,
+  characterClass,
+  DIGIT,
+  isAll,
+  without,
+} from '../../base/characters.ts';
+import { Cursor } from '../../base/cursor.ts';
+import { IMAP_NESTING_MAX, IMAP_SET_RANGES_MAX } from '../../base/limits.ts';
+import { decodeMailboxName } from './mailbox-name.ts';
+import { type NumberRange, type NumberSet, STAR } from './values.ts';
+
+const CHAR = characterClass([0x01, 0x7f]);
+/** Any CHAR except ( ) { SP CTL list-wildcards quoted-specials resp-specials. */
+export const ATOM_CHAR = without(characterClass([0x21, 0x7e]), '(){%*"\\]');
+export const ASTRING_CHAR = withThe(ATOM_CHAR, ']');
+export const LIST_CHAR = withThe(ASTRING_CHAR, '%*');
+export const TAG_CHAR = without(ASTRING_CHAR, '+');
+const FETCH_CHAR = withThe(ALNUM, '.');
+const QUOTED_CHAR = without(CHAR, '\r\n"\\');
+
+const MONTHS = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
+const TAG_CHARACTERS_MAX = 64;
+const NUMBER_MAX = 0xffff_ffff;
+
+function withThe(table: CharacterClass, characters: string): CharacterClass {
+  const copy = table.slice();
+  for (const c of characters) copy[c.charCodeAt(0)] = 1;
+  return copy;
+}
+
+/** The tag that a line begins with, undefined when it has none: then the reply is untagged. */
+export function tagOf(text: string): string | undefined {
+  const space = text.indexOf(' ');
+  const tag = space < 0 ? text : text.slice(0, space);
+  return tag.length > 0 && tag.length <= TAG_CHARACTERS_MAX && isAll(tag, TAG_CHAR) ? tag : undefined;
+}
+
+export class ImapCursor extends Cursor {
+  #depth = 0;
+
+  tag(): string {
+    const tag = this.run(TAG_CHAR, TAG_CHARACTERS_MAX);
+    return tag === '' ? this.fail('a tag') : tag;
+  }
+
+  tryAtom(): string | undefined {
+    const atom = this.run(ATOM_CHAR);
+    return atom === '' ? undefined : atom;
+  }
+
+  atom(): string {
+    return this.tryAtom() ?? this.fail('an atom');
+  }
+
+  /** A command's or item's name: an atom in upper case. */
+  word(): string {
+    return this.atom().toUpperCase();
+  }
+
+  /** The name of a FETCH item, which may be followed by `[`. */
+  fetchWord(): string {
+    const word = this.run(FETCH_CHAR);
+    return word === '' ? this.fail('an item to fetch') : word.toUpperCase();
+  }
+
+  /** `number`: 32 bits. */
+  number32(): number {
+    const start = this.at;
+    const value = this.number(10);
+    if (value <= NUMBER_MAX) return value;
+    this.at = start;
+    return this.fail('a number below 2^32');
+  }
+
+  nzNumber(): number {
+    const start = this.at;
+    const value = this.number32();
+    if (value > 0) return value;
+    this.at = start;
+    return this.fail('a number above 0');
+  }
+
+  tryQuoted(): string | undefined {
+    if (this.peek() !== 0x22) return undefined;
+    this.at++;
+    let text = this.run(QUOTED_CHAR);
+    while (this.tryTake('\\')) {
+      const c = this.peek();
+      if (c !== 0x22 && c !== 0x5c) this.fail('a quoted " or \\');
+      this.at++;
+      text += String.fromCharCode(c) + this.run(QUOTED_CHAR);
+    }
+    this.take('"');
+    return text;
+  }
+
+  /** The framer has checked the count; a NUL is not allowed. */
+  tryLiteral(): string | undefined {
+    if (this.peek() !== 0x7b) return undefined;
+    const start = this.at;
+    this.at++;
+    const length = this.number(10);
+    this.take('}\r\n');
+    if (this.at + length > this.text.length) this.fail('the bytes of the literal');
+    const text = this.text.slice(this.at, this.at + length);
+    this.at += length;
+    if (text.includes('\0')) {
+      this.at = start;
+      this.fail('a literal without NUL');
+    }
+    return text;
+  }
+
+  tryString(): string | undefined {
+    return this.tryQuoted() ?? this.tryLiteral();
+  }
+
+  string(): string {
+    return this.tryString() ?? this.fail('a string');
+  }
+
+  nstring(): string | undefined {
+    return this.tryWord('NIL') ? undefined : this.string();
+  }
+
+  astring(): string {
+    const atom = this.run(ASTRING_CHAR);
+    return atom !== '' ? atom : (this.tryString() ?? this.fail('an atom or string'));
+  }
+
+  /** A mailbox name in Unicode, INBOX in upper case. Throws `invalid` when it is not modified UTF-7. RFC 3501 §5.1 */
+  mailbox(): string {
+    const name = this.astring();
+    return asciiLower(name) === 'inbox' ? 'INBOX' : decodeMailboxName(name);
+  }
+
+  /** The pattern of LIST, still as on the wire. */
+  listMailbox(): string {
+    const pattern = this.run(LIST_CHAR);
+    return pattern !== '' ? pattern : (this.tryString() ?? this.fail('a mailbox pattern'));
+  }
+
+  /** `( item item ... )`, maybe empty, with single spaces. */
+  list<T>(item: () => T): T[] {
+    this.take('(');
+    const items: T[] = [];
+    if (this.tryTake(')')) return items;
+    do items.push(item());
+    while (this.tryTake(' '));
+    this.take(')');
+    return items;
+  }
+
+  /** `parse` one level deeper; too deep is a syntax failure, never an exhausted stack. */
+  nested<T>(parse: () => T): T {
+    if (++this.#depth > IMAP_NESTING_MAX) this.fail(`at most ${IMAP_NESTING_MAX} levels`);
+    const value = parse();
+    this.#depth--;
+    return value;
+  }
+
+  #setNumber(): number {
+    return this.tryTake('*') ? STAR : this.nzNumber();
+  }
+
+  #set(unit: NumberSet['unit']): NumberSet {
+    const ranges: NumberRange[] = [];
+    do {
+      if (ranges.length >= IMAP_SET_RANGES_MAX) this.fail(`at most ${IMAP_SET_RANGES_MAX} ranges`);
+      const first = this.#setNumber();
+      ranges.push({ first, last: this.tryTake(':') ? this.#setNumber() : first });
+    } while (this.tryTake(','));
+    return { unit, ranges };
+  }
+
+  sequenceSet(): NumberSet {
+    return this.#set('sequence');
+  }
+
+  uidSet(): NumberSet {
+    return this.#set('uid');
+  }
+
+  numberSet(byUid: boolean): NumberSet {
+    return this.#set(byUid ? 'uid' : 'sequence');
+  }
+
+  #twoDigits(): number {
+    const text = this.run(DIGIT, 2);
+    return text.length === 2 ? Number(text) : this.fail('two digits');
+  }
+
+  #month(): number {
+    const month = MONTHS.indexOf(this.run(ALPHA, 3).toUpperCase());
+    return month < 0 ? this.fail('a month (Jan to Dec)') : month;
+  }
+
+  #day(day: number): number {
+    this.take('-');
+    const month = this.#month();
+    this.take('-');
+    const year = this.run(DIGIT, 4);
+    if (year.length !== 4) this.fail('a year of four digits');
+    // setUTCFullYear, since Date.UTC takes 0 to 99 for 1900 to 1999.
+    const time = new Date(0).setUTCFullYear(Number(year), month, day);
+    if (new Date(time).getUTCDate() !== day) this.fail('a day of that month');
+    return time;
+  }
+
+  /** `date` of SEARCH: the day's beginning in UTC, epoch milliseconds. */
+  date(): number {
+    const quoted = this.tryTake('"');
+    const day = this.run(DIGIT, 2);
+    if (day === '') this.fail('a date');
+    const time = this.#day(Number(day));
+    if (quoted) this.take('"');
+    return time;
+  }
+
+  /** `date-time` with its quotes, epoch milliseconds. */
+  dateTime(): number {
+    this.take('"');
+    const day = this.tryTake(' ') ? Number(this.run(DIGIT, 1) || this.fail('a day')) : this.#twoDigits();
+    let time = this.#day(day);
+    this.space();
+    const hour = this.#twoDigits();
+    this.take(':');
+    const minute = this.#twoDigits();
+    this.take(':');
+    const second = this.#twoDigits();
+    if (hour > 23 || minute > 59 || second > 60) this.fail('a time of day');
+    this.space();
+    const behind = this.tryTake('-');
+    if (!behind) this.take('+');
+    const zoneHour = this.#twoDigits();
+    const zoneMinute = this.#twoDigits();
+    if (zoneMinute > 59) this.fail('a zone');
+    time += hour * 3_600_000 + minute * 60_000 + second * 1000;
+    this.take('"');
+    const zone = (zoneHour * 60 + zoneMinute) * 60_000;
+    return behind ? time + zone : time - zone;
+  }
+}
