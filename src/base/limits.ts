@@ -72,6 +72,12 @@ export const HEADER_BYTES = 256 * 1024;
 /** MIME parts of one message and their depth; beyond that a part is opaque text, still stored and fetchable. */
 export const MIME_PARTS_MAX = 1000;
 export const MIME_DEPTH_MAX = 100;
+/** Parameters of one Content-Type or Content-Disposition; CVE-2026-27859 was about their number. */
+export const MIME_PARAMETERS_MAX = 100;
+/** Lines beginning with `--` that are compared with the boundaries of one message; what comes after is opaque text. */
+export const MIME_DELIMITERS_MAX = 1_000_000;
+/** Text of header fields that one message's stored structure may hold; beyond it a part has none. */
+export const MIME_STRUCTURE_BYTES = 256 * 1024;
 /** Addresses of one header field that go into an IMAP envelope. */
 export const HEADER_ADDRESSES_MAX = 1000;
 /** Received fields that mean a loop. RFC 5321 §6.3. */
