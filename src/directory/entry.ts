@@ -27,6 +27,11 @@ export interface Entry {
   readonly attributes: Attributes;
   readonly createdAt: number;
   readonly modifiedAt: number;
+  /** DNs of who did it; absent where nobody asked. */
+  readonly createdBy?: string;
+  readonly modifiedBy?: string;
+  /** Made by this server on the way to another entry, and by no request of its own. */
+  readonly generated?: boolean;
 }
 
 export interface Modification {

@@ -1,0 +1,179 @@
+// The attributes of an entry while a change is made to them, with what came and what went.
+//
+// In      add, delete and replace in the order of the request; a failure leaves the draft half done, to be thrown away
+// Out     the attributes after it, and the difference by attribute
+// Never   sees the tables; knows nothing of names and places
+// RFC 4511 §4.6
+
+import { LDAP_VALUES_MAX } from '../base/limits.ts';
+import type { Attribute, Attributes, AttributeValue } from './entry.ts';
+import { directoryFailure } from './failure.ts';
+import { equalityKey } from './matching.ts';
+import { type AttributeDescription, findDescription, findObjectClass, withSuperclasses } from './schema.ts';
+import { isValidValue } from './syntaxes.ts';
+
+/** What came and what went of one attribute. */
+export interface AttributeDifference {
+  readonly description: AttributeDescription;
+  readonly removed: readonly AttributeValue[];
+  readonly added: readonly AttributeValue[];
+}
+
+/** By equality key, in the order in which the values came. */
+type Values = Map<string, AttributeValue>;
+
+interface Touched {
+  readonly description: AttributeDescription;
+  readonly before: Values;
+  readonly values: Values;
+}
+
+export class Draft {
+  readonly #before: Attributes;
+  readonly #touched = new Map<string, Touched>();
+
+  constructor(before: Attributes) {
+    this.#before = before;
+  }
+
+  /** Throws `attributeOrValueExists` when one is there already. */
+  add(name: string, values: readonly AttributeValue[]): void {
+    const description = writableDescription(name);
+    const touched = this.#touch(description);
+    if (values.length === 0) throw noValues(description);
+    for (const value of values) {
+      const [key, checked] = checkedValue(description, value);
+      if (touched.values.has(key)) {
+        throw directoryFailure('attributeOrValueExists', `${description.name} has this value already`);
+      }
+      touched.values.set(key, checked);
+    }
+    checkCount(touched);
+  }
+
+  /** Without values the whole attribute. Throws `noSuchAttribute` when it, or one of the values, is not there. */
+  delete(name: string, values: readonly AttributeValue[]): void {
+    const description = writableDescription(name);
+    const touched = this.#touch(description);
+    if (touched.values.size === 0) throw directoryFailure('noSuchAttribute', `The entry has no ${description.name}`);
+    if (values.length === 0) touched.values.clear();
+    for (const value of values) {
+      if (!touched.values.delete(equalityKey(description.type, value))) {
+        throw directoryFailure('noSuchAttribute', `${description.name} has no such value`);
+      }
+    }
+  }
+
+  /** Without values the attribute goes, if it is there. */
+  replace(name: string, values: readonly AttributeValue[]): void {
+    const description = writableDescription(name);
+    this.#touch(description).values.clear();
+    if (values.length > 0) this.add(name, values);
+  }
+
+  has(description: AttributeDescription, value: AttributeValue): boolean {
+    return this.#touch(description).values.has(equalityKey(description.type, value));
+  }
+
+  /** Adds the superclasses of what is there, and checks what only holds at the end of a change. RFC 4512 §3.3 */
+  finish(): void {
+    const classes = this.#touch(findDescription('objectClass')!);
+    if (classes.values.size === 0) throw directoryFailure('objectClassViolation', 'An entry needs an objectClass');
+    for (const name of withSuperclasses([...classes.values.values()])) {
+      const key = equalityKey(classes.description.type, name);
+      if (!classes.values.has(key)) classes.values.set(key, name);
+    }
+    for (const { description, values } of this.#touched.values()) {
+      if (description.type.singleValued && values.size > 1) {
+        throw directoryFailure('constraintViolation', `${description.name} may have only one value`);
+      }
+    }
+  }
+
+  attributes(): Attributes {
+    const after = new Map<string, Attribute>(this.#before);
+    for (const [key, { description, values }] of this.#touched) {
+      if (values.size === 0) after.delete(key);
+      else after.set(key, { name: description.name, values: [...values.values()] });
+    }
+    return after;
+  }
+
+  differences(): AttributeDifference[] {
+    const differences: AttributeDifference[] = [];
+    for (const { description, before, values } of this.#touched.values()) {
+      const removed = without(before, values);
+      const added = without(values, before);
+      if (removed.length + added.length > 0) differences.push({ description, removed, added });
+    }
+    return differences;
+  }
+
+  #touch(description: AttributeDescription): Touched {
+    let touched = this.#touched.get(description.key);
+    if (touched === undefined) {
+      const before: Values = new Map();
+      for (const value of this.#before.get(description.key)?.values ?? []) {
+        before.set(equalityKey(description.type, value), value);
+      }
+      touched = { description, before, values: new Map(before) };
+      this.#touched.set(description.key, touched);
+    }
+    return touched;
+  }
+}
+
+/** Values that one has and the other has not, or has in another spelling. */
+function without(values: Values, other: Values): AttributeValue[] {
+  const found: AttributeValue[] = [];
+  for (const [key, value] of values) if (!sameOctets(other.get(key), value)) found.push(value);
+  return found;
+}
+
+function sameOctets(a: AttributeValue | undefined, b: AttributeValue): boolean {
+  if (typeof a === 'string' || typeof b === 'string' || a === undefined) return a === b;
+  return Buffer.compare(a, b) === 0;
+}
+
+/** Throws when the schema does not know the attribute, or only the server may write it. */
+export function writableDescription(name: string): AttributeDescription {
+  const description = findDescription(name);
+  if (description === undefined) {
+    throw directoryFailure('undefinedAttributeType', `The attribute ${printable(name)} is not known`);
+  }
+  if (description.type.isMade) {
+    throw directoryFailure('constraintViolation', `${description.name} is written by the server only`);
+  }
+  return description;
+}
+
+function checkedValue(description: AttributeDescription, value: AttributeValue): [key: string, value: AttributeValue] {
+  const { type } = description;
+  if (!isValidValue(type.syntax, value)) {
+    throw directoryFailure('invalidAttributeSyntax', `A value of ${description.name} does not have its syntax`);
+  }
+  if (type.key !== 'objectclass') return [equalityKey(type, value), value];
+  const objectClass = findObjectClass(value as string);
+  if (objectClass === undefined) {
+    throw directoryFailure('objectClassViolation', `The object class ${printable(value as string)} is not known`);
+  }
+  return [equalityKey(type, objectClass.name), objectClass.name];
+}
+
+function checkCount({ description, values }: Touched): void {
+  if (values.size > LDAP_VALUES_MAX) {
+    throw directoryFailure('adminLimitExceeded', `${description.name} may have at most ${LDAP_VALUES_MAX} values`);
+  }
+}
+
+function noValues(description: AttributeDescription): Error {
+  return directoryFailure('invalidAttributeSyntax', `${description.name} was given no value`);
+}
+
+const PRINTED_LENGTH = 60;
+
+/** A peer's own word, as it may stand in a reply. */
+function printable(text: string): string {
+  const cut = text.length > PRINTED_LENGTH ? `${text.slice(0, PRINTED_LENGTH)}...` : text;
+  return cut.replace(/[^\x20-\x7e]/g, '?');
+}

@@ -1,0 +1,177 @@
+// Entries as the tables hold them, and the look-ups: on any thread with a Reader, in an operation with its transaction.
+//
+// Each look-up is one statement. `find` may return undefined; `get` returns what must be there, or throws `noSuchObject`.
+
+import { asciiLower } from '../base/characters.ts';
+import type { Reader, Transaction, Value } from '../database/operation.ts';
+import { type Dn, normalizedOfPath, parentOf, parseDn } from './dn.ts';
+import type { Attribute, Attributes, AttributeValue, Entry } from './entry.ts';
+import { directoryFailure } from './failure.ts';
+import { indexKeys } from './indexes.ts';
+import { findDescription } from './schema.ts';
+import { TENANT } from './tables.ts';
+
+type Query = readonly [sql: string, ...parameters: Value[]];
+
+export const ENTRY_COLUMNS =
+  'dit.id, dit.parent, dit.path, dit.dn, dit.uuid, dit.revision, dit.generated, dit.created_at, dit.created_by, ' +
+  'dit.modified_at, dit.modified_by, dit.attributes';
+
+const BY_PATH = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path = ?`;
+const BY_ID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id = ?`;
+const BY_UUID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND uuid = ?`;
+const CHILDREN = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE parent = ? AND id > ? ORDER BY id LIMIT ?`;
+const ANY_CHILD = 'SELECT 1 FROM dit WHERE parent = ? LIMIT 1';
+const WITH_VALUE =
+  `SELECT ${ENTRY_COLUMNS} FROM dit_index JOIN dit ON dit.id = dit_index.entry ` +
+  'WHERE attribute = ? AND value = ? AND entry > ? ORDER BY entry LIMIT ?';
+
+const byPath = (dn: string | Dn): Query => [BY_PATH, TENANT, (typeof dn === 'string' ? parseDn(dn) : dn).path];
+
+/** Throws `invalidDnSyntax` for a text that is no DN. */
+export function findEntry(reader: Reader, dn: string | Dn): Entry | undefined {
+  return one(reader.arrays(...byPath(dn)));
+}
+
+export async function findEntryIn(tx: Transaction, dn: string | Dn): Promise<Entry | undefined> {
+  return one(await tx.arrays(...byPath(dn)));
+}
+
+export function getEntry(reader: Reader, dn: string | Dn): Entry {
+  const name = typeof dn === 'string' ? parseDn(dn) : dn;
+  const entry = findEntry(reader, name);
+  if (entry !== undefined) return entry;
+  let above = parentOf(name);
+  let matched: Entry | undefined;
+  while (above !== undefined && matched === undefined) {
+    matched = findEntry(reader, above);
+    above = parentOf(above);
+  }
+  throw noSuchObject(matched);
+}
+
+export async function getEntryIn(tx: Transaction, dn: string | Dn): Promise<Entry> {
+  const name = typeof dn === 'string' ? parseDn(dn) : dn;
+  const entry = await findEntryIn(tx, name);
+  if (entry !== undefined) return entry;
+  let above = parentOf(name);
+  let matched: Entry | undefined;
+  while (above !== undefined && matched === undefined) {
+    matched = await findEntryIn(tx, above);
+    above = parentOf(above);
+  }
+  throw noSuchObject(matched);
+}
+
+export function entryById(reader: Reader, id: number): Entry | undefined {
+  return one(reader.arrays(BY_ID, id));
+}
+
+export async function entryByIdIn(tx: Transaction, id: number): Promise<Entry | undefined> {
+  return one(await tx.arrays(BY_ID, id));
+}
+
+export function entryByUuid(reader: Reader, uuid: string): Entry | undefined {
+  return one(reader.arrays(BY_UUID, TENANT, asciiLower(uuid)));
+}
+
+export async function entryByUuidIn(tx: Transaction, uuid: string): Promise<Entry | undefined> {
+  return one(await tx.arrays(BY_UUID, TENANT, asciiLower(uuid)));
+}
+
+/** At most `limit` entries right below `parent` with ids above `after`, oldest first. */
+export function children(reader: Reader, parent: number, limit: number, after = 0): Entry[] {
+  return reader.arrays(CHILDREN, parent, after, limit).map(decodeEntry);
+}
+
+export async function childrenIn(tx: Transaction, parent: number, limit: number, after = 0): Promise<Entry[]> {
+  return (await tx.arrays(CHILDREN, parent, after, limit)).map(decodeEntry);
+}
+
+export function hasChildren(reader: Reader, parent: number): boolean {
+  return reader.arrays(ANY_CHILD, parent).length > 0;
+}
+
+export async function hasChildrenIn(tx: Transaction, parent: number): Promise<boolean> {
+  return (await tx.arrays(ANY_CHILD, parent)).length > 0;
+}
+
+/** Entries that hold this value, wherever they stand. `attribute` is one of indexes.ts, by any of its names. */
+export function entriesWith(
+  reader: Reader,
+  attribute: string,
+  value: AttributeValue,
+  limit: number,
+  after = 0,
+): Entry[] {
+  return indexKeys(attribute, value).flatMap((key) => reader.arrays(WITH_VALUE, ...key, after, limit).map(decodeEntry));
+}
+
+export async function entriesWithIn(
+  tx: Transaction,
+  attribute: string,
+  value: AttributeValue,
+  limit: number,
+  after = 0,
+): Promise<Entry[]> {
+  const found: Entry[] = [];
+  for (const key of indexKeys(attribute, value)) {
+    found.push(...(await tx.arrays(WITH_VALUE, ...key, after, limit)).map(decodeEntry));
+  }
+  return found;
+}
+
+export function noSuchObject(nearest: Entry | undefined): Error {
+  return directoryFailure(
+    'noSuchObject',
+    'There is no such entry',
+    nearest === undefined ? {} : { matchedDn: nearest.dn },
+  );
+}
+
+function one(rows: Value[][]): Entry | undefined {
+  return rows[0] === undefined ? undefined : decodeEntry(rows[0]);
+}
+
+/** A row of ENTRY_COLUMNS. */
+export function decodeEntry(row: readonly Value[]): Entry {
+  const [id, parent, path, dn, uuid, revision, generated, createdAt, createdBy, modifiedAt, modifiedBy, json] = row;
+  return {
+    id: id as number,
+    parent: parent === null ? undefined : (parent as number),
+    dn: dn as string,
+    normalizedDn: normalizedOfPath(path as string),
+    uuid: uuid as string,
+    revision: revision as number,
+    attributes: decodeAttributes(json as string),
+    createdAt: createdAt as number,
+    modifiedAt: modifiedAt as number,
+    ...(createdBy === '' ? {} : { createdBy: createdBy as string }),
+    ...(modifiedBy === '' ? {} : { modifiedBy: modifiedBy as string }),
+    ...(generated === 1 ? { generated: true } : {}),
+  };
+}
+
+/** In the table: `[[name, [value, ...]], ...]`, an octet value as `{"b": base64}`. */
+type JsonValue = string | { readonly b: string };
+
+export function encodeAttributes(attributes: Attributes): string {
+  return JSON.stringify([...attributes.values()].map(({ name, values }) => [name, encodeValues(values)]));
+}
+
+export function encodeValues(values: readonly AttributeValue[]): JsonValue[] {
+  return values.map((value) => (typeof value === 'string' ? value : { b: Buffer.from(value).toString('base64') }));
+}
+
+export function decodeValues(values: readonly JsonValue[]): readonly AttributeValue[] {
+  if (values.every((value) => typeof value === 'string')) return values;
+  return values.map((value) => (typeof value === 'string' ? value : new Uint8Array(Buffer.from(value.b, 'base64'))));
+}
+
+export function decodeAttributes(json: string): Attributes {
+  const attributes = new Map<string, Attribute>();
+  for (const [name, values] of JSON.parse(json) as [string, JsonValue[]][]) {
+    attributes.set(findDescription(name)?.key ?? asciiLower(name), { name, values: decodeValues(values) });
+  }
+  return attributes;
+}

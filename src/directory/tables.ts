@@ -1,0 +1,53 @@
+// The directory's tables: entries, the index for equality, the change log.
+//
+// The tree lies in `path`: the normalized RDNs from the root, each ended by a comma, so that a subtree is a range of one
+// index and needs no walk. An entry's id is the revision that made it, so no id is ever used twice.
+
+import type { Migration } from '../database/operation.ts';
+
+/** The only tenant, until there are virtual mail servers. */
+export const TENANT = 1;
+
+export const migrations: readonly Migration[] = [
+  {
+    version: 1,
+    statements: [
+      `CREATE TABLE dit (
+        id INTEGER PRIMARY KEY,
+        tenant INTEGER NOT NULL,
+        parent INTEGER,
+        path TEXT NOT NULL,
+        dn TEXT NOT NULL,
+        uuid TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        generated INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        created_by TEXT NOT NULL,
+        modified_at INTEGER NOT NULL,
+        modified_by TEXT NOT NULL,
+        attributes TEXT NOT NULL
+      ) STRICT`,
+      'CREATE UNIQUE INDEX dit_path ON dit (tenant, path)',
+      'CREATE UNIQUE INDEX dit_uuid ON dit (tenant, uuid)',
+      'CREATE INDEX dit_parent ON dit (parent, id)',
+      // `value` is prepared for the attribute's equality rule and cut: what is found is compared again.
+      `CREATE TABLE dit_index (
+        attribute TEXT NOT NULL,
+        value TEXT NOT NULL,
+        entry INTEGER NOT NULL,
+        PRIMARY KEY (attribute, value, entry)
+      ) STRICT, WITHOUT ROWID`,
+      // `at` never goes back, whatever the clock does. `change` is enough to go either way; see change-log.ts.
+      `CREATE TABLE dit_change (
+        revision INTEGER PRIMARY KEY,
+        tenant INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        uuid TEXT NOT NULL,
+        dn TEXT NOT NULL,
+        author TEXT NOT NULL,
+        change TEXT NOT NULL
+      ) STRICT`,
+    ],
+  },
+];
