@@ -1,0 +1,122 @@
+// What is read of a message once, when it is accepted, and stored beside its bytes: the structure and its stored form.
+//
+// In      the bytes of a message; any bytes at all, it never throws
+// Stored  one JSON array a part, trailing absent values cut off: about 50 bytes for a message of one text part
+// RFC 5322 §3.6, RFC 3501 §7.4.2, RFC 5321 §6.3 (a loop is seen by the number of Received fields)
+
+import { isAscii } from 'node:buffer';
+import { countFields, findValue } from './header.ts';
+import { renderEnvelope } from './imap-envelope.ts';
+import type { Part } from './part.ts';
+import { parseStructure } from './structure-parser.ts';
+
+export interface ParsedMessage {
+  /** Offsets count from the first byte given to parseMessage, whatever stands there. */
+  readonly structure: Part;
+  /** The same for a column: see decodeStructure. */
+  readonly structureText: string;
+  /** RFC 3501 ENVELOPE, latin1, ready for the wire. */
+  readonly envelopeText: string;
+  /** Where the body begins. */
+  readonly headerEnd: number;
+  /** Without angle brackets; undefined when there is none to be read. */
+  readonly messageId: string | undefined;
+  readonly receivedCount: number;
+  /** Bytes above 127 somewhere: a host without 8BITMIME cannot have it. */
+  readonly isEightBit: boolean;
+}
+
+const MESSAGE_ID_BYTES = 998;
+
+export function parseMessage(bytes: Buffer): ParsedMessage {
+  const { structure, header } = parseStructure(bytes);
+  const messageId = findValue(header, 'message-id');
+  return {
+    structure,
+    structureText: encodeStructure(structure),
+    envelopeText: renderEnvelope(header),
+    headerEnd: header.end,
+    messageId: messageId === undefined ? undefined : parseMessageId(messageId),
+    receivedCount: countFields(header, 'received'),
+    isEightBit: !isAscii(bytes),
+  };
+}
+
+/** The first id in the value of a Message-ID or References field, without its angle brackets. RFC 5322 §3.6.4 */
+export function parseMessageId(value: string): string | undefined {
+  const open = value.indexOf('<');
+  const close = value.indexOf('>', open + 1);
+  const id = (open >= 0 && close > open ? value.slice(open + 1, close) : value).trim();
+  return id.length > 0 && id.length <= MESSAGE_ID_BYTES ? id : undefined;
+}
+
+type Stored = (string | number | readonly string[] | Stored[])[];
+
+/** The text of a column. decodeStructure gives the same tree back. */
+export function encodeStructure(structure: Part): string {
+  return JSON.stringify(store(structure));
+}
+
+function store(part: Part): Stored {
+  const stored: Stored = [
+    `${part.type}/${part.subtype}`,
+    part.headerStart,
+    part.bodyStart,
+    part.bodyEnd,
+    part.lines,
+    part.parameters.length === 0 ? 0 : part.parameters,
+    part.encoding === '7bit' ? 0 : part.encoding,
+    part.parts.length === 0 ? 0 : part.parts.map(store),
+    part.envelope ?? 0,
+    part.id ?? 0,
+    part.disposition === undefined ? 0 : [part.disposition.type, ...part.disposition.parameters],
+    part.description ?? 0,
+    part.md5 ?? 0,
+    part.languages.length === 0 ? 0 : part.languages,
+    part.location ?? 0,
+  ];
+  while (stored[stored.length - 1] === 0) stored.pop();
+  return stored;
+}
+
+/** Reads what encodeStructure wrote; anything else is a damaged store and throws a plain Error. */
+export function decodeStructure(text: string): Part {
+  return load(JSON.parse(text));
+}
+
+function load(value: unknown): Part {
+  if (!Array.isArray(value) || typeof value[0] !== 'string') throw new Error('stored message structure is damaged');
+  const stored = value as Stored;
+  const slash = value[0].indexOf('/');
+  const disposition = strings(stored[10]);
+  return {
+    type: value[0].slice(0, slash),
+    subtype: value[0].slice(slash + 1),
+    headerStart: integer(stored[1]),
+    bodyStart: integer(stored[2]),
+    bodyEnd: integer(stored[3]),
+    lines: integer(stored[4]),
+    parameters: strings(stored[5]),
+    encoding: optional(stored[6]) ?? '7bit',
+    parts: Array.isArray(stored[7]) ? stored[7].map(load) : [],
+    envelope: optional(stored[8]),
+    id: optional(stored[9]),
+    disposition: disposition[0] === undefined ? undefined : { type: disposition[0], parameters: disposition.slice(1) },
+    description: optional(stored[11]),
+    md5: optional(stored[12]),
+    languages: strings(stored[13]),
+    location: optional(stored[14]),
+  };
+}
+
+function integer(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
+}
+
+function optional(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function strings(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value : [];
+}
