@@ -6,18 +6,10 @@
 // Never   accepts NUL, or 8-bit characters outside of literals
 // RFC 3501 §4 §9, RFC 7888
 
-import {
-  ALNUM,
-  ALPHA,
-  asciiLower,
-  type CharacterClass,
-  characterClass,
-  DIGIT,
-  isAll,
-  without,
-} from '../../base/characters.ts';
+import { ALNUM, asciiLower, type CharacterClass, characterClass, isAll, without } from '../../base/characters.ts';
 import { Cursor } from '../../base/cursor.ts';
 import { IMAP_NESTING_MAX, IMAP_SET_RANGES_MAX } from '../../base/limits.ts';
+import { parseImapDate, parseImapDateTime } from '../../message/date.ts';
 import { decodeMailboxName } from './mailbox-name.ts';
 import { type NumberRange, type NumberSet, STAR } from './values.ts';
 
@@ -30,7 +22,6 @@ export const TAG_CHAR = without(ASTRING_CHAR, '+');
 const FETCH_CHAR = withThe(ALNUM, '.');
 const QUOTED_CHAR = without(CHAR, '\r\n"\\');
 
-const MONTHS = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
 const TAG_CHARACTERS_MAX = 64;
 const NUMBER_MAX = 0xffff_ffff;
 
@@ -197,59 +188,13 @@ export class ImapCursor extends Cursor {
     return this.#set(byUid ? 'uid' : 'sequence');
   }
 
-  #twoDigits(): number {
-    const text = this.run(DIGIT, 2);
-    return text.length === 2 ? Number(text) : this.fail('two digits');
-  }
-
-  #month(): number {
-    const month = MONTHS.indexOf(this.run(ALPHA, 3).toUpperCase());
-    return month < 0 ? this.fail('a month (Jan to Dec)') : month;
-  }
-
-  #day(day: number): number {
-    this.take('-');
-    const month = this.#month();
-    this.take('-');
-    const year = this.run(DIGIT, 4);
-    if (year.length !== 4) this.fail('a year of four digits');
-    // setUTCFullYear, since Date.UTC takes 0 to 99 for 1900 to 1999.
-    const time = new Date(0).setUTCFullYear(Number(year), month, day);
-    if (new Date(time).getUTCDate() !== day) this.fail('a day of that month');
-    return time;
-  }
-
-  /** `date` of SEARCH: the day's beginning in UTC, epoch milliseconds. */
+  /** `date` of SEARCH, perhaps in quotes: days since 1970-01-01. */
   date(): number {
-    const quoted = this.tryTake('"');
-    const day = this.run(DIGIT, 2);
-    if (day === '') this.fail('a date');
-    const time = this.#day(Number(day));
-    if (quoted) this.take('"');
-    return time;
+    return parseImapDate(this);
   }
 
-  /** `date-time` with its quotes, epoch milliseconds. */
+  /** `date-time` with its quotes: epoch milliseconds. */
   dateTime(): number {
-    this.take('"');
-    const day = this.tryTake(' ') ? Number(this.run(DIGIT, 1) || this.fail('a day')) : this.#twoDigits();
-    let time = this.#day(day);
-    this.space();
-    const hour = this.#twoDigits();
-    this.take(':');
-    const minute = this.#twoDigits();
-    this.take(':');
-    const second = this.#twoDigits();
-    if (hour > 23 || minute > 59 || second > 60) this.fail('a time of day');
-    this.space();
-    const behind = this.tryTake('-');
-    if (!behind) this.take('+');
-    const zoneHour = this.#twoDigits();
-    const zoneMinute = this.#twoDigits();
-    if (zoneMinute > 59) this.fail('a zone');
-    time += hour * 3_600_000 + minute * 60_000 + second * 1000;
-    this.take('"');
-    const zone = (zoneHour * 60 + zoneMinute) * 60_000;
-    return behind ? time + zone : time - zone;
+    return parseImapDateTime(this).at;
   }
 }

@@ -226,7 +226,7 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
               },
             ],
           },
-          { key: 'sent-date', relation: 'since', day: Date.UTC(2026, 1, 1) },
+          { key: 'sent-date', relation: 'since', day: Date.UTC(2026, 1, 1) / 86_400_000 },
           { key: 'header', field: 'x-spam', text: '' },
           { key: 'keyword', keyword: '$Junk', isSet: false },
           { key: 'flag', flag: '\\Recent', isSet: false },

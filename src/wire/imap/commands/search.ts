@@ -13,7 +13,7 @@ export type SearchKey =
   | { readonly key: 'flag'; readonly flag: SystemFlag | '\\Recent'; readonly isSet: boolean }
   | { readonly key: 'keyword'; readonly keyword: string; readonly isSet: boolean }
   | { readonly key: 'numbers'; readonly numbers: NumberSet }
-  /** A day's beginning in UTC; `on` is that day, `before` is earlier, `since` that day or later. */
+  /** Days since 1970-01-01; `on` is that day, `before` is earlier, `since` that day or later. */
   | {
       readonly key: 'internal-date' | 'sent-date';
       readonly relation: 'before' | 'on' | 'since';
