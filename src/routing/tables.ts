@@ -212,7 +212,7 @@ export async function deleteRoute(tx: Transaction, generation: number, domain: s
   await tx.run('DELETE FROM route WHERE tenant = ? AND generation = ? AND domain = ?', TENANT, generation, domain);
 }
 
-/** Every address of the row must be free: see deleteRecipient. Throws `exists` (constraintViolation) for one that is not. */
+/** The entry has no row (see deleteRecipient). Throws `exists` (constraintViolation) for an address that is held. */
 export async function putRecipient(tx: Transaction, generation: number, dn: string, row: RecipientRow): Promise<void> {
   await tx.run(
     'INSERT INTO alias_entry (tenant, generation, dn, row, revision, problems) VALUES (?, ?, ?, ?, ?, ?)',
@@ -235,10 +235,13 @@ export async function putRecipient(tx: Transaction, generation: number, dn: stri
   }
 }
 
-/** The rows of the entry that stood at this DN; nothing when it has none. */
-export async function deleteRecipient(tx: Transaction, generation: number, dn: string): Promise<void> {
-  const row = await recipientIn(tx, generation, dn);
-  if (row === null) return;
+/** The rows of the entry that stood at this DN. `row` is what its row says. */
+export async function deleteRecipient(
+  tx: Transaction,
+  generation: number,
+  dn: string,
+  row: RecipientRow,
+): Promise<void> {
   await tx.run('DELETE FROM alias_entry WHERE tenant = ? AND generation = ? AND dn = ?', TENANT, generation, dn);
   for (const address of claimsOf(row))
     await tx.run(

@@ -1,0 +1,180 @@
+// One directory write and all that follows from it, in one transaction: the product's promise "one write".
+//
+// In      changes as a door asks for them, passwords hashed already
+// Out     the entries as they are now; the missing nodes and containers, the account, the rows of the routing and alias
+//         tables and of the zones stand in the same commit
+// Order   nodes above -> the entry -> containers below -> account and rows, for each change in turn
+// Never   asks who may do it; half of it: whatever fails undoes all
+// Every face calls submitChange: LDAP, the admin operations, and a message that brings its domain.
+
+import { hashClearPasswords } from '../auth/hash-clear.ts';
+import type { Clock } from '../base/clock.ts';
+import { Failure } from '../base/failure.ts';
+import { operation, type Transaction, type Writer } from '../database/operation.ts';
+import { type ApplyOptions, applyChange } from '../directory/apply-change.ts';
+import { domainOfDcDn, parseDn } from '../directory/dn.ts';
+import { findEntryIn } from '../directory/entries.ts';
+import { type ChangedEntry, type DirectoryChange, type Entry, hasClass } from '../directory/entry.ts';
+import { isValidDomain } from '../message/address.ts';
+import { mailDomainOf } from '../routing/compile.ts';
+import { synchronizeEntry, type TableChange } from '../routing/synchronize.ts';
+import { noteDomainChange } from '../zones/names.ts';
+import { addContainers, addMissingNodes, deleteEmptyContainers, takeOver } from './generated.ts';
+
+export interface ChangeArguments {
+  readonly changes: readonly DirectoryChange[];
+  /** DN of who asks, '' for the server itself. */
+  readonly author: string;
+  /** Epoch milliseconds. */
+  readonly now: number;
+  /** Do all of it, report it, and undo it. */
+  readonly dryRun?: boolean;
+}
+
+/** One entry that the operation made, changed or removed. */
+export interface EntrySummary {
+  readonly kind: DirectoryChange['kind'];
+  /** As it is now; as it was, for a removed one. */
+  readonly dn: string;
+  readonly uuid: string;
+  readonly revision: number;
+  /** Nobody asked for it by name. */
+  readonly generated: boolean;
+}
+
+export interface ChangeSummary {
+  /** Of the last change. A dry run's is not given to anybody. */
+  readonly revision: number;
+  readonly entries: readonly EntrySummary[];
+  readonly rows: readonly TableChange[];
+}
+
+/** Rows named in a summary; a domain's base may move a hundred thousand. */
+const SUMMARY_ROWS_MAX = 1000;
+const DRY_RUN = 'dry-run';
+
+export const change = operation('provisioning.change', async (tx, args: ChangeArguments): Promise<ChangeSummary> => {
+  const summary = await applyAll(tx, args.changes, { author: args.author, now: args.now });
+  // The only way to undo an operation is to fail; what it would have done travels with the failure.
+  if (args.dryRun === true) throw new Failure('conflict', 'dry run', { data: { [DRY_RUN]: JSON.stringify(summary) } });
+  return summary;
+});
+
+/** For an operation of this folder that makes changes of its own. */
+export async function applyAll(
+  tx: Transaction,
+  changes: readonly DirectoryChange[],
+  options: ApplyOptions,
+): Promise<ChangeSummary> {
+  const entries: EntrySummary[] = [];
+  const rows: TableChange[] = [];
+  for (const each of changes) {
+    for (const changed of await applyOne(tx, each, options)) {
+      entries.push(summaryOf(changed));
+      rows.push(...(await follow(tx, changed)));
+    }
+  }
+  return { revision: tx.revision, entries, rows: rows.slice(0, SUMMARY_ROWS_MAX) };
+}
+
+/** The entries that one change touches, in the order in which they were written. */
+async function applyOne(tx: Transaction, change: DirectoryChange, options: ApplyOptions): Promise<ChangedEntry[]> {
+  switch (change.kind) {
+    case 'add': {
+      const dn = parseDn(change.dn);
+      const existing = await findEntryIn(tx, dn);
+      const nodes = existing === undefined ? await addMissingNodes(tx, dn, options) : [];
+      const added = await applyChange(tx, takeOver(existing, change.attributes) ?? change, options);
+      return [...nodes, added, ...(await containersOf(tx, added, options))];
+    }
+    case 'modify':
+    case 'rename': {
+      const changed = await applyChange(tx, change, options);
+      return [changed, ...(await containersOf(tx, changed, options))];
+    }
+    case 'delete': {
+      const entry = await findEntryIn(tx, change.dn);
+      const containers = entry === undefined ? [] : await deleteEmptyContainers(tx, entry, options);
+      return [...containers, await applyChange(tx, change, options)];
+    }
+  }
+}
+
+async function containersOf(tx: Transaction, { after }: ChangedEntry, options: ApplyOptions): Promise<ChangedEntry[]> {
+  if (after === undefined) return [];
+  checkDomainName(after);
+  return addContainers(tx, after, options);
+}
+
+function checkDomainName(entry: Entry): void {
+  if (!hasClass(entry, 'maildomain')) return;
+  const domain = domainOfDcDn(entry.normalizedDn);
+  if (domain === undefined || isValidDomain(domain)) return;
+  throw new Failure('invalid', `${domain} is not a name that mail can be sent to`, {
+    data: { ldap: 'namingViolation' },
+  });
+}
+
+/** What an entry's change means for the tables of others. */
+async function follow(tx: Transaction, changed: ChangedEntry): Promise<TableChange[]> {
+  const { before, after, revision } = changed;
+  await noteDomainChange(tx, {
+    before: before && mailDomainOf(before),
+    after: after && mailDomainOf(after),
+    revision,
+  });
+  return synchronizeEntry(tx, changed);
+}
+
+function summaryOf({ kind, revision, before, after }: ChangedEntry): EntrySummary {
+  const entry = (after ?? before)!;
+  return { kind, revision, dn: entry.dn, uuid: entry.uuid, generated: entry.generated === true };
+}
+
+export interface ProvisioningParts {
+  readonly writer: Writer;
+  readonly clock: Clock;
+}
+
+export interface SubmitOptions {
+  readonly dryRun?: boolean;
+}
+
+/**
+ * Hashes clear passwords, then makes the changes in order and in one commit: all of them, or none and the failure of the
+ * first that does not go. Resolves after that commit. A dry run resolves with what would have been done.
+ */
+export async function submitChange(
+  parts: ProvisioningParts,
+  changes: DirectoryChange | readonly DirectoryChange[],
+  author: string,
+  options: SubmitOptions = {},
+): Promise<ChangeSummary> {
+  const asked = 'kind' in changes ? [changes] : changes;
+  const hashed: DirectoryChange[] = [];
+  for (const each of asked) hashed.push(await hashClearPasswords(each));
+  const args: ChangeArguments = {
+    changes: hashed,
+    author,
+    now: parts.clock.now(),
+    ...(options.dryRun === undefined ? {} : { dryRun: options.dryRun }),
+  };
+  try {
+    return await parts.writer.execute(change, args, sizeOf(hashed));
+  } catch (error) {
+    const undone = error instanceof Failure ? error.data?.[DRY_RUN] : undefined;
+    if (undone === undefined) throw error;
+    return JSON.parse(undone) as ChangeSummary;
+  }
+}
+
+/** Roughly what the changes weigh on their way to the writer. */
+function sizeOf(changes: readonly DirectoryChange[]): number {
+  let bytes = 0;
+  for (const each of changes) {
+    bytes += 500;
+    const lists = each.kind === 'add' ? each.attributes : each.kind === 'modify' ? each.modifications : [];
+    for (const { values } of lists) for (const value of values) bytes += value.length + 50;
+  }
+  return bytes;
+}

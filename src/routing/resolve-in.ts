@@ -1,0 +1,44 @@
+// Resolve inside a transaction: what accept does once more before it says 250, over the rows of that very transaction.
+
+import type { Transaction } from '../database/operation.ts';
+import type { Address } from '../message/address.ts';
+import { type Resolution, type ResolveOptions, type RoutingTables, resolve, type Site } from './resolve.ts';
+import type { RecipientRow, RouteRow } from './rows.ts';
+import { aliasIn, recipientIn, routeIn, stateIn } from './tables.ts';
+
+/** Rows loaded so far. May serve several addresses of one operation, as long as that does not change the tables. */
+export class LoadedTables implements RoutingTables {
+  readonly routes = new Map<string, RouteRow | null>();
+  readonly aliases = new Map<string, RecipientRow | null>();
+  readonly recipients = new Map<string, RecipientRow | null>();
+
+  route(domain: string): RouteRow | null | undefined {
+    return this.routes.get(domain);
+  }
+
+  alias(key: string): RecipientRow | null | undefined {
+    return this.aliases.get(key);
+  }
+
+  recipient(dn: string): RecipientRow | null | undefined {
+    return this.recipients.get(dn);
+  }
+}
+
+export async function resolveIn(
+  tx: Transaction,
+  address: Address,
+  site: Site,
+  options: ResolveOptions = {},
+  loaded: LoadedTables = new LoadedTables(),
+): Promise<Resolution> {
+  const { generation } = await stateIn(tx);
+  for (;;) {
+    const answer = resolve(address, loaded, site, options);
+    if ('resolution' in answer) return answer.resolution;
+    const { domains, addresses, dns } = answer.ask;
+    for (const domain of domains) loaded.routes.set(domain, await routeIn(tx, generation, domain));
+    for (const key of addresses) loaded.aliases.set(key, await aliasIn(tx, generation, key));
+    for (const dn of dns) loaded.recipients.set(dn, await recipientIn(tx, generation, dn));
+  }
+}

@@ -1,0 +1,175 @@
+// Synchronization: what a directory change means for the tables, in the transaction of that change.
+//
+// In      one entry before and after a change
+// Out     its rows in the generation that answers and in the one being built; what was made, changed, removed
+// A domain whose base changes, comes or goes recompiles the entries below that base: whose addresses route depends on it.
+// A change that touches no row writes nothing. A list's members are found by DN when mail comes, so a member's change
+// does not touch the list's row.
+// Limits  RECOMPILE_MAX entries below a base in one transaction
+
+import { Failure } from '../base/failure.ts';
+import type { Transaction } from '../database/operation.ts';
+import { childrenIn, findEntryIn } from '../directory/entries.ts';
+import type { ChangedEntry, Entry } from '../directory/entry.ts';
+import { ensureAccount } from '../store/accounts.ts';
+import { compileDomain, compileRecipient, recipientKindOf } from './compile.ts';
+import type { RecipientRow, RouteRow } from './rows.ts';
+import {
+  deleteRecipient,
+  deleteRoute,
+  domainsWithBase,
+  generationsOf,
+  putRecipient,
+  putRoute,
+  recipientIn,
+  setRevision,
+  stateIn,
+  TENANT,
+} from './tables.ts';
+
+/** One row of the routing or the alias table, by domain or address. */
+export interface TableChange {
+  readonly table: 'routing table' | 'alias table';
+  readonly key: string;
+  readonly change: 'made' | 'changed' | 'removed';
+}
+
+/** A base with more entries below it is not moved in one transaction. */
+const RECOMPILE_MAX = 100_000;
+const PAGE = 500;
+
+/** Throws `exists` (constraintViolation) for an address that another entry holds. The changes of the answering generation. */
+export async function synchronizeEntry(tx: Transaction, changed: ChangedEntry): Promise<TableChange[]> {
+  const state = await stateIn(tx);
+  const changes: TableChange[] = [];
+  for (const generation of generationsOf(state)) {
+    const made = await synchronizeIn(tx, generation, changed);
+    if (generation === state.generation) changes.push(...made);
+  }
+  if (changes.length > 0) await setRevision(tx, tx.revision);
+  return changes;
+}
+
+async function synchronizeIn(tx: Transaction, generation: number, { before, after }: ChangedEntry) {
+  const oldRoute = before && compileDomain(before);
+  const newRoute = after && compileDomain(after);
+  const changes: TableChange[] = [];
+  if (before !== undefined && before.normalizedDn !== after?.normalizedDn)
+    changes.push(...(await replaceRecipient(tx, generation, before.normalizedDn, undefined)));
+  changes.push(...(await replaceRoute(tx, generation, oldRoute, newRoute)));
+  if (after !== undefined) {
+    const row = await compiled(tx, generation, after);
+    changes.push(...(await replaceRecipient(tx, generation, after.normalizedDn, row)));
+  }
+  if (oldRoute?.domain !== newRoute?.domain || oldRoute?.base !== newRoute?.base)
+    changes.push(...(await recompileBelow(tx, generation, basesOf(oldRoute, newRoute))));
+  return changes;
+}
+
+async function replaceRoute(
+  tx: Transaction,
+  generation: number,
+  before: RouteRow | undefined,
+  after: RouteRow | undefined,
+): Promise<TableChange[]> {
+  if (JSON.stringify(before) === JSON.stringify(after)) return [];
+  const changes: TableChange[] = [];
+  if (before !== undefined && before.domain !== after?.domain) {
+    await deleteRoute(tx, generation, before.domain);
+    changes.push({ table: 'routing table', key: before.domain, change: 'removed' });
+  }
+  if (after !== undefined) {
+    await putRoute(tx, generation, after);
+    const change = before?.domain === after.domain ? 'changed' : 'made';
+    changes.push({ table: 'routing table', key: after.domain, change });
+  }
+  return changes;
+}
+
+/** The row of the entry at this DN becomes `after`. Writes nothing when it is that already. */
+async function replaceRecipient(
+  tx: Transaction,
+  generation: number,
+  dn: string,
+  after: RecipientRow | undefined,
+): Promise<TableChange[]> {
+  const before = (await recipientIn(tx, generation, dn)) ?? undefined;
+  if (JSON.stringify(before) === JSON.stringify(after)) return [];
+  if (before !== undefined) await deleteRecipient(tx, generation, dn, before);
+  if (after !== undefined) await putRecipient(tx, generation, dn, after);
+  const was = new Set(before?.addresses);
+  const is = new Set(after?.addresses);
+  return [...was.union(is)].map((key) => ({
+    table: 'alias table',
+    key,
+    change: !is.has(key) ? 'removed' : was.has(key) ? 'changed' : 'made',
+  }));
+}
+
+/** Undefined when mail cannot reach this entry. A user entry gets its account. */
+async function compiled(tx: Transaction, generation: number, entry: Entry): Promise<RecipientRow | undefined> {
+  const kind = recipientKindOf(entry);
+  if (kind === undefined) return undefined;
+  const account = kind === 'user' ? await ensureAccount(tx, { uuid: entry.uuid, tenant: TENANT }) : 0;
+  return compileRecipient(entry, { domains: await owningDomains(tx, generation, entry.normalizedDn), account });
+}
+
+/** The domains of the deepest base at or above this DN. */
+async function owningDomains(tx: Transaction, generation: number, dn: string): Promise<readonly string[]> {
+  // In a normalized DN each comma is a border.
+  for (let at = 0; at >= 0; at = dn.indexOf(',', at) + 1 || -1) {
+    const domains = await domainsWithBase(tx, generation, dn.slice(at));
+    if (domains.length > 0) return domains;
+  }
+  return [];
+}
+
+function basesOf(...routes: readonly (RouteRow | undefined)[]): string[] {
+  const bases = routes.flatMap((route) => (route === undefined ? [] : [route.base]));
+  // One that lies below another is covered by it.
+  return [...new Set(bases)].filter((base) => !bases.some((other) => base.endsWith(`,${other}`)));
+}
+
+/** All rows go before the first comes back: entries may have swapped addresses. */
+async function recompileBelow(tx: Transaction, generation: number, bases: readonly string[]): Promise<TableChange[]> {
+  const entries: Entry[] = [];
+  for (const base of bases)
+    for await (const entry of below(tx, base)) {
+      if (recipientKindOf(entry) === undefined) continue;
+      if (entries.length >= RECOMPILE_MAX)
+        throw new Failure('too-many', `more than ${RECOMPILE_MAX} entries lie below the base DN of the domain`, {
+          data: { ldap: 'adminLimitExceeded' },
+        });
+      entries.push(entry);
+    }
+  const rows = new Map<Entry, RecipientRow | undefined>();
+  for (const entry of entries) {
+    const row = await compiled(tx, generation, entry);
+    const old = await recipientIn(tx, generation, entry.normalizedDn);
+    if (JSON.stringify(row) !== JSON.stringify(old ?? undefined)) rows.set(entry, row);
+  }
+  const changes: TableChange[] = [];
+  const removed = new Set<string>();
+  for (const entry of rows.keys())
+    for (const { key } of await replaceRecipient(tx, generation, entry.normalizedDn, undefined)) removed.add(key);
+  for (const [entry, row] of rows)
+    for (const { key } of await replaceRecipient(tx, generation, entry.normalizedDn, row)) {
+      changes.push({ table: 'alias table', key, change: removed.delete(key) ? 'changed' : 'made' });
+    }
+  for (const key of removed) changes.push({ table: 'alias table', key, change: 'removed' });
+  return changes;
+}
+
+/** The entry at this DN and all below it, in pages. */
+async function* below(tx: Transaction, dn: string): AsyncGenerator<Entry> {
+  const top = await findEntryIn(tx, dn);
+  if (top === undefined) return;
+  const open = [top];
+  for (let entry = open.pop(); entry !== undefined; entry = open.pop()) {
+    yield entry;
+    for (let page = await childrenIn(tx, entry.id, PAGE); page.length > 0; ) {
+      open.push(...page);
+      page = page.length < PAGE ? [] : await childrenIn(tx, entry.id, PAGE, page.at(-1)!.id);
+    }
+  }
+}
