@@ -104,3 +104,5 @@ export const OUTPUT_BUFFER_BYTES = 8 * 1024 * 1024;
 export const DN_LENGTH_MAX = 8192;
 export const DN_RDNS_MAX = 100;
 export const RDN_VALUES_MAX = 16;
+/** One entry of the directory as it is kept: a group of a hundred thousand members. */
+export const ENTRY_LENGTH_MAX = 16 * 1024 * 1024;

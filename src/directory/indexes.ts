@@ -68,3 +68,8 @@ export function isIndexed(type: AttributeType): boolean {
 export function cutIndexValue(prepared: string): string {
   return prepared.length > INDEX_VALUE_LENGTH ? prepared.slice(0, INDEX_VALUE_LENGTH) : prepared;
 }
+
+/** Other values may have the same index value. */
+export function isCut(indexValue: string): boolean {
+  return indexValue.length === INDEX_VALUE_LENGTH;
+}

@@ -1,0 +1,273 @@
+// One change of the directory, whole or not at all: entry, index and change log in the caller's transaction.
+//
+// In      a DirectoryChange as a door asks for it; passwords are hashed already
+// Out     the entry before and after; or a Failure with the LDAP result name, and nothing is written
+// Limits  see base/limits.ts; an entry of at most 16 MiB
+// Never   asks who may do it (access.ts), makes missing superiors (provisioning/), checks MUST and MAY yet
+// RFC 4511 §4.6 §4.7 §4.8 §4.9, RFC 4512 §2.3
+
+import { randomUUID } from 'node:crypto';
+import { ENTRY_LENGTH_MAX } from '../base/limits.ts';
+import type { Transaction } from '../database/operation.ts';
+import { logChange } from './change-log.ts';
+import { childOf, type Dn, isAtOrBelow, parentOf, parseDn, parseRdn, type Rdn } from './dn.ts';
+import { type AttributeDifference, Draft, writableDescription } from './draft.ts';
+import { encodeAttributes, findEntryIn, getEntryIn, hasChildrenIn, noSuchObject } from './entries.ts';
+import type { Attributes, ChangedEntry, DirectoryChange, Entry } from './entry.ts';
+import { directoryFailure } from './failure.ts';
+import { type IndexKey, indexKeyOf, isCut } from './indexes.ts';
+import { type AttributeDescription, SUBSCHEMA_DN, typeKeyOf } from './schema.ts';
+import { TENANT } from './tables.ts';
+
+export interface ApplyOptions {
+  /** DN of who asked, '' for the server itself. */
+  readonly author: string;
+  /** Epoch milliseconds. */
+  readonly now: number;
+  /** An add: made on the way to another entry. */
+  readonly generated?: boolean;
+  /** An add: the entry may stand without a superior (the suffix, the administrator). */
+  readonly isRoot?: boolean;
+}
+
+type Change<K extends DirectoryChange['kind']> = Extract<DirectoryChange, { kind: K }>;
+
+export async function applyChange(
+  tx: Transaction,
+  change: DirectoryChange,
+  options: ApplyOptions,
+): Promise<ChangedEntry> {
+  const dn = parseDn(change.dn);
+  if (dn.rdns.length === 0 || isAtOrBelow(dn, SUBSCHEMA)) {
+    throw directoryFailure('unwillingToPerform', 'This entry is made by the server');
+  }
+  switch (change.kind) {
+    case 'add':
+      return add(tx, dn, change, options);
+    case 'modify':
+      return modify(tx, dn, change, options);
+    case 'rename':
+      return rename(tx, dn, change, options);
+    case 'delete':
+      return remove(tx, dn, options);
+    default:
+      return change satisfies never;
+  }
+}
+
+const SUBSCHEMA = parseDn(SUBSCHEMA_DN);
+
+async function add(tx: Transaction, dn: Dn, change: Change<'add'>, options: ApplyOptions): Promise<ChangedEntry> {
+  const above = parentOf(dn);
+  if (above === undefined && options.isRoot !== true) throw noSuchObject(undefined);
+  const parent = above === undefined ? undefined : await getEntryIn(tx, above);
+  if ((await findEntryIn(tx, dn)) !== undefined) throw alreadyExists();
+
+  const draft = new Draft(new Map());
+  for (const { name, values } of change.attributes) draft.add(name, values);
+  for (const { typeText, value } of namingValues(dn.rdns[0]!)) {
+    if (!draft.has(writableDescription(typeText), value)) {
+      throw directoryFailure('namingViolation', `The entry lacks the value of ${typeText} in its name`);
+    }
+  }
+  draft.finish();
+
+  const revision = await tx.nextRevision();
+  const { author, now } = options;
+  const after: Entry = {
+    id: revision,
+    parent: parent?.id,
+    dn: dn.text,
+    normalizedDn: dn.normalized,
+    uuid: randomUUID(),
+    revision,
+    attributes: draft.attributes(),
+    createdAt: now,
+    modifiedAt: now,
+    ...(author === '' ? {} : { createdBy: author, modifiedBy: author }),
+    ...(options.generated === true ? { generated: true } : {}),
+  };
+  const differences = draft.differences();
+  await insertEntry(tx, after, dn);
+  await writeIndex(tx, after.id, after.attributes, differences);
+  await logChange(tx, 'add', revision, after, differences, options);
+  return { kind: 'add', revision, before: undefined, after };
+}
+
+async function modify(tx: Transaction, dn: Dn, change: Change<'modify'>, options: ApplyOptions): Promise<ChangedEntry> {
+  const before = await getEntryIn(tx, dn);
+  const draft = new Draft(before.attributes);
+  for (const { operation, attribute, values } of change.modifications) draft[operation](attribute, values);
+  // The spelling of the name that counts is the entry's own, not the request's.
+  for (const { typeText, value } of parseDn(before.dn).rdns[0]!.avas) {
+    if (!draft.has(writableDescription(typeText), value)) {
+      throw directoryFailure('notAllowedOnRdn', `The value of ${typeText} in the entry's name cannot go`);
+    }
+  }
+  draft.finish();
+  const after = await updateEntry(tx, before, dn, { attributes: draft.attributes() }, options);
+  const differences = draft.differences();
+  await writeIndex(tx, after.id, after.attributes, differences);
+  await logChange(tx, 'modify', after.revision, before, differences, options);
+  return { kind: 'modify', revision: after.revision, before, after };
+}
+
+async function rename(tx: Transaction, dn: Dn, change: Change<'rename'>, options: ApplyOptions): Promise<ChangedEntry> {
+  const before = await getEntryIn(tx, dn);
+  if (before.parent === undefined) throw directoryFailure('unwillingToPerform', 'This entry keeps its name');
+  const newRdn = parseRdn(change.newRdn);
+  const above = change.newSuperior === undefined ? parentOf(parseDn(before.dn))! : parseDn(change.newSuperior);
+  if (isAtOrBelow(above, dn)) {
+    throw directoryFailure('unwillingToPerform', 'An entry cannot move below itself');
+  }
+  const parent = await getEntryIn(tx, above);
+  if (await hasChildrenIn(tx, before.id)) throw notALeaf();
+  const newDn = childOf(parseDn(parent.dn), newRdn);
+  if (newDn.path !== dn.path && (await findEntryIn(tx, newDn)) !== undefined) throw alreadyExists();
+
+  const draft = new Draft(before.attributes);
+  renameValues(draft, parseDn(before.dn).rdns[0]!, newRdn, change.deleteOldRdn);
+  draft.finish();
+  const moved = { attributes: draft.attributes(), dn: newDn.text, normalizedDn: newDn.normalized, parent: parent.id };
+  const after = await updateEntry(tx, before, newDn, moved, options);
+  const differences = draft.differences();
+  await writeIndex(tx, after.id, after.attributes, differences);
+  await logChange(tx, 'rename', after.revision, before, differences, { ...options, newDn: newDn.text });
+  return { kind: 'rename', revision: after.revision, before, after };
+}
+
+/** RFC 4511 §4.9: the new name's values come, the old name's go where asked and where the new name does not have them. */
+function renameValues(draft: Draft, oldRdn: Rdn, newRdn: Rdn, deleteOldRdn: boolean): void {
+  if (deleteOldRdn) {
+    for (const { typeText, value } of oldRdn.avas) {
+      if (draft.has(writableDescription(typeText), value)) draft.delete(typeText, [value]);
+    }
+  }
+  for (const { typeText, value } of namingValues(newRdn)) {
+    if (!draft.has(writableDescription(typeText), value)) draft.add(typeText, [value]);
+  }
+}
+
+async function remove(tx: Transaction, dn: Dn, options: ApplyOptions): Promise<ChangedEntry> {
+  const before = await getEntryIn(tx, dn);
+  if (before.parent === undefined) throw directoryFailure('unwillingToPerform', 'This entry cannot be deleted');
+  if (await hasChildrenIn(tx, before.id)) throw notALeaf();
+  const draft = new Draft(before.attributes);
+  for (const { name } of before.attributes.values()) draft.delete(name, []);
+  const revision = await tx.nextRevision();
+  await tx.run('DELETE FROM dit WHERE id = ?', before.id);
+  const differences = draft.differences();
+  await writeIndex(tx, before.id, new Map(), differences);
+  await logChange(tx, 'delete', revision, before, differences, options);
+  return { kind: 'delete', revision, before, after: undefined };
+}
+
+/** The values that a name gives to its entry; a name has each attribute once. RFC 4512 §2.3.1 */
+function namingValues(rdn: Rdn): Rdn['avas'] {
+  const keys = new Set<string>();
+  for (const { typeText } of rdn.avas) {
+    const { key } = writableDescription(typeText);
+    if (keys.has(key)) throw directoryFailure('namingViolation', `The name has ${typeText} twice`);
+    keys.add(key);
+  }
+  return rdn.avas;
+}
+
+function alreadyExists(): Error {
+  return directoryFailure('entryAlreadyExists', 'There is an entry of this name already');
+}
+
+function notALeaf(): Error {
+  return directoryFailure('notAllowedOnNonLeaf', 'The entry has entries below it');
+}
+
+const INSERT =
+  'INSERT INTO dit (id, tenant, parent, path, dn, uuid, revision, generated, created_at, created_by, modified_at, ' +
+  'modified_by, attributes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+const UPDATE =
+  'UPDATE dit SET parent = ?, path = ?, dn = ?, revision = ?, modified_at = ?, modified_by = ?, attributes = ? WHERE id = ?';
+const INDEX = 'INSERT INTO dit_index (attribute, value, entry) VALUES (?, ?, ?) ON CONFLICT DO NOTHING';
+const UNINDEX = 'DELETE FROM dit_index WHERE attribute = ? AND value = ? AND entry = ?';
+
+async function insertEntry(tx: Transaction, entry: Entry, dn: Dn): Promise<void> {
+  await tx.run(
+    INSERT,
+    entry.id,
+    TENANT,
+    entry.parent ?? null,
+    dn.path,
+    entry.dn,
+    entry.uuid,
+    entry.revision,
+    entry.generated === true ? 1 : 0,
+    entry.createdAt,
+    entry.createdBy ?? '',
+    entry.modifiedAt,
+    entry.modifiedBy ?? '',
+    boundedAttributes(entry),
+  );
+}
+
+async function updateEntry(
+  tx: Transaction,
+  before: Entry,
+  dn: Dn,
+  changed: Partial<Entry> & Pick<Entry, 'attributes'>,
+  { author, now }: ApplyOptions,
+): Promise<Entry> {
+  const { modifiedBy: _, ...kept } = before;
+  const revision = await tx.nextRevision();
+  const modified = { revision, modifiedAt: now, ...(author === '' ? {} : { modifiedBy: author }) };
+  const after: Entry = { ...kept, ...changed, ...modified };
+  const json = boundedAttributes(after);
+  await tx.run(UPDATE, after.parent ?? null, dn.path, after.dn, revision, now, author, json, after.id);
+  return after;
+}
+
+function boundedAttributes(entry: Entry): string {
+  const json = encodeAttributes(entry.attributes);
+  if (json.length > ENTRY_LENGTH_MAX) throw directoryFailure('adminLimitExceeded', 'The entry is too large');
+  return json;
+}
+
+async function writeIndex(
+  tx: Transaction,
+  entry: number,
+  after: Attributes,
+  differences: readonly AttributeDifference[],
+): Promise<void> {
+  for (const { description, removed } of differences) {
+    const held = heldElsewhere(after, description);
+    for (const value of removed) {
+      const key = indexKeyOf(description.type, value);
+      if (key !== undefined && !held(key)) await tx.run(UNINDEX, ...key, entry);
+    }
+  }
+  for (const { description, added } of differences) {
+    for (const value of added) {
+      const key = indexKeyOf(description.type, value);
+      if (key !== undefined) await tx.run(INDEX, ...key, entry);
+    }
+  }
+}
+
+/**
+ * Whether another value of the entry needs this row too: values that are cut to the same beginning share one, and those
+ * under different options. Each is gathered once, and only when it can matter: a large group must not pay for each member.
+ */
+function heldElsewhere(after: Attributes, { key: own, type }: AttributeDescription): (key: IndexKey) => boolean {
+  const gather = (ofOwn: boolean) => {
+    const rows = new Set<string | undefined>();
+    for (const [key, { values }] of after) {
+      if (typeKeyOf(key) !== type.key || (key === own) !== ofOwn) continue;
+      for (const value of values) rows.add(indexKeyOf(type, value)?.[1]);
+    }
+    return rows;
+  };
+  let ofOthers: Set<string | undefined> | undefined;
+  let ofOwn: Set<string | undefined> | undefined;
+  return ([, value]) => {
+    ofOthers ??= gather(false);
+    return ofOthers.has(value) || (isCut(value) && (ofOwn ??= gather(true)).has(value));
+  };
+}
