@@ -1,0 +1,94 @@
+// The fields that we put before a message: Return-Path and Received, and at submission what its author left out.
+//
+// In      values of the session and the envelope; what a peer said is taken as hostile
+// Out     header lines in ASCII with their CRLF
+// Never   lets a line break, NUL or other control character through: no value can begin a field of its own
+// RFC 5321 §4.4, RFC 3848, RFC 6409 §8
+
+import { ALNUM } from '../base/characters.ts';
+import { formatAddressLiteral } from './address.ts';
+import { formatMailDate } from './date.ts';
+
+/** RFC 3848: E for EHLO, S for TLS, A for an authenticated peer. */
+export type TransmissionType =
+  | 'SMTP'
+  | 'ESMTP'
+  | 'ESMTPA'
+  | 'ESMTPS'
+  | 'ESMTPSA'
+  | 'LMTP'
+  | 'LMTPA'
+  | 'LMTPS'
+  | 'LMTPSA';
+
+export interface ReceivedTrace {
+  /** What HELO or EHLO said, whatever it was; `''` when it has not come. */
+  readonly helloName: string;
+  /** The peer's IP address. */
+  readonly peerAddress: string;
+  /** This host. */
+  readonly hostname: string;
+  readonly protocol: TransmissionType;
+  readonly id: string;
+  /** As formatAddress gives it. Only when the message has no other recipient: no blind copy is told of. */
+  readonly recipient: string | undefined;
+  /** Epoch milliseconds. */
+  readonly at: number;
+}
+
+/** `sender` as formatSender gives it: `''` for the null reverse-path. */
+export function returnPathField(sender: string): string {
+  return `Return-Path: <${visible(sender)}>\r\n`;
+}
+
+export function receivedField(trace: ReceivedTrace): string {
+  const { helloName, peerAddress, hostname, protocol, id, recipient, at } = trace;
+  const peer = `${hostText(helloName)} (${formatAddressLiteral(hostText(peerAddress))})`;
+  const forWhom = recipient === undefined ? '' : `\r\n\tfor <${visible(recipient)}>`;
+  return (
+    `Received: from ${peer}\r\n\tby ${hostText(hostname)} (Waypost) with ${protocol} id ${hostText(id)}` +
+    `${forWhom}; ${formatMailDate(at)}\r\n`
+  );
+}
+
+/** For a submitted message without one. RFC 6409 §8.2 */
+export function dateField(at: number): string {
+  return `Date: ${formatMailDate(at)}\r\n`;
+}
+
+/** For a submitted message without one; `id` is unique on this host. RFC 6409 §8.3 */
+export function messageIdField(id: string, hostname: string): string {
+  return `Message-ID: <${hostText(id)}@${hostText(hostname)}>\r\n`;
+}
+
+const HOST_TEXT_MAX = 255;
+
+/** A host name, address or id as it may stand in a trace field: `?` for each character that none of them has. */
+function hostText(text: string): string {
+  if (text === '') return 'unknown';
+  let clean = '';
+  for (let at = 0; at < text.length && at < HOST_TEXT_MAX; at++) {
+    const code = text.charCodeAt(at);
+    const isPlain = code < 0x80 && (ALNUM[code] === 1 || '.-_:[]'.includes(text.charAt(at)));
+    clean += isPlain ? text.charAt(at) : '?';
+  }
+  return clean;
+}
+
+/** Printable ASCII stays, all else becomes `?`. */
+export function visible(text: string): string {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 0x20 || code > 0x7e) return replaceInvisible(text);
+  }
+  return text;
+}
+
+function replaceInvisible(text: string): string {
+  let clean = '';
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    clean += code < 0x20 || code > 0x7e ? '?' : text.charAt(at);
+  }
+  return clean;
+}
