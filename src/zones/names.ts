@@ -7,8 +7,9 @@
 import { asciiLower } from '../base/characters.ts';
 import { SyntaxFailure } from '../base/cursor.ts';
 import type { Reader, Transaction } from '../database/operation.ts';
+import type { RecordType } from '../wire/dns/codes.ts';
 import { parentName, parseName, ROOT } from '../wire/dns/name.ts';
-import type { NameSource } from './records.ts';
+import { lookUp, type NameSource, type ZoneAnswer, type ZoneHost } from './records.ts';
 
 export interface DomainChange {
   /** The mail domain that the entry was before, undefined when it was none. */
@@ -96,4 +97,10 @@ export function zoneNames(reader: Reader): NameSource {
       };
     },
   };
+}
+
+/** `lookUp` over the database: all that one answer reads is of one state. Throws the reader's failures. */
+export function zoneLookUp(reader: Reader, host: ZoneHost): (name: string, type: RecordType) => ZoneAnswer {
+  const names = zoneNames(reader);
+  return (name, type) => reader.snapshot(() => lookUp(name, type, names, host));
 }

@@ -1,0 +1,22 @@
+// Every bound of the DNS door, each with its reason.
+
+/** A query that is larger is not read: one question, an OPT record and its padding are below 1 KiB. */
+export const QUERY_BYTES = 4096;
+/** What every client takes without EDNS(0). RFC 1035 §4.2.1 */
+export const UDP_BYTES = 512;
+/** What we offer and send at most over UDP, so that nothing is fragmented. RFC 9715 §3 */
+export const UDP_BYTES_MAX = 1232;
+export const TCP_BYTES = 65_535;
+/** Answers that a thread remembers, and their size. Under a flood of different names the memory is emptied, not grown. */
+export const REMEMBERED_MAX = 2000;
+export const REMEMBERED_QUERY_BYTES = 512;
+/** Octets that wait in one UDP socket; beyond it answers are dropped, as the network would. */
+export const UDP_WAITING_BYTES = 4 * 1024 * 1024;
+/** Room in the kernel for queries that come in a burst: some 4,000 small ones. */
+export const UDP_RECEIVE_BYTES = 4 * 1024 * 1024;
+/** From one complete query to the next, and from accept to the first. RFC 7766 §6.2.3 speaks of seconds. */
+export const TCP_IDLE_MS = 10_000;
+/** Malformed queries on one TCP connection. */
+export const TCP_BAD_QUERIES_MAX = 20;
+/** Answers that a TCP client has not read; beyond it no further query of his is read. */
+export const TCP_WAITING_BYTES = 256 * 1024;

@@ -1,0 +1,66 @@
+// The UDP side of the DNS door: one datagram in, one out.
+//
+// In      datagrams of one bound socket; several sockets may share one `answer`
+// Limits  octets that wait to be sent (limits.ts); beyond it answers are dropped, as the network would
+// Never   waits: an answer is made and handed to the kernel in the turn of its query
+// RFC 1035 §4.2.1, RFC 8085 §3
+
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+import { asFailure } from '../../base/failure.ts';
+import type { Log } from '../../base/log.ts';
+import type { Answer } from './answer.ts';
+import { UDP_BYTES_MAX, UDP_RECEIVE_BYTES, UDP_WAITING_BYTES } from './limits.ts';
+
+export interface DnsUdpParts {
+  readonly socket: Socket;
+  readonly answer: Answer;
+  readonly log: Log;
+}
+
+/** Answers until the socket is closed; `close` resolves when it is. */
+export function serveDnsUdp({ socket, answer, log }: DnsUdpParts): { close(): Promise<void> } {
+  const receive = (query: Buffer, peer: RemoteInfo): void => {
+    // Nobody listens on port 0: such a sender is invented.
+    if (peer.port === 0 || socket.getSendQueueSize() > UDP_WAITING_BYTES) return;
+    try {
+      const octets = answer(query, 'udp', UDP_BYTES_MAX);
+      if (octets !== undefined) socket.send(octets, peer.port, peer.address, sent);
+    } catch (error) {
+      // A bug must not end the thread that serves all others.
+      log.error('dns.failed', { peer: peer.address, detail: asFailure(error).detail });
+    }
+  };
+  const sent = (error: Error | null): void => {
+    if (error !== null) log.debug('dns.unsent', { error: error.message });
+  };
+  const failed = (error: Error): void => log.warn('dns.socket', { error: error.message });
+  socket.on('message', receive);
+  socket.on('error', failed);
+  return {
+    close: () =>
+      new Promise((closed) => {
+        socket.off('message', receive);
+        socket.close(() => closed());
+      }),
+  };
+}
+
+/** A socket bound to this address, with room for a burst. Rejects with the system's error (EADDRINUSE, EACCES ...). */
+export function bindDnsUdp(address: string, port: number): Promise<Socket> {
+  return new Promise((bound, failed) => {
+    const socket = createSocket({
+      type: isIPv6(address) ? 'udp6' : 'udp4',
+      ipv6Only: true,
+      // The kernel gives as much of it as the system allows.
+      recvBufferSize: UDP_RECEIVE_BYTES,
+      // Peers are addresses already; the default would ask dns.lookup, later, for each answer.
+      lookup: (address, _options, callback) => callback(null, address, isIPv6(address) ? 6 : 4),
+    });
+    socket.once('error', failed);
+    socket.bind(port, address, () => {
+      socket.off('error', failed);
+      bound(socket);
+    });
+  });
+}
