@@ -5,12 +5,10 @@
 //         tables and of the zones stand in the same commit
 // Order   nodes above -> the entry -> containers below -> account and rows, for each change in turn
 // Never   asks who may do it; half of it: whatever fails undoes all
-// Every face calls submitChange: LDAP, the admin operations, and a message that brings its domain.
+// This is the writer's side; every face calls submitChange (submit.ts).
 
-import { hashClearPasswords } from '../auth/hash-clear.ts';
-import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
-import { operation, type Transaction, type Writer } from '../database/operation.ts';
+import { operation, type Transaction } from '../database/operation.ts';
 import { type ApplyOptions, applyChange } from '../directory/apply-change.ts';
 import { domainOfDcDn, parseDn } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
@@ -51,7 +49,8 @@ export interface ChangeSummary {
 
 /** Rows named in a summary; a domain's base may move a hundred thousand. */
 const SUMMARY_ROWS_MAX = 1000;
-const DRY_RUN = 'dry-run';
+/** The key of Failure.data under which a dry run's summary travels. */
+export const DRY_RUN = 'dry-run';
 
 export const change = operation('provisioning.change', async (tx, args: ChangeArguments): Promise<ChangeSummary> => {
   const summary = await applyAll(tx, args.changes, { author: args.author, now: args.now });
@@ -129,52 +128,4 @@ async function follow(tx: Transaction, changed: ChangedEntry): Promise<TableChan
 function summaryOf({ kind, revision, before, after }: ChangedEntry): EntrySummary {
   const entry = (after ?? before)!;
   return { kind, revision, dn: entry.dn, uuid: entry.uuid, generated: entry.generated === true };
-}
-
-export interface ProvisioningParts {
-  readonly writer: Writer;
-  readonly clock: Clock;
-}
-
-export interface SubmitOptions {
-  readonly dryRun?: boolean;
-}
-
-/**
- * Hashes clear passwords, then makes the changes in order and in one commit: all of them, or none and the failure of the
- * first that does not go. Resolves after that commit. A dry run resolves with what would have been done.
- */
-export async function submitChange(
-  parts: ProvisioningParts,
-  changes: DirectoryChange | readonly DirectoryChange[],
-  author: string,
-  options: SubmitOptions = {},
-): Promise<ChangeSummary> {
-  const asked = 'kind' in changes ? [changes] : changes;
-  const hashed: DirectoryChange[] = [];
-  for (const each of asked) hashed.push(await hashClearPasswords(each));
-  const args: ChangeArguments = {
-    changes: hashed,
-    author,
-    now: parts.clock.now(),
-    ...(options.dryRun === undefined ? {} : { dryRun: options.dryRun }),
-  };
-  try {
-    return await parts.writer.execute(change, args, sizeOf(hashed));
-  } catch (error) {
-    const undone = error instanceof Failure ? error.data?.[DRY_RUN] : undefined;
-    if (undone === undefined) throw error;
-    return JSON.parse(undone) as ChangeSummary;
-  }
-}
-
-/** Roughly what the changes weigh on their way to the writer. */
-function sizeOf(changes: readonly DirectoryChange[]): number {
-  let bytes = 0;
-  for (const each of changes) {
-    bytes += 500;
-    const lists = each.kind === 'add' ? each.attributes : each.kind === 'modify' ? each.modifications : [];
-    for (const { values } of lists) for (const value of values) bytes += value.length + 50;
-  }
-  return bytes;
 }

@@ -36,6 +36,7 @@ export type MxAnswer =
 export const arrivalReplies = {
   noEvidence: { code: 451, enhanced: '4.4.3', text: 'The MX record of the domain cannot be looked up now' },
   tooMany: { code: 451, enhanced: '4.7.1', text: 'Too many new domains, try again later' },
+  full: { code: 452, enhanced: '4.3.1', text: 'Insufficient system storage, try again later' },
   notPublished: { code: 451, enhanced: '4.4.3', text: 'The domain is being set up, try again later' },
 } as const satisfies Record<string, Reply>;
 

@@ -9,13 +9,14 @@ import type { Transaction } from '../database/operation.ts';
 import { type ApplyOptions, applyChange } from '../directory/apply-change.ts';
 import { childOf, type Dn, domainOfDcDn, parentOf, parseDn, parseRdn } from '../directory/dn.ts';
 import { childrenIn, findEntryIn, hasChildrenIn } from '../directory/entries.ts';
-import type { Attribute, ChangedEntry, DirectoryChange, Entry } from '../directory/entry.ts';
+import { type Attribute, type ChangedEntry, type DirectoryChange, type Entry, hasClass } from '../directory/entry.ts';
 import { mailDomainOf } from '../routing/compile.ts';
 
 export const CONTAINERS = ['People', 'Groups'] as const;
 
-/** The nodes of the DC tree that are missing above this DN, from the top down. */
+/** The nodes of the DC tree that are missing above this one, from the top down; none for a DN outside that tree. */
 export async function addMissingNodes(tx: Transaction, dn: Dn, options: ApplyOptions): Promise<ChangedEntry[]> {
+  if (!isDcNode(dn)) return [];
   const missing: Dn[] = [];
   for (let above = parentOf(dn); above !== undefined && isDcNode(above); above = parentOf(above)) {
     if ((await findEntryIn(tx, above)) !== undefined) break;
@@ -40,7 +41,8 @@ function isDcNode(dn: Dn): boolean {
 
 /** The containers that a domain entry without a base of its own lacks. */
 export async function addContainers(tx: Transaction, domain: Entry, options: ApplyOptions): Promise<ChangedEntry[]> {
-  if (mailDomainOf(domain) === undefined || domain.attributes.has('inetdomainbasedn')) return [];
+  const isDomain = hasClass(domain, 'maildomain') && mailDomainOf(domain) !== undefined;
+  if (!isDomain || domain.attributes.has('inetdomainbasedn')) return [];
   const made: ChangedEntry[] = [];
   for (const name of CONTAINERS) {
     const dn = childOf(parseDn(domain.dn), parseRdn(`ou=${name}`));

@@ -1,0 +1,64 @@
+// The entries of an empty directory: suffix, administrator, the container of what is Waypost's own, site postmaster.
+//
+// Idempotent: what is there stays as it is, so it may run at each start.
+
+import { operation } from '../database/operation.ts';
+import { SUFFIX } from '../directory/dn.ts';
+import { findEntryIn } from '../directory/entries.ts';
+import type { Attribute, DirectoryChange } from '../directory/entry.ts';
+import { SITE_POSTMASTER_DN } from '../routing/compile.ts';
+import { applyAll } from './change.ts';
+
+export const ADMINISTRATOR_DN = 'cn=Directory Manager';
+/** What is Waypost's own stands below, one container a kind. */
+export const OWN_DN = `ou=Waypost,${SUFFIX}`;
+
+export interface BootstrapArguments {
+  /** A userPassword value with its scheme; the administrator's and, from then on apart, the site postmaster's. */
+  readonly passwordHash: string;
+  readonly hostname: string;
+  readonly now: number;
+}
+
+export interface BootstrapResult {
+  /** False when the directory had its administrator already: then the password given is of no use. */
+  readonly isFirstStart: boolean;
+}
+
+export const bootstrap = operation(
+  'provisioning.bootstrap',
+  async (tx, args: BootstrapArguments): Promise<BootstrapResult> => {
+    const isFirstStart = (await findEntryIn(tx, ADMINISTRATOR_DN)) === undefined;
+    for (const entry of firstEntries(args)) {
+      if ((await findEntryIn(tx, entry.dn)) !== undefined) continue;
+      await applyAll(tx, [entry], { author: '', now: args.now, isRoot: true });
+    }
+    return { isFirstStart };
+  },
+);
+
+function firstEntries({ passwordHash, hostname }: BootstrapArguments): DirectoryChange[] {
+  return [
+    add(SUFFIX, { objectClass: ['organization'], o: [SUFFIX.slice('o='.length)] }),
+    add(ADMINISTRATOR_DN, {
+      objectClass: ['person'],
+      cn: ['Directory Manager'],
+      sn: ['Manager'],
+      userPassword: [passwordHash],
+    }),
+    add(OWN_DN, { objectClass: ['organizationalUnit'], ou: ['Waypost'] }),
+    add(SITE_POSTMASTER_DN, {
+      objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser', 'inetLocalMailRecipient'],
+      uid: ['postmaster'],
+      cn: ['Site postmaster'],
+      sn: ['Postmaster'],
+      mail: [`postmaster@${hostname}`],
+      userPassword: [passwordHash],
+    }),
+  ];
+}
+
+function add(dn: string, values: Readonly<Record<string, readonly string[]>>): DirectoryChange {
+  const attributes: Attribute[] = Object.entries(values).map(([name, list]) => ({ name, values: list }));
+  return { kind: 'add', dn, attributes };
+}

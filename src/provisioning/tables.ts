@@ -1,0 +1,49 @@
+// What provisioning remembers beside the directory: which peer brought which domain, for an hour.
+
+import type { Unit } from '../database/format.ts';
+import type { Transaction } from '../database/operation.ts';
+
+export const provisioningUnit: Unit = {
+  name: 'provisioning',
+  migrations: [
+    {
+      version: 1,
+      statements: [
+        `CREATE TABLE arrival (
+          tenant INTEGER NOT NULL,
+          peer TEXT NOT NULL,
+          at INTEGER NOT NULL,
+          domain TEXT NOT NULL,
+          PRIMARY KEY (tenant, peer, at, domain)
+        ) WITHOUT ROWID`,
+        'CREATE INDEX arrival_at ON arrival (at)',
+      ],
+    },
+  ],
+};
+
+/** Domains that this peer has brought since then. */
+export async function countArrivals(tx: Transaction, tenant: number, peer: string, since: number): Promise<number> {
+  const row = await tx.get(
+    'SELECT count(*) AS n FROM arrival WHERE tenant = ? AND peer = ? AND at > ?',
+    tenant,
+    peer,
+    since,
+  );
+  return Number(row?.['n']);
+}
+
+export async function noteArrival(
+  tx: Transaction,
+  arrival: { readonly tenant: number; readonly peer: string; readonly at: number; readonly domain: string },
+  forgetBefore: number,
+): Promise<void> {
+  await tx.run('DELETE FROM arrival WHERE at < ?', forgetBefore);
+  await tx.run(
+    'INSERT OR IGNORE INTO arrival (tenant, peer, at, domain) VALUES (?, ?, ?, ?)',
+    arrival.tenant,
+    arrival.peer,
+    arrival.at,
+    arrival.domain,
+  );
+}
