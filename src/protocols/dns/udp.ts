@@ -46,12 +46,15 @@ export function serveDnsUdp({ socket, answer, log }: DnsUdpParts): { close(): Pr
   };
 }
 
-/** A socket bound to this address, with room for a burst. Rejects with the system's error (EADDRINUSE, EACCES ...). */
-export function bindDnsUdp(address: string, port: number): Promise<Socket> {
+/**
+ * A socket bound to this address, with room for a burst. Rejects with the system's error (EADDRINUSE, EACCES ...). `::`
+ * takes IPv4 too, as it does over TCP, unless `ipv6Only` is set.
+ */
+export function bindDnsUdp(address: string, port: number, options: { ipv6Only?: boolean } = {}): Promise<Socket> {
   return new Promise((bound, failed) => {
     const socket = createSocket({
       type: isIPv6(address) ? 'udp6' : 'udp4',
-      ipv6Only: true,
+      ipv6Only: options.ipv6Only ?? false,
       // The kernel gives as much of it as the system allows.
       recvBufferSize: UDP_RECEIVE_BYTES,
       // Peers are addresses already; the default would ask dns.lookup, later, for each answer.

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Failure } from '../../base/failure.ts';
+import { silentLog } from '../../base/log.ts';
+import { RCODE, type RecordType } from '../../wire/dns/codes.ts';
+import { type DnsMessage, decodeMessage, encodeMessage, queryMessage } from '../../wire/dns/message.ts';
+import { lookUp, type NameSource, type ZoneAnswer, zoneHost } from '../../zones/records.ts';
+import { type AnswerParts, createAnswer } from './answer.ts';
+import { REMEMBERED_MAX } from './limits.ts';
+
+const present = { isDomain: true, hasBelow: false, changedAt: 1, changedBelowAt: 0 };
+const above = { isDomain: false, hasBelow: true, changedAt: 0, changedBelowAt: 1 };
+const states = new Map([
+  ['acme.example', present],
+  ['example', above],
+]);
+const names: NameSource = { find: (name) => states.get(name) };
+const host = zoneHost('mail.acme.example', ['192.0.2.1']);
+
+/** An answerer whose look-ups and revision a test can turn. */
+function answerer(parts: Partial<AnswerParts> = {}) {
+  const state = { lookUps: 0, revision: 1, rcodes: [] as number[] };
+  const answer = createAnswer({
+    lookUp(name, type) {
+      state.lookUps++;
+      return lookUp(name, type, names, host);
+    },
+    revision: () => state.revision,
+    log: silentLog,
+    onAnswer: (rcode) => state.rcodes.push(rcode),
+    ...parts,
+  });
+  const ask = (name: string, type: RecordType, id = 1): DnsMessage => {
+    const octets = answer(encodeMessage(queryMessage(id, name, type)), 'udp', 1232);
+    assert.ok(octets);
+    return decodeMessage(octets);
+  };
+  return { state, answer, ask };
+}
+
+test('an answer is remembered for other ids, and forgotten with the next revision', () => {
+  const { state, ask } = answerer();
+  const first = ask('acme.example', 'MX', 1);
+  assert.deepEqual(ask('acme.example', 'MX', 65_535), { ...first, id: 65_535 });
+  assert.equal(state.lookUps, 1);
+  state.revision = 2;
+  ask('acme.example', 'MX');
+  assert.equal(state.lookUps, 2);
+  ask('Acme.example', 'MX');
+  ask('acme.example', 'NS');
+  assert.equal(state.lookUps, 4);
+});
+
+test('what is answered after a revision is never from before it, whichever of the two is seen first', () => {
+  // The look-up sees the commit before the revision is published: right, and asked again afterwards.
+  let zone: ZoneAnswer = { result: 'outside' };
+  const { state, ask } = answerer({ lookUp: () => zone });
+  assert.equal(ask('acme.example', 'MX').rcode, RCODE.REFUSED);
+  zone = lookUp('acme.example', 'MX', names, host);
+  assert.equal(ask('acme.example', 'MX').rcode, RCODE.REFUSED);
+  state.revision = 2;
+  assert.equal(ask('acme.example', 'MX').rcode, RCODE.NOERROR);
+});
+
+test('a database that does not answer is SERVFAIL, and is not remembered', () => {
+  let broken = true;
+  const { ask, state } = answerer({
+    lookUp(name, type) {
+      if (broken) throw new Failure('unavailable', 'The store does not answer, try again later');
+      return lookUp(name, type, names, host);
+    },
+  });
+  const failed = ask('acme.example', 'MX');
+  assert.equal(failed.rcode, RCODE.SERVFAIL);
+  assert.equal(failed.authoritative, false);
+  assert.deepEqual(failed.questions, [{ name: 'acme.example', type: 'MX', class: 1 }]);
+  broken = false;
+  assert.equal(ask('acme.example', 'MX').rcode, RCODE.NOERROR);
+  assert.deepEqual(state.rcodes, [RCODE.SERVFAIL, RCODE.NOERROR]);
+});
+
+test('a bug in a look-up is SERVFAIL too', () => {
+  const { ask } = answerer({
+    lookUp() {
+      throw new TypeError('undefined is not a zone');
+    },
+  });
+  assert.equal(ask('acme.example', 'MX').rcode, RCODE.SERVFAIL);
+});
+
+test('a flood of different names does not fill the memory, and others are answered meanwhile', () => {
+  const { state, ask } = answerer();
+  for (let i = 0; i < REMEMBERED_MAX + 10; i++) ask(`x${i}.acme.example`, 'MX');
+  const before = state.lookUps;
+  ask(`x${REMEMBERED_MAX + 9}.acme.example`, 'MX');
+  assert.equal(state.lookUps, before);
+  ask('x0.acme.example', 'MX');
+  assert.equal(state.lookUps, before + 1);
+});
+
+test('a query that is too large is not read, one that is large is not remembered', () => {
+  const { answer, state } = answerer();
+  const padded = (length: number) => {
+    const query = queryMessage(1, 'acme.example', 'MX');
+    const options = [{ code: 12, data: new Uint8Array(length) }];
+    return encodeMessage({ ...query, edns: { udpSizeBytes: 1232, version: 0, dnssecOk: false, options } });
+  };
+  const rcode = (length: number) => decodeMessage(answer(padded(length), 'tcp', 65_535)!).rcode;
+  assert.deepEqual([rcode(1000), rcode(1000), rcode(5000)], [RCODE.NOERROR, RCODE.NOERROR, RCODE.FORMERR]);
+  assert.equal(state.lookUps, 2);
+});
+
+test('whatever comes, nothing is thrown, and what goes back is a response with the id of its query', () => {
+  const { answer } = answerer();
+  const name = fc.constantFrom('acme.example', 'mail.ACME.example', 'x.acme.example', 'example', '.');
+  const query = fc
+    .tuple(fc.nat(0xffff), name, fc.constantFrom<RecordType>('A', 'MX', 'ANY', 'OPT', 'AXFR', 'TYPE0'))
+    .map(([id, qname, type]) => encodeMessage(queryMessage(id, qname, type)));
+  const flips = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 });
+  const hostile = fc.oneof(
+    fc.uint8Array({ maxLength: 64 }),
+    fc.tuple(query, flips, fc.nat(3)).map(([octets, all, cut]) => {
+      for (const [at, octet] of all) octets[at % octets.length] = octet;
+      return octets.subarray(0, octets.length - cut);
+    }),
+  );
+  fc.assert(
+    fc.property(hostile, fc.constantFrom('udp' as const, 'tcp' as const), (octets, transport) => {
+      const reply = answer(octets, transport, transport === 'udp' ? 1232 : 65_535);
+      if (octets.length < 12 || (octets[2]! & 0x80) !== 0) return assert.equal(reply, undefined);
+      assert.ok(reply);
+      const message = decodeMessage(reply);
+      assert.equal(message.isResponse, true);
+      assert.equal(message.id, (octets[0]! << 8) | octets[1]!);
+      assert.equal(message.recursionAvailable, false);
+      assert.ok(message.rcode !== RCODE.SERVFAIL);
+    }),
+    { numRuns: 10_000 },
+  );
+});

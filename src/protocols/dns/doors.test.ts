@@ -1,0 +1,216 @@
+// The two doors over real sockets, and `dig` as the client that everybody has.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+import { peer } from '../../../test/support/peers.ts';
+import { silentLog } from '../../base/log.ts';
+import { decodeMessage, encodeMessage, queryMessage } from '../../wire/dns/message.ts';
+import { lookUp, type NameSource, zoneHost } from '../../zones/records.ts';
+import { createAnswer } from './answer.ts';
+import { DnsTcpSession } from './tcp-session.ts';
+import { bindDnsUdp, serveDnsUdp } from './udp.ts';
+
+const names: NameSource = {
+  find(name) {
+    const isDomain = name === 'acme.example';
+    return isDomain || name === 'example'
+      ? { isDomain, hasBelow: !isDomain, changedAt: isDomain ? 5 : 0, changedBelowAt: isDomain ? 0 : 5 }
+      : undefined;
+  },
+};
+// More addresses than 512 octets hold.
+const addresses = Array.from({ length: 40 }, (_, i) => `192.0.2.${i + 1}`);
+const host = zoneHost('mail.acme.example', addresses);
+
+/** Both doors on one port of 127.0.0.1, closed after the test. */
+async function open(context: TestContext, idleMs = 10_000): Promise<number> {
+  const parts = {
+    answer: createAnswer({
+      lookUp: (name, type) => lookUp(name, type, names, host),
+      revision: () => 1,
+      log: silentLog,
+    }),
+    log: silentLog,
+  };
+  const socket = await bindDnsUdp('127.0.0.1', 0);
+  const udp = serveDnsUdp({ ...parts, socket });
+  const tcp = createServer((connection) => void new DnsTcpSession({ ...parts, socket: connection, idleMs }));
+  const { port } = socket.address();
+  tcp.listen(port, '127.0.0.1');
+  await once(tcp, 'listening');
+  context.after(async () => {
+    tcp.close();
+    await udp.close();
+  });
+  return port;
+}
+
+function framed(octets: Uint8Array): Buffer {
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(octets.length);
+  return Buffer.concat([length, octets]);
+}
+
+/** All that the peer sends until it closes. */
+async function received(socket: Socket): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  // Not once(): a reset is an end like another here.
+  await new Promise((gone) => socket.once('close', gone));
+  return Buffer.concat(chunks);
+}
+
+function messages(octets: Buffer): ReturnType<typeof decodeMessage>[] {
+  const all: ReturnType<typeof decodeMessage>[] = [];
+  for (let at = 0; at < octets.length; ) {
+    const length = octets.readUInt16BE(at);
+    all.push(decodeMessage(octets.subarray(at + 2, at + 2 + length)));
+    at += 2 + length;
+  }
+  return all;
+}
+
+const query = (id: number, name = 'acme.example') => framed(encodeMessage(queryMessage(id, name, 'MX')));
+
+test('a datagram gets a datagram, garbage gets none, and the next is answered', async (context) => {
+  const port = await open(context);
+  const client = await bindDnsUdp('127.0.0.1', 0);
+  context.after(() => client.close());
+  const [first] = await new Promise<[Buffer]>((got) => {
+    client.once('message', (...message) => got([message[0]]));
+    client.send(Buffer.from('hello'), port, '127.0.0.1');
+    client.send(encodeMessage(queryMessage(1, 'acme.example', 'MX', { isResponse: true })), port, '127.0.0.1');
+    client.send(new Uint8Array(0), port, '127.0.0.1');
+    client.send(encodeMessage(queryMessage(2, 'acme.example', 'MX')), port, '127.0.0.1');
+  });
+  assert.equal(decodeMessage(first).id, 2);
+});
+
+test('queries over TCP are answered in order, however they are cut and joined', async (context) => {
+  const port = await open(context);
+  const octets = Buffer.concat([query(1), query(2, 'x.acme.example'), query(3, 'other.example')]);
+  for (const size of [1, 2, 3, 50, octets.length]) {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    const all = received(socket);
+    for (let at = 0; at < octets.length; at += size) {
+      await new Promise((written) => socket.write(octets.subarray(at, at + size), written));
+    }
+    socket.end();
+    assert.deepEqual(
+      messages(await all).map(({ id, rcode }) => [id, rcode]),
+      [
+        [1, 0],
+        [2, 3],
+        [3, 5],
+      ],
+    );
+  }
+});
+
+test('many queries sent before the first answer is read are all answered', async (context) => {
+  const port = await open(context);
+  const socket = connect({ port, host: '127.0.0.1' });
+  const all = received(socket);
+  const count = 5000;
+  socket.end(Buffer.concat(Array.from({ length: count }, (_, i) => query(i))));
+  assert.deepEqual(
+    messages(await all).map(({ id }) => id),
+    Array.from({ length: count }, (_, i) => i),
+  );
+});
+
+test('a client that never reads is not read from for ever, and is dropped', async (context) => {
+  const port = await open(context, 300);
+  const socket = connect({ port, host: '127.0.0.1' });
+  socket.pause();
+  const flood = Buffer.concat(Array.from({ length: 2000 }, (_, i) => query(i, 'mail.acme.example')));
+  socket.on('error', () => {});
+  const closed = new Promise((gone) => socket.once('close', gone));
+  const write = (): void => void (socket.destroyed || socket.write(flood, (error) => error || write()));
+  write();
+  await closed;
+});
+
+test('a silent client, and one that sends an octet now and then, is dropped', async (context) => {
+  const port = await open(context, 200);
+  const silent = connect({ port, host: '127.0.0.1' });
+  const slow = connect({ port, host: '127.0.0.1', noDelay: true });
+  slow.on('error', () => {});
+  const drip = setInterval(() => slow.write(Buffer.from([0])), 20);
+  const ends = [received(silent), received(slow)];
+  assert.deepEqual(
+    (await Promise.all(ends)).map((octets) => octets.length),
+    [0, 0],
+  );
+  clearInterval(drip);
+});
+
+test('a response, or less than a header, ends the connection; what came before is answered', async (context) => {
+  const port = await open(context);
+  for (const last of [encodeMessage(queryMessage(9, 'acme.example', 'MX', { isResponse: true })), Buffer.alloc(3)]) {
+    const socket = connect({ port, host: '127.0.0.1' });
+    const all = received(socket);
+    socket.write(Buffer.concat([query(1), framed(last), query(2)]));
+    assert.deepEqual(
+      messages(await all).map(({ id }) => id),
+      [1],
+    );
+  }
+});
+
+test('a length that no query needs is FORMERR at once, and the end', async (context) => {
+  const port = await open(context);
+  const socket = connect({ port, host: '127.0.0.1' });
+  const all = received(socket);
+  const start = encodeMessage(queryMessage(77, 'acme.example', 'MX'));
+  socket.write(Buffer.concat([Buffer.from([0xff, 0xff]), start]));
+  assert.deepEqual(
+    messages(await all).map(({ id, rcode }) => [id, rcode]),
+    [[77, 1]],
+  );
+});
+
+test('malformed queries are answered each, up to a number', async (context) => {
+  const port = await open(context);
+  const socket = connect({ port, host: '127.0.0.1' });
+  const all = received(socket);
+  const bad = framed(Uint8Array.from([0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0, 12]));
+  socket.write(Buffer.concat([query(1), ...new Array(50).fill(bad)]));
+  const answers = messages(await all);
+  assert.equal(answers.length, 21);
+  assert.ok(answers.slice(1).every(({ rcode }) => rcode === 1));
+});
+
+const dig = peer('dig');
+
+test('dig reads our answers over UDP and TCP', { skip: dig.skip }, async (context) => {
+  const port = await open(context);
+  const run = async (...options: string[]) => {
+    const common = ['@127.0.0.1', '-p', String(port), '+tries=1', '+time=5', '+nocookie', '+nostats'];
+    return (await promisify(execFile)(dig.path, [...common, ...options])).stdout;
+  };
+  assert.equal(await run('+short', 'acme.example', 'MX'), '10 mail.acme.example.\n');
+  assert.equal(await run('+short', '+tcp', 'ACME.example', 'NS'), 'mail.acme.example.\n');
+  assert.match(
+    await run('+short', 'acme.example', 'SOA'),
+    /^mail\.acme\.example\. postmaster\.mail\.acme\.example\. 5 /,
+  );
+  const negative = await run('nobody.acme.example', 'A');
+  assert.match(negative, /status: NXDOMAIN/);
+  assert.match(negative, /flags: qr aa rd;/);
+  assert.match(negative, /acme\.example\.\t+60\tIN\tSOA/);
+  assert.match(await run('acme.example', 'A'), /status: NOERROR(.|\n)*ANSWER: 0, AUTHORITY: 1/);
+  assert.match(await run('www.example', 'A'), /status: REFUSED/);
+  assert.match(await run('+edns=1', '+noednsneg', 'acme.example', 'MX'), /status: BADVERS/);
+  assert.match(await run('acme.example', 'AXFR'), /Transfer failed/);
+  // 40 addresses: cut at 512 octets without EDNS(0), whole with it, and dig itself goes on to TCP.
+  assert.match(await run('+noedns', '+ignore', 'mail.acme.example', 'A'), /flags: qr aa tc rd/);
+  assert.match(await run('mail.acme.example', 'A'), /ANSWER: 40/);
+  const whole = await run('+noedns', 'mail.acme.example', 'A');
+  assert.match(whole, /Truncated, retrying in TCP mode(.|\n)*ANSWER: 40/);
+  assert.doesNotMatch(await run('+norecurse', '+qr', 'acme.example', 'MX'), /Warning|malformed|mismatch/i);
+});
