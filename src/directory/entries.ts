@@ -21,6 +21,7 @@ const BY_PATH = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path = ?`
 const BY_ID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id = ?`;
 const BY_UUID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND uuid = ?`;
 const CHILDREN = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE parent = ? AND id > ? ORDER BY id LIMIT ?`;
+const AFTER = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id > ? ORDER BY id LIMIT ?`;
 const ANY_CHILD = 'SELECT 1 FROM dit WHERE parent = ? LIMIT 1';
 const WITH_VALUE =
   `SELECT ${ENTRY_COLUMNS} FROM dit_index JOIN dit ON dit.id = dit_index.entry ` +
@@ -86,6 +87,11 @@ export function children(reader: Reader, parent: number, limit: number, after = 
 
 export async function childrenIn(tx: Transaction, parent: number, limit: number, after = 0): Promise<Entry[]> {
   return (await tx.arrays(CHILDREN, parent, after, limit)).map(decodeEntry);
+}
+
+/** At most `limit` entries with ids above `after`, oldest first: a walk over the whole directory in pages. */
+export async function entriesAfterIn(tx: Transaction, after: number, limit: number): Promise<Entry[]> {
+  return (await tx.arrays(AFTER, after, limit)).map(decodeEntry);
 }
 
 export function hasChildren(reader: Reader, parent: number): boolean {

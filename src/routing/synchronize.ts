@@ -66,7 +66,7 @@ async function synchronizeIn(tx: Transaction, generation: number, { before, afte
   return changes;
 }
 
-async function replaceRoute(
+export async function replaceRoute(
   tx: Transaction,
   generation: number,
   before: RouteRow | undefined,
@@ -87,7 +87,7 @@ async function replaceRoute(
 }
 
 /** The row of the entry at this DN becomes `after`. Writes nothing when it is that already. */
-async function replaceRecipient(
+export async function replaceRecipient(
   tx: Transaction,
   generation: number,
   dn: string,
@@ -107,7 +107,7 @@ async function replaceRecipient(
 }
 
 /** Undefined when mail cannot reach this entry. A user entry gets its account. */
-async function compiled(tx: Transaction, generation: number, entry: Entry): Promise<RecipientRow | undefined> {
+export async function compiled(tx: Transaction, generation: number, entry: Entry): Promise<RecipientRow | undefined> {
   const kind = recipientKindOf(entry);
   if (kind === undefined) return undefined;
   const account = kind === 'user' ? await ensureAccount(tx, { uuid: entry.uuid, tenant: TENANT }) : 0;
