@@ -1,0 +1,235 @@
+// Does an entry match a filter: compiled once a search, with the three values that LDAP's logic has.
+//
+// In      a filter, and entries one by one
+// Out     true, false, or undefined where nobody can say (an attribute that the schema does not know)
+// Limits  depth as the filter was decoded, see LDAP_FILTER_NESTING_MAX in base/limits.ts
+// Never   throws for a value that does not fit: that is undefined, and `not` keeps it undefined
+// RFC 4511 §4.5.1.7
+
+import type { Filter, SubstringsFilter } from '../wire/ldap/filter.ts';
+import { type Ava, parseDn } from './dn.ts';
+import type { AttributeValue, Entry } from './entry.ts';
+import { equalityKey, prepareFor } from './matching.ts';
+import { OPERATIONAL_KEYS, operationalAttribute } from './operational.ts';
+import { compareOrder, type PlainRule, prepare, prepareSubstring } from './prepare.ts';
+import { type AttributeDescription, type AttributeType, findAttributeType, findDescription } from './schema.ts';
+import { MATCHING_RULES, type MatchingRuleName } from './schema-data.ts';
+
+export type Match = boolean | undefined;
+export type Matcher = (entry: Entry, context: MatchContext) => Match;
+
+/** What a filter may ask beside the entry itself. */
+export interface MatchContext {
+  hasSubordinates(entry: Entry): boolean;
+}
+
+type ValueTest = (value: AttributeValue) => Match;
+
+const UNDEFINED: Matcher = () => undefined;
+
+export function compileFilter(filter: Filter): Matcher {
+  switch (filter.kind) {
+    case 'and':
+      return every(filter.filters.map(compileFilter), false);
+    case 'or':
+      return every(filter.filters.map(compileFilter), true);
+    case 'not': {
+      const inner = compileFilter(filter.filter);
+      return (entry, context) => {
+        const match = inner(entry, context);
+        return match === undefined ? undefined : !match;
+      };
+    }
+    case 'present':
+      return present(filter.attribute);
+    case 'equality':
+      return onAttribute(filter.attribute, (type) => ruleTest(type.equality, filter.value));
+    case 'approx':
+      // RFC 4511 §4.5.1.7.6 leaves it to the server: equal is near enough.
+      return onAttribute(filter.attribute, (type) => ruleTest(type.equality, filter.value));
+    case 'greaterOrEqual':
+      return onAttribute(filter.attribute, (type) => orderTest(type.ordering, filter.value, (order) => order >= 0));
+    case 'lessOrEqual':
+      return onAttribute(filter.attribute, (type) => orderTest(type.ordering, filter.value, (order) => order <= 0));
+    case 'substrings':
+      return onAttribute(filter.attribute, (type) => substringsTest(type.substrings, filter));
+    case 'extensible':
+      return extensible(filter);
+    default:
+      return filter satisfies never;
+  }
+}
+
+/** And: false beats undefined beats true; or: true beats undefined beats false. Empty: RFC 4526. */
+function every(matchers: readonly Matcher[], winner: boolean): Matcher {
+  return (entry, context) => {
+    let result: Match = !winner;
+    for (const matcher of matchers) {
+      const match = matcher(entry, context);
+      if (match === winner) return winner;
+      if (match === undefined) result = undefined;
+    }
+    return result;
+  };
+}
+
+function present(attribute: string): Matcher {
+  const description = findDescription(attribute);
+  if (description === undefined) return UNDEFINED;
+  return (entry, context) => valuesOf(entry, description, context).next().done !== true;
+}
+
+function onAttribute(attribute: string, makeTest: (type: AttributeType) => ValueTest | undefined): Matcher {
+  const description = findDescription(attribute);
+  const test = description === undefined ? undefined : makeTest(description.type);
+  if (description === undefined || test === undefined) return UNDEFINED;
+  return (entry, context) => anyValue(valuesOf(entry, description, context), test);
+}
+
+/** True when one value matches. A value that the rule cannot read counts only if none does. */
+function anyValue(values: Iterable<AttributeValue>, test: ValueTest): Match {
+  let result: Match = false;
+  for (const value of values) {
+    const match = test(value);
+    if (match === true) return true;
+    if (match === undefined) result = undefined;
+  }
+  return result;
+}
+
+/** Values of the attribute, its subtypes and its more special options. RFC 4512 §2.5.3 */
+function* valuesOf(
+  entry: Entry,
+  { type, options }: AttributeDescription,
+  context: MatchContext,
+): Generator<AttributeValue> {
+  for (const key of type.keys) {
+    if (options.length === 0) yield* entry.attributes.get(key)?.values ?? [];
+    for (const [other, { values }] of entry.attributes) {
+      if (!other.startsWith(`${key};`)) continue;
+      const has = other.slice(key.length + 1).split(';');
+      if (options.every((option) => has.includes(option))) yield* values;
+    }
+    if (options.length === 0 && OPERATIONAL_KEYS.includes(key)) {
+      yield* operationalAttribute(entry, key, () => context.hasSubordinates(entry))?.values ?? [];
+    }
+  }
+}
+
+function ruleTest(rule: MatchingRuleName | undefined, value: AttributeValue): ValueTest | undefined {
+  if (rule === undefined) return undefined;
+  const asserted = prepareFor(rule, value);
+  if (asserted === undefined) return undefined;
+  return (candidate) => {
+    const prepared = prepareFor(rule, candidate);
+    return prepared === undefined ? undefined : prepared === asserted;
+  };
+}
+
+function orderTest(
+  rule: MatchingRuleName | undefined,
+  value: AttributeValue,
+  isIn: (order: number) => boolean,
+): ValueTest | undefined {
+  if (rule === undefined) return undefined;
+  const asserted = prepareFor(rule, value);
+  if (asserted === undefined) return undefined;
+  return (candidate) => {
+    const prepared = prepareFor(rule, candidate);
+    return prepared === undefined ? undefined : isIn(compareOrder(rule, prepared, asserted));
+  };
+}
+
+function substringsTest(rule: MatchingRuleName | undefined, filter: SubstringsFilter): ValueTest | undefined {
+  if (rule === undefined) return undefined;
+  const plain = rule as PlainRule;
+  const initial = filter.initial === undefined ? '' : prepareSubstring(plain, filter.initial, 'initial');
+  const final = filter.final === undefined ? '' : prepareSubstring(plain, filter.final, 'final');
+  const any = filter.any.map((part) => prepareSubstring(plain, part, 'any'));
+  if (initial === undefined || final === undefined || any.includes(undefined)) return undefined;
+  return (candidate) => {
+    const text = prepare(plain, candidate);
+    return text === undefined ? undefined : hasParts(text, initial, any as string[], final);
+  };
+}
+
+function hasParts(text: string, initial: string, any: readonly string[], final: string): boolean {
+  if (!text.startsWith(initial)) return false;
+  let at = initial.length;
+  for (const part of any) {
+    const found = text.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return text.length - at >= final.length && text.endsWith(final);
+}
+
+type Extensible = Extract<Filter, { kind: 'extensible' }>;
+
+/** RFC 4511 §4.5.1.7.7 */
+function extensible(filter: Extensible): Matcher {
+  const rule = filter.rule === undefined ? undefined : findRule(filter.rule);
+  const description = filter.attribute === undefined ? undefined : findDescription(filter.attribute);
+  if (filter.rule !== undefined && rule === undefined) return UNDEFINED;
+  if (filter.attribute !== undefined && description === undefined) return UNDEFINED;
+  const test = rule === undefined ? ruleTest(description?.type.equality, filter.value) : testByRule(rule, filter.value);
+  if (test === undefined) return UNDEFINED;
+  return (entry, context) => {
+    const values = description === undefined ? valuesUnder(entry, rule!) : valuesOf(entry, description, context);
+    const match = anyValue(values, test);
+    if (match === true || !filter.dnAttributes) return match;
+    const inName = anyValue(valuesInName(entry, description?.type, rule), test);
+    return inName === true ? true : match === undefined || inName === undefined ? undefined : false;
+  };
+}
+
+function findRule(nameOrOid: string): MatchingRuleName | undefined {
+  const asked = nameOrOid.toLowerCase();
+  for (const [name, [oid]] of Object.entries(MATCHING_RULES)) {
+    if (oid === asked || name.toLowerCase() === asked) return name as MatchingRuleName;
+  }
+  return undefined;
+}
+
+/** An ordering rule alone asks whether the attribute's value is less than the asserted one. RFC 4517 §4.2 */
+function testByRule(rule: MatchingRuleName, value: AttributeValue): ValueTest | undefined {
+  if (rule.includes('Substrings')) return undefined;
+  return rule.includes('Ordering') ? orderTest(rule, value, (order) => order < 0) : ruleTest(rule, value);
+}
+
+/** Without an attribute: all attributes that this rule belongs to. */
+function* valuesUnder(entry: Entry, rule: MatchingRuleName): Generator<AttributeValue> {
+  for (const { name, values } of entry.attributes.values()) {
+    const type = findDescription(name)?.type;
+    if (type?.equality === rule || type?.ordering === rule) yield* values;
+  }
+}
+
+function* valuesInName(
+  entry: Entry,
+  type: AttributeType | undefined,
+  rule: MatchingRuleName | undefined,
+): Generator<AttributeValue> {
+  const avas: readonly Ava[] = parseDn(entry.dn).rdns.flatMap((rdn) => rdn.avas);
+  for (const ava of avas) {
+    const fits =
+      type === undefined ? ava.type?.equality === rule : ava.type !== undefined && type.keys.includes(ava.type.key);
+    if (fits) yield ava.value;
+  }
+}
+
+/** RFC 4511 §4.10: the compare operation. Undefined when the attribute or the value cannot be compared. */
+export function compareValue(entry: Entry, attribute: string, value: AttributeValue, context: MatchContext): Match {
+  return compileFilter({ kind: 'equality', attribute, value })(entry, context);
+}
+
+/** Whether the entry itself (not a subtype) has the attribute: compare answers noSuchAttribute when not. */
+export function hasAttribute(entry: Entry, attribute: string, context: MatchContext): boolean {
+  return compileFilter({ kind: 'present', attribute })(entry, context) === true;
+}
+
+/** Equal by the type's rule; false when the schema does not know the attribute. */
+export function valuesEqual(attribute: string, a: AttributeValue, b: AttributeValue): boolean {
+  const type = findAttributeType(attribute);
+  return type !== undefined && equalityKey(type, a) === equalityKey(type, b);
+}

@@ -1,0 +1,141 @@
+// Operational attributes of an entry, and the choice of attributes that a request asks for.
+//
+// RFC 4511 §4.5.1.8, RFC 4512 §3.4, RFC 3673 (`+`), RFC 4529 (`@class`), RFC 4530, RFC 5020
+
+import { asciiLower } from '../base/characters.ts';
+import type { Attribute, Attributes, Entry } from './entry.ts';
+import { formatGeneralizedTime } from './scalars.ts';
+import {
+  type AttributeDescription,
+  findAttributeType,
+  findDescription,
+  findObjectClass,
+  type ObjectClass,
+  SUBSCHEMA_DN,
+  structuralClassOf,
+  typeKeyOf,
+} from './schema.ts';
+
+/** What the server knows of the entry, by lower-case name. `hasSubordinates` is asked only when it is wanted. */
+export function operationalAttribute(entry: Entry, key: string, hasSubordinates: () => boolean): Attribute | undefined {
+  const value = operationalValue(entry, key, hasSubordinates);
+  return value === undefined ? undefined : { name: findAttributeType(key)!.name, values: [value] };
+}
+
+function operationalValue(entry: Entry, key: string, hasSubordinates: () => boolean): string | undefined {
+  switch (key) {
+    case 'entryuuid':
+      return entry.uuid;
+    case 'entrydn':
+      return entry.dn;
+    case 'createtimestamp':
+      return formatGeneralizedTime(entry.createdAt);
+    case 'modifytimestamp':
+      return formatGeneralizedTime(entry.modifiedAt);
+    case 'creatorsname':
+      return entry.createdBy;
+    case 'modifiersname':
+      return entry.modifiedBy;
+    case 'subschemasubentry':
+      return SUBSCHEMA_DN;
+    case 'structuralobjectclass':
+      return structuralClassOf(entry.attributes.get('objectclass')?.values ?? []);
+    case 'hassubordinates':
+      return hasSubordinates() ? 'TRUE' : 'FALSE';
+    default:
+      return undefined;
+  }
+}
+
+export const OPERATIONAL_KEYS: readonly string[] = [
+  'entryuuid',
+  'entrydn',
+  'createtimestamp',
+  'modifytimestamp',
+  'creatorsname',
+  'modifiersname',
+  'subschemasubentry',
+  'structuralobjectclass',
+  'hassubordinates',
+];
+
+/** What a search result shows of each entry; made once a request. */
+export interface Selection {
+  readonly allUser: boolean;
+  readonly allOperational: boolean;
+  /** Type key to how the client called it: what it asked for under one name comes back under that name. */
+  readonly names: ReadonlyMap<string, { readonly name: string; readonly options: readonly string[] }>;
+  readonly typesOnly: boolean;
+}
+
+const OPTIONS_ANY = Number.POSITIVE_INFINITY;
+
+/** `attributes` as the request lists them: none means all user attributes. Unknown names select nothing. */
+export function selectionOf(attributes: readonly string[], typesOnly = false): Selection {
+  const names = new Map<string, { name: string; options: readonly string[] }>();
+  let allUser = attributes.length === 0;
+  let allOperational = false;
+  for (const attribute of attributes) {
+    if (attribute === '*') allUser = true;
+    else if (attribute === '+') allOperational = true;
+    else if (attribute.startsWith('@')) for (const name of attributesOfClass(attribute.slice(1))) select(name);
+    else select(attribute);
+  }
+  return { allUser, allOperational, names, typesOnly };
+
+  function select(attribute: string): void {
+    const description = findDescription(attribute);
+    if (description === undefined) return;
+    const { type, options } = description;
+    // Of `cn` and `cn;lang-fr` the first asks for both.
+    if ((names.get(type.key)?.options.length ?? OPTIONS_ANY) <= options.length && type.keys.length === 1) return;
+    names.set(type.key, { name: spelling(attribute, description), options });
+    for (const key of type.keys) if (!names.has(key)) names.set(key, { name: findAttributeType(key)!.name, options });
+  }
+}
+
+/** The name the client used, in its published spelling; the first name for an OID. */
+function spelling(attribute: string, { type }: AttributeDescription): string {
+  const asked = asciiLower(typeKeyOf(attribute));
+  return type.names.find((name) => asciiLower(name) === asked) ?? type.name;
+}
+
+function attributesOfClass(name: string): readonly string[] {
+  const names: string[] = [];
+  let at: ObjectClass | undefined = findObjectClass(name);
+  for (; at !== undefined; at = at.superclass) names.push(...at.must, ...at.may);
+  return names;
+}
+
+/** The attributes to send, in the order in which the entry has them. */
+export function selectAttributes(entry: Entry, selection: Selection, hasSubordinates: () => boolean): Attribute[] {
+  const chosen = selectFrom(entry.attributes, selection);
+  for (const key of OPERATIONAL_KEYS) {
+    const asked = selection.names.get(key);
+    if (!selection.allOperational && asked === undefined) continue;
+    const attribute = operationalAttribute(entry, key, hasSubordinates);
+    if (attribute !== undefined) chosen.push(selection.typesOnly ? { name: attribute.name, values: [] } : attribute);
+  }
+  return chosen;
+}
+
+/** As above from bare attributes: the root DSE and the subschema. Operational types among them count as such. */
+export function selectFrom(attributes: Attributes, selection: Selection): Attribute[] {
+  const chosen: Attribute[] = [];
+  for (const [key, { name, values }] of attributes) {
+    const typeKey = typeKeyOf(key);
+    const asked = selection.names.get(typeKey);
+    const options = key.length === typeKey.length ? [] : key.slice(typeKey.length + 1).split(';');
+    const wanted = asked?.options.every((option) => options.includes(option)) === true;
+    if (!wanted && !isSelected(typeKey, selection)) continue;
+    const shown = asked === undefined ? name : `${asked.name}${name.slice(typeKeyOf(name).length)}`;
+    chosen.push({ name: shown, values: selection.typesOnly ? [] : values });
+  }
+  return chosen;
+}
+
+function isSelected(typeKey: string, selection: Selection): boolean {
+  if (selection.allUser && selection.allOperational) return true;
+  const isUser = (findAttributeType(typeKey)?.usage ?? 'userApplications') === 'userApplications';
+  return isUser ? selection.allUser : selection.allOperational;
+}

@@ -1,0 +1,79 @@
+// Which rows of the index hold all entries that a filter can match.
+//
+// Pure: filter in, look-ups out; what they find is matched again. A filter item that can never be true needs no look-up.
+
+import type { AssertionFilter, Filter, SubstringsFilter } from '../wire/ldap/filter.ts';
+import { cutIndexValue, type IndexKey, indexKeyOf, isIndexed } from './indexes.ts';
+import { prepareFor } from './matching.ts';
+import { type PlainRule, prepareSubstring } from './prepare.ts';
+import { findDescription } from './schema.ts';
+
+export type IndexLookup =
+  | { readonly kind: 'equal'; readonly key: IndexKey }
+  | { readonly kind: 'begins'; readonly attribute: string; readonly prefix: string }
+  | { readonly kind: 'uuid'; readonly uuid: string };
+
+/** Look-ups that find, all together, every entry that can match. */
+export type Lookups = readonly IndexLookup[];
+
+/** Several ways to narrow the filter, each enough by itself; undefined when there is none. */
+export function planLookups(filter: Filter): readonly Lookups[] | undefined {
+  switch (filter.kind) {
+    case 'and': {
+      const ways = filter.filters.flatMap((inner) => planLookups(inner) ?? []);
+      return ways.length === 0 ? undefined : ways.sort((a, b) => cost(a) - cost(b));
+    }
+    case 'or': {
+      const all: IndexLookup[] = [];
+      for (const inner of filter.filters) {
+        const ways = planLookups(inner);
+        if (ways === undefined) return undefined;
+        all.push(...ways[0]!);
+        if (all.length > LOOKUPS_MAX) return undefined;
+      }
+      return [all];
+    }
+    case 'equality':
+    case 'approx':
+      return planEquality(filter);
+    case 'substrings':
+      return planSubstrings(filter);
+    default:
+      return undefined;
+  }
+}
+
+/** An `or` of more values than this is read as the subtree. */
+const LOOKUPS_MAX = 1000;
+const NEVER: readonly Lookups[] = [[]];
+
+/** The likely number of rows, for the order in which they are tried: classes and beginnings are met more often. */
+function cost(lookups: Lookups): number {
+  let sum = 0;
+  for (const lookup of lookups) {
+    sum += lookup.kind === 'begins' ? 100 : lookup.kind === 'equal' && lookup.key[0] === 'objectclass' ? 50 : 1;
+  }
+  return sum;
+}
+
+function planEquality({ attribute, value }: AssertionFilter): readonly Lookups[] | undefined {
+  const description = findDescription(attribute);
+  if (description === undefined) return NEVER;
+  const { type } = description;
+  const prepared = type.equality === undefined ? undefined : prepareFor(type.equality, value);
+  if (prepared === undefined) return NEVER;
+  if (type.key === 'entryuuid') return [[{ kind: 'uuid', uuid: prepared }]];
+  // A supertype is matched by the values of its subtypes, which stand under their own names.
+  const key = type.keys.length > 1 ? undefined : indexKeyOf(type, value);
+  return key === undefined ? undefined : [[{ kind: 'equal', key }]];
+}
+
+function planSubstrings({ attribute, initial }: SubstringsFilter): readonly Lookups[] | undefined {
+  const description = findDescription(attribute);
+  if (description === undefined || description.type.substrings === undefined) return NEVER;
+  const { type } = description;
+  if (initial === undefined || !isIndexed(type) || type.keys.length > 1) return undefined;
+  const prefix = prepareSubstring(type.substrings as PlainRule, initial, 'initial');
+  if (prefix === undefined) return NEVER;
+  return prefix === '' ? undefined : [[{ kind: 'begins', attribute: type.key, prefix: cutIndexValue(prefix) }]];
+}

@@ -1,0 +1,189 @@
+// Searching the tree, page by page: nothing stays open between two pages, so a client may take its time.
+//
+// In      base, scope and filter; then as many calls of next() as it takes
+// Out     entries in the order in which the tables hold them
+// Limits  a page looks at 500 entries; more than 10,000 candidates of an index are no better than the whole subtree
+// Never   knows who asks: `visible` gives each entry as the asker may see it, before the filter sees it
+// RFC 4511 §4.5.1
+
+import type { Reader, Value } from '../database/operation.ts';
+import type { Filter } from '../wire/ldap/filter.ts';
+import { type Dn, parseDn } from './dn.ts';
+import { decodeEntry, ENTRY_COLUMNS, getEntry, hasChildren } from './entries.ts';
+import type { Entry } from './entry.ts';
+import { compileFilter, type MatchContext, type Matcher } from './match.ts';
+import { type IndexLookup, planLookups } from './search-plan.ts';
+import { TENANT } from './tables.ts';
+
+export type SearchScope = 'base' | 'one' | 'sub';
+
+export interface SearchRequest {
+  readonly base: string | Dn;
+  readonly scope: SearchScope;
+  readonly filter: Filter;
+  /** The entry as the asker may see it, undefined when not at all. */
+  readonly visible?: (entry: Entry) => Entry | undefined;
+}
+
+const EXAMINED_PER_PAGE = 500;
+const CANDIDATES_MAX = 10_000;
+/** So few candidates that no other index needs to be tried. */
+const FEW = 16;
+
+const BY_ID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id = ?`;
+const CHILDREN = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE parent = ? AND id > ? ORDER BY id LIMIT ?`;
+const SUBTREE = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path > ? AND path < ? ORDER BY path LIMIT ?`;
+const EQUAL = 'SELECT entry FROM dit_index WHERE attribute = ? AND value = ? LIMIT ?';
+const BEGINS = 'SELECT DISTINCT entry FROM dit_index WHERE attribute = ? AND value >= ? AND value < ? LIMIT ?';
+const UUID = 'SELECT id FROM dit WHERE tenant = ? AND uuid = ?';
+const PATH_COLUMN = 2;
+
+/** Where the next page begins. */
+type Position =
+  | { readonly kind: 'base' }
+  | { readonly kind: 'candidates'; readonly ids: readonly number[]; readonly at: number }
+  | { readonly kind: 'children'; readonly after: number }
+  | { readonly kind: 'subtree'; readonly after: string }
+  | { readonly kind: 'end' };
+
+export class Search implements MatchContext {
+  readonly #reader: Reader;
+  readonly #base: Entry;
+  readonly #basePath: string;
+  readonly #scope: SearchScope;
+  readonly #matcher: Matcher;
+  readonly #visible: (entry: Entry) => Entry | undefined;
+  #position: Position;
+
+  /** Throws `noSuchObject` when there is no base, `invalidDnSyntax` when its DN is none. */
+  constructor(reader: Reader, request: SearchRequest) {
+    const base = typeof request.base === 'string' ? parseDn(request.base) : request.base;
+    this.#reader = reader;
+    this.#basePath = base.path;
+    this.#scope = request.scope;
+    this.#matcher = compileFilter(request.filter);
+    this.#visible = request.visible ?? ((entry) => entry);
+    this.#base = getEntry(reader, base);
+    this.#position = this.#begin(request.filter);
+  }
+
+  get done(): boolean {
+    return this.#position.kind === 'end';
+  }
+
+  /** The next entries that match, at most `limit`; perhaps none although the search is not done. */
+  next(limit: number): Entry[] {
+    const found: Entry[] = [];
+    let examined = 0;
+    this.#reader.snapshot(() => {
+      while (!this.done && found.length < limit && examined < EXAMINED_PER_PAGE) {
+        const entries = this.#page(Math.min(EXAMINED_PER_PAGE - examined, limit - found.length));
+        examined += Math.max(1, entries.length);
+        for (const entry of entries) {
+          const visible = this.#visible(entry);
+          if (visible !== undefined && this.#matcher(visible, this) === true) found.push(visible);
+        }
+      }
+    });
+    return found;
+  }
+
+  hasSubordinates(entry: Entry): boolean {
+    return hasChildren(this.#reader, entry.id);
+  }
+
+  #begin(filter: Filter): Position {
+    if (this.#scope === 'base') return { kind: 'base' };
+    const ids = this.#candidates(filter);
+    if (ids !== undefined) return ids.length === 0 ? { kind: 'end' } : { kind: 'candidates', ids, at: 0 };
+    return this.#scope === 'one' ? { kind: 'children', after: 0 } : { kind: 'subtree', after: '' };
+  }
+
+  /** The fewest entries that an index can narrow it to; undefined when none can. */
+  #candidates(filter: Filter): readonly number[] | undefined {
+    let best: readonly number[] | undefined;
+    for (const lookups of planLookups(filter) ?? []) {
+      const ids = this.#lookUp(lookups);
+      if (ids !== undefined && ids.length < (best?.length ?? Number.POSITIVE_INFINITY)) best = ids;
+      if (best !== undefined && best.length <= FEW) break;
+    }
+    return best;
+  }
+
+  /** Ids of all entries that one of the look-ups finds, each once; undefined when they are too many. */
+  #lookUp(lookups: readonly IndexLookup[]): readonly number[] | undefined {
+    const ids = new Set<number>();
+    for (const lookup of lookups) {
+      for (const row of this.#rows(lookup, CANDIDATES_MAX + 1 - ids.size)) ids.add(row[0] as number);
+      if (ids.size > CANDIDATES_MAX) return undefined;
+    }
+    return [...ids].sort((a, b) => a - b);
+  }
+
+  #rows(lookup: IndexLookup, limit: number): Value[][] {
+    switch (lookup.kind) {
+      case 'equal':
+        return this.#reader.arrays(EQUAL, ...lookup.key, limit);
+      case 'begins':
+        return this.#reader.arrays(BEGINS, lookup.attribute, lookup.prefix, `${lookup.prefix}\u{10ffff}`, limit);
+      case 'uuid':
+        return this.#reader.arrays(UUID, TENANT, lookup.uuid);
+      default:
+        return lookup satisfies never;
+    }
+  }
+
+  #page(limit: number): Entry[] {
+    const position = this.#position;
+    switch (position.kind) {
+      case 'end':
+        return [];
+      case 'base':
+        this.#position = { kind: 'end' };
+        return [this.#base];
+      case 'candidates': {
+        const end = Math.min(position.ids.length, position.at + limit);
+        const entries: Entry[] = [];
+        for (const id of position.ids.slice(position.at, end)) {
+          const row = this.#reader.arrays(BY_ID, id)[0];
+          if (row !== undefined && this.#inScope(row)) entries.push(decodeEntry(row));
+        }
+        this.#position = end === position.ids.length ? { kind: 'end' } : { ...position, at: end };
+        return entries;
+      }
+      case 'children': {
+        const entries = this.#reader.arrays(CHILDREN, this.#base.id, position.after, limit).map(decodeEntry);
+        this.#position = entries.length < limit ? { kind: 'end' } : { kind: 'children', after: entries.at(-1)!.id };
+        return entries;
+      }
+      case 'subtree':
+        return this.#subtree(position.after, limit);
+      default:
+        return position satisfies never;
+    }
+  }
+
+  /** The base itself, then all paths that begin with its own: from `base,` up to what follows its last comma. */
+  #subtree(after: string, limit: number): Entry[] {
+    const entries = after === '' ? [this.#base] : [];
+    const from = after === '' ? this.#basePath : after;
+    const room = limit - entries.length;
+    const rows = room === 0 ? [] : this.#reader.arrays(SUBTREE, TENANT, from, `${this.#basePath.slice(0, -1)}-`, room);
+    const last = (rows.at(-1)?.[PATH_COLUMN] as string | undefined) ?? from;
+    this.#position = rows.length < room ? { kind: 'end' } : { kind: 'subtree', after: last };
+    return [...entries, ...rows.map(decodeEntry)];
+  }
+
+  #inScope(row: readonly Value[]): boolean {
+    if (this.#scope === 'one') return row[1] === this.#base.id;
+    return (row[PATH_COLUMN] as string).startsWith(this.#basePath);
+  }
+}
+
+/** All entries that match, for callers that know that they are few. Throws nothing when there are more: it stops. */
+export function searchAll(reader: Reader, request: SearchRequest, limit: number): Entry[] {
+  const search = new Search(reader, request);
+  const found: Entry[] = [];
+  while (!search.done && found.length < limit) found.push(...search.next(limit - found.length));
+  return found;
+}
