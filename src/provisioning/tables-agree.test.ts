@@ -1,0 +1,119 @@
+// After any sequence of directory changes, the tables kept change by change equal a full compile of all entries.
+// This one property is worth a hundred cases.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Failure } from '../base/failure.ts';
+import type { DirectoryChange } from '../directory/entry.ts';
+import { beginRebuild, finishRebuild, rebuildSlice } from '../routing/rebuild.ts';
+import { readTables } from '../routing/testing.ts';
+import {
+  add,
+  addDomain,
+  addGroup,
+  addUser,
+  domainDn,
+  groupDn,
+  openTestDirectory,
+  remove,
+  replace,
+  type TestDirectory,
+  userDn,
+} from './testing.ts';
+
+const domain = fc.constantFrom('example', 'acme.example', 'sales.acme.example', 'b.test');
+const name = fc.constantFrom('ann', 'bob', 'cy');
+const address = fc.tuple(name, domain).map(([local, of]) => `${local}@${of}`);
+const listAddress = fc.tuple(fc.constantFrom('all', 'ann'), domain).map(([local, of]) => `${local}@${of}`);
+const base = fc.constantFrom('ou=Org,o=internet', domainDn('acme.example'), 'o=internet', 'ou=Sub,ou=Org,o=internet');
+const status = fc.constantFrom('active', 'inactive', 'deleted', 'nonsense');
+const memberDn = fc.oneof(address.map(userDn), listAddress.map(groupDn));
+
+const person = { objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser'], cn: 'x', sn: 'x' };
+
+const change: fc.Arbitrary<DirectoryChange> = fc.oneof(
+  { weight: 4, arbitrary: domain.map((of) => addDomain(of)) },
+  fc.tuple(domain, base).map(([of, inetDomainBaseDN]) => addDomain(of, { inetDomainBaseDN })),
+  {
+    weight: 5,
+    arbitrary: fc
+      .tuple(address, fc.array(address, { maxLength: 2 }))
+      .map(([own, mail]) => addUser(own, { mail: [...new Set([own, ...mail])] })),
+  },
+  fc
+    .tuple(name, address, fc.constantFrom('ou=Org,o=internet', 'ou=Sub,ou=Org,o=internet'))
+    .map(([uid, mail, above]) => add(`uid=${uid},${above}`, { ...person, uid, mail })),
+  fc.tuple(listAddress, fc.uniqueArray(memberDn, { maxLength: 3 })).map(([own, members]) => addGroup(own, members)),
+  fc.tuple(domain, base).map(([of, inetDomainBaseDN]) => replace(domainDn(of), { inetDomainBaseDN })),
+  domain.map((of) => replace(domainDn(of), { inetDomainBaseDN: [] })),
+  fc.tuple(domain, address).map(([of, to]) => replace(domainDn(of), { mailDomainCatchallAddress: to })),
+  domain.map((of) =>
+    replace(domainDn(of), { objectClass: 'domain', inetDomainBaseDN: [], mailDomainCatchallAddress: [] }),
+  ),
+  fc.tuple(address, status).map(([own, mailUserStatus]) => replace(userDn(own), { mailUserStatus })),
+  fc.tuple(address, fc.uniqueArray(address, { maxLength: 2 })).map(([own, mail]) => replace(userDn(own), { mail })),
+  fc
+    .tuple(listAddress, fc.uniqueArray(memberDn, { maxLength: 3 }))
+    .map(([own, uniqueMember]) => replace(groupDn(own), { uniqueMember })),
+  { weight: 2, arbitrary: fc.oneof(address.map(userDn), listAddress.map(groupDn), domain.map(domainDn)).map(remove) },
+  fc.tuple(address, domain).map(
+    ([own, to]): DirectoryChange => ({
+      kind: 'rename',
+      dn: userDn(own),
+      newRdn: `uid=${own.split('@')[0]}`,
+      deleteOldRdn: true,
+      newSuperior: `ou=People,${domainDn(to)}`,
+    }),
+  ),
+);
+
+/** Many of the random changes do not go: that is part of the test. */
+async function tryApply(directory: TestDirectory, changes: readonly DirectoryChange[]): Promise<void> {
+  try {
+    await directory.apply(...changes);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.kind === 'unavailable') throw error;
+  }
+}
+
+async function openWithOrganization(): Promise<TestDirectory> {
+  const directory = await openTestDirectory();
+  await directory.apply(
+    add('ou=Org,o=internet', { objectClass: 'organizationalUnit', ou: 'Org' }),
+    add('ou=Sub,ou=Org,o=internet', { objectClass: 'organizationalUnit', ou: 'Sub' }),
+  );
+  return directory;
+}
+
+test('incremental synchronization and a full one make the same tables', async () => {
+  const batches = fc.array(fc.array(change, { minLength: 1, maxLength: 3 }), { minLength: 5, maxLength: 40 });
+  await fc.assert(
+    fc.asyncProperty(batches, fc.nat(40), async (sequence, startRebuildAt) => {
+      const directory = await openWithOrganization();
+      const { writer, reader } = directory;
+      try {
+        let after: number | undefined;
+        for (const [n, changes] of sequence.entries()) {
+          if (n === startRebuildAt) {
+            await writer.execute(beginRebuild, null);
+            after = 0;
+          }
+          await tryApply(directory, changes);
+          if (after !== undefined && n % 3 === 0) after = await writer.execute(rebuildSlice, after);
+        }
+        const incremental = readTables(reader);
+        if (after === undefined) {
+          await writer.execute(beginRebuild, null);
+          after = 0;
+        }
+        while (after !== undefined) after = await writer.execute(rebuildSlice, after);
+        await writer.execute(finishRebuild, null);
+        assert.deepEqual(readTables(reader), incremental);
+      } finally {
+        directory.close();
+      }
+    }),
+    { numRuns: 40 },
+  );
+});

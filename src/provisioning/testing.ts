@@ -1,0 +1,117 @@
+// A directory with its tables for tests: the real units on a temporary database, with the first start's entries.
+
+import { systemClock } from '../base/clock.ts';
+import type { Unit } from '../database/format.ts';
+import { openTestDatabase, type TestDatabase } from '../database/testing.ts';
+import type { Attribute, DirectoryChange } from '../directory/entry.ts';
+import { migrations as directoryMigrations } from '../directory/tables.ts';
+import { tryParseAddress } from '../message/address.ts';
+import { RoutingCache } from '../routing/cache.ts';
+import type { Resolution, ResolveOptions, Site } from '../routing/resolve.ts';
+import { routingUnit } from '../routing/tables.ts';
+import { storeUnit } from '../store/tables.ts';
+import { migrations as zonesMigrations } from '../zones/tables.ts';
+import { bootstrap } from './bootstrap.ts';
+import { type ChangeSummary, change } from './change.ts';
+import { provisioningUnit } from './tables.ts';
+
+export const testSite: Site = { hostnames: ['mail.test.example'] };
+
+const units: readonly Unit[] = [
+  { name: 'directory', migrations: directoryMigrations },
+  storeUnit,
+  { name: 'zones', migrations: zonesMigrations },
+  routingUnit,
+  provisioningUnit,
+];
+
+export interface TestDirectory extends TestDatabase {
+  readonly cache: RoutingCache;
+  /** Makes the changes in one operation, as the server. */
+  apply(...changes: readonly DirectoryChange[]): Promise<ChangeSummary>;
+  /** `address` as SMTP writes it; `postmaster` may stand alone. */
+  resolve(address: string, options?: ResolveOptions): Resolution;
+}
+
+export async function openTestDirectory(): Promise<TestDirectory> {
+  const database = openTestDatabase(units);
+  const { reader, writer, shared } = database;
+  const cache = new RoutingCache({ reader, revision: () => shared.revision(), site: testSite });
+  await writer.execute(bootstrap, {
+    passwordHash: '{ARGON2}$argon2id$none',
+    hostname: testSite.hostnames[0]!,
+    now: systemClock.now(),
+  });
+  return {
+    ...database,
+    cache,
+    apply: (...changes) => writer.execute(change, { changes, author: '', now: systemClock.now() }),
+    resolve: (text, options) => cache.resolve(tryParseAddress(text) ?? { localPart: text, domain: '' }, options),
+  };
+}
+
+type Values = Readonly<Record<string, string | readonly string[]>>;
+
+export function add(dn: string, values: Values): DirectoryChange {
+  return { kind: 'add', dn, attributes: attributesOf(values) };
+}
+
+/** Replaces these attributes; an empty list takes one away. */
+export function replace(dn: string, values: Values): DirectoryChange {
+  const modifications = attributesOf(values).map(({ name, values: list }) => ({
+    operation: 'replace' as const,
+    attribute: name,
+    values: list,
+  }));
+  return { kind: 'modify', dn, modifications };
+}
+
+export function remove(dn: string): DirectoryChange {
+  return { kind: 'delete', dn };
+}
+
+function attributesOf(values: Values): Attribute[] {
+  return Object.entries(values).map(([name, value]) => ({ name, values: typeof value === 'string' ? [value] : value }));
+}
+
+/** `acme.example` -> `dc=acme,dc=example,o=internet` */
+export function domainDn(domain: string): string {
+  return `dc=${domain.replaceAll('.', ',dc=')},o=internet`;
+}
+
+export function addDomain(domain: string, more: Values = {}): DirectoryChange {
+  const dc = domain.split('.')[0]!;
+  return add(domainDn(domain), { objectClass: ['domain', 'inetDomain', 'mailDomain'], dc, ...more });
+}
+
+export function userDn(address: string): string {
+  const [name, domain] = address.split('@') as [string, string];
+  return `uid=${name},ou=People,${domainDn(domain)}`;
+}
+
+export function addUser(address: string, more: Values = {}): DirectoryChange {
+  const name = address.split('@')[0]!;
+  return add(userDn(address), {
+    objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser', 'inetLocalMailRecipient'],
+    uid: name,
+    cn: name,
+    sn: name,
+    mail: address,
+    ...more,
+  });
+}
+
+export function groupDn(address: string): string {
+  const [name, domain] = address.split('@') as [string, string];
+  return `cn=${name},ou=Groups,${domainDn(domain)}`;
+}
+
+export function addGroup(address: string, members: readonly string[], more: Values = {}): DirectoryChange {
+  return add(groupDn(address), {
+    objectClass: ['groupOfUniqueNames', 'inetMailGroup', 'inetLocalMailRecipient'],
+    cn: address.split('@')[0]!,
+    mail: address,
+    ...(members.length === 0 ? {} : { uniqueMember: members }),
+    ...more,
+  });
+}
