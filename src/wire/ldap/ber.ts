@@ -112,7 +112,7 @@ export class BerReader {
 
   /** Passes over what is left, which a later standard may have added: RFC 4511 §4. Its lengths must still be true. */
   skipRest(): void {
-    while (!this.atEnd) this.#at += this.#header(this.peekTag());
+    while (!this.atEnd) this.octets(this.peekTag());
   }
 
   end(): void {
