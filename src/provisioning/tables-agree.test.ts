@@ -82,14 +82,29 @@ async function openWithOrganization(): Promise<TestDirectory> {
   await directory.apply(
     add('ou=Org,o=internet', { objectClass: 'organizationalUnit', ou: 'Org' }),
     add('ou=Sub,ou=Org,o=internet', { objectClass: 'organizationalUnit', ou: 'Sub' }),
+    addDomain('acme.example'),
+    addUser('ann@acme.example'),
+    addDomain('b.test'),
+    addUser('bob@b.test'),
+    addGroup('all@b.test', [userDn('ann@acme.example')]),
   );
   return directory;
 }
 
 test('incremental synchronization and a full one make the same tables', async () => {
-  const batches = fc.array(fc.array(change, { minLength: 1, maxLength: 3 }), { minLength: 5, maxLength: 40 });
+  const batches = fc.array(
+    fc.oneof(
+      { weight: 3, arbitrary: fc.tuple(change) },
+      { weight: 1, arbitrary: fc.array(change, { minLength: 2, maxLength: 3 }) },
+    ),
+    {
+      minLength: 20,
+      maxLength: 60,
+      size: 'max',
+    },
+  );
   await fc.assert(
-    fc.asyncProperty(batches, fc.nat(40), async (sequence, startRebuildAt) => {
+    fc.asyncProperty(batches, fc.nat(60), async (sequence, startRebuildAt) => {
       const directory = await openWithOrganization();
       const { writer, reader } = directory;
       try {
