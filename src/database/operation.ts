@@ -24,7 +24,7 @@ export interface Reader {
 export type Notification =
   | { readonly kind: 'account'; readonly account: number } // a mailbox of this account has changed
   | { readonly kind: 'queue' } // a queue row is due
-  | { readonly kind: 'segment'; readonly segment: number; readonly path: string }; // a segment may be unlinked
+  | { readonly kind: 'segment'; readonly segment: number }; // a segment's file may be unlinked
 
 export interface Transaction {
   get(sql: string, ...parameters: Value[]): Awaitable<Row | undefined>;

@@ -2,9 +2,11 @@
 
 const REVISION = 0;
 const WAITING_BYTES = 1;
-const THREADS = 2;
-/** Threads that may have listeners of account notifications. */
-const THREADS_MAX = 62;
+const LISTENERS = 2;
+/** Threads of a process; each has a number. */
+export const THREADS_MAX = 64;
+const CONNECTIONS = LISTENERS + THREADS_MAX;
+const NUMBERS = CONNECTIONS + THREADS_MAX;
 
 export class SharedState {
   readonly buffer: SharedArrayBuffer;
@@ -13,7 +15,7 @@ export class SharedState {
   readonly ids: BigInt64Array;
 
   constructor(buffer?: SharedArrayBuffer) {
-    this.buffer = buffer ?? new SharedArrayBuffer(8 + 4 * (THREADS + THREADS_MAX));
+    this.buffer = buffer ?? new SharedArrayBuffer(8 + 4 * NUMBERS);
     this.ids = new BigInt64Array(this.buffer, 0, 1);
     this.#numbers = new Int32Array(this.buffer, 8);
   }
@@ -38,10 +40,25 @@ export class SharedState {
 
   /** How many sessions of a thread want to hear of changed accounts. */
   addListeners(thread: number, difference: number): void {
-    Atomics.add(this.#numbers, THREADS + thread, difference);
+    Atomics.add(this.#numbers, LISTENERS + thread, difference);
   }
 
   hasListeners(thread: number): boolean {
-    return Atomics.load(this.#numbers, THREADS + thread) > 0;
+    return Atomics.load(this.#numbers, LISTENERS + thread) > 0;
+  }
+
+  /** Open connections of a thread: up where they are accepted, down where they close. */
+  addConnections(thread: number, difference: number): void {
+    Atomics.add(this.#numbers, CONNECTIONS + thread, difference);
+  }
+
+  connections(thread: number): number {
+    return Atomics.load(this.#numbers, CONNECTIONS + thread);
+  }
+
+  /** A thread that has died takes its connections and listeners with it. */
+  forgetThread(thread: number): void {
+    Atomics.store(this.#numbers, LISTENERS + thread, 0);
+    Atomics.store(this.#numbers, CONNECTIONS + thread, 0);
   }
 }

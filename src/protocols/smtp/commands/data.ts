@@ -1,0 +1,180 @@
+// DATA: the message streams into the store, is synced, and is accepted in one transaction. 250 comes after its commit.
+// RFC 5321 §4.1.1.4, §4.4, §6.3
+//
+// Refused  a bare CR, a bare LF or a NUL in the data: 550 5.5.2, and the connection closes, because nobody can know
+//          where the peer believes the message to end (SMTP smuggling)
+// Too large, or a store without space: the data is read to its end and thrown away, then the refusal is said
+
+import { asFailure, Failure } from '../../../base/failure.ts';
+import { idText } from '../../../base/ids.ts';
+import { RECEIVED_MAX } from '../../../base/limits.ts';
+import { formatAddress } from '../../../message/address.ts';
+import { formatSender } from '../../../message/envelope.ts';
+import { findField, parseHeader } from '../../../message/header.ts';
+import { dateField, messageIdField, receivedField, returnPathField } from '../../../message/trace.ts';
+import { Intake, type Preamble, type TakenMessage } from '../../../store/intake.ts';
+import type { Framer } from '../../../wire/framer.ts';
+import { DataReader } from '../../../wire/smtp/data.ts';
+import { failureReply } from '../errors.ts';
+import type { InputTaker, MailTransaction, SmtpSession } from '../session.ts';
+
+export function data(session: SmtpSession): undefined {
+  const { transaction } = session;
+  if (transaction === undefined) return session.error(503, '5.5.1', 'MAIL and RCPT first');
+  if (transaction.recipients.length === 0) return session.error(554, '5.5.1', 'No valid recipients');
+  session.takeInput(new MessageTaker(session, transaction));
+  return session.reply(354, undefined, 'Send the message, end with a dot on a line of its own');
+}
+
+class MessageTaker implements InputTaker {
+  readonly #session: SmtpSession;
+  readonly #transaction: MailTransaction;
+  readonly #reader = new DataReader();
+  readonly #intake: Intake;
+  readonly #startedAt: number;
+  /** Why the message will not be taken, known before its end. */
+  #refusal: Failure | undefined;
+
+  constructor(session: SmtpSession, transaction: MailTransaction) {
+    this.#session = session;
+    this.#transaction = transaction;
+    this.#startedAt = session.door.clock.now();
+    this.#intake = new Intake(session.door.intakes, session.door.nextId(), (head) => this.#preamble(head));
+    session.onGone = () => this.#intake.abandon();
+  }
+
+  take(framer: Framer): Promise<void> | undefined {
+    for (;;) {
+      const chunk = framer.chunk();
+      if (chunk === undefined) return this.#session.starve();
+      this.#session.touch();
+      const { runs, rest } = this.#reader.push(chunk);
+      if (rest !== undefined) {
+        framer.putBack(rest);
+        this.#session.takeInput(undefined);
+      }
+      const pending = this.#write(runs);
+      if (rest !== undefined) return pending === undefined ? this.#end() : pending.then(() => this.#end());
+      if (pending !== undefined) return pending;
+    }
+  }
+
+  #write(runs: readonly Buffer[]): Promise<void> | undefined {
+    let pending: Promise<void> | undefined;
+    for (const run of runs) {
+      if (this.#refusal !== undefined) break;
+      if (this.#reader.bad !== undefined)
+        this.#refuse(new Failure('invalid', 'The message has a bare CR, a bare LF or a NUL'));
+      else if (this.#intake.length + run.length > this.#session.door.limits.messageSizeBytes)
+        this.#refuse(new Failure('too-large', 'The message is too large'));
+      else if (pending === undefined) pending = this.#intake.write(run)?.catch((error: unknown) => this.#refuse(error));
+      else pending = pending.then(() => this.#intake.write(run)).catch((error: unknown) => this.#refuse(error));
+    }
+    return pending;
+  }
+
+  #refuse(error: unknown): void {
+    if (this.#refusal !== undefined) return;
+    this.#refusal = asFailure(error);
+    this.#intake.abandon();
+  }
+
+  async #end(): Promise<void> {
+    const session = this.#session;
+    session.transaction = undefined;
+    if (this.#reader.bad !== undefined) {
+      this.#intake.abandon();
+      session.close(550, '5.5.2', 'Bare CR, bare LF and NUL are not allowed in a message');
+      return;
+    }
+    try {
+      if (this.#refusal !== undefined) throw this.#refusal;
+      const taken = await this.#intake.finish(session.door.clock.now());
+      try {
+        await this.#accept(taken);
+      } finally {
+        taken.pending.settle();
+      }
+      session.reply(250, '2.0.0', `queued as ${idText(this.#intake.id)}`);
+    } catch (error) {
+      this.#say(asFailure(error));
+    } finally {
+      session.onGone = undefined;
+    }
+  }
+
+  #say(failure: Failure): void {
+    const { door, connection } = this.#session;
+    if (failure.detail !== undefined)
+      door.log.warn('smtp.refuse', {
+        peer: connection.peerAddress,
+        queue: idText(this.#intake.id),
+        detail: failure.detail,
+      });
+    const [code, enhanced, ...text] = failureReply(failure).trimEnd().split(' ');
+    this.#session.reply(Number(code), enhanced, text.join(' '));
+  }
+
+  async #accept(taken: TakenMessage): Promise<void> {
+    const { door, login, connection } = this.#session;
+    if (taken.parsed.receivedCount > RECEIVED_MAX)
+      throw new Failure('denied', 'Too many Received fields: this message is in a loop', {
+        data: { enhanced: '5.4.6' },
+      });
+    const { sender, recipients } = this.#transaction;
+    // The resolutions hold for the revision that was read before them; the transaction compares.
+    const revision = door.revision();
+    const { delivered, queued } = await door.writer.execute(
+      door.accept,
+      {
+        message: taken.row,
+        sender: formatSender(sender),
+        // What the bytes are counts, whatever BODY= said.
+        body: taken.parsed.isEightBit ? '8BITMIME' : '7BIT',
+        messageId: taken.parsed.messageId,
+        recipients: recipients.map(({ address, written }) => {
+          const { targets, reply, relay, failures } = door.routing.resolve(address);
+          return {
+            address: formatAddress(address),
+            original: written,
+            resolution: { targets, reply, relay, failures },
+          };
+        }),
+        revision,
+        mayRelay: login !== undefined,
+        at: door.clock.now(),
+      },
+      1024 + taken.row.envelope.length + taken.row.structure.length + 200 * recipients.length,
+    );
+    door.log.info('smtp.accept', {
+      queue: idText(this.#intake.id),
+      peer: connection.peerAddress,
+      sender: formatSender(sender),
+      size: taken.row.blob.length,
+      delivered,
+      queued,
+    });
+  }
+
+  #preamble(head: Buffer): Preamble {
+    const { door, connection, login, helloName, isExtended } = this.#session;
+    const { sender, recipients } = this.#transaction;
+    let fields = receivedField({
+      helloName: helloName ?? 'unknown',
+      peerAddress: connection.peerAddress,
+      hostname: door.hostname(),
+      protocol: login === undefined ? (isExtended ? 'ESMTP' : 'SMTP') : 'ESMTPA',
+      id: idText(this.#intake.id),
+      recipient: recipients.length === 1 ? formatAddress(recipients[0]!.address) : undefined,
+      at: this.#startedAt,
+    });
+    // What an author's program left out; a relay adds nothing. RFC 6409 §8
+    if (login !== undefined) {
+      const header = parseHeader(head);
+      if (findField(header, 'date') === undefined) fields += dateField(this.#startedAt);
+      if (findField(header, 'message-id') === undefined)
+        fields += messageIdField(idText(this.#intake.id), door.hostname());
+    }
+    return { returnPath: returnPathField(formatSender(sender)), fields };
+  }
+}

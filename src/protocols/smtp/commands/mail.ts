@@ -1,0 +1,26 @@
+// MAIL FROM: a transaction begins. RFC 5321 §4.1.1.2, RFC 6409 §6.1
+
+import { addressKey } from '../../../message/address.ts';
+import type { SmtpCommand } from '../../../wire/smtp/commands.ts';
+import type { SmtpSession } from '../session.ts';
+
+type Mail = Extract<SmtpCommand, { verb: 'MAIL' }>;
+
+export function mail(session: SmtpSession, command: Mail): undefined {
+  const { door } = session;
+  if (session.helloName === undefined) return session.error(503, '5.5.1', 'EHLO or HELO first');
+  if (session.isSubmission && session.login === undefined)
+    return session.reply(530, '5.7.0', 'Authentication required');
+  if (session.transaction !== undefined) return session.error(503, '5.5.1', 'MAIL was given already: RSET first');
+  if (command.sizeBytes !== undefined && command.sizeBytes > door.limits.messageSizeBytes)
+    return session.reply(552, '5.3.4', `The message is too large, the limit is ${door.limits.messageSizeBytes} bytes`);
+  // An author may use any of the account's addresses, and no other's.
+  if (
+    session.login !== undefined &&
+    command.sender !== undefined &&
+    !session.login.addresses.includes(addressKey(command.sender))
+  )
+    return session.reply(553, '5.7.1', 'Sender is not one of your addresses');
+  session.transaction = { sender: command.sender, body: command.body, recipients: [] };
+  return session.reply(250, '2.1.0', 'Sender ok');
+}

@@ -1,0 +1,42 @@
+// RCPT TO: resolved before it is answered, from tables that are never older than the last acknowledged change.
+// RFC 5321 §4.1.1.3, §3.3
+
+import { Failure } from '../../../base/failure.ts';
+import type { Address } from '../../../message/address.ts';
+import { isAccepted, type Reply, replies } from '../../../routing/replies.ts';
+import type { SmtpCommand } from '../../../wire/smtp/commands.ts';
+import type { SmtpSession } from '../session.ts';
+
+type Rcpt = Extract<SmtpCommand, { verb: 'RCPT' }>;
+
+export function rcpt(session: SmtpSession, command: Rcpt): Promise<void> | undefined {
+  const { door, transaction } = session;
+  if (transaction === undefined) return session.error(503, '5.5.1', 'MAIL first');
+  if (transaction.recipients.length >= door.limits.recipientsMax)
+    return session.reply(452, '4.5.3', 'Too many recipients');
+  const resolution = door.routing.verify(command.recipient);
+  if (!resolution.relay || session.login !== undefined) return answer(session, command, resolution.reply);
+  // A domain that nobody has defined, from a peer that may not relay: perhaps its MX names us.
+  if (door.arrive === undefined) return answer(session, command, replies.relayDenied);
+  return arrive(session, command, door.arrive);
+}
+
+async function arrive(
+  session: SmtpSession,
+  command: Rcpt,
+  bring: (address: Address, peer: string) => ReturnType<NonNullable<SmtpSession['door']['arrive']>>,
+): Promise<void> {
+  const arrival = await bring(command.recipient, session.connection.peerAddress);
+  if (arrival.result === 'refused') {
+    answer(session, command, arrival.reply);
+    return;
+  }
+  const resolution = session.door.routing.verify(command.recipient);
+  if (resolution.relay) throw new Failure('unavailable', 'The domain is being defined, try again later');
+  answer(session, command, resolution.reply);
+}
+
+function answer(session: SmtpSession, command: Rcpt, reply: Reply): undefined {
+  if (isAccepted(reply)) session.transaction?.recipients.push({ address: command.recipient, written: command.written });
+  return session.reply(reply.code, reply.enhanced, reply.text);
+}

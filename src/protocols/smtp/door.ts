@@ -1,0 +1,37 @@
+// What the SMTP door needs of the rest of the program; the same for every connection of a thread.
+
+import type { Clock } from '../../base/clock.ts';
+import type { Limits } from '../../base/limits.ts';
+import type { Log } from '../../base/log.ts';
+import type { Operation, Writer } from '../../database/operation.ts';
+import type { Address } from '../../message/address.ts';
+import type { RoutingCache } from '../../routing/cache.ts';
+import type { Login } from '../../routing/login.ts';
+import type { Reply } from '../../routing/replies.ts';
+import type { Intakes } from '../../store/intake.ts';
+import type { AcceptArguments, Accepted } from '../../transfer/accept.ts';
+
+/** What came of a domain that nobody has defined. See provisioning/arrival.ts. */
+export type Arrival =
+  | { readonly result: 'identified' } // it is ours now: resolve again
+  | { readonly result: 'refused'; readonly reply: Reply };
+
+export interface SmtpDoor {
+  readonly hostname: () => string;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly nextId: () => number;
+  /** Low 32 bits of the committed directory revision. */
+  readonly revision: () => number;
+  readonly routing: RoutingCache;
+  readonly writer: Writer;
+  readonly intakes: Intakes;
+  readonly accept: Operation<AcceptArguments, Accepted>;
+  /** Throws Failure `unauthenticated`, or `unavailable`. */
+  readonly login: (login: string, password: string, peer: string) => Promise<Login>;
+  /** Undefined where no message may bring a domain. */
+  readonly arrive: ((address: Address, peer: string) => Promise<Arrival>) | undefined;
+  /** One more reply of this code, for the metrics. */
+  readonly countReply: (listener: string, code: number) => void;
+}

@@ -1,0 +1,27 @@
+// The whole of SMTP's opinion about failures: kind -> code and enhanced status. RFC 5321 §4.2.3, RFC 3463
+
+import type { Failure, FailureKind } from '../../base/failure.ts';
+import { formatReply } from '../../wire/smtp/replies.ts';
+
+const SMTP_FAILURE = {
+  syntax: [501, '5.5.4'],
+  invalid: [553, '5.1.3'],
+  'not-found': [550, '5.1.1'],
+  exists: [550, '5.3.0'],
+  'not-empty': [550, '5.3.0'],
+  denied: [550, '5.7.1'],
+  unauthenticated: [535, '5.7.8'],
+  'read-only': [550, '5.7.1'],
+  'too-large': [552, '5.3.4'],
+  'too-many': [452, '4.5.3'],
+  'over-quota': [452, '4.2.2'],
+  conflict: [451, '4.3.0'],
+  unsupported: [555, '5.5.4'],
+  full: [452, '4.3.1'],
+  unavailable: [451, '4.3.0'],
+} as const satisfies Record<FailureKind, readonly [code: number, enhanced: string]>;
+
+export function failureReply(failure: Failure): string {
+  const [code, enhanced] = SMTP_FAILURE[failure.kind];
+  return formatReply(code, enhanced, failure.message);
+}

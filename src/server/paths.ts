@@ -1,0 +1,8 @@
+// What lies where in the data directory.
+
+import { join } from 'node:path';
+
+export const databasePath = (data: string): string => join(data, 'store.db');
+export const segmentsPath = (data: string): string => join(data, 'segments');
+export const runPath = (data: string): string => join(data, 'run');
+export const adminPasswordPath = (data: string): string => join(data, 'admin-password');

@@ -1,0 +1,58 @@
+// What every thread but the writer is given when it starts, and what it makes of it.
+
+import type { MessagePort } from 'node:worker_threads';
+import { systemClock } from '../../base/clock.ts';
+import { Ids } from '../../base/ids.ts';
+import { createLog, type Log } from '../../base/log.ts';
+import { WriterClient } from '../../database/client.ts';
+import { type OpenReader, openReader } from '../../database/connection.ts';
+import { SharedState } from '../../database/shared.ts';
+import { closeSegment, openSegment } from '../../store/collect.ts';
+import type { SegmentHost } from '../../store/segment.ts';
+import type { Configuration } from '../configuration.ts';
+import { databasePath, segmentsPath } from '../paths.ts';
+
+/** Survives a structured clone. */
+export interface ThreadData {
+  readonly configuration: Configuration;
+  /** Number of the thread in shared memory; 0 is the main thread. */
+  readonly thread: number;
+  readonly name: string;
+  readonly shared: SharedArrayBuffer;
+  readonly writerPort: MessagePort;
+  /** This host's name and its former ones. */
+  readonly hostnames: readonly string[];
+}
+
+export interface ThreadParts {
+  readonly configuration: Configuration;
+  readonly log: Log;
+  readonly shared: SharedState;
+  readonly ids: Ids;
+  readonly database: OpenReader;
+  readonly writer: WriterClient;
+}
+
+export function threadParts(data: ThreadData): ThreadParts {
+  const { configuration } = data;
+  const shared = new SharedState(data.shared);
+  return {
+    configuration,
+    log: createLog(configuration.log, data.name),
+    shared,
+    ids: new Ids(shared.ids, 0, systemClock.now),
+    database: openReader(databasePath(configuration.data)),
+    writer: new WriterClient(data.writerPort, shared),
+  };
+}
+
+/** How a thread's segments come into the world. `fatal` tells the main thread, which ends the process. */
+export function segmentHost(parts: ThreadParts, fatal: (error: Error) => void): SegmentHost {
+  return {
+    directory: segmentsPath(parts.configuration.data),
+    nextId: () => parts.ids.next(),
+    opened: (segment) => parts.writer.execute(openSegment, { segment, at: systemClock.now() }),
+    closed: (segment, bytes) => parts.writer.execute(closeSegment, { segment, bytes, at: systemClock.now() }),
+    fatal,
+  };
+}

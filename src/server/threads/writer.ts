@@ -1,0 +1,51 @@
+// The writer thread: the one connection that writes, serving a port for each other thread.
+
+import type { MessagePort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
+import { createLog } from '../../base/log.ts';
+import { openForWriting } from '../../database/connection.ts';
+import { SharedState } from '../../database/shared.ts';
+import { WriterLoop } from '../../database/writer-thread.ts';
+import type { Configuration } from '../configuration.ts';
+import { databasePath } from '../paths.ts';
+import { operationsFor } from '../units.ts';
+
+export interface WriterData {
+  readonly configuration: Configuration;
+  readonly shared: SharedArrayBuffer;
+  readonly hostnames: readonly string[];
+  /** Switches of the tests that show what the commit and its sync are for. */
+  readonly acknowledgeEarly: boolean;
+  readonly synchronous: 'FULL' | 'OFF';
+}
+
+/** To the main thread. */
+export type WriterReport = { readonly kind: 'started' } | { readonly kind: 'fatal'; readonly text: string };
+/** From the main thread. */
+export type WriterOrder =
+  | { readonly kind: 'serve'; readonly thread: number; readonly port: MessagePort }
+  | { readonly kind: 'stop' };
+
+const data = workerData as WriterData;
+const { configuration } = data;
+const database = openForWriting(databasePath(configuration.data), data.synchronous);
+const report = (message: WriterReport): void => parentPort?.postMessage(message);
+
+const loop = new WriterLoop({
+  database,
+  operations: operationsFor({ hostnames: data.hostnames }),
+  shared: new SharedState(data.shared),
+  log: createLog(configuration.log, 'writer'),
+  fatal: (error) => report({ kind: 'fatal', text: error.message }),
+  acknowledgeEarly: data.acknowledgeEarly,
+});
+
+parentPort?.on('message', (order: WriterOrder) => {
+  if (order.kind === 'serve') loop.serve(order.thread, order.port);
+  else {
+    // Every other thread has settled its calls before.
+    database.close();
+    process.exit();
+  }
+});
+report({ kind: 'started' });

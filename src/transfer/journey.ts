@@ -1,0 +1,133 @@
+// What happened to a message, event by event. Written where it becomes true, read by `waypost trace`.
+
+import { idText, idTime } from '../base/ids.ts';
+import type { Reader, Transaction } from '../database/operation.ts';
+
+export type JourneyEventName =
+  | 'accepted' // taken from a door: the recipient is the envelope's
+  | 'delivered' // into a mailbox of ours
+  | 'queued'
+  | 'relayed' // another host has taken it
+  | 'deferred'
+  | 'failed'
+  | 'notified' // the sender has been told
+  | 'removed'; // from the queue, by an administrator
+
+export interface JourneyEvent {
+  readonly event: JourneyEventName;
+  readonly recipient: string;
+  /** Enhanced status, then words: `2.1.5 ok`. */
+  readonly status: string;
+}
+
+/** `trace`'s line. */
+export interface TracedEvent {
+  readonly at: string;
+  readonly queueId: string;
+  readonly event: JourneyEventName;
+  readonly recipient: string;
+  readonly status: string;
+}
+
+/** Events of one row beyond this are counted, not kept: a list of 100,000 is one line of a trace, not all of them. */
+const EVENTS_MAX = 1000;
+/** Rows that a search by address looks through, newest first. */
+const SEARCHED_ROWS_MAX = 200_000;
+const TRACED_MESSAGES_MAX = 100;
+
+function eventsColumn(events: readonly JourneyEvent[]): string {
+  if (events.length <= EVENTS_MAX) return JSON.stringify(events);
+  const more = events.length - EVENTS_MAX;
+  const last = { event: events[EVENTS_MAX]!.event, recipient: '', status: `and ${more} more` };
+  return JSON.stringify([...events.slice(0, EVENTS_MAX), last]);
+}
+
+/** The first row of a message. `messageId` without brackets. */
+export async function beginJourney(
+  tx: Transaction,
+  message: number,
+  at: number,
+  messageId: string | undefined,
+  events: readonly JourneyEvent[],
+): Promise<void> {
+  await tx.run(
+    'INSERT INTO journey (message, number, at, revision, message_id, events) VALUES (?, 1, ?, ?, ?, ?)',
+    message,
+    at,
+    tx.revision,
+    messageId ?? null,
+    eventsColumn(events),
+  );
+}
+
+export async function continueJourney(
+  tx: Transaction,
+  message: number,
+  at: number,
+  events: readonly JourneyEvent[],
+): Promise<void> {
+  if (events.length === 0) return;
+  await tx.run(
+    `INSERT INTO journey (message, number, at, revision, events)
+     VALUES (?, (SELECT coalesce(max(number), 0) + 1 FROM journey WHERE message = ?), ?, ?, ?)`,
+    message,
+    message,
+    at,
+    tx.revision,
+    eventsColumn(events),
+  );
+}
+
+/** Removes at most `limit` rows of messages older than `before` (epoch ms). Gives how many. */
+export async function pruneJourney(tx: Transaction, beforeId: number, limit: number): Promise<number> {
+  return tx.run(
+    `DELETE FROM journey WHERE (message, number) IN
+       (SELECT message, number FROM journey WHERE message < ? ORDER BY message LIMIT ?)`,
+    beforeId,
+    limit,
+  );
+}
+
+function tracedEvents(rows: readonly (readonly unknown[])[]): TracedEvent[] {
+  return rows.flatMap(([message, at, events]) =>
+    (JSON.parse(String(events)) as JourneyEvent[]).map((event) => ({
+      at: new Date(Number(at)).toISOString(),
+      queueId: idText(Number(message)),
+      event: event.event,
+      recipient: event.recipient,
+      status: event.status,
+    })),
+  );
+}
+
+const OF_MESSAGE = 'SELECT message, at, events FROM journey WHERE message = ? ORDER BY number';
+
+export function traceMessage(reader: Reader, message: number): TracedEvent[] {
+  return tracedEvents(reader.arrays(OF_MESSAGE, message));
+}
+
+/** All messages with this Message-ID, without brackets. */
+export function traceMessageId(reader: Reader, messageId: string): TracedEvent[] {
+  const messages = reader.arrays(
+    'SELECT message FROM journey WHERE message_id = ? ORDER BY message LIMIT ?',
+    messageId,
+    TRACED_MESSAGES_MAX,
+  );
+  return messages.flatMap(([message]) => traceMessage(reader, Number(message)));
+}
+
+/** The newest messages that name this address as a recipient, oldest first. */
+export function traceAddress(reader: Reader, address: string): TracedEvent[] {
+  const quoted = `%"recipient":${JSON.stringify(address).replace(/[\\%_]/g, '\\$&')}%`;
+  const messages = reader.arrays(
+    `SELECT DISTINCT message FROM
+       (SELECT message, events FROM journey ORDER BY message DESC LIMIT ${SEARCHED_ROWS_MAX})
+     WHERE events LIKE ? ESCAPE '\\' LIMIT ?`,
+    quoted,
+    TRACED_MESSAGES_MAX,
+  );
+  return messages
+    .map(([message]) => Number(message))
+    .sort((a, b) => idTime(a) - idTime(b) || a - b)
+    .flatMap((message) => traceMessage(reader, message));
+}

@@ -1,0 +1,55 @@
+// The queue and the journey: what is still to be done with a message, and what has happened to it.
+//
+// A queue row is one recipient of one message on one channel. Its legal states:
+//
+//   state     next_attempt  lease            meaning
+//   waiting   when due      0                nobody works on it
+//   waiting   when due      > 0              a channel works on it; void at a restart
+//   failed    when due      0 or > 0         for good: the sender is to be told, then the row goes
+//
+// A journey row is one transaction's events of one message, one JSON array, written in the transaction that makes
+// them true; pruned by age and number. What `waypost trace` reads.
+
+import type { Unit } from '../database/format.ts';
+
+export const transferUnit: Unit = {
+  name: 'transfer',
+  migrations: [
+    {
+      version: 1,
+      statements: [
+        `CREATE TABLE queue (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          tenant INTEGER NOT NULL,
+          message INTEGER NOT NULL,
+          channel TEXT NOT NULL,
+          destination TEXT NOT NULL,
+          sender TEXT NOT NULL,
+          recipient TEXT NOT NULL,
+          original TEXT,
+          options TEXT NOT NULL,
+          state TEXT NOT NULL,
+          waits_for TEXT,
+          created INTEGER NOT NULL,
+          next_attempt INTEGER NOT NULL,
+          attempts INTEGER NOT NULL,
+          lease INTEGER NOT NULL,
+          status TEXT,
+          last_error TEXT
+        )`,
+        'CREATE INDEX queue_due ON queue (next_attempt) WHERE lease = 0',
+        'CREATE INDEX queue_message ON queue (message)',
+        `CREATE TABLE journey (
+          message INTEGER NOT NULL,
+          number INTEGER NOT NULL,
+          at INTEGER NOT NULL,
+          revision INTEGER NOT NULL,
+          message_id TEXT,
+          events TEXT NOT NULL,
+          PRIMARY KEY (message, number)
+        ) WITHOUT ROWID`,
+        'CREATE INDEX journey_message_id ON journey (message_id) WHERE message_id IS NOT NULL',
+      ],
+    },
+  ],
+};
