@@ -9,7 +9,7 @@ import { SyntaxFailure } from '../base/cursor.ts';
 import type { Reader, Transaction } from '../database/operation.ts';
 import type { RecordType } from '../wire/dns/codes.ts';
 import { parentName, parseName, ROOT } from '../wire/dns/name.ts';
-import { lookUp, type NameSource, type ZoneAnswer, type ZoneHost } from './records.ts';
+import { lookUp, type NameSource, type NameState, type ZoneAnswer, type ZoneHost } from './records.ts';
 
 export interface DomainChange {
   /** The mail domain that the entry was before, undefined when it was none. */
@@ -87,14 +87,10 @@ function namesAbove(name: string): string[] {
 export function zoneNames(reader: Reader): NameSource {
   return {
     find(name) {
-      const row = reader.get('SELECT domain, below, changed, changed_below FROM zone_name WHERE name = ?', name);
+      const [row] = reader.arrays('SELECT domain, below, changed, changed_below FROM zone_name WHERE name = ?', name);
       if (row === undefined) return undefined;
-      return {
-        isDomain: row['domain'] === 1,
-        hasBelow: Number(row['below']) > 0,
-        changedAt: Number(row['changed']),
-        changedBelowAt: Number(row['changed_below']),
-      };
+      const [domain, below, changedAt, changedBelowAt] = row as [number, number, number, number];
+      return { isDomain: domain === 1, hasBelow: below > 0, changedAt, changedBelowAt };
     },
   };
 }
@@ -102,5 +98,18 @@ export function zoneNames(reader: Reader): NameSource {
 /** `lookUp` over the database: all that one answer reads is of one state. Throws the reader's failures. */
 export function zoneLookUp(reader: Reader, host: ZoneHost): (name: string, type: RecordType) => ZoneAnswer {
   const names = zoneNames(reader);
-  return (name, type) => reader.snapshot(() => lookUp(name, type, names, host));
+  return (name, type) => reader.snapshot(() => lookUp(name, type, readOnce(names), host));
+}
+
+/** The walks of one answer meet the same names; each costs a statement once. */
+function readOnce(names: NameSource): NameSource {
+  const known = new Map<string, NameState | undefined>();
+  return {
+    find(name) {
+      if (known.has(name)) return known.get(name);
+      const state = names.find(name);
+      known.set(name, state);
+      return state;
+    },
+  };
 }

@@ -211,7 +211,7 @@ class RememberedAnswers {
   find(key: string, id: number): MadeAnswer | undefined {
     const known = this.#answers.get(key);
     if (known === undefined) return undefined;
-    const octets = Uint8Array.from(known.octets);
+    const octets = known.octets.slice();
     octets[0] = id >>> 8;
     octets[1] = id;
     return { octets, rcode: known.rcode };
@@ -220,6 +220,6 @@ class RememberedAnswers {
   add(key: string, { octets, rcode }: MadeAnswer): void {
     if (octets.length > UDP_BYTES_MAX) return;
     if (this.#answers.size >= REMEMBERED_MAX) this.#answers.clear();
-    this.#answers.set(key, { octets: Uint8Array.from(octets), rcode });
+    this.#answers.set(key, { octets: octets.slice(), rcode });
   }
 }
