@@ -1,0 +1,217 @@
+// Passwords: made into what is stored, and compared with it.
+//
+// In      octets as the peer sent them; stored values as the directory holds them, `{SCHEME}...`
+// Out     a hash in Argon2id (19 MiB, two passes); true or false
+// Limits  a password of 1024 octets; ten stored values; costs as below, dearer ones never match
+// Never   matches what it cannot verify: {CRYPT}, {CLEARTEXT}, an unknown scheme, a value that does not parse
+// RFC 9106, RFC 2307 §5.3, RFC 8018 §5.2
+
+import { type Argon2Parameters, argon2, createHash, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
+import { promisify } from 'node:util';
+import type { AttributeValue } from '../directory/entry.ts';
+import type { HashGate } from './hash-gate.ts';
+
+export const PASSWORD_BYTES_MAX = 1024;
+const STORED_VALUES_MAX = 10;
+
+const MEMORY_KIB = 19_456;
+const PASSES = 2;
+const SALT_BYTES = 16;
+const TAG_BYTES = 32;
+
+/** Costs beyond these are a trap or a mistake, not a choice. */
+const MEMORY_KIB_MAX = 1024 * 1024;
+const PASSES_MAX = 32;
+const PARALLELISM_MAX = 16;
+const ITERATIONS_MAX = 5_000_000;
+
+const SCHEME = /^\{([A-Za-z0-9][A-Za-z0-9._/-]{0,31})\}/;
+
+/** What a failed login is compared with when there is nothing else, so that it takes the time of one that exists. */
+const DUMMY = Buffer.alloc(SALT_BYTES);
+
+const argon2Async = promisify(argon2) as (algorithm: string, parameters: Argon2Parameters) => Promise<Buffer>;
+const pbkdf2Async = promisify(pbkdf2);
+
+/** A value that is kept as given: it says by its prefix how it was made, known to us or not. */
+export function hasScheme(value: AttributeValue): boolean {
+  return SCHEME.test(textOf(value));
+}
+
+export async function hashPassword(password: Uint8Array, gate: HashGate): Promise<string> {
+  const salt = randomBytes(SALT_BYTES);
+  const tag = await gate.run(() => argon2id(password, salt));
+  return `{ARGON2}$argon2id$v=19$m=${MEMORY_KIB},t=${PASSES},p=1$${unpadded(salt)}$${unpadded(tag)}`;
+}
+
+/**
+ * Whether one of the stored values is this password. A "no" always costs at least one Argon2id hash, whatever was stored
+ * and if nothing was, so that its time says nothing. Throws `unavailable` when too many wait.
+ */
+export async function verifyPassword(
+  stored: readonly AttributeValue[],
+  password: Uint8Array,
+  gate: HashGate,
+): Promise<boolean> {
+  let hasHashed = false;
+  if (password.length > 0 && password.length <= PASSWORD_BYTES_MAX) {
+    for (const value of stored.slice(0, STORED_VALUES_MAX)) {
+      const check = readStored(textOf(value));
+      if (check === undefined) continue;
+      hasHashed ||= check.isArgon2;
+      const tag = check.isSlow ? await gate.run(() => check.derive(password)) : await check.derive(password);
+      if (tag.length === check.tag.length && timingSafeEqual(tag, check.tag)) return true;
+    }
+  }
+  if (!hasHashed) await gate.run(() => argon2id(password.subarray(0, PASSWORD_BYTES_MAX), DUMMY));
+  return false;
+}
+
+/** How a stored value is verified: `derive` gives what must equal `tag`. */
+interface Check {
+  readonly tag: Buffer;
+  readonly isSlow: boolean;
+  readonly isArgon2: boolean;
+  derive(password: Uint8Array): Promise<Buffer>;
+}
+
+function readStored(value: string): Check | undefined {
+  const match = SCHEME.exec(value);
+  if (match === null) return undefined;
+  const scheme = match[1]!.toUpperCase().replaceAll('_', '-');
+  const rest = value.slice(match[0].length);
+  const digest = DIGESTS.get(scheme);
+  if (digest !== undefined) return readDigest(rest, digest);
+  switch (scheme) {
+    case 'ARGON2':
+    case 'ARGON2I':
+    case 'ARGON2ID':
+      return readArgon2(rest);
+    case 'PBKDF2':
+    case 'PBKDF2-SHA1':
+      return rest.startsWith('$1$') ? readDovecotPbkdf2(rest) : readPbkdf2(rest, 'sha1');
+    case 'PBKDF2-SHA256':
+      return rest.includes('$') ? readPbkdf2(rest, 'sha256') : read389Pbkdf2(rest);
+    case 'PBKDF2-SHA512':
+      return readPbkdf2(rest, 'sha512');
+    default:
+      return undefined;
+  }
+}
+
+interface Digest {
+  readonly algorithm: string;
+  readonly bytes: number;
+  readonly salted: boolean;
+}
+
+const DIGESTS: ReadonlyMap<string, Digest> = new Map([
+  ['SHA', { algorithm: 'sha1', bytes: 20, salted: false }],
+  ['SHA256', { algorithm: 'sha256', bytes: 32, salted: false }],
+  ['SHA384', { algorithm: 'sha384', bytes: 48, salted: false }],
+  ['SHA512', { algorithm: 'sha512', bytes: 64, salted: false }],
+  ['MD5', { algorithm: 'md5', bytes: 16, salted: false }],
+  ['SSHA', { algorithm: 'sha1', bytes: 20, salted: true }],
+  ['SSHA256', { algorithm: 'sha256', bytes: 32, salted: true }],
+  ['SSHA384', { algorithm: 'sha384', bytes: 48, salted: true }],
+  ['SSHA512', { algorithm: 'sha512', bytes: 64, salted: true }],
+  ['SMD5', { algorithm: 'md5', bytes: 16, salted: true }],
+]);
+
+/** The digest, and after it the salt that stood behind the password. */
+function readDigest(text: string, { algorithm, bytes, salted }: Digest): Check | undefined {
+  const octets = strictBase64(text);
+  if (octets === undefined || (salted ? octets.length <= bytes : octets.length !== bytes)) return undefined;
+  const salt = octets.subarray(bytes);
+  return {
+    tag: octets.subarray(0, bytes),
+    isSlow: false,
+    isArgon2: false,
+    derive: async (password) => createHash(algorithm).update(password).update(salt).digest(),
+  };
+}
+
+const ARGON2_TEXT =
+  /^\$(argon2id|argon2i|argon2d)\$v=19\$m=(\d{1,8}),t=(\d{1,4}),p=(\d{1,3})\$([A-Za-z0-9+/]{1,128})\$([A-Za-z0-9+/]{1,256})$/;
+
+function readArgon2(text: string): Check | undefined {
+  const match = ARGON2_TEXT.exec(text);
+  if (match === null) return undefined;
+  const [memory, passes, parallelism] = [Number(match[2]), Number(match[3]), Number(match[4])];
+  const [nonce, tag] = [strictBase64(match[5]!), strictBase64(match[6]!)];
+  if (nonce === undefined || nonce.length < 8 || tag === undefined || tag.length < 4) return undefined;
+  if (memory > MEMORY_KIB_MAX || passes < 1 || passes > PASSES_MAX) return undefined;
+  if (parallelism < 1 || parallelism > PARALLELISM_MAX || memory < 8 * parallelism) return undefined;
+  return {
+    tag,
+    isSlow: true,
+    isArgon2: true,
+    derive: (message) => argon2Async(match[1]!, { message, nonce, parallelism, tagLength: tag.length, memory, passes }),
+  };
+}
+
+/** OpenLDAP's and 389's: `iterations$salt$hash`, in base64 with `.` or `+`. */
+function readPbkdf2(text: string, digest: string): Check | undefined {
+  const [iterations, salt, tag, ...more] = text.split('$');
+  if (tag === undefined || more.length > 0) return undefined;
+  return pbkdf2Check(
+    iterations!,
+    strictBase64(salt!.replaceAll('.', '+')),
+    strictBase64(tag.replaceAll('.', '+')),
+    digest,
+  );
+}
+
+/** `$1$salt$iterations$hex`: the salt is text. */
+function readDovecotPbkdf2(text: string): Check | undefined {
+  const [, , salt, iterations, tag, ...more] = text.split('$');
+  if (tag === undefined || more.length > 0 || !/^[0-9a-fA-F]{40}$/.test(tag)) return undefined;
+  return pbkdf2Check(iterations!, Buffer.from(salt!), Buffer.from(tag, 'hex'), 'sha1');
+}
+
+const SALT_389_BYTES = 64;
+const TAG_389_BYTES = 256;
+
+/** 389's older form: iterations in four octets, salt, hash, in one base64. */
+function read389Pbkdf2(text: string): Check | undefined {
+  const octets = strictBase64(text);
+  if (octets?.length !== 4 + SALT_389_BYTES + TAG_389_BYTES) return undefined;
+  const salt = octets.subarray(4, 4 + SALT_389_BYTES);
+  return pbkdf2Check(String(octets.readUInt32BE(0)), salt, octets.subarray(4 + SALT_389_BYTES), 'sha256');
+}
+
+function pbkdf2Check(
+  iterationsText: string,
+  salt: Buffer | undefined,
+  tag: Buffer | undefined,
+  digest: string,
+): Check | undefined {
+  const iterations = /^\d{1,8}$/.test(iterationsText) ? Number(iterationsText) : 0;
+  if (iterations < 1 || iterations > ITERATIONS_MAX) return undefined;
+  if (salt === undefined || tag === undefined || tag.length < 16 || tag.length > TAG_389_BYTES) return undefined;
+  return {
+    tag,
+    isSlow: true,
+    isArgon2: false,
+    derive: (password) => pbkdf2Async(password, salt, iterations, tag.length, digest),
+  };
+}
+
+function argon2id(message: Uint8Array, nonce: Uint8Array): Promise<Buffer> {
+  const cost = { parallelism: 1, tagLength: TAG_BYTES, memory: MEMORY_KIB, passes: PASSES };
+  return argon2Async('argon2id', { message, nonce, ...cost });
+}
+
+function unpadded(octets: Buffer): string {
+  return octets.toString('base64').replace(/=+$/, '');
+}
+
+/** With or without padding; undefined when it is not exactly what its octets are written as. */
+function strictBase64(text: string): Buffer | undefined {
+  const octets = Buffer.from(text, 'base64');
+  return unpadded(octets) === text.replace(/={1,2}$/, '') && text !== '' ? octets : undefined;
+}
+
+function textOf(value: AttributeValue): string {
+  return typeof value === 'string' ? value : Buffer.from(value).toString('latin1');
+}
