@@ -5,6 +5,7 @@
 // Never   lets a clear password reach the writer, a table or the log
 
 import { hashClearPasswords } from '../auth/hash-clear.ts';
+import type { HashGate } from '../auth/hash-gate.ts';
 import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import type { Writer } from '../database/operation.ts';
@@ -14,6 +15,8 @@ import { type ChangeArguments, type ChangeSummary, change, DRY_RUN } from './cha
 export interface ProvisioningParts {
   readonly writer: Writer;
   readonly clock: Clock;
+  /** How many passwords are hashed at once. */
+  readonly gate: HashGate;
 }
 
 export interface SubmitOptions {
@@ -32,7 +35,7 @@ export async function submitChange(
 ): Promise<ChangeSummary> {
   const asked = 'kind' in changes ? [changes] : changes;
   const hashed: DirectoryChange[] = [];
-  for (const each of asked) hashed.push(await hashClearPasswords(each));
+  for (const each of asked) hashed.push(await hashClearPasswords(each, parts.gate));
   const args: ChangeArguments = {
     changes: hashed,
     author,

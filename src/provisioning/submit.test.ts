@@ -1,0 +1,39 @@
+// What reaches the writer when somebody asks for a change.
+
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { HashGate } from '../auth/hash-gate.ts';
+import { systemClock } from '../base/clock.ts';
+import { findEntry } from '../directory/entries.ts';
+import { textValues } from '../directory/entry.ts';
+import { submitChange } from './submit.ts';
+import { addDomain, addUser, openTestDirectory, replace, type TestDirectory, userDn } from './testing.ts';
+
+let directory: TestDirectory;
+beforeEach(async () => {
+  directory = await openTestDirectory();
+});
+afterEach(() => directory.close());
+
+const parts = () => ({ writer: directory.writer, clock: systemClock, gate: new HashGate() });
+
+test('clear passwords are stored as hashes, in adds and in modifications', async () => {
+  const ready = '{SSHA}AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
+  await submitChange(
+    parts(),
+    [addDomain('acme.example'), addUser('ann@acme.example', { userPassword: ['secret', ready] })],
+    'cn=Directory Manager',
+  );
+  const passwords = (): readonly string[] =>
+    textValues(findEntry(directory.reader, userDn('ann@acme.example'))!, 'userpassword');
+  assert.match(passwords()[0]!, /^\{ARGON2\}\$argon2id\$/);
+  assert.equal(passwords()[1], ready);
+  await submitChange(parts(), replace(userDn('ann@acme.example'), { userPassword: 'other' }), '');
+  assert.match(passwords().join(), /^\{ARGON2\}\$argon2id\$[^,]+$/);
+});
+
+test('a dry run resolves with the summary and leaves nothing behind', async () => {
+  const { entries } = await submitChange(parts(), addDomain('acme.example'), '', { dryRun: true });
+  assert.equal(entries.length, 4);
+  assert.equal(directory.resolve('x@acme.example').relay, true);
+});
