@@ -1,11 +1,23 @@
 // The configuration as one frozen value: what must be known before the directory can be read.
+//
+// In      the text of waypost.toml, the environment, the options of the command line; later wins
+// Out     a Configuration; every key has a default, an unknown one is an error
+// Errors  Failure 'invalid' with file, line and key
 
-import type { Limits } from '../base/limits.ts';
+import { availableParallelism, hostname as machineName } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { parse, TomlError } from 'smol-toml';
+import { z } from 'zod';
+import { Failure } from '../base/failure.ts';
+import { defaultLimits, type Limits } from '../base/limits.ts';
 import type { LogLevel } from '../base/log.ts';
+import { literalAddress, normalizeDomain } from '../message/address.ts';
 
 export interface Configuration {
   /** Lower case, with a dot. */
   readonly hostname: string;
+  /** Somebody chose the host name; otherwise the machine's is used, and a persisted one is kept. */
+  readonly hostnameGiven: boolean;
   /** Absolute path of the data directory. */
   readonly data: string;
   /** Addresses that every listener binds. */
@@ -24,6 +36,207 @@ export interface Configuration {
   readonly log: LogLevel;
   /** Protocol threads. */
   readonly threads: number;
-  /** `o=internet` */
   readonly suffix: string;
+}
+
+/** What the command line and the environment say; undefined: nothing. */
+export interface Overrides {
+  readonly data: string;
+  readonly development: boolean;
+  readonly hostname: string | undefined;
+  readonly listen: string | undefined;
+  readonly portOffset: string | undefined;
+  readonly log: string | undefined;
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const UNITS_BYTES: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+const duration = z
+  .string()
+  .regex(/^\d{1,6}[smhd]$/, 'a time such as "30s", "15m", "1h" or "5d"')
+  .transform((text) => Number(text.slice(0, -1)) * UNITS_MS[text.slice(-1)]!);
+
+const size = z
+  .union([z.number().int().positive(), z.string().regex(/^\d{1,9}(B|KiB|MiB|GiB)$/, 'a size such as "50MiB"')])
+  .transform((value) => {
+    if (typeof value === 'number') return value;
+    const unit = value.replace(/^\d+/, '');
+    return Number(value.slice(0, -unit.length)) * UNITS_BYTES[unit]!;
+  });
+
+const count = z.number().int().min(1).max(1_000_000);
+const ipAddress = z.union([z.ipv4(), z.ipv6()], 'an IP address');
+const resolverAddress = z
+  .string()
+  .regex(
+    /^(\d{1,3}(\.\d{1,3}){3}(:\d{1,5})?|\[[0-9a-fA-F:.]+\](:\d{1,5})?|[0-9a-fA-F:]+)$/,
+    'an IP address, or address:port',
+  );
+const logLevel = z.enum(['debug', 'info', 'warn', 'error', 'silent']);
+const portOffset = z.union(
+  [z.number().int().min(0).max(64_000), z.literal('auto')],
+  'a number from 0 to 64000, or "auto"',
+);
+
+/** Host names of this server: a name with a dot, in A-labels. */
+const hostName = z.string().transform((text, context) => {
+  const name = normalizeDomain(text);
+  if (name !== undefined) return name;
+  context.addIssue('a host name');
+  return z.NEVER;
+});
+
+const nextHopTarget = z.string().transform((text, context) => {
+  const match = /^(\[[^\]]+\]|[^:[\]]+)(?::(\d{1,5}))?$/.exec(text);
+  const host = match?.[1] ?? '';
+  const isHost = host.startsWith('[') ? literalAddress(host) !== undefined : normalizeDomain(host) !== undefined;
+  if (match !== null && isHost && Number(match[2] ?? 25) <= 65_535) return text;
+  context.addIssue('a next hop such as "[192.0.2.1]:2525" or "mail.example:25"');
+  return z.NEVER;
+});
+
+const schema = z.strictObject({
+  hostname: hostName.optional(),
+  data: z.string().min(1).optional(),
+  listen: z.array(ipAddress).min(1).optional(),
+  'port-offset': portOffset.optional(),
+  resolver: z.array(resolverAddress).max(10).optional(),
+  address: z.array(ipAddress).max(20).optional(),
+  threads: z.number().int().min(1).max(32).optional(),
+  log: logLevel.optional(),
+  suffix: z.literal('o=internet').optional(),
+  provision: z.strictObject({ 'from-mx': z.enum(['off', 'auto']).optional() }).optional(),
+  'next-hop': z.record(z.string(), nextHopTarget).optional(),
+  queue: z.strictObject({ retry: z.array(duration).min(1).max(50).optional(), expire: duration.optional() }).optional(),
+  limits: z
+    .strictObject({
+      'message-size': size.optional(),
+      recipients: count.optional(),
+      'bad-commands': count.optional(),
+      'command-timeout': duration.optional(),
+      'login-timeout': duration.optional(),
+      'idle-timeout': duration.optional(),
+      connections: count.optional(),
+      'connections-per-peer': count.optional(),
+      deliveries: count.optional(),
+    })
+    .optional(),
+});
+
+type File = z.infer<typeof schema>;
+
+/** The key `queue.retry` and the line on which it stands, 1 when it is not to be found. */
+function lineOf(text: string, path: readonly PropertyKey[]): number {
+  const lines = text.split('\n');
+  const table = path.length > 1 ? String(path[0]) : '';
+  const key = String(path[path.length > 1 ? 1 : 0] ?? '');
+  let current = '';
+  for (let i = 0; i < lines.length; i++) {
+    const line = lines[i]!.trim();
+    const header = /^\[+\s*"?([^\]"]+?)"?\s*\]+/.exec(line);
+    if (header !== null) {
+      current = header[1]!;
+      if (path.length === 1 && current === key) return i + 1;
+      continue;
+    }
+    const name = /^("[^"]*"|'[^']*'|[A-Za-z0-9_.-]+)\s*=/.exec(line)?.[1]?.replace(/^["']|["']$/g, '');
+    if (name === undefined) continue;
+    if (current === table && name === key) return i + 1;
+    if (current === '' && table !== '' && (name === `${table}.${key}` || name === table)) return i + 1;
+  }
+  return 1;
+}
+
+export function parseFile(text: string, fileName: string): File {
+  let values: unknown;
+  try {
+    values = parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const words = error.message.replace(/^Invalid TOML document: /, '').split('\n')[0];
+    const key = /^\s*("[^"]*"|[A-Za-z0-9_.-]+)\s*=/.exec(text.split('\n')[error.line - 1] ?? '')?.[1];
+    throw new Failure('invalid', `${fileName}:${error.line}: ${key === undefined ? '' : `${key}: `}${words}`);
+  }
+  const result = schema.safeParse(values);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+  const path = unknown === undefined ? issue.path : [...issue.path, unknown];
+  const words =
+    unknown === undefined ? `expected ${issue.message.replace(/^Invalid input: expected /, '')}` : 'unknown key';
+  throw new Failure('invalid', `${fileName}:${lineOf(text, path)}: ${path.join('.')}: ${words}`);
+}
+
+function override<T>(name: string, text: string | undefined, type: z.ZodType<T>): T | undefined {
+  if (text === undefined || text === '') return undefined;
+  const value = type.safeParse(/^\d+$/.test(text) ? Number(text) : text);
+  if (value.success) return value.data;
+  throw new Failure('invalid', `${name}: expected ${value.error.issues[0]!.message}`);
+}
+
+function limitsOf(file: File['limits']): Limits {
+  const given = file ?? {};
+  return {
+    messageSizeBytes: given['message-size'] ?? defaultLimits.messageSizeBytes,
+    recipientsMax: given.recipients ?? defaultLimits.recipientsMax,
+    badCommandsMax: given['bad-commands'] ?? defaultLimits.badCommandsMax,
+    commandTimeoutMs: given['command-timeout'] ?? defaultLimits.commandTimeoutMs,
+    loginTimeoutMs: given['login-timeout'] ?? defaultLimits.loginTimeoutMs,
+    idleTimeoutMs: given['idle-timeout'] ?? defaultLimits.idleTimeoutMs,
+    connectionsMax: given.connections ?? defaultLimits.connectionsMax,
+    connectionsPerPeerMax: given['connections-per-peer'] ?? defaultLimits.connectionsPerPeerMax,
+    deliveriesMax: given.deliveries ?? defaultLimits.deliveriesMax,
+  };
+}
+
+const addressList = z.string().transform((text, context) => {
+  const list = text.split(',').map((part) => part.trim());
+  if (list.every((part) => ipAddress.safeParse(part).success)) return list;
+  context.addIssue('IP addresses with a comma between');
+  return z.NEVER;
+});
+
+/** A name without a dot is completed, never refused: the first start must work. */
+function machineHostName(): string {
+  const name = normalizeDomain(machineName()) ?? 'localhost';
+  return name.includes('.') ? name : `${name}.localdomain`;
+}
+
+/** `text` is the file's, undefined for none. Pure but for the machine's name and cores. */
+export function configure(text: string | undefined, fileName: string, overrides: Overrides): Configuration {
+  const file = text === undefined ? {} : parseFile(text, fileName);
+  const given = override('WAYPOST_HOSTNAME', overrides.hostname, hostName) ?? file.hostname;
+  const hostname = given === undefined ? machineHostName() : given.includes('.') ? given : `${given}.localdomain`;
+  const { development } = overrides;
+  return Object.freeze({
+    hostname,
+    hostnameGiven: given !== undefined,
+    data: file.data === undefined ? overrides.data : resolve(dirname(fileName), file.data),
+    listen:
+      override('WAYPOST_LISTEN', overrides.listen, addressList) ??
+      file.listen ??
+      (development ? ['127.0.0.1'] : ['0.0.0.0']),
+    portOffset:
+      override('WAYPOST_PORT_OFFSET', overrides.portOffset, portOffset) ??
+      file['port-offset'] ??
+      (development ? 1000 : 0),
+    resolver: file.resolver ?? [],
+    address: file.address ?? [],
+    provision: { fromMx: file.provision?.['from-mx'] ?? 'off' },
+    nextHop: new Map(
+      Object.entries(file['next-hop'] ?? {}).map(([domain, hop]) => [
+        normalizeDomain(domain) ?? domain.toLowerCase(),
+        hop,
+      ]),
+    ),
+    queue: {
+      retryMs: file.queue?.retry ?? [60_000, 300_000, 900_000, 1_800_000, 3_600_000],
+      expireMs: file.queue?.expire ?? 432_000_000,
+    },
+    limits: limitsOf(file.limits),
+    log: override('WAYPOST_LOG', overrides.log, logLevel) ?? file.log ?? 'info',
+    threads: file.threads ?? Math.min(32, availableParallelism()),
+    suffix: file.suffix ?? 'o=internet',
+  });
 }

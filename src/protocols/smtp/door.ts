@@ -28,8 +28,8 @@ export interface SmtpDoor {
   readonly writer: Writer;
   readonly intakes: Intakes;
   readonly accept: Operation<AcceptArguments, Accepted>;
-  /** Throws Failure `unauthenticated`, or `unavailable`. */
-  readonly login: (login: string, password: string, peer: string) => Promise<Login>;
+  /** Throws Failure `unauthenticated`, `denied` for an account that may not log in, or `unavailable`. */
+  readonly login: (login: string, password: Buffer, peer: string) => Promise<Login>;
   /** Undefined where no message may bring a domain. */
   readonly arrive: ((address: Address, peer: string) => Promise<Arrival>) | undefined;
   /** One more reply of this code, for the metrics. */

@@ -8,7 +8,7 @@
 // RFC 5321 §3.3 §4.1.1 §4.5.3, RFC 2920, RFC 4954
 
 import type { Socket } from 'node:net';
-import { asFailure, Failure } from '../../base/failure.ts';
+import { asFailure } from '../../base/failure.ts';
 import { OUTPUT_BUFFER_BYTES, SMTP_AUTH_LINE_BYTES, SMTP_LINE_BYTES } from '../../base/limits.ts';
 import type { Address } from '../../message/address.ts';
 import type { BodyKind } from '../../message/envelope.ts';
@@ -212,8 +212,8 @@ export class SmtpSession {
   authLine(framer: Framer): string | undefined {
     const line = framer.line(SMTP_AUTH_LINE_BYTES);
     if (line === undefined) return this.starve();
-    if (line.kind === 'bad-line') throw new Failure('syntax', 'the response is not base64');
-    return line.text;
+    // A line that is none is no base64 either: the exchange says so.
+    return line.kind === 'bad-line' ? '?' : line.text;
   }
 
   touch(): void {

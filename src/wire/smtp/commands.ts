@@ -21,6 +21,7 @@ export type SmtpCommand =
     }
   | { readonly verb: 'RCPT'; readonly recipient: Address; readonly written: string }
   | { readonly verb: 'DATA' | 'RSET' | 'QUIT' | 'NOOP' | 'HELP' | 'VRFY' }
+  /** `initial` as written: base64, or `=` for an empty response. */
   | { readonly verb: 'AUTH'; readonly mechanism: string; readonly initial: string | undefined }
   | { readonly verb: 'unknown'; readonly name: string };
 
@@ -142,8 +143,6 @@ function parseAuth(cursor: Cursor): SmtpCommand {
   if (!cursor.atEnd) {
     cursor.space();
     initial = cursor.rest();
-    // "=" alone is an empty response. RFC 4954 §4
-    if (initial === '=') initial = '';
   }
   return { verb: 'AUTH', mechanism, initial };
 }

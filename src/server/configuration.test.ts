@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { configure, type Overrides } from './configuration.ts';
+
+const none: Overrides = {
+  data: '/srv/waypost',
+  development: false,
+  hostname: undefined,
+  listen: undefined,
+  portOffset: undefined,
+  log: undefined,
+};
+
+test('without a file every key has a default', () => {
+  const configuration = configure(undefined, 'waypost.toml', none);
+  assert.equal(configuration.portOffset, 0);
+  assert.equal(configuration.provision.fromMx, 'off');
+  assert.deepEqual(configuration.queue.retryMs, [60_000, 300_000, 900_000, 1_800_000, 3_600_000]);
+  assert.ok(configuration.hostname.includes('.'));
+});
+
+test('development changes the offset and the address, the environment both', () => {
+  const development = { ...none, development: true };
+  assert.equal(configure(undefined, '', development).portOffset, 1000);
+  assert.deepEqual(configure(undefined, '', development).listen, ['127.0.0.1']);
+  const chosen = configure('port-offset = 7', 'f', { ...development, portOffset: 'auto', listen: '127.0.0.1, ::1' });
+  assert.equal(chosen.portOffset, 'auto');
+  assert.deepEqual(chosen.listen, ['127.0.0.1', '::1']);
+});
+
+test('a whole file is read', () => {
+  const text = `hostname = "Mail.Acme.example"
+resolver = ["127.0.0.2:5353"]
+address = ["192.0.2.1", "2001:db8::1"]
+[provision]
+from-mx = "auto"
+[next-hop]
+"remote.example" = "[127.0.0.2]:2525"
+[queue]
+retry = ["1s", "2m"]
+expire = "1h"
+[limits]
+message-size = "1MiB"
+`;
+  const configuration = configure(text, 'waypost.toml', none);
+  assert.equal(configuration.hostname, 'mail.acme.example');
+  assert.deepEqual(configuration.resolver, ['127.0.0.2:5353']);
+  assert.equal(configuration.nextHop.get('remote.example'), '[127.0.0.2]:2525');
+  assert.deepEqual(configuration.queue, { retryMs: [1000, 120_000], expireMs: 3_600_000 });
+  assert.equal(configuration.limits.messageSizeBytes, 1_048_576);
+});
+
+test('a broken file is named with line and key', () => {
+  const wrong: readonly (readonly [text: string, message: RegExp])[] = [
+    ['hostname = "a.b"\nport-ofset = 3\n', /^waypost\.toml:2: port-ofset: unknown key$/],
+    ['[queue]\nretry = ["soon"]\n', /^waypost\.toml:2: queue\.retry\.0: expected a time such as/],
+    ['[provision]\n\nfrom-mx = "yes"\n', /^waypost\.toml:3: provision\.from-mx: /],
+    ['listen = ["localhost"]\n', /^waypost\.toml:1: listen\.0: expected an IP address$/],
+    ['hostname = \n', /^waypost\.toml:1: hostname: /],
+    ['a = 1\na = 2\n', /^waypost\.toml:2: /],
+    ['[next-hop]\n"r.example" = "nowhere:99999"\n', /^waypost\.toml:2: next-hop\.r\.example: expected a next hop/],
+  ];
+  for (const [text, message] of wrong)
+    assert.throws(() => configure(text, 'waypost.toml', none), { kind: 'invalid', message });
+});
