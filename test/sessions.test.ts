@@ -1,0 +1,35 @@
+// Every test/sessions/**/*.session against a started Waypost. The format stands at the head of sessions/runner/script.ts.
+
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { waypostTarget } from './sessions/fixtures.ts';
+import { runSession, type Target } from './sessions/runner/run.ts';
+import { parseScript } from './sessions/runner/script.ts';
+import { startWaypost, type Waypost } from './support/server.ts';
+
+const root = join(import.meta.dirname, 'sessions');
+const files = globSync('**/*.session', { cwd: root }).sort();
+
+let server: Waypost;
+let target: Target;
+before(async () => {
+  server = await startWaypost();
+  target = waypostTarget(server);
+});
+after(() => server?.stop());
+
+for (const folder of new Set(files.map((file) => dirname(file)))) {
+  describe(folder, () => {
+    for (const file of files.filter((name) => dirname(name) === folder)) {
+      const path = join(root, file);
+      const text = readFileSync(path, 'utf8');
+      // The first comment is the test's name: a sentence about behaviour.
+      const sentence = /^# (.*)/.exec(text)?.[1] ?? '';
+      test(`${relative(folder, file)}: ${sentence}`, async (t) => {
+        const result = await runSession(parseScript(text), target, `test/sessions/${file}`);
+        if (result === 'skipped') t.skip('for another server');
+      });
+    }
+  });
+}

@@ -1,0 +1,115 @@
+// The scenes that session files name. Everybody is in the domain acme.example, with the password `secret`.
+//
+// Waypost   users are removed and added again: a new entry is a new account, so mailboxes are new and UIDs begin at 1
+// Another   the users must be there; their INBOX is emptied, UIDs go on
+
+import { NoSuchObjectError } from 'ldapts';
+import { addDomain, addUser, administrator, removeUser } from '../support/directory.ts';
+import { ImapClient } from '../support/imap-client.ts';
+import type { Endpoint, Waypost } from '../support/server.ts';
+import type { Target, User } from './runner/run.ts';
+
+interface Message {
+  readonly flags?: string;
+  readonly text: string;
+}
+
+interface Fixture {
+  readonly users: readonly string[];
+  /** By user: what lies in the INBOX. */
+  readonly inbox?: Readonly<Record<string, readonly Message[]>>;
+}
+
+const from = 'From: carol@remote.example\r\n';
+
+const FIXTURES: Readonly<Record<string, Fixture>> = {
+  // Two users with empty mailboxes.
+  acme: { users: ['alice', 'bob'] },
+  // alice: messages with UIDs 1..3 of 70, 70 and 72 octets, the 2nd marked \Deleted; bob: nothing.
+  'inbox-of-three': {
+    users: ['alice', 'bob'],
+    inbox: {
+      alice: [
+        { text: `${from}Subject: message 1\r\n\r\nBody of message 1.\r\n` },
+        { flags: '\\Deleted', text: `${from}Subject: message 2\r\n\r\nBody of message 2.\r\n` },
+        { text: `${from}Subject: message 3\r\n\r\n.leading dot\r\n.\r\nend\r\n` },
+      ],
+    },
+  },
+};
+
+const DOMAIN = 'acme.example';
+
+function named(name: string): Fixture {
+  const fixture = FIXTURES[name];
+  if (fixture === undefined) throw new Error(`no fixture ${name}; there are ${Object.keys(FIXTURES).join(', ')}`);
+  return fixture;
+}
+
+async function fill(door: Endpoint, fixture: Fixture, users: Readonly<Record<string, User>>): Promise<void> {
+  for (const [name, messages] of Object.entries(fixture.inbox ?? {})) {
+    const { login, password } = users[name]!;
+    const client = await ImapClient.login(door, login, password);
+    for (const { flags, text } of messages) await client.append('INBOX', Buffer.from(text, 'latin1'), flags);
+    await client.logout();
+  }
+}
+
+/** The doors and scenes of a running Waypost. */
+export function waypostTarget(server: Waypost): Target {
+  let domainMade = false;
+  return {
+    server: 'waypost',
+    hostname: server.hostname,
+    doors: server.listeners,
+    async fixture(name) {
+      const fixture = named(name);
+      const client = await administrator(server);
+      const users: Record<string, User> = {};
+      try {
+        if (!domainMade) await addDomain(client, DOMAIN);
+        domainMade = true;
+        for (const user of fixture.users) {
+          const address = `${user}@${DOMAIN}`;
+          await removeUser(client, address).catch((error) => {
+            if (!(error instanceof NoSuchObjectError)) throw error;
+          });
+          users[user] = await addUser(client, address);
+        }
+      } finally {
+        await client.unbind();
+      }
+      if (fixture.inbox !== undefined) await fill(server.listeners.imap, fixture, users);
+      return users;
+    },
+  };
+}
+
+/** Another server whose users exist already: mailboxes are emptied and filled over IMAP. */
+export function otherTarget(
+  server: string,
+  hostname: string,
+  doors: Readonly<Record<string, Endpoint>>,
+  users: Readonly<Record<string, User>>,
+): Target {
+  return {
+    server,
+    hostname,
+    doors,
+    async fixture(name) {
+      const fixture = named(name);
+      const imap = doors['imap'];
+      if (imap === undefined) return users;
+      for (const user of fixture.users) {
+        const { login, password } = users[user]!;
+        const client = await ImapClient.login(imap, login, password);
+        await client.command('SELECT INBOX');
+        if ((await client.count()) > 0) await client.command('STORE 1:* FLAGS (\\Deleted)');
+        await client.command('EXPUNGE');
+        await client.logout();
+      }
+      await fill(imap, fixture, users);
+      return users;
+    },
+  };
+}

@@ -1,0 +1,106 @@
+// A session file: a conversation of one or more clients with a server, as text. No code in the file.
+//
+//   # comment                        at the start of a line, or after two blanks at the end of one
+//   only     waypost                 depends on texts or set-up of ours: not run against other servers
+//   fixture  inbox-of-three          the scene, by name (test/sessions/fixtures.ts); `acme` when none is named
+//   connect  A imap as alice, select INBOX
+//   connect  B smtp                  without `as` nothing is read yet: the greeting is the first `B<`
+//
+//   A> EXPUNGE                       sent with CRLF; for IMAP the runner puts the tag before it
+//   A| a\nb\r\n.\r\n                 sent as it stands, no CRLF, no tag; \r \n \t \0 \\ \xHH
+//   A< * 2 EXPUNGE                   the next line must be this
+//   A< OK                            IMAP: the tagged reply to the oldest command without one; OK NO BAD, alone or with text
+//   A<*20 500 {*}                    the next 20 lines
+//   A< [                             the lines up to `A< ]` in any order, each once
+//   closed                           the server closes the connection last used, and says no more; `closed A` names one
+//   close    A                       we close it
+//   mailbox  alice INBOX is empty    asked over IMAP; also `has 3`; waits up to ten seconds for it
+//
+//   {name}      captured on first sight, compared afterwards, put in where it is sent; {hostname}, and for each user of
+//               the fixture {alice} (the address), {alice.plain} and {alice.password}, are there from the start
+//   {*} {?}     anything; any one character
+//   {x*3000}    in what is sent: x 3000 times
+//   ...         at the end of a pattern: the rest of this one reply, whatever it is (SMTP 250-, POP3 up to the dot);
+//               alone, for IMAP: untagged responses up to the tagged one, which the next line expects
+//
+// In   the file's text     Out  its steps, each with its line     Errors  a line it does not know is an error with its number
+
+export type Step = { readonly line: number } & (
+  | { readonly kind: 'only'; readonly server: string }
+  | { readonly kind: 'fixture'; readonly name: string }
+  | {
+      readonly kind: 'connect';
+      readonly connection: string;
+      readonly door: string;
+      readonly user: string | undefined;
+      readonly open: { readonly verb: 'SELECT' | 'EXAMINE'; readonly mailbox: string } | undefined;
+    }
+  | { readonly kind: 'send' | 'raw'; readonly connection: string; readonly text: string }
+  | { readonly kind: 'expect'; readonly connection: string; readonly pattern: string; readonly times: number }
+  | { readonly kind: 'anyOrder'; readonly connection: string; readonly patterns: readonly string[] }
+  | { readonly kind: 'closed' | 'close'; readonly connection: string | undefined }
+  | { readonly kind: 'mailbox'; readonly user: string; readonly mailbox: string; readonly messages: number }
+);
+
+export class ScriptError extends Error {}
+
+export function parseScript(text: string): Step[] {
+  const steps: Step[] = [];
+  const lines = text.split('\n');
+  for (let i = 0; i < lines.length; i++) {
+    const source = withoutComment(lines[i]!);
+    if (source === '') continue;
+    const line = i + 1;
+    const talk = /^(\w+)([<>|])(?:\*(\d+))?(?: (.*))?$/s.exec(source);
+    if (talk === null) {
+      steps.push({ line, ...directive(source, line) });
+      continue;
+    }
+    const [, connection, sign, times, rest = ''] = talk as unknown as [string, string, string, string?, string?];
+    if (sign === '>') steps.push({ line, kind: 'send', connection, text: rest });
+    else if (sign === '|') steps.push({ line, kind: 'raw', connection, text: rest });
+    else if (rest !== '[') steps.push({ line, kind: 'expect', connection, pattern: rest, times: Number(times ?? 1) });
+    else {
+      const patterns: string[] = [];
+      for (i++; ; i++) {
+        const inner = i < lines.length ? withoutComment(lines[i]!) : undefined;
+        if (inner === undefined || (inner !== '' && !inner.startsWith(`${connection}< `)))
+          throw new ScriptError(`${line}: the block has no ${connection}< ]`);
+        if (inner === '') continue;
+        const pattern = inner.slice(connection.length + 2).trimStart();
+        if (pattern === ']') break;
+        patterns.push(pattern);
+      }
+      steps.push({ line, kind: 'anyOrder', connection, patterns });
+    }
+  }
+  return steps;
+}
+
+/** Octets as characters, so that what is written in UTF-8 is sent and compared as UTF-8. */
+function withoutComment(line: string): string {
+  const bare = line.startsWith('#') ? '' : line.replace(/\s{2,}# .*$/, '').trimEnd();
+  return Buffer.from(bare, 'utf8').toString('latin1');
+}
+
+type Bare<S> = S extends unknown ? Omit<S, 'line'> : never;
+
+function directive(source: string, line: number): Bare<Step> {
+  let found = /^connect\s+(\w+)\s+([a-z][a-z0-9]*)(?:\s+as\s+([\w-]+))?(?:,\s*(select|examine)\s+(\S+))?$/.exec(source);
+  if (found !== null) {
+    const [, connection, door, user, verb, mailbox] = found;
+    const open =
+      verb === undefined ? undefined : { verb: verb.toUpperCase() as 'SELECT' | 'EXAMINE', mailbox: mailbox! };
+    return { kind: 'connect', connection: connection!, door: door!, user, open };
+  }
+  if ((found = /^(only|fixture)\s+([\w-]+)$/.exec(source)) !== null) {
+    return found[1] === 'only' ? { kind: 'only', server: found[2]! } : { kind: 'fixture', name: found[2]! };
+  }
+  if ((found = /^(closed?)(?:\s+(\w+))?$/.exec(source)) !== null) {
+    return { kind: found[1] as 'closed' | 'close', connection: found[2] };
+  }
+  if ((found = /^mailbox\s+(\S+)\s+(\S+)\s+(?:is (empty)|has (\d+))$/.exec(source)) !== null) {
+    return { kind: 'mailbox', user: found[1]!, mailbox: found[2]!, messages: Number(found[4] ?? 0) };
+  }
+  throw new ScriptError(`${line}: not a line of a session: ${source}`);
+}

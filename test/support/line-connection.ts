@@ -1,0 +1,141 @@
+// A TCP connection read line by line, for tests that look at a protocol's own bytes.
+//
+// In      host and port
+// Out     lines as latin1, one character an octet, without their CRLF; whole blocks of octets
+// Limits  a wait for the peer ends after 15 s with an error
+// Never   decodes, retries or hides anything: a lone LF from the peer stays visible at the end of the line before it
+
+import { connect, type Socket } from 'node:net';
+
+const WAIT_MS = 15_000;
+
+export class ConnectionClosed extends Error {}
+
+export class LineConnection {
+  readonly #socket: Socket;
+  #received: Buffer = Buffer.alloc(0);
+  /** Chunks since `#received` was last put together; joined only when somebody reads. */
+  #chunks: Buffer[] = [];
+  #end: Error | undefined;
+  #wake: (() => void) | undefined;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('data', (chunk: Buffer) => {
+      this.#chunks.push(chunk);
+      this.#wake?.();
+    });
+    const ended = (why: string) => (): void => {
+      this.#end ??= new ConnectionClosed(why);
+      this.#wake?.();
+    };
+    socket.on('end', ended('the peer closed the connection'));
+    socket.on('close', ended('the connection is closed'));
+    socket.on('error', (error) => ended(error.message)());
+  }
+
+  static open(host: string, port: number): Promise<LineConnection> {
+    return new Promise((opened, failed) => {
+      const socket = connect({ host, port, noDelay: true });
+      socket.once('error', failed);
+      socket.once('connect', () => {
+        socket.off('error', failed);
+        opened(new LineConnection(socket));
+      });
+    });
+  }
+
+  get closed(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** Written as it is; text as latin1. */
+  write(bytes: string | Uint8Array): void {
+    if (typeof bytes === 'string') this.#socket.write(bytes, 'latin1');
+    else this.#socket.write(bytes);
+  }
+
+  /** Resolves when the system has taken all that was written. */
+  flushed(bytes: string | Uint8Array): Promise<void> {
+    const data = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes;
+    return new Promise((done, failed) => this.#socket.write(data, (error) => (error ? failed(error) : done())));
+  }
+
+  /** The next line. Throws ConnectionClosed when the peer has closed and nothing is left. */
+  async line(waitMs = WAIT_MS): Promise<string> {
+    for (;;) {
+      const line = this.takeLine();
+      if (line !== undefined) return line;
+      await this.#more('a line', waitMs);
+    }
+  }
+
+  /** The next line if it is already here. */
+  takeLine(): string | undefined {
+    this.#join();
+    const at = this.#received.indexOf('\r\n');
+    if (at < 0) return undefined;
+    const line = this.#received.toString('latin1', 0, at);
+    this.#received = this.#received.subarray(at + 2);
+    return line;
+  }
+
+  /** Exactly so many octets, as after an IMAP literal. */
+  async octets(count: number): Promise<Buffer> {
+    for (;;) {
+      this.#join();
+      if (this.#received.length >= count) {
+        const octets = this.#received.subarray(0, count);
+        this.#received = this.#received.subarray(count);
+        return octets;
+      }
+      await this.#more(`${count} octets`, WAIT_MS);
+    }
+  }
+
+  /** Waits until the peer has closed; what it still said is returned. */
+  async untilClosed(waitMs = WAIT_MS): Promise<string> {
+    while (this.#end === undefined) await this.#wait('the end', waitMs);
+    this.#join();
+    const rest = this.#received.toString('latin1');
+    this.#received = Buffer.alloc(0);
+    return rest;
+  }
+
+  /** No more reading from the socket: a client that does not read. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  /** Our side of the connection is closed, the peer may still talk. */
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#end ??= new ConnectionClosed('closed here');
+    this.#socket.destroy();
+    this.#wake?.();
+  }
+
+  async #more(what: string, waitMs: number): Promise<void> {
+    if (this.#end !== undefined) throw this.#end;
+    await this.#wait(what, waitMs);
+  }
+
+  async #wait(what: string, waitMs: number): Promise<void> {
+    let late: NodeJS.Timeout | undefined;
+    await new Promise<void>((woken, failed) => {
+      this.#wake = woken;
+      late = setTimeout(() => failed(new Error(`waited ${waitMs} ms for ${what}`)), waitMs);
+    });
+    clearTimeout(late);
+    this.#wake = undefined;
+  }
+
+  #join(): void {
+    if (this.#chunks.length === 0) return;
+    this.#received = Buffer.concat([this.#received, ...this.#chunks]);
+    this.#chunks = [];
+  }
+}
