@@ -112,7 +112,7 @@ function* eachQuotedPrintable(body: Buffer): Generator<Buffer> {
 export function decodeWords(value: string): string {
   let text = '';
   let start = 0;
-  let held: { charset: string; bytes: Buffer } | undefined;
+  let held: { charset: string; pieces: Buffer[] } | undefined;
   for (let at = value.indexOf('=?'); at >= 0; ) {
     const word = encodedWord(value, at);
     if (word === undefined) {
@@ -122,17 +122,16 @@ export function decodeWords(value: string): string {
     const between = value.slice(start, at);
     const isNext = held !== undefined && isBlank(between);
     // Mailers cut a character into two words: words of one charset that follow each other are decoded together.
-    if (held !== undefined && isNext && held.charset === word.charset) {
-      held.bytes = Buffer.concat([held.bytes, word.bytes]);
-    } else {
-      if (held !== undefined) text += decodeCharset(held.bytes, held.charset);
+    if (held !== undefined && isNext && held.charset === word.charset) held.pieces.push(word.bytes);
+    else {
+      if (held !== undefined) text += decodeCharset(Buffer.concat(held.pieces), held.charset);
       if (!isNext) text += decodeRaw(between);
-      held = { charset: word.charset, bytes: word.bytes };
+      held = { charset: word.charset, pieces: [word.bytes] };
     }
     start = word.end;
     at = value.indexOf('=?', start);
   }
-  if (held !== undefined) text += decodeCharset(held.bytes, held.charset);
+  if (held !== undefined) text += decodeCharset(Buffer.concat(held.pieces), held.charset);
   return text + decodeRaw(value.slice(start));
 }
 

@@ -83,7 +83,7 @@ function reportHeader(report: DeliveryReport, boundary: string): string {
 }
 
 function safeMessageId(id: string | undefined): string | undefined {
-  return id === undefined || id !== visible(id) || /[\s<>]/.test(id) || id.length > 900 ? undefined : `<${id}>`;
+  return id === undefined || id !== visible(id) || /^$|[\s<>]/.test(id) || id.length > 900 ? undefined : `<${id}>`;
 }
 
 function textPart(report: DeliveryReport, hasHeader: boolean): string {
@@ -91,12 +91,15 @@ function textPart(report: DeliveryReport, hasHeader: boolean): string {
   const delayed = report.recipients.filter((recipient) => recipient.action === 'delayed');
   const text = [`This is the mail system at ${visible(report.hostname)}.`, ''];
   if (failed.length > 0) {
-    text.push('Your message could not be delivered to the recipients below. It will not be tried', 'again.', '');
+    text.push('Your message could not be delivered to the recipients below, and it will not be', 'tried again.', '');
     text.push(...failed.flatMap(explanation));
   }
   if (delayed.length > 0) {
-    text.push('Your message has not been delivered yet to the recipients below. It will be tried', 'again;');
-    text.push('you need not send it again.', '');
+    text.push(
+      'Your message has not been delivered yet to the recipients below. It will be',
+      'tried again; you need not do anything.',
+      '',
+    );
     text.push(...delayed.flatMap(explanation));
   }
   if (hasHeader) text.push('The header of your message is attached.', '');
@@ -105,7 +108,7 @@ function textPart(report: DeliveryReport, hasHeader: boolean): string {
 
 function explanation(recipient: ReportedRecipient): string[] {
   const { address, original, remoteMta, diagnostic, status, willRetryUntil } = recipient;
-  const alias = original === undefined ? '' : ` (you wrote to ${visible(original)})`;
+  const alias = original === undefined ? '' : ` (you wrote to ${oneLine(original)})`;
   const text = [`  ${visible(formatPath(address))}${alias}`];
   const said = remoteMta === undefined ? '' : `The host ${oneLine(remoteMta)} said: `;
   text.push(...wrap(`${said}${oneLine(diagnostic)} (${visible(status)})`, '    '));
@@ -127,7 +130,7 @@ function statusPart(report: DeliveryReport): string {
 function statusFields(recipient: ReportedRecipient): string {
   const { address, original, action, status, remoteMta, diagnostic, lastAttemptAt, willRetryUntil } = recipient;
   return lines(
-    original === undefined ? undefined : `Original-Recipient: rfc822; ${visible(original)}`,
+    original === undefined ? undefined : `Original-Recipient: rfc822; ${oneLine(original)}`,
     `Final-Recipient: rfc822; ${visible(formatAddress(address))}`,
     `Action: ${action}`,
     `Status: ${visible(status)}`,

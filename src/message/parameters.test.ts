@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { MIME_PARAMETERS_MAX } from '../base/limits.ts';
+import {
+  DEFAULT_CONTENT_TYPE,
+  findParameter,
+  parseContentType,
+  parseDisposition,
+  parseLanguages,
+  parseTransferEncoding,
+} from './parameters.ts';
+
+const cases: readonly [value: string, type: string, ...parameters: string[]][] = [
+  ['text/plain', 'text/plain'],
+  ['TEXT/HTML; Charset=UTF-8', 'text/html', 'charset', 'UTF-8'],
+  ['text/plain; charset=us-ascii (Plain text)', 'text/plain', 'charset', 'us-ascii'],
+  ['text/plain; charset="us-ascii"', 'text/plain', 'charset', 'us-ascii'],
+  ['(a) text (b) / (c) plain (d) ; (e) charset (f) = (g) utf-8 (h)', 'text/plain', 'charset', 'utf-8'],
+  ['multipart/mixed; boundary="a;b=\\"c\\\\"', 'multipart/mixed', 'boundary', 'a;b="c\\'],
+  ['multipart/mixed;boundary==_x', 'multipart/mixed', 'boundary', '=_x'],
+  ['application/pdf; name=annual report.pdf; x=y', 'application/pdf', 'name', 'annual report.pdf', 'x', 'y'],
+  ['application/pdf; name=report(1).pdf', 'application/pdf', 'name', 'report(1).pdf'],
+  ["a/b; filename*0*=utf-8''%c3; filename*1=x", 'a/b', 'filename*0*', "utf-8''%c3", 'filename*1', 'x'],
+  ['a/b; name="=?utf-8?Q?x?="', 'a/b', 'name', '=?utf-8?Q?x?='],
+  ['a/b; name="\xc3\xbc"', 'a/b', 'name', '\xc3\xbc'],
+  ['a/b;;;x=y;', 'a/b', 'x', 'y'],
+  ['a/b; nonsense; x=y', 'a/b', 'x', 'y'],
+  ['a/b; =y; x=', 'a/b', 'x', ''],
+  ['a/b garbage; x=y', 'a/b', 'x', 'y'],
+  ['a/b; x="unclosed', 'a/b', 'x', 'unclosed'],
+  ['a/b; __proto__=y', 'a/b', '__proto__', 'y'],
+];
+
+test('content types are read with their parameters as they are meant', () => {
+  for (const [value, expected, ...parameters] of cases) {
+    const { type, subtype, parameters: found } = parseContentType(value);
+    assert.deepEqual([`${type}/${subtype}`, ...found], [expected, ...parameters], value);
+  }
+});
+
+test('a type that cannot be read is plain text', () => {
+  for (const value of ['', 'text', 'text/', '/plain', ';', '"text"/plain', 'text plain; charset=utf-8'])
+    assert.deepEqual(parseContentType(value), DEFAULT_CONTENT_TYPE, value);
+});
+
+test('dispositions, encodings and languages', () => {
+  assert.deepEqual(parseDisposition('Attachment; filename="a b.txt"'), {
+    type: 'attachment',
+    parameters: ['filename', 'a b.txt'],
+  });
+  assert.equal(parseDisposition(''), undefined);
+  assert.equal(parseDisposition('"x"'), undefined);
+  assert.equal(parseTransferEncoding(' Quoted-Printable (x)'), 'quoted-printable');
+  assert.equal(parseTransferEncoding(''), '7bit');
+  assert.deepEqual(parseLanguages('de, en-GB (x) , "fr"'), ['de', 'en-GB', 'fr']);
+  assert.equal(findParameter(['a', 'b', 'charset', 'utf-8', 'charset', 'x'], 'charset'), 'utf-8');
+  assert.equal(findParameter(['charset', 'charset'], 'b'), undefined);
+});
+
+test('parameters are bounded, and long nonsense is read once', () => {
+  const many = parseContentType(`a/b${';x=y'.repeat(200_000)}`);
+  assert.equal(many.parameters.length, 2 * MIME_PARAMETERS_MAX);
+  for (const piece of [';', '(', '"', ' ', 'x', '=', '\\', '; x', ',']) {
+    parseContentType(`a/b;x=${piece.repeat(200_000)}`);
+    parseContentType(`a/b${piece.repeat(200_000)}`);
+    parseLanguages(piece.repeat(200_000));
+  }
+});
+
+test('property: any text is read', () => {
+  const piece = fc.constantFrom('a', '/', ';', '=', '"', '\\', '(', ')', ' ', '\xff', '\0', '*', '\r\n');
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
+      const text = pieces.join('');
+      assert.equal(parseContentType(text).parameters.length % 2, 0);
+      parseDisposition(text);
+      parseTransferEncoding(text);
+      parseLanguages(text);
+    }),
+  );
+});
