@@ -205,7 +205,11 @@ class Resolving {
       if (this.#explain) this.#step('routing table', `${address.domain} is a name of this host, not a mail domain`);
       return isRole(address) ? this.#sitePostmaster(text) : replies.noSuchUser;
     }
-    if (this.#explain) this.#step('routing table', `${address.domain} is not a mail domain of ours`);
+    if (this.#explain)
+      this.#step(
+        'routing table',
+        `${address.domain} is not a mail domain of ours${depth === 0 ? ': for those who may relay' : ''}`,
+      );
     if (depth === 0) this.#relay = true;
     return this.#target({ channel: 'smtp', nexthop: address.domain, recipient: text });
   }
