@@ -6,7 +6,7 @@ import { openTestDatabase, type TestDatabase } from '../database/testing.ts';
 import { isAtOrBelow } from '../wire/dns/name.ts';
 import { noteDomainChange, zoneNames } from './names.ts';
 import { findZone, lookUp, zoneHost } from './records.ts';
-import { migrations } from './tables.ts';
+import { zonesUnit } from './tables.ts';
 
 interface Change {
   readonly before?: string;
@@ -20,7 +20,7 @@ const change = operation('zones.testChange', async (tx, { before, after }: Chang
 });
 
 async function withDatabase(run: (database: TestDatabase) => Promise<void>): Promise<void> {
-  const database = openTestDatabase([{ name: 'zones', migrations }]);
+  const database = openTestDatabase([zonesUnit]);
   try {
     await run(database);
   } finally {

@@ -4,6 +4,7 @@
 // label it walks, whether a name exists below another needs no search, and a zone has a serial that a removal raises too:
 // the row of a domain that went stays and holds the revision.
 
+import type { Unit } from '../database/format.ts';
 import type { Migration } from '../database/operation.ts';
 
 export const migrations: readonly Migration[] = [
@@ -20,3 +21,5 @@ export const migrations: readonly Migration[] = [
     ],
   },
 ];
+
+export const zonesUnit: Unit = { name: 'zones', migrations };

@@ -8,6 +8,8 @@ import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { peer } from '../../../test/support/peers.ts';
 import { silentLog } from '../../base/log.ts';
+import { describeConnection } from '../../net/connection.ts';
+import { Resolver } from '../../net/resolver.ts';
 import { decodeMessage, encodeMessage, queryMessage } from '../../wire/dns/message.ts';
 import { lookUp, type NameSource, zoneHost } from '../../zones/records.ts';
 import { createAnswer } from './answer.ts';
@@ -38,7 +40,9 @@ async function open(context: TestContext, idleMs = 10_000): Promise<number> {
   };
   const socket = await bindDnsUdp('127.0.0.1', 0);
   const udp = serveDnsUdp({ ...parts, socket });
-  const tcp = createServer((connection) => void new DnsTcpSession({ ...parts, socket: connection, idleMs }));
+  const tcp = createServer(
+    (connection) => void new DnsTcpSession({ ...parts, idleMs }, connection, describeConnection(connection, 'dns')),
+  );
   const { port } = socket.address();
   tcp.listen(port, '127.0.0.1');
   await once(tcp, 'listening');
@@ -183,6 +187,19 @@ test('malformed queries are answered each, up to a number', async (context) => {
   const answers = messages(await all);
   assert.equal(answers.length, 21);
   assert.ok(answers.slice(1).every(({ rcode }) => rcode === 1));
+});
+
+test('the resolver reads our own door: what is published can be observed', async (context) => {
+  const port = await open(context);
+  const resolver = new Resolver({ servers: [`127.0.0.1:${port}`] });
+  context.after(() => resolver.close());
+  const exchanges = [{ preference: 10, exchange: 'mail.acme.example' }];
+  assert.deepEqual(await resolver.mx('acme.example'), { result: 'found', exchanges });
+  assert.deepEqual(await resolver.mx('mail.acme.example'), { result: 'no-data' });
+  assert.deepEqual(await resolver.mx('nobody.acme.example'), { result: 'no-name' });
+  assert.equal((await resolver.mx('foreign.example')).result, 'unavailable');
+  const found = await resolver.addresses('mail.acme.example');
+  assert.deepEqual(found.result === 'found' && new Set(found.addresses), new Set(addresses));
 });
 
 const dig = peer('dig');

@@ -21,7 +21,7 @@ import { type DnsMessage, decodeMessage, encodeMessage, queryMessage } from '../
 import { recordText } from '../../../src/wire/dns/text.ts';
 import { noteDomainChange, zoneLookUp } from '../../../src/zones/names.ts';
 import { zoneHost } from '../../../src/zones/records.ts';
-import { migrations } from '../../../src/zones/tables.ts';
+import { zonesUnit } from '../../../src/zones/tables.ts';
 
 interface Change {
   readonly before?: string;
@@ -36,7 +36,7 @@ const change = operation('test.changeDomain', async (tx, { before, after }: Chan
 const ID = 0x1234;
 
 async function runSession(lines: readonly string[]): Promise<void> {
-  const database = openTestDatabase([{ name: 'zones', migrations }]);
+  const database = openTestDatabase([zonesUnit]);
   try {
     let answer: Answer | undefined;
     let received: string[] = [];
