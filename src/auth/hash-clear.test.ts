@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { DirectoryChange } from '../directory/entry.ts';
+import { hashClearPasswords } from './hash-clear.ts';
+import { HashGate } from './hash-gate.ts';
+import { verifyPassword } from './password.ts';
+
+const gate = new HashGate({ slots: 1 });
+
+describe('clear passwords in a change', () => {
+  it('are hashed in an add, by any name of the attribute; values with a prefix stay', async () => {
+    const change: DirectoryChange = {
+      kind: 'add',
+      dn: 'cn=a',
+      attributes: [
+        { name: 'cn', values: ['a'] },
+        { name: '2.5.4.35', values: ['secret', '{CRYPT}x', '{SSHA}y'] },
+      ],
+    };
+    const hashed = await hashClearPasswords(change, gate);
+    assert.ok(hashed.kind === 'add');
+    assert.deepEqual(hashed.attributes[0], change.attributes[0]);
+    const [first, ...rest] = hashed.attributes[1]!.values;
+    assert.equal(await verifyPassword([first!], Buffer.from('secret'), gate), true);
+    assert.deepEqual(rest, ['{CRYPT}x', '{SSHA}y']);
+  });
+
+  it('are hashed in a modify, but not where they are deleted', async () => {
+    const hashed = await hashClearPasswords(
+      {
+        kind: 'modify',
+        dn: 'cn=a',
+        modifications: [
+          { operation: 'delete', attribute: 'userPassword', values: ['old'] },
+          { operation: 'replace', attribute: 'USERPASSWORD', values: ['new'] },
+          { operation: 'add', attribute: 'description', values: ['new'] },
+        ],
+      },
+      gate,
+    );
+    assert.ok(hashed.kind === 'modify');
+    assert.deepEqual(hashed.modifications[0]!.values, ['old']);
+    assert.match(hashed.modifications[1]!.values[0] as string, /^\{ARGON2\}\$argon2id\$/);
+    assert.deepEqual(hashed.modifications[2]!.values, ['new']);
+  });
+
+  it('are bounded in length and number', async () => {
+    for (const values of [[''], ['x'.repeat(1025)], Array.from({ length: 11 }, (_, i) => `p${i}`)]) {
+      const change: DirectoryChange = { kind: 'add', dn: 'cn=a', attributes: [{ name: 'userPassword', values }] };
+      await assert.rejects(hashClearPasswords(change, gate));
+    }
+  });
+});
