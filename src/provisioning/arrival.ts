@@ -119,6 +119,13 @@ export class Arrivals {
     return candidateOf(domain, this.#parts.policy, (name) => this.#parts.cache.route(name));
   }
 
+  /** `identify` for a domain that may be any; one that is no candidate is a foreign domain, at once. */
+  arrive(domain: string, peer: string): Promise<ArrivalOutcome> {
+    const candidate = this.candidate(domain);
+    if (candidate !== undefined) return this.identify(candidate, peer);
+    return Promise.resolve({ identified: false, reply: replies.relayDenied, steps: [] });
+  }
+
   /**
    * Brings the domain if the evidence is there. When it is identified, resolve the recipient again; the routes are there.
    * `peer` is the address whose new domains are counted. Never rejects: what could not be found out is a temporary reply.

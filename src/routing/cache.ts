@@ -3,7 +3,7 @@
 // In      this thread's reader; the committed revision in shared memory
 // Out     resolutions, logins
 // States  the memory holds rows of exactly one committed state; another revision drops it before anything is asked
-// Limits  RECENT_MAX rows of each kind are sure to be kept, twice as many may be
+// Limits  RECENT_MAX rows of each kind are sure to be kept, twice as many may be; a long list counts as many rows
 // Never   answers from a state older than the revision that was published when it was called
 
 import { asciiLower } from '../base/characters.ts';
@@ -127,6 +127,13 @@ export class RoutingCache {
 class Recent<T> {
   #young = new Map<string, T | null>();
   #old = new Map<string, T | null>();
+  #weight = 0;
+  readonly #weigh: (value: T) => number;
+
+  /** `weigh` says as how many rows one counts. */
+  constructor(weigh: (value: T) => number = () => 1) {
+    this.#weigh = weigh;
+  }
 
   /** undefined: not in memory; null: in the table there is none. */
   get(key: string): T | null | undefined {
@@ -146,23 +153,26 @@ class Recent<T> {
   }
 
   #keep(key: string, value: T | null): void {
-    if (this.#young.size >= RECENT_MAX) {
+    if (this.#weight >= RECENT_MAX) {
       this.#old = this.#young;
       this.#young = new Map();
+      this.#weight = 0;
     }
     this.#young.set(key, value);
+    this.#weight += value === null ? 1 : this.#weigh(value);
   }
 
   clear(): void {
     if (this.#young.size > 0) this.#young = new Map();
     if (this.#old.size > 0) this.#old = new Map();
+    this.#weight = 0;
   }
 }
 
 class Memory implements RoutingTables {
   readonly routes = new Recent<RouteRow>();
-  readonly aliases = new Recent<RecipientRow>();
-  readonly recipients = new Recent<RecipientRow>();
+  readonly aliases = new Recent<RecipientRow>(weightOf);
+  readonly recipients = new Recent<RecipientRow>(weightOf);
 
   route(domain: string): RouteRow | null | undefined {
     return this.routes.get(domain);
@@ -181,4 +191,10 @@ class Memory implements RoutingTables {
     this.aliases.clear();
     this.recipients.clear();
   }
+}
+
+/** A user's row takes about as much memory as sixteen members. */
+function weightOf(row: RecipientRow): number {
+  if (row.kind === 'user') return 1;
+  return 1 + ((row.members?.length ?? 0) + (row.addressMembers?.length ?? 0)) / 16;
 }

@@ -132,44 +132,41 @@ function basesOf(...routes: readonly (RouteRow | undefined)[]): string[] {
 
 /** All rows go before the first comes back: entries may have swapped addresses. */
 async function recompileBelow(tx: Transaction, generation: number, bases: readonly string[]): Promise<TableChange[]> {
-  const entries: Entry[] = [];
-  for (const base of bases)
-    for await (const entry of below(tx, base)) {
+  const rows = new Map<string, RecipientRow | undefined>();
+  let seen = 0;
+  for (const base of bases) {
+    const top = await findEntryIn(tx, base);
+    for await (const entry of top === undefined ? [] : atAndBelow(tx, top)) {
       if (recipientKindOf(entry) === undefined) continue;
-      if (entries.length >= RECOMPILE_MAX)
-        throw new Failure('too-many', `more than ${RECOMPILE_MAX} entries lie below the base DN of the domain`, {
-          data: { ldap: 'adminLimitExceeded' },
-        });
-      entries.push(entry);
+      if (++seen > RECOMPILE_MAX) throw tooManyBelow();
+      const row = await compiled(tx, generation, entry);
+      const old = await recipientIn(tx, generation, entry.normalizedDn);
+      if (JSON.stringify(row) !== JSON.stringify(old ?? undefined)) rows.set(entry.normalizedDn, row);
     }
-  const rows = new Map<Entry, RecipientRow | undefined>();
-  for (const entry of entries) {
-    const row = await compiled(tx, generation, entry);
-    const old = await recipientIn(tx, generation, entry.normalizedDn);
-    if (JSON.stringify(row) !== JSON.stringify(old ?? undefined)) rows.set(entry, row);
   }
-  const changes: TableChange[] = [];
   const removed = new Set<string>();
-  for (const entry of rows.keys())
-    for (const { key } of await replaceRecipient(tx, generation, entry.normalizedDn, undefined)) removed.add(key);
-  for (const [entry, row] of rows)
-    for (const { key } of await replaceRecipient(tx, generation, entry.normalizedDn, row)) {
+  for (const dn of rows.keys())
+    for (const { key } of await replaceRecipient(tx, generation, dn, undefined)) removed.add(key);
+  const changes: TableChange[] = [];
+  for (const [dn, row] of rows)
+    for (const { key } of await replaceRecipient(tx, generation, dn, row))
       changes.push({ table: 'alias table', key, change: removed.delete(key) ? 'changed' : 'made' });
-    }
   for (const key of removed) changes.push({ table: 'alias table', key, change: 'removed' });
   return changes;
 }
 
-/** The entry at this DN and all below it, in pages. */
-async function* below(tx: Transaction, dn: string): AsyncGenerator<Entry> {
-  const top = await findEntryIn(tx, dn);
-  if (top === undefined) return;
-  const open = [top];
-  for (let entry = open.pop(); entry !== undefined; entry = open.pop()) {
-    yield entry;
-    for (let page = await childrenIn(tx, entry.id, PAGE); page.length > 0; ) {
-      open.push(...page);
-      page = page.length < PAGE ? [] : await childrenIn(tx, entry.id, PAGE, page.at(-1)!.id);
-    }
-  }
+function tooManyBelow(): Failure {
+  return new Failure('too-many', `more than ${RECOMPILE_MAX} entries lie below the base DN of the domain`, {
+    data: { ldap: 'adminLimitExceeded' },
+  });
+}
+
+/** In pages, one a level in memory. */
+async function* atAndBelow(tx: Transaction, entry: Entry): AsyncGenerator<Entry> {
+  yield entry;
+  let page: Entry[] = [];
+  do {
+    page = await childrenIn(tx, entry.id, PAGE, page.at(-1)?.id ?? 0);
+    for (const child of page) yield* atAndBelow(tx, child);
+  } while (page.length === PAGE);
 }
