@@ -1,0 +1,40 @@
+// A directory for tests: the suffix, and changes applied one by one through the real writer.
+
+import { operation, type Reader } from '../database/operation.ts';
+import { openTestDatabase } from '../database/testing.ts';
+import { type ApplyOptions, applyChange } from './apply-change.ts';
+import type { ChangedEntry, DirectoryChange } from './entry.ts';
+import { migrations } from './tables.ts';
+
+export interface TestDirectory {
+  readonly reader: Reader;
+  apply(change: DirectoryChange, options?: Partial<ApplyOptions>): Promise<ChangedEntry>;
+  /** Attributes as `{cn: 'a', sn: ['b', 'c']}`. */
+  add(dn: string, attributes: Record<string, string | readonly string[]>): Promise<ChangedEntry>;
+  close(): void;
+}
+
+const apply = operation(
+  'test.applyChange',
+  (tx, { change, options }: { change: DirectoryChange; options: ApplyOptions }) => applyChange(tx, change, options),
+);
+
+export async function openTestDirectory(): Promise<TestDirectory> {
+  const { reader, writer, close } = openTestDatabase([{ name: 'directory', migrations }]);
+  const directory: TestDirectory = {
+    reader,
+    apply: (change, options = {}) => writer.execute(apply, { change, options: { author: '', now: 0, ...options } }),
+    add: (dn, attributes) =>
+      directory.apply(
+        {
+          kind: 'add',
+          dn,
+          attributes: Object.entries(attributes).map(([name, values]) => ({ name, values: [values].flat() })),
+        },
+        { isRoot: !dn.includes(',') },
+      ),
+    close,
+  };
+  await directory.add('o=internet', { objectClass: 'organization', o: 'internet' });
+  return directory;
+}
