@@ -51,7 +51,7 @@ const requests: readonly LdapRequest[] = [
   {
     kind: 'search',
     baseObject: 'o=internet',
-    scope: 'subtree',
+    scope: 'sub',
     derefAliases: 'never',
     sizeLimit: 500,
     timeLimit: 10,

@@ -8,7 +8,7 @@ import { applicationConstructed, type BerReader, type BerWriter, ENUMERATED, SEQ
 import { decodeFilter, encodeFilter, type Filter } from '../filter.ts';
 import { RequestFailure } from '../request-failure.ts';
 
-export type SearchScope = 'base' | 'one' | 'subtree';
+export type SearchScope = 'base' | 'one' | 'sub';
 export type DerefAliases = 'never' | 'searching' | 'finding' | 'always';
 
 export interface SearchRequest {
@@ -41,7 +41,7 @@ export const SEARCH_REQUEST = applicationConstructed(3);
 export const SEARCH_ENTRY = applicationConstructed(4);
 export const SEARCH_REFERENCE = applicationConstructed(19);
 
-const SCOPES = ['base', 'one', 'subtree'] as const satisfies readonly SearchScope[];
+const SCOPES = ['base', 'one', 'sub'] as const satisfies readonly SearchScope[];
 const DEREFERENCES = ['never', 'searching', 'finding', 'always'] as const satisfies readonly DerefAliases[];
 
 export function decodeSearchRequest(reader: BerReader): SearchRequest {

@@ -1,0 +1,27 @@
+// What the LDAP door needs of the rest of the program; the same for every connection of a thread.
+
+import type { Clock } from '../../base/clock.ts';
+import type { Limits } from '../../base/limits.ts';
+import type { Log } from '../../base/log.ts';
+import type { Reader } from '../../database/operation.ts';
+import type { DirectoryChange, Entry } from '../../directory/entry.ts';
+import type { RequestKind } from '../../wire/ldap/message.ts';
+import type { LdapResultName } from '../../wire/ldap/result-codes.ts';
+
+export interface LdapDoor {
+  readonly reader: Reader;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: Limits;
+  /** Of the program, for vendorVersion. */
+  readonly version: string;
+  /**
+   * The entry of this DN, if the password is its own. Throws Failure `unauthenticated` or `denied`, `invalidDnSyntax`,
+   * or `unavailable`; never called with an empty name or password.
+   */
+  readonly bind: (dn: string, password: string | Uint8Array, peer: string) => Promise<Entry>;
+  /** provisioning's submitChange: resolves after the commit that holds the change and all that follows from it. */
+  readonly change: (change: DirectoryChange, author: string) => Promise<unknown>;
+  /** One more result, for the metrics. */
+  readonly countResult: (operation: RequestKind, result: LdapResultName) => void;
+}

@@ -1,0 +1,37 @@
+// Bind: from this request on the session is whoever it names, or nobody.
+//
+// RFC 4511 §4.2, RFC 4513 §5.1
+
+import { asFailure } from '../../../base/failure.ts';
+import { ANONYMOUS, askerOf } from '../../../directory/access.ts';
+import type { BindRequest } from '../../../wire/ldap/operations/bind.ts';
+import { type LdapResult, result } from '../../../wire/ldap/result.ts';
+import { failureResult } from '../errors.ts';
+import type { LdapSession } from '../session.ts';
+
+export async function bind(session: LdapSession, request: BindRequest): Promise<LdapResult> {
+  // RFC 4511 §4.2.1: whatever comes of it, the identity from before is gone.
+  session.asker = ANONYMOUS;
+  const { name, authentication } = request;
+  if (request.version !== 3) return result('protocolError', 'Only version 3 is spoken here');
+  if (authentication.method !== 'simple')
+    return result('authMethodNotSupported', 'Only the simple authentication method is supported');
+  const { password } = authentication;
+  if (password.length === 0) {
+    if (name === '') return result('success');
+    // RFC 4513 §5.1.2: programs that forget to ask for a password must not be told that it was right.
+    return result('unwillingToPerform', 'A name without a password is not authenticated');
+  }
+  const { connection, door } = session;
+  if (!connection.isLoopback) return result('confidentialityRequired', 'Passwords in the clear need TLS');
+  if (name === '') return result('invalidCredentials', 'Authentication failed');
+  try {
+    session.asker = askerOf(await door.bind(name, password, connection.peerAddress));
+    return result('success');
+  } catch (error) {
+    const failure = asFailure(error);
+    door.log.info('ldap.bind', { peer: connection.peerAddress, dn: name, failure: failure.kind });
+    if (failure.detail !== undefined) throw failure;
+    return failureResult(failure);
+  }
+}

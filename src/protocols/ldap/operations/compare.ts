@@ -1,0 +1,34 @@
+// Compare: yes or no, or why that can't be said.
+//
+// RFC 4511 §4.10
+
+import { checkSearch, visibleTo } from '../../../directory/access.ts';
+import { type Dn, parseDn } from '../../../directory/dn.ts';
+import { getEntry, hasChildren, noSuchObject } from '../../../directory/entries.ts';
+import type { Entry } from '../../../directory/entry.ts';
+import { compareValue, hasAttribute } from '../../../directory/match.ts';
+import { findDescription } from '../../../directory/schema.ts';
+import type { CompareRequest } from '../../../wire/ldap/operations/compare.ts';
+import { type LdapResult, result } from '../../../wire/ldap/result.ts';
+import type { LdapSession } from '../session.ts';
+import { specialEntry } from '../special-entries.ts';
+
+export function compare(session: LdapSession, { dn, attribute, value }: CompareRequest): LdapResult {
+  const name = parseDn(dn);
+  const description = findDescription(attribute);
+  const entry = specialEntry(name, session.door.version) ?? visibleEntry(session, name);
+  if (description === undefined) return result('undefinedAttributeType', 'The schema does not know the attribute');
+  const context = { hasSubordinates: (of: Entry) => hasChildren(session.door.reader, of.id) };
+  if (!hasAttribute(entry, attribute, context)) return result('noSuchAttribute', 'The entry has no such attribute');
+  const equal = compareValue(entry, attribute, value, context);
+  if (equal !== undefined) return result(equal ? 'compareTrue' : 'compareFalse');
+  if (description.type.equality === undefined) return result('inappropriateMatching', 'It has no equality rule');
+  return result('invalidAttributeSyntax', 'The value does not fit the attribute');
+}
+
+function visibleEntry({ asker, door }: LdapSession, name: Dn): Entry {
+  checkSearch(asker, name);
+  const entry = visibleTo(asker, getEntry(door.reader, name));
+  if (entry === undefined) throw noSuchObject(undefined);
+  return entry;
+}

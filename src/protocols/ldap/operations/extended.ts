@@ -1,0 +1,10 @@
+// Extended operations: none is offered yet, StartTLS included.
+//
+// RFC 4511 §4.12 §4.14.3: one that is not supported, or TLS that is not, is protocolError
+
+import type { ExtendedRequest } from '../../../wire/ldap/operations/extended.ts';
+import { type LdapResult, result } from '../../../wire/ldap/result.ts';
+
+export function extended({ name }: ExtendedRequest): LdapResult {
+  return result('protocolError', `Extended operation ${name} is not supported`);
+}

@@ -1,0 +1,57 @@
+// The two entries that are not in the tree: what the server says of itself, and its schema. Anybody may read them.
+//
+// RFC 4512 §4.2 §5.1, RFC 3045 (vendorName), RFC 3674 (supportedFeatures)
+
+import { asciiLower } from '../../base/characters.ts';
+import { type Dn, parseDn, SUFFIX } from '../../directory/dn.ts';
+import type { Attribute, Entry } from '../../directory/entry.ts';
+import { SUBSCHEMA_DN, subschemaAttributes } from '../../directory/schema.ts';
+import { SUPPORTED_CONTROLS } from './controls.ts';
+
+/** RFC 3673 `+`; RFC 4529 `@class`; RFC 4526 `(&)` and `(|)`; RFC 3866 language tags. */
+const FEATURES = [
+  '1.3.6.1.4.1.4203.1.5.1',
+  '1.3.6.1.4.1.4203.1.5.2',
+  '1.3.6.1.4.1.4203.1.5.3',
+  '1.3.6.1.4.1.4203.1.5.4',
+] as const;
+
+const SUBSCHEMA = parseDn(SUBSCHEMA_DN);
+
+/** The root DSE for the empty name, the subschema for its own; undefined for every other name. */
+export function specialEntry(dn: Dn, version: string): Entry | undefined {
+  if (dn.rdns.length === 0) return (rootDse ??= special('', rootDseAttributes(version)));
+  if (dn.normalized === SUBSCHEMA.normalized) return (subschema ??= special(SUBSCHEMA_DN, subschemaAttributes()));
+  return undefined;
+}
+
+let rootDse: Entry | undefined;
+let subschema: Entry | undefined;
+
+function rootDseAttributes(version: string): readonly Attribute[] {
+  // Attributes without a value do not exist: no SASL mechanism and no extended operation is offered yet.
+  return [
+    { name: 'objectClass', values: ['top', 'extensibleObject'] },
+    { name: 'namingContexts', values: [SUFFIX] },
+    { name: 'subschemaSubentry', values: [SUBSCHEMA_DN] },
+    { name: 'supportedLDAPVersion', values: ['3'] },
+    { name: 'supportedControl', values: SUPPORTED_CONTROLS },
+    { name: 'supportedFeatures', values: FEATURES },
+    { name: 'vendorName', values: ['Waypost'] },
+    { name: 'vendorVersion', values: [version] },
+  ];
+}
+
+function special(dn: string, attributes: readonly Attribute[]): Entry {
+  return {
+    id: 0,
+    parent: undefined,
+    dn,
+    normalizedDn: asciiLower(dn),
+    uuid: '',
+    revision: 0,
+    attributes: new Map(attributes.map((attribute) => [asciiLower(attribute.name), attribute])),
+    createdAt: 0,
+    modifiedAt: 0,
+  };
+}
