@@ -146,10 +146,11 @@ class StructureParser {
     let at = from;
     for (;;) {
       if (bytes[at] === 0x2d && bytes[at + 1] === 0x2d && this.#firstBytes[bytes[at + 2]!]! > 0) {
-        const lineFeed = bytes.subarray(at, at + DELIMITER_LINE_BYTES).indexOf(0x0a);
-        const lineEnd = lineFeed < 0 ? Math.min(at + DELIMITER_LINE_BYTES, bytes.length) : at + lineFeed + 1;
-        const match = this.#match(bytes.toString('latin1', at, lineEnd));
-        if (match !== undefined) return { ...match, lineStart: at, lineEnd };
+        const match = this.#match(lineText(bytes, at));
+        if (match !== undefined) {
+          const lineFeed = bytes.indexOf(0x0a, at);
+          return { ...match, lineStart: at, lineEnd: lineFeed < 0 ? bytes.length : lineFeed + 1 };
+        }
       }
       if (this.#delimitersLeft-- <= 0) return undefined;
       const lineFeed = bytes.indexOf(LINE_WITH_DASHES, at);
@@ -158,16 +159,24 @@ class StructureParser {
     }
   }
 
-  /** A line that begins with `--`: whose delimiter it is, the innermost part's first. Spaces behind it are padding. */
+  /**
+   * A line that begins with `--`: whose delimiter it is, the innermost part's first. Spaces behind it are padding.
+   * RFC 2046 §5.1.1: a line that only begins with the boundary is a delimiter too, if no other boundary fits better.
+   */
   #match(line: string): { frame: number; isClosing: boolean } | undefined {
     const text = line.slice(2).trimEnd();
+    let prefix = -1;
+    let prefixLength = 0;
     for (let frame = this.#frames.length - 1; frame >= 0; frame--) {
       const { boundary } = this.#frames[frame]!;
       if (boundary === undefined || !text.startsWith(boundary)) continue;
       if (text.length === boundary.length) return { frame, isClosing: false };
       if (text.length === boundary.length + 2 && text.endsWith('--')) return { frame, isClosing: true };
+      if (boundary.length <= prefixLength) continue;
+      prefix = frame;
+      prefixLength = boundary.length;
     }
-    return undefined;
+    return prefix < 0 ? undefined : { frame: prefix, isClosing: text.startsWith('--', prefixLength) };
   }
 
   readonly #isDelimiterLine = (text: string, lineStart: number): boolean => {
@@ -225,4 +234,11 @@ class StructureParser {
     this.#textLeft -= text.length;
     return text;
   }
+}
+
+/** The line at `at`, its end cut off when it is long. */
+function lineText(bytes: Buffer, at: number): string {
+  const window = bytes.subarray(at, at + DELIMITER_LINE_BYTES);
+  const lineFeed = window.indexOf(0x0a);
+  return window.toString('latin1', 0, lineFeed < 0 ? window.length : lineFeed);
 }
