@@ -10,9 +10,9 @@
 import { asciiLower } from '../base/characters.ts';
 import { isValidDomain } from '../message/address.ts';
 import { type Reply, replies } from '../routing/replies.ts';
-import { type Site, STATUS_CHAIN } from '../routing/resolve.ts';
+import type { Site } from '../routing/resolve.ts';
 import type { RouteRow } from '../routing/rows.ts';
-import { statusMeaning } from '../routing/status.ts';
+import { decidingStatus } from '../routing/status.ts';
 
 /** `[provision] from-mx` */
 export type FromMx = 'off' | 'auto';
@@ -66,10 +66,7 @@ export function candidateOf(
 }
 
 function isActive(route: RouteRow): boolean {
-  return STATUS_CHAIN.every((attribute) => {
-    const status = attribute in route ? route[attribute as 'mailDomainStatus'] : undefined;
-    return status === undefined || statusMeaning(status).reply === undefined;
-  });
+  return decidingStatus(route, undefined, (meaning) => meaning.reply !== undefined) === undefined;
 }
 
 /** Undefined: the MX set names this host, so the domain may come. */

@@ -4,6 +4,8 @@
 // as if it were not there would be wrong mail, and refusing for good would be a false bounce. Attributes that stand in no
 // table here are stored and do not touch routing.
 
+import type { RecipientRow, RouteRow } from './rows.ts';
+
 /** Act, by owner: mail, mailAlternateAddress, uniqueMember, mgrpRFC822MailMember, the statuses, the catch-all, the base DN. */
 export const unsupportedAttributes = {
   domain: ['mailDomainSieveRuleSource', 'mailDomainMsgMaxBlocks', 'aliasedObjectName'],
@@ -58,3 +60,23 @@ export const deliveryOptions = {
     shared: 'later',
   },
 } as const satisfies Record<'user' | 'group', Readonly<Record<string, 'acts' | 'later'>>>;
+
+const NONE: readonly string[] = [];
+
+/** What stands against delivery to this recipient, or to an unclaimed address of the domain. `hostnames` are this host's. */
+export function unsupportedNames(
+  route: RouteRow,
+  row: RecipientRow | undefined,
+  key: string | undefined,
+  hostnames: readonly string[],
+): readonly string[] {
+  const isOurs = (host: string): boolean => hostnames.includes(host);
+  let names = NONE;
+  if (route.unsupported !== undefined) names = [...names, ...route.unsupported];
+  if (route.routingHosts !== undefined && !route.routingHosts.some(isOurs)) names = [...names, 'mailRoutingHosts'];
+  if (row === undefined) return names;
+  if (row.unsupported !== undefined) names = [...names, ...row.unsupported];
+  if (row.mailHost !== undefined && !isOurs(row.mailHost)) names = [...names, 'mailHost'];
+  if (key !== undefined && row.equivalents?.includes(key)) names = [...names, 'mailEquivalentAddress'];
+  return names;
+}

@@ -2,9 +2,9 @@
 //
 // Never  sees a password; auth compares that with the entry's
 
-import { addressOfKey, type RoutingTables, type Site, STATUS_CHAIN } from './resolve.ts';
-import { SITE_POSTMASTER, type Status, type UserRow } from './rows.ts';
-import { type StatusAttribute, statusMeaning, statusText } from './status.ts';
+import type { RoutingTables, Site } from './resolve.ts';
+import { addressOfKey, SITE_POSTMASTER, type UserRow } from './rows.ts';
+import { decidingStatus, statusText } from './status.ts';
 
 export interface Login {
   readonly account: number;
@@ -23,16 +23,12 @@ export function loginOf(row: UserRow, tables: RoutingTables, site: Site): Login 
   const domain = primary === undefined ? '' : addressOfKey(primary).domain;
   const route = domain === '' ? null : tables.route(domain);
   if (route === undefined) return undefined;
-  const statuses: { readonly [attribute in StatusAttribute]?: Status } = { ...route, ...row };
-  const refusing = STATUS_CHAIN.find((attribute) => {
-    const status = statuses[attribute];
-    return status !== undefined && !statusMeaning(status).admits;
-  });
+  const refusing = decidingStatus(route, row, (meaning) => !meaning.admits);
   return {
     account: row.account,
     entry: row.entry,
     dn: row.dn,
     addresses: primary === SITE_POSTMASTER ? site.hostnames.map((name) => `${primary}@${name}`) : row.addresses,
-    refusedBy: refusing === undefined ? undefined : statusText(refusing, statuses[refusing]!),
+    refusedBy: refusing && statusText(...refusing),
   };
 }

@@ -10,9 +10,17 @@
 import { asciiLower } from '../base/characters.ts';
 import { GROUP_DEPTH_MAX, GROUP_MEMBERS_MAX } from '../base/limits.ts';
 import { type Address, addressKey, formatAddress, tryParseAddress } from '../message/address.ts';
+import { unsupportedNames } from './attributes.ts';
 import { isAccepted, isTemporary, type Reply, replies } from './replies.ts';
-import { type GroupRow, type RecipientRow, type RouteRow, SITE_POSTMASTER, type UserRow } from './rows.ts';
-import { type StatusAttribute, statusMeaning, statusText } from './status.ts';
+import {
+  addressOfKey,
+  type GroupRow,
+  type RecipientRow,
+  type RouteRow,
+  SITE_POSTMASTER,
+  type UserRow,
+} from './rows.ts';
+import { decidingStatus, statusMeaning, statusText } from './status.ts';
 
 /** This host: its name, then its former names; lower case. */
 export interface Site {
@@ -335,20 +343,13 @@ class Resolving {
   }
 
   #status(route: RouteRow, row?: RecipientRow): Reply | undefined {
-    for (const attribute of STATUS_CHAIN) {
-      const status = (route as StatusHolder)[attribute] ?? (row as StatusHolder | undefined)?.[attribute];
-      if (status === undefined) continue;
-      const { reply } = statusMeaning(status);
-      if (reply === undefined) continue;
-      if (this.#explain) this.#step('status', statusText(attribute, status));
-      return reply;
-    }
-    if (this.#explain) this.#step('status', 'active');
-    return undefined;
+    const deciding = decidingStatus(route, row, (meaning) => meaning.reply !== undefined);
+    if (this.#explain) this.#step('status', deciding === undefined ? 'active' : statusText(...deciding));
+    return deciding === undefined ? undefined : statusMeaning(deciding[1]).reply;
   }
 
-  #unsupported(route: RouteRow, row?: RecipientRow, key = ''): Reply | undefined {
-    const names = unsupportedNames(route, row, key, this.#site);
+  #unsupported(route: RouteRow, row?: RecipientRow, key?: string): Reply | undefined {
+    const names = unsupportedNames(route, row, key, this.#site.hostnames);
     if (names.length === 0) return undefined;
     if (this.#explain) this.#step('not supported', names.join(', '));
     return replies.unsupported;
@@ -368,40 +369,8 @@ class Resolving {
   }
 }
 
-type StatusHolder = { readonly [attribute in StatusAttribute]?: RouteRow['mailDomainStatus'] };
-
-/** The first that is not active wins. */
-export const STATUS_CHAIN = [
-  'inetDomainStatus',
-  'mailDomainStatus',
-  'inetUserStatus',
-  'mailUserStatus',
-  'inetMailGroupStatus',
-] as const satisfies readonly StatusAttribute[];
-
 /** Local parts that somebody reads in every domain. RFC 5321 §4.5.1, RFC 2142 §2 */
 function isRole(address: Address): boolean {
   const name = asciiLower(address.localPart);
   return name === SITE_POSTMASTER || name === 'abuse';
-}
-
-/** A key is an address in lower case with the quotes off; the domain stands behind the last `@`, SITE_POSTMASTER has none. */
-export function addressOfKey(key: string): Address {
-  const at = key.lastIndexOf('@');
-  if (at < 0) return { localPart: key, domain: '' };
-  return { localPart: key.slice(0, at), domain: key.slice(at + 1) };
-}
-
-const NONE: readonly string[] = [];
-
-function unsupportedNames(route: RouteRow, row: RecipientRow | undefined, key: string, site: Site): readonly string[] {
-  const isOurs = (host: string): boolean => site.hostnames.includes(host);
-  let names: readonly string[] = NONE;
-  if (route.unsupported !== undefined) names = [...names, ...route.unsupported];
-  if (route.routingHosts !== undefined && !route.routingHosts.some(isOurs)) names = [...names, 'mailRoutingHosts'];
-  if (row === undefined) return names;
-  if (row.unsupported !== undefined) names = [...names, ...row.unsupported];
-  if (row.mailHost !== undefined && !isOurs(row.mailHost)) names = [...names, 'mailHost'];
-  if (row.equivalents?.includes(key)) names = [...names, 'mailEquivalentAddress'];
-  return names;
 }

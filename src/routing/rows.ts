@@ -3,6 +3,8 @@
 // Compiled from entries by compile.ts, kept as JSON by tables.ts, read by resolve.ts. A key that is absent means that
 // the entry says nothing.
 
+import type { Address } from '../message/address.ts';
+
 /** A status attribute's value that is legal for its level, or the word for one that is not. See status.ts. */
 export type Status =
   | 'active'
@@ -77,3 +79,9 @@ export type RecipientRow = UserRow | GroupRow;
 
 /** The address of the site postmaster's row: the one local part that needs no domain. RFC 5321 §4.5.1 */
 export const SITE_POSTMASTER = 'postmaster';
+
+/** A key is an address in lower case with the quotes off; the domain stands behind the last `@`, SITE_POSTMASTER has none. */
+export function addressOfKey(key: string): Address {
+  const at = key.lastIndexOf('@');
+  return at < 0 ? { localPart: key, domain: '' } : { localPart: key.slice(0, at), domain: key.slice(at + 1) };
+}

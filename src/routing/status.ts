@@ -5,7 +5,7 @@
 
 import { asciiLower } from '../base/characters.ts';
 import { type Reply, replies } from './replies.ts';
-import type { Status } from './rows.ts';
+import type { RecipientRow, RouteRow, Status } from './rows.ts';
 
 type StatusWord = Exclude<Status, { readonly illegal: string }>;
 
@@ -24,7 +24,7 @@ export const legalStatuses = {
   inetMailGroupStatus: ['active', 'inactive', 'disabled', 'deleted', 'removed'],
 } as const satisfies Record<StatusAttribute, readonly StatusWord[]>;
 
-interface StatusMeaning {
+export interface StatusMeaning {
   /** Undefined: mail goes on. */
   readonly reply: Reply | undefined;
   /** May the owner log in and read? */
@@ -54,6 +54,29 @@ export function parseStatus(attribute: StatusAttribute, value: string): Status {
   const word = asciiLower(value.trim());
   const legal: readonly StatusWord[] = legalStatuses[attribute];
   return legal.find((known) => known === word) ?? { illegal: value };
+}
+
+const CHAIN = [
+  'inetDomainStatus',
+  'mailDomainStatus',
+  'inetUserStatus',
+  'mailUserStatus',
+  'inetMailGroupStatus',
+] as const satisfies readonly StatusAttribute[];
+
+type Statuses = { readonly [attribute in StatusAttribute]?: Status };
+
+/** The first in the chain of domain and recipient whose meaning is `decides`; undefined when none is. */
+export function decidingStatus(
+  route: RouteRow | null,
+  row: RecipientRow | undefined,
+  decides: (meaning: StatusMeaning) => boolean,
+): readonly [StatusAttribute, Status] | undefined {
+  for (const attribute of CHAIN) {
+    const status = (route as Statuses | null)?.[attribute] ?? (row as Statuses | undefined)?.[attribute];
+    if (status !== undefined && decides(statusMeaning(status))) return [attribute, status];
+  }
+  return undefined;
 }
 
 /** As it stands in a step: `mailUserStatus: overquota`. */

@@ -1,0 +1,145 @@
+// Entries to rows: what an entry says in whatever spelling, and what it says that cannot be used.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { normalizeDn } from '../directory/dn.ts';
+import type { Attribute, Entry } from '../directory/entry.ts';
+import { compileDomain, compileRecipient, mailDomainOf } from './compile.ts';
+
+function entry(dn: string, values: Readonly<Record<string, readonly string[]>>): Entry {
+  const attributes = new Map<string, Attribute>();
+  for (const [name, list] of Object.entries(values)) attributes.set(name.toLowerCase(), { name, values: list });
+  const made = { createdAt: 0, modifiedAt: 0, revision: 5, uuid: 'u', parent: 1 };
+  return { id: 5, dn, normalizedDn: normalizeDn(dn), attributes, ...made };
+}
+
+const domainClasses = { objectClass: ['domain', 'inetDomain', 'mailDomain'] };
+const userClasses = { objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser'] };
+const groupClasses = { objectClass: ['groupOfUniqueNames', 'inetMailGroup'] };
+const acme = { domains: ['acme.example'], account: 7 };
+
+test('a domain says no more than its entry does', () => {
+  assert.deepEqual(compileDomain(entry('dc=Acme,dc=example,o=Internet', domainClasses)), {
+    domain: 'acme.example',
+    base: 'dc=acme,dc=example,o=internet',
+  });
+});
+
+test('a domain with everything', () => {
+  const row = compileDomain(
+    entry('dc=acme,dc=example,o=internet', {
+      ...domainClasses,
+      inetDomainBaseDN: ['OU=Acme,  O=Internet'],
+      inetDomainStatus: ['ACTIVE'],
+      mailDomainStatus: ['disabled'],
+      mailDomainCatchallAddress: ['"Ann"@Acme.Example'],
+      mailRoutingHosts: ['Mail.Example'],
+      mailRoutingSmartHost: ['smart.example'],
+    }),
+  );
+  assert.deepEqual(row, {
+    domain: 'acme.example',
+    base: 'ou=acme,o=internet',
+    inetDomainStatus: 'active',
+    mailDomainStatus: 'disabled',
+    catchall: 'Ann@acme.example',
+    routingHosts: ['mail.example'],
+    unsupportedForUnclaimed: ['mailRoutingSmartHost'],
+  });
+});
+
+test('only a DC node of the mail class is a mail domain', () => {
+  assert.equal(mailDomainOf(entry('dc=example,o=internet', { objectClass: ['domain'] })), undefined);
+  assert.equal(mailDomainOf(entry('ou=acme,o=internet', domainClasses)), undefined);
+  assert.equal(mailDomainOf(entry('dc=a_b,dc=example,o=internet', domainClasses)), undefined);
+  assert.equal(mailDomainOf(entry('o=internet', domainClasses)), undefined);
+});
+
+test('what a domain says wrongly is named, and the rest of it stands', () => {
+  const row = compileDomain(
+    entry('dc=acme,dc=example,o=internet', {
+      ...domainClasses,
+      mailDomainStatus: ['sleeping'],
+      mailDomainCatchallAddress: ['nowhere'],
+    }),
+  );
+  assert.deepEqual(row?.mailDomainStatus, { illegal: 'sleeping' });
+  assert.equal(row?.catchall, undefined);
+  assert.deepEqual(
+    row?.problems?.map(({ attribute, value }) => [attribute, value]),
+    [
+      ['mailDomainStatus', 'sleeping'],
+      ['mailDomainCatchallAddress', 'nowhere'],
+    ],
+  );
+});
+
+test("a user's addresses are those of its own domains, each once", () => {
+  const row = compileRecipient(
+    entry('uid=ann,ou=People,dc=acme,dc=example,o=internet', {
+      ...userClasses,
+      mail: ['Ann@Acme.Example'],
+      mailAlternateAddress: ['ann@acme.example', '"a b"@acme.example', 'ann@other.example', 'not an address'],
+      mailEquivalentAddress: ['ann@acme.example', 'anna@acme.example'],
+      mailHost: ['Mail.Example'],
+    }),
+    acme,
+  );
+  assert.deepEqual(row?.addresses, ['ann@acme.example', 'a b@acme.example']);
+  assert.deepEqual(row?.equivalents, ['anna@acme.example']);
+  assert.equal(row?.mailHost, 'mail.example');
+  assert.equal(row?.kind === 'user' && row.account, 7);
+  assert.deepEqual(
+    row?.problems?.map(({ value, reason }) => [value, reason]),
+    [
+      ['ann@other.example', "this entry does not lie below the address's domain"],
+      ['not an address', 'is not an address'],
+    ],
+  );
+});
+
+test('delivery options act, wait to be built, or are none', () => {
+  const compiled = (options: readonly string[], classes = userClasses) =>
+    compileRecipient(entry('uid=ann,o=internet', { ...classes, mailDeliveryOption: options }), acme);
+  assert.equal(compiled(['mailbox'])?.unsupported, undefined);
+  assert.deepEqual(compiled(['mailbox', 'AUTOREPLY'])?.unsupported, ['mailDeliveryOption: autoreply']);
+  assert.equal(compiled(['members'], groupClasses)?.unsupported, undefined);
+  assert.equal(compiled(['mailbox'], groupClasses)?.problems?.length, 1);
+  for (const none of ['sideways', '__proto__', 'constructor', 'members']) {
+    const row = compiled([none]);
+    assert.equal(row?.unsupported, undefined);
+    assert.equal(row?.problems?.[0]?.value, none);
+  }
+});
+
+test('a list has its members as the tables name them', () => {
+  const row = compileRecipient(
+    entry('cn=all,ou=Groups,dc=acme,dc=example,o=internet', {
+      ...groupClasses,
+      mail: ['all@acme.example'],
+      uniqueMember: [
+        'UID=Ann, OU=People,o=internet',
+        "uid=bob,o=internet#'0101'B",
+        'uid=ann,ou=people,o=internet',
+        'x',
+      ],
+      mgrpRFC822MailMember: ['Friend@Remote.Example', 'nobody'],
+      mgrpErrorsTo: ['boss@acme.example'],
+      inetMailGroupStatus: ['hold'],
+    }),
+    acme,
+  );
+  assert.ok(row?.kind === 'group');
+  assert.deepEqual(row.members, ['uid=ann,ou=people,o=internet', 'uid=bob,o=internet']);
+  assert.deepEqual(row.addressMembers, ['Friend@remote.example']);
+  assert.deepEqual(row.unsupported, ['mgrpErrorsTo']);
+  assert.deepEqual(row.inetMailGroupStatus, { illegal: 'hold' });
+  assert.equal(row.problems?.length, 3);
+});
+
+test('an entry without a mail class is nobody to mail', () => {
+  assert.equal(
+    compileRecipient(entry('uid=x,o=internet', { objectClass: ['person'], mail: ['x@acme.example'] }), acme),
+    undefined,
+  );
+});
