@@ -111,6 +111,17 @@ test('a query that is too large is not read, one that is large is not remembered
   assert.equal(state.lookUps, 2);
 });
 
+test('a query full of records is refused by its header', () => {
+  const { answer, state } = answerer();
+  const query = queryMessage(1, 'acme.example', 'MX');
+  const additional = { name: 'a', class: 1, ttl: 1, type: 'TYPE250', data: new Uint8Array() } as const;
+  const rcode = (count: number) =>
+    decodeMessage(answer(encodeMessage({ ...query, additionals: new Array(count).fill(additional) }), 'udp', 1232)!)
+      .rcode;
+  assert.deepEqual([rcode(2), rcode(20)], [RCODE.NOERROR, RCODE.FORMERR]);
+  assert.equal(state.lookUps, 1);
+});
+
 test('whatever comes, nothing is thrown, and what goes back is a response with the id of its query', () => {
   const { answer } = answerer();
   const name = fc.constantFrom('acme.example', 'mail.ACME.example', 'x.acme.example', 'example', '.');

@@ -24,7 +24,14 @@ import {
 import type { ResourceRecord } from '../../wire/dns/rdata.ts';
 import type { ZoneAnswer } from '../../zones/records.ts';
 import { DNS_FAILURE } from './errors.ts';
-import { QUERY_BYTES, REMEMBERED_MAX, REMEMBERED_QUERY_BYTES, UDP_BYTES, UDP_BYTES_MAX } from './limits.ts';
+import {
+  QUERY_BYTES,
+  QUERY_RECORDS_MAX,
+  REMEMBERED_MAX,
+  REMEMBERED_QUERY_BYTES,
+  UDP_BYTES,
+  UDP_BYTES_MAX,
+} from './limits.ts';
 
 export type Transport = 'udp' | 'tcp';
 
@@ -101,7 +108,7 @@ type Query = DnsMessage & { readonly question: Question };
 
 /** Undefined for what is no query with one question. */
 function readQuery(octets: Uint8Array): Query | undefined {
-  if (octets.length > QUERY_BYTES) return undefined;
+  if (octets.length > QUERY_BYTES || recordsSaid(octets) > QUERY_RECORDS_MAX) return undefined;
   try {
     const query = decodeMessage(octets);
     const [question, second] = query.questions;
@@ -110,6 +117,13 @@ function readQuery(octets: Uint8Array): Query | undefined {
     if (error instanceof SyntaxFailure) return undefined;
     throw error;
   }
+}
+
+/** How many records the header announces in the sections behind the question. */
+function recordsSaid(octets: Uint8Array): number {
+  let count = 0;
+  for (let at = 6; at < 12; at += 2) count += (octets[at]! << 8) | octets[at + 1]!;
+  return count;
 }
 
 /** Throws what the look-up throws. */

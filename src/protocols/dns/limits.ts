@@ -2,6 +2,8 @@
 
 /** A query that is larger is not read: one question, an OPT record and its padding are below 1 KiB. */
 export const QUERY_BYTES = 4096;
+/** Records of a query: OPT, perhaps a signature, perhaps a SOA. Four KiB of names that point at each other cost 1 ms. */
+export const QUERY_RECORDS_MAX = 8;
 /** What every client takes without EDNS(0). RFC 1035 §4.2.1 */
 export const UDP_BYTES = 512;
 /** What we offer and send at most over UDP, so that nothing is fragmented. RFC 9715 §3 */

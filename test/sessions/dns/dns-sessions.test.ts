@@ -32,7 +32,7 @@ const change = operation('test.changeDomain', async (tx, { before, after }: Chan
   await noteDomainChange(tx, { before, after, revision: await tx.nextRevision() });
 });
 
-/** Messages up to this octet by their ids, so that a mixed-up answer shows. */
+/** Two different octets, so that an answer which mixes them up shows. */
 const ID = 0x1234;
 
 async function runSession(lines: readonly string[]): Promise<void> {
