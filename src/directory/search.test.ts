@@ -1,0 +1,389 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Failure } from '../base/failure.ts';
+import type { Filter } from '../wire/ldap/filter.ts';
+import { ANONYMOUS, type Asker, askerOf, checkChange, checkSearch, visibleTo } from './access.ts';
+import { parseDn } from './dn.ts';
+import { findEntry, getEntry, hasChildren } from './entries.ts';
+import type { DirectoryChange } from './entry.ts';
+import { directoryResultOf } from './failure.ts';
+import { compileFilter } from './match.ts';
+import { selectAttributes, selectFrom, selectionOf } from './operational.ts';
+import { findAttributeType, findDescription, findObjectClass, subschemaAttributes } from './schema.ts';
+import { ATTRIBUTE_ROWS, OBJECT_CLASS_ROWS } from './schema-data.ts';
+import { Search, searchAll } from './search.ts';
+import { openTestDirectory, type TestDirectory } from './testing.ts';
+
+let directory: TestDirectory;
+before(async () => {
+  directory = await openTestDirectory();
+  await directory.add('cn=Directory Manager', {
+    objectClass: ['person'],
+    cn: 'Directory Manager',
+    sn: 'x',
+    userPassword: '{X}y',
+  });
+  await directory.add('dc=example,o=internet', { objectClass: 'domain', dc: 'example' });
+  await directory.add('ou=People,dc=example,o=internet', { objectClass: 'organizationalUnit', ou: 'People' });
+  for (const [uid, cn, mail] of [
+    ['ann', 'Ann  Bell', 'ann@acme.example'],
+    ['bob', 'Bob (the *) Builder', 'bob@acme.example'],
+    ['eve', 'Ève Ångström', 'eve@other.example'],
+  ] as const) {
+    await directory.add(`uid=${uid},ou=People,dc=example,o=internet`, {
+      objectClass: ['inetOrgPerson', 'inetLocalMailRecipient'],
+      uid,
+      cn,
+      sn: cn.split(' ').at(-1)!,
+      mail,
+      mailAlternateAddress: [`${uid}.alias@acme.example`],
+      telephoneNumber: '+1 555-0100',
+      userPassword: '{SSHA}abc',
+      employeeNumber: '10',
+      uidNumber: uid === 'ann' ? '9' : '10',
+    });
+  }
+  await directory.add('cn=all,dc=example,o=internet', {
+    objectClass: 'groupOfUniqueNames',
+    cn: 'all',
+    uniqueMember: ['UID=Ann, ou=people,dc=Example,o=internet', 'uid=bob,ou=People,dc=example,o=internet'],
+  });
+});
+after(() => directory.close());
+
+const all: Filter = { kind: 'present', attribute: 'objectClass' };
+const equal = (attribute: string, value: string): Filter => ({ kind: 'equality', attribute, value });
+
+function names(filter: Filter, base = 'o=internet', scope: 'base' | 'one' | 'sub' = 'sub'): string[] {
+  return searchAll(directory.reader, { base, scope, filter }, 100).map(({ dn }) => dn.split(',')[0]!);
+}
+
+describe('search', () => {
+  it('covers the scope that is asked for', () => {
+    assert.deepEqual(names(all, 'dc=example,o=internet', 'base'), ['dc=example']);
+    assert.deepEqual(names(all, 'dc=example,o=internet', 'one'), ['ou=People', 'cn=all']);
+    assert.deepEqual(names(all).sort(), [
+      'cn=all',
+      'dc=example',
+      'o=internet',
+      'ou=People',
+      'uid=ann',
+      'uid=bob',
+      'uid=eve',
+    ]);
+    assert.deepEqual(names(equal('uid', 'ann'), 'dc=example,o=internet', 'one'), []);
+    assert.deepEqual(names(equal('uid', 'ann'), 'cn=all,dc=example,o=internet', 'sub'), []);
+  });
+
+  it('without its base names what is there', () => {
+    assert.throws(
+      () => names(all, 'ou=x,dc=example,o=internet'),
+      (error) => error instanceof Failure && error.data?.['matchedDn'] === 'dc=example,o=internet',
+    );
+  });
+
+  const filters: [what: string, filter: Filter, found: string[]][] = [
+    ['equality in any case and spacing', equal('CN', ' ann BELL '), ['uid=ann']],
+    ['an attribute by its other name', equal('mailLocalAddress', 'ann.alias@ACME.example'), ['uid=ann']],
+    ['a supertype', equal('name', 'bell'), ['uid=ann']],
+    ['characters beyond ASCII', equal('cn', 'èVE åNGSTRÖM'), ['uid=eve']],
+    ['a member by another spelling', equal('uniqueMember', 'uid=ann,OU=People,dc=example,o=Internet'), ['cn=all']],
+    ['a superclass', equal('objectClass', 'person'), ['uid=ann', 'uid=bob', 'uid=eve']],
+    ['a class by OID', equal('objectClass', '2.5.6.17'), ['cn=all']],
+    ['a telephone number', equal('telephoneNumber', '+15550100'), ['uid=ann', 'uid=bob', 'uid=eve']],
+    ['an unknown attribute', equal('shoe', 'x'), []],
+    ['not an unknown attribute', { kind: 'not', filter: equal('shoe', 'x') }, []],
+    ['an impossible value', { kind: 'not', filter: equal('uidNumber', 'x') }, []],
+    [
+      'integers by size, where they are',
+      { kind: 'greaterOrEqual', attribute: 'uidNumber', value: '10' },
+      ['uid=bob', 'uid=eve'],
+    ],
+    ['integers from above', { kind: 'lessOrEqual', attribute: 'uidNumber', value: '9' }, ['uid=ann']],
+    ['order where there is none', { kind: 'greaterOrEqual', attribute: 'cn', value: 'a' }, []],
+    ['a beginning', { kind: 'substrings', attribute: 'mail', initial: 'ANN', any: [] }, ['uid=ann']],
+    ['a beginning with a space', { kind: 'substrings', attribute: 'cn', initial: 'ann ', any: [] }, ['uid=ann']],
+    ['a middle', { kind: 'substrings', attribute: 'cn', any: ['*) '] }, ['uid=bob']],
+    ['an end', { kind: 'substrings', attribute: 'mail', any: [], final: 'other.example' }, ['uid=eve']],
+    [
+      'parts in order',
+      { kind: 'substrings', attribute: 'cn', initial: 'bob', any: ['the', 'bui'], final: 'r' },
+      ['uid=bob'],
+    ],
+    ['parts out of order', { kind: 'substrings', attribute: 'cn', initial: 'bob', any: ['bui', 'the'] }, []],
+    ['parts that overlap', { kind: 'substrings', attribute: 'uid', initial: 'an', any: [], final: 'nn' }, []],
+    [
+      'presence of what is made',
+      { kind: 'and', filters: [{ kind: 'present', attribute: 'entryUUID' }, equal('uid', 'bob')] },
+      ['uid=bob'],
+    ],
+    ['no presence', { kind: 'and', filters: [{ kind: 'present', attribute: 'title' }, equal('uid', 'bob')] }, []],
+    ['approximately', { kind: 'approx', attribute: 'cn', value: 'ann bell' }, ['uid=ann']],
+    ['the empty and', { kind: 'and', filters: [equal('uid', 'ann'), { kind: 'and', filters: [] }] }, ['uid=ann']],
+    ['the empty or', { kind: 'or', filters: [] }, []],
+    [
+      'or over indexes',
+      { kind: 'or', filters: [equal('uid', 'ann'), equal('mail', 'bob@acme.example'), equal('shoe', 'x')] },
+      ['uid=ann', 'uid=bob'],
+    ],
+    [
+      'or with what has no index',
+      { kind: 'or', filters: [equal('uid', 'ann'), equal('employeeNumber', '10')] },
+      ['uid=ann', 'uid=bob', 'uid=eve'],
+    ],
+    [
+      'and not',
+      { kind: 'and', filters: [equal('objectClass', 'person'), { kind: 'not', filter: equal('uid', 'ann') }] },
+      ['uid=bob', 'uid=eve'],
+    ],
+    [
+      'entries with subordinates',
+      { kind: 'and', filters: [equal('hasSubordinates', 'TRUE'), equal('objectClass', 'organizationalUnit')] },
+      ['ou=People'],
+    ],
+    [
+      'a rule by name',
+      { kind: 'extensible', rule: 'caseExactMatch', attribute: 'cn', value: 'Ann Bell', dnAttributes: false },
+      ['uid=ann'],
+    ],
+    [
+      'a rule that sees case',
+      { kind: 'extensible', rule: '2.5.13.5', attribute: 'cn', value: 'ann bell', dnAttributes: false },
+      [],
+    ],
+    [
+      'a rule without attribute',
+      { kind: 'extensible', rule: 'caseIgnoreIA5Match', value: 'example', dnAttributes: false },
+      ['dc=example'],
+    ],
+    [
+      'attributes of the name',
+      { kind: 'extensible', attribute: 'ou', value: 'people', dnAttributes: true },
+      ['ou=People', 'uid=ann', 'uid=bob', 'uid=eve'],
+    ],
+    ['an unknown rule', { kind: 'extensible', rule: '1.2.3', attribute: 'cn', value: 'x', dnAttributes: false }, []],
+  ];
+  for (const [what, filter, found] of filters) it(`by ${what}`, () => assert.deepEqual(names(filter).sort(), found));
+
+  it('by UUID', () => {
+    const { uuid } = getEntry(directory.reader, 'uid=bob,ou=People,dc=example,o=internet');
+    assert.deepEqual(names(equal('entryUUID', uuid.toUpperCase())), ['uid=bob']);
+  });
+
+  it('gives pages, whatever happens between them', async () => {
+    for (const scope of ['one', 'sub'] as const) {
+      const search = new Search(directory.reader, {
+        base: 'ou=People,dc=example,o=internet',
+        scope,
+        filter: equal('objectClass', 'person'),
+      });
+      const pages: string[][] = [];
+      while (!search.done) pages.push(search.next(1).map(({ dn }) => dn));
+      assert.deepEqual(
+        pages.flat(),
+        ['ann', 'bob', 'eve'].map((uid) => `uid=${uid},ou=People,dc=example,o=internet`),
+      );
+    }
+    const search = new Search(directory.reader, { base: 'o=internet', scope: 'sub', filter: equal('uid', 'gone') });
+    await directory.add('uid=gone,o=internet', { objectClass: 'account', uid: 'gone' });
+    const later = new Search(directory.reader, { base: 'o=internet', scope: 'sub', filter: equal('uid', 'gone') });
+    await directory.apply({ kind: 'delete', dn: 'uid=gone,o=internet' });
+    assert.deepEqual([...search.next(10), ...later.next(10)], []);
+  });
+});
+
+describe('the logic of filters', () => {
+  it('has three values', () => {
+    const entry = getEntry(directory.reader, 'uid=ann,ou=People,dc=example,o=internet');
+    const value = { T: equal('uid', 'ann'), F: equal('uid', 'x'), U: equal('shoe', 'x') };
+    const table: [string, boolean | undefined][] = [
+      ['&TT', true],
+      ['&TF', false],
+      ['&TU', undefined],
+      ['&FU', false],
+      ['&UU', undefined],
+      ['|FF', false],
+      ['|TF', true],
+      ['|TU', true],
+      ['|FU', undefined],
+      ['|UU', undefined],
+      ['!T', false],
+      ['!F', true],
+      ['!U', undefined],
+    ];
+    for (const [text, expected] of table) {
+      const [operator, ...operands] = text as unknown as [string, ...(keyof typeof value)[]];
+      const filters = operands.map((name) => value[name]);
+      const filter: Filter =
+        operator === '!' ? { kind: 'not', filter: filters[0]! } : { kind: operator === '&' ? 'and' : 'or', filters };
+      assert.equal(compileFilter(filter)(entry, { hasSubordinates: () => false }), expected, text);
+    }
+  });
+});
+
+describe('what a result shows', () => {
+  const shown = (...attributes: string[]) => {
+    const entry = getEntry(directory.reader, 'uid=ann,ou=People,dc=example,o=internet');
+    const chosen = selectAttributes(entry, selectionOf(attributes), () => hasChildren(directory.reader, entry.id));
+    return chosen.map(({ name }) => name);
+  };
+
+  it('is all user attributes when nothing is named', () => {
+    assert.ok(shown().includes('mail'));
+    assert.equal(shown().includes('entryUUID'), false);
+    assert.deepEqual(shown('*'), shown());
+  });
+
+  it('is what was named, under the name that was used', () => {
+    assert.deepEqual(shown('MAILLOCALADDRESS', 'userid', 'ENTRYuuid', '1.1', 'shoe'), [
+      'userid',
+      'mailLocalAddress',
+      'entryUUID',
+    ]);
+    assert.deepEqual(shown('1.1'), []);
+  });
+
+  it('takes subtypes with their supertype, a class with @, operational ones with +', () => {
+    assert.deepEqual(shown('name'), ['cn', 'sn']);
+    assert.deepEqual(shown('@person').sort(), ['cn', 'objectClass', 'sn', 'telephoneNumber', 'userPassword']);
+    const operational = shown('+');
+    for (const name of [
+      'entryUUID',
+      'createTimestamp',
+      'modifyTimestamp',
+      'subschemaSubentry',
+      'structuralObjectClass',
+      'hasSubordinates',
+      'entryDN',
+    ]) {
+      assert.ok(operational.includes(name), name);
+    }
+    assert.equal(operational.includes('mail'), false);
+  });
+
+  it('is names alone when only types are wanted', () => {
+    const entry = getEntry(directory.reader, 'uid=ann,ou=People,dc=example,o=internet');
+    assert.deepEqual(
+      selectAttributes(entry, selectionOf(['uid'], true), () => false),
+      [{ name: 'uid', values: [] }],
+    );
+  });
+});
+
+describe('the schema', () => {
+  it('has every name that its classes use', () => {
+    for (const [, name, , superclass, must = '', may = ''] of OBJECT_CLASS_ROWS) {
+      if (superclass !== '') assert.ok(findObjectClass(superclass), superclass);
+      for (const attribute of `${must} ${may}`.split(' ')) {
+        if (attribute !== '') assert.ok(findAttributeType(attribute), `${name}: ${attribute}`);
+      }
+    }
+  });
+
+  it('has every type once, its supertype above it, with syntax and rules inherited', () => {
+    for (const [oid, names] of ATTRIBUTE_ROWS) {
+      for (const name of names.split(' ')) assert.equal(findAttributeType(name)?.oid, oid);
+    }
+    assert.equal(findAttributeType('cn')?.equality, 'caseIgnoreMatch');
+    assert.equal(findAttributeType('member')?.syntax, 'DN');
+    assert.equal(findAttributeType('mailLocalAddress'), findAttributeType('2.16.840.1.113730.3.1.13'));
+    for (const name of ['__proto__', 'constructor', 'toString', '']) assert.equal(findAttributeType(name), undefined);
+  });
+
+  it('knows languages and binary transfer as options', () => {
+    assert.equal(findDescription('CN;lang-EN;LANG-de')?.name, 'cn;lang-de;lang-en');
+    assert.equal(findDescription('userCertificate')?.name, 'userCertificate;binary');
+    assert.equal(findDescription('usercertificate;BINARY')?.key, 'usercertificate');
+    for (const text of ['cn;binary', 'cn;', 'cn;x', 'mail;lang-en', 'entryUUID;lang-en', `cn${';lang-a'.repeat(9)}`]) {
+      assert.equal(findDescription(text), undefined, text);
+    }
+  });
+
+  it('publishes descriptions', () => {
+    const published = new Map(subschemaAttributes().map(({ name, values }) => [name, values as string[]]));
+    const has = (name: string, description: string) =>
+      assert.ok(published.get(name)?.includes(description), description);
+    has(
+      'attributeTypes',
+      "( 2.5.4.3 NAME ( 'cn' 'commonName' ) SUP name EQUALITY caseIgnoreMatch SUBSTR caseIgnoreSubstringsMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )",
+    );
+    has(
+      'objectClasses',
+      "( 2.16.840.1.113730.3.2.129 NAME 'inetDomain' SUP top AUXILIARY MAY ( inetDomainBaseDN $ inetDomainStatus $ inetCanonicalDomainName ) )",
+    );
+    has('matchingRules', "( 2.5.13.2 NAME 'caseIgnoreMatch' SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )");
+    has('ldapSyntaxes', "( 1.3.6.1.4.1.1466.115.121.1.15 DESC 'Directory String' )");
+    const attributes = new Map(subschemaAttributes().map((attribute) => [attribute.name.toLowerCase(), attribute]));
+    assert.deepEqual(
+      selectFrom(attributes, selectionOf([])).map(({ name }) => name),
+      ['objectClass', 'cn'],
+    );
+    assert.equal(selectFrom(attributes, selectionOf(['+'])).length, 4);
+  });
+});
+
+describe('access', () => {
+  const ann = () => getEntry(directory.reader, 'uid=ann,ou=People,dc=example,o=internet');
+  const administrator = () => askerOf(getEntry(directory.reader, 'cn=directory manager'));
+  const uuidOf = (dn: ReturnType<typeof parseDn>) => findEntry(directory.reader, dn)?.uuid;
+  const verdict = (run: () => void) => {
+    try {
+      run();
+      return 'allowed';
+    } catch (error) {
+      assert.ok(error instanceof Failure);
+      return directoryResultOf(error);
+    }
+  };
+  const change = (asker: Asker, value: DirectoryChange) => verdict(() => checkChange(asker, value, uuidOf));
+  const password = (
+    dn: string,
+    operation: 'replace' | 'add' | 'delete' = 'replace',
+    attribute = 'userPassword',
+  ): DirectoryChange => ({
+    kind: 'modify',
+    dn,
+    modifications: [{ operation, attribute, values: ['x'] }],
+  });
+
+  it('of the administrator is everything', () => {
+    assert.equal(administrator().kind, 'administrator');
+    assert.equal(change(administrator(), { kind: 'delete', dn: ann().dn }), 'allowed');
+    assert.equal(
+      verdict(() => checkSearch(administrator(), parseDn('o=internet'))),
+      'allowed',
+    );
+    assert.ok(visibleTo(administrator(), ann())?.attributes.has('userpassword'));
+  });
+
+  it('of a user is the own entry without its password, and the own password', () => {
+    const asker = askerOf(ann());
+    assert.equal(
+      verdict(() => checkSearch(asker, parseDn('UID=ann,ou=people,dc=example,o=internet'))),
+      'allowed',
+    );
+    for (const base of ['o=internet', 'uid=bob,ou=People,dc=example,o=internet', 'uid=nobody,o=internet']) {
+      assert.equal(
+        verdict(() => checkSearch(asker, parseDn(base))),
+        'insufficientAccessRights',
+      );
+    }
+    assert.equal(visibleTo(asker, ann())?.attributes.has('userpassword'), false);
+    assert.equal(visibleTo(asker, ann())?.attributes.has('mail'), true);
+    assert.equal(visibleTo(asker, getEntry(directory.reader, 'o=internet')), undefined);
+    assert.equal(change(asker, password(ann().dn)), 'allowed');
+    assert.equal(change(asker, password(ann().dn, 'add')), 'insufficientAccessRights');
+    assert.equal(change(asker, password(ann().dn, 'replace', 'mail')), 'insufficientAccessRights');
+    assert.equal(change(asker, password('uid=bob,ou=People,dc=example,o=internet')), 'insufficientAccessRights');
+    assert.equal(change(asker, { kind: 'delete', dn: ann().dn }), 'insufficientAccessRights');
+  });
+
+  it('of anonymous is nothing', () => {
+    assert.equal(
+      verdict(() => checkSearch(ANONYMOUS, parseDn('o=internet'))),
+      'insufficientAccessRights',
+    );
+    assert.equal(visibleTo(ANONYMOUS, ann()), undefined);
+    assert.equal(change(ANONYMOUS, password(ann().dn)), 'insufficientAccessRights');
+  });
+});
