@@ -1,0 +1,57 @@
+// Every command we know, by name: the one table. What is not in it is answered with BAD.
+
+import { append } from './commands/append.ts';
+import { authenticate } from './commands/authenticate.ts';
+import { capability } from './commands/capability.ts';
+import { check } from './commands/check.ts';
+import { close } from './commands/close.ts';
+import { copy } from './commands/copy.ts';
+import { create } from './commands/create.ts';
+import { deleteCommand } from './commands/delete.ts';
+import { expunge } from './commands/expunge.ts';
+import { fetch } from './commands/fetch.ts';
+import { id } from './commands/id.ts';
+import { idle } from './commands/idle.ts';
+import { list } from './commands/list.ts';
+import { login } from './commands/login.ts';
+import { logout } from './commands/logout.ts';
+import { lsub } from './commands/lsub.ts';
+import { noop } from './commands/noop.ts';
+import { rename } from './commands/rename.ts';
+import { search } from './commands/search.ts';
+import { examine, select } from './commands/select.ts';
+import { status } from './commands/status.ts';
+import { store } from './commands/store.ts';
+import { subscribe, unsubscribe } from './commands/subscribe.ts';
+import { type CommandEntry, entry } from './handler.ts';
+
+export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, CommandEntry>([
+  ['CAPABILITY', entry(capability)],
+  ['NOOP', entry(noop)],
+  ['LOGOUT', entry(logout)],
+  ['ID', entry(id)],
+  ['AUTHENTICATE', entry(authenticate)],
+  ['LOGIN', entry(login)],
+  ['SELECT', entry(select)],
+  ['EXAMINE', entry(examine)],
+  ['CREATE', entry(create)],
+  ['DELETE', entry(deleteCommand)],
+  ['RENAME', entry(rename)],
+  ['SUBSCRIBE', entry(subscribe)],
+  ['UNSUBSCRIBE', entry(unsubscribe)],
+  ['LIST', entry(list)],
+  ['LSUB', entry(lsub)],
+  ['STATUS', entry(status)],
+  ['APPEND', entry(append)],
+  ['IDLE', entry(idle)],
+  ['CHECK', entry(check)],
+  ['CLOSE', entry(close)],
+  ['EXPUNGE', entry(expunge)],
+  ['SEARCH', entry(search)],
+  ['FETCH', entry(fetch)],
+  ['STORE', entry(store)],
+  ['COPY', entry(copy)],
+]);
+
+/** Those that may stand behind UID. RFC 3501 §6.4.8, RFC 4315 §2.1 */
+export const uidCommands: ReadonlySet<string> = new Set(['SEARCH', 'FETCH', 'STORE', 'COPY', 'EXPUNGE']);

@@ -1,0 +1,89 @@
+// APPEND: the message streams into the store and is acknowledged when it and its row are on disk.
+// RFC 3501 §6.3.11, RFC 4315 §3, RFC 7888 §4
+
+import { Failure } from '../../../base/failure.ts';
+import { append as appendMessage } from '../../../store/deliver.ts';
+import { Intake, type TakenMessage } from '../../../store/intake.ts';
+import { canonicalMailboxName, findMailbox } from '../../../store/mailboxes.ts';
+import { type AppendCommand, parseAppend } from '../../../wire/imap/commands/append.ts';
+import { flagSet } from '../flag-set.ts';
+import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
+import { ok, type Reply } from '../reply.ts';
+import type { ImapSession } from '../session.ts';
+
+export const append: CommandDefinition<AppendCommand> = {
+  states: LOGGED_IN,
+  parse: parseAppend,
+  async run(command, session) {
+    const { announced, door, account } = session;
+    if (announced === undefined) throw new Failure('syntax', 'The message must be a literal');
+    const mailbox = canonicalMailboxName(command.mailbox);
+    // Before the client has sent it all in vain; decided again in the operation.
+    if (findMailbox(door.reader, account, mailbox)?.selectable !== true) throw noMailbox();
+    if (announced.sizeBytes === 0) throw new Failure('invalid', 'The message is empty');
+    if (announced.sizeBytes > door.limits.messageSizeBytes)
+      throw new Failure('too-large', `A message may have ${door.limits.messageSizeBytes} bytes`);
+    session.announced = undefined;
+    if (announced.synchronizing) session.continuation('Ready for the message');
+    const intake = new Intake(door.intakes, door.nextId(), () => ({ returnPath: '', fields: '' }));
+    try {
+      await take(session, intake);
+    } catch (error) {
+      intake.abandon();
+      throw error;
+    }
+    return store(session, command, mailbox, await intake.finish(door.clock.now()));
+  },
+};
+
+/** Reads all of the message, also when it cannot be kept: what follows it is the next command. */
+async function take(session: ImapSession, intake: Intake): Promise<void> {
+  const { input } = session;
+  let failure: unknown;
+  for (let chunk = await input.messageBytes(); chunk !== undefined; chunk = await input.messageBytes()) {
+    if (failure !== undefined) continue;
+    if (chunk.includes(0)) failure = new Failure('invalid', 'A message cannot hold NUL');
+    else
+      try {
+        await intake.write(chunk);
+      } catch (error) {
+        failure = error;
+      }
+    if (failure !== undefined) intake.abandon();
+  }
+  const end = await input.frame();
+  if (failure !== undefined) throw failure;
+  if (end?.kind !== 'message-end') throw new Failure('unavailable', 'The connection was closed');
+  if (!end.clean) throw new Failure('syntax', 'The command must end behind the message');
+}
+
+async function store(
+  session: ImapSession,
+  { flags, internalDate }: AppendCommand,
+  mailbox: string,
+  { row, pending }: TakenMessage,
+): Promise<Reply> {
+  try {
+    const { uidValidity, uid } = await session.door.writer.execute(
+      appendMessage,
+      {
+        account: session.account,
+        mailbox,
+        message: row,
+        status: flagSet(flags),
+        internalDate: internalDate ?? row.received,
+      },
+      row.envelope.length + row.structure.length,
+    );
+    return ok('APPEND completed', `APPENDUID ${uidValidity} ${uid}`);
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'not-found') throw noMailbox();
+    throw error;
+  } finally {
+    pending.settle();
+  }
+}
+
+export function noMailbox(): Failure {
+  return new Failure('not-found', 'No such mailbox, CREATE makes it', { data: { imap: 'TRYCREATE' } });
+}

@@ -1,0 +1,18 @@
+// CLOSE: what is marked \Deleted goes, and nothing is told of it. RFC 3501 §6.4.2
+
+import { expunge } from '../../../store/status.ts';
+import { parseSimple, type SimpleCommand } from '../../../wire/imap/commands/simple.ts';
+import { type CommandDefinition, SELECTED } from '../handler.ts';
+import { ok } from '../reply.ts';
+
+export const close: CommandDefinition<SimpleCommand<'CLOSE'>> = {
+  states: SELECTED,
+  parse: parseSimple('CLOSE'),
+  async run(_, session) {
+    const { account, id, readOnly } = session.mailbox;
+    const args = { account, mailbox: id, ranges: undefined, deletedOnly: true };
+    for (let more = !readOnly; more; ) ({ more } = await session.door.writer.execute(expunge, args));
+    session.open(undefined);
+    return ok('CLOSE completed');
+  },
+};

@@ -1,0 +1,20 @@
+// DELETE. RFC 3501 §6.3.4: a mailbox with others below it stays as a name that cannot be selected.
+
+import { canonicalMailboxName, deleteMailbox, findMailbox } from '../../../store/mailboxes.ts';
+import { type MailboxCommand, parseMailbox } from '../../../wire/imap/commands/mailbox.ts';
+import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
+import { ok } from '../reply.ts';
+
+export const deleteCommand: CommandDefinition<MailboxCommand<'DELETE'>> = {
+  states: LOGGED_IN,
+  parse: parseMailbox('DELETE'),
+  async run({ mailbox }, session) {
+    const { account, door } = session;
+    const name = canonicalMailboxName(mailbox);
+    const id = findMailbox(door.reader, account, name)?.id;
+    await door.writer.execute(deleteMailbox, { account, name });
+    // Who deletes the mailbox that is open here knows that it is gone: no need to close the connection.
+    if (id !== undefined && id === session.selected?.id) session.open(undefined);
+    return ok('DELETE completed');
+  },
+};

@@ -1,0 +1,21 @@
+// EXPUNGE and UID EXPUNGE. RFC 3501 §6.4.3, RFC 4315 §2.1
+
+import { expunge as expungeMessages, STATUS_SLICE } from '../../../store/status.ts';
+import { type ExpungeCommand, parseExpunge } from '../../../wire/imap/commands/expunge.ts';
+import { type CommandDefinition, SELECTED } from '../handler.ts';
+import { ok } from '../reply.ts';
+
+export const expunge: CommandDefinition<ExpungeCommand> = {
+  states: SELECTED,
+  parse: parseExpunge,
+  async run({ uids }, session) {
+    const { account, id, view } = session.writableMailbox;
+    const slices = uids === undefined ? [undefined] : [...view.uidSlices(view.places(uids), STATUS_SLICE)];
+    for (const ranges of slices) {
+      const args = { account, mailbox: id, ranges, deletedOnly: true };
+      for (let more = true; more; ) ({ more } = await session.door.writer.execute(expungeMessages, args));
+    }
+    // The session tells what has gone, as it tells what others removed.
+    return ok('EXPUNGE completed');
+  },
+};

@@ -1,0 +1,185 @@
+// FETCH and UID FETCH: pages of rows turned into text, bytes read beside, others let in between.
+//
+// In      the command, the session's numbering
+// Out     FETCH responses; NO with EXPUNGEISSUED when a numbered message is gone (RFC 2180 §4.1.2)
+// Limits  PAGE_MESSAGES rows a page, fewer when \Seen is set by it; BATCH_BYTES read ahead of the output
+// Never   holds a snapshot across a yield: a message expunged meanwhile is left out
+// RFC 3501 §6.4.5, §7.4.2
+
+import { Failure } from '../../../base/failure.ts';
+import { renderBody, renderBodyStructure } from '../../../message/imap-bodystructure.ts';
+import { decodeStructure } from '../../../message/structure.ts';
+import { SEEN } from '../../../store/flags.ts';
+import { type MailboxMessage, type MessageStatus, messagesBetween, statusBetween } from '../../../store/messages.ts';
+import { storeFlags } from '../../../store/status.ts';
+import { type FetchAttribute, type FetchCommand, parseFetch } from '../../../wire/imap/commands/fetch.ts';
+import { encodeInternalDateItem } from '../../../wire/imap/responses/fetch.ts';
+import { rangesOf } from '../../../wire/imap/values.ts';
+import { type Budget, FetchedSection } from '../fetched-section.ts';
+import { type CommandDefinition, SELECTED } from '../handler.ts';
+import { no, ok, type Reply } from '../reply.ts';
+import type { SelectedMailbox } from '../selected.ts';
+import type { ImapSession } from '../session.ts';
+
+const PAGE_MESSAGES = 500;
+/** A page whose messages become \Seen before they are sent: a client that goes away has not seen many of them. */
+const SEEN_PAGE_MESSAGES = 50;
+/** Messages whose bytes are read at once, and how many bytes that may be. */
+const BATCH_MESSAGES = 16;
+const BATCH_BYTES = 1024 * 1024;
+
+export const fetch: CommandDefinition<FetchCommand> = {
+  states: SELECTED,
+  usesNumbers: true,
+  parse: parseFetch,
+  async run(command, session) {
+    const fetcher = new Fetcher(command, session);
+    for (const { from, to } of session.mailbox.view.places(command.messages)) {
+      for (let at = from; at < to && !session.gone; at += fetcher.pageMessages)
+        await fetcher.page(at, Math.min(to, at + fetcher.pageMessages));
+    }
+    return fetcher.reply();
+  },
+};
+
+/** What is known of a message that is about to be answered. */
+type Row = MessageStatus & Partial<MailboxMessage>;
+
+class Fetcher {
+  readonly pageMessages: number;
+  readonly #command: FetchCommand;
+  readonly #session: ImapSession;
+  readonly #mailbox: SelectedMailbox;
+  readonly #setsSeen: boolean;
+  /** Only what the row of status holds is asked for. */
+  readonly #statusOnly: boolean;
+  #missing = 0;
+  #unreadable: Failure | undefined;
+
+  constructor(command: FetchCommand, session: ImapSession) {
+    this.#command = command;
+    this.#session = session;
+    this.#mailbox = session.mailbox;
+    this.#setsSeen = !this.#mailbox.readOnly && command.sections.some(({ peek }) => !peek);
+    this.#statusOnly =
+      command.sections.length === 0 && [...command.attributes].every((one) => one === 'UID' || one === 'FLAGS');
+    this.pageMessages = this.#setsSeen ? SEEN_PAGE_MESSAGES : PAGE_MESSAGES;
+  }
+
+  /** The messages at the places [from, to). */
+  async page(from: number, to: number): Promise<void> {
+    const { account, id, view } = this.#mailbox;
+    const { reader } = this.#session.door;
+    const first = view.uidAt(from);
+    const last = view.uidAt(to - 1);
+    const becameSeen = this.#setsSeen ? await this.#markSeen(first, last) : undefined;
+    const rows: Row[] = this.#statusOnly
+      ? statusBetween(reader, account, id, first, last)
+      : messagesBetween(reader, account, id, first, last, to - from);
+    this.#missing += to - from - rows.length;
+    for (let at = 0; at < rows.length && !this.#session.gone; at += BATCH_MESSAGES)
+      await this.#batch(rows.slice(at, at + BATCH_MESSAGES), becameSeen);
+  }
+
+  /** \Seen for what has it not: the UIDs. Reading goes on where nothing can be written. */
+  async #markSeen(first: number, last: number): Promise<ReadonlySet<number>> {
+    const { account, id } = this.#mailbox;
+    const { reader, writer } = this.#session.door;
+    const unseen = statusBetween(reader, account, id, first, last)
+      .filter(({ flags }) => (flags & SEEN) === 0)
+      .map(({ uid }) => uid);
+    if (unseen.length === 0) return new Set();
+    const ranges = rangesOf(unseen).map((range) => [range.first, range.last] as const);
+    try {
+      const by = { flags: SEEN, keywords: [] };
+      await writer.execute(storeFlags, { account, mailbox: id, ranges, change: 'add', by });
+    } catch (error) {
+      if (error instanceof Failure) return new Set();
+      throw error;
+    }
+    return new Set(unseen);
+  }
+
+  async #batch(rows: readonly Row[], becameSeen: ReadonlySet<number> | undefined): Promise<void> {
+    const budget: Budget = { leftBytes: BATCH_BYTES };
+    const { blobs } = this.#session.door;
+    const fetched = await Promise.all(
+      rows.map(async (row) => {
+        const sections = this.#command.sections.map((item) => new FetchedSection(item, row as MailboxMessage, blobs));
+        await Promise.all(sections.map((section) => section.readAhead(budget)));
+        return sections;
+      }),
+    ).catch((error) => this.#unreadableMessage(error));
+    for (const [index, row] of rows.entries()) {
+      const sections =
+        fetched?.[index] ??
+        this.#command.sections.map((item) => new FetchedSection(item, row as MailboxMessage, blobs));
+      await this.#respond(row, sections, becameSeen?.has(row.uid) ?? false);
+      await this.#session.breathe();
+      if (this.#session.gone) return;
+    }
+  }
+
+  #unreadableMessage(error: unknown): undefined {
+    if (!(error instanceof Failure)) throw error;
+    return undefined;
+  }
+
+  async #respond(row: Row, sections: readonly FetchedSection[], becameSeen: boolean): Promise<void> {
+    const { attributes } = this.#command;
+    const items: string[] = [];
+    for (const attribute of attributes) items.push(this.#attribute(attribute, row));
+    if (becameSeen && !attributes.has('FLAGS')) items.push(this.#flags(row));
+    // After the flags, so that a new keyword is announced before the response begins.
+    const announcement = attributes.has('FLAGS') || becameSeen ? this.#mailbox.newKeywords(row.keywords) : '';
+    let text = `${announcement}* ${this.#mailbox.view.numberOf(row.uid)} FETCH (${items.join(' ')}`;
+    let separator = items.length > 0 ? ' ' : '';
+    for (const section of sections) {
+      try {
+        await section.open();
+      } catch (error) {
+        // Nothing of this message has been written yet, unless an earlier section of it was large.
+        if (!(error instanceof Failure) || section !== sections[0]) return this.#session.abort(error);
+        this.#unreadable = error;
+        return;
+      }
+      text = await section.write(text + separator, this.#session);
+      separator = ' ';
+    }
+    this.#session.write(`${text})\r\n`);
+  }
+
+  #attribute(attribute: FetchAttribute, row: Row): string {
+    switch (attribute) {
+      case 'UID':
+        return `UID ${row.uid}`;
+      case 'FLAGS':
+        return this.#flags(row);
+      case 'INTERNALDATE':
+        return encodeInternalDateItem(row.internalDate!);
+      case 'RFC822.SIZE':
+        return `RFC822.SIZE ${row.size}`;
+      case 'ENVELOPE':
+        return `ENVELOPE ${row.envelope}`;
+      case 'BODY':
+        return `BODY ${renderBody(decodeStructure(row.structure!))}`;
+      case 'BODYSTRUCTURE':
+        return `BODYSTRUCTURE ${renderBodyStructure(decodeStructure(row.structure!))}`;
+      default:
+        return attribute satisfies never;
+    }
+  }
+
+  #flags(row: Row): string {
+    this.#mailbox.told(row);
+    return this.#mailbox.flagsItem(row);
+  }
+
+  reply(): Reply {
+    if (this.#unreadable !== undefined && this.#unreadable.kind !== 'not-found') throw this.#unreadable;
+    const isGone = this.#missing > 0 || this.#unreadable !== undefined;
+    if (isGone && this.#command.messages.unit === 'sequence')
+      return no('Some of the messages no longer exist', 'EXPUNGEISSUED');
+    return ok('FETCH completed');
+  }
+}

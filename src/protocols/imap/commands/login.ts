@@ -1,0 +1,28 @@
+// LOGIN. RFC 3501 §6.2.3
+
+import { Failure } from '../../../base/failure.ts';
+import { type LoginCommand, parseLogin } from '../../../wire/imap/commands/login.ts';
+import { type CommandDefinition, LOGGED_OUT } from '../handler.ts';
+import { ok, type Reply } from '../reply.ts';
+import type { ImapSession } from '../session.ts';
+
+export const login: CommandDefinition<LoginCommand> = {
+  states: LOGGED_OUT,
+  parse: parseLogin,
+  run: (command, session) =>
+    logIn(session, Buffer.from(command.login, 'latin1').toString('utf8'), Buffer.from(command.password, 'latin1')),
+};
+
+/** What LOGIN and every mechanism of AUTHENTICATE end in. */
+export async function logIn(session: ImapSession, name: string, password: Buffer): Promise<Reply> {
+  if (!session.passwordsAllowed)
+    throw new Failure('unauthenticated', 'Passwords are not taken in the clear', { data: { imap: 'PRIVACYREQUIRED' } });
+  try {
+    const { account } = await session.door.login(name, password, session.connection.peerAddress);
+    session.loggedIn(account);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.kind !== 'denied') throw error;
+    throw new Failure('denied', error.message, { data: { imap: 'AUTHORIZATIONFAILED' } });
+  }
+  return ok('Logged in', session.capabilities());
+}

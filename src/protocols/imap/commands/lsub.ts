@@ -1,0 +1,40 @@
+// LSUB. RFC 3501 §6.3.9: subscribed names, whether or not a mailbox is there; with `%` also the levels above them.
+
+import { findMailbox, listSubscriptions, SEPARATOR } from '../../../store/mailboxes.ts';
+import { type ListCommand, parseList } from '../../../wire/imap/commands/list.ts';
+import { encodeMailboxName } from '../../../wire/imap/mailbox-name.ts';
+import { encodeList } from '../../../wire/imap/responses/mailbox.ts';
+import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
+import { ListPattern } from '../list-pattern.ts';
+import { ok } from '../reply.ts';
+
+export const lsub: CommandDefinition<ListCommand> = {
+  states: LOGGED_IN,
+  parse: parseList('LSUB'),
+  async run({ reference, pattern }, session) {
+    const wanted = new ListPattern(reference + pattern);
+    const found = new Map<string, readonly string[]>();
+    const { reader } = session.door;
+    for (const name of listSubscriptions(reader, session.account)) {
+      await session.breathe();
+      if (wanted.matches(encodeMailboxName(name))) {
+        const isThere = findMailbox(reader, session.account, name)?.selectable === true;
+        found.set(name, isThere ? [] : ['\\Noselect']);
+      } else if (pattern.endsWith('%')) {
+        const above = levelAbove(name, wanted);
+        if (above !== undefined && !found.has(above)) found.set(above, ['\\Noselect']);
+      }
+    }
+    for (const [name, attributes] of found) session.write(encodeList('LSUB', attributes, name));
+    return ok('LSUB completed');
+  },
+};
+
+/** The lowest level above a name that the pattern matches. */
+function levelAbove(name: string, wanted: ListPattern): string | undefined {
+  for (let end = name.lastIndexOf(SEPARATOR); end > 0; end = name.lastIndexOf(SEPARATOR, end - 1)) {
+    const above = name.slice(0, end);
+    if (wanted.matches(encodeMailboxName(above))) return above;
+  }
+  return undefined;
+}

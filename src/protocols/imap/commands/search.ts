@@ -1,0 +1,85 @@
+// SEARCH and UID SEARCH: what the numbering and the rows can say first, bytes only for what is still open.
+//
+// Limits  PAGE_MESSAGES rows a page, BATCH_MESSAGES whose bytes are read at once; others have their turn between
+// RFC 3501 §6.4.4, RFC 5530 §3 BADCHARSET
+
+import { messagesBetween, PAGE_ROWS, statusBetween } from '../../../store/messages.ts';
+import { parseSearch, type SearchCommand } from '../../../wire/imap/commands/search.ts';
+import { encodeSearch } from '../../../wire/imap/responses/mailbox.ts';
+import { type CommandDefinition, SELECTED } from '../handler.ts';
+import { no, ok } from '../reply.ts';
+import { type Candidate, SearchMatcher } from '../search-matcher.ts';
+import type { ImapSession } from '../session.ts';
+
+const PAGE_MESSAGES = Math.min(500, PAGE_ROWS);
+const BATCH_MESSAGES = 8;
+
+export const search: CommandDefinition<SearchCommand> = {
+  states: SELECTED,
+  usesNumbers: true,
+  parse: parseSearch,
+  async run({ key, byUid, unknownCharset }, session) {
+    if (unknownCharset !== undefined) return no('Unknown character set', 'BADCHARSET (US-ASCII UTF-8)');
+    const { mailbox, door } = session;
+    const matcher = new SearchMatcher(key, mailbox, door.blobs);
+    const found: number[] = [];
+    for (const { from, to } of matcher.places) {
+      for (let at = from; at < to && !session.gone; at += PAGE_MESSAGES) {
+        const page = candidates(session, matcher, at, Math.min(to, at + PAGE_MESSAGES));
+        await matching(session, matcher, page, ({ number, uid }) => found.push(byUid ? uid : number));
+      }
+    }
+    session.write(encodeSearch(found));
+    return ok('SEARCH completed');
+  },
+};
+
+/** The messages at the places [from, to), with as much of their rows as the keys ask for. */
+function candidates(session: ImapSession, { needs }: SearchMatcher, from: number, to: number): Candidate[] {
+  const { mailbox, door } = session;
+  const { account, id, view } = mailbox;
+  const first = view.uidAt(from);
+  const last = view.uidAt(to - 1);
+  if (needs === 'numbers')
+    return Array.from({ length: to - from }, (_, i) => ({ number: from + i + 1, uid: view.uidAt(from + i) }));
+  if (needs === 'status')
+    return statusBetween(door.reader, account, id, first, last).map((status) => ({
+      number: view.numberOf(status.uid)!,
+      uid: status.uid,
+      status,
+    }));
+  return messagesBetween(door.reader, account, id, first, last, to - from).map((row) => ({
+    number: view.numberOf(row.uid)!,
+    uid: row.uid,
+    status: row,
+    row,
+  }));
+}
+
+async function matching(
+  session: ImapSession,
+  matcher: SearchMatcher,
+  page: readonly Candidate[],
+  found: (candidate: Candidate) => void,
+): Promise<void> {
+  let open: Candidate[] = [];
+  const verdicts = new Map<Candidate, boolean | undefined>();
+  const settle = async () => {
+    const answers = await Promise.all(open.map((candidate) => matcher.matches(candidate, () => session.breathe())));
+    open.forEach((candidate, index) => {
+      verdicts.set(candidate, answers[index]);
+    });
+    open = [];
+    await session.breathe();
+  };
+  for (const candidate of page) {
+    const verdict = matcher.quickly(candidate);
+    verdicts.set(candidate, verdict);
+    if (verdict !== undefined) continue;
+    open.push(candidate);
+    if (open.length >= BATCH_MESSAGES) await settle();
+    if (session.gone) return;
+  }
+  await settle();
+  for (const [candidate, verdict] of verdicts) if (verdict === true) found(candidate);
+}

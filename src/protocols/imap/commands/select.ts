@@ -1,0 +1,57 @@
+// SELECT and EXAMINE. RFC 3501 §6.3.1, §6.3.2
+
+import { Failure } from '../../../base/failure.ts';
+import { canonicalMailboxName, findMailbox, type Mailbox } from '../../../store/mailboxes.ts';
+import { firstUnseen } from '../../../store/messages.ts';
+import { type MailboxCommand, parseMailbox } from '../../../wire/imap/commands/mailbox.ts';
+import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
+import { ok, type Reply } from '../reply.ts';
+import { SelectedMailbox } from '../selected.ts';
+import type { ImapSession } from '../session.ts';
+
+/** In a larger mailbox the first unseen message is not looked for: it may stand at the end of a long walk. */
+const UNSEEN_WALK_MAX = 50_000;
+
+export const select: CommandDefinition<MailboxCommand<'SELECT'>> = {
+  states: LOGGED_IN,
+  parse: parseMailbox('SELECT'),
+  run: ({ mailbox }, session) => open(session, mailbox, false),
+};
+
+export const examine: CommandDefinition<MailboxCommand<'EXAMINE'>> = {
+  states: LOGGED_IN,
+  parse: parseMailbox('EXAMINE'),
+  run: ({ mailbox }, session) => open(session, mailbox, true),
+};
+
+async function open(session: ImapSession, name: string, readOnly: boolean): Promise<Reply> {
+  // Whatever comes of it, the old mailbox is no longer selected.
+  session.open(undefined);
+  const row = findMailbox(session.door.reader, session.account, canonicalMailboxName(name));
+  if (row === undefined) throw gone();
+  if (!row.selectable) throw new Failure('invalid', 'There is no mailbox behind this name');
+  const { reader, writer } = session.door;
+  const selected = await SelectedMailbox.open({ reader, writer, breathe: () => session.breathe() }, row, readOnly);
+  if (selected === undefined) throw gone();
+  session.write(describe(session, selected, row));
+  session.open(selected);
+  return readOnly ? ok('EXAMINE completed', 'READ-ONLY') : ok('SELECT completed', 'READ-WRITE');
+}
+
+function describe(session: ImapSession, selected: SelectedMailbox, row: Mailbox): string {
+  const { view, uidValidity } = selected;
+  const [flags, permanentFlags] = selected.flagsResponses().split('\r\n');
+  let text = `${flags}\r\n* ${view.count} EXISTS\r\n* ${selected.recentCount} RECENT\r\n`;
+  if (row.unseen > 0 && row.messages <= UNSEEN_WALK_MAX) {
+    const uid = firstUnseen(session.door.reader, session.account, selected.id);
+    const number = uid === undefined ? undefined : view.numberOf(uid);
+    if (number !== undefined) text += `* OK [UNSEEN ${number}] First unseen message\r\n`;
+  }
+  text += `* OK [UIDVALIDITY ${uidValidity}] UIDs are valid\r\n`;
+  text += `* OK [UIDNEXT ${selected.uidNext}] Predicted next UID\r\n`;
+  return `${text}${permanentFlags}\r\n`;
+}
+
+function gone(): Failure {
+  return new Failure('not-found', 'No such mailbox');
+}

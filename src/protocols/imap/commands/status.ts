@@ -1,0 +1,54 @@
+// STATUS: counters of one state of the mailbox, selected or not. RFC 3501 §6.3.10
+
+import { Failure } from '../../../base/failure.ts';
+import { canonicalMailboxName, findMailbox, type Mailbox } from '../../../store/mailboxes.ts';
+import { PAGE_ROWS, uidsAfter } from '../../../store/messages.ts';
+import { parseStatus, type StatusCommand, type StatusItem } from '../../../wire/imap/commands/status.ts';
+import { encodeStatus } from '../../../wire/imap/responses/mailbox.ts';
+import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
+import { ok } from '../reply.ts';
+import type { ImapSession } from '../session.ts';
+
+export const status: CommandDefinition<StatusCommand> = {
+  states: LOGGED_IN,
+  parse: parseStatus,
+  run({ mailbox: name, items }, session) {
+    const { reader } = session.door;
+    return reader.snapshot(() => {
+      const mailbox = findMailbox(reader, session.account, canonicalMailboxName(name));
+      if (mailbox === undefined || !mailbox.selectable) throw new Failure('not-found', 'No such mailbox');
+      const values = items.map((item) => [item, counterOf(item, mailbox, session)] as const);
+      session.write(encodeStatus(mailbox.name, values));
+      return ok('STATUS completed');
+    });
+  },
+};
+
+function counterOf(item: StatusItem, mailbox: Mailbox, session: ImapSession): number {
+  switch (item) {
+    case 'MESSAGES':
+      return mailbox.messages;
+    case 'RECENT':
+      return countRecent(mailbox, session);
+    case 'UIDNEXT':
+      return mailbox.uidNext;
+    case 'UIDVALIDITY':
+      return mailbox.uidValidity;
+    case 'UNSEEN':
+      return mailbox.unseen;
+    default:
+      return item satisfies never;
+  }
+}
+
+/** What nobody has been told of yet, and what this session was told of itself. */
+function countRecent(mailbox: Mailbox, { door, selected }: ImapSession): number {
+  let count = selected?.id === mailbox.id && !selected.readOnly ? selected.recentCount : 0;
+  if (mailbox.recentFrom >= mailbox.uidNext) return count;
+  for (let after = mailbox.recentFrom - 1; ; ) {
+    const page = uidsAfter(door.reader, mailbox.account, mailbox.id, after);
+    count += page.length;
+    if (page.length < PAGE_ROWS) return count;
+    after = page[page.length - 1]!;
+  }
+}

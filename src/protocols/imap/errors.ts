@@ -1,0 +1,30 @@
+// The whole of IMAP's opinion about failures: kind -> NO or BAD and a response code. RFC 3501 §7.1, RFC 5530 §3
+
+import { SyntaxFailure } from '../../base/cursor.ts';
+import type { Failure, FailureKind } from '../../base/failure.ts';
+import type { Reply } from './reply.ts';
+
+const IMAP_FAILURE = {
+  syntax: ['BAD'],
+  invalid: ['NO', 'CANNOT'],
+  'not-found': ['NO', 'NONEXISTENT'],
+  exists: ['NO', 'ALREADYEXISTS'],
+  'not-empty': ['NO', 'HASCHILDREN'],
+  denied: ['NO', 'NOPERM'],
+  unauthenticated: ['NO', 'AUTHENTICATIONFAILED'],
+  'read-only': ['NO'],
+  'too-large': ['NO', 'TOOBIG'],
+  'too-many': ['NO', 'LIMIT'],
+  'over-quota': ['NO', 'OVERQUOTA'],
+  conflict: ['NO', 'INUSE'],
+  unsupported: ['NO', 'CANNOT'],
+  full: ['NO', 'UNAVAILABLE'],
+  unavailable: ['NO', 'UNAVAILABLE'],
+} satisfies Record<FailureKind, readonly [status: 'NO' | 'BAD', code?: string]>;
+
+/** `data.imap` of a failure names a more precise code, `TRYCREATE` say. */
+export function replyOf(failure: Failure): Reply {
+  const [status, code] = IMAP_FAILURE[failure.kind] as readonly ['NO' | 'BAD', string?];
+  const text = failure instanceof SyntaxFailure ? `Syntax error: ${failure.message}` : failure.message;
+  return { status, text, code: failure.data?.['imap'] ?? code };
+}

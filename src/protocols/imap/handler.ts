@@ -1,0 +1,41 @@
+// How a command is defined: when it may come, how it is read, what it does.
+
+import type { ImapCommand } from '../../wire/imap/command.ts';
+import type { ImapCursor } from '../../wire/imap/grammar.ts';
+import type { Reply } from './reply.ts';
+import type { ImapSession } from './session.ts';
+
+export type SessionState = 'not-authenticated' | 'authenticated' | 'selected' | 'logout';
+
+export interface CommandDefinition<C extends ImapCommand> {
+  readonly states: readonly SessionState[];
+  /** `byUid` when the command came behind UID. */
+  parse(cursor: ImapCursor, byUid: boolean): C;
+  run(command: C, session: ImapSession): Promise<Reply> | Reply;
+  /** FETCH, STORE and SEARCH: no EXPUNGE may be told while they run, unless they came behind UID. RFC 3501 §7.4.1 */
+  readonly usesNumbers?: true;
+}
+
+/** A definition whose command type is nobody's business but its own. */
+export interface CommandEntry {
+  readonly states: readonly SessionState[];
+  readonly usesNumbers: boolean;
+  /** Parses; the result runs it. */
+  prepare(cursor: ImapCursor, byUid: boolean): (session: ImapSession) => Promise<Reply> | Reply;
+}
+
+export function entry<C extends ImapCommand>(definition: CommandDefinition<C>): CommandEntry {
+  return {
+    states: definition.states,
+    usesNumbers: definition.usesNumbers ?? false,
+    prepare(cursor, byUid) {
+      const command = definition.parse(cursor, byUid);
+      return (session) => definition.run(command, session);
+    },
+  };
+}
+
+export const ANY_STATE: readonly SessionState[] = ['not-authenticated', 'authenticated', 'selected'];
+export const LOGGED_IN: readonly SessionState[] = ['authenticated', 'selected'];
+export const LOGGED_OUT: readonly SessionState[] = ['not-authenticated'];
+export const SELECTED: readonly SessionState[] = ['selected'];

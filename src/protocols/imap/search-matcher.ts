@@ -1,0 +1,199 @@
+// A tree of search keys against one message after another, in three values: yes, no, and only its bytes can tell.
+//
+// In      the parsed keys, the session's numbering, rows, bytes of those messages for which the rest is not enough
+// Out     whether a message matches
+// Limits  every key is looked at once a message; text is read once a message whatever the number of keys
+// RFC 3501 §6.4.4
+
+import { dayNumber, parseMailDate } from '../../message/date.ts';
+import type { Blobs } from '../../store/blobs.ts';
+import type { MailboxMessage, MessageStatus } from '../../store/messages.ts';
+import type { SearchKey } from '../../wire/imap/commands/search.ts';
+import { ImapCursor } from '../../wire/imap/grammar.ts';
+import { type NumberRange, type NumberSet, resolveRanges } from '../../wire/imap/values.ts';
+import { flagBits } from './flag-set.ts';
+import { type PlaceRange, rangesHold } from './mailbox-view.ts';
+import { fold, MessageText } from './message-text.ts';
+import type { SelectedMailbox } from './selected.ts';
+
+/** What must be read of each message before the keys can be looked at. */
+export type SearchNeeds = 'numbers' | 'status' | 'row';
+
+export interface Candidate {
+  readonly number: number;
+  readonly uid: number;
+  readonly status?: MessageStatus;
+  readonly row?: MailboxMessage;
+}
+
+const DAY_MS = 86_400_000;
+
+export class SearchMatcher {
+  readonly needs: SearchNeeds;
+  /** Where messages can match at all. */
+  readonly places: readonly PlaceRange[];
+  readonly #key: SearchKey;
+  readonly #mailbox: SelectedMailbox;
+  readonly #blobs: Blobs;
+  readonly #ranges = new Map<NumberSet, readonly NumberRange[]>();
+  /** Folded texts of all BODY and of all TEXT keys. */
+  readonly #needles: { readonly body: Set<string>; readonly text: Set<string> } = { body: new Set(), text: new Set() };
+
+  constructor(key: SearchKey, mailbox: SelectedMailbox, blobs: Blobs) {
+    this.#key = key;
+    this.#mailbox = mailbox;
+    this.#blobs = blobs;
+    this.needs = this.#prepare(key);
+    this.places = this.#candidatePlaces(key);
+  }
+
+  /** Resolves number sets and collects texts; gives what the key needs. */
+  #prepare(key: SearchKey): SearchNeeds {
+    switch (key.key) {
+      case 'numbers':
+        this.#ranges.set(key.numbers, this.#resolve(key.numbers));
+        return 'numbers';
+      case 'all':
+        return 'numbers';
+      case 'flag':
+        return key.flag === '\\Recent' ? 'numbers' : 'status';
+      case 'keyword':
+        return 'status';
+      case 'body':
+      case 'text':
+        this.#needles[key.key].add(fold(key.text));
+        return 'row';
+      case 'not':
+        return this.#prepare(key.of);
+      case 'or':
+      case 'and':
+        return key.of.map((one) => this.#prepare(one)).reduce(most, 'numbers');
+      default:
+        return 'row';
+    }
+  }
+
+  #resolve(numbers: NumberSet): readonly NumberRange[] {
+    const { view } = this.#mailbox;
+    if (numbers.unit === 'uid') return resolveRanges(numbers, view.largestUid);
+    return view.places(numbers).map(({ from, to }) => ({ first: from + 1, last: to }));
+  }
+
+  /** A set that must hold the message spares the walk through the others. */
+  #candidatePlaces(key: SearchKey): readonly PlaceRange[] {
+    const sets = (key.key === 'and' ? key.of : [key]).filter((one) => one.key === 'numbers');
+    const first = sets[0];
+    if (first !== undefined) return this.#mailbox.view.places(first.numbers);
+    return this.#mailbox.view.count === 0 ? [] : [{ from: 0, to: this.#mailbox.view.count }];
+  }
+
+  /** Undefined when only the message's bytes can tell. */
+  quickly(candidate: Candidate): boolean | undefined {
+    return this.#quickly(this.#key, candidate);
+  }
+
+  #quickly(key: SearchKey, candidate: Candidate): boolean | undefined {
+    switch (key.key) {
+      case 'all':
+        return true;
+      case 'numbers':
+        return rangesHold(
+          this.#ranges.get(key.numbers)!,
+          key.numbers.unit === 'uid' ? candidate.uid : candidate.number,
+        );
+      case 'flag': {
+        const isSet =
+          key.flag === '\\Recent'
+            ? this.#mailbox.isRecent(candidate.uid)
+            : (candidate.status!.flags & flagBits[key.flag]) !== 0;
+        return isSet === key.isSet;
+      }
+      case 'keyword': {
+        const wanted = key.keyword.toLowerCase();
+        return candidate.status!.keywords.some((keyword) => keyword.toLowerCase() === wanted) === key.isSet;
+      }
+      case 'size': {
+        const { size } = candidate.row!;
+        return key.relation === 'larger' ? size > key.sizeBytes : size < key.sizeBytes;
+      }
+      case 'internal-date':
+        return isInRelation(Math.floor(candidate.row!.internalDate / DAY_MS), key.relation, key.day);
+      case 'sent-date':
+        return isInRelation(sentDay(candidate.row!), key.relation, key.day);
+      case 'header':
+      case 'body':
+      case 'text':
+        return undefined;
+      case 'not': {
+        const verdict = this.#quickly(key.of, candidate);
+        return verdict === undefined ? undefined : !verdict;
+      }
+      case 'or':
+        return this.#combine(key.of, candidate, true);
+      case 'and':
+        return this.#combine(key.of, candidate, false);
+      default:
+        return key satisfies never;
+    }
+  }
+
+  /** `decisive`: one such verdict decides; without it an open one leaves all open. */
+  #combine(keys: readonly SearchKey[], candidate: Candidate, decisive: boolean): boolean | undefined {
+    let isOpen = false;
+    for (const key of keys) {
+      const verdict = this.#quickly(key, candidate);
+      if (verdict === decisive) return decisive;
+      if (verdict === undefined) isOpen = true;
+    }
+    return isOpen ? undefined : !decisive;
+  }
+
+  /** Reads of the message what is needed. `breathe` is called while a large one is read. */
+  async matches(candidate: Candidate, breathe: () => Promise<void>): Promise<boolean> {
+    const text = new MessageText(candidate.row!, this.#blobs, this.#needles, breathe);
+    return this.#matches(this.#key, candidate, text);
+  }
+
+  async #matches(key: SearchKey, candidate: Candidate, text: MessageText): Promise<boolean> {
+    const verdict = this.#quickly(key, candidate);
+    if (verdict !== undefined) return verdict;
+    switch (key.key) {
+      case 'header':
+        return text.hasHeader(key.field, key.text);
+      case 'body':
+        return text.bodyHas(fold(key.text));
+      case 'text':
+        return text.messageHas(fold(key.text));
+      case 'not':
+        return !(await this.#matches(key.of, candidate, text));
+      case 'or':
+        for (const one of key.of) if (await this.#matches(one, candidate, text)) return true;
+        return false;
+      case 'and':
+        for (const one of key.of) if (!(await this.#matches(one, candidate, text))) return false;
+        return true;
+      default:
+        throw new Error(`the key ${key.key} is never open`);
+    }
+  }
+}
+
+const order: readonly SearchNeeds[] = ['numbers', 'status', 'row'];
+
+function most(a: SearchNeeds, b: SearchNeeds): SearchNeeds {
+  return order.indexOf(a) > order.indexOf(b) ? a : b;
+}
+
+function isInRelation(day: number | undefined, relation: 'before' | 'on' | 'since', wanted: number): boolean {
+  if (day === undefined) return false;
+  if (relation === 'on') return day === wanted;
+  return relation === 'before' ? day < wanted : day >= wanted;
+}
+
+/** The day of the Date field, in the zone it was written in. The envelope begins with it. */
+function sentDay(row: MailboxMessage): number | undefined {
+  const cursor = new ImapCursor(row.envelope, 1);
+  const date = cursor.nstring();
+  const time = date === undefined ? undefined : parseMailDate(date);
+  return time === undefined ? undefined : dayNumber(time);
+}

@@ -1,0 +1,201 @@
+// The selected mailbox of one session: its numbering, what the client has been told, what waits to be told.
+//
+// In      the store, read above the session's modseq at moments when the client may be told
+// Out     untagged EXPUNGE, EXISTS, RECENT, FETCH and FLAGS as text
+// States  opened -> told again and again -> gone
+// Never   tells EXPUNGE where sequence numbers are in use (the caller says so); renumbers before it tells
+// RFC 3501 §2.3.1.1, §5.2, §5.5, §7.2.6, §7.3, §7.4.1
+
+import type { Reader, Writer } from '../../database/operation.ts';
+import { systemFlags } from '../../store/flags.ts';
+import { claimRecent, findMailboxById, listKeywords, type Mailbox } from '../../store/mailboxes.ts';
+import { changesSince, type MailboxChanges, type MessageStatus, PAGE_ROWS, uidsAfter } from '../../store/messages.ts';
+import { encodeFlagsItem } from '../../wire/imap/responses/fetch.ts';
+import { MailboxView } from './mailbox-view.ts';
+
+export interface OpenedBy {
+  readonly reader: Reader;
+  readonly writer: Writer;
+  /** Lets others have their turn; called between pages. */
+  breathe(): Promise<void>;
+}
+
+export class SelectedMailbox {
+  readonly account: number;
+  readonly id: number;
+  readonly uidValidity: number;
+  readonly readOnly: boolean;
+  readonly view = new MailboxView();
+  readonly #opener: OpenedBy;
+  /** What the client knows leads up to this modseq and this UID. */
+  #modseq: number;
+  #lastUid = 0;
+  /** Expunged by others and not told yet: still numbered. */
+  readonly #vanished = new Set<number>();
+  /** [from, to) UIDs that are recent for this session. */
+  readonly #recent: (readonly [from: number, to: number])[] = [];
+  /** By lower case. */
+  readonly #keywords = new Map<string, string>();
+  /** Flags that a command has printed itself since the last look: UID -> modseq. */
+  readonly #told = new Map<number, number>();
+  /** Modseqs of our own silent changes since the last look. */
+  readonly #silent = new Set<number>();
+
+  private constructor(opener: OpenedBy, mailbox: Mailbox, readOnly: boolean) {
+    this.#opener = opener;
+    this.account = mailbox.account;
+    this.id = mailbox.id;
+    this.uidValidity = mailbox.uidValidity;
+    this.readOnly = readOnly;
+    this.#modseq = mailbox.modseq;
+  }
+
+  /** Reads the numbering page by page; what changes meanwhile is caught up at the end. Undefined when it is gone. */
+  static async open(opener: OpenedBy, mailbox: Mailbox, readOnly: boolean): Promise<SelectedMailbox | undefined> {
+    const selected = new SelectedMailbox(opener, mailbox, readOnly);
+    const { reader } = opener;
+    await selected.#claim(mailbox.recentFrom, mailbox.uidNext);
+    for (const keyword of listKeywords(reader, mailbox.account, mailbox.id)) selected.#knowKeyword(keyword);
+    for (;;) {
+      const page = uidsAfter(reader, mailbox.account, mailbox.id, selected.#lastUid);
+      selected.#append(page);
+      if (page.length < PAGE_ROWS) break;
+      await opener.breathe();
+    }
+    selected.#lastUid = Math.max(selected.#lastUid, mailbox.uidNext - 1);
+    return (await selected.look({ expunges: true })) === undefined ? undefined : selected;
+  }
+
+  get uidNext(): number {
+    return this.#lastUid + 1;
+  }
+
+  get recentCount(): number {
+    return this.#recent.reduce((sum, [from, to]) => sum + this.view.countBetween(from, to), 0);
+  }
+
+  isRecent(uid: number): boolean {
+    return this.#recent.some(([from, to]) => uid >= from && uid < to);
+  }
+
+  isVanished(uid: number): boolean {
+    return this.#vanished.has(uid);
+  }
+
+  /** `FLAGS (\Seen ...)` of a message. */
+  flagsItem({ uid, flags, keywords }: Pick<MessageStatus, 'uid' | 'flags' | 'keywords'>): string {
+    const names: string[] = [];
+    for (const [bit, name] of systemFlags) if ((flags & bit) !== 0) names.push(name);
+    names.push(...keywords);
+    if (this.#recent.length > 0 && this.isRecent(uid)) names.push('\\Recent');
+    return encodeFlagsItem(names);
+  }
+
+  /** The untagged FLAGS and PERMANENTFLAGS responses. RFC 3501 §7.1, §7.2.6 */
+  flagsResponses(): string {
+    const names = [...systemFlags.map(([, name]) => name), ...this.#keywords.values()].join(' ');
+    const permanent = this.readOnly ? '' : `${names} \\*`;
+    return `* FLAGS (${names})\r\n* OK [PERMANENTFLAGS (${permanent})] ${this.readOnly ? 'No flags can be changed' : 'Flags that are kept'}\r\n`;
+  }
+
+  /** What must be said before these keywords appear in a FETCH response; '' when they are known. */
+  newKeywords(keywords: readonly string[]): string {
+    let isNew = false;
+    for (const keyword of keywords) isNew = this.#knowKeyword(keyword) || isNew;
+    return isNew ? this.flagsResponses() : '';
+  }
+
+  #knowKeyword(keyword: string): boolean {
+    const key = keyword.toLowerCase();
+    if (this.#keywords.has(key)) return false;
+    this.#keywords.set(key, keyword);
+    return true;
+  }
+
+  /** A command has printed this message's flags: they are not told again. */
+  told({ uid, modseq }: Pick<MessageStatus, 'uid' | 'modseq'>): void {
+    if (modseq > this.#modseq) this.#told.set(uid, modseq);
+  }
+
+  /** A change of our own that the client does not want to hear of. */
+  silence(modseq: number): void {
+    this.#silent.add(modseq);
+  }
+
+  /**
+   * Catches up with the store and gives what the client must be told; undefined when the mailbox is gone. Without
+   * `expunges` messages that are gone keep their numbers until a look with it.
+   */
+  async look(allowed: { readonly expunges: boolean; readonly withUid?: boolean }): Promise<string | undefined> {
+    const { reader } = this.#opener;
+    const changes = changesSince(reader, this.account, this.id, this.#modseq, this.#lastUid);
+    if (changes === undefined) return undefined;
+    if (changes.modseq === this.#modseq && this.#vanished.size === 0) return '';
+    for (const uid of changes.vanished) if (this.view.numberOf(uid) !== undefined) this.#vanished.add(uid);
+    let text = allowed.expunges ? this.#tellVanished() : '';
+    const known = this.#lastUid;
+    if (changes.added.length > 0) {
+      this.#append(changes.added);
+      await this.#claim(changes.recentFrom, this.#lastUid + 1);
+      text += `* ${this.view.count} EXISTS\r\n* ${this.recentCount} RECENT\r\n`;
+    }
+    text += this.#tellChanged(changes, known, allowed.withUid ?? false);
+    this.#modseq = changes.modseq;
+    this.#told.clear();
+    this.#silent.clear();
+    return text;
+  }
+
+  #tellVanished(): string {
+    if (this.#vanished.size === 0) return '';
+    let text = '';
+    for (const number of this.view.remove(this.#vanished)) text += `* ${number} EXPUNGE\r\n`;
+    this.#vanished.clear();
+    return text;
+  }
+
+  #tellChanged(changes: MailboxChanges, known: number, withUid: boolean): string {
+    let text = '';
+    for (const status of changes.changed) {
+      const { uid, modseq } = status;
+      // New messages come with their flags when the client asks for them.
+      if (uid > known || this.#silent.has(modseq) || this.#told.get(uid) === modseq) continue;
+      const number = this.view.numberOf(uid);
+      if (number === undefined) continue;
+      const item = withUid ? `UID ${uid} ${this.flagsItem(status)}` : this.flagsItem(status);
+      text += `${this.newKeywords(status.keywords)}* ${number} FETCH (${item})\r\n`;
+    }
+    return text;
+  }
+
+  #append(uids: readonly number[]): void {
+    if (uids.length === 0) return;
+    this.view.append(uids);
+    this.#lastUid = this.view.largestUid;
+  }
+
+  /** One read-write session is told of a message as recent; read-only ones see it so until then. RFC 3501 §2.3.2 */
+  async #claim(recentFrom: number, uidNext: number): Promise<void> {
+    if (recentFrom >= uidNext) return;
+    if (this.readOnly) return this.#addRecent(recentFrom, uidNext);
+    try {
+      const { from, to } = await this.#opener.writer.execute(claimRecent, { account: this.account, mailbox: this.id });
+      this.#addRecent(from, to);
+    } catch {
+      // Without room on disk or in the queue nothing is recent, and reading goes on.
+    }
+  }
+
+  #addRecent(from: number, to: number): void {
+    const last = this.#recent[this.#recent.length - 1];
+    const start = Math.max(from, last?.[1] ?? 0);
+    if (start >= to) return;
+    if (last !== undefined && last[1] === start) this.#recent[this.#recent.length - 1] = [last[0], to];
+    else this.#recent.push([start, to]);
+  }
+
+  /** As it is now, for its counters. */
+  row(): Mailbox | undefined {
+    return findMailboxById(this.#opener.reader, this.account, this.id);
+  }
+}

@@ -1,0 +1,112 @@
+// An IMAP door for tests: the real sessions and store in this process, on a free loopback port, with logins by a table.
+
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { systemClock } from '../../base/clock.ts';
+import { Failure } from '../../base/failure.ts';
+import { Ids } from '../../base/ids.ts';
+import { defaultLimits, type Limits } from '../../base/limits.ts';
+import { type Log, silentLog } from '../../base/log.ts';
+import { operation } from '../../database/operation.ts';
+import { openTestDatabase, type TestDatabase } from '../../database/testing.ts';
+import { describeConnection } from '../../net/connection.ts';
+import { ensureAccount } from '../../store/accounts.ts';
+import { Blobs } from '../../store/blobs.ts';
+import { closeSegment, openSegment } from '../../store/collect.ts';
+import { createIntakes } from '../../store/intake.ts';
+import { SegmentWriter } from '../../store/segment.ts';
+import { storeUnit } from '../../store/tables.ts';
+import type { ImapDoor } from './door.ts';
+import { serveImap } from './server.ts';
+import type { ImapSession } from './session.ts';
+
+export interface TestImap {
+  readonly host: string;
+  readonly port: number;
+  readonly database: TestDatabase;
+  readonly door: ImapDoor;
+  readonly sessions: ReadonlySet<ImapSession>;
+  /** A new account behind this login; one with the same login is forgotten. */
+  addAccount(login: string, password: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+const makeAccount = operation('test.account', (tx, args: { readonly uuid: string }) =>
+  ensureAccount(tx, { uuid: args.uuid, tenant: 1 }),
+);
+
+export async function openTestImap(options: { limits?: Partial<Limits>; log?: Log } = {}): Promise<TestImap> {
+  const database = openTestDatabase([storeUnit]);
+  const { writer } = database;
+  const ids = new Ids(new BigInt64Array(1), 0, systemClock.now);
+  const host = {
+    directory: database.directory,
+    nextId: () => ids.next(),
+    opened: (segment: number) => writer.execute(openSegment, { segment, at: systemClock.now() }),
+    closed: (segment: number, bytes: number) => writer.execute(closeSegment, { segment, bytes, at: systemClock.now() }),
+    fatal(error: Error) {
+      throw error;
+    },
+  };
+  const segments = new SegmentWriter(host);
+  const blobs = new Blobs(database.directory);
+  const accounts = new Map<string, { account: number; password: string }>();
+  const watchers = new Map<number, Set<() => void>>();
+  database.onNotification((notification) => {
+    if (notification.kind === 'account') for (const changed of watchers.get(notification.account) ?? []) changed();
+  });
+  const door: ImapDoor = {
+    hostname: () => 'mail.example',
+    limits: { ...defaultLimits, ...options.limits },
+    clock: systemClock,
+    log: options.log ?? silentLog,
+    nextId: () => ids.next(),
+    reader: database.reader,
+    writer,
+    blobs,
+    intakes: createIntakes(host, segments),
+    async login(login, password) {
+      const found = accounts.get(login);
+      if (found === undefined || found.password !== password.toString('utf8'))
+        throw new Failure('unauthenticated', 'Authentication failed');
+      return { account: found.account };
+    },
+    watch(account, changed) {
+      const set = watchers.get(account) ?? new Set();
+      watchers.set(account, set.add(changed));
+      return () => set.delete(changed);
+    },
+    countReply() {},
+  };
+  const sockets = new Set<Socket>();
+  const sessions = new Set<ImapSession>();
+  const server = createServer((socket) => {
+    const session = serveImap(door, socket, describeConnection(socket, 'imap'));
+    sockets.add(socket);
+    sessions.add(session);
+    socket.on('close', () => {
+      sockets.delete(socket);
+      sessions.delete(session);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  let made = 0;
+  return {
+    host: '127.0.0.1',
+    port: (server.address() as AddressInfo).port,
+    database,
+    door,
+    sessions,
+    async addAccount(login, password) {
+      const account = await writer.execute(makeAccount, { uuid: `test-${++made}` });
+      accounts.set(login, { account, password });
+      return account;
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+      await segments.close();
+      blobs.close();
+      database.close();
+    },
+  };
+}
