@@ -1,0 +1,293 @@
+// The directory under random changes against a naive tree: the same answers, the same contents, an exact index, and a
+// change log that leads back to nothing.
+
+import assert from 'node:assert/strict';
+import { after, before, it } from 'node:test';
+import fc from 'fast-check';
+import { Failure } from '../base/failure.ts';
+import type { Filter } from '../wire/ldap/filter.ts';
+import { changesSince } from './change-log.ts';
+import type { DirectoryChange, Entry, Modification } from './entry.ts';
+import { directoryResultOf } from './failure.ts';
+import { indexKeys } from './indexes.ts';
+import { searchAll } from './search.ts';
+import { openTestDirectory, type TestDirectory } from './testing.ts';
+
+let directory: TestDirectory;
+before(async () => {
+  directory = await openTestDirectory();
+});
+after(() => directory.close());
+
+/** The model: attribute name to values, by DN in lower case. Values are compared in lower case, as all of these are. */
+type ModelEntry = { dn: string; attributes: Map<string, string[]> };
+type Model = Map<string, ModelEntry>;
+
+const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
+const has = (values: readonly string[], value: string) => values.some((other) => same(other, value));
+const above = (dn: string) => dn.slice(dn.indexOf(',') + 1);
+const rdnOf = (dn: string) => dn.slice(0, dn.indexOf(','));
+const isLeaf = (model: Model, dn: string) => ![...model.keys()].some((key) => above(key) === dn.toLowerCase());
+
+const NAMES = ['cn', 'sn', 'mail', 'description'] as const;
+const CLASSES = ['top', 'person'];
+
+/** What the directory must answer; on success the model is changed. */
+function apply(model: Model, change: DirectoryChange): string {
+  const dn = change.dn.toLowerCase();
+  const entry = model.get(dn);
+  switch (change.kind) {
+    case 'add': {
+      if (!model.has(above(dn))) return 'noSuchObject';
+      if (entry !== undefined) return 'entryAlreadyExists';
+      const attributes = new Map(change.attributes.map(({ name, values }) => [name, [...values] as string[]]));
+      for (const values of attributes.values()) {
+        if (values.some((value, i) => has(values.slice(0, i), value))) return 'attributeOrValueExists';
+      }
+      if (!has(attributes.get('cn') ?? [], rdnOf(change.dn).slice(3))) return 'namingViolation';
+      model.set(dn, { dn: change.dn, attributes: attributes.set('objectClass', CLASSES) });
+      return 'success';
+    }
+    case 'modify': {
+      if (entry === undefined) return 'noSuchObject';
+      const attributes = new Map([...entry.attributes].map(([name, values]) => [name, [...values]]));
+      for (const modification of change.modifications) {
+        const result = modifyModel(attributes, modification);
+        if (result !== 'success') return result;
+      }
+      if (!has(attributes.get('cn') ?? [], rdnOf(entry.dn).slice(3))) return 'notAllowedOnRdn';
+      entry.attributes = attributes;
+      return 'success';
+    }
+    case 'rename': {
+      if (entry === undefined) return 'noSuchObject';
+      const superior = change.newSuperior ?? above(entry.dn);
+      if (`,${superior.toLowerCase()}`.endsWith(`,${dn}`)) return 'unwillingToPerform';
+      const parent = model.get(superior.toLowerCase());
+      if (parent === undefined) return 'noSuchObject';
+      if (!isLeaf(model, dn)) return 'notAllowedOnNonLeaf';
+      const newDn = `${change.newRdn},${parent.dn}`;
+      if (newDn.toLowerCase() !== dn && model.has(newDn.toLowerCase())) return 'entryAlreadyExists';
+      const [oldValue, newValue] = [rdnOf(entry.dn).slice(3), change.newRdn.slice(3)];
+      let values = entry.attributes.get('cn')!;
+      if (change.deleteOldRdn) values = values.filter((value) => !same(value, oldValue));
+      if (!has(values, newValue)) values = [...values, newValue];
+      model.delete(dn);
+      model.set(newDn.toLowerCase(), { dn: newDn, attributes: new Map(entry.attributes).set('cn', values) });
+      return 'success';
+    }
+    case 'delete':
+      if (entry === undefined) return 'noSuchObject';
+      if (!isLeaf(model, dn)) return 'notAllowedOnNonLeaf';
+      model.delete(dn);
+      return 'success';
+    default:
+      return change satisfies never;
+  }
+}
+
+function modifyModel(attributes: Map<string, string[]>, { operation, attribute, values }: Modification): string {
+  let held = attributes.get(attribute) ?? [];
+  if (operation === 'delete') {
+    if (held.length === 0) return 'noSuchAttribute';
+    if (values.length === 0) held = [];
+    for (const value of values as string[]) {
+      if (!has(held, value)) return 'noSuchAttribute';
+      held = held.filter((other) => !same(other, value));
+    }
+  } else {
+    if (operation === 'replace') held = [];
+    else if (values.length === 0) return 'invalidAttributeSyntax';
+    for (const value of values as string[]) {
+      if (has(held, value)) return 'attributeOrValueExists';
+      held = [...held, value];
+    }
+  }
+  if (held.length === 0) attributes.delete(attribute);
+  else attributes.set(attribute, held);
+  return 'success';
+}
+
+function matches(entry: ModelEntry, filter: Filter): boolean {
+  switch (filter.kind) {
+    case 'and':
+      return filter.filters.every((inner) => matches(entry, inner));
+    case 'or':
+      return filter.filters.some((inner) => matches(entry, inner));
+    case 'not':
+      return !matches(entry, filter.filter);
+    case 'equality':
+      return has(entry.attributes.get(filter.attribute) ?? [], filter.value as string);
+    case 'present':
+      return entry.attributes.has(filter.attribute);
+    case 'substrings':
+      return (entry.attributes.get(filter.attribute) ?? []).some((value) =>
+        value.toLowerCase().startsWith((filter.initial as string).toLowerCase()),
+      );
+    default:
+      throw new Error(filter.kind);
+  }
+}
+
+const value = fc.constantFrom('a', 'A', 'b', 'ab', 'aB', 'c');
+const rdn = value.map((text) => `cn=${text}`);
+/** Below the run's own entry, whose place `BASE` takes: at most three levels. */
+const dn = fc.array(rdn, { minLength: 1, maxLength: 3 }).map((rdns) => `${rdns.join(',')},BASE`);
+const superior = fc.oneof(dn, fc.constant('BASE'));
+const name = fc.constantFrom(...NAMES);
+const values = fc.array(value, { maxLength: 3 });
+
+const change: fc.Arbitrary<DirectoryChange> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc
+      .record({ dn, values: fc.array(value, { minLength: 1, maxLength: 2 }), named: fc.integer({ max: 9 }) })
+      .map(
+        ({ dn, values, named }): DirectoryChange => ({
+          kind: 'add',
+          dn,
+          attributes: [
+            { name: 'objectClass', values: ['person'] },
+            { name: 'cn', values: named < 2 ? values : [rdnOf(dn).slice(3)] },
+            { name: 'sn', values },
+          ],
+        }),
+      ),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('modify' as const),
+      dn,
+      modifications: fc.array(
+        fc.record({ operation: fc.constantFrom('add', 'delete', 'replace'), attribute: name, values }),
+        { minLength: 1, maxLength: 3 },
+      ),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('rename' as const),
+      dn,
+      newRdn: rdn,
+      deleteOldRdn: fc.boolean(),
+      newSuperior: fc.option(superior, { nil: undefined }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), dn }) },
+);
+
+const { filter } = fc.letrec<{ filter: Filter; leaf: Filter }>((tie) => ({
+  leaf: fc.oneof(
+    fc.record({ kind: fc.constant('equality' as const), attribute: name, value }),
+    fc.record({ kind: fc.constant('present' as const), attribute: name }),
+    fc.record({ kind: fc.constant('substrings' as const), attribute: name, initial: value, any: fc.constant([]) }),
+  ),
+  filter: fc.oneof(
+    { maxDepth: 3 },
+    tie('leaf'),
+    fc.record({ kind: fc.constantFrom('and', 'or'), filters: fc.array(tie('filter'), { maxLength: 3 }) }),
+    fc.record({ kind: fc.constant('not' as const), filter: tie('filter') }),
+  ),
+}));
+
+function placed(change: DirectoryChange, base: string): DirectoryChange {
+  const at = (text: string) => text.replace('BASE', base);
+  if (change.kind !== 'rename') return { ...change, dn: at(change.dn) };
+  const { newSuperior } = change;
+  return { ...change, dn: at(change.dn), newSuperior: newSuperior === undefined ? undefined : at(newSuperior) };
+}
+
+async function resultOf(change: Promise<unknown>): Promise<string> {
+  try {
+    await change;
+    return 'success';
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return directoryResultOf(error) ?? error.kind;
+  }
+}
+
+const everything: Filter = { kind: 'present', attribute: 'objectClass' };
+const below = (base: string, filter: Filter) =>
+  searchAll(directory.reader, { base, scope: 'sub', filter }, 1000).filter((entry) => !same(entry.dn, base));
+
+/** What can be compared: names and values, each sorted. */
+const plain = (attributes: Iterable<readonly [string, readonly unknown[]]>) =>
+  [...attributes].map(([name, values]) => [name, [...values].map(String).sort()]).sort();
+const plainEntry = (entry: Entry) => [
+  entry.dn,
+  plain([...entry.attributes.values()].map((attribute) => [attribute.name, attribute.values] as const)),
+];
+
+let runs = 0;
+
+it('the directory is what a naive tree is, after any changes', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(change, { maxLength: 40 }),
+      fc.array(filter, { maxLength: 10 }),
+      async (changes, filters) => {
+        const base = `ou=run${++runs},o=internet`;
+        const { revision } = await directory.add(base, { objectClass: 'organizationalUnit', ou: `run${runs}` });
+        const model: Model = new Map([[base.toLowerCase(), { dn: base, attributes: new Map() }]]);
+        for (const step of changes.map((step) => placed(step, base))) {
+          assert.equal(await resultOf(directory.apply(step)), apply(model, step), JSON.stringify(step));
+        }
+        model.delete(base.toLowerCase());
+        const entries = below(base, everything);
+        assert.deepEqual(
+          entries.map(plainEntry).sort(),
+          [...model.values()].map(({ dn, attributes }) => [dn, plain(attributes)]).sort(),
+        );
+        for (const filter of filters) {
+          const found = below(base, filter).map(({ dn }) => dn);
+          const expected = [...model.values()].filter((entry) => matches(entry, filter)).map(({ dn }) => dn);
+          assert.deepEqual(found.sort(), expected.sort(), JSON.stringify(filter));
+        }
+        checkIndex(entries);
+        checkLog(revision, entries);
+      },
+    ),
+    { numRuns: 150 },
+  );
+});
+
+function checkIndex(entries: readonly Entry[]): void {
+  for (const entry of entries) {
+    const expected = new Set<string>();
+    for (const { name, values } of entry.attributes.values()) {
+      for (const value of values) for (const key of indexKeys(name, value)) expected.add(key.join(' '));
+    }
+    const rows = directory.reader.arrays('SELECT attribute, value FROM dit_index WHERE entry = ?', entry.id);
+    assert.deepEqual(rows.map((row) => row.join(' ')).sort(), [...expected].sort());
+  }
+}
+
+/** From what is there now back through the log, each step undone, until nothing is left. */
+function checkLog(sinceRevision: number, entries: readonly Entry[]): void {
+  type State = { dn: string; attributes: Map<string, string[]> };
+  const states = new Map<string, State>();
+  for (const { uuid, dn, attributes } of entries) {
+    const values = [...attributes.values()].map(({ name, values }) => [name, [...values] as string[]] as const);
+    states.set(uuid, { dn, attributes: new Map(values) });
+  }
+  for (const { uuid, kind, dn, newDn, attributes } of changesSince(directory.reader, sinceRevision, 1000).reverse()) {
+    const state = states.get(uuid) ?? { dn, attributes: new Map<string, string[]>() };
+    assert.equal(state.dn, newDn ?? dn);
+    for (const { name, removed, added } of attributes) {
+      const kept = (state.attributes.get(name) ?? []).filter((value) => !added.includes(value));
+      const before = [...kept, ...(removed as string[])];
+      if (before.length === 0) state.attributes.delete(name);
+      else state.attributes.set(name, before);
+    }
+    if (kind === 'add') {
+      assert.equal(state.attributes.size, 0);
+      states.delete(uuid);
+    } else {
+      states.set(uuid, { dn, attributes: state.attributes });
+    }
+  }
+  assert.equal(states.size, 0);
+}
