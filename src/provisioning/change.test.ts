@@ -6,6 +6,7 @@ import { Failure } from '../base/failure.ts';
 import { findEntry } from '../directory/entries.ts';
 import { hasClass } from '../directory/entry.ts';
 import { replies } from '../routing/replies.ts';
+import { countRows, readProblems } from '../routing/tables.ts';
 import { zoneNames } from '../zones/names.ts';
 import { bootstrap } from './bootstrap.ts';
 import { change, DRY_RUN } from './change.ts';
@@ -260,4 +261,25 @@ test('a login is any address of a user; the statuses say whether it helps', asyn
 
 test('a name that no mail can be sent to does not become a domain', async () => {
   await failsWith('namingViolation', directory.apply(addDomain('under_score.example')));
+});
+
+test('values that cannot be used are kept, named, and forgotten when they are mended', async () => {
+  await directory.apply(
+    addDomain('acme.example', { mailDomainCatchallAddress: 'nowhere' }),
+    addUser('ann@acme.example', { mailDeliveryOption: 'sideways', mailUserStatus: 'asleep' }),
+    addUser('bob@acme.example'),
+  );
+  assert.deepEqual(
+    readProblems(directory.reader).map(({ dn, problems }) => [dn, problems.map(({ attribute }) => attribute)]),
+    [
+      [domainDn('acme.example'), ['mailDomainCatchallAddress']],
+      [userDn('ann@acme.example'), ['mailDeliveryOption', 'mailUserStatus']],
+    ],
+  );
+  assert.deepEqual(countRows(directory.reader), { domains: 1, addresses: 3 });
+  await directory.apply(
+    replace(domainDn('acme.example'), { mailDomainCatchallAddress: [] }),
+    replace(userDn('ann@acme.example'), { mailDeliveryOption: 'mailbox', mailUserStatus: [] }),
+  );
+  assert.deepEqual(readProblems(directory.reader), []);
 });

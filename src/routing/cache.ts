@@ -69,6 +69,14 @@ export class RoutingCache {
     }).row;
   }
 
+  /** The entry that claims this address (addressKey), whatever its statuses. */
+  recipient(key: string): RecipientRow | undefined {
+    return this.#answer((tables) => {
+      const row = tables.alias(key);
+      return row === undefined ? undefined : { row: row ?? undefined };
+    }).row;
+  }
+
   get site(): Site {
     return this.#site;
   }

@@ -3,7 +3,7 @@
 // In      one entry before and after a change
 // Out     its rows in the generation that answers and in the one being built; what was made, changed, removed
 // A domain whose base changes, comes or goes recompiles the entries below that base: whose addresses route depends on it.
-// A change that touches no row writes nothing. A list's members are found by DN when mail comes, so a member's change
+// A change that touches no row writes none. A list's members are found by DN when mail comes, so a member's change
 // does not touch the list's row.
 // Limits  RECOMPILE_MAX entries below a base in one transaction
 
@@ -46,7 +46,7 @@ export async function synchronizeEntry(tx: Transaction, changed: ChangedEntry): 
     const made = await synchronizeIn(tx, generation, changed);
     if (generation === state.generation) changes.push(...made);
   }
-  if (changes.length > 0) await setRevision(tx, tx.revision);
+  await setRevision(tx, changed.revision);
   return changes;
 }
 

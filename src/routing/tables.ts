@@ -11,6 +11,7 @@
 import { Failure } from '../base/failure.ts';
 import type { Unit } from '../database/format.ts';
 import type { Reader, Row, Transaction } from '../database/operation.ts';
+import { dcDnOfDomain } from '../directory/dn.ts';
 import type { Problem, RecipientRow, RouteRow } from './rows.ts';
 
 /** The one tenant there is. In every key, because it can't be added later. */
@@ -36,8 +37,10 @@ export const routingUnit: Unit = {
           base TEXT NOT NULL,
           row TEXT NOT NULL,
           revision INTEGER NOT NULL,
+          problems INTEGER NOT NULL,
           PRIMARY KEY (tenant, generation, domain)
         ) WITHOUT ROWID`,
+        'CREATE INDEX route_problem ON route (tenant, generation) WHERE problems > 0',
         'CREATE INDEX route_base ON route (tenant, generation, base)',
         `CREATE TABLE alias (
           tenant INTEGER NOT NULL,
@@ -64,7 +67,7 @@ export const routingUnit: Unit = {
 export interface RoutingState {
   readonly generation: number;
   readonly building: number | undefined;
-  /** The directory revision of the last change that went through these tables. */
+  /** The tables hold all directory changes up to this revision. */
   readonly revision: number;
 }
 
@@ -128,10 +131,10 @@ export interface TableCounts {
 
 export function countRows(reader: Reader): TableCounts {
   const { generation } = readState(reader);
-  const count = (table: 'route' | 'alias'): number =>
-    Number(
-      reader.get(`SELECT count(*) AS n FROM ${table} WHERE tenant = ? AND generation = ?`, TENANT, generation)?.['n'],
-    );
+  const count = (table: 'route' | 'alias'): number => {
+    const sql = `SELECT count(*) AS n FROM ${table} WHERE tenant = ? AND generation = ?`;
+    return Number(reader.get(sql, TENANT, generation)?.['n']);
+  };
   return { domains: count('route'), addresses: count('alias') };
 }
 
@@ -143,17 +146,16 @@ export interface EntryProblems {
 /** What the compiler could not use, entry by entry; at most `limit` entries. */
 export function readProblems(reader: Reader, limit = 1000): EntryProblems[] {
   const { generation } = readState(reader);
-  const routes = readRoutes(reader, '', limit).map((route) => ({ dn: route.domain, problems: route.problems ?? [] }));
-  const entries = reader
-    .all(
-      'SELECT row FROM alias_entry WHERE tenant = ? AND generation = ? AND problems > 0 LIMIT ?',
-      TENANT,
-      generation,
-      limit,
-    )
-    .map((row) => JSON.parse(row['row'] as string) as RecipientRow)
-    .map((row) => ({ dn: row.dn, problems: row.problems ?? [] }));
-  return [...routes, ...entries].filter((entry) => entry.problems.length > 0).slice(0, limit);
+  const found: EntryProblems[] = [];
+  for (const table of ['route', 'alias_entry'] as const) {
+    const sql = `SELECT row FROM ${table} WHERE tenant = ? AND generation = ? AND problems > 0 LIMIT ?`;
+    for (const { row } of reader.all(sql, TENANT, generation, limit - found.length)) {
+      const compiled = JSON.parse(row as string) as RouteRow | RecipientRow;
+      const dn = 'dn' in compiled ? compiled.dn : dcDnOfDomain(compiled.domain);
+      found.push({ dn, problems: compiled.problems ?? [] });
+    }
+  }
+  return found;
 }
 
 // Reading and writing, in an operation.
@@ -190,7 +192,7 @@ export async function domainsWithBase(tx: Transaction, generation: number, base:
   return rows.map(([domain]) => String(domain));
 }
 
-/** Every later reader compares its memory with this. */
+/** The tables hold all that happened up to this revision; a reader's memory of an older one is void. */
 export async function setRevision(tx: Transaction, revision: number): Promise<void> {
   await tx.run('UPDATE routing_state SET revision = ? WHERE tenant = ?', revision, TENANT);
 }
@@ -198,13 +200,14 @@ export async function setRevision(tx: Transaction, revision: number): Promise<vo
 /** The revision is that of the directory change, or of the last one before a full compile. */
 export async function putRoute(tx: Transaction, generation: number, row: RouteRow): Promise<void> {
   await tx.run(
-    'INSERT OR REPLACE INTO route (tenant, generation, domain, base, row, revision) VALUES (?, ?, ?, ?, ?, ?)',
+    'INSERT OR REPLACE INTO route (tenant, generation, domain, base, row, revision, problems) VALUES (?, ?, ?, ?, ?, ?, ?)',
     TENANT,
     generation,
     row.domain,
     row.base,
     JSON.stringify(row),
     tx.revision,
+    row.problems?.length ?? 0,
   );
 }
 
