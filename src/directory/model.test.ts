@@ -130,25 +130,36 @@ function matches(entry: ModelEntry, filter: Filter): boolean {
 }
 
 const value = fc.constantFrom('a', 'A', 'b', 'ab', 'aB', 'c');
-const rdn = value.map((text) => `cn=${text}`);
-/** Below the run's own entry, whose place `BASE` takes: at most three levels. */
-const dn = fc.array(rdn, { minLength: 1, maxLength: 3 }).map((rdns) => `${rdns.join(',')},BASE`);
+/** Few names, so that the changes meet each other. */
+const rdn = fc.constantFrom('cn=a', 'cn=A', 'cn=b');
+/** Below the run's own entry, whose place `BASE` takes: one level, or two, or three. */
+const dn = fc
+  .oneof(
+    { weight: 6, arbitrary: rdn.map((one) => [one]) },
+    { weight: 3, arbitrary: fc.tuple(rdn, rdn) },
+    { weight: 1, arbitrary: fc.tuple(rdn, rdn, rdn) },
+  )
+  .map((rdns) => `${rdns.join(',')},BASE`);
 const superior = fc.oneof(dn, fc.constant('BASE'));
 const name = fc.constantFrom(...NAMES);
-const values = fc.array(value, { maxLength: 3 });
+const distinct = { selector: (text: string) => text.toLowerCase(), maxLength: 3 };
+const values = fc.oneof(
+  { weight: 9, arbitrary: fc.uniqueArray(value, { ...distinct, minLength: 1 }) },
+  { weight: 1, arbitrary: fc.array(value, { maxLength: 2 }) },
+);
 
 const change: fc.Arbitrary<DirectoryChange> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc
-      .record({ dn, values: fc.array(value, { minLength: 1, maxLength: 2 }), named: fc.integer({ max: 9 }) })
+      .record({ dn, values: fc.uniqueArray(value, { ...distinct, minLength: 1 }), named: fc.integer({ max: 9 }) })
       .map(
         ({ dn, values, named }): DirectoryChange => ({
           kind: 'add',
           dn,
           attributes: [
             { name: 'objectClass', values: ['person'] },
-            { name: 'cn', values: named < 2 ? values : [rdnOf(dn).slice(3)] },
+            { name: 'cn', values: named < 1 ? values : [rdnOf(dn).slice(3)] },
             { name: 'sn', values },
           ],
         }),
@@ -177,6 +188,8 @@ const change: fc.Arbitrary<DirectoryChange> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), dn }) },
 );
+
+const changes = fc.array(change, { minLength: 20, maxLength: 60, size: 'max' });
 
 const { filter } = fc.letrec<{ filter: Filter; leaf: Filter }>((tie) => ({
   leaf: fc.oneof(
@@ -225,31 +238,27 @@ let runs = 0;
 
 it('the directory is what a naive tree is, after any changes', async () => {
   await fc.assert(
-    fc.asyncProperty(
-      fc.array(change, { maxLength: 40 }),
-      fc.array(filter, { maxLength: 10 }),
-      async (changes, filters) => {
-        const base = `ou=run${++runs},o=internet`;
-        const { revision } = await directory.add(base, { objectClass: 'organizationalUnit', ou: `run${runs}` });
-        const model: Model = new Map([[base.toLowerCase(), { dn: base, attributes: new Map() }]]);
-        for (const step of changes.map((step) => placed(step, base))) {
-          assert.equal(await resultOf(directory.apply(step)), apply(model, step), JSON.stringify(step));
-        }
-        model.delete(base.toLowerCase());
-        const entries = below(base, everything);
-        assert.deepEqual(
-          entries.map(plainEntry).sort(),
-          [...model.values()].map(({ dn, attributes }) => [dn, plain(attributes)]).sort(),
-        );
-        for (const filter of filters) {
-          const found = below(base, filter).map(({ dn }) => dn);
-          const expected = [...model.values()].filter((entry) => matches(entry, filter)).map(({ dn }) => dn);
-          assert.deepEqual(found.sort(), expected.sort(), JSON.stringify(filter));
-        }
-        checkIndex(entries);
-        checkLog(revision, entries);
-      },
-    ),
+    fc.asyncProperty(changes, fc.array(filter, { maxLength: 10 }), async (changes, filters) => {
+      const base = `ou=run${++runs},o=internet`;
+      const { revision } = await directory.add(base, { objectClass: 'organizationalUnit', ou: `run${runs}` });
+      const model: Model = new Map([[base.toLowerCase(), { dn: base, attributes: new Map() }]]);
+      for (const step of changes.map((step) => placed(step, base))) {
+        assert.equal(await resultOf(directory.apply(step)), apply(model, step), JSON.stringify(step));
+      }
+      model.delete(base.toLowerCase());
+      const entries = below(base, everything);
+      assert.deepEqual(
+        entries.map(plainEntry).sort(),
+        [...model.values()].map(({ dn, attributes }) => [dn, plain(attributes)]).sort(),
+      );
+      for (const filter of filters) {
+        const found = below(base, filter).map(({ dn }) => dn);
+        const expected = [...model.values()].filter((entry) => matches(entry, filter)).map(({ dn }) => dn);
+        assert.deepEqual(found.sort(), expected.sort(), JSON.stringify(filter));
+      }
+      checkIndex(entries);
+      checkLog(revision, entries);
+    }),
     { numRuns: 150 },
   );
 });
