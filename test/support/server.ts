@@ -59,6 +59,8 @@ export interface Waypost {
   kill9(): Promise<void>;
   /** Starts again on the same directory, after `kill9` or an end of its own; stops first if it still runs. */
   restart(options?: Pick<StartOptions, 'config' | 'env' | 'args' | 'under'>): Promise<void>;
+  /** Starts again after `kill9` and kills that start too, so many milliseconds after the command, ready or not. */
+  interruptedStart(afterMs: number): Promise<void>;
   /** Resolves when the process ends by itself. */
   exited(): Promise<Exit>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -129,6 +131,13 @@ export async function startWaypost(options: StartOptions = {}): Promise<Waypost>
       last = { ...last, ...changes };
       running = await run(data, last, running.stderr());
     },
+    async interruptedStart(afterMs) {
+      await end('SIGKILL');
+      const started = run(data, last, running.stderr(), afterMs);
+      // Ended before it was ready is what is meant to happen; ready and then killed as well.
+      running = await started.catch(() => running);
+      if (!running.ended) await end('SIGKILL');
+    },
     async [Symbol.asyncDispose]() {
       await this.stop();
     },
@@ -157,7 +166,7 @@ process.on('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
-async function run(data: string, options: StartOptions, earlier: string): Promise<Running> {
+async function run(data: string, options: StartOptions, earlier: string, killAfterMs?: number): Promise<Running> {
   if (options.config !== undefined) writeFileSync(join(data, 'waypost.toml'), options.config);
   const [command, ...before] = [...(options.under ?? []), join(root, 'waypost')];
   const began = performance.now();
@@ -173,6 +182,7 @@ async function run(data: string, options: StartOptions, earlier: string): Promis
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   children.add(child);
+  if (killAfterMs !== undefined) setTimeout(() => child.kill('SIGKILL'), killAfterMs);
   let stderr = earlier;
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-STDERR_BYTES);

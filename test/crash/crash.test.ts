@@ -1,0 +1,64 @@
+// The crash test within the suite: twenty kills, five power cuts, and the two switches that must make it fail.
+//
+// A harness that cannot fail proves nothing: that is what the switches are for.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { peer } from '../support/peers.ts';
+import { type CrashOptions, runCrashTest, type Verdict } from './harness.ts';
+import { preparePowerLoss } from './power-loss/image.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'waypost-crash-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const compiler = peer('gcc');
+
+function crash(name: string, options: Pick<CrashOptions, 'cycles' | 'env'>, power = false): Promise<Verdict> {
+  const place = mkdtempSync(join(folder, `${name}-`));
+  const data = join(place, 'data');
+  const seed = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
+  return runCrashTest({
+    ...options,
+    data,
+    seed,
+    ...(power ? { power: preparePowerLoss(compiler.path, place, data) } : {}),
+  });
+}
+
+describe('what was acknowledged survives', () => {
+  test('twenty kills: nothing lost, nothing twice, first answer in five seconds', async (t) => {
+    const verdict = await crash('kill', { cycles: 20 });
+    t.diagnostic(JSON.stringify(verdict));
+    assert.ok(verdict.ok, verdict.sentences.join('\n'));
+    assert.ok(verdict.acknowledged.messages > 100, 'there was a load');
+  });
+
+  test('power cuts: what was not synced is gone, and it was nothing acknowledged', {
+    skip: compiler.skip,
+  }, async (t) => {
+    const verdict = await crash('power', { cycles: 5 }, true);
+    t.diagnostic(JSON.stringify(verdict));
+    assert.ok(verdict.ok, verdict.sentences.join('\n'));
+    assert.ok(verdict.acknowledged.messages > 50, 'there was a load');
+  });
+});
+
+describe('the test can fail', () => {
+  test('a server that acknowledges before it commits is found out', async (t) => {
+    const verdict = await crash('early', { cycles: 20, env: { WAYPOST_TEST_ACKNOWLEDGE_EARLY: '1' } });
+    t.diagnostic(verdict.sentences[0] ?? 'nothing found');
+    assert.ok(verdict.problems.lost > 0, 'acknowledged mail was lost, and the harness did not see it');
+  });
+
+  test('a database that does not sync is found out by the power cut', { skip: compiler.skip }, async (t) => {
+    const verdict = await crash('unsynced', { cycles: 5, env: { WAYPOST_TEST_SYNCHRONOUS: 'off' } }, true).catch(
+      // What is left may not even be a database that opens: found out as well.
+      (error: Error) => error,
+    );
+    if (verdict instanceof Error) return t.diagnostic(verdict.message);
+    t.diagnostic(verdict.sentences[0] ?? 'nothing found');
+    assert.ok(verdict.problems.lost > 0, 'acknowledged mail was lost, and the harness did not see it');
+  });
+});

@@ -1,0 +1,180 @@
+// What the clients were told, kept in the memory of the harness: the judge of every crash.
+//
+// States of a message    open          sent, and the connection broke before an answer: once or not at all is legal
+//                        acknowledged  250 or OK was read: from now on it is there, once, in each of its mailboxes
+//                        refused       4xx, 5xx, NO: it is nowhere
+// A check after a crash settles what was open by what it finds; found or not, it must stay so.
+// Out   problems as sentences; counts. Never reads a mailbox itself.
+
+import { createHash } from 'node:crypto';
+
+export type Fate = 'open' | 'acknowledged' | 'refused';
+
+export interface MessageRecord {
+  readonly id: string;
+  /** Logins; for a remote message the addresses at the sink. */
+  readonly recipients: readonly string[];
+  readonly sha: string;
+  /** `append` gives flags and a UID. */
+  readonly kind: 'deliver' | 'append' | 'remote';
+  fate: Fate;
+  uid: number | undefined;
+  /** Flags the client was told are set or not; `open` when the connection broke first. */
+  readonly flags: Map<string, boolean | 'open'>;
+  expunged: boolean | 'open';
+}
+
+export interface FoundMessage {
+  readonly uid: number;
+  readonly id: string | undefined;
+  readonly flags: readonly string[];
+  /** Of the octets that were sent; undefined when this check did not fetch the body. */
+  readonly sha: string | undefined;
+}
+
+export interface Problems {
+  lost: number;
+  doubled: number;
+  /** In some mailboxes of one transaction and not in others. */
+  torn: number;
+  corrupt: number;
+  /** There without a reason: refused, settled as absent, expunged, or never sent. */
+  alien: number;
+  flags: number;
+  /** The UID the client was told is not the message's, or a message changed its UID. */
+  uids: number;
+}
+
+export class Ledger {
+  readonly messages = new Map<string, MessageRecord>();
+  readonly entries = new Map<string, Fate>();
+  readonly problems: Problems = { lost: 0, doubled: 0, torn: 0, corrupt: 0, alien: 0, flags: 0, uids: 0 };
+  /** The first problems in words. */
+  readonly sentences: string[] = [];
+  /** Never acknowledged and there all the same, once: legal, and worth knowing. */
+  phantoms = 0;
+  remoteRepeated = 0;
+  /** mailbox -> UID -> id, as found so far. */
+  readonly #known = new Map<string, Map<number, string>>();
+
+  open(kind: MessageRecord['kind'], id: string, recipients: readonly string[], message: Uint8Array): MessageRecord {
+    const record: MessageRecord = {
+      id,
+      kind,
+      recipients,
+      sha: sha(message),
+      fate: 'open',
+      uid: undefined,
+      flags: new Map(),
+      expunged: false,
+    };
+    this.messages.set(id, record);
+    return record;
+  }
+
+  acknowledged(): number {
+    let count = 0;
+    for (const { fate } of this.messages.values()) if (fate === 'acknowledged') count++;
+    return count;
+  }
+
+  problem(kind: keyof Problems, sentence: string): void {
+    this.problems[kind]++;
+    if (this.sentences.length < 40) this.sentences.push(`${kind}: ${sentence}`);
+  }
+
+  /** Compares every mailbox with what was said, and settles what was open. */
+  check(mailboxes: ReadonlyMap<string, readonly FoundMessage[]>): void {
+    const places = new Map<string, string[]>();
+    for (const [login, found] of mailboxes) {
+      const known = this.#known.get(login) ?? new Map<number, string>();
+      for (const message of found) {
+        this.#checkFound(login, message, known);
+        if (message.id === undefined) continue;
+        const at = places.get(message.id);
+        if (at === undefined) places.set(message.id, [login]);
+        else at.push(login);
+      }
+      this.#known.set(login, new Map(found.map(({ uid, id }) => [uid, id ?? ''])));
+    }
+    for (const record of this.messages.values())
+      if (record.kind !== 'remote') this.#checkPlaces(record, places.get(record.id) ?? []);
+  }
+
+  #checkFound(login: string, message: FoundMessage, known: ReadonlyMap<number, string>): void {
+    const before = known.get(message.uid);
+    const id = message.id ?? '';
+    if (before !== undefined && before !== id)
+      this.problem('uids', `UID ${message.uid} of ${login} was ${before}, is ${id}`);
+    const record = message.id === undefined ? undefined : this.messages.get(message.id);
+    if (record === undefined) {
+      // Reported once: afterwards it is known.
+      if (before === undefined)
+        this.problem('alien', `UID ${message.uid} of ${login} was never sent (${id || 'no id'})`);
+      return;
+    }
+    if (message.sha !== undefined && message.sha !== record.sha)
+      this.problem('corrupt', `${record.id} in ${login} is not what was sent`);
+    if (record.kind !== 'append') return;
+    if (record.uid !== undefined && record.uid !== message.uid)
+      this.problem('uids', `${record.id} was acknowledged with UID ${record.uid} and has ${message.uid}`);
+    record.uid = message.uid;
+    for (const [flag, said] of record.flags) {
+      const is = message.flags.includes(flag);
+      if (said !== 'open' && said !== is) {
+        this.problem('flags', `${flag} of ${record.id} (UID ${message.uid} of ${login}) is ${is ? 'set' : 'not set'}`);
+      }
+      record.flags.set(flag, is);
+    }
+  }
+
+  #checkPlaces(record: MessageRecord, found: readonly string[]): void {
+    const { id } = record;
+    if (record.expunged === 'open') record.expunged = found.length === 0;
+    const wanted = record.fate === 'acknowledged' && record.expunged !== true;
+    if (new Set(found).size < found.length) this.problem('doubled', `${id} in ${found.toSorted().join(', ')}`);
+    if (record.fate === 'open') {
+      if (found.length > 0) this.phantoms++;
+      record.fate = found.length > 0 ? 'acknowledged' : 'refused';
+      if (found.length > 0) this.#checkMissing('torn', record, found);
+    } else if (wanted) {
+      this.#checkMissing(found.length === 0 ? 'lost' : 'torn', record, found);
+    } else if (found.length > 0) {
+      this.problem('alien', `${id} is in ${found.join(', ')}, but was ${record.expunged ? 'expunged' : 'refused'}`);
+    }
+  }
+
+  #checkMissing(kind: 'lost' | 'torn', record: MessageRecord, found: readonly string[]): void {
+    const missing = record.recipients.filter((login) => !found.includes(login));
+    if (missing.length > 0) this.problem(kind, `${record.id} is missing in ${missing.join(', ')}`);
+  }
+
+  /** The directory's entries as found, by DN in lower case. */
+  checkEntries(found: ReadonlySet<string>): void {
+    for (const [dn, fate] of this.entries) {
+      if (fate === 'open') {
+        if (found.has(dn)) this.phantoms++;
+        this.entries.set(dn, found.has(dn) ? 'acknowledged' : 'refused');
+      } else if (fate === 'acknowledged' && !found.has(dn)) this.problem('lost', `entry ${dn}`);
+      else if (fate === 'refused' && found.has(dn)) this.problem('alien', `entry ${dn} was refused`);
+    }
+  }
+
+  /** What the remote host has, by id, after everything has had time to leave. */
+  checkRemote(counts: ReadonlyMap<string, number>): void {
+    for (const record of this.messages.values()) {
+      if (record.kind !== 'remote') continue;
+      const count = counts.get(record.id) ?? 0;
+      if (record.fate === 'acknowledged' && count === 0) this.problem('lost', `remote message ${record.id}`);
+      if (record.fate === 'refused' && count > 0) this.problem('alien', `remote message ${record.id} was refused`);
+      if (record.fate === 'open' && count > 0) this.phantoms++;
+      if (count > 1) this.remoteRepeated += count - 1;
+    }
+    for (const id of counts.keys())
+      if (!this.messages.has(id)) this.problem('alien', `the remote host has ${id}, which was never sent`);
+  }
+}
+
+export function sha(octets: Uint8Array): string {
+  return createHash('sha1').update(octets).digest('base64');
+}

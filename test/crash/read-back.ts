@@ -1,0 +1,63 @@
+// What the server has after a restart, read the way users read it: over IMAP and LDAP.
+//
+// In      a running server, whose mailboxes
+// Out     messages with id, flags and, where wanted, a hash of what was sent; the DNs of entries; a first answer
+// Never   looks into the data directory
+
+import { administrator, type Person, SUFFIX } from '../support/directory.ts';
+import { ImapClient } from '../support/imap-client.ts';
+import { LineConnection } from '../support/line-connection.ts';
+import type { Endpoint, Waypost } from '../support/server.ts';
+import { type FoundMessage, sha } from './ledger.ts';
+import { ID_FIELD, recognize } from './message.ts';
+
+/** Bodies are read from `bodiesFrom` on (a UID); of older messages the id alone, which is much less to read. */
+export async function readMailbox(server: Waypost, person: Person, bodiesFrom: number): Promise<FoundMessage[]> {
+  const imap = await ImapClient.login(server.listeners.imap, person.login, person.password);
+  try {
+    const { untagged } = await imap.command('EXAMINE INBOX');
+    if (untagged.some(({ text }) => text === '0 EXISTS')) return [];
+    const found: FoundMessage[] = [];
+    const fetch = async (set: string, section: string): Promise<void> => {
+      const answer = await imap.command(`UID FETCH ${set} (UID FLAGS BODY.PEEK[${section}])`);
+      for (const { text, literals } of answer.untagged) {
+        const uid = /^\d+ FETCH \(.*UID (\d+)/.exec(text)?.[1];
+        if (uid === undefined) continue;
+        const flags = /FLAGS \(([^)]*)\)/.exec(text)?.[1]?.split(' ') ?? [];
+        const known = literals[0] === undefined ? undefined : recognize(literals[0]);
+        const hash = section === '' && known !== undefined ? sha(known.sent) : undefined;
+        found.push({ uid: Number(uid), id: known?.id, flags, sha: hash });
+      }
+    };
+    if (bodiesFrom > 1) await fetch(`1:${bodiesFrom - 1}`, `HEADER.FIELDS (${ID_FIELD})`);
+    // `n:*` means the last message too when there is none from n on. RFC 3501 §6.4.8
+    const before = found.length;
+    await fetch(`${bodiesFrom}:*`, '');
+    if (found.length === before + 1 && found[before]!.uid < bodiesFrom) found.pop();
+    return found;
+  } finally {
+    imap.destroy();
+  }
+}
+
+/** DNs of all people, in lower case. */
+export async function readEntries(server: Waypost): Promise<Set<string>> {
+  const client = await administrator(server);
+  try {
+    const found = new Set<string>();
+    const { searchEntries } = await client.search(SUFFIX, { scope: 'sub', filter: '(uid=*)', attributes: ['1.1'] });
+    for (const { dn } of searchEntries) found.add(dn.toLowerCase());
+    return found;
+  } finally {
+    await client.unbind();
+  }
+}
+
+/** Until SMTP has greeted and answered a NOOP. */
+export async function firstAnswer({ host, port }: Endpoint): Promise<void> {
+  const connection = await LineConnection.open(host, port);
+  await connection.line();
+  connection.write('NOOP\r\n');
+  await connection.line();
+  connection.destroy();
+}
