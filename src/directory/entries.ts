@@ -122,7 +122,7 @@ export async function entriesWithIn(
 ): Promise<Entry[]> {
   const found: Entry[] = [];
   for (const key of indexKeys(attribute, value)) {
-    found.push(...(await tx.arrays(WITH_VALUE, ...key, after, limit)).map(decodeEntry));
+    for (const row of await tx.arrays(WITH_VALUE, ...key, after, limit)) found.push(decodeEntry(row));
   }
   return found;
 }

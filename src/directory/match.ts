@@ -10,9 +10,16 @@ import type { Filter, SubstringsFilter } from '../wire/ldap/filter.ts';
 import { type Ava, parseDn } from './dn.ts';
 import type { AttributeValue, Entry } from './entry.ts';
 import { equalityKey, prepareFor } from './matching.ts';
-import { OPERATIONAL_KEYS, operationalAttribute } from './operational.ts';
+import { operationalAttribute } from './operational.ts';
 import { compareOrder, type PlainRule, prepare, prepareSubstring } from './prepare.ts';
-import { type AttributeDescription, type AttributeType, findAttributeType, findDescription } from './schema.ts';
+import {
+  type AttributeDescription,
+  type AttributeType,
+  allowsLanguages,
+  findAttributeType,
+  findDescription,
+  typeKeyOf,
+} from './schema.ts';
 import { MATCHING_RULES, type MatchingRuleName } from './schema-data.ts';
 
 export type Match = boolean | undefined;
@@ -76,7 +83,7 @@ function every(matchers: readonly Matcher[], winner: boolean): Matcher {
 function present(attribute: string): Matcher {
   const description = findDescription(attribute);
   if (description === undefined) return UNDEFINED;
-  return (entry, context) => valuesOf(entry, description, context).next().done !== true;
+  return (entry, context) => valuesOf(entry, description, context).length > 0;
 }
 
 function onAttribute(attribute: string, makeTest: (type: AttributeType) => ValueTest | undefined): Matcher {
@@ -98,22 +105,29 @@ function anyValue(values: Iterable<AttributeValue>, test: ValueTest): Match {
 }
 
 /** Values of the attribute, its subtypes and its more special options. RFC 4512 §2.5.3 */
-function* valuesOf(
+function valuesOf(
   entry: Entry,
   { type, options }: AttributeDescription,
   context: MatchContext,
-): Generator<AttributeValue> {
-  for (const key of type.keys) {
-    if (options.length === 0) yield* entry.attributes.get(key)?.values ?? [];
-    for (const [other, { values }] of entry.attributes) {
-      if (!other.startsWith(`${key};`)) continue;
-      const has = other.slice(key.length + 1).split(';');
-      if (options.every((option) => has.includes(option))) yield* values;
-    }
-    if (options.length === 0 && OPERATIONAL_KEYS.includes(key)) {
-      yield* operationalAttribute(entry, key, () => context.hasSubordinates(entry))?.values ?? [];
-    }
+): readonly AttributeValue[] {
+  // Nearly all: one type, no options, nothing made.
+  if (type.keys.length === 1 && !allowsLanguages(type) && !type.isMade) {
+    return entry.attributes.get(type.key)?.values ?? [];
   }
+  const values: AttributeValue[] = [];
+  for (const [key, attribute] of entry.attributes) {
+    const typeKey = typeKeyOf(key);
+    if (!type.keys.includes(typeKey)) continue;
+    const has = key.length === typeKey.length ? [] : key.slice(typeKey.length + 1).split(';');
+    if (!options.every((option) => has.includes(option))) continue;
+    for (const value of attribute.values) values.push(value);
+  }
+  if (options.length > 0) return values;
+  for (const key of type.keys) {
+    const made = operationalAttribute(entry, key, () => context.hasSubordinates(entry));
+    if (made !== undefined) values.push(...made.values);
+  }
+  return values;
 }
 
 function ruleTest(rule: MatchingRuleName | undefined, value: AttributeValue): ValueTest | undefined {

@@ -100,7 +100,7 @@ function readDescription(text: string): AttributeDescription | undefined {
   for (const part of parts.slice(1)) {
     const option = asciiLower(part);
     if (option === 'binary' && type.syntax === 'Certificate') continue;
-    if (!LANGUAGE_TAG.test(option) || !hasLanguages(type)) return undefined;
+    if (!LANGUAGE_TAG.test(option) || !allowsLanguages(type)) return undefined;
     options.add(option);
   }
   const sorted = [...options].sort();
@@ -109,7 +109,8 @@ function readDescription(text: string): AttributeDescription | undefined {
   return { type, options: sorted, name: shown, key: `${type.key}${suffix}` };
 }
 
-function hasLanguages(type: AttributeType): boolean {
+/** Its values may be given in several languages: `cn;lang-fr`. */
+export function allowsLanguages(type: AttributeType): boolean {
   return type.usage === 'userApplications' && (type.syntax === 'DirectoryString' || type.syntax === 'PostalAddress');
 }
 
@@ -260,6 +261,8 @@ function register<T extends { readonly oid: string }>(table: Map<string, T>, val
     if (table.has(name)) throw new Error(`the schema has ${name} twice`);
     table.set(name, value);
   }
+  // The published spelling is asked for most: it needs no lower case.
+  for (const name of names) table.set(name, value);
 }
 
 function words(text: string | undefined): readonly string[] {

@@ -2,7 +2,7 @@
 //
 // In      base, scope and filter; then as many calls of next() as it takes
 // Out     entries in the order in which the tables hold them
-// Limits  a page looks at 500 entries; more than 10,000 candidates of an index are no better than the whole subtree
+// Limits  a page looks at 200 entries; more than 10,000 candidates of an index are no better than the whole subtree
 // Never   knows who asks: `visible` gives each entry as the asker may see it, before the filter sees it
 // RFC 4511 §4.5.1
 
@@ -25,7 +25,7 @@ export interface SearchRequest {
   readonly visible?: (entry: Entry) => Entry | undefined;
 }
 
-const EXAMINED_PER_PAGE = 500;
+const EXAMINED_PER_PAGE = 200;
 const CANDIDATES_MAX = 10_000;
 /** So few candidates that no other index needs to be tried. */
 const FEW = 16;
