@@ -74,7 +74,7 @@ export const MIME_PARTS_MAX = 1000;
 export const MIME_DEPTH_MAX = 100;
 /** Parameters of one Content-Type or Content-Disposition; CVE-2026-27859 was about their number. */
 export const MIME_PARAMETERS_MAX = 100;
-/** Lines beginning with `--` that are compared with the boundaries of one message; what comes after is opaque text. */
+/** Lines beginning with `--` that are looked at in one message, ten times fewer if all look like a boundary; then all is opaque text. */
 export const MIME_DELIMITERS_MAX = 1_000_000;
 /** Text of header fields that one message's stored structure may hold; beyond it a part has none. */
 export const MIME_STRUCTURE_BYTES = 256 * 1024;
