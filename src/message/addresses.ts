@@ -6,7 +6,7 @@
 // What is missing in a broken address is empty text, because NIL means a group there.
 // RFC 5322 §3.4 §4.4, RFC 3501 §7.4.2
 
-import { asciiLower, characterClass } from '../base/characters.ts';
+import { characterClass } from '../base/characters.ts';
 import { Cursor } from '../base/cursor.ts';
 import { HEADER_ADDRESSES_MAX } from '../base/limits.ts';
 import { comment, quotedString, skipSpaces } from './lexical.ts';
@@ -173,10 +173,4 @@ function angleAddress(cursor: Cursor, name: string | undefined): HeaderAddress {
     } else text += wordText(cursor, code);
   }
   return at < 0 ? mailbox(name, route, text, '') : mailbox(name, route, text.slice(0, at), text.slice(at + 1));
-}
-
-/** `local@host` of an address in lower case, undefined for group markers and broken addresses. */
-export function headerAddressKey(address: HeaderAddress): string | undefined {
-  if (!address.mailbox || !address.host) return undefined;
-  return asciiLower(`${address.mailbox}@${address.host}`);
 }
