@@ -25,7 +25,7 @@ export interface StoreFlagsArguments {
   readonly by: FlagSet;
 }
 
-/** Gives the modseq of what was changed, or the mailbox's own when nothing was. */
+/** Gives how many messages were changed and their modseq, or the mailbox's own when nothing was. */
 export const storeFlags = operation('store.storeFlags', async (tx, args: StoreFlagsArguments) => {
   const { account, mailbox, change, by } = args;
   const row = await tx.get('SELECT modseq FROM mailbox WHERE account = ? AND id = ?', account, mailbox);
@@ -42,7 +42,7 @@ export const storeFlags = operation('store.storeFlags', async (tx, args: StoreFl
     changed += done.changed;
     seen += done.seen;
   }
-  if (changed === 0) return { modseq: Number(row['modseq']) };
+  if (changed === 0) return { modseq: Number(row['modseq']), changed };
   await tx.run(
     'UPDATE mailbox SET modseq = ?, unseen = unseen - ? WHERE account = ? AND id = ?',
     modseq,
@@ -51,7 +51,7 @@ export const storeFlags = operation('store.storeFlags', async (tx, args: StoreFl
     mailbox,
   );
   tx.afterCommit({ kind: 'account', account });
-  return { modseq };
+  return { modseq, changed };
 });
 
 /** System flags only: one statement a range, whatever its length. `seen`: how many more have \Seen. */

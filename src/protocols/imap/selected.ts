@@ -11,7 +11,7 @@ import { systemFlags } from '../../store/flags.ts';
 import { claimRecent, findMailboxById, listKeywords, type Mailbox } from '../../store/mailboxes.ts';
 import { changesSince, type MailboxChanges, type MessageStatus, PAGE_ROWS, uidsAfter } from '../../store/messages.ts';
 import { encodeFlagsItem } from '../../wire/imap/responses/fetch.ts';
-import { MailboxView } from './mailbox-view.ts';
+import { MailboxView, type PlaceRange } from './mailbox-view.ts';
 
 export interface OpenedBy {
   readonly reader: Reader;
@@ -78,8 +78,13 @@ export class SelectedMailbox {
     return this.#recent.some(([from, to]) => uid >= from && uid < to);
   }
 
-  isVanished(uid: number): boolean {
-    return this.#vanished.has(uid);
+  /** Whether a message at one of these places is gone and has not been told so. */
+  holdsVanished(places: readonly PlaceRange[]): boolean {
+    for (const uid of this.#vanished) {
+      const place = this.view.placeFrom(uid);
+      if (places.some(({ from, to }) => place >= from && place < to)) return true;
+    }
+    return false;
   }
 
   /** `FLAGS (\Seen ...)` of a message. */

@@ -8,7 +8,7 @@ import { parseStore, type StoreCommand } from '../../../wire/imap/commands/store
 import { flagSet } from '../flag-set.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import type { PlaceRange } from '../mailbox-view.ts';
-import { ok } from '../reply.ts';
+import { no, ok } from '../reply.ts';
 import type { ImapSession } from '../session.ts';
 
 export const store: CommandDefinition<StoreCommand> = {
@@ -24,10 +24,11 @@ export const store: CommandDefinition<StoreCommand> = {
     await session.tellNews({ expunges: false, withUid: byUid });
     for (const ranges of view.uidSlices(places, STATUS_SLICE)) {
       const args = { account, mailbox: id, ranges, change: command.mode, by: flagSet(command.flags) };
-      const { modseq } = await session.door.writer.execute(storeFlags, args);
-      if (command.silent) mailbox.silence(modseq);
+      const { modseq, changed } = await session.door.writer.execute(storeFlags, args);
+      if (command.silent && changed > 0) mailbox.silence(modseq);
     }
     if (!command.silent) for (const range of places) await tellFlags(session, range, byUid);
+    if (!byUid && mailbox.holdsVanished(places)) return no('Some of the messages no longer exist', 'EXPUNGEISSUED');
     return ok('STORE completed');
   },
 };
