@@ -4,8 +4,8 @@
 // Out     entries; the password of every user made here is PASSWORD
 // One hash is made and used for all: forty milliseconds a user would be most of a test's time.
 
-import { argon2Sync, randomBytes } from 'node:crypto';
 import { Attribute, Change, Client } from 'ldapts';
+import { argon2Hash } from './password.ts';
 import type { Waypost } from './server.ts';
 
 export const ADMINISTRATOR = 'cn=Directory Manager';
@@ -18,20 +18,6 @@ let hashed: string | undefined;
 export function passwordHash(): string {
   hashed ??= argon2Hash(PASSWORD);
   return hashed;
-}
-
-export function argon2Hash(password: string): string {
-  const nonce = randomBytes(16);
-  const tag = argon2Sync('argon2id', {
-    message: password,
-    nonce,
-    parallelism: 1,
-    tagLength: 32,
-    memory: 19_456,
-    passes: 2,
-  });
-  const text = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '');
-  return `{ARGON2}$argon2id$v=19$m=19456,t=2,p=1$${text(nonce)}$${text(tag)}`;
 }
 
 export interface Person {

@@ -1,0 +1,126 @@
+// What is measured: Waypost, and beside it Postfix + Dovecot, twice: as shipped, and with login processes that are reused.
+//
+// In      how many users
+// Out     ports and process ids for the load generators; users u{n}@d{n mod 10}.example with one password everywhere
+// Never   touches services of the machine: private instances in temporary directories, gone at the end
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { argon2Hash } from '../test/support/password.ts';
+import { startWaypost } from '../test/support/server.ts';
+import { generate } from './generate.ts';
+
+export const PASSWORD = 'secret';
+const DOMAINS = 10;
+
+export type SideName = 'waypost' | 'shipped' | 'fast';
+
+export interface Side {
+  readonly name: SideName;
+  readonly smtp: number;
+  readonly imap: number;
+  readonly pop3: number;
+  /** Top processes of the server, for its CPU time. */
+  readonly pids: string;
+  stop(): Promise<void>;
+}
+
+/** Waypost on temporary data, its users added over LDAP with one ready hash: hashing is not what is measured. */
+export async function startOurs(
+  users: number,
+): Promise<Side & { readonly ldap: number; readonly addsPerSecond: number }> {
+  const server = await startWaypost({ env: { WAYPOST_LOG: 'warn' } });
+  const { smtp, imap, pop3, ldap } = server.listeners;
+  const bound = ['--port', ldap.port, '--binddn', 'cn=Directory Manager', '--bindpw', server.adminPassword];
+  const add = (count: number, dn: string, attributes: object, extra: readonly (string | number)[]): number => {
+    const form = ['--mode', 'add', '--count', count, '--dn', dn, '--attributes', JSON.stringify(attributes)];
+    return Number(generate('ldap-load', [...bound, ...form, ...extra])['ops_s']);
+  };
+  try {
+    const domain = { objectClass: ['domain', 'inetDomain', 'mailDomain'], dc: 'd{n}' };
+    add(DOMAINS, 'dc=d{n},dc=example,o=internet', domain, ['--conns', 1]);
+    const user = {
+      objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser', 'inetLocalMailRecipient'],
+      uid: 'u{n}',
+      cn: 'User {n}',
+      sn: 'Number{n}',
+      mail: 'u{n}@d{d}.example',
+      userPassword: argon2Hash(PASSWORD),
+    };
+    const dn = 'uid=u{n},ou=People,dc=d{d},dc=example,o=internet';
+    const addsPerSecond = add(users, dn, user, ['--conns', 8, '--domains', DOMAINS]);
+    return {
+      name: 'waypost',
+      smtp: smtp.port,
+      imap: imap.port,
+      pop3: pop3.port,
+      ldap: ldap.port,
+      pids: String(server.pid),
+      addsPerSecond,
+      async stop() {
+        await server.stop();
+      },
+    };
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+/** False, or why Postfix + Dovecot cannot be measured beside us. */
+export function peersMissing(): string | false {
+  const install =
+    'apt-get install -y --no-install-recommends postfix postfix-lmdb dovecot-core dovecot-imapd dovecot-pop3d dovecot-lmtpd';
+  if (process.getuid?.() !== 0) return 'Postfix and Dovecot start as root only';
+  for (const [program, argument] of [
+    ['postconf', '-m'],
+    ['dovecot', '--version'],
+  ] as const) {
+    const answer = spawnSync(program, [argument], { encoding: 'utf8' });
+    if (answer.error !== undefined) return `${program} is not installed: ${install}`;
+    if (program === 'postconf' && !answer.stdout.includes('lmdb')) return `postfix-lmdb is not installed: ${install}`;
+  }
+  return false;
+}
+
+export async function startPeers(users: number, login: 'shipped' | 'fast'): Promise<Side> {
+  const directory = mkdtempSync(join(tmpdir(), `waypost-peer-${login}-`));
+  const [smtp, imap, pop3] = await freePorts(3);
+  const env = {
+    ...process.env,
+    PEER_DIR: directory,
+    PEER_USERS: String(users),
+    PEER_DOMAINS: String(DOMAINS),
+    PEER_PASSWORD: PASSWORD,
+    PEER_LOGIN: login,
+    PEER_SMTP_PORT: String(smtp),
+    PEER_IMAP_PORT: String(imap),
+    PEER_POP3_PORT: String(pop3),
+  };
+  const script = (name: string): string => join(import.meta.dirname, 'postfix-dovecot', name);
+  const state = execFileSync(script('up'), { env, encoding: 'utf8' });
+  return {
+    name: login,
+    smtp: smtp!,
+    imap: imap!,
+    pop3: pop3!,
+    pids: /^PEER_PIDS=(.*)$/m.exec(state)?.[1] ?? '',
+    async stop() {
+      execFileSync(script('down'), { env });
+    },
+  };
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports: number[] = [];
+  for (const server of servers) {
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    ports.push((server.address() as { port: number }).port);
+  }
+  for (const server of servers) await new Promise((closed) => server.close(closed));
+  return ports;
+}

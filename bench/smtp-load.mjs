@@ -1,0 +1,319 @@
+#!/usr/bin/env node
+// SMTP load. Prints one JSON line, last; options: docs/benchmarks.md. A reply other than the expected one is an error.
+import fs from 'node:fs';
+import {
+  accounting,
+  args,
+  bodySlicer,
+  Imap,
+  lineConnection,
+  now,
+  percentiles,
+  report,
+  round,
+  sleep,
+  userOf,
+} from './lib.mjs';
+
+const o = args({
+  host: '127.0.0.1',
+  port: 2525,
+  conns: 20,
+  count: 1000,
+  size: 10240,
+  rcpts: 1,
+  user: 'u{n}@d{d}.example',
+  users: 100,
+  offset: 0,
+  domains: 10,
+  dist: 'rr', // rr | random | zipf | one
+  from: 'sender@load.example',
+  helo: 'load.example',
+  auth: '', // auth: user:password for AUTH PLAIN
+  'per-conn': 0, // messages per connection, 0 = keep it for the whole run
+  'no-pipeline': false,
+  'rcpt-only': 0, // rcpt-only K: K RCPTs a transaction, then RSET, no DATA; count = RCPTs
+  'wait-imap': '',
+  password: 'secret', // host:port: wait until every message can be counted in its mailbox
+  'wait-pid': 0, // wait until this process (a counting sink) has ended
+  timeout: 300,
+  tree: '', // tree: pids of the server, for its CPU time
+});
+const N = o.count;
+const RCPTS = o['rcpt-only'] || o.rcpts;
+const runId = Date.now().toString(36) + process.pid.toString(36);
+const slice = bodySlicer(o.size);
+let seed = 12345 + o.offset;
+const rnd = (n) => {
+  seed ^= seed << 13;
+  seed >>>= 0;
+  seed ^= seed >>> 17;
+  seed ^= seed << 5;
+  seed >>>= 0;
+  return seed % n;
+};
+let rr = 0;
+const zipfCum = [];
+if (o.dist === 'zipf') {
+  let s = 0;
+  for (let i = 0; i < o.users; i++) zipfCum.push((s += 1 / (i + 1)));
+}
+function pick() {
+  if (o.dist === 'one') return 0;
+  if (o.dist === 'random') return rnd(o.users);
+  if (o.dist === 'zipf') {
+    const x = (rnd(1 << 30) / (1 << 30)) * zipfCum[o.users - 1];
+    let lo = 0;
+    let hi = o.users - 1;
+    while (lo < hi) {
+      const m = (lo + hi) >> 1;
+      if (zipfCum[m] < x) lo = m + 1;
+      else hi = m;
+    }
+    return lo;
+  }
+  return rr++ % o.users;
+}
+function recipients() {
+  const set = new Set();
+  for (let tries = 0; set.size < RCPTS && tries < RCPTS * 20; tries++) set.add(pick());
+  return [...set];
+}
+const expected = new Map();
+const lat = [];
+const errors = new Map();
+let started = 0;
+let accepted = 0;
+let deliveries = 0;
+let rcptOk = 0;
+let connects = 0;
+const err = (what) => errors.set(what, (errors.get(what) ?? 0) + 1);
+
+function client() {
+  return new Promise((finished) => {
+    let conn;
+    let replies = [];
+    let wake = null;
+    let gone = null;
+    let pipe = false;
+    const open = () => {
+      replies = [];
+      gone = null;
+      let ehlo = false;
+      connects++;
+      conn = lineConnection(
+        o.host,
+        o.port,
+        (l) => {
+          if (l.startsWith('250') && l.includes('PIPELINING')) ehlo = true;
+          if (l[3] === '-') return 0;
+          replies.push(l);
+          pipe = ehlo && !o['no-pipeline'];
+          if (wake) {
+            const w = wake;
+            wake = null;
+            w();
+          }
+          return 0;
+        },
+        (e) => {
+          gone = e;
+          if (wake) {
+            const w = wake;
+            wake = null;
+            w();
+          }
+        },
+      );
+    };
+    const reply = async (want) => {
+      while (!replies.length) {
+        if (gone) throw gone;
+        await new Promise((r) => {
+          wake = r;
+        });
+      }
+      const l = replies.shift();
+      if (!l.startsWith(want)) throw new Error(l.slice(0, 80));
+      return l;
+    };
+    const hello = async () => {
+      open();
+      await reply('220');
+      conn.sock.write(`EHLO ${o.helo}\r\n`);
+      await reply('250');
+      if (o.auth) {
+        const [u, p] = o.auth.split(':');
+        conn.sock.write(`AUTH PLAIN ${Buffer.from(`\0${u}\0${p}`).toString('base64')}\r\n`);
+        await reply('235');
+      }
+    };
+    const quit = async () => {
+      conn.sock.write('QUIT\r\n');
+      try {
+        await reply('221');
+      } catch {
+        /* closing anyway */
+      }
+      conn.ended = true;
+      conn.sock.destroy();
+    };
+    (async () => {
+      let used = -1;
+      while (started < N) {
+        const i = started;
+        started += o['rcpt-only'] ? RCPTS : 1;
+        try {
+          const t0 = now();
+          if (used < 0 || (o['per-conn'] && used >= o['per-conn'])) {
+            if (used >= 0) await quit();
+            await hello();
+            used = 0;
+          }
+          used++;
+          const to = recipients();
+          const addr = to.map((n) => userOf(o.user, o.offset + n, o.domains));
+          const rcptLines = addr.map((a) => `RCPT TO:<${a}>\r\n`);
+          const last = o['rcpt-only'] ? 'RSET\r\n' : 'DATA\r\n';
+          if (pipe) {
+            conn.sock.write(`MAIL FROM:<${o.from}>\r\n${rcptLines.join('')}${last}`);
+            await reply('250');
+            for (const _ of to) {
+              await reply('25');
+              rcptOk++;
+            }
+          } else {
+            conn.sock.write(`MAIL FROM:<${o.from}>\r\n`);
+            await reply('250');
+            for (const r of rcptLines) {
+              conn.sock.write(r);
+              await reply('25');
+              rcptOk++;
+            }
+            conn.sock.write(last);
+          }
+          if (o['rcpt-only']) {
+            await reply('250');
+            lat.push(now() - t0);
+            accepted++;
+            continue;
+          }
+          await reply('354');
+          const head = Buffer.from(
+            `From: <${o.from}>\r\nTo: <${addr[0]}>\r\nSubject: load ${runId} ${i}\r\nDate: ${new Date().toUTCString().replace('GMT', '+0000')}\r\n` +
+              `Message-ID: <${runId}.${i}@load.example>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n`,
+            'latin1',
+          );
+          conn.sock.cork();
+          conn.sock.write(head);
+          conn.sock.write(slice(Math.max(10, o.size - head.length - 2)));
+          conn.sock.write('\r\n.\r\n');
+          conn.sock.uncork();
+          await reply('250');
+          lat.push(now() - t0);
+          accepted++;
+          deliveries += to.length;
+          for (const n of to) expected.set(n, (expected.get(n) ?? 0) + 1);
+        } catch (e) {
+          err(e.message);
+          if (used >= 0) {
+            conn.ended = true;
+            conn.sock.destroy();
+            used = -1;
+          }
+          await sleep(20);
+          if (errors.size > 20) break;
+        }
+      }
+      if (used >= 0) await quit();
+      finished();
+    })();
+  });
+}
+
+// mailbox counters, one connection a user, opened before the run
+const boxes = [];
+const waiting = o['wait-imap'];
+if (waiting) {
+  const [h, p] = waiting.split(':');
+  for (let n = 0; n < o.users; n++) {
+    const c = new Imap(h, Number(p));
+    await c.login(userOf(o.user, o.offset + n, o.domains), o.password);
+    await c.send('STATUS INBOX (MESSAGES)');
+    boxes.push({ c, base: c.status });
+  }
+}
+const used = accounting(o.tree);
+const t0 = now();
+await Promise.all(Array.from({ length: o.conns }, client));
+const tAccepted = now();
+let incomplete = 0;
+let tDone = tAccepted;
+if (waiting) {
+  const deadline = now() + o.timeout * 1000;
+  for (let n = 0; n < boxes.length; n++) {
+    const { c, base } = boxes[n];
+    const want = base + (expected.get(n) ?? 0);
+    for (;;) {
+      await c.send('STATUS INBOX (MESSAGES)');
+      if (c.status >= want) {
+        if (c.status > want) err('more messages in a mailbox than sent');
+        break;
+      }
+      if (now() > deadline) {
+        incomplete += want - c.status;
+        break;
+      }
+      await sleep(25);
+    }
+  }
+  tDone = now();
+} else if (o['wait-pid']) {
+  const deadline = now() + o.timeout * 1000;
+  for (;;) {
+    let s = 'Z';
+    try {
+      const t = fs.readFileSync(`/proc/${o['wait-pid']}/stat`, 'latin1');
+      s = t[t.lastIndexOf(')') + 2];
+    } catch {
+      /* ended */
+    }
+    if (s === 'Z') break;
+    if (now() > deadline) {
+      incomplete = 1;
+      break;
+    }
+    await sleep(10);
+  }
+  tDone = now();
+}
+const nErr = [...errors.values()].reduce((a, b) => a + b, 0);
+const secs = (tAccepted - t0) / 1000;
+const total = (tDone - t0) / 1000;
+const out = o['rcpt-only']
+  ? {
+      kind: 'smtp-rcpt',
+      rcpt_s: round(rcptOk / secs),
+      seconds: round(secs),
+      rcpts_ok: rcptOk,
+      per_transaction: RCPTS,
+      ...percentiles(lat),
+      ...used(rcptOk),
+    }
+  : {
+      kind: 'smtp',
+      msgs: accepted,
+      size: o.size,
+      rcpts: o.rcpts,
+      conns: o.conns,
+      accept_s: round(accepted / secs),
+      msgs_s: round(accepted / total),
+      deliveries_s: round(deliveries / total),
+      seconds: round(total),
+      drain_s: round(total - secs),
+      mb_s: round((accepted * o.size) / total / 1e6),
+      connects,
+      ...percentiles(lat),
+      ...used(deliveries || 1),
+    };
+report({ ...out, errors: nErr, incomplete, ...(nErr ? { why: Object.fromEntries(errors) } : {}) });
