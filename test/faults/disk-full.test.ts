@@ -1,0 +1,165 @@
+// A full disk: every door says "no space, later" in its own words, reads go on, and it is over when there is space again.
+//
+// On a small tmpfs of its own, which needs root. RFC 5321 §4.2.2 (452), RFC 3501 §7.1 (NO), RFC 4511 appendix A.2 (52, 51)
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { type Client, ResultCodeError } from 'ldapts';
+import { addUser, administrator, type Person, populate } from '../support/directory.ts';
+import { ImapClient, ImapRefusal } from '../support/imap-client.ts';
+import { tmpfsMissing } from '../support/peers.ts';
+import { startWaypost, type Waypost } from '../support/server.ts';
+import { SmtpClient, SmtpRefusal } from '../support/smtp-client.ts';
+
+const skip = tmpfsMissing();
+const SIZE_MIB = 48;
+
+/** Takes all space there is, and gives it back. */
+class Filler {
+  readonly #path: string;
+
+  constructor(folder: string) {
+    this.#path = join(folder, 'filler');
+  }
+
+  fill(): void {
+    const file = openSync(this.#path, 'a');
+    const block = Buffer.alloc(64 * 1024);
+    try {
+      for (const size of [block.length, 4096]) {
+        try {
+          for (;;) writeSync(file, block, 0, size);
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+        }
+      }
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  free(): void {
+    rmSync(this.#path, { force: true });
+  }
+}
+
+const text = (size: number): Buffer => Buffer.from(`Subject: full\r\n\r\n${'x'.repeat(70)}\r\n`.padEnd(size, 'y'));
+
+describe('a full disk', { skip }, () => {
+  let mount = '';
+  let server: Waypost;
+  let ann: Person;
+  let ldap: Client;
+  let filler: Filler;
+
+  before(async () => {
+    if (skip !== false) return;
+    mount = mkdtempSync(join(tmpdir(), 'waypost-full-'));
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE_MIB}m`, 'tmpfs', mount], {
+      encoding: 'utf8',
+    });
+    assert.equal(mounted.status, 0, mounted.stderr);
+    const data = join(mount, 'data');
+    mkdirSync(data);
+    filler = new Filler(mount);
+    server = await startWaypost({ data, env: { WAYPOST_LOG: 'warn' } });
+    [ann] = (await populate(server, 'acme.example', ['ann'])) as [Person];
+    ldap = await administrator(server);
+  });
+  after(async () => {
+    await ldap?.unbind().catch(() => {});
+    await server?.stop();
+    if (mount !== '') spawnSync('umount', [mount]);
+    if (mount !== '') rmSync(mount, { recursive: true, force: true });
+  });
+
+  test('452 at SMTP, NO at IMAP, 52 or 51 at LDAP, on connections that go on; then all of it works again', async () => {
+    const smtp = await SmtpClient.open(server.listeners.smtp);
+    const imap = await ImapClient.login(server.listeners.imap, ann.login, ann.password);
+    await smtp.send('carol@remote.example', [ann.login], text(2000));
+    filler.fill();
+    // More than once: what little was in reserve is used up.
+    for (let i = 0; i < 3; i++) {
+      const refusal = await refused(smtp.send('carol@remote.example', [ann.login], text(300_000)));
+      assert.equal(refusal.reply.code, 452, refusal.message);
+      assert.match(refusal.reply.lines[0]!, /^4\.3\.1 /);
+    }
+    await assert.rejects(imap.append('INBOX', text(300_000)), (error) => {
+      assert.ok(error instanceof ImapRefusal, String(error));
+      return / NO /.test(error.message);
+    });
+    await fillDirectory(ldap);
+
+    // Reads go on: the mail is there, over IMAP and POP3's neighbour SMTP answers.
+    const found = await imap.fetchAll();
+    assert.equal(found.length, 1);
+    assert.equal((await smtp.command('NOOP')).code, 250);
+
+    filler.free();
+    await smtp.send('carol@remote.example', [ann.login], text(300_000));
+    await imap.command('SELECT INBOX');
+    await imap.append('INBOX', text(300_000));
+    await addUser(ldap, 'after@acme.example');
+    assert.equal(await imap.count(), 3);
+    await imap.logout();
+    await smtp.quit();
+  });
+
+  test('a disk that fills up under delivery: what got 250 is there, what got 452 is not', async () => {
+    const smtp = await SmtpClient.open(server.listeners.smtp);
+    const imap = await ImapClient.login(server.listeners.imap, ann.login, ann.password);
+    const before = await imap.count();
+    let taken = 0;
+    let refusal: SmtpRefusal | undefined;
+    while (refusal === undefined && taken < SIZE_MIB * 4) {
+      try {
+        await smtp.send('carol@remote.example', [ann.login], text(400_000));
+        taken++;
+      } catch (error) {
+        if (!(error instanceof SmtpRefusal)) throw error;
+        refusal = error;
+      }
+    }
+    assert.equal(refusal?.reply.code, 452, refusal?.message ?? 'the disk never became full');
+    assert.equal(await imap.count(), before + taken);
+    const found = await imap.fetchAll();
+    assert.equal(found.length, before + taken);
+    await imap.logout();
+    smtp.destroy();
+
+    // A start on a full disk still lets people read what they have.
+    await server.kill9();
+    await server.restart();
+    const again = await ImapClient.login(server.listeners.imap, ann.login, ann.password);
+    assert.equal(await again.count(), before + taken);
+    await again.logout();
+  });
+});
+
+async function refused(sending: Promise<unknown>): Promise<SmtpRefusal> {
+  try {
+    await sending;
+  } catch (error) {
+    if (error instanceof SmtpRefusal) return error;
+    throw error;
+  }
+  throw new Error('taken, although there is no space');
+}
+
+/** Entries are small: some may find room in pages that are there already. */
+async function fillDirectory(ldap: Client): Promise<void> {
+  for (let i = 0; i < 2000; i++) {
+    try {
+      await addUser(ldap, `full${i}@acme.example`, { description: 'x'.repeat(4000) });
+    } catch (error) {
+      assert.ok(error instanceof ResultCodeError, String(error));
+      assert.ok(error.code === 52 || error.code === 51, `result ${error.code}: ${error.message}`);
+      return;
+    }
+  }
+  assert.fail('two thousand entries were added, although there is no space');
+}

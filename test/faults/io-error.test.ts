@@ -1,0 +1,116 @@
+// A disk that fails: after a failed write or sync nobody can say what is stored, so the server says one line and ends.
+//
+// SQLite syncs with fsync, segments with fdatasync; writes are pwrite64 there and pwritev or write here. Each is made to
+// fail under a running server while a client waits for its answer: the answer must not come, the process must end, and a
+// new start has everything acknowledged before.
+
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { addUser, administrator, type Person, populate, userDn } from '../support/directory.ts';
+import { ImapClient } from '../support/imap-client.ts';
+import { peer, traceMissing } from '../support/peers.ts';
+import { startWaypost, type Waypost } from '../support/server.ts';
+import { SmtpClient } from '../support/smtp-client.ts';
+import { inject } from './inject.ts';
+
+const skip = traceMissing();
+
+interface Fault {
+  readonly name: string;
+  readonly calls: string;
+  readonly paths?: (data: string) => readonly string[];
+}
+
+const database = (data: string): string[] => ['store.db', 'store.db-wal'].map((name) => join(data, name));
+const segments = (data: string): string[] =>
+  readdirSync(join(data, 'segments')).map((name) => join(data, 'segments', name));
+
+const inDatabase: readonly Fault[] = [
+  { name: 'fsync of the database (COMMIT)', calls: 'fsync,fdatasync', paths: database },
+  { name: 'write of the database (COMMIT)', calls: 'write,pwrite64', paths: database },
+];
+const inSegments: readonly Fault[] = [
+  { name: 'fdatasync of a segment', calls: 'fdatasync', paths: segments },
+  { name: 'write of a segment', calls: 'write,writev,pwrite64,pwritev,pwritev2', paths: segments },
+];
+
+const message = Buffer.from('Subject: fault\r\n\r\nbody\r\n');
+
+/** What a client asks for while the disk fails; resolves to what it was told, if it was told anything. */
+const requests: Readonly<Record<string, (server: Waypost, ann: Person) => Promise<() => Promise<string>>>> = {
+  async SMTP(server, ann) {
+    const smtp = await SmtpClient.open(server.listeners.smtp);
+    return async () => `${(await smtp.send('carol@remote.example', [ann.login], message)).code}`;
+  },
+  async IMAP(server, ann) {
+    const imap = await ImapClient.login(server.listeners.imap, ann.login, ann.password);
+    return async () => {
+      await imap.append('INBOX', message);
+      return 'OK';
+    };
+  },
+  async LDAP(server) {
+    const ldap = await administrator(server);
+    return async () => {
+      await addUser(ldap, 'late@acme.example');
+      return 'success';
+    };
+  },
+};
+
+const cases = [
+  ...[...inDatabase, ...inSegments].map((fault) => ({ door: 'SMTP', fault })),
+  ...[...inDatabase, ...inSegments].map((fault) => ({ door: 'IMAP', fault })),
+  ...inDatabase.map((fault) => ({ door: 'LDAP', fault })),
+];
+
+describe('an I/O error ends the process with one line, and nothing is acknowledged', () => {
+  for (const { door, fault } of cases) {
+    test(`${door}: ${fault.name}`, { skip }, async () => {
+      const server = await startWaypost({ env: { WAYPOST_LOG: 'error' } });
+      try {
+        const [ann] = await populate(server, 'acme.example', ['ann']);
+        const before = await SmtpClient.open(server.listeners.smtp);
+        // Every thread gets its segment, and there is something to find again.
+        for (let i = 0; i < 4; i++) await before.send('carol@remote.example', [ann!.login], message);
+        before.destroy();
+        const request = await requests[door]!(server, ann!);
+        const said = server.stderr().length;
+        const injected = await inject(peer('strace').path, {
+          pid: server.pid,
+          calls: fault.calls,
+          error: 'EIO',
+          paths: fault.paths?.(server.data) ?? [],
+        });
+        const answer = await request().catch((error: Error) => error);
+        const exit = await server.exited();
+        await injected.stop();
+
+        assert.ok(answer instanceof Error, `${door} answered ${String(answer)} although the disk had failed`);
+        assert.notEqual(exit.code, 0);
+        assert.notEqual(exit.code, null, `ended by signal ${exit.signal}`);
+        const lines = server
+          .stderr()
+          .slice(said)
+          .split('\n')
+          .filter((line) => line.startsWith('waypost: '));
+        assert.equal(lines.length, 1, `one line says why:\n${server.stderr().slice(said)}`);
+
+        await server.restart();
+        const imap = await ImapClient.login(server.listeners.imap, ann!.login, ann!.password);
+        const found = await imap.count();
+        assert.ok(found === 4 || (found === 5 && door !== 'LDAP'), `${found} messages after the restart`);
+        await imap.logout();
+        if (door !== 'LDAP') return;
+        const ldap = await administrator(server);
+        const { searchEntries } = await ldap.search(userDn('ann@acme.example'), { scope: 'base' });
+        assert.equal(searchEntries.length, 1);
+        await ldap.unbind();
+      } finally {
+        await server.stop();
+      }
+    });
+  }
+});
