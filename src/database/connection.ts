@@ -114,6 +114,10 @@ class SqliteReader implements Reader {
     }
   }
 
+  revision(): number {
+    return Number(this.get('SELECT value FROM revision WHERE id = 1')?.['value'] ?? 0);
+  }
+
   snapshot<T>(read: () => T): T {
     if (this.#database.isTransaction) return read();
     try {

@@ -18,11 +18,14 @@ export interface Reader {
   arrays(sql: string, ...parameters: Value[]): Value[][];
   /** Everything that `read` reads is one state of the database. Synchronous; may be nested. */
   snapshot<T>(read: () => T): T;
+  /** The committed directory revision, as this connection sees it. */
+  revision(): number;
 }
 
 /** What others may learn once a transaction is committed. Carries no data that a reader could not read itself. */
 export type Notification =
   | { readonly kind: 'account'; readonly account: number } // a mailbox of this account has changed
+  | { readonly kind: 'administrator' } // the administrator's password has changed
   | { readonly kind: 'queue' } // a queue row is due
   | { readonly kind: 'segment'; readonly segment: number }; // a segment's file may be unlinked
 
@@ -66,3 +69,8 @@ export interface Migration {
   readonly version: number;
   readonly statements: readonly string[];
 }
+
+/** Whether the database can be written: one row, unchanged, with the commit and its sync. */
+export const probe = operation('database.probe', async (tx, _args: Readonly<Record<string, never>>) => {
+  await tx.run('UPDATE revision SET value = value WHERE id = 1');
+});

@@ -6,18 +6,22 @@ const LISTENERS = 2;
 /** Threads of a process; each has a number. */
 export const THREADS_MAX = 64;
 const CONNECTIONS = LISTENERS + THREADS_MAX;
-const NUMBERS = CONNECTIONS + THREADS_MAX;
+const HASHES = CONNECTIONS + THREADS_MAX;
+const NUMBERS = HASHES + THREADS_MAX;
 
 export class SharedState {
   readonly buffer: SharedArrayBuffer;
   readonly #numbers: Int32Array;
   /** The last tick of base/ids.ts. */
   readonly ids: BigInt64Array;
+  /** Password hashes under way, a cell a thread: see auth/hash-gate.ts. */
+  readonly hashCells: Int32Array;
 
   constructor(buffer?: SharedArrayBuffer) {
     this.buffer = buffer ?? new SharedArrayBuffer(8 + 4 * NUMBERS);
     this.ids = new BigInt64Array(this.buffer, 0, 1);
     this.#numbers = new Int32Array(this.buffer, 8);
+    this.hashCells = this.#numbers.subarray(HASHES, HASHES + THREADS_MAX);
   }
 
   /** The committed directory revision, its low 32 bits: enough to see that it has changed. 9 ns. */
@@ -60,5 +64,6 @@ export class SharedState {
   forgetThread(thread: number): void {
     Atomics.store(this.#numbers, LISTENERS + thread, 0);
     Atomics.store(this.#numbers, CONNECTIONS + thread, 0);
+    Atomics.store(this.#numbers, HASHES + thread, 0);
   }
 }

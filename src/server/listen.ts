@@ -56,26 +56,26 @@ export async function listenTcp(
   return { name, address, port: typeof bound === 'object' && bound !== null ? bound.port : port, server };
 }
 
-/** Hands a socket to the thread with the fewest connections. */
+/** Hands each socket to the thread with the fewest connections. */
 export function handTo(
   threads: readonly ServingThread[],
   shared: SharedState,
-  socket: Socket,
-  name: ListenerName,
-): void {
-  let chosen: ServingThread | undefined;
-  let fewest = Number.POSITIVE_INFINITY;
-  for (const thread of threads) {
-    const connections = shared.connections(thread.number);
-    if (thread.running && connections < fewest) {
-      chosen = thread;
-      fewest = connections;
+): (socket: Socket, name: ListenerName) => void {
+  return (socket, name) => {
+    let chosen: ServingThread | undefined;
+    let fewest = Number.POSITIVE_INFINITY;
+    for (const thread of threads) {
+      const connections = shared.connections(thread.number);
+      if (thread.running && connections < fewest) {
+        chosen = thread;
+        fewest = connections;
+      }
     }
-  }
-  if (chosen === undefined) {
-    socket.destroy();
-    return;
-  }
-  shared.addConnections(chosen.number, 1);
-  chosen.post({ kind: 'connection', socket, listener: name }, [socket as unknown as Transferable]);
+    if (chosen === undefined) {
+      socket.destroy();
+      return;
+    }
+    shared.addConnections(chosen.number, 1);
+    chosen.post({ kind: 'connection', socket, listener: name }, [socket as unknown as Transferable]);
+  };
 }

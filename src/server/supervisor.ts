@@ -75,7 +75,7 @@ export class ServingThread {
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly threads: ServingThread[] = [];
-  readonly #listeners: ((thread: ServingThread, report: Report) => void)[] = [];
+  readonly #listeners = new Set<(thread: ServingThread, report: Report) => void>();
   #writer: Worker | undefined;
   #stopping = false;
 
@@ -83,8 +83,10 @@ export class Supervisor {
     this.#options = options;
   }
 
-  onReport(listener: (thread: ServingThread, report: Report) => void): void {
-    this.#listeners.push(listener);
+  /** Gives the function that ends it. */
+  onReport(listener: (thread: ServingThread, report: Report) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   async startWriter(switches: Pick<WriterData, 'acknowledgeEarly' | 'synchronous'>): Promise<void> {

@@ -1,7 +1,12 @@
 // Every unit's tables, and every operation that the writer knows by name.
 
 import type { Unit } from '../database/format.ts';
-import type { Operation } from '../database/operation.ts';
+import { type Operation, probe } from '../database/operation.ts';
+import { migrations as directoryMigrations } from '../directory/tables.ts';
+import { arrive } from '../provisioning/arrival.ts';
+import { bootstrap } from '../provisioning/bootstrap.ts';
+import { change } from '../provisioning/change.ts';
+import { provisioningUnit } from '../provisioning/tables.ts';
 import type { Site } from '../routing/resolve.ts';
 import { routingUnit } from '../routing/tables.ts';
 import { closeAllSegments, closeSegment, collect, openSegment } from '../store/collect.ts';
@@ -16,10 +21,18 @@ import {
 } from '../store/mailboxes.ts';
 import { copy, expunge, storeFlags } from '../store/status.ts';
 import { storeUnit } from '../store/tables.ts';
-import { acceptOperation } from '../transfer/accept.ts';
+import { transferOperations } from '../transfer/operations.ts';
 import { transferUnit } from '../transfer/tables.ts';
+import { zonesUnit } from '../zones/tables.ts';
 
-export const units: readonly Unit[] = [storeUnit, routingUnit, transferUnit];
+export const units: readonly Unit[] = [
+  { name: 'directory', migrations: directoryMigrations },
+  storeUnit,
+  zonesUnit,
+  routingUnit,
+  provisioningUnit,
+  transferUnit,
+];
 
 // biome-ignore lint/suspicious/noExplicitAny: arguments and results differ from operation to operation
 export type AnyOperation = Operation<any, any>;
@@ -40,6 +53,10 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
     storeFlags,
     expunge,
     copy,
-    acceptOperation(site),
+    probe,
+    bootstrap,
+    change,
+    arrive,
+    ...transferOperations(site),
   ];
 }

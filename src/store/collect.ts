@@ -29,11 +29,13 @@ export const closeAllSegments = operation('store.closeAllSegments', async (tx, a
 });
 
 const SEGMENTS_A_ROUND = 100;
-/** Traces of expunged messages of one mailbox that are kept beside those of open sessions. */
+/** Operations on the store during which the trace of an expunged message is kept. A session that slept longer is told to
+ *  open its mailbox anew. */
+const VANISHED_KEPT_MODSEQS = 10_000_000;
 const VANISHED_ROUND = 5000;
 
 /** One slice of the work; `more` says that the next should follow soon. */
-export const collect = operation('store.collect', async (tx, args: { readonly vanishedBelow: number }) => {
+export const collect = operation('store.collect', async (tx, _args: Readonly<Record<string, never>>) => {
   const segments = await tx.all(
     `SELECT id FROM segment WHERE closed IS NOT NULL
      AND NOT EXISTS (SELECT 1 FROM message WHERE message.segment = segment.id) LIMIT ?`,
@@ -63,8 +65,9 @@ export const collect = operation('store.collect', async (tx, args: { readonly va
   }
   const old = await tx.run(
     `DELETE FROM vanished WHERE (account, mailbox, modseq, uid) IN
-       (SELECT account, mailbox, modseq, uid FROM vanished WHERE modseq < ? LIMIT ?)`,
-    args.vanishedBelow,
+       (SELECT account, mailbox, modseq, uid FROM vanished
+        WHERE modseq < (SELECT value FROM counter WHERE name = 'modseq') - ? LIMIT ?)`,
+    VANISHED_KEPT_MODSEQS,
     VANISHED_ROUND,
   );
   return { more: segments.length === SEGMENTS_A_ROUND || doomed !== undefined || old === VANISHED_ROUND };

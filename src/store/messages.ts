@@ -185,8 +185,10 @@ export function sizesAfter(
 }
 
 export interface MailboxChanges {
-  /** The mailbox's modseq that these changes lead to; the next question's `since`. */
+  /** The modseq that these changes lead to; the next question's `since`. */
   readonly modseq: number;
+  /** There is more above that modseq: ask again, after others have had their turn. */
+  readonly more: boolean;
   /** UIDs expunged since, among those below `uidNext` of the asker. Any order. */
   readonly vanished: readonly number[];
   /** Messages whose status was changed since, ascending. Those above the asker's last UID are new anyway. */
@@ -199,7 +201,7 @@ export interface MailboxChanges {
 
 /**
  * What happened to a mailbox above `since` and above the UID `lastUid`, as one state. Undefined when the mailbox is gone.
- * All pages are read: what changes between two looks of one session is small, except after a bulk change of its own.
+ * Bulk changes come in parts of about PAGE_ROWS; what one operation did is never cut.
  */
 export function changesSince(
   reader: Reader,
@@ -211,19 +213,31 @@ export function changesSince(
   return reader.snapshot(() => {
     const row = reader.get('SELECT modseq, recent_from FROM mailbox WHERE account = ? AND id = ?', account, mailbox);
     if (row === undefined) return undefined;
-    const modseq = Number(row['modseq']);
+    const current = Number(row['modseq']);
     const recentFrom = Number(row['recent_from']);
-    if (modseq === since) return { modseq, vanished: [], changed: [], added: [], recentFrom };
+    if (current === since) return { modseq: current, more: false, vanished: [], changed: [], added: [], recentFrom };
+    const modseq = Math.min(
+      partEnd(reader, VANISHED_PART, account, mailbox, since),
+      partEnd(reader, CHANGED_PART, account, mailbox, since),
+      current,
+    );
     const vanished = reader
-      .arrays('SELECT uid FROM vanished WHERE account = ? AND mailbox = ? AND modseq > ?', account, mailbox, since)
+      .arrays(
+        'SELECT uid FROM vanished WHERE account = ? AND mailbox = ? AND modseq > ? AND modseq <= ?',
+        account,
+        mailbox,
+        since,
+        modseq,
+      )
       .map((line) => Number(line[0]));
     const changed = reader
       .arrays(
         `SELECT uid, flags, keywords, modseq FROM mailbox_message
-         WHERE account = ? AND mailbox = ? AND touched = 1 AND modseq > ? ORDER BY uid`,
+         WHERE account = ? AND mailbox = ? AND touched = 1 AND modseq > ? AND modseq <= ? ORDER BY uid`,
         account,
         mailbox,
         since,
+        modseq,
       )
       .map(status);
     const added: number[] = [];
@@ -233,6 +247,17 @@ export function changesSince(
       if (page.length < PAGE_ROWS) break;
       after = page[page.length - 1]!;
     }
-    return { modseq, vanished, changed, added, recentFrom };
+    return { modseq, more: modseq < current, vanished, changed, added, recentFrom };
   });
+}
+
+const VANISHED_PART = `SELECT modseq FROM vanished WHERE account = ? AND mailbox = ? AND modseq > ?
+  ORDER BY modseq LIMIT 1 OFFSET ${PAGE_ROWS}`;
+const CHANGED_PART = `SELECT modseq FROM mailbox_message WHERE account = ? AND mailbox = ? AND touched = 1 AND modseq > ?
+  ORDER BY modseq LIMIT 1 OFFSET ${PAGE_ROWS}`;
+
+/** The modseq at which about PAGE_ROWS changes have come; Infinity when there are not so many. */
+function partEnd(reader: Reader, sql: string, account: number, mailbox: number, since: number): number {
+  const row = reader.get(sql, account, mailbox, since);
+  return row === undefined ? Number.POSITIVE_INFINITY : Number(row['modseq']);
 }

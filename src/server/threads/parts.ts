@@ -10,6 +10,7 @@ import { SharedState } from '../../database/shared.ts';
 import { closeSegment, openSegment } from '../../store/collect.ts';
 import type { SegmentHost } from '../../store/segment.ts';
 import type { Configuration } from '../configuration.ts';
+import { Counters } from '../counters.ts';
 import { databasePath, segmentsPath } from '../paths.ts';
 
 /** Survives a structured clone. */
@@ -31,6 +32,7 @@ export interface ThreadParts {
   readonly ids: Ids;
   readonly database: OpenReader;
   readonly writer: WriterClient;
+  readonly counters: Counters;
 }
 
 export function threadParts(data: ThreadData): ThreadParts {
@@ -43,6 +45,7 @@ export function threadParts(data: ThreadData): ThreadParts {
     ids: new Ids(shared.ids, 0, systemClock.now),
     database: openReader(databasePath(configuration.data)),
     writer: new WriterClient(data.writerPort, shared),
+    counters: new Counters(),
   };
 }
 

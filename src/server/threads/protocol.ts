@@ -2,66 +2,162 @@
 
 import type { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
-import { systemClock } from '../../base/clock.ts';
 import { describeConnection } from '../../net/connection.ts';
+import { createAnswer } from '../../protocols/dns/answer.ts';
+import { DnsTcpSession } from '../../protocols/dns/tcp-session.ts';
+import { serveImap } from '../../protocols/imap/server.ts';
+import { LdapSession } from '../../protocols/ldap/session.ts';
 import { SmtpSession } from '../../protocols/smtp/session.ts';
 import { RoutingCache } from '../../routing/cache.ts';
+import { Blobs } from '../../store/blobs.ts';
 import { createIntakes } from '../../store/intake.ts';
 import { SegmentWriter } from '../../store/segment.ts';
+import { zoneLookUp } from '../../zones/names.ts';
+import type { Counts } from '../counters.ts';
+import { createArrive } from '../doors/arrivals.ts';
+import { imapDoor } from '../doors/imap.ts';
+import { ldapDoor } from '../doors/ldap.ts';
+import { countLogins, createLogins, threadGate } from '../doors/logins.ts';
 import { smtpDoor } from '../doors/smtp.ts';
+import { createWatchers } from '../doors/watchers.ts';
+import { segmentsPath } from '../paths.ts';
 import type { ListenerName } from '../ports.ts';
+import { thisZoneHost } from '../zone-host.ts';
 import { segmentHost, type ThreadData, threadParts } from './parts.ts';
 
 /** From the main thread. */
 export type ProtocolOrder =
   | { readonly kind: 'connection'; readonly socket: Socket; readonly listener: ListenerName }
+  | { readonly kind: 'own-dns'; readonly endpoint: string }
+  /** A segment has been collected: its descriptor must not keep its space. */
+  | { readonly kind: 'forget-segment'; readonly segment: number }
+  | { readonly kind: 'counts'; readonly request: number }
   | { readonly kind: 'stop' };
 /** To the main thread. */
-export type ThreadReport = { readonly kind: 'started' } | { readonly kind: 'fatal'; readonly text: string };
+export type ThreadReport =
+  | { readonly kind: 'started' }
+  | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts }
+  | { readonly kind: 'fatal'; readonly text: string };
 
 const data = workerData as ThreadData;
 const parts = threadParts(data);
+const { log, shared, counters, configuration } = parts;
+const { reader } = parts.database;
 const report = (message: ThreadReport): void => parentPort?.postMessage(message);
 const host = segmentHost(parts, (error) => report({ kind: 'fatal', text: error.message }));
 const segments = new SegmentWriter(host);
 const intakes = createIntakes(host, segments);
+const blobs = new Blobs(segmentsPath(configuration.data));
 const routing = new RoutingCache({
-  reader: parts.database.reader,
-  revision: () => parts.shared.revision(),
+  reader,
+  revision: () => shared.revision(),
   site: { hostnames: data.hostnames },
 });
-const sockets = new Set<Socket>();
+/** Where our own DNS listener is, told once it is bound. */
+let ownDns = '';
+const gate = threadGate(parts, data.thread);
+const logins = createLogins(parts, routing, gate);
+const login = countLogins(logins, counters);
+const watch = createWatchers(parts.writer, shared, data.thread);
 const doors = {
-  smtp: smtpDoor({ ...parts, routing, intakes, clock: systemClock, hostnames: data.hostnames }),
+  smtp: smtpDoor({ ...parts, routing, intakes, login, arrive: createArrive(parts, routing, () => ownDns) }),
+  imap: imapDoor({ ...parts, hostname: data.hostnames[0]!, intakes, blobs, login, watch }),
+  ldap: ldapDoor({ ...parts, logins, gate }),
+  dns: {
+    answer: createAnswer({
+      lookUp: zoneLookUp(reader, thisZoneHost(data)),
+      revision: () => shared.revision(),
+      log,
+      onAnswer: (rcode) => counters.add('dns', rcode),
+    }),
+    log,
+  },
 };
+
+const sockets = new Set<Socket>();
+const peers = new Map<string, number>();
 
 function open(socket: Socket, listener: ListenerName): void {
   const connection = describeConnection(socket, listener);
+  const { peerAddress } = connection;
+  const fromPeer = (peers.get(peerAddress) ?? 0) + 1;
+  peers.set(peerAddress, fromPeer);
   sockets.add(socket);
+  counters.add('connection', listener);
   socket.once('close', () => {
     sockets.delete(socket);
-    parts.shared.addConnections(data.thread, -1);
+    shared.addConnections(data.thread, -1);
+    const left = (peers.get(peerAddress) ?? 1) - 1;
+    if (left === 0) peers.delete(peerAddress);
+    else peers.set(peerAddress, left);
   });
+  const { connectionsMax, connectionsPerPeerMax } = configuration.limits;
+  if (sockets.size > connectionsMax || fromPeer > connectionsPerPeerMax) {
+    refuse(socket, listener);
+    return;
+  }
   socket.setNoDelay(true);
   switch (listener) {
     case 'smtp':
     case 'submission':
       new SmtpSession(doors.smtp, socket, connection);
       return;
+    case 'imap':
+      serveImap(doors.imap, socket, connection);
+      return;
+    case 'ldap':
+      new LdapSession(doors.ldap, socket, connection);
+      return;
+    case 'dns':
+      new DnsTcpSession(doors.dns, socket, connection);
+      return;
     default:
       socket.destroy();
   }
 }
 
+const TOO_MANY: Partial<Record<ListenerName, string>> = {
+  smtp: '421 4.7.0 Too many connections, try again later\r\n',
+  submission: '421 4.7.0 Too many connections, try again later\r\n',
+  imap: '* BYE [UNAVAILABLE] Too many connections, try again later\r\n',
+  pop3: '-ERR [SYS/TEMP] Too many connections, try again later\r\n',
+};
+
+function refuse(socket: Socket, listener: ListenerName): void {
+  counters.add('refused', listener);
+  socket.on('error', () => {});
+  socket.end(TOO_MANY[listener] ?? '');
+  setTimeout(() => socket.destroy(), 1000).unref();
+}
+
 parentPort?.on('message', (order: ProtocolOrder) => {
-  if (order.kind === 'connection') open(order.socket, order.listener);
-  else void stop();
+  switch (order.kind) {
+    case 'connection':
+      open(order.socket, order.listener);
+      return;
+    case 'own-dns':
+      ownDns = order.endpoint;
+      return;
+    case 'forget-segment':
+      blobs.forget(order.segment);
+      return;
+    case 'counts':
+      report({ kind: 'counts', request: order.request, counts: counters.counts() });
+      return;
+    case 'stop':
+      void stop();
+      return;
+    default:
+      order satisfies never;
+  }
 });
 
+/** Transactions under way are ended, what is in the segments is synced, what was posted has its outcome. */
 async function stop(): Promise<void> {
   for (const socket of sockets) socket.destroy();
   await segments.close();
   await parts.writer.settled();
+  blobs.close();
   parts.database.close();
   process.exit();
 }

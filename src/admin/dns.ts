@@ -1,0 +1,14 @@
+// dns records: what our name server answers for a domain, as a zone file.
+
+import { z } from 'zod';
+import { describeRecords, type RecordsDescription } from '../zones/describe.ts';
+import type { NameSource, ZoneHost } from '../zones/records.ts';
+import { domainOf } from './naming.ts';
+import { adminOperation } from './operation.ts';
+
+export const dnsRecords = (parts: { readonly names: NameSource; readonly host: ZoneHost }) =>
+  adminOperation(
+    'dns.records',
+    z.object({ domain: z.string().min(1).max(255) }),
+    (input): RecordsDescription => describeRecords(domainOf(input.domain), parts.names, parts.host),
+  );

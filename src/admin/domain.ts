@@ -1,0 +1,84 @@
+// domain add, list, show, remove.
+
+import { z } from 'zod';
+import { Failure } from '../base/failure.ts';
+import { dcDnOfDomain } from '../directory/dn.ts';
+import { findEntry } from '../directory/entries.ts';
+import { hasClass } from '../directory/entry.ts';
+import type { RouteRow, Status } from '../routing/rows.ts';
+import { readRoutes } from '../routing/tables.ts';
+import { type Changed, dryRun, type EntryParts, LIST_MAX, type ShownEntry, show, submit, valuesOf } from './entries.ts';
+import { domainOf, mailAddressOf } from './naming.ts';
+import { adminOperation } from './operation.ts';
+
+const name = z.string().min(1).max(255);
+
+export interface ListedDomain {
+  readonly domain: string;
+  readonly dn: string;
+  /** `active`, or the first status that is not. */
+  readonly status: string;
+  readonly catchall: string | null;
+}
+
+function statusWord(status: Status | undefined): string {
+  return status === undefined ? 'active' : typeof status === 'string' ? status : `illegal: ${status.illegal}`;
+}
+
+function listed(row: RouteRow): ListedDomain {
+  const status = [row.inetDomainStatus, row.mailDomainStatus].find((each) => statusWord(each) !== 'active');
+  return {
+    domain: row.domain,
+    dn: dcDnOfDomain(row.domain),
+    status: statusWord(status),
+    catchall: row.catchall ?? null,
+  };
+}
+
+export const domainAdd = (parts: EntryParts) =>
+  adminOperation(
+    'domain.add',
+    z.object({ domain: name, catchall: z.string().optional(), dryRun }),
+    (input): Promise<Changed> => {
+      const domain = domainOf(input.domain);
+      const catchall = input.catchall === undefined ? [] : [mailAddressOf(input.catchall).key];
+      return submit(
+        parts,
+        {
+          kind: 'add',
+          dn: dcDnOfDomain(domain),
+          attributes: valuesOf({
+            objectClass: ['domain', 'inetDomain', 'mailDomain'],
+            dc: [domain.split('.')[0]!],
+            mailDomainCatchallAddress: catchall,
+          }),
+        },
+        input.dryRun,
+      );
+    },
+  );
+
+export const domainList = (parts: EntryParts) =>
+  adminOperation('domain.list', z.object({}), (): ListedDomain[] => readRoutes(parts.reader, '', LIST_MAX).map(listed));
+
+export const domainShow = (parts: EntryParts) =>
+  adminOperation('domain.show', z.object({ domain: name }), (input): ListedDomain & { entry: ShownEntry } => {
+    const domain = domainOf(input.domain);
+    const row = parts.routing.route(domain);
+    const entry = findEntry(parts.reader, dcDnOfDomain(domain));
+    if (row === undefined || entry === undefined) throw notADomain(domain);
+    return { ...listed(row), entry: show(entry) };
+  });
+
+export const domainRemove = (parts: EntryParts) =>
+  adminOperation('domain.remove', z.object({ domain: name, dryRun }), async (input): Promise<Changed> => {
+    const domain = domainOf(input.domain);
+    const dn = dcDnOfDomain(domain);
+    const entry = findEntry(parts.reader, dn);
+    if (entry === undefined || !hasClass(entry, 'maildomain')) throw notADomain(domain);
+    return submit(parts, { kind: 'delete', dn }, input.dryRun);
+  });
+
+function notADomain(domain: string): Failure {
+  return new Failure('not-found', `${domain} is not a mail domain here`);
+}

@@ -1,0 +1,84 @@
+// Entries as operations give them out, and adding and removing them. Shared by domain, user and group.
+
+import { z } from 'zod';
+import { Failure } from '../base/failure.ts';
+import type { Reader } from '../database/operation.ts';
+import { ADMINISTRATOR_DN } from '../directory/access.ts';
+import { findEntry } from '../directory/entries.ts';
+import type { DirectoryChange, Entry } from '../directory/entry.ts';
+import { searchAll } from '../directory/search.ts';
+import type { ChangeSummary } from '../provisioning/change.ts';
+import { type ProvisioningParts, submitChange } from '../provisioning/submit.ts';
+import type { RoutingCache } from '../routing/cache.ts';
+
+export interface EntryParts extends ProvisioningParts {
+  readonly reader: Reader;
+  readonly routing: RoutingCache;
+}
+
+/** What an entry says, without its passwords. */
+export interface ShownEntry {
+  readonly dn: string;
+  readonly uuid: string;
+  readonly revision: number;
+  readonly attributes: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Rows of a list; a list that is longer says so by its length. */
+export const LIST_MAX = 10_000;
+
+export const dryRun = z.boolean().optional();
+
+export function show(entry: Entry): ShownEntry {
+  const attributes: Record<string, readonly string[]> = Object.create(null);
+  for (const [key, { name, values }] of entry.attributes) {
+    if (key === 'userpassword') continue;
+    attributes[name] = values.map((value) =>
+      typeof value === 'string' ? value : `base64:${Buffer.from(value).toString('base64')}`,
+    );
+  }
+  return { dn: entry.dn, uuid: entry.uuid, revision: entry.revision, attributes };
+}
+
+/** What a change did, or would do. */
+export interface Changed {
+  readonly dryRun: boolean;
+  readonly revision: number;
+  readonly entries: readonly { readonly change: string; readonly dn: string; readonly generated: boolean }[];
+  readonly rows: ChangeSummary['rows'];
+}
+
+export async function submit(
+  parts: EntryParts,
+  change: DirectoryChange,
+  isDryRun: boolean | undefined,
+): Promise<Changed> {
+  const summary = await submitChange(parts, change, ADMINISTRATOR_DN, { dryRun: isDryRun ?? false });
+  return {
+    dryRun: isDryRun ?? false,
+    revision: summary.revision,
+    entries: summary.entries.map(({ kind, dn, generated }) => ({ change: kind, dn, generated })),
+    rows: summary.rows,
+  };
+}
+
+/** The user or group entry that claims this address. Throws `not-found`. */
+export function entryOfAddress(parts: EntryParts, key: string, kind: 'user' | 'group'): Entry {
+  const row = parts.routing.recipient(key);
+  const entry = row?.kind === kind ? findEntry(parts.reader, row.dn) : undefined;
+  if (entry === undefined) throw new Failure('not-found', `no ${kind} has the address ${key}`);
+  return entry;
+}
+
+/** Entries of a class at or below a DN, LIST_MAX at most. An absent base has none. */
+export function entriesOfClass(reader: Reader, base: string, objectClass: string): Entry[] {
+  if (findEntry(reader, base) === undefined) return [];
+  const filter = { kind: 'equality', attribute: 'objectClass', value: objectClass } as const;
+  return searchAll(reader, { base, scope: 'sub', filter }, LIST_MAX);
+}
+
+export function valuesOf(values: Readonly<Record<string, readonly string[]>>): { name: string; values: string[] }[] {
+  return Object.entries(values)
+    .filter(([, list]) => list.length > 0)
+    .map(([name, list]) => ({ name, values: [...list] }));
+}

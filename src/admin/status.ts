@@ -1,0 +1,39 @@
+// status: what runs, since when, on which ports, how far the directory is, how much is queued.
+
+import { z } from 'zod';
+import type { Reader } from '../database/operation.ts';
+import { readState } from '../routing/tables.ts';
+import { queueFigures } from '../transfer/queue.ts';
+import { adminOperation } from './operation.ts';
+
+export interface ServerStatus {
+  readonly version: string;
+  readonly startedAt: string;
+  readonly hostname: string;
+  readonly listeners: Readonly<Record<string, string>>;
+  readonly revision: number;
+  readonly generation: number;
+  readonly queued: number;
+}
+
+export interface StatusParts {
+  readonly reader: Reader;
+  readonly version: string;
+  readonly startedAt: string;
+  readonly hostname: string;
+  readonly listeners: Readonly<Record<string, string>>;
+}
+
+export const status = (parts: StatusParts) =>
+  adminOperation('status', z.object({}), (): ServerStatus => {
+    const { reader, version, startedAt, hostname, listeners } = parts;
+    return {
+      version,
+      startedAt,
+      hostname,
+      listeners,
+      revision: reader.revision(),
+      generation: readState(reader).generation,
+      queued: queueFigures(reader).rows,
+    };
+  });

@@ -1,0 +1,31 @@
+// sync status: what the tables hold, how far behind the directory they are, and what the compiler could not use.
+
+import { z } from 'zod';
+import type { Reader } from '../database/operation.ts';
+import { countRows, type EntryProblems, readProblems, readState } from '../routing/tables.ts';
+import { adminOperation } from './operation.ts';
+
+export interface SyncStatus {
+  /** The directory's revision, and the one of the last change that the tables hold. */
+  readonly revision: number;
+  readonly tableRevision: number;
+  readonly generation: number;
+  readonly domains: number;
+  readonly addresses: number;
+  readonly problems: readonly EntryProblems[];
+}
+
+export const syncStatus = (parts: { readonly reader: Reader }) =>
+  adminOperation('sync.status', z.object({}), (): SyncStatus => {
+    const { reader } = parts;
+    return reader.snapshot(() => {
+      const state = readState(reader);
+      return {
+        revision: reader.revision(),
+        tableRevision: state.revision,
+        generation: state.generation,
+        ...countRows(reader),
+        problems: readProblems(reader),
+      };
+    });
+  });

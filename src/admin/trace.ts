@@ -1,0 +1,28 @@
+// trace: what happened to a message, by its Message-ID, its queue id, or the address of a recipient.
+
+import { z } from 'zod';
+import { Failure } from '../base/failure.ts';
+import { parseIdText } from '../base/ids.ts';
+import type { Reader } from '../database/operation.ts';
+import { formatAddress, tryParseAddress } from '../message/address.ts';
+import { type TracedEvent, traceAddress, traceMessage, traceMessageId } from '../transfer/journey.ts';
+import { adminOperation } from './operation.ts';
+
+export const trace = (parts: { readonly reader: Reader }) =>
+  adminOperation('trace', z.object({ what: z.string().min(1).max(1000) }), (input): TracedEvent[] => {
+    const events = find(parts.reader, input.what.trim());
+    if (events.length === 0) throw new Failure('not-found', `nothing is known of ${input.what}`);
+    return events;
+  });
+
+/** A Message-ID may look like an address: whichever is found first. */
+function find(reader: Reader, what: string): TracedEvent[] {
+  const bare = what.replace(/^<|>$/g, '');
+  const id = parseIdText(bare);
+  const byQueueId = id === undefined ? [] : traceMessage(reader, id);
+  if (byQueueId.length > 0) return byQueueId;
+  const byMessageId = traceMessageId(reader, bare);
+  if (byMessageId.length > 0) return byMessageId;
+  const address = tryParseAddress(bare);
+  return address === undefined ? [] : traceAddress(reader, formatAddress(address));
+}

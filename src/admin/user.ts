@@ -1,0 +1,89 @@
+// user add, list, show, remove.
+
+import { z } from 'zod';
+import { dcDnOfDomain, SUFFIX } from '../directory/dn.ts';
+import { type Entry, textValue } from '../directory/entry.ts';
+import {
+  type Changed,
+  dryRun,
+  type EntryParts,
+  entriesOfClass,
+  entryOfAddress,
+  type ShownEntry,
+  show,
+  submit,
+  valuesOf,
+} from './entries.ts';
+import { domainOf, mailAddressOf, userDn } from './naming.ts';
+import { adminOperation } from './operation.ts';
+
+const address = z.string().min(1).max(320);
+
+export interface ListedUser {
+  readonly address: string;
+  readonly name: string;
+  readonly dn: string;
+  readonly status: string;
+}
+
+export function listedUser(entry: Entry): ListedUser {
+  return {
+    address: textValue(entry, 'mail') ?? '',
+    name: textValue(entry, 'cn') ?? '',
+    dn: entry.dn,
+    status: textValue(entry, 'mailuserstatus') ?? textValue(entry, 'inetuserstatus') ?? 'active',
+  };
+}
+
+export const userAdd = (parts: EntryParts) =>
+  adminOperation(
+    'user.add',
+    z.object({
+      address,
+      name: z.string().max(200).optional(),
+      /** Undefined sets none: nobody can log in until there is one. */
+      password: z.string().min(1).max(1024).optional(),
+      alias: z.array(address).max(1000).optional(),
+      dryRun,
+    }),
+    (input): Promise<Changed> => {
+      const { key, ...mail } = mailAddressOf(input.address);
+      const name = input.name ?? mail.localPart;
+      return submit(
+        parts,
+        {
+          kind: 'add',
+          dn: userDn(mail),
+          attributes: valuesOf({
+            objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser', 'inetLocalMailRecipient'],
+            uid: [mail.localPart],
+            cn: [name],
+            sn: [name.split(' ').at(-1)!],
+            mail: [key],
+            mailAlternateAddress: (input.alias ?? []).map((each) => mailAddressOf(each).key),
+            userPassword: input.password === undefined ? [] : [input.password],
+          }),
+        },
+        input.dryRun,
+      );
+    },
+  );
+
+export const userList = (parts: EntryParts) =>
+  adminOperation('user.list', z.object({ domain: z.string().optional() }), (input): ListedUser[] => {
+    const base = input.domain === undefined ? SUFFIX : dcDnOfDomain(domainOf(input.domain));
+    return entriesOfClass(parts.reader, base, 'inetMailUser').map(listedUser);
+  });
+
+export const userShow = (parts: EntryParts) =>
+  adminOperation('user.show', z.object({ address }), (input): ListedUser & { entry: ShownEntry } => {
+    const entry = entryOfAddress(parts, mailAddressOf(input.address).key, 'user');
+    return { ...listedUser(entry), entry: show(entry) };
+  });
+
+/** The mail stays in the store until it is collected; the address is free at once. */
+export const userRemove = (parts: EntryParts) =>
+  adminOperation('user.remove', z.object({ address, dryRun }), async (input): Promise<Changed> => {
+    const entry = entryOfAddress(parts, mailAddressOf(input.address).key, 'user');
+    return submit(parts, { kind: 'delete', dn: entry.dn }, input.dryRun);
+  });

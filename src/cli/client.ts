@@ -1,0 +1,65 @@
+// The command line's end of the admin socket: one operation, one answer.
+
+import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { Failure, type FailureKind } from '../base/failure.ts';
+
+/** No server listens on the socket of this data directory. */
+export class NoServer extends Error {
+  constructor(data: string) {
+    super(`no server runs on ${data}: start one with \`waypost serve --data ${data}\``);
+    this.name = 'NoServer';
+  }
+}
+
+/** A path that was too long for a socket is named in a file beside it. */
+export function adminSocket(data: string): string {
+  try {
+    return readFileSync(join(data, 'run', 'admin.path'), 'utf8').trim();
+  } catch {
+    return join(data, 'run', 'admin.sock');
+  }
+}
+
+export class AdminClient {
+  readonly #data: string;
+
+  constructor(data: string) {
+    this.#data = data;
+  }
+
+  /** Throws NoServer, or the operation's Failure. */
+  async call<Output>(name: string, input: object): Promise<Output> {
+    const body = await this.#post(`/admin/${name}`, JSON.stringify(input));
+    const answer = JSON.parse(body) as { result?: Output; failure?: { kind: FailureKind; text: string } };
+    if (answer.failure !== undefined) throw new Failure(answer.failure.kind, answer.failure.text);
+    return answer.result as Output;
+  }
+
+  #post(path: string, body: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const asked = request(
+        { socketPath: adminSocket(this.#data), path, method: 'POST', headers: { 'Content-Type': 'application/json' } },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+          response.on('error', reject);
+        },
+      );
+      asked.on('error', (error) => {
+        const code = 'code' in error ? error.code : undefined;
+        const absent = code === 'ENOENT' || code === 'ECONNREFUSED';
+        if (code === 'EACCES') reject(new Failure('denied', `${adminSocket(this.#data)} may not be used by this user`));
+        else
+          reject(
+            absent
+              ? new NoServer(this.#data)
+              : new Failure('unavailable', `the server does not answer: ${error.message}`),
+          );
+      });
+      asked.end(body);
+    });
+  }
+}

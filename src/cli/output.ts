@@ -1,0 +1,36 @@
+// What commands print: text for people in columns, or one JSON value.
+
+export interface Printer {
+  /** `text` is what people get, `value` what programs get. */
+  print(value: unknown, text: () => string): void;
+}
+
+export function printer(json: boolean, write: (text: string) => void): Printer {
+  return {
+    print(value, text) {
+      const printed = json ? JSON.stringify(value, null, 2) : text();
+      if (printed !== '') write(`${printed}\n`);
+    },
+  };
+}
+
+/** Rows under a heading, two spaces between columns. Nothing but the words of `empty` when there are none. */
+export function columns(heading: readonly string[], rows: readonly (readonly string[])[], empty: string): string {
+  if (rows.length === 0) return empty;
+  const all = [heading, ...rows];
+  const widths = heading.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** `name  value` lines, the names in one column. */
+export function facts(pairs: readonly (readonly [name: string, value: string])[]): string {
+  const width = Math.max(...pairs.map(([name]) => name.length));
+  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+}

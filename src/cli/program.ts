@@ -1,0 +1,145 @@
+// The command line: a noun and a verb to an operation of the running server, its answer to text or JSON, failures to exit codes.
+//
+// Out  standard output: what was asked for. Standard error: one line that says what is wrong and what to do
+// One file a noun below commands/
+
+import { Command, CommanderError } from 'commander';
+import { EXIT, exitCode } from '../base/exit.ts';
+import { asFailure, Failure } from '../base/failure.ts';
+import { AdminClient, NoServer } from './client.ts';
+import { completionCommand } from './commands/completion.ts';
+import { dnsCommand } from './commands/dns.ts';
+import { domainCommand } from './commands/domain.ts';
+import { groupCommand } from './commands/group.ts';
+import { queueCommand } from './commands/queue.ts';
+import { routeCommand } from './commands/route.ts';
+import { statusCommand } from './commands/status.ts';
+import { syncCommand } from './commands/sync.ts';
+import { traceCommand } from './commands/trace.ts';
+import { userCommand } from './commands/user.ts';
+import { type Printer, printer } from './output.ts';
+
+/** Options of every command. */
+export interface CommonOptions {
+  readonly data?: string;
+  readonly config?: string;
+  readonly hostname?: string;
+  readonly development?: boolean;
+  readonly json?: boolean;
+}
+
+/** What a command may use. */
+export interface CommandContext {
+  /** The server of the data directory that these options name. */
+  client(options: CommonOptions): AdminClient;
+  printer(options: CommonOptions): Printer;
+  /** The exit code when it is not 0. */
+  exit(code: number): void;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Verbs that stand below this folder come as arguments. */
+export interface Verbs<Located extends { readonly data: string }> {
+  readonly environment: Environment;
+  readonly locate: (options: CommonOptions, environment: Environment) => Located;
+  readonly serve: (configuration: Located) => Promise<number>;
+}
+
+/** Gives the exit code. */
+export async function run<Located extends { readonly data: string }>(
+  argv: readonly string[],
+  verbs: Verbs<Located>,
+): Promise<number> {
+  let code: number = EXIT.done;
+  const context: CommandContext = {
+    client(options) {
+      return new AdminClient(configuration(options, verbs).data);
+    },
+    printer: (options) => printer(options.json === true, (text) => process.stdout.write(text)),
+    exit(exit) {
+      code = exit;
+    },
+  };
+  const program = buildProgram(context);
+  common(program.command('serve'))
+    .description('the whole server in one process')
+    .option('--development', 'data in ./data, ports from 1000 on, 127.0.0.1')
+    .option('--hostname <name>', "this host's name, with a dot")
+    .action(async (options: CommonOptions) => {
+      code = await verbs.serve(configuration(options, verbs));
+    });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return code;
+  } catch (error) {
+    return complain(error);
+  }
+}
+
+function configuration<Located extends { readonly data: string }>(
+  options: CommonOptions,
+  verbs: Verbs<Located>,
+): Located {
+  try {
+    return verbs.locate(options, verbs.environment);
+  } catch (error) {
+    if (error instanceof Failure) throw new ConfigurationFailure(error.kind, error.message, { cause: error });
+    throw error;
+  }
+}
+
+export function buildProgram(context: CommandContext): Command {
+  const program = new Command('waypost')
+    .description('A mail system whose routing is generated from a directory.')
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .showHelpAfterError(false);
+  for (const command of [
+    statusCommand(context),
+    domainCommand(context),
+    userCommand(context),
+    groupCommand(context),
+    routeCommand(context),
+    syncCommand(context),
+    dnsCommand(context),
+    queueCommand(context),
+    traceCommand(context),
+    completionCommand(context, program),
+  ])
+    program.addCommand(quiet(command));
+  return program;
+}
+
+/** Failures are thrown to `run`, from every depth. */
+function quiet(command: Command): Command {
+  command.exitOverride().configureOutput({ writeErr: () => {} });
+  for (const child of command.commands) quiet(child);
+  return command;
+}
+
+export function common(command: Command): Command {
+  return command
+    .option('--data <directory>', 'the data directory of the server')
+    .option('--config <file>', 'its configuration file');
+}
+
+function complain(error: unknown): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.done;
+    const words = error.message.replace(/^error: /, '');
+    if (error.code === 'commander.help') process.stderr.write('waypost: a command is missing, see `waypost --help`\n');
+    else process.stderr.write(`waypost: ${words}; see \`waypost --help\`\n`);
+    return EXIT.usage;
+  }
+  if (error instanceof NoServer) {
+    process.stderr.write(`waypost: ${error.message}\n`);
+    return EXIT.unavailable;
+  }
+  const failure = asFailure(error);
+  process.stderr.write(`waypost: ${failure.message}${error instanceof Failure ? '' : `\n${failure.detail}`}\n`);
+  return error instanceof ConfigurationFailure ? EXIT.configuration : exitCode(failure.kind);
+}
+
+/** A configuration that is broken: 78, whatever is wrong with it. */
+export class ConfigurationFailure extends Failure {}

@@ -1,0 +1,58 @@
+// Fig. 6 in one thread: evidence from the configured resolver, the published record from our own DNS listener.
+
+import { systemClock } from '../../base/clock.ts';
+import type { Address } from '../../message/address.ts';
+import { Resolver } from '../../net/resolver.ts';
+import type { Arrival } from '../../protocols/smtp/door.ts';
+import { Arrivals } from '../../provisioning/arrival.ts';
+import type { MxAnswer } from '../../provisioning/evidence.ts';
+import type { RoutingCache } from '../../routing/cache.ts';
+import { replies } from '../../routing/replies.ts';
+import type { ThreadParts } from '../threads/parts.ts';
+
+/** Our own listener answers at once or not at all. */
+const PUBLISHED_TIMEOUT_MS = 500;
+
+/** `ownDns` is the endpoint of our DNS listener, known once it is bound. Undefined where no message may bring a domain. */
+export function createArrive(
+  parts: ThreadParts,
+  routing: RoutingCache,
+  ownDns: () => string,
+): ((address: Address, peer: string) => Promise<Arrival>) | undefined {
+  const { configuration, log } = parts;
+  const policy = configuration.provision.fromMx;
+  if (policy === 'off') return undefined;
+  const resolver = new Resolver({ servers: configuration.resolver });
+  let published: Resolver | undefined;
+  const arrivals = new Arrivals({
+    policy,
+    cache: routing,
+    writer: parts.writer,
+    clock: systemClock,
+    lookUpMx: async (domain) => evidenceOf(await resolver.mx(domain)),
+    async publishedMx(domain) {
+      published ??= new Resolver({ servers: [ownDns()], timeoutMs: PUBLISHED_TIMEOUT_MS });
+      const answer = await published.mx(domain);
+      return answer.result === 'found' ? answer.exchanges.map(({ exchange }) => exchange) : [];
+    },
+  });
+  return async (address, peer) => {
+    const candidate = arrivals.candidate(address.domain);
+    if (candidate === undefined) return { result: 'refused', reply: replies.relayDenied };
+    const outcome = await arrivals.identify(candidate, peer);
+    const steps = outcome.steps.map(({ number, step, detail, ms }) => ({ number, step, detail, ms }));
+    log.info('provisioning.arrive', { domain: candidate.domain, peer, identified: outcome.identified, steps });
+    return outcome.identified ? { result: 'identified' } : { result: 'refused', reply: outcome.reply };
+  };
+}
+
+function evidenceOf(answer: Awaited<ReturnType<Resolver['mx']>>): MxAnswer {
+  switch (answer.result) {
+    case 'found':
+      return { kind: 'records', exchanges: answer.exchanges.map(({ exchange }) => exchange) };
+    case 'unavailable':
+      return { kind: 'unavailable', reason: answer.reason };
+    default:
+      return { kind: 'none' };
+  }
+}

@@ -1,0 +1,33 @@
+// The IMAP door of one thread, put together.
+
+import { systemClock } from '../../base/clock.ts';
+import type { ImapDoor } from '../../protocols/imap/door.ts';
+import type { Blobs } from '../../store/blobs.ts';
+import type { Intakes } from '../../store/intake.ts';
+import type { ThreadParts } from '../threads/parts.ts';
+import type { CountedLogin } from './logins.ts';
+
+export interface ImapDoorParts extends ThreadParts {
+  readonly hostname: string;
+  readonly intakes: Intakes;
+  readonly blobs: Blobs;
+  readonly login: CountedLogin;
+  readonly watch: ImapDoor['watch'];
+}
+
+export function imapDoor(parts: ImapDoorParts): ImapDoor {
+  return {
+    hostname: () => parts.hostname,
+    limits: parts.configuration.limits,
+    clock: systemClock,
+    log: parts.log,
+    nextId: () => parts.ids.next(),
+    reader: parts.database.reader,
+    writer: parts.writer,
+    blobs: parts.blobs,
+    intakes: parts.intakes,
+    login: (login, password, peer) => parts.login('imap', login, password, peer),
+    watch: parts.watch,
+    countReply: (listener, status) => parts.counters.add('imap', `${listener} ${status}`),
+  };
+}

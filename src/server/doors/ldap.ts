@@ -1,0 +1,28 @@
+// The LDAP door of one thread, put together.
+
+import type { HashGate } from '../../auth/hash-gate.ts';
+import { systemClock } from '../../base/clock.ts';
+import type { LdapDoor } from '../../protocols/ldap/door.ts';
+import { submitChange } from '../../provisioning/submit.ts';
+import type { ThreadParts } from '../threads/parts.ts';
+import { VERSION } from '../version.ts';
+import type { Logins } from './logins.ts';
+
+export interface LdapDoorParts extends ThreadParts {
+  readonly logins: Logins;
+  readonly gate: HashGate;
+}
+
+export function ldapDoor(parts: LdapDoorParts): LdapDoor {
+  const { writer, gate } = parts;
+  return {
+    reader: parts.database.reader,
+    clock: systemClock,
+    log: parts.log,
+    limits: parts.configuration.limits,
+    version: VERSION,
+    bind: (dn, password, peer) => parts.logins.bind(dn, password, peer),
+    change: (change, author) => submitChange({ writer, gate, clock: systemClock }, change, author),
+    countResult: (operation, result) => parts.counters.add('ldap', `${operation} ${result}`),
+  };
+}

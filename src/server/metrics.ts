@@ -1,0 +1,127 @@
+// The metrics of the whole process in Prometheus' text format: what threads count, and gauges read when somebody asks.
+//
+// Labels are bounded: listeners, reply codes, results. Never an address.
+
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Counter, Gauge, Registry } from '@prometheus-io/client';
+import type { Reader } from '../database/operation.ts';
+import type { SharedState } from '../database/shared.ts';
+import { walBytes } from '../database/writer-thread.ts';
+import { readState } from '../routing/tables.ts';
+import { queueFigures } from '../transfer/queue.ts';
+import type { Counts } from './counters.ts';
+import type { ServingThread, Supervisor } from './supervisor.ts';
+import { VERSION } from './version.ts';
+
+export interface MetricsParts {
+  readonly reader: Reader;
+  readonly shared: SharedState;
+  readonly supervisor: Supervisor;
+  readonly threads: readonly ServingThread[];
+  readonly databasePath: string;
+}
+
+/** A counter of threads -> the metric it becomes, and the names of its label's words. */
+const threadCounters: Readonly<Record<string, readonly [name: string, help: string, ...labels: string[]]>> = {
+  smtp: ['waypost_smtp_replies_total', 'SMTP replies by door and code', 'listener', 'code'],
+  imap: ['waypost_imap_replies_total', 'Tagged IMAP replies', 'listener', 'status'],
+  pop3: ['waypost_pop3_replies_total', 'POP3 replies', 'listener', 'status'],
+  ldap: ['waypost_ldap_results_total', 'LDAP results', 'operation', 'result'],
+  dns: ['waypost_dns_responses_total', 'DNS responses by rcode', 'rcode'],
+  login: ['waypost_logins_total', 'Logins by door and outcome', 'door', 'outcome'],
+  connection: ['waypost_connections_total', 'Accepted connections', 'listener'],
+  refused: ['waypost_connections_refused_total', 'Connections over a limit', 'listener'],
+  delivery: ['waypost_delivery_attempts_total', 'Delivery attempts by channel and result', 'channel', 'result'],
+};
+
+/** A thread that does not answer in this time is left out. */
+const COUNTS_MS = 1000;
+
+export class Metrics {
+  readonly #parts: MetricsParts;
+  readonly #delay = monitorEventLoopDelay({ resolution: 10 });
+  #lastRequest = 0;
+
+  constructor(parts: MetricsParts) {
+    this.#parts = parts;
+    this.#delay.enable();
+  }
+
+  async text(): Promise<{ type: string; text: string }> {
+    const registry = new Registry();
+    const counts = await this.#threadCounts();
+    for (const [key, [name, help, ...labelNames]] of Object.entries(threadCounters)) {
+      const counter = new Counter({ name, help, labelNames, registers: [registry] });
+      for (const [what, count] of counts)
+        if (what.startsWith(`${key} `)) {
+          const words = what.slice(key.length + 1).split(' ');
+          counter.inc(Object.fromEntries(labelNames.map((label, i) => [label, words[i] ?? ''])), count);
+        }
+    }
+    this.#gauges(registry);
+    return { type: registry.contentType, text: await registry.metrics() };
+  }
+
+  #gauges(registry: Registry): void {
+    const { reader, shared, threads } = this.#parts;
+    const gauge = (name: string, help: string, value: number): void =>
+      new Gauge({ name, help, registers: [registry] }).set(value);
+    const queue = queueFigures(reader);
+    const oldest = queue.oldestAt === undefined ? 0 : Math.max(0, Date.now() - queue.oldestAt) / 1000;
+    const state = readState(reader);
+    gauge('waypost_queue_messages', 'Queue rows', queue.rows);
+    gauge('waypost_queue_oldest_seconds', 'Age of the oldest queue row, 0 for an empty queue', oldest);
+    gauge('waypost_directory_revision', 'Committed directory revision', reader.revision());
+    gauge(
+      'waypost_directory_lag_revisions',
+      'Revisions that the routing tables are behind',
+      reader.revision() - state.revision,
+    );
+    gauge('waypost_routing_generation', 'Generation of the routing tables', state.generation);
+    gauge('waypost_writer_waiting_bytes', 'Bytes that wait for the writer', shared.waitingBytes());
+    gauge('waypost_wal_bytes', 'Size of the write-ahead log', walBytes(this.#parts.databasePath));
+    gauge(
+      'waypost_event_loop_delay_p99_seconds',
+      'Event-loop delay of the main thread',
+      this.#delay.percentile(99) / 1e9,
+    );
+    gauge('waypost_resident_memory_bytes', 'Resident memory of the process', process.memoryUsage.rss());
+    const open = new Gauge({
+      name: 'waypost_connections',
+      help: 'Open connections by thread',
+      labelNames: ['thread'],
+      registers: [registry],
+    });
+    for (const thread of threads) open.set({ thread: thread.name }, shared.connections(thread.number));
+    const build = new Gauge({
+      name: 'waypost_build_info',
+      help: 'Version of the program and of Node.js',
+      labelNames: ['version', 'node'],
+      registers: [registry],
+    });
+    build.set({ version: VERSION, node: process.version }, 1);
+  }
+
+  /** The sums over all threads. */
+  #threadCounts(): Promise<Map<string, number>> {
+    const { supervisor, threads } = this.#parts;
+    const request = ++this.#lastRequest;
+    const sums = new Map<string, number>();
+    return new Promise((resolve) => {
+      let waiting = threads.filter((thread) => thread.running).length;
+      const done = (): void => {
+        end();
+        clearTimeout(timer);
+        resolve(sums);
+      };
+      const timer = setTimeout(done, COUNTS_MS);
+      const end = supervisor.onReport((_thread, report) => {
+        const answer = report as { kind: string; request?: number; counts?: Counts };
+        if (answer.kind !== 'counts' || answer.request !== request) return;
+        for (const [name, count] of Object.entries(answer.counts ?? {})) sums.set(name, (sums.get(name) ?? 0) + count);
+        if (--waiting === 0) done();
+      });
+      for (const thread of threads) thread.post({ kind: 'counts', request });
+    });
+  }
+}

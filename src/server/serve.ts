@@ -1,0 +1,31 @@
+// The verb `serve`: starts the server, says that it is ready, stops it when told to.
+//
+// Out  standard output: one line of JSON. Standard error: logs; on a terminal a panel for people
+// SIGINT and SIGTERM stop it cleanly, exit code 0; a second one ends it at once
+
+import { writeSync } from 'node:fs';
+import { EXIT } from '../base/exit.ts';
+import type { Configuration } from './configuration.ts';
+import { panel } from './panel.ts';
+import { start } from './start.ts';
+
+export async function serve(configuration: Configuration): Promise<number> {
+  const fatal = (text: string): never => {
+    writeSync(2, `waypost: ${text}\n`);
+    process.exit(EXIT.ioError);
+  };
+  const server = await start(configuration, fatal);
+  writeSync(1, `${JSON.stringify({ event: 'ready', hostname: server.hostname, listeners: server.listeners })}\n`);
+  if (process.stderr.isTTY) writeSync(2, panel(configuration, server));
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.on(signal, () => {
+        if (stopping) process.exit(EXIT.done);
+        stopping = true;
+        resolve();
+      });
+    let stopping = false;
+  });
+  await server.stop();
+  return EXIT.done;
+}

@@ -1,0 +1,93 @@
+// The transfer thread: what is queued goes out from here, and reports to senders are made here.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../../base/clock.ts';
+import { Resolver } from '../../net/resolver.ts';
+import { Blobs } from '../../store/blobs.ts';
+import { createIntakes } from '../../store/intake.ts';
+import { SegmentWriter } from '../../store/segment.ts';
+import { SmtpChannel } from '../../transfer/channels/smtp.ts';
+import { storeOperation } from '../../transfer/channels/store.ts';
+import { startHousekeeping } from '../../transfer/housekeeping.ts';
+import { notifyOperation, notifySender } from '../../transfer/notify.ts';
+import { Schedule } from '../../transfer/schedule.ts';
+import type { Counts } from '../counters.ts';
+import { segmentsPath } from '../paths.ts';
+import { segmentHost, type ThreadData, threadParts } from './parts.ts';
+
+/** From the main thread. */
+export type TransferOrder =
+  | { readonly kind: 'forget-segment'; readonly segment: number }
+  | { readonly kind: 'counts'; readonly request: number }
+  | { readonly kind: 'stop' };
+/** To the main thread. */
+export type TransferReport =
+  | { readonly kind: 'started' }
+  | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts }
+  | { readonly kind: 'fatal'; readonly text: string };
+
+const data = workerData as ThreadData;
+const parts = threadParts(data);
+const { configuration, counters, log, writer } = parts;
+const { reader } = parts.database;
+const report = (message: TransferReport): void => parentPort?.postMessage(message);
+const host = segmentHost(parts, (error) => report({ kind: 'fatal', text: error.message }));
+const segments = new SegmentWriter(host);
+const intakes = createIntakes(host, segments);
+const blobs = new Blobs(segmentsPath(configuration.data));
+const resolver = new Resolver({ servers: configuration.resolver });
+const site = { hostnames: data.hostnames };
+const common = { reader, writer, log, clock: systemClock, nextId: () => parts.ids.next() };
+const notifyParts = { ...common, intakes, blobs, site, operation: notifyOperation(site) };
+
+const schedule = new Schedule({
+  ...common,
+  policy: configuration.queue,
+  deliveriesMax: configuration.limits.deliveriesMax,
+  smtp: new SmtpChannel({
+    reader,
+    blobs,
+    resolver,
+    nextHop: configuration.nextHop,
+    hostnames: data.hostnames,
+    random: Math.random,
+  }),
+  store: storeOperation(site),
+  notify: (rows) => notifySender(notifyParts, rows),
+  count: (channel, result, count) => counters.add('delivery', `${channel} ${result}`, count),
+});
+const endHousekeeping = startHousekeeping(common);
+writer.onNotification((notification) => {
+  if (notification.kind === 'queue') schedule.wake();
+});
+
+parentPort?.on('message', (order: TransferOrder) => {
+  switch (order.kind) {
+    case 'forget-segment':
+      blobs.forget(order.segment);
+      return;
+    case 'counts':
+      report({ kind: 'counts', request: order.request, counts: counters.counts() });
+      return;
+    case 'stop':
+      void stop();
+      return;
+    default:
+      order satisfies never;
+  }
+});
+
+/** Deliveries under way come to an end or are cut; every outcome that is known is recorded. */
+async function stop(): Promise<void> {
+  endHousekeeping();
+  await schedule.stop();
+  resolver.close();
+  await segments.close();
+  await writer.settled();
+  blobs.close();
+  parts.database.close();
+  process.exit();
+}
+
+await schedule.start();
+report({ kind: 'started' });
