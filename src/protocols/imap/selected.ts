@@ -20,6 +20,12 @@ export interface OpenedBy {
   breathe(): Promise<void>;
 }
 
+/** What may be told at this moment, and how. */
+export interface Allowed {
+  readonly expunges: boolean;
+  readonly withUid?: boolean;
+}
+
 export class SelectedMailbox {
   readonly account: number;
   readonly id: number;
@@ -131,11 +137,19 @@ export class SelectedMailbox {
    * Catches up with the store and gives what the client must be told; undefined when the mailbox is gone. Without
    * `expunges` messages that are gone keep their numbers until a look with it.
    */
-  async look(allowed: { readonly expunges: boolean; readonly withUid?: boolean }): Promise<string | undefined> {
-    const { reader } = this.#opener;
-    const changes = changesSince(reader, this.account, this.id, this.#modseq, this.#lastUid);
-    if (changes === undefined) return undefined;
-    if (changes.modseq === this.#modseq && this.#vanished.size === 0) return '';
+  async look(allowed: Allowed): Promise<string | undefined> {
+    let text = '';
+    for (;;) {
+      const changes = changesSince(this.#opener.reader, this.account, this.id, this.#modseq, this.#lastUid);
+      if (changes === undefined) return undefined;
+      if (changes.modseq !== this.#modseq || (allowed.expunges && this.#vanished.size > 0))
+        text += await this.#tell(changes, allowed);
+      if (!changes.more) return text;
+      await this.#opener.breathe();
+    }
+  }
+
+  async #tell(changes: MailboxChanges, allowed: Allowed): Promise<string> {
     for (const uid of changes.vanished) if (this.view.numberOf(uid) !== undefined) this.#vanished.add(uid);
     let text = allowed.expunges ? this.#tellVanished() : '';
     const known = this.#lastUid;
@@ -146,6 +160,7 @@ export class SelectedMailbox {
     }
     text += this.#tellChanged(changes, known, allowed.withUid ?? false);
     this.#modseq = changes.modseq;
+    if (changes.more) return text;
     this.#told.clear();
     this.#silent.clear();
     return text;

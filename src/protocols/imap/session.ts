@@ -20,7 +20,7 @@ import { replyOf } from './errors.ts';
 import type { SessionState } from './handler.ts';
 import { ImapInput } from './input.ts';
 import { bad, type Reply } from './reply.ts';
-import type { SelectedMailbox } from './selected.ts';
+import type { Allowed, SelectedMailbox } from './selected.ts';
 
 /** The message that an APPEND announced; it waits to be taken, skipped or refused. */
 export interface AnnouncedMessage {
@@ -154,7 +154,7 @@ export class ImapSession {
   }
 
   /** Tells what has happened in the selected mailbox, as far as it may be told now. */
-  async tellNews(allowed: { readonly expunges: boolean; readonly withUid?: boolean }): Promise<void> {
+  async tellNews(allowed: Allowed): Promise<void> {
     if (this.selected === undefined) return;
     const text = await this.selected.look(allowed);
     if (text !== undefined) this.write(text);

@@ -1,5 +1,6 @@
 // EXPUNGE and UID EXPUNGE. RFC 3501 §6.4.3, RFC 4315 §2.1
 
+import { Failure } from '../../../base/failure.ts';
 import { expunge as expungeMessages, STATUS_SLICE } from '../../../store/status.ts';
 import { type ExpungeCommand, parseExpunge } from '../../../wire/imap/commands/expunge.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
@@ -13,9 +14,14 @@ export const expunge: CommandDefinition<ExpungeCommand> = {
     const slices = uids === undefined ? [undefined] : [...view.uidSlices(view.places(uids), STATUS_SLICE)];
     for (const ranges of slices) {
       const args = { account, mailbox: id, ranges, deletedOnly: true };
-      for (let more = true; more; ) ({ more } = await session.door.writer.execute(expungeMessages, args));
+      for (let more = true; more; ) {
+        ({ more } = await session.door.writer.execute(expungeMessages, args));
+        // What has gone is told as what others removed is, and a slice at a time.
+        await session.tellNews({ expunges: true, withUid: uids !== undefined });
+        await session.breathe();
+        if (session.gone) throw new Failure('unavailable', 'The connection was closed');
+      }
     }
-    // The session tells what has gone, as it tells what others removed.
     return ok('EXPUNGE completed');
   },
 };
