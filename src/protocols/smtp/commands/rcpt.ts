@@ -15,10 +15,15 @@ export function rcpt(session: SmtpSession, command: Rcpt): Promise<void> | undef
   if (transaction.recipients.length >= door.limits.recipientsMax)
     return session.reply(452, '4.5.3', 'Too many recipients');
   const resolution = door.routing.verify(command.recipient);
-  if (!resolution.relay || session.login !== undefined) return answer(session, command, resolution.reply);
-  // A domain that nobody has defined, from a peer that may not relay: perhaps its MX names us.
-  if (door.arrive === undefined) return answer(session, command, replies.relayDenied);
-  return arrive(session, command, door.arrive);
+  if (!resolution.relay) return answer(session, command, resolution.reply);
+  // A domain that nobody has defined: perhaps its MX names us.
+  if (door.arrive !== undefined) return arrive(session, command, door.arrive);
+  return answer(session, command, foreign(session, resolution.reply));
+}
+
+/** Only who has logged in may send to domains that are not ours. */
+function foreign(session: SmtpSession, reply: Reply): Reply {
+  return session.login === undefined ? replies.relayDenied : reply;
 }
 
 async function arrive(
@@ -28,7 +33,12 @@ async function arrive(
 ): Promise<void> {
   const arrival = await bring(command.recipient, session.connection.peerAddress);
   if (arrival.result === 'refused') {
-    answer(session, command, arrival.reply);
+    // What stays foreign may be relayed for who has logged in.
+    answer(
+      session,
+      command,
+      arrival.reply === replies.relayDenied ? foreign(session, replies.accepted) : arrival.reply,
+    );
     return;
   }
   const resolution = session.door.routing.verify(command.recipient);
