@@ -25,6 +25,8 @@ export interface CrashOptions {
   readonly cycles: number;
   readonly seed: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Nothing for a remote host. */
+  readonly local?: boolean;
   /** How the power goes: prepares the environment, and takes from the directory what was never synced. */
   readonly power?: PowerLoss;
   /** A line of progress. */
@@ -66,9 +68,8 @@ async function cycles(options: CrashOptions, sink: SmtpSink): Promise<Verdict> {
   const random = seeded(options.seed);
   const say = options.say ?? (() => {});
   const config = `[next-hop]\n"${REMOTE}" = "[${sink.host}]:${sink.port}"\n\n[queue]\nretry = ["1s"]\nexpire = "1d"\n`;
-  const env = { WAYPOST_LOG: 'warn', ...options.env };
   // The first start and its people are not what is tested: they are on the disk before the first cut.
-  const server = await startWaypost({ data, config, env });
+  const server = await startWaypost({ data, config, env: { WAYPOST_LOG: 'warn' } });
   try {
     const names = (letter: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${letter}${i}`);
     const people = await populate(server, DOMAIN, [...names('r', 10), ...names('w', 2), ...names('s', 2)]);
@@ -89,7 +90,7 @@ async function cycles(options: CrashOptions, sink: SmtpSink): Promise<Verdict> {
       domain: DOMAIN,
       readers: group('r'),
       writers: group('w'),
-      submitters: group('s'),
+      submitters: options.local ? [] : group('s'),
       remoteDomain: REMOTE,
     };
     await server.stop();
@@ -116,6 +117,7 @@ async function cycles(options: CrashOptions, sink: SmtpSink): Promise<Verdict> {
       }
       await restart(run, options);
       await compare(run);
+      run.cycles = cycle;
       say(
         `cycle ${cycle}: ${run.ledger.acknowledged()} messages acknowledged so far, ${total(run.ledger.problems)} problems`,
       );

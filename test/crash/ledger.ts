@@ -147,6 +147,8 @@ export class Ledger {
   #checkMissing(kind: 'lost' | 'torn', record: MessageRecord, found: readonly string[]): void {
     const missing = record.recipients.filter((login) => !found.includes(login));
     if (missing.length > 0) this.problem(kind, `${record.id} is missing in ${missing.join(', ')}`);
+    // Said once: from now on it is expected nowhere.
+    if (found.length === 0) record.fate = 'refused';
   }
 
   /** The directory's entries as found, by DN in lower case. */
@@ -155,8 +157,10 @@ export class Ledger {
       if (fate === 'open') {
         if (found.has(dn)) this.phantoms++;
         this.entries.set(dn, found.has(dn) ? 'acknowledged' : 'refused');
-      } else if (fate === 'acknowledged' && !found.has(dn)) this.problem('lost', `entry ${dn}`);
-      else if (fate === 'refused' && found.has(dn)) this.problem('alien', `entry ${dn} was refused`);
+      } else if (fate === 'acknowledged' && !found.has(dn)) {
+        this.problem('lost', `entry ${dn}`);
+        this.entries.set(dn, 'refused');
+      } else if (fate === 'refused' && found.has(dn)) this.problem('alien', `entry ${dn} was refused`);
     }
   }
 

@@ -3,6 +3,7 @@
 //   npm run crash -- --cycles 200            kill -9 only
 //   npm run crash -- --power --cycles 20     each kill also drops what was never synced
 //   --seed N            the same sizes, pauses and moments (not the same interleaving)
+//   --local             without deliveries to a remote host
 //   --early             the server acknowledges before it commits: must fail
 //   --unsynced          the server runs with synchronous=OFF: with --power it must fail
 //   --json              the verdict as one JSON object, alone on standard output
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     cycles: { type: 'string', default: '20' },
     seed: { type: 'string' },
     power: flag,
+    local: flag,
     early: flag,
     unsynced: flag,
     json: flag,
@@ -30,7 +32,9 @@ const { values } = parseArgs({
   },
 });
 if (values.help) {
-  console.log('crash [--cycles N] [--seed N] [--power] [--early] [--unsynced] [--json]   (see test/crash/main.ts)');
+  console.log(
+    'crash [--cycles N] [--seed N] [--power] [--local] [--early] [--unsynced] [--json]   (see test/crash/main.ts)',
+  );
   process.exit(0);
 }
 
@@ -48,6 +52,7 @@ try {
     cycles: Number(values.cycles),
     seed: values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed),
     env,
+    local: values.local,
     ...(compiler === undefined ? {} : { power: preparePowerLoss(compiler.path, folder, data) }),
     say: (text) => console.error(text),
   });
