@@ -81,7 +81,7 @@ export class Authenticator<A extends LoginAccount = LoginAccount> {
    */
   async login(login: string, password: string | Uint8Array, peer = ''): Promise<A> {
     const found = login.length > LOGIN_LENGTH_MAX ? undefined : this.#find(login);
-    await this.#check(found?.uuid, found?.passwords ?? [], octetsOf(password), `${peer} ${asciiLower(login)}`);
+    await this.#check(found?.uuid, found?.passwords ?? [], octetsOf(password), whoOf(peer, login));
     if (!found!.mayLogin) throw new Failure('denied', 'This account may not log in');
     return found!;
   }
@@ -90,7 +90,7 @@ export class Authenticator<A extends LoginAccount = LoginAccount> {
   async bind(dn: string, password: string | Uint8Array, peer = ''): Promise<Entry> {
     const entry = this.#findEntry(dn);
     const passwords = entry?.attributes.get('userpassword')?.values ?? [];
-    await this.#check(entry?.uuid, passwords, octetsOf(password), `${peer} ${asciiLower(dn)}`);
+    await this.#check(entry?.uuid, passwords, octetsOf(password), whoOf(peer, dn));
     const status = textValue(entry!, 'inetuserstatus');
     if (status !== undefined && asciiLower(status) !== 'active') {
       throw new Failure('denied', 'This account may not log in');
@@ -158,6 +158,11 @@ export class Authenticator<A extends LoginAccount = LoginAccount> {
     this.#failures.set(who, { count, until: now + FORGET_FAILURES_MS });
     return Math.min(DELAY_MAX_MS, FIRST_DELAY_MS * 2 ** Math.min(count - 1, 10));
   }
+}
+
+/** Under what failures are counted: cut, because anybody can send long names. */
+function whoOf(peer: string, name: string): string {
+  return `${peer} ${asciiLower(name.slice(0, LOGIN_LENGTH_MAX))}`;
 }
 
 /** Maps keep the order of insertion: the oldest goes. */

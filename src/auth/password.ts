@@ -19,11 +19,14 @@ const PASSES = 2;
 const SALT_BYTES = 16;
 const TAG_BYTES = 32;
 
-/** Costs beyond these are a trap or a mistake, not a choice. */
-const MEMORY_KIB_MAX = 1024 * 1024;
-const PASSES_MAX = 32;
+/**
+ * What one check may cost: half a second or so. A user may store a value of any cost as the own password, and each login
+ * would pay it.
+ */
+const MEMORY_KIB_MAX = 256 * 1024;
+const MEMORY_KIB_TIMES_PASSES_MAX = 512 * 1024;
 const PARALLELISM_MAX = 16;
-const ITERATIONS_MAX = 5_000_000;
+const PBKDF2_ROUNDS_MAX = 2_000_000;
 
 const SCHEME = /^\{([A-Za-z0-9][A-Za-z0-9._/-]{0,31})\}/;
 
@@ -140,7 +143,7 @@ function readArgon2(text: string): Check | undefined {
   const [memory, passes, parallelism] = [Number(match[2]), Number(match[3]), Number(match[4])];
   const [nonce, tag] = [strictBase64(match[5]!), strictBase64(match[6]!)];
   if (nonce === undefined || nonce.length < 8 || tag === undefined || tag.length < 4) return undefined;
-  if (memory > MEMORY_KIB_MAX || passes < 1 || passes > PASSES_MAX) return undefined;
+  if (passes < 1 || memory > MEMORY_KIB_MAX || memory * passes > MEMORY_KIB_TIMES_PASSES_MAX) return undefined;
   if (parallelism < 1 || parallelism > PARALLELISM_MAX || memory < 8 * parallelism) return undefined;
   return {
     tag,
@@ -151,7 +154,7 @@ function readArgon2(text: string): Check | undefined {
 }
 
 /** OpenLDAP's and 389's: `iterations$salt$hash`, in base64 with `.` or `+`. */
-function readPbkdf2(text: string, digest: string): Check | undefined {
+function readPbkdf2(text: string, digest: Pbkdf2Digest): Check | undefined {
   const [iterations, salt, tag, ...more] = text.split('$');
   if (tag === undefined || more.length > 0) return undefined;
   return pbkdf2Check(
@@ -180,15 +183,21 @@ function read389Pbkdf2(text: string): Check | undefined {
   return pbkdf2Check(String(octets.readUInt32BE(0)), salt, octets.subarray(4 + SALT_389_BYTES), 'sha256');
 }
 
+type Pbkdf2Digest = 'sha1' | 'sha256' | 'sha512';
+
+const DIGEST_BYTES = { sha1: 20, sha256: 32, sha512: 64 } as const satisfies Record<Pbkdf2Digest, number>;
+
 function pbkdf2Check(
   iterationsText: string,
   salt: Buffer | undefined,
   tag: Buffer | undefined,
-  digest: string,
+  digest: Pbkdf2Digest,
 ): Check | undefined {
   const iterations = /^\d{1,8}$/.test(iterationsText) ? Number(iterationsText) : 0;
-  if (iterations < 1 || iterations > ITERATIONS_MAX) return undefined;
   if (salt === undefined || tag === undefined || tag.length < 16 || tag.length > TAG_389_BYTES) return undefined;
+  // RFC 8018 §5.2: the iterations are done for each block of the tag.
+  const rounds = iterations * Math.ceil(tag.length / DIGEST_BYTES[digest]);
+  if (rounds < 1 || rounds > PBKDF2_ROUNDS_MAX) return undefined;
   return {
     tag,
     isSlow: true,
