@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Failure } from '../../base/failure.ts';
+import { type NumberSet, STAR } from '../../wire/imap/values.ts';
+import { countPlaces, MailboxView, rangesHold } from './mailbox-view.ts';
+
+function viewOf(...uids: number[]): MailboxView {
+  const view = new MailboxView();
+  view.append(uids);
+  return view;
+}
+
+const set = (unit: 'sequence' | 'uid', ...ranges: [number, number][]): NumberSet => ({
+  unit,
+  ranges: ranges.map(([first, last]) => ({ first, last })),
+});
+
+test('numbers follow the UIDs that are there', () => {
+  const view = viewOf(2, 5, 9);
+  view.append([12, 13]);
+  assert.equal(view.count, 5);
+  assert.equal(view.numberOf(9), 3);
+  assert.equal(view.numberOf(3), undefined);
+  assert.deepEqual(view.remove(new Set([2, 9, 13, 77])), [5, 3, 1]);
+  assert.deepEqual([view.count, view.uidAt(0), view.uidAt(1), view.largestUid], [2, 5, 12, 12]);
+  assert.equal(view.countBetween(5, 12), 1);
+  assert.equal(new MailboxView().largestUid, 0);
+});
+
+test('sets become places', () => {
+  const view = viewOf(2, 5, 9);
+  const cases: readonly [NumberSet, [number, number][]][] = [
+    [set('sequence', [1, 3]), [[0, 3]]],
+    [set('sequence', [STAR, STAR]), [[2, 3]]],
+    [set('sequence', [7, STAR]), [[2, 3]]],
+    [set('sequence', [3, 3], [1, 1], [1, 2]), [[0, 3]]],
+    [set('uid', [1, 4]), [[0, 1]]],
+    [set('uid', [3, 8], [9, 20]), [[1, 3]]],
+    [set('uid', [20, STAR]), [[2, 3]]],
+    [set('uid', [3, 4]), []],
+    [set('uid', [2, 3], [4, 4], [5, 5]), [[0, 2]]],
+    [set('uid', [STAR, 0xffff_ffff]), [[2, 3]]],
+  ];
+  for (const [numbers, places] of cases)
+    assert.deepEqual(
+      view.places(numbers),
+      places.map(([from, to]) => ({ from, to })),
+    );
+  for (const numbers of [set('sequence', [4, 4]), set('sequence', [1, 4]), set('sequence', [4, 1])])
+    assert.throws(() => view.places(numbers), Failure);
+  for (const range of [[1, 1] as const, [STAR, STAR] as const, [1, STAR] as const])
+    assert.throws(() => viewOf().places(set('sequence', [...range])), Failure);
+  assert.deepEqual(viewOf().places(set('uid', [1, STAR])), []);
+});
+
+test('slices by UID hold every message once and no more than the limit', () => {
+  const uids = fc.uniqueArray(fc.integer({ min: 1, max: 60 }), { maxLength: 30 });
+  const ranges = fc.array(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 60 })), { maxLength: 6 });
+  fc.assert(
+    fc.property(uids, ranges, fc.integer({ min: 1, max: 7 }), (numbers, wanted, limit) => {
+      const rising = [...numbers].sort((a, b) => a - b);
+      const view = viewOf(...rising);
+      const places = view.places(set('uid', ...wanted));
+      const expected = rising.filter((uid) => wanted.some(([a, b]) => uid >= Math.min(a, b) && uid <= Math.max(a, b)));
+      const found: number[] = [];
+      for (const slice of view.uidSlices(places, limit)) {
+        const inSlice = slice.flatMap(([from, to]) => rising.filter((uid) => uid >= from && uid <= to));
+        assert.ok(inSlice.length > 0 && inSlice.length <= limit);
+        found.push(...inSlice);
+      }
+      assert.deepEqual(found, expected);
+      assert.equal(countPlaces(places), expected.length);
+    }),
+  );
+});
+
+test('a rising list of ranges holds what lies in one of them', () => {
+  const ranges = [
+    { first: 2, last: 4 },
+    { first: 7, last: 7 },
+  ];
+  const held = Array.from({ length: 10 }, (_, number) => number).filter((number) => rangesHold(ranges, number));
+  assert.deepEqual(held, [2, 3, 4, 7]);
+  assert.equal(rangesHold([], 1), false);
+});
