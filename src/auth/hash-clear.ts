@@ -13,45 +13,59 @@ const CLEAR_VALUES_MAX = 10;
 
 /** The same change with every clear userPassword hashed. Throws `constraintViolation`, or `unavailable` from the gate. */
 export async function hashClearPasswords(change: DirectoryChange, gate: HashGate): Promise<DirectoryChange> {
-  let clear = 0;
-  const hashed = async (values: readonly AttributeValue[]): Promise<AttributeValue[]> => {
-    const result: AttributeValue[] = [];
-    for (const value of values) {
-      if (hasScheme(value)) {
-        result.push(value);
-        continue;
-      }
-      const octets = typeof value === 'string' ? Buffer.from(value, 'utf8') : value;
-      if (octets.length === 0 || octets.length > PASSWORD_BYTES_MAX) {
-        throw directoryFailure('constraintViolation', `A password has 1 to ${PASSWORD_BYTES_MAX} octets`);
-      }
-      if (++clear > CLEAR_VALUES_MAX) throw directoryFailure('constraintViolation', 'Too many passwords at once');
-      result.push(await hashPassword(octets, gate));
-    }
-    return result;
-  };
   switch (change.kind) {
     case 'add': {
-      const attributes: Attribute[] = [];
-      for (const attribute of change.attributes) {
-        const isPassword = isUserPassword(attribute.name);
-        attributes.push(isPassword ? { ...attribute, values: await hashed(attribute.values) } : attribute);
+      const { attributes } = change;
+      checkClear(attributes.filter(({ name }) => isUserPassword(name)));
+      const hashed: Attribute[] = [];
+      for (const attribute of attributes) {
+        hashed.push(isUserPassword(attribute.name) ? await withHashes(attribute, gate) : attribute);
       }
-      return { ...change, attributes };
+      return { ...change, attributes: hashed };
     }
     case 'modify': {
-      const modifications: Modification[] = [];
-      for (const modification of change.modifications) {
-        const isPassword = isUserPassword(modification.attribute) && modification.operation !== 'delete';
-        modifications.push(isPassword ? { ...modification, values: await hashed(modification.values) } : modification);
+      const { modifications } = change;
+      checkClear(modifications.filter(setsPassword));
+      const hashed: Modification[] = [];
+      for (const modification of modifications) {
+        hashed.push(setsPassword(modification) ? await withHashes(modification, gate) : modification);
       }
-      return { ...change, modifications };
+      return { ...change, modifications: hashed };
     }
     default:
       return change;
   }
 }
 
+interface Values {
+  readonly values: readonly AttributeValue[];
+}
+
+/** Before the first is hashed: who sends a thousand gets no work for it. */
+function checkClear(lists: readonly Values[]): void {
+  const clear = lists.flatMap(({ values }) => values.filter((value) => !hasScheme(value)));
+  if (clear.length > CLEAR_VALUES_MAX) throw directoryFailure('constraintViolation', 'Too many passwords at once');
+  for (const value of clear) {
+    const { length } = octetsOf(value);
+    if (length > 0 && length <= PASSWORD_BYTES_MAX) continue;
+    throw directoryFailure('constraintViolation', `A password has 1 to ${PASSWORD_BYTES_MAX} octets`);
+  }
+}
+
+async function withHashes<T extends Values>(list: T, gate: HashGate): Promise<T> {
+  const values: AttributeValue[] = [];
+  for (const value of list.values) values.push(hasScheme(value) ? value : await hashPassword(octetsOf(value), gate));
+  return { ...list, values };
+}
+
+function setsPassword({ attribute, operation }: Modification): boolean {
+  return operation !== 'delete' && isUserPassword(attribute);
+}
+
 function isUserPassword(name: string): boolean {
   return findDescription(name)?.key === 'userpassword';
+}
+
+function octetsOf(value: AttributeValue): Uint8Array {
+  return typeof value === 'string' ? Buffer.from(value, 'utf8') : value;
 }
