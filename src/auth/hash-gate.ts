@@ -16,8 +16,8 @@ export interface HashGateOptions {
   readonly waitingMax?: number;
 }
 
-/** Two seconds of hashing: who waits longer gives up anyhow. */
-const WAITING_MAX = 50;
+/** Eight seconds of hashing with one slot: a site whose clients all come back at once gets through in a few tries. */
+const WAITING_MAX = 200;
 /** A slot that another thread freed is seen at the latest after this time, also when its wake-up went elsewhere. */
 const LOOK_AGAIN_MS = 20;
 
