@@ -7,6 +7,7 @@
 // Errors  Failure 'full' from write() or finish(); after a failure or abandon() nothing is left behind
 
 import { createHash, hash as hashOnce } from 'node:crypto';
+import { Failure } from '../base/failure.ts';
 import { MESSAGE_BUFFER_BYTES, THREAD_BUFFER_BYTES } from '../base/limits.ts';
 import { type ParsedMessage, parseMessage } from '../message/structure.ts';
 import type { MessageRow } from './messages.ts';
@@ -50,6 +51,7 @@ export class Intake {
   #large: LargeMessage | undefined;
   #hash: ReturnType<typeof createHash> | undefined;
   #traceBytes = 0;
+  #isAbandoned = false;
 
   /** `preamble` is asked once, with the header as far as it is buffered: all of it for a message below the buffer size. */
   constructor(intakes: Intakes, id: number, preamble: (head: Buffer) => Preamble) {
@@ -78,7 +80,12 @@ export class Intake {
     const head = this.#takeBuffered();
     const { returnPath, fields } = this.#preamble(head);
     this.#traceBytes = Buffer.byteLength(returnPath, 'latin1');
-    this.#large = await LargeMessage.create(this.#intakes.host, this.id);
+    const large = await LargeMessage.create(this.#intakes.host, this.id);
+    if (this.#isAbandoned) {
+      large.abandon();
+      throw new Failure('unavailable', 'The message was given up');
+    }
+    this.#large = large;
     this.#hash = createHash('sha256');
     await this.#writeLarge(Buffer.from(returnPath + fields, 'latin1'));
     await this.#writeLarge(head);
@@ -148,6 +155,7 @@ export class Intake {
 
   /** The message will not come: what was held or written is given up. */
   abandon(): void {
+    this.#isAbandoned = true;
     this.#release();
     this.#large?.abandon();
     this.#large = undefined;

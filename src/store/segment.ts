@@ -11,7 +11,7 @@
 //         after a failed sync nobody can say what is on disk
 
 import { closeSync, fdatasync, openSync, writev } from 'node:fs';
-import { open as openFile } from 'node:fs/promises';
+import { type FileHandle, open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { Failure } from '../base/failure.ts';
@@ -117,7 +117,8 @@ export class SegmentWriter {
   append(id: number, chunks: readonly Uint8Array[], length: number, hash: Uint8Array): Promise<PendingBlob> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ id, chunks, length, hash, resolve, reject });
-      this.#running ??= this.#run();
+      // At the end of the turn, so that all messages whose last bytes came in it share one write and one sync.
+      this.#running ??= new Promise((turn) => setImmediate(turn)).then(() => this.#run());
     });
   }
 
@@ -210,7 +211,7 @@ export class LargeMessage {
   readonly #host: SegmentHost;
   readonly id: number;
   readonly segment: number;
-  #file: Awaited<ReturnType<typeof openFile>> | undefined;
+  #file: FileHandle | undefined;
   #length = 0;
   #checksum = 0;
 
@@ -236,9 +237,16 @@ export class LargeMessage {
     return this.#length;
   }
 
+  /** Whoever gave the message up may still have had a chunk on its way. */
+  #opened(): FileHandle {
+    if (this.#file === undefined) throw new Failure('unavailable', 'The message was given up');
+    return this.#file;
+  }
+
   async write(chunk: Uint8Array): Promise<void> {
+    const file = this.#opened();
     try {
-      await this.#file!.write(chunk, 0, chunk.length, RECORD_HEADER_BYTES + this.#length);
+      await file.write(chunk, 0, chunk.length, RECORD_HEADER_BYTES + this.#length);
     } catch (error) {
       throw segmentFailure(error, this.#host);
     }
@@ -248,15 +256,17 @@ export class LargeMessage {
 
   /** All bytes from `offset` on, for parsing; the message is not committed yet. */
   async read(offset: number, length: number): Promise<Buffer> {
+    const file = this.#opened();
     const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(length, this.#length - offset)));
-    await this.#file!.read(buffer, 0, buffer.length, RECORD_HEADER_BYTES + offset);
+    await file.read(buffer, 0, buffer.length, RECORD_HEADER_BYTES + offset);
     return buffer;
   }
 
   async finish(hash: Uint8Array): Promise<PendingBlob> {
+    const file = this.#opened();
     try {
-      await this.#file!.write(recordHeader(this.id, this.#length, this.#checksum), 0, RECORD_HEADER_BYTES, 0);
-      await this.#file!.datasync();
+      await file.write(recordHeader(this.id, this.#length, this.#checksum), 0, RECORD_HEADER_BYTES, 0);
+      await file.datasync();
     } catch (error) {
       throw segmentFailure(error, this.#host);
     }
@@ -274,6 +284,7 @@ export class LargeMessage {
     this.#file = undefined;
     if (file === undefined) return;
     try {
+      // Waits for what is under way.
       await file.close();
       await this.#host.closed(this.segment, RECORD_HEADER_BYTES + this.#length);
     } catch {

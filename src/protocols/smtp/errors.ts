@@ -1,7 +1,6 @@
 // The whole of SMTP's opinion about failures: kind -> code and enhanced status. RFC 5321 §4.2.3, RFC 3463
 
 import type { Failure, FailureKind } from '../../base/failure.ts';
-import { formatReply } from '../../wire/smtp/replies.ts';
 
 const SMTP_FAILURE = {
   syntax: [501, '5.5.4'],
@@ -21,7 +20,9 @@ const SMTP_FAILURE = {
   unavailable: [451, '4.3.0'],
 } as const satisfies Record<FailureKind, readonly [code: number, enhanced: string]>;
 
-export function failureReply(failure: Failure): string {
+/** Routing and accept know the reply itself: a failure that carries `code` and `enhanced` is said with them. */
+export function failureStatus(failure: Failure): readonly [code: number, enhanced: string] {
   const [code, enhanced] = SMTP_FAILURE[failure.kind];
-  return formatReply(code, enhanced, failure.message);
+  const said = Number(failure.data?.['code']);
+  return said >= 400 && said < 600 ? [said, failure.data?.['enhanced'] ?? enhanced] : [code, enhanced];
 }

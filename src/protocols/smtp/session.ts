@@ -23,7 +23,7 @@ import { ehlo, helo } from './commands/hello.ts';
 import { mail } from './commands/mail.ts';
 import { rcpt } from './commands/rcpt.ts';
 import type { SmtpDoor } from './door.ts';
-import { failureReply } from './errors.ts';
+import { failureStatus } from './errors.ts';
 
 /** A recipient that got 250. */
 export interface SessionRecipient {
@@ -192,9 +192,7 @@ export class SmtpSession {
       this.error(code, enhanced, `Syntax: ${failure.message}`);
       return;
     }
-    const text = failureReply(failure);
-    this.door.countReply(this.connection.listener, Number(text.slice(0, 3)));
-    this.#output.write(text);
+    this.reply(...failureStatus(failure), failure.message);
   }
 
   /** The next lines are AUTH's, or the message's. */

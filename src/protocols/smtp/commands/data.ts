@@ -15,7 +15,7 @@ import { dateField, messageIdField, receivedField, returnPathField } from '../..
 import { Intake, type Preamble, type TakenMessage } from '../../../store/intake.ts';
 import type { Framer } from '../../../wire/framer.ts';
 import { DataReader } from '../../../wire/smtp/data.ts';
-import { failureReply } from '../errors.ts';
+import { failureStatus } from '../errors.ts';
 import type { InputTaker, MailTransaction, SmtpSession } from '../session.ts';
 
 export function data(session: SmtpSession): undefined {
@@ -82,6 +82,8 @@ class MessageTaker implements InputTaker {
   async #end(): Promise<void> {
     const session = this.#session;
     session.transaction = undefined;
+    // From here on the message is taken or refused, whether or not the peer waits for the answer.
+    session.onGone = undefined;
     if (this.#reader.bad !== undefined) {
       this.#intake.abandon();
       session.close(550, '5.5.2', 'Bare CR, bare LF and NUL are not allowed in a message');
@@ -97,9 +99,8 @@ class MessageTaker implements InputTaker {
       }
       session.reply(250, '2.0.0', `queued as ${idText(this.#intake.id)}`);
     } catch (error) {
+      this.#intake.abandon();
       this.#say(asFailure(error));
-    } finally {
-      session.onGone = undefined;
     }
   }
 
@@ -111,15 +112,14 @@ class MessageTaker implements InputTaker {
         queue: idText(this.#intake.id),
         detail: failure.detail,
       });
-    const [code, enhanced, ...text] = failureReply(failure).trimEnd().split(' ');
-    this.#session.reply(Number(code), enhanced, text.join(' '));
+    this.#session.reply(...failureStatus(failure), failure.message);
   }
 
   async #accept(taken: TakenMessage): Promise<void> {
     const { door, login, connection } = this.#session;
     if (taken.parsed.receivedCount > RECEIVED_MAX)
       throw new Failure('denied', 'Too many Received fields: this message is in a loop', {
-        data: { enhanced: '5.4.6' },
+        data: { code: '554', enhanced: '5.4.6' },
       });
     const { sender, recipients } = this.#transaction;
     // The resolutions hold for the revision that was read before them; the transaction compares.
