@@ -7,7 +7,7 @@
 
 import { type Person, populate } from '../support/directory.ts';
 import { startWaypost, type Waypost } from '../support/server.ts';
-import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts';
+import { SmtpSink } from '../support/smtp-sink.ts';
 import { Ledger, type Problems } from './ledger.ts';
 import { startLoad } from './load.ts';
 import { recognize, seeded } from './message.ts';
@@ -55,7 +55,7 @@ export interface Verdict {
 }
 
 export async function runCrashTest(options: CrashOptions): Promise<Verdict> {
-  const sink = await startSmtpSink();
+  const sink = await SmtpSink.start();
   try {
     return await cycles(options, sink);
   } finally {
@@ -67,7 +67,7 @@ async function cycles(options: CrashOptions, sink: SmtpSink): Promise<Verdict> {
   const { data } = options;
   const random = seeded(options.seed);
   const say = options.say ?? (() => {});
-  const config = `[next-hop]\n"${REMOTE}" = "[${sink.host}]:${sink.port}"\n\n[queue]\nretry = ["1s"]\nexpire = "1d"\n`;
+  const config = `[next-hop]\n"${REMOTE}" = "${sink.nextHop}"\n\n[queue]\nretry = ["1s"]\nexpire = "1d"\n`;
   // The first start and its people are not what is tested: they are on the disk before the first cut.
   const server = await startWaypost({ data, config, env: { WAYPOST_LOG: 'warn' } });
   try {
@@ -110,9 +110,9 @@ async function cycles(options: CrashOptions, sink: SmtpSink): Promise<Verdict> {
       options.power?.cut();
       // One kill in four meets the next start, which has the most to put right.
       if (random() < 0.25) {
-        const before = sink.opened;
+        const before = sink.connections;
         await server.interruptedStart(random() * 600);
-        allowed += sink.opened - before;
+        allowed += sink.connections - before;
         options.power?.cut();
       }
       await restart(run, options);
@@ -168,7 +168,7 @@ async function compare(run: Run, whole = false): Promise<void> {
 
 function countRemote(sink: SmtpSink): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const { data } of sink.received) {
+  for (const { data } of sink.messages) {
     const id = recognize(Buffer.from(data, 'latin1'))?.id ?? 'a message without an id';
     counts.set(id, (counts.get(id) ?? 0) + 1);
   }
