@@ -99,13 +99,14 @@ export class FetchedSection {
     if (sizeBytes <= INLINE_BYTES) return head + first.toString('latin1');
     to.write(head);
     to.output.writeBytes(first);
+    await to.breathe();
     for (let sent = first.length; sent < sizeBytes && !to.gone; ) {
-      await to.breathe();
       try {
         const size = Math.min(BLOB_CHUNK_BYTES, sizeBytes - sent);
         const bytes = await this.#blobs.read(this.#row.blob, range.start + sent, size);
         to.output.writeBytes(bytes);
         sent += bytes.length;
+        await to.breathe();
       } catch (error) {
         to.abort(error);
         return '';

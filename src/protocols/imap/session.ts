@@ -133,6 +133,8 @@ export class ImapSession {
     this.state = 'authenticated';
     this.input.framer.limits = SESSION_FRAMER_LIMITS;
     this.#deadline.clear();
+    // The peer may have gone while its password was looked at.
+    if (this.#socket.destroyed) return;
     this.#deadline.set(this.door.limits.idleTimeoutMs);
     this.#unwatch = this.door.watch(account, () => {
       this.#news = true;
@@ -270,7 +272,7 @@ export class ImapSession {
   }
 
   #touch(): void {
-    if (this.#account !== undefined) this.#deadline.set(this.door.limits.idleTimeoutMs);
+    if (this.#account !== undefined && !this.#socket.destroyed) this.#deadline.set(this.door.limits.idleTimeoutMs);
   }
 
   #expired(): void {

@@ -5,7 +5,6 @@
 
 import { messagesBetween, PAGE_ROWS, statusBetween } from '../../../store/messages.ts';
 import { parseSearch, type SearchCommand } from '../../../wire/imap/commands/search.ts';
-import { encodeSearch } from '../../../wire/imap/responses/mailbox.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { no, ok } from '../reply.ts';
 import { type Candidate, SearchMatcher } from '../search-matcher.ts';
@@ -13,6 +12,7 @@ import type { ImapSession } from '../session.ts';
 
 const PAGE_MESSAGES = Math.min(500, PAGE_ROWS);
 const BATCH_MESSAGES = 8;
+const NUMBERS_A_PIECE = 10_000;
 
 export const search: CommandDefinition<SearchCommand> = {
   states: SELECTED,
@@ -29,10 +29,20 @@ export const search: CommandDefinition<SearchCommand> = {
         await matching(session, matcher, page, ({ number, uid }) => found.push(byUid ? uid : number));
       }
     }
-    session.write(encodeSearch(found));
+    await writeFound(session, found);
     return ok('SEARCH completed');
   },
 };
+
+/** In pieces, since the numbers of a large mailbox are more than may wait for a peer. */
+async function writeFound(session: ImapSession, found: readonly number[]): Promise<void> {
+  session.write('* SEARCH');
+  for (let at = 0; at < found.length; at += NUMBERS_A_PIECE) {
+    session.write(` ${found.slice(at, at + NUMBERS_A_PIECE).join(' ')}`);
+    await session.breathe();
+  }
+  session.write('\r\n');
+}
 
 /** The messages at the places [from, to), with as much of their rows as the keys ask for. */
 function candidates(session: ImapSession, { needs }: SearchMatcher, from: number, to: number): Candidate[] {

@@ -20,10 +20,6 @@ export function encodeStatus(name: string, items: readonly (readonly [StatusItem
   return `* STATUS ${encodeMailbox(name)} (${items.map(([item, value]) => `${item} ${value}`).join(' ')})\r\n`;
 }
 
-export function encodeSearch(numbers: readonly number[]): string {
-  return numbers.length === 0 ? '* SEARCH\r\n' : `* SEARCH ${numbers.join(' ')}\r\n`;
-}
-
 /** RFC 4315 §4 uid-set. */
 export function encodeUidSet(ranges: readonly NumberRange[]): string {
   return ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}:${last}`)).join(',');

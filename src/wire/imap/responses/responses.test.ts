@@ -5,7 +5,7 @@ import { ImapCursor } from '../grammar.ts';
 import { decodeMailboxName, encodeMailboxName } from '../mailbox-name.ts';
 import { mergeRanges, rangesOf, resolveRanges, STAR } from '../values.ts';
 import { encodeAbsentSection, encodeFlagsItem, encodeInternalDateItem, encodeSectionHead } from './fetch.ts';
-import { encodeId, encodeList, encodeSearch, encodeStatus, encodeUidSet } from './mailbox.ts';
+import { encodeId, encodeList, encodeStatus, encodeUidSet } from './mailbox.ts';
 import { encodeContinuation, encodeTagged, encodeUntagged } from './status.ts';
 import { encodeAstring } from './strings.ts';
 
@@ -59,8 +59,6 @@ test('untagged responses', () => {
     ]),
     '* STATUS INBOX (MESSAGES 3 UIDNEXT 4)\r\n',
   );
-  assert.equal(encodeSearch([]), '* SEARCH\r\n');
-  assert.equal(encodeSearch([2, 84]), '* SEARCH 2 84\r\n');
   assert.equal(encodeId([]), '* ID NIL\r\n');
   assert.equal(encodeId([['name', 'Waypost']]), '* ID ("name" "Waypost")\r\n');
   assert.equal(encodeFlagsItem(['\\Seen', '$Junk']), 'FLAGS (\\Seen $Junk)');
