@@ -1,0 +1,106 @@
+// The *.ldap files of this folder: OpenLDAP's own tools against a started Waypost, and against slapd, which keeps us honest.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { peersMissing } from '../../support/peers.ts';
+import { startWaypost, type Waypost } from '../../support/server.ts';
+import { type Command, compareLines, parseScript } from './script.ts';
+import { type Slapd, startSlapd } from './slapd.ts';
+
+interface Target {
+  readonly name: string;
+  readonly url: string;
+  readonly admin: string;
+  readonly password: string;
+}
+
+interface Outcome {
+  readonly output: string;
+  readonly errors: string;
+  readonly code: number | null;
+}
+
+const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.ldap'));
+const TOOL_MS = 20_000;
+
+function run(command: Command, { url }: Target): Promise<Outcome> {
+  const { identity } = command;
+  const who = identity === undefined ? [] : ['-D', identity.dn, '-w', identity.password];
+  // ldapsearch alone folds lines.
+  const unfolded = command.tool === 'ldapsearch' ? ['-o', 'ldif-wrap=no'] : [];
+  const child = spawn(command.tool, ['-x', '-H', url, ...who, ...unfolded, ...command.arguments], {
+    timeout: TOOL_MS,
+    env: { ...process.env, LDAPNOINIT: '1', LC_ALL: 'C.UTF-8' },
+  });
+  return new Promise((resolve, reject) => {
+    let output = '';
+    let errors = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
+    child.stdin.on('error', () => {});
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ output, errors, code }));
+    child.stdin.end(command.input);
+  });
+}
+
+const linesOf = (text: string): string[] => text.split('\n').filter((line) => line.trim() !== '');
+
+async function converse(text: string, target: Target): Promise<void> {
+  const { commands } = parseScript(text, {
+    admin: target.admin,
+    password: target.password,
+    respelled: target.admin.toUpperCase().replaceAll('=', ' = '),
+  });
+  const captures = new Map<string, string>();
+  for (const command of commands) {
+    const { output, errors, code } = await run(command, target);
+    const said = `line ${command.line}: ${command.tool} ended with ${code}\n${output}${errors}`;
+    assert.equal(code, command.code, said);
+    assert.equal(compareLines(command.output, linesOf(output), captures), undefined, said);
+    for (const error of command.errors)
+      assert.ok(
+        linesOf(errors).some((line) => line.startsWith(error) || line.endsWith(error)),
+        `expected "${error}", ${said}`,
+      );
+  }
+}
+
+function against(
+  name: string,
+  skip: string | false,
+  start: () => Promise<Target & { stop(): Promise<unknown> }>,
+): void {
+  describe(`against ${name}`, { skip }, () => {
+    let target: (Target & { stop(): Promise<unknown> }) | undefined;
+    before(async () => {
+      target = await start();
+    });
+    after(() => target?.stop());
+    for (const file of files) {
+      const text = readFileSync(join(import.meta.dirname, file), 'utf8');
+      const { title, only } = parseScript(text, {});
+      if (only === undefined || only === name) test(`${file}: ${title}`, () => converse(text, target!));
+    }
+  });
+}
+
+against('waypost', peersMissing('ldapsearch', 'ldapadd'), async () => {
+  const server: Waypost = await startWaypost();
+  const { host, port } = server.listeners.ldap;
+  return {
+    name: 'waypost',
+    url: `ldap://${host}:${port}`,
+    admin: 'cn=Directory Manager',
+    password: server.adminPassword,
+    stop: () => server.stop(),
+  };
+});
+
+against('slapd', peersMissing('ldapsearch', 'ldapadd', 'slapd'), async () => {
+  const server: Slapd = await startSlapd();
+  return { name: 'slapd', ...server };
+});
