@@ -1,155 +1,158 @@
-// A remote mail host for tests: takes what it is sent, remembers it, and answers as it is told to.
+// Another host's SMTP server, for tests of what goes out: answers by script, keeps what it took, misbehaves on demand.
 //
-// In      connections; `answer` decides the reply to a step of a transaction
-// Out     messages as they came (dots taken off), how many connections are open
-// Never   stores anything, loses anything, or answers late unless told to
-// RFC 5321 §3.3 §4.5.2
+// In      a script: for each step a reply, silence, or a close; any of them may depend on the address
+// Out     what was said to it, command by command; the messages that it took, with their bytes as they came
+// Never   resends or judges; a message is kept only when the reply to its final dot began with 2
 
-import { createServer, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
 
-export interface Received {
-  readonly sender: string;
-  readonly recipients: readonly string[];
-  readonly data: string;
-  /** Parameters of MAIL FROM as written, such as `BODY=8BITMIME`. */
-  readonly parameters: string;
-}
+/** A reply without its last CRLF; `close`: the connection ends without a word; `silence`: nothing is said. */
+export type SinkAnswer = string | { readonly close: true } | { readonly silence: true };
+export const CLOSE: SinkAnswer = { close: true };
+export const SILENCE: SinkAnswer = { silence: true };
 
-export type Step =
-  | { readonly at: 'connect' | 'EHLO' | 'MAIL' | 'RCPT' | 'DATA'; readonly line: string }
-  | { readonly at: 'dot'; readonly line: ''; readonly message: Received };
+type Answer = SinkAnswer | ((argument: string) => SinkAnswer);
 
-export interface SinkOptions {
-  readonly host?: string;
-  readonly port?: number;
-  /** A reply instead of the usual one, such as `451 4.3.0 later`; 'close' breaks the connection off. */
-  readonly answer?: (step: Step) => string | 'close' | undefined | Promise<string | 'close' | undefined>;
-  /** EHLO keywords. */
+export interface SinkScript {
+  readonly greeting?: Answer;
+  readonly ehlo?: Answer;
+  readonly helo?: Answer;
+  readonly mail?: Answer;
+  /** Asked with the address. */
+  readonly rcpt?: Answer;
+  readonly data?: Answer;
+  /** The reply to the final dot; asked with the message as latin1. */
+  readonly dot?: Answer;
+  readonly quit?: Answer;
+  /** What EHLO offers, when `ehlo` is not given. */
   readonly extensions?: readonly string[];
+  /** Do not read the data. */
+  readonly deaf?: boolean;
 }
 
-export interface SmtpSink {
+export interface SunkMessage {
+  readonly sender: string;
+  /** As in MAIL, without the path. */
+  readonly parameters: string;
+  /** Those that got a 2xx. */
+  readonly recipients: readonly string[];
+  /** Unstuffed, with the last CRLF. */
+  readonly data: string;
+}
+
+interface Transaction {
+  sender: string;
+  parameters: string;
+  recipients: string[];
+}
+
+export class SmtpSink {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
   readonly host: string;
-  readonly port: number;
-  /** Everything that got its 250, in that order. */
-  readonly received: readonly Received[];
+  script: SinkScript;
+  connections = 0;
+  /** Command lines of all connections, in the order they came. */
+  readonly commands: string[] = [];
+  readonly messages: SunkMessage[] = [];
+
+  private constructor(server: Server, host: string, script: SinkScript) {
+    this.#server = server;
+    this.host = host;
+    this.script = script;
+    server.on('connection', (socket) => this.#serve(socket));
+  }
+
+  static async start(script: SinkScript = {}, host = '127.0.0.2', port = 0): Promise<SmtpSink> {
+    const server = createServer({ noDelay: true });
+    server.listen(port, host);
+    await once(server, 'listening');
+    return new SmtpSink(server, host, script);
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  /** As `[next-hop]` has it. */
+  get nextHop(): string {
+    return `[${this.host}]:${this.port}`;
+  }
+
   /** Connections that are open now. */
-  readonly open: number;
-  /** Connections there ever were. */
-  readonly opened: number;
-  close(): Promise<void>;
-}
+  get open(): number {
+    return this.#sockets.size;
+  }
 
-export async function startSmtpSink(options: SinkOptions = {}): Promise<SmtpSink> {
-  const received: Received[] = [];
-  const sockets = new Set<Socket>();
-  let opened = 0;
-  const server = createServer((socket) => {
-    opened++;
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
+  async close(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #serve(socket: Socket): void {
+    this.connections++;
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => {});
-    converse(socket, options, received).catch(() => socket.destroy());
-  });
-  const host = options.host ?? '127.0.0.1';
-  await new Promise<void>((listening, failed) => {
-    server.once('error', failed);
-    server.listen(options.port ?? 0, host, listening);
-  });
-  return {
-    host,
-    port: (server.address() as { port: number }).port,
-    received,
-    get open() {
-      return sockets.size;
-    },
-    get opened() {
-      return opened;
-    },
-    close: () =>
-      new Promise((closed) => {
-        server.close(() => closed());
-        for (const socket of sockets) socket.destroy();
-      }),
-  };
-}
-
-class Broken extends Error {}
-
-async function converse(socket: Socket, options: SinkOptions, received: Received[]): Promise<void> {
-  const extensions = options.extensions ?? ['PIPELINING', '8BITMIME', 'ENHANCEDSTATUSCODES', 'SIZE'];
-  async function say(step: Step, usual: string): Promise<boolean> {
-    const reply = (await options.answer?.(step)) ?? usual;
-    if (reply === 'close') throw new Broken();
-    socket.write(`${reply}\r\n`);
-    return reply[0] === '2' || reply[0] === '3';
-  }
-  let sender: string | undefined;
-  let parameters = '';
-  let recipients: string[] = [];
-  const forget = (): void => {
-    sender = undefined;
-    recipients = [];
-  };
-  if (!(await say({ at: 'connect', line: '' }, '220 sink ESMTP'))) return void socket.end();
-  const lines = linesOf(socket);
-  for await (const line of lines) {
-    const verb = line.slice(0, 4).toUpperCase();
-    if (verb === 'EHLO' || verb === 'HELO') {
-      forget();
-      const keywords = ['sink', ...(verb === 'EHLO' ? extensions : [])];
-      const reply = keywords.map((word, i) => `250${i === keywords.length - 1 ? ' ' : '-'}${word}`).join('\r\n');
-      await say({ at: 'EHLO', line }, reply);
-    } else if (verb === 'MAIL') {
-      const [, path, rest] = /^MAIL FROM:<([^>]*)>(.*)$/i.exec(line) ?? [];
-      if (await say({ at: 'MAIL', line }, '250 2.1.0 ok')) {
-        sender = path ?? '';
-        parameters = (rest ?? '').trim();
+    let received = '';
+    let inData = false;
+    let transaction: Transaction = { sender: '', parameters: '', recipients: [] };
+    const say = (answer: Answer | undefined, otherwise: string, argument = ''): string => {
+      const chosen = (typeof answer === 'function' ? answer(argument) : answer) ?? otherwise;
+      if (typeof chosen === 'string') socket.write(`${chosen}\r\n`, 'latin1');
+      else if ('close' in chosen) socket.destroy();
+      return typeof chosen === 'string' ? chosen : '';
+    };
+    const command = (line: string): void => {
+      this.commands.push(line);
+      const verb = line.slice(0, 4).toUpperCase();
+      const path = /<(.*?)>\s?(.*)$/.exec(line);
+      if (verb === 'EHLO') say(this.script.ehlo, this.#extended());
+      else if (verb === 'HELO') say(this.script.helo, '250 sink');
+      else if (verb === 'MAIL') {
+        transaction = { sender: path?.[1] ?? '', parameters: path?.[2] ?? '', recipients: [] };
+        say(this.script.mail, '250 2.1.0 ok', line);
+      } else if (verb === 'RCPT') {
+        const address = path?.[1] ?? '';
+        if (say(this.script.rcpt, '250 2.1.5 ok', address).startsWith('2')) transaction.recipients.push(address);
+      } else if (verb === 'DATA') {
+        inData = say(this.script.data, '354 go on', line).startsWith('3');
+        if (inData && this.script.deaf === true) socket.pause();
+      } else if (verb === 'QUIT') {
+        say(this.script.quit, '221 2.0.0 bye');
+        socket.end();
+      } else say(undefined, '500 5.5.1 what');
+    };
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.toString('latin1');
+      for (;;) {
+        if (inData) {
+          const end = received.startsWith('.\r\n') ? -2 : received.indexOf('\r\n.\r\n');
+          if (end === -1) return;
+          const data = received.slice(0, Math.max(0, end + 2)).replace(/^\.\./gm, '.');
+          received = received.slice(end + 5);
+          inData = false;
+          if (say(this.script.dot, '250 2.0.0 taken', data).startsWith('2'))
+            this.messages.push({ ...transaction, data });
+        } else {
+          const end = received.indexOf('\r\n');
+          if (end < 0) return;
+          const line = received.slice(0, end);
+          received = received.slice(end + 2);
+          command(line);
+        }
       }
-    } else if (verb === 'RCPT') {
-      const path = /^RCPT TO:<([^>]*)>/i.exec(line)?.[1] ?? '';
-      if (await say({ at: 'RCPT', line }, '250 2.1.5 ok')) recipients.push(path);
-    } else if (verb === 'DATA') {
-      if (sender === undefined || recipients.length === 0) socket.write('503 5.5.1 no recipients\r\n');
-      else if (await say({ at: 'DATA', line }, '354 go on')) {
-        const message = { sender, recipients, parameters, data: await data(lines) };
-        const step: Step = { at: 'dot', line: '', message };
-        // Remembered before the reply leaves: a reply that was read means a message that counts.
-        const reply = (await options.answer?.(step)) ?? '250 2.0.0 taken';
-        if (reply[0] === '2') received.push(message);
-        if (reply === 'close') throw new Broken();
-        socket.write(`${reply}\r\n`);
-        forget();
-      }
-    } else if (verb === 'RSET') {
-      forget();
-      socket.write('250 2.0.0 ok\r\n');
-    } else if (verb === 'QUIT') {
-      socket.end('221 2.0.0 bye\r\n');
-      return;
-    } else socket.write(verb === 'NOOP' ? '250 2.0.0 ok\r\n' : '500 5.5.1 unknown\r\n');
+    });
+    say(this.script.greeting, '220 sink ESMTP');
   }
-}
 
-async function data(lines: AsyncGenerator<string>): Promise<string> {
-  const text: string[] = [];
-  for (;;) {
-    const { value, done } = await lines.next();
-    if (done) throw new Broken();
-    if (value === '.') return text.join('');
-    text.push(value.startsWith('.') ? value.slice(1) : value, '\r\n');
-  }
-}
-
-async function* linesOf(socket: Socket): AsyncGenerator<string> {
-  let rest = '';
-  for await (const chunk of socket) {
-    rest += (chunk as Buffer).toString('latin1');
-    let start = 0;
-    for (let at = rest.indexOf('\r\n'); at >= 0; at = rest.indexOf('\r\n', start)) {
-      yield rest.slice(start, at);
-      start = at + 2;
-    }
-    rest = rest.slice(start);
+  #extended(): string {
+    const offered = this.script.extensions ?? ['PIPELINING', 'SIZE 50000000', '8BITMIME', 'ENHANCEDSTATUSCODES'];
+    const lines = ['sink', ...offered];
+    return lines.map((line, i) => `250${i === lines.length - 1 ? ' ' : '-'}${line}`).join('\r\n');
   }
 }
