@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -38,19 +37,28 @@ async function open(context: TestContext, idleMs = 10_000): Promise<number> {
     }),
     log: silentLog,
   };
-  const socket = await bindDnsUdp('127.0.0.1', 0);
-  const udp = serveDnsUdp({ ...parts, socket });
-  const tcp = createServer(
-    (connection) => void new DnsTcpSession({ ...parts, idleMs }, connection, describeConnection(connection, 'dns')),
-  );
-  const { port } = socket.address();
-  tcp.listen(port, '127.0.0.1');
-  await once(tcp, 'listening');
-  context.after(async () => {
-    tcp.close();
-    await udp.close();
-  });
-  return port;
+  // UDP's free port may be taken for TCP, by whatever else runs on the machine: then another.
+  for (;;) {
+    const socket = await bindDnsUdp('127.0.0.1', 0);
+    const { port } = socket.address();
+    const tcp = createServer(
+      (connection) => void new DnsTcpSession({ ...parts, idleMs }, connection, describeConnection(connection, 'dns')),
+    );
+    const isBound = await new Promise((settled) => {
+      tcp.once('error', () => settled(false));
+      tcp.listen(port, '127.0.0.1', () => settled(true));
+    });
+    if (!isBound) {
+      socket.close();
+      continue;
+    }
+    const udp = serveDnsUdp({ ...parts, socket });
+    context.after(async () => {
+      tcp.close();
+      await udp.close();
+    });
+    return port;
+  }
 }
 
 function framed(octets: Uint8Array): Buffer {
