@@ -50,6 +50,8 @@ export const IMAP_FETCH_ITEMS_MAX = 256;
 export const IMAP_SEARCH_KEYS_MAX = 1000;
 /** POP3 command line; RFC 2449 §4 says 255 octets. */
 export const POP3_LINE_BYTES = 512;
+/** A silent POP3 session holds its maildrop. RFC 1939 §3: ten minutes at least. */
+export const POP3_IDLE_TIMEOUT_MS = 600_000;
 /** One LDAP message. A jpegPhoto fits; more is a protocol error. */
 export const LDAP_MESSAGE_BYTES = 2 * 1024 * 1024;
 /** Nested filters; slapd stops at 1000, no client needs 20. */

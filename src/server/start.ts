@@ -23,6 +23,7 @@ import { keepHouse } from './housekeeping.ts';
 import { createHttpDoor } from './http.ts';
 import { formatEndpoint, handTo, type Listener, listenTcp, portOf } from './listen.ts';
 import { listenDns } from './listen-dns.ts';
+import { keepMaildropLocks } from './maildrop-locks.ts';
 import { Metrics } from './metrics.ts';
 import { databasePath, runPath, segmentsPath } from './paths.ts';
 import { type ListenerName, tcpListeners } from './ports.ts';
@@ -66,6 +67,7 @@ export async function start(configuration: Configuration, fatal: (text: string) 
   await unlinkUnknownSegments(reader, segmentsPath(data));
 
   const supervisor = new Supervisor({ configuration, hostnames, shared, log, fatal });
+  keepMaildropLocks(supervisor);
   await supervisor.startWriter({
     acknowledgeEarly: process.env['WAYPOST_TEST_ACKNOWLEDGE_EARLY'] === '1',
     synchronous,

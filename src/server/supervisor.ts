@@ -76,6 +76,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly threads: ServingThread[] = [];
   readonly #listeners = new Set<(thread: ServingThread, report: Report) => void>();
+  readonly #exitListeners = new Set<(thread: ServingThread) => void>();
   #writer: Worker | undefined;
   #stopping = false;
 
@@ -87,6 +88,11 @@ export class Supervisor {
   onReport(listener: (thread: ServingThread, report: Report) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** `listener` hears of each serving thread's end, before another takes its place. */
+  onExit(listener: (thread: ServingThread) => void): void {
+    this.#exitListeners.add(listener);
   }
 
   async startWriter(switches: Pick<WriterData, 'acknowledgeEarly' | 'synchronous'>): Promise<void> {
@@ -139,6 +145,7 @@ export class Supervisor {
     );
     worker.on('exit', () => {
       thread.died();
+      for (const listener of this.#exitListeners) listener(thread);
       if (thread.stopping || this.#stopping) return;
       shared.forgetThread(thread.number);
       log.error('server.restart-thread', { thread: kind.name });

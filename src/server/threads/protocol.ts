@@ -7,6 +7,7 @@ import { createAnswer } from '../../protocols/dns/answer.ts';
 import { DnsTcpSession } from '../../protocols/dns/tcp-session.ts';
 import { serveImap } from '../../protocols/imap/server.ts';
 import { LdapSession } from '../../protocols/ldap/session.ts';
+import { servePop3 } from '../../protocols/pop3/server.ts';
 import { SmtpSession } from '../../protocols/smtp/session.ts';
 import { RoutingCache } from '../../routing/cache.ts';
 import { Blobs } from '../../store/blobs.ts';
@@ -18,8 +19,10 @@ import { createArrive } from '../doors/arrivals.ts';
 import { imapDoor } from '../doors/imap.ts';
 import { ldapDoor } from '../doors/ldap.ts';
 import { countLogins, createLogins, threadGate } from '../doors/logins.ts';
+import { pop3Door } from '../doors/pop3.ts';
 import { smtpDoor } from '../doors/smtp.ts';
 import { createWatchers } from '../doors/watchers.ts';
+import { type MaildropAnswer, MaildropClient, type MaildropRequest } from '../maildrop-locks.ts';
 import { segmentsPath } from '../paths.ts';
 import type { ListenerName } from '../ports.ts';
 import { thisZoneHost } from '../zone-host.ts';
@@ -31,11 +34,13 @@ export type ProtocolOrder =
   | { readonly kind: 'own-dns'; readonly endpoint: string }
   /** A segment has been collected: its descriptor must not keep its space. */
   | { readonly kind: 'forget-segment'; readonly segment: number }
+  | MaildropAnswer
   | { readonly kind: 'counts'; readonly request: number }
   | { readonly kind: 'stop' };
 /** To the main thread. */
 export type ThreadReport =
   | { readonly kind: 'started' }
+  | MaildropRequest
   | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts }
   | { readonly kind: 'fatal'; readonly text: string };
 
@@ -59,9 +64,11 @@ const gate = threadGate(parts, data.thread);
 const logins = createLogins(parts, routing, gate);
 const login = countLogins(logins, counters);
 const watch = createWatchers(parts.writer, shared, data.thread);
+const maildrops = new MaildropClient(report);
 const doors = {
   smtp: smtpDoor({ ...parts, routing, intakes, login, arrive: createArrive(parts, routing, () => ownDns) }),
   imap: imapDoor({ ...parts, hostname: data.hostnames[0]!, intakes, blobs, login, watch }),
+  pop3: pop3Door({ ...parts, hostname: data.hostnames[0]!, blobs, login, maildrops }),
   ldap: ldapDoor({ ...parts, logins, gate }),
   dns: {
     answer: createAnswer({
@@ -105,6 +112,9 @@ function open(socket: Socket, listener: ListenerName): void {
     case 'imap':
       serveImap(doors.imap, socket, connection);
       return;
+    case 'pop3':
+      servePop3(doors.pop3, socket, connection);
+      return;
     case 'ldap':
       new LdapSession(doors.ldap, socket, connection);
       return;
@@ -140,6 +150,9 @@ parentPort?.on('message', (order: ProtocolOrder) => {
       return;
     case 'forget-segment':
       blobs.forget(order.segment);
+      return;
+    case 'maildrop':
+      maildrops.answered(order);
       return;
     case 'counts':
       report({ kind: 'counts', request: order.request, counts: counters.counts() });

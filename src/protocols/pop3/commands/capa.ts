@@ -1,0 +1,14 @@
+// CAPA: what this server can do beyond RFC 1939's minimum, the same in both states. RFC 2449 §5 §6, RFC 3206 §6, RFC 5034 §3
+
+import { SASL_MECHANISMS } from '../../../auth/sasl.ts';
+import { MULTI_LINE_END } from '../../../wire/pop3/responses.ts';
+import type { Pop3Session } from '../session.ts';
+
+const LOGINS = ['USER', `SASL ${SASL_MECHANISMS.join(' ')}`];
+const OTHERS = ['TOP', 'UIDL', 'PIPELINING', 'RESP-CODES', 'AUTH-RESP-CODE', 'IMPLEMENTATION Waypost'];
+
+export function capa(session: Pop3Session): void {
+  const capabilities = session.passwordsAllowed ? [...LOGINS, ...OTHERS] : OTHERS;
+  session.ok('What this server can do');
+  session.write(`${capabilities.join('\r\n')}\r\n${MULTI_LINE_END}`);
+}

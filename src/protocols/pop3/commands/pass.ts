@@ -1,0 +1,12 @@
+// PASS, behind USER. RFC 1939 §7
+
+import { Failure } from '../../../base/failure.ts';
+import { logIn } from '../log-in.ts';
+import type { Pop3Session } from '../session.ts';
+
+export function pass(session: Pop3Session, password: string): Promise<void> {
+  const { name } = session;
+  if (name === undefined) throw new Failure('syntax', 'USER first');
+  session.name = undefined;
+  return logIn(session, Buffer.from(name, 'latin1').toString('utf8'), Buffer.from(password, 'latin1'));
+}

@@ -1,0 +1,118 @@
+// The maildrop of one session: INBOX as it was at login, numbered from 1, and what is marked as deleted.
+//
+// In      UIDs and sizes, page by page; nothing that arrives later
+// Out     messages by number; the marked ones as UID ranges
+// Never   renumbers; knows whether a message is still there: who reads it finds out
+// RFC 1939 §5 §7
+
+import { Failure } from '../../base/failure.ts';
+import type { Reader } from '../../database/operation.ts';
+import { INBOX } from '../../store/accounts.ts';
+import { findMailboxById } from '../../store/mailboxes.ts';
+import { PAGE_ROWS, sizesAfter } from '../../store/messages.ts';
+import type { UidRange } from '../../store/status.ts';
+
+export interface DropMessage {
+  readonly number: number;
+  readonly uid: number;
+  /** Octets as stored, so without doubled dots, and without the CRLF that a message lacks at its end. */
+  readonly size: number;
+}
+
+export class Maildrop {
+  readonly account: number;
+  readonly #uidValidity: number;
+  /** By number - 1. */
+  readonly #uids: number[] = [];
+  readonly #sizes: number[] = [];
+  readonly #marked = new Set<number>();
+  /** Of the messages that are not marked. */
+  octets = 0;
+
+  private constructor(account: number, uidValidity: number) {
+    this.account = account;
+    this.#uidValidity = uidValidity;
+  }
+
+  /** `breathe` lets others have their turn; called between pages. */
+  static async open(reader: Reader, account: number, breathe: () => Promise<void>): Promise<Maildrop> {
+    const inbox = findMailboxById(reader, account, INBOX);
+    if (inbox === undefined) throw new Failure('unavailable', 'There is no maildrop', { detail: 'no INBOX' });
+    const maildrop = new Maildrop(account, inbox.uidValidity);
+    for (let after = 0; ; await breathe()) {
+      const page = sizesAfter(reader, account, INBOX, after);
+      for (const { uid, size } of page) if (uid < inbox.uidNext) maildrop.#add(uid, size);
+      after = page.at(-1)?.uid ?? inbox.uidNext;
+      if (page.length < PAGE_ROWS || after >= inbox.uidNext) return maildrop;
+    }
+  }
+
+  #add(uid: number, size: number): void {
+    this.#uids.push(uid);
+    this.#sizes.push(size);
+    this.octets += size;
+  }
+
+  /** The highest number. */
+  get length(): number {
+    return this.#uids.length;
+  }
+
+  /** How many messages are not marked. */
+  get count(): number {
+    return this.#uids.length - this.#marked.size;
+  }
+
+  /** Undefined where there is none, and for one that is marked. */
+  find(number: number): DropMessage | undefined {
+    const uid = this.#uids[number - 1];
+    if (uid === undefined || this.#marked.has(number)) return undefined;
+    return { number, uid, size: this.#sizes[number - 1]! };
+  }
+
+  get(number: number): DropMessage {
+    return this.find(number) ?? noSuchMessage();
+  }
+
+  /** The same in every session as long as the message exists, never another's. RFC 1939 §7 UIDL */
+  uniqueId({ uid }: DropMessage): string {
+    return `${this.#uidValidity}.${uid}`;
+  }
+
+  mark(number: number): void {
+    const { size } = this.get(number);
+    this.#marked.add(number);
+    this.octets -= size;
+  }
+
+  unmarkAll(): void {
+    for (const number of this.#marked) this.octets += this.#sizes[number - 1]!;
+    this.#marked.clear();
+  }
+
+  /**
+   * The marked messages as ascending ranges, at most `most` messages a slice. Marked neighbours make one range, whatever
+   * lies between their UIDs: that was gone at login, and UIDs are never used again.
+   */
+  *markedSlices(most: number): Generator<readonly UidRange[]> {
+    let slice: [from: number, to: number][] = [];
+    let messages = 0;
+    let before = 0;
+    for (const number of [...this.#marked].sort((a, b) => a - b)) {
+      const uid = this.#uids[number - 1]!;
+      const last = slice.at(-1);
+      if (last !== undefined && number === before + 1) last[1] = uid;
+      else slice.push([uid, uid]);
+      before = number;
+      if (++messages < most) continue;
+      yield slice;
+      slice = [];
+      messages = 0;
+    }
+    if (messages > 0) yield slice;
+  }
+}
+
+export function noSuchMessage(): never {
+  throw new Failure('not-found', 'No such message');
+}

@@ -1,0 +1,28 @@
+// The POP3 door of one thread, put together.
+
+import type { Pop3Door } from '../../protocols/pop3/door.ts';
+import type { Blobs } from '../../store/blobs.ts';
+import type { MaildropClient } from '../maildrop-locks.ts';
+import type { ThreadParts } from '../threads/parts.ts';
+import type { CountedLogin } from './logins.ts';
+
+export interface Pop3DoorParts extends ThreadParts {
+  readonly hostname: string;
+  readonly blobs: Blobs;
+  readonly login: CountedLogin;
+  readonly maildrops: MaildropClient;
+}
+
+export function pop3Door(parts: Pop3DoorParts): Pop3Door {
+  return {
+    hostname: () => parts.hostname,
+    limits: parts.configuration.limits,
+    log: parts.log,
+    reader: parts.database.reader,
+    writer: parts.writer,
+    blobs: parts.blobs,
+    login: (login, password, peer) => parts.login('pop3', login, password, peer),
+    lockMaildrop: (account, connection) => parts.maildrops.lock(account, connection),
+    countReply: (listener, status) => parts.counters.add('pop3', `${listener} ${status}`),
+  };
+}

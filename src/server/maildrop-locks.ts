@@ -1,0 +1,94 @@
+// One POP3 session a maildrop, whatever thread it runs in. RFC 1939 §4
+//
+// In      requests of protocol threads; the end of a thread
+// Out     granted or not; for a release, that it has been done: whoever connects afterwards gets the maildrop
+// Never   outlives the process: there is no row that could be stale; keeps IMAP or a delivery out
+
+import type { Supervisor } from './supervisor.ts';
+
+/** From a protocol thread. */
+export interface MaildropRequest {
+  readonly kind: 'lock-maildrop' | 'release-maildrop';
+  readonly request: number;
+  readonly account: number;
+  /** Of that thread. */
+  readonly connection: number;
+}
+
+/** To it, in the order of the requests. */
+export interface MaildropAnswer {
+  readonly kind: 'maildrop';
+  readonly request: number;
+  readonly granted: boolean;
+}
+
+interface Holder {
+  readonly thread: number;
+  readonly connection: number;
+}
+
+/** In the main thread: who has which account's maildrop. */
+export class MaildropLocks {
+  readonly #holders = new Map<number, Holder>();
+
+  /** False while another connection holds it. */
+  lock(account: number, holder: Holder): boolean {
+    if (this.#holders.has(account)) return false;
+    this.#holders.set(account, holder);
+    return true;
+  }
+
+  /** Does nothing for one who does not hold it. */
+  release(account: number, { thread, connection }: Holder): void {
+    const holder = this.#holders.get(account);
+    if (holder?.thread === thread && holder.connection === connection) this.#holders.delete(account);
+  }
+
+  forgetThread(thread: number): void {
+    for (const [account, holder] of this.#holders) if (holder.thread === thread) this.#holders.delete(account);
+  }
+}
+
+/** Answers the protocol threads. Called before the first of them starts. */
+export function keepMaildropLocks(supervisor: Supervisor): void {
+  const locks = new MaildropLocks();
+  supervisor.onReport((thread, report) => {
+    if (report.kind !== 'lock-maildrop' && report.kind !== 'release-maildrop') return;
+    const { kind, request, account, connection } = report as MaildropRequest;
+    const holder = { thread: thread.number, connection };
+    const granted = kind === 'lock-maildrop' && locks.lock(account, holder);
+    if (kind === 'release-maildrop') locks.release(account, holder);
+    thread.post({ kind: 'maildrop', request, granted } satisfies MaildropAnswer);
+  });
+  supervisor.onExit((thread) => locks.forgetThread(thread.number));
+}
+
+/** In a protocol thread: asks, and waits for the answer. */
+export class MaildropClient {
+  readonly #ask: (request: MaildropRequest) => void;
+  readonly #waiting = new Map<number, (granted: boolean) => void>();
+  #requests = 0;
+
+  constructor(ask: (request: MaildropRequest) => void) {
+    this.#ask = ask;
+  }
+
+  /** Gives the way to let it go again; undefined while another session has it. */
+  async lock(account: number, connection: number): Promise<(() => Promise<void>) | undefined> {
+    if (!(await this.#request('lock-maildrop', account, connection))) return undefined;
+    return async () => {
+      await this.#request('release-maildrop', account, connection);
+    };
+  }
+
+  #request(kind: MaildropRequest['kind'], account: number, connection: number): Promise<boolean> {
+    const request = ++this.#requests;
+    this.#ask({ kind, request, account, connection });
+    return new Promise((resolve) => this.#waiting.set(request, resolve));
+  }
+
+  answered({ request, granted }: MaildropAnswer): void {
+    this.#waiting.get(request)?.(granted);
+    this.#waiting.delete(request);
+  }
+}
