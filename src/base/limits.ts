@@ -64,6 +64,8 @@ export const LDAP_FILTER_PARTS_MAX = 10_000;
 export const LDAP_CONTROLS_MAX = 50;
 /** Operations of one connection that wait or run; beyond it nothing more is read until one has ended. */
 export const LDAP_OPERATIONS_MAX = 50;
+/** After so long a search, or one connection's many requests, give others their turn. */
+export const LDAP_TURN_MS = 8;
 /** Values of one attribute, and attributes of one entry. */
 export const LDAP_VALUES_MAX = 100_000;
 /** Local part and domain of an address: RFC 5321 §4.5.3.1.1, §4.5.3.1.2. */

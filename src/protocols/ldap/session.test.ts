@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
+import fc from 'fast-check';
 import { Failure } from '../../base/failure.ts';
 import { LDAP_ANONYMOUS_MESSAGE_BYTES, LDAP_MESSAGE_BYTES } from '../../base/limits.ts';
 import { add, addDomain, addUser, domainDn, userDn } from '../../provisioning/testing.ts';
@@ -585,6 +586,41 @@ describe('many entries', () => {
     assert.deepEqual(answered, ids);
     client.close();
   });
+});
+
+test('mutated messages, from a stranger and from the administrator, get an answer or the end, and nobody else notices', async () => {
+  const door = await openTestDoor({ door: { change: async () => {} }, limits: { badCommandsMax: 3 } });
+  const other = await RawClient.open(door.port);
+  const requests: readonly LdapRequest[] = [
+    simpleBind('', ''),
+    searchFor('o=internet', { scope: 'sub', text: '(&(cn=a*b)(!(sn>=x))(ou:dn:=y))', attributes: ['*', '+'] }),
+    { kind: 'compare', dn: 'o=internet', attribute: 'o', value: 'internet' },
+    { kind: 'add', dn: 'dc=x,o=internet', attributes: [{ name: 'dc', values: ['x', Uint8Array.of(0xff)] }] },
+    { kind: 'modify', dn: 'dc=x,o=internet', modifications: [{ operation: 'replace', attribute: 'dc', values: [] }] },
+    { kind: 'modifyDn', dn: 'dc=x,o=internet', newRdn: 'dc=y', deleteOldRdn: true, newSuperior: 'o=internet' },
+    { kind: 'delete', dn: 'dc=x,o=internet' },
+    { kind: 'extended', name: '1.2.3', value: Uint8Array.of(1) },
+    { kind: 'abandon', abandoned: 1 },
+  ];
+  const seed = Buffer.concat(requests.map((operation) => encodeRequest({ messageId: 7, operation, controls: [] })));
+  const mutation = fc.record({ at: fc.nat({ max: seed.length - 1 }), octet: fc.nat({ max: 255 }) });
+  await fc.assert(
+    fc.asyncProperty(fc.boolean(), fc.array(mutation, { minLength: 1, maxLength: 5 }), async (isBound, mutations) => {
+      const client = await RawClient.open(door.port);
+      if (isBound) await client.bind();
+      const bytes = Buffer.from(seed);
+      for (const { at, octet } of mutations) bytes[at] = octet;
+      client.send(bytes);
+      client.request({ kind: 'unbind' });
+      client.socket.end();
+      while ((await client.response()) !== undefined);
+      other.request(searchFor(''));
+      assert.equal((await other.result())!.code, 0);
+    }),
+    { numRuns: 300 },
+  );
+  other.close();
+  await door.close();
 });
 
 test('the time limit of the client ends a search that takes several turns', async () => {

@@ -11,9 +11,15 @@
 // RFC 4511 §3 §4.1.1 §4.2.1 §4.4.1 §5.3
 
 import type { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { asFailure } from '../../base/failure.ts';
-import { LDAP_ANONYMOUS_MESSAGE_BYTES, LDAP_MESSAGE_BYTES, LDAP_OPERATIONS_MAX } from '../../base/limits.ts';
+import {
+  LDAP_ANONYMOUS_MESSAGE_BYTES,
+  LDAP_MESSAGE_BYTES,
+  LDAP_OPERATIONS_MAX,
+  LDAP_TURN_MS,
+} from '../../base/limits.ts';
 import { ANONYMOUS, type Asker } from '../../directory/access.ts';
 import { type ConnectionRecord, Deadline, Output } from '../../net/connection.ts';
 import { LdapFramer } from '../../wire/ldap/framer.ts';
@@ -101,6 +107,8 @@ export class LdapSession {
   async send(bytes: Buffer): Promise<void> {
     for (let at = 0; at < bytes.length && !this.#closed; at += PIECE_BYTES) {
       this.#output.writeBytes(bytes.subarray(at, at + PIECE_BYTES));
+      this.#output.flush();
+      if (!this.#socket.writableNeedDrain) continue;
       this.#wait('reader', this.door.limits.commandTimeoutMs);
       this.#isUnread = true;
       await this.#output.drained();
@@ -179,12 +187,16 @@ export class LdapSession {
   /** Operations one by one, until none is left. */
   async #work(): Promise<void> {
     this.#working = true;
+    let turnEndsAt = this.door.clock.monotonic() + LDAP_TURN_MS;
     for (let next = this.#operations[0]; next !== undefined; next = this.#operations[0]) {
       await this.#run(next);
       this.#operations.shift();
       this.#pendingBytes -= next.bytes;
       this.#framer.limit = this.asker.kind === 'anonymous' ? LDAP_ANONYMOUS_MESSAGE_BYTES : LDAP_MESSAGE_BYTES;
       this.#read();
+      if (this.door.clock.monotonic() < turnEndsAt) continue;
+      await nextTurn();
+      turnEndsAt = this.door.clock.monotonic() + LDAP_TURN_MS;
     }
     this.#working = false;
     if (this.#peerEnded) this.#end();

@@ -6,6 +6,7 @@
 // RFC 4511 §4.5
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { LDAP_TURN_MS } from '../../../base/limits.ts';
 import { checkSearch, visibleTo } from '../../../directory/access.ts';
 import { type Dn, parseDn } from '../../../directory/dn.ts';
 import type { Attribute, Entry } from '../../../directory/entry.ts';
@@ -21,8 +22,6 @@ import { specialEntry } from '../special-entries.ts';
 
 /** Entries that are read before anybody looks at the clock. */
 const PAGE_ENTRIES = 64;
-/** After so long the others have their turn. */
-const TURN_MS = 8;
 /** So many octets are gathered before they are sent. */
 const GATHERED_BYTES = 128 * 1024;
 
@@ -69,7 +68,7 @@ async function searchTree(
   const found = new Search(reader, { base, scope, filter, visible: (entry) => visibleTo(asker, entry) });
   const sender = new Sender(session, operation);
   let left = sizeLimit === 0 ? Number.POSITIVE_INFINITY : sizeLimit;
-  let turnEndsAt = clock.monotonic() + TURN_MS;
+  let turnEndsAt = clock.monotonic() + LDAP_TURN_MS;
   while (!found.done && !operation.abandoned) {
     // One more than may be sent shows that there are more.
     const entries = found.next(Math.min(PAGE_ENTRIES, left + 1));
@@ -87,7 +86,7 @@ async function searchTree(
     await nextTurn();
     const now = clock.monotonic();
     if (now >= endsAt) return result('timeLimitExceeded', `Not done after ${timeLimit} s`);
-    turnEndsAt = now + TURN_MS;
+    turnEndsAt = now + LDAP_TURN_MS;
   }
   await sender.flush();
   return result('success');
