@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { addUser, administrator, type Person, populate, userDn } from '../support/directory.ts';
 import { ImapClient } from '../support/imap-client.ts';
 import { peer, traceMissing } from '../support/peers.ts';
@@ -72,10 +73,9 @@ describe('an I/O error ends the process with one line, and nothing is acknowledg
       const server = await startWaypost({ env: { WAYPOST_LOG: 'error' } });
       try {
         const [ann] = await populate(server, 'acme.example', ['ann']);
-        const before = await SmtpClient.open(server.listeners.smtp);
-        // Every thread gets its segment, and there is something to find again.
-        for (let i = 0; i < 4; i++) await before.send('carol@remote.example', [ann!.login], message);
-        before.destroy();
+        // Connections go to the thread with the fewest: with four open, every thread has its segment before the fault.
+        const before = await Promise.all(Array.from({ length: 4 }, () => SmtpClient.open(server.listeners.smtp)));
+        for (const smtp of before) await smtp.send('carol@remote.example', [ann!.login], message);
         const request = await requests[door]!(server, ann!);
         const said = server.stderr().length;
         const injected = await inject(peer('strace').path, {
@@ -85,9 +85,11 @@ describe('an I/O error ends the process with one line, and nothing is acknowledg
           paths: fault.paths?.(server.data) ?? [],
         });
         const answer = await request().catch((error: Error) => error);
-        const exit = await server.exited();
+        const exit = await Promise.race([server.exited(), sleep(15_000, undefined, { ref: false })]);
         await injected.stop();
+        for (const smtp of before) smtp.destroy();
 
+        assert.ok(exit !== undefined, `the server goes on; ${door} was told: ${String(answer)}`);
         assert.ok(answer instanceof Error, `${door} answered ${String(answer)} although the disk had failed`);
         assert.notEqual(exit.code, 0);
         assert.notEqual(exit.code, null, `ended by signal ${exit.signal}`);
