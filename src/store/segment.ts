@@ -10,7 +10,7 @@
 // Errors  no space -> Failure 'full' and the segment is given up; any other I/O error -> `fatal`, the process ends:
 //         after a failed sync nobody can say what is on disk
 
-import { closeSync, fdatasync, openSync, writev } from 'node:fs';
+import { closeSync, fdatasync, ftruncateSync, openSync, unlinkSync, writev } from 'node:fs';
 import { type FileHandle, open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -129,9 +129,8 @@ export class SegmentWriter {
       try {
         await this.#write(group);
       } catch (error) {
-        // What the failed write left behind is behind the last good record; start elsewhere.
-        this.#giveUp();
         const failure = this.#failure(error);
+        this.#cut();
         for (const append of group) append.reject(failure);
       }
     }
@@ -170,9 +169,29 @@ export class SegmentWriter {
   async #open(): Promise<OpenSegment> {
     const id = this.#host.nextId();
     await createSynced(this.#host.directory, id);
-    const descriptor = openSync(segmentPath(this.#host.directory, id), 'r+');
-    await this.#host.opened(id);
+    const path = segmentPath(this.#host.directory, id);
+    const descriptor = openSync(path, 'r+');
+    try {
+      await this.#host.opened(id);
+    } catch (error) {
+      // A file without a row is nobody's; on a full disk each message would leave one.
+      closeSync(descriptor);
+      unlinkSync(path);
+      throw error;
+    }
     return { id, descriptor, bytes: 0, pending: 0, full: false };
+  }
+
+  /** What a failed write left behind the last good record would take space that nobody has. */
+  #cut(): void {
+    const segment = this.#segment;
+    if (segment === undefined) return;
+    try {
+      ftruncateSync(segment.descriptor, segment.bytes);
+    } catch {
+      // Nobody looks there: records are found by their rows.
+      this.#giveUp();
+    }
   }
 
   #giveUp(): void {

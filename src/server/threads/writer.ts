@@ -4,6 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createLog } from '../../base/log.ts';
 import { openForWriting } from '../../database/connection.ts';
+import { reserveLog } from '../../database/reserve.ts';
 import { SharedState } from '../../database/shared.ts';
 import { WriterLoop } from '../../database/writer-thread.ts';
 import type { Configuration } from '../configuration.ts';
@@ -29,6 +30,7 @@ export type WriterOrder =
 const data = workerData as WriterData;
 const { configuration } = data;
 const database = openForWriting(databasePath(configuration.data), data.synchronous);
+reserveLog(database, databasePath(configuration.data));
 const report = (message: WriterReport): void => parentPort?.postMessage(message);
 
 const loop = new WriterLoop({
