@@ -6,7 +6,7 @@ import type { Reader } from '../database/operation.ts';
 import { ADMINISTRATOR_DN } from '../directory/access.ts';
 import { findEntry } from '../directory/entries.ts';
 import type { DirectoryChange, Entry } from '../directory/entry.ts';
-import { searchAll } from '../directory/search.ts';
+import { Search } from '../directory/search.ts';
 import type { ChangeSummary } from '../provisioning/change.ts';
 import { type ProvisioningParts, submitChange } from '../provisioning/submit.ts';
 import type { RoutingCache } from '../routing/cache.ts';
@@ -70,11 +70,17 @@ export function entryOfAddress(parts: EntryParts, key: string, kind: 'user' | 'g
   return entry;
 }
 
-/** Entries of a class at or below a DN, LIST_MAX at most. An absent base has none. */
-export function entriesOfClass(reader: Reader, base: string, objectClass: string): Entry[] {
+/** Entries of a class at or below a DN, LIST_MAX at most, a page a turn. An absent base has none. */
+export async function entriesOfClass(reader: Reader, base: string, objectClass: string): Promise<Entry[]> {
   if (findEntry(reader, base) === undefined) return [];
   const filter = { kind: 'equality', attribute: 'objectClass', value: objectClass } as const;
-  return searchAll(reader, { base, scope: 'sub', filter }, LIST_MAX);
+  const search = new Search(reader, { base, scope: 'sub', filter });
+  const found: Entry[] = [];
+  while (!search.done && found.length < LIST_MAX) {
+    found.push(...search.next(LIST_MAX - found.length));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return found;
 }
 
 export function valuesOf(values: Readonly<Record<string, readonly string[]>>): { name: string; values: string[] }[] {

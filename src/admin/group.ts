@@ -71,9 +71,9 @@ export const groupAdd = (parts: EntryParts) =>
   );
 
 export const groupList = (parts: EntryParts) =>
-  adminOperation('group.list', z.object({ domain: z.string().optional() }), (input): ListedGroup[] => {
+  adminOperation('group.list', z.object({ domain: z.string().optional() }), async (input): Promise<ListedGroup[]> => {
     const base = input.domain === undefined ? SUFFIX : dcDnOfDomain(domainOf(input.domain));
-    return entriesOfClass(parts.reader, base, 'inetMailGroup').map(listedGroup);
+    return (await entriesOfClass(parts.reader, base, 'inetMailGroup')).map(listedGroup);
   });
 
 export const groupShow = (parts: EntryParts) =>

@@ -70,9 +70,9 @@ export const userAdd = (parts: EntryParts) =>
   );
 
 export const userList = (parts: EntryParts) =>
-  adminOperation('user.list', z.object({ domain: z.string().optional() }), (input): ListedUser[] => {
+  adminOperation('user.list', z.object({ domain: z.string().optional() }), async (input): Promise<ListedUser[]> => {
     const base = input.domain === undefined ? SUFFIX : dcDnOfDomain(domainOf(input.domain));
-    return entriesOfClass(parts.reader, base, 'inetMailUser').map(listedUser);
+    return (await entriesOfClass(parts.reader, base, 'inetMailUser')).map(listedUser);
   });
 
 export const userShow = (parts: EntryParts) =>

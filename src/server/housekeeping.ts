@@ -1,11 +1,15 @@
 // What has to be done now and then: taking away what nobody refers to, and its files after the commit.
 
 import { unlink } from 'node:fs/promises';
+import { systemClock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { WriterClient } from '../database/client.ts';
+import { pruneChangeLog } from '../directory/change-log.ts';
 import { collect } from '../store/collect.ts';
 import { segmentPath } from '../store/segment.ts';
 
+/** Rows of the change log that one round takes away at most. */
+const CHANGES_A_ROUND = 2000;
 const EVERY_MS = 60_000;
 /** Readers that have a row in hand get so long to read its bytes; later ones read the row once more. */
 const UNLINK_AFTER_MS = 10_000;
@@ -35,6 +39,8 @@ export function keepHouse(parts: HousekeepingParts): () => void {
     let more = false;
     try {
       ({ more } = await writer.execute(collect, {}));
+      // Below that many nothing is left to do.
+      more = (await writer.execute(pruneChangeLog, systemClock.now())) >= CHANGES_A_ROUND || more;
     } catch (error) {
       log.warn('store.collect', { detail: String(error) });
     }

@@ -2,6 +2,7 @@
 
 import type { Unit } from '../database/format.ts';
 import { type Operation, probe } from '../database/operation.ts';
+import { pruneChangeLog } from '../directory/change-log.ts';
 import { migrations as directoryMigrations } from '../directory/tables.ts';
 import { arrive } from '../provisioning/arrival.ts';
 import { bootstrap } from '../provisioning/bootstrap.ts';
@@ -54,6 +55,7 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
     expunge,
     copy,
     probe,
+    pruneChangeLog,
     bootstrap,
     change,
     arrive,
