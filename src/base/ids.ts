@@ -42,6 +42,11 @@ export function idTime(id: number): number {
   return ID_EPOCH_MS + Math.floor(id / NODES / TICKS_PER_MS);
 }
 
+/** The lowest id of a millisecond, for comparing. */
+export function idFloor(at: number): number {
+  return Math.floor((at - ID_EPOCH_MS) * TICKS_PER_MS) * NODES;
+}
+
 const DIGITS = '0123456789bcdfghjklmnpqrstvwxyz';
 const BASE = DIGITS.length;
 

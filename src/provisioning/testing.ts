@@ -33,8 +33,9 @@ export interface TestDirectory extends TestDatabase {
   resolve(address: string, options?: ResolveOptions): Resolution;
 }
 
-export async function openTestDirectory(): Promise<TestDirectory> {
-  const database = openTestDatabase(units);
+/** `more`: units of folders below this one. */
+export async function openTestDirectory(more: readonly Unit[] = []): Promise<TestDirectory> {
+  const database = openTestDatabase([...units, ...more]);
   const { reader, writer, shared } = database;
   const cache = new RoutingCache({ reader, revision: () => shared.revision(), site: testSite });
   await writer.execute(bootstrap, {

@@ -78,14 +78,23 @@ export async function continueJourney(
   );
 }
 
-/** Removes at most `limit` rows of messages older than `before` (epoch ms). Gives how many. */
-export async function pruneJourney(tx: Transaction, beforeId: number, limit: number): Promise<number> {
+/** Removes at most `limit` rows of messages with ids below `below`. Gives how many. */
+export async function deleteJourneys(tx: Transaction, below: number, limit: number): Promise<number> {
   return tx.run(
     `DELETE FROM journey WHERE (message, number) IN
        (SELECT message, number FROM journey WHERE message < ? ORDER BY message LIMIT ?)`,
-    beforeId,
+    below,
     limit,
   );
+}
+
+/** The message whose row has `count` newer ones, undefined when there are not so many. Walks them. */
+export function journeyRowFromTheEnd(reader: Reader, count: number): number | undefined {
+  const row = reader.arrays(
+    'SELECT message FROM journey ORDER BY message DESC, number DESC LIMIT 1 OFFSET ?',
+    count,
+  )[0];
+  return row === undefined ? undefined : Number(row[0]);
 }
 
 function tracedEvents(rows: readonly (readonly unknown[])[]): TracedEvent[] {

@@ -2,10 +2,13 @@
 //
 // A queue row is one recipient of one message on one channel. Its legal states:
 //
-//   state     next_attempt  lease            meaning
-//   waiting   when due      0                nobody works on it
-//   waiting   when due      > 0              a channel works on it; void at a restart
-//   failed    when due      0 or > 0         for good: the sender is to be told, then the row goes
+//   state     channel      next_attempt     lease  meaning
+//   waiting   store, smtp  0, or when due   0      nobody works on it; 0 is "at once", whatever the clock says
+//   waiting   smtp         as before        > 0    the channel works on it; void at a restart
+//   failed    store, smtp  0, or when due   0      for good: the sender is to be told, then the row goes
+//
+// `next_attempt` and `last_attempt` are queue time (see clock.ts); `waited` is how long the row has been tried, in ms,
+// our own outages not counted: what decides about its expiry. `remote` is the host that said `last_error`.
 //
 // A journey row is one transaction's events of one message, one JSON array, written in the transaction that makes
 // them true; pruned by age and number. What `waypost trace` reads.
@@ -33,11 +36,15 @@ export const transferUnit: Unit = {
           created INTEGER NOT NULL,
           next_attempt INTEGER NOT NULL,
           attempts INTEGER NOT NULL,
+          last_attempt INTEGER,
+          waited INTEGER NOT NULL,
           lease INTEGER NOT NULL,
           status TEXT,
+          remote TEXT,
           last_error TEXT
         )`,
-        'CREATE INDEX queue_due ON queue (next_attempt) WHERE lease = 0',
+        // Covers what schedule asks: rows of a host that has enough to do are passed over without being read.
+        'CREATE INDEX queue_due ON queue (next_attempt, state, channel, destination) WHERE lease = 0',
         'CREATE INDEX queue_message ON queue (message)',
         `CREATE TABLE journey (
           message INTEGER NOT NULL,

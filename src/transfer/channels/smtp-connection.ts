@@ -1,0 +1,207 @@
+// One connection to another host's SMTP server: commands out, exactly as many replies back, nothing beside.
+//
+// In      an address and port; command text; data
+// Out     replies; HostFailure for whatever ends the conversation: silence, a close, bytes that are no reply, a reply that
+//         nobody has asked for
+// Limits  a time for each reply as a whole; replies are bounded by wire/smtp/client.ts
+// Never   waits without a time; keeps what a server says out of turn
+// RFC 5321 §4.2 §4.5.3.2, RFC 2920 §3.1
+
+import { connect, type Socket } from 'node:net';
+import { asFailure } from '../../base/failure.ts';
+import { type ClientReply, QUIT_COMMAND, ReplyReader } from '../../wire/smtp/client.ts';
+
+/** No answer, broken off, not SMTP. RFC 3463 §3.5 §3.6 */
+export type HostFailureStatus = '4.4.1' | '4.4.2' | '4.5.0';
+
+/** The conversation is over, or never began. */
+export class HostFailure extends Error {
+  readonly status: HostFailureStatus;
+
+  constructor(status: HostFailureStatus, words: string) {
+    super(words);
+    this.name = 'HostFailure';
+    this.status = status;
+  }
+}
+
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (failure: HostFailure) => void;
+}
+
+export class SmtpConnection {
+  readonly #socket: Socket;
+  readonly #reader = new ReplyReader();
+  #replies: ClientReply[] = [];
+  /** Replies that are still due. The greeting comes unasked. */
+  #due = 1;
+  #waiter: Waiter | undefined;
+  #lost: HostFailure | undefined;
+  /** The final dot is on its way: from here on only the reply says what became of the message. */
+  isCommitted = false;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('drain', () => this.#wake());
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#lose('4.4.2', `the connection broke (${error.code})`));
+    socket.on('end', () => this.#lose('4.4.2', 'the connection was closed by the other side'));
+    socket.on('close', () => this.#lose('4.4.2', 'the connection was closed'));
+  }
+
+  /** Rejects with HostFailure. The greeting is the first reply. */
+  static open(address: string, port: number, timeoutMs: number, signal: AbortSignal): Promise<SmtpConnection> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ host: address, port, noDelay: true });
+      const fail = (words: string): void => {
+        socket.destroy();
+        clearTimeout(timer);
+        signal.removeEventListener('abort', abort);
+        reject(new HostFailure('4.4.1', words));
+      };
+      const abort = (): void => fail('this server is stopping');
+      const timer = setTimeout(() => fail(`no connection within ${timeoutMs} ms`), timeoutMs);
+      socket.once('error', (error: NodeJS.ErrnoException) => fail(`no connection (${error.code ?? error.message})`));
+      if (signal.aborted) abort();
+      else signal.addEventListener('abort', abort, { once: true });
+      socket.once('connect', () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', abort);
+        socket.removeAllListeners('error');
+        resolve(new SmtpConnection(socket));
+      });
+    });
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#lost !== undefined) return;
+    this.#reader.push(chunk);
+    try {
+      while (this.#due > 0) {
+        const reply = this.#reader.next();
+        if (reply === undefined) break;
+        this.#replies.push(reply);
+        this.#due--;
+        this.#wake();
+      }
+      // RFC 2920 §3.1: a reply to each command, in order. What comes beside might be taken for the next one's.
+      if (this.#due === 0 && !this.#reader.isEmpty) this.#loseOutOfTurn();
+    } catch (error) {
+      this.#lose('4.5.0', `this is not an SMTP reply: ${asFailure(error).message}`);
+    }
+  }
+
+  #loseOutOfTurn(): void {
+    const reply = this.#reader.next();
+    this.#lose('4.5.0', `a reply that was not asked for${reply === undefined ? '' : `: ${reply.said}`}`);
+  }
+
+  #lose(status: HostFailureStatus, words: string): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = new HostFailure(status, words);
+    this.#socket.destroy();
+    this.#wake();
+  }
+
+  #wake(): void {
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    if (waiter === undefined) return;
+    // What was said before the close counts.
+    if (this.#lost === undefined || this.#replies.length > 0) waiter.resolve();
+    else waiter.reject(this.#lost);
+  }
+
+  /** Waits for one event of the socket: a reply, a drain, the end. */
+  #wait(timeoutMs: number, tooLate: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#lose('4.4.2', tooLate), timeoutMs);
+      this.#waiter = {
+        resolve: () => {
+          clearTimeout(timer);
+          resolve();
+        },
+        reject: (failure) => {
+          clearTimeout(timer);
+          reject(failure);
+        },
+      };
+    });
+  }
+
+  /** The server speaks first. */
+  greeting(timeoutMs: number): Promise<ClientReply> {
+    return this.#reply(timeoutMs);
+  }
+
+  /** Sends a command, gives its reply. */
+  async command(text: string, timeoutMs: number): Promise<ClientReply> {
+    this.#send(text, 1);
+    return this.#reply(timeoutMs);
+  }
+
+  /** Sends commands together, gives their replies in order; each has its time. For a server that offers PIPELINING. */
+  async commands(texts: readonly string[], timeoutMs: number): Promise<ClientReply[]> {
+    this.#send(texts.join(''), texts.length);
+    const replies: ClientReply[] = [];
+    while (replies.length < texts.length) replies.push(await this.#reply(timeoutMs));
+    return replies;
+  }
+
+  #send(text: string, replies: number): void {
+    if (this.#lost !== undefined) return;
+    this.#due = replies;
+    this.#socket.write(text, 'latin1');
+  }
+
+  async #reply(timeoutMs: number): Promise<ClientReply> {
+    const deadline = performance.now() + timeoutMs;
+    while (this.#replies.length === 0) {
+      if (this.#lost !== undefined) throw this.#lost;
+      await this.#wait(Math.max(1, Math.ceil(deadline - performance.now())), `no reply within ${timeoutMs} ms`);
+    }
+    const reply = this.#replies.shift()!;
+    // The server goes, whatever it was asked. RFC 5321 §3.8
+    if (reply.code === 421) {
+      this.#lose('4.4.2', reply.said);
+      throw new HostFailure('4.4.2', reply.said);
+    }
+    return reply;
+  }
+
+  /** Data; resolves when the socket takes more. The server has nothing to say meanwhile. */
+  async write(bytes: readonly Buffer[], timeoutMs: number): Promise<void> {
+    if (this.#lost !== undefined) throw this.#lost;
+    let hasRoom = true;
+    this.#socket.cork();
+    for (const buffer of bytes) hasRoom = this.#socket.write(buffer);
+    this.#socket.uncork();
+    while (!hasRoom && this.#socket.writableNeedDrain) {
+      await this.#wait(timeoutMs, `no data taken within ${timeoutMs} ms`);
+      if (this.#lost !== undefined) throw this.#lost;
+    }
+  }
+
+  /** The end of the data; gives what the server says of the message. */
+  async finish(end: Buffer, timeoutMs: number): Promise<ClientReply> {
+    if (this.#lost !== undefined) throw this.#lost;
+    this.#due = 1;
+    this.isCommitted = true;
+    this.#socket.write(end);
+    return this.#reply(timeoutMs);
+  }
+
+  /** Says QUIT and lets go; nobody waits for the answer but this. */
+  quit(timeoutMs: number): void {
+    if (this.#lost !== undefined) return;
+    this.command(QUIT_COMMAND, timeoutMs).then(
+      () => this.close(),
+      () => this.close(),
+    );
+  }
+
+  close(): void {
+    this.#lose('4.4.2', 'closed here');
+  }
+}

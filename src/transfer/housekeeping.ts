@@ -1,0 +1,51 @@
+// Hourly: journeys that are too old, or too many, go. In slices, so that mail is not held up.
+
+import type { Clock } from '../base/clock.ts';
+import { asFailure } from '../base/failure.ts';
+import { ID_EPOCH_MS, idFloor } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import { operation, type Reader, type Writer } from '../database/operation.ts';
+import { deleteJourneys, journeyRowFromTheEnd } from './journey.ts';
+
+const EVERY_MS = 3_600_000;
+const AGE_MS = 30 * 86_400_000;
+/** Some hundred bytes each. */
+const JOURNEY_ROWS_MAX = 2_000_000;
+const SLICE = 2000;
+/** Between two slices. */
+const BREATH_MS = 20;
+
+/** Removes a slice of the rows of messages below an id; gives whether there may be more. */
+export const pruneJourney = operation('transfer.pruneJourney', async (tx, args: { readonly below: number }) => ({
+  more: (await deleteJourneys(tx, args.below, SLICE)) === SLICE,
+}));
+
+export interface HousekeepingParts {
+  readonly reader: Reader;
+  readonly writer: Writer;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Messages below this id have been on record long enough. */
+export function journeyLimit(reader: Reader, now: number, rowsMax = JOURNEY_ROWS_MAX): number {
+  const old = idFloor(Math.max(ID_EPOCH_MS, now - AGE_MS));
+  return Math.max(old, journeyRowFromTheEnd(reader, rowsMax) ?? 0);
+}
+
+export async function pruneJourneys({ reader, writer, clock }: HousekeepingParts): Promise<void> {
+  const below = journeyLimit(reader, clock.now());
+  while ((await writer.execute(pruneJourney, { below })).more)
+    await new Promise((resolve) => setTimeout(resolve, BREATH_MS));
+}
+
+/** Gives the function that ends it. The first round comes an hour from now. */
+export function startHousekeeping(parts: HousekeepingParts): () => void {
+  const timer = setInterval(() => {
+    pruneJourneys(parts).catch((error: unknown) => {
+      const { detail, message } = asFailure(error);
+      parts.log.warn('transfer.prune', { detail: detail ?? message });
+    });
+  }, EVERY_MS);
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,34 @@
+// Leases: which rows a channel works on. They hold for one run of the transfer unit and are void at its start.
+
+import { operation } from '../database/operation.ts';
+import type { RetryPolicy } from './clock.ts';
+
+export interface BeginArguments extends RetryPolicy {
+  /** Queue time. */
+  readonly now: number;
+}
+
+/** The start of a run: nobody works on anything, and no row waits longer than its step. */
+export const beginRun = operation('transfer.begin', async (tx, { now, retryMs }: BeginArguments) => {
+  await tx.run('UPDATE queue SET lease = 0 WHERE lease <> 0');
+  const step = `json_extract(?, '$[' || (min(max(attempts, 1), ${retryMs.length}) - 1) || ']')`;
+  const steps = JSON.stringify(retryMs);
+  await tx.run(`UPDATE queue SET next_attempt = ? + ${step} WHERE next_attempt > ? + ${step}`, now, steps, now, steps);
+});
+
+export interface LeaseArguments {
+  readonly rows: readonly number[];
+  /** Above 0. */
+  readonly lease: number;
+}
+
+/** Gives the rows that are leased now; others have been removed. */
+export const leaseRows = operation('transfer.lease', async (tx, { rows, lease }: LeaseArguments): Promise<number[]> => {
+  const leased = await tx.arrays(
+    `UPDATE queue SET lease = ? WHERE id IN (SELECT value FROM json_each(?)) AND lease = 0 AND state = 'waiting'
+     RETURNING id`,
+    lease,
+    JSON.stringify(rows),
+  );
+  return leased.map(([id]) => Number(id));
+});

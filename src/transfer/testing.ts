@@ -1,0 +1,212 @@
+// A transfer unit for tests: real directory, store, writer and segments in a temporary directory, its schedule in this thread.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { Ids } from '../base/ids.ts';
+import { silentLog } from '../base/log.ts';
+import { formatSender } from '../message/envelope.ts';
+import { returnPathField } from '../message/trace.ts';
+import { openTestDirectory, type TestDirectory, testSite } from '../provisioning/testing.ts';
+import { Blobs } from '../store/blobs.ts';
+import { closeSegment, openSegment } from '../store/collect.ts';
+import { createIntakes, Intake, type Intakes } from '../store/intake.ts';
+import { SegmentWriter } from '../store/segment.ts';
+import { acceptOperation } from './accept.ts';
+import { SmtpChannel, type SmtpChannelParts } from './channels/smtp.ts';
+import { storeOperation } from './channels/store.ts';
+import type { RetryPolicy } from './clock.ts';
+import { traceMessage } from './journey.ts';
+import { notifyOperation, notifySender } from './notify.ts';
+import { parseRecipient } from './place.ts';
+import { listQueue, type QueueEntry } from './queue.ts';
+import { Schedule } from './schedule.ts';
+import { transferUnit } from './tables.ts';
+
+export interface TestTransferOptions {
+  readonly nextHop?: Readonly<Record<string, string>>;
+  readonly resolver?: SmtpChannelParts['resolver'];
+  readonly timeouts?: SmtpChannelParts['timeouts'];
+  readonly policy?: RetryPolicy;
+  readonly deliveriesMax?: number;
+  readonly clock?: Clock;
+}
+
+export interface Sent {
+  /** `''` for the null reverse-path. */
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly text: string;
+  readonly eightBit?: boolean;
+}
+
+export class TestTransfer {
+  readonly directory: TestDirectory;
+  readonly #options: TestTransferOptions;
+  readonly #ids: Ids;
+  readonly #segments: SegmentWriter;
+  readonly #intakes: Intakes;
+  readonly #blobs: Blobs;
+  #schedule: Schedule | undefined;
+  /** `channel result` -> recipients. */
+  readonly counts = new Map<string, number>();
+
+  static async open(options: TestTransferOptions = {}): Promise<TestTransfer> {
+    return new TestTransfer(await openTestDirectory([transferUnit]), options);
+  }
+
+  private constructor(directory: TestDirectory, options: TestTransferOptions) {
+    this.directory = directory;
+    this.#options = options;
+    const { shared, writer } = directory;
+    this.#ids = new Ids(shared.ids, 0, systemClock.now);
+    const segments = join(directory.directory, 'segments');
+    mkdirSync(segments);
+    const host = {
+      directory: segments,
+      nextId: () => this.#ids.next(),
+      opened: (segment: number) => writer.execute(openSegment, { segment, at: systemClock.now() }),
+      closed: (segment: number, bytes: number) =>
+        writer.execute(closeSegment, { segment, bytes, at: systemClock.now() }),
+      fatal: (error: Error) => {
+        throw error;
+      },
+    };
+    this.#segments = new SegmentWriter(host);
+    this.#intakes = createIntakes(host, this.#segments);
+    this.#blobs = new Blobs(segments);
+    directory.onNotification((notification) => {
+      if (notification.kind === 'queue') this.#schedule?.wake();
+    });
+  }
+
+  get segmentsPath(): string {
+    return join(this.directory.directory, 'segments');
+  }
+
+  /** Begins a run of the transfer unit; a second one stands for a restart, the first one is over. */
+  async start(changed: TestTransferOptions = {}): Promise<Schedule> {
+    await this.#schedule?.stop(0);
+    const options = { ...this.#options, ...changed };
+    const { reader, writer } = this.directory;
+    const clock = options.clock ?? systemClock;
+    const common = { reader, writer, log: silentLog, clock, nextId: () => this.#ids.next() };
+    const notifyParts = {
+      ...common,
+      intakes: this.#intakes,
+      blobs: this.#blobs,
+      site: testSite,
+      operation: notifyOperation(testSite),
+    };
+    this.#schedule = new Schedule({
+      ...common,
+      policy: options.policy ?? { retryMs: [20], expireMs: 60_000 },
+      deliveriesMax: options.deliveriesMax ?? 50,
+      smtp: new SmtpChannel({
+        reader,
+        blobs: this.#blobs,
+        resolver: options.resolver ?? noResolver,
+        nextHop: new Map(Object.entries(options.nextHop ?? {})),
+        hostnames: testSite.hostnames,
+        random: Math.random,
+        ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
+      }),
+      store: storeOperation(testSite),
+      notify: (rows) => notifySender(notifyParts, rows),
+      count: (channel, result, count) => {
+        const key = `${channel} ${result}`;
+        this.counts.set(key, (this.counts.get(key) ?? 0) + count);
+      },
+    });
+    await this.#schedule.start();
+    return this.#schedule;
+  }
+
+  /** A message through accept, as a door does it for a peer that may relay. Gives its id. */
+  async accept({ from, to, text, eightBit = false }: Sent): Promise<number> {
+    const { writer, shared, cache } = this.directory;
+    const id = this.#ids.next();
+    const preamble = { returnPath: returnPathField(from), fields: 'Received: from test\r\n' };
+    const intake = new Intake(this.#intakes, id, () => preamble);
+    await intake.write(Buffer.from(text, 'latin1'));
+    const taken = await intake.finish(systemClock.now());
+    const recipients = to.map((address) => ({
+      address,
+      original: address,
+      resolution: cache.resolve(parseRecipient(address)),
+    }));
+    await writer.execute(acceptOperation(testSite), {
+      message: taken.row,
+      sender: from === '' ? formatSender(undefined) : from,
+      body: eightBit ? '8BITMIME' : '7BIT',
+      messageId: taken.parsed.messageId,
+      recipients: recipients.map(({ resolution: { targets, reply, relay, failures }, ...recipient }) => ({
+        ...recipient,
+        resolution: { targets, reply, relay, failures },
+      })),
+      revision: shared.revision(),
+      mayRelay: true,
+      at: systemClock.now(),
+    });
+    taken.pending.settle();
+    return id;
+  }
+
+  queue(): QueueEntry[] {
+    return listQueue(this.directory.reader);
+  }
+
+  /** What happened to a message: `event recipient`, in order. */
+  events(message: number): string[] {
+    return traceMessage(this.directory.reader, message).map(({ event, recipient }) => `${event} ${recipient}`);
+  }
+
+  /** The bytes of the messages in the INBOX of an address, in order of UID, without their Return-Path line. */
+  async inbox(address: string): Promise<string[]> {
+    const target = this.directory.resolve(address).targets[0];
+    if (target?.channel !== 'store') throw new Error(`${address} has no INBOX`);
+    const rows = this.directory.reader.all(
+      `SELECT m.segment, m.offset, m.length, m.trace_bytes FROM mailbox_message r JOIN message m ON m.id = r.message
+       WHERE r.account = ? AND r.mailbox = 1 ORDER BY r.uid`,
+      target.account,
+    );
+    const texts: string[] = [];
+    for (const row of rows) {
+      const [segment, offset, length, trace] = ['segment', 'offset', 'length', 'trace_bytes'].map((name) =>
+        Number(row[name]),
+      ) as [number, number, number, number];
+      const blob = { segment, offset, length, hash: new Uint8Array(), codec: 0 };
+      texts.push((await this.#blobs.read(blob, trace)).toString('latin1'));
+    }
+    return texts;
+  }
+
+  /** Looks again and again until it holds; fails after ten seconds with what it last was. */
+  async until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+    for (let tries = 0; tries < 2000; tries++) {
+      if (await holds()) return;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    throw new Error(`never came true: ${what}; queue: ${JSON.stringify(this.queue(), undefined, 1)}`);
+  }
+
+  /** Nothing is in the queue any more. */
+  async drained(): Promise<void> {
+    await this.until('an empty queue', () => this.queue().length === 0);
+  }
+
+  async close(): Promise<void> {
+    await this.#schedule?.stop(100);
+    await this.#segments.close();
+    this.#blobs.close();
+    // Behind this, what the segments have told the writer is done.
+    await this.directory.writer.execute(closeSegment, { segment: 0, bytes: 0, at: 0 });
+    this.directory.close();
+  }
+}
+
+/** For tests that name every host by [next-hop]. */
+const noResolver: SmtpChannelParts['resolver'] = {
+  mx: () => Promise.resolve({ result: 'unavailable', reason: 'no resolver in this test' }),
+  addresses: (host) => Promise.resolve({ result: 'found', addresses: [host] }),
+};

@@ -1,0 +1,154 @@
+// SMTP as a client speaks it: commands as text, replies as values. Pure: no socket.
+//
+// In      addresses as our tables hold them; a server's bytes, which may be anything
+// Out     command lines; whole replies; what EHLO offers
+// Limits  REPLY_LINE_BYTES a line, REPLY_LINES a reply, REPLY_TEXT of its text are kept
+// Never   lets a line break into a command; takes a reply apart from what stands behind it without saying so
+// RFC 5321 §4.1.1 §4.2 §4.5.3.1.5, RFC 1870 §3, RFC 2034 §4, RFC 6152 §3
+
+import { characterClass } from '../../base/characters.ts';
+import { Cursor, SyntaxFailure } from '../../base/cursor.ts';
+import type { BodyKind } from '../../message/envelope.ts';
+import { Framer } from '../framer.ts';
+import { parseReplyLine, splitEnhanced } from './replies.ts';
+
+/** RFC 5321 §4.5.3.1.5 says 512; programs write more. */
+const REPLY_LINE_BYTES = 2048;
+const REPLY_LINES = 100;
+const REPLY_TEXT = 1000;
+
+export interface ClientReply {
+  readonly code: number;
+  /** Undefined where the server says none, or one of another class than its code. */
+  readonly enhanced: string | undefined;
+  /** Text of each line, without code and enhanced status. latin1. */
+  readonly lines: readonly string[];
+  /** All of it as it was said, a space between lines, cut at REPLY_TEXT: `550 5.1.1 No such user`. */
+  readonly said: string;
+}
+
+/** Replies out of a server's bytes. */
+export class ReplyReader {
+  readonly #framer = new Framer();
+  #code = 0;
+  #lines: string[] = [];
+
+  push(chunk: Buffer): void {
+    this.#framer.push(chunk);
+  }
+
+  /** The next whole reply, undefined when its end has not come. Throws SyntaxFailure for what is no reply. */
+  next(): ClientReply | undefined {
+    for (;;) {
+      const line = this.#framer.line(REPLY_LINE_BYTES);
+      if (line === undefined) return undefined;
+      if (line.kind === 'bad-line') throw new SyntaxFailure(`a reply line, not a line that is ${line.reason}`, 0);
+      const parsed = parseReplyLine(line.text);
+      if (parsed === undefined) throw new SyntaxFailure('a reply line', 0);
+      if (this.#lines.length > 0 && parsed.code !== this.#code) throw new SyntaxFailure('one code in all lines', 0);
+      if (this.#lines.length >= REPLY_LINES) throw new SyntaxFailure(`at most ${REPLY_LINES} lines in a reply`, 0);
+      this.#code = parsed.code;
+      this.#lines.push(parsed.text);
+      if (!parsed.more) return this.#take();
+    }
+  }
+
+  /** Nothing waits, not even the beginning of a line. */
+  get isEmpty(): boolean {
+    return this.#lines.length === 0 && this.#framer.waitingBytes === 0;
+  }
+
+  #take(): ClientReply {
+    const code = this.#code;
+    const lines = this.#lines;
+    this.#lines = [];
+    const first = splitEnhanced(code, lines[0]!);
+    return {
+      code,
+      enhanced: first.enhanced,
+      lines: first.enhanced === undefined ? lines : lines.map((line) => splitEnhanced(code, line).text),
+      said: said(code, lines),
+    };
+  }
+}
+
+function said(code: number, lines: readonly string[]): string {
+  let text = String(code);
+  for (const line of lines) {
+    if (text.length > REPLY_TEXT) break;
+    text += ` ${line}`;
+  }
+  return text.slice(0, REPLY_TEXT);
+}
+
+/** What a server offers; nothing of it after HELO. */
+export interface Capabilities {
+  readonly pipelining: boolean;
+  readonly eightBitMime: boolean;
+  /** Bytes of a message; undefined: SIZE is not offered. 0: offered without a limit. */
+  readonly sizeBytes: number | undefined;
+}
+
+export const NO_CAPABILITIES: Capabilities = { pipelining: false, eightBitMime: false, sizeBytes: undefined };
+
+/** From the lines of EHLO's reply; the first one is the greeting. RFC 5321 §4.1.1.1 */
+export function parseCapabilities(lines: readonly string[]): Capabilities {
+  const offered = new Map<string, string>();
+  for (const line of lines.slice(1)) {
+    const space = line.indexOf(' ');
+    const keyword = (space < 0 ? line : line.slice(0, space)).toUpperCase();
+    offered.set(keyword, space < 0 ? '' : line.slice(space + 1).trim());
+  }
+  const size = offered.get('SIZE');
+  return {
+    pipelining: offered.has('PIPELINING'),
+    eightBitMime: offered.has('8BITMIME'),
+    sizeBytes: size === undefined ? undefined : sizeLimit(size),
+  };
+}
+
+/** What is no number is no limit that we could keep. */
+function sizeLimit(text: string): number {
+  try {
+    const cursor = new Cursor(text);
+    const size = cursor.tryNumber() ?? 0;
+    cursor.end();
+    return size;
+  } catch {
+    return 0;
+  }
+}
+
+const LINE_TEXT = characterClass([0x20, 0x7e]);
+
+/** The one place where a command line is made: nothing in it can begin a second one. */
+function commandLine(text: string): string {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0x7e || LINE_TEXT[code] === 0) throw new SyntaxFailure('a command of printable ASCII', at);
+  }
+  return `${text}\r\n`;
+}
+
+export function ehloCommand(hostname: string): string {
+  return commandLine(`EHLO ${hostname}`);
+}
+
+export function heloCommand(hostname: string): string {
+  return commandLine(`HELO ${hostname}`);
+}
+
+/** `sender` as formatSender gives it; SIZE and BODY only to a server that offers them. */
+export function mailCommand(sender: string, sizeBytes: number, body: BodyKind, offered: Capabilities): string {
+  const size = offered.sizeBytes === undefined ? '' : ` SIZE=${sizeBytes}`;
+  const kind = offered.eightBitMime && body === '8BITMIME' ? ' BODY=8BITMIME' : '';
+  return commandLine(`MAIL FROM:<${sender}>${size}${kind}`);
+}
+
+/** `recipient` as formatAddress gives it. */
+export function rcptCommand(recipient: string): string {
+  return commandLine(`RCPT TO:<${recipient}>`);
+}
+
+export const DATA_COMMAND = 'DATA\r\n';
+export const QUIT_COMMAND = 'QUIT\r\n';
