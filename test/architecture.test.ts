@@ -62,3 +62,65 @@ test('only database/ knows the engine', () => {
     [],
   );
 });
+
+/** Tables by the folder whose statements create them. */
+function tableOwners(): Map<string, string> {
+  const owners = new Map<string, string>();
+  for (const file of sourceFiles(source)) {
+    const folder = relative(source, file).split('/')[0]!;
+    for (const match of readFileSync(file, 'utf8').matchAll(/CREATE TABLE (?:IF NOT EXISTS )?([a-z_]+)/g))
+      if (!file.endsWith('.test.ts')) owners.set(match[1]!, folder);
+  }
+  return owners;
+}
+
+test('SQL stands only in the folder that owns the table', () => {
+  const owners = tableOwners();
+  assert.ok(owners.size > 10, 'no tables found');
+  const wrong: string[] = [];
+  for (const file of sourceFiles(source)) {
+    const folder = relative(source, file).split('/')[0]!;
+    // Tests, and what sets their scene, may look anywhere.
+    if (/(\.test|\/testing)\.ts$/.test(file)) continue;
+    for (const match of readFileSync(file, 'utf8').matchAll(/\b(?:FROM|INTO|UPDATE|JOIN)\s+([a-z_]+)\b/g)) {
+      const owner = owners.get(match[1]!);
+      if (owner !== undefined && owner !== folder)
+        wrong.push(
+          `${relative(root, file)} names the table ${match[1]} of ${owner}/: let that folder export a function`,
+        );
+    }
+  }
+  assert.deepEqual([...new Set(wrong)], []);
+});
+
+test('no statement stays open across a yield: nobody iterates outside database/', () => {
+  const wrong = sourceFiles(source)
+    .filter((file) => !relative(source, file).startsWith('database/'))
+    .filter((file) => /\.iterate\(/.test(readFileSync(file, 'utf8')));
+  assert.deepEqual(
+    wrong.map((file) => relative(root, file)),
+    [],
+  );
+});
+
+test('only server/ and main.ts read the environment', () => {
+  const wrong = sourceFiles(source)
+    .filter((file) => !/^(server\/|main\.ts)/.test(relative(source, file)) && !file.endsWith('.test.ts'))
+    .filter((file) => readFileSync(file, 'utf8').includes('process.env'));
+  assert.deepEqual(
+    wrong.map((file) => relative(root, file)),
+    [],
+  );
+});
+
+test('dns.lookup, which blocks a thread of the pool that syncs files, is used nowhere', () => {
+  const wrong = sourceFiles(source)
+    .filter((file) => !file.endsWith('.test.ts'))
+    .filter((file) =>
+      /\bdns\.lookup\(|import \{[^}]*\blookup\b[^}]*\} from 'node:dns/.test(readFileSync(file, 'utf8')),
+    );
+  assert.deepEqual(
+    wrong.map((file) => relative(root, file)),
+    [],
+  );
+});
