@@ -164,7 +164,7 @@ test('a change is all or nothing, and says precisely what is wrong', async () =>
     ['the root DSE', () => client.del(''), UnwillingToPerformError],
     ['the subschema', () => client.modify('cn=Subschema', replace('cn', 'x')), UnwillingToPerformError],
     ['an extended operation', () => client.exop('1.2.3.4'), ProtocolError],
-  ]; // biome-ignore format: a table
+  ];
   for (const [what, attempt, kind] of wrong) await assert.rejects(attempt, kind, what);
   await assert.rejects(client.modify(ann, [replace('description', 'three'), replace('noSuchAttribute', 'x')]));
   assert.equal(await client.compare(ann, 'description', 'two'), true);

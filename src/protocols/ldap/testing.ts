@@ -2,6 +2,7 @@
 //
 // The directory has the first start's entries; the administrator's password is `secret`.
 
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Authenticator } from '../../auth/authenticator.ts';
@@ -11,9 +12,10 @@ import { systemClock } from '../../base/clock.ts';
 import { defaultLimits, type Limits } from '../../base/limits.ts';
 import { silentLog } from '../../base/log.ts';
 import { findEntry } from '../../directory/entries.ts';
-import { describeConnection } from '../../net/connection.ts';
+import { type ConnectionRecord, describeConnection } from '../../net/connection.ts';
 import { submitChange } from '../../provisioning/submit.ts';
 import { openTestDirectory, replace, type TestDirectory } from '../../provisioning/testing.ts';
+import { parseFilter } from '../../wire/ldap/filter-text.ts';
 import { LdapFramer } from '../../wire/ldap/framer.ts';
 import {
   decodeResponse,
@@ -22,6 +24,8 @@ import {
   type LdapRequest,
   type LdapResponse,
 } from '../../wire/ldap/message.ts';
+import { NOTICE_OF_DISCONNECTION } from '../../wire/ldap/operations/extended.ts';
+import type { SearchRequest } from '../../wire/ldap/operations/search.ts';
 import type { LdapDoor } from './door.ts';
 import { LdapSession } from './session.ts';
 
@@ -43,6 +47,8 @@ export interface TestDoorOptions {
   readonly limits?: Partial<Limits>;
   /** Parts of the door that a test puts others in place of. */
   readonly door?: Partial<LdapDoor>;
+  /** What is to be known of each connection instead of the truth. */
+  readonly connection?: Partial<ConnectionRecord>;
 }
 
 export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestDoor> {
@@ -73,7 +79,8 @@ export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestD
   const server: Server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    sessions.push(new LdapSession(door, socket, describeConnection(socket, 'ldap')));
+    const connection = { ...describeConnection(socket, 'ldap'), ...options.connection };
+    sessions.push(new LdapSession(door, socket, connection));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -164,7 +171,51 @@ export class RawClient {
     return (await this.result())?.code;
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.socket.destroy();
   }
+}
+
+/** A search for one entry; `text` is a filter. */
+export function searchFor(baseObject: string, options: Partial<SearchRequest> & { text?: string } = {}): SearchRequest {
+  const { text = '(objectClass=*)', ...rest } = options;
+  return {
+    kind: 'search',
+    baseObject,
+    scope: 'base',
+    derefAliases: 'never',
+    sizeLimit: 0,
+    timeLimit: 0,
+    typesOnly: false,
+    filter: parseFilter(text),
+    attributes: [],
+    ...rest,
+  };
+}
+
+export const simpleBind = (name: string, password: string): LdapRequest => ({
+  kind: 'bind',
+  version: 3,
+  name,
+  authentication: { method: 'simple', password },
+});
+
+export const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');
+
+/** The notice that ends a connection, and its end. */
+export async function disconnected(client: RawClient): Promise<string> {
+  const notice = await client.response();
+  assert.equal(notice?.messageId, 0);
+  const { operation } = notice!;
+  assert.equal(operation.kind, 'extendedResponse');
+  assert.ok(operation.kind === 'extendedResponse');
+  assert.equal(operation.name, NOTICE_OF_DISCONNECTION);
+  assert.equal(await client.response(), undefined);
+  return `${operation.result.resultCode} ${operation.result.diagnosticMessage}`;
+}
+
+/** The result code of one request. */
+export async function codeOf(client: RawClient, request: LdapRequest): Promise<number | undefined> {
+  client.request(request);
+  return (await client.result())?.code;
 }

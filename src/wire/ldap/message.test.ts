@@ -168,7 +168,7 @@ test('what ldapts sends is understood', () => {
       filter: ldapts.FilterParser.parseString('(&(a=b)(c=*))'), attributes: ['mail'] }),
       { kind: 'search', baseObject: 'o=a', scope: 'one', derefAliases: 'never', sizeLimit: 300, timeLimit: 1, typesOnly: false,
         filter: parseFilter('(&(a=b)(c=*))'), attributes: ['mail'] }],
-  ]; // biome-ignore format: pairs
+  ];
   for (const [message, operation] of sent)
     assert.deepEqual(decodeRequest(message.write()), { messageId, operation, controls: [] });
 });

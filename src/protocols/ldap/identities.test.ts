@@ -1,0 +1,143 @@
+// Who may bind, and who may do what afterwards.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { addDomain, addUser, domainDn, userDn } from '../../provisioning/testing.ts';
+import type { LdapRequest } from '../../wire/ldap/message.ts';
+import {
+  ADMINISTRATOR,
+  codeOf,
+  hex,
+  openTestDoor,
+  PASSWORD,
+  RawClient,
+  searchFor,
+  simpleBind,
+  type TestDoor,
+} from './testing.ts';
+
+let door: TestDoor;
+before(async () => {
+  door = await openTestDoor();
+  await door.directory.apply(
+    addDomain('acme.example'),
+    // {SHA} of `geheim`, so that a user can bind without a hash of 40 ms.
+    addUser('ann@acme.example', { userPassword: '{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=' }),
+    addUser('bob@acme.example'),
+  );
+});
+after(() => door.close());
+
+const ann = userDn('ann@acme.example');
+
+test('a bind succeeds with the right password, and with neither name nor password', async () => {
+  using client = await RawClient.open(door.port);
+  assert.equal(await client.bind(), 0);
+  assert.equal(await client.bind('CN = directory manager'), 0);
+  assert.equal(await client.bind('', ''), 0);
+  assert.equal(await client.bind(ann, 'geheim'), 0);
+});
+
+test('a name without a password is never authenticated, known or not', async () => {
+  using client = await RawClient.open(door.port);
+  assert.equal(await client.bind(ADMINISTRATOR, ''), 53);
+  assert.equal(await client.bind('cn=nobody', ''), 53);
+});
+
+test('a wrong password and an unknown name look the same', async () => {
+  using client = await RawClient.open(door.port);
+  const results = [];
+  for (const [name, password] of [
+    [ADMINISTRATOR, 'x'],
+    ['uid=x,o=internet', PASSWORD],
+    ['', PASSWORD],
+  ] as const) {
+    client.request(simpleBind(name, password));
+    const { code, text } = (await client.result())!;
+    results.push([code, text]);
+  }
+  assert.deepEqual(new Set(results.map(String)).size, 1);
+  assert.equal(results[0]![0], 49);
+  assert.equal(await client.bind('no DN at all', 'x'), 34);
+});
+
+test('a bind that fails takes the identity from before away', async () => {
+  using client = await RawClient.open(door.port);
+  await client.bind();
+  assert.equal(await codeOf(client, searchFor('o=internet')), 0);
+  assert.equal(await client.bind(ADMINISTRATOR, 'wrong'), 49);
+  assert.equal(await codeOf(client, searchFor('o=internet')), 50);
+});
+
+test('other ways to authenticate and other versions are refused by name', async () => {
+  using client = await RawClient.open(door.port);
+  const sasl = { method: 'sasl', mechanism: 'PLAIN', credentials: undefined } as const;
+  assert.equal(await codeOf(client, { kind: 'bind', version: 3, name: '', authentication: sasl }), 7);
+  client.send(hex('300c 020109 6007 020103 0400 8900'));
+  assert.equal((await client.result())!.code, 7);
+  const simple = { method: 'simple', password: PASSWORD } as const;
+  assert.equal(await codeOf(client, { kind: 'bind', version: 2, name: ADMINISTRATOR, authentication: simple }), 2);
+});
+
+test('a stranger may read the root DSE and the subschema, and nothing else', async () => {
+  using client = await RawClient.open(door.port);
+  assert.equal(await codeOf(client, searchFor('')), 0);
+  assert.equal(await codeOf(client, searchFor('cn=Subschema', { text: '(objectClass=subschema)' })), 0);
+  assert.equal(await codeOf(client, { kind: 'compare', dn: '', attribute: 'supportedLDAPVersion', value: '3' }), 6);
+  const forbidden: readonly LdapRequest[] = [
+    searchFor('', { scope: 'sub' }),
+    searchFor('o=internet'),
+    searchFor('dc=nothing,o=internet'),
+    { kind: 'compare', dn: 'o=internet', attribute: 'o', value: 'internet' },
+    { kind: 'add', dn: 'dc=x,o=internet', attributes: [{ name: 'objectClass', values: ['domain'] }] },
+    {
+      kind: 'modify',
+      dn: ann,
+      modifications: [{ operation: 'replace', attribute: 'userPassword', values: ['x'] }],
+    },
+    { kind: 'modifyDn', dn: ann, newRdn: 'uid=x', deleteOldRdn: true, newSuperior: undefined },
+    { kind: 'delete', dn: ann },
+  ];
+  for (const request of forbidden) assert.equal(await codeOf(client, request), 50, request.kind);
+});
+
+test('a user reads the own entry without its password, and nothing else', async () => {
+  using client = await RawClient.open(door.port);
+  await client.bind(ann, 'geheim');
+  client.request(searchFor(ann, { scope: 'sub' }));
+  const response = (await client.response())!.operation;
+  assert.ok(response.kind === 'searchEntry');
+  assert.equal(response.dn, ann);
+  assert.ok(!response.attributes.some(({ name }) => name === 'userPassword'));
+  assert.equal((await client.result())!.code, 0);
+  assert.equal(await codeOf(client, { kind: 'compare', dn: ann, attribute: 'mail', value: 'ANN@acme.example' }), 6);
+  assert.equal(await codeOf(client, { kind: 'compare', dn: ann, attribute: 'userPassword', value: 'x' }), 16);
+  assert.equal(await codeOf(client, searchFor(userDn('bob@acme.example'))), 50);
+  assert.equal(await codeOf(client, searchFor(domainDn('acme.example'), { scope: 'sub' })), 50);
+});
+
+test('a user replaces the own password, and changes nothing else', async () => {
+  using client = await RawClient.open(door.port);
+  await client.bind(ann, 'geheim');
+  const change = (operation: 'add' | 'delete' | 'replace', attribute: string, dn = ann): LdapRequest => ({
+    kind: 'modify',
+    dn,
+    modifications: [{ operation, attribute, values: ['new secret'] }],
+  });
+  assert.equal(await codeOf(client, change('replace', 'mail')), 50);
+  assert.equal(await codeOf(client, change('add', 'userPassword')), 50);
+  assert.equal(await codeOf(client, change('replace', 'userPassword', userDn('bob@acme.example'))), 50);
+  assert.equal(await codeOf(client, { kind: 'delete', dn: ann }), 50);
+  assert.equal(await codeOf(client, change('replace', 'userPassword')), 0);
+  assert.equal(await client.bind(ann, 'geheim'), 49);
+  assert.equal(await client.bind(ann, 'new secret'), 0);
+});
+
+test('a password in the clear is taken from this machine only, nobody else needs one', async () => {
+  const remote = await openTestDoor({ connection: { peerAddress: '192.0.2.1', isLoopback: false } });
+  using client = await RawClient.open(remote.port);
+  assert.equal(await client.bind(), 13);
+  assert.equal(await client.bind('', ''), 0);
+  assert.equal(await codeOf(client, searchFor('')), 0);
+  await remote.close();
+});
