@@ -148,15 +148,43 @@ test('a change is all or nothing, and says precisely what is wrong', async () =>
   const ann = `uid=ann,${PEOPLE}`;
   const wrong: readonly [string, () => Promise<unknown>, new (message: string) => ResultCodeError][] = [
     ['an entry that exists', () => client.add(ann, person('ann')), AlreadyExistsError],
-    ['an address in use', () => client.add(`uid=eve,${PEOPLE}`, { ...person('eve'), mail: 'ann@acme.example' }), ConstraintViolationError],
-    ['a superior that is missing', () => client.add(`cn=x,ou=No,${ACME}`, { objectClass: 'person', cn: 'x', sn: 'x' }), NoSuchObjectError],
-    ['an unknown class', () => client.add(`cn=x,${PEOPLE}`, { objectClass: 'noSuchClass', cn: 'x' }), ObjectClassViolationError],
+    [
+      'an address in use',
+      () => client.add(`uid=eve,${PEOPLE}`, { ...person('eve'), mail: 'ann@acme.example' }),
+      ConstraintViolationError,
+    ],
+    [
+      'a superior that is missing',
+      () => client.add(`cn=x,ou=No,${ACME}`, { objectClass: 'person', cn: 'x', sn: 'x' }),
+      NoSuchObjectError,
+    ],
+    [
+      'an unknown class',
+      () => client.add(`cn=x,${PEOPLE}`, { objectClass: 'noSuchClass', cn: 'x' }),
+      ObjectClassViolationError,
+    ],
     ['an unknown attribute', () => client.modify(ann, replace('noSuchAttribute', 'x')), UndefinedTypeError],
     ['a value that does not fit', () => client.modify(ann, replace('seeAlso', 'no DN')), InvalidSyntaxError],
     ['two values of one', () => client.modify(ann, replace('employeeNumber', '1', '2')), ConstraintViolationError],
-    ['an attribute that is not there', () => client.modify(ann, new Change({ operation: 'delete', modification: new Attribute({ type: 'title' }) })), NoSuchAttributeError],
-    ['a value that is there', () => client.modify(ann, new Change({ operation: 'add', modification: new Attribute({ type: 'description', values: ['One'] }) })), TypeOrValueExistsError],
-    ['an attribute of the server', () => client.modify(ann, replace('entryUUID', '00000000-0000-0000-0000-000000000000')), ConstraintViolationError],
+    [
+      'an attribute that is not there',
+      () => client.modify(ann, new Change({ operation: 'delete', modification: new Attribute({ type: 'title' }) })),
+      NoSuchAttributeError,
+    ],
+    [
+      'a value that is there',
+      () =>
+        client.modify(
+          ann,
+          new Change({ operation: 'add', modification: new Attribute({ type: 'description', values: ['One'] }) }),
+        ),
+      TypeOrValueExistsError,
+    ],
+    [
+      'an attribute of the server',
+      () => client.modify(ann, replace('entryUUID', '00000000-0000-0000-0000-000000000000')),
+      ConstraintViolationError,
+    ],
     ['a name that is none', () => client.del('uid=ann+,o=internet'), InvalidDNSyntaxError],
     ['an entry that is not there', () => client.del(`uid=nobody,${PEOPLE}`), NoSuchObjectError],
     ['an entry with others below', () => client.del(ACME), NotAllowedOnNonLeafError],

@@ -127,8 +127,27 @@ test('the examples of RFC 4515', () => {
 
 test('text that is no filter is a syntax failure', () => {
   const wrong = [
-    '', '(', '()', 'cn=a', '(cn=a', '(cn=a))', '(cn)', '(cn=a(b)', '(cn=\\4)', '(cn=\\zz)', '(!(a=b)(c=d))', '(a=**)',
-    '(a=b**c)', '(:=x)', '(&(a=b)', '(a~b)', '(a>b)', '(=b)', '(a=b)(c=d)', '(cn:dn=x)', '(a=\0)',
+    '',
+    '(',
+    '()',
+    'cn=a',
+    '(cn=a',
+    '(cn=a))',
+    '(cn)',
+    '(cn=a(b)',
+    '(cn=\\4)',
+    '(cn=\\zz)',
+    '(!(a=b)(c=d))',
+    '(a=**)',
+    '(a=b**c)',
+    '(:=x)',
+    '(&(a=b)',
+    '(a~b)',
+    '(a>b)',
+    '(=b)',
+    '(a=b)(c=d)',
+    '(cn:dn=x)',
+    '(a=\0)',
   ];
   for (const text of wrong) assert.throws(() => parseFilter(text), SyntaxFailure, text);
 });

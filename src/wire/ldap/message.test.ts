@@ -145,29 +145,77 @@ test('what ldapts sends is understood', () => {
   const messageId = 3;
   const attribute = (type: string, values: string[]): ldapts.Attribute => new ldapts.Attribute({ type, values });
   const sent: readonly [ldapts.Message, LdapRequest][] = [
-    [new ldapts.BindRequest({ messageId, dn: 'cn=a', password: 'p' }),
-      { kind: 'bind', version: 3, name: 'cn=a', authentication: { method: 'simple', password: 'p' } }],
-    [new ldapts.BindRequest({ messageId, mechanism: 'PLAIN', password: 'p' }),
-      { kind: 'bind', version: 3, name: '', authentication: { method: 'sasl', mechanism: 'PLAIN', credentials: Uint8Array.of(0x70) } }],
+    [
+      new ldapts.BindRequest({ messageId, dn: 'cn=a', password: 'p' }),
+      { kind: 'bind', version: 3, name: 'cn=a', authentication: { method: 'simple', password: 'p' } },
+    ],
+    [
+      new ldapts.BindRequest({ messageId, mechanism: 'PLAIN', password: 'p' }),
+      {
+        kind: 'bind',
+        version: 3,
+        name: '',
+        authentication: { method: 'sasl', mechanism: 'PLAIN', credentials: Uint8Array.of(0x70) },
+      },
+    ],
     [new ldapts.UnbindRequest({ messageId }), { kind: 'unbind' }],
-    [new ldapts.AddRequest({ messageId, dn: 'cn=a', attributes: [attribute('cn', ['a', 'b'])] }),
-      { kind: 'add', dn: 'cn=a', attributes: [{ name: 'cn', values: ['a', 'b'] }] }],
-    [new ldapts.ModifyRequest({ messageId, dn: 'cn=a', changes: [
-      new ldapts.Change({ operation: 'replace', modification: attribute('sn', ['x']) }),
-      new ldapts.Change({ operation: 'delete', modification: attribute('cn', []) })] }),
-      { kind: 'modify', dn: 'cn=a', modifications: [
-        { operation: 'replace', attribute: 'sn', values: ['x'] }, { operation: 'delete', attribute: 'cn', values: [] }] }],
-    [new ldapts.ModifyDNRequest({ messageId, dn: 'cn=a,o=b', newRdn: 'cn=c', newSuperior: 'o=d', deleteOldRdn: true }),
-      { kind: 'modifyDn', dn: 'cn=a,o=b', newRdn: 'cn=c', deleteOldRdn: true, newSuperior: 'o=d' }],
+    [
+      new ldapts.AddRequest({ messageId, dn: 'cn=a', attributes: [attribute('cn', ['a', 'b'])] }),
+      { kind: 'add', dn: 'cn=a', attributes: [{ name: 'cn', values: ['a', 'b'] }] },
+    ],
+    [
+      new ldapts.ModifyRequest({
+        messageId,
+        dn: 'cn=a',
+        changes: [
+          new ldapts.Change({ operation: 'replace', modification: attribute('sn', ['x']) }),
+          new ldapts.Change({ operation: 'delete', modification: attribute('cn', []) }),
+        ],
+      }),
+      {
+        kind: 'modify',
+        dn: 'cn=a',
+        modifications: [
+          { operation: 'replace', attribute: 'sn', values: ['x'] },
+          { operation: 'delete', attribute: 'cn', values: [] },
+        ],
+      },
+    ],
+    [
+      new ldapts.ModifyDNRequest({ messageId, dn: 'cn=a,o=b', newRdn: 'cn=c', newSuperior: 'o=d', deleteOldRdn: true }),
+      { kind: 'modifyDn', dn: 'cn=a,o=b', newRdn: 'cn=c', deleteOldRdn: true, newSuperior: 'o=d' },
+    ],
     [new ldapts.DeleteRequest({ messageId, dn: 'cn=a' }), { kind: 'delete', dn: 'cn=a' }],
-    [new ldapts.CompareRequest({ messageId, dn: 'cn=a', attribute: 'sn', value: 'v' }),
-      { kind: 'compare', dn: 'cn=a', attribute: 'sn', value: 'v' }],
-    [new ldapts.ExtendedRequest({ messageId, oid: '1.2.3', value: 'v' }),
-      { kind: 'extended', name: '1.2.3', value: Uint8Array.of(0x76) }],
-    [new ldapts.SearchRequest({ messageId, baseDN: 'o=a', scope: 'one', timeLimit: 1, sizeLimit: 300,
-      filter: ldapts.FilterParser.parseString('(&(a=b)(c=*))'), attributes: ['mail'] }),
-      { kind: 'search', baseObject: 'o=a', scope: 'one', derefAliases: 'never', sizeLimit: 300, timeLimit: 1, typesOnly: false,
-        filter: parseFilter('(&(a=b)(c=*))'), attributes: ['mail'] }],
+    [
+      new ldapts.CompareRequest({ messageId, dn: 'cn=a', attribute: 'sn', value: 'v' }),
+      { kind: 'compare', dn: 'cn=a', attribute: 'sn', value: 'v' },
+    ],
+    [
+      new ldapts.ExtendedRequest({ messageId, oid: '1.2.3', value: 'v' }),
+      { kind: 'extended', name: '1.2.3', value: Uint8Array.of(0x76) },
+    ],
+    [
+      new ldapts.SearchRequest({
+        messageId,
+        baseDN: 'o=a',
+        scope: 'one',
+        timeLimit: 1,
+        sizeLimit: 300,
+        filter: ldapts.FilterParser.parseString('(&(a=b)(c=*))'),
+        attributes: ['mail'],
+      }),
+      {
+        kind: 'search',
+        baseObject: 'o=a',
+        scope: 'one',
+        derefAliases: 'never',
+        sizeLimit: 300,
+        timeLimit: 1,
+        typesOnly: false,
+        filter: parseFilter('(&(a=b)(c=*))'),
+        attributes: ['mail'],
+      },
+    ],
   ];
   for (const [message, operation] of sent)
     assert.deepEqual(decodeRequest(message.write()), { messageId, operation, controls: [] });
