@@ -65,7 +65,7 @@ export class TestTransfer {
     const host = {
       directory: segments,
       nextId: () => this.#ids.next(),
-      opened: (segment: number) => writer.execute(openSegment, { segment, at: systemClock.now() }),
+      opened: (segment: number) => writer.execute(openSegment, { segment, thread: 1, at: systemClock.now() }),
       closed: (segment: number, bytes: number) =>
         writer.execute(closeSegment, { segment, bytes, at: systemClock.now() }),
       fatal: (error: Error) => {

@@ -128,25 +128,31 @@ export class SmtpSink {
         socket.end();
       } else say(undefined, '500 5.5.1 what');
     };
+    /** How far `received` has been looked through for the end of the data. */
+    let looked = 0;
+    const message = (): boolean => {
+      // The data begins at the start of a line.
+      const end = received.startsWith('.\r\n') ? -2 : received.indexOf('\r\n.\r\n', Math.max(0, looked - 4));
+      looked = received.length;
+      if (end === -1) return false;
+      const data = received.slice(0, Math.max(0, end + 2)).replace(/^\.\./gm, '.');
+      received = received.slice(end + 5);
+      inData = false;
+      if (say(this.script.dot, '250 2.0.0 taken', data).startsWith('2')) this.messages.push({ ...transaction, data });
+      return true;
+    };
+    const line = (): boolean => {
+      const end = received.indexOf('\r\n');
+      if (end < 0) return false;
+      const text = received.slice(0, end);
+      received = received.slice(end + 2);
+      looked = 0;
+      command(text);
+      return true;
+    };
     socket.on('data', (chunk: Buffer) => {
       received += chunk.toString('latin1');
-      for (;;) {
-        if (inData) {
-          const end = received.startsWith('.\r\n') ? -2 : received.indexOf('\r\n.\r\n');
-          if (end === -1) return;
-          const data = received.slice(0, Math.max(0, end + 2)).replace(/^\.\./gm, '.');
-          received = received.slice(end + 5);
-          inData = false;
-          if (say(this.script.dot, '250 2.0.0 taken', data).startsWith('2'))
-            this.messages.push({ ...transaction, data });
-        } else {
-          const end = received.indexOf('\r\n');
-          if (end < 0) return;
-          const line = received.slice(0, end);
-          received = received.slice(end + 2);
-          command(line);
-        }
-      }
+      while (inData ? message() : line());
     });
     say(this.script.greeting, '220 sink ESMTP');
   }

@@ -1,0 +1,108 @@
+// Which hosts take a domain's mail: against a DNS server that says what a test tells it to.
+
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { DnsTestServer } from '../../../test/support/dns-server.ts';
+import { SmtpSink } from '../../../test/support/smtp-sink.ts';
+import { Resolver } from '../../net/resolver.ts';
+import { addDomain, addUser } from '../../provisioning/testing.ts';
+import { TestTransfer } from '../testing.ts';
+import { findExchanges, parseNextHop } from './exchanges.ts';
+
+async function open(context: TestContext) {
+  const dns = await DnsTestServer.start('127.0.0.2');
+  const resolver = new Resolver({ servers: [dns.server], timeoutMs: 100 });
+  context.after(async () => {
+    resolver.close();
+    await dns.close();
+  });
+  let lot = 0;
+  const parts = {
+    resolver,
+    nextHop: new Map([['fixed.example', '[127.0.0.9]:2525']]),
+    hostnames: ['mail.test.example', 'old.test.example'],
+    random: () => (lot = (lot + 0.37) % 1),
+  };
+  const ask = async (domain: string): Promise<string> => {
+    const found = await findExchanges(parts, domain);
+    if ('outcome' in found) return `${found.outcome.result} ${found.outcome.status}`;
+    return found.hosts.map(({ host, port }) => `${host}:${port}`).join(' ');
+  };
+  return { dns, ask, resolver };
+}
+
+test('by preference; equals in any order', async (context) => {
+  const { dns, ask } = await open(context);
+  dns.mx('remote.example', [20, 'c.example'], [10, 'a.example'], [10, 'b.example']);
+  const seen = new Set<string>();
+  for (let i = 0; i < 20; i++) seen.add(await ask('remote.example'));
+  assert.deepEqual([...seen].sort(), [
+    'a.example:25 b.example:25 c.example:25',
+    'b.example:25 a.example:25 c.example:25',
+  ]);
+});
+
+test('no MX: the domain itself; a null MX, no such domain and no answer are three things', async (context) => {
+  const { dns, ask } = await open(context);
+  dns.addresses('bare.example', '127.0.0.9');
+  dns.mx('never.example', [0, '.']);
+  dns.script('broken.example', 'any', { rcode: 'SERVFAIL' });
+  dns.script('silent.example', 'any', { silent: true });
+  assert.equal(await ask('bare.example'), 'bare.example:25');
+  assert.equal(await ask('never.example'), 'failed 5.1.10');
+  assert.equal(await ask('nowhere.example'), 'failed 5.1.2');
+  assert.equal(await ask('broken.example'), 'deferred 4.4.3');
+  assert.equal(await ask('silent.example'), 'deferred 4.4.3');
+});
+
+test('where DNS names this host, only hosts before it are asked', async (context) => {
+  const { dns, ask } = await open(context);
+  dns.mx('backup.example', [5, 'a.example'], [10, 'mail.test.example'], [10, 'b.example'], [20, 'c.example']);
+  dns.mx('ours.example', [10, 'Old.Test.Example'], [20, 'c.example']);
+  assert.equal(await ask('backup.example'), 'a.example:25');
+  assert.equal(await ask('ours.example'), 'failed 5.4.6');
+  dns.addresses('old.test.example', '127.0.0.1');
+  assert.equal(await ask('old.test.example'), 'failed 5.4.6');
+});
+
+test('a next hop of the configuration, and address literals, are not looked up', async (context) => {
+  const { dns, ask } = await open(context);
+  assert.equal(await ask('fixed.example'), '127.0.0.9:2525');
+  assert.equal(await ask('[192.0.2.1]'), '192.0.2.1:25');
+  assert.equal(await ask('[IPv6:2001:db8::1]'), '2001:db8::1:25');
+  assert.equal(dns.queries.length, 0);
+});
+
+test('how a next hop is written', () => {
+  assert.deepEqual(parseNextHop('[127.0.0.2]:2525'), { host: '127.0.0.2', port: 2525 });
+  assert.deepEqual(parseNextHop('[2001:db8::1]'), { host: '2001:db8::1', port: 25 });
+  assert.deepEqual(parseNextHop('Relay.example:587'), { host: 'relay.example', port: 587 });
+  assert.deepEqual(parseNextHop('relay.example'), { host: 'relay.example', port: 25 });
+  for (const bad of ['', ':25', '[127.0.0.2', 'a b', 'x:0', 'x:99999', 'x:y', '[]:25'])
+    assert.equal(parseNextHop(bad), undefined, bad);
+});
+
+test('a host without an address is followed by the next; none at all comes back', async (context) => {
+  const { dns, resolver } = await open(context);
+  const transfer = await TestTransfer.open({ resolver });
+  await transfer.directory.apply(addDomain('acme.example'), addUser('ann@acme.example'));
+  const sink = await SmtpSink.start({}, '127.0.0.2');
+  context.after(async () => {
+    await transfer.close();
+    await sink.close();
+  });
+  dns.mx('nohost.example', [10, 'missing.example']);
+  dns.addresses('empty.example');
+  dns.mx('later.example', [10, 'missing.example'], [20, 'broken.example']);
+  dns.script('broken.example', 'any', { rcode: 'SERVFAIL' });
+  dns.addresses('real.example', '127.0.0.2');
+  await transfer.start({ policy: { retryMs: [3_600_000], expireMs: 86_400_000 } });
+  const to = ['a@nohost.example', 'b@empty.example', 'c@later.example'];
+  await transfer.accept({ from: 'ann@acme.example', to, text: 'Subject: x\r\n\r\nx\r\n' });
+  await transfer.until('two have come back', async () => (await transfer.inbox('ann@acme.example')).length > 0);
+  await transfer.until('one waits', () => transfer.queue().length === 1 && transfer.queue()[0]?.attempts === 1);
+  const reports = (await transfer.inbox('ann@acme.example')).join('');
+  assert.match(reports, /^Final-Recipient: rfc822; a@nohost\.example\r\nAction: failed\r\nStatus: 5\.4\.4\r\n/m);
+  assert.match(reports, /^Final-Recipient: rfc822; b@empty\.example\r\nAction: failed\r\nStatus: 5\.1\.2\r\n/m);
+  assert.equal(transfer.queue()[0]?.recipient, 'c@later.example');
+});

@@ -1,0 +1,327 @@
+// One transaction with hosts of every kind: those that follow the book, older ones, broken ones and hostile ones.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { CLOSE, SILENCE, type SinkAnswer, type SinkScript, SmtpSink } from '../../../test/support/smtp-sink.ts';
+import type { Outcome } from '../outcome.ts';
+import { HostFailure, SmtpConnection } from './smtp-connection.ts';
+import { type OutgoingMail, type SmtpTimeouts, transact } from './smtp-transaction.ts';
+
+const TIMEOUTS: SmtpTimeouts = {
+  connect: 5000,
+  greeting: 5000,
+  command: 5000,
+  data: 5000,
+  block: 5000,
+  final: 5000,
+  quit: 100,
+  whole: 60_000,
+};
+const QUICK: SmtpTimeouts = { ...TIMEOUTS, greeting: 50, command: 50, data: 50, block: 50, final: 50 };
+
+function mailOf(text: string, more: Partial<OutgoingMail> = {}, piece = 64 * 1024): OutgoingMail {
+  const bytes = Buffer.from(text, 'latin1');
+  return {
+    hostname: 'mail.test.example',
+    sender: 'ann@acme.example',
+    recipients: ['rex@remote.example'],
+    sizeBytes: bytes.length,
+    body: '7BIT',
+    read: async (offset) => bytes.subarray(offset, offset + piece),
+    ...more,
+  };
+}
+
+const TEXT = 'Subject: hello\r\n\r\n.a dot\r\n..two\r\nend\r\n';
+
+async function send(
+  port: number,
+  mail: OutgoingMail = mailOf(TEXT),
+  timeouts: SmtpTimeouts = TIMEOUTS,
+): Promise<Outcome[]> {
+  const connection = await SmtpConnection.open('127.0.0.2', port, 5000, new AbortController().signal);
+  try {
+    return await transact(connection, mail, 'mx.remote.example', timeouts);
+  } finally {
+    connection.quit(timeouts.quit);
+    connection.close();
+  }
+}
+
+async function open(context: TestContext, script: SinkScript = {}): Promise<SmtpSink> {
+  const sink = await SmtpSink.start(script);
+  context.after(() => sink.close());
+  return sink;
+}
+
+/** A server that is nothing but this function. */
+async function raw(context: TestContext, serve: (socket: Socket) => void): Promise<number> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    serve(socket);
+  });
+  server.listen(0, '127.0.0.2');
+  await once(server, 'listening');
+  context.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+function failsWith(status: string, words: RegExp) {
+  return (error: unknown): boolean => {
+    assert.ok(error instanceof HostFailure, String(error));
+    assert.equal(error.status, status);
+    assert.match(error.message, words);
+    return true;
+  };
+}
+
+test('envelope and data arrive as they are, dots at the start of lines included', async (context) => {
+  const sink = await open(context);
+  for (const piece of [1, 2, 3, 7, 1000]) {
+    const [outcome] = await send(sink.port, mailOf(TEXT, {}, piece));
+    assert.deepEqual(outcome, {
+      result: 'delivered',
+      status: '2.0.0',
+      remote: 'mx.remote.example',
+      words: '250 2.0.0 taken',
+    });
+    assert.equal(sink.messages.at(-1)?.data, TEXT, `pieces of ${piece}`);
+  }
+  assert.equal(sink.commands[0], 'EHLO mail.test.example');
+  assert.equal(sink.messages[0]?.parameters, 'SIZE=38');
+});
+
+test('a message without a last line end gets one, an empty one is sent too', async (context) => {
+  const sink = await open(context);
+  await send(sink.port, mailOf('Subject: x\r\n\r\nno end'));
+  await send(sink.port, mailOf(''));
+  assert.deepEqual(
+    sink.messages.map(({ data }) => data),
+    ['Subject: x\r\n\r\nno end\r\n', ''],
+  );
+});
+
+test('an older host: HELO, one command at a time, nothing that it has not offered', async (context) => {
+  const sink = await open(context, { ehlo: '502 5.5.1 what' });
+  const [outcome] = await send(sink.port);
+  assert.equal(outcome?.result, 'delivered');
+  assert.deepEqual(sink.commands.slice(0, 5), [
+    'EHLO mail.test.example',
+    'HELO mail.test.example',
+    'MAIL FROM:<ann@acme.example>',
+    'RCPT TO:<rex@remote.example>',
+    'DATA',
+  ]);
+});
+
+test('without PIPELINING each command waits for its reply', async (context) => {
+  const sink = await open(context, { extensions: ['8BITMIME'], mail: '550 5.7.1 no' });
+  const [outcome] = await send(sink.port);
+  assert.equal(outcome?.result, 'failed');
+  assert.ok(!sink.commands.some((line) => line.startsWith('RCPT')));
+});
+
+test('8-bit text goes as 8BITMIME, and comes back from a host that takes none', async (context) => {
+  const sink = await open(context);
+  const mail = mailOf('Subject: x\r\n\r\nna\xefve\r\n', { body: '8BITMIME' });
+  assert.equal((await send(sink.port, mail))[0]?.result, 'delivered');
+  assert.match(sink.messages[0]?.parameters ?? '', /BODY=8BITMIME/);
+  sink.script = { extensions: ['SIZE'] };
+  const [outcome] = await send(sink.port, mail);
+  assert.equal(outcome?.result, 'failed');
+  assert.equal(outcome?.status, '5.6.3');
+  sink.script = { ehlo: '500 what' };
+  assert.equal((await send(sink.port, mail))[0]?.status, '5.6.3');
+});
+
+test('a message that is larger than the host says it takes is not sent', async (context) => {
+  const sink = await open(context, { extensions: ['SIZE 37'] });
+  const [outcome] = await send(sink.port);
+  assert.equal(outcome?.status, '5.3.4');
+  assert.equal(sink.commands.length, 1);
+  for (const size of ['SIZE', 'SIZE 0', 'SIZE banana', 'SIZE 38']) {
+    sink.script = { extensions: [size] };
+    assert.equal((await send(sink.port))[0]?.result, 'delivered', size);
+  }
+});
+
+test('replies decide, recipient by recipient', async (context) => {
+  const replies: Record<string, string> = {
+    a: '250 ok',
+    b: '251 2.1.5 will forward',
+    c: '450 4.2.1 busy',
+    d: '550-5.1.1 first\r\n550 5.1.1 second',
+    e: '552 too many recipients',
+    f: '552 5.2.2 full',
+    g: '550 4.1.1 a class that does not fit',
+  };
+  const sink = await open(context, { rcpt: (address) => replies[address.slice(0, 1)]! });
+  const recipients = Object.keys(replies).map((name) => `${name}@remote.example`);
+  const outcomes = await send(sink.port, mailOf(TEXT, { recipients }));
+  assert.deepEqual(
+    outcomes.map(({ result, status }) => `${result} ${status}`),
+    [
+      'delivered 2.0.0',
+      'delivered 2.0.0',
+      'deferred 4.2.1',
+      'failed 5.1.1',
+      'deferred 4.5.3',
+      'failed 5.2.2',
+      'failed 5.0.0',
+    ],
+  );
+  assert.equal(outcomes[3]?.words, '550 5.1.1 first 5.1.1 second');
+  assert.deepEqual(sink.messages[0]?.recipients, ['a@remote.example', 'b@remote.example']);
+});
+
+test('what DATA and the final dot get decides for those that were taken', async (context) => {
+  const recipients = ['yes@remote.example', 'no@remote.example'];
+  const rcpt = (address: string): string => (address.startsWith('yes') ? '250 ok' : '550 5.1.1 no');
+  const cases: [SinkScript, string][] = [
+    [{ data: '451 4.3.0 later' }, 'deferred 4.3.0'],
+    [{ data: '554 5.7.1 never' }, 'failed 5.7.1'],
+    [{ dot: '452 4.3.1 full' }, 'deferred 4.3.1'],
+    [{ dot: '554 5.6.0 spam' }, 'failed 5.6.0'],
+    [{ dot: '250 ok' }, 'delivered 2.0.0'],
+  ];
+  for (const [script, expected] of cases) {
+    const sink = await open(context, { ...script, rcpt });
+    const outcomes = await send(sink.port, mailOf(TEXT, { recipients }));
+    assert.deepEqual(
+      outcomes.map(({ result, status }) => `${result} ${status}`),
+      [expected, 'failed 5.1.1'],
+    );
+  }
+});
+
+test('a bare CR, a bare LF or a NUL never goes out, and no message of it either', async (context) => {
+  const sink = await open(context);
+  for (const bad of ['a\nb\r\n', 'a\rb\r\n', 'a\r\n.\nb\r\n', 'x\r', '\n', 'a\r\r\n', 'a\0b\r\n', '\r\n.\rQUIT']) {
+    for (const piece of [1, 2, 1000]) {
+      const [outcome] = await send(sink.port, mailOf(`Subject: x\r\n\r\n${bad}`, {}, piece));
+      assert.equal(outcome?.result, 'failed', JSON.stringify(bad));
+      assert.equal(outcome?.status, '5.6.0');
+    }
+  }
+  assert.equal(sink.messages.length, 0);
+});
+
+test('an address that would begin a second command is never sent', async (context) => {
+  const sink = await open(context);
+  for (const address of ['a>\r\nDATA', 'a\nb', 'a\0b', 'n\xe9@x'])
+    await assert.rejects(send(sink.port, mailOf(TEXT, { recipients: [address] })), { kind: 'syntax' });
+  assert.ok(!sink.commands.some((line) => line.startsWith('MAIL')));
+});
+
+const STEPS = ['greeting', 'ehlo', 'mail', 'rcpt', 'data', 'dot'] as const;
+
+test('a host that closes at any step gets nothing a second time at that step', async (context) => {
+  for (const step of STEPS) {
+    const sink = await open(context, { [step]: CLOSE });
+    await assert.rejects(send(sink.port), failsWith('4.4.2', /closed|broke/), step);
+    assert.equal(sink.messages.length, 0);
+  }
+});
+
+test('a host that falls silent at any step is given up in time', async (context) => {
+  for (const step of STEPS) {
+    const sink = await open(context, { [step]: SILENCE });
+    await assert.rejects(send(sink.port, mailOf(TEXT), QUICK), failsWith('4.4.2', /no reply within 50 ms/), step);
+  }
+});
+
+test('421 ends the conversation wherever it comes', async (context) => {
+  for (const step of STEPS) {
+    const sink = await open(context, { [step]: '421 4.3.2 going down' });
+    await assert.rejects(send(sink.port), failsWith('4.4.2', /421 4\.3\.2 going down/), step);
+  }
+});
+
+test('a host that takes no mail says so in its greeting; another one may take it', async (context) => {
+  for (const greeting of ['554 no SMTP here', '450 busy', '250 hello'])
+    await assert.rejects(send((await open(context, { greeting })).port), failsWith('4.4.1', /^(554|450|250) /));
+});
+
+test('replies that fit nowhere end the conversation', async (context) => {
+  const odd: [keyof SinkScript, SinkAnswer][] = [
+    ['mail', '354 go on'],
+    ['rcpt', '354 go on'],
+    ['data', '250 ok'],
+    ['dot', '354 more'],
+    ['mail', 'hello'],
+    ['mail', '25 ok'],
+    ['mail', '199 ok'],
+    ['mail', '2500 ok'],
+    ['rcpt', '250-one\r\n550 two'],
+    ['ehlo', '250-a\r\n250'],
+    ['data', '354 go on\n'],
+  ];
+  for (const [step, answer] of odd) {
+    const sink = await open(context, { [step]: answer });
+    const sent = send(sink.port, mailOf(TEXT), QUICK);
+    if (step === 'ehlo') assert.equal((await sent)[0]?.result, 'delivered');
+    else await assert.rejects(sent, failsWith('4.5.0', /reply/), `${step} ${JSON.stringify(answer)}`);
+    if (step !== 'ehlo') assert.equal(sink.messages.length, 0);
+  }
+});
+
+test('a reply that comes before its command does not count', async (context) => {
+  const early = '220 hi\r\n250 hi\r\n250 ok\r\n250 ok\r\n354 go\r\n250 taken\r\n';
+  await assert.rejects(send(await raw(context, (socket) => socket.write(early))), failsWith('4.5.0', /not asked for/));
+  // The acknowledgement of a message that has not been sent.
+  const sink = await open(context, { extensions: [], data: '354 go on\r\n250 2.0.0 taken' });
+  await assert.rejects(send(sink.port), failsWith('4.5.0', /not asked for: 250 2\.0\.0 taken/));
+  const pipelined = await open(context, { rcpt: '250 ok\r\n250 ok' });
+  await assert.rejects(send(pipelined.port), failsWith('4.5.0', /not asked for|does not fit/));
+});
+
+test('a reply without an end is cut, in bounded memory', async (context) => {
+  const flood = (text: string) => (socket: Socket) => {
+    socket.write('220 hi\r\n');
+    socket.once('data', () => {
+      const more = (): void => {
+        while (!socket.destroyed && socket.write(text));
+      };
+      socket.on('drain', more);
+      more();
+    });
+  };
+  await assert.rejects(send(await raw(context, flood('250-'.repeat(10_000)))), failsWith('4.5.0', /too-long/));
+  await assert.rejects(send(await raw(context, flood('250-x\r\n'.repeat(10_000)))), failsWith('4.5.0', /at most 100/));
+  await assert.rejects(send(await raw(context, flood('\0'.repeat(10_000)))), failsWith('4.5.0', /reply/));
+});
+
+test('a host that trickles its reply is given up in the time of one reply', async (context) => {
+  const port = await raw(context, (socket) => {
+    const timer = setInterval(() => socket.write('2'), 10);
+    socket.on('close', () => clearInterval(timer));
+  });
+  await assert.rejects(send(port, mailOf(TEXT), QUICK), failsWith('4.4.2', /no reply within/));
+});
+
+test('a host that takes no data is given up; one that takes it slowly is waited for', async (context) => {
+  const large = mailOf('x'.repeat(998).concat('\r\n').repeat(8_000));
+  const deaf = await open(context, { deaf: true });
+  await assert.rejects(send(deaf.port, large, QUICK), failsWith('4.4.2', /no data taken/));
+  const sink = await open(context);
+  assert.equal((await send(sink.port, large))[0]?.result, 'delivered');
+  assert.equal(sink.messages[0]?.data.length, large.sizeBytes);
+});
+
+test('no connection: refused, or cut by a stop', async (context) => {
+  const sink = await open(context);
+  const { port } = sink;
+  await sink.close();
+  const signal = new AbortController().signal;
+  await assert.rejects(SmtpConnection.open('127.0.0.2', port, 5000, signal), failsWith('4.4.1', /ECONNREFUSED/));
+  const aborted = AbortSignal.abort();
+  await assert.rejects(SmtpConnection.open('127.0.0.2', port, 5000, aborted), failsWith('4.4.1', /stopping/));
+});

@@ -1,0 +1,139 @@
+// The client's half of SMTP: replies out of bytes however they are cut, commands that cannot be broken open.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { SyntaxFailure } from '../../base/cursor.ts';
+import {
+  type ClientReply,
+  mailCommand,
+  NO_CAPABILITIES,
+  parseCapabilities,
+  ReplyReader,
+  rcptCommand,
+} from './client.ts';
+import { DataEncoder } from './client-data.ts';
+import { DataReader } from './data.ts';
+
+/** All replies, or `bad` where the reader gives up. */
+function read(chunks: readonly Buffer[]): (ClientReply | 'bad')[] {
+  const reader = new ReplyReader();
+  const replies: (ClientReply | 'bad')[] = [];
+  try {
+    for (const chunk of chunks) {
+      reader.push(chunk);
+      for (let reply = reader.next(); reply !== undefined; reply = reader.next()) replies.push(reply);
+    }
+  } catch (error) {
+    assert.ok(error instanceof SyntaxFailure);
+    replies.push('bad');
+  }
+  return replies;
+}
+
+function cut(text: string, size: number): Buffer[] {
+  const bytes = Buffer.from(text, 'latin1');
+  const chunks: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += size) chunks.push(bytes.subarray(at, at + size));
+  return chunks;
+}
+
+test('replies of one line and of many, with and without an enhanced status', () => {
+  const text =
+    '220 mx ESMTP\r\n250-mx\r\n250-SIZE 10\r\n250 HELP\r\n550-5.1.1 no\r\n550 5.1.1 such user\r\n354\r\n250 4.0.0 x\r\n';
+  const expected: ClientReply[] = [
+    { code: 220, enhanced: undefined, lines: ['mx ESMTP'], said: '220 mx ESMTP' },
+    { code: 250, enhanced: undefined, lines: ['mx', 'SIZE 10', 'HELP'], said: '250 mx SIZE 10 HELP' },
+    { code: 550, enhanced: '5.1.1', lines: ['no', 'such user'], said: '550 5.1.1 no 5.1.1 such user' },
+    { code: 354, enhanced: undefined, lines: [''], said: '354 ' },
+    { code: 250, enhanced: undefined, lines: ['4.0.0 x'], said: '250 4.0.0 x' },
+  ];
+  for (let size = 1; size <= text.length; size++) assert.deepEqual(read(cut(text, size)), expected, `cut at ${size}`);
+});
+
+test('what is no reply is named as soon as it is certain', () => {
+  for (const text of [
+    'hello\r\n',
+    '2x0 a\r\n',
+    '600 a\r\n',
+    '099 a\r\n',
+    '250_a\r\n',
+    '25\r\n',
+    '\r\n',
+    '250 a\n250 b\r\n',
+  ])
+    assert.ok(read(cut(text, 1)).includes('bad'), JSON.stringify(text));
+  assert.deepEqual(read(cut('250-a\r\n251 b\r\n', 3)), ['bad']);
+  assert.deepEqual(read(cut(`250 ${'x'.repeat(5000)}`, 100)), ['bad']);
+  assert.deepEqual(read(cut('250-x\r\n'.repeat(200), 7)), ['bad']);
+});
+
+test('any bytes give replies or a SyntaxFailure, the same however they are cut', () => {
+  const line = fc.constantFrom('250 ok\r\n', '250-a\r\n', '550 5.1.1 x\r\n', '4', '\r', '\n', '\0', '354 \r\n', 'x');
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 20 }), fc.integer({ min: 1, max: 9 }), (lines, size) => {
+      const text = lines.join('');
+      assert.deepEqual(read(cut(text, size)), read(cut(text, text.length + 1)));
+    }),
+  );
+});
+
+test('what EHLO offers', () => {
+  assert.deepEqual(parseCapabilities(['mx PIPELINING', 'size 1000', 'Pipelining', '8BITMIME', 'X']), {
+    pipelining: true,
+    eightBitMime: true,
+    sizeBytes: 1000,
+  });
+  assert.deepEqual(parseCapabilities(['8BITMIME']), NO_CAPABILITIES);
+  for (const size of ['SIZE', 'SIZE x', 'SIZE 1 2', 'SIZE 99999999999999999999'])
+    assert.equal(parseCapabilities(['mx', size]).sizeBytes, 0, size);
+});
+
+test('a command is one line of printable ASCII, whatever an address holds', () => {
+  assert.equal(rcptCommand('"a b"@x.example'), 'RCPT TO:<"a b"@x.example>\r\n');
+  assert.equal(mailCommand('', 5, '8BITMIME', NO_CAPABILITIES), 'MAIL FROM:<>\r\n');
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom('a', '\r', '\n', '\0', '>', '\xe9', ' ', '@')).map((parts) => parts.join('')),
+      (address) => {
+        try {
+          assert.match(rcptCommand(address), /^RCPT TO:<[ -~]*>\r\n$/);
+        } catch (error) {
+          assert.ok(error instanceof SyntaxFailure);
+        }
+      },
+    ),
+  );
+});
+
+/** What a server reads of what the encoder sends; undefined when it sends nothing whole. */
+function throughTheWire(chunks: readonly Buffer[]): Buffer | undefined {
+  const encoder = new DataEncoder();
+  const wire: Buffer[] = [];
+  for (const chunk of chunks) {
+    const encoded = encoder.push(chunk);
+    if (encoded === undefined) return undefined;
+    wire.push(...encoded);
+  }
+  const end = encoder.end();
+  if (end === undefined) return undefined;
+  const reader = new DataReader();
+  const { runs, rest } = reader.push(Buffer.concat([...wire, end]));
+  assert.equal(reader.bad, undefined);
+  assert.deepEqual(rest, Buffer.alloc(0));
+  return Buffer.concat(runs);
+}
+
+test('data ends where it ends and arrives as it was, or is not sent at all', () => {
+  const piece = fc.constantFrom('.', '..', '\r\n', '\r\n.', 'a', '\r\n.\r\n', '\r', '\n', '\0', 'text\r\n', '\xe9');
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 12 }), fc.integer({ min: 1, max: 5 }), (pieces, size) => {
+      const text = pieces.join('');
+      const isClean = !/\0|\r(?!\n)|(?<!\r)\n/.test(text);
+      const got = throughTheWire(cut(text, size))?.toString('latin1');
+      const whole = text === '' || text.endsWith('\r\n') ? text : `${text}\r\n`;
+      assert.equal(got, isClean ? whole : undefined);
+    }),
+    { numRuns: 2000 },
+  );
+});
