@@ -25,6 +25,8 @@ interface Line {
   readonly bars: Partial<Record<SideName, number>>;
 }
 
+const PEER_NAMES = { shipped: 'Postfix + Dovecot', fast: 'the same, fast logins' } as const;
+
 /** Fresh mailboxes of one run. */
 const MAILBOXES = 100;
 
@@ -243,7 +245,9 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-const ratio = (ours: number, theirs: number): string => (ours / theirs).toFixed(1);
+function ratio(ours: number, theirs: number): string {
+  return (ours / theirs).toFixed(1);
+}
 
 function fsyncCost(): number {
   return Number(generate('fsync-cost', ['--dir', tmpdir(), '--seconds', 1])['appends_s']);
@@ -253,8 +257,6 @@ function machine(): string {
   const cores = cpus();
   return `${cores.length} cores, ${cores[0]?.model ?? 'unknown'}, Node ${process.versions.node}, ${rounds} round${rounds === 1 ? '' : 's'}`;
 }
-
-const PEER_NAMES = { shipped: 'Postfix + Dovecot', fast: 'the same, fast logins' } as const;
 
 function table(results: readonly Result[]): string {
   const rows: string[][] = [['', 'Waypost', 'the other', '', 'ratio', 'bar', '']];
