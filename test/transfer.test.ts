@@ -1,0 +1,131 @@
+// Out of the started program: submitted, to the domain's host by DNS or by [next-hop], tried again, and back as a report.
+
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { addUser, administrator, populate, removeUser } from './support/directory.ts';
+import { DnsTestServer } from './support/dns-server.ts';
+import { ImapClient } from './support/imap-client.ts';
+import { startWaypost, type Waypost } from './support/server.ts';
+import { SmtpClient } from './support/smtp-client.ts';
+import { type SinkScript, SmtpSink } from './support/smtp-sink.ts';
+
+const MESSAGE = Buffer.from('From: ann@acme.example\r\nSubject: out\r\n\r\n.dots\r\nbody\r\n');
+const ANN = { login: 'ann@acme.example', password: 'secret' };
+
+async function open(context: TestContext, script: SinkScript = {}) {
+  const sink = await SmtpSink.start(script);
+  const dns = await DnsTestServer.start('127.0.0.2');
+  const server = await startWaypost({
+    config: [
+      `resolver = ["${dns.server}"]`,
+      '[next-hop]',
+      `"remote.example" = "${sink.nextHop}"`,
+      '[queue]',
+      'retry = ["1s"]',
+      'expire = "1h"',
+    ].join('\n'),
+  });
+  context.after(async () => {
+    await server.stop();
+    await sink.close();
+    await dns.close();
+  });
+  await populate(server, 'acme.example', ['ann', 'bob']);
+  return { sink, dns, server };
+}
+
+async function submit(server: Waypost, ...to: readonly string[]): Promise<void> {
+  const client = await SmtpClient.open(server.listeners.submission, ANN);
+  await client.send('ann@acme.example', to, MESSAGE);
+  await client.quit();
+}
+
+async function inbox(server: Waypost, login = ANN.login): Promise<string[]> {
+  const client = await ImapClient.login(server.listeners.imap, login, ANN.password);
+  const messages = await client.fetchAll();
+  await client.logout();
+  return messages.map(({ body }) => body.toString('latin1'));
+}
+
+/** Looks every 50 ms, for 20 s at most. */
+async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 400; tries++) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`never came true: ${what}`);
+}
+
+test('a submitted message goes to the remote host, with what submission adds and without a Return-Path', async (context) => {
+  const { sink, server } = await open(context);
+  await submit(server, 'rex@remote.example', 'bob@acme.example');
+  await until('it is there', () => sink.messages.length === 1);
+  const { sender, recipients, data } = sink.messages[0]!;
+  assert.equal(sender, 'ann@acme.example');
+  assert.deepEqual(recipients, ['rex@remote.example']);
+  assert.match(data, /^Received: from /);
+  assert.match(data, /^Message-ID: <[^>]+@mail\.waypost\.example>\r\n/m);
+  assert.match(data, /^Date: /m);
+  assert.ok(data.endsWith('From: ann@acme.example\r\nSubject: out\r\n\r\n.dots\r\nbody\r\n'));
+  assert.equal(sink.commands[0], 'EHLO mail.waypost.example');
+  // bob has it at once, and the same copy.
+  const [local] = await inbox(server, 'bob@acme.example');
+  assert.match(local ?? '', /^Return-Path: <ann@acme\.example>\r\n/);
+});
+
+test('4xx and a restart: tried again until it is taken, once', async (context) => {
+  const { sink, server } = await open(context, { rcpt: '450 4.2.1 busy' });
+  await submit(server, 'rex@remote.example');
+  await until('an attempt', () => sink.commands.some((line) => line.startsWith('RCPT')));
+  await server.kill9();
+  sink.script = {};
+  await server.restart();
+  await until('it is there', () => sink.messages.length === 1);
+  await server.restart();
+  assert.equal(sink.messages.length, 1);
+});
+
+test('refused: the sender gets a report', async (context) => {
+  const { server } = await open(context, { rcpt: '550 5.1.1 no such user' });
+  await submit(server, 'rex@remote.example');
+  await until('the report', async () => (await inbox(server)).length === 1);
+  const [report] = await inbox(server);
+  assert.match(report ?? '', /^Return-Path: <>\r\n/);
+  assert.match(report ?? '', /^Content-Type: multipart\/report; report-type=delivery-status;/m);
+  assert.match(report ?? '', /^Final-Recipient: rfc822; rex@remote\.example\r\nAction: failed\r\nStatus: 5\.1\.1\r\n/m);
+  assert.match(report ?? '', /^Subject: out\r\n/m);
+});
+
+test('what DNS says of a domain comes back in words', async (context) => {
+  const { dns, server } = await open(context);
+  dns.mx('null.example', [0, '.']);
+  dns.mx('here.example', [10, 'mail.waypost.example']);
+  await submit(server, 'a@null.example', 'b@here.example', 'c@nowhere.example');
+  await until('reports', async () => (await inbox(server)).join('').split('Final-Recipient:').length === 4);
+  const reports = (await inbox(server)).join('');
+  for (const [recipient, status] of [
+    ['a@null.example', '5.1.10'],
+    ['b@here.example', '5.4.6'],
+    ['c@nowhere.example', '5.1.2'],
+  ])
+    assert.ok(reports.includes(`Final-Recipient: rfc822; ${recipient}\r\nAction: failed\r\nStatus: ${status}\r\n`));
+});
+
+test('a stranger whose message was taken gets a report by the queue, from the null sender', async (context) => {
+  const { sink, server } = await open(context);
+  const directory = await administrator(server);
+  await addUser(directory, 'cat@acme.example');
+  const client = await SmtpClient.open(server.listeners.smtp);
+  await client.command('MAIL FROM:<rex@remote.example>');
+  await client.command('RCPT TO:<ann@acme.example>');
+  await client.command('RCPT TO:<cat@acme.example>');
+  await removeUser(directory, 'cat@acme.example');
+  await directory.unbind();
+  await client.command('DATA');
+  assert.equal((await client.command('Subject: x\r\n\r\nx\r\n.')).code, 250);
+  await client.quit();
+  await until('the report', () => sink.messages.length === 1);
+  assert.equal(sink.messages[0]?.sender, '');
+  assert.deepEqual(sink.messages[0]?.recipients, ['rex@remote.example']);
+  assert.match(sink.messages[0]?.data ?? '', /^Final-Recipient: rfc822; cat@acme\.example\r\n/m);
+});
