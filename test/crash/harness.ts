@@ -102,17 +102,18 @@ async function cycles(options: CrashOptions, sink: SmtpSink): Promise<Verdict> {
       const load = startLoad(scene);
       await new Promise((wait) => setTimeout(wait, 150 + random() * 1350));
       // Between the remote host's 250 and our commit lies one delivery a connection; that one may be repeated.
-      allowed += sink.open;
+      const before = sink.connections - sink.open;
       load.stop();
       await server.kill9();
       await load.ended;
       for (const [text, count] of load.refusals) run.refusals.set(text, (run.refusals.get(text) ?? 0) + count);
+      allowed += sink.connections - before;
       options.power?.cut();
       // One kill in four meets the next start, which has the most to put right.
       if (random() < 0.25) {
-        const before = sink.connections;
+        const ended = sink.connections - sink.open;
         await server.interruptedStart(random() * 600);
-        allowed += sink.connections - before;
+        allowed += sink.connections - ended;
         options.power?.cut();
       }
       await restart(run, options);
