@@ -8,13 +8,17 @@ import { silentLog } from '../base/log.ts';
 import { formatSender } from '../message/envelope.ts';
 import { returnPathField } from '../message/trace.ts';
 import { openTestDirectory, type TestDirectory, testSite } from '../provisioning/testing.ts';
+import { INBOX } from '../store/accounts.ts';
 import { Blobs } from '../store/blobs.ts';
+import { checkStore } from '../store/check.ts';
 import { closeSegment, openSegment } from '../store/collect.ts';
 import { createIntakes, Intake, type Intakes } from '../store/intake.ts';
+import { messagesBetween } from '../store/messages.ts';
 import { SegmentWriter } from '../store/segment.ts';
 import { acceptOperation } from './accept.ts';
 import { SmtpChannel, type SmtpChannelParts } from './channels/smtp.ts';
 import { storeOperation } from './channels/store.ts';
+import { checkQueue, queueReferences } from './check.ts';
 import type { RetryPolicy } from './clock.ts';
 import { traceMessage } from './journey.ts';
 import { notifyOperation, notifySender } from './notify.ts';
@@ -165,19 +169,11 @@ export class TestTransfer {
   async inbox(address: string): Promise<string[]> {
     const target = this.directory.resolve(address).targets[0];
     if (target?.channel !== 'store') throw new Error(`${address} has no INBOX`);
-    const rows = this.directory.reader.all(
-      `SELECT m.segment, m.offset, m.length, m.trace_bytes FROM mailbox_message r JOIN message m ON m.id = r.message
-       WHERE r.account = ? AND r.mailbox = 1 ORDER BY r.uid`,
-      target.account,
-    );
+    const { reader } = this.directory;
+    const messages = messagesBetween(reader, target.account, INBOX, 1, Number.MAX_SAFE_INTEGER, 1000);
     const texts: string[] = [];
-    for (const row of rows) {
-      const [segment, offset, length, trace] = ['segment', 'offset', 'length', 'trace_bytes'].map((name) =>
-        Number(row[name]),
-      ) as [number, number, number, number];
-      const blob = { segment, offset, length, hash: new Uint8Array(), codec: 0 };
-      texts.push((await this.#blobs.read(blob, trace)).toString('latin1'));
-    }
+    for (const { blob, traceBytes } of messages)
+      texts.push((await this.#blobs.read(blob, traceBytes)).toString('latin1'));
     return texts;
   }
 
@@ -195,13 +191,26 @@ export class TestTransfer {
     await this.until('an empty queue', () => this.queue().length === 0);
   }
 
-  async close(): Promise<void> {
+  /** What the checkers say of store and queue, every record read. */
+  async problems(): Promise<string[]> {
+    const { reader } = this.directory;
+    const options = { reader, segments: this.segmentsPath, bytes: true, otherReferences: queueReferences };
+    const found: string[] = [];
+    for await (const { problem, where, detail } of checkStore(options)) found.push(`${problem}: ${where}: ${detail}`);
+    for await (const { problem, where, detail } of checkQueue(reader)) found.push(`${problem}: ${where}: ${detail}`);
+    return found;
+  }
+
+  /** Leaves nothing behind; whatever the test did, no row may be in a state that is not legal. */
+  async close({ isSpoiled = false } = {}): Promise<void> {
     await this.#schedule?.stop(100);
+    const problems = isSpoiled ? [] : await this.problems();
     await this.#segments.close();
     this.#blobs.close();
     // Behind this, what the segments have told the writer is done.
     await this.directory.writer.execute(closeSegment, { segment: 0, bytes: 0, at: 0 });
     this.directory.close();
+    if (problems.length > 0) throw new Error(`illegal states:\n${problems.join('\n')}`);
   }
 }
 

@@ -1,0 +1,208 @@
+// The checker of the message store: walks every row and names each state that is not legal. See docs/states.md.
+//
+// In      a reader, the segment files; with `bytes` also every record in them
+// Out     problems one by one; none means that the store is as it should be
+// Order   a page at a time, so that a running server goes on; what seems wrong over several pages is looked at once more,
+//         in one state of the database, before it is named
+// Limits  PAGE rows a query; a mailbox is one query; COUNTED messages have their references counted at a time
+// Never   changes anything
+
+import type { Reader, Row } from '../database/operation.ts';
+import { INBOX } from './accounts.ts';
+import { type BlobCheckOptions, checkBlobs } from './check-blobs.ts';
+import { breath, messageName, PAGE, pages, type StoreProblem } from './check-pages.ts';
+
+export interface StoreCheckOptions extends BlobCheckOptions {
+  /** References of other units to messages with `from` <= id <= `to`. */
+  readonly otherReferences: (reader: Reader, from: number, to: number) => ReadonlyMap<number, number>;
+}
+
+/** Messages whose references are counted in one walk over all mailboxes. */
+const COUNTED = 200_000;
+
+export async function* checkStore(options: StoreCheckOptions): AsyncGenerator<StoreProblem> {
+  yield* checkCounters(options.reader);
+  yield* checkAccounts(options.reader);
+  yield* checkMailboxes(options.reader);
+  yield* checkReferences(options.reader);
+  yield* checkRefCounts(options);
+  yield* checkBlobs(options);
+}
+
+/** Those of these messages that exist: for other units' checkers. */
+export function existingMessages(reader: Reader, ids: readonly number[]): ReadonlySet<number> {
+  const rows = reader.arrays(
+    'SELECT id FROM message WHERE id IN (SELECT value FROM json_each(?))',
+    JSON.stringify(ids),
+  );
+  return new Set(rows.map(([id]) => Number(id)));
+}
+
+function mailboxName(account: unknown, mailbox: unknown): string {
+  return `account ${account} mailbox ${mailbox}`;
+}
+
+function* checkCounters(reader: Reader): Generator<StoreProblem> {
+  const row = reader.get(
+    `SELECT (SELECT value FROM counter WHERE name = 'uidvalidity') AS uidvalidity,
+       (SELECT value FROM counter WHERE name = 'modseq') AS modseq,
+       (SELECT max(uidvalidity) FROM mailbox) AS uidvalidity_used, (SELECT max(modseq) FROM mailbox) AS modseq_used`,
+  );
+  for (const name of ['uidvalidity', 'modseq']) {
+    const counter = Number(row?.[name]);
+    const used = Number(row?.[`${name}_used`]);
+    if (used > counter)
+      yield { problem: 'counter behind', where: `counter ${name}`, detail: `${counter}, but ${used} is in use` };
+  }
+}
+
+async function* checkAccounts(reader: Reader): AsyncGenerator<StoreProblem> {
+  const read = (after: number, limit: number): Row[] =>
+    reader.all(
+      `SELECT a.id, a.next_mailbox, (SELECT max(id) FROM mailbox m WHERE m.account = a.id) AS highest,
+         (SELECT selectable FROM mailbox m WHERE m.account = a.id AND m.id = ${INBOX} AND m.name = 'INBOX') AS inbox
+       FROM account a WHERE a.id > ? ORDER BY a.id LIMIT ?`,
+      after,
+      limit,
+    );
+  for await (const rows of pages(read, (row) => Number(row['id'])))
+    for (const { id, next_mailbox: next, highest, inbox } of rows) {
+      const where = `account ${id}`;
+      if (inbox !== 1) yield { problem: 'no INBOX', where, detail: 'mailbox 1 is missing or not INBOX' };
+      if (Number(highest) >= Number(next))
+        yield { problem: 'next mailbox', where, detail: `${next}, but ${highest} is in use` };
+    }
+}
+
+const MAILBOX_CHECK = `SELECT b.*, count(r.uid) AS n, coalesce(sum(r.flags & 1 = 0), 0) AS without_seen,
+    coalesce(sum(r.size), 0) AS size, max(r.uid) AS highest, max(r.modseq) AS newest,
+    EXISTS (SELECT 1 FROM account a WHERE a.id = b.account) AS owned
+  FROM mailbox b LEFT JOIN mailbox_message r ON r.account = b.account AND r.mailbox = b.id
+  WHERE b.account = ? AND b.id = ? GROUP BY b.account, b.id`;
+
+async function* checkMailboxes(reader: Reader): AsyncGenerator<StoreProblem> {
+  for (let [account, mailbox] = [0, 0]; ; ) {
+    const keys = reader.arrays(
+      'SELECT account, id FROM mailbox WHERE (account, id) > (?, ?) ORDER BY account, id LIMIT ?',
+      account,
+      mailbox,
+      PAGE,
+    );
+    for (const key of keys) {
+      [account, mailbox] = [Number(key[0]), Number(key[1])];
+      const row = reader.get(MAILBOX_CHECK, account, mailbox);
+      // Deleted meanwhile.
+      if (row !== undefined) yield* mailboxProblems(row);
+      await breath();
+    }
+    if (keys.length < PAGE) return;
+  }
+}
+
+function* mailboxProblems(row: Row): Generator<StoreProblem> {
+  const where = mailboxName(row['account'], row['id']);
+  const kept = `${row['messages']} messages, ${row['unseen']} unseen, ${row['bytes']} bytes`;
+  const real = `${row['n']} messages, ${row['without_seen']} unseen, ${row['size']} bytes`;
+  if (row['owned'] !== 1) yield { problem: 'no account', where, detail: 'its account does not exist' };
+  if (kept !== real) yield { problem: 'counters differ', where, detail: `it says ${kept}; it has ${real}` };
+  if (Number(row['highest']) >= Number(row['uidnext']))
+    yield { problem: 'uidnext', where, detail: `${row['uidnext']}, but UID ${row['highest']} is in use` };
+  if (Number(row['newest']) > Number(row['modseq']))
+    yield { problem: 'mailbox modseq', where, detail: `${row['modseq']}, but a message has ${row['newest']}` };
+}
+
+/** Each reference has its message and its mailbox, or one that is being taken away. */
+async function* checkReferences(reader: Reader): AsyncGenerator<StoreProblem> {
+  for (let [account, mailbox, uid] = [0, 0, 0]; ; ) {
+    const rows = reader.all(
+      `SELECT r.account, r.mailbox, r.uid, r.message, r.size, m.length,
+         EXISTS (SELECT 1 FROM mailbox b WHERE b.account = r.account AND b.id = r.mailbox)
+         OR EXISTS (SELECT 1 FROM doomed_mailbox d WHERE d.account = r.account AND d.mailbox = r.mailbox) AS placed
+       FROM mailbox_message r LEFT JOIN message m ON m.id = r.message
+       WHERE (r.account, r.mailbox, r.uid) > (?, ?, ?) ORDER BY r.account, r.mailbox, r.uid LIMIT ?`,
+      account,
+      mailbox,
+      uid,
+      PAGE,
+    );
+    for (const row of rows) {
+      [account, mailbox, uid] = [Number(row['account']), Number(row['mailbox']), Number(row['uid'])];
+      const where = `${mailboxName(account, mailbox)} UID ${uid}`;
+      const { length, size } = row;
+      if (length === null)
+        yield { problem: 'reference to no message', where, detail: `${messageName(row['message'])} does not exist` };
+      else if (length !== size)
+        yield { problem: 'size differs', where, detail: `it says ${size} bytes, the message has ${length}` };
+      if (row['placed'] !== 1)
+        yield { problem: 'reference to no mailbox', where, detail: 'its mailbox does not exist' };
+    }
+    if (rows.length < PAGE) return;
+    await breath();
+  }
+}
+
+async function* checkRefCounts(options: StoreCheckOptions): AsyncGenerator<StoreProblem> {
+  const { reader } = options;
+  for (let from = 0; ; ) {
+    const to = lastOf(reader, from);
+    if (to === undefined) return;
+    const found = await countReferences(options, from, to);
+    const read = (after: number, limit: number): Row[] =>
+      reader.all('SELECT id, refs FROM message WHERE id > ? AND id <= ? ORDER BY id LIMIT ?', after, to, limit);
+    for await (const rows of pages(
+      (after, limit) => read(Math.max(after, from), limit),
+      (row) => Number(row['id']),
+    ))
+      for (const row of rows)
+        if (Number(row['refs']) !== (found.get(Number(row['id'])) ?? 0)) yield* refsProblem(options, Number(row['id']));
+    from = to;
+  }
+}
+
+/** The last of the next COUNTED messages above `from`. */
+function lastOf(reader: Reader, from: number): number | undefined {
+  const row = reader.get(
+    'SELECT max(id) AS last FROM (SELECT id FROM message WHERE id > ? ORDER BY id LIMIT ?)',
+    from,
+    COUNTED,
+  );
+  return typeof row?.['last'] === 'number' ? row['last'] : undefined;
+}
+
+/** References to messages with `from` < id <= `to`, counted page by page: others may change them meanwhile. */
+async function countReferences(
+  { reader, otherReferences }: StoreCheckOptions,
+  from: number,
+  to: number,
+): Promise<Map<number, number>> {
+  const counts = new Map(otherReferences(reader, from + 1, to));
+  for (let key: readonly [number, number, number] = [0, 0, 0]; ; ) {
+    const rows = reader.arrays(
+      `SELECT account, mailbox, uid, message FROM mailbox_message
+       WHERE (account, mailbox, uid) > (?, ?, ?) ORDER BY account, mailbox, uid LIMIT ?`,
+      ...key,
+      PAGE,
+    );
+    for (const row of rows) {
+      const message = Number(row[3]);
+      if (message > from && message <= to) counts.set(message, (counts.get(message) ?? 0) + 1);
+    }
+    if (rows.length < PAGE) return counts;
+    const last = rows[rows.length - 1]!;
+    key = [Number(last[0]), Number(last[1]), Number(last[2])];
+    await breath();
+  }
+}
+
+/** Looked at in one state: what the pages said may have been two. */
+function refsProblem({ reader, otherReferences }: StoreCheckOptions, id: number): StoreProblem[] {
+  return reader.snapshot(() => {
+    const row = reader.get('SELECT refs FROM message WHERE id = ?', id);
+    if (row === undefined) return [];
+    const mailboxes = Number(reader.get('SELECT count(*) AS n FROM mailbox_message WHERE message = ?', id)?.['n']);
+    const others = otherReferences(reader, id, id).get(id) ?? 0;
+    if (Number(row['refs']) === mailboxes + others) return [];
+    const detail = `it says ${row['refs']}; ${mailboxes} in mailboxes and ${others} elsewhere refer to it`;
+    return [{ problem: 'refs differ', where: messageName(id), detail }];
+  });
+}
