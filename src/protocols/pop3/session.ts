@@ -175,9 +175,10 @@ export class Pop3Session {
       this.door.log.warn('pop3.failure', { ...whose, peer, kind: failure.kind, detail: failure.detail });
     }
     this.door.countReply(this.connection.listener, 'err');
-    this.write(failureReply(failure));
-    if (failure.kind !== 'syntax' && failure.kind !== 'unauthenticated') return;
-    if (++this.#errors >= this.door.limits.badCommandsMax) this.close();
+    const isMistake = failure.kind === 'syntax' || failure.kind === 'unauthenticated';
+    const isLast = isMistake && ++this.#errors >= this.door.limits.badCommandsMax;
+    this.write(failureReply(isLast ? new Failure(failure.kind, 'Too many errors') : failure));
+    if (isLast) this.close();
   }
 
   /** Text in latin1, gathered and written at the end of the turn. */
@@ -222,7 +223,7 @@ export class Pop3Session {
   }
 
   #touch(): void {
-    if (this.#maildrop === undefined || this.#state === 'closed') return;
+    if (this.#maildrop === undefined || this.#state === 'closed' || this.gone) return;
     this.#deadline.set(Math.min(this.door.limits.idleTimeoutMs, POP3_IDLE_TIMEOUT_MS));
   }
 }

@@ -1,0 +1,172 @@
+// What transcripts cannot show: bounds, time, large maildrops, failures in UPDATE, connections that break off.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { ImapClient } from '../../../test/support/imap-client.ts';
+import { LineConnection } from '../../../test/support/line-connection.ts';
+import { operation } from '../../database/operation.ts';
+import { findMailboxById } from '../../store/mailboxes.ts';
+import { fillInbox, openTestPop3, type TestPop3 } from './testing.ts';
+
+const LOGIN = 'ann@acme.example';
+const INBOX = 1;
+
+let pop3: TestPop3;
+before(async () => {
+  pop3 = await openTestPop3();
+});
+after(() => pop3?.close());
+
+async function open(server: TestPop3 = pop3): Promise<LineConnection> {
+  const connection = await LineConnection.open(server.host, server.port);
+  await connection.line();
+  return connection;
+}
+
+async function ask(connection: LineConnection, command: string): Promise<string> {
+  connection.write(`${command}\r\n`);
+  return connection.line();
+}
+
+async function logIn(server: TestPop3 = pop3): Promise<LineConnection> {
+  const connection = await open(server);
+  await ask(connection, `USER ${LOGIN}`);
+  assert.match(await ask(connection, 'PASS secret'), /^\+OK/);
+  return connection;
+}
+
+async function lines(connection: LineConnection): Promise<string[]> {
+  const found: string[] = [];
+  for (let line = await connection.line(); line !== '.'; line = await connection.line()) found.push(line);
+  return found;
+}
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  for (const deadline = Date.now() + 15_000; !holds(); ) {
+    if (Date.now() > deadline) throw new Error(`waited for ${what}`);
+    await new Promise((wait) => setTimeout(wait, 10));
+  }
+}
+
+async function append(server: TestPop3, ...messages: readonly string[]): Promise<number> {
+  const account = await server.imap.addAccount(LOGIN, 'secret');
+  const client = await ImapClient.login(server.imap, LOGIN, 'secret');
+  for (const message of messages) await client.append('INBOX', Buffer.from(message, 'latin1'));
+  await client.logout();
+  return account;
+}
+
+function inInbox(server: TestPop3, account: number): number | undefined {
+  return findMailboxById(server.imap.database.reader, account, INBOX)?.messages;
+}
+
+test('a connection that breaks off lets the maildrop go, and nothing is removed', async () => {
+  const account = await append(pop3, 'a: b\r\n\r\n1\r\n');
+  const connection = await logIn();
+  assert.ok(pop3.locked.has(account));
+  assert.match(await ask(connection, 'DELE 1'), /^\+OK/);
+  connection.destroy();
+  await until('the lock', () => !pop3.locked.has(account));
+  assert.equal(inInbox(pop3, account), 1);
+});
+
+test('QUIT behind the end of our input is obeyed', async () => {
+  const account = await append(pop3, 'a: b\r\n\r\n1\r\n');
+  const connection = await logIn();
+  connection.write('DELE 1\r\nQUIT\r\n');
+  connection.end();
+  await until('the removal', () => inInbox(pop3, account) === 0);
+  await until('the lock', () => !pop3.locked.has(account));
+});
+
+test('a message comes back byte for byte, wherever pieces are cut', async () => {
+  let message = 'Subject: dots\r\n\r\n';
+  for (let i = 0; message.length < 300_000; i++) message += `${'.'.repeat(i % 5)}${'x'.repeat(i % 77)}\r\n`;
+  await append(pop3, message);
+  const connection = await logIn();
+  assert.equal(await ask(connection, 'RETR 1'), `+OK ${message.length} octets`);
+  const read = (await lines(connection)).map((line) => (line.startsWith('.') ? line.slice(1) : line));
+  assert.equal(`${read.join('\r\n')}\r\n`, message);
+  connection.destroy();
+});
+
+test('a client that asks and does not read holds up nobody but itself', async () => {
+  await append(pop3, `a: b\r\n\r\n${`${'x'.repeat(998)}\r\n`.repeat(1000)}`);
+  const connection = await logIn();
+  connection.pause();
+  const before = pop3.replies.length;
+  connection.write('RETR 1\r\n'.repeat(100));
+  await until('the first reply', () => pop3.replies.length > before);
+  let seen = -1;
+  while (seen !== pop3.replies.length) {
+    seen = pop3.replies.length;
+    await new Promise((wait) => setTimeout(wait, 200));
+  }
+  assert.ok(seen - before < 50, `${seen - before} messages of 1 MB were written ahead`);
+  connection.destroy();
+});
+
+test('a maildrop of 12,000 messages: listed, marked and removed in parts', async () => {
+  const account = await pop3.imap.addAccount(LOGIN, 'secret');
+  const messages = Array.from({ length: 12_000 }, (_, i) => ({ uid: 2 * i + 1, size: i + 1 }));
+  await pop3.imap.database.writer.execute(fillInbox, { account, messages });
+  const connection = await logIn();
+  assert.equal(await ask(connection, 'STAT'), '+OK 12000 72006000');
+  await ask(connection, 'LIST');
+  assert.deepEqual(
+    await lines(connection),
+    messages.map(({ size }) => `${size} ${size}`),
+  );
+  await ask(connection, 'UIDL');
+  assert.equal(new Set((await lines(connection)).map((line) => line.split(' ')[1])).size, 12_000);
+  connection.write(messages.map((_, i) => (i % 4 === 0 ? '' : `DELE ${i + 1}\r\n`)).join(''));
+  for (let i = 0; i < 9000; i++) assert.match(await connection.line(), /^\+OK/);
+  assert.match(await ask(connection, 'QUIT'), /^\+OK/);
+  assert.equal(inInbox(pop3, account), 3000);
+});
+
+test('what QUIT cannot remove is an error, and the maildrop is let go', async () => {
+  const account = await append(pop3, 'a: b\r\n\r\n1\r\n');
+  const connection = await logIn();
+  await ask(connection, 'DELE 1');
+  const drop = operation('test.drop', (tx) => tx.run('DELETE FROM mailbox WHERE account = ?', account));
+  await pop3.imap.database.writer.execute(drop, {});
+  assert.match(await ask(connection, 'QUIT'), /^-ERR Some deleted messages were not removed$/);
+  assert.equal(await connection.untilClosed(), '');
+  assert.ok(!pop3.locked.has(account));
+});
+
+test('from elsewhere no password is taken, and no login announced', async () => {
+  const server = await openTestPop3({ isLoopback: false });
+  try {
+    const connection = await open(server);
+    for (const command of [`USER ${LOGIN}`, 'AUTH PLAIN AGEAYg=='])
+      assert.equal(await ask(connection, command), '-ERR [AUTH] Passwords are not taken in the clear');
+    await ask(connection, 'CAPA');
+    const capabilities = await lines(connection);
+    assert.ok(capabilities.includes('UIDL'));
+    assert.deepEqual(
+      capabilities.filter((line) => /^(USER|SASL)/.test(line)),
+      [],
+    );
+    connection.destroy();
+  } finally {
+    await server.close();
+  }
+});
+
+test('who does not log in in time is cut off without a word, who is silent for too long as well', async () => {
+  const server = await openTestPop3({ limits: { loginTimeoutMs: 500, idleTimeoutMs: 200 } });
+  try {
+    const account = await append(server, 'a: b\r\n\r\n1\r\n');
+    const idle = await logIn(server);
+    await ask(idle, 'DELE 1');
+    assert.equal(await idle.untilClosed(), '');
+    await until('the lock', () => !server.locked.has(account));
+    assert.equal(inInbox(server, account), 1);
+    const stranger = await open(server);
+    assert.equal(await stranger.untilClosed(), '');
+  } finally {
+    await server.close();
+  }
+});

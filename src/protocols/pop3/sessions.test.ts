@@ -1,0 +1,42 @@
+// The transcripts of test/sessions/pop3 against this door, beside IMAP: no other part of the server is needed.
+
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { otherTarget } from '../../../test/sessions/fixtures.ts';
+import { runSession, type Target } from '../../../test/sessions/runner/run.ts';
+import { parseScript } from '../../../test/sessions/runner/script.ts';
+import { openTestPop3, type TestPop3 } from './testing.ts';
+
+const root = join(import.meta.dirname, '../../../test/sessions/pop3');
+const users = {
+  alice: { login: 'alice@acme.example', password: 'secret' },
+  bob: { login: 'bob@acme.example', password: 'secret' },
+};
+
+let pop3: TestPop3;
+let target: Target;
+before(async () => {
+  pop3 = await openTestPop3();
+  const { imap } = pop3;
+  const doors = { pop3: { host: pop3.host, port: pop3.port }, imap: { host: imap.host, port: imap.port } };
+  const filled = otherTarget('waypost', 'mail.example', doors, users);
+  target = {
+    ...filled,
+    async fixture(name) {
+      // New accounts, so that UIDs begin at 1.
+      for (const { login, password } of Object.values(users)) await imap.addAccount(login, password);
+      return filled.fixture(name);
+    },
+  };
+});
+after(() => pop3?.close());
+
+for (const file of globSync('*.session', { cwd: root }).sort()) {
+  const text = readFileSync(join(root, file), 'utf8');
+  const usesOtherDoors = /^connect\s+\w+\s+(?!imap\b|pop3\b)/m.test(text);
+  const sentence = /^# (.*)/.exec(text)?.[1] ?? '';
+  test(`${file}: ${sentence}`, { skip: usesOtherDoors && 'needs other doors' }, async () => {
+    await runSession(parseScript(text), target, `test/sessions/pop3/${file}`);
+  });
+}

@@ -1,0 +1,99 @@
+// A POP3 door for tests: real sessions beside the real IMAP door and store of imap/testing.ts, with maildrop locks by a set.
+
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import type { Limits } from '../../base/limits.ts';
+import { operation } from '../../database/operation.ts';
+import { describeConnection } from '../../net/connection.ts';
+import { INBOX } from '../../store/accounts.ts';
+import { openTestImap, type TestImap } from '../imap/testing.ts';
+import type { Pop3Door } from './door.ts';
+import { servePop3 } from './server.ts';
+
+export interface TestPop3 {
+  readonly host: string;
+  readonly port: number;
+  readonly imap: TestImap;
+  /** Maildrops that a session has. */
+  readonly locked: ReadonlySet<number>;
+  /** `ok` and `err`, in the order of the replies. */
+  readonly replies: readonly string[];
+  close(): Promise<void>;
+}
+
+export async function openTestPop3(
+  options: { limits?: Partial<Limits>; isLoopback?: boolean } = {},
+): Promise<TestPop3> {
+  const imap = await openTestImap();
+  const { hostname, log, limits, reader, writer, blobs, login } = imap.door;
+  const locked = new Set<number>();
+  const replies: string[] = [];
+  const door: Pop3Door = {
+    ...{ hostname, log, reader, writer, blobs },
+    // Names in any case, as the directory has it.
+    login: (name, password, peer) => login(name.toLowerCase(), password, peer),
+    limits: { ...limits, ...options.limits },
+    async lockMaildrop(account) {
+      if (locked.has(account)) return undefined;
+      locked.add(account);
+      return async () => {
+        locked.delete(account);
+      };
+    },
+    countReply: (_listener, status) => replies.push(status),
+  };
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    const connection = describeConnection(socket, 'pop3');
+    servePop3(door, socket, { ...connection, isLoopback: options.isLoopback ?? connection.isLoopback });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    host: '127.0.0.1',
+    port: (server.address() as AddressInfo).port,
+    imap,
+    locked,
+    replies,
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+      await imap.close();
+    },
+  };
+}
+
+export interface FillArguments {
+  readonly account: number;
+  /** Ascending. */
+  readonly messages: readonly { readonly uid: number; readonly size: number }[];
+}
+
+/** Rows of messages without bytes, for what is only counted and listed. */
+export const fillInbox = operation('test.fillInbox', async (tx, { account, messages }: FillArguments) => {
+  for (const { uid, size } of messages) {
+    const message = await tx.get(
+      `INSERT INTO message (segment, offset, length, hash, codec, received, trace_bytes, envelope, structure, refs)
+       VALUES (0, 0, ?, x'', 0, 0, 0, '', '', 1) RETURNING id`,
+      size,
+    );
+    await tx.run(
+      `INSERT INTO mailbox_message (account, mailbox, uid, message, flags, modseq, touched, internal_date, saved, size)
+       VALUES (?, ?, ?, ?, 0, 1, 0, 0, 0, ?)`,
+      account,
+      INBOX,
+      uid,
+      message!['id']!,
+      size,
+    );
+  }
+  const last = messages.at(-1)?.uid ?? 0;
+  await tx.run(
+    'UPDATE mailbox SET uidnext = ?, messages = ?, unseen = ? WHERE account = ? AND id = ?',
+    last + 1,
+    messages.length,
+    messages.length,
+    account,
+    INBOX,
+  );
+});
