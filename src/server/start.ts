@@ -13,7 +13,7 @@ import { lockDirectory } from '../database/lock.ts';
 import { probe } from '../database/operation.ts';
 import { SharedState } from '../database/shared.ts';
 import { RoutingCache } from '../routing/cache.ts';
-import { closeAllSegments, highestId, unlinkUnknownSegments } from '../store/collect.ts';
+import { closeAllSegments, closeSegmentsOf, highestId, unlinkUnknownSegments } from '../store/collect.ts';
 import { adminOperations, serveAdmin } from './admin.ts';
 import { watchAdminPassword } from './admin-password.ts';
 import type { Configuration } from './configuration.ts';
@@ -31,6 +31,9 @@ import { Supervisor } from './supervisor.ts';
 import { units } from './units.ts';
 import { VERSION } from './version.ts';
 import { thisZoneHost } from './zone-host.ts';
+
+/** A dead thread's last calls have their outcome by then. */
+const DRAINED_MS = 1000;
 
 export interface RunningServer {
   readonly hostname: string;
@@ -151,6 +154,14 @@ export async function start(configuration: Configuration, fatal: (text: string) 
     log,
   );
   await supervisor.startThread({ name: 'transfer', module: new URL('./threads/transfer.ts', import.meta.url) });
+  supervisor.onExit((thread) => {
+    const at = systemClock.now();
+    // What it had posted is executed first: the writer has its port drained well before.
+    setTimeout(
+      () => writer.execute(closeSegmentsOf, { thread: thread.number, at }).catch(() => {}),
+      DRAINED_MS,
+    ).unref();
+  });
   const endHousekeeping = keepHouse({
     writer,
     segments: segmentsPath(data),

@@ -149,7 +149,8 @@ export class Supervisor {
       if (thread.stopping || this.#stopping) return;
       shared.forgetThread(thread.number);
       log.error('server.restart-thread', { thread: kind.name });
-      void thread.start();
+      // One that cannot even start would be started for ever.
+      thread.start().catch((error: Error) => fatal(error.message));
     });
     await new Promise<void>((resolve, reject) => {
       worker.once('exit', () => reject(new Error(`thread ${kind.name} has ended at its start`)));

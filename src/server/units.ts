@@ -10,7 +10,7 @@ import { change } from '../provisioning/change.ts';
 import { provisioningUnit } from '../provisioning/tables.ts';
 import type { Site } from '../routing/resolve.ts';
 import { routingUnit } from '../routing/tables.ts';
-import { closeAllSegments, closeSegment, collect, openSegment } from '../store/collect.ts';
+import { closeAllSegments, closeSegment, closeSegmentsOf, collect, openSegment } from '../store/collect.ts';
 import { append } from '../store/deliver.ts';
 import {
   claimRecent,
@@ -42,6 +42,7 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
   return [
     openSegment,
     closeSegment,
+    closeSegmentsOf,
     closeAllSegments,
     collect,
     append,

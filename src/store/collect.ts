@@ -11,8 +11,8 @@ import { removeReference, STATUS_SLICE } from './status.ts';
 
 export const openSegment = operation(
   'store.openSegment',
-  async (tx, args: { readonly segment: number; readonly at: number }) => {
-    await tx.run('INSERT INTO segment (id, opened) VALUES (?, ?)', args.segment, args.at);
+  async (tx, args: { readonly segment: number; readonly thread: number; readonly at: number }) => {
+    await tx.run('INSERT INTO segment (id, thread, opened) VALUES (?, ?, ?)', args.segment, args.thread, args.at);
   },
 );
 
@@ -20,6 +20,19 @@ export const closeSegment = operation(
   'store.closeSegment',
   async (tx, args: { readonly segment: number; readonly at: number; readonly bytes: number }) => {
     await tx.run('UPDATE segment SET closed = ?, bytes = ? WHERE id = ?', args.at, args.bytes, args.segment);
+  },
+);
+
+/** A thread has died, and what it had posted has been executed: nothing more comes for the segments it had open. */
+export const closeSegmentsOf = operation(
+  'store.closeSegmentsOf',
+  async (tx, args: { readonly thread: number; readonly at: number }) => {
+    await tx.run(
+      'UPDATE segment SET closed = ? WHERE closed IS NULL AND thread = ? AND opened <= ?',
+      args.at,
+      args.thread,
+      args.at,
+    );
   },
 );
 

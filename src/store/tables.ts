@@ -23,6 +23,7 @@ export const storeUnit: Unit = {
         "INSERT INTO counter (name, value) VALUES ('uidvalidity', unixepoch()), ('modseq', 1)",
         `CREATE TABLE segment (
           id INTEGER PRIMARY KEY,
+          thread INTEGER NOT NULL,
           opened INTEGER NOT NULL,
           closed INTEGER,
           bytes INTEGER

@@ -10,7 +10,6 @@ import { returnPathField } from '../message/trace.ts';
 import { openTestDirectory, type TestDirectory, testSite } from '../provisioning/testing.ts';
 import { INBOX } from '../store/accounts.ts';
 import { Blobs } from '../store/blobs.ts';
-import { checkStore } from '../store/check.ts';
 import { closeSegment, openSegment } from '../store/collect.ts';
 import { createIntakes, Intake, type Intakes } from '../store/intake.ts';
 import { messagesBetween } from '../store/messages.ts';
@@ -18,7 +17,7 @@ import { SegmentWriter } from '../store/segment.ts';
 import { acceptOperation } from './accept.ts';
 import { SmtpChannel, type SmtpChannelParts } from './channels/smtp.ts';
 import { storeOperation } from './channels/store.ts';
-import { checkQueue, queueReferences } from './check.ts';
+import { checkMail } from './check.ts';
 import type { RetryPolicy } from './clock.ts';
 import { traceMessage } from './journey.ts';
 import { notifyOperation, notifySender } from './notify.ts';
@@ -194,10 +193,9 @@ export class TestTransfer {
   /** What the checkers say of store and queue, every record read. */
   async problems(): Promise<string[]> {
     const { reader } = this.directory;
-    const options = { reader, segments: this.segmentsPath, bytes: true, otherReferences: queueReferences };
     const found: string[] = [];
-    for await (const { problem, where, detail } of checkStore(options)) found.push(`${problem}: ${where}: ${detail}`);
-    for await (const { problem, where, detail } of checkQueue(reader)) found.push(`${problem}: ${where}: ${detail}`);
+    for await (const { problem, where, detail } of checkMail({ reader, segments: this.segmentsPath, bytes: true }))
+      found.push(`${problem}: ${where}: ${detail}`);
     return found;
   }
 

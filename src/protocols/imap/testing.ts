@@ -41,7 +41,7 @@ export async function openTestImap(options: { limits?: Partial<Limits>; log?: Lo
   const host = {
     directory: database.directory,
     nextId: () => ids.next(),
-    opened: (segment: number) => writer.execute(openSegment, { segment, at: systemClock.now() }),
+    opened: (segment: number) => writer.execute(openSegment, { segment, thread: 1, at: systemClock.now() }),
     closed: (segment: number, bytes: number) => writer.execute(closeSegment, { segment, bytes, at: systemClock.now() }),
     fatal(error: Error) {
       throw error;

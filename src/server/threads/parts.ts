@@ -50,11 +50,11 @@ export function threadParts(data: ThreadData): ThreadParts {
 }
 
 /** How a thread's segments come into the world. `fatal` tells the main thread, which ends the process. */
-export function segmentHost(parts: ThreadParts, fatal: (error: Error) => void): SegmentHost {
+export function segmentHost(parts: ThreadParts, thread: number, fatal: (error: Error) => void): SegmentHost {
   return {
     directory: segmentsPath(parts.configuration.data),
     nextId: () => parts.ids.next(),
-    opened: (segment) => parts.writer.execute(openSegment, { segment, at: systemClock.now() }),
+    opened: (segment) => parts.writer.execute(openSegment, { segment, thread, at: systemClock.now() }),
     closed: (segment, bytes) => parts.writer.execute(closeSegment, { segment, bytes, at: systemClock.now() }),
     fatal,
   };

@@ -31,7 +31,7 @@ const parts = threadParts(data);
 const { configuration, counters, log, writer } = parts;
 const { reader } = parts.database;
 const report = (message: TransferReport): void => parentPort?.postMessage(message);
-const host = segmentHost(parts, (error) => report({ kind: 'fatal', text: error.message }));
+const host = segmentHost(parts, data.thread, (error) => report({ kind: 'fatal', text: error.message }));
 const segments = new SegmentWriter(host);
 const intakes = createIntakes(host, segments);
 const blobs = new Blobs(segmentsPath(configuration.data));
