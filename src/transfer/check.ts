@@ -6,7 +6,8 @@
 
 import type { Reader, Row } from '../database/operation.ts';
 import { tryParseAddress } from '../message/address.ts';
-import { existingMessages } from '../store/check.ts';
+import { checkStore, existingMessages } from '../store/check.ts';
+import type { BlobCheckOptions } from '../store/check-blobs.ts';
 import { type Problem, pages } from '../store/check-pages.ts';
 
 export type QueueProblemName =
@@ -68,6 +69,12 @@ function isOptions(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Store and queue, all of it: what `waypost mailbox check` prints. */
+export async function* checkMail(options: BlobCheckOptions): AsyncGenerator<Problem> {
+  yield* checkStore({ ...options, otherReferences: queueReferences });
+  yield* checkQueue(options.reader);
 }
 
 /** How many rows refer to each message with `from` <= id <= `to`: for the checker of the store. */

@@ -326,3 +326,33 @@ test('stopping cuts what has not sent its dot, and those rows are tried at the n
   await transfer.drained();
   assert.equal(sink.messages.length, 1);
 });
+
+test('a full disk: what was taken there is recorded when there is room, and goes once', async (context) => {
+  const { sink, transfer } = await open(context);
+  await transfer.start();
+  transfer.refused.add('transfer.record');
+  await transfer.accept(toRemote('rex'));
+  await transfer.until('it is there', () => sink.messages.length === 1);
+  assert.equal(transfer.queue()[0]?.state, 'active');
+  transfer.refused.clear();
+  await transfer.drained();
+  assert.equal(sink.messages.length, 1);
+});
+
+test('a full disk: nothing begins that could not be recorded, and all of it goes on afterwards', async (context) => {
+  const { sink, transfer } = await open(context, {
+    rcpt: (address) => (address[0] === 'n' ? '550 5.1.1 no' : '250 ok'),
+  });
+  await transfer.start();
+  transfer.refused.add('transfer.lease');
+  await transfer.accept(toRemote('rex'));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(sink.connections, 0);
+  transfer.refused.clear();
+  transfer.refused.add('transfer.notify');
+  await transfer.accept(toRemote('nobody'));
+  await transfer.until('it has failed', () => transfer.queue().some(({ state }) => state === 'failed'));
+  transfer.refused.clear();
+  await transfer.drained();
+  assert.equal((await transfer.inbox('ann@acme.example')).length, 1);
+});

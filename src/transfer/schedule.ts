@@ -157,10 +157,10 @@ export class Schedule {
     const rows = dueRows(this.#parts.reader, this.#pickedAt, busy, limit);
     this.#queryMs += this.#parts.clock.monotonic() - before;
     if (rows.length === 0) return;
-    // A full block: there may be more, of lanes that are not full yet.
-    this.#isPickWanted ||= rows.length >= limit / 2;
     const ofLane = (row: QueueRow): string => (row.state === 'failed' ? NOTIFY_LANE : row.channel);
     const { smtp = [], store = [], [NOTIFY_LANE]: failed = [] } = Object.groupBy(rows, ofLane);
+    // A full block: there may be more, of lanes that are not full yet. A row of no lane of ours is the checker's to name.
+    this.#isPickWanted ||= rows.length >= limit / 2 && smtp.length + store.length + failed.length > 0;
     if (store.length > 0) this.#track(this.#workOn(STORE_LANE, this.#local.deliver(store)));
     if (failed.length > 0) this.#track(this.#workOn(NOTIFY_LANE, this.#local.notify(failed)));
     if (smtp.length > 0) this.#lanes.add(await this.#leased(smtp));

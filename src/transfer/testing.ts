@@ -3,8 +3,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
+import { Failure } from '../base/failure.ts';
 import { Ids } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
+import type { Writer } from '../database/operation.ts';
 import { formatSender } from '../message/envelope.ts';
 import { returnPathField } from '../message/trace.ts';
 import { openTestDirectory, type TestDirectory, testSite } from '../provisioning/testing.ts';
@@ -51,6 +53,8 @@ export class TestTransfer {
   readonly #intakes: Intakes;
   readonly #blobs: Blobs;
   #schedule: Schedule | undefined;
+  /** Operations, by name, that the writer refuses for want of space. */
+  readonly refused = new Set<string>();
   /** `channel result` -> recipients. */
   readonly counts = new Map<string, number>();
 
@@ -91,7 +95,13 @@ export class TestTransfer {
   async start(changed: TestTransferOptions = {}): Promise<Schedule> {
     await this.#schedule?.stop(0);
     const options = { ...this.#options, ...changed };
-    const { reader, writer } = this.directory;
+    const { reader } = this.directory;
+    const writer: Writer = {
+      execute: (operation, args, bytes) =>
+        this.refused.has(operation.name)
+          ? Promise.reject(new Failure('full', 'no space'))
+          : this.directory.writer.execute(operation, args, bytes),
+    };
     const clock = options.clock ?? systemClock;
     const common = { reader, writer, log: silentLog, clock, nextId: () => this.#ids.next() };
     const notifyParts = {

@@ -1,0 +1,31 @@
+// Old journeys go, and those beyond the number; what is young stays.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { idFloor } from '../base/ids.ts';
+import { silentLog } from '../base/log.ts';
+import { operation } from '../database/operation.ts';
+import { openTestDatabase } from '../database/testing.ts';
+import { journeyLimit, pruneJourneys } from './housekeeping.ts';
+import { beginJourney, continueJourney } from './journey.ts';
+import { transferUnit } from './tables.ts';
+
+const DAY_MS = 86_400_000;
+
+test('journeys of thirty days ago go, in slices', async (context) => {
+  const { reader, writer, close } = openTestDatabase([transferUnit]);
+  context.after(close);
+  const now = Date.UTC(2026, 10, 1);
+  const fill = operation('test.fill', async (tx, _args: object) => {
+    for (let i = 0; i < 5000; i++) await beginJourney(tx, idFloor(now - 40 * DAY_MS) + 64 * i, now, undefined, []);
+    for (let i = 0; i < 10; i++) await beginJourney(tx, idFloor(now - DAY_MS) + 64 * i, now, 'x@y', []);
+    await continueJourney(tx, idFloor(now - DAY_MS), now, [{ event: 'relayed', recipient: 'a@b', status: '2.0.0 ok' }]);
+  });
+  await writer.execute(fill, {});
+  const clock = { now: () => now, monotonic: () => 0 };
+  await pruneJourneys({ reader, writer, clock, log: silentLog });
+  assert.equal(reader.get('SELECT count(*) AS n FROM journey')?.['n'], 11);
+  // By number: the youngest four rows stay.
+  assert.equal(journeyLimit(reader, now, 4), idFloor(now - DAY_MS) + 64 * 5);
+  assert.equal(journeyLimit(reader, now, 100), idFloor(now - 30 * DAY_MS));
+});
