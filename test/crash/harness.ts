@@ -125,7 +125,8 @@ async function cycles(options: CrashOptions, sink: SmtpSink): Promise<Verdict> {
       // One broken promise is enough; what follows would only repeat it.
       if (total(run.ledger.problems) > 0) break;
     }
-    await drain(run.ledger, sink);
+    // What is lost will not come: there is nothing to wait for.
+    if (total(run.ledger.problems) === 0) await drain(run.ledger, sink);
     await compare(run, true);
     run.ledger.checkRemote(countRemote(sink));
     await server.stop();

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -12,7 +12,7 @@ import { type Client, ResultCodeError } from 'ldapts';
 import { addUser, administrator, type Person, populate } from '../support/directory.ts';
 import { ImapClient, ImapRefusal } from '../support/imap-client.ts';
 import { tmpfsMissing } from '../support/peers.ts';
-import { startWaypost, type Waypost } from '../support/server.ts';
+import { StartFailure, startWaypost, type Waypost } from '../support/server.ts';
 import { SmtpClient, SmtpRefusal } from '../support/smtp-client.ts';
 
 const skip = tmpfsMissing();
@@ -40,6 +40,11 @@ class Filler {
     } finally {
       closeSync(file);
     }
+  }
+
+  /** A little of it, to be given back when the rest is full. */
+  take(bytes: number): void {
+    writeFileSync(this.#path, Buffer.alloc(bytes));
   }
 
   free(): void {
@@ -113,6 +118,7 @@ describe('a full disk', { skip }, () => {
     const smtp = await SmtpClient.open(server.listeners.smtp);
     const imap = await ImapClient.login(server.listeners.imap, ann.login, ann.password);
     const before = await imap.count();
+    filler.take(4 * 1024 * 1024);
     let taken = 0;
     let refusal: SmtpRefusal | undefined;
     while (refusal === undefined && taken < SIZE_MIB * 4) {
@@ -131,9 +137,17 @@ describe('a full disk', { skip }, () => {
     await imap.logout();
     smtp.destroy();
 
-    // A start on a full disk still lets people read what they have.
+    // A start on a full disk serves what is there, or ends with one line; with space again it starts.
     await server.kill9();
-    await server.restart();
+    try {
+      await server.restart();
+    } catch (error) {
+      assert.ok(error instanceof StartFailure && error.exit !== undefined, `it neither starts nor ends: ${error}`);
+      assert.notEqual(error.exit.code, 0);
+      assert.match(error.stderr, /^waypost: .*(space|full)/m);
+      filler.free();
+      await server.restart();
+    }
     const again = await ImapClient.login(server.listeners.imap, ann.login, ann.password);
     assert.equal(await again.count(), before + taken);
     await again.logout();

@@ -12,7 +12,7 @@ import { join, resolve } from 'node:path';
 const root = resolve(import.meta.dirname, '../..');
 
 /** From the command to the ready line; generous, because a test is not a stopwatch. */
-const READY_MS = 60_000;
+const READY_MS = 30_000;
 /** From SIGTERM to the end. */
 const STOP_MS = 20_000;
 const STDERR_BYTES = 4 * 1024 * 1024;
