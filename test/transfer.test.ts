@@ -129,3 +129,27 @@ test('a stranger whose message was taken gets a report by the queue, from the nu
   assert.deepEqual(sink.messages[0]?.recipients, ['rex@remote.example']);
   assert.match(sink.messages[0]?.data ?? '', /^Final-Recipient: rfc822; cat@acme\.example\r\n/m);
 });
+
+test('from one Waypost to another, and back', async (context) => {
+  const there = await startWaypost({ env: { WAYPOST_HOSTNAME: 'mail.there.example' } });
+  context.after(() => there.stop());
+  const { host, port } = there.listeners.smtp;
+  const here = await startWaypost({
+    config: `[next-hop]\n"there.example" = "[${host}]:${port}"\n`,
+  });
+  context.after(() => here.stop());
+  await populate(here, 'acme.example', ['ann']);
+  const [rex] = await populate(there, 'there.example', ['rex']);
+  await submit(here, 'rex@there.example', 'nobody@there.example');
+  await until('it is there', async () => (await inbox(there, rex!.login)).length === 1);
+  const [got] = await inbox(there, rex!.login);
+  assert.match(got ?? '', /^Return-Path: <ann@acme\.example>\r\nReceived: from mail\.waypost\.example /);
+  assert.match(got ?? '', /by mail\.there\.example \(Waypost\) with ESMTP/);
+  await until('the report', async () => (await inbox(here)).length === 1);
+  const [report] = await inbox(here);
+  assert.match(
+    report ?? '',
+    /^Final-Recipient: rfc822; nobody@there\.example\r\nAction: failed\r\nStatus: 5\.1\.1\r\n/m,
+  );
+  assert.match(report ?? '', /^Remote-MTA: dns; \[127\.0\.0\.1\]\r\n/m);
+});

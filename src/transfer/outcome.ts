@@ -4,7 +4,7 @@ import { visible } from '../message/trace.ts';
 
 export interface Outcome {
   readonly result: 'delivered' | 'deferred' | 'failed';
-  /** Enhanced status, `class.subject.detail`; its class is that of the result. RFC 3463 §2 */
+  /** Enhanced status, `class.subject.detail`: its class is that of the result, but for 4.4.7, failed by waiting. RFC 3463 §2 */
   readonly status: string;
   /** The host that said it; undefined when it is our own decision. */
   readonly remote: string | undefined;

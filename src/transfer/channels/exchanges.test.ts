@@ -84,7 +84,7 @@ test('how a next hop is written', () => {
 
 test('a host without an address is followed by the next; none at all comes back', async (context) => {
   const { dns, resolver } = await open(context);
-  const transfer = await TestTransfer.open({ resolver });
+  const transfer = await TestTransfer.open({ resolver, nextHop: { 'typo.example': 'missing.example:2525' } });
   await transfer.directory.apply(addDomain('acme.example'), addUser('ann@acme.example'));
   const sink = await SmtpSink.start({}, '127.0.0.2');
   context.after(async () => {
@@ -97,12 +97,16 @@ test('a host without an address is followed by the next; none at all comes back'
   dns.script('broken.example', 'any', { rcode: 'SERVFAIL' });
   dns.addresses('real.example', '127.0.0.2');
   await transfer.start({ policy: { retryMs: [3_600_000], expireMs: 86_400_000 } });
-  const to = ['a@nohost.example', 'b@empty.example', 'c@later.example'];
+  const to = ['a@nohost.example', 'b@empty.example', 'c@later.example', 'd@typo.example'];
   await transfer.accept({ from: 'ann@acme.example', to, text: 'Subject: x\r\n\r\nx\r\n' });
   await transfer.until('two have come back', async () => (await transfer.inbox('ann@acme.example')).length > 0);
-  await transfer.until('one waits', () => transfer.queue().length === 1 && transfer.queue()[0]?.attempts === 1);
+  await transfer.until('two wait', () => transfer.queue().filter(({ attempts }) => attempts === 1).length === 2);
+  await transfer.until('the others are done', () => transfer.queue().length === 2);
   const reports = (await transfer.inbox('ann@acme.example')).join('');
   assert.match(reports, /^Final-Recipient: rfc822; a@nohost\.example\r\nAction: failed\r\nStatus: 5\.4\.4\r\n/m);
   assert.match(reports, /^Final-Recipient: rfc822; b@empty\.example\r\nAction: failed\r\nStatus: 5\.1\.2\r\n/m);
-  assert.equal(transfer.queue()[0]?.recipient, 'c@later.example');
+  assert.deepEqual(
+    transfer.queue().map(({ recipient }) => recipient),
+    ['c@later.example', 'd@typo.example'],
+  );
 });

@@ -24,8 +24,8 @@ export interface Host {
 export type Exchanges =
   | {
       readonly hosts: readonly Host[];
-      /** There were no MX records: the domain itself is the host, and without an address it takes no mail. */
-      readonly isImplicit: boolean;
+      /** `implicit`: there were no MX records, the domain itself is the host. */
+      readonly source: 'configured' | 'literal' | 'mx' | 'implicit';
     }
   | { readonly outcome: Outcome };
 
@@ -43,18 +43,18 @@ export async function findExchanges(parts: ExchangeParts, domain: string): Promi
   const configured = parts.nextHop.get(domain);
   if (configured !== undefined) return configuredHost(configured);
   const literal = literalAddress(domain);
-  if (literal !== undefined) return { hosts: [{ host: literal, port: SMTP_PORT }], isImplicit: false };
+  if (literal !== undefined) return { hosts: [{ host: literal, port: SMTP_PORT }], source: 'literal' };
   const answer = await parts.resolver.mx(domain);
   switch (answer.result) {
     case 'found':
-      return fromExchanges(parts, answer.exchanges, domain);
+      return fromExchanges(parts, answer.exchanges, domain, 'mx');
     case 'null-mx':
       return failed('5.1.10', `The domain ${domain} takes no mail (null MX)`);
     case 'no-name':
       return failed('5.1.2', `There is no domain ${domain}`);
     case 'no-data':
       // An MX that names itself. RFC 5321 §5.1
-      return fromExchanges(parts, [{ preference: 0, exchange: domain }], domain, true);
+      return fromExchanges(parts, [{ preference: 0, exchange: domain }], domain, 'implicit');
     case 'unavailable':
       return { outcome: outcome('deferred', '4.4.3', `The hosts of ${domain} cannot be looked up (${answer.reason})`) };
     default:
@@ -66,7 +66,12 @@ function failed(status: string, words: string): Exchanges {
   return { outcome: outcome('failed', status, words) };
 }
 
-function fromExchanges(parts: ExchangeParts, exchanges: readonly Mx[], domain: string, isImplicit = false): Exchanges {
+function fromExchanges(
+  parts: ExchangeParts,
+  exchanges: readonly Mx[],
+  domain: string,
+  source: 'mx' | 'implicit',
+): Exchanges {
   const own = exchanges.filter(({ exchange }) => parts.hostnames.includes(exchange));
   // Whoever is as far from the goal as we are would send it back. RFC 5321 §5.1
   const nearest = Math.min(...own.map(({ preference }) => preference));
@@ -77,12 +82,12 @@ function fromExchanges(parts: ExchangeParts, exchanges: readonly Mx[], domain: s
     .map(({ preference, exchange }) => ({ preference, exchange, lot: parts.random() }))
     .sort((a, b) => a.preference - b.preference || a.lot - b.lot)
     .slice(0, HOSTS_MAX);
-  return { hosts: inOrder.map(({ exchange }) => ({ host: exchange, port: SMTP_PORT })), isImplicit };
+  return { hosts: inOrder.map(({ exchange }) => ({ host: exchange, port: SMTP_PORT })), source };
 }
 
 function configuredHost(text: string): Exchanges {
   const host = parseNextHop(text);
-  if (host !== undefined) return { hosts: [host], isImplicit: false };
+  if (host !== undefined) return { hosts: [host], source: 'configured' };
   return { outcome: outcome('deferred', '4.3.5', `The next hop ${text} in the configuration cannot be read`) };
 }
 

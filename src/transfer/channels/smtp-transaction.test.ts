@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import fc from 'fast-check';
 import { CLOSE, SILENCE, type SinkAnswer, type SinkScript, SmtpSink } from '../../../test/support/smtp-sink.ts';
 import type { Outcome } from '../outcome.ts';
 import { HostFailure, SmtpConnection } from './smtp-connection.ts';
@@ -324,4 +325,61 @@ test('no connection: refused, or cut by a stop', async (context) => {
   await assert.rejects(SmtpConnection.open('127.0.0.2', port, 5000, signal), failsWith('4.4.1', /ECONNREFUSED/));
   const aborted = AbortSignal.abort();
   await assert.rejects(SmtpConnection.open('127.0.0.2', port, 5000, aborted), failsWith('4.4.1', /stopping/));
+});
+
+test('whatever a host says, the transaction ends, and only a 2xx to the final dot is a delivery', async (context) => {
+  const said = fc.constantFrom(
+    '220 hi\r\n',
+    '250 ok\r\n',
+    '250-SIZE 100\r\n',
+    '250 PIPELINING\r\n',
+    '354 go\r\n',
+    '550 5.1.1 no\r\n',
+    '451 later\r\n',
+    '421 bye\r\n',
+    '2',
+    '\r\n',
+    '\n',
+    '\0',
+    'hello\r\n',
+    '',
+  );
+  // The usual answers, one of them changed, make most of what is interesting.
+  const usual = ['220 hi\r\n', '250 PIPELINING\r\n', '250 ok\r\n250 ok\r\n', '354 go\r\n', '250 taken\r\n'];
+  const changed = fc.record({ at: fc.nat(4), by: fc.array(said, { maxLength: 3 }) });
+  const scripts = fc.oneof(
+    changed.map(({ at, by }) => usual.map((answer, i) => (i === at ? by.join('') : answer))),
+    fc.array(said, { maxLength: 8 }),
+  );
+  let script: readonly string[] = [];
+  let sawDot = false;
+  const port = await raw(context, (socket) => {
+    const answers = [...script];
+    const next = (): void => {
+      const answer = answers.shift();
+      if (answer === undefined) socket.end();
+      else socket.write(answer, 'latin1');
+    };
+    socket.on('data', (chunk: Buffer) => {
+      if (chunk.includes('\r\n.\r\n')) sawDot = true;
+      next();
+    });
+    next();
+  });
+  const timeouts = { ...QUICK, greeting: 20, command: 20, data: 20, block: 20, final: 20 };
+  await fc.assert(
+    fc.asyncProperty(scripts, async (answers) => {
+      script = answers;
+      sawDot = false;
+      try {
+        const [outcome] = await send(port, mailOf(TEXT), timeouts);
+        if (outcome?.result !== 'delivered') return;
+        assert.ok(sawDot);
+        assert.match(outcome.words, /^2/);
+      } catch (error) {
+        assert.ok(error instanceof HostFailure, String(error));
+      }
+    }),
+    { numRuns: 150 },
+  );
 });

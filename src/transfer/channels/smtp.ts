@@ -14,7 +14,7 @@ import { BLOB_CHUNK_BYTES, type Blobs } from '../../store/blobs.ts';
 import { getMessage, type MessageRow } from '../../store/messages.ts';
 import { type Outcome, outcome } from '../outcome.ts';
 import type { QueueRow } from '../queue.ts';
-import { type ExchangeParts, findExchanges, type Host } from './exchanges.ts';
+import { type ExchangeParts, type Exchanges, findExchanges, type Host } from './exchanges.ts';
 import { HostFailure, SmtpConnection } from './smtp-connection.ts';
 import { type OutgoingMail, type SmtpTimeouts, STANDARD_TIMEOUTS, transact } from './smtp-transaction.ts';
 
@@ -70,7 +70,7 @@ export class SmtpChannel {
         lookUp =
           found.result === 'unavailable'
             ? noAddressKnown(host, found.reason)
-            : (lookUp ?? noAddress(host, exchanges.isImplicit));
+            : (lookUp ?? noAddress(host, exchanges.source));
         continue;
       }
       for (const address of found.addresses.slice(0, ADDRESSES_MAX)) {
@@ -146,8 +146,17 @@ function noAddressKnown({ host }: Host, reason: string): Outcome {
   return outcome('deferred', '4.4.3', `The address of ${host} cannot be looked up (${reason})`);
 }
 
-function noAddress({ host }: Host, isImplicit: boolean): Outcome {
-  return isImplicit
-    ? outcome('failed', '5.1.2', `The domain ${host} has neither an MX nor an address`)
-    : outcome('failed', '5.4.4', `The mail host ${host} has no address`);
+function noAddress({ host }: Host, source: Extract<Exchanges, { hosts: unknown }>['source']): Outcome {
+  switch (source) {
+    case 'implicit':
+      return outcome('failed', '5.1.2', `The domain ${host} has neither an MX nor an address`);
+    case 'mx':
+    case 'literal':
+      return outcome('failed', '5.4.4', `The mail host ${host} has no address`);
+    case 'configured':
+      // A slip in waypost.toml is to be mended, not paid for with mail.
+      return outcome('deferred', '4.4.4', `The next hop ${host} of the configuration has no address`);
+    default:
+      return source satisfies never;
+  }
 }
