@@ -58,6 +58,7 @@ export class SmtpSession {
   readonly #deadline: Deadline;
   #running = false;
   #closed = false;
+  #shutsDown = false;
   #errors = 0;
   #taker: InputTaker | undefined;
   /** The name of EHLO or HELO. */
@@ -104,6 +105,7 @@ export class SmtpSession {
         .catch((error: unknown) => this.#fail(error))
         .finally(() => {
           this.#running = false;
+          if (this.#shutsDown) this.shutDown();
           this.#deadline.set(this.door.limits.commandTimeoutMs);
           this.#socket.resume();
           this.#advance();
@@ -228,6 +230,12 @@ export class SmtpSession {
     // What the peer still sends is thrown away: unread bytes would make the kernel cut off our last words.
     this.#socket.removeAllListeners('data');
     this.#socket.resume();
+  }
+
+  /** The server stops: a message that is being accepted gets its answer first. */
+  shutDown(): void {
+    if (this.#running) this.#shutsDown = true;
+    else this.close(421, '4.3.2', `${this.door.hostname()} Shutting down, try again later`);
   }
 
   /** The peer has said all; its last commands may still run. */

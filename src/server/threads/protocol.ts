@@ -81,7 +81,8 @@ const doors = {
   },
 };
 
-const sockets = new Set<Socket>();
+/** Each open connection, and how its session is ended in its protocol's words. */
+const sessions = new Map<Socket, () => void>();
 const peers = new Map<string, number>();
 
 function open(socket: Socket, listener: ListenerName): void {
@@ -89,35 +90,41 @@ function open(socket: Socket, listener: ListenerName): void {
   const { peerAddress } = connection;
   const fromPeer = (peers.get(peerAddress) ?? 0) + 1;
   peers.set(peerAddress, fromPeer);
-  sockets.add(socket);
+  sessions.set(socket, () => socket.end());
   counters.add('connection', listener);
   socket.once('close', () => {
-    sockets.delete(socket);
+    sessions.delete(socket);
     shared.addConnections(data.thread, -1);
     const left = (peers.get(peerAddress) ?? 1) - 1;
     if (left === 0) peers.delete(peerAddress);
     else peers.set(peerAddress, left);
   });
   const { connectionsMax, connectionsPerPeerMax } = configuration.limits;
-  if (sockets.size > connectionsMax || fromPeer > connectionsPerPeerMax) {
+  if (sessions.size > connectionsMax || fromPeer > connectionsPerPeerMax) {
     refuse(socket, listener);
     return;
   }
   socket.setNoDelay(true);
   switch (listener) {
     case 'smtp':
-    case 'submission':
-      new SmtpSession(doors.smtp, socket, connection);
+    case 'submission': {
+      const session = new SmtpSession(doors.smtp, socket, connection);
+      sessions.set(socket, () => session.shutDown());
       return;
-    case 'imap':
-      serveImap(doors.imap, socket, connection);
+    }
+    case 'imap': {
+      const session = serveImap(doors.imap, socket, connection);
+      sessions.set(socket, () => session.close('The server is shutting down'));
       return;
+    }
     case 'pop3':
       servePop3(doors.pop3, socket, connection);
       return;
-    case 'ldap':
-      new LdapSession(doors.ldap, socket, connection);
+    case 'ldap': {
+      const session = new LdapSession(doors.ldap, socket, connection);
+      sessions.set(socket, () => session.close());
       return;
+    }
     case 'dns':
       new DnsTcpSession(doors.dns, socket, connection);
       return;
@@ -165,9 +172,16 @@ parentPort?.on('message', (order: ProtocolOrder) => {
   }
 });
 
-/** Transactions under way are ended, what is in the segments is synced, what was posted has its outcome. */
+/** A peer that does not take our last words in this time is cut off. */
+const FAREWELL_MS = 1000;
+
+/** What is under way gets its outcome and its answer, each session its last words; then segments, calls, files. */
 async function stop(): Promise<void> {
-  for (const socket of sockets) socket.destroy();
+  await parts.writer.settled();
+  for (const end of sessions.values()) end();
+  const until = performance.now() + FAREWELL_MS;
+  while (sessions.size > 0 && performance.now() < until) await new Promise((turn) => setTimeout(turn, 10));
+  for (const socket of sessions.keys()) socket.destroy();
   await segments.close();
   await parts.writer.settled();
   blobs.close();
