@@ -170,3 +170,34 @@ test('who does not log in in time is cut off without a word, who is silent for t
     await server.close();
   }
 });
+
+test('messages that were read ahead are those that are sent, in whatever order they are asked for', async () => {
+  const texts = Array.from({ length: 30 }, (_, i) => `Subject: ${i + 1}\r\n\r\n${'x'.repeat(i * 400)}\r\n`);
+  await append(pop3, ...texts);
+  const connection = await logIn();
+  await ask(connection, 'DELE 5');
+  const order = [1, 2, 3, 4, 6, 7, 20, 21, 22, 8, 9, 1, 2, 30, 29, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19];
+  connection.write(order.map((number) => `RETR ${number}\r\nTOP ${number} 0\r\n`).join(''));
+  for (const number of order) {
+    assert.match(await connection.line(), /^\+OK/);
+    assert.equal(`${(await lines(connection)).join('\r\n')}\r\n`, texts[number - 1]);
+    await connection.line();
+    assert.deepEqual(await lines(connection), [`Subject: ${number}`, '']);
+  }
+  connection.destroy();
+});
+
+test('a message that was read ahead and expunged meanwhile is not sent', async () => {
+  await append(pop3, 'a: 1\r\n\r\n', 'a: 2\r\n\r\n', 'a: 3\r\n\r\n');
+  const connection = await logIn();
+  assert.match(await ask(connection, 'RETR 1'), /^\+OK/);
+  await lines(connection);
+  const client = await ImapClient.login(pop3.imap, LOGIN, 'secret');
+  await client.command('SELECT INBOX');
+  await client.command('STORE 2 +FLAGS (\\Deleted)');
+  await client.command('EXPUNGE');
+  await client.logout();
+  assert.equal(await ask(connection, 'RETR 2'), '-ERR No such message');
+  assert.match(await ask(connection, 'RETR 3'), /^\+OK/);
+  connection.destroy();
+});

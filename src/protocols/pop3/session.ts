@@ -31,6 +31,7 @@ import type { Pop3Door } from './door.ts';
 import { failureReply } from './errors.ts';
 import { Pop3Input } from './input.ts';
 import type { Maildrop } from './maildrop.ts';
+import { ReadAhead } from './read-ahead.ts';
 
 type SessionState = 'authorization' | 'transaction' | 'closed';
 
@@ -50,6 +51,7 @@ export class Pop3Session {
   #errors = 0;
   #sliceStart = 0;
   #maildrop: Maildrop | undefined;
+  #readAhead: ReadAhead | undefined;
   #unlock: (() => Promise<void>) | undefined;
   /** What USER said; PASS takes it. Octets as characters. */
   name: string | undefined;
@@ -133,6 +135,11 @@ export class Pop3Session {
   get maildrop(): Maildrop {
     if (this.#maildrop === undefined) throw new Error('no maildrop before login');
     return this.#maildrop;
+  }
+
+  get readAhead(): ReadAhead {
+    this.#readAhead ??= new ReadAhead(this.door.reader, this.door.blobs, this.maildrop);
+    return this.#readAhead;
   }
 
   get isLoggedIn(): boolean {

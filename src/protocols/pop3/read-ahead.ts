@@ -1,0 +1,69 @@
+// What a client that takes one message after the other will ask for next: read while it is busy with the last one.
+//
+// In      the messages that are asked for
+// Out     the first piece of each
+// Limits  AHEAD_MESSAGES and AHEAD_BYTES a session; nothing for a client that picks single messages
+// Never   says that a message is still there: the caller has looked
+
+import type { Reader } from '../../database/operation.ts';
+import { INBOX } from '../../store/accounts.ts';
+import type { Blobs } from '../../store/blobs.ts';
+import { messagesBetween } from '../../store/messages.ts';
+import type { Blob } from '../../store/segment.ts';
+import type { DropMessage, Maildrop } from './maildrop.ts';
+
+/** A message is read and sent in pieces of this size. */
+export const PIECE_BYTES = 64 * 1024;
+
+const AHEAD_MESSAGES = 8;
+const AHEAD_BYTES = 64 * 1024;
+
+export class ReadAhead {
+  readonly #reader: Reader;
+  readonly #blobs: Blobs;
+  readonly #maildrop: Maildrop;
+  /** Whole messages by number. A message's bytes never change. */
+  readonly #ahead = new Map<number, Promise<Buffer>>();
+  #previous = 0;
+
+  constructor(reader: Reader, blobs: Blobs, maildrop: Maildrop) {
+    this.#reader = reader;
+    this.#blobs = blobs;
+    this.#maildrop = maildrop;
+  }
+
+  /** Throws as Blobs.read does. */
+  first({ number }: DropMessage, blob: Blob): Promise<Buffer> {
+    const isNext = number === this.#previous + 1;
+    this.#previous = number;
+    const ahead = this.#ahead.get(number);
+    this.#ahead.delete(number);
+    if (ahead !== undefined) return ahead;
+    this.#ahead.clear();
+    const piece = this.#blobs.read(blob, 0, Math.min(PIECE_BYTES, blob.length));
+    if (isNext) this.#readFrom(number + 1);
+    return piece;
+  }
+
+  #readFrom(number: number): void {
+    const next = Array.from({ length: AHEAD_MESSAGES }, (_, i) => this.#maildrop.find(number + i)).filter(
+      (message) => message !== undefined,
+    );
+    const [first, last] = [next[0], next.at(-1)];
+    if (first === undefined || last === undefined) return;
+    const { account } = this.#maildrop;
+    const rows = messagesBetween(this.#reader, account, INBOX, first.uid, last.uid, AHEAD_MESSAGES);
+    const blobs = new Map(rows.map(({ uid, blob }) => [uid, blob]));
+    let left = AHEAD_BYTES;
+    for (const { number: ahead, uid } of next) {
+      const blob = blobs.get(uid);
+      if (blob === undefined) continue;
+      left -= blob.length;
+      if (left < 0) return;
+      const bytes = this.#blobs.read(blob);
+      // Whoever takes it sees the error; nobody may ever take it.
+      bytes.catch(() => {});
+      this.#ahead.set(ahead, bytes);
+    }
+  }
+}
