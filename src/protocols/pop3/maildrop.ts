@@ -25,9 +25,10 @@ export class Maildrop {
   /** By number - 1. */
   readonly #uids: number[] = [];
   readonly #sizes: number[] = [];
-  readonly #marked = new Set<number>();
-  /** Of the messages that are not marked. */
-  octets = 0;
+  /** By number - 1: 1 for a message that is marked. */
+  #marks = new Uint8Array();
+  #count = 0;
+  #octets = 0;
 
   private constructor(account: number, uidValidity: number) {
     this.account = account;
@@ -41,16 +42,16 @@ export class Maildrop {
     const maildrop = new Maildrop(account, inbox.uidValidity);
     for (let after = 0; ; await breathe()) {
       const page = sizesAfter(reader, account, INBOX, after);
-      for (const { uid, size } of page) if (uid < inbox.uidNext) maildrop.#add(uid, size);
+      for (const { uid, size } of page) {
+        if (uid >= inbox.uidNext) break;
+        maildrop.#uids.push(uid);
+        maildrop.#sizes.push(size);
+      }
       after = page.at(-1)?.uid ?? inbox.uidNext;
-      if (page.length < PAGE_ROWS || after >= inbox.uidNext) return maildrop;
+      if (page.length < PAGE_ROWS || after >= inbox.uidNext) break;
     }
-  }
-
-  #add(uid: number, size: number): void {
-    this.#uids.push(uid);
-    this.#sizes.push(size);
-    this.octets += size;
+    maildrop.unmarkAll();
+    return maildrop;
   }
 
   /** The highest number. */
@@ -60,13 +61,18 @@ export class Maildrop {
 
   /** How many messages are not marked. */
   get count(): number {
-    return this.#uids.length - this.#marked.size;
+    return this.#count;
+  }
+
+  /** Of the messages that are not marked. */
+  get octets(): number {
+    return this.#octets;
   }
 
   /** Undefined where there is none, and for one that is marked. */
   find(number: number): DropMessage | undefined {
     const uid = this.#uids[number - 1];
-    if (uid === undefined || this.#marked.has(number)) return undefined;
+    if (uid === undefined || this.#marks[number - 1] === 1) return undefined;
     return { number, uid, size: this.#sizes[number - 1]! };
   }
 
@@ -81,13 +87,15 @@ export class Maildrop {
 
   mark(number: number): void {
     const { size } = this.get(number);
-    this.#marked.add(number);
-    this.octets -= size;
+    this.#marks[number - 1] = 1;
+    this.#count--;
+    this.#octets -= size;
   }
 
   unmarkAll(): void {
-    for (const number of this.#marked) this.octets += this.#sizes[number - 1]!;
-    this.#marked.clear();
+    this.#marks = new Uint8Array(this.#uids.length);
+    this.#count = this.#uids.length;
+    this.#octets = this.#sizes.reduce((sum, size) => sum + size, 0);
   }
 
   /**
@@ -97,13 +105,11 @@ export class Maildrop {
   *markedSlices(most: number): Generator<readonly UidRange[]> {
     let slice: [from: number, to: number][] = [];
     let messages = 0;
-    let before = 0;
-    for (const number of [...this.#marked].sort((a, b) => a - b)) {
-      const uid = this.#uids[number - 1]!;
+    for (let at = this.#marks.indexOf(1); at >= 0; at = this.#marks.indexOf(1, at + 1)) {
+      const uid = this.#uids[at]!;
       const last = slice.at(-1);
-      if (last !== undefined && number === before + 1) last[1] = uid;
+      if (last !== undefined && this.#marks[at - 1] === 1) last[1] = uid;
       else slice.push([uid, uid]);
-      before = number;
       if (++messages < most) continue;
       yield slice;
       slice = [];
