@@ -31,6 +31,7 @@ export class Lanes {
   readonly #line: Lane[] = [];
   #active = 0;
   #held = 0;
+  #isClosed = false;
 
   constructor(deliveriesMax: number, begin: (lane: string, rows: readonly QueueRow[]) => void) {
     this.#deliveriesMax = deliveriesMax;
@@ -103,9 +104,14 @@ export class Lanes {
     this.#line.push(lane);
   }
 
+  /** Nothing more is begun. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
   /** Each lane in turn; one that may not have more comes back when a delivery of its own ends. */
   #advance(): void {
-    while (this.#active < this.#deliveriesMax) {
+    while (this.#active < this.#deliveriesMax && !this.#isClosed) {
       const lane = this.#line.shift();
       if (lane === undefined) return;
       lane.inLine = false;

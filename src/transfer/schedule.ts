@@ -61,7 +61,7 @@ export class Schedule {
   #stopping = false;
   #picking = false;
   #isPickWanted = false;
-  /** Queue time of the last query. */
+  /** Queue time of the last look: what was due then has been taken, or waits for a place. */
   #pickedAt = 0;
   /** Not before this time, of the monotonic clock. */
   #pickAt = 0;
@@ -107,13 +107,18 @@ export class Schedule {
     this.#stopping = true;
     clearTimeout(this.#wakeTimer);
     clearTimeout(this.#dueTimer);
+    this.#lanes.close();
     this.#abort.abort();
     let timer: NodeJS.Timeout | undefined;
     const grace = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, graceMs);
     });
-    await Promise.race([Promise.all([...this.#running]), grace]);
+    await Promise.race([this.#finished(), grace]);
     clearTimeout(timer);
+  }
+
+  async #finished(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
   #timing(): Timing {
@@ -139,7 +144,8 @@ export class Schedule {
         await this.#pickBlock();
       }
       this.#pauseMs = 0;
-      this.#pickAt = this.#parts.clock.monotonic() + Math.min(PAUSE_MS, PICK_SHARE * this.#queryMs);
+      const rested = this.#parts.clock.monotonic() + Math.min(PAUSE_MS, PICK_SHARE * this.#queryMs);
+      this.#pickAt = Math.max(this.#pickAt, rested);
       this.#sleep();
     } catch (error) {
       this.#pause(error);
@@ -149,11 +155,11 @@ export class Schedule {
   }
 
   async #pickBlock(): Promise<void> {
+    this.#pickedAt = this.#clock.now();
     const limit = Math.min(PICK_ROWS, HELD_MAX - this.#lanes.heldRows);
     const busy = [...this.#lanes.full(), ...this.#local.busy()];
     if (limit <= 0) return;
     const before = this.#parts.clock.monotonic();
-    this.#pickedAt = this.#clock.now();
     const rows = dueRows(this.#parts.reader, this.#pickedAt, busy, limit);
     this.#queryMs += this.#parts.clock.monotonic() - before;
     if (rows.length === 0) return;
@@ -206,11 +212,8 @@ export class Schedule {
       await this.#recordAll(rows, result.outcomes);
       if (!result.isUnreachable) return;
       const others = this.#lanes.takeWaiting(lane);
-      for (const waiting of others)
-        await this.#recordAll(
-          waiting,
-          waiting.map(() => result.outcomes[0]!),
-        );
+      const [came] = result.outcomes;
+      await Promise.all(others.map((waiting) => this.#recordAll(waiting, new Array(waiting.length).fill(came))));
     } finally {
       this.#lanes.done(lane, rows);
       // What was put off may be due already, and what was passed over may come now.
