@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { DnsTestServer } from '../../../test/support/dns-server.ts';
-import { SmtpSink } from '../../../test/support/smtp-sink.ts';
+import { CLOSE, type SinkScript, SmtpSink } from '../../../test/support/smtp-sink.ts';
 import { Resolver } from '../../net/resolver.ts';
 import { addDomain, addUser } from '../../provisioning/testing.ts';
 import { TestTransfer } from '../testing.ts';
@@ -109,4 +109,60 @@ test('a host without an address is followed by the next; none at all comes back'
     transfer.queue().map(({ recipient }) => recipient),
     ['c@later.example', 'd@typo.example'],
   );
+});
+
+/** Port 25 of an address of the loopback net; undefined where that may not be bound. */
+async function onPort25(address: string, script: SinkScript): Promise<SmtpSink | undefined> {
+  try {
+    return await SmtpSink.start(script, address, 25);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EACCES') return undefined;
+    throw error;
+  }
+}
+
+test('a host that does not answer, or breaks off before the dot, is followed by the next', async (context) => {
+  const { dns, resolver } = await open(context);
+  const first = await onPort25('127.0.25.1', {});
+  const second = await onPort25('127.0.25.2', {});
+  if (first === undefined || second === undefined) return context.skip('port 25 may not be bound');
+  const transfer = await TestTransfer.open({ resolver });
+  await transfer.directory.apply(addDomain('acme.example'), addUser('ann@acme.example'));
+  context.after(async () => {
+    await transfer.close();
+    await first.close();
+    await second.close();
+  });
+  // Nobody listens at the most preferred one.
+  dns.mx('remote.example', [5, 'none.example'], [10, 'a.example'], [20, 'b.example']);
+  dns.addresses('none.example', '127.0.25.3');
+  dns.addresses('a.example', '127.0.25.1');
+  dns.addresses('b.example', '127.0.25.2');
+  await transfer.start({ policy: { retryMs: [3_600_000], expireMs: 86_400_000 } });
+  const scripts: readonly SinkScript[] = [
+    { greeting: '554 no mail here' },
+    { greeting: CLOSE },
+    { ehlo: '421 4.3.2 going down' },
+    { mail: CLOSE },
+    { rcpt: CLOSE },
+    { data: CLOSE },
+  ];
+  for (const [index, script] of scripts.entries()) {
+    first.script = script;
+    const text = `Subject: ${index}\r\n\r\nx\r\n`;
+    await transfer.accept({ from: 'ann@acme.example', to: ['rex@remote.example'], text });
+    await transfer.until(`${Object.keys(script)[0]}: the next host has it`, () => second.messages.length === index + 1);
+  }
+  await transfer.drained();
+  // Once the dot is sent only this host can say what became of it.
+  first.script = { dot: CLOSE };
+  await transfer.accept({ from: 'ann@acme.example', to: ['rex@remote.example'], text: 'Subject: dot\r\n\r\nx\r\n' });
+  await transfer.until('it was put off', () => transfer.queue()[0]?.attempts === 1);
+  assert.equal(second.messages.length, scripts.length);
+  assert.match(transfer.queue()[0]?.lastError ?? '', /a\.example at 127\.0\.25\.1 port 25/);
+  // What a host says of a recipient is an answer, not a failure of the host.
+  first.script = { rcpt: '450 4.2.1 busy' };
+  await transfer.accept({ from: 'ann@acme.example', to: ['roy@remote.example'], text: 'Subject: 4\r\n\r\nx\r\n' });
+  await transfer.until('it was put off', () => transfer.queue().every(({ attempts }) => attempts === 1));
+  assert.equal(second.messages.length, scripts.length);
 });
