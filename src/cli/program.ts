@@ -62,13 +62,13 @@ export async function run<Located extends { readonly data: string }>(
     },
   };
   const program = buildProgram(context);
-  common(program.command('serve'))
-    .description('the whole server in one process')
-    .option('--development', 'data in ./data, ports from 1000 on, 127.0.0.1')
-    .option('--hostname <name>', "this host's name, with a dot")
-    .action(async (options: CommonOptions) => {
-      code = await verbs.serve(configuration(options, verbs));
-    });
+  program.addCommand(
+    quiet(
+      serveCommand(async (options) => {
+        code = await verbs.serve(configuration(options, verbs));
+      }),
+    ),
+  );
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return code;
@@ -87,6 +87,15 @@ function configuration<Located extends { readonly data: string }>(
     if (error instanceof Failure) throw new ConfigurationFailure(error.kind, error.message, { cause: error });
     throw error;
   }
+}
+
+/** Not in `buildProgram`: it runs the server here instead of talking to one. */
+export function serveCommand(action: (options: CommonOptions) => Promise<void>): Command {
+  return common(new Command('serve'))
+    .description('the whole server in one process')
+    .option('--development', 'data in ./data, ports from 1000 on, 127.0.0.1')
+    .option('--hostname <name>', "this host's name, with a dot")
+    .action(action);
 }
 
 export function buildProgram(context: CommandContext): Command {

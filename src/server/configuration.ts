@@ -96,7 +96,8 @@ const nextHopTarget = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-const schema = z.strictObject({
+/** What waypost.toml may hold. The reference of its keys is made from it. */
+export const schema = z.strictObject({
   hostname: hostName.optional(),
   data: z.string().min(1).optional(),
   listen: z.array(ipAddress).min(1).optional(),
