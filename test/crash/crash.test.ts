@@ -1,5 +1,6 @@
 // The crash test within the suite: twenty kills, five power cuts, and the two switches that must make it fail.
 //
+// Times are printed and not judged here, where other tests run beside it: `npm run crash` judges them.
 // A harness that cannot fail proves nothing: that is what the switches are for.
 
 import assert from 'node:assert/strict';
@@ -28,10 +29,10 @@ function crash(name: string, options: Pick<CrashOptions, 'cycles' | 'env'>, powe
 }
 
 describe('what was acknowledged survives', () => {
-  test('twenty kills: nothing lost, nothing twice, first answer in five seconds', async (t) => {
+  test('twenty kills: nothing lost, nothing twice, no repair by hand', async (t) => {
     const verdict = await crash('kill', { cycles: 20 });
     t.diagnostic(JSON.stringify(verdict));
-    assert.ok(verdict.ok, verdict.sentences.join('\n'));
+    assert.ok(verdict.kept, verdict.sentences.join('\n'));
     assert.ok(verdict.acknowledged.messages > 100, 'there was a load');
   });
 
@@ -40,7 +41,7 @@ describe('what was acknowledged survives', () => {
   }, async (t) => {
     const verdict = await crash('power', { cycles: 5 }, true);
     t.diagnostic(JSON.stringify(verdict));
-    assert.ok(verdict.ok, verdict.sentences.join('\n'));
+    assert.ok(verdict.kept, verdict.sentences.join('\n'));
     assert.ok(verdict.acknowledged.messages > 50, 'there was a load');
   });
 });

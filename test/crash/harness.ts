@@ -42,6 +42,9 @@ export interface PowerLoss {
 }
 
 export interface Verdict {
+  /** Nothing acknowledged is lost or doubled, nothing is where it should not be. */
+  readonly kept: boolean;
+  /** Kept, and every restart had its first answer in time. */
   readonly ok: boolean;
   readonly cycles: number;
   readonly seed: number;
@@ -193,8 +196,10 @@ function verdict(seed: number, run: Run, allowed: number): Verdict {
   const records = [...ledger.messages.values()].filter(({ fate }) => fate === 'acknowledged');
   const remote = records.filter(({ kind }) => kind === 'remote').length;
   const max = times.at(-1) ?? 0;
+  const kept = total(ledger.problems) === 0 && ledger.remoteRepeated <= allowed;
   return {
-    ok: total(ledger.problems) === 0 && ledger.remoteRepeated <= allowed && max < FIRST_ANSWER_MS,
+    kept,
+    ok: kept && max < FIRST_ANSWER_MS,
     cycles: run.cycles,
     seed,
     acknowledged: {
