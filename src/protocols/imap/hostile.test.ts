@@ -1,0 +1,181 @@
+// Peers that send nonsense, never read, never speak: bounded memory, an answer or a close, and others are served.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { after, before, test } from 'node:test';
+import fc from 'fast-check';
+import { OUTPUT_BUFFER_BYTES } from '../../base/limits.ts';
+import { openTestImap, type TestImap } from './testing.ts';
+
+const bugs: unknown[] = [];
+/** A failure without detail is a connection that ended. */
+const note = (event: string, fields?: { readonly [key: string]: unknown }) => {
+  if (event !== 'imap.login' && fields?.['detail'] !== undefined) bugs.push([event, fields]);
+};
+
+let imap: TestImap;
+before(async () => {
+  imap = await openTestImap({
+    limits: { loginTimeoutMs: 300 },
+    log: { debug: note, info: note, warn: note, error: note },
+  });
+  await imap.addAccount('ann', 'secret');
+  const socket = await loggedIn();
+  await command(socket, `APPEND INBOX {${LARGE}+}\r\n${'x'.repeat(LARGE)}`);
+  socket.destroy();
+});
+after(() => imap?.close());
+
+const LARGE = 200_000;
+
+function open(): Socket {
+  const socket = connect(imap.port, imap.host);
+  socket.on('error', () => {});
+  return socket;
+}
+
+async function command(socket: Socket, text: string): Promise<string> {
+  let received = '';
+  const done = new Promise<void>((resolve) => {
+    const listen = (chunk: Buffer) => {
+      received += chunk.toString('latin1');
+      if (!/^zz (OK|NO|BAD) [^\n]*\n/m.test(received)) return;
+      socket.off('data', listen);
+      resolve();
+    };
+    socket.on('data', listen);
+    socket.once('close', () => resolve());
+  });
+  socket.write(`zz ${text}\r\n`);
+  await done;
+  return received;
+}
+
+async function loggedIn(): Promise<Socket> {
+  const socket = open();
+  assert.match(await command(socket, 'LOGIN ann secret'), /^zz OK/m);
+  return socket;
+}
+
+const words = fc.constantFrom(
+  'a ',
+  'NOOP',
+  'LOGIN ',
+  'ann ',
+  'secret',
+  'SELECT ',
+  'INBOX',
+  'APPEND ',
+  'FETCH ',
+  'UID ',
+  'STORE ',
+  'SEARCH ',
+  'COPY ',
+  'EXPUNGE',
+  'IDLE',
+  'DONE',
+  'AUTHENTICATE PLAIN',
+  'LIST ',
+  'STATUS ',
+  '1:* ',
+  '1 ',
+  '*',
+  '(',
+  ')',
+  '"',
+  '\\',
+  '{3}\r\n',
+  '{3+}\r\n',
+  '{90+}\r\n',
+  '{99999999}\r\n',
+  'BODY[',
+  ']',
+  '<0.1>',
+  'FLAGS',
+  ' (\\Seen)',
+  '\r\n',
+  '\r\n',
+  '\r\n',
+  '\n',
+  '\r',
+  '\0',
+  '\xff',
+  '&',
+  'TEXT ',
+  'OR ',
+  'NOT ',
+  'ALL',
+  'LOGOUT',
+  'CLOSE',
+  'ID NIL',
+  'a AUTHENTICATE LOGIN\r\n',
+  'YW5u',
+  '=',
+);
+
+test('any bytes in any state get an answer or a close, and the next session is served', {
+  timeout: 120_000,
+}, async () => {
+  const openings = fc.constantFrom('', 'b LOGIN ann secret\r\n', 'b LOGIN ann secret\r\nc SELECT INBOX\r\n');
+  await fc.assert(
+    fc.asyncProperty(openings, fc.array(words, { maxLength: 40 }), async (opening, parts) => {
+      const socket = open();
+      socket.resume();
+      socket.write(Buffer.from(opening + parts.join(''), 'latin1'));
+      // Whatever it is in the middle of, the end of the connection ends it.
+      socket.end();
+      await once(socket, 'close');
+    }),
+    { numRuns: 300 },
+  );
+  assert.deepEqual(bugs, []);
+  const next = await loggedIn();
+  assert.match(await command(next, 'SELECT INBOX'), /^zz OK/m);
+  next.destroy();
+});
+
+test('a peer that asks and does not read is not written ahead of, and then waits for nobody', async () => {
+  const socket = await loggedIn();
+  await command(socket, 'SELECT INBOX');
+  const session = [...imap.sessions].at(-1)!;
+  socket.pause();
+  for (let i = 0; i < 10_000; i++) socket.write(`q${i} FETCH 1 BODY.PEEK[]\r\n`);
+  // Time for the server to do what it can: other sessions are served all along.
+  for (let i = 0; i < 20; i++) {
+    const other = await loggedIn();
+    assert.match(await command(other, 'STATUS INBOX (MESSAGES)'), /MESSAGES/);
+    other.destroy();
+  }
+  assert.ok(session.output.waitingBytes < OUTPUT_BUFFER_BYTES / 8, `${session.output.waitingBytes} wait`);
+  assert.ok(session.input.framer.waitingBytes < 512 * 1024, `${session.input.framer.waitingBytes} unread`);
+  socket.destroy();
+});
+
+test('who does not log in is shown out, whatever else it says', async () => {
+  const socket = open();
+  let received = '';
+  socket.on('data', (chunk) => {
+    received += chunk;
+  });
+  const chatter = setInterval(() => socket.write('a NOOP\r\n'), 50);
+  await once(socket, 'close');
+  clearInterval(chatter);
+  assert.match(received, /\* BYE Too slow to log in\r\n$/);
+});
+
+test('a message that breaks off leaves nothing behind', async () => {
+  const socket = await loggedIn();
+  const before = await command(socket, 'STATUS INBOX (MESSAGES UIDNEXT)');
+  const other = await loggedIn();
+  other.write('a APPEND INBOX {3000000+}\r\n');
+  other.write('y'.repeat(2_000_000));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  other.destroy();
+  await once(other, 'close');
+  assert.equal(await command(socket, 'STATUS INBOX (MESSAGES UIDNEXT)'), before);
+  socket.destroy();
+  for (let i = 0; i < 500 && imap.sessions.size > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(imap.sessions.size, 0);
+  assert.equal(imap.door.intakes.held.bytes, 0);
+});
