@@ -1,0 +1,157 @@
+// What asks the server about one address or domain, over and over on one connection: RCPT, and MX over UDP and TCP.
+//
+// In      addresses, domain names
+// Out     the reply as it came; MX exchanges or the response code
+// Never   retries over SMTP or TCP; a UDP query without an answer is sent once more, datagrams may be lost
+
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { type DecodedPacket, decode, encode, type Packet, streamEncode } from 'dns-packet';
+import { LineConnection } from '../support/line-connection.ts';
+import type { Endpoint } from '../support/server.ts';
+
+const ANSWER_MS = 3000;
+
+/** One SMTP connection; each question is a transaction of its own, in one write. */
+export class SmtpProbe {
+  readonly #connection: LineConnection;
+
+  private constructor(connection: LineConnection) {
+    this.#connection = connection;
+  }
+
+  static async open({ host, port }: Endpoint): Promise<SmtpProbe> {
+    const connection = await LineConnection.open(host, port);
+    await connection.line();
+    connection.write('HELO probe.example\r\n');
+    await connection.line();
+    return new SmtpProbe(connection);
+  }
+
+  /** The reply to RCPT. */
+  async rcpt(address: string): Promise<string> {
+    this.#connection.write(`RSET\r\nMAIL FROM:<>\r\nRCPT TO:<${address}>\r\n`);
+    await this.#connection.line();
+    await this.#connection.line();
+    return this.#connection.line();
+  }
+
+  /** The reply to the dot of a message to whom RCPT has just accepted. */
+  async message(): Promise<string> {
+    this.#connection.write('DATA\r\n');
+    const ready = await this.#connection.line();
+    if (!ready.startsWith('354')) return ready;
+    this.#connection.write('Subject: probe\r\n\r\nbody\r\n.\r\n');
+    return this.#connection.line();
+  }
+
+  close(): void {
+    this.#connection.destroy();
+  }
+}
+
+export interface DnsProbe {
+  /** `MX mail.example`, or the response code. */
+  mx(name: string): Promise<string>;
+  close(): void;
+}
+
+function queryOf(id: number, name: string): Packet {
+  return { type: 'query', id, questions: [{ type: 'MX', name }] };
+}
+
+function said(answer: DecodedPacket): string {
+  const exchanges = (answer.answers ?? []).flatMap((each) => (each.type === 'MX' ? [each.data.exchange] : []));
+  // The library's types leave the response code out.
+  const { rcode } = answer as { readonly rcode?: string };
+  return exchanges.length > 0 ? `MX ${exchanges.join(' ')}` : String(rcode);
+}
+
+/** Answers by the id of their query. */
+class Waiting {
+  readonly #waiting = new Map<number, (answer: string) => void>();
+  #last = 0;
+
+  ask(send: (id: number) => void): Promise<string> {
+    const id = (this.#last = (this.#last + 1) & 0xffff);
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`no answer within ${ANSWER_MS} ms`)), ANSWER_MS);
+      const again = setTimeout(() => send(id), ANSWER_MS / 2);
+      this.#waiting.set(id, (answer) => {
+        clearTimeout(late);
+        clearTimeout(again);
+        resolve(answer);
+      });
+      send(id);
+    });
+  }
+
+  answered(answer: DecodedPacket): void {
+    const waiting = this.#waiting.get(answer.id ?? -1);
+    this.#waiting.delete(answer.id ?? -1);
+    waiting?.(said(answer));
+  }
+}
+
+export class UdpProbe implements DnsProbe {
+  readonly #socket: UdpSocket;
+  readonly #waiting = new Waiting();
+
+  private constructor(socket: UdpSocket) {
+    this.#socket = socket;
+    socket.on('message', (octets) => this.#waiting.answered(decode(octets)));
+  }
+
+  static async open({ host, port }: Endpoint): Promise<UdpProbe> {
+    const socket = createSocket('udp4');
+    socket.connect(port, host);
+    await once(socket, 'connect');
+    return new UdpProbe(socket);
+  }
+
+  mx(name: string): Promise<string> {
+    return this.#waiting.ask((id) => this.#socket.send(encode(queryOf(id, name))));
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}
+
+export class TcpProbe implements DnsProbe {
+  readonly #socket: Socket;
+  readonly #waiting = new Waiting();
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    let received = Buffer.alloc(0);
+    socket.on('data', (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
+        const end = 2 + received.readUInt16BE(0);
+        this.#waiting.answered(decode(received.subarray(2, end)));
+        received = received.subarray(end);
+      }
+    });
+    socket.on('error', () => {});
+  }
+
+  static async open({ host, port }: Endpoint): Promise<TcpProbe> {
+    const socket = connect({ host, port, noDelay: true });
+    await once(socket, 'connect');
+    return new TcpProbe(socket);
+  }
+
+  mx(name: string): Promise<string> {
+    let sent = false;
+    return this.#waiting.ask((id) => {
+      if (!sent) this.#socket.write(streamEncode(queryOf(id, name)));
+      sent = true;
+    });
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
