@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import fc from 'fast-check';
 import { ImapClient } from '../../../test/support/imap-client.ts';
 import { LineConnection } from '../../../test/support/line-connection.ts';
 import { operation } from '../../database/operation.ts';
@@ -70,12 +71,13 @@ test('a connection that breaks off lets the maildrop go, and nothing is removed'
   assert.equal(inInbox(pop3, account), 1);
 });
 
-test('QUIT behind the end of our input is obeyed', async () => {
+test('commands before the end of our input are obeyed and answered', async () => {
   const account = await append(pop3, 'a: b\r\n\r\n1\r\n');
   const connection = await logIn();
   connection.write('DELE 1\r\nQUIT\r\n');
   connection.end();
-  await until('the removal', () => inInbox(pop3, account) === 0);
+  assert.match(await connection.untilClosed(), /^\+OK.*\r\n\+OK.*\r\n$/);
+  assert.equal(inInbox(pop3, account), 0);
   await until('the lock', () => !pop3.locked.has(account));
 });
 
@@ -200,4 +202,47 @@ test('a message that was read ahead and expunged meanwhile is not sent', async (
   assert.equal(await ask(connection, 'RETR 2'), '-ERR No such message');
   assert.match(await ask(connection, 'RETR 3'), /^\+OK/);
   connection.destroy();
+});
+
+test('whatever is said, the session answers and goes on', async () => {
+  const texts = ['a: b\r\n\r\n1\r\n', 'a: b\r\n\r\n2\r\n'];
+  const server = await openTestPop3({ limits: { badCommandsMax: 1_000_000 } });
+  const word = fc.constantFrom(
+    ...[
+      'USER ',
+      'PASS ',
+      'AUTH PLAIN ',
+      'AUTH LOGIN',
+      'CAPA',
+      'STAT',
+      'LIST ',
+      'UIDL ',
+      'RETR ',
+      'TOP ',
+      'DELE ',
+      'RSET',
+    ],
+    ...['NOOP', '\r\n', '\r\n', '\r\n', '\r', '\n', '\0', ' ', '1', '2', '9', '-', '*', 'AGEAYg==', 'x'.repeat(600)],
+  );
+  const noise = fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)) });
+  const said = fc.array(fc.oneof({ arbitrary: word, weight: 9 }, noise), { maxLength: 60 });
+  try {
+    await fc.assert(
+      fc.asyncProperty(said, fc.boolean(), async (parts, isLoggedIn) => {
+        const account = await append(server, ...texts);
+        const connection = isLoggedIn ? await logIn(server) : await open(server);
+        for (const part of parts) connection.write(part);
+        // Ends what was begun: a line, an exchange.
+        connection.write('\r\n*\r\nRSET\r\nQUIT\r\n');
+        const answers = await connection.untilClosed();
+        assert.match(answers, /(^|\n)\+OK Goodbye\r\n$/);
+        assert.ok(!answers.includes('Internal error'), answers);
+        assert.ok(!server.locked.has(account));
+        assert.equal(inInbox(server, account), texts.length);
+      }),
+      { numRuns: 100 },
+    );
+  } finally {
+    await server.close();
+  }
 });

@@ -60,6 +60,8 @@ export class Pop3Session {
     this.door = door;
     this.connection = connection;
     this.#socket = socket;
+    // A peer that has said all still hears our answers.
+    socket.allowHalfOpen = true;
     this.#output = new Output(socket);
     this.#deadline = new Deadline(() => socket.destroy());
     this.#deadline.set(door.limits.loginTimeoutMs);

@@ -21,7 +21,7 @@ export async function authenticate(
       case 'challenge': {
         session.write(encodeContinuation(step.text));
         const line = await session.input.line(SMTP_AUTH_LINE_BYTES);
-        if (line === undefined) throw new Failure('unavailable', 'The connection was closed');
+        if (line === undefined) return;
         if (line.kind === 'bad-line') throw new Failure('syntax', 'Not an answer to a challenge');
         step = sasl.receive(line.text);
         break;
