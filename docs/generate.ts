@@ -1,0 +1,437 @@
+// The pages under docs/reference/, made from what the program itself uses: `node docs/generate.ts` writes them.
+//
+// In      the schema of waypost.toml, the tree of commands, ports, failure tables, and the sources for metrics, log events, RFCs
+// Out     one page a reference; test/docs.test.ts fails when a committed one differs
+// Sentences that stand nowhere in the program (what a key or an event means) stand here; a missing one is an error
+
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import type { Argument, Command } from 'commander';
+import type { z } from 'zod';
+import { adminOperation } from '../src/admin/operation.ts';
+import { EXIT, exitCode } from '../src/base/exit.ts';
+import { Failure, type FailureKind, failureKinds } from '../src/base/failure.ts';
+import { silentLog } from '../src/base/log.ts';
+import { buildProgram, type CommandContext, serveCommand } from '../src/cli/program.ts';
+import { DNS_FAILURE } from '../src/protocols/dns/errors.ts';
+import { adminApp } from '../src/protocols/http/admin.ts';
+import { replyOf } from '../src/protocols/imap/errors.ts';
+import { failureResult } from '../src/protocols/ldap/errors.ts';
+import { failureReply } from '../src/protocols/pop3/errors.ts';
+import { failureStatus } from '../src/protocols/smtp/errors.ts';
+import { configure, schema } from '../src/server/configuration.ts';
+import { standardPorts } from '../src/server/ports.ts';
+import { RCODE } from '../src/wire/dns/codes.ts';
+import { resultCodes } from '../src/wire/ldap/result-codes.ts';
+
+const root = resolve(import.meta.dirname, '..');
+const HEAD = '<!-- Made by docs/generate.ts from the program: change that, not this page. -->';
+
+/** Every command of the program, with nothing behind it. */
+export function commandTree(): Command {
+  const context: CommandContext = {
+    client: () => {
+      throw new Error('no command is run here');
+    },
+    printer: () => ({ print() {} }),
+    exit() {},
+  };
+  const program = buildProgram(context);
+  program.addCommand(serveCommand(async () => {}));
+  return program;
+}
+
+/** Files below src/ without tests, in order. */
+export function sources(): string[] {
+  return readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !/(\.test|(^|\/)testing)\.ts$/.test(name))
+    .sort()
+    .map((name) => join(root, 'src', name));
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+}
+
+function table(heading: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.map(cell).join(' | ')} |`;
+  return [line(heading), line(heading.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+function page(title: string, ...parts: readonly string[]): string {
+  return `${[HEAD, `# ${title}`, ...parts].join('\n\n')}\n`;
+}
+
+/** Key -> form and sentence. */
+const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> = {
+  hostname: [
+    'host name',
+    'The name of this host, in greetings, Received, MX and SOA. Former names go on as names of this host.',
+  ],
+  data: ['path', 'The data directory; relative to the file. `--data` and `WAYPOST_DATA` come first.'],
+  listen: ['list of IP addresses', 'Where every listener listens. 127.0.0.1 with `--development`.'],
+  'port-offset': [
+    'number, or `"auto"`',
+    'Added to each standard port; `"auto"`: free ports. 1000 with `--development`.',
+  ],
+  resolver: [
+    'list of `address` or `address:port`',
+    'Who is asked for MX and address records of others; none: the resolvers of the system.',
+  ],
+  address: ['list of IP addresses', 'Public addresses of this host, for A and AAAA; none: the addresses of `listen`.'],
+  threads: ['number, 1 to 32', 'Protocol threads; one a core where nothing is said.'],
+  log: ['`debug` `info` `warn` `error` `silent`', 'What is logged at least.'],
+  suffix: ['`o=internet`', 'The suffix of the directory; there is no other yet.'],
+  'provision.from-mx': ['`off` or `auto`', 'Whether a message may bring a domain below one of ours, by its MX record.'],
+  'next-hop': [
+    'table: domain = `[address]:port` or `host:port`',
+    'Where mail for that domain goes, instead of its MX.',
+  ],
+  'queue.retry': ['list of times', 'Waits after the first, second, ... attempt; the last one repeats.'],
+  'queue.expire': ['time', 'A recipient that has waited longer fails, and the sender gets a report.'],
+  'limits.message-size': ['size', 'The largest message, as sent; announced as SIZE.'],
+  'limits.recipients': ['number', 'Recipients of one message.'],
+  'limits.bad-commands': ['number', 'Commands in error before a connection is closed.'],
+  'limits.command-timeout': ['time', 'How long a peer may be silent.'],
+  'limits.login-timeout': [
+    'time',
+    'From connect to a login (IMAP, POP3), or to the first complete command (SMTP, LDAP).',
+  ],
+  'limits.idle-timeout': ['time', 'How long an IMAP session may be silent, IDLE included.'],
+  'limits.connections': ['number', 'Open connections of one protocol thread.'],
+  'limits.connections-per-peer': ['number', 'The same, of one peer address.'],
+  'limits.deliveries': ['number', 'Deliveries to other hosts at once.'],
+};
+
+/** Key -> what it is when nobody says anything, as one would write it. */
+function defaults(): Readonly<Record<string, string>> {
+  const { listen, portOffset, log, suffix, provision, queue, limits } = configure(undefined, 'waypost.toml', {
+    data: '/var/lib/waypost',
+    development: false,
+    hostname: 'mail.example',
+    listen: undefined,
+    portOffset: undefined,
+    log: undefined,
+  });
+  const text = (value: unknown): string => `\`${JSON.stringify(value)}\``;
+  return {
+    hostname: "the machine's",
+    data: 'see below',
+    listen: text(listen),
+    'port-offset': text(portOffset),
+    resolver: "the system's",
+    address: 'none',
+    threads: 'cores',
+    log: text(log),
+    suffix: text(suffix),
+    'provision.from-mx': text(provision.fromMx),
+    'next-hop': 'none',
+    'queue.retry': text(queue.retryMs.map(time)),
+    'queue.expire': text(time(queue.expireMs)),
+    'limits.message-size': text(`${limits.messageSizeBytes / 1024 ** 2}MiB`),
+    'limits.recipients': text(limits.recipientsMax),
+    'limits.bad-commands': text(limits.badCommandsMax),
+    'limits.command-timeout': text(time(limits.commandTimeoutMs)),
+    'limits.login-timeout': text(time(limits.loginTimeoutMs)),
+    'limits.idle-timeout': text(time(limits.idleTimeoutMs)),
+    'limits.connections': text(limits.connectionsMax),
+    'limits.connections-per-peer': text(limits.connectionsPerPeerMax),
+    'limits.deliveries': text(limits.deliveriesMax),
+  };
+}
+
+function time(milliseconds: number): string {
+  for (const [unit, length] of [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['m', 60_000],
+  ] as const)
+    if (milliseconds % length === 0) return `${milliseconds / length}${unit}`;
+  return `${milliseconds / 1000}s`;
+}
+
+/** `queue.retry` for a key in a table. */
+function configurationKeys(): string[] {
+  return Object.entries(schema.shape).flatMap(([name, optional]) => {
+    const inner = (optional as z.ZodOptional<z.ZodType>).unwrap();
+    const shape = 'shape' in inner ? (inner.shape as Record<string, unknown>) : undefined;
+    return shape === undefined ? [name] : Object.keys(shape).map((key) => `${name}.${key}`);
+  });
+}
+
+function configuration(): string {
+  const keys = configurationKeys();
+  const given = defaults();
+  for (const key of new Set([...Object.keys(KEYS), ...Object.keys(given)]))
+    if (!keys.includes(key)) throw new Error(`waypost.toml has no key ${key}: take it out of docs/generate.ts`);
+  const rows = keys.map((key) => {
+    const known = KEYS[key];
+    if (known === undefined || given[key] === undefined)
+      throw new Error(`docs/generate.ts has no sentence or no default for the key ${key} of waypost.toml`);
+    return [`\`${key}\``, known[0], given[key], known[1]];
+  });
+  return page(
+    'Configuration',
+    'Every key has a default: `waypost serve` without a file is the whole server. An unknown key, or a value of another form, is\nan error that names file, line and key (exit code 78). The file is read at the start.',
+    'The file is the first of: `--config`, `WAYPOST_CONFIG`, `waypost.toml` in the data directory, none. The data directory is the\nfirst of: `--data`, `WAYPOST_DATA`, `data` in the file, the folder `data` beside the launcher if it exists (always with\n`--development`), `/var/lib/waypost`.',
+    table(['key', 'form', 'default', 'meaning'], rows),
+    'A time is a number with `s`, `m`, `h` or `d`: `"15m"`. A size is a number of bytes, or one with `B`, `KiB`, `MiB`, `GiB`: `"50MiB"`.\nA dot stands for a table: `queue.expire` is `expire` in `[queue]`.',
+    'Environment over file: `WAYPOST_HOSTNAME`, `WAYPOST_LISTEN` (addresses with a comma between), `WAYPOST_PORT_OFFSET`, `WAYPOST_LOG`,\n`WAYPOST_DATA`, `WAYPOST_CONFIG`. A host name that is given once is kept; one without a dot becomes `NAME.localdomain`.',
+  );
+}
+
+function argumentText(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+}
+
+function leaves(command: Command, path: readonly string[] = []): { path: string; command: Command }[] {
+  return command.commands.flatMap((child) => {
+    const below = [...path, child.name()];
+    return child.commands.length > 0 ? leaves(child, below) : [{ path: below.join(' '), command: child }];
+  });
+}
+
+/** Said once, at the head of the page. */
+const COMMON = new Set(['--data', '--config', '--json']);
+
+function commands(): string {
+  const parts = leaves(commandTree())
+    .sort((a, b) => (a.path < b.path ? -1 : 1))
+    .map(({ path, command }) => {
+      const words = ['waypost', path, ...command.registeredArguments.map(argumentText)].join(' ');
+      const options = command.options
+        .filter(({ long }) => !COMMON.has(long ?? ''))
+        .map(({ flags, description }) => [`\`${flags}\``, description]);
+      const rows = options.length === 0 ? [] : [table(['option', 'meaning'], options)];
+      return [`## ${path}`, `    ${words}`, `${command.description()}`, ...rows].join('\n\n');
+    });
+  const codes = Object.entries(EXIT_WORDS).map(([code, words]) => [code, words]);
+  for (const code of Object.values(EXIT))
+    if (EXIT_WORDS[code] === undefined) throw new Error(`docs/generate.ts has no sentence for exit code ${code}`);
+  return page(
+    'Commands',
+    'In a checkout `waypost` is `./waypost`. A command talks to the running server of its data directory over a Unix socket\n(`run/admin.sock` there); `serve` is that server. Answers go to standard output, complaints to standard error in one line.',
+    'Each but `completion` takes `--data <directory>` (the data directory of the server) and `--config <file>` (its configuration);\neach that prints takes `--json`: one object, or one array for lists. Times in it are like `2026-11-24T09:09:23.824Z`.',
+    '## Exit codes',
+    table(['code', 'meaning'], codes),
+    ...parts,
+  );
+}
+
+const EXIT_WORDS: Readonly<Record<number, string>> = {
+  0: 'done',
+  1: 'the answer is no: not found, exists already, not empty, leads nowhere',
+  64: 'the command line is wrong',
+  65: 'the data are wrong: an address that is none',
+  69: 'no server runs; the line says how to start one',
+  70: 'the launcher cannot find itself',
+  74: 'an I/O error has ended the server',
+  75: 'try again: a port is taken, the data directory is in use, the disk is full',
+  77: 'not allowed',
+  78: 'the configuration is wrong',
+};
+
+const PORT_WORDS: Readonly<Record<string, string>> = {
+  smtp: 'mail from other hosts; offers AUTH',
+  submission: 'mail from users; requires AUTH',
+  imap: 'IMAP4rev1',
+  pop3: 'POP3',
+  ldap: 'LDAPv3',
+  dns: 'UDP and TCP on one number; our own zones only',
+  http: 'health and metrics',
+};
+
+function ports(): string {
+  const rows = Object.entries(standardPorts).map(([name, port]) => {
+    if (PORT_WORDS[name] === undefined) throw new Error(`docs/generate.ts has no sentence for the listener ${name}`);
+    return [`\`${name}\``, String(port), String(port + 1000), PORT_WORDS[name]];
+  });
+  return page(
+    'Ports',
+    'Standard numbers plus `port-offset`: 0 in production, 1000 with `--development` (`npm start`). The ready line names what\neach listener has.',
+    table(['listener', 'port', 'with `npm start`', 'what'], rows),
+    'There is no TLS yet, so none of the TLS ports. The administrator speaks over a Unix socket, `run/admin.sock` in the data directory;\na path that is too long for a socket gets one in the temporary directory, named in `run/admin.path`.',
+  );
+}
+
+function metrics(): string {
+  const text = readFileSync(join(root, 'src/server/metrics.ts'), 'utf8');
+  const rows: string[][] = [];
+  for (const [, name, help, rest] of text.matchAll(/'(waypost_[a-z0-9_]+)',\s*(?:help: )?'([^']+)'([^\]\n]*)/g)) {
+    const after = text.slice(text.indexOf(`'${name}'`));
+    const labels = name!.endsWith('_total')
+      ? [...rest!.matchAll(/'([a-z]+)'/g)].map((match) => match[1]!)
+      : (/^[^;]*?labelNames: \[([^\]]*)\]/.exec(after.slice(0, 200))?.[1] ?? '')
+          .split(',')
+          .map((label) => label.trim().replaceAll("'", ''))
+          .filter((label) => label !== '');
+    const kind = name!.endsWith('_total') ? 'counter' : 'gauge';
+    rows.push([`\`${name}\``, kind, labels.map((label) => `\`${label}\``).join(', ') || '-', help!]);
+  }
+  return page(
+    'Metrics',
+    '`/metrics` on the HTTP port, in the text format of Prometheus. Counters begin at 0 with the process, and those of a thread that\nhas been replaced begin anew. No label holds an address.',
+    table(
+      ['metric', 'kind', 'labels', 'what'],
+      rows.sort((a, b) => (a[0]! < b[0]! ? -1 : 1)),
+    ),
+  );
+}
+
+const KIND_WORDS = {
+  syntax: "the peer's words do not parse",
+  invalid: 'they parse, but the value is not allowed',
+  'not-found': 'there is none: an answer',
+  exists: 'it is there already',
+  'not-empty': 'something is still in it',
+  denied: 'not allowed to this peer',
+  unauthenticated: 'not, or wrongly, authenticated',
+  'read-only': 'may not be changed',
+  'too-large': 'larger than its limit',
+  'too-many': 'more than their limit',
+  'over-quota': 'no room for this account',
+  conflict: 'somebody else changed or holds it',
+  unsupported: 'not built, or not offered',
+  full: 'the disk has no space: temporary',
+  unavailable: 'could not find out: temporary',
+} as const satisfies Record<FailureKind, string>;
+
+async function failures(): Promise<string> {
+  const ldapNames = new Map<number, string>(Object.entries(resultCodes).map(([name, code]) => [code, name]));
+  const rcodes = new Map<number, string>(Object.entries(RCODE).map(([name, code]) => [code, name]));
+  const rows: string[][] = [];
+  for (const kind of failureKinds) {
+    const failure = new Failure(kind, 'text');
+    const app = adminApp([adminOperation('fail', ANYTHING, () => Promise.reject(failure))], silentLog);
+    const http = await app.request('/admin/fail', { method: 'POST', body: '{}' });
+    const imap = replyOf(failure);
+    const ldap = failureResult(failure);
+    rows.push([
+      `\`${kind}\``,
+      KIND_WORDS[kind],
+      failureStatus(failure).join(' '),
+      `${imap.status}${imap.code === undefined ? '' : ` [${imap.code}]`}`,
+      failureReply(failure)
+        .trim()
+        .replace(/ text$/, ''),
+      `${ldapNames.get(ldap.resultCode)} (${ldap.resultCode})`,
+      rcodes.get(DNS_FAILURE[kind]) ?? String(DNS_FAILURE[kind]),
+      String(http.status),
+      String(exitCode(kind)),
+    ]);
+  }
+  return page(
+    'Failures',
+    'Every failure has a kind, whatever found it; each protocol has one table from kind to its code. Here they stand side by side. A unit\nthat knows better may say so (routing knows the SMTP reply, the directory its LDAP result, IMAP `TRYCREATE`): then that is said.',
+    table(['kind', 'meaning', 'SMTP', 'IMAP', 'POP3', 'LDAP', 'DNS', 'HTTP', 'exit'], rows),
+    '`not-found` and `unavailable` are never mixed: nobody gets a permanent refusal because something could not be looked up.',
+  );
+}
+
+const ANYTHING = { safeParse: (data: unknown) => ({ success: true, data }) } as unknown as z.ZodType<unknown>;
+
+const EVENT_WORDS: Readonly<Record<string, string>> = {
+  'admin.fail': 'an operation failed for a reason of ours',
+  'database.checkpoint': 'the log could not be written back now; it is tried again',
+  'database.refuse': 'an operation or a whole batch was refused',
+  'dns.connection': 'a TCP connection broke',
+  'dns.failed': 'an answer could not be made: SERVFAIL',
+  'dns.socket': 'the UDP socket reported an error',
+  'dns.unsent': 'an answer could not be sent',
+  'imap.bug': 'a command ended in a way that nobody meant',
+  'imap.failure': 'a command failed for a reason of ours',
+  'imap.login': 'somebody logged in',
+  'ldap.bind': 'somebody bound',
+  'ldap.bug': 'an operation ended in a way that nobody meant',
+  'ldap.fail': 'an operation failed for a reason of ours',
+  'ldap.refuse': 'a connection was ended: what came is no LDAP',
+  'pop3.abort': 'a message could not be read to its end; the connection was closed',
+  'pop3.bug': 'a command ended in a way that nobody meant',
+  'pop3.failure': 'a command failed for a reason of ours',
+  'pop3.login': 'somebody logged in',
+  'provisioning.arrive': 'a message asked for a new domain: each step with its milliseconds',
+  'server.ready': 'every listener accepts',
+  'server.restart-thread': 'a thread that died is replaced',
+  'server.thread': 'a thread died, and why',
+  'smtp.accept': 'a message was accepted',
+  'smtp.fail': 'a command failed for a reason of ours',
+  'smtp.refuse': 'a message was refused after its dot, for a reason of ours',
+  'store.collect': 'housekeeping could not write; it comes again',
+  'store.unlink': "a segment's file could not be removed; the next start does it",
+  'transfer.defer': 'a row could not be digested; it waits',
+  'transfer.deliver': 'an attempt at another host: its outcome, or a bug',
+  'transfer.drop': 'a report that nobody can be told was dropped',
+  'transfer.notify': 'a sender was told, or could not be told now',
+  'transfer.pause': 'the queue pauses, because the writer takes nothing now',
+  'transfer.prune': 'old journeys could not be removed; it comes again',
+  'transfer.record': 'an outcome could not be written yet; it is tried until it is',
+  'transfer.schedule': 'the schedule met a bug; it goes on',
+  'transfer.store': 'rows of the store channel were delivered',
+};
+
+function logEvents(): string {
+  const events = new Map<string, { levels: Set<string>; files: Set<string> }>();
+  for (const file of sources()) {
+    const text = readFileSync(file, 'utf8');
+    for (const [, level, event] of text.matchAll(
+      /\blog\??\.(debug|info|warn|error)\(\s*'([a-z0-9-]+\.[A-Za-z0-9-]+)'/g,
+    )) {
+      const known = events.get(event!) ?? { levels: new Set(), files: new Set() };
+      known.levels.add(level!);
+      known.files.add(relative(root, file));
+      events.set(event!, known);
+    }
+  }
+  const rows = [...events].sort().map(([event, { levels, files }]) => {
+    const words = EVENT_WORDS[event];
+    if (words === undefined) throw new Error(`docs/generate.ts has no sentence for the log event ${event}`);
+    return [`\`${event}\``, [...levels].sort().join(', '), words, [...files].map((file) => `\`${file}\``).join(', ')];
+  });
+  return page(
+    'Log events',
+    'One JSON object a line on standard error. Each has `at`, `level`, `thread`, `event`; `queue` is a queue id, `peer` an address, `detail`\nwhat an administrator may want to know and a peer may not. No password is ever in it.',
+    table(['event', 'level', 'what', 'where'], rows),
+  );
+}
+
+/** RFC number -> the folders and files of src/ that name it. */
+export function citedRfcs(): Map<number, Set<string>> {
+  const cited = new Map<number, Set<string>>();
+  for (const file of sources())
+    for (const [, number] of readFileSync(file, 'utf8').matchAll(/RFC (\d{3,5})/g)) {
+      const places = cited.get(Number(number)) ?? new Set();
+      places.add(relative(root, file).split('/').slice(0, 2).join('/'));
+      cited.set(Number(number), places);
+    }
+  return cited;
+}
+
+function rfcs(): string {
+  const rows = [...citedRfcs()]
+    .sort(([a], [b]) => a - b)
+    .map(([number, places]) => [
+      `[RFC ${number}](https://www.rfc-editor.org/rfc/rfc${number})`,
+      [...places].map((place) => `\`${place}/\``).join(', '),
+    ]);
+  return page(
+    'RFCs',
+    'Which RFC is followed where: made from the references in the sources, where the sections stand too. A reference says that the\ncode does what that section says, not that the whole RFC is built.',
+    table(['RFC', 'folders'], rows),
+  );
+}
+
+/** Path below docs/ -> text. */
+export async function references(): Promise<ReadonlyMap<string, string>> {
+  return new Map([
+    ['reference/configuration.md', configuration()],
+    ['reference/commands.md', commands()],
+    ['reference/ports.md', ports()],
+    ['reference/metrics.md', metrics()],
+    ['reference/failures.md', await failures()],
+    ['reference/log-events.md', logEvents()],
+    ['reference/rfcs.md', rfcs()],
+  ]);
+}
+
+if (import.meta.main) for (const [path, text] of await references()) writeFileSync(join(root, 'docs', path), text);
