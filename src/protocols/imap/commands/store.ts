@@ -24,6 +24,7 @@ export const store: CommandDefinition<StoreCommand> = {
     for (const ranges of view.uidSlices(places, STATUS_SLICE)) {
       const args = { account, mailbox: id, ranges, change: command.mode, by: flagSet(command.flags) };
       const { modseq, changed } = await session.door.writer.execute(storeFlags, args);
+      if (command.mode !== 'remove') session.write(mailbox.newKeywords(command.flags.keywords));
       if (!command.silent) await tellFlags(session, ranges, byUid);
       else if (changed > 0) mailbox.silence(modseq);
       // A slice at a time, since a look at all of a large mailbox would hold up others.
