@@ -54,10 +54,11 @@ export class Pop3Input {
     }
   }
 
-  /** Throws away what still comes: unread bytes would make the kernel cut off our last words. */
+  /** No more lines. What still comes is thrown away: unread bytes would make the kernel cut off our last words. */
   discard(): void {
     this.#discards = true;
     this.#framer.clear();
+    this.#close();
     this.#socket.resume();
   }
 }

@@ -246,3 +246,24 @@ test('whatever is said, the session answers and goes on', async () => {
     await server.close();
   }
 });
+
+test('when the server stops, each session is told, a message on its way is sent first, and nothing is removed', async () => {
+  const server = await openTestPop3();
+  try {
+    const account = await append(server, `a: b\r\n\r\n${'x'.repeat(300_000)}\r\n`);
+    const stranger = await open(server);
+    const connection = await logIn(server);
+    await ask(connection, 'DELE 1');
+    await ask(connection, 'RSET');
+    connection.write('RETR 1\r\nDELE 1\r\nQUIT\r\n');
+    assert.match(await connection.line(), /^\+OK/);
+    for (const session of server.sessions) session.shutDown();
+    await lines(connection);
+    assert.equal(await connection.untilClosed(), '-ERR [SYS/TEMP] The server is shutting down\r\n');
+    assert.equal(await stranger.untilClosed(), '-ERR [SYS/TEMP] The server is shutting down\r\n');
+    assert.equal(inInbox(server, account), 1);
+    assert.equal(server.locked.size, 0);
+  } finally {
+    await server.close();
+  }
+});

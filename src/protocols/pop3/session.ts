@@ -48,6 +48,8 @@ export class Pop3Session {
   readonly #output: Output;
   readonly #deadline: Deadline;
   #state: SessionState = 'authorization';
+  #running = false;
+  #shutsDown = false;
   #errors = 0;
   #sliceStart = 0;
   #maildrop: Maildrop | undefined;
@@ -77,7 +79,10 @@ export class Pop3Session {
       while (this.#state !== 'closed') {
         const line = await this.input.line(POP3_LINE_BYTES);
         if (line === undefined) break;
+        this.#running = true;
         await this.#answer(line.kind === 'line' ? line.text : line);
+        this.#running = false;
+        if (this.#shutsDown) this.#sayGoodbye();
         await this.breathe();
       }
     } catch (error) {
@@ -222,6 +227,18 @@ export class Pop3Session {
     this.#state = 'closed';
     this.input.discard();
     this.#output.end(END_MS);
+  }
+
+  /** The server stops: a command that runs gets its answer first. */
+  shutDown(): void {
+    this.#shutsDown = true;
+    if (!this.#running) this.#sayGoodbye();
+  }
+
+  #sayGoodbye(): void {
+    if (this.#state === 'closed') return;
+    this.write(failureReply(new Failure('unavailable', 'The server is shutting down')));
+    this.close();
   }
 
   /** Cuts the connection where nothing true can be said any more: in the middle of a message. */

@@ -8,6 +8,7 @@ import { INBOX } from '../../store/accounts.ts';
 import { openTestImap, type TestImap } from '../imap/testing.ts';
 import type { Pop3Door } from './door.ts';
 import { servePop3 } from './server.ts';
+import type { Pop3Session } from './session.ts';
 
 export interface TestPop3 {
   readonly host: string;
@@ -17,6 +18,7 @@ export interface TestPop3 {
   readonly locked: ReadonlySet<number>;
   /** `ok` and `err`, in the order of the replies. */
   readonly replies: readonly string[];
+  readonly sessions: ReadonlySet<Pop3Session>;
   close(): Promise<void>;
 }
 
@@ -42,11 +44,15 @@ export async function openTestPop3(
     countReply: (_listener, status) => replies.push(status),
   };
   const sockets = new Set<Socket>();
+  const sessions = new Set<Pop3Session>();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     const connection = describeConnection(socket, 'pop3');
-    servePop3(door, socket, { ...connection, isLoopback: options.isLoopback ?? connection.isLoopback });
+    const isLoopback = options.isLoopback ?? connection.isLoopback;
+    const session = servePop3(door, socket, { ...connection, isLoopback });
+    sessions.add(session);
+    socket.on('close', () => sessions.delete(session));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -55,6 +61,7 @@ export async function openTestPop3(
     imap,
     locked,
     replies,
+    sessions,
     async close() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

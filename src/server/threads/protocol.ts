@@ -117,9 +117,11 @@ function open(socket: Socket, listener: ListenerName): void {
       sessions.set(socket, () => session.close('The server is shutting down'));
       return;
     }
-    case 'pop3':
-      servePop3(doors.pop3, socket, connection);
+    case 'pop3': {
+      const session = servePop3(doors.pop3, socket, connection);
+      sessions.set(socket, () => session.shutDown());
       return;
+    }
     case 'ldap': {
       const session = new LdapSession(doors.ldap, socket, connection);
       sessions.set(socket, () => session.close());
