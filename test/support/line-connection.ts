@@ -34,9 +34,10 @@ export class LineConnection {
     socket.on('error', (error) => ended(error.message)());
   }
 
-  static open(host: string, port: number): Promise<LineConnection> {
+  /** `from`: the address of this machine that the peer sees. */
+  static open(host: string, port: number, from?: string): Promise<LineConnection> {
     return new Promise((opened, failed) => {
-      const socket = connect({ host, port, noDelay: true });
+      const socket = connect({ host, port, noDelay: true, ...(from === undefined ? {} : { localAddress: from }) });
       socket.once('error', failed);
       socket.once('connect', () => {
         socket.off('error', failed);
