@@ -124,3 +124,13 @@ test('dns.lookup, which blocks a thread of the pool that syncs files, is used no
     [],
   );
 });
+
+test('a bound limit is written LIMIT +?, or SQLite plans the statement anew at each call', () => {
+  const wrong = sourceFiles(source)
+    .filter((file) => !file.endsWith('.test.ts'))
+    .filter((file) => /LIMIT \?/.test(readFileSync(file, 'utf8')));
+  assert.deepEqual(
+    wrong.map((file) => relative(root, file)),
+    [],
+  );
+});

@@ -9,7 +9,10 @@ export type Value = null | number | string | Uint8Array;
 export type Row = Readonly<Record<string, Value>>;
 export type Awaitable<T> = T | PromiseLike<T>;
 
-/** A connection for reading, on any thread. Statements are prepared once and kept; nothing stays open across a yield. */
+/**
+ * A connection for reading, on any thread. Statements are prepared once and kept; nothing stays open across a yield.
+ * A bound limit is written `LIMIT +?`: for a bare parameter SQLite plans the statement anew at each call, 85 µs against 15.
+ */
 export interface Reader {
   get(sql: string, ...parameters: Value[]): Row | undefined;
   /** Bounded by the caller: a LIMIT in the statement, or a set known to be small. */

@@ -50,12 +50,12 @@ const LAST_AT = 'SELECT at FROM dit_change ORDER BY revision DESC LIMIT 1';
 const INSERT =
   'INSERT INTO dit_change (revision, tenant, at, kind, uuid, dn, author, change) VALUES (?, ?, ?, ?, ?, ?, ?, ?)';
 const SINCE =
-  'SELECT revision, at, kind, uuid, dn, author, change FROM dit_change WHERE revision > ? ORDER BY revision LIMIT ?';
+  'SELECT revision, at, kind, uuid, dn, author, change FROM dit_change WHERE revision > ? ORDER BY revision LIMIT +?';
 const OLDEST = 'SELECT revision FROM dit_change ORDER BY revision LIMIT 1';
 const AT = 'SELECT at FROM dit_change WHERE revision <= ? ORDER BY revision DESC LIMIT 1';
 const PRUNE =
   'DELETE FROM dit_change WHERE revision IN (SELECT revision FROM dit_change WHERE (at < ? OR revision <= ?) AND ' +
-  'revision < (SELECT max(revision) FROM dit_change) ORDER BY revision LIMIT ?)';
+  'revision < (SELECT max(revision) FROM dit_change) ORDER BY revision LIMIT +?)';
 
 /** Writes the row and returns its time, which never lies before the last one's. */
 export async function logChange(

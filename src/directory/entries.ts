@@ -20,12 +20,12 @@ export const ENTRY_COLUMNS =
 const BY_PATH = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path = ?`;
 const BY_ID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id = ?`;
 const BY_UUID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND uuid = ?`;
-const CHILDREN = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE parent = ? AND id > ? ORDER BY id LIMIT ?`;
-const AFTER = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id > ? ORDER BY id LIMIT ?`;
+const CHILDREN = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE parent = ? AND id > ? ORDER BY id LIMIT +?`;
+const AFTER = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id > ? ORDER BY id LIMIT +?`;
 const ANY_CHILD = 'SELECT 1 FROM dit WHERE parent = ? LIMIT 1';
 const WITH_VALUE =
   `SELECT ${ENTRY_COLUMNS} FROM dit_index JOIN dit ON dit.id = dit_index.entry ` +
-  'WHERE attribute = ? AND value = ? AND entry > ? ORDER BY entry LIMIT ?';
+  'WHERE attribute = ? AND value = ? AND entry > ? ORDER BY entry LIMIT +?';
 
 const byPath = (dn: string | Dn): Query => [BY_PATH, TENANT, (typeof dn === 'string' ? parseDn(dn) : dn).path];
 

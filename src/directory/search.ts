@@ -31,10 +31,10 @@ const CANDIDATES_MAX = 10_000;
 const FEW = 16;
 
 const BY_ID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id = ?`;
-const CHILDREN = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE parent = ? AND id > ? ORDER BY id LIMIT ?`;
-const SUBTREE = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path > ? AND path < ? ORDER BY path LIMIT ?`;
-const EQUAL = 'SELECT entry FROM dit_index WHERE attribute = ? AND value = ? LIMIT ?';
-const BEGINS = 'SELECT DISTINCT entry FROM dit_index WHERE attribute = ? AND value >= ? AND value < ? LIMIT ?';
+const CHILDREN = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE parent = ? AND id > ? ORDER BY id LIMIT +?`;
+const SUBTREE = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path > ? AND path < ? ORDER BY path LIMIT +?`;
+const EQUAL = 'SELECT entry FROM dit_index WHERE attribute = ? AND value = ? LIMIT +?';
+const BEGINS = 'SELECT DISTINCT entry FROM dit_index WHERE attribute = ? AND value >= ? AND value < ? LIMIT +?';
 const UUID = 'SELECT id FROM dit WHERE tenant = ? AND uuid = ?';
 const PATH_COLUMN = 2;
 

@@ -115,7 +115,7 @@ export function readRoutes(reader: Reader, after = '', limit = 1000): RouteRow[]
   const { generation } = readState(reader);
   return reader
     .all(
-      'SELECT row FROM route WHERE tenant = ? AND generation = ? AND domain > ? ORDER BY domain LIMIT ?',
+      'SELECT row FROM route WHERE tenant = ? AND generation = ? AND domain > ? ORDER BY domain LIMIT +?',
       TENANT,
       generation,
       after,
@@ -148,7 +148,7 @@ export function readProblems(reader: Reader, limit = 1000): EntryProblems[] {
   const { generation } = readState(reader);
   const found: EntryProblems[] = [];
   for (const table of ['route', 'alias_entry'] as const) {
-    const sql = `SELECT row FROM ${table} WHERE tenant = ? AND generation = ? AND problems > 0 LIMIT ?`;
+    const sql = `SELECT row FROM ${table} WHERE tenant = ? AND generation = ? AND problems > 0 LIMIT +?`;
     for (const { row } of reader.all(sql, TENANT, generation, limit - found.length)) {
       const compiled = JSON.parse(row as string) as RouteRow | RecipientRow;
       const dn = 'dn' in compiled ? compiled.dn : dcDnOfDomain(compiled.domain);

@@ -28,7 +28,7 @@ export async function* checkBlobs({ reader, segments, bytes }: BlobCheckOptions)
   const read = (after: number, limit: number): Row[] =>
     reader.all(
       `SELECT m.id, m.segment, m.offset, m.length, m.hash, m.codec, s.id AS known
-       FROM message m LEFT JOIN segment s ON s.id = m.segment WHERE m.id > ? ORDER BY m.id LIMIT ?`,
+       FROM message m LEFT JOIN segment s ON s.id = m.segment WHERE m.id > ? ORDER BY m.id LIMIT +?`,
       after,
       limit,
     );

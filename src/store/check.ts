@@ -61,7 +61,7 @@ async function* checkAccounts(reader: Reader): AsyncGenerator<StoreProblem> {
     reader.all(
       `SELECT a.id, a.next_mailbox, (SELECT max(id) FROM mailbox m WHERE m.account = a.id) AS highest,
          (SELECT selectable FROM mailbox m WHERE m.account = a.id AND m.id = ${INBOX} AND m.name = 'INBOX') AS inbox
-       FROM account a WHERE a.id > ? ORDER BY a.id LIMIT ?`,
+       FROM account a WHERE a.id > ? ORDER BY a.id LIMIT +?`,
       after,
       limit,
     );
@@ -83,7 +83,7 @@ const MAILBOX_CHECK = `SELECT b.*, count(r.uid) AS n, coalesce(sum(r.flags & 1 =
 async function* checkMailboxes(reader: Reader): AsyncGenerator<StoreProblem> {
   for (let [account, mailbox] = [0, 0]; ; ) {
     const keys = reader.arrays(
-      'SELECT account, id FROM mailbox WHERE (account, id) > (?, ?) ORDER BY account, id LIMIT ?',
+      'SELECT account, id FROM mailbox WHERE (account, id) > (?, ?) ORDER BY account, id LIMIT +?',
       account,
       mailbox,
       PAGE,
@@ -119,7 +119,7 @@ async function* checkReferences(reader: Reader): AsyncGenerator<StoreProblem> {
          EXISTS (SELECT 1 FROM mailbox b WHERE b.account = r.account AND b.id = r.mailbox)
          OR EXISTS (SELECT 1 FROM doomed_mailbox d WHERE d.account = r.account AND d.mailbox = r.mailbox) AS placed
        FROM mailbox_message r LEFT JOIN message m ON m.id = r.message
-       WHERE (r.account, r.mailbox, r.uid) > (?, ?, ?) ORDER BY r.account, r.mailbox, r.uid LIMIT ?`,
+       WHERE (r.account, r.mailbox, r.uid) > (?, ?, ?) ORDER BY r.account, r.mailbox, r.uid LIMIT +?`,
       account,
       mailbox,
       uid,
@@ -148,7 +148,7 @@ async function* checkRefCounts(options: StoreCheckOptions): AsyncGenerator<Store
     if (to === undefined) return;
     const found = await countReferences(options, from, to);
     const read = (after: number, limit: number): Row[] =>
-      reader.all('SELECT id, refs FROM message WHERE id > ? AND id <= ? ORDER BY id LIMIT ?', after, to, limit);
+      reader.all('SELECT id, refs FROM message WHERE id > ? AND id <= ? ORDER BY id LIMIT +?', after, to, limit);
     for await (const rows of pages(
       (after, limit) => read(Math.max(after, from), limit),
       (row) => Number(row['id']),
@@ -162,7 +162,7 @@ async function* checkRefCounts(options: StoreCheckOptions): AsyncGenerator<Store
 /** The last of the next COUNTED messages above `from`. */
 function lastOf(reader: Reader, from: number): number | undefined {
   const row = reader.get(
-    'SELECT max(id) AS last FROM (SELECT id FROM message WHERE id > ? ORDER BY id LIMIT ?)',
+    'SELECT max(id) AS last FROM (SELECT id FROM message WHERE id > ? ORDER BY id LIMIT +?)',
     from,
     COUNTED,
   );
@@ -179,7 +179,7 @@ async function countReferences(
   for (let key: readonly [number, number, number] = [0, 0, 0]; ; ) {
     const rows = reader.arrays(
       `SELECT account, mailbox, uid, message FROM mailbox_message
-       WHERE (account, mailbox, uid) > (?, ?, ?) ORDER BY account, mailbox, uid LIMIT ?`,
+       WHERE (account, mailbox, uid) > (?, ?, ?) ORDER BY account, mailbox, uid LIMIT +?`,
       ...key,
       PAGE,
     );

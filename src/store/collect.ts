@@ -51,7 +51,7 @@ const VANISHED_ROUND = 5000;
 export const collect = operation('store.collect', async (tx, _args: Readonly<Record<string, never>>) => {
   const segments = await tx.all(
     `SELECT id FROM segment WHERE closed IS NOT NULL
-     AND NOT EXISTS (SELECT 1 FROM message WHERE message.segment = segment.id) LIMIT ?`,
+     AND NOT EXISTS (SELECT 1 FROM message WHERE message.segment = segment.id) LIMIT +?`,
     SEGMENTS_A_ROUND,
   );
   for (const row of segments) {
@@ -64,7 +64,7 @@ export const collect = operation('store.collect', async (tx, _args: Readonly<Rec
     const account = Number(doomed['account']);
     const mailbox = Number(doomed['mailbox']);
     const rows = await tx.arrays(
-      'SELECT uid, message FROM mailbox_message WHERE account = ? AND mailbox = ? LIMIT ?',
+      'SELECT uid, message FROM mailbox_message WHERE account = ? AND mailbox = ? LIMIT +?',
       account,
       mailbox,
       STATUS_SLICE,
@@ -79,7 +79,7 @@ export const collect = operation('store.collect', async (tx, _args: Readonly<Rec
   const old = await tx.run(
     `DELETE FROM vanished WHERE (account, mailbox, modseq, uid) IN
        (SELECT account, mailbox, modseq, uid FROM vanished
-        WHERE modseq < (SELECT value FROM counter WHERE name = 'modseq') - ? LIMIT ?)`,
+        WHERE modseq < (SELECT value FROM counter WHERE name = 'modseq') - ? LIMIT +?)`,
     VANISHED_KEPT_MODSEQS,
     VANISHED_ROUND,
   );

@@ -103,14 +103,14 @@ export function findMailboxById(reader: Reader, account: number, mailbox: number
 /** All of an account by name, at most MAILBOXES_MAX. */
 export function listMailboxes(reader: Reader, account: number): Mailbox[] {
   return reader
-    .all('SELECT * FROM mailbox WHERE account = ? ORDER BY name LIMIT ?', account, MAILBOXES_MAX)
+    .all('SELECT * FROM mailbox WHERE account = ? ORDER BY name LIMIT +?', account, MAILBOXES_MAX)
     .map(toMailbox);
 }
 
 /** Subscribed names, whether or not a mailbox of that name exists. RFC 3501 §6.3.6 */
 export function listSubscriptions(reader: Reader, account: number): string[] {
   return reader
-    .arrays('SELECT name FROM subscription WHERE account = ? ORDER BY name LIMIT ?', account, MAILBOXES_MAX)
+    .arrays('SELECT name FROM subscription WHERE account = ? ORDER BY name LIMIT +?', account, MAILBOXES_MAX)
     .map((row) => String(row[0]));
 }
 

@@ -47,7 +47,7 @@ export const PAGE_ROWS = 5000;
 export function uidsAfter(reader: Reader, account: number, mailbox: number, after: number): number[] {
   return reader
     .arrays(
-      'SELECT uid FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid > ? ORDER BY uid LIMIT ?',
+      'SELECT uid FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid > ? ORDER BY uid LIMIT +?',
       account,
       mailbox,
       after,
@@ -77,7 +77,7 @@ export function statusBetween(
   return reader
     .arrays(
       `SELECT uid, flags, keywords, modseq FROM mailbox_message
-       WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid LIMIT ?`,
+       WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid LIMIT +?`,
       account,
       mailbox,
       from,
@@ -130,7 +130,7 @@ function status(row: readonly Value[]): MessageStatus {
 
 /**
  * Rows with `from` <= uid <= `to`, ascending, at most `limit`: ask again from the last one.
- * LIMIT ? would make SQLite plan anew with each call, four times the cost of one row; it does not look through +?.
+ * LIMIT +? would make SQLite plan anew with each call, four times the cost of one row; it does not look through +?.
  */
 export function messagesBetween(
   reader: Reader,
@@ -178,7 +178,7 @@ export function sizesAfter(
 ): { readonly uid: number; readonly size: number }[] {
   return reader
     .arrays(
-      'SELECT uid, size FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid > ? ORDER BY uid LIMIT ?',
+      'SELECT uid, size FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid > ? ORDER BY uid LIMIT +?',
       account,
       mailbox,
       after,

@@ -148,7 +148,7 @@ export const expunge = operation('store.expunge', async (tx, args: ExpungeArgume
   for (const [from, to] of args.ranges ?? [[1, Number.MAX_SAFE_INTEGER]]) {
     const rows = await tx.arrays(
       `SELECT uid, message, flags, size FROM mailbox_message
-       WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? ${condition} ORDER BY uid LIMIT ?`,
+       WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? ${condition} ORDER BY uid LIMIT +?`,
       account,
       mailbox,
       from,

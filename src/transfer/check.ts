@@ -25,7 +25,7 @@ export async function* checkQueue(reader: Reader): AsyncGenerator<QueueProblem> 
   // A page and its messages in one state.
   const read = (after: number, limit: number): Row[] =>
     reader.snapshot(() => {
-      const rows = reader.all('SELECT * FROM queue WHERE id > ? ORDER BY id LIMIT ?', after, limit);
+      const rows = reader.all('SELECT * FROM queue WHERE id > ? ORDER BY id LIMIT +?', after, limit);
       const messages = existingMessages(reader, [...new Set(rows.map((row) => Number(row['message'])))]);
       return rows.map((row) => ({ ...row, hasMessage: messages.has(Number(row['message'])) ? 1 : 0 }));
     });

@@ -82,7 +82,7 @@ export async function continueJourney(
 export async function deleteJourneys(tx: Transaction, below: number, limit: number): Promise<number> {
   return tx.run(
     `DELETE FROM journey WHERE (message, number) IN
-       (SELECT message, number FROM journey WHERE message < ? ORDER BY message LIMIT ?)`,
+       (SELECT message, number FROM journey WHERE message < ? ORDER BY message LIMIT +?)`,
     below,
     limit,
   );
@@ -118,7 +118,7 @@ export function traceMessage(reader: Reader, message: number): TracedEvent[] {
 /** All messages with this Message-ID, without brackets. */
 export function traceMessageId(reader: Reader, messageId: string): TracedEvent[] {
   const messages = reader.arrays(
-    'SELECT message FROM journey WHERE message_id = ? ORDER BY message LIMIT ?',
+    'SELECT message FROM journey WHERE message_id = ? ORDER BY message LIMIT +?',
     messageId,
     TRACED_MESSAGES_MAX,
   );
@@ -131,7 +131,7 @@ export function traceAddress(reader: Reader, address: string): TracedEvent[] {
   const messages = reader.arrays(
     `SELECT DISTINCT message FROM
        (SELECT message, events FROM journey ORDER BY message DESC LIMIT ${SEARCHED_ROWS_MAX})
-     WHERE events LIKE ? ESCAPE '\\' LIMIT ?`,
+     WHERE events LIKE ? ESCAPE '\\' LIMIT +?`,
     quoted,
     TRACED_MESSAGES_MAX,
   );

@@ -32,7 +32,7 @@ export const retryRows = operation(
 
 /** A slice of all rows, above `after`; gives the last id of the slice, undefined at the end. */
 export const retrySlice = operation('transfer.retrySlice', async (tx, { after }: { readonly after: number }) => {
-  const rows = await tx.arrays('SELECT id FROM queue WHERE id > ? ORDER BY id LIMIT ?', after, MANAGED_ROWS);
+  const rows = await tx.arrays('SELECT id FROM queue WHERE id > ? ORDER BY id LIMIT +?', after, MANAGED_ROWS);
   const last = rows.length === 0 ? undefined : Number(rows[rows.length - 1]![0]);
   if (last === undefined) return { changed: 0, last };
   await tx.run('UPDATE queue SET next_attempt = 0 WHERE lease = 0 AND id > ? AND id <= ?', after, last);

@@ -131,10 +131,10 @@ export function dueRows(reader: Reader, queueNow: number, except: readonly strin
   const half = Math.ceil(limit / 2);
   return reader
     .snapshot(() => [
-      ...reader.all(`SELECT * FROM queue WHERE lease = 0 AND next_attempt = 0 AND ${OTHER_LANES} LIMIT ?`, lanes, half),
+      ...reader.all(`SELECT * FROM queue WHERE lease = 0 AND next_attempt = 0 AND ${OTHER_LANES} LIMIT +?`, lanes, half),
       ...reader.all(
         `SELECT * FROM queue WHERE lease = 0 AND next_attempt > 0 AND next_attempt <= ? AND ${OTHER_LANES}
-         ORDER BY next_attempt LIMIT ?`,
+         ORDER BY next_attempt LIMIT +?`,
         queueNow,
         lanes,
         half,
@@ -185,7 +185,7 @@ function queueEntry(row: Row): QueueEntry {
 
 /** In order of id above `after`, at most `limit`. */
 export function listQueue(reader: Reader, after = 0, limit = 1000): QueueEntry[] {
-  return reader.all('SELECT * FROM queue WHERE id > ? ORDER BY id LIMIT ?', after, limit).map(queueEntry);
+  return reader.all('SELECT * FROM queue WHERE id > ? ORDER BY id LIMIT +?', after, limit).map(queueEntry);
 }
 
 export function findQueueEntry(reader: Reader, id: number): QueueEntry | undefined {
