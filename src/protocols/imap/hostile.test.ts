@@ -152,6 +152,25 @@ test('a peer that asks and does not read is not written ahead of, and then waits
   socket.destroy();
 });
 
+test('a session that is closed from outside answers what is under way, then says goodbye', async () => {
+  for (const text of ['f FETCH 1 BODY.PEEK[]\r\n'.repeat(30), 'i IDLE\r\n']) {
+    const socket = await loggedIn();
+    await command(socket, 'SELECT INBOX');
+    const session = [...imap.sessions].at(-1)!;
+    let received = '';
+    socket.on('data', (chunk) => {
+      received += chunk.toString('latin1');
+      session.close('Stopping');
+    });
+    socket.write(text);
+    await once(socket, 'close');
+    assert.match(received, /\r\n\* BYE Stopping\r\n$/);
+    const whole = `* 1 FETCH (BODY[] {${LARGE}}\r\n${'x'.repeat(LARGE)})\r\nf OK FETCH completed\r\n`;
+    const rest = received.replaceAll(whole, '').replace('+ idling\r\n', '');
+    assert.equal(rest, '* BYE Stopping\r\n');
+  }
+});
+
 test('who does not log in is shown out, whatever else it says', async () => {
   const socket = open();
   let received = '';

@@ -42,6 +42,8 @@ export class ImapSession {
   readonly output: Output;
   state: SessionState = 'not-authenticated';
   selected: SelectedMailbox | undefined;
+  /** IDLE waits: the session may end at any moment. */
+  idling = false;
   /** Set while an APPEND runs and its message has not been dealt with. */
   announced: AnnouncedMessage | undefined;
   readonly #socket: Socket;
@@ -49,6 +51,8 @@ export class ImapSession {
   #account: number | undefined;
   #unwatch: (() => void) | undefined;
   #news = false;
+  #running = false;
+  #farewell: string | undefined;
   #badCommands = 0;
   #sliceStart = 0;
 
@@ -74,7 +78,10 @@ export class ImapSession {
       while (this.state !== 'logout') {
         const frame = await this.input.frame();
         if (frame === undefined) break;
+        this.#running = true;
         await this.#answer(frame);
+        this.#running = false;
+        if (this.#farewell !== undefined) this.#bye(this.#farewell);
         await this.breathe();
       }
     } catch (error) {
@@ -83,8 +90,13 @@ export class ImapSession {
     this.output.end();
   }
 
-  /** Ends the session from outside: the server stops, or the connection is of no use any more. */
+  /** Ends the session from outside, the server stops: what is under way is answered first. */
   close(text: string): void {
+    if (!this.#running || this.idling) this.#bye(text);
+    else this.#farewell = text;
+  }
+
+  #bye(text: string): void {
     if (this.state === 'logout') return;
     this.state = 'logout';
     this.write(encodeUntagged('BYE', text));
@@ -161,7 +173,7 @@ export class ImapSession {
     const text = await this.selected.look(allowed);
     if (text !== undefined) this.write(text);
     // RFC 2180 §3.3: nobody can go on in a mailbox that is no more.
-    else this.close('The selected mailbox was deleted');
+    else this.#bye('The selected mailbox was deleted');
   }
 
   /** Waits for a peer that does not take what it asked for, and lets other connections have their turn. */
@@ -203,7 +215,7 @@ export class ImapSession {
       case 'bad':
         return this.#reply(tagOf(frame.head), bad(BAD_FRAMES[frame.reason]));
       case 'fatal':
-        return this.close('Literal too large');
+        return this.#bye('Literal too large');
       case 'message-end':
         throw new Error('a message ended that nobody took');
       default:
@@ -253,7 +265,7 @@ export class ImapSession {
     this.write(tag === undefined ? encodeUntagged(status, text, code) : encodeTagged(tag, status, text, code));
     this.door.countReply(this.connection.listener, status);
     if (status !== 'BAD') this.#badCommands = 0;
-    else if (++this.#badCommands >= this.door.limits.badCommandsMax) this.close('Too many bad commands');
+    else if (++this.#badCommands >= this.door.limits.badCommandsMax) this.#bye('Too many bad commands');
   }
 
   /** Gets rid of an announced message that will not be stored, so that the next command can be read. */
@@ -266,7 +278,7 @@ export class ImapSession {
       return;
     }
     const most = this.#account === undefined ? STRANGER_SKIP_BYTES : 2 * this.door.limits.messageSizeBytes;
-    if (announced.sizeBytes > most) return this.close('Message too large');
+    if (announced.sizeBytes > most) return this.#bye('Message too large');
     this.input.framer.skipMessage();
     await this.input.frame();
   }
@@ -276,7 +288,9 @@ export class ImapSession {
   }
 
   #expired(): void {
-    this.close(this.#account === undefined ? 'Too slow to log in' : 'Idle for too long');
+    // In the middle of a literal nothing can be said.
+    if (this.selected !== undefined && this.#running && !this.idling) this.#socket.destroy();
+    else this.#bye(this.#account === undefined ? 'Too slow to log in' : 'Idle for too long');
   }
 }
 

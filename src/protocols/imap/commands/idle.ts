@@ -21,7 +21,11 @@ export const idle: CommandDefinition<SimpleCommand<'IDLE'>> = {
       }
       if (input.closed) break;
       if (session.takeNews()) await session.tellNews({ expunges: true });
-      else await input.wait();
+      else {
+        session.idling = true;
+        await input.wait();
+        session.idling = false;
+      }
     }
     throw new Failure('unavailable', 'The connection was closed');
   },
