@@ -12,6 +12,7 @@ import { migrate } from '../database/format.ts';
 import { lockDirectory } from '../database/lock.ts';
 import { probe } from '../database/operation.ts';
 import { SharedState } from '../database/shared.ts';
+import type { ArrivalStep } from '../provisioning/arrival.ts';
 import { RoutingCache } from '../routing/cache.ts';
 import { closeAllSegments, closeSegmentsOf, highestId, unlinkUnknownSegments } from '../store/collect.ts';
 import { adminOperations, serveAdmin } from './admin.ts';
@@ -28,6 +29,7 @@ import { Metrics } from './metrics.ts';
 import { databasePath, runPath, segmentsPath } from './paths.ts';
 import { type ListenerName, tcpListeners } from './ports.ts';
 import { Supervisor } from './supervisor.ts';
+import type { ThreadReport } from './threads/protocol.ts';
 import { units } from './units.ts';
 import { VERSION } from './version.ts';
 import { thisZoneHost } from './zone-host.ts';
@@ -35,12 +37,16 @@ import { thisZoneHost } from './zone-host.ts';
 /** A dead thread's last calls have their outcome by then. */
 const DRAINED_MS = 1000;
 
+type ArrivedReport = Extract<ThreadReport, { kind: 'arrived' }>;
+
 export interface RunningServer {
   readonly hostname: string;
   /** `smtp` -> `127.0.0.1:1025`, a key for each listener. */
   readonly listeners: Readonly<Record<string, string>>;
   /** On the first start only. */
   readonly adminPassword: string | undefined;
+  /** `listener` hears the steps of each message that brings its domain, or tries to. */
+  onArrival(listener: (steps: readonly ArrivalStep[]) => void): void;
   stop(): Promise<void>;
 }
 
@@ -80,8 +86,9 @@ export async function start(configuration: Configuration, fatal: (text: string) 
   const adminPassword = await firstStart(data, hostname, { reader, writer, clock: systemClock });
   watchAdminPassword(data, reader, writer);
 
-  const [dnsThread, ...protocolThreads] = await Promise.all([
+  const [dnsThread, transferThread, ...protocolThreads] = await Promise.all([
     supervisor.startThread({ name: 'dns', module: new URL('./threads/dns.ts', import.meta.url) }),
+    supervisor.startThread({ name: 'transfer', module: new URL('./threads/transfer.ts', import.meta.url) }),
     ...Array.from({ length: configuration.threads }, (_, i) =>
       supervisor.startThread({
         name: `protocol-${i + 1}`,
@@ -153,7 +160,7 @@ export async function start(configuration: Configuration, fatal: (text: string) 
     }),
     log,
   );
-  await supervisor.startThread({ name: 'transfer', module: new URL('./threads/transfer.ts', import.meta.url) });
+  transferThread.post({ kind: 'begin' });
   supervisor.onExit((thread) => {
     const at = systemClock.now();
     // What it had posted is executed first: the writer has its port drained well before.
@@ -187,6 +194,11 @@ export async function start(configuration: Configuration, fatal: (text: string) 
     hostname,
     listeners: endpoints,
     adminPassword,
+    onArrival(listener) {
+      supervisor.onReport((_, report) => {
+        if (report.kind === 'arrived') listener((report as ArrivedReport).steps);
+      });
+    },
     async stop() {
       endHousekeeping();
       admin.close();

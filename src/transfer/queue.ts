@@ -131,7 +131,11 @@ export function dueRows(reader: Reader, queueNow: number, except: readonly strin
   const half = Math.ceil(limit / 2);
   return reader
     .snapshot(() => [
-      ...reader.all(`SELECT * FROM queue WHERE lease = 0 AND next_attempt = 0 AND ${OTHER_LANES} LIMIT +?`, lanes, half),
+      ...reader.all(
+        `SELECT * FROM queue WHERE lease = 0 AND next_attempt = 0 AND ${OTHER_LANES} LIMIT +?`,
+        lanes,
+        half,
+      ),
       ...reader.all(
         `SELECT * FROM queue WHERE lease = 0 AND next_attempt > 0 AND next_attempt <= ? AND ${OTHER_LANES}
          ORDER BY next_attempt LIMIT +?`,

@@ -58,6 +58,7 @@ export class Schedule {
   readonly #local: LocalWork;
   readonly #abort = new AbortController();
   readonly #running = new Set<Promise<void>>();
+  #isStarted = false;
   #stopping = false;
   #picking = false;
   #isPickWanted = false;
@@ -86,12 +87,13 @@ export class Schedule {
   async start(): Promise<void> {
     const { retryMs, expireMs } = this.#parts.policy;
     await this.#parts.writer.execute(beginRun, { now: this.#clock.now(), retryMs, expireMs });
+    this.#isStarted = true;
     this.wake();
   }
 
-  /** Something may be due. Cheap: many calls are one look. */
+  /** Something may be due. Cheap: many calls are one look. Before `start` nothing is looked at. */
   wake(): void {
-    if (this.#stopping || this.#wakeTimer !== undefined) return;
+    if (!this.#isStarted || this.#stopping || this.#wakeTimer !== undefined) return;
     const waitMs = Math.max(0, this.#pickAt - this.#parts.clock.monotonic());
     this.#wakeTimer = setTimeout(() => {
       this.#wakeTimer = undefined;

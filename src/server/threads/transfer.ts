@@ -17,6 +17,8 @@ import { segmentHost, type ThreadData, threadParts } from './parts.ts';
 
 /** From the main thread. */
 export type TransferOrder =
+  /** All that may fail at a start has gone well. */
+  | { readonly kind: 'begin' }
   | { readonly kind: 'forget-segment'; readonly segment: number }
   | { readonly kind: 'counts'; readonly request: number }
   | { readonly kind: 'stop' };
@@ -63,6 +65,9 @@ writer.onNotification((notification) => {
 
 parentPort?.on('message', (order: TransferOrder) => {
   switch (order.kind) {
+    case 'begin':
+      begin();
+      return;
     case 'forget-segment':
       blobs.forget(order.segment);
       return;
@@ -77,8 +82,25 @@ parentPort?.on('message', (order: TransferOrder) => {
   }
 });
 
+/** A thread that replaces one that has died is told nothing: it begins by itself. */
+const BEGIN_MS = 10_000;
+const late = setTimeout(begin, BEGIN_MS);
+let begun = false;
+
+function begin(): void {
+  clearTimeout(late);
+  if (begun) return;
+  begun = true;
+  schedule.start().catch((error: Error) => {
+    log.error('transfer.begin', { detail: error.message });
+    begun = false;
+    setTimeout(begin, BEGIN_MS);
+  });
+}
+
 /** Deliveries under way come to an end or are cut; every outcome that is known is recorded. */
 async function stop(): Promise<void> {
+  clearTimeout(late);
   endHousekeeping();
   await schedule.stop();
   resolver.close();
@@ -89,5 +111,4 @@ async function stop(): Promise<void> {
   process.exit();
 }
 
-await schedule.start();
 report({ kind: 'started' });
