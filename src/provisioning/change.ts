@@ -9,6 +9,7 @@
 
 import { Failure } from '../base/failure.ts';
 import { operation, type Transaction } from '../database/operation.ts';
+import { isAdministrator } from '../directory/access.ts';
 import { type ApplyOptions, applyChange } from '../directory/apply-change.ts';
 import { domainOfDcDn, parseDn } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
@@ -117,12 +118,24 @@ function checkDomainName(entry: Entry): void {
 /** What an entry's change means for the tables of others. */
 async function follow(tx: Transaction, changed: ChangedEntry): Promise<TableChange[]> {
   const { before, after, revision } = changed;
+  if (
+    before !== undefined &&
+    after !== undefined &&
+    isAdministrator(after) &&
+    passwordsOf(before) !== passwordsOf(after)
+  )
+    tx.afterCommit({ kind: 'administrator' });
   await noteDomainChange(tx, {
     before: before && mailDomainOf(before),
     after: after && mailDomainOf(after),
     revision,
   });
   return synchronizeEntry(tx, changed);
+}
+
+/** To be compared. */
+function passwordsOf(entry: Entry): string {
+  return JSON.stringify(entry.attributes.get('userpassword')?.values ?? []);
 }
 
 function summaryOf({ kind, revision, before, after }: ChangedEntry): EntrySummary {
