@@ -200,6 +200,8 @@ export interface MailboxChanges {
   readonly added: readonly number[];
   /** From this UID on, nobody has been told of a message as recent. */
   readonly recentFrom: number;
+  /** Messages in the mailbox now: who counts otherwise after the last part has slept longer than traces are kept. */
+  readonly messages: number;
 }
 
 /**
@@ -214,11 +216,17 @@ export function changesSince(
   lastUid: number,
 ): MailboxChanges | undefined {
   return reader.snapshot(() => {
-    const row = reader.get('SELECT modseq, recent_from FROM mailbox WHERE account = ? AND id = ?', account, mailbox);
+    const row = reader.get(
+      'SELECT modseq, recent_from, messages FROM mailbox WHERE account = ? AND id = ?',
+      account,
+      mailbox,
+    );
     if (row === undefined) return undefined;
     const current = Number(row['modseq']);
     const recentFrom = Number(row['recent_from']);
-    if (current === since) return { modseq: current, more: false, vanished: [], changed: [], added: [], recentFrom };
+    const messages = Number(row['messages']);
+    const none = { vanished: [], changed: [], added: [], recentFrom, messages };
+    if (current === since) return { modseq: current, more: false, ...none };
     const modseq = Math.min(
       partEnd(reader, VANISHED_PART, account, mailbox, since),
       partEnd(reader, CHANGED_PART, account, mailbox, since),
@@ -250,7 +258,7 @@ export function changesSince(
       if (page.length < PAGE_ROWS) break;
       after = page[page.length - 1]!;
     }
-    return { modseq, more: modseq < current, vanished, changed, added, recentFrom };
+    return { modseq, more: modseq < current, vanished, changed, added, recentFrom, messages };
   });
 }
 

@@ -6,6 +6,7 @@
 // Never   tells EXPUNGE where sequence numbers are in use (the caller says so); renumbers before it tells
 // RFC 3501 §2.3.1.1, §5.2, §5.5, §7.2.6, §7.3, §7.4.1
 
+import type { Clock } from '../../base/clock.ts';
 import type { Reader, Writer } from '../../database/operation.ts';
 import { systemFlags } from '../../store/flags.ts';
 import { claimRecent, findMailboxById, listKeywords, type Mailbox } from '../../store/mailboxes.ts';
@@ -16,9 +17,13 @@ import { MailboxView, type PlaceRange } from './mailbox-view.ts';
 export interface OpenedBy {
   readonly reader: Reader;
   readonly writer: Writer;
+  readonly clock: Clock;
   /** Lets others have their turn; called between pages. */
   breathe(): Promise<void>;
 }
+
+/** The store keeps traces by number of changes; even at the highest rate they last longer than this. */
+const TRACES_KEPT_MS = 60_000;
 
 /** What may be told at this moment, and how. */
 export interface Allowed {
@@ -36,6 +41,7 @@ export class SelectedMailbox {
   /** What the client knows leads up to this modseq and this UID. */
   #modseq: number;
   #lastUid = 0;
+  #lookedAt: number;
   /** Expunged by others and not told yet: still numbered. */
   readonly #vanished = new Set<number>();
   /** [from, to) UIDs that are recent for this session. */
@@ -54,6 +60,7 @@ export class SelectedMailbox {
     this.uidValidity = mailbox.uidValidity;
     this.readOnly = readOnly;
     this.#modseq = mailbox.modseq;
+    this.#lookedAt = opener.clock.monotonic();
   }
 
   /** Reads the numbering page by page; what changes meanwhile is caught up at the end. Undefined when it is gone. */
@@ -134,8 +141,8 @@ export class SelectedMailbox {
   }
 
   /**
-   * Catches up with the store and gives what the client must be told; undefined when the mailbox is gone. Without
-   * `expunges` messages that are gone keep their numbers until a look with it.
+   * Catches up with the store and gives what the client must be told; undefined when it has to open a mailbox anew,
+   * because this one is gone or what happened to it is not known any more. Without `expunges` messages that are gone keep their numbers until a look with it.
    */
   async look(allowed: Allowed): Promise<string | undefined> {
     let text = '';
@@ -144,9 +151,17 @@ export class SelectedMailbox {
       if (changes === undefined) return undefined;
       if (changes.modseq !== this.#modseq || (allowed.expunges && this.#vanished.size > 0))
         text += await this.#tell(changes, allowed);
-      if (!changes.more) return text;
-      await this.#opener.breathe();
+      if (changes.more) await this.#opener.breathe();
+      else return this.#hasSleptTooLong(changes.messages) ? undefined : text;
     }
+  }
+
+  /** Traces of expunged messages are not kept for ever: without them the numbers would be wrong from now on. */
+  #hasSleptTooLong(messages: number): boolean {
+    const now = this.#opener.clock.monotonic();
+    const slept = now - this.#lookedAt;
+    this.#lookedAt = now;
+    return slept > TRACES_KEPT_MS && this.view.count - this.#vanished.size !== messages;
   }
 
   async #tell(changes: MailboxChanges, allowed: Allowed): Promise<string> {

@@ -173,7 +173,7 @@ export class ImapSession {
     const text = await this.selected.look(allowed);
     if (text !== undefined) this.write(text);
     // RFC 2180 §3.3: nobody can go on in a mailbox that is no more.
-    else this.#bye('The selected mailbox was deleted');
+    else this.#bye('The selected mailbox was deleted, or must be opened again');
   }
 
   /** Waits for a peer that does not take what it asked for, and lets other connections have their turn. */

@@ -30,8 +30,9 @@ async function open(session: ImapSession, name: string, readOnly: boolean): Prom
   const row = findMailbox(session.door.reader, session.account, canonicalMailboxName(name));
   if (row === undefined) throw gone();
   if (!row.selectable) throw new Failure('invalid', 'There is no mailbox behind this name');
-  const { reader, writer } = session.door;
-  const selected = await SelectedMailbox.open({ reader, writer, breathe: () => session.breathe() }, row, readOnly);
+  const { reader, writer, clock } = session.door;
+  const opener = { reader, writer, clock, breathe: () => session.breathe() };
+  const selected = await SelectedMailbox.open(opener, row, readOnly);
   if (selected === undefined) throw gone();
   session.write(describe(session, selected, row));
   session.open(selected);
