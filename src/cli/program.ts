@@ -44,6 +44,7 @@ export interface Verbs<Located extends { readonly data: string }> {
   readonly environment: Environment;
   readonly locate: (options: CommonOptions, environment: Environment) => Located;
   readonly serve: (configuration: Located) => Promise<number>;
+  readonly demo: (json: boolean, environment: Environment) => Promise<number>;
 }
 
 /** Gives the exit code. */
@@ -69,6 +70,15 @@ export async function run<Located extends { readonly data: string }>(
       }),
     ),
   );
+  program
+    .command('demo')
+    .description('what it can do, step by step, on data that are thrown away')
+    .option('--json', 'print JSON')
+    .action(async (options: CommonOptions) => {
+      code = await verbs.demo(options.json === true, verbs.environment);
+    });
+  // Whoever reads may have enough: what is left is written to nobody.
+  process.stdout.on('error', () => {});
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return code;

@@ -4,7 +4,7 @@ import { systemClock } from '../../base/clock.ts';
 import type { Address } from '../../message/address.ts';
 import { Resolver } from '../../net/resolver.ts';
 import type { Arrival } from '../../protocols/smtp/door.ts';
-import { Arrivals } from '../../provisioning/arrival.ts';
+import { type ArrivalStep, Arrivals } from '../../provisioning/arrival.ts';
 import type { MxAnswer } from '../../provisioning/evidence.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
 import { replies } from '../../routing/replies.ts';
@@ -13,11 +13,15 @@ import type { ThreadParts } from '../threads/parts.ts';
 /** Our own listener answers at once or not at all. */
 const PUBLISHED_TIMEOUT_MS = 500;
 
-/** `ownDns` is the endpoint of our DNS listener, known once it is bound. Undefined where no message may bring a domain. */
+/**
+ * `ownDns` is the endpoint of our DNS listener, known once it is bound. `tell` hears the steps of each arrival. Undefined
+ * where no message may bring a domain.
+ */
 export function createArrive(
   parts: ThreadParts,
   routing: RoutingCache,
   ownDns: () => string,
+  tell: (steps: readonly ArrivalStep[]) => void,
 ): ((address: Address, peer: string) => Promise<Arrival>) | undefined {
   const { configuration, log } = parts;
   const policy = configuration.provision.fromMx;
@@ -42,6 +46,7 @@ export function createArrive(
     const outcome = await arrivals.identify(candidate, peer);
     const steps = outcome.steps.map(({ number, step, detail, ms }) => ({ number, step, detail, ms }));
     log.info('provisioning.arrive', { domain: candidate.domain, peer, identified: outcome.identified, steps });
+    tell(outcome.steps);
     return outcome.identified ? { result: 'identified' } : { result: 'refused', reply: outcome.reply };
   };
 }

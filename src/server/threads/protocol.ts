@@ -9,6 +9,7 @@ import { serveImap } from '../../protocols/imap/server.ts';
 import { LdapSession } from '../../protocols/ldap/session.ts';
 import { servePop3 } from '../../protocols/pop3/server.ts';
 import { SmtpSession } from '../../protocols/smtp/session.ts';
+import type { ArrivalStep } from '../../provisioning/arrival.ts';
 import { RoutingCache } from '../../routing/cache.ts';
 import { Blobs } from '../../store/blobs.ts';
 import { createIntakes } from '../../store/intake.ts';
@@ -42,6 +43,8 @@ export type ThreadReport =
   | { readonly kind: 'started' }
   | MaildropRequest
   | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts }
+  /** A message has brought its domain, or tried to. */
+  | { readonly kind: 'arrived'; readonly steps: readonly ArrivalStep[] }
   | { readonly kind: 'fatal'; readonly text: string };
 
 const data = workerData as ThreadData;
@@ -66,7 +69,18 @@ const login = countLogins(logins, counters);
 const watch = createWatchers(parts.writer, shared, data.thread);
 const maildrops = new MaildropClient(report);
 const doors = {
-  smtp: smtpDoor({ ...parts, routing, intakes, login, arrive: createArrive(parts, routing, () => ownDns) }),
+  smtp: smtpDoor({
+    ...parts,
+    routing,
+    intakes,
+    login,
+    arrive: createArrive(
+      parts,
+      routing,
+      () => ownDns,
+      (steps) => report({ kind: 'arrived', steps }),
+    ),
+  }),
   imap: imapDoor({ ...parts, hostname: data.hostnames[0]!, intakes, blobs, login, watch }),
   pop3: pop3Door({ ...parts, hostname: data.hostnames[0]!, blobs, login, maildrops }),
   ldap: ldapDoor({ ...parts, logins, gate }),

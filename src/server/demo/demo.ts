@@ -1,0 +1,89 @@
+// The verb `demo`: a whole server on throw-away data and free ports, what it can do shown step by step, everything gone
+// again. Works beside a server that runs.
+//
+// Out  standard output: the steps, as text or one JSON array
+// SIGINT, SIGTERM and SIGHUP end it early and as cleanly, exit code 0; a second one at once
+
+import { mkdtempSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EXIT } from '../../base/exit.ts';
+import type { Environment } from '../../cli/program.ts';
+import { configure } from '../configuration.ts';
+import { start } from '../start.ts';
+import { DemoResolver } from './resolver.ts';
+import { NEW, tell } from './story.ts';
+import { telling } from './telling.ts';
+
+const HOSTNAME = 'mail.waypost.example';
+/** Doors in the order in which the story uses them; the others are there too. */
+const DOORS = ['ldap', 'dns', 'smtp', 'imap'];
+
+export async function demo(json: boolean, environment: Environment): Promise<number> {
+  const directory = mkdtempSync(join(tmpdir(), 'waypost-demo-'));
+  const remove = (): void => rmSync(directory, { recursive: true, force: true });
+  const stopped = new AbortController();
+  const stop = (): void => {
+    if (stopped.signal.aborted) {
+      remove();
+      process.exit(EXIT.done);
+    }
+    stopped.abort();
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, stop);
+  try {
+    await show(join(directory, 'data'), json, environment, stopped.signal, remove);
+    return EXIT.done;
+  } catch (error) {
+    if (stopped.signal.aborted) return EXIT.done;
+    throw error;
+  } finally {
+    for (const signal of signals) process.off(signal, stop);
+    remove();
+  }
+}
+
+async function show(
+  data: string,
+  json: boolean,
+  environment: Environment,
+  signal: AbortSignal,
+  remove: () => void,
+): Promise<void> {
+  const began = performance.now();
+  const resolver = await DemoResolver.start(NEW, HOSTNAME);
+  const text = `resolver = ["${resolver.server}"]\nthreads = 1\nlog = "silent"\n[provision]\nfrom-mx = "auto"\n`;
+  const configuration = configure(text, 'demo', {
+    data,
+    development: false,
+    hostname: HOSTNAME,
+    listen: '127.0.0.1',
+    portOffset: 'auto',
+    log: undefined,
+  });
+  const fatal = (words: string): never => {
+    writeSync(2, `waypost: ${words}\n`);
+    remove();
+    process.exit(EXIT.ioError);
+  };
+  const teller = telling({
+    json,
+    colours: process.stdout.isTTY === true && (environment['NO_COLOR'] ?? '') === '',
+    write: (words) => process.stdout.write(words),
+  });
+  teller.chapter('Waypost demo', 'A whole server on throw-away data; real protocols, nothing acted.');
+  const server = await start(configuration, fatal);
+  try {
+    signal.throwIfAborted();
+    const doors = DOORS.map((name) => `${name} on ${server.listeners[name]}`).join(', ');
+    const detail = [`${server.hostname}: ${doors}`];
+    teller.step({ number: null, step: 'server started', detail, ms: performance.now() - began });
+    await tell({ server, data, telling: teller, signal });
+    const seconds = ((performance.now() - began) / 1000).toFixed(1);
+    teller.end(`All of it took ${seconds} s. The data are gone again; \`npm start\` keeps yours.`);
+  } finally {
+    await server.stop();
+    resolver.stop();
+  }
+}

@@ -1,0 +1,61 @@
+// The demo's LDAP client: bind, add, delete, one at a time.
+
+import type { Socket } from 'node:net';
+import { LdapFramer } from '../../wire/ldap/framer.ts';
+import { decodeResponse, encodeRequest, type LdapRequest } from '../../wire/ldap/message.ts';
+import { type Endpoint, openSocket } from './conversation.ts';
+
+const RESPONSE_BYTES = 64 * 1024;
+
+export class LdapClient {
+  readonly #socket: Socket;
+  readonly #chunks: AsyncIterator<Buffer>;
+  readonly #framer = new LdapFramer(RESPONSE_BYTES);
+  #messageId = 0;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    this.#chunks = socket[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  }
+
+  /** Bound. */
+  static async open(endpoint: Endpoint, dn: string, password: string, signal: AbortSignal): Promise<LdapClient> {
+    const client = new LdapClient(await openSocket(endpoint, signal));
+    const simple = { method: 'simple', password } as const;
+    await client.#request({ kind: 'bind', version: 3, name: dn, authentication: simple });
+    return client;
+  }
+
+  /** Resolves after LDAP's success. */
+  async add(dn: string, attributes: Readonly<Record<string, readonly string[]>>): Promise<void> {
+    const list = Object.entries(attributes).map(([name, values]) => ({ name, values }));
+    await this.#request({ kind: 'add', dn, attributes: list });
+  }
+
+  async delete(dn: string): Promise<void> {
+    await this.#request({ kind: 'delete', dn });
+  }
+
+  end(): void {
+    this.#socket.destroy();
+  }
+
+  async #request(operation: LdapRequest): Promise<void> {
+    const messageId = ++this.#messageId;
+    this.#socket.write(encodeRequest({ messageId, operation, controls: [] }));
+    for (;;) {
+      const message = this.#framer.next();
+      if (message === undefined) {
+        const { done, value } = await this.#chunks.next();
+        if (done === true) throw new Error('the server has closed the LDAP connection');
+        this.#framer.push(value);
+        continue;
+      }
+      const response = decodeResponse(message);
+      if (response.messageId !== messageId || !('result' in response.operation)) continue;
+      const { resultCode, diagnosticMessage } = response.operation.result;
+      if (resultCode === 0) return;
+      throw new Error(`LDAP ${operation.kind}: ${resultCode} ${diagnosticMessage}`);
+    }
+  }
+}

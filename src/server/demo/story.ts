@@ -1,0 +1,195 @@
+// What the demo shows, in order: a message brings its domain (Fig. 6 of the seed), then one write into the directory after
+// another and the mail that follows at once. Everything is asked for and looked at over the doors, as any client would.
+//
+// In      a running server whose resolver is resolver.ts
+// Out     steps, each with its milliseconds; an Error when the server answers anything else than it should
+
+import { AdminClient } from '../../cli/client.ts';
+import { dcDnOfDomain } from '../../directory/dn.ts';
+import { Resolver } from '../../net/resolver.ts';
+import type { ArrivalStep } from '../../provisioning/arrival.ts';
+import { ADMINISTRATOR_DN } from '../../provisioning/bootstrap.ts';
+import type { Explanation } from '../../routing/explain.ts';
+import type { RunningServer } from '../start.ts';
+import { endpointOf } from './conversation.ts';
+import { readLast } from './imap-client.ts';
+import { LdapClient } from './ldap-client.ts';
+import { SmtpClient } from './smtp-client.ts';
+import type { Telling } from './telling.ts';
+
+export const HOME = 'acme.example';
+/** The domain that nobody defines. */
+export const NEW = 'rome.office.acme.example';
+const ORDINARY = 'orchard.example';
+const STRANGER = 'stranger@elsewhere.example';
+const PASSWORD = 'a password in clear';
+
+export interface StoryParts {
+  readonly server: RunningServer;
+  readonly data: string;
+  readonly telling: Telling;
+  readonly signal: AbortSignal;
+}
+
+export async function tell(parts: StoryParts): Promise<void> {
+  const { listeners, adminPassword } = parts.server;
+  const ldap = await LdapClient.open(endpointOf(listeners['ldap']!), ADMINISTRATOR_DN, adminPassword!, parts.signal);
+  try {
+    await messageBringsDomain(parts, ldap);
+    await oneWrite(parts, ldap);
+  } finally {
+    ldap.end();
+  }
+}
+
+async function messageBringsDomain(parts: StoryParts, ldap: LdapClient): Promise<void> {
+  const { telling, server, signal } = parts;
+  const owner = `ann@${HOME}`;
+  const recipient = `sales@${NEW}`;
+  await addDomain(ldap, HOME, { mailDomainCatchallAddress: [owner] });
+  await addUser(ldap, owner);
+  telling.chapter(
+    'A message brings its domain',
+    `${HOME} is ours. A stranger writes to ${recipient}, a domain that nobody has defined;`,
+    'the MX record that the world sees for it names this host.',
+  );
+
+  let arrived: readonly ArrivalStep[] | undefined;
+  server.onArrival((steps) => {
+    arrived = steps;
+  });
+  const smtp = await SmtpClient.open(endpointOf(server.listeners['smtp']!), STRANGER, signal);
+  const rcpt = await timed(() => smtp.rcpt(recipient));
+  expect(rcpt.value, '250 2.1.5');
+  // The thread says what it did by another way than the reply: a turn later, at most.
+  for (let turns = 0; arrived === undefined && turns < 100; turns++) await new Promise((next) => setTimeout(next, 5));
+  if (arrived === undefined) throw new Error('the steps of the arrival were not told');
+  for (const { number, step, detail, ms } of arrived)
+    telling.step({ number: number ?? null, step, detail: detail.split(' | '), ms });
+  const before = arrived.reduce((sum, { ms }) => sum + ms, 0);
+
+  const { targets, steps } = await explain(parts, recipient);
+  const route = steps.find(({ step }) => step === 'catch-all')?.detail ?? '';
+  // What is left of RCPT's time: the recipient resolved again, and the way to the client.
+  telling.step({ number: null, step: 'route', detail: [route, rcpt.value], ms: Math.max(0, rcpt.ms - before) });
+  const [target] = targets;
+  const dot = await timed(() => smtp.message(messageTo(recipient, 'Nobody has defined this domain')));
+  smtp.end();
+  expect(dot.value, '250 2.0.0');
+  telling.step({
+    number: null,
+    step: 'channel',
+    detail: [`${target?.channel} on ${target?.nexthop}: synced and committed`, dot.value],
+    ms: dot.ms,
+  });
+  await delivered(parts, owner, 'Nobody has defined this domain');
+}
+
+async function oneWrite(parts: StoryParts, ldap: LdapClient): Promise<void> {
+  const { telling, server, signal } = parts;
+  const bob = `bob@${ORDINARY}`;
+  telling.chapter(
+    'One write, and mail flows',
+    'An ordinary domain and user, added over LDAP as by any directory browser.',
+  );
+  const domain = await timed(() => addDomain(ldap, ORDINARY, {}));
+  telling.step({ number: null, step: 'domain added', detail: [dcDnOfDomain(ORDINARY)], ms: domain.ms });
+  const record = await timed(() => mxOf(server));
+  telling.step({ number: null, step: 'record served', detail: [`${ORDINARY} MX ${record.value}`], ms: record.ms });
+
+  const smtp = await SmtpClient.open(endpointOf(server.listeners['smtp']!), STRANGER, signal);
+  const early = await timed(() => smtp.rcpt(bob));
+  expect(early.value, '550 5.1.1');
+  telling.step({ number: null, step: 'nobody there yet', detail: [early.value], ms: early.ms });
+  const user = await timed(() => addUser(ldap, bob));
+  telling.step({
+    number: null,
+    step: 'user added',
+    detail: [userDn(bob), 'most of the time is the hash of the password'],
+    ms: user.ms,
+  });
+  const rcpt = await timed(() => smtp.rcpt(bob));
+  expect(rcpt.value, '250 2.1.5');
+  telling.step({ number: null, step: 'in the same instant', detail: [rcpt.value], ms: rcpt.ms });
+  const dot = await timed(() => smtp.message(messageTo(bob, 'In the same instant')));
+  smtp.end();
+  expect(dot.value, '250 2.0.0');
+  telling.step({ number: null, step: 'message taken', detail: [dot.value], ms: dot.ms });
+  const explained = await timed(() => explain(parts, bob));
+  const lines = explained.value.steps.map(({ step, detail }) => `${step}: ${detail}`);
+  telling.step({ number: null, step: 'its route explained', detail: lines, ms: explained.ms });
+  await delivered(parts, bob, 'In the same instant');
+
+  const removal = await timed(() => ldap.delete(userDn(bob)));
+  telling.step({ number: null, step: 'user removed', detail: [userDn(bob)], ms: removal.ms });
+  const late = await SmtpClient.open(endpointOf(server.listeners['smtp']!), STRANGER, signal);
+  const refused = await timed(() => late.rcpt(bob));
+  late.end();
+  expect(refused.value, '550 5.1.1');
+  telling.step({ number: null, step: 'in the same instant', detail: [refused.value], ms: refused.ms });
+}
+
+/** Read back over IMAP with the directory's password. */
+async function delivered({ server, signal, telling }: StoryParts, login: string, subject: string): Promise<void> {
+  const read = await timed(() => readLast(endpointOf(server.listeners['imap']!), login, PASSWORD, signal));
+  if (!read.value.includes(`Subject: ${subject}\r\n`)) throw new Error(`${login} has another message`);
+  telling.step({
+    number: null,
+    step: 'delivered',
+    detail: [`INBOX of ${login}: "${subject}"`, "read by IMAP, the login with the directory's password included"],
+    ms: read.ms,
+  });
+}
+
+function explain({ data }: StoryParts, address: string): Promise<Explanation> {
+  return new AdminClient(data).call<Explanation>('route', { address });
+}
+
+async function mxOf({ listeners, hostname }: RunningServer): Promise<string> {
+  const resolver = new Resolver({ servers: [listeners['dns']!] });
+  const answer = await resolver.mx(ORDINARY);
+  resolver.close();
+  if (answer.result !== 'found' || answer.exchanges[0]?.exchange !== hostname)
+    throw new Error(`${ORDINARY} MX: ${answer.result}`);
+  return answer.exchanges[0].exchange;
+}
+
+async function addDomain(
+  ldap: LdapClient,
+  domain: string,
+  attributes: Readonly<Record<string, readonly string[]>>,
+): Promise<void> {
+  const objectClass = ['domain', 'inetDomain', 'mailDomain'];
+  await ldap.add(dcDnOfDomain(domain), { objectClass, dc: [domain.split('.')[0]!], ...attributes });
+}
+
+function userDn(address: string): string {
+  const [name, domain] = address.split('@') as [string, string];
+  return `uid=${name},ou=People,${dcDnOfDomain(domain)}`;
+}
+
+async function addUser(ldap: LdapClient, address: string): Promise<void> {
+  const name = address.split('@')[0]!;
+  await ldap.add(userDn(address), {
+    objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser', 'inetLocalMailRecipient'],
+    uid: [name],
+    cn: [name],
+    sn: [name],
+    mail: [address],
+    userPassword: [PASSWORD],
+  });
+}
+
+function messageTo(recipient: string, subject: string): string {
+  return `From: <${STRANGER}>\r\nTo: <${recipient}>\r\nSubject: ${subject}\r\n\r\nHello.\r\n`;
+}
+
+async function timed<T>(run: () => Promise<T>): Promise<{ readonly value: T; readonly ms: number }> {
+  const began = performance.now();
+  const value = await run();
+  return { value, ms: performance.now() - began };
+}
+
+function expect(reply: string, begin: string): void {
+  if (!reply.startsWith(begin)) throw new Error(`the server says ${reply}, not ${begin}`);
+}
