@@ -36,6 +36,7 @@ export class ServingThread {
   readonly number: number;
   readonly name: string;
   #worker: Worker | undefined;
+  #starting: Promise<Worker> | undefined;
   readonly #start: () => Promise<Worker>;
   stopping = false;
 
@@ -46,7 +47,8 @@ export class ServingThread {
   }
 
   async start(): Promise<void> {
-    this.#worker = await this.#start();
+    this.#starting = this.#start();
+    this.#worker = await this.#starting;
   }
 
   get running(): boolean {
@@ -63,9 +65,11 @@ export class ServingThread {
 
   /** Asks it to end, and waits until it has. */
   async stop(): Promise<void> {
+    this.stopping = true;
+    // One that is just being started again is stopped when it has started.
+    await this.#starting?.catch(() => {});
     const worker = this.#worker;
     if (worker === undefined) return;
-    this.stopping = true;
     const exited = once(worker, 'exit');
     worker.postMessage({ kind: 'stop' });
     await exited;
