@@ -1,10 +1,22 @@
 // What a thread counts, and hands to the main thread when somebody asks for the metrics.
 
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+
 /** Name and label of a counter -> how often. Labels are bounded: reply codes, results, listeners. */
 export type Counts = Readonly<Record<string, number>>;
 
+/** The one that is no sum: the event loop's delay since somebody asked last, 99th percentile, seconds. */
+export const LOOP_DELAY = 'event-loop p99';
+
+const LOOP_DELAY_RESOLUTION_MS = 50;
+
 export class Counters {
   readonly #counts = new Map<string, number>();
+  readonly #delay = monitorEventLoopDelay({ resolution: LOOP_DELAY_RESOLUTION_MS });
+
+  constructor() {
+    this.#delay.enable();
+  }
 
   add(name: string, label: string | number, count = 1): void {
     const key = `${name} ${label}`;
@@ -12,6 +24,8 @@ export class Counters {
   }
 
   counts(): Counts {
-    return Object.fromEntries(this.#counts);
+    const delay = Math.max(0, this.#delay.percentile(99) / 1e9 - LOOP_DELAY_RESOLUTION_MS / 1000);
+    this.#delay.reset();
+    return { ...Object.fromEntries(this.#counts), [LOOP_DELAY]: delay };
   }
 }

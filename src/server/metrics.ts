@@ -2,14 +2,13 @@
 //
 // Labels are bounded: listeners, reply codes, results. Never an address.
 
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Registry } from '@prometheus-io/client';
 import type { Reader } from '../database/operation.ts';
 import type { SharedState } from '../database/shared.ts';
 import { walBytes } from '../database/writer-thread.ts';
 import { readState } from '../routing/tables.ts';
 import { queueFigures } from '../transfer/queue.ts';
-import type { Counts } from './counters.ts';
+import { Counters, type Counts, LOOP_DELAY } from './counters.ts';
 import type { ServingThread, Supervisor } from './supervisor.ts';
 import { VERSION } from './version.ts';
 
@@ -39,17 +38,17 @@ const COUNTS_MS = 1000;
 
 export class Metrics {
   readonly #parts: MetricsParts;
-  readonly #delay = monitorEventLoopDelay({ resolution: 10 });
+  /** The main thread's own, for its event loop. */
+  readonly #own = new Counters();
   #lastRequest = 0;
 
   constructor(parts: MetricsParts) {
     this.#parts = parts;
-    this.#delay.enable();
   }
 
   async text(): Promise<{ type: string; text: string }> {
     const registry = new Registry();
-    const counts = await this.#threadCounts();
+    const { counts, delays } = await this.#threadCounts();
     for (const [key, [name, help, ...labelNames]] of Object.entries(threadCounters)) {
       const counter = new Counter({ name, help, labelNames, registers: [registry] });
       for (const [what, count] of counts)
@@ -59,6 +58,13 @@ export class Metrics {
         }
     }
     this.#gauges(registry);
+    const delay = new Gauge({
+      name: 'waypost_event_loop_delay_p99_seconds',
+      help: 'Event-loop delay by thread since the last look',
+      labelNames: ['thread'],
+      registers: [registry],
+    });
+    for (const [thread, seconds] of delays) delay.set({ thread }, seconds);
     return { type: registry.contentType, text: await registry.metrics() };
   }
 
@@ -80,11 +86,6 @@ export class Metrics {
     gauge('waypost_routing_generation', 'Generation of the routing tables', state.generation);
     gauge('waypost_writer_waiting_bytes', 'Bytes that wait for the writer', shared.waitingBytes());
     gauge('waypost_wal_bytes', 'Size of the write-ahead log', walBytes(this.#parts.databasePath));
-    gauge(
-      'waypost_event_loop_delay_p99_seconds',
-      'Event-loop delay of the main thread',
-      this.#delay.percentile(99) / 1e9,
-    );
     gauge('waypost_resident_memory_bytes', 'Resident memory of the process', process.memoryUsage.rss());
     const open = new Gauge({
       name: 'waypost_connections',
@@ -103,22 +104,26 @@ export class Metrics {
   }
 
   /** The sums over all threads. */
-  #threadCounts(): Promise<Map<string, number>> {
+  #threadCounts(): Promise<{ counts: Map<string, number>; delays: Map<string, number> }> {
     const { supervisor, threads } = this.#parts;
     const request = ++this.#lastRequest;
-    const sums = new Map<string, number>();
+    const counts = new Map<string, number>();
+    const delays = new Map<string, number>([['main', this.#own.counts()[LOOP_DELAY] ?? 0]]);
     return new Promise((resolve) => {
       let waiting = threads.filter((thread) => thread.running).length;
       const done = (): void => {
         end();
         clearTimeout(timer);
-        resolve(sums);
+        resolve({ counts, delays });
       };
       const timer = setTimeout(done, COUNTS_MS);
-      const end = supervisor.onReport((_thread, report) => {
+      const end = supervisor.onReport((thread, report) => {
         const answer = report as { kind: string; request?: number; counts?: Counts };
         if (answer.kind !== 'counts' || answer.request !== request) return;
-        for (const [name, count] of Object.entries(answer.counts ?? {})) sums.set(name, (sums.get(name) ?? 0) + count);
+        for (const [name, count] of Object.entries(answer.counts ?? {})) {
+          if (name === LOOP_DELAY) delays.set(thread.name, count);
+          else counts.set(name, (counts.get(name) ?? 0) + count);
+        }
         if (--waiting === 0) done();
       });
       for (const thread of threads) thread.post({ kind: 'counts', request });
