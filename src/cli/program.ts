@@ -11,6 +11,7 @@ import { completionCommand } from './commands/completion.ts';
 import { dnsCommand } from './commands/dns.ts';
 import { domainCommand } from './commands/domain.ts';
 import { groupCommand } from './commands/group.ts';
+import { mailboxCommand } from './commands/mailbox.ts';
 import { queueCommand } from './commands/queue.ts';
 import { routeCommand } from './commands/route.ts';
 import { statusCommand } from './commands/status.ts';
@@ -70,13 +71,13 @@ export async function run<Located extends { readonly data: string }>(
       }),
     ),
   );
-  program
-    .command('demo')
-    .description('what it can do, step by step, on data that are thrown away')
-    .option('--json', 'print JSON')
-    .action(async (options: CommonOptions) => {
-      code = await verbs.demo(options.json === true, verbs.environment);
-    });
+  program.addCommand(
+    quiet(
+      demoCommand(async (options) => {
+        code = await verbs.demo(options.json === true, verbs.environment);
+      }),
+    ),
+  );
   // Whoever reads may have enough: what is left is written to nobody.
   process.stdout.on('error', () => {});
   try {
@@ -108,6 +109,14 @@ export function serveCommand(action: (options: CommonOptions) => Promise<void>):
     .action(action);
 }
 
+/** Nor is this one: it starts a server of its own. */
+export function demoCommand(action: (options: CommonOptions) => Promise<void>): Command {
+  return new Command('demo')
+    .description('what it can do, step by step, on data that are thrown away')
+    .option('--json', 'print JSON')
+    .action(action);
+}
+
 export function buildProgram(context: CommandContext): Command {
   const program = new Command('waypost')
     .description('A mail system whose routing is generated from a directory.')
@@ -124,6 +133,7 @@ export function buildProgram(context: CommandContext): Command {
     dnsCommand(context),
     queueCommand(context),
     traceCommand(context),
+    mailboxCommand(context),
     completionCommand(context, program),
   ])
     program.addCommand(quiet(command));

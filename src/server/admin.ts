@@ -10,7 +10,8 @@ import { dnsRecords } from '../admin/dns.ts';
 import { domainAdd, domainList, domainRemove, domainShow } from '../admin/domain.ts';
 import type { EntryParts } from '../admin/entries.ts';
 import { groupAdd, groupList, groupRemove, groupShow } from '../admin/group.ts';
-import { queueList, queueShow } from '../admin/queue.ts';
+import { mailboxCheck } from '../admin/mailbox.ts';
+import { queueList, queueRemove, queueRetry, queueShow } from '../admin/queue.ts';
 import { route } from '../admin/route.ts';
 import { type StatusParts, status } from '../admin/status.ts';
 import { syncStatus } from '../admin/sync.ts';
@@ -24,6 +25,8 @@ import { runPath } from './paths.ts';
 
 export interface AdminParts extends EntryParts, StatusParts {
   readonly zoneHost: ZoneHost;
+  /** The directory of the segment files. */
+  readonly segments: string;
 }
 
 export function adminOperations(parts: AdminParts): readonly AnyAdminOperation[] {
@@ -46,6 +49,9 @@ export function adminOperations(parts: AdminParts): readonly AnyAdminOperation[]
     dnsRecords({ names: zoneNames(parts.reader), host: parts.zoneHost }),
     queueList(parts),
     queueShow(parts),
+    queueRetry(parts),
+    queueRemove(parts),
+    mailboxCheck({ reader: parts.reader, segments: parts.segments }),
     trace(parts),
   ];
 }

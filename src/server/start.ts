@@ -153,6 +153,7 @@ export async function start(configuration: Configuration, fatal: (text: string) 
       clock: systemClock,
       gate: new HashGate({ cells: shared.hashCells, thread: 0 }),
       zoneHost: thisZoneHost({ configuration, hostnames }),
+      segments: segmentsPath(data),
       version: VERSION,
       startedAt,
       hostname,

@@ -197,6 +197,11 @@ export function findQueueEntry(reader: Reader, id: number): QueueEntry | undefin
   return row === undefined ? undefined : queueEntry(row);
 }
 
+/** All rows of a message: one a recipient. */
+export function rowIdsOfMessage(reader: Reader, message: number): number[] {
+  return reader.arrays('SELECT id FROM queue WHERE message = ? ORDER BY id', message).map(([id]) => Number(id));
+}
+
 export interface QueueFigures {
   readonly rows: number;
   /** Epoch ms, undefined for an empty queue. */

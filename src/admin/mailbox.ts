@@ -1,0 +1,32 @@
+// mailbox check: every row of the store and the queue that is in no legal state. See docs/states.md.
+
+import { z } from 'zod';
+import type { Reader } from '../database/operation.ts';
+import type { Problem } from '../store/check-pages.ts';
+import { checkMail } from '../transfer/check.ts';
+import { adminOperation } from './operation.ts';
+
+export interface CheckParts {
+  readonly reader: Reader;
+  /** The directory of the segment files. */
+  readonly segments: string;
+}
+
+/** Beyond this many it is known that something is wrong. */
+const PROBLEMS_MAX = 10_000;
+
+export const mailboxCheck = (parts: CheckParts) =>
+  adminOperation(
+    'mailbox.check',
+    /** `bytes`: read every message, too. */
+    z.object({ bytes: z.boolean().optional() }),
+    async (input): Promise<Problem[]> => {
+      const problems: Problem[] = [];
+      const { reader, segments } = parts;
+      for await (const problem of checkMail({ reader, segments, bytes: input.bytes ?? false })) {
+        problems.push(problem);
+        if (problems.length >= PROBLEMS_MAX) break;
+      }
+      return problems;
+    },
+  );
