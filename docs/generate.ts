@@ -12,7 +12,7 @@ import { adminOperation } from '../src/admin/operation.ts';
 import { EXIT, exitCode } from '../src/base/exit.ts';
 import { Failure, type FailureKind, failureKinds } from '../src/base/failure.ts';
 import { silentLog } from '../src/base/log.ts';
-import { buildProgram, type CommandContext, serveCommand } from '../src/cli/program.ts';
+import { buildProgram, type CommandContext, demoCommand, serveCommand } from '../src/cli/program.ts';
 import { DNS_FAILURE } from '../src/protocols/dns/errors.ts';
 import { adminApp } from '../src/protocols/http/admin.ts';
 import { replyOf } from '../src/protocols/imap/errors.ts';
@@ -38,6 +38,7 @@ export function commandTree(): Command {
   };
   const program = buildProgram(context);
   program.addCommand(serveCommand(async () => {}));
+  program.addCommand(demoCommand(async () => {}));
   return program;
 }
 
@@ -211,8 +212,8 @@ function commands(): string {
     if (EXIT_WORDS[code] === undefined) throw new Error(`docs/generate.ts has no sentence for exit code ${code}`);
   return page(
     'Commands',
-    'In a checkout `waypost` is `./waypost`. A command talks to the running server of its data directory over a Unix socket\n(`run/admin.sock` there); `serve` is that server. Answers go to standard output, complaints to standard error in one line.',
-    'Each but `completion` takes `--data <directory>` (the data directory of the server) and `--config <file>` (its configuration);\neach that prints takes `--json`: one object, or one array for lists. Times in it are like `2026-11-24T09:09:23.824Z`.',
+    'In a checkout `waypost` is `./waypost`. A command talks to the running server of its data directory over a Unix socket\n(`run/admin.sock` there); `serve` is that server, `demo` brings its own. Answers go to standard output, complaints to standard error in one line.',
+    'Each but `completion` and `demo` takes `--data <directory>` (the data directory of the server) and `--config <file>` (its configuration);\neach that prints takes `--json`: one object, or one array for lists. Times in it are like `2026-11-24T09:09:23.824Z`.',
     '## Exit codes',
     table(['code', 'meaning'], codes),
     ...parts,
@@ -359,6 +360,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'smtp.refuse': 'a message was refused after its dot, for a reason of ours',
   'store.collect': 'housekeeping could not write; it comes again',
   'store.unlink': "a segment's file could not be removed; the next start does it",
+  'transfer.begin': 'the queue could not begin, because the writer takes nothing now; it comes again',
   'transfer.defer': 'a row could not be digested; it waits',
   'transfer.deliver': 'an attempt at another host: its outcome, or a bug',
   'transfer.drop': 'a report that nobody can be told was dropped',
