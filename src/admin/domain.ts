@@ -7,7 +7,17 @@ import { findEntry } from '../directory/entries.ts';
 import { hasClass } from '../directory/entry.ts';
 import type { RouteRow, Status } from '../routing/rows.ts';
 import { readRoutes } from '../routing/tables.ts';
-import { type Changed, dryRun, type EntryParts, LIST_MAX, type ShownEntry, show, submit, valuesOf } from './entries.ts';
+import {
+  type Changed,
+  dryRun,
+  type EntryParts,
+  LIST_MAX,
+  named,
+  type ShownEntry,
+  show,
+  submit,
+  valuesOf,
+} from './entries.ts';
 import { domainOf, mailAddressOf } from './naming.ts';
 import { adminOperation } from './operation.ts';
 
@@ -42,7 +52,7 @@ export const domainAdd = (parts: EntryParts) =>
     (input): Promise<Changed> => {
       const domain = domainOf(input.domain);
       const catchall = input.catchall === undefined ? [] : [mailAddressOf(input.catchall).key];
-      return submit(
+      const submitted = submit(
         parts,
         {
           kind: 'add',
@@ -55,6 +65,7 @@ export const domainAdd = (parts: EntryParts) =>
         },
         input.dryRun,
       );
+      return named(submitted, { exists: `${domain} exists already` });
     },
   );
 
@@ -76,7 +87,9 @@ export const domainRemove = (parts: EntryParts) =>
     const dn = dcDnOfDomain(domain);
     const entry = findEntry(parts.reader, dn);
     if (entry === undefined || !hasClass(entry, 'maildomain')) throw notADomain(domain);
-    return submit(parts, { kind: 'delete', dn }, input.dryRun);
+    return named(submit(parts, { kind: 'delete', dn }, input.dryRun), {
+      'not-empty': `${domain} has users, lists or subdomains: see waypost user list ${domain}`,
+    });
   });
 
 function notADomain(domain: string): Failure {

@@ -1,7 +1,7 @@
 // Entries as operations give them out, and adding and removing them. Shared by domain, user and group.
 
 import { z } from 'zod';
-import { Failure } from '../base/failure.ts';
+import { Failure, type FailureKind } from '../base/failure.ts';
 import type { Reader } from '../database/operation.ts';
 import { ADMINISTRATOR_DN } from '../directory/access.ts';
 import { findEntry } from '../directory/entries.ts';
@@ -60,6 +60,32 @@ export async function submit(
     entries: summary.entries.map(({ kind, dn, generated }) => ({ change: kind, dn, generated })),
     rows: summary.rows,
   };
+}
+
+/** The DN below which the entries of a mail domain stand. Throws `not-found`. */
+export function baseOf(parts: EntryParts, domain: string): string {
+  const route = parts.routing.route(domain);
+  if (route !== undefined) return route.base;
+  throw new Failure('not-found', `${domain} is not a mail domain here: waypost domain add ${domain}`);
+}
+
+/** Where people or lists of a mail domain are put: in its container, else directly below its base. Throws `not-found`. */
+export function containerOf(parts: EntryParts, domain: string, container: 'People' | 'Groups'): string {
+  const base = baseOf(parts, domain);
+  const entry = findEntry(parts.reader, `ou=${container},${base}`) ?? findEntry(parts.reader, base);
+  return entry?.dn ?? base;
+}
+
+/** The directory's failures by the name that was asked for, not by DN. */
+export async function named<T>(submitted: Promise<T>, words: Partial<Record<FailureKind, string>>): Promise<T> {
+  try {
+    return await submitted;
+  } catch (error) {
+    const text = error instanceof Failure ? words[error.kind] : undefined;
+    // An address in use has its own words.
+    if (text === undefined || (error as Failure).data?.['ldap'] === 'constraintViolation') throw error;
+    throw new Failure((error as Failure).kind, text, { cause: error });
+  }
 }
 
 /** The user or group entry that claims this address. Throws `not-found`. */

@@ -1,14 +1,17 @@
 // group add, list, show, remove: distribution lists.
 
 import { z } from 'zod';
-import { dcDnOfDomain, SUFFIX } from '../directory/dn.ts';
+import { SUFFIX } from '../directory/dn.ts';
 import { type Entry, textValue, textValues } from '../directory/entry.ts';
 import {
+  baseOf,
   type Changed,
+  containerOf,
   dryRun,
   type EntryParts,
   entriesOfClass,
   entryOfAddress,
+  named,
   type ShownEntry,
   show,
   submit,
@@ -52,11 +55,11 @@ export const groupAdd = (parts: EntryParts) =>
         if (row === undefined) addresses.push(member);
         else dns.push(row.dn);
       }
-      return submit(
+      const submitted = submit(
         parts,
         {
           kind: 'add',
-          dn: groupDn(mail),
+          dn: groupDn(mail, containerOf(parts, mail.domain, 'Groups')),
           attributes: valuesOf({
             objectClass: ['groupOfUniqueNames', 'inetMailGroup', 'inetLocalMailRecipient'],
             cn: [mail.localPart],
@@ -67,13 +70,18 @@ export const groupAdd = (parts: EntryParts) =>
         },
         input.dryRun,
       );
+      return named(submitted, { exists: `the list ${key} exists already` });
     },
   );
 
 export const groupList = (parts: EntryParts) =>
   adminOperation('group.list', z.object({ domain: z.string().optional() }), async (input): Promise<ListedGroup[]> => {
-    const base = input.domain === undefined ? SUFFIX : dcDnOfDomain(domainOf(input.domain));
-    return (await entriesOfClass(parts.reader, base, 'inetMailGroup')).map(listedGroup);
+    if (input.domain === undefined)
+      return (await entriesOfClass(parts.reader, SUFFIX, 'inetMailGroup')).map(listedGroup);
+    const domain = domainOf(input.domain);
+    const list = (await entriesOfClass(parts.reader, baseOf(parts, domain), 'inetMailGroup')).map(listedGroup);
+    // Below it may stand another domain, with people of its own.
+    return list.filter(({ address: each }) => each.toLowerCase().endsWith(`@${domain}`));
   });
 
 export const groupShow = (parts: EntryParts) =>

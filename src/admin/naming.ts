@@ -1,7 +1,7 @@
 // Names as administrators write them, to addresses, domains and DNs. Nothing here reads the directory.
 
 import { Failure } from '../base/failure.ts';
-import { dcDnOfDomain, escapeDnValue } from '../directory/dn.ts';
+import { escapeDnValue } from '../directory/dn.ts';
 import { type Address, addressKey, normalizeDomain, parseAddress } from '../message/address.ts';
 
 /** Throws `invalid`. */
@@ -23,11 +23,11 @@ export function mailAddressOf(text: string): Address & { readonly key: string } 
   }
 }
 
-/** Where `user add` puts a person: below the domain's own container. */
-export function userDn(address: Address): string {
-  return `uid=${escapeDnValue(address.localPart)},ou=People,${dcDnOfDomain(address.domain)}`;
+/** `container` is the DN of where it stands. */
+export function userDn({ localPart }: Address, container: string): string {
+  return `uid=${escapeDnValue(localPart)},${container}`;
 }
 
-export function groupDn(address: Address): string {
-  return `cn=${escapeDnValue(address.localPart)},ou=Groups,${dcDnOfDomain(address.domain)}`;
+export function groupDn({ localPart }: Address, container: string): string {
+  return `cn=${escapeDnValue(localPart)},${container}`;
 }

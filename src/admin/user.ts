@@ -1,14 +1,17 @@
 // user add, list, show, remove.
 
 import { z } from 'zod';
-import { dcDnOfDomain, SUFFIX } from '../directory/dn.ts';
+import { SUFFIX } from '../directory/dn.ts';
 import { type Entry, textValue } from '../directory/entry.ts';
 import {
+  baseOf,
   type Changed,
+  containerOf,
   dryRun,
   type EntryParts,
   entriesOfClass,
   entryOfAddress,
+  named,
   type ShownEntry,
   show,
   submit,
@@ -49,11 +52,11 @@ export const userAdd = (parts: EntryParts) =>
     (input): Promise<Changed> => {
       const { key, ...mail } = mailAddressOf(input.address);
       const name = input.name ?? mail.localPart;
-      return submit(
+      const submitted = submit(
         parts,
         {
           kind: 'add',
-          dn: userDn(mail),
+          dn: userDn(mail, containerOf(parts, mail.domain, 'People')),
           attributes: valuesOf({
             objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser', 'inetLocalMailRecipient'],
             uid: [mail.localPart],
@@ -66,13 +69,17 @@ export const userAdd = (parts: EntryParts) =>
         },
         input.dryRun,
       );
+      return named(submitted, { exists: `the user ${key} exists already` });
     },
   );
 
 export const userList = (parts: EntryParts) =>
   adminOperation('user.list', z.object({ domain: z.string().optional() }), async (input): Promise<ListedUser[]> => {
-    const base = input.domain === undefined ? SUFFIX : dcDnOfDomain(domainOf(input.domain));
-    return (await entriesOfClass(parts.reader, base, 'inetMailUser')).map(listedUser);
+    if (input.domain === undefined) return (await entriesOfClass(parts.reader, SUFFIX, 'inetMailUser')).map(listedUser);
+    const domain = domainOf(input.domain);
+    const list = (await entriesOfClass(parts.reader, baseOf(parts, domain), 'inetMailUser')).map(listedUser);
+    // Below it may stand another domain, with people of its own.
+    return list.filter(({ address: each }) => each.toLowerCase().endsWith(`@${domain}`));
   });
 
 export const userShow = (parts: EntryParts) =>

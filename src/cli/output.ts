@@ -17,7 +17,7 @@ export function printer(json: boolean, write: (text: string) => void): Printer {
 /** Rows under a heading, two spaces between columns. Nothing but the words of `empty` when there are none. */
 export function columns(heading: readonly string[], rows: readonly (readonly string[])[], empty: string): string {
   if (rows.length === 0) return empty;
-  const all = [heading, ...rows];
+  const all = [heading, ...rows.map((row) => row.map(visible))];
   const widths = heading.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
   return all
     .map((row) =>
@@ -32,5 +32,15 @@ export function columns(heading: readonly string[], rows: readonly (readonly str
 /** `name  value` lines, the names in one column. */
 export function facts(pairs: readonly (readonly [name: string, value: string])[]): string {
   const width = Math.max(...pairs.map(([name]) => name.length));
-  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${visible(value)}`).join('\n');
+}
+
+/** The directory, other hosts and messages may hold what a terminal would obey. */
+export function visible(text: string): string {
+  let clean = '';
+  for (const c of text) {
+    const code = c.codePointAt(0)!;
+    clean += code < 0x20 || (code >= 0x7f && code < 0xa0) ? `\\x${code.toString(16).padStart(2, '0')}` : c;
+  }
+  return clean;
 }

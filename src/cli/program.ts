@@ -43,6 +43,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** Verbs that stand below this folder come as arguments. */
 export interface Verbs<Located extends { readonly data: string }> {
   readonly environment: Environment;
+  /** Of this program. */
+  readonly version: string;
   readonly locate: (options: CommonOptions, environment: Environment) => Located;
   readonly serve: (configuration: Located) => Promise<number>;
   readonly demo: (json: boolean, environment: Environment) => Promise<number>;
@@ -63,21 +65,13 @@ export async function run<Located extends { readonly data: string }>(
       code = exit;
     },
   };
-  const program = buildProgram(context);
-  program.addCommand(
-    quiet(
-      serveCommand(async (options) => {
-        code = await verbs.serve(configuration(options, verbs));
-      }),
-    ),
-  );
-  program.addCommand(
-    quiet(
-      demoCommand(async (options) => {
-        code = await verbs.demo(options.json === true, verbs.environment);
-      }),
-    ),
-  );
+  const serve = serveCommand(async (options) => {
+    code = await verbs.serve(configuration(options, verbs));
+  });
+  const demo = demoCommand(async (options) => {
+    code = await verbs.demo(options.json === true, verbs.environment);
+  });
+  const program = buildProgram(context, serve, demo).version(verbs.version, '--version', 'print the version');
   // Whoever reads may have enough: what is left is written to nobody.
   process.stdout.on('error', () => {});
   try {
@@ -117,13 +111,15 @@ export function demoCommand(action: (options: CommonOptions) => Promise<void>): 
     .action(action);
 }
 
-export function buildProgram(context: CommandContext): Command {
+/** `own` are commands that need no running server; they come first. */
+export function buildProgram(context: CommandContext, ...own: readonly Command[]): Command {
   const program = new Command('waypost')
     .description('A mail system whose routing is generated from a directory.')
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
     .showHelpAfterError(false);
   for (const command of [
+    ...own,
     statusCommand(context),
     domainCommand(context),
     userCommand(context),
