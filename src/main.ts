@@ -1,15 +1,15 @@
 // Reads argv and the environment and calls a verb.
+//
+// What brings a server with it is loaded when it is asked for: other commands start in half the time.
 
 import { run } from './cli/program.ts';
-import { demo } from './server/demo/demo.ts';
 import { locate } from './server/locate.ts';
-import { serve } from './server/serve.ts';
 import { VERSION } from './server/version.ts';
 
 process.exitCode = await run(process.argv.slice(2), {
   environment: process.env,
   version: VERSION,
   locate,
-  serve,
-  demo,
+  serve: async (configuration) => (await import('./server/serve.ts')).serve(configuration),
+  demo: async (json, environment) => (await import('./server/demo/demo.ts')).demo(json, environment),
 });

@@ -5,6 +5,9 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { Failure, type FailureKind } from '../base/failure.ts';
 
+/** No socket there, nobody behind it, or a path that is too long for one: then a running server would have named another. */
+const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'EINVAL', 'ENAMETOOLONG']);
+
 /** No server listens on the socket of this data directory. */
 export class NoServer extends Error {
   constructor(data: string) {
@@ -50,7 +53,7 @@ export class AdminClient {
       );
       asked.on('error', (error) => {
         const code = 'code' in error ? error.code : undefined;
-        const absent = code === 'ENOENT' || code === 'ECONNREFUSED';
+        const absent = ABSENT.has(String(code));
         if (code === 'EACCES') reject(new Failure('denied', `${adminSocket(this.#data)} may not be used by this user`));
         else
           reject(

@@ -37,8 +37,9 @@ async function readAll(): Promise<string> {
 
 function ask(question: string): Promise<string> {
   const { stdin, stderr } = process;
-  stderr.write(question);
+  // First no echo, then the question: who answers at once is not shown either.
   stdin.setRawMode(true);
+  stderr.write(question);
   stdin.resume();
   return new Promise((resolve, reject) => {
     const typed: number[] = [];

@@ -1,10 +1,10 @@
 // The administrator's operations of the running server, and the socket they are asked on.
 
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { dnsRecords } from '../admin/dns.ts';
 import { domainAdd, domainList, domainRemove, domainShow } from '../admin/domain.ts';
@@ -59,17 +59,32 @@ export function adminOperations(parts: AdminParts): readonly AnyAdminOperation[]
 /** sockaddr_un holds 108 bytes on Linux, 104 elsewhere. */
 const SOCKET_PATH_BYTES_MAX = 100;
 
+/** What socketPath makes under the system's temporary directory. */
+const ELSEWHERE = /^waypost-[0-9a-f]{12}$/;
+
 /** A path that is too long for a socket gets one under the system's temporary directory, named in `run/admin.path`. */
 function socketPath(data: string): string {
   const path = join(runPath(data), 'admin.sock');
   const pointer = join(runPath(data), 'admin.path');
-  rmSync(pointer, { force: true });
+  if (existsSync(pointer)) {
+    // A server that was killed has left it. The directory is locked: it belongs to nobody any more.
+    removeSocket(readFileSync(pointer, 'utf8').trim());
+    rmSync(pointer, { force: true });
+  }
   if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return path;
   const directory = join(tmpdir(), `waypost-${randomBytes(6).toString('hex')}`);
   mkdirSync(directory, { mode: 0o700 });
   const elsewhere = join(directory, 'admin.sock');
   writeFileSync(pointer, elsewhere);
   return elsewhere;
+}
+
+/** With the directory that was made for it. */
+function removeSocket(path: string): void {
+  rmSync(path, { force: true });
+  const directory = dirname(path);
+  if (dirname(directory) === tmpdir() && ELSEWHERE.test(basename(directory)))
+    rmSync(directory, { recursive: true, force: true });
 }
 
 /** Serves the operations to whoever may open the socket: the user that the server runs as. */
@@ -91,7 +106,8 @@ export async function serveAdmin(
     close() {
       server.close();
       server.closeAllConnections();
-      rmSync(path, { force: true });
+      removeSocket(path);
+      rmSync(join(runPath(data), 'admin.path'), { force: true });
     },
   };
 }

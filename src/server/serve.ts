@@ -14,18 +14,24 @@ export async function serve(configuration: Configuration): Promise<number> {
     writeSync(2, `waypost: ${text}\n`);
     process.exit(EXIT.ioError);
   };
+  // Before anything is started: a signal that comes early waits until there is something to stop.
+  const told = toldToStop();
   const server = await start(configuration, fatal);
   writeSync(1, `${JSON.stringify({ event: 'ready', hostname: server.hostname, listeners: server.listeners })}\n`);
   if (process.stderr.isTTY) writeSync(2, panel(configuration, server));
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const)
-      process.on(signal, () => {
-        if (stopping) process.exit(EXIT.done);
-        stopping = true;
-        resolve();
-      });
-    let stopping = false;
-  });
+  await told;
   await server.stop();
   return EXIT.done;
+}
+
+function toldToStop(): Promise<void> {
+  let isTold = false;
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.on(signal, () => {
+        if (isTold) process.exit(EXIT.done);
+        isTold = true;
+        resolve();
+      });
+  });
 }

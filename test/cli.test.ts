@@ -1,0 +1,523 @@
+// Every command against the running program, as a person and as a program use it: text, --json, exit codes, standard error.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { AdminClient } from '../src/cli/client.ts';
+import { ImapClient } from './support/imap-client.ts';
+import { peer } from './support/peers.ts';
+import { startWaypost, type Waypost } from './support/server.ts';
+import { SmtpClient } from './support/smtp-client.ts';
+import { SmtpSink } from './support/smtp-sink.ts';
+
+const launcher = resolve(import.meta.dirname, '..', 'waypost');
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface CallOptions {
+  readonly stdin?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Sent when standard output or standard error has this. */
+  readonly signal?: readonly [NodeJS.Signals, RegExp];
+}
+
+/** One command, to its end. */
+async function waypost(arguments_: readonly string[], { stdin = '', env = {}, signal }: CallOptions = {}) {
+  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('WAYPOST_')));
+  const child = spawn(launcher, arguments_, { env: { ...clean, ...env } });
+  child.stdin.on('error', () => {});
+  child.stdin.end(stdin);
+  const said = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      said[name] += text;
+      if (signal?.[1].test(said[name]) === true) child.kill(signal[0]);
+    });
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, ...said } satisfies Outcome;
+}
+
+function temporary(): string {
+  return mkdtempSync(join(tmpdir(), 'waypost-cli-'));
+}
+
+describe('with a server', { concurrency: false }, () => {
+  let server: Waypost;
+  let sink: SmtpSink;
+  /** `user list` as words; the data directory is added. */
+  const cli = (line: string, options?: CallOptions): Promise<Outcome> =>
+    waypost([...line.split(' '), '--data', server.data], options);
+  const json = async <T>(line: string, code = 0): Promise<T> => {
+    const outcome = await cli(`${line} --json`);
+    assert.equal(outcome.code, code, outcome.stderr);
+    return JSON.parse(outcome.stdout) as T;
+  };
+  /** Exit code, and the one line that says what is wrong. */
+  const refused = async (line: string, code: number, words: RegExp, options?: CallOptions): Promise<void> => {
+    const outcome = await cli(line, options);
+    assert.equal(outcome.code, code, `${line}: ${outcome.stderr}`);
+    assert.match(outcome.stderr, words, line);
+    assert.equal(outcome.stderr.trimEnd().split('\n').length, 1, outcome.stderr);
+    assert.equal(outcome.stdout, '');
+  };
+
+  before(async () => {
+    sink = await SmtpSink.start({ mail: '450 4.2.0 \x1b[31mlater' });
+    const config = `[next-hop]\n"remote.example" = "${sink.nextHop}"\n[queue]\nretry = ["1h"]\n`;
+    server = await startWaypost({ config });
+  });
+  after(async () => {
+    await server.stop();
+    await sink.close();
+  });
+
+  test('a dry run says what would happen, and nothing has happened', async () => {
+    const revision = async () => (await json<{ revision: number }>('status')).revision;
+    const first = await revision();
+    const text = await cli('domain add acme.example --dry-run');
+    assert.match(text.stdout, /^would be added {2}dc=example,o=internet {2}\(made along the way\)$/m);
+    assert.match(text.stdout, /^1 table row would follow$/m);
+    assert.equal(text.code, 0);
+    assert.deepEqual(await json('domain list'), []);
+    assert.equal(await revision(), first);
+  });
+
+  test('domain add, list, show', async () => {
+    const added = await cli('domain add Acme.Example --catchall ann@acme.example');
+    assert.match(added.stdout, /^added {2}dc=acme,dc=example,o=internet$/m);
+    assert.equal(added.code, 0);
+    await refused('domain add acme.example', 1, /^waypost: acme\.example exists already$/m);
+    await refused('domain add acme.example --dry-run', 1, /exists already/);
+    await refused('domain add not..a.name', 65, /is not a domain name/);
+    assert.match((await cli('domain list')).stdout, /^acme\.example {2}active {2}ann@acme\.example$/m);
+    const [domain] = await json<object[]>('domain list');
+    const facts = { domain: 'acme.example', dn: 'dc=acme,dc=example,o=internet', status: 'active' };
+    assert.deepEqual(domain, { ...facts, catchall: 'ann@acme.example' });
+    assert.match((await cli('domain show acme.example')).stdout, /^dn: dc=acme,dc=example,o=internet$/m);
+    assert.deepEqual(Object.keys(await json('domain show acme.example')), [...Object.keys(domain!), 'entry']);
+    await refused('domain show other.example', 1, /^waypost: other\.example is not a mail domain here$/m);
+  });
+
+  test('user add with a password from standard input, which opens the mailbox', async () => {
+    const added = await cli('user add ann@acme.example --name Ann --alias a.lee@acme.example --password-stdin', {
+      stdin: 'a secret\n',
+    });
+    assert.deepEqual([added.code, added.stderr], [0, '']);
+    for (const login of ['ann@acme.example', 'A.LEE@acme.example']) {
+      const client = await ImapClient.login(server.listeners.imap, login, 'a secret');
+      assert.equal(await client.count(), 0);
+      await client.logout();
+    }
+    // No terminal and no option: no password is set, and nobody is asked.
+    assert.equal((await cli('user add bob@acme.example', { stdin: 'not read\n' })).code, 0);
+    await assert.rejects(ImapClient.login(server.listeners.imap, 'bob@acme.example', 'not read'));
+    await refused('user add ann@acme.example', 1, /^waypost: the user ann@acme\.example exists already$/m);
+    await refused('user add x@acme.example --alias bob@acme.example', 1, /bob@acme\.example is in use already/);
+    await refused('user add x@nowhere.example', 1, /nowhere\.example is not a mail domain here: waypost domain add/);
+    await refused('user add no-address', 65, /no-address is not a mail address/);
+    await refused('user add x@acme.example --password-stdin', 65, /the password is empty/, { stdin: '\n' });
+    const long = { stdin: 'x'.repeat(5000) };
+    await refused('user add x@acme.example --password-stdin', 65, /longer than 1024 bytes/, long);
+    assert.doesNotMatch(server.stderr(), /a secret/);
+  });
+
+  test('user list and show', async () => {
+    assert.match((await cli('user list acme.example')).stdout, /^ann@acme\.example {2}Ann {3}active$/m);
+    const users = await json<{ address: string }[]>('user list');
+    assert.deepEqual(Object.keys(users[0]!), ['address', 'name', 'dn', 'status']);
+    assert.deepEqual(users.map(({ address }) => address).slice(0, 2), ['ann@acme.example', 'bob@acme.example']);
+    const shown = await cli('user show ann@acme.example');
+    assert.match(shown.stdout, /^mail: ann@acme\.example$/m);
+    assert.doesNotMatch(shown.stdout, /ARGON2|userPassword/i);
+    assert.doesNotMatch(JSON.stringify(await json('user show ann@acme.example')), /ARGON2|userPassword/i);
+    await refused('user show nobody@acme.example', 1, /no user has the address nobody@acme\.example/);
+    await refused('user list nowhere.example', 1, /not a mail domain here/);
+  });
+
+  test('group add, list, show', async () => {
+    assert.equal((await cli('group add all@acme.example --member ann@acme.example rex@remote.example')).code, 0);
+    await refused('group add all@acme.example', 1, /the list all@acme\.example exists already/);
+    assert.match((await cli('group list')).stdout, /^all@acme\.example {2}2 {8}active$/m);
+    const [list] = await json<object[]>('group list acme.example');
+    assert.deepEqual(Object.keys(list!), ['address', 'name', 'dn', 'members', 'status']);
+    assert.match((await cli('group show all@acme.example')).stdout, /^mgrpRFC822MailMember: rex@remote\.example$/m);
+    assert.equal((await json<{ members: number }>('group show all@acme.example')).members, 2);
+    await refused('group show ann@acme.example', 1, /no group has the address/);
+  });
+
+  test('route: steps for people, the shape for programs, 1 where it leads nowhere', async () => {
+    const text = await cli('route ann@acme.example');
+    assert.match(text.stdout, /^ann@acme\.example\naddress {10}local part ann, domain acme\.example\n/);
+    assert.match(text.stdout, /^reply +250 2\.1\.5 /m);
+    type Route = { steps: object[]; targets: { channel: string; nexthop: string; recipient: string }[]; reply: string };
+    const route = await json<Route>('route all@acme.example');
+    assert.deepEqual(Object.keys(route), ['address', 'steps', 'targets', 'reply']);
+    for (const step of route.steps) assert.deepEqual(Object.keys(step), ['step', 'detail']);
+    assert.deepEqual(route.targets, [
+      { channel: 'store', nexthop: 'mail.waypost.example', recipient: 'ann@acme.example' },
+      { channel: 'smtp', nexthop: 'remote.example', recipient: 'rex@remote.example' },
+    ]);
+    assert.equal(route.reply, '250 2.1.5 Recipient ok');
+    await json('route nobody@mail.waypost.example', 1);
+    const nowhere = await json<Route>('route nobody@mail.waypost.example', 1);
+    assert.deepEqual([nowhere.targets, nowhere.reply], [[], '550 5.1.1 No such recipient here']);
+    assert.equal((await cli('route postmaster')).code, 0);
+    await refused('route @', 65, /is not a mail address/);
+  });
+
+  test('status, sync status, dns records', async () => {
+    assert.match((await cli('status')).stdout, /^host name {3}mail\.waypost\.example$/m);
+    const status = await json<{ startedAt: string; listeners: Record<string, string> }>('status');
+    const keys = ['version', 'startedAt', 'hostname', 'listeners', 'revision', 'generation', 'queued'];
+    assert.deepEqual(Object.keys(status), keys);
+    assert.match(status.startedAt, TIME);
+    const { host, port } = server.listeners.smtp;
+    assert.equal(status.listeners['smtp'], `${host}:${port}`);
+    assert.match((await cli('sync status')).stdout, /^domains {5}1$/m);
+    assert.equal((await json<{ problems: object[] }>('sync status')).problems.length, 0);
+    assert.match(
+      (await cli('dns records acme.example')).stdout,
+      /^acme\.example\. 300 IN MX 10 mail\.waypost\.example\.$/m,
+    );
+    await json('dns records acme.example');
+    await refused('dns records other.example', 1, /other\.example/);
+    await refused('dns records bad..name', 65, /is not a domain name/);
+  });
+
+  interface Row {
+    readonly id: number;
+    readonly message: string;
+    readonly attempts: number;
+    readonly nextAttemptAt: string;
+    readonly state: string;
+    readonly lastError: string | null;
+  }
+  const queue = () => json<Row[]>('queue list');
+  const until = async (holds: (rows: Row[]) => boolean): Promise<Row[]> => {
+    for (let tries = 0; tries < 100; tries++) {
+      const rows = await new AdminClient(server.data).call<Row[]>('queue.list', {});
+      if (holds(rows)) return rows;
+      await new Promise((next) => setTimeout(next, 50));
+    }
+    throw new Error('the queue never came so far');
+  };
+  const submit = async (id: string, ...to: readonly string[]): Promise<void> => {
+    const ann = { login: 'ann@acme.example', password: 'a secret' };
+    const client = await SmtpClient.open(server.listeners.submission, ann);
+    await client.send(ann.login, to, Buffer.from(`Message-ID: <${id}>\r\nSubject: out\r\n\r\n`));
+    await client.quit();
+  };
+
+  test('queue list, show, retry: due at once', async () => {
+    assert.match((await cli('queue list')).stdout, /^the queue is empty$/m);
+    assert.deepEqual(await queue(), []);
+    await submit('first@acme.example', 'rex@remote.example');
+    const [row] = await until(([first]) => first?.attempts === 1 && first.state === 'waiting');
+    assert.deepEqual(Object.keys(row!), [
+      ...['id', 'message', 'channel', 'destination', 'sender', 'recipient'],
+      ...['state', 'attempts', 'nextAttemptAt', 'lastError'],
+    ]);
+    assert.match(row!.nextAttemptAt, TIME);
+    const text = (await cli('queue list')).stdout;
+    assert.match(text, /rex@remote\.example/);
+    assert.doesNotMatch(text, /\x1b/, 'what the other host says does not reach the terminal');
+    assert.match((await cli(`queue show ${row!.id}`)).stdout, /^recipient {6}rex@remote\.example$/m);
+    assert.deepEqual(await json(`queue show ${row!.id}`), row);
+    assert.deepEqual(await json(`queue retry ${row!.id}`), { dryRun: false, changed: 1, unknown: [] });
+    await until(([first]) => first?.attempts === 2);
+    assert.match((await cli('queue retry --all')).stdout, /^1 row due now$/m);
+    await until(([first]) => first?.attempts === 3);
+    assert.equal((await cli(`queue retry ${row!.message}`)).code, 0);
+    await until(([first]) => first?.attempts === 4 && first.state === 'waiting');
+    // One that is unknown is said; the others are done all the same.
+    const unknown = [String(row!.id + 1000), 'zzzzzzzzzz'];
+    const partly = await json(`queue retry ${row!.id} ${unknown.join(' ')}`, 1);
+    assert.deepEqual(partly, { dryRun: false, changed: 1, unknown });
+    await refused('queue retry', 64, /give ids, or --all/);
+    await refused('queue retry 1 --all', 64, /give ids, or --all/);
+    await refused('queue show 12345', 1, /the queue has no row 12345/);
+    await refused('queue show abc', 64, /a whole number/);
+  });
+
+  test('queue remove takes rows away, and the journey says so', async () => {
+    await submit('second@acme.example', 'one@remote.example', 'two@remote.example');
+    const rows = await until((list) => list.length === 3 && list.every(({ state }) => state === 'waiting'));
+    const second = rows[2]!.message;
+    assert.deepEqual(await json(`queue remove ${second} --dry-run`), { dryRun: true, changed: 2, unknown: [] });
+    assert.equal((await queue()).length, 3);
+    assert.match((await cli(`queue remove ${second}`)).stdout, /^2 rows removed$/m);
+    assert.equal((await queue()).length, 1);
+    await refused('queue remove', 64, /missing required argument/);
+    assert.equal((await cli(`queue remove ${second}`)).code, 1);
+    assert.equal((await cli(`queue remove ${rows[0]!.id}`)).code, 0);
+    assert.deepEqual(await queue(), []);
+    assert.equal((await json<{ queued: number }>('status')).queued, 0);
+    const events = (await json<{ event: string }[]>('trace second@acme.example')).map(({ event }) => event);
+    assert.equal(events.filter((event) => event === 'removed').length, 2);
+  });
+
+  test('trace by Message-ID, queue id and address', async () => {
+    const client = await SmtpClient.open(server.listeners.smtp);
+    const reply = await client.send(
+      'stranger@elsewhere.example',
+      ['bob@acme.example'],
+      Buffer.from('Message-ID: <x-1@elsewhere.example>\r\n\r\n'),
+    );
+    await client.quit();
+    const id = reply.lines[0]!.split(' ').at(-1)!;
+    type Event = { at: string; queueId: string; event: string; recipient: string; status: string };
+    for (const what of ['x-1@elsewhere.example', '<x-1@elsewhere.example>', id, 'bob@acme.example']) {
+      const events = await json<Event[]>(`trace ${what}`);
+      assert.deepEqual(Object.keys(events[0]!), ['at', 'queueId', 'event', 'recipient', 'status'], what);
+      assert.match(events[0]!.at, TIME);
+      assert.deepEqual(
+        events.map(({ queueId, event, recipient }) => [queueId, event, recipient]),
+        [
+          [id, 'accepted', 'bob@acme.example'],
+          [id, 'delivered', 'bob@acme.example'],
+        ],
+      );
+    }
+    assert.match(
+      (await cli(`trace ${id}`)).stdout,
+      new RegExp(`^\\S+Z {2}${id} {2}accepted {3}bob@acme\\.example`, 'm'),
+    );
+    await refused('trace unknown@elsewhere.example', 1, /nothing is known of/);
+  });
+
+  test('mailbox check finds nothing', async () => {
+    assert.match((await cli('mailbox check')).stdout, /^no problems/);
+    assert.deepEqual(await json('mailbox check --bytes'), []);
+  });
+
+  test('remove: group, users, domain, each once', async () => {
+    await refused('domain remove acme.example', 1, /acme\.example has users, lists or subdomains/);
+    assert.match((await cli('group remove all@acme.example --dry-run')).stdout, /^would be removed {2}cn=all/m);
+    for (const [noun, name] of [
+      ['group', 'all@acme.example'],
+      ['user', 'ann@acme.example'],
+      ['user', 'bob@acme.example'],
+      ['domain', 'acme.example'],
+    ]) {
+      const removed = await json<{ dryRun: boolean; revision: number; entries: object[] }>(`${noun} remove ${name}`);
+      assert.equal(removed.dryRun, false);
+      assert.deepEqual(Object.keys(removed), ['dryRun', 'revision', 'entries', 'rows']);
+      await refused(`${noun} remove ${name}`, 1, /no |not /);
+    }
+    assert.deepEqual(await json('domain list'), []);
+  });
+
+  test('a second server on the same data: 75, and the first goes on', async () => {
+    const outcome = await cli('serve', { env: { WAYPOST_PORT_OFFSET: 'auto', WAYPOST_LISTEN: '127.0.0.1' } });
+    assert.equal(outcome.code, 75);
+    assert.match(outcome.stderr, /^waypost: .*(in use|lock|another)/im);
+    assert.equal((await cli('status')).code, 0);
+  });
+
+  test('the socket is for the owner alone', () => {
+    assert.equal(statSync(join(server.data, 'run', 'admin.sock')).mode & 0o777, 0o600);
+  });
+});
+
+describe('without a server', { concurrency: 2 }, () => {
+  test('every command that needs one: 69, and how to start it', async () => {
+    const data = temporary();
+    for (const line of ['status', 'domain list', 'user add a@b.example', 'route a@b.example', 'mailbox check']) {
+      const outcome = await waypost([...line.split(' '), '--data', data]);
+      assert.equal(outcome.code, 69, line);
+      assert.match(outcome.stderr, /^waypost: no server runs on \S+: start one with `waypost serve --data \S+`\n$/);
+    }
+    rmSync(data, { recursive: true });
+  });
+
+  test('usage: 64 and one line', async () => {
+    for (const line of [
+      'bogus',
+      'domain',
+      'domain frob',
+      'user add',
+      'status --frob',
+      'route',
+      'completion tcsh',
+      '',
+    ]) {
+      const outcome = await waypost(line === '' ? [] : line.split(' '));
+      assert.equal(outcome.code, 64, line);
+      assert.match(
+        outcome.stderr,
+        /^waypost: [^\n]+; see `waypost --help`\n$|^waypost: [^\n]+, see `waypost --help`\n$/,
+      );
+    }
+  });
+
+  test('help and version: 0, on standard output', async () => {
+    for (const line of ['--help', 'help', 'queue --help', 'queue retry --help', 'help domain']) {
+      const outcome = await waypost(line.split(' '));
+      assert.deepEqual([outcome.code, outcome.stderr], [0, ''], line);
+      assert.match(outcome.stdout, /^Usage: waypost/);
+    }
+    assert.match((await waypost(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/);
+  });
+
+  test('a broken waypost.toml: 78 with file, line and key, for the server and for commands', async () => {
+    const data = temporary();
+    const file = join(data, 'waypost.toml');
+    const broken: readonly (readonly [text: string, words: string])[] = [
+      ['hostname = "mail.example"\nport-ofset = 3\n', ':2: port-ofset: unknown key'],
+      ['[queue]\nretry = ["soon"]\n', ':2: queue.retry.0: expected'],
+      ['[provision\nfrom-mx = "auto"\n', ':1: '],
+    ];
+    for (const [text, words] of broken) {
+      writeFileSync(file, text);
+      for (const line of ['serve', 'status']) {
+        const outcome = await waypost([line, '--data', data]);
+        assert.equal(outcome.code, 78, outcome.stderr);
+        assert.ok(outcome.stderr.startsWith(`waypost: ${file}${words}`), outcome.stderr);
+        assert.equal(outcome.stderr.trimEnd().split('\n').length, 1, outcome.stderr);
+      }
+    }
+    const named = await waypost(['serve', '--data', data, '--config', join(data, 'absent.toml')]);
+    assert.equal(named.code, 78);
+    const environment = await waypost(['serve', '--data', join(data, 'x')], { env: { WAYPOST_PORT_OFFSET: 'many' } });
+    assert.deepEqual([environment.code, /WAYPOST_PORT_OFFSET/.test(environment.stderr)], [78, true]);
+    rmSync(data, { recursive: true });
+  });
+
+  test('a port that is taken: 75, named in one line, and nothing has started', async () => {
+    const holder = createServer();
+    let port = 0;
+    for (let tries = 0; port === 0; tries++) {
+      assert.ok(tries < 50);
+      const wanted = 20_000 + Math.floor(Math.random() * 10_000);
+      holder.listen(wanted, '127.0.0.1');
+      port = await once(holder, 'listening').then(
+        () => wanted,
+        () => 0,
+      );
+    }
+    const data = temporary();
+    const env = { WAYPOST_PORT_OFFSET: String(port - 25), WAYPOST_LISTEN: '127.0.0.1', WAYPOST_LOG: 'silent' };
+    const outcome = await waypost(['serve', '--data', data], { env });
+    assert.deepEqual([outcome.code, outcome.stdout], [75, '']);
+    assert.equal(outcome.stderr, `waypost: 127.0.0.1:${port} (smtp) is taken by another program\n`);
+    holder.close();
+    rmSync(data, { recursive: true });
+  });
+
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    test(`${signal}: a clean stop, 0`, async () => {
+      const data = temporary();
+      const env = { WAYPOST_PORT_OFFSET: 'auto', WAYPOST_LISTEN: '127.0.0.1' };
+      const outcome = await waypost(['serve', '--data', data], { env, signal: [signal, /"event":"ready"/] });
+      assert.equal(outcome.code, 0);
+      assert.ok(!existsSync(join(data, 'run', 'admin.sock')), 'no socket is left');
+      const lines = outcome.stdout.trimEnd().split('\n');
+      assert.equal(lines.length, 1, 'one line on standard output');
+      const ready = JSON.parse(lines[0]!) as { event: string; listeners: object };
+      assert.equal(ready.event, 'ready');
+      const doors = ['smtp', 'submission', 'imap', 'pop3', 'ldap', 'dns', 'http'];
+      assert.deepEqual(Object.keys(ready.listeners), doors);
+      rmSync(data, { recursive: true });
+    });
+
+  test('a data directory with a long path has its socket elsewhere', async (context) => {
+    const top = temporary();
+    const data = join(top, 'a-directory-with-a-long-name'.repeat(4), 'data');
+    mkdirSync(data, { recursive: true });
+    const server = await startWaypost({ data });
+    context.after(() => server.stop());
+    const pointer = join(data, 'run', 'admin.path');
+    const elsewhere = readFileSync(pointer, 'utf8').trim();
+    assert.ok(elsewhere.startsWith(tmpdir()) && Buffer.byteLength(elsewhere) <= 100);
+    assert.equal(statSync(resolve(elsewhere, '..')).mode & 0o777, 0o700);
+    const outcome = await waypost(['status', '--json', '--data', data]);
+    assert.equal(outcome.code, 0, outcome.stderr);
+    await server.kill9();
+    await server.restart();
+    assert.ok(!existsSync(elsewhere), 'what a killed server left goes at the next start');
+    const again = readFileSync(pointer, 'utf8').trim();
+    await server.stop();
+    assert.ok(!existsSync(again), 'the socket goes with the server');
+    assert.ok(!existsSync(resolve(again, '..')), 'and so does its directory');
+    assert.equal((await waypost(['status', '--data', data])).code, 69);
+    rmSync(top, { recursive: true });
+  });
+
+  test('completion scripts: what they offer, and bash takes its own', async () => {
+    for (const shell of ['bash', 'zsh', 'fish']) {
+      const { code, stdout } = await waypost(['completion', shell]);
+      assert.equal(code, 0);
+      for (const word of ['serve', 'demo', 'domain', 'retry', 'check'])
+        assert.match(stdout, new RegExp(`\\b${word}\\b`));
+      if (shell !== 'bash') continue;
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: bash's own
+      const words = 'COMP_WORDS=(waypost queue re); COMP_CWORD=2; _waypost; echo "${COMPREPLY[@]}"';
+      const bash = spawn('bash', ['-c', `set -e; bash -n <<< "$1"; eval "$1"; ${words}`, 'bash', stdout]);
+      let said = '';
+      bash.stdout.on('data', (chunk: Buffer) => {
+        said += chunk;
+      });
+      const [exit] = await once(bash, 'close');
+      assert.deepEqual([exit, said], [0, 'retry remove\n']);
+    }
+  });
+
+  test('a reader that has enough gets no complaint', async () => {
+    const child = spawn('sh', ['-c', `"${launcher}" --help | head -n 1`]);
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk;
+    });
+    await once(child, 'close');
+    assert.equal(stderr, '');
+  });
+
+  test('on a terminal the password is asked for, without an echo', { skip: peer('python3').skip }, async (context) => {
+    const server = await startWaypost();
+    context.after(() => server.stop());
+    assert.equal((await waypost(['domain', 'add', 'tty.example', '--data', server.data])).code, 0);
+    const script = `
+import os, pty, sys
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+said = b''
+while b'none): ' not in said:
+    said += os.read(fd, 1000)
+os.write(fd, b'wrongg\\x7f\\x7f\\x7f\\x7f\\x7f\\x7fa secret\\r')
+try:
+    while True:
+        more = os.read(fd, 1000)
+        if not more: break
+        said += more
+except OSError:
+    pass
+sys.stdout.buffer.write(said)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+`;
+    const asked = spawn(peer('python3').path, [
+      ...['-c', script, launcher],
+      ...['user', 'add', 'tim@tty.example', '--data', server.data],
+    ]);
+    let said = '';
+    asked.stdout.on('data', (chunk: Buffer) => {
+      said += chunk;
+    });
+    const [code] = await once(asked, 'close');
+    assert.equal(code, 0, said);
+    assert.match(said, /Password of tim@tty\.example \(empty for none\): /);
+    assert.doesNotMatch(said, /secret/);
+    const client = await ImapClient.login(server.listeners.imap, 'tim@tty.example', 'a secret');
+    await client.logout();
+  });
+});
