@@ -43,12 +43,14 @@ export interface Problems {
   flags: number;
   /** The UID the client was told is not the message's, or a message changed its UID. */
   uids: number;
+  /** Rows in no legal state, as `waypost mailbox check` names them (docs/states.md). */
+  states: number;
 }
 
 export class Ledger {
   readonly messages = new Map<string, MessageRecord>();
   readonly entries = new Map<string, Fate>();
-  readonly problems: Problems = { lost: 0, doubled: 0, torn: 0, corrupt: 0, alien: 0, flags: 0, uids: 0 };
+  readonly problems: Problems = { lost: 0, doubled: 0, torn: 0, corrupt: 0, alien: 0, flags: 0, uids: 0, states: 0 };
   /** The first problems in words. */
   readonly sentences: string[] = [];
   /** Never acknowledged and there all the same, once: legal, and worth knowing. */

@@ -4,6 +4,8 @@
 // Out     messages with id, flags and, where wanted, a hash of what was sent; the DNs of entries; a first answer
 // Never   looks into the data directory
 
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
 import { administrator, type Person, SUFFIX } from '../support/directory.ts';
 import { ImapClient } from '../support/imap-client.ts';
 import { LineConnection } from '../support/line-connection.ts';
@@ -51,6 +53,21 @@ export async function readEntries(server: Waypost): Promise<Set<string>> {
   } finally {
     await client.unbind();
   }
+}
+
+/** What `waypost mailbox check --bytes` finds, a sentence a problem. */
+export async function illegalStates(server: Waypost): Promise<string[]> {
+  const waypost = resolve(import.meta.dirname, '../../waypost');
+  const checked = await new Promise<string>((done, failed) => {
+    const args = ['mailbox', 'check', '--bytes', '--json', '--data', server.data];
+    // Exit code 1 says that there are problems, which are then on standard output.
+    execFile(waypost, args, { maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+      if (stdout === '') failed(new Error(`mailbox check: ${error?.message}\n${stderr}`));
+      else done(stdout);
+    });
+  });
+  const problems = JSON.parse(checked) as { problem: string; where: string; detail?: string }[];
+  return problems.map(({ problem, where, detail }) => `${problem} at ${where} ${detail ?? ''}`);
 }
 
 /** Until SMTP has greeted and answered a NOOP. */
