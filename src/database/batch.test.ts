@@ -30,7 +30,7 @@ const revise = operation('test.revise', (tx) => tx.nextRevision());
 
 const wait = operation('test.wait', async (tx, name: string) => {
   await tx.run('INSERT INTO item (name) VALUES (?)', name);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 });
 
 test('a failing operation leaves no trace, its neighbours stay', async () => {
