@@ -52,7 +52,10 @@ const filters: fc.Arbitrary<Filter> = fc.letrec<{ filter: Filter }>((tie) => ({
       .map(([name, initial, any, final]) => substringsFilter(name, initial, any, final)),
     fc
       .tuple(optional(attribute), optional(attribute), value, fc.boolean())
-      .filter(([rule, name]) => rule !== undefined || name !== undefined)
+      // A rule named `dn` cannot be written: RFC 4515 §3 means the DN's attributes by `:dn:`.
+      .filter(
+        ([rule, name]) => (rule !== undefined || name !== undefined) && rule?.split(';')[0]?.toLowerCase() !== 'dn',
+      )
       .map(([rule, name, one, dnAttributes]) => extensibleFilter(rule?.split(';')[0], name, one, dnAttributes)),
     fc.record({ kind: fc.constantFrom('and', 'or'), filters: fc.array(tie('filter'), { maxLength: 4 }) }, PLAIN),
     fc.record({ kind: fc.constant('not' as const), filter: tie('filter') }, PLAIN),
