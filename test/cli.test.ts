@@ -414,6 +414,20 @@ describe('without a server', { concurrency: 2 }, () => {
     rmSync(data, { recursive: true });
   });
 
+  test('a path that can be no data directory: 78 and one line', async () => {
+    const top = temporary();
+    const file = join(top, 'file');
+    writeFileSync(file, '');
+    const impossible = process.platform === 'linux' ? ['/proc/waypost/data'] : [];
+    for (const data of [file, join(file, 'data'), ...impossible]) {
+      const outcome = await waypost(['serve', '--data', data]);
+      assert.equal(outcome.code, 78, outcome.stderr);
+      assert.match(outcome.stderr, /^waypost: [^\n]+: give another with --data\n$/);
+    }
+    assert.equal((await waypost(['status', '--data', file])).code, 69);
+    rmSync(top, { recursive: true });
+  });
+
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     test(`${signal}: a clean stop, 0`, async () => {
       const data = temporary();

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Failure, type FailureKind } from '../base/failure.ts';
 
 /** No socket there, nobody behind it, or a path that is too long for one: then a running server would have named another. */
-const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'EINVAL', 'ENAMETOOLONG']);
+const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED', 'EINVAL', 'ENAMETOOLONG']);
 
 /** No server listens on the socket of this data directory. */
 export class NoServer extends Error {

@@ -89,7 +89,8 @@ function configuration<Located extends { readonly data: string }>(
   try {
     return verbs.locate(options, verbs.environment);
   } catch (error) {
-    if (error instanceof Failure) throw new ConfigurationFailure(error.kind, error.message, { cause: error });
+    if (error instanceof Failure && error.kind !== 'denied')
+      throw new ConfigurationFailure(error.kind, error.message, { cause: error });
     throw error;
   }
 }

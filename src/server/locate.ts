@@ -28,7 +28,7 @@ function dataDirectory(options: LocateOptions, environment: Environment): string
   return options.development === true || existsSync(beside) ? beside : SYSTEM_DATA;
 }
 
-/** Throws Failure `invalid` for a file that is broken, `not-found` for one that was named and is not there. */
+/** Throws Failure `invalid` for a file that is broken, or was named and is not there; `denied` for one that is not ours to read. */
 export function locate(options: LocateOptions, environment: Environment): Configuration {
   const data = dataDirectory(options, environment);
   const named = options.config ?? environment['WAYPOST_CONFIG'];
@@ -37,7 +37,9 @@ export function locate(options: LocateOptions, environment: Environment): Config
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    const absent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EACCES') throw new Failure('denied', `${file} may not be read by this user`);
+    const absent = code === 'ENOENT' || code === 'ENOTDIR';
     if (!absent || named !== undefined) throw new Failure('invalid', `${file}: cannot be read: ${String(error)}`);
   }
   const isDataGiven = (options.data ?? environment['WAYPOST_DATA'] ?? '') !== '';

@@ -1,6 +1,5 @@
 // The whole server, put together: directories, lock, format, writer, threads, listeners, ready. Read from top to bottom.
 
-import { mkdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { HashGate } from '../auth/hash-gate.ts';
 import { systemClock } from '../base/clock.ts';
@@ -18,6 +17,7 @@ import { closeAllSegments, closeSegmentsOf, highestId, unlinkUnknownSegments } f
 import { adminOperations, serveAdmin } from './admin.ts';
 import { watchAdminPassword } from './admin-password.ts';
 import type { Configuration } from './configuration.ts';
+import { makeDataDirectory } from './data-directory.ts';
 import { firstStart } from './first-start.ts';
 import { hostNames } from './host-name.ts';
 import { keepHouse } from './housekeeping.ts';
@@ -26,7 +26,7 @@ import { formatEndpoint, handTo, type Listener, listenTcp, portOf } from './list
 import { listenDns } from './listen-dns.ts';
 import { keepMaildropLocks } from './maildrop-locks.ts';
 import { Metrics } from './metrics.ts';
-import { databasePath, runPath, segmentsPath } from './paths.ts';
+import { databasePath, segmentsPath } from './paths.ts';
 import { type ListenerName, tcpListeners } from './ports.ts';
 import { Supervisor } from './supervisor.ts';
 import type { ThreadReport } from './threads/protocol.ts';
@@ -54,8 +54,7 @@ export interface RunningServer {
 export async function start(configuration: Configuration, fatal: (text: string) => void): Promise<RunningServer> {
   const { data } = configuration;
   const startedAt = new Date(systemClock.now()).toISOString();
-  for (const directory of [data, segmentsPath(data), runPath(data)])
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDataDirectory(data);
   const lock = lockDirectory(data);
   const log = createLog(configuration.log, 'main');
   const hostnames = hostNames(configuration);

@@ -1,0 +1,42 @@
+// The data directory and the folders in it, made where they are missing.
+//
+// Errors  one line each: ConfigurationFailure for a path that can be no directory, `denied` where it is not ours to make
+// Never   mkdir's own recursion: under /proc it runs for ever
+
+import { mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Failure } from '../base/failure.ts';
+import { ConfigurationFailure } from '../cli/program.ts';
+import { runPath, segmentsPath } from './paths.ts';
+
+export function makeDataDirectory(data: string): void {
+  for (const directory of [data, segmentsPath(data), runPath(data)]) make(directory);
+}
+
+function make(directory: string): void {
+  if (isDirectory(directory)) return;
+  const above = dirname(directory);
+  if (above !== directory) make(above);
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    throw notMade(directory, error);
+  }
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+function notMade(directory: string, error: unknown): Error {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new Failure('full', `${directory}: no space left on the device`);
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return new Failure('denied', `${directory} may not be made by this user: give another with --data`);
+  const why = code === 'EEXIST' ? 'is there and is no directory' : `cannot be made (${String(code)})`;
+  return new ConfigurationFailure('invalid', `${directory} ${why}: give another with --data`);
+}
