@@ -5,8 +5,8 @@
 // Limits  the whole batch's budget is read ahead; a large section goes in pieces of BLOB_CHUNK_BYTES
 // RFC 3501 §6.4.5
 
+import type { Part } from '../../message/part.ts';
 import { cutHeaderFields, findSection } from '../../message/section.ts';
-import { decodeStructure } from '../../message/structure.ts';
 import { BLOB_CHUNK_BYTES, type Blobs } from '../../store/blobs.ts';
 import type { MessageRow } from '../../store/messages.ts';
 import type { FetchSection } from '../../wire/imap/commands/fetch.ts';
@@ -38,19 +38,18 @@ export class FetchedSection {
   /** All of it, or its first piece. */
   #bytes: Buffer | undefined;
 
-  constructor(item: FetchSection, row: MessageRow, blobs: Blobs) {
+  /** `structure` decodes the row's once for all its sections. */
+  constructor(item: FetchSection, row: MessageRow, structure: () => Part, blobs: Blobs) {
     this.#item = item;
     this.#row = row;
     this.#blobs = blobs;
-    this.#range = this.#find();
+    this.#range = this.#find(structure);
   }
 
-  #find(): { start: number; end: number } | undefined {
+  #find(structure: () => Part): { start: number; end: number } | undefined {
     const { section, partial } = this.#item;
     const isWhole = section.part.length === 0 && section.text === undefined;
-    const found = isWhole
-      ? { start: 0, end: this.#row.blob.length }
-      : findSection(decodeStructure(this.#row.structure), section);
+    const found = isWhole ? { start: 0, end: this.#row.blob.length } : findSection(structure(), section);
     if (found === undefined || partial === undefined || this.#cutsFields) return found;
     const start = Math.min(found.end, found.start + partial.offset);
     return { start, end: Math.min(found.end, start + partial.length) };

@@ -8,6 +8,7 @@
 
 import { Failure } from '../../../base/failure.ts';
 import { renderBody, renderBodyStructure } from '../../../message/imap-bodystructure.ts';
+import type { Part } from '../../../message/part.ts';
 import { decodeStructure } from '../../../message/structure.ts';
 import { SEEN } from '../../../store/flags.ts';
 import { type MailboxMessage, type MessageStatus, messagesBetween, statusBetween } from '../../../store/messages.ts';
@@ -102,27 +103,22 @@ class Fetcher {
 
   async #batch(rows: readonly Row[], becameSeen: ReadonlySet<number> | undefined): Promise<void> {
     const budget: Budget = { leftBytes: BATCH_BYTES };
-    const { blobs } = this.#session.door;
-    const fetched = await Promise.all(
-      rows.map(async (row) => {
-        const sections = this.#command.sections.map((item) => new FetchedSection(item, row as MailboxMessage, blobs));
-        await Promise.all(sections.map((section) => section.readAhead(budget)));
-        return sections;
-      }),
-    ).catch((error) => this.#unreadableMessage(error));
+    const fetched = rows.map((row) => this.#sections(row as MailboxMessage));
+    // A message that cannot be read says so again when it is its turn.
+    await Promise.all(fetched.flat().map((section) => section.readAhead(budget))).catch((error) => {
+      if (!(error instanceof Failure)) throw error;
+    });
     for (const [index, row] of rows.entries()) {
-      const sections =
-        fetched?.[index] ??
-        this.#command.sections.map((item) => new FetchedSection(item, row as MailboxMessage, blobs));
-      await this.#respond(row, sections, becameSeen?.has(row.uid) ?? false);
+      await this.#respond(row, fetched[index]!, becameSeen?.has(row.uid) ?? false);
       await this.#session.breathe();
       if (this.#session.gone) return;
     }
   }
 
-  #unreadableMessage(error: unknown): undefined {
-    if (!(error instanceof Failure)) throw error;
-    return undefined;
+  #sections(row: MailboxMessage): FetchedSection[] {
+    let decoded: Part | undefined;
+    const structure = () => (decoded ??= decodeStructure(row.structure));
+    return this.#command.sections.map((item) => new FetchedSection(item, row, structure, this.#session.door.blobs));
   }
 
   async #respond(row: Row, sections: readonly FetchedSection[], becameSeen: boolean): Promise<void> {
@@ -134,17 +130,20 @@ class Fetcher {
     const announcement = attributes.has('FLAGS') || becameSeen ? this.#mailbox.newKeywords(row.keywords) : '';
     let text = `${announcement}* ${this.#mailbox.view.numberOf(row.uid)} FETCH (${items.join(' ')}`;
     let separator = items.length > 0 ? ' ' : '';
+    let isUnderWay = false;
     for (const section of sections) {
       try {
         await section.open();
       } catch (error) {
-        // Nothing of this message has been written yet, unless an earlier section of it was large.
-        if (!(error instanceof Failure) || section !== sections[0]) return this.#session.abort(error);
+        if (isUnderWay) return this.#session.abort(error);
+        if (!(error instanceof Failure)) throw error;
         this.#unreadable = error;
         return;
       }
       text = await section.write(text + separator, this.#session);
       separator = ' ';
+      // A large section was written at once, and all that stood before it.
+      isUnderWay ||= text === '';
     }
     this.#session.write(`${text})\r\n`);
   }
