@@ -6,10 +6,14 @@ import { run } from './cli/program.ts';
 import { locate } from './server/locate.ts';
 import { VERSION } from './server/version.ts';
 
-process.exitCode = await run(process.argv.slice(2), {
+const code = await run(process.argv.slice(2), {
   environment: process.env,
   version: VERSION,
   locate,
   serve: async (configuration) => (await import('./server/serve.ts')).serve(configuration),
   demo: async (json, environment) => (await import('./server/demo/demo.ts')).demo(json, environment),
 });
+
+process.exitCode = code;
+// A start that failed half-way, on a full disk say, has threads that nobody will stop.
+if (code !== 0) process.exit();

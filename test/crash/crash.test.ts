@@ -50,7 +50,8 @@ describe('the test can fail', () => {
   test('a server that acknowledges before it commits is found out', async (t) => {
     const verdict = await crash('early', { cycles: 20, env: { WAYPOST_TEST_ACKNOWLEDGE_EARLY: '1' } });
     t.diagnostic(verdict.sentences[0] ?? 'nothing found');
-    assert.ok(verdict.problems.lost > 0, 'acknowledged mail was lost, and the harness did not see it');
+    // Which acknowledged thing is missed first, a message, a flag or an entry, is chance.
+    assert.ok(!verdict.kept, 'something acknowledged was lost, and the harness did not see it');
   });
 
   test('a database that does not sync is found out by the power cut', { skip: compiler.skip }, async (t) => {
@@ -60,6 +61,6 @@ describe('the test can fail', () => {
     );
     if (verdict instanceof Error) return t.diagnostic(verdict.message);
     t.diagnostic(verdict.sentences[0] ?? 'nothing found');
-    assert.ok(verdict.problems.lost > 0, 'acknowledged mail was lost, and the harness did not see it');
+    assert.ok(!verdict.kept, 'something acknowledged was lost, and the harness did not see it');
   });
 });
