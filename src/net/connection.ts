@@ -144,6 +144,8 @@ export class Output {
 export class Deadline {
   readonly #expired: () => void;
   #at = 0;
+  /** When the timer looks. */
+  #looksAt = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(expired: () => void) {
@@ -152,13 +154,21 @@ export class Deadline {
 
   set(afterMs: number): void {
     this.#at = performance.now() + afterMs;
-    this.#timer ??= setTimeout(() => this.#look(), afterMs);
+    if (this.#timer !== undefined && this.#looksAt <= this.#at) return;
+    // None is running, or one that would look too late: half an hour of IDLE is over, five minutes of a command begin.
+    clearTimeout(this.#timer);
+    this.#wait(afterMs);
+  }
+
+  #wait(ms: number): void {
+    this.#looksAt = performance.now() + ms;
+    this.#timer = setTimeout(() => this.#look(), ms);
   }
 
   #look(): void {
     this.#timer = undefined;
     const left = this.#at - performance.now();
-    if (left > 1) this.#timer = setTimeout(() => this.#look(), left);
+    if (left > 1) this.#wait(left);
     else this.#expired();
   }
 

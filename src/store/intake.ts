@@ -67,6 +67,8 @@ export class Intake {
 
   /** A promise when the sender has to wait. The chunk belongs to the intake from now on. */
   write(chunk: Buffer): Promise<void> | undefined {
+    // A chunk that was on its way when the message was given up.
+    if (this.#isAbandoned) return undefined;
     this.#length += chunk.length;
     if (this.#large !== undefined) return this.#writeLarge(chunk);
     this.#chunks.push(chunk);
@@ -92,8 +94,10 @@ export class Intake {
   }
 
   async #writeLarge(chunk: Buffer): Promise<void> {
+    const large = this.#large;
+    if (large === undefined) throw new Failure('unavailable', 'The message was given up');
     this.#hash!.update(chunk);
-    await this.#large!.write(chunk);
+    await large.write(chunk);
   }
 
   #takeBuffered(): Buffer {

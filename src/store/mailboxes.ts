@@ -143,6 +143,23 @@ async function ensureParents(tx: Transaction, account: number, name: string): Pr
   }
 }
 
+/** What an operation has added must not be more than an account may have; else it is undone. */
+async function checkCount(tx: Transaction, account: number): Promise<void> {
+  const row = await tx.get('SELECT count(*) AS n FROM mailbox WHERE account = ?', account);
+  if (Number(row?.['n']) > MAILBOXES_MAX) throw new Failure('too-many', 'Too many mailboxes');
+}
+
+/** Below a longer name there may be names that no command could say any more. */
+async function checkBelow(tx: Transaction, account: number, from: string, to: string): Promise<void> {
+  const rows = await tx.arrays(
+    'SELECT name FROM mailbox WHERE account = ? AND name > ? AND name < ?',
+    account,
+    `${from}${SEPARATOR}`,
+    `${from}0`,
+  );
+  for (const [name] of rows) canonicalMailboxName(to + String(name).slice(from.length));
+}
+
 function createOptions(name: string): { selectable: true; specialUse?: string } {
   const specialUse = specialUseOf(name);
   return specialUse === undefined ? { selectable: true } : { selectable: true, specialUse };
@@ -150,8 +167,6 @@ function createOptions(name: string): { selectable: true; specialUse?: string } 
 
 /** Makes the levels above too. A name without a mailbox behind it comes to life again. */
 export const createMailbox = operation('store.createMailbox', async (tx, { account, name }: MailboxName) => {
-  const count = await tx.get('SELECT count(*) AS n FROM mailbox WHERE account = ?', account);
-  if (Number(count?.['n']) >= MAILBOXES_MAX) throw new Failure('too-many', 'Too many mailboxes');
   const existing = await tx.get(BY_NAME, account, name);
   if (existing !== undefined) {
     if (existing['selectable'] === 1) throw new Failure('exists', 'The mailbox exists already');
@@ -159,6 +174,7 @@ export const createMailbox = operation('store.createMailbox', async (tx, { accou
   }
   await ensureParents(tx, account, name);
   const made = await createMailboxRow(tx, account, name, createOptions(name));
+  await checkCount(tx, account);
   tx.afterCommit({ kind: 'account', account });
   return made;
 });
@@ -201,6 +217,7 @@ export const renameMailbox = operation('store.renameMailbox', async (tx, { accou
     await moveInbox(tx, mailbox, to);
   } else {
     if (to.startsWith(from + SEPARATOR)) throw new Failure('invalid', 'A mailbox cannot move below itself');
+    await checkBelow(tx, account, from, to);
     await ensureParents(tx, account, to);
     await tx.run(
       `UPDATE mailbox SET name = ? || substr(name, length(?) + 1)
@@ -219,6 +236,7 @@ export const renameMailbox = operation('store.renameMailbox', async (tx, { accou
       mailbox.id,
     );
   }
+  await checkCount(tx, account);
   tx.afterCommit({ kind: 'account', account });
 });
 

@@ -11,7 +11,7 @@
 //         after a failed sync nobody can say what is on disk
 
 import { closeSync, fdatasync, ftruncateSync, openSync, unlinkSync, writev } from 'node:fs';
-import { type FileHandle, open as openFile } from 'node:fs/promises';
+import { type FileHandle, open as openFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { Failure } from '../base/failure.ts';
@@ -242,11 +242,15 @@ export class LargeMessage {
 
   static async create(host: SegmentHost, id: number): Promise<LargeMessage> {
     const large = new LargeMessage(host, id, host.nextId());
+    const path = segmentPath(host.directory, large.segment);
     try {
       await createSynced(host.directory, large.segment);
-      large.#file = await openFile(segmentPath(host.directory, large.segment), 'r+');
+      large.#file = await openFile(path, 'r+');
       await host.opened(large.segment);
     } catch (error) {
+      // As with the shared segment: without a row it is nobody's.
+      await large.#file?.close().catch(() => {});
+      await unlink(path).catch(() => {});
       throw segmentFailure(error, host);
     }
     return large;
@@ -265,7 +269,7 @@ export class LargeMessage {
   async write(chunk: Uint8Array): Promise<void> {
     const file = this.#opened();
     try {
-      await file.write(chunk, 0, chunk.length, RECORD_HEADER_BYTES + this.#length);
+      await putAll(file, chunk, RECORD_HEADER_BYTES + this.#length);
     } catch (error) {
       throw segmentFailure(error, this.#host);
     }
@@ -284,9 +288,10 @@ export class LargeMessage {
   async finish(hash: Uint8Array): Promise<PendingBlob> {
     const file = this.#opened();
     try {
-      await file.write(recordHeader(this.id, this.#length, this.#checksum), 0, RECORD_HEADER_BYTES, 0);
+      await putAll(file, recordHeader(this.id, this.#length, this.#checksum), 0);
       await file.datasync();
     } catch (error) {
+      this.abandon();
       throw segmentFailure(error, this.#host);
     }
     const blob = { segment: this.segment, offset: RECORD_HEADER_BYTES, length: this.#length, hash, codec: PLAIN };
@@ -335,6 +340,12 @@ async function createSynced(directory: string, segment: number): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+/** A write may be short; what it left is written, or fails. */
+async function putAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; )
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
 }
 
 /** IOV_MAX is 1024 on every system we know. */

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { readdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { parseIdText } from '../base/ids.ts';
+import { BLOB_CHUNK_BYTES, Blobs } from './blobs.ts';
+import { closeAllSegments, collect, highestId, unlinkUnknownSegments } from './collect.ts';
+import { createMailbox, deleteMailbox } from './mailboxes.ts';
+import { findMessage, getMessage } from './messages.ts';
+import { segmentPath } from './segment.ts';
+import { expunge } from './status.ts';
+import { TestStore } from './testing.ts';
+
+async function open(context: TestContext) {
+  const store = new TestStore();
+  context.after(() => store.close());
+  const account = await store.account();
+  const told: number[] = [];
+  store.database.onNotification((notification) => {
+    if (notification.kind === 'segment') told.push(notification.segment);
+  });
+  const { reader, writer } = store.database;
+  return { store, account, reader, writer, told, collect: () => writer.execute(collect, {}) };
+}
+
+const LARGE = `Subject: large\r\n\r\n${'line\r\n'.repeat(300_000)}`;
+
+test('a segment goes when nobody refers to it any more and no more comes to it', async (context) => {
+  const { store, account, writer, told, ...box } = await open(context);
+  await store.append(account, 'INBOX', LARGE);
+  await store.append(account, 'INBOX', 'small');
+  const [large, small] = [1, 2].map((uid) => findMessage(box.reader, account, 1, uid)!.blob.segment);
+  await box.collect();
+  assert.deepEqual(told, []);
+  const all = { account, mailbox: 1, ranges: undefined, deletedOnly: false };
+  await writer.execute(expunge, all);
+  assert.deepEqual(await box.collect(), { more: false });
+  // The small one's segment is still open.
+  assert.deepEqual(told, [large]);
+  await writer.execute(closeAllSegments, { at: 9 });
+  await box.collect();
+  assert.deepEqual(told, [large, small]);
+  assert.equal(store.count('segment'), 0);
+});
+
+test('a deleted mailbox loses its messages slice by slice; copies elsewhere keep theirs', async (context) => {
+  const { store, account, writer, ...box } = await open(context);
+  await writer.execute(createMailbox, { account, name: 'Doomed' });
+  for (let i = 0; i < 25; i++)
+    await Promise.all(Array.from({ length: 100 }, () => store.append(account, 'Doomed', 'x', { keywords: ['k'] })));
+  await store.append(account, 'INBOX', 'kept');
+  await writer.execute(deleteMailbox, { account, name: 'Doomed' });
+  assert.deepEqual(await store.problems(), []);
+  assert.deepEqual(await box.collect(), { more: true });
+  assert.equal(store.count('mailbox_message'), 501);
+  while ((await box.collect()).more);
+  assert.equal(store.count('message'), 1);
+  assert.equal(store.count('keyword'), 0);
+  assert.equal(store.count('doomed_mailbox'), 0);
+  assert.deepEqual(await store.problems(), []);
+});
+
+test('files that no row knows go at a start; others and strangers stay', async (context) => {
+  const { store, account, ...box } = await open(context);
+  await store.append(account, 'INBOX', 'kept');
+  for (const name of ['zzz.seg', '1.seg', 'notes.txt']) writeFileSync(join(store.segmentsPath, name), '');
+  assert.equal(await unlinkUnknownSegments(box.reader, store.segmentsPath), 2);
+  const left = readdirSync(store.segmentsPath);
+  assert.equal(left.length, 2);
+  assert.ok(left.includes('notes.txt'));
+  const segment = findMessage(box.reader, account, 1, 1)!.blob.segment;
+  assert.ok(left.some((name) => parseIdText(name.replace('.seg', '')) === segment));
+});
+
+test('new ids lie above all that the store has', async (context) => {
+  const { store, account, reader } = await open(context);
+  assert.equal(highestId(reader), 0);
+  await store.append(account, 'INBOX', 'x');
+  const { id, blob } = findMessage(reader, account, 1, 1)!;
+  assert.equal(highestId(reader), Math.max(id, blob.segment));
+  assert.equal(getMessage(reader, id).blob.offset, blob.offset);
+  assert.throws(() => getMessage(reader, id + 1), { kind: 'not-found' });
+});
+
+test('ranges of a blob; a file that is gone is not-found, one that is cut is unavailable', async (context) => {
+  const { store, account, reader } = await open(context);
+  const text = `Subject: ranges\r\n\r\n${'0123456789'.repeat(50_000)}`;
+  await store.append(account, 'INBOX', text);
+  const { blob } = findMessage(reader, account, 1, 1)!;
+  const { blobs } = store;
+  assert.equal((await blobs.read(blob)).toString(), text);
+  assert.equal((await blobs.read(blob, 9, 6)).toString(), 'ranges');
+  assert.equal((await blobs.read(blob, text.length - 3, BLOB_CHUNK_BYTES)).toString(), '789');
+  assert.equal((await blobs.read(blob, text.length, 5)).length, 0);
+  assert.equal((await blobs.read(blob, text.length + 5)).length, 0);
+  await assert.rejects(blobs.read({ ...blob, length: blob.length + 1 }), { kind: 'unavailable' });
+  const path = segmentPath(store.segmentsPath, blob.segment);
+  // A reader that has the file open goes on until it is told to forget it.
+  unlinkSync(path);
+  const reading = blobs.read(blob);
+  blobs.forget(blob.segment);
+  assert.equal((await reading).length, text.length);
+  await assert.rejects(blobs.read(blob), { kind: 'not-found' });
+  await assert.rejects(blobs.read(blob), { kind: 'not-found' });
+});
+
+test('many segments, few descriptors', async (context) => {
+  const { store } = await open(context);
+  const ids = Array.from({ length: 200 }, (_, i) => i + 1);
+  for (const id of ids) writeFileSync(segmentPath(store.segmentsPath, id), `text ${id}`);
+  const blobs = new Blobs(store.segmentsPath);
+  const open_ = (): number => readdirSync('/proc/self/fd').length;
+  const before = open_();
+  const texts = await Promise.all(
+    ids.map((segment) => blobs.read({ segment, offset: 0, length: 5, hash: Buffer.alloc(32), codec: 0 })),
+  );
+  assert.ok(texts.every((text) => text.toString() === 'text '));
+  await new Promise((turn) => setTimeout(turn, 20));
+  assert.ok(open_() <= before + 70, `${open_() - before} descriptors`);
+  blobs.close();
+});

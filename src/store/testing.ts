@@ -1,0 +1,115 @@
+// A message store for tests: real tables, writer and segment files in a temporary directory, in this thread.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import { Failure } from '../base/failure.ts';
+import { Ids } from '../base/ids.ts';
+import { operation } from '../database/operation.ts';
+import { openTestDatabase, type TestDatabase } from '../database/testing.ts';
+import { ensureAccount } from './accounts.ts';
+import { Blobs } from './blobs.ts';
+import { checkStore } from './check.ts';
+import { closeSegment, openSegment } from './collect.ts';
+import { append, deliverToInboxes, insertMessage } from './deliver.ts';
+import type { FlagSet } from './flags.ts';
+import { createIntakes, Intake, type Intakes } from './intake.ts';
+import type { MessageRow } from './messages.ts';
+import { type SegmentHost, SegmentWriter } from './segment.ts';
+import { storeUnit } from './tables.ts';
+
+const makeAccount = operation('test.account', (tx, uuid: string) => ensureAccount(tx, { uuid, tenant: 1 }));
+
+interface Delivery {
+  readonly message: MessageRow;
+  readonly accounts: readonly number[];
+}
+
+const deliver = operation('test.deliver', async (tx, { message, accounts }: Delivery) => {
+  await insertMessage(tx, message, accounts.length);
+  const missing = await deliverToInboxes(tx, { ...message, size: message.blob.length }, accounts);
+  if (missing.length > 0) throw new Failure('not-found', `no account ${missing.join(', ')}`);
+});
+
+export class TestStore {
+  readonly database: TestDatabase = openTestDatabase([storeUnit]);
+  readonly segmentsPath = join(this.database.directory, 'segments');
+  readonly blobs = new Blobs(this.segmentsPath);
+  readonly intakes: Intakes;
+  readonly #ids = new Ids(new BigInt64Array(1), 0, systemClock.now);
+  /** What the segments could not go on with. */
+  readonly fatal: Error[] = [];
+  /** While true, no segment gets its row. */
+  isFull = false;
+  #accounts = 0;
+
+  constructor() {
+    mkdirSync(this.segmentsPath);
+    const { writer } = this.database;
+    const host: SegmentHost = {
+      directory: this.segmentsPath,
+      nextId: () => this.#ids.next(),
+      opened: async (segment) => {
+        if (this.isFull) throw new Failure('full', 'no space');
+        await writer.execute(openSegment, { segment, thread: 1, at: 1 });
+      },
+      closed: (segment, bytes) => writer.execute(closeSegment, { segment, bytes, at: 2 }),
+      fatal: (error) => this.fatal.push(error),
+    };
+    this.intakes = createIntakes(host, new SegmentWriter(host));
+  }
+
+  account(): Promise<number> {
+    return this.database.writer.execute(makeAccount, `uuid-${++this.#accounts}`);
+  }
+
+  intake(returnPath = '', fields = ''): Intake {
+    return new Intake(this.intakes, this.#ids.next(), () => ({ returnPath, fields }));
+  }
+
+  async append(account: number, mailbox: string, text: string, status?: Partial<FlagSet>): Promise<number> {
+    const intake = this.intake();
+    await intake.write(Buffer.from(text, 'latin1'));
+    const { row, pending } = await intake.finish(3);
+    try {
+      const full = { flags: 0, keywords: [], ...status };
+      const args = { account, mailbox, message: row, status: full, internalDate: 4 };
+      return (await this.database.writer.execute(append, args)).uid;
+    } finally {
+      pending.settle();
+    }
+  }
+
+  /** One copy for the INBOXes of all. */
+  async deliver(accounts: readonly number[], text: string): Promise<void> {
+    const intake = this.intake('Return-Path: <x@x.example>\r\n');
+    await intake.write(Buffer.from(text, 'latin1'));
+    const { row, pending } = await intake.finish(3);
+    await this.database.writer.execute(deliver, { message: row, accounts }).finally(() => pending.settle());
+  }
+
+  count(table: string): number {
+    return Number(this.database.reader.get(`SELECT count(*) AS n FROM ${table}`)?.['n']);
+  }
+
+  /** What the checker says, every record read. */
+  async problems(): Promise<string[]> {
+    const found: string[] = [];
+    const options = {
+      reader: this.database.reader,
+      segments: this.segmentsPath,
+      bytes: true,
+      otherReferences: () => new Map<number, number>(),
+    };
+    for await (const { problem, where, detail } of checkStore(options)) found.push(`${problem}: ${where}: ${detail}`);
+    return found;
+  }
+
+  async close(): Promise<void> {
+    await this.intakes.segments.close();
+    this.blobs.close();
+    // Behind this, what the segments have told the writer is done.
+    await this.database.writer.execute(closeSegment, { segment: 0, bytes: 0, at: 0 });
+    this.database.close();
+  }
+}
