@@ -314,7 +314,7 @@ test('a host that takes no data is given up; one that takes it slowly is waited 
   // Only the wait for data is short: a busy machine may take its time to greet.
   await assert.rejects(send(deaf.port, large, { ...TIMEOUTS, block: 50 }), failsWith('4.4.2', /no data taken/));
   const sink = await open(context);
-  assert.equal((await send(sink.port, large))[0]?.result, 'delivered');
+  assert.equal((await send(sink.port, large, { ...TIMEOUTS, final: 60_000 }))[0]?.result, 'delivered');
   assert.equal(sink.messages[0]?.data.length, large.sizeBytes);
 });
 
