@@ -208,15 +208,20 @@ export class Schedule {
 
   /** One delivery of a lane: rows of one message. */
   async #deliver(lane: string, rows: readonly QueueRow[]): Promise<void> {
+    let leave: RemoteResult['leave'];
     try {
       const result = await this.#ask(rows);
+      leave = result.leave;
       if (this.#stopping && result.outcomes.every(({ result: came }) => came === 'deferred')) return;
       await this.#recordAll(rows, result.outcomes);
+      leave?.();
+      leave = undefined;
       if (!result.isUnreachable) return;
       const others = this.#lanes.takeWaiting(lane);
       const [came] = result.outcomes;
       await Promise.all(others.map((waiting) => this.#recordAll(waiting, new Array(waiting.length).fill(came))));
     } finally {
+      leave?.();
       this.#lanes.done(lane, rows);
       // What was put off may be due already, and what was passed over may come now.
       if (this.#lanes.hasRoom(lane)) this.wake();
@@ -230,7 +235,7 @@ export class Schedule {
       const { detail, message } = asFailure(error);
       this.#parts.log.error('transfer.deliver', { queue: idText(rows[0]!.message), detail: detail ?? message });
       const internal = outcome('deferred', '4.3.0', 'Internal error, it is tried again');
-      return { outcomes: rows.map(() => internal), isUnreachable: false };
+      return { outcomes: rows.map(() => internal), isUnreachable: false, leave: undefined };
     }
   }
 

@@ -36,6 +36,11 @@ export interface RemoteResult {
   readonly outcomes: readonly Outcome[];
   /** No host of the destination could be talked to: others need not try it now. */
   readonly isUnreachable: boolean;
+  /**
+   * Says QUIT; undefined when no connection is open. To be called when the outcomes are committed: so a kill between the
+   * other host's 250 and our commit meets an open connection, and repeats no more deliveries than there are of these.
+   */
+  readonly leave: (() => void) | undefined;
 }
 
 export class SmtpChannel {
@@ -55,6 +60,7 @@ export class SmtpChannel {
     const all = (came: Outcome, isUnreachable = false): RemoteResult => ({
       outcomes: rows.map(() => came),
       isUnreachable,
+      leave: undefined,
     });
     const first = rows[0]!;
     const message = this.#message(first.message);
@@ -75,7 +81,7 @@ export class SmtpChannel {
       }
       for (const address of found.addresses.slice(0, ADDRESSES_MAX)) {
         const came = await this.#attempt(host, address, mail, signal);
-        if (Array.isArray(came)) return { outcomes: came, isUnreachable: false };
+        if ('outcomes' in came) return { ...came, isUnreachable: false };
         if (came.isFinal) return all(came.outcome);
         last = came.outcome;
       }
@@ -110,18 +116,22 @@ export class SmtpChannel {
     address: string,
     mail: OutgoingMail,
     signal: AbortSignal,
-  ): Promise<Outcome[] | { readonly outcome: Outcome; readonly isFinal: boolean }> {
+  ): Promise<
+    | { readonly outcomes: Outcome[]; readonly leave: () => void }
+    | { readonly outcome: Outcome; readonly isFinal: boolean }
+  > {
     let connection: SmtpConnection | undefined;
+    const quitMs = this.#timeouts.quit;
     const cut = (): void => {
       if (connection !== undefined && !connection.isCommitted) connection.close();
     };
     const late = setTimeout(cut, this.#timeouts.whole);
     signal.addEventListener('abort', cut, { once: true });
     try {
-      connection = await SmtpConnection.open(address, port, this.#timeouts.connect, signal);
-      const outcomes = await transact(connection, mail, remoteName(host), this.#timeouts);
-      connection.quit(this.#timeouts.quit);
-      return outcomes;
+      const opened = await SmtpConnection.open(address, port, this.#timeouts.connect, signal);
+      connection = opened;
+      const outcomes = await transact(opened, mail, remoteName(host), this.#timeouts);
+      return { outcomes, leave: () => opened.quit(quitMs) };
     } catch (error) {
       connection?.close();
       if (!(error instanceof HostFailure)) throw error;
