@@ -9,7 +9,7 @@
 
 import type { Socket } from 'node:net';
 import { asFailure } from '../../base/failure.ts';
-import { OUTPUT_BUFFER_BYTES, SMTP_AUTH_LINE_BYTES, SMTP_LINE_BYTES } from '../../base/limits.ts';
+import { SMTP_AUTH_LINE_BYTES, SMTP_LINE_BYTES } from '../../base/limits.ts';
 import type { Address } from '../../message/address.ts';
 import type { BodyKind } from '../../message/envelope.ts';
 import { type ConnectionRecord, Deadline, Output } from '../../net/connection.ts';
@@ -47,6 +47,8 @@ export interface InputTaker {
 
 /** Input that waits while a command runs; beyond it the socket is paused. */
 const INPUT_WAITING_BYTES = 256 * 1024;
+/** Replies that the peer has not taken; with more of them no further command is run. */
+const OUTPUT_WAITING_BYTES = 64 * 1024;
 
 export class SmtpSession {
   readonly door: SmtpDoor;
@@ -59,6 +61,8 @@ export class SmtpSession {
   #running = false;
   #closed = false;
   #shutsDown = false;
+  /** The peer will say no more. */
+  #peerIsDone = false;
   #errors = 0;
   #taker: InputTaker | undefined;
   /** The name of EHLO or HELO. */
@@ -75,6 +79,8 @@ export class SmtpSession {
     this.#output = new Output(socket);
     this.#deadline = new Deadline(() => this.close(421, '4.4.2', `${door.hostname()} Time-out, closing connection`));
     this.#deadline.set(door.limits.loginTimeoutMs);
+    // A peer that has said all still hears what became of it.
+    socket.allowHalfOpen = true;
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('end', () => this.#end());
     socket.on('error', () => {});
@@ -95,7 +101,7 @@ export class SmtpSession {
   /** Runs what is there. Commands that settle at once cost no turn of the event loop. */
   #advance(): void {
     while (!this.#running && !this.#closed) {
-      const pending = this.#taker === undefined ? this.#command() : this.#taker.take(this.#framer);
+      const pending = this.#next();
       if (pending === undefined) {
         if (this.#framer.waitingBytes === 0 || this.#starved) break;
         continue;
@@ -106,11 +112,17 @@ export class SmtpSession {
         .finally(() => {
           this.#running = false;
           if (this.#shutsDown) this.shutDown();
-          this.#deadline.set(this.door.limits.commandTimeoutMs);
+          if (!this.#closed) this.touch();
           this.#socket.resume();
           this.#advance();
         });
     }
+    if (this.#peerIsDone && !this.#running && !this.#closed) this.#output.end();
+  }
+
+  #next(): Promise<void> | undefined {
+    if (this.#output.waitingBytes > OUTPUT_WAITING_BYTES) return this.#output.drained();
+    return this.#taker === undefined ? this.#command() : this.#taker.take(this.#framer);
   }
 
   /** What waits is only the beginning of something. */
@@ -124,7 +136,7 @@ export class SmtpSession {
       this.#starved = true;
       return undefined;
     }
-    this.#deadline.set(this.door.limits.commandTimeoutMs);
+    this.touch();
     if (line.kind === 'bad-line') {
       const text =
         line.reason === 'too-long' ? 'Line too long' : 'Only CRLF ends a line; NUL, CR and LF alone are not allowed';
@@ -174,7 +186,6 @@ export class SmtpSession {
   reply(code: number, enhanced: string | undefined, ...lines: readonly string[]): undefined {
     this.door.countReply(this.connection.listener, code);
     this.#output.write(formatReply(code, enhanced, ...lines));
-    if (this.#output.waitingBytes > OUTPUT_BUFFER_BYTES) this.#socket.destroy();
   }
 
   /** A refusal that is the peer's fault: too many of them, and it has to go. */
@@ -216,8 +227,9 @@ export class SmtpSession {
     return line.kind === 'bad-line' ? '?' : line.text;
   }
 
-  touch(): void {
-    this.#deadline.set(this.door.limits.commandTimeoutMs);
+  /** The peer has made progress; `atMostMs` where it has not made enough for a whole period. */
+  touch(atMostMs = Number.POSITIVE_INFINITY): void {
+    this.#deadline.set(Math.min(this.door.limits.commandTimeoutMs, atMostMs));
   }
 
   /** Says it and closes; what is still waiting is not read. */
@@ -238,9 +250,9 @@ export class SmtpSession {
     else this.close(421, '4.3.2', `${this.door.hostname()} Shutting down, try again later`);
   }
 
-  /** The peer has said all; its last commands may still run. */
   #end(): void {
-    if (!this.#running) this.#output.end();
+    this.#peerIsDone = true;
+    this.#advance();
   }
 
   onGone: (() => void) | undefined;

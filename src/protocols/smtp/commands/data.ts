@@ -26,12 +26,17 @@ export function data(session: SmtpSession): undefined {
   return session.reply(354, undefined, 'Send the message, end with a dot on a line of its own');
 }
 
+/** A peer that sends an octet now and then does not hold a connection for ever. */
+const SLOWEST_BYTES_A_SECOND = 100;
+
 class MessageTaker implements InputTaker {
   readonly #session: SmtpSession;
   readonly #transaction: MailTransaction;
   readonly #reader = new DataReader();
   readonly #intake: Intake;
   readonly #startedAt: number;
+  readonly #startedMs = performance.now();
+  #received = 0;
   /** Why the message will not be taken, known before its end. */
   #refusal: Failure | undefined;
 
@@ -47,7 +52,9 @@ class MessageTaker implements InputTaker {
     for (;;) {
       const chunk = framer.chunk();
       if (chunk === undefined) return this.#session.starve();
-      this.#session.touch();
+      this.#received += chunk.length;
+      const due = this.#session.door.limits.commandTimeoutMs + (this.#received * 1000) / SLOWEST_BYTES_A_SECOND;
+      this.#session.touch(this.#startedMs + due - performance.now());
       const { runs, rest } = this.#reader.push(chunk);
       if (rest !== undefined) {
         framer.putBack(rest);
