@@ -22,7 +22,7 @@ import { SmtpClient } from './smtp-client.ts';
 
 const ORDINARY_MS = 10_000;
 /** A peer that takes nothing for so long has stopped reading. */
-const STALLED_MS = 3000;
+const STALLED_MS = 1500;
 
 export class UnderAttack {
   readonly server: Waypost;

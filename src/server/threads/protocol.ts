@@ -26,6 +26,7 @@ import { createWatchers } from '../doors/watchers.ts';
 import { type MaildropAnswer, MaildropClient, type MaildropRequest } from '../maildrop-locks.ts';
 import { segmentsPath } from '../paths.ts';
 import type { ListenerName } from '../ports.ts';
+import { TOO_MANY } from '../too-many.ts';
 import { thisZoneHost } from '../zone-host.ts';
 import { segmentHost, type ThreadData, threadParts } from './parts.ts';
 
@@ -149,17 +150,12 @@ function open(socket: Socket, listener: ListenerName): void {
   }
 }
 
-const TOO_MANY: Partial<Record<ListenerName, string>> = {
-  smtp: '421 4.7.0 Too many connections, try again later\r\n',
-  submission: '421 4.7.0 Too many connections, try again later\r\n',
-  imap: '* BYE [UNAVAILABLE] Too many connections, try again later\r\n',
-  pop3: '-ERR [SYS/TEMP] Too many connections, try again later\r\n',
-};
-
 function refuse(socket: Socket, listener: ListenerName): void {
   counters.add('refused', listener);
   socket.on('error', () => {});
   socket.end(TOO_MANY[listener] ?? '');
+  // Whoever leaves at once is seen to leave.
+  socket.resume();
   setTimeout(() => socket.destroy(), 1000).unref();
 }
 
