@@ -84,8 +84,10 @@ export class LineConnection {
   /** Exactly so many octets, as after an IMAP literal. */
   async octets(count: number): Promise<Buffer> {
     for (;;) {
-      this.#join();
-      if (this.#received.length >= count) {
+      // Joined once for all of them: a literal may have fifty megabytes.
+      const here = this.#chunks.reduce((sum, chunk) => sum + chunk.length, this.#received.length);
+      if (here >= count) {
+        this.#join();
         const octets = this.#received.subarray(0, count);
         this.#received = this.#received.subarray(count);
         return octets;
