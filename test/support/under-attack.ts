@@ -195,7 +195,7 @@ export class UnderAttack {
     const errors = this.server
       .stderr()
       .split('\n')
-      .filter((line) => /"level":"error"|^\s+at .*\(.*:\d+\)|Warning:/.test(line));
+      .filter((line) => /"level":"error"|"event":"\w+\.bug"|\\n {4}at |^\s+at .*\(.*:\d+\)|Warning:/.test(line));
     assert.deepEqual(errors.slice(0, 3), []);
   }
 }
