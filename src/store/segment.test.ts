@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import fs, { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -98,6 +99,40 @@ test('messages appended in one turn lie one behind the other, and in pieces as i
   assert.deepEqual(host.life, ['opened 101', `closed 101 ${at}`]);
 });
 
+test('messages of one turn share a sync, and those that come while it runs share the next', async (context) => {
+  const host = openHost(context);
+  const writer = new SegmentWriter(host);
+  const sync = context.mock.method(fs, 'fdatasync');
+  syncBuiltinESMExports();
+  context.after(() => {
+    sync.mock.restore();
+    syncBuiltinESMExports();
+  });
+  const twenty = (from: number) =>
+    Array.from({ length: 20 }, (_, i) => put(writer, from + i, Buffer.from(`message ${from + i}`)));
+  const first = twenty(0);
+  while (sync.mock.callCount() === 0) await new Promise((turn) => setImmediate(turn));
+  const second = twenty(20);
+  for (const [i, { blob, settle }] of (await Promise.all([...first, ...second])).entries()) {
+    assert.equal(read(host, blob).toString(), `message ${i}`);
+    settle();
+  }
+  assert.equal(sync.mock.callCount(), 2);
+  await writer.close();
+});
+
+test('an error that is not want of space ends the process, and nothing is acknowledged', async (context) => {
+  const host = openHost(context);
+  rmSync(host.directory, { recursive: true });
+  const writer = new SegmentWriter(host);
+  await assert.rejects(put(writer, 1, Buffer.from('x')), { kind: 'unavailable' });
+  assert.equal(host.fatals.length, 1);
+  await assert.rejects(LargeMessage.create(host, 2), { kind: 'unavailable' });
+  assert.equal(host.fatals.length, 2);
+  assert.deepEqual(host.life, []);
+  await writer.close();
+});
+
 test('a full segment is closed when the last row that names it has its outcome, not before', async (context) => {
   const host = openHost(context);
   const writer = new SegmentWriter(host);
@@ -153,6 +188,7 @@ test('a large message is whole in a file of its own; given up, it is told as clo
   other.abandon();
   await assert.rejects(other.write(bytes), { kind: 'unavailable' });
   await assert.rejects(other.finish(sha(bytes)), { kind: 'unavailable' });
+  assert.deepEqual(host.fatals, []);
   const closed = (): string[] => host.life.filter((line) => line.startsWith('closed'));
   while (closed().length < 2) await new Promise((turn) => setImmediate(turn));
   assert.deepEqual(closed().sort(), ['closed 101 300032', 'closed 102 300032']);

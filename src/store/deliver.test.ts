@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { operation } from '../database/operation.ts';
+import { INBOX } from './accounts.ts';
+import { addReferences, deliverToInboxes, dropReferences } from './deliver.ts';
+import { DELETED, FLAGGED, SEEN } from './flags.ts';
+import { findMailbox } from './mailboxes.ts';
+import { findMessage } from './messages.ts';
+import { expunge, storeFlags } from './status.ts';
+import { TestStore } from './testing.ts';
+
+const TEXT = 'Subject: all\r\n\r\nhello\r\n';
+const STORED = `Return-Path: <x@x.example>\r\n${TEXT}`;
+
+const add = operation('test.add', (tx, args: { readonly message: number; readonly count: number }) =>
+  addReferences(tx, args.message, args.count),
+);
+const drop = operation('test.drop', (tx, args: { readonly message: number; readonly count: number }) =>
+  dropReferences(tx, args.message, args.count),
+);
+
+async function open(context: TestContext, count: number) {
+  const store = new TestStore();
+  context.after(() => store.close());
+  const accounts: number[] = [];
+  for (let i = 0; i < count; i++) accounts.push(await store.account());
+  const { reader, writer } = store.database;
+  return {
+    store,
+    accounts,
+    writer,
+    in: (account: number) => findMessage(reader, account, INBOX, 1),
+    inbox: (account: number) => findMailbox(reader, account, 'INBOX')!,
+    refs: () => reader.all('SELECT refs FROM message').map((row) => Number(row['refs'])),
+  };
+}
+
+test('one copy for twenty accounts, each with flags and counters of its own', async (context) => {
+  const { store, accounts, writer, ...box } = await open(context, 20);
+  const told: number[] = [];
+  store.database.onNotification((note) => {
+    if (note.kind === 'account') told.push(note.account);
+  });
+  await store.deliver(accounts, TEXT);
+  assert.deepEqual(box.refs(), [20]);
+  assert.equal(store.count('mailbox_message'), 20);
+  assert.deepEqual(
+    told.sort((a, b) => a - b),
+    accounts,
+  );
+  const [first, ...others] = accounts as [number, ...number[]];
+  await writer.execute(storeFlags, {
+    account: first,
+    mailbox: INBOX,
+    ranges: [[1, 1]],
+    change: 'add',
+    by: { flags: SEEN | FLAGGED, keywords: ['Mine'] },
+  });
+  assert.equal(box.in(first)?.flags, SEEN | FLAGGED);
+  assert.equal(box.inbox(first).unseen, 0);
+  for (const account of others) {
+    const message = box.in(account);
+    assert.deepEqual([message?.flags, message?.keywords, message?.size], [0, [], STORED.length]);
+    const { messages, unseen, uidNext } = box.inbox(account);
+    assert.deepEqual([messages, unseen, uidNext], [1, 1, 2]);
+  }
+  assert.equal((await store.blobs.read(box.in(others[18]!)!.blob)).toString('latin1'), STORED);
+  assert.deepEqual(await store.problems(), []);
+});
+
+test('each expunge takes one reference; the last takes the row', async (context) => {
+  const { store, accounts, writer, ...box } = await open(context, 20);
+  await store.deliver(accounts, TEXT);
+  for (const [index, account] of accounts.entries()) {
+    await writer.execute(storeFlags, {
+      account,
+      mailbox: INBOX,
+      ranges: [[1, 1]],
+      change: 'add',
+      by: { flags: DELETED, keywords: [] },
+    });
+    await writer.execute(expunge, { account, mailbox: INBOX, ranges: undefined, deletedOnly: true });
+    assert.deepEqual(box.refs(), index === 19 ? [] : [19 - index]);
+  }
+  assert.deepEqual(await store.problems(), []);
+});
+
+test('references that are no mailbox’s hold the row as well', async (context) => {
+  const { store, accounts, writer, ...box } = await open(context, 1);
+  await store.deliver(accounts, TEXT);
+  const account = accounts[0]!;
+  const message = box.in(account)!.id;
+  await writer.execute(add, { message, count: 3 });
+  await writer.execute(expunge, { account, mailbox: INBOX, ranges: [[1, 1]], deletedOnly: false });
+  assert.deepEqual(box.refs(), [3]);
+  await writer.execute(drop, { message, count: 2 });
+  assert.deepEqual(box.refs(), [1]);
+  await writer.execute(drop, { message, count: 1 });
+  assert.deepEqual(box.refs(), []);
+});
+
+test('accounts that are gone are named, the others have their message', async (context) => {
+  const { store, accounts, writer, ...box } = await open(context, 2);
+  await store.deliver(accounts, TEXT);
+  const { id, received, size } = box.in(accounts[0]!)!;
+  const again = operation('test.again', async (tx, to: readonly number[]) => {
+    await addReferences(tx, id, 2);
+    return deliverToInboxes(tx, { id, received, size }, to);
+  });
+  assert.deepEqual(await writer.execute(again, [accounts[0]!, 998, accounts[1]!, 999]), [998, 999]);
+  for (const account of accounts) assert.equal(box.inbox(account).messages, 2);
+  assert.deepEqual(await store.problems(), []);
+});

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { INBOX } from './accounts.ts';
+import { DELETED, FLAGGED, type FlagChange, SEEN } from './flags.ts';
+import { changesSince, type MessageStatus, statusBetween } from './messages.ts';
+import { copy, expunge, storeFlags } from './status.ts';
+import { TestStore } from './testing.ts';
+
+/** What a session holds of a mailbox, kept by changesSince alone. */
+class View {
+  readonly messages = new Map<number, MessageStatus>();
+  modseq = 0;
+  last = 0;
+
+  follow({ database: { reader } }: TestStore, account: number): void {
+    for (let more = true; more; ) {
+      const changes = changesSince(reader, account, INBOX, this.modseq, this.last)!;
+      for (const uid of changes.vanished) this.messages.delete(uid);
+      for (const status of changes.changed) if (status.uid <= this.last) this.messages.set(status.uid, status);
+      for (const uid of changes.added) {
+        this.messages.set(uid, statusBetween(reader, account, INBOX, uid, uid)[0]!);
+        this.last = uid;
+      }
+      ({ modseq: this.modseq, more } = changes);
+    }
+  }
+}
+
+type Step =
+  | { readonly do: 'append' | 'copy' | 'follow'; readonly uid: number }
+  | { readonly do: 'expunge'; readonly uid: number; readonly deletedOnly: boolean }
+  | {
+      readonly do: 'flags';
+      readonly uid: number;
+      readonly change: FlagChange;
+      readonly flags: number;
+      readonly words: string[];
+    };
+
+const uid = fc.integer({ min: 1, max: 12 });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ do: fc.constantFrom('append' as const, 'copy' as const, 'follow' as const), uid }),
+  fc.record({ do: fc.constant('expunge' as const), uid, deletedOnly: fc.boolean() }),
+  fc.record({
+    do: fc.constant('flags' as const),
+    uid,
+    change: fc.constantFrom('add' as const, 'remove' as const, 'replace' as const),
+    flags: fc.constantFrom(0, SEEN, DELETED, SEEN | FLAGGED),
+    words: fc.subarray(['Work', 'Home']),
+  }),
+);
+
+async function take(store: TestStore, account: number, view: View, step: Step): Promise<void> {
+  const { writer } = store.database;
+  const at = { account, mailbox: INBOX, ranges: [[step.uid, step.uid + 2]] as const };
+  switch (step.do) {
+    case 'append':
+      await store.append(account, 'INBOX', 'x');
+      return;
+    case 'copy':
+      await writer.execute(copy, { ...at, target: 'INBOX' });
+      return;
+    case 'expunge':
+      await writer.execute(expunge, { ...at, deletedOnly: step.deletedOnly });
+      return;
+    case 'flags':
+      await writer.execute(storeFlags, { ...at, change: step.change, by: { flags: step.flags, keywords: step.words } });
+      return;
+    case 'follow':
+      view.follow(store, account);
+  }
+}
+
+test('who follows the changes, however seldom, holds what a reading of all gives', async () => {
+  const steps = fc.array(step, { minLength: 5, maxLength: 25 });
+  await fc.assert(
+    fc.asyncProperty(steps, async (steps) => {
+      const store = new TestStore();
+      try {
+        const account = await store.account();
+        const view = new View();
+        for (let i = 0; i < 4; i++) await store.append(account, 'INBOX', 'x');
+        for (const step of steps) await take(store, account, view, step);
+        view.follow(store, account);
+        const all = statusBetween(store.database.reader, account, INBOX, 1, Number.MAX_SAFE_INTEGER);
+        assert.deepEqual(
+          [...view.messages.values()].sort((a, b) => a.uid - b.uid),
+          all,
+        );
+        assert.deepEqual(await store.problems(), []);
+      } finally {
+        await store.close();
+      }
+    }),
+    { numRuns: 25 },
+  );
+});
