@@ -38,7 +38,7 @@ type Step =
       readonly words: string[];
     };
 
-const uid = fc.integer({ min: 1, max: 12 });
+const uid = fc.integer({ min: 1, max: 8 });
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constantFrom('append' as const, 'copy' as const, 'follow' as const), uid }),
   fc.record({ do: fc.constant('expunge' as const), uid, deletedOnly: fc.boolean() }),
@@ -81,6 +81,8 @@ test('who follows the changes, however seldom, holds what a reading of all gives
         const account = await store.account();
         const view = new View();
         for (let i = 0; i < 4; i++) await store.append(account, 'INBOX', 'x');
+        // From here on the status of these comes as a change, not as a new message.
+        view.follow(store, account);
         for (const step of steps) await take(store, account, view, step);
         view.follow(store, account);
         const all = statusBetween(store.database.reader, account, INBOX, 1, Number.MAX_SAFE_INTEGER);

@@ -110,14 +110,17 @@ test('messages of one turn share a sync, and those that come while it runs share
   });
   const twenty = (from: number) =>
     Array.from({ length: 20 }, (_, i) => put(writer, from + i, Buffer.from(`message ${from + i}`)));
-  const first = twenty(0);
-  while (sync.mock.callCount() === 0) await new Promise((turn) => setImmediate(turn));
-  const second = twenty(20);
-  for (const [i, { blob, settle }] of (await Promise.all([...first, ...second])).entries()) {
+  const alone = await Promise.all(twenty(0));
+  assert.equal(sync.mock.callCount(), 1);
+  const first = twenty(20);
+  while (sync.mock.callCount() === 1) await new Promise((turn) => setImmediate(turn));
+  const second = twenty(40);
+  const pending = [...alone, ...(await Promise.all([...first, ...second]))];
+  for (const [i, { blob, settle }] of pending.entries()) {
     assert.equal(read(host, blob).toString(), `message ${i}`);
     settle();
   }
-  assert.equal(sync.mock.callCount(), 2);
+  assert.equal(sync.mock.callCount(), 3);
   await writer.close();
 });
 
