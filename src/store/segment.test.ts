@@ -230,3 +230,26 @@ test('a write that comes out short is never taken for a whole one', {
     assert.ok(statSync(segmentPath(directory, Number(segment))).size <= 65_536, 'the limit did not act');
   }
 });
+
+test('a message that is given up while a write of it comes out short ends itself, not the process', async (context) => {
+  const host = openHost(context);
+  const large = await LargeMessage.create(host, 1);
+  // The kernel takes half of the chunk, and before the rest is on its way the sender has left.
+  const probe = await fs.promises.open(host.directory, 'r');
+  const prototype = Object.getPrototypeOf(probe) as {
+    write: (...rest: unknown[]) => Promise<{ bytesWritten: number }>;
+  };
+  await probe.close();
+  const { write } = prototype;
+  context.after(() => {
+    prototype.write = write;
+  });
+  prototype.write = async function (this: unknown, bytes, offset, length, position) {
+    prototype.write = write;
+    const taken = await write.call(this, bytes, offset, Math.floor(Number(length) / 2), position);
+    large.abandon();
+    return taken;
+  };
+  await assert.rejects(large.write(randomBytes(1000)), { kind: 'unavailable' });
+  assert.deepEqual(host.fatals, []);
+});

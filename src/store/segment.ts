@@ -7,7 +7,7 @@
 // States  open (one for each thread) -> closed: full, or the thread ends. A message too large to buffer has a file of its own
 // Order   bytes are synced before the row that names them is committed; a row that names unsynced bytes cannot exist.
 //         What lies behind the last row of a file is a torn or refused message, and nobody looks there
-// Errors  no space -> Failure 'full' and the segment is given up; any other I/O error -> `fatal`, the process ends:
+// Errors  no space -> Failure 'full' and the segment is cut back to its last good record; any other I/O error -> `fatal`, the process ends:
 //         after a failed sync nobody can say what is on disk
 
 import { closeSync, fdatasync, ftruncateSync, openSync, unlinkSync, writev } from 'node:fs';
@@ -271,6 +271,8 @@ export class LargeMessage {
     try {
       await putAll(file, chunk, RECORD_HEADER_BYTES + this.#length);
     } catch (error) {
+      // Closed by us between two parts of a short write: that says nothing about the disk.
+      if (this.#file === undefined && isClosedFile(error)) this.#opened();
       throw segmentFailure(error, this.#host);
     }
     this.#checksum = crc32(chunk, this.#checksum);
@@ -315,6 +317,10 @@ export class LargeMessage {
       // Found at the next start, where every open segment is closed.
     }
   }
+}
+
+function isClosedFile(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EBADF';
 }
 
 function segmentFailure(error: unknown, host: SegmentHost): Failure {
