@@ -4,6 +4,7 @@
 // A mailbox that was deleted while it had children stays as a name that cannot be selected. RFC 3501 §6.3.4
 
 import { Failure } from '../base/failure.ts';
+import { COPY_MESSAGES_MAX } from '../base/limits.ts';
 import { operation, type Reader, type Row, type Transaction } from '../database/operation.ts';
 import { createMailboxRow, INBOX, nextModseq } from './accounts.ts';
 
@@ -243,6 +244,8 @@ export const renameMailbox = operation('store.renameMailbox', async (tx, { accou
 /** All messages of INBOX get new UIDs in a new mailbox; INBOX is empty and goes on counting. */
 async function moveInbox(tx: Transaction, inbox: Mailbox, to: string): Promise<void> {
   const account = inbox.account;
+  if (inbox.messages > COPY_MESSAGES_MAX)
+    throw new Failure('too-many', `At most ${COPY_MESSAGES_MAX} messages can be moved at once`);
   const { mailbox } = await createMailboxRow(tx, account, to, createOptions(to));
   const modseq = await nextModseq(tx);
   await tx.run(

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { COPY_MESSAGES_MAX } from '../base/limits.ts';
 import { ANSWERED, DELETED, FLAGGED, type FlagChange, MAILBOX_KEYWORDS_MAX, SEEN } from './flags.ts';
 import { createMailbox, findMailbox, listKeywords } from './mailboxes.ts';
 import { changesSince, messagesBetween } from './messages.ts';
@@ -150,4 +151,36 @@ test('one copy for many accounts: the bytes go with the last reference', async (
     await writer.execute(expunge, { account, mailbox: 1, ranges: [[1, 1]], deletedOnly: false });
     assert.equal(box.store.count('message'), left);
   }
+});
+
+test('a copy into its own mailbox takes what was there before, once', async (context) => {
+  const box = await open(context, 3);
+  await box.copy(
+    [
+      [1, 1],
+      [2, 1_000_000],
+      [4, 1_000_000],
+    ],
+    'INBOX',
+  );
+  assert.deepEqual(box.status(), ['1 0', '2 0', '3 0', '4 0', '5 0', '6 0']);
+});
+
+test('a copy of more than the writer may be held up for is refused whole', async (context) => {
+  const box = await open(context, 1);
+  for (let messages = 1; messages < COPY_MESSAGES_MAX; messages *= 2) await box.copy([[1, messages]], 'INBOX');
+  const { messages } = box.inbox();
+  await assert.rejects(
+    box.copy(
+      [
+        [1, COPY_MESSAGES_MAX],
+        [COPY_MESSAGES_MAX + 1, COPY_MESSAGES_MAX + 1],
+      ],
+      'Folder',
+    ),
+    { kind: 'too-many' },
+  );
+  await box.copy([[1, COPY_MESSAGES_MAX]], 'Folder');
+  assert.equal(findMailbox(box.reader, box.account, 'Folder')?.messages, COPY_MESSAGES_MAX);
+  assert.equal(box.inbox().messages, messages);
 });

@@ -1,9 +1,11 @@
 // STORE, EXPUNGE and COPY as operations: what sessions do to messages that are there. RFC 3501 §6.4
 //
 // UIDs come as ranges of existing or vanished messages; what is gone is passed over in silence.
-// Limits  STATUS_SLICE messages an operation for what can be cut; the session asks again. COPY is whole or not at all
+// Limits  STATUS_SLICE messages an operation for what can be cut; the session asks again. COPY is whole or not at all,
+//         and has at most COPY_MESSAGES_MAX
 
 import { Failure } from '../base/failure.ts';
+import { COPY_MESSAGES_MAX } from '../base/limits.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { nextModseq } from './accounts.ts';
 import { registerKeywords } from './deliver.ts';
@@ -217,46 +219,55 @@ export const copy = operation('store.copy', async (tx, args: CopyArguments) => {
   const modseq = await nextModseq(tx);
   const sources: number[] = [];
   const keywords = new Map<string, string>();
-  let uid = target.uidNext;
   let bytes = 0;
   let unseen = 0;
   for (const [from, to] of args.ranges) {
+    // What is copied into its own mailbox is not copied again.
+    const last = args.mailbox === target.id ? Math.min(to, target.uidNext - 1) : to;
+    const key = [account, args.mailbox, from, last];
+    const firstUid = target.uidNext + sources.length;
     const rows = await tx.arrays(
-      `SELECT uid, message, flags, keywords, internal_date, size FROM mailbox_message
-       WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid`,
-      account,
-      args.mailbox,
-      from,
-      to,
+      `SELECT uid, flags, keywords, size FROM mailbox_message
+       WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid LIMIT +?`,
+      ...key,
+      COPY_MESSAGES_MAX + 1 - sources.length,
     );
-    for (const [source, message, flags, words, internalDate, size] of rows) {
-      await tx.run(
-        `INSERT INTO mailbox_message
-           (account, mailbox, uid, message, flags, keywords, modseq, touched, internal_date, saved, size)
-         VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, unixepoch() * 1000, ?)`,
-        account,
-        target.id,
-        uid++,
-        message!,
-        flags!,
-        words!,
-        modseq,
-        internalDate!,
-        size!,
-      );
-      await tx.run('UPDATE message SET refs = refs + 1 WHERE id = ?', message!);
+    if (sources.length + rows.length > COPY_MESSAGES_MAX)
+      throw new Failure('too-many', `At most ${COPY_MESSAGES_MAX} messages can be copied at once`);
+    for (const [uid, flags, words, size] of rows) {
       for (const word of parseKeywords(words)) keywords.set(word.toLowerCase(), word);
       bytes += Number(size);
       if ((Number(flags) & SEEN) === 0) unseen++;
-      sources.push(Number(source));
+      sources.push(Number(uid));
     }
+    await tx.run(
+      `INSERT INTO mailbox_message
+         (account, mailbox, uid, message, flags, keywords, modseq, touched, internal_date, saved, size)
+       SELECT account, ?, ? + row_number() OVER (ORDER BY uid) - 1, message, flags, keywords, ?, 0, internal_date,
+         unixepoch() * 1000, size
+       FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?`,
+      target.id,
+      firstUid,
+      modseq,
+      ...key,
+    );
+    await tx.run(
+      `UPDATE message SET refs = refs + copied.count FROM
+         (SELECT message, count(*) AS count FROM mailbox_message
+          WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? GROUP BY message) AS copied
+       WHERE message.id = copied.message`,
+      account,
+      target.id,
+      firstUid,
+      target.uidNext + sources.length - 1,
+    );
   }
   if (sources.length > 0) {
     await registerKeywords(tx, account, target.id, [...keywords.values()]);
     await tx.run(
       `UPDATE mailbox SET uidnext = ?, modseq = ?, messages = messages + ?, unseen = unseen + ?, bytes = bytes + ?
        WHERE account = ? AND id = ?`,
-      uid,
+      target.uidNext + sources.length,
       modseq,
       sources.length,
       unseen,
