@@ -1,4 +1,6 @@
 // For whoever watches: is the process there (healthz), can it really accept (readyz), and how does it do (metrics).
+//
+// Limits  one look and one gathering at a time, however many ask: a connection may ask a thousand times in one write
 
 import { Hono } from 'hono';
 
@@ -14,6 +16,8 @@ const READY_MS = 2000;
 
 export function healthApp(parts: HealthParts): Hono {
   const app = new Hono();
+  const ready = together(parts.ready);
+  const metrics = together(parts.metrics);
   app.get('/healthz', (context) => context.text('ok\n'));
   app.get('/readyz', async (context) => {
     let timer: NodeJS.Timeout | undefined;
@@ -21,7 +25,7 @@ export function healthApp(parts: HealthParts): Hono {
       timer = setTimeout(() => reject(new Error(`no answer within ${READY_MS} ms`)), READY_MS);
     });
     try {
-      await Promise.race([parts.ready(), late]);
+      await Promise.race([ready(), late]);
       return context.text('ready\n');
     } catch (error) {
       return context.text(`not ready: ${error instanceof Error ? error.message : String(error)}\n`, 503);
@@ -30,8 +34,19 @@ export function healthApp(parts: HealthParts): Hono {
     }
   });
   app.get('/metrics', async (context) => {
-    const { type, text } = await parts.metrics();
+    const { type, text } = await metrics();
     return context.body(text, 200, { 'Content-Type': type });
   });
   return app;
+}
+
+/** Who asks while an answer is under way gets that answer. */
+function together<T>(ask: () => Promise<T>): () => Promise<T> {
+  let current: Promise<T> | undefined;
+  return () => {
+    current ??= ask().finally(() => {
+      current = undefined;
+    });
+    return current;
+  };
 }
