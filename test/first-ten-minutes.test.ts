@@ -7,8 +7,17 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { Client } from 'ldapts';
 import { createTransport } from 'nodemailer';
-import { ADMINISTRATOR, administrator, domainDn, PASSWORD, populate, userDn } from './support/directory.ts';
+import {
+  ADMINISTRATOR,
+  administrator,
+  domainDn,
+  PASSWORD,
+  populate,
+  replaceAttribute,
+  userDn,
+} from './support/directory.ts';
 import { ImapClient } from './support/imap-client.ts';
 import { peer, peersMissing } from './support/peers.ts';
 import { type Door, startWaypost, type Waypost } from './support/server.ts';
@@ -196,6 +205,35 @@ userPassword: ${PASSWORD}
     assert.equal(entry['mail'], 'ann@acme.example');
     assert.match(String(entry['userPassword']), /^\{ARGON2\}\$argon2id\$/);
     assert.match(String(entry['entryUUID']), /^[0-9a-f-]{36}$/);
+  });
+
+  test('ldapts as a user: the own entry, no other; the old password is no more at IMAP at once', async () => {
+    const [dora, eve] = await populate(server, 'own.example', ['dora', 'eve']);
+    const { imap } = server.listeners;
+    // Logged in once: what a thread remembers of the old password must go, too.
+    await (await ImapClient.login(imap, dora!.login, PASSWORD)).logout();
+    const client = new Client({ url: `ldap://${at('ldap').join(':')}`, timeout: 15_000 });
+    const own = userDn(dora!.login);
+    await client.bind(own, PASSWORD);
+    const { searchEntries } = await client.search(own, { scope: 'base' });
+    assert.equal(searchEntries[0]?.['mail'], dora!.login);
+    await assert.rejects(client.search(userDn(eve!.login), { scope: 'base' }), { code: 50 });
+    await replaceAttribute(client, own, 'userPassword', ['brand new']);
+    await assert.rejects(ImapClient.login(imap, dora!.login, PASSWORD), /NO \[AUTHENTICATIONFAILED\]/);
+    await (await ImapClient.login(imap, dora!.login, 'brand new')).logout();
+    await client.unbind();
+  });
+
+  test('nodemailer submits with a login', async () => {
+    const [fay] = await populate(server, 'submits.example', ['fay']);
+    const [host, port] = at('submission');
+    const transport = createTransport({ host, port: Number(port), auth: { user: fay!.login, pass: PASSWORD } });
+    const { response } = await transport.sendMail({ from: fay!.login, to: fay!.login, subject: 'mine', text: 'x' });
+    assert.match(response, /^250 2\.0\.0 queued as \w+$/);
+    transport.close();
+    const client = await ImapClient.login(server.listeners.imap, fay!.login, PASSWORD);
+    assert.equal(await client.count(), 1);
+    await client.logout();
   });
 
   test('removed: refused in the same second, the login too', { skip: need }, async () => {
