@@ -100,6 +100,8 @@ export const WRITER_QUEUE_BYTES = 64 * 1024 * 1024;
 export const LOCAL_RECIPIENTS_IN_ACCEPT = 500;
 /** Messages that one operation of the store copies or moves: some tenths of a second during which nobody else writes. */
 export const COPY_MESSAGES_MAX = 100_000;
+/** Messages of one mailbox that come by COPY or APPEND; deliveries are not counted out. More than any mailbox that was seen. */
+export const MAILBOX_MESSAGES_MAX = 1_000_000;
 /** A list in a list in a list. */
 export const GROUP_DEPTH_MAX = 20;
 /** Targets of one address after all groups are expanded. */

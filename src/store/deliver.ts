@@ -4,6 +4,7 @@
 // Order   the bytes are synced before (segment.ts); the rows are committed together or not at all
 
 import { Failure } from '../base/failure.ts';
+import { MAILBOX_MESSAGES_MAX } from '../base/limits.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { INBOX, nextModseq } from './accounts.ts';
 import { type FlagSet, keywordsColumn, MAILBOX_KEYWORDS_MAX, SEEN } from './flags.ts';
@@ -124,6 +125,7 @@ export interface AppendArguments {
 export const append = operation('store.append', async (tx, args: AppendArguments) => {
   const { account, message, status } = args;
   const mailbox = await getSelectable(tx, account, args.mailbox);
+  if (mailbox.messages >= MAILBOX_MESSAGES_MAX) throw new Failure('too-many', 'Too many messages in this mailbox');
   await insertMessage(tx, message, 1);
   await registerKeywords(tx, account, mailbox.id, status.keywords);
   const modseq = await nextModseq(tx);

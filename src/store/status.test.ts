@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { COPY_MESSAGES_MAX } from '../base/limits.ts';
+import { COPY_MESSAGES_MAX, MAILBOX_MESSAGES_MAX } from '../base/limits.ts';
+import { operation } from '../database/operation.ts';
 import { ANSWERED, DELETED, FLAGGED, type FlagChange, MAILBOX_KEYWORDS_MAX, SEEN } from './flags.ts';
 import { createMailbox, findMailbox, listKeywords } from './mailboxes.ts';
 import { changesSince, messagesBetween } from './messages.ts';
@@ -181,6 +182,15 @@ test('a copy of more than the writer may be held up for is refused whole', async
     { kind: 'too-many' },
   );
   await box.copy([[1, COPY_MESSAGES_MAX]], 'Folder');
+  const spoil = operation('test.spoil', async (tx, messages: number) => {
+    await tx.run('UPDATE mailbox SET messages = messages + ? WHERE id = 1', messages);
+  });
+  const { writer } = box.store.database;
+  await writer.execute(spoil, MAILBOX_MESSAGES_MAX - messages - 1);
+  await assert.rejects(box.copy([[1, 2]], 'INBOX'), { kind: 'too-many' });
+  await box.copy([[1, 1]], 'INBOX');
+  await assert.rejects(box.store.append(box.account, 'INBOX', 'x'), { kind: 'too-many' });
+  await writer.execute(spoil, messages + 1 - MAILBOX_MESSAGES_MAX);
   assert.equal(findMailbox(box.reader, box.account, 'Folder')?.messages, COPY_MESSAGES_MAX);
-  assert.equal(box.inbox().messages, messages);
+  assert.equal(box.inbox().messages, messages + 1);
 });

@@ -5,7 +5,7 @@
 //         and has at most COPY_MESSAGES_MAX
 
 import { Failure } from '../base/failure.ts';
-import { COPY_MESSAGES_MAX } from '../base/limits.ts';
+import { COPY_MESSAGES_MAX, MAILBOX_MESSAGES_MAX } from '../base/limits.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { nextModseq } from './accounts.ts';
 import { registerKeywords } from './deliver.ts';
@@ -234,6 +234,8 @@ export const copy = operation('store.copy', async (tx, args: CopyArguments) => {
     );
     if (sources.length + rows.length > COPY_MESSAGES_MAX)
       throw new Failure('too-many', `At most ${COPY_MESSAGES_MAX} messages can be copied at once`);
+    if (target.messages + sources.length + rows.length > MAILBOX_MESSAGES_MAX)
+      throw new Failure('too-many', 'Too many messages in this mailbox');
     for (const [uid, flags, words, size] of rows) {
       for (const word of parseKeywords(words)) keywords.set(word.toLowerCase(), word);
       bytes += Number(size);

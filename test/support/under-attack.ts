@@ -101,10 +101,23 @@ export class UnderAttack {
   async ordinary(): Promise<void> {
     const began = performance.now();
     let late: NodeJS.Timeout | undefined;
+    const pending = new Set<string>();
+    const run = (name: string, session: Promise<void>): Promise<void> => {
+      pending.add(name);
+      return session.finally(() => pending.delete(name));
+    };
     const guard = new Promise<never>((_, failed) => {
-      late = setTimeout(() => failed(new Error(`an ordinary session got no answer in ${ORDINARY_MS} ms`)), ORDINARY_MS);
+      const complain = (): void => failed(new Error(`no answer in ${ORDINARY_MS} ms: ${[...pending].join(', ')}`));
+      late = setTimeout(complain, ORDINARY_MS);
     });
-    const all = [this.#deliver(), this.#look(), this.#maildrop(), this.#search(), this.#resolve()];
+    const all = [
+      run('deliver', this.#deliver()),
+      run('look', this.#look()),
+      run('maildrop', this.#maildrop()),
+      run('search', this.#search()),
+      run('resolve', this.#resolve()),
+    ];
+    for (const session of all) session.catch(() => {});
     try {
       await Promise.race([Promise.all(all), guard]);
     } finally {
