@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
-import { before, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { encodeRequest, type LdapRequest } from '../../src/wire/ldap/message.ts';
 import { PASSWORD, userDn } from '../support/directory.ts';
 import type { Door } from '../support/server.ts';
@@ -18,6 +18,8 @@ const AT_ONCE = 15;
 const CLOSE_MS = 20_000;
 
 let attack: UnderAttack;
+// Also where the last test, which stops the server, is not asked for.
+after(() => attack?.server.stop());
 before(async () => {
   attack = await UnderAttack.start({ config: '[limits]\nrecipients = 50\n' });
 });

@@ -2,11 +2,13 @@
 // others are served meanwhile. RFC 5321 §4.5.3, RFC 3501 §2.2 §4, RFC 1939 §3, RFC 4511 §5.1, RFC 1035 §4.1.4
 
 import assert from 'node:assert/strict';
-import { before, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import type { Door } from '../support/server.ts';
 import { UnderAttack } from '../support/under-attack.ts';
 
 let attack: UnderAttack;
+// Also where the last test, which stops the server, is not asked for.
+after(() => attack?.server.stop());
 before(async () => {
   attack = await UnderAttack.start();
 });

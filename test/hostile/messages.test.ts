@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { before, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { ImapClient } from '../support/imap-client.ts';
 import { SmtpClient } from '../support/smtp-client.ts';
 import { flood, UnderAttack } from '../support/under-attack.ts';
@@ -15,6 +15,8 @@ const LIMIT = 50 * MIB;
 const GROWTH_MIB = 300;
 
 let attack: UnderAttack;
+// Also where the last test, which stops the server, is not asked for.
+after(() => attack?.server.stop());
 before(async () => {
   attack = await UnderAttack.start();
 });

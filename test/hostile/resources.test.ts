@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { before, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { encode, streamEncode } from 'dns-packet';
 import { ImapClient } from '../support/imap-client.ts';
 import { ConnectionClosed, type LineConnection } from '../support/line-connection.ts';
@@ -45,6 +45,8 @@ async function greeted(door: Door): Promise<LineConnection> {
 }
 
 describe('much of it', () => {
+  // Also where the last test, which stops the server, is not asked for.
+  after(() => attack?.server.stop());
   before(async () => {
     attack = await UnderAttack.start();
   });
@@ -230,6 +232,8 @@ describe('much of it', () => {
 });
 
 describe('limits of a site', () => {
+  // Also where the last test, which stops the server, is not asked for.
+  after(() => attack?.server.stop());
   before(async () => {
     attack = await UnderAttack.start({
       config: `[limits]
