@@ -6,12 +6,14 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../base/failure.ts';
-import type { Migration } from './operation.ts';
+import { type Log, silentLog } from '../base/log.ts';
+import { Statements } from './connection.ts';
+import type { Migration, MigrationConnection, Row, Value } from './operation.ts';
 
 /** "WPST" */
 const APPLICATION_ID = 0x57505354;
 /** Goes up with any change that an older program must not touch. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 /** A folder that owns tables, and how they came to be. */
 export interface Unit {
@@ -30,6 +32,14 @@ const own: Unit = {
         'INSERT INTO revision (id, value) VALUES (1, 0)',
       ],
     },
+    {
+      version: 2,
+      statements: [
+        'CREATE TABLE derived (name TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID',
+        // What the first version of the code derived. A store that is made now gets today's versions beside it.
+        "INSERT INTO derived (name, version) VALUES ('directory.index', 1), ('routing', 1), ('zones', 1)",
+      ],
+    },
   ],
 };
 
@@ -37,7 +47,7 @@ function pragma(database: DatabaseSync, name: string): number {
   return Number(database.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0);
 }
 
-export function migrate(database: DatabaseSync, units: readonly Unit[]): void {
+export function migrate(database: DatabaseSync, units: readonly Unit[], log: Log = silentLog): void {
   const applicationId = pragma(database, 'application_id');
   const format = pragma(database, 'user_version');
   if (applicationId === 0) {
@@ -48,6 +58,7 @@ export function migrate(database: DatabaseSync, units: readonly Unit[]): void {
   }
   if (format > FORMAT)
     throw new Failure('conflict', `the store has format ${format}, this program knows ${FORMAT}: use a newer Waypost`);
+  const connection = migrationConnection(database, log);
   database.exec('BEGIN IMMEDIATE');
   try {
     database.exec('CREATE TABLE IF NOT EXISTS format (unit TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID');
@@ -56,7 +67,8 @@ export function migrate(database: DatabaseSync, units: readonly Unit[]): void {
       let version = Number(row?.['version'] ?? 0);
       for (const step of unit.migrations) {
         if (step.version <= version) continue;
-        for (const statement of step.statements) database.exec(statement);
+        for (const statement of step.statements ?? []) database.exec(statement);
+        step.run?.(connection);
         version = step.version;
       }
       database.prepare('INSERT OR REPLACE INTO format (unit, version) VALUES (?, ?)').run(unit.name, version);
@@ -68,4 +80,29 @@ export function migrate(database: DatabaseSync, units: readonly Unit[]): void {
     if (database.isTransaction) database.exec('ROLLBACK');
     throw error;
   }
+}
+
+/** Rows that a step has in memory at once. */
+const PAGE_ROWS = 1000;
+
+function migrationConnection(database: DatabaseSync, log: Log): MigrationConnection {
+  const statements = new Statements(database);
+  const all = (sql: string, ...parameters: Value[]): Row[] => statements.rows(sql).all(...parameters) as Row[];
+  return {
+    get: (sql, ...parameters) => statements.rows(sql).get(...parameters) as Row | undefined,
+    all,
+    arrays: (sql, ...parameters) => statements.arrays(sql).all(...parameters) as unknown as Value[][],
+    run: (sql, ...parameters) => Number(statements.rows(sql).run(...parameters).changes),
+    *pages(sql, key, first) {
+      let page: Row[] = [];
+      let above = first;
+      do {
+        page = all(sql, ...above, PAGE_ROWS);
+        if (page.length > 0) yield page;
+        above = key.map((column) => page.at(-1)?.[column] ?? null);
+      } while (page.length === PAGE_ROWS);
+    },
+    progress() {},
+    log,
+  };
 }

@@ -4,6 +4,8 @@
 // an engine behind a socket can follow. Operations run strictly one after another, each in a savepoint: a thrown error
 // undoes the operation and reaches the caller, a Failure by kind.
 
+import type { Log } from '../base/log.ts';
+
 /** Never bigint: ids stay below 2^53. */
 export type Value = null | number | string | Uint8Array;
 export type Row = Readonly<Record<string, Value>>;
@@ -67,10 +69,35 @@ export interface Writer {
   execute<A, R>(operation: Operation<A, R>, args: A, bytes?: number): Promise<R>;
 }
 
-/** One step of the store's format: the statements that take it from `version - 1` to `version`. */
+/** What a step of the format sees of the database: synchronous, since no thread runs yet. One transaction holds all steps. */
+export interface MigrationConnection {
+  get(sql: string, ...parameters: Value[]): Row | undefined;
+  all(sql: string, ...parameters: Value[]): Row[];
+  arrays(sql: string, ...parameters: Value[]): Value[][];
+  /** Rows changed. */
+  run(sql: string, ...parameters: Value[]): number;
+  /**
+   * The rows of a statement in pages, so that a step reads a large table in little memory and may write to it meanwhile.
+   * The statement asks for what lies above a key and orders by it: `SELECT id, dn FROM dit WHERE id > ? ORDER BY id LIMIT +?`.
+   * `key` names the columns of a row that go in for the next page, `first` the values that stand below all keys.
+   */
+  pages(sql: string, key: readonly string[], first: readonly Value[]): Iterable<Row[]>;
+  /** Said on standard error now and then: `done` of `of` rows. */
+  progress(done: number, of: number): void;
+  /** A row that could not be read, say. */
+  readonly log: Log;
+}
+
+/**
+ * One step of a unit's tables, from `version - 1` to `version`: its statements, then `run`. A new store goes through all
+ * of them with empty tables.
+ */
 export interface Migration {
   readonly version: number;
-  readonly statements: readonly string[];
+  readonly statements?: readonly string[];
+  readonly run?: (connection: MigrationConnection) => void;
+  /** Rows come out otherwise than an older program wrote them: a copy of the store is made before any step. */
+  readonly rewrites?: boolean;
 }
 
 /** Whether the database can be written: one row, unchanged, with the commit and its sync. */
