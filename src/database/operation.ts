@@ -78,7 +78,7 @@ export interface MigrationConnection {
   run(sql: string, ...parameters: Value[]): number;
   /**
    * The rows of a statement in pages, so that a step reads a large table in little memory and may write to it meanwhile.
-   * The statement asks for what lies above a key and orders by it: `SELECT id, dn FROM dit WHERE id > ? ORDER BY id LIMIT +?`.
+   * The statement asks for what lies above a key and orders by it: `SELECT id, name FROM t WHERE id > ? ORDER BY id LIMIT +?`.
    * `key` names the columns of a row that go in for the next page, `first` the values that stand below all keys.
    */
   pages(sql: string, key: readonly string[], first: readonly Value[]): Iterable<Row[]>;
