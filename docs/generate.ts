@@ -324,7 +324,7 @@ async function failures(): Promise<string> {
   }
   return page(
     'Failures',
-    'Every failure has a kind, whatever found it; each protocol has one table from kind to its code. Here they stand side by side. A unit\nthat knows better may say so (routing knows the SMTP reply, the directory its LDAP result, IMAP `TRYCREATE`): then that is said.',
+    'Every failure has a kind, whatever found it; each protocol has one table from kind to its code. Here they stand side by side. A failure\nmay carry what one protocol answers precisely (an SMTP reply from routing, an LDAP result from the directory, `TRYCREATE` of IMAP):\nthat protocol answers with it instead.',
     table(['kind', 'meaning', 'SMTP', 'IMAP', 'POP3', 'LDAP', 'DNS', 'HTTP', 'exit'], rows),
     '`not-found` and `unavailable` are never mixed: nobody gets a permanent refusal because something could not be looked up.',
   );

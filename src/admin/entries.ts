@@ -83,7 +83,7 @@ export async function named<T>(submitted: Promise<T>, words: Partial<Record<Fail
   } catch (error) {
     const text = error instanceof Failure ? words[error.kind] : undefined;
     // An address in use has its own words.
-    if (text === undefined || (error as Failure).data?.['ldap'] === 'constraintViolation') throw error;
+    if (text === undefined || (error as Failure).ldap?.name === 'constraintViolation') throw error;
     throw new Failure((error as Failure).kind, text, { cause: error });
   }
 }

@@ -1,6 +1,11 @@
 // What can go wrong, by kind. A unit says the kind; each protocol has exactly one table from kind to its code.
 //
+// A failure may also say what one protocol answers precisely: an SMTP reply (`reply`), a result of LDAP (`ldap`). Both are
+// kept when it crosses threads. Every other protocol looks at the kind alone.
 // A bug is a plain Error (answered as "internal, temporary"); an outcome of a delivery is a value, never thrown.
+
+import type { DirectoryResult } from './directory-result.ts';
+import type { Reply } from './reply.ts';
 
 /**
  * `not-found` and `unavailable` are never mixed: the first is an answer, the second means that there is none.
@@ -43,6 +48,8 @@ export const failureKinds = [
 
 export interface FailureOptions {
   readonly detail?: string;
+  readonly reply?: Reply;
+  readonly ldap?: DirectoryResult;
   readonly data?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
 }
@@ -51,7 +58,11 @@ export class Failure extends Error {
   readonly kind: FailureKind;
   /** For the log only: may name tables, paths, hosts. */
   readonly detail: string | undefined;
-  /** Facts for a protocol's table, by name (`ldap`: a precise result name). Kept when a failure crosses threads. */
+  /** What SMTP says instead of its table's code. */
+  readonly reply: Reply | undefined;
+  /** What LDAP says instead of its table's result. */
+  readonly ldap: DirectoryResult | undefined;
+  /** The summary of a dry run, which travels as a failure. Kept when a failure crosses threads. */
   readonly data: Readonly<Record<string, string>> | undefined;
 
   /** `publicText` may be read by the peer: one sentence, no secrets, no line break. */
@@ -60,6 +71,8 @@ export class Failure extends Error {
     this.name = 'Failure';
     this.kind = kind;
     this.detail = options.detail;
+    this.reply = options.reply;
+    this.ldap = options.ldap;
     this.data = options.data;
   }
 }

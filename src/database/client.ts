@@ -3,8 +3,10 @@
 // Limits  WRITER_QUEUE_BYTES wait at most, over all threads; beyond it a call fails at once as `unavailable`
 
 import type { MessagePort } from 'node:worker_threads';
+import type { DirectoryResult } from '../base/directory-result.ts';
 import { Failure, type FailureKind } from '../base/failure.ts';
 import { WRITER_QUEUE_BYTES } from '../base/limits.ts';
+import type { Reply } from '../base/reply.ts';
 import type { Notification, Operation, Writer } from './operation.ts';
 import type { SharedState } from './shared.ts';
 
@@ -15,6 +17,8 @@ export interface PostedFailure {
   readonly kind: FailureKind;
   readonly text: string;
   readonly detail: string | undefined;
+  readonly reply: Reply | undefined;
+  readonly ldap: DirectoryResult | undefined;
   readonly data: Readonly<Record<string, string>> | undefined;
 }
 
@@ -77,6 +81,8 @@ export class WriterClient implements Writer {
         waiting?.reject(
           new Failure(failure.kind, failure.text, {
             ...(failure.detail === undefined ? {} : { detail: failure.detail }),
+            ...(failure.reply === undefined ? {} : { reply: failure.reply }),
+            ...(failure.ldap === undefined ? {} : { ldap: failure.ldap }),
             ...(failure.data === undefined ? {} : { data: failure.data }),
           }),
         );

@@ -5,7 +5,6 @@ import type { ApplyOptions } from './apply-change.ts';
 import { changesSince, oldestLogged, revisionTime } from './change-log.ts';
 import { entriesWith, entryByUuid, findEntry, getEntry } from './entries.ts';
 import { type DirectoryChange, type Modification, textValues } from './entry.ts';
-import { directoryResultOf, matchedDnOf } from './failure.ts';
 import { openTestDirectory, type TestDirectory } from './testing.ts';
 
 let directory: TestDirectory;
@@ -21,7 +20,7 @@ async function resultOf(change: Promise<unknown>): Promise<string> {
     return 'success';
   } catch (error) {
     assert.ok(error instanceof Failure, String(error));
-    return directoryResultOf(error) ?? error.kind;
+    return error.ldap?.name ?? error.kind;
   }
 }
 
@@ -83,7 +82,8 @@ describe('add', () => {
     await directory.add('ou=there,o=internet', { objectClass: 'organizationalUnit', ou: 'there' });
     await assert.rejects(
       directory.add('cn=x,ou=missing,ou=there,o=internet', { objectClass: 'device', cn: 'x' }),
-      (error) => error instanceof Failure && matchedDnOf(error) === 'ou=there,o=internet' && error.kind === 'not-found',
+      (error) =>
+        error instanceof Failure && error.ldap?.matchedDn === 'ou=there,o=internet' && error.kind === 'not-found',
     );
   });
 

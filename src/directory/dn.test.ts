@@ -12,7 +12,6 @@ import {
   parentOf,
   parseDn,
 } from './dn.ts';
-import { directoryResultOf } from './failure.ts';
 
 function refusal(text: string): string | undefined {
   try {
@@ -20,7 +19,7 @@ function refusal(text: string): string | undefined {
     return undefined;
   } catch (error) {
     assert.ok(error instanceof Failure);
-    return directoryResultOf(error);
+    return error.ldap?.name;
   }
 }
 

@@ -1,9 +1,9 @@
 // The directory's failures: each carries the LDAP result name that says precisely what is wrong.
 //
-// The name travels in Failure.data, so it survives the way from the writer's thread. The LDAP door turns the name into its
-// code; every other door looks at the kind alone.
+// The LDAP door turns the name into its code; every other door looks at the kind alone.
 // RFC 4511 §4.1.9, Appendix A
 
+import type { DirectoryResultName } from '../base/directory-result.ts';
 import { Failure, type FailureKind } from '../base/failure.ts';
 
 /** The result each failure of the directory has, and the kind that other doors see. */
@@ -30,34 +30,16 @@ const KIND_OF = {
   notAllowedOnRdn: 'invalid',
   entryAlreadyExists: 'exists',
   affectsMultipleDSAs: 'unsupported',
-} as const satisfies Record<string, FailureKind>;
+} as const satisfies Record<DirectoryResultName, FailureKind>;
 
-export type DirectoryResult = keyof typeof KIND_OF;
-
-export interface DirectoryFailureOptions {
-  /** The nearest superior that exists, with `noSuchObject`. */
-  readonly matchedDn?: string;
-  readonly detail?: string;
-}
-
+/** `matchedDn` is the nearest superior that exists, with `noSuchObject`. */
 export function directoryFailure(
-  result: DirectoryResult,
+  name: DirectoryResultName,
   publicText: string,
-  options: DirectoryFailureOptions = {},
+  options: { readonly matchedDn?: string; readonly detail?: string } = {},
 ): Failure {
-  return new Failure(KIND_OF[result], publicText, {
-    data: options.matchedDn === undefined ? { ldap: result } : { ldap: result, matchedDn: options.matchedDn },
+  return new Failure(KIND_OF[name], publicText, {
+    ldap: options.matchedDn === undefined ? { name } : { name, matchedDn: options.matchedDn },
     ...(options.detail === undefined ? {} : { detail: options.detail }),
   });
-}
-
-/** The LDAP result name of a failure; undefined when the directory did not make it. */
-export function directoryResultOf(failure: Failure): DirectoryResult | undefined {
-  const result = failure.data?.['ldap'];
-  return result !== undefined && Object.hasOwn(KIND_OF, result) ? (result as DirectoryResult) : undefined;
-}
-
-/** The matchedDN of a failure, '' when it has none. */
-export function matchedDnOf(failure: Failure): string {
-  return failure.data?.['matchedDn'] ?? '';
 }

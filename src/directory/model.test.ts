@@ -8,7 +8,6 @@ import { Failure } from '../base/failure.ts';
 import type { Filter } from '../wire/ldap/filter.ts';
 import { changesSince } from './change-log.ts';
 import type { DirectoryChange, Entry, Modification } from './entry.ts';
-import { directoryResultOf } from './failure.ts';
 import { indexKeys } from './indexes.ts';
 import { searchAll } from './search.ts';
 import { openTestDirectory, type TestDirectory } from './testing.ts';
@@ -218,7 +217,7 @@ async function resultOf(change: Promise<unknown>): Promise<string> {
     return 'success';
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return directoryResultOf(error) ?? error.kind;
+    return error.ldap?.name ?? error.kind;
   }
 }
 

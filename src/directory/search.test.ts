@@ -6,7 +6,6 @@ import { ANONYMOUS, type Asker, askerOf, checkChange, checkSearch, visibleTo } f
 import { parseDn } from './dn.ts';
 import { findEntry, getEntry, hasChildren } from './entries.ts';
 import type { DirectoryChange } from './entry.ts';
-import { directoryResultOf } from './failure.ts';
 import { compileFilter } from './match.ts';
 import { selectAttributes, selectFrom, selectionOf } from './operational.ts';
 import { findAttributeType, findDescription, findObjectClass, subschemaAttributes } from './schema.ts';
@@ -78,7 +77,7 @@ describe('search', () => {
   it('without its base names what is there', () => {
     assert.throws(
       () => names(all, 'ou=x,dc=example,o=internet'),
-      (error) => error instanceof Failure && error.data?.['matchedDn'] === 'dc=example,o=internet',
+      (error) => error instanceof Failure && error.ldap?.matchedDn === 'dc=example,o=internet',
     );
   });
 
@@ -332,7 +331,7 @@ describe('access', () => {
       return 'allowed';
     } catch (error) {
       assert.ok(error instanceof Failure);
-      return directoryResultOf(error);
+      return error.ldap?.name;
     }
   };
   const change = (asker: Asker, value: DirectoryChange) => verdict(() => checkChange(asker, value, uuidOf));

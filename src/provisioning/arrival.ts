@@ -9,11 +9,12 @@
 
 import type { Clock } from '../base/clock.ts';
 import { asFailure } from '../base/failure.ts';
+import type { Reply } from '../base/reply.ts';
 import { operation, type Writer } from '../database/operation.ts';
 import { dcDnOfDomain } from '../directory/dn.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
 import type { RoutingCache } from '../routing/cache.ts';
-import { type Reply, replies } from '../routing/replies.ts';
+import { replies } from '../routing/replies.ts';
 import type { RouteRow } from '../routing/rows.ts';
 import { routeIn, stateIn, TENANT } from '../routing/tables.ts';
 import { applyAll } from './change.ts';

@@ -34,7 +34,7 @@ const accountsOf = (address: string): number[] =>
   directory.resolve(address).targets.map((target) => (target.channel === 'store' ? target.account : Number.NaN));
 
 async function failsWith(ldap: string, promise: Promise<unknown>): Promise<void> {
-  await assert.rejects(promise, (error) => error instanceof Failure && error.data?.['ldap'] === ldap);
+  await assert.rejects(promise, (error) => error instanceof Failure && error.ldap?.name === ldap);
 }
 
 test('a domain entry brings the nodes above it, its containers, its route and its zone in one write', async () => {

@@ -14,6 +14,7 @@ import { type ApplyOptions, applyChange } from '../directory/apply-change.ts';
 import { domainOfDcDn, parseDn } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
 import { type ChangedEntry, type DirectoryChange, type Entry, hasClass } from '../directory/entry.ts';
+import { directoryFailure } from '../directory/failure.ts';
 import { isValidDomain } from '../message/address.ts';
 import { mailDomainOf } from '../routing/compile.ts';
 import { synchronizeEntry, type TableChange } from '../routing/synchronize.ts';
@@ -110,9 +111,7 @@ function checkDomainName(entry: Entry): void {
   if (!hasClass(entry, 'maildomain')) return;
   const domain = domainOfDcDn(entry.normalizedDn);
   if (domain === undefined || isValidDomain(domain)) return;
-  throw new Failure('invalid', `${domain} is not a name that mail can be sent to`, {
-    data: { ldap: 'namingViolation' },
-  });
+  throw directoryFailure('namingViolation', `${domain} is not a name that mail can be sent to`);
 }
 
 /** What an entry's change means for the tables of others. */

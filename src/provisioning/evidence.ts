@@ -8,8 +8,9 @@
 // RFC 5321 §5.1
 
 import { asciiLower } from '../base/characters.ts';
+import type { Reply } from '../base/reply.ts';
 import { isValidDomain } from '../message/address.ts';
-import { type Reply, replies } from '../routing/replies.ts';
+import { replies } from '../routing/replies.ts';
 import type { Site } from '../routing/resolve.ts';
 import type { RouteRow } from '../routing/rows.ts';
 import { decidingStatus } from '../routing/status.ts';

@@ -1,6 +1,6 @@
 // A resolution for people and programs: what `waypost route` prints.
 
-import type { Reply } from './replies.ts';
+import type { Reply } from '../base/reply.ts';
 import type { Resolution, Site, Step, Target } from './resolve.ts';
 
 export interface Explanation {

@@ -1,11 +1,6 @@
 // What routing says about an address, as SMTP says it: code and enhanced status of RFC 3463, one table.
 
-export interface Reply {
-  readonly code: number;
-  /** `class.subject.detail` */
-  readonly enhanced: string;
-  readonly text: string;
-}
+import type { Reply } from '../base/reply.ts';
 
 export const replies = {
   accepted: { code: 250, enhanced: '2.1.5', text: 'Recipient ok' },
@@ -28,11 +23,3 @@ export const replies = {
   groupTooLarge: { code: 451, enhanced: '4.2.4', text: 'The list cannot be expanded, try again later' },
   loop: { code: 554, enhanced: '5.4.6', text: 'The address leads only to itself' },
 } as const satisfies Record<string, Reply>;
-
-export function isTemporary(reply: Reply): boolean {
-  return reply.code >= 400 && reply.code < 500;
-}
-
-export function isAccepted(reply: Reply): boolean {
-  return reply.code < 300;
-}

@@ -9,9 +9,10 @@
 
 import { asciiLower } from '../base/characters.ts';
 import { GROUP_DEPTH_MAX, GROUP_MEMBERS_MAX } from '../base/limits.ts';
+import { isAccepted, isTemporary, type Reply } from '../base/reply.ts';
 import { type Address, addressKey, formatAddress, tryParseAddress } from '../message/address.ts';
 import { unsupportedNames } from './attributes.ts';
-import { isAccepted, isTemporary, type Reply, replies } from './replies.ts';
+import { replies } from './replies.ts';
 import {
   addressOfKey,
   type GroupRow,

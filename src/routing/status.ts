@@ -4,7 +4,8 @@
 //         the first that is not active wins; a missing one is active; an illegal one is a temporary failure
 
 import { asciiLower } from '../base/characters.ts';
-import { type Reply, replies } from './replies.ts';
+import type { Reply } from '../base/reply.ts';
+import { replies } from './replies.ts';
 import type { RecipientRow, RouteRow, Status } from './rows.ts';
 
 type StatusWord = Exclude<Status, { readonly illegal: string }>;

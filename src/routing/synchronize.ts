@@ -7,10 +7,11 @@
 // does not touch the list's row.
 // Limits  RECOMPILE_MAX entries below a base in one transaction
 
-import { Failure } from '../base/failure.ts';
+import type { Failure } from '../base/failure.ts';
 import type { Transaction } from '../database/operation.ts';
 import { childrenIn, findEntryIn } from '../directory/entries.ts';
 import type { ChangedEntry, Entry } from '../directory/entry.ts';
+import { directoryFailure } from '../directory/failure.ts';
 import { ensureAccount } from '../store/accounts.ts';
 import { compileDomain, compileRecipient, recipientKindOf } from './compile.ts';
 import type { RecipientRow, RouteRow } from './rows.ts';
@@ -156,9 +157,10 @@ async function recompileBelow(tx: Transaction, generation: number, bases: readon
 }
 
 function tooManyBelow(): Failure {
-  return new Failure('too-many', `more than ${RECOMPILE_MAX} entries lie below the base DN of the domain`, {
-    data: { ldap: 'adminLimitExceeded' },
-  });
+  return directoryFailure(
+    'adminLimitExceeded',
+    `more than ${RECOMPILE_MAX} entries lie below the base DN of the domain`,
+  );
 }
 
 /** In pages, one a level in memory. */

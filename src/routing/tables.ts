@@ -264,7 +264,7 @@ async function addressInUse(tx: Transaction, generation: number, address: string
   const holder = await aliasIn(tx, generation, address);
   return new Failure('exists', `the address ${address} is in use already`, {
     detail: `held by ${holder?.dn ?? 'nobody'}`,
-    data: { ldap: 'constraintViolation' },
+    ldap: { name: 'constraintViolation' },
   });
 }
 

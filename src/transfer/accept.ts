@@ -7,9 +7,9 @@
 // RFC 5321 §4.5.4.1, §6.1
 
 import { Failure } from '../base/failure.ts';
+import { isTemporary } from '../base/reply.ts';
 import { type Operation, operation, type Transaction } from '../database/operation.ts';
 import type { BodyKind } from '../message/envelope.ts';
-import { isTemporary } from '../routing/replies.ts';
 import type { Site } from '../routing/resolve.ts';
 import { resolveIn } from '../routing/resolve-in.ts';
 import { insertMessage } from '../store/deliver.ts';
@@ -60,10 +60,8 @@ async function accept(tx: Transaction, args: AcceptArguments, site: Site): Promi
 
 function refuse(failed: readonly FailedRecipient[]): never {
   const temporary = failed.find((failure) => isTemporary(failure.reply));
-  const { code, enhanced, text } = (temporary ?? failed[0])?.reply ?? GONE;
-  throw new Failure(temporary === undefined ? 'not-found' : 'unavailable', text, {
-    data: { code: String(code), enhanced },
-  });
+  const reply = (temporary ?? failed[0])?.reply ?? GONE;
+  throw new Failure(temporary === undefined ? 'not-found' : 'unavailable', reply.text, { reply });
 }
 
 async function resolveAgain(

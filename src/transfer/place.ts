@@ -6,10 +6,10 @@
 // RFC 5321 §4.5.4.1, §6.1
 
 import { LOCAL_RECIPIENTS_IN_ACCEPT } from '../base/limits.ts';
+import { isAccepted, isTemporary, type Reply } from '../base/reply.ts';
 import type { Transaction } from '../database/operation.ts';
 import { type Address, parseAddress } from '../message/address.ts';
 import type { BodyKind } from '../message/envelope.ts';
-import { isAccepted, isTemporary, type Reply } from '../routing/replies.ts';
 import type { Resolution, StoreTarget, Target } from '../routing/resolve.ts';
 import { deliverToInboxes } from '../store/deliver.ts';
 import type { JourneyEvent } from './journey.ts';

@@ -1,7 +1,7 @@
 // The whole of IMAP's opinion about failures: kind -> NO or BAD and a response code. RFC 3501 §7.1, RFC 5530 §3
 
 import { SyntaxFailure } from '../../base/cursor.ts';
-import type { Failure, FailureKind } from '../../base/failure.ts';
+import { Failure, type FailureKind } from '../../base/failure.ts';
 import type { Reply } from './reply.ts';
 
 const IMAP_FAILURE = {
@@ -22,9 +22,17 @@ const IMAP_FAILURE = {
   unavailable: ['NO', 'UNAVAILABLE'],
 } satisfies Record<FailureKind, readonly [status: 'NO' | 'BAD', code?: string]>;
 
-/** `data.imap` of a failure names a more precise code, `TRYCREATE` say. */
+/** A failure with a more precise response code than its kind's, `TRYCREATE` say. */
+export class ImapFailure extends Failure {
+  readonly responseCode: string;
+  constructor(kind: FailureKind, publicText: string, responseCode: string) {
+    super(kind, publicText);
+    this.responseCode = responseCode;
+  }
+}
+
 export function replyOf(failure: Failure): Reply {
   const [status, code] = IMAP_FAILURE[failure.kind] as readonly ['NO' | 'BAD', string?];
   const text = failure instanceof SyntaxFailure ? `Syntax error: ${failure.message}` : failure.message;
-  return { status, text, code: failure.data?.['imap'] ?? code };
+  return { status, text, code: failure instanceof ImapFailure ? failure.responseCode : code };
 }

@@ -3,7 +3,6 @@
 // A failure of the directory names its result itself (directory/failure.ts); the table is for all others.
 
 import type { Failure, FailureKind } from '../../base/failure.ts';
-import { directoryResultOf, matchedDnOf } from '../../directory/failure.ts';
 import { type LdapResult, result } from '../../wire/ldap/result.ts';
 import type { LdapResultName } from '../../wire/ldap/result-codes.ts';
 
@@ -27,6 +26,6 @@ export const LDAP_FAILURE = {
 } as const satisfies Record<FailureKind, LdapResultName>;
 
 export function failureResult(failure: Failure): LdapResult {
-  const name = directoryResultOf(failure) ?? LDAP_FAILURE[failure.kind];
-  return result(name, failure.message, matchedDnOf(failure));
+  const { ldap } = failure;
+  return result(ldap?.name ?? LDAP_FAILURE[failure.kind], failure.message, ldap?.matchedDn);
 }

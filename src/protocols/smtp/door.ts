@@ -3,11 +3,11 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
+import type { Reply } from '../../base/reply.ts';
 import type { Operation, Writer } from '../../database/operation.ts';
 import type { Address } from '../../message/address.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
 import type { Login } from '../../routing/login.ts';
-import type { Reply } from '../../routing/replies.ts';
 import type { Intakes } from '../../store/intake.ts';
 import type { AcceptArguments, Accepted } from '../../transfer/accept.ts';
 

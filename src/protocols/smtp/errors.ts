@@ -20,9 +20,8 @@ const SMTP_FAILURE = {
   unavailable: [451, '4.3.0'],
 } as const satisfies Record<FailureKind, readonly [code: number, enhanced: string]>;
 
-/** Routing and accept know the reply itself: a failure that carries `code` and `enhanced` is said with them. */
+/** Routing and accept know the reply itself: a failure that carries one is said with it. */
 export function failureStatus(failure: Failure): readonly [code: number, enhanced: string] {
-  const [code, enhanced] = SMTP_FAILURE[failure.kind];
-  const said = Number(failure.data?.['code']);
-  return said >= 400 && said < 600 ? [said, failure.data?.['enhanced'] ?? enhanced] : [code, enhanced];
+  const { reply } = failure;
+  return reply === undefined ? SMTP_FAILURE[failure.kind] : [reply.code, reply.enhanced];
 }

@@ -7,8 +7,8 @@
 //         or put over quota since it was queued, or become a list
 // Never   waits for anything but the transaction
 
+import { isAccepted, isTemporary } from '../../base/reply.ts';
 import { type Operation, operation, type Transaction } from '../../database/operation.ts';
-import { isAccepted, isTemporary } from '../../routing/replies.ts';
 import type { Resolution, Site } from '../../routing/resolve.ts';
 import { LoadedTables, resolveIn } from '../../routing/resolve-in.ts';
 import { addReferences, deliverToInboxes } from '../../store/deliver.ts';

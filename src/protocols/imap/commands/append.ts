@@ -6,6 +6,7 @@ import { append as appendMessage } from '../../../store/deliver.ts';
 import { Intake, type TakenMessage } from '../../../store/intake.ts';
 import { canonicalMailboxName, findMailbox } from '../../../store/mailboxes.ts';
 import { type AppendCommand, parseAppend } from '../../../wire/imap/commands/append.ts';
+import { ImapFailure } from '../errors.ts';
 import { flagSet } from '../flag-set.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
 import { ok, type Reply } from '../reply.ts';
@@ -85,5 +86,5 @@ async function store(
 }
 
 export function noMailbox(): Failure {
-  return new Failure('not-found', 'No such mailbox, CREATE makes it', { data: { imap: 'TRYCREATE' } });
+  return new ImapFailure('not-found', 'No such mailbox, CREATE makes it', 'TRYCREATE');
 }

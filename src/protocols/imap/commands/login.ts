@@ -2,6 +2,7 @@
 
 import { Failure } from '../../../base/failure.ts';
 import { type LoginCommand, parseLogin } from '../../../wire/imap/commands/login.ts';
+import { ImapFailure } from '../errors.ts';
 import { type CommandDefinition, LOGGED_OUT } from '../handler.ts';
 import { ok, type Reply } from '../reply.ts';
 import type { ImapSession } from '../session.ts';
@@ -16,13 +17,13 @@ export const login: CommandDefinition<LoginCommand> = {
 /** What LOGIN and every mechanism of AUTHENTICATE end in. */
 export async function logIn(session: ImapSession, name: string, password: Buffer): Promise<Reply> {
   if (!session.passwordsAllowed)
-    throw new Failure('unauthenticated', 'Passwords are not taken in the clear', { data: { imap: 'PRIVACYREQUIRED' } });
+    throw new ImapFailure('unauthenticated', 'Passwords are not taken in the clear', 'PRIVACYREQUIRED');
   try {
     const { account } = await session.door.login(name, password, session.connection.peerAddress);
     session.loggedIn(account);
   } catch (error) {
     if (!(error instanceof Failure) || error.kind !== 'denied') throw error;
-    throw new Failure('denied', error.message, { data: { imap: 'AUTHORIZATIONFAILED' } });
+    throw new ImapFailure('denied', error.message, 'AUTHORIZATIONFAILED');
   }
   return ok('Logged in', session.capabilities());
 }

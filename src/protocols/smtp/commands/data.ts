@@ -8,6 +8,7 @@
 import { asFailure, Failure } from '../../../base/failure.ts';
 import { idText } from '../../../base/ids.ts';
 import { RECEIVED_MAX } from '../../../base/limits.ts';
+import type { Reply } from '../../../base/reply.ts';
 import { formatAddress } from '../../../message/address.ts';
 import { formatSender } from '../../../message/envelope.ts';
 import { findField, parseHeader } from '../../../message/header.ts';
@@ -25,6 +26,8 @@ export function data(session: SmtpSession): undefined {
   session.takeInput(new MessageTaker(session, transaction));
   return session.reply(354, undefined, 'Send the message, end with a dot on a line of its own');
 }
+
+const LOOP: Reply = { code: 554, enhanced: '5.4.6', text: 'Too many Received fields: this message is in a loop' };
 
 /** A peer that sends an octet now and then does not hold a connection for ever. */
 const SLOWEST_BYTES_A_SECOND = 100;
@@ -124,10 +127,7 @@ class MessageTaker implements InputTaker {
 
   async #accept(taken: TakenMessage): Promise<void> {
     const { door, login, connection } = this.#session;
-    if (taken.parsed.receivedCount > RECEIVED_MAX)
-      throw new Failure('denied', 'Too many Received fields: this message is in a loop', {
-        data: { code: '554', enhanced: '5.4.6' },
-      });
+    if (taken.parsed.receivedCount > RECEIVED_MAX) throw new Failure('denied', LOOP.text, { reply: LOOP });
     const { sender, recipients } = this.#transaction;
     // The resolutions hold for the revision that was read before them; the transaction compares.
     const revision = door.revision();

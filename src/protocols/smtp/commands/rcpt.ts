@@ -2,8 +2,9 @@
 // RFC 5321 §4.1.1.3, §3.3
 
 import { Failure } from '../../../base/failure.ts';
+import { isAccepted, type Reply } from '../../../base/reply.ts';
 import type { Address } from '../../../message/address.ts';
-import { isAccepted, type Reply, replies } from '../../../routing/replies.ts';
+import { replies } from '../../../routing/replies.ts';
 import type { SmtpCommand } from '../../../wire/smtp/commands.ts';
 import type { SmtpSession } from '../session.ts';
 
