@@ -7,6 +7,7 @@ import { ADMINISTRATOR_DN } from '../directory/access.ts';
 import { findEntry } from '../directory/entries.ts';
 import type { DirectoryChange, Entry } from '../directory/entry.ts';
 import { Search } from '../directory/search.ts';
+import { withoutSecrets } from '../directory/secrets.ts';
 import type { ChangeSummary } from '../provisioning/change.ts';
 import { type ProvisioningParts, submitChange } from '../provisioning/submit.ts';
 import type { RoutingCache } from '../routing/cache.ts';
@@ -31,8 +32,7 @@ export const dryRun = z.boolean().optional();
 
 export function show(entry: Entry): ShownEntry {
   const attributes: Record<string, readonly string[]> = Object.create(null);
-  for (const [key, { name, values }] of entry.attributes) {
-    if (key === 'userpassword') continue;
+  for (const { name, values } of withoutSecrets(entry).attributes.values()) {
     attributes[name] = values.map((value) =>
       typeof value === 'string' ? value : `base64:${Buffer.from(value).toString('base64')}`,
     );

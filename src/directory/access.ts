@@ -5,9 +5,10 @@
 // The administrator: everything, stored passwords included, so that a backup by LDIF holds them.
 
 import { type Dn, parseDn } from './dn.ts';
-import type { Attribute, DirectoryChange, Entry } from './entry.ts';
+import type { DirectoryChange, Entry } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { findDescription } from './schema.ts';
+import { withoutSecrets } from './secrets.ts';
 
 /** The administrator's entry: a root of its own beside the suffix. */
 export const ADMINISTRATOR_DN = 'cn=Directory Manager';
@@ -68,14 +69,6 @@ export function checkChange(asker: Asker, change: DirectoryChange, findUuid: (dn
     const isPassword = findDescription(attribute)?.key === 'userpassword';
     if (!isPassword || operation !== 'replace' || values.length !== 1) throw denied();
   }
-}
-
-const SECRETS = new Set(['userpassword', 'mgrpauthpassword']);
-
-function withoutSecrets(entry: Entry): Entry {
-  const attributes = new Map<string, Attribute>();
-  for (const [key, attribute] of entry.attributes) if (!SECRETS.has(key)) attributes.set(key, attribute);
-  return { ...entry, attributes };
 }
 
 function denied(): Error {

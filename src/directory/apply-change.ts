@@ -166,8 +166,10 @@ async function remove(tx: Transaction, dn: Dn, options: ApplyOptions): Promise<C
 function namingValues(rdn: Rdn): Rdn['avas'] {
   const keys = new Set<string>();
   for (const { typeText } of rdn.avas) {
-    const { key } = writableDescription(typeText);
+    const { key, type } = writableDescription(typeText);
     if (keys.has(key)) throw directoryFailure('namingViolation', `The name has ${typeText} twice`);
+    // Names are shown to everybody and logged.
+    if (type.isSecret) throw directoryFailure('namingViolation', `${typeText} cannot be in a name`);
     keys.add(key);
   }
   return rdn.avas;

@@ -71,16 +71,12 @@ export async function logChange(
   const change: JsonChange = {
     ...(options.newDn === undefined ? {} : { newDn: options.newDn }),
     attributes: differences.map(({ description, removed, added }) =>
-      isSecret(description.type.key)
+      description.type.isSecret
         ? [description.name, [], []]
         : [description.name, encodeValues(removed), encodeValues(added)],
     ),
   };
   await tx.run(INSERT, revision, TENANT, at, kind, entry.uuid, entry.dn, options.author, JSON.stringify(change));
-}
-
-function isSecret(key: string): boolean {
-  return key === 'userpassword' || key === 'mgrpauthpassword';
 }
 
 /** Changes after `revision`, oldest first. Complete only if the log still reaches back so far: see oldestLogged. */

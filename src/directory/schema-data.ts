@@ -141,9 +141,9 @@ export type AttributeKindName = keyof typeof ATTRIBUTE_KINDS;
 
 /**
  * `single`: SINGLE-VALUE. `operational`, `server`: directoryOperation and dSAOperation, only on request.
- * `made`: NO-USER-MODIFICATION.
+ * `made`: NO-USER-MODIFICATION. `secret`: shown to the administrator over LDAP alone, and in no log.
  */
-export type AttributeFlag = 'single' | 'operational' | 'server' | 'made';
+export type AttributeFlag = 'single' | 'operational' | 'server' | 'made' | 'secret';
 
 /** `kind` is a row of ATTRIBUTE_KINDS, or `<supertype` whose syntax and rules are inherited. The first name is the one shown. */
 export type AttributeRow = readonly [
@@ -214,7 +214,7 @@ const STANDARD_ATTRIBUTES: readonly AttributeRow[] = [
   ['2.5.4.32', 'owner', '<distinguishedName'],
   ['2.5.4.33', 'roleOccupant', '<distinguishedName'],
   ['2.5.4.34', 'seeAlso', '<distinguishedName'],
-  ['2.5.4.35', 'userPassword', 'octets'],
+  ['2.5.4.35', 'userPassword', 'octets', 'secret'],
   ['2.5.4.36', 'userCertificate', 'certificate'],
   ['2.5.4.42', 'givenName gn', '<name'],
   ['2.5.4.43', 'initials', '<name'],
@@ -337,7 +337,7 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   [`${OWN}.1.33`, 'inetMailGroupStatus', 'text', 'single'],
   [`${OWN}.1.34`, 'mailDeliveryFileURL', 'exact', 'single'],
   [`${OWN}.1.35`, 'mailRejectText', 'text', 'single'],
-  [`${OWN}.1.36`, 'mgrpAuthPassword', 'octets', 'single'],
+  [`${OWN}.1.36`, 'mgrpAuthPassword', 'octets', 'single', 'secret'],
   [`${OWN}.1.37`, 'mgrpDisallowedBroadcaster', 'ia5'],
   [`${OWN}.1.38`, 'mgrpDisallowedDomain', 'text'],
   [`${OWN}.1.39`, 'mgrpMsgPrefixText', 'exact', 'single'],

@@ -37,6 +37,8 @@ export interface AttributeType {
   readonly singleValued: boolean;
   /** Made by the server; no client may write it. */
   readonly isMade: boolean;
+  /** A password: read over LDAP by the administrator alone, in no log and in no command's output. */
+  readonly isSecret: boolean;
   readonly usage: AttributeUsage;
 }
 
@@ -231,6 +233,7 @@ function registerAttributeType([oid, names, kind, ...flags]: AttributeRow): void
       substrings: rules.substrings,
       singleValued: flags.includes('single'),
       isMade: flags.includes('made'),
+      isSecret: flags.includes('secret'),
       usage: flags.includes('operational')
         ? 'directoryOperation'
         : flags.includes('server')

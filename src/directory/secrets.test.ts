@@ -1,0 +1,87 @@
+// Secrets: which attributes they are is said once, in the schema, and nobody but the administrator over LDAP sees one.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Failure } from '../base/failure.ts';
+import { askerOf, visibleTo } from './access.ts';
+import { changesSince } from './change-log.ts';
+import { getEntry } from './entries.ts';
+import { directoryResultOf } from './failure.ts';
+import { findAttributeType } from './schema.ts';
+import { searchAll } from './search.ts';
+import { withoutSecrets } from './secrets.ts';
+import { openTestDirectory, type TestDirectory } from './testing.ts';
+
+const DN = 'uid=ann,o=internet';
+const secrets = ['userPassword', 'mgrpAuthPassword'];
+const held = Object.fromEntries(secrets.map((name) => [name, `{SSHA}of-${name}`]));
+
+let directory: TestDirectory;
+before(async () => {
+  directory = await openTestDirectory();
+  await directory.add(DN, {
+    objectClass: ['inetOrgPerson', 'inetMailGroup'],
+    uid: 'ann',
+    cn: 'ann',
+    sn: 'ann',
+    ...held,
+  });
+});
+after(() => directory.close());
+
+const ann = () => getEntry(directory.reader, DN);
+
+test('a type says itself that it is a secret, and a subtype of text does not', () => {
+  for (const name of secrets) assert.equal(findAttributeType(name)?.isSecret, true, name);
+  for (const name of ['cn', 'mail', 'userPKCS12']) assert.equal(findAttributeType(name)?.isSecret, false, name);
+});
+
+test('an entry without its secrets has all the rest', () => {
+  const before = [...ann().attributes.keys()];
+  assert.deepEqual(
+    [...withoutSecrets(ann()).attributes.keys()],
+    before.filter((key) => !secrets.some((name) => name.toLowerCase() === key)),
+  );
+});
+
+test('the owner cannot find out a secret by a filter either', () => {
+  const asker = askerOf(ann());
+  const find = (attribute: string, kind: 'present' | 'equality') =>
+    searchAll(
+      directory.reader,
+      {
+        base: DN,
+        scope: 'base',
+        filter: kind === 'present' ? { kind, attribute } : { kind, attribute, value: `{SSHA}of-${attribute}` },
+        visible: (entry) => visibleTo(asker, entry),
+      },
+      10,
+    ).length;
+  for (const name of secrets) {
+    assert.equal(find(name, 'present'), 0, name);
+    assert.equal(find(name, 'equality'), 0, name);
+  }
+  assert.equal(find('uid', 'present'), 1);
+});
+
+test('the change log says that a secret changed and not to what', async () => {
+  const { revision } = ann();
+  await directory.apply({
+    kind: 'modify',
+    dn: DN,
+    modifications: secrets.map((attribute) => ({ operation: 'replace', attribute, values: ['{SSHA}other'] })),
+  });
+  const [change] = changesSince(directory.reader, revision, 10);
+  assert.deepEqual(
+    change!.attributes,
+    secrets.map((name) => ({ name, removed: [], added: [] })),
+  );
+});
+
+test('no name holds a secret: names are in the log and in each result', async () => {
+  for (const name of secrets)
+    await assert.rejects(
+      directory.add(`${name}=x,o=internet`, { objectClass: 'inetOrgPerson', cn: 'x', sn: 'x', [name]: 'x' }),
+      (error) => error instanceof Failure && directoryResultOf(error) === 'namingViolation',
+    );
+});
