@@ -6,7 +6,6 @@ import { Failure } from '../base/failure.ts';
 import { askerOf, visibleTo } from './access.ts';
 import { changesSince } from './change-log.ts';
 import { getEntry } from './entries.ts';
-import { directoryResultOf } from './failure.ts';
 import { findAttributeType } from './schema.ts';
 import { searchAll } from './search.ts';
 import { withoutSecrets } from './secrets.ts';
@@ -82,6 +81,6 @@ test('no name holds a secret: names are in the log and in each result', async ()
   for (const name of secrets)
     await assert.rejects(
       directory.add(`${name}=x,o=internet`, { objectClass: 'inetOrgPerson', cn: 'x', sn: 'x', [name]: 'x' }),
-      (error) => error instanceof Failure && directoryResultOf(error) === 'namingViolation',
+      (error) => error instanceof Failure && error.ldap?.name === 'namingViolation',
     );
 });
