@@ -1,68 +1,309 @@
-// One accepted connection as every door gets it: the socket, who is at the other end, output with back-pressure, deadlines.
+// One accepted connection as every door gets it: who is at the other end, input for a framer, output, deadlines, the end.
 //
-// In      a socket, unread
-// Out     gathered output, written once a turn
-// Limits  OUTPUT_BUFFER_BYTES wait for a peer that does not read; then the connection is closed
+// In      a socket, unread; or any stream that has taken its place
+// Out     chunks for the framer; gathered output, written once a turn
+// States  open -> (peer said all) -> ended by us -> closed; the transport may be replaced while it is open
+// Limits  INPUT_HIGH_BYTES read ahead of a busy session; OUTPUT_HIGH_BYTES written ahead of the peer by a session that calls
+//         breathe(), OUTPUT_BUFFER_BYTES by any; TURN_MS at a time; STALLED_MS for a peer that takes nothing
 // Never   parses; knows a protocol
+//
+// A session drains the framer without waiting and calls more() when it is empty, so that commands which are answered at
+// once cost no turn:
+//
+//   do {
+//     for (let line = framer.line(MAX); line !== undefined; line = framer.line(MAX)) ...answer it, breathe()...
+//   } while (await connection.more());
+//   connection.end();
 
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { OUTPUT_BUFFER_BYTES } from '../base/limits.ts';
 
-/** What is known of a connection before its first byte, and kept for its whole life. */
+/** What was agreed in a TLS handshake. */
+export interface TlsState {
+  /** `TLSv1.3` */
+  readonly protocol: string;
+  /** OpenSSL's name of the cipher suite. */
+  readonly cipher: string;
+}
+
+/** What is known of a connection. All but `tls` and `isPrivate` is known before its first byte and never changes. */
 export interface ConnectionRecord {
   readonly id: number;
   /** The door: `smtp`, `submission`, `imap`, ... */
   readonly listener: string;
+  /** '' on a Unix socket, as are the other addresses. */
   readonly localAddress: string;
   readonly localPort: number;
   /** The peer as the kernel sees it; with a PROXY header later, as the proxy says. */
   readonly peerAddress: string;
   readonly peerPort: number;
-  readonly isLoopback: boolean;
-  /** Undefined until TLS is offered. */
-  readonly tls: undefined;
-  /** Undefined until virtual mail servers exist. */
-  readonly virtualServer: undefined;
-}
-
-export function isLoopbackAddress(address: string): boolean {
-  return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
+  readonly tls: TlsState | undefined;
+  /** Nobody between the peer and us can listen: TLS, loopback or a Unix socket. */
+  readonly isPrivate: boolean;
 }
 
 let lastConnection = 0;
 
 export function describeConnection(socket: Socket, listener: string): ConnectionRecord {
+  const localAddress = plainAddress(socket.localAddress ?? '');
   const peerAddress = plainAddress(socket.remoteAddress ?? '');
   return {
     id: ++lastConnection,
     listener,
-    localAddress: plainAddress(socket.localAddress ?? ''),
+    localAddress,
     localPort: socket.localPort ?? 0,
     peerAddress,
     peerPort: socket.remotePort ?? 0,
-    isLoopback: isLoopbackAddress(peerAddress),
     tls: undefined,
-    virtualServer: undefined,
+    // Only a Unix socket has no local address; a TCP peer that has left already has no peer address either.
+    isPrivate: localAddress === '' || isLoopbackAddress(peerAddress),
   };
+}
+
+function isLoopbackAddress(address: string): boolean {
+  return address === '::1' || address.startsWith('127.');
 }
 
 function plainAddress(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address;
 }
 
+const INPUT_HIGH_BYTES = 128 * 1024;
+const OUTPUT_HIGH_BYTES = 256 * 1024;
+const TURN_MS = 8;
+const STALLED_MS = 300_000;
+/** For the peer to take our last words. */
+const END_MS = 5000;
+/** A peer that has vanished without a word is asked after so long. */
+const KEEP_ALIVE_MS = 300_000;
+
+const YES = Promise.resolve(true);
+const NO = Promise.resolve(false);
+
+export class Connection<F extends { push(chunk: Buffer): void }> {
+  readonly output: Output;
+  #record: ConnectionRecord;
+  #framer: F;
+  readonly #createFramer: () => F;
+  readonly #socket: Duplex;
+  /** The socket, or what has taken its place. */
+  #transport: Duplex;
+  /** Bytes that the framer got since the session last found it empty. */
+  #unreadBytes = 0;
+  #isWoken = false;
+  /** No more input comes: the peer has said all, or is gone. */
+  #isOver = false;
+  /** end() was called. */
+  #isEnded = false;
+  #isPaused = false;
+  #waiting: ((more: boolean) => void) | undefined;
+  #turnStart = performance.now();
+  readonly #deadline: Deadline;
+  #late: () => void = () => {};
+
+  /** Takes the socket over and begins to read. `createFramer` is called again when the transport is replaced. */
+  constructor(socket: Duplex, record: ConnectionRecord, createFramer: () => F) {
+    this.#record = record;
+    this.#createFramer = createFramer;
+    this.#framer = createFramer();
+    this.#socket = socket;
+    this.#transport = socket;
+    this.output = new Output(socket);
+    this.#deadline = new Deadline(() => this.#late());
+    if (socket instanceof Socket) socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    this.#listen(socket);
+  }
+
+  get record(): ConnectionRecord {
+    return this.#record;
+  }
+
+  /** Another one after replaceTransport(): not to be kept in a variable across it. */
+  get framer(): F {
+    return this.#framer;
+  }
+
+  /** Nobody hears what is still written: the peer is gone, or end() was called. Work for the peer may stop. */
+  get gone(): boolean {
+    return this.#isEnded || this.#transport.destroyed;
+  }
+
+  /** Calls the listener once, when the socket has been closed by whichever side. */
+  onClose(listener: () => void): void {
+    this.#socket.once('close', listener);
+  }
+
+  /**
+   * Waits until the framer has more than the session found in it. True: it has, or wake() was called. False: the peer will
+   * say no more, or end() was called. Called when the framer is empty; until then little is read ahead.
+   */
+  more(): Promise<boolean> {
+    if (this.#isEnded) return NO;
+    if (this.#isPaused) {
+      this.#isPaused = false;
+      this.#transport.resume();
+    }
+    if (this.#unreadBytes > 0 || this.#isWoken) {
+      this.#unreadBytes = 0;
+      this.#isWoken = false;
+      return YES;
+    }
+    if (this.#isOver) return NO;
+    return new Promise((resolve) => {
+      this.#waiting = resolve;
+    });
+  }
+
+  /** Ends a wait in more(), now or the next: something other than input has happened. */
+  wake(): void {
+    this.#isWoken = true;
+    this.#goOn();
+  }
+
+  /** Undefined, or a wait: for a peer that does not take what was written, or for a turn of other connections. */
+  breathe(): Promise<void> | undefined {
+    const isTurnOver = performance.now() - this.#turnStart >= TURN_MS;
+    return isTurnOver || this.output.waitingBytes > OUTPUT_HIGH_BYTES ? this.#pause(isTurnOver) : undefined;
+  }
+
+  async #pause(isTurnOver: boolean): Promise<void> {
+    if (this.output.waitingBytes > OUTPUT_HIGH_BYTES) {
+      const stalled = setTimeout(() => this.destroy(), STALLED_MS);
+      await this.output.drained();
+      clearTimeout(stalled);
+    }
+    if (!isTurnOver) return;
+    await new Promise((turn) => setImmediate(turn));
+    this.#turnStart = performance.now();
+  }
+
+  /** Calls `late` in so many milliseconds, unless the deadline is set again before. There is one; end() clears it. */
+  deadline(ms: number, late: () => void): void {
+    if (this.gone) return;
+    this.#late = late;
+    this.#deadline.set(ms);
+  }
+
+  /**
+   * Puts another stream in the transport's place, such as TLS over it. What is gathered goes out before; input that waits
+   * is dropped, whether the framer has it or not, because it was not sent through the new transport: commands injected
+   * before STARTTLS must never run. `upgrade` gets the old transport paused, and rejects when that closes; its failure
+   * closes the connection.
+   */
+  async replaceTransport(upgrade: (raw: Duplex) => Promise<Duplex>): Promise<void> {
+    const raw = this.#transport;
+    this.output.flush();
+    raw.off('data', this.#receive);
+    raw.off('end', this.#over);
+    raw.pause();
+    while (raw.read() !== null);
+    this.#framer = this.#createFramer();
+    this.#unreadBytes = 0;
+    this.#isPaused = false;
+    // Who says all in the middle of a handshake has left.
+    raw.allowHalfOpen = false;
+    let transport: Duplex;
+    try {
+      transport = await upgrade(raw);
+    } catch (error) {
+      this.destroy();
+      throw error;
+    }
+    raw.allowHalfOpen = true;
+    transport.once('close', () => raw.destroy());
+    this.#transport = transport;
+    this.#record = { ...this.#record, ...privacyOf(transport) };
+    this.output.writeTo(transport);
+    this.#listen(transport);
+    // It ended while the handshake ran.
+    if (raw.destroyed || this.#isEnded) this.destroy();
+  }
+
+  /** Sends what is gathered and closes; a peer that does not take it is cut off after `waitMs`. No more input is given. */
+  end(waitMs = END_MS): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#deadline.clear();
+    this.output.end(waitMs);
+    // What the peer still sends is read and dropped: bytes that nobody has read when a socket is closed make the kernel send
+    // a reset, and that would throw away our last words on their way.
+    this.#transport.resume();
+    this.#goOn();
+  }
+
+  /** Closes at once; what is gathered is lost. */
+  destroy(): void {
+    this.#transport.destroy();
+  }
+
+  #listen(transport: Duplex): void {
+    // A peer that has said all still hears all.
+    transport.allowHalfOpen = true;
+    transport.on('data', this.#receive);
+    transport.on('end', this.#over);
+    // Whatever the error, `close` follows.
+    transport.on('error', () => {});
+    transport.on('close', () => {
+      this.#deadline.clear();
+      this.#over();
+    });
+    transport.resume();
+  }
+
+  readonly #receive = (chunk: Buffer): void => {
+    if (this.#isEnded) return;
+    this.#framer.push(chunk);
+    this.#unreadBytes += chunk.length;
+    if (this.#waiting !== undefined) this.#goOn();
+    else if (this.#unreadBytes > INPUT_HIGH_BYTES) {
+      this.#isPaused = true;
+      this.#transport.pause();
+    }
+  };
+
+  readonly #over = (): void => {
+    this.#isOver = true;
+    this.#goOn();
+  };
+
+  /** Answers the more() that waits. */
+  #goOn(): void {
+    const resolve = this.#waiting;
+    if (resolve === undefined) return;
+    this.#waiting = undefined;
+    this.#turnStart = performance.now();
+    resolve(!this.#isEnded && (this.#unreadBytes > 0 || this.#isWoken));
+    this.#unreadBytes = 0;
+    this.#isWoken = false;
+  }
+}
+
+function privacyOf(transport: Duplex): Partial<ConnectionRecord> {
+  if (!(transport instanceof TLSSocket)) return {};
+  const tls = { protocol: transport.getProtocol() ?? '', cipher: transport.getCipher().name };
+  return { tls, isPrivate: true };
+}
+
 /** Output of a connection, gathered during a turn and written at its end. */
 export class Output {
-  readonly #socket: Socket;
+  #transport!: Duplex;
   #text = '';
   #chunks: Uint8Array[] = [];
   #bytes = 0;
   #scheduled = false;
   #drained: (() => void)[] = [];
 
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.on('drain', () => this.#wake());
-    socket.on('close', () => this.#wake());
+  constructor(transport: Duplex) {
+    this.writeTo(transport);
+  }
+
+  /** From now on everything goes there. What was gathered before must have been flushed. */
+  writeTo(transport: Duplex): void {
+    this.#transport = transport;
+    transport.on('drain', () => this.#wake());
+    transport.on('close', () => this.#wake());
   }
 
   /** Text in latin1: a character is a byte. */
@@ -88,14 +329,14 @@ export class Output {
     process.nextTick(() => this.flush());
   }
 
-  /** Gives everything gathered to the socket now. */
+  /** Gives everything gathered to the transport now. */
   flush(): void {
     this.#scheduled = false;
     if (this.#bytes === 0) return;
     this.#bytes = 0;
-    const { writable } = this.#socket;
+    const { writable } = this.#transport;
     if (this.#chunks.length === 0) {
-      if (writable) this.#socket.write(this.#text, 'latin1');
+      if (writable) this.#transport.write(this.#text, 'latin1');
       this.#text = '';
     } else {
       if (this.#text !== '') this.#chunks.push(Buffer.from(this.#text, 'latin1'));
@@ -103,24 +344,24 @@ export class Output {
       const chunks = this.#chunks;
       this.#chunks = [];
       if (writable) {
-        this.#socket.cork();
-        for (const chunk of chunks) this.#socket.write(chunk);
-        this.#socket.uncork();
+        this.#transport.cork();
+        for (const chunk of chunks) this.#transport.write(chunk);
+        this.#transport.uncork();
       }
     }
     // The peer asks and does not read the answers.
-    if (this.#socket.writableLength > OUTPUT_BUFFER_BYTES) this.#socket.destroy();
+    if (this.#transport.writableLength > OUTPUT_BUFFER_BYTES) this.#transport.destroy();
   }
 
   /** Bytes that the peer has not taken. */
   get waitingBytes(): number {
-    return this.#bytes + this.#socket.writableLength;
+    return this.#bytes + this.#transport.writableLength;
   }
 
   /** Resolves when the peer has taken what was written, or is gone. For whoever streams more than a turn's worth. */
   drained(): Promise<void> {
     this.flush();
-    if (!this.#socket.writableNeedDrain || this.#socket.destroyed) return Promise.resolve();
+    if (!this.#transport.writableNeedDrain || this.#transport.destroyed) return Promise.resolve();
     return new Promise((resolve) => this.#drained.push(resolve));
   }
 
@@ -131,12 +372,13 @@ export class Output {
   }
 
   /** Writes what is gathered, then closes; a peer that does not take it is cut off after `waitMs`. */
-  end(waitMs = 5000): void {
+  end(waitMs = END_MS): void {
     this.flush();
-    if (this.#socket.destroyed) return;
-    const timer = setTimeout(() => this.#socket.destroy(), waitMs);
-    this.#socket.once('close', () => clearTimeout(timer));
-    this.#socket.end();
+    const transport = this.#transport;
+    if (transport.destroyed) return;
+    const timer = setTimeout(() => transport.destroy(), waitMs);
+    transport.once('close', () => clearTimeout(timer));
+    transport.end();
   }
 }
 

@@ -115,6 +115,14 @@ export class LineConnection {
     this.#socket.end();
   }
 
+  /** Gives the socket away, for TLS say; this one reads no more. Nothing may wait here. */
+  release(): Socket {
+    this.#socket.removeAllListeners();
+    this.#socket.pause();
+    this.#socket.on('error', () => {});
+    return this.#socket;
+  }
+
   destroy(): void {
     this.#end ??= new ConnectionClosed('closed here');
     this.#socket.destroy();

@@ -110,7 +110,7 @@ export class ImapSession {
   }
 
   get passwordsAllowed(): boolean {
-    return this.connection.isLoopback;
+    return this.connection.isPrivate;
   }
 
   /** The selected mailbox of a command that is allowed in the selected state only. */

@@ -134,7 +134,7 @@ test('a user replaces the own password, and changes nothing else', async () => {
 });
 
 test('a password in the clear is taken from this machine only, nobody else needs one', async () => {
-  const remote = await openTestDoor({ connection: { peerAddress: '192.0.2.1', isLoopback: false } });
+  const remote = await openTestDoor({ connection: { peerAddress: '192.0.2.1', isPrivate: false } });
   using client = await RawClient.open(remote.port);
   assert.equal(await client.bind(), 13);
   assert.equal(await client.bind('', ''), 0);

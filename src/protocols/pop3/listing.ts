@@ -1,14 +1,14 @@
 // LIST and UIDL: a line for one message, or one for each that is not marked. RFC 1939 §5 §7
 
 import { MULTI_LINE_END } from '../../wire/pop3/responses.ts';
+import type { Pop3Conversation } from './conversation.ts';
 import type { DropMessage } from './maildrop.ts';
-import type { Pop3Session } from './session.ts';
 
 /** Lines written before others have their turn. */
 const PAGE_LINES = 500;
 
 export async function listMessages(
-  session: Pop3Session,
+  session: Pop3Conversation,
   number: number | undefined,
   value: (message: DropMessage) => string | number,
 ): Promise<void> {

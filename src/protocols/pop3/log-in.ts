@@ -2,19 +2,19 @@
 // RFC 1939 §4, RFC 2449 §8.1.1, RFC 3206 §4
 
 import { Failure } from '../../base/failure.ts';
+import type { Pop3Conversation } from './conversation.ts';
 import { Maildrop } from './maildrop.ts';
-import type { Pop3Session } from './session.ts';
 
 /** Before a password is on its way, where that can be helped. */
-export function requirePrivacy(session: Pop3Session): void {
+export function requirePrivacy(session: Pop3Conversation): void {
   if (!session.passwordsAllowed) throw new Failure('unauthenticated', 'Passwords are not taken in the clear');
 }
 
-export async function logIn(session: Pop3Session, name: string, password: Buffer): Promise<void> {
+export async function logIn(session: Pop3Conversation, name: string, password: Buffer): Promise<void> {
   requirePrivacy(session);
-  const { door, connection } = session;
-  const { account } = await door.login(name, password, connection.peerAddress);
-  const unlock = await door.lockMaildrop(account, connection.id);
+  const { door, record } = session;
+  const { account } = await door.login(name, password, record.peerAddress);
+  const unlock = await door.lockMaildrop(account, record.id);
   if (unlock === undefined) throw new Failure('conflict', 'Another session has this maildrop');
   try {
     session.open(await Maildrop.open(door.reader, account, () => session.breathe()), unlock);

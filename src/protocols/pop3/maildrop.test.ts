@@ -25,7 +25,7 @@ async function maildropOf(uids: readonly number[]): Promise<Maildrop> {
   const account = await database.writer.execute(makeAccount, { uuid: `test-${++accounts}` });
   const messages = uids.map((uid, i) => ({ uid, size: i + 1 }));
   await database.writer.execute(fillInbox, { account, messages });
-  return Maildrop.open(database.reader, account, async () => {});
+  return Maildrop.open(database.reader, account, () => undefined);
 }
 
 const isNotFound = (error: unknown): boolean => error instanceof Failure && error.kind === 'not-found';

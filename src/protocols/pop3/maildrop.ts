@@ -36,7 +36,7 @@ export class Maildrop {
   }
 
   /** `breathe` lets others have their turn; called between pages. */
-  static async open(reader: Reader, account: number, breathe: () => Promise<void>): Promise<Maildrop> {
+  static async open(reader: Reader, account: number, breathe: () => Promise<void> | undefined): Promise<Maildrop> {
     const inbox = findMailboxById(reader, account, INBOX);
     if (inbox === undefined) throw new Failure('unavailable', 'There is no maildrop', { detail: 'no INBOX' });
     const maildrop = new Maildrop(account, inbox.uidValidity);

@@ -9,12 +9,12 @@ import { INBOX } from '../../store/accounts.ts';
 import { findMessage } from '../../store/messages.ts';
 import type { Blob } from '../../store/segment.ts';
 import { MessageEncoder, TopCutter } from '../../wire/pop3/multi-line.ts';
+import type { Pop3Conversation } from './conversation.ts';
 import { type DropMessage, noSuchMessage } from './maildrop.ts';
 import { PIECE_BYTES } from './read-ahead.ts';
-import type { Pop3Session } from './session.ts';
 
 /** All of it, or its header and so many lines of its body. */
-export async function sendMessage(session: Pop3Session, number: number, bodyLines?: number): Promise<void> {
+export async function sendMessage(session: Pop3Conversation, number: number, bodyLines?: number): Promise<void> {
   const message = session.maildrop.get(number);
   const blob = findBlob(session, message) ?? noSuchMessage();
   // The first piece before anything is said, so that most of what can go wrong is an answer.
@@ -27,11 +27,11 @@ export async function sendMessage(session: Pop3Session, number: number, bodyLine
   }
 }
 
-function findBlob(session: Pop3Session, { uid }: DropMessage): Blob | undefined {
+function findBlob(session: Pop3Conversation, { uid }: DropMessage): Blob | undefined {
   return findMessage(session.door.reader, session.maildrop.account, INBOX, uid)?.blob;
 }
 
-async function readFirst(session: Pop3Session, message: DropMessage, blob: Blob): Promise<Buffer> {
+async function readFirst(session: Pop3Conversation, message: DropMessage, blob: Blob): Promise<Buffer> {
   try {
     return await session.readAhead.first(message, blob);
   } catch (error) {
@@ -42,7 +42,12 @@ async function readFirst(session: Pop3Session, message: DropMessage, blob: Blob)
   }
 }
 
-async function stream(session: Pop3Session, blob: Blob, first: Buffer, cutter: TopCutter | undefined): Promise<void> {
+async function stream(
+  session: Pop3Conversation,
+  blob: Blob,
+  first: Buffer,
+  cutter: TopCutter | undefined,
+): Promise<void> {
   const encoder = new MessageEncoder();
   for (let chunk = first, sent = 0; ; ) {
     sent += chunk.length;

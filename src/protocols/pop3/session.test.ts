@@ -139,7 +139,7 @@ test('what QUIT cannot remove is an error, and the maildrop is let go', async ()
 });
 
 test('from elsewhere no password is taken, and no login announced', async () => {
-  const server = await openTestPop3({ isLoopback: false });
+  const server = await openTestPop3({ isPrivate: false });
   try {
     const connection = await open(server);
     for (const command of [`USER ${LOGIN}`, 'AUTH PLAIN AGEAYg=='])

@@ -3,15 +3,15 @@
 // In      command lines
 // Out     responses in the order of the commands
 // States  authorization -> transaction -> (update) -> closed
-// Limits  a line of POP3_LINE_BYTES, one minute to log in, ten of silence, 20 errors, OUTPUT_HIGH_BYTES written ahead of the peer
+// Limits  a line of POP3_LINE_BYTES, one minute to log in, ten of silence, 20 errors; net/connection.ts
 // Never   removes anything before QUIT; runs two commands of one connection at once; says anything when time is up (§3)
 // RFC 1939 §3 §4 §5 §6, RFC 2449 §6.6
 
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { asFailure, Failure } from '../../base/failure.ts';
 import { POP3_IDLE_TIMEOUT_MS, POP3_LINE_BYTES } from '../../base/limits.ts';
-import { type ConnectionRecord, Deadline, Output } from '../../net/connection.ts';
-import type { BadLine } from '../../wire/framer.ts';
+import { Connection, type ConnectionRecord } from '../../net/connection.ts';
+import { type BadLine, Framer, type Line } from '../../wire/framer.ts';
 import { type Pop3Command, parseCommand } from '../../wire/pop3/commands.ts';
 import { encodeOk } from '../../wire/pop3/responses.ts';
 import { authenticate } from './commands/auth.ts';
@@ -27,83 +27,86 @@ import { stat } from './commands/stat.ts';
 import { top } from './commands/top.ts';
 import { uidl } from './commands/uidl.ts';
 import { user } from './commands/user.ts';
+import type { Pop3Conversation } from './conversation.ts';
 import type { Pop3Door } from './door.ts';
 import { failureReply } from './errors.ts';
-import { Pop3Input } from './input.ts';
 import type { Maildrop } from './maildrop.ts';
 import { ReadAhead } from './read-ahead.ts';
 
 type SessionState = 'authorization' | 'transaction' | 'closed';
 
-const SLICE_MS = 8;
-const OUTPUT_HIGH_BYTES = 128 * 1024;
 /** For a slow peer to take the rest of what it asked for before it said QUIT. */
 const END_MS = 60_000;
 
-export class Pop3Session {
+export class Pop3Session implements Pop3Conversation {
   readonly door: Pop3Door;
-  readonly connection: ConnectionRecord;
-  readonly input: Pop3Input;
-  readonly #socket: Socket;
-  readonly #output: Output;
-  readonly #deadline: Deadline;
+  readonly connection: Connection<Framer>;
   #state: SessionState = 'authorization';
-  #running = false;
   #shutsDown = false;
   #errors = 0;
-  #sliceStart = 0;
   #maildrop: Maildrop | undefined;
   #readAhead: ReadAhead | undefined;
   #unlock: (() => Promise<void>) | undefined;
-  /** What USER said; PASS takes it. Octets as characters. */
   name: string | undefined;
 
-  constructor(socket: Socket, connection: ConnectionRecord, door: Pop3Door) {
+  constructor(door: Pop3Door, socket: Duplex, record: ConnectionRecord) {
     this.door = door;
-    this.connection = connection;
-    this.#socket = socket;
-    // A peer that has said all still hears our answers.
-    socket.allowHalfOpen = true;
-    this.#output = new Output(socket);
-    this.#deadline = new Deadline(() => socket.destroy());
-    this.#deadline.set(door.limits.loginTimeoutMs);
-    this.input = new Pop3Input(socket, () => this.#touch());
-    socket.on('error', () => {});
-    socket.on('close', () => this.#deadline.clear());
+    this.connection = new Connection(socket, record, () => new Framer());
+    this.connection.deadline(door.limits.loginTimeoutMs, this.#late);
   }
 
   /** From greeting to the end of the connection. Never rejects. */
   async converse(): Promise<void> {
     try {
       this.ok(`${this.door.hostname()} Waypost ready`);
-      while (this.#state !== 'closed') {
-        const line = await this.input.line(POP3_LINE_BYTES);
-        if (line === undefined) break;
-        this.#running = true;
-        await this.#answer(line.kind === 'line' ? line.text : line);
-        this.#running = false;
-        if (this.#shutsDown) this.#sayGoodbye();
-        await this.breathe();
-      }
+      do {
+        for (let line = this.#nextLine(POP3_LINE_BYTES); line !== undefined; line = this.#nextLine(POP3_LINE_BYTES)) {
+          const pending = this.#answer(line.kind === 'line' ? line.text : line);
+          if (pending !== undefined) await pending;
+          const turn = this.breathe();
+          if (turn !== undefined) await turn;
+        }
+      } while (!this.#isOver && (await this.connection.more()));
     } catch (error) {
-      this.door.log.error('pop3.bug', { peer: this.connection.peerAddress, detail: asFailure(error).detail });
+      this.door.log.error('pop3.bug', { peer: this.record.peerAddress, detail: asFailure(error).detail });
     }
+    if (this.#shutsDown) this.#sayGoodbye();
     this.close();
     await this.unlock();
   }
 
-  async #answer(line: string | BadLine): Promise<void> {
+  #nextLine(maxBytes: number): Line | undefined {
+    if (this.#isOver) return undefined;
+    const line = this.connection.framer.line(maxBytes);
+    if (line !== undefined) this.#touch();
+    return line;
+  }
+
+  /** Nothing more is read: the server stops, or the conversation has come to its end. */
+  get #isOver(): boolean {
+    return this.#shutsDown || this.#state === 'closed';
+  }
+
+  async line(maxBytes: number): Promise<Line | undefined> {
+    for (;;) {
+      const line = this.#nextLine(maxBytes);
+      if (line !== undefined || this.#isOver || !(await this.connection.more())) return line;
+    }
+  }
+
+  #answer(line: string | BadLine): Promise<void> | undefined {
     try {
       if (typeof line !== 'string') throw new Failure('syntax', BAD_LINES[line.reason]);
       const command = parseCommand(line);
       if (!ALLOWED[command.verb].includes(this.#state)) throw new Failure('syntax', WRONG_STATE[this.#state]);
-      await this.#run(command);
+      return this.#run(command)?.catch((error: unknown) => this.fail(error));
     } catch (error) {
       this.fail(error);
+      return undefined;
     }
   }
 
-  #run(command: Pop3Command): Promise<void> | void {
+  #run(command: Pop3Command): Promise<void> | undefined {
     switch (command.verb) {
       case 'USER':
         return user(this, command.name);
@@ -138,7 +141,10 @@ export class Pop3Session {
     }
   }
 
-  /** INBOX as it was at login. */
+  get record(): ConnectionRecord {
+    return this.connection.record;
+  }
+
   get maildrop(): Maildrop {
     if (this.#maildrop === undefined) throw new Error('no maildrop before login');
     return this.#maildrop;
@@ -153,22 +159,19 @@ export class Pop3Session {
     return this.#maildrop !== undefined;
   }
 
-  /** Passwords in the clear only where nobody can listen, until TLS is offered. */
+  /** In the clear only where nobody can listen. */
   get passwordsAllowed(): boolean {
-    return this.connection.isLoopback;
+    return this.record.isPrivate;
   }
 
-  /** Login has succeeded; the maildrop is ours until `unlock` is called. */
   open(maildrop: Maildrop, unlock: () => Promise<void>): void {
     this.#maildrop = maildrop;
     this.#unlock = unlock;
     this.#state = 'transaction';
-    this.#deadline.clear();
     this.#touch();
-    this.door.log.info('pop3.login', { account: maildrop.account, peer: this.connection.peerAddress });
+    this.door.log.info('pop3.login', { account: maildrop.account, peer: this.record.peerAddress });
   }
 
-  /** Lets the next session have the maildrop; resolves when it may. */
   async unlock(): Promise<void> {
     const unlock = this.#unlock;
     this.#unlock = undefined;
@@ -176,63 +179,51 @@ export class Pop3Session {
   }
 
   ok(text: string): void {
-    this.door.countReply(this.connection.listener, 'ok');
+    this.door.countReply(this.record.listener, 'ok');
     this.write(encodeOk(text));
   }
 
-  /** Answers with what went wrong. A peer that makes too many mistakes, or guesses passwords, has to go. */
   fail(error: unknown): void {
     const failure = asFailure(error);
     if (failure.detail !== undefined || failure.kind === 'unavailable') {
       const whose = this.#maildrop === undefined ? {} : { account: this.#maildrop.account };
-      const peer = this.connection.peerAddress;
+      const peer = this.record.peerAddress;
       this.door.log.warn('pop3.failure', { ...whose, peer, kind: failure.kind, detail: failure.detail });
     }
-    this.door.countReply(this.connection.listener, 'err');
+    this.door.countReply(this.record.listener, 'err');
     const isMistake = failure.kind === 'syntax' || failure.kind === 'unauthenticated';
     const isLast = isMistake && ++this.#errors >= this.door.limits.badCommandsMax;
     this.write(failureReply(isLast ? new Failure(failure.kind, 'Too many errors') : failure));
     if (isLast) this.close();
   }
 
-  /** Text in latin1, gathered and written at the end of the turn. */
   write(text: string): void {
-    this.#output.write(text);
+    this.connection.output.write(text);
   }
 
-  /** The bytes must not change until they are gone. */
   writeBytes(bytes: Uint8Array): void {
-    this.#output.writeBytes(bytes);
+    this.connection.output.writeBytes(bytes);
   }
 
-  /** Waits for a peer that does not take what it asked for, and lets other connections have their turn. */
-  async breathe(): Promise<void> {
-    if (this.#output.waitingBytes > OUTPUT_HIGH_BYTES) {
-      await this.#output.drained();
-      this.#touch();
-    }
-    if (performance.now() - this.#sliceStart < SLICE_MS) return;
-    await new Promise((resolve) => setImmediate(resolve));
-    this.#sliceStart = performance.now();
+  breathe(): Promise<void> | undefined {
+    // A peer that takes what it asked for is not silent.
+    return this.connection.breathe()?.then(() => this.#touch());
   }
 
-  /** The peer is gone: what is under way for it may stop. */
   get gone(): boolean {
-    return this.#socket.destroyed;
+    return this.connection.gone;
   }
 
-  /** Ends the conversation behind what was written; further commands are not read. */
   close(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.input.discard();
-    this.#output.end(END_MS);
+    this.connection.end(END_MS);
   }
 
   /** The server stops: a command that runs gets its answer first. */
   shutDown(): void {
     this.#shutsDown = true;
-    if (!this.#running) this.#sayGoodbye();
+    this.connection.wake();
   }
 
   #sayGoodbye(): void {
@@ -241,17 +232,19 @@ export class Pop3Session {
     this.close();
   }
 
-  /** Cuts the connection where nothing true can be said any more: in the middle of a message. */
   abort(error: unknown): void {
     const { kind, detail } = asFailure(error);
-    this.door.log.warn('pop3.abort', { peer: this.connection.peerAddress, kind, detail });
-    this.#socket.destroy();
+    this.door.log.warn('pop3.abort', { peer: this.record.peerAddress, kind, detail });
+    this.connection.destroy();
   }
 
   #touch(): void {
-    if (this.#maildrop === undefined || this.#state === 'closed' || this.gone) return;
-    this.#deadline.set(Math.min(this.door.limits.idleTimeoutMs, POP3_IDLE_TIMEOUT_MS));
+    if (this.#maildrop === undefined) return;
+    this.connection.deadline(Math.min(this.door.limits.idleTimeoutMs, POP3_IDLE_TIMEOUT_MS), this.#late);
   }
+
+  /** RFC 1939 §3: without a word, and nothing is removed. */
+  readonly #late = (): void => this.connection.destroy();
 }
 
 const BEFORE: readonly SessionState[] = ['authorization'];

@@ -22,9 +22,7 @@ export interface TestPop3 {
   close(): Promise<void>;
 }
 
-export async function openTestPop3(
-  options: { limits?: Partial<Limits>; isLoopback?: boolean } = {},
-): Promise<TestPop3> {
+export async function openTestPop3(options: { limits?: Partial<Limits>; isPrivate?: boolean } = {}): Promise<TestPop3> {
   const imap = await openTestImap();
   const { hostname, log, limits, reader, writer, blobs, login } = imap.door;
   const locked = new Set<number>();
@@ -48,9 +46,8 @@ export async function openTestPop3(
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    const connection = describeConnection(socket, 'pop3');
-    const isLoopback = options.isLoopback ?? connection.isLoopback;
-    const session = servePop3(door, socket, { ...connection, isLoopback });
+    const record = describeConnection(socket, 'pop3');
+    const session = servePop3(door, socket, { ...record, isPrivate: options.isPrivate ?? record.isPrivate });
     sessions.add(session);
     socket.on('close', () => sessions.delete(session));
   });

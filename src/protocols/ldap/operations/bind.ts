@@ -23,7 +23,7 @@ export async function bind(session: LdapSession, request: BindRequest): Promise<
     return result('unwillingToPerform', 'A name without a password is not authenticated');
   }
   const { connection, door } = session;
-  if (!connection.isLoopback) return result('confidentialityRequired', 'Passwords in the clear need TLS');
+  if (!connection.isPrivate) return result('confidentialityRequired', 'Passwords in the clear need TLS');
   if (name === '') return result('invalidCredentials', 'Authentication failed');
   try {
     session.asker = askerOf(await door.bind(name, password, connection.peerAddress));

@@ -4,11 +4,11 @@ import { findMechanism, SaslExchange } from '../../../auth/sasl.ts';
 import { Failure } from '../../../base/failure.ts';
 import { SMTP_AUTH_LINE_BYTES } from '../../../base/limits.ts';
 import { encodeContinuation } from '../../../wire/pop3/responses.ts';
+import type { Pop3Conversation } from '../conversation.ts';
 import { logIn, requirePrivacy } from '../log-in.ts';
-import type { Pop3Session } from '../session.ts';
 
 export async function authenticate(
-  session: Pop3Session,
+  session: Pop3Conversation,
   mechanism: string,
   initial: string | undefined,
 ): Promise<void> {
@@ -20,7 +20,7 @@ export async function authenticate(
     switch (step.kind) {
       case 'challenge': {
         session.write(encodeContinuation(step.text));
-        const line = await session.input.line(SMTP_AUTH_LINE_BYTES);
+        const line = await session.line(SMTP_AUTH_LINE_BYTES);
         if (line === undefined) return;
         if (line.kind === 'bad-line') throw new Failure('syntax', 'Not an answer to a challenge');
         step = sasl.receive(line.text);

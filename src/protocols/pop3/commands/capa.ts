@@ -2,12 +2,12 @@
 
 import { SASL_MECHANISMS } from '../../../auth/sasl.ts';
 import { MULTI_LINE_END } from '../../../wire/pop3/responses.ts';
-import type { Pop3Session } from '../session.ts';
+import type { Pop3Conversation } from '../conversation.ts';
 
 const LOGINS = ['USER', `SASL ${SASL_MECHANISMS.join(' ')}`];
 const OTHERS = ['TOP', 'UIDL', 'PIPELINING', 'RESP-CODES', 'AUTH-RESP-CODE', 'IMPLEMENTATION Waypost'];
 
-export function capa(session: Pop3Session): void {
+export function capa(session: Pop3Conversation): undefined {
   const capabilities = session.passwordsAllowed ? [...LOGINS, ...OTHERS] : OTHERS;
   session.ok('What this server can do');
   session.write(`${capabilities.join('\r\n')}\r\n${MULTI_LINE_END}`);

@@ -1,7 +1,7 @@
 // NOOP. RFC 1939 §5
 
-import type { Pop3Session } from '../session.ts';
+import type { Pop3Conversation } from '../conversation.ts';
 
-export function noop(session: Pop3Session): void {
+export function noop(session: Pop3Conversation): undefined {
   session.ok('Nothing done');
 }

@@ -6,9 +6,9 @@
 import { asFailure, Failure } from '../../../base/failure.ts';
 import { INBOX } from '../../../store/accounts.ts';
 import { expunge, STATUS_SLICE } from '../../../store/status.ts';
-import type { Pop3Session } from '../session.ts';
+import type { Pop3Conversation } from '../conversation.ts';
 
-export async function quit(session: Pop3Session): Promise<void> {
+export async function quit(session: Pop3Conversation): Promise<void> {
   try {
     if (session.isLoggedIn) await update(session);
     session.ok('Goodbye');
@@ -20,7 +20,7 @@ export async function quit(session: Pop3Session): Promise<void> {
   session.close();
 }
 
-async function update(session: Pop3Session): Promise<void> {
+async function update(session: Pop3Conversation): Promise<void> {
   const { maildrop, door } = session;
   try {
     for (const ranges of maildrop.markedSlices(STATUS_SLICE)) {

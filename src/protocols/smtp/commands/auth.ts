@@ -14,7 +14,7 @@ export function authenticate(session: SmtpSession, command: Auth): Promise<void>
   if (session.helloName === undefined || !session.isExtended) return session.error(503, '5.5.1', 'EHLO first');
   if (session.login !== undefined) return session.error(503, '5.5.1', 'You are authenticated already');
   if (session.transaction !== undefined) return session.error(503, '5.5.1', 'Not within a mail transaction');
-  if (!session.connection.isLoopback) return session.reply(538, '5.7.11', 'Encryption is required for authentication');
+  if (!session.connection.isPrivate) return session.reply(538, '5.7.11', 'Encryption is required for authentication');
   const mechanism = findMechanism(command.mechanism);
   if (mechanism === undefined) return session.error(504, '5.5.4', 'Mechanism not supported');
   const exchange = new SaslExchange(mechanism);

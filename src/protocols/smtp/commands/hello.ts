@@ -13,7 +13,7 @@ export function ehlo(session: SmtpSession, name: string): undefined {
     '8BITMIME',
     'ENHANCEDSTATUSCODES',
     // Clear passwords only where nobody can listen, until TLS is offered.
-    ...(session.connection.isLoopback ? ['AUTH PLAIN LOGIN'] : []),
+    ...(session.connection.isPrivate ? ['AUTH PLAIN LOGIN'] : []),
     'HELP',
   );
 }

@@ -1,0 +1,81 @@
+// For tests of connections: a stream that stands over another, and a thread that gets sockets as a protocol thread does.
+
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { Framer } from '../wire/framer.ts';
+import { Connection, describeConnection } from './connection.ts';
+
+function masked(chunk: Uint8Array): Buffer {
+  return Buffer.from(chunk.map((octet) => octet ^ 0x5a));
+}
+
+/** Each octet of the stream below is another one above, in both directions. It takes the place of TLS. */
+export class MaskedStream extends Duplex {
+  readonly #raw: Duplex;
+
+  constructor(raw: Duplex) {
+    super({ allowHalfOpen: true });
+    this.#raw = raw;
+    raw.on('data', (chunk: Buffer) => {
+      if (!this.push(masked(chunk))) raw.pause();
+    });
+    raw.on('end', () => this.push(null));
+    raw.on('error', (error) => this.destroy(error));
+    raw.on('close', () => this.destroy());
+  }
+
+  override _read(): void {
+    this.#raw.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    if (this.#raw.write(masked(chunk))) done();
+    else this.#raw.once('drain', done);
+  }
+
+  override _final(done: () => void): void {
+    this.#raw.end(done);
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#raw.destroy();
+    done(error);
+  }
+}
+
+/** The server's end of a TLS handshake. */
+export function acceptTls(raw: Duplex, identity: { readonly key: string; readonly cert: string }): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const secure = new TLSSocket(raw as Socket, { isServer: true, ...identity });
+    secure.once('secure', () => resolve(secure));
+    secure.once('error', reject);
+    secure.once('close', () => reject(new Error('the connection was closed')));
+  });
+}
+
+/** Says of each line what it was; STARTTLS exchanges the transport, QUIT ends. */
+export async function converse(
+  connection: Connection<Framer>,
+  upgrade: (raw: Duplex) => Promise<Duplex>,
+): Promise<void> {
+  do {
+    for (let line = connection.framer.line(1000); line !== undefined; line = connection.framer.line(1000)) {
+      const text = line.kind === 'line' ? line.text : line.reason;
+      const { isPrivate, tls } = connection.record;
+      connection.output.write(`${text}${isPrivate ? ' in private' : ''}${tls === undefined ? '' : ' over TLS'}\r\n`);
+      if (text === 'STARTTLS') await connection.replaceTransport(upgrade);
+      if (text === 'QUIT') return connection.end();
+    }
+  } while (await connection.more());
+  connection.end();
+}
+
+if (!isMainThread)
+  parentPort?.on('message', (socket: Socket) => {
+    const record = { ...describeConnection(socket, 'lines'), isPrivate: false };
+    const connection = new Connection(socket, record, () => new Framer());
+    connection.onClose(() => parentPort?.postMessage('closed'));
+    converse(connection, (raw) => acceptTls(raw, workerData)).catch((error) => parentPort?.postMessage(String(error)));
+  });
