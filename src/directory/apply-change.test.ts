@@ -58,7 +58,7 @@ describe('add', () => {
     );
     const found = getEntry(directory.reader, 'uid=ann,o=internet');
     assert.deepEqual(found, entry);
-    assert.equal(found.dn, 'UID=Ann,O=Internet');
+    assert.equal(found.dn, 'uid=Ann,o=internet');
     assert.equal(found.normalizedDn, 'uid=ann,o=internet');
     assert.deepEqual(
       [...found.attributes.keys()],
@@ -87,10 +87,51 @@ describe('add', () => {
     );
   });
 
+  it('takes the values of the name, where the client leaves them out', async () => {
+    await directory.add('cn=noattr+sn=b+dc=c,o=internet', { objectClass: 'device', cn: 'other' });
+    const found = getEntry(directory.reader, 'cn=noattr+sn=b+dc=c,o=internet');
+    assert.deepEqual(textValues(found, 'cn'), ['other', 'noattr']);
+    assert.deepEqual(textValues(found, 'sn'), ['b']);
+    assert.deepEqual(textValues(found, 'dc'), ['c']);
+    assert.equal(entriesWith(directory.reader, 'cn', 'noattr', 10).length, 1, 'and they are indexed');
+    await directory.add('uid=Same,o=internet', { objectClass: 'inetOrgPerson', uid: 'SAME', cn: 'x', sn: 'x' });
+    assert.deepEqual(textValues(getEntry(directory.reader, 'uid=same,o=internet'), 'uid'), ['SAME']);
+  });
+
+  it('writes names as RFC 4514 has them: types as published, values in their case, superiors as they are', async () => {
+    await directory.add(' OU = D2 , O = INTERNET', { objectClass: 'organizationalUnit' });
+    await directory.add('UserID = Kid + 2.5.4.3=\\4bid\\2c Jr ,ou=d2, o=internet', {
+      objectClass: 'inetOrgPerson',
+      sn: 'x',
+      seeAlso: 'UID = kid , ou = D2',
+    });
+    const found = getEntry(directory.reader, 'cn=kid\\, jr+uid=kid,ou=d2,o=internet');
+    assert.equal(found.dn, 'uid=Kid+cn=Kid\\, Jr,ou=D2,o=internet');
+    assert.deepEqual(textValues(found, 'seealso'), ['UID = kid , ou = D2'], 'values are kept as given');
+    const { after: renamed } = await rename(found.dn, ' CommonName = Big  Kid ', { newSuperior: 'O=Internet' });
+    assert.equal(renamed!.dn, 'cn=Big  Kid,o=internet');
+  });
+
+  it('refuses a name that only its text makes too long: it could not be read again', async () => {
+    // Octets that are no text take two letters in the request and three in the name.
+    const octets = (count: number) => `audio=#0482${count.toString(16).padStart(4, '0')}${'ff'.repeat(count)}`;
+    await directory.add(`${octets(2000)},o=internet`, { objectClass: 'device', cn: 'x' });
+    const below = (count: number) =>
+      directory.add(`${octets(count)},${octets(2000)},o=internet`, { objectClass: 'device' });
+    assert.equal(await resultOf(below(700)), 'success');
+    assert.equal(await resultOf(below(800)), 'invalidDnSyntax');
+  });
+
   const refused: [result: string, what: string, dn: string, attributes: Record<string, string | string[]>][] = [
     ['noSuchObject', 'a second root', 'cn=x,o=elsewhere', { objectClass: 'device', cn: 'x' }],
     ['entryAlreadyExists', 'a name that is taken', 'o=internet', { objectClass: 'organization', o: 'internet' }],
-    ['namingViolation', 'no value of its name', 'cn=x,o=internet', { objectClass: 'device', cn: 'y' }],
+    [
+      'namingViolation',
+      'another value than that of its name where there is only one',
+      'dc=x,o=internet',
+      { objectClass: 'domain', dc: 'y' },
+    ],
+    ['invalidAttributeSyntax', 'a name that is no value', 'mail=ä,o=internet', { objectClass: 'device', cn: 'x' }],
     [
       'namingViolation',
       'an attribute twice in its name',

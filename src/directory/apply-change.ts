@@ -57,19 +57,16 @@ export async function applyChange(
 
 const SUBSCHEMA = parseDn(SUBSCHEMA_DN);
 
-async function add(tx: Transaction, dn: Dn, change: Change<'add'>, options: ApplyOptions): Promise<ChangedEntry> {
-  const above = parentOf(dn);
+async function add(tx: Transaction, asked: Dn, change: Change<'add'>, options: ApplyOptions): Promise<ChangedEntry> {
+  const above = parentOf(asked);
   if (above === undefined && options.isRoot !== true) throw noSuchObject(undefined);
   const parent = above === undefined ? undefined : await getEntryIn(tx, above);
+  const dn = parent === undefined ? asked : childOf(parseDn(parent.dn), asked.rdns[0]!);
   if ((await findEntryIn(tx, dn)) !== undefined) throw alreadyExists();
 
   const draft = new Draft(new Map());
   for (const { name, values } of change.attributes) draft.add(name, values);
-  for (const { typeText, value } of namingValues(dn.rdns[0]!)) {
-    if (!draft.has(writableDescription(typeText), value)) {
-      throw directoryFailure('namingViolation', `The entry lacks the value of ${typeText} in its name`);
-    }
-  }
+  addNamingValues(draft, dn.rdns[0]!);
   draft.finish();
 
   const revision = await tx.nextRevision();
@@ -92,6 +89,18 @@ async function add(tx: Transaction, dn: Dn, change: Change<'add'>, options: Appl
   await writeIndex(tx, after.id, after.attributes, differences);
   await logChange(tx, 'add', revision, after, differences, options);
   return { kind: 'add', revision, before: undefined, after };
+}
+
+/** RFC 4511 §4.7: the name's values are the entry's, whether the client lists them or not. */
+function addNamingValues(draft: Draft, rdn: Rdn): void {
+  for (const { typeText, value } of namingValues(rdn)) {
+    const description = writableDescription(typeText);
+    if (draft.has(description, value)) continue;
+    if (description.type.singleValued && draft.hasValues(description)) {
+      throw directoryFailure('namingViolation', `The entry has another ${typeText} than its name`);
+    }
+    draft.add(typeText, [value]);
+  }
 }
 
 async function modify(tx: Transaction, dn: Dn, change: Change<'modify'>, options: ApplyOptions): Promise<ChangedEntry> {

@@ -24,13 +24,38 @@ function refusal(text: string): string | undefined {
 }
 
 describe('a DN', () => {
-  it('keeps its spelling and has one normalized form', () => {
-    const dn = parseDn('UID=Ann , ou=People,DC=Acme,dc=Example, o=Internet');
-    assert.equal(dn.text, 'UID=Ann,ou=People,DC=Acme,dc=Example,o=Internet');
+  it('has one text but for the case of its values, and one normalized form', () => {
+    const dn = parseDn('UID = Ann , ou=People,DC=Acme,dc=Example, o=Internet ');
+    assert.equal(dn.text, 'uid=Ann,ou=People,dc=Acme,dc=Example,o=Internet');
     assert.equal(dn.normalized, 'uid=ann,ou=people,dc=acme,dc=example,o=internet');
     assert.equal(dn.path, 'o=internet,dc=example,dc=acme,ou=people,uid=ann,');
     assert.equal(normalizedOfPath(dn.path), dn.normalized);
   });
+
+  const written: [given: string, text: string][] = [
+    ['userid=a', 'uid=a'],
+    ['2.5.4.3=A', 'cn=A'],
+    ['OID.1=a', ''],
+    ['Unknown = A', 'Unknown=A'],
+    ['SN = B + CN = A', 'sn=B+cn=A'],
+    ['cn=\\41\\2c\\2B', 'cn=A\\,\\+'],
+    ['cn=a\\=b', 'cn=a=b'],
+    ['cn=\\ a\\20 ', 'cn=\\ a\\ '],
+    ['cn=\\23a#', 'cn=\\#a#'],
+    ['cn=\\00', 'cn=\\00'],
+    ['cn=#0C024142', 'cn=AB'],
+    ['cn=Lu\\C4\\8Di\\C4\\87', 'cn=Lučić'],
+    ['cn=\\FF\\41', 'cn=\\ff\\41'],
+    ['labeledURI=http://x/?a=B', 'labeledURI=http://x/?a=B'],
+  ];
+  for (const [given, text] of written)
+    if (text === '') it(`${given} is none`, () => assert.equal(refusal(given), 'invalidDnSyntax'));
+    else
+      it(`${given} is written ${text}`, () => {
+        assert.equal(parseDn(given).text, text);
+        assert.equal(parseDn(text).text, text);
+        assert.deepEqual(parseDn(text).rdns[0]!.avas[0]!.value, parseDn(given).rdns[0]!.avas[0]!.value);
+      });
 
   const same: [string, string][] = [
     ['commonName=a', 'CN=A'],
@@ -111,6 +136,7 @@ describe('a DN', () => {
         const dn = parseDn(rdns.map(([type, value]) => `${type}=${escapeDnValue(value)}`).join(','));
         assert.equal(normalizeDn(dn.normalized), dn.normalized);
         assert.equal(normalizeDn(dn.text), dn.normalized);
+        assert.equal(parseDn(dn.text).text, dn.text);
         assert.equal(normalizedOfPath(dn.path), dn.rdns.length === 0 ? '' : dn.normalized);
       }),
     );

@@ -1,13 +1,13 @@
 // Distinguished names: text to value and back, and the one form in which two equal names are the same text.
 //
 // In      RFC 4514 text, with spaces around separators as RFC 2253 had them
-// Out     Dn: the spelling as given, the normalized text, and the path (root first) under which the tables keep it
+// Out     Dn: its text as RFC 4514 has it, the normalized text, and the path (root first) under which the tables keep it
 // Limits  length, RDNs and values in an RDN, see base/limits.ts
 // Never   looks whether an entry exists; an unknown attribute type is no error here
 // RFC 4514, RFC 4512 §2.3, RFC 4517 §4.2.15
 
 import { isUtf8 } from 'node:buffer';
-import { ALNUM, ALPHA, asciiLower, characterClass, DIGIT } from '../base/characters.ts';
+import { ALNUM, ALPHA, asciiLower, characterClass, DIGIT, isAll } from '../base/characters.ts';
 import { Cursor } from '../base/cursor.ts';
 import { DN_LENGTH_MAX, DN_RDNS_MAX, RDN_VALUES_MAX } from '../base/limits.ts';
 import type { AttributeValue } from './entry.ts';
@@ -28,7 +28,7 @@ export interface Ava {
 
 export interface Rdn {
   readonly avas: readonly Ava[];
-  /** As given. */
+  /** Types by their published names, values in their own case, no spaces around: RFC 4514 §2. */
   readonly text: string;
   readonly normalized: string;
 }
@@ -88,8 +88,13 @@ export function parentOf(dn: Dn): Dn | undefined {
   return dn.rdns.length < 2 ? undefined : dnOf(dn.rdns.slice(1));
 }
 
+/** Throws `invalidDnSyntax` for a name that could not be read again. */
 export function childOf(parent: Dn, rdn: Rdn): Dn {
-  return dnOf([rdn, ...parent.rdns]);
+  const child = dnOf([rdn, ...parent.rdns]);
+  if (child.rdns.length > DN_RDNS_MAX || child.text.length > DN_LENGTH_MAX) {
+    throw directoryFailure('invalidDnSyntax', 'The DN is too long');
+  }
+  return child;
 }
 
 /** Anywhere below, not the same. */
@@ -128,9 +133,14 @@ export function dcDnOfDomain(domain: string, suffix = SUFFIX): string {
   return [...labels, suffix].join(',');
 }
 
+/** What is the same in a DN as outside of it, wherever it stands. */
+const PLAIN = new Uint8Array(ALNUM);
+for (const c of '-._@') PLAIN[c.charCodeAt(0)] = 1;
+
 /** A value as it may stand in a DN. RFC 4514 §2.4 */
 export function escapeDnValue(value: string): string {
-  let text = value.replace(/[",+;<>\\=]/g, '\\$&').replaceAll('\0', '\\00');
+  if (isAll(value, PLAIN)) return value;
+  let text = value.replace(/[",+;<>\\]/g, '\\$&').replaceAll('\0', '\\00');
   if (text.endsWith(' ')) text = `${text.slice(0, -1)}\\ `;
   return text.startsWith(' ') || text.startsWith('#') ? `\\${text}` : text;
 }
@@ -155,7 +165,6 @@ class DnCursor extends Cursor {
 
   rdn(): Rdn {
     this.spaces();
-    const start = this.at;
     const avas = [this.ava()];
     while (this.tryTake('+')) {
       if (avas.length >= RDN_VALUES_MAX) this.fail(`at most ${RDN_VALUES_MAX} values in an RDN`);
@@ -163,7 +172,7 @@ class DnCursor extends Cursor {
       avas.push(this.ava());
     }
     const parts = avas.map(normalizedAva).sort();
-    return { avas, text: this.text.slice(start, this.at).trimEnd(), normalized: parts.join('+') };
+    return { avas, text: avas.map(avaText).join('+'), normalized: parts.join('+') };
   }
 
   ava(): Ava {
@@ -246,6 +255,10 @@ function stringOfBer(ber: Buffer): Buffer | undefined {
     at += octets;
   }
   return at + length === ber.length ? ber.subarray(at) : undefined;
+}
+
+function avaText({ typeText, type, value }: Ava): string {
+  return `${type?.name ?? typeText}=${typeof value === 'string' ? escapeDnValue(value) : hexOctets(value)}`;
 }
 
 function normalizedAva(ava: Ava): string {

@@ -75,6 +75,10 @@ export class Draft {
     return this.#touch(description).values.has(equalityKey(description.type, value));
   }
 
+  hasValues(description: AttributeDescription): boolean {
+    return this.#touch(description).values.size > 0;
+  }
+
   /** Adds the superclasses of what is there, and checks what only holds at the end of a change. RFC 4512 §3.3 */
   finish(): void {
     const classes = this.#touch(findDescription('objectClass')!);

@@ -16,7 +16,7 @@ export interface Entry {
   readonly id: number;
   /** Undefined for an entry without a superior in this server: the suffix, the administrator. */
   readonly parent: number | undefined;
-  /** As it was given, RFC 4514. */
+  /** RFC 4514: types by their published names, values in the case they were given in, superiors as their entries write them. */
   readonly dn: string;
   /** Normalized: attribute names lower case, values prepared for matching. Equal exactly when the DNs are equal. */
   readonly normalizedDn: string;

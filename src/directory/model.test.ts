@@ -43,8 +43,11 @@ function apply(model: Model, change: DirectoryChange): string {
       for (const values of attributes.values()) {
         if (values.some((value, i) => has(values.slice(0, i), value))) return 'attributeOrValueExists';
       }
-      if (!has(attributes.get('cn') ?? [], rdnOf(change.dn).slice(3))) return 'namingViolation';
-      model.set(dn, { dn: change.dn, attributes: attributes.set('objectClass', CLASSES) });
+      const [names, name] = [attributes.get('cn') ?? [], rdnOf(change.dn).slice(3)];
+      if (!has(names, name)) attributes.set('cn', [...names, name]);
+      // Superiors are written as their entries write them.
+      const written = `${rdnOf(change.dn)},${model.get(above(dn))!.dn}`;
+      model.set(dn, { dn: written, attributes: attributes.set('objectClass', CLASSES) });
       return 'success';
     }
     case 'modify': {
