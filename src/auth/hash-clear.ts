@@ -5,7 +5,7 @@
 
 import type { Attribute, AttributeValue, DirectoryChange, Modification } from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
-import { findDescription } from '../directory/schema.ts';
+import { schema } from '../directory/schema.ts';
 import type { HashGate } from './hash-gate.ts';
 import { hashPassword, hasScheme, PASSWORD_BYTES_MAX } from './password.ts';
 
@@ -63,7 +63,7 @@ function setsPassword({ attribute, operation }: Modification): boolean {
 }
 
 function isUserPassword(name: string): boolean {
-  return findDescription(name)?.key === 'userpassword';
+  return schema().description(name)?.key === 'userpassword';
 }
 
 function octetsOf(value: AttributeValue): Uint8Array {

@@ -7,7 +7,7 @@
 import { type Dn, parseDn } from './dn.ts';
 import type { DirectoryChange, Entry } from './entry.ts';
 import { directoryFailure } from './failure.ts';
-import { findDescription } from './schema.ts';
+import { schema } from './schema.ts';
 import { withoutSecrets } from './secrets.ts';
 
 /** The administrator's entry: a root of its own beside the suffix. */
@@ -66,7 +66,7 @@ export function checkChange(asker: Asker, change: DirectoryChange, findUuid: (dn
   const isOwn = asker.kind === 'user' && findUuid(parseDn(change.dn)) === asker.uuid;
   if (!isOwn || change.kind !== 'modify') throw denied();
   for (const { operation, attribute, values } of change.modifications) {
-    const isPassword = findDescription(attribute)?.key === 'userpassword';
+    const isPassword = schema().description(attribute)?.key === 'userpassword';
     if (!isPassword || operation !== 'replace' || values.length !== 1) throw denied();
   }
 }

@@ -13,7 +13,7 @@ import { DN_LENGTH_MAX, DN_RDNS_MAX, RDN_VALUES_MAX } from '../base/limits.ts';
 import type { AttributeValue } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { prepare } from './prepare.ts';
-import { type AttributeType, findAttributeType } from './schema.ts';
+import { type AttributeType, schema } from './schema.ts';
 
 export const SUFFIX = 'o=internet';
 
@@ -182,7 +182,7 @@ class DnCursor extends Cursor {
     this.spaces();
     const value = this.tryTake('#') ? this.hexValue() : this.stringValue();
     this.spaces();
-    return { typeText, type: findAttributeType(typeText), value };
+    return { typeText, type: schema().attributeType(typeText), value };
   }
 
   attributeType(): string {

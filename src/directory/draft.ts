@@ -9,7 +9,7 @@ import { LDAP_VALUES_MAX } from '../base/limits.ts';
 import type { Attribute, Attributes, AttributeValue } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { equalityKey } from './matching.ts';
-import { type AttributeDescription, findDescription, findObjectClass, withSuperclasses } from './schema.ts';
+import { type AttributeDescription, schema } from './schema.ts';
 import { isValidValue } from './syntaxes.ts';
 
 /** What came and what went of one attribute. */
@@ -81,9 +81,9 @@ export class Draft {
 
   /** Adds the superclasses of what is there, and checks what only holds at the end of a change. RFC 4512 §3.3 */
   finish(): void {
-    const classes = this.#touch(findDescription('objectClass')!);
+    const classes = this.#touch(schema().description('objectClass')!);
     if (classes.values.size === 0) throw directoryFailure('objectClassViolation', 'An entry needs an objectClass');
-    for (const name of withSuperclasses([...classes.values.values()])) {
+    for (const name of schema().withSuperclasses([...classes.values.values()])) {
       const key = equalityKey(classes.description.type, name);
       if (!classes.values.has(key)) classes.values.set(key, name);
     }
@@ -141,7 +141,7 @@ function sameOctets(a: AttributeValue | undefined, b: AttributeValue): boolean {
 
 /** Throws when the schema does not know the attribute, or only the server may write it. */
 export function writableDescription(name: string): AttributeDescription {
-  const description = findDescription(name);
+  const description = schema().description(name);
   if (description === undefined) {
     throw directoryFailure('undefinedAttributeType', `The attribute ${printable(name)} is not known`);
   }
@@ -157,7 +157,7 @@ function checkedValue(description: AttributeDescription, value: AttributeValue):
     throw directoryFailure('invalidAttributeSyntax', `A value of ${description.name} does not have its syntax`);
   }
   if (type.key !== 'objectclass') return [equalityKey(type, value), value];
-  const objectClass = findObjectClass(value as string);
+  const objectClass = schema().objectClass(value as string);
   if (objectClass === undefined) {
     throw directoryFailure('objectClassViolation', `The object class ${printable(value as string)} is not known`);
   }

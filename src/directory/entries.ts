@@ -8,7 +8,7 @@ import { type Dn, normalizedOfPath, parentOf, parseDn } from './dn.ts';
 import type { Attribute, Attributes, AttributeValue, Entry } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { indexKeys } from './indexes.ts';
-import { findDescription } from './schema.ts';
+import { schema } from './schema.ts';
 import { TENANT } from './tables.ts';
 
 type Query = readonly [sql: string, ...parameters: Value[]];
@@ -177,7 +177,7 @@ export function decodeValues(values: readonly JsonValue[]): readonly AttributeVa
 export function decodeAttributes(json: string): Attributes {
   const attributes = new Map<string, Attribute>();
   for (const [name, values] of JSON.parse(json) as [string, JsonValue[]][]) {
-    attributes.set(findDescription(name)?.key ?? asciiLower(name), { name, values: decodeValues(values) });
+    attributes.set(schema().description(name)?.key ?? asciiLower(name), { name, values: decodeValues(values) });
   }
   return attributes;
 }

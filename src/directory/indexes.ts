@@ -5,7 +5,7 @@
 
 import type { AttributeValue } from './entry.ts';
 import { prepareFor } from './matching.ts';
-import { type AttributeType, findAttributeType, findObjectClass } from './schema.ts';
+import { type AttributeType, schema } from './schema.ts';
 
 const INDEXED = new Set([
   'uid',
@@ -23,22 +23,20 @@ const INDEXED = new Set([
   'inetdomainbasedn',
 ]);
 
-const INDEXED_CLASSES = new Set(
-  [
-    'organization',
-    'organizationalUnit',
-    'domain',
-    'inetDomain',
-    'mailDomain',
-    'inetDomainAlias',
-    'sunManagedOrganization',
-    'groupOfNames',
-    'groupOfUniqueNames',
-    'groupOfURLs',
-    'inetMailGroup',
-    'mailGroup',
-  ].map((name) => findObjectClass(name)!.oid),
-);
+const INDEXED_CLASSES = new Set([
+  'organization',
+  'organizationalUnit',
+  'domain',
+  'inetDomain',
+  'mailDomain',
+  'inetDomainAlias',
+  'sunManagedOrganization',
+  'groupOfNames',
+  'groupOfUniqueNames',
+  'groupOfURLs',
+  'inetMailGroup',
+  'mailGroup',
+]);
 
 /** Longer values share a row with others that begin like them. */
 const INDEX_VALUE_LENGTH = 160;
@@ -50,13 +48,13 @@ export function indexKeyOf(type: AttributeType, value: AttributeValue): IndexKey
   if (!INDEXED.has(type.key) && type.key !== 'objectclass') return undefined;
   const prepared = type.equality === undefined ? undefined : prepareFor(type.equality, value);
   if (prepared === undefined) return undefined;
-  if (type.key === 'objectclass' && !INDEXED_CLASSES.has(prepared)) return undefined;
+  if (type.key === 'objectclass' && !INDEXED_CLASSES.has(schema().objectClass(prepared)?.name ?? '')) return undefined;
   return [type.key, cutIndexValue(prepared)];
 }
 
 /** Where entries with this value are found: one row key, or none when the attribute or this value is not indexed. */
 export function indexKeys(attribute: string, value: AttributeValue): readonly IndexKey[] {
-  const type = findAttributeType(attribute);
+  const type = schema().attributeType(attribute);
   const key = type === undefined ? undefined : indexKeyOf(type, value);
   return key === undefined ? [] : [key];
 }

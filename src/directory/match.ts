@@ -12,15 +12,8 @@ import type { AttributeValue, Entry } from './entry.ts';
 import { equalityKey, prepareFor } from './matching.ts';
 import { operationalAttribute } from './operational.ts';
 import { compareOrder, type PlainRule, prepare, prepareSubstring } from './prepare.ts';
-import {
-  type AttributeDescription,
-  type AttributeType,
-  allowsLanguages,
-  findAttributeType,
-  findDescription,
-  typeKeyOf,
-} from './schema.ts';
-import { MATCHING_RULES, type MatchingRuleName } from './schema-data.ts';
+import { type AttributeDescription, type AttributeType, allowsLanguages, schema, typeKeyOf } from './schema.ts';
+import type { MatchingRuleName } from './schema-data.ts';
 
 export type Match = boolean | undefined;
 export type Matcher = (entry: Entry, context: MatchContext) => Match;
@@ -81,13 +74,13 @@ function every(matchers: readonly Matcher[], winner: boolean): Matcher {
 }
 
 function present(attribute: string): Matcher {
-  const description = findDescription(attribute);
+  const description = schema().description(attribute);
   if (description === undefined) return UNDEFINED;
   return (entry, context) => valuesOf(entry, description, context).length > 0;
 }
 
 function onAttribute(attribute: string, makeTest: (type: AttributeType) => ValueTest | undefined): Matcher {
-  const description = findDescription(attribute);
+  const description = schema().description(attribute);
   const test = description === undefined ? undefined : makeTest(description.type);
   if (description === undefined || test === undefined) return UNDEFINED;
   return (entry, context) => anyValue(valuesOf(entry, description, context), test);
@@ -182,8 +175,8 @@ type Extensible = Extract<Filter, { kind: 'extensible' }>;
 
 /** RFC 4511 §4.5.1.7.7 */
 function extensible(filter: Extensible): Matcher {
-  const rule = filter.rule === undefined ? undefined : findRule(filter.rule);
-  const description = filter.attribute === undefined ? undefined : findDescription(filter.attribute);
+  const rule = filter.rule === undefined ? undefined : schema().matchingRule(filter.rule)?.name;
+  const description = filter.attribute === undefined ? undefined : schema().description(filter.attribute);
   if (filter.rule !== undefined && rule === undefined) return UNDEFINED;
   if (filter.attribute !== undefined && description === undefined) return UNDEFINED;
   const test = rule === undefined ? ruleTest(description?.type.equality, filter.value) : testByRule(rule, filter.value);
@@ -197,14 +190,6 @@ function extensible(filter: Extensible): Matcher {
   };
 }
 
-function findRule(nameOrOid: string): MatchingRuleName | undefined {
-  const asked = nameOrOid.toLowerCase();
-  for (const [name, [oid]] of Object.entries(MATCHING_RULES)) {
-    if (oid === asked || name.toLowerCase() === asked) return name as MatchingRuleName;
-  }
-  return undefined;
-}
-
 /** An ordering rule alone asks whether the attribute's value is less than the asserted one. RFC 4517 §4.2 */
 function testByRule(rule: MatchingRuleName, value: AttributeValue): ValueTest | undefined {
   if (rule.includes('Substrings')) return undefined;
@@ -214,7 +199,7 @@ function testByRule(rule: MatchingRuleName, value: AttributeValue): ValueTest | 
 /** Without an attribute: all attributes that this rule belongs to. */
 function* valuesUnder(entry: Entry, rule: MatchingRuleName): Generator<AttributeValue> {
   for (const { name, values } of entry.attributes.values()) {
-    const type = findDescription(name)?.type;
+    const type = schema().description(name)?.type;
     if (type?.equality === rule || type?.ordering === rule) yield* values;
   }
 }
@@ -244,6 +229,6 @@ export function hasAttribute(entry: Entry, attribute: string, context: MatchCont
 
 /** Equal by the type's rule; false when the schema does not know the attribute. */
 export function valuesEqual(attribute: string, a: AttributeValue, b: AttributeValue): boolean {
-  const type = findAttributeType(attribute);
+  const type = schema().attributeType(attribute);
   return type !== undefined && equalityKey(type, a) === equalityKey(type, b);
 }

@@ -5,7 +5,7 @@
 import { normalizeDn } from './dn.ts';
 import type { AttributeValue } from './entry.ts';
 import { prepare } from './prepare.ts';
-import { type AttributeType, findAttributeType } from './schema.ts';
+import { type AttributeType, schema } from './schema.ts';
 import type { MatchingRuleName } from './schema-data.ts';
 
 /** The text in which equal values are equal; undefined when the value is none of the rule's. */
@@ -55,7 +55,7 @@ function simpleDn(text: string): string | undefined {
     const end = comma < 0 ? text.length : comma;
     const equals = text.indexOf('=', at);
     if (equals < 0 || equals >= end - 1 || end === text.length - 1) return undefined;
-    const type = findAttributeType(text.slice(at, equals));
+    const type = schema().attributeType(text.slice(at, equals));
     if (type?.equality !== 'caseIgnoreMatch' && type?.equality !== 'caseIgnoreIA5Match') return undefined;
     for (let i = equals + 1; i < end; i++) if (!isSimple(text.charCodeAt(i))) return undefined;
     result += `${result === '' ? '' : ','}${type.key}=${text.slice(equals + 1, end).toLowerCase()}`;

@@ -5,21 +5,12 @@
 import { asciiLower } from '../base/characters.ts';
 import type { Attribute, Attributes, Entry } from './entry.ts';
 import { formatGeneralizedTime } from './scalars.ts';
-import {
-  type AttributeDescription,
-  findAttributeType,
-  findDescription,
-  findObjectClass,
-  type ObjectClass,
-  SUBSCHEMA_DN,
-  structuralClassOf,
-  typeKeyOf,
-} from './schema.ts';
+import { type AttributeDescription, type ObjectClass, SUBSCHEMA_DN, schema, typeKeyOf } from './schema.ts';
 
 /** What the server knows of the entry, by lower-case name. `hasSubordinates` is asked only when it is wanted. */
 export function operationalAttribute(entry: Entry, key: string, hasSubordinates: () => boolean): Attribute | undefined {
   const value = operationalValue(entry, key, hasSubordinates);
-  return value === undefined ? undefined : { name: findAttributeType(key)!.name, values: [value] };
+  return value === undefined ? undefined : { name: schema().attributeType(key)!.name, values: [value] };
 }
 
 function operationalValue(entry: Entry, key: string, hasSubordinates: () => boolean): string | undefined {
@@ -39,7 +30,7 @@ function operationalValue(entry: Entry, key: string, hasSubordinates: () => bool
     case 'subschemasubentry':
       return SUBSCHEMA_DN;
     case 'structuralobjectclass':
-      return structuralClassOf(entry.attributes.get('objectclass')?.values ?? []);
+      return schema().structuralClassOf(entry.attributes.get('objectclass')?.values ?? []);
     case 'hassubordinates':
       return hasSubordinates() ? 'TRUE' : 'FALSE';
     default:
@@ -84,13 +75,14 @@ export function selectionOf(attributes: readonly string[], typesOnly = false): S
   return { allUser, allOperational, names, typesOnly };
 
   function select(attribute: string): void {
-    const description = findDescription(attribute);
+    const description = schema().description(attribute);
     if (description === undefined) return;
     const { type, options } = description;
     // Of `cn` and `cn;lang-fr` the first asks for both.
     if ((names.get(type.key)?.options.length ?? OPTIONS_ANY) <= options.length && type.keys.length === 1) return;
     names.set(type.key, { name: spelling(attribute, description), options });
-    for (const key of type.keys) if (!names.has(key)) names.set(key, { name: findAttributeType(key)!.name, options });
+    for (const key of type.keys)
+      if (!names.has(key)) names.set(key, { name: schema().attributeType(key)!.name, options });
   }
 }
 
@@ -102,7 +94,7 @@ function spelling(attribute: string, { type }: AttributeDescription): string {
 
 function attributesOfClass(name: string): readonly string[] {
   const names: string[] = [];
-  let at: ObjectClass | undefined = findObjectClass(name);
+  let at: ObjectClass | undefined = schema().objectClass(name);
   for (; at !== undefined; at = at.superclass) names.push(...at.must, ...at.may);
   return names;
 }
@@ -136,6 +128,6 @@ export function selectFrom(attributes: Attributes, selection: Selection): Attrib
 
 function isSelected(typeKey: string, selection: Selection): boolean {
   if (selection.allUser && selection.allOperational) return true;
-  const isUser = (findAttributeType(typeKey)?.usage ?? 'userApplications') === 'userApplications';
+  const isUser = (schema().attributeType(typeKey)?.usage ?? 'userApplications') === 'userApplications';
   return isUser ? selection.allUser : selection.allOperational;
 }

@@ -6,7 +6,7 @@
 import { asciiLower } from '../base/characters.ts';
 import type { AttributeValue } from './entry.ts';
 import { parseGeneralizedTime, parseInteger, UUID_TEXT } from './scalars.ts';
-import { findAttributeType, findObjectClass } from './schema.ts';
+import { schema } from './schema.ts';
 import type { MatchingRuleName } from './schema-data.ts';
 
 export type PlainRule = Exclude<MatchingRuleName, 'distinguishedNameMatch' | 'uniqueMemberMatch'>;
@@ -122,7 +122,7 @@ export function isAscii(text: string): boolean {
 /** A name and its OID are the same identifier. */
 function objectIdentifier(text: string): string {
   const trimmed = text.trim();
-  return findObjectClass(trimmed)?.oid ?? findAttributeType(trimmed)?.oid ?? asciiLower(trimmed);
+  return schema().objectClass(trimmed)?.oid ?? schema().attributeType(trimmed)?.oid ?? asciiLower(trimmed);
 }
 
 function octets(value: AttributeValue): string {

@@ -1,10 +1,12 @@
-// The schema by name: attribute types, object classes, attribute descriptions with options, and cn=Subschema.
+// The schema by name: attribute types, object classes, matching rules, attribute descriptions with options.
 //
-// Never  checks MUST and MAY yet: the tables hold them, and they are published
-// RFC 4512 §2.5 §4.1 §4.2
+// A Schema is a value with a revision: it never changes, and what changes the schema makes another one. Who works with
+// types asks `schema()` for the thread's at the time, or takes one.
+// Never  checks MUST and MAY yet: the rows hold them, and they are published (subschema.ts)
+// RFC 4512 §2.5 §4.1
 
 import { asciiLower } from '../base/characters.ts';
-import type { Attribute, AttributeValue } from './entry.ts';
+import type { AttributeValue } from './entry.ts';
 import {
   ATTRIBUTE_KINDS,
   ATTRIBUTE_ROWS,
@@ -14,7 +16,7 @@ import {
   type MatchingRuleName,
   OBJECT_CLASS_ROWS,
   type ObjectClassKind,
-  SYNTAXES,
+  type ObjectClassRow,
   type SyntaxName,
 } from './schema-data.ts';
 
@@ -51,19 +53,12 @@ export interface ObjectClass {
   readonly may: readonly string[];
 }
 
+export interface MatchingRule {
+  readonly oid: string;
+  readonly name: MatchingRuleName;
+}
+
 export const SUBSCHEMA_DN = 'cn=Subschema';
-
-const attributeTypes = new Map<string, AttributeType>();
-const objectClasses = new Map<string, ObjectClass>();
-
-/** By any of its names in any case, or by OID. */
-export function findAttributeType(nameOrOid: string): AttributeType | undefined {
-  return attributeTypes.get(nameOrOid) ?? attributeTypes.get(asciiLower(nameOrOid));
-}
-
-export function findObjectClass(nameOrOid: string): ObjectClass | undefined {
-  return objectClasses.get(nameOrOid) ?? objectClasses.get(asciiLower(nameOrOid));
-}
 
 /** An attribute type with its options: one attribute of an entry. RFC 4512 §2.5 */
 export interface AttributeDescription {
@@ -79,36 +74,101 @@ export interface AttributeDescription {
 const OPTIONS_MAX = 8;
 const LANGUAGE_TAG = /^lang-[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,5}$/;
 const DESCRIPTIONS_KEPT = 1000;
-const descriptions = new Map<string, AttributeDescription>();
 
-/**
- * The attribute that this text names; undefined when the schema does not know it or an option does not fit it.
- * `;lang-x` fits text; `;binary` fits certificates, and means them with or without it. RFC 3866, RFC 4522
- */
-export function findDescription(text: string): AttributeDescription | undefined {
-  const known = descriptions.get(text);
-  if (known !== undefined) return known;
-  const description = readDescription(text);
-  if (description !== undefined && descriptions.size < DESCRIPTIONS_KEPT) descriptions.set(text, description);
-  return description;
+export interface SchemaRows {
+  /** Rows stand below the rows that they build on. */
+  readonly attributes: readonly AttributeRow[];
+  readonly classes: readonly ObjectClassRow[];
 }
 
-function readDescription(text: string): AttributeDescription | undefined {
-  const parts = text.split(';');
-  if (parts.length > OPTIONS_MAX + 1) return undefined;
-  const type = findAttributeType(parts[0]!);
-  if (type === undefined) return undefined;
-  const options = new Set<string>();
-  for (const part of parts.slice(1)) {
-    const option = asciiLower(part);
-    if (option === 'binary' && type.syntax === 'Certificate') continue;
-    if (!LANGUAGE_TAG.test(option) || !allowsLanguages(type)) return undefined;
-    options.add(option);
+export class Schema {
+  /** Another one for each other schema that this program works with. */
+  readonly revision: number;
+  readonly #types: Names<AttributeType>;
+  readonly #classes: Names<ObjectClass>;
+  readonly #rules: Names<MatchingRule>;
+  /** Descriptions as clients spell them, read once. */
+  readonly #descriptions = new Map<string, AttributeDescription>();
+
+  /** Throws for rows that name what does not stand above them, and for a name or OID that comes twice. */
+  constructor(revision: number, rows: SchemaRows) {
+    this.revision = revision;
+    this.#types = typesOf(rows.attributes);
+    this.#classes = classesOf(rows.classes);
+    this.#rules = matchingRules();
   }
-  const sorted = [...options].sort();
-  const suffix = sorted.map((option) => `;${option}`).join('');
-  const shown = type.syntax === 'Certificate' ? `${type.name};binary` : `${type.name}${suffix}`;
-  return { type, options: sorted, name: shown, key: `${type.key}${suffix}` };
+
+  get attributeTypes(): readonly AttributeType[] {
+    return this.#types.all;
+  }
+
+  get objectClasses(): readonly ObjectClass[] {
+    return this.#classes.all;
+  }
+
+  /** By any of its names in any case, or by OID. */
+  attributeType(nameOrOid: string): AttributeType | undefined {
+    return this.#types.find(nameOrOid);
+  }
+
+  objectClass(nameOrOid: string): ObjectClass | undefined {
+    return this.#classes.find(nameOrOid);
+  }
+
+  matchingRule(nameOrOid: string): MatchingRule | undefined {
+    return this.#rules.find(nameOrOid);
+  }
+
+  /**
+   * The attribute that this text names; undefined when the schema does not know it or an option does not fit it.
+   * `;lang-x` fits text; `;binary` fits certificates, and means them with or without it. RFC 3866, RFC 4522
+   */
+  description(text: string): AttributeDescription | undefined {
+    const known = this.#descriptions.get(text);
+    if (known !== undefined) return known;
+    const description = this.#readDescription(text);
+    if (description !== undefined && this.#descriptions.size < DESCRIPTIONS_KEPT)
+      this.#descriptions.set(text, description);
+    return description;
+  }
+
+  /** These classes with all their superclasses, under their published names, each once; unknown ones are left out. */
+  withSuperclasses(classes: readonly AttributeValue[]): readonly string[] {
+    const all = new Set<string>();
+    for (const value of classes) {
+      const found = typeof value === 'string' ? this.objectClass(value) : undefined;
+      for (let at = found; at !== undefined; at = at.superclass) all.add(at.name);
+    }
+    return [...all];
+  }
+
+  /** The most special structural class among these, undefined when there is none. RFC 4512 §2.4.2 */
+  structuralClassOf(classes: readonly AttributeValue[]): string | undefined {
+    let best: ObjectClass | undefined;
+    for (const value of classes) {
+      const found = typeof value === 'string' ? this.objectClass(value) : undefined;
+      if (found?.kind === 'STRUCTURAL' && (best === undefined || isSubclass(found, best))) best = found;
+    }
+    return best?.name;
+  }
+
+  #readDescription(text: string): AttributeDescription | undefined {
+    const parts = text.split(';');
+    if (parts.length > OPTIONS_MAX + 1) return undefined;
+    const type = this.attributeType(parts[0]!);
+    if (type === undefined) return undefined;
+    const options = new Set<string>();
+    for (const part of parts.slice(1)) {
+      const option = asciiLower(part);
+      if (option === 'binary' && type.syntax === 'Certificate') continue;
+      if (!LANGUAGE_TAG.test(option) || !allowsLanguages(type)) return undefined;
+      options.add(option);
+    }
+    const sorted = [...options].sort();
+    const suffix = sorted.map((option) => `;${option}`).join('');
+    const shown = type.syntax === 'Certificate' ? `${type.name};binary` : `${type.name}${suffix}`;
+    return { type, options: sorted, name: shown, key: `${type.key}${suffix}` };
+  }
 }
 
 /** Its values may be given in several languages: `cn;lang-fr`. */
@@ -122,111 +182,45 @@ export function typeKeyOf(key: string): string {
   return end < 0 ? key : key.slice(0, end);
 }
 
-/** These classes with all their superclasses, under their published names, each once; unknown ones are left out. */
-export function withSuperclasses(classes: readonly AttributeValue[]): readonly string[] {
-  const all = new Set<string>();
-  for (const value of classes) {
-    const found = typeof value === 'string' ? findObjectClass(value) : undefined;
-    for (let at = found; at !== undefined; at = at.superclass) all.add(at.name);
-  }
-  return [...all];
-}
-
-/** The most special structural class among these, undefined when there is none. RFC 4512 §2.4.2 */
-export function structuralClassOf(classes: readonly AttributeValue[]): string | undefined {
-  let best: ObjectClass | undefined;
-  for (const value of classes) {
-    const found = typeof value === 'string' ? findObjectClass(value) : undefined;
-    if (found?.kind === 'STRUCTURAL' && (best === undefined || isSubclass(found, best))) best = found;
-  }
-  return best?.name;
-}
-
 function isSubclass(candidate: ObjectClass, of: ObjectClass): boolean {
   for (let at: ObjectClass | undefined = candidate; at !== undefined; at = at.superclass) if (at === of) return true;
   return false;
 }
 
-/** What `cn=Subschema` holds, without operational attributes. Made once. RFC 4512 §4.2 */
-export function subschemaAttributes(): readonly Attribute[] {
-  return (subschema ??= [
-    { name: 'objectClass', values: ['top', 'subentry', 'subschema', 'extensibleObject'] },
-    { name: 'cn', values: ['Subschema'] },
-    { name: 'ldapSyntaxes', values: Object.values(SYNTAXES).map(([oid, text]) => `( ${oid} DESC '${text}' )`) },
-    {
-      name: 'matchingRules',
-      values: Object.entries(MATCHING_RULES).map(
-        ([name, [oid, syntax]]) => `( ${oid} NAME '${name}' SYNTAX ${SYNTAXES[syntax][0]} )`,
-      ),
-    },
-    { name: 'attributeTypes', values: [...new Set(attributeTypes.values())].map(attributeTypeDescription) },
-    { name: 'objectClasses', values: [...new Set(objectClasses.values())].map(objectClassDescription) },
-  ]);
+/** Definitions by name and by OID. */
+class Names<T extends { readonly oid: string }> {
+  readonly #byName = new Map<string, T>();
+  readonly all: T[] = [];
+
+  find(nameOrOid: string): T | undefined {
+    return this.#byName.get(nameOrOid) ?? this.#byName.get(asciiLower(nameOrOid));
+  }
+
+  add(value: T, names: readonly string[]): void {
+    for (const name of [value.oid, ...names.map(asciiLower)]) {
+      if (this.#byName.has(name)) throw new Error(`the schema has ${name} twice`);
+      this.#byName.set(name, value);
+    }
+    // The published spelling is asked for most: it needs no lower case.
+    for (const name of names) this.#byName.set(name, value);
+    this.all.push(value);
+  }
 }
 
-let subschema: readonly Attribute[] | undefined;
-
-/** RFC 4512 §4.1.2; the rules are written out, also where a supertype would give them. */
-function attributeTypeDescription(type: AttributeType): string {
-  const parts = [`( ${type.oid} NAME ${quotedNames(type.names)}`];
-  if (type.supertype !== undefined) parts.push(`SUP ${type.supertype.name}`);
-  if (type.equality !== undefined) parts.push(`EQUALITY ${type.equality}`);
-  if (type.ordering !== undefined) parts.push(`ORDERING ${type.ordering}`);
-  if (type.substrings !== undefined) parts.push(`SUBSTR ${type.substrings}`);
-  parts.push(`SYNTAX ${SYNTAXES[type.syntax][0]}`);
-  if (type.singleValued) parts.push('SINGLE-VALUE');
-  if (type.isMade) parts.push('NO-USER-MODIFICATION');
-  if (type.usage !== 'userApplications') parts.push(`USAGE ${type.usage}`);
-  return `${parts.join(' ')} )`;
-}
-
-/** RFC 4512 §4.1.1 */
-function objectClassDescription(objectClass: ObjectClass): string {
-  const parts = [`( ${objectClass.oid} NAME '${objectClass.name}'`];
-  if (objectClass.superclass !== undefined) parts.push(`SUP ${objectClass.superclass.name}`);
-  parts.push(objectClass.kind);
-  if (objectClass.must.length > 0) parts.push(`MUST ${oids(objectClass.must)}`);
-  if (objectClass.may.length > 0) parts.push(`MAY ${oids(objectClass.may)}`);
-  return `${parts.join(' ')} )`;
-}
-
-function quotedNames(names: readonly string[]): string {
-  return names.length === 1 ? `'${names[0]}'` : `( ${names.map((name) => `'${name}'`).join(' ')} )`;
-}
-
-function oids(names: readonly string[]): string {
-  return names.length === 1 ? names[0]! : `( ${names.join(' $ ')} )`;
-}
-
-for (const row of ATTRIBUTE_ROWS) registerAttributeType(row);
-for (const [oid, name, kind, superclass, must, may] of OBJECT_CLASS_ROWS) {
-  const value: ObjectClass = {
-    oid,
-    name,
-    kind,
-    superclass: superclass === '' ? undefined : findObjectClass(superclass),
-    must: words(must),
-    may: words(may),
-  };
-  register(objectClasses, value, [name]);
-}
-
-/** Rows stand below the rows that they build on, so one pass is enough. */
-function registerAttributeType([oid, names, kind, ...flags]: AttributeRow): void {
-  const supertype = kind.startsWith('<') ? findAttributeType(kind.slice(1)) : undefined;
-  const rules: AttributeKind = supertype === undefined ? kindOf(kind) : rulesOf(supertype);
-  const all = words(names);
-  const key = asciiLower(all[0]!);
-  const keys = [key];
-  register(
-    attributeTypes,
-    {
+function typesOf(rows: readonly AttributeRow[]): Names<AttributeType> {
+  const types = new Names<AttributeType>();
+  for (const [oid, names, kind, ...flags] of rows) {
+    const supertype = kind.startsWith('<') ? types.find(kind.slice(1)) : undefined;
+    const rules: AttributeKind = supertype === undefined ? kindOf(kind) : rulesOf(supertype);
+    const all = words(names);
+    const key = asciiLower(all[0]!);
+    const type: AttributeType = {
       oid,
       names: all,
       name: all[0]!,
       key,
       supertype,
-      keys,
+      keys: [key],
       syntax: rules.syntax,
       equality: rules.equality,
       ordering: rules.ordering,
@@ -239,10 +233,27 @@ function registerAttributeType([oid, names, kind, ...flags]: AttributeRow): void
         : flags.includes('server')
           ? 'dSAOperation'
           : 'userApplications',
-    },
-    all,
-  );
-  for (let above = supertype; above !== undefined; above = above.supertype) (above.keys as string[]).push(key);
+    };
+    types.add(type, all);
+    for (let above = supertype; above !== undefined; above = above.supertype) (above.keys as string[]).push(key);
+  }
+  return types;
+}
+
+function classesOf(rows: readonly ObjectClassRow[]): Names<ObjectClass> {
+  const classes = new Names<ObjectClass>();
+  for (const [oid, name, kind, superclass, must, may] of rows) {
+    const above = superclass === '' ? undefined : classes.find(superclass);
+    classes.add({ oid, name, kind, superclass: above, must: words(must), may: words(may) }, [name]);
+  }
+  return classes;
+}
+
+function matchingRules(): Names<MatchingRule> {
+  const rules = new Names<MatchingRule>();
+  for (const [name, [oid]] of Object.entries(MATCHING_RULES))
+    rules.add({ oid, name: name as MatchingRuleName }, [name]);
+  return rules;
 }
 
 function kindOf(kind: string): AttributeKind {
@@ -259,15 +270,13 @@ function rulesOf(type: AttributeType): AttributeKind {
   };
 }
 
-function register<T extends { readonly oid: string }>(table: Map<string, T>, value: T, names: readonly string[]): void {
-  for (const name of [value.oid, ...names.map(asciiLower)]) {
-    if (table.has(name)) throw new Error(`the schema has ${name} twice`);
-    table.set(name, value);
-  }
-  // The published spelling is asked for most: it needs no lower case.
-  for (const name of names) table.set(name, value);
-}
-
 function words(text: string | undefined): readonly string[] {
   return text === undefined || text === '' ? [] : text.split(' ');
+}
+
+const published = new Schema(1, { attributes: ATTRIBUTE_ROWS, classes: OBJECT_CLASS_ROWS });
+
+/** The schema that this thread works with now. */
+export function schema(): Schema {
+  return published;
 }

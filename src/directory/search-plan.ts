@@ -6,7 +6,7 @@ import type { AssertionFilter, Filter, SubstringsFilter } from '../wire/ldap/fil
 import { cutIndexValue, type IndexKey, indexKeyOf, isIndexed } from './indexes.ts';
 import { prepareFor } from './matching.ts';
 import { type PlainRule, prepareSubstring } from './prepare.ts';
-import { findDescription } from './schema.ts';
+import { schema } from './schema.ts';
 
 export type IndexLookup =
   | { readonly kind: 'equal'; readonly key: IndexKey }
@@ -57,7 +57,7 @@ function cost(lookups: Lookups): number {
 }
 
 function planEquality({ attribute, value }: AssertionFilter): readonly Lookups[] | undefined {
-  const description = findDescription(attribute);
+  const description = schema().description(attribute);
   if (description === undefined) return NEVER;
   const { type } = description;
   const prepared = type.equality === undefined ? undefined : prepareFor(type.equality, value);
@@ -69,7 +69,7 @@ function planEquality({ attribute, value }: AssertionFilter): readonly Lookups[]
 }
 
 function planSubstrings({ attribute, initial }: SubstringsFilter): readonly Lookups[] | undefined {
-  const description = findDescription(attribute);
+  const description = schema().description(attribute);
   if (description === undefined || description.type.substrings === undefined) return NEVER;
   const { type } = description;
   if (initial === undefined || !isIndexed(type) || type.keys.length > 1) return undefined;

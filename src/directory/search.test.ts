@@ -7,9 +7,7 @@ import { parseDn } from './dn.ts';
 import { findEntry, getEntry, hasChildren } from './entries.ts';
 import type { DirectoryChange } from './entry.ts';
 import { compileFilter } from './match.ts';
-import { selectAttributes, selectFrom, selectionOf } from './operational.ts';
-import { findAttributeType, findDescription, findObjectClass, subschemaAttributes } from './schema.ts';
-import { ATTRIBUTE_ROWS, OBJECT_CLASS_ROWS } from './schema-data.ts';
+import { selectAttributes, selectionOf } from './operational.ts';
 import { Search, searchAll } from './search.ts';
 import { openTestDirectory, type TestDirectory } from './testing.ts';
 
@@ -266,58 +264,6 @@ describe('what a result shows', () => {
       selectAttributes(entry, selectionOf(['uid'], true), () => false),
       [{ name: 'uid', values: [] }],
     );
-  });
-});
-
-describe('the schema', () => {
-  it('has every name that its classes use', () => {
-    for (const [, name, , superclass, must = '', may = ''] of OBJECT_CLASS_ROWS) {
-      if (superclass !== '') assert.ok(findObjectClass(superclass), superclass);
-      for (const attribute of `${must} ${may}`.split(' ')) {
-        if (attribute !== '') assert.ok(findAttributeType(attribute), `${name}: ${attribute}`);
-      }
-    }
-  });
-
-  it('has every type once, its supertype above it, with syntax and rules inherited', () => {
-    for (const [oid, names] of ATTRIBUTE_ROWS) {
-      for (const name of names.split(' ')) assert.equal(findAttributeType(name)?.oid, oid);
-    }
-    assert.equal(findAttributeType('cn')?.equality, 'caseIgnoreMatch');
-    assert.equal(findAttributeType('member')?.syntax, 'DN');
-    assert.equal(findAttributeType('mailLocalAddress'), findAttributeType('2.16.840.1.113730.3.1.13'));
-    for (const name of ['__proto__', 'constructor', 'toString', '']) assert.equal(findAttributeType(name), undefined);
-  });
-
-  it('knows languages and binary transfer as options', () => {
-    assert.equal(findDescription('CN;lang-EN;LANG-de')?.name, 'cn;lang-de;lang-en');
-    assert.equal(findDescription('userCertificate')?.name, 'userCertificate;binary');
-    assert.equal(findDescription('usercertificate;BINARY')?.key, 'usercertificate');
-    for (const text of ['cn;binary', 'cn;', 'cn;x', 'mail;lang-en', 'entryUUID;lang-en', `cn${';lang-a'.repeat(9)}`]) {
-      assert.equal(findDescription(text), undefined, text);
-    }
-  });
-
-  it('publishes descriptions', () => {
-    const published = new Map(subschemaAttributes().map(({ name, values }) => [name, values as string[]]));
-    const has = (name: string, description: string) =>
-      assert.ok(published.get(name)?.includes(description), description);
-    has(
-      'attributeTypes',
-      "( 2.5.4.3 NAME ( 'cn' 'commonName' ) SUP name EQUALITY caseIgnoreMatch SUBSTR caseIgnoreSubstringsMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )",
-    );
-    has(
-      'objectClasses',
-      "( 2.16.840.1.113730.3.2.129 NAME 'inetDomain' SUP top AUXILIARY MAY ( inetDomainBaseDN $ inetDomainStatus $ inetCanonicalDomainName ) )",
-    );
-    has('matchingRules', "( 2.5.13.2 NAME 'caseIgnoreMatch' SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )");
-    has('ldapSyntaxes', "( 1.3.6.1.4.1.1466.115.121.1.15 DESC 'Directory String' )");
-    const attributes = new Map(subschemaAttributes().map((attribute) => [attribute.name.toLowerCase(), attribute]));
-    assert.deepEqual(
-      selectFrom(attributes, selectionOf([])).map(({ name }) => name),
-      ['objectClass', 'cn'],
-    );
-    assert.equal(selectFrom(attributes, selectionOf(['+'])).length, 4);
   });
 });
 

@@ -6,7 +6,7 @@ import { Failure } from '../base/failure.ts';
 import { askerOf, visibleTo } from './access.ts';
 import { changesSince } from './change-log.ts';
 import { getEntry } from './entries.ts';
-import { findAttributeType } from './schema.ts';
+import { schema } from './schema.ts';
 import { searchAll } from './search.ts';
 import { withoutSecrets } from './secrets.ts';
 import { openTestDirectory, type TestDirectory } from './testing.ts';
@@ -31,8 +31,8 @@ after(() => directory.close());
 const ann = () => getEntry(directory.reader, DN);
 
 test('a type says itself that it is a secret, and a subtype of text does not', () => {
-  for (const name of secrets) assert.equal(findAttributeType(name)?.isSecret, true, name);
-  for (const name of ['cn', 'mail', 'userPKCS12']) assert.equal(findAttributeType(name)?.isSecret, false, name);
+  for (const name of secrets) assert.equal(schema().attributeType(name)?.isSecret, true, name);
+  for (const name of ['cn', 'mail', 'userPKCS12']) assert.equal(schema().attributeType(name)?.isSecret, false, name);
 });
 
 test('an entry without its secrets has all the rest', () => {

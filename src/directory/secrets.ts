@@ -3,7 +3,7 @@
 // Which attributes those are is a property of their types (schema-data.ts, `secret`).
 
 import type { Attribute, Entry } from './entry.ts';
-import { findAttributeType, typeKeyOf } from './schema.ts';
+import { schema, typeKeyOf } from './schema.ts';
 
 export function withoutSecrets(entry: Entry): Entry {
   const attributes = new Map<string, Attribute>();
@@ -13,5 +13,5 @@ export function withoutSecrets(entry: Entry): Entry {
 
 /** `key` as it stands in Attributes. */
 function isSecret(key: string): boolean {
-  return findAttributeType(typeKeyOf(key))?.isSecret === true;
+  return schema().attributeType(typeKeyOf(key))?.isSecret === true;
 }

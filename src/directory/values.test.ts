@@ -9,7 +9,7 @@ import { compileFilter } from './match.ts';
 import { equalityKey, prepareFor } from './matching.ts';
 import { prepareSubstring } from './prepare.ts';
 import { generalizedTimeToMs, parseGeneralizedTime } from './scalars.ts';
-import { findAttributeType } from './schema.ts';
+import { schema } from './schema.ts';
 import { MATCHING_RULES, type MatchingRuleName, type SyntaxName } from './schema-data.ts';
 import { planLookups } from './search-plan.ts';
 import { isValidValue } from './syntaxes.ts';
@@ -72,7 +72,7 @@ describe('a syntax', () => {
 });
 
 describe('two values', () => {
-  const key = (name: string, value: AttributeValue) => equalityKey(findAttributeType(name)!, value);
+  const key = (name: string, value: AttributeValue) => equalityKey(schema().attributeType(name)!, value);
   const equal: [attribute: string, a: string, b: string][] = [
     ['cn', ' Ann   Bell', 'ann bell '],
     ['cn', 'ＡＮＮ', 'ann'],

@@ -5,7 +5,8 @@
 import { asciiLower } from '../../base/characters.ts';
 import { type Dn, parseDn, SUFFIX } from '../../directory/dn.ts';
 import type { Attribute, Entry } from '../../directory/entry.ts';
-import { SUBSCHEMA_DN, subschemaAttributes } from '../../directory/schema.ts';
+import { type Schema, SUBSCHEMA_DN, schema } from '../../directory/schema.ts';
+import { subschemaAttributes } from '../../directory/subschema.ts';
 import { SUPPORTED_CONTROLS } from './controls.ts';
 
 /** RFC 3673 `+`; RFC 4529 `@class`; RFC 4526 `(&)` and `(|)`; RFC 3866 language tags. */
@@ -21,12 +22,18 @@ const SUBSCHEMA = parseDn(SUBSCHEMA_DN);
 /** The root DSE for the empty name, the subschema for its own; undefined for every other name. */
 export function specialEntry(dn: Dn, version: string): Entry | undefined {
   if (dn.rdns.length === 0) return (rootDse ??= special('', rootDseAttributes(version)));
-  if (dn.normalized === SUBSCHEMA.normalized) return (subschema ??= special(SUBSCHEMA_DN, subschemaAttributes()));
+  if (dn.normalized === SUBSCHEMA.normalized) return subschemaEntry(schema());
   return undefined;
 }
 
 let rootDse: Entry | undefined;
-let subschema: Entry | undefined;
+let subschema: { readonly of: Schema; readonly entry: Entry } | undefined;
+
+/** Made once for each schema. */
+function subschemaEntry(of: Schema): Entry {
+  if (subschema?.of !== of) subschema = { of, entry: special(SUBSCHEMA_DN, subschemaAttributes(of)) };
+  return subschema.entry;
+}
 
 function rootDseAttributes(version: string): readonly Attribute[] {
   // Attributes without a value do not exist: no SASL mechanism and no extended operation is offered yet.

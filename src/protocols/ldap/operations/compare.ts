@@ -7,7 +7,7 @@ import { type Dn, parseDn } from '../../../directory/dn.ts';
 import { getEntry, hasChildren, noSuchObject } from '../../../directory/entries.ts';
 import type { Entry } from '../../../directory/entry.ts';
 import { compareValue, hasAttribute } from '../../../directory/match.ts';
-import { findDescription } from '../../../directory/schema.ts';
+import { schema } from '../../../directory/schema.ts';
 import type { CompareRequest } from '../../../wire/ldap/operations/compare.ts';
 import { type LdapResult, result } from '../../../wire/ldap/result.ts';
 import type { LdapSession } from '../session.ts';
@@ -15,7 +15,7 @@ import { specialEntry } from '../special-entries.ts';
 
 export function compare(session: LdapSession, { dn, attribute, value }: CompareRequest): LdapResult {
   const name = parseDn(dn);
-  const description = findDescription(attribute);
+  const description = schema().description(attribute);
   const entry = specialEntry(name, session.door.version) ?? visibleEntry(session, name);
   if (description === undefined) return result('undefinedAttributeType', 'The schema does not know the attribute');
   const context = { hasSubordinates: (of: Entry) => hasChildren(session.door.reader, of.id) };
