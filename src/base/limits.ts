@@ -71,7 +71,7 @@ export const LDAP_VALUES_MAX = 100_000;
 /** Local part and domain of an address: RFC 5321 §4.5.3.1.1, §4.5.3.1.2. */
 export const LOCAL_PART_BYTES = 64;
 export const DOMAIN_BYTES = 255;
-/** Header section of a message that is parsed for envelope and structure; beyond it the rest is body to us. */
+/** Header section of a message that is parsed for header values and structure; beyond it the rest is body to us. */
 export const HEADER_BYTES = 256 * 1024;
 /** MIME parts of one message and their depth; beyond that a part is opaque text, still stored and fetchable. */
 export const MIME_PARTS_MAX = 1000;
@@ -82,8 +82,9 @@ export const MIME_PARAMETERS_MAX = 100;
 export const MIME_DELIMITERS_MAX = 1_000_000;
 /** Text of header fields that one message's stored structure may hold; beyond it a part has none. */
 export const MIME_STRUCTURE_BYTES = 256 * 1024;
-/** Addresses of one header field that go into an IMAP envelope. */
+/** Addresses of one header field that are stored beside the message, and message ids of one References field. */
 export const HEADER_ADDRESSES_MAX = 1000;
+export const HEADER_REFERENCES_MAX = 100;
 /** Received fields that mean a loop. RFC 5321 §6.3. */
 export const RECEIVED_MAX = 100;
 /** A message larger than this, or one that would take a thread over its bound, is written to a segment file of its own. */

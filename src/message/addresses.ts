@@ -1,9 +1,9 @@
-// Address lists of header fields (From, To, Cc, ...), as IMAP's ENVELOPE wants them.
+// Address lists of header fields (From, To, Cc, ...), in the four parts that IMAP's ENVELOPE has.
 //
 // In      the unfolded value of a field, latin1; any text at all, it never throws
 // Out     addresses in order, groups as a start and an end marker; encoded words stay as they are
 // Limits  HEADER_ADDRESSES_MAX; the text is walked once, without recursion
-// What is missing in a broken address is empty text, because NIL means a group there.
+// What is missing in a broken address is empty text, because null means a group there.
 // RFC 5322 §3.4 §4.4, RFC 3501 §7.4.2
 
 import { characterClass } from '../base/characters.ts';
@@ -13,17 +13,16 @@ import { comment, quotedString, skipSpaces } from './lexical.ts';
 
 /**
  * RFC 3501 §7.4.2: an address has a mailbox and a host; the start of a group has a mailbox (the group's name) and no
- * host; the end of a group has neither.
+ * host; the end of a group has neither. The route is the obsolete source route, `@a,@b`.
  */
-export interface HeaderAddress {
-  readonly name: string | undefined;
-  /** The obsolete source route, `@a,@b`. */
-  readonly route: string | undefined;
-  readonly mailbox: string | undefined;
-  readonly host: string | undefined;
-}
+export type HeaderAddress = readonly [
+  name: string | null,
+  route: string | null,
+  mailbox: string | null,
+  host: string | null,
+];
 
-const GROUP_END: HeaderAddress = { name: undefined, route: undefined, mailbox: undefined, host: undefined };
+const GROUP_END: HeaderAddress = [null, null, null, null];
 
 /** All that ends a word of text: white space and specials, RFC 5322 §3.2.3, without the dot. */
 const WORD = characterClass([0x01, 0x08], [0x0b, 0x0c], [0x0e, 0x1f], [0x21, 0xff]);
@@ -38,7 +37,7 @@ class Draft {
   /** Where the last `@` stands in `bare`. */
   at = -1;
   wordCount = 0;
-  comment: string | undefined;
+  comment: string | null = null;
   angle: HeaderAddress | undefined;
 
   addWord(word: string, isApart: boolean): void {
@@ -51,15 +50,10 @@ class Draft {
   take(): HeaderAddress | undefined {
     if (this.angle !== undefined) return this.angle;
     if (this.wordCount === 0) return undefined;
-    if (this.at >= 0)
-      return mailbox(this.comment, undefined, this.bare.slice(0, this.at), this.bare.slice(this.at + 1));
-    if (this.wordCount > 1) return mailbox(this.text, undefined, '', '');
-    return mailbox(this.comment, undefined, this.bare, '');
+    if (this.at >= 0) return [this.comment, null, this.bare.slice(0, this.at), this.bare.slice(this.at + 1)];
+    if (this.wordCount > 1) return [this.text, null, '', ''];
+    return [this.comment, null, this.bare, ''];
   }
-}
-
-function mailbox(name: string | undefined, route: string | undefined, local: string, host: string): HeaderAddress {
-  return { name, route, mailbox: local, host };
 }
 
 export function parseAddressList(value: string): HeaderAddress[] {
@@ -86,7 +80,7 @@ export function parseAddressList(value: string): HeaderAddress[] {
       case 0x3a: // :
         cursor.at++;
         // A group in a group is none: the inner name is dropped, its members stay.
-        if (!inGroup) list.push({ ...GROUP_END, mailbox: draft.text });
+        if (!inGroup) list.push([null, null, draft.text, null]);
         inGroup = true;
         draft = new Draft();
         break;
@@ -103,7 +97,7 @@ export function parseAddressList(value: string): HeaderAddress[] {
       case 0x3c: // <
         cursor.at++;
         if (draft.angle === undefined) draft.angle = angleAddress(cursor, draft.text || draft.comment);
-        else angleAddress(cursor, undefined);
+        else angleAddress(cursor, null);
         break;
       default:
         readWord(cursor, code, draft, isApart);
@@ -116,8 +110,9 @@ export function parseAddressList(value: string): HeaderAddress[] {
 
 /** `<ann@acme.example> (Ann)`: the comment behind is the name when there is no other. */
 function nameByComment(draft: Draft): void {
-  if (draft.angle !== undefined && draft.angle.name === undefined && draft.comment !== undefined)
-    draft.angle = { ...draft.angle, name: draft.comment };
+  if (draft.angle === undefined || draft.comment === null) return;
+  const [name, route, mailbox, host] = draft.angle;
+  if (name === null) draft.angle = [draft.comment, route, mailbox, host];
 }
 
 /** One word, quoted string, domain literal, `@` or stray character. */
@@ -148,8 +143,8 @@ function domainLiteral(cursor: Cursor): string {
 }
 
 /** Behind `<`, up to and with `>` or the end of the text. */
-function angleAddress(cursor: Cursor, name: string | undefined): HeaderAddress {
-  let route: string | undefined;
+function angleAddress(cursor: Cursor, name: string | null): HeaderAddress {
+  let route: string | null = null;
   let text = '';
   let at = -1;
   for (;;) {
@@ -161,7 +156,7 @@ function angleAddress(cursor: Cursor, name: string | undefined): HeaderAddress {
     } else if (code === 0x3e) {
       cursor.at++;
       break;
-    } else if (code === 0x3a && route === undefined && text.startsWith('@')) {
+    } else if (code === 0x3a && route === null && text.startsWith('@')) {
       cursor.at++;
       route = text;
       text = '';
@@ -172,5 +167,5 @@ function angleAddress(cursor: Cursor, name: string | undefined): HeaderAddress {
       text += String.fromCharCode(code);
     } else text += wordText(cursor, code);
   }
-  return at < 0 ? mailbox(name, route, text, '') : mailbox(name, route, text.slice(0, at), text.slice(at + 1));
+  return at < 0 ? [name, route, text, ''] : [name, route, text.slice(0, at), text.slice(at + 1)];
 }

@@ -37,7 +37,7 @@ export function countLines(bytes: Buffer, root: Counted): void {
 }
 
 function hasLines(part: Counted): boolean {
-  return part.type === 'text' || part.envelope !== undefined;
+  return part.type === 'text' || part.header !== undefined;
 }
 
 const CHUNK = 65_536;

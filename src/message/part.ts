@@ -2,6 +2,7 @@
 //
 // RFC 2045, RFC 2046, RFC 3501 §7.4.2 BODYSTRUCTURE
 
+import type { HeaderValues } from './header-values.ts';
 import type { Disposition, Parameters } from './parameters.ts';
 
 export interface Part {
@@ -22,8 +23,8 @@ export interface Part {
   readonly disposition: Disposition | undefined;
   readonly languages: readonly string[];
   readonly location: string | undefined;
-  /** ENVELOPE text of the message inside a message/rfc822. */
-  readonly envelope: string | undefined;
+  /** What the header of the message inside a message/rfc822 says. */
+  readonly header: HeaderValues | undefined;
   /** The parts of a multipart, perhaps none; the one message inside a message/rfc822; else none. */
   readonly parts: readonly Part[];
 }

@@ -9,7 +9,7 @@
 
 import { MIME_DELIMITERS_MAX, MIME_DEPTH_MAX, MIME_PARTS_MAX, MIME_STRUCTURE_BYTES } from '../base/limits.ts';
 import { fieldValue, type Header, parseHeader } from './header.ts';
-import { EMPTY_ENVELOPE, renderEnvelope } from './imap-envelope.ts';
+import { EMPTY_HEADER, encodeHeader, type HeaderValues, readHeaderValues } from './header-values.ts';
 import { countLines } from './lines.ts';
 import {
   type ContentType,
@@ -97,7 +97,7 @@ class StructureParser {
       const isInMessage = parent !== undefined && parent.type === 'message';
       const test = this.#frames.length > 0 ? this.#isDelimiterLine : undefined;
       const header = parseHeader(this.#bytes, at, this.#bytes.length, test);
-      if (isInMessage) parent.envelope = this.#keep(renderEnvelope(header)) ?? EMPTY_ENVELOPE;
+      if (isInMessage) parent.header = this.#keepValues(readHeaderValues(header));
       const part = this.#readPart(header, parent?.subtype === 'digest' && parent.type === 'multipart');
       parent?.parts.push(part);
       this.#root ??= { structure: part, header };
@@ -229,9 +229,13 @@ class StructureParser {
       disposition,
       languages,
       location,
-      envelope: undefined,
+      header: undefined,
       parts: [],
     };
+  }
+
+  #keepValues(values: HeaderValues): HeaderValues {
+    return this.#keep(encodeHeader(values)) === undefined ? EMPTY_HEADER : values;
   }
 
   /** The text, as long as the structure has room for it. */

@@ -1,22 +1,29 @@
 // What is read of a message once, when it is accepted, and stored beside its bytes: the structure and its stored form.
 //
 // In      the bytes of a message; any bytes at all, it never throws
-// Stored  one JSON array a part, trailing absent values cut off: about 50 bytes for a message of one text part
+// Stored  what the header says: header-values.ts; the structure: one JSON array a part, trailing absent values cut off: about 50 bytes for a message of one text part
 // RFC 5322 §3.6, RFC 3501 §7.4.2, RFC 5321 §6.3 (a loop is seen by the number of Received fields)
 
 import { isAscii } from 'node:buffer';
-import { countFields, findValue } from './header.ts';
-import { renderEnvelope } from './imap-envelope.ts';
+import { countFields } from './header.ts';
+import { encodeHeader, type HeaderValues, readHeaderValues } from './header-values.ts';
+import { parseMessageId } from './message-id.ts';
 import type { Part } from './part.ts';
 import { parseStructure } from './structure-parser.ts';
+
+/**
+ * The version of all that parseMessage gives to be stored. It goes up with any change that gives other values for the
+ * same bytes: then what was stored before is made again from the bytes. 1 is what format 1 had: no references.
+ */
+export const PARSER = 2;
 
 export interface ParsedMessage {
   /** Offsets count from the first byte given to parseMessage, whatever stands there. */
   readonly structure: Part;
   /** The same for a column: see decodeStructure. */
   readonly structureText: string;
-  /** RFC 3501 ENVELOPE, latin1, ready for the wire. */
-  readonly envelopeText: string;
+  /** What the header says, for a column: see decodeHeader. */
+  readonly headerText: string;
   /** Where the body begins. */
   readonly headerEnd: number;
   /** Without angle brackets; undefined when there is none to be read. */
@@ -26,31 +33,22 @@ export interface ParsedMessage {
   readonly isEightBit: boolean;
 }
 
-const MESSAGE_ID_BYTES = 998;
-
 export function parseMessage(bytes: Buffer): ParsedMessage {
   const { structure, header } = parseStructure(bytes);
-  const messageId = findValue(header, 'message-id');
+  const values = readHeaderValues(header);
+  const messageId = values[9];
   return {
     structure,
     structureText: encodeStructure(structure),
-    envelopeText: renderEnvelope(header),
+    headerText: encodeHeader(values),
     headerEnd: header.end,
-    messageId: messageId === undefined ? undefined : parseMessageId(messageId),
+    messageId: messageId === null ? undefined : parseMessageId(messageId),
     receivedCount: countFields(header, 'received'),
     isEightBit: !isAscii(bytes),
   };
 }
 
-/** The first id in the value of a Message-ID or References field, without its angle brackets. RFC 5322 §3.6.4 */
-export function parseMessageId(value: string): string | undefined {
-  const open = value.indexOf('<');
-  const close = value.indexOf('>', open + 1);
-  const id = (open >= 0 && close > open ? value.slice(open + 1, close) : value).trim();
-  return id.length > 0 && id.length <= MESSAGE_ID_BYTES ? id : undefined;
-}
-
-type Stored = (string | number | readonly string[] | Stored[])[];
+type Stored = (string | number | readonly string[] | Stored[] | HeaderValues)[];
 
 /** The text of a column. decodeStructure gives the same tree back. */
 export function encodeStructure(structure: Part): string {
@@ -67,7 +65,7 @@ function store(part: Part): Stored {
     part.parameters.length === 0 ? 0 : part.parameters,
     part.encoding === '7bit' ? 0 : part.encoding,
     part.parts.length === 0 ? 0 : part.parts.map(store),
-    part.envelope ?? 0,
+    part.header ?? 0,
     part.id ?? 0,
     part.disposition === undefined ? 0 : [part.disposition.type, ...part.disposition.parameters],
     part.description ?? 0,
@@ -99,7 +97,7 @@ function load(value: unknown): Part {
     parameters: strings(stored[5]),
     encoding: optional(stored[6]) ?? '7bit',
     parts: Array.isArray(stored[7]) ? stored[7].map(load) : [],
-    envelope: optional(stored[8]),
+    header: Array.isArray(stored[8]) ? (stored[8] as unknown as HeaderValues) : undefined,
     id: optional(stored[9]),
     disposition: disposition[0] === undefined ? undefined : { type: disposition[0], parameters: disposition.slice(1) },
     description: optional(stored[11]),

@@ -1,7 +1,7 @@
 // Accounts: what a user entry owns in the store. Bound to the entry's UUID, so a renamed or moved entry keeps its mail.
 
 import { Failure } from '../base/failure.ts';
-import type { Reader, Transaction } from '../database/operation.ts';
+import type { Transaction } from '../database/operation.ts';
 
 /** INBOX's number in every account. */
 export const INBOX = 1;
@@ -11,7 +11,7 @@ export async function ensureAccount(
   tx: Transaction,
   owner: { readonly uuid: string; readonly tenant: number },
 ): Promise<number> {
-  const existing = await tx.get('SELECT id FROM account WHERE uuid = ?', owner.uuid);
+  const existing = await tx.get('SELECT id FROM account WHERE tenant = ? AND uuid = ?', owner.tenant, owner.uuid);
   if (existing !== undefined) return Number(existing['id']);
   const row = await tx.get(
     'INSERT INTO account (tenant, uuid, created, next_mailbox) VALUES (?, ?, unixepoch() * 1000, ?) RETURNING id',
@@ -61,10 +61,4 @@ async function nextCount(tx: Transaction, name: 'uidvalidity' | 'modseq'): Promi
 /** One step for all that an operation changes. */
 export function nextModseq(tx: Transaction): Promise<number> {
   return nextCount(tx, 'modseq');
-}
-
-/** The account of an entry, undefined when it has none. */
-export function findAccount(reader: Reader, uuid: string): number | undefined {
-  const row = reader.get('SELECT id FROM account WHERE uuid = ?', uuid);
-  return row === undefined ? undefined : Number(row['id']);
 }

@@ -17,8 +17,8 @@ const NO_FLAGS: FlagSet = { flags: 0, keywords: [] };
 export async function insertMessage(tx: Transaction, message: MessageRow, refs: number): Promise<void> {
   const { blob } = message;
   await tx.run(
-    `INSERT INTO message (id, segment, offset, length, hash, codec, received, trace_bytes, envelope, structure, refs)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO message (id, segment, offset, length, hash, codec, received, trace_bytes, header, structure, parser,
+       refs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     message.id,
     blob.segment,
     blob.offset,
@@ -27,8 +27,9 @@ export async function insertMessage(tx: Transaction, message: MessageRow, refs: 
     blob.codec,
     message.received,
     message.traceBytes,
-    message.envelope,
+    message.header,
     message.structure,
+    message.parser,
     refs,
   );
 }

@@ -40,7 +40,7 @@ for (const [name, size] of [
     const taken = await intake.finish(5);
     assert.deepEqual(await bytesOf(store, taken), Buffer.concat([Buffer.from(TRACE + FIELDS), body]));
     assert.equal(taken.row.traceBytes, TRACE.length);
-    assert.match(taken.row.envelope, /large/);
+    assert.match(taken.row.header, /large/);
     taken.pending.settle();
     assert.equal(store.intakes.held.bytes, 0);
   });

@@ -9,7 +9,7 @@
 import { createHash, hash as hashOnce } from 'node:crypto';
 import { Failure } from '../base/failure.ts';
 import { MESSAGE_BUFFER_BYTES, THREAD_BUFFER_BYTES } from '../base/limits.ts';
-import { type ParsedMessage, parseMessage } from '../message/structure.ts';
+import { PARSER, type ParsedMessage, parseMessage } from '../message/structure.ts';
 import type { MessageRow } from './messages.ts';
 import { LargeMessage, type PendingBlob, type SegmentHost, type SegmentWriter } from './segment.ts';
 
@@ -151,8 +151,9 @@ export class Intake {
       blob: pending.blob,
       received,
       traceBytes: this.#traceBytes,
-      envelope: parsed.envelopeText,
+      header: parsed.headerText,
       structure: parsed.structureText,
+      parser: PARSER,
     };
     return { row, parsed, pending };
   }

@@ -1,16 +1,23 @@
 // The tables of the message store. Account stands first in every key; nothing here knows an address or a DN.
 //
 //   segment          a file of message bytes; `closed` when no more comes
-//   message          one copy: where its bytes lie, and what was parsed of it once. `refs` counts mailboxes and queue rows
-//   account          bound to a directory entry's UUID, never to its name
+//   message          one copy: where its bytes lie, and what the parser of version `parser` read of it (header, structure).
+//                    `refs` counts mailboxes and queue rows
+//   account          bound to a directory entry's UUID, never to its name; a UUID is unique in its tenant
 //   mailbox          INBOX is number 1; uidvalidity comes from a counter that never gives a number twice
-//   mailbox_message  a reference to a message with its own uid and status
+//   mailbox_message  a reference to a message with its own uid and flags. `flags` and `keywords` are those of the
+//                    mailbox's owner, but \Deleted, which is the folder's: whoever may expunge removes for all
+//   counter          `parser`: the version at least which all messages had when they were last looked at (reparse.ts)
 //   doomed_mailbox   deleted, its rows not yet taken away: nobody reads them any more
 //   vanished         what was expunged, for sessions and clients that were looking elsewhere
+//
+// Flags of who reads a mailbox of another's will be a table `reader_status (owner, mailbox, reader, uid, flags, keywords,
+// modseq)`: rows only for messages that this reader has changed, all flags but \Deleted.
 //
 // modseq comes from one counter, one step an operation: it grows over each account and mailbox, without being dense.
 
 import type { Unit } from '../database/format.ts';
+import { convertMessages } from './format-1.ts';
 
 export const storeUnit: Unit = {
   name: 'store',
@@ -106,6 +113,33 @@ export const storeUnit: Unit = {
           PRIMARY KEY (account, name)
         ) WITHOUT ROWID`,
       ],
+    },
+    {
+      version: 2,
+      statements: [
+        'ALTER TABLE message RENAME COLUMN envelope TO header',
+        // What format 1 stored of a message counts as version 1.
+        'ALTER TABLE message ADD COLUMN parser INTEGER NOT NULL DEFAULT 1',
+        "INSERT INTO counter (name, value) VALUES ('parser', 1)",
+        // A constraint cannot be dropped: the table is made again, and goes on counting where it was.
+        `CREATE TABLE account_of_tenant (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          tenant INTEGER NOT NULL,
+          uuid TEXT NOT NULL,
+          created INTEGER NOT NULL,
+          next_mailbox INTEGER NOT NULL,
+          UNIQUE (tenant, uuid)
+        )`,
+        `INSERT INTO account_of_tenant (id, tenant, uuid, created, next_mailbox)
+         SELECT id, tenant, uuid, created, next_mailbox FROM account`,
+        "DELETE FROM sqlite_sequence WHERE name = 'account_of_tenant'",
+        `INSERT INTO sqlite_sequence (name, seq)
+         SELECT 'account_of_tenant', seq FROM sqlite_sequence WHERE name = 'account'`,
+        'DROP TABLE account',
+        'ALTER TABLE account_of_tenant RENAME TO account',
+      ],
+      run: convertMessages,
+      rewrites: true,
     },
   ],
 };

@@ -16,7 +16,7 @@ import { type Operation, operation, type Reader, type Transaction, type Writer }
 import { type Address, formatAddress, tryParseAddress } from '../message/address.ts';
 import { buildDeliveryReport, type ReportedRecipient } from '../message/dsn.ts';
 import { findValue, parseHeader } from '../message/header.ts';
-import { parseMessageId } from '../message/structure.ts';
+import { parseMessageId } from '../message/message-id.ts';
 import { returnPathField } from '../message/trace.ts';
 import type { Site } from '../routing/resolve.ts';
 import { resolveIn } from '../routing/resolve-in.ts';

@@ -6,10 +6,10 @@
 // RFC 3501 §6.4.4
 
 import { dayNumber, parseMailDate } from '../../message/date.ts';
+import { decodeHeader } from '../../message/header-values.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { MailboxMessage, MessageStatus } from '../../store/messages.ts';
 import type { SearchKey } from '../../wire/imap/commands/search.ts';
-import { ImapCursor } from '../../wire/imap/grammar.ts';
 import { type NumberRange, type NumberSet, resolveRanges } from '../../wire/imap/values.ts';
 import { flagBits } from './flag-set.ts';
 import { type PlaceRange, rangesHold } from './mailbox-view.ts';
@@ -190,10 +190,9 @@ function isInRelation(day: number | undefined, relation: 'before' | 'on' | 'sinc
   return relation === 'before' ? day < wanted : day >= wanted;
 }
 
-/** The day of the Date field, in the zone it was written in. The envelope begins with it. */
+/** The day of the Date field, in the zone it was written in. */
 function sentDay(row: MailboxMessage): number | undefined {
-  const cursor = new ImapCursor(row.envelope, 1);
-  const date = cursor.nstring();
-  const time = date === undefined ? undefined : parseMailDate(date);
+  const [date] = decodeHeader(row.header);
+  const time = date === null ? undefined : parseMailDate(date);
   return time === undefined ? undefined : dayNumber(time);
 }

@@ -77,8 +77,8 @@ export interface FillArguments {
 export const fillInbox = operation('test.fillInbox', async (tx, { account, messages }: FillArguments) => {
   for (const { uid, size } of messages) {
     const message = await tx.get(
-      `INSERT INTO message (segment, offset, length, hash, codec, received, trace_bytes, envelope, structure, refs)
-       VALUES (0, 0, ?, x'', 0, 0, 0, '', '', 1) RETURNING id`,
+      `INSERT INTO message (segment, offset, length, hash, codec, received, trace_bytes, header, structure, parser, refs)
+       VALUES (0, 0, ?, x'', 0, 0, 0, '', '', 0, 1) RETURNING id`,
       size,
     );
     await tx.run(

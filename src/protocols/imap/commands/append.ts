@@ -74,7 +74,7 @@ async function store(
         status: flagSet(flags),
         internalDate: internalDate ?? row.received,
       },
-      row.envelope.length + row.structure.length,
+      row.header.length + row.structure.length,
     );
     return ok('APPEND completed', `APPENDUID ${uidValidity} ${uid}`);
   } catch (error) {

@@ -7,13 +7,21 @@
 // RFC 3501 §6.4.5, §7.4.2
 
 import { Failure } from '../../../base/failure.ts';
-import { renderBody, renderBodyStructure } from '../../../message/imap-bodystructure.ts';
+import { decodeHeader } from '../../../message/header-values.ts';
 import type { Part } from '../../../message/part.ts';
 import { decodeStructure } from '../../../message/structure.ts';
 import { SEEN } from '../../../store/flags.ts';
-import { type MailboxMessage, type MessageStatus, messagesBetween, statusBetween } from '../../../store/messages.ts';
+import {
+  type MailboxMessage,
+  type MessageStatus,
+  messagesBetween,
+  statusBetween,
+  summariesBetween,
+} from '../../../store/messages.ts';
 import { storeFlags } from '../../../store/status.ts';
 import { type FetchAttribute, type FetchCommand, parseFetch } from '../../../wire/imap/commands/fetch.ts';
+import { encodeBody, encodeBodyStructure } from '../../../wire/imap/responses/body-structure.ts';
+import { encodeEnvelope } from '../../../wire/imap/responses/envelope.ts';
 import { encodeInternalDateItem } from '../../../wire/imap/responses/fetch.ts';
 import { rangesOf } from '../../../wire/imap/values.ts';
 import { type Budget, FetchedSection } from '../fetched-section.ts';
@@ -46,14 +54,19 @@ export const fetch: CommandDefinition<FetchCommand> = {
 /** What is known of a message that is about to be answered. */
 type Row = MessageStatus & Partial<MailboxMessage>;
 
+function needsOf({ sections, attributes }: FetchCommand): 'status' | 'summary' | 'row' {
+  if (sections.length > 0 || attributes.has('BODY') || attributes.has('BODYSTRUCTURE')) return 'row';
+  return [...attributes].every((one) => one === 'UID' || one === 'FLAGS') ? 'status' : 'summary';
+}
+
 class Fetcher {
   readonly pageMessages: number;
   readonly #command: FetchCommand;
   readonly #session: ImapSession;
   readonly #mailbox: SelectedMailbox;
   readonly #setsSeen: boolean;
-  /** Only what the row of status holds is asked for. */
-  readonly #statusOnly: boolean;
+  /** How much of each message is read. */
+  readonly #needs: 'status' | 'summary' | 'row';
   #missing = 0;
   #unreadable: Failure | undefined;
 
@@ -62,8 +75,7 @@ class Fetcher {
     this.#session = session;
     this.#mailbox = session.mailbox;
     this.#setsSeen = !this.#mailbox.readOnly && command.sections.some(({ peek }) => !peek);
-    this.#statusOnly =
-      command.sections.length === 0 && [...command.attributes].every((one) => one === 'UID' || one === 'FLAGS');
+    this.#needs = needsOf(command);
     this.pageMessages = this.#setsSeen ? SEEN_PAGE_MESSAGES : PAGE_MESSAGES;
   }
 
@@ -74,9 +86,12 @@ class Fetcher {
     const first = view.uidAt(from);
     const last = view.uidAt(to - 1);
     const becameSeen = this.#setsSeen ? await this.#markSeen(first, last) : undefined;
-    const rows: Row[] = this.#statusOnly
-      ? statusBetween(reader, account, id, first, last)
-      : messagesBetween(reader, account, id, first, last, to - from);
+    const rows: Row[] =
+      this.#needs === 'status'
+        ? statusBetween(reader, account, id, first, last)
+        : this.#needs === 'summary'
+          ? summariesBetween(reader, account, id, first, last, to - from)
+          : messagesBetween(reader, account, id, first, last, to - from);
     this.#missing += to - from - rows.length;
     for (let at = 0; at < rows.length && !this.#session.gone; at += BATCH_MESSAGES)
       await this.#batch(rows.slice(at, at + BATCH_MESSAGES), becameSeen);
@@ -159,11 +174,11 @@ class Fetcher {
       case 'RFC822.SIZE':
         return `RFC822.SIZE ${row.size}`;
       case 'ENVELOPE':
-        return `ENVELOPE ${row.envelope}`;
+        return `ENVELOPE ${encodeEnvelope(decodeHeader(row.header!))}`;
       case 'BODY':
-        return `BODY ${renderBody(decodeStructure(row.structure!))}`;
+        return `BODY ${encodeBody(decodeStructure(row.structure!))}`;
       case 'BODYSTRUCTURE':
-        return `BODYSTRUCTURE ${renderBodyStructure(decodeStructure(row.structure!))}`;
+        return `BODYSTRUCTURE ${encodeBodyStructure(decodeStructure(row.structure!))}`;
       default:
         return attribute satisfies never;
     }

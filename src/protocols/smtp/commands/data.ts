@@ -151,7 +151,7 @@ class MessageTaker implements InputTaker {
         mayRelay: login !== undefined,
         at: door.clock.now(),
       },
-      1024 + taken.row.envelope.length + taken.row.structure.length + 200 * recipients.length,
+      1024 + taken.row.header.length + taken.row.structure.length + 200 * recipients.length,
     );
     door.log.info('smtp.accept', {
       queue: idText(this.#intake.id),

@@ -1,10 +1,9 @@
 // Untagged responses about mailboxes and messages' numbers. RFC 3501 §7.2, §7.3, §7.4.1
 
-import { imapString } from '../../../message/imap-string.ts';
 import type { StatusItem } from '../commands/status.ts';
 import { encodeMailboxName } from '../mailbox-name.ts';
 import type { NumberRange } from '../values.ts';
-import { encodeAstring } from './strings.ts';
+import { encodeAstring, encodeString } from './strings.ts';
 
 /** `name` in Unicode, '' for the answer to a question about the separator. */
 export function encodeList(kind: 'LIST' | 'LSUB', attributes: readonly string[], name: string): string {
@@ -28,5 +27,5 @@ export function encodeUidSet(ranges: readonly NumberRange[]): string {
 /** RFC 2971 §3.2; NIL when there is nothing to say. */
 export function encodeId(parameters: readonly (readonly [field: string, value: string])[]): string {
   if (parameters.length === 0) return '* ID NIL\r\n';
-  return `* ID (${parameters.map(([field, value]) => `${imapString(field)} ${imapString(value)}`).join(' ')})\r\n`;
+  return `* ID (${parameters.map(([field, value]) => `${encodeString(field)} ${encodeString(value)}`).join(' ')})\r\n`;
 }

@@ -1,12 +1,29 @@
 // Strings in responses: atom where it may be one, quoted where it can be, else a literal. RFC 3501 §4.3, §9
 //
-// Text here is latin1, a character a byte, as it goes out.
+// In      latin1 text, a character a byte
+// Out     latin1 text that can be written to the wire as it is, the CRLF of a literal included
+// NUL can stand in no IMAP string and is left out.
 
-import { isAll } from '../../../base/characters.ts';
-import { imapString } from '../../../message/imap-string.ts';
+import { characterClass, isAll, without } from '../../../base/characters.ts';
 import { ASTRING_CHAR } from '../grammar.ts';
+
+/** TEXT-CHAR without quoted-specials. */
+const PLAIN = without(characterClass([0x01, 0x7f]), '\r\n"\\');
+const TEXT_CHAR = without(characterClass([0x01, 0x7f]), '\r\n');
+
+export function encodeString(text: string): string {
+  if (isAll(text, PLAIN)) return `"${text}"`;
+  const clean = text.includes('\0') ? text.replaceAll('\0', '') : text;
+  if (!isAll(clean, TEXT_CHAR)) return `{${clean.length}}\r\n${clean}`;
+  return `"${clean.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+}
+
+/** NIL for null and undefined. */
+export function encodeNString(text: string | null | undefined): string {
+  return text === null || text === undefined ? 'NIL' : encodeString(text);
+}
 
 export function encodeAstring(text: string): string {
   const isAtom = text !== '' && isAll(text, ASTRING_CHAR) && text.toUpperCase() !== 'NIL';
-  return isAtom ? text : imapString(text);
+  return isAtom ? text : encodeString(text);
 }

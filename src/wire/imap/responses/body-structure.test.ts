@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { renderBody, renderBodyStructure } from './imap-bodystructure.ts';
-import { parseMessage } from './structure.ts';
+import { corpus } from '../../../../test/support/messages.ts';
+import { decodeStructure, parseMessage } from '../../../message/structure.ts';
+import { encodeBody, encodeBodyStructure } from './body-structure.ts';
 
 function body(...lines: string[]): string {
-  return renderBody(parseMessage(Buffer.from(lines.join('\r\n'), 'latin1')).structure);
+  return encodeBody(decodeStructure(parseMessage(Buffer.from(lines.join('\r\n'), 'latin1')).structureText));
 }
 
 function bodyStructure(...lines: string[]): string {
-  return renderBodyStructure(parseMessage(Buffer.from(lines.join('\r\n'), 'latin1')).structure);
+  return encodeBodyStructure(decodeStructure(parseMessage(Buffer.from(lines.join('\r\n'), 'latin1')).structureText));
 }
 
 test('a text', () => {
@@ -161,7 +162,7 @@ test('property: whatever the message, both forms are well-formed bodies', () => 
     fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
       const { structure } = parseMessage(Buffer.from(pieces.join(''), 'latin1'));
       for (const extended of [false, true]) {
-        const text = extended ? renderBodyStructure(structure) : renderBody(structure);
+        const text = extended ? encodeBodyStructure(structure) : encodeBody(structure);
         const { value, end } = readValue(text, 0);
         assert.equal(end, text.length);
         checkBody(value, extended);
@@ -169,4 +170,11 @@ test('property: whatever the message, both forms are well-formed bodies', () => 
     }),
     { numRuns: 1000 },
   );
+});
+
+test('goldens: the same text as the program of format 1 sent', () => {
+  for (const golden of corpus()) {
+    assert.equal(body(golden.message), golden.body, golden.message);
+    assert.equal(bodyStructure(golden.message), golden.bodyStructure, golden.message);
+  }
 });

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseHeader } from './header.ts';
-import { EMPTY_ENVELOPE, renderEnvelope } from './imap-envelope.ts';
+import { corpus } from '../../../../test/support/messages.ts';
+import { parseHeader } from '../../../message/header.ts';
+import { decodeHeader, encodeHeader, readHeaderValues } from '../../../message/header-values.ts';
+import { encodeEnvelope } from './envelope.ts';
+
+const EMPTY_ENVELOPE = '(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)';
 
 function envelope(header: string): string {
-  return renderEnvelope(parseHeader(Buffer.from(header, 'latin1')));
+  // Through the stored form, as FETCH has it.
+  return encodeEnvelope(decodeHeader(encodeHeader(readHeaderValues(parseHeader(Buffer.from(header, 'latin1'))))));
 }
 
 test('the example of RFC 3501 §8', () => {
@@ -114,4 +119,8 @@ test('property: whatever the header holds, the envelope is one well-formed list 
 test('half a million addresses are read once and bounded', () => {
   const text = envelope(`To: ${'a@b.example,\r\n '.repeat(500_000)}\r\n\r\n`);
   assert.ok(text.length < 50_000);
+});
+
+test('goldens: the same text as the program of format 1 stored', () => {
+  for (const { message, envelope: golden } of corpus()) assert.equal(envelope(message), golden, message);
 });

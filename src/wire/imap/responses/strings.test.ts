@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { imapNString, imapString } from './imap-string.ts';
+import { encodeNString, encodeString } from './strings.ts';
 
 test('a string is quoted where it may be, a literal where it must be', () => {
-  assert.equal(imapString(''), '""');
-  assert.equal(imapString('a b\tc'), '"a b\tc"');
-  assert.equal(imapString('a "b" \\c'), '"a \\"b\\" \\\\c"');
-  assert.equal(imapString('\xc3\xbc'), '{2}\r\n\xc3\xbc');
-  assert.equal(imapString('a\r\nb"'), '{5}\r\na\r\nb"');
-  assert.equal(imapString('a\0b'), '"ab"');
-  assert.equal(imapString('\0\xff'), '{1}\r\n\xff');
-  assert.equal(imapNString(undefined), 'NIL');
-  assert.equal(imapNString('NIL'), '"NIL"');
+  assert.equal(encodeString(''), '""');
+  assert.equal(encodeString('a b\tc'), '"a b\tc"');
+  assert.equal(encodeString('a "b" \\c'), '"a \\"b\\" \\\\c"');
+  assert.equal(encodeString('\xc3\xbc'), '{2}\r\n\xc3\xbc');
+  assert.equal(encodeString('a\r\nb"'), '{5}\r\na\r\nb"');
+  assert.equal(encodeString('a\0b'), '"ab"');
+  assert.equal(encodeString('\0\xff'), '{1}\r\n\xff');
+  assert.equal(encodeNString(undefined), 'NIL');
+  assert.equal(encodeNString('NIL'), '"NIL"');
 });
 
 /** Reads one string by RFC 3501 §9. */
@@ -30,7 +30,7 @@ test('property: a client reads back what was written, without NUL', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 255 })), (codes) => {
       const text = String.fromCharCode(...codes);
-      assert.equal(read(imapString(text)), text.replaceAll('\0', ''));
+      assert.equal(read(encodeString(text)), text.replaceAll('\0', ''));
     }),
   );
 });

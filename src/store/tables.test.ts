@@ -1,0 +1,71 @@
+// A store of format 1 brought along: rows as that program wrote them, through the steps of the unit.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { corpus } from '../../test/support/messages.ts';
+import type { Log } from '../base/log.ts';
+import { openForWriting, openReader } from '../database/connection.ts';
+import { migrate } from '../database/format.ts';
+import { decodeHeader, EMPTY_HEADER } from '../message/header-values.ts';
+import { decodeStructure } from '../message/structure.ts';
+import { encodeBodyStructure } from '../wire/imap/responses/body-structure.ts';
+import { encodeEnvelope } from '../wire/imap/responses/envelope.ts';
+import { getMessage } from './messages.ts';
+import { storeUnit } from './tables.ts';
+
+const warnings: string[] = [];
+const log: Log = {
+  debug() {},
+  info() {},
+  warn: (event, fields) => warnings.push(`${event} ${JSON.stringify(fields)}`),
+  error() {},
+};
+
+test('a store of format 1 gives the same answers, knows what is to be parsed again, and goes on counting', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'waypost-test-'));
+  const path = join(directory, 'store.db');
+  const database = openForWriting(path, 'OFF');
+  try {
+    migrate(database, [{ ...storeUnit, migrations: storeUnit.migrations.slice(0, 1) }]);
+    const insert = database.prepare(
+      `INSERT INTO message (id, segment, offset, length, hash, codec, received, trace_bytes, envelope, structure, refs)
+       VALUES (?, 1, 64, ?, x'00', 0, 5, 0, ?, ?, 1)`,
+    );
+    for (const [id, { message, envelope, structure }] of corpus().entries())
+      insert.run(id, message.length, envelope, structure);
+    insert.run(5000, 1, '("cut', '["text/plain"]');
+    database.exec(
+      `INSERT INTO account (id, tenant, uuid, created, next_mailbox) VALUES (3, 1, 'a', 7, 4), (9, 1, 'b', 8, 2)`,
+    );
+    database.exec('DELETE FROM account WHERE id = 9');
+
+    migrate(database, [storeUnit], log);
+
+    const { reader, close } = openReader(path);
+    for (const [id, { message, envelope, bodyStructure }] of corpus().entries()) {
+      const row = getMessage(reader, id);
+      assert.equal(encodeEnvelope(decodeHeader(row.header)), envelope, message);
+      assert.equal(encodeBodyStructure(decodeStructure(row.structure)), bodyStructure, message);
+      assert.deepEqual([row.parser, row.blob.length, row.received], [1, message.length, 5]);
+    }
+    const damaged = getMessage(reader, 5000);
+    assert.deepEqual(decodeHeader(damaged.header), EMPTY_HEADER);
+    assert.equal(damaged.parser, 0);
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0]!, /^store\.header \{"message":"[^"]+","detail":"format 1: /);
+    assert.deepEqual(
+      { ...reader.get('SELECT * FROM account') },
+      { id: 3, tenant: 1, uuid: 'a', created: 7, next_mailbox: 4 },
+    );
+    const account = 'INSERT INTO account (tenant, uuid, created, next_mailbox) VALUES (?, ?, 0, 1) RETURNING id';
+    assert.equal(database.prepare(account).get(2, 'a')?.['id'], 10);
+    assert.throws(() => database.prepare(account).get(1, 'a'), /UNIQUE/);
+    close();
+  } finally {
+    database.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
