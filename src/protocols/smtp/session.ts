@@ -7,14 +7,12 @@
 // Never   looks at tables or SQL; decides no routing; reads on while the peer does not read
 // RFC 5321 §3.3 §4.1.1 §4.5.3, RFC 2920, RFC 4954
 
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { asFailure } from '../../base/failure.ts';
-import { SMTP_AUTH_LINE_BYTES, SMTP_LINE_BYTES } from '../../base/limits.ts';
-import type { Address } from '../../message/address.ts';
-import type { BodyKind } from '../../message/envelope.ts';
-import { type ConnectionRecord, Deadline, Output } from '../../net/connection.ts';
+import { SMTP_LINE_BYTES } from '../../base/limits.ts';
+import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import type { Login } from '../../routing/login.ts';
-import { Framer } from '../../wire/framer.ts';
+import { Framer, type Line } from '../../wire/framer.ts';
 import { parseCommand, type SmtpCommand } from '../../wire/smtp/commands.ts';
 import { formatReply } from '../../wire/smtp/replies.ts';
 import { authenticate } from './commands/auth.ts';
@@ -22,132 +20,81 @@ import { data } from './commands/data.ts';
 import { ehlo, helo } from './commands/hello.ts';
 import { mail } from './commands/mail.ts';
 import { rcpt } from './commands/rcpt.ts';
+import type { MailTransaction, SmtpConversation } from './conversation.ts';
 import type { SmtpDoor } from './door.ts';
 import { failureStatus } from './errors.ts';
 
-/** A recipient that got 250. */
-export interface SessionRecipient {
-  readonly address: Address;
-  /** As the client wrote it, without brackets. */
-  readonly written: string;
-}
-
-/** MAIL was accepted; recipients are being named. */
-export interface MailTransaction {
-  readonly sender: Address | undefined;
-  readonly body: BodyKind;
-  readonly recipients: SessionRecipient[];
-}
-
-/** Takes over the input until it gives it back. */
-export interface InputTaker {
-  /** As much of the framer as is there. A promise: nothing is read meanwhile. */
-  take(framer: Framer): Promise<void> | undefined;
-}
-
-/** Input that waits while a command runs; beyond it the socket is paused. */
-const INPUT_WAITING_BYTES = 256 * 1024;
-/** Replies that the peer has not taken; with more of them no further command is run. */
-const OUTPUT_WAITING_BYTES = 64 * 1024;
-
-export class SmtpSession {
+export class SmtpSession implements SmtpConversation {
   readonly door: SmtpDoor;
-  readonly connection: ConnectionRecord;
+  readonly connection: Connection<Framer>;
   readonly isSubmission: boolean;
-  readonly #socket: Socket;
-  readonly #framer = new Framer();
-  readonly #output: Output;
-  readonly #deadline: Deadline;
-  #running = false;
-  #closed = false;
   #shutsDown = false;
-  /** The peer will say no more. */
-  #peerIsDone = false;
   #errors = 0;
-  #taker: InputTaker | undefined;
-  /** The name of EHLO or HELO. */
   helloName: string | undefined;
   isExtended = false;
   login: Login | undefined;
   transaction: MailTransaction | undefined;
 
-  constructor(door: SmtpDoor, socket: Socket, connection: ConnectionRecord) {
+  constructor(door: SmtpDoor, socket: Duplex, record: ConnectionRecord) {
     this.door = door;
-    this.connection = connection;
-    this.isSubmission = connection.listener === 'submission';
-    this.#socket = socket;
-    this.#output = new Output(socket);
-    this.#deadline = new Deadline(() => this.close(421, '4.4.2', `${door.hostname()} Time-out, closing connection`));
-    this.#deadline.set(door.limits.loginTimeoutMs);
-    // A peer that has said all still hears what became of it.
-    socket.allowHalfOpen = true;
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    socket.on('end', () => this.#end());
-    socket.on('error', () => {});
-    socket.on('close', () => this.#gone());
-    this.reply(220, undefined, `${door.hostname()} ESMTP Waypost`);
-    socket.resume();
+    this.isSubmission = record.listener === 'submission';
+    this.connection = new Connection(socket, record, () => new Framer());
+    this.connection.deadline(door.limits.loginTimeoutMs, this.#late);
   }
 
-  #receive(chunk: Buffer): void {
-    this.#framer.push(chunk);
-    if (this.#running) {
-      if (this.#framer.waitingBytes > INPUT_WAITING_BYTES) this.#socket.pause();
-      return;
-    }
-    this.#advance();
-  }
-
-  /** Runs what is there. Commands that settle at once cost no turn of the event loop. */
-  #advance(): void {
-    while (!this.#running && !this.#closed) {
-      const pending = this.#next();
-      if (pending === undefined) {
-        if (this.#framer.waitingBytes === 0 || this.#starved) break;
-        continue;
+  /** From greeting to the end of the connection. Never rejects. */
+  async converse(): Promise<void> {
+    this.reply(220, undefined, `${this.door.hostname()} ESMTP Waypost`);
+    do {
+      for (let line = this.#nextLine(SMTP_LINE_BYTES); line !== undefined; line = this.#nextLine(SMTP_LINE_BYTES)) {
+        const pending = this.#answer(line);
+        if (pending !== undefined) await pending.catch((error: unknown) => this.#fail(error));
+        const turn = this.connection.breathe();
+        if (turn !== undefined) await turn;
+        // What took long was no silence of the peer.
+        if (pending !== undefined || turn !== undefined) this.touch();
       }
-      this.#running = true;
-      pending
-        .catch((error: unknown) => this.#fail(error))
-        .finally(() => {
-          this.#running = false;
-          if (this.#shutsDown) this.shutDown();
-          if (!this.#closed) this.touch();
-          this.#socket.resume();
-          this.#advance();
-        });
-    }
-    if (this.#peerIsDone && !this.#running && !this.#closed) this.#output.end();
+    } while (await this.more());
+    if (this.#shutsDown) this.close(421, '4.3.2', `${this.door.hostname()} Shutting down, try again later`);
+    this.connection.end();
   }
 
-  #next(): Promise<void> | undefined {
-    if (this.#output.waitingBytes > OUTPUT_WAITING_BYTES) return this.#output.drained();
-    return this.#taker === undefined ? this.#command() : this.#taker.take(this.#framer);
+  #nextLine(maxBytes: number): Line | undefined {
+    if (this.#shutsDown || this.connection.gone) return undefined;
+    const line = this.connection.framer.line(maxBytes);
+    if (line !== undefined) this.touch();
+    return line;
   }
 
-  /** What waits is only the beginning of something. */
-  #starved = false;
-
-  /** One command line, or nothing when its end has not come. */
-  #command(): Promise<void> | undefined {
-    this.#starved = false;
-    const line = this.#framer.line(SMTP_LINE_BYTES);
-    if (line === undefined) {
-      this.#starved = true;
-      return undefined;
+  async line(maxBytes: number): Promise<Line | undefined> {
+    for (;;) {
+      const line = this.#nextLine(maxBytes);
+      if (line !== undefined || !(await this.more())) return line;
     }
-    this.touch();
+  }
+
+  more(): Promise<boolean> {
+    return this.#shutsDown ? Promise.resolve(false) : this.connection.more();
+  }
+
+  get framer(): Framer {
+    return this.connection.framer;
+  }
+
+  get record(): ConnectionRecord {
+    return this.connection.record;
+  }
+
+  #answer(line: Line): Promise<void> | undefined {
     if (line.kind === 'bad-line') {
       const text =
         line.reason === 'too-long' ? 'Line too long' : 'Only CRLF ends a line; NUL, CR and LF alone are not allowed';
-      this.error(500, '5.5.2', text);
-      return undefined;
+      return this.error(500, '5.5.2', text);
     }
     try {
       return this.#run(parseCommand(line.text));
     } catch (error) {
-      this.#fail(error);
-      return undefined;
+      return this.#fail(error);
     }
   }
 
@@ -184,11 +131,10 @@ export class SmtpSession {
   }
 
   reply(code: number, enhanced: string | undefined, ...lines: readonly string[]): undefined {
-    this.door.countReply(this.connection.listener, code);
-    this.#output.write(formatReply(code, enhanced, ...lines));
+    this.door.countReply(this.record.listener, code);
+    this.connection.output.write(formatReply(code, enhanced, ...lines));
   }
 
-  /** A refusal that is the peer's fault: too many of them, and it has to go. */
   error(code: number, enhanced: string, text: string): undefined {
     if (++this.#errors >= this.door.limits.badCommandsMax)
       return this.close(421, '4.7.0', `${this.door.hostname()} Too many errors, closing connection`);
@@ -196,70 +142,34 @@ export class SmtpSession {
   }
 
   /** A refusal that says nothing about the peer's manners, such as a recipient that does not exist. */
-  #fail(error: unknown): void {
+  #fail(error: unknown): undefined {
     const failure = asFailure(error);
     if (failure.detail !== undefined)
-      this.door.log.warn('smtp.fail', { peer: this.connection.peerAddress, detail: failure.detail });
+      this.door.log.warn('smtp.fail', { peer: this.record.peerAddress, detail: failure.detail });
     if (failure.kind === 'syntax' || failure.kind === 'unsupported') {
       const [code, enhanced] = failure.kind === 'syntax' ? ([501, '5.5.4'] as const) : ([555, '5.5.4'] as const);
-      this.error(code, enhanced, `Syntax: ${failure.message}`);
-      return;
+      return this.error(code, enhanced, `Syntax: ${failure.message}`);
     }
-    this.reply(...failureStatus(failure), failure.message);
+    return this.reply(...failureStatus(failure), failure.message);
   }
 
-  /** The next lines are AUTH's, or the message's. */
-  takeInput(taker: InputTaker | undefined): void {
-    this.#taker = taker;
-    this.#starved = false;
-  }
-
-  /** Nothing more can be done with what is there. */
-  starve(): undefined {
-    this.#starved = true;
-  }
-
-  /** One line for AUTH, undefined when its end has not come. */
-  authLine(framer: Framer): string | undefined {
-    const line = framer.line(SMTP_AUTH_LINE_BYTES);
-    if (line === undefined) return this.starve();
-    // A line that is none is no base64 either: the exchange says so.
-    return line.kind === 'bad-line' ? '?' : line.text;
-  }
-
-  /** The peer has made progress; `atMostMs` where it has not made enough for a whole period. */
   touch(atMostMs = Number.POSITIVE_INFINITY): void {
-    this.#deadline.set(Math.min(this.door.limits.commandTimeoutMs, atMostMs));
+    this.connection.deadline(Math.min(this.door.limits.commandTimeoutMs, atMostMs), this.#late);
   }
 
-  /** Says it and closes; what is still waiting is not read. */
+  readonly #late = (): void => {
+    this.close(421, '4.4.2', `${this.door.hostname()} Time-out, closing connection`);
+  };
+
   close(code: number, enhanced: string, text: string): undefined {
-    if (this.#closed) return;
+    if (this.connection.gone) return;
     this.reply(code, enhanced, text);
-    this.#closed = true;
-    this.#deadline.clear();
-    this.#output.end();
-    // What the peer still sends is thrown away: unread bytes would make the kernel cut off our last words.
-    this.#socket.removeAllListeners('data');
-    this.#socket.resume();
+    this.connection.end();
   }
 
   /** The server stops: a message that is being accepted gets its answer first. */
   shutDown(): void {
-    if (this.#running) this.#shutsDown = true;
-    else this.close(421, '4.3.2', `${this.door.hostname()} Shutting down, try again later`);
-  }
-
-  #end(): void {
-    this.#peerIsDone = true;
-    this.#advance();
-  }
-
-  onGone: (() => void) | undefined;
-
-  #gone(): void {
-    this.#closed = true;
-    this.#deadline.clear();
-    this.onGone?.();
+    this.#shutsDown = true;
+    this.connection.wake();
   }
 }

@@ -8,7 +8,7 @@ import { DnsTcpSession } from '../../protocols/dns/tcp-session.ts';
 import { serveImap } from '../../protocols/imap/server.ts';
 import { LdapSession } from '../../protocols/ldap/session.ts';
 import { servePop3 } from '../../protocols/pop3/server.ts';
-import { SmtpSession } from '../../protocols/smtp/session.ts';
+import { serveSmtp } from '../../protocols/smtp/server.ts';
 import type { ArrivalStep } from '../../provisioning/arrival.ts';
 import { RoutingCache } from '../../routing/cache.ts';
 import { Blobs } from '../../store/blobs.ts';
@@ -123,7 +123,7 @@ function open(socket: Socket, listener: ListenerName): void {
   switch (listener) {
     case 'smtp':
     case 'submission': {
-      const session = new SmtpSession(doors.smtp, socket, connection);
+      const session = serveSmtp(doors.smtp, socket, connection);
       sessions.set(socket, () => session.shutDown());
       return;
     }

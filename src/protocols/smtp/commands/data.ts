@@ -14,17 +14,16 @@ import { formatSender } from '../../../message/envelope.ts';
 import { findField, parseHeader } from '../../../message/header.ts';
 import { dateField, messageIdField, receivedField, returnPathField } from '../../../message/trace.ts';
 import { Intake, type Preamble, type TakenMessage } from '../../../store/intake.ts';
-import type { Framer } from '../../../wire/framer.ts';
 import { DataReader } from '../../../wire/smtp/data.ts';
+import type { MailTransaction, SmtpConversation } from '../conversation.ts';
 import { failureStatus } from '../errors.ts';
-import type { InputTaker, MailTransaction, SmtpSession } from '../session.ts';
 
-export function data(session: SmtpSession): undefined {
+export function data(session: SmtpConversation): Promise<void> | undefined {
   const { transaction } = session;
   if (transaction === undefined) return session.error(503, '5.5.1', 'MAIL and RCPT first');
   if (transaction.recipients.length === 0) return session.error(554, '5.5.1', 'No valid recipients');
-  session.takeInput(new MessageTaker(session, transaction));
-  return session.reply(354, undefined, 'Send the message, end with a dot on a line of its own');
+  session.reply(354, undefined, 'Send the message, end with a dot on a line of its own');
+  return new MessageReceiver(session, transaction).receive();
 }
 
 const LOOP: Reply = { code: 554, enhanced: '5.4.6', text: 'Too many Received fields: this message is in a loop' };
@@ -32,8 +31,8 @@ const LOOP: Reply = { code: 554, enhanced: '5.4.6', text: 'Too many Received fie
 /** A peer that sends an octet now and then does not hold a connection for ever. */
 const SLOWEST_BYTES_A_SECOND = 100;
 
-class MessageTaker implements InputTaker {
-  readonly #session: SmtpSession;
+class MessageReceiver {
+  readonly #session: SmtpConversation;
   readonly #transaction: MailTransaction;
   readonly #reader = new DataReader();
   readonly #intake: Intake;
@@ -43,30 +42,30 @@ class MessageTaker implements InputTaker {
   /** Why the message will not be taken, known before its end. */
   #refusal: Failure | undefined;
 
-  constructor(session: SmtpSession, transaction: MailTransaction) {
+  constructor(session: SmtpConversation, transaction: MailTransaction) {
     this.#session = session;
     this.#transaction = transaction;
     this.#startedAt = session.door.clock.now();
     this.#intake = new Intake(session.door.intakes, session.door.nextId(), (head) => this.#preamble(head));
-    session.onGone = () => this.#intake.abandon();
   }
 
-  take(framer: Framer): Promise<void> | undefined {
-    for (;;) {
-      const chunk = framer.chunk();
-      if (chunk === undefined) return this.#session.starve();
-      this.#received += chunk.length;
-      const due = this.#session.door.limits.commandTimeoutMs + (this.#received * 1000) / SLOWEST_BYTES_A_SECOND;
-      this.#session.touch(this.#startedMs + due - performance.now());
-      const { runs, rest } = this.#reader.push(chunk);
-      if (rest !== undefined) {
-        framer.putBack(rest);
-        this.#session.takeInput(undefined);
+  /** All of the message, to its end; nothing is left of one that breaks off. */
+  async receive(): Promise<void> {
+    const session = this.#session;
+    do {
+      const { framer } = session;
+      for (let chunk = framer.chunk(); chunk !== undefined; chunk = framer.chunk()) {
+        this.#received += chunk.length;
+        const due = session.door.limits.commandTimeoutMs + (this.#received * 1000) / SLOWEST_BYTES_A_SECOND;
+        session.touch(this.#startedMs + due - performance.now());
+        const { runs, rest } = this.#reader.push(chunk);
+        if (rest !== undefined) framer.putBack(rest);
+        const pending = this.#write(runs);
+        if (pending !== undefined) await pending;
+        if (rest !== undefined) return this.#end();
       }
-      const pending = this.#write(runs);
-      if (rest !== undefined) return pending === undefined ? this.#end() : pending.then(() => this.#end());
-      if (pending !== undefined) return pending;
-    }
+    } while (await session.more());
+    this.#intake.abandon();
   }
 
   #write(runs: readonly Buffer[]): Promise<void> | undefined {
@@ -89,11 +88,10 @@ class MessageTaker implements InputTaker {
     this.#intake.abandon();
   }
 
+  /** The message is taken or refused now, whether or not the peer waits for the answer. */
   async #end(): Promise<void> {
     const session = this.#session;
     session.transaction = undefined;
-    // From here on the message is taken or refused, whether or not the peer waits for the answer.
-    session.onGone = undefined;
     if (this.#reader.bad !== undefined) {
       this.#intake.abandon();
       session.close(550, '5.5.2', 'Bare CR, bare LF and NUL are not allowed in a message');
@@ -115,10 +113,10 @@ class MessageTaker implements InputTaker {
   }
 
   #say(failure: Failure): void {
-    const { door, connection } = this.#session;
+    const { door, record } = this.#session;
     if (failure.detail !== undefined)
       door.log.warn('smtp.refuse', {
-        peer: connection.peerAddress,
+        peer: record.peerAddress,
         queue: idText(this.#intake.id),
         detail: failure.detail,
       });
@@ -126,7 +124,7 @@ class MessageTaker implements InputTaker {
   }
 
   async #accept(taken: TakenMessage): Promise<void> {
-    const { door, login, connection } = this.#session;
+    const { door, login, record } = this.#session;
     if (taken.parsed.receivedCount > RECEIVED_MAX) throw new Failure('denied', LOOP.text, { reply: LOOP });
     const { sender, recipients } = this.#transaction;
     // The resolutions hold for the revision that was read before them; the transaction compares.
@@ -155,7 +153,7 @@ class MessageTaker implements InputTaker {
     );
     door.log.info('smtp.accept', {
       queue: idText(this.#intake.id),
-      peer: connection.peerAddress,
+      peer: record.peerAddress,
       sender: formatSender(sender),
       size: taken.row.blob.length,
       delivered,
@@ -164,11 +162,11 @@ class MessageTaker implements InputTaker {
   }
 
   #preamble(head: Buffer): Preamble {
-    const { door, connection, login, helloName, isExtended } = this.#session;
+    const { door, record, login, helloName, isExtended } = this.#session;
     const { sender, recipients } = this.#transaction;
     let fields = receivedField({
       helloName: helloName ?? 'unknown',
-      peerAddress: connection.peerAddress,
+      peerAddress: record.peerAddress,
       hostname: door.hostname(),
       protocol: login === undefined ? (isExtended ? 'ESMTP' : 'SMTP') : 'ESMTPA',
       id: idText(this.#intake.id),

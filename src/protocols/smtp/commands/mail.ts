@@ -2,11 +2,11 @@
 
 import { addressKey } from '../../../message/address.ts';
 import type { SmtpCommand } from '../../../wire/smtp/commands.ts';
-import type { SmtpSession } from '../session.ts';
+import type { SmtpConversation } from '../conversation.ts';
 
 type Mail = Extract<SmtpCommand, { verb: 'MAIL' }>;
 
-export function mail(session: SmtpSession, command: Mail): undefined {
+export function mail(session: SmtpConversation, command: Mail): undefined {
   const { door } = session;
   if (session.helloName === undefined) return session.error(503, '5.5.1', 'EHLO or HELO first');
   if (session.isSubmission && session.login === undefined)

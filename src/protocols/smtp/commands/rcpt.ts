@@ -6,11 +6,11 @@ import { isAccepted, type Reply } from '../../../base/reply.ts';
 import type { Address } from '../../../message/address.ts';
 import { replies } from '../../../routing/replies.ts';
 import type { SmtpCommand } from '../../../wire/smtp/commands.ts';
-import type { SmtpSession } from '../session.ts';
+import type { SmtpConversation } from '../conversation.ts';
 
 type Rcpt = Extract<SmtpCommand, { verb: 'RCPT' }>;
 
-export function rcpt(session: SmtpSession, command: Rcpt): Promise<void> | undefined {
+export function rcpt(session: SmtpConversation, command: Rcpt): Promise<void> | undefined {
   const { door, transaction } = session;
   if (transaction === undefined) return session.error(503, '5.5.1', 'MAIL first');
   if (transaction.recipients.length >= door.limits.recipientsMax)
@@ -23,16 +23,16 @@ export function rcpt(session: SmtpSession, command: Rcpt): Promise<void> | undef
 }
 
 /** Only who has logged in may send to domains that are not ours. */
-function foreign(session: SmtpSession, reply: Reply): Reply {
+function foreign(session: SmtpConversation, reply: Reply): Reply {
   return session.login === undefined ? replies.relayDenied : reply;
 }
 
 async function arrive(
-  session: SmtpSession,
+  session: SmtpConversation,
   command: Rcpt,
-  bring: (address: Address, peer: string) => ReturnType<NonNullable<SmtpSession['door']['arrive']>>,
+  bring: (address: Address, peer: string) => ReturnType<NonNullable<SmtpConversation['door']['arrive']>>,
 ): Promise<void> {
-  const arrival = await bring(command.recipient, session.connection.peerAddress);
+  const arrival = await bring(command.recipient, session.record.peerAddress);
   if (arrival.result === 'refused') {
     // What stays foreign may be relayed for who has logged in.
     answer(
@@ -47,7 +47,7 @@ async function arrive(
   answer(session, command, resolution.reply);
 }
 
-function answer(session: SmtpSession, command: Rcpt, reply: Reply): undefined {
+function answer(session: SmtpConversation, command: Rcpt, reply: Reply): undefined {
   if (isAccepted(reply)) session.transaction?.recipients.push({ address: command.recipient, written: command.written });
   return session.reply(reply.code, reply.enhanced, reply.text);
 }

@@ -1,0 +1,48 @@
+// What an SMTP command needs of the conversation that it is part of; the session implements it.
+
+import type { Address } from '../../message/address.ts';
+import type { BodyKind } from '../../message/envelope.ts';
+import type { ConnectionRecord } from '../../net/connection.ts';
+import type { Login } from '../../routing/login.ts';
+import type { Framer, Line } from '../../wire/framer.ts';
+import type { SmtpDoor } from './door.ts';
+
+/** A recipient that got 250. */
+export interface SessionRecipient {
+  readonly address: Address;
+  /** As the client wrote it, without brackets. */
+  readonly written: string;
+}
+
+/** MAIL was accepted; recipients are being named. */
+export interface MailTransaction {
+  readonly sender: Address | undefined;
+  readonly body: BodyKind;
+  readonly recipients: SessionRecipient[];
+}
+
+export interface SmtpConversation {
+  readonly door: SmtpDoor;
+  readonly record: ConnectionRecord;
+  readonly isSubmission: boolean;
+  /** The name of EHLO or HELO. */
+  helloName: string | undefined;
+  isExtended: boolean;
+  login: Login | undefined;
+  transaction: MailTransaction | undefined;
+
+  reply(code: number, enhanced: string | undefined, ...lines: readonly string[]): undefined;
+  /** A refusal that is the peer's fault: too many of them, and it has to go. */
+  error(code: number, enhanced: string, text: string): undefined;
+  /** Says it and closes; what is still waiting is not read. */
+  close(code: number, enhanced: string, text: string): undefined;
+
+  /** Input that is no command: the message, between 354 and its end. */
+  readonly framer: Framer;
+  /** Waits for more of it; false when none will come. */
+  more(): Promise<boolean>;
+  /** The next line, which is no command; undefined when none will come. */
+  line(maxBytes: number): Promise<Line | undefined>;
+  /** The peer has made progress; `atMostMs` where it has not made enough for a whole period. */
+  touch(atMostMs?: number): void;
+}
