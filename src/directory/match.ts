@@ -7,11 +7,12 @@
 // RFC 4511 §4.5.1.7
 
 import type { Filter, SubstringsFilter } from '../wire/ldap/filter.ts';
+import { prepareAssertedPart, prepareAssertion } from './assertion.ts';
 import { type Ava, parseDn } from './dn.ts';
 import type { AttributeValue, Entry } from './entry.ts';
 import { equalityKey, prepareFor } from './matching.ts';
 import { operationalAttribute } from './operational.ts';
-import { compareOrder, type PlainRule, prepare, prepareSubstring } from './prepare.ts';
+import { compareOrder } from './prepare.ts';
 import { type AttributeDescription, type AttributeType, allowsLanguages, schema, typeKeyOf } from './schema.ts';
 import type { MatchingRuleName } from './schema-data.ts';
 
@@ -124,9 +125,8 @@ function valuesOf(
 }
 
 function ruleTest(rule: MatchingRuleName | undefined, value: AttributeValue): ValueTest | undefined {
-  if (rule === undefined) return undefined;
-  const asserted = prepareFor(rule, value);
-  if (asserted === undefined) return undefined;
+  const asserted = prepareAssertion(rule, value);
+  if (rule === undefined || asserted === undefined) return undefined;
   return (candidate) => {
     const prepared = prepareFor(rule, candidate);
     return prepared === undefined ? undefined : prepared === asserted;
@@ -138,9 +138,8 @@ function orderTest(
   value: AttributeValue,
   isIn: (order: number) => boolean,
 ): ValueTest | undefined {
-  if (rule === undefined) return undefined;
-  const asserted = prepareFor(rule, value);
-  if (asserted === undefined) return undefined;
+  const asserted = prepareAssertion(rule, value);
+  if (rule === undefined || asserted === undefined) return undefined;
   return (candidate) => {
     const prepared = prepareFor(rule, candidate);
     return prepared === undefined ? undefined : isIn(compareOrder(rule, prepared, asserted));
@@ -149,13 +148,12 @@ function orderTest(
 
 function substringsTest(rule: MatchingRuleName | undefined, filter: SubstringsFilter): ValueTest | undefined {
   if (rule === undefined) return undefined;
-  const plain = rule as PlainRule;
-  const initial = filter.initial === undefined ? '' : prepareSubstring(plain, filter.initial, 'initial');
-  const final = filter.final === undefined ? '' : prepareSubstring(plain, filter.final, 'final');
-  const any = filter.any.map((part) => prepareSubstring(plain, part, 'any'));
+  const initial = filter.initial === undefined ? '' : prepareAssertedPart(rule, filter.initial, 'initial');
+  const final = filter.final === undefined ? '' : prepareAssertedPart(rule, filter.final, 'final');
+  const any = filter.any.map((part) => prepareAssertedPart(rule, part, 'any'));
   if (initial === undefined || final === undefined || any.includes(undefined)) return undefined;
   return (candidate) => {
-    const text = prepare(plain, candidate);
+    const text = prepareFor(rule, candidate);
     return text === undefined ? undefined : hasParts(text, initial, any as string[], final);
   };
 }

@@ -119,10 +119,17 @@ export function isAscii(text: string): boolean {
   return true;
 }
 
-/** A name and its OID are the same identifier. */
-function objectIdentifier(text: string): string {
+/** A name and its OID are the same identifier; what a name that the schema does not have stands for, nobody knows. */
+function objectIdentifier(text: string): string | undefined {
   const trimmed = text.trim();
-  return schema().objectClass(trimmed)?.oid ?? schema().attributeType(trimmed)?.oid ?? asciiLower(trimmed);
+  const known = schema();
+  const defined = known.objectClass(trimmed) ?? known.attributeType(trimmed) ?? known.matchingRule(trimmed);
+  return defined?.oid ?? (startsWithDigit(trimmed) ? trimmed : undefined);
+}
+
+function startsWithDigit(text: string): boolean {
+  const first = text.charCodeAt(0);
+  return first >= 0x30 && first <= 0x39;
 }
 
 function octets(value: AttributeValue): string {

@@ -3,9 +3,8 @@
 // Pure: filter in, look-ups out; what they find is matched again. A filter item that can never be true needs no look-up.
 
 import type { AssertionFilter, Filter, SubstringsFilter } from '../wire/ldap/filter.ts';
+import { prepareAssertedPart, prepareAssertion } from './assertion.ts';
 import { cutIndexValue, type IndexKey, indexKeyOf, isIndexed } from './indexes.ts';
-import { prepareFor } from './matching.ts';
-import { type PlainRule, prepareSubstring } from './prepare.ts';
 import { schema } from './schema.ts';
 
 export type IndexLookup =
@@ -60,7 +59,7 @@ function planEquality({ attribute, value }: AssertionFilter): readonly Lookups[]
   const description = schema().description(attribute);
   if (description === undefined) return NEVER;
   const { type } = description;
-  const prepared = type.equality === undefined ? undefined : prepareFor(type.equality, value);
+  const prepared = prepareAssertion(type.equality, value);
   if (prepared === undefined) return NEVER;
   if (type.key === 'entryuuid') return [[{ kind: 'uuid', uuid: prepared }]];
   // A supertype is matched by the values of its subtypes, which stand under their own names.
@@ -73,7 +72,7 @@ function planSubstrings({ attribute, initial }: SubstringsFilter): readonly Look
   if (description === undefined || description.type.substrings === undefined) return NEVER;
   const { type } = description;
   if (initial === undefined || !isIndexed(type) || type.keys.length > 1) return undefined;
-  const prefix = prepareSubstring(type.substrings as PlainRule, initial, 'initial');
+  const prefix = prepareAssertedPart(type.substrings, initial, 'initial');
   if (prefix === undefined) return NEVER;
   return prefix === '' ? undefined : [[{ kind: 'begins', attribute: type.key, prefix: cutIndexValue(prefix) }]];
 }

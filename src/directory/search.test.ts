@@ -51,6 +51,39 @@ after(() => directory.close());
 const all: Filter = { kind: 'present', attribute: 'objectClass' };
 const equal = (attribute: string, value: string): Filter => ({ kind: 'equality', attribute, value });
 
+const not = (filter: Filter): Filter => ({ kind: 'not', filter });
+const everyone = ['cn=all', 'dc=example', 'o=internet', 'ou=People', 'uid=ann', 'uid=bob', 'uid=eve'];
+
+/** RFC 4511 §4.5.1.7: what nobody can say of any value is Undefined, and so is its negation. */
+const notEvaluable: Filter[] = [
+  equal('objectClass', 'computer'),
+  equal('objectClass', 'not a class'),
+  equal('shoe', 'x'),
+  equal('uidNumber', 'x'),
+  equal('telephoneNumber', 'ä'),
+  equal('mail', 'ä@acme.example'),
+  equal('cn', ''),
+  equal('uniqueMember', 'x'),
+  equal('entryUUID', 'x'),
+  equal('hasSubordinates', 'true'),
+  equal('createTimestamp', 'yesterday'),
+  { kind: 'greaterOrEqual', attribute: 'uidNumber', value: 'x' },
+  { kind: 'greaterOrEqual', attribute: 'cn', value: 'a' },
+  { kind: 'approx', attribute: 'objectClass', value: 'computer' },
+  { kind: 'substrings', attribute: 'telephoneNumber', any: ['ä'] },
+  { kind: 'substrings', attribute: 'mail', initial: 'ä', any: [] },
+  { kind: 'substrings', attribute: 'uniqueMember', initial: 'uid', any: [] },
+  { kind: 'present', attribute: 'shoe' },
+  {
+    kind: 'extensible',
+    rule: 'objectIdentifierMatch',
+    attribute: 'objectClass',
+    value: 'computer',
+    dnAttributes: false,
+  },
+  { kind: 'extensible', rule: '1.2.3', attribute: 'cn', value: 'x', dnAttributes: false },
+];
+
 function names(filter: Filter, base = 'o=internet', scope: 'base' | 'one' | 'sub' = 'sub'): string[] {
   return searchAll(directory.reader, { base, scope, filter }, 100).map(({ dn }) => dn.split(',')[0]!);
 }
@@ -59,15 +92,7 @@ describe('search', () => {
   it('covers the scope that is asked for', () => {
     assert.deepEqual(names(all, 'dc=example,o=internet', 'base'), ['dc=example']);
     assert.deepEqual(names(all, 'dc=example,o=internet', 'one'), ['ou=People', 'cn=all']);
-    assert.deepEqual(names(all).sort(), [
-      'cn=all',
-      'dc=example',
-      'o=internet',
-      'ou=People',
-      'uid=ann',
-      'uid=bob',
-      'uid=eve',
-    ]);
+    assert.deepEqual(names(all).sort(), everyone);
     assert.deepEqual(names(equal('uid', 'ann'), 'dc=example,o=internet', 'one'), []);
     assert.deepEqual(names(equal('uid', 'ann'), 'cn=all,dc=example,o=internet', 'sub'), []);
   });
@@ -90,7 +115,14 @@ describe('search', () => {
     ['a telephone number', equal('telephoneNumber', '+15550100'), ['uid=ann', 'uid=bob', 'uid=eve']],
     ['an unknown attribute', equal('shoe', 'x'), []],
     ['not an unknown attribute', { kind: 'not', filter: equal('shoe', 'x') }, []],
-    ['an impossible value', { kind: 'not', filter: equal('uidNumber', 'x') }, []],
+    ['an unknown class', equal('objectClass', 'computer'), []],
+    ['not a class that nobody has', not(equal('objectClass', '1.2.3.4')), everyone],
+    ['not what no rule can evaluate', { kind: 'or', filters: notEvaluable.map(not) }, []],
+    [
+      'what no rule can evaluate beside what one can',
+      { kind: 'or', filters: [...notEvaluable, equal('uid', 'ann')] },
+      ['uid=ann'],
+    ],
     [
       'integers by size, where they are',
       { kind: 'greaterOrEqual', attribute: 'uidNumber', value: '10' },
@@ -160,6 +192,8 @@ describe('search', () => {
     ],
     ['an unknown rule', { kind: 'extensible', rule: '1.2.3', attribute: 'cn', value: 'x', dnAttributes: false }, []],
   ];
+  for (const item of notEvaluable)
+    it(`is Undefined for ${JSON.stringify(item)}`, () => assert.deepEqual(names(not(item)), []));
   for (const [what, filter, found] of filters) it(`by ${what}`, () => assert.deepEqual(names(filter).sort(), found));
 
   it('by UUID', () => {
