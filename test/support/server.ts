@@ -34,6 +34,8 @@ export interface StartOptions {
   readonly data?: string;
   /** What the program is run under, such as `['strace', '-f', ...]`. */
   readonly under?: readonly string[];
+  /** The checkout whose program is started; this one if there is none. */
+  readonly program?: string;
 }
 
 export interface Exit {
@@ -168,7 +170,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 async function run(data: string, options: StartOptions, earlier: string, killAfterMs?: number): Promise<Running> {
   if (options.config !== undefined) writeFileSync(join(data, 'waypost.toml'), options.config);
-  const [command, ...before] = [...(options.under ?? []), join(root, 'waypost')];
+  const [command, ...before] = [...(options.under ?? []), join(options.program ?? root, 'waypost')];
   const began = performance.now();
   const child = spawn(command!, [...before, 'serve', '--data', data, ...(options.args ?? [])], {
     cwd: root,

@@ -1,0 +1,177 @@
+// What a store answers, as a text that two programs can be compared by.
+//
+// In      a running server on a copy of the store, and which accounts and addresses to ask for
+// Out     one text a door: IMAP, POP3, LDAP, and the commands `route` and `trace`
+// Never   changes anything: EXAMINE and BODY.PEEK, no DELE; events of a trace after `before` are left out
+
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { administrator } from '../support/directory.ts';
+import { ImapClient, type Tagged } from '../support/imap-client.ts';
+import { LineConnection } from '../support/line-connection.ts';
+import type { Endpoint, Waypost } from '../support/server.ts';
+
+const run = promisify(execFile);
+
+export interface Account {
+  readonly login: string;
+  /** The INBOX too: nothing is delivered into it any more when a server starts. */
+  readonly hasSettledInbox: boolean;
+}
+
+export interface Questions {
+  /** The checkout whose command line is asked. */
+  readonly program: string;
+  readonly password: string;
+  readonly accounts: readonly Account[];
+  readonly routes: readonly string[];
+  readonly traces: readonly string[];
+  readonly searches: readonly { readonly base: string; readonly scope: 'base' | 'sub'; readonly filter: string }[];
+  /** ISO 8601: what a server does with its queue when it starts is no answer of the store. */
+  readonly before: string;
+}
+
+export type Answers = Readonly<Record<'imap' | 'pop3' | 'ldap' | 'route' | 'trace', string>>;
+
+export async function answers(server: Waypost, questions: Questions): Promise<Answers> {
+  const imap: string[] = [];
+  const pop3: string[] = [];
+  for (const account of questions.accounts) {
+    const { login, hasSettledInbox } = account;
+    imap.push(...(await imapAnswers(server.listeners.imap, account, questions.password)));
+    if (hasSettledInbox) pop3.push(...(await pop3Answers(server.listeners.pop3, login, questions.password)));
+  }
+  return {
+    imap: text(imap),
+    pop3: text(pop3),
+    ldap: text(await ldapAnswers(server, questions.searches)),
+    route: text(await commandAnswers(server, questions, 'route', questions.routes)),
+    trace: text(await traceAnswers(server, questions)),
+  };
+}
+
+const text = (lines: readonly string[]): string => `${lines.join('\n')}\n`;
+
+/** One character an octet, everything but printable ASCII escaped. */
+function printable(octets: string): string {
+  return octets.replace(/[^ -~]/g, (octet) => `\\x${octet.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+async function imapAnswers(endpoint: Endpoint, { login, hasSettledInbox }: Account, password: string) {
+  const client = await ImapClient.login(endpoint, login, password);
+  const lines = [`# ${login}`];
+  const ask = async (command: string): Promise<Tagged> => {
+    const answer = await client.command(command);
+    lines.push(`> ${command}`, ...answer.untagged.map(responseText));
+    return answer;
+  };
+  const listed = await ask('LIST "" *');
+  await ask('LSUB "" *');
+  for (const { text: line } of listed.untagged) {
+    const name = /^LIST \([^)]*\) \S+ (.*)$/.exec(line)?.[1];
+    if (name === undefined || line.includes('\\Noselect') || (name === 'INBOX' && !hasSettledInbox)) continue;
+    await ask(`STATUS ${name} (MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN)`);
+    await ask(`EXAMINE ${name}`);
+    await ask('UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODY BODYSTRUCTURE)');
+    for (const { literals, text: start } of (await client.command('UID FETCH 1:* (UID BODY.PEEK[])')).untagged)
+      if (literals[0] !== undefined)
+        lines.push(`${start.split(' BODY')[0]}) sha256 ${createHash('sha256').update(literals[0]).digest('hex')}`);
+    for (const key of SEARCHES) await ask(`UID SEARCH ${key}`);
+  }
+  await client.logout();
+  return lines;
+}
+
+const SEARCHES = [
+  'FROM "joe"',
+  'TO "team"',
+  'SUBJECT "caf"',
+  'SUBJECT "quoted"',
+  'HEADER Message-ID "fixture"',
+  'KEYWORD $Work',
+  'UNKEYWORD $Work',
+  'FLAGGED',
+  'DELETED',
+  'LARGER 1000',
+  'TEXT "inner"',
+];
+
+function responseText({ text: line, literals }: Tagged['untagged'][number]): string {
+  let n = 0;
+  return printable(line).replace(/\{\d+\}/g, (literal) =>
+    literals[n] === undefined ? literal : `${literal}<${printable(literals[n++]!.toString('latin1'))}>`,
+  );
+}
+
+async function pop3Answers({ host, port }: Endpoint, login: string, password: string): Promise<string[]> {
+  const connection = await LineConnection.open(host, port);
+  await connection.line();
+  const lines = [`# ${login}`];
+  for (const command of [`USER ${login}`, `PASS ${password}`]) {
+    connection.write(`${command}\r\n`);
+    await connection.line();
+  }
+  for (const command of ['STAT', 'LIST', 'UIDL']) {
+    connection.write(`${command}\r\n`);
+    lines.push(`> ${command}`, await connection.line());
+    if (command === 'STAT') continue;
+    for (let line = await connection.line(); line !== '.'; line = await connection.line()) lines.push(line);
+  }
+  connection.write('QUIT\r\n');
+  await connection.untilClosed();
+  return lines;
+}
+
+async function ldapAnswers(server: Waypost, searches: Questions['searches']): Promise<string[]> {
+  const client = await administrator(server);
+  const lines: string[] = [];
+  try {
+    for (const { base, scope, filter } of searches) {
+      lines.push(`# ${scope} ${JSON.stringify(base)} ${filter}`);
+      const { searchEntries } = await client.search(base, {
+        scope,
+        filter,
+        attributes: ['*', '+'],
+        explicitBufferAttributes: [],
+      });
+      const entries = searchEntries.map(({ dn, ...attributes }) => ({ dn, attributes }));
+      entries.sort((a, b) => (a.dn.toLowerCase() < b.dn.toLowerCase() ? -1 : 1));
+      for (const { dn, attributes } of entries) {
+        lines.push(`dn: ${dn}`);
+        for (const name of Object.keys(attributes).sort())
+          for (const value of [attributes[name]!].flat()) lines.push(`  ${name}: ${JSON.stringify(String(value))}`);
+      }
+    }
+  } finally {
+    await client.unbind();
+  }
+  return lines;
+}
+
+async function commandAnswers(
+  server: Waypost,
+  { program }: Questions,
+  command: 'route' | 'trace',
+  values: readonly string[],
+): Promise<string[]> {
+  const lines: string[] = [];
+  for (const value of values) {
+    // An address that leads nowhere is exit code 1, with its route on standard output all the same.
+    const { stdout } = await run(join(program, 'waypost'), [command, value, '--json', '--data', server.data]).catch(
+      (error: { stdout: string }) => error,
+    );
+    lines.push(`# ${command} ${value}`);
+    const answer: unknown = stdout.trim() === '' ? [] : JSON.parse(stdout);
+    for (const object of [answer].flat()) lines.push(JSON.stringify(object));
+  }
+  return lines;
+}
+
+async function traceAnswers(server: Waypost, questions: Questions): Promise<string[]> {
+  const lines: string[] = [];
+  for (const line of await commandAnswers(server, questions, 'trace', questions.traces))
+    if (line.startsWith('#') || (JSON.parse(line) as { at: string }).at <= questions.before) lines.push(line);
+  return lines;
+}
