@@ -1,6 +1,7 @@
 // status: what runs, since when, on which ports, how far the directory is, how much is queued.
 
 import { z } from 'zod';
+import { FORMAT } from '../database/format.ts';
 import type { Reader } from '../database/operation.ts';
 import { readState } from '../routing/tables.ts';
 import { queueFigures } from '../transfer/queue.ts';
@@ -8,6 +9,8 @@ import { adminOperation } from './operation.ts';
 
 export interface ServerStatus {
   readonly version: string;
+  /** Of the store. */
+  readonly format: number;
   readonly startedAt: string;
   readonly hostname: string;
   readonly listeners: Readonly<Record<string, string>>;
@@ -29,6 +32,7 @@ export const status = (parts: StatusParts) =>
     const { reader, version, startedAt, hostname, listeners } = parts;
     return {
       version,
+      format: FORMAT,
       startedAt,
       hostname,
       listeners,

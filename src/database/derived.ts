@@ -6,7 +6,8 @@
 //         slice, so a crash begins anew
 // A store of format 1 counts as version 1 of directory.index, zones and routing; what is not named there counts as 0.
 
-import type { Transaction, Writer } from './operation.ts';
+import type { Reader, Transaction, Writer } from './operation.ts';
+import { atIntervals, grouped } from './progress.ts';
 
 /** Rows that a unit derives from the directory. */
 export interface Derived {
@@ -21,4 +22,33 @@ export interface Derived {
 /** In the transaction of the last slice: from now on the rows are this version's. */
 export async function setDerivedVersion(tx: Transaction, name: string, version: number): Promise<void> {
   await tx.run('INSERT OR REPLACE INTO derived (name, version) VALUES (?, ?)', name, version);
+}
+
+export interface RebuildOptions {
+  readonly reader: Reader;
+  readonly writer: Writer;
+  /** In this order: later ones may read what earlier ones derive. */
+  readonly derived: readonly Derived[];
+  /** One line for people, on standard error. */
+  readonly say: (line: string) => void;
+}
+
+/** Brings along what another version of the code has derived. */
+export async function rebuildDerived({ reader, writer, derived, say }: RebuildOptions): Promise<void> {
+  for (const each of derived) {
+    const stored = derivedVersion(reader, each.name);
+    if (stored === each.version) continue;
+    const words = `compiling ${each.name} (version ${stored} to ${each.version})`;
+    await each.rebuild(
+      writer,
+      atIntervals((done, of) => say(`${words}: ${grouped(done)} of ${grouped(of)} entries`)),
+    );
+    if (derivedVersion(reader, each.name) !== each.version)
+      throw new Error(`${each.name} was rebuilt without its version`);
+  }
+}
+
+/** 0 for what the store has never derived. */
+function derivedVersion(reader: Reader, name: string): number {
+  return Number(reader.get('SELECT version FROM derived WHERE name = ?', name)?.['version'] ?? 0);
 }

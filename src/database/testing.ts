@@ -23,7 +23,7 @@ export function openTestDatabase(units: readonly Unit[]): TestDatabase {
   const directory = mkdtempSync(join(tmpdir(), 'waypost-test-'));
   const path = join(directory, 'store.db');
   const database = openForWriting(path, 'OFF');
-  migrate(database, units);
+  migrate(database, { units });
   const statements = new Statements(database);
   const shared = new SharedState();
   const { reader, close } = openReader(path);

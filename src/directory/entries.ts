@@ -94,6 +94,10 @@ export async function entriesAfterIn(tx: Transaction, after: number, limit: numb
   return (await tx.arrays(AFTER, after, limit)).map(decodeEntry);
 }
 
+export async function countEntriesIn(tx: Transaction): Promise<number> {
+  return Number((await tx.get('SELECT count(*) AS n FROM dit'))?.['n']);
+}
+
 export function hasChildren(reader: Reader, parent: number): boolean {
   return reader.arrays(ANY_CHILD, parent).length > 0;
 }

@@ -13,6 +13,12 @@ import { deliveryOptions, unsupportedAttributes } from './attributes.ts';
 import { type Problem, type RecipientRow, type RouteRow, SITE_POSTMASTER, type Status } from './rows.ts';
 import { legalStatuses, parseStatus, type StatusAttribute } from './status.ts';
 
+/**
+ * Goes up with any change that gives other rows for the same entries: the tables are then compiled anew at the next
+ * start. compile-version.test.ts knows what each version gives.
+ */
+export const COMPILER_VERSION = 1;
+
 /** The entry that the first start makes: mail for the postmaster of everything goes to its account. */
 export const SITE_POSTMASTER_DN = `uid=postmaster,ou=Waypost,${SUFFIX}`;
 const SITE_POSTMASTER_NORMALIZED = normalizeDn(SITE_POSTMASTER_DN);

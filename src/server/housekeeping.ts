@@ -4,6 +4,7 @@ import { unlink } from 'node:fs/promises';
 import { systemClock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { WriterClient } from '../database/client.ts';
+import { removeOldCopies } from '../database/upgrade.ts';
 import { pruneChangeLog } from '../directory/change-log.ts';
 import { collect } from '../store/collect.ts';
 import { segmentPath } from '../store/segment.ts';
@@ -16,6 +17,8 @@ const UNLINK_AFTER_MS = 10_000;
 
 export interface HousekeepingParts {
   readonly writer: WriterClient;
+  /** Path of the database. */
+  readonly database: string;
   readonly segments: string;
   readonly log: Log;
   /** Every thread closes its descriptor of this segment, or its space would not come back. */
@@ -41,6 +44,7 @@ export function keepHouse(parts: HousekeepingParts): () => void {
       ({ more } = await writer.execute(collect, {}));
       // Below that many nothing is left to do.
       more = (await writer.execute(pruneChangeLog, systemClock.now())) >= CHANGES_A_ROUND || more;
+      for (const copy of removeOldCopies(parts.database, systemClock.now())) log.info('store.remove-copy', { copy });
     } catch (error) {
       log.warn('store.collect', { detail: String(error) });
     }

@@ -6,6 +6,7 @@
 import { writeSync } from 'node:fs';
 import { EXIT } from '../base/exit.ts';
 import { Failure } from '../base/failure.ts';
+import { FatalStoreError } from '../database/batch.ts';
 import type { Configuration } from './configuration.ts';
 import { panel } from './panel.ts';
 import { start } from './start.ts';
@@ -18,6 +19,7 @@ export async function serve(configuration: Configuration): Promise<number> {
   // Before anything is started: a signal that comes early waits until there is something to stop.
   const told = toldToStop();
   const server = await start(configuration, fatal).catch((error: unknown) => {
+    if (error instanceof FatalStoreError) fatal(error.message);
     if (!(error instanceof Failure) || error.kind !== 'full') throw error;
     throw new Failure('full', `no space left on ${configuration.data}: make some, then start again`, { cause: error });
   });

@@ -6,8 +6,7 @@ import { systemClock } from '../base/clock.ts';
 import { Ids } from '../base/ids.ts';
 import { createLog } from '../base/log.ts';
 import { WriterClient } from '../database/client.ts';
-import { openForWriting, openReader } from '../database/connection.ts';
-import { migrate } from '../database/format.ts';
+import { openReader } from '../database/connection.ts';
 import { lockDirectory } from '../database/lock.ts';
 import { probe } from '../database/operation.ts';
 import { SharedState } from '../database/shared.ts';
@@ -30,7 +29,7 @@ import { databasePath, segmentsPath } from './paths.ts';
 import { type ListenerName, tcpListeners } from './ports.ts';
 import { Supervisor } from './supervisor.ts';
 import type { ThreadReport } from './threads/protocol.ts';
-import { units } from './units.ts';
+import { bringToFormat, compileAnew } from './upgrade.ts';
 import { VERSION } from './version.ts';
 import { thisZoneHost } from './zone-host.ts';
 
@@ -62,9 +61,7 @@ export async function start(configuration: Configuration, fatal: (text: string) 
 
   // The format, before any thread looks.
   const synchronous = process.env['WAYPOST_TEST_SYNCHRONOUS'] === 'off' ? 'OFF' : 'FULL';
-  const founding = openForWriting(databasePath(data), synchronous);
-  migrate(founding, units);
-  founding.close();
+  bringToFormat(data, log, synchronous);
 
   // What the last run left: ids go on above its highest, its open segments are closed, files without a row go.
   const shared = new SharedState();
@@ -82,6 +79,7 @@ export async function start(configuration: Configuration, fatal: (text: string) 
   });
   const writer = new WriterClient(supervisor.writerPort(0), shared);
   await writer.execute(closeAllSegments, { at: systemClock.now() });
+  await compileAnew(reader, writer);
   const adminPassword = await firstStart(data, hostname, { reader, writer, clock: systemClock });
   watchAdminPassword(data, reader, writer);
 
@@ -171,6 +169,7 @@ export async function start(configuration: Configuration, fatal: (text: string) 
   });
   const endHousekeeping = keepHouse({
     writer,
+    database: databasePath(data),
     segments: segmentsPath(data),
     log,
     forgetSegment: (segment) => {

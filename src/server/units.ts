@@ -1,5 +1,6 @@
-// Every unit's tables, and every operation that the writer knows by name.
+// Every unit's tables, what is derived from entries, and every operation that the writer knows by name.
 
+import type { Derived } from '../database/derived.ts';
 import type { Unit } from '../database/format.ts';
 import { type Operation, probe } from '../database/operation.ts';
 import { pruneChangeLog } from '../directory/change-log.ts';
@@ -8,6 +9,7 @@ import { arrive } from '../provisioning/arrival.ts';
 import { bootstrap } from '../provisioning/bootstrap.ts';
 import { change } from '../provisioning/change.ts';
 import { provisioningUnit } from '../provisioning/tables.ts';
+import { beginRebuild, finishRebuild, rebuildSlice, routingTables } from '../routing/rebuild.ts';
 import type { Site } from '../routing/resolve.ts';
 import { routingUnit } from '../routing/tables.ts';
 import { closeAllSegments, closeSegment, closeSegmentsOf, collect, openSegment } from '../store/collect.ts';
@@ -35,6 +37,9 @@ export const units: readonly Unit[] = [
   transferUnit,
 ];
 
+/** What the units derive from entries, in the order in which it is derived anew. */
+export const derived: readonly Derived[] = [routingTables()];
+
 // biome-ignore lint/suspicious/noExplicitAny: arguments and results differ from operation to operation
 export type AnyOperation = Operation<any, any>;
 
@@ -60,6 +65,9 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
     bootstrap,
     change,
     arrive,
+    beginRebuild,
+    rebuildSlice,
+    finishRebuild,
     ...transferOperations(site),
   ];
 }

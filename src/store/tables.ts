@@ -17,6 +17,7 @@
 // modseq comes from one counter, one step an operation: it grows over each account and mailbox, without being dense.
 
 import type { Unit } from '../database/format.ts';
+import type { MigrationConnection } from '../database/operation.ts';
 import { convertMessages } from './format-1.ts';
 
 export const storeUnit: Unit = {
@@ -143,3 +144,8 @@ export const storeUnit: Unit = {
     },
   ],
 };
+
+/** Copies, of any format. */
+export function countMessages(connection: Pick<MigrationConnection, 'get'>): number {
+  return Number(connection.get('SELECT count(*) AS n FROM message')?.['n']);
+}

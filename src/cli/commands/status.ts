@@ -16,6 +16,7 @@ export function statusCommand(context: CommandContext): Command {
         .print(status, () =>
           facts([
             ['version', status.version],
+            ['store', `format ${status.format}`],
             ['host name', status.hostname],
             ['started', status.startedAt],
             ['directory', `revision ${status.revision}, generation ${status.generation}`],

@@ -1,0 +1,140 @@
+// Each version of the compiler gives certain rows for certain entries: one that gives others has another number, so that
+// stores which hold the old rows are compiled anew.
+//
+// In      entries with every attribute that the compiler reads, in the spellings that entries come in
+// Out     the digest of all their rows, noted here for each version
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import { normalizeDn } from '../directory/dn.ts';
+import type { Attribute, AttributeValue, Entry } from '../directory/entry.ts';
+import { unsupportedAttributes } from './attributes.ts';
+import { COMPILER_VERSION, compileDomain, compileRecipient } from './compile.ts';
+import { legalStatuses } from './status.ts';
+
+/** A version that is not released may still change its digest; a released one never does. */
+const digests: Readonly<Record<number, string>> = {
+  1: '',
+};
+
+type Values = Readonly<Record<string, AttributeValue | readonly AttributeValue[]>>;
+
+function entry(dn: string, values: Values): Entry {
+  const attributes = new Map<string, Attribute>();
+  for (const [name, value] of Object.entries(values))
+    attributes.set(name.toLowerCase(), { name, values: [value].flat() as AttributeValue[] });
+  const made = { createdAt: 0, modifiedAt: 0, revision: 5, uuid: 'u', parent: 1 };
+  return { id: 5, dn, normalizedDn: normalizeDn(dn), attributes, ...made };
+}
+
+const each = (names: readonly string[]): Values => Object.fromEntries(names.map((name) => [name, 'x']));
+/** Every legal status, in capitals too, and one that is none. */
+const statuses = Object.entries(legalStatuses).flatMap(([name, words]) =>
+  [...words, ...words.map((word) => word.toUpperCase()), ` ${words[0]} `, 'nonsense', ''].map((word) => ({
+    [name]: word,
+  })),
+);
+const addresses = [
+  'ann@acme.example',
+  'Ann@ACME.Example',
+  ' sp@acme.example ',
+  '\tTab@acme.example',
+  '"a b"@acme.example',
+  '"plain"@acme.example',
+  '"quo\\"ted"@acme.example',
+  'ann@acme.example.',
+  'ann@bücher.example',
+  'ann@xn--bcher-kva.example',
+  'ann@[127.0.0.1]',
+  'ann@other.example',
+  'no address',
+  'ann',
+  '@acme.example',
+  '',
+  'jürgen@acme.example',
+  'ann@sales.acme.example',
+  Buffer.from([0xff, 0x40]),
+];
+const dns = [
+  'uid=ann,ou=People,dc=acme,dc=example,o=internet',
+  'UID = Ann , OU=people,DC=ACME,dc=example,o=Internet',
+  "uid=bob,o=internet#'0101'B",
+  'cn=a+uid=b,o=internet',
+  'cn=Roe\\2C Rick,o=internet',
+  '2.5.4.3=oid,o=internet',
+  'no dn',
+  '',
+];
+const classes = {
+  domain: ['domain', 'inetDomain', 'mailDomain'],
+  alias: ['domain', 'inetDomainAlias'],
+  user: ['inetOrgPerson', 'inetUser', 'inetMailUser', 'inetLocalMailRecipient'],
+  local: ['inetOrgPerson', 'inetLocalMailRecipient'],
+  group: ['groupOfUniqueNames', 'inetMailGroup', 'inetLocalMailRecipient'],
+  both: ['inetMailGroup', 'inetMailUser'],
+  none: ['inetOrgPerson'],
+};
+
+const DOMAIN = 'dc=Acme,dc=example,o=internet';
+const domains: readonly Entry[] = [
+  ...[classes.domain, classes.alias, classes.none].map((objectClass) => entry(DOMAIN, { objectClass })),
+  ...['dc=a_b,dc=example,o=internet', 'ou=acme,o=internet', 'o=internet', 'dc=xn--bcher-kva,dc=example,o=internet'].map(
+    (dn) => entry(dn, { objectClass: classes.domain }),
+  ),
+  ...[
+    ...statuses,
+    ...dns.map((inetDomainBaseDN) => ({ inetDomainBaseDN })),
+    ...addresses.map((mailDomainCatchallAddress) => ({ mailDomainCatchallAddress })),
+    { mailDomainCatchallAddress: ['no address', 'second@acme.example', 'third@acme.example'] },
+    { mailRoutingHosts: ['Mail.Example', ' other.example '] },
+    each([...unsupportedAttributes.domain, ...unsupportedAttributes.unclaimed]),
+  ].map((values) => entry(DOMAIN, { objectClass: classes.domain, ...values })),
+];
+
+const options = ['mailbox', 'MEMBERS', ' forward ', 'members', 'hold', 'shared', 'members_offline', 'nonsense', ''];
+const recipients: readonly Entry[] = [
+  'uid=ann,ou=People,dc=acme,dc=example,o=internet',
+  'uid=postmaster,ou=Waypost,o=internet',
+].flatMap((dn) =>
+  Object.values(classes).flatMap((objectClass) =>
+    [
+      {},
+      ...statuses,
+      ...addresses.flatMap((address) => [
+        { mail: address },
+        { mail: 'ann@acme.example', mailAlternateAddress: address },
+        { mail: 'ann@acme.example', mailEquivalentAddress: address },
+        { mgrpRFC822MailMember: address },
+      ]),
+      { mail: addresses, mailAlternateAddress: addresses, mailEquivalentAddress: addresses },
+      { uniqueMember: dns, mgrpRFC822MailMember: addresses },
+      ...options.map((mailDeliveryOption) => ({ mailDeliveryOption })),
+      { mailDeliveryOption: options },
+      { mailHost: 'Mail.Example' },
+      each(unsupportedAttributes.user),
+      each(unsupportedAttributes.group),
+    ].map((values) => entry(dn, { objectClass, ...values })),
+  ),
+);
+
+test('the rows are those of this version', () => {
+  const hash = createHash('sha256');
+  let rows = 0;
+  const note = (row: unknown): void => {
+    if (row !== undefined) rows++;
+    hash.update(`${JSON.stringify(row) ?? ''}\n`);
+  };
+  for (const each of domains) note(compileDomain(each));
+  for (const each of recipients)
+    for (const owned of [[], ['acme.example'], ['acme.example', 'xn--bcher-kva.example', 'sales.acme.example']])
+      note(compileRecipient(each, { domains: owned, account: 7 }));
+  assert.ok(rows > 2000, `only ${rows} rows`);
+  const digest = hash.digest('hex').slice(0, 32);
+  assert.equal(
+    digest,
+    digests[COMPILER_VERSION],
+    `version ${COMPILER_VERSION} of the compiler gives other rows than it did: raise COMPILER_VERSION in compile.ts and ` +
+      'note the new digest here',
+  );
+});
