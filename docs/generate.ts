@@ -359,6 +359,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'smtp.fail': 'a command failed for a reason of ours',
   'smtp.refuse': 'a message was refused after its dot, for a reason of ours',
   'store.collect': 'housekeeping could not write; it comes again',
+  'store.remove-copy': 'the copy of the store that an upgrade made seven days ago was taken away; `copy` is its name',
   'store.header': 'what format 1 stored of a header could not be read; the message is parsed again from its bytes',
   'store.unlink': "a segment's file could not be removed; the next start does it",
   'transfer.begin': 'the queue could not begin, because the writer takes nothing now; it comes again',

@@ -15,7 +15,7 @@ import { legalStatuses } from './status.ts';
 
 /** A version that is not released may still change its digest; a released one never does. */
 const digests: Readonly<Record<number, string>> = {
-  1: '',
+  1: '5542ca8f5cfdcfc403d8bbcafc380db7',
 };
 
 type Values = Readonly<Record<string, AttributeValue | readonly AttributeValue[]>>;

@@ -29,7 +29,7 @@ test('a store of format 1 gives the same answers, knows what is to be parsed aga
   const path = join(directory, 'store.db');
   const database = openForWriting(path, 'OFF');
   try {
-    migrate(database, [{ ...storeUnit, migrations: storeUnit.migrations.slice(0, 1) }]);
+    migrate(database, { units: [{ ...storeUnit, migrations: storeUnit.migrations.slice(0, 1) }] });
     const insert = database.prepare(
       `INSERT INTO message (id, segment, offset, length, hash, codec, received, trace_bytes, envelope, structure, refs)
        VALUES (?, 1, 64, ?, x'00', 0, 5, 0, ?, ?, 1)`,
@@ -42,7 +42,7 @@ test('a store of format 1 gives the same answers, knows what is to be parsed aga
     );
     database.exec('DELETE FROM account WHERE id = 9');
 
-    migrate(database, [storeUnit], log);
+    migrate(database, { units: [storeUnit], log });
 
     const { reader, close } = openReader(path);
     for (const [id, { message, envelope, bodyStructure }] of corpus().entries()) {
