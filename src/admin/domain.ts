@@ -49,7 +49,7 @@ export const domainAdd = (parts: EntryParts) =>
   adminOperation(
     'domain.add',
     z.object({ domain: name, catchall: z.string().optional(), dryRun }),
-    (input): Promise<Changed> => {
+    (input, caller, peer): Promise<Changed> => {
       const domain = domainOf(input.domain);
       const catchall = input.catchall === undefined ? [] : [mailAddressOf(input.catchall).key];
       const submitted = submit(
@@ -63,7 +63,7 @@ export const domainAdd = (parts: EntryParts) =>
             mailDomainCatchallAddress: catchall,
           }),
         },
-        input.dryRun,
+        { caller, peer, dryRun: input.dryRun },
       );
       return named(submitted, { exists: `${domain} exists already` });
     },
@@ -82,12 +82,12 @@ export const domainShow = (parts: EntryParts) =>
   });
 
 export const domainRemove = (parts: EntryParts) =>
-  adminOperation('domain.remove', z.object({ domain: name, dryRun }), async (input): Promise<Changed> => {
+  adminOperation('domain.remove', z.object({ domain: name, dryRun }), async (input, caller, peer): Promise<Changed> => {
     const domain = domainOf(input.domain);
     const dn = dcDnOfDomain(domain);
     const entry = findEntry(parts.reader, dn);
     if (entry === undefined || !hasClass(entry, 'maildomain')) throw notADomain(domain);
-    return named(submit(parts, { kind: 'delete', dn }, input.dryRun), {
+    return named(submit(parts, { kind: 'delete', dn }, { caller, peer, dryRun: input.dryRun }), {
       'not-empty': `${domain} has users, lists or subdomains: see waypost user list ${domain}`,
     });
   });

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { Failure, type FailureKind } from '../base/failure.ts';
 import type { Reader } from '../database/operation.ts';
-import { ADMINISTRATOR_DN } from '../directory/access.ts';
+import type { Caller } from '../directory/caller.ts';
 import { findEntry } from '../directory/entries.ts';
 import type { DirectoryChange, Entry } from '../directory/entry.ts';
 import { Search } from '../directory/search.ts';
@@ -48,14 +48,21 @@ export interface Changed {
   readonly rows: ChangeSummary['rows'];
 }
 
+/** Who asks for a change, and whether it is only to be tried. */
+export interface Asked {
+  readonly caller: Caller;
+  readonly peer: string;
+  readonly dryRun: boolean | undefined;
+}
+
 export async function submit(
   parts: EntryParts,
   change: DirectoryChange,
-  isDryRun: boolean | undefined,
+  { caller, peer, dryRun = false }: Asked,
 ): Promise<Changed> {
-  const summary = await submitChange(parts, change, ADMINISTRATOR_DN, { dryRun: isDryRun ?? false });
+  const summary = await submitChange(parts, { changes: [change], caller, peer, dryRun });
   return {
-    dryRun: isDryRun ?? false,
+    dryRun,
     revision: summary.revision,
     entries: summary.entries.map(({ kind, dn, generated }) => ({ change: kind, dn, generated })),
     rows: summary.rows,

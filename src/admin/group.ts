@@ -44,7 +44,7 @@ export const groupAdd = (parts: EntryParts) =>
   adminOperation(
     'group.add',
     z.object({ address, member: z.array(address).max(100_000).optional(), dryRun }),
-    (input): Promise<Changed> => {
+    (input, caller, peer): Promise<Changed> => {
       const { key, ...mail } = mailAddressOf(input.address);
       const dns: string[] = [];
       const addresses: string[] = [];
@@ -68,7 +68,7 @@ export const groupAdd = (parts: EntryParts) =>
             mgrpRFC822MailMember: addresses,
           }),
         },
-        input.dryRun,
+        { caller, peer, dryRun: input.dryRun },
       );
       return named(submitted, { exists: `the list ${key} exists already` });
     },
@@ -91,7 +91,7 @@ export const groupShow = (parts: EntryParts) =>
   });
 
 export const groupRemove = (parts: EntryParts) =>
-  adminOperation('group.remove', z.object({ address, dryRun }), async (input): Promise<Changed> => {
+  adminOperation('group.remove', z.object({ address, dryRun }), async (input, caller, peer): Promise<Changed> => {
     const entry = entryOfAddress(parts, mailAddressOf(input.address).key, 'group');
-    return submit(parts, { kind: 'delete', dn: entry.dn }, input.dryRun);
+    return submit(parts, { kind: 'delete', dn: entry.dn }, { caller, peer, dryRun: input.dryRun });
   });

@@ -2,19 +2,21 @@
 
 import type { z } from 'zod';
 import { Failure } from '../base/failure.ts';
+import type { Awaitable } from '../database/operation.ts';
+import type { Caller } from '../directory/caller.ts';
 
 export interface AdminOperation<Input, Output> {
   /** `domain.add` */
   readonly name: string;
   readonly input: z.ZodType<Input>;
-  /** Throws a Failure by kind. */
-  readonly run: (input: Input) => Promise<Output> | Output;
+  /** `peer` is the address that the caller asks from, '' for the admin socket. Throws a Failure by kind. */
+  readonly run: (input: Input, caller: Caller, peer: string) => Awaitable<Output>;
 }
 
 export function adminOperation<Input, Output>(
   name: string,
   input: z.ZodType<Input>,
-  run: (input: Input) => Promise<Output> | Output,
+  run: AdminOperation<Input, Output>['run'],
 ): AdminOperation<Input, Output> {
   return { name, input, run };
 }
@@ -23,11 +25,13 @@ export function adminOperation<Input, Output>(
 export async function runAdminOperation<Input, Output>(
   operation: AdminOperation<Input, Output>,
   input: unknown,
+  caller: Caller,
+  peer: string,
 ): Promise<Output> {
   const parsed = operation.input.safeParse(input);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     throw new Failure('invalid', `${issue.path.join('.')}: ${issue.message}`);
   }
-  return operation.run(parsed.data);
+  return operation.run(parsed.data, caller, peer);
 }

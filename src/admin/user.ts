@@ -49,7 +49,7 @@ export const userAdd = (parts: EntryParts) =>
       alias: z.array(address).max(1000).optional(),
       dryRun,
     }),
-    (input): Promise<Changed> => {
+    (input, caller, peer): Promise<Changed> => {
       const { key, ...mail } = mailAddressOf(input.address);
       const name = input.name ?? mail.localPart;
       const submitted = submit(
@@ -67,7 +67,7 @@ export const userAdd = (parts: EntryParts) =>
             userPassword: input.password === undefined ? [] : [input.password],
           }),
         },
-        input.dryRun,
+        { caller, peer, dryRun: input.dryRun },
       );
       return named(submitted, { exists: `the user ${key} exists already` });
     },
@@ -90,7 +90,7 @@ export const userShow = (parts: EntryParts) =>
 
 /** The mail stays in the store until it is collected; the address is free at once. */
 export const userRemove = (parts: EntryParts) =>
-  adminOperation('user.remove', z.object({ address, dryRun }), async (input): Promise<Changed> => {
+  adminOperation('user.remove', z.object({ address, dryRun }), async (input, caller, peer): Promise<Changed> => {
     const entry = entryOfAddress(parts, mailAddressOf(input.address).key, 'user');
-    return submit(parts, { kind: 'delete', dn: entry.dn }, input.dryRun);
+    return submit(parts, { kind: 'delete', dn: entry.dn }, { caller, peer, dryRun: input.dryRun });
   });

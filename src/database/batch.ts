@@ -3,7 +3,7 @@
 // In      calls in the order they came
 // Out     one outcome a call, known only after COMMIT; what others may be told; the directory revision
 // States  idle -> open (operations run strictly one after another) -> committed | refused
-// Errors  an operation's own error undoes that operation; an error that ends the transaction refuses the whole batch;
+// Errors  an operation's own error undoes that operation, and so does rollbackWith, which is none; an error that ends the transaction refuses the whole batch;
 //         a full disk is temporary; any other I/O error is fatal, because nobody can say what is on disk
 // Never   keeps memory that mirrors tables: a rollback would not undo it
 
@@ -74,6 +74,19 @@ class SqliteTransaction implements Transaction {
 
   afterCommit(notification: Notification): void {
     this.notifications.push(notification);
+  }
+
+  rollbackWith<T>(result: T): never {
+    throw new RolledBack(result);
+  }
+}
+
+/** Thrown through an operation that is to be undone though it has its result. */
+class RolledBack {
+  readonly result: unknown;
+
+  constructor(result: unknown) {
+    this.result = result;
   }
 }
 
@@ -170,7 +183,12 @@ export class Batch {
       if (classifyEngineError(undoError) === 'fatal') throw new FatalStoreError(undoError);
       this.#refuse(undoError);
     }
-    this.#outcomes.push({ failure: callFailure(call, error) });
+    this.#outcomes.push(this.#outcomeOf(call, error));
+  }
+
+  #outcomeOf(call: Call, error: unknown): CallOutcome {
+    if (!(error instanceof RolledBack)) return { failure: callFailure(call, error) };
+    return this.#refusal === undefined ? { result: error.result } : { failure: this.#refusal };
   }
 
   #refuse(error: unknown): void {

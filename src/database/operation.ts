@@ -46,6 +46,8 @@ export interface Transaction {
   nextRevision(): Awaitable<number>;
   /** Sent to all threads after the commit, never before, and not at all if the operation or the commit fails. */
   afterCommit(notification: Notification): void;
+  /** Ends the operation: nothing of it is committed or sent, and its caller gets `result` as if it were. For dry runs. */
+  rollbackWith<T>(result: T): never;
 }
 
 export interface Operation<A, R> {

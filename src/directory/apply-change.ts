@@ -3,7 +3,7 @@
 // In      a DirectoryChange as a door asks for it; passwords are hashed already
 // Out     the entry before and after; or a Failure with the LDAP result name, and nothing is written
 // Limits  see base/limits.ts; an entry of at most 16 MiB
-// Never   asks who may do it (access.ts), makes missing superiors (provisioning/), checks MUST and MAY yet
+// Never   asks who may do it (caller.ts), makes missing superiors (provisioning/), checks MUST and MAY yet
 // RFC 4511 §4.6 §4.7 §4.8 §4.9, RFC 4512 §2.3
 
 import { randomUUID } from 'node:crypto';

@@ -20,6 +20,7 @@ const KIND_OF = {
   noSuchObject: 'not-found',
   invalidDnSyntax: 'syntax',
   invalidCredentials: 'unauthenticated',
+  strongerAuthRequired: 'unauthenticated',
   insufficientAccessRights: 'denied',
   busy: 'unavailable',
   unavailable: 'unavailable',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Failure } from '../base/failure.ts';
 import type { Filter } from '../wire/ldap/filter.ts';
-import { ANONYMOUS, type Asker, askerOf, checkChange, checkSearch, visibleTo } from './access.ts';
+import { ANONYMOUS, callerOf, checkSearch, visibleTo } from './caller.ts';
 import { parseDn } from './dn.ts';
 import { findEntry, getEntry, hasChildren } from './entries.ts';
 import type { DirectoryChange } from './entry.ts';

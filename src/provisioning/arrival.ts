@@ -11,6 +11,7 @@ import type { Clock } from '../base/clock.ts';
 import { asFailure } from '../base/failure.ts';
 import type { Reply } from '../base/reply.ts';
 import { operation, type Writer } from '../database/operation.ts';
+import { SERVER } from '../directory/caller.ts';
 import { dcDnOfDomain } from '../directory/dn.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
 import type { RoutingCache } from '../routing/cache.ts';
@@ -63,7 +64,7 @@ export const arrive = operation('provisioning.arrive', async (tx, args: ArriveAr
   const since = now - NEW_DOMAINS_WINDOW_MS;
   if ((await countArrivals(tx, TENANT, peer, since)) >= NEW_DOMAINS_PER_PEER) return { result: 'too-many' };
   await noteArrival(tx, { tenant: TENANT, peer, at: now, domain }, since);
-  const summary = await applyAll(tx, [domainEntry(domain, catchall)], { author: '', now });
+  const summary = await applyAll(tx, [domainEntry(domain, catchall)], SERVER, { now });
   return { result: 'there', made: summary.entries.map(({ dn }) => dn), revision: summary.revision };
 });
 

@@ -3,13 +3,13 @@
 // Idempotent: what is there stays as it is, so it may run at each start.
 
 import { operation } from '../database/operation.ts';
+import { ADMINISTRATOR_DN, SERVER } from '../directory/caller.ts';
 import { SUFFIX } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
 import type { Attribute, DirectoryChange } from '../directory/entry.ts';
 import { SITE_POSTMASTER_DN } from '../routing/compile.ts';
 import { applyAll } from './change.ts';
 
-export const ADMINISTRATOR_DN = 'cn=Directory Manager';
 /** What is Waypost's own stands below, one container a kind. */
 export const OWN_DN = `ou=Waypost,${SUFFIX}`;
 
@@ -31,7 +31,7 @@ export const bootstrap = operation(
     const isFirstStart = (await findEntryIn(tx, ADMINISTRATOR_DN)) === undefined;
     for (const entry of firstEntries(args)) {
       if ((await findEntryIn(tx, entry.dn)) !== undefined) continue;
-      await applyAll(tx, [entry], { author: '', now: args.now, isRoot: true });
+      await applyAll(tx, [entry], SERVER, { now: args.now, isRoot: true });
     }
     return { isFirstStart };
   },

@@ -3,14 +3,14 @@
 // In      changes as a door asks for them, passwords hashed already
 // Out     the entries as they are now; the missing nodes and containers, the account, the rows of the routing and alias
 //         tables and of the zones stand in the same commit
-// Order   nodes above -> the entry -> containers below -> account and rows, for each change in turn
-// Never   asks who may do it; half of it: whatever fails undoes all
+// Order   may the caller -> nodes above -> the entry -> containers below -> account and rows, for each change in turn
+// Never   half of it: whatever fails undoes all
 // This is the writer's side; every face calls submitChange (submit.ts).
 
 import { Failure } from '../base/failure.ts';
 import { operation, type Transaction } from '../database/operation.ts';
-import { isAdministrator } from '../directory/access.ts';
 import { type ApplyOptions, applyChange } from '../directory/apply-change.ts';
+import { authorOf, type Caller, checkChange, isAdministrator } from '../directory/caller.ts';
 import { domainOfDcDn, parseDn } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
 import { type ChangedEntry, type DirectoryChange, type Entry, hasClass } from '../directory/entry.ts';
@@ -23,8 +23,10 @@ import { addContainers, addMissingNodes, deleteEmptyContainers, takeOver } from 
 
 export interface ChangeArguments {
   readonly changes: readonly DirectoryChange[];
-  /** DN of who asks, '' for the server itself. */
-  readonly author: string;
+  /** Who asks: decides what may be done, and is the author of what was. */
+  readonly caller: Caller;
+  /** The address that it asks from, '' for none. */
+  readonly peer: string;
   /** Epoch milliseconds. */
   readonly now: number;
   /** Do all of it, report it, and undo it. */
@@ -51,25 +53,24 @@ export interface ChangeSummary {
 
 /** Rows named in a summary; a domain's base may move a hundred thousand. */
 const SUMMARY_ROWS_MAX = 1000;
-/** The key of Failure.data under which a dry run's summary travels. */
-export const DRY_RUN = 'dry-run';
 
 export const change = operation('provisioning.change', async (tx, args: ChangeArguments): Promise<ChangeSummary> => {
-  const summary = await applyAll(tx, args.changes, { author: args.author, now: args.now });
-  // The only way to undo an operation is to fail; what it would have done travels with the failure.
-  if (args.dryRun === true) throw new Failure('conflict', 'dry run', { data: { [DRY_RUN]: JSON.stringify(summary) } });
-  return summary;
+  const summary = await applyAll(tx, args.changes, args.caller, { now: args.now });
+  return args.dryRun === true ? tx.rollbackWith(summary) : summary;
 });
 
 /** For an operation of this folder that makes changes of its own. */
 export async function applyAll(
   tx: Transaction,
   changes: readonly DirectoryChange[],
-  options: ApplyOptions,
+  caller: Caller,
+  more: Omit<ApplyOptions, 'author'>,
 ): Promise<ChangeSummary> {
+  const options: ApplyOptions = { ...more, author: authorOf(caller) };
   const entries: EntrySummary[] = [];
   const rows: TableChange[] = [];
   for (const each of changes) {
+    await checkChange(tx, caller, each);
     for (const changed of await applyOne(tx, each, options)) {
       entries.push(summaryOf(changed));
       rows.push(...(await follow(tx, changed)));

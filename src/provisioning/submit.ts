@@ -7,10 +7,10 @@
 import { hashClearPasswords } from '../auth/hash-clear.ts';
 import type { HashGate } from '../auth/hash-gate.ts';
 import type { Clock } from '../base/clock.ts';
-import { Failure } from '../base/failure.ts';
 import type { Writer } from '../database/operation.ts';
+import { checkChangeKind } from '../directory/caller.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
-import { type ChangeArguments, type ChangeSummary, change, DRY_RUN } from './change.ts';
+import { type ChangeArguments, type ChangeSummary, change } from './change.ts';
 
 export interface ProvisioningParts {
   readonly writer: Writer;
@@ -19,36 +19,18 @@ export interface ProvisioningParts {
   readonly gate: HashGate;
 }
 
-export interface SubmitOptions {
-  readonly dryRun?: boolean;
-}
+/** What somebody asks for; passwords may be clear. */
+export type ChangeRequest = Omit<ChangeArguments, 'now'>;
 
 /**
  * Hashes clear passwords, then makes the changes in order and in one commit: all of them, or none and the failure of the
  * first that does not go. Resolves after that commit. A dry run resolves with what would have been done.
  */
-export async function submitChange(
-  parts: ProvisioningParts,
-  changes: DirectoryChange | readonly DirectoryChange[],
-  author: string,
-  options: SubmitOptions = {},
-): Promise<ChangeSummary> {
-  const asked = 'kind' in changes ? [changes] : changes;
-  const hashed: DirectoryChange[] = [];
-  for (const each of asked) hashed.push(await hashClearPasswords(each, parts.gate));
-  const args: ChangeArguments = {
-    changes: hashed,
-    author,
-    now: parts.clock.now(),
-    ...(options.dryRun === undefined ? {} : { dryRun: options.dryRun }),
-  };
-  try {
-    return await parts.writer.execute(change, args, sizeOf(hashed));
-  } catch (error) {
-    const undone = error instanceof Failure ? error.data?.[DRY_RUN] : undefined;
-    if (undone === undefined) throw error;
-    return JSON.parse(undone) as ChangeSummary;
-  }
+export async function submitChange(parts: ProvisioningParts, request: ChangeRequest): Promise<ChangeSummary> {
+  for (const each of request.changes) checkChangeKind(request.caller, each);
+  const changes: DirectoryChange[] = [];
+  for (const each of request.changes) changes.push(await hashClearPasswords(each, parts.gate));
+  return parts.writer.execute(change, { ...request, changes, now: parts.clock.now() }, sizeOf(changes));
 }
 
 /** Roughly what the changes weigh on their way to the writer. */

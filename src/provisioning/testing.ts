@@ -3,6 +3,7 @@
 import { systemClock } from '../base/clock.ts';
 import type { Unit } from '../database/format.ts';
 import { openTestDatabase, type TestDatabase } from '../database/testing.ts';
+import { SERVER } from '../directory/caller.ts';
 import type { Attribute, DirectoryChange } from '../directory/entry.ts';
 import { migrations as directoryMigrations } from '../directory/tables.ts';
 import { tryParseAddress } from '../message/address.ts';
@@ -46,7 +47,7 @@ export async function openTestDirectory(more: readonly Unit[] = []): Promise<Tes
   return {
     ...database,
     cache,
-    apply: (...changes) => writer.execute(change, { changes, author: '', now: systemClock.now() }),
+    apply: (...changes) => writer.execute(change, { changes, caller: SERVER, peer: '', now: systemClock.now() }),
     resolve: (text, options) => cache.resolve(tryParseAddress(text) ?? { localPart: text, domain: '' }, options),
   };
 }

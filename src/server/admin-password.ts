@@ -5,7 +5,7 @@ import { HashGate } from '../auth/hash-gate.ts';
 import { verifyPassword } from '../auth/password.ts';
 import type { WriterClient } from '../database/client.ts';
 import type { Reader } from '../database/operation.ts';
-import { ADMINISTRATOR_DN } from '../directory/access.ts';
+import { ADMINISTRATOR_DN } from '../directory/caller.ts';
 import { findEntry } from '../directory/entries.ts';
 import { adminPasswordPath } from './paths.ts';
 

@@ -9,8 +9,9 @@ import { HashGate } from '../auth/hash-gate.ts';
 import { hashPassword } from '../auth/password.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Reader, Writer } from '../database/operation.ts';
+import { ADMINISTRATOR_DN } from '../directory/caller.ts';
 import { findEntry } from '../directory/entries.ts';
-import { ADMINISTRATOR_DN, bootstrap } from '../provisioning/bootstrap.ts';
+import { bootstrap } from '../provisioning/bootstrap.ts';
 import { adminPasswordPath } from './paths.ts';
 
 /** 120 bits in letters that nobody confuses. */

@@ -1,6 +1,6 @@
 // What a person at a terminal sees when the server is ready: what listens where, who may administer, what to try.
 
-import { ADMINISTRATOR_DN } from '../directory/access.ts';
+import { ADMINISTRATOR_DN } from '../directory/caller.ts';
 import type { Configuration } from './configuration.ts';
 import { adminPasswordPath } from './paths.ts';
 

@@ -6,6 +6,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { type AdminOperation, runAdminOperation } from '../../admin/operation.ts';
 import { asFailure, type FailureKind } from '../../base/failure.ts';
 import type { Log } from '../../base/log.ts';
+import { ADMINISTRATOR_CALLER } from '../../directory/caller.ts';
 
 /** The whole of HTTP's opinion about failures. RFC 9110 §15 */
 const HTTP_FAILURE = {
@@ -44,7 +45,8 @@ export function adminApp(operations: readonly AnyAdminOperation[], log: Log): Ho
       const operation = byName.get(context.req.param('name'));
       if (operation === undefined) return context.json(failureBody('unsupported', 'no such operation'), 501);
       const input: unknown = await context.req.json().catch(() => undefined);
-      return context.json({ result: (await runAdminOperation(operation, input)) ?? null });
+      const result = await runAdminOperation(operation, input, ADMINISTRATOR_CALLER, '');
+      return context.json({ result: result ?? null });
     } catch (error) {
       const failure = asFailure(error);
       if (failure.detail !== undefined)

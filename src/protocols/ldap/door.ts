@@ -4,7 +4,8 @@ import type { Clock } from '../../base/clock.ts';
 import type { Limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reader } from '../../database/operation.ts';
-import type { DirectoryChange, Entry } from '../../directory/entry.ts';
+import type { Entry } from '../../directory/entry.ts';
+import type { ChangeRequest } from '../../provisioning/submit.ts';
 import type { RequestKind } from '../../wire/ldap/message.ts';
 import type { LdapResultName } from '../../wire/ldap/result-codes.ts';
 
@@ -21,7 +22,7 @@ export interface LdapDoor {
    */
   readonly bind: (dn: string, password: string | Uint8Array, peer: string) => Promise<Entry>;
   /** provisioning's submitChange: resolves after the commit that holds the change and all that follows from it. */
-  readonly change: (change: DirectoryChange, author: string) => Promise<unknown>;
+  readonly change: (request: ChangeRequest) => Promise<unknown>;
   /** One more result, for the metrics. */
   readonly countResult: (operation: RequestKind, result: LdapResultName) => void;
 }

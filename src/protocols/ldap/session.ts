@@ -20,7 +20,7 @@ import {
   LDAP_OPERATIONS_MAX,
   LDAP_TURN_MS,
 } from '../../base/limits.ts';
-import { ANONYMOUS, type Asker } from '../../directory/access.ts';
+import { ANONYMOUS, type Caller } from '../../directory/caller.ts';
 import { type ConnectionRecord, Deadline, Output } from '../../net/connection.ts';
 import { LdapFramer } from '../../wire/ldap/framer.ts';
 import {
@@ -59,7 +59,7 @@ const KEEP_ALIVE_MS = 60_000;
 export class LdapSession {
   readonly door: LdapDoor;
   readonly connection: ConnectionRecord;
-  asker: Asker = ANONYMOUS;
+  caller: Caller = ANONYMOUS;
   readonly #socket: Socket;
   readonly #framer = new LdapFramer(LDAP_ANONYMOUS_MESSAGE_BYTES);
   readonly #output: Output;
@@ -192,7 +192,7 @@ export class LdapSession {
       await this.#run(next);
       this.#operations.shift();
       this.#pendingBytes -= next.bytes;
-      this.#framer.limit = this.asker.kind === 'anonymous' ? LDAP_ANONYMOUS_MESSAGE_BYTES : LDAP_MESSAGE_BYTES;
+      this.#framer.limit = this.caller.kind === 'anonymous' ? LDAP_ANONYMOUS_MESSAGE_BYTES : LDAP_MESSAGE_BYTES;
       this.#read();
       if (this.door.clock.monotonic() < turnEndsAt) continue;
       await nextTurn();
@@ -264,7 +264,7 @@ export class LdapSession {
       if (this.#waitsFor !== 'rest of message') this.#wait('rest of message', commandTimeoutMs);
       return;
     }
-    this.#wait('next message', this.asker.kind === 'anonymous' ? commandTimeoutMs : idleTimeoutMs);
+    this.#wait('next message', this.caller.kind === 'anonymous' ? commandTimeoutMs : idleTimeoutMs);
   }
 
   #wait(what: 'rest of message' | 'next message' | 'reader', timeoutMs: number): void {

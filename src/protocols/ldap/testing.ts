@@ -70,7 +70,7 @@ export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestD
     limits: { ...defaultLimits, ...options.limits },
     version: '0.0.0-test',
     bind: (dn, password, peer) => authenticator.bind(dn, password, peer),
-    change: (change, author) => submitChange({ writer, clock: systemClock, gate }, change, author),
+    change: (request) => submitChange({ writer, clock: systemClock, gate }, request),
     countResult: () => {},
     ...options.door,
   };

@@ -8,7 +8,7 @@ import { AdminClient } from '../../cli/client.ts';
 import { dcDnOfDomain } from '../../directory/dn.ts';
 import { Resolver } from '../../net/resolver.ts';
 import type { ArrivalStep } from '../../provisioning/arrival.ts';
-import { ADMINISTRATOR_DN } from '../../provisioning/bootstrap.ts';
+import { ADMINISTRATOR_DN } from '../../directory/caller.ts';
 import type { Explanation } from '../../routing/explain.ts';
 import type { RunningServer } from '../start.ts';
 import { endpointOf } from './conversation.ts';

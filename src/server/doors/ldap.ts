@@ -22,7 +22,7 @@ export function ldapDoor(parts: LdapDoorParts): LdapDoor {
     limits: parts.configuration.limits,
     version: VERSION,
     bind: (dn, password, peer) => parts.logins.bind(dn, password, peer),
-    change: (change, author) => submitChange({ writer, gate, clock: systemClock }, change, author),
+    change: (request) => submitChange({ writer, gate, clock: systemClock }, request),
     countResult: (operation, result) => parts.counters.add('ldap', `${operation} ${result}`),
   };
 }

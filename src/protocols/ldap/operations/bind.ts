@@ -3,7 +3,7 @@
 // RFC 4511 §4.2, RFC 4513 §5.1
 
 import { asFailure } from '../../../base/failure.ts';
-import { ANONYMOUS, askerOf } from '../../../directory/access.ts';
+import { ANONYMOUS, callerOf } from '../../../directory/caller.ts';
 import type { BindRequest } from '../../../wire/ldap/operations/bind.ts';
 import { type LdapResult, result } from '../../../wire/ldap/result.ts';
 import { failureResult } from '../errors.ts';
@@ -11,7 +11,7 @@ import type { LdapSession } from '../session.ts';
 
 export async function bind(session: LdapSession, request: BindRequest): Promise<LdapResult> {
   // RFC 4511 §4.2.1: whatever comes of it, the identity from before is gone.
-  session.asker = ANONYMOUS;
+  session.caller = ANONYMOUS;
   const { name, authentication } = request;
   if (request.version !== 3) return result('protocolError', 'Only version 3 is spoken here');
   if (authentication.method !== 'simple')
@@ -26,7 +26,7 @@ export async function bind(session: LdapSession, request: BindRequest): Promise<
   if (!connection.isPrivate) return result('confidentialityRequired', 'Passwords in the clear need TLS');
   if (name === '') return result('invalidCredentials', 'Authentication failed');
   try {
-    session.asker = askerOf(await door.bind(name, password, connection.peerAddress));
+    session.caller = callerOf(await door.bind(name, password, connection.peerAddress));
     return result('success');
   } catch (error) {
     const failure = asFailure(error);

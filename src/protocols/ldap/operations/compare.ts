@@ -2,7 +2,7 @@
 //
 // RFC 4511 §4.10
 
-import { checkSearch, visibleTo } from '../../../directory/access.ts';
+import { checkSearch, visibleTo } from '../../../directory/caller.ts';
 import { type Dn, parseDn } from '../../../directory/dn.ts';
 import { getEntry, hasChildren, noSuchObject } from '../../../directory/entries.ts';
 import type { Entry } from '../../../directory/entry.ts';
@@ -26,9 +26,9 @@ export function compare(session: LdapSession, { dn, attribute, value }: CompareR
   return result('invalidAttributeSyntax', 'The value does not fit the attribute');
 }
 
-function visibleEntry({ asker, door }: LdapSession, name: Dn): Entry {
-  checkSearch(asker, name);
-  const entry = visibleTo(asker, getEntry(door.reader, name));
+function visibleEntry({ caller, door }: LdapSession, name: Dn): Entry {
+  checkSearch(caller, name);
+  const entry = visibleTo(caller, getEntry(door.reader, name));
   if (entry === undefined) throw noSuchObject(undefined);
   return entry;
 }

@@ -7,7 +7,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LDAP_TURN_MS } from '../../../base/limits.ts';
-import { checkSearch, visibleTo } from '../../../directory/access.ts';
+import { checkSearch, visibleTo } from '../../../directory/caller.ts';
 import { type Dn, parseDn } from '../../../directory/dn.ts';
 import type { Attribute, Entry } from '../../../directory/entry.ts';
 import { compileFilter } from '../../../directory/match.ts';
@@ -41,7 +41,7 @@ export async function search(
     await sender.flush();
     return result('success');
   }
-  checkSearch(session.asker, base);
+  checkSearch(session.caller, base);
   return searchTree(session, base, request, selection, operation);
 }
 
@@ -62,10 +62,10 @@ async function searchTree(
   operation: RunningOperation,
 ): Promise<LdapResult> {
   const { clock, reader } = session.door;
-  const { asker } = session;
+  const { caller } = session;
   const { filter, scope, sizeLimit, timeLimit } = request;
   const endsAt = timeLimit === 0 ? Number.POSITIVE_INFINITY : clock.monotonic() + timeLimit * 1000;
-  const found = new Search(reader, { base, scope, filter, visible: (entry) => visibleTo(asker, entry) });
+  const found = new Search(reader, { base, scope, filter, visible: (entry) => visibleTo(caller, entry) });
   const sender = new Sender(session, operation);
   let left = sizeLimit === 0 ? Number.POSITIVE_INFINITY : sizeLimit;
   let turnEndsAt = clock.monotonic() + LDAP_TURN_MS;

@@ -1,0 +1,110 @@
+// Who asks, and what in the directory is theirs to read and to change; all else is `insufficientAccessRights`.
+//
+// Anonymous: the root DSE and the subschema, which are no entries and are not asked about here.
+// An entry: reads itself, and replaces its own password.
+// The administrator: everything, stored passwords included, so that a backup by LDIF holds them. The server: everything.
+//
+// Changes are decided in the transaction that makes them (provisioning/change.ts): what was true when they were asked for
+// may be over by then.
+
+import type { Transaction } from '../database/operation.ts';
+import { type Dn, parseDn } from './dn.ts';
+import { entryByUuidIn, findEntryIn } from './entries.ts';
+import type { DirectoryChange, Entry } from './entry.ts';
+import { directoryFailure } from './failure.ts';
+import { schema } from './schema.ts';
+import { withoutSecrets } from './secrets.ts';
+
+/** The administrator's entry: a root of its own beside the suffix. */
+export const ADMINISTRATOR_DN = 'cn=Directory Manager';
+
+const ADMINISTRATOR = parseDn(ADMINISTRATOR_DN);
+
+export type Caller =
+  | { readonly kind: 'anonymous' }
+  /** An entry by its UUID, not by its name: a renamed user stays who it is, another entry of the old name is somebody else. */
+  | { readonly kind: 'entry'; readonly uuid: string; readonly dn: string }
+  | { readonly kind: 'administrator'; readonly dn: string }
+  /** This program itself: the first start, a domain that a message brings. */
+  | { readonly kind: 'server' };
+
+export const ANONYMOUS: Caller = { kind: 'anonymous' };
+export const SERVER: Caller = { kind: 'server' };
+/** Who may open the admin socket: the file's permissions have decided. */
+export const ADMINISTRATOR_CALLER: Caller = { kind: 'administrator', dn: ADMINISTRATOR_DN };
+
+/** Who has logged in as this entry. */
+export function callerOf(entry: Entry): Caller {
+  return isAdministrator(entry)
+    ? { kind: 'administrator', dn: entry.dn }
+    : { kind: 'entry', uuid: entry.uuid, dn: entry.dn };
+}
+
+export function isAdministrator(entry: Entry): boolean {
+  return entry.parent === undefined && entry.normalizedDn === ADMINISTRATOR.normalized;
+}
+
+/** The DN that a change of this caller is logged under, '' for the server and for anonymous. */
+export function authorOf(caller: Caller): string {
+  return 'dn' in caller ? caller.dn : '';
+}
+
+/** Throws before a base is looked for, so that a refusal does not tell whether the entry exists. */
+export function checkSearch(caller: Caller, base: Dn): void {
+  if (mayDoAll(caller)) return;
+  if (caller.kind === 'entry' && base.normalized === parseDn(caller.dn).normalized) return;
+  throw denied();
+}
+
+/** The entry as the caller may see it; undefined when not at all. */
+export function visibleTo(caller: Caller, entry: Entry): Entry | undefined {
+  switch (caller.kind) {
+    case 'administrator':
+    case 'server':
+      return entry;
+    case 'entry':
+      return entry.uuid === caller.uuid ? withoutSecrets(entry) : undefined;
+    case 'anonymous':
+      return undefined;
+    default:
+      return caller satisfies never;
+  }
+}
+
+/**
+ * Throws unless the caller may make this change now; `strongerAuthRequired` when its own entry is gone. Called in the
+ * transaction, before anything of the change is done and after everything of those before it.
+ */
+export async function checkChange(tx: Transaction, caller: Caller, change: DirectoryChange): Promise<void> {
+  if (mayDoAll(caller)) return;
+  if (caller.kind === 'entry' && (await entryByUuidIn(tx, caller.uuid)) === undefined) throw loginIsOver();
+  checkChangeKind(caller, change);
+  const target = await findEntryIn(tx, change.dn);
+  if (caller.kind !== 'entry' || target?.uuid !== caller.uuid) throw denied();
+}
+
+/**
+ * The part of checkChange that needs no entry: throws for what this caller may do nowhere. It decides nothing; whoever
+ * works for a change before its transaction (hashes its passwords) asks first, so that a stranger gets no work done.
+ */
+export function checkChangeKind(caller: Caller, change: DirectoryChange): void {
+  if (mayDoAll(caller)) return;
+  if (caller.kind !== 'entry' || change.kind !== 'modify') throw denied();
+  for (const { operation, attribute, values } of change.modifications) {
+    const isPassword = schema().description(attribute)?.key === 'userpassword';
+    if (!isPassword || operation !== 'replace' || values.length !== 1) throw denied();
+  }
+}
+
+/** The failure of whoever logged in as an entry that may not be logged in as any more: a door ends the session. */
+export function loginIsOver(): Error {
+  return directoryFailure('strongerAuthRequired', 'The login is over: the directory has changed');
+}
+
+function mayDoAll({ kind }: Caller): boolean {
+  return kind === 'administrator' || kind === 'server';
+}
+
+function denied(): Error {
+  return directoryFailure('insufficientAccessRights', 'You may not do this');
+}
