@@ -13,6 +13,7 @@ export type DirectoryResultName =
   | 'noSuchObject'
   | 'invalidDnSyntax'
   | 'invalidCredentials'
+  | 'strongerAuthRequired'
   | 'insufficientAccessRights'
   | 'busy'
   | 'unavailable'

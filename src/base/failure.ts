@@ -50,7 +50,6 @@ export interface FailureOptions {
   readonly detail?: string;
   readonly reply?: Reply;
   readonly ldap?: DirectoryResult;
-  readonly data?: Readonly<Record<string, string>>;
   readonly cause?: unknown;
 }
 
@@ -62,8 +61,6 @@ export class Failure extends Error {
   readonly reply: Reply | undefined;
   /** What LDAP says instead of its table's result. */
   readonly ldap: DirectoryResult | undefined;
-  /** The summary of a dry run, which travels as a failure. Kept when a failure crosses threads. */
-  readonly data: Readonly<Record<string, string>> | undefined;
 
   /** `publicText` may be read by the peer: one sentence, no secrets, no line break. */
   constructor(kind: FailureKind, publicText: string, options: FailureOptions = {}) {
@@ -73,7 +70,6 @@ export class Failure extends Error {
     this.detail = options.detail;
     this.reply = options.reply;
     this.ldap = options.ldap;
-    this.data = options.data;
   }
 }
 

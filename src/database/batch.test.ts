@@ -26,11 +26,34 @@ const insertThenFail = operation('test.insertThenFail', async (tx, name: string)
   throw new Failure('denied', 'no');
 });
 
+const insertThenRollBack = operation('test.insertThenRollBack', async (tx, name: string) => {
+  await tx.run('INSERT INTO item (name) VALUES (?)', name);
+  tx.afterCommit({ kind: 'account', account: 7 });
+  return tx.rollbackWith({ revision: await tx.nextRevision(), items: (await tx.all('SELECT name FROM item')).length });
+});
+
 const revise = operation('test.revise', (tx) => tx.nextRevision());
 
 const wait = operation('test.wait', async (tx, name: string) => {
   await tx.run('INSERT INTO item (name) VALUES (?)', name);
   await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+});
+
+test('an operation that rolls back with a result gives it and leaves no trace, its neighbours stay', async () => {
+  const { reader, writer, onNotification, close } = openTestDatabase(units);
+  const notified: string[] = [];
+  onNotification((notification) => notified.push(notification.kind));
+  assert.equal(await writer.execute(insert, 'a'), 1);
+  const before = await writer.execute(revise, undefined);
+  assert.deepEqual(await writer.execute(insertThenRollBack, 'b'), { revision: before + 1, items: 2 });
+  assert.equal(await writer.execute(revise, undefined), before + 1);
+  assert.equal(await writer.execute(insert, 'b'), 1);
+  assert.deepEqual(notified, ['queue', 'queue']);
+  assert.deepEqual(
+    reader.all('SELECT name FROM item ORDER BY name').map(({ name }) => name),
+    ['a', 'b'],
+  );
+  close();
 });
 
 test('a failing operation leaves no trace, its neighbours stay', async () => {

@@ -19,7 +19,6 @@ export interface PostedFailure {
   readonly detail: string | undefined;
   readonly reply: Reply | undefined;
   readonly ldap: DirectoryResult | undefined;
-  readonly data: Readonly<Record<string, string>> | undefined;
 }
 
 /** [number of the call, result] or [number of the call, undefined, failure] */
@@ -83,7 +82,6 @@ export class WriterClient implements Writer {
             ...(failure.detail === undefined ? {} : { detail: failure.detail }),
             ...(failure.reply === undefined ? {} : { reply: failure.reply }),
             ...(failure.ldap === undefined ? {} : { ldap: failure.ldap }),
-            ...(failure.data === undefined ? {} : { data: failure.data }),
           }),
         );
     }

@@ -201,8 +201,8 @@ function distinct(notifications: readonly Notification[]): Notification[] {
   return [...seen.values()];
 }
 
-function postedFailure({ kind, message, detail, reply, ldap, data }: Failure): PostedFailure {
-  return { kind, text: message, detail, reply, ldap, data };
+function postedFailure({ kind, message, detail, reply, ldap }: Failure): PostedFailure {
+  return { kind, text: message, detail, reply, ldap };
 }
 
 /** Bytes of the write-ahead log, for status and metrics; 0 where there is none. */

@@ -2,10 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Failure } from '../base/failure.ts';
 import type { Filter } from '../wire/ldap/filter.ts';
-import { ANONYMOUS, callerOf, checkSearch, visibleTo } from './caller.ts';
-import { parseDn } from './dn.ts';
-import { findEntry, getEntry, hasChildren } from './entries.ts';
-import type { DirectoryChange } from './entry.ts';
+import { getEntry, hasChildren } from './entries.ts';
 import { compileFilter } from './match.ts';
 import { selectAttributes, selectionOf } from './operational.ts';
 import { Search, searchAll } from './search.ts';
@@ -298,71 +295,5 @@ describe('what a result shows', () => {
       selectAttributes(entry, selectionOf(['uid'], true), () => false),
       [{ name: 'uid', values: [] }],
     );
-  });
-});
-
-describe('access', () => {
-  const ann = () => getEntry(directory.reader, 'uid=ann,ou=People,dc=example,o=internet');
-  const administrator = () => askerOf(getEntry(directory.reader, 'cn=directory manager'));
-  const uuidOf = (dn: ReturnType<typeof parseDn>) => findEntry(directory.reader, dn)?.uuid;
-  const verdict = (run: () => void) => {
-    try {
-      run();
-      return 'allowed';
-    } catch (error) {
-      assert.ok(error instanceof Failure);
-      return error.ldap?.name;
-    }
-  };
-  const change = (asker: Asker, value: DirectoryChange) => verdict(() => checkChange(asker, value, uuidOf));
-  const password = (
-    dn: string,
-    operation: 'replace' | 'add' | 'delete' = 'replace',
-    attribute = 'userPassword',
-  ): DirectoryChange => ({
-    kind: 'modify',
-    dn,
-    modifications: [{ operation, attribute, values: ['x'] }],
-  });
-
-  it('of the administrator is everything', () => {
-    assert.equal(administrator().kind, 'administrator');
-    assert.equal(change(administrator(), { kind: 'delete', dn: ann().dn }), 'allowed');
-    assert.equal(
-      verdict(() => checkSearch(administrator(), parseDn('o=internet'))),
-      'allowed',
-    );
-    assert.ok(visibleTo(administrator(), ann())?.attributes.has('userpassword'));
-  });
-
-  it('of a user is the own entry without its password, and the own password', () => {
-    const asker = askerOf(ann());
-    assert.equal(
-      verdict(() => checkSearch(asker, parseDn('UID=ann,ou=people,dc=example,o=internet'))),
-      'allowed',
-    );
-    for (const base of ['o=internet', 'uid=bob,ou=People,dc=example,o=internet', 'uid=nobody,o=internet']) {
-      assert.equal(
-        verdict(() => checkSearch(asker, parseDn(base))),
-        'insufficientAccessRights',
-      );
-    }
-    assert.equal(visibleTo(asker, ann())?.attributes.has('userpassword'), false);
-    assert.equal(visibleTo(asker, ann())?.attributes.has('mail'), true);
-    assert.equal(visibleTo(asker, getEntry(directory.reader, 'o=internet')), undefined);
-    assert.equal(change(asker, password(ann().dn)), 'allowed');
-    assert.equal(change(asker, password(ann().dn, 'add')), 'insufficientAccessRights');
-    assert.equal(change(asker, password(ann().dn, 'replace', 'mail')), 'insufficientAccessRights');
-    assert.equal(change(asker, password('uid=bob,ou=People,dc=example,o=internet')), 'insufficientAccessRights');
-    assert.equal(change(asker, { kind: 'delete', dn: ann().dn }), 'insufficientAccessRights');
-  });
-
-  it('of anonymous is nothing', () => {
-    assert.equal(
-      verdict(() => checkSearch(ANONYMOUS, parseDn('o=internet'))),
-      'insufficientAccessRights',
-    );
-    assert.equal(visibleTo(ANONYMOUS, ann()), undefined);
-    assert.equal(change(ANONYMOUS, password(ann().dn)), 'insufficientAccessRights');
   });
 });

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Failure } from '../base/failure.ts';
+import { SERVER } from '../directory/caller.ts';
 import { findEntry } from '../directory/entries.ts';
+import type { DirectoryChange } from '../directory/entry.ts';
 import { hasClass } from '../directory/entry.ts';
 import { replies } from '../routing/replies.ts';
 import { countRows, readProblems } from '../routing/tables.ts';
@@ -211,6 +213,20 @@ test('a change that says nothing about mail writes no row', async () => {
   await directory.apply(addDomain('acme.example'), addUser('ann@acme.example'));
   const { rows } = await directory.apply(replace(userDn('ann@acme.example'), { description: 'likes tea' }));
   assert.deepEqual(rows, []);
+});
+
+test('each change is decided for its caller: one that it may not make undoes those before it', async () => {
+  await directory.apply(addDomain('acme.example'), addUser('ann@acme.example'), addUser('bob@acme.example'));
+  const { uuid, dn } = findEntry(directory.reader, userDn('ann@acme.example'))!;
+  const password = (address: string) => replace(userDn(address), { userPassword: '{SHA}x' });
+  const ask = (...changes: DirectoryChange[]) =>
+    directory.writer.execute(change, { changes, caller: { kind: 'entry', uuid, dn }, peer: '', now: 0 });
+  const before = directory.shared.revision();
+  await assert.rejects(ask(password('ann@acme.example'), password('bob@acme.example')), { kind: 'denied' });
+  assert.equal(directory.shared.revision(), before);
+  await ask(password('ann@acme.example'));
+  const changed = findEntry(directory.reader, dn)!;
+  assert.deepEqual([changed.attributes.has('userpassword'), changed.modifiedBy], [true, dn]);
 });
 
 test('a dry run says what it would do, and nothing has happened', async () => {

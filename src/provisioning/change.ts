@@ -7,7 +7,6 @@
 // Never   half of it: whatever fails undoes all
 // This is the writer's side; every face calls submitChange (submit.ts).
 
-import { Failure } from '../base/failure.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { type ApplyOptions, applyChange } from '../directory/apply-change.ts';
 import { authorOf, type Caller, checkChange, isAdministrator } from '../directory/caller.ts';

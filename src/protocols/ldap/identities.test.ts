@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { addDomain, addUser, domainDn, userDn } from '../../provisioning/testing.ts';
+import { addDomain, addUser, domainDn, remove, userDn } from '../../provisioning/testing.ts';
 import type { LdapRequest } from '../../wire/ldap/message.ts';
 import {
   ADMINISTRATOR,
   codeOf,
+  disconnected,
   hex,
   openTestDoor,
   PASSWORD,
@@ -131,6 +132,24 @@ test('a user replaces the own password, and changes nothing else', async () => {
   assert.equal(await codeOf(client, change('replace', 'userPassword')), 0);
   assert.equal(await client.bind(ann, 'geheim'), 49);
   assert.equal(await client.bind(ann, 'new secret'), 0);
+});
+
+test('an entry that was deleted after its bind changes nothing, and its connection ends', async () => {
+  const carl = userDn('carl@acme.example');
+  await door.directory.apply(addUser('carl@acme.example', { userPassword: '{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=' }));
+  using client = await RawClient.open(door.port);
+  assert.equal(await client.bind(carl, 'geheim'), 0);
+  await door.directory.apply(remove(carl));
+  // Another entry of the old name is somebody else.
+  await door.directory.apply(addUser('carl@acme.example'));
+  const before = door.directory.shared.revision();
+  client.request({
+    kind: 'modify',
+    dn: carl,
+    modifications: [{ operation: 'replace', attribute: 'userPassword', values: ['{SHA}x'] }],
+  });
+  assert.match(await disconnected(client), /^8 /);
+  assert.equal(door.directory.shared.revision(), before);
 });
 
 test('a password in the clear is taken from this machine only, nobody else needs one', async () => {

@@ -216,6 +216,9 @@ export class LdapSession {
           operation: kind,
           detail: failure.detail,
         });
+      // The login is over: what it was refused for is no matter of this operation.
+      if (failure.ldap?.name === 'strongerAuthRequired')
+        return this.#disconnect('strongerAuthRequired', failure.message);
       outcome = failureResult(failure);
     }
     if (!operation.abandoned) this.#respond(operation.messageId, kind, outcome);

@@ -5,10 +5,10 @@
 // Out     steps, each with its milliseconds; an Error when the server answers anything else than it should
 
 import { AdminClient } from '../../cli/client.ts';
+import { ADMINISTRATOR_DN } from '../../directory/caller.ts';
 import { dcDnOfDomain } from '../../directory/dn.ts';
 import { Resolver } from '../../net/resolver.ts';
 import type { ArrivalStep } from '../../provisioning/arrival.ts';
-import { ADMINISTRATOR_DN } from '../../directory/caller.ts';
 import type { Explanation } from '../../routing/explain.ts';
 import type { RunningServer } from '../start.ts';
 import { endpointOf } from './conversation.ts';
