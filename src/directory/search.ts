@@ -3,7 +3,7 @@
 // In      base, scope and filter; then as many calls of next() as it takes
 // Out     entries in the order in which the tables hold them
 // Limits  a page looks at 200 entries; more than 10,000 candidates of an index are no better than the whole subtree
-// Never   knows who asks: `visible` gives each entry as the asker may see it, before the filter sees it
+// Never   knows who asks: `visible` gives each entry as the caller may see it, before the filter sees it
 // RFC 4511 §4.5.1
 
 import type { Reader, Value } from '../database/operation.ts';
@@ -21,7 +21,7 @@ export interface SearchRequest {
   readonly base: string | Dn;
   readonly scope: SearchScope;
   readonly filter: Filter;
-  /** The entry as the asker may see it, undefined when not at all. */
+  /** The entry as the caller may see it, undefined when not at all. */
   readonly visible?: (entry: Entry) => Entry | undefined;
 }
 

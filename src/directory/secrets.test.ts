@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Failure } from '../base/failure.ts';
-import { askerOf, visibleTo } from './access.ts';
+import { callerOf, visibleTo } from './caller.ts';
 import { changesSince } from './change-log.ts';
 import { getEntry } from './entries.ts';
 import { schema } from './schema.ts';
@@ -44,7 +44,7 @@ test('an entry without its secrets has all the rest', () => {
 });
 
 test('the owner cannot find out a secret by a filter either', () => {
-  const asker = askerOf(ann());
+  const caller = callerOf(ann());
   const find = (attribute: string, kind: 'present' | 'equality') =>
     searchAll(
       directory.reader,
@@ -52,7 +52,7 @@ test('the owner cannot find out a secret by a filter either', () => {
         base: DN,
         scope: 'base',
         filter: kind === 'present' ? { kind, attribute } : { kind, attribute, value: `{SSHA}of-${attribute}` },
-        visible: (entry) => visibleTo(asker, entry),
+        visible: (entry) => visibleTo(caller, entry),
       },
       10,
     ).length;
