@@ -18,11 +18,15 @@ export interface Budget {
 }
 
 export interface SectionOutput {
-  readonly output: { writeBytes(bytes: Uint8Array): void };
+  /** Text in latin1, gathered and written at the end of the turn. */
   write(text: string): void;
-  breathe(): Promise<void>;
-  /** The connection cannot go on: what was announced cannot be sent. */
+  /** The bytes must not change until they are gone. */
+  writeBytes(bytes: Uint8Array): void;
+  /** Undefined, or a wait: for a peer that does not take what it asked for, or for a turn of other connections. */
+  breathe(): Promise<void> | undefined;
+  /** Cuts the connection where nothing true can be said any more: in the middle of a literal. */
   abort(error: unknown): void;
+  /** The peer is gone: what is under way may stop. */
   readonly gone: boolean;
 }
 
@@ -97,13 +101,13 @@ export class FetchedSection {
     const head = text + encodeSectionHead(this.#item, sizeBytes);
     if (sizeBytes <= INLINE_BYTES) return head + first.toString('latin1');
     to.write(head);
-    to.output.writeBytes(first);
+    to.writeBytes(first);
     await to.breathe();
     for (let sent = first.length; sent < sizeBytes && !to.gone; ) {
       try {
         const size = Math.min(BLOB_CHUNK_BYTES, sizeBytes - sent);
         const bytes = await this.#blobs.read(this.#row.blob, range.start + sent, size);
-        to.output.writeBytes(bytes);
+        to.writeBytes(bytes);
         sent += bytes.length;
         await to.breathe();
       } catch (error) {

@@ -2,8 +2,8 @@
 
 import type { ImapCommand } from '../../wire/imap/command.ts';
 import type { ImapCursor } from '../../wire/imap/grammar.ts';
+import type { ImapConversation } from './conversation.ts';
 import type { Reply } from './reply.ts';
-import type { ImapSession } from './session.ts';
 
 export type SessionState = 'not-authenticated' | 'authenticated' | 'selected' | 'logout';
 
@@ -11,8 +11,9 @@ export interface CommandDefinition<C extends ImapCommand> {
   readonly states: readonly SessionState[];
   /** `byUid` when the command came behind UID. */
   parse(cursor: ImapCursor, byUid: boolean): C;
-  run(command: C, session: ImapSession): Promise<Reply> | Reply;
-  /** FETCH, STORE and SEARCH: no EXPUNGE may be told while they run, unless they came behind UID. RFC 3501 §7.4.1 */
+  /** Undefined: the client has left in the middle of the command, and nobody is answered. */
+  run(command: C, session: ImapConversation): Promise<Reply | undefined> | Reply;
+  /** FETCH, STORE and SEARCH: no EXPUNGE may be sent while they run, unless they came behind UID. RFC 3501 §7.4.1 */
   readonly usesNumbers?: true;
 }
 
@@ -21,7 +22,7 @@ export interface CommandEntry {
   readonly states: readonly SessionState[];
   readonly usesNumbers: boolean;
   /** Parses; the result runs it. */
-  prepare(cursor: ImapCursor, byUid: boolean): (session: ImapSession) => Promise<Reply> | Reply;
+  prepare(cursor: ImapCursor, byUid: boolean): (session: ImapConversation) => Promise<Reply | undefined> | Reply;
 }
 
 export function entry<C extends ImapCommand>(definition: CommandDefinition<C>): CommandEntry {

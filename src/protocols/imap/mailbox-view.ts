@@ -1,4 +1,4 @@
-// A session's own numbering of the selected mailbox: which UID has which sequence number until the session is told else.
+// A session's own numbering of the selected mailbox: which UID has which sequence number for its client.
 //
 // In      UIDs as they come and go; sets of commands
 // Out     numbers, and ranges of places in the numbering

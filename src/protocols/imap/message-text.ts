@@ -26,7 +26,7 @@ export class MessageText {
   readonly #row: MessageRow;
   readonly #blobs: Blobs;
   readonly #needles: { readonly body: ReadonlySet<string>; readonly text: ReadonlySet<string> };
-  readonly #breathe: () => Promise<void>;
+  readonly #breathe: () => Promise<void> | undefined;
   readonly #structure: Part;
   #header: Header | undefined;
   #foundInBody: ReadonlySet<string> | undefined;
@@ -35,7 +35,7 @@ export class MessageText {
     row: MessageRow,
     blobs: Blobs,
     needles: { readonly body: ReadonlySet<string>; readonly text: ReadonlySet<string> },
-    breathe: () => Promise<void>,
+    breathe: () => Promise<void> | undefined,
   ) {
     this.#row = row;
     this.#blobs = blobs;

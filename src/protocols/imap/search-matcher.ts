@@ -149,7 +149,7 @@ export class SearchMatcher {
   }
 
   /** Reads of the message what is needed. `breathe` is called while a large one is read. */
-  async matches(candidate: Candidate, breathe: () => Promise<void>): Promise<boolean> {
+  async matches(candidate: Candidate, breathe: () => Promise<void> | undefined): Promise<boolean> {
     const text = new MessageText(candidate.row!, this.#blobs, this.#needles, breathe);
     return this.#matches(this.#key, candidate, text);
   }

@@ -33,12 +33,12 @@ test('who has slept longer than traces of expunged messages are kept must open t
     const remove = (uid: number) =>
       writer.execute(expunge, { account, mailbox: 1, ranges: [[uid, uid]], deletedOnly: true });
     await remove(2);
-    assert.equal(await awake.look({ expunges: true }), '* 2 EXPUNGE\r\n');
+    assert.equal(await awake.catchUp({ expunges: true }), '* 2 EXPUNGE\r\n');
     await writer.execute(forgetTraces, {});
     now += 3_600_000;
     await remove(1);
-    assert.equal(await awake.look({ expunges: true }), '* 1 EXPUNGE\r\n');
-    assert.equal(await asleep.look({ expunges: true }), undefined);
+    assert.equal(await awake.catchUp({ expunges: true }), '* 1 EXPUNGE\r\n');
+    assert.equal(await asleep.catchUp({ expunges: true }), undefined);
   } finally {
     await imap.close();
   }

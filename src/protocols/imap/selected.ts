@@ -1,9 +1,9 @@
-// The selected mailbox of one session: its numbering, what the client has been told, what waits to be told.
+// The selected mailbox of one session: its numbering, and the changes that the client does not know of yet.
 //
-// In      the store, read above the session's modseq at moments when the client may be told
+// In      the store, read above the session's modseq at moments when changes may be reported
 // Out     untagged EXPUNGE, EXISTS, RECENT, FETCH and FLAGS as text
-// States  opened -> told again and again -> gone
-// Never   tells EXPUNGE where sequence numbers are in use (the caller says so); renumbers before it tells
+// States  opened -> caught up again and again -> gone
+// Never   reports EXPUNGE where sequence numbers are in use (the caller says so); renumbers before it has reported
 // RFC 3501 §2.3.1.1, §5.2, §5.5, §7.2.6, §7.3, §7.4.1
 
 import type { Clock } from '../../base/clock.ts';
@@ -19,13 +19,13 @@ export interface OpenedBy {
   readonly writer: Writer;
   readonly clock: Clock;
   /** Lets others have their turn; called between pages. */
-  breathe(): Promise<void>;
+  breathe(): Promise<void> | undefined;
 }
 
 /** The store keeps traces by number of changes; even at the highest rate they last longer than this. */
 const TRACES_KEPT_MS = 60_000;
 
-/** What may be told at this moment, and how. */
+/** What may be reported at this moment, and how. */
 export interface Allowed {
   readonly expunges: boolean;
   readonly withUid?: boolean;
@@ -42,15 +42,15 @@ export class SelectedMailbox {
   #modseq: number;
   #lastUid = 0;
   #lookedAt: number;
-  /** Expunged by others and not told yet: still numbered. */
+  /** Expunged by others and not reported yet: still numbered. */
   readonly #vanished = new Set<number>();
   /** [from, to) UIDs that are recent for this session. */
   readonly #recent: (readonly [from: number, to: number])[] = [];
   /** By lower case. */
   readonly #keywords = new Map<string, string>();
-  /** Flags that a command has printed itself since the last look: UID -> modseq. */
-  readonly #told = new Map<number, number>();
-  /** Modseqs of our own silent changes since the last look. */
+  /** Flags that a command has written itself since the session last caught up: UID -> modseq. */
+  readonly #reported = new Map<number, number>();
+  /** Modseqs of our own silent changes since then. */
   readonly #silent = new Set<number>();
 
   private constructor(opener: OpenedBy, mailbox: Mailbox, readOnly: boolean) {
@@ -76,7 +76,7 @@ export class SelectedMailbox {
       await opener.breathe();
     }
     selected.#lastUid = Math.max(selected.#lastUid, mailbox.uidNext - 1);
-    return (await selected.look({ expunges: true })) === undefined ? undefined : selected;
+    return (await selected.catchUp({ expunges: true })) === undefined ? undefined : selected;
   }
 
   get uidNext(): number {
@@ -91,7 +91,7 @@ export class SelectedMailbox {
     return this.#recent.some(([from, to]) => uid >= from && uid < to);
   }
 
-  /** Whether a message at one of these places is gone and has not been told so. */
+  /** Whether a message at one of these places is gone and the client does not know. */
   holdsVanished(places: readonly PlaceRange[]): boolean {
     for (const uid of this.#vanished) {
       const place = this.view.placeFrom(uid);
@@ -130,27 +130,27 @@ export class SelectedMailbox {
     return true;
   }
 
-  /** A command has printed this message's flags: they are not told again. */
-  told({ uid, modseq }: Pick<MessageStatus, 'uid' | 'modseq'>): void {
-    if (modseq > this.#modseq) this.#told.set(uid, modseq);
+  /** A command has written this message's flags: they are not reported again. */
+  reported({ uid, modseq }: Pick<MessageStatus, 'uid' | 'modseq'>): void {
+    if (modseq > this.#modseq) this.#reported.set(uid, modseq);
   }
 
-  /** A change of our own that the client does not want to hear of. */
+  /** A change of our own of which the client wants no response (.SILENT). */
   silence(modseq: number): void {
     this.#silent.add(modseq);
   }
 
   /**
-   * Catches up with the store and gives what the client must be told; undefined when it has to open a mailbox anew,
-   * because this one is gone or what happened to it is not known any more. Without `expunges` messages that are gone keep their numbers until a look with it.
+   * Catches up with the store and gives the responses that report it; undefined when the client has to open a mailbox anew,
+   * because this one is gone or what happened to it is not known any more. Without `expunges` messages that are gone keep their numbers until a call with it.
    */
-  async look(allowed: Allowed): Promise<string | undefined> {
+  async catchUp(allowed: Allowed): Promise<string | undefined> {
     let text = '';
     for (;;) {
       const changes = changesSince(this.#opener.reader, this.account, this.id, this.#modseq, this.#lastUid);
       if (changes === undefined) return undefined;
       if (changes.modseq !== this.#modseq || (allowed.expunges && this.#vanished.size > 0))
-        text += await this.#tell(changes, allowed);
+        text += await this.#report(changes, allowed);
       if (changes.more) await this.#opener.breathe();
       else return this.#hasSleptTooLong(changes.messages) ? undefined : text;
     }
@@ -164,24 +164,24 @@ export class SelectedMailbox {
     return slept > TRACES_KEPT_MS && this.view.count - this.#vanished.size !== messages;
   }
 
-  async #tell(changes: MailboxChanges, allowed: Allowed): Promise<string> {
+  async #report(changes: MailboxChanges, allowed: Allowed): Promise<string> {
     for (const uid of changes.vanished) if (this.view.numberOf(uid) !== undefined) this.#vanished.add(uid);
-    let text = allowed.expunges ? this.#tellVanished() : '';
+    let text = allowed.expunges ? this.#reportVanished() : '';
     const known = this.#lastUid;
     if (changes.added.length > 0) {
       this.#append(changes.added);
       await this.#claim(changes.recentFrom, this.#lastUid + 1);
       text += `* ${this.view.count} EXISTS\r\n* ${this.recentCount} RECENT\r\n`;
     }
-    text += this.#tellChanged(changes, known, allowed.withUid ?? false);
+    text += this.#reportFlags(changes, known, allowed.withUid ?? false);
     this.#modseq = changes.modseq;
     if (changes.more) return text;
-    this.#told.clear();
+    this.#reported.clear();
     this.#silent.clear();
     return text;
   }
 
-  #tellVanished(): string {
+  #reportVanished(): string {
     if (this.#vanished.size === 0) return '';
     let text = '';
     for (const number of this.view.remove(this.#vanished)) text += `* ${number} EXPUNGE\r\n`;
@@ -189,12 +189,12 @@ export class SelectedMailbox {
     return text;
   }
 
-  #tellChanged(changes: MailboxChanges, known: number, withUid: boolean): string {
+  #reportFlags(changes: MailboxChanges, known: number, withUid: boolean): string {
     let text = '';
     for (const status of changes.changed) {
       const { uid, modseq } = status;
       // New messages come with their flags when the client asks for them.
-      if (uid > known || this.#silent.has(modseq) || this.#told.get(uid) === modseq) continue;
+      if (uid > known || this.#silent.has(modseq) || this.#reported.get(uid) === modseq) continue;
       const number = this.view.numberOf(uid);
       if (number === undefined) continue;
       const item = withUid ? `UID ${uid} ${this.flagsItem(status)}` : this.flagsItem(status);
@@ -209,7 +209,7 @@ export class SelectedMailbox {
     this.#lastUid = this.view.largestUid;
   }
 
-  /** One read-write session is told of a message as recent; read-only ones see it so until then. RFC 3501 §2.3.2 */
+  /** A message is recent in one read-write session; read-only ones see it so until then. RFC 3501 §2.3.2 */
   async #claim(recentFrom: number, uidNext: number): Promise<void> {
     if (recentFrom >= uidNext) return;
     if (this.readOnly) return this.#addRecent(recentFrom, uidNext);

@@ -1,107 +1,146 @@
 // One IMAP conversation: which command may come when, in what order things are said, and how it ends.
 //
 // In      frames of the input
-// Out     replies; before each the news of the selected mailbox that the client may be told
+// Out     replies; before each the changes of the selected mailbox that may be reported
 // States  not-authenticated -> authenticated <-> selected -> logout
-// Limits  one minute to log in, thirty of silence, 20 bad commands in a row, OUTPUT_HIGH_BYTES written ahead of the peer
-// Never   runs two commands of one connection at once; holds the event loop for longer than SLICE_MS
+// Limits  one minute to log in, thirty of silence, 20 bad commands in a row; net/connection.ts
+// Never   runs two commands of one connection at once
 // RFC 3501 §3 §5.2 §5.4 §7.1
 
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { asFailure, Failure } from '../../base/failure.ts';
-import { type ConnectionRecord, Deadline, Output } from '../../net/connection.ts';
-import { type ImapFrame, SESSION_FRAMER_LIMITS } from '../../wire/imap/command-framer.ts';
+import { Connection, type ConnectionRecord } from '../../net/connection.ts';
+import type { Line } from '../../wire/framer.ts';
+import { CommandFramer, type ImapFrame, SESSION_FRAMER_LIMITS } from '../../wire/imap/command-framer.ts';
+import { startsMessage } from '../../wire/imap/commands/append.ts';
 import { ImapCursor, tagOf } from '../../wire/imap/grammar.ts';
 import { encodeContinuation, encodeTagged, encodeUntagged } from '../../wire/imap/responses/status.ts';
 import { capabilityText } from './capability.ts';
 import { commands, uidCommands } from './commands.ts';
+import type { AnnouncedMessage, ImapConversation } from './conversation.ts';
 import type { ImapDoor } from './door.ts';
 import { replyOf } from './errors.ts';
 import type { SessionState } from './handler.ts';
-import { ImapInput } from './input.ts';
 import { bad, type Reply } from './reply.ts';
 import type { Allowed, SelectedMailbox } from './selected.ts';
 
-/** The message that an APPEND announced; it waits to be taken, skipped or refused. */
-export interface AnnouncedMessage {
-  readonly sizeBytes: number;
-  readonly synchronizing: boolean;
-}
-
-const SLICE_MS = 8;
-const OUTPUT_HIGH_BYTES = 256 * 1024;
-/** A peer that has not taken our output for so long is gone. */
-const STALLED_MS = 300_000;
 /** Swallowed before login, so that the client reads our answer. */
 const STRANGER_SKIP_BYTES = 64 * 1024;
 
-export class ImapSession {
+export class ImapSession implements ImapConversation {
   readonly door: ImapDoor;
-  readonly connection: ConnectionRecord;
-  readonly input: ImapInput;
-  readonly output: Output;
-  state: SessionState = 'not-authenticated';
+  readonly connection: Connection<CommandFramer>;
   selected: SelectedMailbox | undefined;
-  /** IDLE waits: the session may end at any moment. */
-  idling = false;
-  /** Set while an APPEND runs and its message has not been dealt with. */
   announced: AnnouncedMessage | undefined;
-  readonly #socket: Socket;
-  readonly #deadline: Deadline;
+  #state: SessionState = 'not-authenticated';
   #account: number | undefined;
   #unwatch: (() => void) | undefined;
-  #news = false;
-  #running = false;
+  #hasChanged = false;
+  /** A command runs; with #isWaiting it waits for the client: in IDLE, or for the rest of a message. */
+  #isRunning = false;
+  #isWaiting = false;
   #farewell: string | undefined;
   #badCommands = 0;
-  #sliceStart = 0;
 
-  constructor(socket: Socket, connection: ConnectionRecord, door: ImapDoor) {
+  constructor(door: ImapDoor, socket: Duplex, record: ConnectionRecord) {
     this.door = door;
-    this.connection = connection;
-    this.#socket = socket;
-    this.output = new Output(socket);
-    this.#deadline = new Deadline(() => this.#expired());
-    this.#deadline.set(door.limits.loginTimeoutMs);
-    this.input = new ImapInput(socket, () => this.#touch());
-    socket.on('error', () => {});
-    socket.on('close', () => {
-      this.#deadline.clear();
-      this.#unwatch?.();
-    });
+    this.connection = new Connection(socket, record, () => this.#createFramer());
+    this.connection.deadline(door.limits.loginTimeoutMs, this.#late);
+  }
+
+  /** Strangers get no memory. */
+  #createFramer(): CommandFramer {
+    const framer = new CommandFramer(startsMessage);
+    if (this.#account !== undefined) framer.limits = SESSION_FRAMER_LIMITS;
+    return framer;
   }
 
   /** From greeting to the end of the connection. Never rejects. */
   async converse(): Promise<void> {
     try {
       this.write(encodeUntagged('OK', `${this.door.hostname()} Waypost ready`, this.capabilities()));
-      while (this.state !== 'logout') {
-        const frame = await this.input.frame();
-        if (frame === undefined) break;
-        this.#running = true;
-        await this.#answer(frame);
-        this.#running = false;
-        if (this.#farewell !== undefined) this.#bye(this.#farewell);
-        await this.breathe();
-      }
+      do {
+        for (let frame = this.#nextFrame(); frame !== undefined; frame = this.#nextFrame()) {
+          this.#isRunning = true;
+          await this.#answer(frame);
+          this.#isRunning = false;
+          const turn = this.breathe();
+          if (turn !== undefined) await turn;
+        }
+      } while (!this.#isOver && (await this.connection.more()));
     } catch (error) {
-      this.door.log.error('imap.bug', { peer: this.connection.peerAddress, detail: asFailure(error).detail });
+      this.door.log.error('imap.bug', { peer: this.record.peerAddress, detail: asFailure(error).detail });
     }
-    this.output.end();
+    if (this.#farewell !== undefined) this.#bye(this.#farewell);
+    this.connection.end();
+    this.#unwatch?.();
   }
 
   /** Ends the session from outside, the server stops: what is under way is answered first. */
   close(text: string): void {
-    if (!this.#running || this.idling) this.#bye(text);
-    else this.#farewell = text;
+    this.#farewell ??= text;
+    this.connection.wake();
   }
 
   #bye(text: string): void {
-    if (this.state === 'logout') return;
-    this.state = 'logout';
+    if (this.#state === 'logout') return;
+    this.#state = 'logout';
     this.write(encodeUntagged('BYE', text));
-    this.output.end();
-    this.input.wake();
+    this.connection.end();
+  }
+
+  /** Nothing more is read. */
+  get #isOver(): boolean {
+    return this.#farewell !== undefined || this.#state === 'logout';
+  }
+
+  #nextFrame(): ImapFrame | undefined {
+    if (this.#isOver) return undefined;
+    const frame = this.connection.framer.next();
+    if (frame !== undefined) this.#touch();
+    return frame;
+  }
+
+  async frame(): Promise<ImapFrame | undefined> {
+    for (;;) {
+      const frame = this.#nextFrame();
+      if (frame !== undefined || !(await this.more())) return frame;
+    }
+  }
+
+  nextLine(): Line | undefined {
+    if (this.#isOver) return undefined;
+    const line = this.connection.framer.line();
+    if (line !== undefined) this.#touch();
+    return line;
+  }
+
+  async line(): Promise<Line | undefined> {
+    for (;;) {
+      const line = this.nextLine();
+      if (line !== undefined || !(await this.more())) return line;
+    }
+  }
+
+  async messageBytes(): Promise<Buffer | undefined> {
+    const { framer } = this.connection;
+    for (;;) {
+      const chunk = framer.takeMessage();
+      if (chunk !== undefined) this.#touch();
+      if (chunk !== undefined || framer.messageComplete() || !(await this.more())) return chunk;
+    }
+  }
+
+  async more(): Promise<boolean> {
+    if (this.#isOver) return false;
+    this.#isWaiting = true;
+    const more = await this.connection.more();
+    this.#isWaiting = false;
+    return more;
+  }
+
+  get record(): ConnectionRecord {
+    return this.connection.record;
   }
 
   get account(): number {
@@ -110,16 +149,14 @@ export class ImapSession {
   }
 
   get passwordsAllowed(): boolean {
-    return this.connection.isPrivate;
+    return this.record.isPrivate;
   }
 
-  /** The selected mailbox of a command that is allowed in the selected state only. */
   get mailbox(): SelectedMailbox {
     if (this.selected === undefined) throw new Error('no mailbox is selected');
     return this.selected;
   }
 
-  /** The selected mailbox, if it may be changed. */
   get writableMailbox(): SelectedMailbox {
     const { mailbox } = this;
     if (mailbox.readOnly) throw new Failure('read-only', 'The mailbox was opened read-only');
@@ -131,9 +168,12 @@ export class ImapSession {
     return capabilityText({ authenticated, passwordsAllowed: this.passwordsAllowed });
   }
 
-  /** Text in latin1, gathered and written at the end of the turn. */
   write(text: string): void {
-    this.output.write(text);
+    this.connection.output.write(text);
+  }
+
+  writeBytes(bytes: Uint8Array): void {
+    this.connection.output.writeBytes(bytes);
   }
 
   continuation(text: string): void {
@@ -142,63 +182,53 @@ export class ImapSession {
 
   loggedIn(account: number): void {
     this.#account = account;
-    this.state = 'authenticated';
-    this.input.framer.limits = SESSION_FRAMER_LIMITS;
-    this.#deadline.clear();
-    // The peer may have gone while its password was looked at.
-    if (this.#socket.destroyed) return;
-    this.#deadline.set(this.door.limits.idleTimeoutMs);
+    this.#state = 'authenticated';
+    this.connection.framer.limits = SESSION_FRAMER_LIMITS;
+    this.#touch();
     this.#unwatch = this.door.watch(account, () => {
-      this.#news = true;
-      this.input.wake();
+      this.#hasChanged = true;
+      this.connection.wake();
     });
-    this.door.log.info('imap.login', { account, peer: this.connection.peerAddress });
+    this.door.log.info('imap.login', { account, peer: this.record.peerAddress });
+  }
+
+  logOut(): void {
+    this.open(undefined);
+    this.#state = 'logout';
   }
 
   open(mailbox: SelectedMailbox | undefined): void {
     this.selected = mailbox;
-    this.state = mailbox === undefined ? 'authenticated' : 'selected';
+    this.#state = mailbox === undefined ? 'authenticated' : 'selected';
   }
 
-  /** Something has been committed for this account since the last call. */
-  takeNews(): boolean {
-    const news = this.#news;
-    this.#news = false;
-    return news;
+  takeChanged(): boolean {
+    const hasChanged = this.#hasChanged;
+    this.#hasChanged = false;
+    return hasChanged;
   }
 
-  /** Tells what has happened in the selected mailbox, as far as it may be told now. */
-  async tellNews(allowed: Allowed): Promise<void> {
+  async reportChanges(allowed: Allowed): Promise<void> {
     if (this.selected === undefined) return;
-    const text = await this.selected.look(allowed);
+    const text = await this.selected.catchUp(allowed);
     if (text !== undefined) this.write(text);
     // RFC 2180 §3.3: nobody can go on in a mailbox that is no more.
     else this.#bye('The selected mailbox was deleted, or must be opened again');
   }
 
-  /** Waits for a peer that does not take what it asked for, and lets other connections have their turn. */
-  async breathe(): Promise<void> {
-    if (this.output.waitingBytes > OUTPUT_HIGH_BYTES) {
-      const stalled = setTimeout(() => this.#socket.destroy(), STALLED_MS);
-      await this.output.drained();
-      clearTimeout(stalled);
-      this.#touch();
-    }
-    if (performance.now() - this.#sliceStart < SLICE_MS) return;
-    await new Promise((resolve) => setImmediate(resolve));
-    this.#sliceStart = performance.now();
+  breathe(): Promise<void> | undefined {
+    // A peer that takes what it asked for is not silent.
+    return this.connection.breathe()?.then(() => this.#touch());
   }
 
-  /** Cuts the connection where nothing true can be said any more: in the middle of a literal. */
   abort(error: unknown): void {
     this.#failed(error);
-    this.state = 'logout';
-    this.#socket.destroy();
+    this.#state = 'logout';
+    this.connection.destroy();
   }
 
-  /** The peer is gone: what is under way may stop. */
   get gone(): boolean {
-    return this.#socket.destroyed || this.state === 'logout';
+    return this.connection.gone || this.#state === 'logout';
   }
 
   async #answer(frame: ImapFrame): Promise<void> {
@@ -226,7 +256,7 @@ export class ImapSession {
   async #command(text: string): Promise<void> {
     const cursor = new ImapCursor(text);
     let tag: string | undefined;
-    let reply: Reply;
+    let reply: Reply | undefined;
     let byUid = false;
     try {
       tag = cursor.tag();
@@ -240,14 +270,15 @@ export class ImapSession {
       }
       const command = commands.get(name);
       if (command === undefined) throw new Failure('syntax', `There is no command ${name}`);
-      if (!command.states.includes(this.state)) throw new Failure('syntax', WRONG_STATE[this.state]);
+      if (!command.states.includes(this.#state)) throw new Failure('syntax', WRONG_STATE[this.#state]);
       const run = command.prepare(cursor, byUid);
       reply = await run(this);
-      await this.tellNews({ expunges: byUid || !command.usesNumbers, withUid: byUid });
+      if (reply === undefined) return;
+      await this.reportChanges({ expunges: byUid || !command.usesNumbers, withUid: byUid });
     } catch (error) {
       reply = this.#failed(error);
     }
-    if (this.announced !== undefined) await this.dropMessage();
+    if (this.announced !== undefined) await this.#dropMessage();
     this.#reply(tag, reply);
   }
 
@@ -255,7 +286,7 @@ export class ImapSession {
     const failure = asFailure(error);
     if (failure.detail !== undefined || failure.kind === 'unavailable') {
       const whose = this.#account === undefined ? {} : { account: this.#account };
-      const peer = this.connection.peerAddress;
+      const peer = this.record.peerAddress;
       this.door.log.warn('imap.failure', { ...whose, peer, kind: failure.kind, detail: failure.detail });
     }
     return replyOf(failure);
@@ -263,35 +294,35 @@ export class ImapSession {
 
   #reply(tag: string | undefined, { status, text, code }: Reply): void {
     this.write(tag === undefined ? encodeUntagged(status, text, code) : encodeTagged(tag, status, text, code));
-    this.door.countReply(this.connection.listener, status);
+    this.door.countReply(this.record.listener, status);
     if (status !== 'BAD') this.#badCommands = 0;
     else if (++this.#badCommands >= this.door.limits.badCommandsMax) this.#bye('Too many bad commands');
   }
 
   /** Gets rid of an announced message that will not be stored, so that the next command can be read. */
-  async dropMessage(): Promise<void> {
+  async #dropMessage(): Promise<void> {
     const { announced } = this;
     if (announced === undefined) return;
     this.announced = undefined;
     if (announced.synchronizing) {
-      this.input.framer.refuseMessage();
+      this.connection.framer.refuseMessage();
       return;
     }
     const most = this.#account === undefined ? STRANGER_SKIP_BYTES : 2 * this.door.limits.messageSizeBytes;
     if (announced.sizeBytes > most) return this.#bye('Message too large');
-    this.input.framer.skipMessage();
-    await this.input.frame();
+    this.connection.framer.skipMessage();
+    await this.frame();
   }
 
   #touch(): void {
-    if (this.#account !== undefined && !this.#socket.destroyed) this.#deadline.set(this.door.limits.idleTimeoutMs);
+    if (this.#account !== undefined) this.connection.deadline(this.door.limits.idleTimeoutMs, this.#late);
   }
 
-  #expired(): void {
+  readonly #late = (): void => {
     // In the middle of a literal nothing can be said.
-    if (this.selected !== undefined && this.#running && !this.idling) this.#socket.destroy();
+    if (this.selected !== undefined && this.#isRunning && !this.#isWaiting) this.connection.destroy();
     else this.#bye(this.#account === undefined ? 'Too slow to log in' : 'Idle for too long');
-  }
+  };
 }
 
 const BAD_FRAMES = {

@@ -101,6 +101,8 @@ class Session {
         return this.#anyOrder(this.#speaker(step.connection), step.patterns);
       case 'closed':
         return this.#closed(this.#speaker(step.connection ?? this.#last));
+      case 'end':
+        return this.#speaker(step.connection ?? this.#last).connection.end();
       case 'close':
         return this.#speaker(step.connection ?? this.#last).connection.destroy();
       case 'mailbox':

@@ -13,6 +13,7 @@
 //   A<*20 500 {*}                    the next 20 lines
 //   A< [                             the lines up to `A< ]` in any order, each once
 //   closed                           the server closes the connection last used, and says no more; `closed A` names one
+//   end      A                       we say no more, and go on listening
 //   close    A                       we close it
 //   mailbox  alice INBOX is empty    asked over IMAP; also `has 3`; waits up to ten seconds for it
 //
@@ -38,7 +39,7 @@ export type Step = { readonly line: number } & (
   | { readonly kind: 'send' | 'raw'; readonly connection: string; readonly text: string }
   | { readonly kind: 'expect'; readonly connection: string; readonly pattern: string; readonly times: number }
   | { readonly kind: 'anyOrder'; readonly connection: string; readonly patterns: readonly string[] }
-  | { readonly kind: 'closed' | 'close'; readonly connection: string | undefined }
+  | { readonly kind: 'closed' | 'close' | 'end'; readonly connection: string | undefined }
   | { readonly kind: 'mailbox'; readonly user: string; readonly mailbox: string; readonly messages: number }
 );
 
@@ -96,8 +97,8 @@ function directive(source: string, line: number): Bare<Step> {
   if ((found = /^(only|fixture)\s+([\w-]+)$/.exec(source)) !== null) {
     return found[1] === 'only' ? { kind: 'only', server: found[2]! } : { kind: 'fixture', name: found[2]! };
   }
-  if ((found = /^(closed?)(?:\s+(\w+))?$/.exec(source)) !== null) {
-    return { kind: found[1] as 'closed' | 'close', connection: found[2] };
+  if ((found = /^(closed?|end)(?:\s+(\w+))?$/.exec(source)) !== null) {
+    return { kind: found[1] as 'closed' | 'close' | 'end', connection: found[2] };
   }
   if ((found = /^mailbox\s+(\S+)\s+(\S+)\s+(?:is (empty)|has (\d+))$/.exec(source)) !== null) {
     return { kind: 'mailbox', user: found[1]!, mailbox: found[2]!, messages: Number(found[4] ?? 0) };

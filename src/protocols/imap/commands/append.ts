@@ -6,11 +6,11 @@ import { append as appendMessage } from '../../../store/deliver.ts';
 import { Intake, type TakenMessage } from '../../../store/intake.ts';
 import { canonicalMailboxName, findMailbox } from '../../../store/mailboxes.ts';
 import { type AppendCommand, parseAppend } from '../../../wire/imap/commands/append.ts';
+import type { ImapConversation } from '../conversation.ts';
 import { ImapFailure } from '../errors.ts';
 import { flagSet } from '../flag-set.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
 import { ok, type Reply } from '../reply.ts';
-import type { ImapSession } from '../session.ts';
 
 export const append: CommandDefinition<AppendCommand> = {
   states: LOGGED_IN,
@@ -27,21 +27,21 @@ export const append: CommandDefinition<AppendCommand> = {
     session.announced = undefined;
     if (announced.synchronizing) session.continuation('Ready for the message');
     const intake = new Intake(door.intakes, door.nextId(), () => ({ returnPath: '', fields: '' }));
+    let isWhole = false;
     try {
-      await take(session, intake);
-    } catch (error) {
-      intake.abandon();
-      throw error;
+      isWhole = await take(session, intake);
+    } finally {
+      if (!isWhole) intake.abandon();
     }
+    if (!isWhole) return undefined;
     return store(session, command, mailbox, await intake.finish(door.clock.now()));
   },
 };
 
-/** Reads all of the message, also when it cannot be kept: what follows it is the next command. */
-async function take(session: ImapSession, intake: Intake): Promise<void> {
-  const { input } = session;
+/** Reads all of the message, also when it cannot be kept: what follows it is the next command. False: it broke off. */
+async function take(session: ImapConversation, intake: Intake): Promise<boolean> {
   let failure: unknown;
-  for (let chunk = await input.messageBytes(); chunk !== undefined; chunk = await input.messageBytes()) {
+  for (let chunk = await session.messageBytes(); chunk !== undefined; chunk = await session.messageBytes()) {
     if (failure !== undefined) continue;
     if (chunk.includes(0)) failure = new Failure('invalid', 'A message cannot hold NUL');
     else
@@ -52,14 +52,15 @@ async function take(session: ImapSession, intake: Intake): Promise<void> {
       }
     if (failure !== undefined) intake.abandon();
   }
-  const end = await input.frame();
+  const end = await session.frame();
+  if (end?.kind !== 'message-end') return false;
   if (failure !== undefined) throw failure;
-  if (end?.kind !== 'message-end') throw new Failure('unavailable', 'The connection was closed');
   if (!end.clean) throw new Failure('syntax', 'The command must end behind the message');
+  return true;
 }
 
 async function store(
-  session: ImapSession,
+  session: ImapConversation,
   { flags, internalDate }: AppendCommand,
   mailbox: string,
   { row, pending }: TakenMessage,

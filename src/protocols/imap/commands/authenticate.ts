@@ -1,11 +1,10 @@
 // AUTHENTICATE with the mechanisms of auth/sasl.ts. RFC 3501 §6.2.2
 
 import { findMechanism, SaslExchange, type SaslMechanism } from '../../../auth/sasl.ts';
-import { Failure } from '../../../base/failure.ts';
 import { type AuthenticateCommand, parseAuthenticate } from '../../../wire/imap/commands/authenticate.ts';
+import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, LOGGED_OUT } from '../handler.ts';
 import { bad, no, type Reply } from '../reply.ts';
-import type { ImapSession } from '../session.ts';
 import { logIn } from './login.ts';
 
 export const authenticate: CommandDefinition<AuthenticateCommand> = {
@@ -17,14 +16,14 @@ export const authenticate: CommandDefinition<AuthenticateCommand> = {
   },
 };
 
-async function exchange(session: ImapSession, mechanism: SaslMechanism): Promise<Reply> {
+async function exchange(session: ImapConversation, mechanism: SaslMechanism): Promise<Reply | undefined> {
   const sasl = new SaslExchange(mechanism);
   for (let step = sasl.start(undefined); ; ) {
     switch (step.kind) {
       case 'challenge': {
         session.continuation(step.text);
-        const line = await session.input.line();
-        if (line === undefined) throw new Failure('unavailable', 'The connection was closed');
+        const line = await session.line();
+        if (line === undefined) return undefined;
         if (line.kind === 'bad-line') return bad('Not an answer to a challenge');
         step = sasl.receive(line.text);
         break;

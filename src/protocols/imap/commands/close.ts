@@ -1,4 +1,4 @@
-// CLOSE: what is marked \Deleted goes, and nothing is told of it. RFC 3501 §6.4.2
+// CLOSE: what is marked \Deleted goes, without EXPUNGE responses. RFC 3501 §6.4.2
 
 import { expunge } from '../../../store/status.ts';
 import { parseSimple, type SimpleCommand } from '../../../wire/imap/commands/simple.ts';

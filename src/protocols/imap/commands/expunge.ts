@@ -1,6 +1,5 @@
 // EXPUNGE and UID EXPUNGE. RFC 3501 §6.4.3, RFC 4315 §2.1
 
-import { Failure } from '../../../base/failure.ts';
 import { expunge as expungeMessages, STATUS_SLICE } from '../../../store/status.ts';
 import { type ExpungeCommand, parseExpunge } from '../../../wire/imap/commands/expunge.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
@@ -16,10 +15,10 @@ export const expunge: CommandDefinition<ExpungeCommand> = {
       const args = { account, mailbox: id, ranges, deletedOnly: true };
       for (let more = true; more; ) {
         ({ more } = await session.door.writer.execute(expungeMessages, args));
-        // What has gone is told as what others removed is, and a slice at a time.
-        await session.tellNews({ expunges: true, withUid: uids !== undefined });
+        // What has gone is reported as what others removed is, and a slice at a time.
+        await session.reportChanges({ expunges: true, withUid: uids !== undefined });
         await session.breathe();
-        if (session.gone) throw new Failure('unavailable', 'The connection was closed');
+        if (session.gone) return undefined;
       }
     }
     return ok('EXPUNGE completed');

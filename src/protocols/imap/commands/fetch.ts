@@ -24,11 +24,11 @@ import { encodeBody, encodeBodyStructure } from '../../../wire/imap/responses/bo
 import { encodeEnvelope } from '../../../wire/imap/responses/envelope.ts';
 import { encodeInternalDateItem } from '../../../wire/imap/responses/fetch.ts';
 import { rangesOf } from '../../../wire/imap/values.ts';
+import type { ImapConversation } from '../conversation.ts';
 import { type Budget, FetchedSection } from '../fetched-section.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { no, ok, type Reply } from '../reply.ts';
 import type { SelectedMailbox } from '../selected.ts';
-import type { ImapSession } from '../session.ts';
 
 const PAGE_MESSAGES = 500;
 /** A page whose messages become \Seen before they are sent: a client that goes away has not seen many of them. */
@@ -62,7 +62,7 @@ function needsOf({ sections, attributes }: FetchCommand): 'status' | 'summary' |
 class Fetcher {
   readonly pageMessages: number;
   readonly #command: FetchCommand;
-  readonly #session: ImapSession;
+  readonly #session: ImapConversation;
   readonly #mailbox: SelectedMailbox;
   readonly #setsSeen: boolean;
   /** How much of each message is read. */
@@ -70,7 +70,7 @@ class Fetcher {
   #missing = 0;
   #unreadable: Failure | undefined;
 
-  constructor(command: FetchCommand, session: ImapSession) {
+  constructor(command: FetchCommand, session: ImapConversation) {
     this.#command = command;
     this.#session = session;
     this.#mailbox = session.mailbox;
@@ -125,7 +125,8 @@ class Fetcher {
     });
     for (const [index, row] of rows.entries()) {
       await this.#respond(row, fetched[index]!, becameSeen?.has(row.uid) ?? false);
-      await this.#session.breathe();
+      const turn = this.#session.breathe();
+      if (turn !== undefined) await turn;
       if (this.#session.gone) return;
     }
   }
@@ -185,7 +186,7 @@ class Fetcher {
   }
 
   #flags(row: Row): string {
-    this.#mailbox.told(row);
+    this.#mailbox.reported(row);
     return this.#mailbox.flagsItem(row);
   }
 

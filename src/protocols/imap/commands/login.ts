@@ -2,10 +2,10 @@
 
 import { Failure } from '../../../base/failure.ts';
 import { type LoginCommand, parseLogin } from '../../../wire/imap/commands/login.ts';
+import type { ImapConversation } from '../conversation.ts';
 import { ImapFailure } from '../errors.ts';
 import { type CommandDefinition, LOGGED_OUT } from '../handler.ts';
 import { ok, type Reply } from '../reply.ts';
-import type { ImapSession } from '../session.ts';
 
 export const login: CommandDefinition<LoginCommand> = {
   states: LOGGED_OUT,
@@ -15,11 +15,11 @@ export const login: CommandDefinition<LoginCommand> = {
 };
 
 /** What LOGIN and every mechanism of AUTHENTICATE end in. */
-export async function logIn(session: ImapSession, name: string, password: Buffer): Promise<Reply> {
+export async function logIn(session: ImapConversation, name: string, password: Buffer): Promise<Reply> {
   if (!session.passwordsAllowed)
     throw new ImapFailure('unauthenticated', 'Passwords are not taken in the clear', 'PRIVACYREQUIRED');
   try {
-    const { account } = await session.door.login(name, password, session.connection.peerAddress);
+    const { account } = await session.door.login(name, password, session.record.peerAddress);
     session.loggedIn(account);
   } catch (error) {
     if (!(error instanceof Failure) || error.kind !== 'denied') throw error;

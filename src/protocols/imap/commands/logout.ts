@@ -9,8 +9,7 @@ export const logout: CommandDefinition<SimpleCommand<'LOGOUT'>> = {
   states: ANY_STATE,
   parse: parseSimple('LOGOUT'),
   run(_, session) {
-    session.open(undefined);
-    session.state = 'logout';
+    session.logOut();
     session.write(encodeUntagged('BYE', 'Logging out'));
     return ok('LOGOUT completed');
   },

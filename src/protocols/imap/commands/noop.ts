@@ -1,4 +1,4 @@
-// NOOP: the news comes before the reply of every command, so this one needs nothing more. RFC 3501 §6.1.2
+// NOOP: changes are reported before the reply of every command, so this one has nothing to do. RFC 3501 §6.1.2
 
 import { parseSimple, type SimpleCommand } from '../../../wire/imap/commands/simple.ts';
 import { ANY_STATE, type CommandDefinition } from '../handler.ts';

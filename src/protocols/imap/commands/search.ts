@@ -5,10 +5,10 @@
 
 import { messagesBetween, PAGE_ROWS, statusBetween } from '../../../store/messages.ts';
 import { parseSearch, type SearchCommand } from '../../../wire/imap/commands/search.ts';
+import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { no, ok } from '../reply.ts';
 import { type Candidate, SearchMatcher } from '../search-matcher.ts';
-import type { ImapSession } from '../session.ts';
 
 const PAGE_MESSAGES = Math.min(500, PAGE_ROWS);
 const BATCH_MESSAGES = 8;
@@ -35,7 +35,7 @@ export const search: CommandDefinition<SearchCommand> = {
 };
 
 /** In pieces, since the numbers of a large mailbox are more than may wait for a peer. */
-async function writeFound(session: ImapSession, found: readonly number[]): Promise<void> {
+async function writeFound(session: ImapConversation, found: readonly number[]): Promise<void> {
   session.write('* SEARCH');
   for (let at = 0; at < found.length; at += NUMBERS_A_PIECE) {
     session.write(` ${found.slice(at, at + NUMBERS_A_PIECE).join(' ')}`);
@@ -45,7 +45,7 @@ async function writeFound(session: ImapSession, found: readonly number[]): Promi
 }
 
 /** The messages at the places [from, to), with as much of their rows as the keys ask for. */
-function candidates(session: ImapSession, { needs }: SearchMatcher, from: number, to: number): Candidate[] {
+function candidates(session: ImapConversation, { needs }: SearchMatcher, from: number, to: number): Candidate[] {
   const { mailbox, door } = session;
   const { account, id, view } = mailbox;
   const first = view.uidAt(from);
@@ -67,7 +67,7 @@ function candidates(session: ImapSession, { needs }: SearchMatcher, from: number
 }
 
 async function matching(
-  session: ImapSession,
+  session: ImapConversation,
   matcher: SearchMatcher,
   page: readonly Candidate[],
   found: (candidate: Candidate) => void,

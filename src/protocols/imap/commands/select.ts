@@ -4,10 +4,10 @@ import { Failure } from '../../../base/failure.ts';
 import { canonicalMailboxName, findMailbox, type Mailbox } from '../../../store/mailboxes.ts';
 import { firstUnseen } from '../../../store/messages.ts';
 import { type MailboxCommand, parseMailbox } from '../../../wire/imap/commands/mailbox.ts';
+import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
 import { ok, type Reply } from '../reply.ts';
 import { SelectedMailbox } from '../selected.ts';
-import type { ImapSession } from '../session.ts';
 
 /** In a larger mailbox the first unseen message is not looked for: it may stand at the end of a long walk. */
 const UNSEEN_WALK_MAX = 50_000;
@@ -24,7 +24,7 @@ export const examine: CommandDefinition<MailboxCommand<'EXAMINE'>> = {
   run: ({ mailbox }, session) => open(session, mailbox, true),
 };
 
-async function open(session: ImapSession, name: string, readOnly: boolean): Promise<Reply> {
+async function open(session: ImapConversation, name: string, readOnly: boolean): Promise<Reply> {
   // Whatever comes of it, the old mailbox is no longer selected.
   session.open(undefined);
   const row = findMailbox(session.door.reader, session.account, canonicalMailboxName(name));
@@ -39,7 +39,7 @@ async function open(session: ImapSession, name: string, readOnly: boolean): Prom
   return readOnly ? ok('EXAMINE completed', 'READ-ONLY') : ok('SELECT completed', 'READ-WRITE');
 }
 
-function describe(session: ImapSession, selected: SelectedMailbox, row: Mailbox): string {
+function describe(session: ImapConversation, selected: SelectedMailbox, row: Mailbox): string {
   const { view, uidValidity } = selected;
   const [flags, permanentFlags] = selected.flagsResponses().split('\r\n');
   let text = `${flags}\r\n* ${view.count} EXISTS\r\n* ${selected.recentCount} RECENT\r\n`;

@@ -5,9 +5,9 @@ import { canonicalMailboxName, findMailbox, type Mailbox } from '../../../store/
 import { PAGE_ROWS, uidsAfter } from '../../../store/messages.ts';
 import { parseStatus, type StatusCommand, type StatusItem } from '../../../wire/imap/commands/status.ts';
 import { encodeStatus } from '../../../wire/imap/responses/mailbox.ts';
+import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
 import { ok } from '../reply.ts';
-import type { ImapSession } from '../session.ts';
 
 export const status: CommandDefinition<StatusCommand> = {
   states: LOGGED_IN,
@@ -24,7 +24,7 @@ export const status: CommandDefinition<StatusCommand> = {
   },
 };
 
-function counterOf(item: StatusItem, mailbox: Mailbox, session: ImapSession): number {
+function counterOf(item: StatusItem, mailbox: Mailbox, session: ImapConversation): number {
   switch (item) {
     case 'MESSAGES':
       return mailbox.messages;
@@ -41,8 +41,8 @@ function counterOf(item: StatusItem, mailbox: Mailbox, session: ImapSession): nu
   }
 }
 
-/** What nobody has been told of yet, and what this session was told of itself. */
-function countRecent(mailbox: Mailbox, { door, selected }: ImapSession): number {
+/** What no session has claimed as recent, and what this one has. */
+function countRecent(mailbox: Mailbox, { door, selected }: ImapConversation): number {
   let count = selected?.id === mailbox.id && !selected.readOnly ? selected.recentCount : 0;
   if (mailbox.recentFrom >= mailbox.uidNext) return count;
   for (let after = mailbox.recentFrom - 1; ; ) {

@@ -5,10 +5,10 @@
 import { statusBetween } from '../../../store/messages.ts';
 import { STATUS_SLICE, storeFlags, type UidRange } from '../../../store/status.ts';
 import { parseStore, type StoreCommand } from '../../../wire/imap/commands/store.ts';
+import type { ImapConversation } from '../conversation.ts';
 import { flagSet } from '../flag-set.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { no, ok } from '../reply.ts';
-import type { ImapSession } from '../session.ts';
 
 export const store: CommandDefinition<StoreCommand> = {
   states: SELECTED,
@@ -19,16 +19,16 @@ export const store: CommandDefinition<StoreCommand> = {
     const { account, id, view } = mailbox;
     const byUid = command.messages.unit === 'uid';
     const places = view.places(command.messages);
-    // What others changed is told first: a silent change of ours would hide it.
-    await session.tellNews({ expunges: false, withUid: byUid });
+    // What others changed is reported first: a silent change of ours would hide it.
+    await session.reportChanges({ expunges: false, withUid: byUid });
     for (const ranges of view.uidSlices(places, STATUS_SLICE)) {
       const args = { account, mailbox: id, ranges, change: command.mode, by: flagSet(command.flags) };
       const { modseq, changed } = await session.door.writer.execute(storeFlags, args);
       if (command.mode !== 'remove') session.write(mailbox.newKeywords(command.flags.keywords));
-      if (!command.silent) await tellFlags(session, ranges, byUid);
+      if (!command.silent) await writeFlags(session, ranges, byUid);
       else if (changed > 0) mailbox.silence(modseq);
       // A slice at a time, since a look at all of a large mailbox would hold up others.
-      await session.tellNews({ expunges: false, withUid: byUid });
+      await session.reportChanges({ expunges: false, withUid: byUid });
       await session.breathe();
     }
     if (!byUid && mailbox.holdsVanished(places)) return no('Some of the messages no longer exist', 'EXPUNGEISSUED');
@@ -37,13 +37,13 @@ export const store: CommandDefinition<StoreCommand> = {
 };
 
 /** The flags of every message that was named, changed or not. */
-async function tellFlags(session: ImapSession, ranges: readonly UidRange[], withUid: boolean): Promise<void> {
+async function writeFlags(session: ImapConversation, ranges: readonly UidRange[], withUid: boolean): Promise<void> {
   const { mailbox, door } = session;
   for (const [from, to] of ranges) {
     let text = '';
     // A range is a part of a slice, so it is a part of a page.
     for (const status of statusBetween(door.reader, mailbox.account, mailbox.id, from, to)) {
-      mailbox.told(status);
+      mailbox.reported(status);
       const uid = withUid ? `UID ${status.uid} ` : '';
       const announcement = mailbox.newKeywords(status.keywords);
       text += `${announcement}* ${mailbox.view.numberOf(status.uid)} FETCH (${uid}${mailbox.flagsItem(status)})\r\n`;

@@ -1,0 +1,55 @@
+// What an IMAP command needs of the conversation that it is part of; the session implements it.
+
+import type { ConnectionRecord } from '../../net/connection.ts';
+import type { Line } from '../../wire/framer.ts';
+import type { ImapFrame } from '../../wire/imap/command-framer.ts';
+import type { ImapDoor } from './door.ts';
+import type { SectionOutput } from './fetched-section.ts';
+import type { Allowed, SelectedMailbox } from './selected.ts';
+
+/** The message that an APPEND announced; it waits to be taken, skipped or refused. */
+export interface AnnouncedMessage {
+  readonly sizeBytes: number;
+  readonly synchronizing: boolean;
+}
+
+export interface ImapConversation extends SectionOutput {
+  readonly door: ImapDoor;
+  readonly record: ConnectionRecord;
+  /** Whether a password may be sent as things stand. */
+  readonly passwordsAllowed: boolean;
+  /** What CAPABILITY says at this moment. */
+  capabilities(): string;
+  /** A password was right. */
+  loggedIn(account: number): void;
+  /** Of whoever has logged in. */
+  readonly account: number;
+  /** No command runs behind this one. */
+  logOut(): void;
+
+  readonly selected: SelectedMailbox | undefined;
+  /** The selected mailbox of a command that is allowed in the selected state only. */
+  readonly mailbox: SelectedMailbox;
+  /** The same, if it may be changed; else Failure `read-only`. */
+  readonly writableMailbox: SelectedMailbox;
+  open(mailbox: SelectedMailbox | undefined): void;
+  /** Whether something has been committed for this account since the last call. */
+  takeChanged(): boolean;
+  /** Writes the untagged responses for what has happened in the selected mailbox, as far as they are allowed now. */
+  reportChanges(allowed: Allowed): Promise<void>;
+
+  /** Set while an APPEND runs and its message has not been dealt with. */
+  announced: AnnouncedMessage | undefined;
+  /** The next bytes of the message; undefined when it is complete, or no more come. */
+  messageBytes(): Promise<Buffer | undefined>;
+  /** The next frame; undefined when none will come. */
+  frame(): Promise<ImapFrame | undefined>;
+  /** The next line, which is no command, if it is here. */
+  nextLine(): Line | undefined;
+  /** The next line, which is no command; undefined when none will come. */
+  line(): Promise<Line | undefined>;
+  /** Waits for input, or for a change of the account; false when neither will be looked at any more. */
+  more(): Promise<boolean>;
+  /** The `+` that a client waits for. */
+  continuation(text: string): void;
+}
