@@ -7,7 +7,6 @@
 // RFC 3501 §6.4.5, §7.4.2
 
 import { Failure } from '../../../base/failure.ts';
-import { decodeHeader } from '../../../message/header-values.ts';
 import type { Part } from '../../../message/part.ts';
 import { decodeStructure } from '../../../message/structure.ts';
 import { SEEN } from '../../../store/flags.ts';
@@ -21,7 +20,7 @@ import {
 import { storeFlags } from '../../../store/status.ts';
 import { type FetchAttribute, type FetchCommand, parseFetch } from '../../../wire/imap/commands/fetch.ts';
 import { encodeBody, encodeBodyStructure } from '../../../wire/imap/responses/body-structure.ts';
-import { encodeEnvelope } from '../../../wire/imap/responses/envelope.ts';
+import { encodeStoredEnvelope } from '../../../wire/imap/responses/envelope.ts';
 import { encodeInternalDateItem } from '../../../wire/imap/responses/fetch.ts';
 import { rangesOf } from '../../../wire/imap/values.ts';
 import type { ImapConversation } from '../conversation.ts';
@@ -175,7 +174,7 @@ class Fetcher {
       case 'RFC822.SIZE':
         return `RFC822.SIZE ${row.size}`;
       case 'ENVELOPE':
-        return `ENVELOPE ${encodeEnvelope(decodeHeader(row.header!))}`;
+        return `ENVELOPE ${encodeStoredEnvelope(row.header!)}`;
       case 'BODY':
         return `BODY ${encodeBody(decodeStructure(row.structure!))}`;
       case 'BODYSTRUCTURE':
