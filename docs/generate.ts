@@ -361,6 +361,8 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'store.collect': 'housekeeping could not write; it comes again',
   'store.remove-copy': 'the copy of the store that an upgrade made seven days ago was taken away; `copy` is its name',
   'store.header': 'what format 1 stored of a header could not be read; the message is parsed again from its bytes',
+  'store.reparse': 'a message could not be parsed again: it stays as it was, and the next start tries it again',
+  'store.reparsed': 'messages of an older parser have been parsed again',
   'store.unlink': "a segment's file could not be removed; the next start does it",
   'transfer.begin': 'the queue could not begin, because the writer takes nothing now; it comes again',
   'transfer.defer': 'a row could not be digested; it waits',

@@ -12,6 +12,7 @@ import { provisioningUnit } from '../provisioning/tables.ts';
 import { beginRebuild, finishRebuild, rebuildSlice, routingTables } from '../routing/rebuild.ts';
 import type { Site } from '../routing/resolve.ts';
 import { routingUnit } from '../routing/tables.ts';
+
 import { closeAllSegments, closeSegment, closeSegmentsOf, collect, openSegment } from '../store/collect.ts';
 import { append } from '../store/deliver.ts';
 import {
@@ -22,6 +23,7 @@ import {
   subscribe,
   unsubscribe,
 } from '../store/mailboxes.ts';
+import { endReparse, storeReparsed } from '../store/reparse.ts';
 import { copy, expunge, storeFlags } from '../store/status.ts';
 import { storeUnit } from '../store/tables.ts';
 import { transferOperations } from '../transfer/operations.ts';
@@ -50,6 +52,8 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
     closeSegmentsOf,
     closeAllSegments,
     collect,
+    storeReparsed,
+    endReparse,
     append,
     createMailbox,
     deleteMailbox,

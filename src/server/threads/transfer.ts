@@ -5,6 +5,7 @@ import { systemClock } from '../../base/clock.ts';
 import { Resolver } from '../../net/resolver.ts';
 import { Blobs } from '../../store/blobs.ts';
 import { createIntakes } from '../../store/intake.ts';
+import { startReparse } from '../../store/reparse.ts';
 import { SegmentWriter } from '../../store/segment.ts';
 import { SmtpChannel } from '../../transfer/channels/smtp.ts';
 import { storeOperation } from '../../transfer/channels/store.ts';
@@ -59,6 +60,7 @@ const schedule = new Schedule({
   count: (channel, result, count) => counters.add('delivery', `${channel} ${result}`, count),
 });
 const endHousekeeping = startHousekeeping(common);
+const stopReparse = startReparse({ reader, writer, blobs, log });
 writer.onNotification((notification) => {
   if (notification.kind === 'queue') schedule.wake();
 });
@@ -102,6 +104,7 @@ function begin(): void {
 async function stop(): Promise<void> {
   clearTimeout(late);
   endHousekeeping();
+  await stopReparse();
   await schedule.stop();
   resolver.close();
   await segments.close();
