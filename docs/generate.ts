@@ -336,7 +336,6 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'admin.fail': 'an operation failed for a reason of ours',
   'database.checkpoint': 'the log could not be written back now; it is tried again',
   'database.refuse': 'an operation or a whole batch was refused',
-  'dns.connection': 'a TCP connection broke',
   'dns.failed': 'an answer could not be made: SERVFAIL',
   'dns.socket': 'the UDP socket reported an error',
   'dns.unsent': 'an answer could not be sent',

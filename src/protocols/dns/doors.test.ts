@@ -12,7 +12,7 @@ import { Resolver } from '../../net/resolver.ts';
 import { decodeMessage, encodeMessage, queryMessage } from '../../wire/dns/message.ts';
 import { lookUp, type NameSource, zoneHost } from '../../zones/records.ts';
 import { createAnswer } from './answer.ts';
-import { DnsTcpSession } from './tcp-session.ts';
+import { serveDnsTcp } from './tcp-session.ts';
 import { bindDnsUdp, serveDnsUdp } from './udp.ts';
 
 const names: NameSource = {
@@ -42,7 +42,7 @@ async function open(context: TestContext, idleMs = 10_000): Promise<number> {
     const socket = await bindDnsUdp('127.0.0.1', 0);
     const { port } = socket.address();
     const tcp = createServer(
-      (connection) => void new DnsTcpSession({ ...parts, idleMs }, connection, describeConnection(connection, 'dns')),
+      (connection) => void serveDnsTcp({ ...parts, idleMs }, connection, describeConnection(connection, 'dns')),
     );
     const isBound = await new Promise((settled) => {
       tcp.once('error', () => settled(false));

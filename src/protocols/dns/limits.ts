@@ -20,7 +20,3 @@ export const UDP_RECEIVE_BYTES = 4 * 1024 * 1024;
 export const TCP_IDLE_MS = 10_000;
 /** Malformed queries on one TCP connection. */
 export const TCP_BAD_QUERIES_MAX = 20;
-/** Queries of one connection that are answered before others have their turn. */
-export const TCP_QUERIES_A_TURN = 100;
-/** Answers that a TCP client has not read; beyond it no further query of his is read. */
-export const TCP_WAITING_BYTES = 256 * 1024;

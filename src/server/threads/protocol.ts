@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import { describeConnection } from '../../net/connection.ts';
 import { createAnswer } from '../../protocols/dns/answer.ts';
-import { DnsTcpSession } from '../../protocols/dns/tcp-session.ts';
+import { serveDnsTcp } from '../../protocols/dns/tcp-session.ts';
 import { serveImap } from '../../protocols/imap/server.ts';
 import { LdapSession } from '../../protocols/ldap/session.ts';
 import { servePop3 } from '../../protocols/pop3/server.ts';
@@ -143,7 +143,7 @@ function open(socket: Socket, listener: ListenerName): void {
       return;
     }
     case 'dns':
-      new DnsTcpSession(doors.dns, socket, connection);
+      serveDnsTcp(doors.dns, socket, connection);
       return;
     default:
       socket.destroy();
