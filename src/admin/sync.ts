@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import type { Reader } from '../database/operation.ts';
+import { misplacedDomains } from '../routing/misplaced.ts';
 import { countRows, type EntryProblems, readProblems, readState } from '../routing/tables.ts';
 import { adminOperation } from './operation.ts';
 
@@ -16,8 +17,9 @@ export interface SyncStatus {
 }
 
 export const syncStatus = (parts: { readonly reader: Reader }) =>
-  adminOperation('sync.status', z.object({}), (): SyncStatus => {
+  adminOperation('sync.status', z.object({}), async (): Promise<SyncStatus> => {
     const { reader } = parts;
+    const misplaced = await misplacedDomains(reader);
     return reader.snapshot(() => {
       const state = readState(reader);
       return {
@@ -25,7 +27,7 @@ export const syncStatus = (parts: { readonly reader: Reader }) =>
         tableRevision: state.revision,
         generation: state.generation,
         ...countRows(reader),
-        problems: readProblems(reader),
+        problems: [...readProblems(reader), ...misplaced],
       };
     });
   });

@@ -70,6 +70,11 @@ export async function verifyPassword(
   return false;
 }
 
+/** Whether there is a password that verifyPassword says yes to: one of these values says how it was made, and is readable. */
+export function isVerifiable(stored: readonly AttributeValue[]): boolean {
+  return stored.slice(0, STORED_VALUES_MAX).some((value) => readStored(textOf(value)) !== undefined);
+}
+
 /** How a stored value is verified: `derive` gives what must equal `tag`. */
 interface Check {
   readonly tag: Buffer;

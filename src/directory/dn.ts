@@ -114,6 +114,13 @@ export function normalizedOfPath(path: string): string {
 
 /** The domain whose DC node this is, in lower case: undefined for any other DN, also for the suffix. */
 export function domainOfDcDn(dn: string | Dn, suffix: string | Dn = SUFFIX): string | undefined {
+  const labels = dcLabelsOf(dn, suffix);
+  if (labels === undefined || labels.some((label) => label === '' || label.includes('.'))) return undefined;
+  return labels.join('.');
+}
+
+/** The values of `dc` of a node of the DC tree, in lower case, its own first, whether they are labels of a name or not. */
+export function dcLabelsOf(dn: string | Dn, suffix: string | Dn = SUFFIX): readonly string[] | undefined {
   const node = typeof dn === 'string' ? parseDn(dn) : dn;
   const base = typeof suffix === 'string' ? parseDn(suffix) : suffix;
   if (!isBelow(node, base)) return undefined;
@@ -121,10 +128,9 @@ export function domainOfDcDn(dn: string | Dn, suffix: string | Dn = SUFFIX): str
   for (const rdn of node.rdns.slice(0, node.rdns.length - base.rdns.length)) {
     const ava = rdn.avas[0]!;
     if (rdn.avas.length > 1 || ava.type?.key !== 'dc' || typeof ava.value !== 'string') return undefined;
-    if (ava.value === '' || ava.value.includes('.')) return undefined;
     labels.push(asciiLower(ava.value));
   }
-  return labels.join('.');
+  return labels;
 }
 
 /** The DC node of a domain name. The name is not checked: any text becomes values, never syntax. */

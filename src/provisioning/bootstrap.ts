@@ -9,9 +9,7 @@ import { findEntryIn } from '../directory/entries.ts';
 import type { Attribute, DirectoryChange } from '../directory/entry.ts';
 import { SITE_POSTMASTER_DN } from '../routing/compile.ts';
 import { applyAll } from './change.ts';
-
-/** What is Waypost's own stands below, one container a kind. */
-export const OWN_DN = `ou=Waypost,${SUFFIX}`;
+import { OWN_DN } from './guards.ts';
 
 export interface BootstrapArguments {
   /** A userPassword value with its scheme; the administrator's and, from then on apart, the site postmaster's. */

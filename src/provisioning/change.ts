@@ -10,15 +10,14 @@
 import { operation, type Transaction } from '../database/operation.ts';
 import { type ApplyOptions, applyChange } from '../directory/apply-change.ts';
 import { authorOf, type Caller, checkChange, isAdministrator } from '../directory/caller.ts';
-import { domainOfDcDn, parseDn } from '../directory/dn.ts';
+import { parseDn } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
-import { type ChangedEntry, type DirectoryChange, type Entry, hasClass } from '../directory/entry.ts';
-import { directoryFailure } from '../directory/failure.ts';
-import { isValidDomain } from '../message/address.ts';
+import type { ChangedEntry, DirectoryChange } from '../directory/entry.ts';
 import { mailDomainOf } from '../routing/compile.ts';
 import { synchronizeEntry, type TableChange } from '../routing/synchronize.ts';
 import { noteDomainChange } from '../zones/names.ts';
 import { addContainers, addMissingNodes, deleteEmptyContainers, takeOver } from './generated.ts';
+import { checkAsked, checkMade, passwordsOf } from './guards.ts';
 
 export interface ChangeArguments {
   readonly changes: readonly DirectoryChange[];
@@ -70,6 +69,7 @@ export async function applyAll(
   const rows: TableChange[] = [];
   for (const each of changes) {
     await checkChange(tx, caller, each);
+    checkAsked(each);
     for (const changed of await applyOne(tx, each, options)) {
       entries.push(summaryOf(changed));
       rows.push(...(await follow(tx, changed)));
@@ -102,21 +102,13 @@ async function applyOne(tx: Transaction, change: DirectoryChange, options: Apply
 }
 
 async function containersOf(tx: Transaction, { after }: ChangedEntry, options: ApplyOptions): Promise<ChangedEntry[]> {
-  if (after === undefined) return [];
-  checkDomainName(after);
-  return addContainers(tx, after, options);
-}
-
-function checkDomainName(entry: Entry): void {
-  if (!hasClass(entry, 'maildomain')) return;
-  const domain = domainOfDcDn(entry.normalizedDn);
-  if (domain === undefined || isValidDomain(domain)) return;
-  throw directoryFailure('namingViolation', `${domain} is not a name that mail can be sent to`);
+  return after === undefined ? [] : addContainers(tx, after, options);
 }
 
 /** What an entry's change means for the tables of others. */
 async function follow(tx: Transaction, changed: ChangedEntry): Promise<TableChange[]> {
   const { before, after, revision } = changed;
+  checkMade(changed);
   if (
     before !== undefined &&
     after !== undefined &&
@@ -130,11 +122,6 @@ async function follow(tx: Transaction, changed: ChangedEntry): Promise<TableChan
     revision,
   });
   return synchronizeEntry(tx, changed);
-}
-
-/** To be compared. */
-function passwordsOf(entry: Entry): string {
-  return JSON.stringify(entry.attributes.get('userpassword')?.values ?? []);
 }
 
 function summaryOf({ kind, revision, before, after }: ChangedEntry): EntrySummary {

@@ -23,9 +23,17 @@ export const COMPILER_VERSION = 1;
 export const SITE_POSTMASTER_DN = `uid=postmaster,ou=Waypost,${SUFFIX}`;
 const SITE_POSTMASTER_NORMALIZED = normalizeDn(SITE_POSTMASTER_DN);
 
+/** The classes whose entries are mail domains, where they stand in the DC tree. */
+export const DOMAIN_CLASSES = ['mailDomain', 'inetDomainAlias'] as const;
+
+/** Whether this entry says that it is a mail domain, wherever it stands. */
+export function hasDomainClass(entry: Entry): boolean {
+  return DOMAIN_CLASSES.some((name) => hasClass(entry, asciiLower(name)));
+}
+
 /** The domain that this entry makes a mail domain, undefined when it makes none. */
 export function mailDomainOf(entry: Entry): string | undefined {
-  if (!hasClass(entry, 'maildomain') && !hasClass(entry, 'inetdomainalias')) return undefined;
+  if (!hasDomainClass(entry)) return undefined;
   const domain = domainOfDcDn(entry.normalizedDn);
   return domain !== undefined && isValidDomain(domain) ? domain : undefined;
 }

@@ -9,7 +9,7 @@ import { type Derived, setDerivedVersion } from '../database/derived.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { countEntriesIn, entriesAfterIn, entriesWithIn } from '../directory/entries.ts';
 import type { Entry } from '../directory/entry.ts';
-import { COMPILER_VERSION, compileDomain } from './compile.ts';
+import { COMPILER_VERSION, compileDomain, DOMAIN_CLASSES } from './compile.ts';
 import type { Problem, RecipientRow } from './rows.ts';
 import { compiled, replaceRecipient, replaceRoute } from './synchronize.ts';
 import {
@@ -48,7 +48,7 @@ export function routingTables(version = COMPILER_VERSION): Derived {
 export const beginRebuild = operation('routing.begin-rebuild', async (tx, _args: null): Promise<number> => {
   const generation = await beginGeneration(tx);
   // The domains first: whose addresses an entry may have depends on all of them.
-  for (const objectClass of ['mailDomain', 'inetDomainAlias'])
+  for (const objectClass of DOMAIN_CLASSES)
     for await (const entry of withClass(tx, objectClass))
       await replaceRoute(tx, generation, undefined, compileDomain(entry));
   return countEntriesIn(tx);

@@ -3,6 +3,7 @@
 // In      one entry before and after a change
 // Out     its rows in the generation that answers and in the one being built; what was made, changed, removed
 // A domain whose base changes, comes or goes recompiles the entries below that base: whose addresses route depends on it.
+// Such a change takes no address away from those entries: a domain loses none of its people by it, it is refused.
 // A change that touches no row writes none. A list's members are found by DN when mail comes, so a member's change
 // does not touch the list's row.
 // Limits  RECOMPILE_MAX entries below a base in one transaction
@@ -12,10 +13,12 @@ import type { Transaction } from '../database/operation.ts';
 import { childrenIn, findEntryIn } from '../directory/entries.ts';
 import type { ChangedEntry, Entry } from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
+import { formatAddress } from '../message/address.ts';
 import { ensureAccount } from '../store/accounts.ts';
 import { compileDomain, compileRecipient, recipientKindOf } from './compile.ts';
-import type { RecipientRow, RouteRow } from './rows.ts';
+import { addressOfKey, type RecipientRow, type RouteRow } from './rows.ts';
 import {
+  claimsOf,
   deleteRecipient,
   deleteRoute,
   domainsWithBase,
@@ -39,7 +42,11 @@ export interface TableChange {
 const RECOMPILE_MAX = 100_000;
 const PAGE = 500;
 
-/** Throws `exists` (constraintViolation) for an address that another entry holds. The changes of the answering generation. */
+/**
+ * The changes of the answering generation. Throws `exists` (constraintViolation) for an address that another entry holds;
+ * notAllowedOnNonLeaf for the deletion of a domain entry by which an address routes, unwillingToPerform for any other
+ * change of one after which it would route no more.
+ */
 export async function synchronizeEntry(tx: Transaction, changed: ChangedEntry): Promise<TableChange[]> {
   const state = await stateIn(tx);
   const changes: TableChange[] = [];
@@ -51,7 +58,7 @@ export async function synchronizeEntry(tx: Transaction, changed: ChangedEntry): 
   return changes;
 }
 
-async function synchronizeIn(tx: Transaction, generation: number, { before, after }: ChangedEntry) {
+async function synchronizeIn(tx: Transaction, generation: number, { kind, before, after }: ChangedEntry) {
   const oldRoute = before && compileDomain(before);
   const newRoute = after && compileDomain(after);
   const changes: TableChange[] = [];
@@ -63,7 +70,7 @@ async function synchronizeIn(tx: Transaction, generation: number, { before, afte
     changes.push(...(await replaceRecipient(tx, generation, after.normalizedDn, row)));
   }
   if (oldRoute?.domain !== newRoute?.domain || oldRoute?.base !== newRoute?.base)
-    changes.push(...(await recompileBelow(tx, generation, basesOf(oldRoute, newRoute))));
+    changes.push(...(await recompileBelow(tx, generation, basesOf(oldRoute, newRoute), kind)));
   return changes;
 }
 
@@ -131,8 +138,13 @@ function basesOf(...routes: readonly (RouteRow | undefined)[]): string[] {
   return [...new Set(bases)].filter((base) => !bases.some((other) => base.endsWith(`,${other}`)));
 }
 
-/** All rows go before the first comes back: entries may have swapped addresses. */
-async function recompileBelow(tx: Transaction, generation: number, bases: readonly string[]): Promise<TableChange[]> {
+/** All rows go before the first comes back: entries may have swapped addresses. `kind` is the domain entry's change. */
+async function recompileBelow(
+  tx: Transaction,
+  generation: number,
+  bases: readonly string[],
+  kind: ChangedEntry['kind'],
+): Promise<TableChange[]> {
   const rows = new Map<string, RecipientRow | undefined>();
   let seen = 0;
   for (const base of bases) {
@@ -142,6 +154,9 @@ async function recompileBelow(tx: Transaction, generation: number, bases: readon
       if (++seen > RECOMPILE_MAX) throw tooManyBelow();
       const row = await compiled(tx, generation, entry);
       const old = await recipientIn(tx, generation, entry.normalizedDn);
+      // The first one is enough, and nothing has been written yet.
+      const lost = old === null ? undefined : lostAddress(old, row);
+      if (lost !== undefined) throw losesPeople(kind, lost);
       if (JSON.stringify(row) !== JSON.stringify(old ?? undefined)) rows.set(entry.normalizedDn, row);
     }
   }
@@ -154,6 +169,16 @@ async function recompileBelow(tx: Transaction, generation: number, bases: readon
       changes.push({ table: 'alias table', key, change: removed.delete(key) ? 'changed' : 'made' });
   for (const key of removed) changes.push({ table: 'alias table', key, change: 'removed' });
   return changes;
+}
+
+function lostAddress(before: RecipientRow, after: RecipientRow | undefined): string | undefined {
+  const kept = after === undefined ? [] : claimsOf(after);
+  return claimsOf(before).find((key) => !kept.includes(key));
+}
+
+function losesPeople(kind: ChangedEntry['kind'], address: string): Failure {
+  const text = `${formatAddress(addressOfKey(address))} would route no more`;
+  return directoryFailure(kind === 'delete' ? 'notAllowedOnNonLeaf' : 'unwillingToPerform', text);
 }
 
 function tooManyBelow(): Failure {

@@ -256,7 +256,8 @@ export async function deleteRecipient(
     );
 }
 
-function claimsOf(row: RecipientRow): readonly string[] {
+/** The addresses that belong to this entry and to no other. */
+export function claimsOf(row: RecipientRow): readonly string[] {
   return row.equivalents === undefined ? row.addresses : [...row.addresses, ...row.equivalents];
 }
 

@@ -1,0 +1,80 @@
+// What no change may take away, whoever asks: the entries that all stands on, and domains that mail can be sent to.
+//
+// In      a change as it is asked for, and the entry as the change made it; in its transaction
+// Out     nothing; or unwillingToPerform (namingViolation for a name), and nothing has happened
+// That a domain keeps its people is seen where their rows are compiled: routing/synchronize.ts.
+// RFC 5321 §4.5.1 (postmaster)
+
+import { isVerifiable } from '../auth/password.ts';
+import { ADMINISTRATOR_DN } from '../directory/caller.ts';
+import { dcLabelsOf, domainOfDcDn, normalizeDn, SUFFIX } from '../directory/dn.ts';
+import {
+  type ChangedEntry,
+  type DirectoryChange,
+  type Entry,
+  hasClass,
+  textValue,
+  textValues,
+} from '../directory/entry.ts';
+import { directoryFailure } from '../directory/failure.ts';
+import { isValidDomain } from '../message/address.ts';
+import { hasDomainClass, recipientKindOf, SITE_POSTMASTER_DN } from '../routing/compile.ts';
+import { parseStatus, statusMeaning } from '../routing/status.ts';
+
+/** What is Waypost's own stands below, one container a kind. */
+export const OWN_DN = `ou=Waypost,${SUFFIX}`;
+
+const ADMINISTRATOR = normalizeDn(ADMINISTRATOR_DN);
+/** These entries keep their names and what they are: what stands above them, too. */
+const FOUNDATIONS: readonly string[] = [SUFFIX, ADMINISTRATOR_DN, OWN_DN, SITE_POSTMASTER_DN].map(normalizeDn);
+
+/** Before the change is made: another reason not to do it would hide this one. */
+export function checkAsked(change: DirectoryChange): void {
+  if (change.kind !== 'delete' && change.kind !== 'rename') return;
+  if (FOUNDATIONS.includes(normalizeDn(change.dn))) throw refused('This entry keeps its name and cannot be deleted');
+}
+
+export function checkMade({ before, after }: ChangedEntry): void {
+  if (after === undefined) return;
+  checkDomainName(after);
+  if (before === undefined || !FOUNDATIONS.includes(after.normalizedDn)) return;
+  const keepsClasses = textValues(before, 'objectclass').every((name) => hasClass(after, name.toLowerCase()));
+  if (!keepsClasses || recipientKindOf(before) !== recipientKindOf(after))
+    throw refused('This entry keeps its object classes');
+  if (after.normalizedDn === ADMINISTRATOR) checkAdministrator(before, after);
+}
+
+/** Somebody must be able to bind as administrator: no command gives that back. */
+function checkAdministrator(before: Entry, after: Entry): void {
+  if (passwordsOf(before) !== passwordsOf(after) && !isVerifiable(after.attributes.get('userpassword')?.values ?? []))
+    throw refused('The administrator keeps a password that can be verified');
+  if (admits(before) && !admits(after)) throw refused('The administrator can always log in');
+}
+
+/** To be compared. */
+export function passwordsOf(entry: Entry): string {
+  return JSON.stringify(entry.attributes.get('userpassword')?.values ?? []);
+}
+
+function admits(entry: Entry): boolean {
+  return (['inetUserStatus', 'mailUserStatus'] as const).every((attribute) => {
+    const value = textValue(entry, attribute.toLowerCase());
+    return value === undefined || statusMeaning(parseStatus(attribute, value)).admits;
+  });
+}
+
+/** An entry of the DC tree is a mail domain under a name that mail can be sent to. Elsewhere the class means nothing. */
+function checkDomainName(entry: Entry): void {
+  if (!hasDomainClass(entry)) return;
+  const labels = dcLabelsOf(entry.normalizedDn);
+  if (labels === undefined) return;
+  const domain = domainOfDcDn(entry.normalizedDn);
+  if (domain === undefined)
+    throw directoryFailure('namingViolation', 'Each dc of a mail domain is one label of its name');
+  if (!isValidDomain(domain))
+    throw directoryFailure('namingViolation', `${domain} is not a name that mail can be sent to`);
+}
+
+function refused(text: string): Error {
+  return directoryFailure('unwillingToPerform', text);
+}
