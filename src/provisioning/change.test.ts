@@ -239,7 +239,7 @@ test('a dry run says what it would do, and nothing has happened', async () => {
   const notified: string[] = [];
   directory.onNotification(({ kind }) => notified.push(kind));
   const summary = await directory.writer.execute(change, {
-    changes: [...changes, replace('cn=Directory Manager', { userPassword: '{ARGON2}other' })],
+    changes: [...changes, replace('cn=Directory Manager', { userPassword: '{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=' })],
     caller: SERVER,
     peer: '',
     now: 0,
