@@ -1,0 +1,39 @@
+// The store of format 1 for a test: a copy of it to migrate, and all that a database holds, to compare.
+
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+export const MADE = join(import.meta.dirname, 'format-1');
+
+export interface StoreCopy {
+  readonly data: string;
+  /** Of the database. */
+  readonly path: string;
+  [Symbol.dispose](): void;
+}
+
+/** In a folder of its own below `parent`. */
+export function copyOfStore(parent = tmpdir()): StoreCopy {
+  const data = join(mkdtempSync(join(parent, 'waypost-format-1-')), 'data');
+  cpSync(join(MADE, 'store'), data, { recursive: true });
+  return {
+    data,
+    path: join(data, 'store.db'),
+    [Symbol.dispose]: () => rmSync(resolve(data, '..'), { recursive: true }),
+  };
+}
+
+/** The format, the schema, and every row of every table. */
+export function contents(path: string): Record<string, unknown> {
+  const database = new DatabaseSync(path, { readOnly: true });
+  const found: Record<string, unknown> = { format: database.prepare('PRAGMA user_version').get() };
+  const tables = database.prepare("SELECT name, sql FROM sqlite_schema WHERE sql <> '' ORDER BY name").all();
+  for (const { name, sql } of tables as { name: string; sql: string }[]) {
+    const rows = sql.startsWith('CREATE TABLE') ? database.prepare(`SELECT * FROM "${name}"`).all() : [];
+    found[name] = [sql, ...rows.map((row) => JSON.stringify(row)).sort()];
+  }
+  database.close();
+  return found;
+}

@@ -1,0 +1,96 @@
+// A store of format 1, made by the last program that writes it, in the hands of today's program: the same answers.
+//
+// In      format-1/: the store, and what the old program answered (make.ts says how)
+// Out     the same answers from the migrated store; differences only where this program is meant to answer otherwise
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { silentLog } from '../../src/base/log.ts';
+import { openReader } from '../../src/database/connection.ts';
+import { bringToFormat } from '../../src/server/upgrade.ts';
+import { listQueue } from '../../src/transfer/queue.ts';
+import { startWaypost } from '../support/server.ts';
+import { type Answers, answers } from './answers.ts';
+import { contents, copyOfStore, MADE } from './fixture.ts';
+import { config, questions } from './format-1/questions.ts';
+
+const run = promisify(execFile);
+const program = resolve(import.meta.dirname, '../..');
+const golden = (name: string): string => readFileSync(join(MADE, name), 'utf8');
+/** Nothing answers there: what is to go to other hosts stays queued. */
+const NOWHERE = config('[127.0.0.9]:9', '[127.0.0.9]:9');
+
+/** Where this program is meant to answer otherwise: what the old one said, what is said now. */
+const meant: Partial<Record<keyof Answers, readonly (readonly [old: string, now: string])[]>> = {};
+
+test('the migrated store gives the same answers at every door, and says that it was migrated', async () => {
+  using store = copyOfStore();
+  const { data } = store;
+  await using server = await startWaypost({ data, config: NOWHERE });
+  const [first] = server.stderr().split('\n');
+  assert.equal(first, 'migrating the store from format 1 to 2 (32 messages); copy: store.db.format-1');
+  const now = await answers(server, questions(program, golden('made-at.txt').trim()));
+  for (const [door, text] of Object.entries(now) as [keyof Answers, string][]) {
+    let expected = golden(`${door}.txt`);
+    for (const [old, changed] of meant[door] ?? []) {
+      assert.ok(expected.includes(old), `the old program did not say ${old}`);
+      expected = expected.replaceAll(old, changed);
+    }
+    assert.deepEqual(text.split('\n'), expected.split('\n'), door);
+  }
+  const { stdout } = await run(join(program, 'waypost'), ['status', '--json', '--data', data]);
+  assert.equal((JSON.parse(stdout) as { format: number }).format, 2);
+  const checked = await run(join(program, 'waypost'), ['mailbox', 'check', '--bytes', '--data', data]);
+  assert.equal(checked.stderr, '');
+
+  // The rows are worked on: what had failed is reported to its sender.
+  for (let isReported = false; !isReported; ) {
+    const { stdout: trace } = await run(join(program, 'waypost'), [
+      'trace',
+      'to-hang-4@fixture.example',
+      '--data',
+      data,
+    ]);
+    isReported = trace.includes('notified');
+  }
+});
+
+test('every row of the queue is there as it was, also those that were worked on', () => {
+  using store = copyOfStore();
+  const { data } = store;
+  bringToFormat(data, silentLog, 'FULL');
+  const { reader, close } = openReader(join(data, 'store.db'));
+  assert.deepEqual(listQueue(reader), JSON.parse(golden('queue.json')));
+  close();
+});
+
+test('an older program refuses the migrated store: the number that it looks at is higher than its own', () => {
+  using store = copyOfStore();
+  const { data } = store;
+  bringToFormat(data, silentLog, 'FULL');
+  const database = new DatabaseSync(join(data, 'store.db'), { readOnly: true });
+  // The check of format 1, as that program has it: `user_version > 1` ends it with 75.
+  const { user_version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
+  const { application_id } = database.prepare('PRAGMA application_id').get() as { application_id: number };
+  database.close();
+  assert.deepEqual([user_version, application_id], [2, 0x57505354]);
+});
+
+test('the way back: the copy is the old store, and the next upgrade of it gives the same', () => {
+  using store = copyOfStore();
+  const { data, path } = store;
+  const old = contents(path);
+  bringToFormat(data, silentLog, 'FULL');
+  assert.equal(existsSync(`${path}-wal`), false, 'the log was written back');
+  const migrated = contents(path);
+  assert.notDeepEqual(migrated, old);
+  renameSync(`${path}.format-1`, path);
+  assert.deepEqual(contents(path), old);
+  bringToFormat(data, silentLog, 'FULL');
+  assert.deepEqual(contents(path), migrated);
+});
