@@ -4,16 +4,13 @@
 // Out     one text a door: IMAP, POP3, LDAP, and the commands `route` and `trace`
 // Never   changes anything: EXAMINE and BODY.PEEK, no DELE; events of a trace after `before` are left out
 
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { request } from 'node:http';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { administrator } from '../support/directory.ts';
 import { ImapClient, type Tagged } from '../support/imap-client.ts';
 import { LineConnection } from '../support/line-connection.ts';
 import type { Endpoint, Waypost } from '../support/server.ts';
-
-const run = promisify(execFile);
 
 export interface Account {
   readonly login: string;
@@ -22,8 +19,6 @@ export interface Account {
 }
 
 export interface Questions {
-  /** The checkout whose command line is asked. */
-  readonly program: string;
   readonly password: string;
   readonly accounts: readonly Account[];
   readonly routes: readonly string[];
@@ -47,7 +42,7 @@ export async function answers(server: Waypost, questions: Questions): Promise<An
     imap: text(imap),
     pop3: text(pop3),
     ldap: text(await ldapAnswers(server, questions.searches)),
-    route: text(await commandAnswers(server, questions, 'route', questions.routes)),
+    route: text(await commandAnswers(server, 'route', questions.routes)),
     trace: text(await traceAnswers(server, questions)),
   };
 }
@@ -150,28 +145,40 @@ async function ldapAnswers(server: Waypost, searches: Questions['searches']): Pr
   return lines;
 }
 
-async function commandAnswers(
-  server: Waypost,
-  { program }: Questions,
-  command: 'route' | 'trace',
-  values: readonly string[],
-): Promise<string[]> {
+/** What `waypost route ADDRESS --json` prints, and `trace`: asked at the socket, where a command costs no process. */
+async function commandAnswers(server: Waypost, name: 'route' | 'trace', values: readonly string[]): Promise<string[]> {
   const lines: string[] = [];
   for (const value of values) {
-    // An address that leads nowhere is exit code 1, with its route on standard output all the same.
-    const { stdout } = await run(join(program, 'waypost'), [command, value, '--json', '--data', server.data]).catch(
-      (error: { stdout: string }) => error,
-    );
-    lines.push(`# ${command} ${value}`);
-    const answer: unknown = stdout.trim() === '' ? [] : JSON.parse(stdout);
-    for (const object of [answer].flat()) lines.push(JSON.stringify(object));
+    const input = name === 'route' ? { address: value } : { what: value };
+    const { result } = JSON.parse(await post(server.data, `/admin/${name}`, JSON.stringify(input))) as {
+      result?: object | object[];
+    };
+    lines.push(`# ${name} ${value}`, ...[result ?? []].flat().map((object) => JSON.stringify(object)));
   }
   return lines;
 }
 
+function post(data: string, path: string, body: string): Promise<string> {
+  return new Promise((found, failed) => {
+    const headers = { 'Content-Type': 'application/json' };
+    const asked = request(
+      { socketPath: join(data, 'run', 'admin.sock'), path, method: 'POST', headers },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (more: string) => {
+          text += more;
+        });
+        response.on('end', () => found(text));
+      },
+    );
+    asked.on('error', failed);
+    asked.end(body);
+  });
+}
+
 async function traceAnswers(server: Waypost, questions: Questions): Promise<string[]> {
   const lines: string[] = [];
-  for (const line of await commandAnswers(server, questions, 'trace', questions.traces))
+  for (const line of await commandAnswers(server, 'trace', questions.traces))
     if (line.startsWith('#') || (JSON.parse(line) as { at: string }).at <= questions.before) lines.push(line);
   return lines;
 }

@@ -34,7 +34,7 @@ test('the migrated store gives the same answers at every door, and says that it 
   await using server = await startWaypost({ data, config: NOWHERE });
   const [first] = server.stderr().split('\n');
   assert.equal(first, 'migrating the store from format 1 to 2 (32 messages); copy: store.db.format-1');
-  const now = await answers(server, questions(program, golden('made-at.txt').trim()));
+  const now = await answers(server, questions(golden('made-at.txt').trim()));
   for (const [door, text] of Object.entries(now) as [keyof Answers, string][]) {
     let expected = golden(`${door}.txt`);
     for (const [old, changed] of meant[door] ?? []) {

@@ -55,7 +55,7 @@ await writeQueue();
 
 // The old program's own answers, from a copy: a start settles what the queue holds for accounts here.
 const again = await startWaypost({ program, data, config: config('[127.0.0.9]:9', '[127.0.0.9]:9') });
-const old = await answers(again, questions(program, madeAt));
+const old = await answers(again, questions(madeAt));
 for (const [door, text] of Object.entries(old)) writeFileSync(join(here, `${door}.txt`), text);
 await again.stop();
 process.stdout.write(`${readdirSync(here).join(' ')}\n`);

@@ -7,9 +7,8 @@ export function config(away: string, silent: string): string {
   return `threads = 1\n[next-hop]\n"away.example" = "${away}"\n"silent.example" = "${silent}"\n`;
 }
 
-export function questions(program: string, before: string): Questions {
+export function questions(before: string): Questions {
   return {
-    program,
     before,
     password: 'secret',
     accounts: [
