@@ -6,7 +6,7 @@ import { silentLog } from '../../base/log.ts';
 import { RCODE, type RecordType } from '../../wire/dns/codes.ts';
 import { type DnsMessage, decodeMessage, encodeMessage, queryMessage } from '../../wire/dns/message.ts';
 import { lookUp, type NameSource, type ZoneAnswer, zoneHost } from '../../zones/records.ts';
-import { type AnswerParts, createAnswer } from './answer.ts';
+import { type Answer, type AnswerParts, createAnswer, type Transport } from './answer.ts';
 import { REMEMBERED_MAX } from './limits.ts';
 
 const present = { isDomain: true, hasBelow: false, changedAt: 1, changedBelowAt: 0 };
@@ -17,6 +17,14 @@ const states = new Map([
 ]);
 const names: NameSource = { find: (name) => states.get(name) };
 const host = zoneHost('mail.acme.example', ['192.0.2.1']);
+
+/** The one message that comes back. */
+function answered(answer: Answer, octets: Uint8Array, transport: Transport = 'udp'): Uint8Array | undefined {
+  const sizeBytes = transport === 'udp' ? 1232 : 65_535;
+  const reply = answer(octets, { transport, sizeBytes, peerAddress: '192.0.2.7' });
+  assert.ok(reply === undefined || reply instanceof Uint8Array);
+  return reply;
+}
 
 /** An answerer whose look-ups and revision a test can turn. */
 function answerer(parts: Partial<AnswerParts> = {}) {
@@ -32,7 +40,7 @@ function answerer(parts: Partial<AnswerParts> = {}) {
     ...parts,
   });
   const ask = (name: string, type: RecordType, id = 1): DnsMessage => {
-    const octets = answer(encodeMessage(queryMessage(id, name, type)), 'udp', 1232);
+    const octets = answered(answer, encodeMessage(queryMessage(id, name, type)));
     assert.ok(octets);
     return decodeMessage(octets);
   };
@@ -106,7 +114,7 @@ test('a query that is too large is not read, one that is large is not remembered
     const options = [{ code: 12, data: new Uint8Array(length) }];
     return encodeMessage({ ...query, edns: { udpSizeBytes: 1232, version: 0, dnssecOk: false, options } });
   };
-  const rcode = (length: number) => decodeMessage(answer(padded(length), 'tcp', 65_535)!).rcode;
+  const rcode = (length: number) => decodeMessage(answered(answer, padded(length), 'tcp')!).rcode;
   assert.deepEqual([rcode(1000), rcode(1000), rcode(5000)], [RCODE.NOERROR, RCODE.NOERROR, RCODE.FORMERR]);
   assert.equal(state.lookUps, 2);
 });
@@ -116,10 +124,33 @@ test('a query full of records is refused by its header', () => {
   const query = queryMessage(1, 'acme.example', 'MX');
   const additional = { name: 'a', class: 1, ttl: 1, type: 'TYPE250', data: new Uint8Array() } as const;
   const rcode = (count: number) =>
-    decodeMessage(answer(encodeMessage({ ...query, additionals: new Array(count).fill(additional) }), 'udp', 1232)!)
-      .rcode;
+    decodeMessage(answered(answer, encodeMessage({ ...query, additionals: new Array(count).fill(additional) }))!).rcode;
   assert.deepEqual([rcode(2), rcode(20)], [RCODE.NOERROR, RCODE.FORMERR]);
   assert.equal(state.lookUps, 1);
+});
+
+test('whoever sends an OPT record gets one, whatever else is wrong with the query', () => {
+  const { answer } = answerer();
+  const query = queryMessage(1, 'acme.example', 'MX');
+  const broken: [what: string, octets: Uint8Array, rcode: number][] = [
+    ['another opcode', encodeMessage({ ...query, opcode: 9 }), RCODE.NOTIMP],
+    ['an update', encodeMessage({ ...query, opcode: 5 }), RCODE.NOTIMP],
+    ['no question', encodeMessage({ ...query, questions: [] }), RCODE.FORMERR],
+    ['two questions', encodeMessage({ ...query, questions: [...query.questions, ...query.questions] }), RCODE.FORMERR],
+    ['octets behind the end', Buffer.concat([encodeMessage(query), Buffer.from([0])]), RCODE.FORMERR],
+    ['a transfer', encodeMessage(queryMessage(1, 'acme.example', 'AXFR')), RCODE.REFUSED],
+    ['a foreign name', encodeMessage(queryMessage(1, 'foreign.test', 'MX')), RCODE.REFUSED],
+    ['another class', encodeMessage({ ...query, questions: [{ ...query.questions[0]!, class: 3 }] }), RCODE.REFUSED],
+  ];
+  for (const [what, octets, rcode] of broken) {
+    const message = decodeMessage(answered(answer, octets)!);
+    assert.deepEqual([message.rcode, message.edns?.udpSizeBytes], [rcode, 1232], what);
+  }
+  const edns = { udpSizeBytes: 1232, version: 1, dnssecOk: true, options: [] };
+  for (const opcode of [0, 9]) {
+    const message = decodeMessage(answered(answer, encodeMessage({ ...query, opcode, edns }))!);
+    assert.deepEqual([message.rcode, message.edns?.version, message.edns?.dnssecOk], [RCODE.BADVERS, 0, true]);
+  }
 });
 
 test('whatever comes, nothing is thrown, and what goes back is a response with the id of its query', () => {
@@ -138,7 +169,7 @@ test('whatever comes, nothing is thrown, and what goes back is a response with t
   );
   fc.assert(
     fc.property(hostile, fc.constantFrom('udp' as const, 'tcp' as const), (octets, transport) => {
-      const reply = answer(octets, transport, transport === 'udp' ? 1232 : 65_535);
+      const reply = answered(answer, octets, transport);
       if (octets.length < 12 || (octets[2]! & 0x80) !== 0) return assert.equal(reply, undefined);
       assert.ok(reply);
       const message = decodeMessage(reply);

@@ -2,10 +2,11 @@
 //
 // In      the octets of one query
 // Out     the octets of the response, or nothing for what deserves no answer
+// EDNS    who sends an OPT record gets one, in errors too, as far as the record itself can be read
 // Read-your-writes  the directory's revision is compared before each answer; what is remembered is of that revision only
 // Limits  limits.ts; one question a query
 // Never   answers a response (two servers would answer each other for ever), recurses, transfers a zone
-// RFC 1035 §4.1 §7.3, RFC 2308, RFC 4343, RFC 6891 §6.1.3 §6.2.3 §7, RFC 8482, RFC 8906 §3
+// RFC 1035 §4.1 §7.3, RFC 2308, RFC 4343, RFC 6891 §6.1.1 §6.1.3 §6.2.3 §7, RFC 8482, RFC 8906 §3
 
 import { asciiLower } from '../../base/characters.ts';
 import { SyntaxFailure } from '../../base/cursor.ts';
@@ -19,6 +20,7 @@ import {
   decodeMessage,
   type Edns,
   encodeMessage,
+  findEdns,
   type Question,
 } from '../../wire/dns/message.ts';
 import type { ResourceRecord } from '../../wire/dns/rdata.ts';
@@ -35,11 +37,19 @@ import {
 
 export type Transport = 'udp' | 'tcp';
 
+/** How a query came. */
+export interface QueryOrigin {
+  readonly transport: Transport;
+  /** What one message of the transport carries; over UDP less, as far as the client offers less. */
+  readonly sizeBytes: number;
+  readonly peerAddress: string;
+}
+
 /**
- * The response to the octets of one query, undefined where silence is the answer: too short for a header, or itself a
- * response. `sizeBytes` is what the transport carries; over UDP less, as far as the client offers less. Never throws.
+ * The response to the octets of one query: a message; over TCP perhaps a series of them, each made when the one before it
+ * is sent (RFC 5936 §2.2); undefined where silence is the answer: too short for a header, or itself a response. Never throws.
  */
-export type Answer = (query: Uint8Array, transport: Transport, sizeBytes: number) => Uint8Array | undefined;
+export type Answer = (query: Uint8Array, from: QueryOrigin) => Uint8Array | Iterable<Uint8Array> | undefined;
 
 export interface AnswerParts {
   /** `name` in lower case; the answer is of one state of the database. May throw a Failure. */
@@ -62,16 +72,16 @@ interface Result {
 
 export function createAnswer(parts: AnswerParts): Answer {
   const remembered = new RememberedAnswers(parts.revision);
-  return (octets, transport, sizeBytes) => {
+  return (octets, from) => {
     const header = decodeHeader(octets);
     if (header === undefined || header.isResponse) return undefined;
-    const key = remembered.key(octets, transport, sizeBytes);
+    const key = remembered.key(octets, from);
     let made = key === undefined ? undefined : remembered.find(key, header.id);
     if (made === undefined) {
-      made = makeAnswer(parts, octets, header, transport, sizeBytes);
+      made = makeAnswer(parts, octets, header, from);
       if (key !== undefined && made.rcode !== RCODE.SERVFAIL) remembered.add(key, made);
     }
-    parts.onAnswer?.(made.rcode, transport);
+    parts.onAnswer?.(made.rcode, from.transport);
     return made.octets;
   };
 }
@@ -85,13 +95,11 @@ function makeAnswer(
   parts: AnswerParts,
   octets: Uint8Array,
   header: DnsHeader,
-  transport: Transport,
-  sizeBytes: number,
+  { transport, sizeBytes }: QueryOrigin,
 ): MadeAnswer {
-  // The other opcodes give the sections another meaning; their header alone is answered.
-  if (header.opcode !== OPCODE_QUERY) return bareAnswer(header, RCODE.NOTIMP);
+  if (header.opcode !== OPCODE_QUERY) return otherOpcode(header, octets);
   const query = readQuery(octets);
-  if (query === undefined) return bareAnswer(header, RCODE.FORMERR);
+  if (query === undefined) return bareAnswer(header, RCODE.FORMERR, findEdns(octets));
   const limit = transport === 'udp' ? Math.min(sizeBytes, udpSize(query.edns)) : sizeBytes;
   try {
     const result = resultOf(parts, query);
@@ -102,6 +110,23 @@ function makeAnswer(
     const rcode = DNS_FAILURE[failure.kind];
     return { octets: encodeMessage(response(query, empty(rcode)), limit), rcode };
   }
+}
+
+/** The other opcodes give the sections another meaning; their header alone is answered. */
+function otherOpcode(header: DnsHeader, octets: Uint8Array): MadeAnswer {
+  const edns = findEdns(octets);
+  return bareAnswer(header, isOtherVersion(edns) ? RCODE.BADVERS : RCODE.NOTIMP, edns);
+}
+
+/** RFC 6891 §6.1.3: that is said before all else. */
+function isOtherVersion(edns: Edns | undefined): boolean {
+  return edns !== undefined && edns.version !== 0;
+}
+
+/** The refusal of a query that a transport cannot serve. RFC 1035 §4.1.1 */
+export function refusal(query: Uint8Array): Uint8Array | undefined {
+  const header = decodeHeader(query);
+  return header && bareAnswer(header, RCODE.REFUSED, findEdns(query)).octets;
 }
 
 type Query = DnsMessage & { readonly question: Question };
@@ -128,8 +153,7 @@ function recordsSaid(octets: Uint8Array): number {
 
 /** Throws what the look-up throws. */
 function resultOf(parts: AnswerParts, { question, edns }: Query): Result {
-  // RFC 6891 §6.1.3
-  if (edns !== undefined && edns.version !== 0) return empty(RCODE.BADVERS);
+  if (isOtherVersion(edns)) return empty(RCODE.BADVERS);
   if (question.class !== CLASS_IN || question.type === 'AXFR' || question.type === 'IXFR') return empty(RCODE.REFUSED);
   return resultOfQuestion(parts, question);
 }
@@ -179,9 +203,13 @@ function response(query: DnsMessage, result: Result): DnsMessage {
     authenticData: false,
     checkingDisabled: false,
     questions: query.questions,
-    // RFC 6891 §6.1.1: who offers gets one; RFC 3225 §3: its DO bit comes back.
-    edns: query.edns && { udpSizeBytes: UDP_BYTES_MAX, version: 0, dnssecOk: query.edns.dnssecOk, options: [] },
+    edns: ourEdns(query.edns),
   };
+}
+
+/** RFC 6891 §6.1.1: who offers gets one; RFC 3225 §3: its DO bit comes back. */
+function ourEdns(theirs: Edns | undefined): Edns | undefined {
+  return theirs && { udpSizeBytes: UDP_BYTES_MAX, version: 0, dnssecOk: theirs.dnssecOk, options: [] };
 }
 
 /** RFC 6891 §6.2.3: an offer below 512 means 512. */
@@ -189,9 +217,10 @@ function udpSize(edns: Edns | undefined): number {
   return edns === undefined ? UDP_BYTES : Math.min(UDP_BYTES_MAX, Math.max(UDP_BYTES, edns.udpSizeBytes));
 }
 
-/** A response of the header alone, for what could not be read. */
-function bareAnswer(header: DnsHeader, rcode: number): MadeAnswer {
-  const message = { ...header, ...empty(rcode), isResponse: true, truncated: false, questions: [], edns: undefined };
+/** A response of the header, and an OPT record for theirs, to what could not be read. */
+function bareAnswer(header: DnsHeader, rcode: number, theirs: Edns | undefined): MadeAnswer {
+  const edns = ourEdns(theirs);
+  const message = { ...header, ...empty(rcode), isResponse: true, truncated: false, questions: [], edns };
   const cleared = { recursionAvailable: false, authenticData: false, checkingDisabled: false };
   return { octets: encodeMessage({ ...message, ...cleared }), rcode };
 }
@@ -210,7 +239,7 @@ class RememberedAnswers {
    * The key of this query, undefined for one too large to remember. Compares the revision: what is remembered is dropped
    * when it differs, and what is added under this key was read after the comparison.
    */
-  key(query: Uint8Array, transport: Transport, sizeBytes: number): string | undefined {
+  key(query: Uint8Array, { transport, sizeBytes }: QueryOrigin): string | undefined {
     const revision = this.#revision();
     if (revision !== this.#ofRevision) {
       this.#answers.clear();

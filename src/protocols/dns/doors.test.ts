@@ -11,7 +11,7 @@ import { describeConnection } from '../../net/connection.ts';
 import { Resolver } from '../../net/resolver.ts';
 import { decodeMessage, encodeMessage, queryMessage } from '../../wire/dns/message.ts';
 import { lookUp, type NameSource, zoneHost } from '../../zones/records.ts';
-import { createAnswer } from './answer.ts';
+import { type Answer, createAnswer } from './answer.ts';
 import { serveDnsTcp } from './tcp-session.ts';
 import { bindDnsUdp, serveDnsUdp } from './udp.ts';
 
@@ -27,16 +27,15 @@ const names: NameSource = {
 const addresses = Array.from({ length: 40 }, (_, i) => `192.0.2.${i + 1}`);
 const host = zoneHost('mail.acme.example', addresses);
 
+const answerOfZone = createAnswer({
+  lookUp: (name, type) => lookUp(name, type, names, host),
+  revision: () => 1,
+  log: silentLog,
+});
+
 /** Both doors on one port of 127.0.0.1, closed after the test. */
-async function open(context: TestContext, idleMs = 10_000): Promise<number> {
-  const parts = {
-    answer: createAnswer({
-      lookUp: (name, type) => lookUp(name, type, names, host),
-      revision: () => 1,
-      log: silentLog,
-    }),
-    log: silentLog,
-  };
+async function open(context: TestContext, idleMs = 10_000, answer: Answer = answerOfZone): Promise<number> {
+  const parts = { answer, log: silentLog };
   // UDP's free port may be taken for TCP, by whatever else runs on the machine: then another.
   for (;;) {
     const socket = await bindDnsUdp('127.0.0.1', 0);
@@ -210,6 +209,80 @@ test('the resolver reads our own door: what is published can be observed', async
   assert.deepEqual(found.result === 'found' && new Set(found.addresses), new Set(addresses));
 });
 
+/** The query with id 1 has `count` messages for an answer, each with its number at its end; all others have one. */
+function seriesOf(count: number): { answer: Answer; made: number; isOver: boolean } {
+  const strings = new Array<string>(40).fill('x'.repeat(250));
+  const record = { name: 'acme.example', class: 1, ttl: 300, type: 'TXT', strings } as const;
+  const message = queryMessage(1, 'acme.example', 'TXT', { isResponse: true });
+  const template = encodeMessage({ ...message, answers: [record], edns: undefined });
+  const series = { answer: answerOfZone, made: 0, isOver: false };
+  function* all(): Generator<Uint8Array> {
+    try {
+      while (series.made < count) {
+        const octets = Buffer.from(template);
+        octets.writeUInt32BE(series.made++, octets.length - 4);
+        yield octets;
+      }
+    } finally {
+      series.isOver = true;
+    }
+  }
+  series.answer = (octets, from) => {
+    assert.deepEqual([from.sizeBytes, from.peerAddress], [from.transport === 'tcp' ? 65_535 : 1232, '127.0.0.1']);
+    return octets[1] === 1 ? all() : answerOfZone(octets, from);
+  };
+  return series;
+}
+
+test('a series of messages is made as its client reads it, and what was asked after it is answered after it', async (context) => {
+  const series = seriesOf(2000);
+  const port = await open(context, 10_000, series.answer);
+  const socket = connect({ port, host: '127.0.0.1' });
+  socket.pause();
+  socket.write(Buffer.concat([query(2), query(1), query(3)]));
+  // Until the kernel takes no more of them.
+  let before = -1;
+  while (before !== series.made || before === 0) {
+    before = series.made;
+    await new Promise((later) => setTimeout(later, 100));
+  }
+  assert.ok(before < 2000, `${before} messages for nobody`);
+  const all = received(socket.resume());
+  socket.end();
+  const octets = await all;
+  const came: string[] = [];
+  for (let at = 0; at < octets.length; ) {
+    const end = at + 2 + octets.readUInt16BE(at);
+    const id = octets.readUInt16BE(at + 2);
+    came.push(id === 1 ? `message ${octets.readUInt32BE(end - 4)}` : `query ${id}`);
+    at = end;
+  }
+  assert.deepEqual(came, ['query 2', ...Array.from({ length: 2000 }, (_, i) => `message ${i}`), 'query 3']);
+  assert.equal(series.isOver, true);
+});
+
+test('a series ends with its connection', async (context) => {
+  const series = seriesOf(1_000_000);
+  const socket = connect({ port: await open(context, 10_000, series.answer), host: '127.0.0.1' });
+  socket.write(query(1));
+  await new Promise((came) => socket.once('data', came));
+  socket.destroy();
+  while (!series.isOver) await new Promise((later) => setTimeout(later, 10));
+  assert.ok(series.made < 1_000_000);
+});
+
+test('over UDP a series is refused: its first message alone would pass for all of it', async (context) => {
+  const port = await open(context, 10_000, seriesOf(2).answer);
+  const client = await bindDnsUdp('127.0.0.1', 0);
+  context.after(() => client.close());
+  const octets = await new Promise<Buffer>((got) => {
+    client.once('message', (message) => got(message));
+    client.send(encodeMessage(queryMessage(1, 'acme.example', 'AXFR')), port, '127.0.0.1');
+  });
+  const { id, rcode, edns } = decodeMessage(octets);
+  assert.deepEqual([id, rcode, edns?.version], [1, 5, 0]);
+});
+
 const dig = peer('dig');
 
 test('dig reads our answers over UDP and TCP', { skip: dig.skip }, async (context) => {
@@ -230,6 +303,10 @@ test('dig reads our answers over UDP and TCP', { skip: dig.skip }, async (contex
   assert.match(negative, /acme\.example\.\t+60\tIN\tSOA/);
   assert.match(await run('acme.example', 'A'), /status: NOERROR(.|\n)*ANSWER: 0, AUTHORITY: 1/);
   assert.match(await run('www.example', 'A'), /status: REFUSED/);
+  assert.match(
+    await run('+opcode=9', '+edns=0', 'acme.example', 'SOA'),
+    /status: NOTIMP(.|\n)*; EDNS: version: 0, flags:; udp: 1232/,
+  );
   assert.match(await run('+edns=1', '+noednsneg', 'acme.example', 'MX'), /status: BADVERS/);
   assert.match(await run('acme.example', 'AXFR'), /Transfer failed/);
   // 40 addresses: cut at 512 octets without EDNS(0), whole with it, and dig itself goes on to TCP.

@@ -4,7 +4,7 @@
 // States  reading -> (waiting for the client to read) -> ... -> closed
 // Limits  limits.ts: a query, bad queries; idle time runs from one complete query to the next, so a client that sends an
 //         octet now and then, or does not read, does not stay; net/connection.ts
-// RFC 1035 §4.2.2, RFC 7766 §6 §8
+// RFC 1035 §4.2.2, RFC 5936 §2.2, RFC 7766 §6 §8
 
 import type { Duplex } from 'node:stream';
 import { asFailure } from '../../base/failure.ts';
@@ -12,7 +12,7 @@ import type { Log } from '../../base/log.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import { RCODE } from '../../wire/dns/codes.ts';
 import { type DnsFrame, DnsFramer } from '../../wire/dns/framer.ts';
-import type { Answer } from './answer.ts';
+import type { Answer, QueryOrigin } from './answer.ts';
 import { QUERY_BYTES, TCP_BAD_QUERIES_MAX, TCP_BYTES, TCP_IDLE_MS } from './limits.ts';
 
 /** What a DNS connection needs of the server. */
@@ -28,10 +28,12 @@ const LENGTH_BYTES = 2;
 export class DnsTcpSession {
   readonly connection: Connection<DnsFramer>;
   readonly #door: DnsDoor;
+  readonly #origin: QueryOrigin;
   #badQueries = 0;
 
   constructor(door: DnsDoor, socket: Duplex, record: ConnectionRecord) {
     this.#door = door;
+    this.#origin = { transport: 'tcp', sizeBytes: TCP_BYTES, peerAddress: record.peerAddress };
     this.connection = new Connection(socket, record, () => new DnsFramer());
     this.#touch();
   }
@@ -42,7 +44,8 @@ export class DnsTcpSession {
     try {
       do {
         for (let query = this.#next(); query !== undefined; query = this.#next()) {
-          if (!this.#answer(query)) return connection.end();
+          const goesOn = this.#answer(query);
+          if (!(goesOn === true || (await goesOn))) return connection.end();
           const turn = connection.breathe();
           if (turn !== undefined) await turn;
         }
@@ -59,11 +62,23 @@ export class DnsTcpSession {
   }
 
   /** False for the last one: who sends a response, or less than a header, does not speak this protocol. */
-  #answer({ octets, isWhole }: DnsFrame): boolean {
-    const response = this.#door.answer(octets, 'tcp', TCP_BYTES);
+  #answer({ octets, isWhole }: DnsFrame): boolean | Promise<boolean> {
+    const response = this.#door.answer(octets, this.#origin);
     if (response === undefined) return false;
+    if (!(response instanceof Uint8Array)) return this.#sendSeries(response);
     this.#send(response);
     return isWhole && this.#tolerates(response);
+  }
+
+  /** A message is made when the client has taken those before it. */
+  async #sendSeries(messages: Iterable<Uint8Array>): Promise<boolean> {
+    for (const message of messages) {
+      if (this.connection.gone) break;
+      this.#send(message);
+      const turn = this.connection.breathe();
+      if (turn !== undefined) await turn;
+    }
+    return true;
   }
 
   #tolerates(response: Uint8Array): boolean {

@@ -2,14 +2,15 @@
 //
 // In      datagrams of one bound socket; several sockets may share one `answer`
 // Limits  octets that wait to be sent (limits.ts); beyond it answers are dropped, as the network would
-// Never   waits: an answer is made and handed to the kernel in the turn of its query
-// RFC 1035 §4.2.1, RFC 8085 §3
+// Never   waits: an answer is made and handed to the kernel in the turn of its query; sends a series of messages (a zone
+//         transfer over UDP is not defined, and the first message alone would pass for a whole one): refused
+// RFC 1035 §4.2.1, RFC 5936 §4.2, RFC 8085 §3
 
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { asFailure } from '../../base/failure.ts';
 import type { Log } from '../../base/log.ts';
-import type { Answer } from './answer.ts';
+import { type Answer, refusal } from './answer.ts';
 import { UDP_BYTES_MAX, UDP_RECEIVE_BYTES, UDP_WAITING_BYTES } from './limits.ts';
 
 export interface DnsUdpParts {
@@ -24,7 +25,8 @@ export function serveDnsUdp({ socket, answer, log }: DnsUdpParts): { close(): Pr
     // Nobody listens on port 0: such a sender is invented.
     if (peer.port === 0 || socket.getSendQueueSize() > UDP_WAITING_BYTES) return;
     try {
-      const octets = answer(query, 'udp', UDP_BYTES_MAX);
+      const answered = answer(query, { transport: 'udp', sizeBytes: UDP_BYTES_MAX, peerAddress: peer.address });
+      const octets = answered === undefined || answered instanceof Uint8Array ? answered : refusal(query);
       if (octets !== undefined) socket.send(octets, peer.port, peer.address, sent);
     } catch (error) {
       // A bug must not end the thread that serves all others.

@@ -99,6 +99,25 @@ export class DnsReader {
     this.offset = resumeAt < 0 ? at + 1 : resumeAt;
     return text === '' ? ROOT : text;
   }
+
+  /** Over the name here, without following its pointer. */
+  skipName(): void {
+    for (;;) {
+      const octet = this.u8();
+      if (octet >= POINTER) {
+        this.skip(1);
+        return;
+      }
+      if (octet > LABEL_BYTES) this.fail('a label or a pointer');
+      if (octet === 0) return;
+      this.skip(octet);
+    }
+  }
+
+  skip(count: number): void {
+    this.#need(count);
+    this.offset += count;
+  }
 }
 
 export class DnsWriter {

@@ -53,6 +53,9 @@ const OPT = 41;
 const DNSSEC_OK = 0x8000;
 /** Owner, type, class, TTL and length of an OPT record without options. */
 const OPT_BYTES = 11;
+const TYPE_BYTES = 2;
+const CLASS_BYTES = 2;
+const TTL_BYTES = 4;
 
 /** The header alone, undefined when there are fewer than twelve octets. The rcode is without its upper bits. */
 export function decodeHeader(bytes: Uint8Array): DnsHeader | undefined {
@@ -121,18 +124,56 @@ function decodeAdditionals(reader: DnsReader, count: number) {
       records.push(decodeRecord(reader));
       continue;
     }
-    // RFC 6891 §6.1.1: more than one is an error; its owner is the root.
+    // RFC 6891 §6.1.1
     if (edns !== undefined) reader.fail('one OPT record');
-    if (reader.name() !== ROOT) reader.fail('an OPT record of the root');
-    reader.u16();
-    const udpSizeBytes = reader.u16();
-    rcodeHigh = reader.u8();
-    const version = reader.u8();
-    const flags = reader.u16();
-    const end = reader.u16() + reader.offset;
-    edns = { udpSizeBytes, version, dnssecOk: (flags & DNSSEC_OK) !== 0, options: decodeOptions(reader, end) };
+    ({ edns, rcodeHigh } = decodeOpt(reader));
   }
   return { records, edns, rcodeHigh };
+}
+
+function decodeOpt(reader: DnsReader): { readonly edns: Edns; readonly rcodeHigh: number } {
+  // RFC 6891 §6.1.2: its owner is the root.
+  if (reader.name() !== ROOT) reader.fail('an OPT record of the root');
+  reader.skip(TYPE_BYTES);
+  const udpSizeBytes = reader.u16();
+  const rcodeHigh = reader.u8();
+  const version = reader.u8();
+  const flags = reader.u16();
+  const end = reader.u16() + reader.offset;
+  const options = decodeOptions(reader, end);
+  return { edns: { udpSizeBytes, version, dnssecOk: (flags & DNSSEC_OK) !== 0, options }, rcodeHigh };
+}
+
+/**
+ * The first OPT record of a message of any opcode, for a response to what can't be decoded otherwise: names and data of the
+ * records before it are not read. Undefined where there is none, or where it can't be reached or read itself.
+ */
+export function findEdns(bytes: Uint8Array): Edns | undefined {
+  try {
+    const reader = new DnsReader(bytes, 4);
+    const questions = reader.u16();
+    const records = reader.u16() + reader.u16();
+    const additionals = reader.u16();
+    for (let i = 0; i < questions; i++) {
+      reader.skipName();
+      reader.skip(TYPE_BYTES + CLASS_BYTES);
+    }
+    for (let i = 0; i < records; i++) skipRecord(reader);
+    for (let i = 0; i < additionals; i++) {
+      if (typeHere(reader) === OPT) return decodeOpt(reader).edns;
+      skipRecord(reader);
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof SyntaxFailure) return undefined;
+    throw error;
+  }
+}
+
+function skipRecord(reader: DnsReader): void {
+  reader.skipName();
+  reader.skip(TYPE_BYTES + CLASS_BYTES + TTL_BYTES);
+  reader.skip(reader.u16());
 }
 
 function decodeOptions(reader: DnsReader, end: number): Edns['options'] {
@@ -145,7 +186,7 @@ function decodeOptions(reader: DnsReader, end: number): Edns['options'] {
 /** The type of the record that begins here; stays. */
 function typeHere(reader: DnsReader): number {
   const start = reader.offset;
-  reader.name();
+  reader.skipName();
   const type = reader.u16();
   reader.offset = start;
   return type;

@@ -79,10 +79,12 @@ function ask(answer: Answer, [name, type, ...options]: string[]): string[] {
 }
 
 function tell(answer: Answer, octets: Uint8Array, transport: Transport, name?: string): string[] {
-  const reply = answer(octets, transport, transport === 'tcp' ? 65_535 : 1232);
+  const from = { transport, sizeBytes: transport === 'tcp' ? 65_535 : 1232, peerAddress: '192.0.2.7' };
+  const reply = answer(octets, from);
   if (reply === undefined) return ['silence'];
+  assert.ok(reply instanceof Uint8Array);
   // The second comes from memory; it must be the same.
-  assert.deepEqual(answer(octets, transport, transport === 'tcp' ? 65_535 : 1232), reply);
+  assert.deepEqual(answer(octets, from), reply);
   const message = decodeMessage(reply);
   assert.equal(message.id, (octets[0]! << 8) | octets[1]!);
   assert.equal(message.isResponse, true);
