@@ -51,12 +51,13 @@ export const domainAdd = (parts: EntryParts) =>
     z.object({ domain: name, catchall: z.string().optional(), dryRun }),
     (input, caller, peer): Promise<Changed> => {
       const domain = domainOf(input.domain);
-      const catchall = input.catchall === undefined ? [] : [mailAddressOf(input.catchall).key];
+      const catchall = input.catchall === undefined ? [] : [mailAddressOf(input.catchall).text];
+      const dn = dcDnOfDomain(domain);
       const submitted = submit(
         parts,
         {
           kind: 'add',
-          dn: dcDnOfDomain(domain),
+          dn,
           attributes: valuesOf({
             objectClass: ['domain', 'inetDomain', 'mailDomain'],
             dc: [domain.split('.')[0]!],
@@ -65,7 +66,12 @@ export const domainAdd = (parts: EntryParts) =>
         },
         { caller, peer, dryRun: input.dryRun },
       );
-      return named(submitted, { exists: `${domain} exists already` });
+      return named(submitted, {
+        entryAlreadyExists: () =>
+          parts.routing.route(domain) === undefined
+            ? `${dn} exists already, and is no mail domain`
+            : `${domain} exists already`,
+      });
     },
   );
 
@@ -88,7 +94,7 @@ export const domainRemove = (parts: EntryParts) =>
     const entry = findEntry(parts.reader, dn);
     if (entry === undefined || !hasClass(entry, 'maildomain')) throw notADomain(domain);
     return named(submit(parts, { kind: 'delete', dn }, { caller, peer, dryRun: input.dryRun }), {
-      'not-empty': `${domain} has users, lists or subdomains: see waypost user list ${domain}`,
+      notAllowedOnNonLeaf: `${domain} has users, lists or subdomains: see waypost user list ${domain}`,
     });
   });
 

@@ -1,7 +1,8 @@
 // Entries as operations give them out, and adding and removing them. Shared by domain, user and group.
 
 import { z } from 'zod';
-import { Failure, type FailureKind } from '../base/failure.ts';
+import type { DirectoryResultName } from '../base/directory-result.ts';
+import { Failure } from '../base/failure.ts';
 import type { Reader } from '../database/operation.ts';
 import type { Caller } from '../directory/caller.ts';
 import { findEntry } from '../directory/entries.ts';
@@ -11,6 +12,7 @@ import { withoutSecrets } from '../directory/secrets.ts';
 import type { ChangeSummary } from '../provisioning/change.ts';
 import { type ProvisioningParts, submitChange } from '../provisioning/submit.ts';
 import type { RoutingCache } from '../routing/cache.ts';
+import type { MailAddress } from './naming.ts';
 
 export interface EntryParts extends ProvisioningParts {
   readonly reader: Reader;
@@ -83,23 +85,38 @@ export function containerOf(parts: EntryParts, domain: string, container: 'Peopl
   return entry?.dn ?? base;
 }
 
-/** The directory's failures by the name that was asked for, not by DN. */
-export async function named<T>(submitted: Promise<T>, words: Partial<Record<FailureKind, string>>): Promise<T> {
+/** What is said instead of the directory's own words, by its result. */
+export type Words = Partial<Record<DirectoryResultName, string | (() => string)>>;
+
+/** The directory's failures by the name that was asked for, not by DN. What has no words here keeps its own. */
+export async function named<T>(submitted: Promise<T>, words: Words): Promise<T> {
   try {
     return await submitted;
   } catch (error) {
-    const text = error instanceof Failure ? words[error.kind] : undefined;
-    // An address in use has its own words.
-    if (text === undefined || (error as Failure).ldap?.name === 'constraintViolation') throw error;
-    throw new Failure((error as Failure).kind, text, { cause: error });
+    const result = error instanceof Failure ? error.ldap : undefined;
+    const text = result && words[result.name];
+    if (text === undefined) throw error;
+    throw new Failure((error as Failure).kind, typeof text === 'string' ? text : text(), { cause: error });
   }
 }
 
+/** Why this entry cannot be added: it is there, or its name is another's, or there is nothing to stand below. */
+export function addWords(parts: EntryParts, kind: 'user' | 'group', { key, text }: MailAddress, dn: string): Words {
+  const word = { user: 'user', group: 'list' }[kind];
+  return {
+    entryAlreadyExists: () =>
+      parts.routing.recipient(key)?.kind === kind
+        ? `the ${word} ${text} exists already`
+        : `${dn} exists already, and ${text} is no address of a ${word} there`,
+    noSuchObject: `there is no entry that ${dn} can stand below`,
+  };
+}
+
 /** The user or group entry that claims this address. Throws `not-found`. */
-export function entryOfAddress(parts: EntryParts, key: string, kind: 'user' | 'group'): Entry {
+export function entryOfAddress(parts: EntryParts, { key, text }: MailAddress, kind: 'user' | 'group'): Entry {
   const row = parts.routing.recipient(key);
   const entry = row?.kind === kind ? findEntry(parts.reader, row.dn) : undefined;
-  if (entry === undefined) throw new Failure('not-found', `no ${kind} has the address ${key}`);
+  if (entry === undefined) throw new Failure('not-found', `no ${kind} has the address ${text}`);
   return entry;
 }
 

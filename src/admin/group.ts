@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { SUFFIX } from '../directory/dn.ts';
 import { type Entry, textValue, textValues } from '../directory/entry.ts';
 import {
+  addWords,
   baseOf,
   type Changed,
   containerOf,
@@ -32,7 +33,7 @@ export interface ListedGroup {
 
 function listedGroup(entry: Entry): ListedGroup {
   return {
-    address: textValue(entry, 'mail') ?? '',
+    address: textValue(entry, 'mail')?.trim() ?? '',
     name: textValue(entry, 'cn') ?? '',
     dn: entry.dn,
     members: textValues(entry, 'uniquemember').length + textValues(entry, 'mgrprfc822mailmember').length,
@@ -45,32 +46,34 @@ export const groupAdd = (parts: EntryParts) =>
     'group.add',
     z.object({ address, member: z.array(address).max(100_000).optional(), dryRun }),
     (input, caller, peer): Promise<Changed> => {
-      const { key, ...mail } = mailAddressOf(input.address);
-      const dns: string[] = [];
-      const addresses: string[] = [];
+      const mail = mailAddressOf(input.address);
+      // Who is named twice, by two addresses perhaps, is a member once.
+      const dns = new Set<string>();
+      const addresses = new Set<string>();
       for (const each of input.member ?? []) {
-        const member = mailAddressOf(each).key;
-        const row = parts.routing.recipient(member);
+        const member = mailAddressOf(each);
+        const row = parts.routing.recipient(member.key);
         // Somebody with an entry is named by it, so that a change of address does not lose the member.
-        if (row === undefined) addresses.push(member);
-        else dns.push(row.dn);
+        if (row === undefined) addresses.add(member.text);
+        else dns.add(row.dn);
       }
+      const dn = groupDn(mail, containerOf(parts, mail.domain, 'Groups'));
       const submitted = submit(
         parts,
         {
           kind: 'add',
-          dn: groupDn(mail, containerOf(parts, mail.domain, 'Groups')),
+          dn,
           attributes: valuesOf({
             objectClass: ['groupOfUniqueNames', 'inetMailGroup', 'inetLocalMailRecipient'],
             cn: [mail.localPart],
-            mail: [key],
-            uniqueMember: dns,
-            mgrpRFC822MailMember: addresses,
+            mail: [mail.text],
+            uniqueMember: [...dns],
+            mgrpRFC822MailMember: [...addresses],
           }),
         },
         { caller, peer, dryRun: input.dryRun },
       );
-      return named(submitted, { exists: `the list ${key} exists already` });
+      return named(submitted, addWords(parts, 'group', mail, dn));
     },
   );
 
@@ -86,12 +89,12 @@ export const groupList = (parts: EntryParts) =>
 
 export const groupShow = (parts: EntryParts) =>
   adminOperation('group.show', z.object({ address }), (input): ListedGroup & { entry: ShownEntry } => {
-    const entry = entryOfAddress(parts, mailAddressOf(input.address).key, 'group');
+    const entry = entryOfAddress(parts, mailAddressOf(input.address), 'group');
     return { ...listedGroup(entry), entry: show(entry) };
   });
 
 export const groupRemove = (parts: EntryParts) =>
   adminOperation('group.remove', z.object({ address, dryRun }), async (input, caller, peer): Promise<Changed> => {
-    const entry = entryOfAddress(parts, mailAddressOf(input.address).key, 'group');
+    const entry = entryOfAddress(parts, mailAddressOf(input.address), 'group');
     return submit(parts, { kind: 'delete', dn: entry.dn }, { caller, peer, dryRun: input.dryRun });
   });

@@ -1,8 +1,9 @@
 // Names as administrators write them, to addresses, domains and DNs. Nothing here reads the directory.
 
+import { asciiLower } from '../base/characters.ts';
 import { Failure } from '../base/failure.ts';
 import { escapeDnValue } from '../directory/dn.ts';
-import { type Address, addressKey, normalizeDomain, parseAddress } from '../message/address.ts';
+import { type Address, addressKey, formatAddress, normalizeDomain, parseAddress } from '../message/address.ts';
 
 /** Throws `invalid`. */
 export function domainOf(text: string): string {
@@ -11,12 +12,20 @@ export function domainOf(text: string): string {
   return domain;
 }
 
+export interface MailAddress extends Address {
+  /** For the tables. */
+  readonly key: string;
+  /** In lower case, the local part quoted where it has to be: for attributes and for people. */
+  readonly text: string;
+}
+
 /** Throws `invalid`, also for an address at an IP literal. */
-export function mailAddressOf(text: string): Address & { readonly key: string } {
+export function mailAddressOf(text: string): MailAddress {
   try {
     const address = parseAddress(text);
     if (address.domain.startsWith('[')) throw new Failure('invalid', 'an address literal is no mail domain');
-    return { ...address, key: addressKey(address) };
+    const { localPart, domain } = address;
+    return { ...address, key: addressKey(address), text: formatAddress({ localPart: asciiLower(localPart), domain }) };
   } catch (error) {
     const why = error instanceof Failure ? `: ${error.message}` : '';
     throw new Failure('invalid', `${text} is not a mail address${why}`, { cause: error });

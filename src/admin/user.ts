@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { SUFFIX } from '../directory/dn.ts';
 import { type Entry, textValue } from '../directory/entry.ts';
 import {
+  addWords,
   baseOf,
   type Changed,
   containerOf,
@@ -31,7 +32,7 @@ export interface ListedUser {
 
 export function listedUser(entry: Entry): ListedUser {
   return {
-    address: textValue(entry, 'mail') ?? '',
+    address: textValue(entry, 'mail')?.trim() ?? '',
     name: textValue(entry, 'cn') ?? '',
     dn: entry.dn,
     status: textValue(entry, 'mailuserstatus') ?? textValue(entry, 'inetuserstatus') ?? 'active',
@@ -50,26 +51,30 @@ export const userAdd = (parts: EntryParts) =>
       dryRun,
     }),
     (input, caller, peer): Promise<Changed> => {
-      const { key, ...mail } = mailAddressOf(input.address);
+      const mail = mailAddressOf(input.address);
       const name = input.name ?? mail.localPart;
+      // Who is named twice is named once.
+      const aliases = new Set((input.alias ?? []).map((each) => mailAddressOf(each).text));
+      aliases.delete(mail.text);
+      const dn = userDn(mail, containerOf(parts, mail.domain, 'People'));
       const submitted = submit(
         parts,
         {
           kind: 'add',
-          dn: userDn(mail, containerOf(parts, mail.domain, 'People')),
+          dn,
           attributes: valuesOf({
             objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser', 'inetLocalMailRecipient'],
             uid: [mail.localPart],
             cn: [name],
-            sn: [name.split(' ').at(-1)!],
-            mail: [key],
-            mailAlternateAddress: (input.alias ?? []).map((each) => mailAddressOf(each).key),
+            sn: [name.trim().split(' ').at(-1) || name],
+            mail: [mail.text],
+            mailAlternateAddress: [...aliases],
             userPassword: input.password === undefined ? [] : [input.password],
           }),
         },
         { caller, peer, dryRun: input.dryRun },
       );
-      return named(submitted, { exists: `the user ${key} exists already` });
+      return named(submitted, addWords(parts, 'user', mail, dn));
     },
   );
 
@@ -84,13 +89,13 @@ export const userList = (parts: EntryParts) =>
 
 export const userShow = (parts: EntryParts) =>
   adminOperation('user.show', z.object({ address }), (input): ListedUser & { entry: ShownEntry } => {
-    const entry = entryOfAddress(parts, mailAddressOf(input.address).key, 'user');
+    const entry = entryOfAddress(parts, mailAddressOf(input.address), 'user');
     return { ...listedUser(entry), entry: show(entry) };
   });
 
 /** The mail stays in the store until it is collected; the address is free at once. */
 export const userRemove = (parts: EntryParts) =>
   adminOperation('user.remove', z.object({ address, dryRun }), async (input, caller, peer): Promise<Changed> => {
-    const entry = entryOfAddress(parts, mailAddressOf(input.address).key, 'user');
+    const entry = entryOfAddress(parts, mailAddressOf(input.address), 'user');
     return submit(parts, { kind: 'delete', dn: entry.dn }, { caller, peer, dryRun: input.dryRun });
   });

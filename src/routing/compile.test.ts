@@ -74,6 +74,34 @@ test('what a domain says wrongly is named, and the rest of it stands', () => {
   );
 });
 
+test('spaces round an address and a host name mean nothing', () => {
+  const groupClasses = { objectClass: ['inetMailGroup', 'inetLocalMailRecipient'] };
+  const domain = compileDomain(
+    entry('dc=acme,dc=example,o=internet', {
+      ...domainClasses,
+      mailDomainCatchallAddress: [' ann@acme.example '],
+      mailRoutingHosts: [' Mail.Example '],
+    }),
+  );
+  assert.deepEqual([domain?.catchall, domain?.routingHosts], ['ann@acme.example', ['mail.example']]);
+  const row = compileRecipient(
+    entry('cn=all,dc=acme,dc=example,o=internet', {
+      ...groupClasses,
+      mail: [' All@acme.example '],
+      mailAlternateAddress: ['\ta@acme.example\n', ' "a b"@acme.example'],
+      mailEquivalentAddress: ['e@acme.example '],
+      mgrpRFC822MailMember: [' bob@far.example ', 'bob@far.example'],
+      mailHost: [' Mail.Example'],
+    }),
+    { domains: ['acme.example'], account: 0 },
+  );
+  assert.deepEqual(row?.addresses, ['all@acme.example', 'a@acme.example', 'a b@acme.example']);
+  assert.deepEqual(row?.equivalents, ['e@acme.example']);
+  assert.deepEqual(row?.kind === 'group' && row.addressMembers, ['bob@far.example']);
+  assert.equal(row?.mailHost, 'mail.example');
+  assert.equal(row?.problems, undefined);
+});
+
 test("a user's addresses are those of its own domains, each once", () => {
   const row = compileRecipient(
     entry('uid=ann,ou=People,dc=acme,dc=example,o=internet', {

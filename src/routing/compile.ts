@@ -8,7 +8,7 @@ import { asciiLower } from '../base/characters.ts';
 import { Failure } from '../base/failure.ts';
 import { domainOfDcDn, normalizeDn, SUFFIX } from '../directory/dn.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
-import { addressKey, formatAddress, isValidDomain, tryParseAddress } from '../message/address.ts';
+import { type Address, addressKey, formatAddress, isValidDomain, tryParseAddress } from '../message/address.ts';
 import { deliveryOptions, unsupportedAttributes } from './attributes.ts';
 import { type Problem, type RecipientRow, type RouteRow, SITE_POSTMASTER, type Status } from './rows.ts';
 import { legalStatuses, parseStatus, type StatusAttribute } from './status.ts';
@@ -17,7 +17,7 @@ import { legalStatuses, parseStatus, type StatusAttribute } from './status.ts';
  * Goes up with any change that gives other rows for the same entries: the tables are then compiled anew at the next
  * start. compile-version.test.ts knows what each version gives.
  */
-export const COMPILER_VERSION = 1;
+export const COMPILER_VERSION = 2;
 
 /** The entry that the first start makes: mail for the postmaster of everything goes to its account. */
 export const SITE_POSTMASTER_DN = `uid=postmaster,ou=Waypost,${SUFFIX}`;
@@ -48,7 +48,7 @@ export function compileDomain(entry: Entry): RouteRow | undefined {
     inetDomainStatus: statusOf(entry, 'inetDomainStatus', problems),
     mailDomainStatus: statusOf(entry, 'mailDomainStatus', problems),
     catchall: addressesOf(entry, 'mailDomainCatchallAddress', problems)[0],
-    routingHosts: orAbsent(textValues(entry, 'mailroutinghosts').map(asciiLower)),
+    routingHosts: orAbsent(textValues(entry, 'mailroutinghosts').map(hostOf)),
     unsupported: orAbsent(presentOf(entry, unsupportedAttributes.domain)),
     unsupportedForUnclaimed: orAbsent(presentOf(entry, unsupportedAttributes.unclaimed)),
     problems: orAbsent(problems),
@@ -91,7 +91,7 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
     dn: entry.dn,
     addresses,
     equivalents: orAbsent(equivalents.filter((key) => !addresses.includes(key))),
-    mailHost: lowerOf(textValue(entry, 'mailhost')),
+    mailHost: textValues(entry, 'mailhost').map(hostOf)[0],
     unsupported: orAbsent([...presentOf(entry, unsupportedAttributes[kind]), ...laterOptionsOf(entry, kind, problems)]),
   };
   if (kind === 'user')
@@ -123,7 +123,7 @@ function ownAddresses(
   const keys = new Set<string>();
   for (const attribute of attributes) {
     for (const value of textValues(entry, asciiLower(attribute))) {
-      const address = tryParseAddress(value);
+      const address = addressOf(value);
       if (address !== undefined && domains.includes(address.domain)) keys.add(addressKey(address));
       else if (address === undefined) problems.push({ attribute, value, reason: 'is not an address' });
       // The site postmaster stands outside all domains, and that is right.
@@ -134,11 +134,16 @@ function ownAddresses(
   return [...keys];
 }
 
+/** Spaces around it mean nothing: a filter does not see them either (RFC 4518 §2.6.1). */
+function addressOf(value: string): Address | undefined {
+  return tryParseAddress(value.trim());
+}
+
 /** Addresses that lead elsewhere, as SMTP writes them. */
 function addressesOf(entry: Entry, attribute: string, problems: Problem[]): string[] {
   const texts = new Set<string>();
   for (const value of textValues(entry, asciiLower(attribute))) {
-    const address = tryParseAddress(value);
+    const address = addressOf(value);
     if (address === undefined) problems.push({ attribute, value, reason: 'is not an address' });
     else texts.add(formatAddress(address));
   }
@@ -194,8 +199,8 @@ function presentOf(entry: Entry, names: readonly string[]): string[] {
   return names.filter((name) => entry.attributes.has(asciiLower(name)));
 }
 
-function lowerOf(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : asciiLower(text);
+function hostOf(value: string): string {
+  return asciiLower(value.trim());
 }
 
 function orAbsent<T>(list: readonly T[]): readonly T[] | undefined {

@@ -12,7 +12,8 @@ import { Failure } from '../base/failure.ts';
 import type { Unit } from '../database/format.ts';
 import type { Reader, Row, Transaction } from '../database/operation.ts';
 import { dcDnOfDomain } from '../directory/dn.ts';
-import type { Problem, RecipientRow, RouteRow } from './rows.ts';
+import { formatAddress } from '../message/address.ts';
+import { addressOfKey, type Problem, type RecipientRow, type RouteRow } from './rows.ts';
 
 /** The one tenant there is. In every key, because it can't be added later. */
 export const TENANT = 1;
@@ -263,7 +264,7 @@ export function claimsOf(row: RecipientRow): readonly string[] {
 
 async function addressInUse(tx: Transaction, generation: number, address: string): Promise<Failure> {
   const holder = await aliasIn(tx, generation, address);
-  return new Failure('exists', `the address ${address} is in use already`, {
+  return new Failure('exists', `the address ${formatAddress(addressOfKey(address))} is in use already`, {
     detail: `held by ${holder?.dn ?? 'nobody'}`,
     ldap: { name: 'constraintViolation' },
   });

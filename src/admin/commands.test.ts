@@ -1,0 +1,159 @@
+// domain, user, group, route and sync over a real directory: addresses as people write them, and words that fit.
+
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { HashGate } from '../auth/hash-gate.ts';
+import { systemClock } from '../base/clock.ts';
+import { ADMINISTRATOR_CALLER } from '../directory/caller.ts';
+import { add, addUser, domainDn, openTestDirectory, type TestDirectory, userDn } from '../provisioning/testing.ts';
+import { domainAdd, domainRemove, domainShow } from './domain.ts';
+import type { EntryParts } from './entries.ts';
+import { groupAdd, groupList, groupRemove, groupShow } from './group.ts';
+import { type AdminOperation, runAdminOperation } from './operation.ts';
+import { route } from './route.ts';
+import { syncStatus } from './sync.ts';
+import { userAdd, userList, userRemove, userShow } from './user.ts';
+
+let directory: TestDirectory;
+let parts: EntryParts;
+beforeEach(async () => {
+  directory = await openTestDirectory();
+  const { reader, writer, cache: routing } = directory;
+  parts = { reader, writer, routing, clock: systemClock, gate: new HashGate() };
+  await run(domainAdd(parts), { domain: 'cmd.test' });
+});
+afterEach(() => directory.close());
+
+const run = <I, T>(operation: AdminOperation<I, T>, input: I): Promise<T> =>
+  runAdminOperation(operation, input, ADMINISTRATOR_CALLER, '');
+
+const fails = (promise: Promise<unknown>, words: RegExp) =>
+  assert.rejects(promise, { name: 'Failure', message: words });
+
+const QUOTED = '"quoted name"@cmd.test';
+
+for (const address of [
+  QUOTED,
+  '"Quoted Name"@CMD.test',
+  '"a@b"@cmd.test',
+  '"\\"\\\\"@cmd.test',
+  '" "@cmd.test',
+  '"a.."@cmd.test',
+])
+  test(`${address} is an address like others in every command`, async () => {
+    const { rows } = await run(userAdd(parts), { address });
+    assert.deepEqual(
+      rows.map(({ table, change }) => [table, change]),
+      [['alias table', 'made']],
+    );
+    const [listed] = await run(userList(parts), { domain: 'cmd.test' });
+    assert.equal(listed!.address, address.toLowerCase());
+    assert.equal((await run(userShow(parts), { address })).address, listed!.address);
+    // What a command prints can be given to the next one.
+    assert.equal((await run(userShow(parts), { address: listed!.address })).dn, listed!.dn);
+    assert.match((await run(route(parts), { address })).reply, /^250 /);
+    await run(groupAdd(parts), { address: 'all@cmd.test', member: [address] });
+    const { members, entry } = await run(groupShow(parts), { address: 'all@cmd.test' });
+    assert.deepEqual([members, entry.attributes['uniqueMember']], [1, [listed!.dn]]);
+    await fails(run(userAdd(parts), { address }), /^the user ".*"@cmd\.test exists already$/);
+    await run(userRemove(parts), { address });
+    await fails(run(userShow(parts), { address }), /^no user has the address ".*"@cmd\.test$/);
+  });
+
+test('a quoted address may be an alias, a list, a member elsewhere and a catch-all', async () => {
+  await run(userAdd(parts), { address: 'ann@cmd.test', alias: [QUOTED] });
+  assert.equal((await run(userShow(parts), { address: QUOTED })).address, 'ann@cmd.test');
+  await run(groupAdd(parts), { address: '"the list"@cmd.test', member: ['"some one"@far.test'] });
+  assert.equal((await run(groupList(parts), { domain: 'cmd.test' }))[0]!.address, '"the list"@cmd.test');
+  const explained = await run(route(parts), { address: '"the list"@cmd.test' });
+  assert.deepEqual(
+    explained.targets.map(({ recipient }) => recipient),
+    ['"some one"@far.test'],
+  );
+  await run(groupRemove(parts), { address: '"The List"@cmd.test' });
+  await run(domainAdd(parts), { domain: 'all.test', catchall: QUOTED });
+  assert.match((await run(route(parts), { address: 'any@all.test' })).reply, /^250 /);
+  assert.deepEqual((await run(syncStatus(parts), {})).problems, []);
+});
+
+test('who is named twice is named once', async () => {
+  await run(userAdd(parts), { address: 'ann@cmd.test', alias: ['a@cmd.test', 'A@cmd.test', 'Ann@cmd.test'] });
+  assert.deepEqual((await run(userShow(parts), { address: 'ann@cmd.test' })).entry.attributes['mailAlternateAddress'], [
+    'a@cmd.test',
+  ]);
+  await run(groupAdd(parts), {
+    address: 'g6@cmd.test',
+    member: ['e@far.test', 'E@far.test', 'ann@cmd.test', 'a@cmd.test'],
+  });
+  const { entry, members } = await run(groupShow(parts), { address: 'g6@cmd.test' });
+  assert.equal(members, 2);
+  assert.deepEqual(entry.attributes['mgrpRFC822MailMember'], ['e@far.test']);
+});
+
+test('words fit the failure', async () => {
+  await run(userAdd(parts), { address: 'ann@cmd.test' });
+  await run(groupAdd(parts), { address: 'all@cmd.test' });
+  await fails(run(domainAdd(parts), { domain: 'cmd.test' }), /^cmd\.test exists already$/);
+  await fails(run(userAdd(parts), { address: 'ann@cmd.test' }), /^the user ann@cmd\.test exists already$/);
+  await fails(run(groupAdd(parts), { address: 'all@cmd.test' }), /^the list all@cmd\.test exists already$/);
+  await fails(run(userAdd(parts), { address: 'all@cmd.test' }), /^the address all@cmd\.test is in use already$/);
+  await fails(run(groupAdd(parts), { address: 'ann@cmd.test' }), /^the address ann@cmd\.test is in use already$/);
+  await fails(run(userAdd(parts), { address: 'bob@cmd.test', alias: ['ann@cmd.test'] }), /ann@cmd\.test is in use/);
+  // The name is taken, the address is not.
+  await directory.apply(
+    addUser('eve@cmd.test', { mail: 'other@cmd.test' }),
+    add('dc=node,o=internet', { objectClass: 'domain' }),
+  );
+  await fails(
+    run(userAdd(parts), { address: 'eve@cmd.test' }),
+    /^uid=eve,ou=People,dc=cmd,dc=test,o=internet exists already, and eve@cmd\.test is no address of a user there$/,
+  );
+  await fails(run(domainAdd(parts), { domain: 'node' }), /^dc=node,o=internet exists already, and is no mail domain$/);
+  await directory.apply(
+    add(domainDn('far.test'), {
+      objectClass: ['domain', 'inetDomain', 'mailDomain'],
+      inetDomainBaseDN: 'o=Gone,o=internet',
+    }),
+  );
+  await fails(
+    run(userAdd(parts), { address: 'x@far.test' }),
+    /^there is no entry that uid=x,o=gone,o=internet can stand below$/,
+  );
+});
+
+test('a domain whose people stand elsewhere is not removed', async () => {
+  const base = 'o=Firm,o=internet';
+  await directory.apply(
+    add(base, { objectClass: 'organization' }),
+    add(domainDn('firm.test'), { objectClass: ['domain', 'inetDomain', 'mailDomain'], inetDomainBaseDN: base }),
+  );
+  await run(userAdd(parts), { address: 'fa@firm.test' });
+  await assert.rejects(run(domainRemove(parts), { domain: 'firm.test' }), {
+    kind: 'not-empty',
+    message: 'firm.test has users, lists or subdomains: see waypost user list firm.test',
+  });
+  await run(userRemove(parts), { address: 'fa@firm.test' });
+  await run(domainRemove(parts), { domain: 'firm.test' });
+  await fails(run(domainShow(parts), { domain: 'firm.test' }), /^firm\.test is not a mail domain here$/);
+});
+
+test('spaces round an address are nobody’s: it routes, and is listed', async () => {
+  await directory.apply(addUser('sp@cmd.test', { mail: ' sp@cmd.test ', mailAlternateAddress: '\ts.p@cmd.test' }));
+  const found = await run(userList(parts), { domain: 'cmd.test' });
+  assert.deepEqual(
+    found.map(({ address, dn }) => [address, dn]),
+    [['sp@cmd.test', userDn('sp@cmd.test')]],
+  );
+  for (const address of ['sp@cmd.test', 's.p@cmd.test'])
+    assert.match((await run(route(parts), { address })).reply, /^250 /);
+  assert.deepEqual((await run(syncStatus(parts), {})).problems, []);
+});
+
+test('sync status names a mail domain outside the DC tree', async () => {
+  await directory.apply(add('o=firm,o=internet', { objectClass: ['organization', 'mailDomain'] }));
+  const { problems } = await run(syncStatus(parts), {});
+  assert.deepEqual(
+    problems.map(({ dn }) => dn),
+    ['o=firm,o=internet'],
+  );
+});
