@@ -3,6 +3,18 @@
 // Layout  tick * 64 + node; a tick is 1/64 ms since 2026-01-01, so 47 bits last until 2095
 // Never   goes back: after a restart the first tick lies above the highest id in the store
 
+// What a number names is a type of its own: an account is no mailbox, and a sequence number of a session is no UID.
+
+export type AccountId = number;
+/** Within its account; INBOX is 1. */
+export type MailboxId = number;
+/** Within its mailbox. */
+export type Uid = number;
+/** Of the whole store. */
+export type Modseq = number;
+export type MessageId = number;
+export type SegmentId = number;
+
 /** Epoch milliseconds of tick 0. */
 export const ID_EPOCH_MS = Date.UTC(2026, 0, 1);
 const TICKS_PER_MS = 64;

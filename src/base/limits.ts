@@ -99,6 +99,8 @@ export const BATCH_MS = 5;
 export const WRITER_QUEUE_BYTES = 64 * 1024 * 1024;
 /** More local recipients than this become queue rows of the `store` channel. */
 export const LOCAL_RECIPIENTS_IN_ACCEPT = 500;
+/** Messages of one operation of the store that may be cut (STORE, EXPUNGE): some milliseconds of the writer. */
+export const STORE_SLICE_MESSAGES = 2000;
 /** Messages that one operation of the store copies or moves: some tenths of a second during which nobody else writes. */
 export const COPY_MESSAGES_MAX = 100_000;
 /** Messages of one mailbox that come by COPY or APPEND; deliveries are not counted out. More than any mailbox that was seen. */

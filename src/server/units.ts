@@ -14,7 +14,10 @@ import type { Site } from '../routing/resolve.ts';
 import { routingUnit } from '../routing/tables.ts';
 
 import { closeAllSegments, closeSegment, closeSegmentsOf, collect, openSegment } from '../store/collect.ts';
+import { copy } from '../store/copy.ts';
 import { append } from '../store/deliver.ts';
+import { expunge } from '../store/expunge.ts';
+import { storeFlags } from '../store/flags-change.ts';
 import {
   claimRecent,
   createMailbox,
@@ -24,7 +27,6 @@ import {
   unsubscribe,
 } from '../store/mailboxes.ts';
 import { endReparse, storeReparsed } from '../store/reparse.ts';
-import { copy, expunge, storeFlags } from '../store/status.ts';
 import { storeUnit } from '../store/tables.ts';
 import { transferOperations } from '../transfer/operations.ts';
 import { transferUnit } from '../transfer/tables.ts';

@@ -1,22 +1,23 @@
 // Accounts: what a user entry owns in the store. Bound to the entry's UUID, so a renamed or moved entry keeps its mail.
 
 import { Failure } from '../base/failure.ts';
+import type { AccountId, MailboxId, Modseq } from '../base/ids.ts';
 import type { Transaction } from '../database/operation.ts';
 
 /** INBOX's number in every account. */
-export const INBOX = 1;
+export const INBOX: MailboxId = 1;
 
 /** The account of this entry; made with its INBOX when there is none. */
 export async function ensureAccount(
   tx: Transaction,
-  owner: { readonly uuid: string; readonly tenant: number },
-): Promise<number> {
-  const existing = await tx.get('SELECT id FROM account WHERE tenant = ? AND uuid = ?', owner.tenant, owner.uuid);
+  entry: { readonly uuid: string; readonly tenant: number },
+): Promise<AccountId> {
+  const existing = await tx.get('SELECT id FROM account WHERE tenant = ? AND uuid = ?', entry.tenant, entry.uuid);
   if (existing !== undefined) return Number(existing['id']);
   const row = await tx.get(
     'INSERT INTO account (tenant, uuid, created, next_mailbox) VALUES (?, ?, unixepoch() * 1000, ?) RETURNING id',
-    owner.tenant,
-    owner.uuid,
+    entry.tenant,
+    entry.uuid,
     INBOX,
   );
   const account = Number(row?.['id']);
@@ -27,13 +28,13 @@ export async function ensureAccount(
 /** A new mailbox row; the caller has checked the name. Gives its number and uidvalidity. */
 export async function createMailboxRow(
   tx: Transaction,
-  account: number,
+  owner: AccountId,
   name: string,
   options: { readonly selectable: boolean; readonly specialUse?: string },
-): Promise<{ mailbox: number; uidValidity: number }> {
+): Promise<{ mailbox: MailboxId; uidValidity: number }> {
   const next = await tx.get(
     'UPDATE account SET next_mailbox = next_mailbox + 1 WHERE id = ? RETURNING next_mailbox - 1 AS id',
-    account,
+    owner,
   );
   if (next === undefined) throw new Failure('not-found', 'No such account');
   const uidValidity = await nextCount(tx, 'uidvalidity');
@@ -42,7 +43,7 @@ export async function createMailboxRow(
   await tx.run(
     `INSERT INTO mailbox (account, id, name, uidvalidity, uidnext, modseq, messages, unseen, bytes, recent_from,
        selectable, special_use) VALUES (?, ?, ?, ?, 1, ?, 0, 0, 0, 1, ?, ?)`,
-    account,
+    owner,
     mailbox,
     name,
     uidValidity,
@@ -59,6 +60,6 @@ async function nextCount(tx: Transaction, name: 'uidvalidity' | 'modseq'): Promi
 }
 
 /** One step for all that an operation changes. */
-export function nextModseq(tx: Transaction): Promise<number> {
+export function nextModseq(tx: Transaction): Promise<Modseq> {
   return nextCount(tx, 'modseq');
 }

@@ -5,10 +5,11 @@ import { type TestContext, test } from 'node:test';
 import { parseIdText } from '../base/ids.ts';
 import { BLOB_CHUNK_BYTES, Blobs } from './blobs.ts';
 import { closeAllSegments, collect, highestId, unlinkUnknownSegments } from './collect.ts';
+import { expunge } from './expunge.ts';
+import { ownMailbox } from './mailbox-key.ts';
 import { createMailbox, deleteMailbox } from './mailboxes.ts';
 import { findMessage, getMessage } from './messages.ts';
 import { segmentPath } from './segment.ts';
-import { expunge } from './status.ts';
 import { TestStore } from './testing.ts';
 
 async function open(context: TestContext) {
@@ -29,10 +30,10 @@ test('a segment goes when nobody refers to it any more and no more comes to it',
   const { store, account, writer, told, ...box } = await open(context);
   await store.append(account, 'INBOX', LARGE);
   await store.append(account, 'INBOX', 'small');
-  const [large, small] = [1, 2].map((uid) => findMessage(box.reader, account, 1, uid)!.blob.segment);
+  const [large, small] = [1, 2].map((uid) => findMessage(box.reader, ownMailbox(account, 1), uid)!.blob.segment);
   await box.collect();
   assert.deepEqual(told, []);
-  const all = { account, mailbox: 1, ranges: undefined, deletedOnly: false };
+  const all = { owner: account, mailbox: 1, ranges: undefined, deletedOnly: false };
   await writer.execute(expunge, all);
   assert.deepEqual(await box.collect(), { more: false });
   // The small one's segment is still open.
@@ -45,11 +46,11 @@ test('a segment goes when nobody refers to it any more and no more comes to it',
 
 test('a deleted mailbox loses its messages slice by slice; copies elsewhere keep theirs', async (context) => {
   const { store, account, writer, ...box } = await open(context);
-  await writer.execute(createMailbox, { account, name: 'Doomed' });
+  await writer.execute(createMailbox, { owner: account, name: 'Doomed' });
   for (let i = 0; i < 25; i++)
     await Promise.all(Array.from({ length: 100 }, () => store.append(account, 'Doomed', 'x', { keywords: ['k'] })));
   await store.append(account, 'INBOX', 'kept');
-  await writer.execute(deleteMailbox, { account, name: 'Doomed' });
+  await writer.execute(deleteMailbox, { owner: account, name: 'Doomed' });
   assert.deepEqual(await store.problems(), []);
   assert.deepEqual(await box.collect(), { more: true });
   assert.equal(store.count('mailbox_message'), 501);
@@ -68,7 +69,7 @@ test('files that no row knows go at a start; others and strangers stay', async (
   const left = readdirSync(store.segmentsPath);
   assert.equal(left.length, 2);
   assert.ok(left.includes('notes.txt'));
-  const segment = findMessage(box.reader, account, 1, 1)!.blob.segment;
+  const segment = findMessage(box.reader, ownMailbox(account, 1), 1)!.blob.segment;
   assert.ok(left.some((name) => parseIdText(name.replace('.seg', '')) === segment));
 });
 
@@ -76,7 +77,7 @@ test('new ids lie above all that the store has', async (context) => {
   const { store, account, reader } = await open(context);
   assert.equal(highestId(reader), 0);
   await store.append(account, 'INBOX', 'x');
-  const { id, blob } = findMessage(reader, account, 1, 1)!;
+  const { id, blob } = findMessage(reader, ownMailbox(account, 1), 1)!;
   assert.equal(highestId(reader), Math.max(id, blob.segment));
   assert.equal(getMessage(reader, id).blob.offset, blob.offset);
   assert.throws(() => getMessage(reader, id + 1), { kind: 'not-found' });
@@ -86,7 +87,7 @@ test('ranges of a blob; a file that is gone is not-found, one that is cut is una
   const { store, account, reader } = await open(context);
   const text = `Subject: ranges\r\n\r\n${'0123456789'.repeat(50_000)}`;
   await store.append(account, 'INBOX', text);
-  const { blob } = findMessage(reader, account, 1, 1)!;
+  const { blob } = findMessage(reader, ownMailbox(account, 1), 1)!;
   const { blobs } = store;
   assert.equal((await blobs.read(blob)).toString(), text);
   assert.equal((await blobs.read(blob, 9, 6)).toString(), 'ranges');

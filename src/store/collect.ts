@@ -5,20 +5,21 @@
 
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { idText } from '../base/ids.ts';
+import { idText, type SegmentId } from '../base/ids.ts';
+import { STORE_SLICE_MESSAGES } from '../base/limits.ts';
 import { operation, type Reader } from '../database/operation.ts';
-import { removeReference, STATUS_SLICE } from './status.ts';
+import { removeReference } from './expunge.ts';
 
 export const openSegment = operation(
   'store.openSegment',
-  async (tx, args: { readonly segment: number; readonly thread: number; readonly at: number }) => {
+  async (tx, args: { readonly segment: SegmentId; readonly thread: number; readonly at: number }) => {
     await tx.run('INSERT INTO segment (id, thread, opened) VALUES (?, ?, ?)', args.segment, args.thread, args.at);
   },
 );
 
 export const closeSegment = operation(
   'store.closeSegment',
-  async (tx, args: { readonly segment: number; readonly at: number; readonly bytes: number }) => {
+  async (tx, args: { readonly segment: SegmentId; readonly at: number; readonly bytes: number }) => {
     await tx.run('UPDATE segment SET closed = ?, bytes = ? WHERE id = ?', args.at, args.bytes, args.segment);
   },
 );
@@ -47,8 +48,13 @@ const SEGMENTS_A_ROUND = 100;
 const VANISHED_KEPT_MODSEQS = 10_000_000;
 const VANISHED_ROUND = 5000;
 
+export interface CollectArguments {
+  /** Instead of VANISHED_KEPT_MODSEQS. */
+  readonly keptModseqs?: number;
+}
+
 /** One slice of the work; `more` says that the next should follow soon. */
-export const collect = operation('store.collect', async (tx, _args: Readonly<Record<string, never>>) => {
+export const collect = operation('store.collect', async (tx, args: CollectArguments) => {
   const segments = await tx.all(
     `SELECT id FROM segment WHERE closed IS NOT NULL
      AND NOT EXISTS (SELECT 1 FROM message WHERE message.segment = segment.id) LIMIT +?`,
@@ -61,26 +67,27 @@ export const collect = operation('store.collect', async (tx, _args: Readonly<Rec
   }
   const doomed = await tx.get('SELECT account, mailbox FROM doomed_mailbox LIMIT 1');
   if (doomed !== undefined) {
-    const account = Number(doomed['account']);
+    const owner = Number(doomed['account']);
     const mailbox = Number(doomed['mailbox']);
     const rows = await tx.arrays(
       'SELECT uid, message FROM mailbox_message WHERE account = ? AND mailbox = ? LIMIT +?',
-      account,
+      owner,
       mailbox,
-      STATUS_SLICE,
+      STORE_SLICE_MESSAGES,
     );
-    for (const [uid, message] of rows) await removeReference(tx, account, mailbox, Number(uid), Number(message));
-    if (rows.length < STATUS_SLICE) {
-      await tx.run('DELETE FROM vanished WHERE account = ? AND mailbox = ?', account, mailbox);
-      await tx.run('DELETE FROM keyword WHERE account = ? AND mailbox = ?', account, mailbox);
-      await tx.run('DELETE FROM doomed_mailbox WHERE account = ? AND mailbox = ?', account, mailbox);
+    for (const [uid, message] of rows)
+      await removeReference(tx, { owner, mailbox, uid: Number(uid), message: Number(message) });
+    if (rows.length < STORE_SLICE_MESSAGES) {
+      await tx.run('DELETE FROM vanished WHERE account = ? AND mailbox = ?', owner, mailbox);
+      await tx.run('DELETE FROM keyword WHERE account = ? AND mailbox = ?', owner, mailbox);
+      await tx.run('DELETE FROM doomed_mailbox WHERE account = ? AND mailbox = ?', owner, mailbox);
     }
   }
   const old = await tx.run(
     `DELETE FROM vanished WHERE (account, mailbox, modseq, uid) IN
        (SELECT account, mailbox, modseq, uid FROM vanished
         WHERE modseq < (SELECT value FROM counter WHERE name = 'modseq') - ? LIMIT +?)`,
-    VANISHED_KEPT_MODSEQS,
+    args.keptModseqs ?? VANISHED_KEPT_MODSEQS,
     VANISHED_ROUND,
   );
   return { more: segments.length === SEGMENTS_A_ROUND || doomed !== undefined || old === VANISHED_ROUND };

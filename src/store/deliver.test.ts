@@ -3,10 +3,12 @@ import { type TestContext, test } from 'node:test';
 import { operation } from '../database/operation.ts';
 import { INBOX } from './accounts.ts';
 import { addReferences, deliverToInboxes, dropReferences } from './deliver.ts';
+import { expunge } from './expunge.ts';
 import { DELETED, FLAGGED, SEEN } from './flags.ts';
+import { storeFlags } from './flags-change.ts';
+import { ownMailbox } from './mailbox-key.ts';
 import { findMailbox } from './mailboxes.ts';
 import { findMessage } from './messages.ts';
-import { expunge, storeFlags } from './status.ts';
 import { TestStore } from './testing.ts';
 
 const TEXT = 'Subject: all\r\n\r\nhello\r\n';
@@ -29,7 +31,7 @@ async function open(context: TestContext, count: number) {
     store,
     accounts,
     writer,
-    in: (account: number) => findMessage(reader, account, INBOX, 1),
+    in: (account: number) => findMessage(reader, ownMailbox(account, INBOX), 1),
     inbox: (account: number) => findMailbox(reader, account, 'INBOX')!,
     refs: () => reader.all('SELECT refs FROM message').map((row) => Number(row['refs'])),
   };
@@ -50,8 +52,7 @@ test('one copy for twenty accounts, each with flags and counters of its own', as
   );
   const [first, ...others] = accounts as [number, ...number[]];
   await writer.execute(storeFlags, {
-    account: first,
-    mailbox: INBOX,
+    ...ownMailbox(first, INBOX),
     ranges: [[1, 1]],
     change: 'add',
     by: { flags: SEEN | FLAGGED, keywords: ['Mine'] },
@@ -73,13 +74,12 @@ test('each expunge takes one reference; the last takes the row', async (context)
   await store.deliver(accounts, TEXT);
   for (const [index, account] of accounts.entries()) {
     await writer.execute(storeFlags, {
-      account,
-      mailbox: INBOX,
+      ...ownMailbox(account, INBOX),
       ranges: [[1, 1]],
       change: 'add',
       by: { flags: DELETED, keywords: [] },
     });
-    await writer.execute(expunge, { account, mailbox: INBOX, ranges: undefined, deletedOnly: true });
+    await writer.execute(expunge, { owner: account, mailbox: INBOX, ranges: undefined, deletedOnly: true });
     assert.deepEqual(box.refs(), index === 19 ? [] : [19 - index]);
   }
   assert.deepEqual(await store.problems(), []);
@@ -91,7 +91,7 @@ test('references that are no mailbox’s hold the row as well', async (context) 
   const account = accounts[0]!;
   const message = box.in(account)!.id;
   await writer.execute(add, { message, count: 3 });
-  await writer.execute(expunge, { account, mailbox: INBOX, ranges: [[1, 1]], deletedOnly: false });
+  await writer.execute(expunge, { owner: account, mailbox: INBOX, ranges: [[1, 1]], deletedOnly: false });
   assert.deepEqual(box.refs(), [3]);
   await writer.execute(drop, { message, count: 2 });
   assert.deepEqual(box.refs(), [1]);

@@ -4,10 +4,12 @@
 // Order   the bytes are synced before (segment.ts); the rows are committed together or not at all
 
 import { Failure } from '../base/failure.ts';
+import type { AccountId, MessageId, Modseq, Uid } from '../base/ids.ts';
 import { MAILBOX_MESSAGES_MAX } from '../base/limits.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { INBOX, nextModseq } from './accounts.ts';
 import { type FlagSet, keywordsColumn, MAILBOX_KEYWORDS_MAX, SEEN } from './flags.ts';
+import type { MailboxKey } from './mailbox-key.ts';
 import { getSelectable } from './mailboxes.ts';
 import type { MessageRow } from './messages.ts';
 
@@ -35,12 +37,12 @@ export async function insertMessage(tx: Transaction, message: MessageRow, refs: 
 }
 
 /** One more reference to a copy that is there, say from the queue to a mailbox. */
-export async function addReferences(tx: Transaction, message: number, count: number): Promise<void> {
+export async function addReferences(tx: Transaction, message: MessageId, count: number): Promise<void> {
   await tx.run('UPDATE message SET refs = refs + ? WHERE id = ?', count, message);
 }
 
 /** Takes references away; with the last one the copy goes, and its bytes when the whole segment is unused. */
-export async function dropReferences(tx: Transaction, message: number, count: number): Promise<void> {
+export async function dropReferences(tx: Transaction, message: MessageId, count: number): Promise<void> {
   const row = await tx.get('UPDATE message SET refs = refs - ? WHERE id = ? RETURNING refs', count, message);
   if (row?.['refs'] === 0) await tx.run('DELETE FROM message WHERE id = ?', message);
 }
@@ -48,36 +50,40 @@ export async function dropReferences(tx: Transaction, message: number, count: nu
 /** A reference in the INBOX of each account; the caller has counted them in `refs`. Gives the accounts that are gone. */
 export async function deliverToInboxes(
   tx: Transaction,
-  message: Pick<MessageRow, 'id' | 'received'> & { readonly size: number },
-  accounts: readonly number[],
-): Promise<number[]> {
+  message: DeliveredMessage,
+  accounts: readonly AccountId[],
+): Promise<AccountId[]> {
   const modseq = await nextModseq(tx);
-  const missing: number[] = [];
-  for (const account of accounts) {
-    const uid = await addToMailbox(tx, account, INBOX, message, NO_FLAGS, message.received, modseq);
-    if (uid === undefined) missing.push(account);
-    else tx.afterCommit({ kind: 'account', account });
+  const missing: AccountId[] = [];
+  for (const owner of accounts) {
+    const reference = { owner, mailbox: INBOX, message, flags: NO_FLAGS, internalDate: message.received, modseq };
+    if ((await addToMailbox(tx, reference)) === undefined) missing.push(owner);
+    else tx.afterCommit({ kind: 'account', account: owner });
   }
   return missing;
 }
 
+/** What a mailbox keeps of a copy. */
+export type DeliveredMessage = Pick<MessageRow, 'id' | 'received'> & { readonly size: number };
+
+interface NewReference extends MailboxKey {
+  readonly message: DeliveredMessage;
+  readonly flags: FlagSet;
+  readonly internalDate: number;
+  readonly modseq: Modseq;
+}
+
 /** Gives the UID, undefined when there is no such mailbox. */
-async function addToMailbox(
-  tx: Transaction,
-  account: number,
-  mailbox: number,
-  message: { readonly id: number; readonly received: number; readonly size: number },
-  { flags, keywords }: FlagSet,
-  internalDate: number,
-  modseq: number,
-): Promise<number | undefined> {
+async function addToMailbox(tx: Transaction, reference: NewReference): Promise<Uid | undefined> {
+  const { owner, mailbox, message, internalDate, modseq } = reference;
+  const { flags, keywords } = reference.flags;
   const row = await tx.get(
     `UPDATE mailbox SET uidnext = uidnext + 1, messages = messages + 1, unseen = unseen + ?, bytes = bytes + ?, modseq = ?
      WHERE account = ? AND id = ? RETURNING uidnext - 1 AS uid`,
     flags & SEEN ? 0 : 1,
     message.size,
     modseq,
-    account,
+    owner,
     mailbox,
   );
   if (row === undefined) return undefined;
@@ -85,7 +91,7 @@ async function addToMailbox(
   await tx.run(
     `INSERT INTO mailbox_message (account, mailbox, uid, message, flags, keywords, modseq, touched, internal_date, saved, size)
      VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
-    account,
+    owner,
     mailbox,
     uid,
     message.id,
@@ -102,36 +108,36 @@ async function addToMailbox(
 /** Makes keywords known to their mailbox, for its FLAGS. */
 export async function registerKeywords(
   tx: Transaction,
-  account: number,
-  mailbox: number,
+  { owner, mailbox }: MailboxKey,
   keywords: readonly string[],
 ): Promise<void> {
   for (const name of keywords)
-    await tx.run('INSERT OR IGNORE INTO keyword (account, mailbox, name) VALUES (?, ?, ?)', account, mailbox, name);
+    await tx.run('INSERT OR IGNORE INTO keyword (account, mailbox, name) VALUES (?, ?, ?)', owner, mailbox, name);
   if (keywords.length === 0) return;
-  const row = await tx.get('SELECT count(*) AS n FROM keyword WHERE account = ? AND mailbox = ?', account, mailbox);
+  const row = await tx.get('SELECT count(*) AS n FROM keyword WHERE account = ? AND mailbox = ?', owner, mailbox);
   if (Number(row?.['n']) > MAILBOX_KEYWORDS_MAX) throw new Failure('too-many', 'Too many keywords in this mailbox');
 }
 
 export interface AppendArguments {
-  readonly account: number;
+  readonly owner: AccountId;
   /** Canonical. */
   readonly mailbox: string;
   readonly message: MessageRow;
-  readonly status: FlagSet;
+  readonly flags: FlagSet;
   readonly internalDate: number;
 }
 
 /** APPEND: a copy of its own in one mailbox. RFC 3501 §6.3.11 */
 export const append = operation('store.append', async (tx, args: AppendArguments) => {
-  const { account, message, status } = args;
-  const mailbox = await getSelectable(tx, account, args.mailbox);
+  const { owner, message, flags, internalDate } = args;
+  const mailbox = await getSelectable(tx, owner, args.mailbox);
   if (mailbox.messages >= MAILBOX_MESSAGES_MAX) throw new Failure('too-many', 'Too many messages in this mailbox');
   await insertMessage(tx, message, 1);
-  await registerKeywords(tx, account, mailbox.id, status.keywords);
+  const key = { owner, mailbox: mailbox.id };
+  await registerKeywords(tx, key, flags.keywords);
   const modseq = await nextModseq(tx);
   const delivered = { id: message.id, received: message.received, size: message.blob.length };
-  const uid = await addToMailbox(tx, account, mailbox.id, delivered, status, args.internalDate, modseq);
-  tx.afterCommit({ kind: 'account', account });
+  const uid = await addToMailbox(tx, { ...key, message: delivered, flags, internalDate, modseq });
+  tx.afterCommit({ kind: 'account', account: owner });
   return { uidValidity: mailbox.uidValidity, uid: uid! };
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { SEEN } from './flags.ts';
+import { ownMailbox } from './mailbox-key.ts';
 import {
   canonicalMailboxName,
   claimRecent,
@@ -28,11 +29,11 @@ async function open(context: TestContext) {
     reader,
     names: () => listMailboxes(reader, account).map(({ name, selectable }) => (selectable ? name : `(${name})`)),
     find: (name: string) => findMailbox(reader, account, name),
-    create: (name: string) => writer.execute(createMailbox, { account, name }),
-    remove: (name: string) => writer.execute(deleteMailbox, { account, name }),
-    rename: (from: string, to: string) => writer.execute(renameMailbox, { account, from, to }),
-    subscribe: (name: string) => writer.execute(subscribe, { account, name }),
-    unsubscribe: (name: string) => writer.execute(unsubscribe, { account, name }),
+    create: (name: string) => writer.execute(createMailbox, { owner: account, name }),
+    remove: (name: string) => writer.execute(deleteMailbox, { owner: account, name }),
+    rename: (from: string, to: string) => writer.execute(renameMailbox, { owner: account, from, to }),
+    subscribe: (name: string) => writer.execute(subscribe, { owner: account, name }),
+    unsubscribe: (name: string) => writer.execute(unsubscribe, { owner: account, name }),
   };
 }
 
@@ -115,7 +116,7 @@ test('an account has only so many mailboxes, however they are made', async (cont
   const { writer } = box.store.database;
   await Promise.all(
     Array.from({ length: 399 }, (_, i) =>
-      writer.execute(createMailbox, { account: box.account, name: [i, ...Array(24).fill('x')].join('/') }),
+      writer.execute(createMailbox, { owner: box.account, name: [i, ...Array(24).fill('x')].join('/') }),
     ),
   );
   await box.create(Array(24).fill('last').join('/'));
@@ -136,7 +137,7 @@ test('renaming INBOX moves its messages to new place with their UIDs; INBOX goes
   const old = box.find('Old/2026')!;
   assert.deepEqual([inbox.messages, inbox.unseen, inbox.bytes, inbox.uidNext], [0, 0, 0, 3]);
   assert.deepEqual([old.messages, old.unseen, old.uidNext], [2, 1, 3]);
-  const moved = messagesBetween(box.reader, box.account, old.id, 1, 9, 9);
+  const moved = messagesBetween(box.reader, ownMailbox(box.account, old.id), [1, 9], 9);
   assert.deepEqual(
     moved.map(({ uid, flags, keywords }) => [uid, flags, keywords]),
     [
@@ -151,7 +152,7 @@ test('renaming INBOX moves its messages to new place with their UIDs; INBOX goes
 test('a new message is recent to one claimant only', async (context) => {
   const box = await open(context);
   const { writer } = box.store.database;
-  const claim = () => writer.execute(claimRecent, { account: box.account, mailbox: 1 });
+  const claim = () => writer.execute(claimRecent, { owner: box.account, mailbox: 1 });
   await box.store.append(box.account, 'INBOX', 'x');
   assert.deepEqual(await Promise.all([claim(), claim()]), [
     { from: 1, to: 2 },

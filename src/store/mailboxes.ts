@@ -4,22 +4,24 @@
 // A mailbox that was deleted while it had children stays as a name that cannot be selected. RFC 3501 §6.3.4
 
 import { Failure } from '../base/failure.ts';
+import type { AccountId, MailboxId, Modseq, Uid } from '../base/ids.ts';
 import { COPY_MESSAGES_MAX } from '../base/limits.ts';
 import { operation, type Reader, type Row, type Transaction } from '../database/operation.ts';
 import { createMailboxRow, INBOX, nextModseq } from './accounts.ts';
+import type { MailboxKey } from './mailbox-key.ts';
 
 export interface Mailbox {
-  readonly account: number;
-  readonly id: number;
+  readonly owner: AccountId;
+  readonly id: MailboxId;
   readonly name: string;
   readonly uidValidity: number;
-  readonly uidNext: number;
-  readonly modseq: number;
+  readonly uidNext: Uid;
+  readonly modseq: Modseq;
   readonly messages: number;
   readonly unseen: number;
   readonly bytes: number;
   /** From this UID on, no session has been told of a message as recent. */
-  readonly recentFrom: number;
+  readonly recentFrom: Uid;
   readonly selectable: boolean;
   /** `\Sent` and the like, RFC 6154. */
   readonly specialUse: string | undefined;
@@ -73,7 +75,7 @@ export function canonicalMailboxName(name: string): string {
 function toMailbox(row: Row): Mailbox {
   const specialUse = row['special_use'];
   return {
-    account: Number(row['account']),
+    owner: Number(row['account']),
     id: Number(row['id']),
     name: String(row['name']),
     uidValidity: Number(row['uidvalidity']),
@@ -91,70 +93,70 @@ function toMailbox(row: Row): Mailbox {
 const BY_NAME = 'SELECT * FROM mailbox WHERE account = ? AND name = ?';
 
 /** By canonical name. Undefined when there is none; the caller looks at `selectable`. */
-export function findMailbox(reader: Reader, account: number, name: string): Mailbox | undefined {
-  const row = reader.get(BY_NAME, account, name);
+export function findMailbox(reader: Reader, owner: AccountId, name: string): Mailbox | undefined {
+  const row = reader.get(BY_NAME, owner, name);
   return row === undefined ? undefined : toMailbox(row);
 }
 
-export function findMailboxById(reader: Reader, account: number, mailbox: number): Mailbox | undefined {
-  const row = reader.get('SELECT * FROM mailbox WHERE account = ? AND id = ?', account, mailbox);
+export function findMailboxById(reader: Reader, { owner, mailbox }: MailboxKey): Mailbox | undefined {
+  const row = reader.get('SELECT * FROM mailbox WHERE account = ? AND id = ?', owner, mailbox);
   return row === undefined ? undefined : toMailbox(row);
 }
 
 /** All of an account by name, at most MAILBOXES_MAX. */
-export function listMailboxes(reader: Reader, account: number): Mailbox[] {
+export function listMailboxes(reader: Reader, owner: AccountId): Mailbox[] {
   return reader
-    .all('SELECT * FROM mailbox WHERE account = ? ORDER BY name LIMIT +?', account, MAILBOXES_MAX)
+    .all('SELECT * FROM mailbox WHERE account = ? ORDER BY name LIMIT +?', owner, MAILBOXES_MAX)
     .map(toMailbox);
 }
 
 /** Subscribed names, whether or not a mailbox of that name exists. RFC 3501 §6.3.6 */
-export function listSubscriptions(reader: Reader, account: number): string[] {
+export function listSubscriptions(reader: Reader, subscriber: AccountId): string[] {
   return reader
-    .arrays('SELECT name FROM subscription WHERE account = ? ORDER BY name LIMIT +?', account, MAILBOXES_MAX)
+    .arrays('SELECT name FROM subscription WHERE account = ? ORDER BY name LIMIT +?', subscriber, MAILBOXES_MAX)
     .map((row) => String(row[0]));
 }
 
 /** Keywords used in a mailbox, for SELECT's FLAGS. */
-export function listKeywords(reader: Reader, account: number, mailbox: number): string[] {
+export function listKeywords(reader: Reader, { owner, mailbox }: MailboxKey): string[] {
   return reader
-    .arrays('SELECT name FROM keyword WHERE account = ? AND mailbox = ? ORDER BY name', account, mailbox)
+    .arrays('SELECT name FROM keyword WHERE account = ? AND mailbox = ? ORDER BY name', owner, mailbox)
     .map((row) => String(row[0]));
 }
 
 /** The selectable mailbox of this name in a transaction, or `not-found`. */
-export async function getSelectable(tx: Transaction, account: number, name: string): Promise<Mailbox> {
-  const row = await tx.get(BY_NAME, account, name);
+export async function getSelectable(tx: Transaction, owner: AccountId, name: string): Promise<Mailbox> {
+  const row = await tx.get(BY_NAME, owner, name);
   if (row === undefined || row['selectable'] !== 1) throw new Failure('not-found', 'No such mailbox');
   return toMailbox(row);
 }
 
 export interface MailboxName {
-  readonly account: number;
+  readonly owner: AccountId;
   /** Canonical. */
   readonly name: string;
 }
 
-async function ensureParents(tx: Transaction, account: number, name: string): Promise<void> {
+async function ensureParents(tx: Transaction, owner: AccountId, name: string): Promise<void> {
   const parts = name.split(SEPARATOR);
   for (let level = 1; level < parts.length; level++) {
     const parent = parts.slice(0, level).join(SEPARATOR);
-    if ((await tx.get(BY_NAME, account, parent)) === undefined)
-      await createMailboxRow(tx, account, parent, createOptions(parent));
+    if ((await tx.get(BY_NAME, owner, parent)) === undefined)
+      await createMailboxRow(tx, owner, parent, createOptions(parent));
   }
 }
 
 /** What an operation has added must not be more than an account may have; else it is undone. */
-async function checkCount(tx: Transaction, account: number): Promise<void> {
-  const row = await tx.get('SELECT count(*) AS n FROM mailbox WHERE account = ?', account);
+async function checkCount(tx: Transaction, owner: AccountId): Promise<void> {
+  const row = await tx.get('SELECT count(*) AS n FROM mailbox WHERE account = ?', owner);
   if (Number(row?.['n']) > MAILBOXES_MAX) throw new Failure('too-many', 'Too many mailboxes');
 }
 
 /** Below a longer name there may be names that no command could say any more. */
-async function checkBelow(tx: Transaction, account: number, from: string, to: string): Promise<void> {
+async function checkBelow(tx: Transaction, owner: AccountId, from: string, to: string): Promise<void> {
   const rows = await tx.arrays(
     'SELECT name FROM mailbox WHERE account = ? AND name > ? AND name < ?',
-    account,
+    owner,
     `${from}${SEPARATOR}`,
     `${from}0`,
   );
@@ -167,65 +169,65 @@ function createOptions(name: string): { selectable: true; specialUse?: string } 
 }
 
 /** Makes the levels above too. A name without a mailbox behind it comes to life again. */
-export const createMailbox = operation('store.createMailbox', async (tx, { account, name }: MailboxName) => {
-  const existing = await tx.get(BY_NAME, account, name);
+export const createMailbox = operation('store.createMailbox', async (tx, { owner, name }: MailboxName) => {
+  const existing = await tx.get(BY_NAME, owner, name);
   if (existing !== undefined) {
     if (existing['selectable'] === 1) throw new Failure('exists', 'The mailbox exists already');
-    await tx.run('DELETE FROM mailbox WHERE account = ? AND id = ?', account, Number(existing['id']));
+    await tx.run('DELETE FROM mailbox WHERE account = ? AND id = ?', owner, Number(existing['id']));
   }
-  await ensureParents(tx, account, name);
-  const made = await createMailboxRow(tx, account, name, createOptions(name));
-  await checkCount(tx, account);
-  tx.afterCommit({ kind: 'account', account });
+  await ensureParents(tx, owner, name);
+  const made = await createMailboxRow(tx, owner, name, createOptions(name));
+  await checkCount(tx, owner);
+  tx.afterCommit({ kind: 'account', account: owner });
   return made;
 });
 
-export const deleteMailbox = operation('store.deleteMailbox', async (tx, { account, name }: MailboxName) => {
-  const row = await tx.get(BY_NAME, account, name);
+export const deleteMailbox = operation('store.deleteMailbox', async (tx, { owner, name }: MailboxName) => {
+  const row = await tx.get(BY_NAME, owner, name);
   if (row === undefined) throw new Failure('not-found', 'No such mailbox');
   const mailbox = toMailbox(row);
   if (mailbox.id === INBOX) throw new Failure('denied', 'INBOX cannot be deleted');
   const children = await tx.get(
     'SELECT 1 AS found FROM mailbox WHERE account = ? AND name > ? AND name < ? LIMIT 1',
-    account,
+    owner,
     `${name}${SEPARATOR}`,
     `${name}0`, // "0" is the character after "/"
   );
   if (children !== undefined && !mailbox.selectable)
     throw new Failure('not-empty', 'The name has mailboxes below it and none behind it');
-  await tx.run('DELETE FROM mailbox WHERE account = ? AND id = ?', account, mailbox.id);
+  await tx.run('DELETE FROM mailbox WHERE account = ? AND id = ?', owner, mailbox.id);
   // A mailbox of a million messages must not hold up the writer: collect.ts takes its rows away in slices.
-  await tx.run('INSERT INTO doomed_mailbox (account, mailbox) VALUES (?, ?)', account, mailbox.id);
+  await tx.run('INSERT INTO doomed_mailbox (account, mailbox) VALUES (?, ?)', owner, mailbox.id);
   // A new row, so that a session that has the old mailbox selected sees that it is gone.
-  if (children !== undefined) await createMailboxRow(tx, account, name, { selectable: false });
-  tx.afterCommit({ kind: 'account', account });
+  if (children !== undefined) await createMailboxRow(tx, owner, name, { selectable: false });
+  tx.afterCommit({ kind: 'account', account: owner });
 });
 
 export interface RenameArguments {
-  readonly account: number;
+  readonly owner: AccountId;
   readonly from: string;
   readonly to: string;
 }
 
 /** Renames the mailbox and all below it. INBOX stays, and what is in it moves to the new name. RFC 3501 §6.3.5 */
-export const renameMailbox = operation('store.renameMailbox', async (tx, { account, from, to }: RenameArguments) => {
-  const row = await tx.get(BY_NAME, account, from);
+export const renameMailbox = operation('store.renameMailbox', async (tx, { owner, from, to }: RenameArguments) => {
+  const row = await tx.get(BY_NAME, owner, from);
   if (row === undefined) throw new Failure('not-found', 'No such mailbox');
-  if ((await tx.get(BY_NAME, account, to)) !== undefined) throw new Failure('exists', 'The mailbox exists already');
+  if ((await tx.get(BY_NAME, owner, to)) !== undefined) throw new Failure('exists', 'The mailbox exists already');
   const mailbox = toMailbox(row);
   if (mailbox.id === INBOX) {
-    await ensureParents(tx, account, to);
+    await ensureParents(tx, owner, to);
     await moveInbox(tx, mailbox, to);
   } else {
     if (to.startsWith(from + SEPARATOR)) throw new Failure('invalid', 'A mailbox cannot move below itself');
-    await checkBelow(tx, account, from, to);
-    await ensureParents(tx, account, to);
+    await checkBelow(tx, owner, from, to);
+    await ensureParents(tx, owner, to);
     await tx.run(
       `UPDATE mailbox SET name = ? || substr(name, length(?) + 1)
        WHERE account = ? AND (name = ? OR (name > ? AND name < ?))`,
       to,
       from,
-      account,
+      owner,
       from,
       `${from}${SEPARATOR}`,
       `${from}0`,
@@ -233,39 +235,39 @@ export const renameMailbox = operation('store.renameMailbox', async (tx, { accou
     await tx.run(
       'UPDATE mailbox SET special_use = ? WHERE account = ? AND id = ?',
       specialUseOf(to) ?? null,
-      account,
+      owner,
       mailbox.id,
     );
   }
-  await checkCount(tx, account);
-  tx.afterCommit({ kind: 'account', account });
+  await checkCount(tx, owner);
+  tx.afterCommit({ kind: 'account', account: owner });
 });
 
 /** All messages of INBOX get new UIDs in a new mailbox; INBOX is empty and goes on counting. */
 async function moveInbox(tx: Transaction, inbox: Mailbox, to: string): Promise<void> {
-  const account = inbox.account;
+  const { owner } = inbox;
   if (inbox.messages > COPY_MESSAGES_MAX)
     throw new Failure('too-many', `At most ${COPY_MESSAGES_MAX} messages can be moved at once`);
-  const { mailbox } = await createMailboxRow(tx, account, to, createOptions(to));
+  const { mailbox } = await createMailboxRow(tx, owner, to, createOptions(to));
   const modseq = await nextModseq(tx);
   await tx.run(
     `INSERT INTO vanished (account, mailbox, modseq, uid)
      SELECT account, mailbox, ?, uid FROM mailbox_message WHERE account = ? AND mailbox = ?`,
     modseq,
-    account,
+    owner,
     INBOX,
   );
   await tx.run(
     'UPDATE mailbox_message SET mailbox = ?, modseq = ?, touched = 0 WHERE account = ? AND mailbox = ?',
     mailbox,
     modseq,
-    account,
+    owner,
     INBOX,
   );
   await tx.run(
     'INSERT OR IGNORE INTO keyword SELECT account, ?, name FROM keyword WHERE account = ? AND mailbox = ?',
     mailbox,
-    account,
+    owner,
     INBOX,
   );
   await tx.run(
@@ -277,41 +279,36 @@ async function moveInbox(tx: Transaction, inbox: Mailbox, to: string): Promise<v
     inbox.unseen,
     inbox.bytes,
     inbox.recentFrom,
-    account,
+    owner,
     mailbox,
   );
   await tx.run(
     'UPDATE mailbox SET modseq = ?, messages = 0, unseen = 0, bytes = 0 WHERE account = ? AND id = ?',
     modseq,
-    account,
+    owner,
     INBOX,
   );
 }
 
 /** The name need not exist: a client may subscribe before it comes. */
-export const subscribe = operation('store.subscribe', async (tx, { account, name }: MailboxName) => {
-  const count = await tx.get('SELECT count(*) AS n FROM subscription WHERE account = ?', account);
+export const subscribe = operation('store.subscribe', async (tx, { owner, name }: MailboxName) => {
+  const count = await tx.get('SELECT count(*) AS n FROM subscription WHERE account = ?', owner);
   if (Number(count?.['n']) >= MAILBOXES_MAX) throw new Failure('too-many', 'Too many subscriptions');
-  await tx.run('INSERT OR IGNORE INTO subscription (account, name) VALUES (?, ?)', account, name);
+  await tx.run('INSERT OR IGNORE INTO subscription (account, name) VALUES (?, ?)', owner, name);
 });
 
-export const unsubscribe = operation('store.unsubscribe', async (tx, { account, name }: MailboxName) => {
-  const removed = await tx.run('DELETE FROM subscription WHERE account = ? AND name = ?', account, name);
+export const unsubscribe = operation('store.unsubscribe', async (tx, { owner, name }: MailboxName) => {
+  const removed = await tx.run('DELETE FROM subscription WHERE account = ? AND name = ?', owner, name);
   if (removed === 0) throw new Failure('not-found', 'No such subscription');
 });
-
-export interface ClaimArguments {
-  readonly account: number;
-  readonly mailbox: number;
-}
 
 /**
  * Makes the caller the one session that is told of the new messages as recent. Gives the first such UID; messages below
  * it were told to others. RFC 3501 §2.3.2
  */
-export const claimRecent = operation('store.claimRecent', async (tx, { account, mailbox }: ClaimArguments) => {
-  const row = await tx.get('SELECT recent_from, uidnext FROM mailbox WHERE account = ? AND id = ?', account, mailbox);
+export const claimRecent = operation('store.claimRecent', async (tx, { owner, mailbox }: MailboxKey) => {
+  const row = await tx.get('SELECT recent_from, uidnext FROM mailbox WHERE account = ? AND id = ?', owner, mailbox);
   if (row === undefined) throw new Failure('not-found', 'No such mailbox');
-  await tx.run('UPDATE mailbox SET recent_from = uidnext WHERE account = ? AND id = ?', account, mailbox);
+  await tx.run('UPDATE mailbox SET recent_from = uidnext WHERE account = ? AND id = ?', owner, mailbox);
   return { from: Number(row['recent_from']), to: Number(row['uidnext']) };
 });

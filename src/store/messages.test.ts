@@ -2,24 +2,28 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { INBOX } from './accounts.ts';
+import { copy } from './copy.ts';
+import { expunge } from './expunge.ts';
 import { DELETED, FLAGGED, type FlagChange, SEEN } from './flags.ts';
-import { changesSince, type MessageStatus, statusBetween } from './messages.ts';
-import { copy, expunge, storeFlags } from './status.ts';
+import { storeFlags } from './flags-change.ts';
+import { ownMailbox } from './mailbox-key.ts';
+import { changesSince, flagsBetween, type MessageFlags } from './messages.ts';
 import { TestStore } from './testing.ts';
 
 /** What a session holds of a mailbox, kept by changesSince alone. */
 class View {
-  readonly messages = new Map<number, MessageStatus>();
+  readonly messages = new Map<number, MessageFlags>();
   modseq = 0;
   last = 0;
 
   follow({ database: { reader } }: TestStore, account: number): void {
+    const access = ownMailbox(account, INBOX);
     for (let more = true; more; ) {
-      const changes = changesSince(reader, account, INBOX, this.modseq, this.last)!;
+      const changes = changesSince(reader, access, { modseq: this.modseq, lastUid: this.last })!;
       for (const uid of changes.vanished) this.messages.delete(uid);
       for (const status of changes.changed) if (status.uid <= this.last) this.messages.set(status.uid, status);
       for (const uid of changes.added) {
-        this.messages.set(uid, statusBetween(reader, account, INBOX, uid, uid)[0]!);
+        this.messages.set(uid, flagsBetween(reader, access, [uid, uid])[0]!);
         this.last = uid;
       }
       ({ modseq: this.modseq, more } = changes);
@@ -53,7 +57,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 async function take(store: TestStore, account: number, view: View, step: Step): Promise<void> {
   const { writer } = store.database;
-  const at = { account, mailbox: INBOX, ranges: [[step.uid, step.uid + 2]] as const };
+  const at = { ...ownMailbox(account, INBOX), ranges: [[step.uid, step.uid + 2]] as const };
   switch (step.do) {
     case 'append':
       await store.append(account, 'INBOX', 'x');
@@ -85,7 +89,7 @@ test('who follows the changes, however seldom, holds what a reading of all gives
         view.follow(store, account);
         for (const step of steps) await take(store, account, view, step);
         view.follow(store, account);
-        const all = statusBetween(store.database.reader, account, INBOX, 1, Number.MAX_SAFE_INTEGER);
+        const all = flagsBetween(store.database.reader, ownMailbox(account, INBOX), [1, Number.MAX_SAFE_INTEGER]);
         assert.deepEqual(
           [...view.messages.values()].sort((a, b) => a.uid - b.uid),
           all,

@@ -4,13 +4,15 @@
 // Never   bytes: those are read from segments, see blobs.ts
 
 import { Failure } from '../base/failure.ts';
+import type { MessageId, Modseq, Uid } from '../base/ids.ts';
 import type { Reader, Value } from '../database/operation.ts';
 import { parseKeywords } from './flags.ts';
+import { checkOwnFlags, type MailboxAccess, type MailboxKey, type UidRange } from './mailbox-key.ts';
 import type { Blob } from './segment.ts';
 
 /** A copy's place and what was parsed of it, once for all mailboxes that refer to it. */
 export interface MessageRow {
-  readonly id: number;
+  readonly id: MessageId;
   readonly blob: Blob;
   /** When it was accepted, epoch ms. */
   readonly received: number;
@@ -24,16 +26,16 @@ export interface MessageRow {
   readonly parser: number;
 }
 
-/** A message's status without its content. */
-export interface MessageStatus {
-  readonly uid: number;
+/** A message's flags without its content. */
+export interface MessageFlags {
+  readonly uid: Uid;
   readonly flags: number;
   readonly keywords: readonly string[];
-  readonly modseq: number;
+  readonly modseq: Modseq;
 }
 
 /** What a list of messages shows: all but the structure and the place of the bytes. */
-export interface MessageSummary extends MessageStatus {
+export interface MessageSummary extends MessageFlags {
   readonly internalDate: number;
   readonly size: number;
   /** As in MessageRow. */
@@ -47,11 +49,11 @@ export interface MailboxMessage extends MessageRow, MessageSummary {}
 export const PAGE_ROWS = 5000;
 
 /** UIDs above `after` in ascending order, one page; ask again from the last one until fewer than PAGE_ROWS come. */
-export function uidsAfter(reader: Reader, account: number, mailbox: number, after: number): number[] {
+export function uidsAfter(reader: Reader, { owner, mailbox }: MailboxKey, after: Uid): Uid[] {
   return reader
     .arrays(
       'SELECT uid FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid > ? ORDER BY uid LIMIT +?',
-      account,
+      owner,
       mailbox,
       after,
       PAGE_ROWS,
@@ -60,34 +62,29 @@ export function uidsAfter(reader: Reader, account: number, mailbox: number, afte
 }
 
 /** The lowest UID without \Seen, undefined when there is none. Walks the mailbox: for SELECT's UNSEEN only. */
-export function firstUnseen(reader: Reader, account: number, mailbox: number): number | undefined {
+export function firstUnseen(reader: Reader, access: MailboxAccess): Uid | undefined {
+  checkOwnFlags(access);
   const row = reader.get(
     'SELECT uid FROM mailbox_message WHERE account = ? AND mailbox = ? AND flags & 1 = 0 ORDER BY uid LIMIT 1',
-    account,
-    mailbox,
+    access.owner,
+    access.mailbox,
   );
   return row === undefined ? undefined : Number(row['uid']);
 }
 
-/** Status of the messages with `from` <= uid <= `to`, ascending, at most PAGE_ROWS: ask again from the last one. */
-export function statusBetween(
-  reader: Reader,
-  account: number,
-  mailbox: number,
-  from: number,
-  to: number,
-): MessageStatus[] {
+/** Flags of the messages in a range of UIDs, ascending, at most PAGE_ROWS: ask again from the last one. */
+export function flagsBetween(reader: Reader, access: MailboxAccess, range: UidRange): MessageFlags[] {
+  checkOwnFlags(access);
   return reader
     .arrays(
       `SELECT uid, flags, keywords, modseq FROM mailbox_message
        WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid LIMIT +?`,
-      account,
-      mailbox,
-      from,
-      to,
+      access.owner,
+      access.mailbox,
+      ...range,
       PAGE_ROWS,
     )
-    .map(status);
+    .map(messageFlags);
 }
 
 const MESSAGE_COLUMNS = `r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.size, m.id, m.segment, m.offset,
@@ -95,35 +92,33 @@ const MESSAGE_COLUMNS = `r.uid, r.flags, r.keywords, r.modseq, r.internal_date, 
 
 function mailboxMessage(row: readonly Value[]): MailboxMessage {
   return {
-    uid: Number(row[0]),
-    flags: Number(row[1]),
-    keywords: parseKeywords(row[2]),
-    modseq: Number(row[3]),
+    ...messageFlags(row),
     internalDate: Number(row[4]),
     size: Number(row[5]),
-    ...messageRow(row.slice(6)),
+    ...messageRow(row, 6),
   };
 }
 
-function messageRow(row: readonly Value[]): MessageRow {
+/** The columns of a message from `first` on. */
+function messageRow(row: readonly Value[], first = 0): MessageRow {
   return {
-    id: Number(row[0]),
+    id: Number(row[first]),
     blob: {
-      segment: Number(row[1]),
-      offset: Number(row[2]),
-      length: Number(row[3]),
-      hash: row[4] as Uint8Array,
-      codec: Number(row[5]),
+      segment: Number(row[first + 1]),
+      offset: Number(row[first + 2]),
+      length: Number(row[first + 3]),
+      hash: row[first + 4] as Uint8Array,
+      codec: Number(row[first + 5]),
     },
-    received: Number(row[6]),
-    traceBytes: Number(row[7]),
-    header: String(row[8]),
-    structure: String(row[9]),
-    parser: Number(row[10]),
+    received: Number(row[first + 6]),
+    traceBytes: Number(row[first + 7]),
+    header: String(row[first + 8]),
+    structure: String(row[first + 9]),
+    parser: Number(row[first + 10]),
   };
 }
 
-function status(row: readonly Value[]): MessageStatus {
+function messageFlags(row: readonly Value[]): MessageFlags {
   return {
     uid: Number(row[0]),
     flags: Number(row[1]),
@@ -133,25 +128,23 @@ function status(row: readonly Value[]): MessageStatus {
 }
 
 /**
- * Rows with `from` <= uid <= `to`, ascending, at most `limit`: ask again from the last one.
+ * Messages in a range of UIDs, ascending, at most `limit`: ask again from the last one.
  * LIMIT +? would make SQLite plan anew with each call, four times the cost of one row; it does not look through +?.
  */
 export function messagesBetween(
   reader: Reader,
-  account: number,
-  mailbox: number,
-  from: number,
-  to: number,
+  access: MailboxAccess,
+  range: UidRange,
   limit: number,
 ): MailboxMessage[] {
+  checkOwnFlags(access);
   return reader
     .arrays(
       `SELECT ${MESSAGE_COLUMNS} FROM mailbox_message r JOIN message m ON m.id = r.message
        WHERE r.account = ? AND r.mailbox = ? AND r.uid BETWEEN ? AND ? ORDER BY r.uid LIMIT +?`,
-      account,
-      mailbox,
-      from,
-      to,
+      access.owner,
+      access.mailbox,
+      ...range,
       limit,
     )
     .map(mailboxMessage);
@@ -160,28 +153,23 @@ export function messagesBetween(
 /** As messagesBetween, without what only bytes and structure need: a third of the cost of a row. */
 export function summariesBetween(
   reader: Reader,
-  account: number,
-  mailbox: number,
-  from: number,
-  to: number,
+  access: MailboxAccess,
+  range: UidRange,
   limit: number,
 ): MessageSummary[] {
+  checkOwnFlags(access);
   return reader
     .arrays(
       `SELECT r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.size, m.header
        FROM mailbox_message r JOIN message m ON m.id = r.message
        WHERE r.account = ? AND r.mailbox = ? AND r.uid BETWEEN ? AND ? ORDER BY r.uid LIMIT +?`,
-      account,
-      mailbox,
-      from,
-      to,
+      access.owner,
+      access.mailbox,
+      ...range,
       limit,
     )
     .map((row) => ({
-      uid: Number(row[0]),
-      flags: Number(row[1]),
-      keywords: parseKeywords(row[2]),
-      modseq: Number(row[3]),
+      ...messageFlags(row),
       internalDate: Number(row[4]),
       size: Number(row[5]),
       header: String(row[6]),
@@ -189,12 +177,12 @@ export function summariesBetween(
 }
 
 /** One message of a mailbox, undefined when it is not there any more. */
-export function findMessage(reader: Reader, account: number, mailbox: number, uid: number): MailboxMessage | undefined {
-  return messagesBetween(reader, account, mailbox, uid, uid, 1)[0];
+export function findMessage(reader: Reader, access: MailboxAccess, uid: Uid): MailboxMessage | undefined {
+  return messagesBetween(reader, access, [uid, uid], 1)[0];
 }
 
 /** A copy by its id, for channels. */
-export function getMessage(reader: Reader, id: number): MessageRow {
+export function getMessage(reader: Reader, id: MessageId): MessageRow {
   const row = reader.arrays(
     `SELECT id, segment, offset, length, hash, codec, received, trace_bytes, header, structure, parser
      FROM message WHERE id = ?`,
@@ -207,14 +195,13 @@ export function getMessage(reader: Reader, id: number): MessageRow {
 /** Size and UID of every message, for POP3; ascending, at most PAGE_ROWS above `after`. */
 export function sizesAfter(
   reader: Reader,
-  account: number,
-  mailbox: number,
-  after: number,
-): { readonly uid: number; readonly size: number }[] {
+  { owner, mailbox }: MailboxKey,
+  after: Uid,
+): { readonly uid: Uid; readonly size: number }[] {
   return reader
     .arrays(
       'SELECT uid, size FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid > ? ORDER BY uid LIMIT +?',
-      account,
+      owner,
       mailbox,
       after,
       PAGE_ROWS,
@@ -222,38 +209,41 @@ export function sizesAfter(
     .map((row) => ({ uid: Number(row[0]), size: Number(row[1]) }));
 }
 
+/** Up to where somebody knows a mailbox. */
+export interface KnownState {
+  readonly modseq: Modseq;
+  /** No message above it is known. */
+  readonly lastUid: Uid;
+}
+
 export interface MailboxChanges {
-  /** The modseq that these changes lead to; the next question's `since`. */
-  readonly modseq: number;
+  /** The modseq that these changes lead to, for the next question. */
+  readonly modseq: Modseq;
   /** There is more above that modseq: ask again, after others have had their turn. */
   readonly more: boolean;
   /** UIDs expunged since, among those below `uidNext` of the asker. Any order. */
-  readonly vanished: readonly number[];
-  /** Messages whose status was changed since, ascending. Those above the asker's last UID are new anyway. */
-  readonly changed: readonly MessageStatus[];
+  readonly vanished: readonly Uid[];
+  /** Messages whose flags were changed since, ascending. Those above the asker's last UID are new anyway. */
+  readonly changed: readonly MessageFlags[];
   /** UIDs above the asker's last one, ascending. */
-  readonly added: readonly number[];
+  readonly added: readonly Uid[];
   /** From this UID on, nobody has been told of a message as recent. */
-  readonly recentFrom: number;
+  readonly recentFrom: Uid;
   /** Messages in the mailbox now: who counts otherwise after the last part has slept longer than traces are kept. */
   readonly messages: number;
 }
 
 /**
- * What happened to a mailbox above `since` and above the UID `lastUid`, as one state. Undefined when the mailbox is gone.
+ * What happened to a mailbox above what is known of it, as one state. Undefined when the mailbox is gone.
  * Bulk changes come in parts of about PAGE_ROWS; what one operation did is never cut.
  */
-export function changesSince(
-  reader: Reader,
-  account: number,
-  mailbox: number,
-  since: number,
-  lastUid: number,
-): MailboxChanges | undefined {
+export function changesSince(reader: Reader, access: MailboxAccess, known: KnownState): MailboxChanges | undefined {
+  checkOwnFlags(access);
+  const { owner, mailbox } = access;
   return reader.snapshot(() => {
     const row = reader.get(
       'SELECT modseq, recent_from, messages FROM mailbox WHERE account = ? AND id = ?',
-      account,
+      owner,
       mailbox,
     );
     if (row === undefined) return undefined;
@@ -261,18 +251,18 @@ export function changesSince(
     const recentFrom = Number(row['recent_from']);
     const messages = Number(row['messages']);
     const none = { vanished: [], changed: [], added: [], recentFrom, messages };
-    if (current === since) return { modseq: current, more: false, ...none };
+    if (current === known.modseq) return { modseq: current, more: false, ...none };
     const modseq = Math.min(
-      partEnd(reader, VANISHED_PART, account, mailbox, since),
-      partEnd(reader, CHANGED_PART, account, mailbox, since),
+      partEnd(reader, VANISHED_PART, access, known.modseq),
+      partEnd(reader, CHANGED_PART, access, known.modseq),
       current,
     );
     const vanished = reader
       .arrays(
         'SELECT uid FROM vanished WHERE account = ? AND mailbox = ? AND modseq > ? AND modseq <= ?',
-        account,
+        owner,
         mailbox,
-        since,
+        known.modseq,
         modseq,
       )
       .map((line) => Number(line[0]));
@@ -280,15 +270,15 @@ export function changesSince(
       .arrays(
         `SELECT uid, flags, keywords, modseq FROM mailbox_message
          WHERE account = ? AND mailbox = ? AND touched = 1 AND modseq > ? AND modseq <= ? ORDER BY uid`,
-        account,
+        owner,
         mailbox,
-        since,
+        known.modseq,
         modseq,
       )
-      .map(status);
-    const added: number[] = [];
-    for (let after = lastUid; ; ) {
-      const page = uidsAfter(reader, account, mailbox, after);
+      .map(messageFlags);
+    const added: Uid[] = [];
+    for (let after = known.lastUid; ; ) {
+      const page = uidsAfter(reader, access, after);
       added.push(...page);
       if (page.length < PAGE_ROWS) break;
       after = page[page.length - 1]!;
@@ -303,7 +293,7 @@ const CHANGED_PART = `SELECT modseq FROM mailbox_message WHERE account = ? AND m
   ORDER BY modseq LIMIT 1 OFFSET ${PAGE_ROWS}`;
 
 /** The modseq at which about PAGE_ROWS changes have come; Infinity when there are not so many. */
-function partEnd(reader: Reader, sql: string, account: number, mailbox: number, since: number): number {
-  const row = reader.get(sql, account, mailbox, since);
+function partEnd(reader: Reader, sql: string, { owner, mailbox }: MailboxKey, since: Modseq): number {
+  const row = reader.get(sql, owner, mailbox, since);
   return row === undefined ? Number.POSITIVE_INFINITY : Number(row['modseq']);
 }

@@ -7,6 +7,7 @@ import { operation } from '../database/operation.ts';
 import { decodeHeader, encodeHeader, type HeaderValues } from '../message/header-values.ts';
 import { PARSER } from '../message/structure.ts';
 import { INBOX } from './accounts.ts';
+import { ownMailbox } from './mailbox-key.ts';
 import { findMailbox } from './mailboxes.ts';
 import { type MailboxMessage, messagesBetween } from './messages.ts';
 import { reparse, startReparse } from './reparse.ts';
@@ -35,7 +36,8 @@ before(async () => {
 });
 after(() => store.close());
 
-const rows = (): MailboxMessage[] => messagesBetween(store.database.reader, account, INBOX, 1, 1000, 1000);
+const rows = (): MailboxMessage[] =>
+  messagesBetween(store.database.reader, ownMailbox(account, INBOX), [1, 1000], 1000);
 const walked = (): unknown => store.database.reader.get("SELECT value FROM counter WHERE name = 'parser'")?.['value'];
 const parts = () => ({
   reader: store.database.reader,

@@ -1,5 +1,6 @@
 // A message store for tests: real tables, writer and segment files in a temporary directory, in this thread.
 
+import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
@@ -7,14 +8,19 @@ import { Failure } from '../base/failure.ts';
 import { Ids } from '../base/ids.ts';
 import { operation } from '../database/operation.ts';
 import { openTestDatabase, type TestDatabase } from '../database/testing.ts';
-import { ensureAccount } from './accounts.ts';
+import { ensureAccount, INBOX } from './accounts.ts';
 import { Blobs } from './blobs.ts';
 import { checkStore } from './check.ts';
 import { closeSegment, openSegment } from './collect.ts';
+import { copy } from './copy.ts';
 import { append, deliverToInboxes, insertMessage } from './deliver.ts';
-import type { FlagSet } from './flags.ts';
+import { expunge } from './expunge.ts';
+import type { FlagChange, FlagSet } from './flags.ts';
+import { storeFlags } from './flags-change.ts';
 import { createIntakes, Intake, type Intakes } from './intake.ts';
-import type { MessageRow } from './messages.ts';
+import { ownMailbox, type UidRange } from './mailbox-key.ts';
+import { createMailbox, findMailbox } from './mailboxes.ts';
+import { flagsBetween, type MessageRow } from './messages.ts';
 import { type SegmentHost, SegmentWriter } from './segment.ts';
 import { storeUnit } from './tables.ts';
 
@@ -67,13 +73,13 @@ export class TestStore {
     return new Intake(this.intakes, this.#ids.next(), () => ({ returnPath, fields }));
   }
 
-  async append(account: number, mailbox: string, text: string, status?: Partial<FlagSet>): Promise<number> {
+  async append(account: number, mailbox: string, text: string, flags?: Partial<FlagSet>): Promise<number> {
     const intake = this.intake();
     await intake.write(Buffer.from(text, 'latin1'));
     const { row, pending } = await intake.finish(3);
     try {
-      const full = { flags: 0, keywords: [], ...status };
-      const args = { account, mailbox, message: row, status: full, internalDate: 4 };
+      const full = { flags: 0, keywords: [], ...flags };
+      const args = { owner: account, mailbox, message: row, flags: full, internalDate: 4 };
       return (await this.database.writer.execute(append, args)).uid;
     } finally {
       pending.settle();
@@ -112,4 +118,38 @@ export class TestStore {
     await this.database.writer.execute(closeSegment, { segment: 0, bytes: 0, at: 0 });
     this.database.close();
   }
+}
+
+/** A store with an account that has so many messages in its INBOX and an empty folder, and what is done to them. */
+export async function openTestBox(messages: number) {
+  const store = new TestStore();
+  const account = await store.account();
+  const { reader, writer } = store.database;
+  const inbox = ownMailbox(account, INBOX);
+  await writer.execute(createMailbox, { owner: account, name: 'Folder' });
+  for (let i = 1; i <= messages; i++) await store.append(account, 'INBOX', `Subject: ${i}\r\n\r\n`);
+  return {
+    store,
+    account,
+    reader,
+    writer,
+    inbox: () => findMailbox(reader, account, 'INBOX')!,
+    folder: () => findMailbox(reader, account, 'Folder')!,
+    /** `uid flags keywords` of each message. */
+    flags: (mailbox = INBOX) =>
+      flagsBetween(reader, ownMailbox(account, mailbox), [1, 1e9]).map(({ uid, flags, keywords }) =>
+        [uid, flags, ...keywords].join(' '),
+      ),
+    set: (ranges: readonly UidRange[], change: FlagChange, flags: number, ...keywords: string[]) =>
+      writer.execute(storeFlags, { ...inbox, ranges, change, by: { flags, keywords } }),
+    expunge: (ranges?: readonly UidRange[], deletedOnly = true) =>
+      writer.execute(expunge, { ...inbox, ranges, deletedOnly }),
+    copy: (ranges: readonly UidRange[], target: string) => writer.execute(copy, { ...inbox, ranges, target }),
+    /** Fails when the store is not as it should be. */
+    async close() {
+      const problems = await store.problems();
+      await store.close();
+      assert.deepEqual(problems, []);
+    },
+  };
 }

@@ -14,6 +14,7 @@ import { INBOX } from '../store/accounts.ts';
 import { Blobs } from '../store/blobs.ts';
 import { closeSegment, openSegment } from '../store/collect.ts';
 import { createIntakes, Intake, type Intakes } from '../store/intake.ts';
+import { ownMailbox } from '../store/mailbox-key.ts';
 import { messagesBetween } from '../store/messages.ts';
 import { SegmentWriter } from '../store/segment.ts';
 import { acceptOperation } from './accept.ts';
@@ -179,7 +180,7 @@ export class TestTransfer {
     const target = this.directory.resolve(address).targets[0];
     if (target?.channel !== 'store') throw new Error(`${address} has no INBOX`);
     const { reader } = this.directory;
-    const messages = messagesBetween(reader, target.account, INBOX, 1, Number.MAX_SAFE_INTEGER, 1000);
+    const messages = messagesBetween(reader, ownMailbox(target.account, INBOX), [1, Number.MAX_SAFE_INTEGER], 1000);
     const texts: string[] = [];
     for (const { blob, traceBytes } of messages)
       texts.push((await this.#blobs.read(blob, traceBytes)).toString('latin1'));

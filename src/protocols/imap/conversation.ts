@@ -1,5 +1,6 @@
 // What an IMAP command needs of the conversation that it is part of; the session implements it.
 
+import type { AccountId } from '../../base/ids.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
 import type { Line } from '../../wire/framer.ts';
 import type { ImapFrame } from '../../wire/imap/command-framer.ts';
@@ -21,9 +22,11 @@ export interface ImapConversation extends SectionOutput {
   /** What CAPABILITY says at this moment. */
   capabilities(): string;
   /** A password was right. */
-  loggedIn(account: number): void;
-  /** Of whoever has logged in. */
-  readonly account: number;
+  loggedIn(account: AccountId): void;
+  /** The account of whoever has logged in: it reads, and its flags are meant. */
+  readonly reader: AccountId;
+  /** The account whose mailboxes are named in commands: the reader's own. */
+  readonly owner: AccountId;
   /** No command runs behind this one. */
   logOut(): void;
 

@@ -8,7 +8,7 @@
 import { dayNumber, parseMailDate } from '../../message/date.ts';
 import { decodeHeader } from '../../message/header-values.ts';
 import type { Blobs } from '../../store/blobs.ts';
-import type { MailboxMessage, MessageStatus } from '../../store/messages.ts';
+import type { MailboxMessage, MessageFlags } from '../../store/messages.ts';
 import type { SearchKey } from '../../wire/imap/commands/search.ts';
 import { type NumberRange, type NumberSet, resolveRanges } from '../../wire/imap/values.ts';
 import { flagBits } from './flag-set.ts';
@@ -17,12 +17,12 @@ import { fold, MessageText } from './message-text.ts';
 import type { SelectedMailbox } from './selected.ts';
 
 /** What must be read of each message before the keys can be looked at. */
-export type SearchNeeds = 'numbers' | 'status' | 'row';
+export type SearchNeeds = 'numbers' | 'flags' | 'row';
 
 export interface Candidate {
   readonly number: number;
   readonly uid: number;
-  readonly status?: MessageStatus;
+  readonly flags?: MessageFlags;
   readonly row?: MailboxMessage;
 }
 
@@ -56,9 +56,9 @@ export class SearchMatcher {
       case 'all':
         return 'numbers';
       case 'flag':
-        return key.flag === '\\Recent' ? 'numbers' : 'status';
+        return key.flag === '\\Recent' ? 'numbers' : 'flags';
       case 'keyword':
-        return 'status';
+        return 'flags';
       case 'body':
       case 'text':
         this.#needles[key.key].add(fold(key.text));
@@ -105,12 +105,12 @@ export class SearchMatcher {
         const isSet =
           key.flag === '\\Recent'
             ? this.#mailbox.isRecent(candidate.uid)
-            : (candidate.status!.flags & flagBits[key.flag]) !== 0;
+            : (candidate.flags!.flags & flagBits[key.flag]) !== 0;
         return isSet === key.isSet;
       }
       case 'keyword': {
         const wanted = key.keyword.toLowerCase();
-        return candidate.status!.keywords.some((keyword) => keyword.toLowerCase() === wanted) === key.isSet;
+        return candidate.flags!.keywords.some((keyword) => keyword.toLowerCase() === wanted) === key.isSet;
       }
       case 'size': {
         const { size } = candidate.row!;
@@ -178,7 +178,7 @@ export class SearchMatcher {
   }
 }
 
-const order: readonly SearchNeeds[] = ['numbers', 'status', 'row'];
+const order: readonly SearchNeeds[] = ['numbers', 'flags', 'row'];
 
 function most(a: SearchNeeds, b: SearchNeeds): SearchNeeds {
   return order.indexOf(a) > order.indexOf(b) ? a : b;

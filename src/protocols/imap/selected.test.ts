@@ -1,45 +1,28 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { operation } from '../../database/operation.ts';
-import { findMailbox } from '../../store/mailboxes.ts';
-import { expunge } from '../../store/status.ts';
+import { collect } from '../../store/collect.ts';
+import { FLAGGED } from '../../store/flags.ts';
+import { openTestBox } from '../../store/testing.ts';
 import { SelectedMailbox } from './selected.ts';
-import { openTestImap } from './testing.ts';
-
-const fill = operation('test.fill', async (tx, { account, count }: { account: number; count: number }) => {
-  for (let uid = 1; uid <= count; uid++)
-    await tx.run(
-      `INSERT INTO mailbox_message (account, mailbox, uid, message, flags, modseq, touched, internal_date, saved, size)
-       VALUES (?, 1, ?, 1, 8, 2, 0, 0, 0, 1)`,
-      account,
-      uid,
-    );
-  await tx.run('UPDATE mailbox SET messages = ?, uidnext = ? WHERE account = ?', count, count + 1, account);
-});
-const forgetTraces = operation('test.forget', (tx, _: Readonly<Record<string, never>>) =>
-  tx.run('DELETE FROM vanished'),
-);
 
 test('who has slept longer than traces of expunged messages are kept must open the mailbox again', async () => {
-  const imap = await openTestImap();
+  const box = await openTestBox(3);
   try {
-    const account = await imap.addAccount('ann', 'secret');
-    const { reader, writer } = imap.database;
-    await writer.execute(fill, { account, count: 3 });
+    const { reader, writer } = box;
     let now = 0;
     const opener = { reader, writer, clock: { now: () => now, monotonic: () => now }, breathe: async () => {} };
-    const open = () => SelectedMailbox.open(opener, findMailbox(reader, account, 'INBOX')!, false);
+    const open = () => SelectedMailbox.open(opener, box.inbox(), { reader: box.account, readOnly: false });
     const [awake, asleep] = [(await open())!, (await open())!];
-    const remove = (uid: number) =>
-      writer.execute(expunge, { account, mailbox: 1, ranges: [[uid, uid]], deletedOnly: true });
-    await remove(2);
+    await box.expunge([[2, 2]], false);
     assert.equal(await awake.catchUp({ expunges: true }), '* 2 EXPUNGE\r\n');
-    await writer.execute(forgetTraces, {});
+    // Traces are kept by number of changes: another one, and only those of the last are.
+    await box.set([[3, 3]], 'add', FLAGGED);
+    await writer.execute(collect, { keptModseqs: 0 });
     now += 3_600_000;
-    await remove(1);
-    assert.equal(await awake.catchUp({ expunges: true }), '* 1 EXPUNGE\r\n');
+    await box.expunge([[1, 1]], false);
+    assert.equal(await awake.catchUp({ expunges: true }), '* 1 EXPUNGE\r\n* 1 FETCH (FLAGS (\\Flagged))\r\n');
     assert.equal(await asleep.catchUp({ expunges: true }), undefined);
   } finally {
-    await imap.close();
+    await box.close();
   }
 });

@@ -7,10 +7,12 @@
 // RFC 3501 §2.3.1.1, §5.2, §5.5, §7.2.6, §7.3, §7.4.1
 
 import type { Clock } from '../../base/clock.ts';
+import type { AccountId } from '../../base/ids.ts';
 import type { Reader, Writer } from '../../database/operation.ts';
 import { systemFlags } from '../../store/flags.ts';
+import type { MailboxAccess, MailboxKey } from '../../store/mailbox-key.ts';
 import { claimRecent, findMailboxById, listKeywords, type Mailbox } from '../../store/mailboxes.ts';
-import { changesSince, type MailboxChanges, type MessageStatus, PAGE_ROWS, uidsAfter } from '../../store/messages.ts';
+import { changesSince, type MailboxChanges, type MessageFlags, PAGE_ROWS, uidsAfter } from '../../store/messages.ts';
 import { encodeFlagsItem } from '../../wire/imap/responses/fetch.ts';
 import { MailboxView, type PlaceRange } from './mailbox-view.ts';
 
@@ -20,6 +22,12 @@ export interface OpenedBy {
   readonly clock: Clock;
   /** Lets others have their turn; called between pages. */
   breathe(): Promise<void> | undefined;
+}
+
+/** By whom a mailbox is selected, and for what. */
+export interface OpenedAs {
+  readonly reader: AccountId;
+  readonly readOnly: boolean;
 }
 
 /** The store keeps traces by number of changes; even at the highest rate they last longer than this. */
@@ -32,8 +40,7 @@ export interface Allowed {
 }
 
 export class SelectedMailbox {
-  readonly account: number;
-  readonly id: number;
+  readonly access: MailboxAccess;
   readonly uidValidity: number;
   readonly readOnly: boolean;
   readonly view = new MailboxView();
@@ -53,10 +60,9 @@ export class SelectedMailbox {
   /** Modseqs of our own silent changes since then. */
   readonly #silent = new Set<number>();
 
-  private constructor(opener: OpenedBy, mailbox: Mailbox, readOnly: boolean) {
+  private constructor(opener: OpenedBy, mailbox: Mailbox, { reader, readOnly }: OpenedAs) {
     this.#opener = opener;
-    this.account = mailbox.account;
-    this.id = mailbox.id;
+    this.access = { owner: mailbox.owner, mailbox: mailbox.id, reader };
     this.uidValidity = mailbox.uidValidity;
     this.readOnly = readOnly;
     this.#modseq = mailbox.modseq;
@@ -64,19 +70,23 @@ export class SelectedMailbox {
   }
 
   /** Reads the numbering page by page; what changes meanwhile is caught up at the end. Undefined when it is gone. */
-  static async open(opener: OpenedBy, mailbox: Mailbox, readOnly: boolean): Promise<SelectedMailbox | undefined> {
-    const selected = new SelectedMailbox(opener, mailbox, readOnly);
+  static async open(opener: OpenedBy, mailbox: Mailbox, as: OpenedAs): Promise<SelectedMailbox | undefined> {
+    const selected = new SelectedMailbox(opener, mailbox, as);
     const { reader } = opener;
     await selected.#claim(mailbox.recentFrom, mailbox.uidNext);
-    for (const keyword of listKeywords(reader, mailbox.account, mailbox.id)) selected.#knowKeyword(keyword);
+    for (const keyword of listKeywords(reader, selected.access)) selected.#knowKeyword(keyword);
     for (;;) {
-      const page = uidsAfter(reader, mailbox.account, mailbox.id, selected.#lastUid);
+      const page = uidsAfter(reader, selected.access, selected.#lastUid);
       selected.#append(page);
       if (page.length < PAGE_ROWS) break;
       await opener.breathe();
     }
     selected.#lastUid = Math.max(selected.#lastUid, mailbox.uidNext - 1);
     return (await selected.catchUp({ expunges: true })) === undefined ? undefined : selected;
+  }
+
+  isOf({ owner, mailbox }: MailboxKey): boolean {
+    return this.access.owner === owner && this.access.mailbox === mailbox;
   }
 
   get uidNext(): number {
@@ -101,7 +111,7 @@ export class SelectedMailbox {
   }
 
   /** `FLAGS (\Seen ...)` of a message. */
-  flagsItem({ uid, flags, keywords }: Pick<MessageStatus, 'uid' | 'flags' | 'keywords'>): string {
+  flagsItem({ uid, flags, keywords }: Pick<MessageFlags, 'uid' | 'flags' | 'keywords'>): string {
     const names: string[] = [];
     for (const [bit, name] of systemFlags) if ((flags & bit) !== 0) names.push(name);
     names.push(...keywords);
@@ -131,7 +141,7 @@ export class SelectedMailbox {
   }
 
   /** A command has written this message's flags: they are not reported again. */
-  reported({ uid, modseq }: Pick<MessageStatus, 'uid' | 'modseq'>): void {
+  reported({ uid, modseq }: Pick<MessageFlags, 'uid' | 'modseq'>): void {
     if (modseq > this.#modseq) this.#reported.set(uid, modseq);
   }
 
@@ -147,7 +157,7 @@ export class SelectedMailbox {
   async catchUp(allowed: Allowed): Promise<string | undefined> {
     let text = '';
     for (;;) {
-      const changes = changesSince(this.#opener.reader, this.account, this.id, this.#modseq, this.#lastUid);
+      const changes = changesSince(this.#opener.reader, this.access, { modseq: this.#modseq, lastUid: this.#lastUid });
       if (changes === undefined) return undefined;
       if (changes.modseq !== this.#modseq || (allowed.expunges && this.#vanished.size > 0))
         text += await this.#report(changes, allowed);
@@ -214,7 +224,7 @@ export class SelectedMailbox {
     if (recentFrom >= uidNext) return;
     if (this.readOnly) return this.#addRecent(recentFrom, uidNext);
     try {
-      const { from, to } = await this.#opener.writer.execute(claimRecent, { account: this.account, mailbox: this.id });
+      const { from, to } = await this.#opener.writer.execute(claimRecent, this.access);
       this.#addRecent(from, to);
     } catch {
       // Without room on disk or in the queue nothing is recent, and reading goes on.
@@ -231,6 +241,6 @@ export class SelectedMailbox {
 
   /** As it is now, for its counters. */
   row(): Mailbox | undefined {
-    return findMailboxById(this.#opener.reader, this.account, this.id);
+    return findMailboxById(this.#opener.reader, this.access);
   }
 }

@@ -9,6 +9,7 @@
 
 import type { Duplex } from 'node:stream';
 import { asFailure, Failure } from '../../base/failure.ts';
+import type { AccountId } from '../../base/ids.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import type { Line } from '../../wire/framer.ts';
 import { CommandFramer, type ImapFrame, SESSION_FRAMER_LIMITS } from '../../wire/imap/command-framer.ts';
@@ -33,7 +34,7 @@ export class ImapSession implements ImapConversation {
   selected: SelectedMailbox | undefined;
   announced: AnnouncedMessage | undefined;
   #state: SessionState = 'not-authenticated';
-  #account: number | undefined;
+  #account: AccountId | undefined;
   #unwatch: (() => void) | undefined;
   #hasChanged = false;
   /** A command runs; with #isWaiting it waits for the client: in IDLE, or for the rest of a message. */
@@ -143,9 +144,13 @@ export class ImapSession implements ImapConversation {
     return this.connection.record;
   }
 
-  get account(): number {
+  get reader(): AccountId {
     if (this.#account === undefined) throw new Error('no account before login');
     return this.#account;
+  }
+
+  get owner(): AccountId {
+    return this.reader;
   }
 
   get passwordsAllowed(): boolean {
@@ -180,7 +185,7 @@ export class ImapSession implements ImapConversation {
     this.write(encodeContinuation(text));
   }
 
-  loggedIn(account: number): void {
+  loggedIn(account: AccountId): void {
     this.#account = account;
     this.#state = 'authenticated';
     this.connection.framer.limits = SESSION_FRAMER_LIMITS;

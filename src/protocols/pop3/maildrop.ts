@@ -6,42 +6,44 @@
 // RFC 1939 §5 §7
 
 import { Failure } from '../../base/failure.ts';
+import type { AccountId, Uid } from '../../base/ids.ts';
 import type { Reader } from '../../database/operation.ts';
 import { INBOX } from '../../store/accounts.ts';
+import { type MailboxAccess, ownMailbox, type UidRange } from '../../store/mailbox-key.ts';
 import { findMailboxById } from '../../store/mailboxes.ts';
 import { PAGE_ROWS, sizesAfter } from '../../store/messages.ts';
-import type { UidRange } from '../../store/status.ts';
 
 export interface DropMessage {
   readonly number: number;
-  readonly uid: number;
+  readonly uid: Uid;
   /** Octets as stored, so without doubled dots, and without the CRLF that a message lacks at its end. */
   readonly size: number;
 }
 
 export class Maildrop {
-  readonly account: number;
+  readonly access: MailboxAccess;
   readonly #uidValidity: number;
   /** By number - 1. */
-  readonly #uids: number[] = [];
+  readonly #uids: Uid[] = [];
   readonly #sizes: number[] = [];
   /** By number - 1: 1 for a message that is marked. */
   #marks = new Uint8Array();
   #count = 0;
   #octets = 0;
 
-  private constructor(account: number, uidValidity: number) {
-    this.account = account;
+  private constructor(access: MailboxAccess, uidValidity: number) {
+    this.access = access;
     this.#uidValidity = uidValidity;
   }
 
   /** `breathe` lets others have their turn; called between pages. */
-  static async open(reader: Reader, account: number, breathe: () => Promise<void> | undefined): Promise<Maildrop> {
-    const inbox = findMailboxById(reader, account, INBOX);
+  static async open(reader: Reader, account: AccountId, breathe: () => Promise<void> | undefined): Promise<Maildrop> {
+    const access = ownMailbox(account, INBOX);
+    const inbox = findMailboxById(reader, access);
     if (inbox === undefined) throw new Failure('unavailable', 'There is no maildrop', { detail: 'no INBOX' });
-    const maildrop = new Maildrop(account, inbox.uidValidity);
+    const maildrop = new Maildrop(access, inbox.uidValidity);
     for (let after = 0; ; await breathe()) {
-      const page = sizesAfter(reader, account, INBOX, after);
+      const page = sizesAfter(reader, access, after);
       for (const { uid, size } of page) {
         if (uid >= inbox.uidNext) break;
         maildrop.#uids.push(uid);
@@ -103,7 +105,7 @@ export class Maildrop {
    * lies between their UIDs: that was gone at login, and UIDs are never used again.
    */
   *markedSlices(most: number): Generator<readonly UidRange[]> {
-    let slice: [from: number, to: number][] = [];
+    let slice: [from: Uid, to: Uid][] = [];
     let messages = 0;
     for (let at = this.#marks.indexOf(1); at >= 0; at = this.#marks.indexOf(1, at + 1)) {
       const uid = this.#uids[at]!;

@@ -6,7 +6,6 @@
 // Never   says that a message is still there: the caller has looked
 
 import type { Reader } from '../../database/operation.ts';
-import { INBOX } from '../../store/accounts.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import { messagesBetween } from '../../store/messages.ts';
 import type { Blob } from '../../store/segment.ts';
@@ -51,8 +50,7 @@ export class ReadAhead {
     );
     const [first, last] = [next[0], next.at(-1)];
     if (first === undefined || last === undefined) return;
-    const { account } = this.#maildrop;
-    const rows = messagesBetween(this.#reader, account, INBOX, first.uid, last.uid, AHEAD_MESSAGES);
+    const rows = messagesBetween(this.#reader, this.#maildrop.access, [first.uid, last.uid], AHEAD_MESSAGES);
     const blobs = new Map(rows.map(({ uid, blob }) => [uid, blob]));
     let left = AHEAD_BYTES;
     for (const { number: ahead, uid } of next) {

@@ -5,7 +5,6 @@
 // RFC 1939 §5 RETR, §7 TOP
 
 import { Failure } from '../../base/failure.ts';
-import { INBOX } from '../../store/accounts.ts';
 import { findMessage } from '../../store/messages.ts';
 import type { Blob } from '../../store/segment.ts';
 import { MessageEncoder, TopCutter } from '../../wire/pop3/multi-line.ts';
@@ -28,7 +27,7 @@ export async function sendMessage(session: Pop3Conversation, number: number, bod
 }
 
 function findBlob(session: Pop3Conversation, { uid }: DropMessage): Blob | undefined {
-  return findMessage(session.door.reader, session.maildrop.account, INBOX, uid)?.blob;
+  return findMessage(session.door.reader, session.maildrop.access, uid)?.blob;
 }
 
 async function readFirst(session: Pop3Conversation, message: DropMessage, blob: Blob): Promise<Buffer> {

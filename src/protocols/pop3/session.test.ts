@@ -58,7 +58,7 @@ async function append(server: TestPop3, ...messages: readonly string[]): Promise
 }
 
 function inInbox(server: TestPop3, account: number): number | undefined {
-  return findMailboxById(server.imap.database.reader, account, INBOX)?.messages;
+  return findMailboxById(server.imap.database.reader, { owner: account, mailbox: INBOX })?.messages;
 }
 
 test('a connection that breaks off lets the maildrop go, and nothing is removed', async () => {

@@ -169,7 +169,7 @@ export class Pop3Session implements Pop3Conversation {
     this.#unlock = unlock;
     this.#state = 'transaction';
     this.#touch();
-    this.door.log.info('pop3.login', { account: maildrop.account, peer: this.record.peerAddress });
+    this.door.log.info('pop3.login', { account: maildrop.access.owner, peer: this.record.peerAddress });
   }
 
   async unlock(): Promise<void> {
@@ -186,7 +186,7 @@ export class Pop3Session implements Pop3Conversation {
   fail(error: unknown): void {
     const failure = asFailure(error);
     if (failure.detail !== undefined || failure.kind === 'unavailable') {
-      const whose = this.#maildrop === undefined ? {} : { account: this.#maildrop.account };
+      const whose = this.#maildrop === undefined ? {} : { account: this.#maildrop.access.owner };
       const peer = this.record.peerAddress;
       this.door.log.warn('pop3.failure', { ...whose, peer, kind: failure.kind, detail: failure.detail });
     }

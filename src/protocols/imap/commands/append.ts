@@ -16,11 +16,11 @@ export const append: CommandDefinition<AppendCommand> = {
   states: LOGGED_IN,
   parse: parseAppend,
   async run(command, session) {
-    const { announced, door, account } = session;
+    const { announced, door, owner } = session;
     if (announced === undefined) throw new Failure('syntax', 'The message must be a literal');
     const mailbox = canonicalMailboxName(command.mailbox);
     // Before the client has sent it all in vain; decided again in the operation.
-    if (findMailbox(door.reader, account, mailbox)?.selectable !== true) throw noMailbox();
+    if (findMailbox(door.reader, owner, mailbox)?.selectable !== true) throw noMailbox();
     if (announced.sizeBytes === 0) throw new Failure('invalid', 'The message is empty');
     if (announced.sizeBytes > door.limits.messageSizeBytes)
       throw new Failure('too-large', `A message may have ${door.limits.messageSizeBytes} bytes`);
@@ -69,10 +69,10 @@ async function store(
     const { uidValidity, uid } = await session.door.writer.execute(
       appendMessage,
       {
-        account: session.account,
+        owner: session.owner,
         mailbox,
         message: row,
-        status: flagSet(flags),
+        flags: flagSet(flags),
         internalDate: internalDate ?? row.received,
       },
       row.header.length + row.structure.length,

@@ -1,8 +1,8 @@
 // COPY and UID COPY: references to the same bytes. RFC 3501 §6.4.7, RFC 4315 §3
 
 import { Failure } from '../../../base/failure.ts';
+import { copy as copyMessages } from '../../../store/copy.ts';
 import { canonicalMailboxName } from '../../../store/mailboxes.ts';
-import { copy as copyMessages } from '../../../store/status.ts';
 import { type CopyCommand, parseCopy } from '../../../wire/imap/commands/copy.ts';
 import { encodeUidSet } from '../../../wire/imap/responses/mailbox.ts';
 import { rangesOf } from '../../../wire/imap/values.ts';
@@ -15,13 +15,13 @@ export const copy: CommandDefinition<CopyCommand> = {
   states: SELECTED,
   parse: parseCopy,
   async run({ messages, mailbox }, session) {
-    const { account, id, view } = session.mailbox;
+    const { access, view } = session.mailbox;
     const target = canonicalMailboxName(mailbox);
     const places = view.places(messages);
     // One operation, since COPY is whole or not at all.
     const [ranges = []] = view.uidSlices(places, countPlaces(places));
     const { uidValidity, sources, firstUid } = await session.door.writer
-      .execute(copyMessages, { account, mailbox: id, ranges, target })
+      .execute(copyMessages, { ...access, ranges, target })
       .catch((error) => {
         throw error instanceof Failure && error.kind === 'not-found' ? noMailbox() : error;
       });

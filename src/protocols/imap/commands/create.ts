@@ -8,10 +8,10 @@ import { ok } from '../reply.ts';
 export const create: CommandDefinition<MailboxCommand<'CREATE'>> = {
   states: LOGGED_IN,
   parse: parseMailbox('CREATE'),
-  async run({ mailbox }, { account, door }) {
+  async run({ mailbox }, { owner, door }) {
     // A separator at the end declares that mailboxes will come below; here every mailbox may have some.
     const name = mailbox.endsWith(SEPARATOR) ? mailbox.slice(0, -SEPARATOR.length) : mailbox;
-    await door.writer.execute(createMailbox, { account, name: canonicalMailboxName(name) });
+    await door.writer.execute(createMailbox, { owner, name: canonicalMailboxName(name) });
     return ok('CREATE completed');
   },
 };

@@ -9,12 +9,12 @@ export const deleteCommand: CommandDefinition<MailboxCommand<'DELETE'>> = {
   states: LOGGED_IN,
   parse: parseMailbox('DELETE'),
   async run({ mailbox }, session) {
-    const { account, door } = session;
+    const { owner, door } = session;
     const name = canonicalMailboxName(mailbox);
-    const id = findMailbox(door.reader, account, name)?.id;
-    await door.writer.execute(deleteMailbox, { account, name });
+    const id = findMailbox(door.reader, owner, name)?.id;
+    await door.writer.execute(deleteMailbox, { owner, name });
     // Who deletes the mailbox that is open here knows that it is gone: no need to close the connection.
-    if (id !== undefined && id === session.selected?.id) session.open(undefined);
+    if (id !== undefined && session.selected?.isOf({ owner, mailbox: id })) session.open(undefined);
     return ok('DELETE completed');
   },
 };

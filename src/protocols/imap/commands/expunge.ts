@@ -1,6 +1,7 @@
 // EXPUNGE and UID EXPUNGE. RFC 3501 §6.4.3, RFC 4315 §2.1
 
-import { expunge as expungeMessages, STATUS_SLICE } from '../../../store/status.ts';
+import { STORE_SLICE_MESSAGES } from '../../../base/limits.ts';
+import { expunge as expungeMessages } from '../../../store/expunge.ts';
 import { type ExpungeCommand, parseExpunge } from '../../../wire/imap/commands/expunge.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { ok } from '../reply.ts';
@@ -9,10 +10,10 @@ export const expunge: CommandDefinition<ExpungeCommand> = {
   states: SELECTED,
   parse: parseExpunge,
   async run({ uids }, session) {
-    const { account, id, view } = session.writableMailbox;
-    const slices = uids === undefined ? [undefined] : [...view.uidSlices(view.places(uids), STATUS_SLICE)];
+    const { access, view } = session.writableMailbox;
+    const slices = uids === undefined ? [undefined] : [...view.uidSlices(view.places(uids), STORE_SLICE_MESSAGES)];
     for (const ranges of slices) {
-      const args = { account, mailbox: id, ranges, deletedOnly: true };
+      const args = { ...access, ranges, deletedOnly: true };
       for (let more = true; more; ) {
         ({ more } = await session.door.writer.execute(expungeMessages, args));
         // What has gone is reported as what others removed is, and a slice at a time.

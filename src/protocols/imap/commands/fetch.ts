@@ -10,14 +10,15 @@ import { Failure } from '../../../base/failure.ts';
 import type { Part } from '../../../message/part.ts';
 import { decodeStructure } from '../../../message/structure.ts';
 import { SEEN } from '../../../store/flags.ts';
+import { storeFlags } from '../../../store/flags-change.ts';
+import type { UidRange } from '../../../store/mailbox-key.ts';
 import {
+  flagsBetween,
   type MailboxMessage,
-  type MessageStatus,
+  type MessageFlags,
   messagesBetween,
-  statusBetween,
   summariesBetween,
 } from '../../../store/messages.ts';
-import { storeFlags } from '../../../store/status.ts';
 import { type FetchAttribute, type FetchCommand, parseFetch } from '../../../wire/imap/commands/fetch.ts';
 import { encodeBody, encodeBodyStructure } from '../../../wire/imap/responses/body-structure.ts';
 import { encodeStoredEnvelope } from '../../../wire/imap/responses/envelope.ts';
@@ -51,11 +52,11 @@ export const fetch: CommandDefinition<FetchCommand> = {
 };
 
 /** What is known of a message that is about to be answered. */
-type Row = MessageStatus & Partial<MailboxMessage>;
+type Row = MessageFlags & Partial<MailboxMessage>;
 
-function needsOf({ sections, attributes }: FetchCommand): 'status' | 'summary' | 'row' {
+function needsOf({ sections, attributes }: FetchCommand): 'flags' | 'summary' | 'row' {
   if (sections.length > 0 || attributes.has('BODY') || attributes.has('BODYSTRUCTURE')) return 'row';
-  return [...attributes].every((one) => one === 'UID' || one === 'FLAGS') ? 'status' : 'summary';
+  return [...attributes].every((one) => one === 'UID' || one === 'FLAGS') ? 'flags' : 'summary';
 }
 
 class Fetcher {
@@ -65,7 +66,7 @@ class Fetcher {
   readonly #mailbox: SelectedMailbox;
   readonly #setsSeen: boolean;
   /** How much of each message is read. */
-  readonly #needs: 'status' | 'summary' | 'row';
+  readonly #needs: 'flags' | 'summary' | 'row';
   #missing = 0;
   #unreadable: Failure | undefined;
 
@@ -80,34 +81,42 @@ class Fetcher {
 
   /** The messages at the places [from, to). */
   async page(from: number, to: number): Promise<void> {
-    const { account, id, view } = this.#mailbox;
-    const { reader } = this.#session.door;
-    const first = view.uidAt(from);
-    const last = view.uidAt(to - 1);
-    const becameSeen = this.#setsSeen ? await this.#markSeen(first, last) : undefined;
-    const rows: Row[] =
-      this.#needs === 'status'
-        ? statusBetween(reader, account, id, first, last)
-        : this.#needs === 'summary'
-          ? summariesBetween(reader, account, id, first, last, to - from)
-          : messagesBetween(reader, account, id, first, last, to - from);
+    const { view } = this.#mailbox;
+    const range = [view.uidAt(from), view.uidAt(to - 1)] as const;
+    const becameSeen = this.#setsSeen ? await this.#markSeen(range) : undefined;
+    const rows = this.#read(range, to - from);
     this.#missing += to - from - rows.length;
     for (let at = 0; at < rows.length && !this.#session.gone; at += BATCH_MESSAGES)
       await this.#batch(rows.slice(at, at + BATCH_MESSAGES), becameSeen);
   }
 
+  #read(range: UidRange, limit: number): Row[] {
+    const { access } = this.#mailbox;
+    const { reader } = this.#session.door;
+    switch (this.#needs) {
+      case 'flags':
+        return flagsBetween(reader, access, range);
+      case 'summary':
+        return summariesBetween(reader, access, range, limit);
+      case 'row':
+        return messagesBetween(reader, access, range, limit);
+      default:
+        return this.#needs satisfies never;
+    }
+  }
+
   /** \Seen for what has it not: the UIDs. Reading goes on where nothing can be written. */
-  async #markSeen(first: number, last: number): Promise<ReadonlySet<number>> {
-    const { account, id } = this.#mailbox;
+  async #markSeen(range: UidRange): Promise<ReadonlySet<number>> {
+    const { access } = this.#mailbox;
     const { reader, writer } = this.#session.door;
-    const unseen = statusBetween(reader, account, id, first, last)
+    const unseen = flagsBetween(reader, access, range)
       .filter(({ flags }) => (flags & SEEN) === 0)
       .map(({ uid }) => uid);
     if (unseen.length === 0) return new Set();
     const ranges = rangesOf(unseen).map((range) => [range.first, range.last] as const);
     try {
       const by = { flags: SEEN, keywords: [] };
-      await writer.execute(storeFlags, { account, mailbox: id, ranges, change: 'add', by });
+      await writer.execute(storeFlags, { ...access, ranges, change: 'add', by });
     } catch (error) {
       if (error instanceof Failure) return new Set();
       throw error;

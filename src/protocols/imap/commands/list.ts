@@ -18,7 +18,7 @@ export const list: CommandDefinition<ListCommand> = {
       return ok('LIST completed');
     }
     const wanted = new ListPattern(reference + pattern);
-    for (const mailbox of listMailboxes(session.door.reader, session.account)) {
+    for (const mailbox of listMailboxes(session.door.reader, session.owner)) {
       if (!wanted.matches(encodeMailboxName(mailbox.name))) continue;
       session.write(encodeList('LIST', attributesOf(mailbox), mailbox.name));
       await session.breathe();

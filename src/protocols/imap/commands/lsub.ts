@@ -15,10 +15,10 @@ export const lsub: CommandDefinition<ListCommand> = {
     const wanted = new ListPattern(reference + pattern);
     const found = new Map<string, readonly string[]>();
     const { reader } = session.door;
-    for (const name of listSubscriptions(reader, session.account)) {
+    for (const name of listSubscriptions(reader, session.reader)) {
       await session.breathe();
       if (wanted.matches(encodeMailboxName(name))) {
-        const isThere = findMailbox(reader, session.account, name)?.selectable === true;
+        const isThere = findMailbox(reader, session.owner, name)?.selectable === true;
         found.set(name, isThere ? [] : ['\\Noselect']);
       } else if (pattern.endsWith('%')) {
         const above = levelAbove(name, wanted);

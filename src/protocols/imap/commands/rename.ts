@@ -8,9 +8,9 @@ import { ok } from '../reply.ts';
 export const rename: CommandDefinition<RenameCommand> = {
   states: LOGGED_IN,
   parse: parseRename,
-  async run({ from, to }, { account, door }) {
+  async run({ from, to }, { owner, door }) {
     const names = { from: canonicalMailboxName(from), to: canonicalMailboxName(to) };
-    await door.writer.execute(renameMailbox, { account, ...names });
+    await door.writer.execute(renameMailbox, { owner, ...names });
     return ok('RENAME completed');
   },
 };

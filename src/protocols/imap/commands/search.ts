@@ -3,7 +3,7 @@
 // Limits  PAGE_MESSAGES rows a page, BATCH_MESSAGES whose bytes are read at once; others have their turn between
 // RFC 3501 §6.4.4, RFC 5530 §3 BADCHARSET
 
-import { messagesBetween, PAGE_ROWS, statusBetween } from '../../../store/messages.ts';
+import { flagsBetween, messagesBetween, PAGE_ROWS } from '../../../store/messages.ts';
 import { parseSearch, type SearchCommand } from '../../../wire/imap/commands/search.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
@@ -47,21 +47,20 @@ async function writeFound(session: ImapConversation, found: readonly number[]): 
 /** The messages at the places [from, to), with as much of their rows as the keys ask for. */
 function candidates(session: ImapConversation, { needs }: SearchMatcher, from: number, to: number): Candidate[] {
   const { mailbox, door } = session;
-  const { account, id, view } = mailbox;
-  const first = view.uidAt(from);
-  const last = view.uidAt(to - 1);
+  const { access, view } = mailbox;
+  const range = [view.uidAt(from), view.uidAt(to - 1)] as const;
   if (needs === 'numbers')
     return Array.from({ length: to - from }, (_, i) => ({ number: from + i + 1, uid: view.uidAt(from + i) }));
-  if (needs === 'status')
-    return statusBetween(door.reader, account, id, first, last).map((status) => ({
-      number: view.numberOf(status.uid)!,
-      uid: status.uid,
-      status,
+  if (needs === 'flags')
+    return flagsBetween(door.reader, access, range).map((flags) => ({
+      number: view.numberOf(flags.uid)!,
+      uid: flags.uid,
+      flags,
     }));
-  return messagesBetween(door.reader, account, id, first, last, to - from).map((row) => ({
+  return messagesBetween(door.reader, access, range, to - from).map((row) => ({
     number: view.numberOf(row.uid)!,
     uid: row.uid,
-    status: row,
+    flags: row,
     row,
   }));
 }

@@ -27,12 +27,12 @@ export const examine: CommandDefinition<MailboxCommand<'EXAMINE'>> = {
 async function open(session: ImapConversation, name: string, readOnly: boolean): Promise<Reply> {
   // Whatever comes of it, the old mailbox is no longer selected.
   session.open(undefined);
-  const row = findMailbox(session.door.reader, session.account, canonicalMailboxName(name));
+  const row = findMailbox(session.door.reader, session.owner, canonicalMailboxName(name));
   if (row === undefined) throw gone();
   if (!row.selectable) throw new Failure('invalid', 'There is no mailbox behind this name');
   const { reader, writer, clock } = session.door;
   const opener = { reader, writer, clock, breathe: () => session.breathe() };
-  const selected = await SelectedMailbox.open(opener, row, readOnly);
+  const selected = await SelectedMailbox.open(opener, row, { reader: session.reader, readOnly });
   if (selected === undefined) throw gone();
   session.write(describe(session, selected, row));
   session.open(selected);
@@ -44,7 +44,7 @@ function describe(session: ImapConversation, selected: SelectedMailbox, row: Mai
   const [flags, permanentFlags] = selected.flagsResponses().split('\r\n');
   let text = `${flags}\r\n* ${view.count} EXISTS\r\n* ${selected.recentCount} RECENT\r\n`;
   if (row.unseen > 0 && row.messages <= UNSEEN_WALK_MAX) {
-    const uid = firstUnseen(session.door.reader, session.account, selected.id);
+    const uid = firstUnseen(session.door.reader, selected.access);
     const number = uid === undefined ? undefined : view.numberOf(uid);
     if (number !== undefined) text += `* OK [UNSEEN ${number}] First unseen message\r\n`;
   }

@@ -15,7 +15,7 @@ export const status: CommandDefinition<StatusCommand> = {
   run({ mailbox: name, items }, session) {
     const { reader } = session.door;
     return reader.snapshot(() => {
-      const mailbox = findMailbox(reader, session.account, canonicalMailboxName(name));
+      const mailbox = findMailbox(reader, session.owner, canonicalMailboxName(name));
       if (mailbox === undefined || !mailbox.selectable) throw new Failure('not-found', 'No such mailbox');
       const values = items.map((item) => [item, counterOf(item, mailbox, session)] as const);
       session.write(encodeStatus(mailbox.name, values));
@@ -43,10 +43,11 @@ function counterOf(item: StatusItem, mailbox: Mailbox, session: ImapConversation
 
 /** What no session has claimed as recent, and what this one has. */
 function countRecent(mailbox: Mailbox, { door, selected }: ImapConversation): number {
-  let count = selected?.id === mailbox.id && !selected.readOnly ? selected.recentCount : 0;
+  const key = { owner: mailbox.owner, mailbox: mailbox.id };
+  let count = selected?.isOf(key) === true && !selected.readOnly ? selected.recentCount : 0;
   if (mailbox.recentFrom >= mailbox.uidNext) return count;
   for (let after = mailbox.recentFrom - 1; ; ) {
-    const page = uidsAfter(door.reader, mailbox.account, mailbox.id, after);
+    const page = uidsAfter(door.reader, key, after);
     count += page.length;
     if (page.length < PAGE_ROWS) return count;
     after = page[page.length - 1]!;

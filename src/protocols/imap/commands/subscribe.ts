@@ -12,8 +12,8 @@ import { ok } from '../reply.ts';
 export const subscribe: CommandDefinition<MailboxCommand<'SUBSCRIBE'>> = {
   states: LOGGED_IN,
   parse: parseMailbox('SUBSCRIBE'),
-  async run({ mailbox }, { account, door }) {
-    await door.writer.execute(subscribeTo, { account, name: canonicalMailboxName(mailbox) });
+  async run({ mailbox }, { reader, door }) {
+    await door.writer.execute(subscribeTo, { owner: reader, name: canonicalMailboxName(mailbox) });
     return ok('SUBSCRIBE completed');
   },
 };
@@ -21,8 +21,8 @@ export const subscribe: CommandDefinition<MailboxCommand<'SUBSCRIBE'>> = {
 export const unsubscribe: CommandDefinition<MailboxCommand<'UNSUBSCRIBE'>> = {
   states: LOGGED_IN,
   parse: parseMailbox('UNSUBSCRIBE'),
-  async run({ mailbox }, { account, door }) {
-    await door.writer.execute(unsubscribeFrom, { account, name: canonicalMailboxName(mailbox) });
+  async run({ mailbox }, { reader, door }) {
+    await door.writer.execute(unsubscribeFrom, { owner: reader, name: canonicalMailboxName(mailbox) });
     return ok('UNSUBSCRIBE completed');
   },
 };

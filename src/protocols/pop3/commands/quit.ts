@@ -1,11 +1,11 @@
 // QUIT, and the UPDATE state: what is marked is removed, the maildrop is let go, then the reply. RFC 1939 §4 §6
 //
 // Order   the reply comes after the removal is on disk; when that fails, what was not removed stays as it is
-// Limits  STATUS_SLICE messages an operation
+// Limits  STORE_SLICE_MESSAGES messages an operation
 
 import { asFailure, Failure } from '../../../base/failure.ts';
-import { INBOX } from '../../../store/accounts.ts';
-import { expunge, STATUS_SLICE } from '../../../store/status.ts';
+import { STORE_SLICE_MESSAGES } from '../../../base/limits.ts';
+import { expunge } from '../../../store/expunge.ts';
 import type { Pop3Conversation } from '../conversation.ts';
 
 export async function quit(session: Pop3Conversation): Promise<void> {
@@ -23,8 +23,8 @@ export async function quit(session: Pop3Conversation): Promise<void> {
 async function update(session: Pop3Conversation): Promise<void> {
   const { maildrop, door } = session;
   try {
-    for (const ranges of maildrop.markedSlices(STATUS_SLICE)) {
-      const args = { account: maildrop.account, mailbox: INBOX, ranges, deletedOnly: false };
+    for (const ranges of maildrop.markedSlices(STORE_SLICE_MESSAGES)) {
+      const args = { ...maildrop.access, ranges, deletedOnly: false };
       for (let more = true; more; ) ({ more } = await door.writer.execute(expunge, args));
     }
   } finally {

@@ -1,0 +1,138 @@
+// STORE: flags and keywords of messages that are there. RFC 3501 §6.4.6
+//
+// UIDs come as ranges of existing or vanished messages; what is gone is passed over in silence.
+// Limits  STORE_SLICE_MESSAGES an operation; the session asks again
+
+import { Failure } from '../base/failure.ts';
+import type { Modseq } from '../base/ids.ts';
+import { operation, type Transaction } from '../database/operation.ts';
+import { nextModseq } from './accounts.ts';
+import { registerKeywords } from './deliver.ts';
+import {
+  changeFlags,
+  type FlagChange,
+  type FlagSet,
+  keywordsColumn,
+  MESSAGE_KEYWORDS_MAX,
+  parseKeywords,
+  SEEN,
+} from './flags.ts';
+import { checkOwnFlags, type MailboxAccess, type MailboxKey, type UidRange } from './mailbox-key.ts';
+
+export interface StoreFlagsArguments extends MailboxAccess {
+  /** Ascending; the caller cuts them so that at most STORE_SLICE_MESSAGES are meant. */
+  readonly ranges: readonly UidRange[];
+  readonly change: FlagChange;
+  readonly by: FlagSet;
+}
+
+/** What is done to one range of a mailbox, and the modseq that it gets. */
+interface RangeChange extends MailboxKey {
+  readonly range: UidRange;
+  readonly modseq: Modseq;
+}
+
+/** `seen`: how many more have \Seen. */
+interface Changed {
+  readonly changed: number;
+  readonly seen: number;
+}
+
+/** Gives how many messages were changed and their modseq, or the mailbox's own when nothing was. */
+export const storeFlags = operation('store.storeFlags', async (tx, args: StoreFlagsArguments) => {
+  checkOwnFlags(args);
+  const { owner, mailbox, change, by } = args;
+  const row = await tx.get('SELECT modseq FROM mailbox WHERE account = ? AND id = ?', owner, mailbox);
+  if (row === undefined) throw new Failure('not-found', 'The mailbox is gone');
+  const modseq = await nextModseq(tx);
+  if (change !== 'remove') await registerKeywords(tx, args, by.keywords);
+  let changed = 0;
+  let seen = 0;
+  for (const range of args.ranges) {
+    const where = { owner, mailbox, range, modseq };
+    const done =
+      by.keywords.length === 0 && change !== 'replace'
+        ? await changeBits(tx, where, change, by.flags)
+        : await changeRows(tx, where, change, by);
+    changed += done.changed;
+    seen += done.seen;
+  }
+  if (changed === 0) return { modseq: Number(row['modseq']), changed };
+  await tx.run(
+    'UPDATE mailbox SET modseq = ?, unseen = unseen - ? WHERE account = ? AND id = ?',
+    modseq,
+    seen,
+    owner,
+    mailbox,
+  );
+  tx.afterCommit({ kind: 'account', account: owner });
+  return { modseq, changed };
+});
+
+/** System flags only: one statement a range, whatever its length. */
+async function changeBits(
+  tx: Transaction,
+  { owner, mailbox, range, modseq }: RangeChange,
+  change: 'add' | 'remove',
+  bits: number,
+): Promise<Changed> {
+  const adds = change === 'add';
+  const where = `account = ? AND mailbox = ? AND uid BETWEEN ? AND ? AND flags & ? <> ${adds ? '?' : '0'}`;
+  const key = [owner, mailbox, ...range];
+  let seen = 0;
+  if (bits & SEEN) {
+    const row = await tx.get(
+      `SELECT count(*) AS n FROM mailbox_message
+       WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? AND flags & 1 = ${adds ? 0 : 1}`,
+      ...key,
+    );
+    seen = adds ? Number(row?.['n']) : -Number(row?.['n']);
+  }
+  const set = adds ? 'flags | ?' : 'flags & ~?';
+  const changed = await tx.run(
+    `UPDATE mailbox_message SET flags = ${set}, modseq = ?, touched = 1 WHERE ${where}`,
+    bits,
+    modseq,
+    ...key,
+    bits,
+    ...(adds ? [bits] : []),
+  );
+  return { changed, seen };
+}
+
+async function changeRows(
+  tx: Transaction,
+  { owner, mailbox, range, modseq }: RangeChange,
+  change: FlagChange,
+  by: FlagSet,
+): Promise<Changed> {
+  let changed = 0;
+  let seen = 0;
+  const rows = await tx.arrays(
+    'SELECT uid, flags, keywords FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?',
+    owner,
+    mailbox,
+    ...range,
+  );
+  for (const [uid, flags, keywords] of rows) {
+    const before = { flags: Number(flags), keywords: parseKeywords(keywords) };
+    const after = changeFlags(before, change, by);
+    const column = keywordsColumn(after.keywords);
+    if (after.flags === before.flags && column === keywordsColumn(before.keywords)) continue;
+    if (after.keywords.length > before.keywords.length && after.keywords.length > MESSAGE_KEYWORDS_MAX)
+      throw new Failure('too-many', 'Too many keywords on one message');
+    await tx.run(
+      `UPDATE mailbox_message SET flags = ?, keywords = ?, modseq = ?, touched = 1
+       WHERE account = ? AND mailbox = ? AND uid = ?`,
+      after.flags,
+      column,
+      modseq,
+      owner,
+      mailbox,
+      uid!,
+    );
+    changed++;
+    seen += (after.flags & SEEN) - (before.flags & SEEN);
+  }
+  return { changed, seen };
+}
