@@ -20,7 +20,7 @@ test('who has slept longer than traces of expunged messages are kept must open t
     await writer.execute(collect, { keptModseqs: 0 });
     now += 3_600_000;
     await box.expunge([[1, 1]], false);
-    assert.equal(await awake.catchUp({ expunges: true }), '* 1 EXPUNGE\r\n* 1 FETCH (FLAGS (\\Flagged))\r\n');
+    assert.equal(await awake.catchUp({ expunges: true }), '* 1 EXPUNGE\r\n* 1 FETCH (FLAGS (\\Flagged \\Recent))\r\n');
     assert.equal(await asleep.catchUp({ expunges: true }), undefined);
   } finally {
     await box.close();
