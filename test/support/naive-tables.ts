@@ -1,0 +1,132 @@
+// The routing and the alias table as their documentation has them, compiled the long way: the judge of the compiler.
+//
+// In      all entries of a directory, as attributes by lower-case name
+// Out     what each domain, entry and address comes to
+// Limits  plain DNs without escapes, addresses without quotes: what the tests make
+// Never   calls what it judges: neither the compiler nor the functions for DNs and addresses that it uses
+// docs: src/routing/rows.ts (what a row says), docs/the-directory.md
+
+export interface NaiveEntry {
+  readonly dn: string;
+  readonly values: ReadonlyMap<string, readonly string[]>;
+}
+
+export interface NaiveTables {
+  /** By domain. */
+  readonly routes: Readonly<Record<string, object>>;
+  /** Address to DN. */
+  readonly aliases: Readonly<Record<string, string>>;
+  /** By DN. */
+  readonly recipients: Readonly<Record<string, object>>;
+}
+
+/** `OU = Org , o=Internet` -> `ou=org,o=internet` */
+function plainDn(dn: string): string {
+  const rdns = dn.split(',').map((rdn) => rdn.split('=').map((side) => side.trim().replaceAll(/ +/g, ' ')));
+  return rdns.map((sides) => sides.join('=').toLowerCase()).join(',');
+}
+
+const isAddress = (text: string): boolean => /^[a-z0-9.-]+@[a-z0-9.-]+$/i.test(text);
+const domainOf = (address: string): string => address.slice(address.indexOf('@') + 1);
+
+export function naiveTables(entries: readonly NaiveEntry[]): NaiveTables {
+  const routes: Record<string, { base: string }> = {};
+  for (const entry of entries) {
+    const domain = mailDomain(entry);
+    if (domain !== undefined) routes[domain] = naiveRoute(entry);
+  }
+  const aliases: Record<string, string> = {};
+  const recipients: Record<string, object> = {};
+  for (const entry of entries) {
+    const dn = plainDn(entry.dn);
+    const kind = kindOf(entry);
+    if (kind === undefined) continue;
+    const addresses = addressesOf(entry, dn, ownersOf(dn, routes));
+    for (const address of addresses) {
+      if (aliases[address] !== undefined) throw new Error(`${address} is claimed twice`);
+      aliases[address] = dn;
+    }
+    recipients[dn] = { kind, addresses, ...(kind === 'user' ? naiveUser(entry) : naiveGroup(entry)) };
+  }
+  return { routes, aliases, recipients };
+}
+
+const values = (entry: NaiveEntry, name: string): readonly string[] => entry.values.get(name.toLowerCase()) ?? [];
+const is = (entry: NaiveEntry, name: string): boolean =>
+  values(entry, 'objectClass').some((value) => value.toLowerCase() === name.toLowerCase());
+
+/** Nodes of the DC tree that have one of the two classes: their labels, from the node up. */
+function mailDomain(entry: NaiveEntry): string | undefined {
+  if (!is(entry, 'mailDomain') && !is(entry, 'inetDomainAlias')) return undefined;
+  const rdns = plainDn(entry.dn).split(',');
+  if (rdns.pop() !== 'o=internet' || rdns.length === 0 || !rdns.every((rdn) => rdn.startsWith('dc='))) return undefined;
+  return rdns.map((rdn) => rdn.slice('dc='.length)).join('.');
+}
+
+/** Its people stand below its base, its own node where it names none. */
+function naiveRoute(entry: NaiveEntry) {
+  const [catchall] = values(entry, 'mailDomainCatchallAddress')
+    .map((text) => text.trim())
+    .filter(isAddress);
+  return {
+    base: plainDn(values(entry, 'inetDomainBaseDN')[0] ?? entry.dn),
+    ...statuses(entry, {
+      inetDomainStatus: ['active', 'inactive', 'deleted', 'removed'],
+      mailDomainStatus: ['active', 'inactive', 'disabled', 'deleted', 'removed', 'hold', 'overquota'],
+    }),
+    ...(catchall === undefined ? {} : { catchall: `${catchall.split('@')[0]}@${domainOf(catchall).toLowerCase()}` }),
+  };
+}
+
+/** A group that claims to be a user too is a group. */
+function kindOf(entry: NaiveEntry): 'user' | 'group' | undefined {
+  if (is(entry, 'inetMailGroup')) return 'group';
+  return is(entry, 'inetMailUser') || is(entry, 'inetLocalMailRecipient') ? 'user' : undefined;
+}
+
+/** The domains whose base holds the DN, and no deeper base does. */
+function ownersOf(dn: string, routes: Readonly<Record<string, { base: string }>>): string[] {
+  const holding = Object.entries(routes).filter(([, { base }]) => dn === base || dn.endsWith(`,${base}`));
+  const deepest = Math.max(...holding.map(([, { base }]) => base.length));
+  return holding.filter(([, { base }]) => base.length === deepest).map(([domain]) => domain);
+}
+
+/** `mail` first; case does not tell two addresses apart. The site postmaster has one without a domain. */
+function addressesOf(entry: NaiveEntry, dn: string, domains: readonly string[]): string[] {
+  const claimed = [...values(entry, 'mail'), ...values(entry, 'mailAlternateAddress')]
+    .map((text) => text.trim().toLowerCase())
+    .filter((address) => isAddress(address) && domains.includes(domainOf(address)));
+  const site = dn === 'uid=postmaster,ou=waypost,o=internet' ? ['postmaster'] : [];
+  return [...new Set([...site, ...claimed])];
+}
+
+const naiveUser = (entry: NaiveEntry): object =>
+  statuses(entry, {
+    inetUserStatus: ['active', 'inactive', 'deleted', 'removed'],
+    mailUserStatus: ['active', 'inactive', 'disabled', 'deleted', 'removed', 'hold', 'overquota'],
+  });
+
+function naiveGroup(entry: NaiveEntry): object {
+  const members = [...new Set(values(entry, 'uniqueMember').map(plainDn))];
+  const outside = values(entry, 'mgrpRFC822MailMember')
+    .map((text) => text.trim())
+    .filter(isAddress);
+  const addressMembers = outside.map((text) => `${text.split('@')[0]}@${domainOf(text).toLowerCase()}`);
+  return {
+    ...statuses(entry, { inetMailGroupStatus: ['active', 'inactive', 'disabled', 'deleted', 'removed'] }),
+    ...(members.length === 0 ? {} : { members }),
+    ...(addressMembers.length === 0 ? {} : { addressMembers: [...new Set(addressMembers)] }),
+  };
+}
+
+/** One that is not legal at its level stands as it is, for a temporary failure. */
+function statuses(entry: NaiveEntry, levels: Readonly<Record<string, readonly string[]>>): object {
+  const found: Record<string, unknown> = {};
+  for (const [name, legal] of Object.entries(levels)) {
+    const [text] = values(entry, name);
+    if (text === undefined) continue;
+    const word = text.trim().toLowerCase();
+    found[name] = legal.includes(word) ? word : { illegal: text };
+  }
+  return found;
+}
