@@ -8,6 +8,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { ENTRY_LENGTH_MAX } from '../base/limits.ts';
+import { TENANT } from '../base/tenant.ts';
 import type { Transaction } from '../database/operation.ts';
 import { logChange } from './change-log.ts';
 import { childOf, type Dn, isAtOrBelow, parentOf, parseDn, parseRdn, type Rdn } from './dn.ts';
@@ -17,7 +18,6 @@ import type { Attributes, ChangedEntry, DirectoryChange, Entry } from './entry.t
 import { directoryFailure } from './failure.ts';
 import { type IndexKey, indexKeyOf, isCut } from './indexes.ts';
 import { type AttributeDescription, SUBSCHEMA_DN, typeKeyOf } from './schema.ts';
-import { TENANT } from './tables.ts';
 
 export interface ApplyOptions {
   /** DN of who asked, '' for the server itself. */

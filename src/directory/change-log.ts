@@ -4,11 +4,11 @@
 // Limits  rows are kept for thirty days and at most a million of them; the newest row always stays
 // Never   holds a password, not even a hashed one: the log says that it changed
 
+import { TENANT } from '../base/tenant.ts';
 import { operation, type Reader, type Transaction, type Value } from '../database/operation.ts';
 import type { AttributeDifference } from './draft.ts';
 import { decodeValues, encodeValues } from './entries.ts';
 import type { AttributeValue, DirectoryChange, Entry } from './entry.ts';
-import { TENANT } from './tables.ts';
 
 const KEEP_MS = 30 * 86_400_000;
 const KEEP_ROWS = 1_000_000;

@@ -3,13 +3,13 @@
 // Each look-up is one statement. `find` may return undefined; `get` returns what must be there, or throws `noSuchObject`.
 
 import { asciiLower } from '../base/characters.ts';
+import { TENANT } from '../base/tenant.ts';
 import type { Reader, Transaction, Value } from '../database/operation.ts';
 import { type Dn, normalizedOfPath, parentOf, parseDn } from './dn.ts';
 import type { Attribute, Attributes, AttributeValue, Entry } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { indexKeys } from './indexes.ts';
 import { schema } from './schema.ts';
-import { TENANT } from './tables.ts';
 
 type Query = readonly [sql: string, ...parameters: Value[]];
 

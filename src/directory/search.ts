@@ -6,6 +6,7 @@
 // Never   knows who asks: `visible` gives each entry as the caller may see it, before the filter sees it
 // RFC 4511 §4.5.1
 
+import { TENANT } from '../base/tenant.ts';
 import type { Reader, Value } from '../database/operation.ts';
 import type { Filter } from '../wire/ldap/filter.ts';
 import { type Dn, parseDn } from './dn.ts';
@@ -13,7 +14,6 @@ import { decodeEntry, ENTRY_COLUMNS, getEntry, hasChildren } from './entries.ts'
 import type { Entry } from './entry.ts';
 import { compileFilter, type MatchContext, type Matcher } from './match.ts';
 import { type IndexLookup, planLookups } from './search-plan.ts';
-import { TENANT } from './tables.ts';
 
 export type SearchScope = 'base' | 'one' | 'sub';
 

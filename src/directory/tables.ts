@@ -5,9 +5,6 @@
 
 import type { Migration } from '../database/operation.ts';
 
-/** The only tenant, until there are virtual mail servers. */
-export const TENANT = 1;
-
 export const migrations: readonly Migration[] = [
   {
     version: 1,

@@ -10,6 +10,7 @@
 import type { Clock } from '../base/clock.ts';
 import { asFailure } from '../base/failure.ts';
 import type { Reply } from '../base/reply.ts';
+import { TENANT } from '../base/tenant.ts';
 import { operation, type Writer } from '../database/operation.ts';
 import { SERVER } from '../directory/caller.ts';
 import { dcDnOfDomain } from '../directory/dn.ts';
@@ -17,7 +18,7 @@ import type { DirectoryChange } from '../directory/entry.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import { replies } from '../routing/replies.ts';
 import type { RouteRow } from '../routing/rows.ts';
-import { routeIn, stateIn, TENANT } from '../routing/tables.ts';
+import { routeIn, stateIn } from '../routing/tables.ts';
 import { applyAll } from './change.ts';
 import {
   ARRIVALS_MAX,

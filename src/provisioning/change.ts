@@ -13,7 +13,7 @@ import { authorOf, type Caller, checkChange, isAdministrator } from '../director
 import { parseDn } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
 import type { ChangedEntry, DirectoryChange } from '../directory/entry.ts';
-import { mailDomainOf } from '../routing/compile.ts';
+import { mailDomainOf } from '../directory/mail-domain.ts';
 import { synchronizeEntry, type TableChange } from '../routing/synchronize.ts';
 import { noteDomainChange } from '../zones/names.ts';
 import { addContainers, addMissingNodes, deleteEmptyContainers, takeOver } from './generated.ts';

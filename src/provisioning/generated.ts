@@ -10,7 +10,7 @@ import { type ApplyOptions, applyChange } from '../directory/apply-change.ts';
 import { childOf, type Dn, domainOfDcDn, parentOf, parseDn, parseRdn } from '../directory/dn.ts';
 import { childrenIn, findEntryIn, hasChildrenIn } from '../directory/entries.ts';
 import { type Attribute, type ChangedEntry, type DirectoryChange, type Entry, hasClass } from '../directory/entry.ts';
-import { mailDomainOf } from '../routing/compile.ts';
+import { mailDomainOf } from '../directory/mail-domain.ts';
 
 export const CONTAINERS = ['People', 'Groups'] as const;
 

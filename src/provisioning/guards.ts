@@ -17,8 +17,9 @@ import {
   textValues,
 } from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
+import { hasDomainClass } from '../directory/mail-domain.ts';
 import { isValidDomain } from '../message/address.ts';
-import { hasDomainClass, recipientKindOf, SITE_POSTMASTER_DN } from '../routing/compile.ts';
+import { recipientKindOf, SITE_POSTMASTER_DN } from '../routing/compile.ts';
 import { parseStatus, statusMeaning } from '../routing/status.ts';
 
 /** What is Waypost's own stands below, one container a kind. */

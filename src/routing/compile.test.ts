@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { normalizeDn } from '../directory/dn.ts';
 import type { Attribute, Entry } from '../directory/entry.ts';
-import { compileDomain, compileRecipient, mailDomainOf } from './compile.ts';
+import { mailDomainOf } from '../directory/mail-domain.ts';
+import { compileDomain, compileRecipient } from './compile.ts';
 
 function entry(dn: string, values: Readonly<Record<string, readonly string[]>>): Entry {
   const attributes = new Map<string, Attribute>();

@@ -6,9 +6,10 @@
 
 import { asciiLower } from '../base/characters.ts';
 import { Failure } from '../base/failure.ts';
-import { domainOfDcDn, normalizeDn, SUFFIX } from '../directory/dn.ts';
+import { normalizeDn, SUFFIX } from '../directory/dn.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
-import { type Address, addressKey, formatAddress, isValidDomain, tryParseAddress } from '../message/address.ts';
+import { mailDomainOf } from '../directory/mail-domain.ts';
+import { type Address, addressKey, formatAddress, tryParseAddress } from '../message/address.ts';
 import { deliveryOptions, unsupportedAttributes } from './attributes.ts';
 import { type Problem, type RecipientRow, type RouteRow, SITE_POSTMASTER, type Status } from './rows.ts';
 import { legalStatuses, parseStatus, type StatusAttribute } from './status.ts';
@@ -22,21 +23,6 @@ export const COMPILER_VERSION = 2;
 /** The entry that the first start makes: mail for the postmaster of everything goes to its account. */
 export const SITE_POSTMASTER_DN = `uid=postmaster,ou=Waypost,${SUFFIX}`;
 const SITE_POSTMASTER_NORMALIZED = normalizeDn(SITE_POSTMASTER_DN);
-
-/** The classes whose entries are mail domains, where they stand in the DC tree. */
-export const DOMAIN_CLASSES = ['mailDomain', 'inetDomainAlias'] as const;
-
-/** Whether this entry says that it is a mail domain, wherever it stands. */
-export function hasDomainClass(entry: Entry): boolean {
-  return DOMAIN_CLASSES.some((name) => hasClass(entry, asciiLower(name)));
-}
-
-/** The domain that this entry makes a mail domain, undefined when it makes none. */
-export function mailDomainOf(entry: Entry): string | undefined {
-  if (!hasDomainClass(entry)) return undefined;
-  const domain = domainOfDcDn(entry.normalizedDn);
-  return domain !== undefined && isValidDomain(domain) ? domain : undefined;
-}
 
 export function compileDomain(entry: Entry): RouteRow | undefined {
   const domain = mailDomainOf(entry);

@@ -4,7 +4,7 @@
 
 import type { Reader } from '../database/operation.ts';
 import { entriesWith } from '../directory/entries.ts';
-import { DOMAIN_CLASSES, mailDomainOf } from './compile.ts';
+import { DOMAIN_CLASSES, mailDomainOf } from '../directory/mail-domain.ts';
 import type { EntryProblems } from './tables.ts';
 
 const PAGE = 500;

@@ -9,7 +9,8 @@ import { type Derived, setDerivedVersion } from '../database/derived.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { countEntriesIn, entriesAfterIn, entriesWithIn } from '../directory/entries.ts';
 import type { Entry } from '../directory/entry.ts';
-import { COMPILER_VERSION, compileDomain, DOMAIN_CLASSES } from './compile.ts';
+import { DOMAIN_CLASSES } from '../directory/mail-domain.ts';
+import { COMPILER_VERSION, compileDomain } from './compile.ts';
 import type { Problem, RecipientRow } from './rows.ts';
 import { compiled, replaceRecipient, replaceRoute } from './synchronize.ts';
 import {

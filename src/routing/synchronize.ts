@@ -9,6 +9,7 @@
 // Limits  RECOMPILE_MAX entries below a base in one transaction
 
 import type { Failure } from '../base/failure.ts';
+import { TENANT } from '../base/tenant.ts';
 import type { Transaction } from '../database/operation.ts';
 import { childrenIn, findEntryIn } from '../directory/entries.ts';
 import type { ChangedEntry, Entry } from '../directory/entry.ts';
@@ -28,7 +29,6 @@ import {
   recipientIn,
   setRevision,
   stateIn,
-  TENANT,
 } from './tables.ts';
 
 /** One row of the routing or the alias table, by domain or address. */

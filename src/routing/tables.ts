@@ -9,14 +9,12 @@
 // transaction of the directory change, so a reader sees the entry and its rows or neither.
 
 import { Failure } from '../base/failure.ts';
+import { TENANT } from '../base/tenant.ts';
 import type { Unit } from '../database/format.ts';
 import type { Reader, Row, Transaction } from '../database/operation.ts';
 import { dcDnOfDomain } from '../directory/dn.ts';
 import { formatAddress } from '../message/address.ts';
 import { addressOfKey, type Problem, type RecipientRow, type RouteRow } from './rows.ts';
-
-/** The one tenant there is. In every key, because it can't be added later. */
-export const TENANT = 1;
 
 export const routingUnit: Unit = {
   name: 'routing',

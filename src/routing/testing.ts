@@ -1,7 +1,8 @@
 // The tables as a test compares them.
 
+import { TENANT } from '../base/tenant.ts';
 import type { Reader } from '../database/operation.ts';
-import { readState, TENANT } from './tables.ts';
+import { readState } from './tables.ts';
 
 /** All rows of the generation that answers, without generation and revision, in order. */
 export function readTables(reader: Reader): { routes: unknown[]; aliases: unknown[]; entries: unknown[] } {

@@ -1,9 +1,9 @@
 // Queue rows: what channels have to do. Inserted by place, leased by schedule, ended by record. See tables.ts for states.
 
 import { idText } from '../base/ids.ts';
+import { TENANT } from '../base/tenant.ts';
 import type { Reader, Row, Transaction } from '../database/operation.ts';
 import type { BodyKind } from '../message/envelope.ts';
-import { TENANT } from '../routing/tables.ts';
 
 export type QueueState = 'waiting' | 'failed';
 export type ChannelName = 'store' | 'smtp';

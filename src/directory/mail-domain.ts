@@ -1,0 +1,21 @@
+// Which domain an entry makes a mail domain: asked for DNS, for routing and by the guards of a change.
+
+import { asciiLower } from '../base/characters.ts';
+import { isValidDomain } from '../message/address.ts';
+import { domainOfDcDn } from './dn.ts';
+import { type Entry, hasClass } from './entry.ts';
+
+/** The classes whose entries are mail domains, where they stand in the DC tree. */
+export const DOMAIN_CLASSES = ['mailDomain', 'inetDomainAlias'] as const;
+
+/** Whether this entry says that it is a mail domain, wherever it stands. */
+export function hasDomainClass(entry: Entry): boolean {
+  return DOMAIN_CLASSES.some((name) => hasClass(entry, asciiLower(name)));
+}
+
+/** The domain that this entry makes a mail domain, undefined when it makes none. */
+export function mailDomainOf(entry: Entry): string | undefined {
+  if (!hasDomainClass(entry)) return undefined;
+  const domain = domainOfDcDn(entry.normalizedDn);
+  return domain !== undefined && isValidDomain(domain) ? domain : undefined;
+}
