@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { HashGate } from '../auth/hash-gate.ts';
 import { systemClock } from '../base/clock.ts';
-import { ADMINISTRATOR_CALLER, SERVER } from '../directory/caller.ts';
+import { ADMINISTRATOR_CALLER, ANONYMOUS, SERVER } from '../directory/caller.ts';
 import { findEntry } from '../directory/entries.ts';
-import { textValues } from '../directory/entry.ts';
-import { submitChange } from './submit.ts';
+import { type DirectoryChange, textValues } from '../directory/entry.ts';
+import { submitChange, submitterInOrder } from './submit.ts';
 import { addDomain, addUser, openTestDirectory, replace, type TestDirectory, userDn } from './testing.ts';
 
 let directory: TestDirectory;
@@ -47,4 +47,31 @@ test('a dry run resolves with the summary and leaves nothing behind', async () =
   });
   assert.equal(entries.length, 4);
   assert.equal(directory.resolve('x@acme.example').relay, true);
+});
+
+test('changes of one source are posted in their order, also where the password of one is hashed first', async () => {
+  const submit = submitterInOrder(parts());
+  const ask = (...changes: DirectoryChange[]) => submit({ changes, caller: SERVER, peer: '' });
+  await ask(addDomain('acme.example'));
+  const [ann, refused, bob] = await Promise.allSettled([
+    ask(addUser('ann@acme.example', { userPassword: 'secret' })),
+    submit({ changes: [addUser('eve@acme.example')], caller: ANONYMOUS, peer: '' }),
+    ask(addUser('bob@acme.example')),
+  ]);
+  assert.equal(refused.status, 'rejected');
+  assert.ok(ann.status === 'fulfilled' && bob.status === 'fulfilled');
+  assert.ok(ann.value.revision < bob.value.revision);
+});
+
+test('a stranger gets no password hashed', async () => {
+  const gate = new HashGate();
+  let hashes = 0;
+  gate.run = () => {
+    hashes++;
+    return Promise.reject(new Error('hashed'));
+  };
+  const changes = [addUser('ann@acme.example', { userPassword: 'secret' })];
+  const asked = submitChange({ ...parts(), gate }, { changes, caller: ANONYMOUS, peer: '' });
+  await assert.rejects(asked, { kind: 'denied' });
+  assert.equal(hashes, 0);
 });

@@ -27,10 +27,42 @@ export type ChangeRequest = Omit<ChangeArguments, 'now'>;
  * first that does not go. Resolves after that commit. A dry run resolves with what would have been done.
  */
 export async function submitChange(parts: ProvisioningParts, request: ChangeRequest): Promise<ChangeSummary> {
+  return post(parts, await prepared(parts, request));
+}
+
+/**
+ * A submitChange whose changes are posted to the writer in the order of the calls, however long the passwords of one take to
+ * be hashed. None waits for another's commit.
+ */
+export function submitterInOrder(parts: ProvisioningParts): (request: ChangeRequest) => Promise<ChangeSummary> {
+  let posted: Promise<void> = Promise.resolve();
+  return async (request) => {
+    const earlier = posted;
+    const own = Promise.withResolvers<void>();
+    posted = own.promise;
+    try {
+      const ready = await prepared(parts, request);
+      await earlier;
+      const committed = post(parts, ready);
+      own.resolve();
+      return await committed;
+    } finally {
+      // Also a request that fails before it is posted has waited for those before it.
+      own.resolve(earlier);
+    }
+  };
+}
+
+/** The request with every clear password hashed. */
+async function prepared({ gate }: ProvisioningParts, request: ChangeRequest): Promise<ChangeRequest> {
   for (const each of request.changes) checkChangeKind(request.caller, each);
   const changes: DirectoryChange[] = [];
-  for (const each of request.changes) changes.push(await hashClearPasswords(each, parts.gate));
-  return parts.writer.execute(change, { ...request, changes, now: parts.clock.now() }, sizeOf(changes));
+  for (const each of request.changes) changes.push(await hashClearPasswords(each, gate));
+  return { ...request, changes };
+}
+
+function post({ writer, clock }: ProvisioningParts, request: ChangeRequest): Promise<ChangeSummary> {
+  return writer.execute(change, { ...request, now: clock.now() }, sizeOf(request.changes));
 }
 
 /** Roughly what the changes weigh on their way to the writer. */

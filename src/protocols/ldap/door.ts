@@ -21,8 +21,11 @@ export interface LdapDoor {
    * or `unavailable`; never called with an empty name or password.
    */
   readonly bind: (dn: string, password: string | Uint8Array, peer: string) => Promise<Entry>;
-  /** provisioning's submitChange: resolves after the commit that holds the change and all that follows from it. */
-  readonly change: (request: ChangeRequest) => Promise<unknown>;
+  /**
+   * provisioning's, one for each connection: posts changes in the order of the calls, and resolves after the commit that
+   * holds the change and all that follows from it.
+   */
+  readonly submitInOrder: () => (request: ChangeRequest) => Promise<unknown>;
   /** One more result, for the metrics. */
   readonly countResult: (operation: RequestKind, result: LdapResultName) => void;
 }

@@ -1,16 +1,17 @@
 // One LDAP connection, from its first message to unbind: which request runs when, and what is answered.
 //
-// In      chunks; requests from wire/ldap
+// In      messages; requests from wire/ldap
 // Out     responses; changes of the directory through the door
 // States  anonymous <-> bound; closed
-// Order   one operation after another, so a bind finds nothing outstanding and writes keep their order. Abandon, unbind and
-//         requests that can't be carried out are looked at when they arrive
+// Order   order.ts. Abandon, unbind and requests that make no sense are looked at when they arrive
+// Ends    behind the last answer when the peer has said all; at once at an unbind; with a notice when it is at fault, or we
+//         stop. Writes that are under way go on to their commit in any case
 // Limits  a message 64 KiB before a bind and 2 MiB after it; operations and octets that wait; 20 bad requests; 1 minute to
 //         the first message, 5 for one that has begun, or to read what was answered; see base/limits.ts
 // Never   reads on while too much waits, or while a bind decides how much may be sent
 // RFC 4511 §3 §4.1.1 §4.2.1 §4.4.1 §5.3
 
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { asFailure } from '../../base/failure.ts';
@@ -21,145 +22,170 @@ import {
   LDAP_TURN_MS,
 } from '../../base/limits.ts';
 import { ANONYMOUS, type Caller } from '../../directory/caller.ts';
-import { type ConnectionRecord, Deadline, Output } from '../../net/connection.ts';
+import type { DirectoryChange } from '../../directory/entry.ts';
+import { Connection, type ConnectionRecord } from '../../net/connection.ts';
+import type { Control } from '../../wire/ldap/controls.ts';
 import { LdapFramer } from '../../wire/ldap/framer.ts';
-import {
-  decodeRequest,
-  encodeResponse,
-  type LdapMessage,
-  type LdapResponse,
-  type RequestKind,
-  UnacceptableRequest,
-} from '../../wire/ldap/message.ts';
+import { decodeRequest, type LdapResponse, type RequestKind, UnacceptableRequest } from '../../wire/ldap/message.ts';
 import { NOTICE_OF_DISCONNECTION } from '../../wire/ldap/operations/extended.ts';
 import { type LdapResult, result } from '../../wire/ldap/result.ts';
 import { type LdapResultName, resultName } from '../../wire/ldap/result-codes.ts';
+import { refuseControls } from './controls.ts';
+import type { LdapConversation, LdapFinal, LdapHandler, LdapOperation } from './conversation.ts';
 import type { LdapDoor } from './door.ts';
 import { failureResult } from './errors.ts';
-import { type AnsweredRequest, carryOut, responseTo } from './operations.ts';
+import type { AnsweredRequest, LdapHandlers } from './handlers.ts';
+import { OperationOrder, ORDER } from './order.ts';
+import { finalResponse } from './response.ts';
+import { Responses } from './responses.ts';
+
+const NOW = Promise.resolve();
+/** For a slow peer to take the rest of what it asked for before it had said all. */
+const END_MS = 60_000;
 
 /** An operation that waits or runs. */
-export interface RunningOperation {
+class PendingOperation implements LdapOperation {
   readonly messageId: number;
-  /** Nobody waits for it any more: it need not go on, and gets no response. */
-  readonly abandoned: boolean;
-}
-
-interface PendingOperation extends RunningOperation {
-  readonly message: LdapMessage<AnsweredRequest>;
+  readonly request: AnsweredRequest;
+  readonly controls: readonly Control[];
   readonly bytes: number;
-  abandoned: boolean;
+  /** Its end is its signal. */
+  isEndless = false;
+  readonly #responses: Responses;
+  readonly #abort = new AbortController();
+
+  constructor(messageId: number, request: AnsweredRequest, controls: readonly Control[], bytes: number, to: Responses) {
+    this.messageId = messageId;
+    this.request = request;
+    this.controls = controls;
+    this.bytes = bytes;
+    this.#responses = to;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get isWrite(): boolean {
+    return ORDER[this.request.kind] === 'write';
+  }
+
+  abort(): void {
+    this.#abort.abort();
+  }
+
+  send(operation: LdapResponse, controls: readonly Control[] = []): Promise<void> {
+    // RFC 4511 §4.11: what was found before the abandon came is of no use either.
+    if (this.signal.aborted) return NOW;
+    return this.#responses.add({ messageId: this.messageId, operation, controls });
+  }
 }
 
-/** An answer larger than this is given to the socket in pieces. */
-const PIECE_BYTES = 1024 * 1024;
-/** A peer that has vanished without a word is asked after so long. */
-const KEEP_ALIVE_MS = 60_000;
-
-export class LdapSession {
+export class LdapSession implements LdapConversation {
   readonly door: LdapDoor;
-  readonly connection: ConnectionRecord;
+  readonly connection: Connection<LdapFramer>;
   caller: Caller = ANONYMOUS;
-  readonly #socket: Socket;
-  readonly #framer = new LdapFramer(LDAP_ANONYMOUS_MESSAGE_BYTES);
-  readonly #output: Output;
-  readonly #deadline: Deadline;
-  /** In the order in which they came; the first one runs. */
-  readonly #operations: PendingOperation[] = [];
+  readonly #handlers: LdapHandlers;
+  readonly #submit: ReturnType<LdapDoor['submitInOrder']>;
+  readonly #responses: Responses;
+  readonly #order = new OperationOrder();
+  readonly #operations = new Set<PendingOperation>();
   #pendingBytes = 0;
-  #working = false;
+  /** Wakes whoever waits until fewer operations wait. */
+  #hasRoom: (() => void) | undefined;
+  /** Somebody waits for the end of all operations: those that have none of their own are aborted. */
+  #endsAll = false;
   /** What the deadline is for. */
-  #waitsFor: 'first message' | 'rest of message' | 'next message' | 'reader' = 'first message';
-  /** An answer waits for the peer to read it. */
-  #isUnread = false;
-  #peerEnded = false;
+  #waitsFor: 'first message' | 'rest of message' | 'next message' = 'first message';
+  /** Messages are read until then; the last turn that was promised. */
+  #turnEndsAt = 0;
+  #lastTurn: Promise<unknown> = NOW;
   #badRequests = 0;
-  #closed = false;
+  #hasUnbound = false;
+  /** Why we end it. */
+  #notice: LdapResult | undefined;
 
-  /** Takes the socket over, and closes it in the end. */
-  constructor(door: LdapDoor, socket: Socket, connection: ConnectionRecord) {
+  constructor(door: LdapDoor, socket: Duplex, record: ConnectionRecord, handlers: LdapHandlers) {
     this.door = door;
-    this.connection = connection;
-    this.#socket = socket;
-    this.#output = new Output(socket);
-    this.#deadline = new Deadline(() => this.#expired());
-    this.#deadline.set(door.limits.loginTimeoutMs);
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    socket.on('data', (chunk: Buffer) => {
-      this.#framer.push(chunk);
-      this.#read();
-    });
-    socket.on('end', () => {
-      this.#peerEnded = true;
-      if (!this.#working) this.#end();
-    });
-    socket.on('error', () => {});
-    socket.on('close', () => this.#gone());
-    socket.resume();
+    this.#handlers = handlers;
+    this.#submit = door.submitInOrder();
+    this.connection = new Connection(socket, record, () => new LdapFramer(this.#messageBytesMax));
+    this.#responses = new Responses(this.connection, door.limits.commandTimeoutMs);
+    this.connection.deadline(door.limits.loginTimeoutMs, this.#late);
+    this.connection.onClose(() => this.#abortAll());
   }
 
-  /** Ends the session from outside: the server stops. */
-  close(): void {
-    this.#disconnect('unavailable', 'The server is stopping');
+  get record(): ConnectionRecord {
+    return this.connection.record;
   }
 
-  /** Sends the octets of whole responses; resolves when the client has taken most of them, or is gone. */
-  async send(bytes: Buffer): Promise<void> {
-    for (let at = 0; at < bytes.length && !this.#closed; at += PIECE_BYTES) {
-      this.#output.writeBytes(bytes.subarray(at, at + PIECE_BYTES));
-      this.#output.flush();
-      if (!this.#socket.writableNeedDrain) continue;
-      this.#wait('reader', this.door.limits.commandTimeoutMs);
-      this.#isUnread = true;
-      await this.#output.drained();
-      this.#isUnread = false;
-    }
-  }
-
-  /** All whole messages that are there, as far as they may be read now. */
-  #read(): void {
+  /** From the first message to the end of the connection. Never rejects. */
+  async converse(): Promise<void> {
     try {
-      while (this.#mayRead) {
-        const frame = this.#framer.next();
-        if (frame === undefined) break;
-        this.#accept(frame);
-      }
+      do {
+        for (let frame = this.#nextFrame(); frame !== undefined; frame = this.#nextFrame()) {
+          const wait = this.#accept(frame) ?? this.#leaveTurn();
+          if (wait !== undefined) await wait;
+        }
+        this.#waitForPeer();
+      } while (!this.#isOver && (await this.connection.more()));
     } catch (error) {
       this.#refuse(error);
     }
-    if (this.#closed) return;
-    if (this.#mayRead) this.#socket.resume();
-    else this.#socket.pause();
-    this.#waitForPeer();
-    if (!this.#working) void this.#work();
+    await this.#allAnswered();
+    if (this.#notice !== undefined) await this.#sayGoodbye(this.#notice);
+    await this.#responses.given();
+    this.connection.end(this.#notice === undefined ? END_MS : undefined);
   }
 
-  get #mayRead(): boolean {
-    if (this.#closed || this.#operations.length >= LDAP_OPERATIONS_MAX) return false;
-    if (this.#pendingBytes >= LDAP_MESSAGE_BYTES) return false;
-    return this.#operations.at(-1)?.message.operation.kind !== 'bind';
+  /** The server stops: writes get their answers first. */
+  shutDown(): void {
+    this.#disconnect('unavailable', 'The server is stopping');
   }
 
-  #accept(frame: Buffer): void {
-    if (this.#waitsFor === 'first message') this.#waitsFor = 'next message';
+  change(change: DirectoryChange): Promise<unknown> {
+    return this.#submit({ changes: [change], caller: this.caller, peer: this.record.peerAddress });
+  }
+
+  async turn(): Promise<void> {
+    // One behind the other: fifty long searches of one connection take no more of a turn than one.
+    this.#lastTurn = this.#lastTurn.then(() => nextTurn());
+    await this.#lastTurn;
+  }
+
+  neverEnds(operation: LdapOperation): void {
+    for (const each of this.#operations) if (each === operation) each.isEndless = true;
+    if (this.#endsAll) this.#abortEndless();
+  }
+
+  get #isOver(): boolean {
+    return this.#hasUnbound || this.#notice !== undefined;
+  }
+
+  get #messageBytesMax(): number {
+    return this.caller.kind === 'anonymous' ? LDAP_ANONYMOUS_MESSAGE_BYTES : LDAP_MESSAGE_BYTES;
+  }
+
+  #nextFrame(): Buffer | undefined {
+    return this.#isOver || this.connection.gone ? undefined : this.connection.framer.next();
+  }
+
+  /** A wait before the next message may be read, or none. */
+  #accept(frame: Buffer): Promise<void> | undefined {
+    this.#wait('next message');
     const message = this.#decode(frame);
-    if (message === undefined) return;
-    const { messageId, operation } = message;
-    switch (operation.kind) {
+    if (message === undefined) return undefined;
+    const { messageId, operation: request, controls } = message;
+    switch (request.kind) {
       case 'unbind':
-        this.#end();
-        return;
+        this.#hasUnbound = true;
+        this.#abortAll();
+        return undefined;
       case 'abandon':
-        for (const each of this.#operations) if (each.messageId === operation.abandoned) each.abandoned = true;
-        return;
+        for (const each of this.#operations) if (each.messageId === request.abandoned) each.abort();
+        return undefined;
       default:
-        this.#pendingBytes += frame.length;
-        this.#operations.push({
-          messageId,
-          message: { ...message, operation },
-          bytes: frame.length,
-          abandoned: false,
-        });
+        return this.#begin(new PendingOperation(messageId, request, controls, frame.length, this.#responses));
     }
   }
 
@@ -169,120 +195,152 @@ export class LdapSession {
       return decodeRequest(frame);
     } catch (error) {
       if (!(error instanceof UnacceptableRequest)) throw error;
-      this.#respond(error.messageId, error.operation, result('protocolError', error.message));
+      void this.#respond(error.messageId, error.operation, { result: result('protocolError', error.message) });
       if (++this.#badRequests >= this.door.limits.badCommandsMax) this.#disconnect('protocolError', 'Too many errors');
       return undefined;
     }
+  }
+
+  #begin(operation: PendingOperation): Promise<void> | undefined {
+    this.#operations.add(operation);
+    this.#pendingBytes += operation.bytes;
+    const carryOut = (): Promise<void> => this.#carryOut(operation);
+    switch (ORDER[operation.request.kind]) {
+      case 'write':
+        this.#order.write(carryOut);
+        break;
+      case 'read':
+        this.#order.read(carryOut);
+        break;
+      case 'alone':
+        return this.#alone(carryOut);
+    }
+    return this.#isFull ? new Promise((resolve) => (this.#hasRoom = resolve)) : undefined;
+  }
+
+  async #alone(carryOut: () => Promise<void>): Promise<void> {
+    this.#endsAll = true;
+    this.#abortEndless();
+    await this.#order.alone(carryOut);
+    this.#endsAll = false;
+    this.connection.framer.limit = this.#messageBytesMax;
+  }
+
+  get #isFull(): boolean {
+    return this.#operations.size >= LDAP_OPERATIONS_MAX || this.#pendingBytes >= LDAP_MESSAGE_BYTES;
+  }
+
+  /** Resolves when the operation is answered, or nobody waits for its answer. Never rejects. */
+  async #carryOut(operation: PendingOperation): Promise<void> {
+    const { messageId, request } = operation;
+    const final = await this.#finalOf(operation);
+    if (final !== undefined && !operation.signal.aborted) await this.#respond(messageId, request.kind, final);
+    this.#operations.delete(operation);
+    this.#pendingBytes -= operation.bytes;
+    if (this.#waitsFor === 'next message') this.#wait('next message');
+    if (this.#hasRoom === undefined || this.#isFull) return;
+    this.#hasRoom();
+    this.#hasRoom = undefined;
+  }
+
+  /** Undefined when it has none of its own: the notice answers it. */
+  async #finalOf(operation: PendingOperation): Promise<LdapFinal | undefined> {
+    const { request, controls, signal } = operation;
+    if (signal.aborted) return undefined;
+    const refused = refuseControls(request.kind, controls);
+    if (refused !== undefined) return { result: refused };
+    try {
+      const handler = this.#handlers[request.kind] as LdapHandler<AnsweredRequest>;
+      return await handler(request, operation, this);
+    } catch (error) {
+      const failure = asFailure(error);
+      const { detail } = failure;
+      if (detail !== undefined)
+        this.door.log.error('ldap.fail', { peer: this.record.peerAddress, operation: request.kind, detail });
+      if (failure.ldap?.name !== 'strongerAuthRequired') return { result: failureResult(failure) };
+      this.#disconnect('strongerAuthRequired', failure.message);
+      return undefined;
+    }
+  }
+
+  /** Resolves when the response has found room. */
+  #respond(messageId: number, kind: RequestKind, final: LdapFinal): Promise<void> {
+    const response = finalResponse(messageId, kind, final);
+    if (response === undefined || this.connection.gone) return NOW;
+    this.door.countResult(kind, resultName(final.result.resultCode) ?? 'other');
+    return this.#responses.add(response);
   }
 
   /** What came is no LDAP, or the reading of it failed: nobody knows where the next message begins. */
   #refuse(error: unknown): void {
     const failure = asFailure(error);
     const isPeersFault = error instanceof SyntaxFailure;
-    if (isPeersFault) this.door.log.info('ldap.refuse', { peer: this.connection.peerAddress, reason: failure.message });
-    else this.door.log.error('ldap.bug', { peer: this.connection.peerAddress, detail: failure.detail });
+    const peer = this.record.peerAddress;
+    if (isPeersFault) this.door.log.info('ldap.refuse', { peer, reason: failure.message });
+    else this.door.log.error('ldap.bug', { peer, detail: failure.detail });
     this.#disconnect(isPeersFault ? 'protocolError' : 'other', failure.message);
   }
 
-  /** Operations one by one, until none is left. */
-  async #work(): Promise<void> {
-    this.#working = true;
-    let turnEndsAt = this.door.clock.monotonic() + LDAP_TURN_MS;
-    for (let next = this.#operations[0]; next !== undefined; next = this.#operations[0]) {
-      await this.#run(next);
-      this.#operations.shift();
-      this.#pendingBytes -= next.bytes;
-      this.#framer.limit = this.caller.kind === 'anonymous' ? LDAP_ANONYMOUS_MESSAGE_BYTES : LDAP_MESSAGE_BYTES;
-      this.#read();
-      if (this.door.clock.monotonic() < turnEndsAt) continue;
-      await nextTurn();
-      turnEndsAt = this.door.clock.monotonic() + LDAP_TURN_MS;
-    }
-    this.#working = false;
-    if (this.#peerEnded) this.#end();
-  }
-
-  async #run(operation: PendingOperation): Promise<void> {
-    if (operation.abandoned) return;
-    const { kind } = operation.message.operation;
-    let outcome: LdapResult;
-    try {
-      outcome = await carryOut(this, operation.message, operation);
-    } catch (error) {
-      const failure = asFailure(error);
-      if (failure.detail !== undefined)
-        this.door.log.error('ldap.fail', {
-          peer: this.connection.peerAddress,
-          operation: kind,
-          detail: failure.detail,
-        });
-      // The login is over: what it was refused for is no matter of this operation.
-      if (failure.ldap?.name === 'strongerAuthRequired')
-        return this.#disconnect('strongerAuthRequired', failure.message);
-      outcome = failureResult(failure);
-    }
-    if (!operation.abandoned) this.#respond(operation.messageId, kind, outcome);
-  }
-
-  #respond(messageId: number, kind: RequestKind, outcome: LdapResult): void {
-    const response = responseTo(kind, outcome);
-    if (response === undefined || this.#closed) return;
-    this.door.countResult(kind, resultName(outcome.resultCode) ?? 'other');
-    this.#write(messageId, response);
-  }
-
-  #write(messageId: number, operation: LdapResponse): void {
-    this.#output.writeBytes(encodeResponse({ messageId, operation, controls: [] }));
+  /** Nothing more is read, and what only reads need not go on. The notice follows the answers to the writes. */
+  #disconnect(name: LdapResultName, reason: string): void {
+    if (this.#isOver) return;
+    this.#notice = result(name, reason);
+    for (const operation of this.#operations) if (!operation.isWrite) operation.abort();
+    this.connection.wake();
   }
 
   /** RFC 4511 §4.4.1: the last words, about no request in particular. */
-  #disconnect(name: LdapResultName, reason: string): void {
-    if (this.#closed) return;
-    const notice = result(name, reason);
-    this.#write(0, { kind: 'extendedResponse', result: notice, name: NOTICE_OF_DISCONNECTION, value: undefined });
-    this.#end();
+  #sayGoodbye(notice: LdapResult): Promise<void> {
+    const operation = {
+      kind: 'extendedResponse',
+      result: notice,
+      name: NOTICE_OF_DISCONNECTION,
+      value: undefined,
+    } as const;
+    return this.#responses.add({ messageId: 0, operation, controls: [] });
   }
 
-  /** Sends what is gathered and closes. What still runs goes on to its end; nobody is told. */
-  #end(): void {
-    if (this.#closed) return;
-    this.#gone();
-    this.#output.end();
-    // What the peer still sends is thrown away: unread bytes would make the kernel cut off our last words.
-    this.#socket.removeAllListeners('data');
-    this.#socket.resume();
+  #allAnswered(): Promise<void> {
+    this.#endsAll = true;
+    this.#abortEndless();
+    return this.#order.answered();
   }
 
-  #gone(): void {
-    this.#closed = true;
-    this.#deadline.clear();
-    for (const operation of this.#operations) operation.abandoned = true;
+  #abortEndless(): void {
+    for (const operation of this.#operations) if (operation.isEndless) operation.abort();
+  }
+
+  #abortAll(): void {
+    for (const operation of this.#operations) operation.abort();
+  }
+
+  /** Many requests in one packet leave other connections their turn. */
+  #leaveTurn(): Promise<void> | undefined {
+    const now = this.door.clock.monotonic();
+    if (this.#turnEndsAt === 0) this.#turnEndsAt = now + LDAP_TURN_MS;
+    if (now < this.#turnEndsAt) return undefined;
+    this.#turnEndsAt = 0;
+    return nextTurn();
   }
 
   /** A message that has begun has its time from its first octet; more octets do not lengthen it. */
   #waitForPeer(): void {
-    if (this.#waitsFor === 'first message' || this.#isUnread) return;
+    this.#turnEndsAt = 0;
+    if (this.#waitsFor === 'rest of message' || this.connection.framer.pending === 0) return;
+    if (this.#waitsFor === 'next message') this.#wait('rest of message');
+  }
+
+  #wait(what: 'rest of message' | 'next message'): void {
     const { commandTimeoutMs, idleTimeoutMs } = this.door.limits;
-    if (this.#framer.pending > 0 && this.#mayRead) {
-      if (this.#waitsFor !== 'rest of message') this.#wait('rest of message', commandTimeoutMs);
-      return;
-    }
-    this.#wait('next message', this.caller.kind === 'anonymous' ? commandTimeoutMs : idleTimeoutMs);
-  }
-
-  #wait(what: 'rest of message' | 'next message' | 'reader', timeoutMs: number): void {
-    if (this.#closed) return;
-    // A deadline only moves forward by itself.
-    if (what !== this.#waitsFor) this.#deadline.clear();
     this.#waitsFor = what;
-    this.#deadline.set(timeoutMs);
+    const isBound = what === 'next message' && this.caller.kind !== 'anonymous';
+    this.connection.deadline(isBound ? idleTimeoutMs : commandTimeoutMs, this.#late);
   }
 
-  #expired(): void {
-    if (this.#waitsFor === 'reader') this.#socket.destroy();
-    else if (this.#waitsFor === 'rest of message') this.#disconnect('protocolError', 'The message did not end in time');
+  readonly #late = (): void => {
+    if (this.#waitsFor === 'rest of message') this.#disconnect('protocolError', 'The message did not end in time');
     // An operation that takes long is no silence of the peer.
-    else if (this.#working) this.#waitForPeer();
-    else this.#end();
-  }
+    else if (this.#operations.size > 0) this.#wait('next message');
+    else this.connection.end();
+  };
 }

@@ -13,7 +13,7 @@ import { defaultLimits, type Limits } from '../../base/limits.ts';
 import { silentLog } from '../../base/log.ts';
 import { findEntry } from '../../directory/entries.ts';
 import { type ConnectionRecord, describeConnection } from '../../net/connection.ts';
-import { submitChange } from '../../provisioning/submit.ts';
+import { submitterInOrder } from '../../provisioning/submit.ts';
 import { openTestDirectory, replace, type TestDirectory } from '../../provisioning/testing.ts';
 import { parseFilter } from '../../wire/ldap/filter-text.ts';
 import { LdapFramer } from '../../wire/ldap/framer.ts';
@@ -27,7 +27,9 @@ import {
 import { NOTICE_OF_DISCONNECTION } from '../../wire/ldap/operations/extended.ts';
 import type { SearchRequest } from '../../wire/ldap/operations/search.ts';
 import type { LdapDoor } from './door.ts';
-import { LdapSession } from './session.ts';
+import { handlers, type LdapHandlers } from './handlers.ts';
+import { serveLdap } from './server.ts';
+import type { LdapSession } from './session.ts';
 
 export const ADMINISTRATOR = 'cn=Directory Manager';
 export const PASSWORD = 'secret';
@@ -47,6 +49,7 @@ export interface TestDoorOptions {
   readonly limits?: Partial<Limits>;
   /** Parts of the door that a test puts others in place of. */
   readonly door?: Partial<LdapDoor>;
+  readonly handlers?: Partial<LdapHandlers>;
   /** What is to be known of each connection instead of the truth. */
   readonly connection?: Partial<ConnectionRecord>;
 }
@@ -70,7 +73,7 @@ export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestD
     limits: { ...defaultLimits, ...options.limits },
     version: '0.0.0-test',
     bind: (dn, password, peer) => authenticator.bind(dn, password, peer),
-    change: (request) => submitChange({ writer, clock: systemClock, gate }, request),
+    submitInOrder: () => submitterInOrder({ writer, clock: systemClock, gate }),
     countResult: () => {},
     ...options.door,
   };
@@ -80,7 +83,7 @@ export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestD
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     const connection = { ...describeConnection(socket, 'ldap'), ...options.connection };
-    sessions.push(new LdapSession(door, socket, connection));
+    sessions.push(serveLdap(door, socket, connection, { ...handlers, ...options.handlers }));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -3,7 +3,7 @@
 import type { HashGate } from '../../auth/hash-gate.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { LdapDoor } from '../../protocols/ldap/door.ts';
-import { submitChange } from '../../provisioning/submit.ts';
+import { submitterInOrder } from '../../provisioning/submit.ts';
 import type { ThreadParts } from '../threads/parts.ts';
 import { VERSION } from '../version.ts';
 import type { Logins } from './logins.ts';
@@ -22,7 +22,7 @@ export function ldapDoor(parts: LdapDoorParts): LdapDoor {
     limits: parts.configuration.limits,
     version: VERSION,
     bind: (dn, password, peer) => parts.logins.bind(dn, password, peer),
-    change: (request) => submitChange({ writer, gate, clock: systemClock }, request),
+    submitInOrder: () => submitterInOrder({ writer, gate, clock: systemClock }),
     countResult: (operation, result) => parts.counters.add('ldap', `${operation} ${result}`),
   };
 }

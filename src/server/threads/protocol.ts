@@ -6,7 +6,7 @@ import { describeConnection } from '../../net/connection.ts';
 import { createAnswer } from '../../protocols/dns/answer.ts';
 import { serveDnsTcp } from '../../protocols/dns/tcp-session.ts';
 import { serveImap } from '../../protocols/imap/server.ts';
-import { LdapSession } from '../../protocols/ldap/session.ts';
+import { serveLdap } from '../../protocols/ldap/server.ts';
 import { servePop3 } from '../../protocols/pop3/server.ts';
 import { serveSmtp } from '../../protocols/smtp/server.ts';
 import type { ArrivalStep } from '../../provisioning/arrival.ts';
@@ -138,8 +138,8 @@ function open(socket: Socket, listener: ListenerName): void {
       return;
     }
     case 'ldap': {
-      const session = new LdapSession(doors.ldap, socket, connection);
-      sessions.set(socket, () => session.close());
+      const session = serveLdap(doors.ldap, socket, connection);
+      sessions.set(socket, () => session.shutDown());
       return;
     }
     case 'dns':

@@ -6,10 +6,14 @@ import { asFailure } from '../../../base/failure.ts';
 import { ANONYMOUS, callerOf } from '../../../directory/caller.ts';
 import type { BindRequest } from '../../../wire/ldap/operations/bind.ts';
 import { type LdapResult, result } from '../../../wire/ldap/result.ts';
+import type { LdapConversation, LdapHandler } from '../conversation.ts';
 import { failureResult } from '../errors.ts';
-import type { LdapSession } from '../session.ts';
 
-export async function bind(session: LdapSession, request: BindRequest): Promise<LdapResult> {
+export const bind: LdapHandler<BindRequest> = async (request, _operation, session) => ({
+  result: await bound(request, session),
+});
+
+async function bound(request: BindRequest, session: LdapConversation): Promise<LdapResult> {
   // RFC 4511 §4.2.1: whatever comes of it, the identity from before is gone.
   session.caller = ANONYMOUS;
   const { name, authentication } = request;
@@ -22,15 +26,15 @@ export async function bind(session: LdapSession, request: BindRequest): Promise<
     // RFC 4513 §5.1.2: programs that forget to ask for a password must not be told that it was right.
     return result('unwillingToPerform', 'A name without a password is not authenticated');
   }
-  const { connection, door } = session;
-  if (!connection.isPrivate) return result('confidentialityRequired', 'Passwords in the clear need TLS');
+  const { record, door } = session;
+  if (!record.isPrivate) return result('confidentialityRequired', 'Passwords in the clear need TLS');
   if (name === '') return result('invalidCredentials', 'Authentication failed');
   try {
-    session.caller = callerOf(await door.bind(name, password, connection.peerAddress));
+    session.caller = callerOf(await door.bind(name, password, record.peerAddress));
     return result('success');
   } catch (error) {
     const failure = asFailure(error);
-    door.log.info('ldap.bind', { peer: connection.peerAddress, dn: name, failure: failure.kind });
+    door.log.info('ldap.bind', { peer: record.peerAddress, dn: name, failure: failure.kind });
     if (failure.detail !== undefined) throw failure;
     return failureResult(failure);
   }

@@ -10,10 +10,14 @@ import { compareValue, hasAttribute } from '../../../directory/match.ts';
 import { schema } from '../../../directory/schema.ts';
 import type { CompareRequest } from '../../../wire/ldap/operations/compare.ts';
 import { type LdapResult, result } from '../../../wire/ldap/result.ts';
-import type { LdapSession } from '../session.ts';
+import type { LdapConversation, LdapHandler } from '../conversation.ts';
 import { specialEntry } from '../special-entries.ts';
 
-export function compare(session: LdapSession, { dn, attribute, value }: CompareRequest): LdapResult {
+export const compare: LdapHandler<CompareRequest> = async (request, _operation, session) => ({
+  result: compared(request, session),
+});
+
+function compared({ dn, attribute, value }: CompareRequest, session: LdapConversation): LdapResult {
   const name = parseDn(dn);
   const description = schema().description(attribute);
   const entry = specialEntry(name, session.door.version) ?? visibleEntry(session, name);
@@ -26,7 +30,7 @@ export function compare(session: LdapSession, { dn, attribute, value }: CompareR
   return result('invalidAttributeSyntax', 'The value does not fit the attribute');
 }
 
-function visibleEntry({ caller, door }: LdapSession, name: Dn): Entry {
+function visibleEntry({ caller, door }: LdapConversation, name: Dn): Entry {
   checkSearch(caller, name);
   const entry = visibleTo(caller, getEntry(door.reader, name));
   if (entry === undefined) throw noSuchObject(undefined);

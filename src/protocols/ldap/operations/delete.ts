@@ -1,10 +1,10 @@
 // Delete, of a leaf. RFC 4511 §4.8
 
 import type { DeleteRequest } from '../../../wire/ldap/operations/delete.ts';
-import type { LdapResult } from '../../../wire/ldap/result.ts';
-import type { LdapSession } from '../session.ts';
-import { change } from './change.ts';
+import { result } from '../../../wire/ldap/result.ts';
+import type { LdapHandler } from '../conversation.ts';
 
-export function deleteEntry(session: LdapSession, { dn }: DeleteRequest): Promise<LdapResult> {
-  return change(session, { kind: 'delete', dn });
-}
+export const deleteEntry: LdapHandler<DeleteRequest> = async ({ dn }, _operation, session) => {
+  await session.change({ kind: 'delete', dn });
+  return { result: result('success') };
+};

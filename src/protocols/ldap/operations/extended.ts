@@ -3,8 +3,9 @@
 // RFC 4511 §4.12 §4.14.3: one that is not supported, or TLS that is not, is protocolError
 
 import type { ExtendedRequest } from '../../../wire/ldap/operations/extended.ts';
-import { type LdapResult, result } from '../../../wire/ldap/result.ts';
+import { result } from '../../../wire/ldap/result.ts';
+import type { LdapHandler } from '../conversation.ts';
 
-export function extended({ name }: ExtendedRequest): LdapResult {
-  return result('protocolError', `Extended operation ${name} is not supported`);
-}
+export const extended: LdapHandler<ExtendedRequest> = async ({ name }) => ({
+  result: result('protocolError', `Extended operation ${name} is not supported`),
+});

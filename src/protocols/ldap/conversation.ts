@@ -1,0 +1,49 @@
+// What a request's handler gets: the operation that it carries out, and the conversation that this is part of.
+
+import type { Caller } from '../../directory/caller.ts';
+import type { DirectoryChange } from '../../directory/entry.ts';
+import type { ConnectionRecord } from '../../net/connection.ts';
+import type { Control } from '../../wire/ldap/controls.ts';
+import type { LdapResponse } from '../../wire/ldap/message.ts';
+import type { LdapResult } from '../../wire/ldap/result.ts';
+import type { LdapDoor } from './door.ts';
+
+/** Carries a request out, and says how it ended. Throws whatever it fails with. */
+export type LdapHandler<R> = (request: R, operation: LdapOperation, session: LdapConversation) => Promise<LdapFinal>;
+
+/** One request under way. */
+export interface LdapOperation {
+  readonly messageId: number;
+  readonly controls: readonly Control[];
+  /** Nobody waits for it any more: what only reads may stop, and nothing more is sent. A write goes on to its commit. */
+  readonly signal: AbortSignal;
+  /**
+   * A response that does not end the operation: an entry, a reference, an intermediate one. Resolves when there is room for
+   * another, at the speed of the client.
+   */
+  send(response: LdapResponse, controls?: readonly Control[]): Promise<void>;
+}
+
+/** The end of an operation; the session makes it the response of the request's kind. */
+export interface LdapFinal {
+  readonly result: LdapResult;
+  readonly controls?: readonly Control[];
+  /** Of a bind. */
+  readonly serverCredentials?: Uint8Array;
+  /** Of an extended operation. */
+  readonly name?: string;
+  readonly value?: Uint8Array;
+}
+
+export interface LdapConversation {
+  readonly door: LdapDoor;
+  readonly record: ConnectionRecord;
+  /** Who speaks. Bind alone changes it. */
+  caller: Caller;
+  /** Posts a change behind those that were asked for before it. Resolves after its commit, or rejects with its Failure. */
+  change(change: DirectoryChange): Promise<unknown>;
+  /** For what takes long: resolves when other connections, and the other operations of this one, have had their turn. */
+  turn(): Promise<void>;
+  /** The operation ends by its signal alone: whoever would wait for its end aborts it. */
+  neverEnds(operation: LdapOperation): void;
+}

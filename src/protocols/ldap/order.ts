@@ -1,0 +1,69 @@
+// In which order the operations of one connection start, and what each waits for.
+//
+// write   starts at once: the writer carries changes out as they were posted, and none waits for another's commit
+// read    starts when all earlier writes are answered: who has written reads what was written
+// alone   starts when all earlier operations are answered; nothing is read from the connection until it has ended
+// RFC 4511 §3.1 §4.2.1
+
+import type { AnsweredKind } from './handlers.ts';
+
+export const ORDER = {
+  add: 'write',
+  delete: 'write',
+  modify: 'write',
+  modifyDn: 'write',
+  search: 'read',
+  compare: 'read',
+  extended: 'read',
+  bind: 'alone',
+} as const satisfies Record<AnsweredKind, 'write' | 'read' | 'alone'>;
+
+const NOW = Promise.resolve();
+
+/** What is carried out resolves when it is answered, and never rejects. */
+type CarryOut = () => Promise<void>;
+
+export class OperationOrder {
+  /** Operations that are not answered, and the writes among them. */
+  #operations = 0;
+  #writes = 0;
+  /** Resolves when all writes so far are answered. */
+  #written: Promise<void> = NOW;
+  #idle: (() => void)[] = [];
+
+  write(carryOut: CarryOut): void {
+    this.#operations++;
+    this.#writes++;
+    const answered = carryOut().then(() => {
+      this.#writes--;
+      this.#end();
+    });
+    const earlier = this.#written;
+    this.#written = answered.then(() => earlier);
+  }
+
+  read(carryOut: CarryOut): void {
+    this.#operations++;
+    const answered = this.#writes === 0 ? carryOut() : this.#written.then(carryOut);
+    void answered.then(() => this.#end());
+  }
+
+  /** Resolves when it is answered. Nothing else may be added until then. */
+  async alone(carryOut: CarryOut): Promise<void> {
+    await this.answered();
+    await carryOut();
+  }
+
+  /** Resolves when all operations so far are answered. */
+  answered(): Promise<void> {
+    if (this.#operations === 0) return NOW;
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  #end(): void {
+    if (--this.#operations > 0) return;
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const resolve of idle) resolve();
+  }
+}
