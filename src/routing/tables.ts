@@ -233,7 +233,7 @@ export async function putRecipient(tx: Transaction, generation: number, dn: stri
       address,
       dn,
     );
-    if (inserted === 0) throw await addressInUse(tx, generation, address);
+    if (inserted === 0) throw addressInUse(address);
   }
 }
 
@@ -260,10 +260,9 @@ export function claimsOf(row: RecipientRow): readonly string[] {
   return row.equivalents === undefined ? row.addresses : [...row.addresses, ...row.equivalents];
 }
 
-async function addressInUse(tx: Transaction, generation: number, address: string): Promise<Failure> {
-  const holder = await aliasIn(tx, generation, address);
+/** No fault of ours: it has no detail for the log. */
+function addressInUse(address: string): Failure {
   return new Failure('exists', `the address ${formatAddress(addressOfKey(address))} is in use already`, {
-    detail: `held by ${holder?.dn ?? 'nobody'}`,
     ldap: { name: 'constraintViolation' },
   });
 }

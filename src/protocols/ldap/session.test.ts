@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Failure } from '../../base/failure.ts';
-import { add } from '../../provisioning/testing.ts';
+import { type LogFields, silentLog } from '../../base/log.ts';
+import { add, addDomain, addUser, userDn } from '../../provisioning/testing.ts';
 import { codeOf, disconnected, hex, openTestDoor, RawClient, searchFor, simpleBind, type TestDoor } from './testing.ts';
 
 let door: TestDoor;
@@ -155,6 +156,24 @@ test('a bug is an internal failure without its words, and the connection goes on
   assert.doesNotMatch(text, /shadow/);
   client.request(searchFor('o=internet'));
   assert.equal((await client.result())!.code, 0);
+  await door.close();
+});
+
+test('an address that is taken is no fault of ours', async () => {
+  const faults: unknown[] = [];
+  const note = (event: string, fields?: LogFields): void => void faults.push([event, fields]);
+  const door = await openTestDoor({ door: { log: { ...silentLog, warn: note, error: note } } });
+  await door.directory.apply(addDomain('acme.example'), addUser('ann@acme.example'), addUser('bob@acme.example'));
+  using client = await RawClient.open(door.port);
+  await client.bind();
+  client.request({
+    kind: 'modify',
+    dn: userDn('bob@acme.example'),
+    modifications: [{ operation: 'add', attribute: 'mailAlternateAddress', values: ['ann@acme.example'] }],
+  });
+  const { code, text } = (await client.result())!;
+  assert.deepEqual([code, text], [19, 'the address ann@acme.example is in use already']);
+  assert.deepEqual(faults, []);
   await door.close();
 });
 
