@@ -11,6 +11,8 @@ export interface LogFields {
   readonly account?: number;
   readonly revision?: number;
   readonly peer?: string;
+  /** Stands in every line already: the thread that writes it. */
+  readonly thread?: never;
   readonly [key: string]: unknown;
 }
 

@@ -43,7 +43,9 @@ export class WriterClient implements Writer {
   readonly #shared: SharedState;
   readonly #waiting = new Map<number, Waiting>();
   readonly #listeners = new Set<(notification: Notification) => void>();
+  /** Of this turn: posted at its end. */
   #calls: PostedCall[] = [];
+  #bytes = 0;
   #lastCall = 0;
   #idle: (() => void) | undefined;
 
@@ -54,9 +56,9 @@ export class WriterClient implements Writer {
   }
 
   execute<A, R>(operation: Operation<A, R>, args: A, bytes = CALL_BYTES): Promise<R> {
-    if (this.#shared.waitingBytes() > WRITER_QUEUE_BYTES)
+    if (this.#shared.waitingBytes() + this.#bytes > WRITER_QUEUE_BYTES)
       return Promise.reject(new Failure('unavailable', 'Too much is waiting, try again later'));
-    this.#shared.addWaitingBytes(bytes);
+    this.#bytes += bytes;
     const call = ++this.#lastCall;
     if (this.#calls.length === 0) setImmediate(() => this.#post());
     this.#calls.push([call, operation.name, args, bytes]);
@@ -68,6 +70,9 @@ export class WriterClient implements Writer {
   #post(): void {
     const calls = this.#calls;
     this.#calls = [];
+    // Counted with the calls: what a thread has not posted when it dies is nobody's.
+    this.#shared.addWaitingBytes(this.#bytes);
+    this.#bytes = 0;
     this.#port.postMessage(calls);
   }
 

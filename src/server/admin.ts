@@ -17,11 +17,14 @@ import { type StatusParts, status } from '../admin/status.ts';
 import { syncStatus } from '../admin/sync.ts';
 import { trace } from '../admin/trace.ts';
 import { userAdd, userList, userRemove, userShow } from '../admin/user.ts';
-import type { Log } from '../base/log.ts';
+import { HashGate } from '../auth/hash-gate.ts';
 import { type AnyAdminOperation, adminApp } from '../protocols/http/admin.ts';
 import { zoneNames } from '../zones/names.ts';
 import type { ZoneHost } from '../zones/records.ts';
-import { runPath } from './paths.ts';
+import type { MainParts } from './main-parts.ts';
+import { runPath, segmentsPath } from './paths.ts';
+import { VERSION } from './version.ts';
+import { thisZoneHost } from './zone-host.ts';
 
 export interface AdminParts extends EntryParts, StatusParts {
   readonly zoneHost: ZoneHost;
@@ -29,7 +32,7 @@ export interface AdminParts extends EntryParts, StatusParts {
   readonly segments: string;
 }
 
-export function adminOperations(parts: AdminParts): readonly AnyAdminOperation[] {
+function adminOperations(parts: AdminParts): readonly AnyAdminOperation[] {
   return [
     status(parts),
     domainAdd(parts),
@@ -89,14 +92,23 @@ function removeSocket(path: string): void {
 
 /** Serves the operations to whoever may open the socket: the user that the server runs as. */
 export async function serveAdmin(
-  data: string,
-  operations: readonly AnyAdminOperation[],
-  log: Log,
+  main: MainParts,
+  listeners: Readonly<Record<string, string>>,
 ): Promise<{ close(): void }> {
+  const { data } = main.configuration;
+  const operations = adminOperations({
+    ...main,
+    gate: new HashGate({ cells: main.shared.hashCells, thread: 0 }),
+    zoneHost: thisZoneHost(main),
+    segments: segmentsPath(data),
+    version: VERSION,
+    hostname: main.hostnames[0]!,
+    listeners,
+  });
   const path = socketPath(data);
   // The directory is locked: a socket that is there belongs to nobody any more.
   rmSync(path, { force: true });
-  const server: Server = createServer(getRequestListener(adminApp(operations, log).fetch));
+  const server: Server = createServer(getRequestListener(adminApp(operations, main.log).fetch));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(path, resolve);

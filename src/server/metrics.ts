@@ -3,22 +3,15 @@
 // Labels are bounded: listeners, reply codes, results. Never an address.
 
 import { Counter, Gauge, Registry } from '@prometheus-io/client';
-import type { Reader } from '../database/operation.ts';
-import type { SharedState } from '../database/shared.ts';
 import { walBytes } from '../database/writer-thread.ts';
 import { readState } from '../routing/tables.ts';
 import { queueFigures } from '../transfer/queue.ts';
 import { Counters, type Counts, LOOP_DELAY } from './counters.ts';
-import type { ServingThread, Supervisor } from './supervisor.ts';
+import type { MainParts } from './main-parts.ts';
+import { databasePath } from './paths.ts';
 import { VERSION } from './version.ts';
 
-export interface MetricsParts {
-  readonly reader: Reader;
-  readonly shared: SharedState;
-  readonly supervisor: Supervisor;
-  readonly threads: readonly ServingThread[];
-  readonly databasePath: string;
-}
+export type MetricsParts = Pick<MainParts, 'configuration' | 'reader' | 'shared' | 'supervisor'>;
 
 /** A counter of threads -> the metric it becomes, and the names of its label's words. */
 const threadCounters: Readonly<Record<string, readonly [name: string, help: string, ...labels: string[]]>> = {
@@ -69,7 +62,7 @@ export class Metrics {
   }
 
   #gauges(registry: Registry): void {
-    const { reader, shared, threads } = this.#parts;
+    const { reader, shared, supervisor } = this.#parts;
     const gauge = (name: string, help: string, value: number): void =>
       new Gauge({ name, help, registers: [registry] }).set(value);
     const queue = queueFigures(reader);
@@ -85,7 +78,7 @@ export class Metrics {
     );
     gauge('waypost_routing_generation', 'Generation of the routing tables', state.generation);
     gauge('waypost_writer_waiting_bytes', 'Bytes that wait for the writer', shared.waitingBytes());
-    gauge('waypost_wal_bytes', 'Size of the write-ahead log', walBytes(this.#parts.databasePath));
+    gauge('waypost_wal_bytes', 'Size of the write-ahead log', walBytes(databasePath(this.#parts.configuration.data)));
     gauge('waypost_resident_memory_bytes', 'Resident memory of the process', process.memoryUsage.rss());
     const open = new Gauge({
       name: 'waypost_connections',
@@ -93,7 +86,7 @@ export class Metrics {
       labelNames: ['thread'],
       registers: [registry],
     });
-    for (const thread of threads) open.set({ thread: thread.name }, shared.connections(thread.number));
+    for (const thread of supervisor.threads) open.set({ thread: thread.name }, shared.connections(thread.number));
     const build = new Gauge({
       name: 'waypost_build_info',
       help: 'Version of the program and of Node.js',
@@ -105,7 +98,8 @@ export class Metrics {
 
   /** The sums over all threads. */
   #threadCounts(): Promise<{ counts: Map<string, number>; delays: Map<string, number> }> {
-    const { supervisor, threads } = this.#parts;
+    const { supervisor } = this.#parts;
+    const { threads } = supervisor;
     const request = ++this.#lastRequest;
     const counts = new Map<string, number>();
     const delays = new Map<string, number>([['main', this.#own.counts()[LOOP_DELAY] ?? 0]]);
@@ -126,7 +120,7 @@ export class Metrics {
         }
         if (--waiting === 0) done();
       });
-      for (const thread of threads) thread.post({ kind: 'counts', request });
+      supervisor.post({ kind: 'counts', request });
     });
   }
 }

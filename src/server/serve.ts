@@ -10,15 +10,17 @@ import { FatalStoreError } from '../database/batch.ts';
 import type { Configuration } from './configuration.ts';
 import { panel } from './panel.ts';
 import { start } from './start.ts';
+import { durable } from './switches.ts';
 
-export async function serve(configuration: Configuration): Promise<number> {
+/** Gives the exit code. */
+export async function serve(configuration: Configuration, switches = durable): Promise<number> {
   const fatal = (text: string): never => {
     writeSync(2, `waypost: ${text}\n`);
     process.exit(EXIT.ioError);
   };
   // Before anything is started: a signal that comes early waits until there is something to stop.
   const told = toldToStop();
-  const server = await start(configuration, fatal).catch((error: unknown) => {
+  const server = await start(configuration, fatal, switches).catch((error: unknown) => {
     if (error instanceof FatalStoreError) fatal(error.message);
     if (!(error instanceof Failure) || error.kind !== 'full') throw error;
     throw new Failure('full', `no space left on ${configuration.data}: make some, then start again`, { cause: error });

@@ -1,40 +1,26 @@
-// The whole server, put together: directories, lock, format, writer, threads, listeners, ready. Read from top to bottom.
+// The whole server, put together: directory, lock, store, threads, doors, ready. Read from top to bottom.
 
-import type { Socket } from 'node:net';
-import { HashGate } from '../auth/hash-gate.ts';
 import { systemClock } from '../base/clock.ts';
-import { Ids } from '../base/ids.ts';
 import { createLog } from '../base/log.ts';
 import { WriterClient } from '../database/client.ts';
-import { openReader } from '../database/connection.ts';
-import { lockDirectory } from '../database/lock.ts';
-import { probe } from '../database/operation.ts';
-import { SharedState } from '../database/shared.ts';
 import type { ArrivalStep } from '../provisioning/arrival.ts';
 import { RoutingCache } from '../routing/cache.ts';
-import { closeAllSegments, closeSegmentsOf, highestId, unlinkUnknownSegments } from '../store/collect.ts';
-import { adminOperations, serveAdmin } from './admin.ts';
+import { closeAllSegments } from '../store/collect.ts';
+import { serveAdmin } from './admin.ts';
 import { watchAdminPassword } from './admin-password.ts';
 import type { Configuration } from './configuration.ts';
-import { makeDataDirectory } from './data-directory.ts';
 import { firstStart } from './first-start.ts';
 import { hostNames } from './host-name.ts';
 import { keepHouse } from './housekeeping.ts';
-import { createHttpDoor } from './http.ts';
-import { formatEndpoint, handTo, type Listener, listenTcp, portOf } from './listen.ts';
-import { listenDns } from './listen-dns.ts';
 import { keepMaildropLocks } from './maildrop-locks.ts';
-import { Metrics } from './metrics.ts';
-import { databasePath, segmentsPath } from './paths.ts';
-import { type ListenerName, tcpListeners } from './ports.ts';
+import type { MainParts } from './main-parts.ts';
+import { openDoors } from './open-doors.ts';
+import { openStore } from './open-store.ts';
+import { startThreads } from './serving-threads.ts';
 import { Supervisor } from './supervisor.ts';
+import { durable } from './switches.ts';
 import type { ThreadReport } from './threads/protocol.ts';
-import { bringToFormat, compileAnew } from './upgrade.ts';
-import { VERSION } from './version.ts';
-import { thisZoneHost } from './zone-host.ts';
-
-/** A dead thread's last calls have their outcome by then. */
-const DRAINED_MS = 1000;
+import { compileAnew } from './upgrade.ts';
 
 type ArrivedReport = Extract<ThreadReport, { kind: 'arrived' }>;
 
@@ -50,163 +36,66 @@ export interface RunningServer {
 }
 
 /** `fatal` prints one line and ends the process at once: nobody can say what is on disk. */
-export async function start(configuration: Configuration, fatal: (text: string) => void): Promise<RunningServer> {
+export async function start(
+  configuration: Configuration,
+  fatal: (text: string) => void,
+  switches = durable,
+): Promise<RunningServer> {
   const { data } = configuration;
-  const startedAt = new Date(systemClock.now()).toISOString();
-  makeDataDirectory(data);
-  const lock = lockDirectory(data);
+  const clock = systemClock;
+  const startedAt = new Date(clock.now()).toISOString();
   const log = createLog(configuration.log, 'main');
+  const { shared, reader, close } = await openStore(data, log, switches);
   const hostnames = hostNames(configuration);
-  const hostname = hostnames[0]!;
+  const common = { configuration, hostnames, log, shared };
 
-  // The format, before any thread looks.
-  const synchronous = process.env['WAYPOST_TEST_SYNCHRONOUS'] === 'off' ? 'OFF' : 'FULL';
-  bringToFormat(data, log, synchronous);
-
-  // What the last run left: ids go on above its highest, its open segments are closed, files without a row go.
-  const shared = new SharedState();
-  const { reader, close } = openReader(databasePath(data));
-  const ids = new Ids(shared.ids, 0, systemClock.now);
-  ids.startAbove(highestId(reader));
-  shared.publishRevision(reader.revision());
-  await unlinkUnknownSegments(reader, segmentsPath(data));
-
-  const supervisor = new Supervisor({ configuration, hostnames, shared, log, fatal });
-  keepMaildropLocks(supervisor);
-  await supervisor.startWriter({
-    acknowledgeEarly: process.env['WAYPOST_TEST_ACKNOWLEDGE_EARLY'] === '1',
-    synchronous,
-  });
+  // The writer first: everybody else writes through it.
+  const supervisor = new Supervisor({ ...common, fatal });
+  await supervisor.startWriter(switches);
   const writer = new WriterClient(supervisor.writerPort(0), shared);
-  await writer.execute(closeAllSegments, { at: systemClock.now() });
+  await writer.execute(closeAllSegments, { at: clock.now() });
   await compileAnew(reader, writer);
-  const adminPassword = await firstStart(data, hostname, { reader, writer, clock: systemClock });
+  const adminPassword = await firstStart(data, hostnames[0]!, { reader, writer, clock });
   watchAdminPassword(data, reader, writer);
+  keepMaildropLocks(supervisor);
+  const threads = await startThreads(supervisor, writer, configuration.threads);
+  const routing = new RoutingCache({ reader, revision: () => shared.revision(), site: { hostnames } });
+  const main: MainParts = { ...common, startedAt, clock, reader, writer, routing, supervisor, threads };
 
-  const [dnsThread, transferThread, ...protocolThreads] = await Promise.all([
-    supervisor.startThread({ name: 'dns', module: new URL('./threads/dns.ts', import.meta.url) }),
-    supervisor.startThread({ name: 'transfer', module: new URL('./threads/transfer.ts', import.meta.url) }),
-    ...Array.from({ length: configuration.threads }, (_, i) =>
-      supervisor.startThread({
-        name: `protocol-${i + 1}`,
-        module: new URL('./threads/protocol.ts', import.meta.url),
-      }),
-    ),
-  ]);
-
-  // The main thread's own doors: health and metrics, and the administrator's socket.
-  const site = { hostnames };
-  const routing = new RoutingCache({ reader, revision: () => shared.revision(), site });
-  const metrics = new Metrics({
-    reader,
-    shared,
-    supervisor,
-    threads: supervisor.threads,
-    databasePath: databasePath(data),
-  });
-  const httpDoor = createHttpDoor({
-    async ready() {
-      routing.resolve({ localPart: 'postmaster', domain: '' });
-      await writer.execute(probe, {});
-    },
-    metrics: () => metrics.text(),
-  });
-
-  // Listeners, last of all that may fail: a port that is taken is named, and nothing has begun.
-  const hand = handTo(protocolThreads, shared);
-  const accepted = (socket: Socket, name: ListenerName): void => {
-    if (name === 'http') {
-      httpDoor.emit('connection', socket);
-      socket.resume();
-    } else hand(socket, name);
-  };
-  const listeners: Listener[] = [];
-  const endpoints: Record<string, string> = {};
-  try {
-    for (const address of configuration.listen)
-      for (const name of tcpListeners) {
-        const port = portOf(configuration, name);
-        const listener =
-          name === 'dns'
-            ? await listenDns(supervisor, dnsThread, address, port, accepted)
-            : await listenTcp(name, address, port, accepted);
-        listeners.push(listener);
-        endpoints[name] ??= formatEndpoint(listener.address, listener.port);
-      }
-  } catch (error) {
+  // Doors, last of all that may fail: a port that is taken is named, and nothing has begun.
+  const doors = await openDoors(main).catch(async (error: unknown) => {
     await stopThreads();
     throw error;
-  }
-  const ownDns = listeners.find(({ name }) => name === 'dns')!;
-  const endpoint = formatEndpoint(reachable(ownDns.address), ownDns.port);
-  for (const thread of protocolThreads) thread.post({ kind: 'own-dns', endpoint });
-
-  const admin = await serveAdmin(
-    data,
-    adminOperations({
-      reader,
-      writer,
-      routing,
-      clock: systemClock,
-      gate: new HashGate({ cells: shared.hashCells, thread: 0 }),
-      zoneHost: thisZoneHost({ configuration, hostnames }),
-      segments: segmentsPath(data),
-      version: VERSION,
-      startedAt,
-      hostname,
-      listeners: endpoints,
-    }),
-    log,
-  );
-  transferThread.post({ kind: 'begin' });
-  supervisor.onExit((thread) => {
-    const at = systemClock.now();
-    // What it had posted is executed first: the writer has its port drained well before.
-    setTimeout(
-      () => writer.execute(closeSegmentsOf, { thread: thread.number, at }).catch(() => {}),
-      DRAINED_MS,
-    ).unref();
   });
-  const endHousekeeping = keepHouse({
-    writer,
-    database: databasePath(data),
-    segments: segmentsPath(data),
-    log,
-    forgetSegment: (segment) => {
-      for (const thread of supervisor.threads) thread.post({ kind: 'forget-segment', segment });
-    },
-  });
-  log.info('server.ready', { hostname, listeners: endpoints });
+  const admin = await serveAdmin(main, doors.endpoints);
+  for (const thread of threads.protocol) thread.stand({ kind: 'own-dns', endpoint: doors.ownDns });
+  threads.transfer.stand({ kind: 'begin' });
+  const endHousekeeping = keepHouse(main);
+  log.info('server.ready', { hostname: hostnames[0], listeners: doors.endpoints });
 
-  /** Transactions under way, segments, writer, lock: in this order. */
+  /** Transactions under way, segments, writer, store: in this order. */
   async function stopThreads(): Promise<void> {
-    for (const listener of listeners) listener.server.close();
-    httpDoor.close();
-    httpDoor.closeAllConnections();
     await writer.settled();
     await supervisor.stop();
     close();
-    lock.release();
   }
 
   return {
-    hostname,
-    listeners: endpoints,
+    hostname: hostnames[0]!,
+    listeners: doors.endpoints,
     adminPassword,
-    onArrival(listener) {
-      supervisor.onReport((_, report) => {
-        if (report.kind === 'arrived') listener((report as ArrivedReport).steps);
-      });
-    },
+    onArrival: (listener) => onArrival(supervisor, listener),
     async stop() {
       endHousekeeping();
       admin.close();
+      doors.close();
       await stopThreads();
     },
   };
 }
 
-/** Where a listener on all addresses is reached from this machine. */
-function reachable(address: string): string {
-  return address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
+function onArrival(supervisor: Supervisor, listener: (steps: readonly ArrivalStep[]) => void): void {
+  supervisor.onReport((_, report) => {
+    if (report.kind === 'arrived') listener((report as ArrivedReport).steps);
+  });
 }

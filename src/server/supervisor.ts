@@ -1,14 +1,20 @@
 // The threads of the process: started, replaced when they die, stopped in order.
 //
-// A protocol thread that dies is replaced; its connections are lost, nothing else. The writer's death ends the process,
-// because outcomes would be unknown; so does any thread's report that a file cannot be written.
+// A thread that dies is replaced by a successor that has all it had, but for its connections and what it remembered: what
+// a thread must know stands in ThreadData or in a standing order. The writer's death ends the process, because outcomes
+// would be unknown; so does any thread's report that a file cannot be written, and a successor that does not start.
+//
+// Limits  starts of one thread are RESTART_MS apart; STARTS_MAX may end before it serves
 
 import { once } from 'node:events';
 import { MessageChannel, type Transferable, Worker } from 'node:worker_threads';
 import type { Log } from '../base/log.ts';
 import type { SharedState } from '../database/shared.ts';
 import type { Configuration } from './configuration.ts';
+import type { DnsOrder } from './threads/dns.ts';
 import type { ThreadData } from './threads/parts.ts';
+import type { ProtocolOrder } from './threads/protocol.ts';
+import type { TransferOrder } from './threads/transfer.ts';
 import type { WriterData, WriterOrder } from './threads/writer.ts';
 
 export interface SupervisorOptions {
@@ -32,40 +38,98 @@ interface Report {
   readonly text?: string;
 }
 
+/** A successor that dies before it serves is tried again so often. */
+const STARTS_MAX = 5;
+const RESTART_MS = 1000;
+
+type Order = DnsOrder | ProtocolOrder | TransferOrder;
+
+/**
+ * A thread that serves, whichever worker it runs in now.
+ *
+ * Standing orders are what a thread must know beside its ThreadData: the last of each kind is kept, and a successor gets
+ * them when it has started, in the order in which they were first given. Other orders are for the worker that runs:
+ * sockets and answers die with it, and a successor has no descriptor of a segment to forget.
+ */
 export class ServingThread {
   readonly number: number;
   readonly name: string;
+  readonly #spawn: () => Promise<void>;
+  readonly #standing = new Map<string, Order>();
   #worker: Worker | undefined;
-  #starting: Promise<Worker> | undefined;
-  readonly #start: () => Promise<Worker>;
-  stopping = false;
+  #starting: Promise<void> | undefined;
+  #startedAt = 0;
+  #isStopping = false;
 
-  constructor(number: number, name: string, start: () => Promise<Worker>) {
+  /** `spawn` makes a worker, says `serves` when it does, and `died` at its end. Rejects for one that never serves. */
+  constructor(number: number, name: string, spawn: () => Promise<void>) {
     this.number = number;
     this.name = name;
-    this.#start = start;
+    this.#spawn = spawn;
   }
 
-  async start(): Promise<void> {
-    this.#starting = this.#start();
-    this.#worker = await this.#starting;
+  /** Resolves when it serves. */
+  start(): Promise<void> {
+    this.#startedAt = performance.now();
+    this.#starting = this.#spawn();
+    return this.#starting;
   }
 
-  get running(): boolean {
-    return this.#worker !== undefined;
+  /** Starts a successor. Rejects when none comes to serve. */
+  async replace(): Promise<void> {
+    for (let starts = 1; ; starts++) {
+      const waitMs = this.#startedAt + RESTART_MS - performance.now();
+      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      if (this.#isStopping) return;
+      try {
+        return await this.start();
+      } catch (error) {
+        // One that cannot even start would be started for ever.
+        if (starts === STARTS_MAX) throw error;
+      }
+    }
   }
 
-  post(order: unknown, transfer: readonly Transferable[] = []): void {
-    this.#worker?.postMessage(order, [...transfer]);
+  serves(worker: Worker): void {
+    for (const order of this.#standing.values()) worker.postMessage(order);
+    this.#worker = worker;
   }
 
   died(): void {
     this.#worker = undefined;
   }
 
+  get running(): boolean {
+    return this.#worker !== undefined;
+  }
+
+  get stopping(): boolean {
+    return this.#isStopping;
+  }
+
+  /** To the worker that runs now; to nobody while there is none. */
+  post(order: Order, transfer: readonly Transferable[] = []): void {
+    this.#worker?.postMessage(order, [...transfer]);
+  }
+
+  /** A standing order that this worker has carried out: for its successors. The last of a `key` counts. */
+  keep(order: Order, key: string = order.kind): void {
+    this.#standing.set(key, order);
+  }
+
+  /** A standing order: to the worker that runs now, and to each successor. */
+  stand(order: Order): void {
+    this.keep(order);
+    this.post(order);
+  }
+
+  withdraw(key: string): void {
+    this.#standing.delete(key);
+  }
+
   /** Asks it to end, and waits until it has. */
   async stop(): Promise<void> {
-    this.stopping = true;
+    this.#isStopping = true;
     // One that is just being started again is stopped when it has started.
     await this.#starting?.catch(() => {});
     const worker = this.#worker;
@@ -132,7 +196,7 @@ export class Supervisor {
     return thread;
   }
 
-  async #spawn(thread: ServingThread, kind: ThreadKind): Promise<Worker> {
+  async #spawn(thread: ServingThread, kind: ThreadKind): Promise<void> {
     const { configuration, hostnames, shared, log, fatal } = this.#options;
     const port = this.writerPort(thread.number);
     const workerData: ThreadData = {
@@ -145,26 +209,35 @@ export class Supervisor {
     };
     const worker = new Worker(kind.module, { workerData, name: kind.name, transferList: [port] });
     worker.on('error', (error: Error) =>
-      log.error('server.thread', { thread: kind.name, detail: error.stack ?? error.message }),
+      log.error('server.thread', { ended: kind.name, detail: error.stack ?? error.message }),
     );
-    worker.on('exit', () => {
-      thread.died();
-      for (const listener of this.#exitListeners) listener(thread);
-      if (thread.stopping || this.#stopping) return;
-      shared.forgetThread(thread.number);
-      log.error('server.restart-thread', { thread: kind.name });
-      // One that cannot even start would be started for ever.
-      thread.start().catch((error: Error) => fatal(error.message));
-    });
     await new Promise<void>((resolve, reject) => {
       worker.once('exit', () => reject(new Error(`thread ${kind.name} has ended at its start`)));
       worker.on('message', (report: Report) => {
         if (report.kind === 'fatal') fatal(report.text ?? '');
-        else if (report.kind === 'started') resolve();
+        else if (report.kind === 'started') {
+          worker.once('exit', () => this.#replace(thread));
+          thread.serves(worker);
+          resolve();
+        }
         for (const listener of this.#listeners) listener(thread, report);
       });
     });
-    return worker;
+  }
+
+  #replace(thread: ServingThread): void {
+    const { shared, log, fatal } = this.#options;
+    thread.died();
+    for (const listener of this.#exitListeners) listener(thread);
+    if (thread.stopping || this.#stopping) return;
+    shared.forgetThread(thread.number);
+    log.error('server.restart-thread', { ended: thread.name });
+    thread.replace().catch((error: Error) => fatal(error.message));
+  }
+
+  /** To every thread that runs. */
+  post(order: Order): void {
+    for (const thread of this.threads) thread.post(order);
   }
 
   /** Serving threads, each with its transactions and segments, then the writer. Nothing may write afterwards. */

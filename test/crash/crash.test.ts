@@ -16,7 +16,7 @@ const folder = mkdtempSync(join(tmpdir(), 'waypost-crash-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 const compiler = peer('gcc');
 
-function crash(name: string, options: Pick<CrashOptions, 'cycles' | 'env'>, power = false): Promise<Verdict> {
+function crash(name: string, options: Pick<CrashOptions, 'cycles' | 'switches'>, power = false): Promise<Verdict> {
   const place = mkdtempSync(join(folder, `${name}-`));
   const data = join(place, 'data');
   const seed = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
@@ -49,14 +49,14 @@ describe('what was acknowledged survives', () => {
 
 describe('the test can fail', () => {
   test('a server that acknowledges before it commits is found out', async (t) => {
-    const verdict = await crash('early', { cycles: 20, env: { WAYPOST_TEST_ACKNOWLEDGE_EARLY: '1' } });
+    const verdict = await crash('early', { cycles: 20, switches: { acknowledgeEarly: true } });
     t.diagnostic(verdict.sentences[0] ?? 'nothing found');
     // Which acknowledged thing is missed first, a message, a flag or an entry, is chance.
     assert.ok(!verdict.kept, 'something acknowledged was lost, and the harness did not see it');
   });
 
   test('a database that does not sync is found out by the power cut', { skip: compiler.skip }, async (t) => {
-    const verdict = await crash('unsynced', { cycles: 5, env: { WAYPOST_TEST_SYNCHRONOUS: 'off' } }, true).catch(
+    const verdict = await crash('unsynced', { cycles: 5, switches: { synchronous: 'OFF' } }, true).catch(
       // What is left may not even be a database that opens: found out as well.
       (error: Error) => error,
     );

@@ -5,6 +5,7 @@
 // Limits  a cycle writes for at most two seconds; a restart has five seconds to its first answer
 // Never   repairs anything by hand, and never sends again what was not answered
 
+import type { Switches } from '../../src/server/switches.ts';
 import { type Person, populate } from '../support/directory.ts';
 import { startWaypost, type Waypost } from '../support/server.ts';
 import { SmtpSink } from '../support/smtp-sink.ts';
@@ -31,7 +32,8 @@ export interface CrashOptions {
   readonly data: string;
   readonly cycles: number;
   readonly seed: number;
-  readonly env?: Readonly<Record<string, string>>;
+  /** What the server does worse than the shipped one, so that the test must fail. */
+  readonly switches?: Partial<Switches>;
   /** Nothing for a remote host. */
   readonly local?: boolean;
   /** How the power goes: prepares the environment, and takes from the directory what was never synced. */
@@ -159,9 +161,10 @@ interface Run {
 }
 
 async function restart(run: Run, options: CrashOptions): Promise<void> {
-  const env = { WAYPOST_LOG: 'warn', ...options.env, ...options.power?.env };
+  const env = { WAYPOST_LOG: 'warn', ...options.power?.env };
+  const { switches } = options;
   const began = performance.now();
-  await run.server.restart({ env });
+  await run.server.restart({ env, ...(switches === undefined ? {} : { switches }) });
   await firstAnswer(run.server.listeners.smtp);
   run.firstAnswerMs.push(Math.round(performance.now() - began));
 }

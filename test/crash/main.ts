@@ -14,6 +14,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Switches } from '../../src/server/switches.ts';
 import { peer } from '../support/peers.ts';
 import { FIRST_ANSWER_MS, runCrashTest, type Verdict } from './harness.ts';
 import { preparePowerLoss } from './power-loss/image.ts';
@@ -40,9 +41,10 @@ if (values.help) {
 
 const folder = mkdtempSync(join(tmpdir(), 'waypost-crash-'));
 const data = join(folder, 'data');
-const env: Record<string, string> = {};
-if (values.early) env['WAYPOST_TEST_ACKNOWLEDGE_EARLY'] = '1';
-if (values.unsynced) env['WAYPOST_TEST_SYNCHRONOUS'] = 'off';
+const switches: Partial<Switches> = {
+  ...(values.early ? { acknowledgeEarly: true } : {}),
+  ...(values.unsynced ? { synchronous: 'OFF' } : {}),
+};
 const compiler = values.power ? peer('gcc') : undefined;
 if (compiler !== undefined && compiler.skip !== false) throw new Error(compiler.skip);
 
@@ -51,7 +53,7 @@ try {
     data,
     cycles: Number(values.cycles),
     seed: values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed),
-    env,
+    ...(values.early || values.unsynced ? { switches } : {}),
     local: values.local,
     ...(compiler === undefined ? {} : { power: preparePowerLoss(compiler.path, folder, data) }),
     say: (text) => console.error(text),

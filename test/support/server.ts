@@ -8,6 +8,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Switches } from '../../src/server/switches.ts';
+import type { Fault } from './thread-faults.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -36,6 +38,8 @@ export interface StartOptions {
   readonly under?: readonly string[];
   /** The checkout whose program is started; this one if there is none. */
   readonly program?: string;
+  /** Runs the tests' own entry point instead of the program: with these switches, and open to faults. */
+  readonly switches?: Partial<Switches>;
 }
 
 export interface Exit {
@@ -60,9 +64,11 @@ export interface Waypost {
   /** SIGKILL. The directory stays, for `restart`. */
   kill9(): Promise<void>;
   /** Starts again on the same directory, after `kill9` or an end of its own; stops first if it still runs. */
-  restart(options?: Pick<StartOptions, 'config' | 'env' | 'args' | 'under'>): Promise<void>;
+  restart(options?: Pick<StartOptions, 'config' | 'env' | 'args' | 'under' | 'switches'>): Promise<void>;
   /** Starts again after `kill9` and kills that start too, so many milliseconds after the command, ready or not. */
   interruptedStart(afterMs: number): Promise<void>;
+  /** In the threads of a server that was started with `switches`. */
+  fault(fault: Fault): void;
   /** Resolves when the process ends by itself. */
   exited(): Promise<Exit>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -119,6 +125,7 @@ export async function startWaypost(options: StartOptions = {}): Promise<Waypost>
       return running.readyMs;
     },
     stderr: () => running.stderr(),
+    fault: (fault) => void running.child.send(fault),
     exited: () => running.exited,
     async stop() {
       const exit = await end('SIGTERM');
@@ -170,18 +177,20 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 async function run(data: string, options: StartOptions, earlier: string, killAfterMs?: number): Promise<Running> {
   if (options.config !== undefined) writeFileSync(join(data, 'waypost.toml'), options.config);
-  const [command, ...before] = [...(options.under ?? []), join(options.program ?? root, 'waypost')];
+  const [command, ...before] = [...(options.under ?? []), ...program(options)];
   const began = performance.now();
   const child = spawn(command!, [...before, 'serve', '--data', data, ...(options.args ?? [])], {
     cwd: root,
     env: {
+      // As the launcher has it.
+      UV_THREADPOOL_SIZE: '16',
       ...withoutWaypost(process.env),
       WAYPOST_PORT_OFFSET: 'auto',
       WAYPOST_LISTEN: '127.0.0.1',
       WAYPOST_HOSTNAME: 'mail.waypost.example',
       ...options.env,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...(options.switches === undefined ? [] : ['ipc' as const])],
   });
   children.add(child);
   if (killAfterMs !== undefined) setTimeout(() => child.kill('SIGKILL'), killAfterMs);
@@ -236,6 +245,13 @@ async function run(data: string, options: StartOptions, earlier: string, killAft
     },
     stderr: () => stderr,
   };
+}
+
+function program({ program, switches }: StartOptions): readonly string[] {
+  if (switches === undefined) return [join(program ?? root, 'waypost')];
+  const support = (name: string): string => join(root, 'test/support', name);
+  const preload = ['--import', support('thread-faults.ts')];
+  return [process.execPath, ...preload, support('serve-with-switches.ts'), JSON.stringify(switches)];
 }
 
 interface ReadyLine {

@@ -17,10 +17,18 @@ export interface DnsUdpParts {
   readonly socket: Socket;
   readonly answer: Answer;
   readonly log: Log;
+  /** The system has reported an error of the socket itself: whether it still receives is not known. */
+  readonly failed?: (error: Error) => void;
 }
 
-/** Answers until the socket is closed; `close` resolves when it is. */
-export function serveDnsUdp({ socket, answer, log }: DnsUdpParts): { close(): Promise<void> } {
+/** A socket that answers. `close` resolves when it is closed. */
+export interface DnsUdpService {
+  close(): Promise<void>;
+}
+
+/** Answers until the socket is closed. */
+export function serveDnsUdp(parts: DnsUdpParts): DnsUdpService {
+  const { socket, answer, log } = parts;
   const receive = (query: Buffer, peer: RemoteInfo): void => {
     // Nobody listens on port 0: such a sender is invented.
     if (peer.port === 0 || socket.getSendQueueSize() > UDP_WAITING_BYTES) return;
@@ -36,7 +44,10 @@ export function serveDnsUdp({ socket, answer, log }: DnsUdpParts): { close(): Pr
   const sent = (error: Error | null): void => {
     if (error !== null) log.debug('dns.unsent', { error: error.message });
   };
-  const failed = (error: Error): void => log.warn('dns.socket', { error: error.message });
+  const failed = (error: Error): void => {
+    log.warn('dns.socket', { error: error.message });
+    parts.failed?.(error);
+  };
   socket.on('message', receive);
   socket.on('error', failed);
   return {
@@ -56,15 +67,19 @@ export function bindDnsUdp(address: string, port: number, options: { ipv6Only?: 
   return new Promise((bound, failed) => {
     const socket = createSocket({
       type: isIPv6(address) ? 'udp6' : 'udp4',
-      ipv6Only: options.ipv6Only ?? false,
+      ipv6Only: options.ipv6Only === true && isIPv6(address),
       // The kernel gives as much of it as the system allows.
       recvBufferSize: UDP_RECEIVE_BYTES,
       // Peers are addresses already; the default would ask dns.lookup, later, for each answer.
       lookup: (address, _options, callback) => callback(null, address, isIPv6(address) ? 6 : 4),
     });
-    socket.once('error', failed);
+    const refused = (error: Error): void => {
+      socket.close();
+      failed(error);
+    };
+    socket.once('error', refused);
     socket.bind(port, address, () => {
-      socket.off('error', failed);
+      socket.off('error', refused);
       bound(socket);
     });
   });

@@ -1,9 +1,9 @@
 // The DNS thread: the UDP sockets, an event loop of their own, so that a query never waits for anything else.
 
-import type { Socket } from 'node:dgram';
 import { parentPort, workerData } from 'node:worker_threads';
+import { errorCode } from '../../net/listen.ts';
 import { createAnswer } from '../../protocols/dns/answer.ts';
-import { bindDnsUdp, serveDnsUdp } from '../../protocols/dns/udp.ts';
+import { bindDnsUdp, type DnsUdpService, serveDnsUdp } from '../../protocols/dns/udp.ts';
 import { zoneLookUp } from '../../zones/names.ts';
 import type { Counts } from '../counters.ts';
 import { thisZoneHost } from '../zone-host.ts';
@@ -11,19 +11,20 @@ import { type ThreadData, threadParts } from './parts.ts';
 
 /** From the main thread. */
 export type DnsOrder =
-  | { readonly kind: 'bind'; readonly address: string; readonly port: number }
-  /** TCP could not have the number that UDP got: give it back and try another. */
-  | { readonly kind: 'unbind' }
+  /** Standing, with the number that the socket got. Does nothing for an address that is bound. */
+  | { readonly kind: 'bind'; readonly address: string; readonly port: number; readonly ipv6Only: boolean }
+  /** TCP could not have the number that UDP got. */
+  | { readonly kind: 'unbind'; readonly address: string }
   | { readonly kind: 'counts'; readonly request: number }
   | { readonly kind: 'forget-segment'; readonly segment: number }
   | { readonly kind: 'stop' };
 /** To the main thread. */
 export type DnsReport =
   | { readonly kind: 'started' }
-  | { readonly kind: 'bound'; readonly port: number }
-  | { readonly kind: 'unbound' }
-  | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts }
-  | { readonly kind: 'not-bound'; readonly code: string };
+  | { readonly kind: 'bound'; readonly address: string; readonly port: number }
+  /** It could not be bound, or it has failed since and is closed. */
+  | { readonly kind: 'not-bound'; readonly address: string; readonly code: string }
+  | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts };
 
 const data = workerData as ThreadData;
 const parts = threadParts(data);
@@ -34,35 +35,43 @@ const answer = createAnswer({
   log: parts.log,
   onAnswer: (rcode) => parts.counters.add('dns', rcode),
 });
-const served: { socket: Socket; close(): Promise<void> }[] = [];
+/** By address; undefined while it is being bound. */
+const sockets = new Map<string, DnsUdpService | undefined>();
 
-async function bind(address: string, port: number): Promise<void> {
+async function bind({ address, port, ipv6Only }: Extract<DnsOrder, { kind: 'bind' }>): Promise<void> {
+  if (sockets.has(address)) return;
+  sockets.set(address, undefined);
   try {
-    const socket = await bindDnsUdp(address, port);
-    served.push({ socket, ...serveDnsUdp({ socket, answer, log: parts.log }) });
-    report({ kind: 'bound', port: socket.address().port });
+    const socket = await bindDnsUdp(address, port, { ipv6Only });
+    const failed = (error: Error): void => {
+      unbind(address);
+      report({ kind: 'not-bound', address, code: errorCode(error) });
+    };
+    sockets.set(address, serveDnsUdp({ socket, answer, log: parts.log, failed }));
+    report({ kind: 'bound', address, port: socket.address().port });
   } catch (error) {
-    report({ kind: 'not-bound', code: error instanceof Error && 'code' in error ? String(error.code) : String(error) });
+    sockets.delete(address);
+    report({ kind: 'not-bound', address, code: errorCode(error) });
   }
 }
 
-async function closeAll(): Promise<void> {
-  await Promise.all(served.splice(0).map((each) => each.close()));
+function unbind(address: string): void {
+  void sockets.get(address)?.close();
+  sockets.delete(address);
 }
 
 parentPort?.on('message', async (order: DnsOrder) => {
   switch (order.kind) {
     case 'bind':
-      return bind(order.address, order.port);
+      return bind(order);
     case 'unbind':
-      await served.pop()?.close();
-      return report({ kind: 'unbound' });
+      return unbind(order.address);
     case 'counts':
       return report({ kind: 'counts', request: order.request, counts: parts.counters.counts() });
     case 'forget-segment':
       return;
     case 'stop':
-      await closeAll();
+      await Promise.all([...sockets.values()].map((socket) => socket?.close()));
       parts.database.close();
       process.exit();
       return;

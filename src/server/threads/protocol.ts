@@ -33,6 +33,7 @@ import { segmentHost, type ThreadData, threadParts } from './parts.ts';
 /** From the main thread. */
 export type ProtocolOrder =
   | { readonly kind: 'connection'; readonly socket: Socket; readonly listener: ListenerName }
+  /** Standing: where our own DNS listener is. */
   | { readonly kind: 'own-dns'; readonly endpoint: string }
   /** A segment has been collected: its descriptor must not keep its space. */
   | { readonly kind: 'forget-segment'; readonly segment: number }

@@ -18,7 +18,7 @@ import { segmentHost, type ThreadData, threadParts } from './parts.ts';
 
 /** From the main thread. */
 export type TransferOrder =
-  /** All that may fail at a start has gone well. */
+  /** Standing: all that may fail at a start has gone well. */
   | { readonly kind: 'begin' }
   | { readonly kind: 'forget-segment'; readonly segment: number }
   | { readonly kind: 'counts'; readonly request: number }
@@ -84,25 +84,18 @@ parentPort?.on('message', (order: TransferOrder) => {
   }
 });
 
-/** A thread that replaces one that has died is told nothing: it begins by itself. */
-const BEGIN_MS = 10_000;
-const late = setTimeout(begin, BEGIN_MS);
-let begun = false;
+/** The writer takes nothing now. */
+const BEGIN_AGAIN_MS = 10_000;
 
 function begin(): void {
-  clearTimeout(late);
-  if (begun) return;
-  begun = true;
   schedule.start().catch((error: Error) => {
     log.error('transfer.begin', { detail: error.message });
-    begun = false;
-    setTimeout(begin, BEGIN_MS);
+    setTimeout(begin, BEGIN_AGAIN_MS);
   });
 }
 
 /** Deliveries under way come to an end or are cut; every outcome that is known is recorded. */
 async function stop(): Promise<void> {
-  clearTimeout(late);
   endHousekeeping();
   await stopReparse();
   await schedule.stop();

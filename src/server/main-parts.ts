@@ -1,0 +1,27 @@
+// What the main thread has when every other thread runs, for what it serves itself.
+
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { WriterClient } from '../database/client.ts';
+import type { Reader } from '../database/operation.ts';
+import type { SharedState } from '../database/shared.ts';
+import type { RoutingCache } from '../routing/cache.ts';
+import type { Configuration } from './configuration.ts';
+import type { ServingThreads } from './serving-threads.ts';
+import type { Supervisor } from './supervisor.ts';
+
+export interface MainParts {
+  readonly configuration: Configuration;
+  /** This host's name and its former ones. */
+  readonly hostnames: readonly string[];
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly shared: SharedState;
+  readonly reader: Reader;
+  readonly writer: WriterClient;
+  readonly routing: RoutingCache;
+  readonly supervisor: Supervisor;
+  readonly threads: ServingThreads;
+}

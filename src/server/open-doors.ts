@@ -1,0 +1,85 @@
+// The ports of the configuration: each door on each of its addresses, and who gets what is accepted there.
+//
+// In      the main thread's parts
+// Out     endpoints; health and metrics served here, every other connection handed to a protocol thread
+// Errors  the Failure of the first port that cannot be bound; what was bound before is closed
+
+import type { Socket } from 'node:net';
+import { probe } from '../database/operation.ts';
+import {
+  formatEndpoint,
+  type Listener,
+  type ListenOptions,
+  listenOnAll,
+  listenTcp,
+  reachableAddress,
+} from '../net/listen.ts';
+import { listenDns } from '../net/listen-dns.ts';
+import type { HealthParts } from '../protocols/http/health.ts';
+import { DnsSockets } from './dns-sockets.ts';
+import { handTo } from './hand-over.ts';
+import { createHttpDoor } from './http.ts';
+import type { MainParts } from './main-parts.ts';
+import { Metrics } from './metrics.ts';
+import { type ListenerName, portOf, tcpListeners } from './ports.ts';
+
+export interface Doors {
+  /** `smtp` -> `127.0.0.1:1025`, a key for each door: on the first address. */
+  readonly endpoints: Readonly<Record<string, string>>;
+  /** Where our own DNS is asked from this machine. */
+  readonly ownDns: string;
+  /** Nobody is accepted any more. Connections of protocol threads are theirs to end. */
+  close(): void;
+}
+
+export async function openDoors(parts: MainParts): Promise<Doors> {
+  const { configuration, supervisor, threads, shared, log } = parts;
+  const dnsSockets = new DnsSockets(supervisor, threads.dns, log);
+  const http = createHttpDoor(health(parts, dnsSockets));
+  const hand = handTo(threads.protocol, shared);
+  const accepted = (socket: Socket, name: ListenerName): void => {
+    if (name === 'http') {
+      http.emit('connection', socket);
+      socket.resume();
+    } else hand(socket, name);
+  };
+  const failed = (error: Error): void => log.error('server.accept', { error: error.message });
+  const open: Listener[] = [];
+  const close = (): void => {
+    for (const listener of open) listener.close();
+    http.close();
+    http.closeAllConnections();
+  };
+  const endpoints: Record<string, string> = {};
+  let ownDns = '';
+  try {
+    for (const name of tcpListeners) {
+      const bind = (address: string, port: number, ipv6Only: boolean): Promise<Listener> => {
+        const options: ListenOptions<ListenerName> = { name, address, port, ipv6Only, accepted, failed };
+        return name === 'dns' ? listenDns(dnsSockets, options) : listenTcp(options);
+      };
+      const bound = await listenOnAll(configuration.listen, portOf(configuration, name), bind);
+      open.push(...bound);
+      const { address, port } = bound[0]!;
+      endpoints[name] = formatEndpoint(address, port);
+      if (name === 'dns') ownDns = formatEndpoint(reachableAddress(address), port);
+    }
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { endpoints, ownDns, close };
+}
+
+function health(parts: MainParts, dnsSockets: DnsSockets): HealthParts {
+  const metrics = new Metrics(parts);
+  return {
+    async ready() {
+      const missing = dnsSockets.missing();
+      if (missing.length > 0) throw new Error(`dns has no UDP socket on ${missing.join(', ')}`);
+      parts.routing.resolve({ localPart: 'postmaster', domain: '' });
+      await parts.writer.execute(probe, {});
+    },
+    metrics: () => metrics.text(),
+  };
+}

@@ -1,0 +1,253 @@
+// A thread that dies is replaced with all it had: what it was ordered, the ports it had, the queue it worked on.
+//
+// In      ends of each thread but the writer, from inside, under a load of everything that some thread serves
+// Out     each kind of the load is served again; /readyz in between; the log; the process's end where no successor starts
+// Limits  AGAIN_MS from the end of a thread to a whole round of each kind
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { addDomain, addUser, administrator, type Person } from './support/directory.ts';
+import { DnsTestServer } from './support/dns-server.ts';
+import { LineConnection } from './support/line-connection.ts';
+import { peer } from './support/peers.ts';
+import { startWaypost, type Waypost } from './support/server.ts';
+import { SmtpClient } from './support/smtp-client.ts';
+import { SmtpSink } from './support/smtp-sink.ts';
+import { LETHAL } from './support/thread-faults.ts';
+
+const AGAIN_MS = 30_000;
+const THREADS = 2;
+/** dig's exit code. */
+const NO_REPLY = 9;
+const US = 'mail.waypost.example';
+const run = promisify(execFile);
+const dig = peer('dig');
+const swaks = peer('swaks');
+
+interface World {
+  readonly server: Waypost;
+  readonly resolver: DnsTestServer;
+  readonly sink: SmtpSink;
+  readonly ann: Person;
+}
+
+async function open(): Promise<World> {
+  const resolver = await DnsTestServer.start('127.0.0.2');
+  const sink = await SmtpSink.start();
+  const config = `threads = ${THREADS}
+resolver = ["${resolver.server}"]
+[provision]
+from-mx = "auto"
+[next-hop]
+"remote.example" = "${sink.nextHop}"
+[queue]
+retry = ["1s"]
+[limits]
+command-timeout = "10s"
+`;
+  const server = await startWaypost({ config, switches: {} });
+  const ldap = await administrator(server);
+  await addDomain(ldap, 'acme.example', { mailDomainCatchallAddress: 'ann@acme.example' });
+  const ann = await addUser(ldap, 'ann@acme.example');
+  await ldap.unbind();
+  return { server, resolver, sink, ann };
+}
+
+async function close({ server, resolver, sink }: World): Promise<void> {
+  await server.stop();
+  await sink.close();
+  await resolver.close();
+}
+
+async function digMx({ server }: World, name: string, ...options: readonly string[]): Promise<string> {
+  const { host, port } = server.listeners.dns;
+  const args = [`@${host}`, '-p', String(port), name, 'MX', '+short', '+tries=1', '+time=1', ...options];
+  return (await run(dig.path, args)).stdout.trim();
+}
+
+let numbers = 0;
+const next = (): number => ++numbers;
+
+/** What is asked again and again. Each throws for whatever is no service. */
+const load: Readonly<Record<string, (world: World) => Promise<void>>> = {
+  async 'dig over UDP'(world) {
+    assert.equal(await digMx(world, 'acme.example', '+notcp'), `10 ${US}.`);
+  },
+  async 'dig over TCP'(world) {
+    assert.equal(await digMx(world, 'acme.example', '+tcp'), `10 ${US}.`);
+  },
+  async swaks({ server }) {
+    const { host, port } = server.listeners.smtp;
+    const envelope = ['--from', 'stranger@elsewhere.example', '--to', 'ann@acme.example'];
+    await run(swaks.path, ['--server', host, '--port', String(port), ...envelope, '--timeout', '5', '--silent', '3']);
+  },
+  async 'a queue row'({ server, sink, ann }) {
+    const recipient = `r${next()}@remote.example`;
+    const client = await SmtpClient.open(server.listeners.submission, ann);
+    try {
+      await client.send(ann.login, [recipient], Buffer.from('Subject: out\r\n\r\nhello\r\n'));
+    } finally {
+      client.connection.destroy();
+    }
+    const isThere = (): boolean => sink.messages.some(({ recipients }) => recipients.includes(recipient));
+    await until('the message at the other host', isThere);
+  },
+  /** One in each protocol thread: the connections are open together, and each goes to the thread with the fewest. */
+  async 'an arrival'({ server, resolver }) {
+    const { host, port } = server.listeners.smtp;
+    const names = Array.from({ length: THREADS }, () => `n${next()}.acme.example`);
+    for (const name of names) resolver.mx(name, [10, US]);
+    // Each address may bring so many domains and no more.
+    const from = `127.0.${1 + (next() % 200)}.${1 + (next() % 200)}`;
+    const connections = await Promise.all(names.map(() => LineConnection.open(host, port, from)));
+    try {
+      for (const [i, connection] of connections.entries()) {
+        connection.write(`HELO client.example\r\nMAIL FROM:<>\r\nRCPT TO:<x@${names[i]}>\r\n`);
+      }
+      for (const connection of connections) {
+        for (let i = 0; i < 3; i++) await connection.line();
+        assert.match(await connection.line(), /^250 /);
+      }
+    } finally {
+      for (const connection of connections) connection.destroy();
+    }
+  },
+};
+
+async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + AGAIN_MS;
+  while (!(await isSo())) {
+    if (performance.now() > end) throw new Error(`waited ${AGAIN_MS} ms for ${what}`);
+    await new Promise((wait) => setTimeout(wait, 20));
+  }
+}
+
+/** Runs every kind of the load until it is stopped, each on its own, whatever fails. */
+class Load {
+  /** When the last attempt that was served had begun. */
+  readonly servedAt = new Map<string, number>();
+  readonly failures = new Map<string, unknown>();
+  readonly #ended: Promise<unknown>;
+  #isStopped = false;
+
+  constructor(world: World) {
+    this.#ended = Promise.all(Object.keys(load).map((kind) => this.#run(kind, world)));
+  }
+
+  async #run(kind: string, world: World): Promise<void> {
+    while (!this.#isStopped) {
+      const began = performance.now();
+      try {
+        await load[kind]!(world);
+        this.servedAt.set(kind, began);
+      } catch (error) {
+        this.failures.set(kind, error);
+      }
+      await new Promise((wait) => setTimeout(wait, 30));
+    }
+  }
+
+  /** Resolves when an attempt of each kind has been served that began after now. */
+  async servedAgain(): Promise<void> {
+    const now = performance.now();
+    const waiting = (): string[] => Object.keys(load).filter((kind) => (this.servedAt.get(kind) ?? 0) <= now);
+    await until('the load', () => waiting().length === 0).catch((error: Error) => {
+      const [kind] = waiting();
+      throw new Error(`${waiting().join(', ')}: not served again; ${String(this.failures.get(kind!))}`, {
+        cause: error,
+      });
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#ended;
+  }
+}
+
+/** How often the log says that this thread was replaced. */
+function replaced({ server }: World, thread: string): number {
+  return server
+    .stderr()
+    .split('\n')
+    .filter((line) => line.includes('server.restart-thread') && line.includes(`"${thread}"`)).length;
+}
+
+async function ready({ server }: World): Promise<{ status: number; text: string }> {
+  const { host, port } = server.listeners.http;
+  const response = await fetch(`http://${host}:${port}/readyz`);
+  return { status: response.status, text: await response.text() };
+}
+
+describe('a thread that dies', { skip: dig.skip || swaks.skip }, () => {
+  let world: World;
+  before(async () => {
+    world = await open();
+  });
+  after(() => close(world));
+
+  test('each of them, three times under load: all is served again', { timeout: 480_000 }, async () => {
+    const running = new Load(world);
+    try {
+      await running.servedAgain();
+      for (let round = 1; round <= 3; round++)
+        for (const thread of ['protocol-1', 'protocol-2', 'dns', 'transfer']) {
+          world.server.fault({ fault: 'end', thread });
+          await until(`the end of ${thread}`, () => replaced(world, thread) === round);
+          await running.servedAgain();
+        }
+    } finally {
+      await running.stop();
+    }
+  });
+
+  test('a DNS query that kills its thread gets silence; the next is answered', async () => {
+    const before = replaced(world, 'dns');
+    await assert.rejects(digMx(world, `${LETHAL}.acme.example`, '+notcp'), { code: NO_REPLY });
+    assert.equal(await digMx(world, 'acme.example', '+tcp'), `10 ${US}.`);
+    await until(
+      'an answer',
+      async () => (await digMx(world, 'acme.example', '+notcp').catch(() => '')) === `10 ${US}.`,
+    );
+    assert.equal(replaced(world, 'dns'), before + 1);
+    assert.equal((await ready(world)).status, 200);
+  });
+
+  test('the log names the dead thread `ended`, and the one that writes `thread`', () => {
+    const lines = world.server
+      .stderr()
+      .split('\n')
+      .filter((line) => /server\.(restart-)?thread"/.test(line));
+    assert.ok(lines.length > 0);
+    for (const line of lines) {
+      assert.equal(line.match(/"thread":/g)?.length, 1, line);
+      const { thread, ended } = JSON.parse(line);
+      assert.equal(thread, 'main');
+      assert.match(ended, /^(dns|transfer|protocol-\d)$/);
+    }
+  });
+
+  test('/readyz is 503 and names dns while a socket is missing: its thread has died, or the socket has failed', async () => {
+    const { port } = world.server.listeners.dns;
+    for (const fault of [{ fault: 'end', thread: 'dns' }, { fault: 'udp-error' }] as const) {
+      world.server.fault({ fault: 'udp-bind', isRefused: true });
+      world.server.fault(fault);
+      await until('503', async () => (await ready(world)).status === 503);
+      assert.equal((await ready(world)).text, `not ready: dns has no UDP socket on 127.0.0.1:${port}\n`);
+      world.server.fault({ fault: 'udp-bind', isRefused: false });
+      await until('200', async () => (await ready(world)).status === 200);
+      assert.equal(await digMx(world, 'acme.example', '+notcp'), `10 ${US}.`);
+    }
+  });
+
+  test('one whose successors die before they serve ends the process', async () => {
+    world.server.fault({ fault: 'end-at-start', thread: 'dns' });
+    world.server.fault({ fault: 'end', thread: 'dns' });
+    assert.equal((await world.server.exited()).code, 74);
+    assert.match(world.server.stderr(), /waypost: thread dns has ended at its start\n/);
+    await world.server.restart();
+    assert.equal((await ready(world)).status, 200);
+  });
+});
