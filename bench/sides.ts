@@ -16,7 +16,9 @@ import { generate } from './generate.ts';
 export const PASSWORD = 'secret';
 const DOMAINS = 10;
 
-export type SideName = 'waypost' | 'shipped' | 'fast';
+export type PeerName = 'shipped' | 'fast';
+/** `before`: Waypost of another checkout. */
+export type SideName = 'waypost' | 'before' | PeerName;
 
 export interface Side {
   readonly name: SideName;
@@ -28,11 +30,15 @@ export interface Side {
   stop(): Promise<void>;
 }
 
-/** Waypost on temporary data, its users added over LDAP with one ready hash: hashing is not what is measured. */
+/** Waypost on temporary data, this checkout's or that of `program`; its users added over LDAP with one ready hash: hashing is not what is measured. */
 export async function startOurs(
   users: number,
+  program?: string,
 ): Promise<Side & { readonly ldap: number; readonly addsPerSecond: number }> {
-  const server = await startWaypost({ env: { WAYPOST_LOG: 'warn' } });
+  const server = await startWaypost({
+    env: { WAYPOST_LOG: 'warn' },
+    ...(program === undefined ? {} : { program }),
+  });
   const { smtp, imap, pop3, ldap } = server.listeners;
   const bound = ['--port', ldap.port, '--binddn', 'cn=Directory Manager', '--bindpw', server.adminPassword];
   const add = (count: number, dn: string, attributes: object, extra: readonly (string | number)[]): number => {
@@ -53,7 +59,7 @@ export async function startOurs(
     const dn = 'uid=u{n},ou=People,dc=d{d},dc=example,o=internet';
     const addsPerSecond = add(users, dn, user, ['--conns', 8, '--domains', DOMAINS]);
     return {
-      name: 'waypost',
+      name: program === undefined ? 'waypost' : 'before',
       smtp: smtp.port,
       imap: imap.port,
       pop3: pop3.port,
@@ -86,7 +92,7 @@ export function peersMissing(): string | false {
   return false;
 }
 
-export async function startPeers(users: number, login: 'shipped' | 'fast'): Promise<Side> {
+export async function startPeers(users: number, login: PeerName): Promise<Side> {
   const directory = mkdtempSync(join(tmpdir(), `waypost-peer-${login}-`));
   const [smtp, imap, pop3] = await freePorts(3);
   const env = {

@@ -1,0 +1,37 @@
+// What runs come to: medians, tables, and what the machine was.
+
+import { cpus, tmpdir } from 'node:os';
+import { generate } from './generate.ts';
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Columns under each other. */
+export function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+export function shown(value: number): string {
+  return value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(1);
+}
+
+/** Appends of 4 KiB, each synced, in a second. */
+export function fsyncCost(): number {
+  return Number(generate('fsync-cost', ['--dir', tmpdir(), '--seconds', 1])['appends_s']);
+}
+
+export function machine(rounds: number): string {
+  const cores = cpus();
+  return `${cores.length} cores, ${cores[0]?.model ?? 'unknown'}, Node ${process.versions.node}, ${rounds} round${rounds === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,139 @@
+// The lines of the bench: which load goes to a side, and which figure of the generator counts.
+
+import { type Figures, generate } from './generate.ts';
+import type { PeerName, Side } from './sides.ts';
+
+export interface Line {
+  readonly name: string;
+  readonly what: string;
+  /** Arguments for this side. The count is only how long it takes: rates are compared. */
+  readonly run: (side: Side, offset: number) => Figures;
+  readonly figure: string;
+  readonly unit: string;
+  readonly against: readonly PeerName[];
+  /** At least so many times the other side's rate. */
+  readonly bars: Partial<Record<PeerName, number>>;
+}
+
+/** Fresh mailboxes of one run. */
+export const MAILBOXES = 100;
+
+const isOurs = ({ name }: Side): boolean => name === 'waypost' || name === 'before';
+
+function deliveries(size: number, rcpts: number, ours: number, theirs: number): Line['run'] {
+  return (side, offset) =>
+    generate('smtp-load', [
+      ...['--port', side.smtp, '--wait-imap', `127.0.0.1:${side.imap}`, '--tree', side.pids, '--conns', 20],
+      ...['--users', MAILBOXES, '--offset', offset, '--size', size, '--rcpts', rcpts],
+      ...['--count', isOurs(side) ? ours : theirs],
+    ]);
+}
+
+function imap(mode: string, ours: number, theirs: number, extra: readonly (string | number)[]): Line['run'] {
+  return (side, offset) =>
+    generate('imap-load', [
+      ...['--port', side.imap, '--tree', side.pids, '--mode', mode, '--offset', offset, '--users', 10],
+      ...['--count', isOurs(side) ? ours : theirs, ...extra],
+    ]);
+}
+
+/** Ours with Argon2id, each account seen before, which a mail client's are; Dovecot's passwords are in the clear. */
+function logins(side: Side, offset: number): Figures {
+  const users = ['--mode', 'login', '--port', side.imap, '--users', 50, '--offset', offset, '--conns', 10];
+  generate('imap-load', [...users, '--count', 50]);
+  return generate('imap-load', [...users, '--tree', side.pids, '--count', isOurs(side) ? 3000 : 300]);
+}
+
+export const LINES: readonly Line[] = [
+  {
+    name: 'deliver',
+    what: '10 KB, 20 connections, 1 recipient',
+    run: deliveries(10_240, 1, 8000, 1000),
+    figure: 'msgs_s',
+    unit: 'messages/s in the mailbox',
+    against: ['shipped'],
+    bars: { shipped: 10 },
+  },
+  {
+    name: 'deliver-20',
+    what: '10 KB, 20 connections, 20 recipients',
+    run: deliveries(10_240, 20, 2000, 150),
+    figure: 'deliveries_s',
+    unit: 'deliveries/s',
+    against: ['shipped'],
+    bars: { shipped: 20 },
+  },
+  {
+    name: 'login',
+    what: 'login + SELECT + LOGOUT, 10 connections',
+    run: logins,
+    figure: 'logins_s',
+    unit: 'sessions/s',
+    against: ['shipped', 'fast'],
+    bars: { shipped: 5, fast: 2 },
+  },
+  {
+    name: 'deliver-1k',
+    what: '1 KB, 20 connections, 1 recipient',
+    run: deliveries(1024, 1, 8000, 1000),
+    figure: 'msgs_s',
+    unit: 'messages/s in the mailbox',
+    against: ['shipped'],
+    bars: {},
+  },
+  {
+    name: 'deliver-100k',
+    what: '100 KB, 20 connections, 1 recipient',
+    run: deliveries(102_400, 1, 2000, 500),
+    figure: 'msgs_s',
+    unit: 'messages/s in the mailbox',
+    against: ['shipped'],
+    bars: {},
+  },
+  {
+    name: 'append',
+    what: 'APPEND 10 KB, 10 connections, 10 users',
+    run: imap('append', 3000, 1500, ['--conns', 10]),
+    figure: 'appends_s',
+    unit: 'messages/s',
+    against: ['shipped'],
+    bars: {},
+  },
+  {
+    name: 'fetch-envelope',
+    what: 'FETCH 1:* (FLAGS ENVELOPE), 4 connections, after APPEND',
+    run: imap('fetch', 400, 400, ['--conns', 4]),
+    figure: 'msgs_s',
+    unit: 'messages/s',
+    against: ['shipped'],
+    bars: {},
+  },
+  {
+    name: 'fetch-body',
+    what: 'FETCH 1:* BODY.PEEK[], 1 connection, after APPEND',
+    run: imap('fetch', 20, 20, ['--conns', 1, '--items', 'BODY.PEEK[]']),
+    figure: 'msgs_s',
+    unit: 'messages/s',
+    against: ['shipped'],
+    bars: {},
+  },
+  {
+    name: 'store',
+    what: 'STORE one message a command, 10 connections, after APPEND (Dovecot does not sync flags)',
+    run: imap('store', 5000, 5000, ['--conns', 10]),
+    figure: 'stores_s',
+    unit: 'commands/s',
+    against: ['shipped'],
+    bars: {},
+  },
+  {
+    name: 'pop3',
+    what: 'POP3: STAT, RETR of all, QUIT, after APPEND',
+    run: (side, offset) =>
+      generate('pop3-load', ['--port', side.pop3, '--tree', side.pids, '--offset', offset, '--users', 1, '--count', 5]),
+    figure: 'msgs_s',
+    unit: 'messages/s',
+    against: ['shipped'],
+    bars: {},
+  },
+];
