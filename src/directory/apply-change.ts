@@ -197,8 +197,8 @@ const INSERT =
   'modified_by, attributes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
 const UPDATE =
   'UPDATE dit SET parent = ?, path = ?, dn = ?, revision = ?, modified_at = ?, modified_by = ?, attributes = ? WHERE id = ?';
-const INDEX = 'INSERT INTO dit_index (attribute, value, entry) VALUES (?, ?, ?) ON CONFLICT DO NOTHING';
-const UNINDEX = 'DELETE FROM dit_index WHERE attribute = ? AND value = ? AND entry = ?';
+const INDEX = 'INSERT INTO dit_index (tenant, attribute, value, entry) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING';
+const UNINDEX = 'DELETE FROM dit_index WHERE tenant = ? AND attribute = ? AND value = ? AND entry = ?';
 
 async function insertEntry(tx: Transaction, entry: Entry, dn: Dn): Promise<void> {
   await tx.run(
@@ -251,13 +251,13 @@ async function writeIndex(
     const held = heldElsewhere(after, description);
     for (const value of removed) {
       const key = indexKeyOf(description.type, value);
-      if (key !== undefined && !held(key)) await tx.run(UNINDEX, ...key, entry);
+      if (key !== undefined && !held(key)) await tx.run(UNINDEX, TENANT, ...key, entry);
     }
   }
   for (const { description, added } of differences) {
     for (const value of added) {
       const key = indexKeyOf(description.type, value);
-      if (key !== undefined) await tx.run(INDEX, ...key, entry);
+      if (key !== undefined) await tx.run(INDEX, TENANT, ...key, entry);
     }
   }
 }

@@ -25,7 +25,7 @@ const AFTER = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id > ? ORDER BY id LIMIT +
 const ANY_CHILD = 'SELECT 1 FROM dit WHERE parent = ? LIMIT 1';
 const WITH_VALUE =
   `SELECT ${ENTRY_COLUMNS} FROM dit_index JOIN dit ON dit.id = dit_index.entry ` +
-  'WHERE attribute = ? AND value = ? AND entry > ? ORDER BY entry LIMIT +?';
+  'WHERE dit_index.tenant = ? AND attribute = ? AND value = ? AND entry > ? ORDER BY entry LIMIT +?';
 
 const byPath = (dn: string | Dn): Query => [BY_PATH, TENANT, (typeof dn === 'string' ? parseDn(dn) : dn).path];
 
@@ -114,7 +114,9 @@ export function entriesWith(
   limit: number,
   after = 0,
 ): Entry[] {
-  return indexKeys(attribute, value).flatMap((key) => reader.arrays(WITH_VALUE, ...key, after, limit).map(decodeEntry));
+  return indexKeys(attribute, value).flatMap((key) =>
+    reader.arrays(WITH_VALUE, TENANT, ...key, after, limit).map(decodeEntry),
+  );
 }
 
 export async function entriesWithIn(
@@ -126,7 +128,7 @@ export async function entriesWithIn(
 ): Promise<Entry[]> {
   const found: Entry[] = [];
   for (const key of indexKeys(attribute, value)) {
-    for (const row of await tx.arrays(WITH_VALUE, ...key, after, limit)) found.push(decodeEntry(row));
+    for (const row of await tx.arrays(WITH_VALUE, TENANT, ...key, after, limit)) found.push(decodeEntry(row));
   }
   return found;
 }

@@ -33,8 +33,9 @@ const FEW = 16;
 const BY_ID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id = ?`;
 const CHILDREN = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE parent = ? AND id > ? ORDER BY id LIMIT +?`;
 const SUBTREE = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path > ? AND path < ? ORDER BY path LIMIT +?`;
-const EQUAL = 'SELECT entry FROM dit_index WHERE attribute = ? AND value = ? LIMIT +?';
-const BEGINS = 'SELECT DISTINCT entry FROM dit_index WHERE attribute = ? AND value >= ? AND value < ? LIMIT +?';
+const EQUAL = 'SELECT entry FROM dit_index WHERE tenant = ? AND attribute = ? AND value = ? LIMIT +?';
+const BEGINS =
+  'SELECT DISTINCT entry FROM dit_index WHERE tenant = ? AND attribute = ? AND value >= ? AND value < ? LIMIT +?';
 const UUID = 'SELECT id FROM dit WHERE tenant = ? AND uuid = ?';
 const PATH_COLUMN = 2;
 
@@ -123,9 +124,16 @@ export class Search implements MatchContext {
   #rows(lookup: IndexLookup, limit: number): Value[][] {
     switch (lookup.kind) {
       case 'equal':
-        return this.#reader.arrays(EQUAL, ...lookup.key, limit);
+        return this.#reader.arrays(EQUAL, TENANT, ...lookup.key, limit);
       case 'begins':
-        return this.#reader.arrays(BEGINS, lookup.attribute, lookup.prefix, `${lookup.prefix}\u{10ffff}`, limit);
+        return this.#reader.arrays(
+          BEGINS,
+          TENANT,
+          lookup.attribute,
+          lookup.prefix,
+          `${lookup.prefix}\u{10ffff}`,
+          limit,
+        );
       case 'uuid':
         return this.#reader.arrays(UUID, TENANT, lookup.uuid);
       default:

@@ -3,7 +3,9 @@
 // The tree lies in `path`: the normalized RDNs from the root, each ended by a comma, so that a subtree is a range of one
 // index and needs no walk. An entry's id is the revision that made it, so no id is ever used twice.
 
+import { TENANT } from '../base/tenant.ts';
 import type { Migration } from '../database/operation.ts';
+import { rewriteNames } from './rewrite-names.ts';
 
 export const migrations: readonly Migration[] = [
   {
@@ -46,5 +48,23 @@ export const migrations: readonly Migration[] = [
         change TEXT NOT NULL
       ) STRICT`,
     ],
+  },
+  {
+    version: 2,
+    statements: [
+      `CREATE TABLE dit_index_2 (
+        tenant INTEGER NOT NULL,
+        attribute TEXT NOT NULL,
+        value TEXT NOT NULL,
+        entry INTEGER NOT NULL,
+        PRIMARY KEY (tenant, attribute, value, entry)
+      ) STRICT, WITHOUT ROWID`,
+      `INSERT INTO dit_index_2 (tenant, attribute, value, entry)
+        SELECT ${TENANT}, attribute, value, entry FROM dit_index ORDER BY attribute, value, entry`,
+      'DROP TABLE dit_index',
+      'ALTER TABLE dit_index_2 RENAME TO dit_index',
+    ],
+    run: rewriteNames,
+    rewrites: true,
   },
 ];
