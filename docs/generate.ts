@@ -371,13 +371,14 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'transfer.begin': 'the queue could not begin, because the writer takes nothing now; it comes again',
   'transfer.defer': 'a row could not be digested; it waits',
   'transfer.deliver': 'an attempt at another host: its outcome, or a bug',
-  'transfer.drop': 'a report that nobody can be told was dropped',
-  'transfer.notify': 'a sender was told, or could not be told now',
+  'transfer.drop': 'a report was dropped: it cannot reach even the site postmaster',
+  'transfer.migrate': 'the options of a queue row of format 1 could not be read; it is taken as 7-bit',
+  'transfer.notify': 'a sender got a report, or the original could not be read for it',
   'transfer.pause': 'the queue pauses, because the writer takes nothing now',
   'transfer.prune': 'old journeys could not be removed; it comes again',
   'transfer.record': 'an outcome could not be written yet; it is tried until it is',
   'transfer.schedule': 'the schedule met a bug; it goes on',
-  'transfer.store': 'rows of the store channel were delivered',
+  'transfer.store': 'rows of the queue were delivered on this host',
 };
 
 function logEvents(): string {

@@ -3,13 +3,15 @@
 import { z } from 'zod';
 import type { Reader } from '../database/operation.ts';
 import type { Problem } from '../store/check-pages.ts';
-import { checkMail } from '../transfer/check.ts';
+import { type CheckedChannel, checkMail } from '../transfer/check.ts';
 import { adminOperation } from './operation.ts';
 
 export interface CheckParts {
   readonly reader: Reader;
   /** The directory of the segment files. */
   readonly segments: string;
+  /** The channels that queue rows may name. */
+  readonly channels: ReadonlyMap<string, CheckedChannel>;
 }
 
 /** Beyond this many it is known that something is wrong. */
@@ -22,8 +24,8 @@ export const mailboxCheck = (parts: CheckParts) =>
     z.object({ bytes: z.boolean().optional() }),
     async (input): Promise<Problem[]> => {
       const problems: Problem[] = [];
-      const { reader, segments } = parts;
-      for await (const problem of checkMail({ reader, segments, bytes: input.bytes ?? false })) {
+      const { reader, segments, channels } = parts;
+      for await (const problem of checkMail({ reader, segments, channels, bytes: input.bytes ?? false })) {
         problems.push(problem);
         if (problems.length >= PROBLEMS_MAX) break;
       }

@@ -6,7 +6,7 @@ import { Failure } from '../base/failure.ts';
 import { parseIdText } from '../base/ids.ts';
 import type { Reader, Writer } from '../database/operation.ts';
 import { MANAGED_ROWS, type Managed, removeRows, retryAll, retryRows } from '../transfer/manage.ts';
-import { findQueueEntry, listQueue, type QueueEntry, rowIdsOfMessage } from '../transfer/queue.ts';
+import { findQueueEntry, listQueue, type QueueEntry, type QueueRowId, rowIdsOfMessage } from '../transfer/queue.ts';
 import { adminOperation } from './operation.ts';
 
 export const queueList = (parts: { readonly reader: Reader }) =>
@@ -71,9 +71,9 @@ export const queueRemove = (parts: QueueParts) =>
 async function manage(
   reader: Reader,
   named: readonly string[],
-  change: (rows: readonly number[]) => Promise<Managed>,
+  change: (rows: readonly QueueRowId[]) => Promise<Managed>,
 ): Promise<ManagedQueue> {
-  const nameOfRow = new Map<number, string>();
+  const nameOfRow = new Map<QueueRowId, string>();
   const unknown: string[] = [];
   for (const name of new Set(named)) {
     const rows = rowsNamed(reader, name);
@@ -90,10 +90,11 @@ async function manage(
   return { dryRun: false, changed, unknown: [...new Set(unknown)] };
 }
 
-function rowsNamed(reader: Reader, name: string): number[] {
-  const row = Number(name);
+function rowsNamed(reader: Reader, name: string): QueueRowId[] {
+  const number = Number(name);
   // Queue ids have letters, or they are longer than the number of any row.
-  if (Number.isSafeInteger(row) && row > 0 && findQueueEntry(reader, row) !== undefined) return [row];
+  const row = Number.isSafeInteger(number) && number > 0 ? findQueueEntry(reader, number) : undefined;
+  if (row !== undefined) return [row.id];
   const message = parseIdText(name);
   return message === undefined ? [] : rowIdsOfMessage(reader, message);
 }

@@ -8,10 +8,15 @@ import { mailAddressOf } from './naming.ts';
 import { adminOperation } from './operation.ts';
 
 export const route = (parts: { readonly routing: RoutingCache }) =>
-  adminOperation('route', z.object({ address: z.string().min(1).max(320) }), (input): Explanation => {
-    const resolution = parts.routing.resolve(asked(input.address), { explain: true });
-    return explain(resolution, parts.routing.site);
-  });
+  adminOperation(
+    'route',
+    z.object({ address: z.string().min(1).max(320) }),
+    async (input, caller): Promise<Explanation> => {
+      const request = { sender: undefined, caller, mayRelay: true, door: 'internal' } as const;
+      const resolution = await parts.routing.resolve(asked(input.address), request, { explain: true });
+      return explain(resolution, parts.routing.site);
+    },
+  );
 
 /** `postmaster` needs no domain; an address literal is a legal question. */
 function asked(text: string): Address {

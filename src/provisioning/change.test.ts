@@ -33,7 +33,7 @@ beforeEach(async () => {
 afterEach(() => directory.close());
 
 const accountsOf = (address: string): number[] =>
-  directory.resolve(address).targets.map((target) => (target.channel === 'store' ? target.account : Number.NaN));
+  directory.resolve(address).targets.map((target) => Number(target.options['account']));
 
 async function failsWith(ldap: string, promise: Promise<unknown>): Promise<void> {
   await assert.rejects(promise, (error) => error instanceof Failure && error.ldap?.name === ldap);

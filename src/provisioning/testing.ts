@@ -2,6 +2,7 @@
 
 import { systemClock } from '../base/clock.ts';
 import type { Unit } from '../database/format.ts';
+import type { Awaitable } from '../database/operation.ts';
 import { openTestDatabase, type TestDatabase } from '../database/testing.ts';
 import { SERVER } from '../directory/caller.ts';
 import type { Attribute, DirectoryChange } from '../directory/entry.ts';
@@ -9,6 +10,7 @@ import { migrations as directoryMigrations } from '../directory/tables.ts';
 import { tryParseAddress } from '../message/address.ts';
 import { RoutingCache } from '../routing/cache.ts';
 import type { Resolution, ResolveOptions, Site } from '../routing/resolve.ts';
+import { INTERNAL_REQUEST } from '../routing/route-request.ts';
 import { routingUnit } from '../routing/tables.ts';
 import { storeUnit } from '../store/tables.ts';
 import { migrations as zonesMigrations } from '../zones/tables.ts';
@@ -48,8 +50,17 @@ export async function openTestDirectory(more: readonly Unit[] = []): Promise<Tes
     ...database,
     cache,
     apply: (...changes) => writer.execute(change, { changes, caller: SERVER, peer: '', now: systemClock.now() }),
-    resolve: (text, options) => cache.resolve(tryParseAddress(text) ?? { localPart: text, domain: '' }, options),
+    resolve(text, options) {
+      const address = tryParseAddress(text) ?? { localPart: text, domain: '' };
+      return settled(cache.resolve(address, INTERNAL_REQUEST, options));
+    },
   };
+}
+
+/** What a cache gives at once, which it always does. */
+export function settled<T extends object>(given: Awaitable<T>): T {
+  if ('then' in given) throw new Error('the cache has to fetch a row');
+  return given;
 }
 
 type Values = Readonly<Record<string, string | readonly string[]>>;

@@ -11,12 +11,15 @@ import {
   openTestDirectory,
   remove,
   replace,
+  settled,
   type TestDirectory,
   testSite,
   userDn,
 } from '../provisioning/testing.ts';
 import { RoutingCache } from './cache.ts';
 import { replies } from './replies.ts';
+import type { Resolution } from './resolve.ts';
+import { INTERNAL_REQUEST } from './route-request.ts';
 
 let directory: TestDirectory;
 let statements = 0;
@@ -39,13 +42,15 @@ beforeEach(async () => {
 });
 afterEach(() => directory.close());
 
-const replyTo = (address: string): unknown => cache.resolve(parseAddress(address)).reply;
+const resolved = (address: string, asked = cache): Resolution =>
+  settled(asked.resolve(parseAddress(address), INTERNAL_REQUEST));
+const replyTo = (address: string): unknown => resolved(address).reply;
 
 test('what is known is answered without a statement, the unknown recipients too', () => {
   for (let round = 0; round < 3; round++) {
     assert.equal(replyTo('ann@acme.example'), replies.accepted);
     assert.equal(replyTo('bob@acme.example'), replies.noSuchUser);
-    assert.equal(cache.resolve(parseAddress('x@remote.example')).relay, true);
+    assert.equal(resolved('x@remote.example').relay, true);
   }
   const first = statements;
   for (let round = 0; round < 100; round++) {
@@ -71,7 +76,7 @@ test('no answer is older than the revision that was published: additions, change
 test('a commit that is not published yet never mixes with rows of the state before it', async () => {
   const { reader } = directory;
   const frozen = new RoutingCache({ reader, revision: () => 1, site: testSite });
-  const reply = (address: string): unknown => frozen.resolve(parseAddress(address)).reply;
+  const reply = (address: string): unknown => resolved(address, frozen).reply;
   assert.equal(reply('ann@acme.example'), replies.accepted);
   // Ann moves to another domain; the thread has not been told and asks for an address that it does not know.
   await directory.apply(
@@ -94,7 +99,7 @@ test('tables that cannot be read are a failure, not an unknown recipient', () =>
   };
   const blind = new RoutingCache({ reader: broken, revision: () => 1, site: testSite });
   assert.throws(
-    () => blind.resolve(parseAddress('ann@acme.example')),
+    () => resolved('ann@acme.example', blind),
     (error) => error instanceof Failure && error.kind === 'unavailable',
   );
 });

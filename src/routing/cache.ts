@@ -7,10 +7,17 @@
 // Never   answers from a state older than the revision that was published when it was called
 
 import { asciiLower } from '../base/characters.ts';
-import type { Reader } from '../database/operation.ts';
+import type { Awaitable, Reader } from '../database/operation.ts';
 import { type Address, addressKey, tryParseAddress } from '../message/address.ts';
 import { type Login, loginOf } from './login.ts';
-import { type Resolution, type ResolveOptions, type RoutingTables, resolve, type Site } from './resolve.ts';
+import {
+  type Resolution,
+  type ResolveOptions,
+  type RouteRequest,
+  type RoutingTables,
+  resolve,
+  type Site,
+} from './resolve.ts';
 import { type RecipientRow, type RouteRow, SITE_POSTMASTER } from './rows.ts';
 import { readAlias, readRecipient, readRoute, readState } from './tables.ts';
 
@@ -38,17 +45,16 @@ export class RoutingCache {
     this.#site = parts.site;
   }
 
-  /** Throws `unavailable` when the tables cannot be read: never a permanent refusal. */
-  resolve(address: Address, options: ResolveOptions = {}): Resolution {
+  /**
+   * A promise where a row has to be fetched, which this cache never does: a read takes microseconds. Throws `unavailable`
+   * when the tables cannot be read: never a permanent refusal.
+   */
+  resolve(address: Address, request: RouteRequest, options: ResolveOptions = {}): Awaitable<Resolution> {
     return this.#answer((tables, askMax) => {
-      const answer = resolve(address, tables, this.#site, askMax === undefined ? options : { ...options, askMax });
+      const given = askMax === undefined ? options : { ...options, askMax };
+      const answer = resolve(address, request, tables, this.#site, given);
       return 'resolution' in answer ? answer.resolution : undefined;
     });
-  }
-
-  /** Enough for RCPT: a list's members are followed until one of them can be reached. */
-  verify(address: Address): Resolution {
-    return this.resolve(address, { verify: true });
   }
 
   /** The user entry that a login names: any of its addresses in any case; `postmaster` is the site's. */

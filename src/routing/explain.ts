@@ -1,14 +1,15 @@
 // A resolution for people and programs: what `waypost route` prints.
 
 import type { Reply } from '../base/reply.ts';
-import type { Resolution, Site, Step, Target } from './resolve.ts';
+import { formatAddress } from '../message/address.ts';
+import type { Resolution, Site, Step } from './resolve.ts';
 
 export interface Explanation {
   readonly address: string;
   readonly steps: readonly Step[];
-  /** `nexthop` of the store is this host. */
+  /** `nexthop`: the destination; for what is delivered here, this host. */
   readonly targets: readonly {
-    readonly channel: Target['channel'];
+    readonly channel: string;
     readonly nexthop: string;
     readonly recipient: string;
   }[];
@@ -24,14 +25,17 @@ export function formatReply(reply: Reply): string {
 
 /** The resolution must have been made with `explain`. */
 export function explain(resolution: Resolution, site: Site): Explanation {
-  const failures = resolution.failures.map(({ recipient, reply }) => ({ recipient, reply: formatReply(reply) }));
+  const failures = resolution.failures.map(({ recipient, reply }) => ({
+    recipient: formatAddress(recipient),
+    reply: formatReply(reply),
+  }));
   return {
-    address: resolution.address,
+    address: formatAddress(resolution.address),
     steps: resolution.steps,
-    targets: resolution.targets.map((target) => ({
-      channel: target.channel,
-      nexthop: target.channel === 'store' ? (site.hostnames[0] ?? '') : target.nexthop,
-      recipient: target.recipient,
+    targets: resolution.targets.map(({ channel, destination, recipient }) => ({
+      channel,
+      nexthop: destination === '' ? (site.hostnames[0] ?? '') : destination,
+      recipient: formatAddress(recipient),
     })),
     ...(failures.length === 0 ? {} : { failures }),
     reply: formatReply(resolution.reply),
@@ -42,5 +46,5 @@ export function explain(resolution: Resolution, site: Site): Explanation {
 export function formatSteps(resolution: Resolution): string {
   const width = Math.max(...resolution.steps.map(({ step }) => step.length));
   const lines = resolution.steps.map(({ step, detail }) => `${step.padEnd(width)}  ${detail}`);
-  return [resolution.address, ...lines].join('\n');
+  return [formatAddress(resolution.address), ...lines].join('\n');
 }

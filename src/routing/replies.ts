@@ -4,7 +4,7 @@ import type { Reply } from '../base/reply.ts';
 
 export const replies = {
   accepted: { code: 250, enhanced: '2.1.5', text: 'Recipient ok' },
-  /** For the door, when a resolution says `relay` and the peer may not. */
+  /** A foreign domain, for who may not relay. */
   relayDenied: { code: 550, enhanced: '5.7.1', text: 'Relaying denied' },
   noSuchUser: { code: 550, enhanced: '5.1.1', text: 'No such recipient here' },
   badAddress: { code: 553, enhanced: '5.1.3', text: 'The address is not valid' },
@@ -22,4 +22,6 @@ export const replies = {
   emptyGroup: { code: 450, enhanced: '4.2.4', text: 'The list has no members, try again later' },
   groupTooLarge: { code: 451, enhanced: '4.2.4', text: 'The list cannot be expanded, try again later' },
   loop: { code: 554, enhanced: '5.4.6', text: 'The address leads only to itself' },
+  /** RFC 5321 §6.3 */
+  hopsExceeded: { code: 554, enhanced: '5.4.6', text: 'Too many Received fields: this message is in a loop' },
 } as const satisfies Record<string, Reply>;

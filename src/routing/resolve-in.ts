@@ -2,7 +2,7 @@
 
 import type { Transaction } from '../database/operation.ts';
 import type { Address } from '../message/address.ts';
-import { type Resolution, type ResolveOptions, type RoutingTables, resolve, type Site } from './resolve.ts';
+import { type Resolution, type RouteRequest, type RoutingTables, resolve, type Site } from './resolve.ts';
 import type { RecipientRow, RouteRow } from './rows.ts';
 import { aliasIn, recipientIn, routeIn, stateIn } from './tables.ts';
 
@@ -28,13 +28,13 @@ export class LoadedTables implements RoutingTables {
 export async function resolveIn(
   tx: Transaction,
   address: Address,
+  request: RouteRequest,
   site: Site,
-  options: ResolveOptions = {},
   loaded: LoadedTables = new LoadedTables(),
 ): Promise<Resolution> {
   const { generation } = await stateIn(tx);
   for (;;) {
-    const answer = resolve(address, loaded, site, options);
+    const answer = resolve(address, request, loaded, site);
     if ('resolution' in answer) return answer.resolution;
     const { domains, addresses, dns } = answer.ask;
     for (const domain of domains) loaded.routes.set(domain, await routeIn(tx, generation, domain));

@@ -4,10 +4,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { GROUP_DEPTH_MAX } from '../base/limits.ts';
+import { ANONYMOUS } from '../directory/caller.ts';
 import { parseAddress } from '../message/address.ts';
 import { replies } from './replies.ts';
-import { type Resolution, type ResolveOptions, type RoutingTables, resolve } from './resolve.ts';
+import { type Resolution, type ResolveOptions, type RouteRequest, type RoutingTables, resolve } from './resolve.ts';
+import { INTERNAL_REQUEST } from './route-request.ts';
 import type { GroupRow, RecipientRow, RouteRow, UserRow } from './rows.ts';
+import { hostTarget, mailboxTarget } from './targets.ts';
 
 const site = { hostnames: ['mail.example', 'old.example'] };
 const acme: RouteRow = { domain: 'acme.example', base: 'dc=acme,dc=example,o=internet' };
@@ -44,9 +47,14 @@ function tables(routes: readonly RouteRow[], rows: readonly RecipientRow[]): Rou
   };
 }
 
-function resolved(address: string, held: RoutingTables, options: ResolveOptions = {}): Resolution {
+function resolved(
+  address: string,
+  held: RoutingTables,
+  options: ResolveOptions = {},
+  request: RouteRequest = INTERNAL_REQUEST,
+): Resolution {
   const parsed = address === 'postmaster' ? { localPart: 'postmaster', domain: '' } : parseAddress(address);
-  const answer = resolve(parsed, held, site, options);
+  const answer = resolve(parsed, request, held, site, options);
   assert.ok('resolution' in answer);
   return answer.resolution;
 }
@@ -56,7 +64,7 @@ test('a user is a target of the store, in any letter case and with needless quot
   for (const address of ['ann@acme.example', 'Ann@ACME.example', '"ann"@acme.example']) {
     const { targets, reply, relay } = resolved(address, held);
     assert.deepEqual(
-      targets.map((target) => target.channel === 'store' && target.account),
+      targets.map(({ options }) => options['account']),
       [7],
     );
     assert.equal(reply, replies.accepted);
@@ -70,10 +78,19 @@ test('a local part that nobody claims is unknown, and never read as a route', ()
     assert.equal(resolved(`${local}@acme.example`, held).reply, replies.noSuchUser);
 });
 
-test('a foreign domain is a target of smtp that only some may use', () => {
+test('a foreign domain is a target of another host for who may relay, and refused to others', () => {
+  const address = { localPart: 'a b', domain: 'remote.example' };
   const { targets, relay } = resolved('"a b"@remote.example', tables([acme], []));
-  assert.deepEqual(targets, [{ channel: 'smtp', nexthop: 'remote.example', recipient: '"a b"@remote.example' }]);
+  assert.deepEqual(targets, [hostTarget(address)]);
   assert.equal(relay, true);
+  const stranger = { ...INTERNAL_REQUEST, caller: ANONYMOUS, mayRelay: false, door: 'smtp' } as const;
+  const denied = resolved('"a b"@remote.example', tables([acme], []), {}, stranger);
+  assert.deepEqual(denied.targets, []);
+  assert.equal(denied.reply, replies.relayDenied);
+  assert.equal(denied.relay, true);
+  const viaList = tables([acme], [group('all', { addressMembers: ['c@remote.example'] })]);
+  const { reply } = resolved('all@acme.example', viaList, {}, stranger);
+  assert.equal(reply, replies.accepted, 'the owner of the list has chosen its members');
 });
 
 test("a domain's parent does not hold its addresses", () => {
@@ -92,7 +109,7 @@ test('postmaster is always read by somebody', () => {
   ]) {
     const { targets } = resolved(address, held);
     assert.deepEqual(
-      targets.map((target) => target.channel === 'store' && target.account),
+      targets.map(({ options }) => options['account']),
       [99],
       address,
     );
@@ -103,7 +120,7 @@ test('postmaster is always read by somebody', () => {
 test('a claimed postmaster is the one who claims it', () => {
   const held = tables([acme], [user('postmaster', 7), sitePostmaster]);
   const [target] = resolved('postmaster@acme.example', held).targets;
-  assert.equal(target?.channel === 'store' && target.account, 7);
+  assert.equal(target?.options['account'], 7);
 });
 
 test('the first status that is not active wins, from the domain down', () => {
@@ -152,11 +169,9 @@ test('a smart host matters only to local parts that nobody has claimed', () => {
 
 test('the catch-all takes what nobody has claimed; one that leads to itself ends', () => {
   const held = tables([{ ...acme, catchall: 'ann@acme.example' }], [user('ann', 7)]);
-  assert.deepEqual(resolved('x@acme.example', held).targets, [
-    { channel: 'store', account: 7, recipient: 'ann@acme.example' },
-  ]);
+  assert.deepEqual(resolved('x@acme.example', held).targets, [mailboxTarget(parseAddress('ann@acme.example'), 7)]);
   const foreign = resolved('x@acme.example', tables([{ ...acme, catchall: 'Ann@remote.example' }], []));
-  assert.deepEqual(foreign.targets, [{ channel: 'smtp', nexthop: 'remote.example', recipient: 'Ann@remote.example' }]);
+  assert.deepEqual(foreign.targets, [hostTarget(parseAddress('Ann@remote.example'))]);
   assert.equal(foreign.relay, false, 'the owner of the domain has chosen this, not the sender');
   assert.equal(resolved('x@acme.example', tables([{ ...acme, catchall: 'y@acme.example' }], [])).reply, replies.loop);
 });
@@ -171,9 +186,9 @@ test('a list reaches its members once each, whatever loops and repeats are in it
   const inner = group('inner', { members: [ann.dn, all.dn], addressMembers: ['c@remote.example'] });
   const { targets, reply, failures } = resolved('all@acme.example', tables([acme], [ann, bob, all, inner]));
   assert.deepEqual(targets, [
-    { channel: 'store', account: 7, recipient: 'ann@acme.example' },
-    { channel: 'store', account: 8, recipient: 'bob@acme.example' },
-    { channel: 'smtp', nexthop: 'remote.example', recipient: 'c@remote.example' },
+    mailboxTarget(parseAddress('ann@acme.example'), 7),
+    mailboxTarget(parseAddress('bob@acme.example'), 8),
+    hostTarget(parseAddress('c@remote.example')),
   ]);
   assert.equal(reply, replies.accepted);
   assert.deepEqual(failures, []);
@@ -194,8 +209,8 @@ test("a list with members that can't be reached says which, and goes to the othe
   const { targets, failures } = resolved('all@acme.example', held);
   assert.equal(targets.length, 1);
   assert.deepEqual(failures, [
-    { recipient: 'bob@acme.example', reply: replies.inactive },
-    { recipient: 'nobody@acme.example', reply: replies.noSuchUser },
+    { recipient: parseAddress('bob@acme.example'), reply: replies.inactive },
+    { recipient: parseAddress('nobody@acme.example'), reply: replies.noSuchUser },
   ]);
 });
 
@@ -276,15 +291,15 @@ test('tables that are loaded by asking give the same answer as complete ones', (
         recipient: (dn) => recipients.get(dn),
       };
       const address = parseAddress(`${asked}@acme.example`);
-      let answer = resolve(address, partial, site, { explain: true });
+      let answer = resolve(address, INTERNAL_REQUEST, partial, site, { explain: true });
       for (let round = 0; 'ask' in answer; round++) {
         assert.ok(round < 60, 'asks for ever');
         for (const domain of answer.ask.domains) routes.set(domain, complete.route(domain)!);
         for (const key of answer.ask.addresses) aliases.set(key, complete.alias(key)!);
         for (const dn of answer.ask.dns) recipients.set(dn, complete.recipient(dn)!);
-        answer = resolve(address, partial, site, { explain: true });
+        answer = resolve(address, INTERNAL_REQUEST, partial, site, { explain: true });
       }
-      assert.deepEqual(answer, resolve(address, complete, site, { explain: true }));
+      assert.deepEqual(answer, resolve(address, INTERNAL_REQUEST, complete, site, { explain: true }));
     }),
   );
 });

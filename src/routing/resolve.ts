@@ -1,6 +1,6 @@
 // One address to its targets, with every step that led there. Routing's one function: RCPT, accept, delivery and `waypost route` call it.
 //
-// In      an address, the two tables as far as they are loaded, this host's names
+// In      an address, who asks and how the message came, the two tables as far as they are loaded, this host's names
 // Out     targets and the SMTP reply, or `ask`: the rows that would settle it
 // Order   address -> routing table -> alias table -> (postmaster | catch-all) -> status -> group members -> channel
 // Limits  GROUP_DEPTH_MAX lists in lists, GROUP_MEMBERS_MAX targets
@@ -13,6 +13,7 @@ import { isAccepted, isTemporary, type Reply } from '../base/reply.ts';
 import { type Address, addressKey, formatAddress, tryParseAddress } from '../message/address.ts';
 import { unsupportedNames } from './attributes.ts';
 import { replies } from './replies.ts';
+import type { RouteRequest } from './route-request.ts';
 import {
   addressOfKey,
   type GroupRow,
@@ -22,6 +23,10 @@ import {
   type UserRow,
 } from './rows.ts';
 import { decidingStatus, statusMeaning, statusText } from './status.ts';
+import { hostTarget, mailboxTarget, type Target, targetText } from './targets.ts';
+
+export type { Door, RouteRequest } from './route-request.ts';
+export type { Target } from './targets.ts';
 
 /** This host: its name, then its former names; lower case. */
 export interface Site {
@@ -36,23 +41,6 @@ export interface RoutingTables {
   /** By normalized DN. */
   recipient(dn: string): RecipientRow | null | undefined;
 }
-
-export interface StoreTarget {
-  readonly channel: 'store';
-  readonly account: number;
-  /** The address that led to the account, as SMTP writes it. */
-  readonly recipient: string;
-}
-
-export interface SmtpTarget {
-  readonly channel: 'smtp';
-  /** The recipient's domain, or an address literal. */
-  readonly nexthop: string;
-  /** As SMTP writes it. */
-  readonly recipient: string;
-}
-
-export type Target = StoreTarget | SmtpTarget;
 
 export type StepName =
   | 'address'
@@ -76,19 +64,18 @@ export interface Step {
 
 /** A list's member that gets nothing now, while others may. */
 export interface FailedMember {
-  readonly recipient: string;
+  readonly recipient: Address;
   readonly reply: Reply;
 }
 
 export interface Resolution {
-  /** As SMTP writes it. */
-  readonly address: string;
+  readonly address: Address;
   /** Empty unless asked to explain. */
   readonly steps: readonly Step[];
-  /** Unique by account, or by next hop and recipient. Empty unless the reply is 2xx. */
+  /** Unique by key. Empty unless the reply is 2xx. */
   readonly targets: readonly Target[];
   readonly reply: Reply;
-  /** The address's own domain is foreign: the door says relayDenied to whom may not relay. */
+  /** The address's own domain is foreign. */
   readonly relay: boolean;
   /**
    * Members of an accepted list that cannot be reached now. A temporary one deserves a queue row that resolves its
@@ -120,8 +107,14 @@ export interface ResolveOptions {
  * caller's failure to load (temporary), never an unknown address.
  * `<postmaster>` is the address with the domain `''`.
  */
-export function resolve(address: Address, tables: RoutingTables, site: Site, options: ResolveOptions = {}): Answer {
-  return new Resolving(tables, site, options).answer(address);
+export function resolve(
+  address: Address,
+  request: RouteRequest,
+  tables: RoutingTables,
+  site: Site,
+  options: ResolveOptions = {},
+): Answer {
+  return new Resolving(request, tables, site, options).answer(address);
 }
 
 const STEPS_MAX = 2000;
@@ -130,6 +123,7 @@ const STEPS_MAX = 2000;
 class Enough extends Error {}
 
 class Resolving {
+  readonly #request: RouteRequest;
   readonly #tables: RoutingTables;
   readonly #site: Site;
   readonly #explain: boolean;
@@ -145,7 +139,8 @@ class Resolving {
   #looped = false;
   #tooLarge = false;
 
-  constructor(tables: RoutingTables, site: Site, options: ResolveOptions) {
+  constructor(request: RouteRequest, tables: RoutingTables, site: Site, options: ResolveOptions) {
+    this.#request = request;
     this.#tables = tables;
     this.#site = site;
     this.#explain = options.explain ?? false;
@@ -169,7 +164,7 @@ class Resolving {
     if (this.#explain) this.#step('reply', `${reply.code} ${reply.enhanced} ${reply.text}`);
     return {
       resolution: {
-        address: formatAddress(address),
+        address,
         steps: this.#steps,
         targets: accepted ? [...this.#targets.values()] : [],
         reply,
@@ -190,29 +185,28 @@ class Resolving {
 
   /** Undefined: what it leads to has already been added, or is yet to be asked. */
   #address(address: Address, depth: number): Reply | undefined {
-    const text = formatAddress(address);
-    if (address.domain === '') return this.#withoutDomain(address, text);
+    if (address.domain === '') return this.#withoutDomain(address);
     if (this.#explain) this.#step('address', `local part ${address.localPart}, domain ${address.domain}`);
     const key = addressKey(address);
     const route = this.#tables.route(address.domain);
     if (route === undefined) this.#missing(this.#ask.domains, address.domain);
-    if (route === null) return this.#notADomain(address, text, depth);
+    if (route === null) return this.#notADomain(address, depth);
     const row = this.#tables.alias(key);
     if (row === undefined) this.#missing(this.#ask.addresses, key);
     if (route === undefined || row === undefined) return undefined;
     if (this.#explain) this.#step('routing table', `${route.domain} is a mail domain, base ${route.base}`);
-    return row === null ? this.#unclaimed(address, text, route, depth) : this.#recipient(row, route, key, text, depth);
+    return row === null ? this.#unclaimed(address, route, depth) : this.#recipient(row, route, key, address, depth);
   }
 
-  #withoutDomain(address: Address, text: string): Reply | undefined {
-    if (this.#explain) this.#step('address', `${text}, without a domain`);
-    return asciiLower(address.localPart) === SITE_POSTMASTER ? this.#sitePostmaster(text) : replies.badAddress;
+  #withoutDomain(address: Address): Reply | undefined {
+    if (this.#explain) this.#step('address', `${formatAddress(address)}, without a domain`);
+    return asciiLower(address.localPart) === SITE_POSTMASTER ? this.#sitePostmaster(address) : replies.badAddress;
   }
 
-  #notADomain(address: Address, text: string, depth: number): Reply | undefined {
+  #notADomain(address: Address, depth: number): Reply | undefined {
     if (this.#site.hostnames.includes(address.domain)) {
       if (this.#explain) this.#step('routing table', `${address.domain} is a name of this host, not a mail domain`);
-      return isRole(address) ? this.#sitePostmaster(text) : replies.noSuchUser;
+      return isRole(address) ? this.#sitePostmaster(address) : replies.noSuchUser;
     }
     if (this.#explain)
       this.#step(
@@ -220,13 +214,15 @@ class Resolving {
         `${address.domain} is not a mail domain of ours${depth === 0 ? ': for those who may relay' : ''}`,
       );
     if (depth === 0) this.#relay = true;
-    return this.#target({ channel: 'smtp', nexthop: address.domain, recipient: text });
+    // Whom a list or a catch-all names is the choice of the domain's owner, not of the sender.
+    if (depth === 0 && !this.#request.mayRelay) return replies.relayDenied;
+    return this.#target(hostTarget(address));
   }
 
-  #unclaimed(address: Address, text: string, route: RouteRow, depth: number): Reply | undefined {
-    if (this.#explain) this.#step('alias table', `no entry claims ${text}`);
+  #unclaimed(address: Address, route: RouteRow, depth: number): Reply | undefined {
+    if (this.#explain) this.#step('alias table', `no entry claims ${formatAddress(address)}`);
     // Accepted whatever the domain's status: whoever wants to report a problem must get through. RFC 5321 §4.5.1
-    if (isRole(address)) return this.#sitePostmaster(text);
+    if (isRole(address)) return this.#sitePostmaster(address);
     const refused = this.#status(route) ?? this.#unsupported(route);
     if (refused !== undefined) return refused;
     if (route.catchall !== undefined) return this.#catchall(route, route.catchall, depth);
@@ -246,7 +242,7 @@ class Resolving {
     return address === undefined ? replies.badAddress : this.#address(address, depth);
   }
 
-  #sitePostmaster(text: string): Reply | undefined {
+  #sitePostmaster(address: Address): Reply | undefined {
     const row = this.#tables.alias(SITE_POSTMASTER);
     if (row === undefined) {
       this.#missing(this.#ask.addresses, SITE_POSTMASTER);
@@ -257,29 +253,25 @@ class Resolving {
       return replies.noSuchUser;
     }
     if (this.#explain) this.#step('postmaster', `site postmaster, ${row.dn}`);
-    return this.#user(row, text);
+    return this.#user(row, address);
   }
 
-  #recipient(row: RecipientRow, route: RouteRow, key: string, text: string, depth: number): Reply | undefined {
-    if (this.#explain) this.#step('alias table', `${text} is the ${row.kind} ${row.dn}`);
+  #recipient(row: RecipientRow, route: RouteRow, key: string, address: Address, depth: number): Reply | undefined {
+    if (this.#explain) this.#step('alias table', `${formatAddress(address)} is the ${row.kind} ${row.dn}`);
     const refused = this.#status(route, row) ?? this.#unsupported(route, row, key);
     if (refused !== undefined) return refused;
-    return row.kind === 'user' ? this.#user(row, text) : this.#group(row, depth);
+    return row.kind === 'user' ? this.#user(row, address) : this.#group(row, depth);
   }
 
-  #user(row: UserRow, text: string): Reply {
+  #user(row: UserRow, address: Address): Reply {
     if (this.#explain) this.#step('delivery option', 'mailbox');
-    return this.#target({ channel: 'store', account: row.account, recipient: text });
+    return this.#target(mailboxTarget(address, row.account));
   }
 
   #target(target: Target): Reply {
-    const key = target.channel === 'store' ? `store ${target.account}` : `smtp ${target.nexthop} ${target.recipient}`;
-    const known = this.#targets.has(key);
-    if (!known) this.#targets.set(key, target);
-    if (this.#explain) {
-      const way = target.channel === 'store' ? `store, account ${target.account}` : `smtp to ${target.nexthop}`;
-      this.#step('channel', known ? `${way}: already a target` : way);
-    }
+    const known = this.#targets.has(target.key);
+    if (!known) this.#targets.set(target.key, target);
+    if (this.#explain) this.#step('channel', `${targetText(target)}${known ? ': already a target' : ''}`);
     return replies.accepted;
   }
 
@@ -293,9 +285,11 @@ class Resolving {
       this.#member(dn, depth + 1);
       this.#checkEnough();
     }
-    for (const address of addressMembers) {
-      if (this.#explain) this.#step('member', address);
-      this.#failed(address, this.#addressText(address, depth + 1));
+    for (const text of addressMembers) {
+      if (this.#explain) this.#step('member', text);
+      // The compiler lets no other text in; whatever it is, it does not hold up the other members.
+      const address = tryParseAddress(text) ?? { localPart: text, domain: '' };
+      this.#failed(address, this.#address(address, depth + 1));
       this.#checkEnough();
     }
   }
@@ -313,11 +307,10 @@ class Resolving {
     const route = this.#tables.route(address.domain);
     if (route === undefined) this.#missing(this.#ask.domains, address.domain);
     if (route === undefined || route === null) return;
-    const text = formatAddress(address);
-    this.#failed(text, this.#recipient(row, route, key, text, depth));
+    this.#failed(address, this.#recipient(row, route, key, address, depth));
   }
 
-  #failed(recipient: string, reply: Reply | undefined): void {
+  #failed(recipient: Address, reply: Reply | undefined): void {
     if (reply !== undefined && !isAccepted(reply)) this.#failures.push({ recipient, reply });
   }
 

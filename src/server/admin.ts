@@ -21,6 +21,7 @@ import { HashGate } from '../auth/hash-gate.ts';
 import { type AnyAdminOperation, adminApp } from '../protocols/http/admin.ts';
 import { zoneNames } from '../zones/names.ts';
 import type { ZoneHost } from '../zones/records.ts';
+import { channelKinds } from './channels.ts';
 import type { MainParts } from './main-parts.ts';
 import { runPath, segmentsPath } from './paths.ts';
 import { VERSION } from './version.ts';
@@ -54,7 +55,7 @@ function adminOperations(parts: AdminParts): readonly AnyAdminOperation[] {
     queueShow(parts),
     queueRetry(parts),
     queueRemove(parts),
-    mailboxCheck({ reader: parts.reader, segments: parts.segments }),
+    mailboxCheck({ reader: parts.reader, segments: parts.segments, channels: channelKinds }),
     trace(parts),
   ];
 }

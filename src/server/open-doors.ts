@@ -16,6 +16,7 @@ import {
 } from '../net/listen.ts';
 import { listenDns } from '../net/listen-dns.ts';
 import type { HealthParts } from '../protocols/http/health.ts';
+import { INTERNAL_REQUEST } from '../routing/route-request.ts';
 import { DnsSockets } from './dns-sockets.ts';
 import { handTo } from './hand-over.ts';
 import { createHttpDoor } from './http.ts';
@@ -77,7 +78,7 @@ function health(parts: MainParts, dnsSockets: DnsSockets): HealthParts {
     async ready() {
       const missing = dnsSockets.missing();
       if (missing.length > 0) throw new Error(`dns has no UDP socket on ${missing.join(', ')}`);
-      parts.routing.resolve({ localPart: 'postmaster', domain: '' });
+      await parts.routing.resolve({ localPart: 'postmaster', domain: '' }, INTERNAL_REQUEST);
       await parts.writer.execute(probe, {});
     },
     metrics: () => metrics.text(),

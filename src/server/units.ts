@@ -31,6 +31,7 @@ import { storeUnit } from '../store/tables.ts';
 import { transferOperations } from '../transfer/operations.ts';
 import { transferUnit } from '../transfer/tables.ts';
 import { zonesUnit } from '../zones/tables.ts';
+import { placeParts } from './channels.ts';
 
 export const units: readonly Unit[] = [
   { name: 'directory', migrations: directoryMigrations },
@@ -74,6 +75,6 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
     beginRebuild,
     rebuildSlice,
     finishRebuild,
-    ...transferOperations(site),
+    ...transferOperations(placeParts(site)),
   ];
 }

@@ -4,11 +4,15 @@
 // Out     problems one by one, a page of rows at a time
 // Never   changes anything
 
+import { asFailure } from '../base/failure.ts';
 import type { Reader, Row } from '../database/operation.ts';
-import { tryParseAddress } from '../message/address.ts';
+import { formatAddress } from '../message/address.ts';
+import { formatSender } from '../message/envelope.ts';
 import { checkStore, existingMessages } from '../store/check.ts';
 import type { BlobCheckOptions } from '../store/check-blobs.ts';
 import { type Problem, pages } from '../store/check-pages.ts';
+import type { Channel } from './channels/channel.ts';
+import { type Carried, carriedBy, queueRow } from './queue.ts';
 
 export type QueueProblemName =
   | 'queue row without message'
@@ -21,7 +25,13 @@ export type QueueProblemName =
 
 type QueueProblem = Problem<QueueProblemName>;
 
-export async function* checkQueue(reader: Reader): AsyncGenerator<QueueProblem> {
+/** What the checker has to know of a channel. */
+export type CheckedChannel = Pick<Channel, 'isLocal'>;
+
+export async function* checkQueue(
+  reader: Reader,
+  channels: ReadonlyMap<string, CheckedChannel>,
+): AsyncGenerator<QueueProblem> {
   // A page and its messages in one state.
   const read = (after: number, limit: number): Row[] =>
     reader.snapshot(() => {
@@ -31,12 +41,14 @@ export async function* checkQueue(reader: Reader): AsyncGenerator<QueueProblem> 
     });
   for await (const rows of pages(read, (row) => Number(row['id'])))
     for (const row of rows)
-      for (const [problem, detail] of rowProblems(row)) yield { problem, where: `queue row ${row['id']}`, detail };
+      for (const [problem, detail] of rowProblems(row, channels.get(String(row['channel']))))
+        yield { problem, where: `queue row ${row['id']}`, detail };
 }
 
 /** Each with what is wrong. */
-function* rowProblems(row: Row): Generator<readonly [QueueProblemName, string]> {
-  const { state, channel, destination, lease } = row;
+function* rowProblems(row: Row, channel: CheckedChannel | undefined): Generator<readonly [QueueProblemName, string]> {
+  const { state, destination, lease } = row;
+  const name = String(row['channel']);
   const [attempts, waited, next] = [row['attempts'], row['waited'], row['next_attempt']].map(Number) as [
     number,
     number,
@@ -44,37 +56,41 @@ function* rowProblems(row: Row): Generator<readonly [QueueProblemName, string]> 
   ];
   if (row['hasMessage'] === 0) yield ['queue row without message', `message ${row['message']} does not exist`];
   if (state !== 'waiting' && state !== 'failed') yield ['state', `${state} is no state`];
-  if (channel !== 'store' && channel !== 'smtp') yield ['state', `${channel} is no channel`];
-  if (Number(lease) < 0 || (Number(lease) > 0 && (state !== 'waiting' || channel !== 'smtp')))
-    yield ['lease', `leased in the state ${state} of the channel ${channel}`];
-  if ((channel === 'smtp') !== (destination !== ''))
-    yield ['destination', `"${destination}" for the channel ${channel}`];
+  if (channel === undefined) yield ['state', `${name} is no channel`];
+  const isLocal = channel?.isLocal === true;
+  if (Number(lease) < 0 || (Number(lease) > 0 && (state !== 'waiting' || isLocal)))
+    yield ['lease', `leased in the state ${state} of the channel ${name}`];
+  if (channel !== undefined && isLocal !== (destination === ''))
+    yield ['destination', `"${destination}" for the channel ${name}`];
   if (attempts < 0 || waited < 0 || next < 0) yield ['attempts', 'a negative number'];
   if (attempts > 0 && row['last_attempt'] === null) yield ['attempts', `${attempts}, but no time of the last one`];
   if (state === 'failed' && row['last_error'] === null) yield ['state', 'failed of nothing'];
-  for (const name of ['sender', 'recipient'])
-    if (!isPath(String(row[name]), name)) yield ['address', `the ${name} "${row[name]}" cannot be read`];
-  if (!isOptions(String(row['options']))) yield ['options', String(row['options'])];
+  yield* carriedProblems(row);
 }
 
-function isPath(text: string, name: string): boolean {
-  if (text === '') return name === 'sender';
-  return text.includes('@') ? tryParseAddress(text) !== undefined : text.toLowerCase() === 'postmaster';
-}
-
-function isOptions(text: string): boolean {
+/** What the row carries can be read, and says the same as the columns. */
+function* carriedProblems(row: Row): Generator<readonly [QueueProblemName, string]> {
+  let carried: Carried;
   try {
-    const { body } = JSON.parse(text) as { body?: unknown };
-    return body === '7BIT' || body === '8BITMIME';
-  } catch {
-    return false;
+    carried = carriedBy(queueRow(row));
+  } catch (error) {
+    yield ['options', `${asFailure(error).message}: ${row['options']}`];
+    return;
   }
+  const { sender, recipients } = carried.envelope;
+  const [recipient, ...more] = recipients;
+  if (recipient === undefined || more.length > 0) yield ['options', `${recipients.length} recipients in a row`];
+  if (formatSender(sender) !== row['sender']) yield ['address', `the sender is "${row['sender']}" in one place only`];
+  if (recipient !== undefined && formatAddress(recipient.address) !== row['recipient'])
+    yield ['address', `the recipient is "${row['recipient']}" in one place only`];
 }
 
 /** Store and queue, all of it: what `waypost mailbox check` prints. */
-export async function* checkMail(options: BlobCheckOptions): AsyncGenerator<Problem> {
+export async function* checkMail(
+  options: BlobCheckOptions & { readonly channels: ReadonlyMap<string, CheckedChannel> },
+): AsyncGenerator<Problem> {
   yield* checkStore({ ...options, otherReferences: queueReferences });
-  yield* checkQueue(options.reader);
+  yield* checkQueue(options.reader, options.channels);
 }
 
 /** How many rows refer to each message with `from` <= id <= `to`: for the checker of the store. */

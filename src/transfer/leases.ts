@@ -2,6 +2,7 @@
 
 import { operation } from '../database/operation.ts';
 import type { RetryPolicy } from './clock.ts';
+import type { QueueRowId } from './queue.ts';
 
 export interface BeginArguments extends RetryPolicy {
   /** Queue time. */
@@ -17,18 +18,21 @@ export const beginRun = operation('transfer.begin', async (tx, { now, retryMs }:
 });
 
 export interface LeaseArguments {
-  readonly rows: readonly number[];
+  readonly rows: readonly QueueRowId[];
   /** Above 0. */
   readonly lease: number;
 }
 
 /** Gives the rows that are leased now; others have been removed. */
-export const leaseRows = operation('transfer.lease', async (tx, { rows, lease }: LeaseArguments): Promise<number[]> => {
-  const leased = await tx.arrays(
-    `UPDATE queue SET lease = ? WHERE id IN (SELECT value FROM json_each(?)) AND lease = 0 AND state = 'waiting'
+export const leaseRows = operation(
+  'transfer.lease',
+  async (tx, { rows, lease }: LeaseArguments): Promise<QueueRowId[]> => {
+    const leased = await tx.arrays(
+      `UPDATE queue SET lease = ? WHERE id IN (SELECT value FROM json_each(?)) AND lease = 0 AND state = 'waiting'
      RETURNING id`,
-    lease,
-    JSON.stringify(rows),
-  );
-  return leased.map(([id]) => Number(id));
-});
+      lease,
+      JSON.stringify(rows),
+    );
+    return leased.map(([id]) => Number(id) as QueueRowId);
+  },
+);

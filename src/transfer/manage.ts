@@ -4,7 +4,7 @@
 
 import { operation, type Writer } from '../database/operation.ts';
 import { continueJourney } from './journey.ts';
-import { rowsIn } from './queue.ts';
+import { type QueueRowId, rowsIn } from './queue.ts';
 import { endRows } from './record.ts';
 
 /** More rows than this come in several calls. */
@@ -13,13 +13,13 @@ export const MANAGED_ROWS = 2000;
 export interface Managed {
   readonly changed: number;
   /** Ids without a row. */
-  readonly unknown: readonly number[];
+  readonly unknown: readonly QueueRowId[];
 }
 
 /** Due at once. A row that is being worked on stays so. */
 export const retryRows = operation(
   'transfer.retry',
-  async (tx, { rows }: { readonly rows: readonly number[] }): Promise<Managed> => {
+  async (tx, { rows }: { readonly rows: readonly QueueRowId[] }): Promise<Managed> => {
     const known = await rowsIn(tx, rows);
     await tx.run(
       'UPDATE queue SET next_attempt = 0 WHERE lease = 0 AND id IN (SELECT value FROM json_each(?))',
@@ -51,10 +51,10 @@ export async function retryAll(writer: Writer): Promise<number> {
   }
 }
 
-/** The rows go, nobody is told but the journey. What a channel is sending just now may still arrive. */
+/** The rows go without a report; the journey says so. What a channel is sending just now may still arrive. */
 export const removeRows = operation(
   'transfer.remove',
-  async (tx, args: { readonly rows: readonly number[]; readonly at: number }): Promise<Managed> => {
+  async (tx, args: { readonly rows: readonly QueueRowId[]; readonly at: number }): Promise<Managed> => {
     const known = await rowsIn(tx, args.rows);
     const ofMessage = Map.groupBy(known, (row) => row.message);
     for (const [message, rows] of ofMessage) {
@@ -74,7 +74,7 @@ export const removeRows = operation(
   },
 );
 
-function unknownOf(asked: readonly number[], known: readonly { readonly id: number }[]): number[] {
+function unknownOf(asked: readonly QueueRowId[], known: readonly { readonly id: QueueRowId }[]): QueueRowId[] {
   const ids = new Set(known.map((row) => row.id));
   return asked.filter((id) => !ids.has(id));
 }

@@ -1,15 +1,24 @@
 // What came of an attempt, recipient by recipient. A channel returns outcomes; it never touches the queue.
 
+import type { JsonObject } from '../base/json.ts';
 import { visible } from '../message/trace.ts';
+import type { Submission } from './submit.ts';
 
 export interface Outcome {
   readonly result: 'delivered' | 'deferred' | 'failed';
   /** Enhanced status, `class.subject.detail`: its class is that of the result, but for 4.4.7, failed by waiting. RFC 3463 §2 */
   readonly status: string;
-  /** The host that said it; undefined when it is our own decision. */
-  readonly remote: string | undefined;
-  /** Its reply, or our reason in one sentence. See `outcome`. */
+  /** The host's reply, or our reason in one sentence. See `outcome`. */
   readonly words: string;
+  /** The host that said it; absent when it is our own decision. */
+  readonly remote?: string;
+  /**
+   * Mail that the channel makes, say an answer. It is accepted in the transaction that records this outcome, so that it
+   * exists exactly once, whatever ends the process; not at all where `operation` gives another result, or the row is gone.
+   */
+  readonly messages?: readonly Submission[];
+  /** Of a local channel: runs in the transaction that records this outcome, and gives the one that counts. */
+  readonly operation?: { readonly name: string; readonly args: JsonObject };
 }
 
 const WORDS_MAX = 500;
@@ -22,8 +31,12 @@ export function outcome(result: Outcome['result'], status: string, words: string
       .replace(/\s+/g, ' ')
       .trim(),
   );
-  return { result, status, words: line.slice(0, WORDS_MAX), remote };
+  const said = { result, status, words: line.slice(0, WORDS_MAX) };
+  return remote === undefined ? said : { ...said, remote };
 }
+
+/** What a bug or a row that cannot be read comes to: nobody is refused for it. */
+export const INTERNAL_ERROR = outcome('deferred', '4.3.0', 'Internal error, it is tried again');
 
 /** As it stands in a journey: `2.0.0 mx.remote.example said: 250 ok`. */
 export function outcomeText({ status, remote, words }: Pick<Outcome, 'status' | 'remote' | 'words'>): string {

@@ -1,152 +1,243 @@
-// Where a message goes: references in mailboxes for who is here, queue rows for who is elsewhere or cannot have it now.
+// Where a message goes: into mailboxes for who is here, queue rows for who is elsewhere or cannot have it now. One
+// function for a message that comes in and for one that waits in the queue.
 //
-// In      a message's row, which the caller inserts, and the resolutions of its recipients
-// Out     rows of store and queue, the events that tell of them; called inside the operation that accepts it
-// Limits  more than LOCAL_RECIPIENTS_IN_ACCEPT local targets become queue rows of the `store` channel
+// In      a message, its envelope, how it came; what routing has said of each recipient, where that still holds
+// Out     rows of store and queue, the events that tell of them, a reply for each recipient; called inside an operation
+// Order   resolve again, gather, write; so each account and each foreign address gets it once, whoever names it twice
+// Limits  more than LOCAL_RECIPIENTS_IN_ACCEPT local targets become queue rows
 // RFC 5321 §4.5.4.1, §6.1
 
 import { LOCAL_RECIPIENTS_IN_ACCEPT } from '../base/limits.ts';
 import { isAccepted, isTemporary, type Reply } from '../base/reply.ts';
 import type { Transaction } from '../database/operation.ts';
-import { type Address, parseAddress } from '../message/address.ts';
-import type { BodyKind } from '../message/envelope.ts';
-import type { Resolution, StoreTarget, Target } from '../routing/resolve.ts';
-import { deliverToInboxes } from '../store/deliver.ts';
+import { formatAddress } from '../message/address.ts';
+import type { Envelope, Recipient } from '../message/envelope.ts';
+import type { Resolution, RouteRequest, Site, Target } from '../routing/resolve.ts';
+import { LoadedTables, resolveIn } from '../routing/resolve-in.ts';
+import { unresolvedTarget } from '../routing/targets.ts';
+import { addReferences, insertMessage } from '../store/deliver.ts';
+import type { MessageRow } from '../store/messages.ts';
+import type { LocalChannel, WrittenMessage } from './channels/channel.ts';
 import type { JourneyEvent } from './journey.ts';
-import { insertQueueRow } from './queue.ts';
+import { type Outcome, outcomeText } from './outcome.ts';
+import { insertQueueRow, rowTemplate } from './queue.ts';
 
-/** One RCPT TO. */
-export interface AcceptedRecipient {
-  /** As SMTP writes it. */
-  readonly address: string;
-  /** As the client wrote it; undefined when nobody wrote it. */
-  readonly original: string | undefined;
-  readonly resolution: Pick<Resolution, 'targets' | 'reply' | 'relay' | 'failures'>;
+/** What the writer knows of this host. */
+export interface PlaceParts {
+  readonly site: Site;
+  /** By name: what these take needs no queue. */
+  readonly localChannels: ReadonlyMap<string, LocalChannel>;
 }
 
-export interface FailedRecipient {
-  readonly recipient: string;
-  readonly original: string | undefined;
+/** Of a resolution, what travels to the writer. */
+export type Resolved = Pick<Resolution, 'targets' | 'reply' | 'failures'>;
+
+export interface PlacedMail {
+  readonly message: WrittenMessage;
+  /** The message's row, to be inserted; undefined where it is there already. */
+  readonly row: MessageRow | undefined;
+  readonly envelope: Envelope;
+  readonly request: RouteRequest;
+  /** One for each recipient; undefined: routing is asked in this transaction. */
+  readonly resolutions: readonly Resolved[] | undefined;
+  /**
+   * Recipients that are refused: `report` queues each of them, to be tried later or reported to the sender, while others
+   * get the message; `always` does so for all of them too; `return` leaves them to the caller.
+   */
+  readonly refused: 'report' | 'always' | 'return';
+  /** Wall clock. */
+  readonly at: number;
+}
+
+export interface PlacedRecipient {
   readonly reply: Reply;
-}
-
-type PlacedTarget = Target & { readonly original: string | undefined };
-
-/** What came of all recipients together: each account and each foreign address once. */
-export interface Gathered {
-  readonly targets: readonly PlacedTarget[];
-  readonly failed: readonly FailedRecipient[];
-  readonly events: readonly JourneyEvent[];
-}
-
-/** The recipient was there when the door asked. */
-export const GONE: Reply = { code: 550, enhanced: '5.1.1', text: 'No such recipient here any more' };
-
-/** `mayRelay`: foreign domains are allowed to this sender. */
-export function gather(recipients: readonly AcceptedRecipient[], mayRelay: boolean): Gathered {
-  const targets = new Map<string, PlacedTarget>();
-  const failed: FailedRecipient[] = [];
-  const events: JourneyEvent[] = [];
-  for (const { address, original, resolution } of recipients) {
-    const reply = resolution.relay && !mayRelay ? GONE : resolution.reply;
-    if (!isAccepted(reply)) {
-      failed.push({ recipient: address, original, reply });
-      continue;
-    }
-    events.push({ event: 'accepted', recipient: address, status: `${reply.enhanced} ${reply.text}` });
-    for (const target of resolution.targets) {
-      const key = target.channel === 'store' ? target.account : `${target.nexthop} ${target.recipient}`;
-      if (!targets.has(`${target.channel} ${key}`)) targets.set(`${target.channel} ${key}`, { ...target, original });
-    }
-    for (const member of resolution.failures)
-      failed.push({ recipient: member.recipient, original: member.recipient, reply: member.reply });
-  }
-  return { targets: [...targets.values()], failed, events };
-}
-
-/** A message that is to be placed, and what its queue rows say of it. */
-export interface PlacedMessage {
-  readonly id: number;
-  readonly received: number;
-  readonly size: number;
-  /** `''` for the null reverse-path. */
-  readonly sender: string;
-  readonly body: BodyKind;
+  readonly how: 'delivered' | 'queued' | 'refused';
 }
 
 export interface Placed {
+  /** One for each recipient, in order. */
+  readonly results: readonly PlacedRecipient[];
+  /** Copies in mailboxes, and queue rows. Both 0: nothing has been written. */
   readonly delivered: number;
   readonly queued: number;
+  /** `accepted` of each recipient that is not refused. */
+  readonly accepted: readonly JourneyEvent[];
+  /** What has become of it. */
   readonly events: readonly JourneyEvent[];
 }
 
-/** The caller has counted a reference for each target and each failed recipient. */
-export async function place(
-  tx: Transaction,
-  message: PlacedMessage,
-  { targets, failed }: Gathered,
-  at: number,
-): Promise<Placed> {
-  const events: JourneyEvent[] = [];
-  const local = targets.filter((target) => target.channel === 'store');
-  const atOnce = local.length <= LOCAL_RECIPIENTS_IN_ACCEPT ? local : [];
-  await deliverAll(tx, message, atOnce);
-  for (const { recipient } of atOnce) events.push({ event: 'delivered', recipient, status: '2.1.5 mailbox' });
-  for (const target of targets) {
-    if (target.channel === 'store' && atOnce.length > 0) continue;
-    await insertQueueRow(tx, {
-      message: message.id,
-      channel: target.channel,
-      destination: target.channel === 'smtp' ? target.nexthop : '',
-      sender: message.sender,
-      recipient: target.recipient,
-      original: target.original,
-      options: { body: message.body },
-      state: 'waiting',
-      at,
-      status: undefined,
-      error: undefined,
-    });
-    events.push({ event: 'queued', recipient: target.recipient, status: `2.0.0 channel ${target.channel}` });
-  }
-  for (const recipient of failed) events.push(await queueFailed(tx, message, recipient, at));
-  const queued = targets.length - atOnce.length + failed.length;
-  if (queued > 0) tx.afterCommit({ kind: 'queue' });
-  return { delivered: atOnce.length, queued, events };
+/** A target, and what has come of it where it has been tried. */
+interface GatheredTarget {
+  readonly target: Target;
+  readonly original: string | undefined;
+  outcome: Outcome | undefined;
 }
 
-async function deliverAll(tx: Transaction, message: PlacedMessage, targets: readonly StoreTarget[]): Promise<void> {
-  if (targets.length === 0) return;
-  const accounts = targets.map((target) => target.account);
-  const missing = await deliverToInboxes(tx, message, accounts);
-  if (missing.length > 0) throw new Error(`accounts without an INBOX: ${missing.join(' ')}`);
+interface GatheredRecipient {
+  readonly recipient: Recipient;
+  readonly reply: Reply;
+  readonly targets: readonly GatheredTarget[];
+  readonly failures: Resolved['failures'];
+}
+
+interface Gathered {
+  readonly targets: readonly GatheredTarget[];
+  readonly recipients: readonly GatheredRecipient[];
+}
+
+/** The one who gets a row for another reason than a target of its own. */
+interface Refused {
+  readonly recipient: Recipient;
+  readonly reply: Reply;
+}
+
+export async function place(tx: Transaction, parts: PlaceParts, mail: PlacedMail): Promise<Placed> {
+  const { recipients, targets } = gather(mail, mail.resolutions ?? (await resolveAll(tx, parts, mail)));
+  await write(tx, parts, mail.message, targets);
+  const results = recipients.map(resultOf);
+  const accepted = acceptedEvents(recipients, results);
+  const isNothing = results.every(({ how }) => how === 'refused') && mail.refused !== 'always';
+  if (isNothing) return { results, delivered: 0, queued: 0, accepted, events: [] };
+  const delivered = targets.filter(({ outcome }) => outcome?.result === 'delivered');
+  const waiting = targets.filter(({ outcome }) => outcome === undefined);
+  const refused = refusedOf(mail, recipients, results);
+  const queued = waiting.length + refused.length;
+  const { message, row } = mail;
+  if (row === undefined) await addReferences(tx, message.id, delivered.length + queued);
+  else await insertMessage(tx, row, delivered.length + queued);
+  const events = delivered.map(({ target, outcome }) => ({
+    event: 'delivered' as const,
+    recipient: formatAddress(target.recipient),
+    status: outcomeText(outcome!),
+  }));
+  return {
+    results,
+    delivered: delivered.length,
+    queued,
+    accepted,
+    events: [...events, ...(await queue(tx, mail, waiting, refused))],
+  };
+}
+
+async function resolveAll(tx: Transaction, { site }: PlaceParts, mail: PlacedMail): Promise<Resolved[]> {
+  const loaded = new LoadedTables();
+  const resolutions: Resolved[] = [];
+  for (const { address } of mail.envelope.recipients)
+    resolutions.push(await resolveIn(tx, address, mail.request, site, loaded));
+  return resolutions;
+}
+
+function gather({ envelope }: PlacedMail, resolutions: readonly Resolved[]): Gathered {
+  const byKey = new Map<string, GatheredTarget>();
+  const recipients = envelope.recipients.map((recipient, index) => {
+    const { reply, targets, failures } = resolutions[index]!;
+    const own = targets.map((target) => {
+      let gathered = byKey.get(target.key);
+      if (gathered === undefined) {
+        gathered = { target, original: recipient.original, outcome: undefined };
+        byKey.set(target.key, gathered);
+      }
+      return gathered;
+    });
+    return { recipient, reply, targets: own, failures };
+  });
+  return { targets: [...byKey.values()], recipients };
+}
+
+/** What is delivered on this host, a channel at a time; too many wait in the queue for their turn. */
+async function write(
+  tx: Transaction,
+  { localChannels }: PlaceParts,
+  message: WrittenMessage,
+  targets: readonly GatheredTarget[],
+): Promise<void> {
+  const local = targets.filter(({ target }) => localChannels.has(target.channel));
+  if (local.length === 0 || local.length > LOCAL_RECIPIENTS_IN_ACCEPT) return;
+  for (const [name, channel] of localChannels) {
+    const own = local.filter(({ target }) => target.channel === name);
+    if (own.length === 0) continue;
+    const outcomes = await channel.write(
+      tx,
+      message,
+      own.map(({ target }) => target),
+    );
+    for (const [index, gathered] of own.entries()) gathered.outcome = outcomes[index]!;
+  }
+}
+
+/** Who has one target only is refused with it; a list is accepted for its members, whatever becomes of one of them. */
+function resultOf({ reply, targets, failures }: GatheredRecipient): PlacedRecipient {
+  if (!isAccepted(reply)) return { reply, how: 'refused' };
+  const [only] = targets;
+  if (targets.length === 1 && failures.length === 0 && only!.outcome !== undefined)
+    return only!.outcome.result === 'delivered'
+      ? { reply, how: 'delivered' }
+      : { reply: replyOf(only!.outcome), how: 'refused' };
+  const isDelivered = failures.length === 0 && targets.every(({ outcome }) => outcome?.result === 'delivered');
+  return { reply, how: isDelivered ? 'delivered' : 'queued' };
+}
+
+function replyOf({ result, status, words }: Outcome): Reply {
+  return { code: result === 'failed' ? 550 : 450, enhanced: status, text: words };
+}
+
+function acceptedEvents(recipients: readonly GatheredRecipient[], results: readonly PlacedRecipient[]): JourneyEvent[] {
+  const events: JourneyEvent[] = [];
+  for (const [index, { reply, how }] of results.entries())
+    if (how !== 'refused')
+      events.push({
+        event: 'accepted',
+        recipient: formatAddress(recipients[index]!.recipient.address),
+        status: `${reply.enhanced} ${reply.text}`,
+      });
+  return events;
+}
+
+/** Refused recipients as far as they are to be queued, members of lists that get nothing now, targets that took nothing. */
+function refusedOf(
+  mail: PlacedMail,
+  recipients: readonly GatheredRecipient[],
+  results: readonly PlacedRecipient[],
+): Refused[] {
+  const refused: Refused[] = [];
+  const seen = new Set<GatheredTarget>();
+  for (const [index, { recipient, targets, failures }] of recipients.entries()) {
+    const { reply, how } = results[index]!;
+    if (how === 'refused') {
+      if (mail.refused !== 'return') refused.push({ recipient, reply });
+      continue;
+    }
+    for (const member of failures) refused.push({ recipient: { address: member.recipient }, reply: member.reply });
+    for (const target of targets) {
+      if (target.outcome === undefined || target.outcome.result === 'delivered' || seen.has(target)) continue;
+      seen.add(target);
+      refused.push({ recipient: { address: target.target.recipient }, reply: replyOf(target.outcome) });
+    }
+  }
+  return refused;
 }
 
 /** One that may be reached later is resolved again when its row is due; for the others the sender gets a report. */
-async function queueFailed(
+async function queue(
   tx: Transaction,
-  message: PlacedMessage,
-  { recipient, original, reply }: FailedRecipient,
-  at: number,
-): Promise<JourneyEvent> {
-  const isLater = isTemporary(reply);
-  await insertQueueRow(tx, {
-    message: message.id,
-    channel: 'store',
-    destination: '',
-    sender: message.sender,
-    recipient,
-    original,
-    options: { body: message.body },
-    state: isLater ? 'waiting' : 'failed',
-    at,
-    status: reply.enhanced,
-    error: `${reply.code} ${reply.enhanced} ${reply.text}`,
-  });
-  return { event: isLater ? 'queued' : 'failed', recipient, status: `${reply.enhanced} ${reply.text}` };
-}
-
-/** A recipient as tables hold it; `postmaster` alone has no domain. */
-export function parseRecipient(address: string): Address {
-  return address.includes('@') ? parseAddress(address) : { localPart: address, domain: '' };
+  mail: PlacedMail,
+  waiting: readonly GatheredTarget[],
+  refused: readonly Refused[],
+): Promise<JourneyEvent[]> {
+  if (waiting.length + refused.length === 0) return [];
+  const events: JourneyEvent[] = [];
+  const template = rowTemplate(mail.message.id, mail.envelope, mail.request, mail.at);
+  for (const { target, original } of waiting) {
+    await insertQueueRow(tx, template, { target, original, refusal: undefined });
+    const status = `2.0.0 channel ${target.channel}`;
+    events.push({ event: 'queued', recipient: formatAddress(target.recipient), status });
+  }
+  for (const { recipient, reply } of refused) {
+    const { address, original } = recipient;
+    await insertQueueRow(tx, template, { target: unresolvedTarget(address), original, refusal: reply });
+    const status = `${reply.enhanced} ${reply.text}`;
+    events.push({ event: isTemporary(reply) ? 'queued' : 'failed', recipient: formatAddress(address), status });
+  }
+  tx.afterCommit({ kind: 'queue' });
+  return events;
 }

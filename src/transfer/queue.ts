@@ -1,28 +1,36 @@
 // Queue rows: what channels have to do. Inserted by place, leased by schedule, ended by record. See tables.ts for states.
+//
+// `options` is JSON: {envelope, key and target (options) of the target, request}, see carriedBy.
 
+import type { Branded } from '../base/branded.ts';
 import { idText } from '../base/ids.ts';
+import type { Json, JsonObject } from '../base/json.ts';
+import { isTemporary, type Reply } from '../base/reply.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Reader, Row, Transaction } from '../database/operation.ts';
-import type { BodyKind } from '../message/envelope.ts';
+import { formatAddress } from '../message/address.ts';
+import { decodeEnvelope, type Envelope, encodeEnvelope, formatSender } from '../message/envelope.ts';
+import type { RouteRequest, Target } from '../routing/resolve.ts';
+import { decodeRouteRequest, encodeRouteRequest } from '../routing/route-request.ts';
 
 export type QueueState = 'waiting' | 'failed';
-export type ChannelName = 'store' | 'smtp';
 
-export interface QueueOptions {
-  readonly body: BodyKind;
-}
+/** The number of a row. */
+export type QueueRowId = Branded<number, 'queue row'>;
 
 export interface QueueRow {
-  readonly id: number;
+  readonly id: QueueRowId;
   readonly message: number;
-  readonly channel: ChannelName;
-  /** The next hop of `smtp`: a domain or an address literal; `''` for `store`. */
+  /** The name of a channel. */
+  readonly channel: string;
+  /** Where the channel takes it: a domain or an address literal; `''`: this host. */
   readonly destination: string;
-  /** `''` for the null reverse-path. */
+  /** As lists show it: `''` for the null reverse-path. */
   readonly sender: string;
+  /** As lists show it. */
   readonly recipient: string;
-  readonly original: string | undefined;
-  readonly options: QueueOptions;
+  /** See carriedBy. Not read before it is needed: a row that cannot be read holds up no other. */
+  readonly options: string;
   readonly state: QueueState;
   readonly createdAt: number;
   /** Queue time; 0: at once. */
@@ -38,52 +46,94 @@ export interface QueueRow {
   readonly lastError: string | undefined;
 }
 
-export interface NewQueueRow {
+/** What a row carries for whoever works on it. */
+export interface Carried {
+  /** With the row's one recipient. */
+  readonly envelope: Envelope;
+  readonly target: Target;
+  /** As the message was accepted: its recipient is resolved again as it was then. */
+  readonly request: RouteRequest;
+}
+
+/** Throws Failure('invalid'), or what JSON.parse throws, for a row that cannot be read. */
+export function carriedBy({
+  options,
+  channel,
+  destination,
+}: Pick<QueueRow, 'options' | 'channel' | 'destination'>): Carried {
+  const { envelope: encoded, key, target, request } = JSON.parse(options) as JsonObject;
+  const envelope = decodeEnvelope(encoded);
+  const recipient = envelope.recipients[0]!.address;
+  return {
+    envelope,
+    target: { channel, destination, recipient, key: String(key), options: target as Json as JsonObject },
+    request: decodeRouteRequest(request),
+  };
+}
+
+/** What a row carries, as `options` holds it. */
+export function encodeCarried({ envelope, target, request }: Carried): string {
+  return JSON.stringify({
+    envelope: encodeEnvelope(envelope),
+    key: target.key,
+    target: target.options,
+    request: encodeRouteRequest(request),
+  });
+}
+
+/** What the rows of one message have in common. */
+export interface RowTemplate {
   readonly message: number;
-  readonly channel: ChannelName;
-  readonly destination: string;
   readonly sender: string;
-  readonly recipient: string;
-  readonly original: string | undefined;
-  readonly options: QueueOptions;
-  readonly state: QueueState;
+  readonly envelope: Envelope;
+  readonly request: RouteRequest;
   /** When it came in; it is due at once. */
   readonly at: number;
-  readonly status: string | undefined;
-  readonly error: string | undefined;
+}
+
+export function rowTemplate(message: number, envelope: Envelope, request: RouteRequest, at: number): RowTemplate {
+  return { message, sender: formatSender(envelope.sender), envelope, request, at };
+}
+
+export interface NewQueueRow {
+  readonly target: Target;
+  readonly original: string | undefined;
+  /** Why it gets nothing now; undefined for one that has not been tried. For good: the sender gets a report. */
+  readonly refusal: Reply | undefined;
 }
 
 /** The caller has counted it in the message's `refs`. */
-export async function insertQueueRow(tx: Transaction, row: NewQueueRow): Promise<void> {
+export async function insertQueueRow(tx: Transaction, template: RowTemplate, row: NewQueueRow): Promise<void> {
+  const { target, original, refusal } = row;
+  const recipient = original === undefined ? { address: target.recipient } : { address: target.recipient, original };
+  const envelope = { ...template.envelope, recipients: [recipient] };
   await tx.run(
-    `INSERT INTO queue (tenant, message, channel, destination, sender, recipient, original, options, state, created,
-       next_attempt, attempts, waited, lease, status, last_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?)`,
+    `INSERT INTO queue (tenant, message, channel, destination, sender, recipient, options, state, created, next_attempt,
+       attempts, waited, lease, status, last_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?)`,
     TENANT,
-    row.message,
-    row.channel,
-    row.destination,
-    row.sender,
-    row.recipient,
-    row.original ?? null,
-    JSON.stringify(row.options),
-    row.state,
-    row.at,
-    row.status ?? null,
-    row.error ?? null,
+    template.message,
+    target.channel,
+    target.destination,
+    template.sender,
+    formatAddress(target.recipient),
+    encodeCarried({ envelope, target, request: template.request }),
+    refusal === undefined || isTemporary(refusal) ? 'waiting' : 'failed',
+    template.at,
+    refusal?.enhanced ?? null,
+    refusal === undefined ? null : `${refusal.code} ${refusal.enhanced} ${refusal.text}`,
   );
 }
 
 export function queueRow(row: Row): QueueRow {
   const text = (name: string): string | undefined => (row[name] === null ? undefined : String(row[name]));
   return {
-    id: Number(row['id']),
+    id: Number(row['id']) as QueueRowId,
     message: Number(row['message']),
-    channel: row['channel'] as ChannelName,
+    channel: String(row['channel']),
     destination: String(row['destination']),
     sender: String(row['sender']),
     recipient: String(row['recipient']),
-    original: text('original'),
-    options: JSON.parse(String(row['options'])) as QueueOptions,
+    options: String(row['options']),
     state: row['state'] as QueueState,
     createdAt: Number(row['created']),
     nextAttemptAt: Number(row['next_attempt']),
@@ -97,7 +147,7 @@ export function queueRow(row: Row): QueueRow {
 }
 
 /** The rows with these ids that are still there, in order of id. */
-export async function rowsIn(tx: Transaction, ids: readonly number[]): Promise<QueueRow[]> {
+export async function rowsIn(tx: Transaction, ids: readonly QueueRowId[]): Promise<QueueRow[]> {
   const rows = await tx.all(
     'SELECT * FROM queue WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id',
     JSON.stringify(ids),
@@ -106,41 +156,40 @@ export async function rowsIn(tx: Transaction, ids: readonly number[]): Promise<Q
 }
 
 /** The caller drops the references. */
-export async function deleteRows(tx: Transaction, ids: readonly number[]): Promise<void> {
+export async function deleteRows(tx: Transaction, ids: readonly QueueRowId[]): Promise<void> {
   if (ids.length > 0)
     await tx.run('DELETE FROM queue WHERE id IN (SELECT value FROM json_each(?))', JSON.stringify(ids));
 }
 
-/** Who works on a row: one lane a host, one for what is delivered here, one for reports to senders. */
-export const STORE_LANE = 'store ';
-export const NOTIFY_LANE = 'notify';
+/** What is worked on together, and bounded together: the rows of one destination, or those that are to be reported. */
+export const REPORTS = 'failed';
 
-export function laneOf(row: Pick<QueueRow, 'state' | 'channel' | 'destination'>): string {
-  return row.state === 'failed' ? NOTIFY_LANE : `${row.channel} ${row.destination}`;
+export function workKey({ state, channel, destination }: Pick<QueueRow, 'state' | 'channel' | 'destination'>): string {
+  return state === 'failed' ? REPORTS : `${channel} ${destination}`;
 }
 
-const OTHER_LANES = `CASE state WHEN 'failed' THEN '${NOTIFY_LANE}' ELSE channel || ' ' || destination END
+const NOT_EXCEPTED = `CASE state WHEN 'failed' THEN '${REPORTS}' ELSE channel || ' ' || destination END
   NOT IN (SELECT value FROM json_each(?))`;
 
 /**
- * Rows that nobody works on and whose time has come, at most `limit`, without those of the lanes in `except`. Half the
- * places are for rows that are tried for the first time, half for the others, so that neither keeps the other waiting.
+ * Rows that nobody works on and whose time has come, at most `limit`, without those of the keys in `except`. Half of the
+ * limit is for rows that are tried for the first time, half for the others, so that neither keeps the other waiting.
  */
 export function dueRows(reader: Reader, queueNow: number, except: readonly string[], limit: number): QueueRow[] {
-  const lanes = JSON.stringify(except);
+  const keys = JSON.stringify(except);
   const half = Math.ceil(limit / 2);
   return reader
     .snapshot(() => [
       ...reader.all(
-        `SELECT * FROM queue WHERE lease = 0 AND next_attempt = 0 AND ${OTHER_LANES} LIMIT +?`,
-        lanes,
+        `SELECT * FROM queue WHERE lease = 0 AND next_attempt = 0 AND ${NOT_EXCEPTED} LIMIT +?`,
+        keys,
         half,
       ),
       ...reader.all(
-        `SELECT * FROM queue WHERE lease = 0 AND next_attempt > 0 AND next_attempt <= ? AND ${OTHER_LANES}
+        `SELECT * FROM queue WHERE lease = 0 AND next_attempt > 0 AND next_attempt <= ? AND ${NOT_EXCEPTED}
          ORDER BY next_attempt LIMIT +?`,
         queueNow,
-        lanes,
+        keys,
         half,
       ),
     ])
@@ -156,10 +205,10 @@ export function nextDueAt(reader: Reader, queueNow: number): number | undefined 
 
 /** What `waypost queue list` prints; the keys of its JSON. */
 export interface QueueEntry {
-  readonly id: number;
+  readonly id: QueueRowId;
   /** The queue id of the message, as in its Received field and the log. */
   readonly message: string;
-  readonly channel: ChannelName;
+  readonly channel: string;
   readonly destination: string;
   readonly sender: string;
   readonly recipient: string;
@@ -198,8 +247,10 @@ export function findQueueEntry(reader: Reader, id: number): QueueEntry | undefin
 }
 
 /** All rows of a message: one a recipient. */
-export function rowIdsOfMessage(reader: Reader, message: number): number[] {
-  return reader.arrays('SELECT id FROM queue WHERE message = ? ORDER BY id', message).map(([id]) => Number(id));
+export function rowIdsOfMessage(reader: Reader, message: number): QueueRowId[] {
+  return reader
+    .arrays('SELECT id FROM queue WHERE message = ? ORDER BY id', message)
+    .map(([id]) => Number(id) as QueueRowId);
 }
 
 export interface QueueFigures {

@@ -2,84 +2,162 @@
 //
 // delivered  the row and its reference go
 // deferred   the next attempt is a step of `[queue] retry` away; a row that has waited longer than `expire` fails: 4.4.7
-// failed     the row stays in the state `failed` until notify.ts has told the sender
+// failed     the row stays in the state `failed` until its sender has a report (report.ts)
+// An outcome may name an operation of this host: that runs first, and what it gives counts. Mail that the channel has made
+// is accepted here too.
 // RFC 5321 §4.5.4.1, RFC 3463 §3.5
 
 import { type Operation, operation, type Transaction } from '../database/operation.ts';
 import { dropReferences } from '../store/deliver.ts';
+import { type AcceptArguments, accept } from './accept.ts';
+import type { WrittenMessage } from './channels/channel.ts';
 import { stepMs, type Timing, waitedMs } from './clock.ts';
 import { continueJourney, type JourneyEvent } from './journey.ts';
+import { LOCAL_DELIVERY, type LocalOperation, type LocalResult, localDelivery } from './local-delivery.ts';
 import { type Outcome, outcome, outcomeText } from './outcome.ts';
-import { deleteRows, type QueueRow, rowsIn } from './queue.ts';
+import type { PlaceParts } from './place.ts';
+import { deleteRows, type QueueRow, type QueueRowId, rowsIn } from './queue.ts';
+
+/** An outcome on its way to the writer: `made` is its `messages`, ready to be accepted. */
+export interface RecordedOutcome extends Omit<Outcome, 'messages'> {
+  readonly made?: readonly AcceptArguments[];
+}
 
 export interface RowOutcome {
-  readonly row: number;
+  readonly row: QueueRowId;
   /** For the journey, where the row has been removed meanwhile. */
   readonly recipient: string;
-  readonly outcome: Outcome;
+  readonly outcome: RecordedOutcome;
 }
 
 export interface RecordArguments {
   readonly message: number;
+  /** For local operations; undefined where no outcome names one. */
+  readonly written: WrittenMessage | undefined;
   readonly outcomes: readonly RowOutcome[];
   readonly timing: Timing;
   /** Wall clock, for the journey. */
   readonly at: number;
 }
 
-export const record: Operation<RecordArguments, void> = operation('transfer.record', async (tx, args) => {
-  const rows = new Map(
-    (
-      await rowsIn(
-        tx,
-        args.outcomes.map(({ row }) => row),
-      )
-    ).map((row) => [row.id, row]),
-  );
-  const done: number[] = [];
+/** What has become of each row, in order: `replaced`, rows of other recipients stand for it; `gone`, somebody has removed it. */
+export type Recorded = readonly (Outcome['result'] | 'replaced' | 'gone')[];
+
+export interface RecordParts extends PlaceParts {
+  /** Beside local delivery: what outcomes of other local channels name. */
+  readonly localOperations?: ReadonlyMap<string, LocalOperation>;
+}
+
+export function recordOperation(parts: RecordParts): Operation<RecordArguments, Recorded> {
+  const operations = new Map([...(parts.localOperations ?? []), [LOCAL_DELIVERY, localDelivery(parts)] as const]);
+  return operation('transfer.record', (tx, args) => record(tx, args, parts, operations));
+}
+
+async function record(
+  tx: Transaction,
+  args: RecordArguments,
+  parts: RecordParts,
+  operations: ReadonlyMap<string, LocalOperation>,
+): Promise<Recorded> {
+  const { message, outcomes, timing, at } = args;
+  const ids = outcomes.map(({ row }) => row);
+  const rows = new Map((await rowsIn(tx, ids)).map((row) => [row.id, row]));
   const events: JourneyEvent[] = [];
-  for (const { row: id, recipient, outcome: came } of args.outcomes) {
+  const settling: Settling = { timing, done: [], events };
+  const counting = await countingOutcomes(tx, args, rows, operations, events);
+  const recorded: Recorded[number][] = [];
+  for (const [index, { row: id, recipient, outcome: said }] of outcomes.entries()) {
     const row = rows.get(id);
-    if (row !== undefined) events.push(await settle(tx, row, came, args.timing, done));
-    // Removed while the other host took it: it is true all the same.
-    else if (came.result === 'delivered') events.push({ event: 'relayed', recipient, status: outcomeText(came) });
+    if (row === undefined) {
+      // Removed while the other host took it: it is true all the same.
+      if (said.operation === undefined && said.result === 'delivered')
+        events.push({ event: 'relayed', recipient, status: outcomeText(said) });
+      recorded.push('gone');
+      continue;
+    }
+    const came = counting[index]!;
+    if (typeof came === 'string') settling.done.push(id);
+    else await settle(tx, row, came, settling);
+    const result = typeof came === 'string' ? came : came.result;
+    recorded.push(result);
+    if (result !== said.result && !(result === 'replaced' && said.result === 'delivered')) continue;
+    for (const made of said.made ?? []) await accept(tx, made, parts);
   }
-  await endRows(tx, args.message, done);
-  await continueJourney(tx, args.message, args.at, events);
-});
+  await endRows(tx, message, settling.done);
+  await continueJourney(tx, message, at, events);
+  return recorded;
+}
+
+/** Of each row what counts: the channel's outcome, or what the operation that it names gives, a name at a time. */
+async function countingOutcomes(
+  tx: Transaction,
+  { written, outcomes, at }: RecordArguments,
+  rows: ReadonlyMap<QueueRowId, QueueRow>,
+  operations: ReadonlyMap<string, LocalOperation>,
+  events: JourneyEvent[],
+): Promise<(RecordedOutcome | LocalResult)[]> {
+  const counting: (RecordedOutcome | LocalResult)[] = outcomes.map(({ outcome: said }) => said);
+  const named = new Map<string, number[]>();
+  for (const [index, { row, outcome: said }] of outcomes.entries()) {
+    if (said.operation === undefined || rows.get(row)?.state !== 'waiting') continue;
+    const { name } = said.operation;
+    named.set(name, [...(named.get(name) ?? []), index]);
+  }
+  for (const [name, indexes] of named) {
+    const run = operations.get(name);
+    if (run === undefined || written === undefined) throw new Error(`no local operation ${name}`);
+    const came = await run(tx, {
+      message: written,
+      rows: indexes.map((index) => rows.get(outcomes[index]!.row)!),
+      args: indexes.map((index) => outcomes[index]!.outcome.operation!.args),
+      events,
+      at,
+    });
+    for (const [number, index] of indexes.entries()) counting[index] = came[number]!;
+  }
+  return counting;
+}
 
 /** The rows are done with: they go, and their references. */
-export async function endRows(tx: Transaction, message: number, rows: readonly number[]): Promise<void> {
+export async function endRows(tx: Transaction, message: number, rows: readonly QueueRowId[]): Promise<void> {
   if (rows.length === 0) return;
   await deleteRows(tx, rows);
   await dropReferences(tx, message, rows.length);
 }
 
-/** Applies an outcome to a row that is there; a row that is done with is added to `done`, for endRows. */
-export async function settle(
-  tx: Transaction,
-  row: QueueRow,
-  came: Outcome,
-  timing: Timing,
-  done: number[],
-): Promise<JourneyEvent> {
+interface Settling {
+  readonly timing: Timing;
+  /** Rows that are done with, for endRows. */
+  readonly done: QueueRowId[];
+  readonly events: JourneyEvent[];
+}
+
+/** Applies an outcome to a row that is there. */
+async function settle(tx: Transaction, row: QueueRow, came: RecordedOutcome, settling: Settling): Promise<void> {
   const { recipient } = row;
   switch (came.result) {
     case 'delivered':
-      done.push(row.id);
-      return { event: row.channel === 'smtp' ? 'relayed' : 'delivered', recipient, status: outcomeText(came) };
+      settling.done.push(row.id);
+      settling.events.push({
+        event: came.operation === undefined ? 'relayed' : 'delivered',
+        recipient,
+        status: outcomeText(came),
+      });
+      return;
     case 'failed':
-      return fail(tx, row, came, timing);
+      settling.events.push(await fail(tx, row, came, settling.timing));
+      return;
     case 'deferred':
-      return defer(tx, row, came, timing);
+      settling.events.push(await defer(tx, row, came, settling.timing));
+      return;
     default:
-      return came.result satisfies never;
+      came.result satisfies never;
   }
 }
 
-async function defer(tx: Transaction, row: QueueRow, came: Outcome, timing: Timing): Promise<JourneyEvent> {
+async function defer(tx: Transaction, row: QueueRow, came: RecordedOutcome, timing: Timing): Promise<JourneyEvent> {
   const waited = waitedMs(timing, row);
-  // A report that cannot be made is tried for ever: `failed` rows do not expire, see notify.ts.
+  // A report that cannot be made is tried for ever: `failed` rows do not expire, see report.ts.
   if (waited >= timing.expireMs && row.state === 'waiting') return fail(tx, row, expired(came), timing);
   const attempts = row.attempts + 1;
   // The last attempt stands at the end of the row's time, not up to a step behind it.
@@ -98,7 +176,7 @@ async function defer(tx: Transaction, row: QueueRow, came: Outcome, timing: Timi
   return { event: 'deferred', recipient: row.recipient, status: outcomeText(came) };
 }
 
-async function fail(tx: Transaction, row: QueueRow, came: Outcome, timing: Timing): Promise<JourneyEvent> {
+async function fail(tx: Transaction, row: QueueRow, came: RecordedOutcome, timing: Timing): Promise<JourneyEvent> {
   await tx.run(
     `UPDATE queue SET state = 'failed', lease = 0, attempts = ?, last_attempt = ?, next_attempt = 0, status = ?,
        remote = ?, last_error = ? WHERE id = ?`,
@@ -112,11 +190,11 @@ async function fail(tx: Transaction, row: QueueRow, came: Outcome, timing: Timin
 }
 
 /** A failed row keeps what it failed of. */
-function wordsOf(row: QueueRow, came: Outcome): [string | null, string | null, string | null] {
+function wordsOf(row: QueueRow, came: RecordedOutcome): [string | null, string | null, string | null] {
   if (row.state === 'failed') return [row.status ?? null, row.remote ?? null, row.lastError ?? null];
   return [came.status, came.remote ?? null, came.words];
 }
 
-function expired({ status, words, remote }: Outcome): Outcome {
+function expired({ status, words, remote }: RecordedOutcome): Outcome {
   return outcome('failed', '4.4.7', `Not delivered in time; the last attempt: ${status} ${words}`, remote);
 }

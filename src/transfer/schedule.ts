@@ -1,60 +1,50 @@
 // Who works on which queue row when: due rows are leased, gathered into deliveries, handed to channels, and recorded.
 //
 // In      queue rows whose time has come; notifications of commits; a timer for the next due time
-// Out     deliveries through channels; outcomes by record.ts; reports by notify.ts
-// States  a row: due -> held (leased, where another host is asked) -> recorded. A lane is the rows of one destination
-// Limits  deliveriesMax deliveries at once, LANE_DELIVERIES a destination and one while others wait; HELD_MAX rows in memory
+// Out     attempts through channels (attempt.ts); reports by report.ts
+// States  a row: due -> held (leased, where another host is asked) -> recorded
+// Limits  deliveriesMax deliveries at once, and those of one destination: destination-concurrency.ts; HELD_MAX rows in memory
 // Errors  the writer refuses (disk full): everything waits and is tried again; an outcome is recorded until it is
-// Never   asks the wall clock when something is due; delivers a row that is not leased to it
+// Never   asks the wall clock when something is due; delivers a row that is not leased to it; knows a channel but by its
+//         interface
 // RFC 5321 §4.5.4.1
 
-import type { Clock } from '../base/clock.ts';
 import { asFailure } from '../base/failure.ts';
 import { idText } from '../base/ids.ts';
-import type { Log } from '../base/log.ts';
-import type { Operation, Reader, Writer } from '../database/operation.ts';
-import type { RemoteResult } from './channels/smtp.ts';
-import type { StoreArguments, Stored } from './channels/store.ts';
-import { QueueClock, type RetryPolicy, type Timing } from './clock.ts';
-import { Lanes } from './lanes.ts';
+import { type Attempt, type AttemptParts, Attempts, endAttempt, same } from './attempt.ts';
+import type { Channel } from './channels/channel.ts';
+import { QueueClock } from './clock.ts';
+import { grouped } from './deliveries.ts';
+import { DestinationConcurrency } from './destination-concurrency.ts';
 import { beginRun, leaseRows } from './leases.ts';
-import { LocalWork } from './local-work.ts';
-import { type Outcome, outcome } from './outcome.ts';
-import { type ChannelName, dueRows, NOTIFY_LANE, nextDueAt, type QueueRow, STORE_LANE } from './queue.ts';
-import { record } from './record.ts';
+import { LocalWork, type LocalWorkParts } from './local-work.ts';
+import type { Outcome } from './outcome.ts';
+import { dueRows, nextDueAt, type QueueRow, workKey } from './queue.ts';
 
 /** Rows of one query, and of one lease. */
 const PICK_ROWS = 500;
 /** Rows in memory, some hundred bytes each. */
 const HELD_MAX = 10_000;
-/** A pick takes at most this share of the thread: rows of busy lanes are passed over one by one. */
+/** A pick takes at most this share of the thread: rows of busy destinations are passed over one by one. */
 const PICK_SHARE = 4;
 const PAUSE_MS = 1000;
 const PAUSE_MAX_MS = 30_000;
 /** The longest sleep: what is due is asked for again. */
 const SLEEP_MAX_MS = 60_000;
 
-export interface ScheduleParts {
-  readonly reader: Reader;
-  readonly writer: Writer;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly policy: RetryPolicy;
+export interface ScheduleParts extends AttemptParts, LocalWorkParts {
   readonly deliveriesMax: number;
   readonly nextId: () => number;
-  readonly smtp: { deliver(rows: readonly QueueRow[], signal: AbortSignal): Promise<RemoteResult> };
-  readonly store: Operation<StoreArguments, Stored>;
-  /** Reports rows of one message and one sender that have failed. */
-  readonly notify: (rows: readonly QueueRow[]) => Promise<void>;
-  /** For the metrics: so many recipients more. */
-  readonly count: (channel: ChannelName, result: Outcome['result'], count: number) => void;
+  /** By name. */
+  readonly channels: ReadonlyMap<string, Channel>;
 }
 
 export class Schedule {
   readonly #parts: ScheduleParts;
   readonly #clock: QueueClock;
   readonly #lease: number;
-  readonly #lanes: Lanes;
+  readonly #attempts: Attempts;
+  readonly #concurrency: DestinationConcurrency;
   readonly #local: LocalWork;
   readonly #abort = new AbortController();
   readonly #running = new Set<Promise<void>>();
@@ -75,12 +65,9 @@ export class Schedule {
     this.#parts = parts;
     this.#clock = new QueueClock(parts.clock);
     this.#lease = parts.nextId();
-    this.#lanes = new Lanes(parts.deliveriesMax, (lane, rows) => this.#track(this.#deliver(lane, rows)));
-    this.#local = new LocalWork({
-      ...parts,
-      timing: () => this.#timing(),
-      record: (message, rows, outcomes) => this.#recordOnce(message, rows, outcomes),
-    });
+    this.#attempts = new Attempts(parts, this.#clock);
+    this.#concurrency = new DestinationConcurrency(parts.deliveriesMax);
+    this.#local = new LocalWork(parts, this.#attempts);
   }
 
   /** Voids the leases of the last run, then begins. */
@@ -109,7 +96,6 @@ export class Schedule {
     this.#stopping = true;
     clearTimeout(this.#wakeTimer);
     clearTimeout(this.#dueTimer);
-    this.#lanes.close();
     this.#abort.abort();
     let timer: NodeJS.Timeout | undefined;
     const grace = new Promise<void>((resolve) => {
@@ -121,11 +107,6 @@ export class Schedule {
 
   async #finished(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
-  }
-
-  #timing(): Timing {
-    const { retryMs, expireMs } = this.#parts.policy;
-    return { retryMs, expireMs, now: this.#clock.now(), startedAt: this.#clock.startedAt };
   }
 
   #track(work: Promise<void>): void {
@@ -158,28 +139,45 @@ export class Schedule {
 
   async #pickBlock(): Promise<void> {
     this.#pickedAt = this.#clock.now();
-    const limit = Math.min(PICK_ROWS, HELD_MAX - this.#lanes.heldRows);
-    const busy = [...this.#lanes.full(), ...this.#local.busy()];
+    const limit = Math.min(PICK_ROWS, HELD_MAX - this.#concurrency.heldRows);
+    const busy = [...this.#concurrency.full(), ...this.#local.busy()];
     if (limit <= 0) return;
     const before = this.#parts.clock.monotonic();
     const rows = dueRows(this.#parts.reader, this.#pickedAt, busy, limit);
     this.#queryMs += this.#parts.clock.monotonic() - before;
-    if (rows.length === 0) return;
-    const ofLane = (row: QueueRow): string => (row.state === 'failed' ? NOTIFY_LANE : row.channel);
-    const { smtp = [], store = [], [NOTIFY_LANE]: failed = [] } = Object.groupBy(rows, ofLane);
-    // A full block: there may be more, of lanes that are not full yet. A row of no lane of ours is the checker's to name.
-    this.#isPickWanted ||= rows.length >= limit / 2 && smtp.length + store.length + failed.length > 0;
-    if (store.length > 0) this.#track(this.#workOn(STORE_LANE, this.#local.deliver(store)));
-    if (failed.length > 0) this.#track(this.#workOn(NOTIFY_LANE, this.#local.notify(failed)));
-    if (smtp.length > 0) this.#lanes.add(await this.#leased(smtp));
+    // A row of no channel of ours is the checker's to name.
+    const known = rows.filter(({ channel }) => this.#parts.channels.has(channel));
+    // A full block: there may be more, of destinations that are not full yet.
+    this.#isPickWanted ||= rows.length >= limit / 2 && known.length > 0;
+    const remote: QueueRow[] = [];
+    for (const [key, group] of Map.groupBy(known, workKey)) {
+      const [first] = group;
+      const channel = this.#parts.channels.get(first!.channel)!;
+      if (first!.state === 'failed') this.#track(this.#workOn(key, this.#local.report(group)));
+      else if (channel.isLocal) this.#track(this.#workOn(key, this.#local.deliver(channel, group)));
+      else remote.push(...group);
+    }
+    if (remote.length === 0) return;
+    for (const [name, leased] of Map.groupBy(await this.#leased(remote), ({ channel }) => channel))
+      for (const group of grouped(leased, this.#parts.channels.get(name)!.recipientsMax)) this.#concurrency.add(group);
+    this.#begin();
   }
 
-  async #workOn(lane: string, work: Promise<void>): Promise<void> {
+  /** As many deliveries as may begin now. */
+  #begin(): void {
+    while (!this.#stopping) {
+      const rows = this.#concurrency.next();
+      if (rows === undefined) return;
+      this.#track(this.#deliver(rows));
+    }
+  }
+
+  async #workOn(key: string, work: Promise<void>): Promise<void> {
     try {
       await work;
       this.wake();
     } catch (error) {
-      this.#pause(error, lane);
+      this.#pause(error, key);
     }
   }
 
@@ -190,11 +188,11 @@ export class Schedule {
   }
 
   /** The store cannot be written or read now. */
-  #pause(error: unknown, lane?: string): void {
+  #pause(error: unknown, work?: string): void {
     this.#pauseMs = Math.min(PAUSE_MAX_MS, Math.max(PAUSE_MS, 2 * this.#pauseMs));
     this.#pickAt = this.#parts.clock.monotonic() + this.#pauseMs;
     const { kind, detail, message } = asFailure(error);
-    this.#parts.log.warn('transfer.pause', { kind, detail: detail ?? message, lane, pauseMs: this.#pauseMs });
+    this.#parts.log.warn('transfer.pause', { kind, detail: detail ?? message, work, pauseMs: this.#pauseMs });
     this.wake();
   }
 
@@ -206,72 +204,55 @@ export class Schedule {
     this.#dueTimer = setTimeout(() => this.wake(), waitMs);
   }
 
-  /** One delivery of a lane: rows of one message. */
-  async #deliver(lane: string, rows: readonly QueueRow[]): Promise<void> {
-    let leave: RemoteResult['leave'];
+  async #deliver(rows: readonly QueueRow[]): Promise<void> {
+    const key = workKey(rows[0]!);
     try {
-      const result = await this.#ask(rows);
-      leave = result.leave;
-      if (this.#stopping && result.outcomes.every(({ result: came }) => came === 'deferred')) return;
-      await this.#recordAll(rows, result.outcomes);
-      leave?.();
-      leave = undefined;
-      if (!result.isUnreachable) return;
-      const others = this.#lanes.takeWaiting(lane);
-      const [came] = result.outcomes;
-      await Promise.all(others.map((waiting) => this.#recordAll(waiting, new Array(waiting.length).fill(came))));
+      const channel = this.#parts.channels.get(rows[0]!.channel)!;
+      const attempt = await this.#attempts.make(channel, rows, this.#abort.signal);
+      const { outcomes, isUnreachable } = attempt;
+      try {
+        if (this.#stopping && outcomes.every(({ result }) => result === 'deferred')) return;
+        await this.#recordUntilTaken(attempt);
+      } finally {
+        endAttempt(attempt);
+      }
+      if (isUnreachable !== true) return;
+      const others = this.#concurrency.takeWaiting(key);
+      await Promise.all(others.map((waiting) => this.#recordUntilTaken(same(waiting, outcomes[0]!))));
     } finally {
-      leave?.();
-      this.#lanes.done(lane, rows);
+      this.#concurrency.done(rows);
+      this.#begin();
       // What was put off may be due already, and what was passed over may come now.
-      if (this.#lanes.hasRoom(lane)) this.wake();
-    }
-  }
-
-  async #ask(rows: readonly QueueRow[]): Promise<RemoteResult> {
-    try {
-      return await this.#parts.smtp.deliver(rows, this.#abort.signal);
-    } catch (error) {
-      const { detail, message } = asFailure(error);
-      this.#parts.log.error('transfer.deliver', { queue: idText(rows[0]!.message), detail: detail ?? message });
-      const internal = outcome('deferred', '4.3.0', 'Internal error, it is tried again');
-      return { outcomes: rows.map(() => internal), isUnreachable: false, leave: undefined };
+      if (this.#concurrency.hasRoom(key)) this.wake();
     }
   }
 
   /** What another host has taken is taken: the outcome is kept until the store takes it too. */
-  async #recordAll(rows: readonly QueueRow[], outcomes: readonly Outcome[]): Promise<void> {
+  async #recordUntilTaken(attempt: Attempt): Promise<void> {
     for (let waitMs = PAUSE_MS; ; waitMs = Math.min(PAUSE_MAX_MS, 2 * waitMs)) {
       try {
-        await this.#recordOnce(rows[0]!.message, rows, outcomes);
-        this.#logDelivery(rows, outcomes);
+        await this.#attempts.record(attempt);
+        this.#logDelivery(attempt);
         return;
       } catch (error) {
         const { kind, detail, message } = asFailure(error);
-        this.#parts.log.warn('transfer.record', { queue: idText(rows[0]!.message), kind, detail: detail ?? message });
+        const queue = idText(attempt.rows[0]!.message);
+        this.#parts.log.warn('transfer.record', { queue, kind, detail: detail ?? message });
         if (this.#stopping) return;
         await new Promise((resolve) => setTimeout(resolve, waitMs));
       }
     }
   }
 
-  #recordOnce(message: number, rows: readonly QueueRow[], outcomes: readonly Outcome[]): Promise<void> {
-    const args = {
-      message,
-      outcomes: rows.map((row, index) => ({ row: row.id, recipient: row.recipient, outcome: outcomes[index]! })),
-      timing: this.#timing(),
-      at: this.#parts.clock.now(),
-    };
-    return this.#parts.writer.execute(record, args, 256 + 300 * rows.length);
-  }
-
-  #logDelivery(rows: readonly QueueRow[], outcomes: readonly Outcome[]): void {
+  #logDelivery({ rows, outcomes }: Attempt): void {
+    const { message, channel, destination } = rows[0]!;
     const count = (result: Outcome['result']): number => outcomes.filter((came) => came.result === result).length;
-    for (const result of ['delivered', 'deferred', 'failed'] as const) this.#parts.count('smtp', result, count(result));
+    for (const result of ['delivered', 'deferred', 'failed'] as const)
+      this.#parts.count(channel, result, count(result));
     const { status, words, remote } = outcomes[0]!;
     this.#parts.log.info('transfer.deliver', {
-      queue: idText(rows[0]!.message),
-      destination: rows[0]!.destination,
+      queue: idText(message),
+      destination,
       delivered: count('delivered'),
       deferred: count('deferred'),
       failed: count('failed'),

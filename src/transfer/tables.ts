@@ -2,11 +2,12 @@
 //
 // A queue row is one recipient of one message on one channel. Its legal states:
 //
-//   state     channel      next_attempt     lease  meaning
-//   waiting   store, smtp  0, or when due   0      nobody works on it; 0 is "at once", whatever the clock says
-//   waiting   smtp         as before        > 0    the channel works on it; void at a restart
-//   failed    store, smtp  0, or when due   0      for good: the sender is to be told, then the row goes
+//   state     channel          next_attempt     lease  meaning
+//   waiting   any              0, or when due   0      nobody works on it; 0 is "at once", whatever the clock says
+//   waiting   of other hosts   as before        > 0    the channel works on it; void at a restart
+//   failed    any              0, or when due   0      for good: the sender gets a report, then the row goes
 //
+// `options` holds what the row carries (queue.ts); `sender` and `recipient` repeat of it what lists show and group by.
 // `next_attempt` and `last_attempt` are queue time (see clock.ts); `waited` is how long the row has been tried, in ms,
 // our own outages not counted: what decides about its expiry. `remote` is the host that said `last_error`.
 //
@@ -14,6 +15,7 @@
 // them true; pruned by age and number. What `waypost trace` reads.
 
 import type { Unit } from '../database/format.ts';
+import { migrateQueueToFormat2 } from './format-2.ts';
 
 export const transferUnit: Unit = {
   name: 'transfer',
@@ -58,5 +60,6 @@ export const transferUnit: Unit = {
         'CREATE INDEX journey_message_id ON journey (message_id) WHERE message_id IS NOT NULL',
       ],
     },
+    { version: 2, run: migrateQueueToFormat2, rewrites: true },
   ],
 };

@@ -7,26 +7,31 @@ import { Failure } from '../base/failure.ts';
 import { Ids } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
 import type { Writer } from '../database/operation.ts';
+import { ANONYMOUS } from '../directory/caller.ts';
+import { type Address, parseAddress } from '../message/address.ts';
 import { formatSender } from '../message/envelope.ts';
 import { returnPathField } from '../message/trace.ts';
 import { openTestDirectory, type TestDirectory, testSite } from '../provisioning/testing.ts';
 import { INBOX } from '../store/accounts.ts';
 import { Blobs } from '../store/blobs.ts';
 import { closeSegment, openSegment } from '../store/collect.ts';
-import { createIntakes, Intake, type Intakes } from '../store/intake.ts';
+import { createIntakes, Intake, type Intakes, type TakenMessage } from '../store/intake.ts';
 import { ownMailbox } from '../store/mailbox-key.ts';
 import { messagesBetween } from '../store/messages.ts';
 import { SegmentWriter } from '../store/segment.ts';
 import { acceptOperation } from './accept.ts';
+import type { Channel } from './channels/channel.ts';
 import { SmtpChannel, type SmtpChannelParts } from './channels/smtp.ts';
-import { storeOperation } from './channels/store.ts';
+import { storeChannel } from './channels/store.ts';
 import { checkMail } from './check.ts';
 import type { RetryPolicy } from './clock.ts';
 import { traceMessage } from './journey.ts';
-import { notifyOperation, notifySender } from './notify.ts';
-import { parseRecipient } from './place.ts';
+import type { PlaceParts } from './place.ts';
 import { listQueue, type QueueEntry } from './queue.ts';
+import { recordOperation } from './record.ts';
+import { reportFailures, reportOperation } from './report.ts';
 import { Schedule } from './schedule.ts';
+import { acceptBy, type PrepareParts, type Submission, type Submitted, submit } from './submit.ts';
 import { transferUnit } from './tables.ts';
 
 export interface TestTransferOptions {
@@ -36,6 +41,8 @@ export interface TestTransferOptions {
   readonly policy?: RetryPolicy;
   readonly deliveriesMax?: number;
   readonly clock?: Clock;
+  /** Beside `store` and `smtp`; one of the same name takes its place. */
+  readonly channels?: readonly Channel[];
 }
 
 export interface Sent {
@@ -54,6 +61,10 @@ export class TestTransfer {
   readonly #intakes: Intakes;
   readonly #blobs: Blobs;
   #schedule: Schedule | undefined;
+  #channels: ReadonlyMap<string, Pick<Channel, 'isLocal'>> = new Map<string, Pick<Channel, 'isLocal'>>([
+    [storeChannel.name, storeChannel],
+    [SmtpChannel.kind.name, SmtpChannel.kind],
+  ]);
   /** Operations, by name, that the writer refuses for want of space. */
   readonly refused = new Set<string>();
   /** `channel result` -> recipients. */
@@ -88,6 +99,15 @@ export class TestTransfer {
     });
   }
 
+  get #prepareParts(): PrepareParts {
+    const { cache, shared } = this.directory;
+    return { routing: cache, revision: () => shared.revision(), clock: systemClock };
+  }
+
+  get #writerParts(): PlaceParts {
+    return { site: testSite, localChannels: new Map([[storeChannel.name, storeChannel]]) };
+  }
+
   get segmentsPath(): string {
     return join(this.directory.directory, 'segments');
   }
@@ -104,29 +124,32 @@ export class TestTransfer {
           : this.directory.writer.execute(operation, args, bytes),
     };
     const clock = options.clock ?? systemClock;
-    const common = { reader, writer, log: silentLog, clock, nextId: () => this.#ids.next() };
-    const notifyParts = {
+    const common = { ...this.#prepareParts, reader, writer, log: silentLog, clock, nextId: () => this.#ids.next() };
+    const reportParts = {
       ...common,
       intakes: this.#intakes,
       blobs: this.#blobs,
       site: testSite,
-      operation: notifyOperation(testSite),
+      operation: reportOperation(this.#writerParts),
     };
+    const smtp = new SmtpChannel({
+      blobs: this.#blobs,
+      resolver: options.resolver ?? noResolver,
+      nextHop: new Map(Object.entries(options.nextHop ?? {})),
+      hostnames: testSite.hostnames,
+      random: Math.random,
+      ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
+    });
+    const all: readonly Channel[] = [storeChannel, smtp, ...(options.channels ?? [])];
+    const channels = new Map(all.map((channel) => [channel.name, channel]));
+    this.#channels = channels;
     this.#schedule = new Schedule({
       ...common,
       policy: options.policy ?? { retryMs: [20], expireMs: 60_000 },
       deliveriesMax: options.deliveriesMax ?? 50,
-      smtp: new SmtpChannel({
-        reader,
-        blobs: this.#blobs,
-        resolver: options.resolver ?? noResolver,
-        nextHop: new Map(Object.entries(options.nextHop ?? {})),
-        hostnames: testSite.hostnames,
-        random: Math.random,
-        ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
-      }),
-      store: storeOperation(testSite),
-      notify: (rows) => notifySender(notifyParts, rows),
+      channels,
+      record: recordOperation(this.#writerParts),
+      report: (rows) => reportFailures(reportParts, rows),
       count: (channel, result, count) => {
         const key = `${channel} ${result}`;
         this.counts.set(key, (this.counts.get(key) ?? 0) + count);
@@ -136,34 +159,41 @@ export class TestTransfer {
     return this.#schedule;
   }
 
-  /** A message through accept, as a door does it for a peer that may relay. Gives its id. */
-  async accept({ from, to, text, eightBit = false }: Sent): Promise<number> {
-    const { writer, shared, cache } = this.directory;
-    const id = this.#ids.next();
-    const preamble = { returnPath: returnPathField(from), fields: 'Received: from test\r\n' };
-    const intake = new Intake(this.#intakes, id, () => preamble);
+  /** A message on its way in: its bytes are synced. */
+  async take(from: Address | undefined, text: string): Promise<TakenMessage> {
+    const preamble = { returnPath: returnPathField(formatSender(from)), fields: 'Received: from test\r\n' };
+    const intake = new Intake(this.#intakes, this.#ids.next(), () => preamble);
     await intake.write(Buffer.from(text, 'latin1'));
-    const taken = await intake.finish(systemClock.now());
-    const recipients = to.map((address) => ({
-      address,
-      original: address,
-      resolution: cache.resolve(parseRecipient(address)),
-    }));
-    await writer.execute(acceptOperation(testSite), {
-      message: taken.row,
-      sender: from === '' ? formatSender(undefined) : from,
-      body: eightBit ? '8BITMIME' : '7BIT',
-      messageId: taken.parsed.messageId,
-      recipients: recipients.map(({ resolution: { targets, reply, relay, failures }, ...recipient }) => ({
-        ...recipient,
-        resolution: { targets, reply, relay, failures },
-      })),
-      revision: shared.revision(),
+    return intake.finish(systemClock.now());
+  }
+
+  /** As a door does it. */
+  async submit(submission: Submission): Promise<Submitted> {
+    const commit = acceptBy(this.directory.writer, acceptOperation(this.#writerParts));
+    try {
+      return await submit({ ...this.#prepareParts, clock: systemClock, commit }, submission);
+    } finally {
+      submission.message.pending.settle();
+    }
+  }
+
+  /** A message of a peer that may relay. Gives its id. */
+  async accept({ from, to, text, eightBit = false }: Sent): Promise<number> {
+    const sender = from === '' ? undefined : parseAddress(from);
+    const message = await this.take(sender, text);
+    await this.submit({
+      envelope: {
+        sender,
+        recipients: to.map((original) => ({ address: addressOf(original), original })),
+        body: eightBit ? '8BITMIME' : '7BIT',
+      },
+      message,
+      caller: ANONYMOUS,
       mayRelay: true,
-      at: systemClock.now(),
+      door: 'submission',
+      refused: 'report',
     });
-    taken.pending.settle();
-    return id;
+    return message.row.id;
   }
 
   queue(): QueueEntry[] {
@@ -177,10 +207,10 @@ export class TestTransfer {
 
   /** The bytes of the messages in the INBOX of an address, in order of UID, without their Return-Path line. */
   async inbox(address: string): Promise<string[]> {
-    const target = this.directory.resolve(address).targets[0];
-    if (target?.channel !== 'store') throw new Error(`${address} has no INBOX`);
+    const account = this.directory.resolve(address).targets[0]?.options['account'];
+    if (account === undefined) throw new Error(`${address} has no INBOX`);
     const { reader } = this.directory;
-    const messages = messagesBetween(reader, ownMailbox(target.account, INBOX), [1, Number.MAX_SAFE_INTEGER], 1000);
+    const messages = messagesBetween(reader, ownMailbox(Number(account), INBOX), [1, Number.MAX_SAFE_INTEGER], 1000);
     const texts: string[] = [];
     for (const { blob, traceBytes } of messages)
       texts.push((await this.#blobs.read(blob, traceBytes)).toString('latin1'));
@@ -205,7 +235,12 @@ export class TestTransfer {
   async problems(): Promise<string[]> {
     const { reader } = this.directory;
     const found: string[] = [];
-    for await (const { problem, where, detail } of checkMail({ reader, segments: this.segmentsPath, bytes: true }))
+    for await (const { problem, where, detail } of checkMail({
+      reader,
+      segments: this.segmentsPath,
+      channels: this.#channels,
+      bytes: true,
+    }))
       found.push(`${problem}: ${where}: ${detail}`);
     return found;
   }
@@ -221,6 +256,11 @@ export class TestTransfer {
     this.directory.close();
     if (problems.length > 0) throw new Error(`illegal states:\n${problems.join('\n')}`);
   }
+}
+
+/** `postmaster` may stand alone. */
+export function addressOf(text: string): Address {
+  return text.includes('@') ? parseAddress(text) : { localPart: text, domain: '' };
 }
 
 /** For tests that name every host by [next-hop]. */

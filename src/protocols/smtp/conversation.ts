@@ -1,24 +1,17 @@
 // What an SMTP command needs of the conversation that it is part of; the session implements it.
 
-import type { Address } from '../../message/address.ts';
-import type { BodyKind } from '../../message/envelope.ts';
+import type { Recipient } from '../../message/envelope.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
-import type { Login } from '../../routing/login.ts';
+import type { RouteRequest } from '../../routing/resolve.ts';
 import type { Framer, Line } from '../../wire/framer.ts';
-import type { SmtpDoor } from './door.ts';
-
-/** A recipient that got 250. */
-export interface SessionRecipient {
-  readonly address: Address;
-  /** As the client wrote it, without brackets. */
-  readonly written: string;
-}
+import type { SmtpDoor, SmtpLogin } from './door.ts';
 
 /** MAIL was accepted; recipients are being named. */
 export interface MailTransaction {
-  readonly sender: Address | undefined;
-  readonly body: BodyKind;
-  readonly recipients: SessionRecipient[];
+  /** How its recipients are resolved. */
+  readonly request: RouteRequest;
+  /** Those that got 250. */
+  readonly recipients: Recipient[];
 }
 
 export interface SmtpConversation {
@@ -28,7 +21,7 @@ export interface SmtpConversation {
   /** The name of EHLO or HELO. */
   helloName: string | undefined;
   isExtended: boolean;
-  login: Login | undefined;
+  login: SmtpLogin | undefined;
   transaction: MailTransaction | undefined;
 
   reply(code: number, enhanced: string | undefined, ...lines: readonly string[]): undefined;

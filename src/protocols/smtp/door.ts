@@ -4,17 +4,22 @@ import type { Clock } from '../../base/clock.ts';
 import type { Limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reply } from '../../base/reply.ts';
-import type { Operation, Writer } from '../../database/operation.ts';
+import type { Caller } from '../../directory/caller.ts';
 import type { Address } from '../../message/address.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
 import type { Login } from '../../routing/login.ts';
 import type { Intakes } from '../../store/intake.ts';
-import type { AcceptArguments, Accepted } from '../../transfer/accept.ts';
+import type { Submission, Submitted } from '../../transfer/submit.ts';
 
 /** What came of a domain that nobody has defined. See provisioning/arrival.ts. */
 export type Arrival =
   | { readonly result: 'identified' } // it is ours now: resolve again
   | { readonly result: 'refused'; readonly reply: Reply };
+
+/** Who has logged in. */
+export interface SmtpLogin extends Login {
+  readonly caller: Caller;
+}
 
 export interface SmtpDoor {
   readonly hostname: () => string;
@@ -22,14 +27,11 @@ export interface SmtpDoor {
   readonly clock: Clock;
   readonly log: Log;
   readonly nextId: () => number;
-  /** Low 32 bits of the committed directory revision. */
-  readonly revision: () => number;
   readonly routing: RoutingCache;
-  readonly writer: Writer;
   readonly intakes: Intakes;
-  readonly accept: Operation<AcceptArguments, Accepted>;
+  readonly submit: (submission: Submission) => Promise<Submitted>;
   /** Throws Failure `unauthenticated`, `denied` for an account that may not log in, or `unavailable`. */
-  readonly login: (login: string, password: Buffer, peer: string) => Promise<Login>;
+  readonly login: (login: string, password: Buffer, peer: string) => Promise<SmtpLogin>;
   /** Undefined where no message may bring a domain. */
   readonly arrive: ((address: Address, peer: string) => Promise<Arrival>) | undefined;
   /** One more reply of this code, for the metrics. */

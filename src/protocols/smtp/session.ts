@@ -1,7 +1,7 @@
 // One SMTP conversation, from greeting to QUIT: which command may come when, and what is answered.
 //
 // In      command lines; message data in chunks
-// Out     replies; for each accepted message one transfer.accept
+// Out     replies; each whole message is submitted (transfer/submit.ts)
 // States  connected -> greeted -> (authenticated) -> mail -> recipients -> data -> greeted; closed
 // Limits  line 2 KiB, 1000 recipients, 20 errors, 5 minutes a command, 1 minute to the first one; see base/limits.ts
 // Never   looks at tables or SQL; decides no routing; reads on while the peer does not read
@@ -11,7 +11,6 @@ import type { Duplex } from 'node:stream';
 import { asFailure } from '../../base/failure.ts';
 import { SMTP_LINE_BYTES } from '../../base/limits.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
-import type { Login } from '../../routing/login.ts';
 import { Framer, type Line } from '../../wire/framer.ts';
 import { parseCommand, type SmtpCommand } from '../../wire/smtp/commands.ts';
 import { formatReply } from '../../wire/smtp/replies.ts';
@@ -21,7 +20,7 @@ import { ehlo, helo } from './commands/hello.ts';
 import { mail } from './commands/mail.ts';
 import { rcpt } from './commands/rcpt.ts';
 import type { MailTransaction, SmtpConversation } from './conversation.ts';
-import type { SmtpDoor } from './door.ts';
+import type { SmtpDoor, SmtpLogin } from './door.ts';
 import { failureStatus } from './errors.ts';
 
 export class SmtpSession implements SmtpConversation {
@@ -32,7 +31,7 @@ export class SmtpSession implements SmtpConversation {
   #errors = 0;
   helloName: string | undefined;
   isExtended = false;
-  login: Login | undefined;
+  login: SmtpLogin | undefined;
   transaction: MailTransaction | undefined;
 
   constructor(door: SmtpDoor, socket: Duplex, record: ConnectionRecord) {

@@ -1,5 +1,6 @@
 // The demo's SMTP client: one message a connection, in two halves, so that RCPT and the dot have times of their own.
 
+import { parseAddress } from '../../message/address.ts';
 import { ehloCommand, rcptCommand } from '../../wire/smtp/client.ts';
 import { Conversation, type Endpoint } from './conversation.ts';
 
@@ -21,7 +22,7 @@ export class SmtpClient {
 
   /** The reply, whatever it is. */
   rcpt(address: string): Promise<string> {
-    return this.#command(rcptCommand(address));
+    return this.#command(rcptCommand({ address: parseAddress(address) }));
   }
 
   /** The reply to the dot. */

@@ -5,6 +5,8 @@ import type { SmtpDoor } from '../../protocols/smtp/door.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
 import type { Intakes } from '../../store/intake.ts';
 import { acceptOperation } from '../../transfer/accept.ts';
+import { acceptBy, submit } from '../../transfer/submit.ts';
+import { placeParts } from '../channels.ts';
 import type { ThreadParts } from '../threads/parts.ts';
 import type { CountedLogin } from './logins.ts';
 
@@ -17,18 +19,25 @@ export interface SmtpDoorParts extends ThreadParts {
 
 export function smtpDoor(parts: SmtpDoorParts): SmtpDoor {
   const { configuration, counters, routing } = parts;
+  const submitParts = {
+    routing,
+    revision: () => parts.shared.revision(),
+    clock: systemClock,
+    commit: acceptBy(parts.writer, acceptOperation(placeParts(routing.site))),
+  };
   return {
     hostname: () => routing.site.hostnames[0]!,
     limits: configuration.limits,
     clock: systemClock,
     log: parts.log,
     nextId: () => parts.ids.next(),
-    revision: () => parts.shared.revision(),
     routing,
-    writer: parts.writer,
     intakes: parts.intakes,
-    accept: acceptOperation(routing.site),
-    login: async (name, password, peer) => (await parts.login('smtp', name, password, peer)).login,
+    submit: (submission) => submit(submitParts, submission),
+    async login(name, password, peer) {
+      const { login, uuid } = await parts.login('smtp', name, password, peer);
+      return { ...login, caller: { kind: 'entry', uuid, dn: login.dn } };
+    },
     arrive: parts.arrive,
     countReply: (listener, code) => counters.add('smtp', `${listener} ${code}`),
   };

@@ -3,15 +3,16 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../base/clock.ts';
 import { Resolver } from '../../net/resolver.ts';
+import { RoutingCache } from '../../routing/cache.ts';
 import { Blobs } from '../../store/blobs.ts';
 import { createIntakes } from '../../store/intake.ts';
 import { startReparse } from '../../store/reparse.ts';
 import { SegmentWriter } from '../../store/segment.ts';
-import { SmtpChannel } from '../../transfer/channels/smtp.ts';
-import { storeOperation } from '../../transfer/channels/store.ts';
 import { startHousekeeping } from '../../transfer/housekeeping.ts';
-import { notifyOperation, notifySender } from '../../transfer/notify.ts';
+import { recordOperation } from '../../transfer/record.ts';
+import { reportFailures, reportOperation } from '../../transfer/report.ts';
 import { Schedule } from '../../transfer/schedule.ts';
+import { createChannels, placeParts } from '../channels.ts';
 import type { Counts } from '../counters.ts';
 import { segmentsPath } from '../paths.ts';
 import { segmentHost, type ThreadData, threadParts } from './parts.ts';
@@ -40,23 +41,25 @@ const intakes = createIntakes(host, segments);
 const blobs = new Blobs(segmentsPath(configuration.data));
 const resolver = new Resolver({ servers: configuration.resolver });
 const site = { hostnames: data.hostnames };
-const common = { reader, writer, log, clock: systemClock, nextId: () => parts.ids.next() };
-const notifyParts = { ...common, intakes, blobs, site, operation: notifyOperation(site) };
+const revision = (): number => parts.shared.revision();
+const routing = new RoutingCache({ reader, revision, site });
+const writerParts = placeParts(site);
+const common = { reader, writer, log, clock: systemClock, nextId: () => parts.ids.next(), routing, revision };
+const reportParts = { ...common, intakes, blobs, site, operation: reportOperation(writerParts) };
 
 const schedule = new Schedule({
   ...common,
   policy: configuration.queue,
   deliveriesMax: configuration.limits.deliveriesMax,
-  smtp: new SmtpChannel({
-    reader,
+  channels: createChannels({
     blobs,
     resolver,
     nextHop: configuration.nextHop,
     hostnames: data.hostnames,
     random: Math.random,
   }),
-  store: storeOperation(site),
-  notify: (rows) => notifySender(notifyParts, rows),
+  record: recordOperation(writerParts),
+  report: (rows) => reportFailures(reportParts, rows),
   count: (channel, result, count) => counters.add('delivery', `${channel} ${result}`, count),
 });
 const endHousekeeping = startHousekeeping(common);

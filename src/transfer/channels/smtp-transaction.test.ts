@@ -6,6 +6,8 @@ import { createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { CLOSE, SILENCE, type SinkAnswer, type SinkScript, SmtpSink } from '../../../test/support/smtp-sink.ts';
+import { type Address, parseAddress } from '../../message/address.ts';
+import type { Envelope } from '../../message/envelope.ts';
 import type { Outcome } from '../outcome.ts';
 import { HostFailure, SmtpConnection } from './smtp-connection.ts';
 import { type OutgoingMail, type SmtpTimeouts, transact } from './smtp-transaction.ts';
@@ -22,14 +24,23 @@ const TIMEOUTS: SmtpTimeouts = {
 };
 const QUICK: SmtpTimeouts = { ...TIMEOUTS, greeting: 50, command: 50, data: 50, block: 50, final: 50 };
 
+const ENVELOPE: Envelope = {
+  sender: parseAddress('ann@acme.example'),
+  recipients: [{ address: parseAddress('rex@remote.example') }],
+  body: '7BIT',
+};
+
+/** The envelope to these. */
+function to(addresses: readonly Address[]): Envelope {
+  return { ...ENVELOPE, recipients: addresses.map((address) => ({ address })) };
+}
+
 function mailOf(text: string, more: Partial<OutgoingMail> = {}, piece = 64 * 1024): OutgoingMail {
   const bytes = Buffer.from(text, 'latin1');
   return {
     hostname: 'mail.test.example',
-    sender: 'ann@acme.example',
-    recipients: ['rex@remote.example'],
+    envelope: ENVELOPE,
     sizeBytes: bytes.length,
-    body: '7BIT',
     read: async (offset) => bytes.subarray(offset, offset + piece),
     ...more,
   };
@@ -132,7 +143,7 @@ test('without PIPELINING each command waits for its reply', async (context) => {
 
 test('8-bit text goes as 8BITMIME, and comes back from a host that takes none', async (context) => {
   const sink = await open(context);
-  const mail = mailOf('Subject: x\r\n\r\nna\xefve\r\n', { body: '8BITMIME' });
+  const mail = mailOf('Subject: x\r\n\r\nna\xefve\r\n', { envelope: { ...ENVELOPE, body: '8BITMIME' } });
   assert.equal((await send(sink.port, mail))[0]?.result, 'delivered');
   assert.match(sink.messages[0]?.parameters ?? '', /BODY=8BITMIME/);
   sink.script = { extensions: ['SIZE'] };
@@ -165,8 +176,8 @@ test('replies decide, recipient by recipient', async (context) => {
     g: '550 4.1.1 a class that does not fit',
   };
   const sink = await open(context, { rcpt: (address) => replies[address.slice(0, 1)]! });
-  const recipients = Object.keys(replies).map((name) => `${name}@remote.example`);
-  const outcomes = await send(sink.port, mailOf(TEXT, { recipients }));
+  const envelope = to(Object.keys(replies).map((name) => parseAddress(`${name}@remote.example`)));
+  const outcomes = await send(sink.port, mailOf(TEXT, { envelope }));
   assert.deepEqual(
     outcomes.map(({ result, status }) => `${result} ${status}`),
     [
@@ -184,7 +195,7 @@ test('replies decide, recipient by recipient', async (context) => {
 });
 
 test('what DATA and the final dot get decides for those that were taken', async (context) => {
-  const recipients = ['yes@remote.example', 'no@remote.example'];
+  const envelope = to(['yes@remote.example', 'no@remote.example'].map(parseAddress));
   const rcpt = (address: string): string => (address.startsWith('yes') ? '250 ok' : '550 5.1.1 no');
   const cases: [SinkScript, string][] = [
     [{ data: '451 4.3.0 later' }, 'deferred 4.3.0'],
@@ -195,7 +206,7 @@ test('what DATA and the final dot get decides for those that were taken', async 
   ];
   for (const [script, expected] of cases) {
     const sink = await open(context, { ...script, rcpt });
-    const outcomes = await send(sink.port, mailOf(TEXT, { recipients }));
+    const outcomes = await send(sink.port, mailOf(TEXT, { envelope }));
     assert.deepEqual(
       outcomes.map(({ result, status }) => `${result} ${status}`),
       [expected, 'failed 5.1.1'],
@@ -217,8 +228,10 @@ test('a bare CR, a bare LF or a NUL never goes out, and no message of it either'
 
 test('an address that would begin a second command is never sent', async (context) => {
   const sink = await open(context);
-  for (const address of ['a>\r\nDATA', 'a\nb', 'a\0b', 'n\xe9@x'])
-    await assert.rejects(send(sink.port, mailOf(TEXT, { recipients: [address] })), { kind: 'syntax' });
+  for (const localPart of ['a>\r\nDATA', 'a\nb', 'a\0b', 'n\xe9'])
+    await assert.rejects(send(sink.port, mailOf(TEXT, { envelope: to([{ localPart, domain: 'x' }]) })), {
+      kind: 'syntax',
+    });
   assert.ok(!sink.commands.some((line) => line.startsWith('MAIL')));
 });
 

@@ -6,7 +6,7 @@
 // Never   sends what the host has said it cannot take: too large, or 8-bit without 8BITMIME
 // RFC 5321 §3.3 §4.2.3 §4.5.3.2, RFC 1870 §6.1, RFC 2920, RFC 6152 §3
 
-import type { BodyKind } from '../../message/envelope.ts';
+import type { Envelope } from '../../message/envelope.ts';
 import {
   type Capabilities,
   type ClientReply,
@@ -54,11 +54,8 @@ export const STANDARD_TIMEOUTS: SmtpTimeouts = {
 export interface OutgoingMail {
   /** Our name, for EHLO. */
   readonly hostname: string;
-  /** `''` for the null reverse-path. */
-  readonly sender: string;
-  readonly recipients: readonly string[];
+  readonly envelope: Envelope;
   readonly sizeBytes: number;
-  readonly body: BodyKind;
   /** Bytes from an offset on, at most a piece; empty behind the end. */
   readonly read: (offset: number) => Promise<Buffer>;
 }
@@ -72,7 +69,7 @@ export async function transact(
 ): Promise<Outcome[]> {
   const offered = await greet(connection, mail.hostname, timeouts);
   const unfit = unfitFor(offered, mail, remote);
-  if (unfit !== undefined) return mail.recipients.map(() => unfit);
+  if (unfit !== undefined) return mail.envelope.recipients.map(() => unfit);
   const said = await sendEnvelope(connection, mail, offered, timeouts);
   const outcomes = said.map((reply) => recipientOutcome(reply, remote));
   if (!outcomes.some(({ result }) => result === 'delivered')) return outcomes;
@@ -96,7 +93,7 @@ async function greet(connection: SmtpConnection, hostname: string, timeouts: Smt
 function unfitFor({ sizeBytes, eightBitMime }: Capabilities, mail: OutgoingMail, remote: string): Outcome | undefined {
   if (sizeBytes !== undefined && sizeBytes > 0 && mail.sizeBytes > sizeBytes)
     return outcome('failed', '5.3.4', `${remote} takes at most ${sizeBytes} bytes, this message has ${mail.sizeBytes}`);
-  if (mail.body === '8BITMIME' && !eightBitMime)
+  if (mail.envelope.body === '8BITMIME' && !eightBitMime)
     return outcome('failed', '5.6.3', `${remote} takes no 8-bit text, and this message has some`);
   return undefined;
 }
@@ -108,8 +105,8 @@ async function sendEnvelope(
   offered: Capabilities,
   timeouts: SmtpTimeouts,
 ): Promise<ClientReply[]> {
-  const mailFrom = mailCommand(mail.sender, mail.sizeBytes, mail.body, offered);
-  const recipients = mail.recipients.map(rcptCommand);
+  const mailFrom = mailCommand(mail.envelope, mail.sizeBytes, offered);
+  const recipients = mail.envelope.recipients.map(rcptCommand);
   if (offered.pipelining) {
     const [first, ...others] = await connection.commands([mailFrom, ...recipients], timeouts.command);
     return isDone(first!) ? others : recipients.map(() => first!);

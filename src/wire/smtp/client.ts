@@ -1,6 +1,6 @@
 // SMTP as a client speaks it: commands as text, replies as values. Pure: no socket.
 //
-// In      addresses as our tables hold them; a server's bytes, which may be anything
+// In      an envelope; a server's bytes, which may be anything
 // Out     command lines; whole replies; what EHLO offers
 // Limits  REPLY_LINE_BYTES a line, REPLY_LINES a reply, REPLY_TEXT of its text are kept
 // Never   lets a line break into a command; takes a reply apart from what stands behind it without saying so
@@ -8,7 +8,7 @@
 
 import { characterClass } from '../../base/characters.ts';
 import { Cursor, SyntaxFailure } from '../../base/cursor.ts';
-import type { BodyKind } from '../../message/envelope.ts';
+import { type Envelope, formatPath, type Recipient } from '../../message/envelope.ts';
 import { Framer } from '../framer.ts';
 import { parseReplyLine, splitEnhanced } from './replies.ts';
 
@@ -138,16 +138,15 @@ export function heloCommand(hostname: string): string {
   return commandLine(`HELO ${hostname}`);
 }
 
-/** `sender` as formatSender gives it; SIZE and BODY only to a server that offers them. */
-export function mailCommand(sender: string, sizeBytes: number, body: BodyKind, offered: Capabilities): string {
+/** SIZE and BODY only to a server that offers them. */
+export function mailCommand({ sender, body }: Envelope, sizeBytes: number, offered: Capabilities): string {
   const size = offered.sizeBytes === undefined ? '' : ` SIZE=${sizeBytes}`;
   const kind = offered.eightBitMime && body === '8BITMIME' ? ' BODY=8BITMIME' : '';
-  return commandLine(`MAIL FROM:<${sender}>${size}${kind}`);
+  return commandLine(`MAIL FROM:${formatPath(sender)}${size}${kind}`);
 }
 
-/** `recipient` as formatAddress gives it. */
-export function rcptCommand(recipient: string): string {
-  return commandLine(`RCPT TO:<${recipient}>`);
+export function rcptCommand({ address }: Recipient): string {
+  return commandLine(`RCPT TO:${formatPath(address)}`);
 }
 
 export const DATA_COMMAND = 'DATA\r\n';

@@ -7,13 +7,13 @@
 
 import { asFailure, Failure } from '../../../base/failure.ts';
 import { idText } from '../../../base/ids.ts';
-import { RECEIVED_MAX } from '../../../base/limits.ts';
-import type { Reply } from '../../../base/reply.ts';
+import { isTemporary } from '../../../base/reply.ts';
 import { formatAddress } from '../../../message/address.ts';
 import { formatSender } from '../../../message/envelope.ts';
 import { findField, parseHeader } from '../../../message/header.ts';
 import { dateField, messageIdField, receivedField, returnPathField } from '../../../message/trace.ts';
 import { Intake, type Preamble, type TakenMessage } from '../../../store/intake.ts';
+import { refusalOf } from '../../../transfer/submit.ts';
 import { DataReader } from '../../../wire/smtp/data.ts';
 import type { MailTransaction, SmtpConversation } from '../conversation.ts';
 import { failureStatus } from '../errors.ts';
@@ -25,8 +25,6 @@ export function data(session: SmtpConversation): Promise<void> | undefined {
   session.reply(354, undefined, 'Send the message, end with a dot on a line of its own');
   return new MessageReceiver(session, transaction).receive();
 }
-
-const LOOP: Reply = { code: 554, enhanced: '5.4.6', text: 'Too many Received fields: this message is in a loop' };
 
 /** A peer that sends an octet now and then does not hold a connection for ever. */
 const SLOWEST_BYTES_A_SECOND = 100;
@@ -124,33 +122,21 @@ class MessageReceiver {
   }
 
   async #accept(taken: TakenMessage): Promise<void> {
-    const { door, login, record } = this.#session;
-    if (taken.parsed.receivedCount > RECEIVED_MAX) throw new Failure('denied', LOOP.text, { reply: LOOP });
-    const { sender, recipients } = this.#transaction;
-    // The resolutions hold for the revision that was read before them; the transaction compares.
-    const revision = door.revision();
-    const { delivered, queued } = await door.writer.execute(
-      door.accept,
-      {
-        message: taken.row,
-        sender: formatSender(sender),
-        // What the bytes are counts, whatever BODY= said.
-        body: taken.parsed.isEightBit ? '8BITMIME' : '7BIT',
-        messageId: taken.parsed.messageId,
-        recipients: recipients.map(({ address, written }) => {
-          const { targets, reply, relay, failures } = door.routing.resolve(address);
-          return {
-            address: formatAddress(address),
-            original: written,
-            resolution: { targets, reply, relay, failures },
-          };
-        }),
-        revision,
-        mayRelay: login !== undefined,
-        at: door.clock.now(),
-      },
-      1024 + taken.row.header.length + taken.row.structure.length + 200 * recipients.length,
-    );
+    const { door, record } = this.#session;
+    const { request, recipients } = this.#transaction;
+    const { sender, caller, mayRelay } = request;
+    // What the bytes are counts, whatever BODY= said.
+    const body = taken.parsed.isEightBit ? '8BITMIME' : '7BIT';
+    const { results, delivered, queued } = await door.submit({
+      envelope: { sender, recipients, body },
+      message: taken,
+      caller,
+      mayRelay,
+      door: request.door,
+      refused: 'report',
+    });
+    const reply = refusalOf(results);
+    if (reply !== undefined) throw new Failure(isTemporary(reply) ? 'unavailable' : 'not-found', reply.text, { reply });
     door.log.info('smtp.accept', {
       queue: idText(this.#intake.id),
       peer: record.peerAddress,
@@ -163,7 +149,7 @@ class MessageReceiver {
 
   #preamble(head: Buffer): Preamble {
     const { door, record, login, helloName, isExtended } = this.#session;
-    const { sender, recipients } = this.#transaction;
+    const { request, recipients } = this.#transaction;
     let fields = receivedField({
       helloName: helloName ?? 'unknown',
       peerAddress: record.peerAddress,
@@ -180,6 +166,6 @@ class MessageReceiver {
       if (findField(header, 'message-id') === undefined)
         fields += messageIdField(idText(this.#intake.id), door.hostname());
     }
-    return { returnPath: returnPathField(formatSender(sender)), fields };
+    return { returnPath: returnPathField(formatSender(request.sender)), fields };
   }
 }

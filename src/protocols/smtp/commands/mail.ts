@@ -1,6 +1,8 @@
 // MAIL FROM: a transaction begins. RFC 5321 §4.1.1.2, RFC 6409 §6.1
 
+import { ANONYMOUS } from '../../../directory/caller.ts';
 import { addressKey } from '../../../message/address.ts';
+import type { RouteRequest } from '../../../routing/resolve.ts';
 import type { SmtpCommand } from '../../../wire/smtp/commands.ts';
 import type { SmtpConversation } from '../conversation.ts';
 
@@ -21,6 +23,15 @@ export function mail(session: SmtpConversation, command: Mail): undefined {
     !session.login.addresses.includes(addressKey(command.sender))
   )
     return session.reply(553, '5.7.1', 'Sender is not one of your addresses');
-  session.transaction = { sender: command.sender, body: command.body, recipients: [] };
+  const { sender, sizeBytes } = command;
+  const request: RouteRequest = {
+    sender,
+    caller: session.login?.caller ?? ANONYMOUS,
+    // Only who has logged in may send to domains that are not ours.
+    mayRelay: session.login !== undefined,
+    door: session.isSubmission ? 'submission' : 'smtp',
+    ...(sizeBytes === undefined ? {} : { sizeBytes }),
+  };
+  session.transaction = { request, recipients: [] };
   return session.reply(250, '2.1.0', 'Sender ok');
 }

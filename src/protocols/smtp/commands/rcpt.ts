@@ -3,10 +3,11 @@
 
 import { Failure } from '../../../base/failure.ts';
 import { isAccepted, type Reply } from '../../../base/reply.ts';
-import type { Address } from '../../../message/address.ts';
+import type { Awaitable } from '../../../database/operation.ts';
 import { replies } from '../../../routing/replies.ts';
+import type { Resolution } from '../../../routing/resolve.ts';
 import type { SmtpCommand } from '../../../wire/smtp/commands.ts';
-import type { SmtpConversation } from '../conversation.ts';
+import type { MailTransaction, SmtpConversation } from '../conversation.ts';
 
 type Rcpt = Extract<SmtpCommand, { verb: 'RCPT' }>;
 
@@ -15,39 +16,39 @@ export function rcpt(session: SmtpConversation, command: Rcpt): Promise<void> | 
   if (transaction === undefined) return session.error(503, '5.5.1', 'MAIL first');
   if (transaction.recipients.length >= door.limits.recipientsMax)
     return session.reply(452, '4.5.3', 'Too many recipients');
-  const resolution = door.routing.verify(command.recipient);
-  if (!resolution.relay) return answer(session, command, resolution.reply);
-  // A domain that nobody has defined: perhaps its MX names us.
-  if (door.arrive !== undefined) return arrive(session, command, door.arrive);
-  return answer(session, command, foreign(session, resolution.reply));
+  const resolution = verify(session, transaction, command);
+  if ('then' in resolution || (resolution.relay && door.arrive !== undefined))
+    return settle(session, transaction, command, resolution);
+  return answer(session, transaction, command, resolution.reply);
 }
 
-/** Only who has logged in may send to domains that are not ours. */
-function foreign(session: SmtpConversation, reply: Reply): Reply {
-  return session.login === undefined ? replies.relayDenied : reply;
+/** Of a list's members one that can be reached is enough. */
+function verify({ door }: SmtpConversation, { request }: MailTransaction, command: Rcpt): Awaitable<Resolution> {
+  return door.routing.resolve(command.recipient, request, { verify: true });
 }
 
-async function arrive(
+/** What needs more than the tables that are at hand. */
+async function settle(
   session: SmtpConversation,
+  transaction: MailTransaction,
   command: Rcpt,
-  bring: (address: Address, peer: string) => ReturnType<NonNullable<SmtpConversation['door']['arrive']>>,
+  resolving: Awaitable<Resolution>,
 ): Promise<void> {
-  const arrival = await bring(command.recipient, session.record.peerAddress);
+  const resolution = await resolving;
+  const { arrive } = session.door;
+  if (!resolution.relay || arrive === undefined) return answer(session, transaction, command, resolution.reply);
+  // A domain that nobody has defined: perhaps its MX names us.
+  const arrival = await arrive(command.recipient, session.record.peerAddress);
   if (arrival.result === 'refused') {
-    // What stays foreign may be relayed for who has logged in.
-    answer(
-      session,
-      command,
-      arrival.reply === replies.relayDenied ? foreign(session, replies.accepted) : arrival.reply,
-    );
-    return;
+    const staysForeign = arrival.reply === replies.relayDenied;
+    return answer(session, transaction, command, staysForeign ? resolution.reply : arrival.reply);
   }
-  const resolution = session.door.routing.verify(command.recipient);
-  if (resolution.relay) throw new Failure('unavailable', 'The domain is being defined, try again later');
-  answer(session, command, resolution.reply);
+  const { relay, reply } = await verify(session, transaction, command);
+  if (relay) throw new Failure('unavailable', 'The domain is being defined, try again later');
+  answer(session, transaction, command, reply);
 }
 
-function answer(session: SmtpConversation, command: Rcpt, reply: Reply): undefined {
-  if (isAccepted(reply)) session.transaction?.recipients.push({ address: command.recipient, written: command.written });
+function answer(session: SmtpConversation, { recipients }: MailTransaction, command: Rcpt, reply: Reply): undefined {
+  if (isAccepted(reply)) recipients.push({ address: command.recipient, original: command.written });
   return session.reply(reply.code, reply.enhanced, reply.text);
 }

@@ -1,22 +1,23 @@
-// Lanes: every row is begun once, in deliveries of one message, never more at once than is allowed.
+// Destination concurrency: every row is begun once, in deliveries of one message, never more at once than is allowed.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { RECIPIENTS_MAX } from './channels/smtp.ts';
-import { Lanes } from './lanes.ts';
-import type { QueueRow } from './queue.ts';
+import { grouped } from './deliveries.ts';
+import { DestinationConcurrency } from './destination-concurrency.ts';
+import type { QueueRow, QueueRowId } from './queue.ts';
+
+const RECIPIENTS_MAX = 100;
 
 function row(id: number, message: number, destination: string): QueueRow {
   return {
-    id,
+    id: id as QueueRowId,
     message,
     channel: 'smtp',
     destination,
     sender: 'ann@acme.example',
     recipient: `r${id}@${destination}`,
-    original: undefined,
-    options: { body: '7BIT' },
+    options: '',
     state: 'waiting',
     createdAt: 0,
     nextAttemptAt: 0,
@@ -29,19 +30,27 @@ function row(id: number, message: number, destination: string): QueueRow {
   };
 }
 
-/** Lanes whose deliveries end when the test says so. */
+/** Deliveries that end when the test says so. */
 function open(deliveriesMax: number) {
-  const running: { lane: string; rows: readonly QueueRow[] }[] = [];
+  const running: (readonly QueueRow[])[] = [];
   const begun: (readonly QueueRow[])[] = [];
-  const lanes = new Lanes(deliveriesMax, (lane, rows) => {
-    running.push({ lane, rows });
-    begun.push(rows);
-  });
+  const concurrency = new DestinationConcurrency(deliveriesMax);
+  const begin = (): void => {
+    for (let rows = concurrency.next(); rows !== undefined; rows = concurrency.next()) {
+      running.push(rows);
+      begun.push(rows);
+    }
+  };
+  const add = (rows: readonly QueueRow[]): void => {
+    for (const group of grouped(rows, RECIPIENTS_MAX)) concurrency.add(group);
+    begin();
+  };
   const end = (index: number): void => {
     const [ended] = running.splice(index, 1);
-    if (ended !== undefined) lanes.done(ended.lane, ended.rows);
+    if (ended !== undefined) concurrency.done(ended);
+    begin();
   };
-  return { lanes, running, begun, end };
+  return { concurrency, running, begun, add, end };
 }
 
 test('every row is begun exactly once, whatever comes and ends in which order', () => {
@@ -58,16 +67,16 @@ test('every row is begun exactly once, whatever comes and ends in which order', 
   );
   fc.assert(
     fc.property(steps, fc.integer({ min: 1, max: 12 }), (actions, deliveriesMax) => {
-      const { lanes, running, begun, end } = open(deliveriesMax);
+      const { concurrency, running, begun, add, end } = open(deliveriesMax);
       let ids = 0;
       for (const action of actions) {
         if ('end' in action) end(action.end % Math.max(1, running.length));
-        else lanes.add(Array.from({ length: action.rows }, () => row(++ids, action.message, action.destination)));
+        else add(Array.from({ length: action.rows }, () => row(++ids, action.message, action.destination)));
         assert.ok(running.length <= deliveriesMax);
-        if (lanes.heldRows > 0) assert.ok(running.length > 0, 'rows wait and nobody works');
+        if (concurrency.heldRows > 0) assert.ok(running.length > 0, 'rows wait and nobody works');
       }
       while (running.length > 0) end(0);
-      assert.equal(lanes.heldRows, 0);
+      assert.equal(concurrency.heldRows, 0);
       const seen = begun.flat().map(({ id }) => id);
       assert.deepEqual(
         [...seen].sort((a, b) => a - b),
@@ -81,33 +90,33 @@ test('every row is begun exactly once, whatever comes and ends in which order', 
   );
 });
 
-test('slow destinations leave places for others', () => {
-  const { lanes, running } = open(10);
+test('slow destinations leave room for others', () => {
+  const { running, add } = open(10);
   for (const destination of ['a', 'b', 'c'])
-    for (let message = 0; message < 20; message++) lanes.add([row(message, message, destination)]);
+    for (let message = 0; message < 20; message++) add([row(message, message, destination)]);
   const before = running.length;
   assert.ok(before <= 8, `${before} taken by three destinations`);
-  lanes.add([row(1, 1, 'd')]);
-  assert.equal(running.at(-1)?.rows[0]?.destination, 'd');
+  add([row(1, 1, 'd')]);
+  assert.equal(running.at(-1)?.[0]?.destination, 'd');
 });
 
 test('what waits for a host that is down is handed back, once', () => {
-  const { lanes, running, end } = open(10);
-  for (let message = 0; message < 20; message++) lanes.add([row(message, message, 'a')]);
-  const waiting = lanes.takeWaiting('smtp a');
+  const { concurrency, running, add, end } = open(10);
+  for (let message = 0; message < 20; message++) add([row(message, message, 'a')]);
+  const waiting = concurrency.takeWaiting('smtp a');
   assert.equal(waiting.length + running.length, 20);
-  assert.deepEqual(lanes.takeWaiting('smtp a'), []);
+  assert.deepEqual(concurrency.takeWaiting('smtp a'), []);
   while (running.length > 0) end(0);
-  assert.equal(lanes.heldRows, 0);
+  assert.equal(concurrency.heldRows, 0);
 });
 
-test('a full lane is not given more until it has room', () => {
-  const { lanes, end, running } = open(1);
-  lanes.add(Array.from({ length: 300 }, (_, id) => row(id, id, 'a')));
-  assert.deepEqual(lanes.full(), ['smtp a']);
+test('a destination with many rows is not given more until it has room', () => {
+  const { concurrency, end, running, add } = open(1);
+  add(Array.from({ length: 300 }, (_, id) => row(id, id, 'a')));
+  assert.deepEqual(concurrency.full(), ['smtp a']);
   for (let ended = 0; ended < 249; ended++) end(0);
-  assert.deepEqual(lanes.full(), ['smtp a']);
+  assert.deepEqual(concurrency.full(), ['smtp a']);
   end(0);
-  assert.deepEqual(lanes.full(), []);
+  assert.deepEqual(concurrency.full(), []);
   assert.equal(running.length, 1);
 });

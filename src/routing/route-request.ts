@@ -1,0 +1,62 @@
+// Who asks for a route and how the message came: what an answer may depend on beside the address.
+//
+// Kept with a message that waits in the queue, so that its recipients are resolved again as they were then.
+
+import { Failure } from '../base/failure.ts';
+import type { Json, JsonObject } from '../base/json.ts';
+import { type Caller, SERVER } from '../directory/caller.ts';
+import type { Address } from '../message/address.ts';
+import { decodeAddress, encodeAddress } from '../message/envelope.ts';
+
+const DOORS = ['smtp', 'submission', 'lmtp', 'sendmail', 'api', 'internal'] as const;
+
+/** How a message came in; `internal`: this program has made it. */
+export type Door = (typeof DOORS)[number];
+
+export interface RouteRequest {
+  /** Undefined for the null reverse-path. */
+  readonly sender: Address | undefined;
+  readonly caller: Caller;
+  /** Foreign domains are allowed. */
+  readonly mayRelay: boolean;
+  readonly door: Door;
+  /** Of the message, where it is known or was announced. */
+  readonly sizeBytes?: number;
+}
+
+/** What this program asks for itself. */
+export const INTERNAL_REQUEST: RouteRequest = { sender: undefined, caller: SERVER, mayRelay: true, door: 'internal' };
+
+export function encodeRouteRequest(request: RouteRequest): JsonObject {
+  const { sender, caller, mayRelay, door, sizeBytes } = request;
+  const encoded = { sender: encodeAddress(sender), caller: { ...caller }, mayRelay, door };
+  return sizeBytes === undefined ? encoded : { ...encoded, sizeBytes };
+}
+
+/** Throws Failure('invalid') for what encodeRouteRequest does not give. */
+export function decodeRouteRequest(json: Json | undefined): RouteRequest {
+  const { sender, caller, mayRelay, door, sizeBytes } = objectOf(json);
+  if (typeof mayRelay !== 'boolean' || !(DOORS as readonly unknown[]).includes(door)) throw notARequest();
+  const request = { sender: decodeAddress(sender), caller: decodeCaller(caller), mayRelay, door: door as Door };
+  if (sizeBytes === undefined) return request;
+  if (typeof sizeBytes !== 'number') throw notARequest();
+  return { ...request, sizeBytes };
+}
+
+function decodeCaller(json: Json | undefined): Caller {
+  const { kind, uuid, dn } = objectOf(json);
+  if (kind === 'anonymous' || kind === 'server') return { kind };
+  if (typeof dn !== 'string') throw notARequest();
+  if (kind === 'administrator') return { kind, dn };
+  if (kind !== 'entry' || typeof uuid !== 'string') throw notARequest();
+  return { kind, uuid, dn };
+}
+
+function objectOf(json: Json | undefined): JsonObject {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw notARequest();
+  return json as JsonObject;
+}
+
+function notARequest(): Failure {
+  return new Failure('invalid', 'This is not a route request');
+}

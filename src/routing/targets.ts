@@ -1,0 +1,49 @@
+// The targets that routing makes: which channel takes a recipient, and what that channel needs to know of it.
+//
+// Out     a target of the channel `store` (here) or `smtp` (another host)
+// A channel's name stands in this file, in transfer/channels/ and where channels are registered, and nowhere else.
+
+import type { JsonObject } from '../base/json.ts';
+import { type Address, formatAddress } from '../message/address.ts';
+
+export interface Target {
+  /** The name of a channel. */
+  readonly channel: string;
+  /** Where the channel takes it: a domain or an address literal; `''`: this host. */
+  readonly destination: string;
+  /** The address that led here. */
+  readonly recipient: Address;
+  /** Equal keys of one message are one delivery. */
+  readonly key: string;
+  /** What the channel needs beside it; `store`: `account`, and perhaps `mailbox` and `flags`. */
+  readonly options: JsonObject;
+}
+
+/** A user's mailbox. */
+export function mailboxTarget(recipient: Address, account: number): Target {
+  return { channel: 'store', destination: '', recipient, key: `store ${account}`, options: { account } };
+}
+
+/** A recipient who is ours, and is resolved again when the delivery is tried: nothing can be said of the account now. */
+export function unresolvedTarget(recipient: Address): Target {
+  const key = `store ${formatAddress(recipient)}`;
+  return { channel: 'store', destination: '', recipient, key, options: {} };
+}
+
+/** Another host's, found by the recipient's domain. */
+export function hostTarget(recipient: Address): Target {
+  const { domain } = recipient;
+  return {
+    channel: 'smtp',
+    destination: domain,
+    recipient,
+    key: `smtp ${domain} ${formatAddress(recipient)}`,
+    options: {},
+  };
+}
+
+/** For people: `store, account 7`, `smtp to remote.example`. */
+export function targetText({ channel, destination, options }: Target): string {
+  if (destination !== '') return `${channel} to ${destination}`;
+  return [channel, ...Object.entries(options).map(([name, value]) => `${name} ${value}`)].join(', ');
+}

@@ -1,0 +1,105 @@
+// One attempt: a channel is asked, and what it says is recorded. Whoever works on rows (schedule.ts, local-work.ts) does it
+// by these two steps.
+//
+// In      rows of one delivery; the channel that they name
+// Out     outcomes, that of a row that cannot be read among them; the operation that records them, with the mail that the channel has made
+// Errors  what a channel throws is a bug: its recipients are tried again. What the writer throws is the caller's to handle
+
+import type { Clock } from '../base/clock.ts';
+import { asFailure } from '../base/failure.ts';
+import { idText } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import type { Operation, Reader, Writer } from '../database/operation.ts';
+import type { AcceptArguments } from './accept.ts';
+import type { Channel, Delivered, StoredMessage } from './channels/channel.ts';
+import type { QueueClock, RetryPolicy } from './clock.ts';
+import { carriedByAll, deliveryOf, findMessage } from './deliveries.ts';
+import { INTERNAL_ERROR, type Outcome, outcome } from './outcome.ts';
+import type { QueueRow } from './queue.ts';
+import type { RecordArguments, Recorded, RecordedOutcome } from './record.ts';
+import { type PrepareParts, prepare, sizeOf } from './submit.ts';
+
+export interface AttemptParts extends PrepareParts {
+  readonly reader: Reader;
+  readonly writer: Writer;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly policy: RetryPolicy;
+  readonly record: Operation<RecordArguments, Recorded>;
+}
+
+/** What came of rows, not yet recorded. */
+export interface Attempt extends Delivered {
+  readonly rows: readonly QueueRow[];
+  /** Undefined where its channel was not asked. */
+  readonly message?: StoredMessage;
+}
+
+const LOST = outcome('failed', '5.3.0', 'The message is not in the store any more');
+
+export class Attempts {
+  readonly #parts: AttemptParts;
+  readonly #queueClock: QueueClock;
+
+  constructor(parts: AttemptParts, queueClock: QueueClock) {
+    this.#parts = parts;
+    this.#queueClock = queueClock;
+  }
+
+  async make(channel: Channel, rows: readonly QueueRow[], signal: AbortSignal): Promise<Attempt> {
+    const message = findMessage(this.#parts.reader, rows[0]!.message);
+    if (message === undefined) return same(rows, LOST);
+    const failed = (error: unknown): void => {
+      const { detail, message: words } = asFailure(error);
+      this.#parts.log.error('transfer.deliver', { queue: idText(message.id), detail: detail ?? words });
+    };
+    const carried = carriedByAll(rows, failed);
+    const readable = carried.filter((row) => row !== undefined);
+    if (readable.length === 0) return same(rows, INTERNAL_ERROR);
+    try {
+      const delivered = await channel.deliver(deliveryOf(message, readable), signal);
+      let next = 0;
+      const outcomes = carried.map((row) => (row === undefined ? INTERNAL_ERROR : delivered.outcomes[next++]!));
+      return { rows, message, ...delivered, outcomes };
+    } catch (error) {
+      failed(error);
+      return same(rows, INTERNAL_ERROR);
+    }
+  }
+
+  /** Throws what the writer throws; then nothing is recorded, and it may be called again. */
+  async record({ rows, outcomes, message }: Attempt): Promise<Recorded> {
+    const { writer, clock, policy, record } = this.#parts;
+    const { retryMs, expireMs } = policy;
+    const recorded: RecordedOutcome[] = [];
+    let bytes = 256 + 300 * rows.length;
+    for (const said of outcomes) {
+      const { messages = [], ...came } = said;
+      const made: AcceptArguments[] = [];
+      for (const submission of messages) made.push(await prepare(this.#parts, submission));
+      for (const args of made) bytes += sizeOf(args);
+      recorded.push(made.length === 0 ? came : { ...came, made });
+    }
+    return writer.execute(
+      record,
+      {
+        message: rows[0]!.message,
+        written: message && { id: message.id, received: message.received, sizeBytes: message.blob.length },
+        outcomes: rows.map((row, index) => ({ row: row.id, recipient: row.recipient, outcome: recorded[index]! })),
+        timing: { retryMs, expireMs, now: this.#queueClock.now(), startedAt: this.#queueClock.startedAt },
+        at: clock.now(),
+      },
+      bytes,
+    );
+  }
+}
+
+export function same(rows: readonly QueueRow[], came: Outcome): Attempt {
+  return { rows, outcomes: rows.map(() => came) };
+}
+
+/** The attempt is over, recorded or not: made mail is the writer's or nobody's, and the channel lets go. */
+export function endAttempt({ outcomes, release }: Delivered): void {
+  for (const { messages = [] } of outcomes) for (const { message } of messages) message.pending.settle();
+  release?.();
+}

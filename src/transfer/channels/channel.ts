@@ -1,0 +1,59 @@
+// A channel: one way for a message to leave the queue. One file a channel beside this one; server/ registers them by name,
+// and nothing else compares a channel's name.
+//
+// In      a delivery: recipients of one message that go to one destination
+// Out     an outcome for each of them
+// Never   touches the queue, or any table outside the transaction that it is called in
+
+import type { Awaitable, Transaction } from '../../database/operation.ts';
+import type { Envelope } from '../../message/envelope.ts';
+import type { Target } from '../../routing/targets.ts';
+import type { MessageRow } from '../../store/messages.ts';
+import type { Outcome } from '../outcome.ts';
+
+/** What a channel may know of the message: where its bytes are, and when it came. */
+export type StoredMessage = Pick<MessageRow, 'id' | 'blob' | 'received' | 'traceBytes'>;
+
+export interface Delivery {
+  readonly message: StoredMessage;
+  /** Its recipients are the targets', in order. */
+  readonly envelope: Envelope;
+  /** `''`: this host. */
+  readonly destination: string;
+  /** At least one, at most `recipientsMax`. */
+  readonly targets: readonly Target[];
+}
+
+export interface Delivered {
+  /** One for each target, in order. */
+  readonly outcomes: readonly Outcome[];
+  /** The destination cannot be reached: what else waits for it need not be tried now. */
+  readonly isUnreachable?: boolean;
+  /** Called once the outcomes are committed, or will not be. */
+  release?(): void;
+}
+
+export interface Channel {
+  readonly name: string;
+  /** It delivers on this host, in one transaction of the writer: its rows need no lease, and it is a LocalChannel. */
+  readonly isLocal: boolean;
+  /** Recipients of one delivery. */
+  readonly recipientsMax: number;
+  /**
+   * What it throws is a bug, and the recipients are tried again. When `signal` aborts it ends what another host has not
+   * been asked to take yet; outcomes of then are dropped where all of them are `deferred`.
+   */
+  deliver(delivery: Delivery, signal: AbortSignal): Promise<Delivered>;
+}
+
+/** What `write` needs of a message. */
+export type WrittenMessage = Pick<MessageRow, 'id' | 'received'> & { readonly sizeBytes: number };
+
+export interface LocalChannel extends Channel {
+  /**
+   * The writer's half: puts one message where these targets say, in the transaction under way, and gives an outcome for
+   * each. Called by place.ts alone, at the dot and from the queue. The references that it adds are counted by the caller,
+   * one for each target that is `delivered`.
+   */
+  write(tx: Transaction, message: WrittenMessage, targets: readonly Target[]): Awaitable<readonly Outcome[]>;
+}

@@ -1,0 +1,49 @@
+// Queue rows as deliveries: rows of one message, one sender and one destination go together, as many as a channel takes.
+//
+// Out     what a channel is given; none where the message is not in the store any more
+
+import { Failure } from '../base/failure.ts';
+import type { Reader } from '../database/operation.ts';
+import { getMessage } from '../store/messages.ts';
+import type { Delivery, StoredMessage } from './channels/channel.ts';
+import { type Carried, carriedBy, type QueueRow, workKey } from './queue.ts';
+
+/** At most `max` rows each. */
+export function grouped(rows: readonly QueueRow[], max: number): (readonly QueueRow[])[] {
+  const groups: (readonly QueueRow[])[] = [];
+  for (const group of Map.groupBy(rows, (row) => `${row.message} ${row.sender} ${workKey(row)}`).values())
+    for (let at = 0; at < group.length; at += max) groups.push(group.slice(at, at + max));
+  return groups;
+}
+
+/** What stands in each row; undefined for one that cannot be read. */
+export function carriedByAll(rows: readonly QueueRow[], unreadable: (error: unknown) => void): (Carried | undefined)[] {
+  return rows.map((row) => {
+    try {
+      return carriedBy(row);
+    } catch (error) {
+      unreadable(error);
+      return undefined;
+    }
+  });
+}
+
+export function deliveryOf(message: StoredMessage, carried: readonly Carried[]): Delivery {
+  const { envelope, target } = carried[0]!;
+  return {
+    message,
+    envelope: { ...envelope, recipients: carried.flatMap((row) => row.envelope.recipients) },
+    destination: target.destination,
+    targets: carried.map((row) => row.target),
+  };
+}
+
+/** Undefined when it is not in the store: a reference that nobody counted. */
+export function findMessage(reader: Reader, id: number): StoredMessage | undefined {
+  try {
+    return getMessage(reader, id);
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'not-found') return undefined;
+    throw error;
+  }
+}

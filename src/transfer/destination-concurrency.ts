@@ -1,0 +1,120 @@
+// Destination concurrency: which of the leased rows that wait for another host may begin a delivery now.
+//
+// In      deliveries: leased rows of one message that go to one destination; their ends
+// Out     the next delivery that may begin
+// Limits  deliveriesMax at once; DESTINATION_DELIVERIES of one destination, but only one when half of all are taken: ten
+//         slow destinations shall not take them all
+// Memory only: nothing is written here
+// RFC 5321 §4.5.4.1
+
+import { type QueueRow, workKey } from './queue.ts';
+
+const DESTINATION_DELIVERIES = 5;
+/** A destination with so many rows is not given more until it is down to DESTINATION_ROOM. */
+const DESTINATION_FULL = 200;
+const DESTINATION_ROOM = 50;
+
+interface Destination {
+  /** See workKey. */
+  readonly key: string;
+  readonly waiting: (readonly QueueRow[])[];
+  active: number;
+  held: number;
+  isFull: boolean;
+  /** It has deliveries that wait and stands in `#turns`. */
+  hasTurn: boolean;
+}
+
+export class DestinationConcurrency {
+  readonly #deliveriesMax: number;
+  readonly #destinations = new Map<string, Destination>();
+  /** Destinations that have something to do, each once: a delivery of one, then one of the next. */
+  readonly #turns: Destination[] = [];
+  #active = 0;
+  #held = 0;
+
+  constructor(deliveriesMax: number) {
+    this.#deliveriesMax = deliveriesMax;
+  }
+
+  get heldRows(): number {
+    return this.#held;
+  }
+
+  /** Keys of the destinations that have enough to do. */
+  full(): string[] {
+    return [...this.#destinations.values()].filter(({ isFull }) => isFull).map(({ key }) => key);
+  }
+
+  hasRoom(key: string): boolean {
+    return this.#destinations.get(key)?.isFull !== true;
+  }
+
+  /** One delivery that waits. */
+  add(rows: readonly QueueRow[]): void {
+    const destination = this.#destination(workKey(rows[0]!));
+    destination.waiting.push(rows);
+    destination.held += rows.length;
+    destination.isFull ||= destination.held >= DESTINATION_FULL;
+    this.#held += rows.length;
+    this.#queue(destination);
+  }
+
+  /** The rows of a delivery that begins now, undefined when none may. A destination with no room left waits for an end. */
+  next(): readonly QueueRow[] | undefined {
+    while (this.#active < this.#deliveriesMax) {
+      const destination = this.#turns.shift();
+      if (destination === undefined) return undefined;
+      destination.hasTurn = false;
+      const most = 2 * this.#active < this.#deliveriesMax ? DESTINATION_DELIVERIES : 1;
+      if (destination.active >= most) continue;
+      const rows = destination.waiting.shift();
+      if (rows === undefined) continue;
+      destination.active++;
+      this.#active++;
+      this.#queue(destination);
+      return rows;
+    }
+    return undefined;
+  }
+
+  /** A delivery that has begun is over. */
+  done(rows: readonly QueueRow[]): void {
+    const key = workKey(rows[0]!);
+    const destination = this.#destinations.get(key)!;
+    destination.active--;
+    this.#active--;
+    this.#release(destination, rows.length);
+    this.#queue(destination);
+    if (destination.active === 0 && destination.waiting.length === 0) this.#destinations.delete(key);
+  }
+
+  /** What waits for a destination that cannot be reached; it is not held any more. */
+  takeWaiting(key: string): (readonly QueueRow[])[] {
+    const destination = this.#destinations.get(key);
+    const waiting = destination?.waiting.splice(0) ?? [];
+    for (const rows of waiting) this.#release(destination!, rows.length);
+    return waiting;
+  }
+
+  #release(destination: Destination, rows: number): void {
+    destination.held -= rows;
+    this.#held -= rows;
+    destination.isFull &&= destination.held > DESTINATION_ROOM;
+  }
+
+  #destination(key: string): Destination {
+    let destination = this.#destinations.get(key);
+    if (destination === undefined) {
+      destination = { key, waiting: [], active: 0, held: 0, isFull: false, hasTurn: false };
+      this.#destinations.set(key, destination);
+    }
+    return destination;
+  }
+
+  #queue(destination: Destination): void {
+    if (destination.hasTurn || destination.waiting.length === 0) return;
+    destination.hasTurn = true;
+    this.#turns.push(destination);
+  }
+}

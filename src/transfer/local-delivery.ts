@@ -1,0 +1,59 @@
+// Recipients who are ours and wait in the queue: what a local channel's outcome names, run in the transaction that records
+// it. The same function as at the dot (place.ts), with routing asked again: a recipient may have been renamed, removed or
+// put over quota since its row was written, or have become a list, or gone to another host.
+//
+// Out     for each row an outcome, or what has become of it where that stands in `events` already: then it is done with
+
+import type { JsonObject } from '../base/json.ts';
+import { isTemporary } from '../base/reply.ts';
+import type { Transaction } from '../database/operation.ts';
+import type { WrittenMessage } from './channels/channel.ts';
+import type { JourneyEvent } from './journey.ts';
+import { type Outcome, outcome } from './outcome.ts';
+import { type PlacedRecipient, type PlaceParts, place } from './place.ts';
+import { carriedBy, type QueueRow } from './queue.ts';
+
+/** Rows of one message and one sender. */
+export interface LocalWork {
+  readonly message: WrittenMessage;
+  readonly rows: readonly QueueRow[];
+  /** Of each row. */
+  readonly args: readonly JsonObject[];
+  /** What it does is added here. */
+  readonly events: JourneyEvent[];
+  /** Wall clock. */
+  readonly at: number;
+}
+
+/** `replaced`: other rows stand for it, those of a list's members, say. */
+export type LocalResult = Outcome | 'delivered' | 'replaced';
+
+/** An operation that the outcome of a local channel may name. Gives a result for each row. */
+export type LocalOperation = (tx: Transaction, work: LocalWork) => Promise<readonly LocalResult[]>;
+
+export const LOCAL_DELIVERY = 'transfer.local-delivery';
+
+export function localDelivery(parts: PlaceParts): LocalOperation {
+  return async (tx, { message, rows, events, at }) => {
+    const carried = rows.map(carriedBy);
+    const { envelope, request } = carried[0]!;
+    const recipients = carried.flatMap((row) => row.envelope.recipients);
+    const placed = await place(tx, parts, {
+      message,
+      row: undefined,
+      envelope: { ...envelope, recipients },
+      request,
+      resolutions: undefined,
+      refused: 'return',
+      at,
+    });
+    events.push(...placed.events);
+    return placed.results.map(resultOf);
+  };
+}
+
+function resultOf({ reply, how }: PlacedRecipient): LocalResult {
+  if (how !== 'refused') return how === 'delivered' ? 'delivered' : 'replaced';
+  const { code, enhanced, text } = reply;
+  return outcome(isTemporary(reply) ? 'deferred' : 'failed', enhanced, `${code} ${enhanced} ${text}`);
+}

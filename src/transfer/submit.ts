@@ -1,0 +1,110 @@
+// The way in for every message: doors, reports to senders, and what channels make come through here.
+//
+// In      a message whose bytes are synced, its envelope, who brings it and by which door
+// Out     one transaction (accept.ts) that delivers or queues it; a reply for each recipient, for a door to say
+// Order   the revision is read before routing is asked, so that the transaction sees whether the answers still hold
+// Errors  thrown only when nothing could be decided: the store is full, or does not answer. A refusal is a result
+// RFC 5321 §6.1 §6.3, RFC 2033 §4.2
+
+import type { Clock } from '../base/clock.ts';
+import { idText } from '../base/ids.ts';
+import { RECEIVED_MAX } from '../base/limits.ts';
+import type { Reply } from '../base/reply.ts';
+import type { Operation, Writer } from '../database/operation.ts';
+import type { Caller } from '../directory/caller.ts';
+import type { Envelope, Recipient } from '../message/envelope.ts';
+import type { RoutingCache } from '../routing/cache.ts';
+import { replies } from '../routing/replies.ts';
+import type { Door, Resolution, RouteRequest } from '../routing/resolve.ts';
+import type { TakenMessage } from '../store/intake.ts';
+import { type AcceptArguments, type Accepted, encodeMail } from './accept.ts';
+import type { PlacedRecipient } from './place.ts';
+
+export interface Submission {
+  readonly envelope: Envelope;
+  /** Whoever has taken it in settles its `pending` when the submission has its outcome. */
+  readonly message: TakenMessage;
+  readonly caller: Caller;
+  /** Foreign domains are allowed. */
+  readonly mayRelay: boolean;
+  readonly door: Door;
+  /** Of recipients that are refused while others get it: a report goes to the sender, or their reply alone is given. */
+  readonly refused: 'report' | 'return';
+}
+
+export interface SubmittedRecipient extends PlacedRecipient {
+  readonly recipient: Recipient;
+}
+
+export interface Submitted {
+  /** The queue id, as it stands in Received, journey and log. */
+  readonly id: string;
+  /** One for each recipient, in order. All `refused`: nothing is kept of the message. */
+  readonly results: readonly SubmittedRecipient[];
+  /** For the log: copies in mailboxes, and queue rows. */
+  readonly delivered: number;
+  readonly queued: number;
+}
+
+export interface PrepareParts {
+  readonly routing: RoutingCache;
+  /** Low 32 bits of the committed directory revision. */
+  readonly revision: () => number;
+  readonly clock: Clock;
+}
+
+export interface SubmitParts extends PrepareParts {
+  /** Runs the operation that accepts it, and perhaps does more; `bytes`: a rough size of the arguments. */
+  readonly commit: (args: AcceptArguments, bytes: number) => Promise<Accepted>;
+}
+
+/** What most submissions commit by: the operation `transfer.accept`. */
+export function acceptBy(writer: Writer, accept: Operation<AcceptArguments, Accepted>): SubmitParts['commit'] {
+  return (args, bytes) => writer.execute(accept, args, bytes);
+}
+
+export async function submit(parts: SubmitParts, submission: Submission): Promise<Submitted> {
+  const args = await prepare(parts, submission);
+  const { results, delivered, queued } = await parts.commit(args, sizeOf(args));
+  const { recipients } = submission.envelope;
+  return {
+    id: idText(args.message.id),
+    results: results.map(({ reply, how }, index) => ({ recipient: recipients[index]!, reply, how })),
+    delivered,
+    queued,
+  };
+}
+
+/** All that is done before the transaction. */
+export async function prepare(parts: PrepareParts, submission: Submission): Promise<AcceptArguments> {
+  const { envelope, message, caller, mayRelay, door, refused } = submission;
+  const { row, parsed } = message;
+  const revision = parts.revision();
+  const request: RouteRequest = { sender: envelope.sender, caller, mayRelay, door, sizeBytes: row.blob.length };
+  const resolutions: Resolution[] = [];
+  for (const { address } of envelope.recipients) {
+    const resolution = parts.routing.resolve(address, request);
+    resolutions.push('then' in resolution ? await resolution : resolution);
+  }
+  return {
+    message: row,
+    mail: encodeMail({ envelope, request, resolutions }),
+    revision,
+    refusal: parsed.receivedCount > RECEIVED_MAX ? replies.hopsExceeded : undefined,
+    // Of what this program makes itself nobody would hear that all of it is refused.
+    refused: refused === 'report' && door === 'internal' ? 'always' : refused,
+    messageId: parsed.messageId,
+    at: parts.clock.now(),
+  };
+}
+
+/** A rough size, for the bound on what waits for the writer. */
+export function sizeOf({ message, mail }: AcceptArguments): number {
+  return 512 + message.header.length + message.structure.length + mail.length;
+}
+
+/** The one reply for a message that nobody gets: that of somebody who may get it later, if there is one. */
+export function refusalOf(results: readonly PlacedRecipient[]): Reply | undefined {
+  if (results.some(({ how }) => how !== 'refused')) return undefined;
+  return (results.find(({ reply }) => reply.code < 500) ?? results[0])?.reply;
+}
