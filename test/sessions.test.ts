@@ -5,7 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { waypostTarget } from './sessions/fixtures.ts';
 import { runSession, type Target } from './sessions/runner/run.ts';
-import { parseScript } from './sessions/runner/script.ts';
+import { parseScript, WAYS } from './sessions/runner/script.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 
 const root = join(import.meta.dirname, 'sessions');
@@ -26,10 +26,14 @@ for (const folder of new Set(files.map((file) => dirname(file)))) {
       const text = readFileSync(path, 'utf8');
       // The first comment is the test's name: a sentence about behaviour.
       const sentence = /^# (.*)/.exec(text)?.[1] ?? '';
-      test(`${relative(folder, file)}: ${sentence}`, async (t) => {
-        const result = await runSession(parseScript(text), target, `test/sessions/${file}`);
-        if (result === 'skipped') t.skip('for another server');
-      });
+      // Those that need no other door are sent in the other ways beside their own, without the rest of the server.
+      const doors = { imap: 'imap', pop3: 'imap|pop3' }[folder];
+      const isAlone = doors !== undefined && !new RegExp(`^connect\\s+\\w+\\s+(?!(${doors})\\b)`, 'm').test(text);
+      for (const way of isAlone ? (['as-written'] as const) : WAYS)
+        test(`${relative(folder, file)}, ${way}: ${sentence}`, async (t) => {
+          const result = await runSession(parseScript(text), target, `test/sessions/${file}`, way);
+          if (result === 'skipped') t.skip('for another server, or not in this way');
+        });
     }
   });
 }

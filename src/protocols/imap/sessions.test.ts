@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { otherTarget } from '../../../test/sessions/fixtures.ts';
 import { runSession, type Target } from '../../../test/sessions/runner/run.ts';
-import { parseScript } from '../../../test/sessions/runner/script.ts';
+import { parseScript, WAYS } from '../../../test/sessions/runner/script.ts';
 import { openTestImap, type TestImap } from './testing.ts';
 
 const root = join(import.meta.dirname, '../../../test/sessions/imap');
@@ -35,7 +35,9 @@ for (const file of globSync('*.session', { cwd: root }).sort()) {
   const text = readFileSync(join(root, file), 'utf8');
   const usesOtherDoors = /^connect\s+\w+\s+(?!imap\b)/m.test(text);
   const sentence = /^# (.*)/.exec(text)?.[1] ?? '';
-  test(`${file}: ${sentence}`, { skip: usesOtherDoors && 'needs other doors' }, async () => {
-    await runSession(parseScript(text), target, `test/sessions/imap/${file}`);
-  });
+  for (const way of WAYS)
+    test(`${file}, ${way}: ${sentence}`, { skip: usesOtherDoors && 'needs other doors' }, async (context) => {
+      const result = await runSession(parseScript(text), target, `test/sessions/imap/${file}`, way);
+      if (result === 'skipped') context.skip('not in this way');
+    });
 }

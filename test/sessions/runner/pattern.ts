@@ -46,6 +46,11 @@ export function fill(text: string, captures: Captures): string {
     });
 }
 
+/** Whether all that the text names has been captured. */
+export function isKnown(text: string, captures: Captures): boolean {
+  return [...text.matchAll(/\{([a-z][A-Za-z0-9._-]*)\}/g)].every(([, name]) => captures.has(name!));
+}
+
 const ESCAPES: Readonly<Record<string, string>> = { r: '\r', n: '\n', t: '\t', '0': '\0', '\\': '\\' };
 
 /** `\r \n \t \0 \\ \xHH`, in raw lines only. */

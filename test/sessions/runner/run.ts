@@ -2,12 +2,14 @@
 //
 // In      steps (script.ts), a target: where its doors are, who its users are, how to set the scene
 // Out     nothing, or a SessionFailure with the line of the file, what was expected, what came, and the talk before it
+// Ways    as-written; one-packet: all that a client says until another acts, or until it needs something from an answer, is
+//         written at once; octets: each octet by itself; half-closed: behind its last line a client says no more
 // Limits  a reply may take 15 s, a count of a mailbox ten
 // Never   interprets what is said beyond tags and the ends of multi-line replies
 
 import { ConnectionClosed, LineConnection } from '../../support/line-connection.ts';
-import { type Captures, fill, matchLine, unescapeRaw } from './pattern.ts';
-import type { Step } from './script.ts';
+import { type Captures, fill, isKnown, matchLine, unescapeRaw } from './pattern.ts';
+import type { Step, Way } from './script.ts';
 
 export interface User {
   readonly login: string;
@@ -25,12 +27,19 @@ export interface Target {
 
 export class SessionFailure extends Error {}
 
-/** 'skipped' when the session is for another server. */
-export async function runSession(steps: readonly Step[], target: Target, name: string): Promise<'done' | 'skipped'> {
-  const only = steps.find((step) => step.kind === 'only');
+/** 'skipped' when the session is for another server, or for another way. */
+export async function runSession(
+  script: readonly Step[],
+  target: Target,
+  name: string,
+  way: Way = 'as-written',
+): Promise<'done' | 'skipped'> {
+  const only = script.find((step) => step.kind === 'only');
   if (only !== undefined && only.server !== target.server) return 'skipped';
-  const fixture = steps.find((step) => step.kind === 'fixture');
-  const session = new Session(target, await target.fixture(fixture?.name ?? 'acme'));
+  if (script.some((step) => step.kind === 'not' && step.way === way)) return 'skipped';
+  const fixture = script.find((step) => step.kind === 'fixture');
+  const steps = script.flatMap((step) => (step.kind === 'connect' ? logIn(step) : [step]));
+  const session = new Session(target, await target.fixture(fixture?.name ?? 'acme'), steps, way);
   try {
     for (const step of steps) {
       try {
@@ -40,6 +49,7 @@ export async function runSession(steps: readonly Step[], target: Target, name: s
         throw new SessionFailure(`${name}:${step.line}: ${what}\n\n${session.talk()}\n`, { cause: error });
       }
     }
+    await session.finish();
   } finally {
     session.close();
   }
@@ -61,17 +71,74 @@ interface Speaker {
 
 const TALK_LINES = 30;
 
+type Connect = Extract<Step, { kind: 'connect' }>;
+type Saying = Extract<Step, { kind: 'send' | 'raw' }>;
+
+/** A connection that logs in, as the lines that do it. */
+function logIn(step: Connect): readonly Step[] {
+  const { line, connection, user, open } = step;
+  const send = (text: string): Step => ({ line, kind: 'send', connection, text });
+  const expect = (pattern: string): Step => ({ line, kind: 'expect', connection, pattern, times: 1 });
+  const opening = open === undefined ? [] : [send(`${open.verb} ${open.mailbox}`), expect('OK ...')];
+  if (user === undefined) return [step, ...opening];
+  const dialogue = {
+    imap: [expect('* OK {*}'), send(`LOGIN "{${user}}" "{${user}.password}"`), expect('OK ...')],
+    pop3: [
+      ...[expect('+OK{*}'), send(`USER {${user}}`), expect('+OK{*}')],
+      ...[send(`PASS {${user}.password}`), expect('+OK{*}')],
+    ],
+    smtp: [
+      ...[expect('220 ...'), send('EHLO client.example'), expect('250 ...')],
+      ...[send(`AUTH PLAIN {${user}.plain}`), expect('235 {*}')],
+    ],
+  };
+  return [step, ...dialogue[styleOf(step.door)], ...opening];
+}
+
+function styleOf(door: string): Style {
+  return door === 'imap' || door === 'pop3' ? door : 'smtp';
+}
+
+const isSaying = (step: Step): step is Saying => step.kind === 'send' || step.kind === 'raw';
+
+/** What each connection says last. */
+function lastSayings(steps: readonly Step[]): ReadonlySet<Step> {
+  const last = new Map<string, Step>();
+  const all = new Set<Step>();
+  for (const step of steps) {
+    if (isSaying(step)) last.set(step.connection, step);
+    const isNew = step.kind === 'connect' ? last.get(step.connection) : undefined;
+    if (isNew === undefined) continue;
+    all.add(isNew);
+    last.delete((step as Connect).connection);
+  }
+  for (const step of last.values()) all.add(step);
+  return all;
+}
+
+/** Octets at both ends of what is said that travel alone; what lies between, in a message of a megabyte, does not. */
+const SINGLE_OCTETS = 1000;
+
 class Session {
   readonly #target: Target;
   readonly #users: Readonly<Record<string, User>>;
   readonly #captures: Captures = new Map();
   readonly #speakers = new Map<string, Speaker>();
   readonly #talk: string[] = [];
+  readonly #steps: readonly Step[];
+  readonly #way: Way;
+  /** Said ahead of their turn, in one packet. */
+  readonly #said = new Set<Step>();
+  readonly #lastSayings: ReadonlySet<Step>;
+  readonly #halfClosed = new Set<LineConnection>();
   #last = '';
 
-  constructor(target: Target, users: Readonly<Record<string, User>>) {
+  constructor(target: Target, users: Readonly<Record<string, User>>, steps: readonly Step[], way: Way) {
     this.#target = target;
     this.#users = users;
+    this.#steps = steps;
+    this.#way = way;
+    this.#lastSayings = lastSayings(steps);
     this.#captures.set('hostname', target.hostname);
     for (const [name, { login, password }] of Object.entries(users)) {
       this.#captures.set(name, login);
@@ -83,17 +150,14 @@ class Session {
   async run(step: Step): Promise<void> {
     switch (step.kind) {
       case 'only':
+      case 'not':
       case 'fixture':
         return;
       case 'connect':
         return this.#connect(step);
       case 'send':
-        return this.#send(this.#speaker(step.connection), fill(step.text, this.#captures));
-      case 'raw': {
-        const bytes = unescapeRaw(fill(step.text, this.#captures));
-        this.#note(step.connection, '|', step.text);
-        return this.#speaker(step.connection).connection.write(bytes);
-      }
+      case 'raw':
+        return this.#say(step);
       case 'expect':
         for (let i = 0; i < step.times; i++) await this.#expect(this.#speaker(step.connection), step.pattern);
         return;
@@ -121,44 +185,59 @@ class Session {
     for (const { connection } of this.#speakers.values()) connection.destroy();
   }
 
-  async #connect(step: Extract<Step, { kind: 'connect' }>): Promise<void> {
+  async #connect(step: Connect): Promise<void> {
     const door = this.#target.doors[step.door];
     if (door === undefined) throw new Error(`no door ${step.door} at this server`);
-    const style: Style = step.door === 'imap' || step.door === 'pop3' ? step.door : 'smtp';
+    const style = styleOf(step.door);
     const connection = await LineConnection.open(door.host, door.port);
     const speaker: Speaker = { name: step.connection, style, connection, tags: [], tagged: 0, ahead: undefined };
     this.#speakers.get(step.connection)?.connection.destroy();
     this.#speakers.set(step.connection, speaker);
     this.#last = step.connection;
-    if (step.user !== undefined) await this.#login(speaker, this.#user(step.user));
-    if (step.open !== undefined) {
-      this.#send(speaker, `${step.open.verb} ${step.open.mailbox}`);
-      await this.#expect(speaker, 'OK ...');
-    }
   }
 
-  async #login(speaker: Speaker, user: User): Promise<void> {
-    const plain = Buffer.from(`\0${user.login}\0${user.password}`).toString('base64');
-    const dialogue = {
-      imap: [['* OK {*}'], [`LOGIN "${user.login}" "${user.password}"`, 'OK ...']],
-      pop3: [['+OK{*}'], [`USER ${user.login}`, '+OK{*}'], [`PASS ${user.password}`, '+OK{*}']],
-      smtp: [['220 ...'], ['EHLO client.example', '250 ...'], [`AUTH PLAIN ${plain}`, '235 {*}']],
-    }[speaker.style];
-    for (const turn of dialogue) {
-      if (turn.length === 2) this.#send(speaker, turn[0]!);
-      await this.#expect(speaker, turn.at(-1)!);
+  async #say(step: Saying): Promise<void> {
+    if (this.#said.has(step)) return;
+    const { connection } = this.#speaker(step.connection);
+    const together = this.#way === 'one-packet' ? this.#sayableWith(step) : [step];
+    let text = '';
+    for (const each of together) {
+      text += this.#textOf(each);
+      this.#said.add(each);
     }
+    if (this.#way === 'octets') await writeOctets(connection, text);
+    else connection.write(text);
+    if (this.#way !== 'half-closed' || !this.#lastSayings.has(step)) return;
+    connection.end();
+    this.#halfClosed.add(connection);
   }
 
-  #send(speaker: Speaker, text: string): void {
-    this.#note(speaker.name, '>', text);
-    if (speaker.style !== 'imap') {
-      speaker.connection.write(`${text}\r\n`);
-      return;
+  /** It, and what its connection says before another acts, or before it needs something from an answer. */
+  #sayableWith(step: Saying): readonly Saying[] {
+    const together: Saying[] = [];
+    for (const next of this.#steps.slice(this.#steps.indexOf(step))) {
+      if (!('connection' in next) || next.connection !== step.connection) break;
+      if (next.kind === 'expect' || next.kind === 'anyOrder') continue;
+      if (!isSaying(next) || !isKnown(next.text, this.#captures)) break;
+      together.push(next);
     }
+    return together;
+  }
+
+  #textOf({ kind, connection, text }: Saying): string {
+    const speaker = this.#speaker(connection);
+    const filled = fill(text, this.#captures);
+    this.#note(connection, kind === 'send' ? '>' : '|', kind === 'send' ? filled : text);
+    if (kind === 'raw') return unescapeRaw(filled);
+    if (speaker.style !== 'imap') return `${filled}\r\n`;
     const tag = `a${String(++speaker.tagged).padStart(3, '0')}`;
     speaker.tags.push(tag);
-    speaker.connection.write(`${tag} ${text}\r\n`);
+    return `${tag} ${filled}\r\n`;
+  }
+
+  /** Who has said all is shown out. */
+  async finish(): Promise<void> {
+    for (const connection of this.#halfClosed) await connection.untilClosed();
   }
 
   async #expect(speaker: Speaker, pattern: string): Promise<void> {
@@ -275,6 +354,17 @@ class Session {
     const user = this.#users[name];
     if (user === undefined) throw new Error(`the fixture has no user ${name}`);
     return user;
+  }
+}
+
+/** Each octet in a packet of its own, as far as the kernel lets us. */
+async function writeOctets(connection: LineConnection, text: string): Promise<void> {
+  const end = Math.max(SINGLE_OCTETS + 1, text.length - SINGLE_OCTETS);
+  for (let at = 0; at < text.length; ) {
+    const next = at === SINGLE_OCTETS ? end : at + 1;
+    connection.write(text.slice(at, next));
+    at = next;
+    await new Promise((turn) => setImmediate(turn));
   }
 }
 

@@ -2,6 +2,7 @@
 //
 //   # comment                        at the start of a line, or after two blanks at the end of one
 //   only     waypost                 depends on texts or set-up of ours: not run against other servers
+//   not      half-closed A has the lock   not run in this way of sending (run.ts), and why
 //   fixture  inbox-of-three          the scene, by name (test/sessions/fixtures.ts); `acme` when none is named
 //   connect  A imap as alice, select INBOX
 //   connect  B smtp                  without `as` nothing is read yet: the greeting is the first `B<`
@@ -26,8 +27,13 @@
 //
 // In   the file's text     Out  its steps, each with its line     Errors  a line it does not know is an error with its number
 
+/** How what is sent reaches the server; the answers are the same. */
+export const WAYS = ['as-written', 'one-packet', 'octets', 'half-closed'] as const;
+export type Way = (typeof WAYS)[number];
+
 export type Step = { readonly line: number } & (
   | { readonly kind: 'only'; readonly server: string }
+  | { readonly kind: 'not'; readonly way: Way }
   | { readonly kind: 'fixture'; readonly name: string }
   | {
       readonly kind: 'connect';
@@ -96,6 +102,9 @@ function directive(source: string, line: number): Bare<Step> {
   }
   if ((found = /^(only|fixture)\s+([\w-]+)$/.exec(source)) !== null) {
     return found[1] === 'only' ? { kind: 'only', server: found[2]! } : { kind: 'fixture', name: found[2]! };
+  }
+  if ((found = /^not\s+(one-packet|octets|half-closed)\s+\S/.exec(source)) !== null) {
+    return { kind: 'not', way: found[1] as Way };
   }
   if ((found = /^(closed?|end)(?:\s+(\w+))?$/.exec(source)) !== null) {
     return { kind: found[1] as 'closed' | 'close' | 'end', connection: found[2] };
