@@ -7,7 +7,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { Framer } from '../wire/framer.ts';
 import { Connection, describeConnection } from './connection.ts';
 
-function masked(chunk: Uint8Array): Buffer {
+export function masked(chunk: Uint8Array): Buffer {
   return Buffer.from(chunk.map((octet) => octet ^ 0x5a));
 }
 
@@ -43,6 +43,24 @@ export class MaskedStream extends Duplex {
     this.#raw.destroy();
     done(error);
   }
+}
+
+/**
+ * Puts a MaskedStream in the place of a connection's socket when `octets` have come from the peer. Resolves with the number
+ * of octets that were written before.
+ */
+export async function maskConnection<F extends { push(chunk: Buffer): void }>(
+  connection: Connection<F>,
+  socket: Socket,
+  octets: number,
+): Promise<number> {
+  while (socket.bytesRead < octets) await new Promise((turn) => setImmediate(turn));
+  let written = 0;
+  await connection.replaceTransport(async (raw) => {
+    written = socket.bytesWritten;
+    return new MaskedStream(raw);
+  });
+  return written;
 }
 
 /** The server's end of a TLS handshake. */

@@ -17,12 +17,19 @@ export class LineConnection {
   /** Chunks since `#received` was last put together; joined only when somebody reads. */
   #chunks: Buffer[] = [];
   #end: Error | undefined;
+  /** Octets that have come. */
+  #count = 0;
+  #change: (octets: Uint8Array) => Buffer = Buffer.from;
+  #changedFrom = Number.POSITIVE_INFINITY;
   #wake: (() => void) | undefined;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on('data', (chunk: Buffer) => {
-      this.#chunks.push(chunk);
+      const plain = Math.max(0, this.#changedFrom - this.#count);
+      this.#count += chunk.length;
+      if (plain < chunk.length) this.#chunks.push(chunk.subarray(0, plain), this.#change(chunk.subarray(plain)));
+      else this.#chunks.push(chunk);
       this.#wake?.();
     });
     const ended = (why: string) => (): void => {
@@ -52,7 +59,9 @@ export class LineConnection {
 
   /** Written as it is; text as latin1. */
   write(bytes: string | Uint8Array): void {
-    if (typeof bytes === 'string') this.#socket.write(bytes, 'latin1');
+    if (this.#changedFrom < Number.POSITIVE_INFINITY)
+      this.#socket.write(this.#change(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes));
+    else if (typeof bytes === 'string') this.#socket.write(bytes, 'latin1');
     else this.#socket.write(bytes);
   }
 
@@ -108,6 +117,21 @@ export class LineConnection {
   /** No more reading from the socket: a client that does not read. */
   pause(): void {
     this.#socket.pause();
+  }
+
+  /** What was written so far, and where from. */
+  get sent(): { readonly port: number; readonly octets: number } {
+    return { port: this.#socket.localPort!, octets: this.#socket.bytesWritten };
+  }
+
+  /** All that is written is changed from now on, and all that comes from this octet of the connection on. */
+  change(change: (octets: Uint8Array) => Buffer, fromOctet: number): void {
+    this.#change = change;
+    this.#changedFrom = fromOctet;
+    // Chunks that came already are those at the end.
+    this.#join();
+    const kept = this.#received.length - Math.max(0, this.#count - fromOctet);
+    this.#received = Buffer.concat([this.#received.subarray(0, kept), change(this.#received.subarray(kept))]);
   }
 
   /** Our side of the connection is closed, the peer may still talk. */

@@ -1,6 +1,7 @@
 // An IMAP door for tests: the real sessions and store in this process, on a free loopback port, with logins by a table.
 
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import type { Target } from '../../../test/sessions/runner/run.ts';
 import { systemClock } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
 import { Ids } from '../../base/ids.ts';
@@ -9,6 +10,7 @@ import { type Log, silentLog } from '../../base/log.ts';
 import { operation } from '../../database/operation.ts';
 import { openTestDatabase, type TestDatabase } from '../../database/testing.ts';
 import { describeConnection } from '../../net/connection.ts';
+import { maskConnection, masked } from '../../net/testing.ts';
 import { ensureAccount } from '../../store/accounts.ts';
 import { Blobs } from '../../store/blobs.ts';
 import { closeSegment, openSegment } from '../../store/collect.ts';
@@ -25,6 +27,8 @@ export interface TestImap {
   readonly database: TestDatabase;
   readonly door: ImapDoor;
   readonly sessions: ReadonlySet<ImapSession>;
+  /** See the runner of session files. */
+  readonly exchange: NonNullable<Target['exchange']>;
   /** A new account behind this login; one with the same login is forgotten. */
   addAccount(login: string, password: string): Promise<number>;
   close(): Promise<void>;
@@ -96,6 +100,11 @@ export async function openTestImap(options: { limits?: Partial<Limits>; log?: Lo
     database,
     door,
     sessions,
+    async exchange({ port, octets }) {
+      const socket = [...sockets].find(({ remotePort }) => remotePort === port)!;
+      const session = [...sessions].find(({ record }) => record.peerPort === port)!;
+      return { change: masked, fromOctet: await maskConnection(session.connection, socket, octets) };
+    },
     async addAccount(login, password) {
       const account = await writer.execute(makeAccount, { uuid: `test-${++made}` });
       accounts.set(login, { account, password });

@@ -23,6 +23,7 @@ before(async () => {
   const filled = otherTarget('waypost', 'mail.example', doors, users);
   target = {
     ...filled,
+    exchange: pop3.exchange,
     async fixture(name) {
       // New accounts, so that UIDs begin at 1.
       for (const { login, password } of Object.values(users)) await imap.addAccount(login, password);

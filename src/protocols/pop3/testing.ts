@@ -1,9 +1,11 @@
 // A POP3 door for tests: real sessions beside the real IMAP door and store of imap/testing.ts, with maildrop locks by a set.
 
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import type { Target } from '../../../test/sessions/runner/run.ts';
 import type { Limits } from '../../base/limits.ts';
 import { operation } from '../../database/operation.ts';
 import { describeConnection } from '../../net/connection.ts';
+import { maskConnection, masked } from '../../net/testing.ts';
 import { INBOX } from '../../store/accounts.ts';
 import { openTestImap, type TestImap } from '../imap/testing.ts';
 import type { Pop3Door } from './door.ts';
@@ -19,6 +21,8 @@ export interface TestPop3 {
   /** `ok` and `err`, in the order of the replies. */
   readonly replies: readonly string[];
   readonly sessions: ReadonlySet<Pop3Session>;
+  /** See the runner of session files. */
+  readonly exchange: NonNullable<Target['exchange']>;
   close(): Promise<void>;
 }
 
@@ -59,6 +63,12 @@ export async function openTestPop3(options: { limits?: Partial<Limits>; isPrivat
     locked,
     replies,
     sessions,
+    async exchange({ port, octets }) {
+      const socket = [...sockets].find(({ remotePort }) => remotePort === port);
+      const session = [...sessions].find(({ record }) => record.peerPort === port);
+      if (socket === undefined || session === undefined) return imap.exchange({ port, octets });
+      return { change: masked, fromOctet: await maskConnection(session.connection, socket, octets) };
+    },
     async close() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

@@ -3,7 +3,8 @@
 // In      steps (script.ts), a target: where its doors are, who its users are, how to set the scene
 // Out     nothing, or a SessionFailure with the line of the file, what was expected, what came, and the talk before it
 // Ways    as-written; one-packet: all that a client says until another acts, or until it needs something from an answer, is
-//         written at once; octets: each octet by itself; half-closed: behind its last line a client says no more
+//         written at once; octets: each octet by itself; half-closed: behind its last line a client says no more; exchanged:
+//         in the middle the transport is exchanged, behind the beginning of a line, which must be dropped
 // Limits  a reply may take 15 s, a count of a mailbox ten
 // Never   interprets what is said beyond tags and the ends of multi-line replies
 
@@ -21,6 +22,14 @@ export interface Target {
   readonly server: string;
   readonly hostname: string;
   readonly doors: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
+  /**
+   * Puts a stream that changes each octet in the transport's place when so many octets have come from this port. The change,
+   * and where in what comes from the server it begins. Undefined: this target cannot.
+   */
+  exchange?(sent: { readonly port: number; readonly octets: number }): Promise<{
+    readonly change: (octets: Uint8Array) => Buffer;
+    readonly fromOctet: number;
+  }>;
   /** Sets the scene and says who is in it. */
   fixture(name: string): Promise<Readonly<Record<string, User>>>;
 }
@@ -37,6 +46,7 @@ export async function runSession(
   const only = script.find((step) => step.kind === 'only');
   if (only !== undefined && only.server !== target.server) return 'skipped';
   if (script.some((step) => step.kind === 'not' && step.way === way)) return 'skipped';
+  if (way === 'exchanged' && target.exchange === undefined) return 'skipped';
   const fixture = script.find((step) => step.kind === 'fixture');
   const steps = script.flatMap((step) => (step.kind === 'connect' ? logIn(step) : [step]));
   const session = new Session(target, await target.fixture(fixture?.name ?? 'acme'), steps, way);
@@ -116,6 +126,22 @@ function lastSayings(steps: readonly Step[]): ReadonlySet<Step> {
   return all;
 }
 
+/** The line in the middle of what each connection says: before it nothing else has begun. */
+function middleSayings(steps: readonly Step[]): ReadonlySet<Step> {
+  const lines = new Map<string, Step[]>();
+  for (const [at, step] of steps.entries())
+    if (step.kind === 'send' && !isUnfinished(steps, at))
+      lines.set(step.connection, [...(lines.get(step.connection) ?? []), step]);
+  return new Set([...lines.values()].map((all) => all[Math.floor(all.length / 2)]!));
+}
+
+/** Whether what this connection said before has no end yet. */
+function isUnfinished(steps: readonly Step[], at: number): boolean {
+  const { connection } = steps[at] as Saying;
+  const before = steps.slice(0, at).findLast((step) => isSaying(step) && step.connection === connection);
+  return before?.kind === 'raw' && !before.text.endsWith('\\r\\n');
+}
+
 /** Octets at both ends of what is said that travel alone; what lies between, in a message of a megabyte, does not. */
 const SINGLE_OCTETS = 1000;
 
@@ -130,6 +156,7 @@ class Session {
   /** Said ahead of their turn, in one packet. */
   readonly #said = new Set<Step>();
   readonly #lastSayings: ReadonlySet<Step>;
+  readonly #middleSayings: ReadonlySet<Step>;
   readonly #halfClosed = new Set<LineConnection>();
   #last = '';
 
@@ -139,6 +166,7 @@ class Session {
     this.#steps = steps;
     this.#way = way;
     this.#lastSayings = lastSayings(steps);
+    this.#middleSayings = middleSayings(steps);
     this.#captures.set('hostname', target.hostname);
     for (const [name, { login, password }] of Object.entries(users)) {
       this.#captures.set(name, login);
@@ -199,6 +227,7 @@ class Session {
   async #say(step: Saying): Promise<void> {
     if (this.#said.has(step)) return;
     const { connection } = this.#speaker(step.connection);
+    if (this.#way === 'exchanged' && this.#middleSayings.has(step)) await this.#exchange(connection);
     const together = this.#way === 'one-packet' ? this.#sayableWith(step) : [step];
     let text = '';
     for (const each of together) {
@@ -210,6 +239,13 @@ class Session {
     if (this.#way !== 'half-closed' || !this.#lastSayings.has(step)) return;
     connection.end();
     this.#halfClosed.add(connection);
+  }
+
+  async #exchange(connection: LineConnection): Promise<void> {
+    // It has not gone through the exchange: somebody else could have put it there.
+    connection.write('z LOGOUT');
+    const { change, fromOctet } = await this.#target.exchange!(connection.sent);
+    connection.change(change, fromOctet);
   }
 
   /** It, and what its connection says before another acts, or before it needs something from an answer. */

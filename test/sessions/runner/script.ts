@@ -28,7 +28,7 @@
 // In   the file's text     Out  its steps, each with its line     Errors  a line it does not know is an error with its number
 
 /** How what is sent reaches the server; the answers are the same. */
-export const WAYS = ['as-written', 'one-packet', 'octets', 'half-closed'] as const;
+export const WAYS = ['as-written', 'one-packet', 'octets', 'half-closed', 'exchanged'] as const;
 export type Way = (typeof WAYS)[number];
 
 export type Step = { readonly line: number } & (
@@ -103,7 +103,7 @@ function directive(source: string, line: number): Bare<Step> {
   if ((found = /^(only|fixture)\s+([\w-]+)$/.exec(source)) !== null) {
     return found[1] === 'only' ? { kind: 'only', server: found[2]! } : { kind: 'fixture', name: found[2]! };
   }
-  if ((found = /^not\s+(one-packet|octets|half-closed)\s+\S/.exec(source)) !== null) {
+  if ((found = /^not\s+(one-packet|octets|half-closed|exchanged)\s+\S/.exec(source)) !== null) {
     return { kind: 'not', way: found[1] as Way };
   }
   if ((found = /^(closed?|end)(?:\s+(\w+))?$/.exec(source)) !== null) {
