@@ -1,6 +1,6 @@
 // Who is it: login name and password, or DN and password, to the account or entry behind them. One a thread.
 //
-// In      `find`, which knows the addresses: routing/ stands below, so the composition hands it in
+// In      `find`, which knows the addresses (logins.ts)
 // Out     what `find` gave, once the password is right
 // Limits  remembered successes and remembered failures: 10,000 each; a success for a minute
 // Never   says whether the name exists: same text, same time; locks nobody out, a failure only makes the next one slower

@@ -12,7 +12,7 @@ import type { Configuration } from './configuration.ts';
 import { firstStart } from './first-start.ts';
 import { hostNames } from './host-name.ts';
 import { keepHouse } from './housekeeping.ts';
-import { keepMaildropLocks } from './maildrop-locks.ts';
+import { keepMaildropLocks } from './maildrops.ts';
 import type { MainParts } from './main-parts.ts';
 import { openDoors } from './open-doors.ts';
 import { openStore } from './open-store.ts';

@@ -1,11 +1,11 @@
 // The IMAP door of one thread, put together.
 
+import type { CountedLogin } from '../../auth/logins.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { ImapDoor } from '../../protocols/imap/door.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { Intakes } from '../../store/intake.ts';
 import type { ThreadParts } from '../threads/parts.ts';
-import type { CountedLogin } from './logins.ts';
 
 export interface ImapDoorParts extends ThreadParts {
   readonly hostname: string;

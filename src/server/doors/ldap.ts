@@ -1,12 +1,12 @@
 // The LDAP door of one thread, put together.
 
 import type { HashGate } from '../../auth/hash-gate.ts';
+import type { Logins } from '../../auth/logins.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { LdapDoor } from '../../protocols/ldap/door.ts';
 import { submitterInOrder } from '../../provisioning/submit.ts';
 import type { ThreadParts } from '../threads/parts.ts';
 import { VERSION } from '../version.ts';
-import type { Logins } from './logins.ts';
 
 export interface LdapDoorParts extends ThreadParts {
   readonly logins: Logins;

@@ -1,10 +1,10 @@
 // The POP3 door of one thread, put together.
 
+import type { CountedLogin } from '../../auth/logins.ts';
 import type { Pop3Door } from '../../protocols/pop3/door.ts';
 import type { Blobs } from '../../store/blobs.ts';
-import type { MaildropClient } from '../maildrop-locks.ts';
+import type { MaildropClient } from '../../store/maildrop-locks.ts';
 import type { ThreadParts } from '../threads/parts.ts';
-import type { CountedLogin } from './logins.ts';
 
 export interface Pop3DoorParts extends ThreadParts {
   readonly hostname: string;

@@ -1,5 +1,6 @@
 // The SMTP door of one thread, put together.
 
+import type { CountedLogin } from '../../auth/logins.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { SmtpDoor } from '../../protocols/smtp/door.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
@@ -8,7 +9,6 @@ import { acceptOperation } from '../../transfer/accept.ts';
 import { acceptBy, submit } from '../../transfer/submit.ts';
 import { placeParts } from '../channels.ts';
 import type { ThreadParts } from '../threads/parts.ts';
-import type { CountedLogin } from './logins.ts';
 
 export interface SmtpDoorParts extends ThreadParts {
   readonly routing: RoutingCache;

@@ -2,6 +2,9 @@
 
 import type { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
+import { HashGate } from '../../auth/hash-gate.ts';
+import { countLogins, createLogins } from '../../auth/logins.ts';
+import { systemClock } from '../../base/clock.ts';
 import { describeConnection } from '../../net/connection.ts';
 import { createAnswer } from '../../protocols/dns/answer.ts';
 import { serveDnsTcp } from '../../protocols/dns/tcp-session.ts';
@@ -13,17 +16,16 @@ import type { ArrivalStep } from '../../provisioning/arrival.ts';
 import { RoutingCache } from '../../routing/cache.ts';
 import { Blobs } from '../../store/blobs.ts';
 import { createIntakes } from '../../store/intake.ts';
+import { type MaildropAnswer, MaildropClient, type MaildropRequest } from '../../store/maildrop-locks.ts';
 import { SegmentWriter } from '../../store/segment.ts';
+import { createWatchers } from '../../store/watchers.ts';
 import { zoneLookUp } from '../../zones/names.ts';
 import type { Counts } from '../counters.ts';
 import { createArrive } from '../doors/arrivals.ts';
 import { imapDoor } from '../doors/imap.ts';
 import { ldapDoor } from '../doors/ldap.ts';
-import { countLogins, createLogins, threadGate } from '../doors/logins.ts';
 import { pop3Door } from '../doors/pop3.ts';
 import { smtpDoor } from '../doors/smtp.ts';
-import { createWatchers } from '../doors/watchers.ts';
-import { type MaildropAnswer, MaildropClient, type MaildropRequest } from '../maildrop-locks.ts';
 import { segmentsPath } from '../paths.ts';
 import type { ListenerName } from '../ports.ts';
 import { TOO_MANY } from '../too-many.ts';
@@ -65,9 +67,9 @@ const routing = new RoutingCache({
 });
 /** Where our own DNS listener is, told once it is bound. */
 let ownDns = '';
-const gate = threadGate(parts, data.thread);
-const logins = createLogins(parts, routing, gate);
-const login = countLogins(logins, counters);
+const gate = new HashGate({ cells: shared.hashCells, thread: data.thread });
+const logins = createLogins({ reader, routing, gate, clock: systemClock });
+const login = countLogins(logins, (outcome) => counters.add('login', outcome));
 const watch = createWatchers(parts.writer, shared, data.thread);
 const maildrops = new MaildropClient(report);
 const doors = {

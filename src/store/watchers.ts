@@ -1,7 +1,7 @@
 // Who in this thread wants to hear of changed accounts.
 
-import type { WriterClient } from '../../database/client.ts';
-import type { SharedState } from '../../database/shared.ts';
+import type { WriterClient } from '../database/client.ts';
+import type { SharedState } from '../database/shared.ts';
 
 /** `thread` counts its watchers in shared memory, so that the writer tells nobody who does not listen. */
 export function createWatchers(

@@ -1,10 +1,8 @@
 // One POP3 session a maildrop, whatever thread it runs in. RFC 1939 §4
 //
-// In      requests of protocol threads; the end of a thread
+// In      requests of threads that serve POP3, by messages; the end of a thread
 // Out     granted or not; for a release, that it has been done: whoever connects afterwards gets the maildrop
 // Never   outlives the process: there is no row that could be stale; keeps IMAP or a delivery out
-
-import type { Supervisor } from './supervisor.ts';
 
 /** From a protocol thread. */
 export interface MaildropRequest {
@@ -44,23 +42,17 @@ export class MaildropLocks {
     if (holder?.thread === thread && holder.connection === connection) this.#holders.delete(account);
   }
 
+  /** What to say to a request of this thread. */
+  answer(thread: number, { kind, request, account, connection }: MaildropRequest): MaildropAnswer {
+    const holder = { thread, connection };
+    const granted = kind === 'lock-maildrop' && this.lock(account, holder);
+    if (kind === 'release-maildrop') this.release(account, holder);
+    return { kind: 'maildrop', request, granted };
+  }
+
   forgetThread(thread: number): void {
     for (const [account, holder] of this.#holders) if (holder.thread === thread) this.#holders.delete(account);
   }
-}
-
-/** Answers the protocol threads. Called before the first of them starts. */
-export function keepMaildropLocks(supervisor: Supervisor): void {
-  const locks = new MaildropLocks();
-  supervisor.onReport((thread, report) => {
-    if (report.kind !== 'lock-maildrop' && report.kind !== 'release-maildrop') return;
-    const { kind, request, account, connection } = report as MaildropRequest;
-    const holder = { thread: thread.number, connection };
-    const granted = kind === 'lock-maildrop' && locks.lock(account, holder);
-    if (kind === 'release-maildrop') locks.release(account, holder);
-    thread.post({ kind: 'maildrop', request, granted } satisfies MaildropAnswer);
-  });
-  supervisor.onExit((thread) => locks.forgetThread(thread.number));
 }
 
 /** In a protocol thread: asks, and waits for the answer. */

@@ -1,12 +1,12 @@
 // Logins of one thread: addresses come from the routing tables, passwords from the entries.
 
-import { Authenticator, type LoginAccount } from '../../auth/authenticator.ts';
-import { HashGate } from '../../auth/hash-gate.ts';
-import { systemClock } from '../../base/clock.ts';
-import { entryById, findEntry } from '../../directory/entries.ts';
-import type { RoutingCache } from '../../routing/cache.ts';
-import type { Login } from '../../routing/login.ts';
-import type { ThreadParts } from '../threads/parts.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Reader } from '../database/operation.ts';
+import { entryById, findEntry } from '../directory/entries.ts';
+import type { RoutingCache } from '../routing/cache.ts';
+import type { Login } from '../routing/login.ts';
+import { Authenticator, type LoginAccount } from './authenticator.ts';
+import type { HashGate } from './hash-gate.ts';
 
 export interface AccountLogin extends LoginAccount {
   readonly login: Login;
@@ -14,12 +14,14 @@ export interface AccountLogin extends LoginAccount {
 
 export type Logins = Authenticator<AccountLogin>;
 
-export function threadGate(parts: Pick<ThreadParts, 'shared'>, thread: number): HashGate {
-  return new HashGate({ cells: parts.shared.hashCells, thread });
+export interface LoginsParts {
+  readonly reader: Reader;
+  readonly routing: RoutingCache;
+  readonly gate: HashGate;
+  readonly clock: Clock;
 }
 
-export function createLogins(parts: ThreadParts, routing: RoutingCache, gate: HashGate): Logins {
-  const { reader } = parts.database;
+export function createLogins({ reader, routing, gate, clock }: LoginsParts): Logins {
   return new Authenticator<AccountLogin>({
     find(name) {
       const login = routing.findLogin(name);
@@ -36,21 +38,22 @@ export function createLogins(parts: ThreadParts, routing: RoutingCache, gate: Ha
     },
     findEntry: (dn) => findEntry(reader, dn),
     gate,
-    clock: systemClock,
+    clock,
   });
 }
 
-/** As Authenticator.login, counted for the metrics by door. */
+/** As Authenticator.login, counted by door. */
 export type CountedLogin = (door: string, login: string, password: Buffer, peer: string) => Promise<AccountLogin>;
 
-export function countLogins(logins: Logins, counters: ThreadParts['counters']): CountedLogin {
+/** `count` gets `imap accepted` or `imap refused`. */
+export function countLogins(logins: Logins, count: (outcome: string) => void): CountedLogin {
   return async (door, login, password, peer) => {
     try {
       const account = await logins.login(login, password, peer);
-      counters.add('login', `${door} accepted`);
+      count(`${door} accepted`);
       return account;
     } catch (error) {
-      counters.add('login', `${door} refused`);
+      count(`${door} refused`);
       throw error;
     }
   };
