@@ -12,14 +12,14 @@ import { asFailure, Failure } from '../base/failure.ts';
 import { classifyEngineError, type Statements } from './connection.ts';
 import type { Notification, Operation, Row, Transaction, Value } from './operation.ts';
 
-export interface Call {
+interface Call {
   readonly name: string;
   readonly args: unknown;
 }
 
-export type CallOutcome = { readonly result: unknown } | { readonly failure: Failure };
+type CallOutcome = { readonly result: unknown } | { readonly failure: Failure };
 
-export interface BatchOutcome {
+interface BatchOutcome {
   readonly outcomes: readonly CallOutcome[];
   readonly notifications: readonly Notification[];
   /** Published after COMMIT, before any caller hears of it. */

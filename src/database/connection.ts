@@ -10,7 +10,7 @@ import type { Reader, Row, Value } from './operation.ts';
 export const BUSY_TIMEOUT_MS = 5000;
 
 /** What an error of the engine means for the process. */
-export type EngineError = 'full' | 'busy' | 'fatal' | 'statement';
+type EngineError = 'full' | 'busy' | 'fatal' | 'statement';
 
 const SQLITE_BUSY = 5;
 const SQLITE_NOMEM = 7;
@@ -41,7 +41,7 @@ export function classifyEngineError(error: unknown): EngineError | undefined {
 }
 
 /** The engine's error as a Failure, for a reader: whatever it is, the answer could not be found out. */
-export function engineFailure(error: unknown): unknown {
+function engineFailure(error: unknown): unknown {
   const kind = classifyEngineError(error);
   if (kind === undefined) return error;
   const detail = error instanceof Error ? error.message : String(error);

@@ -24,7 +24,7 @@ export async function setDerivedVersion(tx: Transaction, name: string, version: 
   await tx.run('INSERT OR REPLACE INTO derived (name, version) VALUES (?, ?)', name, version);
 }
 
-export interface RebuildOptions {
+interface RebuildOptions {
   readonly reader: Reader;
   readonly writer: Writer;
   /** In this order: later ones may read what earlier ones derive. */

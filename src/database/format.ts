@@ -68,7 +68,7 @@ function pragma(database: DatabaseSync, name: string): number {
 }
 
 /** A unit with steps that this store has not gone through. */
-export interface PendingSteps {
+interface PendingSteps {
   readonly unit: string;
   /** Where the store is; 0 for a unit that it does not know. */
   readonly from: number;

@@ -4,7 +4,7 @@ const REVISION = 0;
 const WAITING_BYTES = 1;
 const LISTENERS = 2;
 /** Threads of a process; each has a number. */
-export const THREADS_MAX = 64;
+const THREADS_MAX = 64;
 const CONNECTIONS = LISTENERS + THREADS_MAX;
 const HASHES = CONNECTIONS + THREADS_MAX;
 const NUMBERS = HASHES + THREADS_MAX;

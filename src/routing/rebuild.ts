@@ -55,7 +55,7 @@ export const beginRebuild = operation('routing.begin-rebuild', async (tx, _args:
   return countEntriesIn(tx);
 });
 
-export interface Slice {
+interface Slice {
   readonly entries: number;
   /** The id of the last entry, undefined when there was none. */
   readonly last: number | undefined;

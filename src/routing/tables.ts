@@ -123,7 +123,7 @@ export function readRoutes(reader: Reader, after = '', limit = 1000): RouteRow[]
     .map((row) => JSON.parse(row['row'] as string) as RouteRow);
 }
 
-export interface TableCounts {
+interface TableCounts {
   readonly domains: number;
   readonly addresses: number;
 }
