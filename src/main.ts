@@ -11,7 +11,7 @@ const code = await run(process.argv.slice(2), {
   version: VERSION,
   locate,
   serve: async (configuration) => (await import('./server/serve.ts')).serve(configuration),
-  demo: async (json, environment) => (await import('./server/demo/demo.ts')).demo(json, environment),
+  demo: async (json, environment) => (await import('./demo/demo.ts')).demo(json, environment),
 });
 
 process.exitCode = code;

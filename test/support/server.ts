@@ -8,6 +8,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Endpoint } from '../../src/demo/clients/line-connection.ts';
 import type { Switches } from '../../src/server/switches.ts';
 import type { Fault } from './thread-faults.ts';
 
@@ -19,10 +20,7 @@ const READY_MS = 30_000;
 const STOP_MS = 20_000;
 const STDERR_BYTES = 4 * 1024 * 1024;
 
-export interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-}
+export type { Endpoint };
 
 export type Door = 'smtp' | 'submission' | 'imap' | 'pop3' | 'ldap' | 'dns' | 'http';
 

@@ -5,8 +5,8 @@
 
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { RCODE } from '../../wire/dns/codes.ts';
-import { type DnsMessage, decodeMessage, encodeMessage } from '../../wire/dns/message.ts';
+import { RCODE } from '../wire/dns/codes.ts';
+import { type DnsMessage, decodeMessage, encodeMessage } from '../wire/dns/message.ts';
 
 const ANSWER_BYTES = 512;
 

@@ -1,9 +1,10 @@
-// The demo's LDAP client: bind, add, delete, one at a time.
+// A small LDAP client: bind, add, delete, one at a time.
 
-import type { Socket } from 'node:net';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { LdapFramer } from '../../wire/ldap/framer.ts';
 import { decodeResponse, encodeRequest, type LdapRequest } from '../../wire/ldap/message.ts';
-import { type Endpoint, openSocket } from './conversation.ts';
+import type { Endpoint } from './line-connection.ts';
 
 const RESPONSE_BYTES = 64 * 1024;
 
@@ -19,8 +20,10 @@ export class LdapClient {
   }
 
   /** Bound. */
-  static async open(endpoint: Endpoint, dn: string, password: string, signal: AbortSignal): Promise<LdapClient> {
-    const client = new LdapClient(await openSocket(endpoint, signal));
+  static async open({ host, port }: Endpoint, dn: string, password: string): Promise<LdapClient> {
+    const socket = connect({ host, port, noDelay: true });
+    await once(socket, 'connect');
+    const client = new LdapClient(socket);
     const simple = { method: 'simple', password } as const;
     await client.#request({ kind: 'bind', version: 3, name: dn, authentication: simple });
     return client;

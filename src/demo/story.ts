@@ -4,17 +4,17 @@
 // In      a running server whose resolver is resolver.ts
 // Out     steps, each with its milliseconds; an Error when the server answers anything else than it should
 
-import { AdminClient } from '../../cli/client.ts';
-import { ADMINISTRATOR_DN } from '../../directory/caller.ts';
-import { dcDnOfDomain } from '../../directory/dn.ts';
-import { Resolver } from '../../net/resolver.ts';
-import type { ArrivalStep } from '../../provisioning/arrival.ts';
-import type { Explanation } from '../../routing/explain.ts';
-import type { RunningServer } from '../start.ts';
-import { endpointOf } from './conversation.ts';
-import { readLast } from './imap-client.ts';
-import { LdapClient } from './ldap-client.ts';
-import { SmtpClient } from './smtp-client.ts';
+import { AdminClient } from '../cli/client.ts';
+import { ADMINISTRATOR_DN } from '../directory/caller.ts';
+import { dcDnOfDomain } from '../directory/dn.ts';
+import { Resolver } from '../net/resolver.ts';
+import type { ArrivalStep } from '../provisioning/arrival.ts';
+import type { Explanation } from '../routing/explain.ts';
+import type { RunningServer } from '../server/start.ts';
+import { ImapClient } from './clients/imap-client.ts';
+import { LdapClient } from './clients/ldap-client.ts';
+import { endpointOf } from './clients/line-connection.ts';
+import { SmtpClient, type SmtpReply } from './clients/smtp-client.ts';
 import type { Telling } from './telling.ts';
 
 export const HOME = 'acme.example';
@@ -28,12 +28,11 @@ export interface StoryParts {
   readonly server: RunningServer;
   readonly data: string;
   readonly telling: Telling;
-  readonly signal: AbortSignal;
 }
 
 export async function tell(parts: StoryParts): Promise<void> {
   const { listeners, adminPassword } = parts.server;
-  const ldap = await LdapClient.open(endpointOf(listeners['ldap']!), ADMINISTRATOR_DN, adminPassword!, parts.signal);
+  const ldap = await LdapClient.open(endpointOf(listeners['ldap']!), ADMINISTRATOR_DN, adminPassword!);
   try {
     await messageBringsDomain(parts, ldap);
     await oneWrite(parts, ldap);
@@ -43,7 +42,7 @@ export async function tell(parts: StoryParts): Promise<void> {
 }
 
 async function messageBringsDomain(parts: StoryParts, ldap: LdapClient): Promise<void> {
-  const { telling, server, signal } = parts;
+  const { telling, server } = parts;
   const owner = `ann@${HOME}`;
   const recipient = `sales@${NEW}`;
   await addDomain(ldap, HOME, { mailDomainCatchallAddress: [owner] });
@@ -58,8 +57,8 @@ async function messageBringsDomain(parts: StoryParts, ldap: LdapClient): Promise
   server.onArrival((steps) => {
     arrived = steps;
   });
-  const smtp = await SmtpClient.open(endpointOf(server.listeners['smtp']!), STRANGER, signal);
-  const rcpt = await timed(() => smtp.rcpt(recipient));
+  const smtp = await strangerWrites(server);
+  const rcpt = await timed(() => rcptTo(smtp, recipient));
   expect(rcpt.value, '250 2.1.5');
   // The thread says what it did by another way than the reply: a turn later, at most.
   for (let turns = 0; arrived === undefined && turns < 100; turns++) await new Promise((next) => setTimeout(next, 5));
@@ -73,8 +72,8 @@ async function messageBringsDomain(parts: StoryParts, ldap: LdapClient): Promise
   // What is left of RCPT's time: the recipient resolved again, and the way to the client.
   telling.step({ number: null, step: 'route', detail: [route, rcpt.value], ms: Math.max(0, rcpt.ms - before) });
   const [target] = targets;
-  const dot = await timed(() => smtp.message(messageTo(recipient, 'Nobody has defined this domain')));
-  smtp.end();
+  const dot = await timed(() => message(smtp, messageTo(recipient, 'Nobody has defined this domain')));
+  smtp.destroy();
   expect(dot.value, '250 2.0.0');
   telling.step({
     number: null,
@@ -86,7 +85,7 @@ async function messageBringsDomain(parts: StoryParts, ldap: LdapClient): Promise
 }
 
 async function oneWrite(parts: StoryParts, ldap: LdapClient): Promise<void> {
-  const { telling, server, signal } = parts;
+  const { telling, server } = parts;
   const bob = `bob@${ORDINARY}`;
   telling.chapter(
     'One write, and mail flows',
@@ -97,8 +96,8 @@ async function oneWrite(parts: StoryParts, ldap: LdapClient): Promise<void> {
   const record = await timed(() => mxOf(server));
   telling.step({ number: null, step: 'record served', detail: [`${ORDINARY} MX ${record.value}`], ms: record.ms });
 
-  const smtp = await SmtpClient.open(endpointOf(server.listeners['smtp']!), STRANGER, signal);
-  const early = await timed(() => smtp.rcpt(bob));
+  const smtp = await strangerWrites(server);
+  const early = await timed(() => rcptTo(smtp, bob));
   expect(early.value, '550 5.1.1');
   telling.step({ number: null, step: 'nobody there yet', detail: [early.value], ms: early.ms });
   const user = await timed(() => addUser(ldap, bob));
@@ -108,11 +107,11 @@ async function oneWrite(parts: StoryParts, ldap: LdapClient): Promise<void> {
     detail: [userDn(bob), 'most of the time is the hash of the password'],
     ms: user.ms,
   });
-  const rcpt = await timed(() => smtp.rcpt(bob));
+  const rcpt = await timed(() => rcptTo(smtp, bob));
   expect(rcpt.value, '250 2.1.5');
   telling.step({ number: null, step: 'in the same instant', detail: [rcpt.value], ms: rcpt.ms });
-  const dot = await timed(() => smtp.message(messageTo(bob, 'In the same instant')));
-  smtp.end();
+  const dot = await timed(() => message(smtp, messageTo(bob, 'In the same instant')));
+  smtp.destroy();
   expect(dot.value, '250 2.0.0');
   telling.step({ number: null, step: 'message taken', detail: [dot.value], ms: dot.ms });
   const explained = await timed(() => explain(parts, bob));
@@ -122,16 +121,16 @@ async function oneWrite(parts: StoryParts, ldap: LdapClient): Promise<void> {
 
   const removal = await timed(() => ldap.delete(userDn(bob)));
   telling.step({ number: null, step: 'user removed', detail: [userDn(bob)], ms: removal.ms });
-  const late = await SmtpClient.open(endpointOf(server.listeners['smtp']!), STRANGER, signal);
-  const refused = await timed(() => late.rcpt(bob));
-  late.end();
+  const late = await strangerWrites(server);
+  const refused = await timed(() => rcptTo(late, bob));
+  late.destroy();
   expect(refused.value, '550 5.1.1');
   telling.step({ number: null, step: 'in the same instant', detail: [refused.value], ms: refused.ms });
 }
 
 /** Read back over IMAP with the directory's password. */
-async function delivered({ server, signal, telling }: StoryParts, login: string, subject: string): Promise<void> {
-  const read = await timed(() => readLast(endpointOf(server.listeners['imap']!), login, PASSWORD, signal));
+async function delivered({ server, telling }: StoryParts, login: string, subject: string): Promise<void> {
+  const read = await timed(() => readLast(server, login));
   if (!read.value.includes(`Subject: ${subject}\r\n`)) throw new Error(`${login} has another message`);
   telling.step({
     number: null,
@@ -143,6 +142,34 @@ async function delivered({ server, signal, telling }: StoryParts, login: string,
 
 function explain({ data }: StoryParts, address: string): Promise<Explanation> {
   return new AdminClient(data).call<Explanation>('route', { address });
+}
+
+/** A connection on which MAIL has been said. */
+async function strangerWrites({ listeners }: RunningServer): Promise<SmtpClient> {
+  const client = await SmtpClient.open(endpointOf(listeners['smtp']!));
+  await client.command(`MAIL FROM:<${STRANGER}>`);
+  return client;
+}
+
+async function rcptTo(client: SmtpClient, address: string): Promise<string> {
+  return lastLine(await client.command(`RCPT TO:<${address}>`));
+}
+
+async function message(client: SmtpClient, text: string): Promise<string> {
+  return lastLine(await client.data(Buffer.from(text)));
+}
+
+function lastLine({ code, lines }: SmtpReply): string {
+  return `${code} ${lines.at(-1)}`;
+}
+
+/** The last message of the INBOX, as latin1. */
+async function readLast({ listeners }: RunningServer, login: string): Promise<string> {
+  const client = await ImapClient.login(endpointOf(listeners['imap']!), login, PASSWORD);
+  await client.command('SELECT INBOX');
+  const { untagged } = await client.command('FETCH * BODY[]');
+  await client.logout();
+  return untagged.map(({ literals }) => literals[0]?.toString('latin1') ?? '').join('');
 }
 
 async function mxOf({ listeners, hostname }: RunningServer): Promise<string> {

@@ -7,10 +7,10 @@
 import { mkdtempSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EXIT } from '../../base/exit.ts';
-import type { Environment } from '../../cli/program.ts';
-import { configure } from '../configuration.ts';
-import { start } from '../start.ts';
+import { EXIT } from '../base/exit.ts';
+import type { Environment } from '../cli/program.ts';
+import { configure } from '../server/configuration.ts';
+import { start } from '../server/start.ts';
 import { DemoResolver } from './resolver.ts';
 import { NEW, tell } from './story.ts';
 import { telling } from './telling.ts';
@@ -79,11 +79,19 @@ async function show(
     const doors = DOORS.map((name) => `${name} on ${server.listeners[name]}`).join(', ');
     const detail = [`${server.hostname}: ${doors}`];
     teller.step({ number: null, step: 'server started', detail, ms: performance.now() - began });
-    await tell({ server, data, telling: teller, signal });
+    await untilAborted(tell({ server, data, telling: teller }), signal);
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     teller.end(`All of it took ${seconds} s. The data are gone again; \`npm start\` keeps yours.`);
   } finally {
     await server.stop();
     resolver.stop();
   }
+}
+
+/** Rejects when the signal comes. What `story` still says to a server that stops is nobody's concern then. */
+function untilAborted(story: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    story.then(resolve, reject);
+  });
 }
