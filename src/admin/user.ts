@@ -30,7 +30,7 @@ export interface ListedUser {
   readonly status: string;
 }
 
-export function listedUser(entry: Entry): ListedUser {
+function listedUser(entry: Entry): ListedUser {
   return {
     address: textValue(entry, 'mail')?.trim() ?? '',
     name: textValue(entry, 'cn') ?? '',

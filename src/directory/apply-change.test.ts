@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Failure } from '../base/failure.ts';
 import type { ApplyOptions } from './apply-change.ts';
-import { changesSince, oldestLogged, revisionTime } from './change-log.ts';
-import { entriesWith, entryByUuid, findEntry, getEntry } from './entries.ts';
+import { entriesWith, findEntry, getEntry } from './entries.ts';
 import { type DirectoryChange, type Modification, textValues } from './entry.ts';
-import { openTestDirectory, type TestDirectory } from './testing.ts';
+import { loggedChanges, openTestDirectory, type TestDirectory } from './testing.ts';
 
 let directory: TestDirectory;
 before(async () => {
@@ -75,7 +74,6 @@ describe('add', () => {
     assert.equal(found.createdAt, 1000);
     assert.equal(found.revision, revision);
     assert.match(found.uuid, /^[0-9a-f-]{36}$/);
-    assert.equal(entryByUuid(directory.reader, found.uuid.toUpperCase())?.id, found.id);
   });
 
   it('names the nearest superior when one is missing', async () => {
@@ -367,7 +365,7 @@ describe('the change log', () => {
     );
     await rename('cn=logged,o=internet', 'cn=moved');
     await remove('cn=moved,o=internet');
-    const changes = changesSince(directory.reader, revision - 1, 10);
+    const changes = loggedChanges(directory.reader, revision - 1);
     assert.deepEqual(
       changes.map(({ kind, at, dn, newDn }) => [kind, at, dn, newDn]),
       [
@@ -382,7 +380,5 @@ describe('the change log', () => {
     assert.deepEqual(changes[2]!.attributes, [{ name: 'cn', removed: ['logged'], added: ['moved'] }]);
     assert.ok(changes[3]!.attributes.some(({ name, removed }) => name === 'userPassword' && removed.length === 0));
     assert.equal(JSON.stringify(directory.reader.all('SELECT change FROM dit_change')).includes('secret'), false);
-    assert.equal(revisionTime(directory.reader, revision + 1), 5000);
-    assert.equal(oldestLogged(directory.reader), 1);
   });
 });

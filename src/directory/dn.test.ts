@@ -6,7 +6,7 @@ import {
   dcDnOfDomain,
   domainOfDcDn,
   escapeDnValue,
-  isBelow,
+  isAtOrBelow,
   normalizeDn,
   normalizedOfPath,
   parentOf,
@@ -107,9 +107,10 @@ describe('a DN', () => {
 
   it('is below its superiors only', () => {
     const people = parseDn('ou=people,o=internet');
-    assert.equal(isBelow(parseDn('uid=a,OU=People,o=internet'), people), true);
-    assert.equal(isBelow(people, people), false);
-    assert.equal(isBelow(parseDn('uid=a,ou=people2,o=internet'), people), false);
+    assert.equal(isAtOrBelow(parseDn('uid=a,OU=People,o=internet'), people), true);
+    assert.equal(isAtOrBelow(people, people), true);
+    assert.equal(isAtOrBelow(people, parseDn('uid=a,ou=People,o=internet')), false);
+    assert.equal(isAtOrBelow(parseDn('uid=a,ou=people2,o=internet'), people), false);
   });
 
   it('keeps octets that are no text', () => {

@@ -68,7 +68,7 @@ export function parseRdn(text: string): Rdn {
   return rdn;
 }
 
-export function dnOf(rdns: readonly Rdn[]): Dn {
+function dnOf(rdns: readonly Rdn[]): Dn {
   const normalized = rdns.map((rdn) => rdn.normalized);
   return {
     rdns,
@@ -98,7 +98,7 @@ export function childOf(parent: Dn, rdn: Rdn): Dn {
 }
 
 /** Anywhere below, not the same. */
-export function isBelow(dn: Dn, ancestor: Dn): boolean {
+function isBelow(dn: Dn, ancestor: Dn): boolean {
   return dn.path.length > ancestor.path.length && dn.path.startsWith(ancestor.path);
 }
 

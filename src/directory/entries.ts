@@ -8,7 +8,7 @@ import type { Reader, Transaction, Value } from '../database/operation.ts';
 import { type Dn, normalizedOfPath, parentOf, parseDn } from './dn.ts';
 import type { Attribute, Attributes, AttributeValue, Entry } from './entry.ts';
 import { directoryFailure } from './failure.ts';
-import { indexKeys } from './indexes.ts';
+import { indexKeyFor } from './indexes.ts';
 import { schema } from './schema.ts';
 
 type Query = readonly [sql: string, ...parameters: Value[]];
@@ -26,54 +26,48 @@ const ANY_CHILD = 'SELECT 1 FROM dit WHERE parent = ? LIMIT 1';
 const WITH_VALUE =
   `SELECT ${ENTRY_COLUMNS} FROM dit_index JOIN dit ON dit.id = dit_index.entry ` +
   'WHERE dit_index.tenant = ? AND attribute = ? AND value = ? AND entry > ? ORDER BY entry LIMIT +?';
+const NEAREST =
+  'SELECT dn FROM dit WHERE tenant = ? AND path IN (SELECT value FROM json_each(?)) ORDER BY length(path) DESC LIMIT 1';
 
-const byPath = (dn: string | Dn): Query => [BY_PATH, TENANT, (typeof dn === 'string' ? parseDn(dn) : dn).path];
+// What is asked, once for both: a Reader's answers are there at once, a transaction's are awaited.
+
+const named = (dn: string | Dn): Dn => (typeof dn === 'string' ? parseDn(dn) : dn);
+const byPath = (dn: Dn): Query => [BY_PATH, TENANT, dn.path];
+const anyChild = (parent: number): Query => [ANY_CHILD, parent];
+
+/** None for a value that is not indexed: then nobody can say which entries hold it. */
+const withValue = (attribute: string, value: AttributeValue, limit: number, after: number): Query | undefined => {
+  const key = indexKeyFor(attribute, value);
+  return key === undefined ? undefined : [WITH_VALUE, TENANT, ...key, after, limit];
+};
+
+const nearest = (dn: Dn): Query => {
+  const paths: string[] = [];
+  for (let above = parentOf(dn); above !== undefined; above = parentOf(above)) paths.push(above.path);
+  return [NEAREST, TENANT, JSON.stringify(paths)];
+};
 
 /** Throws `invalidDnSyntax` for a text that is no DN. */
 export function findEntry(reader: Reader, dn: string | Dn): Entry | undefined {
-  return one(reader.arrays(...byPath(dn)));
+  return one(reader.arrays(...byPath(named(dn))));
 }
 
 export async function findEntryIn(tx: Transaction, dn: string | Dn): Promise<Entry | undefined> {
-  return one(await tx.arrays(...byPath(dn)));
+  return one(await tx.arrays(...byPath(named(dn))));
 }
 
 export function getEntry(reader: Reader, dn: string | Dn): Entry {
-  const name = typeof dn === 'string' ? parseDn(dn) : dn;
-  const entry = findEntry(reader, name);
-  if (entry !== undefined) return entry;
-  let above = parentOf(name);
-  let matched: Entry | undefined;
-  while (above !== undefined && matched === undefined) {
-    matched = findEntry(reader, above);
-    above = parentOf(above);
-  }
-  throw noSuchObject(matched);
+  const name = named(dn);
+  return findEntry(reader, name) ?? absent(reader.arrays(...nearest(name)));
 }
 
 export async function getEntryIn(tx: Transaction, dn: string | Dn): Promise<Entry> {
-  const name = typeof dn === 'string' ? parseDn(dn) : dn;
-  const entry = await findEntryIn(tx, name);
-  if (entry !== undefined) return entry;
-  let above = parentOf(name);
-  let matched: Entry | undefined;
-  while (above !== undefined && matched === undefined) {
-    matched = await findEntryIn(tx, above);
-    above = parentOf(above);
-  }
-  throw noSuchObject(matched);
+  const name = named(dn);
+  return (await findEntryIn(tx, name)) ?? absent(await tx.arrays(...nearest(name)));
 }
 
 export function entryById(reader: Reader, id: number): Entry | undefined {
   return one(reader.arrays(BY_ID, id));
-}
-
-export async function entryByIdIn(tx: Transaction, id: number): Promise<Entry | undefined> {
-  return one(await tx.arrays(BY_ID, id));
-}
-
-export function entryByUuid(reader: Reader, uuid: string): Entry | undefined {
-  return one(reader.arrays(BY_UUID, TENANT, asciiLower(uuid)));
 }
 
 export async function entryByUuidIn(tx: Transaction, uuid: string): Promise<Entry | undefined> {
@@ -81,10 +75,6 @@ export async function entryByUuidIn(tx: Transaction, uuid: string): Promise<Entr
 }
 
 /** At most `limit` entries right below `parent` with ids above `after`, oldest first. */
-export function children(reader: Reader, parent: number, limit: number, after = 0): Entry[] {
-  return reader.arrays(CHILDREN, parent, after, limit).map(decodeEntry);
-}
-
 export async function childrenIn(tx: Transaction, parent: number, limit: number, after = 0): Promise<Entry[]> {
   return (await tx.arrays(CHILDREN, parent, after, limit)).map(decodeEntry);
 }
@@ -99,11 +89,11 @@ export async function countEntriesIn(tx: Transaction): Promise<number> {
 }
 
 export function hasChildren(reader: Reader, parent: number): boolean {
-  return reader.arrays(ANY_CHILD, parent).length > 0;
+  return reader.arrays(...anyChild(parent)).length > 0;
 }
 
 export async function hasChildrenIn(tx: Transaction, parent: number): Promise<boolean> {
-  return (await tx.arrays(ANY_CHILD, parent)).length > 0;
+  return (await tx.arrays(...anyChild(parent))).length > 0;
 }
 
 /** Entries that hold this value, wherever they stand. `attribute` is one of indexes.ts, by any of its names. */
@@ -114,9 +104,8 @@ export function entriesWith(
   limit: number,
   after = 0,
 ): Entry[] {
-  return indexKeys(attribute, value).flatMap((key) =>
-    reader.arrays(WITH_VALUE, TENANT, ...key, after, limit).map(decodeEntry),
-  );
+  const query = withValue(attribute, value, limit, after);
+  return query === undefined ? [] : reader.arrays(...query).map(decodeEntry);
 }
 
 export async function entriesWithIn(
@@ -126,19 +115,18 @@ export async function entriesWithIn(
   limit: number,
   after = 0,
 ): Promise<Entry[]> {
-  const found: Entry[] = [];
-  for (const key of indexKeys(attribute, value)) {
-    for (const row of await tx.arrays(WITH_VALUE, TENANT, ...key, after, limit)) found.push(decodeEntry(row));
-  }
-  return found;
+  const query = withValue(attribute, value, limit, after);
+  return query === undefined ? [] : (await tx.arrays(...query)).map(decodeEntry);
 }
 
-export function noSuchObject(nearest: Entry | undefined): Error {
-  return directoryFailure(
-    'noSuchObject',
-    'There is no such entry',
-    nearest === undefined ? {} : { matchedDn: nearest.dn },
-  );
+/** `matchedDn` is the nearest superior that exists. */
+export function noSuchObject(matchedDn: string | undefined): Error {
+  return directoryFailure('noSuchObject', 'There is no such entry', matchedDn === undefined ? {} : { matchedDn });
+}
+
+/** `rows` of NEAREST. */
+function absent(rows: Value[][]): never {
+  throw noSuchObject(rows[0]?.[0] as string | undefined);
 }
 
 function one(rows: Value[][]): Entry | undefined {

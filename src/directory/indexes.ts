@@ -3,9 +3,15 @@
 // Rows bound the writer, so only what people and programs look up by is here. Of object classes only those that few entries
 // have: a class that every user has selects nothing.
 
-import type { AttributeValue } from './entry.ts';
+import type { Attributes, AttributeValue } from './entry.ts';
 import { prepareFor } from './matching.ts';
-import { type AttributeType, schema } from './schema.ts';
+import { type AttributeType, schema, typeKeyOf } from './schema.ts';
+
+/**
+ * Goes up with any change that gives other rows for the same entries (here, or in the rules that prepare values): the
+ * index is then made anew at the next start. index-version.test.ts knows what each version gives.
+ */
+export const INDEX_VERSION = 1;
 
 const INDEXED = new Set([
   'uid',
@@ -52,11 +58,24 @@ export function indexKeyOf(type: AttributeType, value: AttributeValue): IndexKey
   return [type.key, cutIndexValue(prepared)];
 }
 
-/** Where entries with this value are found: one row key, or none when the attribute or this value is not indexed. */
-export function indexKeys(attribute: string, value: AttributeValue): readonly IndexKey[] {
+/** The row under which entries with this value are found; undefined when the attribute or this value is not indexed. */
+export function indexKeyFor(attribute: string, value: AttributeValue): IndexKey | undefined {
   const type = schema().attributeType(attribute);
-  const key = type === undefined ? undefined : indexKeyOf(type, value);
-  return key === undefined ? [] : [key];
+  return type === undefined ? undefined : indexKeyOf(type, value);
+}
+
+/** All rows of one entry, each once. */
+export function indexKeysOf(attributes: Attributes): IndexKey[] {
+  const rows = new Map<string, IndexKey>();
+  for (const [key, { values }] of attributes) {
+    const type = schema().attributeType(typeKeyOf(key));
+    if (type === undefined) continue;
+    for (const value of values) {
+      const row = indexKeyOf(type, value);
+      if (row !== undefined) rows.set(row.join('\0'), row);
+    }
+  }
+  return [...rows.values()];
 }
 
 export function isIndexed(type: AttributeType): boolean {

@@ -10,7 +10,7 @@ import type { Filter, SubstringsFilter } from '../wire/ldap/filter.ts';
 import { prepareAssertedPart, prepareAssertion } from './assertion.ts';
 import { type Ava, parseDn } from './dn.ts';
 import type { AttributeValue, Entry } from './entry.ts';
-import { equalityKey, prepareFor } from './matching.ts';
+import { prepareFor } from './matching.ts';
 import { operationalAttribute } from './operational.ts';
 import { compareOrder } from './prepare.ts';
 import { type AttributeDescription, type AttributeType, allowsLanguages, schema, typeKeyOf } from './schema.ts';
@@ -223,10 +223,4 @@ export function compareValue(entry: Entry, attribute: string, value: AttributeVa
 /** Whether the entry itself (not a subtype) has the attribute: compare answers noSuchAttribute when not. */
 export function hasAttribute(entry: Entry, attribute: string, context: MatchContext): boolean {
   return compileFilter({ kind: 'present', attribute })(entry, context) === true;
-}
-
-/** Equal by the type's rule; false when the schema does not know the attribute. */
-export function valuesEqual(attribute: string, a: AttributeValue, b: AttributeValue): boolean {
-  const type = schema().attributeType(attribute);
-  return type !== undefined && equalityKey(type, a) === equalityKey(type, b);
 }

@@ -38,7 +38,7 @@ function operationalValue(entry: Entry, key: string, hasSubordinates: () => bool
   }
 }
 
-export const OPERATIONAL_KEYS: readonly string[] = [
+const OPERATIONAL_KEYS: readonly string[] = [
   'entryuuid',
   'entrydn',
   'createtimestamp',

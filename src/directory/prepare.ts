@@ -89,7 +89,7 @@ export function compareOrder(rule: MatchingRuleName, a: string, b: string): numb
 }
 
 /** RFC 4518 §2: map, normalize, fold the case where asked, and take away what spaces do not mean. */
-export function prepareText(text: string, foldCase: boolean): string {
+function prepareText(text: string, foldCase: boolean): string {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code < 0x20 || code >= 0x7f) return prepareUnicode(text, foldCase);

@@ -5,8 +5,8 @@ import type { Filter } from '../wire/ldap/filter.ts';
 import { getEntry, hasChildren } from './entries.ts';
 import { compileFilter } from './match.ts';
 import { selectAttributes, selectionOf } from './operational.ts';
-import { Search, searchAll } from './search.ts';
-import { openTestDirectory, type TestDirectory } from './testing.ts';
+import { Search } from './search.ts';
+import { openTestDirectory, searchAll, type TestDirectory } from './testing.ts';
 
 let directory: TestDirectory;
 before(async () => {

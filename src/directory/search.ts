@@ -187,11 +187,3 @@ export class Search implements MatchContext {
     return (row[PATH_COLUMN] as string).startsWith(this.#basePath);
   }
 }
-
-/** All entries that match, for callers that know that they are few. Throws nothing when there are more: it stops. */
-export function searchAll(reader: Reader, request: SearchRequest, limit: number): Entry[] {
-  const search = new Search(reader, request);
-  const found: Entry[] = [];
-  while (!search.done && found.length < limit) found.push(...search.next(limit - found.length));
-  return found;
-}

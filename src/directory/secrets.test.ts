@@ -4,12 +4,10 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Failure } from '../base/failure.ts';
 import { callerOf, visibleTo } from './caller.ts';
-import { changesSince } from './change-log.ts';
 import { getEntry } from './entries.ts';
 import { schema } from './schema.ts';
-import { searchAll } from './search.ts';
 import { withoutSecrets } from './secrets.ts';
-import { openTestDirectory, type TestDirectory } from './testing.ts';
+import { loggedChanges, openTestDirectory, searchAll, type TestDirectory } from './testing.ts';
 
 const DN = 'uid=ann,o=internet';
 const secrets = ['userPassword', 'mgrpAuthPassword'];
@@ -70,7 +68,7 @@ test('the change log says that a secret changed and not to what', async () => {
     dn: DN,
     modifications: secrets.map((attribute) => ({ operation: 'replace', attribute, values: ['{SSHA}other'] })),
   });
-  const [change] = changesSince(directory.reader, revision, 10);
+  const [change] = loggedChanges(directory.reader, revision);
   assert.deepEqual(
     change!.attributes,
     secrets.map((name) => ({ name, removed: [], added: [] })),

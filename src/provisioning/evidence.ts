@@ -19,7 +19,7 @@ import { decidingStatus } from '../routing/status.ts';
 export type FromMx = 'off' | 'auto';
 
 /** Labels of a name beyond the nearest mail domain that is ours already. */
-export const NEW_LABELS_MAX = 4;
+const NEW_LABELS_MAX = 4;
 export const NEW_DOMAINS_PER_PEER = 60;
 export const NEW_DOMAINS_WINDOW_MS = 3_600_000;
 /** Names whose evidence is being looked up at once, in one thread. */

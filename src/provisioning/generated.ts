@@ -12,7 +12,7 @@ import { childrenIn, findEntryIn, hasChildrenIn } from '../directory/entries.ts'
 import { type Attribute, type ChangedEntry, type DirectoryChange, type Entry, hasClass } from '../directory/entry.ts';
 import { mailDomainOf } from '../directory/mail-domain.ts';
 
-export const CONTAINERS = ['People', 'Groups'] as const;
+const CONTAINERS = ['People', 'Groups'] as const;
 
 /** The nodes of the DC tree that are missing above this one, from the top down; none for a DN outside that tree. */
 export async function addMissingNodes(tx: Transaction, dn: Dn, options: ApplyOptions): Promise<ChangedEntry[]> {

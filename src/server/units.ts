@@ -4,6 +4,7 @@ import type { Derived } from '../database/derived.ts';
 import type { Unit } from '../database/format.ts';
 import { type Operation, probe } from '../database/operation.ts';
 import { pruneChangeLog } from '../directory/change-log.ts';
+import { beginIndex, directoryIndex, indexSlice } from '../directory/rebuild-index.ts';
 import { migrations as directoryMigrations } from '../directory/tables.ts';
 import { arrive } from '../provisioning/arrival.ts';
 import { bootstrap } from '../provisioning/bootstrap.ts';
@@ -43,7 +44,7 @@ export const units: readonly Unit[] = [
 ];
 
 /** What the units derive from entries, in the order in which it is derived anew. */
-export const derived: readonly Derived[] = [routingTables()];
+export const derived: readonly Derived[] = [directoryIndex(), routingTables()];
 
 // biome-ignore lint/suspicious/noExplicitAny: arguments and results differ from operation to operation
 export type AnyOperation = Operation<any, any>;
@@ -69,6 +70,8 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
     copy,
     probe,
     pruneChangeLog,
+    beginIndex,
+    indexSlice,
     bootstrap,
     change,
     arrive,

@@ -1,0 +1,59 @@
+// The index made anew from all entries, when another version of the code has made the one that is there.
+//
+// States  begin (no row, version 0) -> slices of entries -> the last one notes the version. A crash in between leaves
+//         version 0, which no program takes for its own: the next start begins anew
+// Limits  SLICE entries in one transaction. Nobody searches or writes meanwhile: this runs before the listeners
+
+import { TENANT } from '../base/tenant.ts';
+import { type Derived, setDerivedVersion } from '../database/derived.ts';
+import { operation } from '../database/operation.ts';
+import { countEntriesIn, entriesAfterIn } from './entries.ts';
+import { INDEX_VERSION, indexKeysOf } from './indexes.ts';
+
+const SLICE = 500;
+const NAME = 'directory.index';
+const INSERT = 'INSERT INTO dit_index (tenant, attribute, value, entry) VALUES (?, ?, ?, ?)';
+
+/** The rows by which entries are found, as this version of the code makes them. */
+export function directoryIndex(version = INDEX_VERSION): Derived {
+  return {
+    name: NAME,
+    version,
+    async rebuild(writer, progress) {
+      const entries = await writer.execute(beginIndex, null);
+      let done = 0;
+      for (let after: number | undefined = 0; after !== undefined; ) {
+        const slice: IndexedSlice = await writer.execute(indexSlice, { after, version });
+        done += slice.entries;
+        after = slice.last;
+        progress(done, entries);
+      }
+    },
+  };
+}
+
+/** Gives how many entries there are. */
+export const beginIndex = operation('directory.begin-index', async (tx, _args: null): Promise<number> => {
+  await setDerivedVersion(tx, NAME, 0);
+  // Without a condition SQLite frees the pages and looks at no row.
+  await tx.run('DELETE FROM dit_index');
+  return countEntriesIn(tx);
+});
+
+interface IndexedSlice {
+  readonly entries: number;
+  /** The id of the last entry, undefined when there was none. */
+  readonly last: number | undefined;
+}
+
+/** Indexes the entries with ids above `after`; where there is none, the index is whole and this version's. */
+export const indexSlice = operation(
+  'directory.index-slice',
+  async (tx, { after, version }: { after: number; version: number }): Promise<IndexedSlice> => {
+    const entries = await entriesAfterIn(tx, after, SLICE);
+    for (const { id, attributes } of entries)
+      for (const key of indexKeysOf(attributes)) await tx.run(INSERT, TENANT, ...key, id);
+    if (entries.length === 0) await setDerivedVersion(tx, NAME, version);
+    return { entries: entries.length, last: entries.at(-1)?.id };
+  },
+);
