@@ -93,6 +93,16 @@ test('SQL stands only in the folder that owns the table', () => {
   assert.deepEqual([...new Set(wrong)], []);
 });
 
+test('doors call functions of the units: no protocol asks the Reader itself', () => {
+  const wrong: string[] = [];
+  for (const file of sourceFiles(join(source, 'protocols'))) {
+    if (/(\.test|\/testing)\.ts$/.test(file)) continue;
+    for (const match of readFileSync(file, 'utf8').matchAll(/\b[rR]eader\.(?:get|all|arrays|snapshot|revision)\(/g))
+      wrong.push(`${relative(root, file)} calls ${match[0]}...): let the unit that owns the rows export a function`);
+  }
+  assert.deepEqual(wrong, []);
+});
+
 test('no statement stays open across a yield: nobody iterates outside database/', () => {
   const wrong = sourceFiles(source)
     .filter((file) => !relative(source, file).startsWith('database/'))

@@ -1,8 +1,8 @@
 // STATUS: counters of one state of the mailbox, selected or not. RFC 3501 §6.3.10
 
 import { Failure } from '../../../base/failure.ts';
-import { canonicalMailboxName, findMailbox, type Mailbox } from '../../../store/mailboxes.ts';
-import { PAGE_ROWS, uidsAfter } from '../../../store/messages.ts';
+import { type MailboxCounters, readCounters } from '../../../store/counters.ts';
+import { canonicalMailboxName, type Mailbox } from '../../../store/mailboxes.ts';
 import { parseStatus, type StatusCommand, type StatusItem } from '../../../wire/imap/commands/status.ts';
 import { encodeStatus } from '../../../wire/imap/responses/mailbox.ts';
 import type { ImapConversation } from '../conversation.ts';
@@ -14,22 +14,20 @@ export const status: CommandDefinition<StatusCommand> = {
   parse: parseStatus,
   run({ mailbox: name, items }, session) {
     const { reader } = session.door;
-    return reader.snapshot(() => {
-      const mailbox = findMailbox(reader, session.owner, canonicalMailboxName(name));
-      if (mailbox === undefined || !mailbox.selectable) throw new Failure('not-found', 'No such mailbox');
-      const values = items.map((item) => [item, counterOf(item, mailbox, session)] as const);
-      session.write(encodeStatus(mailbox.name, values));
-      return ok('STATUS completed');
-    });
+    const counters = readCounters(reader, session.owner, canonicalMailboxName(name), items.includes('RECENT'));
+    if (counters === undefined || !counters.mailbox.selectable) throw new Failure('not-found', 'No such mailbox');
+    const values = items.map((item) => [item, counterOf(item, counters, session)] as const);
+    session.write(encodeStatus(counters.mailbox.name, values));
+    return ok('STATUS completed');
   },
 };
 
-function counterOf(item: StatusItem, mailbox: Mailbox, session: ImapConversation): number {
+function counterOf(item: StatusItem, { mailbox, unclaimed }: MailboxCounters, session: ImapConversation): number {
   switch (item) {
     case 'MESSAGES':
       return mailbox.messages;
     case 'RECENT':
-      return countRecent(mailbox, session);
+      return unclaimed + claimedHere(mailbox, session);
     case 'UIDNEXT':
       return mailbox.uidNext;
     case 'UIDVALIDITY':
@@ -41,15 +39,7 @@ function counterOf(item: StatusItem, mailbox: Mailbox, session: ImapConversation
   }
 }
 
-/** What no session has claimed as recent, and what this one has. */
-function countRecent(mailbox: Mailbox, { door, selected }: ImapConversation): number {
-  const key = { owner: mailbox.owner, mailbox: mailbox.id };
-  let count = selected?.isOf(key) === true && !selected.readOnly ? selected.recentCount : 0;
-  if (mailbox.recentFrom >= mailbox.uidNext) return count;
-  for (let after = mailbox.recentFrom - 1; ; ) {
-    const page = uidsAfter(door.reader, key, after);
-    count += page.length;
-    if (page.length < PAGE_ROWS) return count;
-    after = page[page.length - 1]!;
-  }
+/** What this session has claimed as recent. */
+function claimedHere({ owner, id }: Mailbox, { selected }: ImapConversation): number {
+  return selected?.isOf({ owner, mailbox: id }) === true && !selected.readOnly ? selected.recentCount : 0;
 }
