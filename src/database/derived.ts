@@ -39,10 +39,14 @@ export async function rebuildDerived({ reader, writer, derived, say }: RebuildOp
     const stored = derivedVersion(reader, each.name);
     if (stored === each.version) continue;
     const words = `compiling ${each.name} (version ${stored} to ${each.version})`;
-    await each.rebuild(
-      writer,
-      atIntervals((done, of) => say(`${words}: ${grouped(done)} of ${grouped(of)} entries`)),
-    );
+    const line = (done: number, of: number): void => say(`${words}: ${grouped(done)} of ${grouped(of)} entries`);
+    const sometimes = atIntervals(line);
+    let entries = 0;
+    await each.rebuild(writer, (done, of) => {
+      entries = of;
+      if (done < of) sometimes(done, of);
+    });
+    line(entries, entries);
     if (derivedVersion(reader, each.name) !== each.version)
       throw new Error(`${each.name} was rebuilt without its version`);
   }

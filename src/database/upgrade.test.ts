@@ -105,10 +105,7 @@ test('rows are rewritten, page by page; the copy beside the store is as the olde
   const copy = `${path}.format-1`;
   assert.equal(format(copy), 1);
   assert.deepEqual([rows(copy).length, rows(copy)[0]], [2500, 'item 1']);
-  assert.deepEqual(said, [
-    'migrating the store from format 1 to 2 (2500 items); copy: store.db.format-1',
-    'migrating test: 2,500 of 2,500 rows',
-  ]);
+  assert.deepEqual(said, ['migrating the store from format 1 to 2 (2500 items); copy: store.db.format-1']);
   assert.equal(derivedVersion(path), 1, 'what format 1 holds was derived by the first version');
   said.length = 0;
   upgrade(unit(first, upper));

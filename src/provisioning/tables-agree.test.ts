@@ -37,7 +37,7 @@ const base = fc.constantFrom(
   'OU = Sub , ou=org,O=Internet',
 );
 /** Values of address attributes that are none of the domain's, or none at all. */
-const oddAddress = fc.constantFrom('Ann@ACME.Example', 'x@elsewhere.example', 'nobody', '@b.test');
+const oddAddress = fc.constantFrom('Ann@ACME.Example', ' cy@b.test ', 'x@elsewhere.example', 'nobody', '@b.test');
 const status = fc.constantFrom('active', 'Inactive', 'deleted', 'hold', 'nonsense');
 const memberDn = fc.oneof(
   address.map(userDn),

@@ -12,6 +12,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { silentLog } from '../../src/base/log.ts';
 import { openReader } from '../../src/database/connection.ts';
+import { derived } from '../../src/server/units.ts';
 import { bringToFormat } from '../../src/server/upgrade.ts';
 import { listQueue } from '../../src/transfer/queue.ts';
 import { startWaypost } from '../support/server.ts';
@@ -68,6 +69,9 @@ test('the migrated store gives the same answers at every door, and says that it 
   await using server = await startWaypost({ data, config: NOWHERE });
   const [first] = server.stderr().split('\n');
   assert.equal(first, 'migrating the store from format 1 to 2 (32 messages); copy: store.db.format-1');
+  for (const { name, version } of derived)
+    if (version > 1)
+      assert.match(server.stderr(), new RegExp(`^compiling ${name} \\(version 1 to ${version}\\): `, 'm'));
   const now = await answers(server, questions(golden('made-at.txt').trim()));
   for (const [door, text] of Object.entries(now) as [keyof Answers, string][]) {
     let expected = golden(`${door}.txt`);
