@@ -18,7 +18,8 @@
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { OUTPUT_BUFFER_BYTES } from '../base/limits.ts';
+import { Deadline } from './deadline.ts';
+import { Output } from './output.ts';
 
 /** What was agreed in a TLS handshake. */
 export interface TlsState {
@@ -100,8 +101,7 @@ export class Connection<F extends { push(chunk: Buffer): void }> {
   #isPaused = false;
   #waiting: ((more: boolean) => void) | undefined;
   #turnStart = performance.now();
-  readonly #deadline: Deadline;
-  #late: () => void = () => {};
+  readonly #deadline = new Deadline();
 
   /** Takes the socket over and begins to read. `createFramer` is called again when the transport is replaced. */
   constructor(socket: Duplex, record: ConnectionRecord, createFramer: () => F) {
@@ -111,7 +111,6 @@ export class Connection<F extends { push(chunk: Buffer): void }> {
     this.#socket = socket;
     this.#transport = socket;
     this.output = new Output(socket);
-    this.#deadline = new Deadline(() => this.#late());
     if (socket instanceof Socket) socket.setKeepAlive(true, KEEP_ALIVE_MS);
     this.#listen(socket);
   }
@@ -181,9 +180,7 @@ export class Connection<F extends { push(chunk: Buffer): void }> {
 
   /** Calls `late` in so many milliseconds, unless the deadline is set again before. There is one; end() clears it. */
   deadline(ms: number, late: () => void): void {
-    if (this.gone) return;
-    this.#late = late;
-    this.#deadline.set(ms);
+    if (!this.gone) this.#deadline.set(ms, late);
   }
 
   /**
@@ -284,138 +281,4 @@ function privacyOf(transport: Duplex): Partial<ConnectionRecord> {
   if (!(transport instanceof TLSSocket)) return {};
   const tls = { protocol: transport.getProtocol() ?? '', cipher: transport.getCipher().name };
   return { tls, isPrivate: true };
-}
-
-/** Output of a connection, gathered during a turn and written at its end. */
-export class Output {
-  #transport!: Duplex;
-  #text = '';
-  #chunks: Uint8Array[] = [];
-  #bytes = 0;
-  #scheduled = false;
-  #drained: (() => void)[] = [];
-
-  constructor(transport: Duplex) {
-    this.writeTo(transport);
-  }
-
-  /** From now on everything goes there. What was gathered before must have been flushed. */
-  writeTo(transport: Duplex): void {
-    this.#transport = transport;
-    transport.on('drain', () => this.#wake());
-    transport.on('close', () => this.#wake());
-  }
-
-  /** Text in latin1: a character is a byte. */
-  write(text: string): void {
-    this.#text += text;
-    this.#count(text.length);
-  }
-
-  /** The bytes must not change until they are gone. */
-  writeBytes(bytes: Uint8Array): void {
-    if (this.#text !== '') {
-      this.#chunks.push(Buffer.from(this.#text, 'latin1'));
-      this.#text = '';
-    }
-    this.#chunks.push(bytes);
-    this.#count(bytes.length);
-  }
-
-  #count(bytes: number): void {
-    this.#bytes += bytes;
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    process.nextTick(() => this.flush());
-  }
-
-  /** Gives everything gathered to the transport now. */
-  flush(): void {
-    this.#scheduled = false;
-    if (this.#bytes === 0) return;
-    this.#bytes = 0;
-    const { writable } = this.#transport;
-    if (this.#chunks.length === 0) {
-      if (writable) this.#transport.write(this.#text, 'latin1');
-      this.#text = '';
-    } else {
-      if (this.#text !== '') this.#chunks.push(Buffer.from(this.#text, 'latin1'));
-      this.#text = '';
-      const chunks = this.#chunks;
-      this.#chunks = [];
-      if (writable) {
-        this.#transport.cork();
-        for (const chunk of chunks) this.#transport.write(chunk);
-        this.#transport.uncork();
-      }
-    }
-    // The peer asks and does not read the answers.
-    if (this.#transport.writableLength > OUTPUT_BUFFER_BYTES) this.#transport.destroy();
-  }
-
-  /** Bytes that the peer has not taken. */
-  get waitingBytes(): number {
-    return this.#bytes + this.#transport.writableLength;
-  }
-
-  /** Resolves when the peer has taken what was written, or is gone. For whoever streams more than a turn's worth. */
-  drained(): Promise<void> {
-    this.flush();
-    if (!this.#transport.writableNeedDrain || this.#transport.destroyed) return Promise.resolve();
-    return new Promise((resolve) => this.#drained.push(resolve));
-  }
-
-  #wake(): void {
-    const waiting = this.#drained;
-    this.#drained = [];
-    for (const resolve of waiting) resolve();
-  }
-
-  /** Writes what is gathered, then closes; a peer that does not take it is cut off after `waitMs`. */
-  end(waitMs = END_MS): void {
-    this.flush();
-    const transport = this.#transport;
-    if (transport.destroyed) return;
-    const timer = setTimeout(() => transport.destroy(), waitMs);
-    transport.once('close', () => clearTimeout(timer));
-    transport.end();
-  }
-}
-
-/** One deadline of a connection, moved forward by whoever makes progress. Costs a number a move, not a timer. */
-export class Deadline {
-  readonly #expired: () => void;
-  #at = 0;
-  /** When the timer looks. */
-  #looksAt = 0;
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(expired: () => void) {
-    this.#expired = expired;
-  }
-
-  set(afterMs: number): void {
-    this.#at = performance.now() + afterMs;
-    if (this.#timer !== undefined && this.#looksAt <= this.#at) return;
-    // None is running, or one that would look too late: half an hour of IDLE is over, five minutes of a command begin.
-    clearTimeout(this.#timer);
-    this.#wait(afterMs);
-  }
-
-  #wait(ms: number): void {
-    this.#looksAt = performance.now() + ms;
-    this.#timer = setTimeout(() => this.#look(), ms);
-  }
-
-  #look(): void {
-    this.#timer = undefined;
-    const left = this.#at - performance.now();
-    if (left > 1) this.#wait(left);
-    else this.#expired();
-  }
-
-  clear(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
 }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { peersMissing } from '../../support/peers.ts';
@@ -72,9 +73,10 @@ async function converse(text: string, target: Target): Promise<void> {
 function against(
   name: string,
   skip: string | false,
+  way: string,
   start: () => Promise<Target & { stop(): Promise<unknown> }>,
 ): void {
-  describe(`against ${name}`, { skip }, () => {
+  describe(`against ${name}, ${way}`, { skip }, () => {
     let target: (Target & { stop(): Promise<unknown> }) | undefined;
     before(async () => {
       target = await start();
@@ -88,7 +90,29 @@ function against(
   });
 }
 
-against('waypost', peersMissing('ldapsearch', 'ldapadd'), async () => {
+/** What clients send to this port reaches the server octet by octet, each in a packet of its own as far as the kernel lets us. */
+async function cut(host: string, port: number): Promise<Server> {
+  const server = createServer({ noDelay: true }, async (client) => {
+    const upstream = connect({ host, port, noDelay: true });
+    upstream.pipe(client);
+    for (const socket of [client, upstream]) socket.on('error', () => socket.destroy());
+    client.on('close', () => upstream.destroy());
+    try {
+      for await (const chunk of client as AsyncIterable<Buffer>)
+        for (const octet of chunk) {
+          upstream.write(Buffer.of(octet));
+          await new Promise((turn) => setImmediate(turn));
+        }
+    } catch {
+      // The client has left without a word.
+    }
+    upstream.end();
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  return server;
+}
+
+against('waypost', peersMissing('ldapsearch', 'ldapadd'), 'as written', async () => {
   const server: Waypost = await startWaypost();
   const { host, port } = server.listeners.ldap;
   return {
@@ -100,7 +124,23 @@ against('waypost', peersMissing('ldapsearch', 'ldapadd'), async () => {
   };
 });
 
-against('slapd', peersMissing('ldapsearch', 'ldapadd', 'slapd'), async () => {
+against('waypost', peersMissing('ldapsearch', 'ldapadd'), 'octet by octet', async () => {
+  const server: Waypost = await startWaypost();
+  const { host, port } = server.listeners.ldap;
+  const between = await cut(host, port);
+  return {
+    name: 'waypost',
+    url: `ldap://127.0.0.1:${(between.address() as AddressInfo).port}`,
+    admin: 'cn=Directory Manager',
+    password: server.adminPassword,
+    stop: async () => {
+      between.close();
+      await server.stop();
+    },
+  };
+});
+
+against('slapd', peersMissing('ldapsearch', 'ldapadd', 'slapd'), 'as written', async () => {
   const server: Slapd = await startSlapd();
   return { name: 'slapd', ...server };
 });

@@ -30,6 +30,8 @@ export interface Target {
     readonly change: (octets: Uint8Array) => Buffer;
     readonly fromOctet: number;
   }>;
+  /** For the server to close what it has to; 15 s where nothing is said. */
+  readonly waitMs?: number;
   /** Sets the scene and says who is in it. */
   fixture(name: string): Promise<Readonly<Record<string, User>>>;
 }
@@ -59,7 +61,11 @@ export async function runSession(
         throw new SessionFailure(`${name}:${step.line}: ${what}\n\n${session.talk()}\n`, { cause: error });
       }
     }
-    await session.finish();
+    await session.finish().catch((error: unknown) => {
+      throw new SessionFailure(`${name}: a client that said no more was not shown out: ${String(error)}`, {
+        cause: error,
+      });
+    });
   } finally {
     session.close();
   }
@@ -273,7 +279,7 @@ class Session {
 
   /** Who has said all is shown out. */
   async finish(): Promise<void> {
-    for (const connection of this.#halfClosed) await connection.untilClosed();
+    for (const connection of this.#halfClosed) await connection.untilClosed(this.#target.waitMs);
   }
 
   async #expect(speaker: Speaker, pattern: string): Promise<void> {

@@ -5,7 +5,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, test } from 'node:test';
 import { fill, matchLine, unescapeRaw } from './pattern.ts';
 import { runSession, SessionFailure } from './run.ts';
-import { parseScript, ScriptError } from './script.ts';
+import { parseScript, ScriptError, type Way } from './script.ts';
 
 test('a name is captured on first sight and compared afterwards', () => {
   const captures = new Map<string, string>();
@@ -115,6 +115,79 @@ test('a connection that should be closed and says more has not passed, with the 
     {
       message: /^play:4: .*221 bye[\s\S]*C< 220 h/s,
     },
+  );
+});
+
+/** A server that greets, says `ok` to each line, and notes in what pieces it was asked and whether the client said all. */
+async function noting(): Promise<{ port: number; pieces: string[] }> {
+  const pieces: string[] = [];
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.write('220 h\r\n');
+    socket.on('data', (chunk) => {
+      const text = chunk.toString('latin1');
+      pieces.push(text);
+      for (const _ of text.matchAll(/\n/g)) socket.write('250 ok\r\n');
+    });
+    socket.on('end', () => {
+      pieces.push('end');
+      socket.end();
+    });
+    socket.on('error', () => {});
+  });
+  servers.push(server);
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  return { port: (server.address() as { port: number }).port, pieces };
+}
+
+test('what is said reaches the server in the way that is asked for', async () => {
+  const script =
+    'connect C smtp\nC< 220 h\nC> a\nC< 250 {word}\nC> b\nC< 250 ok\nC> {word}\nC< 250 ok\nC> d\nC< 250 ok';
+  const asked = async (way: Way, text = script): Promise<string[]> => {
+    const { port, pieces } = await noting();
+    const doors = { smtp: { host: '127.0.0.1', port } };
+    const target = { server: 'noting', hostname: 'h', doors, fixture: async () => ({}) };
+    await runSession(parseScript(text), target, 'ways', way);
+    return pieces;
+  };
+  assert.deepEqual(await asked('as-written'), ['a\r\n', 'b\r\n', 'ok\r\n', 'd\r\n']);
+  // {word} is not known before the first answer.
+  assert.deepEqual(await asked('one-packet'), ['a\r\nb\r\n', 'ok\r\nd\r\n']);
+  assert.deepEqual(await asked('half-closed'), ['a\r\n', 'b\r\n', 'ok\r\n', 'd\r\n', 'end']);
+  const octets = await asked('octets');
+  assert.equal(octets.join(''), 'a\r\nb\r\nok\r\nd\r\n');
+  assert.ok(octets.length > 8, octets.join('|'));
+  // Another client acts in between.
+  const two = 'connect C smtp\nC< 220 h\nC> a\nC< 250 ok\nconnect D smtp\nD< 220 h\nC> b\nC< 250 ok';
+  assert.deepEqual(await asked('one-packet', two), ['a\r\n', 'b\r\n']);
+  assert.deepEqual(await asked('one-packet', `not one-packet for a reason\n${two}`), []);
+  assert.throws(() => parseScript('not one-packet'), ScriptError);
+});
+
+test('what is long is not sent octet by octet in its middle, and arrives whole', async () => {
+  const { port, pieces } = await noting();
+  const doors = { smtp: { host: '127.0.0.1', port } };
+  const target = { server: 'noting', hostname: 'h', doors, fixture: async () => ({}) };
+  for (const length of [500, 1500, 5000]) {
+    pieces.length = 0;
+    const script = `connect C smtp\nC< 220 h\nC> {x*${length}}\nC< 250 ok`;
+    await runSession(parseScript(script), target, 'long', 'octets');
+    assert.equal(pieces.join('').replaceAll('end', ''), `${'x'.repeat(length)}\r\n`);
+  }
+});
+
+test('a server that leaves a client half-closed has not passed', async () => {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => {});
+    socket.on('data', () => socket.write('250 ok\r\n'));
+    socket.write('220 h\r\n');
+  });
+  servers.push(server);
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const doors = { smtp: { host: '127.0.0.1', port: (server.address() as { port: number }).port } };
+  const target = { server: 'noting', hostname: 'h', doors, waitMs: 200, fixture: async () => ({}) };
+  await assert.rejects(
+    runSession(parseScript('connect C smtp\nC< 220 h\nC> a\nC< 250 ok'), target, 'open', 'half-closed'),
+    SessionFailure,
   );
 });
 
