@@ -3,10 +3,10 @@
 import { z } from 'zod';
 import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
-import { parseIdText } from '../base/ids.ts';
+import { type MessageId, parseIdText, type QueueRowId } from '../base/ids.ts';
 import type { Reader, Writer } from '../database/operation.ts';
 import { MANAGED_ROWS, type Managed, removeRows, retryAll, retryRows } from '../transfer/manage.ts';
-import { findQueueEntry, listQueue, type QueueEntry, type QueueRowId, rowIdsOfMessage } from '../transfer/queue.ts';
+import { findQueueEntry, listQueue, type QueueEntry, rowIdsOfMessage } from '../transfer/queue.ts';
 import { adminOperation } from './operation.ts';
 
 export const queueList = (parts: { readonly reader: Reader }) =>
@@ -95,6 +95,6 @@ function rowsNamed(reader: Reader, name: string): QueueRowId[] {
   // Queue ids have letters, or they are longer than the number of any row.
   const row = Number.isSafeInteger(number) && number > 0 ? findQueueEntry(reader, number) : undefined;
   if (row !== undefined) return [row.id];
-  const message = parseIdText(name);
+  const message = parseIdText<MessageId>(name);
   return message === undefined ? [] : rowIdsOfMessage(reader, message);
 }

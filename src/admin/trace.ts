@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { Failure } from '../base/failure.ts';
-import { parseIdText } from '../base/ids.ts';
+import { type MessageId, parseIdText } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
 import { formatAddress, tryParseAddress } from '../message/address.ts';
 import { type TracedEvent, traceAddress, traceMessage, traceMessageId } from '../transfer/journey.ts';
@@ -18,7 +18,7 @@ export const trace = (parts: { readonly reader: Reader }) =>
 /** A Message-ID may look like an address: whichever is found first. */
 function find(reader: Reader, what: string): TracedEvent[] {
   const bare = what.replace(/^<|>$/g, '');
-  const id = parseIdText(bare);
+  const id = parseIdText<MessageId>(bare);
   const byQueueId = id === undefined ? [] : traceMessage(reader, id);
   if (byQueueId.length > 0) return byQueueId;
   const byMessageId = traceMessageId(reader, bare);

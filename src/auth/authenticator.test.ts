@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Failure } from '../base/failure.ts';
+import { type AccountId, idOf } from '../base/ids.ts';
 import type { Entry } from '../directory/entry.ts';
 import { Authenticator, type LoginAccount } from './authenticator.ts';
 import { HashGate } from './hash-gate.ts';
@@ -21,7 +22,7 @@ class CountingGate extends HashGate {
 function setUp(changes: Partial<LoginAccount> = {}) {
   const account = {
     uuid: 'u1',
-    account: 7,
+    account: idOf<AccountId>(7),
     addresses: ['ann@acme.example'],
     passwords: [hash],
     mayLogin: true,

@@ -10,6 +10,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { asciiLower } from '../base/characters.ts';
 import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
+import type { AccountId } from '../base/ids.ts';
 import type { AttributeValue, Entry } from '../directory/entry.ts';
 import { textValue } from '../directory/entry.ts';
 import type { HashGate } from './hash-gate.ts';
@@ -19,7 +20,7 @@ import { verifyPassword } from './password.ts';
 export interface LoginAccount {
   /** The entry's UUID. */
   readonly uuid: string;
-  readonly account: number;
+  readonly account: AccountId;
   /** All addresses it may be sent from, the primary one first. */
   readonly addresses: readonly string[];
   /** The values of userPassword. */

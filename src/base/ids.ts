@@ -3,17 +3,30 @@
 // Layout  tick * 64 + node; a tick is 1/64 ms since 2026-01-01, so 47 bits last until 2095
 // Never   goes back: after a restart the first tick lies above the highest id in the store
 
-// What a number names is a type of its own: an account is no mailbox, and a sequence number of a session is no UID.
+declare const named: unique symbol;
+/**
+ * A number that names one kind of thing: no other is taken in its stead, say a mailbox for an account or a sequence number
+ * for a UID. It is a plain number wherever one is enough. Numbers become ids where they come in, by idOf.
+ */
+export type Id<Kind extends string> = number & { readonly [named]: Kind };
 
-export type AccountId = number;
+export type AccountId = Id<'account'>;
 /** Within its account; INBOX is 1. */
-export type MailboxId = number;
+export type MailboxId = Id<'mailbox'>;
 /** Within its mailbox. */
-export type Uid = number;
-/** Of the whole store. */
-export type Modseq = number;
-export type MessageId = number;
-export type SegmentId = number;
+export type Uid = Id<'uid'>;
+/** One count for the whole store. */
+export type Modseq = Id<'modseq'>;
+export type MessageId = Id<'message'>;
+export type SegmentId = Id<'segment'>;
+export type QueueRowId = Id<'queue row'>;
+/** Of the directory. */
+export type Revision = Id<'revision'>;
+
+/** The id that a column, an argument or a sum holds; its kind is the caller's word. */
+export function idOf<Of extends Id<string>>(value: unknown): Of {
+  return Number(value) as Of;
+}
 
 /** Epoch milliseconds of tick 0. */
 export const ID_EPOCH_MS = Date.UTC(2026, 0, 1);
@@ -33,12 +46,13 @@ export class Ids {
     this.#now = now;
   }
 
-  next(): number {
+  /** The caller says what it will name. */
+  next<Of extends number>(): Of {
     const wall = BigInt(Math.max(0, Math.floor((this.#now() - ID_EPOCH_MS) * TICKS_PER_MS)));
     for (;;) {
       const last = Atomics.load(this.#last, 0);
       const tick = wall > last ? wall : last + 1n;
-      if (Atomics.compareExchange(this.#last, 0, last, tick) === last) return Number(tick) * NODES + this.#node;
+      if (Atomics.compareExchange(this.#last, 0, last, tick) === last) return (Number(tick) * NODES + this.#node) as Of;
     }
   }
 
@@ -73,8 +87,8 @@ export function idText(id: number): string {
   return text;
 }
 
-/** The id of such a text, undefined when it is none. */
-export function parseIdText(text: string): number | undefined {
+/** The id of such a text, undefined when it is none. The caller says what it names. */
+export function parseIdText<Of extends Id<string>>(text: string): Of | undefined {
   if (text.length === 0 || text.length > 12) return undefined;
   let id = 0;
   for (const c of text.toLowerCase()) {
@@ -82,5 +96,5 @@ export function parseIdText(text: string): number | undefined {
     if (digit < 0) return undefined;
     id = id * BASE + digit;
   }
-  return Number.isSafeInteger(id) ? id : undefined;
+  return Number.isSafeInteger(id) ? idOf(id) : undefined;
 }

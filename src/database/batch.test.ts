@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Failure } from '../base/failure.ts';
+import { idOf } from '../base/ids.ts';
 import { Batch } from './batch.ts';
 import { openForWriting, Statements } from './connection.ts';
 import { operation } from './operation.ts';
@@ -22,13 +23,13 @@ const insert = operation('test.insert', async (tx, name: string) => {
 const insertThenFail = operation('test.insertThenFail', async (tx, name: string) => {
   await tx.run('INSERT INTO item (name) VALUES (?)', name);
   await tx.nextRevision();
-  tx.afterCommit({ kind: 'account', account: 7 });
+  tx.afterCommit({ kind: 'account', account: idOf(7) });
   throw new Failure('denied', 'no');
 });
 
 const insertThenRollBack = operation('test.insertThenRollBack', async (tx, name: string) => {
   await tx.run('INSERT INTO item (name) VALUES (?)', name);
-  tx.afterCommit({ kind: 'account', account: 7 });
+  tx.afterCommit({ kind: 'account', account: idOf(7) });
   return tx.rollbackWith({ revision: await tx.nextRevision(), items: (await tx.all('SELECT name FROM item')).length });
 });
 

@@ -4,6 +4,7 @@
 // an engine behind a socket can follow. Operations run strictly one after another, each in a savepoint: a thrown error
 // undoes the operation and reaches the caller, a Failure by kind.
 
+import type { AccountId, SegmentId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 
 /** Never bigint: ids stay below 2^53. */
@@ -29,10 +30,10 @@ export interface Reader {
 
 /** What others may learn once a transaction is committed. Carries no data that a reader could not read itself. */
 export type Notification =
-  | { readonly kind: 'account'; readonly account: number } // a mailbox of this account has changed
+  | { readonly kind: 'account'; readonly account: AccountId } // a mailbox of this account has changed
   | { readonly kind: 'administrator' } // the administrator's password has changed
   | { readonly kind: 'queue' } // a queue row is due
-  | { readonly kind: 'segment'; readonly segment: number }; // a segment's file may be unlinked
+  | { readonly kind: 'segment'; readonly segment: SegmentId }; // a segment's file may be unlinked
 
 export interface Transaction {
   get(sql: string, ...parameters: Value[]): Awaitable<Row | undefined>;

@@ -80,7 +80,7 @@ export function formatAddressLiteral(ip: string): string {
 }
 
 /** Domain or address-literal; throws SyntaxFailure. What EHLO takes, and what stands behind the `@`. */
-export function parseDomain(cursor: Cursor): string {
+function parseDomain(cursor: Cursor): string {
   if (cursor.peek() === 0x5b) return parseAddressLiteral(cursor);
   const start = cursor.at;
   const text = cursor.run(DOMAIN_TEXT, DOMAIN_BYTES + 1);
@@ -219,7 +219,7 @@ export function formatAddress(address: Address): string {
   return address.domain === '' ? local : `${local}@${address.domain}`;
 }
 
-export function formatLocalPart(localPart: string): string {
+function formatLocalPart(localPart: string): string {
   let atomStart = 0;
   let isDotString = localPart.length > 0;
   for (let at = 0; at <= localPart.length && isDotString; at++) {

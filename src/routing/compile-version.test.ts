@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
+import { idOf } from '../base/ids.ts';
 import { normalizeDn } from '../directory/dn.ts';
 import type { Attribute, AttributeValue, Entry } from '../directory/entry.ts';
 import { unsupportedAttributes } from './attributes.ts';
@@ -130,7 +131,7 @@ test('the rows are those of this version', () => {
   for (const each of domains) note(compileDomain(each));
   for (const each of recipients)
     for (const owned of [[], ['acme.example'], ['acme.example', 'xn--bcher-kva.example', 'sales.acme.example']])
-      note(compileRecipient(each, { domains: owned, account: 7 }));
+      note(compileRecipient(each, { domains: owned, account: idOf(7) }));
   assert.ok(rows > 2000, `only ${rows} rows`);
   const digest = hash.digest('hex').slice(0, 32);
   assert.equal(

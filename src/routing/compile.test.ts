@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type AccountId, idOf } from '../base/ids.ts';
 import { normalizeDn } from '../directory/dn.ts';
 import type { Attribute, Entry } from '../directory/entry.ts';
 import { mailDomainOf } from '../directory/mail-domain.ts';
@@ -17,7 +18,7 @@ function entry(dn: string, values: Readonly<Record<string, readonly string[]>>):
 const domainClasses = { objectClass: ['domain', 'inetDomain', 'mailDomain'] };
 const userClasses = { objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser'] };
 const groupClasses = { objectClass: ['groupOfUniqueNames', 'inetMailGroup'] };
-const acme = { domains: ['acme.example'], account: 7 };
+const acme = { domains: ['acme.example'], account: idOf<AccountId>(7) };
 
 test('a domain says no more than its entry does', () => {
   assert.deepEqual(compileDomain(entry('dc=Acme,dc=example,o=Internet', domainClasses)), {
@@ -94,7 +95,7 @@ test('spaces round an address and a host name mean nothing', () => {
       mgrpRFC822MailMember: [' bob@far.example ', 'bob@far.example'],
       mailHost: [' Mail.Example'],
     }),
-    { domains: ['acme.example'], account: 0 },
+    { domains: ['acme.example'], account: idOf(0) },
   );
   assert.deepEqual(row?.addresses, ['all@acme.example', 'a@acme.example', 'a b@acme.example']);
   assert.deepEqual(row?.equivalents, ['e@acme.example']);

@@ -6,6 +6,7 @@
 
 import { asciiLower } from '../base/characters.ts';
 import { Failure } from '../base/failure.ts';
+import type { AccountId } from '../base/ids.ts';
 import { normalizeDn, SUFFIX } from '../directory/dn.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
 import { mailDomainOf } from '../directory/mail-domain.ts';
@@ -62,7 +63,7 @@ export interface Placement {
   /** The domains whose base holds the entry, and no deeper base does: only their addresses route to it. */
   readonly domains: readonly string[];
   /** Of a user entry. */
-  readonly account: number;
+  readonly account: AccountId;
 }
 
 export function compileRecipient(entry: Entry, placement: Placement): RecipientRow | undefined {

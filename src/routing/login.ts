@@ -2,12 +2,13 @@
 //
 // Never  sees a password; auth compares that with the entry's
 
+import type { AccountId } from '../base/ids.ts';
 import type { RoutingTables, Site } from './resolve.ts';
 import { addressOfKey, SITE_POSTMASTER, type UserRow } from './rows.ts';
 import { decidingStatus, statusText } from './status.ts';
 
 export interface Login {
-  readonly account: number;
+  readonly account: AccountId;
   /** The entry's id in the directory; its userPassword is what counts. */
   readonly entry: number;
   readonly dn: string;

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { idOf } from '../base/ids.ts';
 import { GROUP_DEPTH_MAX } from '../base/limits.ts';
 import { ANONYMOUS } from '../directory/caller.ts';
 import { parseAddress } from '../message/address.ts';
@@ -20,7 +21,7 @@ function user(name: string, account: number, more: Partial<UserRow> = {}): UserR
     kind: 'user',
     entry: account,
     dn: `uid=${name},ou=people,${acme.base}`,
-    account,
+    account: idOf(account),
     addresses: [`${name}@acme.example`],
     ...more,
   };
@@ -169,7 +170,9 @@ test('a smart host matters only to local parts that nobody has claimed', () => {
 
 test('the catch-all takes what nobody has claimed; one that leads to itself ends', () => {
   const held = tables([{ ...acme, catchall: 'ann@acme.example' }], [user('ann', 7)]);
-  assert.deepEqual(resolved('x@acme.example', held).targets, [mailboxTarget(parseAddress('ann@acme.example'), 7)]);
+  assert.deepEqual(resolved('x@acme.example', held).targets, [
+    mailboxTarget(parseAddress('ann@acme.example'), idOf(7)),
+  ]);
   const foreign = resolved('x@acme.example', tables([{ ...acme, catchall: 'Ann@remote.example' }], []));
   assert.deepEqual(foreign.targets, [hostTarget(parseAddress('Ann@remote.example'))]);
   assert.equal(foreign.relay, false, 'the owner of the domain has chosen this, not the sender');
@@ -186,8 +189,8 @@ test('a list reaches its members once each, whatever loops and repeats are in it
   const inner = group('inner', { members: [ann.dn, all.dn], addressMembers: ['c@remote.example'] });
   const { targets, reply, failures } = resolved('all@acme.example', tables([acme], [ann, bob, all, inner]));
   assert.deepEqual(targets, [
-    mailboxTarget(parseAddress('ann@acme.example'), 7),
-    mailboxTarget(parseAddress('bob@acme.example'), 8),
+    mailboxTarget(parseAddress('ann@acme.example'), idOf(7)),
+    mailboxTarget(parseAddress('bob@acme.example'), idOf(8)),
     hostTarget(parseAddress('c@remote.example')),
   ]);
   assert.equal(reply, replies.accepted);

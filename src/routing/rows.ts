@@ -3,6 +3,7 @@
 // Compiled from entries by compile.ts, kept as JSON by tables.ts, read by resolve.ts. A key that is absent means that
 // the entry says nothing.
 
+import type { AccountId } from '../base/ids.ts';
 import type { Address } from '../message/address.ts';
 
 /** A status attribute's value that is legal for its level, or the word for one that is not. See status.ts. */
@@ -60,7 +61,7 @@ interface RecipientRowBase {
 
 export interface UserRow extends RecipientRowBase {
   readonly kind: 'user';
-  readonly account: number;
+  readonly account: AccountId;
   readonly inetUserStatus?: Status;
   readonly mailUserStatus?: Status;
 }

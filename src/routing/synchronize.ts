@@ -9,6 +9,7 @@
 // Limits  RECOMPILE_MAX entries below a base in one transaction
 
 import type { Failure } from '../base/failure.ts';
+import { type AccountId, idOf } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Transaction } from '../database/operation.ts';
 import { childrenIn, findEntryIn } from '../directory/entries.ts';
@@ -118,7 +119,7 @@ export async function replaceRecipient(
 export async function compiled(tx: Transaction, generation: number, entry: Entry): Promise<RecipientRow | undefined> {
   const kind = recipientKindOf(entry);
   if (kind === undefined) return undefined;
-  const account = kind === 'user' ? await ensureAccount(tx, { uuid: entry.uuid, tenant: TENANT }) : 0;
+  const account = kind === 'user' ? await ensureAccount(tx, { uuid: entry.uuid, tenant: TENANT }) : idOf<AccountId>(0);
   return compileRecipient(entry, { domains: await owningDomains(tx, generation, entry.normalizedDn), account });
 }
 

@@ -3,6 +3,7 @@
 // Out     a target of the channel `store` (here) or `smtp` (another host)
 // A channel's name stands in this file, in transfer/channels/ and where channels are registered, and nowhere else.
 
+import type { AccountId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 import { type Address, formatAddress } from '../message/address.ts';
 
@@ -20,7 +21,7 @@ export interface Target {
 }
 
 /** A user's mailbox. */
-export function mailboxTarget(recipient: Address, account: number): Target {
+export function mailboxTarget(recipient: Address, account: AccountId): Target {
   return { channel: 'store', destination: '', recipient, key: `store ${account}`, options: { account } };
 }
 

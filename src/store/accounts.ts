@@ -1,11 +1,11 @@
 // Accounts: what a user entry owns in the store. Bound to the entry's UUID, so a renamed or moved entry keeps its mail.
 
 import { Failure } from '../base/failure.ts';
-import type { AccountId, MailboxId, Modseq } from '../base/ids.ts';
+import { type AccountId, idOf, type MailboxId, type Modseq } from '../base/ids.ts';
 import type { Transaction } from '../database/operation.ts';
 
 /** INBOX's number in every account. */
-export const INBOX: MailboxId = 1;
+export const INBOX = idOf<MailboxId>(1);
 
 /** The account of this entry; made with its INBOX when there is none. */
 export async function ensureAccount(
@@ -13,14 +13,14 @@ export async function ensureAccount(
   entry: { readonly uuid: string; readonly tenant: number },
 ): Promise<AccountId> {
   const existing = await tx.get('SELECT id FROM account WHERE tenant = ? AND uuid = ?', entry.tenant, entry.uuid);
-  if (existing !== undefined) return Number(existing['id']);
+  if (existing !== undefined) return idOf(existing['id']);
   const row = await tx.get(
     'INSERT INTO account (tenant, uuid, created, next_mailbox) VALUES (?, ?, unixepoch() * 1000, ?) RETURNING id',
     entry.tenant,
     entry.uuid,
     INBOX,
   );
-  const account = Number(row?.['id']);
+  const account = idOf<AccountId>(row?.['id']);
   await createMailboxRow(tx, account, 'INBOX', { selectable: true });
   return account;
 }
@@ -39,7 +39,7 @@ export async function createMailboxRow(
   if (next === undefined) throw new Failure('not-found', 'No such account');
   const uidValidity = await nextCount(tx, 'uidvalidity');
   const modseq = await nextModseq(tx);
-  const mailbox = Number(next['id']);
+  const mailbox = idOf<MailboxId>(next['id']);
   await tx.run(
     `INSERT INTO mailbox (account, id, name, uidvalidity, uidnext, modseq, messages, unseen, bytes, recent_from,
        selectable, special_use) VALUES (?, ?, ?, ?, 1, ?, 0, 0, 0, 1, ?, ?)`,
@@ -54,9 +54,9 @@ export async function createMailboxRow(
   return { mailbox, uidValidity };
 }
 
-async function nextCount(tx: Transaction, name: 'uidvalidity' | 'modseq'): Promise<number> {
+async function nextCount<Of extends number>(tx: Transaction, name: 'uidvalidity' | 'modseq'): Promise<Of> {
   const row = await tx.get('UPDATE counter SET value = value + 1 WHERE name = ? RETURNING value', name);
-  return Number(row?.['value']);
+  return Number(row?.['value']) as Of;
 }
 
 /** One step for all that an operation changes. */

@@ -5,6 +5,7 @@
 
 import { type FileHandle, open as openHandle } from 'node:fs/promises';
 import { Failure } from '../base/failure.ts';
+import type { SegmentId } from '../base/ids.ts';
 import { type Blob, segmentPath } from './segment.ts';
 
 /** Descriptors a thread keeps. */
@@ -21,7 +22,7 @@ interface OpenFile {
 export class Blobs {
   readonly #directory: string;
   /** In the order of last use. */
-  readonly #files = new Map<number, OpenFile>();
+  readonly #files = new Map<SegmentId, OpenFile>();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -56,7 +57,7 @@ export class Blobs {
     }
   }
 
-  #use(segment: number): OpenFile {
+  #use(segment: SegmentId): OpenFile {
     let entry = this.#files.get(segment);
     if (entry === undefined) {
       entry = { file: openHandle(segmentPath(this.#directory, segment), 'r'), users: 0, dropped: false };
@@ -73,7 +74,7 @@ export class Blobs {
   }
 
   /** The segment is being collected: its descriptor is closed, so that its space comes back. */
-  forget(segment: number): void {
+  forget(segment: SegmentId): void {
     const entry = this.#files.get(segment);
     if (entry === undefined) return;
     this.#files.delete(segment);

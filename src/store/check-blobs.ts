@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { Failure } from '../base/failure.ts';
-import { idText } from '../base/ids.ts';
+import { idOf, idText, type SegmentId } from '../base/ids.ts';
 import type { Reader, Row } from '../database/operation.ts';
 import { BLOB_CHUNK_BYTES, Blobs } from './blobs.ts';
 import { messageName, pages, type StoreProblem } from './check-pages.ts';
@@ -23,7 +23,7 @@ export interface BlobCheckOptions {
 }
 
 export async function* checkBlobs({ reader, segments, bytes }: BlobCheckOptions): AsyncGenerator<StoreProblem> {
-  const sizes = new Map<number, number | undefined>();
+  const sizes = new Map<SegmentId, number | undefined>();
   const blobs = new Blobs(segments);
   const read = (after: number, limit: number): Row[] =>
     reader.all(
@@ -35,7 +35,7 @@ export async function* checkBlobs({ reader, segments, bytes }: BlobCheckOptions)
   try {
     for await (const rows of pages(read, (row) => Number(row['id'])))
       for (const row of rows) {
-        const segment = Number(row['segment']);
+        const segment = idOf<SegmentId>(row['segment']);
         if (!sizes.has(segment)) sizes.set(segment, await fileSize(segmentPath(segments, segment)));
         let found = blobProblem(row, sizes.get(segment));
         // A segment that was open has grown since its file was measured.
@@ -63,11 +63,9 @@ async function fileSize(path: string): Promise<number | undefined> {
 
 function blobProblem(row: Row, fileBytes: number | undefined): StoreProblem | undefined {
   const where = messageName(row['id']);
-  const [segment, offset, length] = [row['segment'], row['offset'], row['length']].map(Number) as [
-    number,
-    number,
-    number,
-  ];
+  const segment = idOf<SegmentId>(row['segment']);
+  const offset = Number(row['offset']);
+  const length = Number(row['length']);
   const name = `segment ${idText(segment)}`;
   if (row['known'] === null) return { problem: 'no segment row', where, detail: `${name} is not known` };
   if (fileBytes === undefined) return { problem: 'no segment file', where, detail: `${name} has no file` };
@@ -82,11 +80,9 @@ function blobProblem(row: Row, fileBytes: number | undefined): StoreProblem | un
 /** The record around a blob: header, checksum and hash. */
 async function recordProblem(blobs: Blobs, row: Row): Promise<StoreProblem | undefined> {
   const where = messageName(row['id']);
-  const [segment, offset, length] = [row['segment'], row['offset'], row['length']].map(Number) as [
-    number,
-    number,
-    number,
-  ];
+  const segment = idOf<SegmentId>(row['segment']);
+  const offset = Number(row['offset']);
+  const length = Number(row['length']);
   const record = {
     segment,
     offset: offset - RECORD_HEADER_BYTES,

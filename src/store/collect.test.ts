@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { parseIdText } from '../base/ids.ts';
+import { idOf, parseIdText } from '../base/ids.ts';
+import { INBOX } from './accounts.ts';
 import { BLOB_CHUNK_BYTES, Blobs } from './blobs.ts';
 import { closeAllSegments, collect, highestId, unlinkUnknownSegments } from './collect.ts';
 import { expunge } from './expunge.ts';
@@ -30,10 +31,12 @@ test('a segment goes when nobody refers to it any more and no more comes to it',
   const { store, account, writer, told, ...box } = await open(context);
   await store.append(account, 'INBOX', LARGE);
   await store.append(account, 'INBOX', 'small');
-  const [large, small] = [1, 2].map((uid) => findMessage(box.reader, ownMailbox(account, 1), uid)!.blob.segment);
+  const [large, small] = [1, 2].map(
+    (uid) => findMessage(box.reader, ownMailbox(account, INBOX), idOf(uid))!.blob.segment,
+  );
   await box.collect();
   assert.deepEqual(told, []);
-  const all = { owner: account, mailbox: 1, ranges: undefined, deletedOnly: false };
+  const all = { owner: account, mailbox: INBOX, ranges: undefined, deletedOnly: false };
   await writer.execute(expunge, all);
   assert.deepEqual(await box.collect(), { more: false });
   // The small one's segment is still open.
@@ -69,7 +72,7 @@ test('files that no row knows go at a start; others and strangers stay', async (
   const left = readdirSync(store.segmentsPath);
   assert.equal(left.length, 2);
   assert.ok(left.includes('notes.txt'));
-  const segment = findMessage(box.reader, ownMailbox(account, 1), 1)!.blob.segment;
+  const segment = findMessage(box.reader, ownMailbox(account, INBOX), idOf(1))!.blob.segment;
   assert.ok(left.some((name) => parseIdText(name.replace('.seg', '')) === segment));
 });
 
@@ -77,17 +80,17 @@ test('new ids lie above all that the store has', async (context) => {
   const { store, account, reader } = await open(context);
   assert.equal(highestId(reader), 0);
   await store.append(account, 'INBOX', 'x');
-  const { id, blob } = findMessage(reader, ownMailbox(account, 1), 1)!;
+  const { id, blob } = findMessage(reader, ownMailbox(account, INBOX), idOf(1))!;
   assert.equal(highestId(reader), Math.max(id, blob.segment));
   assert.equal(getMessage(reader, id).blob.offset, blob.offset);
-  assert.throws(() => getMessage(reader, id + 1), { kind: 'not-found' });
+  assert.throws(() => getMessage(reader, idOf(id + 1)), { kind: 'not-found' });
 });
 
 test('ranges of a blob; a file that is gone is not-found, one that is cut is unavailable', async (context) => {
   const { store, account, reader } = await open(context);
   const text = `Subject: ranges\r\n\r\n${'0123456789'.repeat(50_000)}`;
   await store.append(account, 'INBOX', text);
-  const { blob } = findMessage(reader, ownMailbox(account, 1), 1)!;
+  const { blob } = findMessage(reader, ownMailbox(account, INBOX), idOf(1))!;
   const { blobs } = store;
   assert.equal((await blobs.read(blob)).toString(), text);
   assert.equal((await blobs.read(blob, 9, 6)).toString(), 'ranges');
@@ -108,12 +111,14 @@ test('ranges of a blob; a file that is gone is not-found, one that is cut is una
 test('many segments, few descriptors', async (context) => {
   const { store } = await open(context);
   const ids = Array.from({ length: 200 }, (_, i) => i + 1);
-  for (const id of ids) writeFileSync(segmentPath(store.segmentsPath, id), `text ${id}`);
+  for (const id of ids) writeFileSync(segmentPath(store.segmentsPath, idOf(id)), `text ${id}`);
   const blobs = new Blobs(store.segmentsPath);
   const open_ = (): number => readdirSync('/proc/self/fd').length;
   const before = open_();
   const texts = await Promise.all(
-    ids.map((segment) => blobs.read({ segment, offset: 0, length: 5, hash: Buffer.alloc(32), codec: 0 })),
+    ids.map((segment) =>
+      blobs.read({ segment: idOf(segment), offset: 0, length: 5, hash: Buffer.alloc(32), codec: 0 }),
+    ),
   );
   assert.ok(texts.every((text) => text.toString() === 'text '));
   await new Promise((turn) => setTimeout(turn, 20));

@@ -5,7 +5,7 @@
 
 import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { idText, type SegmentId } from '../base/ids.ts';
+import { type AccountId, idOf, idText, type MailboxId, type SegmentId } from '../base/ids.ts';
 import { STORE_SLICE_MESSAGES } from '../base/limits.ts';
 import { operation, type Reader } from '../database/operation.ts';
 import { removeReference } from './expunge.ts';
@@ -61,14 +61,14 @@ export const collect = operation('store.collect', async (tx, args: CollectArgume
     SEGMENTS_A_ROUND,
   );
   for (const row of segments) {
-    const segment = Number(row['id']);
+    const segment = idOf<SegmentId>(row['id']);
     await tx.run('DELETE FROM segment WHERE id = ?', segment);
     tx.afterCommit({ kind: 'segment', segment });
   }
   const doomed = await tx.get('SELECT account, mailbox FROM doomed_mailbox LIMIT 1');
   if (doomed !== undefined) {
-    const owner = Number(doomed['account']);
-    const mailbox = Number(doomed['mailbox']);
+    const owner = idOf<AccountId>(doomed['account']);
+    const mailbox = idOf<MailboxId>(doomed['mailbox']);
     const rows = await tx.arrays(
       'SELECT uid, message FROM mailbox_message WHERE account = ? AND mailbox = ? LIMIT +?',
       owner,
@@ -76,7 +76,7 @@ export const collect = operation('store.collect', async (tx, args: CollectArgume
       STORE_SLICE_MESSAGES,
     );
     for (const [uid, message] of rows)
-      await removeReference(tx, { owner, mailbox, uid: Number(uid), message: Number(message) });
+      await removeReference(tx, { owner, mailbox, uid: idOf(uid), message: idOf(message) });
     if (rows.length < STORE_SLICE_MESSAGES) {
       await tx.run('DELETE FROM vanished WHERE account = ? AND mailbox = ?', owner, mailbox);
       await tx.run('DELETE FROM keyword WHERE account = ? AND mailbox = ?', owner, mailbox);

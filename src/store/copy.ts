@@ -3,7 +3,7 @@
 // Limits  COPY_MESSAGES_MAX an operation, MAILBOX_MESSAGES_MAX in the mailbox: it is whole or not at all
 
 import { Failure } from '../base/failure.ts';
-import type { Modseq } from '../base/ids.ts';
+import { idOf, type Modseq, type Uid } from '../base/ids.ts';
 import { COPY_MESSAGES_MAX, MAILBOX_MESSAGES_MAX } from '../base/limits.ts';
 import { operation, type Transaction, type Value } from '../database/operation.ts';
 import { nextModseq } from './accounts.ts';
@@ -21,7 +21,7 @@ export interface CopyArguments extends MailboxAccess {
 /** What has been copied so far. */
 interface Copied {
   /** The UIDs that were copied; the copies have the target's next ones in the same order. */
-  readonly sources: number[];
+  readonly sources: Uid[];
   /** By lower case. */
   readonly keywords: Map<string, string>;
   bytes: number;
@@ -112,6 +112,6 @@ function count(rows: readonly Value[][], target: Mailbox, copied: Copied): void 
     for (const word of parseKeywords(words)) keywords.set(word.toLowerCase(), word);
     copied.bytes += Number(size);
     if ((Number(flags) & SEEN) === 0) copied.unseen++;
-    sources.push(Number(uid));
+    sources.push(idOf(uid));
   }
 }

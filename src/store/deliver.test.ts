@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { type AccountId, idOf } from '../base/ids.ts';
 import { operation } from '../database/operation.ts';
 import { INBOX } from './accounts.ts';
 import { addReferences, deliverToInboxes, dropReferences } from './deliver.ts';
@@ -9,30 +10,30 @@ import { storeFlags } from './flags-change.ts';
 import { ownMailbox } from './mailbox-key.ts';
 import { findMailbox } from './mailboxes.ts';
 import { findMessage } from './messages.ts';
-import { TestStore } from './testing.ts';
+import { TestStore, uidRange } from './testing.ts';
 
 const TEXT = 'Subject: all\r\n\r\nhello\r\n';
 const STORED = `Return-Path: <x@x.example>\r\n${TEXT}`;
 
 const add = operation('test.add', (tx, args: { readonly message: number; readonly count: number }) =>
-  addReferences(tx, args.message, args.count),
+  addReferences(tx, idOf(args.message), args.count),
 );
 const drop = operation('test.drop', (tx, args: { readonly message: number; readonly count: number }) =>
-  dropReferences(tx, args.message, args.count),
+  dropReferences(tx, idOf(args.message), args.count),
 );
 
 async function open(context: TestContext, count: number) {
   const store = new TestStore();
   context.after(() => store.close());
-  const accounts: number[] = [];
+  const accounts: AccountId[] = [];
   for (let i = 0; i < count; i++) accounts.push(await store.account());
   const { reader, writer } = store.database;
   return {
     store,
     accounts,
     writer,
-    in: (account: number) => findMessage(reader, ownMailbox(account, INBOX), 1),
-    inbox: (account: number) => findMailbox(reader, account, 'INBOX')!,
+    in: (account: AccountId) => findMessage(reader, ownMailbox(account, INBOX), idOf(1)),
+    inbox: (account: AccountId) => findMailbox(reader, account, 'INBOX')!,
     refs: () => reader.all('SELECT refs FROM message').map((row) => Number(row['refs'])),
   };
 }
@@ -50,10 +51,10 @@ test('one copy for twenty accounts, each with flags and counters of its own', as
     told.sort((a, b) => a - b),
     accounts,
   );
-  const [first, ...others] = accounts as [number, ...number[]];
+  const [first, ...others] = accounts as [AccountId, ...AccountId[]];
   await writer.execute(storeFlags, {
     ...ownMailbox(first, INBOX),
-    ranges: [[1, 1]],
+    ranges: [uidRange(1)],
     change: 'add',
     by: { flags: SEEN | FLAGGED, keywords: ['Mine'] },
   });
@@ -75,7 +76,7 @@ test('each expunge takes one reference; the last takes the row', async (context)
   for (const [index, account] of accounts.entries()) {
     await writer.execute(storeFlags, {
       ...ownMailbox(account, INBOX),
-      ranges: [[1, 1]],
+      ranges: [uidRange(1)],
       change: 'add',
       by: { flags: DELETED, keywords: [] },
     });
@@ -91,7 +92,12 @@ test('references that are no mailbox’s hold the row as well', async (context) 
   const account = accounts[0]!;
   const message = box.in(account)!.id;
   await writer.execute(add, { message, count: 3 });
-  await writer.execute(expunge, { owner: account, mailbox: INBOX, ranges: [[1, 1]], deletedOnly: false });
+  await writer.execute(expunge, {
+    owner: account,
+    mailbox: INBOX,
+    ranges: [uidRange(1)],
+    deletedOnly: false,
+  });
   assert.deepEqual(box.refs(), [3]);
   await writer.execute(drop, { message, count: 2 });
   assert.deepEqual(box.refs(), [1]);
@@ -103,11 +109,14 @@ test('accounts that are gone are named, the others have their message', async (c
   const { store, accounts, writer, ...box } = await open(context, 2);
   await store.deliver(accounts, TEXT);
   const { id, received, size } = box.in(accounts[0]!)!;
-  const again = operation('test.again', async (tx, to: readonly number[]) => {
+  const again = operation('test.again', async (tx, to: readonly AccountId[]) => {
     await addReferences(tx, id, 2);
     return deliverToInboxes(tx, { id, received, size }, to);
   });
-  assert.deepEqual(await writer.execute(again, [accounts[0]!, 998, accounts[1]!, 999]), [998, 999]);
+  assert.deepEqual(
+    await writer.execute(again, [accounts[0]!, idOf<AccountId>(998), accounts[1]!, idOf<AccountId>(999)]),
+    [998, 999],
+  );
   for (const account of accounts) assert.equal(box.inbox(account).messages, 2);
   assert.deepEqual(await store.problems(), []);
 });

@@ -4,7 +4,7 @@
 // Order   the bytes are synced before (segment.ts); the rows are committed together or not at all
 
 import { Failure } from '../base/failure.ts';
-import type { AccountId, MessageId, Modseq, Uid } from '../base/ids.ts';
+import { type AccountId, idOf, type MessageId, type Modseq, type Uid } from '../base/ids.ts';
 import { MAILBOX_MESSAGES_MAX } from '../base/limits.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { INBOX, nextModseq } from './accounts.ts';
@@ -87,7 +87,7 @@ async function addToMailbox(tx: Transaction, reference: NewReference): Promise<U
     mailbox,
   );
   if (row === undefined) return undefined;
-  const uid = Number(row['uid']);
+  const uid = idOf<Uid>(row['uid']);
   await tx.run(
     `INSERT INTO mailbox_message (account, mailbox, uid, message, flags, keywords, modseq, touched, internal_date, saved, size)
      VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { idOf } from '../base/ids.ts';
 import { STORE_SLICE_MESSAGES } from '../base/limits.ts';
 import { INBOX } from './accounts.ts';
 import { expunge } from './expunge.ts';
 import { DELETED, FLAGGED } from './flags.ts';
 import { ownMailbox } from './mailbox-key.ts';
 import { changesSince, flagsBetween } from './messages.ts';
-import { openTestBox } from './testing.ts';
+import { openTestBox, uidRange } from './testing.ts';
 
 async function open(context: TestContext, messages: number) {
   const box = await openTestBox(messages);
@@ -32,7 +33,7 @@ test('expunge takes what is marked, in slices, and tells of it', async (context)
   assert.equal(box.store.count('message'), 1);
   const changes = changesSince(reader, ownMailbox(box.account, INBOX), {
     modseq: before,
-    lastUid: STORE_SLICE_MESSAGES + 3,
+    lastUid: idOf(STORE_SLICE_MESSAGES + 3),
   })!;
   assert.equal(changes.vanished.length, STORE_SLICE_MESSAGES + 2);
   assert.deepEqual(changes.changed, []);
@@ -59,13 +60,13 @@ test('one copy for many accounts: the bytes go with the last reference', async (
   assert.equal(box.store.count('mailbox_message'), 3);
   const { writer } = box.store.database;
   await box.set([[1, 1]], 'add', FLAGGED);
-  assert.deepEqual(flagsBetween(box.reader, ownMailbox(others[0]!, INBOX), [1, 9])[0]?.flags, 0);
+  assert.deepEqual(flagsBetween(box.reader, ownMailbox(others[0]!, INBOX), uidRange(1, 9))[0]?.flags, 0);
   for (const [left, account] of [
     [1, box.account],
     [1, others[0]!],
     [0, others[1]!],
   ] as const) {
-    await writer.execute(expunge, { owner: account, mailbox: INBOX, ranges: [[1, 1]], deletedOnly: false });
+    await writer.execute(expunge, { owner: account, mailbox: INBOX, ranges: [uidRange(1)], deletedOnly: false });
     assert.equal(box.store.count('message'), left);
   }
 });

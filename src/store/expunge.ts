@@ -3,7 +3,7 @@
 // Limits  STORE_SLICE_MESSAGES an operation; the session asks again
 
 import { Failure } from '../base/failure.ts';
-import type { MessageId, Uid } from '../base/ids.ts';
+import { idOf, type MessageId, type Uid } from '../base/ids.ts';
 import { STORE_SLICE_MESSAGES } from '../base/limits.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { nextModseq } from './accounts.ts';
@@ -74,7 +74,7 @@ async function findVictims(tx: Transaction, args: ExpungeArguments): Promise<Vic
       STORE_SLICE_MESSAGES - victims.length,
     );
     for (const [uid, message, flags, size] of rows)
-      victims.push({ uid: Number(uid), message: Number(message), flags: Number(flags), size: Number(size) });
+      victims.push({ uid: idOf(uid), message: idOf(message), flags: Number(flags), size: Number(size) });
     if (victims.length >= STORE_SLICE_MESSAGES) break;
   }
   return victims;

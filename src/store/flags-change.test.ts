@@ -6,7 +6,7 @@ import { storeFlags } from './flags-change.ts';
 import { ownMailbox } from './mailbox-key.ts';
 import { listKeywords } from './mailboxes.ts';
 import { flagsBetween } from './messages.ts';
-import { openTestBox } from './testing.ts';
+import { openTestBox, uidRange } from './testing.ts';
 
 async function open(context: TestContext, messages: number) {
   const box = await openTestBox(messages);
@@ -59,9 +59,9 @@ test('who is not the owner neither sees nor changes the flags of the owner', asy
   const box = await open(context, 1);
   const other = { ...ownMailbox(box.account, INBOX), reader: await box.store.account() };
   const by = { flags: SEEN, keywords: [] };
-  await assert.rejects(box.writer.execute(storeFlags, { ...other, ranges: [[1, 1]], change: 'add', by }), {
+  await assert.rejects(box.writer.execute(storeFlags, { ...other, ranges: [uidRange(1)], change: 'add', by }), {
     kind: 'unsupported',
   });
-  assert.throws(() => flagsBetween(box.reader, other, [1, 1]), { kind: 'unsupported' });
+  assert.throws(() => flagsBetween(box.reader, other, uidRange(1)), { kind: 'unsupported' });
   assert.deepEqual(box.flags(), ['1 0']);
 });

@@ -4,7 +4,7 @@
 // Limits  STORE_SLICE_MESSAGES an operation; the session asks again
 
 import { Failure } from '../base/failure.ts';
-import type { Modseq } from '../base/ids.ts';
+import { idOf, type Modseq } from '../base/ids.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { nextModseq } from './accounts.ts';
 import { registerKeywords } from './deliver.ts';
@@ -57,7 +57,7 @@ export const storeFlags = operation('store.storeFlags', async (tx, args: StoreFl
     changed += done.changed;
     seen += done.seen;
   }
-  if (changed === 0) return { modseq: Number(row['modseq']), changed };
+  if (changed === 0) return { modseq: idOf<Modseq>(row['modseq']), changed };
   await tx.run(
     'UPDATE mailbox SET modseq = ?, unseen = unseen - ? WHERE account = ? AND id = ?',
     modseq,

@@ -24,10 +24,9 @@ export interface FlagSet {
 
 export type FlagChange = 'add' | 'remove' | 'replace';
 
-/** Keywords of one message, of one mailbox; a keyword's length. Beyond them a STORE is refused. */
+/** Keywords of one message, of one mailbox. Beyond them a STORE is refused. */
 export const MESSAGE_KEYWORDS_MAX = 50;
 export const MAILBOX_KEYWORDS_MAX = 200;
-export const KEYWORD_BYTES = 100;
 
 /** A row's keywords column: words with a space between, null for none. */
 export function keywordsColumn(keywords: readonly string[]): string | null {

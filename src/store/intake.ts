@@ -8,6 +8,7 @@
 
 import { createHash, hash as hashOnce } from 'node:crypto';
 import { Failure } from '../base/failure.ts';
+import type { MessageId } from '../base/ids.ts';
 import { MESSAGE_BUFFER_BYTES, THREAD_BUFFER_BYTES } from '../base/limits.ts';
 import { PARSER, type ParsedMessage, parseMessage } from '../message/structure.ts';
 import type { MessageRow } from './messages.ts';
@@ -42,7 +43,7 @@ export interface TakenMessage {
 }
 
 export class Intake {
-  readonly id: number;
+  readonly id: MessageId;
   readonly #intakes: Intakes;
   readonly #preamble: (head: Buffer) => Preamble;
   #chunks: Buffer[] = [];
@@ -54,7 +55,7 @@ export class Intake {
   #isAbandoned = false;
 
   /** `preamble` is asked once, with the header as far as it is buffered: all of it for a message below the buffer size. */
-  constructor(intakes: Intakes, id: number, preamble: (head: Buffer) => Preamble) {
+  constructor(intakes: Intakes, id: MessageId, preamble: (head: Buffer) => Preamble) {
     this.#intakes = intakes;
     this.id = id;
     this.#preamble = preamble;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { INBOX } from './accounts.ts';
 import { SEEN } from './flags.ts';
 import { ownMailbox } from './mailbox-key.ts';
 import {
@@ -16,7 +17,7 @@ import {
   unsubscribe,
 } from './mailboxes.ts';
 import { messagesBetween } from './messages.ts';
-import { TestStore } from './testing.ts';
+import { TestStore, uidRange } from './testing.ts';
 
 async function open(context: TestContext) {
   const store = new TestStore();
@@ -137,7 +138,7 @@ test('renaming INBOX moves its messages to new place with their UIDs; INBOX goes
   const old = box.find('Old/2026')!;
   assert.deepEqual([inbox.messages, inbox.unseen, inbox.bytes, inbox.uidNext], [0, 0, 0, 3]);
   assert.deepEqual([old.messages, old.unseen, old.uidNext], [2, 1, 3]);
-  const moved = messagesBetween(box.reader, ownMailbox(box.account, old.id), [1, 9], 9);
+  const moved = messagesBetween(box.reader, ownMailbox(box.account, old.id), uidRange(1, 9), 9);
   assert.deepEqual(
     moved.map(({ uid, flags, keywords }) => [uid, flags, keywords]),
     [
@@ -152,7 +153,7 @@ test('renaming INBOX moves its messages to new place with their UIDs; INBOX goes
 test('a new message is recent to one claimant only', async (context) => {
   const box = await open(context);
   const { writer } = box.store.database;
-  const claim = () => writer.execute(claimRecent, { owner: box.account, mailbox: 1 });
+  const claim = () => writer.execute(claimRecent, { owner: box.account, mailbox: INBOX });
   await box.store.append(box.account, 'INBOX', 'x');
   assert.deepEqual(await Promise.all([claim(), claim()]), [
     { from: 1, to: 2 },

@@ -4,7 +4,7 @@
 // A mailbox that was deleted while it had children stays as a name that cannot be selected. RFC 3501 §6.3.4
 
 import { Failure } from '../base/failure.ts';
-import type { AccountId, MailboxId, Modseq, Uid } from '../base/ids.ts';
+import { type AccountId, idOf, type MailboxId, type Modseq, type Uid } from '../base/ids.ts';
 import { COPY_MESSAGES_MAX } from '../base/limits.ts';
 import { operation, type Reader, type Row, type Transaction } from '../database/operation.ts';
 import { createMailboxRow, INBOX, nextModseq } from './accounts.ts';
@@ -30,7 +30,7 @@ export interface Mailbox {
 export const SEPARATOR = '/';
 /** Characters of a full name, levels of it, mailboxes of an account. */
 export const MAILBOX_NAME_MAX = 500;
-export const MAILBOX_DEPTH_MAX = 30;
+const MAILBOX_DEPTH_MAX = 30;
 export const MAILBOXES_MAX = 10_000;
 
 /** Usual names -> attribute. RFC 6154 §2 */
@@ -49,7 +49,7 @@ const usualNames: Readonly<Record<string, string>> = {
   archives: '\\Archive',
 };
 
-export function specialUseOf(name: string): string | undefined {
+function specialUseOf(name: string): string | undefined {
   const lower = name.toLowerCase();
   return Object.hasOwn(usualNames, lower) ? usualNames[lower] : undefined;
 }
@@ -75,16 +75,16 @@ export function canonicalMailboxName(name: string): string {
 function toMailbox(row: Row): Mailbox {
   const specialUse = row['special_use'];
   return {
-    owner: Number(row['account']),
-    id: Number(row['id']),
+    owner: idOf(row['account']),
+    id: idOf(row['id']),
     name: String(row['name']),
     uidValidity: Number(row['uidvalidity']),
-    uidNext: Number(row['uidnext']),
-    modseq: Number(row['modseq']),
+    uidNext: idOf(row['uidnext']),
+    modseq: idOf(row['modseq']),
     messages: Number(row['messages']),
     unseen: Number(row['unseen']),
     bytes: Number(row['bytes']),
-    recentFrom: Number(row['recent_from']),
+    recentFrom: idOf(row['recent_from']),
     selectable: row['selectable'] === 1,
     specialUse: typeof specialUse === 'string' ? specialUse : undefined,
   };
@@ -310,5 +310,5 @@ export const claimRecent = operation('store.claimRecent', async (tx, { owner, ma
   const row = await tx.get('SELECT recent_from, uidnext FROM mailbox WHERE account = ? AND id = ?', owner, mailbox);
   if (row === undefined) throw new Failure('not-found', 'No such mailbox');
   await tx.run('UPDATE mailbox SET recent_from = uidnext WHERE account = ? AND id = ?', owner, mailbox);
-  return { from: Number(row['recent_from']), to: Number(row['uidnext']) };
+  return { from: idOf<Uid>(row['recent_from']), to: idOf<Uid>(row['uidnext']) };
 });

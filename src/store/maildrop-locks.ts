@@ -8,7 +8,7 @@
 export interface MaildropRequest {
   readonly kind: 'lock-maildrop' | 'release-maildrop';
   readonly request: number;
-  readonly account: number;
+  readonly account: AccountId;
   /** Of that thread. */
   readonly connection: number;
 }
@@ -27,17 +27,17 @@ interface Holder {
 
 /** In the main thread: who has which account's maildrop. */
 export class MaildropLocks {
-  readonly #holders = new Map<number, Holder>();
+  readonly #holders = new Map<AccountId, Holder>();
 
   /** False while another connection holds it. */
-  lock(account: number, holder: Holder): boolean {
+  lock(account: AccountId, holder: Holder): boolean {
     if (this.#holders.has(account)) return false;
     this.#holders.set(account, holder);
     return true;
   }
 
   /** Does nothing for one who does not hold it. */
-  release(account: number, { thread, connection }: Holder): void {
+  release(account: AccountId, { thread, connection }: Holder): void {
     const holder = this.#holders.get(account);
     if (holder?.thread === thread && holder.connection === connection) this.#holders.delete(account);
   }
@@ -66,14 +66,14 @@ export class MaildropClient {
   }
 
   /** Gives the way to let it go again; undefined while another session has it. */
-  async lock(account: number, connection: number): Promise<(() => Promise<void>) | undefined> {
+  async lock(account: AccountId, connection: number): Promise<(() => Promise<void>) | undefined> {
     if (!(await this.#request('lock-maildrop', account, connection))) return undefined;
     return async () => {
       await this.#request('release-maildrop', account, connection);
     };
   }
 
-  #request(kind: MaildropRequest['kind'], account: number, connection: number): Promise<boolean> {
+  #request(kind: MaildropRequest['kind'], account: AccountId, connection: number): Promise<boolean> {
     const request = ++this.#requests;
     this.#ask({ kind, request, account, connection });
     return new Promise((resolve) => this.#waiting.set(request, resolve));

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { type AccountId, idOf } from '../base/ids.ts';
 import { INBOX } from './accounts.ts';
 import { copy } from './copy.ts';
 import { expunge } from './expunge.ts';
@@ -8,7 +9,7 @@ import { DELETED, FLAGGED, type FlagChange, SEEN } from './flags.ts';
 import { storeFlags } from './flags-change.ts';
 import { ownMailbox } from './mailbox-key.ts';
 import { changesSince, flagsBetween, type MessageFlags } from './messages.ts';
-import { TestStore } from './testing.ts';
+import { TestStore, uidRange } from './testing.ts';
 
 /** What a session holds of a mailbox, kept by changesSince alone. */
 class View {
@@ -16,10 +17,10 @@ class View {
   modseq = 0;
   last = 0;
 
-  follow({ database: { reader } }: TestStore, account: number): void {
+  follow({ database: { reader } }: TestStore, account: AccountId): void {
     const access = ownMailbox(account, INBOX);
     for (let more = true; more; ) {
-      const changes = changesSince(reader, access, { modseq: this.modseq, lastUid: this.last })!;
+      const changes = changesSince(reader, access, { modseq: idOf(this.modseq), lastUid: idOf(this.last) })!;
       for (const uid of changes.vanished) this.messages.delete(uid);
       for (const status of changes.changed) if (status.uid <= this.last) this.messages.set(status.uid, status);
       for (const uid of changes.added) {
@@ -55,9 +56,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }),
 );
 
-async function take(store: TestStore, account: number, view: View, step: Step): Promise<void> {
+async function take(store: TestStore, account: AccountId, view: View, step: Step): Promise<void> {
   const { writer } = store.database;
-  const at = { ...ownMailbox(account, INBOX), ranges: [[step.uid, step.uid + 2]] as const };
+  const at = { ...ownMailbox(account, INBOX), ranges: [uidRange(step.uid, step.uid + 2)] };
   switch (step.do) {
     case 'append':
       await store.append(account, 'INBOX', 'x');
@@ -89,7 +90,10 @@ test('who follows the changes, however seldom, holds what a reading of all gives
         view.follow(store, account);
         for (const step of steps) await take(store, account, view, step);
         view.follow(store, account);
-        const all = flagsBetween(store.database.reader, ownMailbox(account, INBOX), [1, Number.MAX_SAFE_INTEGER]);
+        const all = flagsBetween(store.database.reader, ownMailbox(account, INBOX), [
+          idOf(1),
+          idOf(Number.MAX_SAFE_INTEGER),
+        ]);
         assert.deepEqual(
           [...view.messages.values()].sort((a, b) => a.uid - b.uid),
           all,

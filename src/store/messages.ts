@@ -4,7 +4,7 @@
 // Never   bytes: those are read from segments, see blobs.ts
 
 import { Failure } from '../base/failure.ts';
-import type { MessageId, Modseq, Uid } from '../base/ids.ts';
+import { idOf, type MessageId, type Modseq, type Uid } from '../base/ids.ts';
 import type { Reader, Value } from '../database/operation.ts';
 import { parseKeywords } from './flags.ts';
 import { checkOwnFlags, type MailboxAccess, type MailboxKey, type UidRange } from './mailbox-key.ts';
@@ -58,7 +58,7 @@ export function uidsAfter(reader: Reader, { owner, mailbox }: MailboxKey, after:
       after,
       PAGE_ROWS,
     )
-    .map((row) => Number(row[0]));
+    .map((row) => idOf(row[0]));
 }
 
 /** The lowest UID without \Seen, undefined when there is none. Walks the mailbox: for SELECT's UNSEEN only. */
@@ -69,7 +69,7 @@ export function firstUnseen(reader: Reader, access: MailboxAccess): Uid | undefi
     access.owner,
     access.mailbox,
   );
-  return row === undefined ? undefined : Number(row['uid']);
+  return row === undefined ? undefined : idOf(row['uid']);
 }
 
 /** Flags of the messages in a range of UIDs, ascending, at most PAGE_ROWS: ask again from the last one. */
@@ -102,9 +102,9 @@ function mailboxMessage(row: readonly Value[]): MailboxMessage {
 /** The columns of a message from `first` on. */
 function messageRow(row: readonly Value[], first = 0): MessageRow {
   return {
-    id: Number(row[first]),
+    id: idOf(row[first]),
     blob: {
-      segment: Number(row[first + 1]),
+      segment: idOf(row[first + 1]),
       offset: Number(row[first + 2]),
       length: Number(row[first + 3]),
       hash: row[first + 4] as Uint8Array,
@@ -120,10 +120,10 @@ function messageRow(row: readonly Value[], first = 0): MessageRow {
 
 function messageFlags(row: readonly Value[]): MessageFlags {
   return {
-    uid: Number(row[0]),
+    uid: idOf(row[0]),
     flags: Number(row[1]),
     keywords: parseKeywords(row[2]),
-    modseq: Number(row[3]),
+    modseq: idOf(row[3]),
   };
 }
 
@@ -206,7 +206,7 @@ export function sizesAfter(
       after,
       PAGE_ROWS,
     )
-    .map((row) => ({ uid: Number(row[0]), size: Number(row[1]) }));
+    .map((row) => ({ uid: idOf(row[0]), size: Number(row[1]) }));
 }
 
 /** Up to where somebody knows a mailbox. */
@@ -247,15 +247,17 @@ export function changesSince(reader: Reader, access: MailboxAccess, known: Known
       mailbox,
     );
     if (row === undefined) return undefined;
-    const current = Number(row['modseq']);
-    const recentFrom = Number(row['recent_from']);
+    const current = idOf<Modseq>(row['modseq']);
+    const recentFrom = idOf<Uid>(row['recent_from']);
     const messages = Number(row['messages']);
     const none = { vanished: [], changed: [], added: [], recentFrom, messages };
     if (current === known.modseq) return { modseq: current, more: false, ...none };
-    const modseq = Math.min(
-      partEnd(reader, VANISHED_PART, access, known.modseq),
-      partEnd(reader, CHANGED_PART, access, known.modseq),
-      current,
+    const modseq = idOf<Modseq>(
+      Math.min(
+        partEnd(reader, VANISHED_PART, access, known.modseq),
+        partEnd(reader, CHANGED_PART, access, known.modseq),
+        current,
+      ),
     );
     const vanished = reader
       .arrays(
@@ -265,7 +267,7 @@ export function changesSince(reader: Reader, access: MailboxAccess, known: Known
         known.modseq,
         modseq,
       )
-      .map((line) => Number(line[0]));
+      .map((line) => idOf<Uid>(line[0]));
     const changed = reader
       .arrays(
         `SELECT uid, flags, keywords, modseq FROM mailbox_message

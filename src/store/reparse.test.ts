@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { unlinkSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import type { AccountId } from '../base/ids.ts';
 import { MESSAGE_BUFFER_BYTES } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { operation } from '../database/operation.ts';
@@ -12,7 +13,7 @@ import { findMailbox } from './mailboxes.ts';
 import { type MailboxMessage, messagesBetween } from './messages.ts';
 import { reparse, startReparse } from './reparse.ts';
 import { segmentPath } from './segment.ts';
-import { TestStore } from './testing.ts';
+import { TestStore, uidRange } from './testing.ts';
 
 const HEADER = 'From: a@x\r\nMessage-ID: <3@x>\r\nReferences: <1@x> <2@x>\r\n\r\n';
 
@@ -25,7 +26,7 @@ const forgetWalk = operation('test.forgetWalk', async (tx, _: object) => {
 });
 
 let store: TestStore;
-let account: number;
+let account: AccountId;
 const lines: string[] = [];
 const line = (event: string, fields?: object): void => void lines.push(`${event} ${JSON.stringify(fields)}`);
 const log: Log = { debug: line, info: line, warn: line, error: line };
@@ -37,7 +38,7 @@ before(async () => {
 after(() => store.close());
 
 const rows = (): MailboxMessage[] =>
-  messagesBetween(store.database.reader, ownMailbox(account, INBOX), [1, 1000], 1000);
+  messagesBetween(store.database.reader, ownMailbox(account, INBOX), uidRange(1, 1000), 1000);
 const walked = (): unknown => store.database.reader.get("SELECT value FROM counter WHERE name = 'parser'")?.['value'];
 const parts = () => ({
   reader: store.database.reader,

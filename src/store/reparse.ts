@@ -11,7 +11,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asFailure, Failure } from '../base/failure.ts';
-import { idText } from '../base/ids.ts';
+import { idOf, idText, type MessageId, type SegmentId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { operation, type Reader, type Writer } from '../database/operation.ts';
 import { PARSER, parseMessage } from '../message/structure.ts';
@@ -25,7 +25,7 @@ const PAUSE_MS = 20;
 const RETRY_MS = 30_000;
 
 interface Reparsed {
-  readonly id: number;
+  readonly id: MessageId;
   readonly header: string;
   readonly structure: string;
 }
@@ -87,17 +87,17 @@ export async function reparse(parts: ReparseParts, signal: AbortSignal): Promise
     sliceBytes = 0;
     await sleep(parts.pauseMs ?? PAUSE_MS, undefined, { signal });
   };
-  for (let after = -1; ; ) {
+  for (let after = idOf<MessageId>(-1); ; ) {
     const page = reader.arrays(
       'SELECT id, parser, segment, offset, length, hash, codec FROM message WHERE id > ? ORDER BY id LIMIT +?',
       after,
       PAGE_ROWS,
     );
     for (const [id, parser, segment, offset, length, hash, codec] of page) {
-      after = Number(id);
+      after = idOf(id);
       if (Number(parser) >= PARSER) continue;
       const blob = {
-        segment: Number(segment),
+        segment: idOf<SegmentId>(segment),
         offset: Number(offset),
         length: Number(length),
         hash: hash as Uint8Array,
@@ -120,7 +120,7 @@ export async function reparse(parts: ReparseParts, signal: AbortSignal): Promise
 /** Undefined when its bytes cannot be read; `gone` when it was expunged meanwhile. */
 async function parseAgain(
   { reader, blobs, log }: ReparseParts,
-  id: number,
+  id: MessageId,
   blob: Blob,
 ): Promise<Reparsed | 'gone' | undefined> {
   try {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { Failure } from '../base/failure.ts';
+import { idOf } from '../base/ids.ts';
 import { SEGMENT_BYTES } from '../base/limits.ts';
 import {
   type Blob,
@@ -35,7 +36,7 @@ function openHost(context: TestContext): TestHost {
     life: [],
     fatals: [],
     isFull: false,
-    nextId: () => ++last,
+    nextId: () => idOf(++last),
     async opened(segment) {
       if (host.isFull) throw new Failure('full', 'no space');
       host.life.push(`opened ${segment}`);
@@ -55,7 +56,7 @@ function read(host: TestHost, { segment, offset, length }: Blob): Buffer {
 }
 
 const put = (writer: SegmentWriter, id: number, bytes: Uint8Array) =>
-  writer.append(id, [bytes], bytes.length, sha(bytes));
+  writer.append(idOf(id), [bytes], bytes.length, sha(bytes));
 
 test('a record header is read as it was written, and no other 32 bytes are one', () => {
   fc.assert(
@@ -66,14 +67,14 @@ test('a record header is read as it was written, and no other 32 bytes are one',
       fc.nat(31),
       fc.integer({ min: 1, max: 255 }),
       (id, length, checksum, at, change) => {
-        const header = recordHeader(id, length, checksum);
+        const header = recordHeader(idOf(id), length, checksum);
         assert.deepEqual(parseRecordHeader(header), { id, length, codec: 0, checksum });
         header[at]! ^= change;
         assert.equal(parseRecordHeader(header), undefined);
       },
     ),
   );
-  assert.equal(parseRecordHeader(recordHeader(1, 2, 3).subarray(0, 31)), undefined);
+  assert.equal(parseRecordHeader(recordHeader(idOf(1), 2, 3).subarray(0, 31)), undefined);
 });
 
 test('messages appended in one turn lie one behind the other, and in pieces as in one', async (context) => {
@@ -83,7 +84,7 @@ test('messages appended in one turn lie one behind the other, and in pieces as i
   const messages = Array.from({ length: 700 }, (_, i) => randomBytes(i));
   const pending = await Promise.all(
     messages.map((bytes, i) =>
-      writer.append(i, [bytes.subarray(0, i >> 1), bytes.subarray(i >> 1)], bytes.length, sha(bytes)),
+      writer.append(idOf(i), [bytes.subarray(0, i >> 1), bytes.subarray(i >> 1)], bytes.length, sha(bytes)),
     ),
   );
   const blobs = pending.map(({ blob }) => blob);
@@ -130,7 +131,7 @@ test('an error that is not want of space ends the process, and nothing is acknow
   const writer = new SegmentWriter(host);
   await assert.rejects(put(writer, 1, Buffer.from('x')), { kind: 'unavailable' });
   assert.equal(host.fatals.length, 1);
-  await assert.rejects(LargeMessage.create(host, 2), { kind: 'unavailable' });
+  await assert.rejects(LargeMessage.create(host, idOf(2)), { kind: 'unavailable' });
   assert.equal(host.fatals.length, 2);
   assert.deepEqual(host.life, []);
   await writer.close();
@@ -162,7 +163,7 @@ test('no space for a segment’s row: refused as full, no file and no descriptor
   const before = descriptors();
   for (let i = 0; i < 20; i++) {
     await assert.rejects(put(writer, 1, Buffer.from('x')), { kind: 'full' });
-    await assert.rejects(LargeMessage.create(host, 1), { kind: 'full' });
+    await assert.rejects(LargeMessage.create(host, idOf(1)), { kind: 'full' });
   }
   assert.ok(descriptors() <= before + 2, `${descriptors()} descriptors, ${before} before`);
   assert.deepEqual(readdirSync(host.directory), []);
@@ -176,7 +177,7 @@ test('no space for a segment’s row: refused as full, no file and no descriptor
 
 test('a large message is whole in a file of its own; given up, it is told as closed', async (context) => {
   const host = openHost(context);
-  const large = await LargeMessage.create(host, 7);
+  const large = await LargeMessage.create(host, idOf(7));
   const bytes = randomBytes(300_000);
   for (let at = 0; at < bytes.length; at += 70_000) await large.write(bytes.subarray(at, at + 70_000));
   assert.deepEqual(await large.read(100, 50), bytes.subarray(100, 150));
@@ -186,7 +187,7 @@ test('a large message is whole in a file of its own; given up, it is told as clo
   assert.equal(header?.id, 7);
   assert.equal(header?.length, bytes.length);
   settle();
-  const other = await LargeMessage.create(host, 8);
+  const other = await LargeMessage.create(host, idOf(8));
   await other.write(bytes);
   other.abandon();
   await assert.rejects(other.write(bytes), { kind: 'unavailable' });
@@ -227,13 +228,13 @@ test('a write that comes out short is never taken for a whole one', {
       encoding: 'utf8',
     });
     assert.deepEqual(JSON.parse(stdout || 'null'), { outcome: 'unavailable', fatals: 1 }, stderr);
-    assert.ok(statSync(segmentPath(directory, Number(segment))).size <= 65_536, 'the limit did not act');
+    assert.ok(statSync(segmentPath(directory, idOf(segment))).size <= 65_536, 'the limit did not act');
   }
 });
 
 test('a message that is given up while a write of it comes out short ends itself, not the process', async (context) => {
   const host = openHost(context);
-  const large = await LargeMessage.create(host, 1);
+  const large = await LargeMessage.create(host, idOf(1));
   // The kernel takes half of the chunk, and before the rest is on its way the sender has left.
   const probe = await fs.promises.open(host.directory, 'r');
   const prototype = Object.getPrototypeOf(probe) as {

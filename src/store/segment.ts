@@ -15,7 +15,7 @@ import { type FileHandle, open as openFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { Failure } from '../base/failure.ts';
-import { idText } from '../base/ids.ts';
+import { idText, type MessageId, type SegmentId } from '../base/ids.ts';
 import { SEGMENT_BYTES } from '../base/limits.ts';
 
 export const RECORD_HEADER_BYTES = 32;
@@ -25,18 +25,18 @@ export const PLAIN = 0;
 
 /** Where the bytes of a message lie. `hash` is the SHA-256 of the plain bytes. */
 export interface Blob {
-  readonly segment: number;
+  readonly segment: SegmentId;
   readonly offset: number;
   readonly length: number;
   readonly hash: Uint8Array;
   readonly codec: number;
 }
 
-export function segmentPath(directory: string, segment: number): string {
+export function segmentPath(directory: string, segment: SegmentId): string {
   return join(directory, `${idText(segment)}.seg`);
 }
 
-export function recordHeader(id: number, length: number, checksum: number): Buffer {
+export function recordHeader(id: MessageId, length: number, checksum: number): Buffer {
   const header = Buffer.alloc(RECORD_HEADER_BYTES);
   header.writeUInt32LE(MAGIC, 0);
   header[4] = PLAIN;
@@ -69,11 +69,11 @@ export function parseRecordHeader(header: Buffer): RecordHeader | undefined {
 /** What a segment's life needs of the outside. */
 export interface SegmentHost {
   readonly directory: string;
-  nextId(): number;
+  nextId(): SegmentId;
   /** The row that makes the file known; called when the file and its name are synced. */
-  opened(segment: number): Promise<void>;
+  opened(segment: SegmentId): Promise<void>;
   /** No operation that names this segment is still on its way. */
-  closed(segment: number, bytes: number): Promise<void>;
+  closed(segment: SegmentId, bytes: number): Promise<void>;
   /** Prints one line and ends the process. */
   fatal(error: Error): void;
 }
@@ -85,7 +85,7 @@ export interface PendingBlob {
 }
 
 interface OpenSegment {
-  readonly id: number;
+  readonly id: SegmentId;
   readonly descriptor: number;
   bytes: number;
   /** Appended, and the row's outcome not yet known. */
@@ -94,7 +94,7 @@ interface OpenSegment {
 }
 
 interface Append {
-  readonly id: number;
+  readonly id: MessageId;
   readonly chunks: readonly Uint8Array[];
   readonly length: number;
   readonly hash: Uint8Array;
@@ -114,7 +114,7 @@ export class SegmentWriter {
   }
 
   /** Resolves when the bytes are on disk. The chunks must not change until then. */
-  append(id: number, chunks: readonly Uint8Array[], length: number, hash: Uint8Array): Promise<PendingBlob> {
+  append(id: MessageId, chunks: readonly Uint8Array[], length: number, hash: Uint8Array): Promise<PendingBlob> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ id, chunks, length, hash, resolve, reject });
       // At the end of the turn, so that all messages whose last bytes came in it share one write and one sync.
@@ -228,19 +228,19 @@ export class SegmentWriter {
 /** A message that is too large to buffer: a segment file of its own, written as the bytes come. */
 export class LargeMessage {
   readonly #host: SegmentHost;
-  readonly id: number;
-  readonly segment: number;
+  readonly id: MessageId;
+  readonly segment: SegmentId;
   #file: FileHandle | undefined;
   #length = 0;
   #checksum = 0;
 
-  private constructor(host: SegmentHost, id: number, segment: number) {
+  private constructor(host: SegmentHost, id: MessageId, segment: SegmentId) {
     this.#host = host;
     this.id = id;
     this.segment = segment;
   }
 
-  static async create(host: SegmentHost, id: number): Promise<LargeMessage> {
+  static async create(host: SegmentHost, id: MessageId): Promise<LargeMessage> {
     const large = new LargeMessage(host, id, host.nextId());
     const path = segmentPath(host.directory, large.segment);
     try {
@@ -333,7 +333,7 @@ function segmentFailure(error: unknown, host: SegmentHost): Failure {
 }
 
 /** An empty segment file whose name survives a power cut. */
-async function createSynced(directory: string, segment: number): Promise<void> {
+async function createSynced(directory: string, segment: SegmentId): Promise<void> {
   const file = await openFile(segmentPath(directory, segment), 'wx', 0o600);
   try {
     await file.sync();

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { corpus } from '../../test/support/messages.ts';
+import { idOf } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { openForWriting, openReader } from '../database/connection.ts';
 import { migrate } from '../database/format.ts';
@@ -46,12 +47,12 @@ test('a store of format 1 gives the same answers, knows what is to be parsed aga
 
     const { reader, close } = openReader(path);
     for (const [id, { message, envelope, bodyStructure }] of corpus().entries()) {
-      const row = getMessage(reader, id);
+      const row = getMessage(reader, idOf(id));
       assert.equal(encodeEnvelope(decodeHeader(row.header)), envelope, message);
       assert.equal(encodeBodyStructure(decodeStructure(row.structure)), bodyStructure, message);
       assert.deepEqual([row.parser, row.blob.length, row.received], [1, message.length, 5]);
     }
-    const damaged = getMessage(reader, 5000);
+    const damaged = getMessage(reader, idOf(5000));
     assert.deepEqual(decodeHeader(damaged.header), EMPTY_HEADER);
     assert.equal(damaged.parser, 0);
     assert.equal(warnings.length, 1);

@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
-import { Ids } from '../base/ids.ts';
+import { type AccountId, Ids, idOf, type SegmentId, type Uid } from '../base/ids.ts';
 import { operation } from '../database/operation.ts';
 import { openTestDatabase, type TestDatabase } from '../database/testing.ts';
 import { ensureAccount, INBOX } from './accounts.ts';
@@ -28,7 +28,7 @@ const makeAccount = operation('test.account', (tx, uuid: string) => ensureAccoun
 
 interface Delivery {
   readonly message: MessageRow;
-  readonly accounts: readonly number[];
+  readonly accounts: readonly AccountId[];
 }
 
 const deliver = operation('test.deliver', async (tx, { message, accounts }: Delivery) => {
@@ -65,7 +65,7 @@ export class TestStore {
     this.intakes = createIntakes(host, new SegmentWriter(host));
   }
 
-  account(): Promise<number> {
+  account(): Promise<AccountId> {
     return this.database.writer.execute(makeAccount, `uuid-${++this.#accounts}`);
   }
 
@@ -73,7 +73,7 @@ export class TestStore {
     return new Intake(this.intakes, this.#ids.next(), () => ({ returnPath, fields }));
   }
 
-  async append(account: number, mailbox: string, text: string, flags?: Partial<FlagSet>): Promise<number> {
+  async append(account: AccountId, mailbox: string, text: string, flags?: Partial<FlagSet>): Promise<Uid> {
     const intake = this.intake();
     await intake.write(Buffer.from(text, 'latin1'));
     const { row, pending } = await intake.finish(3);
@@ -87,7 +87,7 @@ export class TestStore {
   }
 
   /** One copy for the INBOXes of all. */
-  async deliver(accounts: readonly number[], text: string): Promise<void> {
+  async deliver(accounts: readonly AccountId[], text: string): Promise<void> {
     const intake = this.intake('Return-Path: <x@x.example>\r\n');
     await intake.write(Buffer.from(text, 'latin1'));
     const { row, pending } = await intake.finish(3);
@@ -115,10 +115,16 @@ export class TestStore {
     await this.intakes.segments.close();
     this.blobs.close();
     // Behind this, what the segments have told the writer is done.
-    await this.database.writer.execute(closeSegment, { segment: 0, bytes: 0, at: 0 });
+    await this.database.writer.execute(closeSegment, { segment: idOf<SegmentId>(0), bytes: 0, at: 0 });
     this.database.close();
   }
 }
+
+export function uidRange(from: number, to = from): UidRange {
+  return [idOf(from), idOf(to)];
+}
+
+type Ranges = readonly (readonly [from: number, to: number])[];
 
 /** A store with an account that has so many messages in its INBOX and an empty folder, and what is done to them. */
 export async function openTestBox(messages: number) {
@@ -137,14 +143,20 @@ export async function openTestBox(messages: number) {
     folder: () => findMailbox(reader, account, 'Folder')!,
     /** `uid flags keywords` of each message. */
     flags: (mailbox = INBOX) =>
-      flagsBetween(reader, ownMailbox(account, mailbox), [1, 1e9]).map(({ uid, flags, keywords }) =>
+      flagsBetween(reader, ownMailbox(account, mailbox), uidRange(1, 1e9)).map(({ uid, flags, keywords }) =>
         [uid, flags, ...keywords].join(' '),
       ),
-    set: (ranges: readonly UidRange[], change: FlagChange, flags: number, ...keywords: string[]) =>
-      writer.execute(storeFlags, { ...inbox, ranges, change, by: { flags, keywords } }),
-    expunge: (ranges?: readonly UidRange[], deletedOnly = true) =>
-      writer.execute(expunge, { ...inbox, ranges, deletedOnly }),
-    copy: (ranges: readonly UidRange[], target: string) => writer.execute(copy, { ...inbox, ranges, target }),
+    set: (ranges: Ranges, change: FlagChange, flags: number, ...keywords: string[]) =>
+      writer.execute(storeFlags, {
+        ...inbox,
+        ranges: ranges.map(([from, to]) => uidRange(from, to)),
+        change,
+        by: { flags, keywords },
+      }),
+    expunge: (ranges?: Ranges, deletedOnly = true) =>
+      writer.execute(expunge, { ...inbox, ranges: ranges?.map(([from, to]) => uidRange(from, to)), deletedOnly }),
+    copy: (ranges: Ranges, target: string) =>
+      writer.execute(copy, { ...inbox, ranges: ranges.map(([from, to]) => uidRange(from, to)), target }),
     /** Fails when the store is not as it should be. */
     async close() {
       const problems = await store.problems();

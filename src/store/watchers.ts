@@ -1,5 +1,6 @@
 // Who in this thread wants to hear of changed accounts.
 
+import type { AccountId } from '../base/ids.ts';
 import type { WriterClient } from '../database/client.ts';
 import type { SharedState } from '../database/shared.ts';
 
@@ -8,8 +9,8 @@ export function createWatchers(
   writer: WriterClient,
   shared: SharedState,
   thread: number,
-): (account: number, changed: () => void) => () => void {
-  const watchers = new Map<number, Set<() => void>>();
+): (account: AccountId, changed: () => void) => () => void {
+  const watchers = new Map<AccountId, Set<() => void>>();
   writer.onNotification((notification) => {
     if (notification.kind !== 'account') return;
     for (const changed of watchers.get(notification.account) ?? []) changed();

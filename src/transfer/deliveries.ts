@@ -3,6 +3,7 @@
 // Out     what a channel is given; none where the message is not in the store any more
 
 import { Failure } from '../base/failure.ts';
+import type { MessageId } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
 import { getMessage } from '../store/messages.ts';
 import type { Delivery, StoredMessage } from './channels/channel.ts';
@@ -39,7 +40,7 @@ export function deliveryOf(message: StoredMessage, carried: readonly Carried[]):
 }
 
 /** Undefined when it is not in the store: a reference that nobody counted. */
-export function findMessage(reader: Reader, id: number): StoredMessage | undefined {
+export function findMessage(reader: Reader, id: MessageId): StoredMessage | undefined {
   try {
     return getMessage(reader, id);
   } catch (error) {

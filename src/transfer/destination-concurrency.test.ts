@@ -3,16 +3,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { idOf, type QueueRowId } from '../base/ids.ts';
 import { grouped } from './deliveries.ts';
 import { DestinationConcurrency } from './destination-concurrency.ts';
-import type { QueueRow, QueueRowId } from './queue.ts';
+import type { QueueRow } from './queue.ts';
 
 const RECIPIENTS_MAX = 100;
 
 function row(id: number, message: number, destination: string): QueueRow {
   return {
     id: id as QueueRowId,
-    message,
+    message: idOf(message),
     channel: 'smtp',
     destination,
     sender: 'ann@acme.example',

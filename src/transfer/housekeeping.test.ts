@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { idFloor } from '../base/ids.ts';
+import { idFloor, idOf } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
 import { operation } from '../database/operation.ts';
 import { openTestDatabase } from '../database/testing.ts';
@@ -17,9 +17,12 @@ test('journeys of thirty days ago go, in slices', async (context) => {
   context.after(close);
   const now = Date.UTC(2026, 10, 1);
   const fill = operation('test.fill', async (tx, _args: object) => {
-    for (let i = 0; i < 5000; i++) await beginJourney(tx, idFloor(now - 40 * DAY_MS) + 64 * i, now, undefined, []);
-    for (let i = 0; i < 10; i++) await beginJourney(tx, idFloor(now - DAY_MS) + 64 * i, now, 'x@y', []);
-    await continueJourney(tx, idFloor(now - DAY_MS), now, [{ event: 'relayed', recipient: 'a@b', status: '2.0.0 ok' }]);
+    for (let i = 0; i < 5000; i++)
+      await beginJourney(tx, idOf(idFloor(now - 40 * DAY_MS) + 64 * i), now, undefined, []);
+    for (let i = 0; i < 10; i++) await beginJourney(tx, idOf(idFloor(now - DAY_MS) + 64 * i), now, 'x@y', []);
+    await continueJourney(tx, idOf(idFloor(now - DAY_MS)), now, [
+      { event: 'relayed', recipient: 'a@b', status: '2.0.0 ok' },
+    ]);
   });
   await writer.execute(fill, {});
   const clock = { now: () => now, monotonic: () => 0 };

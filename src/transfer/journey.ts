@@ -1,6 +1,6 @@
 // What happened to a message, event by event. Written where it becomes true, read by `waypost trace`.
 
-import { idText, idTime } from '../base/ids.ts';
+import { idOf, idText, idTime, type MessageId } from '../base/ids.ts';
 import type { Reader, Transaction } from '../database/operation.ts';
 
 export type JourneyEventName =
@@ -45,7 +45,7 @@ function eventsColumn(events: readonly JourneyEvent[]): string {
 /** The first row of a message. `messageId` without brackets. */
 export async function beginJourney(
   tx: Transaction,
-  message: number,
+  message: MessageId,
   at: number,
   messageId: string | undefined,
   events: readonly JourneyEvent[],
@@ -62,7 +62,7 @@ export async function beginJourney(
 
 export async function continueJourney(
   tx: Transaction,
-  message: number,
+  message: MessageId,
   at: number,
   events: readonly JourneyEvent[],
 ): Promise<void> {
@@ -111,7 +111,7 @@ function tracedEvents(rows: readonly (readonly unknown[])[]): TracedEvent[] {
 
 const OF_MESSAGE = 'SELECT message, at, events FROM journey WHERE message = ? ORDER BY number';
 
-export function traceMessage(reader: Reader, message: number): TracedEvent[] {
+export function traceMessage(reader: Reader, message: MessageId): TracedEvent[] {
   return tracedEvents(reader.arrays(OF_MESSAGE, message));
 }
 
@@ -122,7 +122,7 @@ export function traceMessageId(reader: Reader, messageId: string): TracedEvent[]
     messageId,
     TRACED_MESSAGES_MAX,
   );
-  return messages.flatMap(([message]) => traceMessage(reader, Number(message)));
+  return messages.flatMap(([message]) => traceMessage(reader, idOf(message)));
 }
 
 /** The newest messages that name this address as a recipient, oldest first. */
@@ -136,7 +136,7 @@ export function traceAddress(reader: Reader, address: string): TracedEvent[] {
     TRACED_MESSAGES_MAX,
   );
   return messages
-    .map(([message]) => Number(message))
+    .map(([message]) => idOf<MessageId>(message))
     .sort((a, b) => idTime(a) - idTime(b) || a - b)
     .flatMap((message) => traceMessage(reader, message));
 }

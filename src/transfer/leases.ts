@@ -1,8 +1,8 @@
 // Leases: which rows a channel works on. They hold for one run of the transfer unit and are void at its start.
 
+import { idOf, type QueueRowId } from '../base/ids.ts';
 import { operation } from '../database/operation.ts';
 import type { RetryPolicy } from './clock.ts';
-import type { QueueRowId } from './queue.ts';
 
 export interface BeginArguments extends RetryPolicy {
   /** Queue time. */
@@ -33,6 +33,6 @@ export const leaseRows = operation(
       lease,
       JSON.stringify(rows),
     );
-    return leased.map(([id]) => Number(id) as QueueRowId);
+    return leased.map(([id]) => idOf<QueueRowId>(id));
   },
 );

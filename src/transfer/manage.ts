@@ -2,9 +2,10 @@
 //
 // Ids that no row has are given back, so that a face can say "not found". Limits: MANAGED_ROWS rows an operation.
 
+import type { QueueRowId } from '../base/ids.ts';
 import { operation, type Writer } from '../database/operation.ts';
 import { continueJourney } from './journey.ts';
-import { type QueueRowId, rowsIn } from './queue.ts';
+import { rowsIn } from './queue.ts';
 import { endRows } from './record.ts';
 
 /** More rows than this come in several calls. */

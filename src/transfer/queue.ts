@@ -2,8 +2,7 @@
 //
 // `options` is JSON: {envelope, key and target (options) of the target, request}, see carriedBy.
 
-import type { Branded } from '../base/branded.ts';
-import { idText } from '../base/ids.ts';
+import { idOf, idText, type MessageId, type QueueRowId } from '../base/ids.ts';
 import type { Json, JsonObject } from '../base/json.ts';
 import { isTemporary, type Reply } from '../base/reply.ts';
 import { TENANT } from '../base/tenant.ts';
@@ -15,12 +14,9 @@ import { decodeRouteRequest, encodeRouteRequest } from '../routing/route-request
 
 export type QueueState = 'waiting' | 'failed';
 
-/** The number of a row. */
-export type QueueRowId = Branded<number, 'queue row'>;
-
 export interface QueueRow {
   readonly id: QueueRowId;
-  readonly message: number;
+  readonly message: MessageId;
   /** The name of a channel. */
   readonly channel: string;
   /** Where the channel takes it: a domain or an address literal; `''`: this host. */
@@ -83,7 +79,7 @@ export function encodeCarried({ envelope, target, request }: Carried): string {
 
 /** What the rows of one message have in common. */
 export interface RowTemplate {
-  readonly message: number;
+  readonly message: MessageId;
   readonly sender: string;
   readonly envelope: Envelope;
   readonly request: RouteRequest;
@@ -91,7 +87,7 @@ export interface RowTemplate {
   readonly at: number;
 }
 
-export function rowTemplate(message: number, envelope: Envelope, request: RouteRequest, at: number): RowTemplate {
+export function rowTemplate(message: MessageId, envelope: Envelope, request: RouteRequest, at: number): RowTemplate {
   return { message, sender: formatSender(envelope.sender), envelope, request, at };
 }
 
@@ -127,8 +123,8 @@ export async function insertQueueRow(tx: Transaction, template: RowTemplate, row
 export function queueRow(row: Row): QueueRow {
   const text = (name: string): string | undefined => (row[name] === null ? undefined : String(row[name]));
   return {
-    id: Number(row['id']) as QueueRowId,
-    message: Number(row['message']),
+    id: idOf(row['id']),
+    message: idOf(row['message']),
     channel: String(row['channel']),
     destination: String(row['destination']),
     sender: String(row['sender']),
@@ -247,10 +243,10 @@ export function findQueueEntry(reader: Reader, id: number): QueueEntry | undefin
 }
 
 /** All rows of a message: one a recipient. */
-export function rowIdsOfMessage(reader: Reader, message: number): QueueRowId[] {
+export function rowIdsOfMessage(reader: Reader, message: MessageId): QueueRowId[] {
   return reader
     .arrays('SELECT id FROM queue WHERE message = ? ORDER BY id', message)
-    .map(([id]) => Number(id) as QueueRowId);
+    .map(([id]) => idOf<QueueRowId>(id));
 }
 
 export interface QueueFigures {

@@ -7,6 +7,7 @@
 // is accepted here too.
 // RFC 5321 §4.5.4.1, RFC 3463 §3.5
 
+import type { MessageId, QueueRowId } from '../base/ids.ts';
 import { type Operation, operation, type Transaction } from '../database/operation.ts';
 import { dropReferences } from '../store/deliver.ts';
 import { type AcceptArguments, accept } from './accept.ts';
@@ -16,7 +17,7 @@ import { continueJourney, type JourneyEvent } from './journey.ts';
 import { LOCAL_DELIVERY, type LocalOperation, type LocalResult, localDelivery } from './local-delivery.ts';
 import { type Outcome, outcome, outcomeText } from './outcome.ts';
 import type { PlaceParts } from './place.ts';
-import { deleteRows, type QueueRow, type QueueRowId, rowsIn } from './queue.ts';
+import { deleteRows, type QueueRow, rowsIn } from './queue.ts';
 
 /** An outcome on its way to the writer: `made` is its `messages`, ready to be accepted. */
 export interface RecordedOutcome extends Omit<Outcome, 'messages'> {
@@ -31,7 +32,7 @@ export interface RowOutcome {
 }
 
 export interface RecordArguments {
-  readonly message: number;
+  readonly message: MessageId;
   /** For local operations; undefined where no outcome names one. */
   readonly written: WrittenMessage | undefined;
   readonly outcomes: readonly RowOutcome[];
@@ -119,7 +120,7 @@ async function countingOutcomes(
 }
 
 /** The rows are done with: they go, and their references. */
-export async function endRows(tx: Transaction, message: number, rows: readonly QueueRowId[]): Promise<void> {
+export async function endRows(tx: Transaction, message: MessageId, rows: readonly QueueRowId[]): Promise<void> {
   if (rows.length === 0) return;
   await deleteRows(tx, rows);
   await dropReferences(tx, message, rows.length);

@@ -9,7 +9,7 @@
 // RFC 3464, RFC 5321 §4.5.5 §6.1
 
 import { asFailure } from '../base/failure.ts';
-import { idText } from '../base/ids.ts';
+import { idText, type MessageId, type QueueRowId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { type Operation, operation, type Reader, type Transaction, type Writer } from '../database/operation.ts';
 import { SERVER } from '../directory/caller.ts';
@@ -27,7 +27,7 @@ import { getMessage } from '../store/messages.ts';
 import { type AcceptArguments, type Accepted, accept } from './accept.ts';
 import { continueJourney } from './journey.ts';
 import type { PlaceParts } from './place.ts';
-import { carriedBy, type QueueRow, type QueueRowId, rowsIn } from './queue.ts';
+import { carriedBy, type QueueRow, rowsIn } from './queue.ts';
 import { endRows } from './record.ts';
 import { type PrepareParts, submit } from './submit.ts';
 
@@ -41,14 +41,14 @@ export interface ReportParts extends PrepareParts {
   readonly intakes: Intakes;
   readonly blobs: Blobs;
   readonly log: Log;
-  readonly nextId: () => number;
+  readonly nextId: () => MessageId;
   readonly site: Site;
   readonly operation: Operation<ReportArguments, Accepted>;
 }
 
 export interface ReportArguments {
   /** The message that failed. */
-  readonly message: number;
+  readonly message: MessageId;
   readonly rows: readonly QueueRowId[];
   readonly report: AcceptArguments;
   /** Whom it is for, for the journey. */
@@ -75,7 +75,12 @@ async function failedRows(tx: Transaction, ids: readonly QueueRowId[]): Promise<
 async function endAs(
   tx: Transaction,
   event: 'notified' | 'removed',
-  ended: { readonly message: number; readonly rows: readonly QueueRow[]; readonly status: string; readonly at: number },
+  ended: {
+    readonly message: MessageId;
+    readonly rows: readonly QueueRow[];
+    readonly status: string;
+    readonly at: number;
+  },
 ): Promise<void> {
   const { message, rows, status, at } = ended;
   const ids = rows.map((row) => row.id);
@@ -87,7 +92,7 @@ async function endAs(
 /** Rows that nobody gets a report of: a failure to reach the site postmaster with what came from nobody. */
 export const dropFailed = operation(
   'transfer.dropFailed',
-  async (tx, args: { readonly message: number; readonly rows: readonly QueueRowId[]; readonly at: number }) => {
+  async (tx, args: { readonly message: MessageId; readonly rows: readonly QueueRowId[]; readonly at: number }) => {
     const { message, at } = args;
     await endAs(tx, 'removed', {
       message,
@@ -184,7 +189,7 @@ async function sendReport(parts: ReportParts, rows: readonly ReportedRow[]): Pro
 }
 
 /** The bytes of the report, synced, with the Return-Path line that every stored message has. */
-async function takeIn(parts: ReportParts, id: number, text: string): Promise<TakenMessage> {
+async function takeIn(parts: ReportParts, id: MessageId, text: string): Promise<TakenMessage> {
   const intake = new Intake(parts.intakes, id, () => ({ returnPath: returnPathField(''), fields: '' }));
   try {
     await intake.write(Buffer.from(text, 'latin1'));
@@ -198,7 +203,7 @@ async function takeIn(parts: ReportParts, id: number, text: string): Promise<Tak
 /** What the report says of the original; nothing when it cannot be read: the sender gets a report all the same. */
 async function original(
   { reader, blobs, log }: ReportParts,
-  message: number,
+  message: MessageId,
 ): Promise<{ originalHead: Buffer | undefined; originalMessageId: string | undefined }> {
   try {
     const { blob, traceBytes } = getMessage(reader, message);

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CLOSE, type SinkScript, SmtpSink } from '../../test/support/smtp-sink.ts';
+import type { QueueRowId } from '../base/ids.ts';
 import { addDomain, addGroup, addUser, remove, replace, userDn } from '../provisioning/testing.ts';
 import { removeRows, retryAll, retryRows } from './manage.ts';
-import type { QueueRowId } from './queue.ts';
 import { TestTransfer, type TestTransferOptions } from './testing.ts';
 
 const TEXT = 'From: ann@acme.example\r\nMessage-ID: <one@acme.example>\r\nSubject: hello\r\n\r\nhello\r\n';

@@ -10,7 +10,7 @@
 // RFC 5321 §4.5.4.1
 
 import { asFailure } from '../base/failure.ts';
-import { idText } from '../base/ids.ts';
+import { idText, type MessageId } from '../base/ids.ts';
 import { type Attempt, type AttemptParts, Attempts, endAttempt, same } from './attempt.ts';
 import type { Channel } from './channels/channel.ts';
 import { QueueClock } from './clock.ts';
@@ -34,7 +34,7 @@ const SLEEP_MAX_MS = 60_000;
 
 export interface ScheduleParts extends AttemptParts, LocalWorkParts {
   readonly deliveriesMax: number;
-  readonly nextId: () => number;
+  readonly nextId: () => MessageId;
   /** By name. */
   readonly channels: ReadonlyMap<string, Channel>;
 }

@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
-import { Ids } from '../base/ids.ts';
+import { Ids, idOf, type MessageId, type SegmentId } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
 import type { Writer } from '../database/operation.ts';
 import { ANONYMOUS } from '../directory/caller.ts';
@@ -83,9 +83,9 @@ export class TestTransfer {
     mkdirSync(segments);
     const host = {
       directory: segments,
-      nextId: () => this.#ids.next(),
-      opened: (segment: number) => writer.execute(openSegment, { segment, thread: 1, at: systemClock.now() }),
-      closed: (segment: number, bytes: number) =>
+      nextId: () => this.#ids.next<SegmentId>(),
+      opened: (segment: SegmentId) => writer.execute(openSegment, { segment, thread: 1, at: systemClock.now() }),
+      closed: (segment: SegmentId, bytes: number) =>
         writer.execute(closeSegment, { segment, bytes, at: systemClock.now() }),
       fatal: (error: Error) => {
         throw error;
@@ -124,7 +124,14 @@ export class TestTransfer {
           : this.directory.writer.execute(operation, args, bytes),
     };
     const clock = options.clock ?? systemClock;
-    const common = { ...this.#prepareParts, reader, writer, log: silentLog, clock, nextId: () => this.#ids.next() };
+    const common = {
+      ...this.#prepareParts,
+      reader,
+      writer,
+      log: silentLog,
+      clock,
+      nextId: () => this.#ids.next<MessageId>(),
+    };
     const reportParts = {
       ...common,
       intakes: this.#intakes,
@@ -178,7 +185,7 @@ export class TestTransfer {
   }
 
   /** A message of a peer that may relay. Gives its id. */
-  async accept({ from, to, text, eightBit = false }: Sent): Promise<number> {
+  async accept({ from, to, text, eightBit = false }: Sent): Promise<MessageId> {
     const sender = from === '' ? undefined : parseAddress(from);
     const message = await this.take(sender, text);
     await this.submit({
@@ -201,7 +208,7 @@ export class TestTransfer {
   }
 
   /** What happened to a message: `event recipient`, in order. */
-  events(message: number): string[] {
+  events(message: MessageId): string[] {
     return traceMessage(this.directory.reader, message).map(({ event, recipient }) => `${event} ${recipient}`);
   }
 
@@ -210,7 +217,12 @@ export class TestTransfer {
     const account = this.directory.resolve(address).targets[0]?.options['account'];
     if (account === undefined) throw new Error(`${address} has no INBOX`);
     const { reader } = this.directory;
-    const messages = messagesBetween(reader, ownMailbox(Number(account), INBOX), [1, Number.MAX_SAFE_INTEGER], 1000);
+    const messages = messagesBetween(
+      reader,
+      ownMailbox(idOf(account), INBOX),
+      [idOf(1), idOf(Number.MAX_SAFE_INTEGER)],
+      1000,
+    );
     const texts: string[] = [];
     for (const { blob, traceBytes } of messages)
       texts.push((await this.#blobs.read(blob, traceBytes)).toString('latin1'));
@@ -252,7 +264,7 @@ export class TestTransfer {
     await this.#segments.close();
     this.#blobs.close();
     // Behind this, what the segments have told the writer is done.
-    await this.directory.writer.execute(closeSegment, { segment: 0, bytes: 0, at: 0 });
+    await this.directory.writer.execute(closeSegment, { segment: idOf<SegmentId>(0), bytes: 0, at: 0 });
     this.directory.close();
     if (problems.length > 0) throw new Error(`illegal states:\n${problems.join('\n')}`);
   }

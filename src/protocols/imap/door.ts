@@ -1,6 +1,7 @@
 // What the IMAP door needs of the rest of the program; the same for every connection of a thread.
 
 import type { Clock } from '../../base/clock.ts';
+import type { AccountId, MessageId } from '../../base/ids.ts';
 import type { Limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reader, Writer } from '../../database/operation.ts';
@@ -12,7 +13,7 @@ export interface ImapDoor {
   readonly limits: Limits;
   readonly clock: Clock;
   readonly log: Log;
-  readonly nextId: () => number;
+  readonly nextId: () => MessageId;
   readonly reader: Reader;
   readonly writer: Writer;
   readonly blobs: Blobs;
@@ -21,9 +22,9 @@ export interface ImapDoor {
    * The account behind a login and its password. Throws Failure `unauthenticated` for a wrong one, after as much work as
    * for a right one, `denied` for an account that may not log in, or `unavailable`.
    */
-  readonly login: (login: string, password: Buffer, peer: string) => Promise<{ readonly account: number }>;
+  readonly login: (login: string, password: Buffer, peer: string) => Promise<{ readonly account: AccountId }>;
   /** Calls `changed` after commits that touch this account, those of this session too; gives the way to end that. */
-  readonly watch: (account: number, changed: () => void) => () => void;
+  readonly watch: (account: AccountId, changed: () => void) => () => void;
   /** One more tagged reply, for the metrics. */
   readonly countReply: (listener: string, status: 'OK' | 'NO' | 'BAD') => void;
 }

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Failure } from '../../base/failure.ts';
+import { idOf, type Uid } from '../../base/ids.ts';
 import { type NumberSet, STAR } from '../../wire/imap/values.ts';
 import { countPlaces, MailboxView, rangesHold } from './mailbox-view.ts';
 
 function viewOf(...uids: number[]): MailboxView {
   const view = new MailboxView();
-  view.append(uids);
+  view.append(uids.map((uid) => idOf(uid)));
   return view;
 }
 
@@ -18,11 +19,11 @@ const set = (unit: 'sequence' | 'uid', ...ranges: [number, number][]): NumberSet
 
 test('numbers follow the UIDs that are there', () => {
   const view = viewOf(2, 5, 9);
-  view.append([12, 13]);
+  view.append([idOf(12), idOf(13)]);
   assert.equal(view.count, 5);
-  assert.equal(view.numberOf(9), 3);
-  assert.equal(view.numberOf(3), undefined);
-  assert.deepEqual(view.remove(new Set([2, 9, 13, 77])), [5, 3, 1]);
+  assert.equal(view.numberOf(idOf(9)), 3);
+  assert.equal(view.numberOf(idOf(3)), undefined);
+  assert.deepEqual(view.remove(new Set([2, 9, 13, 77].map((uid) => idOf<Uid>(uid)))), [5, 3, 1]);
   assert.deepEqual([view.count, view.uidAt(0), view.uidAt(1), view.largestUid], [2, 5, 12, 12]);
   assert.equal(view.countBetween(5, 12), 1);
   assert.equal(new MailboxView().largestUid, 0);

@@ -6,6 +6,8 @@
 // RFC 3501 §2.3.1.2, §9 seq-range
 
 import { Failure } from '../../base/failure.ts';
+import { idOf, type Uid } from '../../base/ids.ts';
+import type { UidRange } from '../../store/mailbox-key.ts';
 import { type NumberRange, type NumberSet, resolveRanges, STAR } from '../../wire/imap/values.ts';
 
 /** Places [from, to): the message with sequence number n stands at place n - 1. */
@@ -23,17 +25,17 @@ export class MailboxView {
     return this.#count;
   }
 
-  uidAt(place: number): number {
-    return this.#uids[place]!;
+  uidAt(place: number): Uid {
+    return idOf(this.#uids[place]);
   }
 
   /** 0 when there is none. */
-  get largestUid(): number {
-    return this.#count === 0 ? 0 : this.#uids[this.#count - 1]!;
+  get largestUid(): Uid {
+    return idOf(this.#count === 0 ? 0 : this.#uids[this.#count - 1]);
   }
 
   /** Rising UIDs above all that are there. */
-  append(uids: readonly number[]): void {
+  append(uids: readonly Uid[]): void {
     const count = this.#count + uids.length;
     if (count > this.#uids.length) {
       // Exact for the first page of a small mailbox, with room to grow later.
@@ -46,11 +48,11 @@ export class MailboxView {
   }
 
   /** Takes messages out; their sequence numbers, highest first, so that none shifts under the next. */
-  remove(uids: ReadonlySet<number>): number[] {
+  remove(uids: ReadonlySet<Uid>): number[] {
     const numbers: number[] = [];
     let kept = 0;
     for (let place = 0; place < this.#count; place++) {
-      const uid = this.#uids[place]!;
+      const uid = this.uidAt(place);
       if (uids.has(uid)) numbers.push(place + 1);
       else this.#uids[kept++] = uid;
     }
@@ -71,7 +73,7 @@ export class MailboxView {
   }
 
   /** The sequence number of a UID, undefined when the client does not know it. */
-  numberOf(uid: number): number | undefined {
+  numberOf(uid: Uid): number | undefined {
     const place = this.placeFrom(uid);
     return place < this.#count && this.#uids[place] === uid ? place + 1 : undefined;
   }
@@ -115,8 +117,8 @@ export class MailboxView {
   }
 
   /** The same messages by UID, at most `limit` of them a slice. */
-  *uidSlices(places: readonly PlaceRange[], limit: number): Generator<[from: number, to: number][]> {
-    let slice: [number, number][] = [];
+  *uidSlices(places: readonly PlaceRange[], limit: number): Generator<readonly UidRange[]> {
+    let slice: UidRange[] = [];
     let size = 0;
     for (const range of places) {
       for (let from = range.from; from < range.to; ) {

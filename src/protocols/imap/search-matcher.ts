@@ -5,6 +5,7 @@
 // Limits  every key is looked at once a message; text is read once a message whatever the number of keys
 // RFC 3501 §6.4.4
 
+import type { Uid } from '../../base/ids.ts';
 import { dayNumber, parseMailDate } from '../../message/date.ts';
 import { decodeHeader } from '../../message/header-values.ts';
 import type { Blobs } from '../../store/blobs.ts';
@@ -21,7 +22,7 @@ export type SearchNeeds = 'numbers' | 'flags' | 'row';
 
 export interface Candidate {
   readonly number: number;
-  readonly uid: number;
+  readonly uid: Uid;
   readonly flags?: MessageFlags;
   readonly row?: MailboxMessage;
 }

@@ -7,7 +7,7 @@
 // RFC 3501 §2.3.1.1, §5.2, §5.5, §7.2.6, §7.3, §7.4.1
 
 import type { Clock } from '../../base/clock.ts';
-import type { AccountId } from '../../base/ids.ts';
+import { type AccountId, idOf, type Modseq, type Uid } from '../../base/ids.ts';
 import type { Reader, Writer } from '../../database/operation.ts';
 import { systemFlags } from '../../store/flags.ts';
 import type { MailboxAccess, MailboxKey } from '../../store/mailbox-key.ts';
@@ -46,19 +46,19 @@ export class SelectedMailbox {
   readonly view = new MailboxView();
   readonly #opener: OpenedBy;
   /** What the client knows leads up to this modseq and this UID. */
-  #modseq: number;
-  #lastUid = 0;
+  #modseq: Modseq;
+  #lastUid = idOf<Uid>(0);
   #lookedAt: number;
   /** Expunged by others and not reported yet: still numbered. */
-  readonly #vanished = new Set<number>();
+  readonly #vanished = new Set<Uid>();
   /** [from, to) UIDs that are recent for this session. */
   readonly #recent: (readonly [from: number, to: number])[] = [];
   /** By lower case. */
   readonly #keywords = new Map<string, string>();
   /** Flags that a command has written itself since the session last caught up: UID -> modseq. */
-  readonly #reported = new Map<number, number>();
+  readonly #reported = new Map<Uid, Modseq>();
   /** Modseqs of our own silent changes since then. */
-  readonly #silent = new Set<number>();
+  readonly #silent = new Set<Modseq>();
 
   private constructor(opener: OpenedBy, mailbox: Mailbox, { reader, readOnly }: OpenedAs) {
     this.#opener = opener;
@@ -81,7 +81,7 @@ export class SelectedMailbox {
       if (page.length < PAGE_ROWS) break;
       await opener.breathe();
     }
-    selected.#lastUid = Math.max(selected.#lastUid, mailbox.uidNext - 1);
+    selected.#lastUid = idOf(Math.max(selected.#lastUid, mailbox.uidNext - 1));
     return (await selected.catchUp({ expunges: true })) === undefined ? undefined : selected;
   }
 
@@ -89,15 +89,15 @@ export class SelectedMailbox {
     return this.access.owner === owner && this.access.mailbox === mailbox;
   }
 
-  get uidNext(): number {
-    return this.#lastUid + 1;
+  get uidNext(): Uid {
+    return idOf(this.#lastUid + 1);
   }
 
   get recentCount(): number {
     return this.#recent.reduce((sum, [from, to]) => sum + this.view.countBetween(from, to), 0);
   }
 
-  isRecent(uid: number): boolean {
+  isRecent(uid: Uid): boolean {
     return this.#recent.some(([from, to]) => uid >= from && uid < to);
   }
 
@@ -146,7 +146,7 @@ export class SelectedMailbox {
   }
 
   /** A change of our own of which the client wants no response (.SILENT). */
-  silence(modseq: number): void {
+  silence(modseq: Modseq): void {
     this.#silent.add(modseq);
   }
 
@@ -180,7 +180,7 @@ export class SelectedMailbox {
     const known = this.#lastUid;
     if (changes.added.length > 0) {
       this.#append(changes.added);
-      await this.#claim(changes.recentFrom, this.#lastUid + 1);
+      await this.#claim(changes.recentFrom, this.uidNext);
       text += `* ${this.view.count} EXISTS\r\n* ${this.recentCount} RECENT\r\n`;
     }
     text += this.#reportFlags(changes, known, allowed.withUid ?? false);
@@ -213,14 +213,14 @@ export class SelectedMailbox {
     return text;
   }
 
-  #append(uids: readonly number[]): void {
+  #append(uids: readonly Uid[]): void {
     if (uids.length === 0) return;
     this.view.append(uids);
     this.#lastUid = this.view.largestUid;
   }
 
   /** A message is recent in one read-write session; read-only ones see it so until then. RFC 3501 §2.3.2 */
-  async #claim(recentFrom: number, uidNext: number): Promise<void> {
+  async #claim(recentFrom: Uid, uidNext: Uid): Promise<void> {
     if (recentFrom >= uidNext) return;
     if (this.readOnly) return this.#addRecent(recentFrom, uidNext);
     try {

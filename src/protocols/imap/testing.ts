@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Target } from '../../../test/sessions/runner/run.ts';
 import { systemClock } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
-import { Ids } from '../../base/ids.ts';
+import { type AccountId, Ids, type SegmentId } from '../../base/ids.ts';
 import { defaultLimits, type Limits } from '../../base/limits.ts';
 import { type Log, silentLog } from '../../base/log.ts';
 import { operation } from '../../database/operation.ts';
@@ -30,7 +30,7 @@ export interface TestImap {
   /** See the runner of session files. */
   readonly exchange: NonNullable<Target['exchange']>;
   /** A new account behind this login; one with the same login is forgotten. */
-  addAccount(login: string, password: string): Promise<number>;
+  addAccount(login: string, password: string): Promise<AccountId>;
   close(): Promise<void>;
 }
 
@@ -44,17 +44,18 @@ export async function openTestImap(options: { limits?: Partial<Limits>; log?: Lo
   const ids = new Ids(new BigInt64Array(1), 0, systemClock.now);
   const host = {
     directory: database.directory,
-    nextId: () => ids.next(),
-    opened: (segment: number) => writer.execute(openSegment, { segment, thread: 1, at: systemClock.now() }),
-    closed: (segment: number, bytes: number) => writer.execute(closeSegment, { segment, bytes, at: systemClock.now() }),
+    nextId: () => ids.next<SegmentId>(),
+    opened: (segment: SegmentId) => writer.execute(openSegment, { segment, thread: 1, at: systemClock.now() }),
+    closed: (segment: SegmentId, bytes: number) =>
+      writer.execute(closeSegment, { segment, bytes, at: systemClock.now() }),
     fatal(error: Error) {
       throw error;
     },
   };
   const segments = new SegmentWriter(host);
   const blobs = new Blobs(database.directory);
-  const accounts = new Map<string, { account: number; password: string }>();
-  const watchers = new Map<number, Set<() => void>>();
+  const accounts = new Map<string, { account: AccountId; password: string }>();
+  const watchers = new Map<AccountId, Set<() => void>>();
   database.onNotification((notification) => {
     if (notification.kind === 'account') for (const changed of watchers.get(notification.account) ?? []) changed();
   });

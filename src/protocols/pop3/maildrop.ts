@@ -6,7 +6,7 @@
 // RFC 1939 §5 §7
 
 import { Failure } from '../../base/failure.ts';
-import type { AccountId, Uid } from '../../base/ids.ts';
+import { type AccountId, idOf, type Uid } from '../../base/ids.ts';
 import type { Reader } from '../../database/operation.ts';
 import { INBOX } from '../../store/accounts.ts';
 import { type MailboxAccess, ownMailbox, type UidRange } from '../../store/mailbox-key.ts';
@@ -42,7 +42,7 @@ export class Maildrop {
     const inbox = findMailboxById(reader, access);
     if (inbox === undefined) throw new Failure('unavailable', 'There is no maildrop', { detail: 'no INBOX' });
     const maildrop = new Maildrop(access, inbox.uidValidity);
-    for (let after = 0; ; await breathe()) {
+    for (let after = idOf<Uid>(0); ; await breathe()) {
       const page = sizesAfter(reader, access, after);
       for (const { uid, size } of page) {
         if (uid >= inbox.uidNext) break;

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { ImapClient } from '../../../test/support/imap-client.ts';
 import { LineConnection } from '../../../test/support/line-connection.ts';
+import { idOf } from '../../base/ids.ts';
 import { operation } from '../../database/operation.ts';
 import { findMailboxById } from '../../store/mailboxes.ts';
 import { fillInbox, openTestPop3, type TestPop3 } from './testing.ts';
@@ -58,7 +59,7 @@ async function append(server: TestPop3, ...messages: readonly string[]): Promise
 }
 
 function inInbox(server: TestPop3, account: number): number | undefined {
-  return findMailboxById(server.imap.database.reader, { owner: account, mailbox: INBOX })?.messages;
+  return findMailboxById(server.imap.database.reader, { owner: idOf(account), mailbox: idOf(INBOX) })?.messages;
 }
 
 test('a connection that breaks off lets the maildrop go, and nothing is removed', async () => {

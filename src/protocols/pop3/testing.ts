@@ -2,6 +2,7 @@
 
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Target } from '../../../test/sessions/runner/run.ts';
+import type { AccountId } from '../../base/ids.ts';
 import type { Limits } from '../../base/limits.ts';
 import { operation } from '../../database/operation.ts';
 import { describeConnection } from '../../net/connection.ts';
@@ -78,7 +79,7 @@ export async function openTestPop3(options: { limits?: Partial<Limits>; isPrivat
 }
 
 export interface FillArguments {
-  readonly account: number;
+  readonly account: AccountId;
   /** Ascending. */
   readonly messages: readonly { readonly uid: number; readonly size: number }[];
 }

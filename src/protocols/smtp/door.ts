@@ -1,6 +1,7 @@
 // What the SMTP door needs of the rest of the program; the same for every connection of a thread.
 
 import type { Clock } from '../../base/clock.ts';
+import type { MessageId } from '../../base/ids.ts';
 import type { Limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reply } from '../../base/reply.ts';
@@ -26,7 +27,7 @@ export interface SmtpDoor {
   readonly limits: Limits;
   readonly clock: Clock;
   readonly log: Log;
-  readonly nextId: () => number;
+  readonly nextId: () => MessageId;
   readonly routing: RoutingCache;
   readonly intakes: Intakes;
   readonly submit: (submission: Submission) => Promise<Submitted>;

@@ -5,6 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { HashGate } from '../../auth/hash-gate.ts';
 import { countLogins, createLogins } from '../../auth/logins.ts';
 import { systemClock } from '../../base/clock.ts';
+import type { SegmentId } from '../../base/ids.ts';
 import { describeConnection } from '../../net/connection.ts';
 import { createAnswer } from '../../protocols/dns/answer.ts';
 import { serveDnsTcp } from '../../protocols/dns/tcp-session.ts';
@@ -38,7 +39,7 @@ export type ProtocolOrder =
   /** Standing: where our own DNS listener is. */
   | { readonly kind: 'own-dns'; readonly endpoint: string }
   /** A segment has been collected: its descriptor must not keep its space. */
-  | { readonly kind: 'forget-segment'; readonly segment: number }
+  | { readonly kind: 'forget-segment'; readonly segment: SegmentId }
   | MaildropAnswer
   | { readonly kind: 'counts'; readonly request: number }
   | { readonly kind: 'stop' };

@@ -2,6 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../base/clock.ts';
+import type { MessageId, SegmentId } from '../../base/ids.ts';
 import { Resolver } from '../../net/resolver.ts';
 import { RoutingCache } from '../../routing/cache.ts';
 import { Blobs } from '../../store/blobs.ts';
@@ -21,7 +22,7 @@ import { segmentHost, type ThreadData, threadParts } from './parts.ts';
 export type TransferOrder =
   /** Standing: all that may fail at a start has gone well. */
   | { readonly kind: 'begin' }
-  | { readonly kind: 'forget-segment'; readonly segment: number }
+  | { readonly kind: 'forget-segment'; readonly segment: SegmentId }
   | { readonly kind: 'counts'; readonly request: number }
   | { readonly kind: 'stop' };
 /** To the main thread. */
@@ -44,7 +45,15 @@ const site = { hostnames: data.hostnames };
 const revision = (): number => parts.shared.revision();
 const routing = new RoutingCache({ reader, revision, site });
 const writerParts = placeParts(site);
-const common = { reader, writer, log, clock: systemClock, nextId: () => parts.ids.next(), routing, revision };
+const common = {
+  reader,
+  writer,
+  log,
+  clock: systemClock,
+  nextId: () => parts.ids.next<MessageId>(),
+  routing,
+  revision,
+};
 const reportParts = { ...common, intakes, blobs, site, operation: reportOperation(writerParts) };
 
 const schedule = new Schedule({

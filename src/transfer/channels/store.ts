@@ -5,6 +5,7 @@
 //         nothing
 // Never   waits for anything but the transaction
 
+import { type AccountId, idOf } from '../../base/ids.ts';
 import { deliverToInboxes } from '../../store/deliver.ts';
 import { LOCAL_DELIVERY } from '../local-delivery.ts';
 import { type Outcome, outcome } from '../outcome.ts';
@@ -23,7 +24,7 @@ export const storeChannel: LocalChannel = {
   recipientsMax: STORE_SLICE,
   deliver: ({ targets }) => Promise.resolve({ outcomes: targets.map(() => IN_THE_WRITER) }),
   async write(tx, message, targets) {
-    const accounts = targets.map(({ options }) => Number(options['account']));
+    const accounts = targets.map(({ options }) => idOf<AccountId>(options['account']));
     const missing = await deliverToInboxes(tx, { ...message, size: message.sizeBytes }, accounts);
     return accounts.map((account) => (missing.includes(account) ? NO_INBOX : DELIVERED));
   },

@@ -17,7 +17,7 @@ export interface ImapFramerLimits {
   readonly commandBytes: number;
 }
 
-export const LOGIN_FRAMER_LIMITS: ImapFramerLimits = { lineBytes: 8192, literalBytes: 4096, commandBytes: 16_384 };
+const LOGIN_FRAMER_LIMITS: ImapFramerLimits = { lineBytes: 8192, literalBytes: 4096, commandBytes: 16_384 };
 export const SESSION_FRAMER_LIMITS: ImapFramerLimits = {
   lineBytes: IMAP_LINE_BYTES,
   literalBytes: IMAP_LITERAL_BYTES,

@@ -30,5 +30,3 @@ export type ImapCommand =
   | StoreCommand
   | CopyCommand
   | ExpungeCommand;
-
-export type ImapCommandName = ImapCommand['name'];

@@ -15,10 +15,10 @@ import { type NumberRange, type NumberSet, STAR } from './values.ts';
 
 const CHAR = characterClass([0x01, 0x7f]);
 /** Any CHAR except ( ) { SP CTL list-wildcards quoted-specials resp-specials. */
-export const ATOM_CHAR = without(characterClass([0x21, 0x7e]), '(){%*"\\]');
+const ATOM_CHAR = without(characterClass([0x21, 0x7e]), '(){%*"\\]');
 export const ASTRING_CHAR = withThe(ATOM_CHAR, ']');
-export const LIST_CHAR = withThe(ASTRING_CHAR, '%*');
-export const TAG_CHAR = without(ASTRING_CHAR, '+');
+const LIST_CHAR = withThe(ASTRING_CHAR, '%*');
+const TAG_CHAR = without(ASTRING_CHAR, '+');
 const FETCH_CHAR = withThe(ALNUM, '.');
 const QUOTED_CHAR = without(CHAR, '\r\n"\\');
 

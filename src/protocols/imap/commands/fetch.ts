@@ -7,6 +7,7 @@
 // RFC 3501 §6.4.5, §7.4.2
 
 import { Failure } from '../../../base/failure.ts';
+import { idOf, type Uid } from '../../../base/ids.ts';
 import type { Part } from '../../../message/part.ts';
 import { decodeStructure } from '../../../message/structure.ts';
 import { SEEN } from '../../../store/flags.ts';
@@ -106,14 +107,14 @@ class Fetcher {
   }
 
   /** \Seen for what has it not: the UIDs. Reading goes on where nothing can be written. */
-  async #markSeen(range: UidRange): Promise<ReadonlySet<number>> {
+  async #markSeen(range: UidRange): Promise<ReadonlySet<Uid>> {
     const { access } = this.#mailbox;
     const { reader, writer } = this.#session.door;
     const unseen = flagsBetween(reader, access, range)
       .filter(({ flags }) => (flags & SEEN) === 0)
       .map(({ uid }) => uid);
     if (unseen.length === 0) return new Set();
-    const ranges = rangesOf(unseen).map((range) => [range.first, range.last] as const);
+    const ranges = rangesOf(unseen).map(({ first, last }) => [idOf<Uid>(first), idOf<Uid>(last)] as const);
     try {
       const by = { flags: SEEN, keywords: [] };
       await writer.execute(storeFlags, { ...access, ranges, change: 'add', by });
@@ -124,7 +125,7 @@ class Fetcher {
     return new Set(unseen);
   }
 
-  async #batch(rows: readonly Row[], becameSeen: ReadonlySet<number> | undefined): Promise<void> {
+  async #batch(rows: readonly Row[], becameSeen: ReadonlySet<Uid> | undefined): Promise<void> {
     const budget: Budget = { leftBytes: BATCH_BYTES };
     const fetched = rows.map((row) => this.#sections(row as MailboxMessage));
     // A message that cannot be read says so again when it is its turn.

@@ -2,7 +2,7 @@
 
 import type { ImapCursor } from '../grammar.ts';
 
-export const statusItems = ['MESSAGES', 'RECENT', 'UIDNEXT', 'UIDVALIDITY', 'UNSEEN'] as const;
+const statusItems = ['MESSAGES', 'RECENT', 'UIDNEXT', 'UIDVALIDITY', 'UNSEEN'] as const;
 export type StatusItem = (typeof statusItems)[number];
 
 export interface StatusCommand {

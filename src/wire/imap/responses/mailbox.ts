@@ -11,7 +11,7 @@ export function encodeList(kind: 'LIST' | 'LSUB', attributes: readonly string[],
   return `* ${kind} (${attributes.join(' ')}) "/" ${text}\r\n`;
 }
 
-export function encodeMailbox(name: string): string {
+function encodeMailbox(name: string): string {
   return encodeAstring(encodeMailboxName(name));
 }
 
