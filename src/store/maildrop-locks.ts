@@ -4,6 +4,8 @@
 // Out     granted or not; for a release, that it has been done: whoever connects afterwards gets the maildrop
 // Never   outlives the process: there is no row that could be stale; keeps IMAP or a delivery out
 
+import type { AccountId } from '../base/ids.ts';
+
 /** From a protocol thread. */
 export interface MaildropRequest {
   readonly kind: 'lock-maildrop' | 'release-maildrop';
