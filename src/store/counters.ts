@@ -1,6 +1,6 @@
 // The counters of a mailbox, all of one state. RFC 3501 §6.3.10
 
-import type { AccountId } from '../base/ids.ts';
+import { type AccountId, idOf, type Uid } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
 import { findMailbox, type Mailbox } from './mailboxes.ts';
 import { PAGE_ROWS, uidsAfter } from './messages.ts';
@@ -27,7 +27,7 @@ export function readCounters(
 function countUnclaimed(reader: Reader, { owner, id, recentFrom, uidNext }: Mailbox): number {
   let count = 0;
   if (recentFrom >= uidNext) return count;
-  for (let after = recentFrom - 1; ; ) {
+  for (let after = idOf<Uid>(recentFrom - 1); ; ) {
     const page = uidsAfter(reader, { owner, mailbox: id }, after);
     count += page.length;
     if (page.length < PAGE_ROWS) return count;
