@@ -26,6 +26,43 @@ function importsOf(file: string): string[] {
   return [...found, ...workers].map((path) => resolve(dirname(file), path));
 }
 
+/** Without the units' own tests. */
+function productFiles(): string[] {
+  return sourceFiles(source).filter((file) => !file.endsWith('.test.ts'));
+}
+
+/** The folder below src/, '' for main.ts. */
+function folderOf(file: string): string {
+  const [folder, ...rest] = relative(source, file).split('/');
+  return rest.length === 0 ? '' : folder!;
+}
+
+/** What is left when the types are taken away. `import { type T }` is left, too: it loads the file. */
+function valueImportsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  return [...text.matchAll(/^(?:import|export)\s(?!type\b)(?:[^;'"]*?\sfrom\s)?'(\.[^']+)'/gm)].map((match) =>
+    resolve(dirname(file), match[1]!),
+  );
+}
+
+/** One circle for each import that closes one, in a walk from every file. */
+function circlesOf(imports: ReadonlyMap<string, readonly string[]>): string[][] {
+  const circles: string[][] = [];
+  const done = new Set<string>();
+  const way: string[] = [];
+  const walk = (file: string): void => {
+    const at = way.indexOf(file);
+    if (at >= 0) circles.push([...way.slice(at), file]);
+    if (at >= 0 || done.has(file)) return;
+    way.push(file);
+    for (const target of imports.get(file) ?? []) walk(target);
+    way.pop();
+    done.add(file);
+  };
+  for (const file of imports.keys()) walk(file);
+  return circles;
+}
+
 test('a folder imports only from folders above it in ARCHITECTURE.md', () => {
   const order = listedFolders();
   assert.ok(order.length > 3, 'ARCHITECTURE.md has no folder table');
@@ -51,6 +88,39 @@ test('a folder imports only from folders above it in ARCHITECTURE.md', () => {
     }
   }
   assert.deepEqual([...new Set(wrong)], []);
+});
+
+test('no two folders import from each other', () => {
+  const imported = new Set<string>();
+  for (const file of productFiles()) {
+    const folder = folderOf(file);
+    for (const target of importsOf(file))
+      if (folderOf(target) !== folder) imported.add(`${folder} ${folderOf(target)}`);
+  }
+  assert.ok(imported.size > 30, 'no imports found');
+  const both = [...imported].filter((pair) => imported.has(pair.split(' ').reverse().join(' ')));
+  assert.deepEqual(both, []);
+});
+
+test('no circle of value imports: each file can be loaded before those that need it', () => {
+  const files = productFiles();
+  const imports = new Map(files.map((file) => [file, valueImportsOf(file)]));
+  assert.ok([...imports.values()].flat().length > 500, 'no imports found');
+  const circles = circlesOf(imports);
+  assert.deepEqual(
+    circles.map((circle) => circle.map((file) => relative(source, file)).join(' -> ')),
+    [],
+  );
+});
+
+test('a circle of value imports is found', () => {
+  const imports = new Map([
+    ['a', ['b', 'c']],
+    ['b', []],
+    ['c', ['b', 'd']],
+    ['d', ['a']],
+  ]);
+  assert.deepEqual(circlesOf(imports), [['a', 'c', 'd', 'a']]);
 });
 
 test('only database/ knows the engine', () => {

@@ -205,7 +205,7 @@ describe('with a server', { concurrency: false }, () => {
   const queue = () => json<Row[]>('queue list');
   const until = async (holds: (rows: Row[]) => boolean): Promise<Row[]> => {
     for (let tries = 0; tries < 100; tries++) {
-      const rows = await new AdminClient(server.data).call<Row[]>('queue.list', {});
+      const rows = await new AdminClient(server.data).call('queue.list', {});
       if (holds(rows)) return rows;
       await new Promise((next) => setTimeout(next, 50));
     }

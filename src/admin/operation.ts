@@ -5,19 +5,19 @@ import { Failure } from '../base/failure.ts';
 import type { Awaitable } from '../database/operation.ts';
 import type { Caller } from '../directory/caller.ts';
 
-export interface AdminOperation<Input, Output> {
+export interface AdminOperation<Input, Output, Name extends string = string> {
   /** `domain.add` */
-  readonly name: string;
+  readonly name: Name;
   readonly input: z.ZodType<Input>;
   /** `peer` is the address that the caller asks from, '' for the admin socket. Throws a Failure by kind. */
   readonly run: (input: Input, caller: Caller, peer: string) => Awaitable<Output>;
 }
 
-export function adminOperation<Input, Output>(
-  name: string,
+export function adminOperation<Input, Output, Name extends string>(
+  name: Name,
   input: z.ZodType<Input>,
   run: AdminOperation<Input, Output>['run'],
-): AdminOperation<Input, Output> {
+): AdminOperation<Input, Output, Name> {
   return { name, input, run };
 }
 

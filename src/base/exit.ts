@@ -1,6 +1,6 @@
 // Exit codes, those of sysexits(3) beside 0 and 1. One table for every verb.
 
-import type { FailureKind } from './failure.ts';
+import { Failure, type FailureKind } from './failure.ts';
 
 export const EXIT = {
   done: 0,
@@ -38,3 +38,6 @@ const EXIT_OF_FAILURE = {
 export function exitCode(kind: FailureKind): number {
   return EXIT_OF_FAILURE[kind];
 }
+
+/** A configuration that is broken: EXIT.configuration, whatever is wrong with it. */
+export class ConfigurationFailure extends Failure {}

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import type { AdminInput, AdminName, AdminOutput } from '../admin/operations.ts';
 import { Failure, type FailureKind } from '../base/failure.ts';
 
 /** No socket there, nobody behind it, or a path that is too long for one: then a running server would have named another. */
@@ -33,11 +34,11 @@ export class AdminClient {
   }
 
   /** Throws NoServer, or the operation's Failure. */
-  async call<Output>(name: string, input: object): Promise<Output> {
+  async call<Name extends AdminName>(name: Name, input: AdminInput<Name>): Promise<AdminOutput<Name>> {
     const body = await this.#post(`/admin/${name}`, JSON.stringify(input));
-    const answer = JSON.parse(body) as { result?: Output; failure?: { kind: FailureKind; text: string } };
+    const answer = JSON.parse(body) as { result: AdminOutput<Name>; failure?: { kind: FailureKind; text: string } };
     if (answer.failure !== undefined) throw new Failure(answer.failure.kind, answer.failure.text);
-    return answer.result as Output;
+    return answer.result;
   }
 
   #post(path: string, body: string): Promise<string> {

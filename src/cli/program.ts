@@ -4,9 +4,10 @@
 // One file a noun below commands/
 
 import { Command, CommanderError } from 'commander';
-import { EXIT, exitCode } from '../base/exit.ts';
+import { ConfigurationFailure, EXIT, exitCode } from '../base/exit.ts';
 import { asFailure, Failure } from '../base/failure.ts';
 import { AdminClient, NoServer } from './client.ts';
+import { type CommandContext, type CommonOptions, common } from './command.ts';
 import { completionCommand } from './commands/completion.ts';
 import { dnsCommand } from './commands/dns.ts';
 import { domainCommand } from './commands/domain.ts';
@@ -18,25 +19,7 @@ import { statusCommand } from './commands/status.ts';
 import { syncCommand } from './commands/sync.ts';
 import { traceCommand } from './commands/trace.ts';
 import { userCommand } from './commands/user.ts';
-import { type Printer, printer } from './output.ts';
-
-/** Options of every command. */
-export interface CommonOptions {
-  readonly data?: string;
-  readonly config?: string;
-  readonly hostname?: string;
-  readonly development?: boolean;
-  readonly json?: boolean;
-}
-
-/** What a command may use. */
-export interface CommandContext {
-  /** The server of the data directory that these options name. */
-  client(options: CommonOptions): AdminClient;
-  printer(options: CommonOptions): Printer;
-  /** The exit code when it is not 0. */
-  exit(code: number): void;
-}
+import { printer } from './output.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -144,12 +127,6 @@ function quiet(command: Command): Command {
   return command;
 }
 
-export function common(command: Command): Command {
-  return command
-    .option('--data <directory>', 'the data directory of the server')
-    .option('--config <file>', 'its configuration file');
-}
-
 function complain(error: unknown): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.done;
@@ -166,6 +143,3 @@ function complain(error: unknown): number {
   process.stderr.write(`waypost: ${failure.message}${error instanceof Failure ? '' : `\n${failure.detail}`}\n`);
   return error instanceof ConfigurationFailure ? EXIT.configuration : exitCode(failure.kind);
 }
-
-/** A configuration that is broken: 78, whatever is wrong with it. */
-export class ConfigurationFailure extends Failure {}

@@ -141,7 +141,7 @@ async function delivered({ server, telling }: StoryParts, login: string, subject
 }
 
 function explain({ data }: StoryParts, address: string): Promise<Explanation> {
-  return new AdminClient(data).call<Explanation>('route', { address });
+  return new AdminClient(data).call('route', { address });
 }
 
 /** A connection on which MAIL has been said. */

@@ -1,4 +1,4 @@
-// The administrator's operations of the running server, and the socket they are asked on.
+// The socket on which the administrator's operations are asked: who may open it may do everything.
 
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,59 +6,14 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
-import { dnsRecords } from '../admin/dns.ts';
-import { domainAdd, domainList, domainRemove, domainShow } from '../admin/domain.ts';
-import type { EntryParts } from '../admin/entries.ts';
-import { groupAdd, groupList, groupRemove, groupShow } from '../admin/group.ts';
-import { mailboxCheck } from '../admin/mailbox.ts';
-import { queueList, queueRemove, queueRetry, queueShow } from '../admin/queue.ts';
-import { route } from '../admin/route.ts';
-import { type StatusParts, status } from '../admin/status.ts';
-import { syncStatus } from '../admin/sync.ts';
-import { trace } from '../admin/trace.ts';
-import { userAdd, userList, userRemove, userShow } from '../admin/user.ts';
+import { adminOperations } from '../admin/operations.ts';
 import { HashGate } from '../auth/hash-gate.ts';
-import { type AnyAdminOperation, adminApp } from '../protocols/http/admin.ts';
-import { zoneNames } from '../zones/names.ts';
-import type { ZoneHost } from '../zones/records.ts';
+import { adminApp } from '../protocols/http/admin.ts';
 import { channelKinds } from './channels.ts';
 import type { MainParts } from './main-parts.ts';
 import { runPath, segmentsPath } from './paths.ts';
 import { VERSION } from './version.ts';
 import { thisZoneHost } from './zone-host.ts';
-
-export interface AdminParts extends EntryParts, StatusParts {
-  readonly zoneHost: ZoneHost;
-  /** The directory of the segment files. */
-  readonly segments: string;
-}
-
-function adminOperations(parts: AdminParts): readonly AnyAdminOperation[] {
-  return [
-    status(parts),
-    domainAdd(parts),
-    domainList(parts),
-    domainShow(parts),
-    domainRemove(parts),
-    userAdd(parts),
-    userList(parts),
-    userShow(parts),
-    userRemove(parts),
-    groupAdd(parts),
-    groupList(parts),
-    groupShow(parts),
-    groupRemove(parts),
-    route(parts),
-    syncStatus(parts),
-    dnsRecords({ names: zoneNames(parts.reader), host: parts.zoneHost }),
-    queueList(parts),
-    queueShow(parts),
-    queueRetry(parts),
-    queueRemove(parts),
-    mailboxCheck({ reader: parts.reader, segments: parts.segments, channels: channelKinds }),
-    trace(parts),
-  ];
-}
 
 /** sockaddr_un holds 108 bytes on Linux, 104 elsewhere. */
 const SOCKET_PATH_BYTES_MAX = 100;
@@ -102,6 +57,7 @@ export async function serveAdmin(
     gate: new HashGate({ cells: main.shared.hashCells, thread: 0 }),
     zoneHost: thisZoneHost(main),
     segments: segmentsPath(data),
+    channels: channelKinds,
     version: VERSION,
     hostname: main.hostnames[0]!,
     listeners,

@@ -5,8 +5,8 @@
 
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { ConfigurationFailure } from '../base/exit.ts';
 import { Failure } from '../base/failure.ts';
-import { ConfigurationFailure } from '../cli/program.ts';
 import { runPath, segmentsPath } from './paths.ts';
 
 export function makeDataDirectory(data: string): void {

@@ -2,7 +2,7 @@
 // waypost completion bash|zsh|fish: words for the shell, made from the commands themselves.
 
 import { Argument, Command } from 'commander';
-import type { CommandContext } from '../program.ts';
+import type { CommandContext } from '../command.ts';
 
 type Shell = 'bash' | 'zsh' | 'fish';
 

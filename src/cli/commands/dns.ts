@@ -1,8 +1,7 @@
 // waypost dns records DOMAIN
 
 import { Command } from 'commander';
-import type { RecordsDescription } from '../../zones/describe.ts';
-import { type CommandContext, type CommonOptions, common } from '../program.ts';
+import { type CommandContext, type CommonOptions, common } from '../command.ts';
 
 export function dnsCommand(context: CommandContext): Command {
   const dns = new Command('dns').description('records of our zones');
@@ -11,7 +10,7 @@ export function dnsCommand(context: CommandContext): Command {
     .argument('<domain>')
     .option('--json', 'print JSON')
     .action(async (domain: string, options: CommonOptions) => {
-      const records = await context.client(options).call<RecordsDescription>('dns.records', { domain });
+      const records = await context.client(options).call('dns.records', { domain });
       context.printer(options).print(records, () => records.text.trimEnd());
     });
   return dns;

@@ -1,10 +1,8 @@
 // waypost domain add|list|show|remove
 
 import { Command } from 'commander';
-import type { ListedDomain } from '../../admin/domain.ts';
-import type { Changed, ShownEntry } from '../../admin/entries.ts';
+import { type CommandContext, type CommonOptions, common } from '../command.ts';
 import { columns } from '../output.ts';
-import { type CommandContext, type CommonOptions, common } from '../program.ts';
 import { changedText } from './changed.ts';
 import { entryText } from './entry-text.ts';
 
@@ -23,14 +21,14 @@ export function domainCommand(context: CommandContext): Command {
     .option('--json', 'print JSON')
     .action(async (name: string, options: AddOptions) => {
       const { catchall, dryRun } = options;
-      const changed = await context.client(options).call<Changed>('domain.add', { domain: name, catchall, dryRun });
+      const changed = await context.client(options).call('domain.add', { domain: name, catchall, dryRun });
       context.printer(options).print(changed, () => changedText(changed));
     });
   common(domain.command('list'))
     .description('all mail domains')
     .option('--json', 'print JSON')
     .action(async (options: CommonOptions) => {
-      const list = await context.client(options).call<ListedDomain[]>('domain.list', {});
+      const list = await context.client(options).call('domain.list', {});
       context.printer(options).print(list, () =>
         columns(
           ['DOMAIN', 'STATUS', 'CATCH-ALL'],
@@ -44,9 +42,7 @@ export function domainCommand(context: CommandContext): Command {
     .argument('<name>')
     .option('--json', 'print JSON')
     .action(async (name: string, options: CommonOptions) => {
-      const shown = await context
-        .client(options)
-        .call<ListedDomain & { entry: ShownEntry }>('domain.show', { domain: name });
+      const shown = await context.client(options).call('domain.show', { domain: name });
       context.printer(options).print(shown, () => entryText(shown.entry));
     });
   common(domain.command('remove'))
@@ -55,9 +51,7 @@ export function domainCommand(context: CommandContext): Command {
     .option('--dry-run', 'say what would happen, and change nothing')
     .option('--json', 'print JSON')
     .action(async (name: string, options: AddOptions) => {
-      const changed = await context
-        .client(options)
-        .call<Changed>('domain.remove', { domain: name, dryRun: options.dryRun });
+      const changed = await context.client(options).call('domain.remove', { domain: name, dryRun: options.dryRun });
       context.printer(options).print(changed, () => changedText(changed));
     });
   return domain;

@@ -1,10 +1,8 @@
 // waypost group add|list|show|remove
 
 import { Command } from 'commander';
-import type { Changed, ShownEntry } from '../../admin/entries.ts';
-import type { ListedGroup } from '../../admin/group.ts';
+import { type CommandContext, type CommonOptions, common } from '../command.ts';
 import { columns } from '../output.ts';
-import { type CommandContext, type CommonOptions, common } from '../program.ts';
 import { changedText } from './changed.ts';
 import { entryText } from './entry-text.ts';
 
@@ -23,7 +21,7 @@ export function groupCommand(context: CommandContext): Command {
     .option('--json', 'print JSON')
     .action(async (address: string, options: AddOptions) => {
       const { member, dryRun } = options;
-      const changed = await context.client(options).call<Changed>('group.add', { address, member, dryRun });
+      const changed = await context.client(options).call('group.add', { address, member, dryRun });
       context.printer(options).print(changed, () => changedText(changed));
     });
   common(group.command('list'))
@@ -31,7 +29,7 @@ export function groupCommand(context: CommandContext): Command {
     .argument('[domain]')
     .option('--json', 'print JSON')
     .action(async (domain: string | undefined, options: CommonOptions) => {
-      const list = await context.client(options).call<ListedGroup[]>('group.list', { domain });
+      const list = await context.client(options).call('group.list', { domain });
       context.printer(options).print(list, () =>
         columns(
           ['ADDRESS', 'MEMBERS', 'STATUS'],
@@ -45,7 +43,7 @@ export function groupCommand(context: CommandContext): Command {
     .argument('<address>')
     .option('--json', 'print JSON')
     .action(async (address: string, options: CommonOptions) => {
-      const shown = await context.client(options).call<ListedGroup & { entry: ShownEntry }>('group.show', { address });
+      const shown = await context.client(options).call('group.show', { address });
       context.printer(options).print(shown, () => entryText(shown.entry));
     });
   common(group.command('remove'))
@@ -54,7 +52,7 @@ export function groupCommand(context: CommandContext): Command {
     .option('--dry-run', 'say what would happen, and change nothing')
     .option('--json', 'print JSON')
     .action(async (address: string, options: AddOptions) => {
-      const changed = await context.client(options).call<Changed>('group.remove', { address, dryRun: options.dryRun });
+      const changed = await context.client(options).call('group.remove', { address, dryRun: options.dryRun });
       context.printer(options).print(changed, () => changedText(changed));
     });
   return group;

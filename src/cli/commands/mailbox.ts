@@ -2,9 +2,8 @@
 
 import { Command } from 'commander';
 import { EXIT } from '../../base/exit.ts';
-import type { Problem } from '../../store/check-pages.ts';
+import { type CommandContext, type CommonOptions, common } from '../command.ts';
 import { columns } from '../output.ts';
-import { type CommandContext, type CommonOptions, common } from '../program.ts';
 
 interface CheckOptions extends CommonOptions {
   readonly bytes?: boolean;
@@ -17,7 +16,7 @@ export function mailboxCommand(context: CommandContext): Command {
     .option('--bytes', 'read every message, too')
     .option('--json', 'print JSON')
     .action(async (options: CheckOptions) => {
-      const problems = await context.client(options).call<Problem[]>('mailbox.check', { bytes: options.bytes });
+      const problems = await context.client(options).call('mailbox.check', { bytes: options.bytes });
       context.printer(options).print(problems, () =>
         columns(
           ['PROBLEM', 'WHERE', 'DETAIL'],

@@ -5,8 +5,8 @@ import type { ManagedQueue } from '../../admin/queue.ts';
 import { EXIT } from '../../base/exit.ts';
 import type { QueueEntry } from '../../transfer/queue.ts';
 import type { AdminClient } from '../client.ts';
+import { type CommandContext, type CommonOptions, common } from '../command.ts';
 import { columns, facts } from '../output.ts';
-import { type CommandContext, type CommonOptions, common } from '../program.ts';
 import { wholeNumber } from '../whole-number.ts';
 
 /** Rows of one answer. */
@@ -47,7 +47,7 @@ export function queueCommand(context: CommandContext): Command {
     .argument('<id>', 'as in queue list', wholeNumber)
     .option('--json', 'print JSON')
     .action(async (id: number, options: CommonOptions) => {
-      const row = await context.client(options).call<QueueEntry>('queue.show', { id });
+      const row = await context.client(options).call('queue.show', { id });
       context
         .printer(options)
         .print(row, () =>
@@ -62,7 +62,7 @@ export function queueCommand(context: CommandContext): Command {
     .action(async (ids: string[], options: ManageOptions) => {
       const all = options.all === true;
       if (all === ids.length > 0) throw new CommanderError(EXIT.usage, 'waypost.ids', 'give ids, or --all');
-      const managed = await context.client(options).call<ManagedQueue>('queue.retry', all ? { all } : { ids });
+      const managed = await context.client(options).call('queue.retry', all ? { all } : { ids });
       context.printer(options).print(managed, () => managedText(managed, 'due now'));
       if (managed.unknown.length > 0) context.exit(EXIT.no);
     });
@@ -73,7 +73,7 @@ export function queueCommand(context: CommandContext): Command {
     .option('--json', 'print JSON')
     .action(async (ids: string[], options: ManageOptions) => {
       const { dryRun } = options;
-      const managed = await context.client(options).call<ManagedQueue>('queue.remove', { ids, dryRun });
+      const managed = await context.client(options).call('queue.remove', { ids, dryRun });
       const done = dryRun === true ? 'would be removed' : 'removed';
       context.printer(options).print(managed, () => managedText(managed, done));
       if (managed.unknown.length > 0) context.exit(EXIT.no);
@@ -84,7 +84,7 @@ export function queueCommand(context: CommandContext): Command {
 async function wholeQueue(client: AdminClient): Promise<QueueEntry[]> {
   const list: QueueEntry[] = [];
   for (;;) {
-    const page = await client.call<QueueEntry[]>('queue.list', { after: list.at(-1)?.id ?? 0, limit: PAGE });
+    const page = await client.call('queue.list', { after: list.at(-1)?.id ?? 0, limit: PAGE });
     list.push(...page);
     if (page.length < PAGE) return list;
   }

@@ -3,8 +3,8 @@
 import { Command } from 'commander';
 import { EXIT } from '../../base/exit.ts';
 import type { Explanation } from '../../routing/explain.ts';
+import { type CommandContext, type CommonOptions, common } from '../command.ts';
 import { facts } from '../output.ts';
-import { type CommandContext, type CommonOptions, common } from '../program.ts';
 
 export function routeCommand(context: CommandContext): Command {
   return common(new Command('route'))
@@ -12,7 +12,7 @@ export function routeCommand(context: CommandContext): Command {
     .argument('<address>')
     .option('--json', 'print JSON')
     .action(async (address: string, options: CommonOptions) => {
-      const explanation = await context.client(options).call<Explanation>('route', { address });
+      const explanation = await context.client(options).call('route', { address });
       context.printer(options).print(explanation, () => text(explanation));
       if (explanation.targets.length === 0) context.exit(EXIT.no);
     });

@@ -1,16 +1,15 @@
 // waypost status
 
 import { Command } from 'commander';
-import type { ServerStatus } from '../../admin/status.ts';
+import { type CommandContext, type CommonOptions, common } from '../command.ts';
 import { facts } from '../output.ts';
-import { type CommandContext, type CommonOptions, common } from '../program.ts';
 
 export function statusCommand(context: CommandContext): Command {
   return common(new Command('status'))
     .description('what runs, since when, on which ports, how far behind the directory')
     .option('--json', 'print JSON')
     .action(async (options: CommonOptions) => {
-      const status = await context.client(options).call<ServerStatus>('status', {});
+      const status = await context.client(options).call('status', {});
       context
         .printer(options)
         .print(status, () =>

@@ -2,8 +2,8 @@
 
 import { Command } from 'commander';
 import type { SyncStatus } from '../../admin/sync.ts';
+import { type CommandContext, type CommonOptions, common } from '../command.ts';
 import { facts } from '../output.ts';
-import { type CommandContext, type CommonOptions, common } from '../program.ts';
 
 export function syncCommand(context: CommandContext): Command {
   const sync = new Command('sync').description('the routing and alias tables');
@@ -11,7 +11,7 @@ export function syncCommand(context: CommandContext): Command {
     .description('what the tables hold, and what the compiler could not use')
     .option('--json', 'print JSON')
     .action(async (options: CommonOptions) => {
-      const status = await context.client(options).call<SyncStatus>('sync.status', {});
+      const status = await context.client(options).call('sync.status', {});
       context.printer(options).print(status, () => text(status));
     });
   return sync;

@@ -1,9 +1,8 @@
 // waypost trace MESSAGE-ID|QUEUE-ID|ADDRESS
 
 import { Command } from 'commander';
-import type { TracedEvent } from '../../transfer/journey.ts';
+import { type CommandContext, type CommonOptions, common } from '../command.ts';
 import { columns } from '../output.ts';
-import { type CommandContext, type CommonOptions, common } from '../program.ts';
 
 export function traceCommand(context: CommandContext): Command {
   return common(new Command('trace'))
@@ -11,7 +10,7 @@ export function traceCommand(context: CommandContext): Command {
     .argument('<what>', 'a Message-ID, a queue id, or the address of a recipient')
     .option('--json', 'print JSON')
     .action(async (what: string, options: CommonOptions) => {
-      const events = await context.client(options).call<TracedEvent[]>('trace', { what });
+      const events = await context.client(options).call('trace', { what });
       context.printer(options).print(events, () =>
         columns(
           ['AT', 'QUEUE ID', 'EVENT', 'RECIPIENT', 'STATUS'],

@@ -1,11 +1,9 @@
 // waypost user add|list|show|remove
 
 import { Command } from 'commander';
-import type { Changed, ShownEntry } from '../../admin/entries.ts';
-import type { ListedUser } from '../../admin/user.ts';
+import { type CommandContext, type CommonOptions, common } from '../command.ts';
 import { columns } from '../output.ts';
 import { readPassword } from '../password.ts';
-import { type CommandContext, type CommonOptions, common } from '../program.ts';
 import { changedText } from './changed.ts';
 import { entryText } from './entry-text.ts';
 
@@ -30,7 +28,7 @@ export function userCommand(context: CommandContext): Command {
       const { name, alias, dryRun } = options;
       const client = context.client(options);
       const password = dryRun === true ? undefined : await readPassword(address, options.passwordStdin === true);
-      const changed = await client.call<Changed>('user.add', { address, name, alias, password, dryRun });
+      const changed = await client.call('user.add', { address, name, alias, password, dryRun });
       context.printer(options).print(changed, () => changedText(changed));
     });
   common(user.command('list'))
@@ -38,7 +36,7 @@ export function userCommand(context: CommandContext): Command {
     .argument('[domain]')
     .option('--json', 'print JSON')
     .action(async (domain: string | undefined, options: CommonOptions) => {
-      const list = await context.client(options).call<ListedUser[]>('user.list', { domain });
+      const list = await context.client(options).call('user.list', { domain });
       context.printer(options).print(list, () =>
         columns(
           ['ADDRESS', 'NAME', 'STATUS'],
@@ -52,7 +50,7 @@ export function userCommand(context: CommandContext): Command {
     .argument('<address>')
     .option('--json', 'print JSON')
     .action(async (address: string, options: CommonOptions) => {
-      const shown = await context.client(options).call<ListedUser & { entry: ShownEntry }>('user.show', { address });
+      const shown = await context.client(options).call('user.show', { address });
       context.printer(options).print(shown, () => entryText(shown.entry));
     });
   common(user.command('remove'))
@@ -61,7 +59,7 @@ export function userCommand(context: CommandContext): Command {
     .option('--dry-run', 'say what would happen, and change nothing')
     .option('--json', 'print JSON')
     .action(async (address: string, options: AddOptions) => {
-      const changed = await context.client(options).call<Changed>('user.remove', { address, dryRun: options.dryRun });
+      const changed = await context.client(options).call('user.remove', { address, dryRun: options.dryRun });
       context.printer(options).print(changed, () => changedText(changed));
     });
   return user;

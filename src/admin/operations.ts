@@ -1,0 +1,57 @@
+// All of the administrator's operations, and their types by name: what goes over the admin socket, and what comes back.
+
+import type { Reader } from '../database/operation.ts';
+import { zoneNames } from '../zones/names.ts';
+import type { ZoneHost } from '../zones/records.ts';
+import { dnsRecords } from './dns.ts';
+import { domainAdd, domainList, domainRemove, domainShow } from './domain.ts';
+import type { EntryParts } from './entries.ts';
+import { groupAdd, groupList, groupRemove, groupShow } from './group.ts';
+import { type CheckParts, mailboxCheck } from './mailbox.ts';
+import { queueList, queueRemove, queueRetry, queueShow } from './queue.ts';
+import { route } from './route.ts';
+import { type StatusParts, status } from './status.ts';
+import { syncStatus } from './sync.ts';
+import { trace } from './trace.ts';
+import { userAdd, userList, userRemove, userShow } from './user.ts';
+
+export interface AdminParts extends EntryParts, StatusParts, CheckParts {
+  readonly reader: Reader;
+  readonly zoneHost: ZoneHost;
+}
+
+export function adminOperations(parts: AdminParts) {
+  return [
+    status(parts),
+    domainAdd(parts),
+    domainList(parts),
+    domainShow(parts),
+    domainRemove(parts),
+    userAdd(parts),
+    userList(parts),
+    userShow(parts),
+    userRemove(parts),
+    groupAdd(parts),
+    groupList(parts),
+    groupShow(parts),
+    groupRemove(parts),
+    route(parts),
+    syncStatus(parts),
+    dnsRecords({ names: zoneNames(parts.reader), host: parts.zoneHost }),
+    queueList(parts),
+    queueShow(parts),
+    queueRetry(parts),
+    queueRemove(parts),
+    mailboxCheck(parts),
+    trace(parts),
+  ] as const;
+}
+
+type Operation = ReturnType<typeof adminOperations>[number];
+
+/** `user.add` -> its operation. */
+type ByName = { readonly [Each in Operation as Each['name']]: Each };
+
+export type AdminName = keyof ByName;
+export type AdminInput<Name extends AdminName> = Parameters<ByName[Name]['run']>[0];
+export type AdminOutput<Name extends AdminName> = Awaited<ReturnType<ByName[Name]['run']>>;
