@@ -171,14 +171,16 @@ class DnCursor extends Cursor {
 
   rdn(): Rdn {
     this.spaces();
+    const start = this.at;
     const avas = [this.ava()];
     while (this.tryTake('+')) {
       if (avas.length >= RDN_VALUES_MAX) this.fail(`at most ${RDN_VALUES_MAX} values in an RDN`);
       this.spaces();
       avas.push(this.ava());
     }
-    const parts = avas.map(normalizedAva).sort();
-    return { avas, text: avas.map(avaText).join('+'), normalized: parts.join('+') };
+    const raw = this.text.slice(start, this.at);
+    if (avas.length === 1) return { avas, text: textOf(avas[0]!, raw), normalized: normalizedAva(avas[0]!) };
+    return { avas, text: avas.map(avaText).join('+'), normalized: avas.map(normalizedAva).sort().join('+') };
   }
 
   ava(): Ava {
@@ -261,6 +263,12 @@ function stringOfBer(ber: Buffer): Buffer | undefined {
     at += octets;
   }
   return at + length === ber.length ? ber.subarray(at) : undefined;
+}
+
+/** Nearly all are written as they should be: without spaces around and without escapes the lengths are the same. */
+function textOf(ava: Ava, raw: string): string {
+  const isWritten = ava.typeText === ava.type?.name && raw.length === ava.typeText.length + 1 + ava.value.length;
+  return isWritten ? raw : avaText(ava);
 }
 
 function avaText({ typeText, type, value }: Ava): string {
