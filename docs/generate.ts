@@ -86,7 +86,6 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
   address: ['list of IP addresses', 'Public addresses of this host, for A and AAAA; none: the addresses of `listen`.'],
   threads: ['number, 1 to 32', 'Protocol threads; one a core where nothing is said.'],
   log: ['`debug` `info` `warn` `error` `silent`', 'What is logged at least.'],
-  suffix: ['`o=internet`', 'The suffix of the directory; there is no other yet.'],
   'provision.from-mx': ['`off` or `auto`', 'Whether a message may bring a domain below one of ours, by its MX record.'],
   'next-hop': [
     'table: domain = `[address]:port` or `host:port`',
@@ -110,7 +109,7 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
 
 /** Key -> what it is when nobody says anything, as one would write it. */
 function defaults(): Readonly<Record<string, string>> {
-  const { listen, portOffset, log, suffix, provision, queue, limits } = configure(undefined, 'waypost.toml', {
+  const { listen, portOffset, log, provision, queue, limits } = configure(undefined, 'waypost.toml', {
     data: '/var/lib/waypost',
     development: false,
     hostname: 'mail.example',
@@ -128,7 +127,6 @@ function defaults(): Readonly<Record<string, string>> {
     address: 'none',
     threads: 'cores',
     log: text(log),
-    suffix: text(suffix),
     'provision.from-mx': text(provision.fromMx),
     'next-hop': 'none',
     'queue.retry': text(queue.retryMs.map(time)),
@@ -357,6 +355,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'pop3.login': 'somebody logged in',
   'provisioning.arrive': 'a message asked for a new domain: each step with its milliseconds',
   'server.accept': 'a connection could not be accepted',
+  'server.configuration': 'a key of waypost.toml that older versions had is ignored',
   'server.ready': 'every listener accepts',
   'server.restart-thread': 'a thread that died is replaced',
   'server.thread': 'a thread died, and why',

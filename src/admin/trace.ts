@@ -9,19 +9,19 @@ import { type TracedEvent, traceAddress, traceMessage, traceMessageId } from '..
 import { adminOperation } from './operation.ts';
 
 export const trace = (parts: { readonly reader: Reader }) =>
-  adminOperation('trace', z.object({ what: z.string().min(1).max(1000) }), (input): TracedEvent[] => {
-    const events = find(parts.reader, input.what.trim());
+  adminOperation('trace', z.object({ what: z.string().min(1).max(1000) }), async (input): Promise<TracedEvent[]> => {
+    const events = await find(parts.reader, input.what.trim());
     if (events.length === 0) throw new Failure('not-found', `nothing is known of ${input.what}`);
     return events;
   });
 
 /** A Message-ID may look like an address: whichever is found first. */
-function find(reader: Reader, what: string): TracedEvent[] {
+async function find(reader: Reader, what: string): Promise<TracedEvent[]> {
   const bare = what.replace(/^<|>$/g, '');
   const id = parseIdText<MessageId>(bare);
   const byQueueId = id === undefined ? [] : traceMessage(reader, id);
   if (byQueueId.length > 0) return byQueueId;
-  const byMessageId = traceMessageId(reader, bare);
+  const byMessageId = await traceMessageId(reader, bare);
   if (byMessageId.length > 0) return byMessageId;
   const address = tryParseAddress(bare);
   return address === undefined ? [] : traceAddress(reader, formatAddress(address));

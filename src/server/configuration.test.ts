@@ -50,6 +50,17 @@ message-size = "1MiB"
   assert.equal(configuration.limits.messageSizeBytes, 1_048_576);
 });
 
+test('a key that older files may have is ignored and named; with another value it was never taken', () => {
+  const old = configure('hostname = "a.example"\nsuffix = "o=internet"\n', 'waypost.toml', none);
+  assert.equal(old.hostname, 'a.example');
+  assert.deepEqual(old.warnings, ['waypost.toml:2: suffix: there is no such key any more, it is ignored']);
+  assert.deepEqual(configure('hostname = "a.example"\n', 'waypost.toml', none).warnings, []);
+  assert.throws(() => configure('suffix = "o=other"\n', 'waypost.toml', none), {
+    kind: 'invalid',
+    message: 'waypost.toml:1: suffix: unknown key',
+  });
+});
+
 test('a broken file is named with line and key', () => {
   const wrong: readonly (readonly [text: string, message: RegExp])[] = [
     ['hostname = "a.b"\nport-ofset = 3\n', /^waypost\.toml:2: port-ofset: unknown key$/],

@@ -36,7 +36,8 @@ export interface Configuration {
   readonly log: LogLevel;
   /** Protocol threads. */
   readonly threads: number;
-  readonly suffix: string;
+  /** What the server says about the file at its start, a line each. */
+  readonly warnings: readonly string[];
 }
 
 /** What the command line and the environment say; undefined: nothing. */
@@ -106,7 +107,6 @@ export const schema = z.strictObject({
   address: z.array(ipAddress).max(20).optional(),
   threads: z.number().int().min(1).max(32).optional(),
   log: logLevel.optional(),
-  suffix: z.literal('o=internet').optional(),
   provision: z.strictObject({ 'from-mx': z.enum(['off', 'auto']).optional() }).optional(),
   'next-hop': z.record(z.string(), nextHopTarget).optional(),
   queue: z.strictObject({ retry: z.array(duration).min(1).max(50).optional(), expire: duration.optional() }).optional(),
@@ -149,8 +149,17 @@ function lineOf(text: string, path: readonly PropertyKey[]): number {
   return 1;
 }
 
-export function parseFile(text: string, fileName: string): File {
-  let values: unknown;
+/** Keys of older files with the one value that each could have: they change nothing, and a server that has them starts. */
+const RETIRED: Readonly<Record<string, unknown>> = { suffix: 'o=internet' };
+
+interface ParsedFile {
+  readonly file: File;
+  /** A line for each retired key. */
+  readonly retired: readonly string[];
+}
+
+export function parseFile(text: string, fileName: string): ParsedFile {
+  let values: Record<string, unknown>;
   try {
     values = parse(text);
   } catch (error) {
@@ -159,8 +168,14 @@ export function parseFile(text: string, fileName: string): File {
     const key = /^\s*("[^"]*"|[A-Za-z0-9_.-]+)\s*=/.exec(text.split('\n')[error.line - 1] ?? '')?.[1];
     throw new Failure('invalid', `${fileName}:${error.line}: ${key === undefined ? '' : `${key}: `}${words}`);
   }
+  const retired: string[] = [];
+  for (const [key, value] of Object.entries(RETIRED)) {
+    if (values[key] !== value) continue;
+    delete values[key];
+    retired.push(`${fileName}:${lineOf(text, [key])}: ${key}: there is no such key any more, it is ignored`);
+  }
   const result = schema.safeParse(values);
-  if (result.success) return result.data;
+  if (result.success) return { file: result.data, retired };
   const issue = result.error.issues[0]!;
   const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
   const path = unknown === undefined ? issue.path : [...issue.path, unknown];
@@ -206,7 +221,7 @@ function machineHostName(): string {
 
 /** `text` is the file's, undefined for none. Pure but for the machine's name and cores. */
 export function configure(text: string | undefined, fileName: string, overrides: Overrides): Configuration {
-  const file = text === undefined ? {} : parseFile(text, fileName);
+  const { file, retired } = text === undefined ? { file: {}, retired: [] } : parseFile(text, fileName);
   const given = override('WAYPOST_HOSTNAME', overrides.hostname, hostName) ?? file.hostname;
   const hostname = given === undefined ? machineHostName() : given.includes('.') ? given : `${given}.localdomain`;
   const { development } = overrides;
@@ -238,6 +253,6 @@ export function configure(text: string | undefined, fileName: string, overrides:
     limits: limitsOf(file.limits),
     log: override('WAYPOST_LOG', overrides.log, logLevel) ?? file.log ?? 'info',
     threads: file.threads ?? Math.min(32, availableParallelism()),
-    suffix: file.suffix ?? 'o=internet',
+    warnings: retired,
   });
 }

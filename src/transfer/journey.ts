@@ -34,6 +34,10 @@ const EVENTS_MAX = 1000;
 /** Rows that a search by address looks through, newest first. */
 const SEARCHED_ROWS_MAX = 200_000;
 const TRACED_MESSAGES_MAX = 100;
+/** Of a page: rows of messages with one recipient are small, those of long lists have a hundred kilobytes. */
+const PAGE_ROWS_MIN = 50;
+const PAGE_ROWS_MAX = 1000;
+const PAGE_MS = 4;
 
 function eventsColumn(events: readonly JourneyEvent[]): string {
   if (events.length <= EVENTS_MAX) return JSON.stringify(events);
@@ -116,27 +120,58 @@ export function traceMessage(reader: Reader, message: MessageId): TracedEvent[] 
 }
 
 /** All messages with this Message-ID, without brackets. */
-export function traceMessageId(reader: Reader, messageId: string): TracedEvent[] {
+export function traceMessageId(reader: Reader, messageId: string): Promise<TracedEvent[]> {
   const messages = reader.arrays(
     'SELECT message FROM journey WHERE message_id = ? ORDER BY message LIMIT +?',
     messageId,
     TRACED_MESSAGES_MAX,
   );
-  return messages.flatMap(([message]) => traceMessage(reader, idOf(message)));
+  return traceMessages(
+    reader,
+    messages.map(([message]) => idOf<MessageId>(message)),
+  );
 }
 
-/** The newest messages that name this address as a recipient, oldest first. */
-export function traceAddress(reader: Reader, address: string): TracedEvent[] {
+/** A message a turn. */
+async function traceMessages(reader: Reader, messages: readonly MessageId[]): Promise<TracedEvent[]> {
+  const events: TracedEvent[] = [];
+  for (const message of messages) {
+    events.push(...traceMessage(reader, message));
+    await turn();
+  }
+  return events;
+}
+
+/** Rows before (message, number), newest first, and whether they hold what is searched for. */
+const SEARCHED = `SELECT message, number, events LIKE ? ESCAPE '\\' FROM journey
+   WHERE (message, number) < (?, ?) ORDER BY message DESC, number DESC LIMIT +?`;
+
+/**
+ * The newest messages that name this address as a recipient, oldest first. No index says which: rows are read page after
+ * page, of so many rows as take PAGE_MS, a page a turn of the event loop.
+ */
+export async function traceAddress(reader: Reader, address: string): Promise<TracedEvent[]> {
   const quoted = `%"recipient":${JSON.stringify(address).replace(/[\\%_]/g, '\\$&')}%`;
-  const messages = reader.arrays(
-    `SELECT DISTINCT message FROM
-       (SELECT message, events FROM journey ORDER BY message DESC LIMIT ${SEARCHED_ROWS_MAX})
-     WHERE events LIKE ? ESCAPE '\\' LIMIT +?`,
-    quoted,
-    TRACED_MESSAGES_MAX,
-  );
-  return messages
-    .map(([message]) => idOf<MessageId>(message))
-    .sort((a, b) => idTime(a) - idTime(b) || a - b)
-    .flatMap((message) => traceMessage(reader, message));
+  const found = new Set<MessageId>();
+  let before: readonly [message: number, number: number] = [Number.MAX_SAFE_INTEGER, 0];
+  let pageRows = PAGE_ROWS_MIN;
+  for (let searched = 0; searched < SEARCHED_ROWS_MAX; ) {
+    const began = performance.now();
+    const rows = reader.arrays(SEARCHED, quoted, ...before, Math.min(pageRows, SEARCHED_ROWS_MAX - searched));
+    for (const [message, , isFound] of rows)
+      if (isFound === 1 && found.size < TRACED_MESSAGES_MAX) found.add(idOf(message));
+    const last = rows.at(-1);
+    if (last === undefined || found.size === TRACED_MESSAGES_MAX) break;
+    before = [Number(last[0]), Number(last[1])];
+    searched += rows.length;
+    pageRows = performance.now() - began > PAGE_MS ? PAGE_ROWS_MIN : Math.min(2 * pageRows, PAGE_ROWS_MAX);
+    await turn();
+  }
+  const messages = [...found].sort((a, b) => idTime(a) - idTime(b) || a - b);
+  return traceMessages(reader, messages);
+}
+
+/** Whatever else this thread has to do. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
