@@ -1,4 +1,4 @@
-// Who is it: login name and password, or DN and password, to the account or entry behind them. One a thread.
+// Who is it: login name and password, or DN and password, to the entry behind them. One a thread.
 //
 // In      `find`, which knows the addresses (logins.ts)
 // Out     what `find` gave, once the password is right
@@ -10,30 +10,25 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { asciiLower } from '../base/characters.ts';
 import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
-import type { AccountId } from '../base/ids.ts';
-import type { AttributeValue, Entry } from '../directory/entry.ts';
-import { textValue } from '../directory/entry.ts';
+import type { AttributeValue } from '../directory/entry.ts';
 import type { HashGate } from './hash-gate.ts';
 import { verifyPassword } from './password.ts';
 
-/** An account as logins need it. */
+/** What is behind a login or a DN, as far as a password is concerned. */
 export interface LoginAccount {
   /** The entry's UUID. */
   readonly uuid: string;
-  readonly account: AccountId;
-  /** All addresses it may be sent from, the primary one first. */
-  readonly addresses: readonly string[];
   /** The values of userPassword. */
   readonly passwords: readonly AttributeValue[];
   /** False when a status of user or domain forbids it. */
   readonly mayLogin: boolean;
 }
 
-export interface AuthenticatorOptions<A extends LoginAccount> {
+export interface AuthenticatorOptions {
   /** By any address of the account, in any case. Throws `unavailable` when it cannot find out. */
-  readonly find: (login: string) => A | undefined;
+  readonly find: (login: string) => LoginAccount | undefined;
   /** Throws `invalidDnSyntax` for what is no DN. */
-  readonly findEntry: (dn: string) => Entry | undefined;
+  readonly findEntry: (dn: string) => LoginAccount | undefined;
   readonly gate: HashGate;
   readonly clock: Clock;
   /** Resolves after so many milliseconds; tests do not wait. */
@@ -57,9 +52,9 @@ interface Failures {
   readonly until: number;
 }
 
-export class Authenticator<A extends LoginAccount = LoginAccount> {
-  readonly #find: (login: string) => A | undefined;
-  readonly #findEntry: (dn: string) => Entry | undefined;
+export class Authenticator {
+  readonly #find: (login: string) => LoginAccount | undefined;
+  readonly #findEntry: (dn: string) => LoginAccount | undefined;
   readonly #gate: HashGate;
   readonly #clock: Clock;
   readonly #wait: (ms: number) => Promise<void>;
@@ -68,7 +63,7 @@ export class Authenticator<A extends LoginAccount = LoginAccount> {
   readonly #failures = new Map<string, Failures>();
   readonly #underWay = new Map<string, Promise<boolean>>();
 
-  constructor(options: AuthenticatorOptions<A>) {
+  constructor(options: AuthenticatorOptions) {
     this.#find = options.find;
     this.#findEntry = options.findEntry;
     this.#gate = options.gate;
@@ -80,23 +75,25 @@ export class Authenticator<A extends LoginAccount = LoginAccount> {
    * The account. Throws `unauthenticated` for a wrong name or password, and, only with the right password, `denied` for an
    * account that may not log in; `unavailable` when it could not be found out. `peer` is the address of the client.
    */
-  async login(login: string, password: string | Uint8Array, peer = ''): Promise<A> {
+  async login(login: string, password: string | Uint8Array, peer = ''): Promise<LoginAccount> {
     const found = login.length > LOGIN_LENGTH_MAX ? undefined : this.#find(login);
-    await this.#check(found?.uuid, found?.passwords ?? [], octetsOf(password), whoOf(peer, login));
-    if (!found!.mayLogin) throw new Failure('denied', 'This account may not log in');
-    return found!;
+    return this.#verified(found, login, password, peer);
   }
 
-  /** The entry of a simple bind; the caller has refused an empty name or password. Throws as `login` does. */
-  async bind(dn: string, password: string | Uint8Array, peer = ''): Promise<Entry> {
-    const entry = this.#findEntry(dn);
-    const passwords = entry?.attributes.get('userpassword')?.values ?? [];
-    await this.#check(entry?.uuid, passwords, octetsOf(password), whoOf(peer, dn));
-    const status = textValue(entry!, 'inetuserstatus');
-    if (status !== undefined && asciiLower(status) !== 'active') {
-      throw new Failure('denied', 'This account may not log in');
-    }
-    return entry!;
+  /** The same of a simple bind; the caller has refused an empty name or password. */
+  async bind(dn: string, password: string | Uint8Array, peer = ''): Promise<LoginAccount> {
+    return this.#verified(this.#findEntry(dn), dn, password, peer);
+  }
+
+  async #verified(
+    found: LoginAccount | undefined,
+    name: string,
+    password: string | Uint8Array,
+    peer: string,
+  ): Promise<LoginAccount> {
+    await this.#check(found?.uuid, found?.passwords ?? [], octetsOf(password), whoOf(peer, name));
+    if (!found!.mayLogin) throw new Failure('denied', 'This account may not log in');
+    return found!;
   }
 
   async #check(

@@ -30,7 +30,7 @@ export interface Reader {
 
 /** What others may learn once a transaction is committed. Carries no data that a reader could not read itself. */
 export type Notification =
-  | { readonly kind: 'account'; readonly account: AccountId } // a mailbox of this account has changed
+  | { readonly kind: 'account'; readonly account: AccountId } // a mailbox of this account, or its entry, has changed
   | { readonly kind: 'administrator' } // the administrator's password has changed
   | { readonly kind: 'queue' } // a queue row is due
   | { readonly kind: 'segment'; readonly segment: SegmentId }; // a segment's file may be unlinked

@@ -33,6 +33,9 @@ export const SERVER: Caller = { kind: 'server' };
 /** Who may open the admin socket: the file's permissions have decided. */
 export const ADMINISTRATOR_CALLER: Caller = { kind: 'administrator', dn: ADMINISTRATOR_DN };
 
+/** What a peer reads whose entry is gone, or may not be logged in as any more: its session ends. */
+export const LOGIN_IS_OVER = 'Your login is over: the directory has changed';
+
 /** Who has logged in as this entry. */
 export function callerOf(entry: Entry): Caller {
   return isAdministrator(entry)
@@ -77,7 +80,8 @@ export function visibleTo(caller: Caller, entry: Entry): Entry | undefined {
  */
 export async function checkChange(tx: Transaction, caller: Caller, change: DirectoryChange): Promise<void> {
   if (mayDoAll(caller)) return;
-  if (caller.kind === 'entry' && (await entryByUuidIn(tx, caller.uuid)) === undefined) throw loginIsOver();
+  if (caller.kind === 'entry' && (await entryByUuidIn(tx, caller.uuid)) === undefined)
+    throw directoryFailure('strongerAuthRequired', LOGIN_IS_OVER);
   checkChangeKind(caller, change);
   const target = await findEntryIn(tx, change.dn);
   if (caller.kind !== 'entry' || target?.uuid !== caller.uuid) throw denied();
@@ -94,11 +98,6 @@ export function checkChangeKind(caller: Caller, change: DirectoryChange): void {
     const isPassword = schema().description(attribute)?.key === 'userpassword';
     if (!isPassword || operation !== 'replace' || values.length !== 1) throw denied();
   }
-}
-
-/** The failure of whoever logged in as an entry that may not be logged in as any more: a door ends the session. */
-export function loginIsOver(): Error {
-  return directoryFailure('strongerAuthRequired', 'The login is over: the directory has changed');
 }
 
 function mayDoAll({ kind }: Caller): boolean {

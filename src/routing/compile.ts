@@ -13,7 +13,7 @@ import { mailDomainOf } from '../directory/mail-domain.ts';
 import { type Address, addressKey, formatAddress, tryParseAddress } from '../message/address.ts';
 import { deliveryOptions, unsupportedAttributes } from './attributes.ts';
 import { type Problem, type RecipientRow, type RouteRow, SITE_POSTMASTER, type Status } from './rows.ts';
-import { legalStatuses, parseStatus, type StatusAttribute } from './status.ts';
+import { legalStatuses, parseStatus, type StatusAttribute, type Statuses } from './status.ts';
 
 /**
  * Goes up with any change that gives other rows for the same entries: the tables are then compiled anew at the next
@@ -166,6 +166,12 @@ function statusOf(entry: Entry, attribute: StatusAttribute, problems: Problem[])
   if (typeof status !== 'string')
     problems.push({ attribute, value, reason: `is none of ${legalStatuses[attribute].join(', ')}` });
   return status;
+}
+
+/** What an entry without a row says of itself. */
+export function statusesOf(entry: Entry): Statuses {
+  const of = (attribute: StatusAttribute): Status | undefined => statusOf(entry, attribute, []);
+  return withoutAbsent({ inetUserStatus: of('inetUserStatus'), mailUserStatus: of('mailUserStatus') });
 }
 
 /** Values of mailDeliveryOption that are legal and not built yet, as `mailDeliveryOption: forward`. */

@@ -5,7 +5,7 @@
 import type { AccountId } from '../base/ids.ts';
 import type { RoutingTables, Site } from './resolve.ts';
 import { addressOfKey, SITE_POSTMASTER, type UserRow } from './rows.ts';
-import { decidingStatus, statusText } from './status.ts';
+import { refusingStatus } from './status.ts';
 
 export interface Login {
   readonly account: AccountId;
@@ -19,17 +19,18 @@ export interface Login {
 }
 
 /** Undefined when a row that is needed is not loaded. */
-export function loginOf(row: UserRow, tables: RoutingTables, site: Site): Login | undefined {
+export function loginOf(row: UserRow, tables: Pick<RoutingTables, 'route'>, site: Site): Login | undefined {
   const primary = row.addresses[0];
-  const domain = primary === undefined ? '' : addressOfKey(primary).domain;
+  // An address that is claimed and has no meaning yet names the domain all the same.
+  const named = primary ?? row.equivalents?.[0];
+  const domain = named === undefined ? '' : addressOfKey(named).domain;
   const route = domain === '' ? null : tables.route(domain);
   if (route === undefined) return undefined;
-  const refusing = decidingStatus(route, row, (meaning) => !meaning.admits);
   return {
     account: row.account,
     entry: row.entry,
     dn: row.dn,
     addresses: primary === SITE_POSTMASTER ? site.hostnames.map((name) => `${primary}@${name}`) : row.addresses,
-    refusedBy: refusing && statusText(...refusing),
+    refusedBy: refusingStatus(route, row),
   };
 }

@@ -65,12 +65,13 @@ const CHAIN = [
   'inetMailGroupStatus',
 ] as const satisfies readonly StatusAttribute[];
 
-type Statuses = { readonly [attribute in StatusAttribute]?: Status };
+/** What rows and entries say; a row is one of these. */
+export type Statuses = { readonly [attribute in StatusAttribute]?: Status };
 
 /** The first in the chain of domain and recipient whose meaning is `decides`; undefined when none is. */
 export function decidingStatus(
   route: RouteRow | null,
-  row: RecipientRow | undefined,
+  row: RecipientRow | Statuses | undefined,
   decides: (meaning: StatusMeaning) => boolean,
 ): readonly [StatusAttribute, Status] | undefined {
   for (const attribute of CHAIN) {
@@ -78,6 +79,12 @@ export function decidingStatus(
     if (status !== undefined && decides(statusMeaning(status))) return [attribute, status];
   }
   return undefined;
+}
+
+/** The status that keeps the owner out, as `mailUserStatus: inactive`; undefined when none does. */
+export function refusingStatus(route: RouteRow | null, row: RecipientRow | Statuses): string | undefined {
+  const refusing = decidingStatus(route, row, (meaning) => !meaning.admits);
+  return refusing && statusText(...refusing);
 }
 
 /** As it stands in a step: `mailUserStatus: overquota`. */

@@ -20,6 +20,7 @@ import { ensureAccount } from '../store/accounts.ts';
 import { compileDomain, compileRecipient, recipientKindOf } from './compile.ts';
 import { addressOfKey, type RecipientRow, type RouteRow } from './rows.ts';
 import {
+  basesAbove,
   claimsOf,
   deleteRecipient,
   deleteRoute,
@@ -50,13 +51,23 @@ const PAGE = 500;
  */
 export async function synchronizeEntry(tx: Transaction, changed: ChangedEntry): Promise<TableChange[]> {
   const state = await stateIn(tx);
+  const rowOf = (entry: Entry | undefined) => entry && recipientIn(tx, state.generation, entry.normalizedDn);
+  const before = await rowOf(changed.before);
   const changes: TableChange[] = [];
   for (const generation of generationsOf(state)) {
     const made = await synchronizeIn(tx, generation, changed);
     if (generation === state.generation) changes.push(...made);
   }
   await setRevision(tx, changed.revision);
+  notifyOwner(tx, before, await rowOf(changed.after));
   return changes;
+}
+
+/** Sessions that wait for the account learn that its entry has changed. */
+function notifyOwner(tx: Transaction, ...rows: readonly (RecipientRow | null | undefined)[]): void {
+  const [before, after] = rows;
+  if (JSON.stringify(before) === JSON.stringify(after)) return;
+  for (const row of rows) if (row?.kind === 'user') tx.afterCommit({ kind: 'account', account: row.account });
 }
 
 async function synchronizeIn(tx: Transaction, generation: number, { kind, before, after }: ChangedEntry) {
@@ -125,9 +136,8 @@ export async function compiled(tx: Transaction, generation: number, entry: Entry
 
 /** The domains of the deepest base at or above this DN. */
 async function owningDomains(tx: Transaction, generation: number, dn: string): Promise<readonly string[]> {
-  // In a normalized DN each comma is a border.
-  for (let at = 0; at >= 0; at = dn.indexOf(',', at) + 1 || -1) {
-    const domains = await domainsWithBase(tx, generation, dn.slice(at));
+  for (const base of basesAbove(dn)) {
+    const domains = await domainsWithBase(tx, generation, base);
     if (domains.length > 0) return domains;
   }
   return [];

@@ -75,6 +75,8 @@ const ROUTE = 'SELECT row FROM route WHERE tenant = ? AND generation = ? AND dom
 const ALIAS = `SELECT e.row AS row FROM alias a JOIN alias_entry e
   ON e.tenant = a.tenant AND e.generation = a.generation AND e.dn = a.dn
   WHERE a.tenant = ? AND a.generation = ? AND a.address = ?`;
+const WITH_BASE =
+  'SELECT domain, row FROM route WHERE tenant = ? AND generation = ? AND base = ? ORDER BY domain LIMIT 1000';
 const ENTRY = 'SELECT row FROM alias_entry WHERE tenant = ? AND generation = ? AND dn = ?';
 
 function stateOf(row: Row | undefined): RoutingState {
@@ -107,6 +109,20 @@ export function readAlias(reader: Reader, generation: number, address: string): 
 
 export function readRecipient(reader: Reader, generation: number, dn: string): RecipientRow | null {
   return parsed(reader.get(ENTRY, TENANT, generation, dn));
+}
+
+/** The domains of the deepest base at or above this normalized DN. */
+export function readRoutesAbove(reader: Reader, generation: number, dn: string): RouteRow[] {
+  for (const base of basesAbove(dn)) {
+    const rows = reader.all(WITH_BASE, TENANT, generation, base);
+    if (rows.length > 0) return rows.map((row) => JSON.parse(row['row'] as string) as RouteRow);
+  }
+  return [];
+}
+
+/** The DN and those of its superiors, from below. In a normalized DN each comma is a border. */
+export function* basesAbove(dn: string): Generator<string> {
+  for (let at = 0; at >= 0; at = dn.indexOf(',', at) + 1 || -1) yield dn.slice(at);
 }
 
 /** Domains in order of name, after `after`. */
@@ -182,13 +198,8 @@ export async function recipientIn(tx: Transaction, generation: number, dn: strin
 
 /** The domains whose base is exactly this DN. */
 export async function domainsWithBase(tx: Transaction, generation: number, base: string): Promise<string[]> {
-  const rows = await tx.arrays(
-    'SELECT domain FROM route WHERE tenant = ? AND generation = ? AND base = ? ORDER BY domain LIMIT 1000',
-    TENANT,
-    generation,
-    base,
-  );
-  return rows.map(([domain]) => String(domain));
+  const rows = await tx.all(WITH_BASE, TENANT, generation, base);
+  return rows.map(({ domain }) => String(domain));
 }
 
 /** The tables hold all that happened up to this revision; a reader's memory of an older one is void. */

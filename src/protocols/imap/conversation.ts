@@ -1,5 +1,6 @@
 // What an IMAP command needs of the conversation that it is part of; the session implements it.
 
+import type { StandingLogin } from '../../auth/standing-login.ts';
 import type { AccountId } from '../../base/ids.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
 import type { Line } from '../../wire/framer.ts';
@@ -21,8 +22,8 @@ export interface ImapConversation extends SectionOutput {
   readonly passwordsAllowed: boolean;
   /** What CAPABILITY says at this moment. */
   capabilities(): string;
-  /** A password was right. */
-  loggedIn(account: AccountId): void;
+  /** A password was right. Throws `denied` when the login is over already. */
+  loggedIn(login: StandingLogin<{ readonly account: AccountId }>): void;
   /** The account of whoever has logged in: it reads, and its flags are meant. */
   readonly reader: AccountId;
   /** The account whose mailboxes are named in commands: the reader's own. */

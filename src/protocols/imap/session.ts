@@ -4,12 +4,15 @@
 // Out     replies; before each the changes of the selected mailbox that may be reported
 // States  not-authenticated -> authenticated <-> selected -> logout
 // Limits  one minute to log in, thirty of silence, 20 bad commands in a row; net/connection.ts
+// Login   worth at each command what the directory says then; IDLE learns of its own entry's change from the commit
 // Never   runs two commands of one connection at once
 // RFC 3501 §3 §5.2 §5.4 §7.1
 
 import type { Duplex } from 'node:stream';
+import type { StandingLogin } from '../../auth/standing-login.ts';
 import { asFailure, Failure } from '../../base/failure.ts';
 import type { AccountId } from '../../base/ids.ts';
+import { LOGIN_IS_OVER } from '../../directory/caller.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import type { Line } from '../../wire/framer.ts';
 import { CommandFramer, type ImapFrame, SESSION_FRAMER_LIMITS } from '../../wire/imap/command-framer.ts';
@@ -34,6 +37,7 @@ export class ImapSession implements ImapConversation {
   selected: SelectedMailbox | undefined;
   announced: AnnouncedMessage | undefined;
   #state: SessionState = 'not-authenticated';
+  #login: StandingLogin<{ readonly account: AccountId }> | undefined;
   #account: AccountId | undefined;
   #unwatch: (() => void) | undefined;
   #hasChanged = false;
@@ -137,7 +141,14 @@ export class ImapSession implements ImapConversation {
     this.#isWaiting = true;
     const more = await this.connection.more();
     this.#isWaiting = false;
-    return more;
+    return more && !this.#endsWithLogin();
+  }
+
+  /** Whether nothing more is done because the entry is gone, or a status keeps it out: then the client knows. */
+  #endsWithLogin(): boolean {
+    if (this.#login === undefined || this.#login.now() !== undefined) return false;
+    this.#bye(LOGIN_IS_OVER);
+    return true;
   }
 
   get record(): ConnectionRecord {
@@ -185,7 +196,10 @@ export class ImapSession implements ImapConversation {
     this.write(encodeContinuation(text));
   }
 
-  loggedIn(account: AccountId): void {
+  loggedIn(login: StandingLogin<{ readonly account: AccountId }>): void {
+    const account = login.now()?.account;
+    if (account === undefined) throw new Failure('denied', LOGIN_IS_OVER);
+    this.#login = login;
     this.#account = account;
     this.#state = 'authenticated';
     this.connection.framer.limits = SESSION_FRAMER_LIMITS;
@@ -276,6 +290,7 @@ export class ImapSession implements ImapConversation {
       const command = commands.get(name);
       if (command === undefined) throw new Failure('syntax', `There is no command ${name}`);
       if (!command.states.includes(this.#state)) throw new Failure('syntax', WRONG_STATE[this.#state]);
+      if (this.#endsWithLogin()) return;
       const run = command.prepare(cursor, byUid);
       reply = await run(this);
       if (reply === undefined) return;

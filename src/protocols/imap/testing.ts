@@ -2,6 +2,7 @@
 
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Target } from '../../../test/sessions/runner/run.ts';
+import { StandingLogin } from '../../auth/standing-login.ts';
 import { systemClock } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
 import { type AccountId, Ids, type SegmentId } from '../../base/ids.ts';
@@ -73,7 +74,10 @@ export async function openTestImap(options: { limits?: Partial<Limits>; log?: Lo
       const found = accounts.get(login);
       if (found === undefined || found.password !== password.toString('utf8'))
         throw new Failure('unauthenticated', 'Authentication failed');
-      return { account: found.account };
+      return new StandingLogin(
+        () => 0,
+        () => ({ account: found.account }),
+      );
     },
     watch(account, changed) {
       const set = watchers.get(account) ?? new Set();

@@ -1,5 +1,6 @@
 // What a request's handler gets: the operation that it carries out, and the conversation that this is part of.
 
+import type { StandingLogin } from '../../auth/standing-login.ts';
 import type { Caller } from '../../directory/caller.ts';
 import type { DirectoryChange } from '../../directory/entry.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
@@ -38,8 +39,10 @@ export interface LdapFinal {
 export interface LdapConversation {
   readonly door: LdapDoor;
   readonly record: ConnectionRecord;
-  /** Who speaks. Bind alone changes it. */
-  caller: Caller;
+  /** Undefined for anonymous. Bind alone changes it. */
+  login: StandingLogin<Caller> | undefined;
+  /** Who speaks, as it was when the operation that asks began. */
+  readonly caller: Caller;
   /** Posts a change behind those that were asked for before it. Resolves after its commit, or rejects with its Failure. */
   change(change: DirectoryChange): Promise<unknown>;
   /** For what takes long: resolves when other connections, and the other operations of this one, have had their turn. */

@@ -1,10 +1,11 @@
 // What the LDAP door needs of the rest of the program; the same for every connection of a thread.
 
+import type { StandingLogin } from '../../auth/standing-login.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reader } from '../../database/operation.ts';
-import type { Entry } from '../../directory/entry.ts';
+import type { Caller } from '../../directory/caller.ts';
 import type { ChangeRequest } from '../../provisioning/submit.ts';
 import type { RequestKind } from '../../wire/ldap/message.ts';
 import type { LdapResultName } from '../../wire/ldap/result-codes.ts';
@@ -17,10 +18,10 @@ export interface LdapDoor {
   /** Of the program, for vendorVersion. */
   readonly version: string;
   /**
-   * The entry of this DN, if the password is its own. Throws Failure `unauthenticated` or `denied`, `invalidDnSyntax`,
+   * Who this DN is, if the password is its own. Throws Failure `unauthenticated` or `denied`, `invalidDnSyntax`,
    * or `unavailable`; never called with an empty name or password.
    */
-  readonly bind: (dn: string, password: string | Uint8Array, peer: string) => Promise<Entry>;
+  readonly bind: (dn: string, password: string | Uint8Array, peer: string) => Promise<StandingLogin<Caller>>;
   /**
    * provisioning's, one for each connection: posts changes in the order of the calls, and resolves after the commit that
    * holds the change and all that follows from it.

@@ -4,6 +4,7 @@
 // Out     responses; changes of the directory through the door
 // States  anonymous <-> bound; closed
 // Order   order.ts. Abandon, unbind and requests that make no sense are looked at when they arrive
+// Login   worth at each operation what the directory says then
 // Ends    behind the last answer when the peer has said all; at once at an unbind; with a notice when it is at fault, or we
 //         stop. Writes that are under way go on to their commit in any case
 // Limits  a message 64 KiB before a bind and 2 MiB after it; operations and octets that wait; 20 bad requests; 1 minute to
@@ -13,6 +14,7 @@
 
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { StandingLogin } from '../../auth/standing-login.ts';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { asFailure } from '../../base/failure.ts';
 import {
@@ -21,7 +23,7 @@ import {
   LDAP_OPERATIONS_MAX,
   LDAP_TURN_MS,
 } from '../../base/limits.ts';
-import { ANONYMOUS, type Caller } from '../../directory/caller.ts';
+import { ANONYMOUS, type Caller, LOGIN_IS_OVER } from '../../directory/caller.ts';
 import type { DirectoryChange } from '../../directory/entry.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import type { Control } from '../../wire/ldap/controls.ts';
@@ -84,6 +86,7 @@ class PendingOperation implements LdapOperation {
 export class LdapSession implements LdapConversation {
   readonly door: LdapDoor;
   readonly connection: Connection<LdapFramer>;
+  login: StandingLogin<Caller> | undefined;
   caller: Caller = ANONYMOUS;
   readonly #handlers: LdapHandlers;
   readonly #submit: ReturnType<LdapDoor['submitInOrder']>;
@@ -163,7 +166,7 @@ export class LdapSession implements LdapConversation {
   }
 
   get #messageBytesMax(): number {
-    return this.caller.kind === 'anonymous' ? LDAP_ANONYMOUS_MESSAGE_BYTES : LDAP_MESSAGE_BYTES;
+    return this.login === undefined ? LDAP_ANONYMOUS_MESSAGE_BYTES : LDAP_MESSAGE_BYTES;
   }
 
   #nextFrame(): Buffer | undefined {
@@ -250,6 +253,8 @@ export class LdapSession implements LdapConversation {
     const refused = refuseControls(request.kind, controls);
     if (refused !== undefined) return { result: refused };
     try {
+      // Who binds stops being who it was.
+      if (request.kind !== 'bind' && !this.#knowsCaller()) return undefined;
       const handler = this.#handlers[request.kind] as LdapHandler<AnsweredRequest>;
       return await handler(request, operation, this);
     } catch (error) {
@@ -261,6 +266,14 @@ export class LdapSession implements LdapConversation {
       this.#disconnect('strongerAuthRequired', failure.message);
       return undefined;
     }
+  }
+
+  /** Whoever is bound is who the directory says now; false when that is nobody, and the connection ends. */
+  #knowsCaller(): boolean {
+    const caller = this.login === undefined ? ANONYMOUS : this.login.now();
+    if (caller !== undefined) this.caller = caller;
+    else this.#disconnect('strongerAuthRequired', LOGIN_IS_OVER);
+    return caller !== undefined;
   }
 
   /** Resolves when the response has found room. */
@@ -333,7 +346,7 @@ export class LdapSession implements LdapConversation {
   #wait(what: 'rest of message' | 'next message'): void {
     const { commandTimeoutMs, idleTimeoutMs } = this.door.limits;
     this.#waitsFor = what;
-    const isBound = what === 'next message' && this.caller.kind !== 'anonymous';
+    const isBound = what === 'next message' && this.login !== undefined;
     this.connection.deadline(isBound ? idleTimeoutMs : commandTimeoutMs, this.#late);
   }
 

@@ -5,13 +5,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { Authenticator } from '../../auth/authenticator.ts';
 import { HashGate } from '../../auth/hash-gate.ts';
+import { createLogins } from '../../auth/logins.ts';
 import { hashPassword } from '../../auth/password.ts';
 import { systemClock } from '../../base/clock.ts';
 import { defaultLimits, type Limits } from '../../base/limits.ts';
 import { silentLog } from '../../base/log.ts';
-import { findEntry } from '../../directory/entries.ts';
 import { type ConnectionRecord, describeConnection } from '../../net/connection.ts';
 import { submitterInOrder } from '../../provisioning/submit.ts';
 import { openTestDirectory, replace, type TestDirectory } from '../../provisioning/testing.ts';
@@ -59,9 +58,10 @@ export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestD
   const { reader, writer } = directory;
   const gate = new HashGate();
   await directory.apply(replace(ADMINISTRATOR, { userPassword: await hashPassword(Buffer.from(PASSWORD), gate) }));
-  const authenticator = new Authenticator({
-    find: () => undefined,
-    findEntry: (dn) => findEntry(reader, dn),
+  const logins = createLogins({
+    reader,
+    routing: directory.cache,
+    revision: () => directory.shared.revision(),
     gate,
     clock: systemClock,
     wait: async () => {},
@@ -72,7 +72,7 @@ export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestD
     log: silentLog,
     limits: { ...defaultLimits, ...options.limits },
     version: '0.0.0-test',
-    bind: (dn, password, peer) => authenticator.bind(dn, password, peer),
+    bind: (dn, password, peer) => logins.bind(dn, password, peer),
     submitInOrder: () => submitterInOrder({ writer, clock: systemClock, gate }),
     countResult: () => {},
     ...options.door,

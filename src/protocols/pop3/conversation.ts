@@ -1,5 +1,6 @@
 // What a POP3 command needs of the conversation that it is part of; the session implements it.
 
+import type { StandingLogin } from '../../auth/standing-login.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
 import type { Line } from '../../wire/framer.ts';
 import type { Pop3Door } from './door.ts';
@@ -32,7 +33,7 @@ export interface Pop3Conversation {
   /** The next line, which is no command; undefined when none will come. */
   line(maxBytes: number): Promise<Line | undefined>;
   /** Login has succeeded; the maildrop is ours until `unlock` is called. */
-  open(maildrop: Maildrop, unlock: () => Promise<void>): void;
+  open(login: StandingLogin<unknown>, maildrop: Maildrop, unlock: () => Promise<void>): void;
   /** Lets the next session have the maildrop; resolves when it may. */
   unlock(): Promise<void>;
   /** Ends the conversation behind what was written; further commands are not read. */

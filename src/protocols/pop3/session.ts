@@ -4,12 +4,15 @@
 // Out     responses in the order of the commands
 // States  authorization -> transaction -> (update) -> closed
 // Limits  a line of POP3_LINE_BYTES, one minute to log in, ten of silence, 20 errors; net/connection.ts
+// Login   worth at each command, QUIT too, what the directory says then
 // Never   removes anything before QUIT; runs two commands of one connection at once; says anything when time is up (§3)
 // RFC 1939 §3 §4 §5 §6, RFC 2449 §6.6
 
 import type { Duplex } from 'node:stream';
+import type { StandingLogin } from '../../auth/standing-login.ts';
 import { asFailure, Failure } from '../../base/failure.ts';
 import { POP3_IDLE_TIMEOUT_MS, POP3_LINE_BYTES } from '../../base/limits.ts';
+import { LOGIN_IS_OVER } from '../../directory/caller.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import { type BadLine, Framer, type Line } from '../../wire/framer.ts';
 import { type Pop3Command, parseCommand } from '../../wire/pop3/commands.ts';
@@ -44,6 +47,7 @@ export class Pop3Session implements Pop3Conversation {
   #state: SessionState = 'authorization';
   #shutsDown = false;
   #errors = 0;
+  #login: StandingLogin<unknown> | undefined;
   #maildrop: Maildrop | undefined;
   #readAhead: ReadAhead | undefined;
   #unlock: (() => Promise<void>) | undefined;
@@ -99,6 +103,11 @@ export class Pop3Session implements Pop3Conversation {
       if (typeof line !== 'string') throw new Failure('syntax', BAD_LINES[line.reason]);
       const command = parseCommand(line);
       if (!ALLOWED[command.verb].includes(this.#state)) throw new Failure('syntax', WRONG_STATE[this.#state]);
+      if (this.#login !== undefined && this.#login.now() === undefined) {
+        this.fail(new Failure('denied', LOGIN_IS_OVER));
+        this.close();
+        return undefined;
+      }
       return this.#run(command)?.catch((error: unknown) => this.fail(error));
     } catch (error) {
       this.fail(error);
@@ -164,7 +173,8 @@ export class Pop3Session implements Pop3Conversation {
     return this.record.isPrivate;
   }
 
-  open(maildrop: Maildrop, unlock: () => Promise<void>): void {
+  open(login: StandingLogin<unknown>, maildrop: Maildrop, unlock: () => Promise<void>): void {
+    this.#login = login;
     this.#maildrop = maildrop;
     this.#unlock = unlock;
     this.#state = 'transaction';

@@ -1,10 +1,12 @@
 // What an SMTP command needs of the conversation that it is part of; the session implements it.
 
+import type { MailLogin } from '../../auth/logins.ts';
+import type { StandingLogin } from '../../auth/standing-login.ts';
 import type { Recipient } from '../../message/envelope.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
 import type { RouteRequest } from '../../routing/resolve.ts';
 import type { Framer, Line } from '../../wire/framer.ts';
-import type { SmtpDoor, SmtpLogin } from './door.ts';
+import type { SmtpDoor } from './door.ts';
 
 /** MAIL was accepted; recipients are being named. */
 export interface MailTransaction {
@@ -21,7 +23,8 @@ export interface SmtpConversation {
   /** The name of EHLO or HELO. */
   helloName: string | undefined;
   isExtended: boolean;
-  login: SmtpLogin | undefined;
+  /** Who has logged in. */
+  login: StandingLogin<MailLogin> | undefined;
   transaction: MailTransaction | undefined;
 
   reply(code: number, enhanced: string | undefined, ...lines: readonly string[]): undefined;

@@ -1,14 +1,14 @@
 // What the SMTP door needs of the rest of the program; the same for every connection of a thread.
 
+import type { MailLogin } from '../../auth/logins.ts';
+import type { StandingLogin } from '../../auth/standing-login.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { MessageId } from '../../base/ids.ts';
 import type { Limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reply } from '../../base/reply.ts';
-import type { Caller } from '../../directory/caller.ts';
 import type { Address } from '../../message/address.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
-import type { Login } from '../../routing/login.ts';
 import type { Intakes } from '../../store/intake.ts';
 import type { Submission, Submitted } from '../../transfer/submit.ts';
 
@@ -16,11 +16,6 @@ import type { Submission, Submitted } from '../../transfer/submit.ts';
 export type Arrival =
   | { readonly result: 'identified' } // it is ours now: resolve again
   | { readonly result: 'refused'; readonly reply: Reply };
-
-/** Who has logged in. */
-export interface SmtpLogin extends Login {
-  readonly caller: Caller;
-}
 
 export interface SmtpDoor {
   readonly hostname: () => string;
@@ -32,7 +27,7 @@ export interface SmtpDoor {
   readonly intakes: Intakes;
   readonly submit: (submission: Submission) => Promise<Submitted>;
   /** Throws Failure `unauthenticated`, `denied` for an account that may not log in, or `unavailable`. */
-  readonly login: (login: string, password: Buffer, peer: string) => Promise<SmtpLogin>;
+  readonly login: (login: string, password: Buffer, peer: string) => Promise<StandingLogin<MailLogin>>;
   /** Undefined where no message may bring a domain. */
   readonly arrive: ((address: Address, peer: string) => Promise<Arrival>) | undefined;
   /** One more reply of this code, for the metrics. */

@@ -8,6 +8,8 @@
 // RFC 5321 §3.3 §4.1.1 §4.5.3, RFC 2920, RFC 4954
 
 import type { Duplex } from 'node:stream';
+import type { MailLogin } from '../../auth/logins.ts';
+import type { StandingLogin } from '../../auth/standing-login.ts';
 import { asFailure } from '../../base/failure.ts';
 import { SMTP_LINE_BYTES } from '../../base/limits.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
@@ -20,7 +22,7 @@ import { ehlo, helo } from './commands/hello.ts';
 import { mail } from './commands/mail.ts';
 import { rcpt } from './commands/rcpt.ts';
 import type { MailTransaction, SmtpConversation } from './conversation.ts';
-import type { SmtpDoor, SmtpLogin } from './door.ts';
+import type { SmtpDoor } from './door.ts';
 import { failureStatus } from './errors.ts';
 
 export class SmtpSession implements SmtpConversation {
@@ -31,7 +33,7 @@ export class SmtpSession implements SmtpConversation {
   #errors = 0;
   helloName: string | undefined;
   isExtended = false;
-  login: SmtpLogin | undefined;
+  login: StandingLogin<MailLogin> | undefined;
   transaction: MailTransaction | undefined;
 
   constructor(door: SmtpDoor, socket: Duplex, record: ConnectionRecord) {

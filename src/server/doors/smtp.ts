@@ -34,10 +34,7 @@ export function smtpDoor(parts: SmtpDoorParts): SmtpDoor {
     routing,
     intakes: parts.intakes,
     submit: (submission) => submit(submitParts, submission),
-    async login(name, password, peer) {
-      const { login, uuid } = await parts.login('smtp', name, password, peer);
-      return { ...login, caller: { kind: 'entry', uuid, dn: login.dn } };
-    },
+    login: (name, password, peer) => parts.login('smtp', name, password, peer),
     arrive: parts.arrive,
     countReply: (listener, code) => counters.add('smtp', `${listener} ${code}`),
   };

@@ -69,7 +69,13 @@ const routing = new RoutingCache({
 /** Where our own DNS listener is, told once it is bound. */
 let ownDns = '';
 const gate = new HashGate({ cells: shared.hashCells, thread: data.thread });
-const logins = createLogins({ reader, routing, gate, clock: systemClock });
+const logins = createLogins({
+  reader,
+  routing,
+  revision: () => shared.revision(),
+  gate,
+  clock: systemClock,
+});
 const login = countLogins(logins, (outcome) => counters.add('login', outcome));
 const watch = createWatchers(parts.writer, shared, data.thread);
 const maildrops = new MaildropClient(report);

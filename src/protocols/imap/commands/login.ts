@@ -19,8 +19,7 @@ export async function logIn(session: ImapConversation, name: string, password: B
   if (!session.passwordsAllowed)
     throw new ImapFailure('unauthenticated', 'Passwords are not taken in the clear', 'PRIVACYREQUIRED');
   try {
-    const { account } = await session.door.login(name, password, session.record.peerAddress);
-    session.loggedIn(account);
+    session.loggedIn(await session.door.login(name, password, session.record.peerAddress));
   } catch (error) {
     if (!(error instanceof Failure) || error.kind !== 'denied') throw error;
     throw new ImapFailure('denied', error.message, 'AUTHORIZATIONFAILED');

@@ -3,7 +3,6 @@
 // RFC 4511 §4.2, RFC 4513 §5.1
 
 import { asFailure } from '../../../base/failure.ts';
-import { ANONYMOUS, callerOf } from '../../../directory/caller.ts';
 import type { BindRequest } from '../../../wire/ldap/operations/bind.ts';
 import { type LdapResult, result } from '../../../wire/ldap/result.ts';
 import type { LdapConversation, LdapHandler } from '../conversation.ts';
@@ -15,7 +14,7 @@ export const bind: LdapHandler<BindRequest> = async (request, _operation, sessio
 
 async function bound(request: BindRequest, session: LdapConversation): Promise<LdapResult> {
   // RFC 4511 §4.2.1: whatever comes of it, the identity from before is gone.
-  session.caller = ANONYMOUS;
+  session.login = undefined;
   const { name, authentication } = request;
   if (request.version !== 3) return result('protocolError', 'Only version 3 is spoken here');
   if (authentication.method !== 'simple')
@@ -30,7 +29,7 @@ async function bound(request: BindRequest, session: LdapConversation): Promise<L
   if (!record.isPrivate) return result('confidentialityRequired', 'Passwords in the clear need TLS');
   if (name === '') return result('invalidCredentials', 'Authentication failed');
   try {
-    session.caller = callerOf(await door.bind(name, password, record.peerAddress));
+    session.login = await door.bind(name, password, record.peerAddress);
     return result('success');
   } catch (error) {
     const failure = asFailure(error);

@@ -3,6 +3,7 @@
 //
 // Refused  a bare CR, a bare LF or a NUL in the data: 550 5.5.2, and the connection closes, because nobody can know
 //          where the peer believes the message to end (SMTP smuggling)
+// Sender   the login and its addresses are looked at again when the message has come: it may have taken hours
 // Too large, or a store without space: the data is read to its end and thrown away, then the refusal is said
 
 import { asFailure, Failure } from '../../../base/failure.ts';
@@ -17,6 +18,7 @@ import { refusalOf } from '../../../transfer/submit.ts';
 import { DataReader } from '../../../wire/smtp/data.ts';
 import type { MailTransaction, SmtpConversation } from '../conversation.ts';
 import { failureStatus } from '../errors.ts';
+import { maySend } from './sender.ts';
 
 export function data(session: SmtpConversation): Promise<void> | undefined {
   const { transaction } = session;
@@ -99,6 +101,7 @@ class MessageReceiver {
       if (this.#refusal !== undefined) throw this.#refusal;
       const taken = await this.#intake.finish(session.door.clock.now());
       try {
+        if (!maySend(session, this.#transaction.request.sender)) return this.#intake.abandon();
         await this.#accept(taken);
       } finally {
         taken.pending.settle();

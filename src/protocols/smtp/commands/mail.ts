@@ -1,10 +1,10 @@
 // MAIL FROM: a transaction begins. RFC 5321 §4.1.1.2, RFC 6409 §6.1
 
 import { ANONYMOUS } from '../../../directory/caller.ts';
-import { addressKey } from '../../../message/address.ts';
 import type { RouteRequest } from '../../../routing/resolve.ts';
 import type { SmtpCommand } from '../../../wire/smtp/commands.ts';
 import type { SmtpConversation } from '../conversation.ts';
+import { maySend } from './sender.ts';
 
 type Mail = Extract<SmtpCommand, { verb: 'MAIL' }>;
 
@@ -16,17 +16,11 @@ export function mail(session: SmtpConversation, command: Mail): undefined {
   if (session.transaction !== undefined) return session.error(503, '5.5.1', 'MAIL was given already: RSET first');
   if (command.sizeBytes !== undefined && command.sizeBytes > door.limits.messageSizeBytes)
     return session.reply(552, '5.3.4', `The message is too large, the limit is ${door.limits.messageSizeBytes} bytes`);
-  // An author may use any of the account's addresses, and no other's.
-  if (
-    session.login !== undefined &&
-    command.sender !== undefined &&
-    !session.login.addresses.includes(addressKey(command.sender))
-  )
-    return session.reply(553, '5.7.1', 'Sender is not one of your addresses');
   const { sender, sizeBytes } = command;
+  if (!maySend(session, sender)) return undefined;
   const request: RouteRequest = {
     sender,
-    caller: session.login?.caller ?? ANONYMOUS,
+    caller: session.login?.now()?.caller ?? ANONYMOUS,
     // Only who has logged in may send to domains that are not ours.
     mayRelay: session.login !== undefined,
     door: session.isSubmission ? 'submission' : 'smtp',

@@ -1,0 +1,60 @@
+// What the directory says of an entry now: may whoever is this entry be let in, and as whose mail. For logins, for binds,
+// and for sessions that go on (auth/standing-login.ts).
+//
+// In      a reader, an entry
+// Out     who it is, and its mail login where it has mail; the status that keeps it out
+// Chain   status.ts: the domain's statuses, then the entry's. An entry's domain is that of its primary address; of one without
+//         an address the one whose base holds it: where several share that base, one that admits is enough
+// Never   remembers anything: entry and rows are read in one snapshot, so that a renamed entry is not taken for a lost one
+
+import type { Reader } from '../database/operation.ts';
+import { type Caller, callerOf } from '../directory/caller.ts';
+import { entryByUuid, findEntry } from '../directory/entries.ts';
+import type { Entry } from '../directory/entry.ts';
+import { statusesOf } from './compile.ts';
+import { type Login, loginOf } from './login.ts';
+import type { Site } from './resolve.ts';
+import { refusingStatus, type Statuses } from './status.ts';
+import { readRecipient, readRoute, readRoutesAbove, readState } from './tables.ts';
+
+export interface Standing {
+  readonly entry: Entry;
+  readonly caller: Caller;
+  /** Undefined where mail cannot reach the entry. */
+  readonly login: Login | undefined;
+  /** Why it is not let in, as `mailUserStatus: inactive`; undefined when it is. */
+  readonly refusedBy: string | undefined;
+}
+
+/** Undefined when there is no such entry. */
+export function standingOfUuid(reader: Reader, site: Site, uuid: string): Standing | undefined {
+  return reader.snapshot(() => {
+    const entry = entryByUuid(reader, uuid);
+    return entry && standingOf(reader, site, entry);
+  });
+}
+
+/** Undefined when there is no such entry. Throws `invalidDnSyntax` for what is no DN. */
+export function standingOfDn(reader: Reader, site: Site, dn: string): Standing | undefined {
+  return reader.snapshot(() => {
+    const entry = findEntry(reader, dn);
+    return entry && standingOf(reader, site, entry);
+  });
+}
+
+function standingOf(reader: Reader, site: Site, entry: Entry): Standing {
+  const { generation } = readState(reader);
+  const row = readRecipient(reader, generation, entry.normalizedDn);
+  const user = row?.kind === 'user' ? row : undefined;
+  const route = (domain: string) => readRoute(reader, generation, domain);
+  const login = user && loginOf(user, { route }, site);
+  const hasAddress = login !== undefined && login.addresses.length > 0;
+  const refusedBy = hasAddress ? login.refusedBy : refusalByBase(reader, generation, entry, row ?? statusesOf(entry));
+  return { entry, caller: callerOf(entry), login, refusedBy };
+}
+
+function refusalByBase(reader: Reader, generation: number, entry: Entry, statuses: Statuses): string | undefined {
+  const routes = readRoutesAbove(reader, generation, entry.normalizedDn);
+  const refusals = routes.map((route) => refusingStatus(route, statuses));
+  return routes.length === 0 || refusals.includes(undefined) ? refusingStatus(null, statuses) : refusals[0];
+}
