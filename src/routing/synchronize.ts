@@ -67,7 +67,8 @@ export async function synchronizeEntry(tx: Transaction, changed: ChangedEntry): 
 function notifyOwner(tx: Transaction, ...rows: readonly (RecipientRow | null | undefined)[]): void {
   const [before, after] = rows;
   if (JSON.stringify(before) === JSON.stringify(after)) return;
-  for (const row of rows) if (row?.kind === 'user') tx.afterCommit({ kind: 'account', account: row.account });
+  const accounts = new Set(rows.map((row) => (row?.kind === 'user' ? row.account : undefined)));
+  for (const account of accounts) if (account !== undefined) tx.afterCommit({ kind: 'account', account });
 }
 
 async function synchronizeIn(tx: Transaction, generation: number, { kind, before, after }: ChangedEntry) {

@@ -4,7 +4,15 @@
 // Another   the users must be there; their INBOX is emptied, UIDs go on
 
 import { NoSuchObjectError } from 'ldapts';
-import { addDomain, addUser, administrator, removeUser } from '../support/directory.ts';
+import {
+  addDomain,
+  addUser,
+  administrator,
+  domainDn,
+  removeUser,
+  replaceAttribute,
+  userDn,
+} from '../support/directory.ts';
 import { ImapClient } from '../support/imap-client.ts';
 import type { Endpoint, Waypost } from '../support/server.ts';
 import type { Target, User } from './runner/run.ts';
@@ -58,10 +66,23 @@ async function fill(door: Endpoint, fixture: Fixture, users: Readonly<Record<str
 /** The doors and scenes of a running Waypost. */
 export function waypostTarget(server: Waypost): Target {
   let domainMade = false;
+  /** What a session has written to the domain: the next one begins without it. */
+  const written = new Set<string>();
   return {
     server: 'waypost',
     hostname: server.hostname,
     doors: server.listeners,
+    async write(entry, attribute, value) {
+      const client = await administrator(server);
+      const dn = entry === DOMAIN ? domainDn(DOMAIN) : userDn(`${entry}@${DOMAIN}`);
+      if (entry === DOMAIN && attribute !== undefined) written.add(attribute);
+      try {
+        if (attribute === undefined) await client.del(dn);
+        else await replaceAttribute(client, dn, attribute, value === undefined ? [] : [value]);
+      } finally {
+        await client.unbind();
+      }
+    },
     async fixture(name) {
       const fixture = named(name);
       const client = await administrator(server);
@@ -69,6 +90,8 @@ export function waypostTarget(server: Waypost): Target {
       try {
         if (!domainMade) await addDomain(client, DOMAIN);
         domainMade = true;
+        for (const attribute of written) await replaceAttribute(client, domainDn(DOMAIN), attribute, []);
+        written.clear();
         for (const user of fixture.users) {
           const address = `${user}@${DOMAIN}`;
           await removeUser(client, address).catch((error) => {

@@ -2,7 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { addDomain, addUser, domainDn, remove, userDn } from '../../provisioning/testing.ts';
+import { HashGate } from '../../auth/hash-gate.ts';
+import { systemClock } from '../../base/clock.ts';
+import { findEntry } from '../../directory/entries.ts';
+import { submitterInOrder } from '../../provisioning/submit.ts';
+import { addDomain, addUser, domainDn, remove, replace, userDn } from '../../provisioning/testing.ts';
 import type { LdapRequest } from '../../wire/ldap/message.ts';
 import {
   ADMINISTRATOR,
@@ -150,6 +154,83 @@ test('an entry that was deleted after its bind changes nothing, and its connecti
   });
   assert.match(await disconnected(client), /^8 /);
   assert.equal(door.directory.shared.revision(), before);
+});
+
+const GEHEIM = { userPassword: '{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=' };
+
+test('a status that keeps mail logins out keeps binds out, at every level', async () => {
+  await door.directory.apply(addDomain('gone.example'), addUser('dora@gone.example', GEHEIM));
+  const dora = userDn('dora@gone.example');
+  using client = await RawClient.open(door.port);
+  assert.equal(await client.bind(dora, 'geheim'), 0);
+  for (const [dn, attribute] of [
+    [domainDn('gone.example'), 'inetDomainStatus'],
+    [domainDn('gone.example'), 'mailDomainStatus'],
+    [dora, 'inetUserStatus'],
+    [dora, 'mailUserStatus'],
+  ] as const) {
+    await door.directory.apply(replace(dn, { [attribute]: 'deleted' }));
+    assert.equal(await client.bind(dora, 'geheim'), 50, attribute);
+    assert.equal(await client.bind(dora, 'wrong'), 49, attribute);
+    await door.directory.apply(replace(dn, { [attribute]: [] }));
+  }
+  assert.equal(await client.bind(dora, 'geheim'), 0);
+});
+
+test('a status that comes after the bind ends the connection at the next operation, but not a bind', async () => {
+  const fred = userDn('fred@acme.example');
+  await door.directory.apply(addUser('fred@acme.example', GEHEIM));
+  using reading = await RawClient.open(door.port);
+  assert.equal(await reading.bind(fred, 'geheim'), 0);
+  using binding = await RawClient.open(door.port);
+  assert.equal(await binding.bind(fred, 'geheim'), 0);
+  await door.directory.apply(replace(fred, { mailUserStatus: 'disabled' }));
+  reading.request(searchFor(fred));
+  assert.match(await disconnected(reading), /^8 /);
+  assert.equal(await binding.bind(), 0);
+  assert.equal(await codeOf(binding, searchFor(fred)), 0);
+});
+
+test('a user who is renamed goes on under the new name', async () => {
+  const gus = userDn('gus@acme.example');
+  const august = userDn('august@acme.example');
+  await door.directory.apply(addUser('gus@acme.example', GEHEIM));
+  using client = await RawClient.open(door.port);
+  assert.equal(await client.bind(gus, 'geheim'), 0);
+  await door.directory.apply({
+    kind: 'rename',
+    dn: gus,
+    newRdn: 'uid=august',
+    deleteOldRdn: true,
+    newSuperior: undefined,
+  });
+  assert.equal(await codeOf(client, searchFor(gus)), 50);
+  assert.equal(await codeOf(client, searchFor(august)), 0);
+  const replaced = { operation: 'replace', attribute: 'userPassword', values: [GEHEIM.userPassword] } as const;
+  assert.equal(await codeOf(client, { kind: 'modify', dn: august, modifications: [replaced] }), 0);
+  assert.equal(findEntry(door.directory.reader, august)?.modifiedBy, august);
+});
+
+test('an entry that goes while its change is on its way changes nothing either: the transaction sees it', async () => {
+  const door = await openTestDoor({
+    door: {
+      submitInOrder() {
+        const { writer } = door.directory;
+        const submit = submitterInOrder({ writer, clock: systemClock, gate: new HashGate() });
+        return async (request) => {
+          await door.directory.apply(remove(ann));
+          return submit(request);
+        };
+      },
+    },
+  });
+  await door.directory.apply(addDomain('acme.example'), addUser('ann@acme.example', GEHEIM));
+  using client = await RawClient.open(door.port);
+  assert.equal(await client.bind(ann, 'geheim'), 0);
+  const replaced = { operation: 'replace', attribute: 'userPassword', values: [GEHEIM.userPassword] } as const;
+  client.request({ kind: 'modify', dn: ann, modifications: [replaced] });
+  assert.match(await disconnected(client), /^8 /);
+  await door.close();
 });
 
 test('a password in the clear is taken from this machine only, nobody else needs one', async () => {

@@ -32,6 +32,8 @@ export interface Target {
   }>;
   /** For the server to close what it has to; 15 s where nothing is said. */
   readonly waitMs?: number;
+  /** Replaces an attribute of a user's entry, or of a domain's; without one the entry goes. Undefined: there is no directory. */
+  write?(entry: string, attribute?: string, value?: string): Promise<void>;
   /** Sets the scene and says who is in it. */
   fixture(name: string): Promise<Readonly<Record<string, User>>>;
 }
@@ -49,6 +51,8 @@ export async function runSession(
   if (only !== undefined && only.server !== target.server) return 'skipped';
   if (script.some((step) => step.kind === 'not' && step.way === way)) return 'skipped';
   if (way === 'exchanged' && target.exchange === undefined) return 'skipped';
+  const writes = script.some(({ kind }) => kind === 'write' || kind === 'remove');
+  if (writes && target.write === undefined) return 'skipped';
   const fixture = script.find((step) => step.kind === 'fixture');
   const steps = script.flatMap((step) => (step.kind === 'connect' ? logIn(step) : [step]));
   const session = new Session(target, await target.fixture(fixture?.name ?? 'acme'), steps, way);
@@ -203,6 +207,10 @@ class Session {
         return this.#speaker(step.connection ?? this.#last).connection.end();
       case 'close':
         return this.#speaker(step.connection ?? this.#last).connection.destroy();
+      case 'write':
+        return this.#target.write!(step.entry, step.attribute, step.value);
+      case 'remove':
+        return this.#target.write!(step.entry);
       case 'mailbox':
         return this.#mailbox(this.#user(step.user), step.mailbox, step.messages);
       default:

@@ -16,6 +16,9 @@
 //   closed                           the server closes the connection last used, and says no more; `closed A` names one
 //   end      A                       we say no more, and go on listening
 //   close    A                       we close it
+//   write    alice mailUserStatus: disabled    the administrator gives alice's entry this value of the attribute in place
+//                                    of all others; of a domain by its name. Only where there is a directory
+//   remove   alice                   deletes the entry
 //   mailbox  alice INBOX is empty    asked over IMAP; also `has 3`; waits up to ten seconds for it
 //
 //   {name}      captured on first sight, compared afterwards, put in where it is sent; {hostname}, and for each user of
@@ -46,6 +49,8 @@ export type Step = { readonly line: number } & (
   | { readonly kind: 'expect'; readonly connection: string; readonly pattern: string; readonly times: number }
   | { readonly kind: 'anyOrder'; readonly connection: string; readonly patterns: readonly string[] }
   | { readonly kind: 'closed' | 'close' | 'end'; readonly connection: string | undefined }
+  | { readonly kind: 'write'; readonly entry: string; readonly attribute: string; readonly value: string }
+  | { readonly kind: 'remove'; readonly entry: string }
   | { readonly kind: 'mailbox'; readonly user: string; readonly mailbox: string; readonly messages: number }
 );
 
@@ -109,6 +114,10 @@ function directive(source: string, line: number): Bare<Step> {
   if ((found = /^(closed?|end)(?:\s+(\w+))?$/.exec(source)) !== null) {
     return { kind: found[1] as 'closed' | 'close' | 'end', connection: found[2] };
   }
+  if ((found = /^write\s+(\S+)\s+(\w+): (\S+)$/.exec(source)) !== null) {
+    return { kind: 'write', entry: found[1]!, attribute: found[2]!, value: found[3]! };
+  }
+  if ((found = /^remove\s+(\S+)$/.exec(source)) !== null) return { kind: 'remove', entry: found[1]! };
   if ((found = /^mailbox\s+(\S+)\s+(\S+)\s+(?:is (empty)|has (\d+))$/.exec(source)) !== null) {
     return { kind: 'mailbox', user: found[1]!, mailbox: found[2]!, messages: Number(found[4] ?? 0) };
   }
