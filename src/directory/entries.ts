@@ -70,6 +70,10 @@ export function entryById(reader: Reader, id: number): Entry | undefined {
   return one(reader.arrays(BY_ID, id));
 }
 
+export function entryByUuid(reader: Reader, uuid: string): Entry | undefined {
+  return one(reader.arrays(BY_UUID, TENANT, asciiLower(uuid)));
+}
+
 export async function entryByUuidIn(tx: Transaction, uuid: string): Promise<Entry | undefined> {
   return one(await tx.arrays(BY_UUID, TENANT, asciiLower(uuid)));
 }
