@@ -47,7 +47,11 @@ retry = ["1s"]
 [limits]
 command-timeout = "10s"
 `;
-  const server = await startWaypost({ config, switches: {} });
+  const server = await startWaypost({ config, switches: {} }).catch(async (error: unknown) => {
+    await sink.close();
+    await resolver.close();
+    throw error;
+  });
   const ldap = await administrator(server);
   await addDomain(ldap, 'acme.example', { mailDomainCatchallAddress: 'ann@acme.example' });
   const ann = await addUser(ldap, 'ann@acme.example');

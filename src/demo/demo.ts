@@ -12,8 +12,8 @@ import type { Environment } from '../cli/program.ts';
 import { configure } from '../server/configuration.ts';
 import { start } from '../server/start.ts';
 import { DemoResolver } from './resolver.ts';
-import { NEW, tell } from './story.ts';
-import { telling } from './telling.ts';
+import { stepPrinter } from './step-printer.ts';
+import { NEW, runStory } from './story.ts';
 
 const HOSTNAME = 'mail.waypost.example';
 /** Doors in the order in which the story uses them; the others are there too. */
@@ -67,21 +67,21 @@ async function show(
     remove();
     process.exit(EXIT.ioError);
   };
-  const teller = telling({
+  const printer = stepPrinter({
     json,
     colours: process.stdout.isTTY === true && (environment['NO_COLOR'] ?? '') === '',
     write: (words) => process.stdout.write(words),
   });
-  teller.chapter('Waypost demo', 'A whole server on throw-away data; real protocols, nothing acted.');
+  printer.chapter('Waypost demo', 'A whole server on throw-away data; real protocols, nothing acted.');
   const server = await start(configuration, fatal);
   try {
     signal.throwIfAborted();
     const doors = DOORS.map((name) => `${name} on ${server.listeners[name]}`).join(', ');
     const detail = [`${server.hostname}: ${doors}`];
-    teller.step({ number: null, step: 'server started', detail, ms: performance.now() - began });
-    await untilAborted(tell({ server, data, telling: teller }), signal);
+    printer.step({ number: null, step: 'server started', detail, ms: performance.now() - began });
+    await untilAborted(runStory({ server, data, printer }), signal);
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
-    teller.end(`All of it took ${seconds} s. The data are gone again; \`npm start\` keeps yours.`);
+    printer.end(`All of it took ${seconds} s. The data are gone again; \`npm start\` keeps yours.`);
   } finally {
     await server.stop();
     resolver.stop();

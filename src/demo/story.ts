@@ -15,7 +15,7 @@ import { ImapClient } from './clients/imap-client.ts';
 import { LdapClient } from './clients/ldap-client.ts';
 import { endpointOf } from './clients/line-connection.ts';
 import { SmtpClient, type SmtpReply } from './clients/smtp-client.ts';
-import type { Telling } from './telling.ts';
+import type { StepPrinter } from './step-printer.ts';
 
 export const HOME = 'acme.example';
 /** The domain that nobody defines. */
@@ -27,10 +27,10 @@ const PASSWORD = 'a password in clear';
 export interface StoryParts {
   readonly server: RunningServer;
   readonly data: string;
-  readonly telling: Telling;
+  readonly printer: StepPrinter;
 }
 
-export async function tell(parts: StoryParts): Promise<void> {
+export async function runStory(parts: StoryParts): Promise<void> {
   const { listeners, adminPassword } = parts.server;
   const ldap = await LdapClient.open(endpointOf(listeners['ldap']!), ADMINISTRATOR_DN, adminPassword!);
   try {
@@ -42,12 +42,12 @@ export async function tell(parts: StoryParts): Promise<void> {
 }
 
 async function messageBringsDomain(parts: StoryParts, ldap: LdapClient): Promise<void> {
-  const { telling, server } = parts;
+  const { printer, server } = parts;
   const owner = `ann@${HOME}`;
   const recipient = `sales@${NEW}`;
   await addDomain(ldap, HOME, { mailDomainCatchallAddress: [owner] });
   await addUser(ldap, owner);
-  telling.chapter(
+  printer.chapter(
     'A message brings its domain',
     `${HOME} is ours. A stranger writes to ${recipient}, a domain that nobody has defined;`,
     'the MX record that the world sees for it names this host.',
@@ -62,20 +62,20 @@ async function messageBringsDomain(parts: StoryParts, ldap: LdapClient): Promise
   expect(rcpt.value, '250 2.1.5');
   // The thread says what it did by another way than the reply: a turn later, at most.
   for (let turns = 0; arrived === undefined && turns < 100; turns++) await new Promise((next) => setTimeout(next, 5));
-  if (arrived === undefined) throw new Error('the steps of the arrival were not told');
+  if (arrived === undefined) throw new Error('the steps of the arrival did not come');
   for (const { number, step, detail, ms } of arrived)
-    telling.step({ number: number ?? null, step, detail: detail.split(' | '), ms });
+    printer.step({ number: number ?? null, step, detail: detail.split(' | '), ms });
   const before = arrived.reduce((sum, { ms }) => sum + ms, 0);
 
   const { targets, steps } = await explain(parts, recipient);
   const route = steps.find(({ step }) => step === 'catch-all')?.detail ?? '';
   // What is left of RCPT's time: the recipient resolved again, and the way to the client.
-  telling.step({ number: null, step: 'route', detail: [route, rcpt.value], ms: Math.max(0, rcpt.ms - before) });
+  printer.step({ number: null, step: 'route', detail: [route, rcpt.value], ms: Math.max(0, rcpt.ms - before) });
   const [target] = targets;
   const dot = await timed(() => message(smtp, messageTo(recipient, 'Nobody has defined this domain')));
   smtp.destroy();
   expect(dot.value, '250 2.0.0');
-  telling.step({
+  printer.step({
     number: null,
     step: 'channel',
     detail: [`${target?.channel} on ${target?.nexthop}: synced and committed`, dot.value],
@@ -85,23 +85,23 @@ async function messageBringsDomain(parts: StoryParts, ldap: LdapClient): Promise
 }
 
 async function oneWrite(parts: StoryParts, ldap: LdapClient): Promise<void> {
-  const { telling, server } = parts;
+  const { printer, server } = parts;
   const bob = `bob@${ORDINARY}`;
-  telling.chapter(
+  printer.chapter(
     'One write, and mail flows',
     'An ordinary domain and user, added over LDAP as by any directory browser.',
   );
   const domain = await timed(() => addDomain(ldap, ORDINARY, {}));
-  telling.step({ number: null, step: 'domain added', detail: [dcDnOfDomain(ORDINARY)], ms: domain.ms });
+  printer.step({ number: null, step: 'domain added', detail: [dcDnOfDomain(ORDINARY)], ms: domain.ms });
   const record = await timed(() => mxOf(server));
-  telling.step({ number: null, step: 'record served', detail: [`${ORDINARY} MX ${record.value}`], ms: record.ms });
+  printer.step({ number: null, step: 'record served', detail: [`${ORDINARY} MX ${record.value}`], ms: record.ms });
 
   const smtp = await strangerWrites(server);
   const early = await timed(() => rcptTo(smtp, bob));
   expect(early.value, '550 5.1.1');
-  telling.step({ number: null, step: 'nobody there yet', detail: [early.value], ms: early.ms });
+  printer.step({ number: null, step: 'nobody there yet', detail: [early.value], ms: early.ms });
   const user = await timed(() => addUser(ldap, bob));
-  telling.step({
+  printer.step({
     number: null,
     step: 'user added',
     detail: [userDn(bob), 'most of the time is the hash of the password'],
@@ -109,30 +109,30 @@ async function oneWrite(parts: StoryParts, ldap: LdapClient): Promise<void> {
   });
   const rcpt = await timed(() => rcptTo(smtp, bob));
   expect(rcpt.value, '250 2.1.5');
-  telling.step({ number: null, step: 'in the same instant', detail: [rcpt.value], ms: rcpt.ms });
+  printer.step({ number: null, step: 'in the same instant', detail: [rcpt.value], ms: rcpt.ms });
   const dot = await timed(() => message(smtp, messageTo(bob, 'In the same instant')));
   smtp.destroy();
   expect(dot.value, '250 2.0.0');
-  telling.step({ number: null, step: 'message taken', detail: [dot.value], ms: dot.ms });
+  printer.step({ number: null, step: 'message taken', detail: [dot.value], ms: dot.ms });
   const explained = await timed(() => explain(parts, bob));
   const lines = explained.value.steps.map(({ step, detail }) => `${step}: ${detail}`);
-  telling.step({ number: null, step: 'its route explained', detail: lines, ms: explained.ms });
+  printer.step({ number: null, step: 'its route explained', detail: lines, ms: explained.ms });
   await delivered(parts, bob, 'In the same instant');
 
   const removal = await timed(() => ldap.delete(userDn(bob)));
-  telling.step({ number: null, step: 'user removed', detail: [userDn(bob)], ms: removal.ms });
+  printer.step({ number: null, step: 'user removed', detail: [userDn(bob)], ms: removal.ms });
   const late = await strangerWrites(server);
   const refused = await timed(() => rcptTo(late, bob));
   late.destroy();
   expect(refused.value, '550 5.1.1');
-  telling.step({ number: null, step: 'in the same instant', detail: [refused.value], ms: refused.ms });
+  printer.step({ number: null, step: 'in the same instant', detail: [refused.value], ms: refused.ms });
 }
 
 /** Read back over IMAP with the directory's password. */
-async function delivered({ server, telling }: StoryParts, login: string, subject: string): Promise<void> {
+async function delivered({ server, printer }: StoryParts, login: string, subject: string): Promise<void> {
   const read = await timed(() => readLast(server, login));
   if (!read.value.includes(`Subject: ${subject}\r\n`)) throw new Error(`${login} has another message`);
-  telling.step({
+  printer.step({
     number: null,
     step: 'delivered',
     detail: [`INBOX of ${login}: "${subject}"`, "read by IMAP, the login with the directory's password included"],

@@ -1,4 +1,4 @@
-// The verb `serve`: starts the server, says that it is ready, stops it when told to.
+// The verb `serve`: starts the server, says that it is ready, stops it at a signal.
 //
 // Out  standard output: one line of JSON. Standard error: logs; on a terminal a panel for people
 // SIGINT and SIGTERM stop it cleanly, exit code 0; a second one ends it at once
@@ -19,7 +19,7 @@ export async function serve(configuration: Configuration, switches = durable): P
     process.exit(EXIT.ioError);
   };
   // Before anything is started: a signal that comes early waits until there is something to stop.
-  const told = toldToStop();
+  const stopped = stopSignal();
   const server = await start(configuration, fatal, switches).catch((error: unknown) => {
     if (error instanceof FatalStoreError) fatal(error.message);
     if (!(error instanceof Failure) || error.kind !== 'full') throw error;
@@ -27,18 +27,18 @@ export async function serve(configuration: Configuration, switches = durable): P
   });
   writeSync(1, `${JSON.stringify({ event: 'ready', hostname: server.hostname, listeners: server.listeners })}\n`);
   if (process.stderr.isTTY) writeSync(2, panel(configuration, server));
-  await told;
+  await stopped;
   await server.stop();
   return EXIT.done;
 }
 
-function toldToStop(): Promise<void> {
-  let isTold = false;
+function stopSignal(): Promise<void> {
+  let isStopping = false;
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const)
       process.on(signal, () => {
-        if (isTold) process.exit(EXIT.done);
-        isTold = true;
+        if (isStopping) process.exit(EXIT.done);
+        isStopping = true;
         resolve();
       });
   });

@@ -30,7 +30,7 @@ export interface RunningServer {
   readonly listeners: Readonly<Record<string, string>>;
   /** On the first start only. */
   readonly adminPassword: string | undefined;
-  /** `listener` hears the steps of each message that brings its domain, or tries to. */
+  /** `listener` gets the steps of each message that brings its domain, or tries to. */
   onArrival(listener: (steps: readonly ArrivalStep[]) => void): void;
   stop(): Promise<void>;
 }

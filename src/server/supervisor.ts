@@ -26,7 +26,7 @@ export interface SupervisorOptions {
   readonly fatal: (text: string) => void;
 }
 
-/** A thread that serves: its module, and what it is told beside the common. */
+/** A thread that serves: its name and its module. */
 export interface ThreadKind {
   readonly name: string;
   readonly module: URL;
@@ -158,7 +158,7 @@ export class Supervisor {
     return () => this.#listeners.delete(listener);
   }
 
-  /** `listener` hears of each serving thread's end, before another takes its place. */
+  /** `listener` is called at each serving thread's end, before a successor starts. */
   onExit(listener: (thread: ServingThread) => void): void {
     this.#exitListeners.add(listener);
   }

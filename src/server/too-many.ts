@@ -1,4 +1,4 @@
-// What a peer hears when there are too many connections: temporary, in its protocol's words, before it has said anything.
+// What a peer gets when there are too many connections: temporary, in its protocol's words, before it has said anything.
 
 import { encodeResponse } from '../wire/ldap/message.ts';
 import { NOTICE_OF_DISCONNECTION } from '../wire/ldap/operations/extended.ts';

@@ -1,10 +1,10 @@
-// Who in this thread wants to hear of changed accounts.
+// Who in this thread waits for changes of which account.
 
 import type { AccountId } from '../base/ids.ts';
 import type { WriterClient } from '../database/client.ts';
 import type { SharedState } from '../database/shared.ts';
 
-/** `thread` counts its watchers in shared memory, so that the writer tells nobody who does not listen. */
+/** `thread` counts its watchers in shared memory, so that the writer sends nothing to a thread without any. */
 export function createWatchers(
   writer: WriterClient,
   shared: SharedState,

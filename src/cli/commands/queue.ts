@@ -67,7 +67,7 @@ export function queueCommand(context: CommandContext): Command {
       if (managed.unknown.length > 0) context.exit(EXIT.no);
     });
   common(queue.command('remove'))
-    .description('take rows away; nobody is told')
+    .description('take rows away; no report is made')
     .argument('<id...>', 'of rows as in queue list, or queue ids of messages')
     .option('--dry-run', 'say what would happen, and change nothing')
     .option('--json', 'print JSON')

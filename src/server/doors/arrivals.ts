@@ -14,14 +14,14 @@ import type { ThreadParts } from '../threads/parts.ts';
 const PUBLISHED_TIMEOUT_MS = 500;
 
 /**
- * `ownDns` is the endpoint of our DNS listener, known once it is bound. `tell` hears the steps of each arrival. Undefined
+ * `ownDns` is the endpoint of our DNS listener, known once it is bound. `arrived` gets the steps of each arrival. Undefined
  * where no message may bring a domain.
  */
 export function createArrive(
   parts: ThreadParts,
   routing: RoutingCache,
   ownDns: () => string,
-  tell: (steps: readonly ArrivalStep[]) => void,
+  arrived: (steps: readonly ArrivalStep[]) => void,
 ): ((address: Address, peer: string) => Promise<Arrival>) | undefined {
   const { configuration, log } = parts;
   const policy = configuration.provision.fromMx;
@@ -46,7 +46,7 @@ export function createArrive(
     const outcome = await arrivals.identify(candidate, peer);
     const steps = outcome.steps.map(({ number, step, detail, ms }) => ({ number, step, detail, ms }));
     log.info('provisioning.arrive', { domain: candidate.domain, peer, identified: outcome.identified, steps });
-    tell(outcome.steps);
+    arrived(outcome.steps);
     return outcome.identified ? { result: 'identified' } : { result: 'refused', reply: outcome.reply };
   };
 }

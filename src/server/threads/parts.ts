@@ -49,7 +49,7 @@ export function threadParts(data: ThreadData): ThreadParts {
   };
 }
 
-/** How a thread's segments come into the world. `fatal` tells the main thread, which ends the process. */
+/** How a thread opens and closes its segments. `fatal` reports to the main thread, which ends the process. */
 export function segmentHost(parts: ThreadParts, thread: number, fatal: (error: Error) => void): SegmentHost {
   return {
     directory: segmentsPath(parts.configuration.data),

@@ -66,7 +66,7 @@ const routing = new RoutingCache({
   revision: () => shared.revision(),
   site: { hostnames: data.hostnames },
 });
-/** Where our own DNS listener is, told once it is bound. */
+/** Where our own DNS listener is: a standing order says it. */
 let ownDns = '';
 const gate = new HashGate({ cells: shared.hashCells, thread: data.thread });
 const logins = createLogins({

@@ -1,4 +1,4 @@
-// How the demo tells what it does: step by step for people, or all steps as one JSON array at the end.
+// What the demo prints: step by step for people, or all steps as one JSON array at the end.
 
 export interface DemoStep {
   /** The seed's number of the step. */
@@ -8,14 +8,14 @@ export interface DemoStep {
   readonly ms: number;
 }
 
-export interface Telling {
+export interface StepPrinter {
   /** A chapter, with what happens in it. */
   chapter(title: string, ...text: readonly string[]): void;
   step(step: DemoStep): void;
   end(...text: readonly string[]): void;
 }
 
-export interface TellingOptions {
+export interface StepPrinterOptions {
   readonly json: boolean;
   readonly colours: boolean;
   readonly write: (text: string) => void;
@@ -23,8 +23,8 @@ export interface TellingOptions {
 
 const STEP_WIDTH = 27;
 
-export function telling({ json, colours, write }: TellingOptions): Telling {
-  if (json) return jsonTelling(write);
+export function stepPrinter({ json, colours, write }: StepPrinterOptions): StepPrinter {
+  if (json) return jsonPrinter(write);
   const paint = (code: number) => (text: string) => (colours ? `\x1b[${code}m${text}\x1b[0m` : text);
   const [bold, dim, cyan] = [paint(1), paint(2), paint(36)];
   const say = (lines: readonly string[]): void => write(`${lines.join('\n')}\n`);
@@ -46,7 +46,7 @@ export function telling({ json, colours, write }: TellingOptions): Telling {
   };
 }
 
-function jsonTelling(write: (text: string) => void): Telling {
+function jsonPrinter(write: (text: string) => void): StepPrinter {
   const steps: (DemoStep & { readonly chapter: string })[] = [];
   let chapter = '';
   return {
