@@ -22,6 +22,8 @@ export type SegmentId = Id<'segment'>;
 export type QueueRowId = Id<'queue row'>;
 /** Of the directory. */
 export type Revision = Id<'revision'>;
+/** Its low 32 bits, as all threads see it: says that there is another, not which is newer. */
+export type PublishedRevision = Id<'published revision'>;
 
 /** The id that a column, an argument or a sum holds; its kind is the caller's word. */
 export function idOf<Of extends Id<string>>(value: unknown): Of {

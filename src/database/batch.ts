@@ -9,6 +9,7 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { asFailure, Failure } from '../base/failure.ts';
+import { idOf, type Revision } from '../base/ids.ts';
 import { classifyEngineError, type Statements } from './connection.ts';
 import type { Notification, Operation, Row, Transaction, Value } from './operation.ts';
 
@@ -23,7 +24,7 @@ interface BatchOutcome {
   readonly outcomes: readonly CallOutcome[];
   readonly notifications: readonly Notification[];
   /** Published after COMMIT, before any caller hears of it. */
-  readonly revision: number;
+  readonly revision: Revision;
 }
 
 /** The engine can no longer say what is on disk: the process has to end and replay. */
@@ -39,7 +40,7 @@ export class FatalStoreError extends Error {
 
 class SqliteTransaction implements Transaction {
   readonly #statements: Statements;
-  revision = 0;
+  revision = idOf<Revision>(0);
   notifications: Notification[] = [];
 
   constructor(statements: Statements) {
@@ -62,14 +63,14 @@ class SqliteTransaction implements Transaction {
     return Number(this.#statements.rows(sql).run(...parameters).changes);
   }
 
-  nextRevision(): number {
+  nextRevision(): Revision {
     const row = this.#statements.rows('UPDATE revision SET value = value + 1 WHERE id = 1 RETURNING value').get();
-    this.revision = Number(row?.['value']);
+    this.revision = idOf(row?.['value']);
     return this.revision;
   }
 
   readRevision(): void {
-    this.revision = Number(this.#statements.rows('SELECT value FROM revision WHERE id = 1').get()?.['value']);
+    this.revision = idOf(this.#statements.rows('SELECT value FROM revision WHERE id = 1').get()?.['value']);
   }
 
   afterCommit(notification: Notification): void {

@@ -5,6 +5,7 @@
 
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { Failure } from '../base/failure.ts';
+import { idOf, type Revision } from '../base/ids.ts';
 import type { Reader, Row, Value } from './operation.ts';
 
 export const BUSY_TIMEOUT_MS = 5000;
@@ -114,8 +115,8 @@ class SqliteReader implements Reader {
     }
   }
 
-  revision(): number {
-    return Number(this.get('SELECT value FROM revision WHERE id = 1')?.['value'] ?? 0);
+  revision(): Revision {
+    return idOf(this.get('SELECT value FROM revision WHERE id = 1')?.['value'] ?? 0);
   }
 
   snapshot<T>(read: () => T): T {

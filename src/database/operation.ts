@@ -4,7 +4,7 @@
 // an engine behind a socket can follow. Operations run strictly one after another, each in a savepoint: a thrown error
 // undoes the operation and reaches the caller, a Failure by kind.
 
-import type { AccountId, SegmentId } from '../base/ids.ts';
+import type { AccountId, Revision, SegmentId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 
 /** Never bigint: ids stay below 2^53. */
@@ -25,7 +25,7 @@ export interface Reader {
   /** Everything that `read` reads is one state of the database. Synchronous; may be nested. */
   snapshot<T>(read: () => T): T;
   /** The committed directory revision, as this connection sees it. */
-  revision(): number;
+  revision(): Revision;
 }
 
 /** What others may learn once a transaction is committed. Carries no data that a reader could not read itself. */
@@ -42,9 +42,9 @@ export interface Transaction {
   /** Rows changed. */
   run(sql: string, ...parameters: Value[]): Awaitable<number>;
   /** The committed directory revision plus what this transaction added to it so far. */
-  readonly revision: number;
+  readonly revision: Revision;
   /** One more directory revision, this transaction's; stored and published with the commit. */
-  nextRevision(): Awaitable<number>;
+  nextRevision(): Awaitable<Revision>;
   /** Sent to all threads after the commit, never before, and not at all if the operation or the commit fails. */
   afterCommit(notification: Notification): void;
   /** Ends the operation: nothing of it is committed or sent, and its caller gets `result` as if it were. For dry runs. */

@@ -1,5 +1,7 @@
 // The few numbers that all threads see: the directory revision, what waits for the writer, the last id.
 
+import { idOf, type PublishedRevision, type Revision } from '../base/ids.ts';
+
 const REVISION = 0;
 const WAITING_BYTES = 1;
 const LISTENERS = 2;
@@ -25,12 +27,12 @@ export class SharedState {
   }
 
   /** The committed directory revision, its low 32 bits: enough to see that it has changed. 9 ns. */
-  revision(): number {
-    return Atomics.load(this.#numbers, REVISION);
+  revision(): PublishedRevision {
+    return idOf(Atomics.load(this.#numbers, REVISION));
   }
 
   /** The writer alone calls this, after COMMIT and before any reply. */
-  publishRevision(revision: number): void {
+  publishRevision(revision: Revision): void {
     Atomics.store(this.#numbers, REVISION, revision | 0);
   }
 

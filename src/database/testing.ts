@@ -27,7 +27,7 @@ export function openTestDatabase(units: readonly Unit[]): TestDatabase {
   const statements = new Statements(database);
   const shared = new SharedState();
   const { reader, close } = openReader(path);
-  shared.publishRevision(Number(reader.get('SELECT value FROM revision')?.['value']));
+  shared.publishRevision(reader.revision());
   const listeners: ((notification: Notification) => void)[] = [];
   let last: Promise<unknown> = Promise.resolve();
   const writer: Writer = {

@@ -3,6 +3,7 @@
 // Each look-up is one statement. `find` may return undefined; `get` returns what must be there, or throws `noSuchObject`.
 
 import { asciiLower } from '../base/characters.ts';
+import { idOf } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Reader, Transaction, Value } from '../database/operation.ts';
 import { type Dn, normalizedOfPath, parentOf, parseDn } from './dn.ts';
@@ -146,7 +147,7 @@ export function decodeEntry(row: readonly Value[]): Entry {
     dn: dn as string,
     normalizedDn: normalizedOfPath(path as string),
     uuid: uuid as string,
-    revision: revision as number,
+    revision: idOf(revision),
     attributes: decodeAttributes(json as string),
     createdAt: createdAt as number,
     modifiedAt: modifiedAt as number,

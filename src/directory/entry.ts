@@ -1,5 +1,7 @@
 // An entry of the directory as values: what every unit above the tables passes around. RFC 4512 §2.
 
+import type { Revision } from '../base/ids.ts';
+
 /** Text where the octets are UTF-8, else the octets. */
 export type AttributeValue = string | Uint8Array;
 
@@ -22,7 +24,7 @@ export interface Entry {
   readonly normalizedDn: string;
   readonly uuid: string;
   /** The directory revision of the last change. */
-  readonly revision: number;
+  readonly revision: Revision;
   /** User attributes. entryUUID, timestamps and the like are made from the fields beside. */
   readonly attributes: Attributes;
   readonly createdAt: number;
@@ -56,7 +58,7 @@ export type DirectoryChange =
 /** One change as it was made, for the units that follow from it. `before` is undefined for an add, `after` for a delete. */
 export interface ChangedEntry {
   readonly kind: DirectoryChange['kind'];
-  readonly revision: number;
+  readonly revision: Revision;
   readonly before: Entry | undefined;
   readonly after: Entry | undefined;
 }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { idOf } from '../base/ids.ts';
 import type { Filter } from '../wire/ldap/filter.ts';
 import type { AttributeValue, Entry } from './entry.ts';
 import { compileFilter } from './match.ts';
@@ -156,7 +157,7 @@ describe('a filter of any words', () => {
     dn: 'cn=a+sn=b,o=internet',
     normalizedDn: 'cn=a+sn=b,o=internet',
     uuid: 'f80b804f-3d77-4cba-b234-5b627edadbb6',
-    revision: 1,
+    revision: idOf(1),
     createdAt: 0,
     modifiedAt: 0,
     attributes: new Map([

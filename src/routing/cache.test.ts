@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { Failure } from '../base/failure.ts';
+import { idOf } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
 import { parseAddress } from '../message/address.ts';
 import {
@@ -75,7 +76,7 @@ test('no answer is older than the revision that was published: additions, change
 
 test('a commit that is not published yet never mixes with rows of the state before it', async () => {
   const { reader } = directory;
-  const frozen = new RoutingCache({ reader, revision: () => 1, site: testSite });
+  const frozen = new RoutingCache({ reader, revision: () => idOf(1), site: testSite });
   const reply = (address: string): unknown => resolved(address, frozen).reply;
   assert.equal(reply('ann@acme.example'), replies.accepted);
   // Ann moves to another domain; the thread has not been told and asks for an address that it does not know.
@@ -97,7 +98,7 @@ test('tables that cannot be read are a failure, not an unknown recipient', () =>
       throw new Failure('unavailable', 'The store does not answer, try again later');
     },
   };
-  const blind = new RoutingCache({ reader: broken, revision: () => 1, site: testSite });
+  const blind = new RoutingCache({ reader: broken, revision: () => idOf(1), site: testSite });
   assert.throws(
     () => resolved('ann@acme.example', blind),
     (error) => error instanceof Failure && error.kind === 'unavailable',

@@ -7,6 +7,7 @@
 // Never   answers from a state older than the revision that was published when it was called
 
 import { asciiLower } from '../base/characters.ts';
+import type { PublishedRevision, Revision } from '../base/ids.ts';
 import type { Awaitable, Reader } from '../database/operation.ts';
 import { type Address, addressKey, tryParseAddress } from '../message/address.ts';
 import { type Login, loginOf } from './login.ts';
@@ -26,18 +27,18 @@ const RECENT_MAX = 20_000;
 export interface RoutingCacheParts {
   readonly reader: Reader;
   /** The committed directory revision, published before any acknowledgement. Only its changes matter. */
-  readonly revision: () => number;
+  readonly revision: () => PublishedRevision;
   readonly site: Site;
 }
 
 export class RoutingCache {
   readonly #reader: Reader;
-  readonly #revision: () => number;
+  readonly #revision: () => PublishedRevision;
   readonly #site: Site;
   readonly #memory = new Memory();
   #published: number | undefined;
   /** Of the state that the memory mirrors; undefined when the memory is empty. */
-  #state: { readonly generation: number; readonly revision: number } | undefined;
+  #state: { readonly generation: number; readonly revision: Revision } | undefined;
 
   constructor(parts: RoutingCacheParts) {
     this.#reader = parts.reader;

@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { idOf } from '../base/ids.ts';
+import { idOf, type Revision } from '../base/ids.ts';
 import { normalizeDn } from '../directory/dn.ts';
 import type { Attribute, AttributeValue, Entry } from '../directory/entry.ts';
 import { unsupportedAttributes } from './attributes.ts';
@@ -27,7 +27,7 @@ function entry(dn: string, values: Values): Entry {
   const attributes = new Map<string, Attribute>();
   for (const [name, value] of Object.entries(values))
     attributes.set(name.toLowerCase(), { name, values: [value].flat() as AttributeValue[] });
-  const made = { createdAt: 0, modifiedAt: 0, revision: 5, uuid: 'u', parent: 1 };
+  const made = { createdAt: 0, modifiedAt: 0, revision: idOf<Revision>(5), uuid: 'u', parent: 1 };
   return { id: 5, dn, normalizedDn: normalizeDn(dn), attributes, ...made };
 }
 

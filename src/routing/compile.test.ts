@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type AccountId, idOf } from '../base/ids.ts';
+import { type AccountId, idOf, type Revision } from '../base/ids.ts';
 import { normalizeDn } from '../directory/dn.ts';
 import type { Attribute, Entry } from '../directory/entry.ts';
 import { mailDomainOf } from '../directory/mail-domain.ts';
@@ -11,7 +11,7 @@ import { compileDomain, compileRecipient } from './compile.ts';
 function entry(dn: string, values: Readonly<Record<string, readonly string[]>>): Entry {
   const attributes = new Map<string, Attribute>();
   for (const [name, list] of Object.entries(values)) attributes.set(name.toLowerCase(), { name, values: list });
-  const made = { createdAt: 0, modifiedAt: 0, revision: 5, uuid: 'u', parent: 1 };
+  const made = { createdAt: 0, modifiedAt: 0, revision: idOf<Revision>(5), uuid: 'u', parent: 1 };
   return { id: 5, dn, normalizedDn: normalizeDn(dn), attributes, ...made };
 }
 

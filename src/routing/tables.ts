@@ -9,6 +9,7 @@
 // transaction of the directory change, so a reader sees the entry and its rows or neither.
 
 import { Failure } from '../base/failure.ts';
+import { idOf, type Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Unit } from '../database/format.ts';
 import type { Reader, Row, Transaction } from '../database/operation.ts';
@@ -67,7 +68,7 @@ export interface RoutingState {
   readonly generation: number;
   readonly building: number | undefined;
   /** The tables hold all directory changes up to this revision. */
-  readonly revision: number;
+  readonly revision: Revision;
 }
 
 const STATE = 'SELECT generation, building, revision FROM routing_state WHERE tenant = ?';
@@ -85,7 +86,7 @@ function stateOf(row: Row | undefined): RoutingState {
   return {
     generation: Number(row['generation']),
     building: building === null || building === undefined ? undefined : Number(building),
-    revision: Number(row['revision']),
+    revision: idOf(row['revision']),
   };
 }
 
@@ -203,7 +204,7 @@ export async function domainsWithBase(tx: Transaction, generation: number, base:
 }
 
 /** The tables hold all that happened up to this revision; a reader's memory of an older one is void. */
-export async function setRevision(tx: Transaction, revision: number): Promise<void> {
+export async function setRevision(tx: Transaction, revision: Revision): Promise<void> {
   await tx.run('UPDATE routing_state SET revision = ? WHERE tenant = ?', revision, TENANT);
 }
 

@@ -6,6 +6,7 @@
 // Order   the directory has changed since the resolutions were read -> they are made again, in this transaction
 // RFC 5321 §4.5.4.1, §6.1
 
+import type { PublishedRevision } from '../base/ids.ts';
 import type { Json, JsonObject } from '../base/json.ts';
 import type { Reply } from '../base/reply.ts';
 import { type Operation, operation, type Transaction } from '../database/operation.ts';
@@ -20,8 +21,8 @@ export interface AcceptArguments {
   readonly message: MessageRow;
   /** Envelope, request and resolutions: see encodeMail. */
   readonly mail: string;
-  /** Low 32 bits of the directory revision that the resolutions hold for. */
-  readonly revision: number;
+  /** What the resolutions hold for. */
+  readonly revision: PublishedRevision;
   /** What every recipient gets, whatever routing says; undefined as a rule. */
   readonly refusal: Reply | undefined;
   readonly refused: PlacedMail['refused'];

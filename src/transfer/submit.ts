@@ -7,7 +7,7 @@
 // RFC 5321 §6.1 §6.3, RFC 2033 §4.2
 
 import type { Clock } from '../base/clock.ts';
-import { idText } from '../base/ids.ts';
+import { idText, type PublishedRevision } from '../base/ids.ts';
 import { RECEIVED_MAX } from '../base/limits.ts';
 import type { Reply } from '../base/reply.ts';
 import type { Operation, Writer } from '../database/operation.ts';
@@ -48,8 +48,7 @@ export interface Submitted {
 
 export interface PrepareParts {
   readonly routing: RoutingCache;
-  /** Low 32 bits of the committed directory revision. */
-  readonly revision: () => number;
+  readonly revision: () => PublishedRevision;
   readonly clock: Clock;
 }
 

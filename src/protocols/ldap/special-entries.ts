@@ -3,6 +3,7 @@
 // RFC 4512 §4.2 §5.1, RFC 3045 (vendorName), RFC 3674 (supportedFeatures)
 
 import { asciiLower } from '../../base/characters.ts';
+import { idOf, type Revision } from '../../base/ids.ts';
 import { type Dn, parseDn, SUFFIX } from '../../directory/dn.ts';
 import type { Attribute, Entry } from '../../directory/entry.ts';
 import { type Schema, SUBSCHEMA_DN, schema } from '../../directory/schema.ts';
@@ -56,7 +57,7 @@ function special(dn: string, attributes: readonly Attribute[]): Entry {
     dn,
     normalizedDn: asciiLower(dn),
     uuid: '',
-    revision: 0,
+    revision: idOf<Revision>(0),
     attributes: new Map(attributes.map((attribute) => [asciiLower(attribute.name), attribute])),
     createdAt: 0,
     modifiedAt: 0,

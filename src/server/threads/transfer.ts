@@ -2,7 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../base/clock.ts';
-import type { MessageId, SegmentId } from '../../base/ids.ts';
+import type { MessageId, PublishedRevision, SegmentId } from '../../base/ids.ts';
 import { Resolver } from '../../net/resolver.ts';
 import { RoutingCache } from '../../routing/cache.ts';
 import { Blobs } from '../../store/blobs.ts';
@@ -42,7 +42,7 @@ const intakes = createIntakes(host, segments);
 const blobs = new Blobs(segmentsPath(configuration.data));
 const resolver = new Resolver({ servers: configuration.resolver });
 const site = { hostnames: data.hostnames };
-const revision = (): number => parts.shared.revision();
+const revision = (): PublishedRevision => parts.shared.revision();
 const routing = new RoutingCache({ reader, revision, site });
 const writerParts = placeParts(site);
 const common = {
