@@ -1,0 +1,90 @@
+// FETCH gives what the program of format 1 gave: for new messages, for those that came with it, and while these are parsed
+// again under an open session.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { ImapClient } from '../../../test/support/imap-client.ts';
+import { corpus } from '../../../test/support/messages.ts';
+import { silentLog } from '../../base/log.ts';
+import { operation } from '../../database/operation.ts';
+import { encodeHeader } from '../../message/header-values.ts';
+import { PARSER } from '../../message/structure.ts';
+import { convertEnvelope, convertStructure } from '../../store/format-1.ts';
+import { reparse } from '../../store/reparse.ts';
+import { openTestImap, type TestImap } from './testing.ts';
+
+interface OldRow {
+  readonly offset: number;
+  readonly header: string;
+  readonly structure: string;
+}
+
+/** The rows in the order in which they came, as the migration of format 1 leaves them. */
+const makeOld = operation('test.makeOld', async (tx, rows: readonly OldRow[]) => {
+  for (const { offset, header, structure } of rows)
+    await tx.run(
+      'UPDATE message SET header = ?, structure = ?, parser = 1 WHERE id = (SELECT id FROM message ORDER BY id LIMIT 1 OFFSET ?)',
+      header,
+      structure,
+      offset,
+    );
+  await tx.run("UPDATE counter SET value = 1 WHERE name = 'parser'");
+});
+
+// APPEND takes no empty message and no NUL.
+const messages = corpus().filter(({ message }) => message !== '' && !message.includes('\0'));
+
+let imap: TestImap;
+let client: ImapClient;
+before(async () => {
+  imap = await openTestImap();
+  await imap.addAccount('ann', 'secret');
+  client = await ImapClient.login(imap, 'ann', 'secret');
+  for (const { message } of messages) await client.append('INBOX', Buffer.from(message, 'latin1'));
+  await client.command('SELECT INBOX');
+});
+after(async () => {
+  client.destroy();
+  await imap.close();
+});
+
+async function checkGoldens(): Promise<void> {
+  const { untagged } = await client.command('FETCH 1:* (ENVELOPE BODY BODYSTRUCTURE)');
+  assert.equal(untagged.length, messages.length);
+  for (const [at, { text, literals }] of untagged.entries()) {
+    const { message, envelope, body, bodyStructure } = messages[at]!;
+    const golden = `${at + 1} FETCH (ENVELOPE ${envelope} BODY ${body} BODYSTRUCTURE ${bodyStructure})`;
+    let whole = '';
+    let rest = text;
+    for (const literal of literals) {
+      const end = rest.indexOf(`{${literal.length}}`) + `{${literal.length}}`.length;
+      whole += `${rest.slice(0, end)}\r\n${literal.toString('latin1')}`;
+      rest = rest.slice(end);
+    }
+    assert.equal(whole + rest, golden, message);
+  }
+}
+
+test('of new messages', () => checkGoldens());
+
+test('of messages that format 1 had, before and while they are parsed again', async () => {
+  const rows = messages.map(({ envelope, structure }, offset) => ({
+    offset,
+    header: encodeHeader(convertEnvelope(envelope, [])),
+    structure: convertStructure(structure, []),
+  }));
+  const { reader, writer } = imap.database;
+  await writer.execute(makeOld, rows);
+  await checkGoldens();
+  let isDone = false;
+  const parts = { reader, writer, blobs: imap.door.blobs, log: silentLog, pauseMs: 5 };
+  const walk = reparse(parts, AbortSignal.any([])).then(() => {
+    isDone = true;
+  });
+  do await checkGoldens();
+  while (!isDone);
+  await walk;
+  await checkGoldens();
+  assert.deepEqual((await client.command('NOOP')).untagged, []);
+  assert.equal(reader.get('SELECT min(parser) AS lowest FROM message')?.['lowest'], PARSER);
+});
