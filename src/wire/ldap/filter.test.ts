@@ -6,8 +6,8 @@ import { SyntaxFailure } from '../../base/cursor.ts';
 import { LDAP_FILTER_NESTING_MAX, LDAP_FILTER_PARTS_MAX } from '../../base/limits.ts';
 import { BerReader, BerWriter } from './ber.ts';
 import { decodeFilter, encodeFilter, extensibleFilter, type Filter, substringsFilter } from './filter.ts';
-import { formatFilter, parseFilter } from './filter-text.ts';
 import { RequestFailure } from './request-failure.ts';
+import { formatFilter, parseFilter } from './testing.ts';
 import { type AttributeValue, decodeValue } from './values.ts';
 
 function encoded(filter: Filter): Buffer {
@@ -108,6 +108,8 @@ test('the examples of RFC 4515', () => {
       '(:1.2.3:=Wilma Flintstone)',
       { kind: 'extensible', rule: '1.2.3', value: 'Wilma Flintstone', dnAttributes: false },
     ],
+    // A rule whose name begins with `dn` is no `:dn`.
+    ['(:dna:=x)', { kind: 'extensible', rule: 'dna', value: 'x', dnAttributes: false }],
     ['(:DN:2.4.6.8.10:=Dino)', { kind: 'extensible', rule: '2.4.6.8.10', value: 'Dino', dnAttributes: true }],
     [
       '(o=Parens R Us \\28for all your parenthetical needs\\29)',

@@ -1,6 +1,6 @@
 // A search filter as a tree. Built from values only, never by joining text, so that no value can become syntax.
 //
-// In, out  BER; text is in filter-text.ts
+// In, out  BER; tests write filters as text, see testing.ts
 // Limits   LDAP_FILTER_NESTING_MAX deep, LDAP_FILTER_PARTS_MAX parts: beyond either it is a RequestFailure, not a lie of lengths
 // RFC 4511 §4.5.1.7, RFC 4526 (an empty `and` is true, an empty `or` is false)
 

@@ -1,10 +1,10 @@
-// A filter as text, for the command line, logs and tests. `(&(objectClass=mailDomain)(dc=acme*))`
+// A filter as text, for tests: what a person would write. `(&(objectClass=mailDomain)(dc=acme*))`
 //
 // In, out  text; a value's octets that are not UTF-8 are written `\xx`
 // Limits   as BER filters: LDAP_FILTER_NESTING_MAX, LDAP_FILTER_PARTS_MAX
 // RFC 4515
 
-import { type CharacterClass, characterClass, without } from '../../base/characters.ts';
+import { asciiLower, type CharacterClass, characterClass, without } from '../../base/characters.ts';
 import { Cursor } from '../../base/cursor.ts';
 import { LDAP_FILTER_NESTING_MAX, LDAP_FILTER_PARTS_MAX } from '../../base/limits.ts';
 import { extensibleFilter, type Filter, substringsFilter } from './filter.ts';
@@ -64,18 +64,19 @@ class FilterCursor extends Cursor {
     return substringsFilter(attribute, filled(parts[0]!), any, filled(parts.at(-1)!));
   }
 
+  /** After an attribute, or after nothing: `:=`, `:dn:=`, `:rule:=` or `:dn:rule:=`. */
   #extensible(attribute: string | undefined): Filter {
-    const dnAttributes = this.tryWord(':DN');
-    const rule = this.tryTake(':=') ? '' : this.#rule();
-    if (rule === '' && attribute === undefined) this.fail('an attribute or a matching rule');
-    return extensibleFilter(rule === '' ? undefined : rule, attribute, this.value(), dnAttributes);
-  }
-
-  #rule(): string {
     this.take(':');
-    const rule = this.run(DESCRIPTION);
-    this.take(':=');
-    return rule;
+    let rule = this.run(DESCRIPTION);
+    const dnAttributes = asciiLower(rule) === 'dn';
+    if (dnAttributes) {
+      this.take(':');
+      rule = this.run(DESCRIPTION);
+    }
+    if (rule !== '') this.take(':');
+    else if (attribute === undefined) this.fail('an attribute or a matching rule');
+    this.take('=');
+    return extensibleFilter(rule === '' ? undefined : rule, attribute, this.value(), dnAttributes);
   }
 
   value(): AttributeValue {
