@@ -236,8 +236,12 @@ export class LdapSession implements LdapConversation {
   /** Resolves when the operation is answered, or nobody waits for its answer. Never rejects. */
   async #carryOut(operation: PendingOperation): Promise<void> {
     const { messageId, request } = operation;
-    const final = await this.#finalOf(operation);
-    if (final !== undefined && !operation.signal.aborted) await this.#respond(messageId, request.kind, final);
+    try {
+      const final = await this.#finalOf(operation);
+      if (final !== undefined && !operation.signal.aborted) await this.#respond(messageId, request.kind, final);
+    } catch (error) {
+      this.#refuse(error);
+    }
     this.#operations.delete(operation);
     this.#pendingBytes -= operation.bytes;
     if (this.#waitsFor === 'next message') this.#wait('next message');
