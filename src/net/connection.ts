@@ -124,7 +124,7 @@ export class Connection<F extends { push(chunk: Buffer): void }> {
     return this.#framer;
   }
 
-  /** Nobody hears what is still written: the peer is gone, or end() was called. Work for the peer may stop. */
+  /** Nothing that is still written arrives: the peer is gone, or end() was called. Work for it may stop. */
   get gone(): boolean {
     return this.#isEnded || this.#transport.destroyed;
   }
@@ -236,7 +236,7 @@ export class Connection<F extends { push(chunk: Buffer): void }> {
   }
 
   #listen(transport: Duplex): void {
-    // A peer that has said all still hears all.
+    // A peer that has said all still gets all answers.
     transport.allowHalfOpen = true;
     transport.on('data', this.#receive);
     transport.on('end', this.#over);

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { Failure } from '../../base/failure.ts';
 import { idOf, type Uid } from '../../base/ids.ts';
 import { type NumberSet, STAR } from '../../wire/imap/values.ts';
-import { countPlaces, MailboxView, rangesHold } from './mailbox-view.ts';
+import { countPositions, MailboxView, rangesHold } from './mailbox-view.ts';
 
 function viewOf(...uids: number[]): MailboxView {
   const view = new MailboxView();
@@ -29,7 +29,7 @@ test('numbers follow the UIDs that are there', () => {
   assert.equal(new MailboxView().largestUid, 0);
 });
 
-test('sets become places', () => {
+test('sets become positions', () => {
   const view = viewOf(2, 5, 9);
   const cases: readonly [NumberSet, [number, number][]][] = [
     [set('sequence', [1, 3]), [[0, 3]]],
@@ -43,16 +43,16 @@ test('sets become places', () => {
     [set('uid', [2, 3], [4, 4], [5, 5]), [[0, 2]]],
     [set('uid', [STAR, 0xffff_ffff]), [[2, 3]]],
   ];
-  for (const [numbers, places] of cases)
+  for (const [numbers, positions] of cases)
     assert.deepEqual(
-      view.places(numbers),
-      places.map(([from, to]) => ({ from, to })),
+      view.positions(numbers),
+      positions.map(([from, to]) => ({ from, to })),
     );
   for (const numbers of [set('sequence', [4, 4]), set('sequence', [1, 4]), set('sequence', [4, 1])])
-    assert.throws(() => view.places(numbers), Failure);
+    assert.throws(() => view.positions(numbers), Failure);
   for (const range of [[1, 1] as const, [STAR, STAR] as const, [1, STAR] as const])
-    assert.throws(() => viewOf().places(set('sequence', [...range])), Failure);
-  assert.deepEqual(viewOf().places(set('uid', [1, STAR])), []);
+    assert.throws(() => viewOf().positions(set('sequence', [...range])), Failure);
+  assert.deepEqual(viewOf().positions(set('uid', [1, STAR])), []);
 });
 
 test('slices by UID hold every message once and no more than the limit', () => {
@@ -62,16 +62,16 @@ test('slices by UID hold every message once and no more than the limit', () => {
     fc.property(uids, ranges, fc.integer({ min: 1, max: 7 }), (numbers, wanted, limit) => {
       const rising = [...numbers].sort((a, b) => a - b);
       const view = viewOf(...rising);
-      const places = view.places(set('uid', ...wanted));
+      const positions = view.positions(set('uid', ...wanted));
       const expected = rising.filter((uid) => wanted.some(([a, b]) => uid >= Math.min(a, b) && uid <= Math.max(a, b)));
       const found: number[] = [];
-      for (const slice of view.uidSlices(places, limit)) {
+      for (const slice of view.uidSlices(positions, limit)) {
         const inSlice = slice.flatMap(([from, to]) => rising.filter((uid) => uid >= from && uid <= to));
         assert.ok(inSlice.length > 0 && inSlice.length <= limit);
         found.push(...inSlice);
       }
       assert.deepEqual(found, expected);
-      assert.equal(countPlaces(places), expected.length);
+      assert.equal(countPositions(positions), expected.length);
     }),
   );
 });

@@ -1,7 +1,7 @@
 // A session's own numbering of the selected mailbox: which UID has which sequence number for its client.
 //
 // In      UIDs as they come and go; sets of commands
-// Out     numbers, and ranges of places in the numbering
+// Out     numbers, and ranges of positions in the numbering
 // Limits  four bytes a message
 // RFC 3501 §2.3.1.2, §9 seq-range
 
@@ -10,8 +10,8 @@ import { idOf, type Uid } from '../../base/ids.ts';
 import type { UidRange } from '../../store/mailbox-key.ts';
 import { type NumberRange, type NumberSet, resolveRanges, STAR } from '../../wire/imap/values.ts';
 
-/** Places [from, to): the message with sequence number n stands at place n - 1. */
-export interface PlaceRange {
+/** Positions [from, to): the message with sequence number n stands at position n - 1. */
+export interface PositionRange {
   readonly from: number;
   readonly to: number;
 }
@@ -25,8 +25,8 @@ export class MailboxView {
     return this.#count;
   }
 
-  uidAt(place: number): Uid {
-    return idOf(this.#uids[place]);
+  uidAt(position: number): Uid {
+    return idOf(this.#uids[position]);
   }
 
   /** 0 when there is none. */
@@ -51,17 +51,17 @@ export class MailboxView {
   remove(uids: ReadonlySet<Uid>): number[] {
     const numbers: number[] = [];
     let kept = 0;
-    for (let place = 0; place < this.#count; place++) {
-      const uid = this.uidAt(place);
-      if (uids.has(uid)) numbers.push(place + 1);
+    for (let position = 0; position < this.#count; position++) {
+      const uid = this.uidAt(position);
+      if (uids.has(uid)) numbers.push(position + 1);
       else this.#uids[kept++] = uid;
     }
     this.#count = kept;
     return numbers.reverse();
   }
 
-  /** The first place whose UID is not below `uid`; the count when there is none. */
-  placeFrom(uid: number): number {
+  /** The first position whose UID is not below `uid`; the count when there is none. */
+  positionFrom(uid: number): number {
     let low = 0;
     let high = this.#count;
     while (low < high) {
@@ -74,37 +74,37 @@ export class MailboxView {
 
   /** The sequence number of a UID, undefined when the client does not know it. */
   numberOf(uid: Uid): number | undefined {
-    const place = this.placeFrom(uid);
-    return place < this.#count && this.#uids[place] === uid ? place + 1 : undefined;
+    const position = this.positionFrom(uid);
+    return position < this.#count && this.#uids[position] === uid ? position + 1 : undefined;
   }
 
   /** How many UIDs lie in [from, to). */
   countBetween(from: number, to: number): number {
-    return this.placeFrom(to) - this.placeFrom(from);
+    return this.positionFrom(to) - this.positionFrom(from);
   }
 
   /**
-   * The places a set means, rising and not touching. UIDs that do not exist are passed over; a sequence number above the
+   * The positions a set means, rising and not touching. UIDs that do not exist are passed over; a sequence number above the
    * count is a syntax failure, as is `*` in an empty mailbox.
    */
-  places(set: NumberSet): PlaceRange[] {
-    return set.unit === 'uid' ? this.#placesOfUids(set) : this.#placesOfNumbers(set);
+  positions(set: NumberSet): PositionRange[] {
+    return set.unit === 'uid' ? this.#positionsOfUids(set) : this.#positionsOfNumbers(set);
   }
 
-  #placesOfUids(set: NumberSet): PlaceRange[] {
-    const places: PlaceRange[] = [];
+  #positionsOfUids(set: NumberSet): PositionRange[] {
+    const positions: PositionRange[] = [];
     for (const { first, last } of resolveRanges(set, this.largestUid)) {
-      const from = this.placeFrom(first);
-      const to = this.placeFrom(last + 1);
+      const from = this.positionFrom(first);
+      const to = this.positionFrom(last + 1);
       if (to === from) continue;
-      const before = places[places.length - 1];
-      if (before !== undefined && before.to === from) places[places.length - 1] = { from: before.from, to };
-      else places.push({ from, to });
+      const before = positions[positions.length - 1];
+      if (before !== undefined && before.to === from) positions[positions.length - 1] = { from: before.from, to };
+      else positions.push({ from, to });
     }
-    return places;
+    return positions;
   }
 
-  #placesOfNumbers(set: NumberSet): PlaceRange[] {
+  #positionsOfNumbers(set: NumberSet): PositionRange[] {
     for (const { first, last } of set.ranges) {
       const open = first === STAR || last === STAR;
       if (this.#count === 0 || (!open && Math.max(first, last) > this.#count))
@@ -117,10 +117,10 @@ export class MailboxView {
   }
 
   /** The same messages by UID, at most `limit` of them a slice. */
-  *uidSlices(places: readonly PlaceRange[], limit: number): Generator<readonly UidRange[]> {
+  *uidSlices(positions: readonly PositionRange[], limit: number): Generator<readonly UidRange[]> {
     let slice: UidRange[] = [];
     let size = 0;
-    for (const range of places) {
+    for (const range of positions) {
       for (let from = range.from; from < range.to; ) {
         const to = Math.min(range.to, from + limit - size);
         slice.push([this.uidAt(from), this.uidAt(to - 1)]);
@@ -136,8 +136,8 @@ export class MailboxView {
   }
 }
 
-export function countPlaces(places: readonly PlaceRange[]): number {
-  return places.reduce((sum, { from, to }) => sum + to - from, 0);
+export function countPositions(positions: readonly PositionRange[]): number {
+  return positions.reduce((sum, { from, to }) => sum + to - from, 0);
 }
 
 /** Whether a rising list of ranges holds the number. */

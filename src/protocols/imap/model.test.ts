@@ -236,7 +236,7 @@ async function run(step: Step, client: Client, model: Model): Promise<void> {
       const known = [...client.uids];
       const found = await client.command(`${prefix}SEARCH ${key}`, expunges);
       const uids = byUid ? found : found.map((number) => known[number - 1]!);
-      // Messages whose UID the client does not know are judged by their place alone.
+      // Messages whose UID the client does not know are judged by their position alone.
       const expected = model.messages.filter(({ uid, flags }) => flags.has(step.flag) && known.includes(uid));
       assert.deepEqual(
         uids.filter((uid) => known.includes(uid) && uid !== 0),
@@ -275,7 +275,7 @@ async function run(step: Step, client: Client, model: Model): Promise<void> {
 }
 
 const flags = fc.subarray(FLAGS);
-const place = { at: fc.nat(20), count: fc.nat(3) };
+const position = { at: fc.nat(20), count: fc.nat(3) };
 const session = fc.nat(2);
 const steps = fc.oneof(
   { weight: 3, arbitrary: fc.record({ session, kind: fc.constant('append' as const), flags }) },
@@ -288,10 +288,13 @@ const steps = fc.oneof(
       silent: fc.boolean(),
       mode: fc.constantFrom<Mode>('replace', 'add', 'remove'),
       flags,
-      ...place,
+      ...position,
     }),
   },
-  { weight: 2, arbitrary: fc.record({ session, kind: fc.constant('fetch' as const), byUid: fc.boolean(), ...place }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ session, kind: fc.constant('fetch' as const), byUid: fc.boolean(), ...position }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -301,8 +304,8 @@ const steps = fc.oneof(
       flag: fc.constantFrom(...FLAGS),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ session, kind: fc.constant('copy' as const), ...place }) },
-  { weight: 1, arbitrary: fc.record({ session, kind: fc.constant('uid-expunge' as const), ...place }) },
+  { weight: 1, arbitrary: fc.record({ session, kind: fc.constant('copy' as const), ...position }) },
+  { weight: 1, arbitrary: fc.record({ session, kind: fc.constant('uid-expunge' as const), ...position }) },
   {
     weight: 4,
     arbitrary: fc.record({ session, kind: fc.constantFrom('expunge', 'noop', 'close', 'idle', 'noop') }),

@@ -13,7 +13,7 @@ import type { MailboxMessage, MessageFlags } from '../../store/messages.ts';
 import type { SearchKey } from '../../wire/imap/commands/search.ts';
 import { type NumberRange, type NumberSet, resolveRanges } from '../../wire/imap/values.ts';
 import { flagBits } from './flag-set.ts';
-import { type PlaceRange, rangesHold } from './mailbox-view.ts';
+import { type PositionRange, rangesHold } from './mailbox-view.ts';
 import { fold, MessageText } from './message-text.ts';
 import type { SelectedMailbox } from './selected.ts';
 
@@ -32,7 +32,7 @@ const DAY_MS = 86_400_000;
 export class SearchMatcher {
   readonly needs: SearchNeeds;
   /** Where messages can match at all. */
-  readonly places: readonly PlaceRange[];
+  readonly positions: readonly PositionRange[];
   readonly #key: SearchKey;
   readonly #mailbox: SelectedMailbox;
   readonly #blobs: Blobs;
@@ -45,7 +45,7 @@ export class SearchMatcher {
     this.#mailbox = mailbox;
     this.#blobs = blobs;
     this.needs = this.#prepare(key);
-    this.places = this.#candidatePlaces(key);
+    this.positions = this.#candidatePositions(key);
   }
 
   /** Resolves number sets and collects texts; gives what the key needs. */
@@ -77,14 +77,14 @@ export class SearchMatcher {
   #resolve(numbers: NumberSet): readonly NumberRange[] {
     const { view } = this.#mailbox;
     if (numbers.unit === 'uid') return resolveRanges(numbers, view.largestUid);
-    return view.places(numbers).map(({ from, to }) => ({ first: from + 1, last: to }));
+    return view.positions(numbers).map(({ from, to }) => ({ first: from + 1, last: to }));
   }
 
   /** A set that must hold the message spares the walk through the others. */
-  #candidatePlaces(key: SearchKey): readonly PlaceRange[] {
+  #candidatePositions(key: SearchKey): readonly PositionRange[] {
     const sets = (key.key === 'and' ? key.of : [key]).filter((one) => one.key === 'numbers');
     const first = sets[0];
-    if (first !== undefined) return this.#mailbox.view.places(first.numbers);
+    if (first !== undefined) return this.#mailbox.view.positions(first.numbers);
     return this.#mailbox.view.count === 0 ? [] : [{ from: 0, to: this.#mailbox.view.count }];
   }
 

@@ -14,7 +14,7 @@ import type { MailboxAccess, MailboxKey } from '../../store/mailbox-key.ts';
 import { claimRecent, findMailboxById, listKeywords, type Mailbox } from '../../store/mailboxes.ts';
 import { changesSince, type MailboxChanges, type MessageFlags, PAGE_ROWS, uidsAfter } from '../../store/messages.ts';
 import { encodeFlagsItem } from '../../wire/imap/responses/fetch.ts';
-import { MailboxView, type PlaceRange } from './mailbox-view.ts';
+import { MailboxView, type PositionRange } from './mailbox-view.ts';
 
 export interface OpenedBy {
   readonly reader: Reader;
@@ -101,11 +101,11 @@ export class SelectedMailbox {
     return this.#recent.some(([from, to]) => uid >= from && uid < to);
   }
 
-  /** Whether a message at one of these places is gone and the client does not know. */
-  holdsVanished(places: readonly PlaceRange[]): boolean {
+  /** Whether a message at one of these positions is gone and the client does not know. */
+  holdsVanished(positions: readonly PositionRange[]): boolean {
     for (const uid of this.#vanished) {
-      const place = this.view.placeFrom(uid);
-      if (places.some(({ from, to }) => place >= from && place < to)) return true;
+      const position = this.view.positionFrom(uid);
+      if (positions.some(({ from, to }) => position >= from && position < to)) return true;
     }
     return false;
   }

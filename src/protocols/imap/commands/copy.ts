@@ -7,7 +7,7 @@ import { type CopyCommand, parseCopy } from '../../../wire/imap/commands/copy.ts
 import { encodeUidSet } from '../../../wire/imap/responses/mailbox.ts';
 import { rangesOf } from '../../../wire/imap/values.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
-import { countPlaces } from '../mailbox-view.ts';
+import { countPositions } from '../mailbox-view.ts';
 import { ok } from '../reply.ts';
 import { noMailbox } from './append.ts';
 
@@ -17,9 +17,9 @@ export const copy: CommandDefinition<CopyCommand> = {
   async run({ messages, mailbox }, session) {
     const { access, view } = session.mailbox;
     const target = canonicalMailboxName(mailbox);
-    const places = view.places(messages);
+    const positions = view.positions(messages);
     // One operation, since COPY is whole or not at all.
-    const [ranges = []] = view.uidSlices(places, countPlaces(places));
+    const [ranges = []] = view.uidSlices(positions, countPositions(positions));
     const { uidValidity, sources, firstUid } = await session.door.writer
       .execute(copyMessages, { ...access, ranges, target })
       .catch((error) => {

@@ -11,7 +11,7 @@ export const expunge: CommandDefinition<ExpungeCommand> = {
   parse: parseExpunge,
   async run({ uids }, session) {
     const { access, view } = session.writableMailbox;
-    const slices = uids === undefined ? [undefined] : [...view.uidSlices(view.places(uids), STORE_SLICE_MESSAGES)];
+    const slices = uids === undefined ? [undefined] : [...view.uidSlices(view.positions(uids), STORE_SLICE_MESSAGES)];
     for (const ranges of slices) {
       const args = { ...access, ranges, deletedOnly: true };
       for (let more = true; more; ) {

@@ -44,7 +44,7 @@ export const fetch: CommandDefinition<FetchCommand> = {
   parse: parseFetch,
   async run(command, session) {
     const fetcher = new Fetcher(command, session);
-    for (const { from, to } of session.mailbox.view.places(command.messages)) {
+    for (const { from, to } of session.mailbox.view.positions(command.messages)) {
       for (let at = from; at < to && !session.gone; at += fetcher.pageMessages)
         await fetcher.page(at, Math.min(to, at + fetcher.pageMessages));
     }
@@ -80,7 +80,7 @@ class Fetcher {
     this.pageMessages = this.#setsSeen ? SEEN_PAGE_MESSAGES : PAGE_MESSAGES;
   }
 
-  /** The messages at the places [from, to). */
+  /** The messages at the positions [from, to). */
   async page(from: number, to: number): Promise<void> {
     const { view } = this.#mailbox;
     const range = [view.uidAt(from), view.uidAt(to - 1)] as const;

@@ -23,7 +23,7 @@ export const search: CommandDefinition<SearchCommand> = {
     const { mailbox, door } = session;
     const matcher = new SearchMatcher(key, mailbox, door.blobs);
     const found: number[] = [];
-    for (const { from, to } of matcher.places) {
+    for (const { from, to } of matcher.positions) {
       for (let at = from; at < to && !session.gone; at += PAGE_MESSAGES) {
         const page = candidates(session, matcher, at, Math.min(to, at + PAGE_MESSAGES));
         await matching(session, matcher, page, ({ number, uid }) => found.push(byUid ? uid : number));
@@ -44,7 +44,7 @@ async function writeFound(session: ImapConversation, found: readonly number[]): 
   session.write('\r\n');
 }
 
-/** The messages at the places [from, to), with as much of their rows as the keys ask for. */
+/** The messages at the positions [from, to), with as much of their rows as the keys ask for. */
 function candidates(session: ImapConversation, { needs }: SearchMatcher, from: number, to: number): Candidate[] {
   const { mailbox, door } = session;
   const { access, view } = mailbox;

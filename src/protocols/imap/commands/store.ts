@@ -20,10 +20,10 @@ export const store: CommandDefinition<StoreCommand> = {
     const mailbox = session.writableMailbox;
     const { access, view } = mailbox;
     const byUid = command.messages.unit === 'uid';
-    const places = view.places(command.messages);
+    const positions = view.positions(command.messages);
     // What others changed is reported first: a silent change of ours would hide it.
     await session.reportChanges({ expunges: false, withUid: byUid });
-    for (const ranges of view.uidSlices(places, STORE_SLICE_MESSAGES)) {
+    for (const ranges of view.uidSlices(positions, STORE_SLICE_MESSAGES)) {
       const args = { ...access, ranges, change: command.mode, by: flagSet(command.flags) };
       const { modseq, changed } = await session.door.writer.execute(storeFlags, args);
       if (command.mode !== 'remove') session.write(mailbox.newKeywords(command.flags.keywords));
@@ -33,7 +33,7 @@ export const store: CommandDefinition<StoreCommand> = {
       await session.reportChanges({ expunges: false, withUid: byUid });
       await session.breathe();
     }
-    if (!byUid && mailbox.holdsVanished(places)) return no('Some of the messages no longer exist', 'EXPUNGEISSUED');
+    if (!byUid && mailbox.holdsVanished(positions)) return no('Some of the messages no longer exist', 'EXPUNGEISSUED');
     return ok('STORE completed');
   },
 };
