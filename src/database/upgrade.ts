@@ -56,9 +56,8 @@ export interface UpgradeOptions extends Pick<MigrateOptions, 'units'> {
 /** Makes the store if there is none. */
 export function upgradeStore(options: UpgradeOptions): void {
   const { path } = options;
-  let format: number | undefined;
   try {
-    format = check(path);
+    const format = check(path);
     for (const { name, isPart } of copiesOf(path)) if (isPart) rmSync(join(dirname(path), name), { force: true });
     const database = openForWriting(path, options.synchronous);
     try {
