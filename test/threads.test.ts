@@ -19,6 +19,8 @@ import { LETHAL } from './support/thread-faults.ts';
 
 const AGAIN_MS = 30_000;
 const THREADS = 2;
+/** Where the server listens, each door on one number. */
+const ADDRESSES = ['127.0.0.1', '127.0.0.3'];
 /** dig's exit code. */
 const NO_REPLY = 9;
 const US = 'mail.waypost.example';
@@ -47,7 +49,8 @@ retry = ["1s"]
 [limits]
 command-timeout = "10s"
 `;
-  const server = await startWaypost({ config, switches: {} }).catch(async (error: unknown) => {
+  const env = { WAYPOST_LISTEN: ADDRESSES.join(',') };
+  const server = await startWaypost({ config, env, switches: {} }).catch(async (error: unknown) => {
     await sink.close();
     await resolver.close();
     throw error;
@@ -65,9 +68,13 @@ async function close({ server, resolver, sink }: World): Promise<void> {
   await resolver.close();
 }
 
-async function digMx({ server }: World, name: string, ...options: readonly string[]): Promise<string> {
-  const { host, port } = server.listeners.dns;
-  const args = [`@${host}`, '-p', String(port), name, 'MX', '+short', '+tries=1', '+time=1', ...options];
+async function digMx(world: World, name: string, ...options: readonly string[]): Promise<string> {
+  return digMxAt(ADDRESSES[0]!, world, name, ...options);
+}
+
+async function digMxAt(host: string, { server }: World, name: string, ...options: readonly string[]): Promise<string> {
+  const port = String(server.listeners.dns.port);
+  const args = [`@${host}`, '-p', port, name, 'MX', '+short', '+tries=1', '+time=1', ...options];
   return (await run(dig.path, args)).stdout.trim();
 }
 
@@ -77,7 +84,7 @@ const next = (): number => ++numbers;
 /** What is asked again and again. Each throws for whatever is no service. */
 const load: Readonly<Record<string, (world: World) => Promise<void>>> = {
   async 'dig over UDP'(world) {
-    assert.equal(await digMx(world, 'acme.example', '+notcp'), `10 ${US}.`);
+    for (const host of ADDRESSES) assert.equal(await digMxAt(host, world, 'acme.example', '+notcp'), `10 ${US}.`);
   },
   async 'dig over TCP'(world) {
     assert.equal(await digMx(world, 'acme.example', '+tcp'), `10 ${US}.`);
@@ -239,7 +246,10 @@ describe('a thread that dies', { skip: dig.skip || swaks.skip }, () => {
       world.server.fault({ fault: 'udp-bind', isRefused: true });
       world.server.fault(fault);
       await until('503', async () => (await ready(world)).status === 503);
-      assert.equal((await ready(world)).text, `not ready: dns has no UDP socket on 127.0.0.1:${port}\n`);
+      assert.equal(
+        (await ready(world)).text,
+        `not ready: dns has no UDP socket on ${ADDRESSES.map((host) => `${host}:${port}`).join(', ')}\n`,
+      );
       world.server.fault({ fault: 'udp-bind', isRefused: false });
       await until('200', async () => (await ready(world)).status === 200);
       assert.equal(await digMx(world, 'acme.example', '+notcp'), `10 ${US}.`);

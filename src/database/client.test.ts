@@ -1,50 +1,43 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { MessageChannel } from 'node:worker_threads';
-import { Failure } from '../base/failure.ts';
-import { silentLog } from '../base/log.ts';
-import { WriterClient } from './client.ts';
-import { openForWriting } from './connection.ts';
+import { once } from 'node:events';
+import { type TestContext, test } from 'node:test';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { WRITER_QUEUE_BYTES } from '../base/limits.ts';
+import { type PostedCall, WriterClient } from './client.ts';
 import { operation } from './operation.ts';
 import { SharedState } from './shared.ts';
-import { openTestDatabase } from './testing.ts';
-import { WriterLoop } from './writer-thread.ts';
 
-const reply = { code: 554, enhanced: '5.4.6', text: 'The address leads only to itself' };
+const nothing = operation('test.nothing', async () => {});
 
-const failWith = operation('test.failWith', (_tx, how: 'precisely' | 'by kind') => {
-  if (how === 'by kind') throw new Failure('denied', 'no');
-  const ldap = { name: 'noSuchObject', matchedDn: 'o=internet' } as const;
-  throw new Failure('not-found', 'is not there', { detail: 'row 7', reply, ldap });
+function open(context: TestContext): { client: WriterClient; writer: MessagePort; shared: SharedState } {
+  const { port1, port2 } = new MessageChannel();
+  context.after(() => port1.close());
+  const shared = new SharedState();
+  return { client: new WriterClient(port1, shared), writer: port2, shared };
+}
+
+test('bytes wait for the writer from when they are posted: what a thread had not posted when it died is not counted', async (context) => {
+  const { client, writer, shared } = open(context);
+  void client.execute(nothing, {}, 100);
+  void client.execute(nothing, {}, 50);
+  assert.equal(shared.waitingBytes(), 0);
+  const [calls] = (await once(writer, 'message')) as [readonly PostedCall[]];
+  assert.deepEqual(
+    calls.map(([call, name, , bytes]) => [call, name, bytes]),
+    [
+      [1, 'test.nothing', 100],
+      [2, 'test.nothing', 50],
+    ],
+  );
+  assert.equal(shared.waitingBytes(), 150);
 });
 
-test('a failure that crosses threads keeps its kind, its words, its reply and its result', async (context) => {
-  const scene = openTestDatabase([]);
-  const database = openForWriting(scene.path, 'OFF');
-  const shared = new SharedState();
-  const writer = new WriterLoop({
-    database,
-    operations: [failWith],
-    shared,
-    log: silentLog,
-    fatal: assert.fail,
-    acknowledgeEarly: false,
-  });
-  const { port1, port2 } = new MessageChannel();
-  context.after(() => {
-    port1.close();
-    database.close();
-    scene.close();
-  });
-  writer.serve(1, port2);
-  const client = new WriterClient(port1, shared);
-  await assert.rejects(client.execute(failWith, 'precisely'), {
-    name: 'Failure',
-    kind: 'not-found',
-    message: 'is not there',
-    detail: 'row 7',
-    reply,
-    ldap: { name: 'noSuchObject', matchedDn: 'o=internet' },
-  });
-  await assert.rejects(client.execute(failWith, 'by kind'), { kind: 'denied', reply: undefined, ldap: undefined });
+test('the bound on what waits counts the calls of this turn and those of other threads', async (context) => {
+  const { client, shared } = open(context);
+  void client.execute(nothing, {}, WRITER_QUEUE_BYTES + 1);
+  await assert.rejects(client.execute(nothing, {}), { kind: 'unavailable' });
+  const other = open(context);
+  other.shared.addWaitingBytes(WRITER_QUEUE_BYTES + 1);
+  await assert.rejects(other.client.execute(nothing, {}), { kind: 'unavailable' });
+  assert.equal(shared.waitingBytes(), 0);
 });
