@@ -13,8 +13,8 @@ import { authorOf, type Caller, checkChange, isAdministrator } from '../director
 import { parseDn } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
 import type { ChangedEntry, DirectoryChange } from '../directory/entry.ts';
-import { mailDomainOf } from '../directory/mail-domain.ts';
 import { synchronizeEntry, type TableChange } from '../routing/synchronize.ts';
+import { compileZoneName } from '../zones/compile.ts';
 import { noteDomainChange } from '../zones/names.ts';
 import { addContainers, addMissingNodes, deleteEmptyContainers, takeOver } from './generated.ts';
 import { checkAsked, checkMade, passwordsOf } from './guards.ts';
@@ -117,8 +117,8 @@ async function follow(tx: Transaction, changed: ChangedEntry): Promise<TableChan
   )
     tx.afterCommit({ kind: 'administrator' });
   await noteDomainChange(tx, {
-    before: before && mailDomainOf(before),
-    after: after && mailDomainOf(after),
+    before: before && compileZoneName(before),
+    after: after && compileZoneName(after),
     revision,
   });
   return synchronizeEntry(tx, changed);

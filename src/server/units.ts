@@ -31,6 +31,7 @@ import { endReparse, storeReparsed } from '../store/reparse.ts';
 import { storeUnit } from '../store/tables.ts';
 import { transferOperations } from '../transfer/operations.ts';
 import { transferUnit } from '../transfer/tables.ts';
+import { zoneOperations, zoneTable } from '../zones/rebuild.ts';
 import { zonesUnit } from '../zones/tables.ts';
 import { placeParts } from './channels.ts';
 
@@ -44,7 +45,7 @@ export const units: readonly Unit[] = [
 ];
 
 /** What the units derive from entries, in the order in which it is derived anew. */
-export const derived: readonly Derived[] = [directoryIndex(), routingTables()];
+export const derived: readonly Derived[] = [directoryIndex(), zoneTable(), routingTables()];
 
 // biome-ignore lint/suspicious/noExplicitAny: arguments and results differ from operation to operation
 export type AnyOperation = Operation<any, any>;
@@ -78,6 +79,7 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
     beginRebuild,
     rebuildSlice,
     finishRebuild,
+    ...zoneOperations,
     ...transferOperations(placeParts(site)),
   ];
 }

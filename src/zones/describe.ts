@@ -33,7 +33,7 @@ export interface RecordsDescription {
 export function describeRecords(domain: string, names: NameSource, host: ZoneHost): RecordsDescription {
   const name = domainName(domain);
   const zone = findZone(name, names);
-  if (zone === undefined || names.find(name)?.isDomain !== true) {
+  if (zone === undefined || names.find(name)?.domain === undefined) {
     throw new Failure('not-found', `${domain} is not a mail domain here`);
   }
   const own = recordsOf(name, zone, names, host);
@@ -54,7 +54,7 @@ export function describeRecords(domain: string, names: NameSource, host: ZoneHos
 
 function domainName(text: string): string {
   try {
-    return parseName(asciiLower(text));
+    return asciiLower(parseName(text));
   } catch (error) {
     if (error instanceof SyntaxFailure) throw new Failure('invalid', `${text} is not a domain name`, { cause: error });
     throw error;

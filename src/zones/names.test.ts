@@ -3,21 +3,12 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { operation } from '../database/operation.ts';
 import { openTestDatabase, type TestDatabase } from '../database/testing.ts';
-import { isAtOrBelow } from '../wire/dns/name.ts';
+import { isAtOrBelow, parentName } from '../wire/dns/name.ts';
+import { recordText } from '../wire/dns/text.ts';
 import { noteDomainChange, zoneNames } from './names.ts';
 import { findZone, lookUp, zoneHost } from './records.ts';
 import { zonesUnit } from './tables.ts';
-
-interface Change {
-  readonly before?: string;
-  readonly after?: string;
-}
-
-const change = operation('zones.testChange', async (tx, { before, after }: Change) => {
-  const revision = await tx.nextRevision();
-  await noteDomainChange(tx, { before, after, revision });
-  return revision;
-});
+import { changeDomain, compiledDomain } from './testing.ts';
 
 async function withDatabase(run: (database: TestDatabase) => Promise<void>): Promise<void> {
   const database = openTestDatabase([zonesUnit]);
@@ -34,40 +25,91 @@ test('a domain entry gives its zone in the transaction that makes it, and takes 
   withDatabase(async ({ reader, writer }) => {
     const names = zoneNames(reader);
     assert.equal(lookUp('acme.example', 'MX', names, host).result, 'outside');
-    const revision = await writer.execute(change, { after: 'acme.example' });
+    const revision = await writer.execute(changeDomain, { after: 'acme.example' });
     assert.deepEqual(findZone('acme.example', names), { name: 'acme.example', serial: revision });
     assert.equal(lookUp('acme.example', 'MX', names, host).result, 'found');
     assert.equal(lookUp('example', 'MX', names, host).result, 'outside');
-    await writer.execute(change, { before: 'acme.example' });
+    await writer.execute(changeDomain, { before: 'acme.example' });
     assert.equal(lookUp('acme.example', 'MX', names, host).result, 'outside');
-    assert.deepEqual(names.find('example'), { isDomain: false, hasBelow: false, changedAt: 0, changedBelowAt: 2 });
+    assert.deepEqual(names.find('example'), {
+      ...{ name: 'example', domain: undefined, hasBelow: false, changedAt: 0, changedBelowAt: 2 },
+    });
   }));
 
 test('a change that leaves the name as it is leaves the serial, and repeating one does nothing', () =>
   withDatabase(async ({ reader, writer }) => {
     const names = zoneNames(reader);
-    const made = await writer.execute(change, { after: 'acme.example' });
-    await writer.execute(change, { before: 'acme.example', after: 'acme.example' });
-    await writer.execute(change, { after: 'ACME.example' });
-    await writer.execute(change, { before: 'other.example' });
+    const made = await writer.execute(changeDomain, { after: 'acme.example' });
+    await writer.execute(changeDomain, { before: 'acme.example', after: 'acme.example' });
+    await writer.execute(changeDomain, { after: 'acme.example' });
+    await writer.execute(changeDomain, { before: 'other.example' });
     assert.equal(findZone('acme.example', names)?.serial, made);
     assert.equal(names.find('example')?.hasBelow, true);
-    await writer.execute(change, { before: 'acme.example' });
+    await writer.execute(changeDomain, { before: 'acme.example' });
     assert.equal(names.find('example')?.hasBelow, false);
   }));
 
-test('a domain that DNS has no name for is left out', () =>
+test('a row that changes raises the serial of its zone and no other, and stays one domain', () =>
   withDatabase(async ({ reader, writer }) => {
-    for (const domain of ['a..b', '.', '', `${'x'.repeat(64)}.example`, 'größe.example']) {
-      await writer.execute(change, { after: domain });
-      await writer.execute(change, { before: domain });
-    }
-    assert.equal(reader.get('SELECT count(*) AS rows FROM zone_name')?.['rows'], 0);
+    const names = zoneNames(reader);
+    for (const after of ['acme.example', 'a.b.acme.example', 'other.example'])
+      await writer.execute(changeDomain, { after });
+    const other = findZone('other.example', names);
+    const revision = await writer.execute(changeRow, null);
+    assert.deepEqual(findZone('acme.example', names), { name: 'acme.example', serial: revision });
+    assert.deepEqual(findZone('other.example', names), other);
+    const answer = lookUp('a.b.acme.example', 'MX', names, host);
+    assert.deepEqual(answer.result === 'found' && answer.answers.map((record) => recordText(record)), [
+      'a.b.acme.example. 300 IN MX 77 mail.isp.example.',
+    ]);
+    await writer.execute(changeDomain, { before: 'a.b.acme.example' });
+    assert.equal(names.find('b.acme.example')?.hasBelow, false);
+  }));
+
+const changeRow = operation('test.changeRow', async (tx, _args: null) => {
+  const before = compiledDomain('a.b.acme.example');
+  const revision = await tx.nextRevision();
+  await noteDomainChange(tx, { before, after: { ...before, row: { mxPreference: 77 } }, revision });
+  return revision;
+});
+
+test('a zone is listed in pages, in canonical order, with the names that only lead to a domain', () =>
+  withDatabase(async ({ reader, writer }) => {
+    const names = zoneNames(reader);
+    const listed = (apex: string, limit = 100): string[] => {
+      const found: string[] = [];
+      for (let page = names.list(apex, '', limit); page.length > 0; page = names.list(apex, found.at(-1)!, limit))
+        found.push(...page.map(({ name }) => name));
+      return found;
+    };
+    for (const after of ['acme.example', 'z.acme.example', 'b.a-a.acme.example', 'a.acme.example', 'c.a.acme.example'])
+      await writer.execute(changeDomain, { after });
+    for (const after of ['acme-2.example', 'xacme.example', 'gone.acme.example'])
+      await writer.execute(changeDomain, { after });
+    await writer.execute(changeDomain, { before: 'gone.acme.example' });
+    const all = [
+      ...['acme.example', 'a.acme.example', 'c.a.acme.example'],
+      ...['a-a.acme.example', 'b.a-a.acme.example', 'z.acme.example'],
+    ];
+    for (const limit of [1, 2, 5, 6, 100]) assert.deepEqual(listed('acme.example', limit), all);
+    assert.deepEqual(listed('a.acme.example'), ['a.acme.example', 'c.a.acme.example']);
+    assert.deepEqual(listed('example'), ['example', ...all, 'acme-2.example', 'xacme.example']);
+    assert.deepEqual(listed('.'), listed('example'));
+    assert.deepEqual(listed('foreign.example'), []);
+    assert.deepEqual(names.list('acme.example', 'example', 1), [names.find('acme.example')]);
+    assert.deepEqual(names.list('acme.example', 'acme-2.example', 100), []);
   }));
 
 // The naive zones: the set of domains after each revision, and a zone's serial found by going back through them.
 
 type State = readonly string[];
+
+/** The names that exist at and below this one. */
+function below(name: string, domains: State): string[] {
+  const existing = new Set<string>();
+  for (const domain of domains) for (let at = domain; isAtOrBelow(at, name); at = parentName(at)!) existing.add(at);
+  return [...existing].sort();
+}
 
 function apexOf(name: string, domains: State): string | undefined {
   return domains.filter((domain) => isAtOrBelow(name, domain)).sort((a, b) => a.length - b.length)[0];
@@ -94,9 +136,9 @@ test('after any changes, apexes, names and serials are those of a naive model', 
         const names = zoneNames(reader);
         const history: State[] = [[]];
         for (const [before, after] of asked) {
-          await writer.execute(change, { ...(before && { before }), ...(after && { after }) });
+          await writer.execute(changeDomain, { ...(before && { before }), ...(after && { after }) });
           const kept = history.at(-1)!.filter((domain) => domain !== before || before === after);
-          const now = after !== undefined && before !== after ? [...new Set([...kept, after])] : kept;
+          const now = after !== undefined ? [...new Set([...kept, after])] : kept;
           history.push(now.sort());
           for (const name of all) {
             const apex = apexOf(name, now);
@@ -105,6 +147,13 @@ test('after any changes, apexes, names and serials are those of a naive model', 
             const exists = now.some((domain) => isAtOrBelow(domain, name));
             const result = !apex ? 'outside' : now.includes(name) ? 'found' : exists ? 'no-data' : 'no-name';
             assert.equal(lookUp(name, 'MX', names, host).result, result, `${name} in ${now.join()}`);
+            assert.deepEqual(
+              names
+                .list(name, '', 100)
+                .map((each) => each.name)
+                .sort(),
+              below(name, now),
+            );
           }
         }
       }),

@@ -1,97 +1,117 @@
-// Which names the mail domains give to DNS: told by who changes a domain entry, read for each answer.
+// Which names the mail domains give to DNS: written by who changes a domain entry, read for each answer.
 //
-// In      a domain entry's name before and after a change, in the transaction of that change
-// Out     what records.ts asks of a name
-// Never   knows a domain's status (records.ts says why)
+// In      what a domain entry gave before a change and gives after it, in the transaction of that change
+// Out     what records.ts asks of a name, and the names of a zone in DNSSEC's order
 
-import { asciiLower } from '../base/characters.ts';
-import { SyntaxFailure } from '../base/cursor.ts';
-import type { Reader, Transaction } from '../database/operation.ts';
+import type { Revision } from '../base/ids.ts';
+import { TENANT } from '../base/tenant.ts';
+import type { Reader, Transaction, Value } from '../database/operation.ts';
 import type { RecordType } from '../wire/dns/codes.ts';
-import { parentName, parseName, ROOT } from '../wire/dns/name.ts';
-import { lookUp, type NameSource, type NameState, type ZoneAnswer, type ZoneHost } from './records.ts';
+import type { CompiledDomain, DomainRow } from './compile.ts';
+import { nameOfPath, pathOf, pathsAbove, subtreeOf } from './path.ts';
+import { lookUp, type NameSource, type ZoneAnswer, type ZoneHost, type ZoneName } from './records.ts';
 
 export interface DomainChange {
-  /** The mail domain that the entry was before, undefined when it was none. */
-  readonly before: string | undefined;
-  /** The mail domain that it is now, undefined when it is none or is gone. */
-  readonly after: string | undefined;
+  /** What the entry gave to DNS before, undefined when nothing. */
+  readonly before: CompiledDomain | undefined;
+  /** What it gives now, undefined when nothing or when it is gone. */
+  readonly after: CompiledDomain | undefined;
   /** The directory revision of the change. */
-  readonly revision: number;
+  readonly revision: Revision;
 }
 
 /**
- * Takes note that a domain entry came, went or got another name. To be called for each change of a domain entry, in its
- * transaction; a change that leaves the name as it is changes no zone. Repeating it does nothing. A domain that DNS has
- * no name for (a label over 63 octets) is left out.
+ * Brings the names along with a domain entry that came, went, got another name or gives another row. To be called for each
+ * change of a domain entry, in its transaction; a change that leaves name and row as they are changes no zone. Repeating it
+ * does nothing.
  */
-export async function noteDomainChange(tx: Transaction, change: DomainChange): Promise<void> {
-  const before = dnsName(change.before);
-  const after = dnsName(change.after);
-  if (before === after) return;
-  if (before !== undefined) await remove(tx, before, change.revision);
-  if (after !== undefined) await add(tx, after, change.revision);
+export async function noteDomainChange(tx: Transaction, { before, after, revision }: DomainChange): Promise<void> {
+  if (before !== undefined && before.name !== after?.name) await setRow(tx, pathOf(before.name), undefined, revision);
+  if (after !== undefined) await setRow(tx, pathOf(after.name), after.row, revision);
 }
 
-function dnsName(domain: string | undefined): string | undefined {
-  if (domain === undefined) return undefined;
-  try {
-    const name = parseName(asciiLower(domain));
-    return name === ROOT ? undefined : name;
-  } catch (error) {
-    if (error instanceof SyntaxFailure) return undefined;
-    throw error;
-  }
-}
-
-async function add(tx: Transaction, name: string, revision: number): Promise<void> {
-  const added = await tx.run(
-    `INSERT INTO zone_name (name, domain, below, changed, changed_below) VALUES (?, 1, 0, ?, 0)
-     ON CONFLICT (name) DO UPDATE SET domain = 1, changed = excluded.changed WHERE domain = 0`,
-    name,
+/** True when the row was another one. The zone's serial rises then, wherever its apex is. */
+export async function setRow(
+  tx: Transaction,
+  path: string,
+  row: DomainRow | undefined,
+  revision: Revision,
+): Promise<boolean> {
+  const [found] = await tx.arrays('SELECT row FROM zone_name WHERE tenant = ? AND path = ?', TENANT, path);
+  const before = found?.[0] ?? null;
+  const after = row === undefined ? null : JSON.stringify(row);
+  if (before === after) return false;
+  await tx.run(
+    `INSERT INTO zone_name (tenant, path, row, below, changed, changed_below) VALUES (?, ?, ?, 0, ?, 0)
+     ON CONFLICT (tenant, path) DO UPDATE SET row = excluded.row, changed = excluded.changed`,
+    TENANT,
+    path,
+    after,
     revision,
   );
-  if (added === 0) return;
-  for (const above of namesAbove(name)) {
+  await noteBelow(tx, path, Number(after !== null) - Number(before !== null), revision);
+  return true;
+}
+
+/** The names above have so many more domains below them; what lies below them has changed in any case. */
+export async function noteBelow(tx: Transaction, path: string, more: number, revision: Revision): Promise<void> {
+  for (const above of pathsAbove(path)) {
     await tx.run(
-      `INSERT INTO zone_name (name, domain, below, changed, changed_below) VALUES (?, 0, 1, 0, ?)
-       ON CONFLICT (name) DO UPDATE SET below = below + 1, changed_below = excluded.changed_below`,
+      `INSERT INTO zone_name (tenant, path, row, below, changed, changed_below) VALUES (?, ?, NULL, ?, 0, ?)
+       ON CONFLICT (tenant, path) DO UPDATE SET below = below + excluded.below, changed_below = excluded.changed_below`,
+      TENANT,
       above,
+      more,
       revision,
     );
   }
 }
 
-async function remove(tx: Transaction, name: string, revision: number): Promise<void> {
-  const removed = await tx.run(
-    'UPDATE zone_name SET domain = 0, changed = ? WHERE name = ? AND domain = 1',
-    revision,
-    name,
-  );
-  if (removed === 0) return;
-  for (const above of namesAbove(name)) {
-    await tx.run('UPDATE zone_name SET below = below - 1, changed_below = ? WHERE name = ?', revision, above);
-  }
-}
-
-/** From the parent up, without the root. */
-function namesAbove(name: string): string[] {
-  const names: string[] = [];
-  for (let above = parentName(name); above !== undefined && above !== ROOT; above = parentName(above)) {
-    names.push(above);
-  }
-  return names;
-}
+const FIND = `SELECT row, below, changed, changed_below FROM zone_name WHERE tenant = ${TENANT} AND path = ?`;
+const LIST = `SELECT row, below, changed, changed_below, path FROM zone_name
+  WHERE tenant = ${TENANT} AND path > ? AND path < ? AND (row IS NOT NULL OR below > 0) ORDER BY path LIMIT +?`;
 
 /** The names as they stand now; several of one answer are read in one `reader.snapshot`. */
 export function zoneNames(reader: Reader): NameSource {
+  const decode = rowDecoder();
   return {
     find(name) {
-      const [row] = reader.arrays('SELECT domain, below, changed, changed_below FROM zone_name WHERE name = ?', name);
-      if (row === undefined) return undefined;
-      const [domain, below, changedAt, changedBelowAt] = row as [number, number, number, number];
-      return { isDomain: domain === 1, hasBelow: below > 0, changedAt, changedBelowAt };
+      const [row] = reader.arrays(FIND, pathOf(name));
+      return row && zoneName(name, row, decode);
     },
+    list(apex, after, limit) {
+      const { from, to } = subtreeOf(pathOf(apex));
+      const last = after === '' ? from : pathOf(after);
+      const rows = reader.arrays(LIST, last > from ? last : from, to, limit);
+      return rows.map((row) => zoneName(nameOfPath(row[4] as string), row, decode));
+    },
+  };
+}
+
+type RowDecoder = (json: string | null) => DomainRow | undefined;
+
+/** Remembers the last one: most domains ask for the same. */
+function rowDecoder(): RowDecoder {
+  let last: string | undefined;
+  let row: DomainRow | undefined;
+  return (json) => {
+    if (json === null) return undefined;
+    if (json !== last) {
+      row = JSON.parse(json) as DomainRow;
+      last = json;
+    }
+    return row;
+  };
+}
+
+function zoneName(name: string, row: readonly Value[], decode: RowDecoder): ZoneName {
+  const below = row[1] as number;
+  return {
+    name,
+    domain: decode(row[0] as string | null),
+    hasBelow: below > 0,
+    changedAt: row[2] as number,
+    changedBelowAt: row[3] as number,
   };
 }
 
@@ -103,13 +123,14 @@ export function zoneLookUp(reader: Reader, host: ZoneHost): (name: string, type:
 
 /** The walks of one answer meet the same names; each costs a statement once. */
 function readOnce(names: NameSource): NameSource {
-  const known = new Map<string, NameState | undefined>();
+  const known = new Map<string, ZoneName | undefined>();
   return {
     find(name) {
       if (known.has(name)) return known.get(name);
-      const state = names.find(name);
-      known.set(name, state);
-      return state;
+      const found = names.find(name);
+      known.set(name, found);
+      return found;
     },
+    list: names.list,
   };
 }

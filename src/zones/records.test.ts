@@ -4,21 +4,10 @@ import { Failure } from '../base/failure.ts';
 import { recordText } from '../wire/dns/text.ts';
 import { describeRecords } from './describe.ts';
 import { lookUp, type NameSource, type ZoneAnswer, zoneHost, zoneSerial } from './records.ts';
-
-/** Domains that came at revision 7. */
-function domainNames(...domains: readonly string[]): NameSource {
-  return {
-    find(name) {
-      const isDomain = domains.includes(name);
-      const hasBelow = domains.some((domain) => domain.endsWith(`.${name}`));
-      if (!isDomain && !hasBelow) return undefined;
-      return { isDomain, hasBelow, changedAt: isDomain ? 7 : 0, changedBelowAt: hasBelow ? 7 : 0 };
-    },
-  };
-}
+import { namesOf } from './testing.ts';
 
 const host = zoneHost('MAIL.hosts.acme.example', ['192.0.2.1', '2001:DB8::1']);
-const names = domainNames('acme.example', 'a.b.acme.example', 'other.example');
+const names = namesOf(['acme.example', 'a.b.acme.example', 'other.example'], 7);
 const SOA = 'mail.hosts.acme.example. postmaster.mail.hosts.acme.example. 7 3600 600 1209600 60';
 
 function lines(answer: ZoneAnswer): readonly string[] {
@@ -78,6 +67,7 @@ test('ANY gives one record set, the MX where there is one', () => {
 test('a foreign name with many labels costs few look-ups', () => {
   let asked = 0;
   const counting: NameSource = {
+    ...names,
     find(name) {
       asked++;
       return names.find(name);

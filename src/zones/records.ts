@@ -1,6 +1,6 @@
 // The records of a name, computed from the mail domains and this host: nothing here is stored.
 //
-// In      a name and a type, the names of the mail domains, the host's name and addresses
+// In      a name and a type, the rows of the mail domains by name, the host's name and addresses
 // Out     records, or why there are none: outside our zones, no such name, no such type at the name
 // A domain entry is an apex unless an ancestor domain entry exists; then its names lie in that zone, without delegation.
 // Every domain entry is served, whatever its status: an inactive, disabled or deleted domain must still lead its senders
@@ -15,29 +15,39 @@ import { ipv4Octets, ipv4Text, ipv6Octets, ipv6Text } from '../wire/dns/address.
 import { CLASS_IN, type RecordType } from '../wire/dns/codes.ts';
 import { isAtOrBelow, parentName, parseName, ROOT } from '../wire/dns/name.ts';
 import type { Rdata, ResourceRecord } from '../wire/dns/rdata.ts';
+import type { DomainRow } from './compile.ts';
 
 export const TTL_SECONDS = 300;
 /** How long others may remember that a name does not exist: short, because the next write may make it. RFC 2308 §4 */
 export const NEGATIVE_TTL_SECONDS = 60;
-export const MX_PREFERENCE = 10;
 /** For secondary servers, of which there are none yet. RFC 1912 §2.2 */
 const REFRESH_SECONDS = 3600;
 const RETRY_SECONDS = 600;
 const EXPIRE_SECONDS = 1_209_600;
 
 /** What the mail domains say about one name. */
-export interface NameState {
-  readonly isDomain: boolean;
+export interface ZoneName {
+  readonly name: string;
+  /** Undefined while no domain entry has this name. */
+  readonly domain: DomainRow | undefined;
   /** A domain entry lies below. */
   readonly hasBelow: boolean;
-  /** The revision at which a domain entry of this name came or went last; 0 when there never was one. */
+  /** The revision at which `domain` came, changed or went last; 0 when there never was one. */
   readonly changedAt: number;
+  /** The same of the names below. */
   readonly changedBelowAt: number;
 }
 
+/** Names in lower case, as wire/dns/name.ts writes them. */
 export interface NameSource {
-  /** Undefined for a name that is no domain entry's and has none below it. `name` in lower case. */
-  find(name: string): NameState | undefined;
+  /** Undefined for a name that never was a domain entry's and never had one below it. */
+  find(name: string): ZoneName | undefined;
+  /**
+   * The names that exist at and below `apex`, in the order of RFC 4034 §6.1: domains, and names that only lead to one. At
+   * most `limit` of those behind `after`; the first ones for ''. A domain below the apex of a zone lies in that zone, so all of
+   * them are the zone's; the host's own name and those above it are not among them.
+   */
+  list(apex: string, after: string, limit: number): readonly ZoneName[];
 }
 
 /** This host as DNS shows it. Made by `zoneHost`. */
@@ -95,8 +105,8 @@ export function zoneSerial(revision: number): number {
 
 /**
  * The zone of ours in which `name` (lower case) lies, undefined when it lies in none: the topmost domain entry at or above
- * it. A zone's serial is the revision at which a domain entry in it came or went, or one above it, by whose coming or
- * going the apex moved. Walks from the top and ends where no domain lies below, so a foreign name costs a row or two.
+ * it. A zone's serial is the revision at which what a domain entry gives in it came, changed or went, or one above it, by whose
+ * coming or going the apex moved. Walks from the top and ends where no domain lies below, so a foreign name costs a row or two.
  */
 export function findZone(name: string, names: NameSource): Zone | undefined {
   const path: string[] = [];
@@ -106,7 +116,7 @@ export function findZone(name: string, names: NameSource): Zone | undefined {
     const state = names.find(candidate);
     if (state === undefined) return undefined;
     changedAt = Math.max(changedAt, state.changedAt);
-    if (state.isDomain) {
+    if (state.domain !== undefined) {
       return { name: candidate, serial: zoneSerial(Math.max(changedAt, state.changedBelowAt)) };
     }
     if (!state.hasBelow) return undefined;
@@ -132,8 +142,9 @@ export function recordsOf(name: string, zone: Zone, names: NameSource, host: Zon
   if (name === zone.name) {
     records.push(soaRecord(zone, host), record(name, { type: 'NS', target: host.hostname }));
   }
-  if (names.find(name)?.isDomain === true) {
-    records.push(record(name, { type: 'MX', preference: MX_PREFERENCE, exchange: host.hostname }));
+  const domain = names.find(name)?.domain;
+  if (domain !== undefined) {
+    records.push(record(name, { type: 'MX', preference: domain.mxPreference, exchange: host.hostname }));
   }
   if (name === host.hostname) records.push(...host.addresses.map((address) => record(name, address)));
   return records;

@@ -5,17 +5,12 @@ import { Failure } from '../../base/failure.ts';
 import { silentLog } from '../../base/log.ts';
 import { RCODE, type RecordType } from '../../wire/dns/codes.ts';
 import { type DnsMessage, decodeMessage, encodeMessage, queryMessage } from '../../wire/dns/message.ts';
-import { lookUp, type NameSource, type ZoneAnswer, zoneHost } from '../../zones/records.ts';
+import { lookUp, type ZoneAnswer, zoneHost } from '../../zones/records.ts';
+import { namesOf } from '../../zones/testing.ts';
 import { type Answer, type AnswerParts, createAnswer, type Transport } from './answer.ts';
 import { REMEMBERED_MAX } from './limits.ts';
 
-const present = { isDomain: true, hasBelow: false, changedAt: 1, changedBelowAt: 0 };
-const above = { isDomain: false, hasBelow: true, changedAt: 0, changedBelowAt: 1 };
-const states = new Map([
-  ['acme.example', present],
-  ['example', above],
-]);
-const names: NameSource = { find: (name) => states.get(name) };
+const names = namesOf(['acme.example'], 1);
 const host = zoneHost('mail.acme.example', ['192.0.2.1']);
 
 /** The one message that comes back. */

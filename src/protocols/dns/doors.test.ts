@@ -10,19 +10,13 @@ import { silentLog } from '../../base/log.ts';
 import { describeConnection } from '../../net/connection.ts';
 import { Resolver } from '../../net/resolver.ts';
 import { decodeMessage, encodeMessage, queryMessage } from '../../wire/dns/message.ts';
-import { lookUp, type NameSource, zoneHost } from '../../zones/records.ts';
+import { lookUp, zoneHost } from '../../zones/records.ts';
+import { namesOf } from '../../zones/testing.ts';
 import { type Answer, createAnswer } from './answer.ts';
 import { serveDnsTcp } from './tcp-session.ts';
 import { bindDnsUdp, serveDnsUdp } from './udp.ts';
 
-const names: NameSource = {
-  find(name) {
-    const isDomain = name === 'acme.example';
-    return isDomain || name === 'example'
-      ? { isDomain, hasBelow: !isDomain, changedAt: isDomain ? 5 : 0, changedBelowAt: isDomain ? 0 : 5 }
-      : undefined;
-  },
-};
+const names = namesOf(['acme.example'], 5);
 // More addresses than 512 octets hold.
 const addresses = Array.from({ length: 40 }, (_, i) => `192.0.2.${i + 1}`);
 const host = zoneHost('mail.acme.example', addresses);

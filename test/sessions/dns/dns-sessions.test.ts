@@ -13,24 +13,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLog } from '../../../src/base/log.ts';
-import { operation } from '../../../src/database/operation.ts';
 import { openTestDatabase } from '../../../src/database/testing.ts';
 import { type Answer, createAnswer, type Transport } from '../../../src/protocols/dns/answer.ts';
 import { type RecordType, rcodeName } from '../../../src/wire/dns/codes.ts';
 import { type DnsMessage, decodeMessage, encodeMessage, queryMessage } from '../../../src/wire/dns/message.ts';
 import { recordText } from '../../../src/wire/dns/text.ts';
-import { noteDomainChange, zoneLookUp } from '../../../src/zones/names.ts';
+import { zoneLookUp } from '../../../src/zones/names.ts';
 import { zoneHost } from '../../../src/zones/records.ts';
 import { zonesUnit } from '../../../src/zones/tables.ts';
-
-interface Change {
-  readonly before?: string;
-  readonly after?: string;
-}
-
-const change = operation('test.changeDomain', async (tx, { before, after }: Change) => {
-  await noteDomainChange(tx, { before, after, revision: await tx.nextRevision() });
-});
+import { changeDomain } from '../../../src/zones/testing.ts';
 
 /** Two different octets, so that an answer which mixes them up shows. */
 const ID = 0x1234;
@@ -47,8 +38,8 @@ async function runSession(lines: readonly string[]): Promise<void> {
       if (word === 'host') {
         const lookUp = zoneLookUp(database.reader, zoneHost(rest[0]!, rest.slice(1)));
         answer = createAnswer({ lookUp, revision: () => database.shared.revision(), log: silentLog });
-      } else if (word === 'domain') await database.writer.execute(change, { after: rest[0]! });
-      else if (word === 'remove') await database.writer.execute(change, { before: rest[0]! });
+      } else if (word === 'domain') await database.writer.execute(changeDomain, { after: rest[0]! });
+      else if (word === 'remove') await database.writer.execute(changeDomain, { before: rest[0]! });
       else if (word === '>') received = ask(answer!, rest);
       else if (word === '|') received = tell(answer!, Buffer.from(rest.join(''), 'hex'), 'udp');
       else if (word === '<') assert.equal(received.shift(), rest.join(' '), `at: ${line}`);

@@ -4,25 +4,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { operation } from '../../../src/database/operation.ts';
 import { openTestDatabase } from '../../../src/database/testing.ts';
 import { bindDnsUdp } from '../../../src/protocols/dns/udp.ts';
 import { RCODE } from '../../../src/wire/dns/codes.ts';
 import { type DnsMessage, decodeMessage, encodeMessage, queryMessage } from '../../../src/wire/dns/message.ts';
-import { noteDomainChange } from '../../../src/zones/names.ts';
 import { zonesUnit } from '../../../src/zones/tables.ts';
+import { changeDomain } from '../../../src/zones/testing.ts';
 import type { AnsweringThreadData } from './answering-thread.ts';
-
-interface Change {
-  readonly before?: string;
-  readonly after?: string;
-}
-
-const change = operation('test.changeDomain', async (tx, { before, after }: Change) => {
-  const revision = await tx.nextRevision();
-  await noteDomainChange(tx, { before, after, revision });
-  return revision;
-});
 
 test('a thread of its own answers each acknowledged add and removal, and never an older state', async (context) => {
   const database = openTestDatabase([zonesUnit]);
@@ -50,14 +38,14 @@ test('a thread of its own answers each acknowledged add and removal, and never a
     return answered;
   };
 
-  await database.writer.execute(change, { after: 'acme.example' });
+  await database.writer.execute(changeDomain, { after: 'acme.example' });
   for (let round = 0; round < 300; round++) {
     const name = `d${round % 7}.acme.example`;
     // Others ask meanwhile, so that answers of all states are remembered.
     const others = [ask(name, 'MX'), ask('acme.example', 'SOA')];
-    await database.writer.execute(change, { after: name });
+    await database.writer.execute(changeDomain, { after: name });
     assert.equal((await ask(name, 'MX')).answers.length, 1, `round ${round}: the add is not answered`);
-    const revision = await database.writer.execute(change, { before: name });
+    const revision = await database.writer.execute(changeDomain, { before: name });
     const [gone, soa] = await Promise.all([ask(name, 'MX'), ask('acme.example', 'SOA')]);
     assert.equal(gone.rcode, RCODE.NXDOMAIN, `round ${round}: the removal is not answered`);
     const [record] = soa.answers;

@@ -1,0 +1,156 @@
+// The names that DNS serves, made anew from the entries where another version of compile.ts has made them.
+//
+// States  entries (each domain's row) -> names (rows that no entry gives go) -> counts of what lies below -> the version;
+//         a crash begins anew. Only what differs is written, so a zone that is as it was keeps its serial; the serial of one
+//         that differs rises, because each slice with a difference is one more revision.
+// Limits  SLICE entries or names in one transaction
+
+import type { Revision } from '../base/ids.ts';
+import { TENANT } from '../base/tenant.ts';
+import { type Derived, setDerivedVersion } from '../database/derived.ts';
+import { type Operation, operation, type Transaction, type Writer } from '../database/operation.ts';
+import { dcDnOfDomain } from '../directory/dn.ts';
+import { entriesWithIn, findEntryIn } from '../directory/entries.ts';
+import { DOMAIN_CLASSES } from '../directory/mail-domain.ts';
+import { compileZoneName, type DomainRow, ZONES_VERSION } from './compile.ts';
+import { noteBelow, setRow } from './names.ts';
+import { nameOfPath, pathOf, pathsAbove, subtreeOf } from './path.ts';
+
+const SLICE = 200;
+const NAME = 'zones';
+
+/** The names as this version of compile.ts gives them. */
+export function zoneTable(version = ZONES_VERSION): Derived {
+  return {
+    name: NAME,
+    version,
+    async rebuild(writer, progress) {
+      const domains = await writer.execute(countDomains, null);
+      let done = 0;
+      for (const objectClass of DOMAIN_CLASSES) {
+        for (let after: number | undefined = 0; after !== undefined; ) {
+          const slice: EntrySlice = await writer.execute(compileEntries, { objectClass, after });
+          done += slice.entries;
+          after = slice.last;
+          progress(done, Math.max(done, domains));
+        }
+      }
+      await throughNames(writer, removeOthers);
+      await throughNames(writer, countBelow);
+      await writer.execute(finish, version);
+    },
+  };
+}
+
+async function throughNames(writer: Writer, slice: Operation<string, string | undefined>): Promise<void> {
+  for (let after: string | undefined = ''; after !== undefined; ) after = await writer.execute(slice, after);
+}
+
+/** How many there are so far, for the progress. */
+const countDomains = operation('zones.count-domains', async (tx, _args: null): Promise<number> => {
+  const row = await tx.get('SELECT count(*) AS n FROM zone_name WHERE tenant = ? AND row IS NOT NULL', TENANT);
+  return Number(row?.['n']);
+});
+
+interface EntrySlice {
+  readonly entries: number;
+  /** The id of the last entry, undefined when there are no more. */
+  readonly last: number | undefined;
+}
+
+const compileEntries = operation(
+  'zones.compile-entries',
+  async (tx, { objectClass, after }: { objectClass: string; after: number }): Promise<EntrySlice> => {
+    const revision = oneMoreRevision(tx);
+    const entries = await entriesWithIn(tx, 'objectClass', objectClass, SLICE, after);
+    for (const entry of entries) {
+      const compiled = compileZoneName(entry);
+      if (compiled === undefined) continue;
+      const path = pathOf(compiled.name);
+      for (const above of pathsAbove(path)) await addName(tx, above);
+      await change(tx, path, compiled.row, revision);
+    }
+    return { entries: entries.length, last: entries.length < SLICE ? undefined : entries.at(-1)?.id };
+  },
+);
+
+const removeOthers = operation('zones.remove-others', async (tx, after: string): Promise<string | undefined> => {
+  const revision = oneMoreRevision(tx);
+  const paths = await pathsAfter(tx, after);
+  for (const path of paths) {
+    const name = nameOfPath(path);
+    const entry = await findEntryIn(tx, dcDnOfDomain(name));
+    if (entry === undefined || compileZoneName(entry)?.name !== name) await change(tx, path, undefined, revision);
+  }
+  return paths.length < SLICE ? undefined : paths.at(-1);
+});
+
+const countBelow = operation('zones.count-below', async (tx, after: string): Promise<string | undefined> => {
+  const revision = oneMoreRevision(tx);
+  const paths = await pathsAfter(tx, after);
+  for (const path of paths) {
+    const { to } = subtreeOf(path);
+    const counted = await tx.get(
+      `SELECT below, (SELECT count(*) FROM zone_name
+         WHERE tenant = ?1 AND path > ?2 AND path < ?3 AND row IS NOT NULL) AS now
+       FROM zone_name WHERE tenant = ?1 AND path = ?2`,
+      TENANT,
+      path,
+      to,
+    );
+    if (counted?.['below'] === counted?.['now']) continue;
+    await tx.run(
+      'UPDATE zone_name SET below = ?, changed_below = ? WHERE tenant = ? AND path = ?',
+      counted!['now']!,
+      await revision(),
+      TENANT,
+      path,
+    );
+    await noteBelow(tx, path, 0, await revision());
+  }
+  return paths.length < SLICE ? undefined : paths.at(-1);
+});
+
+const finish = operation('zones.finish-rebuild', (tx, version: number) => setDerivedVersion(tx, NAME, version));
+
+/** What the writer runs for `zoneTable`. */
+export const zoneOperations = [countDomains, compileEntries, removeOthers, countBelow, finish] as const;
+
+/** A revision for this slice, taken when something differs. */
+function oneMoreRevision(tx: Transaction): () => Promise<Revision> {
+  let revision: Revision | undefined;
+  return async () => {
+    revision ??= await tx.nextRevision();
+    return revision;
+  };
+}
+
+async function change(
+  tx: Transaction,
+  path: string,
+  row: DomainRow | undefined,
+  revision: () => Promise<Revision>,
+): Promise<void> {
+  const [found] = await tx.arrays('SELECT row FROM zone_name WHERE tenant = ? AND path = ?', TENANT, path);
+  if ((found?.[0] ?? null) !== (row === undefined ? null : JSON.stringify(row)))
+    await setRow(tx, path, row, await revision());
+}
+
+/** A name above a domain that has no row; countBelow completes it. */
+async function addName(tx: Transaction, path: string): Promise<void> {
+  await tx.run(
+    'INSERT OR IGNORE INTO zone_name (tenant, path, row, below, changed, changed_below) VALUES (?, ?, NULL, 0, 0, 0)',
+    TENANT,
+    path,
+  );
+}
+
+async function pathsAfter(tx: Transaction, after: string): Promise<string[]> {
+  const rows = await tx.arrays(
+    'SELECT path FROM zone_name WHERE tenant = ? AND path > ? ORDER BY path LIMIT +?',
+    TENANT,
+    after,
+    SLICE,
+  );
+  return rows.map(([path]) => path as string);
+}
