@@ -1,10 +1,10 @@
-// The report that tells a sender what became of a message: multipart/report with a delivery status.
+// The report to a sender on what became of a message: multipart/report with a delivery status.
 //
 // In      values of the queue; texts of remote hosts and the original's header are taken as hostile
 // Out     a whole message in 7-bit ASCII; its envelope has the null sender, which is the caller's affair
 // Limits  recipients as the caller gives them; DIAGNOSTIC_MAX, HEADER_MAX
 // The original is represented by its header only. One that is not clean 7-bit text goes as quoted-printable, which
-// RFC 3462 §3 provides for: with 8bit, a host without 8BITMIME would refuse the report, and no one would be told.
+// RFC 3462 §3 provides for: with 8bit, a host without 8BITMIME would refuse the report, and nobody would get it.
 // RFC 3464, RFC 3462, RFC 3834 §5, RFC 5321 §6.1
 
 import { type Address, formatAddress } from './address.ts';

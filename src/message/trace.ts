@@ -30,7 +30,7 @@ export interface ReceivedTrace {
   readonly hostname: string;
   readonly protocol: TransmissionType;
   readonly id: string;
-  /** As formatAddress gives it. Only when the message has no other recipient: no blind copy is told of. */
+  /** As formatAddress gives it. Only when the message has no other recipient: no blind copy is shown. */
   readonly recipient: string | undefined;
   /** Epoch milliseconds. */
   readonly at: number;

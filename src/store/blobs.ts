@@ -28,7 +28,7 @@ export class Blobs {
     this.#directory = directory;
   }
 
-  /** The bytes [start, start + length) of a blob, cut at its end. Asks for what it is told: bound it by BLOB_CHUNK_BYTES. */
+  /** The bytes [start, start + length) of a blob, cut at its end. All of it is in memory at once: callers that stream ask for BLOB_CHUNK_BYTES. */
   async read(blob: Blob, start = 0, length = blob.length - start): Promise<Buffer> {
     const wanted = Math.max(0, Math.min(length, blob.length - start));
     if (wanted === 0) return Buffer.alloc(0);

@@ -36,7 +36,7 @@ export type StoreProblem = Problem<StoreProblemName>;
 export const PAGE = 2000;
 
 /** Between two pages others have their turn. */
-export function breath(): Promise<void> {
+export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
@@ -50,7 +50,7 @@ export async function* pages(
     if (rows.length > 0) yield rows;
     if (rows.length < PAGE) return;
     after = keyOf(rows[rows.length - 1]!);
-    await breath();
+    await nextTurn();
   }
 }
 

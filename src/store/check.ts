@@ -10,7 +10,7 @@
 import type { Reader, Row } from '../database/operation.ts';
 import { INBOX } from './accounts.ts';
 import { type BlobCheckOptions, checkBlobs } from './check-blobs.ts';
-import { breath, messageName, PAGE, pages, type StoreProblem } from './check-pages.ts';
+import { messageName, nextTurn, PAGE, pages, type StoreProblem } from './check-pages.ts';
 
 export interface StoreCheckOptions extends BlobCheckOptions {
   /** References of other units to messages with `from` <= id <= `to`. */
@@ -93,7 +93,7 @@ async function* checkMailboxes(reader: Reader): AsyncGenerator<StoreProblem> {
       const row = reader.get(MAILBOX_CHECK, account, mailbox);
       // Deleted meanwhile.
       if (row !== undefined) yield* mailboxProblems(row);
-      await breath();
+      await nextTurn();
     }
     if (keys.length < PAGE) return;
   }
@@ -117,7 +117,7 @@ async function* checkReferences(reader: Reader): AsyncGenerator<StoreProblem> {
     const rows = reader.all(
       `SELECT r.account, r.mailbox, r.uid, r.message, r.size, m.length,
          EXISTS (SELECT 1 FROM mailbox b WHERE b.account = r.account AND b.id = r.mailbox)
-         OR EXISTS (SELECT 1 FROM doomed_mailbox d WHERE d.account = r.account AND d.mailbox = r.mailbox) AS placed
+         OR EXISTS (SELECT 1 FROM doomed_mailbox d WHERE d.account = r.account AND d.mailbox = r.mailbox) AS has_mailbox
        FROM mailbox_message r LEFT JOIN message m ON m.id = r.message
        WHERE (r.account, r.mailbox, r.uid) > (?, ?, ?) ORDER BY r.account, r.mailbox, r.uid LIMIT +?`,
       account,
@@ -133,11 +133,11 @@ async function* checkReferences(reader: Reader): AsyncGenerator<StoreProblem> {
         yield { problem: 'reference to no message', where, detail: `${messageName(row['message'])} does not exist` };
       else if (length !== size)
         yield { problem: 'size differs', where, detail: `it says ${size} bytes, the message has ${length}` };
-      if (row['placed'] !== 1)
+      if (row['has_mailbox'] !== 1)
         yield { problem: 'reference to no mailbox', where, detail: 'its mailbox does not exist' };
     }
     if (rows.length < PAGE) return;
-    await breath();
+    await nextTurn();
   }
 }
 
@@ -190,7 +190,7 @@ async function countReferences(
     if (rows.length < PAGE) return counts;
     const last = rows[rows.length - 1]!;
     key = [Number(last[0]), Number(last[1]), Number(last[2])];
-    await breath();
+    await nextTurn();
   }
 }
 

@@ -43,8 +43,8 @@ export const closeAllSegments = operation('store.closeAllSegments', async (tx, a
 });
 
 const SEGMENTS_A_ROUND = 100;
-/** Operations on the store during which the trace of an expunged message is kept. A session that slept longer is told to
- *  open its mailbox anew. */
+/** Operations on the store during which the trace of an expunged message is kept. A session that slept longer has
+ *  to open its mailbox anew. */
 const VANISHED_KEPT_MODSEQS = 10_000_000;
 const VANISHED_ROUND = 5000;
 

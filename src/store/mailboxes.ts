@@ -20,7 +20,7 @@ export interface Mailbox {
   readonly messages: number;
   readonly unseen: number;
   readonly bytes: number;
-  /** From this UID on, no session has been told of a message as recent. */
+  /** From this UID on, no session has claimed messages as recent. */
   readonly recentFrom: Uid;
   readonly selectable: boolean;
   /** `\Sent` and the like, RFC 6154. */
@@ -303,8 +303,8 @@ export const unsubscribe = operation('store.unsubscribe', async (tx, { owner, na
 });
 
 /**
- * Makes the caller the one session that is told of the new messages as recent. Gives the first such UID; messages below
- * it were told to others. RFC 3501 §2.3.2
+ * Makes the caller the one session in which the new messages are recent. Gives the first such UID; messages below it are
+ * recent in others. RFC 3501 §2.3.2
  */
 export const claimRecent = operation('store.claimRecent', async (tx, { owner, mailbox }: MailboxKey) => {
   const row = await tx.get('SELECT recent_from, uidnext FROM mailbox WHERE account = ? AND id = ?', owner, mailbox);

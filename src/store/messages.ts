@@ -227,7 +227,7 @@ export interface MailboxChanges {
   readonly changed: readonly MessageFlags[];
   /** UIDs above the asker's last one, ascending. */
   readonly added: readonly Uid[];
-  /** From this UID on, nobody has been told of a message as recent. */
+  /** From this UID on, no session has claimed messages as recent. */
   readonly recentFrom: Uid;
   /** Messages in the mailbox now: who counts otherwise after the last part has slept longer than traces are kept. */
   readonly messages: number;

@@ -114,7 +114,7 @@ export class TestStore {
   async close(): Promise<void> {
     await this.intakes.segments.close();
     this.blobs.close();
-    // Behind this, what the segments have told the writer is done.
+    // Behind this, what the segments have posted to the writer is done.
     await this.database.writer.execute(closeSegment, { segment: idOf<SegmentId>(0), bytes: 0, at: 0 });
     this.database.close();
   }

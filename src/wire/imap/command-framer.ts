@@ -153,7 +153,7 @@ export class CommandFramer {
     this.#skipping = true;
   }
 
-  /** The client was told NO instead of "+": the message will not come. */
+  /** The client got NO instead of "+": the message will not come. */
   refuseMessage(): void {
     this.#begin();
   }
