@@ -58,7 +58,7 @@ export class TestTransfer {
   readonly #options: TestTransferOptions;
   readonly #ids: Ids;
   readonly #segments: SegmentWriter;
-  readonly #intakes: Intakes;
+  readonly intakes: Intakes;
   readonly #blobs: Blobs;
   #schedule: Schedule | undefined;
   #channels: ReadonlyMap<string, Pick<Channel, 'isLocal'>> = new Map<string, Pick<Channel, 'isLocal'>>([
@@ -92,7 +92,7 @@ export class TestTransfer {
       },
     };
     this.#segments = new SegmentWriter(host);
-    this.#intakes = createIntakes(host, this.#segments);
+    this.intakes = createIntakes(host, this.#segments);
     this.#blobs = new Blobs(segments);
     directory.onNotification((notification) => {
       if (notification.kind === 'queue') this.#schedule?.wake();
@@ -134,7 +134,7 @@ export class TestTransfer {
     };
     const reportParts = {
       ...common,
-      intakes: this.#intakes,
+      intakes: this.intakes,
       blobs: this.#blobs,
       site: testSite,
       operation: reportOperation(this.#writerParts),
@@ -169,7 +169,7 @@ export class TestTransfer {
   /** A message on its way in: its bytes are synced. */
   async take(from: Address | undefined, text: string): Promise<TakenMessage> {
     const preamble = { returnPath: returnPathField(formatSender(from)), fields: 'Received: from test\r\n' };
-    const intake = new Intake(this.#intakes, this.#ids.next(), () => preamble);
+    const intake = new Intake(this.intakes, this.#ids.next(), () => preamble);
     await intake.write(Buffer.from(text, 'latin1'));
     return intake.finish(systemClock.now());
   }
@@ -201,6 +201,10 @@ export class TestTransfer {
       refused: 'report',
     });
     return message.row.id;
+  }
+
+  nextId(): MessageId {
+    return this.#ids.next();
   }
 
   queue(): QueueEntry[] {
