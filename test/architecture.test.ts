@@ -214,3 +214,20 @@ test('a bound limit is written LIMIT +?, or SQLite plans the statement anew at e
     [],
   );
 });
+
+/** Where the name of a channel may stand: what makes targets, and the channels; server/channels.ts registers these. */
+const NAMES_CHANNELS = /^(routing\/targets\.ts|transfer\/channels\/)/;
+/** Doors have such names, too. */
+const DOOR_NAME = /\bdoor: '[a-z]+'|\bDOORS = \[[^\]]*\]/g;
+
+test("a channel is known by its interface: nothing compares a channel's name", () => {
+  const wrong: string[] = [];
+  for (const file of sourceFiles(source).filter((name) => !name.endsWith('.test.ts'))) {
+    const path = relative(source, file);
+    const text = readFileSync(file, 'utf8').replace(DOOR_NAME, '');
+    if (/\bchannel(\.name)?\s*[!=]==\s*['"`]/.test(text)) wrong.push(`src/${path} compares a channel's name`);
+    const mayName = NAMES_CHANNELS.test(path) || !/^(routing|transfer|admin)\//.test(path);
+    if (!mayName && /'(store|smtp)'/.test(text)) wrong.push(`src/${path} names a channel`);
+  }
+  assert.deepEqual(wrong, []);
+});

@@ -19,8 +19,9 @@ export interface TestDatabase {
   close(): void;
 }
 
-export function openTestDatabase(units: readonly Unit[]): TestDatabase {
-  const directory = mkdtempSync(join(tmpdir(), 'waypost-test-'));
+/** `at`: a directory that stays, for a test whose processes come and go. */
+export function openTestDatabase(units: readonly Unit[], at?: string): TestDatabase {
+  const directory = at ?? mkdtempSync(join(tmpdir(), 'waypost-test-'));
   const path = join(directory, 'store.db');
   const database = openForWriting(path, 'OFF');
   migrate(database, { units });
@@ -58,7 +59,7 @@ export function openTestDatabase(units: readonly Unit[]): TestDatabase {
     close() {
       close();
       database.close();
-      rmSync(directory, { recursive: true, force: true });
+      if (at === undefined) rmSync(directory, { recursive: true, force: true });
     },
   };
 }

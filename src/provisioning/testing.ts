@@ -36,16 +36,17 @@ export interface TestDirectory extends TestDatabase {
   resolve(address: string, options?: ResolveOptions): Resolution;
 }
 
-/** `more`: units of folders below this one. */
-export async function openTestDirectory(more: readonly Unit[] = []): Promise<TestDirectory> {
-  const database = openTestDatabase([...units, ...more]);
+/** `more`: units of folders below this one. `at`: a directory that stays, and may have been used before. */
+export async function openTestDirectory(more: readonly Unit[] = [], at?: string): Promise<TestDirectory> {
+  const database = openTestDatabase([...units, ...more], at);
   const { reader, writer, shared } = database;
   const cache = new RoutingCache({ reader, revision: () => shared.revision(), site: testSite });
-  await writer.execute(bootstrap, {
-    passwordHash: '{ARGON2}$argon2id$none',
-    hostname: testSite.hostnames[0]!,
-    now: systemClock.now(),
-  });
+  if (reader.revision() === 0)
+    await writer.execute(bootstrap, {
+      passwordHash: '{ARGON2}$argon2id$none',
+      hostname: testSite.hostnames[0]!,
+      now: systemClock.now(),
+    });
   return {
     ...database,
     cache,

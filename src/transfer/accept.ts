@@ -7,19 +7,16 @@
 // RFC 5321 §4.5.4.1, §6.1
 
 import type { PublishedRevision } from '../base/ids.ts';
-import type { Json, JsonObject } from '../base/json.ts';
 import type { Reply } from '../base/reply.ts';
 import { type Operation, operation, type Transaction } from '../database/operation.ts';
-import { decodeEnvelope, type Envelope, encodeEnvelope } from '../message/envelope.ts';
-import type { RouteRequest } from '../routing/resolve.ts';
-import { decodeRouteRequest, encodeRouteRequest } from '../routing/route-request.ts';
 import type { MessageRow } from '../store/messages.ts';
 import { beginJourney } from './journey.ts';
+import { decodeMail } from './mail-text.ts';
 import { type PlacedMail, type PlacedRecipient, type PlaceParts, place, type Resolved } from './place.ts';
 
 export interface AcceptArguments {
   readonly message: MessageRow;
-  /** Envelope, request and resolutions: see encodeMail. */
+  /** Envelope, request and resolutions: see mail-text.ts. */
   readonly mail: string;
   /** What the resolutions hold for. */
   readonly revision: PublishedRevision;
@@ -32,8 +29,10 @@ export interface AcceptArguments {
 }
 
 export interface Accepted {
-  /** One for each recipient, in order. */
-  readonly results: readonly PlacedRecipient[];
+  /** What recipients got, each kind once: most messages have one. */
+  readonly kinds: readonly PlacedRecipient[];
+  /** One for each recipient, in order: its number in `kinds`. */
+  readonly results: readonly number[];
   /** Copies in mailboxes, and queue rows. */
   readonly delivered: number;
   readonly queued: number;
@@ -56,10 +55,10 @@ export async function accept(tx: Transaction, args: AcceptArguments, parts: Plac
     refused,
     at,
   });
-  const { results, delivered, queued } = placed;
+  const { delivered, queued } = placed;
   if (delivered + queued > 0)
     await beginJourney(tx, message.id, at, args.messageId, [...placed.accepted, ...placed.events]);
-  return { results, delivered, queued };
+  return { ...byKind(placed.results), delivered, queued };
 }
 
 function held(
@@ -70,30 +69,15 @@ function held(
   return (tx.revision | 0) === revision ? resolutions : undefined;
 }
 
+function byKind(placed: readonly PlacedRecipient[]): Pick<Accepted, 'kinds' | 'results'> {
+  const kinds: PlacedRecipient[] = [];
+  const results = placed.map((one) => {
+    const known = kinds.findIndex(({ reply, how }) => reply === one.reply && how === one.how);
+    return known < 0 ? kinds.push(one) - 1 : known;
+  });
+  return { kinds, results };
+}
+
 function refusedWith(reply: Reply): Resolved {
   return { targets: [], reply, failures: [] };
-}
-
-interface Mail {
-  readonly envelope: Envelope;
-  readonly request: RouteRequest;
-  readonly resolutions: readonly Resolved[];
-}
-
-/** As text: that costs half of what the same objects cost on their way to another thread. */
-export function encodeMail({ envelope, request, resolutions }: Mail): string {
-  return JSON.stringify({
-    envelope: encodeEnvelope(envelope),
-    request: encodeRouteRequest(request),
-    resolutions: resolutions.map(({ targets, reply, failures }) => ({ targets, reply, failures })),
-  });
-}
-
-function decodeMail(text: string): Mail {
-  const { envelope, request, resolutions } = JSON.parse(text) as JsonObject;
-  return {
-    envelope: decodeEnvelope(envelope),
-    request: decodeRouteRequest(request),
-    resolutions: resolutions as Json as unknown as readonly Resolved[],
-  };
 }

@@ -60,7 +60,7 @@ export interface ReportArguments {
 export function reportOperation(parts: PlaceParts): Operation<ReportArguments, Accepted> {
   return operation('transfer.report', async (tx, { message, rows: ids, report, to, at }) => {
     const rows = await failedRows(tx, ids);
-    if (rows.length === 0) return { results: [], delivered: 0, queued: 0 };
+    if (rows.length === 0) return { kinds: [], results: [], delivered: 0, queued: 0 };
     const accepted = await accept(tx, report, parts);
     const status = `2.0.0 report ${idText(report.message.id)} to ${to}`;
     await endAs(tx, 'notified', { message, rows, status, at });

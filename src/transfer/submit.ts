@@ -17,7 +17,8 @@ import type { RoutingCache } from '../routing/cache.ts';
 import { replies } from '../routing/replies.ts';
 import type { Door, Resolution, RouteRequest } from '../routing/resolve.ts';
 import type { TakenMessage } from '../store/intake.ts';
-import { type AcceptArguments, type Accepted, encodeMail } from './accept.ts';
+import type { AcceptArguments, Accepted } from './accept.ts';
+import { encodeMail } from './mail-text.ts';
 import type { PlacedRecipient } from './place.ts';
 
 export interface Submission {
@@ -64,11 +65,11 @@ export function acceptBy(writer: Writer, accept: Operation<AcceptArguments, Acce
 
 export async function submit(parts: SubmitParts, submission: Submission): Promise<Submitted> {
   const args = await prepare(parts, submission);
-  const { results, delivered, queued } = await parts.commit(args, sizeOf(args));
+  const { kinds, results, delivered, queued } = await parts.commit(args, sizeOf(args));
   const { recipients } = submission.envelope;
   return {
     id: idText(args.message.id),
-    results: results.map(({ reply, how }, index) => ({ recipient: recipients[index]!, reply, how })),
+    results: results.map((kind, index) => ({ recipient: recipients[index]!, ...kinds[kind]! })),
     delivered,
     queued,
   };

@@ -14,7 +14,7 @@ import { returnPathField } from '../message/trace.ts';
 import { openTestDirectory, type TestDirectory, testSite } from '../provisioning/testing.ts';
 import { INBOX } from '../store/accounts.ts';
 import { Blobs } from '../store/blobs.ts';
-import { closeSegment, openSegment } from '../store/collect.ts';
+import { closeAllSegments, closeSegment, highestId, openSegment } from '../store/collect.ts';
 import { createIntakes, Intake, type Intakes, type TakenMessage } from '../store/intake.ts';
 import { ownMailbox } from '../store/mailbox-key.ts';
 import { messagesBetween } from '../store/messages.ts';
@@ -26,6 +26,7 @@ import { storeChannel } from './channels/store.ts';
 import { checkMail } from './check.ts';
 import type { RetryPolicy } from './clock.ts';
 import { traceMessage } from './journey.ts';
+import { removeRows } from './manage.ts';
 import type { PlaceParts } from './place.ts';
 import { listQueue, type QueueEntry } from './queue.ts';
 import { recordOperation } from './record.ts';
@@ -43,6 +44,8 @@ export interface TestTransferOptions {
   readonly clock?: Clock;
   /** Beside `store` and `smtp`; one of the same name takes its place. */
   readonly channels?: readonly Channel[];
+  /** A directory that stays, and may hold what a process that was killed has left. */
+  readonly at?: string;
 }
 
 export interface Sent {
@@ -71,7 +74,9 @@ export class TestTransfer {
   readonly counts = new Map<string, number>();
 
   static async open(options: TestTransferOptions = {}): Promise<TestTransfer> {
-    return new TestTransfer(await openTestDirectory([transferUnit]), options);
+    const directory = await openTestDirectory([transferUnit], options.at);
+    await directory.writer.execute(closeAllSegments, { at: systemClock.now() });
+    return new TestTransfer(directory, options);
   }
 
   private constructor(directory: TestDirectory, options: TestTransferOptions) {
@@ -79,8 +84,9 @@ export class TestTransfer {
     this.#options = options;
     const { shared, writer } = directory;
     this.#ids = new Ids(shared.ids, 0, systemClock.now);
+    this.#ids.startAbove(highestId(directory.reader));
     const segments = join(directory.directory, 'segments');
-    mkdirSync(segments);
+    mkdirSync(segments, { recursive: true });
     const host = {
       directory: segments,
       nextId: () => this.#ids.next<SegmentId>(),
@@ -130,7 +136,7 @@ export class TestTransfer {
       writer,
       log: silentLog,
       clock,
-      nextId: () => this.#ids.next<MessageId>(),
+      nextId: () => this.nextId(),
     };
     const reportParts = {
       ...common,
@@ -166,6 +172,16 @@ export class TestTransfer {
     return this.#schedule;
   }
 
+  /** What a door needs. */
+  get doorParts() {
+    return {
+      nextId: () => this.nextId(),
+      routing: this.directory.cache,
+      intakes: this.intakes,
+      submit: (submission: Submission) => this.submit(submission),
+    };
+  }
+
   /** A message on its way in: its bytes are synced. */
   async take(from: Address | undefined, text: string): Promise<TakenMessage> {
     const preamble = { returnPath: returnPathField(formatSender(from)), fields: 'Received: from test\r\n' };
@@ -174,21 +190,17 @@ export class TestTransfer {
     return intake.finish(systemClock.now());
   }
 
-  /** As a door does it. */
-  async submit(submission: Submission): Promise<Submitted> {
+  /** As a door does it, which settles the message. */
+  submit(submission: Submission): Promise<Submitted> {
     const commit = acceptBy(this.directory.writer, acceptOperation(this.#writerParts));
-    try {
-      return await submit({ ...this.#prepareParts, clock: systemClock, commit }, submission);
-    } finally {
-      submission.message.pending.settle();
-    }
+    return submit({ ...this.#prepareParts, clock: systemClock, commit }, submission);
   }
 
   /** A message of a peer that may relay. Gives its id. */
   async accept({ from, to, text, eightBit = false }: Sent): Promise<MessageId> {
     const sender = from === '' ? undefined : parseAddress(from);
     const message = await this.take(sender, text);
-    await this.submit({
+    const submission: Submission = {
       envelope: {
         sender,
         recipients: to.map((original) => ({ address: addressOf(original), original })),
@@ -199,12 +211,23 @@ export class TestTransfer {
       mayRelay: true,
       door: 'submission',
       refused: 'report',
-    });
+    };
+    await this.submit(submission).finally(() => message.pending.settle());
     return message.row.id;
   }
 
   nextId(): MessageId {
     return this.#ids.next();
+  }
+
+  get blobs(): Blobs {
+    return this.#blobs;
+  }
+
+  /** As an administrator does it. */
+  async removeAll(): Promise<void> {
+    const rows = this.queue().map(({ id }) => id);
+    await this.directory.writer.execute(removeRows, { rows, at: systemClock.now() });
   }
 
   queue(): QueueEntry[] {

@@ -1,0 +1,174 @@
+// What SMTP says of a message arrives: from the door through the queue, over a restart, at the channel and in the report.
+//
+// Envelopes are compared as wholes, so that a key that is new to them is held to the same way.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { duplexPair } from 'node:stream';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { StandingLogin } from '../auth/standing-login.ts';
+import { systemClock } from '../base/clock.ts';
+import { Failure } from '../base/failure.ts';
+import { defaultLimits } from '../base/limits.ts';
+import { silentLog } from '../base/log.ts';
+import { type Address, formatAddress, parseAddress } from '../message/address.ts';
+import { type Envelope, formatPath, type Recipient } from '../message/envelope.ts';
+import type { SmtpDoor } from '../protocols/smtp/door.ts';
+import { SmtpSession } from '../protocols/smtp/session.ts';
+import { addDomain, addUser, testSite } from '../provisioning/testing.ts';
+import type { Channel, Delivery } from './channels/channel.ts';
+import { SmtpChannel } from './channels/smtp.ts';
+import { type Outcome, outcome } from './outcome.ts';
+import { TestTransfer } from './testing.ts';
+
+const SENDER = parseAddress('ann@acme.example');
+
+/** A name at another host, and one of the ways in which a client may write it. */
+const recipient: fc.Arbitrary<Required<Recipient>> = fc
+  .tuple(fc.stringMatching(/^[a-z]{1,8}$/), fc.constantFrom('plain', 'quoted', 'upper', 'blank'))
+  .map(([name, spelling]) => {
+    const localPart = spelling === 'blank' ? `${name} x` : name;
+    const address = { localPart: spelling === 'upper' ? name.toUpperCase() : localPart, domain: 'remote.example' };
+    const original = {
+      plain: formatAddress(address),
+      blank: formatAddress(address),
+      quoted: `"${name}"@remote.example`,
+      upper: `${address.localPart}@REMOTE.example`,
+    }[spelling];
+    return { address, original: original! };
+  });
+const envelope: fc.Arbitrary<Required<Envelope>> = fc.record(
+  {
+    sender: fc.constantFrom(SENDER, undefined),
+    recipients: fc.uniqueArray(recipient, {
+      minLength: 1,
+      maxLength: 4,
+      selector: (one) => formatAddress(one.address),
+    }),
+    body: fc.constantFrom('7BIT', '8BITMIME'),
+  },
+  { noNullPrototype: true },
+);
+
+/** Stands for the way to other hosts; keeps what it is given. */
+class KeepingChannel implements Channel {
+  readonly name = SmtpChannel.kind.name;
+  readonly isLocal = false;
+  readonly recipientsMax = 100;
+  readonly deliveries: Delivery[] = [];
+  outcome: Outcome = outcome('deferred', '4.3.0', 'not now');
+
+  async deliver(delivery: Delivery): Promise<{ outcomes: Outcome[] }> {
+    this.deliveries.push(delivery);
+    return { outcomes: delivery.targets.map(() => this.outcome) };
+  }
+}
+
+function doorOf(transfer: TestTransfer): SmtpDoor {
+  const { cache } = transfer.directory;
+  return {
+    ...transfer.doorParts,
+    hostname: () => testSite.hostnames[0]!,
+    limits: defaultLimits,
+    clock: systemClock,
+    log: silentLog,
+    async login(name) {
+      const login = cache.findLogin(name);
+      if (login === undefined) throw new Failure('unauthenticated', 'No such account');
+      const caller = { kind: 'entry', uuid: '00000000', dn: login.dn } as const;
+      return new StandingLogin(
+        () => 0,
+        () => ({ ...login, caller }),
+      );
+    },
+    arrive: undefined,
+    countReply() {},
+  };
+}
+
+/** A whole conversation in one packet. */
+async function say(transfer: TestTransfer, { sender, recipients, body }: Envelope): Promise<void> {
+  const [ours, theirs] = duplexPair();
+  const record = {
+    id: 1,
+    listener: 'submission',
+    localAddress: '127.0.0.1',
+    localPort: 587,
+    peerAddress: '127.0.0.1',
+    peerPort: 1,
+    tls: undefined,
+    isPrivate: true,
+  };
+  const session = new SmtpSession(doorOf(transfer), ours, record).converse();
+  let heard = '';
+  theirs.setEncoding('latin1').on('data', (text: string) => {
+    heard += text;
+  });
+  const lines = [
+    'EHLO client.example',
+    `AUTH PLAIN ${Buffer.from(`\0${formatAddress(SENDER)}\0x`).toString('base64')}`,
+    `MAIL FROM:${formatPath(sender)} BODY=${body}`,
+    ...recipients.map(({ original }) => `RCPT TO:<${original}>`),
+    'DATA',
+    `Subject: x\r\n\r\n${body === '8BITMIME' ? 'na\xefve' : 'naive'}\r\n.`,
+    'QUIT',
+  ];
+  theirs.end(`${lines.join('\r\n')}\r\n`, 'latin1');
+  await Promise.all([session, once(theirs, 'end')]);
+  assert.match(heard, /^250 2\.0\.0 queued as /m, heard);
+}
+
+/** Of all deliveries, one envelope; recipients in the order that they were given in. */
+function gathered(deliveries: readonly Delivery[], given: Envelope): Envelope {
+  for (const {
+    envelope: { recipients },
+    targets,
+  } of deliveries)
+    assert.deepEqual(
+      recipients.map(({ address }) => address),
+      targets.map((target) => target.recipient),
+    );
+  const all = deliveries.flatMap(({ envelope: one }) => one.recipients);
+  const nameOf = ({ address }: Recipient): string => formatAddress(address as Address);
+  const order = given.recipients.map(nameOf);
+  return {
+    ...deliveries[0]!.envelope,
+    recipients: [...all].sort((a, b) => order.indexOf(nameOf(a)) - order.indexOf(nameOf(b))),
+  };
+}
+
+async function play(given: Required<Envelope>): Promise<void> {
+  const transfer = await TestTransfer.open({ policy: { retryMs: [1], expireMs: 600_000 } });
+  const before = new KeepingChannel();
+  const after = new KeepingChannel();
+  after.outcome = outcome('failed', '5.1.1', 'nobody');
+  try {
+    await transfer.directory.apply(addDomain('acme.example'), addUser(formatAddress(SENDER)));
+    await transfer.start({ channels: [before] });
+    await say(transfer, given);
+    await transfer.until('an attempt', () => before.deliveries.length > 0);
+    await transfer.start({ channels: [after] });
+    await transfer.drained();
+    assert.deepEqual(gathered(before.deliveries.slice(0, 1), given), given);
+    assert.deepEqual(gathered(after.deliveries, given), given);
+    await checkReport(transfer, given);
+  } finally {
+    await transfer.close();
+  }
+}
+
+/** What a report tells of an envelope. */
+async function checkReport(transfer: TestTransfer, { sender, recipients }: Envelope): Promise<void> {
+  const reports = await transfer.inbox(sender === undefined ? 'postmaster' : formatAddress(sender));
+  const text = reports.join('');
+  for (const { address, original } of recipients) {
+    const final = formatAddress(address);
+    assert.ok(text.includes(`Final-Recipient: rfc822; ${final}\r\n`), final);
+    assert.equal(text.includes(`Original-Recipient: rfc822; ${original}\r\n`), original !== final);
+  }
+}
+
+test('an envelope survives door, queue, restart, channel and report', async () => {
+  await fc.assert(fc.asyncProperty(envelope, play), { numRuns: 12, endOnFailure: true });
+});
