@@ -3,7 +3,7 @@
 // In      the directory of a checkout that can start (`npm ci` has been run there)
 // Out     for each line the medians of both, their ratio, and whether it is within the line's bar
 // How     both run at the same time on fresh data with the same users; runs go to them by turns, each round beginning with
-//         the other one. The generators are this checkout's for both
+//         the other one, after one that is not counted. The generators are this checkout's for both
 // Never   judges rates: processor time depends much less on the disk and on what else the machine does
 
 import { resolve } from 'node:path';
@@ -12,6 +12,8 @@ import { LINES, type Line, MAILBOXES } from './lines.ts';
 import { type Side, startOurs } from './sides.ts';
 
 const ROUNDS = 5;
+/** Fresh mailboxes of one line. */
+const BLOCK = MAILBOXES * (ROUNDS + 1);
 /** Processor time each, at most so many times what it was. */
 const BARS: Readonly<Record<string, number>> = {
   deliver: 1.05,
@@ -47,7 +49,7 @@ export async function compareWith(directory: string, { only, json }: CompareOpti
   }
   const lines = judged.filter(({ name }) => only.length === 0 || only.includes(name));
   // Mailboxes read after APPEND are those it filled: the last block of users.
-  const read = MAILBOXES * ROUNDS * lines.length;
+  const read = BLOCK * lines.length;
   const sides: Side[] = [];
   const stop = async (): Promise<void> => {
     for (const side of sides.splice(0)) await side.stop();
@@ -57,7 +59,7 @@ export async function compareWith(directory: string, { only, json }: CompareOpti
   try {
     console.error(`starting this Waypost and that of ${directory} with ${read + MAILBOXES} users each ...`);
     sides.push(await startOurs(read + MAILBOXES), await startOurs(read + MAILBOXES, resolve(directory)));
-    const results = lines.map((line, i) => compare(line, sides, { fresh: MAILBOXES * ROUNDS * i, read }));
+    const results = lines.map((line, i) => compare(line, sides, { fresh: BLOCK * i, read }));
     if (json)
       console.log(JSON.stringify({ machine: machine(ROUNDS), against: directory, lines: results }, undefined, 2));
     else console.log(`${table(results)}\n\n${machine(ROUNDS)}.`);
@@ -73,12 +75,13 @@ function compare(
   users: { readonly fresh: number; readonly read: number },
 ): Comparison {
   const costs: Record<string, number[]> = { waypost: [], before: [] };
-  for (let round = 0; round < ROUNDS; round++)
+  // Round 0 compiles the code of both.
+  for (let round = 0; round <= ROUNDS; round++)
     for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
       const offset = line.name.startsWith('deliver') ? users.fresh + round * MAILBOXES : users.read;
       const figures = line.run(side, offset);
       const cost = Number(figures['server_cpu_ms_each']);
-      costs[side.name]!.push(cost);
+      if (round > 0) costs[side.name]!.push(cost);
       console.error(`${line.name} ${side.name}: ${cost} ms of processor each, ${figures[line.figure]} ${line.unit}`);
     }
   const ratio = median(costs['waypost']!) / median(costs['before']!);
