@@ -1,12 +1,15 @@
 // What a store answers, as a text that two programs can be compared by.
 //
 // In      a running server on a copy of the store, and which accounts and addresses to ask for
-// Out     one text a door: IMAP, POP3, LDAP, and the commands `route` and `trace`
+// Out     one text a door: IMAP, POP3, LDAP, DNS, and the commands `route` and `trace`
 // Never   changes anything: EXAMINE and BODY.PEEK, no DELE; events of a trace after `before` are left out
 
 import { createHash } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import dnsPacket, { type DecodedPacket, type RecordType } from 'dns-packet';
 import { administrator } from '../support/directory.ts';
 import { ImapClient, type Tagged } from '../support/imap-client.ts';
 import { LineConnection } from '../support/line-connection.ts';
@@ -24,11 +27,12 @@ export interface Questions {
   readonly routes: readonly string[];
   readonly traces: readonly string[];
   readonly searches: readonly { readonly base: string; readonly scope: 'base' | 'sub'; readonly filter: string }[];
+  readonly names: readonly (readonly [name: string, type: RecordType])[];
   /** ISO 8601: what a server does with its queue when it starts is no answer of the store. */
   readonly before: string;
 }
 
-export type Answers = Readonly<Record<'imap' | 'pop3' | 'ldap' | 'route' | 'trace', string>>;
+export type Answers = Readonly<Record<'imap' | 'pop3' | 'ldap' | 'dns' | 'route' | 'trace', string>>;
 
 export async function answers(server: Waypost, questions: Questions): Promise<Answers> {
   const imap: string[] = [];
@@ -42,6 +46,7 @@ export async function answers(server: Waypost, questions: Questions): Promise<An
     imap: text(imap),
     pop3: text(pop3),
     ldap: text(await ldapAnswers(server, questions.searches)),
+    dns: text(await dnsAnswers(server.listeners.dns, questions.names)),
     route: text(await commandAnswers(server, 'route', questions.routes)),
     trace: text(await traceAnswers(server, questions)),
   };
@@ -141,6 +146,26 @@ async function ldapAnswers(server: Waypost, searches: Questions['searches']): Pr
     }
   } finally {
     await client.unbind();
+  }
+  return lines;
+}
+
+async function dnsAnswers({ host, port }: Endpoint, names: Questions['names']): Promise<string[]> {
+  const socket = createSocket('udp4');
+  const lines: string[] = [];
+  try {
+    for (const [name, type] of names) {
+      socket.send(dnsPacket.encode({ type: 'query', id: 1, questions: [{ type, name }] }), port, host);
+      const [octets] = (await once(socket, 'message')) as [Buffer];
+      const { rcode, answers: found, authorities } = dnsPacket.decode(octets) as DecodedPacket & { rcode: string };
+      lines.push(
+        `# ${name} ${type}`,
+        rcode,
+        ...[...(found ?? []), ...(authorities ?? [])].map((r) => JSON.stringify(r)),
+      );
+    }
+  } finally {
+    socket.close();
   }
   return lines;
 }

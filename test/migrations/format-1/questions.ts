@@ -50,6 +50,18 @@ export function questions(before: string): Questions {
       'to-hang-4@fixture.example',
       'never@away.example',
     ],
+    names: [
+      ...['acme.example', 'sales.acme.example', 'gone.example', 'firm.example', 'off.example'].flatMap((name) => [
+        [name, 'SOA'] as const,
+        [name, 'MX'] as const,
+      ]),
+      ['acme.example', 'NS'],
+      ['mail.acme.example', 'A'],
+      ['nobody.acme.example', 'A'],
+      ['below.gone.example', 'MX'],
+      ['example', 'SOA'],
+      ['away.example', 'MX'],
+    ],
     searches: [
       { base: '', scope: 'base', filter: '(objectClass=*)' },
       { base: 'o=internet', scope: 'sub', filter: '(objectClass=*)' },
