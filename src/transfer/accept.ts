@@ -2,7 +2,7 @@
 // Part of submit.ts, the half that runs in the writer.
 //
 // In      a message whose bytes are synced, its envelope, and each recipient's resolution with the revision it was read at
-// Out     references in mailboxes, queue rows for whoever is elsewhere, the journey; all or nothing
+// Out     references in mailboxes, queue rows for recipients at other hosts, the journey; all or nothing
 // Order   the directory has changed since the resolutions were read -> they are made again, in this transaction
 // RFC 5321 §4.5.4.1, §6.1
 

@@ -1,5 +1,5 @@
-// One attempt: a channel is asked, and what it says is recorded. Whoever works on rows (schedule.ts, local-work.ts) does it
-// by these two steps.
+// One attempt: a channel delivers, and its outcomes are recorded. schedule.ts and local-work.ts do both for the rows that
+// they work on.
 //
 // In      rows of one delivery; the channel that they name
 // Out     outcomes, that of a row that cannot be read among them; the operation that records them, with the mail that the channel has made
@@ -28,7 +28,7 @@ export interface AttemptParts extends PrepareParts {
   readonly record: Operation<RecordArguments, Recorded>;
 }
 
-/** What came of rows, not yet recorded. */
+/** The outcomes of rows, not yet recorded. */
 export interface Attempt extends Delivered {
   readonly rows: readonly QueueRow[];
   /** Undefined where its channel was not asked. */
@@ -73,12 +73,11 @@ export class Attempts {
     const { retryMs, expireMs } = policy;
     const recorded: RecordedOutcome[] = [];
     let bytes = 256 + 300 * rows.length;
-    for (const said of outcomes) {
-      const { messages = [], ...came } = said;
+    for (const { messages = [], ...own } of outcomes) {
       const made: AcceptArguments[] = [];
       for (const submission of messages) made.push(await prepare(this.#parts, submission));
       for (const args of made) bytes += sizeOf(args);
-      recorded.push(made.length === 0 ? came : { ...came, made });
+      recorded.push(made.length === 0 ? own : { ...own, made });
     }
     return writer.execute(
       record,
@@ -94,11 +93,11 @@ export class Attempts {
   }
 }
 
-export function same(rows: readonly QueueRow[], came: Outcome): Attempt {
-  return { rows, outcomes: rows.map(() => came) };
+export function same(rows: readonly QueueRow[], shared: Outcome): Attempt {
+  return { rows, outcomes: rows.map(() => shared) };
 }
 
-/** The attempt is over, recorded or not: made mail is the writer's or nobody's, and the channel lets go. */
+/** The attempt is over, recorded or not: mail that the channel has made is released, then what the channel still holds. */
 export function endAttempt({ outcomes, release }: Delivered): void {
   for (const { messages = [] } of outcomes) for (const { message } of messages) message.pending.settle();
   release?.();

@@ -28,7 +28,7 @@ export class QueueClock {
   }
 }
 
-/** What an operation is told of the time. */
+/** What an operation in the writer needs to know of the time. */
 export interface Timing extends RetryPolicy {
   /** Queue time. */
   readonly now: number;

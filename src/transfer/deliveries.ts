@@ -17,7 +17,7 @@ export function grouped(rows: readonly QueueRow[], max: number): (readonly Queue
   return groups;
 }
 
-/** What stands in each row; undefined for one that cannot be read. */
+/** What each row carries; undefined for one that cannot be read. */
 export function carriedByAll(rows: readonly QueueRow[], unreadable: (error: unknown) => void): (Carried | undefined)[] {
   return rows.map((row) => {
     try {
@@ -39,7 +39,7 @@ export function deliveryOf(message: StoredMessage, carried: readonly Carried[]):
   };
 }
 
-/** Undefined when it is not in the store: a reference that nobody counted. */
+/** Undefined when it is not in the store: the row's reference was not counted. */
 export function findMessage(reader: Reader, id: MessageId): StoredMessage | undefined {
   try {
     return getMessage(reader, id);

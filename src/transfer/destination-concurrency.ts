@@ -21,7 +21,7 @@ interface Destination {
   active: number;
   held: number;
   isFull: boolean;
-  /** It has deliveries that wait and stands in `#turns`. */
+  /** True while it has deliveries that wait; then `#turns` contains it. */
   hasTurn: boolean;
 }
 

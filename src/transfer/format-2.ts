@@ -1,7 +1,7 @@
 // Queue rows of format 1 as format 2 has them: `options` held {body}, beside it the columns `original` and `waits_for`.
 //
-// Nobody wrote down who had sent the message and whether the sender might relay: rows are resolved again as for somebody
-// who may not, which is what the older program did.
+// Format 1 does not say who submitted the message and whether the sender might relay: such rows are resolved again as for
+// a sender who may not relay, which is what the older program did.
 
 import { asFailure } from '../base/failure.ts';
 import type { MigrationConnection, Row } from '../database/operation.ts';

@@ -10,7 +10,7 @@ export type JourneyEventName =
   | 'relayed' // another host has taken it
   | 'deferred'
   | 'failed'
-  | 'notified' // the sender has been told
+  | 'notified' // the sender has got a report
   | 'removed'; // from the queue, by an administrator
 
 export interface JourneyEvent {

@@ -2,7 +2,7 @@
 // it. The same function as at the dot (place.ts), with routing asked again: a recipient may have been renamed, removed or
 // put over quota since its row was written, or have become a list, or gone to another host.
 //
-// Out     for each row an outcome, or what has become of it where that stands in `events` already: then it is done with
+// Out     for each row an outcome, or `delivered` or `replaced` where its events are in `events` already and it is done with
 
 import type { JsonObject } from '../base/json.ts';
 import { isTemporary } from '../base/reply.ts';
@@ -19,13 +19,13 @@ export interface LocalWork {
   readonly rows: readonly QueueRow[];
   /** Of each row. */
   readonly args: readonly JsonObject[];
-  /** What it does is added here. */
+  /** Its events are added here. */
   readonly events: JourneyEvent[];
   /** Wall clock. */
   readonly at: number;
 }
 
-/** `replaced`: other rows stand for it, those of a list's members, say. */
+/** `replaced`: other rows have taken its place, for example those of a list's members. */
 export type LocalResult = Outcome | 'delivered' | 'replaced';
 
 /** An operation that the outcome of a local channel may name. Gives a result for each row. */

@@ -83,7 +83,7 @@ export class LocalWork {
 
   #logDelivery({ rows }: Attempt, recorded: Recorded): void {
     const { channel, message } = rows[0]!;
-    const count = (result: Recorded[number]): number => recorded.filter((came) => came === result).length;
+    const count = (wanted: Recorded[number]): number => recorded.filter((result) => result === wanted).length;
     const delivered = count('delivered') + count('replaced');
     this.#parts.log.info('transfer.store', { queue: idText(message), delivered, others: rows.length - delivered });
     for (const result of ['delivered', 'deferred', 'failed'] as const)

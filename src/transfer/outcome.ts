@@ -1,4 +1,4 @@
-// What came of an attempt, recipient by recipient. A channel returns outcomes; it never touches the queue.
+// The outcome of an attempt for one recipient. A channel returns outcomes; it never touches the queue.
 
 import type { JsonObject } from '../base/json.ts';
 import { visible } from '../message/trace.ts';
@@ -35,10 +35,10 @@ export function outcome(result: Outcome['result'], status: string, words: string
   return remote === undefined ? said : { ...said, remote };
 }
 
-/** What a bug or a row that cannot be read comes to: nobody is refused for it. */
+/** The outcome of a bug, or of a row that cannot be read: the recipient is tried again, not refused. */
 export const INTERNAL_ERROR = outcome('deferred', '4.3.0', 'Internal error, it is tried again');
 
-/** As it stands in a journey: `2.0.0 mx.remote.example said: 250 ok`. */
+/** As a journey shows it: `2.0.0 mx.remote.example said: 250 ok`. */
 export function outcomeText({ status, remote, words }: Pick<Outcome, 'status' | 'remote' | 'words'>): string {
   return remote === undefined ? `${status} ${words}` : `${status} ${remote} said: ${words}`;
 }

@@ -1,9 +1,10 @@
-// Where a message goes: into mailboxes for who is here, queue rows for who is elsewhere or cannot have it now. One
-// function for a message that comes in and for one that waits in the queue.
+// Where a message goes: into mailboxes for recipients of this host, into queue rows for those of other hosts and those that
+// cannot get it now. One function for a message that is accepted and for one that waits in the queue.
 //
-// In      a message, its envelope, how it came; what routing has said of each recipient, where that still holds
-// Out     rows of store and queue, the events that tell of them, a reply for each recipient; called inside an operation
-// Order   resolve again, gather, write; so each account and each foreign address gets it once, whoever names it twice
+// In      a message, its envelope, its door; each recipient's resolution, where that still holds
+// Out     rows of store and queue, their events for the journey, a reply for each recipient; called inside an operation
+// Order   resolve again, gather, write; so each account and each foreign address gets it once, also where two recipients
+//         lead to it
 // Limits  more than LOCAL_RECIPIENTS_IN_ACCEPT local targets become queue rows
 // RFC 5321 §4.5.4.1, §6.1
 
@@ -66,7 +67,7 @@ export interface Placed {
   readonly events: readonly JourneyEvent[];
 }
 
-/** A target, and what has come of it where it has been tried. */
+/** A target, and its outcome where it has been tried. */
 interface GatheredTarget {
   readonly target: Target;
   readonly original: string | undefined;
@@ -85,7 +86,7 @@ interface Gathered {
   readonly recipients: readonly GatheredRecipient[];
 }
 
-/** The one who gets a row for another reason than a target of its own. */
+/** A recipient that gets a row for another reason than a target of its own. */
 interface Refused {
   readonly recipient: Recipient;
   readonly reply: Reply;
@@ -165,7 +166,7 @@ async function write(
   }
 }
 
-/** Who has one target only is refused with it; a list is accepted for its members, whatever becomes of one of them. */
+/** A recipient with one target is refused when that is refused; a list is accepted even if some of its members are refused. */
 function resultOf({ reply, targets, failures }: GatheredRecipient): PlacedRecipient {
   if (!isAccepted(reply)) return { reply, how: 'refused' };
   const [only] = targets;

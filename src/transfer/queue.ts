@@ -42,7 +42,7 @@ export interface QueueRow {
   readonly lastError: string | undefined;
 }
 
-/** What a row carries for whoever works on it. */
+/** What a row carries for the channel and for the report. */
 export interface Carried {
   /** With the row's one recipient. */
   readonly envelope: Envelope;
@@ -83,7 +83,7 @@ export interface RowTemplate {
   readonly sender: string;
   readonly envelope: Envelope;
   readonly request: RouteRequest;
-  /** When it came in; it is due at once. */
+  /** When it was accepted; it is due at once. */
   readonly at: number;
 }
 
@@ -94,7 +94,7 @@ export function rowTemplate(message: MessageId, envelope: Envelope, request: Rou
 export interface NewQueueRow {
   readonly target: Target;
   readonly original: string | undefined;
-  /** Why it gets nothing now; undefined for one that has not been tried. For good: the sender gets a report. */
+  /** Why it gets nothing now; undefined for one that has not been tried. If it is permanent, the sender gets a report. */
   readonly refusal: Reply | undefined;
 }
 
@@ -168,8 +168,8 @@ const NOT_EXCEPTED = `CASE state WHEN 'failed' THEN '${REPORTS}' ELSE channel ||
   NOT IN (SELECT value FROM json_each(?))`;
 
 /**
- * Rows that nobody works on and whose time has come, at most `limit`, without those of the keys in `except`. Half of the
- * limit is for rows that are tried for the first time, half for the others, so that neither keeps the other waiting.
+ * Rows that are due and not leased, at most `limit`, without those of the keys in `except`. Half of the limit is for rows
+ * that are tried for the first time, half for the others, so that neither keeps the other waiting.
  */
 export function dueRows(reader: Reader, queueNow: number, except: readonly string[], limit: number): QueueRow[] {
   const keys = JSON.stringify(except);

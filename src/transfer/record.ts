@@ -1,4 +1,4 @@
-// Outcome -> done, tried again later, or failed for good. One operation for the recipients of one attempt.
+// Outcome -> done, tried again later, or failed permanently. One operation for the recipients of one attempt.
 //
 // delivered  the row and its reference go
 // deferred   the next attempt is a step of `[queue] retry` away; a row that has waited longer than `expire` fails: 4.4.7
@@ -41,7 +41,7 @@ export interface RecordArguments {
   readonly at: number;
 }
 
-/** What has become of each row, in order: `replaced`, rows of other recipients stand for it; `gone`, somebody has removed it. */
+/** The result for each row, in order: `replaced`, rows of other recipients stand for it; `gone`, it was removed meanwhile. */
 export type Recorded = readonly (Outcome['result'] | 'replaced' | 'gone')[];
 
 export interface RecordParts extends PlaceParts {
@@ -70,16 +70,16 @@ async function record(
   for (const [index, { row: id, recipient, outcome: said }] of outcomes.entries()) {
     const row = rows.get(id);
     if (row === undefined) {
-      // Removed while the other host took it: it is true all the same.
+      // The row was removed while the other host took the message: the journey says that it did.
       if (said.operation === undefined && said.result === 'delivered')
         events.push({ event: 'relayed', recipient, status: outcomeText(said) });
       recorded.push('gone');
       continue;
     }
-    const came = counting[index]!;
-    if (typeof came === 'string') settling.done.push(id);
-    else await settle(tx, row, came, settling);
-    const result = typeof came === 'string' ? came : came.result;
+    const counted = counting[index]!;
+    if (typeof counted === 'string') settling.done.push(id);
+    else await settle(tx, row, counted, settling);
+    const result = typeof counted === 'string' ? counted : counted.result;
     recorded.push(result);
     if (result !== said.result && !(result === 'replaced' && said.result === 'delivered')) continue;
     for (const made of said.made ?? []) await accept(tx, made, parts);
@@ -107,14 +107,14 @@ async function countingOutcomes(
   for (const [name, indexes] of named) {
     const run = operations.get(name);
     if (run === undefined || written === undefined) throw new Error(`no local operation ${name}`);
-    const came = await run(tx, {
+    const results = await run(tx, {
       message: written,
       rows: indexes.map((index) => rows.get(outcomes[index]!.row)!),
       args: indexes.map((index) => outcomes[index]!.outcome.operation!.args),
       events,
       at,
     });
-    for (const [number, index] of indexes.entries()) counting[index] = came[number]!;
+    for (const [number, index] of indexes.entries()) counting[index] = results[number]!;
   }
   return counting;
 }
@@ -134,32 +134,32 @@ interface Settling {
 }
 
 /** Applies an outcome to a row that is there. */
-async function settle(tx: Transaction, row: QueueRow, came: RecordedOutcome, settling: Settling): Promise<void> {
+async function settle(tx: Transaction, row: QueueRow, counted: RecordedOutcome, settling: Settling): Promise<void> {
   const { recipient } = row;
-  switch (came.result) {
+  switch (counted.result) {
     case 'delivered':
       settling.done.push(row.id);
       settling.events.push({
-        event: came.operation === undefined ? 'relayed' : 'delivered',
+        event: counted.operation === undefined ? 'relayed' : 'delivered',
         recipient,
-        status: outcomeText(came),
+        status: outcomeText(counted),
       });
       return;
     case 'failed':
-      settling.events.push(await fail(tx, row, came, settling.timing));
+      settling.events.push(await fail(tx, row, counted, settling.timing));
       return;
     case 'deferred':
-      settling.events.push(await defer(tx, row, came, settling.timing));
+      settling.events.push(await defer(tx, row, counted, settling.timing));
       return;
     default:
-      came.result satisfies never;
+      counted.result satisfies never;
   }
 }
 
-async function defer(tx: Transaction, row: QueueRow, came: RecordedOutcome, timing: Timing): Promise<JourneyEvent> {
+async function defer(tx: Transaction, row: QueueRow, counted: RecordedOutcome, timing: Timing): Promise<JourneyEvent> {
   const waited = waitedMs(timing, row);
   // A report that cannot be made is tried for ever: `failed` rows do not expire, see report.ts.
-  if (waited >= timing.expireMs && row.state === 'waiting') return fail(tx, row, expired(came), timing);
+  if (waited >= timing.expireMs && row.state === 'waiting') return fail(tx, row, expired(counted), timing);
   const attempts = row.attempts + 1;
   // The last attempt stands at the end of the row's time, not up to a step behind it.
   const left = row.state === 'waiting' ? timing.expireMs - waited : Number.POSITIVE_INFINITY;
@@ -171,29 +171,29 @@ async function defer(tx: Transaction, row: QueueRow, came: RecordedOutcome, timi
     timing.now,
     waited,
     nextAttemptAt,
-    ...wordsOf(row, came),
+    ...wordsOf(row, counted),
     row.id,
   );
-  return { event: 'deferred', recipient: row.recipient, status: outcomeText(came) };
+  return { event: 'deferred', recipient: row.recipient, status: outcomeText(counted) };
 }
 
-async function fail(tx: Transaction, row: QueueRow, came: RecordedOutcome, timing: Timing): Promise<JourneyEvent> {
+async function fail(tx: Transaction, row: QueueRow, counted: RecordedOutcome, timing: Timing): Promise<JourneyEvent> {
   await tx.run(
     `UPDATE queue SET state = 'failed', lease = 0, attempts = ?, last_attempt = ?, next_attempt = 0, status = ?,
        remote = ?, last_error = ? WHERE id = ?`,
     row.attempts + 1,
     timing.now,
-    ...wordsOf(row, came),
+    ...wordsOf(row, counted),
     row.id,
   );
   tx.afterCommit({ kind: 'queue' });
-  return { event: 'failed', recipient: row.recipient, status: outcomeText(came) };
+  return { event: 'failed', recipient: row.recipient, status: outcomeText(counted) };
 }
 
-/** A failed row keeps what it failed of. */
-function wordsOf(row: QueueRow, came: RecordedOutcome): [string | null, string | null, string | null] {
+/** A failed row keeps the words of the failure, whatever becomes of the attempts to report it. */
+function wordsOf(row: QueueRow, counted: RecordedOutcome): [string | null, string | null, string | null] {
   if (row.state === 'failed') return [row.status ?? null, row.remote ?? null, row.lastError ?? null];
-  return [came.status, came.remote ?? null, came.words];
+  return [counted.status, counted.remote ?? null, counted.words];
 }
 
 function expired({ status, words, remote }: RecordedOutcome): Outcome {

@@ -1,4 +1,4 @@
-// Reports to senders: a delivery report for what failed for good, made and submitted like any message.
+// Reports to senders: a delivery report for permanent failures, made and submitted like any message.
 //
 // In      rows of one message in the state `failed`
 // Out     one report for all of them; the operation that accepts it ends the rows, so that a crash repeats nothing
@@ -89,7 +89,7 @@ async function endAs(
   await continueJourney(tx, message, at, events);
 }
 
-/** Rows that nobody gets a report of: a failure to reach the site postmaster with what came from nobody. */
+/** Rows without a report: the sender is null, and the recipient is the site postmaster, who would get the report. */
 export const dropFailed = operation(
   'transfer.dropFailed',
   async (tx, args: { readonly message: MessageId; readonly rows: readonly QueueRowId[]; readonly at: number }) => {
@@ -97,7 +97,7 @@ export const dropFailed = operation(
     await endAs(tx, 'removed', {
       message,
       rows: await failedRows(tx, args.rows),
-      status: '5.3.0 nobody can be told',
+      status: '5.3.0 no report is possible',
       at,
     });
   },
@@ -175,7 +175,7 @@ async function sendReport(parts: ReportParts, rows: readonly ReportedRow[]): Pro
         envelope: { sender: undefined, recipients: [{ address }], body: '7BIT' },
         message: taken,
         caller: SERVER,
-        // Whoever has sent the message may get a report of it, wherever that is.
+        // The postmaster is ours, and a sender may get a report at any host.
         mayRelay: true,
         door: 'internal',
         refused: 'report',

@@ -246,7 +246,7 @@ export class Schedule {
 
   #logDelivery({ rows, outcomes }: Attempt): void {
     const { message, channel, destination } = rows[0]!;
-    const count = (result: Outcome['result']): number => outcomes.filter((came) => came.result === result).length;
+    const count = (wanted: Outcome['result']): number => outcomes.filter(({ result }) => result === wanted).length;
     for (const result of ['delivered', 'deferred', 'failed'] as const)
       this.#parts.count(channel, result, count(result));
     const { status, words, remote } = outcomes[0]!;

@@ -23,7 +23,7 @@ import type { PlacedRecipient } from './place.ts';
 
 export interface Submission {
   readonly envelope: Envelope;
-  /** Whoever has taken it in settles its `pending` when the submission has its outcome. */
+  /** The caller settles its `pending` when the submission has its outcome. */
   readonly message: TakenMessage;
   readonly caller: Caller;
   /** Foreign domains are allowed. */
@@ -38,7 +38,7 @@ export interface SubmittedRecipient extends PlacedRecipient {
 }
 
 export interface Submitted {
-  /** The queue id, as it stands in Received, journey and log. */
+  /** The queue id, as Received, journey and log show it. */
   readonly id: string;
   /** One for each recipient, in order. All `refused`: nothing is kept of the message. */
   readonly results: readonly SubmittedRecipient[];
@@ -91,7 +91,7 @@ export async function prepare(parts: PrepareParts, submission: Submission): Prom
     mail: encodeMail({ envelope, request, resolutions }),
     revision,
     refusal: parsed.receivedCount > RECEIVED_MAX ? replies.hopsExceeded : undefined,
-    // Of what this program makes itself nobody would hear that all of it is refused.
+    // A message that this program makes itself has no client that would get the replies: all refused, it is reported too.
     refused: refused === 'report' && door === 'internal' ? 'always' : refused,
     messageId: parsed.messageId,
     at: parts.clock.now(),
@@ -103,7 +103,7 @@ export function sizeOf({ message, mail }: AcceptArguments): number {
   return 512 + message.header.length + message.structure.length + mail.length;
 }
 
-/** The one reply for a message that nobody gets: that of somebody who may get it later, if there is one. */
+/** The one reply for a message that is refused for all: a temporary one if there is one, since a later attempt may succeed. */
 export function refusalOf(results: readonly PlacedRecipient[]): Reply | undefined {
   if (results.some(({ how }) => how !== 'refused')) return undefined;
   return (results.find(({ reply }) => reply.code < 500) ?? results[0])?.reply;

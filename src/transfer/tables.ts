@@ -3,9 +3,9 @@
 // A queue row is one recipient of one message on one channel. Its legal states:
 //
 //   state     channel          next_attempt     lease  meaning
-//   waiting   any              0, or when due   0      nobody works on it; 0 is "at once", whatever the clock says
+//   waiting   any              0, or when due   0      no channel works on it; 0 is "at once", whatever the clock says
 //   waiting   of other hosts   as before        > 0    the channel works on it; void at a restart
-//   failed    any              0, or when due   0      for good: the sender gets a report, then the row goes
+//   failed    any              0, or when due   0      permanently: the sender gets a report, then the row goes
 //
 // `options` holds what the row carries (queue.ts); `sender` and `recipient` repeat of it what lists show and group by.
 // `next_attempt` and `last_attempt` are queue time (see clock.ts); `waited` is how long the row has been tried, in ms,

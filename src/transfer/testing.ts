@@ -290,7 +290,7 @@ export class TestTransfer {
     const problems = isSpoiled ? [] : await this.problems();
     await this.#segments.close();
     this.#blobs.close();
-    // Behind this, what the segments have told the writer is done.
+    // When this is done, the writer has carried out what the segments have posted to it.
     await this.directory.writer.execute(closeSegment, { segment: idOf<SegmentId>(0), bytes: 0, at: 0 });
     this.directory.close();
     if (problems.length > 0) throw new Error(`illegal states:\n${problems.join('\n')}`);

@@ -11,7 +11,7 @@ import type { Target } from '../../routing/targets.ts';
 import type { MessageRow } from '../../store/messages.ts';
 import type { Outcome } from '../outcome.ts';
 
-/** What a channel may know of the message: where its bytes are, and when it came. */
+/** What a channel may know of the message: where its bytes are, and when it was received. */
 export type StoredMessage = Pick<MessageRow, 'id' | 'blob' | 'received' | 'traceBytes'>;
 
 export interface Delivery {

@@ -73,7 +73,7 @@ function fromExchanges(
   source: 'mx' | 'implicit',
 ): Exchanges {
   const own = exchanges.filter(({ exchange }) => parts.hostnames.includes(exchange));
-  // Whoever is as far from the goal as we are would send it back. RFC 5321 §5.1
+  // A host of our own preference or a worse one could send the message back to us. RFC 5321 §5.1
   const nearest = Math.min(...own.map(({ preference }) => preference));
   const usable = own.length === 0 ? exchanges : exchanges.filter(({ preference }) => preference < nearest);
   if (usable.length === 0)

@@ -192,7 +192,7 @@ export class SmtpConnection {
     return this.#reply(timeoutMs);
   }
 
-  /** Says QUIT and lets go; nobody waits for the answer but this. */
+  /** Sends QUIT and closes once it is answered, or after a time. Its caller need not wait. */
   quit(timeoutMs: number): void {
     if (this.#lost !== undefined) return;
     this.command(QUIT_COMMAND, timeoutMs).then(

@@ -45,8 +45,8 @@ export class SmtpChannel implements Channel {
    * commit meets an open connection, and repeats no more deliveries than there are of these.
    */
   async deliver(delivery: Delivery, signal: AbortSignal): Promise<Delivered> {
-    const all = (came: Outcome, isUnreachable = false): Delivered => ({
-      outcomes: delivery.targets.map(() => came),
+    const all = (shared: Outcome, isUnreachable = false): Delivered => ({
+      outcomes: delivery.targets.map(() => shared),
       isUnreachable,
     });
     const exchanges = await findExchanges(this.#parts, delivery.destination);
@@ -64,10 +64,10 @@ export class SmtpChannel implements Channel {
         continue;
       }
       for (const address of found.addresses.slice(0, ADDRESSES_MAX)) {
-        const came = await this.#attempt(host, address, mail, signal);
-        if ('outcomes' in came) return came;
-        if (came.isFinal) return all(came.outcome);
-        last = came.outcome;
+        const tried = await this.#attempt(host, address, mail, signal);
+        if ('outcomes' in tried) return tried;
+        if (tried.isFinal) return all(tried.outcome);
+        last = tried.outcome;
       }
     }
     return all(last ?? lookUp!, last?.status === '4.4.1');
@@ -137,7 +137,7 @@ function noAddress({ host }: Host, source: Extract<Exchanges, { hosts: unknown }
     case 'literal':
       return outcome('failed', '5.4.4', `The mail host ${host} has no address`);
     case 'configured':
-      // Whoever has written it can mend it: the mail waits.
+      // An error in the configuration can be corrected, and then the mail can be delivered: it waits.
       return outcome('deferred', '4.4.4', `The next hop ${host} of the configuration has no address`);
     default:
       return source satisfies never;
