@@ -115,16 +115,16 @@ function zoneName(name: string, row: readonly Value[], decode: RowDecoder): Zone
   };
 }
 
+/** Names that a thread remembers, a few hundred octets each. */
+const NAMES_MAX = 2000;
+
 /** `lookUp` over the database: all that one answer reads is of one state. Throws the reader's failures. */
 export function zoneLookUp(reader: Reader, host: ZoneHost): (name: string, type: RecordType) => ZoneAnswer {
   const names = zoneNames(reader);
-  return (name, type) => reader.snapshot(() => lookUp(name, type, readOnce(names), host));
-}
-
-/** The walks of one answer meet the same names; each costs a statement once. */
-function readOnce(names: NameSource): NameSource {
+  // The walks of all answers meet the same upper names: each costs a statement once while the directory is as it is.
   const known = new Map<string, ZoneName | undefined>();
-  return {
+  let ofRevision = 0;
+  const remembering: NameSource = {
     find(name) {
       if (known.has(name)) return known.get(name);
       const found = names.find(name);
@@ -133,4 +133,12 @@ function readOnce(names: NameSource): NameSource {
     },
     list: names.list,
   };
+  return (name, type) =>
+    reader.snapshot(() => {
+      // That of this state: what is read in it may be remembered under it.
+      const revision = reader.revision();
+      if (revision !== ofRevision || known.size > NAMES_MAX) known.clear();
+      ofRevision = revision;
+      return lookUp(name, type, remembering, host);
+    });
 }
