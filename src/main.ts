@@ -15,5 +15,5 @@ const code = await run(process.argv.slice(2), {
 });
 
 process.exitCode = code;
-// A start that failed half-way, on a full disk say, has threads that nobody will stop.
+// A start that failed half-way, for example on a full disk, has threads that are still running.
 if (code !== 0) process.exit();

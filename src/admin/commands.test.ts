@@ -137,7 +137,7 @@ test('a domain whose people stand elsewhere is not removed', async () => {
   await fails(run(domainShow(parts), { domain: 'firm.test' }), /^firm\.test is not a mail domain here$/);
 });
 
-test('spaces round an address are nobody’s: it routes, and is listed', async () => {
+test('spaces round an address are no part of it: it routes, and is listed', async () => {
   await directory.apply(addUser('sp@cmd.test', { mail: ' sp@cmd.test ', mailAlternateAddress: '\ts.p@cmd.test' }));
   const found = await run(userList(parts), { domain: 'cmd.test' });
   assert.deepEqual(

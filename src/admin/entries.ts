@@ -50,7 +50,7 @@ export interface Changed {
   readonly rows: ChangeSummary['rows'];
 }
 
-/** Who asks for a change, and whether it is only to be tried. */
+/** The caller of a change, and whether it is a dry run. */
 export interface Asked {
   readonly caller: Caller;
   readonly peer: string;
@@ -71,7 +71,7 @@ export async function submit(
   };
 }
 
-/** The DN below which the entries of a mail domain stand. Throws `not-found`. */
+/** The DN below which the entries of a mail domain are. Throws `not-found`. */
 export function baseOf(parts: EntryParts, domain: string): string {
   const route = parts.routing.route(domain);
   if (route !== undefined) return route.base;
@@ -85,7 +85,7 @@ export function containerOf(parts: EntryParts, domain: string, container: 'Peopl
   return entry?.dn ?? base;
 }
 
-/** What is said instead of the directory's own words, by its result. */
+/** Texts that replace the directory's own, by its result. */
 export type Words = Partial<Record<DirectoryResultName, string | (() => string)>>;
 
 /** The directory's failures by the name that was asked for, not by DN. What has no words here keeps its own. */

@@ -47,13 +47,13 @@ export const groupAdd = (parts: EntryParts) =>
     z.object({ address, member: z.array(address).max(100_000).optional(), dryRun }),
     (input, caller, peer): Promise<Changed> => {
       const mail = mailAddressOf(input.address);
-      // Who is named twice, by two addresses perhaps, is a member once.
+      // An entry that is named twice, perhaps by two addresses, is one member.
       const dns = new Set<string>();
       const addresses = new Set<string>();
       for (const each of input.member ?? []) {
         const member = mailAddressOf(each);
         const row = parts.routing.recipient(member.key);
-        // Somebody with an entry is named by it, so that a change of address does not lose the member.
+        // A member that has an entry is stored by its DN, so that a change of its address does not lose it.
         if (row === undefined) addresses.add(member.text);
         else dns.add(row.dn);
       }
@@ -83,7 +83,7 @@ export const groupList = (parts: EntryParts) =>
       return (await entriesOfClass(parts.reader, SUFFIX, 'inetMailGroup')).map(listedGroup);
     const domain = domainOf(input.domain);
     const list = (await entriesOfClass(parts.reader, baseOf(parts, domain), 'inetMailGroup')).map(listedGroup);
-    // Below it may stand another domain, with people of its own.
+    // Another domain, with people of its own, may be below it.
     return list.filter(({ address: each }) => each.toLowerCase().endsWith(`@${domain}`));
   });
 

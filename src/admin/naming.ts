@@ -32,7 +32,7 @@ export function mailAddressOf(text: string): MailAddress {
   }
 }
 
-/** `container` is the DN of where it stands. */
+/** `container` is the DN of its superior. */
 export function userDn({ localPart }: Address, container: string): string {
   return `uid=${escapeDnValue(localPart)},${container}`;
 }

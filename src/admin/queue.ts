@@ -29,7 +29,7 @@ export interface QueueParts {
   readonly clock: Clock;
 }
 
-/** What became of rows that somebody named. */
+/** What was done with the rows that the administrator named. */
 export interface ManagedQueue {
   readonly dryRun: boolean;
   /** Rows, not ids: a message's queue id stands for all its rows. */

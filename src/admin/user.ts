@@ -45,7 +45,7 @@ export const userAdd = (parts: EntryParts) =>
     z.object({
       address,
       name: z.string().max(200).optional(),
-      /** Undefined sets none: nobody can log in until there is one. */
+      /** Undefined sets none: the user cannot log in until there is one. */
       password: z.string().min(1).max(1024).optional(),
       alias: z.array(address).max(1000).optional(),
       dryRun,
@@ -83,7 +83,7 @@ export const userList = (parts: EntryParts) =>
     if (input.domain === undefined) return (await entriesOfClass(parts.reader, SUFFIX, 'inetMailUser')).map(listedUser);
     const domain = domainOf(input.domain);
     const list = (await entriesOfClass(parts.reader, baseOf(parts, domain), 'inetMailUser')).map(listedUser);
-    // Below it may stand another domain, with people of its own.
+    // Another domain, with people of its own, may be below it.
     return list.filter(({ address: each }) => each.toLowerCase().endsWith(`@${domain}`));
   });
 

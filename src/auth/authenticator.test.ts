@@ -111,7 +111,7 @@ describe('the authenticator', () => {
     await assert.rejects(authenticator.login('ann@acme.example', 'wrong'), failing('unauthenticated'));
   });
 
-  it('lets each failure of one peer and name wait longer, up to a bound, and nobody else', async () => {
+  it('delays each failure of one peer and name more, up to a bound, and no other login', async () => {
     const { authenticator, state } = setUp();
     for (let i = 0; i < 8; i++) await authenticator.login('ann@acme.example', 'wrong', '192.0.2.1').catch(() => {});
     assert.deepEqual(state.waited, [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
@@ -121,7 +121,7 @@ describe('the authenticator', () => {
     assert.equal(state.waited.length, 9);
   });
 
-  it('passes on that nobody could find out', async () => {
+  it('passes on that it could not find out', async () => {
     const authenticator = new Authenticator({
       find: () => {
         throw new Failure('unavailable', 'x');

@@ -3,7 +3,7 @@
 // In      `find`, which knows the addresses (logins.ts)
 // Out     what `find` gave, once the password is right
 // Limits  remembered successes and remembered failures: 10,000 each; a success for a minute
-// Never   says whether the name exists: same text, same time; locks nobody out, a failure only makes the next one slower
+// Never   says whether the name exists: same text, same time; locks no account: a failure only makes the next one slower
 // RFC 4513 §5.1, RFC 9051 §11
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';

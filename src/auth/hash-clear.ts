@@ -41,7 +41,7 @@ interface Values {
   readonly values: readonly AttributeValue[];
 }
 
-/** Before the first is hashed: who sends a thousand gets no work for it. */
+/** Checked before the first is hashed, so that a change with a thousand costs nothing. */
 function checkClear(lists: readonly Values[]): void {
   const clear = lists.flatMap(({ values }) => values.filter((value) => !hasScheme(value)));
   if (clear.length > CLEAR_VALUES_MAX) throw directoryFailure('constraintViolation', 'Too many passwords at once');

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { Failure } from '../base/failure.ts';
 import { HashGate } from './hash-gate.ts';
 
-/** Tasks that end when told, and how many were running at once. */
+/** Tasks that the test ends, and how many were running at once. */
 function tasks() {
   const ends: (() => void)[] = [];
   const counts = { running: 0, most: 0, started: 0 };

@@ -1,5 +1,5 @@
-// Logins of one thread: addresses come from the routing tables, passwords from the entries. What they give goes on to be
-// worth what the directory says (standing-login.ts).
+// Logins of one thread: addresses come from the routing tables, passwords from the entries. A login stays current with
+// the directory afterwards (standing-login.ts).
 
 import type { Clock } from '../base/clock.ts';
 import type { Reader } from '../database/operation.ts';

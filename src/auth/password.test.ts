@@ -88,7 +88,7 @@ describe('a stored password', () => {
     assert.equal(await verifyPassword([], secret, gate), false);
   });
 
-  it('is told from a clear one by its prefix', () => {
+  it('is recognized by its prefix', () => {
     assert.equal(hasScheme('{ARGON2}x'), true);
     assert.equal(hasScheme('{SSHA512}'), true);
     for (const clear of ['secret', '{', '{}', '{} x', '{a b}c', ' {SHA}x', `{${'x'.repeat(40)}}`]) {

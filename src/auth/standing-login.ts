@@ -3,7 +3,7 @@
 // In      the published revision, one atomic load; how to read the entry again
 // Out     who it is now; undefined when it is over: the entry is gone, or a status keeps it out
 // Never   answers from a state older than the revision that was published when it was asked; compares the password again
-// A session asks at each command, and does what it does then with what it is given.
+// A session calls `now` at each command, and carries that command out with the login that it returns.
 
 export class StandingLogin<T> {
   readonly #revision: () => number;

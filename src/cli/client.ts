@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { AdminInput, AdminName, AdminOutput } from '../admin/operations.ts';
 import { Failure, type FailureKind } from '../base/failure.ts';
 
-/** No socket there, nobody behind it, or a path that is too long for one: then a running server would have named another. */
+/** No socket, no process that listens on it, or a path that is too long for one, where a running server names another. */
 const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED', 'EINVAL', 'ENAMETOOLONG']);
 
 /** No server listens on the socket of this data directory. */

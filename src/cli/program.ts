@@ -55,7 +55,7 @@ export async function run<Located extends { readonly data: string }>(
     code = await verbs.demo(options.json === true, verbs.environment);
   });
   const program = buildProgram(context, serve, demo).version(verbs.version, '--version', 'print the version');
-  // Whoever reads may have enough: what is left is written to nobody.
+  // The reader of a pipe may close it early (`| head`): the rest of the output is dropped.
   process.stdout.on('error', () => {});
   try {
     await program.parseAsync([...argv], { from: 'user' });

@@ -41,7 +41,7 @@ export interface ConnectionRecord {
   readonly peerAddress: string;
   readonly peerPort: number;
   readonly tls: TlsState | undefined;
-  /** Nobody between the peer and us can listen: TLS, loopback or a Unix socket. */
+  /** No third party can listen: TLS, loopback or a Unix socket. */
   readonly isPrivate: boolean;
 }
 
@@ -75,9 +75,9 @@ const INPUT_HIGH_BYTES = 128 * 1024;
 const OUTPUT_HIGH_BYTES = 256 * 1024;
 const TURN_MS = 8;
 const STALLED_MS = 300_000;
-/** For the peer to take our last words. */
+/** Time for the peer to take the last output. */
 const END_MS = 5000;
-/** A peer that has vanished without a word is asked after so long. */
+/** TCP keep-alive: a silent peer is probed after so long. */
 const KEEP_ALIVE_MS = 300_000;
 
 const YES = Promise.resolve(true);
@@ -199,7 +199,7 @@ export class Connection<F extends { push(chunk: Buffer): void }> {
     this.#framer = this.#createFramer();
     this.#unreadBytes = 0;
     this.#isPaused = false;
-    // Who says all in the middle of a handshake has left.
+    // A half-close in the middle of a handshake ends the connection.
     raw.allowHalfOpen = false;
     let transport: Duplex;
     try {
@@ -224,8 +224,8 @@ export class Connection<F extends { push(chunk: Buffer): void }> {
     this.#isEnded = true;
     this.#deadline.clear();
     this.output.end(waitMs);
-    // What the peer still sends is read and dropped: bytes that nobody has read when a socket is closed make the kernel send
-    // a reset, and that would throw away our last words on their way.
+    // What the peer still sends is read and dropped: closing a socket with unread bytes makes the kernel send a reset, and a
+    // reset makes the peer lose the last output.
     this.#transport.resume();
     this.#goOn();
   }
@@ -236,7 +236,7 @@ export class Connection<F extends { push(chunk: Buffer): void }> {
   }
 
   #listen(transport: Duplex): void {
-    // A peer that has said all still gets all answers.
+    // After a half-close the peer still gets all answers.
     transport.allowHalfOpen = true;
     transport.on('data', this.#receive);
     transport.on('end', this.#over);

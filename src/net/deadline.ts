@@ -1,4 +1,4 @@
-// A deadline that whoever makes progress moves forward: a move costs a number, not a timer.
+// A deadline that moves forward with each progress: a move assigns a number and starts no timer.
 
 export class Deadline {
   #late: () => void = () => {};

@@ -1,4 +1,4 @@
-// The DNS port: one number for UDP and TCP. TCP like every other door; UDP where somebody else binds it.
+// The DNS port: one number for UDP and TCP. TCP like every other door; UDP is bound by another thread.
 
 import { type Listener, type ListenOptions, listenTcp } from './listen.ts';
 

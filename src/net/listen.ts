@@ -17,7 +17,7 @@ export interface Listener<Name extends string = string> {
   readonly name: Name;
   readonly address: string;
   readonly port: number;
-  /** Accepts nobody any more; connections that are open stay. */
+  /** Accepts no more connections; those that are open stay. */
   close(): void;
 }
 
@@ -28,7 +28,7 @@ export interface ListenOptions<Name extends string = string> {
   /** An IPv6 address leaves IPv4 alone. */
   readonly ipv6Only: boolean;
   readonly accepted: (socket: Socket, name: Name) => void;
-  /** Hears of a connection that could not be accepted. */
+  /** Called for a connection that could not be accepted. */
   readonly failed: (error: Error) => void;
 }
 

@@ -2,7 +2,7 @@
 //
 // In      text, bytes
 // Limits  OUTPUT_BUFFER_BYTES that the peer has not taken: then the transport is closed
-// Never   waits: whoever writes much looks at waitingBytes, and waits for drained()
+// Never   waits: a caller that writes much looks at waitingBytes, and waits for drained()
 
 import type { Duplex } from 'node:stream';
 import { OUTPUT_BUFFER_BYTES } from '../base/limits.ts';
@@ -78,7 +78,7 @@ export class Output {
     return this.#bytes + this.#transport.writableLength;
   }
 
-  /** Resolves when the peer has taken what was written, or is gone. For whoever streams more than a turn's worth. */
+  /** Resolves when the peer has taken what was written, or is gone. For callers that stream more than one turn writes. */
   drained(): Promise<void> {
     this.flush();
     if (!this.#transport.writableNeedDrain || this.#transport.destroyed) return Promise.resolve();

@@ -51,7 +51,7 @@ export interface LookUpOptions {
   readonly deadlineMs?: number;
 }
 
-/** Records of one answer that are looked at; more serve nobody. */
+/** Records of one answer that are looked at: no caller needs more. */
 const RECORDS_MAX = 100;
 
 /** What the library's codes mean; all others mean that nothing was found out. */
@@ -92,7 +92,7 @@ export class Resolver {
     return usable.length === 0 ? { result: 'null-mx' } : { result: 'found', exchanges: usable };
   }
 
-  /** IPv4 and IPv6; an address is its own answer. What one family says stands although the other could not be found out. */
+  /** IPv4 and IPv6; an address is its own answer. What one family answers counts even if the other is unavailable. */
   async addresses(host: string, options: LookUpOptions = {}): Promise<AddressesAnswer> {
     if (isIP(host) !== 0) return { result: 'found', addresses: [host] };
     const [six, four] = await Promise.all([
@@ -130,11 +130,11 @@ export class Resolver {
     }
   }
 
-  /** Never rejects: the loser of a race has no one to catch it. */
+  /** Never rejects: in a race with the deadline its rejection would be unhandled. */
   async #inTurn<T>(ask: () => Promise<T[]>): Promise<Found<T> | NothingFound> {
     if (this.#lookUps >= this.#lookUpsMax) {
       if (this.#waiting.length >= this.#waitingMax) return unavailable('too many look-ups are waiting');
-      // The one that ends hands its place over.
+      // A look-up that ends starts the one that waits longest.
       await new Promise<void>((turn) => this.#waiting.push(turn));
     } else this.#lookUps++;
     try {

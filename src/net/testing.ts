@@ -1,4 +1,4 @@
-// For tests of connections: a stream that stands over another, and a thread that gets sockets as a protocol thread does.
+// For tests of connections: a stream over another stream, and a thread that gets sockets as a protocol thread does.
 
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';

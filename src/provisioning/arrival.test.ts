@@ -47,18 +47,18 @@ async function arrive(domain: string, parts: Partial<ArrivalParts> = {}, peer = 
   const desk = arrivals(parts);
   const candidate = desk.candidate(domain);
   assert.ok(candidate !== undefined, `${domain} is a candidate`);
-  return desk.identify(candidate, peer);
+  return desk.arrive(candidate, peer);
 }
 
 async function refusal(domain: string, parts: Partial<ArrivalParts> = {}, peer?: string): Promise<unknown> {
   const outcome = await arrive(domain, parts, peer);
-  assert.ok(!outcome.identified);
+  assert.ok(!outcome.arrived);
   return outcome.reply;
 }
 
 test('the domain of a message comes with its nodes, its record and its routes, step by step', async () => {
   const outcome = await arrive('a.b.acme.example');
-  assert.ok(outcome.identified);
+  assert.ok(outcome.arrived);
   assert.deepEqual(
     outcome.steps.map(({ number, step }) => [number, step]),
     [
@@ -78,7 +78,7 @@ test('the domain of a message comes with its nodes, its record and its routes, s
 test('a name between comes later as a domain of its own', async () => {
   await arrive('a.b.acme.example');
   const outcome = await arrive('b.acme.example');
-  assert.ok(outcome.identified);
+  assert.ok(outcome.arrived);
   assert.equal(directory.resolve('x@b.acme.example').targets.length, 1);
 });
 
@@ -92,10 +92,10 @@ test('twenty messages at once make the domain once, from one thread or from two'
   const outcomes = await Promise.all(
     Array.from({ length: 20 }, (_, n) => {
       const thread = threads[n % 2]!;
-      return thread.identify(thread.candidate('a.b.acme.example')!, '192.0.2.1');
+      return thread.arrive(thread.candidate('a.b.acme.example')!, '192.0.2.1');
     }),
   );
-  assert.ok(outcomes.every((outcome) => outcome.identified));
+  assert.ok(outcomes.every((outcome) => outcome.arrived));
   assert.equal(lookUps, 2);
   const made = new Set(outcomes.map(({ steps }) => steps.find(({ number }) => number === 604)!.detail));
   assert.equal([...made].filter((detail) => !detail.startsWith('the domain was there already')).length, 1);
@@ -150,7 +150,7 @@ test('without a catch-all to inherit nothing is made', async () => {
   assert.equal(findEntry(directory.reader, domainDn('a.b.test')), undefined);
 });
 
-test('a domain whose record is not seen is not identified yet; the next message finds it there', async () => {
+test('a domain whose record is not observed has not arrived yet; the next message finds it there', async () => {
   assert.equal(await refusal('a.acme.example', { publishedMx: async () => [] }), arrivalReplies.notPublished);
   assert.equal(directory.resolve('x@a.acme.example').targets.length, 1);
 });
@@ -160,13 +160,13 @@ test('a peer brings a number of domains an hour and no more, whatever thread it 
   const clock = { now: () => now, monotonic: () => 0 };
   for (let n = 0; n < NEW_DOMAINS_PER_PEER; n++) {
     now += 1000;
-    assert.ok((await arrive(`d${n}.acme.example`, { clock })).identified);
+    assert.ok((await arrive(`d${n}.acme.example`, { clock })).arrived);
   }
   assert.equal(await refusal('more.acme.example', { clock }), arrivalReplies.tooMany);
-  assert.ok((await arrive('d0.acme.example', { clock })).identified, 'what is there already is no new domain');
-  assert.ok((await arrive('other.acme.example', { clock }, '192.0.2.2')).identified, 'another peer has its own number');
+  assert.ok((await arrive('d0.acme.example', { clock })).arrived, 'what is there already is no new domain');
+  assert.ok((await arrive('other.acme.example', { clock }, '192.0.2.2')).arrived, 'another peer has its own number');
   now += 3_600_000;
-  assert.ok((await arrive('more.acme.example', { clock })).identified);
+  assert.ok((await arrive('more.acme.example', { clock })).arrived);
 });
 
 test('a store that cannot take the entries is a temporary reply', async () => {

@@ -1,8 +1,8 @@
 // A message brings its domain: the seed's Fig. 6, from the name received to the record observed.
 //
 // In      the domain of a RCPT that is not ours, and who sent it
-// Out     the domain is identified: its entries made, its MX record served and seen, its routes there. Or the reply to RCPT
-// States  602 name received -> evidence -> 604 entries made -> 606 record served and observed -> identified
+// Out     the domain has arrived: its entries made, its MX record served and observed, its routes there. Or the reply to RCPT
+// States  602 name received -> evidence -> 604 entries made -> 606 record served and observed -> arrived
 // Limits  EVIDENCE_TIMEOUT_MS for the look-up, ARRIVALS_MAX names at once, NEW_DOMAINS_PER_PEER an hour
 // Twenty messages for one name at once make it once: within a thread they wait for the same promise, across threads the
 // transaction finds the domain there.
@@ -81,7 +81,7 @@ function domainEntry(domain: string, catchall: string): DirectoryChange {
   };
 }
 
-/** One numbered step of Fig. 6, or what stands between two of them. */
+/** One numbered step of Fig. 6, or the look-up between two of them. */
 export interface ArrivalStep {
   readonly number: 602 | 604 | 606 | undefined;
   readonly step: 'name received' | 'evidence' | 'entries made' | 'record served and observed';
@@ -91,8 +91,8 @@ export interface ArrivalStep {
 }
 
 export type ArrivalOutcome =
-  | { readonly identified: true; readonly steps: readonly ArrivalStep[] }
-  | { readonly identified: false; readonly reply: Reply; readonly steps: readonly ArrivalStep[] };
+  | { readonly arrived: true; readonly steps: readonly ArrivalStep[] }
+  | { readonly arrived: false; readonly reply: Reply; readonly steps: readonly ArrivalStep[] };
 
 export interface ArrivalParts {
   readonly policy: FromMx;
@@ -122,31 +122,24 @@ export class Arrivals {
     return candidateOf(domain, this.#parts.policy, (name) => this.#parts.cache.route(name));
   }
 
-  /** `identify` for a domain that may be any; one that is no candidate is a foreign domain, at once. */
-  arrive(domain: string, peer: string): Promise<ArrivalOutcome> {
-    const candidate = this.candidate(domain);
-    if (candidate !== undefined) return this.identify(candidate, peer);
-    return Promise.resolve({ identified: false, reply: replies.relayDenied, steps: [] });
-  }
-
   /**
-   * Brings the domain if the evidence is there. When it is identified, resolve the recipient again; the routes are there.
+   * Makes the domain ours if its MX records name us. When it has arrived, resolve the recipient again; the routes are there.
    * `peer` is the address whose new domains are counted. Never rejects: what could not be found out is a temporary reply.
    */
-  identify(candidate: Candidate, peer: string): Promise<ArrivalOutcome> {
+  arrive(candidate: Candidate, peer: string): Promise<ArrivalOutcome> {
     const { domain } = candidate;
     const underWay = this.#underWay.get(domain);
     if (underWay !== undefined) return underWay;
     if (this.#underWay.size >= ARRIVALS_MAX)
-      return Promise.resolve({ identified: false, reply: arrivalReplies.tooMany, steps: [] });
-    const outcome = this.#identify(candidate, peer).finally(() => this.#underWay.delete(domain));
+      return Promise.resolve({ arrived: false, reply: arrivalReplies.tooMany, steps: [] });
+    const outcome = this.#arrive(candidate, peer).finally(() => this.#underWay.delete(domain));
     this.#underWay.set(domain, outcome);
     return outcome;
   }
 
-  async #identify({ domain, parent }: Candidate, peer: string): Promise<ArrivalOutcome> {
+  async #arrive({ domain, parent }: Candidate, peer: string): Promise<ArrivalOutcome> {
     const steps = new Steps(this.#parts.clock);
-    const refused = (reply: Reply): ArrivalOutcome => ({ identified: false, reply, steps: steps.taken });
+    const refused = (reply: Reply): ArrivalOutcome => ({ arrived: false, reply, steps: steps.taken });
     steps.take(602, 'name received', `${domain}, below ${parent.domain}`);
 
     const evidence = await this.#evidence(domain);
@@ -165,7 +158,7 @@ export class Arrivals {
       const published = await within(EVIDENCE_TIMEOUT_MS, this.#parts.publishedMx(domain), []);
       if (!published.some((name) => isOurs(name, this.#parts.cache.site))) return refused(arrivalReplies.notPublished);
       steps.take(606, 'record served and observed', `${domain} MX ${published.join(', ')}`);
-      return { identified: true, steps: steps.taken };
+      return { arrived: true, steps: steps.taken };
     } catch (error) {
       const { kind } = asFailure(error);
       return refused(kind === 'full' ? arrivalReplies.full : arrivalReplies.notPublished);

@@ -134,7 +134,7 @@ test('a domain takes its empty containers with it, and is refused while anything
   assert.ok(findEntry(directory.reader, domainDn('example')), 'the nodes above stay');
 });
 
-test('a node made on the way becomes what somebody adds there, once', async () => {
+test('a node made on the way becomes the entry that a later add names, once', async () => {
   await directory.apply(addDomain('acme.example'), addUser('ann@acme.example'));
   const { uuid } = findEntry(directory.reader, domainDn('example'))!;
   await directory.apply(addDomain('example', { mailDomainCatchallAddress: 'ann@acme.example' }));
@@ -236,8 +236,8 @@ test('each change is decided for its caller: one that it may not make undoes tho
 test('a dry run says what it would do, and nothing has happened', async () => {
   const changes = [addDomain('acme.example'), addUser('ann@acme.example')];
   const before = directory.shared.revision();
-  const notified: string[] = [];
-  directory.onNotification(({ kind }) => notified.push(kind));
+  const kinds: string[] = [];
+  directory.onNotification(({ kind }) => kinds.push(kind));
   const summary = await directory.writer.execute(change, {
     changes: [...changes, replace('cn=Directory Manager', { userPassword: '{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=' })],
     caller: SERVER,
@@ -250,7 +250,7 @@ test('a dry run says what it would do, and nothing has happened', async () => {
     { table: 'routing table', key: 'acme.example', change: 'made' },
     { table: 'alias table', key: 'ann@acme.example', change: 'made' },
   ]);
-  assert.deepEqual(notified, []);
+  assert.deepEqual(kinds, []);
   assert.equal(directory.shared.revision(), before);
   assert.equal(findEntry(directory.reader, domainDn('example')), undefined);
 });
@@ -288,7 +288,7 @@ test('a name that no mail can be sent to does not become a domain', async () => 
   await failsWith('namingViolation', directory.apply(addDomain('under_score.example')));
 });
 
-test('values that cannot be used are kept, named, and forgotten when they are mended', async () => {
+test('values that cannot be used are kept, named, and forgotten when they are corrected', async () => {
   await directory.apply(
     addDomain('acme.example', { mailDomainCatchallAddress: 'nowhere' }),
     addUser('ann@acme.example', { mailDeliveryOption: 'sideways', mailUserStatus: 'asleep' }),

@@ -2,7 +2,7 @@
 //
 // In      changes as a door asks for them, passwords hashed already
 // Out     the entries as they are now; the missing nodes and containers, the account, the rows of the routing and alias
-//         tables and of the zones stand in the same commit
+//         tables and of the zones, all in the same commit
 // Order   may the caller -> nodes above -> the entry -> containers below -> account and rows, for each change in turn
 // Never   half of it: whatever fails undoes all
 // This is the writer's side; every face calls submitChange (submit.ts).
@@ -21,7 +21,7 @@ import { checkAsked, checkMade, passwordsOf } from './guards.ts';
 
 export interface ChangeArguments {
   readonly changes: readonly DirectoryChange[];
-  /** Who asks: decides what may be done, and is the author of what was. */
+  /** Decides what may be done, and is the author of what is done. */
   readonly caller: Caller;
   /** The address that it asks from, '' for none. */
   readonly peer: string;
@@ -38,12 +38,12 @@ export interface EntrySummary {
   readonly dn: string;
   readonly uuid: string;
   readonly revision: number;
-  /** Nobody asked for it by name. */
+  /** It was made or removed along with the entry that the change names. */
   readonly generated: boolean;
 }
 
 export interface ChangeSummary {
-  /** Of the last change. A dry run's is not given to anybody. */
+  /** Of the last change. A dry run's is never published. */
   readonly revision: number;
   readonly entries: readonly EntrySummary[];
   readonly rows: readonly TableChange[];

@@ -22,9 +22,9 @@ export type FromMx = 'off' | 'auto';
 const NEW_LABELS_MAX = 4;
 export const NEW_DOMAINS_PER_PEER = 60;
 export const NEW_DOMAINS_WINDOW_MS = 3_600_000;
-/** Names whose evidence is being looked up at once, in one thread. */
+/** Arrivals under way at once, in one thread. */
 export const ARRIVALS_MAX = 100;
-/** From RCPT to its reply the evidence may take this long. */
+/** The look-up of the MX records may take this long of the time from RCPT to its reply. */
 export const EVIDENCE_TIMEOUT_MS = 2000;
 
 export type MxAnswer =
@@ -41,7 +41,7 @@ export const arrivalReplies = {
   notPublished: { code: 451, enhanced: '4.4.3', text: 'The domain is being set up, try again later' },
 } as const satisfies Record<string, Reply>;
 
-/** A name that the rest of the evidence may bring. */
+/** A name that arrives if its MX records name us. */
 export interface Candidate {
   readonly domain: string;
   /** The nearest ancestor that is a mail domain of ours. */
@@ -49,8 +49,8 @@ export interface Candidate {
 }
 
 /**
- * What can be said without asking anybody. Undefined: nothing speaks for this name, so it is a foreign domain like
- * any other. `routeOf` gives the row of exactly that domain.
+ * What the tables say before DNS is asked. Undefined: the name is no candidate, so it is a foreign domain like any other.
+ * `routeOf` gives the row of exactly that domain.
  */
 export function candidateOf(
   domain: string,

@@ -1,9 +1,9 @@
-// Entries that nobody asked for, made on the way to one that was: the nodes above a domain, the containers below it.
+// Entries that are made along with the one that is added: the nodes above a domain, the containers below it.
 //
 // Names   `dc=example` above `dc=acme,dc=example,o=internet`: class `domain` only, neither a mail domain nor a zone;
 //         `ou=People` and `ou=Groups` below a domain entry without inetDomainBaseDN
-// Rules   an add of such an entry as somebody wants it takes it over, once; deleting a domain deletes its empty
-//         containers; the nodes above stay
+// Rules   a later add of such an entry takes it over, once; deleting a domain deletes its empty containers; the nodes above
+//         stay
 
 import type { Transaction } from '../database/operation.ts';
 import { type ApplyOptions, applyChange } from '../directory/apply-change.ts';
@@ -53,7 +53,7 @@ export async function addContainers(tx: Transaction, domain: Entry, options: App
   return made;
 }
 
-/** Only when nothing else stands below the domain: then deleting the domain itself says what is wrong. */
+/** Only when nothing else is below the domain: otherwise deleting the domain itself says what is wrong. */
 export async function deleteEmptyContainers(
   tx: Transaction,
   domain: Entry,
@@ -72,11 +72,11 @@ function isContainer(entry: Entry): boolean {
 }
 
 /**
- * The change that gives a generated entry, as it was made, the attributes that somebody now adds; undefined when the
- * entry is somebody's already, or does not exist. Its UUID and what stands below it stay.
+ * The change that gives a generated entry, as it was made, the attributes of an add; undefined when the entry has been
+ * added or changed already, or does not exist. Its UUID and the entries below it stay.
  */
 export function takeOver(existing: Entry | undefined, attributes: readonly Attribute[]): DirectoryChange | undefined {
-  // An entry's id is the revision that made it: the same revision means that nobody has changed it since.
+  // An entry's id is the revision that made it: the same revision means that it has not been changed since.
   if (existing?.generated !== true || existing.revision !== existing.id) return undefined;
   const replaced = attributes.map(({ name, values }) => ({ operation: 'replace' as const, attribute: name, values }));
   return { kind: 'modify', dn: existing.dn, modifications: replaced };

@@ -1,4 +1,4 @@
-// What no change may take away, whoever asks: the entries that all stands on, and domains that mail can be sent to.
+// What no caller may take away: the entries that the server needs, and the names of domains that mail can be sent to.
 //
 // In      a change as it is asked for, and the entry as the change made it; in its transaction
 // Out     nothing; or unwillingToPerform (namingViolation for a name), and nothing has happened
@@ -22,11 +22,11 @@ import { isValidDomain } from '../message/address.ts';
 import { recipientKindOf, SITE_POSTMASTER_DN } from '../routing/compile.ts';
 import { parseStatus, statusMeaning } from '../routing/status.ts';
 
-/** What is Waypost's own stands below, one container a kind. */
+/** The superior of Waypost's own entries, one container a kind. */
 export const OWN_DN = `ou=Waypost,${SUFFIX}`;
 
 const ADMINISTRATOR = normalizeDn(ADMINISTRATOR_DN);
-/** These entries keep their names and what they are: what stands above them, too. */
+/** These entries, and those above them, keep their names and their classes. */
 const FOUNDATIONS: readonly string[] = [SUFFIX, ADMINISTRATOR_DN, OWN_DN, SITE_POSTMASTER_DN].map(normalizeDn);
 
 /** Before the change is made: another reason not to do it would hide this one. */
@@ -45,7 +45,7 @@ export function checkMade({ before, after }: ChangedEntry): void {
   if (after.normalizedDn === ADMINISTRATOR) checkAdministrator(before, after);
 }
 
-/** Somebody must be able to bind as administrator: no command gives that back. */
+/** The administrator must stay able to bind: no command repairs that. */
 function checkAdministrator(before: Entry, after: Entry): void {
   if (passwordsOf(before) !== passwordsOf(after) && !isVerifiable(after.attributes.get('userpassword')?.values ?? []))
     throw refused('The administrator keeps a password that can be verified');

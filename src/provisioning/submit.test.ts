@@ -1,4 +1,4 @@
-// What reaches the writer when somebody asks for a change.
+// What reaches the writer when a caller asks for a change.
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';

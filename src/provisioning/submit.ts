@@ -1,6 +1,6 @@
 // How every face writes the directory: LDAP, the admin operations, the command line.
 //
-// In      changes as somebody asks for them, clear passwords and all
+// In      changes as a caller asks for them, with clear passwords
 // Out     what was done, after the commit; a Failure by kind, with its LDAP result name
 // Never   lets a clear password reach the writer, a table or the log
 
@@ -19,7 +19,7 @@ export interface ProvisioningParts {
   readonly gate: HashGate;
 }
 
-/** What somebody asks for; passwords may be clear. */
+/** What a caller asks for; passwords may be clear. */
 export type ChangeRequest = Omit<ChangeArguments, 'now'>;
 
 /**

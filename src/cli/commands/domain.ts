@@ -16,7 +16,7 @@ export function domainCommand(context: CommandContext): Command {
   common(domain.command('add'))
     .description('define a mail domain: its nodes, records and routes follow')
     .argument('<name>')
-    .option('--catchall <address>', 'who gets mail to addresses that nobody has')
+    .option('--catchall <address>', 'who gets mail to addresses that no entry has')
     .option('--dry-run', 'say what would happen, and change nothing')
     .option('--json', 'print JSON')
     .action(async (name: string, options: AddOptions) => {

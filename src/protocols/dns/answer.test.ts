@@ -124,7 +124,7 @@ test('a query full of records is refused by its header', () => {
   assert.equal(state.lookUps, 1);
 });
 
-test('whoever sends an OPT record gets one, whatever else is wrong with the query', () => {
+test('a query with an OPT record gets one, whatever else is wrong with it', () => {
   const { answer } = answerer();
   const query = queryMessage(1, 'acme.example', 'MX');
   const broken: [what: string, octets: Uint8Array, rcode: number][] = [

@@ -2,7 +2,7 @@
 //
 // In      the octets of one query
 // Out     the octets of the response, or nothing for what deserves no answer
-// EDNS    who sends an OPT record gets one, in errors too, as far as the record itself can be read
+// EDNS    the response to a query with an OPT record has one, errors included, as far as the query's OPT can be read
 // Read-your-writes  the directory's revision is compared before each answer; what is remembered is of that revision only
 // Limits  limits.ts; one question a query
 // Never   answers a response (two servers would answer each other for ever), recurses, transfers a zone
@@ -37,7 +37,7 @@ import {
 
 export type Transport = 'udp' | 'tcp';
 
-/** How a query came. */
+/** Where a query was received from. */
 export interface QueryOrigin {
   readonly transport: Transport;
   /** What one message of the transport carries; over UDP less, as far as the client offers less. */
@@ -185,7 +185,7 @@ function empty(rcode: number): Result {
   return { rcode, authoritative: false, answers: [], authorities: [], additionals: [] };
 }
 
-/** The record with its owner as it stands in the question, where the owner is the question's name or above it. */
+/** The record with its owner in the case of the question, where the owner is the question's name or above it. */
 function recase(record: ResourceRecord, lowerName: string, name: string): ResourceRecord {
   if (lowerName === name || !lowerName.endsWith(record.name)) return record;
   return { ...record, name: name.slice(name.length - record.name.length) };
@@ -207,7 +207,7 @@ function response(query: DnsMessage, result: Result): DnsMessage {
   };
 }
 
-/** RFC 6891 §6.1.1: who offers gets one; RFC 3225 §3: its DO bit comes back. */
+/** RFC 6891 §6.1.1: a query with OPT gets OPT; RFC 3225 §3: its DO bit is copied. */
 function ourEdns(theirs: Edns | undefined): Edns | undefined {
   return theirs && { udpSizeBytes: UDP_BYTES_MAX, version: 0, dnssecOk: theirs.dnssecOk, options: [] };
 }

@@ -154,7 +154,7 @@ test('a silent client, and one that sends an octet now and then, is dropped', as
   clearInterval(drip);
 });
 
-test('a response, or less than a header, ends the connection; what came before is answered', async (context) => {
+test('a response, or less than a header, ends the connection; queries before it are answered', async (context) => {
   const port = await open(context);
   for (const last of [encodeMessage(queryMessage(9, 'acme.example', 'MX', { isResponse: true })), Buffer.alloc(3)]) {
     const socket = connect({ port, host: '127.0.0.1' });
@@ -240,18 +240,18 @@ test('a series of messages is made as its client reads it, and what was asked af
     before = series.made;
     await new Promise((later) => setTimeout(later, 100));
   }
-  assert.ok(before < 2000, `${before} messages for nobody`);
+  assert.ok(before < 2000, `${before} messages for a client that does not read`);
   const all = received(socket.resume());
   socket.end();
   const octets = await all;
-  const came: string[] = [];
+  const order: string[] = [];
   for (let at = 0; at < octets.length; ) {
     const end = at + 2 + octets.readUInt16BE(at);
     const id = octets.readUInt16BE(at + 2);
-    came.push(id === 1 ? `message ${octets.readUInt32BE(end - 4)}` : `query ${id}`);
+    order.push(id === 1 ? `message ${octets.readUInt32BE(end - 4)}` : `query ${id}`);
     at = end;
   }
-  assert.deepEqual(came, ['query 2', ...Array.from({ length: 2000 }, (_, i) => `message ${i}`), 'query 3']);
+  assert.deepEqual(order, ['query 2', ...Array.from({ length: 2000 }, (_, i) => `message ${i}`), 'query 3']);
   assert.equal(series.isOver, true);
 });
 
@@ -259,7 +259,7 @@ test('a series ends with its connection', async (context) => {
   const series = seriesOf(1_000_000);
   const socket = connect({ port: await open(context, 10_000, series.answer), host: '127.0.0.1' });
   socket.write(query(1));
-  await new Promise((came) => socket.once('data', came));
+  await new Promise((resolve) => socket.once('data', resolve));
   socket.destroy();
   while (!series.isOver) await new Promise((later) => setTimeout(later, 10));
   assert.ok(series.made < 1_000_000);

@@ -1,4 +1,4 @@
-// The whole of DNS's opinion about failures. RFC 1035 §4.1.1, RFC 6895 §2.3
+// How DNS reports every failure. RFC 1035 §4.1.1, RFC 6895 §2.3
 
 import type { FailureKind } from '../../base/failure.ts';
 import { RCODE } from '../../wire/dns/codes.ts';

@@ -61,7 +61,7 @@ export class DnsTcpSession {
     return this.connection.gone ? undefined : this.connection.framer.next(QUERY_BYTES);
   }
 
-  /** False for the last one: who sends a response, or less than a header, does not speak this protocol. */
+  /** False for the last one: a client that sends a response, or less than a header, does not speak this protocol. */
   #answer({ octets, isWhole }: DnsFrame): boolean | Promise<boolean> {
     const response = this.#door.answer(octets, this.#origin);
     if (response === undefined) return false;

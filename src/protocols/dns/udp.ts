@@ -30,7 +30,7 @@ export interface DnsUdpService {
 export function serveDnsUdp(parts: DnsUdpParts): DnsUdpService {
   const { socket, answer, log } = parts;
   const receive = (query: Buffer, peer: RemoteInfo): void => {
-    // Nobody listens on port 0: such a sender is invented.
+    // Port 0 cannot receive: such a source address is forged.
     if (peer.port === 0 || socket.getSendQueueSize() > UDP_WAITING_BYTES) return;
     try {
       const answered = answer(query, { transport: 'udp', sizeBytes: UDP_BYTES_MAX, peerAddress: peer.address });

@@ -8,7 +8,7 @@ import { asFailure, type FailureKind } from '../../base/failure.ts';
 import type { Log } from '../../base/log.ts';
 import { ADMINISTRATOR_CALLER } from '../../directory/caller.ts';
 
-/** The whole of HTTP's opinion about failures. RFC 9110 §15 */
+/** The status of every kind of failure. RFC 9110 §15 */
 const HTTP_FAILURE = {
   syntax: 400,
   invalid: 422,

@@ -23,7 +23,7 @@ for (const path of ['/metrics', '/readyz'])
     assert.equal(asked, 2);
   });
 
-test('a failure is told to all that wait for it, and does not stay', async () => {
+test('a failure is the answer to all that wait for it, and does not stay', async () => {
   let isBroken = true;
   const app = healthApp({
     ready: async () => {

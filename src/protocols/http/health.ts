@@ -1,4 +1,4 @@
-// For whoever watches: is the process there (healthz), can it really accept (readyz), and how does it do (metrics).
+// For monitoring: does the process run (healthz), can it accept mail (readyz), and its metrics.
 //
 // Limits  one look and one gathering at a time, however many ask: a connection may ask a thousand times in one write
 
@@ -40,7 +40,7 @@ export function healthApp(parts: HealthParts): Hono {
   return app;
 }
 
-/** Who asks while an answer is under way gets that answer. */
+/** Requests during a look-up share its answer. */
 function together<T>(ask: () => Promise<T>): () => Promise<T> {
   let current: Promise<T> | undefined;
   return () => {

@@ -24,7 +24,7 @@ export interface ImapConversation extends SectionOutput {
   capabilities(): string;
   /** A password was right. Throws `denied` when the login is over already. */
   loggedIn(login: StandingLogin<{ readonly account: AccountId }>): void;
-  /** The account of whoever has logged in: it reads, and its flags are meant. */
+  /** The account that has logged in: the reader, whose flags are shown and changed. */
   readonly reader: AccountId;
   /** The account whose mailboxes are named in commands: the reader's own. */
   readonly owner: AccountId;

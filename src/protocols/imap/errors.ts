@@ -1,4 +1,4 @@
-// The whole of IMAP's opinion about failures: kind -> NO or BAD and a response code. RFC 3501 §7.1, RFC 5530 §3
+// How IMAP reports every failure: kind -> NO or BAD and a response code. RFC 3501 §7.1, RFC 5530 §3
 
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure, type FailureKind } from '../../base/failure.ts';

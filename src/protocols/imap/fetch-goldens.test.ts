@@ -19,7 +19,7 @@ interface OldRow {
   readonly structure: string;
 }
 
-/** The rows in the order in which they came, as the migration of format 1 leaves them. */
+/** The rows in the order in which they were stored, as the migration of format 1 leaves them. */
 const makeOld = operation('test.makeOld', async (tx, rows: readonly OldRow[]) => {
   for (const { offset, header, structure } of rows)
     await tx.run(

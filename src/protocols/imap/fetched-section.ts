@@ -24,7 +24,7 @@ export interface SectionOutput {
   writeBytes(bytes: Uint8Array): void;
   /** Undefined, or a wait: for a peer that does not take what it asked for, or for a turn of other connections. */
   breathe(): Promise<void> | undefined;
-  /** Cuts the connection where nothing true can be said any more: in the middle of a literal. */
+  /** Cuts the connection: in the middle of a literal an error cannot be reported. */
   abort(error: unknown): void;
   /** The peer is gone: what is under way may stop. */
   readonly gone: boolean;

@@ -9,15 +9,15 @@ export type SessionState = 'not-authenticated' | 'authenticated' | 'selected' | 
 
 export interface CommandDefinition<C extends ImapCommand> {
   readonly states: readonly SessionState[];
-  /** `byUid` when the command came behind UID. */
+  /** `byUid` for UID FETCH, UID STORE and so on. */
   parse(cursor: ImapCursor, byUid: boolean): C;
-  /** Undefined: the client has left in the middle of the command, and nobody is answered. */
+  /** Undefined: the client has left in the middle of the command, so there is no reply. */
   run(command: C, session: ImapConversation): Promise<Reply | undefined> | Reply;
-  /** FETCH, STORE and SEARCH: no EXPUNGE may be sent while they run, unless they came behind UID. RFC 3501 §7.4.1 */
+  /** FETCH, STORE and SEARCH: no EXPUNGE may be sent while they run, but it may for their UID forms. RFC 3501 §7.4.1 */
   readonly usesNumbers?: true;
 }
 
-/** A definition whose command type is nobody's business but its own. */
+/** A definition of a command; the type of its parsed form stays within it. */
 export interface CommandEntry {
   readonly states: readonly SessionState[];
   readonly usesNumbers: boolean;

@@ -134,7 +134,7 @@ test('any bytes in any state get an answer or a close, and the next session is s
   next.destroy();
 });
 
-test('a peer that asks and does not read is not written ahead of, and then waits for nobody', async () => {
+test('output for a peer that asks and does not read is bounded, and no other connection waits for it', async () => {
   const socket = await loggedIn();
   await command(socket, 'SELECT INBOX');
   const session = [...imap.sessions].at(-1)!;

@@ -10,7 +10,7 @@ import { idOf, type Uid } from '../../base/ids.ts';
 import type { UidRange } from '../../store/mailbox-key.ts';
 import { type NumberRange, type NumberSet, resolveRanges, STAR } from '../../wire/imap/values.ts';
 
-/** Positions [from, to): the message with sequence number n stands at position n - 1. */
+/** Positions [from, to): the message with sequence number n has position n - 1. */
 export interface PositionRange {
   readonly from: number;
   readonly to: number;

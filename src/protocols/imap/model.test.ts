@@ -1,7 +1,7 @@
 // A mailbox under random commands of three sessions against a naive list.
 //
-// Each session keeps what a client would: the numbers it was told, the flags it was told or has set. Told things must be
-// true when they are told, EXPUNGE must come only where it may, and after NOOP a client knows all there is to know.
+// Each session keeps what a client would: the numbers that were reported, the flags that were reported or that it has set.
+// A report must be true when it is sent, EXPUNGE must come only where it may, and after NOOP everything is reported.
 // RFC 3501 §2.3.2 §5.2 §7.3 §7.4.1
 
 import assert from 'node:assert/strict';
@@ -40,7 +40,7 @@ interface Message {
 class Model {
   messages: Message[] = [];
   uidNext = 1;
-  /** UID -> the opening of the mailbox that was told of it as recent. */
+  /** UID -> the opening of the mailbox that it was reported to as recent. */
   readonly recent = new Map<number, number>();
 
   add(flags: Iterable<string>): void {
@@ -79,9 +79,9 @@ class Client {
   #opening = 0;
   /** The client's numbering: UID 0 where it has not asked. */
   uids: number[] = [];
-  /** True until a moment ago: STORE tells what others did before its own change. */
+  /** True until a moment ago: STORE reports what others did before its own change. */
   before: ReadonlyMap<number, ReadonlySet<string>> = new Map();
-  /** Flags by UID, as told or set. */
+  /** Flags by UID, as reported or set. */
   readonly flags = new Map<number, Set<string>>();
 
   constructor(socket: Socket, model: Model) {
@@ -218,7 +218,7 @@ async function run(step: Step, client: Client, model: Model): Promise<void> {
       client.before = new Map(model.messages.map((message) => [message.uid, message.flags]));
       for (const uid of meant) model.change(uid, step.mode, step.flags);
       const silent = step.silent ? '.SILENT' : '';
-      // What others did is told before, so the client's own change comes on top of it.
+      // What others did is reported before, so the client's own change is applied after it.
       await client.command(`${prefix}STORE ${set} ${sign}FLAGS${silent} (${step.flags.join(' ')})`, expunges);
       client.before = new Map();
       if (step.silent)
@@ -318,7 +318,7 @@ before(async () => {
 });
 after(() => imap?.close());
 
-test('three sessions in one mailbox are told the truth, all of it, and only when they may be', {
+test('three sessions in one mailbox get true reports, all of them, and only when they are allowed', {
   timeout: 240_000,
 }, async () => {
   let runs = 0;

@@ -1,4 +1,4 @@
-// A tree of search keys against one message after another, in three values: yes, no, and only its bytes can tell.
+// A tree of search keys against one message after another, in three values: yes, no, and undecided without its bytes.
 //
 // In      the parsed keys, the session's numbering, rows, bytes of those messages for which the rest is not enough
 // Out     whether a message matches
@@ -88,7 +88,7 @@ export class SearchMatcher {
     return this.#mailbox.view.count === 0 ? [] : [{ from: 0, to: this.#mailbox.view.count }];
   }
 
-  /** Undefined when only the message's bytes can tell. */
+  /** Undefined when it depends on the message's bytes. */
   quickly(candidate: Candidate): boolean | undefined {
     return this.#quickly(this.#key, candidate);
   }

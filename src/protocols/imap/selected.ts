@@ -126,7 +126,7 @@ export class SelectedMailbox {
     return `* FLAGS (${names})\r\n* OK [PERMANENTFLAGS (${permanent})] ${this.readOnly ? 'No flags can be changed' : 'Flags that are kept'}\r\n`;
   }
 
-  /** What must be said before these keywords appear in a FETCH response; '' when they are known. */
+  /** The FLAGS response that must precede these keywords in a FETCH response; '' when they are known. */
   newKeywords(keywords: readonly string[]): string {
     let isNew = false;
     for (const keyword of keywords) isNew = this.#knowKeyword(keyword) || isNew;
@@ -152,7 +152,8 @@ export class SelectedMailbox {
 
   /**
    * Catches up with the store and gives the responses that report it; undefined when the client has to open a mailbox anew,
-   * because this one is gone or what happened to it is not known any more. Without `expunges` messages that are gone keep their numbers until a call with it.
+   * because this one is gone or its traces do not reach back far enough. Without `expunges` messages that are gone keep
+   * their numbers until a call with it.
    */
   async catchUp(allowed: Allowed): Promise<string | undefined> {
     let text = '';

@@ -53,7 +53,7 @@ export class ImapSession implements ImapConversation {
     this.connection.deadline(door.limits.loginTimeoutMs, this.#late);
   }
 
-  /** Strangers get no memory. */
+  /** Before login the framer keeps its small limits. */
   #createFramer(): CommandFramer {
     const framer = new CommandFramer(startsMessage);
     if (this.#account !== undefined) framer.limits = SESSION_FRAMER_LIMITS;
@@ -231,12 +231,12 @@ export class ImapSession implements ImapConversation {
     if (this.selected === undefined) return;
     const text = await this.selected.catchUp(allowed);
     if (text !== undefined) this.write(text);
-    // RFC 2180 §3.3: nobody can go on in a mailbox that is no more.
+    // RFC 2180 §3.3: the selected mailbox has been deleted.
     else this.#bye('The selected mailbox was deleted, or must be opened again');
   }
 
   breathe(): Promise<void> | undefined {
-    // A peer that takes what it asked for is not silent.
+    // While the peer takes output it is not counted as silent.
     return this.connection.breathe()?.then(() => this.#touch());
   }
 
@@ -266,7 +266,7 @@ export class ImapSession implements ImapConversation {
       case 'fatal':
         return this.#bye('Literal too large');
       case 'message-end':
-        throw new Error('a message ended that nobody took');
+        throw new Error('a message ended that no APPEND has taken');
       default:
         frame satisfies never;
     }

@@ -16,7 +16,7 @@ export type LdapHandler<R> = (request: R, operation: LdapOperation, session: Lda
 export interface LdapOperation {
   readonly messageId: number;
   readonly controls: readonly Control[];
-  /** Nobody waits for it any more: what only reads may stop, and nothing more is sent. A write goes on to its commit. */
+  /** Its response is not wanted any more: reading may stop, and nothing more is sent. A write goes on to its commit. */
   readonly signal: AbortSignal;
   /**
    * A response that does not end the operation: an entry, a reference, an intermediate one. Resolves when there is room for
@@ -47,6 +47,6 @@ export interface LdapConversation {
   change(change: DirectoryChange): Promise<unknown>;
   /** For what takes long: resolves when other connections, and the other operations of this one, have had their turn. */
   turn(): Promise<void>;
-  /** The operation ends by its signal alone: whoever would wait for its end aborts it. */
+  /** For an operation that never ends by itself: what has to wait for its end aborts its signal instead. */
   neverEnds(operation: LdapOperation): void;
 }

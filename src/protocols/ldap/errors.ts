@@ -1,4 +1,4 @@
-// The whole of LDAP's opinion about failures. RFC 4511 appendix A
+// How LDAP reports every failure. RFC 4511 appendix A
 //
 // A failure of the directory names its result itself (directory/failure.ts); the table is for all others.
 
@@ -7,7 +7,7 @@ import { type LdapResult, result } from '../../wire/ldap/result.ts';
 import type { LdapResultName } from '../../wire/ldap/result-codes.ts';
 
 export const LDAP_FAILURE = {
-  // What came over the wire was read already (its failures end the connection): here a value is meant.
+  // Messages have been parsed before this (a message that is no LDAP ends the connection): the failure is of a value.
   syntax: 'invalidAttributeSyntax',
   invalid: 'constraintViolation',
   'not-found': 'noSuchObject',

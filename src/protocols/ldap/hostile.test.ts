@@ -1,4 +1,4 @@
-// What is no LDAP, or too much of it: a clear answer or the end, and nobody else notices.
+// What is no LDAP, or too much of it: a clear answer or the end, and no other connection is affected.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -146,7 +146,7 @@ test('a conversation is the same octet by octet, and all at once', async () => {
   assert.deepEqual(await outcome(), expected);
 });
 
-test('mutated messages, from a stranger and from the administrator, get an answer or the end, and nobody else notices', async () => {
+test('mutated messages, from a stranger and from the administrator, get an answer or the end, and no other connection is affected', async () => {
   const door = await openTestDoor({ door: { submitInOrder: () => async () => {} }, limits: { badCommandsMax: 3 } });
   using other = await RawClient.open(door.port);
   const requests: readonly LdapRequest[] = [

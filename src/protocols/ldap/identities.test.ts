@@ -144,7 +144,7 @@ test('an entry that was deleted after its bind changes nothing, and its connecti
   using client = await RawClient.open(door.port);
   assert.equal(await client.bind(carl, 'geheim'), 0);
   await door.directory.apply(remove(carl));
-  // Another entry of the old name is somebody else.
+  // Another entry of the old name is another caller.
   await door.directory.apply(addUser('carl@acme.example'));
   const before = door.directory.shared.revision();
   client.request({
@@ -233,7 +233,7 @@ test('an entry that goes while its change is on its way changes nothing either: 
   await door.close();
 });
 
-test('a password in the clear is taken from this machine only, nobody else needs one', async () => {
+test('a password in the clear is taken from this machine only; anonymous needs none', async () => {
   const remote = await openTestDoor({ connection: { peerAddress: '192.0.2.1', isPrivate: false } });
   using client = await RawClient.open(remote.port);
   assert.equal(await client.bind(), 13);

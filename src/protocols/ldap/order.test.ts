@@ -1,4 +1,4 @@
-// Many operations of one connection at once: what waits for what, and what becomes of those that nobody waits for any more.
+// Many operations of one connection at once: what waits for what, and how those end whose response is not wanted any more.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -69,7 +69,7 @@ function endless(): { handler: LdapHandler<LdapRequest>; begun: Promise<void>; a
 
 const EXTENDED: LdapRequest = { kind: 'extended', name: '1.2.3', value: undefined };
 
-test('who has said all hears all', async () => {
+test('a client that half-closes gets all responses', async () => {
   using client = await RawClient.open(door.port);
   const dn = 'dc=said,o=internet';
   client.socket.end(packet(simpleBind(ADMINISTRATOR, PASSWORD), node('said'), searchFor(dn)));
@@ -91,7 +91,7 @@ test('a half-close within a message drops that message alone', async () => {
   assert.deepEqual([isThere(door, 'whole'), isThere(door, 'part')], [true, false]);
 });
 
-test('a long search holds up nobody', async () => {
+test('a long search delays no other operation', async () => {
   const people = Array.from({ length: 3000 }, (_, i) =>
     add(`cn=p${i},ou=long,o=internet`, { objectClass: 'person', cn: `p${i}`, sn: 'x' }),
   );

@@ -84,7 +84,7 @@ test('a stopping server says so', async () => {
   assert.match(await disconnected(client), /^52 /);
 });
 
-test('success leaves after the commit, never before, and its failure is told', async () => {
+test('success is sent after the commit, never before, and a failure of the commit is the response', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   let calls = 0;
   const door = await openTestDoor({
@@ -114,7 +114,7 @@ test('success leaves after the commit, never before, and its failure is told', a
   await door.close();
 });
 
-test('a bind waits for what came before it, and what follows it is not read until it is done', async () => {
+test('a bind waits for all operations before it, and what follows it is not read until it is done', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const callers: string[] = [];
   const door = await openTestDoor({

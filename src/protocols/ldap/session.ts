@@ -77,7 +77,7 @@ class PendingOperation implements LdapOperation {
   }
 
   send(operation: LdapResponse, controls: readonly Control[] = []): Promise<void> {
-    // RFC 4511 §4.11: what was found before the abandon came is of no use either.
+    // RFC 4511 §4.11: responses that were gathered before the abandon are not sent either.
     if (this.signal.aborted) return NOW;
     return this.#responses.add({ messageId: this.messageId, operation, controls });
   }
@@ -94,18 +94,18 @@ export class LdapSession implements LdapConversation {
   readonly #order = new OperationOrder();
   readonly #operations = new Set<PendingOperation>();
   #pendingBytes = 0;
-  /** Wakes whoever waits until fewer operations wait. */
+  /** Resumes the reading of messages, which waits until fewer operations are pending. */
   #hasRoom: (() => void) | undefined;
-  /** Somebody waits for the end of all operations: those that have none of their own are aborted. */
+  /** A bind or the end of the connection waits for all operations: those that never end by themselves are aborted. */
   #endsAll = false;
   /** What the deadline is for. */
   #waitsFor: 'first message' | 'rest of message' | 'next message' = 'first message';
-  /** Messages are read until then; the last turn that was promised. */
+  /** Messages are read until then; after that other connections have a turn. */
   #turnEndsAt = 0;
   #lastTurn: Promise<unknown> = NOW;
   #badRequests = 0;
   #hasUnbound = false;
-  /** Why we end it. */
+  /** Why we end the connection. */
   #notice: LdapResult | undefined;
 
   constructor(door: LdapDoor, socket: Duplex, record: ConnectionRecord, handlers: LdapHandlers) {
@@ -233,7 +233,7 @@ export class LdapSession implements LdapConversation {
     return this.#operations.size >= LDAP_OPERATIONS_MAX || this.#pendingBytes >= LDAP_MESSAGE_BYTES;
   }
 
-  /** Resolves when the operation is answered, or nobody waits for its answer. Never rejects. */
+  /** Resolves when the operation is answered, or has ended after its signal. Never rejects. */
   async #carryOut(operation: PendingOperation): Promise<void> {
     const { messageId, request } = operation;
     try {
@@ -257,7 +257,7 @@ export class LdapSession implements LdapConversation {
     const refused = refuseControls(request.kind, controls);
     if (refused !== undefined) return { result: refused };
     try {
-      // Who binds stops being who it was.
+      // A bind ends the login before it, so that login is not read again.
       if (request.kind !== 'bind' && !this.#knowsCaller()) return undefined;
       const handler = this.#handlers[request.kind] as LdapHandler<AnsweredRequest>;
       return await handler(request, operation, this);
@@ -272,7 +272,7 @@ export class LdapSession implements LdapConversation {
     }
   }
 
-  /** Whoever is bound is who the directory says now; false when that is nobody, and the connection ends. */
+  /** Reads the login again where the directory has changed. False when it is over: then the connection ends. */
   #knowsCaller(): boolean {
     const caller = this.login === undefined ? ANONYMOUS : this.login.now();
     if (caller !== undefined) this.caller = caller;
@@ -288,7 +288,7 @@ export class LdapSession implements LdapConversation {
     return this.#responses.add(response);
   }
 
-  /** What came is no LDAP, or the reading of it failed: nobody knows where the next message begins. */
+  /** A message is no LDAP, or reading it failed: where the next message begins is not known, so the connection ends. */
   #refuse(error: unknown): void {
     const failure = asFailure(error);
     const isPeersFault = error instanceof SyntaxFailure;
@@ -306,7 +306,7 @@ export class LdapSession implements LdapConversation {
     this.connection.wake();
   }
 
-  /** RFC 4511 §4.4.1: the last words, about no request in particular. */
+  /** RFC 4511 §4.4.1: the notice of disconnection. */
   #sayGoodbye(notice: LdapResult): Promise<void> {
     const operation = {
       kind: 'extendedResponse',
@@ -356,7 +356,7 @@ export class LdapSession implements LdapConversation {
 
   readonly #late = (): void => {
     if (this.#waitsFor === 'rest of message') this.#disconnect('protocolError', 'The message did not end in time');
-    // An operation that takes long is no silence of the peer.
+    // While an operation runs, the time is not counted as silence of the peer.
     else if (this.#operations.size > 0) this.#wait('next message');
     else this.connection.end();
   };

@@ -1,4 +1,4 @@
-// The two entries that are not in the tree: what the server says of itself, and its schema. Anybody may read them.
+// The two entries that are not in the tree: what the server says of itself, and its schema. Every caller may read them.
 //
 // RFC 4512 §4.2 §5.1, RFC 3045 (vendorName), RFC 3674 (supportedFeatures)
 

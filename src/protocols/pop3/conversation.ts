@@ -38,6 +38,6 @@ export interface Pop3Conversation {
   unlock(): Promise<void>;
   /** Ends the conversation behind what was written; further commands are not read. */
   close(): void;
-  /** Cuts the connection where nothing true can be said any more: in the middle of a message. */
+  /** Cuts the connection: in the middle of a message an error cannot be reported. */
   abort(error: unknown): void;
 }

@@ -1,4 +1,4 @@
-// The whole of POP3's opinion about failures: kind -> response code. RFC 2449 §8, RFC 3206 §4
+// How POP3 reports every failure: kind -> response code. RFC 2449 §8, RFC 3206 §4
 
 import { SyntaxFailure } from '../../base/cursor.ts';
 import type { Failure, FailureKind } from '../../base/failure.ts';

@@ -4,7 +4,7 @@ import { MULTI_LINE_END } from '../../wire/pop3/responses.ts';
 import type { Pop3Conversation } from './conversation.ts';
 import type { DropMessage } from './maildrop.ts';
 
-/** Lines written before others have their turn. */
+/** Lines written before other connections have a turn. */
 const PAGE_LINES = 500;
 
 export async function listMessages(

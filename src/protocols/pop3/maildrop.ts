@@ -36,7 +36,7 @@ export class Maildrop {
     this.#uidValidity = uidValidity;
   }
 
-  /** `breathe` lets others have their turn; called between pages. */
+  /** `breathe` gives other connections a turn; called between pages. */
   static async open(reader: Reader, account: AccountId, breathe: () => Promise<void> | undefined): Promise<Maildrop> {
     const access = ownMailbox(account, INBOX);
     const inbox = findMailboxById(reader, access);

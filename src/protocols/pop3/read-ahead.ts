@@ -59,7 +59,7 @@ export class ReadAhead {
       left -= blob.length;
       if (left < 0) return;
       const bytes = this.#blobs.read(blob);
-      // Whoever takes it sees the error; nobody may ever take it.
+      // The error is thrown when the bytes are taken. They may never be taken: then it must not be an unhandled rejection.
       bytes.catch(() => {});
       this.#ahead.set(ahead, bytes);
     }

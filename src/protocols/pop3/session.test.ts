@@ -93,7 +93,7 @@ test('a message comes back byte for byte, wherever pieces are cut', async () => 
   connection.destroy();
 });
 
-test('a client that asks and does not read holds up nobody but itself', async () => {
+test('a client that asks and does not read delays only itself', async () => {
   await append(pop3, `a: b\r\n\r\n${`${'x'.repeat(998)}\r\n`.repeat(1000)}`);
   const connection = await logIn();
   connection.pause();
@@ -248,7 +248,7 @@ test('whatever is said, the session answers and goes on', async () => {
   }
 });
 
-test('when the server stops, each session is told, a message on its way is sent first, and nothing is removed', async () => {
+test('when the server stops, each session gets a last reply, a message on its way is sent first, and nothing is removed', async () => {
   const server = await openTestPop3();
   try {
     const account = await append(server, `a: b\r\n\r\n${'x'.repeat(300_000)}\r\n`);

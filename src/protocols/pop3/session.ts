@@ -168,7 +168,7 @@ export class Pop3Session implements Pop3Conversation {
     return this.#maildrop !== undefined;
   }
 
-  /** In the clear only where nobody can listen. */
+  /** In the clear only where no third party can listen. */
   get passwordsAllowed(): boolean {
     return this.record.isPrivate;
   }
@@ -216,7 +216,7 @@ export class Pop3Session implements Pop3Conversation {
   }
 
   breathe(): Promise<void> | undefined {
-    // A peer that takes what it asked for is not silent.
+    // While the peer takes output it is not counted as silent.
     return this.connection.breathe()?.then(() => this.#touch());
   }
 
@@ -253,7 +253,7 @@ export class Pop3Session implements Pop3Conversation {
     this.connection.deadline(Math.min(this.door.limits.idleTimeoutMs, POP3_IDLE_TIMEOUT_MS), this.#late);
   }
 
-  /** RFC 1939 §3: without a word, and nothing is removed. */
+  /** RFC 1939 §3: closed without a response, and nothing is removed. */
   readonly #late = (): void => this.connection.destroy();
 }
 

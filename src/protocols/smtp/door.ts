@@ -12,9 +12,9 @@ import type { RoutingCache } from '../../routing/cache.ts';
 import type { Intakes } from '../../store/intake.ts';
 import type { Submission, Submitted } from '../../transfer/submit.ts';
 
-/** What came of a domain that nobody has defined. See provisioning/arrival.ts. */
+/** The result of the arrival of a domain that is not defined. See provisioning/arrival.ts. */
 export type Arrival =
-  | { readonly result: 'identified' } // it is ours now: resolve again
+  | { readonly result: 'arrived' } // it is ours now: resolve again
   | { readonly result: 'refused'; readonly reply: Reply };
 
 export interface SmtpDoor {

@@ -1,4 +1,4 @@
-// The whole of SMTP's opinion about failures: kind -> code and enhanced status. RFC 5321 §4.2.3, RFC 3463
+// How SMTP reports every failure: kind -> code and enhanced status. RFC 5321 §4.2.3, RFC 3463
 
 import type { Failure, FailureKind } from '../../base/failure.ts';
 

@@ -52,7 +52,7 @@ export class SmtpSession implements SmtpConversation {
         if (pending !== undefined) await pending.catch((error: unknown) => this.#fail(error));
         const turn = this.connection.breathe();
         if (turn !== undefined) await turn;
-        // What took long was no silence of the peer.
+        // The time that a command took is not counted as silence of the peer.
         if (pending !== undefined || turn !== undefined) this.touch();
       }
     } while (await this.more());
@@ -142,7 +142,7 @@ export class SmtpSession implements SmtpConversation {
     return this.reply(code, enhanced, text);
   }
 
-  /** A refusal that says nothing about the peer's manners, such as a recipient that does not exist. */
+  /** A refusal that is not counted as the peer's fault, such as that of a recipient that does not exist. */
   #fail(error: unknown): undefined {
     const failure = asFailure(error);
     if (failure.detail !== undefined)

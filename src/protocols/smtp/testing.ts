@@ -19,7 +19,7 @@ export interface TestSmtp {
   close(): Promise<void>;
 }
 
-/** There is one user, ann@acme.example; nobody can log in. */
+/** There is one user, ann@acme.example; no login succeeds. */
 export async function openTestSmtp(
   options: { limits?: Partial<Limits>; record?: Partial<ConnectionRecord>; door?: Partial<SmtpDoor> } = {},
 ): Promise<TestSmtp> {

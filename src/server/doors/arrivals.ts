@@ -1,4 +1,4 @@
-// Fig. 6 in one thread: evidence from the configured resolver, the published record from our own DNS listener.
+// Arrivals (Fig. 6) in one thread: MX records from the configured resolver, the published record from our own DNS listener.
 
 import { systemClock } from '../../base/clock.ts';
 import type { Address } from '../../message/address.ts';
@@ -43,11 +43,11 @@ export function createArrive(
   return async (address, peer) => {
     const candidate = arrivals.candidate(address.domain);
     if (candidate === undefined) return { result: 'refused', reply: replies.relayDenied };
-    const outcome = await arrivals.identify(candidate, peer);
+    const outcome = await arrivals.arrive(candidate, peer);
     const steps = outcome.steps.map(({ number, step, detail, ms }) => ({ number, step, detail, ms }));
-    log.info('provisioning.arrive', { domain: candidate.domain, peer, identified: outcome.identified, steps });
+    log.info('provisioning.arrive', { domain: candidate.domain, peer, identified: outcome.arrived, steps });
     arrived(outcome.steps);
-    return outcome.identified ? { result: 'identified' } : { result: 'refused', reply: outcome.reply };
+    return outcome.arrived ? { result: 'arrived' } : { result: 'refused', reply: outcome.reply };
   };
 }
 

@@ -1,4 +1,4 @@
-// Bind: from this request on the session is whoever it names, or nobody.
+// Bind: from this request on the connection acts for the entry that it names, or is anonymous.
 //
 // RFC 4511 §4.2, RFC 4513 §5.1
 
@@ -13,7 +13,7 @@ export const bind: LdapHandler<BindRequest> = async (request, _operation, sessio
 });
 
 async function bound(request: BindRequest, session: LdapConversation): Promise<LdapResult> {
-  // RFC 4511 §4.2.1: whatever comes of it, the identity from before is gone.
+  // RFC 4511 §4.2.1: the connection is anonymous until this bind has succeeded.
   session.login = undefined;
   const { name, authentication } = request;
   if (request.version !== 3) return result('protocolError', 'Only version 3 is spoken here');
@@ -22,7 +22,7 @@ async function bound(request: BindRequest, session: LdapConversation): Promise<L
   const { password } = authentication;
   if (password.length === 0) {
     if (name === '') return result('success');
-    // RFC 4513 §5.1.2: programs that forget to ask for a password must not be told that it was right.
+    // RFC 4513 §5.1.2: success would let programs that forget to ask for a password believe that it was right.
     return result('unwillingToPerform', 'A name without a password is not authenticated');
   }
   const { record, door } = session;

@@ -17,7 +17,7 @@ import { type LdapResult, result } from '../../../wire/ldap/result.ts';
 import type { LdapConversation, LdapHandler, LdapOperation } from '../conversation.ts';
 import { specialEntry } from '../special-entries.ts';
 
-/** Entries that are read before anybody looks at the clock. */
+/** Entries that are read between two looks at the clock. */
 const PAGE_ENTRIES = 64;
 
 export const search: LdapHandler<SearchRequest> = async (request, operation, session) => {
@@ -39,7 +39,7 @@ export const search: LdapHandler<SearchRequest> = async (request, operation, ses
 function specialIn(session: LdapConversation, base: Dn, { scope }: SearchRequest): Entry | 'none' | undefined {
   const special = specialEntry(base, session.door.version);
   if (special === undefined || scope === 'base') return special;
-  // Below the root DSE stands the whole tree, which has a name of its own.
+  // Below the root DSE is the whole tree, which has a name of its own.
   if (special.dn === '') return undefined;
   return scope === 'one' ? 'none' : special;
 }

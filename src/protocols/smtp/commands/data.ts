@@ -1,8 +1,8 @@
 // DATA: the message streams into the store, is synced, and is accepted in one transaction. 250 comes after its commit.
 // RFC 5321 §4.1.1.4, §4.4, §6.3
 //
-// Refused  a bare CR, a bare LF or a NUL in the data: 550 5.5.2, and the connection closes, because nobody can know
-//          where the peer believes the message to end (SMTP smuggling)
+// Refused  a bare CR, a bare LF or a NUL in the data: 550 5.5.2, and the connection closes, because servers disagree where
+//          such a message ends (SMTP smuggling)
 // Sender   the login and its addresses are looked at again when the message has come: it may have taken hours
 // Too large, or a store without space: the data is read to its end and thrown away, then the refusal is said
 

@@ -12,7 +12,7 @@ export function ehlo(session: SmtpConversation, name: string): undefined {
     `SIZE ${session.door.limits.messageSizeBytes}`,
     '8BITMIME',
     'ENHANCEDSTATUSCODES',
-    // Clear passwords only where nobody can listen.
+    // Passwords in the clear only where no third party can listen.
     ...(session.record.isPrivate ? ['AUTH PLAIN LOGIN'] : []),
     'HELP',
   );

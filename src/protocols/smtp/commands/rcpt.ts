@@ -37,7 +37,7 @@ async function settle(
   const resolution = await resolving;
   const { arrive } = session.door;
   if (!resolution.relay || arrive === undefined) return answer(session, transaction, command, resolution.reply);
-  // A domain that nobody has defined: perhaps its MX names us.
+  // A domain that is not defined here: perhaps its MX records name us.
   const arrival = await arrive(command.recipient, session.record.peerAddress);
   if (arrival.result === 'refused') {
     const staysForeign = arrival.reply === replies.relayDenied;
