@@ -3,12 +3,12 @@ import { type TestContext, test } from 'node:test';
 import { type AccountId, idOf } from '../base/ids.ts';
 import { operation } from '../database/operation.ts';
 import { INBOX } from './accounts.ts';
-import { addReferences, deliverToInboxes, dropReferences } from './deliver.ts';
+import { addReferences, deliverToMailboxes, dropReferences } from './deliver.ts';
 import { expunge } from './expunge.ts';
 import { DELETED, FLAGGED, SEEN } from './flags.ts';
 import { storeFlags } from './flags-change.ts';
 import { ownMailbox } from './mailbox-key.ts';
-import { findMailbox } from './mailboxes.ts';
+import { createMailbox, findMailbox } from './mailboxes.ts';
 import { findMessage } from './messages.ts';
 import { TestStore, uidRange } from './testing.ts';
 
@@ -105,18 +105,40 @@ test('references that are no mailbox’s hold the row as well', async (context) 
   assert.deepEqual(box.refs(), []);
 });
 
-test('accounts that are gone are named, the others have their message', async (context) => {
+test('accounts that are gone have nothing, the others have their message', async (context) => {
   const { store, accounts, writer, ...box } = await open(context, 2);
   await store.deliver(accounts, TEXT);
   const { id, received, size } = box.in(accounts[0]!)!;
   const again = operation('test.again', async (tx, to: readonly AccountId[]) => {
     await addReferences(tx, id, 2);
-    return deliverToInboxes(tx, { id, received, size }, to);
+    return deliverToMailboxes(
+      tx,
+      { id, received, size },
+      to.map((owner) => ({ owner })),
+    );
   });
   assert.deepEqual(
     await writer.execute(again, [accounts[0]!, idOf<AccountId>(998), accounts[1]!, idOf<AccountId>(999)]),
-    [998, 999],
+    [true, false, true, false],
   );
   for (const account of accounts) assert.equal(box.inbox(account).messages, 2);
+  assert.deepEqual(await store.problems(), []);
+});
+
+test('a copy goes into the mailbox that is named, with the flags that are given', async (context) => {
+  const { store, accounts, writer } = await open(context, 1);
+  const [owner] = accounts as [AccountId];
+  await store.deliver(accounts, TEXT);
+  const { reader } = store.database;
+  const { id, received, size } = findMessage(reader, ownMailbox(owner, INBOX), idOf(1))!;
+  await writer.execute(createMailbox, { owner, name: 'Filed' });
+  const filed = findMailbox(reader, owner, 'Filed')!;
+  const file = operation('test.file', async (tx, _args: object) => {
+    await addReferences(tx, id, 1);
+    return deliverToMailboxes(tx, { id, received, size }, [{ owner, mailbox: filed.id, flags: SEEN }]);
+  });
+  assert.deepEqual(await writer.execute(file, {}), [true]);
+  assert.equal(findMessage(reader, ownMailbox(owner, filed.id), idOf(1))?.flags, SEEN);
+  assert.equal(findMailbox(reader, owner, 'Filed')?.unseen, 0);
   assert.deepEqual(await store.problems(), []);
 });

@@ -4,7 +4,7 @@
 // Order   the bytes are synced before (segment.ts); the rows are committed together or not at all
 
 import { Failure } from '../base/failure.ts';
-import { type AccountId, idOf, type MessageId, type Modseq, type Uid } from '../base/ids.ts';
+import { type AccountId, idOf, type MailboxId, type MessageId, type Modseq, type Uid } from '../base/ids.ts';
 import { MAILBOX_MESSAGES_MAX } from '../base/limits.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { INBOX, nextModseq } from './accounts.ts';
@@ -47,20 +47,31 @@ export async function dropReferences(tx: Transaction, message: MessageId, count:
   if (row?.['refs'] === 0) await tx.run('DELETE FROM message WHERE id = ?', message);
 }
 
-/** A reference in the INBOX of each account; the caller has counted them in `refs`. Gives the accounts that are gone. */
-export async function deliverToInboxes(
+/** Where a copy is to be delivered. */
+export interface DeliveryMailbox {
+  readonly owner: AccountId;
+  /** INBOX where nothing is said. */
+  readonly mailbox?: MailboxId;
+  /** System flags (flags.ts), none where nothing is said. */
+  readonly flags?: number;
+}
+
+/** A reference in each mailbox; the caller counts them in `refs`. Gives whether each mailbox was there. */
+export async function deliverToMailboxes(
   tx: Transaction,
   message: DeliveredMessage,
-  accounts: readonly AccountId[],
-): Promise<AccountId[]> {
+  into: readonly DeliveryMailbox[],
+): Promise<boolean[]> {
   const modseq = await nextModseq(tx);
-  const missing: AccountId[] = [];
-  for (const owner of accounts) {
-    const reference = { owner, mailbox: INBOX, message, flags: NO_FLAGS, internalDate: message.received, modseq };
-    if ((await addToMailbox(tx, reference)) === undefined) missing.push(owner);
-    else tx.afterCommit({ kind: 'account', account: owner });
+  const found: boolean[] = [];
+  for (const { owner, mailbox = INBOX, flags } of into) {
+    const set = flags === undefined ? NO_FLAGS : { flags, keywords: [] };
+    const reference = { owner, mailbox, message, flags: set, internalDate: message.received, modseq };
+    const isThere = (await addToMailbox(tx, reference)) !== undefined;
+    found.push(isThere);
+    if (isThere) tx.afterCommit({ kind: 'account', account: owner });
   }
-  return missing;
+  return found;
 }
 
 /** What a mailbox keeps of a copy. */

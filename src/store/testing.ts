@@ -13,7 +13,7 @@ import { Blobs } from './blobs.ts';
 import { checkStore } from './check.ts';
 import { closeSegment, openSegment } from './collect.ts';
 import { copy } from './copy.ts';
-import { append, deliverToInboxes, insertMessage } from './deliver.ts';
+import { append, deliverToMailboxes, insertMessage } from './deliver.ts';
 import { expunge } from './expunge.ts';
 import type { FlagChange, FlagSet } from './flags.ts';
 import { storeFlags } from './flags-change.ts';
@@ -33,8 +33,9 @@ interface Delivery {
 
 const deliver = operation('test.deliver', async (tx, { message, accounts }: Delivery) => {
   await insertMessage(tx, message, accounts.length);
-  const missing = await deliverToInboxes(tx, { ...message, size: message.blob.length }, accounts);
-  if (missing.length > 0) throw new Failure('not-found', `no account ${missing.join(', ')}`);
+  const into = accounts.map((owner) => ({ owner }));
+  const found = await deliverToMailboxes(tx, { ...message, size: message.blob.length }, into);
+  if (found.includes(false)) throw new Failure('not-found', `no account ${accounts[found.indexOf(false)]}`);
 });
 
 export class TestStore {

@@ -136,14 +136,14 @@ test('a recipient that goes between its resolution and the transaction is not de
   assert.deepEqual(said(submitted), ['ann@acme.example delivered 250 2.1.5', 'bob@acme.example refused 550 5.1.1']);
 });
 
-/** A message whose parsed form is looked at last of all before the transaction; by then Bob has gone. */
+/** A message that takes Bob away when it is looked at, which is before its recipients are resolved. */
 async function slow(transfer: TestTransfer): Promise<Submission['message']> {
   const taken = await transfer.take(undefined, TEXT);
   const { parsed } = taken;
   return {
     ...taken,
     get parsed() {
-      // The writer takes operations in the order in which they were posted.
+      // Not done yet when the recipients are resolved, and before the message is accepted: operations go in order.
       void transfer.directory.apply(remove(userDn('bob@acme.example')));
       return parsed;
     },

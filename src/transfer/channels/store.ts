@@ -5,8 +5,9 @@
 //         nothing
 // Never   waits for anything but the transaction
 
-import { type AccountId, idOf } from '../../base/ids.ts';
-import { deliverToInboxes } from '../../store/deliver.ts';
+import { type AccountId, idOf, type MailboxId } from '../../base/ids.ts';
+import type { Target } from '../../routing/targets.ts';
+import { type DeliveryMailbox, deliverToMailboxes } from '../../store/deliver.ts';
 import { LOCAL_DELIVERY } from '../local-delivery.ts';
 import { type Outcome, outcome } from '../outcome.ts';
 import type { LocalChannel } from './channel.ts';
@@ -15,7 +16,7 @@ import type { LocalChannel } from './channel.ts';
 const STORE_SLICE = 200;
 
 const DELIVERED = outcome('delivered', '2.1.5', 'mailbox');
-const NO_INBOX = outcome('deferred', '4.3.0', 'The account has no INBOX');
+const NO_MAILBOX = outcome('deferred', '4.3.0', 'The mailbox is not there');
 const IN_THE_WRITER: Outcome = { ...DELIVERED, operation: { name: LOCAL_DELIVERY, args: {} } };
 
 export const storeChannel: LocalChannel = {
@@ -24,8 +25,17 @@ export const storeChannel: LocalChannel = {
   recipientsMax: STORE_SLICE,
   deliver: ({ targets }) => Promise.resolve({ outcomes: targets.map(() => IN_THE_WRITER) }),
   async write(tx, message, targets) {
-    const accounts = targets.map(({ options }) => idOf<AccountId>(options['account']));
-    const missing = await deliverToInboxes(tx, { ...message, size: message.sizeBytes }, accounts);
-    return accounts.map((account) => (missing.includes(account) ? NO_INBOX : DELIVERED));
+    const found = await deliverToMailboxes(tx, { ...message, size: message.sizeBytes }, targets.map(mailboxOf));
+    return found.map((isThere) => (isThere ? DELIVERED : NO_MAILBOX));
   },
 };
+
+/** The options of a target, as routing makes them (routing/targets.ts). */
+function mailboxOf({ options }: Target): DeliveryMailbox {
+  const { account, mailbox, flags } = options;
+  return {
+    owner: idOf<AccountId>(account),
+    ...(mailbox === undefined ? {} : { mailbox: idOf<MailboxId>(mailbox) }),
+    ...(flags === undefined ? {} : { flags: Number(flags) }),
+  };
+}
