@@ -76,6 +76,11 @@ async function record(
       recorded.push('gone');
       continue;
     }
+    // It has failed meanwhile: its operation has not run, so that nothing has been delivered.
+    if (said.operation !== undefined && row.state === 'failed') {
+      recorded.push('failed');
+      continue;
+    }
     const counted = counting[index]!;
     if (typeof counted === 'string') settling.done.push(id);
     else await settle(tx, row, counted, settling);
