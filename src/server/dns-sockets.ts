@@ -3,10 +3,10 @@
 // In      what the DNS thread reports; its end
 // Out     the number that each socket got; which sockets are missing
 // States  of an address: asked for -> bound -> missing (its thread has died, or the socket has failed) -> bound
-// The order that bound a socket becomes a standing order with that number, so a successor of the thread binds the same
-// one. Where it cannot, or a socket fails, the order is given again every RETRY_MS.
+// An order to bind stands from the beginning, and with the number that the socket got as soon as that is known: a successor
+// of the thread binds the same one. Where it cannot, or a socket fails, the order is given again every RETRY_MS.
 
-import { Failure } from '../base/failure.ts';
+import type { Failure } from '../base/failure.ts';
 import type { Log } from '../base/log.ts';
 import { formatEndpoint, listenFailure } from '../net/listen.ts';
 import type { UdpBinder } from '../net/listen-dns.ts';
@@ -36,7 +36,7 @@ export class DnsSockets implements UdpBinder {
   /** By address. */
   readonly #standing = new Map<string, Standing>();
 
-  constructor(supervisor: Supervisor, thread: ServingThread, log: Log) {
+  constructor(supervisor: Pick<Supervisor, 'onReport' | 'onExit'>, thread: ServingThread, log: Log) {
     this.#thread = thread;
     this.#log = log;
     supervisor.onReport((from, report) => {
@@ -51,13 +51,14 @@ export class DnsSockets implements UdpBinder {
     const order = { kind: 'bind', address, port, ipv6Only } as const;
     return new Promise((resolve, reject) => {
       this.#asked.set(address, { order, resolve, reject });
+      this.#thread.keep(order, keyOf(address));
       this.#thread.post(order);
     });
   }
 
   unbind(address: string): void {
     this.#standing.delete(address);
-    this.#thread.withdraw(`bind ${address}`);
+    this.#thread.withdraw(keyOf(address));
     this.#thread.post({ kind: 'unbind', address } satisfies DnsOrder);
   }
 
@@ -79,7 +80,7 @@ export class DnsSockets implements UdpBinder {
     if (asked !== undefined) {
       const order = { ...asked.order, port };
       this.#standing.set(address, { order, isBound: true });
-      this.#thread.keep(order, `bind ${address}`);
+      this.#thread.keep(order, keyOf(address));
       asked.resolve(port);
       return;
     }
@@ -90,7 +91,10 @@ export class DnsSockets implements UdpBinder {
   #notBound(address: string, code: string): void {
     const asked = this.#asked.get(address);
     this.#asked.delete(address);
-    asked?.reject(listenFailure(code, 'dns', formatEndpoint(address, asked.order.port)));
+    if (asked !== undefined) {
+      this.#thread.withdraw(keyOf(address));
+      asked.reject(listenFailure(code, 'dns', formatEndpoint(address, asked.order.port)));
+    }
     const standing = this.#standing.get(address);
     if (standing === undefined) return;
     standing.isBound = false;
@@ -102,7 +106,9 @@ export class DnsSockets implements UdpBinder {
 
   #ended(): void {
     for (const standing of this.#standing.values()) standing.isBound = false;
-    for (const { reject } of this.#asked.values()) reject(new Failure('unavailable', 'the DNS thread has ended'));
-    this.#asked.clear();
   }
+}
+
+function keyOf(address: string): string {
+  return `bind ${address}`;
 }
