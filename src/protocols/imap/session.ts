@@ -28,6 +28,8 @@ import type { SessionState } from './handler.ts';
 import { bad, type Reply } from './reply.ts';
 import type { Allowed, SelectedMailbox } from './selected.ts';
 
+/** For a slow peer to take the rest of what it asked for before it had said all. */
+const END_MS = 60_000;
 /** Swallowed before login, so that the client reads our answer. */
 const STRANGER_SKIP_BYTES = 64 * 1024;
 
@@ -77,7 +79,7 @@ export class ImapSession implements ImapConversation {
       this.door.log.error('imap.bug', { peer: this.record.peerAddress, detail: asFailure(error).detail });
     }
     if (this.#farewell !== undefined) this.#bye(this.#farewell);
-    this.connection.end();
+    this.connection.end(END_MS);
     this.#unwatch?.();
   }
 
