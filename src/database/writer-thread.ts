@@ -147,14 +147,14 @@ export class WriterLoop {
       } else list.push([call[0], outcome.result]);
     });
     this.#options.shared.addWaitingBytes(-bytes);
-    const told = distinct(notifications);
-    const accountsOnly = told.every((notification) => notification.kind === 'account');
+    const sent = distinct(notifications);
+    const accountsOnly = sent.every((notification) => notification.kind === 'account');
     for (const peer of this.#peers) {
       const own = posted.get(peer) ?? [];
       // Thread 0 is the main thread, which hears of all but accounts.
-      const listens = told.length > 0 && (!accountsOnly || this.#options.shared.hasListeners(peer.thread));
+      const listens = sent.length > 0 && (!accountsOnly || this.#options.shared.hasListeners(peer.thread));
       if (own.length === 0 && !listens) continue;
-      peer.port.postMessage({ outcomes: own, notifications: listens ? told : [] } satisfies PostedBatch);
+      peer.port.postMessage({ outcomes: own, notifications: listens ? sent : [] } satisfies PostedBatch);
     }
   }
 
