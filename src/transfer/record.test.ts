@@ -20,11 +20,11 @@ test('local delivery of a row that has failed meanwhile delivers nothing, and th
   await directory.apply(replace(userDn('bob@acme.example'), { mailUserStatus: 'active' }));
   const [row] = transfer.queue();
   const record = recordOperation({ site: testSite, localChannels: new Map([[storeChannel.name, storeChannel]]) });
-  const recordAs = (came: Outcome) =>
+  const recordAs = (attempted: Outcome) =>
     directory.writer.execute(record, {
       message,
       written: { id: message, received: 0, sizeBytes: 20 },
-      outcomes: [{ row: row!.id, recipient: row!.recipient, outcome: came }],
+      outcomes: [{ row: row!.id, recipient: row!.recipient, outcome: attempted }],
       timing: { retryMs: [20], expireMs: 60_000, now: 0, startedAt: 0 },
       at: 0,
     });
