@@ -2,11 +2,11 @@
 //
 // In      the list in server/units.ts, each with the version of its code; the versions that the store holds
 // Out     tables as today's code makes them, before anybody asks
-// States  equal -> nothing is done; different, higher too -> rebuilt in slices; the version is written with the last
-//         slice, so a crash begins anew
+// States  equal -> nothing is done; different, higher too -> 0, which no program takes for its own -> rebuilt in slices;
+//         the version is written with the last slice, so a crash begins anew, whichever program starts next
 // A store of format 1 counts as version 1 of directory.index, zones and routing; what is not named there counts as 0.
 
-import type { Reader, Transaction, Writer } from './operation.ts';
+import { operation, type Reader, type Transaction, type Writer } from './operation.ts';
 import { atIntervals, grouped } from './progress.ts';
 
 /** Rows that a unit derives from the directory. */
@@ -23,6 +23,9 @@ export interface Derived {
 export async function setDerivedVersion(tx: Transaction, name: string, version: number): Promise<void> {
   await tx.run('INSERT OR REPLACE INTO derived (name, version) VALUES (?, ?)', name, version);
 }
+
+/** Before the first slice: rows of two versions are nobody's. */
+export const beginDerived = operation('database.begin-derived', (tx, name: string) => setDerivedVersion(tx, name, 0));
 
 interface RebuildOptions {
   readonly reader: Reader;
@@ -42,6 +45,7 @@ export async function rebuildDerived({ reader, writer, derived, say }: RebuildOp
     const line = (done: number, of: number): void => say(`${words}: ${grouped(done)} of ${grouped(of)} entries`);
     const sometimes = atIntervals(line);
     let entries = 0;
+    await writer.execute(beginDerived, each.name);
     await each.rebuild(writer, (done, of) => {
       entries = of;
       if (done < of) sometimes(done, of);

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { rebuildDerived } from '../database/derived.ts';
+import { beginDerived, rebuildDerived } from '../database/derived.ts';
 import { operation, type Writer } from '../database/operation.ts';
 import { decodeAttributes } from './entries.ts';
 import type { AttributeValue } from './entry.ts';
@@ -148,6 +148,7 @@ test('a crash between two slices: no version takes the half for its own', async 
   const directory = await populated(3);
   try {
     const right = index(directory);
+    await directory.writer.execute(beginDerived, 'directory.index');
     await directory.writer.execute(beginIndex, null);
     assert.deepEqual([index(directory), version(directory)], [[], 0]);
     await directory.writer.execute(indexSlice, { after: 0, version: 2 });

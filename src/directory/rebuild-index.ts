@@ -1,7 +1,6 @@
 // The index made anew from all entries, when another version of the code has made the one that is there.
 //
-// States  begin (no row, version 0) -> slices of entries -> the last one notes the version. A crash in between leaves
-//         version 0, which no program takes for its own: the next start begins anew
+// States  begin (no row) -> slices of entries -> the last one notes the version
 // Limits  SLICE entries in one transaction. Nobody searches or writes meanwhile: this runs before the listeners
 
 import { TENANT } from '../base/tenant.ts';
@@ -34,7 +33,6 @@ export function directoryIndex(version = INDEX_VERSION): Derived {
 
 /** Gives how many entries there are. */
 export const beginIndex = operation('directory.begin-index', async (tx, _args: null): Promise<number> => {
-  await setDerivedVersion(tx, NAME, 0);
   // Without a condition SQLite frees the pages and looks at no row.
   await tx.run('DELETE FROM dit_index');
   return countEntriesIn(tx);

@@ -1,6 +1,6 @@
 // Every unit's tables, what is derived from entries, and every operation that the writer knows by name.
 
-import type { Derived } from '../database/derived.ts';
+import { beginDerived, type Derived } from '../database/derived.ts';
 import type { Unit } from '../database/format.ts';
 import { type Operation, probe } from '../database/operation.ts';
 import { pruneChangeLog } from '../directory/change-log.ts';
@@ -70,6 +70,7 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
     expunge,
     copy,
     probe,
+    beginDerived,
     pruneChangeLog,
     beginIndex,
     indexSlice,

@@ -111,7 +111,7 @@ test('a rebuild that ends anywhere begins anew', async (context) => {
     );
     assert.equal(
       directory.reader.get("SELECT version FROM derived WHERE name = 'zones'")?.['version'],
-      isWhole ? 3 : 1,
+      isWhole ? 3 : calls === 0 ? 1 : 0,
     );
     await start(directory, 3);
     assert.deepEqual(content(directory), right);
