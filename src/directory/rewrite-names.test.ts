@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { DN_LENGTH_MAX } from '../base/limits.ts';
 import { TENANT } from '../base/tenant.ts';
 import { openForWriting } from '../database/connection.ts';
 import { migrate } from '../database/format.ts';
@@ -35,17 +36,24 @@ const written = [
   'cn=AB,dc=acme 2,dc=Example,o=Internet',
 ];
 
+/** Names that format 1 kept and that do not say what the path says: what it cut off, and what a move made too long. */
+const PEOPLE = 'ou=people,o=internet';
+const long = `ou=${'x'.repeat(DN_LENGTH_MAX)}`;
+const wrong = [
+  { path: 'o=internet,', dn: 'o=internet', name: 'o=internet' },
+  { path: 'o=internet,ou=people,', dn: PEOPLE, name: PEOPLE },
+  { path: 'o=internet,ou=people,cn=ann,', dn: `cn=Ann\\,${PEOPLE}`, name: `cn=Ann\\ ,${PEOPLE}` },
+  { path: 'o=internet,ou=people,cn=b\\2c c,', dn: `cn=B\\, c\\, ou=People,o=internet`, name: `cn=B\\, c\\ ,${PEOPLE}` },
+  { path: 'o=internet,ou=people,uid=low,', dn: `uid=Low,${long}`, name: `uid=Low,${PEOPLE}` },
+  { path: 'o=internet,ou=people,uid=other,', dn: '?', name: `uid=other,${PEOPLE}` },
+  { path: `o=internet,${long},`, dn: `${long},o=internet`, name: `${long},o=internet` },
+  { path: `o=internet,${long},uid=x,`, dn: `uid=x,${long},o=internet`, name: `uid=x,${long},o=internet` },
+];
+
 test('each name is rewritten, superiors as they are rewritten themselves; the index has its tenant', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'waypost-test-'));
-  const database = openForWriting(join(directory, 'store.db'), 'OFF');
-  try {
-    migrate(database, { units: [{ name: 'directory', migrations: migrations.slice(0, 1) }] });
-    const insert = database.prepare(
-      `INSERT INTO dit (tenant, path, dn, uuid, revision, generated, created_at, created_by, modified_at, modified_by, attributes)
-       VALUES (${TENANT}, ?, ?, ?, 1, 0, 0, '', 0, '', '[]')`,
-    );
+  withFormat1((database, insert) => {
     // Not in the order of the tree: an entry may have been renamed to below a younger one.
-    for (const dn of given.toReversed()) insert.run(parseDn(dn).path, dn, dn);
+    for (const dn of given.toReversed()) insert(parseDn(dn).path, dn);
     database.exec(
       "INSERT INTO dit_index (attribute, value, entry) VALUES ('uid', 'ann', 3), ('cn', 'b', 2), ('cn', 'a', 4)",
     );
@@ -72,8 +80,36 @@ test('each name is rewritten, superiors as they are rewritten themselves; the in
       ],
     );
     assert.deepEqual(seen, [[given.length, given.length]]);
+  });
+});
+
+test('a name that is not the one of its path becomes that one, and none ends the migration', () => {
+  withFormat1((database, insert) => {
+    for (const { path, dn } of wrong) insert(path, dn);
+    migrate(database, { units: [{ name: 'directory', migrations }] });
+    const names = database.prepare('SELECT path, dn AS name FROM dit ORDER BY id').all();
+    assert.deepEqual(
+      names.map((row) => ({ ...row })),
+      wrong.map(({ path, name }) => ({ path, name })),
+    );
+  });
+});
+
+/** A database of format 1, and what inserts an entry. */
+function withFormat1(
+  run: (database: ReturnType<typeof openForWriting>, insert: (path: string, dn: string) => void) => void,
+): void {
+  const directory = mkdtempSync(join(tmpdir(), 'waypost-test-'));
+  const database = openForWriting(join(directory, 'store.db'), 'OFF');
+  try {
+    migrate(database, { units: [{ name: 'directory', migrations: migrations.slice(0, 1) }] });
+    const insert = database.prepare(
+      `INSERT INTO dit (tenant, path, dn, uuid, revision, generated, created_at, created_by, modified_at, modified_by, attributes)
+       VALUES (${TENANT}, ?, ?, ?, 1, 0, 0, '', 0, '', '[]')`,
+    );
+    run(database, (path, dn) => insert.run(path, dn, path));
   } finally {
     database.close();
     rmSync(directory, { recursive: true });
   }
-});
+}
