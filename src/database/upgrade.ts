@@ -6,7 +6,8 @@
 //         -> one transaction -> checkpoint. Killed anywhere, the next start ends the same: until the commit the store is
 //         the old one, and the copy is made anew, because an older program may have written to it in between
 // Errors  another program's file, a newer format: `conflict`, the file untouched. No space: `full`, or `unavailable` with
-//         both figures where it is seen before; the store is as it was. Any other I/O error: FatalStoreError
+//         both figures where it is seen before; the store is as it was. A file that may not be written: `denied`. Any
+//         other I/O error: FatalStoreError
 
 import {
   closeSync,
@@ -39,6 +40,7 @@ import { atIntervals, grouped } from './progress.ts';
 
 /** A copy is kept so long: whoever wants to go back has noticed by then. */
 const COPY_KEPT_MS = 7 * 24 * 3600 * 1000;
+const SQLITE_READONLY = 8;
 const SQLITE_NOTADB = 26;
 
 export interface UpgradeOptions extends Pick<MigrateOptions, 'units'> {
@@ -97,6 +99,8 @@ function upgrade(database: DatabaseSync, format: number, options: UpgradeOptions
     // Of a run that was killed before its commit: what is in it is in the store too.
     rmSync(copy, { force: true });
     requireSpace(database, path);
+    // What may not be written is not copied either.
+    database.exec(`BEGIN IMMEDIATE; PRAGMA user_version = ${format}; ROLLBACK`);
     say(`migrating the store from format ${format} to ${FORMAT} (${size}); copy: ${basename(copy)}`);
     copyTo(database, copy);
   }
@@ -151,6 +155,9 @@ function meaningOf(error: unknown, path: string): unknown {
   if (error instanceof Failure || !(error instanceof Error)) return error;
   const kind = classifyEngineError(error);
   const code = 'code' in error ? error.code : undefined;
+  // The lower octet is the kind, the upper ones say more.
+  if ('errcode' in error && (Number(error.errcode) & 0xff) === SQLITE_READONLY)
+    return new Failure('denied', `${path} may not be written by this user`, { cause: error });
   if (kind === 'full' || code === 'ENOSPC' || code === 'EDQUOT')
     return new Failure('full', `no space left for ${path}`, { cause: error });
   return kind === 'fatal' || code === 'EIO' ? new FatalStoreError(error) : error;

@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -98,6 +98,20 @@ describe('a migration that does not come to its end', { skip: traceMissing() }, 
       }
       assert.ok(unharmed > 3, 'the store was hardly ever the old one');
     });
+});
+
+test('a store that may not be written: one line, and no copy of it is made', () => {
+  using store = copyOfStore();
+  // Whoever may write every file needs another name here.
+  const uid = process.getuid?.() === 0 ? 65534 : undefined;
+  if (uid !== undefined) for (const path of [join(store.data, '..'), store.data, store.path]) chownSync(path, uid, uid);
+  chmodSync(store.path, 0o444);
+  const old = contents(store.path);
+  const command = [join(import.meta.dirname, 'migrate.ts'), store.data];
+  const { status, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8', ...(uid && { uid, gid: uid }) });
+  assert.deepEqual([status, stderr], [EXIT.denied, `Failure: ${store.path} may not be written by this user\n`]);
+  assert.deepEqual(contents(store.path), old);
+  assert.equal(existsSync(`${store.path}.format-1`), false);
 });
 
 test('less space than twice the database: one line with both figures, nothing is touched', {
