@@ -3,11 +3,12 @@
 // The LDIF goes through provisioning, record by record, as over LDAP. `UPDATE_ROUTES=1` writes the .steps; read the diff.
 
 import assert from 'node:assert/strict';
-import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { formatAddress } from '../src/message/address.ts';
 import { openTestDirectory, testSite } from '../src/provisioning/testing.ts';
-import { explain, formatSteps } from '../src/routing/explain.ts';
+import { explain } from '../src/routing/explain.ts';
 import { parseLdif } from './routes/ldif.ts';
 
 const root = join(import.meta.dirname, 'routes');
@@ -27,16 +28,18 @@ for (const file of globSync('*.ldif', { cwd: root }).sort()) {
         .filter((line) => line !== '');
       const answers = asked.map((address) => {
         const resolution = directory.resolve(address, { explain: true });
-        const { targets, failures = [] } = explain(resolution, testSite);
+        const { steps, targets, failures = [] } = explain(resolution, testSite);
+        const width = Math.max(...steps.map(({ step }) => step.length));
         return [
-          formatSteps(resolution),
+          formatAddress(resolution.address),
+          ...steps.map(({ step, detail }) => `${step.padEnd(width)}  ${detail}`),
           ...targets.map(({ channel, nexthop, recipient }) => `=> ${channel} ${nexthop} ${recipient}`),
           ...failures.map(({ recipient, reply }) => `!! ${recipient}: ${reply}`),
         ].join('\n');
       });
       const steps = `${answers.join('\n\n')}\n`;
       const path = join(root, `${name}.steps`);
-      if (isUpdating || !existsSync(path)) writeFileSync(path, steps);
+      if (isUpdating) writeFileSync(path, steps);
       assert.equal(steps, readFileSync(path, 'utf8'));
     } finally {
       directory.close();

@@ -33,7 +33,7 @@ export function idOf<Of extends Id<string>>(value: unknown): Of {
 /** Epoch milliseconds of tick 0. */
 export const ID_EPOCH_MS = Date.UTC(2026, 0, 1);
 const TICKS_PER_MS = 64;
-export const NODES = 64;
+const NODES = 64;
 
 /** A mail system's ids: `shared` is one BigInt64 in memory that all threads see, `node` below 64. */
 export class Ids {

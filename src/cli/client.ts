@@ -18,7 +18,7 @@ export class NoServer extends Error {
 }
 
 /** A path that was too long for a socket is named in a file beside it. */
-export function adminSocket(data: string): string {
+function adminSocket(data: string): string {
   try {
     return readFileSync(join(data, 'run', 'admin.path'), 'utf8').trim();
   } catch {

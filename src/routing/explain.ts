@@ -41,10 +41,3 @@ export function explain(resolution: Resolution, site: Site): Explanation {
     reply: formatReply(resolution.reply),
   };
 }
-
-/** The steps as lines, the names in one column; no line break at the end. */
-export function formatSteps(resolution: Resolution): string {
-  const width = Math.max(...resolution.steps.map(({ step }) => step.length));
-  const lines = resolution.steps.map(({ step, detail }) => `${step.padEnd(width)}  ${detail}`);
-  return [formatAddress(resolution.address), ...lines].join('\n');
-}

@@ -158,7 +158,7 @@ interface ParsedFile {
   readonly retired: readonly string[];
 }
 
-export function parseFile(text: string, fileName: string): ParsedFile {
+function parseFile(text: string, fileName: string): ParsedFile {
   let values: Record<string, unknown>;
   try {
     values = parse(text);

@@ -28,7 +28,7 @@ type QueueProblem = Problem<QueueProblemName>;
 /** What the checker has to know of a channel. */
 export type CheckedChannel = Pick<Channel, 'isLocal'>;
 
-export async function* checkQueue(
+async function* checkQueue(
   reader: Reader,
   channels: ReadonlyMap<string, CheckedChannel>,
 ): AsyncGenerator<QueueProblem> {
@@ -94,7 +94,7 @@ export async function* checkMail(
 }
 
 /** How many rows refer to each message with `from` <= id <= `to`: for the checker of the store. */
-export function queueReferences(reader: Reader, from: number, to: number): ReadonlyMap<number, number> {
+function queueReferences(reader: Reader, from: number, to: number): ReadonlyMap<number, number> {
   const rows = reader.arrays(
     'SELECT message, count(*) FROM queue WHERE message BETWEEN ? AND ? GROUP BY message',
     from,

@@ -157,9 +157,9 @@ export async function deleteRows(tx: Transaction, ids: readonly QueueRowId[]): P
     await tx.run('DELETE FROM queue WHERE id IN (SELECT value FROM json_each(?))', JSON.stringify(ids));
 }
 
-/** What is worked on together, and bounded together: the rows of one destination, or those that are to be reported. */
-export const REPORTS = 'failed';
+const REPORTS = 'failed';
 
+/** What is worked on together, and bounded together: the rows of one destination, or those that are to be reported. */
 export function workKey({ state, channel, destination }: Pick<QueueRow, 'state' | 'channel' | 'destination'>): string {
   return state === 'failed' ? REPORTS : `${channel} ${destination}`;
 }

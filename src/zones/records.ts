@@ -17,9 +17,9 @@ import { isAtOrBelow, parentName, parseName, ROOT } from '../wire/dns/name.ts';
 import type { Rdata, ResourceRecord } from '../wire/dns/rdata.ts';
 import type { DomainRow } from './compile.ts';
 
-export const TTL_SECONDS = 300;
+const TTL_SECONDS = 300;
 /** How long others may remember that a name does not exist: short, because the next write may make it. RFC 2308 §4 */
-export const NEGATIVE_TTL_SECONDS = 60;
+const NEGATIVE_TTL_SECONDS = 60;
 /** For secondary servers, of which there are none yet. RFC 1912 §2.2 */
 const REFRESH_SECONDS = 3600;
 const RETRY_SECONDS = 600;

@@ -7,14 +7,14 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { RCODE, type RcodeName, type RecordType } from '../../src/wire/dns/codes.ts';
+import { RCODE, type RecordType } from '../../src/wire/dns/codes.ts';
 import { type DnsMessage, decodeMessage, encodeMessage } from '../../src/wire/dns/message.ts';
 import type { Rdata, ResourceRecord } from '../../src/wire/dns/rdata.ts';
 
 /** What stands behind a name and a type. Records have a TTL of 0, so that nobody keeps them. */
 export interface DnsScript {
   readonly records?: readonly Rdata[];
-  readonly rcode?: RcodeName;
+  readonly rcode?: keyof typeof RCODE;
   readonly silent?: boolean;
   readonly delayMs?: number;
   /** Over UDP: nothing but TC, so that the client comes again over TCP. */

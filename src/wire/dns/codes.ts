@@ -56,10 +56,3 @@ export const RCODE = {
   REFUSED: 5,
   BADVERS: 16,
 } as const;
-
-export type RcodeName = keyof typeof RCODE;
-
-export function rcodeName(code: number): string {
-  for (const [name, value] of Object.entries(RCODE)) if (value === code) return name;
-  return `RCODE${code}`;
-}

@@ -18,8 +18,6 @@ export const ENUMERATED = 0x0a;
 export const SEQUENCE = 0x30;
 export const SET = 0x31;
 
-/** RFC 4511 §4.1.1: maxInt */
-export const MAX_INT = 0x7fffffff;
 /** Tag octets of the context and application classes, as the ASN.1 writes them: `[3]`, `[APPLICATION 3]`. */
 export const context = (number: number): number => 0x80 | number;
 export const contextConstructed = (number: number): number => 0xa0 | number;

@@ -11,7 +11,3 @@ export type AttributeValue = string | Uint8Array;
 export function decodeValue(octets: Buffer): AttributeValue {
   return isUtf8(octets) ? octets.toString('utf8') : new Uint8Array(octets);
 }
-
-export function encodeValue(value: AttributeValue): Uint8Array {
-  return typeof value === 'string' ? Buffer.from(value, 'utf8') : value;
-}

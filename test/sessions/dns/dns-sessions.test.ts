@@ -15,13 +15,15 @@ import { test } from 'node:test';
 import { silentLog } from '../../../src/base/log.ts';
 import { openTestDatabase } from '../../../src/database/testing.ts';
 import { type Answer, createAnswer, type Transport } from '../../../src/protocols/dns/answer.ts';
-import { type RecordType, rcodeName } from '../../../src/wire/dns/codes.ts';
+import { RCODE, type RecordType } from '../../../src/wire/dns/codes.ts';
 import { type DnsMessage, decodeMessage, encodeMessage, queryMessage } from '../../../src/wire/dns/message.ts';
 import { recordText } from '../../../src/wire/dns/text.ts';
 import { zoneLookUp } from '../../../src/zones/names.ts';
 import { zoneHost } from '../../../src/zones/records.ts';
 import { zonesUnit } from '../../../src/zones/tables.ts';
 import { changeDomain } from '../../../src/zones/testing.ts';
+
+const rcodeNames = new Map<number, string>(Object.entries(RCODE).map(([name, code]) => [code, name]));
 
 /** Two different octets, so that an answer which mixes them up shows. */
 const ID = 0x1234;
@@ -94,7 +96,7 @@ function transcript(message: DnsMessage): string[] {
   const section = (name: string, records: DnsMessage['answers']) =>
     records.map((record) => `${name} ${recordText(record)}`);
   return [
-    [rcodeName(message.rcode), ...flags].join(' '),
+    [rcodeNames.get(message.rcode), ...flags].join(' '),
     ...section('answer', message.answers),
     ...section('authority', message.authorities),
     ...section('additional', message.additionals),
