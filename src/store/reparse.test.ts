@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { unlinkSync } from 'node:fs';
+import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import type { AccountId } from '../base/ids.ts';
 import { MESSAGE_BUFFER_BYTES } from '../base/limits.ts';
@@ -78,6 +78,22 @@ test('a store that is done is not walked: nothing of a message is read', async (
   const counterOnly = { ...reader, get: reader.get.bind(reader), arrays: () => assert.fail('messages were read') };
   await reparse({ reader: counterOnly, ...others }, AbortSignal.any([]));
   assert.deepEqual(lines, []);
+});
+
+test('a message whose bytes are not those that came stays as it is: they would say something else', async () => {
+  await makeAllOld();
+  const broken = rows().at(-1)!;
+  const { segment, offset } = broken.blob;
+  const file = openSync(segmentPath(store.segmentsPath, segment), 'r+');
+  writeSync(file, 'T', Number(offset));
+  await reparse(parts(), AbortSignal.any([]));
+  assert.deepEqual(rows().at(-1), broken);
+  assert.match(lines.shift()!, /^store\.reparse \{"message":"[^"]+","detail":"its bytes are not those/);
+  assert.deepEqual(lines.splice(0), [`store.reparsed {"parser":${PARSER},"messages":119,"left":1}`]);
+  writeSync(file, 'F', Number(offset));
+  closeSync(file);
+  await reparse(parts(), AbortSignal.any([]));
+  assert.deepEqual(lines.splice(0), [`store.reparsed {"parser":${PARSER},"messages":1,"left":0}`]);
 });
 
 test('a message whose bytes cannot be read stays as it is, with one line, and is tried at the next start', async () => {

@@ -6,9 +6,11 @@
 //         all messages by id, and the counter is set at its end. A crash begins the walk again: what is done is passed over
 // Order   a slice of messages, one transaction, a pause: mail goes before
 // Limits  PAGE_ROWS rows are looked at a time; a slice has SLICE_MESSAGES messages or SLICE_BYTES and one message more
-// Errors  a message whose bytes cannot be read stays as it is, with a line in the log, and is tried at the next start;
-//         a writer that refuses is asked again after RETRY_MS
+// Errors  a message whose bytes cannot be read, or are others than those that came, stays as it is, with a line in the log,
+//         and is tried at the next start: what an older parser has read is all that is left of it. A writer that refuses
+//         is asked again after RETRY_MS
 
+import { hash as hashOnce } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asFailure, Failure } from '../base/failure.ts';
 import { idOf, idText, type MessageId, type SegmentId } from '../base/ids.ts';
@@ -117,14 +119,17 @@ export async function reparse(parts: ReparseParts, signal: AbortSignal): Promise
   if (parsed > 0 || left > 0) log.info('store.reparsed', { parser: PARSER, messages: parsed, left });
 }
 
-/** Undefined when its bytes cannot be read; `gone` when it was expunged meanwhile. */
+/** Undefined when its bytes cannot be had; `gone` when it was expunged meanwhile. */
 async function parseAgain(
   { reader, blobs, log }: ReparseParts,
   id: MessageId,
   blob: Blob,
 ): Promise<Reparsed | 'gone' | undefined> {
   try {
-    const { headerText, structureText } = parseMessage(await blobs.read(blob));
+    const bytes = await blobs.read(blob);
+    if (!hashOnce('sha256', bytes, 'buffer').equals(blob.hash))
+      throw new Failure('unavailable', 'its bytes are not those that its row names');
+    const { headerText, structureText } = parseMessage(bytes);
     return { id, header: headerText, structure: structureText };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
