@@ -42,14 +42,14 @@ const wait = operation('test.wait', async (tx, name: string) => {
 
 test('an operation that rolls back with a result gives it and leaves no trace, its neighbours stay', async () => {
   const { reader, writer, onNotification, close } = openTestDatabase(units);
-  const notified: string[] = [];
-  onNotification((notification) => notified.push(notification.kind));
+  const kinds: string[] = [];
+  onNotification((notification) => kinds.push(notification.kind));
   assert.equal(await writer.execute(insert, 'a'), 1);
   const before = await writer.execute(revise, undefined);
   assert.deepEqual(await writer.execute(insertThenRollBack, 'b'), { revision: before + 1, items: 2 });
   assert.equal(await writer.execute(revise, undefined), before + 1);
   assert.equal(await writer.execute(insert, 'b'), 1);
-  assert.deepEqual(notified, ['queue', 'queue']);
+  assert.deepEqual(kinds, ['queue', 'queue']);
   assert.deepEqual(
     reader.all('SELECT name FROM item ORDER BY name').map(({ name }) => name),
     ['a', 'b'],
@@ -59,8 +59,8 @@ test('an operation that rolls back with a result gives it and leaves no trace, i
 
 test('a failing operation leaves no trace, its neighbours stay', async () => {
   const { reader, writer, shared, onNotification, close } = openTestDatabase(units);
-  const told: string[] = [];
-  onNotification((notification) => told.push(notification.kind));
+  const kinds: string[] = [];
+  onNotification((notification) => kinds.push(notification.kind));
   const results = await Promise.allSettled([
     writer.execute(insert, 'a'),
     writer.execute(insertThenFail, 'b'),
@@ -75,7 +75,7 @@ test('a failing operation leaves no trace, its neighbours stay', async () => {
     reader.all('SELECT name FROM item ORDER BY id').map((row) => row['name']),
     ['a', 'c'],
   );
-  assert.deepEqual(told, ['queue', 'queue']);
+  assert.deepEqual(kinds, ['queue', 'queue']);
   assert.equal(shared.revision(), 1, 'the failed operation took no revision');
   close();
 });

@@ -1,10 +1,11 @@
 // Group commit: many callers' operations in one transaction, each in a savepoint, one sync for all.
 //
-// In      calls in the order they came
-// Out     one outcome a call, known only after COMMIT; what others may be told; the directory revision
+// In      calls in the order in which they were posted
+// Out     one outcome a call, known only after COMMIT; notifications for the other threads; the directory revision
 // States  idle -> open (operations run strictly one after another) -> committed | refused
-// Errors  an operation's own error undoes that operation, and so does rollbackWith, which is none; an error that ends the transaction refuses the whole batch;
-//         a full disk is temporary; any other I/O error is fatal, because nobody can say what is on disk
+// Errors  an operation's own error undoes that operation, and so does rollbackWith, which is none; an error that ends the
+//         transaction refuses the whole batch; a full disk is temporary; any other I/O error is fatal, because what is on
+//         disk is not known
 // Never   keeps memory that mirrors tables: a rollback would not undo it
 
 import type { DatabaseSync } from 'node:sqlite';
@@ -23,11 +24,11 @@ type CallOutcome = { readonly result: unknown } | { readonly failure: Failure };
 interface BatchOutcome {
   readonly outcomes: readonly CallOutcome[];
   readonly notifications: readonly Notification[];
-  /** Published after COMMIT, before any caller hears of it. */
+  /** Published after COMMIT, before any reply leaves. */
   readonly revision: Revision;
 }
 
-/** The engine can no longer say what is on disk: the process has to end and replay. */
+/** What is on disk is not known any more: the process has to end, and the next start replays the log. */
 export class FatalStoreError extends Error {
   constructor(error: unknown) {
     const code = error instanceof Error && 'errcode' in error ? ` (SQLite ${String(error.errcode)})` : '';
@@ -156,7 +157,7 @@ export class Batch {
         });
         result = await settled;
         clearImmediate(immediate);
-        // While an operation waits for the world, everybody waits for it, and the savepoints would mix.
+        // An operation that waits for anything but its transaction delays all others, and the savepoints would mix.
         if (turned) throw new Error(`operation ${call.name} waited for more than its transaction`);
       }
       this.#statements.rows('RELEASE call').run();

@@ -70,7 +70,7 @@ export class WriterClient implements Writer {
   #post(): void {
     const calls = this.#calls;
     this.#calls = [];
-    // Counted with the calls: what a thread has not posted when it dies is nobody's.
+    // Counted when they are posted: calls that a thread has not posted when it dies must not stay counted.
     this.#shared.addWaitingBytes(this.#bytes);
     this.#bytes = 0;
     this.#port.postMessage(calls);

@@ -1,7 +1,7 @@
 // What is derived from entries says which version of the code derived it.
 //
 // In      the list in server/units.ts, each with the version of its code; the versions that the store holds
-// Out     tables as today's code makes them, before anybody asks
+// Out     tables as today's code makes them, before the listeners open
 // States  equal -> nothing is done; different, higher too -> 0, which no program takes for its own -> rebuilt in slices;
 //         the version is written with the last slice, so a crash begins anew, whichever program starts next
 // A store of format 1 counts as version 1 of directory.index, zones and routing; what is not named there counts as 0.

@@ -22,7 +22,7 @@ export function lockDirectory(directory: string): { release(): void } {
     try {
       holder = `another server, process ${readFileSync(pidFile, 'latin1').trim()}`;
     } catch {
-      // The name is a courtesy.
+      // The process id only makes the message more helpful.
     }
     throw new Failure('conflict', `${directory} is in use by ${holder}`);
   }

@@ -28,7 +28,7 @@ export interface Reader {
   revision(): Revision;
 }
 
-/** What others may learn once a transaction is committed. Carries no data that a reader could not read itself. */
+/** What other threads need to know of a committed transaction. Carries no data that a reader could not read itself. */
 export type Notification =
   | { readonly kind: 'account'; readonly account: AccountId } // a mailbox of this account, or its entry, has changed
   | { readonly kind: 'administrator' } // the administrator's password has changed

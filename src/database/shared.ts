@@ -44,7 +44,7 @@ export class SharedState {
     Atomics.add(this.#numbers, WAITING_BYTES, bytes);
   }
 
-  /** How many sessions of a thread want to hear of changed accounts. */
+  /** How many sessions of a thread wait for changes of accounts. */
   addListeners(thread: number, difference: number): void {
     Atomics.add(this.#numbers, LISTENERS + thread, difference);
   }

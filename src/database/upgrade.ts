@@ -38,7 +38,7 @@ import {
 import type { MigrationConnection } from './operation.ts';
 import { atIntervals, grouped } from './progress.ts';
 
-/** A copy is kept so long: whoever wants to go back has noticed by then. */
+/** A copy is kept so long: the need to go back shows within days. */
 const COPY_KEPT_MS = 7 * 24 * 3600 * 1000;
 const SQLITE_READONLY = 8;
 const SQLITE_NOTADB = 26;

@@ -1,9 +1,9 @@
 // The one thread that writes: it gathers what all threads have posted, runs it as one batch, commits, and replies.
 //
 // In      arrays of calls on one port a thread
-// Out     one message a thread and batch: outcomes, and notifications where somebody listens
+// Out     one message a thread and batch: outcomes, and notifications where a session waits for them
 // Limits  a batch is BATCH_OPERATIONS calls or BATCH_MS; nothing waits for a timer, so an idle system has no added latency
-// Order   COMMIT, then the revision is published, then the replies leave: who hears of a change can read it
+// Order   COMMIT, then the revision is published, then the replies leave: a thread that learns of a change can read it
 // Errors  FatalStoreError ends the process: the caller's `fatal` prints one line; no reply leaves for that batch
 
 import { statSync } from 'node:fs';
@@ -71,8 +71,8 @@ export class WriterLoop {
       this.#take(peer, calls);
       void this.#run();
     });
-    // All that was posted has come by now: the end of a port stands behind its messages. To ask a closed port for more
-    // ends the process (Node 26.10: receiveMessageOnPort after 'close' is a segmentation fault).
+    // All that was posted has been received: a port's 'close' follows its messages. Asking a closed port for more ends the
+    // process (Node 26.10: receiveMessageOnPort after 'close' is a segmentation fault).
     port.on('close', () => {
       this.#peers.splice(this.#peers.indexOf(peer), 1);
       void this.#run();
@@ -151,7 +151,7 @@ export class WriterLoop {
     const accountsOnly = sent.every((notification) => notification.kind === 'account');
     for (const peer of this.#peers) {
       const own = posted.get(peer) ?? [];
-      // Thread 0 is the main thread, which hears of all but accounts.
+      // Thread 0 is the main thread, which gets all but notifications of accounts.
       const listens = sent.length > 0 && (!accountsOnly || this.#options.shared.hasListeners(peer.thread));
       if (own.length === 0 && !listens) continue;
       peer.port.postMessage({ outcomes: own, notifications: listens ? sent : [] } satisfies PostedBatch);

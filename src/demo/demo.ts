@@ -88,7 +88,7 @@ async function show(
   }
 }
 
-/** Rejects when the signal comes. What `story` still says to a server that stops is nobody's concern then. */
+/** Rejects when the signal comes. Errors that `story` still gets from the stopping server are ignored then. */
 function untilAborted(story: Promise<void>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });

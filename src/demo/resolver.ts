@@ -24,7 +24,7 @@ export class DemoResolver {
         const answer = encodeMessage(this.#answer(decodeMessage(octets)), ANSWER_BYTES);
         socket.send(answer, peer.port, peer.address, () => {});
       } catch {
-        // Not a query that anybody of ours sends.
+        // Not a query that the server sends.
       }
     });
   }

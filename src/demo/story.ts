@@ -18,7 +18,7 @@ import { SmtpClient, type SmtpReply } from './clients/smtp-client.ts';
 import type { StepPrinter } from './step-printer.ts';
 
 export const HOME = 'acme.example';
-/** The domain that nobody defines. */
+/** The domain that a message brings: it is not defined before. */
 export const NEW = 'rome.office.acme.example';
 const ORDINARY = 'orchard.example';
 const STRANGER = 'stranger@elsewhere.example';
@@ -49,7 +49,7 @@ async function messageBringsDomain(parts: StoryParts, ldap: LdapClient): Promise
   await addUser(ldap, owner);
   printer.chapter(
     'A message brings its domain',
-    `${HOME} is ours. A stranger writes to ${recipient}, a domain that nobody has defined;`,
+    `${HOME} is ours. A stranger writes to ${recipient}, a domain that is not defined;`,
     'the MX record that the world sees for it names this host.',
   );
 
@@ -60,7 +60,7 @@ async function messageBringsDomain(parts: StoryParts, ldap: LdapClient): Promise
   const smtp = await strangerWrites(server);
   const rcpt = await timed(() => rcptTo(smtp, recipient));
   expect(rcpt.value, '250 2.1.5');
-  // The thread says what it did by another way than the reply: a turn later, at most.
+  // The steps are posted by the thread, not sent with the reply: they may arrive a turn later.
   for (let turns = 0; arrived === undefined && turns < 100; turns++) await new Promise((next) => setTimeout(next, 5));
   if (arrived === undefined) throw new Error('the steps of the arrival did not come');
   for (const { number, step, detail, ms } of arrived)

@@ -342,7 +342,7 @@ describe('the index', () => {
 });
 
 describe('the change log', () => {
-  it('holds what came and went, without passwords, and its time never goes back', async () => {
+  it('holds the values added and removed, without passwords, and its time never goes back', async () => {
     const { revision } = await directory.apply(
       {
         kind: 'add',

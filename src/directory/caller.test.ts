@@ -92,7 +92,7 @@ test('anonymous reads and changes nothing', async () => {
   assert.equal(await change(ANONYMOUS, password(ANN)), 'insufficientAccessRights');
 });
 
-test('a caller is an entry, not its name: renamed it goes on, deleted it is over, and a successor is somebody else', async () => {
+test('a caller is an entry, not its name: renamed it goes on, deleted it is over, and another entry of its name is another caller', async () => {
   const dn = 'uid=carl,ou=People,o=internet';
   const attributes = { objectClass: 'inetOrgPerson', uid: 'carl', cn: 'carl', sn: 'carl' };
   await directory.add(dn, attributes);

@@ -1,4 +1,4 @@
-// Who asks, and what in the directory is theirs to read and to change; all else is `insufficientAccessRights`.
+// The caller of a request, and what in the directory it may read and change; all else is `insufficientAccessRights`.
 //
 // Anonymous: the root DSE and the subschema, which are no entries and are not asked about here.
 // An entry: reads itself, and replaces its own password.
@@ -22,7 +22,7 @@ const ADMINISTRATOR = parseDn(ADMINISTRATOR_DN);
 
 export type Caller =
   | { readonly kind: 'anonymous' }
-  /** An entry by its UUID, not by its name: a renamed user stays who it is, another entry of the old name is somebody else. */
+  /** An entry by its UUID, not by its name: a renamed user is the same caller, another entry of the old name is not. */
   | { readonly kind: 'entry'; readonly uuid: string; readonly dn: string }
   | { readonly kind: 'administrator'; readonly dn: string }
   /** This program itself: the first start, a domain that a message brings. */
@@ -33,7 +33,7 @@ export const SERVER: Caller = { kind: 'server' };
 /** Who may open the admin socket: the file's permissions have decided. */
 export const ADMINISTRATOR_CALLER: Caller = { kind: 'administrator', dn: ADMINISTRATOR_DN };
 
-/** What a peer reads whose entry is gone, or may not be logged in as any more: its session ends. */
+/** The text for a session that ends because its entry is gone, or a status keeps it out. */
 export const LOGIN_IS_OVER = 'Your login is over: the directory has changed';
 
 /** Who has logged in as this entry. */
@@ -88,8 +88,8 @@ export async function checkChange(tx: Transaction, caller: Caller, change: Direc
 }
 
 /**
- * The part of checkChange that needs no entry: throws for what this caller may do nowhere. It decides nothing; whoever
- * works for a change before its transaction (hashes its passwords) asks first, so that a stranger gets no work done.
+ * The part of checkChange that needs no entry: throws for what this caller may do nowhere. It permits nothing: it is asked
+ * before the work that precedes a transaction (passwords are hashed), so that a stranger cannot cause that work.
  */
 export function checkChangeKind(caller: Caller, change: DirectoryChange): void {
   if (mayDoAll(caller)) return;

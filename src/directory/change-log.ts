@@ -21,7 +21,7 @@ interface LogOptions {
   readonly newDn?: string;
 }
 
-/** As the row holds it: of each attribute its name, what went and what came. `newDn` after a rename. */
+/** As the row holds it: of each attribute its name, the values removed and the values added. `newDn` after a rename. */
 export type JsonChange = {
   readonly newDn?: string;
   readonly attributes: readonly (readonly [string, ReturnType<typeof encodeValues>, ReturnType<typeof encodeValues>])[];
@@ -56,7 +56,7 @@ export async function logChange(
   await tx.run(INSERT, revision, TENANT, at, kind, entry.uuid, entry.dn, options.author, JSON.stringify(change));
 }
 
-/** Removes some rows that are too old or too many. Returns how many: below 2000 nothing is left to do. */
+/** Removes some rows that are too old or too many. Returns how many: fewer than 2000 means that all are removed. */
 export const pruneChangeLog = operation('directory.pruneChangeLog', async (tx, now: number) => {
   return tx.run(PRUNE, now - KEEP_MS, tx.revision - KEEP_ROWS, PRUNE_ROWS);
 });

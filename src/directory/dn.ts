@@ -139,11 +139,11 @@ export function dcDnOfDomain(domain: string, suffix = SUFFIX): string {
   return [...labels, suffix].join(',');
 }
 
-/** What is the same in a DN as outside of it, wherever it stands. */
+/** Characters that need no escape anywhere in a value. */
 const PLAIN = new Uint8Array(ALNUM);
 for (const c of '-._@') PLAIN[c.charCodeAt(0)] = 1;
 
-/** A value as it may stand in a DN. RFC 4514 §2.4 */
+/** A value with the escapes that a DN needs. RFC 4514 §2.4 */
 export function escapeDnValue(value: string): string {
   if (isAll(value, PLAIN)) return value;
   let text = value.replace(/[",+;<>\\]/g, '\\$&').replaceAll('\0', '\\00');
@@ -157,7 +157,7 @@ const HEX = characterClass([0x30, 0x39], [0x41, 0x46], [0x61, 0x66]);
 const OID_CHARACTERS = characterClass([0x30, 0x39], '.');
 /** What follows a backslash as itself. RFC 4514 §3 */
 const ESCAPABLE = characterClass(' "#+,;<=>\\');
-/** What may not stand in a value unescaped. */
+/** Characters that must be escaped in a value. */
 const SPECIAL = characterClass('"+,;<>\\\0');
 
 class DnCursor extends Cursor {

@@ -1,8 +1,8 @@
-// The attributes of an entry while a change is made to them, with what came and what went.
+// The attributes of an entry while a change is made to them, and the difference.
 //
 // In      add, delete and replace in the order of the request; a failure leaves the draft half done, to be thrown away
 // Out     the attributes after it, and the difference by attribute
-// Never   sees the tables; knows nothing of names and places
+// Never   sees the tables; knows nothing of names and superiors
 // RFC 4511 §4.6
 
 import { LDAP_VALUES_MAX } from '../base/limits.ts';
@@ -12,14 +12,14 @@ import { equalityKey } from './matching.ts';
 import { type AttributeDescription, schema } from './schema.ts';
 import { isValidValue } from './syntaxes.ts';
 
-/** What came and what went of one attribute. */
+/** The values added to and removed from one attribute. */
 export interface AttributeDifference {
   readonly description: AttributeDescription;
   readonly removed: readonly AttributeValue[];
   readonly added: readonly AttributeValue[];
 }
 
-/** By equality key, in the order in which the values came. */
+/** By equality key, in the order in which the values were given. */
 type Values = Map<string, AttributeValue>;
 
 interface Touched {
@@ -176,7 +176,7 @@ function noValues(description: AttributeDescription): Error {
 
 const PRINTED_LENGTH = 60;
 
-/** A peer's own word, as it may stand in a reply. */
+/** A name from the request, made fit for a reply. */
 function printable(text: string): string {
   const cut = text.length > PRINTED_LENGTH ? `${text.slice(0, PRINTED_LENGTH)}...` : text;
   return cut.replace(/[^\x20-\x7e]/g, '?');

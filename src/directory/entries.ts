@@ -36,7 +36,7 @@ const named = (dn: string | Dn): Dn => (typeof dn === 'string' ? parseDn(dn) : d
 const byPath = (dn: Dn): Query => [BY_PATH, TENANT, dn.path];
 const anyChild = (parent: number): Query => [ANY_CHILD, parent];
 
-/** None for a value that is not indexed: then nobody can say which entries hold it. */
+/** None for a value that is not indexed: the entries that hold it cannot be found this way. */
 const withValue = (attribute: string, value: AttributeValue, limit: number, after: number): Query | undefined => {
   const key = indexKeyFor(attribute, value);
   return key === undefined ? undefined : [WITH_VALUE, TENANT, ...key, after, limit];
@@ -101,7 +101,7 @@ export async function hasChildrenIn(tx: Transaction, parent: number): Promise<bo
   return (await tx.arrays(...anyChild(parent))).length > 0;
 }
 
-/** Entries that hold this value, wherever they stand. `attribute` is one of indexes.ts, by any of its names. */
+/** Entries that hold this value, anywhere in the tree. `attribute` is one of indexes.ts, by any of its names. */
 export function entriesWith(
   reader: Reader,
   attribute: string,

@@ -29,7 +29,7 @@ export interface Entry {
   readonly attributes: Attributes;
   readonly createdAt: number;
   readonly modifiedAt: number;
-  /** DNs of who did it; absent where nobody asked. */
+  /** DNs of the callers; absent where no caller asked for it. */
   readonly createdBy?: string;
   readonly modifiedBy?: string;
   /** Made by this server on the way to another entry, and by no request of its own. */

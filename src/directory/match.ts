@@ -1,7 +1,7 @@
 // Does an entry match a filter: compiled once a search, with the three values that LDAP's logic has.
 //
 // In      a filter, and entries one by one
-// Out     true, false, or undefined where nobody can say (an attribute that the schema does not know)
+// Out     true, false, or undefined where it cannot be evaluated (an attribute that the schema does not know)
 // Limits  depth as the filter was decoded, see LDAP_FILTER_NESTING_MAX in base/limits.ts
 // Never   throws for a value that does not fit: that is undefined, and `not` keeps it undefined
 // RFC 4511 §4.5.1.7

@@ -18,7 +18,7 @@ export function prepareFor(rule: MatchingRuleName, value: AttributeValue): strin
 /** For values of an entry. A type without an equality rule compares octets, so that its values can still be deleted. */
 export function equalityKey(type: AttributeType, value: AttributeValue): string {
   const key = type.equality === undefined ? undefined : prepareFor(type.equality, value);
-  // A value that its own rule cannot read is stored all the same when it came before the rule: it equals itself.
+  // A value that its own rule cannot read may be stored, from before the schema had the rule: it equals itself.
   return key ?? prepare('octetStringMatch', value)!;
 }
 

@@ -119,7 +119,7 @@ export function isAscii(text: string): boolean {
   return true;
 }
 
-/** A name and its OID are the same identifier; what a name that the schema does not have stands for, nobody knows. */
+/** A name and its OID are the same identifier. A name that the schema does not have cannot be compared. */
 function objectIdentifier(text: string): string | undefined {
   const trimmed = text.trim();
   const known = schema();

@@ -1,7 +1,7 @@
 // The index made anew from all entries, when another version of the code has made the one that is there.
 //
 // States  begin (no row) -> slices of entries -> the last one notes the version
-// Limits  SLICE entries in one transaction. Nobody searches or writes meanwhile: this runs before the listeners
+// Limits  SLICE entries in one transaction. No search and no write runs meanwhile: this is done before the listeners open
 
 import { TENANT } from '../base/tenant.ts';
 import { type Derived, setDerivedVersion } from '../database/derived.ts';

@@ -27,7 +27,7 @@ export interface AttributeType {
   readonly names: readonly string[];
   /** The first name: how it is shown whatever the client wrote. */
   readonly name: string;
-  /** `name` in lower case: how it stands in Attributes. */
+  /** `name` in lower case: its key in Attributes. */
   readonly key: string;
   readonly supertype: AttributeType | undefined;
   /** Keys of this type and of all types below it: what a filter on it looks at. RFC 4512 §2.5.1 */

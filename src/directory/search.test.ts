@@ -51,7 +51,7 @@ const equal = (attribute: string, value: string): Filter => ({ kind: 'equality',
 const not = (filter: Filter): Filter => ({ kind: 'not', filter });
 const everyone = ['cn=all', 'dc=example', 'o=internet', 'ou=People', 'uid=ann', 'uid=bob', 'uid=eve'];
 
-/** RFC 4511 §4.5.1.7: what nobody can say of any value is Undefined, and so is its negation. */
+/** RFC 4511 §4.5.1.7: what cannot be evaluated for any value is Undefined, and so is its negation. */
 const notEvaluable: Filter[] = [
   equal('objectClass', 'computer'),
   equal('objectClass', 'not a class'),
@@ -113,7 +113,7 @@ describe('search', () => {
     ['an unknown attribute', equal('shoe', 'x'), []],
     ['not an unknown attribute', { kind: 'not', filter: equal('shoe', 'x') }, []],
     ['an unknown class', equal('objectClass', 'computer'), []],
-    ['not a class that nobody has', not(equal('objectClass', '1.2.3.4')), everyone],
+    ['not a class that no entry has', not(equal('objectClass', '1.2.3.4')), everyone],
     ['not what no rule can evaluate', { kind: 'or', filters: notEvaluable.map(not) }, []],
     [
       'what no rule can evaluate beside what one can',

@@ -1,4 +1,4 @@
-// Secrets: which attributes they are is said once, in the schema, and nobody but the administrator over LDAP sees one.
+// Secrets: which attributes they are is said once, in the schema, and only the administrator over LDAP sees one.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

@@ -11,7 +11,7 @@ export function withoutSecrets(entry: Entry): Entry {
   return { ...entry, attributes };
 }
 
-/** `key` as it stands in Attributes. */
+/** `key` is one of Attributes. */
 function isSecret(key: string): boolean {
   return schema().attributeType(typeKeyOf(key))?.isSecret === true;
 }

@@ -40,7 +40,7 @@ function part(text: string, number: number): string {
   return text.slice(range.start, range.end);
 }
 
-test('a failure is told in words, in fields and with the header of the original', () => {
+test('a failure is reported in words, in fields and with the header of the original', () => {
   assert.equal(
     buildDeliveryReport(report),
     [

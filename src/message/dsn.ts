@@ -4,7 +4,7 @@
 // Out     a whole message in 7-bit ASCII; its envelope has the null sender, which is the caller's affair
 // Limits  recipients as the caller gives them; DIAGNOSTIC_MAX, HEADER_MAX
 // The original is represented by its header only. One that is not clean 7-bit text goes as quoted-printable, which
-// RFC 3462 §3 provides for: with 8bit, a host without 8BITMIME would refuse the report, and nobody would get it.
+// RFC 3462 §3 provides for: with 8bit, a host without 8BITMIME would refuse the report, and the sender would not get it.
 // RFC 3464, RFC 3462, RFC 3834 §5, RFC 5321 §6.1
 
 import { type Address, formatAddress } from './address.ts';

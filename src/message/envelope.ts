@@ -3,7 +3,7 @@
 //
 // In      values of a door, of a report, of a channel; JSON that this codec has written
 // Out     the same values; Failure('invalid') for JSON that is no envelope
-// Addresses stand in JSON as `[local part, domain]`, so that nothing is parsed and nothing is lost on the way.
+// In JSON an address is `[local part, domain]`, so that nothing is parsed and nothing is lost on the way.
 // A key that is added here is added to both halves of the codec; envelope.test.ts takes each of them there and back.
 // RFC 5321 §2.3.1, RFC 6152 §2 (BODY)
 
@@ -16,7 +16,7 @@ export type BodyKind = '7BIT' | '8BITMIME';
 
 export interface Recipient {
   readonly address: Address;
-  /** As the client wrote it, for the DSN's Original-Recipient and for people; absent when nobody wrote it. */
+  /** As the client wrote it, for the DSN's Original-Recipient and for people; absent where no client did. */
   readonly original?: string;
 }
 

@@ -1,4 +1,4 @@
-// `admin-password` in the data directory: a copy of the generated password, for convenience, until somebody changes it.
+// `admin-password` in the data directory: a copy of the generated password, for convenience, until it is changed.
 
 import { readFileSync, rmSync } from 'node:fs';
 import { HashGate } from '../auth/hash-gate.ts';

@@ -1,4 +1,4 @@
-// The socket on which the administrator's operations are asked: who may open it may do everything.
+// The socket of the administrator's operations: a process that may open it may do everything.
 
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ function socketPath(data: string): string {
   const path = join(runPath(data), 'admin.sock');
   const pointer = join(runPath(data), 'admin.path');
   if (existsSync(pointer)) {
-    // A server that was killed has left it. The directory is locked: it belongs to nobody any more.
+    // A server that was killed has left it: this process holds the directory's lock, so no other server uses it.
     removeSocket(readFileSync(pointer, 'utf8').trim());
     rmSync(pointer, { force: true });
   }
@@ -46,7 +46,7 @@ function removeSocket(path: string): void {
     rmSync(directory, { recursive: true, force: true });
 }
 
-/** Serves the operations to whoever may open the socket: the user that the server runs as. */
+/** Serves the operations to every process that may open the socket: those of the user that the server runs as. */
 export async function serveAdmin(
   main: MainParts,
   listeners: Readonly<Record<string, string>>,
@@ -63,7 +63,7 @@ export async function serveAdmin(
     listeners,
   });
   const path = socketPath(data);
-  // The directory is locked: a socket that is there belongs to nobody any more.
+  // This process holds the directory's lock, so no other server uses a socket that is there.
   rmSync(path, { force: true });
   const server: Server = createServer(getRequestListener(adminApp(operations, main.log).fetch));
   await new Promise<void>((resolve, reject) => {

@@ -16,7 +16,7 @@ import { literalAddress, normalizeDomain } from '../message/address.ts';
 export interface Configuration {
   /** Lower case, with a dot. */
   readonly hostname: string;
-  /** Somebody chose the host name; otherwise the machine's is used, and a persisted one is kept. */
+  /** The host name is configured; otherwise the machine's is used, and a persisted one is kept. */
   readonly hostnameGiven: boolean;
   /** Absolute path of the data directory. */
   readonly data: string;

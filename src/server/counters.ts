@@ -1,11 +1,11 @@
-// What a thread counts, and hands to the main thread when somebody asks for the metrics.
+// What a thread counts, and hands to the main thread when the metrics are requested.
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 /** Name and label of a counter -> how often. Labels are bounded: reply codes, results, listeners. */
 export type Counts = Readonly<Record<string, number>>;
 
-/** The one that is no sum: the event loop's delay since somebody asked last, 99th percentile, seconds. */
+/** The one that is no sum: the event loop's delay since the last request, 99th percentile, seconds. */
 export const LOOP_DELAY = 'event-loop p99';
 
 const LOOP_DELAY_RESOLUTION_MS = 50;

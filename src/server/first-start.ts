@@ -14,7 +14,7 @@ import { findEntry } from '../directory/entries.ts';
 import { bootstrap } from '../provisioning/bootstrap.ts';
 import { adminPasswordPath } from './paths.ts';
 
-/** 120 bits in letters that nobody confuses. */
+/** 120 bits in letters that cannot be confused. */
 const PASSWORD_LETTERS = 'abcdefghjkmnpqrstuvwxyz23456789';
 const PASSWORD_LENGTH = 24;
 

@@ -15,7 +15,7 @@ function open(context: TestContext) {
     data,
     file: join(data, 'hostname'),
     chosen: (name: string) => hostNames(configuration(name)),
-    /** Nobody has chosen; the machine is called so. */
+    /** No name is configured; this is the machine's. */
     machine: (name: string) => hostNames({ ...configuration(), hostname: name }),
   };
 }

@@ -10,7 +10,7 @@ import type { Configuration } from './configuration.ts';
 /** Former names beyond this are forgotten. */
 const NAMES_MAX = 20;
 
-/** Present name first. A name that somebody has chosen wins over the persisted one; the machine's own does not. */
+/** Present name first. A configured name wins over the persisted one; the machine's own does not. */
 export function hostNames(configuration: Configuration): readonly string[] {
   const file = join(configuration.data, 'hostname');
   const persisted = readNames(file);

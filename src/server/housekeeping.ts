@@ -1,4 +1,4 @@
-// What has to be done now and then: taking away what nobody refers to, and its files after the commit.
+// Periodic work: what has no reference any more is removed, and its files after the commit.
 
 import { unlink } from 'node:fs/promises';
 import { systemClock } from '../base/clock.ts';
@@ -36,7 +36,7 @@ export function keepHouse(parts: HousekeepingParts): () => void {
     let more = false;
     try {
       ({ more } = await writer.execute(collect, {}));
-      // Below that many nothing is left to do.
+      // A round that removes fewer has removed all.
       more = (await writer.execute(pruneChangeLog, systemClock.now())) >= CHANGES_A_ROUND || more;
       for (const copy of removeOldCopies(database, systemClock.now())) log.info('store.remove-copy', { copy });
     } catch (error) {

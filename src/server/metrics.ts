@@ -1,4 +1,4 @@
-// The metrics of the whole process in Prometheus' text format: what threads count, and gauges read when somebody asks.
+// The metrics of the whole process in Prometheus' text format: what threads count, and gauges read at each request.
 //
 // Labels are bounded: listeners, reply codes, results. Never an address.
 

@@ -29,7 +29,7 @@ export interface Doors {
   readonly endpoints: Readonly<Record<string, string>>;
   /** Where our own DNS is asked from this machine. */
   readonly ownDns: string;
-  /** Nobody is accepted any more. Connections of protocol threads are theirs to end. */
+  /** Accepts no more connections. Those of protocol threads are ended there. */
   close(): void;
 }
 

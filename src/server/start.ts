@@ -35,7 +35,7 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** `fatal` prints one line and ends the process at once: nobody can say what is on disk. */
+/** `fatal` prints one line and ends the process at once: what is on disk is not known any more. */
 export async function start(
   configuration: Configuration,
   fatal: (text: string) => void,
@@ -50,7 +50,7 @@ export async function start(
   const hostnames = hostNames(configuration);
   const common = { configuration, hostnames, log, shared };
 
-  // The writer first: everybody else writes through it.
+  // The writer first: all other threads write through it.
   const supervisor = new Supervisor({ ...common, fatal });
   await supervisor.startWriter(switches);
   const writer = new WriterClient(supervisor.writerPort(0), shared);

@@ -1,7 +1,7 @@
 // The threads of the process: started, replaced when they die, stopped in order.
 //
 // A thread that dies is replaced by a successor that has all it had, but for its connections and what it remembered: what
-// a thread must know stands in ThreadData or in a standing order. The writer's death ends the process, because outcomes
+// a thread must know is in ThreadData or in a standing order. The writer's death ends the process, because outcomes
 // would be unknown; so does any thread's report that a file cannot be written, and a successor that does not start.
 //
 // Limits  starts of one thread are RESTART_MS apart; STARTS_MAX may end before it serves
@@ -107,7 +107,7 @@ export class ServingThread {
     return this.#isStopping;
   }
 
-  /** To the worker that runs now; to nobody while there is none. */
+  /** To the worker that runs now; dropped while there is none. */
   post(order: Order, transfer: readonly Transferable[] = []): void {
     this.#worker?.postMessage(order, [...transfer]);
   }

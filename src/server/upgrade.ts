@@ -23,7 +23,7 @@ export function bringToFormat(data: string, log: Log, synchronous: 'FULL' | 'OFF
   });
 }
 
-/** Before any door opens: nothing is asked of rows that other code has made. */
+/** Before any door opens, so that no request is answered from rows that other code has made. */
 export function compileAnew(reader: Reader, writer: Writer): Promise<void> {
   return rebuildDerived({ reader, writer, derived, say });
 }

@@ -17,33 +17,33 @@ async function open(context: TestContext) {
   const store = new TestStore();
   context.after(() => store.close());
   const account = await store.account();
-  const told: number[] = [];
+  const collected: number[] = [];
   store.database.onNotification((notification) => {
-    if (notification.kind === 'segment') told.push(notification.segment);
+    if (notification.kind === 'segment') collected.push(notification.segment);
   });
   const { reader, writer } = store.database;
-  return { store, account, reader, writer, told, collect: () => writer.execute(collect, {}) };
+  return { store, account, reader, writer, collected, collect: () => writer.execute(collect, {}) };
 }
 
 const LARGE = `Subject: large\r\n\r\n${'line\r\n'.repeat(300_000)}`;
 
-test('a segment goes when nobody refers to it any more and no more comes to it', async (context) => {
-  const { store, account, writer, told, ...box } = await open(context);
+test('a segment goes when no row refers to it any more and it is closed', async (context) => {
+  const { store, account, writer, collected, ...box } = await open(context);
   await store.append(account, 'INBOX', LARGE);
   await store.append(account, 'INBOX', 'small');
   const [large, small] = [1, 2].map(
     (uid) => findMessage(box.reader, ownMailbox(account, INBOX), idOf(uid))!.blob.segment,
   );
   await box.collect();
-  assert.deepEqual(told, []);
+  assert.deepEqual(collected, []);
   const all = { owner: account, mailbox: INBOX, ranges: undefined, deletedOnly: false };
   await writer.execute(expunge, all);
   assert.deepEqual(await box.collect(), { more: false });
   // The small one's segment is still open.
-  assert.deepEqual(told, [large]);
+  assert.deepEqual(collected, [large]);
   await writer.execute(closeAllSegments, { at: 9 });
   await box.collect();
-  assert.deepEqual(told, [large, small]);
+  assert.deepEqual(collected, [large, small]);
   assert.equal(store.count('segment'), 0);
 });
 
@@ -99,7 +99,7 @@ test('ranges of a blob; a file that is gone is not-found, one that is cut is una
   assert.equal((await blobs.read(blob, text.length + 5)).length, 0);
   await assert.rejects(blobs.read({ ...blob, length: blob.length + 1 }), { kind: 'unavailable' });
   const path = segmentPath(store.segmentsPath, blob.segment);
-  // A reader that has the file open goes on until it is told to forget it.
+  // A reader that has the file open goes on until it gets the order to forget it.
   unlinkSync(path);
   const reading = blobs.read(blob);
   blobs.forget(blob.segment);

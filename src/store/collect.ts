@@ -1,4 +1,5 @@
-// Taking away what nobody refers to: segments without messages, rows of deleted mailboxes, old traces of expunged messages.
+// Removal of what has no reference any more: segments without messages, rows of deleted mailboxes, old traces of expunged
+// messages.
 //
 // A segment may go only when it is closed: its `closed` comes over the same port as the accepts that name it, after the
 // last of them. The file is unlinked after the commit; a reader that finds no file reads the row once more.
@@ -37,7 +38,7 @@ export const closeSegmentsOf = operation(
   },
 );
 
-/** At a start nobody writes to the segments of the last run. */
+/** At a start no thread writes to the segments of the last run. */
 export const closeAllSegments = operation('store.closeAllSegments', async (tx, args: { readonly at: number }) => {
   await tx.run('UPDATE segment SET closed = ? WHERE closed IS NULL', args.at);
 });
@@ -101,7 +102,7 @@ export function highestId(reader: Reader): number {
   return Number(row?.['id'] ?? 0);
 }
 
-/** Files that no row knows: the process died between making one and committing its row. Nobody refers to them. */
+/** Files that no row knows: the process died between making one and committing its row. No row refers to them. */
 export async function unlinkUnknownSegments(reader: Reader, directory: string): Promise<number> {
   const known = new Set(reader.arrays('SELECT id FROM segment').map((row) => `${idText(Number(row[0]))}.seg`));
   let unlinked = 0;

@@ -7,7 +7,7 @@ import { PAGE_ROWS, uidsAfter } from './messages.ts';
 
 export interface MailboxCounters {
   readonly mailbox: Mailbox;
-  /** Messages that no session has claimed as recent; 0 when nobody asked for them. */
+  /** Messages that no session has claimed as recent; 0 unless they were asked for. */
   readonly unclaimed: number;
 }
 

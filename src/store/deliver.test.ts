@@ -40,15 +40,15 @@ async function open(context: TestContext, count: number) {
 
 test('one copy for twenty accounts, each with flags and counters of its own', async (context) => {
   const { store, accounts, writer, ...box } = await open(context, 20);
-  const told: number[] = [];
+  const changed: number[] = [];
   store.database.onNotification((note) => {
-    if (note.kind === 'account') told.push(note.account);
+    if (note.kind === 'account') changed.push(note.account);
   });
   await store.deliver(accounts, TEXT);
   assert.deepEqual(box.refs(), [20]);
   assert.equal(store.count('mailbox_message'), 20);
   assert.deepEqual(
-    told.sort((a, b) => a - b),
+    changed.sort((a, b) => a - b),
     accounts,
   );
   const [first, ...others] = accounts as [AccountId, ...AccountId[]];

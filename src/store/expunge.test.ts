@@ -15,7 +15,7 @@ async function open(context: TestContext, messages: number) {
   return box;
 }
 
-test('expunge takes what is marked, in slices, and tells of it', async (context) => {
+test('expunge takes what is marked, in slices, and reports it', async (context) => {
   const box = await open(context, 0);
   const { reader } = box.store.database;
   for (let i = 0; i < STORE_SLICE_MESSAGES + 3; i += 200)
@@ -40,7 +40,7 @@ test('expunge takes what is marked, in slices, and tells of it', async (context)
   assert.equal(changes.more, false);
 });
 
-test('expunge of certain UIDs leaves the others that are marked; without the mark only where told so', async (context) => {
+test('expunge of certain UIDs leaves the others that are marked; without the mark only on request', async (context) => {
   const box = await open(context, 5);
   await box.set([[1, 4]], 'add', DELETED);
   await box.expunge([

@@ -14,7 +14,7 @@ import type { MailboxKey, UidRange } from './mailbox-key.ts';
 export interface ExpungeArguments extends MailboxKey {
   /** Only these UIDs; undefined for all. */
   readonly ranges: readonly UidRange[] | undefined;
-  /** False: also what has no \Deleted, for POP3's QUIT. \Deleted is the mailbox's, whoever has set it. */
+  /** False: also what has no \Deleted, for POP3's QUIT. \Deleted is the mailbox's: which session has set it does not matter. */
   readonly deletedOnly: boolean;
 }
 

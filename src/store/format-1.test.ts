@@ -19,7 +19,7 @@ test('what format 1 stored gives the same answers as values', () => {
   }
 });
 
-test('the values are those that the parser reads, but for references and what format 1 could not tell apart', () => {
+test('the values are those that the parser reads, but for references and what format 1 could not distinguish', () => {
   const plain = (text: string) => {
     const { headerText, structureText } = parseMessage(Buffer.from(text, 'latin1'));
     return { header: decodeHeader(headerText), structure: structureText };

@@ -31,7 +31,7 @@ for (const [name, size] of [
   ['just below the buffer', MESSAGE_BUFFER_BYTES - 100],
   ['large', MESSAGE_BUFFER_BYTES + 100_000],
 ] as const)
-  test(`${name}: what was put before it, then its bytes, however they came`, async (context) => {
+  test(`${name}: what was put before it, then its bytes, in whatever chunks`, async (context) => {
     const store = open(context);
     const body = text(size);
     const intake = store.intake(TRACE, FIELDS);

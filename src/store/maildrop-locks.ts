@@ -1,7 +1,7 @@
 // One POP3 session a maildrop, whatever thread it runs in. RFC 1939 §4
 //
 // In      requests of threads that serve POP3, by messages; the end of a thread
-// Out     granted or not; for a release, that it has been done: whoever connects afterwards gets the maildrop
+// Out     granted or not; for a release, that it is done, so that a session that begins afterwards gets the maildrop
 // Never   outlives the process: there is no row that could be stale; keeps IMAP or a delivery out
 
 import type { AccountId } from '../base/ids.ts';

@@ -209,7 +209,7 @@ export function sizesAfter(
     .map((row) => ({ uid: idOf(row[0]), size: Number(row[1]) }));
 }
 
-/** Up to where somebody knows a mailbox. */
+/** Up to where a session knows a mailbox. */
 export interface KnownState {
   readonly modseq: Modseq;
   /** No message above it is known. */

@@ -175,7 +175,7 @@ test('no space for a segment’s row: refused as full, no file and no descriptor
   assert.deepEqual(host.fatals, []);
 });
 
-test('a large message is whole in a file of its own; given up, it is told as closed', async (context) => {
+test('a large message is whole in a file of its own; given up, it is reported as closed', async (context) => {
   const host = openHost(context);
   const large = await LargeMessage.create(host, idOf(7));
   const bytes = randomBytes(300_000);

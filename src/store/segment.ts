@@ -6,9 +6,9 @@
 //           0 magic "WPS1"   4 codec, 3 zero bytes   8 message id   16 length   24 CRC-32 of the bytes   28 CRC-32 of 0..27
 // States  open (one for each thread) -> closed: full, or the thread ends. A message too large to buffer has a file of its own
 // Order   bytes are synced before the row that names them is committed; a row that names unsynced bytes cannot exist.
-//         What lies behind the last row of a file is a torn or refused message, and nobody looks there
+//         What follows the last row's record in a file is a torn or refused message, and is never read
 // Errors  no space -> Failure 'full' and the segment is cut back to its last good record; any other I/O error -> `fatal`, the process ends:
-//         after a failed sync nobody can say what is on disk
+//         after a failed sync it is not known what is on disk
 
 import { closeSync, fdatasync, ftruncateSync, openSync, unlinkSync, writev } from 'node:fs';
 import { type FileHandle, open as openFile, unlink } from 'node:fs/promises';
@@ -117,7 +117,7 @@ export class SegmentWriter {
   append(id: MessageId, chunks: readonly Uint8Array[], length: number, hash: Uint8Array): Promise<PendingBlob> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ id, chunks, length, hash, resolve, reject });
-      // At the end of the turn, so that all messages whose last bytes came in it share one write and one sync.
+      // At the end of the turn, so that all messages that became complete in it share one write and one sync.
       this.#running ??= new Promise((turn) => setImmediate(turn)).then(() => this.#run());
     });
   }
@@ -174,7 +174,7 @@ export class SegmentWriter {
     try {
       await this.#host.opened(id);
     } catch (error) {
-      // A file without a row is nobody's; on a full disk each message would leave one.
+      // A file without a row is never collected before the next start; on a full disk each message would leave one.
       closeSync(descriptor);
       unlinkSync(path);
       throw error;
@@ -182,14 +182,14 @@ export class SegmentWriter {
     return { id, descriptor, bytes: 0, pending: 0, full: false };
   }
 
-  /** What a failed write left behind the last good record would take space that nobody has. */
+  /** Gives back the space of what a failed write left after the last good record: the disk may be full. */
   #cut(): void {
     const segment = this.#segment;
     if (segment === undefined) return;
     try {
       ftruncateSync(segment.descriptor, segment.bytes);
     } catch {
-      // Nobody looks there: records are found by their rows.
+      // What cannot be cut does no harm: records are found by their rows.
       this.#giveUp();
     }
   }
@@ -248,7 +248,7 @@ export class LargeMessage {
       large.#file = await openFile(path, 'r+');
       await host.opened(large.segment);
     } catch (error) {
-      // As with the shared segment: without a row it is nobody's.
+      // As with the shared segment: a file without a row is not collected before the next start.
       await large.#file?.close().catch(() => {});
       await unlink(path).catch(() => {});
       throw segmentFailure(error, host);
@@ -260,7 +260,7 @@ export class LargeMessage {
     return this.#length;
   }
 
-  /** Whoever gave the message up may still have had a chunk on its way. */
+  /** A chunk may still be written after the message was given up. */
   #opened(): FileHandle {
     if (this.#file === undefined) throw new Failure('unavailable', 'The message was given up');
     return this.#file;

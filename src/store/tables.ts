@@ -6,9 +6,9 @@
 //   account          bound to a directory entry's UUID, never to its name; a UUID is unique in its tenant
 //   mailbox          INBOX is number 1; uidvalidity comes from a counter that never gives a number twice
 //   mailbox_message  a reference to a message with its own uid and flags. `flags` and `keywords` are those of the
-//                    mailbox's owner, but \Deleted, which is the folder's: whoever may expunge removes for all
+//                    mailbox's owner, but \Deleted, which is the folder's: an expunge removes for all readers
 //   counter          `parser`: the version at least which all messages had when they were last looked at (reparse.ts)
-//   doomed_mailbox   deleted, its rows not yet taken away: nobody reads them any more
+//   doomed_mailbox   deleted, its rows not yet removed: no session reads them any more
 //   vanished         what was expunged, for sessions and clients that were looking elsewhere
 //
 // Flags of who reads a mailbox of another's will be a table `reader_status (owner, mailbox, reader, uid, flags, keywords,

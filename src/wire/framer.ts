@@ -26,14 +26,14 @@ const HEAD_CHARACTERS = 64;
 const TAIL_CHARACTERS = 33;
 const EMPTY = Buffer.alloc(0);
 
-/** Input of one connection. Whoever is busy does not push: what waits here is what the socket gave since. */
+/** Input of one connection. A busy session reads no more from its socket, so little waits here. */
 export class Framer {
   /** Unread chunks in order; the first of them from `#at`. */
   #chunks: Buffer[] = [];
   #at = 0;
   /** The beginning of a line or block whose end has not come. */
   readonly #part = new Gather();
-  /** The rest of a bad line is being dropped; `#lastByte` is what came before the next byte then. */
+  /** The rest of a bad line is being dropped; `#lastByte` is the byte before the next one then. */
   #dropping = false;
   #lastByte = 0;
   /** How the last bad line ends, as far as that is known. */

@@ -1,4 +1,4 @@
-// A small IMAP client: sends commands and gives back what came, octet for octet.
+// A small IMAP client: sends commands and gives back the responses, octet for octet.
 //
 // In      commands as text, messages as octets
 // Out     untagged responses with their literals; a tagged NO or BAD is a thrown ImapRefusal

@@ -25,7 +25,7 @@ export class ConnectionClosed extends Error {}
 export class LineConnection {
   readonly #socket: Socket;
   #received: Buffer = Buffer.alloc(0);
-  /** Chunks since `#received` was last put together; joined only when somebody reads. */
+  /** Chunks since `#received` was last put together; joined only when they are read. */
   #chunks: Buffer[] = [];
   #end: Error | undefined;
   /** Octets that have come. */
@@ -139,7 +139,7 @@ export class LineConnection {
   change(change: (octets: Uint8Array) => Buffer, fromOctet: number): void {
     this.#change = change;
     this.#changedFrom = fromOctet;
-    // Chunks that came already are those at the end.
+    // Chunks that have been received already are those at the end.
     this.#join();
     const kept = this.#received.length - Math.max(0, this.#count - fromOctet);
     this.#received = Buffer.concat([this.#received.subarray(0, kept), change(this.#received.subarray(kept))]);

@@ -1,7 +1,7 @@
 // A small SMTP client: one transaction at a time, every reply given back.
 //
 // In      envelope and octets of a message
-// Out     replies as they came; `send` gives the last one
+// Out     replies as they were sent; `send` gives the last one
 // Never   retries; a reply that was not expected is a thrown SmtpRefusal with the whole reply
 // RFC 5321 §4.2
 

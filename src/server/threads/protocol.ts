@@ -164,7 +164,7 @@ function refuse(socket: Socket, listener: ListenerName): void {
   counters.add('refused', listener);
   socket.on('error', () => {});
   socket.end(TOO_MANY[listener] ?? '');
-  // Whoever leaves at once is seen to leave.
+  // Input is read and dropped, so that the end of the connection is seen at once.
   socket.resume();
   setTimeout(() => socket.destroy(), 1000).unref();
 }
@@ -194,10 +194,10 @@ parentPort?.on('message', (order: ProtocolOrder) => {
   }
 });
 
-/** A peer that does not take our last words in this time is cut off. */
+/** A peer that does not take the last output in this time is cut off. */
 const FAREWELL_MS = 1000;
 
-/** What is under way gets its outcome and its answer, each session its last words; then segments, calls, files. */
+/** What is under way gets its outcome and its answer, each session its last reply; then segments, calls, files. */
 async function stop(): Promise<void> {
   await parts.writer.settled();
   for (const end of sessions.values()) end();

@@ -61,7 +61,7 @@ export class DnsReader {
     return octets;
   }
 
-  /** The one text of the name here (name.ts), compressed or not, in the case in which it came. */
+  /** The one text of the name here (name.ts), compressed or not, in its own case. */
   name(): string {
     const { bytes } = this;
     let at = this.offset;

@@ -2,14 +2,14 @@
 //
 // In      chunks of any size
 // Out     messages; of one that is larger than the caller takes only the header, which is enough to refuse it
-// Never   keeps more than one message and the chunks it came in
+// Never   keeps more than one message and the chunks that hold it
 // RFC 1035 §4.2.2
 
 import { Framer } from '../framer.ts';
 
 export interface DnsFrame {
   readonly octets: Buffer;
-  /** False: these are the first octets of a message that is too large, and nobody knows what follows them. */
+  /** False: these are the first octets of a message that is too large; the connection cannot be read further. */
   readonly isWhole: boolean;
 }
 

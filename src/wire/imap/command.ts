@@ -1,4 +1,4 @@
-// Every IMAP command as one union; a command that came as UID x carries UIDs in its set.
+// Every IMAP command as one union; UID FETCH, UID STORE and so on carry UIDs in their set.
 
 import type { AppendCommand } from './commands/append.ts';
 import type { AuthenticateCommand } from './commands/authenticate.ts';

@@ -1,7 +1,7 @@
 // The tokens of RFC 3501 §9, one method a production, over a command put together by the command framer.
 //
-// In      a command as latin1 text: a character is a byte, literals stand in place as `{n}` CRLF bytes
-// Out     values; text of strings is latin1 too, whoever needs characters decodes it
+// In      a command as latin1 text: a character is a byte, literals are in it as `{n}` CRLF bytes
+// Out     values; text of strings is latin1 too: a caller that needs characters decodes it
 // Limits  nesting, ranges in a set, digits: base/limits.ts and below
 // Never   accepts NUL, or 8-bit characters outside of literals
 // RFC 3501 §4 §9, RFC 7888

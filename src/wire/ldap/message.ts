@@ -2,7 +2,8 @@
 //
 // In      one PDU from framer.ts; values
 // Out     values; octets
-// Fails   with a SyntaxFailure when tags or lengths lie: nobody knows what follows, the connection ends.
+// Fails   with a SyntaxFailure when tags or lengths are wrong: where the next message begins is not known, so the
+//         connection ends.
 //         With an UnacceptableRequest when only this request is at fault: it gets its response with protocolError.
 // RFC 4511 §4.1.1
 
@@ -102,7 +103,7 @@ const RESULT_KINDS = new Map(
 
 export function decodeRequest(bytes: Buffer): LdapMessage<LdapRequest> {
   const { message, messageId } = enterMessage(bytes);
-  // RFC 4511 §4.1.1.1: 0 is the server's, for what nobody asked.
+  // RFC 4511 §4.1.1.1: 0 is the server's, for unsolicited notifications.
   if (messageId === 0) throw new SyntaxFailure('a message ID above 0', 0);
   const known = REQUESTS.get(message.peekTag());
   if (known === undefined) return message.fail('a request');

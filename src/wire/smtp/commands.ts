@@ -87,7 +87,7 @@ function parseMail(cursor: Cursor): SmtpCommand {
   for (const [name, value] of parseParameters(cursor)) {
     if (name === 'size') sizeBytes = parseSize(value);
     else if (name === 'body') body = parseBody(value);
-    // Sent to us by peers that saw AUTH: whom they think to be the author. We trust nobody's word. RFC 4954 §5
+    // AUTH= says whom the peer believes to be the author. It is parsed and not used: no peer is trusted for it. RFC 4954 §5
     else if (name !== 'auth') throw new Failure('unsupported', `MAIL parameter ${printable(name)} is not known`);
   }
   return { verb: 'MAIL', sender, sizeBytes, body };

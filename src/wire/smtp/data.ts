@@ -1,8 +1,8 @@
 // The bytes between 354 and the final dot: unstuffed, bounded, and never mistaken for anything else.
 //
 // In      chunks of any size
-// Out     the message's bytes in runs, without the stuffed dots; then `end` with what came behind the final CRLF.CRLF
-// Limits  the caller counts bytes; a run refers to the chunk it came in
+// Out     the message's bytes in runs, without the stuffed dots; then `end` with the bytes after the final CRLF.CRLF
+// Limits  the caller counts bytes; a run refers to the chunk that held it
 // Never   ends at anything but CRLF.CRLF; passes a bare CR, a bare LF or a NUL: such data is `bad` for good, and is
 //         still read to its end, where the door refuses it and closes: SMTP smuggling, RFC 5321 §2.3.8 §4.1.1.4 §4.5.2
 //
@@ -18,7 +18,7 @@ export type BadData = 'bare-cr' | 'bare-lf' | 'nul';
 export interface DataProgress {
   /** Bytes of the message, in order. */
   readonly runs: readonly Buffer[];
-  /** What came behind the final dot, when it has come. */
+  /** The bytes after the final dot, once it has been received. */
   readonly rest: Buffer | undefined;
 }
 
@@ -141,7 +141,7 @@ export class DataReader {
     else if (end === 1) this.#setLast(chunk[0]!, this.#last);
   }
 
-  /** Gives out a run. Every CR in it must have its LF, in this run or as the next byte; `#last` is what came before it. */
+  /** Gives out a run. Every CR in it must have its LF, in this run or as the next byte; `#last` is the byte before it. */
   #give(chunk: Buffer, start: number, end: number, runs: Buffer[]): void {
     if (end <= start) return;
     const run = chunk.subarray(start, end);

@@ -19,7 +19,7 @@ export interface FetchSection {
 export interface FetchCommand {
   readonly name: 'FETCH';
   readonly messages: NumberSet;
-  /** Each once, macros replaced. UID is among them when the command came as UID FETCH. */
+  /** Each once, macros replaced. UID FETCH implies UID. */
   readonly attributes: ReadonlySet<FetchAttribute>;
   readonly sections: readonly FetchSection[];
 }

@@ -2,7 +2,7 @@
 //
 // In      latin1 text, a character a byte
 // Out     latin1 text that can be written to the wire as it is, the CRLF of a literal included
-// NUL can stand in no IMAP string and is left out.
+// No IMAP string can hold NUL: it is left out.
 
 import { characterClass, isAll, without } from '../../../base/characters.ts';
 import { ASTRING_CHAR } from '../grammar.ts';
