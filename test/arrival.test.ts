@@ -9,14 +9,14 @@ import { execFileSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import type { Client } from 'ldapts';
 import { AdminClient } from '../src/cli/client.ts';
+import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { LineConnection } from '../src/demo/clients/line-connection.ts';
+import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { UdpProbe } from './false-bounce/probes.ts';
 import { addDomain, addUser, administrator, domainDn, type Person } from './support/directory.ts';
 import { DnsTestServer } from './support/dns-server.ts';
-import { ImapClient } from './support/imap-client.ts';
-import { LineConnection } from './support/line-connection.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
-import { SmtpClient } from './support/smtp-client.ts';
 
 const US = 'mail.waypost.example';
 const THREADS = 3;

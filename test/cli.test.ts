@@ -9,10 +9,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { AdminClient } from '../src/cli/client.ts';
-import { ImapClient } from './support/imap-client.ts';
+import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
-import { SmtpClient } from './support/smtp-client.ts';
 import { SmtpSink } from './support/smtp-sink.ts';
 
 const launcher = resolve(import.meta.dirname, '..', 'waypost');

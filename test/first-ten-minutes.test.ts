@@ -9,6 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Client } from 'ldapts';
 import { createTransport } from 'nodemailer';
+import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import {
   ADMINISTRATOR,
   administrator,
@@ -18,7 +19,6 @@ import {
   replaceAttribute,
   userDn,
 } from './support/directory.ts';
-import { ImapClient } from './support/imap-client.ts';
 import { peer, peersMissing } from './support/peers.ts';
 import { type Door, startWaypost, type Waypost } from './support/server.ts';
 

@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { decode, streamEncode } from 'dns-packet';
-import { ImapClient } from './support/imap-client.ts';
-import { SmtpClient, SmtpRefusal } from './support/smtp-client.ts';
+import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { SmtpClient, SmtpRefusal } from '../src/demo/clients/smtp-client.ts';
 import { UnderAttack } from './support/under-attack.ts';
 
 const COMMANDS = 2000;

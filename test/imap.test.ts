@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { ImapFlow } from 'imapflow';
+import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { type Person, populate } from './support/directory.ts';
-import { ImapClient } from './support/imap-client.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 

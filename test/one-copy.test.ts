@@ -5,10 +5,10 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { type FetchedMessage, ImapClient } from '../src/demo/clients/imap-client.ts';
+import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { administrator, domainDn, populate, userDn } from './support/directory.ts';
-import { type FetchedMessage, ImapClient } from './support/imap-client.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
-import { SmtpClient } from './support/smtp-client.ts';
 
 const NAMES = Array.from({ length: 20 }, (_, i) => `u${i + 1}`);
 const ADDRESSES = NAMES.map((name) => `${name}@acme.example`);

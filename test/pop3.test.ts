@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { LineConnection } from '../src/demo/clients/line-connection.ts';
 import { type Person, populate } from './support/directory.ts';
-import { ImapClient } from './support/imap-client.ts';
-import { LineConnection } from './support/line-connection.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 

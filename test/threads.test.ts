@@ -8,12 +8,12 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { LineConnection } from '../src/demo/clients/line-connection.ts';
+import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { addDomain, addUser, administrator, type Person } from './support/directory.ts';
 import { DnsTestServer } from './support/dns-server.ts';
-import { LineConnection } from './support/line-connection.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
-import { SmtpClient } from './support/smtp-client.ts';
 import { SmtpSink } from './support/smtp-sink.ts';
 import { LETHAL } from './support/thread-faults.ts';
 

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { addUser, administrator, populate, removeUser } from './support/directory.ts';
 import { DnsTestServer } from './support/dns-server.ts';
-import { ImapClient } from './support/imap-client.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
-import { SmtpClient } from './support/smtp-client.ts';
 import { type SinkScript, SmtpSink } from './support/smtp-sink.ts';
 
 const MESSAGE = Buffer.from('From: ann@acme.example\r\nSubject: out\r\n\r\n.dots\r\nbody\r\n');

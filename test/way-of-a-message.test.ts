@@ -5,10 +5,10 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { populate } from './support/directory.ts';
-import { ImapClient } from './support/imap-client.ts';
 import { startWaypost } from './support/server.ts';
-import { SmtpClient } from './support/smtp-client.ts';
 import { SmtpSink } from './support/smtp-sink.ts';
 
 const run = promisify(execFile);

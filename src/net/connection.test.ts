@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { type Transferable, Worker } from 'node:worker_threads';
-import { LineConnection } from '../../test/support/line-connection.ts';
+import { LineConnection } from '../demo/clients/line-connection.ts';
 import { Framer } from '../wire/framer.ts';
 import { Connection, type ConnectionRecord, describeConnection } from './connection.ts';
 import { converse, MaskedStream } from './testing.ts';

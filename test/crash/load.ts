@@ -7,10 +7,10 @@
 // Answers that were on their way when the server died are read to the end: what it said, it must have meant.
 
 import type { Client } from 'ldapts';
+import { ImapClient, ImapRefusal } from '../../src/demo/clients/imap-client.ts';
+import { SmtpClient, SmtpRefusal } from '../../src/demo/clients/smtp-client.ts';
 import { administrator, type Person, userAttributes, userDn } from '../support/directory.ts';
-import { ImapClient, ImapRefusal } from '../support/imap-client.ts';
 import type { Waypost } from '../support/server.ts';
-import { SmtpClient, SmtpRefusal } from '../support/smtp-client.ts';
 import type { Ledger, MessageRecord } from './ledger.ts';
 import { makeMessage } from './message.ts';
 

@@ -6,9 +6,9 @@
 
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
+import { ImapClient } from '../../src/demo/clients/imap-client.ts';
+import { LineConnection } from '../../src/demo/clients/line-connection.ts';
 import { administrator, type Person, SUFFIX } from '../support/directory.ts';
-import { ImapClient } from '../support/imap-client.ts';
-import { LineConnection } from '../support/line-connection.ts';
 import type { Endpoint, Waypost } from '../support/server.ts';
 import { type FoundMessage, sha } from './ledger.ts';
 import { ID_FIELD, recognize } from './message.ts';

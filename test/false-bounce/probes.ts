@@ -8,7 +8,7 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type DecodedPacket, decode, encode, type Packet, streamEncode } from 'dns-packet';
-import { LineConnection } from '../support/line-connection.ts';
+import { LineConnection } from '../../src/demo/clients/line-connection.ts';
 import type { Endpoint } from '../support/server.ts';
 
 const ANSWER_MS = 3000;

@@ -9,11 +9,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type Client, ResultCodeError } from 'ldapts';
+import { ImapClient, ImapRefusal } from '../../src/demo/clients/imap-client.ts';
+import { SmtpClient, SmtpRefusal } from '../../src/demo/clients/smtp-client.ts';
 import { addUser, administrator, type Person, populate } from '../support/directory.ts';
-import { ImapClient, ImapRefusal } from '../support/imap-client.ts';
 import { tmpfsMissing } from '../support/peers.ts';
 import { StartFailure, startWaypost, type Waypost } from '../support/server.ts';
-import { SmtpClient, SmtpRefusal } from '../support/smtp-client.ts';
 
 const skip = tmpfsMissing();
 const SIZE_MIB = 48;

@@ -9,11 +9,11 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ImapClient } from '../../src/demo/clients/imap-client.ts';
+import { SmtpClient } from '../../src/demo/clients/smtp-client.ts';
 import { addUser, administrator, type Person, populate, userDn } from '../support/directory.ts';
-import { ImapClient } from '../support/imap-client.ts';
 import { peer, traceMissing } from '../support/peers.ts';
 import { startWaypost, type Waypost } from '../support/server.ts';
-import { SmtpClient } from '../support/smtp-client.ts';
 import { inject } from './inject.ts';
 
 const skip = traceMissing();

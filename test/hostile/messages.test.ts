@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { ImapClient } from '../support/imap-client.ts';
-import { SmtpClient } from '../support/smtp-client.ts';
+import { ImapClient } from '../../src/demo/clients/imap-client.ts';
+import { SmtpClient } from '../../src/demo/clients/smtp-client.ts';
 import { flood, UnderAttack } from '../support/under-attack.ts';
 
 const MIB = 1024 * 1024;

@@ -5,10 +5,10 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { encode, streamEncode } from 'dns-packet';
-import { ImapClient } from '../support/imap-client.ts';
-import { ConnectionClosed, type LineConnection } from '../support/line-connection.ts';
+import { ImapClient } from '../../src/demo/clients/imap-client.ts';
+import { ConnectionClosed, type LineConnection } from '../../src/demo/clients/line-connection.ts';
+import { SmtpClient } from '../../src/demo/clients/smtp-client.ts';
 import type { Door } from '../support/server.ts';
-import { SmtpClient } from '../support/smtp-client.ts';
 import { flood, UnderAttack } from '../support/under-attack.ts';
 
 /** What a probe may add to the server's memory: generous, and far below what it sends or asks for. */

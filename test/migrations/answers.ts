@@ -10,9 +10,9 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import dnsPacket, { type DecodedPacket, type RecordType } from 'dns-packet';
+import { ImapClient, type Tagged } from '../../src/demo/clients/imap-client.ts';
+import { LineConnection } from '../../src/demo/clients/line-connection.ts';
 import { administrator } from '../support/directory.ts';
-import { ImapClient, type Tagged } from '../support/imap-client.ts';
-import { LineConnection } from '../support/line-connection.ts';
 import type { Endpoint, Waypost } from '../support/server.ts';
 
 export interface Account {

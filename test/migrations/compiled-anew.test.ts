@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { SmtpClient } from '../../src/demo/clients/smtp-client.ts';
 import { derived } from '../../src/server/units.ts';
 import { populate } from '../support/directory.ts';
 import { startWaypost } from '../support/server.ts';
-import { SmtpClient } from '../support/smtp-client.ts';
 
 test('rows of a program that is not this one are compiled anew, and standard error says what and how far', async () => {
   await using server = await startWaypost();

@@ -4,6 +4,7 @@
 // Another   the users must be there; their INBOX is emptied, UIDs go on
 
 import { NoSuchObjectError } from 'ldapts';
+import { ImapClient } from '../../src/demo/clients/imap-client.ts';
 import {
   addDomain,
   addUser,
@@ -13,7 +14,6 @@ import {
   replaceAttribute,
   userDn,
 } from '../support/directory.ts';
-import { ImapClient } from '../support/imap-client.ts';
 import type { Endpoint, Waypost } from '../support/server.ts';
 import type { Target, User } from './runner/run.ts';
 

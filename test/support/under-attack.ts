@@ -14,11 +14,11 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { decode, encode } from 'dns-packet';
 import { Client } from 'ldapts';
+import { ImapClient } from '../../src/demo/clients/imap-client.ts';
+import { LineConnection } from '../../src/demo/clients/line-connection.ts';
+import { SmtpClient } from '../../src/demo/clients/smtp-client.ts';
 import { type Person, populate } from './directory.ts';
-import { ImapClient } from './imap-client.ts';
-import { LineConnection } from './line-connection.ts';
 import { type Door, type StartOptions, startWaypost, type Waypost } from './server.ts';
-import { SmtpClient } from './smtp-client.ts';
 
 const ORDINARY_MS = 10_000;
 /** A peer that takes nothing for so long has stopped reading. */

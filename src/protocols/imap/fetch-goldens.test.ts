@@ -3,10 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { ImapClient } from '../../../test/support/imap-client.ts';
 import { corpus } from '../../../test/support/messages.ts';
 import { silentLog } from '../../base/log.ts';
 import { operation } from '../../database/operation.ts';
+import { ImapClient } from '../../demo/clients/imap-client.ts';
 import { encodeHeader } from '../../message/header-values.ts';
 import { PARSER } from '../../message/structure.ts';
 import { convertEnvelope, convertStructure } from '../../store/format-1.ts';

@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
-import { ImapClient } from '../../../test/support/imap-client.ts';
-import { LineConnection } from '../../../test/support/line-connection.ts';
 import { idOf } from '../../base/ids.ts';
 import { operation } from '../../database/operation.ts';
+import { ImapClient } from '../../demo/clients/imap-client.ts';
+import { LineConnection } from '../../demo/clients/line-connection.ts';
 import { findMailboxById } from '../../store/mailboxes.ts';
 import { fillInbox, openTestPop3, type TestPop3 } from './testing.ts';
 

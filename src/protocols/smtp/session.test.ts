@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { LineConnection } from '../../../test/support/line-connection.ts';
+import { LineConnection } from '../../demo/clients/line-connection.ts';
 import { maskConnection, masked } from '../../net/testing.ts';
 import { openTestSmtp, type TestSmtp } from './testing.ts';
 

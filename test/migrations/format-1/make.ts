@@ -13,10 +13,10 @@ import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Attribute, Change } from 'ldapts';
+import { ImapClient } from '../../../src/demo/clients/imap-client.ts';
+import { SmtpClient } from '../../../src/demo/clients/smtp-client.ts';
 import { addDomain, addUser, administrator, domainDn, userAttributes, userDn } from '../../support/directory.ts';
-import { ImapClient } from '../../support/imap-client.ts';
 import { startWaypost, type Waypost } from '../../support/server.ts';
-import { SmtpClient } from '../../support/smtp-client.ts';
 import { SILENCE, SmtpSink } from '../../support/smtp-sink.ts';
 import { answers } from '../answers.ts';
 import { messages } from './messages.ts';

@@ -8,7 +8,7 @@
 // Limits  a reply may take 15 s, a count of a mailbox ten
 // Never   interprets what is said beyond tags and the ends of multi-line replies
 
-import { ConnectionClosed, LineConnection } from '../../support/line-connection.ts';
+import { ConnectionClosed, LineConnection } from '../../../src/demo/clients/line-connection.ts';
 import { type Captures, fill, isKnown, matchLine, unescapeRaw } from './pattern.ts';
 import type { Step, Way } from './script.ts';
 

@@ -1,3 +1,0 @@
-// The demo's client is the tests' too.
-
-export * from '../../src/demo/clients/imap-client.ts';
