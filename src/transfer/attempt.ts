@@ -13,11 +13,11 @@ import type { Operation, Reader, Writer } from '../database/operation.ts';
 import type { AcceptArguments } from './accept.ts';
 import type { Channel, Delivered, StoredMessage } from './channels/channel.ts';
 import type { QueueClock, RetryPolicy } from './clock.ts';
-import { carriedByAll, deliveryOf, findMessage } from './deliveries.ts';
+import { carriedByAll, deliveryOf, storedMessage } from './deliveries.ts';
 import { INTERNAL_ERROR, type Outcome, outcome } from './outcome.ts';
 import type { QueueRow } from './queue.ts';
 import type { RecordArguments, Recorded, RecordedOutcome } from './record.ts';
-import { type PrepareParts, prepare, sizeOf } from './submit.ts';
+import { type PrepareParts, prepareAccept, sizeOf } from './submit.ts';
 
 export interface AttemptParts extends PrepareParts {
   readonly reader: Reader;
@@ -47,7 +47,7 @@ export class Attempts {
   }
 
   async make(channel: Channel, rows: readonly QueueRow[], signal: AbortSignal): Promise<Attempt> {
-    const message = findMessage(this.#parts.reader, rows[0]!.message);
+    const message = storedMessage(this.#parts.reader, rows[0]!.message);
     if (message === undefined) return same(rows, LOST);
     const failed = (error: unknown): void => {
       const { detail, message: words } = asFailure(error);
@@ -75,7 +75,7 @@ export class Attempts {
     let bytes = 256 + 300 * rows.length;
     for (const { messages = [], ...own } of outcomes) {
       const made: AcceptArguments[] = [];
-      for (const submission of messages) made.push(await prepare(this.#parts, submission));
+      for (const submission of messages) made.push(await prepareAccept(this.#parts, submission));
       for (const args of made) bytes += sizeOf(args);
       recorded.push(made.length === 0 ? own : { ...own, made });
     }

@@ -10,7 +10,7 @@ import type { Delivery, StoredMessage } from './channels/channel.ts';
 import { type Carried, carriedBy, type QueueRow, workKey } from './queue.ts';
 
 /** At most `max` rows each. */
-export function grouped(rows: readonly QueueRow[], max: number): (readonly QueueRow[])[] {
+export function groupRows(rows: readonly QueueRow[], max: number): (readonly QueueRow[])[] {
   const groups: (readonly QueueRow[])[] = [];
   for (const group of Map.groupBy(rows, (row) => `${row.message} ${row.sender} ${workKey(row)}`).values())
     for (let at = 0; at < group.length; at += max) groups.push(group.slice(at, at + max));
@@ -40,7 +40,7 @@ export function deliveryOf(message: StoredMessage, carried: readonly Carried[]):
 }
 
 /** Undefined when it is not in the store: the row's reference was not counted. */
-export function findMessage(reader: Reader, id: MessageId): StoredMessage | undefined {
+export function storedMessage(reader: Reader, id: MessageId): StoredMessage | undefined {
   try {
     return getMessage(reader, id);
   } catch (error) {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { idOf, type QueueRowId } from '../base/ids.ts';
-import { grouped } from './deliveries.ts';
+import { groupRows } from './deliveries.ts';
 import { DestinationConcurrency } from './destination-concurrency.ts';
 import type { QueueRow } from './queue.ts';
 
@@ -43,7 +43,7 @@ function open(deliveriesMax: number) {
     }
   };
   const add = (rows: readonly QueueRow[]): void => {
-    for (const group of grouped(rows, RECIPIENTS_MAX)) concurrency.add(group);
+    for (const group of groupRows(rows, RECIPIENTS_MAX)) concurrency.add(group);
     begin();
   };
   const end = (index: number): void => {

@@ -14,7 +14,7 @@ import { type PlacedRecipient, type PlaceParts, place } from './place.ts';
 import { carriedBy, type QueueRow } from './queue.ts';
 
 /** Rows of one message and one sender. */
-export interface LocalWork {
+export interface LocalRows {
   readonly message: WrittenMessage;
   readonly rows: readonly QueueRow[];
   /** Of each row. */
@@ -29,7 +29,7 @@ export interface LocalWork {
 export type LocalResult = Outcome | 'delivered' | 'replaced';
 
 /** An operation that the outcome of a local channel may name. Gives a result for each row. */
-export type LocalOperation = (tx: Transaction, work: LocalWork) => Promise<readonly LocalResult[]>;
+export type LocalOperation = (tx: Transaction, work: LocalRows) => Promise<readonly LocalResult[]>;
 
 export const LOCAL_DELIVERY = 'transfer.local-delivery';
 

@@ -9,7 +9,7 @@ import { idText } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { type Attempt, type Attempts, endAttempt, same } from './attempt.ts';
 import type { Channel } from './channels/channel.ts';
-import { grouped } from './deliveries.ts';
+import { groupRows } from './deliveries.ts';
 import { INTERNAL_ERROR } from './outcome.ts';
 import { type QueueRow, workKey } from './queue.ts';
 import type { Recorded } from './record.ts';
@@ -45,7 +45,7 @@ export class LocalWork {
   /** Rows of one local channel and destination, delivery by delivery. */
   deliver(channel: Channel, rows: readonly QueueRow[]): Promise<void> {
     return this.#exclusively(rows, async () => {
-      for (const group of grouped(rows, channel.recipientsMax))
+      for (const group of groupRows(rows, channel.recipientsMax))
         await this.#togetherOrOneByOne(group, (some) => this.#deliver(channel, some));
     });
   }
@@ -53,7 +53,7 @@ export class LocalWork {
   /** Rows in the state `failed`: one report for those of a message that are here together. */
   report(rows: readonly QueueRow[]): Promise<void> {
     return this.#exclusively(rows, async () => {
-      const groups = grouped(rows, REPORTED_MAX);
+      const groups = groupRows(rows, REPORTED_MAX);
       const work = async (): Promise<void> => {
         for (let group = groups.shift(); group !== undefined; group = groups.shift())
           await this.#togetherOrOneByOne(group, (some) => this.#parts.report(some));

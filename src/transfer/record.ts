@@ -103,13 +103,10 @@ async function countingOutcomes(
   events: JourneyEvent[],
 ): Promise<(RecordedOutcome | LocalResult)[]> {
   const counting: (RecordedOutcome | LocalResult)[] = outcomes.map(({ outcome: said }) => said);
-  const named = new Map<string, number[]>();
-  for (const [index, { row, outcome: said }] of outcomes.entries()) {
-    if (said.operation === undefined || rows.get(row)?.state !== 'waiting') continue;
-    const { name } = said.operation;
-    named.set(name, [...(named.get(name) ?? []), index]);
-  }
+  const waiting = outcomes.keys().filter((index) => rows.get(outcomes[index]!.row)?.state === 'waiting');
+  const named = Map.groupBy(waiting, (index) => outcomes[index]!.outcome.operation?.name);
   for (const [name, indexes] of named) {
+    if (name === undefined) continue;
     const run = operations.get(name);
     if (run === undefined || written === undefined) throw new Error(`no local operation ${name}`);
     const results = await run(tx, {

@@ -14,7 +14,7 @@ import { idText, type MessageId } from '../base/ids.ts';
 import { type Attempt, type AttemptParts, Attempts, endAttempt, same } from './attempt.ts';
 import type { Channel } from './channels/channel.ts';
 import { QueueClock } from './clock.ts';
-import { grouped } from './deliveries.ts';
+import { groupRows } from './deliveries.ts';
 import { DestinationConcurrency } from './destination-concurrency.ts';
 import { beginRun, leaseRows } from './leases.ts';
 import { LocalWork, type LocalWorkParts } from './local-work.ts';
@@ -159,7 +159,8 @@ export class Schedule {
     }
     if (remote.length === 0) return;
     for (const [name, leased] of Map.groupBy(await this.#leased(remote), ({ channel }) => channel))
-      for (const group of grouped(leased, this.#parts.channels.get(name)!.recipientsMax)) this.#concurrency.add(group);
+      for (const group of groupRows(leased, this.#parts.channels.get(name)!.recipientsMax))
+        this.#concurrency.add(group);
     this.#begin();
   }
 

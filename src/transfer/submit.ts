@@ -64,7 +64,7 @@ export function acceptBy(writer: Writer, accept: Operation<AcceptArguments, Acce
 }
 
 export async function submit(parts: SubmitParts, submission: Submission): Promise<Submitted> {
-  const args = await prepare(parts, submission);
+  const args = await prepareAccept(parts, submission);
   const { kinds, results, delivered, queued } = await parts.commit(args, sizeOf(args));
   const { recipients } = submission.envelope;
   return {
@@ -76,7 +76,7 @@ export async function submit(parts: SubmitParts, submission: Submission): Promis
 }
 
 /** All that is done before the transaction. */
-export async function prepare(parts: PrepareParts, submission: Submission): Promise<AcceptArguments> {
+export async function prepareAccept(parts: PrepareParts, submission: Submission): Promise<AcceptArguments> {
   const { envelope, message, caller, mayRelay, door, refused } = submission;
   const { row, parsed } = message;
   const revision = parts.revision();
