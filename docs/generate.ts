@@ -20,7 +20,7 @@ import { replyOf } from '../src/protocols/imap/errors.ts';
 import { failureResult } from '../src/protocols/ldap/errors.ts';
 import { failureReply } from '../src/protocols/pop3/errors.ts';
 import { failureStatus } from '../src/protocols/smtp/errors.ts';
-import { configure, schema } from '../src/server/configuration.ts';
+import { configurationSchema, configure } from '../src/server/configuration.ts';
 import { standardPorts } from '../src/server/ports.ts';
 import { RCODE } from '../src/wire/dns/codes.ts';
 import { resultCodes } from '../src/wire/ldap/result-codes.ts';
@@ -155,7 +155,7 @@ function time(milliseconds: number): string {
 
 /** `queue.retry` for a key in a table. */
 function configurationKeys(): string[] {
-  return Object.entries(schema.shape).flatMap(([name, optional]) => {
+  return Object.entries(configurationSchema.shape).flatMap(([name, optional]) => {
     const inner = (optional as z.ZodOptional<z.ZodType>).unwrap();
     const shape = 'shape' in inner ? (inner.shape as Record<string, unknown>) : undefined;
     return shape === undefined ? [name] : Object.keys(shape).map((key) => `${name}.${key}`);

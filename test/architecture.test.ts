@@ -231,3 +231,87 @@ test("a channel is known by its interface: nothing compares a channel's name", (
   }
   assert.deepEqual(wrong, []);
 });
+
+/** Tests, and what sets their scene. */
+const isForTests = (file: string): boolean => /(\.test|\/testing)\.ts$|^test\//.test(file);
+
+interface Export {
+  readonly name: string;
+  /** From the root. */
+  readonly file: string;
+  readonly isType: boolean;
+  readonly isUsedInside: boolean;
+}
+
+/** What each file of src/ declares and exports itself; a name that is handed on is the other file's. */
+function declaredExports(): Export[] {
+  return sourceFiles(source).flatMap((path) => {
+    const text = readFileSync(path, 'utf8');
+    const declarations = text.matchAll(
+      /^export (?:async |abstract )*(const|let|function\*?|class|interface|type) (\w+)/gm,
+    );
+    return [...declarations].map(([, kind, name]) => ({
+      name: name!,
+      file: relative(root, path),
+      isType: kind === 'interface' || kind === 'type',
+      isUsedInside: [...text.matchAll(new RegExp(`\\b${name}\\b`, 'g'))].length > 1,
+    }));
+  });
+}
+
+/** Who imports a name of a file: `src/base/log.ts silentLog` -> files. Whoever takes a whole file stands behind its `*`. */
+function importers(): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  const note = (path: string, file: string, name: string): void => {
+    const key = `${relative(root, resolve(dirname(path), file))} ${name}`;
+    found.set(key, [...(found.get(key) ?? []), relative(root, path)]);
+  };
+  const files = ['src', 'test', 'bench', 'docs'].flatMap((folder) => sourceFiles(join(root, folder)));
+  for (const path of files) {
+    const text = readFileSync(path, 'utf8');
+    for (const [, names, file] of text.matchAll(/^(?:import|export) (?:type )?\{([^}]*)\} from '(\.[^']+)'/gm))
+      for (const each of names!.split(',')) {
+        const name = each
+          .trim()
+          .replace(/^type /, '')
+          .split(' as ')[0]!;
+        if (name !== '') note(path, file!, name);
+      }
+    for (const [, file] of text.matchAll(/\* (?:as \w+ )?from '(\.[^']+)'/g)) note(path, file!, '*');
+    for (const [, file] of text.matchAll(/\bimport\('(\.[^']+)'\)/g)) note(path, file!, '*');
+  }
+  return found;
+}
+
+/** Of wire/ and protocols/, where each protocol has names of its own. */
+const protocolOf = (file: string): string | undefined => /^src\/(?:wire|protocols)\/(\w+)\//.exec(file)?.[1];
+/** What answers a command has the command's name, as the store's operation for it may have. */
+const isHandler = (file: string): boolean => /^src\/protocols\/\w+\/(commands|operations)\//.test(file);
+
+test('one exported name has one meaning', () => {
+  const byName = Map.groupBy(
+    declaredExports().filter(({ file }) => !isForTests(file) && !isHandler(file)),
+    ({ name }) => name,
+  );
+  const wrong: string[] = [];
+  for (const [name, all] of byName) {
+    const files = all.map(({ file }) => file);
+    const protocols = files.map(protocolOf);
+    const areApart = !protocols.includes(undefined) && new Set(protocols).size === files.length;
+    if (files.length > 1 && !areApart) wrong.push(`${name} is exported by ${files.join(' and ')}: rename one of them`);
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('what is exported is used elsewhere, and not by tests alone', () => {
+  const users = importers();
+  const wrong: string[] = [];
+  for (const { name, file, isType, isUsedInside } of declaredExports()) {
+    if (isForTests(file)) continue;
+    const all = [...(users.get(`${file} ${name}`) ?? []), ...(users.get(`${file} *`) ?? [])];
+    // A type may be exported because an exported function speaks of it.
+    if (all.some((user) => !isForTests(user)) || (isUsedInside && (isType || all.length > 0))) continue;
+    wrong.push(`${file} exports ${name} for ${all.length > 0 ? 'tests alone' : 'nobody'}`);
+  }
+  assert.deepEqual(wrong, []);
+});

@@ -15,7 +15,7 @@ import {
   named,
   type ShownEntry,
   show,
-  submit,
+  submitForCommand,
   valuesOf,
 } from './entries.ts';
 import { domainOf, mailAddressOf } from './naming.ts';
@@ -53,7 +53,7 @@ export const domainAdd = (parts: EntryParts) =>
       const domain = domainOf(input.domain);
       const catchall = input.catchall === undefined ? [] : [mailAddressOf(input.catchall).text];
       const dn = dcDnOfDomain(domain);
-      const submitted = submit(
+      const submitted = submitForCommand(
         parts,
         {
           kind: 'add',
@@ -93,7 +93,7 @@ export const domainRemove = (parts: EntryParts) =>
     const dn = dcDnOfDomain(domain);
     const entry = findEntry(parts.reader, dn);
     if (entry === undefined || !hasClass(entry, 'maildomain')) throw notADomain(domain);
-    return named(submit(parts, { kind: 'delete', dn }, { caller, peer, dryRun: input.dryRun }), {
+    return named(submitForCommand(parts, { kind: 'delete', dn }, { caller, peer, dryRun: input.dryRun }), {
       notAllowedOnNonLeaf: `${domain} has users, lists or subdomains: see waypost user list ${domain}`,
     });
   });

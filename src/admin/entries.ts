@@ -57,7 +57,7 @@ export interface Asked {
   readonly dryRun: boolean | undefined;
 }
 
-export async function submit(
+export async function submitForCommand(
   parts: EntryParts,
   change: DirectoryChange,
   { caller, peer, dryRun = false }: Asked,

@@ -15,7 +15,7 @@ import {
   named,
   type ShownEntry,
   show,
-  submit,
+  submitForCommand,
   valuesOf,
 } from './entries.ts';
 import { domainOf, groupDn, mailAddressOf } from './naming.ts';
@@ -58,7 +58,7 @@ export const groupAdd = (parts: EntryParts) =>
         else dns.add(row.dn);
       }
       const dn = groupDn(mail, containerOf(parts, mail.domain, 'Groups'));
-      const submitted = submit(
+      const submitted = submitForCommand(
         parts,
         {
           kind: 'add',
@@ -96,5 +96,5 @@ export const groupShow = (parts: EntryParts) =>
 export const groupRemove = (parts: EntryParts) =>
   adminOperation('group.remove', z.object({ address, dryRun }), async (input, caller, peer): Promise<Changed> => {
     const entry = entryOfAddress(parts, mailAddressOf(input.address), 'group');
-    return submit(parts, { kind: 'delete', dn: entry.dn }, { caller, peer, dryRun: input.dryRun });
+    return submitForCommand(parts, { kind: 'delete', dn: entry.dn }, { caller, peer, dryRun: input.dryRun });
   });

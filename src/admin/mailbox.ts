@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import type { Reader } from '../database/operation.ts';
-import type { Problem } from '../store/check-pages.ts';
+import type { CheckProblem } from '../store/check-pages.ts';
 import { type CheckedChannel, checkMail } from '../transfer/check.ts';
 import { adminOperation } from './operation.ts';
 
@@ -22,8 +22,8 @@ export const mailboxCheck = (parts: CheckParts) =>
     'mailbox.check',
     /** `bytes`: read every message, too. */
     z.object({ bytes: z.boolean().optional() }),
-    async (input): Promise<Problem[]> => {
-      const problems: Problem[] = [];
+    async (input): Promise<CheckProblem[]> => {
+      const problems: CheckProblem[] = [];
       const { reader, segments, channels } = parts;
       for await (const problem of checkMail({ reader, segments, channels, bytes: input.bytes ?? false })) {
         problems.push(problem);

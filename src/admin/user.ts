@@ -15,7 +15,7 @@ import {
   named,
   type ShownEntry,
   show,
-  submit,
+  submitForCommand,
   valuesOf,
 } from './entries.ts';
 import { domainOf, mailAddressOf, userDn } from './naming.ts';
@@ -57,7 +57,7 @@ export const userAdd = (parts: EntryParts) =>
       const aliases = new Set((input.alias ?? []).map((each) => mailAddressOf(each).text));
       aliases.delete(mail.text);
       const dn = userDn(mail, containerOf(parts, mail.domain, 'People'));
-      const submitted = submit(
+      const submitted = submitForCommand(
         parts,
         {
           kind: 'add',
@@ -97,5 +97,5 @@ export const userShow = (parts: EntryParts) =>
 export const userRemove = (parts: EntryParts) =>
   adminOperation('user.remove', z.object({ address, dryRun }), async (input, caller, peer): Promise<Changed> => {
     const entry = entryOfAddress(parts, mailAddressOf(input.address), 'user');
-    return submit(parts, { kind: 'delete', dn: entry.dn }, { caller, peer, dryRun: input.dryRun });
+    return submitForCommand(parts, { kind: 'delete', dn: entry.dn }, { caller, peer, dryRun: input.dryRun });
   });

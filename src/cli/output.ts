@@ -17,7 +17,7 @@ export function printer(json: boolean, write: (text: string) => void): Printer {
 /** Rows under a heading, two spaces between columns. Nothing but the words of `empty` when there are none. */
 export function columns(heading: readonly string[], rows: readonly (readonly string[])[], empty: string): string {
   if (rows.length === 0) return empty;
-  const all = [heading, ...rows.map((row) => row.map(visible))];
+  const all = [heading, ...rows.map((row) => row.map(printable))];
   const widths = heading.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
   return all
     .map((row) =>
@@ -32,11 +32,11 @@ export function columns(heading: readonly string[], rows: readonly (readonly str
 /** `name  value` lines, the names in one column. */
 export function facts(pairs: readonly (readonly [name: string, value: string])[]): string {
   const width = Math.max(...pairs.map(([name]) => name.length));
-  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${visible(value)}`).join('\n');
+  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}`).join('\n');
 }
 
 /** The directory, other hosts and messages may hold what a terminal would obey. */
-export function visible(text: string): string {
+export function printable(text: string): string {
   let clean = '';
   for (const c of text) {
     const code = c.codePointAt(0)!;

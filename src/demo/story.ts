@@ -17,7 +17,7 @@ import { endpointOf } from './clients/line-connection.ts';
 import { SmtpClient, type SmtpReply } from './clients/smtp-client.ts';
 import type { StepPrinter } from './step-printer.ts';
 
-export const HOME = 'acme.example';
+const HOME = 'acme.example';
 /** The domain that a message brings: it is not defined before. */
 export const NEW = 'rome.office.acme.example';
 const ORDINARY = 'orchard.example';

@@ -13,7 +13,7 @@ import type { Transaction } from '../database/operation.ts';
 import { logChange } from './change-log.ts';
 import { childOf, type Dn, isAtOrBelow, parentOf, parseDn, parseRdn, type Rdn } from './dn.ts';
 import { type AttributeDifference, Draft, writableDescription } from './draft.ts';
-import { encodeAttributes, findEntryIn, getEntryIn, hasChildrenIn, noSuchObject } from './entries.ts';
+import { attributesToJson, findEntryIn, getEntryIn, hasChildrenIn, noSuchObject } from './entries.ts';
 import type { Attributes, ChangedEntry, DirectoryChange, Entry } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { type IndexKey, indexKeyOf, isCut } from './indexes.ts';
@@ -236,7 +236,7 @@ async function updateEntry(
 }
 
 function boundedAttributes(entry: Entry): string {
-  const json = encodeAttributes(entry.attributes);
+  const json = attributesToJson(entry.attributes);
   if (json.length > ENTRY_LENGTH_MAX) throw directoryFailure('adminLimitExceeded', 'The entry is too large');
   return json;
 }

@@ -148,7 +148,7 @@ export function decodeEntry(row: readonly Value[]): Entry {
     normalizedDn: normalizedOfPath(path as string),
     uuid: uuid as string,
     revision: idOf(revision),
-    attributes: decodeAttributes(json as string),
+    attributes: attributesOfJson(json as string),
     createdAt: createdAt as number,
     modifiedAt: modifiedAt as number,
     ...(createdBy === '' ? {} : { createdBy: createdBy as string }),
@@ -160,7 +160,7 @@ export function decodeEntry(row: readonly Value[]): Entry {
 /** In the table: `[[name, [value, ...]], ...]`, an octet value as `{"b": base64}`. */
 type JsonValue = string | { readonly b: string };
 
-export function encodeAttributes(attributes: Attributes): string {
+export function attributesToJson(attributes: Attributes): string {
   return JSON.stringify([...attributes.values()].map(({ name, values }) => [name, encodeValues(values)]));
 }
 
@@ -173,7 +173,7 @@ export function decodeValues(values: readonly JsonValue[]): readonly AttributeVa
   return values.map((value) => (typeof value === 'string' ? value : new Uint8Array(Buffer.from(value.b, 'base64'))));
 }
 
-export function decodeAttributes(json: string): Attributes {
+export function attributesOfJson(json: string): Attributes {
   const attributes = new Map<string, Attribute>();
   for (const [name, values] of JSON.parse(json) as [string, JsonValue[]][]) {
     attributes.set(schema().description(name)?.key ?? asciiLower(name), { name, values: decodeValues(values) });

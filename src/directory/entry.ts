@@ -1,9 +1,9 @@
 // An entry of the directory as values: what every unit above the tables passes around. RFC 4512 §2.
 
 import type { Revision } from '../base/ids.ts';
+import type { AttributeValue } from '../wire/ldap/values.ts';
 
-/** Text where the octets are UTF-8, else the octets. */
-export type AttributeValue = string | Uint8Array;
+export type { AttributeValue } from '../wire/ldap/values.ts';
 
 export interface Attribute {
   /** The published spelling, whatever the client wrote. */

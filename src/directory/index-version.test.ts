@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { beginDerived, rebuildDerived } from '../database/derived.ts';
 import { operation, type Writer } from '../database/operation.ts';
-import { decodeAttributes } from './entries.ts';
+import { attributesOfJson } from './entries.ts';
 import type { AttributeValue } from './entry.ts';
 import { INDEX_VERSION, indexKeysOf } from './indexes.ts';
 import { beginIndex, directoryIndex, indexSlice } from './rebuild-index.ts';
@@ -59,7 +59,7 @@ const classes = OBJECT_CLASS_ROWS.flatMap(([oid, name]) => [name, name.toUpperCa
 /** As the table holds attributes, so that their names are read as an entry's are. */
 const rowsOf = (name: string, values: readonly AttributeValue[]) =>
   indexKeysOf(
-    decodeAttributes(
+    attributesOfJson(
       JSON.stringify([
         [name, values.map((v) => (typeof v === 'string' ? v : { b: Buffer.from(v).toString('base64') }))],
       ]),

@@ -10,7 +10,7 @@ import { TENANT } from '../base/tenant.ts';
 import { openForWriting } from '../database/connection.ts';
 import { migrate } from '../database/format.ts';
 import { parseDn } from './dn.ts';
-import { migrations } from './tables.ts';
+import { directoryUnit } from './tables.ts';
 
 /** What format 1 kept: the entries with their names as given, and their rows of the index. */
 const given = [
@@ -60,7 +60,7 @@ test('each name is rewritten, superiors as they are rewritten themselves; the in
 
     const seen: number[][] = [];
     migrate(database, {
-      units: [{ name: 'directory', migrations }],
+      units: [directoryUnit],
       progress: (_unit, done, of) => seen.push([done, of]),
     });
 
@@ -86,7 +86,7 @@ test('each name is rewritten, superiors as they are rewritten themselves; the in
 test('a name that is not the one of its path becomes that one, and none ends the migration', () => {
   withFormat1((database, insert) => {
     for (const { path, dn } of wrong) insert(path, dn);
-    migrate(database, { units: [{ name: 'directory', migrations }] });
+    migrate(database, { units: [directoryUnit] });
     const names = database.prepare('SELECT path, dn AS name FROM dit ORDER BY id').all();
     assert.deepEqual(
       names.map((row) => ({ ...row })),
@@ -102,7 +102,7 @@ function withFormat1(
   const directory = mkdtempSync(join(tmpdir(), 'waypost-test-'));
   const database = openForWriting(join(directory, 'store.db'), 'OFF');
   try {
-    migrate(database, { units: [{ name: 'directory', migrations: migrations.slice(0, 1) }] });
+    migrate(database, { units: [{ ...directoryUnit, migrations: directoryUnit.migrations.slice(0, 1) }] });
     const insert = database.prepare(
       `INSERT INTO dit (tenant, path, dn, uuid, revision, generated, created_at, created_by, modified_at, modified_by, attributes)
        VALUES (${TENANT}, ?, ?, ?, 1, 0, 0, '', 0, '', '[]')`,

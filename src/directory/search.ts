@@ -9,15 +9,14 @@
 import { TENANT } from '../base/tenant.ts';
 import type { Reader, Value } from '../database/operation.ts';
 import type { Filter } from '../wire/ldap/filter.ts';
+import type { SearchScope } from '../wire/ldap/operations/search.ts';
 import { type Dn, parseDn } from './dn.ts';
 import { decodeEntry, ENTRY_COLUMNS, getEntry, hasChildren } from './entries.ts';
 import type { Entry } from './entry.ts';
 import { compileFilter, type MatchContext, type Matcher } from './match.ts';
 import { type IndexLookup, planLookups } from './search-plan.ts';
 
-export type SearchScope = 'base' | 'one' | 'sub';
-
-export interface SearchRequest {
+export interface EntrySearch {
   readonly base: string | Dn;
   readonly scope: SearchScope;
   readonly filter: Filter;
@@ -57,7 +56,7 @@ export class Search implements MatchContext {
   #position: Position;
 
   /** Throws `noSuchObject` when there is no base, `invalidDnSyntax` when its DN is none. */
-  constructor(reader: Reader, request: SearchRequest) {
+  constructor(reader: Reader, request: EntrySearch) {
     const base = typeof request.base === 'string' ? parseDn(request.base) : request.base;
     this.#reader = reader;
     this.#basePath = base.path;

@@ -4,10 +4,11 @@
 // index and needs no walk. An entry's id is the revision that made it, so no id is ever used twice.
 
 import { TENANT } from '../base/tenant.ts';
+import type { Unit } from '../database/format.ts';
 import type { Migration } from '../database/operation.ts';
 import { rewriteNames } from './rewrite-names.ts';
 
-export const migrations: readonly Migration[] = [
+const migrations: readonly Migration[] = [
   {
     version: 1,
     statements: [
@@ -68,3 +69,5 @@ export const migrations: readonly Migration[] = [
     rewrites: true,
   },
 ];
+
+export const directoryUnit: Unit = { name: 'directory', migrations };

@@ -7,8 +7,8 @@ import { type Caller, checkChange } from './caller.ts';
 import type { JsonChange } from './change-log.ts';
 import { decodeValues } from './entries.ts';
 import type { AttributeValue, ChangedEntry, DirectoryChange, Entry } from './entry.ts';
-import { Search, type SearchRequest } from './search.ts';
-import { migrations } from './tables.ts';
+import { type EntrySearch, Search } from './search.ts';
+import { directoryUnit } from './tables.ts';
 
 export interface TestDirectory {
   readonly reader: Reader;
@@ -31,7 +31,7 @@ const check = operation('test.checkChange', (tx, { caller, change }: { caller: C
 );
 
 export async function openTestDirectory(): Promise<TestDirectory> {
-  const { reader, writer, close } = openTestDatabase([{ name: 'directory', migrations }]);
+  const { reader, writer, close } = openTestDatabase([directoryUnit]);
   const directory: TestDirectory = {
     reader,
     writer,
@@ -53,7 +53,7 @@ export async function openTestDirectory(): Promise<TestDirectory> {
 }
 
 /** All entries that match, at most `limit` and a page. */
-export function searchAll(reader: Reader, request: SearchRequest, limit: number): Entry[] {
+export function searchAll(reader: Reader, request: EntrySearch, limit: number): Entry[] {
   const search = new Search(reader, request);
   const found: Entry[] = [];
   while (!search.done && found.length < limit) found.push(...search.next(limit - found.length));

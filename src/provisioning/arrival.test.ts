@@ -10,10 +10,10 @@ import { hasClass } from '../directory/entry.ts';
 import { replies } from '../routing/replies.ts';
 import { zoneNames } from '../zones/names.ts';
 import { type ArrivalOutcome, type ArrivalParts, Arrivals } from './arrival.ts';
-import { arrivalReplies, type MxAnswer, NEW_DOMAINS_PER_PEER, refusalByEvidence } from './evidence.ts';
+import { arrivalReplies, type MxEvidence, NEW_DOMAINS_PER_PEER, refusalByEvidence } from './evidence.ts';
 import { addDomain, addUser, domainDn, openTestDirectory, replace, type TestDirectory, testSite } from './testing.ts';
 
-const OURS: MxAnswer = { kind: 'records', exchanges: ['mx1.elsewhere.example.', 'MAIL.test.example.'] };
+const OURS: MxEvidence = { kind: 'records', exchanges: ['mx1.elsewhere.example.', 'MAIL.test.example.'] };
 
 let directory: TestDirectory;
 beforeEach(async () => {
@@ -84,7 +84,7 @@ test('a name between comes later as a domain of its own', async () => {
 
 test('twenty messages at once make the domain once, from one thread or from two', async () => {
   let lookUps = 0;
-  const lookUpMx = async (): Promise<MxAnswer> => {
+  const lookUpMx = async (): Promise<MxEvidence> => {
     lookUps++;
     return OURS;
   };
@@ -120,7 +120,7 @@ test('only names a little below an active domain of ours are looked up, and only
 });
 
 test('without evidence the sender is a stranger; without an answer it may try again', async () => {
-  const answers: readonly [MxAnswer, unknown][] = [
+  const answers: readonly [MxEvidence, unknown][] = [
     [{ kind: 'none' }, replies.relayDenied],
     [{ kind: 'records', exchanges: ['mx.elsewhere.example.'] }, replies.relayDenied],
     [{ kind: 'records', exchanges: ['.'] }, replies.relayDenied],
@@ -130,7 +130,7 @@ test('without evidence the sender is a stranger; without an answer it may try ag
     assert.equal(await refusal('a.acme.example', { lookUpMx: async () => answer }), reply);
     assert.equal(refusalByEvidence(answer, testSite), reply);
   }
-  const failing = async (): Promise<MxAnswer> => {
+  const failing = async (): Promise<MxEvidence> => {
     throw new Failure('unavailable', 'no resolver');
   };
   assert.equal(await refusal('a.acme.example', { lookUpMx: failing }), arrivalReplies.noEvidence);

@@ -28,7 +28,7 @@ import {
   EVIDENCE_TIMEOUT_MS,
   type FromMx,
   isOurs,
-  type MxAnswer,
+  type MxEvidence,
   NEW_DOMAINS_PER_PEER,
   NEW_DOMAINS_WINDOW_MS,
   refusalByEvidence,
@@ -100,7 +100,7 @@ export interface ArrivalParts {
   readonly writer: Writer;
   readonly clock: Clock;
   /** The MX set of this name as the configured resolver gives it; waited for EVIDENCE_TIMEOUT_MS and no longer. */
-  readonly lookUpMx: (domain: string) => Promise<MxAnswer>;
+  readonly lookUpMx: (domain: string) => Promise<MxEvidence>;
   /** The exchanges in the MX records that our own DNS listener serves for this name; empty when it serves none. */
   readonly publishedMx: (domain: string) => Promise<readonly string[]>;
 }
@@ -165,8 +165,8 @@ export class Arrivals {
     }
   }
 
-  async #evidence(domain: string): Promise<MxAnswer> {
-    const late: MxAnswer = { kind: 'unavailable', reason: 'time-out' };
+  async #evidence(domain: string): Promise<MxEvidence> {
+    const late: MxEvidence = { kind: 'unavailable', reason: 'time-out' };
     try {
       return await within(EVIDENCE_TIMEOUT_MS, this.#parts.lookUpMx(domain), late);
     } catch (error) {
@@ -198,7 +198,7 @@ class Steps {
   }
 }
 
-function describe(answer: MxAnswer): string {
+function describe(answer: MxEvidence): string {
   switch (answer.kind) {
     case 'records':
       return `MX ${answer.exchanges.join(', ')}`;

@@ -27,7 +27,7 @@ export const ARRIVALS_MAX = 100;
 /** The look-up of the MX records may take this long of the time from RCPT to its reply. */
 export const EVIDENCE_TIMEOUT_MS = 2000;
 
-export type MxAnswer =
+export type MxEvidence =
   | { readonly kind: 'records'; readonly exchanges: readonly string[] }
   /** NXDOMAIN, or a name without MX records. */
   | { readonly kind: 'none' }
@@ -71,7 +71,7 @@ function isActive(route: RouteRow): boolean {
 }
 
 /** Undefined: the MX set names this host, so the domain may come. */
-export function refusalByEvidence(answer: MxAnswer, site: Site): Reply | undefined {
+export function refusalByEvidence(answer: MxEvidence, site: Site): Reply | undefined {
   switch (answer.kind) {
     case 'records':
       return answer.exchanges.some((name) => isOurs(name, site)) ? undefined : replies.relayDenied;

@@ -20,7 +20,7 @@ import { directoryFailure } from '../directory/failure.ts';
 import { hasDomainClass } from '../directory/mail-domain.ts';
 import { isValidDomain } from '../message/address.ts';
 import { recipientKindOf, SITE_POSTMASTER_DN } from '../routing/compile.ts';
-import { parseStatus, statusMeaning } from '../routing/status.ts';
+import { parseStatusValue, statusMeaning } from '../routing/status.ts';
 
 /** The superior of Waypost's own entries, one container a kind. */
 export const OWN_DN = `ou=Waypost,${SUFFIX}`;
@@ -60,7 +60,7 @@ export function passwordsOf(entry: Entry): string {
 function admits(entry: Entry): boolean {
   return (['inetUserStatus', 'mailUserStatus'] as const).every((attribute) => {
     const value = textValue(entry, attribute.toLowerCase());
-    return value === undefined || statusMeaning(parseStatus(attribute, value)).admits;
+    return value === undefined || statusMeaning(parseStatusValue(attribute, value)).admits;
   });
 }
 

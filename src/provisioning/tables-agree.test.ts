@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type NaiveTables, naiveTables } from '../../test/support/naive-tables.ts';
 import { Failure } from '../base/failure.ts';
-import { decodeAttributes } from '../directory/entries.ts';
+import { attributesOfJson } from '../directory/entries.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
 import { COMPILER_VERSION } from '../routing/compile.ts';
 import { beginRebuild, finishRebuild, rebuildSlice } from '../routing/rebuild.ts';
@@ -120,7 +120,7 @@ function judgedTables({ reader }: TestDirectory): NaiveTables {
     rows.map(([dn, attributes]) => ({
       dn: String(dn),
       values: new Map(
-        [...decodeAttributes(String(attributes))].map(([name, { values }]) => [name, values.map(String)]),
+        [...attributesOfJson(String(attributes))].map(([name, { values }]) => [name, values.map(String)]),
       ),
     })),
   );

@@ -6,27 +6,21 @@ import type { Awaitable } from '../database/operation.ts';
 import { openTestDatabase, type TestDatabase } from '../database/testing.ts';
 import { SERVER } from '../directory/caller.ts';
 import type { Attribute, DirectoryChange } from '../directory/entry.ts';
-import { migrations as directoryMigrations } from '../directory/tables.ts';
+import { directoryUnit } from '../directory/tables.ts';
 import { tryParseAddress } from '../message/address.ts';
 import { RoutingCache } from '../routing/cache.ts';
 import type { Resolution, ResolveOptions, Site } from '../routing/resolve.ts';
 import { INTERNAL_REQUEST } from '../routing/route-request.ts';
 import { routingUnit } from '../routing/tables.ts';
 import { storeUnit } from '../store/tables.ts';
-import { migrations as zonesMigrations } from '../zones/tables.ts';
+import { zonesUnit } from '../zones/tables.ts';
 import { bootstrap } from './bootstrap.ts';
 import { type ChangeSummary, change } from './change.ts';
 import { provisioningUnit } from './tables.ts';
 
 export const testSite: Site = { hostnames: ['mail.test.example'] };
 
-const units: readonly Unit[] = [
-  { name: 'directory', migrations: directoryMigrations },
-  storeUnit,
-  { name: 'zones', migrations: zonesMigrations },
-  routingUnit,
-  provisioningUnit,
-];
+const units: readonly Unit[] = [directoryUnit, storeUnit, zonesUnit, routingUnit, provisioningUnit];
 
 export interface TestDirectory extends TestDatabase {
   readonly cache: RoutingCache;

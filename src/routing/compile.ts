@@ -13,7 +13,7 @@ import { mailDomainOf } from '../directory/mail-domain.ts';
 import { type Address, addressKey, formatAddress, tryParseAddress } from '../message/address.ts';
 import { deliveryOptions, unsupportedAttributes } from './attributes.ts';
 import { type Problem, type RecipientRow, type RouteRow, SITE_POSTMASTER, type Status } from './rows.ts';
-import { legalStatuses, parseStatus, type StatusAttribute, type Statuses } from './status.ts';
+import { legalStatuses, parseStatusValue, type StatusAttribute, type Statuses } from './status.ts';
 
 /**
  * Goes up with any change that gives other rows for the same entries: the tables are then compiled anew at the next
@@ -162,7 +162,7 @@ function tryNormalizeDn(text: string): string | undefined {
 function statusOf(entry: Entry, attribute: StatusAttribute, problems: Problem[]): Status | undefined {
   const value = textValue(entry, asciiLower(attribute));
   if (value === undefined) return undefined;
-  const status = parseStatus(attribute, value);
+  const status = parseStatusValue(attribute, value);
   if (typeof status !== 'string')
     problems.push({ attribute, value, reason: `is none of ${legalStatuses[attribute].join(', ')}` });
   return status;

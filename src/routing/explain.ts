@@ -19,7 +19,7 @@ export interface Explanation {
   readonly reply: string;
 }
 
-export function formatReply(reply: Reply): string {
+function formatReply(reply: Reply): string {
   return `${reply.code} ${reply.enhanced} ${reply.text}`;
 }
 

@@ -91,7 +91,7 @@ export interface Ask {
   readonly dns: readonly string[];
 }
 
-export type Answer = { readonly resolution: Resolution } | { readonly ask: Ask };
+type Answer = { readonly resolution: Resolution } | { readonly ask: Ask };
 
 export interface ResolveOptions {
   /** Keep the steps. */

@@ -51,7 +51,7 @@ export function statusMeaning(status: Status): StatusMeaning {
 }
 
 /** The value of a status attribute; letter case does not matter. */
-export function parseStatus(attribute: StatusAttribute, value: string): Status {
+export function parseStatusValue(attribute: StatusAttribute, value: string): Status {
   const word = asciiLower(value.trim());
   const legal: readonly StatusWord[] = legalStatuses[attribute];
   return legal.find((known) => known === word) ?? { illegal: value };

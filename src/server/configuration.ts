@@ -98,7 +98,7 @@ const nextHopTarget = z.string().transform((text, context) => {
 });
 
 /** What waypost.toml may hold. The reference of its keys is made from it. */
-export const schema = z.strictObject({
+export const configurationSchema = z.strictObject({
   hostname: hostName.optional(),
   data: z.string().min(1).optional(),
   listen: z.array(ipAddress).min(1).optional(),
@@ -125,7 +125,7 @@ export const schema = z.strictObject({
     .optional(),
 });
 
-type File = z.infer<typeof schema>;
+type File = z.infer<typeof configurationSchema>;
 
 /** The key `queue.retry` and the line on which it stands, 1 when it is not to be found. */
 function lineOf(text: string, path: readonly PropertyKey[]): number {
@@ -174,7 +174,7 @@ function parseFile(text: string, fileName: string): ParsedFile {
     delete values[key];
     retired.push(`${fileName}:${lineOf(text, [key])}: ${key}: there is no such key any more, it is ignored`);
   }
-  const result = schema.safeParse(values);
+  const result = configurationSchema.safeParse(values);
   if (result.success) return { file: result.data, retired };
   const issue = result.error.issues[0]!;
   const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;

@@ -15,7 +15,7 @@ const EVERY_MS = 60_000;
 /** Readers that have a row in hand get so long to read its bytes; later ones read the row once more. */
 const UNLINK_AFTER_MS = 10_000;
 
-export type HousekeepingParts = Pick<MainParts, 'configuration' | 'writer' | 'log' | 'supervisor'>;
+type HousekeepingParts = Pick<MainParts, 'configuration' | 'writer' | 'log' | 'supervisor'>;
 
 /** Gives the function that ends it. */
 export function keepHouse(parts: HousekeepingParts): () => void {

@@ -6,6 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Failure } from '../base/failure.ts';
+import type { Environment } from '../cli/program.ts';
 import { type Configuration, configure } from './configuration.ts';
 
 export interface LocateOptions {
@@ -14,8 +15,6 @@ export interface LocateOptions {
   readonly hostname?: string | undefined;
   readonly development?: boolean | undefined;
 }
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The checkout, where the launcher is. */
 const HOME = resolve(import.meta.dirname, '..', '..');

@@ -5,7 +5,7 @@ import type { Unit } from '../database/format.ts';
 import { type Operation, probe } from '../database/operation.ts';
 import { pruneChangeLog } from '../directory/change-log.ts';
 import { beginIndex, directoryIndex, indexSlice } from '../directory/rebuild-index.ts';
-import { migrations as directoryMigrations } from '../directory/tables.ts';
+import { directoryUnit } from '../directory/tables.ts';
 import { arrive } from '../provisioning/arrival.ts';
 import { bootstrap } from '../provisioning/bootstrap.ts';
 import { change } from '../provisioning/change.ts';
@@ -36,7 +36,7 @@ import { zonesUnit } from '../zones/tables.ts';
 import { placeParts } from './channels.ts';
 
 export const units: readonly Unit[] = [
-  { name: 'directory', migrations: directoryMigrations },
+  directoryUnit,
   storeUnit,
   zonesUnit,
   routingUnit,

@@ -24,14 +24,14 @@ export type StoreProblemName =
   | 'mailbox modseq'
   | 'counter behind';
 
-export interface Problem<Name extends string = string> {
+export interface CheckProblem<Name extends string = string> {
   readonly problem: Name;
   /** `message 4cty394th9`, `account 3 mailbox 1`. */
   readonly where: string;
   readonly detail: string;
 }
 
-export type StoreProblem = Problem<StoreProblemName>;
+export type StoreProblem = CheckProblem<StoreProblemName>;
 
 export const PAGE = 2000;
 

@@ -7,7 +7,7 @@ export const DELETED = 8;
 export const DRAFT = 16;
 
 /** By bit, in the order in which they are printed. */
-export const systemFlags: readonly (readonly [bit: number, name: string])[] = [
+export const systemFlagBits: readonly (readonly [bit: number, name: string])[] = [
   [ANSWERED, '\\Answered'],
   [FLAGGED, '\\Flagged'],
   [DELETED, '\\Deleted'],

@@ -4,7 +4,7 @@ import { corpus } from '../../test/support/messages.ts';
 import { decodeHeader, EMPTY_HEADER, encodeHeader } from '../message/header-values.ts';
 import { decodeStructure, parseMessage } from '../message/structure.ts';
 import { encodeBody, encodeBodyStructure } from '../wire/imap/responses/body-structure.ts';
-import { encodeEnvelope } from '../wire/imap/responses/envelope.ts';
+import { encodeEnvelopeItem } from '../wire/imap/responses/envelope.ts';
 import { convertEnvelope, convertStructure } from './format-1.ts';
 
 test('what format 1 stored gives the same answers as values', () => {
@@ -13,7 +13,7 @@ test('what format 1 stored gives the same answers as values', () => {
     const values = decodeHeader(encodeHeader(convertEnvelope(envelope, damages)));
     const part = decodeStructure(convertStructure(structure, damages));
     assert.deepEqual(damages, [], message);
-    assert.equal(encodeEnvelope(values), envelope);
+    assert.equal(encodeEnvelopeItem(values), envelope);
     assert.equal(encodeBody(part), body);
     assert.equal(encodeBodyStructure(part), bodyStructure);
   }

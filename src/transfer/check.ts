@@ -10,7 +10,7 @@ import { formatAddress } from '../message/address.ts';
 import { formatSender } from '../message/envelope.ts';
 import { checkStore, existingMessages } from '../store/check.ts';
 import type { BlobCheckOptions } from '../store/check-blobs.ts';
-import { type Problem, pages } from '../store/check-pages.ts';
+import { type CheckProblem, pages } from '../store/check-pages.ts';
 import type { Channel } from './channels/channel.ts';
 import { type Carried, carriedBy, queueRow } from './queue.ts';
 
@@ -23,7 +23,7 @@ export type QueueProblemName =
   | 'address'
   | 'options';
 
-type QueueProblem = Problem<QueueProblemName>;
+type QueueProblem = CheckProblem<QueueProblemName>;
 
 /** What the checker has to know of a channel. */
 export type CheckedChannel = Pick<Channel, 'isLocal'>;
@@ -88,7 +88,7 @@ function* carriedProblems(row: Row): Generator<readonly [QueueProblemName, strin
 /** Store and queue, all of it: what `waypost mailbox check` prints. */
 export async function* checkMail(
   options: BlobCheckOptions & { readonly channels: ReadonlyMap<string, CheckedChannel> },
-): AsyncGenerator<Problem> {
+): AsyncGenerator<CheckProblem> {
   yield* checkStore({ ...options, otherReferences: queueReferences });
   yield* checkQueue(options.reader, options.channels);
 }

@@ -20,7 +20,7 @@ export const pruneJourney = operation('transfer.pruneJourney', async (tx, args: 
   more: (await deleteJourneys(tx, args.below, SLICE)) === SLICE,
 }));
 
-export interface HousekeepingParts {
+interface HousekeepingParts {
   readonly reader: Reader;
   readonly writer: Writer;
   readonly clock: Clock;

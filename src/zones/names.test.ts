@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { operation } from '../database/operation.ts';
 import { openTestDatabase, type TestDatabase } from '../database/testing.ts';
-import { isAtOrBelow, parentName } from '../wire/dns/name.ts';
+import { isSubdomain, parentName } from '../wire/dns/name.ts';
 import { recordText } from '../wire/dns/text.ts';
 import { noteDomainChange, zoneNames } from './names.ts';
 import { findZone, lookUp, zoneHost } from './records.ts';
@@ -107,17 +107,17 @@ type State = readonly string[];
 /** The names that exist at and below this one. */
 function below(name: string, domains: State): string[] {
   const existing = new Set<string>();
-  for (const domain of domains) for (let at = domain; isAtOrBelow(at, name); at = parentName(at)!) existing.add(at);
+  for (const domain of domains) for (let at = domain; isSubdomain(at, name); at = parentName(at)!) existing.add(at);
   return [...existing].sort();
 }
 
 function apexOf(name: string, domains: State): string | undefined {
-  return domains.filter((domain) => isAtOrBelow(name, domain)).sort((a, b) => a.length - b.length)[0];
+  return domains.filter((domain) => isSubdomain(name, domain)).sort((a, b) => a.length - b.length)[0];
 }
 
 function contentOf(zone: string, domains: State): string {
   if (apexOf(zone, domains) !== zone) return 'no zone';
-  return domains.filter((domain) => isAtOrBelow(domain, zone)).join();
+  return domains.filter((domain) => isSubdomain(domain, zone)).join();
 }
 
 function serialOf(zone: string, history: readonly State[]): number {
@@ -144,7 +144,7 @@ test('after any changes, apexes, names and serials are those of a naive model', 
             const apex = apexOf(name, now);
             const expected = apex && { name: apex, serial: serialOf(apex, history) };
             assert.deepEqual(findZone(name, names), expected, `${name} in ${now.join()}`);
-            const exists = now.some((domain) => isAtOrBelow(domain, name));
+            const exists = now.some((domain) => isSubdomain(domain, name));
             const result = !apex ? 'outside' : now.includes(name) ? 'found' : exists ? 'no-data' : 'no-name';
             assert.equal(lookUp(name, 'MX', names, host).result, result, `${name} in ${now.join()}`);
             assert.deepEqual(

@@ -13,7 +13,7 @@ import { asciiLower } from '../base/characters.ts';
 import { Failure } from '../base/failure.ts';
 import { ipv4Octets, ipv4Text, ipv6Octets, ipv6Text } from '../wire/dns/address.ts';
 import { CLASS_IN, type RecordType } from '../wire/dns/codes.ts';
-import { isAtOrBelow, parentName, parseName, ROOT } from '../wire/dns/name.ts';
+import { isSubdomain, parentName, parseName, ROOT } from '../wire/dns/name.ts';
 import type { Rdata, ResourceRecord } from '../wire/dns/rdata.ts';
 import type { DomainRow } from './compile.ts';
 
@@ -132,7 +132,7 @@ export function lookUp(name: string, type: RecordType, names: NameSource, host: 
   const answers = type === 'ANY' ? oneSet(records) : records.filter((record) => record.type === type);
   if (answers.length > 0) return { result: 'found', answers, additionals: hostRecords(answers, names, host) };
   const soa = { ...soaRecord(zone, host), ttl: NEGATIVE_TTL_SECONDS };
-  const exists = records.length > 0 || names.find(name)?.hasBelow === true || isAtOrBelow(host.hostname, name);
+  const exists = records.length > 0 || names.find(name)?.hasBelow === true || isSubdomain(host.hostname, name);
   return { result: exists ? 'no-data' : 'no-name', soa };
 }
 

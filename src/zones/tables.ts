@@ -9,7 +9,7 @@ import type { Unit } from '../database/format.ts';
 import type { Migration, MigrationConnection } from '../database/operation.ts';
 import { pathOf } from './path.ts';
 
-export const migrations: readonly Migration[] = [
+const migrations: readonly Migration[] = [
   {
     version: 1,
     statements: [

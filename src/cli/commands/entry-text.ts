@@ -1,11 +1,11 @@
 // An entry for people, in the manner of LDIF.
 
 import type { ShownEntry } from '../../admin/entries.ts';
-import { visible } from '../output.ts';
+import { printable } from '../output.ts';
 
 export function entryText(entry: ShownEntry): string {
   const lines = Object.entries(entry.attributes).flatMap(([name, values]) =>
-    values.map((value) => `${name}: ${visible(value)}`),
+    values.map((value) => `${name}: ${printable(value)}`),
   );
-  return [`dn: ${visible(entry.dn)}`, ...lines].join('\n');
+  return [`dn: ${printable(entry.dn)}`, ...lines].join('\n');
 }

@@ -16,7 +16,7 @@ import { CLASS_IN, OPCODE_QUERY, RCODE, type RecordType } from '../../wire/dns/c
 import {
   type DnsHeader,
   type DnsMessage,
-  decodeHeader,
+  decodeDnsHeader,
   decodeMessage,
   type Edns,
   encodeMessage,
@@ -73,7 +73,7 @@ interface Result {
 export function createAnswer(parts: AnswerParts): Answer {
   const remembered = new RememberedAnswers(parts.revision);
   return (octets, from) => {
-    const header = decodeHeader(octets);
+    const header = decodeDnsHeader(octets);
     if (header === undefined || header.isResponse) return undefined;
     const key = remembered.key(octets, from);
     let made = key === undefined ? undefined : remembered.find(key, header.id);
@@ -125,7 +125,7 @@ function isOtherVersion(edns: Edns | undefined): boolean {
 
 /** The refusal of a query that a transport cannot serve. RFC 1035 §4.1.1 */
 export function refusal(query: Uint8Array): Uint8Array | undefined {
-  const header = decodeHeader(query);
+  const header = decodeDnsHeader(query);
   return header && bareAnswer(header, RCODE.REFUSED, findEdns(query)).octets;
 }
 

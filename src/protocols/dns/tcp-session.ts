@@ -25,7 +25,7 @@ export interface DnsDoor {
 
 const LENGTH_BYTES = 2;
 
-export class DnsTcpSession {
+class DnsTcpSession {
   readonly connection: Connection<DnsFramer>;
   readonly #door: DnsDoor;
   readonly #origin: QueryOrigin;

@@ -2,7 +2,7 @@
 
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure, type FailureKind } from '../../base/failure.ts';
-import type { Reply } from './reply.ts';
+import type { TaggedResponse } from './reply.ts';
 
 const IMAP_FAILURE = {
   syntax: ['BAD'],
@@ -31,7 +31,7 @@ export class ImapFailure extends Failure {
   }
 }
 
-export function replyOf(failure: Failure): Reply {
+export function replyOf(failure: Failure): TaggedResponse {
   const [status, code] = IMAP_FAILURE[failure.kind] as readonly ['NO' | 'BAD', string?];
   const text = failure instanceof SyntaxFailure ? `Syntax error: ${failure.message}` : failure.message;
   return { status, text, code: failure instanceof ImapFailure ? failure.responseCode : code };

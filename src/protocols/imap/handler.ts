@@ -3,7 +3,7 @@
 import type { ImapCommand } from '../../wire/imap/command.ts';
 import type { ImapCursor } from '../../wire/imap/grammar.ts';
 import type { ImapConversation } from './conversation.ts';
-import type { Reply } from './reply.ts';
+import type { TaggedResponse } from './reply.ts';
 
 export type SessionState = 'not-authenticated' | 'authenticated' | 'selected' | 'logout';
 
@@ -12,7 +12,7 @@ export interface CommandDefinition<C extends ImapCommand> {
   /** `byUid` for UID FETCH, UID STORE and so on. */
   parse(cursor: ImapCursor, byUid: boolean): C;
   /** Undefined: the client has left in the middle of the command, so there is no reply. */
-  run(command: C, session: ImapConversation): Promise<Reply | undefined> | Reply;
+  run(command: C, session: ImapConversation): Promise<TaggedResponse | undefined> | TaggedResponse;
   /** FETCH, STORE and SEARCH: no EXPUNGE may be sent while they run, but it may for their UID forms. RFC 3501 §7.4.1 */
   readonly usesNumbers?: true;
 }
@@ -22,7 +22,10 @@ export interface CommandEntry {
   readonly states: readonly SessionState[];
   readonly usesNumbers: boolean;
   /** Parses; the result runs it. */
-  prepare(cursor: ImapCursor, byUid: boolean): (session: ImapConversation) => Promise<Reply | undefined> | Reply;
+  prepare(
+    cursor: ImapCursor,
+    byUid: boolean,
+  ): (session: ImapConversation) => Promise<TaggedResponse | undefined> | TaggedResponse;
 }
 
 export function entry<C extends ImapCommand>(definition: CommandDefinition<C>): CommandEntry {

@@ -1,22 +1,22 @@
 // What a command is answered with at its end. RFC 3501 §7.1
 
-import type { Status } from '../../wire/imap/responses/status.ts';
+import type { ResponseStatus } from '../../wire/imap/responses/status.ts';
 
-export interface Reply {
-  readonly status: Status;
+export interface TaggedResponse {
+  readonly status: ResponseStatus;
   readonly text: string;
   /** Without brackets. */
   readonly code: string | undefined;
 }
 
-export function ok(text: string, code?: string): Reply {
+export function ok(text: string, code?: string): TaggedResponse {
   return { status: 'OK', text, code };
 }
 
-export function no(text: string, code?: string): Reply {
+export function no(text: string, code?: string): TaggedResponse {
   return { status: 'NO', text, code };
 }
 
-export function bad(text: string): Reply {
+export function bad(text: string): TaggedResponse {
   return { status: 'BAD', text, code: undefined };
 }

@@ -20,7 +20,7 @@ import type { SelectedMailbox } from './selected.ts';
 /** What must be read of each message before the keys can be looked at. */
 export type SearchNeeds = 'numbers' | 'flags' | 'row';
 
-export interface Candidate {
+export interface SearchCandidate {
   readonly number: number;
   readonly uid: Uid;
   readonly flags?: MessageFlags;
@@ -89,11 +89,11 @@ export class SearchMatcher {
   }
 
   /** Undefined when it depends on the message's bytes. */
-  quickly(candidate: Candidate): boolean | undefined {
+  quickly(candidate: SearchCandidate): boolean | undefined {
     return this.#quickly(this.#key, candidate);
   }
 
-  #quickly(key: SearchKey, candidate: Candidate): boolean | undefined {
+  #quickly(key: SearchKey, candidate: SearchCandidate): boolean | undefined {
     switch (key.key) {
       case 'all':
         return true;
@@ -139,7 +139,7 @@ export class SearchMatcher {
   }
 
   /** `decisive`: one such verdict decides; without it an open one leaves all open. */
-  #combine(keys: readonly SearchKey[], candidate: Candidate, decisive: boolean): boolean | undefined {
+  #combine(keys: readonly SearchKey[], candidate: SearchCandidate, decisive: boolean): boolean | undefined {
     let isOpen = false;
     for (const key of keys) {
       const verdict = this.#quickly(key, candidate);
@@ -150,12 +150,12 @@ export class SearchMatcher {
   }
 
   /** Reads of the message what is needed. `breathe` is called while a large one is read. */
-  async matches(candidate: Candidate, breathe: () => Promise<void> | undefined): Promise<boolean> {
+  async matches(candidate: SearchCandidate, breathe: () => Promise<void> | undefined): Promise<boolean> {
     const text = new MessageText(candidate.row!, this.#blobs, this.#needles, breathe);
     return this.#matches(this.#key, candidate, text);
   }
 
-  async #matches(key: SearchKey, candidate: Candidate, text: MessageText): Promise<boolean> {
+  async #matches(key: SearchKey, candidate: SearchCandidate, text: MessageText): Promise<boolean> {
     const verdict = this.#quickly(key, candidate);
     if (verdict !== undefined) return verdict;
     switch (key.key) {

@@ -9,7 +9,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { type AccountId, idOf, type Modseq, type Uid } from '../../base/ids.ts';
 import type { Reader, Writer } from '../../database/operation.ts';
-import { systemFlags } from '../../store/flags.ts';
+import { systemFlagBits } from '../../store/flags.ts';
 import type { MailboxAccess, MailboxKey } from '../../store/mailbox-key.ts';
 import { claimRecent, findMailboxById, listKeywords, type Mailbox } from '../../store/mailboxes.ts';
 import { changesSince, type MailboxChanges, type MessageFlags, PAGE_ROWS, uidsAfter } from '../../store/messages.ts';
@@ -113,7 +113,7 @@ export class SelectedMailbox {
   /** `FLAGS (\Seen ...)` of a message. */
   flagsItem({ uid, flags, keywords }: Pick<MessageFlags, 'uid' | 'flags' | 'keywords'>): string {
     const names: string[] = [];
-    for (const [bit, name] of systemFlags) if ((flags & bit) !== 0) names.push(name);
+    for (const [bit, name] of systemFlagBits) if ((flags & bit) !== 0) names.push(name);
     names.push(...keywords);
     if (this.#recent.length > 0 && this.isRecent(uid)) names.push('\\Recent');
     return encodeFlagsItem(names);
@@ -121,7 +121,7 @@ export class SelectedMailbox {
 
   /** The untagged FLAGS and PERMANENTFLAGS responses. RFC 3501 §7.1, §7.2.6 */
   flagsResponses(): string {
-    const names = [...systemFlags.map(([, name]) => name), ...this.#keywords.values()].join(' ');
+    const names = [...systemFlagBits.map(([, name]) => name), ...this.#keywords.values()].join(' ');
     const permanent = this.readOnly ? '' : `${names} \\*`;
     return `* FLAGS (${names})\r\n* OK [PERMANENTFLAGS (${permanent})] ${this.readOnly ? 'No flags can be changed' : 'Flags that are kept'}\r\n`;
   }

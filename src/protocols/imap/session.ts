@@ -25,7 +25,7 @@ import type { AnnouncedMessage, ImapConversation } from './conversation.ts';
 import type { ImapDoor } from './door.ts';
 import { replyOf } from './errors.ts';
 import type { SessionState } from './handler.ts';
-import { bad, type Reply } from './reply.ts';
+import { bad, type TaggedResponse } from './reply.ts';
 import type { Allowed, SelectedMailbox } from './selected.ts';
 
 /** For a slow peer to take the rest of what it asked for before it had said all. */
@@ -277,7 +277,7 @@ export class ImapSession implements ImapConversation {
   async #command(text: string): Promise<void> {
     const cursor = new ImapCursor(text);
     let tag: string | undefined;
-    let reply: Reply | undefined;
+    let reply: TaggedResponse | undefined;
     let byUid = false;
     try {
       tag = cursor.tag();
@@ -304,7 +304,7 @@ export class ImapSession implements ImapConversation {
     this.#reply(tag, reply);
   }
 
-  #failed(error: unknown): Reply {
+  #failed(error: unknown): TaggedResponse {
     const failure = asFailure(error);
     if (failure.detail !== undefined || failure.kind === 'unavailable') {
       const whose = this.#account === undefined ? {} : { account: this.#account };
@@ -314,7 +314,7 @@ export class ImapSession implements ImapConversation {
     return replyOf(failure);
   }
 
-  #reply(tag: string | undefined, { status, text, code }: Reply): void {
+  #reply(tag: string | undefined, { status, text, code }: TaggedResponse): void {
     this.write(tag === undefined ? encodeUntagged(status, text, code) : encodeTagged(tag, status, text, code));
     this.door.countReply(this.record.listener, status);
     if (status !== 'BAD') this.#badCommands = 0;

@@ -6,7 +6,7 @@ import type { Failure, FailureKind } from '../../base/failure.ts';
 import { type LdapResult, result } from '../../wire/ldap/result.ts';
 import type { LdapResultName } from '../../wire/ldap/result-codes.ts';
 
-export const LDAP_FAILURE = {
+const LDAP_FAILURE = {
   // Messages have been parsed before this (a message that is no LDAP ends the connection): the failure is of a value.
   syntax: 'invalidAttributeSyntax',
   invalid: 'constraintViolation',

@@ -5,7 +5,7 @@ import type { Address } from '../../message/address.ts';
 import { Resolver } from '../../net/resolver.ts';
 import type { Arrival } from '../../protocols/smtp/door.ts';
 import { type ArrivalStep, Arrivals } from '../../provisioning/arrival.ts';
-import type { MxAnswer } from '../../provisioning/evidence.ts';
+import type { MxEvidence } from '../../provisioning/evidence.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
 import { replies } from '../../routing/replies.ts';
 import type { ThreadParts } from '../threads/parts.ts';
@@ -51,7 +51,7 @@ export function createArrive(
   };
 }
 
-function evidenceOf(answer: Awaited<ReturnType<Resolver['mx']>>): MxAnswer {
+function evidenceOf(answer: Awaited<ReturnType<Resolver['mx']>>): MxEvidence {
   switch (answer.result) {
     case 'found':
       return { kind: 'records', exchanges: answer.exchanges.map(({ exchange }) => exchange) };

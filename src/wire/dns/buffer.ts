@@ -6,9 +6,9 @@
 
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure } from '../../base/failure.ts';
-import { LABEL_BYTES, NAME_BYTES, nameOctets, octetText, PLAIN, parentName, ROOT } from './name.ts';
+import { LABEL_BYTES, NAME_BYTES, nameOctets, octetText, PLAIN_OCTETS, parentName, ROOT } from './name.ts';
 
-export const HEADER_BYTES = 12;
+export const DNS_HEADER_BYTES = 12;
 /** What two octets of length can say. */
 export const MESSAGE_BYTES = 0xffff;
 const HOPS_MAX = 127;
@@ -79,7 +79,7 @@ export class DnsReader {
         const low = bytes[at + 1];
         if (low === undefined) this.fail('the second octet of a pointer');
         const target = ((octet & 0x3f) << 8) | low;
-        if (target >= runAt || target < HEADER_BYTES) this.fail('a pointer to an earlier name');
+        if (target >= runAt || target < DNS_HEADER_BYTES) this.fail('a pointer to an earlier name');
         if (++hops > HOPS_MAX) this.fail('fewer pointers');
         if (resumeAt < 0) resumeAt = at + 2;
         at = runAt = target;
@@ -93,7 +93,7 @@ export class DnsReader {
       const end = at + 1 + octet;
       for (at++; at < end; at++) {
         const code = bytes[at]!;
-        text += PLAIN[code] === 1 ? String.fromCharCode(code) : octetText(code);
+        text += PLAIN_OCTETS[code] === 1 ? String.fromCharCode(code) : octetText(code);
       }
     }
     this.offset = resumeAt < 0 ? at + 1 : resumeAt;

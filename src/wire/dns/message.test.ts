@@ -5,9 +5,10 @@ import fc from 'fast-check';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure } from '../../base/failure.ts';
 import { ipv4Text, ipv6Text } from './address.ts';
-import { type DnsMessage, decodeHeader, decodeMessage, encodeMessage, queryMessage } from './message.ts';
+import { type DnsMessage, decodeDnsHeader, decodeMessage, encodeMessage } from './message.ts';
 import { parseName } from './name.ts';
 import type { ResourceRecord } from './rdata.ts';
+import { queryMessage } from './testing.ts';
 
 /** Values as literals make them: with a prototype. */
 function plain<T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
@@ -136,8 +137,8 @@ test('OPT stands once, in the additional section, and belongs to the root', () =
 });
 
 test('a header alone can be read where the rest cannot', () => {
-  assert.equal(decodeHeader(new Uint8Array(11)), undefined);
-  assert.equal(decodeHeader(Uint8Array.from([0xab, 0xcd, 0x81, 0, ...new Array(8).fill(9)]))?.id, 0xabcd);
+  assert.equal(decodeDnsHeader(new Uint8Array(11)), undefined);
+  assert.equal(decodeDnsHeader(Uint8Array.from([0xab, 0xcd, 0x81, 0, ...new Array(8).fill(9)]))?.id, 0xabcd);
 });
 
 test('a response that is too large keeps whole record sets and says TC', () => {

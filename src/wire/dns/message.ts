@@ -8,8 +8,8 @@
 
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure } from '../../base/failure.ts';
-import { DnsReader, DnsWriter, HEADER_BYTES, MESSAGE_BYTES } from './buffer.ts';
-import { RCODE, type RecordType, typeCode, typeName } from './codes.ts';
+import { DNS_HEADER_BYTES, DnsReader, DnsWriter, MESSAGE_BYTES } from './buffer.ts';
+import { type RecordType, typeCode, typeName } from './codes.ts';
 import { ROOT } from './name.ts';
 import { decodeRecord, encodeRecord, type ResourceRecord } from './rdata.ts';
 
@@ -58,8 +58,8 @@ const CLASS_BYTES = 2;
 const TTL_BYTES = 4;
 
 /** The header alone, undefined when there are fewer than twelve octets. The rcode is without its upper bits. */
-export function decodeHeader(bytes: Uint8Array): DnsHeader | undefined {
-  if (bytes.length < HEADER_BYTES) return undefined;
+export function decodeDnsHeader(bytes: Uint8Array): DnsHeader | undefined {
+  if (bytes.length < DNS_HEADER_BYTES) return undefined;
   const flags = (bytes[2]! << 8) | bytes[3]!;
   return {
     id: (bytes[0]! << 8) | bytes[1]!,
@@ -91,8 +91,8 @@ function encodeFlags(header: DnsHeader): number {
 
 /** Throws a SyntaxFailure for all that is no message: cut short, counts that lie, octets after the end, two OPT records. */
 export function decodeMessage(bytes: Uint8Array): DnsMessage {
-  const header = decodeHeader(bytes);
-  if (header === undefined) throw new SyntaxFailure(`a header of ${HEADER_BYTES} octets`, bytes.length);
+  const header = decodeDnsHeader(bytes);
+  if (header === undefined) throw new SyntaxFailure(`a header of ${DNS_HEADER_BYTES} octets`, bytes.length);
   const reader = new DnsReader(bytes, 4);
   const counts = { questions: reader.u16(), answers: reader.u16(), authorities: reader.u16(), last: reader.u16() };
   const questions: Question[] = [];
@@ -271,26 +271,4 @@ function encodeOpt(writer: DnsWriter, edns: Edns, rcodeHigh: number): void {
     writer.u16(option.data.length);
     writer.octets(option.data);
   }
-}
-
-/** A query for one name and type, as a client sends it; its EDNS offer is 1232 octets. */
-export function queryMessage(id: number, name: string, type: RecordType, header: Partial<DnsHeader> = {}): DnsMessage {
-  return {
-    id,
-    isResponse: false,
-    opcode: 0,
-    authoritative: false,
-    truncated: false,
-    recursionDesired: false,
-    recursionAvailable: false,
-    authenticData: false,
-    checkingDisabled: false,
-    rcode: RCODE.NOERROR,
-    ...header,
-    questions: [{ name, type, class: 1 }],
-    answers: [],
-    authorities: [],
-    additionals: [],
-    edns: { udpSizeBytes: 1232, version: 0, dnssecOk: false, options: [] },
-  };
 }

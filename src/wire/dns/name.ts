@@ -18,11 +18,11 @@ const BACKSLASH = 0x5c;
 const DOT = 0x2e;
 
 /** Octets that stand for themselves in a label. Space is not among them. */
-export const PLAIN: CharacterClass = without(VCHAR, '."\\;()@$');
+export const PLAIN_OCTETS: CharacterClass = without(VCHAR, '."\\;()@$');
 
 /** One octet of a label as it stands in the text. */
 export function octetText(octet: number): string {
-  if (PLAIN[octet] === 1) return String.fromCharCode(octet);
+  if (PLAIN_OCTETS[octet] === 1) return String.fromCharCode(octet);
   if (octet > 0x20 && octet < 0x7f) return `\\${String.fromCharCode(octet)}`;
   return `\\${String(octet).padStart(3, '0')}`;
 }
@@ -114,7 +114,7 @@ export function parentName(name: string): string | undefined {
 }
 
 /** `name` is `ancestor` or lies below it. Both in the same case. */
-export function isAtOrBelow(name: string, ancestor: string): boolean {
+export function isSubdomain(name: string, ancestor: string): boolean {
   for (let at: string | undefined = name; at !== undefined; at = parentName(at)) if (at === ancestor) return true;
   return false;
 }

@@ -22,7 +22,7 @@ export function flags(cursor: ImapCursor): Flags {
 }
 
 /** \Recent and unknown names behind a backslash are syntax failures: no client may set them. */
-export function flag(cursor: ImapCursor): SystemFlag | string {
+function flag(cursor: ImapCursor): SystemFlag | string {
   const start = cursor.at;
   if (!cursor.tryTake('\\')) return keyword(cursor);
   const found = byName.get(`\\${cursor.word()}`);

@@ -1,12 +1,5 @@
 // SMTP replies, for both ends: text with codes, one line or many. RFC 5321 §4.2, RFC 2034 §3
 
-export interface SmtpReply {
-  readonly code: number;
-  /** `class.subject.detail`, undefined where none is said (greeting, EHLO, 354). */
-  readonly enhanced: string | undefined;
-  readonly lines: readonly string[];
-}
-
 export function formatReply(code: number, enhanced: string | undefined, ...lines: readonly string[]): string {
   const status = enhanced === undefined ? '' : `${enhanced} `;
   let text = '';

@@ -10,7 +10,7 @@ import type { ImapConversation } from '../conversation.ts';
 import { ImapFailure } from '../errors.ts';
 import { flagSet } from '../flag-set.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
-import { ok, type Reply } from '../reply.ts';
+import { ok, type TaggedResponse } from '../reply.ts';
 
 export const append: CommandDefinition<AppendCommand> = {
   states: LOGGED_IN,
@@ -64,7 +64,7 @@ async function store(
   { flags, internalDate }: AppendCommand,
   mailbox: string,
   { row, pending }: TakenMessage,
-): Promise<Reply> {
+): Promise<TaggedResponse> {
   try {
     const { uidValidity, uid } = await session.door.writer.execute(
       appendMessage,

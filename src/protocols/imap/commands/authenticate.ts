@@ -4,7 +4,7 @@ import { findMechanism, SaslExchange, type SaslMechanism } from '../../../auth/s
 import { type AuthenticateCommand, parseAuthenticate } from '../../../wire/imap/commands/authenticate.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, LOGGED_OUT } from '../handler.ts';
-import { bad, no, type Reply } from '../reply.ts';
+import { bad, no, type TaggedResponse } from '../reply.ts';
 import { logIn } from './login.ts';
 
 export const authenticate: CommandDefinition<AuthenticateCommand> = {
@@ -16,7 +16,7 @@ export const authenticate: CommandDefinition<AuthenticateCommand> = {
   },
 };
 
-async function exchange(session: ImapConversation, mechanism: SaslMechanism): Promise<Reply | undefined> {
+async function exchange(session: ImapConversation, mechanism: SaslMechanism): Promise<TaggedResponse | undefined> {
   const sasl = new SaslExchange(mechanism);
   for (let step = sasl.start(undefined); ; ) {
     switch (step.kind) {

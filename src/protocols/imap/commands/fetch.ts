@@ -28,7 +28,7 @@ import { rangesOf } from '../../../wire/imap/values.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type Budget, FetchedSection } from '../fetched-section.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
-import { no, ok, type Reply } from '../reply.ts';
+import { no, ok, type TaggedResponse } from '../reply.ts';
 import type { SelectedMailbox } from '../selected.ts';
 
 const PAGE_MESSAGES = 500;
@@ -199,7 +199,7 @@ class Fetcher {
     return this.#mailbox.flagsItem(row);
   }
 
-  reply(): Reply {
+  reply(): TaggedResponse {
     if (this.#unreadable !== undefined && this.#unreadable.kind !== 'not-found') throw this.#unreadable;
     const isGone = this.#missing > 0 || this.#unreadable !== undefined;
     if (isGone && this.#command.messages.unit === 'sequence')

@@ -5,7 +5,7 @@ import { type LoginCommand, parseLogin } from '../../../wire/imap/commands/login
 import type { ImapConversation } from '../conversation.ts';
 import { ImapFailure } from '../errors.ts';
 import { type CommandDefinition, LOGGED_OUT } from '../handler.ts';
-import { ok, type Reply } from '../reply.ts';
+import { ok, type TaggedResponse } from '../reply.ts';
 
 export const login: CommandDefinition<LoginCommand> = {
   states: LOGGED_OUT,
@@ -15,7 +15,7 @@ export const login: CommandDefinition<LoginCommand> = {
 };
 
 /** What LOGIN and every mechanism of AUTHENTICATE end in. */
-export async function logIn(session: ImapConversation, name: string, password: Buffer): Promise<Reply> {
+export async function logIn(session: ImapConversation, name: string, password: Buffer): Promise<TaggedResponse> {
   if (!session.passwordsAllowed)
     throw new ImapFailure('unauthenticated', 'Passwords are not taken in the clear', 'PRIVACYREQUIRED');
   try {

@@ -8,7 +8,7 @@ import { parseSearch, type SearchCommand } from '../../../wire/imap/commands/sea
 import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { no, ok } from '../reply.ts';
-import { type Candidate, SearchMatcher } from '../search-matcher.ts';
+import { type SearchCandidate, SearchMatcher } from '../search-matcher.ts';
 
 const PAGE_MESSAGES = Math.min(500, PAGE_ROWS);
 const BATCH_MESSAGES = 8;
@@ -45,7 +45,7 @@ async function writeFound(session: ImapConversation, found: readonly number[]): 
 }
 
 /** The messages at the positions [from, to), with as much of their rows as the keys ask for. */
-function candidates(session: ImapConversation, { needs }: SearchMatcher, from: number, to: number): Candidate[] {
+function candidates(session: ImapConversation, { needs }: SearchMatcher, from: number, to: number): SearchCandidate[] {
   const { mailbox, door } = session;
   const { access, view } = mailbox;
   const range = [view.uidAt(from), view.uidAt(to - 1)] as const;
@@ -68,11 +68,11 @@ function candidates(session: ImapConversation, { needs }: SearchMatcher, from: n
 async function matching(
   session: ImapConversation,
   matcher: SearchMatcher,
-  page: readonly Candidate[],
-  found: (candidate: Candidate) => void,
+  page: readonly SearchCandidate[],
+  found: (candidate: SearchCandidate) => void,
 ): Promise<void> {
-  let open: Candidate[] = [];
-  const verdicts = new Map<Candidate, boolean | undefined>();
+  let open: SearchCandidate[] = [];
+  const verdicts = new Map<SearchCandidate, boolean | undefined>();
   const settle = async () => {
     const answers = await Promise.all(open.map((candidate) => matcher.matches(candidate, () => session.breathe())));
     open.forEach((candidate, index) => {

@@ -6,7 +6,7 @@ import { firstUnseen } from '../../../store/messages.ts';
 import { type MailboxCommand, parseMailbox } from '../../../wire/imap/commands/mailbox.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
-import { ok, type Reply } from '../reply.ts';
+import { ok, type TaggedResponse } from '../reply.ts';
 import { SelectedMailbox } from '../selected.ts';
 
 /** In a larger mailbox the first unseen message is not looked for: it may stand at the end of a long walk. */
@@ -24,7 +24,7 @@ export const examine: CommandDefinition<MailboxCommand<'EXAMINE'>> = {
   run: ({ mailbox }, session) => open(session, mailbox, true),
 };
 
-async function open(session: ImapConversation, name: string, readOnly: boolean): Promise<Reply> {
+async function open(session: ImapConversation, name: string, readOnly: boolean): Promise<TaggedResponse> {
   // Whatever comes of it, the old mailbox is no longer selected.
   session.open(undefined);
   const row = findMailbox(session.door.reader, session.owner, canonicalMailboxName(name));

@@ -7,7 +7,7 @@
 import { EMPTY_HEADER } from '../../../message/header-values.ts';
 import type { Disposition, Parameters } from '../../../message/parameters.ts';
 import { isMessage, isMultipart, type Part } from '../../../message/part.ts';
-import { encodeEnvelope } from './envelope.ts';
+import { encodeEnvelopeItem } from './envelope.ts';
 import { encodeNString, encodeString } from './strings.ts';
 
 const EMPTY_TEXT = '"text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0';
@@ -41,7 +41,7 @@ function encodeSinglePart(part: Part, form: { readonly extended: boolean }): str
   let text = `(${encodeString(part.type)} ${encodeString(part.subtype)} ${encodeParameters(part.parameters)}`;
   text += ` ${encodeNString(part.id)} ${encodeNString(part.description)} ${encodeString(part.encoding)} ${octets}`;
   if (isMessage(part))
-    text += ` ${encodeEnvelope(part.header ?? EMPTY_HEADER)} ${encode(part.parts[0]!, form)} ${part.lines}`;
+    text += ` ${encodeEnvelopeItem(part.header ?? EMPTY_HEADER)} ${encode(part.parts[0]!, form)} ${part.lines}`;
   else if (part.type === 'text') text += ` ${part.lines}`;
   if (form.extended) text += ` ${encodeNString(part.md5)}${encodeExtension(part)}`;
   return `${text})`;

@@ -4,13 +4,13 @@ import fc from 'fast-check';
 import { corpus } from '../../../../test/support/messages.ts';
 import { parseHeader } from '../../../message/header.ts';
 import { encodeHeader, readHeaderValues } from '../../../message/header-values.ts';
-import { encodeEnvelope, encodeStoredEnvelope } from './envelope.ts';
+import { encodeEnvelopeItem, encodeStoredEnvelope } from './envelope.ts';
 
 const EMPTY_ENVELOPE = '(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)';
 
 function envelope(header: string): string {
   const values = readHeaderValues(parseHeader(Buffer.from(header, 'latin1')));
-  const text = encodeEnvelope(values);
+  const text = encodeEnvelopeItem(values);
   assert.equal(encodeStoredEnvelope(encodeHeader(values)), text);
   return text;
 }

@@ -12,10 +12,10 @@ import { encodeNString } from './strings.ts';
 export function encodeStoredEnvelope(stored: string): string {
   // As many octets in UTF-8 as characters: all are ASCII.
   const isPlain = !stored.includes('\\') && Buffer.byteLength(stored) === stored.length;
-  return isPlain ? new PlainHeader(stored).envelope() : encodeEnvelope(decodeHeader(stored));
+  return isPlain ? new PlainHeader(stored).envelope() : encodeEnvelopeItem(decodeHeader(stored));
 }
 
-export function encodeEnvelope(header: HeaderValues): string {
+export function encodeEnvelopeItem(header: HeaderValues): string {
   const [date, subject, from, sender, replyTo, to, cc, bcc, inReplyTo, messageId] = header;
   const author = encodeAddresses(from);
   const origin = `${author} ${orAuthor(encodeAddresses(sender), author)} ${orAuthor(encodeAddresses(replyTo), author)}`;

@@ -1,13 +1,13 @@
 // Status responses: OK, NO, BAD, BYE, tagged and not, and the continuation reply. RFC 3501 §7.1, §7.5
 
-export type Status = 'OK' | 'NO' | 'BAD';
+export type ResponseStatus = 'OK' | 'NO' | 'BAD';
 
 /** `code` without its brackets. Text gets no line break, no bracket in front, and is never empty. */
-export function encodeTagged(tag: string, status: Status, text: string, code?: string): string {
+export function encodeTagged(tag: string, status: ResponseStatus, text: string, code?: string): string {
   return `${tag} ${status} ${withCode(text, code)}\r\n`;
 }
 
-export function encodeUntagged(status: Status | 'BYE', text: string, code?: string): string {
+export function encodeUntagged(status: ResponseStatus | 'BYE', text: string, code?: string): string {
   return `* ${status} ${withCode(text, code)}\r\n`;
 }
 
