@@ -1,4 +1,4 @@
-// Time, passed in everywhere so that a test can turn it.
+// Time, passed in everywhere so that a test can set it.
 
 export interface Clock {
   /** Wall clock, epoch milliseconds. It may jump: never use it to wait. */

@@ -4,7 +4,7 @@ import { Failure, type FailureKind } from './failure.ts';
 
 export const EXIT = {
   done: 0,
-  /** Not found, exists already, differs, leads nowhere. */
+  /** Not found, exists already, differs, routes to nothing. */
   no: 1,
   usage: 64,
   badData: 65,

@@ -23,7 +23,7 @@ export type FailureKind =
   | 'too-large'
   | 'too-many'
   | 'over-quota'
-  | 'conflict' // somebody else changed it, or holds it
+  | 'conflict' // another client changed it, or holds it
   | 'unsupported'
   | 'full'
   | 'unavailable';
@@ -55,7 +55,7 @@ export interface FailureOptions {
 
 export class Failure extends Error {
   readonly kind: FailureKind;
-  /** For the log only, of what is our fault and not the client's: may name tables, paths, hosts. */
+  /** For the log only, where the fault is this server's and not the client's: may name tables, paths, hosts. */
   readonly detail: string | undefined;
   /** What SMTP says instead of its table's code. */
   readonly reply: Reply | undefined;

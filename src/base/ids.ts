@@ -25,7 +25,7 @@ export type Revision = Id<'revision'>;
 /** Its low 32 bits, as all threads see it: says that there is another, not which is newer. */
 export type PublishedRevision = Id<'published revision'>;
 
-/** The id that a column, an argument or a sum holds; its kind is the caller's word. */
+/** The id that a column, an argument or a sum holds; the caller answers for its kind. */
 export function idOf<Of extends Id<string>>(value: unknown): Of {
   return Number(value) as Of;
 }
@@ -89,7 +89,7 @@ export function idText(id: number): string {
   return text;
 }
 
-/** The id of such a text, undefined when it is none. The caller says what it names. */
+/** The id of such a text, undefined when it is none. The caller knows what it names. */
 export function parseIdText<Of extends Id<string>>(text: string): Of | undefined {
   if (text.length === 0 || text.length > 12) return undefined;
   let id = 0;

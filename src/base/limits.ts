@@ -1,4 +1,5 @@
-// Every bound in one place, each with its reason. `[limits]` in waypost.toml changes those that a site may change.
+// Bounds that a site may change (`[limits]` in waypost.toml), and those that several units keep, each with its reason. A bound
+// that one file alone keeps stands in that file.
 
 /** Bounds that a site may change. Sizes in bytes, times in milliseconds. */
 export interface Limits {
@@ -56,7 +57,7 @@ export const POP3_IDLE_TIMEOUT_MS = 600_000;
 export const LDAP_MESSAGE_BYTES = 2 * 1024 * 1024;
 /** Nested filters; slapd stops at 1000, no client needs 20. */
 export const LDAP_FILTER_NESTING_MAX = 100;
-/** Before a bind: ten thousand strangers shall not make us hold ten thousand large messages. */
+/** One LDAP message before a bind: ten thousand unauthenticated connections must not hold as many large messages. */
 export const LDAP_ANONYMOUS_MESSAGE_BYTES = 64 * 1024;
 /** Parts of one filter: each is looked at for each candidate. Programs that look up a list send a thousand at a time. */
 export const LDAP_FILTER_PARTS_MAX = 10_000;
@@ -101,9 +102,9 @@ export const WRITER_QUEUE_BYTES = 64 * 1024 * 1024;
 export const LOCAL_RECIPIENTS_IN_ACCEPT = 500;
 /** Messages of one operation of the store that may be cut (STORE, EXPUNGE): some milliseconds of the writer. */
 export const STORE_SLICE_MESSAGES = 2000;
-/** Messages that one operation of the store copies or moves: some tenths of a second during which nobody else writes. */
+/** Messages that one operation of the store copies or moves: some tenths of a second in which no other operation is run. */
 export const COPY_MESSAGES_MAX = 100_000;
-/** Messages of one mailbox that come by COPY or APPEND; deliveries are not counted out. More than any mailbox that was seen. */
+/** Messages of a mailbox beyond which COPY and APPEND are refused; a delivery never is. Larger than any known mailbox. */
 export const MAILBOX_MESSAGES_MAX = 1_000_000;
 /** A list in a list in a list. */
 export const GROUP_DEPTH_MAX = 20;

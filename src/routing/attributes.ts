@@ -1,7 +1,7 @@
 // Which attributes and delivery options act, and which would change delivery but are not built yet.
 //
 // An entry that uses one of the latter gets no mail past it: RCPT says 451 4.3.5 and `route` names it, because delivering
-// as if it were not there would be wrong mail, and refusing for good would be a false bounce. Attributes that stand in no
+// as if it were not there would be wrong mail, and refusing for good would be a false bounce. Attributes that are in no
 // table here are stored and do not touch routing.
 
 import type { RecipientRow, RouteRow } from './rows.ts';
@@ -9,7 +9,7 @@ import type { RecipientRow, RouteRow } from './rows.ts';
 /** Act, by owner: mail, mailAlternateAddress, uniqueMember, mgrpRFC822MailMember, the statuses, the catch-all, the base DN. */
 export const unsupportedAttributes = {
   domain: ['mailDomainSieveRuleSource', 'mailDomainMsgMaxBlocks', 'aliasedObjectName'],
-  /** Say where mail for local parts goes that nobody has claimed. */
+  /** Say where mail goes for local parts that no entry claims. */
   unclaimed: ['mailRoutingSmartHost', 'inetCanonicalDomainName'],
   user: ['mailRoutingAddress', 'mailSieveRuleSource', 'mailMsgMaxBlocks'],
   group: [

@@ -137,7 +137,7 @@ function addressesOf(entry: Entry, attribute: string, problems: Problem[]): stri
   return [...texts];
 }
 
-/** RFC 4517 §3.3.21: a name, perhaps with a bit string that tells it from an older holder of the same name. */
+/** RFC 4517 §3.3.21: a name, perhaps with a bit string that distinguishes it from an earlier holder of the same name. */
 const OPTIONAL_UID = /#'[01]*'B$/;
 
 function memberDns(entry: Entry, problems: Problem[]): string[] {

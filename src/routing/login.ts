@@ -1,4 +1,4 @@
-// Who an address's owner is, for those who let people in: account, entry, and whether the statuses admit.
+// The owner of an address, for login and bind: account, entry, and whether the statuses admit.
 //
 // Never  sees a password; auth compares that with the entry's
 
@@ -14,7 +14,7 @@ export interface Login {
   readonly dn: string;
   /** Keys (message/address.ts) of what this account may write in MAIL FROM, the primary one first. */
   readonly addresses: readonly string[];
-  /** Why a right password does not help, as `mailUserStatus: inactive`; undefined when it does. */
+  /** The status that refuses a login with the right password, as `mailUserStatus: inactive`; undefined when none does. */
   readonly refusedBy: string | undefined;
 }
 

@@ -1,6 +1,6 @@
 // Entries that say they are mail domains and stand where no domain can: they are stored and do nothing.
 //
-// Found by the directory's index when somebody asks; no row is kept of them.
+// Found by the directory's index for `sync status`; no row is kept of them.
 
 import type { Reader } from '../database/operation.ts';
 import { entriesWith } from '../directory/entries.ts';

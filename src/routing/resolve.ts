@@ -1,6 +1,6 @@
 // One address to its targets, with every step that led there. Routing's one function: RCPT, accept, delivery and `waypost route` call it.
 //
-// In      an address, who asks and how the message came, the two tables as far as they are loaded, this host's names
+// In      an address, who asks and by which door the message arrived, the two tables as far as they are loaded, this host's names
 // Out     targets and the SMTP reply, or `ask`: the rows that would settle it
 // Order   address -> routing table -> alias table -> (postmaster | catch-all) -> status -> group members -> channel
 // Limits  GROUP_DEPTH_MAX lists in lists, GROUP_MEMBERS_MAX targets
@@ -33,7 +33,7 @@ export interface Site {
   readonly hostnames: readonly string[];
 }
 
-/** The tables as somebody holds them. `null`: the table has no such row. `undefined`: not loaded. */
+/** The tables as far as the caller has loaded them. `null`: the table has no such row. `undefined`: not loaded. */
 export interface RoutingTables {
   route(domain: string): RouteRow | null | undefined;
   /** By addressKey, or SITE_POSTMASTER. */
@@ -78,8 +78,8 @@ export interface Resolution {
   /** The address's own domain is foreign. */
   readonly relay: boolean;
   /**
-   * Members of an accepted list that cannot be reached now. A temporary one deserves a queue row that resolves its
-   * recipient again later; a permanent one a report to the sender.
+   * Members of an accepted list that cannot be reached now. For a temporary one a queue row is made that resolves
+   * its recipient again later; for a permanent one a report to the sender.
    */
   readonly failures: readonly FailedMember[];
 }
@@ -221,7 +221,7 @@ class Resolving {
 
   #unclaimed(address: Address, route: RouteRow, depth: number): Reply | undefined {
     if (this.#explain) this.#step('alias table', `no entry claims ${formatAddress(address)}`);
-    // Accepted whatever the domain's status: whoever wants to report a problem must get through. RFC 5321 §4.5.1
+    // Accepted whatever the domain's status, so that problems can be reported. RFC 5321 §4.5.1
     if (isRole(address)) return this.#sitePostmaster(address);
     const refused = this.#status(route) ?? this.#unsupported(route);
     if (refused !== undefined) return refused;
@@ -363,7 +363,7 @@ class Resolving {
   }
 }
 
-/** Local parts that somebody reads in every domain. RFC 5321 §4.5.1, RFC 2142 §2 */
+/** Local parts that must be read in every domain. RFC 5321 §4.5.1, RFC 2142 §2 */
 function isRole(address: Address): boolean {
   const name = asciiLower(address.localPart);
   return name === SITE_POSTMASTER || name === 'abuse';

@@ -1,4 +1,4 @@
-// Who asks for a route and how the message came: what an answer may depend on beside the address.
+// Who asks for a route and by which door the message arrived: what a resolution may depend on beside the address.
 //
 // Kept with a message that waits in the queue, so that its recipients are resolved again as they were then.
 

@@ -38,7 +38,7 @@ export interface RouteRow {
   readonly routingHosts?: readonly string[];
   /** Attributes that would send all of the domain's mail another way than this program can. */
   readonly unsupported?: readonly string[];
-  /** Likewise, but only for local parts that nobody has claimed. */
+  /** Likewise, but only for local parts that no entry claims. */
   readonly unsupportedForUnclaimed?: readonly string[];
   readonly problems?: readonly Problem[];
 }

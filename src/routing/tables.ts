@@ -1,4 +1,4 @@
-// The routing table and the alias table as rows: what stands in the database, and the only SQL of this folder.
+// The routing table and the alias table as rows of the database: the only SQL of this folder.
 //
 //   routing_state  which generation answers, which one is being built, the revision of the last change
 //   route          domain -> what to do with its addresses

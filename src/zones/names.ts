@@ -1,4 +1,4 @@
-// Which names the mail domains give to DNS: written by who changes a domain entry, read for each answer.
+// Which names the mail domains give to DNS: written with each change of a domain entry, read for each answer.
 //
 // In      what a domain entry gave before a change and gives after it, in the transaction of that change
 // Out     what records.ts asks of a name, and the names of a zone in DNSSEC's order
@@ -21,9 +21,8 @@ export interface DomainChange {
 }
 
 /**
- * Brings the names along with a domain entry that came, went, got another name or gives another row. To be called for each
- * change of a domain entry, in its transaction; a change that leaves name and row as they are changes no zone. Repeating it
- * does nothing.
+ * Updates the names after a domain entry was added, removed or renamed, or gives another row. To be called for each change of
+ * a domain entry, in its transaction; a change that leaves name and row as they are changes no zone. Repeating it does nothing.
  */
 export async function noteDomainChange(tx: Transaction, { before, after, revision }: DomainChange): Promise<void> {
   if (before !== undefined && before.name !== after?.name) await setRow(tx, pathOf(before.name), undefined, revision);
@@ -53,7 +52,7 @@ export async function setRow(
   return true;
 }
 
-/** The names above have so many more domains below them; what lies below them has changed in any case. */
+/** Adds `more` to the count of domains below each name above, and notes the revision there: something below has changed. */
 export async function noteBelow(tx: Transaction, path: string, more: number, revision: Revision): Promise<void> {
   for (const above of pathsAbove(path)) {
     await tx.run(
@@ -121,7 +120,7 @@ const NAMES_MAX = 2000;
 /** `lookUp` over the database: all that one answer reads is of one state. Throws the reader's failures. */
 export function zoneLookUp(reader: Reader, host: ZoneHost): (name: string, type: RecordType) => ZoneAnswer {
   const names = zoneNames(reader);
-  // The walks of all answers meet the same upper names: each costs a statement once while the directory is as it is.
+  // All look-ups walk through the same upper names: each is read once as long as the directory does not change.
   const known = new Map<string, ZoneName | undefined>();
   let ofRevision = 0;
   const remembering: NameSource = {
@@ -135,7 +134,7 @@ export function zoneLookUp(reader: Reader, host: ZoneHost): (name: string, type:
   };
   return (name, type) =>
     reader.snapshot(() => {
-      // That of this state: what is read in it may be remembered under it.
+      // Read in the same snapshot as the names, so that names of two states are never mixed.
       const revision = reader.revision();
       if (revision !== ofRevision || known.size > NAMES_MAX) known.clear();
       ofRevision = revision;

@@ -1,8 +1,8 @@
-// A name as the key of its row, so that a subtree is one range of the table and its order is that of DNSSEC.
+// The key of a name's row: a subtree is one range of the table, and the order of keys is that of DNSSEC.
 //
 // The labels from the top, a blank behind each: `acme.example` is `example acme `. Compared octet by octet, keys have the
 // canonical order of their names: a label before all that lies below it, and label by label from the top.
-// Octets up to `!` would stand below the blank or look like the escape: they are `!` and a character above it.
+// An octet up to `!` would sort below the blank, or be taken for the escape: it is written as `!` and a character above it.
 // RFC 4034 §6.1
 
 import { nameOctets, octetText, ROOT } from '../wire/dns/name.ts';

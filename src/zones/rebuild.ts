@@ -1,4 +1,4 @@
-// The names that DNS serves, made anew from the entries where another version of compile.ts has made them.
+// Compiles the names that DNS serves anew, where another version of compile.ts made them.
 //
 // States  entries (each domain's row) -> names (rows that no entry gives go) -> counts of what lies below -> the version;
 //         a crash begins anew. Only what differs is written, so a zone that is as it was keeps its serial; the serial of one

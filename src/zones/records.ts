@@ -4,9 +4,9 @@
 // Out     records, or why there are none: outside our zones, no such name, no such type at the name
 // A domain entry is an apex unless an ancestor domain entry exists; then its names lie in that zone, without delegation.
 // Every domain entry is served, whatever its status: an inactive, disabled or deleted domain must still lead its senders
-// here, where SMTP tells them what is wrong. Without the records they would try for days, or go elsewhere. Removing the
-// entry removes the records.
-// Never   reads tables; guesses: what the source cannot say comes as its failure
+// here, where SMTP refuses with the reason. Without the records they would try for days, or deliver to another host. When the
+// entry is removed, its records are too.
+// Never   reads tables; guesses: where the source fails, its failure is thrown
 // RFC 1034 §4.3.2, RFC 1035 §3.3, RFC 2308 §2 §3, RFC 8020 §2, RFC 8482 §4.1
 
 import { asciiLower } from '../base/characters.ts';
@@ -18,7 +18,7 @@ import type { Rdata, ResourceRecord } from '../wire/dns/rdata.ts';
 import type { DomainRow } from './compile.ts';
 
 const TTL_SECONDS = 300;
-/** How long others may remember that a name does not exist: short, because the next write may make it. RFC 2308 §4 */
+/** How long resolvers may cache that a name does not exist: short, because the next write may make it. RFC 2308 §4 */
 const NEGATIVE_TTL_SECONDS = 60;
 /** For secondary servers, of which there are none yet. RFC 1912 §2.2 */
 const REFRESH_SECONDS = 3600;
@@ -32,7 +32,7 @@ export interface ZoneName {
   readonly domain: DomainRow | undefined;
   /** A domain entry lies below. */
   readonly hasBelow: boolean;
-  /** The revision at which `domain` came, changed or went last; 0 when there never was one. */
+  /** The revision at which `domain` was last added, changed or removed; 0 when there never was one. */
   readonly changedAt: number;
   /** The same of the names below. */
   readonly changedBelowAt: number;
@@ -43,9 +43,9 @@ export interface NameSource {
   /** Undefined for a name that never was a domain entry's and never had one below it. */
   find(name: string): ZoneName | undefined;
   /**
-   * The names that exist at and below `apex`, in the order of RFC 4034 §6.1: domains, and names that only lead to one. At
-   * most `limit` of those behind `after`; the first ones for ''. A domain below the apex of a zone lies in that zone, so all of
-   * them are the zone's; the host's own name and those above it are not among them.
+   * The names that exist at and below `apex`, in the order of RFC 4034 §6.1: domains, and names without data that have one
+   * below (empty non-terminals). At most `limit` of those behind `after`; the first ones for ''. A domain below the apex of a
+   * zone lies in that zone, so all of them are the zone's; the host's own name and those above it are not among them.
    */
   list(apex: string, after: string, limit: number): readonly ZoneName[];
 }
@@ -70,7 +70,7 @@ export type ZoneAnswer =
       readonly answers: readonly ResourceRecord[];
       readonly additionals: readonly ResourceRecord[];
     }
-  /** The SOA record goes into the authority section: others may remember the answer for its TTL. */
+  /** The SOA record goes into the authority section: resolvers may cache the answer for its TTL. */
   | { readonly result: 'no-name' | 'no-data'; readonly soa: ResourceRecord };
 
 /**
@@ -98,15 +98,16 @@ function addressRdata(address: string): Rdata & { readonly type: 'A' | 'AAAA' } 
     : { type: 'A', address: ipv4Text(ipv4Octets(address)) };
 }
 
-/** RFC 1982 §7: from 1 up to 2^32 - 1, then 1 again; a later revision is a later serial as long as nobody waits for 2^31. */
+/** RFC 1982 §7: from 1 up to 2^32 - 1, then 1 again; a later revision is a later serial unless a secondary is 2^31 behind. */
 export function zoneSerial(revision: number): number {
   return revision < 1 ? 1 : ((revision - 1) % 0xffffffff) + 1;
 }
 
 /**
  * The zone of ours in which `name` (lower case) lies, undefined when it lies in none: the topmost domain entry at or above
- * it. A zone's serial is the revision at which what a domain entry gives in it came, changed or went, or one above it, by whose
- * coming or going the apex moved. Walks from the top and ends where no domain lies below, so a foreign name costs a row or two.
+ * it. A zone's serial is the highest revision at which the row of a domain entry in it was added, changed or removed, or the
+ * row of one above it (which moves the apex). Walks from the top and ends where no domain lies below, so a foreign name costs
+ * a row or two.
  */
 export function findZone(name: string, names: NameSource): Zone | undefined {
   const path: string[] = [];
@@ -150,7 +151,7 @@ export function recordsOf(name: string, zone: Zone, names: NameSource, host: Zon
   return records;
 }
 
-/** The addresses of this host, for who was told its name, where a zone of ours holds it. */
+/** The addresses of this host, for the additional section of answers that name it, where a zone of ours holds its name. */
 export function hostRecords(
   answers: readonly ResourceRecord[],
   names: NameSource,
@@ -161,7 +162,7 @@ export function hostRecords(
   return host.addresses.map((address) => record(host.hostname, address));
 }
 
-/** RFC 8482 §4.1: one of the record sets, the one that this server exists for. */
+/** RFC 8482 §4.1: one of the record sets, MX where there is one. */
 function oneSet(records: readonly ResourceRecord[]): readonly ResourceRecord[] {
   const type = (records.find((one) => one.type === 'MX') ?? records[0])?.type;
   return records.filter((one) => one.type === type);
@@ -171,7 +172,7 @@ function soaRecord(zone: Zone, host: ZoneHost): ResourceRecord {
   return record(zone.name, {
     type: 'SOA',
     mname: host.hostname,
-    // postmaster@HOSTNAME is always accepted, hostmaster is nobody.
+    // postmaster@HOSTNAME is always accepted; hostmaster need not exist.
     rname: `postmaster.${host.hostname}`,
     serial: zone.serial,
     refresh: REFRESH_SECONDS,

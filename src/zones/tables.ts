@@ -32,7 +32,7 @@ const migrations: readonly Migration[] = [
          path TEXT NOT NULL,                 -- the name, as path.ts writes it
          row TEXT,                           -- DomainRow of compile.ts, NULL while no domain entry has this name
          below INTEGER NOT NULL,             -- domain entries below this name now
-         changed INTEGER NOT NULL,           -- revision at which the row came, changed or went last, 0: there was none
+         changed INTEGER NOT NULL,           -- revision at which the row was last added, changed or removed, 0: never
          changed_below INTEGER NOT NULL,     -- the same of the names below
          PRIMARY KEY (tenant, path)
        ) STRICT, WITHOUT ROWID`,

@@ -10,7 +10,7 @@ export function compiledDomain(name: string): CompiledDomain {
   return { name, row: { mxPreference: 10 } };
 }
 
-/** A domain entry comes, goes or gets another name, at the revision that it gives. */
+/** A domain entry is added, removed or renamed; gives the revision. */
 export const changeDomain = operation(
   'test.changeDomain',
   async (tx, names: { readonly before?: string; readonly after?: string }): Promise<number> => {
@@ -23,7 +23,7 @@ export const changeDomain = operation(
   },
 );
 
-/** Domains that came at this revision and never changed. Lists nothing. */
+/** Domains that were added at this revision. Lists nothing. */
 export function namesOf(domains: readonly string[], revision: number): NameSource {
   const find = (name: string): ZoneName | undefined => {
     const isDomain = domains.includes(name);

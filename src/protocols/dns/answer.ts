@@ -1,7 +1,7 @@
-// One DNS query to its answer: what is refused, what is looked up, how it is put together. For UDP and TCP alike.
+// Answers one DNS query: what is refused, what is looked up, how the response is put together. For UDP and TCP alike.
 //
 // In      the octets of one query
-// Out     the octets of the response, or nothing for what deserves no answer
+// Out     the octets of the response, or nothing where no response is allowed
 // EDNS    the response to a query with an OPT record has one, errors included, as far as the query's OPT can be read
 // Read-your-writes  the directory's revision is compared before each answer; what is remembered is of that revision only
 // Limits  limits.ts; one question a query
@@ -47,7 +47,7 @@ export interface QueryOrigin {
 
 /**
  * The response to the octets of one query: a message; over TCP perhaps a series of them, each made when the one before it
- * is sent (RFC 5936 §2.2); undefined where silence is the answer: too short for a header, or itself a response. Never throws.
+ * is sent (RFC 5936 §2.2); undefined for what gets no response: too short for a header, or itself a response. Never throws.
  */
 export type Answer = (query: Uint8Array, from: QueryOrigin) => Uint8Array | Iterable<Uint8Array> | undefined;
 
@@ -118,7 +118,7 @@ function otherOpcode(header: DnsHeader, octets: Uint8Array): MadeAnswer {
   return bareAnswer(header, isOtherVersion(edns) ? RCODE.BADVERS : RCODE.NOTIMP, edns);
 }
 
-/** RFC 6891 §6.1.3: that is said before all else. */
+/** RFC 6891 §6.1.3: BADVERS comes before any other error of a query that can be read. */
 function isOtherVersion(edns: Edns | undefined): boolean {
   return edns !== undefined && edns.version !== 0;
 }
@@ -217,7 +217,7 @@ function udpSize(edns: Edns | undefined): number {
   return edns === undefined ? UDP_BYTES : Math.min(UDP_BYTES_MAX, Math.max(UDP_BYTES, edns.udpSizeBytes));
 }
 
-/** A response of the header, and an OPT record for theirs, to what could not be read. */
+/** A response to what cannot be read: the header alone, with an OPT record where the query has one (`theirs`). */
 function bareAnswer(header: DnsHeader, rcode: number, theirs: Edns | undefined): MadeAnswer {
   const edns = ourEdns(theirs);
   const message = { ...header, ...empty(rcode), isResponse: true, truncated: false, questions: [], edns };

@@ -1,4 +1,4 @@
-// A place in the octets of a DNS message: reading with bounds of its own, writing with name compression.
+// Reads and writes the octets of a DNS message at an offset: reading checks each bound, writing compresses names.
 //
 // Limits  pointers strictly backwards, never into the header; one hop for each label that a name can have; 65,535 octets
 // Never   throws a RangeError: a message that is too short is a SyntaxFailure
@@ -9,7 +9,7 @@ import { Failure } from '../../base/failure.ts';
 import { LABEL_BYTES, NAME_BYTES, nameOctets, octetText, PLAIN_OCTETS, parentName, ROOT } from './name.ts';
 
 export const DNS_HEADER_BYTES = 12;
-/** What two octets of length can say. */
+/** The largest length that two octets can hold. */
 export const MESSAGE_BYTES = 0xffff;
 const HOPS_MAX = 127;
 const POINTER = 0xc0;
@@ -123,7 +123,7 @@ export class DnsReader {
 export class DnsWriter {
   #bytes: Uint8Array;
   #offset = 0;
-  /** Where a name with this exact text stands. Exact, so that what is read back is in the case in which it was given. */
+  /** Offset of the name with exactly this text: a pointer to a name in another case would change the case that is read back. */
   readonly #names = new Map<string, number>();
 
   constructor(sizeBytes = 512) {

@@ -2,7 +2,7 @@
 //
 // In      the octets of one whole message, without TCP's length
 // Out     a value; decodeMessage(encodeMessage(v)) equals v, the case of names included
-// Limits  what two octets of length can say; counts are believed only as far as there are octets
+// Limits  65,535 octets; a count in the header is no reason to reserve memory, reading ends where the octets end
 // Never   interprets: a question for OPT or two questions are values like others
 // RFC 1035 §4.1, RFC 2181 §9, RFC 6891 §6.1
 
@@ -209,7 +209,7 @@ export function encodeMessage(message: DnsMessage, sizeBytes = MESSAGE_BYTES): U
   }
   const available = sizeBytes - optSize(message.edns);
   const answers = encodeRecords(writer, message.answers, available);
-  // Nothing stands behind the place where something is missing.
+  // Where a record set is left out, nothing is written after it.
   const complete = answers === message.answers.length;
   const authorities = complete ? encodeRecords(writer, message.authorities, available) : 0;
   const truncated = !complete || authorities < message.authorities.length;

@@ -4,7 +4,7 @@
 // file, and all that are not printable, are escaped; so a text goes into a zone file as it is, and two names are the same
 // name exactly when their lower-case texts are equal.
 // Limits  label 63 octets, name 255 with its length octets
-// RFC 1035 §2.3.4 §3.1 §5.1, RFC 4343
+// RFC 1034 §3.1, RFC 1035 §2.3.4 §3.1 §5.1, RFC 4343
 
 import { type CharacterClass, VCHAR, without } from '../../base/characters.ts';
 import { SyntaxFailure } from '../../base/cursor.ts';
@@ -20,7 +20,7 @@ const DOT = 0x2e;
 /** Octets that stand for themselves in a label. Space is not among them. */
 export const PLAIN_OCTETS: CharacterClass = without(VCHAR, '."\\;()@$');
 
-/** One octet of a label as it stands in the text. */
+/** One octet of a label in the text form. */
 export function octetText(octet: number): string {
   if (PLAIN_OCTETS[octet] === 1) return String.fromCharCode(octet);
   if (octet > 0x20 && octet < 0x7f) return `\\${String.fromCharCode(octet)}`;
@@ -79,7 +79,7 @@ function decimalOctet(text: string, at: number): number | undefined {
   return value;
 }
 
-/** What a person wrote, with or without a final dot, as the one text of that name. Case stays. */
+/** The one text of a name that a person wrote, with or without a final dot. Case stays. */
 export function parseName(text: string): string {
   const octets = nameOctets(withoutFinalDot(text));
   if (octets.length === 0) return ROOT;
@@ -113,7 +113,7 @@ export function parentName(name: string): string | undefined {
   return ROOT;
 }
 
-/** `name` is `ancestor` or lies below it. Both in the same case. */
+/** RFC 1034 §3.1: `name` is `ancestor` or lies below it. Both in the same case. */
 export function isSubdomain(name: string, ancestor: string): boolean {
   for (let at: string | undefined = name; at !== undefined; at = parentName(at)) if (at === ancestor) return true;
   return false;

@@ -1,4 +1,4 @@
-// Resource records between octets and values: for each type what stands in its RDATA, reading beside writing.
+// Resource records between octets and values: the RDATA of each type, decoder beside encoder.
 //
 // A record of a type or class without a form here keeps its octets. Only names in the types of RFC 1035 are compressed.
 // RFC 1035 §3.3 §3.4.1, RFC 3596 §2.2, RFC 3597 §4, RFC 2181 §8
