@@ -107,7 +107,7 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
   'limits.deliveries': ['number', 'Deliveries to other hosts at once.'],
 };
 
-/** Key -> what it is when nobody says anything, as one would write it. */
+/** Key -> its default, as one would write it. */
 function defaults(): Readonly<Record<string, string>> {
   const { listen, portOffset, log, provision, queue, limits } = configure(undefined, 'waypost.toml', {
     data: '/var/lib/waypost',
@@ -294,7 +294,7 @@ const KIND_WORDS = {
   'too-large': 'larger than its limit',
   'too-many': 'more than their limit',
   'over-quota': 'no room for this account',
-  conflict: 'somebody else changed or holds it',
+  conflict: 'another client has changed it or holds it',
   unsupported: 'not built, or not offered',
   full: 'the disk has no space: temporary',
   unavailable: 'could not find out: temporary',
@@ -328,7 +328,7 @@ async function failures(): Promise<string> {
     'Failures',
     'Every failure has a kind, whatever found it; each protocol has one table from kind to its code. Here they stand side by side. A failure\nmay carry what one protocol answers precisely (an SMTP reply from routing, an LDAP result from the directory, `TRYCREATE` of IMAP):\nthat protocol answers with it instead.',
     table(['kind', 'meaning', 'SMTP', 'IMAP', 'POP3', 'LDAP', 'DNS', 'HTTP', 'exit'], rows),
-    '`not-found` and `unavailable` are never mixed: nobody gets a permanent refusal because something could not be looked up.',
+    '`not-found` and `unavailable` are never mixed: no peer gets a permanent refusal because something could not be looked up.',
   );
 }
 
@@ -342,17 +342,17 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'dns.socket': 'the UDP socket reported an error: it is closed, and bound again',
   'dns.unbound': 'a UDP socket could not be bound again, or has failed; it is tried until it is there',
   'dns.unsent': 'an answer could not be sent',
-  'imap.bug': 'a command ended in a way that nobody meant',
+  'imap.bug': 'a command ended with an error that is a bug',
   'imap.failure': 'a command failed for a reason of ours',
-  'imap.login': 'somebody logged in',
-  'ldap.bind': 'somebody bound',
-  'ldap.bug': 'an operation ended in a way that nobody meant',
+  'imap.login': 'a login',
+  'ldap.bind': 'a bind was refused',
+  'ldap.bug': 'an operation ended with an error that is a bug',
   'ldap.fail': 'an operation failed for a reason of ours',
-  'ldap.refuse': 'a connection was ended: what came is no LDAP',
+  'ldap.refuse': 'a connection was ended: it sent what is no LDAP',
   'pop3.abort': 'a message could not be read to its end; the connection was closed',
-  'pop3.bug': 'a command ended in a way that nobody meant',
+  'pop3.bug': 'a command ended with an error that is a bug',
   'pop3.failure': 'a command failed for a reason of ours',
-  'pop3.login': 'somebody logged in',
+  'pop3.login': 'a login',
   'provisioning.arrive': 'a message asked for a new domain: each step with its milliseconds',
   'server.accept': 'a connection could not be accepted',
   'server.configuration': 'a key of waypost.toml that older versions had is ignored',

@@ -8,7 +8,7 @@ import { type AccountId, idOf, type MailboxId, type MessageId, type Modseq, type
 import { MAILBOX_MESSAGES_MAX } from '../base/limits.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { INBOX, nextModseq } from './accounts.ts';
-import { type FlagSet, keywordsColumn, MAILBOX_KEYWORDS_MAX, SEEN } from './flags.ts';
+import { checkKeywords, type FlagSet, keywordsColumn, MAILBOX_KEYWORDS_MAX, SEEN } from './flags.ts';
 import type { MailboxKey } from './mailbox-key.ts';
 import { getSelectable } from './mailboxes.ts';
 import type { MessageRow } from './messages.ts';
@@ -141,6 +141,7 @@ export interface AppendArguments {
 /** APPEND: a copy of its own in one mailbox. RFC 3501 §6.3.11 */
 export const append = operation('store.append', async (tx, args: AppendArguments) => {
   const { owner, message, flags, internalDate } = args;
+  checkKeywords(flags.keywords);
   const mailbox = await getSelectable(tx, owner, args.mailbox);
   if (mailbox.messages >= MAILBOX_MESSAGES_MAX) throw new Failure('too-many', 'Too many messages in this mailbox');
   await insertMessage(tx, message, 1);

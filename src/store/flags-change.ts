@@ -10,10 +10,10 @@ import { nextModseq } from './accounts.ts';
 import { registerKeywords } from './deliver.ts';
 import {
   changeFlags,
+  checkKeywords,
   type FlagChange,
   type FlagSet,
   keywordsColumn,
-  MESSAGE_KEYWORDS_MAX,
   parseKeywords,
   SEEN,
 } from './flags.ts';
@@ -119,8 +119,7 @@ async function changeRows(
     const after = changeFlags(before, change, by);
     const column = keywordsColumn(after.keywords);
     if (after.flags === before.flags && column === keywordsColumn(before.keywords)) continue;
-    if (after.keywords.length > before.keywords.length && after.keywords.length > MESSAGE_KEYWORDS_MAX)
-      throw new Failure('too-many', 'Too many keywords on one message');
+    if (after.keywords.length > before.keywords.length) checkKeywords(after.keywords);
     await tx.run(
       `UPDATE mailbox_message SET flags = ?, keywords = ?, modseq = ?, touched = 1
        WHERE account = ? AND mailbox = ? AND uid = ?`,

@@ -1,5 +1,7 @@
 // System flags as bits, keywords as words, and the rows' counters that follow from them. RFC 3501 §2.3.2
 
+import { Failure } from '../base/failure.ts';
+
 export const SEEN = 1;
 export const ANSWERED = 2;
 export const FLAGGED = 4;
@@ -24,9 +26,14 @@ export interface FlagSet {
 
 export type FlagChange = 'add' | 'remove' | 'replace';
 
-/** Keywords of one message, of one mailbox. Beyond them a STORE is refused. */
+/** Keywords of one message, of one mailbox. What would pass them is refused: STORE, APPEND. */
 export const MESSAGE_KEYWORDS_MAX = 50;
 export const MAILBOX_KEYWORDS_MAX = 200;
+
+/** Throws `too-many` for more keywords than a message may have. */
+export function checkKeywords(keywords: readonly string[]): void {
+  if (keywords.length > MESSAGE_KEYWORDS_MAX) throw new Failure('too-many', 'Too many keywords on one message');
+}
 
 /** A row's keywords column: words with a space between, null for none. */
 export function keywordsColumn(keywords: readonly string[]): string | null {

@@ -3,6 +3,7 @@
 
 import { Failure } from '../../../base/failure.ts';
 import { append as appendMessage } from '../../../store/deliver.ts';
+import { checkKeywords } from '../../../store/flags.ts';
 import { Intake, type TakenMessage } from '../../../store/intake.ts';
 import { canonicalMailboxName, findMailbox } from '../../../store/mailboxes.ts';
 import { type AppendCommand, parseAppend } from '../../../wire/imap/commands/append.ts';
@@ -21,6 +22,7 @@ export const append: CommandDefinition<AppendCommand> = {
     const mailbox = canonicalMailboxName(command.mailbox);
     // Before the client has sent it all in vain; decided again in the operation.
     if (findMailbox(door.reader, owner, mailbox)?.selectable !== true) throw noMailbox();
+    checkKeywords(command.flags.keywords);
     if (announced.sizeBytes === 0) throw new Failure('invalid', 'The message is empty');
     if (announced.sizeBytes > door.limits.messageSizeBytes)
       throw new Failure('too-large', `A message may have ${door.limits.messageSizeBytes} bytes`);
