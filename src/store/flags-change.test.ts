@@ -49,6 +49,10 @@ test('keywords are bounded, a message’s and a mailbox’s, and a refusal undoe
   const box = await open(context, 10);
   const words = (from: number, count: number): string[] => Array.from({ length: count }, (_, i) => `w${from + i}`);
   await assert.rejects(box.set([[1, 2]], 'add', SEEN, ...words(0, 51)), { kind: 'too-many' });
+  await assert.rejects(box.store.append(box.account, 'INBOX', 'x\r\n', { keywords: words(0, 51) }), {
+    kind: 'too-many',
+  });
+  assert.deepEqual(box.inbox().messages, 10);
   assert.deepEqual(box.flags().slice(0, 2), ['1 0', '2 0']);
   for (let i = 0; i < MAILBOX_KEYWORDS_MAX / 50; i++) await box.set([[i + 1, i + 1]], 'add', 0, ...words(i * 50, 50));
   await assert.rejects(box.set([[9, 9]], 'add', 0, 'one-more'), { kind: 'too-many' });
