@@ -1,4 +1,4 @@
-// The generated password: a file that only its owner reads, kept over starts, gone as soon as somebody sets another.
+// The generated password: a file that only its owner reads, kept over starts, gone as soon as another is set.
 
 import assert from 'node:assert/strict';
 import { existsSync, statSync } from 'node:fs';

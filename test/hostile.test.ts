@@ -79,10 +79,10 @@ test('half-open connections are closed by the deadline, all at once', () =>
       const connection = await attack.connect(door);
       connection.write(begin);
       const dripping = setInterval(() => what === 'an octet now and then' && connection.write('x'), 500);
-      const heard = await connection.untilClosed(SHOWN_OUT_MS).catch((error: Error) => error);
+      const received = await connection.untilClosed(SHOWN_OUT_MS).catch((error: Error) => error);
       clearInterval(dripping);
       connection.destroy();
-      if (heard instanceof Error || !last.test(heard)) failed.push(`${door}, ${what}: ${heard}`);
+      if (received instanceof Error || !last.test(received)) failed.push(`${door}, ${what}: ${received}`);
     });
     await Promise.all(each);
     assert.deepEqual(failed, []);
@@ -91,25 +91,25 @@ test('half-open connections are closed by the deadline, all at once', () =>
 describe(`${COMMANDS} commands in one write are answered, each`, () => {
   test('submission', () =>
     attack.meanwhile(async () => {
-      const { heard } = await attack.exchange('submission', `${'NOOP\r\n'.repeat(COMMANDS)}QUIT\r\n`, /^221 /m);
-      assert.equal(count(heard, /^250 /gm), COMMANDS);
+      const { received } = await attack.exchange('submission', `${'NOOP\r\n'.repeat(COMMANDS)}QUIT\r\n`, /^221 /m);
+      assert.equal(count(received, /^250 /gm), COMMANDS);
     }));
 
   test('imap', () =>
     attack.meanwhile(async () => {
       const commands = Array.from({ length: COMMANDS }, (_, i) => `n${i} NOOP\r\n`).join('');
-      const { heard } = await attack.exchange('imap', `${commands}z LOGOUT\r\n`, /^z OK/m);
-      assert.equal(count(heard, /^n\d+ OK/gm), COMMANDS);
+      const { received } = await attack.exchange('imap', `${commands}z LOGOUT\r\n`, /^z OK/m);
+      assert.equal(count(received, /^n\d+ OK/gm), COMMANDS);
     }));
 
   test('pop3', () =>
     attack.meanwhile(async () => {
-      const { heard } = await attack.exchange(
+      const { received } = await attack.exchange(
         'pop3',
         `${'CAPA\r\n'.repeat(COMMANDS)}QUIT\r\n`,
         /\.\r\n\+OK [^\r]*\r\n$/,
       );
-      assert.equal(count(heard, /^\.\r$/gm), COMMANDS);
+      assert.equal(count(received, /^\.\r$/gm), COMMANDS);
     }));
 
   test('ldap', () =>
@@ -118,8 +118,8 @@ describe(`${COMMANDS} commands in one write are answered, each`, () => {
       const connection = await attack.connect('ldap');
       connection.write(Buffer.concat(Array(COMMANDS).fill(bind)));
       connection.write(Buffer.from('30050201024200', 'hex'));
-      const heard = await connection.untilClosed();
-      assert.equal(count(heard, /\x02\x01\x01\x61.\x0a\x01\x00/gs), COMMANDS);
+      const received = await connection.untilClosed();
+      assert.equal(count(received, /\x02\x01\x01\x61.\x0a\x01\x00/gs), COMMANDS);
     }));
 
   test('dns over tcp', () =>
@@ -128,10 +128,11 @@ describe(`${COMMANDS} commands in one write are answered, each`, () => {
       const ids = Array.from({ length: COMMANDS }, (_, id) => id);
       const question = { type: 'MX', name: 'acme.example' } as const;
       connection.write(Buffer.concat(ids.map((id) => streamEncode({ id, questions: [question] }))));
-      const heard: (number | undefined)[] = [];
-      for (const _ of ids) heard.push(decode(await connection.octets((await connection.octets(2)).readUInt16BE())).id);
+      const received: (number | undefined)[] = [];
+      for (const _ of ids)
+        received.push(decode(await connection.octets((await connection.octets(2)).readUInt16BE())).id);
       assert.deepEqual(
-        heard.sort((a, b) => a! - b!),
+        received.sort((a, b) => a! - b!),
         ids,
       );
       connection.destroy();
@@ -141,9 +142,9 @@ describe(`${COMMANDS} commands in one write are answered, each`, () => {
     attack.meanwhile(async () => {
       const connection = await attack.connect('http');
       connection.write(get('/healthz').repeat(COMMANDS));
-      const heard = await connection.untilClosed();
-      assert.equal(count(heard, /^HTTP\/1\.1 200 /gm), 1000);
-      assert.match(heard, /^Connection: close\r$/im);
+      const received = await connection.untilClosed();
+      assert.equal(count(received, /^HTTP\/1\.1 200 /gm), 1000);
+      assert.match(received, /^Connection: close\r$/im);
     }));
 });
 

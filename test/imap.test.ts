@@ -143,7 +143,7 @@ test('mbsync: mailboxes and flags go both ways', { skip: mbsync.skip }, async ()
   }
 });
 
-test('imapflow: a whole session, and news while it idles', { timeout: 60_000 }, async () => {
+test('imapflow: a whole session, and changes while it idles', { timeout: 60_000 }, async () => {
   const dora = people[3]!;
   const { host, port } = server.listeners.imap;
   const auth = { user: dora.login, pass: dora.password };
@@ -166,10 +166,10 @@ test('imapflow: a whole session, and news while it idles', { timeout: 60_000 }, 
       ['INBOX', '\\Inbox'],
       ['Sent', '\\Sent'],
     ]);
-    const news = new Promise<{ count: number }>((resolve) => client.once('exists', resolve));
+    const changed = new Promise<{ count: number }>((resolve) => client.once('exists', resolve));
     const idling = client.idle();
     await fill(dora, PLAIN);
-    assert.equal((await news).count, 1);
+    assert.equal((await changed).count, 1);
     await client.noop();
     await idling;
     const status = await client.status('INBOX', { messages: true });

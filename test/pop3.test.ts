@@ -121,7 +121,7 @@ test('one session a maildrop, whatever threads the connections are in', async ()
     const [winner] = accepted[0]!;
     winner.write('QUIT\r\n');
     assert.match(await winner.line(), /^\+OK/);
-    // Whoever comes after the reply to QUIT gets in.
+    // A session that begins after the reply to QUIT gets in.
     const [next, reply] = await attempt();
     assert.match(reply, /^\+OK/);
     next.write('QUIT\r\n');

@@ -1,4 +1,4 @@
-// The way of a message as ARCHITECTURE.md tells it: from Alice to Bob, who is here, and Carol, who is not.
+// The way of a message as ARCHITECTURE.md describes it: from Alice to Bob, who is here, and Carol, who is not.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

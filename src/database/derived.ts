@@ -24,7 +24,7 @@ export async function setDerivedVersion(tx: Transaction, name: string, version: 
   await tx.run('INSERT OR REPLACE INTO derived (name, version) VALUES (?, ?)', name, version);
 }
 
-/** Before the first slice: rows of two versions are nobody's. */
+/** Before the first slice: no program takes rows of two versions for its own. */
 export const beginDerived = operation('database.begin-derived', (tx, name: string) => setDerivedVersion(tx, name, 0));
 
 interface RebuildOptions {

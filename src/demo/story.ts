@@ -99,7 +99,7 @@ async function oneWrite(parts: StoryParts, ldap: LdapClient): Promise<void> {
   const smtp = await strangerWrites(server);
   const early = await timed(() => rcptTo(smtp, bob));
   expect(early.value, '550 5.1.1');
-  printer.step({ number: null, step: 'nobody there yet', detail: [early.value], ms: early.ms });
+  printer.step({ number: null, step: 'no such user yet', detail: [early.value], ms: early.ms });
   const user = await timed(() => addUser(ldap, bob));
   printer.step({
     number: null,

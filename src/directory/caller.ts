@@ -52,7 +52,7 @@ export function authorOf(caller: Caller): string {
   return 'dn' in caller ? caller.dn : '';
 }
 
-/** Throws before a base is looked for, so that a refusal does not tell whether the entry exists. */
+/** Throws before a base is looked for, so that a refusal does not show whether the entry exists. */
 export function checkSearch(caller: Caller, base: Dn): void {
   if (mayDoAll(caller)) return;
   if (caller.kind === 'entry' && base.normalized === parseDn(caller.dn).normalized) return;

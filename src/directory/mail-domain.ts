@@ -5,7 +5,7 @@ import { isValidDomain } from '../message/address.ts';
 import { domainOfDcDn } from './dn.ts';
 import { type Entry, hasClass } from './entry.ts';
 
-/** The classes whose entries are mail domains, where they stand in the DC tree. */
+/** The classes whose entries are mail domains, as long as they are in the DC tree. */
 export const DOMAIN_CLASSES = ['mailDomain', 'inetDomainAlias'] as const;
 
 /** Whether this entry says that it is a mail domain, wherever it stands. */

@@ -77,7 +77,7 @@ test('more() says that there is more, each time, and at the end that there is no
   assert.equal(connection.framer.text, 'a');
   client.write('b');
   await until('b', () => connection.framer.text === 'ab');
-  // It came while nobody waited.
+  // It was received while no more() waited.
   assert.equal(await connection.more(), true);
   const more = connection.more();
   client.end('c');
@@ -87,7 +87,7 @@ test('more() says that there is more, each time, and at the end that there is no
   assert.equal(connection.gone, false);
 });
 
-test('wake() ends a wait, and the next one when nobody waits, also when the peer has said all', async (context) => {
+test('wake() ends a wait, or the next one where none is under way, also after a half-close', async (context) => {
   const { client, connection } = await open(context);
   const more = connection.more();
   connection.wake();
@@ -101,15 +101,15 @@ test('wake() ends a wait, and the next one when nobody waits, also when the peer
   assert.equal(await connection.more(), false);
 });
 
-test('who has said all hears all', async (context) => {
+test('a client that half-closes gets all answers', async (context) => {
   const { client, connection } = await open(context);
   client.end('question');
   while (await connection.more());
   connection.output.write('answer');
   connection.end();
-  let heard = '';
-  for await (const chunk of client) heard += chunk;
-  assert.equal(heard, 'answer');
+  let received = '';
+  for await (const chunk of client) received += chunk;
+  assert.equal(received, 'answer');
 });
 
 test('a busy session is not read ahead for; all is there when it goes on', async (context) => {
@@ -135,14 +135,14 @@ test('breathe() waits for a peer that does not read, and no longer than it has t
     connection.end();
   })();
   assert.ok((await settled(() => written)) < 40, `${written} MB were written ahead`);
-  let heard = 0;
+  let received = 0;
   client.on('data', (chunk) => {
-    heard += chunk.length;
+    received += chunk.length;
   });
   client.resume();
   await writing;
   await once(client, 'close');
-  assert.equal(heard, 64 * 1024 * 1024);
+  assert.equal(received, 64 * 1024 * 1024);
 });
 
 test('breathe() gives others a turn after some time, and costs none before', async (context) => {
@@ -189,9 +189,9 @@ test('the last words arrive although the peer goes on sending', async (context) 
   connection.output.write('goodbye');
   connection.end();
   assert.equal(await connection.more(), false);
-  let heard = '';
-  for await (const chunk of client) heard += chunk;
-  assert.equal(heard, 'goodbye');
+  let received = '';
+  for await (const chunk of client) received += chunk;
+  assert.equal(received, 'goodbye');
   assert.equal(connection.framer.bytes, before);
 });
 
@@ -221,7 +221,7 @@ test('there is one deadline: set again it is moved, also to the front; the end c
   assert.deepEqual(calls, ['late']);
 });
 
-test('a peer that leaves without a word ends a wait, and whoever asked is called', async (context) => {
+test('a peer that leaves without a word ends a wait, and the listeners of its end are called', async (context) => {
   const { client, connection } = await open(context);
   const closed = new Promise<void>((resolve) => connection.onClose(resolve));
   const more = connection.more();
@@ -254,14 +254,14 @@ test('the transport is exchanged: what waits is dropped, all that follows arrive
   const connection = new Connection(socket, describeConnection(socket, 'test'), () => new Framer());
   const conversation = converse(connection, async (raw) => new MaskedStream(raw));
   const lines = Array.from({ length: 10_000 }, (_, i) => `line ${i}`);
-  // Behind STARTTLS in one packet: whoever put it there has not gone through the exchange.
+  // Behind STARTTLS in one packet: it was not sent through the new transport.
   client.write('hello\r\nSTARTTLS\r\ninjected\r\ninj');
-  let heard = '';
+  let received = '';
   client.on('data', (chunk: Buffer) => {
-    heard += chunk.toString('latin1');
+    received += chunk.toString('latin1');
   });
-  await until('the answer to STARTTLS', () => heard.includes('STARTTLS'));
-  assert.equal(heard, 'hello in private\r\nSTARTTLS in private\r\n');
+  await until('the answer to STARTTLS', () => received.includes('STARTTLS'));
+  assert.equal(received, 'hello in private\r\nSTARTTLS in private\r\n');
   client.removeAllListeners('data');
   client.pause();
   const above = new MaskedStream(client);
@@ -338,9 +338,9 @@ test('TLS begins in the middle of a connection, in the thread that the socket wa
   const large = 'x'.repeat(900);
   const sent = Array.from({ length: 2000 }, (_, i) => `${i} ${large}`);
   secure.end(`${sent.join('\r\n')}\r\n`);
-  let heard = '';
-  for await (const chunk of secure) heard += chunk;
-  assert.equal(heard, sent.map((line) => `${line} in private over TLS\r\n`).join(''));
+  let received = '';
+  for await (const chunk of secure) received += chunk;
+  assert.equal(received, sent.map((line) => `${line} in private over TLS\r\n`).join(''));
   await until('the end', () => reports.length > 0);
   assert.deepEqual(reports, ['closed']);
 });

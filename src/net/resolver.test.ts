@@ -112,7 +112,7 @@ test('addresses of both families are found, and one family is enough', async (co
   server.addresses('half.example', '192.0.2.1');
   server.script('half.example', 'AAAA', { rcode: 'SERVFAIL' });
   assert.deepEqual(await resolver.addresses('half.example'), { result: 'found', addresses: ['192.0.2.1'] });
-  // Nothing found, and one family could not be found out: nobody knows.
+  // Nothing found, and one family could not be found out: the answer is unavailable.
   server.script('half.example', 'A', { records: [] });
   assert.equal((await resolver.addresses('half.example')).result, 'unavailable');
 });
@@ -134,7 +134,7 @@ test('each look-up asks anew: what changed is seen at once', async (context) => 
   assert.equal(server.queries.length, 3);
 });
 
-test('look-ups beyond the bounds wait for their turn, then are told to come again', async (context) => {
+test('look-ups beyond the bounds wait for their turn, then are unavailable', async (context) => {
   const { server, resolver } = await open(context, { lookUpsMax: 2, waitingMax: 3 });
   server.script('slow.example', 'MX', { records: [{ type: 'MX', preference: 1, exchange: 'a' }], delayMs: 50 });
   const answers = await Promise.all(Array.from({ length: 8 }, () => resolver.mx('slow.example')));

@@ -42,7 +42,7 @@ function openThread() {
 
 test('an order to bind outlives the thread that has not carried it out', async () => {
   const { orders, sockets, serves, report, end } = openThread();
-  // Nobody is there yet.
+  // No worker runs yet.
   const bound = sockets.bind('127.0.0.1', 0, false);
   const order = { kind: 'bind', address: '127.0.0.1', port: 0, ipv6Only: false } as const;
   assert.deepEqual(orders, []);

@@ -27,7 +27,7 @@ export interface FlagSet {
 export type FlagChange = 'add' | 'remove' | 'replace';
 
 /** Keywords of one message, of one mailbox. What would pass them is refused: STORE, APPEND. */
-export const MESSAGE_KEYWORDS_MAX = 50;
+const MESSAGE_KEYWORDS_MAX = 50;
 export const MAILBOX_KEYWORDS_MAX = 200;
 
 /** Throws `too-many` for more keywords than a message may have. */

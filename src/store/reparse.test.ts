@@ -80,7 +80,7 @@ test('a store that is done is not walked: nothing of a message is read', async (
   assert.deepEqual(lines, []);
 });
 
-test('a message whose bytes are not those that came stays as it is: they would say something else', async () => {
+test('a message whose bytes are not those that were stored stays as it is: they would give other values', async () => {
   await makeAllOld();
   const broken = rows().at(-1)!;
   const { segment, offset } = broken.blob;

@@ -6,7 +6,7 @@
 //         all messages by id, and the counter is set at its end. A crash begins the walk again: what is done is passed over
 // Order   a slice of messages, one transaction, a pause: mail goes before
 // Limits  PAGE_ROWS rows are looked at a time; a slice has SLICE_MESSAGES messages or SLICE_BYTES and one message more
-// Errors  a message whose bytes cannot be read, or are others than those that came, stays as it is, with a line in the log,
+// Errors  a message whose bytes cannot be read, or are others than were stored, stays as it is, with a line in the log,
 //         and is tried at the next start: what an older parser has read is all that is left of it. A writer that refuses
 //         is asked again after RETRY_MS
 

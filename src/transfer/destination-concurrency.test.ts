@@ -74,7 +74,7 @@ test('every row is begun exactly once, whatever comes and ends in which order', 
         if ('end' in action) end(action.end % Math.max(1, running.length));
         else add(Array.from({ length: action.rows }, () => row(++ids, action.message, action.destination)));
         assert.ok(running.length <= deliveriesMax);
-        if (concurrency.heldRows > 0) assert.ok(running.length > 0, 'rows wait and nobody works');
+        if (concurrency.heldRows > 0) assert.ok(running.length > 0, 'rows wait and no delivery runs');
       }
       while (running.length > 0) end(0);
       assert.equal(concurrency.heldRows, 0);

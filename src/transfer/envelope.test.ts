@@ -101,9 +101,9 @@ async function say(transfer: TestTransfer, { sender, recipients, body }: Envelop
     isPrivate: true,
   };
   const session = new SmtpSession(doorOf(transfer), ours, record).converse();
-  let heard = '';
+  let received = '';
   theirs.setEncoding('latin1').on('data', (text: string) => {
-    heard += text;
+    received += text;
   });
   const lines = [
     'EHLO client.example',
@@ -116,7 +116,7 @@ async function say(transfer: TestTransfer, { sender, recipients, body }: Envelop
   ];
   theirs.end(`${lines.join('\r\n')}\r\n`, 'latin1');
   await Promise.all([session, once(theirs, 'end')]);
-  assert.match(heard, /^250 2\.0\.0 queued as /m, heard);
+  assert.match(received, /^250 2\.0\.0 queued as /m, received);
 }
 
 /** Of all deliveries, one envelope; recipients in the order that they were given in. */
@@ -158,7 +158,7 @@ async function play(given: Required<Envelope>): Promise<void> {
   }
 }
 
-/** What a report tells of an envelope. */
+/** What a report says of an envelope. */
 async function checkReport(transfer: TestTransfer, { sender, recipients }: Envelope): Promise<void> {
   const reports = await transfer.inbox(sender === undefined ? 'postmaster' : formatAddress(sender));
   const text = reports.join('');

@@ -28,7 +28,7 @@ const ROWS = [
   ['smtp', 'remote.example', 'ann@acme.example', 'late@remote.example', null, 'not JSON', 'waiting'],
 ] as const;
 
-test('a row of format 1 carries its envelope, and is resolved as for somebody who may not relay', (context) => {
+test('a row of format 1 carries its envelope, and is resolved as for a sender who may not relay', (context) => {
   const directory = mkdtempSync(join(tmpdir(), 'waypost-test-'));
   context.after(() => rmSync(directory, { recursive: true, force: true }));
   const path = join(directory, 'store.db');

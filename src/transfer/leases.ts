@@ -9,7 +9,7 @@ export interface BeginArguments extends RetryPolicy {
   readonly now: number;
 }
 
-/** The start of a run: nobody works on anything, and no row waits longer than its step. */
+/** The start of a run: no row is leased, and none waits longer than its step. */
 export const beginRun = operation('transfer.begin', async (tx, { now, retryMs }: BeginArguments) => {
   await tx.run('UPDATE queue SET lease = 0 WHERE lease <> 0');
   const step = `json_extract(?, '$[' || (min(max(attempts, 1), ${retryMs.length}) - 1) || ']')`;

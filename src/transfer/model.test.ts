@@ -1,5 +1,5 @@
 // Whatever hosts say and whenever the transfer unit is started anew: each recipient gets the message once or its sender
-// hears of it once, and store and queue are in a legal state.
+// gets one report of it, and store and queue are in a legal state.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

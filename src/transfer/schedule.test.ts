@@ -44,7 +44,7 @@ test('a message for another host goes there, once, without our Return-Path line'
     'relayed rex@remote.example',
   ]);
   assert.equal(transfer.counts.get('smtp delivered'), 1);
-  // Nobody refers to it any more.
+  // No row refers to it any more.
   assert.equal(transfer.directory.reader.get('SELECT count(*) AS n FROM message')?.['n'], 0);
 });
 
@@ -158,7 +158,7 @@ test('a sender that is gone: its report goes to the site postmaster', async (con
   assert.match(reports[0] ?? '', /^Final-Recipient: rfc822; ann@acme\.example\r\n/m);
 });
 
-test('nobody can get the report: logged and dropped, nothing goes round for ever', async (context) => {
+test('a report that no one can get is logged and dropped, nothing goes round for ever', async (context) => {
   const { transfer } = await open(context, { rcpt: '550 5.1.1 nobody' });
   const message = await transfer.accept({ ...toRemote('rex'), from: '' });
   await transfer.directory.apply(replace('uid=postmaster,ou=Waypost,o=internet', { mailUserStatus: 'disabled' }));

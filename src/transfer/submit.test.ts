@@ -104,7 +104,7 @@ test('all are refused: nothing is kept, and the one reply says whether it may be
   assert.equal(count(transfer, 'journey'), before);
 });
 
-test('what this program makes itself is kept though all are refused: nobody else would hear of it', async (context) => {
+test('what this program makes itself is kept though all are refused: no client gets the replies', async (context) => {
   const transfer = await open(context);
   const submitted = await submit(transfer, ['nobody@acme.example'], { door: 'internal' });
   assert.deepEqual(said(submitted), ['nobody@acme.example refused 550 5.1.1']);

@@ -1,4 +1,4 @@
-// What the clients were told, kept in the memory of the harness: the judge of every crash.
+// What was answered to the clients, kept in the memory of the harness: the judge of every crash.
 //
 // States of a message    open          sent, and the connection broke before an answer: once or not at all is legal
 //                        acknowledged  250 or OK was read: from now on it is there, once, in each of its mailboxes
@@ -19,7 +19,7 @@ export interface MessageRecord {
   readonly kind: 'deliver' | 'append' | 'remote';
   fate: Fate;
   uid: number | undefined;
-  /** Flags the client was told are set or not; `open` when the connection broke first. */
+  /** Flags that an answer said are set or not; `open` when the connection broke first. */
   readonly flags: Map<string, boolean | 'open'>;
   expunged: boolean | 'open';
 }
@@ -41,7 +41,7 @@ export interface Problems {
   /** There without a reason: refused, settled as absent, expunged, or never sent. */
   alien: number;
   flags: number;
-  /** The UID the client was told is not the message's, or a message changed its UID. */
+  /** The UID of the answer is not the message's, or a message changed its UID. */
   uids: number;
   /** Rows in no legal state, as `waypost mailbox check` names them (docs/states.md). */
   states: number;

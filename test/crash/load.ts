@@ -73,7 +73,7 @@ async function client(state: State, talk: () => Promise<void>): Promise<void> {
   }
 }
 
-/** The answer to one request: `taken` when it came and was yes. */
+/** The answer to one request: `taken` when there was one and it was yes. */
 async function answered<T>(
   state: State,
   record: { fate: MessageRecord['fate'] },

@@ -1,6 +1,6 @@
 // Messages that can be recognized: an id in a header field, and a body made from the id alone.
 //
-// Out  octets with CRLF line ends, as they must come back after the trace fields of whoever took them
+// Out  octets with CRLF line ends, as they must come back after the trace fields of the server that took them
 
 export const ID_FIELD = 'X-Crash-Id';
 

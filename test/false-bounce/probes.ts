@@ -1,7 +1,7 @@
 // What asks the server about one address or domain, over and over on one connection: RCPT, and MX over UDP and TCP.
 //
 // In      addresses, domain names
-// Out     the reply as it came; MX exchanges or the response code
+// Out     the reply as it was sent; MX exchanges or the response code
 // Never   retries over SMTP or TCP; a UDP query without an answer is sent once more, datagrams may be lost
 
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';

@@ -39,7 +39,7 @@ const inSegments: readonly Fault[] = [
 
 const message = Buffer.from('Subject: fault\r\n\r\nbody\r\n');
 
-/** What a client asks for while the disk fails; resolves to what it was told, if it was told anything. */
+/** What a client asks for while the disk fails; resolves to the answer, if there was one. */
 const requests: Readonly<Record<string, (server: Waypost, ann: Person) => Promise<() => Promise<string>>>> = {
   async SMTP(server, ann) {
     const smtp = await SmtpClient.open(server.listeners.smtp);
@@ -89,7 +89,7 @@ describe('an I/O error ends the process with one line, and nothing is acknowledg
         await injected.stop();
         for (const smtp of before) smtp.destroy();
 
-        assert.ok(exit !== undefined, `the server goes on; ${door} was told: ${String(answer)}`);
+        assert.ok(exit !== undefined, `the server goes on; ${door} got: ${String(answer)}`);
         assert.ok(answer instanceof Error, `${door} answered ${String(answer)} although the disk had failed`);
         assert.notEqual(exit.code, 0);
         assert.notEqual(exit.code, null, `ended by signal ${exit.signal}`);

@@ -180,9 +180,9 @@ for (const door of new Set(probes.map((probe) => probe.door)))
   describe(door, () => {
     for (const { what, say, answer } of probes.filter((probe) => probe.door === door))
       test(what, async () => {
-        const { heard, isOver } = await attack.meanwhile(() => attack.exchange(door, say, answer ?? /./));
-        if (answer !== undefined) assert.match(heard, answer);
-        else assert.deepEqual({ heard, isOver }, { heard: '', isOver: true });
+        const { received, isOver } = await attack.meanwhile(() => attack.exchange(door, say, answer ?? /./));
+        if (answer !== undefined) assert.match(received, answer);
+        else assert.deepEqual({ received, isOver }, { received: '', isOver: true });
       });
   });
 

@@ -102,7 +102,7 @@ describe('a migration that does not come to its end', { skip: traceMissing() }, 
 
 test('a store that may not be written: one line, and no copy of it is made', () => {
   using store = copyOfStore();
-  // Whoever may write every file needs another name here.
+  // A user who may write every file (root) needs another name here.
   const uid = process.getuid?.() === 0 ? 65534 : undefined;
   if (uid !== undefined) for (const path of [join(store.data, '..'), store.data, store.path]) chownSync(path, uid, uid);
   chmodSync(store.path, 0o444);

@@ -1,7 +1,7 @@
 // Another host's SMTP server, for tests of what goes out: answers by script, keeps what it took, misbehaves on demand.
 //
 // In      a script: for each step a reply, silence, or a close; any of them may depend on the address
-// Out     what was said to it, command by command; the messages that it took, with their bytes as they came
+// Out     what was said to it, command by command; the messages that it took, with their bytes as they were sent
 // Never   resends or judges; a message is kept only when the reply to its final dot began with 2
 
 import { once } from 'node:events';
@@ -53,7 +53,7 @@ export class SmtpSink {
   readonly host: string;
   script: SinkScript;
   connections = 0;
-  /** Command lines of all connections, in the order they came. */
+  /** Command lines of all connections, in the order in which they were received. */
   readonly commands: string[] = [];
   readonly messages: SunkMessage[] = [];
 

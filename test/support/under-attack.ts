@@ -54,13 +54,17 @@ export class UnderAttack {
   }
 
   /**
-   * Says it, and hears until the answer matches, the peer closes, or nothing more comes in ten seconds; what was heard,
-   * greeting and all, an octet a character. `isOver` tells whether the peer closed.
+   * Sends it, and reads until the answer matches, the peer closes, or nothing more comes in ten seconds. Gives what was received,
+   * greeting and all, an octet a character; `isOver`: the peer has closed.
    */
-  async exchange(door: Door, said: Uint8Array | string, answer: RegExp): Promise<{ heard: string; isOver: boolean }> {
+  async exchange(
+    door: Door,
+    said: Uint8Array | string,
+    answer: RegExp,
+  ): Promise<{ received: string; isOver: boolean }> {
     const { host, port } = this.server.listeners[door];
     const socket = connect({ host, port, noDelay: true });
-    let heard = '';
+    let received = '';
     let isOver = false;
     await new Promise<void>((done) => {
       const late = setTimeout(done, ORDINARY_MS);
@@ -69,8 +73,8 @@ export class UnderAttack {
         done();
       };
       socket.on('data', (chunk: Buffer) => {
-        heard += chunk.toString('latin1');
-        if (answer.test(heard)) end();
+        received += chunk.toString('latin1');
+        if (answer.test(received)) end();
       });
       // A reset is an end, too.
       socket.on('error', () => {});
@@ -81,7 +85,7 @@ export class UnderAttack {
       socket.write(typeof said === 'string' ? Buffer.from(said, 'latin1') : said);
     });
     socket.destroy();
-    return { heard, isOver };
+    return { received, isOver };
   }
 
   /** Runs the probe, and beside it one ordinary session after the other, at least one. */
@@ -90,7 +94,7 @@ export class UnderAttack {
     const probing = probe().finally(() => {
       over = true;
     });
-    // A probe that fails is told once; the ordinary sessions come to their end first.
+    // A probe that fails is reported once; the ordinary sessions come to their end first.
     probing.catch(() => {});
     do await this.ordinary();
     while (!over);

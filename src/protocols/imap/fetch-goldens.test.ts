@@ -1,4 +1,4 @@
-// FETCH gives what the program of format 1 gave: for new messages, for those that came with it, and while these are parsed
+// FETCH gives what the program of format 1 gave: for new messages, for those that were stored by it, and while these are parsed
 // again under an open session.
 
 import assert from 'node:assert/strict';

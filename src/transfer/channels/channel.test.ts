@@ -102,7 +102,7 @@ const cases: readonly Case[] = [
 ];
 
 for (const { name, open } of cases)
-  test(`${name}: one outcome a recipient, nothing touched, let go once what came of it is recorded`, async (context) => {
+  test(`${name}: one outcome a recipient, nothing touched, let go once its outcomes are recorded`, async (context) => {
     const transfer = await TestTransfer.open({ policy: { retryMs: [3_600_000], expireMs: 86_400_000 } });
     context.after(() => transfer.close());
     await transfer.directory.apply(addDomain('acme.example'), addUser('sender@acme.example'));

@@ -1,4 +1,4 @@
-// Which hosts take a domain's mail: against a DNS server that says what a test tells it to.
+// Which hosts take a domain's mail: against a DNS server whose answers each test chooses.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -133,7 +133,7 @@ test('a host that does not answer, or breaks off before the dot, is followed by 
     await first.close();
     await second.close();
   });
-  // Nobody listens at the most preferred one.
+  // The most preferred one does not listen.
   dns.mx('remote.example', [5, 'none.example'], [10, 'a.example'], [20, 'b.example']);
   dns.addresses('none.example', '127.0.25.3');
   dns.addresses('a.example', '127.0.25.1');

@@ -2,7 +2,7 @@
 //
 // In      an address and port; command text; data
 // Out     replies; HostFailure for whatever ends the conversation: silence, a close, bytes that are no reply, a reply that
-//         nobody has asked for
+//         no command has asked for
 // Limits  a time for each reply as a whole; replies are bounded by wire/smtp/client.ts
 // Never   waits without a time; keeps what a server says out of turn
 // RFC 5321 §4.2 §4.5.3.2, RFC 2920 §3.1

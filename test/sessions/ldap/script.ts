@@ -87,7 +87,7 @@ export function compareLines(
       while (at < actual.length && !matchLine(next, actual[at]!, new Map(captures))) at++;
       continue;
     }
-    if (at >= actual.length) return `expected "${pattern}", and nothing more came`;
+    if (at >= actual.length) return `expected "${pattern}", and nothing more was received`;
     if (!matchLine(pattern, actual[at]!, captures)) return `expected "${pattern}", not "${actual[at]}"`;
     at++;
   }

@@ -1,7 +1,7 @@
 // Runs a session's steps against a server, whichever it is.
 //
 // In      steps (script.ts), a target: where its doors are, who its users are, how to set the scene
-// Out     nothing, or a SessionFailure with the line of the file, what was expected, what came, and the talk before it
+// Out     nothing, or a SessionFailure with the line of the file, what was expected, what was received, and the talk before it
 // Ways    as-written; one-packet: all that a client says until another acts, or until it needs something from an answer, is
 //         written at once; octets: each octet by itself; half-closed: behind its last line a client says no more; exchanged:
 //         in the middle the transport is exchanged, behind the beginning of a line, which must be dropped
@@ -256,7 +256,7 @@ class Session {
   }
 
   async #exchange(connection: LineConnection): Promise<void> {
-    // It has not gone through the exchange: somebody else could have put it there.
+    // It was not sent through the new transport: a third party could have injected it.
     connection.write('z LOGOUT');
     const { change, fromOctet } = await this.#target.exchange!(connection.sent);
     connection.change(change, fromOctet);
