@@ -59,6 +59,9 @@ export async function compareWith(directory: string, { only, json }: CompareOpti
   try {
     console.error(`starting this Waypost and that of ${directory} with ${read + MAILBOXES} users each ...`);
     sides.push(await startOurs(read + MAILBOXES), await startOurs(read + MAILBOXES, resolve(directory)));
+    // What is fetched is what the line `append` has left.
+    if (!lines.some(({ name }) => name === 'append'))
+      for (const side of sides) LINES.find(({ name }) => name === 'append')!.run(side, read);
     const results = lines.map((line, i) => compare(line, sides, { fresh: BLOCK * i, read }));
     if (json)
       console.log(JSON.stringify({ machine: machine(ROUNDS), against: directory, lines: results }, undefined, 2));
