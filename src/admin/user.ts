@@ -53,7 +53,7 @@ export const userAdd = (parts: EntryParts) =>
     (input, caller, peer): Promise<Changed> => {
       const mail = mailAddressOf(input.address);
       const name = input.name ?? mail.localPart;
-      // Who is named twice is named once.
+      // An address that is given twice is one address.
       const aliases = new Set((input.alias ?? []).map((each) => mailAddressOf(each).text));
       aliases.delete(mail.text);
       const dn = userDn(mail, containerOf(parts, mail.domain, 'People'));

@@ -105,7 +105,7 @@ describe('the authenticator', () => {
     assert.equal(state.gate.hashes, 1);
   });
 
-  it('says that an account may not log in only to who has its password', async () => {
+  it('says that an account may not log in only to a client that has its password', async () => {
     const { authenticator } = setUp({ mayLogin: false });
     await assert.rejects(authenticator.login('ann@acme.example', 'secret'), failing('denied'));
     await assert.rejects(authenticator.login('ann@acme.example', 'wrong'), failing('unauthenticated'));

@@ -12,7 +12,7 @@ import { Authenticator } from './authenticator.ts';
 import type { HashGate } from './hash-gate.ts';
 import { StandingLogin } from './standing-login.ts';
 
-/** Who has logged in to read or send mail. */
+/** A login to read or send mail. */
 export interface MailLogin extends Login {
   readonly caller: Caller;
 }

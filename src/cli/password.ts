@@ -37,7 +37,7 @@ async function readAll(): Promise<string> {
 
 function ask(question: string): Promise<string> {
   const { stdin, stderr } = process;
-  // First no echo, then the question: who answers at once is not shown either.
+  // Echo is turned off before the question is printed, so that a fast answer is not shown either.
   stdin.setRawMode(true);
   stderr.write(question);
   stdin.resume();

@@ -30,13 +30,13 @@ export type Caller =
 
 export const ANONYMOUS: Caller = { kind: 'anonymous' };
 export const SERVER: Caller = { kind: 'server' };
-/** Who may open the admin socket: the file's permissions have decided. */
+/** The caller of every operation of the admin socket: the file's permissions have decided. */
 export const ADMINISTRATOR_CALLER: Caller = { kind: 'administrator', dn: ADMINISTRATOR_DN };
 
 /** The text for a session that ends because its entry is gone, or a status keeps it out. */
 export const LOGIN_IS_OVER = 'Your login is over: the directory has changed';
 
-/** Who has logged in as this entry. */
+/** The caller that has logged in as this entry. */
 export function callerOf(entry: Entry): Caller {
   return isAdministrator(entry)
     ? { kind: 'administrator', dn: entry.dn }

@@ -171,7 +171,7 @@ test('a wait for a peer that never reads ends when it is gone', async (context) 
   assert.equal(connection.gone, true);
 });
 
-test('who asks and never reads is cut off at a bound', async (context) => {
+test('a peer that asks and never reads is cut off at a bound', async (context) => {
   const { client, connection } = await open(context);
   client.pause();
   for (let i = 0; i < 40 && !connection.gone; i++) {

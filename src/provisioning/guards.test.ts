@@ -62,7 +62,7 @@ test('a domain entry stays as long as an address routes by it, wherever its peop
   await openFirm();
   assert.equal(await resultOf(remove(domainDn('firm.test'))), 'notAllowedOnNonLeaf');
   assert.ok(routes('fa@firm.test'));
-  // Who has an address of another domain only does not hold it.
+  // An entry that has only an address of another domain does not hold it.
   assert.equal(
     await resultOf(replace(`uid=fa,ou=People,${FIRM}`, { mail: 'fa@else.test' }), remove(domainDn('firm.test'))),
     'success',

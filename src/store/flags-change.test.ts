@@ -59,7 +59,7 @@ test('keywords are bounded, a message’s and a mailbox’s, and a refusal undoe
   assert.equal(listKeywords(box.reader, ownMailbox(box.account, INBOX)).length, MAILBOX_KEYWORDS_MAX);
 });
 
-test('who is not the owner neither sees nor changes the flags of the owner', async (context) => {
+test('a reader that is not the owner neither sees nor changes the flags of the owner', async (context) => {
   const box = await open(context, 1);
   const other = { ...ownMailbox(box.account, INBOX), reader: await box.store.account() };
   const by = { flags: SEEN, keywords: [] };

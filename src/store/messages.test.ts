@@ -22,7 +22,7 @@ class View {
     for (let more = true; more; ) {
       const changes = changesSince(reader, access, { modseq: idOf(this.modseq), lastUid: idOf(this.last) })!;
       for (const uid of changes.vanished) this.messages.delete(uid);
-      for (const status of changes.changed) if (status.uid <= this.last) this.messages.set(status.uid, status);
+      for (const changed of changes.changed) if (changed.uid <= this.last) this.messages.set(changed.uid, changed);
       for (const uid of changes.added) {
         this.messages.set(uid, flagsBetween(reader, access, [uid, uid])[0]!);
         this.last = uid;
@@ -77,7 +77,7 @@ async function take(store: TestStore, account: AccountId, view: View, step: Step
   }
 }
 
-test('who follows the changes, however seldom, holds what a reading of all gives', async () => {
+test('a session that follows the changes, however seldom, holds what a reading of all gives', async () => {
   const steps = fc.array(step, { minLength: 5, maxLength: 25 });
   await fc.assert(
     fc.asyncProperty(steps, async (steps) => {
@@ -86,7 +86,7 @@ test('who follows the changes, however seldom, holds what a reading of all gives
         const account = await store.account();
         const view = new View();
         for (let i = 0; i < 4; i++) await store.append(account, 'INBOX', 'x');
-        // From here on the status of these comes as a change, not as a new message.
+        // From here on the flags of these come as a change, not as a new message.
         view.follow(store, account);
         for (const step of steps) await take(store, account, view, step);
         view.follow(store, account);

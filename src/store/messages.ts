@@ -229,7 +229,7 @@ export interface MailboxChanges {
   readonly added: readonly Uid[];
   /** From this UID on, no session has claimed messages as recent. */
   readonly recentFrom: Uid;
-  /** Messages in the mailbox now: who counts otherwise after the last part has slept longer than traces are kept. */
+  /** Messages in the mailbox now. A session that counts otherwise after the last part has slept longer than traces are kept. */
   readonly messages: number;
 }
 

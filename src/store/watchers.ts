@@ -1,4 +1,4 @@
-// Who in this thread waits for changes of which account.
+// The sessions of this thread that wait for changes of an account.
 
 import type { AccountId } from '../base/ids.ts';
 import type { WriterClient } from '../database/client.ts';

@@ -1,4 +1,4 @@
-// Who works on which queue row when: due rows are leased, gathered into deliveries, handed to channels, and recorded.
+// When each queue row is worked on, and by which channel: due rows are leased, gathered into deliveries, handed to channels, and recorded.
 //
 // In      queue rows whose time has come; notifications of commits; a timer for the next due time
 // Out     attempts through channels (attempt.ts); reports by report.ts

@@ -1,6 +1,6 @@
 // The way in for every message: doors, reports to senders, and what channels make come through here.
 //
-// In      a message whose bytes are synced, its envelope, who brings it and by which door
+// In      a message whose bytes are synced, its envelope, its caller and its door
 // Out     one transaction (accept.ts) that delivers or queues it; a reply for each recipient, for a door to say
 // Order   the revision is read before routing is asked, so that the transaction sees whether the answers still hold
 // Errors  thrown only when nothing could be decided: the store is full, or does not answer. A refusal is a result

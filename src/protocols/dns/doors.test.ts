@@ -1,4 +1,4 @@
-// The two doors over real sockets, and `dig` as the client that everybody has.
+// The two doors over real sockets, and `dig` as the usual client.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { healthApp } from './health.ts';
 
 for (const path of ['/metrics', '/readyz'])
-  test(`${path}: a hundred that ask at once get one answer; who asks afterwards, another`, async () => {
+  test(`${path}: a hundred requests at once get one answer; a later one, another`, async () => {
     let asked = 0;
     const one = async (): Promise<number> => {
       const mine = ++asked;

@@ -173,7 +173,7 @@ test('a session that is closed from outside answers what is under way, then says
   }
 });
 
-test('who does not log in is shown out, whatever else it says', async () => {
+test('a client that does not log in is disconnected, whatever else it sends', async () => {
   const socket = open();
   let received = '';
   socket.on('data', (chunk) => {

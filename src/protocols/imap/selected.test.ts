@@ -5,7 +5,7 @@ import { FLAGGED } from '../../store/flags.ts';
 import { openTestBox } from '../../store/testing.ts';
 import { SelectedMailbox } from './selected.ts';
 
-test('who has slept longer than traces of expunged messages are kept must open the mailbox again', async () => {
+test('a session that has slept longer than traces of expunged messages are kept must open the mailbox again', async () => {
   const box = await openTestBox(3);
   try {
     const { reader, writer } = box;

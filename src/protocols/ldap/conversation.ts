@@ -41,7 +41,7 @@ export interface LdapConversation {
   readonly record: ConnectionRecord;
   /** Undefined for anonymous. Bind alone changes it. */
   login: StandingLogin<Caller> | undefined;
-  /** Who speaks, as it was when the operation that asks began. */
+  /** The caller, as it was when the operation began. */
   readonly caller: Caller;
   /** Posts a change behind those that were asked for before it. Resolves after its commit, or rejects with its Failure. */
   change(change: DirectoryChange): Promise<unknown>;

@@ -18,7 +18,7 @@ export interface LdapDoor {
   /** Of the program, for vendorVersion. */
   readonly version: string;
   /**
-   * Who this DN is, if the password is its own. Throws Failure `unauthenticated` or `denied`, `invalidDnSyntax`,
+   * The login of this DN, if the password is right. Throws Failure `unauthenticated` or `denied`, `invalidDnSyntax`,
    * or `unavailable`; never called with an empty name or password.
    */
   readonly bind: (dn: string, password: string | Uint8Array, peer: string) => Promise<StandingLogin<Caller>>;

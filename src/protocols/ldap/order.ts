@@ -1,7 +1,7 @@
 // In which order the operations of one connection start, and what each waits for.
 //
 // write   starts at once: the writer carries changes out as they were posted, and none waits for another's commit
-// read    starts when all earlier writes are answered: who has written reads what was written
+// read    starts when all earlier writes are answered, so that a client reads what it has written
 // alone   starts when all earlier operations are answered; nothing is read from the connection until it has ended
 // RFC 4511 §3.1 §4.2.1
 

@@ -1,4 +1,4 @@
-// Long searches: at the speed of the client, within its limits, and no longer than anybody waits for them.
+// Long searches: at the speed of the client, within its limits, and no longer than their client waits for them.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

@@ -2,7 +2,7 @@
 //
 // In      UIDs and sizes, page by page; nothing that arrives later
 // Out     messages by number; the marked ones as UID ranges
-// Never   renumbers; knows whether a message is still there: who reads it finds out
+// Never   renumbers; knows whether a message is still there: that shows when it is read
 // RFC 1939 §5 §7
 
 import { Failure } from '../../base/failure.ts';

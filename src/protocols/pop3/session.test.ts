@@ -158,7 +158,7 @@ test('from elsewhere no password is taken, and no login announced', async () => 
   }
 });
 
-test('who does not log in in time is cut off without a word, who is silent for too long as well', async () => {
+test('a client that does not log in in time, or is silent for too long, is cut off without a reply', async () => {
   const server = await openTestPop3({ limits: { loginTimeoutMs: 500, idleTimeoutMs: 200 } });
   try {
     const account = await append(server, 'a: b\r\n\r\n1\r\n');

@@ -23,7 +23,7 @@ export interface SmtpConversation {
   /** The name of EHLO or HELO. */
   helloName: string | undefined;
   isExtended: boolean;
-  /** Who has logged in. */
+  /** The login of the session; undefined before AUTH. */
   login: StandingLogin<MailLogin> | undefined;
   transaction: MailTransaction | undefined;
 

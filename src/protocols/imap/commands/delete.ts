@@ -13,7 +13,7 @@ export const deleteCommand: CommandDefinition<MailboxCommand<'DELETE'>> = {
     const name = canonicalMailboxName(mailbox);
     const id = findMailbox(door.reader, owner, name)?.id;
     await door.writer.execute(deleteMailbox, { owner, name });
-    // Who deletes the mailbox that is open here knows that it is gone: no need to close the connection.
+    // The client that deletes its selected mailbox knows that it is gone: no need to close the connection.
     if (id !== undefined && session.selected?.isOf({ owner, mailbox: id })) session.open(undefined);
     return ok('DELETE completed');
   },

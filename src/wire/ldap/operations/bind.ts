@@ -1,4 +1,4 @@
-// Bind: who speaks.
+// Bind: a name and the proof of it.
 //
 // RFC 4511 §4.2, RFC 4513 §5
 
