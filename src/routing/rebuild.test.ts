@@ -9,6 +9,7 @@ import {
   addDomain,
   addGroup,
   addUser,
+  domainDn,
   openTestDirectory,
   replace,
   type TestDirectory,
@@ -137,6 +138,12 @@ test('an address that two entries claim by today’s compiler stays with the one
       ],
     },
   ]);
+  // Its other attributes change as those of any entry, also together with its domain, and nobody else gets in.
+  const problems = readProblems(directory.reader);
+  await directory.apply(replace(userDn('ben@acme.example'), { description: 'x', userPassword: 'new' }));
+  await directory.apply(replace(domainDn('acme.example'), { inetDomainBaseDN: 'o=internet' }));
+  assert.deepEqual(readProblems(directory.reader), problems);
+  await assert.rejects(directory.apply(replace(userDn('ann@acme.example'), { mail: 'cid@acme.example' })), /in use/);
   await directory.apply(replace(userDn('ben@acme.example'), { mail: 'ben@acme.example' }));
   assert.deepEqual(readProblems(directory.reader), []);
   directory.close();

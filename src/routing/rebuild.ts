@@ -11,17 +11,8 @@ import { countEntriesIn, entriesAfterIn, entriesWithIn } from '../directory/entr
 import type { Entry } from '../directory/entry.ts';
 import { DOMAIN_CLASSES } from '../directory/mail-domain.ts';
 import { COMPILER_VERSION, compileDomain } from './compile.ts';
-import type { Problem, RecipientRow } from './rows.ts';
-import { compiled, replaceRecipient, replaceRoute } from './synchronize.ts';
-import {
-  aliasIn,
-  beginGeneration,
-  clearGeneration,
-  finishGeneration,
-  generationsOf,
-  type RoutingState,
-  stateIn,
-} from './tables.ts';
+import { compiled, replaceRecipient, replaceRoute, withoutHeld } from './synchronize.ts';
+import { beginGeneration, clearGeneration, finishGeneration, stateIn } from './tables.ts';
 
 const SLICE = 200;
 const NAME = 'routing';
@@ -69,7 +60,8 @@ export const rebuildSlice = operation('routing.rebuild-slice', async (tx, after:
   const entries = await entriesAfterIn(tx, after, SLICE);
   for (const entry of entries) {
     const row = await compiled(tx, building, entry);
-    if (row !== undefined) await replaceRecipient(tx, building, entry.normalizedDn, await withoutHeld(tx, state, row));
+    if (row !== undefined)
+      await replaceRecipient(tx, building, entry.normalizedDn, await withoutHeld(tx, state, row, undefined));
   }
   return { entries: entries.length, last: entries.at(-1)?.id };
 });
@@ -79,42 +71,6 @@ export const finishRebuild = operation('routing.finish-rebuild', async (tx, vers
   await clearGeneration(tx, await finishGeneration(tx));
   await setDerivedVersion(tx, NAME, version);
 });
-
-/**
- * What an older compiler could not read as an address of this entry may be another entry's by now. It stays with the one
- * that it routes to, and the other row names the problem: a start must not end because of an entry.
- */
-async function withoutHeld(tx: Transaction, state: RoutingState, row: RecipientRow): Promise<RecipientRow> {
-  const problems: Problem[] = [];
-  const free = async (keys: readonly string[]): Promise<string[]> => {
-    const kept: string[] = [];
-    for (const key of keys) {
-      const holder = await holderOf(tx, state, key, row);
-      if (holder === undefined) kept.push(key);
-      else problems.push({ attribute: 'mail', value: key, reason: `is an address of ${holder.dn}` });
-    }
-    return kept;
-  };
-  const addresses = await free(row.addresses);
-  const equivalents = await free(row.equivalents ?? []);
-  if (problems.length === 0) return row;
-  const { equivalents: _, ...rest } = row;
-  return {
-    ...rest,
-    addresses,
-    ...(equivalents.length === 0 ? {} : { equivalents }),
-    problems: [...(row.problems ?? []), ...problems],
-  };
-}
-
-/** Another entry that has this address, in the generation that answers or in the one being built. */
-async function holderOf(tx: Transaction, state: RoutingState, key: string, row: RecipientRow) {
-  for (const generation of generationsOf(state)) {
-    const holder = await aliasIn(tx, generation, key);
-    if (holder !== null && holder.entry !== row.entry) return holder;
-  }
-  return undefined;
-}
 
 async function* withClass(tx: Transaction, objectClass: string): AsyncGenerator<Entry> {
   let page: Entry[] = [];

@@ -18,8 +18,9 @@ import { directoryFailure } from '../directory/failure.ts';
 import { formatAddress } from '../message/address.ts';
 import { ensureAccount } from '../store/accounts.ts';
 import { compileDomain, compileRecipient, recipientKindOf } from './compile.ts';
-import { addressOfKey, type RecipientRow, type RouteRow } from './rows.ts';
+import { addressOfKey, type Problem, type RecipientRow, type RouteRow } from './rows.ts';
 import {
+  aliasIn,
   basesAbove,
   claimsOf,
   deleteRecipient,
@@ -28,6 +29,7 @@ import {
   generationsOf,
   putRecipient,
   putRoute,
+  type RoutingState,
   recipientIn,
   setRevision,
   stateIn,
@@ -43,6 +45,8 @@ export interface TableChange {
 /** A base with more entries below it is not moved in one transaction. */
 const RECOMPILE_MAX = 100_000;
 const PAGE = 500;
+/** How the problem begins that names the holder of an address. */
+const HELD = 'is an address of ';
 
 /**
  * The changes of the answering generation. Throws `exists` (constraintViolation) for an address that another entry holds;
@@ -55,7 +59,7 @@ export async function synchronizeEntry(tx: Transaction, changed: ChangedEntry): 
   const before = await rowOf(changed.before);
   const changes: TableChange[] = [];
   for (const generation of generationsOf(state)) {
-    const made = await synchronizeIn(tx, generation, changed);
+    const made = await synchronizeIn(tx, state, generation, changed);
     if (generation === state.generation) changes.push(...made);
   }
   await setRevision(tx, changed.revision);
@@ -71,7 +75,13 @@ function notifyOwner(tx: Transaction, ...rows: readonly (RecipientRow | null | u
   for (const account of accounts) if (account !== undefined) tx.afterCommit({ kind: 'account', account });
 }
 
-async function synchronizeIn(tx: Transaction, generation: number, { kind, before, after }: ChangedEntry) {
+async function synchronizeIn(
+  tx: Transaction,
+  state: RoutingState,
+  generation: number,
+  { kind, before, after }: ChangedEntry,
+) {
+  const oldRow = before && (await recipientIn(tx, generation, before.normalizedDn));
   const oldRoute = before && compileDomain(before);
   const newRoute = after && compileDomain(after);
   const changes: TableChange[] = [];
@@ -80,10 +90,11 @@ async function synchronizeIn(tx: Transaction, generation: number, { kind, before
   changes.push(...(await replaceRoute(tx, generation, oldRoute, newRoute)));
   if (after !== undefined) {
     const row = await compiled(tx, generation, after);
-    changes.push(...(await replaceRecipient(tx, generation, after.normalizedDn, row)));
+    const written = row && (await withoutHeld(tx, state, row, oldRow?.problems ?? []));
+    changes.push(...(await replaceRecipient(tx, generation, after.normalizedDn, written)));
   }
   if (oldRoute?.domain !== newRoute?.domain || oldRoute?.base !== newRoute?.base)
-    changes.push(...(await recompileBelow(tx, generation, basesOf(oldRoute, newRoute), kind)));
+    changes.push(...(await recompileBelow(tx, state, generation, { bases: basesOf(oldRoute, newRoute), kind })));
   return changes;
 }
 
@@ -135,6 +146,51 @@ export async function compiled(tx: Transaction, generation: number, entry: Entry
   return compileRecipient(entry, { domains: await owningDomains(tx, generation, entry.normalizedDn), account });
 }
 
+/**
+ * What an older compiler could not read as an address of this entry may be another entry's by now. It stays with the one
+ * that it routes to, and the other row names the problem: a start must not end because of an entry, nor may the entry be
+ * beyond any change from then on. `known` are the problems of its row so far: an address that is not among them as held is
+ * claimed by the change at hand, and refused where it is written. Undefined: all are asked for.
+ */
+export async function withoutHeld(
+  tx: Transaction,
+  state: RoutingState,
+  row: RecipientRow,
+  known: readonly Problem[] | undefined,
+): Promise<RecipientRow> {
+  const asked = known && new Set(known.filter(({ reason }) => reason.startsWith(HELD)).map(({ value }) => value));
+  if (asked?.size === 0) return row;
+  const problems: Problem[] = [];
+  const free = async (keys: readonly string[]): Promise<string[]> => {
+    const kept: string[] = [];
+    for (const key of keys) {
+      const holder = asked?.has(key) === false ? undefined : await holderOf(tx, state, key, row);
+      if (holder === undefined) kept.push(key);
+      else problems.push({ attribute: 'mail', value: key, reason: `${HELD}${holder.dn}` });
+    }
+    return kept;
+  };
+  const addresses = await free(row.addresses);
+  const equivalents = await free(row.equivalents ?? []);
+  if (problems.length === 0) return row;
+  const { equivalents: _, ...rest } = row;
+  return {
+    ...rest,
+    addresses,
+    ...(equivalents.length === 0 ? {} : { equivalents }),
+    problems: [...(row.problems ?? []), ...problems],
+  };
+}
+
+/** Another entry that has this address, in the generation that answers or in the one being built. */
+async function holderOf(tx: Transaction, state: RoutingState, key: string, row: RecipientRow) {
+  for (const generation of generationsOf(state)) {
+    const holder = await aliasIn(tx, generation, key);
+    if (holder !== null && holder.entry !== row.entry) return holder;
+  }
+  return undefined;
+}
+
 /** The domains of the deepest base at or above this DN. */
 async function owningDomains(tx: Transaction, generation: number, dn: string): Promise<readonly string[]> {
   for (const base of basesAbove(dn)) {
@@ -153,9 +209,9 @@ function basesOf(...routes: readonly (RouteRow | undefined)[]): string[] {
 /** All rows go before the first comes back: entries may have swapped addresses. `kind` is the domain entry's change. */
 async function recompileBelow(
   tx: Transaction,
+  state: RoutingState,
   generation: number,
-  bases: readonly string[],
-  kind: ChangedEntry['kind'],
+  { bases, kind }: { readonly bases: readonly string[]; readonly kind: ChangedEntry['kind'] },
 ): Promise<TableChange[]> {
   const rows = new Map<string, RecipientRow | undefined>();
   let seen = 0;
@@ -164,8 +220,9 @@ async function recompileBelow(
     for await (const entry of top === undefined ? [] : atAndBelow(tx, top)) {
       if (recipientKindOf(entry) === undefined) continue;
       if (++seen > RECOMPILE_MAX) throw tooManyBelow();
-      const row = await compiled(tx, generation, entry);
       const old = await recipientIn(tx, generation, entry.normalizedDn);
+      const today = await compiled(tx, generation, entry);
+      const row = today && (await withoutHeld(tx, state, today, old?.problems ?? []));
       // The first one is enough, and nothing has been written yet.
       const lost = old === null ? undefined : lostAddress(old, row);
       if (lost !== undefined) throw losesPeople(kind, lost);
