@@ -259,7 +259,7 @@ function declaredExports(): Export[] {
   });
 }
 
-/** Who imports a name of a file: `src/base/log.ts silentLog` -> files. Whoever takes a whole file stands behind its `*`. */
+/** The importers of a name of a file: `src/base/log.ts silentLog` -> files; those of a whole file under `*`. */
 function importers(): Map<string, string[]> {
   const found = new Map<string, string[]>();
   const note = (path: string, file: string, name: string): void => {
