@@ -24,11 +24,12 @@ export interface LoginAccount {
   readonly mayLogin: boolean;
 }
 
-export interface AuthenticatorOptions {
+/** What is found may hold more than a password needs: the caller gets it back. */
+export interface AuthenticatorOptions<L extends LoginAccount, B extends LoginAccount> {
   /** By any address of the account, in any case. Throws `unavailable` when it cannot find out. */
-  readonly find: (login: string) => LoginAccount | undefined;
+  readonly find: (login: string) => L | undefined;
   /** Throws `invalidDnSyntax` for what is no DN. */
-  readonly findEntry: (dn: string) => LoginAccount | undefined;
+  readonly findEntry: (dn: string) => B | undefined;
   readonly gate: HashGate;
   readonly clock: Clock;
   /** Resolves after so many milliseconds; tests do not wait. */
@@ -52,9 +53,9 @@ interface Failures {
   readonly until: number;
 }
 
-export class Authenticator {
-  readonly #find: (login: string) => LoginAccount | undefined;
-  readonly #findEntry: (dn: string) => LoginAccount | undefined;
+export class Authenticator<L extends LoginAccount, B extends LoginAccount> {
+  readonly #find: (login: string) => L | undefined;
+  readonly #findEntry: (dn: string) => B | undefined;
   readonly #gate: HashGate;
   readonly #clock: Clock;
   readonly #wait: (ms: number) => Promise<void>;
@@ -63,7 +64,7 @@ export class Authenticator {
   readonly #failures = new Map<string, Failures>();
   readonly #underWay = new Map<string, Promise<boolean>>();
 
-  constructor(options: AuthenticatorOptions) {
+  constructor(options: AuthenticatorOptions<L, B>) {
     this.#find = options.find;
     this.#findEntry = options.findEntry;
     this.#gate = options.gate;
@@ -75,22 +76,22 @@ export class Authenticator {
    * The account. Throws `unauthenticated` for a wrong name or password, and, only with the right password, `denied` for an
    * account that may not log in; `unavailable` when it could not be found out. `peer` is the address of the client.
    */
-  async login(login: string, password: string | Uint8Array, peer = ''): Promise<LoginAccount> {
+  async login(login: string, password: string | Uint8Array, peer = ''): Promise<L> {
     const found = login.length > LOGIN_LENGTH_MAX ? undefined : this.#find(login);
     return this.#verified(found, login, password, peer);
   }
 
   /** The same of a simple bind; the caller has refused an empty name or password. */
-  async bind(dn: string, password: string | Uint8Array, peer = ''): Promise<LoginAccount> {
+  async bind(dn: string, password: string | Uint8Array, peer = ''): Promise<B> {
     return this.#verified(this.#findEntry(dn), dn, password, peer);
   }
 
-  async #verified(
-    found: LoginAccount | undefined,
+  async #verified<T extends LoginAccount>(
+    found: T | undefined,
     name: string,
     password: string | Uint8Array,
     peer: string,
-  ): Promise<LoginAccount> {
+  ): Promise<T> {
     await this.#check(found?.uuid, found?.passwords ?? [], octetsOf(password), whoOf(peer, name));
     if (!found!.mayLogin) throw new Failure('denied', 'This account may not log in');
     return found!;

@@ -3,12 +3,13 @@
 
 import type { Clock } from '../base/clock.ts';
 import type { Reader } from '../database/operation.ts';
-import type { Caller } from '../directory/caller.ts';
+import { type Caller, callerOf } from '../directory/caller.ts';
 import { entryById } from '../directory/entries.ts';
+import type { Entry } from '../directory/entry.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import type { Login } from '../routing/login.ts';
 import { standingOfDn, standingOfUuid } from '../routing/standing.ts';
-import { Authenticator } from './authenticator.ts';
+import { Authenticator, type LoginAccount } from './authenticator.ts';
 import type { HashGate } from './hash-gate.ts';
 import { StandingLogin } from './standing-login.ts';
 
@@ -41,21 +42,11 @@ export function createLogins({ reader, routing, revision, ...more }: LoginsParts
       const login = routing.findLogin(name);
       const entry = login === undefined ? undefined : entryById(reader, login.entry);
       if (login === undefined || entry === undefined) return undefined;
-      return {
-        uuid: entry.uuid,
-        passwords: entry.attributes.get('userpassword')?.values ?? [],
-        mayLogin: login.refusedBy === undefined,
-      };
+      return { ...accountOf(entry, login.refusedBy), mail: { ...login, caller: callerOf(entry) } };
     },
     findEntry(dn) {
       const found = standingOfDn(reader, routing.site, dn);
-      if (found === undefined) return undefined;
-      const { entry, refusedBy } = found;
-      return {
-        uuid: entry.uuid,
-        passwords: entry.attributes.get('userpassword')?.values ?? [],
-        mayLogin: refusedBy === undefined,
-      };
+      return found && { ...accountOf(found.entry, found.refusedBy), caller: found.caller };
     },
     ...more,
   });
@@ -65,17 +56,27 @@ export function createLogins({ reader, routing, revision, ...more }: LoginsParts
   };
   return {
     async login(login, password, peer) {
-      const { uuid } = await authenticator.login(login, password, peer);
-      return new StandingLogin(revision, () => {
+      const readAt = revision();
+      const { uuid, mail } = await authenticator.login(login, password, peer);
+      const read = (): MailLogin | undefined => {
         const found = standing(uuid);
         return found?.login && { ...found.login, caller: found.caller };
-      });
+      };
+      // Without an address of its own the statuses of another domain count: standing.ts knows which.
+      const first = mail.addresses.length > 0 ? { revision: readAt, value: mail } : undefined;
+      return new StandingLogin(revision, read, first);
     },
     async bind(dn, password, peer) {
-      const { uuid } = await authenticator.bind(dn, password, peer);
-      return new StandingLogin(revision, () => standing(uuid)?.caller);
+      const readAt = revision();
+      const { uuid, caller } = await authenticator.bind(dn, password, peer);
+      return new StandingLogin(revision, () => standing(uuid)?.caller, { revision: readAt, value: caller });
     },
   };
+}
+
+function accountOf(entry: Entry, refusedBy: string | undefined): LoginAccount {
+  const passwords = entry.attributes.get('userpassword')?.values ?? [];
+  return { uuid: entry.uuid, passwords, mayLogin: refusedBy === undefined };
 }
 
 /** As Logins.login, counted by door. */

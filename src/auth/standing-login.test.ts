@@ -29,6 +29,17 @@ test('it is read at first, and then once for each revision', () => {
   assert.equal(state.reads, 2);
 });
 
+test('what was read with the password is not read again until the directory moves', () => {
+  const state = { revision: 7, reads: 0 };
+  const read = (): string => `reading ${++state.reads}`;
+  const login = new StandingLogin(() => state.revision, read, { revision: 7, value: 'with the password' });
+  assert.equal(login.now(), 'with the password');
+  state.revision = 8;
+  assert.equal(login.now(), 'reading 1');
+  const late = new StandingLogin(() => state.revision, read, { revision: 7, value: 'with the password' });
+  assert.equal(late.now(), 'reading 2', 'the directory moved while the password was looked at');
+});
+
 test('one that is over is over, and comes back with its entry', () => {
   const { state, login } = setUp();
   state.entry = undefined;

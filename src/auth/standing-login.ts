@@ -5,6 +5,13 @@
 // Never   answers from a state older than the revision that was published when it was asked; compares the password again
 // A session calls `now` at each command, and carries that command out with the login that it returns.
 
+/** Who a login was when its password was looked at. */
+export interface FirstReading<T> {
+  /** The revision that was published before it was read. */
+  readonly revision: number;
+  readonly value: T;
+}
+
 export class StandingLogin<T> {
   readonly #revision: () => number;
   readonly #read: () => T | undefined;
@@ -12,10 +19,15 @@ export class StandingLogin<T> {
   #readAt: number | undefined;
   #now: T | undefined;
 
-  /** `read` gives undefined when the login is over, and throws `unavailable` when it cannot be found out. */
-  constructor(revision: () => number, read: () => T | undefined) {
+  /**
+   * `read` gives undefined when the login is over, and throws `unavailable` when it cannot be found out. With `first`
+   * nothing is read again while the directory stays as it was then.
+   */
+  constructor(revision: () => number, read: () => T | undefined, first?: FirstReading<T>) {
     this.#revision = revision;
     this.#read = read;
+    this.#readAt = first?.revision;
+    this.#now = first?.value;
   }
 
   /** Undefined when it is over. Throws `unavailable` when it cannot be found out: the command may be tried again. */
