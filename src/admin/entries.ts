@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { DirectoryResultName } from '../base/directory-result.ts';
 import { Failure } from '../base/failure.ts';
+import type { Revision } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
 import type { Caller } from '../directory/caller.ts';
 import { findEntry } from '../directory/entries.ts';
@@ -23,7 +24,7 @@ export interface EntryParts extends ProvisioningParts {
 export interface ShownEntry {
   readonly dn: string;
   readonly uuid: string;
-  readonly revision: number;
+  readonly revision: Revision;
   readonly attributes: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -45,7 +46,7 @@ export function show(entry: Entry): ShownEntry {
 /** What a change did, or would do. */
 export interface Changed {
   readonly dryRun: boolean;
-  readonly revision: number;
+  readonly revision: Revision;
   readonly entries: readonly { readonly change: string; readonly dn: string; readonly generated: boolean }[];
   readonly rows: ChangeSummary['rows'];
 }

@@ -1,6 +1,7 @@
 // status: what runs, since when, on which ports, how far the directory is, how much is queued.
 
 import { z } from 'zod';
+import type { Revision } from '../base/ids.ts';
 import { FORMAT } from '../database/format.ts';
 import type { Reader } from '../database/operation.ts';
 import { readState } from '../routing/tables.ts';
@@ -14,7 +15,7 @@ export interface ServerStatus {
   readonly startedAt: string;
   readonly hostname: string;
   readonly listeners: Readonly<Record<string, string>>;
-  readonly revision: number;
+  readonly revision: Revision;
   readonly generation: number;
   readonly queued: number;
 }

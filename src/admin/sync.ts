@@ -1,6 +1,7 @@
 // sync status: what the tables hold, how far behind the directory they are, and what the compiler could not use.
 
 import { z } from 'zod';
+import type { Revision } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
 import { misplacedDomains } from '../routing/misplaced.ts';
 import { countRows, type EntryProblems, readProblems, readState } from '../routing/tables.ts';
@@ -8,7 +9,7 @@ import { adminOperation } from './operation.ts';
 
 export interface SyncStatus {
   /** The directory's revision, and the one of the last change that the tables hold. */
-  readonly revision: number;
+  readonly revision: Revision;
   readonly tableRevision: number;
   readonly generation: number;
   readonly domains: number;

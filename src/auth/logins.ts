@@ -2,6 +2,7 @@
 // the directory afterwards (standing-login.ts).
 
 import type { Clock } from '../base/clock.ts';
+import type { PublishedRevision } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
 import { type Caller, callerOf } from '../directory/caller.ts';
 import { entryById } from '../directory/entries.ts';
@@ -22,7 +23,7 @@ export interface LoginsParts {
   readonly reader: Reader;
   readonly routing: RoutingCache;
   /** The committed directory revision, published before any acknowledgement. Only its changes matter. */
-  readonly revision: () => number;
+  readonly revision: () => PublishedRevision;
   readonly gate: HashGate;
   readonly clock: Clock;
   /** Of a failure's answer; tests do not wait. */

@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Failure } from '../base/failure.ts';
+import { idOf, type PublishedRevision } from '../base/ids.ts';
 import { StandingLogin } from './standing-login.ts';
 
 function setUp() {
   const state = { revision: 7, reads: 0, entry: 'ann' as string | undefined, isDown: false };
   const login = new StandingLogin(
-    () => state.revision,
+    () => idOf<PublishedRevision>(state.revision),
     () => {
       state.reads++;
       if (state.isDown) throw new Failure('unavailable', 'down');
@@ -32,11 +33,17 @@ test('it is read at first, and then once for each revision', () => {
 test('what was read with the password is not read again until the directory moves', () => {
   const state = { revision: 7, reads: 0 };
   const read = (): string => `reading ${++state.reads}`;
-  const login = new StandingLogin(() => state.revision, read, { revision: 7, value: 'with the password' });
+  const login = new StandingLogin(() => idOf<PublishedRevision>(state.revision), read, {
+    revision: idOf<PublishedRevision>(7),
+    value: 'with the password',
+  });
   assert.equal(login.now(), 'with the password');
   state.revision = 8;
   assert.equal(login.now(), 'reading 1');
-  const late = new StandingLogin(() => state.revision, read, { revision: 7, value: 'with the password' });
+  const late = new StandingLogin(() => idOf<PublishedRevision>(state.revision), read, {
+    revision: idOf<PublishedRevision>(7),
+    value: 'with the password',
+  });
   assert.equal(late.now(), 'reading 2', 'the directory moved while the password was looked at');
 });
 

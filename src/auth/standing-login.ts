@@ -5,25 +5,27 @@
 // Never   answers from a state older than the revision that was published when it was asked; compares the password again
 // A session calls `now` at each command, and carries that command out with the login that it returns.
 
+import type { PublishedRevision } from '../base/ids.ts';
+
 /** Who a login was when its password was looked at. */
 export interface FirstReading<T> {
   /** The revision that was published before it was read. */
-  readonly revision: number;
+  readonly revision: PublishedRevision;
   readonly value: T;
 }
 
 export class StandingLogin<T> {
-  readonly #revision: () => number;
+  readonly #revision: () => PublishedRevision;
   readonly #read: () => T | undefined;
   /** What `#now` was read at, or after. */
-  #readAt: number | undefined;
+  #readAt: PublishedRevision | undefined;
   #now: T | undefined;
 
   /**
    * `read` gives undefined when the login is over, and throws `unavailable` when it cannot be found out. With `first`
    * nothing is read again while the directory stays as it was then.
    */
-  constructor(revision: () => number, read: () => T | undefined, first?: FirstReading<T>) {
+  constructor(revision: () => PublishedRevision, read: () => T | undefined, first?: FirstReading<T>) {
     this.#revision = revision;
     this.#read = read;
     this.#readAt = first?.revision;

@@ -4,6 +4,7 @@
 // Limits  rows are kept for thirty days and at most a million of them; the newest row always stays
 // Never   holds a password, not even a hashed one: the log says that it changed
 
+import type { Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import type { AttributeDifference } from './draft.ts';
@@ -38,7 +39,7 @@ const PRUNE =
 export async function logChange(
   tx: Transaction,
   kind: DirectoryChange['kind'],
-  revision: number,
+  revision: Revision,
   entry: Entry,
   differences: readonly AttributeDifference[],
   options: LogOptions,

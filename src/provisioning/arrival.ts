@@ -9,6 +9,7 @@
 
 import type { Clock } from '../base/clock.ts';
 import { asFailure } from '../base/failure.ts';
+import type { Revision } from '../base/ids.ts';
 import type { Reply } from '../base/reply.ts';
 import { TENANT } from '../base/tenant.ts';
 import { operation, type Writer } from '../database/operation.ts';
@@ -43,7 +44,7 @@ export interface ArriveArguments {
 
 export type ArriveResult =
   /** `made` is empty when the domain was there already. */
-  | { readonly result: 'there'; readonly made: readonly string[]; readonly revision: number }
+  | { readonly result: 'there'; readonly made: readonly string[]; readonly revision: Revision }
   | { readonly result: 'no-catch-all' | 'too-many' | 'not-ours' };
 
 /** Entries for all labels that are missing, the domain with its parent's catch-all; in one transaction. */

@@ -7,6 +7,7 @@
 // Never   half of it: whatever fails undoes all
 // This is the writer's side; every face calls submitChange (submit.ts).
 
+import type { Revision } from '../base/ids.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { type ApplyOptions, applyChange } from '../directory/apply-change.ts';
 import { authorOf, type Caller, checkChange, isAdministrator } from '../directory/caller.ts';
@@ -37,14 +38,14 @@ export interface EntrySummary {
   /** As it is now; as it was, for a removed one. */
   readonly dn: string;
   readonly uuid: string;
-  readonly revision: number;
+  readonly revision: Revision;
   /** It was made or removed along with the entry that the change names. */
   readonly generated: boolean;
 }
 
 export interface ChangeSummary {
   /** Of the last change. A dry run's is never published. */
-  readonly revision: number;
+  readonly revision: Revision;
   readonly entries: readonly EntrySummary[];
   readonly rows: readonly TableChange[];
 }

@@ -10,6 +10,7 @@ import fc from 'fast-check';
 import { StandingLogin } from '../auth/standing-login.ts';
 import { systemClock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
+import { idOf, type PublishedRevision } from '../base/ids.ts';
 import { defaultLimits } from '../base/limits.ts';
 import { silentLog } from '../base/log.ts';
 import { type Address, formatAddress, parseAddress } from '../message/address.ts';
@@ -78,7 +79,7 @@ function doorOf(transfer: TestTransfer): SmtpDoor {
       if (login === undefined) throw new Failure('unauthenticated', 'No such account');
       const caller = { kind: 'entry', uuid: '00000000', dn: login.dn } as const;
       return new StandingLogin(
-        () => 0,
+        () => idOf<PublishedRevision>(0),
         () => ({ ...login, caller }),
       );
     },

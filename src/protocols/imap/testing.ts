@@ -5,7 +5,7 @@ import type { Target } from '../../../test/sessions/runner/run.ts';
 import { StandingLogin } from '../../auth/standing-login.ts';
 import { systemClock } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
-import { type AccountId, Ids, type SegmentId } from '../../base/ids.ts';
+import { type AccountId, Ids, idOf, type PublishedRevision, type SegmentId } from '../../base/ids.ts';
 import { defaultLimits, type Limits } from '../../base/limits.ts';
 import { type Log, silentLog } from '../../base/log.ts';
 import { operation } from '../../database/operation.ts';
@@ -75,7 +75,7 @@ export async function openTestImap(options: { limits?: Partial<Limits>; log?: Lo
       if (found === undefined || found.password !== password.toString('utf8'))
         throw new Failure('unauthenticated', 'Authentication failed');
       return new StandingLogin(
-        () => 0,
+        () => idOf<PublishedRevision>(0),
         () => ({ account: found.account }),
       );
     },
