@@ -128,6 +128,7 @@ test('a step that rewrites nothing makes no copy, nor does a unit that the store
 test('what a killed run left: .part goes, a finished copy is made anew from what the store holds now', (context) => {
   const { path, upgrade, rows, files } = store(context, 3);
   writeFileSync(`${path}.format-1.part`, 'half of it');
+  writeFileSync(`${path}.format-1.part-journal`, 'its journal');
   writeFileSync(`${path}.format-1`, 'of a run before');
   upgrade(unit(first, upper));
   assert.deepEqual(files(), ['store.db', 'store.db.format-1']);

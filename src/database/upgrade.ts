@@ -172,8 +172,8 @@ interface Copy {
 function copiesOf(path: string): Copy[] {
   const prefix = `${basename(path)}.format-`;
   return readdirSync(dirname(path))
-    .filter((name) => name.startsWith(prefix) && /^\d+(\.part)?$/.test(name.slice(prefix.length)))
-    .map((name) => ({ name, isPart: name.endsWith('.part') }));
+    .filter((name) => name.startsWith(prefix) && /^\d+(\.part(-journal)?)?$/.test(name.slice(prefix.length)))
+    .map((name) => ({ name, isPart: name.includes('.part') }));
 }
 
 /** Takes away copies that have been kept long enough, and gives their names. `now` in epoch milliseconds. */

@@ -6,9 +6,9 @@
 //         all messages by id, and the counter is set at its end. A crash begins the walk again: what is done is passed over
 // Order   a slice of messages, one transaction, a pause: mail goes before
 // Limits  PAGE_ROWS rows are looked at a time; a slice has SLICE_MESSAGES messages or SLICE_BYTES and one message more
-// Errors  a message whose bytes cannot be read, or are others than were stored, stays as it is, with a line in the log,
-//         and is tried at the next start: what an older parser has read is all that is left of it. A writer that refuses
-//         is asked again after RETRY_MS
+// Errors  a message whose bytes cannot be read, or are others than were stored, stays as it is and is tried at the next
+//         start: what an older parser has read is all that is left of it. The first LOGGED_MAX are named in the log. A
+//         writer that refuses is asked again after RETRY_MS
 
 import { hash as hashOnce } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,6 +25,8 @@ const SLICE_MESSAGES = 50;
 const SLICE_BYTES = 1024 * 1024;
 const PAUSE_MS = 20;
 const RETRY_MS = 30_000;
+/** Messages that cannot be parsed again and are named in the log; their number is said at the end. */
+const LOGGED_MAX = 100;
 
 interface Reparsed {
   readonly id: MessageId;
@@ -106,8 +108,10 @@ export async function reparse(parts: ReparseParts, signal: AbortSignal): Promise
         codec: Number(codec),
       };
       const message = await parseAgain(parts, after, blob);
-      if (message === undefined) left++;
-      else if (message !== 'gone') slice.push(message);
+      if (message instanceof Failure) {
+        if (left++ < LOGGED_MAX)
+          log.warn('store.reparse', { message: idText(after), detail: message.detail ?? message.message });
+      } else if (message !== 'gone') slice.push(message);
       sliceBytes += blob.length;
       if (slice.length >= SLICE_MESSAGES || sliceBytes >= SLICE_BYTES) await write();
       signal.throwIfAborted();
@@ -119,12 +123,12 @@ export async function reparse(parts: ReparseParts, signal: AbortSignal): Promise
   if (parsed > 0 || left > 0) log.info('store.reparsed', { parser: PARSER, messages: parsed, left });
 }
 
-/** Undefined when its bytes cannot be had; `gone` when it was expunged meanwhile. */
+/** A Failure when its bytes cannot be had; `gone` when it was expunged meanwhile. */
 async function parseAgain(
-  { reader, blobs, log }: ReparseParts,
+  { reader, blobs }: ReparseParts,
   id: MessageId,
   blob: Blob,
-): Promise<Reparsed | 'gone' | undefined> {
+): Promise<Reparsed | 'gone' | Failure> {
   try {
     const bytes = await blobs.read(blob);
     if (!hashOnce('sha256', bytes, 'buffer').equals(blob.hash))
@@ -133,9 +137,7 @@ async function parseAgain(
     return { id, header: headerText, structure: structureText };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    if (reader.get('SELECT 1 FROM message WHERE id = ?', id) === undefined) return 'gone';
-    log.warn('store.reparse', { message: idText(id), detail: error.detail ?? error.message });
-    return undefined;
+    return reader.get('SELECT 1 FROM message WHERE id = ?', id) === undefined ? 'gone' : error;
   }
 }
 
