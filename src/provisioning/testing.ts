@@ -1,6 +1,7 @@
 // A directory with its tables for tests: the real units on a temporary database, with the first start's entries.
 
 import { systemClock } from '../base/clock.ts';
+import { TENANT } from '../base/tenant.ts';
 import type { Unit } from '../database/format.ts';
 import type { Awaitable } from '../database/operation.ts';
 import { openTestDatabase, type TestDatabase } from '../database/testing.ts';
@@ -18,7 +19,7 @@ import { bootstrap } from './bootstrap.ts';
 import { type ChangeSummary, change } from './change.ts';
 import { provisioningUnit } from './tables.ts';
 
-export const testSite: Site = { hostnames: ['mail.test.example'] };
+export const testSite: Site = { tenant: TENANT, hostnames: ['mail.test.example'] };
 
 const units: readonly Unit[] = [directoryUnit, storeUnit, zonesUnit, routingUnit, provisioningUnit];
 

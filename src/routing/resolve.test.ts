@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { idOf } from '../base/ids.ts';
 import { GROUP_DEPTH_MAX } from '../base/limits.ts';
+import { TENANT } from '../base/tenant.ts';
 import { ANONYMOUS } from '../directory/caller.ts';
 import { parseAddress } from '../message/address.ts';
 import { replies } from './replies.ts';
@@ -13,7 +14,7 @@ import { INTERNAL_REQUEST } from './route-request.ts';
 import type { GroupRow, RecipientRow, RouteRow, UserRow } from './rows.ts';
 import { hostTarget, mailboxTarget } from './targets.ts';
 
-const site = { hostnames: ['mail.example', 'old.example'] };
+const site = { tenant: TENANT, hostnames: ['mail.example', 'old.example'] };
 const acme: RouteRow = { domain: 'acme.example', base: 'dc=acme,dc=example,o=internet' };
 
 function user(name: string, account: number, more: Partial<UserRow> = {}): UserRow {

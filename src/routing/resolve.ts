@@ -28,8 +28,11 @@ import { hostTarget, mailboxTarget, type Target, targetText } from './targets.ts
 export type { Door, RouteRequest } from './route-request.ts';
 export type { Target } from './targets.ts';
 
-/** This host: its name, then its former names; lower case. */
+/** Whose mail this is, and where. */
 export interface Site {
+  /** The directory that addresses are resolved in. */
+  readonly tenant: number;
+  /** This host: its name, then its former names; lower case. */
   readonly hostnames: readonly string[];
 }
 

@@ -2,6 +2,7 @@
 
 import { systemClock } from '../base/clock.ts';
 import { createLog } from '../base/log.ts';
+import { TENANT } from '../base/tenant.ts';
 import { WriterClient } from '../database/client.ts';
 import type { ArrivalStep } from '../provisioning/arrival.ts';
 import { RoutingCache } from '../routing/cache.ts';
@@ -60,7 +61,7 @@ export async function start(
   watchAdminPassword(data, reader, writer);
   keepMaildropLocks(supervisor);
   const threads = await startThreads(supervisor, writer, configuration.threads);
-  const routing = new RoutingCache({ reader, revision: () => shared.revision(), site: { hostnames } });
+  const routing = new RoutingCache({ reader, revision: () => shared.revision(), site: { tenant: TENANT, hostnames } });
   const main: MainParts = { ...common, startedAt, clock, reader, writer, routing, supervisor, threads };
 
   // Doors, last of all that may fail: a port that is taken is named, and nothing has begun.

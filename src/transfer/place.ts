@@ -116,7 +116,7 @@ export async function place(tx: Transaction, parts: PlaceParts, mail: PlacedMail
     delivered: delivered.length,
     queued,
     accepted,
-    events: [...events, ...(await queue(tx, mail, waiting, refused))],
+    events: [...events, ...(await queue(tx, parts, mail, waiting, refused))],
   };
 }
 
@@ -221,13 +221,15 @@ function refusedOf(
 /** One that may be reached later is resolved again when its row is due; for the others the sender gets a report. */
 async function queue(
   tx: Transaction,
+  { site }: PlaceParts,
   mail: PlacedMail,
   waiting: readonly GatheredTarget[],
   refused: readonly Refused[],
 ): Promise<JourneyEvent[]> {
   if (waiting.length + refused.length === 0) return [];
   const events: JourneyEvent[] = [];
-  const template = rowTemplate(mail.message.id, mail.envelope, mail.request, mail.at);
+  const { message, envelope, request, at } = mail;
+  const template = rowTemplate({ tenant: site.tenant, message: message.id, envelope, request, at });
   for (const { target, original } of waiting) {
     await insertQueueRow(tx, template, { target, original, refusal: undefined });
     const status = `2.0.0 channel ${target.channel}`;

@@ -5,7 +5,6 @@
 import { idOf, idText, type MessageId, type QueueRowId } from '../base/ids.ts';
 import type { Json, JsonObject } from '../base/json.ts';
 import { isTemporary, type Reply } from '../base/reply.ts';
-import { TENANT } from '../base/tenant.ts';
 import type { Reader, Row, Transaction } from '../database/operation.ts';
 import { formatAddress } from '../message/address.ts';
 import { decodeEnvelope, type Envelope, encodeEnvelope, formatSender } from '../message/envelope.ts';
@@ -79,6 +78,7 @@ export function encodeCarried({ envelope, target, request }: Carried): string {
 
 /** What the rows of one message have in common. */
 export interface RowTemplate {
+  readonly tenant: number;
   readonly message: MessageId;
   readonly sender: string;
   readonly envelope: Envelope;
@@ -87,8 +87,8 @@ export interface RowTemplate {
   readonly at: number;
 }
 
-export function rowTemplate(message: MessageId, envelope: Envelope, request: RouteRequest, at: number): RowTemplate {
-  return { message, sender: formatSender(envelope.sender), envelope, request, at };
+export function rowTemplate(common: Omit<RowTemplate, 'sender'>): RowTemplate {
+  return { ...common, sender: formatSender(common.envelope.sender) };
 }
 
 export interface NewQueueRow {
@@ -106,7 +106,7 @@ export async function insertQueueRow(tx: Transaction, template: RowTemplate, row
   await tx.run(
     `INSERT INTO queue (tenant, message, channel, destination, sender, recipient, options, state, created, next_attempt,
        attempts, waited, lease, status, last_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?)`,
-    TENANT,
+    template.tenant,
     template.message,
     target.channel,
     target.destination,

@@ -6,6 +6,7 @@ import { HashGate } from '../../auth/hash-gate.ts';
 import { countLogins, createLogins } from '../../auth/logins.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { SegmentId } from '../../base/ids.ts';
+import { TENANT } from '../../base/tenant.ts';
 import { describeConnection } from '../../net/connection.ts';
 import { createAnswer } from '../../protocols/dns/answer.ts';
 import { serveDnsTcp } from '../../protocols/dns/tcp-session.ts';
@@ -64,7 +65,7 @@ const blobs = new Blobs(segmentsPath(configuration.data));
 const routing = new RoutingCache({
   reader,
   revision: () => shared.revision(),
-  site: { hostnames: data.hostnames },
+  site: { tenant: TENANT, hostnames: data.hostnames },
 });
 /** Where our own DNS listener is: a standing order says it. */
 let ownDns = '';

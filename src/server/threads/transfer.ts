@@ -3,6 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../base/clock.ts';
 import type { MessageId, PublishedRevision, SegmentId } from '../../base/ids.ts';
+import { TENANT } from '../../base/tenant.ts';
 import { Resolver } from '../../net/resolver.ts';
 import { RoutingCache } from '../../routing/cache.ts';
 import { Blobs } from '../../store/blobs.ts';
@@ -41,7 +42,7 @@ const segments = new SegmentWriter(host);
 const intakes = createIntakes(host, segments);
 const blobs = new Blobs(segmentsPath(configuration.data));
 const resolver = new Resolver({ servers: configuration.resolver });
-const site = { hostnames: data.hostnames };
+const site = { tenant: TENANT, hostnames: data.hostnames };
 const revision = (): PublishedRevision => parts.shared.revision();
 const routing = new RoutingCache({ reader, revision, site });
 const writerParts = placeParts(site);

@@ -3,6 +3,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createLog } from '../../base/log.ts';
+import { TENANT } from '../../base/tenant.ts';
 import { openForWriting } from '../../database/connection.ts';
 import { reserveLog } from '../../database/reserve.ts';
 import { SharedState } from '../../database/shared.ts';
@@ -35,7 +36,7 @@ const report = (message: WriterReport): void => parentPort?.postMessage(message)
 
 const loop = new WriterLoop({
   database,
-  operations: operationsFor({ hostnames: data.hostnames }),
+  operations: operationsFor({ tenant: TENANT, hostnames: data.hostnames }),
   shared: new SharedState(data.shared),
   log: createLog(configuration.log, 'writer'),
   fatal: (error) => report({ kind: 'fatal', text: error.message }),
