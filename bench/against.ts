@@ -3,7 +3,7 @@
 // In      the directory of a checkout that can start (`npm ci` has been run there)
 // Out     for each line the medians of both, their ratio, and whether it is within the line's bar
 // How     both run at the same time on fresh data with the same users; runs go to them by turns, each round beginning with
-//         the other one, after one that is not counted. The generators are this checkout's for both
+//         the other one, after two that are not counted: they compile the code of both. The generators are this checkout's
 // Never   judges rates: processor time depends much less on the disk and on what else the machine does
 
 import { resolve } from 'node:path';
@@ -12,8 +12,10 @@ import { LINES, type Line, MAILBOXES } from './lines.ts';
 import { type Side, startOurs } from './sides.ts';
 
 const ROUNDS = 5;
+/** Before them, not counted: the second one still costs a tenth more than those after it. */
+const WARM_UP = 2;
 /** Fresh mailboxes of one line. */
-const BLOCK = MAILBOXES * (ROUNDS + 1);
+const BLOCK = MAILBOXES * (WARM_UP + ROUNDS);
 /** Processor time each, at most so many times what it was. */
 const BARS: Readonly<Record<string, number>> = {
   deliver: 1.05,
@@ -78,13 +80,12 @@ function compare(
   users: { readonly fresh: number; readonly read: number },
 ): Comparison {
   const costs: Record<string, number[]> = { waypost: [], before: [] };
-  // Round 0 compiles the code of both.
-  for (let round = 0; round <= ROUNDS; round++)
+  for (let round = 0; round < WARM_UP + ROUNDS; round++)
     for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
       const offset = line.name.startsWith('deliver') ? users.fresh + round * MAILBOXES : users.read;
       const figures = line.run(side, offset);
       const cost = Number(figures['server_cpu_ms_each']);
-      if (round > 0) costs[side.name]!.push(cost);
+      if (round >= WARM_UP) costs[side.name]!.push(cost);
       console.error(`${line.name} ${side.name}: ${cost} ms of processor each, ${figures[line.figure]} ${line.unit}`);
     }
   const ratio = median(costs['waypost']!) / median(costs['before']!);
