@@ -20,6 +20,7 @@ import { encodeOk } from '../../wire/pop3/responses.ts';
 import { authenticate } from './commands/auth.ts';
 import { capa } from './commands/capa.ts';
 import { dele } from './commands/dele.ts';
+import { lang } from './commands/lang.ts';
 import { list } from './commands/list.ts';
 import { noop } from './commands/noop.ts';
 import { pass } from './commands/pass.ts';
@@ -30,6 +31,7 @@ import { stat } from './commands/stat.ts';
 import { top } from './commands/top.ts';
 import { uidl } from './commands/uidl.ts';
 import { user } from './commands/user.ts';
+import { utf8 } from './commands/utf8.ts';
 import type { Pop3Conversation } from './conversation.ts';
 import type { Pop3Door } from './door.ts';
 import { failureReply } from './errors.ts';
@@ -125,6 +127,10 @@ export class Pop3Session implements Pop3Conversation {
         return authenticate(this, command.mechanism, command.initial);
       case 'CAPA':
         return capa(this);
+      case 'UTF8':
+        return utf8(this);
+      case 'LANG':
+        return lang(this, command.range);
       case 'STAT':
         return stat(this);
       case 'LIST':
@@ -266,6 +272,8 @@ const ALLOWED = {
   PASS: BEFORE,
   AUTH: BEFORE,
   CAPA: ALWAYS,
+  UTF8: BEFORE,
+  LANG: ALWAYS,
   STAT: AFTER,
   LIST: AFTER,
   UIDL: AFTER,

@@ -9,6 +9,11 @@ const good: Readonly<Record<string, Pop3Command>> = {
   'user Ann Other': { verb: 'USER', name: 'Ann Other' },
   'PASS  two  blanks ': { verb: 'PASS', password: ' two  blanks ' },
   CAPA: { verb: 'CAPA' },
+  'utf8 ': { verb: 'UTF8' },
+  LANG: { verb: 'LANG', range: undefined },
+  'LANG ': { verb: 'LANG', range: undefined },
+  'lang EN-gb': { verb: 'LANG', range: 'en-gb' },
+  'LANG * ': { verb: 'LANG', range: '*' },
   'Quit ': { verb: 'QUIT' },
   LIST: { verb: 'LIST', message: undefined },
   'LIST ': { verb: 'LIST', message: undefined },
@@ -33,6 +38,7 @@ for (const [line, command] of Object.entries(good))
 
 const bad = [
   ...['USER', 'USER ', 'PASS', 'PASS ', 'USER\tann', 'AUTH', 'AUTH ', 'AUTH *', 'AUTH PLAIN,', 'STAT 1', 'CAPA x'],
+  ...['UTF8 USER', 'LANG en de', 'LANG "en"', 'LANG en_GB', `LANG ${'e'.repeat(101)}`],
   ...[
     'LIST -1',
     'LIST 1 2',

@@ -3,9 +3,9 @@
 // In      a line without its CRLF, latin1
 // Out     a command, or `unknown`; SyntaxFailure for arguments that do not parse
 // Limits  the caller bounds the line; numbers have 15 digits at most
-// RFC 1939 §3 §5 §7, RFC 2449 §4 §5, RFC 5034 §4
+// RFC 1939 §3 §5 §7, RFC 2449 §4 §5, RFC 5034 §4, RFC 6856 §2.1 §3.1
 
-import { ALNUM, characterClass } from '../../base/characters.ts';
+import { ALNUM, asciiLower, characterClass } from '../../base/characters.ts';
 import { Cursor } from '../../base/cursor.ts';
 
 export type Pop3Command =
@@ -14,7 +14,9 @@ export type Pop3Command =
   | { readonly verb: 'PASS'; readonly password: string }
   /** `initial` as written: base64, or `=` for an empty response. */
   | { readonly verb: 'AUTH'; readonly mechanism: string; readonly initial: string | undefined }
-  | { readonly verb: 'CAPA' | 'STAT' | 'NOOP' | 'RSET' | 'QUIT' }
+  | { readonly verb: 'CAPA' | 'UTF8' | 'STAT' | 'NOOP' | 'RSET' | 'QUIT' }
+  /** In lower case; `*` for whatever the server prefers. */
+  | { readonly verb: 'LANG'; readonly range: string | undefined }
   | { readonly verb: 'LIST' | 'UIDL'; readonly message: number | undefined }
   | { readonly verb: 'RETR' | 'DELE'; readonly message: number }
   | { readonly verb: 'TOP'; readonly message: number; readonly lines: number }
@@ -23,6 +25,8 @@ export type Pop3Command =
 const KEYWORD_MAX = 20;
 const MECHANISM = characterClass([0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a], '-_');
 const MECHANISM_MAX = 20;
+const LANGUAGE_RANGE = characterClass([0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a], '-*');
+const LANGUAGE_RANGE_MAX = 100;
 
 export function parseCommand(line: string): Pop3Command {
   const cursor = new Cursor(line);
@@ -36,12 +40,15 @@ export function parseCommand(line: string): Pop3Command {
     case 'AUTH':
       return parseAuth(cursor);
     case 'CAPA':
+    case 'UTF8':
     case 'STAT':
     case 'NOOP':
     case 'RSET':
     case 'QUIT':
       end(cursor);
       return { verb };
+    case 'LANG':
+      return { verb, range: parseRange(cursor) };
     case 'LIST':
     case 'UIDL':
       return { verb, message: optionalNumber(cursor) };
@@ -91,4 +98,13 @@ function parseAuth(cursor: Cursor): Pop3Command {
   const initial = cursor.tryTake(' ') ? cursor.rest() : undefined;
   cursor.end();
   return { verb: 'AUTH', mechanism, initial };
+}
+
+function parseRange(cursor: Cursor): string | undefined {
+  while (cursor.tryTake(' '));
+  if (cursor.atEnd) return undefined;
+  const range = cursor.run(LANGUAGE_RANGE, LANGUAGE_RANGE_MAX);
+  if (range === '') cursor.fail('a language');
+  end(cursor);
+  return asciiLower(range);
 }

@@ -1,11 +1,21 @@
-// CAPA: what this server can do beyond RFC 1939's minimum, the same in both states. RFC 2449 §5 §6, RFC 3206 §6, RFC 5034 §3
+// CAPA: what this server can do beyond RFC 1939's minimum, the same in both states. RFC 2449 §5 §6, RFC 3206 §6, RFC 5034 §3, RFC 6856 §2.1 §3.2
 
 import { SASL_MECHANISMS } from '../../../auth/sasl.ts';
 import { MULTI_LINE_END } from '../../../wire/pop3/responses.ts';
 import type { Pop3Conversation } from '../conversation.ts';
 
 const LOGINS = ['USER', `SASL ${SASL_MECHANISMS.join(' ')}`];
-const OTHERS = ['TOP', 'UIDL', 'PIPELINING', 'RESP-CODES', 'AUTH-RESP-CODE', 'IMPLEMENTATION Waypost'];
+const OTHERS = [
+  'TOP',
+  'UIDL',
+  'UTF8',
+  'LANG',
+  'EXPIRE NEVER',
+  'PIPELINING',
+  'RESP-CODES',
+  'AUTH-RESP-CODE',
+  'IMPLEMENTATION Waypost',
+];
 
 export function capa(session: Pop3Conversation): undefined {
   const capabilities = session.passwordsAllowed ? [...LOGINS, ...OTHERS] : OTHERS;
