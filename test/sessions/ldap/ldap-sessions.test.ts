@@ -1,13 +1,19 @@
 // The *.ldap files of this folder: OpenLDAP's own tools against a started Waypost, and against slapd, which keeps us honest.
+//
+// Ways    as written; octet by octet, through a proxy that cuts what the tools send; in one packet and half-closed behind the
+//         last request: the tools' connections are recorded (replay.ts), and two further servers, which begin with copies
+//         of the same data, get them again in these ways and must give the answers that the tools got
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { peersMissing } from '../../support/peers.ts';
 import { startWaypost, type Waypost } from '../../support/server.ts';
+import { comparable, type Recorder, type ReplayWay, record, replay } from './replay.ts';
 import { type Command, compareLines, parseScript } from './script.ts';
 import { type Slapd, startSlapd } from './slapd.ts';
 
@@ -138,6 +144,47 @@ against('waypost', peersMissing('ldapsearch', 'ldapadd'), 'octet by octet', asyn
       await server.stop();
     },
   };
+});
+
+const REPLAYED: readonly ReplayWay[] = ['one-packet', 'half-closed'];
+
+describe('against waypost, in one packet and half-closed', { skip: peersMissing('ldapsearch', 'ldapadd') }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'waypost-ldap-'));
+  const replaying = new Map<ReplayWay, Waypost>();
+  let server: Waypost;
+  let recorder: Recorder;
+  before(async () => {
+    const data = (name: string): string => join(folder, name, 'data');
+    await (await startWaypost({ data: data('tools') })).stop();
+    for (const way of REPLAYED) cpSync(data('tools'), data(way), { recursive: true });
+    server = await startWaypost({ data: data('tools') });
+    for (const way of REPLAYED) replaying.set(way, await startWaypost({ data: data(way) }));
+    recorder = await record(server.listeners.ldap.host, server.listeners.ldap.port);
+  });
+  after(async () => {
+    recorder?.close();
+    for (const each of [server, ...replaying.values()]) await each?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  for (const file of files) {
+    const text = readFileSync(join(import.meta.dirname, file), 'utf8');
+    const { title, only, commands } = parseScript(text, {});
+    if (only !== undefined && only !== 'waypost') continue;
+    test(`${file}: ${title}`, async () => {
+      const url = `ldap://127.0.0.1:${recorder.port}`;
+      await converse(text, { name: 'waypost', url, admin: 'cn=Directory Manager', password: server.adminPassword });
+      const connections = await recorder.take();
+      assert.equal(connections.length, commands.length, 'a connection for each command');
+      for (const [i, connection] of connections.entries()) {
+        const expected = comparable(connection.responses);
+        for (const [way, { listeners }] of replaying) {
+          const { host, port } = listeners.ldap;
+          const answers = await replay(connection, host, port, way);
+          assert.deepEqual(comparable(answers), expected, `connection ${i + 1} of the file, ${way}`);
+        }
+      }
+    });
+  }
 });
 
 against('slapd', peersMissing('ldapsearch', 'ldapadd', 'slapd'), 'as written', async () => {
