@@ -290,6 +290,8 @@ const KIND_WORDS = {
   'not-empty': 'something is still in it',
   denied: 'not allowed to this peer',
   unauthenticated: 'not, or wrongly, authenticated',
+  'not-private': 'a secret would be sent where a third party can listen',
+  throttled: 'too many wrong guesses: nothing was looked at',
   'read-only': 'may not be changed',
   'too-large': 'larger than its limit',
   'too-many': 'more than their limit',

@@ -25,6 +25,8 @@ const EXIT_OF_FAILURE = {
   'not-empty': EXIT.no,
   denied: EXIT.denied,
   unauthenticated: EXIT.denied,
+  'not-private': EXIT.denied,
+  throttled: EXIT.tryAgain,
   'read-only': EXIT.denied,
   'too-large': EXIT.badData,
   'too-many': EXIT.tryAgain,

@@ -19,6 +19,8 @@ export type FailureKind =
   | 'not-empty'
   | 'denied'
   | 'unauthenticated'
+  | 'not-private' // a secret would be sent where a third party can listen
+  | 'throttled' // too many wrong guesses: nothing was looked at
   | 'read-only'
   | 'too-large'
   | 'too-many'
@@ -36,6 +38,8 @@ export const failureKinds = [
   'not-empty',
   'denied',
   'unauthenticated',
+  'not-private',
+  'throttled',
   'read-only',
   'too-large',
   'too-many',

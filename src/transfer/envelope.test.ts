@@ -3,14 +3,16 @@
 // Envelopes are compared as wholes, so that a key that is new to them is held to the same way.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { duplexPair } from 'node:stream';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { StandingLogin } from '../auth/standing-login.ts';
+import { HashGate } from '../auth/hash-gate.ts';
+import { loginDirectory } from '../auth/login-directory.ts';
+import { createLogins } from '../auth/logins.ts';
+import { freely } from '../auth/testing.ts';
 import { systemClock } from '../base/clock.ts';
-import { Failure } from '../base/failure.ts';
-import { idOf, type PublishedRevision } from '../base/ids.ts';
 import { defaultLimits } from '../base/limits.ts';
 import { silentLog } from '../base/log.ts';
 import { type Address, formatAddress, parseAddress } from '../message/address.ts';
@@ -66,23 +68,34 @@ class KeepingChannel implements Channel {
   }
 }
 
+/** Each account with the password `secret`. */
+function loginsOf(transfer: TestTransfer): SmtpDoor['logins'] {
+  const { reader, cache, shared } = transfer.directory;
+  const directory = loginDirectory(reader, cache);
+  const passwords = [`{SHA256}${createHash('sha256').update('secret').digest('base64')}`];
+  return createLogins({
+    directory: {
+      ...directory,
+      find(name) {
+        const found = directory.find(name);
+        return found && { ...found, passwords };
+      },
+    },
+    revision: () => shared.revision(),
+    gate: new HashGate(),
+    clock: systemClock,
+    ...freely,
+  });
+}
+
 function doorOf(transfer: TestTransfer): SmtpDoor {
-  const { cache } = transfer.directory;
   return {
     ...transfer.doorParts,
     hostname: () => testSite.hostnames[0]!,
     limits: defaultLimits,
     clock: systemClock,
     log: silentLog,
-    async login(name) {
-      const login = cache.findLogin(name);
-      if (login === undefined) throw new Failure('unauthenticated', 'No such account');
-      const caller = { kind: 'entry', uuid: '00000000', dn: login.dn } as const;
-      return new StandingLogin(
-        () => idOf<PublishedRevision>(0),
-        () => ({ ...login, caller }),
-      );
-    },
+    logins: loginsOf(transfer),
     arrive: undefined,
     countReply() {},
   };
@@ -108,7 +121,7 @@ async function say(transfer: TestTransfer, { sender, recipients, body }: Envelop
   });
   const lines = [
     'EHLO client.example',
-    `AUTH PLAIN ${Buffer.from(`\0${formatAddress(SENDER)}\0x`).toString('base64')}`,
+    `AUTH PLAIN ${Buffer.from(`\0${formatAddress(SENDER)}\0secret`).toString('base64')}`,
     `MAIL FROM:${formatPath(sender)} BODY=${body}`,
     ...recipients.map(({ original }) => `RCPT TO:<${original}>`),
     'DATA',

@@ -11,6 +11,8 @@ export const DNS_FAILURE = {
   'not-empty': RCODE.SERVFAIL,
   denied: RCODE.REFUSED,
   unauthenticated: RCODE.REFUSED,
+  'not-private': RCODE.REFUSED,
+  throttled: RCODE.REFUSED,
   'read-only': RCODE.REFUSED,
   'too-large': RCODE.SERVFAIL,
   'too-many': RCODE.SERVFAIL,

@@ -17,6 +17,8 @@ const HTTP_FAILURE = {
   'not-empty': 409,
   denied: 403,
   unauthenticated: 401,
+  'not-private': 403,
+  throttled: 429,
   'read-only': 403,
   'too-large': 413,
   'too-many': 429,

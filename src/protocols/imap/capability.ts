@@ -3,27 +3,28 @@
 
 export interface CapabilityView {
   readonly authenticated: boolean;
-  /** Whether a password may be sent as things stand: over loopback, later over TLS. */
-  readonly passwordsAllowed: boolean;
+  /** What this client may log in with as things stand; empty where a third party can listen. */
+  readonly mechanisms: readonly string[];
 }
 
-const always = () => true;
-const beforeLogin = (view: CapabilityView) => !view.authenticated && view.passwordsAllowed;
+type Offer = (view: CapabilityView) => readonly string[];
 
-const capabilities: readonly (readonly [name: string, isOffered: (view: CapabilityView) => boolean])[] = [
-  ['IMAP4rev1', always],
-  ['LITERAL+', always],
-  ['ID', always],
-  ['AUTH=PLAIN', beforeLogin],
-  ['AUTH=LOGIN', beforeLogin],
-  ['LOGINDISABLED', (view) => !view.authenticated && !view.passwordsAllowed],
-  ['IDLE', always],
-  ['UIDPLUS', always],
-  ['SPECIAL-USE', always],
+const mechanisms: Offer = (view) => (view.authenticated ? [] : view.mechanisms.map((name) => `AUTH=${name}`));
+const loginDisabled: Offer = (view) => (view.authenticated || view.mechanisms.length > 0 ? [] : ['LOGINDISABLED']);
+
+const capabilities: readonly (string | Offer)[] = [
+  'IMAP4rev1',
+  'LITERAL+',
+  'ID',
+  mechanisms,
+  loginDisabled,
+  'IDLE',
+  'UIDPLUS',
+  'SPECIAL-USE',
 ];
 
 /** `CAPABILITY IMAP4rev1 ...`: as a response's text or a code's. */
 export function capabilityText(view: CapabilityView): string {
-  const offered = capabilities.filter(([, isOffered]) => isOffered(view)).map(([name]) => name);
+  const offered = capabilities.flatMap((offer) => (typeof offer === 'string' ? offer : offer(view)));
   return `CAPABILITY ${offered.join(' ')}`;
 }

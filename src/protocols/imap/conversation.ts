@@ -18,8 +18,6 @@ export interface AnnouncedMessage {
 export interface ImapConversation extends SectionOutput {
   readonly door: ImapDoor;
   readonly record: ConnectionRecord;
-  /** Whether a password may be sent as things stand. */
-  readonly passwordsAllowed: boolean;
   /** What CAPABILITY says at this moment. */
   capabilities(): string;
   /** A password was right. Throws `denied` when the login is over already. */

@@ -1,6 +1,6 @@
 // What the IMAP door needs of the rest of the program; the same for every connection of a thread.
 
-import type { StandingLogin } from '../../auth/standing-login.ts';
+import type { Logins } from '../../auth/logins.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { AccountId, MessageId } from '../../base/ids.ts';
 import type { Limits } from '../../base/limits.ts';
@@ -19,15 +19,7 @@ export interface ImapDoor {
   readonly writer: Writer;
   readonly blobs: Blobs;
   readonly intakes: Intakes;
-  /**
-   * The account behind a login and its password. Throws Failure `unauthenticated` for a wrong one, after as much work as
-   * for a right one, `denied` for an account that may not log in, or `unavailable`.
-   */
-  readonly login: (
-    login: string,
-    password: Buffer,
-    peer: string,
-  ) => Promise<StandingLogin<{ readonly account: AccountId }>>;
+  readonly logins: Pick<Logins, 'mechanisms' | 'login' | 'sasl'>;
   /** Calls `changed` after commits that touch this account, those of this session too; gives the way to end that. */
   readonly watch: (account: AccountId, changed: () => void) => () => void;
   /** One more tagged reply, for the metrics. */

@@ -12,6 +12,8 @@ const IMAP_FAILURE = {
   'not-empty': ['NO', 'HASCHILDREN'],
   denied: ['NO', 'NOPERM'],
   unauthenticated: ['NO', 'AUTHENTICATIONFAILED'],
+  'not-private': ['NO', 'PRIVACYREQUIRED'],
+  throttled: ['NO', 'UNAVAILABLE'],
   'read-only': ['NO'],
   'too-large': ['NO', 'TOOBIG'],
   'too-many': ['NO', 'LIMIT'],

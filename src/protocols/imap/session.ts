@@ -166,10 +166,6 @@ export class ImapSession implements ImapConversation {
     return this.reader;
   }
 
-  get passwordsAllowed(): boolean {
-    return this.record.isPrivate;
-  }
-
   get mailbox(): SelectedMailbox {
     if (this.selected === undefined) throw new Error('no mailbox is selected');
     return this.selected;
@@ -183,7 +179,8 @@ export class ImapSession implements ImapConversation {
 
   capabilities(): string {
     const authenticated = this.#account !== undefined;
-    return capabilityText({ authenticated, passwordsAllowed: this.passwordsAllowed });
+    const mechanisms = authenticated ? [] : this.door.logins.mechanisms({ door: 'imap', record: this.record });
+    return capabilityText({ authenticated, mechanisms });
   }
 
   write(text: string): void {

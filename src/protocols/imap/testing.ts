@@ -2,10 +2,9 @@
 
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Target } from '../../../test/sessions/runner/run.ts';
-import { StandingLogin } from '../../auth/standing-login.ts';
+import { type TableAccount, tableLogins } from '../../auth/testing.ts';
 import { systemClock } from '../../base/clock.ts';
-import { Failure } from '../../base/failure.ts';
-import { type AccountId, Ids, idOf, type PublishedRevision, type SegmentId } from '../../base/ids.ts';
+import { type AccountId, Ids, type SegmentId } from '../../base/ids.ts';
 import { defaultLimits, type Limits } from '../../base/limits.ts';
 import { type Log, silentLog } from '../../base/log.ts';
 import { operation } from '../../database/operation.ts';
@@ -55,7 +54,7 @@ export async function openTestImap(options: { limits?: Partial<Limits>; log?: Lo
   };
   const segments = new SegmentWriter(host);
   const blobs = new Blobs(database.directory);
-  const accounts = new Map<string, { account: AccountId; password: string }>();
+  const accounts = new Map<string, TableAccount>();
   const watchers = new Map<AccountId, Set<() => void>>();
   database.onNotification((notification) => {
     if (notification.kind === 'account') for (const changed of watchers.get(notification.account) ?? []) changed();
@@ -70,15 +69,7 @@ export async function openTestImap(options: { limits?: Partial<Limits>; log?: Lo
     writer,
     blobs,
     intakes: createIntakes(host, segments),
-    async login(login, password) {
-      const found = accounts.get(login);
-      if (found === undefined || found.password !== password.toString('utf8'))
-        throw new Failure('unauthenticated', 'Authentication failed');
-      return new StandingLogin(
-        () => idOf<PublishedRevision>(0),
-        () => ({ account: found.account }),
-      );
-    },
+    logins: tableLogins(accounts),
     watch(account, changed) {
       const set = watchers.get(account) ?? new Set();
       watchers.set(account, set.add(changed));

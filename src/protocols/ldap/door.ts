@@ -1,11 +1,10 @@
 // What the LDAP door needs of the rest of the program; the same for every connection of a thread.
 
-import type { StandingLogin } from '../../auth/standing-login.ts';
+import type { Logins } from '../../auth/logins.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reader } from '../../database/operation.ts';
-import type { Caller } from '../../directory/caller.ts';
 import type { ChangeRequest } from '../../provisioning/submit.ts';
 import type { RequestKind } from '../../wire/ldap/message.ts';
 import type { LdapResultName } from '../../wire/ldap/result-codes.ts';
@@ -17,11 +16,7 @@ export interface LdapDoor {
   readonly limits: Limits;
   /** Of the program, for vendorVersion. */
   readonly version: string;
-  /**
-   * The login of this DN, if the password is right. Throws Failure `unauthenticated` or `denied`, `invalidDnSyntax`,
-   * or `unavailable`; never called with an empty name or password.
-   */
-  readonly bind: (dn: string, password: string | Uint8Array, peer: string) => Promise<StandingLogin<Caller>>;
+  readonly logins: Pick<Logins, 'mechanisms' | 'bind' | 'saslBind'>;
   /**
    * provisioning's, one for each connection: posts changes in the order of the calls, and resolves after the commit that
    * holds the change and all that follows from it.

@@ -15,6 +15,8 @@ const LDAP_FAILURE = {
   'not-empty': 'notAllowedOnNonLeaf',
   denied: 'insufficientAccessRights',
   unauthenticated: 'invalidCredentials',
+  'not-private': 'confidentialityRequired',
+  throttled: 'busy',
   'read-only': 'unwillingToPerform',
   'too-large': 'adminLimitExceeded',
   'too-many': 'adminLimitExceeded',

@@ -6,8 +6,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { HashGate } from '../../auth/hash-gate.ts';
+import { loginDirectory } from '../../auth/login-directory.ts';
 import { createLogins } from '../../auth/logins.ts';
 import { hashPassword } from '../../auth/password.ts';
+import { freely } from '../../auth/testing.ts';
 import { systemClock } from '../../base/clock.ts';
 import { defaultLimits, type Limits } from '../../base/limits.ts';
 import { silentLog } from '../../base/log.ts';
@@ -59,12 +61,11 @@ export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestD
   const gate = new HashGate();
   await directory.apply(replace(ADMINISTRATOR, { userPassword: await hashPassword(Buffer.from(PASSWORD), gate) }));
   const logins = createLogins({
-    reader,
-    routing: directory.cache,
+    directory: loginDirectory(reader, directory.cache),
     revision: () => directory.shared.revision(),
     gate,
     clock: systemClock,
-    wait: async () => {},
+    ...freely,
   });
   const door: LdapDoor = {
     reader,
@@ -72,7 +73,7 @@ export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestD
     log: silentLog,
     limits: { ...defaultLimits, ...options.limits },
     version: '0.0.0-test',
-    bind: (dn, password, peer) => logins.bind(dn, password, peer),
+    logins,
     submitInOrder: () => submitterInOrder({ writer, clock: systemClock, gate }),
     countResult: () => {},
     ...options.door,

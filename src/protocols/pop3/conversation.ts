@@ -1,5 +1,6 @@
 // What a POP3 command needs of the conversation that it is part of; the session implements it.
 
+import type { LoginClient } from '../../auth/login-client.ts';
 import type { StandingLogin } from '../../auth/standing-login.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
 import type { Line } from '../../wire/framer.ts';
@@ -14,8 +15,8 @@ export interface Pop3Conversation {
   readonly maildrop: Maildrop;
   readonly readAhead: ReadAhead;
   readonly isLoggedIn: boolean;
-  /** Whether a password may be sent as things stand. */
-  readonly passwordsAllowed: boolean;
+  /** Who logs in here. */
+  readonly client: LoginClient;
   /** What USER said; PASS takes it. Octets as characters. */
   name: string | undefined;
   /** The peer is gone: what is under way for it may stop. */

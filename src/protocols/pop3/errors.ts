@@ -12,6 +12,8 @@ const POP3_FAILURE = {
   'not-empty': undefined,
   denied: 'AUTH',
   unauthenticated: 'AUTH',
+  'not-private': 'AUTH',
+  throttled: 'SYS/TEMP',
   'read-only': undefined,
   'too-large': undefined,
   'too-many': undefined,

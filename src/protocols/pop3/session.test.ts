@@ -144,7 +144,7 @@ test('from elsewhere no password is taken, and no login announced', async () => 
   try {
     const connection = await open(server);
     for (const command of [`USER ${LOGIN}`, 'AUTH PLAIN AGEAYg=='])
-      assert.equal(await ask(connection, command), '-ERR [AUTH] Passwords are not taken in the clear');
+      assert.equal(await ask(connection, command), '-ERR [AUTH] Encryption is required to log in');
     await ask(connection, 'CAPA');
     const capabilities = await lines(connection);
     assert.ok(capabilities.includes('UIDL'));

@@ -9,6 +9,7 @@
 // RFC 1939 §3 §4 §5 §6, RFC 2449 §6.6
 
 import type { Duplex } from 'node:stream';
+import type { LoginClient } from '../../auth/login-client.ts';
 import type { StandingLogin } from '../../auth/standing-login.ts';
 import { asFailure, Failure } from '../../base/failure.ts';
 import { POP3_IDLE_TIMEOUT_MS, POP3_LINE_BYTES } from '../../base/limits.ts';
@@ -174,9 +175,8 @@ export class Pop3Session implements Pop3Conversation {
     return this.#maildrop !== undefined;
   }
 
-  /** In the clear only where no third party can listen. */
-  get passwordsAllowed(): boolean {
-    return this.record.isPrivate;
+  get client(): LoginClient {
+    return { door: 'pop3', record: this.record };
   }
 
   open(login: StandingLogin<unknown>, maildrop: Maildrop, unlock: () => Promise<void>): void {

@@ -29,13 +29,11 @@ export interface TestPop3 {
 
 export async function openTestPop3(options: { limits?: Partial<Limits>; isPrivate?: boolean } = {}): Promise<TestPop3> {
   const imap = await openTestImap();
-  const { hostname, log, limits, reader, writer, blobs, login } = imap.door;
+  const { hostname, log, limits, reader, writer, blobs, logins } = imap.door;
   const locked = new Set<number>();
   const replies: string[] = [];
   const door: Pop3Door = {
-    ...{ hostname, log, reader, writer, blobs },
-    // Names in any case, as the directory has it.
-    login: (name, password, peer) => login(name.toLowerCase(), password, peer),
+    ...{ hostname, log, reader, writer, blobs, logins },
     limits: { ...limits, ...options.limits },
     async lockMaildrop(account) {
       if (locked.has(account)) return undefined;

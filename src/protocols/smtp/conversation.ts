@@ -1,6 +1,6 @@
 // What an SMTP command needs of the conversation that it is part of; the session implements it.
 
-import type { MailLogin } from '../../auth/logins.ts';
+import type { MailLogin } from '../../auth/login-directory.ts';
 import type { StandingLogin } from '../../auth/standing-login.ts';
 import type { Recipient } from '../../message/envelope.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';

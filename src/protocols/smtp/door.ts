@@ -1,7 +1,6 @@
 // What the SMTP door needs of the rest of the program; the same for every connection of a thread.
 
-import type { MailLogin } from '../../auth/logins.ts';
-import type { StandingLogin } from '../../auth/standing-login.ts';
+import type { Logins } from '../../auth/logins.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { MessageId } from '../../base/ids.ts';
 import type { Limits } from '../../base/limits.ts';
@@ -26,8 +25,7 @@ export interface SmtpDoor {
   readonly routing: RoutingCache;
   readonly intakes: Intakes;
   readonly submit: (submission: Submission) => Promise<Submitted>;
-  /** Throws Failure `unauthenticated`, `denied` for an account that may not log in, or `unavailable`. */
-  readonly login: (login: string, password: Buffer, peer: string) => Promise<StandingLogin<MailLogin>>;
+  readonly logins: Pick<Logins, 'mechanisms' | 'sasl'>;
   /** Undefined where no message may bring a domain. */
   readonly arrive: ((address: Address, peer: string) => Promise<Arrival>) | undefined;
   /** One more reply of this code, for the metrics. */

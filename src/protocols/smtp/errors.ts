@@ -10,6 +10,8 @@ const SMTP_FAILURE = {
   'not-empty': [550, '5.3.0'],
   denied: [550, '5.7.1'],
   unauthenticated: [535, '5.7.8'],
+  'not-private': [538, '5.7.11'],
+  throttled: [454, '4.7.0'],
   'read-only': [550, '5.7.1'],
   'too-large': [552, '5.3.4'],
   'too-many': [452, '4.5.3'],

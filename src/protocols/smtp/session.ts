@@ -8,7 +8,7 @@
 // RFC 5321 §3.3 §4.1.1 §4.5.3, RFC 2920, RFC 4954
 
 import type { Duplex } from 'node:stream';
-import type { MailLogin } from '../../auth/logins.ts';
+import type { MailLogin } from '../../auth/login-directory.ts';
 import type { StandingLogin } from '../../auth/standing-login.ts';
 import { asFailure } from '../../base/failure.ts';
 import { SMTP_LINE_BYTES } from '../../base/limits.ts';

@@ -1,8 +1,8 @@
 // An SMTP door for tests: real sessions beside the real directory, store and transfer unit of transfer/testing.ts.
 
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { tableLogins } from '../../auth/testing.ts';
 import { systemClock } from '../../base/clock.ts';
-import { Failure } from '../../base/failure.ts';
 import { defaultLimits, type Limits } from '../../base/limits.ts';
 import { silentLog } from '../../base/log.ts';
 import { type ConnectionRecord, describeConnection } from '../../net/connection.ts';
@@ -35,7 +35,7 @@ export async function openTestSmtp(
     routing: directory.cache,
     intakes: transfer.intakes,
     submit: (submission) => transfer.submit(submission),
-    login: () => Promise.reject(new Failure('unauthenticated', 'Authentication failed')),
+    logins: tableLogins(new Map()),
     arrive: undefined,
     countReply() {},
     ...options.door,

@@ -1,6 +1,6 @@
 // The IMAP door of one thread, put together.
 
-import type { CountedLogin } from '../../auth/logins.ts';
+import type { Logins } from '../../auth/logins.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { ImapDoor } from '../../protocols/imap/door.ts';
 import type { Blobs } from '../../store/blobs.ts';
@@ -11,7 +11,7 @@ export interface ImapDoorParts extends ThreadParts {
   readonly hostname: string;
   readonly intakes: Intakes;
   readonly blobs: Blobs;
-  readonly login: CountedLogin;
+  readonly logins: Logins;
   readonly watch: ImapDoor['watch'];
 }
 
@@ -26,7 +26,7 @@ export function imapDoor(parts: ImapDoorParts): ImapDoor {
     writer: parts.writer,
     blobs: parts.blobs,
     intakes: parts.intakes,
-    login: (login, password, peer) => parts.login('imap', login, password, peer),
+    logins: parts.logins,
     watch: parts.watch,
     countReply: (listener, status) => parts.counters.add('imap', `${listener} ${status}`),
   };

@@ -21,7 +21,7 @@ export function ldapDoor(parts: LdapDoorParts): LdapDoor {
     log: parts.log,
     limits: parts.configuration.limits,
     version: VERSION,
-    bind: (dn, password, peer) => parts.logins.bind(dn, password, peer),
+    logins: parts.logins,
     submitInOrder: () => submitterInOrder({ writer, gate, clock: systemClock }),
     countResult: (operation, result) => parts.counters.add('ldap', `${operation} ${result}`),
   };

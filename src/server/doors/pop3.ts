@@ -1,6 +1,6 @@
 // The POP3 door of one thread, put together.
 
-import type { CountedLogin } from '../../auth/logins.ts';
+import type { Logins } from '../../auth/logins.ts';
 import type { Pop3Door } from '../../protocols/pop3/door.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { MaildropClient } from '../../store/maildrop-locks.ts';
@@ -9,7 +9,7 @@ import type { ThreadParts } from '../threads/parts.ts';
 export interface Pop3DoorParts extends ThreadParts {
   readonly hostname: string;
   readonly blobs: Blobs;
-  readonly login: CountedLogin;
+  readonly logins: Logins;
   readonly maildrops: MaildropClient;
 }
 
@@ -21,7 +21,7 @@ export function pop3Door(parts: Pop3DoorParts): Pop3Door {
     reader: parts.database.reader,
     writer: parts.writer,
     blobs: parts.blobs,
-    login: (login, password, peer) => parts.login('pop3', login, password, peer),
+    logins: parts.logins,
     lockMaildrop: (account, connection) => parts.maildrops.lock(account, connection),
     countReply: (listener, status) => parts.counters.add('pop3', `${listener} ${status}`),
   };

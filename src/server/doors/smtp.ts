@@ -1,6 +1,6 @@
 // The SMTP door of one thread, put together.
 
-import type { CountedLogin } from '../../auth/logins.ts';
+import type { Logins } from '../../auth/logins.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { SmtpDoor } from '../../protocols/smtp/door.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
@@ -13,7 +13,7 @@ import type { ThreadParts } from '../threads/parts.ts';
 export interface SmtpDoorParts extends ThreadParts {
   readonly routing: RoutingCache;
   readonly intakes: Intakes;
-  readonly login: CountedLogin;
+  readonly logins: Logins;
   readonly arrive: SmtpDoor['arrive'];
 }
 
@@ -34,7 +34,7 @@ export function smtpDoor(parts: SmtpDoorParts): SmtpDoor {
     routing,
     intakes: parts.intakes,
     submit: (submission) => submit(submitParts, submission),
-    login: (name, password, peer) => parts.login('smtp', name, password, peer),
+    logins: parts.logins,
     arrive: parts.arrive,
     countReply: (listener, code) => counters.add('smtp', `${listener} ${code}`),
   };

@@ -2,8 +2,10 @@
 
 import type { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
+import { delayFailures } from '../../auth/guard.ts';
 import { HashGate } from '../../auth/hash-gate.ts';
-import { countLogins, createLogins } from '../../auth/logins.ts';
+import { loginDirectory } from '../../auth/login-directory.ts';
+import { createLogins } from '../../auth/logins.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { SegmentId } from '../../base/ids.ts';
 import { TENANT } from '../../base/tenant.ts';
@@ -71,13 +73,13 @@ const routing = new RoutingCache({
 let ownDns = '';
 const gate = new HashGate({ cells: shared.hashCells, thread: data.thread });
 const logins = createLogins({
-  reader,
-  routing,
+  directory: loginDirectory(reader, routing),
   revision: () => shared.revision(),
   gate,
   clock: systemClock,
+  guard: delayFailures({ clock: systemClock }),
+  audit: ({ client, result }) => counters.add('login', `${client.door} ${result === 'ok' ? 'accepted' : 'refused'}`),
 });
-const login = countLogins(logins, (outcome) => counters.add('login', outcome));
 const watch = createWatchers(parts.writer, shared, data.thread);
 const maildrops = new MaildropClient(report);
 const doors = {
@@ -85,7 +87,7 @@ const doors = {
     ...parts,
     routing,
     intakes,
-    login,
+    logins,
     arrive: createArrive(
       parts,
       routing,
@@ -93,8 +95,8 @@ const doors = {
       (steps) => report({ kind: 'arrived', steps }),
     ),
   }),
-  imap: imapDoor({ ...parts, hostname: data.hostnames[0]!, intakes, blobs, login, watch }),
-  pop3: pop3Door({ ...parts, hostname: data.hostnames[0]!, blobs, login, maildrops }),
+  imap: imapDoor({ ...parts, hostname: data.hostnames[0]!, intakes, blobs, logins, watch }),
+  pop3: pop3Door({ ...parts, hostname: data.hostnames[0]!, blobs, logins, maildrops }),
   ldap: ldapDoor({ ...parts, logins, gate }),
   dns: {
     answer: createAnswer({

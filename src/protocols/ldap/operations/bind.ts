@@ -26,10 +26,9 @@ async function bound(request: BindRequest, session: LdapConversation): Promise<L
     return result('unwillingToPerform', 'A name without a password is not authenticated');
   }
   const { record, door } = session;
-  if (!record.isPrivate) return result('confidentialityRequired', 'Passwords in the clear need TLS');
-  if (name === '') return result('invalidCredentials', 'Authentication failed');
+  if (name === '' && record.isPrivate) return result('invalidCredentials', 'Authentication failed');
   try {
-    session.login = await door.bind(name, password, record.peerAddress);
+    session.login = await door.logins.bind({ door: 'ldap', record }, name, password);
     return result('success');
   } catch (error) {
     const failure = asFailure(error);

@@ -1,10 +1,8 @@
 // CAPA: what this server can do beyond RFC 1939's minimum, the same in both states. RFC 2449 §5 §6, RFC 3206 §6, RFC 5034 §3, RFC 6856 §2.1 §3.2
 
-import { SASL_MECHANISMS } from '../../../auth/sasl.ts';
 import { MULTI_LINE_END } from '../../../wire/pop3/responses.ts';
 import type { Pop3Conversation } from '../conversation.ts';
 
-const LOGINS = ['USER', `SASL ${SASL_MECHANISMS.join(' ')}`];
 const OTHERS = [
   'TOP',
   'UIDL',
@@ -18,7 +16,8 @@ const OTHERS = [
 ];
 
 export function capa(session: Pop3Conversation): undefined {
-  const capabilities = session.passwordsAllowed ? [...LOGINS, ...OTHERS] : OTHERS;
+  const mechanisms = session.door.logins.mechanisms(session.client);
+  const logins = mechanisms.length > 0 ? ['USER', `SASL ${mechanisms.join(' ')}`] : [];
   session.ok('What this server can do');
-  session.write(`${capabilities.join('\r\n')}\r\n${MULTI_LINE_END}`);
+  session.write(`${[...logins, ...OTHERS].join('\r\n')}\r\n${MULTI_LINE_END}`);
 }

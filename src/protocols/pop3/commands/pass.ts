@@ -2,11 +2,12 @@
 
 import { Failure } from '../../../base/failure.ts';
 import type { Pop3Conversation } from '../conversation.ts';
-import { logIn } from '../log-in.ts';
+import { openMaildrop } from '../log-in.ts';
 
-export function pass(session: Pop3Conversation, password: string): Promise<void> {
+export async function pass(session: Pop3Conversation, password: string): Promise<void> {
   const { name } = session;
   if (name === undefined) throw new Failure('syntax', 'USER first');
   session.name = undefined;
-  return logIn(session, Buffer.from(name, 'latin1').toString('utf8'), Buffer.from(password, 'latin1'));
+  const login = Buffer.from(name, 'latin1').toString('utf8');
+  await openMaildrop(session, await session.door.logins.login(session.client, login, Buffer.from(password, 'latin1')));
 }

@@ -4,6 +4,7 @@ import type { SmtpConversation } from '../conversation.ts';
 
 export function ehlo(session: SmtpConversation, name: string): undefined {
   begin(session, name, true);
+  const mechanisms = session.door.logins.mechanisms({ door: 'smtp', record: session.record });
   session.reply(
     250,
     undefined,
@@ -12,8 +13,7 @@ export function ehlo(session: SmtpConversation, name: string): undefined {
     `SIZE ${session.door.limits.messageSizeBytes}`,
     '8BITMIME',
     'ENHANCEDSTATUSCODES',
-    // Passwords in the clear only where no third party can listen.
-    ...(session.record.isPrivate ? ['AUTH PLAIN LOGIN'] : []),
+    ...(mechanisms.length > 0 ? [`AUTH ${mechanisms.join(' ')}`] : []),
     'HELP',
   );
 }

@@ -1,0 +1,95 @@
+// One attempt to log in, by whatever door and mechanism: all go through here.
+//
+// In      who asks, as which name, the account behind it or none, and how its proof is looked at
+// Out     the account, once its proof is right and the directory lets it in
+// Order   private? -> may it be looked at now? -> is it right? -> may this account log in? One line for the audit, whatever came
+// Errors  `not-private`, `throttled`, `unauthenticated` (wrong, or no such account: the same words after the same work),
+//         `denied`, only after a right proof; `unavailable` when it could not be found out
+// RFC 4513 §5, RFC 9051 §11
+
+import { asFailure, Failure, type FailureKind } from '../base/failure.ts';
+import type { LoginGuard } from './guard.ts';
+import type { LoginClient } from './login-client.ts';
+import type { PasswordAccount } from './password-check.ts';
+
+/** What is behind a name or a DN. What is found may hold more: the caller gets it back. */
+export interface LoginAccount extends PasswordAccount {
+  /** The status of user or domain that forbids it, as `mailUserStatus: inactive`. */
+  readonly refusedBy: string | undefined;
+}
+
+export interface Claim<A extends LoginAccount> {
+  readonly client: LoginClient;
+  /** `PLAIN`, `SCRAM-SHA-256`, ...; `password` where the protocol has a command of its own for it. */
+  readonly mechanism: string;
+  /** As the client wrote it. */
+  readonly name: string;
+  readonly account: A | undefined;
+  /** Called once, for an unknown account too: it costs the same. */
+  readonly isRight: () => boolean | Promise<boolean>;
+  /** The clear password, where it came. */
+  readonly secret: Uint8Array | undefined;
+}
+
+export type LoginResult = 'ok' | 'wrong' | 'status' | 'access' | 'throttled' | 'error';
+
+/** An attempt, for the audit. */
+export interface AttemptedLogin {
+  readonly client: LoginClient;
+  readonly mechanism: string;
+  readonly name: string;
+  /** The entry's UUID; undefined where there is none. */
+  readonly uuid: string | undefined;
+  readonly result: LoginResult;
+}
+
+export interface LoginAttemptParts {
+  readonly guard: LoginGuard;
+  readonly audit: (login: AttemptedLogin) => void;
+}
+
+export async function attempt<A extends LoginAccount>(parts: LoginAttemptParts, claim: Claim<A>): Promise<A> {
+  const { client, mechanism, name, account } = claim;
+  requirePrivacy(client);
+  let result: LoginResult = 'error';
+  try {
+    const found = await prove(parts.guard, claim);
+    if (found.refusedBy !== undefined) throw new Failure('denied', 'This account may not log in');
+    result = 'ok';
+    return found;
+  } catch (error) {
+    result = RESULTS[asFailure(error).kind] ?? 'error';
+    throw error;
+  } finally {
+    parts.audit({ client, mechanism, name, uuid: account?.uuid, result });
+  }
+}
+
+const RESULTS: Readonly<Partial<Record<FailureKind, LoginResult>>> = {
+  unauthenticated: 'wrong',
+  throttled: 'throttled',
+  denied: 'status',
+};
+
+/** Nothing secret is asked for, or taken, where a third party can listen. */
+export function requirePrivacy({ record }: LoginClient): void {
+  if (!record.isPrivate) throw new Failure('not-private', 'Encryption is required to log in');
+}
+
+async function prove<A extends LoginAccount>(guard: LoginGuard, claim: Claim<A>): Promise<A> {
+  const { client, name, account, isRight, secret } = claim;
+  const check = await guard.begin(client.record.peerAddress, name, account?.uuid);
+  let right: boolean;
+  try {
+    right = await isRight();
+  } catch (error) {
+    check.undecided();
+    throw error;
+  }
+  if (right && account !== undefined) {
+    check.right();
+    return account;
+  }
+  await check.wrong(secret);
+  throw new Failure('unauthenticated', 'Authentication failed');
+}

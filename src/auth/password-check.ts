@@ -1,0 +1,83 @@
+// Is this the password of an account: the stored values are asked, and what was right is remembered. One a thread.
+//
+// Limits  remembered successes: 10,000, for a minute
+// Never   says whether the account exists by the time that a "no" takes
+
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
+import type { AttributeValue } from '../directory/entry.ts';
+import { keepBelow } from './bounds.ts';
+import type { HashGate } from './hash-gate.ts';
+import { verifyPassword } from './password.ts';
+
+const REMEMBER_MS = 60_000;
+const REMEMBERED_MAX = 10_000;
+
+/** What is behind a login, as far as a password is concerned. */
+export interface PasswordAccount {
+  /** The entry's UUID. */
+  readonly uuid: string;
+  /** The values of userPassword. */
+  readonly passwords: readonly AttributeValue[];
+}
+
+interface Remembered {
+  readonly mac: Buffer;
+  readonly until: number;
+}
+
+export class PasswordCheck {
+  readonly #gate: HashGate;
+  readonly #clock: Clock;
+  readonly #key = randomBytes(32);
+  readonly #remembered = new Map<string, Remembered>();
+  readonly #underWay = new Map<string, Promise<boolean>>();
+
+  constructor(gate: HashGate, clock: Clock) {
+    this.#gate = gate;
+    this.#clock = clock;
+  }
+
+  /** Undefined: there is no such account, which costs what a wrong password costs. Throws `unavailable`. */
+  async isRight(account: PasswordAccount | undefined, password: Uint8Array): Promise<boolean> {
+    const stored = account?.passwords ?? [];
+    if (account !== undefined && this.#isRemembered(account, password)) return true;
+    if (!(await this.#verify(stored, password)) || account === undefined) return false;
+    this.#remember(account, password);
+    return true;
+  }
+
+  /** A client that opens five connections at once costs one hash. */
+  #verify(stored: readonly AttributeValue[], password: Uint8Array): Promise<boolean> {
+    const key = this.#mac(stored, password).toString('latin1');
+    let verdict = this.#underWay.get(key);
+    if (verdict === undefined) {
+      verdict = verifyPassword(stored, password, this.#gate).finally(() => this.#underWay.delete(key));
+      this.#underWay.set(key, verdict);
+    }
+    return verdict;
+  }
+
+  #isRemembered({ uuid, passwords }: PasswordAccount, password: Uint8Array): boolean {
+    const remembered = this.#remembered.get(uuid);
+    if (remembered === undefined) return false;
+    if (remembered.until <= this.#clock.monotonic()) {
+      this.#remembered.delete(uuid);
+      return false;
+    }
+    return timingSafeEqual(remembered.mac, this.#mac(passwords, password));
+  }
+
+  #remember({ uuid, passwords }: PasswordAccount, password: Uint8Array): void {
+    keepBelow(this.#remembered, REMEMBERED_MAX);
+    this.#remembered.delete(uuid);
+    this.#remembered.set(uuid, { mac: this.#mac(passwords, password), until: this.#clock.monotonic() + REMEMBER_MS });
+  }
+
+  /** Bound to what is stored: any change of it is another text. */
+  #mac(stored: readonly AttributeValue[], password: Uint8Array): Buffer {
+    const mac = createHmac('sha256', this.#key);
+    for (const value of stored) mac.update(`${value.length} `).update(value);
+    return mac.update('\0').update(password).digest();
+  }
+}

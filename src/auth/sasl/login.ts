@@ -1,0 +1,26 @@
+// LOGIN: the name, then the password. draft-murchison-sasl-login-00
+
+import { nameFrom, passwordFrom } from './credentials.ts';
+import type { SaslMechanism } from './mechanism.ts';
+
+const NAME = 'LOGIN';
+
+export const login: SaslMechanism = {
+  name: NAME,
+  begin({ byPassword }) {
+    let name: string | undefined;
+    return {
+      async respond(response) {
+        if (response === undefined) return challenge('Username:');
+        if (name !== undefined)
+          return { kind: 'success', octets: undefined, login: await byPassword(NAME, name, passwordFrom(response)) };
+        name = nameFrom(response);
+        return challenge('Password:');
+      },
+    };
+  },
+};
+
+function challenge(text: string): { readonly kind: 'challenge'; readonly octets: Buffer } {
+  return { kind: 'challenge', octets: Buffer.from(text) };
+}

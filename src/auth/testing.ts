@@ -1,0 +1,53 @@
+// Logins for tests of doors: the real ones over a table of names in the place of the directory.
+
+import { createHash } from 'node:crypto';
+import { systemClock } from '../base/clock.ts';
+import { type AccountId, idOf, type PublishedRevision } from '../base/ids.ts';
+import type { Caller } from '../directory/caller.ts';
+import { delayFailures } from './guard.ts';
+import { HashGate } from './hash-gate.ts';
+import type { LoginDirectory } from './login-directory.ts';
+import { createLogins, type Logins, type LoginsParts } from './logins.ts';
+
+export interface TableAccount {
+  readonly account: AccountId;
+  readonly password: string;
+}
+
+/** Names are lower case here, and in any case at the door. No failure waits. */
+export function tableLogins(accounts: ReadonlyMap<string, TableAccount>): Logins {
+  return createLogins({
+    directory: tableDirectory(accounts),
+    revision: () => idOf<PublishedRevision>(0),
+    gate: new HashGate(),
+    clock: systemClock,
+    ...freely,
+  });
+}
+
+/** No failure waits, and nothing is written down. */
+export const freely: Pick<LoginsParts, 'guard' | 'audit'> = {
+  guard: delayFailures({ clock: systemClock, wait: async () => {} }),
+  audit() {},
+};
+
+function tableDirectory(accounts: ReadonlyMap<string, TableAccount>): LoginDirectory {
+  return {
+    find(name) {
+      const login = name.toLowerCase();
+      const found = accounts.get(login);
+      if (found === undefined) return undefined;
+      const { account, password } = found;
+      const dn = `uid=${login}`;
+      const caller: Caller = { kind: 'entry', uuid: login, dn };
+      const digest = createHash('sha256').update(password).digest('base64');
+      const mail = { account, entry: account, dn, addresses: [login], refusedBy: undefined, caller };
+      return { uuid: login, passwords: [`{SHA256}${digest}`], refusedBy: undefined, mail };
+    },
+    findEntry: () => undefined,
+    now(uuid) {
+      const mail = this.find(uuid)?.mail;
+      return mail && { caller: mail.caller, mail };
+    },
+  };
+}
