@@ -36,6 +36,10 @@ test('a Received field names the peer, the protocol, the id and the only recipie
     receivedField({ ...trace, peerAddress: '2001:db8::1', helloName: '' }),
     /^Received: from unknown \(\[IPv6:2001:db8::1\]\)\r\n/,
   );
+  assert.match(
+    receivedField({ ...trace, protocol: 'ESMTPSA', tls: { protocol: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' } }),
+    /\r\n\tby mail\.acme\.example \(Waypost\) with ESMTPSA \(TLSv1\.3 TLS_AES_256_GCM_SHA384\) id 4kq2xw7b9d\r\n/,
+  );
 });
 
 test('Return-Path, and what a submitted message lacks', () => {
@@ -58,15 +62,22 @@ test('property: no value makes a second field or a line too long', () => {
   fc.assert(
     fc.property(hostile, (value) => {
       const text =
-        receivedField({ ...trace, helloName: value, peerAddress: value, hostname: value, id: value }) +
+        receivedField({
+          ...trace,
+          helloName: value,
+          peerAddress: value,
+          hostname: value,
+          id: value,
+        }) +
         receivedField({ ...trace, recipient: value.slice(0, 400) }) +
+        receivedField({ ...trace, tls: { protocol: value, cipher: value } }) +
         returnPathField(value.slice(0, 400)) +
         messageIdField(value, value);
       assert.match(text, /^[\x20-\x7e\r\n\t]*$/);
       const header = parseHeader(Buffer.from(`${text}\r\n`));
       assert.deepEqual(
         header.fields.map((field) => field.name),
-        ['received', 'received', 'return-path', 'message-id'],
+        ['received', 'received', 'received', 'return-path', 'message-id'],
       );
       for (const line of text.split('\r\n')) assert.ok(line.length <= 998 && !line.includes('\n'));
     }),

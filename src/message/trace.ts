@@ -29,6 +29,8 @@ export interface ReceivedTrace {
   /** This host. */
   readonly hostname: string;
   readonly protocol: TransmissionType;
+  /** What the peer's TLS agreed on: `TLSv1.3`, and OpenSSL's name of the cipher suite. */
+  readonly tls?: { readonly protocol: string; readonly cipher: string } | undefined;
   readonly id: string;
   /** As formatAddress gives it. Only when the message has no other recipient: no blind copy is shown. */
   readonly recipient: string | undefined;
@@ -42,11 +44,13 @@ export function returnPathField(sender: string): string {
 }
 
 export function receivedField(trace: ReceivedTrace): string {
-  const { helloName, peerAddress, hostname, protocol, id, recipient, at } = trace;
+  const { helloName, peerAddress, hostname, protocol, tls, id, recipient, at } = trace;
   const peer = `${hostText(helloName)} (${formatAddressLiteral(hostText(peerAddress))})`;
   const forWhom = recipient === undefined ? '' : `\r\n\tfor <${visible(recipient)}>`;
+  // A comment: RFC 8314 §4.3 wants IANA's name of the suite in its `tls` clause, which OpenSSL's is not in TLS 1.2.
+  const secured = tls === undefined ? '' : ` (${hostText(tls.protocol)} ${hostText(tls.cipher)})`;
   return (
-    `Received: from ${peer}\r\n\tby ${hostText(hostname)} (Waypost) with ${protocol} id ${hostText(id)}` +
+    `Received: from ${peer}\r\n\tby ${hostText(hostname)} (Waypost) with ${protocol}${secured} id ${hostText(id)}` +
     `${forWhom}; ${formatMailDate(at)}\r\n`
   );
 }
@@ -63,7 +67,7 @@ export function messageIdField(id: string, hostname: string): string {
 
 const HOST_TEXT_MAX = 255;
 
-/** A host name, address or id as it may stand in a trace field: `?` for each character that none of them has. */
+/** A host name, address, id or cipher suite as it may stand in a trace field: `?` for each character that none of them has. */
 function hostText(text: string): string {
   if (text === '') return 'unknown';
   let clean = '';

@@ -88,6 +88,7 @@ export class SmtpSession implements SmtpConversation {
 
   #answer(line: Line): Promise<void> | undefined {
     if (line.kind === 'bad-line') {
+      if (isHttp(line.head)) return this.#refuseHttp();
       const text =
         line.reason === 'too-long' ? 'Line too long' : 'Only CRLF ends a line; NUL, CR and LF alone are not allowed';
       return this.error(500, '5.5.2', text);
@@ -125,10 +126,16 @@ export class SmtpSession implements SmtpConversation {
       case 'QUIT':
         return this.close(221, '2.0.0', `${this.door.hostname()} closing connection`);
       case 'unknown':
+        if (isHttp(command.name)) return this.#refuseHttp();
         return this.error(500, '5.5.1', 'Command unknown');
       default:
         return command satisfies never;
     }
+  }
+
+  /** A browser was made to come here, and the rest of its request may look like commands. */
+  #refuseHttp(): undefined {
+    return this.close(421, '4.7.0', `${this.door.hostname()} This is no HTTP server`);
   }
 
   reply(code: number, enhanced: string | undefined, ...lines: readonly string[]): undefined {
@@ -174,3 +181,10 @@ export class SmtpSession implements SmtpConversation {
     this.connection.wake();
   }
 }
+
+function isHttp(head: string): boolean {
+  const end = head.indexOf(' ');
+  return HTTP_METHODS.has((end < 0 ? head : head.slice(0, end)).toUpperCase());
+}
+
+const HTTP_METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'CONNECT']);

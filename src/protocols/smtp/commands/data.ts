@@ -12,7 +12,13 @@ import { isTemporary } from '../../../base/reply.ts';
 import { formatAddress } from '../../../message/address.ts';
 import { formatSender } from '../../../message/envelope.ts';
 import { findField, parseHeader } from '../../../message/header.ts';
-import { dateField, messageIdField, receivedField, returnPathField } from '../../../message/trace.ts';
+import {
+  dateField,
+  messageIdField,
+  receivedField,
+  returnPathField,
+  type TransmissionType,
+} from '../../../message/trace.ts';
 import { Intake, type Preamble, type TakenMessage } from '../../../store/intake.ts';
 import { refusalOf } from '../../../transfer/submit.ts';
 import { DataReader } from '../../../wire/smtp/data.ts';
@@ -151,13 +157,14 @@ class MessageReceiver {
   }
 
   #preamble(head: Buffer): Preamble {
-    const { door, record, login, helloName, isExtended } = this.#session;
+    const { door, record, login, helloName } = this.#session;
     const { request, recipients } = this.#transaction;
     let fields = receivedField({
       helloName: helloName ?? 'unknown',
       peerAddress: record.peerAddress,
       hostname: door.hostname(),
-      protocol: login === undefined ? (isExtended ? 'ESMTP' : 'SMTP') : 'ESMTPA',
+      protocol: transmissionType(this.#session),
+      tls: record.tls,
       id: idText(this.#intake.id),
       recipient: recipients.length === 1 ? formatAddress(recipients[0]!.address) : undefined,
       at: this.#startedAt,
@@ -171,4 +178,11 @@ class MessageReceiver {
     }
     return { returnPath: returnPathField(formatSender(request.sender)), fields };
   }
+}
+
+function transmissionType({ record, login, isExtended }: SmtpConversation): TransmissionType {
+  // TLS has no word without the E of EHLO.
+  if (record.tls !== undefined) return login === undefined ? 'ESMTPS' : 'ESMTPSA';
+  if (login !== undefined) return 'ESMTPA';
+  return isExtended ? 'ESMTP' : 'SMTP';
 }
