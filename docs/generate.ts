@@ -79,6 +79,7 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
     'number, or `"auto"`',
     'Added to each standard port; `"auto"`: free ports. 1000 with `--development`.',
   ],
+  without: ['list of listeners', 'Listeners that are not opened, such as `["https", "dns"]`.'],
   resolver: [
     'list of `address` or `address:port`',
     'Who is asked for MX and address records of others; none: the resolvers of the system.',
@@ -125,6 +126,7 @@ function defaults(): Readonly<Record<string, string>> {
     'port-offset': text(portOffset),
     resolver: "the system's",
     address: 'none',
+    without: 'none',
     threads: 'cores',
     log: text(log),
     'provision.from-mx': text(provision.fromMx),
@@ -243,6 +245,11 @@ const PORT_WORDS: Readonly<Record<string, string>> = {
   ldap: 'LDAPv3',
   dns: 'UDP and TCP on one number; our own zones only',
   http: 'health and metrics',
+  submissions: 'submission in TLS from the first byte',
+  imaps: 'IMAP in TLS',
+  pop3s: 'POP3 in TLS',
+  ldaps: 'LDAP in TLS',
+  https: 'HTTP in TLS',
 };
 
 function ports(): string {
@@ -254,7 +261,7 @@ function ports(): string {
     'Ports',
     'Standard numbers plus `port-offset`: 0 in production, 1000 with `--development` (`npm start`). The ready line names what\neach listener has.',
     table(['listener', 'port', 'with `npm start`', 'what'], rows),
-    'There is no TLS yet, so none of the TLS ports. The administrator speaks over a Unix socket, `run/admin.sock` in the data directory;\na path that is too long for a socket gets one in the temporary directory, named in `run/admin.path`.',
+    '`without` in `waypost.toml` names those that are not opened. The administrator speaks over a Unix socket, `run/admin.sock` in the data directory;\na path that is too long for a socket gets one in the temporary directory, named in `run/admin.path`.',
   );
 }
 

@@ -17,17 +17,9 @@
 
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { TLSSocket } from 'node:tls';
 import { Deadline } from './deadline.ts';
 import { Output } from './output.ts';
-
-/** What was agreed in a TLS handshake. */
-export interface TlsState {
-  /** `TLSv1.3` */
-  readonly protocol: string;
-  /** OpenSSL's name of the cipher suite. */
-  readonly cipher: string;
-}
+import { type TlsState, tlsOf } from './tls-state.ts';
 
 /** What is known of a connection. All but `tls` and `isPrivate` is known before its first byte and never changes. */
 export interface ConnectionRecord {
@@ -61,6 +53,12 @@ export function describeConnection(socket: Socket, listener: string): Connection
     // Only a Unix socket has no local address; a TCP peer that has left already has no peer address either.
     isPrivate: localAddress === '' || isLoopbackAddress(peerAddress),
   };
+}
+
+/** The record of a connection that goes on over this transport. */
+export function recordOver(transport: Duplex, record: ConnectionRecord): ConnectionRecord {
+  const tls = tlsOf(transport);
+  return tls === undefined ? record : { ...record, tls, isPrivate: true };
 }
 
 function isLoopbackAddress(address: string): boolean {
@@ -211,7 +209,7 @@ export class Connection<F extends { push(chunk: Buffer): void }> {
     raw.allowHalfOpen = true;
     transport.once('close', () => raw.destroy());
     this.#transport = transport;
-    this.#record = { ...this.#record, ...privacyOf(transport) };
+    this.#record = recordOver(transport, this.#record);
     this.output.writeTo(transport);
     this.#listen(transport);
     // It ended while the handshake ran.
@@ -275,10 +273,4 @@ export class Connection<F extends { push(chunk: Buffer): void }> {
     this.#unreadBytes = 0;
     this.#isWoken = false;
   }
-}
-
-function privacyOf(transport: Duplex): Partial<ConnectionRecord> {
-  if (!(transport instanceof TLSSocket)) return {};
-  const tls = { protocol: transport.getProtocol() ?? '', cipher: transport.getCipher().name };
-  return { tls, isPrivate: true };
 }

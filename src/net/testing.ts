@@ -2,10 +2,11 @@
 
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { TLSSocket } from 'node:tls';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { Framer } from '../wire/framer.ts';
+import type { ServedCertificate } from './certificate-choice.ts';
 import { Connection, describeConnection } from './connection.ts';
+import { TlsServer } from './tls.ts';
 
 export function masked(chunk: Uint8Array): Buffer {
   return Buffer.from(chunk.map((octet) => octet ^ 0x5a));
@@ -63,14 +64,21 @@ export async function maskConnection<F extends { push(chunk: Buffer): void }>(
   return written;
 }
 
-/** The server's end of a TLS handshake. */
-export function acceptTls(raw: Duplex, identity: { readonly key: string; readonly cert: string }): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    const secure = new TLSSocket(raw as Socket, { isServer: true, ...identity });
-    secure.once('secure', () => resolve(secure));
-    secure.once('error', reject);
-    secure.once('close', () => reject(new Error('the connection was closed')));
-  });
+/** A server with one certificate, whatever name is asked for. */
+export function testTlsServer(identity: { readonly key: string; readonly cert: string }): TlsServer {
+  const server = new TlsServer({ hostname: 'mail.example', isServerName: () => false });
+  const local: ServedCertificate = {
+    source: 'local',
+    names: [],
+    chain: identity.cert,
+    key: identity.key,
+    keyType: 'ec',
+    notBefore: 0,
+    notAfter: Number.POSITIVE_INFINITY,
+  };
+  const ticketKeys = Buffer.alloc(48, 1);
+  server.serve({ hostname: 'mail.example', certificates: [], local, ticketKeys, clientCa: undefined });
+  return server;
 }
 
 /** Says of each line what it was; STARTTLS exchanges the transport, QUIT ends. */
@@ -90,10 +98,14 @@ export async function converse(
   connection.end();
 }
 
-if (!isMainThread)
+if (!isMainThread) {
+  const server = testTlsServer(workerData);
   parentPort?.on('message', (socket: Socket) => {
     const record = { ...describeConnection(socket, 'lines'), isPrivate: false };
     const connection = new Connection(socket, record, () => new Framer());
     connection.onClose(() => parentPort?.postMessage('closed'));
-    converse(connection, (raw) => acceptTls(raw, workerData)).catch((error) => parentPort?.postMessage(String(error)));
+    converse(connection, (raw) => server.upgrade(raw, { listener: 'lines', isImplicit: false })).catch((error) =>
+      parentPort?.postMessage(String(error)),
+    );
   });
+}

@@ -12,6 +12,7 @@ import { Failure } from '../base/failure.ts';
 import { defaultLimits, type Limits } from '../base/limits.ts';
 import type { LogLevel } from '../base/log.ts';
 import { literalAddress, normalizeDomain } from '../message/address.ts';
+import { tcpListeners } from './listeners.ts';
 
 export interface Configuration {
   /** Lower case, with a dot. */
@@ -24,6 +25,8 @@ export interface Configuration {
   readonly listen: readonly string[];
   /** Added to every standard port; `auto`: each listener takes a free one. */
   readonly portOffset: number | 'auto';
+  /** Listeners that are not opened. */
+  readonly without: readonly string[];
   /** `address` or `address:port`; empty for the system's. */
   readonly resolver: readonly string[];
   /** Public addresses of this host, for A and AAAA; empty: the concrete listener addresses. */
@@ -103,6 +106,7 @@ export const configurationSchema = z.strictObject({
   data: z.string().min(1).optional(),
   listen: z.array(ipAddress).min(1).optional(),
   'port-offset': portOffset.optional(),
+  without: z.array(z.enum(tcpListeners)).max(tcpListeners.length).optional(),
   resolver: z.array(resolverAddress).max(10).optional(),
   address: z.array(ipAddress).max(20).optional(),
   threads: z.number().int().min(1).max(32).optional(),
@@ -237,6 +241,7 @@ export function configure(text: string | undefined, fileName: string, overrides:
       override('WAYPOST_PORT_OFFSET', overrides.portOffset, portOffset) ??
       file['port-offset'] ??
       (development ? 1000 : 0),
+    without: file.without ?? [],
     resolver: file.resolver ?? [],
     address: file.address ?? [],
     provision: { fromMx: file.provision?.['from-mx'] ?? 'off' },

@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import type { Transferable } from 'node:worker_threads';
 import type { SharedState } from '../database/shared.ts';
-import type { ListenerName } from './ports.ts';
+import type { ListenerName } from './listeners.ts';
 import type { ServingThread } from './supervisor.ts';
 import type { ProtocolOrder } from './threads/protocol.ts';
 

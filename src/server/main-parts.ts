@@ -6,6 +6,7 @@ import type { WriterClient } from '../database/client.ts';
 import type { Reader } from '../database/operation.ts';
 import type { SharedState } from '../database/shared.ts';
 import type { RoutingCache } from '../routing/cache.ts';
+import type { Certificates } from './certificates.ts';
 import type { Configuration } from './configuration.ts';
 import type { ServingThreads } from './serving-threads.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -24,4 +25,5 @@ export interface MainParts {
   readonly routing: RoutingCache;
   readonly supervisor: Supervisor;
   readonly threads: ServingThreads;
+  readonly certificates: Certificates;
 }

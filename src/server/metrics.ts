@@ -23,6 +23,7 @@ const threadCounters: Readonly<Record<string, readonly [name: string, help: stri
   login: ['waypost_logins_total', 'Logins by door and outcome', 'door', 'outcome'],
   connection: ['waypost_connections_total', 'Accepted connections', 'listener'],
   refused: ['waypost_connections_refused_total', 'Connections over a limit', 'listener'],
+  handshake: ['waypost_tls_handshakes_failed_total', 'TLS handshakes that failed', 'listener'],
   delivery: ['waypost_delivery_attempts_total', 'Delivery attempts by channel and result', 'channel', 'result'],
 };
 

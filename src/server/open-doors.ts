@@ -20,9 +20,10 @@ import { INTERNAL_REQUEST } from '../routing/route-request.ts';
 import { DnsSockets } from './dns-sockets.ts';
 import { handTo } from './hand-over.ts';
 import { createHttpDoor } from './http.ts';
+import { type ListenerName, tcpListeners } from './listeners.ts';
 import type { MainParts } from './main-parts.ts';
 import { Metrics } from './metrics.ts';
-import { type ListenerName, portOf, tcpListeners } from './ports.ts';
+import { portOf } from './ports.ts';
 
 export interface Doors {
   /** `smtp` -> `127.0.0.1:1025`, a key for each door: on the first address. */
@@ -34,7 +35,7 @@ export interface Doors {
 }
 
 export async function openDoors(parts: MainParts): Promise<Doors> {
-  const { configuration, supervisor, threads, shared, log } = parts;
+  const { configuration, supervisor, threads, shared, log, certificates } = parts;
   const dnsSockets = new DnsSockets(supervisor, threads.dns, log);
   const http = createHttpDoor(health(parts, dnsSockets));
   const hand = handTo(threads.protocol, shared);
@@ -42,6 +43,12 @@ export async function openDoors(parts: MainParts): Promise<Doors> {
     if (name === 'http') {
       http.emit('connection', socket);
       socket.resume();
+    } else if (name === 'https') {
+      // One that fails is closed.
+      certificates.tls.upgrade(socket, { listener: name, isImplicit: true }).then(
+        (secure) => http.emit('connection', secure),
+        () => {},
+      );
     } else hand(socket, name);
   };
   const failed = (error: Error): void => log.error('server.accept', { error: error.message });
@@ -54,7 +61,7 @@ export async function openDoors(parts: MainParts): Promise<Doors> {
   const endpoints: Record<string, string> = {};
   let ownDns = '';
   try {
-    for (const name of tcpListeners) {
+    for (const name of tcpListeners.filter((each) => !configuration.without.includes(each))) {
       const bind = (address: string, port: number, ipv6Only: boolean): Promise<Listener> => {
         const options: ListenOptions<ListenerName> = { name, address, port, ipv6Only, accepted, failed };
         return name === 'dns' ? listenDns(dnsSockets, options) : listenTcp(options);

@@ -5,4 +5,5 @@ import { join } from 'node:path';
 export const databasePath = (data: string): string => join(data, 'store.db');
 export const segmentsPath = (data: string): string => join(data, 'segments');
 export const runPath = (data: string): string => join(data, 'run');
+export const tlsPath = (data: string): string => join(data, 'tls');
 export const adminPasswordPath = (data: string): string => join(data, 'admin-password');

@@ -1,10 +1,7 @@
 // Which doors there are, and on which standard port each listens.
 
 import type { Configuration } from './configuration.ts';
-
-export const tcpListeners = ['smtp', 'submission', 'imap', 'pop3', 'ldap', 'dns', 'http'] as const;
-
-export type ListenerName = (typeof tcpListeners)[number];
+import type { ListenerName } from './listeners.ts';
 
 export const standardPorts: Readonly<Record<ListenerName, number>> = {
   smtp: 25,
@@ -14,6 +11,11 @@ export const standardPorts: Readonly<Record<ListenerName, number>> = {
   ldap: 389,
   dns: 53,
   http: 80,
+  submissions: 465,
+  imaps: 993,
+  pop3s: 995,
+  ldaps: 636,
+  https: 443,
 };
 
 /** 0: a free one. */

@@ -9,6 +9,7 @@ import { RoutingCache } from '../routing/cache.ts';
 import { closeAllSegments } from '../store/collect.ts';
 import { serveAdmin } from './admin.ts';
 import { watchAdminPassword } from './admin-password.ts';
+import { Certificates } from './certificates.ts';
 import type { Configuration } from './configuration.ts';
 import { firstStart } from './first-start.ts';
 import { hostNames } from './host-name.ts';
@@ -60,9 +61,14 @@ export async function start(
   const adminPassword = await firstStart(data, hostnames[0]!, { reader, writer, clock });
   watchAdminPassword(data, reader, writer);
   keepMaildropLocks(supervisor);
-  const threads = await startThreads(supervisor, writer, configuration.threads);
+  const [threads, certificates] = await Promise.all([
+    startThreads(supervisor, writer, configuration.threads),
+    Certificates.open({ ...common, clock }),
+  ]);
+  // Before any connection can be handed over.
+  certificates.serve(threads.protocol);
   const routing = new RoutingCache({ reader, revision: () => shared.revision(), site: { tenant: TENANT, hostnames } });
-  const main: MainParts = { ...common, startedAt, clock, reader, writer, routing, supervisor, threads };
+  const main: MainParts = { ...common, startedAt, clock, reader, writer, routing, supervisor, threads, certificates };
 
   // Doors, last of all that may fail: a port that is taken is named, and nothing has begun.
   const doors = await openDoors(main).catch(async (error: unknown) => {
@@ -89,6 +95,7 @@ export async function start(
     onArrival: (listener) => onArrival(supervisor, listener),
     async stop() {
       endHousekeeping();
+      certificates.end();
       admin.close();
       doors.close();
       await stopThreads();

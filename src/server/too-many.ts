@@ -3,7 +3,7 @@
 import { encodeResponse } from '../wire/ldap/message.ts';
 import { NOTICE_OF_DISCONNECTION } from '../wire/ldap/operations/extended.ts';
 import { result } from '../wire/ldap/result.ts';
-import type { ListenerName } from './ports.ts';
+import type { ListenerName } from './listeners.ts';
 
 const TEXT = 'Too many connections, try again later';
 const notice = result('busy', TEXT);

@@ -92,6 +92,7 @@ function doorOf(transfer: TestTransfer): SmtpDoor {
   return {
     ...transfer.doorParts,
     hostname: () => testSite.hostnames[0]!,
+    tls: undefined,
     limits: defaultLimits,
     clock: systemClock,
     log: silentLog,

@@ -22,7 +22,19 @@ const STDERR_BYTES = 4 * 1024 * 1024;
 
 export type { Endpoint };
 
-export type Door = 'smtp' | 'submission' | 'imap' | 'pop3' | 'ldap' | 'dns' | 'http';
+export type Door =
+  | 'smtp'
+  | 'submission'
+  | 'submissions'
+  | 'imap'
+  | 'imaps'
+  | 'pop3'
+  | 'pop3s'
+  | 'ldap'
+  | 'ldaps'
+  | 'dns'
+  | 'http'
+  | 'https';
 
 export interface StartOptions {
   /** The text of waypost.toml; without it there is none. */

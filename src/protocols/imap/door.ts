@@ -6,11 +6,16 @@ import type { AccountId, MessageId } from '../../base/ids.ts';
 import type { Limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reader, Writer } from '../../database/operation.ts';
+import type { ConnectionRecord } from '../../net/connection.ts';
+import type { TlsServer } from '../../net/tls.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { Intakes } from '../../store/intake.ts';
 
 export interface ImapDoor {
-  readonly hostname: () => string;
+  /** What greeting and hello call this server: by SNI a virtual server's name, else this host's. */
+  readonly hostname: (record: ConnectionRecord) => string;
+  /** For STARTTLS; undefined where it is not offered. */
+  readonly tls: TlsServer | undefined;
   readonly limits: Limits;
   readonly clock: Clock;
   readonly log: Log;

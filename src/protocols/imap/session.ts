@@ -65,7 +65,7 @@ export class ImapSession implements ImapConversation {
   /** From greeting to the end of the connection. Never rejects. */
   async converse(): Promise<void> {
     try {
-      this.write(encodeUntagged('OK', `${this.door.hostname()} Waypost ready`, this.capabilities()));
+      this.write(encodeUntagged('OK', `${this.door.hostname(this.record)} Waypost ready`, this.capabilities()));
       do {
         for (let frame = this.#nextFrame(); frame !== undefined; frame = this.#nextFrame()) {
           this.#isRunning = true;

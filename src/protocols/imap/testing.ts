@@ -61,6 +61,7 @@ export async function openTestImap(options: { limits?: Partial<Limits>; log?: Lo
   });
   const door: ImapDoor = {
     hostname: () => 'mail.example',
+    tls: undefined,
     limits: { ...defaultLimits, ...options.limits },
     clock: systemClock,
     log: options.log ?? silentLog,

@@ -5,6 +5,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reader } from '../../database/operation.ts';
+import type { TlsServer } from '../../net/tls.ts';
 import type { ChangeRequest } from '../../provisioning/submit.ts';
 import type { RequestKind } from '../../wire/ldap/message.ts';
 import type { LdapResultName } from '../../wire/ldap/result-codes.ts';
@@ -16,6 +17,8 @@ export interface LdapDoor {
   readonly limits: Limits;
   /** Of the program, for vendorVersion. */
   readonly version: string;
+  /** For STARTTLS; undefined where it is not offered. */
+  readonly tls: TlsServer | undefined;
   readonly logins: Pick<Logins, 'mechanisms' | 'bind' | 'saslBind'>;
   /**
    * provisioning's, one for each connection: posts changes in the order of the calls, and resolves after the commit that

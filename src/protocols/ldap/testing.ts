@@ -73,6 +73,7 @@ export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestD
     log: silentLog,
     limits: { ...defaultLimits, ...options.limits },
     version: '0.0.0-test',
+    tls: undefined,
     logins,
     submitInOrder: () => submitterInOrder({ writer, clock: systemClock, gate }),
     countResult: () => {},

@@ -65,7 +65,7 @@ export class Pop3Session implements Pop3Conversation {
   /** From greeting to the end of the connection. Never rejects. */
   async converse(): Promise<void> {
     try {
-      this.ok(`${this.door.hostname()} Waypost ready`);
+      this.ok(`${this.door.hostname(this.connection.record)} Waypost ready`);
       do {
         for (let line = this.#nextLine(POP3_LINE_BYTES); line !== undefined; line = this.#nextLine(POP3_LINE_BYTES)) {
           const pending = this.#answer(line.kind === 'line' ? line.text : line);

@@ -29,11 +29,11 @@ export interface TestPop3 {
 
 export async function openTestPop3(options: { limits?: Partial<Limits>; isPrivate?: boolean } = {}): Promise<TestPop3> {
   const imap = await openTestImap();
-  const { hostname, log, limits, reader, writer, blobs, logins } = imap.door;
+  const { hostname, tls, log, limits, reader, writer, blobs, logins } = imap.door;
   const locked = new Set<number>();
   const replies: string[] = [];
   const door: Pop3Door = {
-    ...{ hostname, log, reader, writer, blobs, logins },
+    ...{ hostname, tls, log, reader, writer, blobs, logins },
     limits: { ...limits, ...options.limits },
     async lockMaildrop(account) {
       if (locked.has(account)) return undefined;

@@ -7,6 +7,8 @@ import type { Limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reply } from '../../base/reply.ts';
 import type { Address } from '../../message/address.ts';
+import type { ConnectionRecord } from '../../net/connection.ts';
+import type { TlsServer } from '../../net/tls.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
 import type { Intakes } from '../../store/intake.ts';
 import type { Submission, Submitted } from '../../transfer/submit.ts';
@@ -17,7 +19,10 @@ export type Arrival =
   | { readonly result: 'refused'; readonly reply: Reply };
 
 export interface SmtpDoor {
-  readonly hostname: () => string;
+  /** What greeting and hello call this server: by SNI a virtual server's name, else this host's. */
+  readonly hostname: (record: ConnectionRecord) => string;
+  /** For STARTTLS; undefined where it is not offered. */
+  readonly tls: TlsServer | undefined;
   readonly limits: Limits;
   readonly clock: Clock;
   readonly log: Log;

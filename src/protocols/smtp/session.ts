@@ -38,14 +38,14 @@ export class SmtpSession implements SmtpConversation {
 
   constructor(door: SmtpDoor, socket: Duplex, record: ConnectionRecord) {
     this.door = door;
-    this.isSubmission = record.listener === 'submission';
+    this.isSubmission = record.listener === 'submission' || record.listener === 'submissions';
     this.connection = new Connection(socket, record, () => new Framer());
     this.connection.deadline(door.limits.loginTimeoutMs, this.#late);
   }
 
   /** From greeting to the end of the connection. Never rejects. */
   async converse(): Promise<void> {
-    this.reply(220, undefined, `${this.door.hostname()} ESMTP Waypost`);
+    this.reply(220, undefined, `${this.door.hostname(this.record)} ESMTP Waypost`);
     do {
       for (let line = this.#nextLine(SMTP_LINE_BYTES); line !== undefined; line = this.#nextLine(SMTP_LINE_BYTES)) {
         const pending = this.#answer(line);
@@ -56,7 +56,7 @@ export class SmtpSession implements SmtpConversation {
         if (pending !== undefined || turn !== undefined) this.touch();
       }
     } while (await this.more());
-    if (this.#shutsDown) this.close(421, '4.3.2', `${this.door.hostname()} Shutting down, try again later`);
+    if (this.#shutsDown) this.close(421, '4.3.2', `${this.door.hostname(this.record)} Shutting down, try again later`);
     this.connection.end();
   }
 
@@ -124,7 +124,7 @@ export class SmtpSession implements SmtpConversation {
       case 'HELP':
         return this.reply(214, '2.0.0', 'EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT AUTH');
       case 'QUIT':
-        return this.close(221, '2.0.0', `${this.door.hostname()} closing connection`);
+        return this.close(221, '2.0.0', `${this.door.hostname(this.record)} closing connection`);
       case 'unknown':
         if (isHttp(command.name)) return this.#refuseHttp();
         return this.error(500, '5.5.1', 'Command unknown');
@@ -135,7 +135,7 @@ export class SmtpSession implements SmtpConversation {
 
   /** A browser was made to come here, and the rest of its request may look like commands. */
   #refuseHttp(): undefined {
-    return this.close(421, '4.7.0', `${this.door.hostname()} This is no HTTP server`);
+    return this.close(421, '4.7.0', `${this.door.hostname(this.record)} This is no HTTP server`);
   }
 
   reply(code: number, enhanced: string | undefined, ...lines: readonly string[]): undefined {
@@ -145,7 +145,7 @@ export class SmtpSession implements SmtpConversation {
 
   error(code: number, enhanced: string, text: string): undefined {
     if (++this.#errors >= this.door.limits.badCommandsMax)
-      return this.close(421, '4.7.0', `${this.door.hostname()} Too many errors, closing connection`);
+      return this.close(421, '4.7.0', `${this.door.hostname(this.record)} Too many errors, closing connection`);
     return this.reply(code, enhanced, text);
   }
 
@@ -166,7 +166,7 @@ export class SmtpSession implements SmtpConversation {
   }
 
   readonly #late = (): void => {
-    this.close(421, '4.4.2', `${this.door.hostname()} Time-out, closing connection`);
+    this.close(421, '4.4.2', `${this.door.hostname(this.record)} Time-out, closing connection`);
   };
 
   close(code: number, enhanced: string, text: string): undefined {

@@ -28,6 +28,7 @@ export async function openTestSmtp(
   await directory.apply(addDomain('acme.example'), addUser('ann@acme.example'));
   const door: SmtpDoor = {
     hostname: () => testSite.hostnames[0]!,
+    tls: undefined,
     limits: { ...defaultLimits, ...options.limits },
     clock: systemClock,
     log: silentLog,

@@ -14,7 +14,7 @@ import type { ThreadParts } from '../threads/parts.ts';
 const PUBLISHED_TIMEOUT_MS = 500;
 
 /**
- * `ownDns` is the endpoint of our DNS listener, known once it is bound. `arrived` gets the steps of each arrival. Undefined
+ * `ownDns` is the endpoint of our DNS listener, known once it is bound, '' without one. `arrived` gets the steps of each arrival. Undefined
  * where no message may bring a domain.
  */
 export function createArrive(
@@ -35,6 +35,8 @@ export function createArrive(
     clock: systemClock,
     lookUpMx: async (domain) => evidenceOf(await resolver.mx(domain)),
     async publishedMx(domain) {
+      // No DNS port is open: nothing is published.
+      if (ownDns() === '') return [];
       published ??= new Resolver({ servers: [ownDns()], timeoutMs: PUBLISHED_TIMEOUT_MS });
       const answer = await published.mx(domain);
       return answer.result === 'found' ? answer.exchanges.map(({ exchange }) => exchange) : [];

@@ -2,13 +2,14 @@
 
 import type { Logins } from '../../auth/logins.ts';
 import { systemClock } from '../../base/clock.ts';
+import type { TlsServer } from '../../net/tls.ts';
 import type { ImapDoor } from '../../protocols/imap/door.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { Intakes } from '../../store/intake.ts';
 import type { ThreadParts } from '../threads/parts.ts';
 
 export interface ImapDoorParts extends ThreadParts {
-  readonly hostname: string;
+  readonly tls: TlsServer;
   readonly intakes: Intakes;
   readonly blobs: Blobs;
   readonly logins: Logins;
@@ -17,7 +18,8 @@ export interface ImapDoorParts extends ThreadParts {
 
 export function imapDoor(parts: ImapDoorParts): ImapDoor {
   return {
-    hostname: () => parts.hostname,
+    hostname: (record) => parts.tls.nameFor(record),
+    tls: parts.tls,
     limits: parts.configuration.limits,
     clock: systemClock,
     log: parts.log,

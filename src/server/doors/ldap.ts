@@ -3,6 +3,7 @@
 import type { HashGate } from '../../auth/hash-gate.ts';
 import type { Logins } from '../../auth/logins.ts';
 import { systemClock } from '../../base/clock.ts';
+import type { TlsServer } from '../../net/tls.ts';
 import type { LdapDoor } from '../../protocols/ldap/door.ts';
 import { submitterInOrder } from '../../provisioning/submit.ts';
 import type { ThreadParts } from '../threads/parts.ts';
@@ -11,6 +12,7 @@ import { VERSION } from '../version.ts';
 export interface LdapDoorParts extends ThreadParts {
   readonly logins: Logins;
   readonly gate: HashGate;
+  readonly tls: TlsServer;
 }
 
 export function ldapDoor(parts: LdapDoorParts): LdapDoor {
@@ -21,6 +23,7 @@ export function ldapDoor(parts: LdapDoorParts): LdapDoor {
     log: parts.log,
     limits: parts.configuration.limits,
     version: VERSION,
+    tls: parts.tls,
     logins: parts.logins,
     submitInOrder: () => submitterInOrder({ writer, gate, clock: systemClock }),
     countResult: (operation, result) => parts.counters.add('ldap', `${operation} ${result}`),

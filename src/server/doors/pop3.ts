@@ -1,13 +1,14 @@
 // The POP3 door of one thread, put together.
 
 import type { Logins } from '../../auth/logins.ts';
+import type { TlsServer } from '../../net/tls.ts';
 import type { Pop3Door } from '../../protocols/pop3/door.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { MaildropClient } from '../../store/maildrop-locks.ts';
 import type { ThreadParts } from '../threads/parts.ts';
 
 export interface Pop3DoorParts extends ThreadParts {
-  readonly hostname: string;
+  readonly tls: TlsServer;
   readonly blobs: Blobs;
   readonly logins: Logins;
   readonly maildrops: MaildropClient;
@@ -15,7 +16,8 @@ export interface Pop3DoorParts extends ThreadParts {
 
 export function pop3Door(parts: Pop3DoorParts): Pop3Door {
   return {
-    hostname: () => parts.hostname,
+    hostname: (record) => parts.tls.nameFor(record),
+    tls: parts.tls,
     limits: parts.configuration.limits,
     log: parts.log,
     reader: parts.database.reader,

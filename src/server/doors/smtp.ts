@@ -2,6 +2,7 @@
 
 import type { Logins } from '../../auth/logins.ts';
 import { systemClock } from '../../base/clock.ts';
+import type { TlsServer } from '../../net/tls.ts';
 import type { SmtpDoor } from '../../protocols/smtp/door.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
 import type { Intakes } from '../../store/intake.ts';
@@ -11,6 +12,7 @@ import { placeParts } from '../channels.ts';
 import type { ThreadParts } from '../threads/parts.ts';
 
 export interface SmtpDoorParts extends ThreadParts {
+  readonly tls: TlsServer;
   readonly routing: RoutingCache;
   readonly intakes: Intakes;
   readonly logins: Logins;
@@ -26,7 +28,8 @@ export function smtpDoor(parts: SmtpDoorParts): SmtpDoor {
     commit: acceptBy(parts.writer, acceptOperation(placeParts(routing.site))),
   };
   return {
-    hostname: () => routing.site.hostnames[0]!,
+    hostname: (record) => parts.tls.nameFor(record),
+    tls: parts.tls,
     limits: configuration.limits,
     clock: systemClock,
     log: parts.log,

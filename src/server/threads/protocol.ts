@@ -1,6 +1,7 @@
 // A protocol thread: an event loop that serves every door, with a reader, a routing cache and a segment of its own.
 
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { parentPort, workerData } from 'node:worker_threads';
 import { delayFailures } from '../../auth/guard.ts';
 import { HashGate } from '../../auth/hash-gate.ts';
@@ -9,7 +10,8 @@ import { createLogins } from '../../auth/logins.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { SegmentId } from '../../base/ids.ts';
 import { TENANT } from '../../base/tenant.ts';
-import { describeConnection } from '../../net/connection.ts';
+import { type ConnectionRecord, describeConnection, recordOver } from '../../net/connection.ts';
+import { type TlsMaterial, TlsServer } from '../../net/tls.ts';
 import { createAnswer } from '../../protocols/dns/answer.ts';
 import { serveDnsTcp } from '../../protocols/dns/tcp-session.ts';
 import { serveImap } from '../../protocols/imap/server.ts';
@@ -30,8 +32,8 @@ import { imapDoor } from '../doors/imap.ts';
 import { ldapDoor } from '../doors/ldap.ts';
 import { pop3Door } from '../doors/pop3.ts';
 import { smtpDoor } from '../doors/smtp.ts';
+import { isImplicitTls, type ListenerName } from '../listeners.ts';
 import { segmentsPath } from '../paths.ts';
-import type { ListenerName } from '../ports.ts';
 import { TOO_MANY } from '../too-many.ts';
 import { thisZoneHost } from '../zone-host.ts';
 import { segmentHost, type ThreadData, threadParts } from './parts.ts';
@@ -41,6 +43,8 @@ export type ProtocolOrder =
   | { readonly kind: 'connection'; readonly socket: Socket; readonly listener: ListenerName }
   /** Standing: where our own DNS listener is. */
   | { readonly kind: 'own-dns'; readonly endpoint: string }
+  /** Standing: what TLS serves. The first comes before any connection. */
+  | { readonly kind: 'tls'; readonly material: TlsMaterial }
   /** A segment has been collected: its descriptor must not keep its space. */
   | { readonly kind: 'forget-segment'; readonly segment: SegmentId }
   | MaildropAnswer
@@ -81,10 +85,12 @@ const logins = createLogins({
   audit: ({ client, result }) => counters.add('login', `${client.door} ${result === 'ok' ? 'accepted' : 'refused'}`),
 });
 const watch = createWatchers(parts.writer, shared, data.thread);
+const tls = new TlsServer({ hostname: data.hostnames[0]!, isServerName: () => false });
 const maildrops = new MaildropClient(report);
 const doors = {
   smtp: smtpDoor({
     ...parts,
+    tls,
     routing,
     intakes,
     logins,
@@ -95,9 +101,9 @@ const doors = {
       (steps) => report({ kind: 'arrived', steps }),
     ),
   }),
-  imap: imapDoor({ ...parts, hostname: data.hostnames[0]!, intakes, blobs, logins, watch }),
-  pop3: pop3Door({ ...parts, hostname: data.hostnames[0]!, blobs, logins, maildrops }),
-  ldap: ldapDoor({ ...parts, logins, gate }),
+  imap: imapDoor({ ...parts, tls, intakes, blobs, logins, watch }),
+  pop3: pop3Door({ ...parts, tls, blobs, logins, maildrops }),
+  ldap: ldapDoor({ ...parts, tls, logins, gate }),
   dns: {
     answer: createAnswer({
       lookUp: zoneLookUp(reader, thisZoneHost(data)),
@@ -133,33 +139,51 @@ function open(socket: Socket, listener: ListenerName): void {
     return;
   }
   socket.setNoDelay(true);
-  switch (listener) {
+  if (listener === 'dns') {
+    serveDnsTcp(doors.dns, socket, connection);
+    return;
+  }
+  if (!isImplicitTls(listener)) {
+    sessions.set(socket, serve(socket, connection));
+    return;
+  }
+  sessions.set(socket, () => socket.destroy());
+  tls.upgrade(socket, { listener, isImplicit: true }).then(
+    (secure) => {
+      // One that has been closed meanwhile is gone from the map, and must not come back.
+      if (!socket.destroyed) sessions.set(socket, serve(secure, recordOver(secure, connection)));
+    },
+    () => counters.add('handshake', listener),
+  );
+}
+
+/** Gives the way to end the session in its protocol's words. */
+function serve(transport: Duplex, record: ConnectionRecord): () => void {
+  switch (record.listener as ListenerName) {
     case 'smtp':
-    case 'submission': {
-      const session = serveSmtp(doors.smtp, socket, connection);
-      sessions.set(socket, () => session.shutDown());
-      return;
+    case 'submission':
+    case 'submissions': {
+      const session = serveSmtp(doors.smtp, transport, record);
+      return () => session.shutDown();
     }
-    case 'imap': {
-      const session = serveImap(doors.imap, socket, connection);
-      sessions.set(socket, () => session.close('The server is shutting down'));
-      return;
+    case 'imap':
+    case 'imaps': {
+      const session = serveImap(doors.imap, transport, record);
+      return () => session.close('The server is shutting down');
     }
-    case 'pop3': {
-      const session = servePop3(doors.pop3, socket, connection);
-      sessions.set(socket, () => session.shutDown());
-      return;
+    case 'pop3':
+    case 'pop3s': {
+      const session = servePop3(doors.pop3, transport, record);
+      return () => session.shutDown();
     }
-    case 'ldap': {
-      const session = serveLdap(doors.ldap, socket, connection);
-      sessions.set(socket, () => session.shutDown());
-      return;
+    case 'ldap':
+    case 'ldaps': {
+      const session = serveLdap(doors.ldap, transport, record);
+      return () => session.shutDown();
     }
-    case 'dns':
-      serveDnsTcp(doors.dns, socket, connection);
-      return;
     default:
-      socket.destroy();
+      transport.destroy();
+      return () => {};
   }
 }
 
@@ -179,6 +203,9 @@ parentPort?.on('message', (order: ProtocolOrder) => {
       return;
     case 'own-dns':
       ownDns = order.endpoint;
+      return;
+    case 'tls':
+      tls.serve(order.material);
       return;
     case 'forget-segment':
       blobs.forget(order.segment);

@@ -162,7 +162,7 @@ class MessageReceiver {
     let fields = receivedField({
       helloName: helloName ?? 'unknown',
       peerAddress: record.peerAddress,
-      hostname: door.hostname(),
+      hostname: door.hostname(record),
       protocol: transmissionType(this.#session),
       tls: record.tls,
       id: idText(this.#intake.id),
@@ -174,7 +174,7 @@ class MessageReceiver {
       const header = parseHeader(head);
       if (findField(header, 'date') === undefined) fields += dateField(this.#startedAt);
       if (findField(header, 'message-id') === undefined)
-        fields += messageIdField(idText(this.#intake.id), door.hostname());
+        fields += messageIdField(idText(this.#intake.id), door.hostname(record));
     }
     return { returnPath: returnPathField(formatSender(request.sender)), fields };
   }

@@ -8,7 +8,7 @@ export function ehlo(session: SmtpConversation, name: string): undefined {
   session.reply(
     250,
     undefined,
-    `${session.door.hostname()} greets ${name}`,
+    `${session.door.hostname(session.record)} greets ${name}`,
     'PIPELINING',
     `SIZE ${session.door.limits.messageSizeBytes}`,
     '8BITMIME',
@@ -20,7 +20,7 @@ export function ehlo(session: SmtpConversation, name: string): undefined {
 
 export function helo(session: SmtpConversation, name: string): undefined {
   begin(session, name, false);
-  session.reply(250, undefined, session.door.hostname());
+  session.reply(250, undefined, session.door.hostname(session.record));
 }
 
 function begin(session: SmtpConversation, name: string, isExtended: boolean): void {

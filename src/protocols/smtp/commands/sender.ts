@@ -10,7 +10,7 @@ export function maySend(session: SmtpConversation, sender: Address | undefined):
   if (login === undefined) return true;
   const now = login.now();
   if (now === undefined) {
-    session.close(421, '4.7.0', `${door.hostname()} ${LOGIN_IS_OVER}`);
+    session.close(421, '4.7.0', `${door.hostname(session.record)} ${LOGIN_IS_OVER}`);
     return false;
   }
   // An author may use any of the account's addresses, and no other's.
