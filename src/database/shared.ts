@@ -1,6 +1,7 @@
-// The few numbers that all threads see: the directory revision, what waits for the writer, the last id.
+// What all threads see: the directory revision, what waits for the writer, the last id, a few counts, token buckets.
 
 import { idOf, type PublishedRevision, type Revision } from '../base/ids.ts';
+import { TokenBuckets } from '../base/token-buckets.ts';
 
 const REVISION = 0;
 const WAITING_BYTES = 1;
@@ -10,6 +11,11 @@ const THREADS_MAX = 64;
 const CONNECTIONS = LISTENERS + THREADS_MAX;
 const HASHES = CONNECTIONS + THREADS_MAX;
 const NUMBERS = HASHES + THREADS_MAX;
+/** The last id, then the numbers; what follows begins at a multiple of 8. */
+const NUMBERS_BYTES = 8 + 4 * (NUMBERS + (NUMBERS & 1));
+/** Six megabytes each, and only what is used takes memory. */
+const BUCKETS = 100_000;
+const BUCKETS_BYTES = TokenBuckets.bytes(BUCKETS);
 
 export class SharedState {
   readonly buffer: SharedArrayBuffer;
@@ -18,12 +24,19 @@ export class SharedState {
   readonly ids: BigInt64Array;
   /** Password hashes under way, a cell a thread: see auth/hash-gate.ts. */
   readonly hashCells: Int32Array;
+  /** Of logins: see auth/throttle.ts. */
+  readonly loginBuckets: TokenBuckets;
+  /** Of what clients and accounts do beside logging in. They are apart: nobody who guesses pushes these out. */
+  readonly useBuckets: TokenBuckets;
 
   constructor(buffer?: SharedArrayBuffer) {
-    this.buffer = buffer ?? new SharedArrayBuffer(8 + 4 * NUMBERS);
+    const isNew = buffer === undefined;
+    this.buffer = buffer ?? new SharedArrayBuffer(NUMBERS_BYTES + 2 * BUCKETS_BYTES);
     this.ids = new BigInt64Array(this.buffer, 0, 1);
-    this.#numbers = new Int32Array(this.buffer, 8);
+    this.#numbers = new Int32Array(this.buffer, 8, NUMBERS);
     this.hashCells = this.#numbers.subarray(HASHES, HASHES + THREADS_MAX);
+    this.loginBuckets = new TokenBuckets(this.buffer, NUMBERS_BYTES, BUCKETS, isNew);
+    this.useBuckets = new TokenBuckets(this.buffer, NUMBERS_BYTES + BUCKETS_BYTES, BUCKETS, isNew);
   }
 
   /** The committed directory revision, its low 32 bits: enough to see that it has changed. 9 ns. */

@@ -17,6 +17,7 @@
 
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { isLoopbackAddress } from './client-of.ts';
 import { Deadline } from './deadline.ts';
 import { Output } from './output.ts';
 import { type TlsState, tlsOf } from './tls-state.ts';
@@ -59,10 +60,6 @@ export function describeConnection(socket: Socket, listener: string): Connection
 export function recordOver(transport: Duplex, record: ConnectionRecord): ConnectionRecord {
   const tls = tlsOf(transport);
   return tls === undefined ? record : { ...record, tls, isPrivate: true };
-}
-
-function isLoopbackAddress(address: string): boolean {
-  return address === '::1' || address.startsWith('127.');
 }
 
 function plainAddress(address: string): string {
