@@ -1,6 +1,7 @@
 // Periodic work: what has no reference any more is removed, and its files after the commit.
 
 import { unlink } from 'node:fs/promises';
+import { forgetClients } from '../auth/known-clients.ts';
 import { systemClock } from '../base/clock.ts';
 import { removeOldCopies } from '../database/upgrade.ts';
 import { pruneChangeLog } from '../directory/change-log.ts';
@@ -11,6 +12,8 @@ import { databasePath, segmentsPath } from './paths.ts';
 
 /** Rows of the change log that one round takes away at most. */
 const CHANGES_A_ROUND = 2000;
+/** Rows of clients from which accounts have logged in, likewise. */
+const CLIENTS_A_ROUND = 2000;
 const EVERY_MS = 60_000;
 /** Readers that have a row in hand get so long to read its bytes; later ones read the row once more. */
 const UNLINK_AFTER_MS = 10_000;
@@ -38,6 +41,7 @@ export function keepHouse(parts: HousekeepingParts): () => void {
       ({ more } = await writer.execute(collect, {}));
       // A round that removes fewer has removed all.
       more = (await writer.execute(pruneChangeLog, systemClock.now())) >= CHANGES_A_ROUND || more;
+      more = (await writer.execute(forgetClients, systemClock.now())) >= CLIENTS_A_ROUND || more;
       for (const copy of removeOldCopies(database, systemClock.now())) log.info('store.remove-copy', { copy });
     } catch (error) {
       log.warn('store.collect', { detail: String(error) });

@@ -1,5 +1,7 @@
 // Every unit's tables, what is derived from entries, and every operation that the writer knows by name.
 
+import { forgetClients, noteKnownClient } from '../auth/known-clients.ts';
+import { authUnit } from '../auth/tables.ts';
 import { beginDerived, type Derived } from '../database/derived.ts';
 import type { Unit } from '../database/format.ts';
 import { type Operation, probe } from '../database/operation.ts';
@@ -40,6 +42,7 @@ export const units: readonly Unit[] = [
   storeUnit,
   zonesUnit,
   routingUnit,
+  authUnit,
   provisioningUnit,
   transferUnit,
 ];
@@ -72,6 +75,8 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
     probe,
     beginDerived,
     pruneChangeLog,
+    noteKnownClient,
+    forgetClients,
     beginIndex,
     indexSlice,
     bootstrap,

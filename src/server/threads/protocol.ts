@@ -3,8 +3,9 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { parentPort, workerData } from 'node:worker_threads';
-import { delayFailures } from '../../auth/guard.ts';
+import { createThrottle } from '../../auth/guard.ts';
 import { HashGate } from '../../auth/hash-gate.ts';
+import { createKnownClients } from '../../auth/known-clients.ts';
 import { loginDirectory } from '../../auth/login-directory.ts';
 import { createLogins } from '../../auth/logins.ts';
 import { systemClock } from '../../base/clock.ts';
@@ -81,7 +82,11 @@ const logins = createLogins({
   revision: () => shared.revision(),
   gate,
   clock: systemClock,
-  guard: delayFailures({ clock: systemClock }),
+  guard: createThrottle({
+    buckets: shared.loginBuckets,
+    known: createKnownClients({ reader, writer: parts.writer, clock: systemClock }),
+    clock: systemClock,
+  }),
   audit: ({ client, result }) => counters.add('login', `${client.door} ${result === 'ok' ? 'accepted' : 'refused'}`),
 });
 const watch = createWatchers(parts.writer, shared, data.thread);
