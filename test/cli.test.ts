@@ -295,6 +295,42 @@ describe('with a server', { concurrency: false }, () => {
     await refused('trace unknown@elsewhere.example', 1, /nothing is known of/);
   });
 
+  test('token add prints the token once; list, remove', async () => {
+    const dry = await cli('token add ann@acme.example phone --scope imap,smtp --expires 90d --dry-run');
+    const words = 'the token phone of ann@acme.example for imap, smtp, until ';
+    assert.ok(dry.stdout.startsWith(`would be added  ${words}`), dry.stdout);
+    assert.equal(
+      (await cli('token list')).stdout.trimEnd(),
+      'no tokens yet: waypost token add ADDRESS NAME --scope imap,smtp',
+    );
+    const added = await cli('token add ann@acme.example phone --scope imap,smtp --expires 90d');
+    assert.equal(added.code, 0, added.stderr);
+    assert.match(added.stdout, /^wp_[a-z2-7]{32}\n$/, 'the token and nothing else, for a script');
+    type Token = { token: string; expiresAt: string | null; createdAt: string };
+    const ops = await json<Token>('token add ops --scope api');
+    const facts = ['account', 'name', 'scopes', 'createdAt', 'expiresAt'];
+    assert.deepEqual(Object.keys(ops), [...facts, 'dryRun', 'revision', 'token']);
+    assert.deepEqual([ops.expiresAt, TIME.test(ops.createdAt), ops.token.length], [null, true, 35]);
+    const [phone] = await json<Token[]>('token list ann@acme.example');
+    assert.deepEqual(Object.keys(phone!), facts);
+    const text = (await cli('token list')).stdout;
+    assert.match(text, /^ann@acme\.example {6}phone {2}imap,smtp {2}\S+Z {2}\S+Z$/m);
+    assert.match(text, /^cn=Directory Manager {2}ops {4}api {8}\S+Z {2}-$/m);
+    assert.doesNotMatch(text + JSON.stringify(phone), new RegExp(`${added.stdout.trim()}|${ops.token}|[0-9a-f]{64}`));
+    await refused('token add ann@acme.example phone --scope pop', 1, /there is a token named phone already/);
+    await refused('token add ann@acme.example x --scope api', 77, /api is for the Directory Manager only/);
+    await refused('token add x --scope imap', 65, /the Directory Manager has no mail/);
+    await refused('token add ann@acme.example x --scope web', 65, /^waypost: scopes\.0: /);
+    await refused('token add ann@acme.example x --scope pop --expires soon', 65, /^waypost: expires: a time such as/);
+    await refused('token add nobody@acme.example x --scope pop', 1, /no user has the address/);
+    await refused('token add ann@acme.example x', 64, /--scope/);
+    assert.match((await cli('token remove ann@acme.example phone --dry-run')).stdout, /^would be changed {2}uid=ann,/);
+    assert.match((await cli('token remove ann@acme.example phone')).stdout, /^changed {2}uid=ann,/);
+    assert.equal((await cli('token remove ops')).code, 0);
+    await refused('token remove ann@acme.example phone', 1, /there is no token named phone/);
+    assert.deepEqual(await json('token list'), []);
+  });
+
   test('mailbox check finds nothing', async () => {
     assert.match((await cli('mailbox check')).stdout, /^no problems/);
     assert.deepEqual(await json('mailbox check --bytes'), []);

@@ -63,9 +63,12 @@ export async function submitForCommand(
   change: DirectoryChange,
   { caller, peer, dryRun = false }: Asked,
 ): Promise<Changed> {
-  const summary = await submitChange(parts, { changes: [change], caller, peer, dryRun });
+  return changedOf(await submitChange(parts, { changes: [change], caller, peer, dryRun }), dryRun);
+}
+
+export function changedOf(summary: ChangeSummary, isDryRun: boolean): Changed {
   return {
-    dryRun,
+    dryRun: isDryRun,
     revision: summary.revision,
     entries: summary.entries.map(({ kind, dn, generated }) => ({ change: kind, dn, generated })),
     rows: summary.rows,

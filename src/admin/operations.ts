@@ -12,6 +12,7 @@ import { queueList, queueRemove, queueRetry, queueShow } from './queue.ts';
 import { route } from './route.ts';
 import { type StatusParts, status } from './status.ts';
 import { syncStatus } from './sync.ts';
+import { tokenAdd, tokenList, tokenRemove } from './token.ts';
 import { trace } from './trace.ts';
 import { userAdd, userList, userRemove, userShow } from './user.ts';
 
@@ -35,6 +36,9 @@ export function adminOperations(parts: AdminParts) {
     groupList(parts),
     groupShow(parts),
     groupRemove(parts),
+    tokenAdd(parts),
+    tokenList(parts),
+    tokenRemove(parts),
     route(parts),
     syncStatus(parts),
     dnsRecords({ names: zoneNames(parts.reader), host: parts.zoneHost }),

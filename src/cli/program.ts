@@ -17,6 +17,7 @@ import { queueCommand } from './commands/queue.ts';
 import { routeCommand } from './commands/route.ts';
 import { statusCommand } from './commands/status.ts';
 import { syncCommand } from './commands/sync.ts';
+import { tokenCommand } from './commands/token.ts';
 import { traceCommand } from './commands/trace.ts';
 import { userCommand } from './commands/user.ts';
 import { printer } from './output.ts';
@@ -108,6 +109,7 @@ export function buildProgram(context: CommandContext, ...own: readonly Command[]
     domainCommand(context),
     userCommand(context),
     groupCommand(context),
+    tokenCommand(context),
     routeCommand(context),
     syncCommand(context),
     dnsCommand(context),

@@ -28,6 +28,8 @@ export interface ApplyOptions {
   readonly generated?: boolean;
   /** An add: the entry may stand without a superior (the suffix, the administrator). */
   readonly isRoot?: boolean;
+  /** A modification may write what only the server writes: tokens. */
+  readonly ofServer?: boolean;
 }
 
 type Change<K extends DirectoryChange['kind']> = Extract<DirectoryChange, { kind: K }>;
@@ -105,7 +107,7 @@ function addNamingValues(draft: Draft, rdn: Rdn): void {
 
 async function modify(tx: Transaction, dn: Dn, change: Change<'modify'>, options: ApplyOptions): Promise<ChangedEntry> {
   const before = await getEntryIn(tx, dn);
-  const draft = new Draft(before.attributes);
+  const draft = new Draft(before.attributes, options.ofServer);
   for (const { operation, attribute, values } of change.modifications) draft[operation](attribute, values);
   // The spelling of the name that counts is the entry's own, not the request's.
   for (const { typeText, value } of parseDn(before.dn).rdns[0]!.avas) {
@@ -161,7 +163,7 @@ async function remove(tx: Transaction, dn: Dn, options: ApplyOptions): Promise<C
   const before = await getEntryIn(tx, dn);
   if (before.parent === undefined) throw directoryFailure('unwillingToPerform', 'This entry cannot be deleted');
   if (await hasChildrenIn(tx, before.id)) throw notALeaf();
-  const draft = new Draft(before.attributes);
+  const draft = new Draft(before.attributes, true);
   for (const { name } of before.attributes.values()) draft.delete(name, []);
   const revision = await tx.nextRevision();
   await tx.run('DELETE FROM dit WHERE id = ?', before.id);

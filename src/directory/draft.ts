@@ -30,15 +30,18 @@ interface Touched {
 
 export class Draft {
   readonly #before: Attributes;
+  readonly #describe: (name: string) => AttributeDescription;
   readonly #touched = new Map<string, Touched>();
 
-  constructor(before: Attributes) {
+  /** `ofServer`: the change may also write what only the server writes. */
+  constructor(before: Attributes, ofServer = false) {
     this.#before = before;
+    this.#describe = ofServer ? knownDescription : writableDescription;
   }
 
   /** Throws `attributeOrValueExists` when one is there already. */
   add(name: string, values: readonly AttributeValue[]): void {
-    const description = writableDescription(name);
+    const description = this.#describe(name);
     const touched = this.#touch(description);
     if (values.length === 0) throw noValues(description);
     for (const value of values) {
@@ -53,7 +56,7 @@ export class Draft {
 
   /** Without values the whole attribute. Throws `noSuchAttribute` when it, or one of the values, is not there. */
   delete(name: string, values: readonly AttributeValue[]): void {
-    const description = writableDescription(name);
+    const description = this.#describe(name);
     const touched = this.#touch(description);
     if (touched.values.size === 0) throw directoryFailure('noSuchAttribute', `The entry has no ${description.name}`);
     if (values.length === 0) touched.values.clear();
@@ -66,7 +69,7 @@ export class Draft {
 
   /** Without values the attribute goes, if it is there. */
   replace(name: string, values: readonly AttributeValue[]): void {
-    const description = writableDescription(name);
+    const description = this.#describe(name);
     this.#touch(description).values.clear();
     if (values.length > 0) this.add(name, values);
   }
@@ -139,12 +142,17 @@ function sameOctets(a: AttributeValue | undefined, b: AttributeValue): boolean {
   return Buffer.compare(a, b) === 0;
 }
 
-/** Throws when the schema does not know the attribute, or only the server may write it. */
-export function writableDescription(name: string): AttributeDescription {
+function knownDescription(name: string): AttributeDescription {
   const description = schema().description(name);
   if (description === undefined) {
     throw directoryFailure('undefinedAttributeType', `The attribute ${printable(name)} is not known`);
   }
+  return description;
+}
+
+/** Throws when the schema does not know the attribute, or only the server may write it. */
+export function writableDescription(name: string): AttributeDescription {
+  const description = knownDescription(name);
   if (description.type.isMade) {
     throw directoryFailure('constraintViolation', `${description.name} is written by the server only`);
   }

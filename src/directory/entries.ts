@@ -11,6 +11,7 @@ import type { Attribute, Attributes, AttributeValue, Entry } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { indexKeyFor } from './indexes.ts';
 import { schema } from './schema.ts';
+import { TOKEN_KEY } from './token.ts';
 
 type Query = readonly [sql: string, ...parameters: Value[]];
 
@@ -27,6 +28,9 @@ const ANY_CHILD = 'SELECT 1 FROM dit WHERE parent = ? LIMIT 1';
 const WITH_VALUE =
   `SELECT ${ENTRY_COLUMNS} FROM dit_index JOIN dit ON dit.id = dit_index.entry ` +
   'WHERE dit_index.tenant = ? AND attribute = ? AND value = ? AND entry > ? ORDER BY entry LIMIT +?';
+const WITH_TOKENS =
+  `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id > ? AND id IN ` +
+  '(SELECT entry FROM dit_index WHERE tenant = ? AND attribute = ?) ORDER BY id LIMIT +?';
 const NEAREST =
   'SELECT dn FROM dit WHERE tenant = ? AND path IN (SELECT value FROM json_each(?)) ORDER BY length(path) DESC LIMIT 1';
 
@@ -122,6 +126,16 @@ export async function entriesWithIn(
 ): Promise<Entry[]> {
   const query = withValue(attribute, value, limit, after);
   return query === undefined ? [] : (await tx.arrays(...query)).map(decodeEntry);
+}
+
+/** The entry that holds the token with this hash. */
+export function entryWithToken(reader: Reader, hash: string): Entry | undefined {
+  return one(reader.arrays(WITH_VALUE, TENANT, TOKEN_KEY, hash, 0, 1));
+}
+
+/** At most `limit` entries that hold tokens, with ids above `after`, oldest first. */
+export function entriesWithTokens(reader: Reader, limit: number, after = 0): Entry[] {
+  return reader.arrays(WITH_TOKENS, after, TENANT, TOKEN_KEY, limit).map(decodeEntry);
 }
 
 /** `matchedDn` is the nearest superior that exists. */

@@ -6,6 +6,7 @@
 import type { Attributes, AttributeValue } from './entry.ts';
 import { prepareFor } from './matching.ts';
 import { type AttributeType, schema, typeKeyOf } from './schema.ts';
+import { parseTokenValue, TOKEN_KEY } from './token.ts';
 
 /**
  * Goes up with any change that gives other rows for the same entries (here, or in the rules that prepare values): the
@@ -51,6 +52,11 @@ export type IndexKey = readonly [attribute: string, value: string];
 
 /** The row of one value of an entry; undefined when it has none. */
 export function indexKeyOf(type: AttributeType, value: AttributeValue): IndexKey | undefined {
+  // A token is looked up by its hash, which is a part of the value.
+  if (type.key === TOKEN_KEY) {
+    const token = parseTokenValue(value);
+    return token && [TOKEN_KEY, token.hash];
+  }
   if (!INDEXED.has(type.key) && type.key !== 'objectclass') return undefined;
   const prepared = type.equality === undefined ? undefined : prepareFor(type.equality, value);
   if (prepared === undefined) return undefined;

@@ -24,7 +24,7 @@ export function parseGeneralizedTime(text: string): string | undefined {
 }
 
 /** Epoch milliseconds. */
-function generalizedTimeToMs(text: string): number | undefined {
+export function generalizedTimeToMs(text: string): number | undefined {
   const match = TIME_TEXT.exec(text);
   if (match === null) return undefined;
   const [, year, month, day, hour, minute, second, fraction, zone] = match;

@@ -351,6 +351,8 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   [`${OWN}.1.47`, 'mgmanMemberVisibility', 'text', 'single'],
   [`${OWN}.1.48`, 'mgmanVisibility', 'text', 'single'],
   [`${OWN}.1.49`, 'sunPreferredDomain', 'ia5', 'single'],
+  // Waypost's own: directory/token.ts
+  [`${OWN}.1.60`, 'waypostToken', 'exact', 'operational', 'made', 'secret'],
 ];
 
 export const ATTRIBUTE_ROWS: readonly AttributeRow[] = [...STANDARD_ATTRIBUTES, ...MAIL_ATTRIBUTES];

@@ -8,6 +8,7 @@ import { availableParallelism, hostname as machineName } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { z } from 'zod';
+import { DURATION_TEXT, DURATION_WORDS, durationMs } from '../base/duration.ts';
 import { Failure } from '../base/failure.ts';
 import { defaultLimits, type Limits } from '../base/limits.ts';
 import type { LogLevel } from '../base/log.ts';
@@ -53,13 +54,9 @@ export interface Overrides {
   readonly log: string | undefined;
 }
 
-const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const UNITS_BYTES: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
 
-const duration = z
-  .string()
-  .regex(/^\d{1,6}[smhd]$/, 'a time such as "30s", "15m", "1h" or "5d"')
-  .transform((text) => Number(text.slice(0, -1)) * UNITS_MS[text.slice(-1)]!);
+const duration = z.string().regex(DURATION_TEXT, DURATION_WORDS).transform(durationMs);
 
 const size = z
   .union([z.number().int().positive(), z.string().regex(/^\d{1,9}(B|KiB|MiB|GiB)$/, 'a size such as "50MiB"')])

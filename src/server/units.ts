@@ -12,6 +12,7 @@ import { arrive } from '../provisioning/arrival.ts';
 import { bootstrap } from '../provisioning/bootstrap.ts';
 import { change } from '../provisioning/change.ts';
 import { provisioningUnit } from '../provisioning/tables.ts';
+import { addToken, removeToken } from '../provisioning/token.ts';
 import { beginRebuild, finishRebuild, rebuildSlice, routingTables } from '../routing/rebuild.ts';
 import type { Site } from '../routing/resolve.ts';
 import { routingUnit } from '../routing/tables.ts';
@@ -81,6 +82,8 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
     indexSlice,
     bootstrap,
     change,
+    addToken,
+    removeToken,
     arrive,
     beginRebuild,
     rebuildSlice,
