@@ -2,25 +2,31 @@
 
 import type { Reader } from '../database/operation.ts';
 import { type Caller, callerOf } from '../directory/caller.ts';
-import { entryById } from '../directory/entries.ts';
-import type { Entry } from '../directory/entry.ts';
+import { entryById, entryWithToken } from '../directory/entries.ts';
+import type { AttributeValue, Entry } from '../directory/entry.ts';
+import { TOKEN_KEY } from '../directory/token.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import type { Login } from '../routing/login.ts';
-import { standingOfDn, standingOfUuid } from '../routing/standing.ts';
+import { type Standing, standingOfDn, standingOfUuid } from '../routing/standing.ts';
 import type { LoginAccount } from './attempt.ts';
+import type { TokenAccount } from './token-check.ts';
 
 /** A login to read or send mail. */
 export interface MailLogin extends Login {
   readonly caller: Caller;
 }
 
+type DirectoryAccount = LoginAccount & TokenAccount;
+
 export interface LoginDirectory {
   /** By any address of the account, in any case. Throws `unavailable` when it cannot find out. */
-  find(name: string): (LoginAccount & { readonly mail: MailLogin }) | undefined;
+  find(name: string): (DirectoryAccount & { readonly mail: MailLogin }) | undefined;
   /** Throws `invalidDnSyntax` for what is no DN. */
-  findEntry(dn: string): (LoginAccount & { readonly caller: Caller }) | undefined;
+  findEntry(dn: string): (DirectoryAccount & { readonly caller: Caller }) | undefined;
+  /** By the hash of one of its tokens. */
+  findToken(hash: string): (DirectoryAccount & { readonly caller: Caller }) | undefined;
   /** What an entry may be now; undefined when it is gone, or a status keeps it out. */
-  now(uuid: string): { readonly caller: Caller; readonly mail: MailLogin | undefined } | undefined;
+  now(uuid: string): (TokenAccount & { readonly caller: Caller; readonly mail: MailLogin | undefined }) | undefined;
 }
 
 export function loginDirectory(reader: Reader, routing: RoutingCache): LoginDirectory {
@@ -32,19 +38,30 @@ export function loginDirectory(reader: Reader, routing: RoutingCache): LoginDire
       return { ...accountOf(entry, login.refusedBy), mail: { ...login, caller: callerOf(entry) } };
     },
     findEntry(dn) {
-      const found = standingOfDn(reader, routing.site, dn);
-      return found && { ...accountOf(found.entry, found.refusedBy), caller: found.caller };
+      return boundTo(standingOfDn(reader, routing.site, dn));
+    },
+    findToken(hash) {
+      const entry = entryWithToken(reader, hash);
+      return boundTo(entry && standingOfUuid(reader, routing.site, entry.uuid));
     },
     now(uuid) {
       const found = standingOfUuid(reader, routing.site, uuid);
       if (found === undefined || found.refusedBy !== undefined) return undefined;
-      const { caller, login } = found;
-      return { caller, mail: login && { ...login, caller } };
+      const { caller, login, entry } = found;
+      return { caller, tokens: tokensIn(entry), mail: login && { ...login, caller } };
     },
   };
 }
 
-function accountOf(entry: Entry, refusedBy: string | undefined): LoginAccount {
+function boundTo(found: Standing | undefined) {
+  return found && { ...accountOf(found.entry, found.refusedBy), caller: found.caller };
+}
+
+function accountOf(entry: Entry, refusedBy: string | undefined): DirectoryAccount {
   const passwords = entry.attributes.get('userpassword')?.values ?? [];
-  return { uuid: entry.uuid, passwords, refusedBy };
+  return { uuid: entry.uuid, passwords, tokens: tokensIn(entry), refusedBy };
+}
+
+function tokensIn(entry: Entry): readonly AttributeValue[] {
+  return entry.attributes.get(TOKEN_KEY)?.values ?? [];
 }

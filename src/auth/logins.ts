@@ -14,9 +14,12 @@ import type { HashGate } from './hash-gate.ts';
 import type { LoginClient } from './login-client.ts';
 import type { LoginDirectory, MailLogin } from './login-directory.ts';
 import { PasswordCheck } from './password-check.ts';
+import { type Proof, proofOf } from './proof.ts';
 import type { SaslExchange } from './sasl/mechanism.ts';
 import { findMechanism, mechanisms } from './sasl/mechanisms.ts';
 import { StandingLogin } from './standing-login.ts';
+import { hashOfToken, isToken } from './token.ts';
+import { isExpired, opensDoor, tokenWith } from './token-check.ts';
 
 export interface LoginsParts extends LoginAttemptParts {
   readonly directory: LoginDirectory;
@@ -33,24 +36,39 @@ export interface Logins {
   login(client: LoginClient, name: string, password: Buffer): Promise<StandingLogin<MailLogin>>;
   /** A simple bind; the caller has refused an empty name or password. Throws `invalidDnSyntax` for what is no DN. */
   bind(client: LoginClient, dn: string, password: AttributeValue): Promise<StandingLogin<Caller>>;
+  /**
+   * By a token alone, for one request. An unknown one counts for the client, since it names no account; `denied` for one
+   * of other services.
+   */
+  bearer(client: LoginClient, token: string): Promise<Caller>;
   /** Throws `not-private`, and `unsupported` for a mechanism that is not offered. */
   sasl(client: LoginClient, mechanism: string): SaslExchange<MailLogin>;
   saslBind(client: LoginClient, mechanism: string): SaslExchange<Caller>;
 }
 
+/** An account whose proof was right. */
+interface Proven {
+  /** The revision before the account was read. */
+  readonly readAt: PublishedRevision;
+  readonly uuid: string;
+  readonly proof: Proof;
+}
+
 /** Where the protocol has a command of its own for a name and a password. */
 const PASSWORD = 'password';
+/** RFC 6750 §2.1 */
+const BEARER = 'bearer';
 
 export function createLogins(parts: LoginsParts): Logins {
-  const { directory, revision } = parts;
-  const passwords = new PasswordCheck(parts.gate, parts.clock);
+  const { directory, revision, clock } = parts;
+  const passwords = new PasswordCheck(parts.gate, clock);
 
   async function byPassword(client: LoginClient, mechanism: string, name: string, password: Buffer) {
     const readAt = revision();
     const account = name.length > LOGIN_LENGTH_MAX ? undefined : directory.find(name);
-    const isRight = () => passwords.isRight(account, password);
-    const claim = { client, mechanism, name, account, secret: password, isRight };
-    return { readAt, ...(await attempt(parts, claim)) };
+    const proof = proofOf({ passwords, clock }, client, account, password);
+    const claim = { client, mechanism, name, account, secret: password, isRight: proof.isRight };
+    return { readAt, proof, ...(await attempt(parts, claim)) };
   }
 
   const logins: Logins = {
@@ -60,10 +78,20 @@ export function createLogins(parts: LoginsParts): Logins {
       const password = typeof given === 'string' ? Buffer.from(given, 'utf8') : given;
       const readAt = revision();
       const account = directory.findEntry(dn);
-      const isRight = () => passwords.isRight(account, password);
-      const claim = { client, mechanism: PASSWORD, name: dn, account, secret: password, isRight };
+      const proof = proofOf({ passwords, clock }, client, account, password);
+      const claim = { client, mechanism: PASSWORD, name: dn, account, secret: password, isRight: proof.isRight };
       const { uuid, caller } = await attempt(parts, claim);
-      return new StandingLogin(revision, () => directory.now(uuid)?.caller, { revision: readAt, value: caller });
+      return boundLogin({ readAt, proof, uuid, caller });
+    },
+    async bearer(client, token) {
+      const secret = Buffer.from(token, 'utf8');
+      const hash = hashOfToken(secret);
+      const account = isToken(secret) ? directory.findToken(hash) : undefined;
+      const found = tokenWith(account, hash);
+      const isRight = () => found !== undefined && !isExpired(found, clock.now());
+      const { caller } = await attempt(parts, { client, mechanism: BEARER, name: '', account, secret, isRight });
+      if (!opensDoor(found!, client.door)) throw new Failure('denied', 'This token is for other services');
+      return caller;
     },
     sasl: (client, mechanism) =>
       begin(client, mechanism).begin({
@@ -74,9 +102,8 @@ export function createLogins(parts: LoginsParts): Logins {
       begin(client, mechanism).begin({
         client,
         async byPassword(by, name, password) {
-          const { readAt, uuid, mail } = await byPassword(client, by, name, password);
-          const first = { revision: readAt, value: mail.caller };
-          return new StandingLogin(revision, () => directory.now(uuid)?.caller, first);
+          const { mail, ...found } = await byPassword(client, by, name, password);
+          return boundLogin({ ...found, caller: mail.caller });
         },
       }),
   };
@@ -89,10 +116,21 @@ export function createLogins(parts: LoginsParts): Logins {
     return mechanism;
   }
 
-  function mailLogin({ readAt, uuid, mail }: Awaited<ReturnType<typeof byPassword>>): StandingLogin<MailLogin> {
+  /** What the account is now; undefined when it may log in no more, or what it was opened with is gone. */
+  function standing({ uuid, proof }: Proven): ReturnType<LoginDirectory['now']> {
+    const now = directory.now(uuid);
+    return now !== undefined && proof.stands(now) ? now : undefined;
+  }
+
+  function boundLogin({ caller, ...proven }: Proven & { readonly caller: Caller }): StandingLogin<Caller> {
+    const first = { revision: proven.readAt, value: caller };
+    return new StandingLogin(revision, () => standing(proven)?.caller, first, proven.proof.hasExpired);
+  }
+
+  function mailLogin({ mail, ...proven }: Proven & { readonly mail: MailLogin }): StandingLogin<MailLogin> {
     // Without an address of its own the statuses of another domain count: routing/standing.ts knows which.
-    const first = mail.addresses.length > 0 ? { revision: readAt, value: mail } : undefined;
-    return new StandingLogin(revision, () => directory.now(uuid)?.mail, first);
+    const first = mail.addresses.length > 0 ? { revision: proven.readAt, value: mail } : undefined;
+    return new StandingLogin(revision, () => standing(proven)?.mail, first, proven.proof.hasExpired);
   }
 
   return logins;

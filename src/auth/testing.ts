@@ -51,12 +51,13 @@ function tableDirectory(accounts: ReadonlyMap<string, TableAccount>): LoginDirec
       const caller: Caller = { kind: 'entry', uuid: login, dn };
       const digest = createHash('sha256').update(password).digest('base64');
       const mail = { account, entry: account, dn, addresses: [login], refusedBy: undefined, caller };
-      return { uuid: login, passwords: [`{SHA256}${digest}`], refusedBy: undefined, mail };
+      return { uuid: login, passwords: [`{SHA256}${digest}`], tokens: [], refusedBy: undefined, mail };
     },
     findEntry: () => undefined,
+    findToken: () => undefined,
     now(uuid) {
       const mail = this.find(uuid)?.mail;
-      return mail && { caller: mail.caller, mail };
+      return mail && { caller: mail.caller, tokens: [], mail };
     },
   };
 }

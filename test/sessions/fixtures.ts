@@ -4,7 +4,9 @@
 // Another   the users must be there; their INBOX is emptied, UIDs go on
 
 import { NoSuchObjectError } from 'ldapts';
+import { AdminClient } from '../../src/cli/client.ts';
 import { ImapClient } from '../../src/demo/clients/imap-client.ts';
+import type { TokenScope } from '../../src/directory/token.ts';
 import {
   addDomain,
   addUser,
@@ -82,6 +84,15 @@ export function waypostTarget(server: Waypost): Target {
       } finally {
         await client.unbind();
       }
+    },
+    async token(user, name, scopes) {
+      const client = new AdminClient(server.data);
+      const account = `${user}@${DOMAIN}`;
+      if (scopes === undefined) {
+        await client.call('token.remove', { account, name });
+        return '';
+      }
+      return (await client.call('token.add', { account, name, scopes: scopes.split(',') as TokenScope[] })).token!;
     },
     async fixture(name) {
       const fixture = named(name);

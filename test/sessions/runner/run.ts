@@ -34,6 +34,8 @@ export interface Target {
   readonly waitMs?: number;
   /** Replaces an attribute of a user's entry, or of a domain's; without one the entry goes. Undefined: there is no directory. */
   write?(entry: string, attribute?: string, value?: string): Promise<void>;
+  /** Gives a user a token for these services; without any takes it away. Undefined: there are none. */
+  token?(user: string, name: string, scopes?: string): Promise<string>;
   /** Sets the scene and says who is in it. */
   fixture(name: string): Promise<Readonly<Record<string, User>>>;
 }
@@ -53,6 +55,7 @@ export async function runSession(
   if (way === 'exchanged' && target.exchange === undefined) return 'skipped';
   const writes = script.some(({ kind }) => kind === 'write' || kind === 'remove');
   if (writes && target.write === undefined) return 'skipped';
+  if (target.token === undefined && script.some(({ kind }) => kind === 'token')) return 'skipped';
   const fixture = script.find((step) => step.kind === 'fixture');
   const steps = script.flatMap((step) => (step.kind === 'connect' ? logIn(step) : [step]));
   const session = new Session(target, await target.fixture(fixture?.name ?? 'acme'), steps, way);
@@ -211,6 +214,11 @@ class Session {
         return this.#target.write!(step.entry, step.attribute, step.value);
       case 'remove':
         return this.#target.write!(step.entry);
+      case 'token':
+        return this.#token(step);
+      case 'revoke':
+        await this.#target.token!(step.user, step.name);
+        return;
       case 'mailbox':
         return this.#mailbox(this.#user(step.user), step.mailbox, step.messages);
       default:
@@ -339,6 +347,12 @@ class Session {
   async #closed(speaker: Speaker): Promise<void> {
     const rest = `${speaker.ahead ?? ''}${await speaker.connection.untilClosed()}`;
     if (rest !== '') this.#differs('the connection to be closed', JSON.stringify(rest.slice(0, 500)));
+  }
+
+  async #token({ user, name, scopes }: Extract<Step, { kind: 'token' }>): Promise<void> {
+    const token = await this.#target.token!(user, name, scopes);
+    this.#captures.set(name, token);
+    this.#captures.set(`${name}.plain`, Buffer.from(`\0${this.#user(user).login}\0${token}`).toString('base64'));
   }
 
   async #mailbox(user: User, mailbox: string, messages: number): Promise<void> {

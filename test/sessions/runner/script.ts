@@ -19,6 +19,8 @@
 //   write    alice mailUserStatus: disabled    the administrator gives alice's entry this value of the attribute in place
 //                                    of all others; of a domain by its name. Only where there is a directory
 //   remove   alice                   deletes the entry
+//   token    alice phone imap,smtp   adds a token to alice's: {phone}, and {phone.plain} as her password in PLAIN; once a file
+//   revoke   alice phone             removes it
 //   mailbox  alice INBOX is empty    asked over IMAP; also `has 3`; waits up to ten seconds for it
 //
 //   {name}      captured on first sight, compared afterwards, put in where it is sent; {hostname}, and for each user of
@@ -51,6 +53,8 @@ export type Step = { readonly line: number } & (
   | { readonly kind: 'closed' | 'close' | 'end'; readonly connection: string | undefined }
   | { readonly kind: 'write'; readonly entry: string; readonly attribute: string; readonly value: string }
   | { readonly kind: 'remove'; readonly entry: string }
+  | { readonly kind: 'token'; readonly user: string; readonly name: string; readonly scopes: string }
+  | { readonly kind: 'revoke'; readonly user: string; readonly name: string }
   | { readonly kind: 'mailbox'; readonly user: string; readonly mailbox: string; readonly messages: number }
 );
 
@@ -118,6 +122,12 @@ function directive(source: string, line: number): Bare<Step> {
     return { kind: 'write', entry: found[1]!, attribute: found[2]!, value: found[3]! };
   }
   if ((found = /^remove\s+(\S+)$/.exec(source)) !== null) return { kind: 'remove', entry: found[1]! };
+  if ((found = /^token\s+(\S+)\s+([\w-]+)\s+([a-z,]+)$/.exec(source)) !== null) {
+    return { kind: 'token', user: found[1]!, name: found[2]!, scopes: found[3]! };
+  }
+  if ((found = /^revoke\s+(\S+)\s+([\w-]+)$/.exec(source)) !== null) {
+    return { kind: 'revoke', user: found[1]!, name: found[2]! };
+  }
   if ((found = /^mailbox\s+(\S+)\s+(\S+)\s+(?:is (empty)|has (\d+))$/.exec(source)) !== null) {
     return { kind: 'mailbox', user: found[1]!, mailbox: found[2]!, messages: Number(found[4] ?? 0) };
   }

@@ -1,0 +1,43 @@
+// What a client shows for being the account: its password, or a token that stands for it at some doors.
+//
+// In      the octets that came as the password. Those of a token's form are looked up as one, and are never hashed
+// Out     whether they are right; and whether a session that they opened may go on
+// A password of the form of a token is therefore not taken as a password.
+
+import type { Clock } from '../base/clock.ts';
+import type { LoginClient } from './login-client.ts';
+import type { PasswordAccount, PasswordCheck } from './password-check.ts';
+import { hashOfToken, isToken } from './token.ts';
+import { isExpired, type TokenAccount, tokenFor } from './token-check.ts';
+
+export interface ProvableAccount extends PasswordAccount, TokenAccount {}
+
+export interface Proof {
+  /** For an unknown account too: it costs the same. */
+  isRight(): boolean | Promise<boolean>;
+  /** Whether it is still the account's, which is as it is now. */
+  stands(account: TokenAccount): boolean;
+  /** Whether its time has passed; absent where it has none. */
+  readonly hasExpired?: () => boolean;
+}
+
+interface ProofParts {
+  readonly passwords: PasswordCheck;
+  readonly clock: Clock;
+}
+
+export function proofOf(
+  { passwords, clock }: ProofParts,
+  { door }: LoginClient,
+  account: ProvableAccount | undefined,
+  secret: Uint8Array,
+): Proof {
+  if (!isToken(secret)) return { isRight: () => passwords.isRight(account, secret), stands: () => true };
+  const hash = hashOfToken(secret);
+  const token = tokenFor(account, door, hash, clock.now());
+  return {
+    isRight: () => token !== undefined,
+    stands: (now) => tokenFor(now, door, hash, clock.now()) !== undefined,
+    ...(token?.expiresAt === undefined ? {} : { hasExpired: () => isExpired(token, clock.now()) }),
+  };
+}
