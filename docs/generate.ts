@@ -104,7 +104,11 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
   ],
   'limits.idle-timeout': ['time', 'How long an IMAP session may be silent, IDLE included.'],
   'limits.connections': ['number', 'Open connections of one protocol thread.'],
-  'limits.connections-per-peer': ['number', 'The same, of one peer address.'],
+  'limits.connections-per-peer': [
+    'number',
+    'Open connections of one client, an IPv4 address or a /64, in all threads together. This machine is not counted.',
+  ],
+  'limits.smtp-connections-per-peer': ['number', 'Of these, at port 25, where other servers call.'],
   'limits.deliveries': ['number', 'Deliveries to other hosts at once.'],
 };
 
@@ -141,6 +145,7 @@ function defaults(): Readonly<Record<string, string>> {
     'limits.idle-timeout': text(time(limits.idleTimeoutMs)),
     'limits.connections': text(limits.connectionsMax),
     'limits.connections-per-peer': text(limits.connectionsPerPeerMax),
+    'limits.smtp-connections-per-peer': text(limits.smtpConnectionsPerPeerMax),
     'limits.deliveries': text(limits.deliveriesMax),
   };
 }

@@ -17,8 +17,10 @@ export interface Limits {
   readonly idleTimeoutMs: number;
   /** Open connections of all doors in one thread. */
   readonly connectionsMax: number;
-  /** Open connections of one peer address in one thread. */
+  /** Open connections of one client, all doors and threads together. */
   readonly connectionsPerPeerMax: number;
+  /** Of these, at port 25. */
+  readonly smtpConnectionsPerPeerMax: number;
   /** Queue rows being worked on at once. */
   readonly deliveriesMax: number;
 }
@@ -32,6 +34,7 @@ export const defaultLimits: Limits = {
   idleTimeoutMs: 1_800_000,
   connectionsMax: 10_000,
   connectionsPerPeerMax: 2_000,
+  smtpConnectionsPerPeerMax: 50,
   deliveriesMax: 50,
 };
 

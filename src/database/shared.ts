@@ -10,7 +10,8 @@ const LISTENERS = 2;
 const THREADS_MAX = 64;
 const CONNECTIONS = LISTENERS + THREADS_MAX;
 const HASHES = CONNECTIONS + THREADS_MAX;
-const NUMBERS = HASHES + THREADS_MAX;
+const LOST_THREADS = HASHES + THREADS_MAX;
+const NUMBERS = LOST_THREADS + 1;
 /** The last id, then the numbers; what follows begins at a multiple of 8. */
 const NUMBERS_BYTES = 8 + 4 * (NUMBERS + (NUMBERS & 1));
 /** Six megabytes each, and only what is used takes memory. */
@@ -75,10 +76,16 @@ export class SharedState {
     return Atomics.load(this.#numbers, CONNECTIONS + thread);
   }
 
+  /** How many threads have died. */
+  lostThreads(): number {
+    return Atomics.load(this.#numbers, LOST_THREADS);
+  }
+
   /** A thread that has died takes its connections and listeners with it. */
   forgetThread(thread: number): void {
     Atomics.store(this.#numbers, LISTENERS + thread, 0);
     Atomics.store(this.#numbers, CONNECTIONS + thread, 0);
     Atomics.store(this.#numbers, HASHES + thread, 0);
+    Atomics.add(this.#numbers, LOST_THREADS, 1);
   }
 }

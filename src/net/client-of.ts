@@ -18,7 +18,13 @@ export function clientOf(address: string): string {
   return `${network.join(':')}::/64`;
 }
 
-/** This machine's own: `127.0.0.0/8`, `::1`. */
+/** `127.0.0.0/8`, `::1`. */
 export function isLoopbackAddress(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
+}
+
+/** A client on this machine: over loopback or a Unix socket. What a proxy passes on comes from elsewhere. */
+export function isThisMachine(record: { readonly peerAddress: string; readonly proxyAddress?: string }): boolean {
+  const { peerAddress, proxyAddress } = record;
+  return proxyAddress === undefined && (peerAddress === '' || isLoopbackAddress(peerAddress));
 }

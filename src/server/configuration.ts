@@ -121,6 +121,7 @@ export const configurationSchema = z.strictObject({
       'idle-timeout': duration.optional(),
       connections: count.optional(),
       'connections-per-peer': count.optional(),
+      'smtp-connections-per-peer': count.optional(),
       deliveries: count.optional(),
     })
     .optional(),
@@ -203,6 +204,7 @@ function limitsOf(file: File['limits']): Limits {
     idleTimeoutMs: given['idle-timeout'] ?? defaultLimits.idleTimeoutMs,
     connectionsMax: given.connections ?? defaultLimits.connectionsMax,
     connectionsPerPeerMax: given['connections-per-peer'] ?? defaultLimits.connectionsPerPeerMax,
+    smtpConnectionsPerPeerMax: given['smtp-connections-per-peer'] ?? defaultLimits.smtpConnectionsPerPeerMax,
     deliveriesMax: given.deliveries ?? defaultLimits.deliveriesMax,
   };
 }

@@ -237,7 +237,7 @@ describe('limits of a site', () => {
   before(async () => {
     attack = await UnderAttack.start({
       config: `[limits]
-connections-per-peer = 30
+connections = 30
 login-timeout = "1s"
 command-timeout = "2s"
 idle-timeout = "3s"

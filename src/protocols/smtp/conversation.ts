@@ -26,6 +26,8 @@ export interface SmtpConversation {
   /** The login of the session; undefined before AUTH. */
   login: StandingLogin<MailLogin> | undefined;
   transaction: MailTransaction | undefined;
+  /** Recipients that were refused for good since the last accepted message. */
+  refusedRecipients: number;
 
   reply(code: number, enhanced: string | undefined, ...lines: readonly string[]): undefined;
   /** A refusal that is the peer's fault: too many of them, and it has to go. */

@@ -33,6 +33,8 @@ export interface SmtpDoor {
   readonly logins: Pick<Logins, 'mechanisms' | 'sasl'>;
   /** Undefined where no message may bring a domain. */
   readonly arrive: ((address: Address, peer: string) => Promise<Arrival>) | undefined;
+  /** One more recipient is refused to this peer; false where its client has been refused too many. */
+  readonly mayRefuse: (peer: string) => boolean;
   /** One more reply of this code, for the metrics. */
   readonly countReply: (listener: string, code: number) => void;
 }

@@ -35,6 +35,7 @@ export class SmtpSession implements SmtpConversation {
   isExtended = false;
   login: StandingLogin<MailLogin> | undefined;
   transaction: MailTransaction | undefined;
+  refusedRecipients = 0;
 
   constructor(door: SmtpDoor, socket: Duplex, record: ConnectionRecord) {
     this.door = door;

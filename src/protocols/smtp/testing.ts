@@ -38,6 +38,7 @@ export async function openTestSmtp(
     submit: (submission) => transfer.submit(submission),
     logins: tableLogins(new Map()),
     arrive: undefined,
+    mayRefuse: () => true,
     countReply() {},
     ...options.door,
   };

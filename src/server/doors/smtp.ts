@@ -2,6 +2,8 @@
 
 import type { Logins } from '../../auth/logins.ts';
 import { systemClock } from '../../base/clock.ts';
+import type { BucketKind } from '../../base/token-buckets.ts';
+import { clientOf } from '../../net/client-of.ts';
 import type { TlsServer } from '../../net/tls.ts';
 import type { SmtpDoor } from '../../protocols/smtp/door.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
@@ -10,6 +12,9 @@ import { acceptOperation } from '../../transfer/accept.ts';
 import { acceptBy, submit } from '../../transfer/submit.ts';
 import { placeParts } from '../channels.ts';
 import type { ThreadParts } from '../threads/parts.ts';
+
+/** Recipients that a client may name in vain: a forwarder with an old list has some each hour, who tries out names has thousands. */
+const REFUSED: BucketKind = { name: 'refused', size: 300, perMinute: 5 };
 
 export interface SmtpDoorParts extends ThreadParts {
   readonly tls: TlsServer;
@@ -39,6 +44,7 @@ export function smtpDoor(parts: SmtpDoorParts): SmtpDoor {
     submit: (submission) => submit(submitParts, submission),
     logins: parts.logins,
     arrive: parts.arrive,
+    mayRefuse: (peer) => parts.shared.useBuckets.take({ kind: REFUSED, key: clientOf(peer) }, systemClock.monotonic()),
     countReply: (listener, code) => counters.add('smtp', `${listener} ${code}`),
   };
 }

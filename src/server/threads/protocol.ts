@@ -27,6 +27,7 @@ import { type MaildropAnswer, MaildropClient, type MaildropRequest } from '../..
 import { SegmentWriter } from '../../store/segment.ts';
 import { createWatchers } from '../../store/watchers.ts';
 import { zoneLookUp } from '../../zones/names.ts';
+import { admitConnections } from '../client-connections.ts';
 import type { Counts } from '../counters.ts';
 import { createArrive } from '../doors/arrivals.ts';
 import { imapDoor } from '../doors/imap.ts';
@@ -122,24 +123,23 @@ const doors = {
 
 /** Each open connection, and how its session is ended in its protocol's words. */
 const sessions = new Map<Socket, () => void>();
-const peers = new Map<string, number>();
+const admit = admitConnections({
+  buckets: shared.useBuckets,
+  limits: configuration.limits,
+  generation: () => shared.lostThreads(),
+});
 
 function open(socket: Socket, listener: ListenerName): void {
   const connection = describeConnection(socket, listener);
-  const { peerAddress } = connection;
-  const fromPeer = (peers.get(peerAddress) ?? 0) + 1;
-  peers.set(peerAddress, fromPeer);
+  const closed = admit(connection);
   sessions.set(socket, () => socket.end());
   counters.add('connection', listener);
   socket.once('close', () => {
     sessions.delete(socket);
     shared.addConnections(data.thread, -1);
-    const left = (peers.get(peerAddress) ?? 1) - 1;
-    if (left === 0) peers.delete(peerAddress);
-    else peers.set(peerAddress, left);
+    closed?.();
   });
-  const { connectionsMax, connectionsPerPeerMax } = configuration.limits;
-  if (sessions.size > connectionsMax || fromPeer > connectionsPerPeerMax) {
+  if (sessions.size > configuration.limits.connectionsMax || closed === undefined) {
     refuse(socket, listener);
     return;
   }

@@ -112,6 +112,7 @@ class MessageReceiver {
       } finally {
         taken.pending.settle();
       }
+      session.refusedRecipients = 0;
       session.reply(250, '2.0.0', `queued as ${idText(this.#intake.id)}`);
     } catch (error) {
       this.#intake.abandon();

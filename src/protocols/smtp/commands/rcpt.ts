@@ -8,6 +8,7 @@ import { replies } from '../../../routing/replies.ts';
 import type { Resolution } from '../../../routing/resolve.ts';
 import type { SmtpCommand } from '../../../wire/smtp/commands.ts';
 import type { MailTransaction, SmtpConversation } from '../conversation.ts';
+import { refuseRecipient } from '../refused-recipient.ts';
 
 type Rcpt = Extract<SmtpCommand, { verb: 'RCPT' }>;
 
@@ -48,7 +49,8 @@ async function settle(
   answer(session, transaction, command, reply);
 }
 
-function answer(session: SmtpConversation, { recipients }: MailTransaction, command: Rcpt, reply: Reply): undefined {
-  if (isAccepted(reply)) recipients.push({ address: command.recipient, original: command.written });
+function answer(session: SmtpConversation, transaction: MailTransaction, command: Rcpt, reply: Reply): undefined {
+  if (!isAccepted(reply)) return refuseRecipient(session, transaction, reply);
+  transaction.recipients.push({ address: command.recipient, original: command.written });
   return session.reply(reply.code, reply.enhanced, reply.text);
 }
