@@ -92,6 +92,14 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
     'table: domain = `[address]:port` or `host:port`',
     'Where mail for that domain goes, instead of its MX.',
   ],
+  'outgoing-tls': [
+    'table: domain = `opportunistic` `required` `off`',
+    'How TLS is used with the hosts that take that domain’s mail; `opportunistic` where nothing is said.',
+  ],
+  'tls.outgoing-ca': [
+    'path',
+    'A PEM file of authorities that count beside Node’s for `required`; relative to the file.',
+  ],
   'queue.retry': ['list of times', 'Waits after the first, second, ... attempt; the last one repeats.'],
   'queue.expire': ['time', 'A recipient that has waited longer fails, and the sender gets a report.'],
   'limits.message-size': ['size', 'The largest message, as sent; announced as SIZE.'],
@@ -135,6 +143,8 @@ function defaults(): Readonly<Record<string, string>> {
     log: text(log),
     'provision.from-mx': text(provision.fromMx),
     'next-hop': 'none',
+    'outgoing-tls': 'none',
+    'tls.outgoing-ca': 'none',
     'queue.retry': text(queue.retryMs.map(time)),
     'queue.expire': text(time(queue.expireMs)),
     'limits.message-size': text(`${limits.messageSizeBytes / 1024 ** 2}MiB`),

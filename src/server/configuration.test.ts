@@ -69,6 +69,7 @@ test('a broken file is named with line and key', () => {
     ['listen = ["localhost"]\n', /^waypost\.toml:1: listen\.0: expected an IP address$/],
     ['hostname = \n', /^waypost\.toml:1: hostname: /],
     ['a = 1\na = 2\n', /^waypost\.toml:2: /],
+    ['[outgoing-tls]\n"r.example" = "must"\n', /^waypost\.toml:2: outgoing-tls\.r\.example: /],
     ['[next-hop]\n"r.example" = "nowhere:99999"\n', /^waypost\.toml:2: next-hop\.r\.example: expected a next hop/],
   ];
   for (const [text, message] of wrong)

@@ -35,6 +35,10 @@ export interface Configuration {
   readonly provision: { readonly fromMx: 'off' | 'auto' };
   /** Domain -> `[host]:port` or `host:port`, instead of its MX. */
   readonly nextHop: ReadonlyMap<string, string>;
+  /** Domain -> how TLS is used with its hosts; `opportunistic` where nothing is said. */
+  readonly outgoingTls: ReadonlyMap<string, 'opportunistic' | 'required' | 'off'>;
+  /** Absolute path of a PEM file: authorities that count beside Node's roots. */
+  readonly outgoingCa: string | undefined;
   readonly queue: { readonly retryMs: readonly number[]; readonly expireMs: number };
   readonly limits: Limits;
   readonly log: LogLevel;
@@ -110,6 +114,8 @@ export const configurationSchema = z.strictObject({
   log: logLevel.optional(),
   provision: z.strictObject({ 'from-mx': z.enum(['off', 'auto']).optional() }).optional(),
   'next-hop': z.record(z.string(), nextHopTarget).optional(),
+  'outgoing-tls': z.record(z.string(), z.enum(['opportunistic', 'required', 'off'])).optional(),
+  tls: z.strictObject({ 'outgoing-ca': z.string().min(1).optional() }).optional(),
   queue: z.strictObject({ retry: z.array(duration).min(1).max(50).optional(), expire: duration.optional() }).optional(),
   limits: z
     .strictObject({
@@ -209,6 +215,12 @@ function limitsOf(file: File['limits']): Limits {
   };
 }
 
+function byDomain<T>(table: Readonly<Record<string, T>> | undefined): ReadonlyMap<string, T> {
+  return new Map(
+    Object.entries(table ?? {}).map(([domain, value]) => [normalizeDomain(domain) ?? domain.toLowerCase(), value]),
+  );
+}
+
 const addressList = z.string().transform((text, context) => {
   const list = text.split(',').map((part) => part.trim());
   if (list.every((part) => ipAddress.safeParse(part).success)) return list;
@@ -228,6 +240,7 @@ export function configure(text: string | undefined, fileName: string, overrides:
   const given = override('WAYPOST_HOSTNAME', overrides.hostname, hostName) ?? file.hostname;
   const hostname = given === undefined ? machineHostName() : given.includes('.') ? given : `${given}.localdomain`;
   const { development } = overrides;
+  const outgoingCa = file.tls?.['outgoing-ca'];
   return Object.freeze({
     hostname,
     hostnameGiven: given !== undefined,
@@ -244,12 +257,9 @@ export function configure(text: string | undefined, fileName: string, overrides:
     resolver: file.resolver ?? [],
     address: file.address ?? [],
     provision: { fromMx: file.provision?.['from-mx'] ?? 'off' },
-    nextHop: new Map(
-      Object.entries(file['next-hop'] ?? {}).map(([domain, hop]) => [
-        normalizeDomain(domain) ?? domain.toLowerCase(),
-        hop,
-      ]),
-    ),
+    nextHop: byDomain(file['next-hop']),
+    outgoingTls: byDomain(file['outgoing-tls']),
+    outgoingCa: outgoingCa === undefined ? undefined : resolve(dirname(fileName), outgoingCa),
     queue: {
       retryMs: file.queue?.retry ?? [60_000, 300_000, 900_000, 1_800_000, 3_600_000],
       expireMs: file.queue?.expire ?? 432_000_000,

@@ -12,6 +12,8 @@ export interface Outcome {
   readonly words: string;
   /** The host that said it; absent when it is our own decision. */
   readonly remote?: string;
+  /** How its bytes went, where they went by a network: `TLSv1.3, verified`. For the journey. */
+  readonly over?: string;
   /**
    * Mail that the channel makes, say an answer. It is accepted in the transaction that records this outcome, so that it
    * exists exactly once, whatever ends the process; not at all where `operation` gives another result, or the row is gone.
@@ -38,7 +40,13 @@ export function outcome(result: Outcome['result'], status: string, words: string
 /** The outcome of a bug, or of a row that cannot be read: the recipient is tried again, not refused. */
 export const INTERNAL_ERROR = outcome('deferred', '4.3.0', 'Internal error, it is tried again');
 
-/** As a journey shows it: `2.0.0 mx.remote.example said: 250 ok`. */
-export function outcomeText({ status, remote, words }: Pick<Outcome, 'status' | 'remote' | 'words'>): string {
-  return remote === undefined ? `${status} ${words}` : `${status} ${remote} said: ${words}`;
+/** As a journey shows it: `2.0.0 mx.remote.example said: 250 ok (TLSv1.3, verified)`. */
+export function outcomeText({
+  status,
+  remote,
+  words,
+  over,
+}: Pick<Outcome, 'status' | 'remote' | 'words' | 'over'>): string {
+  const said = remote === undefined ? `${status} ${words}` : `${status} ${remote} said: ${words}`;
+  return over === undefined ? said : `${said} (${over})`;
 }

@@ -21,6 +21,7 @@ import { messagesBetween } from '../store/messages.ts';
 import { SegmentWriter } from '../store/segment.ts';
 import { acceptOperation } from './accept.ts';
 import type { Channel } from './channels/channel.ts';
+import { OutgoingTls } from './channels/outgoing-tls.ts';
 import { SmtpChannel, type SmtpChannelParts } from './channels/smtp.ts';
 import { storeChannel } from './channels/store.ts';
 import { checkMail } from './check.ts';
@@ -39,6 +40,7 @@ export interface TestTransferOptions {
   readonly nextHop?: Readonly<Record<string, string>>;
   readonly resolver?: SmtpChannelParts['resolver'];
   readonly timeouts?: SmtpChannelParts['timeouts'];
+  readonly tls?: OutgoingTls;
   readonly policy?: RetryPolicy;
   readonly deliveriesMax?: number;
   readonly clock?: Clock;
@@ -151,6 +153,7 @@ export class TestTransfer {
       nextHop: new Map(Object.entries(options.nextHop ?? {})),
       hostnames: testSite.hostnames,
       random: Math.random,
+      tls: options.tls ?? new OutgoingTls(new Map(), undefined),
       ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
     });
     const all: readonly Channel[] = [storeChannel, smtp, ...(options.channels ?? [])];

@@ -6,6 +6,7 @@
 
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 
 /** A reply without its last CRLF; `close`: the connection ends without a word; `silence`: nothing is said. */
 export type SinkAnswer = string | { readonly close: true } | { readonly silence: true };
@@ -16,7 +17,14 @@ type Answer = SinkAnswer | ((argument: string) => SinkAnswer);
 
 export interface SinkScript {
   readonly greeting?: Answer;
+  /** Asked with `''` in the clear, with the protocol in TLS. */
   readonly ehlo?: Answer;
+  /**
+   * Offers STARTTLS, with this certificate; `broken`: what stands behind the 220 is no TLS;
+   * `mute`: nothing does.
+   */
+  readonly tls?: { readonly key: string; readonly cert: string } | 'broken' | 'mute';
+  readonly starttls?: Answer;
   readonly helo?: Answer;
   readonly mail?: Answer;
   /** Asked with the address. */
@@ -39,6 +47,8 @@ export interface SunkMessage {
   readonly recipients: readonly string[];
   /** Unstuffed, with the last CRLF. */
   readonly data: string;
+  /** `TLSv1.3`; undefined: it came in the clear. */
+  readonly tls: string | undefined;
 }
 
 interface Transaction {
@@ -56,6 +66,8 @@ export class SmtpSink {
   /** Command lines of all connections, in the order in which they were received. */
   readonly commands: string[] = [];
   readonly messages: SunkMessage[] = [];
+  /** SNI of each handshake; `''`: none. */
+  readonly serverNames: string[] = [];
 
   private constructor(server: Server, host: string, script: SinkScript) {
     this.#server = server;
@@ -98,13 +110,14 @@ export class SmtpSink {
     this.connections++;
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
-    socket.on('error', () => {});
+    let stream = socket;
+    let tls: string | undefined;
     let received = '';
     let inData = false;
     let transaction: Transaction = { sender: '', parameters: '', recipients: [] };
     const say = (answer: Answer | undefined, otherwise: string, argument = ''): string => {
       const chosen = (typeof answer === 'function' ? answer(argument) : answer) ?? otherwise;
-      if (typeof chosen === 'string') socket.write(`${chosen}\r\n`, 'latin1');
+      if (typeof chosen === 'string') stream.write(`${chosen}\r\n`, 'latin1');
       else if ('close' in chosen) socket.destroy();
       return typeof chosen === 'string' ? chosen : '';
     };
@@ -112,8 +125,10 @@ export class SmtpSink {
       this.commands.push(line);
       const verb = line.slice(0, 4).toUpperCase();
       const path = /<(.*?)>\s?(.*)$/.exec(line);
-      if (verb === 'EHLO') say(this.script.ehlo, this.#extended());
-      else if (verb === 'HELO') say(this.script.helo, '250 sink');
+      if (verb === 'EHLO') say(this.script.ehlo, this.#extended(tls), tls ?? '');
+      else if (verb === 'STAR' && this.script.tls !== undefined) {
+        if (say(this.script.starttls, '220 2.0.0 go on').startsWith('220')) secure(this.script.tls);
+      } else if (verb === 'HELO') say(this.script.helo, '250 sink');
       else if (verb === 'MAIL') {
         transaction = { sender: path?.[1] ?? '', parameters: path?.[2] ?? '', recipients: [] };
         say(this.script.mail, '250 2.1.0 ok', line);
@@ -122,10 +137,10 @@ export class SmtpSink {
         if (say(this.script.rcpt, '250 2.1.5 ok', address).startsWith('2')) transaction.recipients.push(address);
       } else if (verb === 'DATA') {
         inData = say(this.script.data, '354 go on', line).startsWith('3');
-        if (inData && this.script.deaf === true) socket.pause();
+        if (inData && this.script.deaf === true) stream.pause();
       } else if (verb === 'QUIT') {
         say(this.script.quit, '221 2.0.0 bye');
-        socket.end();
+        stream.end();
       } else say(undefined, '500 5.5.1 what');
     };
     /** How far `received` has been looked through for the end of the data. */
@@ -138,7 +153,8 @@ export class SmtpSink {
       const data = received.slice(0, Math.max(0, end + 2)).replace(/^\.\./gm, '.');
       received = received.slice(end + 5);
       inData = false;
-      if (say(this.script.dot, '250 2.0.0 taken', data).startsWith('2')) this.messages.push({ ...transaction, data });
+      if (say(this.script.dot, '250 2.0.0 taken', data).startsWith('2'))
+        this.messages.push({ ...transaction, data, tls });
       return true;
     };
     const line = (): boolean => {
@@ -150,16 +166,38 @@ export class SmtpSink {
       command(text);
       return true;
     };
-    socket.on('data', (chunk: Buffer) => {
-      received += chunk.toString('latin1');
-      while (inData ? message() : line());
-    });
+    const listen = (): void => {
+      stream.on('error', () => {});
+      stream.on('data', (chunk: Buffer) => {
+        received += chunk.toString('latin1');
+        while (inData ? message() : line());
+      });
+    };
+    const secure = (identity: NonNullable<SinkScript['tls']>): void => {
+      socket.removeAllListeners('data');
+      received = '';
+      if (identity === 'mute') return void socket.resume();
+      if (identity === 'broken') {
+        // Behind the client's first words: in the same segment as the 220 it would be something else.
+        socket.once('data', () => socket.end('This is not TLS at all\r\n'));
+        return;
+      }
+      const secured = new TLSSocket(socket, { isServer: true, ...identity });
+      stream = secured;
+      secured.once('secure', () => {
+        tls = secured.getProtocol() ?? '';
+        this.serverNames.push('servername' in secured ? String(secured.servername || '') : '');
+      });
+      listen();
+    };
+    listen();
     say(this.script.greeting, '220 sink ESMTP');
   }
 
-  #extended(): string {
+  #extended(tls: string | undefined): string {
     const offered = this.script.extensions ?? ['PIPELINING', 'SIZE 50000000', '8BITMIME', 'ENHANCEDSTATUSCODES'];
-    const lines = ['sink', ...offered];
+    const startTls = this.script.tls === undefined || tls !== undefined ? [] : ['STARTTLS'];
+    const lines = ['sink', ...offered, ...startTls];
     return lines.map((line, i) => `250${i === lines.length - 1 ? ' ' : '-'}${line}`).join('\r\n');
   }
 }

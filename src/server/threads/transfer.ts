@@ -10,6 +10,7 @@ import { Blobs } from '../../store/blobs.ts';
 import { createIntakes } from '../../store/intake.ts';
 import { startReparse } from '../../store/reparse.ts';
 import { SegmentWriter } from '../../store/segment.ts';
+import { OutgoingTls } from '../../transfer/channels/outgoing-tls.ts';
 import { startHousekeeping } from '../../transfer/housekeeping.ts';
 import { recordOperation } from '../../transfer/record.ts';
 import { reportFailures, reportOperation } from '../../transfer/report.ts';
@@ -67,6 +68,7 @@ const schedule = new Schedule({
     nextHop: configuration.nextHop,
     hostnames: data.hostnames,
     random: Math.random,
+    tls: new OutgoingTls(configuration.outgoingTls, configuration.outgoingCa),
   }),
   record: recordOperation(writerParts),
   report: (rows) => reportFailures(reportParts, rows),

@@ -9,6 +9,7 @@ import { retryAll } from '../manage.ts';
 import { outcome } from '../outcome.ts';
 import { TestTransfer } from '../testing.ts';
 import type { Channel, Delivered, Delivery } from './channel.ts';
+import { OutgoingTls } from './outgoing-tls.ts';
 import { SmtpChannel } from './smtp.ts';
 import { storeChannel } from './store.ts';
 import { AnsweringChannel } from './testing.ts';
@@ -88,6 +89,7 @@ const cases: readonly Case[] = [
         nextHop: new Map([['remote.example', sink.nextHop]]),
         hostnames: ['mail.test.example'],
         random: () => 0,
+        tls: new OutgoingTls(new Map(), undefined),
       });
       return { channel, to: FOREIGN };
     },

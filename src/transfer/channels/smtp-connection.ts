@@ -2,17 +2,18 @@
 //
 // In      an address and port; command text; data
 // Out     replies; HostFailure for whatever ends the conversation: silence, a close, bytes that are no reply, a reply that
-//         no command has asked for
+//         no command has asked for; TlsFailure where TLS did not come about
 // Limits  a time for each reply as a whole; replies are bounded by wire/smtp/client.ts
 // Never   waits without a time; keeps what a server says out of turn
-// RFC 5321 §4.2 §4.5.3.2, RFC 2920 §3.1
+// RFC 5321 §4.2 §4.5.3.2, RFC 2920 §3.1, RFC 3207 §4
 
 import { connect, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { asFailure } from '../../base/failure.ts';
 import { type ClientReply, QUIT_COMMAND, ReplyReader } from '../../wire/smtp/client.ts';
 
-/** No answer, broken off, not SMTP. RFC 3463 §3.5 §3.6 */
-export type HostFailureStatus = '4.4.1' | '4.4.2' | '4.5.0';
+/** No answer, broken off, not SMTP, no TLS. RFC 3463 §3.5 §3.6 §3.8 */
+export type HostFailureStatus = '4.4.1' | '4.4.2' | '4.5.0' | '4.7.5';
 
 /** The conversation is over, or never began. */
 export class HostFailure extends Error {
@@ -25,13 +26,30 @@ export class HostFailure extends Error {
   }
 }
 
+/** There is no TLS with this host, or none that may be used: in the clear, or with another host, it may go better. */
+export class TlsFailure extends HostFailure {
+  constructor(words: string) {
+    super('4.7.5', words);
+    this.name = 'TlsFailure';
+  }
+}
+
+/** What was agreed with the host. */
+export interface OutgoingTlsState {
+  /** `TLSv1.3` */
+  readonly protocol: string;
+  /** Its certificate is from an authority that we know, and for its name. */
+  readonly isVerified: boolean;
+}
+
 interface Waiter {
   readonly resolve: () => void;
   readonly reject: (failure: HostFailure) => void;
 }
 
 export class SmtpConnection {
-  readonly #socket: Socket;
+  /** The socket, or TLS over it. */
+  #socket: Socket;
   readonly #reader = new ReplyReader();
   #replies: ClientReply[] = [];
   /** Replies that are still due. The greeting comes unasked. */
@@ -40,15 +58,31 @@ export class SmtpConnection {
   #lost: HostFailure | undefined;
   /** The final dot is on its way: from here on only the reply says what became of the message. */
   isCommitted = false;
+  /** Undefined: in the clear. */
+  tls: OutgoingTlsState | undefined;
+  /** Nothing has come through TLS yet: with 1.3 a server refuses the handshake behind what our side takes for its end. */
+  #isTlsUnproven = false;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    socket.on('drain', () => this.#wake());
-    socket.on('error', (error: NodeJS.ErrnoException) => this.#lose('4.4.2', `the connection broke (${error.code})`));
-    socket.on('end', () => this.#lose('4.4.2', 'the connection was closed by the other side'));
-    socket.on('close', () => this.#lose('4.4.2', 'the connection was closed'));
+    this.#listen(socket);
   }
+
+  #listen(socket: Socket): void {
+    socket.on('data', this.#receive);
+    socket.on('drain', this.#drained);
+    socket.on('error', this.#broken);
+    socket.on('end', this.#ended);
+    socket.on('close', this.#closed);
+  }
+
+  readonly #drained = (): void => this.#wake();
+  readonly #broken = (error: NodeJS.ErrnoException & { readonly reason?: string }): void => {
+    const tlsWords = this.#isTlsUnproven ? (error.reason ?? error.message) : undefined;
+    this.#lose('4.4.2', tlsWords ?? `the connection broke (${error.code})`);
+  };
+  readonly #ended = (): void => this.#lose('4.4.2', 'the connection was closed by the other side');
+  readonly #closed = (): void => this.#lose('4.4.2', 'the connection was closed');
 
   /** Rejects with HostFailure. The greeting is the first reply. */
   static open(address: string, port: number, timeoutMs: number, signal: AbortSignal): Promise<SmtpConnection> {
@@ -74,8 +108,9 @@ export class SmtpConnection {
     });
   }
 
-  #receive(chunk: Buffer): void {
+  readonly #receive = (chunk: Buffer): void => {
     if (this.#lost !== undefined) return;
+    this.#isTlsUnproven = false;
     this.#reader.push(chunk);
     try {
       while (this.#due > 0) {
@@ -90,7 +125,7 @@ export class SmtpConnection {
     } catch (error) {
       this.#lose('4.5.0', `this is not an SMTP reply: ${asFailure(error).message}`);
     }
-  }
+  };
 
   #loseOutOfTurn(): void {
     const reply = this.#reader.next();
@@ -99,7 +134,7 @@ export class SmtpConnection {
 
   #lose(status: HostFailureStatus, words: string): void {
     if (this.#lost !== undefined) return;
-    this.#lost = new HostFailure(status, words);
+    this.#lost = this.#isTlsUnproven ? new TlsFailure(`no TLS: ${words}`) : new HostFailure(status, words);
     this.#socket.destroy();
     this.#wake();
   }
@@ -147,6 +182,33 @@ export class SmtpConnection {
     const replies: ClientReply[] = [];
     while (replies.length < texts.length) replies.push(await this.#reply(timeoutMs));
     return replies;
+  }
+
+  /**
+   * Puts TLS in the socket's place, behind the 220 to STARTTLS. Rejects with TlsFailure; with another HostFailure where
+   * something stood behind that 220, which was not said through TLS and must not be heard as if it were.
+   */
+  async startTls(options: ConnectionOptions, timeoutMs: number): Promise<void> {
+    if (this.#lost !== undefined) throw this.#lost;
+    const raw = this.#socket;
+    raw.off('data', this.#receive).off('drain', this.#drained).off('error', this.#broken);
+    raw.off('end', this.#ended).off('close', this.#closed);
+    // Whatever the error, TLS reports it.
+    raw.on('error', () => {});
+    this.#isTlsUnproven = true;
+    const secure = connectTls({ ...options, socket: raw });
+    this.#socket = secure;
+    this.#listen(secure);
+    let isSecure = false;
+    secure.once('secureConnect', () => {
+      isSecure = true;
+      this.#wake();
+    });
+    while (!isSecure) {
+      if (this.#lost !== undefined) throw this.#lost;
+      await this.#wait(timeoutMs, `no handshake within ${timeoutMs} ms`);
+    }
+    this.tls = { protocol: secure.getProtocol() ?? 'TLS', isVerified: secure.authorized };
   }
 
   #send(text: string, replies: number): void {

@@ -16,6 +16,7 @@ const TIMEOUTS: SmtpTimeouts = {
   connect: 5000,
   greeting: 5000,
   command: 5000,
+  handshake: 5000,
   data: 5000,
   block: 5000,
   final: 5000,
@@ -39,6 +40,7 @@ function mailOf(text: string, more: Partial<OutgoingMail> = {}, piece = 64 * 102
   const bytes = Buffer.from(text, 'latin1');
   return {
     hostname: 'mail.test.example',
+    tls: undefined,
     envelope: ENVELOPE,
     sizeBytes: bytes.length,
     read: async (offset) => bytes.subarray(offset, offset + piece),

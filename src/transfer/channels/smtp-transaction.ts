@@ -1,10 +1,11 @@
 // One mail transaction with another host: greeting, envelope, data, and what it says of each recipient.
 //
-// In      an open connection, the envelope, the message's bytes piece by piece
+// In      an open connection, the envelope, the message's bytes piece by piece, how TLS is used
 // Out     an outcome for each recipient, in order; HostFailure when the conversation ends before that
-// States  greeting -> EHLO (or HELO) -> MAIL -> RCPT ... -> DATA -> data -> final dot
-// Never   sends what the host has said it cannot take: too large, or 8-bit without 8BITMIME
-// RFC 5321 §3.3 §4.2.3 §4.5.3.2, RFC 1870 §6.1, RFC 2920, RFC 6152 §3
+// States  greeting -> EHLO (or HELO) -> (STARTTLS -> EHLO) -> MAIL -> RCPT ... -> DATA -> data -> final dot
+// Never   sends what the host has said it cannot take: too large, or 8-bit without 8BITMIME; sends in the clear where TLS is
+//         required; believes in TLS what was offered before it
+// RFC 5321 §3.3 §4.2.3 §4.5.3.2, RFC 1870 §6.1, RFC 2920, RFC 3207 §4 §4.2, RFC 6152 §3
 
 import type { Envelope } from '../../message/envelope.ts';
 import {
@@ -17,10 +18,12 @@ import {
   NO_CAPABILITIES,
   parseCapabilities,
   rcptCommand,
+  STARTTLS_COMMAND,
 } from '../../wire/smtp/client.ts';
 import { DataEncoder } from '../../wire/smtp/client-data.ts';
 import { type Outcome, outcome } from '../outcome.ts';
-import { HostFailure, type SmtpConnection } from './smtp-connection.ts';
+import type { TlsUse } from './outgoing-tls.ts';
+import { HostFailure, type SmtpConnection, TlsFailure } from './smtp-connection.ts';
 
 /** Milliseconds. */
 export interface SmtpTimeouts {
@@ -28,6 +31,8 @@ export interface SmtpTimeouts {
   readonly greeting: number;
   /** EHLO, MAIL, RCPT: a reply. */
   readonly command: number;
+  /** A TLS handshake. */
+  readonly handshake: number;
   /** The reply to DATA. */
   readonly data: number;
   /** A piece of the message to be taken. */
@@ -44,6 +49,7 @@ export const STANDARD_TIMEOUTS: SmtpTimeouts = {
   connect: 30_000,
   greeting: 300_000,
   command: 300_000,
+  handshake: 60_000,
   data: 120_000,
   block: 180_000,
   final: 600_000,
@@ -54,6 +60,8 @@ export const STANDARD_TIMEOUTS: SmtpTimeouts = {
 export interface OutgoingMail {
   /** Our name, for EHLO. */
   readonly hostname: string;
+  /** Undefined: not used, whatever is offered. */
+  readonly tls: TlsUse | undefined;
   readonly envelope: Envelope;
   readonly sizeBytes: number;
   /** Bytes from an offset on, at most a piece; empty behind the end. */
@@ -67,7 +75,7 @@ export async function transact(
   remote: string,
   timeouts: SmtpTimeouts,
 ): Promise<Outcome[]> {
-  const offered = await greet(connection, mail.hostname, timeouts);
+  const offered = await greet(connection, mail, timeouts);
   const unfit = unfitFor(offered, mail, remote);
   if (unfit !== undefined) return mail.envelope.recipients.map(() => unfit);
   const said = await sendEnvelope(connection, mail, offered, timeouts);
@@ -78,16 +86,43 @@ export async function transact(
   return outcomes.map((own) => (own.result === 'delivered' ? last : own));
 }
 
-async function greet(connection: SmtpConnection, hostname: string, timeouts: SmtpTimeouts): Promise<Capabilities> {
+async function greet(connection: SmtpConnection, mail: OutgoingMail, timeouts: SmtpTimeouts): Promise<Capabilities> {
   const greeting = await connection.greeting(timeouts.greeting);
   // A host that takes no mail says 554 here; another host of the domain may. RFC 5321 §3.1
   if (greeting.code !== 220) throw new HostFailure('4.4.1', greeting.said);
+  const offered = await hello(connection, mail.hostname, timeouts);
+  if (mail.tls === undefined || !(await secure(connection, mail.tls, offered, timeouts))) return offered;
+  return hello(connection, mail.hostname, timeouts);
+}
+
+async function hello(connection: SmtpConnection, hostname: string, timeouts: SmtpTimeouts): Promise<Capabilities> {
   const extended = await connection.command(ehloCommand(hostname), timeouts.command);
   if (extended.code === 250) return parseCapabilities(extended.lines);
   if (extended.code < 500) throw new HostFailure('4.4.1', extended.said);
   const plain = await connection.command(heloCommand(hostname), timeouts.command);
   if (plain.code !== 250) throw new HostFailure('4.4.1', plain.said);
   return NO_CAPABILITIES;
+}
+
+/** STARTTLS where it is offered. False: it goes on in the clear, on the same connection. */
+async function secure(
+  connection: SmtpConnection,
+  tls: TlsUse,
+  offered: Capabilities,
+  timeouts: SmtpTimeouts,
+): Promise<boolean> {
+  if (!offered.startTls) {
+    if (tls.isRequired) throw new TlsFailure('TLS is required, and this host offers none');
+    return false;
+  }
+  const ready = await connection.command(STARTTLS_COMMAND, timeouts.command);
+  if (ready.code !== 220) {
+    if (tls.isRequired) throw new TlsFailure(`TLS is required, and this host says: ${ready.said}`);
+    if (ready.code < 400) throw new HostFailure('4.5.0', `a reply to STARTTLS that does not fit: ${ready.said}`);
+    return false;
+  }
+  await connection.startTls(tls.options, timeouts.handshake);
+  return true;
 }
 
 function unfitFor({ sizeBytes, eightBitMime }: Capabilities, mail: OutgoingMail, remote: string): Outcome | undefined {

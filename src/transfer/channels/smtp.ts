@@ -4,15 +4,17 @@
 // Out     an outcome for each row; never touches the queue
 // Order   hosts by preference, their addresses in the resolver's order; a host that does not answer, or breaks off before
 //         the final dot, is followed by the next; once the dot is sent only that host's reply counts
+// TLS     where it is offered; a host with which it fails is asked again at once in the clear, unless TLS is required
 // Limits  HOSTS_MAX hosts, ADDRESSES_MAX addresses each, `whole` of the time-outs
-// RFC 5321 §4.5.4.1 §5.1
+// RFC 5321 §4.5.4.1 §5.1, RFC 3207 §4.1
 
 import type { AddressesAnswer } from '../../net/resolver.ts';
 import { BLOB_CHUNK_BYTES, type Blobs } from '../../store/blobs.ts';
 import { type Outcome, outcome } from '../outcome.ts';
 import type { Channel, Delivered, Delivery } from './channel.ts';
 import { type ExchangeParts, type Exchanges, findExchanges, type Host } from './exchanges.ts';
-import { HostFailure, SmtpConnection } from './smtp-connection.ts';
+import type { OutgoingTls, TlsUse } from './outgoing-tls.ts';
+import { HostFailure, SmtpConnection, TlsFailure } from './smtp-connection.ts';
 import { type OutgoingMail, type SmtpTimeouts, STANDARD_TIMEOUTS, transact } from './smtp-transaction.ts';
 
 const ADDRESSES_MAX = 4;
@@ -23,7 +25,13 @@ export interface SmtpChannelParts extends ExchangeParts {
   readonly blobs: Pick<Blobs, 'read'>;
   readonly resolver: ExchangeParts['resolver'] & { addresses(host: string): Promise<AddressesAnswer> };
   readonly timeouts?: SmtpTimeouts;
+  readonly tls: OutgoingTls;
 }
+
+type Tried =
+  | { readonly outcomes: Outcome[]; readonly release: () => void }
+  /** The next host may be asked, unless it is final. */
+  | { readonly outcome: Outcome; readonly isFinal: boolean; readonly isTlsFailure: boolean };
 
 export class SmtpChannel implements Channel {
   /** What is known of it without an instance. */
@@ -51,7 +59,6 @@ export class SmtpChannel implements Channel {
     });
     const exchanges = await findExchanges(this.#parts, delivery.destination);
     if ('outcome' in exchanges) return all(exchanges.outcome);
-    const mail = this.#mail(delivery);
     let last: Outcome | undefined;
     let lookUp: Outcome | undefined;
     for (const host of exchanges.hosts) {
@@ -63,8 +70,9 @@ export class SmtpChannel implements Channel {
             : (lookUp ?? noAddress(host, exchanges.source));
         continue;
       }
+      const mail = this.#mail(delivery, await this.#parts.tls.use(delivery.destination, host.host));
       for (const address of found.addresses.slice(0, ADDRESSES_MAX)) {
-        const tried = await this.#attempt(host, address, mail, signal);
+        const tried = await this.#tryBoth(host, address, mail, signal);
         if ('outcomes' in tried) return tried;
         if (tried.isFinal) return all(tried.outcome);
         last = tried.outcome;
@@ -73,10 +81,11 @@ export class SmtpChannel implements Channel {
     return all(last ?? lookUp!, last?.status === '4.4.1');
   }
 
-  #mail({ message, envelope }: Delivery): OutgoingMail {
+  #mail({ message, envelope }: Delivery, tls: TlsUse | undefined): OutgoingMail {
     const { blob, traceBytes } = message;
     return {
       hostname: this.#parts.hostnames[0]!,
+      tls,
       envelope,
       // Our Return-Path line is for mailboxes. RFC 5321 §4.4
       sizeBytes: blob.length - traceBytes,
@@ -84,15 +93,14 @@ export class SmtpChannel implements Channel {
     };
   }
 
-  async #attempt(
-    { host, port }: Host,
-    address: string,
-    mail: OutgoingMail,
-    signal: AbortSignal,
-  ): Promise<
-    | { readonly outcomes: Outcome[]; readonly release: () => void }
-    | { readonly outcome: Outcome; readonly isFinal: boolean }
-  > {
+  /** With TLS, and where that fails in the clear: no mail waits for a certificate that nobody has asked for. */
+  async #tryBoth(host: Host, address: string, mail: OutgoingMail, signal: AbortSignal): Promise<Tried> {
+    const tried = await this.#attempt(host, address, mail, signal);
+    if ('outcomes' in tried || !tried.isTlsFailure || mail.tls === undefined || mail.tls.isRequired) return tried;
+    return this.#attempt(host, address, { ...mail, tls: undefined }, signal);
+  }
+
+  async #attempt({ host, port }: Host, address: string, mail: OutgoingMail, signal: AbortSignal): Promise<Tried> {
     let connection: SmtpConnection | undefined;
     const quitMs = this.#timeouts.quit;
     const cut = (): void => {
@@ -103,15 +111,20 @@ export class SmtpChannel implements Channel {
     try {
       const opened = await SmtpConnection.open(address, port, this.#timeouts.connect, signal);
       connection = opened;
-      const outcomes = await transact(opened, mail, remoteName(host), this.#timeouts);
+      const said = await transact(opened, mail, remoteName(host), this.#timeouts);
+      const over = overText(opened);
+      const outcomes = said.map((each) => ({ ...each, over }));
       return { outcomes, release: () => opened.quit(quitMs) };
     } catch (error) {
       connection?.close();
       if (!(error instanceof HostFailure)) throw error;
       const where = `${remoteName(host)} at ${address} port ${port}`;
+      const isTlsFailure = error instanceof TlsFailure;
+      const problem = isTlsFailure && mail.tls?.problem !== undefined ? ` (${mail.tls.problem})` : '';
       return {
-        outcome: outcome('deferred', error.status, `${where}: ${error.message}`),
+        outcome: outcome('deferred', error.status, `${where}: ${error.message}${problem}`),
         isFinal: connection?.isCommitted ?? false,
+        isTlsFailure,
       };
     } finally {
       clearTimeout(late);
@@ -123,6 +136,11 @@ export class SmtpChannel implements Channel {
 /** As RFC 3464 §2.3.5 wants it for `dns`: a name, an address in brackets. */
 function remoteName(host: string): string {
   return /^[0-9.]+$|:/.test(host) ? `[${host}]` : host;
+}
+
+function overText({ tls }: SmtpConnection): string {
+  if (tls === undefined) return 'in the clear';
+  return `${tls.protocol}, ${tls.isVerified ? 'verified' : 'not verified'}`;
 }
 
 function noAddressKnown({ host }: Host, reason: string): Outcome {

@@ -79,9 +79,10 @@ test('any bytes give replies or a SyntaxFailure, the same however they are cut',
 });
 
 test('what EHLO offers', () => {
-  assert.deepEqual(parseCapabilities(['mx PIPELINING', 'size 1000', 'Pipelining', '8BITMIME', 'X']), {
+  assert.deepEqual(parseCapabilities(['mx PIPELINING', 'size 1000', 'Pipelining', '8BITMIME', 'StartTLS']), {
     pipelining: true,
     eightBitMime: true,
+    startTls: true,
     sizeBytes: 1000,
   });
   assert.deepEqual(parseCapabilities(['8BITMIME']), NO_CAPABILITIES);

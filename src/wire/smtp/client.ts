@@ -4,7 +4,7 @@
 // Out     command lines; whole replies; what EHLO offers
 // Limits  REPLY_LINE_BYTES a line, REPLY_LINES a reply, REPLY_TEXT of its text are kept
 // Never   lets a line break into a command; takes a reply apart from what stands behind it without saying so
-// RFC 5321 §4.1.1 §4.2 §4.5.3.1.5, RFC 1870 §3, RFC 2034 §4, RFC 6152 §3
+// RFC 5321 §4.1.1 §4.2 §4.5.3.1.5, RFC 1870 §3, RFC 2034 §4, RFC 3207 §4, RFC 6152 §3
 
 import { characterClass } from '../../base/characters.ts';
 import { Cursor, SyntaxFailure } from '../../base/cursor.ts';
@@ -85,11 +85,17 @@ function said(code: number, lines: readonly string[]): string {
 export interface Capabilities {
   readonly pipelining: boolean;
   readonly eightBitMime: boolean;
+  readonly startTls: boolean;
   /** Bytes of a message; undefined: SIZE is not offered. 0: offered without a limit. */
   readonly sizeBytes: number | undefined;
 }
 
-export const NO_CAPABILITIES: Capabilities = { pipelining: false, eightBitMime: false, sizeBytes: undefined };
+export const NO_CAPABILITIES: Capabilities = {
+  pipelining: false,
+  eightBitMime: false,
+  startTls: false,
+  sizeBytes: undefined,
+};
 
 /** From the lines of EHLO's reply; the first one is the greeting. RFC 5321 §4.1.1.1 */
 export function parseCapabilities(lines: readonly string[]): Capabilities {
@@ -103,6 +109,7 @@ export function parseCapabilities(lines: readonly string[]): Capabilities {
   return {
     pipelining: offered.has('PIPELINING'),
     eightBitMime: offered.has('8BITMIME'),
+    startTls: offered.has('STARTTLS'),
     sizeBytes: size === undefined ? undefined : sizeLimit(size),
   };
 }
@@ -149,5 +156,6 @@ export function rcptCommand({ address }: Recipient): string {
   return commandLine(`RCPT TO:${formatPath(address)}`);
 }
 
+export const STARTTLS_COMMAND = 'STARTTLS\r\n';
 export const DATA_COMMAND = 'DATA\r\n';
 export const QUIT_COMMAND = 'QUIT\r\n';
