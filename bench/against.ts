@@ -82,7 +82,7 @@ function compare(
   const costs: Record<string, number[]> = { waypost: [], before: [] };
   for (let round = 0; round < WARM_UP + ROUNDS; round++)
     for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
-      const offset = line.name.startsWith('deliver') ? users.fresh + round * MAILBOXES : users.read;
+      const offset = line.isFresh ? users.fresh + round * MAILBOXES : users.read;
       const figures = line.run(side, offset);
       const cost = Number(figures['server_cpu_ms_each']);
       if (round >= WARM_UP) costs[side.name]!.push(cost);

@@ -93,10 +93,9 @@ async function bench(): Promise<boolean> {
 function measure(line: Line, offset: number): Result {
   const runs = new Map<SideName, Figures[]>();
   const taking = sides.filter(({ name }) => name === 'waypost' || line.against.some((peer) => peer === name));
-  const fresh = line.name.startsWith('deliver');
   for (let round = 0; round < rounds; round++) {
     for (const side of taking) {
-      const figures = line.run(side, fresh ? offset + round * MAILBOXES : READ);
+      const figures = line.run(side, line.isFresh ? offset + round * MAILBOXES : READ);
       runs.set(side.name, [...(runs.get(side.name) ?? []), figures]);
       say(`${line.name} ${side.name}: ${figures[line.figure]} ${line.unit}`);
     }
@@ -106,14 +105,16 @@ function measure(line: Line, offset: number): Result {
   );
   const missed = Object.entries(line.bars).flatMap(([name, bar]) => {
     const theirs = medians.get(name as PeerName);
-    if (theirs === undefined || medians.get('waypost')! >= theirs * bar) return [];
-    return [`${line.name}: ${ratio(medians.get('waypost')!, theirs)} times ${name}, the bar is ${bar}`];
+    const ours = medians.get('waypost')!;
+    if (theirs === undefined || advantage(line, ours, theirs) >= bar) return [];
+    return [`${line.name}: ${advantage(line, ours, theirs).toFixed(1)} times ${name}, the bar is ${bar}`];
   });
   return { line, medians, runs, missed };
 }
 
-function ratio(ours: number, theirs: number): string {
-  return (ours / theirs).toFixed(1);
+/** So many times better are we. */
+function advantage({ isCost }: Line, ours: number, theirs: number): number {
+  return isCost ? theirs / ours : ours / theirs;
 }
 
 function table(results: readonly Result[]): string {
@@ -126,13 +127,14 @@ function table(results: readonly Result[]): string {
     for (const name of others) {
       const theirs = medians.get(name)!;
       const bar = line.bars[name];
-      const verdict = bar === undefined ? '' : ours >= theirs * bar ? 'held' : 'MISSED';
+      const times = advantage(line, ours, theirs);
+      const verdict = bar === undefined ? '' : times >= bar ? 'held' : 'MISSED';
       rows.push([
         `${line.name}: ${line.what}`,
         `${shown(ours)} ${line.unit}`,
         shown(theirs),
         PEER_NAMES[name],
-        ratio(ours, theirs),
+        times.toFixed(1),
         bar === undefined ? '' : String(bar),
         verdict,
       ]);
@@ -153,7 +155,7 @@ function asJson(results: readonly Result[], disk: readonly number[]): object {
       medians: Object.fromEntries(medians),
       ratios: Object.fromEntries(
         [...medians].flatMap(([name, theirs]) =>
-          name === 'waypost' ? [] : [[name, Number(ratio(medians.get('waypost')!, theirs))]],
+          name === 'waypost' ? [] : [[name, Number(advantage(line, medians.get('waypost')!, theirs).toFixed(1))]],
         ),
       ),
       bars: line.bars,

@@ -1,6 +1,7 @@
 // What runs come to: medians, tables, and what the machine was.
 
 import { cpus, tmpdir } from 'node:os';
+import { columns } from '../src/cli/output.ts';
 import { generate } from './generate.ts';
 
 export function median(values: readonly number[]): number {
@@ -9,17 +10,9 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** Columns under each other. */
-export function aligned(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+/** Columns under each other, the heading first. */
+export function aligned([heading, ...rows]: readonly (readonly string[])[]): string {
+  return columns(heading!, rows, '');
 }
 
 export function shown(value: number): string {

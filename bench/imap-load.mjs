@@ -19,6 +19,7 @@ const o = args({
   mode: 'login',
   host: '127.0.0.1',
   port: 2143,
+  tls: false,
   conns: 10,
   count: 100, // count: units of work over all connections
   user: 'u{n}@d{d}.example',
@@ -46,7 +47,7 @@ const err = (e) => errors.set(e.message, (errors.get(e.message) ?? 0) + 1);
 let started = 0;
 
 async function session(k, select = true) {
-  const c = new Imap(o.host, o.port);
+  const c = new Imap({ host: o.host, port: o.port, secure: o.tls });
   await c.login(who(k), o.password);
   if (select) await c.send(`SELECT ${o.mailbox}`);
   return c;

@@ -1,6 +1,7 @@
 // Shared by the load generators: arguments, percentiles, reports, a line reader, process accounting.
 import fs from 'node:fs';
 import net from 'node:net';
+import tls from 'node:tls';
 
 /** `--name value` pairs over defaults; a default's type decides how the value is read (boolean: a bare flag). */
 export function args(defaults) {
@@ -115,10 +116,12 @@ export function accounting(pids) {
 
 /**
  * Opens a TCP connection. `onLine(line)` gets each line without its CRLF as a latin1 string; when it returns a
- * number k > 0, the next k bytes are skipped without being looked at (an IMAP literal).
+ * number k > 0, the next k bytes are skipped without being looked at (an IMAP literal). `secure`: TLS from the first byte,
+ * a full handshake each time; whose certificate it is does not matter here.
  */
-export function lineConnection(host, port, onLine, onEnd) {
-  const sock = net.connect({ host, port, noDelay: true });
+export function lineConnection({ host, port, secure = false }, onLine, onEnd) {
+  const options = { host, port, noDelay: true };
+  const sock = secure ? tls.connect({ ...options, rejectUnauthorized: false }) : net.connect(options);
   let rest = null;
   let skip = 0;
   const c = { sock, bytes: 0, ended: false };
@@ -161,7 +164,7 @@ export function lineConnection(host, port, onLine, onEnd) {
 
 /** A minimal IMAP client: cmd() resolves to the tagged line; `exists`, `untagged` count what came by. */
 export class Imap {
-  constructor(host, port) {
+  constructor(server) {
     this.untagged = 0;
     this.exists = 0;
     this.status = null;
@@ -178,8 +181,7 @@ export class Imap {
       this.greet = { res, rej };
     });
     this.conn = lineConnection(
-      host,
-      port,
+      server,
       (l) => this.line(l),
       (e) => this.fail(e),
     );

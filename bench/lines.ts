@@ -8,10 +8,14 @@ export interface Line {
   readonly what: string;
   /** Arguments for this side. The count is only how long it takes: rates are compared. */
   readonly run: (side: Side, offset: number) => Figures;
+  /** Each run gets mailboxes that nothing has been delivered to. */
+  readonly isFresh?: true;
   readonly figure: string;
   readonly unit: string;
+  /** Less is better, as of memory: then the ratio is the other side's figure by ours. */
+  readonly isCost?: true;
   readonly against: readonly PeerName[];
-  /** At least so many times the other side's rate. */
+  /** The ratio is at least this. */
   readonly bars: Partial<Record<PeerName, number>>;
 }
 
@@ -38,10 +42,22 @@ function imap(mode: string, ours: number, theirs: number, extra: readonly (strin
 }
 
 /** Ours with Argon2id, each account seen before, which a mail client's are; Dovecot's passwords are in the clear. */
-function logins(side: Side, offset: number): Figures {
-  const users = ['--mode', 'login', '--port', side.imap, '--users', 50, '--offset', offset, '--conns', 10];
+function logins(side: Side, offset: number, door: readonly (string | number)[] = ['--port', side.imap]): Figures {
+  const users = ['--mode', 'login', ...door, '--users', 50, '--offset', offset, '--conns', 10];
   generate('imap-load', [...users, '--count', 50]);
   return generate('imap-load', [...users, '--tree', side.pids, '--count', isOurs(side) ? 3000 : 300]);
+}
+
+function overTls(side: Side): readonly (string | number)[] {
+  if (side.imaps === undefined) throw new Error('this side has no imaps');
+  return ['--tls', '--port', side.imaps];
+}
+
+/** A mailbox of 1,000 messages, filled before the clock runs, then read by sessions one after another. */
+function pop3(side: Side, offset: number): Figures {
+  const user = ['--users', 1, '--offset', offset];
+  generate('imap-load', [...['--port', side.imap, '--mode', 'append', '--conns', 4, '--count', 1000], ...user]);
+  return generate('pop3-load', [...['--port', side.pop3, '--tree', side.pids, '--count', 5], ...user]);
 }
 
 export const LINES: readonly Line[] = [
@@ -49,6 +65,7 @@ export const LINES: readonly Line[] = [
     name: 'deliver',
     what: '10 KB, 20 connections, 1 recipient',
     run: deliveries(10_240, 1, 8000, 1000),
+    isFresh: true,
     figure: 'msgs_s',
     unit: 'messages/s in the mailbox',
     against: ['shipped'],
@@ -58,6 +75,7 @@ export const LINES: readonly Line[] = [
     name: 'deliver-20',
     what: '10 KB, 20 connections, 20 recipients',
     run: deliveries(10_240, 20, 2000, 150),
+    isFresh: true,
     figure: 'deliveries_s',
     unit: 'deliveries/s',
     against: ['shipped'],
@@ -66,16 +84,40 @@ export const LINES: readonly Line[] = [
   {
     name: 'login',
     what: 'login + SELECT + LOGOUT, 10 connections',
-    run: logins,
+    run: (side, offset) => logins(side, offset),
     figure: 'logins_s',
     unit: 'sessions/s',
     against: ['shipped', 'fast'],
     bars: { shipped: 5, fast: 2 },
   },
   {
+    name: 'login-tls',
+    what: 'full TLS handshake (P-256), login + SELECT + LOGOUT, 10 connections',
+    run: (side, offset) => logins(side, offset, overTls(side)),
+    figure: 'logins_s',
+    unit: 'sessions/s',
+    against: ['shipped'],
+    bars: { shipped: 2 },
+  },
+  {
+    name: 'idle-tls',
+    what: '1,000 idle sessions over TLS, memory of each',
+    run: (side, offset) =>
+      generate('imap-load', [
+        ...[...overTls(side), '--tree', side.pids, '--mode', 'idle', '--conns', 1000],
+        ...['--users', MAILBOXES, '--offset', offset],
+      ]),
+    figure: 'kib_per_conn',
+    unit: 'KiB',
+    isCost: true,
+    against: ['shipped'],
+    bars: { shipped: 5 },
+  },
+  {
     name: 'deliver-1k',
     what: '1 KB, 20 connections, 1 recipient',
     run: deliveries(1024, 1, 8000, 1000),
+    isFresh: true,
     figure: 'msgs_s',
     unit: 'messages/s in the mailbox',
     against: ['shipped'],
@@ -85,6 +127,7 @@ export const LINES: readonly Line[] = [
     name: 'deliver-100k',
     what: '100 KB, 20 connections, 1 recipient',
     run: deliveries(102_400, 1, 2000, 500),
+    isFresh: true,
     figure: 'msgs_s',
     unit: 'messages/s in the mailbox',
     against: ['shipped'],
@@ -128,12 +171,12 @@ export const LINES: readonly Line[] = [
   },
   {
     name: 'pop3',
-    what: 'POP3: STAT, RETR of all, QUIT, after APPEND',
-    run: (side, offset) =>
-      generate('pop3-load', ['--port', side.pop3, '--tree', side.pids, '--offset', offset, '--users', 1, '--count', 5]),
+    what: 'POP3: STAT, RETR of 1,000 messages of 10 KB, QUIT',
+    run: pop3,
+    isFresh: true,
     figure: 'msgs_s',
     unit: 'messages/s',
     against: ['shipped'],
-    bars: {},
+    bars: { shipped: 1 },
   },
 ];

@@ -31,8 +31,7 @@ function session(n) {
     const q = [];
     let inBody = false;
     const conn = lineConnection(
-      o.host,
-      o.port,
+      { host: o.host, port: o.port },
       (l) => {
         if (inBody) {
           if (l === '.') {

@@ -24,6 +24,8 @@ export interface Side {
   readonly name: SideName;
   readonly smtp: number;
   readonly imap: number;
+  /** Undefined for a Waypost from before it. */
+  readonly imaps: number | undefined;
   readonly pop3: number;
   /** Top processes of the server, for its CPU time. */
   readonly pids: string;
@@ -39,7 +41,7 @@ export async function startOurs(
     env: { WAYPOST_LOG: 'warn' },
     ...(program === undefined ? {} : { program }),
   });
-  const { smtp, imap, pop3, ldap } = server.listeners;
+  const { smtp, imap, imaps, pop3, ldap } = server.listeners;
   const bound = ['--port', ldap.port, '--binddn', 'cn=Directory Manager', '--bindpw', server.adminPassword];
   const add = (count: number, dn: string, attributes: object, extra: readonly (string | number)[]): number => {
     const form = ['--mode', 'add', '--count', count, '--dn', dn, '--attributes', JSON.stringify(attributes)];
@@ -62,6 +64,7 @@ export async function startOurs(
       name: program === undefined ? 'waypost' : 'before',
       smtp: smtp.port,
       imap: imap.port,
+      imaps: imaps?.port,
       pop3: pop3.port,
       ldap: ldap.port,
       pids: String(server.pid),
@@ -94,7 +97,7 @@ export function peersMissing(): string | false {
 
 export async function startPeers(users: number, login: PeerName): Promise<Side> {
   const directory = mkdtempSync(join(tmpdir(), `waypost-peer-${login}-`));
-  const [smtp, imap, pop3] = await freePorts(3);
+  const [smtp, imap, imaps, pop3] = await freePorts(4);
   const env = {
     ...process.env,
     PEER_DIR: directory,
@@ -104,6 +107,7 @@ export async function startPeers(users: number, login: PeerName): Promise<Side> 
     PEER_LOGIN: login,
     PEER_SMTP_PORT: String(smtp),
     PEER_IMAP_PORT: String(imap),
+    PEER_IMAPS_PORT: String(imaps),
     PEER_POP3_PORT: String(pop3),
   };
   const script = (name: string): string => join(import.meta.dirname, 'postfix-dovecot', name);
@@ -112,6 +116,7 @@ export async function startPeers(users: number, login: PeerName): Promise<Side> 
     name: login,
     smtp: smtp!,
     imap: imap!,
+    imaps: imaps!,
     pop3: pop3!,
     pids: /^PEER_PIDS=(.*)$/m.exec(state)?.[1] ?? '',
     async stop() {

@@ -102,8 +102,7 @@ function client() {
       let ehlo = false;
       connects++;
       conn = lineConnection(
-        o.host,
-        o.port,
+        { host: o.host, port: o.port },
         (l) => {
           if (l.startsWith('250') && l.includes('PIPELINING')) ehlo = true;
           if (l[3] === '-') return 0;
@@ -237,7 +236,7 @@ const waiting = o['wait-imap'];
 if (waiting) {
   const [h, p] = waiting.split(':');
   for (let n = 0; n < o.users; n++) {
-    const c = new Imap(h, Number(p));
+    const c = new Imap({ host: h, port: Number(p) });
     await c.login(userOf(o.user, o.offset + n, o.domains), o.password);
     await c.send('STATUS INBOX (MESSAGES)');
     boxes.push({ c, base: c.status });
