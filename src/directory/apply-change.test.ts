@@ -160,6 +160,12 @@ describe('add', () => {
       { objectClass: 'device', cn: 'x', mail: 'ä@b' },
     ],
     ['invalidAttributeSyntax', 'a DN that is none', 'cn=x,o=internet', { objectClass: 'device', cn: 'x', owner: 'x' }],
+    [
+      'invalidAttributeSyntax',
+      'access rules that do not parse',
+      'cn=x,o=internet',
+      { objectClass: 'device', cn: 'x', mailAllowedServiceAccess: '+imap:.acme.example' },
+    ],
     ['attributeOrValueExists', 'a value twice', 'cn=x,o=internet', { objectClass: 'device', cn: ['x', ' X '] }],
     [
       'constraintViolation',
@@ -208,6 +214,24 @@ describe('modify', () => {
       entriesWith(directory.reader, 'mail', 'NEW@acme.example', 10).map(({ dn }) => dn),
       ['uid=mod,o=internet'],
     );
+  });
+
+  it('says where an access rule does not parse', async () => {
+    for (const attribute of ['mailAllowedServiceAccess', 'MAILDOMAINALLOWEDSERVICEACCESS']) {
+      const values = ['+imap:192.0.2.0/24$-pop:LOCAL'];
+      await assert.rejects(modify('mod', { operation: 'replace', attribute, values }), (error) => {
+        assert.ok(error instanceof Failure);
+        assert.equal(error.ldap?.name, 'invalidAttributeSyntax');
+        assert.match(
+          error.message,
+          /^mail(Domain)?AllowedServiceAccess, column 25: an address, .* is expected, "LOCAL" stands here$/,
+        );
+        return true;
+      });
+    }
+    const rules = ['+imap:192.0.2.0/24$-pop:*'];
+    await modify('mod', { operation: 'replace', attribute: 'mailAllowedServiceAccess', values: rules });
+    assert.deepEqual(values('mod', 'mailallowedserviceaccess'), rules);
   });
 
   const refused: [result: string, what: string, modification: Modification][] = [

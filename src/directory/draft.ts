@@ -6,6 +6,7 @@
 // RFC 4511 §4.6
 
 import { LDAP_VALUES_MAX } from '../base/limits.ts';
+import { ACCESS_ATTRIBUTES, parseAccessRules } from './access-rules.ts';
 import type { Attribute, Attributes, AttributeValue } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { equalityKey } from './matching.ts';
@@ -164,12 +165,19 @@ function checkedValue(description: AttributeDescription, value: AttributeValue):
   if (!isValidValue(type.syntax, value)) {
     throw directoryFailure('invalidAttributeSyntax', `A value of ${description.name} does not have its syntax`);
   }
+  if (ACCESS_ATTRIBUTES.includes(type.key)) checkAccessRules(description, value as string);
   if (type.key !== 'objectclass') return [equalityKey(type, value), value];
   const objectClass = schema().objectClass(value as string);
   if (objectClass === undefined) {
     throw directoryFailure('objectClassViolation', `The object class ${printable(value as string)} is not known`);
   }
   return [equalityKey(type, objectClass.name), objectClass.name];
+}
+
+/** Rules that cannot be read would keep everybody out; one that is stored already stays until it is replaced. */
+function checkAccessRules(description: AttributeDescription, value: string): void {
+  const parsed = parseAccessRules(value);
+  if ('problem' in parsed) throw directoryFailure('invalidAttributeSyntax', `${description.name}, ${parsed.problem}`);
 }
 
 function checkCount({ description, values }: Touched): void {

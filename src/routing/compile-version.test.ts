@@ -19,6 +19,8 @@ const digests: Readonly<Record<number, string>> = {
   1: '5542ca8f5cfdcfc403d8bbcafc380db7',
   // Spaces round an address and round a host name mean nothing.
   2: '7836f095b6423a6ea4a9e49213f15897',
+  // Access rules.
+  3: '81abd045626290733139166488695502',
 };
 
 type Values = Readonly<Record<string, AttributeValue | readonly AttributeValue[]>>;
@@ -69,6 +71,12 @@ const dns = [
   'no dn',
   '',
 ];
+const accesses = [
+  '-imap:*',
+  ' +IMAP EXCEPT imaps,smtp:192.0.2.0/24 except 192.0.2.1,2001:db8::/32$-ALL:*',
+  '-pop3:*',
+  '',
+];
 const classes = {
   domain: ['domain', 'inetDomain', 'mailDomain'],
   alias: ['domain', 'inetDomainAlias'],
@@ -91,6 +99,7 @@ const domains: readonly Entry[] = [
     ...addresses.map((mailDomainCatchallAddress) => ({ mailDomainCatchallAddress })),
     { mailDomainCatchallAddress: ['no address', 'second@acme.example', 'third@acme.example'] },
     { mailRoutingHosts: ['Mail.Example', ' other.example '] },
+    ...accesses.map((mailDomainAllowedServiceAccess) => ({ mailDomainAllowedServiceAccess })),
     each([...unsupportedAttributes.domain, ...unsupportedAttributes.unclaimed]),
   ].map((values) => entry(DOMAIN, { objectClass: classes.domain, ...values })),
 ];
@@ -115,6 +124,7 @@ const recipients: readonly Entry[] = [
       ...options.map((mailDeliveryOption) => ({ mailDeliveryOption })),
       { mailDeliveryOption: options },
       { mailHost: 'Mail.Example' },
+      ...accesses.map((mailAllowedServiceAccess) => ({ mailAllowedServiceAccess })),
       each(unsupportedAttributes.user),
       each(unsupportedAttributes.group),
     ].map((values) => entry(dn, { objectClass, ...values })),

@@ -76,6 +76,24 @@ test('what a domain says wrongly is named, and the rest of it stands', () => {
   );
 });
 
+test('access rules are compiled, and those that do not parse are named', () => {
+  const compiled = (value: string) => [
+    compileDomain(
+      entry('dc=acme,dc=example,o=internet', { ...domainClasses, mailDomainAllowedServiceAccess: [value] }),
+    ),
+    compileRecipient(entry('uid=ann,o=internet', { ...userClasses, mailAllowedServiceAccess: [value] }), acme),
+  ];
+  for (const row of compiled('+imap EXCEPT imaps:*'))
+    assert.deepEqual(row?.access, [
+      { allows: true, text: '+imap EXCEPT imaps:*', services: [['imap'], ['imaps']], clients: [['']] },
+    ]);
+  for (const row of compiled('+imap:mail.example')) {
+    assert.deepEqual(row?.access, { illegal: '+imap:mail.example' });
+    assert.match(row?.problems?.[0]?.attribute ?? '', /^mail(Domain)?AllowedServiceAccess$/);
+    assert.match(row?.problems?.[0]?.reason ?? '', /^column 7: an address/);
+  }
+});
+
 test('spaces round an address and a host name mean nothing', () => {
   const groupClasses = { objectClass: ['inetMailGroup', 'inetLocalMailRecipient'] };
   const domain = compileDomain(

@@ -7,19 +7,20 @@
 import { asciiLower } from '../base/characters.ts';
 import { Failure } from '../base/failure.ts';
 import type { AccountId } from '../base/ids.ts';
+import { parseAccessRules } from '../directory/access-rules.ts';
 import { normalizeDn, SUFFIX } from '../directory/dn.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
 import { mailDomainOf } from '../directory/mail-domain.ts';
 import { type Address, addressKey, formatAddress, tryParseAddress } from '../message/address.ts';
 import { deliveryOptions, unsupportedAttributes } from './attributes.ts';
-import { type Problem, type RecipientRow, type RouteRow, SITE_POSTMASTER, type Status } from './rows.ts';
+import { type Access, type Problem, type RecipientRow, type RouteRow, SITE_POSTMASTER, type Status } from './rows.ts';
 import { legalStatuses, parseStatusValue, type StatusAttribute, type Statuses } from './status.ts';
 
 /**
  * Goes up with any change that gives other rows for the same entries: the tables are then compiled anew at the next
  * start. compile-version.test.ts knows what each version gives.
  */
-export const COMPILER_VERSION = 2;
+export const COMPILER_VERSION = 3;
 
 /** The entry that the first start makes: mail for the postmaster of everything goes to its account. */
 export const SITE_POSTMASTER_DN = `uid=postmaster,ou=Waypost,${SUFFIX}`;
@@ -34,6 +35,7 @@ export function compileDomain(entry: Entry): RouteRow | undefined {
     base: baseOf(entry, problems),
     inetDomainStatus: statusOf(entry, 'inetDomainStatus', problems),
     mailDomainStatus: statusOf(entry, 'mailDomainStatus', problems),
+    access: readAccess(entry, 'mailDomainAllowedServiceAccess', problems),
     catchall: addressesOf(entry, 'mailDomainCatchallAddress', problems)[0],
     routingHosts: orAbsent(textValues(entry, 'mailroutinghosts').map(hostOf)),
     unsupported: orAbsent(presentOf(entry, unsupportedAttributes.domain)),
@@ -78,6 +80,7 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
     dn: entry.dn,
     addresses,
     equivalents: orAbsent(equivalents.filter((key) => !addresses.includes(key))),
+    access: readAccess(entry, 'mailAllowedServiceAccess', problems),
     mailHost: textValues(entry, 'mailhost').map(hostOf)[0],
     unsupported: orAbsent([...presentOf(entry, unsupportedAttributes[kind]), ...laterOptionsOf(entry, kind, problems)]),
   };
@@ -166,6 +169,20 @@ function statusOf(entry: Entry, attribute: StatusAttribute, problems: Problem[])
   if (typeof status !== 'string')
     problems.push({ attribute, value, reason: `is none of ${legalStatuses[attribute].join(', ')}` });
   return status;
+}
+
+function readAccess(entry: Entry, attribute: string, problems: Problem[]): Access | undefined {
+  const value = textValue(entry, asciiLower(attribute));
+  if (value === undefined) return undefined;
+  const parsed = parseAccessRules(value);
+  if ('rules' in parsed) return parsed.rules;
+  problems.push({ attribute, value, reason: parsed.problem });
+  return { illegal: value };
+}
+
+/** Who may log in as an entry without a row. */
+export function accessOf(entry: Entry): Access | undefined {
+  return readAccess(entry, 'mailAllowedServiceAccess', []);
 }
 
 /** What an entry without a row says of itself. */

@@ -149,6 +149,28 @@ test('an address that two entries claim by today’s compiler stays with the one
   directory.close();
 });
 
+test('access rules from before they counted: those that do not parse are named', async () => {
+  const directory = await populated();
+  const store = operation('test.store-rules', async (tx, _args: null) => {
+    const added = `json_insert(attributes, '$[#]', json('["mailAllowedServiceAccess",["+imap:LOCAL"]]'))`;
+    await tx.run(`UPDATE dit SET attributes = ${added} WHERE path LIKE '%uid=ben,'`);
+  });
+  await directory.writer.execute(store, null);
+  assert.deepEqual(readProblems(directory.reader), []);
+  await start(directory, 3);
+  const [problem, ...more] = readProblems(directory.reader);
+  assert.deepEqual([problem?.dn, more.length], [userDn('ben@acme.example'), 0]);
+  assert.match(
+    JSON.stringify(problem?.problems),
+    /"mailAllowedServiceAccess","value":"\+imap:LOCAL","reason":"column 7/,
+  );
+  // Its other attributes change; the rule does when it is right.
+  await directory.apply(replace(userDn('ben@acme.example'), { description: 'x' }));
+  await directory.apply(replace(userDn('ben@acme.example'), { mailAllowedServiceAccess: '+imap:*' }));
+  assert.deepEqual(readProblems(directory.reader), []);
+  directory.close();
+});
+
 test('more entries than one slice', async () => {
   const directory = await populated();
   const people = Array.from({ length: 450 }, (_, n) => addUser(`p${n}@acme.example`));

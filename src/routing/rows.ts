@@ -4,6 +4,7 @@
 // the entry says nothing.
 
 import type { AccountId } from '../base/ids.ts';
+import type { AccessRule } from '../directory/access-rules.ts';
 import type { Address } from '../message/address.ts';
 
 /** A status attribute's value that is legal for its level, or the word for one that is not. See status.ts. */
@@ -16,6 +17,9 @@ export type Status =
   | 'hold'
   | 'overquota'
   | { readonly illegal: string };
+
+/** Who may log in to which service, and from where; the value when it does not parse. */
+export type Access = readonly AccessRule[] | { readonly illegal: string };
 
 /** An attribute's value that the compiler could not use. `sync status` prints these; the entry stays as it is. */
 export interface Problem {
@@ -32,6 +36,8 @@ export interface RouteRow {
   readonly base: string;
   readonly inetDomainStatus?: Status;
   readonly mailDomainStatus?: Status;
+  /** mailDomainAllowedServiceAccess */
+  readonly access?: Access;
   /** mailDomainCatchallAddress, as SMTP writes it. */
   readonly catchall?: string;
   /** mailRoutingHosts in lower case. One of our names must be among them. */
@@ -52,6 +58,8 @@ interface RecipientRowBase {
   readonly addresses: readonly string[];
   /** Keys of mailEquivalentAddress, of the same domains: claimed, but their meaning is not built yet. */
   readonly equivalents?: readonly string[];
+  /** mailAllowedServiceAccess */
+  readonly access?: Access;
   /** mailHost in lower case; another host than this one is not reached yet. */
   readonly mailHost?: string;
   /** Attributes, or values of mailDeliveryOption, that would change delivery and that this program does not act on. */
