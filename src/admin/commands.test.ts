@@ -5,7 +5,15 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { HashGate } from '../auth/hash-gate.ts';
 import { systemClock } from '../base/clock.ts';
 import { ADMINISTRATOR_CALLER } from '../directory/caller.ts';
-import { add, addUser, domainDn, openTestDirectory, type TestDirectory, userDn } from '../provisioning/testing.ts';
+import {
+  add,
+  addUser,
+  domainDn,
+  openTestDirectory,
+  replace,
+  type TestDirectory,
+  userDn,
+} from '../provisioning/testing.ts';
 import { domainAdd, domainRemove, domainShow } from './domain.ts';
 import type { EntryParts } from './entries.ts';
 import { groupAdd, groupList, groupRemove, groupShow } from './group.ts';
@@ -156,4 +164,23 @@ test('sync status names a mail domain outside the DC tree', async () => {
     problems.map(({ dn }) => dn),
     ['o=firm,o=internet'],
   );
+});
+
+test('route says which status or rule decides a login', async () => {
+  await run(userAdd(parts), { address: 'ann@cmd.test' });
+  const ask = async (service: 'imap' | 'imaps', peer?: string) => {
+    const { login } = await run(route(parts), { address: 'Ann@cmd.test', service, peer });
+    return [login?.peer, login?.result, login?.by];
+  };
+  assert.deepEqual(await ask('imap'), ['127.0.0.1', 'ok', 'no access rules']);
+  await directory.apply(replace(userDn('ann@cmd.test'), { mailAllowedServiceAccess: '+imap:192.0.2.0/24$+imaps:*' }));
+  const by = (text: string) => `mailAllowedServiceAccess: ${text}`;
+  assert.deepEqual(await ask('imap', '192.0.2.7'), ['192.0.2.7', 'ok', by('+imap:192.0.2.0/24')]);
+  assert.deepEqual(await ask('imaps', '::1'), ['::1', 'ok', by('+imaps:*')]);
+  assert.deepEqual(await ask('imap', '::1'), ['::1', 'access', by('no rule of +imap:192.0.2.0/24$+imaps:*')]);
+  await directory.apply(replace(domainDn('cmd.test'), { mailDomainStatus: 'hold' }));
+  assert.deepEqual(await ask('imaps'), ['127.0.0.1', 'status', 'mailDomainStatus: hold']);
+  const { login } = await run(route(parts), { address: 'nobody@cmd.test', service: 'pop' });
+  assert.equal(login?.result, 'no-account');
+  await fails(run(route(parts), { address: 'ann@cmd.test', service: 'imap', peer: 'mail.example' }), /peer: is no IP/);
 });

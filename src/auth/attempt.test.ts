@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Failure } from '../base/failure.ts';
+import { parseAccessRules } from '../directory/access-rules.ts';
 import type { ConnectionRecord } from '../net/connection.ts';
+import type { Admission } from '../routing/admission.ts';
+import type { Access } from '../routing/rows.ts';
 import { type AttemptedLogin, attempt, type LoginAccount } from './attempt.ts';
 import type { LoginGuard } from './guard.ts';
+import { OPEN } from './testing.ts';
 
 interface Told {
   readonly account?: LoginAccount | undefined;
@@ -12,7 +16,13 @@ interface Told {
   readonly begin?: LoginGuard['begin'];
 }
 
-const ann: LoginAccount = { uuid: 'u1', passwords: [], refusedBy: undefined };
+const ann: LoginAccount = { uuid: 'u1', passwords: [], admissions: [OPEN] };
+
+function rulesOf(value: string): Access {
+  const parsed = parseAccessRules(value);
+  assert.ok('rules' in parsed);
+  return parsed.rules;
+}
 
 /** What came of it, what the guard was told, and what the audit got. */
 async function tried(told: Told): Promise<{ result: string; guard: string[]; audit: AttemptedLogin['result'][] }> {
@@ -63,10 +73,19 @@ describe('an attempt to log in', () => {
   });
 
   it('says that an account may not log in only to a client that has its password', async () => {
-    const account = { ...ann, refusedBy: 'mailUserStatus: inactive' };
-    const right = await tried({ account });
-    assert.deepEqual([right.result, right.audit], ['denied: This account may not log in', ['status']]);
-    assert.match((await tried({ account, isRight: () => false })).result, /^unauthenticated/);
+    const refusals: [admission: Partial<Admission>, result: string, audit: string][] = [
+      [{ refusedBy: 'mailUserStatus: inactive' }, 'denied: This account may not log in', 'status'],
+      [{ userRules: rulesOf('-imap:*') }, 'denied: This account may not log in here', 'access'],
+      [{ domainRules: rulesOf('+pop:*') }, 'denied: This account may not log in here', 'access'],
+      [{ userRules: { illegal: 'x' } }, 'unavailable: The access rules of this account cannot be read', 'error'],
+    ];
+    for (const [admission, result, audit] of refusals) {
+      const account = { ...ann, admissions: [{ ...OPEN, ...admission }] } as const;
+      const right = await tried({ account });
+      assert.deepEqual([right.result, right.audit, right.guard.at(-1)], [result, [audit], 'right']);
+      const wrong = await tried({ account, isRight: () => false });
+      assert.deepEqual([wrong.result, wrong.audit], ['unauthenticated: Authentication failed', ['wrong']]);
+    }
   });
 
   it('looks at nothing where a third party can listen', async () => {

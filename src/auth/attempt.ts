@@ -2,20 +2,23 @@
 //
 // In      who asks, as which name, the account behind it or none, and how its proof is looked at
 // Out     the account, once its proof is right and the directory lets it in
-// Order   private? -> may it be looked at now? -> is it right? -> may this account log in? One line for the audit, whatever came
+// Order   private? -> may it be looked at now? -> is it right? -> may this account log in here (decision.ts)?
+//         One line for the audit, whatever came
 // Errors  `not-private`, `throttled`, `unauthenticated` (wrong, or no such account: the same words after the same work),
 //         `denied`, only after a right proof; `unavailable` when it could not be found out
 // RFC 4513 §5, RFC 9051 §11
 
 import { asFailure, Failure, type FailureKind } from '../base/failure.ts';
+import type { Admissions } from '../routing/admission.ts';
+import { decideAny, decisionClient, loginRefusal } from './decision.ts';
 import type { LoginGuard } from './guard.ts';
 import type { LoginClient } from './login-client.ts';
 import type { PasswordAccount } from './password-check.ts';
 
 /** What is behind a name or a DN. What is found may hold more: the caller gets it back. */
 export interface LoginAccount extends PasswordAccount {
-  /** The status of user or domain that forbids it, as `mailUserStatus: inactive`. */
-  readonly refusedBy: string | undefined;
+  /** The statuses and rules of user and domain. */
+  readonly admissions: Admissions;
 }
 
 export interface Claim<A extends LoginAccount> {
@@ -51,24 +54,25 @@ export interface LoginAttemptParts {
 export async function attempt<A extends LoginAccount>(parts: LoginAttemptParts, claim: Claim<A>): Promise<A> {
   const { client, mechanism, name, account } = claim;
   requirePrivacy(client);
-  let result: LoginResult = 'error';
+  let result: LoginResult | undefined;
   try {
     const found = await prove(parts.guard, claim);
-    if (found.refusedBy !== undefined) throw new Failure('denied', 'This account may not log in');
-    result = 'ok';
+    const decision = decideAny(found.admissions, decisionClient(client));
+    if (decision.result !== 'not-private') result = decision.result;
+    const refusal = loginRefusal(decision);
+    if (refusal !== undefined) throw refusal;
     return found;
   } catch (error) {
-    result = RESULTS[asFailure(error).kind] ?? 'error';
+    result ??= RESULTS[asFailure(error).kind] ?? 'error';
     throw error;
   } finally {
-    parts.audit({ client, mechanism, name, uuid: account?.uuid, result });
+    parts.audit({ client, mechanism, name, uuid: account?.uuid, result: result ?? 'error' });
   }
 }
 
 const RESULTS: Readonly<Partial<Record<FailureKind, LoginResult>>> = {
   unauthenticated: 'wrong',
   throttled: 'throttled',
-  denied: 'status',
 };
 
 /** Nothing secret is asked for, or taken, where a third party can listen. */

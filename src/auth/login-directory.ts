@@ -5,6 +5,7 @@ import { type Caller, callerOf } from '../directory/caller.ts';
 import { entryById, entryWithToken } from '../directory/entries.ts';
 import type { AttributeValue, Entry } from '../directory/entry.ts';
 import { TOKEN_KEY } from '../directory/token.ts';
+import type { Admissions } from '../routing/admission.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import type { Login } from '../routing/login.ts';
 import { type Standing, standingOfDn, standingOfUuid } from '../routing/standing.ts';
@@ -18,6 +19,12 @@ export interface MailLogin extends Login {
 
 type DirectoryAccount = LoginAccount & TokenAccount;
 
+export interface LoginNow extends TokenAccount {
+  readonly admissions: Admissions;
+  readonly caller: Caller;
+  readonly mail: MailLogin | undefined;
+}
+
 export interface LoginDirectory {
   /** By any address of the account, in any case. Throws `unavailable` when it cannot find out. */
   find(name: string): (DirectoryAccount & { readonly mail: MailLogin }) | undefined;
@@ -25,8 +32,8 @@ export interface LoginDirectory {
   findEntry(dn: string): (DirectoryAccount & { readonly caller: Caller }) | undefined;
   /** By the hash of one of its tokens. */
   findToken(hash: string): (DirectoryAccount & { readonly caller: Caller }) | undefined;
-  /** What an entry may be now; undefined when it is gone, or a status keeps it out. */
-  now(uuid: string): (TokenAccount & { readonly caller: Caller; readonly mail: MailLogin | undefined }) | undefined;
+  /** What an entry is now, whether or not it is let in; undefined when it is gone. */
+  now(uuid: string): LoginNow | undefined;
 }
 
 export function loginDirectory(reader: Reader, routing: RoutingCache): LoginDirectory {
@@ -35,7 +42,7 @@ export function loginDirectory(reader: Reader, routing: RoutingCache): LoginDire
       const login = routing.findLogin(name);
       const entry = login === undefined ? undefined : entryById(reader, login.entry);
       if (login === undefined || entry === undefined) return undefined;
-      return { ...accountOf(entry, login.refusedBy), mail: { ...login, caller: callerOf(entry) } };
+      return { ...accountOf(entry, [login]), mail: { ...login, caller: callerOf(entry) } };
     },
     findEntry(dn) {
       return boundTo(standingOfDn(reader, routing.site, dn));
@@ -46,20 +53,20 @@ export function loginDirectory(reader: Reader, routing: RoutingCache): LoginDire
     },
     now(uuid) {
       const found = standingOfUuid(reader, routing.site, uuid);
-      if (found === undefined || found.refusedBy !== undefined) return undefined;
-      const { caller, login, entry } = found;
-      return { caller, tokens: tokensIn(entry), mail: login && { ...login, caller } };
+      if (found === undefined) return undefined;
+      const { admissions, caller, login, entry } = found;
+      return { admissions, caller, tokens: tokensIn(entry), mail: login && { ...login, caller } };
     },
   };
 }
 
 function boundTo(found: Standing | undefined) {
-  return found && { ...accountOf(found.entry, found.refusedBy), caller: found.caller };
+  return found && { ...accountOf(found.entry, found.admissions), caller: found.caller };
 }
 
-function accountOf(entry: Entry, refusedBy: string | undefined): DirectoryAccount {
+function accountOf(entry: Entry, admissions: Admissions): DirectoryAccount {
   const passwords = entry.attributes.get('userpassword')?.values ?? [];
-  return { uuid: entry.uuid, passwords, tokens: tokensIn(entry), refusedBy };
+  return { uuid: entry.uuid, passwords, tokens: tokensIn(entry), admissions };
 }
 
 function tokensIn(entry: Entry): readonly AttributeValue[] {

@@ -10,9 +10,10 @@ import type { Caller } from '../directory/caller.ts';
 import type { AttributeValue } from '../directory/entry.ts';
 import { attempt, type LoginAttemptParts, requirePrivacy } from './attempt.ts';
 import { LOGIN_LENGTH_MAX } from './bounds.ts';
+import { decideAny, decisionClient, loginRefusal } from './decision.ts';
 import type { HashGate } from './hash-gate.ts';
 import type { LoginClient } from './login-client.ts';
-import type { LoginDirectory, MailLogin } from './login-directory.ts';
+import type { LoginDirectory, LoginNow, MailLogin } from './login-directory.ts';
 import { PasswordCheck } from './password-check.ts';
 import { type Proof, proofOf } from './proof.ts';
 import type { SaslExchange } from './sasl/mechanism.ts';
@@ -48,6 +49,7 @@ export interface Logins {
 
 /** An account whose proof was right. */
 interface Proven {
+  readonly client: LoginClient;
   /** The revision before the account was read. */
   readonly readAt: PublishedRevision;
   readonly uuid: string;
@@ -68,7 +70,7 @@ export function createLogins(parts: LoginsParts): Logins {
     const account = name.length > LOGIN_LENGTH_MAX ? undefined : directory.find(name);
     const proof = proofOf({ passwords, clock }, client, account, password);
     const claim = { client, mechanism, name, account, secret: password, isRight: proof.isRight };
-    return { readAt, proof, ...(await attempt(parts, claim)) };
+    return { client, readAt, proof, ...(await attempt(parts, claim)) };
   }
 
   const logins: Logins = {
@@ -81,7 +83,7 @@ export function createLogins(parts: LoginsParts): Logins {
       const proof = proofOf({ passwords, clock }, client, account, password);
       const claim = { client, mechanism: PASSWORD, name: dn, account, secret: password, isRight: proof.isRight };
       const { uuid, caller } = await attempt(parts, claim);
-      return boundLogin({ readAt, proof, uuid, caller });
+      return boundLogin({ client, readAt, proof, uuid, caller });
     },
     async bearer(client, token) {
       const secret = Buffer.from(token, 'utf8');
@@ -117,9 +119,12 @@ export function createLogins(parts: LoginsParts): Logins {
   }
 
   /** What the account is now; undefined when it may log in no more, or what it was opened with is gone. */
-  function standing({ uuid, proof }: Proven): ReturnType<LoginDirectory['now']> {
+  function standing({ client, uuid, proof }: Proven): LoginNow | undefined {
     const now = directory.now(uuid);
-    return now !== undefined && proof.stands(now) ? now : undefined;
+    if (now === undefined || !proof.stands(now)) return undefined;
+    const refusal = loginRefusal(decideAny(now.admissions, decisionClient(client)));
+    if (refusal?.kind === 'unavailable') throw refusal;
+    return refusal === undefined ? now : undefined;
   }
 
   function boundLogin({ caller, ...proven }: Proven & { readonly caller: Caller }): StandingLogin<Caller> {

@@ -5,6 +5,7 @@ import { systemClock } from '../base/clock.ts';
 import { type AccountId, idOf, type PublishedRevision } from '../base/ids.ts';
 import { TokenBuckets } from '../base/token-buckets.ts';
 import type { Caller } from '../directory/caller.ts';
+import type { Admission } from '../routing/admission.ts';
 import { createThrottle } from './guard.ts';
 import { HashGate } from './hash-gate.ts';
 import type { LoginDirectory } from './login-directory.ts';
@@ -25,6 +26,9 @@ export function tableLogins(accounts: ReadonlyMap<string, TableAccount>): Logins
     ...freely,
   });
 }
+
+/** Neither a status nor a rule. */
+export const OPEN: Admission = { refusedBy: undefined, domainRules: undefined, userRules: undefined };
 
 const BUCKETS = 1000;
 
@@ -50,14 +54,14 @@ function tableDirectory(accounts: ReadonlyMap<string, TableAccount>): LoginDirec
       const dn = `uid=${login}`;
       const caller: Caller = { kind: 'entry', uuid: login, dn };
       const digest = createHash('sha256').update(password).digest('base64');
-      const mail = { account, entry: account, dn, addresses: [login], refusedBy: undefined, caller };
-      return { uuid: login, passwords: [`{SHA256}${digest}`], tokens: [], refusedBy: undefined, mail };
+      const mail = { account, entry: account, dn, addresses: [login], ...OPEN, caller };
+      return { uuid: login, passwords: [`{SHA256}${digest}`], tokens: [], admissions: [OPEN], mail };
     },
     findEntry: () => undefined,
     findToken: () => undefined,
     now(uuid) {
       const mail = this.find(uuid)?.mail;
-      return mail && { caller: mail.caller, tokens: [], mail };
+      return mail && { admissions: [OPEN], caller: mail.caller, tokens: [], mail };
     },
   };
 }

@@ -50,11 +50,19 @@ export interface AccessAnswer {
   readonly rule: AccessRule | undefined;
 }
 
+/** Words for services that somebody logs in to; that with s is TLS from the first byte. */
+export const SERVICE_WORDS = ['imap', 'imaps', 'pop', 'pops', 'smtp', 'smtps', 'http', 'ldap', 'ldaps'] as const;
+
+export function serviceOfWord(word: (typeof SERVICE_WORDS)[number]): Omit<AccessQuestion, 'peer'> {
+  const isImplicit = word.endsWith('s');
+  return { service: (isImplicit ? word.slice(0, -1) : word) as AccessService, isImplicit };
+}
+
 /** Keys of the attributes whose values these are: a user's, a domain's. */
 export const ACCESS_ATTRIBUTES: readonly string[] = ['mailallowedserviceaccess', 'maildomainallowedserviceaccess'];
 
 const LENGTH_MAX = 8192;
-const SERVICES = ['imap', 'imaps', 'pop', 'pops', 'smtp', 'smtps', 'http', 'ldap', 'ldaps', 'smime'];
+const SERVICES: readonly string[] = [...SERVICE_WORDS, 'smime'];
 const SHOWN_MAX = 60;
 
 /** A problem says the column, which counts characters from 1. */

@@ -160,6 +160,8 @@ test('the administrator can always bind: a password that can be verified, a stat
     { inetUserStatus: 'inactive' },
     { inetUserStatus: 'deletd' },
     { mailUserStatus: 'disabled' },
+    { mailAllowedServiceAccess: '-ldap:*' },
+    { mailAllowedServiceAccess: '+ldap:127.0.0.1,192.0.2.0/24' },
   ];
   assert.equal(await resultOf(replace(ADMINISTRATOR_DN, { userPassword: HASH })), 'success');
   for (const values of refused)
@@ -169,6 +171,8 @@ test('the administrator can always bind: a password that can be verified, a stat
     await resultOf(replace(ADMINISTRATOR_DN, { userPassword: [HASH], inetUserStatus: 'active' })),
     'success',
   );
+  const fromHere = { mailAllowedServiceAccess: '+ldap:127.0.0.0/8,::1,192.0.2.0/24' };
+  assert.equal(await resultOf(replace(ADMINISTRATOR_DN, fromHere)), 'success');
   const taken: DirectoryChange = {
     kind: 'modify',
     dn: ADMINISTRATOR_DN,

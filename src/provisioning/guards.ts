@@ -6,25 +6,20 @@
 // RFC 5321 §4.5.1 (postmaster)
 
 import { isVerifiable } from '../auth/password.ts';
+import { judgeAccess } from '../directory/access-rules.ts';
 import { ADMINISTRATOR_DN } from '../directory/caller.ts';
 import { dcLabelsOf, domainOfDcDn, normalizeDn, SUFFIX } from '../directory/dn.ts';
-import {
-  type ChangedEntry,
-  type DirectoryChange,
-  type Entry,
-  hasClass,
-  textValue,
-  textValues,
-} from '../directory/entry.ts';
+import { type ChangedEntry, type DirectoryChange, type Entry, hasClass, textValues } from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
 import { hasDomainClass } from '../directory/mail-domain.ts';
 import { isValidDomain } from '../message/address.ts';
-import { recipientKindOf, SITE_POSTMASTER_DN } from '../routing/compile.ts';
-import { parseStatusValue, statusMeaning } from '../routing/status.ts';
+import { admissionOf } from '../routing/admission.ts';
+import { ownAdmissionOf, recipientKindOf, SITE_POSTMASTER_DN } from '../routing/compile.ts';
 
 /** The superior of Waypost's own entries, one container a kind. */
 export const OWN_DN = `ou=Waypost,${SUFFIX}`;
 
+const LOOPBACK = ['127.0.0.1', '::1'];
 const ADMINISTRATOR = normalizeDn(ADMINISTRATOR_DN);
 /** These entries, and those above them, keep their names and their classes. */
 const FOUNDATIONS: readonly string[] = [SUFFIX, ADMINISTRATOR_DN, OWN_DN, SITE_POSTMASTER_DN].map(normalizeDn);
@@ -49,7 +44,7 @@ export function checkMade({ before, after }: ChangedEntry): void {
 function checkAdministrator(before: Entry, after: Entry): void {
   if (passwordsOf(before) !== passwordsOf(after) && !isVerifiable(after.attributes.get('userpassword')?.values ?? []))
     throw refused('The administrator keeps a password that can be verified');
-  if (admits(before) && !admits(after)) throw refused('The administrator can always log in');
+  if (admits(before) && !admits(after)) throw refused('The administrator can always log in from this machine');
 }
 
 /** To be compared. */
@@ -57,11 +52,11 @@ export function passwordsOf(entry: Entry): string {
   return JSON.stringify(entry.attributes.get('userpassword')?.values ?? []);
 }
 
+/** Over LDAP from this machine. */
 function admits(entry: Entry): boolean {
-  return (['inetUserStatus', 'mailUserStatus'] as const).every((attribute) => {
-    const value = textValue(entry, attribute.toLowerCase());
-    return value === undefined || statusMeaning(parseStatusValue(attribute, value)).admits;
-  });
+  const { refusedBy, userRules = [] } = admissionOf(null, ownAdmissionOf(entry));
+  if (refusedBy !== undefined || 'illegal' in userRules) return false;
+  return LOOPBACK.every((peer) => judgeAccess(userRules, { service: 'ldap', isImplicit: false, peer }).admits);
 }
 
 /** An entry of the DC tree is a mail domain under a name that mail can be sent to. Elsewhere the class means nothing. */

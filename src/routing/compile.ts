@@ -12,9 +12,10 @@ import { normalizeDn, SUFFIX } from '../directory/dn.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
 import { mailDomainOf } from '../directory/mail-domain.ts';
 import { type Address, addressKey, formatAddress, tryParseAddress } from '../message/address.ts';
+import type { OwnAdmission } from './admission.ts';
 import { deliveryOptions, unsupportedAttributes } from './attributes.ts';
 import { type Access, type Problem, type RecipientRow, type RouteRow, SITE_POSTMASTER, type Status } from './rows.ts';
-import { legalStatuses, parseStatusValue, type StatusAttribute, type Statuses } from './status.ts';
+import { legalStatuses, parseStatusValue, type StatusAttribute } from './status.ts';
 
 /**
  * Goes up with any change that gives other rows for the same entries: the tables are then compiled anew at the next
@@ -35,7 +36,7 @@ export function compileDomain(entry: Entry): RouteRow | undefined {
     base: baseOf(entry, problems),
     inetDomainStatus: statusOf(entry, 'inetDomainStatus', problems),
     mailDomainStatus: statusOf(entry, 'mailDomainStatus', problems),
-    access: readAccess(entry, 'mailDomainAllowedServiceAccess', problems),
+    access: accessOf(entry, 'mailDomainAllowedServiceAccess', problems),
     catchall: addressesOf(entry, 'mailDomainCatchallAddress', problems)[0],
     routingHosts: orAbsent(textValues(entry, 'mailroutinghosts').map(hostOf)),
     unsupported: orAbsent(presentOf(entry, unsupportedAttributes.domain)),
@@ -80,7 +81,7 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
     dn: entry.dn,
     addresses,
     equivalents: orAbsent(equivalents.filter((key) => !addresses.includes(key))),
-    access: readAccess(entry, 'mailAllowedServiceAccess', problems),
+    access: accessOf(entry, 'mailAllowedServiceAccess', problems),
     mailHost: textValues(entry, 'mailhost').map(hostOf)[0],
     unsupported: orAbsent([...presentOf(entry, unsupportedAttributes[kind]), ...laterOptionsOf(entry, kind, problems)]),
   };
@@ -171,7 +172,7 @@ function statusOf(entry: Entry, attribute: StatusAttribute, problems: Problem[])
   return status;
 }
 
-function readAccess(entry: Entry, attribute: string, problems: Problem[]): Access | undefined {
+function accessOf(entry: Entry, attribute: string, problems: Problem[]): Access | undefined {
   const value = textValue(entry, asciiLower(attribute));
   if (value === undefined) return undefined;
   const parsed = parseAccessRules(value);
@@ -180,15 +181,14 @@ function readAccess(entry: Entry, attribute: string, problems: Problem[]): Acces
   return { illegal: value };
 }
 
-/** Who may log in as an entry without a row. */
-export function accessOf(entry: Entry): Access | undefined {
-  return readAccess(entry, 'mailAllowedServiceAccess', []);
-}
-
 /** What an entry without a row says of itself. */
-export function statusesOf(entry: Entry): Statuses {
+export function ownAdmissionOf(entry: Entry): OwnAdmission {
   const of = (attribute: StatusAttribute): Status | undefined => statusOf(entry, attribute, []);
-  return withoutAbsent({ inetUserStatus: of('inetUserStatus'), mailUserStatus: of('mailUserStatus') });
+  return withoutAbsent({
+    inetUserStatus: of('inetUserStatus'),
+    mailUserStatus: of('mailUserStatus'),
+    access: accessOf(entry, 'mailAllowedServiceAccess', []),
+  });
 }
 
 /** Values of mailDeliveryOption that are legal and not built yet, as `mailDeliveryOption: forward`. */

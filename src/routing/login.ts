@@ -1,21 +1,19 @@
-// The owner of an address, for login and bind: account, entry, and whether the statuses admit.
+// The owner of an address, for login and bind: account, entry, and what says whether it is let in.
 //
 // Never  sees a password; auth compares that with the entry's
 
 import type { AccountId } from '../base/ids.ts';
+import { type Admission, admissionOf } from './admission.ts';
 import type { RoutingTables, Site } from './resolve.ts';
 import { addressOfKey, SITE_POSTMASTER, type UserRow } from './rows.ts';
-import { refusingStatus } from './status.ts';
 
-export interface Login {
+export interface Login extends Admission {
   readonly account: AccountId;
   /** The entry's id in the directory; its userPassword is what counts. */
   readonly entry: number;
   readonly dn: string;
   /** Keys (message/address.ts) of what this account may write in MAIL FROM, the primary one first. */
   readonly addresses: readonly string[];
-  /** The status that refuses a login with the right password, as `mailUserStatus: inactive`; undefined when none does. */
-  readonly refusedBy: string | undefined;
 }
 
 /** Undefined when a row that is needed is not loaded. */
@@ -31,6 +29,6 @@ export function loginOf(row: UserRow, tables: Pick<RoutingTables, 'route'>, site
     entry: row.entry,
     dn: row.dn,
     addresses: primary === SITE_POSTMASTER ? site.hostnames.map((name) => `${primary}@${name}`) : row.addresses,
-    refusedBy: refusingStatus(route, row),
+    ...admissionOf(route, row),
   };
 }

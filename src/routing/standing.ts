@@ -2,8 +2,8 @@
 // and for sessions that go on (auth/standing-login.ts).
 //
 // In      a reader, an entry
-// Out     who it is, and its mail login where it has mail; the status that keeps it out
-// Chain   status.ts: the domain's statuses, then the entry's. An entry's domain is that of its primary address; of one without
+// Out     who it is, and its mail login where it has mail; the statuses and rules that decide (auth/decision.ts)
+// Domain  an entry's domain is that of its primary address; of one without
 //         an address the one whose base holds it: where several share that base, one that admits is enough
 // Never   remembers anything: entry and rows are read in one snapshot, so that a renamed entry is not taken for a lost one
 
@@ -11,10 +11,11 @@ import type { Reader } from '../database/operation.ts';
 import { type Caller, callerOf } from '../directory/caller.ts';
 import { entryByUuid, findEntry } from '../directory/entries.ts';
 import type { Entry } from '../directory/entry.ts';
-import { statusesOf } from './compile.ts';
+import { type Admissions, admissionOf, type OwnAdmission } from './admission.ts';
+import { ownAdmissionOf } from './compile.ts';
 import { type Login, loginOf } from './login.ts';
 import type { Site } from './resolve.ts';
-import { refusingStatus, type Statuses } from './status.ts';
+import type { RecipientRow } from './rows.ts';
 import { readRecipient, readRoute, readRoutesAbove, readState } from './tables.ts';
 
 export interface Standing {
@@ -22,8 +23,7 @@ export interface Standing {
   readonly caller: Caller;
   /** Undefined where mail cannot reach the entry. */
   readonly login: Login | undefined;
-  /** Why it is not let in, as `mailUserStatus: inactive`; undefined when it is. */
-  readonly refusedBy: string | undefined;
+  readonly admissions: Admissions;
 }
 
 /** Undefined when there is no such entry. */
@@ -49,12 +49,18 @@ function standingOf(reader: Reader, site: Site, entry: Entry): Standing {
   const route = (domain: string) => readRoute(reader, generation, domain);
   const login = user && loginOf(user, { route }, site);
   const hasAddress = login !== undefined && login.addresses.length > 0;
-  const refusedBy = hasAddress ? login.refusedBy : refusalByBase(reader, generation, entry, row ?? statusesOf(entry));
-  return { entry, caller: callerOf(entry), login, refusedBy };
+  const admissions = hasAddress
+    ? ([login] as const)
+    : admissionsByBase(reader, generation, entry, row ?? ownAdmissionOf(entry));
+  return { entry, caller: callerOf(entry), login, admissions };
 }
 
-function refusalByBase(reader: Reader, generation: number, entry: Entry, statuses: Statuses): string | undefined {
-  const routes = readRoutesAbove(reader, generation, entry.normalizedDn);
-  const refusals = routes.map((route) => refusingStatus(route, statuses));
-  return routes.length === 0 || refusals.includes(undefined) ? refusingStatus(null, statuses) : refusals[0];
+function admissionsByBase(
+  reader: Reader,
+  generation: number,
+  entry: Entry,
+  own: RecipientRow | OwnAdmission,
+): Admissions {
+  const [first = null, ...more] = readRoutesAbove(reader, generation, entry.normalizedDn);
+  return [admissionOf(first, own), ...more.map((route) => admissionOf(route, own))];
 }

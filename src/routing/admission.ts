@@ -1,0 +1,23 @@
+// What rows and entries say about letting their owner in; auth/decision.ts decides by it for a client.
+
+import type { Access, RecipientRow, RouteRow } from './rows.ts';
+import { refusingStatus, type Statuses } from './status.ts';
+
+export interface Admission {
+  /** The status that refuses a login with the right password, as `mailUserStatus: inactive`; undefined when none does. */
+  readonly refusedBy: string | undefined;
+  readonly domainRules: Access | undefined;
+  readonly userRules: Access | undefined;
+}
+
+/** One for each domain that the entry may be of: one that admits is enough. */
+export type Admissions = readonly [Admission, ...Admission[]];
+
+/** What an entry without a row says of itself. */
+export interface OwnAdmission extends Statuses {
+  readonly access?: Access;
+}
+
+export function admissionOf(route: RouteRow | null, row: RecipientRow | OwnAdmission): Admission {
+  return { refusedBy: refusingStatus(route, row), domainRules: route?.access, userRules: row.access };
+}
