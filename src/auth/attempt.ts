@@ -25,8 +25,8 @@ export interface Claim<A extends LoginAccount> {
   readonly client: LoginClient;
   /** `PLAIN`, `SCRAM-SHA-256`, ...; `password` where the protocol has a command of its own for it. */
   readonly mechanism: string;
-  /** As the client wrote it. */
-  readonly name: string;
+  /** As the client wrote it; undefined where a token alone says who asks. */
+  readonly name: string | undefined;
   readonly account: A | undefined;
   /** Called once, for an unknown account too: it costs the same. */
   readonly isRight: () => boolean | Promise<boolean>;
@@ -40,6 +40,7 @@ export type LoginResult = 'ok' | 'wrong' | 'status' | 'access' | 'throttled' | '
 export interface AttemptedLogin {
   readonly client: LoginClient;
   readonly mechanism: string;
+  /** '' for a token alone. */
   readonly name: string;
   /** The entry's UUID; undefined where there is none. */
   readonly uuid: string | undefined;
@@ -52,7 +53,7 @@ export interface LoginAttemptParts {
 }
 
 export async function attempt<A extends LoginAccount>(parts: LoginAttemptParts, claim: Claim<A>): Promise<A> {
-  const { client, mechanism, name, account } = claim;
+  const { client, mechanism, name = '', account } = claim;
   requirePrivacy(client);
   let result: LoginResult | undefined;
   try {

@@ -225,3 +225,20 @@ test('many right passwords at once all get in, at a place that is not known', as
     }),
   );
 });
+
+test('a token of nobody counts for its client alone: others with unknown tokens are looked at, and so are its names', async (context) => {
+  const world = new World(context);
+  const wrongToken = async (peer: string, n: number): Promise<boolean> => {
+    try {
+      await (await world.guard.begin(peer, undefined, undefined)).wrong(Buffer.from(`wp_${n}`));
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  let looked = 0;
+  for (let n = 0; n < 200; n++) if (await wrongToken(address(0), n)) looked++;
+  assert.equal(looked, 50, 'fifty a client, and no fewer for saying no name');
+  for (let i = 1; i < 1000; i++) assert.equal(await wrongToken(address(i), 10_000 + i), true);
+  await world.logIn(address(2000), ANN.name, ANN.uuid);
+});

@@ -37,8 +37,11 @@ const THROTTLED_ANSWER_MS = 1000;
 const LOOK_AGAIN_MS = 1000;
 
 export interface LoginGuard {
-  /** A check is about to begin. Throws `throttled`, after a second. `uuid`: the entry's, undefined where the name is unknown. */
-  begin(peer: string, name: string, uuid: string | undefined): Promise<LoginAttempt>;
+  /**
+   * A check is about to begin. Throws `throttled`, after a second. `name` undefined: a token that alone says who asks. `uuid`:
+   * the entry's, undefined where there is none.
+   */
+  begin(peer: string, name: string | undefined, uuid: string | undefined): Promise<LoginAttempt>;
 }
 
 /** One check: exactly one of its ends is called. */
@@ -66,10 +69,14 @@ export function createThrottle(parts: ThrottleParts): LoginGuard {
       const client = clientOf(peer);
       // All names of an account are one; the name of nobody is itself, cut because anybody can send long ones. A blank tells
       // one from the other.
-      const who = uuid ?? ` ${asciiLower(name.slice(0, LOGIN_LENGTH_MAX))}`;
+      const who = uuid ?? ` ${asciiLower((name ?? '').slice(0, LOGIN_LENGTH_MAX))}`;
       const place = known.look(who, client);
       const pair: Draw = { kind: place === 'unknown' ? PAIR : KNOWN_PAIR, key: `${client} ${who}` };
-      const draws = place !== 'unknown' ? [pair] : [pair, { kind: CLIENT, key: client }, { kind: NAME, key: who }];
+      const ofClient: Draw = { kind: CLIENT, key: client };
+      // A token of nobody's is not a guess at anybody's: it counts for the client alone.
+      const isNobody = name === undefined && uuid === undefined;
+      const elsewhere = isNobody ? [ofClient] : [pair, ofClient, { kind: NAME, key: who }];
+      const draws = place !== 'unknown' ? [pair] : elsewhere;
       for (;;) {
         const seen = buckets.settled();
         const drawn = buckets.draw(draws, clock.monotonic());

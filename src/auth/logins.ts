@@ -88,10 +88,13 @@ export function createLogins(parts: LoginsParts): Logins {
     async bearer(client, token) {
       const secret = Buffer.from(token, 'utf8');
       const hash = hashOfToken(secret);
-      const account = isToken(secret) ? directory.findToken(hash) : undefined;
-      const found = tokenWith(account, hash);
-      const isRight = () => found !== undefined && !isExpired(found, clock.now());
-      const { caller } = await attempt(parts, { client, mechanism: BEARER, name: '', account, secret, isRight });
+      const holder = isToken(secret) ? directory.findToken(hash) : undefined;
+      const found = tokenWith(holder, hash);
+      // One that has expired is nobody's.
+      const account = found === undefined || isExpired(found, clock.now()) ? undefined : holder;
+      const isRight = () => account !== undefined;
+      const claim = { client, mechanism: BEARER, name: undefined, account, secret, isRight };
+      const { caller } = await attempt(parts, claim);
       if (!opensDoor(found!, client.door)) throw new Failure('denied', 'This token is for other services');
       return caller;
     },

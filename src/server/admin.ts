@@ -7,8 +7,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { adminOperations } from '../admin/operations.ts';
-import { HashGate } from '../auth/hash-gate.ts';
-import { adminApp } from '../protocols/http/admin.ts';
+import { type AnyAdminOperation, adminApp } from '../protocols/http/admin.ts';
 import { channelKinds } from './channels.ts';
 import type { MainParts } from './main-parts.ts';
 import { runPath, segmentsPath } from './paths.ts';
@@ -46,15 +45,14 @@ function removeSocket(path: string): void {
     rmSync(directory, { recursive: true, force: true });
 }
 
-/** Serves the operations to every process that may open the socket: those of the user that the server runs as. */
-export async function serveAdmin(
+/** For this socket and for `/v1`. `listeners` may be filled later. */
+export function administratorOperations(
   main: MainParts,
   listeners: Readonly<Record<string, string>>,
-): Promise<{ close(): void }> {
+): readonly AnyAdminOperation[] {
   const { data } = main.configuration;
-  const operations = adminOperations({
+  return adminOperations({
     ...main,
-    gate: new HashGate({ cells: main.shared.hashCells, thread: 0 }),
     zoneHost: thisZoneHost(main),
     segments: segmentsPath(data),
     channels: channelKinds,
@@ -62,6 +60,14 @@ export async function serveAdmin(
     hostname: main.hostnames[0]!,
     listeners,
   });
+}
+
+/** Serves the operations to every process that may open the socket: those of the user that the server runs as. */
+export async function serveAdmin(
+  main: MainParts,
+  operations: readonly AnyAdminOperation[],
+): Promise<{ close(): void }> {
+  const { data } = main.configuration;
   const path = socketPath(data);
   // This process holds the directory's lock, so no other server uses a socket that is there.
   rmSync(path, { force: true });

@@ -1,35 +1,67 @@
-// The HTTP door: health and metrics, served by the main thread.
+// The HTTP doors, served by the main thread: health and metrics on http, those and the operations on https.
 //
-// Limits  from the connection, or from the answer before, until an answer has been taken: ten seconds, then it is closed;
-//         a thousand requests a connection
+// In      connections that another has accepted, https after its handshake; what is known of each
+// Limits  from the connection, or from the answer before, until an answer has been taken: ten seconds, then it is closed; a
+//         request of a good token has OPERATION_MS for its answer. A thousand requests a connection
 // Node starts its own check of requestTimeout and headersTimeout when a server begins to listen. This one never does: it
 // is given its connections. So the deadline is kept here; it holds for silence, single octets and peers that do not read.
 
 import { createServer, type Server } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
-import { type HealthParts, healthApp } from '../protocols/http/health.ts';
+import type { Hono } from 'hono';
+import type { ConnectionRecord } from '../net/connection.ts';
+import type { HttpEnv } from '../protocols/http/bearer.ts';
 
 const REQUEST_MS = 10_000;
+/** Checking every message of a large store takes long. */
+const OPERATION_MS = 600_000;
 
-/** Connections are given to it as `connection` events: ports are bound like those of every other door. */
-export function createHttpDoor(parts: HealthParts): Server {
-  const server = createServer({ keepAliveTimeout: 5000, maxHeaderSize: 16_384 });
+export interface HttpDoor {
+  /** Serves this connection. */
+  accept(transport: Duplex, record: ConnectionRecord): void;
+  /** Takes no more, and closes all. */
+  close(): void;
+}
+
+interface OpenConnection {
+  readonly record: ConnectionRecord;
+  deadline: NodeJS.Timeout;
+}
+
+/** `app` answers by what it is given of each connection. */
+export function createHttpDoor(app: Hono<HttpEnv>): HttpDoor {
+  const server: Server = createServer({ keepAliveTimeout: 5000, maxHeaderSize: 16_384 });
   server.maxRequestsPerSocket = 1000;
-  const deadlines = new WeakMap<Socket, NodeJS.Timeout>();
-  server.on('connection', (socket: Socket) => {
-    const deadline = setTimeout(() => socket.destroy(), REQUEST_MS);
-    deadlines.set(socket, deadline);
-    socket.once('close', () => clearTimeout(deadline));
+  const connections = new WeakMap<Duplex, OpenConnection>();
+
+  function allow(transport: Duplex, ms: number): void {
+    const connection = connections.get(transport);
+    // A timer whose connection is gone has been cleared; it must not start again.
+    if (connection === undefined || transport.destroyed) return;
+    clearTimeout(connection.deadline);
+    connection.deadline = setTimeout(() => transport.destroy(), ms);
+  }
+
+  const answer = getRequestListener((request, { incoming: { socket } }) => {
+    const client = { door: 'http', record: connections.get(socket)!.record } as const;
+    return app.fetch(request, { client, takesLong: () => allow(socket, OPERATION_MS) });
   });
-  const answer = getRequestListener(healthApp(parts).fetch);
   server.on('request', (request, response) => {
-    const { socket } = request;
-    response.once('finish', () => {
-      // A timer whose socket is gone has been cleared; refresh would start it again.
-      if (!socket.destroyed) deadlines.get(socket)?.refresh();
-    });
-    answer(request, response);
+    response.once('finish', () => allow(request.socket, REQUEST_MS));
+    void answer(request, response);
   });
-  return server;
+
+  return {
+    accept(transport, record) {
+      connections.set(transport, { record, deadline: setTimeout(() => transport.destroy(), REQUEST_MS) });
+      transport.once('close', () => clearTimeout(connections.get(transport)!.deadline));
+      server.emit('connection', transport);
+      transport.resume();
+    },
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
 }

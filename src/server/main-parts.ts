@@ -1,5 +1,7 @@
 // What the main thread has when every other thread runs, for what it serves itself.
 
+import type { HashGate } from '../auth/hash-gate.ts';
+import type { Logins } from '../auth/logins.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { WriterClient } from '../database/client.ts';
@@ -8,6 +10,7 @@ import type { SharedState } from '../database/shared.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import type { Certificates } from './certificates.ts';
 import type { Configuration } from './configuration.ts';
+import type { Counters } from './counters.ts';
 import type { ServingThreads } from './serving-threads.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -23,6 +26,10 @@ export interface MainParts {
   readonly reader: Reader;
   readonly writer: WriterClient;
   readonly routing: RoutingCache;
+  readonly gate: HashGate;
+  readonly logins: Logins;
+  /** What this thread counts. */
+  readonly counters: Counters;
   readonly supervisor: Supervisor;
   readonly threads: ServingThreads;
   readonly certificates: Certificates;

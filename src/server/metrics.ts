@@ -6,12 +6,12 @@ import { Counter, Gauge, Registry } from '@prometheus-io/client';
 import { walBytes } from '../database/writer-thread.ts';
 import { readState } from '../routing/tables.ts';
 import { queueFigures } from '../transfer/queue.ts';
-import { Counters, type Counts, LOOP_DELAY } from './counters.ts';
+import { type Counts, LOOP_DELAY } from './counters.ts';
 import type { MainParts } from './main-parts.ts';
 import { databasePath } from './paths.ts';
 import { VERSION } from './version.ts';
 
-export type MetricsParts = Pick<MainParts, 'configuration' | 'reader' | 'shared' | 'supervisor'>;
+export type MetricsParts = Pick<MainParts, 'configuration' | 'reader' | 'shared' | 'supervisor' | 'counters'>;
 
 /** A counter of threads -> the metric it becomes, and the names of its label's words. */
 const threadCounters: Readonly<Record<string, readonly [name: string, help: string, ...labels: string[]]>> = {
@@ -32,8 +32,6 @@ const COUNTS_MS = 1000;
 
 export class Metrics {
   readonly #parts: MetricsParts;
-  /** The main thread's own, for its event loop. */
-  readonly #own = new Counters();
   #lastRequest = 0;
 
   constructor(parts: MetricsParts) {
@@ -99,11 +97,12 @@ export class Metrics {
 
   /** The sums over all threads. */
   #threadCounts(): Promise<{ counts: Map<string, number>; delays: Map<string, number> }> {
-    const { supervisor } = this.#parts;
+    const { supervisor, counters } = this.#parts;
     const { threads } = supervisor;
     const request = ++this.#lastRequest;
-    const counts = new Map<string, number>();
-    const delays = new Map<string, number>([['main', this.#own.counts()[LOOP_DELAY] ?? 0]]);
+    const { [LOOP_DELAY]: ownDelay = 0, ...own } = counters.counts();
+    const counts = new Map<string, number>(Object.entries(own));
+    const delays = new Map<string, number>([['main', ownDelay]]);
     return new Promise((resolve) => {
       let waiting = threads.filter((thread) => thread.running).length;
       const done = (): void => {

@@ -1,11 +1,12 @@
 // The ports of the configuration: each door on each of its addresses, and who gets what is accepted there.
 //
 // In      the main thread's parts
-// Out     endpoints; health and metrics served here, every other connection handed to a protocol thread
+// Out     their endpoints; the operations over HTTPS, health and metrics served here, every other connection handed to a protocol thread
 // Errors  the Failure of the first port that cannot be bound; what was bound before is closed
 
 import type { Socket } from 'node:net';
 import { probe } from '../database/operation.ts';
+import { describeConnection, recordOver } from '../net/connection.ts';
 import {
   formatEndpoint,
   type Listener,
@@ -15,6 +16,8 @@ import {
   reachableAddress,
 } from '../net/listen.ts';
 import { listenDns } from '../net/listen-dns.ts';
+import type { AnyAdminOperation } from '../protocols/http/admin.ts';
+import { httpApps } from '../protocols/http/apps.ts';
 import type { HealthParts } from '../protocols/http/health.ts';
 import { INTERNAL_REQUEST } from '../routing/route-request.ts';
 import { DnsSockets } from './dns-sockets.ts';
@@ -26,27 +29,32 @@ import { Metrics } from './metrics.ts';
 import { portOf } from './ports.ts';
 
 export interface Doors {
-  /** `smtp` -> `127.0.0.1:1025`, a key for each door: on the first address. */
-  readonly endpoints: Readonly<Record<string, string>>;
   /** Where our own DNS is asked from this machine. */
   readonly ownDns: string;
   /** Accepts no more connections. Those of protocol threads are ended there. */
   close(): void;
 }
 
-export async function openDoors(parts: MainParts): Promise<Doors> {
+/** `endpoints` gets `smtp` -> `127.0.0.1:1025`, a key for each door: on the first address. */
+export async function openDoors(
+  parts: MainParts,
+  operations: readonly AnyAdminOperation[],
+  endpoints: Record<string, string>,
+): Promise<Doors> {
   const { configuration, supervisor, threads, shared, log, certificates } = parts;
   const dnsSockets = new DnsSockets(supervisor, threads.dns, log);
-  const http = createHttpDoor(health(parts, dnsSockets));
+  const { plain, secure } = httpApps(health(parts, dnsSockets), { operations, authorize: parts.logins.bearer, log });
+  const http = createHttpDoor(plain);
+  const https = createHttpDoor(secure);
   const hand = handTo(threads.protocol, shared);
   const accepted = (socket: Socket, name: ListenerName): void => {
     if (name === 'http') {
-      http.emit('connection', socket);
-      socket.resume();
+      http.accept(socket, describeConnection(socket, name));
     } else if (name === 'https') {
+      const record = describeConnection(socket, name);
       // One that fails is closed.
       certificates.tls.upgrade(socket, { listener: name, isImplicit: true }).then(
-        (secure) => http.emit('connection', secure),
+        (transport) => https.accept(transport, recordOver(transport, record)),
         () => {},
       );
     } else hand(socket, name);
@@ -56,9 +64,8 @@ export async function openDoors(parts: MainParts): Promise<Doors> {
   const close = (): void => {
     for (const listener of open) listener.close();
     http.close();
-    http.closeAllConnections();
+    https.close();
   };
-  const endpoints: Record<string, string> = {};
   let ownDns = '';
   try {
     for (const name of tcpListeners.filter((each) => !configuration.without.includes(each))) {
@@ -76,7 +83,7 @@ export async function openDoors(parts: MainParts): Promise<Doors> {
     close();
     throw error;
   }
-  return { endpoints, ownDns, close };
+  return { ownDns, close };
 }
 
 function health(parts: MainParts, dnsSockets: DnsSockets): HealthParts {

@@ -1,5 +1,6 @@
 // The whole server, put together: directory, lock, store, threads, doors, ready. Read from top to bottom.
 
+import { HashGate } from '../auth/hash-gate.ts';
 import { systemClock } from '../base/clock.ts';
 import { createLog } from '../base/log.ts';
 import { TENANT } from '../base/tenant.ts';
@@ -7,13 +8,15 @@ import { WriterClient } from '../database/client.ts';
 import type { ArrivalStep } from '../provisioning/arrival.ts';
 import { RoutingCache } from '../routing/cache.ts';
 import { closeAllSegments } from '../store/collect.ts';
-import { serveAdmin } from './admin.ts';
+import { administratorOperations, serveAdmin } from './admin.ts';
 import { watchAdminPassword } from './admin-password.ts';
 import { Certificates } from './certificates.ts';
 import type { Configuration } from './configuration.ts';
+import { Counters } from './counters.ts';
 import { firstStart } from './first-start.ts';
 import { hostNames } from './host-name.ts';
 import { keepHouse } from './housekeeping.ts';
+import { threadLogins } from './logins.ts';
 import { keepMaildropLocks } from './maildrops.ts';
 import type { MainParts } from './main-parts.ts';
 import { openDoors } from './open-doors.ts';
@@ -68,18 +71,24 @@ export async function start(
   // Before any connection can be handed over.
   certificates.serve(threads.protocol);
   const routing = new RoutingCache({ reader, revision: () => shared.revision(), site: { tenant: TENANT, hostnames } });
-  const main: MainParts = { ...common, startedAt, clock, reader, writer, routing, supervisor, threads, certificates };
+  const gate = new HashGate({ cells: shared.hashCells, thread: 0 });
+  const counters = new Counters();
+  const logins = threadLogins({ reader, writer, routing, shared, gate, counters });
+  const serving = { supervisor, threads, certificates };
+  const main: MainParts = { ...common, ...serving, startedAt, clock, reader, writer, routing, gate, logins, counters };
 
   // Doors, last of all that may fail: a port that is taken is named, and nothing has begun.
-  const doors = await openDoors(main).catch(async (error: unknown) => {
+  const listeners: Record<string, string> = {};
+  const operations = administratorOperations(main, listeners);
+  const doors = await openDoors(main, operations, listeners).catch(async (error: unknown) => {
     await stopThreads();
     throw error;
   });
-  const admin = await serveAdmin(main, doors.endpoints);
+  const admin = await serveAdmin(main, operations);
   for (const thread of threads.protocol) thread.stand({ kind: 'own-dns', endpoint: doors.ownDns });
   threads.transfer.stand({ kind: 'begin' });
   const endHousekeeping = keepHouse(main);
-  log.info('server.ready', { hostname: hostnames[0], listeners: doors.endpoints });
+  log.info('server.ready', { hostname: hostnames[0], listeners: listeners });
 
   /** Transactions under way, segments, writer, store: in this order. */
   async function stopThreads(): Promise<void> {
@@ -90,7 +99,7 @@ export async function start(
 
   return {
     hostname: hostnames[0]!,
-    listeners: doors.endpoints,
+    listeners: listeners,
     adminPassword,
     onArrival: (listener) => onArrival(supervisor, listener),
     async stop() {

@@ -1,4 +1,4 @@
-// For monitoring: does the process run (healthz), can it accept mail (readyz), and its metrics.
+// For monitoring: does the process run (healthz), can it accept mail (readyz), and its metrics. Who may ask: apps.ts
 //
 // Limits  one look and one gathering at a time, however many ask: a connection may ask a thousand times in one write
 
@@ -10,6 +10,8 @@ export interface HealthParts {
   /** Prometheus text format. */
   readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>;
 }
+
+export const METRICS_PATH = '/metrics';
 
 /** Longer than this is not ready. */
 const READY_MS = 2000;
@@ -33,7 +35,7 @@ export function healthApp(parts: HealthParts): Hono {
       clearTimeout(timer);
     }
   });
-  app.get('/metrics', async (context) => {
+  app.get(METRICS_PATH, async (context) => {
     const { type, text } = await metrics();
     return context.body(text, 200, { 'Content-Type': type });
   });

@@ -3,12 +3,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { parentPort, workerData } from 'node:worker_threads';
-import { createThrottle } from '../../auth/guard.ts';
 import { HashGate } from '../../auth/hash-gate.ts';
-import { createKnownClients } from '../../auth/known-clients.ts';
-import { loginDirectory } from '../../auth/login-directory.ts';
-import { createLogins } from '../../auth/logins.ts';
-import { systemClock } from '../../base/clock.ts';
 import type { SegmentId } from '../../base/ids.ts';
 import { TENANT } from '../../base/tenant.ts';
 import { type ConnectionRecord, describeConnection, recordOver } from '../../net/connection.ts';
@@ -35,6 +30,7 @@ import { ldapDoor } from '../doors/ldap.ts';
 import { pop3Door } from '../doors/pop3.ts';
 import { smtpDoor } from '../doors/smtp.ts';
 import { isImplicitTls, type ListenerName } from '../listeners.ts';
+import { threadLogins } from '../logins.ts';
 import { segmentsPath } from '../paths.ts';
 import { TOO_MANY } from '../too-many.ts';
 import { thisZoneHost } from '../zone-host.ts';
@@ -78,18 +74,7 @@ const routing = new RoutingCache({
 /** Where our own DNS listener is: a standing order says it. */
 let ownDns = '';
 const gate = new HashGate({ cells: shared.hashCells, thread: data.thread });
-const logins = createLogins({
-  directory: loginDirectory(reader, routing),
-  revision: () => shared.revision(),
-  gate,
-  clock: systemClock,
-  guard: createThrottle({
-    buckets: shared.loginBuckets,
-    known: createKnownClients({ reader, writer: parts.writer, clock: systemClock }),
-    clock: systemClock,
-  }),
-  audit: ({ client, result }) => counters.add('login', `${client.door} ${result === 'ok' ? 'accepted' : 'refused'}`),
-});
+const logins = threadLogins({ reader, writer: parts.writer, routing, shared, gate, counters });
 const watch = createWatchers(parts.writer, shared, data.thread);
 const tls = new TlsServer({ hostname: data.hostnames[0]!, isServerName: () => false });
 const maildrops = new MaildropClient(report);

@@ -1,0 +1,34 @@
+// What each of the two HTTP ports answers: 80 for this machine's monitoring, 443 for programs anywhere.
+//
+//   path              80 (http)           443 (https)
+//   /healthz /readyz  anybody             anybody
+//   /metrics          this machine        a token of scope api
+//   /v1/...           403: tokens must not travel in the clear        a token of scope api
+
+import { Hono } from 'hono';
+import { isThisMachine } from '../../net/client-of.ts';
+import { API_PATHS, type ApiParts, apiApp } from './api.ts';
+import { bearer, type HttpEnv } from './bearer.ts';
+import { refusal } from './errors.ts';
+import { type HealthParts, healthApp, METRICS_PATH } from './health.ts';
+
+export function httpApps(health: HealthParts, api: ApiParts): { plain: Hono<HttpEnv>; secure: Hono<HttpEnv> } {
+  return { plain: plainApp(health), secure: secureApp(health, api) };
+}
+
+function plainApp(health: HealthParts): Hono<HttpEnv> {
+  const app = new Hono<HttpEnv>();
+  app.use(METRICS_PATH, async (context, next) => {
+    if (isThisMachine(context.env.client.record)) return next();
+    return refusal(context, 'denied', 'metrics are for this machine; elsewhere by HTTPS with a token of scope api');
+  });
+  app.all(API_PATHS, (context) => refusal(context, 'denied', 'this is answered by HTTPS only'));
+  return app.route('/', healthApp(health));
+}
+
+function secureApp(health: HealthParts, api: ApiParts): Hono<HttpEnv> {
+  const app = new Hono<HttpEnv>();
+  app.use(METRICS_PATH, bearer(api));
+  app.route('/', healthApp(health));
+  return app.route('/', apiApp(api));
+}

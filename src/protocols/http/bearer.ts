@@ -1,0 +1,60 @@
+// Who asks: the token in `Authorization: Bearer`, looked up at each request. RFC 6750 §2.1 §3, RFC 9110 §11.6
+//
+// In      a request; `authorize`, which goes the way of every login
+// Out     the caller, for what follows; or 401 with WWW-Authenticate, 403, 429 with Retry-After
+// Never   takes a token from the URL or the body: addresses are logged
+
+import type { MiddlewareHandler } from 'hono';
+import type { LoginClient } from '../../auth/login-client.ts';
+import { asFailure } from '../../base/failure.ts';
+import type { Log } from '../../base/log.ts';
+import type { Caller } from '../../directory/caller.ts';
+import { failureResponse, refusal } from './errors.ts';
+
+export interface HttpEnv {
+  readonly Bindings: {
+    readonly client: LoginClient;
+    /** The request is good, and its answer may take longer than a stranger's. */
+    readonly takesLong: () => void;
+  };
+  // Hono's own writes it.
+  Variables: { caller: Caller };
+}
+
+export interface BearerParts {
+  /** Throws as Logins.bearer. */
+  readonly authorize: (client: LoginClient, token: string) => Promise<Caller>;
+  readonly log: Log;
+}
+
+const REALM = 'Bearer realm="waypost"';
+
+/** Every operation here is the administrator's: another caller is refused, whatever its token opens. */
+export function bearer({ authorize, log }: BearerParts): MiddlewareHandler<HttpEnv> {
+  return async (context, next) => {
+    const token = tokenIn(context.req.header('Authorization'));
+    if (token === undefined) {
+      context.header('WWW-Authenticate', REALM);
+      return refusal(context, 'unauthenticated', 'a token is needed: Authorization: Bearer TOKEN');
+    }
+    try {
+      const caller = await authorize(context.env.client, token);
+      if (caller.kind !== 'administrator') return refusal(context, 'denied', 'this is for the Directory Manager only');
+      context.set('caller', caller);
+    } catch (error) {
+      const { kind } = asFailure(error);
+      if (kind === 'unauthenticated') context.header('WWW-Authenticate', `${REALM}, error="invalid_token"`);
+      if (kind === 'denied') context.header('WWW-Authenticate', `${REALM}, error="insufficient_scope", scope="api"`);
+      return failureResponse(context, error, log, 'bearer');
+    }
+    return next();
+  };
+}
+
+/** The scheme in any case, a blank, the token. */
+function tokenIn(header: string | undefined): string | undefined {
+  const at = header?.indexOf(' ') ?? -1;
+  if (at < 0 || header!.slice(0, at).toLowerCase() !== 'bearer') return undefined;
+  const token = header!.slice(at + 1).trim();
+  return token === '' ? undefined : token;
+}

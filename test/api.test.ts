@@ -1,0 +1,111 @@
+// /v1 as a program elsewhere uses it: curl over HTTPS, which trusts the server's own authority and nothing else.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { AdminClient } from '../src/cli/client.ts';
+import { peer } from './support/peers.ts';
+import { startWaypost, type Waypost } from './support/server.ts';
+
+const run = promisify(execFile);
+const { skip } = peer('curl');
+
+describe('/v1', { skip, concurrency: false }, () => {
+  let server: Waypost;
+  let admin: AdminClient;
+  let token: string;
+  before(async () => {
+    server = await startWaypost();
+    admin = new AdminClient(server.data);
+    await admin.call('domain.add', { domain: 'acme.example' });
+    await admin.call('user.add', { address: 'ann@acme.example', password: 'secret' });
+    token = (await admin.call('token.add', { name: 'ops', scopes: ['api'] })).token!;
+  });
+  after(() => server?.stop());
+
+  /** What came, and `-w` in the last line: the status. */
+  async function curl(door: 'http' | 'https', path: string, ...more: readonly string[]) {
+    const ca = ['--cacert', join(server.data, 'tls', 'ca.pem')];
+    const url = `${door}://localhost:${server.listeners[door].port}${path}`;
+    const args = ['-sS', '--max-time', '20', ...ca, '-w', '\n%{http_code}', ...more, url];
+    const { stdout } = await run('curl', args, { maxBuffer: 16 * 1024 * 1024 });
+    const end = stdout.lastIndexOf('\n');
+    return { status: Number(stdout.slice(end + 1)), text: stdout.slice(0, end) };
+  }
+  const bearer = (value = token): string[] => ['-H', `Authorization: Bearer ${value}`];
+  const ask = (path: string, input: string, ...more: readonly string[]) =>
+    curl('https', path, ...bearer(), '-d', input, ...more);
+
+  test('it answers as the command does with --json, octet for octet', async () => {
+    const command = await run(join(import.meta.dirname, '..', 'waypost'), [
+      ...['user', 'list', '--json', '--data', server.data],
+    ]);
+    assert.deepEqual(await ask('/v1/user/list', '{}'), { status: 200, text: command.stdout });
+  });
+
+  test('what it writes has the Directory Manager as its author, and is there at once', async () => {
+    const added = await ask('/v1/user/add', '{"address":"bob@acme.example","password":"secret"}');
+    assert.equal(added.status, 200, added.text);
+    const { entries } = JSON.parse(added.text) as { entries: { dn: string }[] };
+    assert.deepEqual(
+      entries.map(({ dn }) => dn),
+      ['uid=bob,ou=People,dc=acme,dc=example,o=internet'],
+    );
+    assert.equal((await ask('/v1/user/add', '{"address":"bob@acme.example"}')).status, 409);
+    assert.equal((await ask('/v1/user/show', '{"address":"bob@acme.example"}')).status, 200);
+  });
+
+  test('every operation has its path', async () => {
+    const names = ['status', 'domain/list', 'sync/status', 'queue/list', 'token/list', 'mailbox/check'];
+    for (const name of names) assert.equal((await ask(`/v1/${name}`, '{}')).status, 200, name);
+    assert.equal((await ask('/v1/route', '{"address":"ann@acme.example"}')).status, 200);
+    assert.equal((await ask('/v1/dns/records', '{"domain":"acme.example"}')).status, 200);
+  });
+
+  test('refusals: 401, 403, 404, 400, 413', async () => {
+    const statusOf = async (path: string, ...more: string[]) => (await curl('https', path, ...more)).status;
+    const phone = await admin.call('token.add', { account: 'ann@acme.example', name: 'phone', scopes: ['imap'] });
+    assert.equal(await statusOf('/v1/user/list', '-d', '{}'), 401);
+    assert.equal(await statusOf('/v1/user/list', '-d', '{}', ...bearer('wp_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')), 401);
+    assert.equal(await statusOf('/v1/user/list', '-d', '{}', ...bearer(phone.token!)), 403);
+    assert.equal((await ask('/v1/no/such', '{}')).status, 404);
+    assert.equal((await ask('/v1/user/list', 'x')).status, 400);
+    const large = `{}${' '.repeat(1024 * 1024)}`;
+    const file = ['-H', 'Content-Type: application/json', '--data-binary', '@-'];
+    const child = run('curl', [
+      ...['-sS', '--max-time', '20', '--cacert', join(server.data, 'tls', 'ca.pem'), '-w', '\n%{http_code}'],
+      ...[...bearer(), ...file, `https://localhost:${server.listeners.https.port}/v1/user/list`],
+    ]);
+    child.child.stdin!.on('error', () => {});
+    child.child.stdin!.end(large);
+    assert.match((await child).stdout, /\n413$/);
+    // The connection that follows is served.
+    assert.equal((await ask('/v1/status', '{}')).status, 200);
+  });
+
+  test('on port 80 there is none; metrics are for this machine there, and for the token on 443', async () => {
+    assert.equal((await curl('http', '/v1/user/list', '-d', '{}', ...bearer())).status, 403);
+    assert.match((await curl('http', '/metrics')).text, /^waypost_build_info/m);
+    assert.equal((await curl('https', '/metrics')).status, 401);
+    const { status, text } = await curl('https', '/metrics', ...bearer());
+    assert.equal(status, 200);
+    assert.match(text, /^waypost_logins_total\{door="http",outcome="accepted"\} \d+$/m);
+    assert.equal((await curl('https', '/healthz')).status, 200);
+  });
+
+  test('a token that is removed opens nothing at the next request, on a connection that stays open too', async () => {
+    const other = await admin.call('token.add', { name: 'short', scopes: ['api'] });
+    const url = `https://localhost:${server.listeners.https.port}/v1/status`;
+    const one = ['-o', '/dev/null', '-w', '%{http_code}\n', ...bearer(other.token!), '-d', '{}', url];
+    const ca = ['--cacert', join(server.data, 'tls', 'ca.pem')];
+    assert.equal((await run('curl', ['-sS', ...ca, ...one])).stdout, '200\n');
+    const remove = ['-o', '/dev/null', '-w', '%{http_code}\n', ...bearer(), '-d', '{"name":"short"}'];
+    const { stdout } = await run('curl', [
+      ...['-sS', ...ca, ...one, '--next', '-sS', ...ca, ...remove, url.replace('status', 'token/remove')],
+      ...['--next', '-sS', ...ca, ...one],
+    ]);
+    assert.equal(stdout, '200\n200\n401\n');
+  });
+});
