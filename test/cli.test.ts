@@ -176,7 +176,7 @@ describe('with a server', { concurrency: false }, () => {
   });
 
   test('status, sync status, dns records', async () => {
-    assert.match((await cli('status')).stdout, /^host name {3}mail\.waypost\.example$/m);
+    assert.match((await cli('status')).stdout, /^host name {4}mail\.waypost\.example$/m);
     const status = await json<{ startedAt: string; listeners: Record<string, string> }>('status');
     const keys = ['version', 'format', 'startedAt', 'hostname', 'listeners', 'revision', 'generation', 'queued'];
     assert.deepEqual(Object.keys(status), keys);
@@ -475,7 +475,8 @@ describe('without a server', { concurrency: 2 }, () => {
       assert.equal(lines.length, 1, 'one line on standard output');
       const ready = JSON.parse(lines[0]!) as { event: string; listeners: object };
       assert.equal(ready.event, 'ready');
-      const doors = ['smtp', 'submission', 'imap', 'pop3', 'ldap', 'dns', 'http'];
+      const plain = ['smtp', 'submission', 'imap', 'pop3', 'ldap', 'dns', 'http'];
+      const doors = [...plain, 'submissions', 'imaps', 'pop3s', 'ldaps', 'https'];
       assert.deepEqual(Object.keys(ready.listeners), doors);
       rmSync(data, { recursive: true });
     });

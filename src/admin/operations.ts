@@ -3,6 +3,7 @@
 import type { Reader } from '../database/operation.ts';
 import { zoneNames } from '../zones/names.ts';
 import type { ZoneHost } from '../zones/records.ts';
+import { type CertificateParts, certReload, certShow } from './cert.ts';
 import { dnsRecords } from './dns.ts';
 import { domainAdd, domainList, domainRemove, domainShow } from './domain.ts';
 import type { EntryParts } from './entries.ts';
@@ -16,7 +17,7 @@ import { tokenAdd, tokenList, tokenRemove } from './token.ts';
 import { trace } from './trace.ts';
 import { userAdd, userList, userRemove, userShow } from './user.ts';
 
-export interface AdminParts extends EntryParts, StatusParts, CheckParts {
+export interface AdminParts extends EntryParts, StatusParts, CheckParts, CertificateParts {
   readonly reader: Reader;
   readonly zoneHost: ZoneHost;
 }
@@ -48,6 +49,8 @@ export function adminOperations(parts: AdminParts) {
     queueRemove(parts),
     mailboxCheck(parts),
     trace(parts),
+    certShow(parts),
+    certReload(parts),
   ] as const;
 }
 

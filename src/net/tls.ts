@@ -65,7 +65,7 @@ const CIPHERS = [
   'ECDHE-RSA-CHACHA20-POLY1305',
 ].join(':');
 
-// OpenSSL refuses renegotiation and goes on; Node closes the connection of who asks more often than this.
+// Renegotiation (TLS 1.2) ends the connection: the first one is more often than this.
 Object.assign(tls, { CLIENT_RENEG_LIMIT: 0 });
 
 export class TlsServer {
@@ -112,6 +112,8 @@ export class TlsServer {
         reject(new Error(why));
       };
       secure.on('error', (error) => failed(error.message));
+      // An error after the handshake, such as a record that is none: Node closes only sockets of its own tls.Server for it.
+      secure.on('_tlsError', (error: Error) => secure.destroy(error));
       secure.once('close', () => failed('closed in the handshake'));
       raw.on('error', () => {});
       secure.once('secure', () => {

@@ -1,18 +1,26 @@
 // Certificates in the main thread: what all threads serve, and when it changes.
 //
-// In      the configuration, this host's names
+// In      the configuration, this host's names; files, looked at each minute and when a look is asked for
 // Out     a TLS server for this thread; a standing order for each protocol thread
-// States  local certificate made at the start; ticket keys changed every TICKET_KEYS_MS
-// Errors  those of local-certificate.ts at the start; later a warning, and what was there stays
+// States  local certificate made at the start and before it ends; ticket keys changed every TICKET_KEYS_MS
+// Errors  those of local-certificate.ts at the start; later each is said once, and what was served stays
 
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
+import { asFailure, Failure } from '../base/failure.ts';
+import type { Log } from '../base/log.ts';
 import type { ServedCertificate } from '../net/certificate-choice.ts';
+import { CertificateFolders, type RefusedCertificate } from '../net/certificate-folders.ts';
+import { errorCode } from '../net/listen.ts';
 import { type TlsMaterial, TlsServer } from '../net/tls.ts';
 import type { Configuration } from './configuration.ts';
 import { localCertificate, localNames } from './local-certificate.ts';
+import { certificatesPath, tlsPath } from './paths.ts';
 import type { ServingThread } from './supervisor.ts';
 
+const LOOK_MS = 60_000;
 /** A session is resumed for so long at most, and a key that is stolen opens no more than that. */
 const TICKET_KEYS_MS = 12 * 3_600_000;
 const TICKET_KEYS_BYTES = 48;
@@ -21,28 +29,44 @@ export interface CertificatesParts {
   readonly configuration: Configuration;
   readonly hostnames: readonly string[];
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 export class Certificates {
-  readonly #hostname: string;
+  readonly #parts: CertificatesParts;
+  readonly #folders: CertificateFolders;
   #local: ServedCertificate;
+  #clientCa: string | undefined;
+  /** Of what is beside the folders: the local certificate, the authorities of clients. */
+  #otherRefused: readonly RefusedCertificate[] = [];
+  /** What has been said of refused ones; each once as long as it lasts. */
+  #said = new Set<string>();
   #ticketKeys = randomBytes(TICKET_KEYS_BYTES);
   #threads: readonly ServingThread[] = [];
-  readonly #timer: NodeJS.Timeout;
+  #looking: Promise<void> = Promise.resolve();
+  readonly #timers: readonly NodeJS.Timeout[];
   /** Of the doors that this thread serves. */
   readonly tls: TlsServer;
 
-  static async open({ configuration, hostnames, clock }: CertificatesParts): Promise<Certificates> {
+  static async open(parts: CertificatesParts): Promise<Certificates> {
+    const { configuration, hostnames, clock } = parts;
     const { certificate } = await localCertificate(configuration.data, localNames(hostnames, []), clock.now());
-    return new Certificates(hostnames[0]!, certificate);
+    const certificates = new Certificates(parts, certificate);
+    await certificates.look();
+    return certificates;
   }
 
-  private constructor(hostname: string, local: ServedCertificate) {
-    this.#hostname = hostname;
+  private constructor(parts: CertificatesParts, local: ServedCertificate) {
+    this.#parts = parts;
     this.#local = local;
-    this.tls = new TlsServer({ hostname, isServerName: () => false });
-    this.tls.serve(this.#material());
-    this.#timer = setInterval(() => this.#changeTicketKeys(), TICKET_KEYS_MS).unref();
+    const { data, tls } = parts.configuration;
+    this.#folders = new CertificateFolders([...tls.certificates, certificatesPath(data)]);
+    this.tls = new TlsServer({ hostname: parts.hostnames[0]!, isServerName: () => false });
+    this.tls.serve(this.material);
+    this.#timers = [
+      setInterval(() => void this.look(), LOOK_MS).unref(),
+      setInterval(() => this.#changeTicketKeys(), TICKET_KEYS_MS).unref(),
+    ];
   }
 
   /** From now on these threads and their successors have what is served. */
@@ -51,8 +75,82 @@ export class Certificates {
     this.#give();
   }
 
+  get material(): TlsMaterial {
+    return {
+      hostname: this.#parts.hostnames[0]!,
+      certificates: this.#folders.served,
+      local: this.#local,
+      ticketKeys: this.#ticketKeys,
+      clientCa: this.#clientCa,
+    };
+  }
+
+  get refused(): readonly RefusedCertificate[] {
+    return [...this.#otherRefused, ...this.#folders.refused];
+  }
+
+  /** Looks at all files; resolves when what they hold has been given to all threads. Never rejects. */
+  look(): Promise<void> {
+    // One at a time: two that read the same folders could put an older answer over a newer one.
+    this.#looking = this.#looking.then(() => this.#look());
+    return this.#looking;
+  }
+
   end(): void {
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
+  }
+
+  async #look(): Promise<void> {
+    const { log } = this.#parts;
+    const refused: RefusedCertificate[] = [];
+    let changed = await this.#folders.look(this.#parts.clock.now());
+    const steps: readonly [source: string, step: () => Promise<boolean>][] = [
+      [tlsPath(this.#parts.configuration.data), () => this.#lookAtLocal()],
+      [this.#parts.configuration.tls.clientCa ?? '', () => this.#lookAtClientCa()],
+    ];
+    for (const [source, step] of steps) {
+      try {
+        changed = (await step()) || changed;
+      } catch (error) {
+        refused.push({ source, reason: asFailure(error).message });
+      }
+    }
+    this.#otherRefused = refused;
+    const lasting = new Set<string>();
+    for (const { source, reason } of this.refused) {
+      const words = `${source}: ${reason}`;
+      if (!this.#said.has(words)) log.warn('tls.refuse', { source, reason });
+      lasting.add(words);
+    }
+    this.#said = lasting;
+    if (!changed) return;
+    this.#give();
+    for (const { source, names, notAfter } of this.#folders.served)
+      log.info('tls.serve', { source, names, until: new Date(notAfter).toISOString() });
+  }
+
+  async #lookAtLocal(): Promise<boolean> {
+    const { configuration, hostnames, clock } = this.#parts;
+    const { certificate, made } = await localCertificate(configuration.data, localNames(hostnames, []), clock.now());
+    if (made) this.#local = certificate;
+    return made;
+  }
+
+  async #lookAtClientCa(): Promise<boolean> {
+    const path = this.#parts.configuration.tls.clientCa;
+    if (path === undefined) return false;
+    const text = await readFile(path, 'utf8').catch((error: unknown) => {
+      throw new Failure('invalid', `cannot be read (${errorCode(error)})`);
+    });
+    if (text === this.#clientCa) return false;
+    if (!text.includes('-----BEGIN CERTIFICATE-----')) throw new Failure('invalid', 'holds no certificate in PEM');
+    try {
+      createSecureContext({ ca: text });
+    } catch (error) {
+      throw new Failure('invalid', error instanceof Error ? error.message : String(error));
+    }
+    this.#clientCa = text;
+    return true;
   }
 
   #changeTicketKeys(): void {
@@ -60,18 +158,8 @@ export class Certificates {
     this.#give();
   }
 
-  #material(): TlsMaterial {
-    return {
-      hostname: this.#hostname,
-      certificates: [],
-      local: this.#local,
-      ticketKeys: this.#ticketKeys,
-      clientCa: undefined,
-    };
-  }
-
   #give(): void {
-    const material = this.#material();
+    const { material } = this;
     this.tls.serve(material);
     for (const thread of this.#threads) thread.stand({ kind: 'tls', material });
   }

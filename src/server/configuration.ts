@@ -41,6 +41,12 @@ export interface Configuration {
   readonly outgoingCa: string | undefined;
   readonly queue: { readonly retryMs: readonly number[]; readonly expireMs: number };
   readonly limits: Limits;
+  readonly tls: {
+    /** Absolute paths of directories with a subfolder a certificate. */
+    readonly certificates: readonly string[];
+    /** Absolute path of the authorities of client certificates. */
+    readonly clientCa: string | undefined;
+  };
   readonly log: LogLevel;
   /** Protocol threads. */
   readonly threads: number;
@@ -115,7 +121,13 @@ export const configurationSchema = z.strictObject({
   provision: z.strictObject({ 'from-mx': z.enum(['off', 'auto']).optional() }).optional(),
   'next-hop': z.record(z.string(), nextHopTarget).optional(),
   'outgoing-tls': z.record(z.string(), z.enum(['opportunistic', 'required', 'off'])).optional(),
-  tls: z.strictObject({ 'outgoing-ca': z.string().min(1).optional() }).optional(),
+  tls: z
+    .strictObject({
+      certificates: z.array(z.string().min(1)).max(100).optional(),
+      'client-ca': z.string().min(1).optional(),
+      'outgoing-ca': z.string().min(1).optional(),
+    })
+    .optional(),
   queue: z.strictObject({ retry: z.array(duration).min(1).max(50).optional(), expire: duration.optional() }).optional(),
   limits: z
     .strictObject({
@@ -265,6 +277,10 @@ export function configure(text: string | undefined, fileName: string, overrides:
       expireMs: file.queue?.expire ?? 432_000_000,
     },
     limits: limitsOf(file.limits),
+    tls: {
+      certificates: (file.tls?.certificates ?? []).map((path) => resolve(dirname(fileName), path)),
+      clientCa: file.tls?.['client-ca'] === undefined ? undefined : resolve(dirname(fileName), file.tls['client-ca']),
+    },
     log: override('WAYPOST_LOG', overrides.log, logLevel) ?? file.log ?? 'info',
     threads: file.threads ?? Math.min(32, availableParallelism()),
     warnings: retired,

@@ -7,10 +7,10 @@ import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ConfigurationFailure } from '../base/exit.ts';
 import { Failure } from '../base/failure.ts';
-import { runPath, segmentsPath } from './paths.ts';
+import { certificatesPath, runPath, segmentsPath } from './paths.ts';
 
 export function makeDataDirectory(data: string): void {
-  for (const directory of [data, segmentsPath(data), runPath(data)]) make(directory);
+  for (const directory of [data, segmentsPath(data), runPath(data), certificatesPath(data)]) make(directory);
 }
 
 function make(directory: string): void {

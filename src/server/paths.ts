@@ -6,4 +6,5 @@ export const databasePath = (data: string): string => join(data, 'store.db');
 export const segmentsPath = (data: string): string => join(data, 'segments');
 export const runPath = (data: string): string => join(data, 'run');
 export const tlsPath = (data: string): string => join(data, 'tls');
+export const certificatesPath = (data: string): string => join(data, 'tls', 'certs');
 export const adminPasswordPath = (data: string): string => join(data, 'admin-password');

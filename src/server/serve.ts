@@ -1,7 +1,7 @@
 // The verb `serve`: starts the server, says that it is ready, stops it at a signal.
 //
 // Out  standard output: one line of JSON. Standard error: logs; on a terminal a panel for people
-// SIGINT and SIGTERM stop it cleanly, exit code 0; a second one ends it at once
+// SIGINT and SIGTERM stop it cleanly, exit code 0; a second one ends it at once. SIGHUP: files of certificates are looked at
 
 import { writeSync } from 'node:fs';
 import { EXIT } from '../base/exit.ts';
@@ -20,11 +20,14 @@ export async function serve(configuration: Configuration, switches = durable): P
   };
   // Before anything is started: a signal that comes early waits until there is something to stop.
   const stopped = stopSignal();
+  let reload = (): void => {};
+  process.on('SIGHUP', () => reload());
   const server = await start(configuration, fatal, switches).catch((error: unknown) => {
     if (error instanceof FatalStoreError) fatal(error.message);
     if (!(error instanceof Failure) || error.kind !== 'full') throw error;
     throw new Failure('full', `no space left on ${configuration.data}: make some, then start again`, { cause: error });
   });
+  reload = () => server.reload();
   writeSync(1, `${JSON.stringify({ event: 'ready', hostname: server.hostname, listeners: server.listeners })}\n`);
   if (process.stderr.isTTY) writeSync(2, panel(configuration, server));
   await stopped;

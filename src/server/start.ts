@@ -37,6 +37,8 @@ export interface RunningServer {
   readonly adminPassword: string | undefined;
   /** `listener` gets the steps of each message that brings its domain, or tries to. */
   onArrival(listener: (steps: readonly ArrivalStep[]) => void): void;
+  /** Looks at the files of certificates now. */
+  reload(): void;
   stop(): Promise<void>;
 }
 
@@ -102,6 +104,7 @@ export async function start(
     listeners: listeners,
     adminPassword,
     onArrival: (listener) => onArrival(supervisor, listener),
+    reload: () => void certificates.look(),
     async stop() {
       endHousekeeping();
       certificates.end();

@@ -7,13 +7,16 @@
 # Never starts a service: policy-rc.d says no while packages are installed, and is removed again if it was made here.
 
 # program:package
-peers="ldapadd:ldap-utils slapd:slapd swaks:swaks dig:bind9-dnsutils curl:curl mbsync:isync python3:python3 strace:strace gcc:gcc"
+peers="ldapadd:ldap-utils slapd:slapd swaks:swaks dig:bind9-dnsutils curl:curl mbsync:isync python3:python3 strace:strace gcc:gcc
+openssl:openssl gsasl:gsasl msmtp:msmtp fetchmail:fetchmail getmail:getmail6 haproxy:haproxy"
 PATH=$PATH:/usr/sbin:/sbin
 
 missing_packages() {
   for peer in $peers; do
     command -v "${peer%%:*}" >/dev/null 2>&1 || printf '%s ' "${peer#*:}"
   done
+  # Mechanisms of OpenLDAP's client are plug-ins, no programs.
+  ls /usr/lib/*/sasl2/libscram.so >/dev/null 2>&1 || printf 'libsasl2-modules '
   # gcc without the C library's headers compiles nothing.
   if command -v gcc >/dev/null 2>&1 && ! echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1; then printf 'libc6-dev '; fi
 }

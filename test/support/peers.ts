@@ -21,6 +21,12 @@ const PACKAGES = {
   python3: 'python3',
   strace: 'strace',
   gcc: 'gcc',
+  openssl: 'openssl',
+  gsasl: 'gsasl',
+  msmtp: 'msmtp',
+  fetchmail: 'fetchmail',
+  getmail: 'getmail6',
+  haproxy: 'haproxy',
 } as const;
 
 export type PeerName = keyof typeof PACKAGES;
