@@ -51,18 +51,32 @@ const cases: readonly [value: string, ...expected: string[]][] = [
   ['Ann <ann>', 'Ann|NIL|ann|'],
   ['Ann <>', 'Ann|NIL||'],
   ['Ann <ann@acme.example', 'Ann|NIL|ann|acme.example'],
-  ['Ann <ann@acme.example, b@y', 'Ann|NIL|ann@acme.example,b|y'],
+  ['Ann <ann@acme.example, b@y', 'Ann|NIL|ann|acme.example', 'NIL|NIL|b|y'],
+  ['undisclosed-recipients:;@host.example', 'NIL|NIL|undisclosed-recipients|NIL', 'NIL|NIL|NIL|NIL'],
+  ['g:; c@z d, e@f', 'NIL|NIL|g|NIL', 'NIL|NIL|NIL|NIL', 'NIL|NIL|e|f'],
+  ['g:; h:;, e@f', 'NIL|NIL|g|NIL', 'NIL|NIL|NIL|NIL', 'NIL|NIL|e|f'],
+  ['a@x b@y, c@z', 'NIL|NIL|a|x', 'NIL|NIL|c|z'],
+  ['<a@x> b@y, c@z', 'NIL|NIL|a|x', 'NIL|NIL|c|z'],
+  ['<a@x> <b@y> (Bo), c@z', 'Bo|NIL|a|x', 'NIL|NIL|c|z'],
+  ['Ann a@x', 'NIL|NIL|a|x'],
+  ['"Ann B" a@x (c)', 'c|NIL|a|x'],
+  ['a@x (Ann) b', 'Ann|NIL|a|x'],
+  ['a@x <b@y>', 'a@x|NIL|b|y'],
+  ['a@x by way of b <c@z>', 'a@x by way of b|NIL|c|z'],
+  ['a . b @ c . d', 'NIL|NIL|a.b|c.d'],
+  ['user..name@mobile.example', 'NIL|NIL|user..name|mobile.example'],
+  ['@host.example, <@host.example>, <>, a@x', 'NIL|NIL|a|x'],
   ['a@b@c', 'NIL|NIL|a@b|c'],
   ['"unclosed', 'NIL|NIL|unclosed|'],
   ['"unclosed\\', 'NIL|NIL|unclosed|'],
   ['(unclosed'],
   ['a@[unclosed', 'NIL|NIL|a|[unclosed'],
-  ['ann@acme.example>', 'NIL|NIL|ann|acme.example>'],
+  ['ann@acme.example>, b@y', 'NIL|NIL|ann|acme.example', 'NIL|NIL|b|y'],
   [''],
   ['   '],
   [';'],
   ['(only a comment)'],
-  ['""', 'NIL|NIL||'],
+  ['""'],
   ['\x00', 'NIL|NIL|\x00|'],
 ];
 
@@ -123,5 +137,17 @@ test('property: any text gives addresses, groups are closed, and every cut is ha
       }
     }),
     { numRuns: 300 },
+  );
+});
+
+test('property: what stands between two commas gives the same address wherever it stands', () => {
+  const item = fc.constantFrom('a@x', 'Ann <a@x>', '"A, B" <c@y>', 'd@z e@w', '@h', 'f@v (F)', 'words only', '');
+  fc.assert(
+    fc.property(fc.array(item, { maxLength: 8 }), (items) => {
+      assert.deepEqual(
+        parseAddressList(items.join(', ')),
+        items.flatMap((one) => parseAddressList(one)),
+      );
+    }),
   );
 });

@@ -4,6 +4,8 @@
 // Out     addresses in order, groups as a start and an end marker; encoded words stay as they are
 // Limits  HEADER_ADDRESSES_MAX; the text is walked once, without recursion
 // What is missing in a broken address is empty text, because null means a group there.
+// Only what stands there: behind an address and behind a group other text is skipped up to the next comma (in a group up
+// to its end, too), what has neither a name nor a mailbox is no address, and words are not joined over white space.
 // RFC 5322 §3.4 §4.4, RFC 3501 §7.4.2
 
 import { characterClass } from '../base/characters.ts';
@@ -32,31 +34,50 @@ for (const c of '()<>[]:;@\\,"') WORD[c.charCodeAt(0)] = 0;
 class Draft {
   /** The words so far as a name, one space where there was white space. */
   text = '';
-  /** The same without white space, for an address that stands bare, perhaps with its parts apart (RFC 5322 §4.4). */
+  /** The last run of words that belong together: `ann . smith @ acme . example` is one (RFC 5322 §4.4). */
   bare = '';
   /** Where the last `@` stands in `bare`. */
   at = -1;
   wordCount = 0;
   comment: string | null = null;
   angle: HeaderAddress | undefined;
+  /** `bare` is an address, and what follows does not belong to it: if no bracket comes it is skipped. */
+  isComplete = false;
+  /** Behind a group: nothing counts any more. */
+  isOver = false;
 
   addWord(word: string, isApart: boolean): void {
+    if (isApart && this.wordCount > 0 && !isJoint(this.bare.charCodeAt(this.bare.length - 1), word.charCodeAt(0))) {
+      if (this.at >= 0) this.isComplete = true;
+      else this.bare = '';
+    }
     if (isApart || this.wordCount === 0) this.wordCount++;
     this.text += isApart && this.wordCount > 1 ? ` ${word}` : word;
-    this.bare += word;
+    if (!this.isComplete) this.bare += word;
   }
 
-  /** Undefined when there was nothing but white space and comments. */
+  addAt(isApart: boolean): void {
+    const place = this.bare.length;
+    this.addWord('@', isApart);
+    if (!this.isComplete) this.at = place;
+  }
+
+  /** Undefined when there was nothing but white space and comments, and for a host without a mailbox. */
   take(): HeaderAddress | undefined {
-    if (this.angle !== undefined) return this.angle;
-    if (this.wordCount === 0) return undefined;
-    if (this.at >= 0) return [this.comment, null, this.bare.slice(0, this.at), this.bare.slice(this.at + 1)];
+    if (this.angle !== undefined) return this.angle[0] === null && this.angle[2] === '' ? undefined : this.angle;
+    if (this.wordCount === 0 || this.at === 0) return undefined;
+    if (this.at > 0) return [this.comment, null, this.bare.slice(0, this.at), this.bare.slice(this.at + 1)];
     if (this.wordCount > 1) return [this.text, null, '', ''];
-    return [this.comment, null, this.bare, ''];
+    return this.bare === '' ? undefined : [this.comment, null, this.bare, ''];
   }
 }
 
-export function parseAddressList(value: string): HeaderAddress[] {
+/** White space between these two separates nothing: a dot or an `@` stands on one side. */
+function isJoint(before: number, after: number): boolean {
+  return before === 0x2e || before === 0x40 || after === 0x2e || after === 0x40;
+}
+
+export function parseAddressList(value: string, most = HEADER_ADDRESSES_MAX): HeaderAddress[] {
   const cursor = new Cursor(value);
   const list: HeaderAddress[] = [];
   let draft = new Draft();
@@ -66,7 +87,7 @@ export function parseAddressList(value: string): HeaderAddress[] {
     if (address !== undefined) list.push(address);
     draft = new Draft();
   };
-  while (list.length < HEADER_ADDRESSES_MAX) {
+  while (list.length < most) {
     const before = cursor.at;
     skipSpaces(cursor);
     const isApart = cursor.at > before;
@@ -79,6 +100,7 @@ export function parseAddressList(value: string): HeaderAddress[] {
         break;
       case 0x3a: // :
         cursor.at++;
+        if (draft.isOver) break;
         // A group in a group is none: the inner name is dropped, its members stay.
         if (!inGroup) list.push([null, null, draft.text, null]);
         inGroup = true;
@@ -87,7 +109,10 @@ export function parseAddressList(value: string): HeaderAddress[] {
       case 0x3b: // ;
         cursor.at++;
         finish();
-        if (inGroup) list.push(GROUP_END);
+        if (inGroup) {
+          list.push(GROUP_END);
+          draft.isOver = true;
+        }
         inGroup = false;
         break;
       case 0x28: // (
@@ -96,8 +121,8 @@ export function parseAddressList(value: string): HeaderAddress[] {
         break;
       case 0x3c: // <
         cursor.at++;
-        if (draft.angle === undefined) draft.angle = angleAddress(cursor, draft.text || draft.comment);
-        else angleAddress(cursor, null);
+        if (draft.isOver || draft.angle !== undefined) angleAddress(cursor, null);
+        else draft.angle = angleAddress(cursor, draft.text || draft.comment);
         break;
       default:
         readWord(cursor, code, draft, isApart);
@@ -119,9 +144,14 @@ function nameByComment(draft: Draft): void {
 function readWord(cursor: Cursor, code: number, draft: Draft, isApart: boolean): void {
   if (code === 0x40) {
     cursor.at++;
-    draft.at = draft.bare.length;
-    draft.addWord('@', isApart);
-  } else draft.addWord(wordText(cursor, code), isApart);
+    if (!draft.isOver) draft.addAt(isApart);
+    return;
+  }
+  const word = wordText(cursor, code);
+  if (draft.isOver || draft.angle !== undefined) return;
+  // A bracket behind a bare address that was never opened.
+  if (code === 0x3e && draft.at >= 0) draft.isComplete = true;
+  else draft.addWord(word, isApart);
 }
 
 function wordText(cursor: Cursor, code: number): string {
@@ -150,7 +180,8 @@ function angleAddress(cursor: Cursor, name: string | null): HeaderAddress {
   for (;;) {
     skipSpaces(cursor);
     const code = cursor.peek();
-    if (code < 0) break;
+    // A bracket that is never closed: the next address begins behind the comma. In front of it stands no route.
+    if (code < 0 || (code === 0x2c && at > 0)) break;
     if (code === 0x28) {
       comment(cursor);
     } else if (code === 0x3e) {

@@ -141,11 +141,14 @@ function statusFields(recipient: ReportedRecipient): string {
   );
 }
 
-/** The fields without the empty line, as many as HEADER_MAX holds. */
+/** The fields as they stand, as many as HEADER_MAX holds: neither the empty line nor lines that are no field. */
 function headerText(header: Header): string {
-  let end = 0;
-  for (const field of header.fields) if (field.end <= HEADER_MAX) end = Math.max(end, field.end);
-  const text = header.text.slice(0, end);
+  let text = '';
+  for (const { name, start, end } of header.fields) {
+    if (name === '') continue;
+    if (text.length + end - start > HEADER_MAX) break;
+    text += header.text.slice(start, end);
+  }
   return text === '' || text.endsWith('\n') ? text : `${text}\r\n`;
 }
 

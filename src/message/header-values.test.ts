@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { HEADER_ADDRESSES_MAX } from '../base/limits.ts';
 import { parseHeader } from './header.ts';
 import { decodeHeader, EMPTY_HEADER, encodeHeader, type HeaderValues, readHeaderValues } from './header-values.ts';
 
@@ -52,7 +53,36 @@ test('what is absent is null, what is there without a value is empty', () => {
   assert.deepEqual({ subject, from, messageId, references }, { subject: '', from: [], messageId: '', references: [] });
 });
 
-test('of a field that comes twice the first counts, also when it is empty', () => {
+test('To, Cc and Bcc that come twice are one list, each field read by itself', () => {
+  const [, , from, , , to, cc, bcc] = read(
+    'To: b@x',
+    'From: a@x',
+    'Cc: "unclosed <c@x>',
+    'To: c@x, group: d@x',
+    'Cc: d@x',
+    'From: z@x',
+    'TO:',
+    'To: e@x',
+  );
+  assert.deepEqual(from, [[null, null, 'a', 'x']]);
+  assert.deepEqual(to, [
+    [null, null, 'b', 'x'],
+    [null, null, 'c', 'x'],
+    [null, null, 'group', null],
+    [null, null, 'd', 'x'],
+    [null, null, null, null],
+    [null, null, 'e', 'x'],
+  ]);
+  assert.deepEqual(cc, [
+    [null, null, 'unclosed <c@x>', ''],
+    [null, null, 'd', 'x'],
+  ]);
+  assert.equal(bcc, null);
+  const many = read(...Array.from({ length: 3 }, () => `To: ${'a@b,'.repeat(600)}`))[5]!;
+  assert.equal(many.length, HEADER_ADDRESSES_MAX);
+});
+
+test('of another field that comes twice the first counts, also when it is empty', () => {
   assert.equal(read('Subject: one', 'Subject: two')[1], 'one');
   assert.equal(read('Subject:', 'Subject: two')[1], '');
 });

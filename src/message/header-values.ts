@@ -2,12 +2,13 @@
 //
 // In      a header section
 // Out     eleven values in a fixed order; stored as JSON, in a column of its own and inside the structure
-// Of a field that comes more than once the first counts. Encoded words stay as they are.
-// Limits  HEADER_ADDRESSES_MAX addresses a field, HEADER_REFERENCES_MAX message ids
-// RFC 5322 §3.6, RFC 3501 §7.4.2 ENVELOPE, RFC 5256 §3 (References)
+// To, Cc and Bcc that come more than once are one list; of another field the first counts. Encoded words stay as they are.
+// Limits  HEADER_ADDRESSES_MAX addresses a list and the end of a group, HEADER_REFERENCES_MAX message ids
+// RFC 5322 §3.6 §4.5.3, RFC 3501 §7.4.2 ENVELOPE, RFC 5256 §3 (References)
 
+import { HEADER_ADDRESSES_MAX } from '../base/limits.ts';
 import { type HeaderAddress, parseAddressList } from './addresses.ts';
-import { fieldValue, type Header } from './header.ts';
+import { fieldValue, type Header, type HeaderField } from './header.ts';
 import { parseReferences } from './message-id.ts';
 
 /**
@@ -45,12 +46,18 @@ const FIELDS = [
   'references',
 ] as const;
 const slotOf: ReadonlyMap<string, number> = new Map(FIELDS.map((name, slot) => [name, slot]));
+/** To, Cc, Bcc. */
+const FIRST_LIST = 5;
+const LAST_LIST = 7;
 
 export function readHeaderValues(header: Header): HeaderValues {
   const texts: (string | null)[] = FIELDS.map(() => null);
+  let repeated: HeaderField[] | undefined;
   for (const field of header.fields) {
     const slot = slotOf.get(field.name);
-    if (slot !== undefined) texts[slot] ??= fieldValue(header, field);
+    if (slot === undefined) continue;
+    if (texts[slot] === null) texts[slot] = fieldValue(header, field);
+    else if (slot >= FIRST_LIST && slot <= LAST_LIST) (repeated ??= []).push(field);
   }
   const text = (slot: number): string | null => texts[slot]!;
   const addresses = (slot: number): HeaderAddress[] | null => {
@@ -58,15 +65,20 @@ export function readHeaderValues(header: Header): HeaderValues {
     return value === null ? null : parseAddressList(value);
   };
   const references = text(10);
+  const lists = [addresses(5), addresses(6), addresses(7)] as const;
+  for (const field of repeated ?? []) {
+    const list = lists[slotOf.get(field.name)! - FIRST_LIST]!;
+    // Each field is read by itself: a quote or group that is not closed ends with it.
+    if (list.length < HEADER_ADDRESSES_MAX)
+      list.push(...parseAddressList(fieldValue(header, field), HEADER_ADDRESSES_MAX - list.length));
+  }
   return [
     text(0),
     text(1),
     addresses(2),
     addresses(3),
     addresses(4),
-    addresses(5),
-    addresses(6),
-    addresses(7),
+    ...lists,
     text(8),
     text(9),
     references === null ? null : parseReferences(references),

@@ -4,14 +4,16 @@
 // Out     the section as latin1 text (an offset is a byte), its fields, and where the body begins
 // Limits  HEADER_BYTES: the section ends at the last line that fits, what follows is body to us
 // Lines end in CRLF; a lone LF ends one too (APPEND brings them), a lone CR is text.
-// The section ends after the first empty line, or before the first line that is neither field nor continuation.
+// The section ends after its first empty line, whatever stands before it. A line that is neither field nor continuation
+// (an mbox's `From ann@...`, a Received that was folded without a space) has no name: nobody finds it, and the fields
+// behind it are read all the same.
 // RFC 5322 §2.1 §2.2 §4.5
 
 import { characterClass } from '../base/characters.ts';
 import { HEADER_BYTES } from '../base/limits.ts';
 
 export interface HeaderField {
-  /** In lower case. */
+  /** In lower case; empty for lines that are no field. */
   readonly name: string;
   /** Offsets in the header's text: of the name, behind the colon, behind the last line break of the field. */
   readonly start: number;
@@ -58,7 +60,8 @@ function readSection(
   isDelimiter: DelimiterTest | undefined,
 ): Header | undefined {
   const fields: HeaderField[] = [];
-  let name = '';
+  /** Undefined before the first line. */
+  let name: string | undefined;
   let start = 0;
   let valueStart = 0;
   let at = 0;
@@ -73,23 +76,23 @@ function readSection(
       if (border === 'limit') break;
       lineEnd = text.length;
     }
-    if (code === 0x20 || code === 0x09) {
-      if (name === '') break;
-    } else {
+    if ((code !== 0x20 && code !== 0x09) || name === undefined) {
+      if (code === 0x2d && text.charCodeAt(at + 1) === 0x2d && isDelimiter?.(text, at) === true) break;
       const nameEnd = endOfName(text, at);
-      if (nameEnd === at || (code === 0x2d && text.charCodeAt(at + 1) === 0x2d && isDelimiter?.(text, at) === true))
-        break;
-      const colon = skipSpace(text, nameEnd);
-      if (text.charCodeAt(colon) !== 0x3a) break;
-      if (name !== '') fields.push({ name, start, valueStart, end: at });
-      name = text.slice(at, nameEnd).toLowerCase();
-      start = at;
-      valueStart = colon + 1;
+      const colon = nameEnd === at ? at : skipSpace(text, nameEnd);
+      const isField = nameEnd > at && text.charCodeAt(colon) === 0x3a;
+      // Lines without a name that follow each other are one.
+      if (isField || name !== '') {
+        if (name !== undefined) fields.push({ name, start, valueStart, end: at });
+        name = isField ? text.slice(at, nameEnd).toLowerCase() : '';
+        start = at;
+        valueStart = isField ? colon + 1 : at;
+      }
     }
     at = lineEnd;
   }
   if (at === text.length && border === 'more') return undefined;
-  if (name !== '') fields.push({ name, start, valueStart, end: at });
+  if (name !== undefined) fields.push({ name, start, valueStart, end: at });
   const length = at + emptyLine;
   return { text: text.slice(0, length), start: base, end: base + length, hasEmptyLine: emptyLine > 0, fields };
 }
@@ -123,7 +126,7 @@ export function countFields(header: Header, name: string): number {
   return count;
 }
 
-/** The field's value unfolded, without spaces around it; latin1, encoded words as they stand. */
+/** The field's value unfolded, a space for a fold, without spaces around it; latin1, encoded words as they stand. */
 export function fieldValue(header: Header, field: HeaderField): string {
   const { text } = header;
   let start = field.valueStart;
@@ -143,16 +146,18 @@ function isSpaceOrBreak(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }
 
-/** Line breaks taken out, the spaces behind them kept. RFC 5322 §2.2.3 */
-export function unfold(text: string): string {
+/** Each fold, with the white space on both sides of its line break, is one space. RFC 5322 §2.2.3 */
+function unfold(text: string): string {
   let lineFeed = text.indexOf('\n');
   if (lineFeed < 0) return text;
   let value = '';
   let start = 0;
   while (lineFeed >= 0) {
-    const isCrLf = lineFeed > start && text.charCodeAt(lineFeed - 1) === 0x0d;
-    value += text.slice(start, isCrLf ? lineFeed - 1 : lineFeed);
+    let end = lineFeed;
+    while (end > start && isSpaceOrBreak(text.charCodeAt(end - 1))) end--;
+    value += `${text.slice(start, end)} `;
     start = lineFeed + 1;
+    while (isSpaceOrBreak(text.charCodeAt(start))) start++;
     lineFeed = text.indexOf('\n', start);
   }
   return value + text.slice(start);

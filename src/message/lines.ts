@@ -40,6 +40,17 @@ function hasLines(part: Counted): boolean {
   return part.type === 'text' || part.header !== undefined;
 }
 
+/** Line feeds without a carriage return in front: as many octets more has the message where lines end in CRLF. */
+export function countBareLineFeeds(bytes: Buffer): number {
+  let count = 0;
+  for (let from = 0; from < bytes.length; from += CHUNK) {
+    const text = bytes.toString('latin1', from, from + CHUNK);
+    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1))
+      if (bytes[from + at - 1] !== 0x0d) count++;
+  }
+  return count;
+}
+
 const CHUNK = 65_536;
 /** Below this many bytes a line, looking at each byte is cheaper than searching. */
 const SHORT_LINE = 16;

@@ -13,9 +13,10 @@ import { parseStructure } from './structure-parser.ts';
 
 /**
  * The version of all that parseMessage gives to be stored. It goes up with any change that gives other values for the
- * same bytes: then what was stored before is made again from the bytes. 1 is what format 1 had: no references.
+ * same bytes: then what was stored before is made again from the bytes. 1 is what format 1 had: no references; 2 ended a
+ * header at the first line that is no field, and knew no bare line feeds.
  */
-export const PARSER = 2;
+export const PARSER = 3;
 
 export interface ParsedMessage {
   /** Offsets count from the first byte given to parseMessage, whatever stands there. */

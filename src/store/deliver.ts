@@ -20,7 +20,7 @@ export async function insertMessage(tx: Transaction, message: MessageRow, refs: 
   const { blob } = message;
   await tx.run(
     `INSERT INTO message (id, segment, offset, length, hash, codec, received, trace_bytes, header, structure, parser,
-       refs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       bare_lf, refs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     message.id,
     blob.segment,
     blob.offset,
@@ -32,6 +32,7 @@ export async function insertMessage(tx: Transaction, message: MessageRow, refs: 
     message.header,
     message.structure,
     message.parser,
+    message.bareLineFeeds,
     refs,
   );
 }

@@ -10,6 +10,7 @@ import { createHash, hash as hashOnce } from 'node:crypto';
 import { Failure } from '../base/failure.ts';
 import type { MessageId } from '../base/ids.ts';
 import { MESSAGE_BUFFER_BYTES, THREAD_BUFFER_BYTES } from '../base/limits.ts';
+import { countBareLineFeeds } from '../message/lines.ts';
 import { PARSER, type ParsedMessage, parseMessage } from '../message/structure.ts';
 import type { MessageRow } from './messages.ts';
 import { LargeMessage, type PendingBlob, type SegmentHost, type SegmentWriter } from './segment.ts';
@@ -113,30 +114,37 @@ export class Intake {
     this.#chunks = [];
   }
 
-  /** Syncs the message. The caller settles `pending` when the operation that names it has its outcome. */
-  async finish(received: number): Promise<TakenMessage> {
-    if (this.#large !== undefined) return this.#finishLarge(received, this.#large);
+  /**
+   * Syncs the message. The caller settles `pending` when the operation that names it has its outcome. `lines` says whether a
+   * bare line feed may end one: no mail that comes by SMTP has any, and none is looked for.
+   */
+  async finish(received: number, lines: 'crlf' | 'any' = 'crlf'): Promise<TakenMessage> {
+    if (this.#large !== undefined) return this.#finishLarge(received, lines, this.#large);
     const body = this.#takeBuffered();
     const { returnPath, fields } = this.#preamble(body);
     this.#traceBytes = Buffer.byteLength(returnPath, 'latin1');
     const before = Buffer.from(returnPath + fields, 'latin1');
     const bytes = before.length === 0 ? body : Buffer.concat([before, body], before.length + body.length);
     const parsed = parseMessage(bytes);
+    const bareLineFeeds = lines === 'any' ? countBareLineFeeds(bytes) : 0;
     const digest = hashOnce('sha256', bytes, 'buffer');
     // Held until it is on disk: what waits for the sync is memory too.
     this.#intakes.held.bytes += bytes.length;
     try {
       const pending = await this.#intakes.segments.append(this.id, [bytes], bytes.length, digest);
-      return this.#taken(received, parsed, pending);
+      return this.#taken(received, { parsed, bareLineFeeds }, pending);
     } finally {
       this.#intakes.held.bytes -= bytes.length;
     }
   }
 
-  async #finishLarge(received: number, large: LargeMessage): Promise<TakenMessage> {
+  async #finishLarge(received: number, lines: 'crlf' | 'any', large: LargeMessage): Promise<TakenMessage> {
     const pending = await large.finish(this.#hash!.digest());
     const { parsing } = this.#intakes;
-    const turn = parsing.last.then(async () => parseMessage(await large.read(0, large.length)));
+    const turn = parsing.last.then(async () => {
+      const bytes = await large.read(0, large.length);
+      return { parsed: parseMessage(bytes), bareLineFeeds: lines === 'any' ? countBareLineFeeds(bytes) : 0 };
+    });
     parsing.last = turn.catch(() => {});
     try {
       return this.#taken(received, await turn, pending);
@@ -146,7 +154,11 @@ export class Intake {
     }
   }
 
-  #taken(received: number, parsed: ParsedMessage, pending: PendingBlob): TakenMessage {
+  #taken(
+    received: number,
+    { parsed, bareLineFeeds }: { readonly parsed: ParsedMessage; readonly bareLineFeeds: number },
+    pending: PendingBlob,
+  ): TakenMessage {
     const row = {
       id: this.id,
       blob: pending.blob,
@@ -154,6 +166,7 @@ export class Intake {
       traceBytes: this.#traceBytes,
       header: parsed.headerText,
       structure: parsed.structureText,
+      bareLineFeeds,
       parser: PARSER,
     };
     return { row, parsed, pending };

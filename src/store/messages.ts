@@ -22,7 +22,9 @@ export interface MessageRow {
   readonly header: string;
   /** Encoded by message/structure.ts. */
   readonly structure: string;
-  /** The version of the parser that read these two from the bytes. */
+  /** Line feeds without a carriage return: POP3, which ends every line in CRLF, sends so many octets more. */
+  readonly bareLineFeeds: number;
+  /** The version of the parser that read these from the bytes. */
   readonly parser: number;
 }
 
@@ -88,7 +90,7 @@ export function flagsBetween(reader: Reader, access: MailboxAccess, range: UidRa
 }
 
 const MESSAGE_COLUMNS = `r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.size, m.id, m.segment, m.offset,
-  m.length, m.hash, m.codec, m.received, m.trace_bytes, m.header, m.structure, m.parser`;
+  m.length, m.hash, m.codec, m.received, m.trace_bytes, m.header, m.structure, m.parser, m.bare_lf`;
 
 function mailboxMessage(row: readonly Value[]): MailboxMessage {
   return {
@@ -115,6 +117,7 @@ function messageRow(row: readonly Value[], first = 0): MessageRow {
     header: String(row[first + 8]),
     structure: String(row[first + 9]),
     parser: Number(row[first + 10]),
+    bareLineFeeds: Number(row[first + 11]),
   };
 }
 
@@ -184,7 +187,8 @@ export function findMessage(reader: Reader, access: MailboxAccess, uid: Uid): Ma
 /** A copy by its id, for channels. */
 export function getMessage(reader: Reader, id: MessageId): MessageRow {
   const row = reader.arrays(
-    `SELECT id, segment, offset, length, hash, codec, received, trace_bytes, header, structure, parser
+    `SELECT id, segment, offset, length, hash, codec, received, trace_bytes, header, structure, parser,
+       bare_lf
      FROM message WHERE id = ?`,
     id,
   )[0];
@@ -192,7 +196,10 @@ export function getMessage(reader: Reader, id: MessageId): MessageRow {
   return messageRow(row);
 }
 
-/** Size and UID of every message, for POP3; ascending, at most PAGE_ROWS above `after`. */
+/**
+ * UID of every message and its size where every line ends in CRLF, for POP3; ascending, at most PAGE_ROWS above `after`.
+ * Few messages have bare line feeds: their index is all that is looked into.
+ */
 export function sizesAfter(
   reader: Reader,
   { owner, mailbox }: MailboxKey,
@@ -200,7 +207,9 @@ export function sizesAfter(
 ): { readonly uid: Uid; readonly size: number }[] {
   return reader
     .arrays(
-      'SELECT uid, size FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid > ? ORDER BY uid LIMIT +?',
+      `SELECT uid, size + ifnull(
+         (SELECT bare_lf FROM message INDEXED BY message_bare_lf WHERE id = r.message AND bare_lf > 0), 0)
+       FROM mailbox_message r WHERE account = ? AND mailbox = ? AND uid > ? ORDER BY uid LIMIT +?`,
       owner,
       mailbox,
       after,

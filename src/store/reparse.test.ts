@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import type { AccountId } from '../base/ids.ts';
+import { type AccountId, idOf } from '../base/ids.ts';
 import { MESSAGE_BUFFER_BYTES } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { operation } from '../database/operation.ts';
@@ -10,16 +10,16 @@ import { PARSER } from '../message/structure.ts';
 import { INBOX } from './accounts.ts';
 import { ownMailbox } from './mailbox-key.ts';
 import { findMailbox } from './mailboxes.ts';
-import { type MailboxMessage, messagesBetween } from './messages.ts';
+import { type MailboxMessage, messagesBetween, sizesAfter } from './messages.ts';
 import { reparse, startReparse } from './reparse.ts';
 import { segmentPath } from './segment.ts';
 import { TestStore, uidRange } from './testing.ts';
 
 const HEADER = 'From: a@x\r\nMessage-ID: <3@x>\r\nReferences: <1@x> <2@x>\r\n\r\n';
 
-/** As a migration leaves a row: without references, of version 1. */
+/** As migrations leave a row: without references, its bare line feeds not counted, of version 1. */
 const makeOld = operation('test.makeOld', async (tx, args: { readonly id: number; readonly header: string }) => {
-  await tx.run('UPDATE message SET header = ?, parser = 1 WHERE id = ?', args.header, args.id);
+  await tx.run('UPDATE message SET header = ?, bare_lf = 0, parser = 1 WHERE id = ?', args.header, args.id);
 });
 const forgetWalk = operation('test.forgetWalk', async (tx, _: object) => {
   await tx.run("UPDATE counter SET value = 1 WHERE name = 'parser'");
@@ -57,15 +57,23 @@ async function makeAllOld(): Promise<void> {
 }
 
 test('messages of an older parser get what today’s reads in their bytes, and nothing else changes', async () => {
-  for (let i = 0; i < 120; i++) await store.append(account, 'INBOX', `${HEADER}${i}`);
+  for (let i = 0; i < 120; i++)
+    await store.append(account, 'INBOX', i === 7 ? HEADER.replaceAll('\r\n', '\n') : `${HEADER}${i}`);
   const fresh = rows();
+  const lineFeeds = HEADER.split('\n').length - 1;
+  const completeSizes = fresh.map(({ size }, i) => (i === 7 ? size + lineFeeds : size));
+  const sizes = () =>
+    sizesAfter(store.database.reader, { owner: account, mailbox: INBOX }, idOf(0)).map(({ size }) => size);
+  assert.deepEqual(sizes(), completeSizes);
   const mailbox = findMailbox(store.database.reader, account, 'INBOX');
   await makeAllOld();
   assert.equal(decodeHeader(rows()[0]!.header)[10], null);
+  assert.equal(sizes()[7], fresh[7]!.size);
   let notifications = 0;
   store.database.onNotification(() => notifications++);
   await reparse(parts(), AbortSignal.any([]));
   assert.deepEqual(rows(), fresh);
+  assert.deepEqual(sizes(), completeSizes);
   assert.deepEqual(decodeHeader(rows()[119]!.header)[10], ['1@x', '2@x']);
   assert.deepEqual(findMailbox(store.database.reader, account, 'INBOX'), mailbox);
   assert.equal(notifications, 0);

@@ -1,7 +1,7 @@
 // Messages that an older parser has read are parsed again from their bytes, while the server runs.
 //
 // In      rows whose `parser` is below the program's, and their bytes
-// Out     the same rows with header and structure of today's parser; UIDs, flags and modseqs stay as they are
+// Out     the same rows with header, structure and bare line feeds as today's parser gives them; UIDs, flags and modseqs stay as they are
 // States  the counter `parser` equals the program's version -> nothing is done and nothing is read; otherwise one walk over
 //         all messages by id, and the counter is set at its end. A crash begins the walk again: what is done is passed over
 // Order   a slice of messages, one transaction, a pause: mail goes before
@@ -16,6 +16,7 @@ import { asFailure, Failure } from '../base/failure.ts';
 import { idOf, idText, type MessageId, type SegmentId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { operation, type Reader, type Writer } from '../database/operation.ts';
+import { countBareLineFeeds } from '../message/lines.ts';
 import { PARSER, parseMessage } from '../message/structure.ts';
 import type { Blobs } from './blobs.ts';
 import type { Blob } from './segment.ts';
@@ -32,16 +33,18 @@ interface Reparsed {
   readonly id: MessageId;
   readonly header: string;
   readonly structure: string;
+  readonly bareLineFeeds: number;
 }
 
 export const storeReparsed = operation(
   'store.reparsed',
   async (tx, args: { readonly parser: number; readonly messages: readonly Reparsed[] }) => {
-    for (const { id, header, structure } of args.messages)
+    for (const { id, header, structure, bareLineFeeds } of args.messages)
       await tx.run(
-        'UPDATE message SET header = ?, structure = ?, parser = ? WHERE id = ? AND parser < ?',
+        'UPDATE message SET header = ?, structure = ?, bare_lf = ?, parser = ? WHERE id = ? AND parser < ?',
         header,
         structure,
+        bareLineFeeds,
         args.parser,
         id,
         args.parser,
@@ -134,7 +137,7 @@ async function parseAgain(
     if (!hashOnce('sha256', bytes, 'buffer').equals(blob.hash))
       throw new Failure('unavailable', 'its bytes are not those that its row names');
     const { headerText, structureText } = parseMessage(bytes);
-    return { id, header: headerText, structure: structureText };
+    return { id, header: headerText, structure: structureText, bareLineFeeds: countBareLineFeeds(bytes) };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     return reader.get('SELECT 1 FROM message WHERE id = ?', id) === undefined ? 'gone' : error;

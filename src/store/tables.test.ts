@@ -50,7 +50,7 @@ test('a store of format 1 gives the same answers, knows what is to be parsed aga
       const row = getMessage(reader, idOf(id));
       assert.equal(encodeEnvelopeItem(decodeHeader(row.header)), envelope, message);
       assert.equal(encodeBodyStructure(decodeStructure(row.structure)), bodyStructure, message);
-      assert.deepEqual([row.parser, row.blob.length, row.received], [1, message.length, 5]);
+      assert.deepEqual([row.parser, row.bareLineFeeds, row.blob.length, row.received], [1, 0, message.length, 5]);
     }
     const damaged = getMessage(reader, idOf(5000));
     assert.deepEqual(decodeHeader(damaged.header), EMPTY_HEADER);

@@ -1,8 +1,8 @@
 // The tables of the message store. Account stands first in every key; nothing here knows an address or a DN.
 //
 //   segment          a file of message bytes; `closed` when no more comes
-//   message          one copy: where its bytes lie, and what the parser of version `parser` read of it (header, structure).
-//                    `refs` counts mailboxes and queue rows
+//   message          one copy: where its bytes lie, and what the parser of version `parser` read of it (header, structure,
+//                    bare line feeds). `refs` counts mailboxes and queue rows
 //   account          bound to a directory entry's UUID, never to its name; a UUID is unique in its tenant
 //   mailbox          INBOX is number 1; uidvalidity comes from a counter that never gives a number twice
 //   mailbox_message  a reference to a message with its own uid and flags. `flags` and `keywords` are those of the
@@ -141,6 +141,14 @@ export const storeUnit: Unit = {
       ],
       run: convertMessages,
       rewrites: true,
+    },
+    {
+      version: 3,
+      statements: [
+        // Messages that an older parser has read get theirs when they are parsed again.
+        'ALTER TABLE message ADD COLUMN bare_lf INTEGER NOT NULL DEFAULT 0',
+        'CREATE INDEX message_bare_lf ON message (id, bare_lf) WHERE bare_lf > 0',
+      ],
     },
   ],
 };

@@ -77,7 +77,7 @@ export class TestStore {
   async append(account: AccountId, mailbox: string, text: string, flags?: Partial<FlagSet>): Promise<Uid> {
     const intake = this.intake();
     await intake.write(Buffer.from(text, 'latin1'));
-    const { row, pending } = await intake.finish(3);
+    const { row, pending } = await intake.finish(3, 'any');
     try {
       const full = { flags: 0, keywords: [], ...flags };
       const args = { owner: account, mailbox, message: row, flags: full, internalDate: 4 };

@@ -1,9 +1,9 @@
-// FETCH gives what the program of format 1 gave: for new messages, for those that were stored by it, and while these are parsed
-// again under an open session.
+// FETCH gives the corpus' goldens for new messages; for those that format 1 stored it gives what that program gave, until they
+// are parsed again under an open session.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { corpus } from '../../../test/support/messages.ts';
+import { corpus, type Fetched } from '../../../test/support/messages.ts';
 import { silentLog } from '../../base/log.ts';
 import { operation } from '../../database/operation.ts';
 import { ImapClient } from '../../demo/clients/imap-client.ts';
@@ -48,12 +48,16 @@ after(async () => {
   await imap.close();
 });
 
-async function checkGoldens(): Promise<void> {
+/** Of which parser the answers are: `either` while messages are parsed again. */
+async function checkGoldens(parser: 'old' | 'now' | 'either'): Promise<void> {
   const { untagged } = await client.command('FETCH 1:* (ENVELOPE BODY BODYSTRUCTURE)');
   assert.equal(untagged.length, messages.length);
   for (const [at, { text, literals }] of untagged.entries()) {
-    const { message, envelope, body, bodyStructure } = messages[at]!;
-    const golden = `${at + 1} FETCH (ENVELOPE ${envelope} BODY ${body} BODYSTRUCTURE ${bodyStructure})`;
+    const golden = messages[at]!;
+    const goldens = [
+      ...(parser === 'now' ? [] : [fetched(at, golden)]),
+      ...(parser === 'old' ? [] : [fetched(at, golden.now ?? golden)]),
+    ];
     let whole = '';
     let rest = text;
     for (const literal of literals) {
@@ -61,11 +65,15 @@ async function checkGoldens(): Promise<void> {
       whole += `${rest.slice(0, end)}\r\n${literal.toString('latin1')}`;
       rest = rest.slice(end);
     }
-    assert.equal(whole + rest, golden, message);
+    if (!goldens.includes(whole + rest)) assert.equal(whole + rest, goldens.at(-1), golden.message);
   }
 }
 
-test('of new messages', () => checkGoldens());
+function fetched(at: number, { envelope, body, bodyStructure }: Fetched): string {
+  return `${at + 1} FETCH (ENVELOPE ${envelope} BODY ${body} BODYSTRUCTURE ${bodyStructure})`;
+}
+
+test('of new messages', () => checkGoldens('now'));
 
 test('of messages that format 1 had, before and while they are parsed again', async () => {
   const rows = messages.map(({ envelope, structure }, offset) => ({
@@ -75,16 +83,16 @@ test('of messages that format 1 had, before and while they are parsed again', as
   }));
   const { reader, writer } = imap.database;
   await writer.execute(makeOld, rows);
-  await checkGoldens();
+  await checkGoldens('old');
   let isDone = false;
   const parts = { reader, writer, blobs: imap.door.blobs, log: silentLog, pauseMs: 5 };
   const walk = reparse(parts, AbortSignal.any([])).then(() => {
     isDone = true;
   });
-  do await checkGoldens();
+  do await checkGoldens('either');
   while (!isDone);
   await walk;
-  await checkGoldens();
+  await checkGoldens('now');
   assert.deepEqual((await client.command('NOOP')).untagged, []);
   assert.equal(reader.get('SELECT min(parser) AS lowest FROM message')?.['lowest'], PARSER);
 });

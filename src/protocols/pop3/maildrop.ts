@@ -16,7 +16,7 @@ import { PAGE_ROWS, sizesAfter } from '../../store/messages.ts';
 export interface DropMessage {
   readonly number: number;
   readonly uid: Uid;
-  /** Octets as stored, so without doubled dots, and without the CRLF that a message lacks at its end. */
+  /** Octets with every line ended in CRLF; without doubled dots, and without the CRLF that a message lacks at its end. */
   readonly size: number;
 }
 

@@ -5,8 +5,8 @@
 // RFC 1939 §5 RETR, §7 TOP
 
 import { Failure } from '../../base/failure.ts';
-import { findMessage } from '../../store/messages.ts';
-import type { Blob } from '../../store/segment.ts';
+import { PARSER } from '../../message/structure.ts';
+import { findMessage, type MessageRow } from '../../store/messages.ts';
 import { MessageEncoder, TopCutter } from '../../wire/pop3/multi-line.ts';
 import type { Pop3Conversation } from './conversation.ts';
 import { type DropMessage, noSuchMessage } from './maildrop.ts';
@@ -15,39 +15,40 @@ import { PIECE_BYTES } from './read-ahead.ts';
 /** All of it, or its header and so many lines of its body. */
 export async function sendMessage(session: Pop3Conversation, number: number, bodyLines?: number): Promise<void> {
   const message = session.maildrop.get(number);
-  const blob = findBlob(session, message) ?? noSuchMessage();
+  const row = findRow(session, message) ?? noSuchMessage();
   // The first piece before anything is said, so that most of what can go wrong is an answer.
-  const first = await readFirst(session, message, blob);
+  const first = await readFirst(session, message, row);
   session.ok(bodyLines === undefined ? `${message.size} octets` : 'The beginning of the message');
   try {
-    await stream(session, blob, first, bodyLines === undefined ? undefined : new TopCutter(bodyLines));
+    await stream(session, row, first, bodyLines === undefined ? undefined : new TopCutter(bodyLines));
   } catch (error) {
     session.abort(error);
   }
 }
 
-function findBlob(session: Pop3Conversation, { uid }: DropMessage): Blob | undefined {
-  return findMessage(session.door.reader, session.maildrop.access, uid)?.blob;
+function findRow(session: Pop3Conversation, { uid }: DropMessage): MessageRow | undefined {
+  return findMessage(session.door.reader, session.maildrop.access, uid);
 }
 
-async function readFirst(session: Pop3Conversation, message: DropMessage, blob: Blob): Promise<Buffer> {
+async function readFirst(session: Pop3Conversation, message: DropMessage, { blob }: MessageRow): Promise<Buffer> {
   try {
     return await session.readAhead.first(message, blob);
   } catch (error) {
     // A file that is gone: the message was expunged since we looked, or there is something wrong.
     if (!(error instanceof Failure) || error.kind !== 'not-found') throw error;
-    if (findBlob(session, message) === undefined) noSuchMessage();
+    if (findRow(session, message) === undefined) noSuchMessage();
     throw new Failure('unavailable', error.message, { detail: error.detail ?? '', cause: error });
   }
 }
 
 async function stream(
   session: Pop3Conversation,
-  blob: Blob,
+  { blob, bareLineFeeds, parser }: MessageRow,
   first: Buffer,
   cutter: TopCutter | undefined,
 ): Promise<void> {
-  const encoder = new MessageEncoder();
+  // What an older parser has read has not been counted yet.
+  const encoder = new MessageEncoder(bareLineFeeds === 0 && parser >= PARSER ? 'crlf' : 'any');
   for (let chunk = first, sent = 0; ; ) {
     sent += chunk.length;
     session.writeBytes(encoder.push(cutter === undefined ? chunk : cutter.push(chunk)));

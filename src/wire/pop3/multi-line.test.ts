@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { countBareLineFeeds } from '../../message/lines.ts';
 import { MessageEncoder, TopCutter } from './multi-line.ts';
 
 function encode(...chunks: readonly string[]): string {
-  const encoder = new MessageEncoder();
+  // As the row of the message says it.
+  const encoder = new MessageEncoder(/(^|[^\r])\n/.test(chunks.join('')) ? 'any' : 'crlf');
   const sent = chunks.map((chunk) => encoder.push(Buffer.from(chunk, 'latin1')).toString('latin1'));
   return sent.join('') + encoder.end();
 }
@@ -19,9 +21,10 @@ const encoded: readonly (readonly [what: string, message: string, sent: string])
   ['dots at the start of lines', '.\r\n..a\r\n.b.\r\n', '..\r\n...a\r\n..b.\r\n.\r\n'],
   ['a dot in a line', 'a.b\r\n', 'a.b\r\n.\r\n'],
   ['a last line without its end', 'a\r\nb', 'a\r\nb\r\n.\r\n'],
-  ['a last line that ends with a bare LF', 'a\n', 'a\n\r\n.\r\n'],
+  ['a last line that ends with a bare LF', 'a\n', 'a\r\n.\r\n'],
+  ['bare line feeds', '\n\na\r\nb\n\r\n', '\r\n\r\na\r\nb\r\n\r\n.\r\n'],
   ['a last line that ends with a bare CR', 'a\r', 'a\r\r\n.\r\n'],
-  ['a dot behind a bare LF', 'a\n.\r\nb\r\n', 'a\n..\r\nb\r\n.\r\n'],
+  ['a dot behind a bare LF', 'a\n.\r\nb\r\n', 'a\r\n..\r\nb\r\n.\r\n'],
   ['a dot behind a bare CR', 'a\r.\r\n', 'a\r.\r\n.\r\n'],
   ['a dot alone', '.', '..\r\n.\r\n'],
   ['nothing', '', '.\r\n'],
@@ -43,23 +46,28 @@ function cutAt(message: string, places: readonly number[]): string[] {
   return sorted.slice(1).map((place, i) => message.slice(sorted[i], place));
 }
 
-test('a client that doubles nothing back gets what was stored, and one CRLF where it was missing', () => {
+test('a client that doubles nothing back gets what was stored with every line ended in CRLF', () => {
   fc.assert(
     fc.property(text, cuts, (message, places) => {
       const sent = encode(...cutAt(message, places));
       const body = sent.slice(0, -'.\r\n'.length);
       const read = body.replace(/(^|\n)\./g, '$1');
-      assert.equal(read, message === '' || message.endsWith('\r\n') ? message : `${message}\r\n`);
+      const whole = message.replace(/\r?\n/g, '\r\n');
+      assert.equal(read, whole === '' || whole.endsWith('\r\n') ? whole : `${whole}\r\n`);
+      assert.equal(whole.length, message.length + countBareLineFeeds(Buffer.from(message, 'latin1')));
     }),
   );
 });
 
-test('the end is found where it is, also by a client that breaks lines at a bare LF', () => {
+test('the end is found where it is, also where the row is wrong and by a client that breaks lines at a bare LF', () => {
   fc.assert(
     fc.property(text, cuts, (message, places) => {
-      const sent = encode(...cutAt(message, places));
-      const lines = sent.split('\n').map((line) => line.replace(/\r$/, ''));
-      assert.equal(lines.indexOf('.'), lines.length - 2);
+      const wrong = new MessageEncoder('crlf');
+      const bytes = cutAt(message, places).map((chunk) => wrong.push(Buffer.from(chunk, 'latin1')).toString('latin1'));
+      for (const sent of [encode(...cutAt(message, places)), bytes.join('') + wrong.end()]) {
+        const lines = sent.split('\n').map((line) => line.replace(/\r$/, ''));
+        assert.equal(lines.indexOf('.'), lines.length - 2);
+      }
     }),
   );
 });
@@ -85,9 +93,10 @@ test('TOP of a message that is all header, or all body, or has bare line feeds',
   assert.equal(top(1, 'a: b\n\none\ntwo\n'), 'a: b\n\none\n');
 });
 
-test('a chunk of nothing but dots and line ends grows by half at most', () => {
-  const chunk = Buffer.from('.\n'.repeat(32 * 1024));
-  const sent = new MessageEncoder().push(chunk);
-  assert.equal(sent.length, chunk.length * 1.5);
-  assert.ok(sent.buffer.byteLength < chunk.length * 2);
+test('a chunk of nothing but dots and line ends is doubled at most', () => {
+  for (const piece of ['.\n', '\n', '.\r\n', '\n.']) {
+    const chunk = Buffer.from(piece.repeat(32 * 1024));
+    const sent = new MessageEncoder('any').push(chunk);
+    assert.ok(sent.length <= chunk.length * 2 && sent.buffer.byteLength <= chunk.length * 2);
+  }
 });

@@ -36,7 +36,7 @@ export const append: CommandDefinition<AppendCommand> = {
       if (!isWhole) intake.abandon();
     }
     if (!isWhole) return undefined;
-    return store(session, command, mailbox, await intake.finish(door.clock.now()));
+    return store(session, command, mailbox, await intake.finish(door.clock.now(), 'any'));
   },
 };
 
