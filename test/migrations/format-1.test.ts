@@ -9,9 +9,11 @@ import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { silentLog } from '../../src/base/log.ts';
 import { openReader } from '../../src/database/connection.ts';
+import { PARSER } from '../../src/message/structure.ts';
 import { derived } from '../../src/server/units.ts';
 import { bringToFormat } from '../../src/server/upgrade.ts';
 import { listQueue } from '../../src/transfer/queue.ts';
@@ -50,6 +52,11 @@ const meant: Partial<Record<keyof Answers, readonly (readonly [old: string, now:
     [`entryDN: "${json(old)}`, `entryDN: "${json(now)}`],
   ]),
   route: recipientNames.map(([old, now]) => [json(old), json(now)]),
+  // Headers are read anew: a fold is one blank, and what has neither a name nor a mailbox is no address.
+  imap: [
+    ['folded over\\x09two lines', 'folded over two lines'],
+    ['((NIL NIL "" "")(NIL NIL "" "")(NIL NIL "unfinished" ""))', '((NIL NIL "unfinished" ""))'],
+  ],
 };
 
 /** The entries of each search in the order of their names, which may be written otherwise now. */
@@ -63,6 +70,13 @@ function inOrder(text: string): string {
     .join('');
 }
 
+/** Until the messages have been read by today's parser: the answers depend on it. */
+async function parsedAgain(data: string): Promise<void> {
+  const { reader, close } = openReader(join(data, 'store.db'));
+  while (reader.get("SELECT value FROM counter WHERE name = 'parser'")?.['value'] !== PARSER) await sleep(20);
+  close();
+}
+
 test('the migrated store gives the same answers at every door, and says that it was migrated', async () => {
   using store = copyOfStore();
   const { data } = store;
@@ -72,6 +86,7 @@ test('the migrated store gives the same answers at every door, and says that it 
   for (const { name, version } of derived)
     if (version > 1)
       assert.match(server.stderr(), new RegExp(`^compiling ${name} \\(version 1 to ${version}\\): `, 'm'));
+  await parsedAgain(data);
   const now = await answers(server, questions(golden('made-at.txt').trim()));
   for (const [door, text] of Object.entries(now) as [keyof Answers, string][]) {
     let expected = golden(`${door}.txt`);
