@@ -7,8 +7,9 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Argument, Command } from 'commander';
-import type { z } from 'zod';
+import { toJSONSchema, type z } from 'zod';
 import { adminOperation } from '../src/admin/operation.ts';
+import { type AdminParts, adminOperations } from '../src/admin/operations.ts';
 import { EXIT, exitCode } from '../src/base/exit.ts';
 import { Failure, type FailureKind, failureKinds } from '../src/base/failure.ts';
 import { silentLog } from '../src/base/log.ts';
@@ -262,6 +263,39 @@ const EXIT_WORDS: Readonly<Record<number, string>> = {
   78: 'the configuration is wrong',
 };
 
+/** A form of JSON as people read it. */
+interface JsonForm {
+  readonly type?: string;
+  readonly enum?: readonly string[];
+  readonly anyOf?: readonly JsonForm[];
+  readonly items?: JsonForm;
+  readonly properties?: Readonly<Record<string, JsonForm>>;
+  readonly required?: readonly string[];
+}
+
+function formText({ type, enum: words, anyOf, items }: JsonForm): string {
+  if (anyOf !== undefined) return [...new Set(anyOf.map(formText))].join(' or ');
+  if (words !== undefined) return words.map((word) => `"${word}"`).join(' or ');
+  return type === 'array' ? `list of ${formText(items!)}` : (type ?? 'any');
+}
+
+function api(): string {
+  // What an operation works with is not touched before it is asked.
+  const rows = adminOperations({} as AdminParts).map(({ name, input }) => {
+    const form = toJSONSchema(input, { io: 'input' }) as JsonForm;
+    const keys = Object.entries(form.properties ?? {}).map(([key, value]) => {
+      const isNeeded = form.required?.includes(key) === true;
+      return `\`${key}\`${isNeeded ? '' : '?'}: ${formText(value)}`;
+    });
+    return [`\`/v1/${name.replaceAll('.', '/')}\``, keys.join('; ') || '-'];
+  });
+  return page(
+    'Operations of /v1',
+    '`POST` with these keys in a JSON object; those with `?` may be left out. The reply is what the command of the same words prints with\n`--json`. [How to ask](../api.md)',
+    table(['path', 'input'], rows),
+  );
+}
+
 const PORT_WORDS: Readonly<Record<string, string>> = {
   smtp: 'mail from other hosts; offers AUTH',
   submission: 'mail from users; requires AUTH',
@@ -473,6 +507,7 @@ export async function references(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['reference/configuration.md', configuration()],
     ['reference/commands.md', commands()],
+    ['reference/api.md', api()],
     ['reference/ports.md', ports()],
     ['reference/metrics.md', metrics()],
     ['reference/failures.md', await failures()],

@@ -32,6 +32,8 @@ export interface Claim<A extends LoginAccount> {
   readonly isRight: () => boolean | Promise<boolean>;
   /** The clear password, where it came. */
   readonly secret: Uint8Array | undefined;
+  /** A right proof that is not for this door. */
+  readonly isForAnother?: boolean;
 }
 
 export type LoginResult = 'ok' | 'wrong' | 'status' | 'access' | 'throttled' | 'error';
@@ -62,6 +64,10 @@ export async function attempt<A extends LoginAccount>(parts: LoginAttemptParts, 
     if (decision.result !== 'not-private') result = decision.result;
     const refusal = loginRefusal(decision);
     if (refusal !== undefined) throw refusal;
+    if (claim.isForAnother === true) {
+      result = 'access';
+      throw new Failure('denied', 'This token is for other services');
+    }
     return found;
   } catch (error) {
     result ??= RESULTS[asFailure(error).kind] ?? 'error';

@@ -140,6 +140,27 @@ test('a change of password leaves it; a status does not', async () => {
   await assert.rejects(login('imap', token), { name: 'Failure', kind: 'denied' });
 });
 
+test('access rules apply to tokens as to passwords, the Directory Manager’s on /v1 too', async () => {
+  const token = await give('phone', ['imap', 'pop']);
+  await directory.apply(replace(userDn(ANN), { mailAllowedServiceAccess: '-imap:192.0.2.0/24' }));
+  await assert.rejects(login('imap', token), { name: 'Failure', kind: 'denied' });
+  assert.ok((await login('pop3', token)).now() !== undefined);
+  const { uuid } = getEntry(directory.reader, 'cn=Directory Manager');
+  const secret = newToken();
+  const ops = {
+    name: 'ops',
+    scopes: ['api'],
+    createdAt: now,
+    expiresAt: undefined,
+    hash: hashOfToken(secret),
+  } as const;
+  await directory.writer.execute(addToken, { uuid, token: ops, caller: SERVER, now });
+  await directory.apply(replace('cn=Directory Manager', { mailAllowedServiceAccess: '-http:*' }));
+  await assert.rejects(logins.bearer(by('http'), secret), { name: 'Failure', kind: 'denied' });
+  await directory.apply(replace('cn=Directory Manager', { mailAllowedServiceAccess: '-http:198.51.100.0/24' }));
+  assert.equal((await logins.bearer(by('http'), secret)).kind, 'administrator');
+});
+
 test('a token alone says who asks, for its scope and its time', async () => {
   const { dn, uuid } = getEntry(directory.reader, 'cn=Directory Manager');
   const add = async (name: string, scopes: readonly TokenScope[], expiresAt?: number) => {
