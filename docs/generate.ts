@@ -109,6 +109,7 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
     'path',
     'PEM of the authorities whose client certificates count; with it they are asked for, but on port 25. Relative to the file.',
   ],
+  'audit.keep': ['time', 'How long the lines of `audit/` are kept.'],
   'queue.retry': ['list of times', 'Waits after the first, second, ... attempt; the last one repeats.'],
   'queue.expire': ['time', 'A recipient that has waited longer fails, and the sender gets a report.'],
   'limits.message-size': ['size', 'The largest message, as sent; announced as SIZE.'],
@@ -131,7 +132,7 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
 
 /** Key -> its default, as one would write it. */
 function defaults(): Readonly<Record<string, string>> {
-  const { listen, portOffset, log, provision, queue, limits } = configure(undefined, 'waypost.toml', {
+  const { listen, portOffset, log, provision, audit, queue, limits } = configure(undefined, 'waypost.toml', {
     data: '/var/lib/waypost',
     development: false,
     hostname: 'mail.example',
@@ -156,6 +157,7 @@ function defaults(): Readonly<Record<string, string>> {
     'next-hop': 'none',
     'outgoing-tls': 'none',
     'tls.outgoing-ca': 'none',
+    'audit.keep': text(time(audit.keepMs)),
     'queue.retry': text(queue.retryMs.map(time)),
     'queue.expire': text(time(queue.expireMs)),
     'limits.message-size': text(`${limits.messageSizeBytes / 1024 ** 2}MiB`),
@@ -403,6 +405,10 @@ async function failures(): Promise<string> {
 const ANYTHING = { safeParse: (data: unknown) => ({ success: true, data }) } as unknown as z.ZodType<unknown>;
 
 const EVENT_WORDS: Readonly<Record<string, string>> = {
+  'audit.changes': 'the files of the audit could not be read: changes are written again after the next start',
+  'audit.lose': 'the audit cannot be written, and why: lines of logins and operations are lost; those of changes wait',
+  'audit.remove': 'a day of the audit that is older than it is kept could not be removed',
+  'audit.resume': 'the audit is written again; `lost` lines were not',
   'admin.fail': 'an operation failed for a reason of ours',
   'database.checkpoint': 'the log could not be written back now; it is tried again',
   'database.refuse': 'an operation or a whole batch was refused',

@@ -3,6 +3,7 @@
 import type { Reader } from '../database/operation.ts';
 import { zoneNames } from '../zones/names.ts';
 import type { ZoneHost } from '../zones/records.ts';
+import { type AuditParts, auditList } from './audit.ts';
 import { type CertificateParts, certReload, certShow } from './cert.ts';
 import { dnsRecords } from './dns.ts';
 import { domainAdd, domainList, domainRemove, domainShow } from './domain.ts';
@@ -17,7 +18,7 @@ import { tokenAdd, tokenList, tokenRemove } from './token.ts';
 import { trace } from './trace.ts';
 import { userAdd, userList, userRemove, userShow } from './user.ts';
 
-export interface AdminParts extends EntryParts, StatusParts, CheckParts, CertificateParts {
+export interface AdminParts extends EntryParts, StatusParts, CheckParts, CertificateParts, AuditParts {
   readonly reader: Reader;
   readonly zoneHost: ZoneHost;
 }
@@ -49,6 +50,7 @@ export function adminOperations(parts: AdminParts) {
     queueRemove(parts),
     mailboxCheck(parts),
     trace(parts),
+    auditList(parts),
     certShow(parts),
     certReload(parts),
   ] as const;

@@ -16,7 +16,7 @@ interface Told {
   readonly begin?: LoginGuard['begin'];
 }
 
-const ann: LoginAccount = { uuid: 'u1', passwords: [], admissions: [OPEN] };
+const ann: LoginAccount = { uuid: 'u1', label: 'ann@acme.example', passwords: [], admissions: [OPEN] };
 
 function rulesOf(value: string): Access {
   const parsed = parseAccessRules(value);

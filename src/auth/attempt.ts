@@ -17,6 +17,8 @@ import type { PasswordAccount } from './password-check.ts';
 
 /** What is behind a name or a DN. What is found may hold more: the caller gets it back. */
 export interface LoginAccount extends PasswordAccount {
+  /** As people call it: its first address, or its DN. */
+  readonly label: string;
   /** The statuses and rules of user and domain. */
   readonly admissions: Admissions;
 }
@@ -44,8 +46,8 @@ export interface AttemptedLogin {
   readonly mechanism: string;
   /** '' for a token alone. */
   readonly name: string;
-  /** The entry's UUID; undefined where there is none. */
-  readonly uuid: string | undefined;
+  /** Its label; undefined where there is none. */
+  readonly account: string | undefined;
   readonly result: LoginResult;
 }
 
@@ -73,7 +75,7 @@ export async function attempt<A extends LoginAccount>(parts: LoginAttemptParts, 
     result ??= RESULTS[asFailure(error).kind] ?? 'error';
     throw error;
   } finally {
-    parts.audit({ client, mechanism, name, uuid: account?.uuid, result: result ?? 'error' });
+    parts.audit({ client, mechanism, name, account: account?.label, result: result ?? 'error' });
   }
 }
 

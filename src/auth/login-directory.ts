@@ -3,7 +3,7 @@
 import type { Reader } from '../database/operation.ts';
 import { type Caller, callerOf } from '../directory/caller.ts';
 import { entryById, entryWithToken } from '../directory/entries.ts';
-import type { AttributeValue, Entry } from '../directory/entry.ts';
+import { type AttributeValue, type Entry, textValue } from '../directory/entry.ts';
 import { TOKEN_KEY } from '../directory/token.ts';
 import type { Admissions } from '../routing/admission.ts';
 import type { RoutingCache } from '../routing/cache.ts';
@@ -66,7 +66,8 @@ function boundTo(found: Standing | undefined) {
 
 function accountOf(entry: Entry, admissions: Admissions): DirectoryAccount {
   const passwords = entry.attributes.get('userpassword')?.values ?? [];
-  return { uuid: entry.uuid, passwords, tokens: tokensIn(entry), admissions };
+  const label = textValue(entry, 'mail') ?? entry.dn;
+  return { uuid: entry.uuid, label, passwords, tokens: tokensIn(entry), admissions };
 }
 
 function tokensIn(entry: Entry): readonly AttributeValue[] {

@@ -55,7 +55,7 @@ function tableDirectory(accounts: ReadonlyMap<string, TableAccount>): LoginDirec
       const caller: Caller = { kind: 'entry', uuid: login, dn };
       const digest = createHash('sha256').update(password).digest('base64');
       const mail = { account, entry: account, dn, addresses: [login], ...OPEN, caller };
-      return { uuid: login, passwords: [`{SHA256}${digest}`], tokens: [], admissions: [OPEN], mail };
+      return { uuid: login, label: login, passwords: [`{SHA256}${digest}`], tokens: [], admissions: [OPEN], mail };
     },
     findEntry: () => undefined,
     findToken: () => undefined,

@@ -8,6 +8,7 @@ import { ConfigurationFailure, EXIT, exitCode } from '../base/exit.ts';
 import { asFailure, Failure } from '../base/failure.ts';
 import { AdminClient, NoServer } from './client.ts';
 import { type CommandContext, type CommonOptions, common } from './command.ts';
+import { auditCommand } from './commands/audit.ts';
 import { certCommand } from './commands/cert.ts';
 import { completionCommand } from './commands/completion.ts';
 import { dnsCommand } from './commands/dns.ts';
@@ -116,6 +117,7 @@ export function buildProgram(context: CommandContext, ...own: readonly Command[]
     dnsCommand(context),
     queueCommand(context),
     traceCommand(context),
+    auditCommand(context),
     mailboxCommand(context),
     certCommand(context),
     completionCommand(context, program),

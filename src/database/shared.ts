@@ -47,7 +47,13 @@ export class SharedState {
 
   /** The writer alone calls this, after COMMIT and before any reply. */
   publishRevision(revision: Revision): void {
-    Atomics.store(this.#numbers, REVISION, revision | 0);
+    if (Atomics.exchange(this.#numbers, REVISION, revision | 0) !== (revision | 0))
+      Atomics.notify(this.#numbers, REVISION);
+  }
+
+  /** Resolves when another revision than the one of now is published. */
+  async nextRevision(): Promise<void> {
+    await Atomics.waitAsync(this.#numbers, REVISION, this.revision()).value;
   }
 
   waitingBytes(): number {

@@ -4,9 +4,9 @@
 // Limits  rows are kept for thirty days and at most a million of them; the newest row always stays
 // Never   holds a password, not even a hashed one: the log says that it changed
 
-import type { Revision } from '../base/ids.ts';
+import { idOf, type Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
-import { operation, type Transaction } from '../database/operation.ts';
+import { operation, type Reader, type Transaction } from '../database/operation.ts';
 import type { AttributeDifference } from './draft.ts';
 import { encodeValues } from './entries.ts';
 import type { DirectoryChange, Entry } from './entry.ts';
@@ -31,6 +31,7 @@ export type JsonChange = {
 const LAST_AT = 'SELECT at FROM dit_change ORDER BY revision DESC LIMIT 1';
 const INSERT =
   'INSERT INTO dit_change (revision, tenant, at, kind, uuid, dn, author, change) VALUES (?, ?, ?, ?, ?, ?, ?, ?)';
+const AFTER = 'SELECT revision, at, dn, author FROM dit_change WHERE revision > ? ORDER BY revision LIMIT +?';
 const PRUNE =
   'DELETE FROM dit_change WHERE revision IN (SELECT revision FROM dit_change WHERE (at < ? OR revision <= ?) AND ' +
   'revision < (SELECT max(revision) FROM dit_change) ORDER BY revision LIMIT +?)';
@@ -61,3 +62,24 @@ export async function logChange(
 export const pruneChangeLog = operation('directory.pruneChangeLog', async (tx, now: number) => {
   return tx.run(PRUNE, now - KEEP_MS, tx.revision - KEEP_ROWS, PRUNE_ROWS);
 });
+
+/** A change as the log has it, without what was changed. */
+export interface AuditedChange {
+  readonly revision: Revision;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** Of the entry, as it was before. */
+  readonly dn: string;
+  /** A DN; '' for nobody. */
+  readonly author: string;
+}
+
+/** The next changes behind this revision, the oldest first. */
+export function changesAfter(reader: Reader, revision: Revision, count: number): AuditedChange[] {
+  return reader.arrays(AFTER, revision, count).map(([number, at, dn, author]) => ({
+    revision: idOf<Revision>(number),
+    at: Number(at),
+    dn: String(dn),
+    author: String(author),
+  }));
+}

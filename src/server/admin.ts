@@ -8,9 +8,10 @@ import { basename, dirname, join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { adminOperations } from '../admin/operations.ts';
 import { type AnyAdminOperation, adminApp } from '../protocols/http/admin.ts';
+import { audited } from './audit.ts';
 import { channelKinds } from './channels.ts';
 import type { MainParts } from './main-parts.ts';
-import { runPath, segmentsPath } from './paths.ts';
+import { auditPath, runPath, segmentsPath } from './paths.ts';
 import { VERSION } from './version.ts';
 import { thisZoneHost } from './zone-host.ts';
 
@@ -55,11 +56,12 @@ export function administratorOperations(
     ...main,
     zoneHost: thisZoneHost(main),
     segments: segmentsPath(data),
+    auditDirectory: auditPath(data),
     channels: channelKinds,
     version: VERSION,
     hostname: main.hostnames[0]!,
     listeners,
-  });
+  }).map((operation) => audited(operation, main.audit.append));
 }
 
 /** Serves the operations to every process that may open the socket: those of the user that the server runs as. */

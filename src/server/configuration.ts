@@ -39,6 +39,8 @@ export interface Configuration {
   readonly outgoingTls: ReadonlyMap<string, 'opportunistic' | 'required' | 'off'>;
   /** Absolute path of a PEM file: authorities that count beside Node's roots. */
   readonly outgoingCa: string | undefined;
+  /** How long lines of the audit are kept. */
+  readonly audit: { readonly keepMs: number };
   readonly queue: { readonly retryMs: readonly number[]; readonly expireMs: number };
   readonly limits: Limits;
   readonly tls: {
@@ -128,6 +130,7 @@ export const configurationSchema = z.strictObject({
       'outgoing-ca': z.string().min(1).optional(),
     })
     .optional(),
+  audit: z.strictObject({ keep: duration.optional() }).optional(),
   queue: z.strictObject({ retry: z.array(duration).min(1).max(50).optional(), expire: duration.optional() }).optional(),
   limits: z
     .strictObject({
@@ -272,6 +275,7 @@ export function configure(text: string | undefined, fileName: string, overrides:
     nextHop: byDomain(file['next-hop']),
     outgoingTls: byDomain(file['outgoing-tls']),
     outgoingCa: outgoingCa === undefined ? undefined : resolve(dirname(fileName), outgoingCa),
+    audit: { keepMs: file.audit?.keep ?? 90 * 86_400_000 },
     queue: {
       retryMs: file.queue?.retry ?? [60_000, 300_000, 900_000, 1_800_000, 3_600_000],
       expireMs: file.queue?.expire ?? 432_000_000,

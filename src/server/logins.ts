@@ -10,6 +10,7 @@ import { systemClock } from '../base/clock.ts';
 import type { Reader, Writer } from '../database/operation.ts';
 import type { SharedState } from '../database/shared.ts';
 import type { RoutingCache } from '../routing/cache.ts';
+import type { LoginLines } from './audit.ts';
 import type { Counters } from './counters.ts';
 
 export interface ThreadLoginsParts {
@@ -19,9 +20,11 @@ export interface ThreadLoginsParts {
   readonly shared: SharedState;
   readonly gate: HashGate;
   readonly counters: Counters;
+  /** Of the audit. */
+  readonly lines: LoginLines;
 }
 
-export function threadLogins({ reader, writer, routing, shared, gate, counters }: ThreadLoginsParts): Logins {
+export function threadLogins({ reader, writer, routing, shared, gate, counters, lines }: ThreadLoginsParts): Logins {
   return createLogins({
     directory: loginDirectory(reader, routing),
     revision: () => shared.revision(),
@@ -32,7 +35,10 @@ export function threadLogins({ reader, writer, routing, shared, gate, counters }
       known: createKnownClients({ reader, writer, clock: systemClock }),
       clock: systemClock,
     }),
-    audit: (login) => counters.add('login', `${login.client.door} ${outcome(login)}`),
+    audit(login) {
+      counters.add('login', `${login.client.door} ${outcome(login)}`);
+      lines.note(login);
+    },
   });
 }
 

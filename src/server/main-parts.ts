@@ -8,6 +8,7 @@ import type { WriterClient } from '../database/client.ts';
 import type { Reader } from '../database/operation.ts';
 import type { SharedState } from '../database/shared.ts';
 import type { RoutingCache } from '../routing/cache.ts';
+import type { Audit } from './audit.ts';
 import type { Certificates } from './certificates.ts';
 import type { Configuration } from './configuration.ts';
 import type { Counters } from './counters.ts';
@@ -33,4 +34,5 @@ export interface MainParts {
   readonly supervisor: Supervisor;
   readonly threads: ServingThreads;
   readonly certificates: Certificates;
+  readonly audit: Audit;
 }

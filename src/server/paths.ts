@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 export const databasePath = (data: string): string => join(data, 'store.db');
 export const segmentsPath = (data: string): string => join(data, 'segments');
+export const auditPath = (data: string): string => join(data, 'audit');
 export const runPath = (data: string): string => join(data, 'run');
 export const tlsPath = (data: string): string => join(data, 'tls');
 export const certificatesPath = (data: string): string => join(data, 'tls', 'certs');

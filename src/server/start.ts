@@ -10,6 +10,7 @@ import { RoutingCache } from '../routing/cache.ts';
 import { closeAllSegments } from '../store/collect.ts';
 import { administratorOperations, serveAdmin } from './admin.ts';
 import { watchAdminPassword } from './admin-password.ts';
+import { keepAudit, LoginLines } from './audit.ts';
 import { Certificates } from './certificates.ts';
 import type { Configuration } from './configuration.ts';
 import { Counters } from './counters.ts';
@@ -66,6 +67,7 @@ export async function start(
   const adminPassword = await firstStart(data, hostnames[0]!, { reader, writer, clock });
   watchAdminPassword(data, reader, writer);
   keepMaildropLocks(supervisor);
+  const audit = keepAudit({ ...common, reader, supervisor });
   const [threads, certificates] = await Promise.all([
     startThreads(supervisor, writer, configuration.threads),
     Certificates.open({ ...common, clock }),
@@ -75,8 +77,9 @@ export async function start(
   const routing = new RoutingCache({ reader, revision: () => shared.revision(), site: { tenant: TENANT, hostnames } });
   const gate = new HashGate({ cells: shared.hashCells, thread: 0 });
   const counters = new Counters();
-  const logins = threadLogins({ reader, writer, routing, shared, gate, counters });
-  const serving = { supervisor, threads, certificates };
+  const lines = new LoginLines(shared.loginBuckets, audit.append);
+  const logins = threadLogins({ reader, writer, routing, shared, gate, counters, lines });
+  const serving = { supervisor, threads, certificates, audit };
   const main: MainParts = { ...common, ...serving, startedAt, clock, reader, writer, routing, gate, logins, counters };
 
   // Doors, last of all that may fail: a port that is taken is named, and nothing has begun.
@@ -96,6 +99,7 @@ export async function start(
   async function stopThreads(): Promise<void> {
     await writer.settled();
     await supervisor.stop();
+    await audit.stop();
     close();
   }
 

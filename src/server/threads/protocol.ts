@@ -22,6 +22,7 @@ import { type MaildropAnswer, MaildropClient, type MaildropRequest } from '../..
 import { SegmentWriter } from '../../store/segment.ts';
 import { createWatchers } from '../../store/watchers.ts';
 import { zoneLookUp } from '../../zones/names.ts';
+import { type AuditReport, LoginLines } from '../audit.ts';
 import { admitConnections } from '../client-connections.ts';
 import type { Counts } from '../counters.ts';
 import { createArrive } from '../doors/arrivals.ts';
@@ -52,6 +53,7 @@ export type ProtocolOrder =
 export type ThreadReport =
   | { readonly kind: 'started' }
   | MaildropRequest
+  | AuditReport
   | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts }
   /** A message has brought its domain, or tried to. */
   | { readonly kind: 'arrived'; readonly steps: readonly ArrivalStep[] }
@@ -74,7 +76,8 @@ const routing = new RoutingCache({
 /** Where our own DNS listener is: a standing order says it. */
 let ownDns = '';
 const gate = new HashGate({ cells: shared.hashCells, thread: data.thread });
-const logins = threadLogins({ reader, writer: parts.writer, routing, shared, gate, counters });
+const loginLines = new LoginLines(shared.loginBuckets, (lines) => report({ kind: 'audit', lines }));
+const logins = threadLogins({ reader, writer: parts.writer, routing, shared, gate, counters, lines: loginLines });
 const watch = createWatchers(parts.writer, shared, data.thread);
 const tls = new TlsServer({ hostname: data.hostnames[0]!, isServerName: () => false });
 const maildrops = new MaildropClient(report);
@@ -224,6 +227,7 @@ async function stop(): Promise<void> {
   const until = performance.now() + FAREWELL_MS;
   while (sessions.size > 0 && performance.now() < until) await new Promise((turn) => setTimeout(turn, 10));
   for (const socket of sessions.keys()) socket.destroy();
+  loginLines.flush();
   await segments.close();
   await parts.writer.settled();
   blobs.close();
