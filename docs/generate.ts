@@ -442,6 +442,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'store.reparse': 'a message could not be parsed again: it stays as it was, and the next start tries it again',
   'store.reparsed': 'messages of an older parser have been parsed again',
   'store.unlink': "a segment's file could not be removed; the next start does it",
+  'tls.handshake': 'a client asked for STARTTLS and made no handshake: the connection was closed',
   'tls.refuse': 'files of a certificate are not used, and why; said once as long as it lasts',
   'tls.serve': 'a certificate that is served after a change; `until` is its end',
   'transfer.begin': 'the queue could not begin, because the writer takes nothing now; it comes again',

@@ -6,6 +6,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { Framer } from '../wire/framer.ts';
 import type { ServedCertificate } from './certificate-choice.ts';
 import { Connection, describeConnection } from './connection.ts';
+import { makeAuthority, makeCertificate } from './local-certificate.ts';
 import { TlsServer } from './tls.ts';
 
 export function masked(chunk: Uint8Array): Buffer {
@@ -79,6 +80,28 @@ export function testTlsServer(identity: { readonly key: string; readonly cert: s
   const ticketKeys = Buffer.alloc(48, 1);
   server.serve({ hostname: 'mail.example', certificates: [], local, ticketKeys, clientCa: undefined });
   return server;
+}
+
+export interface TestTls {
+  readonly server: TlsServer;
+  /** What its certificate, for `localhost`, is signed by. */
+  readonly ca: string;
+}
+
+let testTls: Promise<TestTls> | undefined;
+
+/** One for all doors of the test. */
+export function openTestTls(): Promise<TestTls> {
+  testTls ??= makeTestTls();
+  return testTls;
+}
+
+async function makeTestTls(): Promise<TestTls> {
+  const now = Date.now();
+  const authority = await makeAuthority('mail.example', now);
+  const names = { dns: ['localhost'], ip: ['127.0.0.1'] };
+  const { certificate, key } = await makeCertificate(authority, names, now);
+  return { server: testTlsServer({ cert: certificate, key }), ca: authority.certificate };
 }
 
 /** Says of each line what it was; STARTTLS exchanges the transport, QUIT ends. */

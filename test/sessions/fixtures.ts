@@ -3,6 +3,8 @@
 // Waypost   users are removed and added again: a new entry is a new account, so mailboxes are new and UIDs begin at 1
 // Another   the users must be there; their INBOX is emptied, UIDs go on
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { NoSuchObjectError } from 'ldapts';
 import { AdminClient } from '../../src/cli/client.ts';
 import { ImapClient } from '../../src/demo/clients/imap-client.ts';
@@ -74,6 +76,7 @@ export function waypostTarget(server: Waypost): Target {
     server: 'waypost',
     hostname: server.hostname,
     doors: server.listeners,
+    ca: readFileSync(join(server.data, 'tls/ca.pem'), 'utf8'),
     async write(entry, attribute, value) {
       const client = await administrator(server);
       const dn = entry === DOMAIN ? domainDn(DOMAIN) : userDn(`${entry}@${DOMAIN}`);

@@ -5,7 +5,9 @@
 // Limits  a wait for the peer ends after 15 s with an error
 // Never   decodes, retries or hides anything: a lone LF from the peer stays visible at the end of the line before it
 
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 const WAIT_MS = 15_000;
 
@@ -150,7 +152,14 @@ export class LineConnection {
     this.#socket.end();
   }
 
-  /** Gives the socket away, for TLS say; this one reads no more. Nothing may wait here. */
+  /** The same connection in TLS, when the handshake has succeeded; this one reads no more. Nothing may wait here. */
+  async secured(options: { readonly servername: string; readonly ca: string }): Promise<LineConnection> {
+    const socket = connectTls({ ...options, socket: this.release() });
+    await once(socket, 'secureConnect');
+    return new LineConnection(socket);
+  }
+
+  /** Gives the socket away; this one reads no more. Nothing may wait here. */
   release(): Socket {
     this.#socket.removeAllListeners();
     this.#socket.pause();

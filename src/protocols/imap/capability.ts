@@ -5,6 +5,7 @@ export interface CapabilityView {
   readonly authenticated: boolean;
   /** What this client may log in with as things stand; empty where a third party can listen. */
   readonly mechanisms: readonly string[];
+  readonly offersTls: boolean;
 }
 
 type Offer = (view: CapabilityView) => readonly string[];
@@ -12,10 +13,13 @@ type Offer = (view: CapabilityView) => readonly string[];
 const mechanisms: Offer = (view) => (view.authenticated ? [] : view.mechanisms.map((name) => `AUTH=${name}`));
 const loginDisabled: Offer = (view) => (view.authenticated || view.mechanisms.length > 0 ? [] : ['LOGINDISABLED']);
 
+const startTls: Offer = (view) => (view.authenticated || !view.offersTls ? [] : ['STARTTLS']);
+
 const capabilities: readonly (string | Offer)[] = [
   'IMAP4rev1',
   'LITERAL+',
   'ID',
+  startTls,
   mechanisms,
   loginDisabled,
   'IDLE',

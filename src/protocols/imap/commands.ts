@@ -20,6 +20,7 @@ import { noop } from './commands/noop.ts';
 import { rename } from './commands/rename.ts';
 import { search } from './commands/search.ts';
 import { examine, select } from './commands/select.ts';
+import { starttls } from './commands/starttls.ts';
 import { status } from './commands/status.ts';
 import { store } from './commands/store.ts';
 import { subscribe, unsubscribe } from './commands/subscribe.ts';
@@ -30,6 +31,7 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
   ['NOOP', entry(noop)],
   ['LOGOUT', entry(logout)],
   ['ID', entry(id)],
+  ['STARTTLS', entry(starttls)],
   ['AUTHENTICATE', entry(authenticate)],
   ['LOGIN', entry(login)],
   ['SELECT', entry(select)],

@@ -18,6 +18,8 @@ export interface AnnouncedMessage {
 export interface ImapConversation extends SectionOutput {
   readonly door: ImapDoor;
   readonly record: ConnectionRecord;
+  /** Octets that have come behind the command that runs. */
+  readonly waitingBytes: number;
   /** What CAPABILITY says at this moment. */
   capabilities(): string;
   /** A password was right. Throws `denied` when the login is over already. */

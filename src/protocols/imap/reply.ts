@@ -7,6 +7,8 @@ export interface TaggedResponse {
   readonly text: string;
   /** Without brackets. */
   readonly code: string | undefined;
+  /** What happens behind it: the handshake of STARTTLS, or the end of the session. */
+  readonly next?: 'tls' | 'end';
 }
 
 export function ok(text: string, code?: string): TaggedResponse {

@@ -14,6 +14,7 @@ import { asFailure, Failure } from '../../base/failure.ts';
 import type { AccountId } from '../../base/ids.ts';
 import { LOGIN_IS_OVER } from '../../directory/caller.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
+import { startTls } from '../../net/start-tls.ts';
 import type { Line } from '../../wire/framer.ts';
 import { CommandFramer, type ImapFrame, SESSION_FRAMER_LIMITS } from '../../wire/imap/command-framer.ts';
 import { startsMessage } from '../../wire/imap/commands/append.ts';
@@ -157,6 +158,10 @@ export class ImapSession implements ImapConversation {
     return this.connection.record;
   }
 
+  get waitingBytes(): number {
+    return this.connection.framer.waitingBytes;
+  }
+
   get reader(): AccountId {
     if (this.#account === undefined) throw new Error('no account before login');
     return this.#account;
@@ -180,7 +185,8 @@ export class ImapSession implements ImapConversation {
   capabilities(): string {
     const authenticated = this.#account !== undefined;
     const mechanisms = authenticated ? [] : this.door.logins.mechanisms({ door: 'imap', record: this.record });
-    return capabilityText({ authenticated, mechanisms });
+    const offersTls = this.door.tls !== undefined && this.record.tls === undefined;
+    return capabilityText({ authenticated, mechanisms, offersTls });
   }
 
   write(text: string): void {
@@ -299,6 +305,8 @@ export class ImapSession implements ImapConversation {
     }
     if (this.announced !== undefined) await this.#dropMessage();
     this.#reply(tag, reply);
+    if (reply.next === 'tls') await startTls(this.connection, this.door.tls!, this.door.log);
+    else if (reply.next === 'end') this.#bye(reply.text);
   }
 
   #failed(error: unknown): TaggedResponse {

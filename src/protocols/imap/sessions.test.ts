@@ -22,6 +22,7 @@ before(async () => {
   const filled = otherTarget('waypost', 'mail.example', doors, users);
   target = {
     ...filled,
+    ca: imap.ca,
     exchange: imap.exchange,
     async fixture(name) {
       // New accounts, so that UIDs begin at 1.

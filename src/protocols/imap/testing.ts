@@ -10,7 +10,7 @@ import { type Log, silentLog } from '../../base/log.ts';
 import { operation } from '../../database/operation.ts';
 import { openTestDatabase, type TestDatabase } from '../../database/testing.ts';
 import { describeConnection } from '../../net/connection.ts';
-import { maskConnection, masked } from '../../net/testing.ts';
+import { maskConnection, masked, openTestTls } from '../../net/testing.ts';
 import { ensureAccount } from '../../store/accounts.ts';
 import { Blobs } from '../../store/blobs.ts';
 import { closeSegment, openSegment } from '../../store/collect.ts';
@@ -27,6 +27,8 @@ export interface TestImap {
   readonly database: TestDatabase;
   readonly door: ImapDoor;
   readonly sessions: ReadonlySet<ImapSession>;
+  /** Of its certificate. */
+  readonly ca: string;
   /** See the runner of session files. */
   readonly exchange: NonNullable<Target['exchange']>;
   /** A new account behind this login; one with the same login is forgotten. */
@@ -38,9 +40,12 @@ const makeAccount = operation('test.account', (tx, args: { readonly uuid: string
   ensureAccount(tx, { uuid: args.uuid, tenant: 1 }),
 );
 
-export async function openTestImap(options: { limits?: Partial<Limits>; log?: Log } = {}): Promise<TestImap> {
+export async function openTestImap(
+  options: { limits?: Partial<Limits>; log?: Log; isPrivate?: boolean } = {},
+): Promise<TestImap> {
   const database = openTestDatabase([storeUnit]);
   const { writer } = database;
+  const tls = await openTestTls();
   const ids = new Ids(new BigInt64Array(1), 0, systemClock.now);
   const host = {
     directory: database.directory,
@@ -61,7 +66,7 @@ export async function openTestImap(options: { limits?: Partial<Limits>; log?: Lo
   });
   const door: ImapDoor = {
     hostname: () => 'mail.example',
-    tls: undefined,
+    tls: tls.server,
     limits: { ...defaultLimits, ...options.limits },
     clock: systemClock,
     log: options.log ?? silentLog,
@@ -81,7 +86,8 @@ export async function openTestImap(options: { limits?: Partial<Limits>; log?: Lo
   const sockets = new Set<Socket>();
   const sessions = new Set<ImapSession>();
   const server = createServer((socket) => {
-    const session = serveImap(door, socket, describeConnection(socket, 'imap'));
+    const record = describeConnection(socket, 'imap');
+    const session = serveImap(door, socket, { ...record, isPrivate: options.isPrivate ?? record.isPrivate });
     sockets.add(socket);
     sessions.add(session);
     socket.on('close', () => {
@@ -95,6 +101,7 @@ export async function openTestImap(options: { limits?: Partial<Limits>; log?: Lo
     host: '127.0.0.1',
     port: (server.address() as AddressInfo).port,
     database,
+    ca: tls.ca,
     door,
     sessions,
     async exchange({ port, octets }) {

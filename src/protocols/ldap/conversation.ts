@@ -31,6 +31,8 @@ export interface LdapFinal {
   readonly controls?: readonly Control[];
   /** Of a bind. */
   readonly serverCredentials?: Uint8Array;
+  /** What happens behind the response: the handshake of StartTLS, or the end of the connection. */
+  readonly next?: 'tls' | 'end';
   /** Of an extended operation. */
   readonly name?: string;
   readonly value?: Uint8Array;
@@ -39,7 +41,9 @@ export interface LdapFinal {
 export interface LdapConversation {
   readonly door: LdapDoor;
   readonly record: ConnectionRecord;
-  /** Undefined for anonymous. Bind alone changes it. */
+  /** Octets that have come behind the request that is carried out alone. */
+  readonly waitingBytes: number;
+  /** Undefined for anonymous. Bind changes it, and StartTLS. */
   login: StandingLogin<Caller> | undefined;
   /** The caller, as it was when the operation began. */
   readonly caller: Caller;

@@ -2,12 +2,13 @@
 //
 // write   starts at once: the writer carries changes out as they were posted, and none waits for another's commit
 // read    starts when all earlier writes are answered, so that a client reads what it has written
-// alone   starts when all earlier operations are answered; nothing is read from the connection until it has ended
-// RFC 4511 §3.1 §4.2.1
+// alone   a bind and StartTLS: starts when all earlier operations are answered; nothing is read from the connection until it has ended
+// RFC 4511 §3.1 §4.2.1 §4.14.1
 
-import type { AnsweredKind } from './handlers.ts';
+import { START_TLS } from '../../wire/ldap/operations/extended.ts';
+import type { AnsweredKind, AnsweredRequest } from './handlers.ts';
 
-export const ORDER = {
+const ORDER = {
   add: 'write',
   delete: 'write',
   modify: 'write',
@@ -17,6 +18,10 @@ export const ORDER = {
   extended: 'read',
   bind: 'alone',
 } as const satisfies Record<AnsweredKind, 'write' | 'read' | 'alone'>;
+
+export function orderOf(request: AnsweredRequest): 'write' | 'read' | 'alone' {
+  return request.kind === 'extended' && request.name === START_TLS ? 'alone' : ORDER[request.kind];
+}
 
 const NOW = Promise.resolve();
 

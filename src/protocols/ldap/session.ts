@@ -26,6 +26,7 @@ import {
 import { ANONYMOUS, type Caller, LOGIN_IS_OVER } from '../../directory/caller.ts';
 import type { DirectoryChange } from '../../directory/entry.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
+import { startTls } from '../../net/start-tls.ts';
 import type { Control } from '../../wire/ldap/controls.ts';
 import { LdapFramer } from '../../wire/ldap/framer.ts';
 import { decodeRequest, type LdapResponse, type RequestKind, UnacceptableRequest } from '../../wire/ldap/message.ts';
@@ -37,7 +38,7 @@ import type { LdapConversation, LdapFinal, LdapHandler, LdapOperation } from './
 import type { LdapDoor } from './door.ts';
 import { failureResult } from './errors.ts';
 import type { AnsweredRequest, LdapHandlers } from './handlers.ts';
-import { OperationOrder, ORDER } from './order.ts';
+import { OperationOrder, orderOf } from './order.ts';
 import { finalResponse } from './response.ts';
 import { Responses } from './responses.ts';
 
@@ -69,7 +70,7 @@ class PendingOperation implements LdapOperation {
   }
 
   get isWrite(): boolean {
-    return ORDER[this.request.kind] === 'write';
+    return orderOf(this.request) === 'write';
   }
 
   abort(): void {
@@ -105,6 +106,8 @@ export class LdapSession implements LdapConversation {
   #lastTurn: Promise<unknown> = NOW;
   #badRequests = 0;
   #hasUnbound = false;
+  /** The response that ends the connection was given. */
+  #isAnswered = false;
   /** Why we end the connection. */
   #notice: LdapResult | undefined;
 
@@ -161,8 +164,12 @@ export class LdapSession implements LdapConversation {
     if (this.#endsAll) this.#abortEndless();
   }
 
+  get waitingBytes(): number {
+    return this.connection.framer.pending;
+  }
+
   get #isOver(): boolean {
-    return this.#hasUnbound || this.#notice !== undefined;
+    return this.#isAnswered || this.#hasUnbound || this.#notice !== undefined;
   }
 
   get #messageBytesMax(): number {
@@ -208,7 +215,7 @@ export class LdapSession implements LdapConversation {
     this.#operations.add(operation);
     this.#pendingBytes += operation.bytes;
     const carryOut = (): Promise<void> => this.#carryOut(operation);
-    switch (ORDER[operation.request.kind]) {
+    switch (orderOf(operation.request)) {
       case 'write':
         this.#order.write(carryOut);
         break;
@@ -238,7 +245,10 @@ export class LdapSession implements LdapConversation {
     const { messageId, request } = operation;
     try {
       const final = await this.#finalOf(operation);
-      if (final !== undefined && !operation.signal.aborted) await this.#respond(messageId, request.kind, final);
+      if (final !== undefined && !operation.signal.aborted) {
+        await this.#respond(messageId, request.kind, final);
+        if (final.next !== undefined) await this.#goOn(final.next);
+      }
     } catch (error) {
       this.#refuse(error);
     }
@@ -248,6 +258,14 @@ export class LdapSession implements LdapConversation {
     if (this.#hasRoom === undefined || this.#isFull) return;
     this.#hasRoom();
     this.#hasRoom = undefined;
+  }
+
+  async #goOn(next: 'tls' | 'end'): Promise<void> {
+    if (next === 'end') this.#isAnswered = true;
+    else {
+      await this.#responses.given();
+      await startTls(this.connection, this.door.tls!, this.door.log);
+    }
   }
 
   /** Undefined when it has none of its own: the notice answers it. */

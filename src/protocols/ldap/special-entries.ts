@@ -8,7 +8,9 @@ import { type Dn, parseDn, SUFFIX } from '../../directory/dn.ts';
 import type { Attribute, Entry } from '../../directory/entry.ts';
 import { type Schema, SUBSCHEMA_DN, schema } from '../../directory/schema.ts';
 import { subschemaAttributes } from '../../directory/subschema.ts';
+import { START_TLS } from '../../wire/ldap/operations/extended.ts';
 import { SUPPORTED_CONTROLS } from './controls.ts';
+import type { LdapConversation } from './conversation.ts';
 
 /** RFC 3673 `+`; RFC 4529 `@class`; RFC 4526 `(&)` and `(|)`; RFC 3866 language tags. */
 const FEATURES = [
@@ -21,13 +23,21 @@ const FEATURES = [
 const SUBSCHEMA = parseDn(SUBSCHEMA_DN);
 
 /** The root DSE for the empty name, the subschema for its own; undefined for every other name. */
-export function specialEntry(dn: Dn, version: string): Entry | undefined {
-  if (dn.rdns.length === 0) return (rootDse ??= special('', rootDseAttributes(version)));
+export function specialEntry(dn: Dn, { door, record }: LdapConversation): Entry | undefined {
+  if (dn.rdns.length === 0) return rootDse(door.version, door.tls !== undefined && record.tls === undefined);
   if (dn.normalized === SUBSCHEMA.normalized) return subschemaEntry(schema());
   return undefined;
 }
 
-let rootDse: Entry | undefined;
+/** Made once each: for a connection that may begin TLS, and for others. */
+const rootDses = new Map<boolean, Entry>();
+
+function rootDse(version: string, offersTls: boolean): Entry {
+  let entry = rootDses.get(offersTls);
+  if (entry === undefined) rootDses.set(offersTls, (entry = special('', rootDseAttributes(version, offersTls))));
+  return entry;
+}
+
 let subschema: { readonly of: Schema; readonly entry: Entry } | undefined;
 
 /** Made once for each schema. */
@@ -36,14 +46,15 @@ function subschemaEntry(of: Schema): Entry {
   return subschema.entry;
 }
 
-function rootDseAttributes(version: string): readonly Attribute[] {
-  // Attributes without a value do not exist: no SASL mechanism and no extended operation is offered yet.
+function rootDseAttributes(version: string, offersTls: boolean): readonly Attribute[] {
+  // Attributes without a value do not exist: no SASL mechanism is offered yet.
   return [
     { name: 'objectClass', values: ['top', 'extensibleObject'] },
     { name: 'namingContexts', values: [SUFFIX] },
     { name: 'subschemaSubentry', values: [SUBSCHEMA_DN] },
     { name: 'supportedLDAPVersion', values: ['3'] },
     { name: 'supportedControl', values: SUPPORTED_CONTROLS },
+    ...(offersTls ? [{ name: 'supportedExtension', values: [START_TLS] }] : []),
     { name: 'supportedFeatures', values: FEATURES },
     { name: 'vendorName', values: ['Waypost'] },
     { name: 'vendorVersion', values: [version] },

@@ -14,6 +14,7 @@ import { systemClock } from '../../base/clock.ts';
 import { defaultLimits, type Limits } from '../../base/limits.ts';
 import { silentLog } from '../../base/log.ts';
 import { type ConnectionRecord, describeConnection } from '../../net/connection.ts';
+import { openTestTls } from '../../net/testing.ts';
 import { submitterInOrder } from '../../provisioning/submit.ts';
 import { openTestDirectory, replace, type TestDirectory } from '../../provisioning/testing.ts';
 import { LdapFramer } from '../../wire/ldap/framer.ts';
@@ -39,6 +40,8 @@ export interface TestDoor {
   readonly directory: TestDirectory;
   readonly port: number;
   readonly url: string;
+  /** Of its certificate. */
+  readonly ca: string;
   /** Of the connections so far, oldest first. */
   readonly sessions: readonly LdapSession[];
   /** Open now. */
@@ -58,6 +61,7 @@ export interface TestDoorOptions {
 export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestDoor> {
   const directory = await openTestDirectory();
   const { reader, writer } = directory;
+  const tls = await openTestTls();
   const gate = new HashGate();
   await directory.apply(replace(ADMINISTRATOR, { userPassword: await hashPassword(Buffer.from(PASSWORD), gate) }));
   const logins = createLogins({
@@ -73,7 +77,7 @@ export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestD
     log: silentLog,
     limits: { ...defaultLimits, ...options.limits },
     version: '0.0.0-test',
-    tls: undefined,
+    tls: tls.server,
     logins,
     submitInOrder: () => submitterInOrder({ writer, clock: systemClock, gate }),
     countResult: () => {},
@@ -94,6 +98,7 @@ export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestD
     directory,
     port,
     url: `ldap://127.0.0.1:${port}`,
+    ca: tls.ca,
     sessions,
     connections: () => sockets.size,
     async close() {
@@ -132,6 +137,11 @@ export class RawClient {
   static async open(port: number): Promise<RawClient> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     await once(socket, 'connect');
+    return new RawClient(socket);
+  }
+
+  /** Goes on over a socket that is connected already. */
+  static over(socket: Socket): RawClient {
     return new RawClient(socket);
   }
 

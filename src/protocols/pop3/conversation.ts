@@ -19,6 +19,8 @@ export interface Pop3Conversation {
   readonly client: LoginClient;
   /** What USER said; PASS takes it. Octets as characters. */
   name: string | undefined;
+  /** Octets that have come behind the command that runs. */
+  readonly waitingBytes: number;
   /** The peer is gone: what is under way for it may stop. */
   readonly gone: boolean;
 
@@ -31,6 +33,8 @@ export interface Pop3Conversation {
   writeBytes(bytes: Uint8Array): void;
   /** Undefined, or a wait: for a peer that does not take what it asked for, or for a turn of other connections. */
   breathe(): Promise<void> | undefined;
+  /** Goes on in TLS, and forgets what was said in the clear. Only where the door has it. */
+  startTls(): Promise<void>;
   /** The next line, which is no command; undefined when none will come. */
   line(maxBytes: number): Promise<Line | undefined>;
   /** Login has succeeded; the maildrop is ours until `unlock` is called. */

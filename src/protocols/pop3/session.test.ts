@@ -139,7 +139,7 @@ test('what QUIT cannot remove is an error, and the maildrop is let go', async ()
   assert.ok(!pop3.locked.has(account));
 });
 
-test('from elsewhere no password is taken, and no login announced', async () => {
+test('from elsewhere no password is taken, and no login announced, before STLS', async () => {
   const server = await openTestPop3({ isPrivate: false });
   try {
     const connection = await open(server);
@@ -152,7 +152,15 @@ test('from elsewhere no password is taken, and no login announced', async () => 
       capabilities.filter((line) => /^(USER|SASL)/.test(line)),
       [],
     );
-    connection.destroy();
+    assert.match(await ask(connection, 'STLS'), /^\+OK/);
+    const secure = await connection.secured({ servername: 'localhost', ca: server.imap.ca });
+    await ask(secure, 'CAPA');
+    assert.deepEqual(
+      (await lines(secure)).filter((line) => /^(USER|SASL|STLS)/.test(line)).map((line) => line.slice(0, 4)),
+      ['USER', 'SASL'],
+    );
+    assert.match(await ask(secure, `USER ${LOGIN}`), /^\+OK/);
+    secure.destroy();
   } finally {
     await server.close();
   }

@@ -15,6 +15,7 @@ import { asFailure, Failure } from '../../base/failure.ts';
 import { POP3_IDLE_TIMEOUT_MS, POP3_LINE_BYTES } from '../../base/limits.ts';
 import { LOGIN_IS_OVER } from '../../directory/caller.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
+import { startTls } from '../../net/start-tls.ts';
 import { type BadLine, Framer, type Line } from '../../wire/framer.ts';
 import { type Pop3Command, parseCommand } from '../../wire/pop3/commands.ts';
 import { encodeOk } from '../../wire/pop3/responses.ts';
@@ -29,6 +30,7 @@ import { quit } from './commands/quit.ts';
 import { retr } from './commands/retr.ts';
 import { rset } from './commands/rset.ts';
 import { stat } from './commands/stat.ts';
+import { stls } from './commands/stls.ts';
 import { top } from './commands/top.ts';
 import { uidl } from './commands/uidl.ts';
 import { user } from './commands/user.ts';
@@ -128,6 +130,8 @@ export class Pop3Session implements Pop3Conversation {
         return authenticate(this, command.mechanism, command.initial);
       case 'CAPA':
         return capa(this);
+      case 'STLS':
+        return stls(this);
       case 'UTF8':
         return utf8(this);
       case 'LANG':
@@ -159,6 +163,14 @@ export class Pop3Session implements Pop3Conversation {
 
   get record(): ConnectionRecord {
     return this.connection.record;
+  }
+
+  get waitingBytes(): number {
+    return this.connection.framer.waitingBytes;
+  }
+
+  async startTls(): Promise<void> {
+    if (await startTls(this.connection, this.door.tls!, this.door.log)) this.name = undefined;
   }
 
   get maildrop(): Maildrop {
@@ -272,6 +284,7 @@ const ALLOWED = {
   PASS: BEFORE,
   AUTH: BEFORE,
   CAPA: ALWAYS,
+  STLS: BEFORE,
   UTF8: BEFORE,
   LANG: ALWAYS,
   STAT: AFTER,

@@ -23,6 +23,7 @@ before(async () => {
   const filled = otherTarget('waypost', 'mail.example', doors, users);
   target = {
     ...filled,
+    ca: imap.ca,
     exchange: pop3.exchange,
     async fixture(name) {
       // New accounts, so that UIDs begin at 1.

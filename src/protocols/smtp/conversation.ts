@@ -35,6 +35,9 @@ export interface SmtpConversation {
   /** Says it and closes; what is still waiting is not read. */
   close(code: number, enhanced: string, text: string): undefined;
 
+  /** Goes on in TLS, and forgets what was said in the clear: RFC 3207 §4.2. Only where the door has it. */
+  startTls(): Promise<void>;
+
   /** Input that is no command: the message, between 354 and its end. */
   readonly framer: Framer;
   /** Waits for more of it; false when none will come. */

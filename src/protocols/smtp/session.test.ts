@@ -124,3 +124,21 @@ test('an octet now and then does not hold a connection for ever', async (context
   context.after(() => clearInterval(drip));
   assert.match(await connection.untilClosed(), /^421 4\.4\.2 /);
 });
+
+test('from elsewhere a login is announced and taken in TLS alone', async (context) => {
+  const smtp = await open(context, { record: { isPrivate: false } });
+  const connection = await greeted(smtp);
+  const offers = async (over: LineConnection): Promise<string[]> => {
+    over.write('EHLO client.example\r\n');
+    const words: string[] = [];
+    do words.push((await over.line()).slice(3));
+    while (words.at(-1)![0] === '-');
+    return words.map((word) => word.slice(1).split(' ')[0]!).filter((word) => word === 'STARTTLS' || word === 'AUTH');
+  };
+  assert.deepEqual(await offers(connection), ['STARTTLS']);
+  assert.match(await ask(connection, 'AUTH PLAIN AGEAYg=='), /^538 5\.7\.11 /);
+  assert.match(await ask(connection, 'STARTTLS'), /^220 2\.0\.0 /);
+  const secure = await connection.secured({ servername: 'localhost', ca: smtp.ca });
+  assert.deepEqual(await offers(secure), ['AUTH']);
+  assert.match(await ask(secure, 'AUTH PLAIN AGEAYg=='), /^535 5\.7\.8 /);
+});

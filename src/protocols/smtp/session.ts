@@ -2,10 +2,10 @@
 //
 // In      command lines; message data in chunks
 // Out     replies; each whole message is submitted (transfer/submit.ts)
-// States  connected -> greeted -> (authenticated) -> mail -> recipients -> data -> greeted; closed
+// States  connected -> greeted -> (authenticated) -> mail -> recipients -> data -> greeted; closed. STARTTLS: connected again
 // Limits  line 2 KiB, 1000 recipients, 20 errors, 5 minutes a command, 1 minute to the first one; see base/limits.ts
 // Never   looks at tables or SQL; decides no routing; reads on while the peer does not read
-// RFC 5321 §3.3 §4.1.1 §4.5.3, RFC 2920, RFC 4954
+// RFC 5321 §3.3 §4.1.1 §4.5.3, RFC 2920, RFC 4954, RFC 3207
 
 import type { Duplex } from 'node:stream';
 import type { MailLogin } from '../../auth/login-directory.ts';
@@ -13,6 +13,7 @@ import type { StandingLogin } from '../../auth/standing-login.ts';
 import { asFailure } from '../../base/failure.ts';
 import { SMTP_LINE_BYTES } from '../../base/limits.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
+import { startTls } from '../../net/start-tls.ts';
 import { Framer, type Line } from '../../wire/framer.ts';
 import { parseCommand, type SmtpCommand } from '../../wire/smtp/commands.ts';
 import { formatReply } from '../../wire/smtp/replies.ts';
@@ -21,6 +22,7 @@ import { data } from './commands/data.ts';
 import { ehlo, helo } from './commands/hello.ts';
 import { mail } from './commands/mail.ts';
 import { rcpt } from './commands/rcpt.ts';
+import { starttls } from './commands/starttls.ts';
 import type { MailTransaction, SmtpConversation } from './conversation.ts';
 import type { SmtpDoor } from './door.ts';
 import { failureStatus } from './errors.ts';
@@ -79,6 +81,13 @@ export class SmtpSession implements SmtpConversation {
     return this.#shutsDown ? Promise.resolve(false) : this.connection.more();
   }
 
+  async startTls(): Promise<void> {
+    if (!(await startTls(this.connection, this.door.tls!, this.door.log))) return;
+    this.helloName = undefined;
+    this.isExtended = false;
+    this.transaction = undefined;
+  }
+
   get framer(): Framer {
     return this.connection.framer;
   }
@@ -115,6 +124,8 @@ export class SmtpSession implements SmtpConversation {
         return data(this);
       case 'AUTH':
         return authenticate(this, command);
+      case 'STARTTLS':
+        return starttls(this);
       case 'RSET':
         this.transaction = undefined;
         return this.reply(250, '2.0.0', 'Reset');
@@ -123,7 +134,7 @@ export class SmtpSession implements SmtpConversation {
       case 'VRFY':
         return this.reply(252, '2.5.2', 'Send the message and see');
       case 'HELP':
-        return this.reply(214, '2.0.0', 'EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT AUTH');
+        return this.reply(214, '2.0.0', 'EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT AUTH STARTTLS');
       case 'QUIT':
         return this.close(221, '2.0.0', `${this.door.hostname(this.record)} closing connection`);
       case 'unknown':

@@ -6,6 +6,7 @@ import { systemClock } from '../../base/clock.ts';
 import { defaultLimits, type Limits } from '../../base/limits.ts';
 import { silentLog } from '../../base/log.ts';
 import { type ConnectionRecord, describeConnection } from '../../net/connection.ts';
+import { openTestTls } from '../../net/testing.ts';
 import { addDomain, addUser, testSite } from '../../provisioning/testing.ts';
 import { TestTransfer } from '../../transfer/testing.ts';
 import type { SmtpDoor } from './door.ts';
@@ -15,6 +16,8 @@ import type { SmtpSession } from './session.ts';
 export interface TestSmtp {
   readonly port: number;
   readonly transfer: TestTransfer;
+  /** Of its certificate. */
+  readonly ca: string;
   readonly sockets: ReadonlyMap<SmtpSession, Socket>;
   close(): Promise<void>;
 }
@@ -25,10 +28,11 @@ export async function openTestSmtp(
 ): Promise<TestSmtp> {
   const transfer = await TestTransfer.open();
   const { directory } = transfer;
+  const tls = await openTestTls();
   await directory.apply(addDomain('acme.example'), addUser('ann@acme.example'));
   const door: SmtpDoor = {
     hostname: () => testSite.hostnames[0]!,
-    tls: undefined,
+    tls: tls.server,
     limits: { ...defaultLimits, ...options.limits },
     clock: systemClock,
     log: silentLog,
@@ -52,6 +56,7 @@ export async function openTestSmtp(
   return {
     port: (server.address() as AddressInfo).port,
     transfer,
+    ca: tls.ca,
     sockets,
     async close() {
       for (const socket of sockets.values()) socket.destroy();

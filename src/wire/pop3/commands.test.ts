@@ -15,6 +15,7 @@ const good: Readonly<Record<string, Pop3Command>> = {
   'lang EN-gb': { verb: 'LANG', range: 'en-gb' },
   'LANG * ': { verb: 'LANG', range: '*' },
   'Quit ': { verb: 'QUIT' },
+  'stls  ': { verb: 'STLS' },
   LIST: { verb: 'LIST', message: undefined },
   'LIST ': { verb: 'LIST', message: undefined },
   'list 7': { verb: 'LIST', message: 7 },
@@ -29,7 +30,6 @@ const good: Readonly<Record<string, Pop3Command>> = {
   '': { verb: 'unknown' },
   ' STAT': { verb: 'unknown' },
   'APOP mrose c4c9334bac560ecc979e58001b3e22fb': { verb: 'unknown' },
-  STLS: { verb: 'unknown' },
   CONSTRUCTOR: { verb: 'unknown' },
 };
 
@@ -37,7 +37,20 @@ for (const [line, command] of Object.entries(good))
   test(`'${line}' is ${command.verb}`, () => assert.deepEqual(parseCommand(line), command));
 
 const bad = [
-  ...['USER', 'USER ', 'PASS', 'PASS ', 'USER\tann', 'AUTH', 'AUTH ', 'AUTH *', 'AUTH PLAIN,', 'STAT 1', 'CAPA x'],
+  ...[
+    'USER',
+    'USER ',
+    'PASS',
+    'PASS ',
+    'USER\tann',
+    'AUTH',
+    'AUTH ',
+    'AUTH *',
+    'AUTH PLAIN,',
+    'STAT 1',
+    'CAPA x',
+    'STLS x',
+  ],
   ...['UTF8 USER', 'LANG en de', 'LANG "en"', 'LANG en_GB', `LANG ${'e'.repeat(101)}`],
   ...[
     'LIST -1',

@@ -3,7 +3,7 @@
 // In      a line without its CRLF, latin1
 // Out     a command, or `unknown`; SyntaxFailure for arguments that do not parse
 // Limits  the caller bounds the line; numbers have 15 digits at most
-// RFC 1939 §3 §5 §7, RFC 2449 §4 §5, RFC 5034 §4, RFC 6856 §2.1 §3.1
+// RFC 1939 §3 §5 §7, RFC 2595 §4, RFC 2449 §4 §5, RFC 5034 §4, RFC 6856 §2.1 §3.1
 
 import { ALNUM, asciiLower, characterClass } from '../../base/characters.ts';
 import { Cursor } from '../../base/cursor.ts';
@@ -14,7 +14,7 @@ export type Pop3Command =
   | { readonly verb: 'PASS'; readonly password: string }
   /** `initial` as written: base64, or `=` for an empty response. */
   | { readonly verb: 'AUTH'; readonly mechanism: string; readonly initial: string | undefined }
-  | { readonly verb: 'CAPA' | 'UTF8' | 'STAT' | 'NOOP' | 'RSET' | 'QUIT' }
+  | { readonly verb: 'CAPA' | 'STLS' | 'UTF8' | 'STAT' | 'NOOP' | 'RSET' | 'QUIT' }
   /** In lower case; `*` for whatever the server prefers. */
   | { readonly verb: 'LANG'; readonly range: string | undefined }
   | { readonly verb: 'LIST' | 'UIDL'; readonly message: number | undefined }
@@ -40,6 +40,7 @@ export function parseCommand(line: string): Pop3Command {
     case 'AUTH':
       return parseAuth(cursor);
     case 'CAPA':
+    case 'STLS':
     case 'UTF8':
     case 'STAT':
     case 'NOOP':

@@ -3,7 +3,7 @@
 // In      a line without its CRLF, latin1
 // Out     a command, or `unknown`; SyntaxFailure for arguments that do not parse, Failure 'unsupported' for a parameter
 //         that no extension of ours defines (555)
-// RFC 5321 §4.1.1, RFC 1870 §3 (SIZE), RFC 6152 §2 (BODY), RFC 4954 §4 §5 (AUTH)
+// RFC 5321 §4.1.1, RFC 1870 §3 (SIZE), RFC 6152 §2 (BODY), RFC 4954 §4 §5 (AUTH), RFC 3207 §4
 
 import { ALNUM, asciiLower, characterClass, VCHAR, without } from '../../base/characters.ts';
 import { Cursor, SyntaxFailure } from '../../base/cursor.ts';
@@ -20,7 +20,7 @@ export type SmtpCommand =
       readonly body: BodyKind;
     }
   | { readonly verb: 'RCPT'; readonly recipient: Address; readonly written: string }
-  | { readonly verb: 'DATA' | 'RSET' | 'QUIT' | 'NOOP' | 'HELP' | 'VRFY' }
+  | { readonly verb: 'DATA' | 'RSET' | 'QUIT' | 'STARTTLS' | 'NOOP' | 'HELP' | 'VRFY' }
   /** `initial` as written: base64, or `=` for an empty response. */
   | { readonly verb: 'AUTH'; readonly mechanism: string; readonly initial: string | undefined }
   | { readonly verb: 'unknown'; readonly name: string };
@@ -48,6 +48,7 @@ export function parseCommand(line: string): SmtpCommand {
     case 'DATA':
     case 'RSET':
     case 'QUIT':
+    case 'STARTTLS':
       trailingSpace(cursor);
       return { verb: name };
     case 'NOOP':

@@ -30,6 +30,8 @@ export interface Target {
     readonly change: (octets: Uint8Array) => Buffer;
     readonly fromOctet: number;
   }>;
+  /** The CA of the server's certificates, which are for `localhost`. Undefined: it has no TLS that could be checked. */
+  readonly ca?: string;
   /** For the server to close what it has to; 15 s where nothing is said. */
   readonly waitMs?: number;
   /** Replaces an attribute of a user's entry, or of a domain's; without one the entry goes. Undefined: there is no directory. */
@@ -53,6 +55,7 @@ export async function runSession(
   if (only !== undefined && only.server !== target.server) return 'skipped';
   if (script.some((step) => step.kind === 'not' && step.way === way)) return 'skipped';
   if (way === 'exchanged' && target.exchange === undefined) return 'skipped';
+  if (script.some(({ kind }) => kind === 'tls') && target.ca === undefined) return 'skipped';
   const writes = script.some(({ kind }) => kind === 'write' || kind === 'remove');
   if (writes && target.write === undefined) return 'skipped';
   if (target.token === undefined && script.some(({ kind }) => kind === 'token')) return 'skipped';
@@ -84,7 +87,7 @@ type Style = 'imap' | 'pop3' | 'smtp';
 interface Speaker {
   readonly name: string;
   readonly style: Style;
-  readonly connection: LineConnection;
+  connection: LineConnection;
   /** IMAP tags of commands without a tagged reply, oldest first. */
   readonly tags: string[];
   tagged: number;
@@ -206,6 +209,8 @@ class Session {
         return this.#anyOrder(this.#speaker(step.connection), step.patterns);
       case 'closed':
         return this.#closed(this.#speaker(step.connection ?? this.#last));
+      case 'tls':
+        return this.#beginTls(this.#speaker(step.connection));
       case 'end':
         return this.#speaker(step.connection ?? this.#last).connection.end();
       case 'close':
@@ -261,6 +266,10 @@ class Session {
     if (this.#way !== 'half-closed' || !this.#lastSayings.has(step)) return;
     connection.end();
     this.#halfClosed.add(connection);
+  }
+
+  async #beginTls(speaker: Speaker): Promise<void> {
+    speaker.connection = await speaker.connection.secured({ servername: 'localhost', ca: this.#target.ca! });
   }
 
   async #exchange(connection: LineConnection): Promise<void> {

@@ -13,6 +13,7 @@
 //   A< OK                            IMAP: the tagged reply to the oldest command without one; OK NO BAD, alone or with text
 //   A<*20 500 {*}                    the next 20 lines
 //   A< [                             the lines up to `A< ]` in any order, each once
+//   tls      A                       A begins TLS, and checks the server's certificate
 //   closed                           the server closes the connection last used, and says no more; `closed A` names one
 //   end      A                       we say no more, and go on listening
 //   close    A                       we close it
@@ -51,6 +52,7 @@ export type Step = { readonly line: number } & (
   | { readonly kind: 'expect'; readonly connection: string; readonly pattern: string; readonly times: number }
   | { readonly kind: 'anyOrder'; readonly connection: string; readonly patterns: readonly string[] }
   | { readonly kind: 'closed' | 'close' | 'end'; readonly connection: string | undefined }
+  | { readonly kind: 'tls'; readonly connection: string }
   | { readonly kind: 'write'; readonly entry: string; readonly attribute: string; readonly value: string }
   | { readonly kind: 'remove'; readonly entry: string }
   | { readonly kind: 'token'; readonly user: string; readonly name: string; readonly scopes: string }
@@ -118,6 +120,7 @@ function directive(source: string, line: number): Bare<Step> {
   if ((found = /^(closed?|end)(?:\s+(\w+))?$/.exec(source)) !== null) {
     return { kind: found[1] as 'closed' | 'close' | 'end', connection: found[2] };
   }
+  if ((found = /^tls\s+(\w+)$/.exec(source)) !== null) return { kind: 'tls', connection: found[1]! };
   if ((found = /^write\s+(\S+)\s+(\w+): (\S+)$/.exec(source)) !== null) {
     return { kind: 'write', entry: found[1]!, attribute: found[2]!, value: found[3]! };
   }

@@ -20,7 +20,7 @@ export const compare: LdapHandler<CompareRequest> = async (request, _operation, 
 function compared({ dn, attribute, value }: CompareRequest, session: LdapConversation): LdapResult {
   const name = parseDn(dn);
   const description = schema().description(attribute);
-  const entry = specialEntry(name, session.door.version) ?? visibleEntry(session, name);
+  const entry = specialEntry(name, session) ?? visibleEntry(session, name);
   if (description === undefined) return result('undefinedAttributeType', 'The schema does not know the attribute');
   const context = { hasSubordinates: (of: Entry) => hasChildren(session.door.reader, of.id) };
   if (!hasAttribute(entry, attribute, context)) return result('noSuchAttribute', 'The entry has no such attribute');

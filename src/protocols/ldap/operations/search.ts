@@ -37,7 +37,7 @@ export const search: LdapHandler<SearchRequest> = async (request, operation, ses
 
 /** An entry outside the tree that the request is about; 'none' when it asks for what is below such an entry. */
 function specialIn(session: LdapConversation, base: Dn, { scope }: SearchRequest): Entry | 'none' | undefined {
-  const special = specialEntry(base, session.door.version);
+  const special = specialEntry(base, session);
   if (special === undefined || scope === 'base') return special;
   // Below the root DSE is the whole tree, which has a name of its own.
   if (special.dn === '') return undefined;

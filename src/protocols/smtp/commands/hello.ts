@@ -1,9 +1,10 @@
-// EHLO and HELO: who greets, and what we offer. RFC 5321 §4.1.1.1
+// EHLO and HELO: who greets, and what we offer. RFC 5321 §4.1.1.1, RFC 3207 §4
 
 import type { SmtpConversation } from '../conversation.ts';
 
 export function ehlo(session: SmtpConversation, name: string): undefined {
   begin(session, name, true);
+  const offersTls = session.door.tls !== undefined && session.record.tls === undefined;
   const mechanisms = session.door.logins.mechanisms({ door: 'smtp', record: session.record });
   session.reply(
     250,
@@ -13,6 +14,7 @@ export function ehlo(session: SmtpConversation, name: string): undefined {
     `SIZE ${session.door.limits.messageSizeBytes}`,
     '8BITMIME',
     'ENHANCEDSTATUSCODES',
+    ...(offersTls ? ['STARTTLS'] : []),
     ...(mechanisms.length > 0 ? [`AUTH ${mechanisms.join(' ')}`] : []),
     'HELP',
   );

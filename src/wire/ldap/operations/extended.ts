@@ -26,6 +26,9 @@ const REQUEST_VALUE = context(1);
 const RESPONSE_NAME = context(10);
 const RESPONSE_VALUE = context(11);
 
+/** RFC 4511 §4.14 */
+export const START_TLS = '1.3.6.1.4.1.1466.20037';
+
 /** RFC 4511 §4.4.1: the server is about to close; sent with message ID 0. */
 export const NOTICE_OF_DISCONNECTION = '1.3.6.1.4.1.1466.20036';
 
