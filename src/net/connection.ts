@@ -30,9 +30,14 @@ export interface ConnectionRecord {
   /** '' on a Unix socket, as are the other addresses. */
   readonly localAddress: string;
   readonly localPort: number;
-  /** The peer as the kernel sees it; with a PROXY header later, as the proxy says. */
+  /** The peer as the kernel sees it; behind a proxy the client, as the proxy says. */
   readonly peerAddress: string;
   readonly peerPort: number;
+  /** The proxy that passes the connection on. */
+  readonly proxyAddress?: string;
+  /** The host name that the client asked for, as the proxy says. */
+  readonly proxiedServerName?: string;
+  /** With this program, or with a proxy that we trust. */
   readonly tls: TlsState | undefined;
   /** No third party can listen: TLS, loopback or a Unix socket. */
   readonly isPrivate: boolean;
@@ -62,7 +67,8 @@ export function recordOver(transport: Duplex, record: ConnectionRecord): Connect
   return tls === undefined ? record : { ...record, tls, isPrivate: true };
 }
 
-function plainAddress(address: string): string {
+/** Without what marks IPv4 on a socket of IPv6. */
+export function plainAddress(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address;
 }
 

@@ -126,7 +126,7 @@ export class TlsServer {
 
   /** What greeting and EHLO call this server: the virtual one that the client asked for, else this host. */
   nameFor(record: ConnectionRecord): string {
-    const asked = record.tls?.serverName;
+    const asked = record.tls?.serverName ?? record.proxiedServerName;
     return asked !== undefined && this.#options.isServerName(asked) ? asked : this.#options.hostname;
   }
 

@@ -13,6 +13,7 @@ import { Failure } from '../base/failure.ts';
 import { defaultLimits, type Limits } from '../base/limits.ts';
 import type { LogLevel } from '../base/log.ts';
 import { literalAddress, normalizeDomain } from '../message/address.ts';
+import type { ProxyOptions } from '../net/proxies.ts';
 import { tcpListeners } from './listeners.ts';
 
 export interface Configuration {
@@ -41,6 +42,8 @@ export interface Configuration {
   readonly outgoingCa: string | undefined;
   /** How long lines of the audit are kept. */
   readonly audit: { readonly keepMs: number };
+  /** Peers that pass on connections of others, at these doors. */
+  readonly proxy: ProxyOptions;
   readonly queue: { readonly retryMs: readonly number[]; readonly expireMs: number };
   readonly limits: Limits;
   readonly tls: {
@@ -80,6 +83,7 @@ const size = z
 
 const count = z.number().int().min(1).max(1_000_000);
 const ipAddress = z.union([z.ipv4(), z.ipv6()], 'an IP address');
+const network = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], 'an IP address, or address/bits');
 const resolverAddress = z
   .string()
   .regex(
@@ -131,6 +135,12 @@ export const configurationSchema = z.strictObject({
     })
     .optional(),
   audit: z.strictObject({ keep: duration.optional() }).optional(),
+  proxy: z
+    .strictObject({
+      trusted: z.array(network).max(1000).optional(),
+      listeners: z.array(z.enum(tcpListeners)).max(tcpListeners.length).optional(),
+    })
+    .optional(),
   queue: z.strictObject({ retry: z.array(duration).min(1).max(50).optional(), expire: duration.optional() }).optional(),
   limits: z
     .strictObject({
@@ -276,6 +286,10 @@ export function configure(text: string | undefined, fileName: string, overrides:
     outgoingTls: byDomain(file['outgoing-tls']),
     outgoingCa: outgoingCa === undefined ? undefined : resolve(dirname(fileName), outgoingCa),
     audit: { keepMs: file.audit?.keep ?? 90 * 86_400_000 },
+    proxy: {
+      trusted: file.proxy?.trusted ?? [],
+      listeners: file.proxy?.listeners ?? tcpListeners.filter((name) => name !== 'dns' && name !== 'http'),
+    },
     queue: {
       retryMs: file.queue?.retry ?? [60_000, 300_000, 900_000, 1_800_000, 3_600_000],
       expireMs: file.queue?.expire ?? 432_000_000,

@@ -6,7 +6,7 @@
 
 import type { Socket } from 'node:net';
 import { probe } from '../database/operation.ts';
-import { describeConnection, recordOver } from '../net/connection.ts';
+import { type ConnectionRecord, recordOver } from '../net/connection.ts';
 import {
   formatEndpoint,
   type Listener,
@@ -23,6 +23,7 @@ import { INTERNAL_REQUEST } from '../routing/route-request.ts';
 import { DnsSockets } from './dns-sockets.ts';
 import { handTo } from './hand-over.ts';
 import { createHttpDoor } from './http.ts';
+import { createIdentifyClient } from './identify-client.ts';
 import { type ListenerName, tcpListeners } from './listeners.ts';
 import type { MainParts } from './main-parts.ts';
 import { Metrics } from './metrics.ts';
@@ -47,17 +48,18 @@ export async function openDoors(
   const http = createHttpDoor(plain);
   const https = createHttpDoor(secure);
   const hand = handTo(threads.protocol, shared);
+  const identify = createIdentifyClient({ proxy: configuration.proxy, shared, log });
+  const acceptSecure = (socket: Socket, record: ConnectionRecord): void => {
+    // One that fails is closed.
+    certificates.tls.upgrade(socket, { listener: record.listener, isImplicit: true }).then(
+      (transport) => https.accept(transport, recordOver(transport, record)),
+      () => {},
+    );
+  };
   const accepted = (socket: Socket, name: ListenerName): void => {
-    if (name === 'http') {
-      http.accept(socket, describeConnection(socket, name));
-    } else if (name === 'https') {
-      const record = describeConnection(socket, name);
-      // One that fails is closed.
-      certificates.tls.upgrade(socket, { listener: name, isImplicit: true }).then(
-        (transport) => https.accept(transport, recordOver(transport, record)),
-        () => {},
-      );
-    } else hand(socket, name);
+    if (name === 'http') identify(socket, name, (record) => http.accept(socket, record));
+    else if (name === 'https') identify(socket, name, (record) => acceptSecure(socket, record));
+    else hand(socket, name);
   };
   const failed = (error: Error): void => log.error('server.accept', { error: error.message });
   const open: Listener[] = [];

@@ -27,6 +27,7 @@ const PACKAGES = {
   fetchmail: 'fetchmail',
   getmail: 'getmail6',
   haproxy: 'haproxy',
+  postfix: 'postfix',
 } as const;
 
 export type PeerName = keyof typeof PACKAGES;

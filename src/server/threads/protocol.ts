@@ -6,7 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { HashGate } from '../../auth/hash-gate.ts';
 import type { SegmentId } from '../../base/ids.ts';
 import { TENANT } from '../../base/tenant.ts';
-import { type ConnectionRecord, describeConnection, recordOver } from '../../net/connection.ts';
+import { type ConnectionRecord, recordOver } from '../../net/connection.ts';
 import { type TlsMaterial, TlsServer } from '../../net/tls.ts';
 import { createAnswer } from '../../protocols/dns/answer.ts';
 import { serveDnsTcp } from '../../protocols/dns/tcp-session.ts';
@@ -30,6 +30,7 @@ import { imapDoor } from '../doors/imap.ts';
 import { ldapDoor } from '../doors/ldap.ts';
 import { pop3Door } from '../doors/pop3.ts';
 import { smtpDoor } from '../doors/smtp.ts';
+import { createIdentifyClient } from '../identify-client.ts';
 import { isImplicitTls, type ListenerName } from '../listeners.ts';
 import { threadLogins } from '../logins.ts';
 import { segmentsPath } from '../paths.ts';
@@ -111,6 +112,7 @@ const doors = {
 
 /** Each open connection, and how its session is ended in its protocol's words. */
 const sessions = new Map<Socket, () => void>();
+const identify = createIdentifyClient({ ...parts, proxy: configuration.proxy });
 const admit = admitConnections({
   buckets: shared.useBuckets,
   limits: configuration.limits,
@@ -118,19 +120,25 @@ const admit = admitConnections({
 });
 
 function open(socket: Socket, listener: ListenerName): void {
-  const connection = describeConnection(socket, listener);
-  const closed = admit(connection);
-  sessions.set(socket, () => socket.end());
+  sessions.set(socket, () => socket.destroy());
   counters.add('connection', listener);
   socket.once('close', () => {
     sessions.delete(socket);
     shared.addConnections(data.thread, -1);
-    closed?.();
   });
+  identify(socket, listener, (connection) => begin(socket, listener, connection));
+}
+
+/** The client is known now. */
+function begin(socket: Socket, listener: ListenerName, connection: ConnectionRecord): void {
+  const closed = admit(connection);
   if (sessions.size > configuration.limits.connectionsMax || closed === undefined) {
+    closed?.();
     refuse(socket, listener);
     return;
   }
+  socket.once('close', closed);
+  sessions.set(socket, () => socket.end());
   socket.setNoDelay(true);
   if (listener === 'dns') {
     serveDnsTcp(doors.dns, socket, connection);

@@ -1,0 +1,69 @@
+// Proxies that stand before our doors: which peers are some, and what becomes of the record of a connection that one passes on.
+//
+// In      `[proxy]` of the configuration; a connection's record; its PROXY header
+// Out     whether a header must come; the record with the client in the place of the proxy
+// Never   takes a header from anybody else; takes a client behind a proxy for one on this machine
+
+import { BlockList, isIPv6 } from 'node:net';
+import { type ConnectionRecord, plainAddress } from './connection.ts';
+import type { ProxiedTls, ProxyHeader } from './proxy-protocol.ts';
+import type { TlsState } from './tls-state.ts';
+
+export interface ProxyOptions {
+  /** `192.0.2.0/24`, `2001:db8::1`. */
+  readonly trusted: readonly string[];
+  readonly listeners: readonly string[];
+}
+
+export class Proxies {
+  readonly #listeners: ReadonlySet<string>;
+  /** Undefined: none is trusted. */
+  readonly #trusted: BlockList | undefined;
+
+  constructor({ trusted, listeners }: ProxyOptions) {
+    this.#listeners = new Set(listeners);
+    if (trusted.length === 0) return;
+    this.#trusted = new BlockList();
+    for (const network of trusted) {
+      const slash = network.indexOf('/');
+      const address = slash < 0 ? network : network.slice(0, slash);
+      const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+      if (slash < 0) this.#trusted.addAddress(address, family);
+      else this.#trusted.addSubnet(address, Number(network.slice(slash + 1)), family);
+    }
+  }
+
+  mustSendHeader({ listener, peerAddress }: ConnectionRecord): boolean {
+    if (this.#trusted === undefined || !this.#listeners.has(listener) || peerAddress === '') return false;
+    return this.#trusted.check(peerAddress, isIPv6(peerAddress) ? 'ipv6' : 'ipv4');
+  }
+}
+
+/** The connection as it is behind the proxy. */
+export function proxiedRecord(record: ConnectionRecord, { source, tls, authority }: ProxyHeader): ConnectionRecord {
+  const isSafe = tls !== undefined && SAFE_PROTOCOLS.has(tls.protocol);
+  return {
+    ...record,
+    peerAddress: source === undefined ? record.peerAddress : plainAddress(source.address),
+    peerPort: source === undefined ? record.peerPort : source.port,
+    proxyAddress: record.peerAddress,
+    ...(authority === undefined ? {} : { proxiedServerName: authority }),
+    tls: isSafe ? tlsAtTheProxy(tls, authority) : undefined,
+    isPrivate: isSafe,
+  };
+}
+
+/** Older ones are no protection. RFC 8996 */
+const SAFE_PROTOCOLS: ReadonlySet<string> = new Set(['TLSv1.2', 'TLSv1.3']);
+
+/** The client cannot be bound to a channel that ends before us, nor has it shown us a certificate. */
+function tlsAtTheProxy({ protocol, cipher }: ProxiedTls, serverName: string | undefined): TlsState {
+  return {
+    protocol,
+    cipher: cipher === '' ? 'unknown' : cipher,
+    isImplicit: true,
+    serverName,
+    clientAddress: undefined,
+    channelBinding: () => undefined,
+  };
+}

@@ -1,0 +1,327 @@
+// Behind a proxy: the client stands in the place of the proxy, for the program as a whole; HAProxy and headers made by hand.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { TestAuthority } from './support/certificates.ts';
+import { populate } from './support/directory.ts';
+import { HaProxy, type ProxyLine } from './support/haproxy.ts';
+import { peersMissing } from './support/peers.ts';
+import { type Endpoint, startWaypost, type Waypost } from './support/server.ts';
+
+/** The proxy, and clients of it. All are this machine's; what the proxy passes on is not. */
+const PROXY = '127.0.0.77';
+const CLIENT = '127.0.0.9';
+const ANN = { login: 'ann@acme.example', password: 'secret' };
+
+async function start(context: TestContext): Promise<Waypost> {
+  const server = await startWaypost({ config: `[proxy]\ntrusted = ["${PROXY}/32"]\n` });
+  context.after(() => server.stop());
+  await populate(server, 'acme.example', ['ann']);
+  return server;
+}
+
+/** A connection whose lines are read one by one; '' at its end. */
+class Lines {
+  readonly #stream: Duplex;
+  #text = '';
+  #isOver = false;
+  #wake: (() => void) | undefined;
+
+  constructor(stream: Duplex) {
+    this.#stream = stream;
+    stream.on('data', (chunk: Buffer) => {
+      this.#text += chunk.toString('latin1');
+      this.#wake?.();
+    });
+    const over = (): void => {
+      this.#isOver = true;
+      this.#wake?.();
+    };
+    stream.on('error', over).on('end', over).on('close', over);
+  }
+
+  async line(): Promise<string> {
+    for (;;) {
+      const end = this.#text.indexOf('\r\n');
+      if (end >= 0) {
+        const line = this.#text.slice(0, end);
+        this.#text = this.#text.slice(end + 2);
+        return line;
+      }
+      if (this.#isOver) return '';
+      await new Promise<void>((wake) => {
+        this.#wake = wake;
+      });
+    }
+  }
+
+  /** Lines up to one that begins so. */
+  async until(start: string): Promise<string[]> {
+    const lines: string[] = [];
+    do {
+      lines.push(await this.line());
+      if (lines.at(-1) === '') throw new Error(`closed behind ${JSON.stringify(lines)}`);
+    } while (!lines.at(-1)!.startsWith(start));
+    return lines;
+  }
+
+  async command(text: string, end: string): Promise<string[]> {
+    this.#stream.write(`${text}\r\n`);
+    return this.until(end);
+  }
+
+  close(): void {
+    this.#stream.destroy();
+  }
+}
+
+function dial({ host, port }: Endpoint, from: string): Socket {
+  return connect({ host, port, localAddress: from, noDelay: true });
+}
+
+/** Octets in one write, from the proxy. */
+function say(endpoint: Endpoint, octets: Buffer | string, from = PROXY): Lines {
+  const socket = dial(endpoint, from);
+  socket.write(octets);
+  return new Lines(socket);
+}
+
+const V1 = 'PROXY TCP4 203.0.113.5 192.0.2.1 56324 25\r\n';
+
+/** Version 2: 203.0.113.5, or what is given for it, and values. */
+function v2({ start = '2111', source = 'cb007105c0000201dc040019', values = '' } = {}): Buffer {
+  const rest = Buffer.from(source + values, 'hex');
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(rest.length);
+  return Buffer.concat([Buffer.from(`0d0a0d0a000d0a515549540a${start}`, 'hex'), length, rest]);
+}
+
+function tlsValue(protocol: string): string {
+  const version = Buffer.from(protocol).toString('hex');
+  return `20000f0100000000210007${version}`;
+}
+
+/** The newest message of ann, as it is stored. */
+async function newest(server: Waypost): Promise<string> {
+  const client = await ImapClient.login(server.listeners.imap, ANN.login, ANN.password);
+  const messages = await client.fetchAll();
+  await client.logout();
+  return messages.at(-1)?.body.toString('latin1') ?? '';
+}
+
+async function deliver(lines: Lines): Promise<void> {
+  await lines.command('MAIL FROM:<rex@remote.example>', '250 ');
+  await lines.command('RCPT TO:<ann@acme.example>', '250 ');
+  await lines.command('DATA', '354 ');
+  await lines.command('Subject: x\r\n\r\nx\r\n.', '250 ');
+}
+
+test('headers by hand', async (context) => {
+  const server = await start(context);
+  const { smtp, imap, imaps } = server.listeners;
+
+  for (const [what, header] of [
+    ['version 1', Buffer.from(V1)],
+    ['version 2', v2()],
+  ] as const)
+    await context.test(`${what}, commands in the same segment: the client is in Received`, async () => {
+      const lines = say(smtp, Buffer.concat([header, Buffer.from('EHLO client.example\r\n')]));
+      assert.match(await lines.line(), /^220 /);
+      await lines.until('250 ');
+      await deliver(lines);
+      lines.close();
+      assert.match(await newest(server), /^Received: from client\.example \(\[203\.0\.113\.5\]\)/m);
+    });
+
+  await context.test('octet by octet', async () => {
+    const socket = dial(smtp, PROXY);
+    await once(socket, 'connect');
+    const lines = new Lines(socket);
+    for (const octet of v2()) {
+      socket.write(Buffer.of(octet));
+      await new Promise((turn) => setImmediate(turn));
+    }
+    assert.match(await lines.line(), /^220 /);
+    lines.close();
+  });
+
+  await context.test('a client that the proxy calls loopback is not private, nor is the proxy itself', async () => {
+    for (const header of [
+      Buffer.from('PROXY TCP4 127.0.0.1 127.0.0.1 1 25\r\n'),
+      Buffer.from('PROXY UNKNOWN\r\n'),
+      v2({ start: '2000', source: '' }),
+      v2({ start: '2100', source: '' }),
+      v2({ values: tlsValue('TLSv1.1') }),
+    ]) {
+      const lines = say(imap, header);
+      assert.match(await lines.line(), /^\* OK \[CAPABILITY [^\]]*LOGINDISABLED/);
+      assert.deepEqual(
+        (await lines.command(`a LOGIN ${ANN.login} ${ANN.password}`, 'a '))[0]?.slice(0, 24),
+        'a NO [PRIVACYREQUIRED] E',
+      );
+      lines.close();
+    }
+  });
+
+  await context.test('TLS that ends at the proxy is private, and cannot be begun again here', async () => {
+    for (const protocol of ['TLSv1.2', 'TLSv1.3']) {
+      const lines = say(imap, v2({ values: tlsValue(protocol) }));
+      assert.match(await lines.line(), /^\* OK \[CAPABILITY (?!.*LOGINDISABLED)(?!.*STARTTLS)(?!.*-PLUS)/);
+      assert.match((await lines.command(`a LOGIN ${ANN.login} ${ANN.password}`, 'a ')).at(-1)!, /^a OK/);
+      lines.close();
+    }
+  });
+
+  await context.test('TLS that the proxy passes on, its first octets behind the header', async () => {
+    for (const header of [Buffer.from(V1), v2()]) {
+      const raw = dial(imaps, PROXY);
+      const secure = connectTls({ socket: new Prefixed(raw, header), rejectUnauthorized: false });
+      const lines = new Lines(secure);
+      assert.match(await lines.line(), /^\* OK /);
+      assert.match((await lines.command(`a LOGIN ${ANN.login} ${ANN.password}`, 'a ')).at(-1)!, /^a OK/);
+      lines.close();
+      raw.destroy();
+    }
+  });
+
+  await context.test('HTTPS, which the main thread serves', async () => {
+    const raw = dial(server.listeners.https, PROXY);
+    const secure = connectTls({ socket: new Prefixed(raw, v2()), rejectUnauthorized: false });
+    const lines = new Lines(secure);
+    secure.write('GET /readyz HTTP/1.1\r\nHost: mail.waypost.example\r\n\r\n');
+    assert.match(await lines.line(), /^HTTP\/1\.1 200 /);
+    lines.close();
+    raw.destroy();
+    const bad = say(server.listeners.https, Buffer.from('160301', 'hex'));
+    assert.equal(await bad.line(), '');
+  });
+
+  await context.test('from anybody else it is a command that does not exist', async () => {
+    const lines = say(smtp, V1, CLIENT);
+    assert.match(await lines.line(), /^220 /);
+    assert.match(await lines.line(), /^500 /);
+    lines.close();
+  });
+
+  await context.test('none, over 4 KiB, a wrong checksum, version 3, half of one: closed, with one line', async () => {
+    const lines = [
+      say(smtp, 'EHLO client.example\r\n'),
+      say(smtp, v2({ start: '3111' })),
+      say(smtp, v2({ values: '03000400000000' })),
+      say(smtp, v2({ values: `05ffff${'00'.repeat(0xffff - 12 - 3)}` })),
+      say(imaps, Buffer.from('160301', 'hex')),
+      // These say nothing more, and are given five seconds.
+      say(smtp, v2().subarray(0, 20)),
+      say(imap, ''),
+    ];
+    for (const each of lines) assert.equal(await each.line(), '');
+    assert.equal(server.stderr().split('"event":"proxy.refuse"').length, 2);
+    assert.match(server.stderr(), /"level":"warn".*"peer":"127\.0\.0\.77".*"event":"proxy.refuse"/);
+  });
+});
+
+/** Sends something of its own before the first octets that are written to it. */
+class Prefixed extends Duplex {
+  readonly #raw: Socket;
+  #prefix: Buffer | undefined;
+
+  constructor(raw: Socket, prefix: Buffer) {
+    super();
+    this.#raw = raw;
+    this.#prefix = prefix;
+    raw.on('data', (chunk: Buffer) => void this.push(chunk));
+    raw.on('end', () => void this.push(null));
+    raw.on('error', (error) => this.destroy(error));
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    const octets = this.#prefix === undefined ? chunk : Buffer.concat([this.#prefix, chunk]);
+    this.#prefix = undefined;
+    this.#raw.write(octets, () => done());
+  }
+}
+
+test('HAProxy', { skip: peersMissing('haproxy', 'openssl') }, async (context) => {
+  const server = await start(context);
+  const authority = new TestAuthority();
+  const identity = authority.issue('mail.waypost.example', '127.0.0.1');
+  const certificate = `${identity.certFile}.both`;
+  writeFileSync(certificate, identity.cert + identity.key);
+  const { smtp, imap, imaps } = server.listeners;
+  const lines: readonly ProxyLine[] = [
+    { to: smtp, options: 'send-proxy' },
+    { to: smtp, options: 'send-proxy-v2 proxy-v2-options crc32c' },
+    { to: imap, options: 'send-proxy-v2 proxy-v2-options ssl,ssl-cipher,authority,crc32c', certificate },
+    { to: imaps, options: 'send-proxy-v2' },
+    // Its health check speaks for itself.
+    { to: imap, options: 'send-proxy-v2 check inter 200ms check-send-proxy' },
+    { to: smtp, options: 'send-proxy-v2 proxy-v2-options ssl,ssl-cipher', certificate },
+  ];
+  const proxy = await HaProxy.start(PROXY, lines);
+  context.after(() => proxy.stop());
+  const at = (line: number): Endpoint => ({ host: '127.0.0.1', port: proxy.ports[line]! });
+  const secure = (line: number): TLSSocket => {
+    const socket = dial(at(line), CLIENT);
+    return connectTls({
+      socket,
+      ca: readFileSync(authority.file),
+      servername: 'mail.waypost.example',
+      rejectUnauthorized: line !== 3,
+    });
+  };
+
+  for (const line of [0, 1])
+    await context.test(`SMTP, ${lines[line]!.options}: the client is in Received`, async () => {
+      const talk = new Lines(dial(at(line), CLIENT));
+      await talk.until('220 ');
+      assert.ok(!(await talk.command('EHLO client.example', '250 ')).some((each) => each.includes('AUTH')));
+      await deliver(talk);
+      talk.close();
+      assert.match(await newest(server), /^Received: from client\.example \(\[127\.0\.0\.9\]\)/m);
+    });
+
+  await context.test('IMAP, TLS ends at the proxy: a login', async () => {
+    const talk = new Lines(secure(2));
+    await talk.until('* OK');
+    assert.match((await talk.command(`a LOGIN ${ANN.login} ${ANN.password}`, 'a ')).at(-1)!, /^a OK/);
+    talk.close();
+  });
+
+  await context.test('IMAP, TLS goes through the proxy: a login', async () => {
+    const talk = new Lines(secure(3));
+    await talk.until('* OK');
+    assert.match((await talk.command(`a LOGIN ${ANN.login} ${ANN.password}`, 'a ')).at(-1)!, /^a OK/);
+    talk.close();
+  });
+
+  await context.test('IMAP in the clear: no login', async () => {
+    const talk = new Lines(dial(at(4), CLIENT));
+    await talk.until('* OK');
+    assert.match(
+      (await talk.command(`a LOGIN ${ANN.login} ${ANN.password}`, 'a ')).at(-1)!,
+      /^a NO \[PRIVACYREQUIRED\]/,
+    );
+    talk.close();
+  });
+
+  await context.test('SMTP, TLS ends at the proxy: Received says so', async () => {
+    const talk = new Lines(secure(5));
+    await talk.until('220 ');
+    await talk.command('EHLO client.example', '250 ');
+    await deliver(talk);
+    talk.close();
+    assert.match(await newest(server), /with ESMTPS[^;]*TLSv1\.3 TLS_AES_256_GCM_SHA384/);
+  });
+
+  await context.test('its health checks are no warning', () => {
+    assert.ok(!server.stderr().includes('proxy.refuse'), server.stderr());
+  });
+});
