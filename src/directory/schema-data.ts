@@ -353,6 +353,7 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   [`${OWN}.1.49`, 'sunPreferredDomain', 'ia5', 'single'],
   // Waypost's own: directory/token.ts
   [`${OWN}.1.60`, 'waypostToken', 'exact', 'operational', 'made', 'secret'],
+  [`${OWN}.1.62`, 'waypostRecipientsPerHour', 'integer', 'single'],
 ];
 
 export const ATTRIBUTE_ROWS: readonly AttributeRow[] = [...STANDARD_ATTRIBUTES, ...MAIL_ATTRIBUTES];
@@ -529,7 +530,7 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
     'mailDomainStatus preferredMailHost preferredMailMessageStore mailRoutingHosts mailRoutingSmartHost ' +
       'mailDomainCatchallAddress mailDomainAllowedServiceAccess mailDomainDiskQuota mailDomainMsgQuota ' +
       'mailDomainReportAddress mailDomainWelcomeMessage mailAccessProxyPreAuth mailAccessProxyReplay ' +
-      'mailClientAttachmentQuota mailQuota mailMsgQuota mailPublicFolderDefaultRights',
+      'mailClientAttachmentQuota mailQuota mailMsgQuota mailPublicFolderDefaultRights waypostRecipientsPerHour',
   ],
   [
     `${OWN}.2.2`,
@@ -540,7 +541,8 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
     'aclGroupAddr cn dataSource mailAllowedServiceAccess mailAntiUBEService mailAutoReplyMode mailAutoReplySubject ' +
       'mailAutoReplyTimeOut mailAutoReplyText mailAutoReplyTextInternal mailConversionTag mailDeferProcessing ' +
       'mailDeliveryOption mailEquivalentAddress mailForwardingAddress mailMessageStore mailMsgMaxBlocks mailMsgQuota ' +
-      'mailProgramDeliveryInfo mailQuota mailSieveRuleSource mailSMTPSubmitChannel mailUserStatus',
+      'mailProgramDeliveryInfo mailQuota mailSieveRuleSource mailSMTPSubmitChannel mailUserStatus ' +
+      'waypostRecipientsPerHour',
   ],
   [
     `${OWN}.2.3`,

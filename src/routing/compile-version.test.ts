@@ -19,8 +19,8 @@ const digests: Readonly<Record<number, string>> = {
   1: '5542ca8f5cfdcfc403d8bbcafc380db7',
   // Spaces round an address and round a host name mean nothing.
   2: '7836f095b6423a6ea4a9e49213f15897',
-  // Access rules.
-  3: '81abd045626290733139166488695502',
+  // Access rules, and what an account may send to other domains.
+  3: 'bb14a7d0100cce8f85530f2e81fbea4e',
 };
 
 type Values = Readonly<Record<string, AttributeValue | readonly AttributeValue[]>>;
@@ -77,6 +77,7 @@ const accesses = [
   '-pop3:*',
   '',
 ];
+const limits = ['0', '100', '-1', '1000000001', '1.5', ' 7 ', 'many', ''];
 const classes = {
   domain: ['domain', 'inetDomain', 'mailDomain'],
   alias: ['domain', 'inetDomainAlias'],
@@ -100,6 +101,7 @@ const domains: readonly Entry[] = [
     { mailDomainCatchallAddress: ['no address', 'second@acme.example', 'third@acme.example'] },
     { mailRoutingHosts: ['Mail.Example', ' other.example '] },
     ...accesses.map((mailDomainAllowedServiceAccess) => ({ mailDomainAllowedServiceAccess })),
+    ...limits.map((waypostRecipientsPerHour) => ({ waypostRecipientsPerHour })),
     each([...unsupportedAttributes.domain, ...unsupportedAttributes.unclaimed]),
   ].map((values) => entry(DOMAIN, { objectClass: classes.domain, ...values })),
 ];
@@ -125,6 +127,7 @@ const recipients: readonly Entry[] = [
       { mailDeliveryOption: options },
       { mailHost: 'Mail.Example' },
       ...accesses.map((mailAllowedServiceAccess) => ({ mailAllowedServiceAccess })),
+      ...limits.map((waypostRecipientsPerHour) => ({ waypostRecipientsPerHour })),
       each(unsupportedAttributes.user),
       each(unsupportedAttributes.group),
     ].map((values) => entry(dn, { objectClass, ...values })),

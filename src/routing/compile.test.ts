@@ -94,6 +94,19 @@ test('access rules are compiled, and those that do not parse are named', () => {
   }
 });
 
+test('what an account may send in an hour is compiled, and what is no such number is named', () => {
+  const compiled = (value: string) => [
+    compileDomain(entry('dc=acme,dc=example,o=internet', { ...domainClasses, waypostRecipientsPerHour: [value] })),
+    compileRecipient(entry('uid=ann,o=internet', { ...userClasses, waypostRecipientsPerHour: [value] }), acme),
+  ];
+  for (const row of compiled('0'))
+    assert.ok(row !== undefined && 'recipientsPerHour' in row && row.recipientsPerHour === 0);
+  for (const row of compiled('-1')) {
+    assert.ok(row !== undefined && !('recipientsPerHour' in row));
+    assert.equal(row.problems?.[0]?.attribute, 'waypostRecipientsPerHour');
+  }
+});
+
 test('spaces round an address and a host name mean nothing', () => {
   const groupClasses = { objectClass: ['inetMailGroup', 'inetLocalMailRecipient'] };
   const domain = compileDomain(

@@ -37,6 +37,7 @@ export function compileDomain(entry: Entry): RouteRow | undefined {
     inetDomainStatus: statusOf(entry, 'inetDomainStatus', problems),
     mailDomainStatus: statusOf(entry, 'mailDomainStatus', problems),
     access: accessOf(entry, 'mailDomainAllowedServiceAccess', problems),
+    recipientsPerHour: recipientsPerHourOf(entry, problems),
     catchall: addressesOf(entry, 'mailDomainCatchallAddress', problems)[0],
     routingHosts: orAbsent(textValues(entry, 'mailroutinghosts').map(hostOf)),
     unsupported: orAbsent(presentOf(entry, unsupportedAttributes.domain)),
@@ -90,6 +91,7 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
       kind,
       ...shared,
       account: placement.account,
+      recipientsPerHour: recipientsPerHourOf(entry, problems),
       inetUserStatus: statusOf(entry, 'inetUserStatus', problems),
       mailUserStatus: statusOf(entry, 'mailUserStatus', problems),
       problems: orAbsent(problems),
@@ -179,6 +181,19 @@ function accessOf(entry: Entry, attribute: string, problems: Problem[]): Access 
   if ('rules' in parsed) return parsed.rules;
   problems.push({ attribute, value, reason: parsed.problem });
   return { illegal: value };
+}
+
+/** More than anybody sends; and no rule of arithmetic fails for it. */
+const RECIPIENTS_PER_HOUR_MAX = 1_000_000_000;
+
+function recipientsPerHourOf(entry: Entry, problems: Problem[]): number | undefined {
+  const value = textValue(entry, 'waypostrecipientsperhour');
+  if (value === undefined) return undefined;
+  const count = Number(value);
+  if (value !== '' && count >= 0 && count <= RECIPIENTS_PER_HOUR_MAX && Number.isInteger(count)) return count;
+  const reason = `is no number from 0 to ${RECIPIENTS_PER_HOUR_MAX}`;
+  problems.push({ attribute: 'waypostRecipientsPerHour', value, reason });
+  return undefined;
 }
 
 /** What an entry without a row says of itself. */

@@ -14,6 +14,8 @@ export interface Login extends Admission {
   readonly dn: string;
   /** Keys (message/address.ts) of what this account may write in MAIL FROM, the primary one first. */
   readonly addresses: readonly string[];
+  /** What it may send to other domains in an hour: its own limit, or its domain's; undefined where neither says. */
+  readonly recipientsPerHour?: number | undefined;
 }
 
 /** Undefined when a row that is needed is not loaded. */
@@ -29,6 +31,7 @@ export function loginOf(row: UserRow, tables: Pick<RoutingTables, 'route'>, site
     entry: row.entry,
     dn: row.dn,
     addresses: primary === SITE_POSTMASTER ? site.hostnames.map((name) => `${primary}@${name}`) : row.addresses,
+    recipientsPerHour: row.recipientsPerHour ?? route?.recipientsPerHour,
     ...admissionOf(route, row),
   };
 }

@@ -42,6 +42,8 @@ export interface RouteRow {
   readonly catchall?: string;
   /** mailRoutingHosts in lower case. One of our names must be among them. */
   readonly routingHosts?: readonly string[];
+  /** What each of its accounts may send to other domains in an hour, where its entry does not say. */
+  readonly recipientsPerHour?: number;
   /** Attributes that would send all of the domain's mail another way than this program can. */
   readonly unsupported?: readonly string[];
   /** Likewise, but only for local parts that no entry claims. */
@@ -70,6 +72,8 @@ interface RecipientRowBase {
 export interface UserRow extends RecipientRowBase {
   readonly kind: 'user';
   readonly account: AccountId;
+  /** What it may send to other domains in an hour. */
+  readonly recipientsPerHour?: number;
   readonly inetUserStatus?: Status;
   readonly mailUserStatus?: Status;
 }

@@ -98,6 +98,7 @@ function doorOf(transfer: TestTransfer): SmtpDoor {
     log: silentLog,
     logins: loginsOf(transfer),
     arrive: undefined,
+    maySendAbroad: () => true,
     mayRefuse: () => true,
     countReply() {},
   };

@@ -1,5 +1,6 @@
 // What the SMTP door needs of the rest of the program; the same for every connection of a thread.
 
+import type { MailLogin } from '../../auth/login-directory.ts';
 import type { Logins } from '../../auth/logins.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { MessageId } from '../../base/ids.ts';
@@ -33,6 +34,8 @@ export interface SmtpDoor {
   readonly logins: Pick<Logins, 'mechanisms' | 'sasl'>;
   /** Undefined where no message may bring a domain. */
   readonly arrive: ((address: Address, peer: string) => Promise<Arrival>) | undefined;
+  /** A recipient in a domain that is not ours, for this account; false where it has had all of this hour. */
+  readonly maySendAbroad: (login: MailLogin) => boolean;
   /** One more recipient is refused to this peer; false where its client has been refused too many. */
   readonly mayRefuse: (peer: string) => boolean;
   /** One more reply of this code, for the metrics. */

@@ -42,6 +42,7 @@ export async function openTestSmtp(
     submit: (submission) => transfer.submit(submission),
     logins: tableLogins(new Map()),
     arrive: undefined,
+    maySendAbroad: () => true,
     mayRefuse: () => true,
     countReply() {},
     ...options.door,

@@ -16,6 +16,9 @@ import type { ThreadParts } from '../threads/parts.ts';
 /** Recipients that a client may name in vain: a forwarder with an old list has some each hour, who tries out names has thousands. */
 const REFUSED: BucketKind = { name: 'refused', size: 300, perMinute: 5 };
 
+/** Recipients in other domains, of an account that has no limit of its own: enough for a person, too few for who has stolen a password. */
+const RECIPIENTS_PER_HOUR = 1000;
+
 export interface SmtpDoorParts extends ThreadParts {
   readonly tls: TlsServer;
   readonly routing: RoutingCache;
@@ -44,6 +47,11 @@ export function smtpDoor(parts: SmtpDoorParts): SmtpDoor {
     submit: (submission) => submit(submitParts, submission),
     logins: parts.logins,
     arrive: parts.arrive,
+    maySendAbroad: ({ account, recipientsPerHour: size = RECIPIENTS_PER_HOUR }) =>
+      parts.shared.useBuckets.take(
+        { kind: { name: 'abroad', size, perMinute: size / 60 }, key: String(account) },
+        systemClock.monotonic(),
+      ),
     mayRefuse: (peer) => parts.shared.useBuckets.take({ kind: REFUSED, key: clientOf(peer) }, systemClock.monotonic()),
     countReply: (listener, code) => counters.add('smtp', `${listener} ${code}`),
   };

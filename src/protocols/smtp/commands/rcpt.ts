@@ -2,7 +2,7 @@
 // RFC 5321 §4.1.1.3, §3.3
 
 import { Failure } from '../../../base/failure.ts';
-import { isAccepted, type Reply } from '../../../base/reply.ts';
+import { isAccepted } from '../../../base/reply.ts';
 import type { Awaitable } from '../../../database/operation.ts';
 import { replies } from '../../../routing/replies.ts';
 import type { Resolution } from '../../../routing/resolve.ts';
@@ -20,7 +20,7 @@ export function rcpt(session: SmtpConversation, command: Rcpt): Promise<void> | 
   const resolution = verify(session, transaction, command);
   if ('then' in resolution || (resolution.relay && door.arrive !== undefined))
     return settle(session, transaction, command, resolution);
-  return answer(session, transaction, command, resolution.reply);
+  return answer(session, transaction, command, resolution);
 }
 
 /** Of a list's members one that can be reached is enough. */
@@ -37,20 +37,34 @@ async function settle(
 ): Promise<void> {
   const resolution = await resolving;
   const { arrive } = session.door;
-  if (!resolution.relay || arrive === undefined) return answer(session, transaction, command, resolution.reply);
+  if (!resolution.relay || arrive === undefined) return answer(session, transaction, command, resolution);
   // A domain that is not defined here: perhaps its MX records name us.
   const arrival = await arrive(command.recipient, session.record.peerAddress);
   if (arrival.result === 'refused') {
     const staysForeign = arrival.reply === replies.relayDenied;
-    return answer(session, transaction, command, staysForeign ? resolution.reply : arrival.reply);
+    return answer(session, transaction, command, {
+      relay: true,
+      reply: staysForeign ? resolution.reply : arrival.reply,
+    });
   }
   const { relay, reply } = await verify(session, transaction, command);
   if (relay) throw new Failure('unavailable', 'The domain is being defined, try again later');
-  answer(session, transaction, command, reply);
+  answer(session, transaction, command, { relay, reply });
 }
 
-function answer(session: SmtpConversation, transaction: MailTransaction, command: Rcpt, reply: Reply): undefined {
+type Answered = Pick<Resolution, 'relay' | 'reply'>;
+
+function answer(session: SmtpConversation, transaction: MailTransaction, command: Rcpt, answered: Answered): undefined {
+  const { relay, reply } = answered;
   if (!isAccepted(reply)) return refuseRecipient(session, transaction, reply);
+  if (relay && !maySendAbroad(session))
+    return session.reply(451, '4.7.1', 'Too many recipients in other domains this hour, try again later');
   transaction.recipients.push({ address: command.recipient, original: command.written });
   return session.reply(reply.code, reply.enhanced, reply.text);
+}
+
+/** Only an account has a limit; a login that is over is told at the end of the message. */
+function maySendAbroad({ door, login }: SmtpConversation): boolean {
+  const now = login?.now();
+  return now === undefined || door.maySendAbroad(now);
 }
