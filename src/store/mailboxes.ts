@@ -72,6 +72,14 @@ export function canonicalMailboxName(name: string): string {
   return parts.join(SEPARATOR);
 }
 
+/** As canonicalMailboxName, for a mailbox that is to be: no level is `.` or `..`, which clients take for places on their disk. */
+export function newMailboxName(name: string): string {
+  const canonical = canonicalMailboxName(name);
+  for (const part of canonical.split(SEPARATOR))
+    if (part === '.' || part === '..') throw new Failure('invalid', 'A level of the mailbox name is . or ..');
+  return canonical;
+}
+
 function toMailbox(row: Row): Mailbox {
   const specialUse = row['special_use'];
   return {

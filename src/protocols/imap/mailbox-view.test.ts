@@ -55,6 +55,31 @@ test('sets become positions', () => {
   assert.deepEqual(viewOf().positions(set('uid', [1, STAR])), []);
 });
 
+test('where numbers are a key among others, those beyond the end mean nothing', () => {
+  const number = fc.oneof(fc.integer({ min: 1, max: 8 }), fc.constant(STAR));
+  const ranges = fc.array(fc.tuple(number, number), { minLength: 1, maxLength: 5 });
+  fc.assert(
+    fc.property(fc.nat({ max: 6 }), ranges, (count, wanted) => {
+      const view = viewOf(...Array.from({ length: count }, (_, i) => 10 * (i + 1)));
+      const expected: number[] = [];
+      for (let at = 1; at <= count; at++) {
+        const isIn = ([a, b]: [number, number]): boolean => {
+          const [first, last] = [Math.min(a, count), Math.min(b, count)];
+          // Only `*` is the last message; any other number is itself.
+          const low = Math.min(a === STAR ? first : a, b === STAR ? last : b);
+          return at >= low && at <= Math.max(first, last);
+        };
+        if (wanted.some(isIn)) expected.push(at);
+      }
+      const found = view
+        .existing(set('sequence', ...wanted))
+        .flatMap(({ from, to }) => Array.from({ length: to - from }, (_, i) => from + i + 1));
+      assert.deepEqual(found, expected);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
 test('slices by UID hold every message once and no more than the limit', () => {
   const uids = fc.uniqueArray(fc.integer({ min: 1, max: 60 }), { maxLength: 30 });
   const ranges = fc.array(fc.tuple(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 60 })), { maxLength: 6 });

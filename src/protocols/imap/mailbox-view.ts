@@ -88,6 +88,12 @@ export class MailboxView {
    * count is a syntax failure, as is `*` in an empty mailbox.
    */
   positions(set: NumberSet): PositionRange[] {
+    if (set.unit === 'sequence') this.#checkNumbers(set);
+    return this.existing(set);
+  }
+
+  /** The same, but numbers above the count mean nothing: for SEARCH, where they are a key like others. */
+  existing(set: NumberSet): PositionRange[] {
     return set.unit === 'uid' ? this.#positionsOfUids(set) : this.#positionsOfNumbers(set);
   }
 
@@ -104,15 +110,19 @@ export class MailboxView {
     return positions;
   }
 
-  #positionsOfNumbers(set: NumberSet): PositionRange[] {
+  #checkNumbers(set: NumberSet): void {
     for (const { first, last } of set.ranges) {
       const open = first === STAR || last === STAR;
       if (this.#count === 0 || (!open && Math.max(first, last) > this.#count))
         throw new Failure('syntax', `There are only ${this.#count} messages`);
     }
+  }
+
+  #positionsOfNumbers(set: NumberSet): PositionRange[] {
+    if (this.#count === 0) return [];
     // `7:*` of three messages is the last one: RFC 3501 counts it from either end.
     return resolveRanges(set, this.#count)
-      .map(({ first, last }) => ({ from: Math.min(first, this.#count) - 1, to: Math.min(last, this.#count) }))
+      .map(({ first, last }) => ({ from: first - 1, to: Math.min(last, this.#count) }))
       .filter(({ from, to }) => from < to);
   }
 

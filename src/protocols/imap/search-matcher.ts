@@ -77,14 +77,14 @@ export class SearchMatcher {
   #resolve(numbers: NumberSet): readonly NumberRange[] {
     const { view } = this.#mailbox;
     if (numbers.unit === 'uid') return resolveRanges(numbers, view.largestUid);
-    return view.positions(numbers).map(({ from, to }) => ({ first: from + 1, last: to }));
+    return view.existing(numbers).map(({ from, to }) => ({ first: from + 1, last: to }));
   }
 
   /** A set that must hold the message spares the walk through the others. */
   #candidatePositions(key: SearchKey): readonly PositionRange[] {
     const sets = (key.key === 'and' ? key.of : [key]).filter((one) => one.key === 'numbers');
     const first = sets[0];
-    if (first !== undefined) return this.#mailbox.view.positions(first.numbers);
+    if (first !== undefined) return this.#mailbox.view.existing(first.numbers);
     return this.#mailbox.view.count === 0 ? [] : [{ from: 0, to: this.#mailbox.view.count }];
   }
 

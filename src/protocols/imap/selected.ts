@@ -101,13 +101,14 @@ export class SelectedMailbox {
     return this.#recent.some(([from, to]) => uid >= from && uid < to);
   }
 
-  /** Whether a message at one of these positions is gone and the client does not know. */
-  holdsVanished(positions: readonly PositionRange[]): boolean {
+  /** How many messages at these positions are gone without the client's knowing. */
+  countVanished(positions: readonly PositionRange[]): number {
+    let count = 0;
     for (const uid of this.#vanished) {
       const position = this.view.positionFrom(uid);
-      if (positions.some(({ from, to }) => position >= from && position < to)) return true;
+      if (positions.some(({ from, to }) => position >= from && position < to)) count++;
     }
-    return false;
+    return count;
   }
 
   /** `FLAGS (\Seen ...)` of a message. */

@@ -17,7 +17,8 @@ export interface ImapFramerLimits {
   readonly commandBytes: number;
 }
 
-const LOGIN_FRAMER_LIMITS: ImapFramerLimits = { lineBytes: 8192, literalBytes: 4096, commandBytes: 16_384 };
+/** A full ID, thirty values of 1024 octets, is a line of 32 KiB (RFC 2971 §3.3). */
+const LOGIN_FRAMER_LIMITS: ImapFramerLimits = { lineBytes: 32_768, literalBytes: 4096, commandBytes: 36_864 };
 export const SESSION_FRAMER_LIMITS: ImapFramerLimits = {
   lineBytes: IMAP_LINE_BYTES,
   literalBytes: IMAP_LITERAL_BYTES,
@@ -112,7 +113,8 @@ export class CommandFramer {
         case 'message-tail': {
           const line = this.#bytes.line(this.limits.lineBytes);
           if (line === undefined) return undefined;
-          const clean = line.kind === 'line' && line.text === '';
+          // A blank too many is no other command.
+          const clean = line.kind === 'line' && line.text.trim() === '';
           if (clean) this.#begin();
           else this.#resync(line);
           return { kind: 'message-end', clean };

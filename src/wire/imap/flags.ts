@@ -17,7 +17,7 @@ export function flagList(cursor: ImapCursor): Flags {
 /** `flag ...` without parentheses, at least one. */
 export function flags(cursor: ImapCursor): Flags {
   const found = [flag(cursor)];
-  while (cursor.tryTake(' ')) found.push(flag(cursor));
+  while (cursor.trySpace()) found.push(flag(cursor));
   return collect(found);
 }
 

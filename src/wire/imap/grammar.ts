@@ -4,6 +4,7 @@
 // Out     values; text of strings is latin1 too: a caller that needs characters decodes it
 // Limits  nesting, ranges in a set, digits: base/limits.ts and below
 // Never   accepts NUL, or 8-bit characters outside of literals
+// Forgives blanks too many: between words, in lists, before the end of the line
 // RFC 3501 §4 §9, RFC 7888
 
 import { ALNUM, asciiLower, type CharacterClass, characterClass, isAll, without } from '../../base/characters.ts';
@@ -40,6 +41,28 @@ export function tagOf(text: string): string | undefined {
 
 export class ImapCursor extends Cursor {
   #depth = 0;
+
+  /** One, and those that are too many. */
+  override space(): void {
+    super.space();
+    this.#skipBlanks();
+  }
+
+  override end(): void {
+    this.#skipBlanks();
+    super.end();
+  }
+
+  /** Whether there is one more of a row of words: blanks alone, before a closing parenthesis or the end, announce none. */
+  trySpace(): boolean {
+    const start = this.at;
+    this.#skipBlanks();
+    return this.at > start && !this.atEnd && this.peek() !== 0x29;
+  }
+
+  #skipBlanks(): void {
+    while (this.peek() === 0x20) this.at++;
+  }
 
   tag(): string {
     const tag = this.run(TAG_CHAR, TAG_CHARACTERS_MAX);
@@ -143,13 +166,14 @@ export class ImapCursor extends Cursor {
     return pattern !== '' ? pattern : (this.tryString() ?? this.fail('a mailbox pattern'));
   }
 
-  /** `( item item ... )`, maybe empty, with single spaces. */
+  /** `( item item ... )`, maybe empty. */
   list<T>(item: () => T): T[] {
     this.take('(');
+    this.#skipBlanks();
     const items: T[] = [];
     if (this.tryTake(')')) return items;
     do items.push(item());
-    while (this.tryTake(' '));
+    while (this.trySpace());
     this.take(')');
     return items;
   }

@@ -15,7 +15,7 @@ export const idle: CommandDefinition<SimpleCommand<'IDLE'>> = {
     do {
       const line = session.nextLine();
       if (line !== undefined) {
-        if (line.kind === 'line' && line.text.toUpperCase() === 'DONE') return ok('IDLE completed');
+        if (line.kind === 'line' && line.text.trimEnd().toUpperCase() === 'DONE') return ok('IDLE completed');
         throw new Failure('syntax', 'IDLE ends with DONE');
       }
       while (session.takeChanged()) await session.reportChanges({ expunges: true });

@@ -1,4 +1,4 @@
-// STORE and UID STORE. RFC 3501 §6.4.6
+// STORE and UID STORE. RFC 3501 §6.4.6, RFC 2180 §4.2.1
 //
 // Slices of STORE_SLICE_MESSAGES messages are committed one after another; each is whole.
 
@@ -10,6 +10,7 @@ import { parseStore, type StoreCommand } from '../../../wire/imap/commands/store
 import type { ImapConversation } from '../conversation.ts';
 import { flagSet } from '../flag-set.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
+import { countPositions } from '../mailbox-view.ts';
 import { no, ok } from '../reply.ts';
 
 export const store: CommandDefinition<StoreCommand> = {
@@ -33,8 +34,10 @@ export const store: CommandDefinition<StoreCommand> = {
       await session.reportChanges({ expunges: false, withUid: byUid });
       await session.breathe();
     }
-    if (!byUid && mailbox.holdsVanished(positions)) return no('Some of the messages no longer exist', 'EXPUNGEISSUED');
-    return ok('STORE completed');
+    const gone = byUid ? 0 : mailbox.countVanished(positions);
+    if (gone === 0) return ok('STORE completed');
+    if (gone === countPositions(positions)) return no('None of the messages exists any more', 'EXPUNGEISSUED');
+    return ok('STORE completed for the messages that are left', 'EXPUNGEISSUED');
   },
 };
 

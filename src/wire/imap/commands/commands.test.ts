@@ -241,11 +241,9 @@ for (const [bytes, value] of table)
 
 const wrong: readonly string[] = [
   '',
-  'NOOP ',
   'NOOP x',
   'LOGIN ann',
   'LOGIN ann ',
-  'LOGIN  ann x',
   'LOGIN ann x y',
   'LOGIN ann "x',
   'LOGIN ann "\\x"',

@@ -113,6 +113,8 @@ export function parseSearch(cursor: ImapCursor, byUid: boolean): SearchCommand {
   cursor.space();
   let charset = 'US-ASCII';
   if (cursor.tryWord('CHARSET ')) {
+    cursor.at--;
+    cursor.space();
     charset = cursor.astring();
     cursor.space();
   }
@@ -133,7 +135,7 @@ class SearchParser {
   /** One key or more, all of which must match. */
   all(): SearchKey {
     const of = [this.key()];
-    while (this.cursor.tryTake(' ')) of.push(this.key());
+    while (this.cursor.trySpace()) of.push(this.key());
     return of.length === 1 ? of[0]! : { key: 'and', of };
   }
 
@@ -141,6 +143,8 @@ class SearchParser {
     const { cursor } = this;
     if (++this.#keys > IMAP_SEARCH_KEYS_MAX) cursor.fail(`at most ${IMAP_SEARCH_KEYS_MAX} keys`);
     if (cursor.tryTake('(')) {
+      // A blank here is one too many.
+      while (cursor.tryTake(' '));
       const key = cursor.nested(() => this.all());
       cursor.take(')');
       return key;

@@ -123,6 +123,7 @@ test('half a million addresses are read once and bounded', () => {
   assert.ok(text.length < 50_000);
 });
 
-test('goldens: the same text as the program of format 1 stored', () => {
-  for (const { message, envelope: golden } of corpus()) assert.equal(envelope(message), golden, message);
+test('goldens: the text that the corpus has', () => {
+  for (const golden of corpus())
+    assert.equal(envelope(golden.message), (golden.now ?? golden).envelope, golden.message);
 });
