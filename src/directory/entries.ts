@@ -31,6 +31,8 @@ const WITH_VALUE =
 const WITH_TOKENS =
   `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id > ? AND id IN ` +
   '(SELECT entry FROM dit_index WHERE tenant = ? AND attribute = ?) ORDER BY id LIMIT +?';
+const INDEXED_VALUES =
+  'SELECT DISTINCT value FROM dit_index WHERE tenant = ? AND attribute = ? ORDER BY value LIMIT +?';
 const NEAREST =
   'SELECT dn FROM dit WHERE tenant = ? AND path IN (SELECT value FROM json_each(?)) ORDER BY length(path) DESC LIMIT 1';
 
@@ -136,6 +138,11 @@ export function entryWithToken(reader: Reader, hash: string): Entry | undefined 
 /** At most `limit` entries that hold tokens, with ids above `after`, oldest first. */
 export function entriesWithTokens(reader: Reader, limit: number, after = 0): Entry[] {
   return reader.arrays(WITH_TOKENS, after, TENANT, TOKEN_KEY, limit).map(decodeEntry);
+}
+
+/** The values under which entries stand in the index, prepared and cut as it has them; `key` is one of indexes.ts. */
+export function indexedValues(reader: Reader, key: string, limit: number): string[] {
+  return reader.arrays(INDEXED_VALUES, TENANT, key, limit).map(([value]) => value as string);
 }
 
 /** `matchedDn` is the nearest superior that exists. */

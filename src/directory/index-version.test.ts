@@ -13,9 +13,9 @@ import { beginIndex, directoryIndex, indexSlice } from './rebuild-index.ts';
 import { OBJECT_CLASS_ROWS } from './schema-data.ts';
 import { openTestDirectory, searchAll, type TestDirectory } from './testing.ts';
 
-/** A version that is not released may still change its digest; a released one never does. */
+/** A version that is not released may still change its digest, as by a class more in what is asked; a released one never does. */
 const digests: Readonly<Record<number, string>> = {
-  1: '568a8f8d19e816e8530051ee02d24ea1',
+  1: '71f09b7078b90d0e0e3de4ea2708e667',
 };
 
 const texts = [

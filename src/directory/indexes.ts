@@ -28,6 +28,7 @@ const INDEXED = new Set([
   'uniquemember',
   'associateddomain',
   'inetdomainbasedn',
+  'waypostservername',
 ]);
 
 const INDEXED_CLASSES = new Set([

@@ -353,6 +353,7 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   [`${OWN}.1.49`, 'sunPreferredDomain', 'ia5', 'single'],
   // Waypost's own: directory/token.ts
   [`${OWN}.1.60`, 'waypostToken', 'exact', 'operational', 'made', 'secret'],
+  [`${OWN}.1.61`, 'waypostServerName', 'ia5', 'single'],
   [`${OWN}.1.62`, 'waypostRecipientsPerHour', 'integer', 'single'],
 ];
 
@@ -557,6 +558,7 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
   [`${OWN}.2.5`, 'inetDomainAlias', 'AUXILIARY', 'top', '', 'aliasedObjectName'],
   [`${OWN}.2.6`, 'inetDomainAuthInfo', 'AUXILIARY', 'top', '', 'domainUIDSeparator'],
   [`${OWN}.2.7`, 'sunManagedOrganization', 'AUXILIARY', 'top', '', 'sunPreferredDomain associatedDomain'],
+  [`${OWN}.2.8`, 'waypostDomain', 'AUXILIARY', 'top', '', 'waypostServerName'],
 ];
 
 export const OBJECT_CLASS_ROWS: readonly ObjectClassRow[] = [...STANDARD_CLASSES, ...MAIL_CLASSES];

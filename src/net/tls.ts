@@ -13,6 +13,7 @@ import type { Duplex } from 'node:stream';
 import tls, { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 import { systemClock } from '../base/clock.ts';
 import { CertificateChoice, type ServedCertificate } from './certificate-choice.ts';
+import { readServerName } from './client-hello.ts';
 import type { ConnectionRecord } from './connection.ts';
 import { keepTlsState } from './tls-state.ts';
 
@@ -41,6 +42,8 @@ export interface TlsServerOptions {
   readonly hostname: string;
   /** A name that a domain entry gives to a virtual mail server. */
   readonly isServerName: (name: string) => boolean;
+  /** Has the local certificate made anew, because a virtual server is newer than it; resolves after serve(). */
+  readonly renewLocal?: () => Promise<void>;
   readonly handshakeMs?: number;
 }
 
@@ -74,6 +77,8 @@ export class TlsServer {
   #choice: CertificateChoice | undefined;
   /** By the folders of its certificates. */
   #contexts = new Map<string, SecureContext>();
+  /** Names that the local certificate has not got by being made anew. */
+  readonly #without = new Set<string>();
 
   constructor(options: TlsServerOptions) {
     this.#options = options;
@@ -84,40 +89,43 @@ export class TlsServer {
     this.#material = material;
     this.#choice = new CertificateChoice(material.certificates, material.local, material.hostname);
     this.#contexts = new Map();
+    this.#without.clear();
   }
 
   /** Resolves after the handshake. The transport given must not have been read from beyond the last plain byte. */
-  upgrade(raw: Duplex, { listener, isImplicit }: UpgradeOptions): Promise<Duplex> {
+  async upgrade(raw: Duplex, options: UpgradeOptions): Promise<Duplex> {
+    // Whatever the error, `close` follows.
+    raw.on('error', () => {});
+    const late = setTimeout(() => raw.destroy(), this.#options.handshakeMs ?? HANDSHAKE_MS);
+    try {
+      const name = await readServerName(raw);
+      if (name !== undefined) await this.#renewFor(name);
+      return await this.#handshake(raw, this.#context(name), options);
+    } catch (error) {
+      raw.destroy();
+      throw error;
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  #handshake(raw: Duplex, secureContext: SecureContext, { listener, isImplicit }: UpgradeOptions): Promise<Duplex> {
     return new Promise((resolve, reject) => {
+      if (raw.destroyed) throw new Error('closed before the handshake');
       const protocol = PROTOCOL_OF[listener];
       const secure = new TLSSocket(raw as Socket, {
         isServer: true,
-        secureContext: this.#context(undefined),
-        SNICallback: (name, done) => {
-          try {
-            done(null, this.#context(name.toLowerCase()));
-          } catch (error) {
-            done(error as Error);
-          }
-        },
+        secureContext,
         ...(protocol === undefined ? {} : { ALPNProtocols: [protocol] }),
         requestCert: this.#material?.clientCa !== undefined && listener !== 'smtp',
         rejectUnauthorized: false,
       });
-      const late = setTimeout(() => secure.destroy(), this.#options.handshakeMs ?? HANDSHAKE_MS);
-      const failed = (why: string): void => {
-        clearTimeout(late);
-        secure.destroy();
-        raw.destroy();
-        reject(new Error(why));
-      };
-      secure.on('error', (error) => failed(error.message));
+      secure.on('error', reject);
       // An error after the handshake, such as a record that is none: Node closes only sockets of its own tls.Server for it.
       secure.on('_tlsError', (error: Error) => secure.destroy(error));
-      secure.once('close', () => failed('closed in the handshake'));
-      raw.on('error', () => {});
+      secure.once('close', () => reject(new Error('closed in the handshake')));
+      secure.once('close', () => raw.destroy());
       secure.once('secure', () => {
-        clearTimeout(late);
         keepTlsState(secure, isImplicit);
         resolve(secure);
       });
@@ -128,6 +136,20 @@ export class TlsServer {
   nameFor(record: ConnectionRecord): string {
     const asked = record.tls?.serverName ?? record.proxiedServerName;
     return asked !== undefined && this.#options.isServerName(asked) ? asked : this.#options.hostname;
+  }
+
+  /** The directory is ahead of the local certificate for a moment: the first connection to a new name waits for it. */
+  async #renewFor(name: string): Promise<void> {
+    const { isServerName, renewLocal } = this.#options;
+    if (renewLocal === undefined || !this.#isMissing(name) || !isServerName(name)) return;
+    await renewLocal();
+    if (this.#isMissing(name)) this.#without.add(name);
+  }
+
+  #isMissing(name: string): boolean {
+    const { local } = this.#material!;
+    const [best] = this.#choice!.choose(name, systemClock.now());
+    return best === local && !local.names.includes(name) && !this.#without.has(name);
   }
 
   #context(serverName: string | undefined): SecureContext {

@@ -19,6 +19,7 @@ import { compileZoneName } from '../zones/compile.ts';
 import { noteDomainChange } from '../zones/names.ts';
 import { addContainers, addMissingNodes, deleteEmptyContainers, takeOver } from './generated.ts';
 import { checkAsked, checkMade, passwordsOf } from './guards.ts';
+import { keepServerName } from './server-names.ts';
 
 export interface ChangeArguments {
   readonly changes: readonly DirectoryChange[];
@@ -87,12 +88,12 @@ async function applyOne(tx: Transaction, change: DirectoryChange, options: Apply
       const existing = await findEntryIn(tx, dn);
       const nodes = existing === undefined ? await addMissingNodes(tx, dn, options) : [];
       const added = await applyChange(tx, takeOver(existing, change.attributes) ?? change, options);
-      return [...nodes, added, ...(await containersOf(tx, added, options))];
+      return [...nodes, added, ...(await madeAlong(tx, added, options))];
     }
     case 'modify':
     case 'rename': {
       const changed = await applyChange(tx, change, options);
-      return [changed, ...(await containersOf(tx, changed, options))];
+      return [changed, ...(await madeAlong(tx, changed, options))];
     }
     case 'delete': {
       const entry = await findEntryIn(tx, change.dn);
@@ -102,8 +103,9 @@ async function applyOne(tx: Transaction, change: DirectoryChange, options: Apply
   }
 }
 
-async function containersOf(tx: Transaction, { after }: ChangedEntry, options: ApplyOptions): Promise<ChangedEntry[]> {
-  return after === undefined ? [] : addContainers(tx, after, options);
+async function madeAlong(tx: Transaction, { after }: ChangedEntry, options: ApplyOptions): Promise<ChangedEntry[]> {
+  if (after === undefined) return [];
+  return [...(await keepServerName(tx, after, options)), ...(await addContainers(tx, after, options))];
 }
 
 /** What an entry's change means for the tables of others. */

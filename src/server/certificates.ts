@@ -11,12 +11,14 @@ import { createSecureContext } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
 import { asFailure, Failure } from '../base/failure.ts';
 import type { Log } from '../base/log.ts';
+import type { Reader } from '../database/operation.ts';
+import { domainOfServerName, serverNames } from '../directory/server-names.ts';
 import type { ServedCertificate } from '../net/certificate-choice.ts';
 import { CertificateFolders, type RefusedCertificate } from '../net/certificate-folders.ts';
 import { errorCode } from '../net/listen.ts';
 import { type TlsMaterial, TlsServer } from '../net/tls.ts';
 import type { Configuration } from './configuration.ts';
-import { localCertificate, localNames } from './local-certificate.ts';
+import { LOCAL_NAMES_MAX, localCertificate, localNames } from './local-certificate.ts';
 import { certificatesPath, tlsPath } from './paths.ts';
 import type { ServingThread } from './supervisor.ts';
 
@@ -30,6 +32,7 @@ export interface CertificatesParts {
   readonly hostnames: readonly string[];
   readonly clock: Clock;
   readonly log: Log;
+  readonly reader: Reader;
 }
 
 export class Certificates {
@@ -49,8 +52,8 @@ export class Certificates {
   readonly tls: TlsServer;
 
   static async open(parts: CertificatesParts): Promise<Certificates> {
-    const { configuration, hostnames, clock } = parts;
-    const { certificate } = await localCertificate(configuration.data, localNames(hostnames, []), clock.now());
+    const { configuration, clock } = parts;
+    const { certificate } = await localCertificate(configuration.data, namesOf(parts), clock.now());
     const certificates = new Certificates(parts, certificate);
     await certificates.look();
     return certificates;
@@ -61,7 +64,11 @@ export class Certificates {
     this.#local = local;
     const { data, tls } = parts.configuration;
     this.#folders = new CertificateFolders([...tls.certificates, certificatesPath(data)]);
-    this.tls = new TlsServer({ hostname: parts.hostnames[0]!, isServerName: () => false });
+    this.tls = new TlsServer({
+      hostname: parts.hostnames[0]!,
+      isServerName: (name) => domainOfServerName(parts.reader, name) !== undefined,
+      renewLocal: () => this.look(),
+    });
     this.tls.serve(this.material);
     this.#timers = [
       setInterval(() => void this.look(), LOOK_MS).unref(),
@@ -94,6 +101,12 @@ export class Certificates {
     // One at a time: two that read the same folders could put an older answer over a newer one.
     this.#looking = this.#looking.then(() => this.#look());
     return this.#looking;
+  }
+
+  /** For a thread whose clients ask for a name that the local certificate has not got yet; answers with an order. */
+  async renewFor(thread: ServingThread): Promise<void> {
+    await this.look();
+    thread.post({ kind: 'tls', material: this.material });
   }
 
   end(): void {
@@ -130,8 +143,8 @@ export class Certificates {
   }
 
   async #lookAtLocal(): Promise<boolean> {
-    const { configuration, hostnames, clock } = this.#parts;
-    const { certificate, made } = await localCertificate(configuration.data, localNames(hostnames, []), clock.now());
+    const { configuration, clock } = this.#parts;
+    const { certificate, made } = await localCertificate(configuration.data, namesOf(this.#parts), clock.now());
     if (made) this.#local = certificate;
     return made;
   }
@@ -163,4 +176,8 @@ export class Certificates {
     this.tls.serve(material);
     for (const thread of this.#threads) thread.stand({ kind: 'tls', material });
   }
+}
+
+function namesOf({ hostnames, reader }: CertificatesParts): readonly string[] {
+  return localNames(hostnames, serverNames(reader, LOCAL_NAMES_MAX));
 }

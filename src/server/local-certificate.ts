@@ -18,6 +18,9 @@ import { readCertificate } from '../net/certificates.ts';
 import { type MadeCertificate, makeAuthority, makeCertificate } from '../net/local-certificate.ts';
 import { tlsPath } from './paths.ts';
 
+/** A chain beyond 100 KiB is refused by clients. Further virtual servers need a certificate of their own. */
+export const LOCAL_NAMES_MAX = 1000;
+
 const DAY_MS = 86_400_000;
 const RENEW_DAYS = 30;
 /** An authority that ends before what it would sign. */
@@ -27,7 +30,8 @@ const ADDRESSES = ['127.0.0.1', '::1'];
 /** Every name that a client on this machine or of a virtual server may ask for. */
 export function localNames(hostnames: readonly string[], serverNames: readonly string[]): readonly string[] {
   const machine = normalizeDomain(machineName());
-  return [...new Set([...hostnames, ...(machine === undefined ? [] : [machine]), 'localhost', ...serverNames])];
+  const names = [...hostnames, ...(machine === undefined ? [] : [machine]), 'localhost', ...serverNames];
+  return [...new Set(names)].slice(0, LOCAL_NAMES_MAX);
 }
 
 /** `made` says whether it is another one than before. */

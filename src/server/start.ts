@@ -70,10 +70,13 @@ export async function start(
   const audit = keepAudit({ ...common, reader, supervisor });
   const [threads, certificates] = await Promise.all([
     startThreads(supervisor, writer, configuration.threads),
-    Certificates.open({ ...common, clock }),
+    Certificates.open({ ...common, clock, reader }),
   ]);
   // Before any connection can be handed over.
   certificates.serve(threads.protocol);
+  supervisor.onReport((thread, report) => {
+    if (report.kind === 'renew-local') void certificates.renewFor(thread);
+  });
   const routing = new RoutingCache({ reader, revision: () => shared.revision(), site: { tenant: TENANT, hostnames } });
   const gate = new HashGate({ cells: shared.hashCells, thread: 0 });
   const counters = new Counters();

@@ -34,6 +34,7 @@ import { createIdentifyClient } from '../identify-client.ts';
 import { isImplicitTls, type ListenerName } from '../listeners.ts';
 import { threadLogins } from '../logins.ts';
 import { segmentsPath } from '../paths.ts';
+import { createServerNames } from '../server-names.ts';
 import { TOO_MANY } from '../too-many.ts';
 import { thisZoneHost } from '../zone-host.ts';
 import { segmentHost, type ThreadData, threadParts } from './parts.ts';
@@ -56,6 +57,8 @@ export type ThreadReport =
   | MaildropRequest
   | AuditReport
   | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts }
+  /** A virtual server's name is missing in the local certificate; answered with the order `tls`. */
+  | { readonly kind: 'renew-local' }
   /** A message has brought its domain, or tried to. */
   | { readonly kind: 'arrived'; readonly steps: readonly ArrivalStep[] }
   | { readonly kind: 'fatal'; readonly text: string };
@@ -80,7 +83,18 @@ const gate = new HashGate({ cells: shared.hashCells, thread: data.thread });
 const loginLines = new LoginLines(shared.loginBuckets, (lines) => report({ kind: 'audit', lines }));
 const logins = threadLogins({ reader, writer: parts.writer, routing, shared, gate, counters, lines: loginLines });
 const watch = createWatchers(parts.writer, shared, data.thread);
-const tls = new TlsServer({ hostname: data.hostnames[0]!, isServerName: () => false });
+const serverName = createServerNames(reader, () => shared.revision());
+/** Handshakes that wait for the local certificate; the main thread answers each request with an order. */
+const renewing: (() => void)[] = [];
+const tls = new TlsServer({
+  hostname: data.hostnames[0]!,
+  isServerName: (name) => serverName(name) !== undefined,
+  renewLocal: () =>
+    new Promise((resolve) => {
+      renewing.push(resolve);
+      if (renewing.length === 1) report({ kind: 'renew-local' });
+    }),
+});
 const maildrops = new MaildropClient(report);
 const doors = {
   smtp: smtpDoor({
@@ -207,6 +221,7 @@ parentPort?.on('message', (order: ProtocolOrder) => {
       return;
     case 'tls':
       tls.serve(order.material);
+      for (const resolve of renewing.splice(0)) resolve();
       return;
     case 'forget-segment':
       blobs.forget(order.segment);

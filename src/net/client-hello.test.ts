@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { Duplex, PassThrough } from 'node:stream';
+import { test } from 'node:test';
+import { type ConnectionOptions, connect } from 'node:tls';
+import fc from 'fast-check';
+import { parseServerName, readServerName } from './client-hello.ts';
+
+/** The first bytes of Node's own client. */
+function helloOf(options: ConnectionOptions): Promise<Buffer> {
+  return new Promise((resolve) => {
+    const wire = new Duplex({
+      read() {},
+      write(chunk: Buffer, _encoding, done) {
+        resolve(chunk);
+        done();
+      },
+    });
+    connect({ socket: wire, rejectUnauthorized: false, ...options }).on('error', () => {});
+  });
+}
+
+const hellos = await Promise.all([
+  helloOf({ servername: 'Mail.Acme.example' }),
+  helloOf({ servername: 'mail.acme.example', maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' }),
+  helloOf({ servername: 'mail.acme.example', ALPNProtocols: ['imap'] }),
+]);
+const nameless = await helloOf({});
+
+/** The same message in records of at most so many bytes. */
+function inRecords(hello: Buffer, size: number): Buffer {
+  const records: Buffer[] = [];
+  for (let at = 5; at < hello.length; at += size) {
+    const part = hello.subarray(at, at + size);
+    const head = Buffer.from([22, 3, 1, part.length >> 8, part.length & 0xff]);
+    records.push(head, part);
+  }
+  return Buffer.concat(records);
+}
+
+test('the name of a client is found, in one record or in many, and never before all has come', () => {
+  for (const hello of hellos)
+    for (const size of [1, 7, 100, 16_384]) {
+      const bytes = inRecords(hello, size);
+      assert.deepEqual(parseServerName(bytes), { kind: 'read', name: 'mail.acme.example' });
+      for (let length = 0; length < bytes.length; length += 1 + (length % 5))
+        assert.deepEqual(parseServerName(bytes.subarray(0, length)), { kind: 'more' }, `${length} bytes`);
+    }
+  assert.deepEqual(parseServerName(nameless), { kind: 'read', name: undefined });
+});
+
+test('bytes that are changed anywhere give a name or none, and no error', () => {
+  const any = fc.tuple(
+    fc.constantFrom(...hellos, nameless),
+    fc.array(fc.tuple(fc.nat(600), fc.integer({ min: 0, max: 255 })), { maxLength: 5 }),
+  );
+  fc.assert(
+    fc.property(any, ([hello, changes]) => {
+      const bytes = Buffer.from(hello);
+      for (const [at, octet] of changes) bytes[at % bytes.length] = octet;
+      parseServerName(bytes);
+    }),
+    { numRuns: 2000 },
+  );
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void parseServerName(Buffer.from(bytes))));
+  assert.deepEqual(parseServerName(Buffer.from('a001 LOGIN')), { kind: 'read', name: undefined });
+});
+
+test('what was read is put back, with what came behind it', async () => {
+  const wire = new PassThrough();
+  const reading = readServerName(wire);
+  const hello = hellos[0]!;
+  const said = Buffer.concat([hello, Buffer.from('behind it')]);
+  for (const octet of said.subarray(0, 20)) wire.write(Buffer.from([octet]));
+  wire.write(said.subarray(20));
+  assert.equal(await reading, 'mail.acme.example');
+  assert.deepEqual(wire.read(), said);
+  const gone = new PassThrough();
+  const none = readServerName(gone);
+  gone.write('\x16');
+  gone.destroy();
+  assert.equal(await none, undefined);
+  const endless = new PassThrough();
+  endless.write(Buffer.concat([Buffer.from('16030140000100ffff', 'hex'), Buffer.alloc(40_000)]));
+  assert.equal(await readServerName(endless), undefined);
+});
