@@ -88,6 +88,8 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
   address: ['list of IP addresses', 'Public addresses of this host, for A and AAAA; none: the addresses of `listen`.'],
   threads: ['number, 1 to 32', 'Protocol threads; one a core where nothing is said.'],
   log: ['`debug` `info` `warn` `error` `silent`', 'What is logged at least.'],
+  'auth.scram': ['`auto` `on` `off`', 'Whether SCRAM is offered: `auto`, while every user with a password has keys.'],
+  'auth.default-domain': ['domain', 'The domain of a login without one, where the server name does not say it.'],
   'provision.from-mx': ['`off` or `auto`', 'Whether a message may bring a domain below one of ours, by its MX record.'],
   'next-hop': [
     'table: domain = `[address]:port` or `host:port`',
@@ -137,7 +139,7 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
 
 /** Key -> its default, as one would write it. */
 function defaults(): Readonly<Record<string, string>> {
-  const { listen, portOffset, log, provision, audit, queue, limits } = configure(undefined, 'waypost.toml', {
+  const { listen, portOffset, log, auth, provision, audit, queue, limits } = configure(undefined, 'waypost.toml', {
     data: '/var/lib/waypost',
     development: false,
     hostname: 'mail.example',
@@ -158,6 +160,8 @@ function defaults(): Readonly<Record<string, string>> {
     'tls.client-ca': 'none',
     threads: 'cores',
     log: text(log),
+    'auth.scram': text(auth.scram),
+    'auth.default-domain': 'none',
     'provision.from-mx': text(provision.fromMx),
     'next-hop': 'none',
     'outgoing-tls': 'none',

@@ -1,6 +1,7 @@
 // status: what runs, since when, on which ports, how far the directory is, how much is queued.
 
 import { z } from 'zod';
+import { type ScramSetting, type ScramStatus, scramStatus } from '../auth/scram-offer.ts';
 import type { Revision } from '../base/ids.ts';
 import { FORMAT } from '../database/format.ts';
 import type { Reader } from '../database/operation.ts';
@@ -18,6 +19,8 @@ export interface ServerStatus {
   readonly revision: Revision;
   readonly generation: number;
   readonly queued: number;
+  /** Whether clients are offered SCRAM, and how many users have a password without keys for it. */
+  readonly scram: ScramStatus;
 }
 
 export interface StatusParts {
@@ -26,11 +29,12 @@ export interface StatusParts {
   readonly startedAt: string;
   readonly hostname: string;
   readonly listeners: Readonly<Record<string, string>>;
+  readonly scram: ScramSetting;
 }
 
 export const status = (parts: StatusParts) =>
   adminOperation('status', z.object({}), (): ServerStatus => {
-    const { reader, version, startedAt, hostname, listeners } = parts;
+    const { reader, scram, version, startedAt, hostname, listeners } = parts;
     return {
       version,
       format: FORMAT,
@@ -40,5 +44,6 @@ export const status = (parts: StatusParts) =>
       revision: reader.revision(),
       generation: readState(reader).generation,
       queued: queueFigures(reader).rows,
+      scram: scramStatus(reader, scram),
     };
   });

@@ -2,7 +2,8 @@
 
 import type { Reader } from '../database/operation.ts';
 import { type Caller, callerOf } from '../directory/caller.ts';
-import { entryById, entryWithToken } from '../directory/entries.ts';
+import { parseDn } from '../directory/dn.ts';
+import { entriesWithBelow, entryById, entryWithToken } from '../directory/entries.ts';
 import { type AttributeValue, type Entry, textValue } from '../directory/entry.ts';
 import { TOKEN_KEY } from '../directory/token.ts';
 import type { Admissions } from '../routing/admission.ts';
@@ -26,8 +27,11 @@ export interface LoginNow extends TokenAccount {
 }
 
 export interface LoginDirectory {
-  /** By any address of the account, in any case. Throws `unavailable` when it cannot find out. */
-  find(name: string): (DirectoryAccount & { readonly mail: MailLogin }) | undefined;
+  /**
+   * By any address of the account, in any case; by a name without a domain in `domain`: the address of that name, else the
+   * one entry with that uid below the domain's base. Throws `unavailable` when it cannot find out.
+   */
+  find(name: string, domain?: string): (DirectoryAccount & { readonly mail: MailLogin }) | undefined;
   /** Throws `invalidDnSyntax` for what is no DN. */
   findEntry(dn: string): (DirectoryAccount & { readonly caller: Caller }) | undefined;
   /** By the hash of one of its tokens. */
@@ -37,12 +41,29 @@ export interface LoginDirectory {
 }
 
 export function loginDirectory(reader: Reader, routing: RoutingCache): LoginDirectory {
+  type Found = ReturnType<LoginDirectory['find']>;
+
+  function byAddress(name: string): Found {
+    const login = routing.findLogin(name);
+    const entry = login === undefined ? undefined : entryById(reader, login.entry);
+    if (login === undefined || entry === undefined) return undefined;
+    return { ...accountOf(entry, [login]), mail: { ...login, caller: callerOf(entry) } };
+  }
+
+  function byUid(uid: string, domain: string): Found {
+    const base = routing.route(domain)?.base;
+    const entries = base === undefined ? [] : entriesWithBelow(reader, parseDn(base), ['uid', uid], 2);
+    if (entries.length !== 1) return undefined;
+    const found = standingOfUuid(reader, routing.site, entries[0]!.uuid);
+    if (found?.login === undefined) return undefined;
+    return { ...accountOf(found.entry, found.admissions), mail: { ...found.login, caller: found.caller } };
+  }
+
   return {
-    find(name) {
-      const login = routing.findLogin(name);
-      const entry = login === undefined ? undefined : entryById(reader, login.entry);
-      if (login === undefined || entry === undefined) return undefined;
-      return { ...accountOf(entry, [login]), mail: { ...login, caller: callerOf(entry) } };
+    find(name, domain) {
+      if (domain === undefined || name.includes('@')) return byAddress(name);
+      // `postmaster` alone is the site's.
+      return byAddress(`${name}@${domain}`) ?? byUid(name, domain) ?? byAddress(name);
     },
     findEntry(dn) {
       return boundTo(standingOfDn(reader, routing.site, dn));

@@ -3,21 +3,25 @@
 // Order   attempt.ts; the revision is read before the account, so that a login that the directory has overtaken is read again
 // Errors  as attempt.ts
 
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import type { PublishedRevision } from '../base/ids.ts';
 import type { Caller } from '../directory/caller.ts';
+import { parseDn } from '../directory/dn.ts';
 import type { AttributeValue } from '../directory/entry.ts';
-import { attempt, type LoginAttemptParts, requirePrivacy } from './attempt.ts';
+import type { ConnectionRecord } from '../net/connection.ts';
+import { attempt, type LoginAccount, type LoginAttemptParts, requirePrivacy } from './attempt.ts';
 import { LOGIN_LENGTH_MAX } from './bounds.ts';
 import { decideAny, decisionClient, loginRefusal } from './decision.ts';
 import type { HashGate } from './hash-gate.ts';
 import type { LoginClient } from './login-client.ts';
 import type { LoginDirectory, LoginNow, MailLogin } from './login-directory.ts';
-import { PasswordCheck } from './password-check.ts';
-import { type Proof, proofOf } from './proof.ts';
-import type { SaslExchange } from './sasl/mechanism.ts';
+import { PasswordCheck, type VerifiedPassword } from './password-check.ts';
+import { type Proof, type ProvableAccount, proofOf } from './proof.ts';
+import type { SaslClaim, SaslExchange } from './sasl/mechanism.ts';
 import { findMechanism, mechanisms } from './sasl/mechanisms.ts';
+import { saltFor } from './scram-keys.ts';
 import { StandingLogin } from './standing-login.ts';
 import { hashOfToken, isToken } from './token.ts';
 import { isExpired, opensDoor, tokenWith } from './token-check.ts';
@@ -28,6 +32,17 @@ export interface LoginsParts extends LoginAttemptParts {
   readonly revision: () => PublishedRevision;
   readonly gate: HashGate;
   readonly clock: Clock;
+  /** None: SCRAM is not offered. */
+  readonly scram?: LoginsScram;
+  /** The domain of a name without one; undefined: none. */
+  readonly domainOf?: (record: ConnectionRecord) => string | undefined;
+}
+
+export interface LoginsScram {
+  readonly isOffered: () => boolean;
+  /** What the salts of names without keys are made with. */
+  readonly secret: Uint8Array;
+  readonly learn: VerifiedPassword;
 }
 
 export interface Logins {
@@ -61,21 +76,34 @@ const PASSWORD = 'password';
 /** RFC 6750 §2.1 */
 const BEARER = 'bearer';
 
-export function createLogins(parts: LoginsParts): Logins {
-  const { directory, revision, clock } = parts;
-  const passwords = new PasswordCheck(parts.gate, clock);
+/** An account as SASL finds it; without mail only where LDAP names it by its DN. */
+type SaslAccount = LoginAccount & ProvableAccount & { readonly caller: Caller; readonly mail: MailLogin | undefined };
 
-  async function byPassword(client: LoginClient, mechanism: string, name: string, password: Buffer) {
-    const readAt = revision();
-    const account = name.length > LOGIN_LENGTH_MAX ? undefined : directory.find(name);
-    const proof = proofOf({ passwords, clock }, client, account, password);
-    const claim = { client, mechanism, name, account, secret: password, isRight: proof.isRight };
-    return { client, readAt, proof, ...(await attempt(parts, claim)) };
+const NONCE_BYTES = 18;
+const NO_SECRET = Buffer.alloc(0);
+
+export function createLogins(parts: LoginsParts): Logins {
+  const { directory, revision, clock, scram } = parts;
+  const passwords = new PasswordCheck(parts.gate, clock, scram?.learn);
+  const domainOf = parts.domainOf ?? (() => undefined);
+
+  function find({ record }: LoginClient, name: string) {
+    return name.length > LOGIN_LENGTH_MAX ? undefined : directory.find(name, domainOf(record));
   }
 
   const logins: Logins = {
-    mechanisms: ({ record }) => (record.isPrivate ? mechanisms.map(({ name }) => name) : []),
-    login: async (client, name, password) => mailLogin(await byPassword(client, PASSWORD, name, password)),
+    mechanisms({ record }) {
+      if (!record.isPrivate) return [];
+      const offer = { record, offersScram: scram?.isOffered() ?? false };
+      return mechanisms.filter((each) => each.isOffered(offer)).map(({ name }) => name);
+    },
+    async login(client, name, password) {
+      const readAt = revision();
+      const account = find(client, name);
+      const proof = proofOf({ passwords, clock }, client, account, password);
+      const claim = { client, mechanism: PASSWORD, name, account, secret: password, isRight: proof.isRight };
+      return mailLogin({ client, readAt, proof, ...(await attempt(parts, claim)) });
+    },
     async bind(client, dn, given) {
       const password = typeof given === 'string' ? Buffer.from(given, 'utf8') : given;
       const readAt = revision();
@@ -97,27 +125,54 @@ export function createLogins(parts: LoginsParts): Logins {
       const claim = { client, mechanism: BEARER, name: undefined, account, secret, isRight, isForAnother };
       return (await attempt(parts, claim)).caller;
     },
-    sasl: (client, mechanism) =>
-      begin(client, mechanism).begin({
-        client,
-        byPassword: async (by, name, password) => mailLogin(await byPassword(client, by, name, password)),
-      }),
-    saslBind: (client, mechanism) =>
-      begin(client, mechanism).begin({
-        client,
-        async byPassword(by, name, password) {
-          const { mail, ...found } = await byPassword(client, by, name, password);
-          return boundLogin({ ...found, caller: mail.caller });
-        },
-      }),
+    sasl: (client, mechanism) => begin(client, mechanism, mailLogin),
+    saslBind: (client, mechanism) => begin(client, mechanism, boundLogin),
   };
 
-  function begin(client: LoginClient, name: string) {
+  function begin<T>(
+    client: LoginClient,
+    name: string,
+    standingOf: (proven: Proven & SaslAccount) => StandingLogin<T>,
+  ): SaslExchange<T> {
     requirePrivacy(client);
     const mechanism = findMechanism(name);
-    if (mechanism === undefined || !logins.mechanisms(client).includes(mechanism.name))
+    const isOffered = (each: string): boolean => logins.mechanisms(client).includes(each);
+    if (mechanism === undefined || !isOffered(mechanism.name))
       throw new Failure('unsupported', 'Mechanism not supported');
-    return mechanism;
+    const { tls } = client.record;
+    const logIn = async (claim: SaslClaim) => standingOf(await bySasl(client, claim));
+    return mechanism.begin({
+      client,
+      find: (each) => ({ account: findForSasl(client, each), name: withDomain(each, domainOf(client.record)) }),
+      logIn,
+      byPassword: (given) =>
+        logIn({ ...given, proofFor: (account) => proofOf({ passwords, clock }, client, account, given.secret) }),
+      isOffered,
+      channelBinding: (type) =>
+        type === 'tls-exporter' || type === 'tls-server-end-point' ? tls?.channelBinding(type) : undefined,
+      saltFor: (each) => saltFor(scram?.secret ?? NO_SECRET, each),
+      nonce: () => randomBytes(NONCE_BYTES).toString('base64'),
+    });
+  }
+
+  async function bySasl(client: LoginClient, claim: SaslClaim): Promise<Proven & SaslAccount> {
+    const { mechanism, name, authzid, secret } = claim;
+    const readAt = revision();
+    const account = findForSasl(client, name);
+    const proof = claim.proofFor(account);
+    const isSelf = (): boolean => authzid === '' || findForSasl(client, authzid)?.uuid === account?.uuid;
+    const isRight = async () => (await proof.isRight()) && isSelf();
+    return { client, readAt, proof, ...(await attempt(parts, { client, mechanism, name, account, secret, isRight })) };
+  }
+
+  /** RFC 4513 §5.2.1.8: over LDAP `dn:` stands before a DN, and `u:` may stand before a name. */
+  function findForSasl(client: LoginClient, name: string): SaslAccount | undefined {
+    if (client.door === 'ldap' && name.startsWith('dn:')) {
+      const found = isDn(name.slice(3)) ? directory.findEntry(name.slice(3)) : undefined;
+      return found && { ...found, mail: undefined };
+    }
+    const found = find(client, client.door === 'ldap' && name.startsWith('u:') ? name.slice(2) : name);
+    return found && { ...found, caller: found.mail.caller };
   }
 
   /** What the account is now; undefined when it may log in no more, or what it was opened with is gone. */
@@ -134,11 +189,25 @@ export function createLogins(parts: LoginsParts): Logins {
     return new StandingLogin(revision, () => standing(proven)?.caller, first, proven.proof.hasExpired);
   }
 
-  function mailLogin({ mail, ...proven }: Proven & { readonly mail: MailLogin }): StandingLogin<MailLogin> {
+  function mailLogin({ mail, ...proven }: Proven & { readonly mail: MailLogin | undefined }): StandingLogin<MailLogin> {
     // Without an address of its own the statuses of another domain count: routing/standing.ts knows which.
-    const first = mail.addresses.length > 0 ? { revision: proven.readAt, value: mail } : undefined;
+    const first =
+      mail !== undefined && mail.addresses.length > 0 ? { revision: proven.readAt, value: mail } : undefined;
     return new StandingLogin(revision, () => standing(proven)?.mail, first, proven.proof.hasExpired);
   }
 
   return logins;
+}
+
+function withDomain(name: string, domain: string | undefined): string {
+  return domain === undefined || name.includes('@') ? name : `${name}@${domain}`;
+}
+
+function isDn(text: string): boolean {
+  try {
+    parseDn(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -21,6 +21,8 @@ export interface PasswordAccount {
   readonly passwords: readonly AttributeValue[];
 }
 
+export type VerifiedPassword = (account: PasswordAccount, password: Uint8Array) => void;
+
 interface Remembered {
   readonly mac: Buffer;
   readonly until: number;
@@ -29,13 +31,16 @@ interface Remembered {
 export class PasswordCheck {
   readonly #gate: HashGate;
   readonly #clock: Clock;
+  readonly #verified: VerifiedPassword;
   readonly #key = randomBytes(32);
   readonly #remembered = new Map<string, Remembered>();
   readonly #underWay = new Map<string, Promise<boolean>>();
 
-  constructor(gate: HashGate, clock: Clock) {
+  /** `verified` hears of each password that a stored value was right for: not of a remembered one. */
+  constructor(gate: HashGate, clock: Clock, verified: VerifiedPassword = () => {}) {
     this.#gate = gate;
     this.#clock = clock;
+    this.#verified = verified;
   }
 
   /** Undefined: there is no such account, which costs what a wrong password costs. Throws `unavailable`. */
@@ -44,6 +49,7 @@ export class PasswordCheck {
     if (account !== undefined && this.#isRemembered(account, password)) return true;
     if (!(await this.#verify(stored, password)) || account === undefined) return false;
     this.#remember(account, password);
+    this.#verified(account, password);
     return true;
   }
 

@@ -3,13 +3,16 @@
 // In      octets as the peer sent them; stored values as the directory holds them, `{SCHEME}...`
 // Out     a hash in Argon2id (19 MiB, two passes); true or false
 // Limits  a password of 1024 octets; ten stored values; costs as below, dearer ones never match
-// Never   matches what it cannot verify: {CRYPT}, {CLEARTEXT}, an unknown scheme, a value that does not parse
+// Never   matches what it cannot verify: {CRYPT}, {CLEARTEXT}, an unknown scheme, a value that does not parse; looks at keys
+//         for SCRAM where another value can be verified: who has keys would be told by the time
 // RFC 9106, RFC 2307 §5.3, RFC 8018 §5.2
 
 import { type Argon2Parameters, argon2, createHash, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { AttributeValue } from '../directory/entry.ts';
+import { isScramKeys } from '../directory/scram-values.ts';
 import type { HashGate } from './hash-gate.ts';
+import { keysOf, storedKeyOf } from './scram-keys.ts';
 
 export const PASSWORD_BYTES_MAX = 1024;
 const STORED_VALUES_MAX = 10;
@@ -58,9 +61,7 @@ export async function verifyPassword(
 ): Promise<boolean> {
   let hasHashed = false;
   if (password.length > 0 && password.length <= PASSWORD_BYTES_MAX) {
-    for (const value of stored.slice(0, STORED_VALUES_MAX)) {
-      const check = readStored(textOf(value));
-      if (check === undefined) continue;
+    for (const check of checksOf(stored)) {
       hasHashed ||= check.isArgon2;
       const tag = check.isSlow ? await gate.run(() => check.derive(password)) : await check.derive(password);
       if (tag.length === check.tag.length && timingSafeEqual(tag, check.tag)) return true;
@@ -72,7 +73,7 @@ export async function verifyPassword(
 
 /** Whether there is a password that verifyPassword says yes to: one of these values says how it was made, and is readable. */
 export function isVerifiable(stored: readonly AttributeValue[]): boolean {
-  return stored.slice(0, STORED_VALUES_MAX).some((value) => readStored(textOf(value)) !== undefined);
+  return checksOf(stored).length > 0;
 }
 
 /** How a stored value is verified: `derive` gives what must equal `tag`. */
@@ -81,6 +82,21 @@ interface Check {
   readonly isSlow: boolean;
   readonly isArgon2: boolean;
   derive(password: Uint8Array): Promise<Buffer>;
+}
+
+/** Of the first values that say how they were made; of keys for SCRAM where there is nothing else. */
+function checksOf(stored: readonly AttributeValue[]): readonly Check[] {
+  const hashes = stored.filter((value) => !isScramKeys(value)).slice(0, STORED_VALUES_MAX);
+  const checks = hashes.map((value) => readStored(textOf(value))).filter((check) => check !== undefined);
+  if (checks.length > 0) return checks;
+  return keysOf(stored)
+    .slice(0, STORED_VALUES_MAX)
+    .map((keys) => ({
+      tag: keys.storedKey,
+      isSlow: true,
+      isArgon2: false,
+      derive: (password) => storedKeyOf(password, keys),
+    }));
 }
 
 function readStored(value: string): Check | undefined {

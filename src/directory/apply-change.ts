@@ -18,6 +18,7 @@ import type { Attributes, ChangedEntry, DirectoryChange, Entry } from './entry.t
 import { directoryFailure } from './failure.ts';
 import { type IndexKey, indexKeyOf, isCut } from './indexes.ts';
 import { type AttributeDescription, SUBSCHEMA_DN, typeKeyOf } from './schema.ts';
+import { dropOldKeys } from './scram-values.ts';
 
 export interface ApplyOptions {
   /** DN of who asked, '' for the server itself. */
@@ -108,7 +109,10 @@ function addNamingValues(draft: Draft, rdn: Rdn): void {
 async function modify(tx: Transaction, dn: Dn, change: Change<'modify'>, options: ApplyOptions): Promise<ChangedEntry> {
   const before = await getEntryIn(tx, dn);
   const draft = new Draft(before.attributes, options.ofServer);
-  for (const { operation, attribute, values } of change.modifications) draft[operation](attribute, values);
+  for (const { operation, attribute, values } of change.modifications) {
+    draft[operation](attribute, values);
+    if (operation === 'delete') dropOldKeys(draft, before, attribute);
+  }
   // The spelling of the name that counts is the entry's own, not the request's.
   for (const { typeText, value } of parseDn(before.dn).rdns[0]!.avas) {
     if (!draft.has(writableDescription(typeText), value)) {

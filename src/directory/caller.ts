@@ -13,6 +13,7 @@ import { entryByUuidIn, findEntryIn } from './entries.ts';
 import type { DirectoryChange, Entry } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { schema } from './schema.ts';
+import { isScramKeys } from './scram-values.ts';
 import { withoutSecrets } from './secrets.ts';
 
 /** The administrator's entry: a root of its own beside the suffix. */
@@ -96,7 +97,9 @@ export function checkChangeKind(caller: Caller, change: DirectoryChange): void {
   if (caller.kind !== 'entry' || change.kind !== 'modify') throw denied();
   for (const { operation, attribute, values } of change.modifications) {
     const isPassword = schema().description(attribute)?.key === 'userpassword';
-    if (!isPassword || operation !== 'replace' || values.length !== 1) throw denied();
+    // A clear password has become a hash, and keys for SCRAM beside it, when this is asked in the transaction.
+    const passwords = values.length - (values.length === 2 && values.some(isScramKeys) ? 1 : 0);
+    if (!isPassword || operation !== 'replace' || passwords !== 1) throw denied();
   }
 }
 

@@ -33,6 +33,9 @@ const WITH_TOKENS =
   '(SELECT entry FROM dit_index WHERE tenant = ? AND attribute = ?) ORDER BY id LIMIT +?';
 const INDEXED_VALUES =
   'SELECT DISTINCT value FROM dit_index WHERE tenant = ? AND attribute = ? ORDER BY value LIMIT +?';
+const WITH_VALUE_BELOW =
+  `SELECT ${ENTRY_COLUMNS} FROM dit_index JOIN dit ON dit.id = dit_index.entry ` +
+  'WHERE dit_index.tenant = ? AND attribute = ? AND value = ? AND path > ? AND path < ? LIMIT +?';
 const NEAREST =
   'SELECT dn FROM dit WHERE tenant = ? AND path IN (SELECT value FROM json_each(?)) ORDER BY length(path) DESC LIMIT 1';
 
@@ -143,6 +146,20 @@ export function entriesWithTokens(reader: Reader, limit: number, after = 0): Ent
 /** The values under which entries stand in the index, prepared and cut as it has them; `key` is one of indexes.ts. */
 export function indexedValues(reader: Reader, key: string, limit: number): string[] {
   return reader.arrays(INDEXED_VALUES, TENANT, key, limit).map(([value]) => value as string);
+}
+
+/** As entriesWith, below an entry. */
+export function entriesWithBelow(
+  reader: Reader,
+  base: Dn,
+  [attribute, value]: readonly [attribute: string, value: AttributeValue],
+  limit: number,
+): Entry[] {
+  const key = indexKeyFor(attribute, value);
+  if (key === undefined) return [];
+  // From `base,` up to what follows its last comma.
+  const above = `${base.path.slice(0, -1)}-`;
+  return reader.arrays(WITH_VALUE_BELOW, TENANT, ...key, base.path, above, limit).map(decodeEntry);
 }
 
 /** `matchedDn` is the nearest superior that exists. */

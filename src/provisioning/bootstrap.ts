@@ -12,8 +12,8 @@ import { applyAll } from './change.ts';
 import { OWN_DN } from './guards.ts';
 
 export interface BootstrapArguments {
-  /** A userPassword value with its scheme; the administrator's and, from then on apart, the site postmaster's. */
-  readonly passwordHash: string;
+  /** What is stored for the password; the administrator's and, from then on apart, the site postmaster's. */
+  readonly passwordValues: readonly string[];
   readonly hostname: string;
   readonly now: number;
 }
@@ -35,14 +35,14 @@ export const bootstrap = operation(
   },
 );
 
-function firstEntries({ passwordHash, hostname }: BootstrapArguments): DirectoryChange[] {
+function firstEntries({ passwordValues, hostname }: BootstrapArguments): DirectoryChange[] {
   return [
     add(SUFFIX, { objectClass: ['organization'], o: [SUFFIX.slice('o='.length)] }),
     add(ADMINISTRATOR_DN, {
       objectClass: ['person'],
       cn: ['Directory Manager'],
       sn: ['Manager'],
-      userPassword: [passwordHash],
+      userPassword: passwordValues,
     }),
     add(OWN_DN, { objectClass: ['organizationalUnit'], ou: ['Waypost'] }),
     add(SITE_POSTMASTER_DN, {
@@ -51,7 +51,7 @@ function firstEntries({ passwordHash, hostname }: BootstrapArguments): Directory
       cn: ['Site postmaster'],
       sn: ['Postmaster'],
       mail: [`postmaster@${hostname}`],
-      userPassword: [passwordHash],
+      userPassword: passwordValues,
     }),
   ];
 }

@@ -7,6 +7,7 @@
 // Never   half of it: whatever fails undoes all
 // This is the writer's side; every face calls submitChange (submit.ts).
 
+import { noteScramKeys } from '../auth/scram-counter.ts';
 import type { Revision } from '../base/ids.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { type ApplyOptions, applyChange } from '../directory/apply-change.ts';
@@ -14,6 +15,7 @@ import { authorOf, type Caller, checkChange, isAdministrator } from '../director
 import { parseDn } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
 import type { ChangedEntry, DirectoryChange } from '../directory/entry.ts';
+import { changesPassword } from '../directory/scram-values.ts';
 import { synchronizeEntry, type TableChange } from '../routing/synchronize.ts';
 import { compileZoneName } from '../zones/compile.ts';
 import { noteDomainChange } from '../zones/names.ts';
@@ -116,9 +118,10 @@ async function follow(tx: Transaction, changed: ChangedEntry): Promise<TableChan
     before !== undefined &&
     after !== undefined &&
     isAdministrator(after) &&
-    passwordsOf(before) !== passwordsOf(after)
+    changesPassword(passwordsOf(before), passwordsOf(after))
   )
     tx.afterCommit({ kind: 'administrator' });
+  await noteScramKeys(tx, before, after);
   await noteDomainChange(tx, {
     before: before && compileZoneName(before),
     after: after && compileZoneName(after),

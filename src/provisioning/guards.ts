@@ -9,9 +9,17 @@ import { isVerifiable } from '../auth/password.ts';
 import { judgeAccess } from '../directory/access-rules.ts';
 import { ADMINISTRATOR_DN } from '../directory/caller.ts';
 import { dcLabelsOf, domainOfDcDn, normalizeDn, SUFFIX } from '../directory/dn.ts';
-import { type ChangedEntry, type DirectoryChange, type Entry, hasClass, textValues } from '../directory/entry.ts';
+import {
+  type AttributeValue,
+  type ChangedEntry,
+  type DirectoryChange,
+  type Entry,
+  hasClass,
+  textValues,
+} from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
 import { hasDomainClass } from '../directory/mail-domain.ts';
+import { changesPassword } from '../directory/scram-values.ts';
 import { isValidDomain } from '../message/address.ts';
 import { admissionOf } from '../routing/admission.ts';
 import { ownAdmissionOf, recipientKindOf, SITE_POSTMASTER_DN } from '../routing/compile.ts';
@@ -42,14 +50,14 @@ export function checkMade({ before, after }: ChangedEntry): void {
 
 /** The administrator must stay able to bind: no command repairs that. */
 function checkAdministrator(before: Entry, after: Entry): void {
-  if (passwordsOf(before) !== passwordsOf(after) && !isVerifiable(after.attributes.get('userpassword')?.values ?? []))
+  if (changesPassword(passwordsOf(before), passwordsOf(after)) && !isVerifiable(passwordsOf(after)))
     throw refused('The administrator keeps a password that can be verified');
   if (admits(before) && !admits(after)) throw refused('The administrator can always log in from this machine');
 }
 
-/** To be compared. */
-export function passwordsOf(entry: Entry): string {
-  return JSON.stringify(entry.attributes.get('userpassword')?.values ?? []);
+/** The values of userPassword. */
+export function passwordsOf(entry: Entry): readonly AttributeValue[] {
+  return entry.attributes.get('userpassword')?.values ?? [];
 }
 
 /** Over LDAP from this machine. */

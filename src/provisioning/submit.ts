@@ -17,6 +17,8 @@ export interface ProvisioningParts {
   readonly clock: Clock;
   /** How many passwords are hashed at once. */
   readonly gate: HashGate;
+  /** False: passwords get no keys for SCRAM. */
+  readonly makesKeys?: boolean;
 }
 
 /** What a caller asks for; passwords may be clear. */
@@ -54,10 +56,10 @@ export function submitterInOrder(parts: ProvisioningParts): (request: ChangeRequ
 }
 
 /** The request with every clear password hashed. */
-async function prepared({ gate }: ProvisioningParts, request: ChangeRequest): Promise<ChangeRequest> {
+async function prepared({ gate, makesKeys = true }: ProvisioningParts, request: ChangeRequest): Promise<ChangeRequest> {
   for (const each of request.changes) checkChangeKind(request.caller, each);
   const changes: DirectoryChange[] = [];
-  for (const each of request.changes) changes.push(await hashClearPasswords(each, gate));
+  for (const each of request.changes) changes.push(await hashClearPasswords(each, { gate, makesKeys }));
   return { ...request, changes };
 }
 

@@ -1,5 +1,6 @@
 // A directory with its tables for tests: the real units on a temporary database, with the first start's entries.
 
+import { authUnit } from '../auth/tables.ts';
 import { systemClock } from '../base/clock.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Unit } from '../database/format.ts';
@@ -21,7 +22,7 @@ import { provisioningUnit } from './tables.ts';
 
 export const testSite: Site = { tenant: TENANT, hostnames: ['mail.test.example'] };
 
-const units: readonly Unit[] = [directoryUnit, storeUnit, zonesUnit, routingUnit, provisioningUnit];
+const units: readonly Unit[] = [directoryUnit, storeUnit, zonesUnit, routingUnit, authUnit, provisioningUnit];
 
 export interface TestDirectory extends TestDatabase {
   readonly cache: RoutingCache;
@@ -38,7 +39,7 @@ export async function openTestDirectory(more: readonly Unit[] = [], at?: string)
   const cache = new RoutingCache({ reader, revision: () => shared.revision(), site: testSite });
   if (reader.revision() === 0)
     await writer.execute(bootstrap, {
-      passwordHash: '{ARGON2}$argon2id$none',
+      passwordValues: ['{ARGON2}$argon2id$none'],
       hostname: testSite.hostnames[0]!,
       now: systemClock.now(),
     });

@@ -25,7 +25,7 @@ export const COMPILER_VERSION = 3;
 
 /** The entry that the first start makes: mail for the postmaster of everything goes to its account. */
 export const SITE_POSTMASTER_DN = `uid=postmaster,ou=Waypost,${SUFFIX}`;
-const SITE_POSTMASTER_NORMALIZED = normalizeDn(SITE_POSTMASTER_DN);
+export const SITE_POSTMASTER_NORMALIZED = normalizeDn(SITE_POSTMASTER_DN);
 
 export function compileDomain(entry: Entry): RouteRow | undefined {
   const domain = mailDomainOf(entry);

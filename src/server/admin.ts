@@ -51,9 +51,11 @@ export function administratorOperations(
   main: MainParts,
   listeners: Readonly<Record<string, string>>,
 ): readonly AnyAdminOperation[] {
-  const { data } = main.configuration;
+  const { data, auth } = main.configuration;
   return adminOperations({
     ...main,
+    makesKeys: auth.scram !== 'off',
+    scram: auth.scram,
     zoneHost: thisZoneHost(main),
     segments: segmentsPath(data),
     auditDirectory: auditPath(data),

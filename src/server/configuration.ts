@@ -8,6 +8,7 @@ import { availableParallelism, hostname as machineName } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { z } from 'zod';
+import type { ScramSetting } from '../auth/scram-offer.ts';
 import { DURATION_TEXT, DURATION_WORDS, durationMs } from '../base/duration.ts';
 import { Failure } from '../base/failure.ts';
 import { defaultLimits, type Limits } from '../base/limits.ts';
@@ -33,6 +34,11 @@ export interface Configuration {
   readonly resolver: readonly string[];
   /** Public addresses of this host, for A and AAAA; empty: the concrete listener addresses. */
   readonly address: readonly string[];
+  readonly auth: {
+    readonly scram: ScramSetting;
+    /** Of a login without a domain; undefined: none. */
+    readonly defaultDomain: string | undefined;
+  };
   readonly provision: { readonly fromMx: 'off' | 'auto' };
   /** Domain -> `[host]:port` or `host:port`, instead of its MX. */
   readonly nextHop: ReadonlyMap<string, string>;
@@ -124,6 +130,9 @@ export const configurationSchema = z.strictObject({
   address: z.array(ipAddress).max(20).optional(),
   threads: z.number().int().min(1).max(32).optional(),
   log: logLevel.optional(),
+  auth: z
+    .strictObject({ scram: z.enum(['auto', 'on', 'off']).optional(), 'default-domain': hostName.optional() })
+    .optional(),
   provision: z.strictObject({ 'from-mx': z.enum(['off', 'auto']).optional() }).optional(),
   'next-hop': z.record(z.string(), nextHopTarget).optional(),
   'outgoing-tls': z.record(z.string(), z.enum(['opportunistic', 'required', 'off'])).optional(),
@@ -281,6 +290,7 @@ export function configure(text: string | undefined, fileName: string, overrides:
     without: file.without ?? [],
     resolver: file.resolver ?? [],
     address: file.address ?? [],
+    auth: { scram: file.auth?.scram ?? 'auto', defaultDomain: file.auth?.['default-domain'] },
     provision: { fromMx: file.provision?.['from-mx'] ?? 'off' },
     nextHop: byDomain(file['next-hop']),
     outgoingTls: byDomain(file['outgoing-tls']),

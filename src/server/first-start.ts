@@ -5,8 +5,8 @@
 
 import { randomBytes } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
+import { passwordValues } from '../auth/hash-clear.ts';
 import { HashGate } from '../auth/hash-gate.ts';
-import { hashPassword } from '../auth/password.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Reader, Writer } from '../database/operation.ts';
 import { ADMINISTRATOR_DN } from '../directory/caller.ts';
@@ -29,17 +29,22 @@ function makePassword(): string {
   return password;
 }
 
+export interface FirstStartParts {
+  readonly reader: Reader;
+  readonly writer: Writer;
+  readonly clock: Clock;
+  /** False: the password gets no keys for SCRAM. */
+  readonly makesKeys: boolean;
+}
+
 /** The generated password, undefined when the directory had its administrator already. */
-export async function firstStart(
-  data: string,
-  hostname: string,
-  parts: { readonly reader: Reader; readonly writer: Writer; readonly clock: Clock },
-): Promise<string | undefined> {
+export async function firstStart(data: string, hostname: string, parts: FirstStartParts): Promise<string | undefined> {
   if (findEntry(parts.reader, ADMINISTRATOR_DN) !== undefined) return undefined;
   const password = makePassword();
   rmSync(adminPasswordPath(data), { force: true });
   writeFileSync(adminPasswordPath(data), password, { mode: 0o600, flush: true });
-  const passwordHash = await hashPassword(Buffer.from(password), new HashGate());
-  await parts.writer.execute(bootstrap, { passwordHash, hostname, now: parts.clock.now() });
+  const hashing = { gate: new HashGate(), makesKeys: parts.makesKeys };
+  const values = await passwordValues(Buffer.from(password), hashing);
+  await parts.writer.execute(bootstrap, { passwordValues: values, hostname, now: parts.clock.now() });
   return password;
 }

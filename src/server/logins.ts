@@ -3,14 +3,19 @@
 import type { AttemptedLogin } from '../auth/attempt.ts';
 import { createThrottle } from '../auth/guard.ts';
 import type { HashGate } from '../auth/hash-gate.ts';
+import { type LearnedKeys, learnKeysFrom } from '../auth/key-learner.ts';
 import { createKnownClients } from '../auth/known-clients.ts';
 import { loginDirectory } from '../auth/login-directory.ts';
 import { createLogins, type Logins } from '../auth/logins.ts';
+import { scramSecret } from '../auth/scram-counter.ts';
+import { scramOffer } from '../auth/scram-offer.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Reader, Writer } from '../database/operation.ts';
 import type { SharedState } from '../database/shared.ts';
+import { learnKeys } from '../provisioning/learn-keys.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import type { LoginLines } from './audit.ts';
+import type { Configuration } from './configuration.ts';
 import type { Counters } from './counters.ts';
 
 export interface ThreadLoginsParts {
@@ -22,10 +27,20 @@ export interface ThreadLoginsParts {
   readonly counters: Counters;
   /** Of the audit. */
   readonly lines: LoginLines;
+  readonly configuration: Configuration;
 }
 
-export function threadLogins({ reader, writer, routing, shared, gate, counters, lines }: ThreadLoginsParts): Logins {
+export function threadLogins(parts: ThreadLoginsParts): Logins {
+  const { reader, writer, routing, shared, gate, counters, lines } = parts;
+  const { scram, defaultDomain } = parts.configuration.auth;
+  const store = (learned: LearnedKeys) => writer.execute(learnKeys, { ...learned, now: systemClock.now() });
   return createLogins({
+    scram: {
+      isOffered: scramOffer(reader, scram, () => shared.revision()),
+      secret: scramSecret(reader),
+      learn: scram === 'off' ? () => {} : learnKeysFrom(gate, store),
+    },
+    domainOf: () => defaultDomain,
     directory: loginDirectory(reader, routing),
     revision: () => shared.revision(),
     gate,

@@ -64,7 +64,8 @@ export async function start(
   const writer = new WriterClient(supervisor.writerPort(0), shared);
   await writer.execute(closeAllSegments, { at: clock.now() });
   await compileAnew(reader, writer);
-  const adminPassword = await firstStart(data, hostnames[0]!, { reader, writer, clock });
+  const makesKeys = configuration.auth.scram !== 'off';
+  const adminPassword = await firstStart(data, hostnames[0]!, { reader, writer, clock, makesKeys });
   watchAdminPassword(data, reader, writer);
   keepMaildropLocks(supervisor);
   const audit = keepAudit({ ...common, reader, supervisor });
@@ -81,7 +82,7 @@ export async function start(
   const gate = new HashGate({ cells: shared.hashCells, thread: 0 });
   const counters = new Counters();
   const lines = new LoginLines(shared.loginBuckets, audit.append);
-  const logins = threadLogins({ reader, writer, routing, shared, gate, counters, lines });
+  const logins = threadLogins({ reader, writer, routing, shared, gate, counters, lines, configuration });
   const serving = { supervisor, threads, certificates, audit };
   const main: MainParts = { ...common, ...serving, startedAt, clock, reader, writer, routing, gate, logins, counters };
 

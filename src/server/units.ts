@@ -1,6 +1,7 @@
 // Every unit's tables, what is derived from entries, and every operation that the writer knows by name.
 
 import { forgetClients, noteKnownClient } from '../auth/known-clients.ts';
+import { scramCount, scramOperations } from '../auth/scram-counter.ts';
 import { authUnit } from '../auth/tables.ts';
 import { beginDerived, type Derived } from '../database/derived.ts';
 import type { Unit } from '../database/format.ts';
@@ -11,6 +12,7 @@ import { directoryUnit } from '../directory/tables.ts';
 import { arrive } from '../provisioning/arrival.ts';
 import { bootstrap } from '../provisioning/bootstrap.ts';
 import { change } from '../provisioning/change.ts';
+import { learnKeys } from '../provisioning/learn-keys.ts';
 import { provisioningUnit } from '../provisioning/tables.ts';
 import { addToken, removeToken } from '../provisioning/token.ts';
 import { beginRebuild, finishRebuild, rebuildSlice, routingTables } from '../routing/rebuild.ts';
@@ -49,7 +51,7 @@ export const units: readonly Unit[] = [
 ];
 
 /** What the units derive from entries, in the order in which it is derived anew. */
-export const derived: readonly Derived[] = [directoryIndex(), zoneTable(), routingTables()];
+export const derived: readonly Derived[] = [directoryIndex(), zoneTable(), routingTables(), scramCount()];
 
 // biome-ignore lint/suspicious/noExplicitAny: arguments and results differ from operation to operation
 export type AnyOperation = Operation<any, any>;
@@ -85,9 +87,11 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
     addToken,
     removeToken,
     arrive,
+    learnKeys,
     beginRebuild,
     rebuildSlice,
     finishRebuild,
+    ...scramOperations,
     ...zoneOperations,
     ...transferOperations(placeParts(site)),
   ];

@@ -7,7 +7,7 @@ import { isUtf8 } from 'node:buffer';
 import { Failure } from '../../base/failure.ts';
 import { PASSWORD_BYTES_MAX } from '../password.ts';
 
-const NAME_BYTES_MAX = 255;
+export const NAME_BYTES_MAX = 255;
 
 export function nameFrom(octets: Buffer): string {
   if (octets.length === 0 || octets.length > NAME_BYTES_MAX || octets.includes(0) || !isUtf8(octets)) throw malformed();

@@ -7,13 +7,16 @@ const NAME = 'LOGIN';
 
 export const login: SaslMechanism = {
   name: NAME,
+  isOffered: () => true,
   begin({ byPassword }) {
     let name: string | undefined;
     return {
       async respond(response) {
         if (response === undefined) return challenge('Username:');
-        if (name !== undefined)
-          return { kind: 'success', octets: undefined, login: await byPassword(NAME, name, passwordFrom(response)) };
+        if (name !== undefined) {
+          const given = { mechanism: NAME, name, authzid: '', secret: passwordFrom(response) };
+          return { kind: 'success', octets: undefined, login: await byPassword(given) };
+        }
         name = nameFrom(response);
         return challenge('Password:');
       },

@@ -1,8 +1,5 @@
 // PLAIN: [authzid] NUL authcid NUL passwd, in one response. RFC 4616 §2
-//
-// Never  lets one name act for another
 
-import { Failure } from '../../base/failure.ts';
 import { malformed, nameFrom, passwordFrom } from './credentials.ts';
 import type { SaslMechanism } from './mechanism.ts';
 
@@ -10,24 +7,32 @@ const NAME = 'PLAIN';
 
 export const plain: SaslMechanism = {
   name: NAME,
+  isOffered: () => true,
   begin: ({ byPassword }) => ({
     async respond(response) {
       if (response === undefined) return { kind: 'challenge', octets: Buffer.alloc(0) };
-      const { name, password } = readPlain(response);
-      return { kind: 'success', octets: undefined, login: await byPassword(NAME, name, password) };
+      return {
+        kind: 'success',
+        octets: undefined,
+        login: await byPassword({ mechanism: NAME, ...readPlain(response) }),
+      };
     },
   }),
 };
 
-function readPlain(response: Buffer): { readonly name: string; readonly password: Buffer } {
+interface Plain {
+  readonly authzid: string;
+  readonly name: string;
+  readonly secret: Buffer;
+}
+
+function readPlain(response: Buffer): Plain {
   const first = response.indexOf(0);
   const second = response.indexOf(0, first + 1);
   if (first < 0 || second < 0) throw malformed();
-  const authzid = response.subarray(0, first);
-  const authcid = response.subarray(first + 1, second);
-  const name = nameFrom(authcid);
-  const password = passwordFrom(response.subarray(second + 1));
-  if (authzid.length > 0 && !authzid.equals(authcid))
-    throw new Failure('unauthenticated', 'Acting for another identity is not allowed');
-  return { name, password };
+  return {
+    authzid: first === 0 ? '' : nameFrom(response.subarray(0, first)),
+    name: nameFrom(response.subarray(first + 1, second)),
+    secret: passwordFrom(response.subarray(second + 1)),
+  };
 }

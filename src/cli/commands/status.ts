@@ -1,6 +1,7 @@
 // waypost status
 
 import { Command } from 'commander';
+import type { ServerStatus } from '../../admin/status.ts';
 import { type CommandContext, type CommonOptions, common } from '../command.ts';
 import { facts } from '../output.ts';
 
@@ -20,8 +21,13 @@ export function statusCommand(context: CommandContext): Command {
             ['started', status.startedAt],
             ['directory', `revision ${status.revision}, generation ${status.generation}`],
             ['queued', String(status.queued)],
+            ['SCRAM', scramText(status.scram)],
             ...Object.entries(status.listeners),
           ]),
         );
     });
+}
+
+function scramText({ offered, without }: ServerStatus['scram']): string {
+  return `${offered ? 'offered' : 'not offered'}, users whose password has no keys: ${without}`;
 }

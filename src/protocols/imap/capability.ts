@@ -1,5 +1,5 @@
 // What we can do, in one table: CAPABILITY, the greeting and the reply to a login are printed from it.
-// RFC 3501 §6.1.1, RFC 2177, RFC 2971, RFC 4315, RFC 6154, RFC 7888
+// RFC 3501 §6.1.1, RFC 2177, RFC 2971, RFC 4315, RFC 4959, RFC 6154, RFC 7888
 
 export interface CapabilityView {
   readonly authenticated: boolean;
@@ -10,7 +10,10 @@ export interface CapabilityView {
 
 type Offer = (view: CapabilityView) => readonly string[];
 
-const mechanisms: Offer = (view) => (view.authenticated ? [] : view.mechanisms.map((name) => `AUTH=${name}`));
+const mechanisms: Offer = (view) =>
+  view.authenticated || view.mechanisms.length === 0
+    ? []
+    : ['SASL-IR', ...view.mechanisms.map((name) => `AUTH=${name}`)];
 const loginDisabled: Offer = (view) => (view.authenticated || view.mechanisms.length > 0 ? [] : ['LOGINDISABLED']);
 
 const startTls: Offer = (view) => (view.authenticated || !view.offersTls ? [] : ['STARTTLS']);

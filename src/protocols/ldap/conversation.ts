@@ -1,5 +1,6 @@
 // What a request's handler gets: the operation that it carries out, and the conversation that this is part of.
 
+import type { SaslExchange } from '../../auth/sasl/mechanism.ts';
 import type { StandingLogin } from '../../auth/standing-login.ts';
 import type { Caller } from '../../directory/caller.ts';
 import type { DirectoryChange } from '../../directory/entry.ts';
@@ -38,6 +39,11 @@ export interface LdapFinal {
   readonly value?: Uint8Array;
 }
 
+export interface PendingBind {
+  readonly mechanism: string;
+  readonly exchange: SaslExchange<Caller>;
+}
+
 export interface LdapConversation {
   readonly door: LdapDoor;
   readonly record: ConnectionRecord;
@@ -45,6 +51,8 @@ export interface LdapConversation {
   readonly waitingBytes: number;
   /** Undefined for anonymous. Bind changes it, and StartTLS. */
   login: StandingLogin<Caller> | undefined;
+  /** A SASL bind that goes on with the next bind request. */
+  sasl: PendingBind | undefined;
   /** The caller, as it was when the operation began. */
   readonly caller: Caller;
   /** Posts a change behind those that were asked for before it. Resolves after its commit, or rejects with its Failure. */

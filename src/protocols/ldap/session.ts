@@ -34,7 +34,7 @@ import { NOTICE_OF_DISCONNECTION } from '../../wire/ldap/operations/extended.ts'
 import { type LdapResult, result } from '../../wire/ldap/result.ts';
 import { type LdapResultName, resultName } from '../../wire/ldap/result-codes.ts';
 import { refuseControls } from './controls.ts';
-import type { LdapConversation, LdapFinal, LdapHandler, LdapOperation } from './conversation.ts';
+import type { LdapConversation, LdapFinal, LdapHandler, LdapOperation, PendingBind } from './conversation.ts';
 import type { LdapDoor } from './door.ts';
 import { failureResult } from './errors.ts';
 import type { AnsweredRequest, LdapHandlers } from './handlers.ts';
@@ -88,6 +88,7 @@ export class LdapSession implements LdapConversation {
   readonly door: LdapDoor;
   readonly connection: Connection<LdapFramer>;
   login: StandingLogin<Caller> | undefined;
+  sasl: PendingBind | undefined;
   caller: Caller = ANONYMOUS;
   readonly #handlers: LdapHandlers;
   readonly #submit: ReturnType<LdapDoor['submitInOrder']>;

@@ -23,19 +23,10 @@ const FEATURES = [
 const SUBSCHEMA = parseDn(SUBSCHEMA_DN);
 
 /** The root DSE for the empty name, the subschema for its own; undefined for every other name. */
-export function specialEntry(dn: Dn, { door, record }: LdapConversation): Entry | undefined {
-  if (dn.rdns.length === 0) return rootDse(door.version, door.tls !== undefined && record.tls === undefined);
+export function specialEntry(dn: Dn, session: LdapConversation): Entry | undefined {
+  if (dn.rdns.length === 0) return special('', rootDseAttributes(session));
   if (dn.normalized === SUBSCHEMA.normalized) return subschemaEntry(schema());
   return undefined;
-}
-
-/** Made once each: for a connection that may begin TLS, and for others. */
-const rootDses = new Map<boolean, Entry>();
-
-function rootDse(version: string, offersTls: boolean): Entry {
-  let entry = rootDses.get(offersTls);
-  if (entry === undefined) rootDses.set(offersTls, (entry = special('', rootDseAttributes(version, offersTls))));
-  return entry;
 }
 
 let subschema: { readonly of: Schema; readonly entry: Entry } | undefined;
@@ -46,13 +37,17 @@ function subschemaEntry(of: Schema): Entry {
   return subschema.entry;
 }
 
-function rootDseAttributes(version: string, offersTls: boolean): readonly Attribute[] {
-  // Attributes without a value do not exist: no SASL mechanism is offered yet.
+function rootDseAttributes({ door, record }: LdapConversation): readonly Attribute[] {
+  const { version, logins, tls } = door;
+  const offersTls = tls !== undefined && record.tls === undefined;
+  // Attributes without a value do not exist.
+  const mechanisms = logins.mechanisms({ door: 'ldap', record });
   return [
     { name: 'objectClass', values: ['top', 'extensibleObject'] },
     { name: 'namingContexts', values: [SUFFIX] },
     { name: 'subschemaSubentry', values: [SUBSCHEMA_DN] },
     { name: 'supportedLDAPVersion', values: ['3'] },
+    ...(mechanisms.length > 0 ? [{ name: 'supportedSASLMechanisms', values: mechanisms }] : []),
     { name: 'supportedControl', values: SUPPORTED_CONTROLS },
     ...(offersTls ? [{ name: 'supportedExtension', values: [START_TLS] }] : []),
     { name: 'supportedFeatures', values: FEATURES },

@@ -17,6 +17,7 @@ export interface LdapDoorParts extends ThreadParts {
 
 export function ldapDoor(parts: LdapDoorParts): LdapDoor {
   const { writer, gate } = parts;
+  const makesKeys = parts.configuration.auth.scram !== 'off';
   return {
     reader: parts.database.reader,
     clock: systemClock,
@@ -25,7 +26,7 @@ export function ldapDoor(parts: LdapDoorParts): LdapDoor {
     version: VERSION,
     tls: parts.tls,
     logins: parts.logins,
-    submitInOrder: () => submitterInOrder({ writer, gate, clock: systemClock }),
+    submitInOrder: () => submitterInOrder({ writer, gate, makesKeys, clock: systemClock }),
     countResult: (operation, result) => parts.counters.add('ldap', `${operation} ${result}`),
   };
 }

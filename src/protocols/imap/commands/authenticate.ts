@@ -1,4 +1,4 @@
-// AUTHENTICATE with the mechanisms of auth/sasl/. RFC 3501 §6.2.2
+// AUTHENTICATE with the mechanisms of auth/sasl/. RFC 3501 §6.2.2, RFC 4959
 
 import { CancelledFailure, exchangeLines } from '../../../auth/sasl/lines.ts';
 import { Failure } from '../../../base/failure.ts';
@@ -11,9 +11,9 @@ import { loggedIn } from './login.ts';
 export const authenticate: CommandDefinition<AuthenticateCommand> = {
   states: LOGGED_OUT,
   parse: parseAuthenticate,
-  async run({ mechanism }, session): Promise<TaggedResponse | undefined> {
+  async run(command, session): Promise<TaggedResponse | undefined> {
     try {
-      const login = await exchange(session, mechanism);
+      const login = await exchange(session, command);
       return login && loggedIn(session, login);
     } catch (error) {
       if (error instanceof CancelledFailure) return bad(error.message);
@@ -23,9 +23,9 @@ export const authenticate: CommandDefinition<AuthenticateCommand> = {
   },
 };
 
-async function exchange(session: ImapConversation, mechanism: string) {
+async function exchange(session: ImapConversation, { mechanism, initial }: AuthenticateCommand) {
   const { door, record } = session;
-  return exchangeLines(door.logins.sasl({ door: 'imap', record }, mechanism), undefined, {
+  return exchangeLines(door.logins.sasl({ door: 'imap', record }, mechanism), initial, {
     challenge: (text) => session.continuation(text),
     line: () => session.line(),
   });

@@ -23,6 +23,8 @@ function startTls({ value }: ExtendedRequest, session: LdapConversation): LdapFi
     session.login = undefined;
     return refused('You are authenticated already, and anonymous from now on');
   }
+  // A SASL bind that is under way has been begun in the clear.
+  session.sasl = undefined;
   return { result: result('success'), name: START_TLS, next: 'tls' };
 }
 
