@@ -12,6 +12,7 @@ import type { Duplex } from 'node:stream';
 import type { StandingLogin } from '../../auth/standing-login.ts';
 import { asFailure, Failure } from '../../base/failure.ts';
 import type { AccountId } from '../../base/ids.ts';
+import { FAILED_LOGINS_MAX } from '../../base/limits.ts';
 import { LOGIN_IS_OVER } from '../../directory/caller.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import { startTls } from '../../net/start-tls.ts';
@@ -49,6 +50,7 @@ export class ImapSession implements ImapConversation {
   #isWaiting = false;
   #farewell: string | undefined;
   #badCommands = 0;
+  #failedLogins = 0;
 
   constructor(door: ImapDoor, socket: Duplex, record: ConnectionRecord) {
     this.door = door;
@@ -307,10 +309,12 @@ export class ImapSession implements ImapConversation {
     this.#reply(tag, reply);
     if (reply.next === 'tls') await startTls(this.connection, this.door.tls!, this.door.log);
     else if (reply.next === 'end') this.#bye(reply.text);
+    else if (this.#failedLogins >= FAILED_LOGINS_MAX) this.#bye('Too many failed logins');
   }
 
   #failed(error: unknown): TaggedResponse {
     const failure = asFailure(error);
+    if (failure.kind === 'unauthenticated') this.#failedLogins++;
     if (failure.detail !== undefined || failure.kind === 'unavailable') {
       const whose = this.#account === undefined ? {} : { account: this.#account };
       const peer = this.record.peerAddress;

@@ -34,6 +34,17 @@ test('a critical control that is not supported stops the operation, another is i
   assert.equal((await client.result())!.code, 12);
 });
 
+test('the fifth wrong bind of a connection gets its response, and then the connection ends', async () => {
+  using client = await RawClient.open(door.port);
+  assert.equal(await client.bind(), 0);
+  for (let i = 1; i <= 4; i++) assert.equal(await client.bind(`cn=nobody ${i},o=internet`, 'guess'), 49);
+  assert.equal(await codeOf(client, searchFor('')), 0);
+  client.request(simpleBind('cn=nobody 5,o=internet', 'guess'));
+  client.request(searchFor(''));
+  assert.equal((await client.result())?.code, 49);
+  assert.equal(await client.result(), undefined);
+});
+
 test('requests sent without waiting are carried out in their order', async () => {
   using client = await RawClient.open(door.port);
   await client.bind();

@@ -18,6 +18,7 @@ import type { StandingLogin } from '../../auth/standing-login.ts';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { asFailure } from '../../base/failure.ts';
 import {
+  FAILED_LOGINS_MAX,
   LDAP_ANONYMOUS_MESSAGE_BYTES,
   LDAP_MESSAGE_BYTES,
   LDAP_OPERATIONS_MAX,
@@ -106,6 +107,7 @@ export class LdapSession implements LdapConversation {
   #turnEndsAt = 0;
   #lastTurn: Promise<unknown> = NOW;
   #badRequests = 0;
+  #failedLogins = 0;
   #hasUnbound = false;
   /** The response that ends the connection was given. */
   #isAnswered = false;
@@ -279,7 +281,8 @@ export class LdapSession implements LdapConversation {
       // A bind ends the login before it, so that login is not read again.
       if (request.kind !== 'bind' && !this.#knowsCaller()) return undefined;
       const handler = this.#handlers[request.kind] as LdapHandler<AnsweredRequest>;
-      return await handler(request, operation, this);
+      const final = await handler(request, operation, this);
+      return request.kind === 'bind' ? this.#afterBind(final) : final;
     } catch (error) {
       const failure = asFailure(error);
       const { detail } = failure;
@@ -289,6 +292,12 @@ export class LdapSession implements LdapConversation {
       this.#disconnect('strongerAuthRequired', failure.message);
       return undefined;
     }
+  }
+
+  /** The fifth failed bind is the last. */
+  #afterBind(final: LdapFinal): LdapFinal {
+    const isWrong = resultName(final.result.resultCode) === 'invalidCredentials';
+    return isWrong && ++this.#failedLogins >= FAILED_LOGINS_MAX ? { ...final, next: 'end' } : final;
   }
 
   /** Reads the login again where the directory has changed. False when it is over: then the connection ends. */

@@ -12,7 +12,7 @@ import type { Duplex } from 'node:stream';
 import type { LoginClient } from '../../auth/login-client.ts';
 import type { StandingLogin } from '../../auth/standing-login.ts';
 import { asFailure, Failure } from '../../base/failure.ts';
-import { POP3_IDLE_TIMEOUT_MS, POP3_LINE_BYTES } from '../../base/limits.ts';
+import { FAILED_LOGINS_MAX, POP3_IDLE_TIMEOUT_MS, POP3_LINE_BYTES } from '../../base/limits.ts';
 import { LOGIN_IS_OVER } from '../../directory/caller.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import { startTls } from '../../net/start-tls.ts';
@@ -52,6 +52,7 @@ export class Pop3Session implements Pop3Conversation {
   #state: SessionState = 'authorization';
   #shutsDown = false;
   #errors = 0;
+  #failedLogins = 0;
   #login: StandingLogin<unknown> | undefined;
   #maildrop: Maildrop | undefined;
   #readAhead: ReadAhead | undefined;
@@ -220,9 +221,11 @@ export class Pop3Session implements Pop3Conversation {
     }
     this.door.countReply(this.record.listener, 'err');
     const isMistake = failure.kind === 'syntax' || failure.kind === 'unauthenticated';
+    const isGuessing = failure.kind === 'unauthenticated' && ++this.#failedLogins >= FAILED_LOGINS_MAX;
     const isLast = isMistake && ++this.#errors >= this.door.limits.badCommandsMax;
-    this.write(failureReply(isLast ? new Failure(failure.kind, 'Too many errors') : failure));
-    if (isLast) this.close();
+    const text = isGuessing ? 'Too many failed logins' : isLast ? 'Too many errors' : undefined;
+    this.write(failureReply(text === undefined ? failure : new Failure(failure.kind, text)));
+    if (text !== undefined) this.close();
   }
 
   write(text: string): void {

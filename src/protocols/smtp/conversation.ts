@@ -25,6 +25,8 @@ export interface SmtpConversation {
   isExtended: boolean;
   /** The login of the session; undefined before AUTH. */
   login: StandingLogin<MailLogin> | undefined;
+  /** Logins that have failed. */
+  failedLogins: number;
   transaction: MailTransaction | undefined;
   /** Recipients that were refused for good since the last accepted message. */
   refusedRecipients: number;

@@ -38,6 +38,7 @@ export class SmtpSession implements SmtpConversation {
   login: StandingLogin<MailLogin> | undefined;
   transaction: MailTransaction | undefined;
   refusedRecipients = 0;
+  failedLogins = 0;
 
   constructor(door: SmtpDoor, socket: Duplex, record: ConnectionRecord) {
     this.door = door;

@@ -2,7 +2,7 @@
 
 import { exchangeLines } from '../../../auth/sasl/lines.ts';
 import { Failure } from '../../../base/failure.ts';
-import { SMTP_AUTH_LINE_BYTES } from '../../../base/limits.ts';
+import { FAILED_LOGINS_MAX, SMTP_AUTH_LINE_BYTES } from '../../../base/limits.ts';
 import type { SmtpCommand } from '../../../wire/smtp/commands.ts';
 import type { SmtpConversation } from '../conversation.ts';
 import { failureStatus } from '../errors.ts';
@@ -28,6 +28,9 @@ export async function authenticate(session: SmtpConversation, command: Auth): Pr
 }
 
 function fail(session: SmtpConversation, failure: Failure): undefined {
+  const { door, record } = session;
+  if (failure.kind === 'unauthenticated' && ++session.failedLogins >= FAILED_LOGINS_MAX)
+    return session.close(421, '4.7.0', `${door.hostname(record)} Too many failed logins, closing connection`);
   switch (failure.kind) {
     case 'unsupported':
       return session.error(504, '5.5.4', failure.message);
