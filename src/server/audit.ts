@@ -53,7 +53,7 @@ export class LoginLines {
       event: 'login',
       door,
       peer: record.peerAddress,
-      proxy: 'proxyAddress' in record ? (record.proxyAddress as string | undefined) : undefined,
+      proxy: record.proxyAddress,
       tls: record.tls?.protocol,
       mechanism,
       login: name,
