@@ -1,15 +1,17 @@
 // Behind a proxy: the client stands in the place of the proxy, for the program as a whole; HAProxy and headers made by hand.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { TestAuthority } from './support/certificates.ts';
-import { populate } from './support/directory.ts';
+import { administrator, populate, replaceAttribute, userDn } from './support/directory.ts';
 import { HaProxy, type ProxyLine } from './support/haproxy.ts';
 import { peersMissing } from './support/peers.ts';
 import { type Endpoint, startWaypost, type Waypost } from './support/server.ts';
@@ -293,6 +295,46 @@ test('HAProxy', { skip: peersMissing('haproxy', 'openssl') }, async (context) =>
     await talk.until('* OK');
     assert.match((await talk.command(`a LOGIN ${ANN.login} ${ANN.password}`, 'a ')).at(-1)!, /^a OK/);
     talk.close();
+  });
+
+  const login = async (line: number): Promise<string> => {
+    const talk = new Lines(secure(line));
+    await talk.until('* OK');
+    const said = (await talk.command(`a LOGIN ${ANN.login} ${ANN.password}`, 'a ')).at(-1)!;
+    talk.close();
+    return said;
+  };
+
+  await context.test('access rules see the client, and not the proxy', async () => {
+    const directory = await administrator(server);
+    const rule = (value: string) =>
+      replaceAttribute(directory, userDn(ANN.login), 'mailAllowedServiceAccess', value === '' ? [] : [value]);
+    for (const line of [2, 3]) {
+      await rule(`-imap:${CLIENT}`);
+      assert.match(await login(line), /^a NO \[NOPERM\]/);
+      await rule(`-imap:${PROXY}`);
+      assert.match(await login(line), /^a OK/);
+      // TLS from the client's first octet, whoever ends it.
+      await rule(`+imaps:${CLIENT}`);
+      assert.match(await login(line), /^a OK/);
+      await rule('');
+    }
+    await directory.unbind();
+  });
+
+  await context.test('the audit names both', async () => {
+    const list = [join(import.meta.dirname, '../waypost'), 'audit', 'list', '--json', '--peer', CLIENT];
+    const lines = (): { readonly proxy?: string; readonly login?: string; readonly result: string }[] =>
+      JSON.parse(execFileSync('/bin/sh', [...list, '--data', server.data], { encoding: 'utf8' }));
+    let seen = lines();
+    for (let tries = 0; tries < 20 && seen.length < 7; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      seen = lines();
+    }
+    assert.deepEqual(
+      seen.map(({ proxy, login: name, result }) => `${proxy} ${name} ${result}`),
+      ['ok', 'access', 'ok', 'ok', 'access', 'ok', 'ok'].map((result) => `${PROXY} ${ANN.login} ${result}`),
+    );
   });
 
   await context.test('IMAP, TLS goes through the proxy: a login', async () => {

@@ -24,13 +24,11 @@ const SERVICES: Readonly<Record<LoginDoor, AccessService>> = {
   http: 'http',
 };
 
-/** Listeners with TLS from the first byte. */
-const IMPLICIT = ['submissions', 'imaps', 'pop3s', 'ldaps', 'https'];
-
 /** The client as the rules see it. */
 export function decisionClient({ door, record }: LoginClient): DecisionClient {
-  const { listener, peerAddress, isPrivate } = record;
-  return { service: SERVICES[door], isImplicit: IMPLICIT.includes(listener), peer: peerAddress, isPrivate };
+  const { peerAddress, isPrivate, tls } = record;
+  // Whoever ends it: TLS that ended at a trusted proxy was there from the client's first byte.
+  return { service: SERVICES[door], isImplicit: tls?.isImplicit ?? false, peer: peerAddress, isPrivate };
 }
 
 export interface Decision {
