@@ -39,6 +39,13 @@ test('a path gives the local part as it is meant and the domain in lower case', 
     ['<"a b\\"c\\\\d"@acme.example>', 'a b"c\\d', 'acme.example'],
     ['<"\\a\\n\\n"@acme.example>', 'ann', 'acme.example'],
     ["<!#$%&'*+-/=?^_`{|}~@acme.example>", "!#$%&'*+-/=?^_`{|}~", 'acme.example'],
+    ['<user..name@mobile.example>', 'user..name', 'mobile.example'],
+    ['<.ann.@acme.example>', '.ann.', 'acme.example'],
+    ['<...@acme.example>', '...', 'acme.example'],
+    ['<u@ac_me.example>', 'u', 'ac_me.example'],
+    ['<u@-a.b-.Example>', 'u', '-a.b-.example'],
+    ['<u@acme.example.>', 'u', 'acme.example'],
+    ['<u@host.123>', 'u', 'host.123'],
     ['<u@localhost>', 'u', 'localhost'],
     ['<u@xn--bcher-kva.example>', 'u', 'xn--bcher-kva.example'],
     ['<u@[127.0.0.1]>', 'u', '[127.0.0.1]'],
@@ -96,21 +103,18 @@ test('what is no path is refused with the position', () => {
     '<ann@>',
     '<@acme.example>',
     '<""@acme.example>',
-    '<.ann@acme.example>',
-    '<ann.@acme.example>',
-    '<a..b@acme.example>',
     '<a b@acme.example>',
     '<"a@acme.example>',
     '<"a\\"@acme.example>',
     '<"a\x00b"@acme.example>',
     '<"a\tb"@acme.example>',
-    '<ann@acme.example.>',
     '<ann@.acme.example>',
     '<ann@acme..example>',
-    '<ann@-acme.example>',
-    '<ann@acme-.example>',
-    '<ann@ac_me.example>',
     '<ann@127.0.0.1>',
+    '<ann@acme.example..>',
+    '<ann@.>',
+    '<ann@1.2>',
+    '<ann@ac/me.example>',
     '<ann@[127.0.0.256]>',
     '<ann@[127.0.0.1>',
     '<ann@[IPv6:fe80::1%eth0]>',
@@ -118,7 +122,7 @@ test('what is no path is refused with the position', () => {
     '<ann@[x400:abc]>',
     '<\xfcnn@acme.example>',
     '<ann@b\xfccher.example>',
-    `<${'a'.repeat(65)}@acme.example>`,
+    `<${'a'.repeat(256)}@acme.example>`,
     `<ann@${'a'.repeat(64)}.example>`,
     `<ann@${'a.'.repeat(126)}example>`,
     '<@a.example,u@c.example>',
@@ -129,13 +133,13 @@ test('what is no path is refused with the position', () => {
   ];
   for (const text of bad) assert.throws(() => forward(text), SyntaxFailure, text);
   assert.throws(
-    () => forward('<ann@acme.example.>'),
+    () => forward('<ann@acme.example..>'),
     (error: SyntaxFailure) => error.offset === 5,
   );
 });
 
-test('a local part of 64 characters and a label of 63 are the longest', () => {
-  assert.equal(forward(`<${'a'.repeat(64)}@acme.example>`).localPart.length, 64);
+test('a local part of 255 characters and a label of 63 are the longest', () => {
+  assert.equal(forward(`<${'a'.repeat(255)}@acme.example>`).localPart.length, 255);
   assert.equal(forward(`<a@${'b'.repeat(63)}.example>`).domain.length, 71);
   assert.equal(isValidDomain(`${'a'.repeat(63)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(61)}`), true);
   assert.equal(isValidDomain(`${'a'.repeat(63)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(62)}`), false);

@@ -1,8 +1,10 @@
-// Mail addresses: the strict syntax of SMTP paths, of directory values and of the command line.
+// Mail addresses: the syntax of SMTP paths, of directory values and of the command line.
 //
 // In      text on a cursor (one SMTP command line), or the whole text of an address
 // Out     Address values; the local part as it is meant (quotes taken off), the domain as lower-case A-labels
 // Limits  LOCAL_PART_BYTES, DOMAIN_BYTES, labels of 63
+// Takes   what can be carried: dots anywhere in a local part (mobile carriers gave such addresses out), a domain of any
+//         labels that DNS carries, `_` and hyphens anywhere, a dot at its end
 // Never   reads the local part: `%`, `!` and `@` in it are letters like others, they are no route
 // RFC 5321 §2.3.11 §4.1.2 §4.1.3 §4.5.1 §4.5.3.1 App. C; SMTPUTF8 is not offered, so bytes above 127 are refused
 
@@ -23,7 +25,10 @@ export interface Address {
 /** RFC 5321 §4.1.2 qtextSMTP, and what may follow a backslash. */
 const QTEXT = characterClass([0x20, 0x21], [0x23, 0x5b], [0x5d, 0x7e]);
 const QUOTED_PAIR = characterClass([0x20, 0x7e]);
+const LOCAL_TEXT = characterClass([0x2e, 0x2e]);
+for (let code = 0; code < 128; code++) if (ATEXT[code] === 1) LOCAL_TEXT[code] = 1;
 const DOMAIN_TEXT = characterClass([0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a], '-.');
+const CARRIED_TEXT = characterClass([0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a], '-._');
 const LITERAL_TEXT = characterClass([0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a], '-:.');
 const DIGIT_OR_DOT = characterClass([0x30, 0x39], '.');
 const HEX_COLON_DOT = characterClass([0x30, 0x39], [0x41, 0x46], [0x61, 0x66], ':.');
@@ -47,6 +52,21 @@ export function isValidDomain(text: string): boolean {
     label = at + 1;
   }
   return true;
+}
+
+/** `text`, in lower case and without a dot at its end, if DNS carries it as a domain's name; not a dotted quad. RFC 2181 §11 */
+function carriedDomain(text: string): string | undefined {
+  const name = text.endsWith('.') ? text.slice(0, -1) : text;
+  if (name.length === 0 || name.length > 253 || isAll(name, DIGIT_OR_DOT)) return undefined;
+  let label = 0;
+  for (let at = 0; at <= name.length; at++) {
+    const code = at < name.length ? name.charCodeAt(at) : 0x2e;
+    if (code > 0x7f || CARRIED_TEXT[code] === 0) return undefined;
+    if (code !== 0x2e) continue;
+    if (at === label || at - label > 63) return undefined;
+    label = at + 1;
+  }
+  return asciiLower(name);
 }
 
 /**
@@ -79,12 +99,12 @@ export function formatAddressLiteral(ip: string): string {
   return isIPv4(mapped) ? `[${mapped}]` : `[IPv6:${ip}]`;
 }
 
-/** Domain or address-literal; throws SyntaxFailure. What EHLO takes, and what stands behind the `@`. */
+/** Domain or address-literal; throws SyntaxFailure. What stands behind the `@`. */
 function parseDomain(cursor: Cursor): string {
   if (cursor.peek() === 0x5b) return parseAddressLiteral(cursor);
   const start = cursor.at;
-  const text = cursor.run(DOMAIN_TEXT, DOMAIN_BYTES + 1);
-  if (isValidDomain(text)) return asciiLower(text);
+  const domain = carriedDomain(cursor.run(CARRIED_TEXT, DOMAIN_BYTES + 1));
+  if (domain !== undefined) return domain;
   cursor.at = start;
   return cursor.fail('a domain name');
 }
@@ -113,13 +133,10 @@ function parseLocalPart(cursor: Cursor): string {
   return cursor.fail(`a local part of 1 to ${LOCAL_PART_BYTES} characters`);
 }
 
+/** Dots may stand anywhere: formatAddress quotes what is no dot-string. */
 function dotString(cursor: Cursor): string {
-  const start = cursor.at;
-  for (;;) {
-    if (cursor.run(ATEXT).length === 0) cursor.fail('a local part');
-    if (cursor.peek() !== 0x2e) return cursor.text.slice(start, cursor.at);
-    cursor.at++;
-  }
+  const text = cursor.run(LOCAL_TEXT);
+  return text === '' ? cursor.fail('a local part') : text;
 }
 
 function quotedString(cursor: Cursor): string {
@@ -190,7 +207,8 @@ export function parseAddress(text: string): Address {
     cursor.end();
     return { localPart, domain };
   }
-  const domain = normalizeDomain(cursor.rest());
+  const written = cursor.rest();
+  const domain = normalizeDomain(written) ?? carriedDomain(written);
   if (domain === undefined) throw new Failure('invalid', 'the domain of the address is not a domain name');
   return { localPart, domain };
 }
