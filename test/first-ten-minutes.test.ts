@@ -164,10 +164,13 @@ userPassword: ${PASSWORD}
     assert.equal(pop3.stdout.trimEnd(), imap.stdout.trimEnd());
   });
 
+  /** It uses STARTTLS where that is offered, and verifies. */
+  const trusted = () => ({ ca: readFileSync(join(server.data, 'tls', 'ca.pem')) });
+
   test('nodemailer sends, with attachments and without a login', async () => {
     const [host, port] = at('smtp');
     await populate(server, 'nodemailer.example', ['bob']);
-    const transport = createTransport({ host, port: Number(port), pool: true, maxConnections: 2 });
+    const transport = createTransport({ host, port: Number(port), tls: trusted(), pool: true, maxConnections: 2 });
     const attachment = Buffer.from(Array.from({ length: 50_000 }, (_, i) => i % 256));
     const subjects = Array.from({ length: 10 }, (_, i) => `Ünïcode ${i}`);
     await Promise.all(
@@ -227,7 +230,12 @@ userPassword: ${PASSWORD}
   test('nodemailer submits with a login', async () => {
     const [fay] = await populate(server, 'submits.example', ['fay']);
     const [host, port] = at('submission');
-    const transport = createTransport({ host, port: Number(port), auth: { user: fay!.login, pass: PASSWORD } });
+    const transport = createTransport({
+      host,
+      port: Number(port),
+      tls: trusted(),
+      auth: { user: fay!.login, pass: PASSWORD },
+    });
     const { response } = await transport.sendMail({ from: fay!.login, to: fay!.login, subject: 'mine', text: 'x' });
     assert.match(response, /^250 2\.0\.0 queued as \w+$/);
     transport.close();
@@ -284,7 +292,8 @@ describe('npm start', { skip: python.skip }, () => {
   test('on a terminal: the ready line and a panel; a second start keeps data and password', async () => {
     const first = await start();
     const ready = JSON.parse(/^\{"event":"ready".*\}$/m.exec(first)![0]);
-    for (const door of ['smtp', 'submission', 'imap', 'pop3', 'ldap', 'dns', 'http'])
+    const plain = ['smtp', 'submission', 'imap', 'pop3', 'ldap', 'dns', 'http'];
+    for (const door of [...plain, 'submissions', 'imaps', 'pop3s', 'ldaps', 'https'])
       assert.match(ready.listeners[door], /^127\.0\.0\.1:\d+$/, door);
     const password = readFileSync(join(data, 'admin-password'), 'utf8').trim();
     assert.equal(statSync(join(data, 'admin-password')).mode & 0o777, 0o600);

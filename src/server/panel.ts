@@ -1,8 +1,9 @@
 // What a person at a terminal sees when the server is ready: what listens where, who may administer, what to try.
 
+import { join } from 'node:path';
 import { ADMINISTRATOR_DN } from '../directory/caller.ts';
 import type { Configuration } from './configuration.ts';
-import { adminPasswordPath } from './paths.ts';
+import { adminPasswordPath, tlsPath } from './paths.ts';
 
 export interface PanelServer {
   readonly hostname: string;
@@ -22,6 +23,7 @@ export function panel(configuration: Configuration, server: PanelServer): string
     server.adminPassword === undefined
       ? `  Password       as it was set; the generated one is in ${adminPasswordPath(configuration.data)} until it changes`
       : `  Password       ${server.adminPassword}   (shown once, also in ${adminPasswordPath(configuration.data)})`,
+    `  TLS            every door; verify it with ${join(tlsPath(configuration.data), 'ca.pem')}`,
     '',
     '  Try',
     '    ./waypost domain add acme.example',
