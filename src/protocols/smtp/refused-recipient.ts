@@ -23,6 +23,5 @@ export function refuseRecipient(session: SmtpConversation, transaction: MailTran
 }
 
 function isWithinLimits(session: SmtpConversation): boolean {
-  const isWithin = session.door.mayRefuse(session.record.peerAddress);
-  return ++session.refusedRecipients <= REFUSED_ON_A_CONNECTION && isWithin;
+  return ++session.refusedRecipients <= REFUSED_ON_A_CONNECTION && session.door.mayRefuse(session.record.peerAddress);
 }
