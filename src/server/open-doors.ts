@@ -6,7 +6,6 @@
 
 import type { Socket } from 'node:net';
 import { probe } from '../database/operation.ts';
-import { type ConnectionRecord, recordOver } from '../net/connection.ts';
 import {
   formatEndpoint,
   type Listener,
@@ -20,11 +19,9 @@ import type { AnyAdminOperation } from '../protocols/http/admin.ts';
 import { httpApps } from '../protocols/http/apps.ts';
 import type { HealthParts } from '../protocols/http/health.ts';
 import { INTERNAL_REQUEST } from '../routing/route-request.ts';
-import { admitConnections } from './client-connections.ts';
 import { DnsSockets } from './dns-sockets.ts';
 import { handTo } from './hand-over.ts';
-import { createHttpDoor, type HttpDoor } from './http.ts';
-import { createIdentifyClient } from './identify-client.ts';
+import { serveHttp } from './http-connections.ts';
 import { type ListenerName, tcpListeners } from './listeners.ts';
 import type { MainParts } from './main-parts.ts';
 import { Metrics } from './metrics.ts';
@@ -43,39 +40,13 @@ export async function openDoors(
   operations: readonly AnyAdminOperation[],
   endpoints: Record<string, string>,
 ): Promise<Doors> {
-  const { configuration, supervisor, threads, shared, log, certificates, counters } = parts;
+  const { configuration, supervisor, threads, shared, log } = parts;
   const dnsSockets = new DnsSockets(supervisor, threads.dns, log);
-  const { plain, secure } = httpApps(health(parts, dnsSockets), { operations, authorize: parts.logins.bearer, log });
-  const http = createHttpDoor(plain);
-  const https = createHttpDoor(secure);
+  const apps = httpApps(health(parts, dnsSockets), { operations, authorize: parts.logins.bearer, log });
+  const http = serveHttp(parts, apps);
   const hand = handTo(threads.protocol, shared);
-  const identify = createIdentifyClient({ proxy: configuration.proxy, shared, log });
-  const acceptSecure: HttpDoor['accept'] = (socket, record) => {
-    // One that fails is closed.
-    certificates.tls.upgrade(socket, { listener: record.listener, isImplicit: true }).then(
-      (transport) => https.accept(transport, recordOver(transport, record)),
-      () => counters.add('handshake', record.listener),
-    );
-  };
-  const admit = admitConnections({
-    buckets: shared.useBuckets,
-    limits: configuration.limits,
-    generation: () => shared.lostThreads(),
-  });
-  const admitted = (socket: Socket, record: ConnectionRecord, serve: HttpDoor['accept']): void => {
-    counters.add('connection', record.listener);
-    const closed = admit(record);
-    if (closed === undefined) {
-      counters.add('refused', record.listener);
-      socket.destroy();
-      return;
-    }
-    socket.once('close', closed);
-    serve(socket, record);
-  };
   const accepted = (socket: Socket, name: ListenerName): void => {
-    if (name === 'http') identify(socket, name, (record) => admitted(socket, record, http.accept));
-    else if (name === 'https') identify(socket, name, (record) => admitted(socket, record, acceptSecure));
+    if (name === 'http' || name === 'https') http.accept(socket, name);
     else hand(socket, name);
   };
   const failed = (error: Error): void => log.error('server.accept', { error: error.message });
@@ -83,7 +54,6 @@ export async function openDoors(
   const close = (): void => {
     for (const listener of open) listener.close();
     http.close();
-    https.close();
   };
   let ownDns = '';
   try {
