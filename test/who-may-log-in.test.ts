@@ -24,7 +24,7 @@ after(async () => {
   await server?.stop();
 });
 
-/** The reply to the last line; it is the only one that begins so. */
+/** The reply to the last line; it is the only one that begins so. QUIT comes last, so that a maildrop is free again. */
 async function said({ host, port }: Endpoint, reply: RegExp, ...lines: readonly string[]): Promise<string> {
   const connection = await LineConnection.open(host, port);
   try {
@@ -32,7 +32,10 @@ async function said({ host, port }: Endpoint, reply: RegExp, ...lines: readonly 
     for (const line of lines) connection.write(`${line}\r\n`);
     for (;;) {
       const line = await connection.line();
-      if (reply.test(line)) return line;
+      if (!reply.test(line)) continue;
+      connection.write('QUIT\r\n');
+      if (port === server.listeners.pop3.port) while ((await connection.line().catch(() => undefined)) !== undefined);
+      return line;
     }
   } finally {
     connection.destroy();

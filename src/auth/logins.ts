@@ -11,12 +11,14 @@ import type { Caller } from '../directory/caller.ts';
 import { parseDn } from '../directory/dn.ts';
 import type { AttributeValue } from '../directory/entry.ts';
 import type { ConnectionRecord } from '../net/connection.ts';
+import type { Admissions } from '../routing/admission.ts';
 import { attempt, type LoginAccount, type LoginAttemptParts, requirePrivacy } from './attempt.ts';
 import { LOGIN_LENGTH_MAX } from './bounds.ts';
 import { decideAny, decisionClient, loginRefusal } from './decision.ts';
 import type { HashGate } from './hash-gate.ts';
 import type { LoginClient } from './login-client.ts';
 import type { LoginDirectory, LoginNow, MailLogin } from './login-directory.ts';
+import type { OpenLogins } from './open-logins.ts';
 import { PasswordCheck, type VerifiedPassword } from './password-check.ts';
 import { type Proof, type ProvableAccount, proofOf } from './proof.ts';
 import type { SaslClaim, SaslExchange } from './sasl/mechanism.ts';
@@ -36,6 +38,8 @@ export interface LoginsParts extends LoginAttemptParts {
   readonly scram?: LoginsScram;
   /** The domain of a name without one; undefined: none. */
   readonly domainOf?: (record: ConnectionRecord) => string | undefined;
+  /** Where sessions wait for the end of their logins. */
+  readonly open: Pick<OpenLogins, 'watch'>;
 }
 
 export interface LoginsScram {
@@ -68,6 +72,7 @@ interface Proven {
   /** The revision before the account was read. */
   readonly readAt: PublishedRevision;
   readonly uuid: string;
+  readonly admissions: Admissions;
   readonly proof: Proof;
 }
 
@@ -83,7 +88,7 @@ const NONCE_BYTES = 18;
 const NO_SECRET = Buffer.alloc(0);
 
 export function createLogins(parts: LoginsParts): Logins {
-  const { directory, revision, clock, scram } = parts;
+  const { directory, revision, clock, scram, open } = parts;
   const passwords = new PasswordCheck(parts.gate, clock, scram?.learn);
   const domainOf = parts.domainOf ?? (() => undefined);
 
@@ -110,8 +115,7 @@ export function createLogins(parts: LoginsParts): Logins {
       const account = directory.findEntry(dn);
       const proof = proofOf({ passwords, clock }, client, account, password);
       const claim = { client, mechanism: PASSWORD, name: dn, account, secret: password, isRight: proof.isRight };
-      const { uuid, caller } = await attempt(parts, claim);
-      return boundLogin({ client, readAt, proof, uuid, caller });
+      return boundLogin({ client, readAt, proof, ...(await attempt(parts, claim)) });
     },
     async bearer(client, token) {
       const secret = Buffer.from(token, 'utf8');
@@ -184,16 +188,39 @@ export function createLogins(parts: LoginsParts): Logins {
     return refusal === undefined ? now : undefined;
   }
 
+  function standingLogin<T>(
+    proven: Proven,
+    first: T | undefined,
+    pick: (now: LoginNow) => T | undefined,
+  ): StandingLogin<T> {
+    const { uuid, readAt, proof } = proven;
+    let { admissions } = proven;
+    return new StandingLogin<T>({
+      revision,
+      read() {
+        const now = standing(proven);
+        if (now !== undefined) ({ admissions } = now);
+        return now && pick(now);
+      },
+      first: first === undefined ? undefined : { revision: readAt, value: first },
+      hasExpired: proof.hasExpired,
+      watch(login, over) {
+        const domains = () => admissions.flatMap(({ domain }) => domain ?? []);
+        const isOver = () => login.now() === undefined;
+        const passwordChanged = () => void (proof.outlivesPassword !== true && login.end());
+        return open.watch({ id: login.id, uuid, readAt, domains, isOver, passwordChanged }, over);
+      },
+    });
+  }
+
   function boundLogin({ caller, ...proven }: Proven & { readonly caller: Caller }): StandingLogin<Caller> {
-    const first = { revision: proven.readAt, value: caller };
-    return new StandingLogin(revision, () => standing(proven)?.caller, first, proven.proof.hasExpired);
+    return standingLogin(proven, caller, (now) => now.caller);
   }
 
   function mailLogin({ mail, ...proven }: Proven & { readonly mail: MailLogin | undefined }): StandingLogin<MailLogin> {
     // Without an address of its own the statuses of another domain count: routing/standing.ts knows which.
-    const first =
-      mail !== undefined && mail.addresses.length > 0 ? { revision: proven.readAt, value: mail } : undefined;
-    return new StandingLogin(revision, () => standing(proven)?.mail, first, proven.proof.hasExpired);
+    const first = mail !== undefined && mail.addresses.length > 0 ? mail : undefined;
+    return standingLogin(proven, first, (now) => now.mail);
   }
 
   return logins;

@@ -17,6 +17,8 @@ export interface Proof {
   isRight(): boolean | Promise<boolean>;
   /** Whether it is still the account's, which is as it is now. */
   stands(account: TokenAccount): boolean;
+  /** What it has opened goes on when the password changes: a token stands for itself. */
+  readonly outlivesPassword?: boolean;
   /** Whether its time has passed; absent where it has none. */
   readonly hasExpired?: () => boolean;
 }
@@ -36,6 +38,7 @@ export function proofOf(
   const hash = hashOfToken(secret);
   const token = tokenFor(account, door, hash, clock.now());
   return {
+    outlivesPassword: true,
     isRight: () => token !== undefined,
     stands: (now) => tokenFor(now, door, hash, clock.now()) !== undefined,
     ...(token?.expiresAt === undefined ? {} : { hasExpired: () => isExpired(token, clock.now()) }),

@@ -8,14 +8,14 @@ import { StandingLogin } from './standing-login.ts';
 
 function setUp() {
   const state = { revision: 7, reads: 0, entry: 'ann' as string | undefined, isDown: false };
-  const login = new StandingLogin(
-    () => idOf<PublishedRevision>(state.revision),
-    () => {
+  const login = new StandingLogin({
+    revision: () => idOf<PublishedRevision>(state.revision),
+    read() {
       state.reads++;
       if (state.isDown) throw new Failure('unavailable', 'down');
       return state.entry;
     },
-  );
+  });
   return { state, login };
 }
 
@@ -33,17 +33,13 @@ test('it is read at first, and then once for each revision', () => {
 test('what was read with the password is not read again until the directory moves', () => {
   const state = { revision: 7, reads: 0 };
   const read = (): string => `reading ${++state.reads}`;
-  const login = new StandingLogin(() => idOf<PublishedRevision>(state.revision), read, {
-    revision: idOf<PublishedRevision>(7),
-    value: 'with the password',
-  });
+  const revision = () => idOf<PublishedRevision>(state.revision);
+  const first = { revision: idOf<PublishedRevision>(7), value: 'with the password' };
+  const login = new StandingLogin({ revision, read, first });
   assert.equal(login.now(), 'with the password');
   state.revision = 8;
   assert.equal(login.now(), 'reading 1');
-  const late = new StandingLogin(() => idOf<PublishedRevision>(state.revision), read, {
-    revision: idOf<PublishedRevision>(7),
-    value: 'with the password',
-  });
+  const late = new StandingLogin({ revision, read, first });
   assert.equal(late.now(), 'reading 2', 'the directory moved while the password was looked at');
 });
 
@@ -56,6 +52,16 @@ test('one that is over is over, and comes back with its entry', () => {
   state.entry = 'ann';
   state.revision = -1;
   assert.equal(login.now(), 'ann');
+});
+
+test('one that was ended stays over, whatever the directory says', () => {
+  const { state, login } = setUp();
+  assert.equal(login.now(), 'ann');
+  login.end();
+  assert.equal(login.now(), undefined);
+  state.revision = 8;
+  assert.equal(login.now(), undefined);
+  assert.equal(state.reads, 1);
 });
 
 test('what could not be found out is neither: it is tried again', () => {

@@ -3,8 +3,10 @@
 // In      the published revision, one atomic load; how to read the entry again
 // Out     who it is now; undefined when it is over: the entry is gone, a status keeps it out, its time has passed
 // Never   answers from a state older than the revision that was published when it was asked; compares the password again
-// A session calls `now` at each command, and carries that command out with the login that it returns.
+// A session calls `now` at each command, and carries that command out with the login that it returns. One that waits for its
+// client is told by `watch`.
 
+import { randomUUID } from 'node:crypto';
 import type { PublishedRevision } from '../base/ids.ts';
 
 /** Who a login was when its password was looked at. */
@@ -14,38 +16,51 @@ export interface FirstReading<T> {
   readonly value: T;
 }
 
+export interface StandingLoginOptions<T> {
+  readonly revision: () => PublishedRevision;
+  /** Undefined when the login is over. Throws `unavailable` when it cannot be found out. */
+  readonly read: () => T | undefined;
+  /** Nothing is read again while the directory stays as it was then. */
+  readonly first?: FirstReading<T> | undefined;
+  /** It ends without a change of the directory. */
+  readonly hasExpired?: (() => boolean) | undefined;
+  /** Calls `over` once, when a commit has ended it; gives the function that ends the watching. */
+  readonly watch?: (login: StandingLogin<unknown>, over: () => void) => () => void;
+}
+
 export class StandingLogin<T> {
-  readonly #revision: () => PublishedRevision;
-  readonly #read: () => T | undefined;
-  readonly #hasExpired: (() => boolean) | undefined;
+  /** Of this login among all, in all threads. */
+  readonly id = randomUUID();
+  readonly #options: StandingLoginOptions<T>;
   /** What `#now` was read at, or after. */
   #readAt: PublishedRevision | undefined;
   #now: T | undefined;
+  #isEnded = false;
 
-  /**
-   * `read` gives undefined when the login is over, and throws `unavailable` when it cannot be found out. With `first`
-   * nothing is read again while the directory stays as it was then. `hasExpired`: it ends without a change of the directory.
-   */
-  constructor(
-    revision: () => PublishedRevision,
-    read: () => T | undefined,
-    first?: FirstReading<T>,
-    hasExpired?: () => boolean,
-  ) {
-    this.#revision = revision;
-    this.#read = read;
-    this.#readAt = first?.revision;
-    this.#now = first?.value;
-    this.#hasExpired = hasExpired;
+  constructor(options: StandingLoginOptions<T>) {
+    this.#options = options;
+    this.#readAt = options.first?.revision;
+    this.#now = options.first?.value;
   }
 
   /** Undefined when it is over. Throws `unavailable` when it cannot be found out: the command may be tried again. */
   now(): T | undefined {
-    if (this.#hasExpired?.() === true) return undefined;
-    const revision = this.#revision();
-    if (revision === this.#readAt) return this.#now;
-    this.#now = this.#read();
-    this.#readAt = revision;
+    const { revision, read, hasExpired } = this.#options;
+    if (this.#isEnded || hasExpired?.() === true) return undefined;
+    const published = revision();
+    if (published === this.#readAt) return this.#now;
+    this.#now = read();
+    this.#readAt = published;
     return this.#now;
+  }
+
+  /** For good: its password has changed. */
+  end(): void {
+    this.#isEnded = true;
+  }
+
+  /** Calls `over` once, when a commit has ended it, however idle its session is. Gives the function that ends the watching. */
+  watch(over: () => void): () => void {
+    return this.#options.watch?.(this, over) ?? (() => {});
   }
 }

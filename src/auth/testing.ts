@@ -28,12 +28,18 @@ export function tableLogins(accounts: ReadonlyMap<string, TableAccount>): Logins
 }
 
 /** Neither a status nor a rule. */
-export const OPEN: Admission = { refusedBy: undefined, domainRules: undefined, userRules: undefined };
+export const OPEN: Admission = {
+  domain: undefined,
+  refusedBy: undefined,
+  domainRules: undefined,
+  userRules: undefined,
+};
 
 const BUCKETS = 1000;
 
 /** No failure waits, and nothing is written down. */
-export const freely: Pick<LoginsParts, 'guard' | 'audit'> = {
+export const freely: Pick<LoginsParts, 'guard' | 'audit' | 'open'> = {
+  open: { watch: () => () => {} },
   guard: createThrottle({
     buckets: new TokenBuckets(new SharedArrayBuffer(TokenBuckets.bytes(BUCKETS)), 0, BUCKETS, true),
     // Nobody has logged in anywhere.

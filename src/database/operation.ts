@@ -30,7 +30,16 @@ export interface Reader {
 
 /** What other threads need to know of a committed transaction. Carries no data that a reader could not read itself. */
 export type Notification =
-  | { readonly kind: 'account'; readonly account: AccountId } // a mailbox of this account, or its entry, has changed
+  | { readonly kind: 'account'; readonly account: AccountId } // a mailbox of this account has changed
+  // What lets this entry in has changed, its password or something else; `session` has changed it.
+  | {
+      readonly kind: 'login';
+      readonly uuid: string;
+      readonly revision: Revision;
+      readonly isPassword: boolean;
+      readonly session?: string;
+    }
+  | { readonly kind: 'domain'; readonly domain: string } // what lets in who is of this domain has changed
   | { readonly kind: 'administrator' } // the administrator's password has changed
   | { readonly kind: 'queue' } // a queue row is due
   | { readonly kind: 'segment'; readonly segment: SegmentId }; // a segment's file may be unlinked

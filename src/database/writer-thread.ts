@@ -190,15 +190,23 @@ function distinct(notifications: readonly Notification[]): Notification[] {
   if (notifications.length < 2) return [...notifications];
   const seen = new Map<string, Notification>();
   for (const notification of notifications) {
-    const key =
-      notification.kind === 'account'
-        ? `a${notification.account}`
-        : notification.kind === 'segment'
-          ? `s${notification.segment}`
-          : notification.kind;
-    seen.set(key, notification);
+    seen.set(keyOf(notification), notification);
   }
   return [...seen.values()];
+}
+
+function keyOf(notification: Notification): string {
+  switch (notification.kind) {
+    case 'account':
+      return `a${notification.account}`;
+    case 'segment':
+      return `s${notification.segment}`;
+    case 'login':
+    case 'domain':
+      return JSON.stringify(notification);
+    default:
+      return notification.kind;
+  }
 }
 
 function postedFailure({ kind, message, detail, reply, ldap }: Failure): PostedFailure {

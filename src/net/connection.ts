@@ -132,7 +132,8 @@ export class Connection<F extends { push(chunk: Buffer): void }> {
 
   /** Calls the listener once, when the socket has been closed by whichever side. */
   onClose(listener: () => void): void {
-    this.#socket.once('close', listener);
+    if (this.#socket.closed) listener();
+    else this.#socket.once('close', listener);
   }
 
   /**
@@ -160,6 +161,13 @@ export class Connection<F extends { push(chunk: Buffer): void }> {
   wake(): void {
     this.#isWoken = true;
     this.#goOn();
+  }
+
+  /** wake(), for a session that has to end: one that is not at its end after `ms`, whatever it does, is closed. */
+  endWithin(ms: number): void {
+    this.wake();
+    const late = setTimeout(() => !this.gone && this.destroy(), ms);
+    this.onClose(() => clearTimeout(late));
   }
 
   /** Undefined, or a wait: for a peer that does not take what was written, or for a turn of other connections. */

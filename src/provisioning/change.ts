@@ -21,6 +21,7 @@ import { compileZoneName } from '../zones/compile.ts';
 import { noteDomainChange } from '../zones/names.ts';
 import { addContainers, addMissingNodes, deleteEmptyContainers, takeOver } from './generated.ts';
 import { checkAsked, checkMade, passwordsOf } from './guards.ts';
+import { noteLoginChanges } from './login-changes.ts';
 import { keepServerName } from './server-names.ts';
 
 export interface ChangeArguments {
@@ -33,6 +34,8 @@ export interface ChangeArguments {
   readonly now: number;
   /** Do all of it, report it, and undo it. */
   readonly dryRun?: boolean;
+  /** The login that asks (StandingLogin.id): a password that it changes does not end it. */
+  readonly session?: string | undefined;
 }
 
 /** One entry that the operation made, changed or removed. */
@@ -57,7 +60,10 @@ export interface ChangeSummary {
 const SUMMARY_ROWS_MAX = 1000;
 
 export const change = operation('provisioning.change', async (tx, args: ChangeArguments): Promise<ChangeSummary> => {
-  const summary = await applyAll(tx, args.changes, args.caller, { now: args.now });
+  const summary = await applyAll(tx, args.changes, args.caller, {
+    now: args.now,
+    session: args.session,
+  });
   return args.dryRun === true ? tx.rollbackWith(summary) : summary;
 });
 
@@ -66,7 +72,7 @@ export async function applyAll(
   tx: Transaction,
   changes: readonly DirectoryChange[],
   caller: Caller,
-  more: Omit<ApplyOptions, 'author'>,
+  { session, ...more }: Omit<ApplyOptions, 'author'> & Pick<ChangeArguments, 'session'>,
 ): Promise<ChangeSummary> {
   const options: ApplyOptions = { ...more, author: authorOf(caller) };
   const entries: EntrySummary[] = [];
@@ -77,6 +83,7 @@ export async function applyAll(
     for (const changed of await applyOne(tx, each, options)) {
       entries.push(summaryOf(changed));
       rows.push(...(await follow(tx, changed)));
+      noteLoginChanges(tx, changed, session);
     }
   }
   return { revision: tx.revision, entries, rows: rows.slice(0, SUMMARY_ROWS_MAX) };

@@ -109,15 +109,17 @@ test('it opens to the last millisecond and ends what it has opened then, without
   await assert.rejects(login('imap', token), wrong);
 });
 
-test('what it has opened ends with it, and with no other; sessions of the account are woken', async () => {
+test('what it has opened ends with it, and with no other; sessions of the entry are told', async () => {
   const [phone, tablet] = [await give('phone', ['imap']), await give('tablet', ['imap'])];
   const [ofPhone, ofTablet] = [await login('imap', phone), await login('imap', tablet)];
   const woken: Notification[] = [];
   directory.onNotification((notification) => woken.push(notification));
   await take('phone');
-  const { account } = ofTablet.now()!;
+  const { uuid } = getEntry(directory.reader, userDn(ANN));
   assert.equal(ofPhone.now(), undefined);
-  assert.deepEqual(woken, [{ kind: 'account', account }]);
+  assert.ok(ofTablet.now() !== undefined);
+  const revision = directory.reader.revision();
+  assert.deepEqual(woken, [{ kind: 'login', uuid, revision, isPassword: false }]);
   await assert.rejects(login('imap', phone), wrong);
 });
 

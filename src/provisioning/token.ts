@@ -3,7 +3,7 @@
 // In      the entry by its UUID; what is kept of the token (directory/token.ts)
 // Out     what was changed, after the commit; or `not-found`, `exists` for a name that the entry has given, `too-many`
 // Limits  TOKENS_MAX an entry, those that have expired too, until they are removed
-// A token that goes ends the sessions that it has opened: those that wait are woken by the commit.
+// A token that goes ends the sessions that it has opened: they learn of it from the commit (login-changes.ts).
 // That a change of password leaves them, and that they go with their entry, follows from where they are kept.
 
 import { Failure } from '../base/failure.ts';
@@ -12,7 +12,6 @@ import type { Caller } from '../directory/caller.ts';
 import { entryByUuidIn } from '../directory/entries.ts';
 import type { Entry, Modification } from '../directory/entry.ts';
 import { formatTokenValue, type StoredToken, TOKEN_ATTRIBUTE, tokensOf } from '../directory/token.ts';
-import { recipientIn, stateIn } from '../routing/tables.ts';
 import { applyAll, type ChangeSummary } from './change.ts';
 
 export const TOKENS_MAX = 50;
@@ -52,7 +51,6 @@ export const removeToken = operation(
     const token = tokensOf(entry).find(({ name }) => name === args.name);
     if (token === undefined) throw new Failure('not-found', `there is no token named ${args.name}`);
     const values = [formatTokenValue(token)];
-    await wakeSessions(tx, entry);
     return changed(tx, entry, args, { operation: 'delete', attribute: TOKEN_ATTRIBUTE, values });
   },
 );
@@ -61,12 +59,6 @@ async function holder(tx: Transaction, uuid: string): Promise<Entry> {
   const entry = await entryByUuidIn(tx, uuid);
   if (entry === undefined) throw new Failure('not-found', 'the entry of the account is gone');
   return entry;
-}
-
-async function wakeSessions(tx: Transaction, { normalizedDn }: Entry): Promise<void> {
-  const { generation } = await stateIn(tx);
-  const row = await recipientIn(tx, generation, normalizedDn);
-  if (row?.kind === 'user') tx.afterCommit({ kind: 'account', account: row.account });
 }
 
 async function changed(

@@ -4,6 +4,8 @@ import type { Access, RecipientRow, RouteRow } from './rows.ts';
 import { refusingStatus, type Statuses } from './status.ts';
 
 export interface Admission {
+  /** Whose statuses and rules count; undefined for an entry outside all domains. */
+  readonly domain: string | undefined;
   /** The status that refuses a login with the right password, as `mailUserStatus: inactive`; undefined when none does. */
   readonly refusedBy: string | undefined;
   readonly domainRules: Access | undefined;
@@ -19,5 +21,10 @@ export interface OwnAdmission extends Statuses {
 }
 
 export function admissionOf(route: RouteRow | null, row: RecipientRow | OwnAdmission): Admission {
-  return { refusedBy: refusingStatus(route, row), domainRules: route?.access, userRules: row.access };
+  return {
+    domain: route?.domain,
+    refusedBy: refusingStatus(route, row),
+    domainRules: route?.access,
+    userRules: row.access,
+  };
 }

@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import type { DirectoryChange } from '../directory/entry.ts';
 import {
   add,
   addDomain,
@@ -113,21 +112,4 @@ test('by UUID it is the same entry under its new name, and nobody when it is gon
   assert.equal(renamed.login?.dn, userDn('anna@acme.example'));
   await directory.apply(remove(renamed.entry.dn), addUser('ann@acme.example'));
   assert.equal(standingOfUuid(directory.reader, testSite, uuid), undefined);
-});
-
-test("whoever waits for an account learns of its entry's changes, not of those that say nothing about it", async () => {
-  const { account } = standing()!.login!;
-  const learnt: number[] = [];
-  directory.onNotification((notification) => {
-    if (notification.kind === 'account') learnt.push(notification.account);
-  });
-  const since = async (change: DirectoryChange): Promise<number[]> => {
-    learnt.length = 0;
-    await directory.apply(change);
-    return [...learnt];
-  };
-  assert.deepEqual(await since(replace(ANN, { mailUserStatus: 'disabled' })), [account]);
-  assert.deepEqual(await since(replace(ANN, { description: 'likes tea' })), []);
-  assert.deepEqual(await since(replace(domainDn('acme.example'), { inetDomainStatus: 'inactive' })), []);
-  assert.deepEqual(await since(remove(ANN)), [account]);
 });

@@ -55,24 +55,13 @@ const HELD = 'is an address of ';
  */
 export async function synchronizeEntry(tx: Transaction, changed: ChangedEntry): Promise<TableChange[]> {
   const state = await stateIn(tx);
-  const rowOf = (entry: Entry | undefined) => entry && recipientIn(tx, state.generation, entry.normalizedDn);
-  const before = await rowOf(changed.before);
   const changes: TableChange[] = [];
   for (const generation of generationsOf(state)) {
     const made = await synchronizeIn(tx, state, generation, changed);
     if (generation === state.generation) changes.push(...made);
   }
   await setRevision(tx, changed.revision);
-  notifyOwner(tx, before, await rowOf(changed.after));
   return changes;
-}
-
-/** Sessions that wait for the account learn that its entry has changed. */
-function notifyOwner(tx: Transaction, ...rows: readonly (RecipientRow | null | undefined)[]): void {
-  const [before, after] = rows;
-  if (JSON.stringify(before) === JSON.stringify(after)) return;
-  const accounts = new Set(rows.map((row) => (row?.kind === 'user' ? row.account : undefined)));
-  for (const account of accounts) if (account !== undefined) tx.afterCommit({ kind: 'account', account });
 }
 
 async function synchronizeIn(

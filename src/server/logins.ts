@@ -7,10 +7,12 @@ import { type LearnedKeys, learnKeysFrom } from '../auth/key-learner.ts';
 import { createKnownClients } from '../auth/known-clients.ts';
 import { loginDirectory } from '../auth/login-directory.ts';
 import { createLogins, type Logins } from '../auth/logins.ts';
+import { OpenLogins } from '../auth/open-logins.ts';
 import { scramSecret } from '../auth/scram-counter.ts';
 import { scramOffer } from '../auth/scram-offer.ts';
 import { systemClock } from '../base/clock.ts';
-import type { Reader, Writer } from '../database/operation.ts';
+import type { WriterClient } from '../database/client.ts';
+import type { Reader } from '../database/operation.ts';
 import type { SharedState } from '../database/shared.ts';
 import { learnKeys } from '../provisioning/learn-keys.ts';
 import type { RoutingCache } from '../routing/cache.ts';
@@ -20,7 +22,7 @@ import type { Counters } from './counters.ts';
 
 export interface ThreadLoginsParts {
   readonly reader: Reader;
-  readonly writer: Writer;
+  readonly writer: WriterClient;
   readonly routing: RoutingCache;
   readonly shared: SharedState;
   readonly gate: HashGate;
@@ -41,6 +43,7 @@ export function threadLogins(parts: ThreadLoginsParts): Logins {
       learn: scram === 'off' ? () => {} : learnKeysFrom(gate, store),
     },
     domainOf: () => defaultDomain,
+    open: new OpenLogins(writer),
     directory: loginDirectory(reader, routing),
     revision: () => shared.revision(),
     gate,

@@ -4,7 +4,7 @@
 // Out     replies; before each the changes of the selected mailbox that may be reported
 // States  not-authenticated -> authenticated <-> selected -> logout
 // Limits  one minute to log in, thirty of silence, 20 bad commands in a row; net/connection.ts
-// Login   worth at each command what the directory says then; IDLE learns of its own entry's change from the commit
+// Login   worth at each command what the directory says then; its end is told by the commit, in IDLE and in silence too
 // Never   runs two commands of one connection at once
 // RFC 3501 §3 §5.2 §5.4 §7.1
 
@@ -12,7 +12,7 @@ import type { Duplex } from 'node:stream';
 import type { StandingLogin } from '../../auth/standing-login.ts';
 import { asFailure, Failure } from '../../base/failure.ts';
 import type { AccountId } from '../../base/ids.ts';
-import { FAILED_LOGINS_MAX } from '../../base/limits.ts';
+import { FAILED_LOGINS_MAX, LOGIN_END_MS } from '../../base/limits.ts';
 import { LOGIN_IS_OVER } from '../../directory/caller.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import { startTls } from '../../net/start-tls.ts';
@@ -44,6 +44,7 @@ export class ImapSession implements ImapConversation {
   #login: StandingLogin<{ readonly account: AccountId }> | undefined;
   #account: AccountId | undefined;
   #unwatch: (() => void) | undefined;
+  #unwatchLogin: (() => void) | undefined;
   #hasChanged = false;
   /** A command runs; with #isWaiting it waits for the client: in IDLE, or for the rest of a message. */
   #isRunning = false;
@@ -84,6 +85,7 @@ export class ImapSession implements ImapConversation {
     if (this.#farewell !== undefined) this.#bye(this.#farewell);
     this.connection.end(END_MS);
     this.#unwatch?.();
+    this.#unwatchLogin?.();
   }
 
   /** Ends the session from outside, the server stops: what is under way is answered first. */
@@ -214,6 +216,10 @@ export class ImapSession implements ImapConversation {
     this.#unwatch = this.door.watch(account, () => {
       this.#hasChanged = true;
       this.connection.wake();
+    });
+    this.#unwatchLogin = login.watch(() => {
+      this.#farewell ??= LOGIN_IS_OVER;
+      this.connection.endWithin(LOGIN_END_MS);
     });
     this.door.log.info('imap.login', { account, peer: this.record.peerAddress });
   }

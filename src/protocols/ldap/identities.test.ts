@@ -163,6 +163,8 @@ test('a status that keeps mail logins out keeps binds out, at every level', asyn
   const dora = userDn('dora@gone.example');
   using client = await RawClient.open(door.port);
   assert.equal(await client.bind(dora, 'geheim'), 0);
+  // A connection that is bound as her would end.
+  assert.equal(await client.bind('', ''), 0);
   for (const [dn, attribute] of [
     [domainDn('gone.example'), 'inetDomainStatus'],
     [domainDn('gone.example'), 'mailDomainStatus'],
@@ -177,18 +179,52 @@ test('a status that keeps mail logins out keeps binds out, at every level', asyn
   assert.equal(await client.bind(dora, 'geheim'), 0);
 });
 
-test('a status that comes after the bind ends the connection at the next operation, but not a bind', async () => {
-  const fred = userDn('fred@acme.example');
-  await door.directory.apply(addUser('fred@acme.example', GEHEIM));
-  using reading = await RawClient.open(door.port);
-  assert.equal(await reading.bind(fred, 'geheim'), 0);
-  using binding = await RawClient.open(door.port);
-  assert.equal(await binding.bind(fred, 'geheim'), 0);
-  await door.directory.apply(replace(fred, { mailUserStatus: 'disabled' }));
-  reading.request(searchFor(fred));
-  assert.match(await disconnected(reading), /^8 /);
-  assert.equal(await binding.bind(), 0);
-  assert.equal(await codeOf(binding, searchFor(fred)), 0);
+for (const [what, values] of [
+  ['a status', { mailUserStatus: 'disabled' }],
+  ['an access rule', { mailAllowedServiceAccess: '-ldap:*' }],
+  ['another password', { userPassword: '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=' }],
+] as const)
+  test(`${what} that comes after the bind ends the connection, and no other`, async () => {
+    const fred = userDn('fred@acme.example');
+    await door.directory.apply(addUser('fred@acme.example', GEHEIM));
+    using idle = await RawClient.open(door.port);
+    assert.equal(await idle.bind(fred, 'geheim'), 0);
+    using rebound = await RawClient.open(door.port);
+    assert.equal(await rebound.bind(fred, 'geheim'), 0);
+    assert.equal(await rebound.bind(), 0);
+    await door.directory.apply(replace(fred, values));
+    assert.match(await disconnected(idle), /^8 /);
+    assert.equal(await codeOf(rebound, searchFor(fred)), 0);
+    await door.directory.apply(remove(fred));
+  });
+
+test('a domain that is shut ends the connections of its people', async () => {
+  const ida = userDn('ida@shut.example');
+  await door.directory.apply(addDomain('shut.example'), addUser('ida@shut.example', GEHEIM));
+  using idle = await RawClient.open(door.port);
+  assert.equal(await idle.bind(ida, 'geheim'), 0);
+  using other = await RawClient.open(door.port);
+  const dora = userDn('dora@gone.example');
+  assert.equal(await other.bind(dora, 'geheim'), 0);
+  await door.directory.apply(replace(domainDn('shut.example'), { mailDomainAllowedServiceAccess: '-ALL:*' }));
+  assert.match(await disconnected(idle), /^8 /);
+  assert.equal(await codeOf(other, searchFor(dora)), 0);
+});
+
+test('a user who changes the own password goes on, where it was changed', async () => {
+  const hal = userDn('hal@acme.example');
+  await door.directory.apply(addUser('hal@acme.example', GEHEIM));
+  using here = await RawClient.open(door.port);
+  assert.equal(await here.bind(hal, 'geheim'), 0);
+  using elsewhere = await RawClient.open(door.port);
+  assert.equal(await elsewhere.bind(hal, 'geheim'), 0);
+  const values = ['{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='];
+  const modifications = [{ operation: 'replace', attribute: 'userPassword', values }] as const;
+  assert.equal(await codeOf(here, { kind: 'modify', dn: hal, modifications }), 0);
+  assert.match(await disconnected(elsewhere), /^8 /);
+  assert.equal(await codeOf(here, searchFor(hal)), 0);
+  await door.directory.apply(replace(hal, { mailUserStatus: 'disabled' }));
+  assert.match(await disconnected(here), /^8 /);
 });
 
 test('a user who is renamed goes on under the new name', async () => {

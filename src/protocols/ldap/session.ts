@@ -4,7 +4,7 @@
 // Out     responses; changes of the directory through the door
 // States  anonymous <-> bound; closed
 // Order   order.ts. Abandon, unbind and requests that make no sense are looked at when they arrive
-// Login   worth at each operation what the directory says then
+// Login   worth at each operation what the directory says then; its end is told by the commit, in silence too
 // Ends    behind the last answer when the peer has said all; at once at an unbind; with a notice when it is at fault, or we
 //         stop. Writes that are under way go on to their commit in any case
 // Limits  a message 64 KiB before a bind and 2 MiB after it; operations and octets that wait; 20 bad requests; 1 minute to
@@ -23,6 +23,7 @@ import {
   LDAP_MESSAGE_BYTES,
   LDAP_OPERATIONS_MAX,
   LDAP_TURN_MS,
+  LOGIN_END_MS,
 } from '../../base/limits.ts';
 import { ANONYMOUS, type Caller, LOGIN_IS_OVER } from '../../directory/caller.ts';
 import type { DirectoryChange } from '../../directory/entry.ts';
@@ -88,7 +89,8 @@ class PendingOperation implements LdapOperation {
 export class LdapSession implements LdapConversation {
   readonly door: LdapDoor;
   readonly connection: Connection<LdapFramer>;
-  login: StandingLogin<Caller> | undefined;
+  #login: StandingLogin<Caller> | undefined;
+  #unwatch: (() => void) | undefined;
   sasl: PendingBind | undefined;
   caller: Caller = ANONYMOUS;
   readonly #handlers: LdapHandlers;
@@ -121,7 +123,10 @@ export class LdapSession implements LdapConversation {
     this.connection = new Connection(socket, record, () => new LdapFramer(this.#messageBytesMax));
     this.#responses = new Responses(this.connection, door.limits.commandTimeoutMs);
     this.connection.deadline(door.limits.loginTimeoutMs, this.#late);
-    this.connection.onClose(() => this.#abortAll());
+    this.connection.onClose(() => {
+      this.#abortAll();
+      this.#unwatch?.();
+    });
   }
 
   get record(): ConnectionRecord {
@@ -153,7 +158,22 @@ export class LdapSession implements LdapConversation {
   }
 
   change(change: DirectoryChange): Promise<unknown> {
-    return this.#submit({ changes: [change], caller: this.caller, peer: this.record.peerAddress });
+    const session = this.#login?.id;
+    return this.#submit({ changes: [change], caller: this.caller, peer: this.record.peerAddress, session });
+  }
+
+  get login(): StandingLogin<Caller> | undefined {
+    return this.#login;
+  }
+
+  /** The connection ends with its login, unless another bind comes before. */
+  set login(login: StandingLogin<Caller> | undefined) {
+    this.#unwatch?.();
+    this.#login = login;
+    this.#unwatch = login?.watch(() => {
+      this.#disconnect('strongerAuthRequired', LOGIN_IS_OVER);
+      this.connection.endWithin(LOGIN_END_MS);
+    });
   }
 
   async turn(): Promise<void> {

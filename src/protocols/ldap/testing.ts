@@ -8,6 +8,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { HashGate } from '../../auth/hash-gate.ts';
 import { loginDirectory } from '../../auth/login-directory.ts';
 import { createLogins } from '../../auth/logins.ts';
+import { OpenLogins } from '../../auth/open-logins.ts';
 import { hashPassword } from '../../auth/password.ts';
 import { freely } from '../../auth/testing.ts';
 import { systemClock } from '../../base/clock.ts';
@@ -70,6 +71,7 @@ export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestD
     gate,
     clock: systemClock,
     ...freely,
+    open: new OpenLogins(directory),
   });
   const door: LdapDoor = {
     reader,

@@ -4,7 +4,7 @@
 // Out     responses in the order of the commands
 // States  authorization -> transaction -> (update) -> closed
 // Limits  a line of POP3_LINE_BYTES, one minute to log in, ten of silence, 20 errors; net/connection.ts
-// Login   worth at each command, QUIT too, what the directory says then
+// Login   worth at each command, QUIT too, what the directory says then; over by a commit: closed without a word
 // Never   removes anything before QUIT; runs two commands of one connection at once; says anything when time is up (§3)
 // RFC 1939 §3 §4 §5 §6, RFC 2449 §6.6
 
@@ -12,7 +12,7 @@ import type { Duplex } from 'node:stream';
 import type { LoginClient } from '../../auth/login-client.ts';
 import type { StandingLogin } from '../../auth/standing-login.ts';
 import { asFailure, Failure } from '../../base/failure.ts';
-import { FAILED_LOGINS_MAX, POP3_IDLE_TIMEOUT_MS, POP3_LINE_BYTES } from '../../base/limits.ts';
+import { FAILED_LOGINS_MAX, LOGIN_END_MS, POP3_IDLE_TIMEOUT_MS, POP3_LINE_BYTES } from '../../base/limits.ts';
 import { LOGIN_IS_OVER } from '../../directory/caller.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import { startTls } from '../../net/start-tls.ts';
@@ -54,6 +54,7 @@ export class Pop3Session implements Pop3Conversation {
   #errors = 0;
   #failedLogins = 0;
   #login: StandingLogin<unknown> | undefined;
+  #loginIsOver = false;
   #maildrop: Maildrop | undefined;
   #readAhead: ReadAhead | undefined;
   #unlock: (() => Promise<void>) | undefined;
@@ -94,7 +95,7 @@ export class Pop3Session implements Pop3Conversation {
 
   /** Nothing more is read: the server stops, or the conversation has come to its end. */
   get #isOver(): boolean {
-    return this.#shutsDown || this.#state === 'closed';
+    return this.#shutsDown || this.#loginIsOver || this.#state === 'closed';
   }
 
   async line(maxBytes: number): Promise<Line | undefined> {
@@ -198,6 +199,12 @@ export class Pop3Session implements Pop3Conversation {
     this.#unlock = unlock;
     this.#state = 'transaction';
     this.#touch();
+    // RFC 1939 has no way to say anything that was not asked for.
+    const over = (): void => {
+      this.#loginIsOver = true;
+      this.connection.endWithin(LOGIN_END_MS);
+    };
+    this.connection.onClose(login.watch(over));
     this.door.log.info('pop3.login', { account: maildrop.access.owner, peer: this.record.peerAddress });
   }
 

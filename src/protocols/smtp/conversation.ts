@@ -24,13 +24,15 @@ export interface SmtpConversation {
   helloName: string | undefined;
   isExtended: boolean;
   /** The login of the session; undefined before AUTH. */
-  login: StandingLogin<MailLogin> | undefined;
+  readonly login: StandingLogin<MailLogin> | undefined;
   /** Logins that have failed. */
   failedLogins: number;
   transaction: MailTransaction | undefined;
   /** Recipients that were refused for good since the last accepted message. */
   refusedRecipients: number;
 
+  /** From here on the session ends with its login. */
+  loggedIn(login: StandingLogin<MailLogin>): void;
   reply(code: number, enhanced: string | undefined, ...lines: readonly string[]): undefined;
   /** A refusal that is the peer's fault: too many of them, and it has to go. */
   error(code: number, enhanced: string, text: string): undefined;

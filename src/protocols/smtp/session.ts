@@ -11,7 +11,8 @@ import type { Duplex } from 'node:stream';
 import type { MailLogin } from '../../auth/login-directory.ts';
 import type { StandingLogin } from '../../auth/standing-login.ts';
 import { asFailure } from '../../base/failure.ts';
-import { SMTP_LINE_BYTES } from '../../base/limits.ts';
+import { LOGIN_END_MS, SMTP_LINE_BYTES } from '../../base/limits.ts';
+import { LOGIN_IS_OVER } from '../../directory/caller.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import { startTls } from '../../net/start-tls.ts';
 import { Framer, type Line } from '../../wire/framer.ts';
@@ -31,11 +32,12 @@ export class SmtpSession implements SmtpConversation {
   readonly door: SmtpDoor;
   readonly connection: Connection<Framer>;
   readonly isSubmission: boolean;
-  #shutsDown = false;
+  /** Why the server ends it. */
+  #farewell: readonly [code: number, enhanced: string, text: string] | undefined;
   #errors = 0;
   helloName: string | undefined;
   isExtended = false;
-  login: StandingLogin<MailLogin> | undefined;
+  #login: StandingLogin<MailLogin> | undefined;
   transaction: MailTransaction | undefined;
   refusedRecipients = 0;
   failedLogins = 0;
@@ -60,12 +62,12 @@ export class SmtpSession implements SmtpConversation {
         if (pending !== undefined || turn !== undefined) this.touch();
       }
     } while (await this.more());
-    if (this.#shutsDown) this.close(421, '4.3.2', `${this.door.hostname(this.record)} Shutting down, try again later`);
+    if (this.#farewell !== undefined) this.close(...this.#farewell);
     this.connection.end();
   }
 
   #nextLine(maxBytes: number): Line | undefined {
-    if (this.#shutsDown || this.connection.gone) return undefined;
+    if (this.#farewell !== undefined || this.connection.gone) return undefined;
     const line = this.connection.framer.line(maxBytes);
     if (line !== undefined) this.touch();
     return line;
@@ -79,7 +81,20 @@ export class SmtpSession implements SmtpConversation {
   }
 
   more(): Promise<boolean> {
-    return this.#shutsDown ? Promise.resolve(false) : this.connection.more();
+    return this.#farewell !== undefined ? Promise.resolve(false) : this.connection.more();
+  }
+
+  get login(): StandingLogin<MailLogin> | undefined {
+    return this.#login;
+  }
+
+  loggedIn(login: StandingLogin<MailLogin>): void {
+    this.#login = login;
+    const over = (): void => {
+      this.#farewell ??= [421, '4.7.0', `${this.door.hostname(this.record)} ${LOGIN_IS_OVER}`];
+      this.connection.endWithin(LOGIN_END_MS);
+    };
+    this.connection.onClose(login.watch(over));
   }
 
   async startTls(): Promise<void> {
@@ -190,7 +205,7 @@ export class SmtpSession implements SmtpConversation {
 
   /** The server stops: a message that is being accepted gets its answer first. */
   shutDown(): void {
-    this.#shutsDown = true;
+    this.#farewell ??= [421, '4.3.2', `${this.door.hostname(this.record)} Shutting down, try again later`];
     this.connection.wake();
   }
 }

@@ -121,7 +121,7 @@ function directive(source: string, line: number): Bare<Step> {
     return { kind: found[1] as 'closed' | 'close' | 'end', connection: found[2] };
   }
   if ((found = /^tls\s+(\w+)$/.exec(source)) !== null) return { kind: 'tls', connection: found[1]! };
-  if ((found = /^write\s+(\S+)\s+(\w+): (\S+)$/.exec(source)) !== null) {
+  if ((found = /^write\s+(\S+)\s+(\w+): (\S.*)$/.exec(source)) !== null) {
     return { kind: 'write', entry: found[1]!, attribute: found[2]!, value: found[3]! };
   }
   if ((found = /^remove\s+(\S+)$/.exec(source)) !== null) return { kind: 'remove', entry: found[1]! };

@@ -16,15 +16,17 @@ export async function authenticate(session: SmtpConversation, command: Auth): Pr
   const { door, record } = session;
   try {
     const exchange = door.logins.sasl({ door: 'smtp', record }, command.mechanism);
-    session.login = await exchangeLines(exchange, command.initial, {
+    const login = await exchangeLines(exchange, command.initial, {
       challenge: (text) => session.reply(334, undefined, text),
       line: () => session.line(SMTP_AUTH_LINE_BYTES),
     });
+    if (login === undefined) return;
+    session.loggedIn(login);
+    session.reply(235, '2.7.0', 'Authentication succeeded');
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     return fail(session, error);
   }
-  if (session.login !== undefined) session.reply(235, '2.7.0', 'Authentication succeeded');
 }
 
 function fail(session: SmtpConversation, failure: Failure): undefined {

@@ -1,0 +1,112 @@
+// The logins of one thread that are in use: each learns from the commit that it is over, also where its session is idle.
+//
+// In      notifications of commits: what lets an entry in has changed, what lets in who is of a domain
+// Out     a call to the session of a login that is over by it; none to any other
+// Ends    with its entry, by a status or an access rule of entry or domain, with its token, and with a changed password but in
+//         the session that changed it
+// Limits  password changes remembered for logins that are under way: 1000; TURN logins asked in one turn
+// Never   reads anything for a login whose entry and domain have not changed
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { PublishedRevision, Revision } from '../base/ids.ts';
+import type { Notification } from '../database/operation.ts';
+import { keepBelow } from './bounds.ts';
+
+export interface OpenLogin {
+  /** Of the session, in changes that it makes. */
+  readonly id: string;
+  /** The entry's. */
+  readonly uuid: string;
+  /** The revision before its password was looked at. */
+  readonly readAt: PublishedRevision;
+  /** Whose statuses and rules count for it, as it was last read. */
+  domains(): readonly string[];
+  /** Reads the directory where that has changed. Throws `unavailable`. */
+  isOver(): boolean;
+  /** The password of its entry has changed, in another session. */
+  passwordChanged(): void;
+}
+
+interface PasswordChange {
+  readonly revision: Revision;
+  /** The session that made it. */
+  readonly session: string | undefined;
+}
+
+const CHANGES_MAX = 1000;
+const TURN = 100;
+
+export class OpenLogins {
+  readonly #byEntry = new Map<string, Map<OpenLogin, () => void>>();
+  readonly #changes = new Map<string, PasswordChange>();
+
+  constructor(writer: { onNotification(listener: (notification: Notification) => void): unknown }) {
+    writer.onNotification((notification) => {
+      if (notification.kind === 'login') this.#entryChanged(notification);
+      else if (notification.kind === 'domain') void this.#domainChanged(notification.domain);
+    });
+  }
+
+  /** Calls `over` once, when the login is over by a commit. Gives the function that ends the watching. */
+  watch(login: OpenLogin, over: () => void): () => void {
+    const { uuid } = login;
+    const ofEntry = this.#byEntry.get(uuid) ?? new Map<OpenLogin, () => void>();
+    this.#byEntry.set(uuid, ofEntry);
+    ofEntry.set(login, over);
+    // What was committed while its password was looked at.
+    const change = this.#changes.get(uuid);
+    if (change !== undefined) this.#passwordChanged(login, change);
+    this.#ask(login);
+    return () => this.#forget(login);
+  }
+
+  #entryChanged(notification: Extract<Notification, { kind: 'login' }>): void {
+    const { uuid, revision, isPassword, session } = notification;
+    const change = { revision, session };
+    if (isPassword) {
+      keepBelow(this.#changes, CHANGES_MAX);
+      this.#changes.delete(uuid);
+      this.#changes.set(uuid, change);
+    }
+    for (const login of [...(this.#byEntry.get(uuid)?.keys() ?? [])]) {
+      if (isPassword) this.#passwordChanged(login, change);
+      this.#ask(login);
+    }
+  }
+
+  #passwordChanged(login: OpenLogin, { revision, session }: PasswordChange): void {
+    // Published revisions are the low 32 bits. A password that was looked at later was the new one.
+    const isLater = ((revision | 0) - login.readAt) | 0;
+    if (isLater > 0 && login.id !== session) login.passwordChanged();
+  }
+
+  async #domainChanged(domain: string): Promise<void> {
+    const logins = [...this.#byEntry.values()].flatMap((ofEntry) => [...ofEntry.keys()]);
+    const concerned = logins.filter((login) => login.domains().includes(domain));
+    for (let at = 0; at < concerned.length; at += TURN) {
+      if (at > 0) await nextTurn();
+      for (const login of concerned.slice(at, at + TURN)) this.#ask(login);
+    }
+  }
+
+  #ask(login: OpenLogin): void {
+    const over = this.#byEntry.get(login.uuid)?.get(login);
+    if (over === undefined || !isOver(login)) return;
+    this.#forget(login);
+    over();
+  }
+
+  #forget(login: OpenLogin): void {
+    const ofEntry = this.#byEntry.get(login.uuid);
+    if (ofEntry?.delete(login) === true && ofEntry.size === 0) this.#byEntry.delete(login.uuid);
+  }
+}
+
+/** What cannot be found out is found out at the next command. */
+function isOver(login: OpenLogin): boolean {
+  try {
+    return login.isOver();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,59 @@
+// Which changes of the directory may end logins that are open: sessions learn of them from the commit (auth/open-logins.ts).
+//
+// In      an entry before and after a change; the session that made it
+// Out     notifications of the entry and of the domain that it is
+// Never   decides: it names more than what ends, and nothing where no attribute that counts for logins has changed
+
+import type { Transaction } from '../database/operation.ts';
+import type { ChangedEntry, Entry } from '../directory/entry.ts';
+import { mailDomainOf } from '../directory/mail-domain.ts';
+import { changesPassword } from '../directory/scram-values.ts';
+import { TOKEN_KEY } from '../directory/token.ts';
+import { passwordsOf } from './guards.ts';
+
+/** What decides whether the entry is let in; its addresses say of which domain it is. */
+const OF_ENTRY = [
+  'objectclass',
+  'inetuserstatus',
+  'mailuserstatus',
+  'inetmailgroupstatus',
+  'mailallowedserviceaccess',
+  TOKEN_KEY,
+  'mail',
+  'mailalternateaddress',
+];
+const OF_DOMAIN = [
+  'objectclass',
+  'inetdomainstatus',
+  'maildomainstatus',
+  'maildomainallowedserviceaccess',
+  'inetdomainbasedn',
+];
+
+export function noteLoginChanges(tx: Transaction, changed: ChangedEntry, session: string | undefined): void {
+  const { before, after, revision } = changed;
+  // Nobody is logged in as an entry that has just been made.
+  if (before === undefined) return;
+  const isPassword =
+    after !== undefined &&
+    differs(before, after, 'userpassword') &&
+    changesPassword(passwordsOf(before), passwordsOf(after));
+  if (isPassword || hasMoved(before, after) || OF_ENTRY.some((key) => differs(before, after, key))) {
+    const by = session === undefined ? {} : { session };
+    tx.afterCommit({ kind: 'login', uuid: before.uuid, revision, isPassword, ...by });
+  }
+  const domain = mailDomainOf(before);
+  if (domain === undefined) return;
+  if (hasMoved(before, after) || OF_DOMAIN.some((key) => differs(before, after, key)))
+    tx.afterCommit({ kind: 'domain', domain });
+}
+
+function hasMoved(before: Entry, after: Entry | undefined): boolean {
+  return before.normalizedDn !== after?.normalizedDn;
+}
+
+/** A change leaves the attributes that it does not name as they are: the same object. */
+function differs(before: Entry, after: Entry | undefined, key: string): boolean {
+  const [was, is] = [before.attributes.get(key), after?.attributes.get(key)];
+  return was !== is && JSON.stringify(was?.values) !== JSON.stringify(is?.values);
+}
