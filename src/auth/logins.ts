@@ -143,7 +143,6 @@ export function createLogins(parts: LoginsParts): Logins {
     const isOffered = (each: string): boolean => logins.mechanisms(client).includes(each);
     if (mechanism === undefined || !isOffered(mechanism.name))
       throw new Failure('unsupported', 'Mechanism not supported');
-    const { tls } = client.record;
     const logIn = async (claim: SaslClaim) => standingOf(await bySasl(client, claim));
     return mechanism.begin({
       client,
@@ -152,8 +151,7 @@ export function createLogins(parts: LoginsParts): Logins {
       byPassword: (given) =>
         logIn({ ...given, proofFor: (account) => proofOf({ passwords, clock }, client, account, given.secret) }),
       isOffered,
-      channelBinding: (type) =>
-        type === 'tls-exporter' || type === 'tls-server-end-point' ? tls?.channelBinding(type) : undefined,
+      channelBinding: (type) => channelBinding(client, type),
       saltFor: (each) => saltFor(scram?.secret ?? NO_SECRET, each),
       nonce: () => randomBytes(NONCE_BYTES).toString('base64'),
     });
@@ -224,6 +222,13 @@ export function createLogins(parts: LoginsParts): Logins {
   }
 
   return logins;
+}
+
+function channelBinding({ door, record: { tls } }: LoginClient, type: string): Buffer | undefined {
+  if (type === 'tls-exporter' || type === 'tls-server-end-point') return tls?.channelBinding(type);
+  // OpenLDAP's client calls what it binds to `ldap`, and writes the registered name in front of it.
+  const endPoint = door === 'ldap' && type === 'ldap' ? tls?.channelBinding('tls-server-end-point') : undefined;
+  return endPoint && Buffer.concat([Buffer.from('tls-server-end-point:'), endPoint]);
 }
 
 function withDomain(name: string, domain: string | undefined): string {

@@ -6,6 +6,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import type { AttributeValue } from '../directory/entry.ts';
+import { isScramKeys } from '../directory/scram-values.ts';
 import { keepBelow } from './bounds.ts';
 import type { HashGate } from './hash-gate.ts';
 import { verifyPassword } from './password.ts';
@@ -80,10 +81,11 @@ export class PasswordCheck {
     this.#remembered.set(uuid, { mac: this.#mac(passwords, password), until: this.#clock.monotonic() + REMEMBER_MS });
   }
 
-  /** Bound to what is stored: any change of it is another text. */
+  /** Bound to what is stored: any change of it is another text. Keys that come to a password change nothing of it. */
   #mac(stored: readonly AttributeValue[], password: Uint8Array): Buffer {
     const mac = createHmac('sha256', this.#key);
-    for (const value of stored) mac.update(`${value.length} `).update(value);
+    const hashes = stored.filter((value) => !isScramKeys(value));
+    for (const value of hashes.length > 0 ? hashes : stored) mac.update(`${value.length} `).update(value);
     return mac.update('\0').update(password).digest();
   }
 }

@@ -30,6 +30,8 @@ export interface ThreadLoginsParts {
   /** Of the audit. */
   readonly lines: LoginLines;
   readonly configuration: Configuration;
+  /** The domain of a virtual mail server's name; absent where nobody logs in by a name without a domain. */
+  readonly domainOfServer?: (name: string) => string | undefined;
 }
 
 export function threadLogins(parts: ThreadLoginsParts): Logins {
@@ -42,8 +44,11 @@ export function threadLogins(parts: ThreadLoginsParts): Logins {
       secret: scramSecret(reader),
       learn: scram === 'off' ? () => {} : learnKeysFrom(gate, store),
     },
-    domainOf: () => defaultDomain,
     open: new OpenLogins(writer),
+    domainOf({ tls, proxiedServerName }) {
+      const asked = tls?.serverName ?? proxiedServerName;
+      return (asked === undefined ? undefined : parts.domainOfServer?.(asked)) ?? defaultDomain;
+    },
     directory: loginDirectory(reader, routing),
     revision: () => shared.revision(),
     gate,

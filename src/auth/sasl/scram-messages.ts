@@ -52,7 +52,8 @@ export function readClientFirst(octets: Buffer): ClientFirst {
   return {
     flag,
     bindingType: flag === 'p' ? bindingTypeOf(channel) : undefined,
-    authzid: authzidPart === '' ? '' : nameOf(attributeOf('a', authzidPart)),
+    // GNU SASL writes an empty one as `a=`.
+    authzid: authzidPart === '' || authzidPart === 'a=' ? '' : nameOf(attributeOf('a', authzidPart)),
     name: nameOf(attributeOf('n', namePart)),
     nonce: nonceOf(attributeOf('r', noncePart)),
     header: text.slice(0, second + 1),

@@ -92,12 +92,13 @@ function challengeFor<T>(first: ClientFirst, parts: SaslParts<T>, mechanism: str
 }
 
 function bindingFor<T>({ flag, bindingType, header }: ClientFirst, parts: SaslParts<T>, mechanism: string) {
-  if (mechanism === SCRAM_PLUS) {
-    const channel = bindingType === undefined ? undefined : parts.channelBinding(bindingType);
+  // Cyrus SASL binds to the channel under the name without -PLUS too: what is bound is bound.
+  if (bindingType !== undefined) {
+    const channel = parts.channelBinding(bindingType);
     return channel && Buffer.concat([Buffer.from(header), channel]).toString('base64');
   }
   const isDowngraded = flag === 'y' && parts.isOffered(SCRAM_PLUS);
-  return flag === 'p' || isDowngraded ? undefined : Buffer.from(header).toString('base64');
+  return mechanism === SCRAM_PLUS || isDowngraded ? undefined : Buffer.from(header).toString('base64');
 }
 
 /** Undefined unless the last message proves one of the passwords, over this channel, in this exchange. */

@@ -81,9 +81,9 @@ const routing = new RoutingCache({
 let ownDns = '';
 const gate = new HashGate({ cells: shared.hashCells, thread: data.thread });
 const loginLines = new LoginLines(shared.loginBuckets, (lines) => report({ kind: 'audit', lines }));
-const logins = threadLogins({ ...parts, reader, routing, gate, lines: loginLines });
-const watch = createWatchers(parts.writer, shared, data.thread);
 const serverName = createServerNames(reader, () => shared.revision());
+const logins = threadLogins({ ...parts, reader, routing, gate, lines: loginLines, domainOfServer: serverName });
+const watch = createWatchers(parts.writer, shared, data.thread);
 /** Handshakes that wait for the local certificate; the main thread answers each request with an order. */
 const renewing: (() => void)[] = [];
 const tls = new TlsServer({
