@@ -2,7 +2,8 @@
 //
 // In      connections that another has accepted, https after its handshake; what is known of each
 // Limits  from the connection, or from the answer before, until an answer has been taken: ten seconds, then it is closed; a
-//         request of a good token has OPERATION_MS for its answer. A thousand requests a connection
+//         request of a good token has OPERATION_MS for its answer. A thousand requests a connection, and
+//         FAILED_LOGINS_MAX wrong tokens
 // Node starts its own check of requestTimeout and headersTimeout when a server begins to listen. This one never does: it
 // is given its connections. So the deadline is kept here; it holds for silence, single octets and peers that do not read.
 
@@ -10,6 +11,7 @@ import { createServer, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { FAILED_LOGINS_MAX } from '../base/limits.ts';
 import type { ConnectionRecord } from '../net/connection.ts';
 import type { HttpEnv } from '../protocols/http/bearer.ts';
 
@@ -27,6 +29,7 @@ export interface HttpDoor {
 interface OpenConnection {
   readonly record: ConnectionRecord;
   deadline: NodeJS.Timeout;
+  failedLogins: number;
 }
 
 /** `app` answers by what it is given of each connection. */
@@ -44,8 +47,12 @@ export function createHttpDoor(app: Hono<HttpEnv>): HttpDoor {
   }
 
   const answer = getRequestListener((request, { incoming: { socket } }) => {
-    const client = { door: 'http', record: connections.get(socket)!.record } as const;
-    return app.fetch(request, { client, takesLong: () => allow(socket, OPERATION_MS) });
+    const connection = connections.get(socket)!;
+    return app.fetch(request, {
+      client: { door: 'http', record: connection.record },
+      takesLong: () => allow(socket, OPERATION_MS),
+      isLastTry: () => ++connection.failedLogins >= FAILED_LOGINS_MAX,
+    });
   });
   server.on('request', (request, response) => {
     response.once('finish', () => allow(request.socket, REQUEST_MS));
@@ -54,7 +61,8 @@ export function createHttpDoor(app: Hono<HttpEnv>): HttpDoor {
 
   return {
     accept(transport, record) {
-      connections.set(transport, { record, deadline: setTimeout(() => transport.destroy(), REQUEST_MS) });
+      const deadline = setTimeout(() => transport.destroy(), REQUEST_MS);
+      connections.set(transport, { record, deadline, failedLogins: 0 });
       transport.once('close', () => clearTimeout(connections.get(transport)!.deadline));
       server.emit('connection', transport);
       transport.resume();

@@ -59,6 +59,7 @@ function ask(app: typeof plain, path: string, asked: Asked = {}) {
   const env: HttpEnv['Bindings'] = {
     client: { door: 'http', record: { peerAddress: PEER, isPrivate: true, ...record } as ConnectionRecord },
     takesLong() {},
+    isLastTry: () => false,
   };
   const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
   const init = { method, headers, ...(method === 'GET' ? {} : { body, duplex: 'half' }) };

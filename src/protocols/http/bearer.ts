@@ -16,6 +16,8 @@ export interface HttpEnv {
     readonly client: LoginClient;
     /** The request is good, and its answer may take longer than a stranger's. */
     readonly takesLong: () => void;
+    /** A token was wrong. True: the connection has had its tries, and ends with the answer. */
+    readonly isLastTry: () => boolean;
   };
   // Hono's own writes it.
   Variables: { caller: Caller };
@@ -43,7 +45,10 @@ export function bearer({ authorize, log }: BearerParts): MiddlewareHandler<HttpE
       context.set('caller', caller);
     } catch (error) {
       const { kind } = asFailure(error);
-      if (kind === 'unauthenticated') context.header('WWW-Authenticate', `${REALM}, error="invalid_token"`);
+      if (kind === 'unauthenticated') {
+        context.header('WWW-Authenticate', `${REALM}, error="invalid_token"`);
+        if (context.env.isLastTry()) context.header('Connection', 'close');
+      }
       if (kind === 'denied') context.header('WWW-Authenticate', `${REALM}, error="insufficient_scope", scope="api"`);
       return failureResponse(context, error, log, 'bearer');
     }
