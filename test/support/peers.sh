@@ -15,6 +15,8 @@ missing_packages() {
   for peer in $peers; do
     command -v "${peer%%:*}" >/dev/null 2>&1 || printf '%s ' "${peer#*:}"
   done
+  # swaks speaks TLS through it.
+  perl -MNet::SSLeay -e 1 >/dev/null 2>&1 || printf 'libnet-ssleay-perl '
   # Mechanisms of OpenLDAP's client are plug-ins, no programs.
   ls /usr/lib/*/sasl2/libscram.so >/dev/null 2>&1 || printf 'libsasl2-modules '
   # gcc without the C library's headers compiles nothing.

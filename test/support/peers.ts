@@ -61,6 +61,14 @@ export function peersMissing(...names: readonly PeerName[]): string | false {
   return false;
 }
 
+/** Whether swaks can speak TLS, for which Perl needs a module: false, or the reason why not. */
+export function swaksTlsMissing(): string | false {
+  const swaks = peer('swaks');
+  if (swaks.skip !== false) return swaks.skip;
+  const { status } = spawnSync('perl', ['-MNet::SSLeay', '-e', '1']);
+  return status === 0 ? false : missing('swaks has no TLS (apt-get install libnet-ssleay-perl)').skip;
+}
+
 /** Whether a small file system of our own can be mounted (root, and not in every container): false, or the reason why not. */
 export function tmpfsMissing(): string | false {
   if (process.platform !== 'linux') return missing('a tmpfs of our own needs Linux').skip;
