@@ -32,6 +32,7 @@ async function tried(told: Told): Promise<{ result: string; guard: string[]; aud
     guard.push(`begin ${peer} ${name} ${uuid}`);
     return {
       right: () => void guard.push('right'),
+      letIn: () => void guard.push('let in'),
       wrong: async (secret) => void guard.push(`wrong ${secret}`),
       undecided: () => void guard.push('undecided'),
     };
@@ -56,7 +57,11 @@ async function tried(told: Told): Promise<{ result: string; guard: string[]; aud
 
 describe('an attempt to log in', () => {
   it('gives the account when its proof is right', async () => {
-    assert.deepEqual(await tried({}), { result: 'u1', guard: ['begin 192.0.2.1 ann u1', 'right'], audit: ['ok'] });
+    assert.deepEqual(await tried({}), {
+      result: 'u1',
+      guard: ['begin 192.0.2.1 ann u1', 'right', 'let in'],
+      audit: ['ok'],
+    });
   });
 
   it('says the same of a wrong proof and of an unknown name, whose proof is looked at too', async () => {

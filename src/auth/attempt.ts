@@ -11,7 +11,7 @@
 import { asFailure, Failure, type FailureKind } from '../base/failure.ts';
 import type { Admissions } from '../routing/admission.ts';
 import { decideAny, decisionClient, loginRefusal } from './decision.ts';
-import type { LoginGuard } from './guard.ts';
+import type { LoginAttempt, LoginGuard } from './guard.ts';
 import type { LoginClient } from './login-client.ts';
 import type { PasswordAccount } from './password-check.ts';
 
@@ -61,7 +61,7 @@ export async function attempt<A extends LoginAccount>(parts: LoginAttemptParts, 
   requirePrivacy(client);
   let result: LoginResult | undefined;
   try {
-    const found = await prove(parts.guard, claim);
+    const { found, check } = await prove(parts.guard, claim);
     const decision = decideAny(found.admissions, decisionClient(client));
     if (decision.result !== 'not-private') result = decision.result;
     const refusal = loginRefusal(decision);
@@ -70,6 +70,7 @@ export async function attempt<A extends LoginAccount>(parts: LoginAttemptParts, 
       result = 'access';
       throw new Failure('denied', 'This token is for other services');
     }
+    check.letIn();
     return found;
   } catch (error) {
     result ??= RESULTS[asFailure(error).kind] ?? 'error';
@@ -89,7 +90,12 @@ export function requirePrivacy({ record }: LoginClient): void {
   if (!record.isPrivate) throw new Failure('not-private', 'Encryption is required to log in');
 }
 
-async function prove<A extends LoginAccount>(guard: LoginGuard, claim: Claim<A>): Promise<A> {
+interface Proved<A> {
+  readonly found: A;
+  readonly check: LoginAttempt;
+}
+
+async function prove<A extends LoginAccount>(guard: LoginGuard, claim: Claim<A>): Promise<Proved<A>> {
   const { client, name, account, isRight, secret } = claim;
   const check = await guard.begin(client.record.peerAddress, name, account?.uuid);
   let right: boolean;
@@ -101,7 +107,7 @@ async function prove<A extends LoginAccount>(guard: LoginGuard, claim: Claim<A>)
   }
   if (right && account !== undefined) {
     check.right();
-    return account;
+    return { found: account, check };
   }
   await check.wrong(secret);
   throw new Failure('unauthenticated', 'Authentication failed');

@@ -66,7 +66,9 @@ class World {
   /** With the right password: throws when it is refused. */
   async logIn(peer: string, name: string, uuid: string): Promise<void> {
     const before = this.waited.length;
-    (await this.guard.begin(peer, name, uuid)).right();
+    const attempt = await this.guard.begin(peer, name, uuid);
+    attempt.right();
+    attempt.letIn();
     assert.equal(this.waited.length, before, 'a right password waits for nothing');
   }
 }
@@ -153,6 +155,14 @@ test('a place is known by a right password, for ninety days, for the whole /64',
   assert.equal(await checks('2001:db8:0:8::2'), 10);
   world.now += 90 * DAY;
   assert.equal(await checks('2001:db8:0:7::3'), 10);
+});
+
+test('a right password that a status or a rule refuses makes no place known', async (context) => {
+  const world = new World(context);
+  (await world.guard.begin(HOME, ANN.name, ANN.uuid)).right();
+  await new Promise((turn) => setImmediate(turn));
+  for (let i = 0; i < 20; i++) await world.guess(HOME, ANN.name, `guess ${i}`, ANN.uuid);
+  assert.equal(world.checked, 10);
 });
 
 test('a name that is nobody is answered as one that is, at every turn', async (context) => {

@@ -16,7 +16,7 @@
 import { asciiLower } from '../base/characters.ts';
 import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
-import type { BucketKind, Draw, TokenBuckets } from '../base/token-buckets.ts';
+import type { Bucket, BucketKind, TokenBuckets } from '../base/token-buckets.ts';
 import { clientOf } from '../net/client-of.ts';
 import { LOGIN_LENGTH_MAX } from './bounds.ts';
 import type { KnownClients } from './known-clients.ts';
@@ -47,6 +47,8 @@ export interface LoginGuard {
 /** One check: exactly one of its ends is called. */
 export interface LoginAttempt {
   right(): void;
+  /** Behind `right`, where the account may log in: it knows this client from now on. */
+  letIn(): void;
   /** Resolves when the answer may be given. `secret`: the password that was wrong; undefined where it never came here. */
   wrong(secret: Uint8Array | undefined): Promise<void>;
   /** It could not be found out. */
@@ -71,12 +73,14 @@ export function createThrottle(parts: ThrottleParts): LoginGuard {
       // one from the other.
       const who = uuid ?? ` ${asciiLower((name ?? '').slice(0, LOGIN_LENGTH_MAX))}`;
       const place = known.look(who, client);
-      const pair: Draw = { kind: place === 'unknown' ? PAIR : KNOWN_PAIR, key: `${client} ${who}` };
-      const ofClient: Draw = { kind: CLIENT, key: client };
+      const pair = buckets.bucket(place === 'unknown' ? PAIR : KNOWN_PAIR, `${client} ${who}`);
+      let draws: readonly Bucket[] = [pair];
       // A token of nobody's is not a guess at anybody's: it counts for the client alone.
       const isNobody = name === undefined && uuid === undefined;
-      const elsewhere = isNobody ? [ofClient] : [pair, ofClient, { kind: NAME, key: who }];
-      const draws = place !== 'unknown' ? [pair] : elsewhere;
+      if (place === 'unknown') {
+        const ofClient = buckets.bucket(CLIENT, client);
+        draws = isNobody ? [ofClient] : [pair, ofClient, buckets.bucket(NAME, who)];
+      }
       for (;;) {
         const seen = buckets.settled();
         const drawn = buckets.draw(draws, clock.monotonic());
@@ -90,6 +94,8 @@ export function createThrottle(parts: ThrottleParts): LoginGuard {
       return {
         right() {
           buckets.settle(draws, clock.monotonic(), true);
+        },
+        letIn() {
           if (uuid !== undefined && place !== 'fresh') void known.note(uuid, client);
         },
         async wrong(secret) {

@@ -4,7 +4,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
-import { type BucketKind, type Draw, type Drawn, TokenBuckets } from './token-buckets.ts';
+import { type Bucket, type BucketKind, type Drawn, TokenBuckets } from './token-buckets.ts';
+
+/** A bucket by its name, as the judge knows it. */
+interface Draw {
+  readonly kind: BucketKind;
+  readonly key: string;
+}
+
+const of = (all: TokenBuckets, { kind, key }: Draw): Bucket => all.bucket(kind, key);
 
 const CAPACITY = 1000;
 
@@ -68,10 +76,17 @@ test('draws and checks that settle, at any times, are what a naive judge says', 
         now = next;
         if (settles !== null && underWay.length > 0) {
           const [{ draws: over }] = underWay.splice(settles.which % underWay.length, 1) as [(typeof underWay)[number]];
-          real.settle(over, now, settles.givesBack);
+          real.settle(
+            over.map((draw) => of(real, draw)),
+            now,
+            settles.givesBack,
+          );
           naive.settle(over, now, settles.givesBack);
         }
-        const drawn = real.draw(wanted, now);
+        const drawn = real.draw(
+          wanted.map((draw) => of(real, draw)),
+          now,
+        );
         assert.equal(drawn, naive.draw(wanted, now));
         if (drawn === 'drawn') underWay.push({ draws: wanted, until: now + 59_999 });
       }
@@ -81,7 +96,7 @@ test('draws and checks that settle, at any times, are what a naive judge says', 
 
 test('a check whose thread has died is given up after a minute', () => {
   const all = buckets();
-  const one: Draw = { kind: { name: 'one', size: 1, perMinute: 0 }, key: 'a' };
+  const one = all.bucket({ name: 'one', size: 1, perMinute: 0 }, 'a');
   assert.equal(all.draw([one], 0), 'drawn');
   assert.equal(all.draw([one], 59_999), 'held');
   assert.equal(all.draw([one], 60_000), 'empty');
@@ -89,7 +104,7 @@ test('a check whose thread has died is given up after a minute', () => {
 
 test('when all places are taken the one that is longest unused goes', () => {
   const all = buckets(8);
-  const once = (key: string): Draw => ({ kind: { name: 'once', size: 1, perMinute: 0 }, key });
+  const once = (key: string): Bucket => all.bucket({ name: 'once', size: 1, perMinute: 0 }, key);
   for (let i = 0; i < 8; i++) assert.equal(all.take(once(`${i}`), 0), true);
   // Asking for it is use.
   assert.equal(all.take(once('0'), 0), false);
@@ -120,7 +135,7 @@ test('what is noted once counts again when its time is over', () => {
 
 test('failures are counted while each comes soon enough behind the one before', () => {
   const all = buckets();
-  const draw: Draw = { kind: SMALL, key: 'a' };
+  const draw = all.bucket(SMALL, 'a');
   const counts = [0, 999, 1500, 2499, 3499].map((now) => all.fail(draw, now, 1000));
   assert.deepEqual(counts, [1, 2, 3, 4, 1]);
 });
@@ -131,7 +146,7 @@ const IN_A_THREAD = `
     const all = new TokenBuckets(workerData.buffer, 0, workerData.capacity, false);
     let taken = 0;
     for (let i = 0; i < workerData.tries; i++) {
-      if (all.take({ kind: workerData.kind, key: 'shared' }, 0)) taken++;
+      if (all.take(all.bucket(workerData.kind, 'shared'), 0)) taken++;
       all.isFirst('own', String(i), 0, 1000);
     }
     parentPort.postMessage(taken);
@@ -153,14 +168,14 @@ test('threads that draw at the same time draw what there is, together', async ()
     ),
   );
   assert.equal(taken[0]! + taken[1]! + taken[2]!, 10_000);
-  assert.equal(all.take({ kind, key: 'shared' }, 0), false);
+  assert.equal(all.take(all.bucket(kind, 'shared'), 0), false);
 });
 
 test('a draw that is held goes on when a check of another user of the memory settles', async () => {
   const buffer = new SharedArrayBuffer(TokenBuckets.bytes(CAPACITY));
   const here = new TokenBuckets(buffer, 0, CAPACITY, true);
   const there = new TokenBuckets(buffer, 0, CAPACITY, false);
-  const draw: Draw = { kind: { name: 'one', size: 1, perMinute: 0 }, key: 'a' };
+  const draw = here.bucket({ name: 'one', size: 1, perMinute: 0 }, 'a');
   assert.equal(here.draw([draw], 0), 'drawn');
   const seen = there.settled();
   assert.equal(there.draw([draw], 0), 'held');

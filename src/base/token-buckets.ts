@@ -19,9 +19,11 @@ export interface BucketKind {
   readonly perMinute: number;
 }
 
-export interface Draw {
+/** One bucket: its kind, and the hash of kind and key. Made once for all that is done with it. */
+export interface Bucket {
   readonly kind: BucketKind;
-  readonly key: string;
+  readonly low: number;
+  readonly high: number;
 }
 
 export type Drawn = 'drawn' | 'held' | 'empty';
@@ -51,10 +53,7 @@ const SPINS = 200;
 /** Nobody holds the lock so long and lives. */
 const LOCK_LOST_MS = 1000;
 
-interface HashedKey {
-  readonly low: number;
-  readonly high: number;
-}
+type HashedKey = Pick<Bucket, 'low' | 'high'>;
 
 export class TokenBuckets {
   readonly #capacity: number;
@@ -113,14 +112,17 @@ export class TokenBuckets {
     this.#secret = secret.join(' ');
   }
 
+  bucket(kind: BucketKind, key: string): Bucket {
+    return { kind, ...this.#hash(`${kind.name} ${key}`) };
+  }
+
   /** A token of each, or of none. What is drawn is a check under way: `settle` ends it. */
-  draw(draws: readonly Draw[], now: number): Drawn {
-    const keys = draws.map((draw) => this.#keyOf(draw));
+  draw(buckets: readonly Bucket[], now: number): Drawn {
     return this.#locked(() => {
-      const answer = this.#look(draws, keys, now);
+      const answer = this.#look(buckets, now);
       if (answer !== 'drawn') return answer;
-      for (const [i, draw] of draws.entries()) {
-        const place = this.#bucket(keys[i]!, draw.kind, now);
+      for (const bucket of buckets) {
+        const place = this.#youngest(bucket, now);
         this.#tokens[place]! -= 1;
         this.#held[place] = this.#heldNow(place, now) + 1;
         this.#heldUntil[place] = now + HELD_MS;
@@ -130,10 +132,9 @@ export class TokenBuckets {
   }
 
   /** A draw that waits for nothing: the token is spent. False for an empty bucket. */
-  take(draw: Draw, now: number): boolean {
-    const key = this.#keyOf(draw);
+  take(bucket: Bucket, now: number): boolean {
     return this.#locked(() => {
-      const place = this.#bucket(key, draw.kind, now);
+      const place = this.#youngest(bucket, now);
       if (this.#tokens[place]! < 1 - ROUNDING) return false;
       this.#tokens[place]! -= 1;
       return true;
@@ -141,22 +142,21 @@ export class TokenBuckets {
   }
 
   /** Gives back what `take` took. */
-  giveBack(draw: Draw, now: number): void {
-    const key = this.#keyOf(draw);
+  giveBack(bucket: Bucket, now: number): void {
     this.#locked(() => {
-      const place = this.#find(key);
+      const place = this.#find(bucket);
       if (place < 0) return;
-      this.#refill(place, draw.kind, now);
-      this.#tokens[place] = Math.min(draw.kind.size, this.#tokens[place]! + 1);
+      this.#refill(place, bucket.kind, now);
+      this.#tokens[place] = Math.min(bucket.kind.size, this.#tokens[place]! + 1);
     });
   }
 
   /** The check that drew these is over. A bucket that has gone meanwhile is full. */
-  settle(draws: readonly Draw[], now: number, givesBack: boolean): void {
-    const keys = draws.map((draw) => this.#keyOf(draw));
+  settle(buckets: readonly Bucket[], now: number, givesBack: boolean): void {
     this.#locked(() => {
-      for (const [i, { kind }] of draws.entries()) {
-        const place = this.#find(keys[i]!);
+      for (const bucket of buckets) {
+        const { kind } = bucket;
+        const place = this.#find(bucket);
         if (place < 0) continue;
         this.#refill(place, kind, now);
         this.#held[place] = Math.max(0, this.#heldNow(place, now) - 1);
@@ -178,10 +178,9 @@ export class TokenBuckets {
   }
 
   /** Counts one more failure beside the tokens; gives how many there are, each less than `forgetMs` behind the one before. */
-  fail(draw: Draw, now: number, forgetMs: number): number {
-    const key = this.#keyOf(draw);
+  fail(bucket: Bucket, now: number, forgetMs: number): number {
     return this.#locked(() => {
-      const place = this.#bucket(key, draw.kind, now);
+      const place = this.#youngest(bucket, now);
       const before = this.#failuresUntil[place]! > now ? this.#failures[place]! : 0;
       this.#failures[place] = before + 1;
       this.#failuresUntil[place] = now + forgetMs;
@@ -204,13 +203,13 @@ export class TokenBuckets {
     });
   }
 
-  #look(draws: readonly Draw[], keys: readonly HashedKey[], now: number): Drawn {
+  #look(buckets: readonly Bucket[], now: number): Drawn {
     let answer: Drawn = 'drawn';
-    for (const [i, { kind }] of draws.entries()) {
-      const place = this.#find(keys[i]!);
+    for (const bucket of buckets) {
+      const place = this.#find(bucket);
       if (place < 0) continue;
       this.#touch(place);
-      this.#refill(place, kind, now);
+      this.#refill(place, bucket.kind, now);
       const tokens = this.#tokens[place]! + ROUNDING;
       if (tokens >= 1) continue;
       if (tokens + this.#heldNow(place, now) < 1) return 'empty';
@@ -220,15 +219,15 @@ export class TokenBuckets {
   }
 
   /** The bucket as it is now, the youngest of all. */
-  #bucket(key: HashedKey, kind: BucketKind, now: number): number {
-    const found = this.#find(key);
+  #youngest(bucket: Bucket, now: number): number {
+    const found = this.#find(bucket);
     if (found >= 0) {
       this.#touch(found);
-      this.#refill(found, kind, now);
+      this.#refill(found, bucket.kind, now);
       return found;
     }
-    const place = this.#make(key);
-    this.#tokens[place] = kind.size;
+    const place = this.#make(bucket);
+    this.#tokens[place] = bucket.kind.size;
     this.#at[place] = now;
     return place;
   }
@@ -242,10 +241,6 @@ export class TokenBuckets {
 
   #heldNow(place: number, now: number): number {
     return this.#heldUntil[place]! > now ? this.#held[place]! : 0;
-  }
-
-  #keyOf({ kind, key }: Draw): HashedKey {
-    return this.#hash(`${kind.name} ${key}`);
   }
 
   #hash(text: string): HashedKey {

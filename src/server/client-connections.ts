@@ -9,7 +9,7 @@
 // anew, under another generation.
 
 import type { Limits } from '../base/limits.ts';
-import type { Draw, TokenBuckets } from '../base/token-buckets.ts';
+import type { TokenBuckets } from '../base/token-buckets.ts';
 import { clientOf, isThisMachine } from '../net/client-of.ts';
 import type { ConnectionRecord } from '../net/connection.ts';
 
@@ -29,12 +29,13 @@ export function admitConnections({ buckets, limits, generation }: ClientConnecti
   return (record) => {
     if (isThisMachine(record)) return () => {};
     const key = `${generation()} ${clientOf(record.peerAddress)}`;
-    const draws: readonly Draw[] = (record.listener === 'smtp' ? [all, smtp] : [all]).map((kind) => ({ kind, key }));
-    const taken = draws.filter((draw) => buckets.take(draw, 0));
+    const kinds = record.listener === 'smtp' ? [all, smtp] : [all];
+    const counts = kinds.map((kind) => buckets.bucket(kind, key));
+    const taken = counts.filter((count) => buckets.take(count, 0));
     const close = (): void => {
-      for (const draw of taken) buckets.giveBack(draw, 0);
+      for (const count of taken) buckets.giveBack(count, 0);
     };
-    if (taken.length === draws.length) return close;
+    if (taken.length === counts.length) return close;
     close();
     return undefined;
   };

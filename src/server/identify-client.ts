@@ -32,8 +32,10 @@ const WARNINGS = { name: 'proxy-warnings', size: 1, perMinute: 1 };
 
 export function createIdentifyClient({ proxy, shared, log }: IdentifyParts): IdentifyClient {
   const proxies = new Proxies(proxy);
+  const { useBuckets } = shared;
+  const warnings = useBuckets.bucket(WARNINGS, '');
   const warn = (listener: ListenerName, peer: string, error: unknown): void => {
-    if (!shared.useBuckets.take({ kind: WARNINGS, key: '' }, systemClock.monotonic())) return;
+    if (!useBuckets.take(warnings, systemClock.monotonic())) return;
     log.warn('proxy.refuse', { listener, peer, detail: asFailure(error).message });
   };
   return (socket, listener, identified) => {

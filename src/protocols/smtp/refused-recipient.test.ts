@@ -99,7 +99,7 @@ test('a client has three hundred in all its connections, and five a minute; othe
   const buckets = new TokenBuckets(new SharedArrayBuffer(TokenBuckets.bytes(100)), 0, 100, true);
   const kind = { name: 'refused', size: 300, perMinute: 5 };
   let now = 0;
-  const door = { mayRefuse: (peer: string) => buckets.take({ kind, key: peer }, now) };
+  const door = { mayRefuse: (peer: string) => buckets.take(buckets.bucket(kind, peer), now) };
   const smtp = await open(context, { record: ELSEWHERE, door });
   const other = await open(context, { record: { peerAddress: '192.0.2.8' }, door });
   const refusals = async (from: TestSmtp): Promise<number> => {

@@ -29,6 +29,7 @@ export interface SmtpDoorParts extends ThreadParts {
 
 export function smtpDoor(parts: SmtpDoorParts): SmtpDoor {
   const { configuration, counters, routing } = parts;
+  const { useBuckets } = parts.shared;
   const submitParts = {
     routing,
     revision: () => parts.shared.revision(),
@@ -47,12 +48,11 @@ export function smtpDoor(parts: SmtpDoorParts): SmtpDoor {
     submit: (submission) => submit(submitParts, submission),
     logins: parts.logins,
     arrive: parts.arrive,
-    maySendAbroad: ({ account, recipientsPerHour: size = RECIPIENTS_PER_HOUR }) =>
-      parts.shared.useBuckets.take(
-        { kind: { name: 'abroad', size, perMinute: size / 60 }, key: String(account) },
-        systemClock.monotonic(),
-      ),
-    mayRefuse: (peer) => parts.shared.useBuckets.take({ kind: REFUSED, key: clientOf(peer) }, systemClock.monotonic()),
+    maySendAbroad({ account, recipientsPerHour: size = RECIPIENTS_PER_HOUR }) {
+      const kind = { name: 'abroad', size, perMinute: size / 60 };
+      return useBuckets.take(useBuckets.bucket(kind, String(account)), systemClock.monotonic());
+    },
+    mayRefuse: (peer) => useBuckets.take(useBuckets.bucket(REFUSED, clientOf(peer)), systemClock.monotonic()),
     countReply: (listener, code) => counters.add('smtp', `${listener} ${code}`),
   };
 }
