@@ -6,7 +6,11 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { connect } from 'node:tls';
 import { promisify } from 'node:util';
 import { LineConnection } from '../src/demo/clients/line-connection.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
@@ -104,6 +108,22 @@ const load: Readonly<Record<string, (world: World) => Promise<void>>> = {
     }
     const isThere = (): boolean => sink.messages.some(({ recipients }) => recipients.includes(recipient));
     await until('the message at the other host', isThere);
+  },
+  /** One in each protocol thread. */
+  async 'TLS from the first byte'({ server }) {
+    const ca = readFileSync(join(server.data, 'tls', 'ca.pem'));
+    const { host, port } = server.listeners.imaps;
+    const sockets = Array.from({ length: THREADS }, () => connect({ host, port, ca, servername: 'localhost' }));
+    try {
+      await Promise.all(
+        sockets.map(async (socket) => {
+          await once(socket, 'secureConnect');
+          assert.match(String((await once(socket, 'data'))[0]), /^\* OK /);
+        }),
+      );
+    } finally {
+      for (const socket of sockets) socket.on('error', () => {}).destroy();
+    }
   },
   /** One in each protocol thread: the connections are open together, and each goes to the thread with the fewest. */
   async 'an arrival'({ server, resolver }) {

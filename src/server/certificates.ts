@@ -47,6 +47,7 @@ export class Certificates {
   #ticketKeys = randomBytes(TICKET_KEYS_BYTES);
   #threads: readonly ServingThread[] = [];
   #looking: Promise<void> = Promise.resolve();
+  #isEnded = false;
   readonly #timers: readonly NodeJS.Timeout[];
   /** Of the doors that this thread serves. */
   readonly tls: TlsServer;
@@ -109,11 +110,14 @@ export class Certificates {
     thread.post({ kind: 'tls', material: this.material });
   }
 
+  /** A look under way is not waited for: what it finds is for nobody. */
   end(): void {
+    this.#isEnded = true;
     for (const timer of this.#timers) clearInterval(timer);
   }
 
   async #look(): Promise<void> {
+    if (this.#isEnded) return;
     const { log } = this.#parts;
     const refused: RefusedCertificate[] = [];
     let changed = await this.#folders.look(this.#parts.clock.now());
@@ -128,6 +132,7 @@ export class Certificates {
         refused.push({ source, reason: asFailure(error).message });
       }
     }
+    if (this.#isEnded) return;
     this.#otherRefused = refused;
     const lasting = new Set<string>();
     for (const { source, reason } of this.refused) {
