@@ -140,6 +140,22 @@ describe('TLS', { skip: openssl.skip }, () => {
     }
   });
 
+  test('a client that says nothing, or not all of its first message, is closed at every door', async () => {
+    const beginnings = [Buffer.alloc(0), Buffer.from('1603010200010001fc0303', 'hex')];
+    await Promise.all(
+      IMPLICIT.flatMap((door) => beginnings.map((beginning) => ({ door, beginning }))).map(
+        async ({ door, beginning }) => {
+          const { host, port } = server.listeners[door];
+          const socket = connect({ host, port });
+          socket.on('error', () => {});
+          if (beginning.length > 0) socket.write(beginning);
+          socket.resume();
+          await once(socket, 'close');
+        },
+      ),
+    );
+  });
+
   test('a session is resumed in whichever thread the next connection lands', async (context) => {
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
       const options = { maxVersion, servername: 'localhost' };

@@ -32,6 +32,7 @@ test('a whole file is read', () => {
   const text = `hostname = "Mail.Acme.example"
 resolver = ["127.0.0.2:5353"]
 address = ["192.0.2.1", "2001:db8::1"]
+without = ["https"]
 [provision]
 from-mx = "auto"
 [next-hop]
@@ -39,15 +40,24 @@ from-mx = "auto"
 [queue]
 retry = ["1s", "2m"]
 expire = "1h"
+[tls]
+certificates = ["live", "/etc/letsencrypt/live"]
+client-ca = "clients.pem"
 [limits]
 message-size = "1MiB"
 `;
-  const configuration = configure(text, 'waypost.toml', none);
+  const configuration = configure(text, '/etc/waypost/waypost.toml', none);
   assert.equal(configuration.hostname, 'mail.acme.example');
   assert.deepEqual(configuration.resolver, ['127.0.0.2:5353']);
   assert.equal(configuration.nextHop.get('remote.example'), '[127.0.0.2]:2525');
   assert.deepEqual(configuration.queue, { retryMs: [1000, 120_000], expireMs: 3_600_000 });
   assert.equal(configuration.limits.messageSizeBytes, 1_048_576);
+  assert.deepEqual(configuration.without, ['https']);
+  // Paths are relative to the file.
+  assert.deepEqual(configuration.tls, {
+    certificates: ['/etc/waypost/live', '/etc/letsencrypt/live'],
+    clientCa: '/etc/waypost/clients.pem',
+  });
 });
 
 test('a key that older files may have is ignored and named; with another value it was never taken', () => {
@@ -67,6 +77,7 @@ test('a broken file is named with line and key', () => {
     ['[queue]\nretry = ["soon"]\n', /^waypost\.toml:2: queue\.retry\.0: expected a time such as/],
     ['[provision]\n\nfrom-mx = "yes"\n', /^waypost\.toml:3: provision\.from-mx: /],
     ['listen = ["localhost"]\n', /^waypost\.toml:1: listen\.0: expected an IP address$/],
+    ['without = ["http", "smtps"]\n', /^waypost\.toml:1: without\.1: /],
     ['hostname = \n', /^waypost\.toml:1: hostname: /],
     ['a = 1\na = 2\n', /^waypost\.toml:2: /],
     ['[outgoing-tls]\n"r.example" = "must"\n', /^waypost\.toml:2: outgoing-tls\.r\.example: /],
