@@ -51,12 +51,8 @@ async function open(context: TestContext, options: Options) {
 }
 
 /** Sends one message; gives what the journey says last of it. */
-async function send(transfer: TestTransfer): Promise<string> {
-  const message = await transfer.accept({
-    from: 'ann@acme.example',
-    to: ['rex@remote.example'],
-    text: 'Subject: x\r\n\r\nx\r\n',
-  });
+async function send(transfer: TestTransfer, text = 'Subject: x\r\n\r\nx\r\n'): Promise<string> {
+  const message = await transfer.accept({ from: 'ann@acme.example', to: ['rex@remote.example'], text });
   await transfer.until('an outcome', () => last(transfer, message).event !== 'queued');
   return last(transfer, message).status;
 }
@@ -74,6 +70,19 @@ test('where it is offered: SNI is the name of the host, and the certificate may 
     sink.commands.map((line) => line.slice(0, 4)),
     ['EHLO', 'STAR', 'EHLO', 'MAIL', 'RCPT', 'DATA'],
   );
+});
+
+test('nothing is required, and the certificate would do: the journey says so', async (context) => {
+  const { transfer } = await open(context, { ca: authority.file, script: { tls: identity } });
+  assert.match(await send(transfer), /\(TLSv1\.3, verified\)$/);
+});
+
+test('a large message goes through TLS whole', async (context) => {
+  const { sink, transfer } = await open(context, { script: { tls: identity } });
+  const text = `Subject: large\r\n\r\n${'.a line that begins with a dot\r\n'.repeat(200_000)}`;
+  await send(transfer, text);
+  assert.equal(sink.messages[0]?.tls, 'TLSv1.3');
+  assert.equal(sink.messages[0]?.data.slice(-text.length), text);
 });
 
 test('a host that is an address gets no SNI', async (context) => {
