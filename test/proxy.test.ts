@@ -11,7 +11,7 @@ import { type TestContext, test } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { TestAuthority } from './support/certificates.ts';
-import { administrator, populate, replaceAttribute, userDn } from './support/directory.ts';
+import { administrator, domainDn, populate, replaceAttribute, userDn } from './support/directory.ts';
 import { HaProxy, type ProxyLine } from './support/haproxy.ts';
 import { peersMissing } from './support/peers.ts';
 import { type Endpoint, startWaypost, type Waypost } from './support/server.ts';
@@ -270,14 +270,9 @@ test('HAProxy', { skip: peersMissing('haproxy', 'openssl') }, async (context) =>
   const proxy = await HaProxy.start(PROXY, lines);
   context.after(() => proxy.stop());
   const at = (line: number): Endpoint => ({ host: '127.0.0.1', port: proxy.ports[line]! });
-  const secure = (line: number): TLSSocket => {
+  const secure = (line: number, servername = 'mail.waypost.example', verify = line !== 3): TLSSocket => {
     const socket = dial(at(line), CLIENT);
-    return connectTls({
-      socket,
-      ca: readFileSync(authority.file),
-      servername: 'mail.waypost.example',
-      rejectUnauthorized: line !== 3,
-    });
+    return connectTls({ socket, ca: readFileSync(authority.file), servername, rejectUnauthorized: verify });
   };
 
   for (const line of [0, 1])
@@ -304,6 +299,27 @@ test('HAProxy', { skip: peersMissing('haproxy', 'openssl') }, async (context) =>
     talk.close();
     return said;
   };
+
+  await context.test('the name that the client has asked the proxy for is that of the virtual server', async () => {
+    const directory = await administrator(server);
+    await replaceAttribute(directory, domainDn('acme.example'), 'waypostServerName', ['mail.acme.example']);
+    for (const [line, name] of [
+      [2, 'mail.acme.example'],
+      [2, 'other.example'],
+      [3, 'mail.acme.example'],
+    ] as const) {
+      const talk = new Lines(secure(line, name, false));
+      const greeting = (await talk.until('* OK')).at(-1)!;
+      talk.close();
+      assert.match(greeting, name === 'mail.acme.example' ? /\] mail\.acme\.example / : /\] mail\.waypost\.example /);
+    }
+    // Without TLS at all, by a proxy that knows the name.
+    const talk = say(imap, v2({ values: `020011${Buffer.from('mail.acme.example').toString('hex')}` }));
+    assert.match(await talk.line(), /\] mail\.acme\.example /);
+    talk.close();
+    await replaceAttribute(directory, domainDn('acme.example'), 'waypostServerName', []);
+    await directory.unbind();
+  });
 
   await context.test('access rules see the client, and not the proxy', async () => {
     const directory = await administrator(server);
