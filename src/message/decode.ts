@@ -2,60 +2,61 @@
 //
 // In      bytes of a part's body, or a header value as latin1; any bytes at all, nothing here throws
 // Out     Unicode text; of a body piece by piece, so that a large one is never in memory as a whole
-// An unknown character set is read as Windows-1252, so that ASCII words are found all the same.
+// What has no character set, US-ASCII or one that nobody knows is UTF-8 when its octets are, else Windows-1252.
 // RFC 2045 §6, RFC 2047, RFC 2231 §5
 
+import { isAscii } from 'node:buffer';
 import { asciiLower } from '../base/characters.ts';
+import { type CharsetStream, openCharset, readsAs } from './charset.ts';
+import { readExtended } from './parameters.ts';
 import { decodeQuotedPrintable } from './quoted-printable.ts';
 
-const FALLBACK_CHARSET = 'windows-1252';
 /** Bytes of a body that are decoded at a time. */
 const PIECE_BYTES = 65_536;
-/** Names of character sets are checked by making a decoder, which is dear; strangers choose the names. */
-const CHARSETS_REMEMBERED = 200;
-const knownCharsets = new Map<string, string>();
 
-/** The name that TextDecoder takes for a charset of mail. */
-function decoderName(charset: string): string {
-  const name = asciiLower(charset);
-  const known = knownCharsets.get(name);
-  if (known !== undefined) return known;
-  let found = FALLBACK_CHARSET;
-  try {
-    found = new TextDecoder(name).encoding;
-  } catch {
-    // RangeError: no such character set.
-  }
-  if (knownCharsets.size < CHARSETS_REMEMBERED) knownCharsets.set(name, found);
-  return found;
-}
-
-/** `charset` as mail names it; malformed sequences become U+FFFD. */
+/** `charset` as mail names it, undeclared ones too; malformed sequences become U+FFFD. */
 export function decodeCharset(bytes: Uint8Array, charset: string): string {
-  return new TextDecoder(decoderName(charset)).decode(bytes);
+  const stream = openCharset(charset) ?? undeclared(bytes);
+  return stream.decode(bytes) + stream.end();
 }
 
-/** Undeclared bytes, as in a raw 8-bit header: UTF-8 if they are that, else Windows-1252. Takes and gives latin1. */
+function undeclared(bytes: Uint8Array): CharsetStream {
+  return openCharset(readsAs(bytes))!;
+}
+
+/** Undeclared bytes, as in a raw 8-bit header. Takes and gives latin1. */
 export function decodeRaw(text: string): string {
   let at = 0;
   while (at < text.length && text.charCodeAt(at) < 0x80) at++;
-  if (at === text.length) return text;
-  const bytes = Buffer.from(text, 'latin1');
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return new TextDecoder(FALLBACK_CHARSET).decode(bytes);
-  }
+  return at === text.length ? text : decodeCharset(Buffer.from(text, 'latin1'), '');
 }
 
-/** The text of a body in pieces. `encoding` in lower case; an unknown one is taken for binary. */
+/** The value of a parameter whose name ends in `*`, as text. RFC 2231 §4 */
+export function decodeExtended(value: string): string {
+  const { charset, octets } = readExtended(value);
+  return decodeCharset(Buffer.from(octets, 'latin1'), charset);
+}
+
+/**
+ * The text of a body in pieces, some of them empty. `encoding` in lower case; an unknown one is taken for binary. Where the
+ * charset says nothing, all octets are looked at first.
+ */
 export function* eachDecodedText(body: Buffer, encoding: string, charset: string): Generator<string> {
-  const decoder = new TextDecoder(decoderName(charset));
-  for (const bytes of eachDecoded(body, encoding)) {
-    const text = decoder.decode(bytes, { stream: true });
-    if (text !== '') yield text;
+  let stream = openCharset(charset);
+  let pieces: Iterable<Buffer> = eachDecoded(body, encoding);
+  if (stream === undefined) {
+    const read: Buffer[] = [];
+    let isPlain = true;
+    for (const bytes of pieces) {
+      read.push(bytes);
+      isPlain &&= isAscii(bytes);
+      yield '';
+    }
+    pieces = read;
+    stream = isPlain ? openCharset('utf-8')! : undeclared(read.length === 1 ? read[0]! : Buffer.concat(read));
   }
-  const rest = decoder.decode();
+  for (const bytes of pieces) yield stream.decode(bytes);
+  const rest = stream.end();
   if (rest !== '') yield rest;
 }
 
@@ -74,20 +75,56 @@ export function* eachDecoded(body: Buffer, encoding: string): Generator<Buffer> 
 }
 
 function* eachBase64(body: Buffer): Generator<Buffer> {
-  let carry = '';
-  for (let at = 0; at < body.length; at += PIECE_BYTES) {
-    const digits = carry + base64Digits(body.toString('latin1', at, Math.min(body.length, at + PIECE_BYTES)));
-    const whole = digits.length - (digits.length % 4);
-    yield Buffer.from(digits.slice(0, whole), 'base64');
-    carry = digits.slice(whole);
-  }
-  if (carry !== '') yield Buffer.from(carry, 'base64');
+  const decoder = new Base64Decoder();
+  for (let at = 0; at < body.length; at += PIECE_BYTES) yield decoder.push(body.subarray(at, at + PIECE_BYTES));
+  const rest = decoder.end();
+  if (rest.length > 0) yield rest;
 }
 
-/** All that is no digit is left out, RFC 2045 §6.8; padding too, so that bodies strung together stay readable. */
-function base64Digits(text: string): string {
-  return text.replace(/[^A-Za-z0-9+/]+/g, '');
+const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+const BASE64_VALUE = new Uint8Array(256).fill(255);
+for (let value = 0; value < 64; value++) BASE64_VALUE[BASE64.charCodeAt(value)] = value;
+BASE64_VALUE[0x3d] = 64;
+
+/** All that is no digit is left out, RFC 2045 §6.8. Padding ends a run: bodies that were strung together are all decoded. */
+class Base64Decoder {
+  /** Digits that are not yet three octets: how many, and their bits. */
+  #count = 0;
+  #held = 0;
+
+  push(digits: Uint8Array): Buffer {
+    const decoded = Buffer.allocUnsafe(((digits.length + this.#count) * 3) >> 2);
+    let length = 0;
+    let count = this.#count;
+    let held = this.#held;
+    for (let at = 0; at < digits.length; at++) {
+      const value = BASE64_VALUE[digits[at]!]!;
+      if (value > 64) continue;
+      if (value === 64) {
+        if (count > 1) decoded[length++] = (held >> (count === 2 ? 4 : 10)) & 255;
+        if (count > 2) decoded[length++] = (held >> 2) & 255;
+        count = 0;
+        continue;
+      }
+      held = (held << 6) | value;
+      if (++count < 4) continue;
+      decoded[length++] = (held >> 16) & 255;
+      decoded[length++] = (held >> 8) & 255;
+      decoded[length++] = held & 255;
+      count = 0;
+    }
+    this.#count = count;
+    this.#held = held & 0xff_ffff;
+    return decoded.subarray(0, length);
+  }
+
+  /** The last run without its padding. */
+  end(): Buffer {
+    return this.#count > 1 ? this.push(PADDING) : PADDING.subarray(0, 0);
+  }
 }
+
+const PADDING = Buffer.from('=');
 
 function* eachQuotedPrintable(body: Buffer): Generator<Buffer> {
   let at = 0;
@@ -160,7 +197,7 @@ function encodedWord(value: string, at: number): EncodedWord | undefined {
 }
 
 function wordBytes(encoding: string, content: string): Buffer | undefined {
-  if (encoding === 'B' || encoding === 'b') return Buffer.from(base64Digits(content), 'base64');
+  if (encoding === 'B' || encoding === 'b') return Buffer.concat([...eachBase64(Buffer.from(content, 'latin1'))]);
   if (encoding === 'Q' || encoding === 'q')
     return decodeQuotedPrintable(Buffer.from(content.replaceAll('_', ' '), 'latin1'));
   return undefined;

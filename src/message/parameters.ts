@@ -82,7 +82,7 @@ export function findParameter(parameters: Parameters, name: string): string | un
 }
 
 /** `charset'language'percent-encoded`; what has no two quotes is all value. RFC 2231 §4 */
-function readExtended(value: string): { readonly charset: string; readonly octets: string } {
+export function readExtended(value: string): { readonly charset: string; readonly octets: string } {
   const first = value.indexOf("'");
   const second = first < 0 ? -1 : value.indexOf("'", first + 1);
   if (second < 0) return { charset: '', octets: decodePercent(value) };

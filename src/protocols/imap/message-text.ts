@@ -1,25 +1,35 @@
 // The text of one message for SEARCH: header values and text parts, decoded, without regard to case.
 //
 // In      a message's row and bytes, all texts that are looked for
-// Out     whether header or body hold one
+// Out     whether header or body hold one. BODY is the text of text parts; TEXT is that and all header fields, of the
+//         message, its parts and the messages in it, as they stand and decoded. A key for an address field also looks at
+//         the addresses as they are parsed, `mailbox@host`: comments and white space may stand between
 // Limits  HEADER_BYTES of a header, PART_BYTES of each text part, MESSAGE_BYTES of them together; attachments are no text
 // RFC 3501 §6.4.4 BODY, TEXT, HEADER; RFC 2045, RFC 2047
 
 import { Failure } from '../../base/failure.ts';
-import { decodeWords, eachDecodedText } from '../../message/decode.ts';
+import { parseAddressList } from '../../message/addresses.ts';
+import { decodeExtended, decodeRaw, decodeWords, eachDecodedText } from '../../message/decode.ts';
 import { fieldValue, type Header, parseHeader } from '../../message/header.ts';
-import { findParameter } from '../../message/parameters.ts';
-import { isMessage, type Part } from '../../message/part.ts';
+import { findParameter, type Parameters } from '../../message/parameters.ts';
+import type { Part } from '../../message/part.ts';
 import { decodeStructure } from '../../message/structure.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { MessageRow } from '../../store/messages.ts';
 
 const PART_BYTES = 4 * 1024 * 1024;
 const MESSAGE_BYTES = 16 * 1024 * 1024;
+const ADDRESS_FIELDS: ReadonlySet<string> = new Set(['from', 'sender', 'reply-to', 'to', 'cc', 'bcc']);
 
 /** RFC 5051 is more than clients expect: lower case of Unicode, composed. */
 export function fold(text: string): string {
   return text.normalize('NFC').toLowerCase();
+}
+
+/** The texts that are in BODY, and those that are in what TEXT sees beyond the message's own header. */
+interface Found {
+  readonly body: Set<string>;
+  readonly text: Set<string>;
 }
 
 export class MessageText {
@@ -29,7 +39,7 @@ export class MessageText {
   readonly #breathe: () => Promise<void> | undefined;
   readonly #structure: Part;
   #header: Header | undefined;
-  #foundInBody: ReadonlySet<string> | undefined;
+  #found: Found | undefined;
 
   constructor(
     row: MessageRow,
@@ -48,19 +58,24 @@ export class MessageText {
   async hasHeader(field: string, text: string): Promise<boolean> {
     const header = await this.#readHeader();
     const needle = fold(text);
-    return header.fields.some(
-      (one) => one.name === field && fold(decodeWords(fieldValue(header, one))).includes(needle),
-    );
+    return header.fields.some((one) => {
+      if (one.name !== field) return false;
+      const value = fieldValue(header, one);
+      if (fold(decodeWords(value)).includes(needle)) return true;
+      return ADDRESS_FIELDS.has(field) && fold(addressesText(value)).includes(needle);
+    });
   }
 
   /** `needle` is one of those that were announced, folded. */
   async bodyHas(needle: string): Promise<boolean> {
-    this.#foundInBody ??= await this.#searchBody();
-    return this.#foundInBody.has(needle);
+    this.#found ??= await this.#searchParts();
+    return this.#found.body.has(needle);
   }
 
   async messageHas(needle: string): Promise<boolean> {
-    return fold(headerText(await this.#readHeader())).includes(needle) || (await this.bodyHas(needle));
+    if (fold(headerText(await this.#readHeader())).includes(needle)) return true;
+    this.#found ??= await this.#searchParts();
+    return this.#found.text.has(needle);
   }
 
   async #readHeader(): Promise<Header> {
@@ -79,58 +94,88 @@ export class MessageText {
   }
 
   /** All needles at once, so that many keys cost one reading. */
-  async #searchBody(): Promise<ReadonlySet<string>> {
-    const open = new Set([...this.#needles.body, ...this.#needles.text]);
-    const found = new Set<string>();
-    const overlap = Math.max(0, ...[...open].map((needle) => needle.length - 1));
-    let leftBytes = MESSAGE_BYTES;
-    for (const part of textParts(this.#structure)) {
-      let before = '';
-      const { start, end } = textRange(part);
-      const bytes = Math.min(end - start, leftBytes);
-      leftBytes -= bytes;
-      for await (const piece of this.#pieces(part, start, start + bytes)) {
-        const text = before + fold(piece);
-        for (const needle of open) if (text.includes(needle)) found.add(needle);
-        for (const needle of found) open.delete(needle);
-        if (open.size === 0) return found;
-        before = overlap === 0 ? '' : text.slice(-overlap);
-      }
-      if (leftBytes <= 0) break;
-    }
+  async #searchParts(): Promise<Found> {
+    const found: Found = { body: new Set(), text: new Set() };
     // An empty text is in every body, also in one without text.
-    if (open.has('')) found.add('');
+    if (this.#needles.body.has('')) found.body.add('');
+    if (this.#needles.text.has('')) found.text.add('');
+    const open = { body: without(this.#needles.body, found.body), text: without(this.#needles.text, found.text) };
+    const isOver = (): boolean => open.body.size === 0 && open.text.size === 0;
+    const look = (text: string, kind: 'body' | 'text'): void => {
+      for (const needle of open[kind]) {
+        if (!text.includes(needle)) continue;
+        found[kind].add(needle);
+        open[kind].delete(needle);
+      }
+    };
+    const overlap = Math.max(0, ...[...open.body, ...open.text].map((needle) => needle.length - 1));
+    let leftBytes = MESSAGE_BYTES;
+    for (const part of allParts(this.#structure)) {
+      if (isOver() || leftBytes <= 0) break;
+      const isText = part.type === 'text';
+      // The message's own header is looked at by itself, and only TEXT asks for those of its parts.
+      const readsHeader = part !== this.#structure && open.text.size > 0;
+      const start = readsHeader ? part.headerStart : part.bodyStart;
+      const end = isText ? part.bodyEnd : readsHeader ? part.bodyStart : start;
+      const bytes = await this.#read(start, Math.min(end, start + leftBytes));
+      leftBytes -= bytes.length;
+      if (readsHeader) look(fold(partHeaderText(part, parseHeader(bytes.subarray(0, part.bodyStart - start)))), 'text');
+      if (!isText) continue;
+      let before = '';
+      const charset = findParameter(part.parameters, 'charset') ?? '';
+      for (const piece of eachDecodedText(bytes.subarray(part.bodyStart - start), part.encoding, charset)) {
+        if (piece !== '') {
+          const text = before + fold(piece);
+          look(text, 'body');
+          look(text, 'text');
+          if (isOver()) return found;
+          before = overlap === 0 ? '' : text.slice(-overlap);
+        }
+        await this.#breathe();
+      }
+    }
     return found;
   }
-
-  async *#pieces(part: Part, start: number, end: number): AsyncGenerator<string> {
-    const body = await this.#read(start, end);
-    if (isMessage(part)) {
-      yield headerText(parseHeader(body));
-      return;
-    }
-    const charset = findParameter(part.parameters, 'charset') ?? 'us-ascii';
-    for (const piece of eachDecodedText(body, part.encoding, charset)) {
-      yield piece;
-      await this.#breathe();
-    }
-  }
 }
 
-/** In the order of the message: text parts, and attached messages for their header fields. */
-function* textParts(part: Part): Generator<Part> {
-  if (isMessage(part) || part.type === 'text') yield part;
-  for (const inner of part.parts) yield* textParts(inner);
+function without(all: ReadonlySet<string>, some: ReadonlySet<string>): Set<string> {
+  return new Set([...all].filter((one) => !some.has(one)));
 }
 
-/** An attached message's own text parts come after it. */
-function textRange(part: Part): { start: number; end: number } {
-  const inner = isMessage(part) ? part.parts[0]! : undefined;
-  if (inner === undefined) return { start: part.bodyStart, end: part.bodyEnd };
-  return { start: inner.headerStart, end: inner.bodyStart };
+/** In the order of the message. */
+function* allParts(part: Part): Generator<Part> {
+  yield part;
+  for (const inner of part.parts) yield* allParts(inner);
 }
 
-/** A field a line, so that no text is found across two of them. */
+/** A field a line, so that no text is found across two of them; lines that are no field as they stand. */
 function headerText(header: Header): string {
-  return header.fields.map((field) => `${field.name}: ${decodeWords(fieldValue(header, field))}\n`).join('');
+  return header.fields
+    .map((field) => {
+      const value = decodeWords(fieldValue(header, field));
+      return field.name === '' ? `${value}\n` : `${field.name}: ${value}\n`;
+    })
+    .join('');
+}
+
+/** With the values of parameters as they are meant, file names above all. */
+function partHeaderText(part: Part, header: Header): string {
+  return headerText(header) + parametersText(part.parameters) + parametersText(part.disposition?.parameters ?? []);
+}
+
+function parametersText(parameters: Parameters): string {
+  let text = '';
+  for (let i = 0; i < parameters.length; i += 2) {
+    const value = parameters[i + 1]!;
+    text += `${parameters[i]!.endsWith('*') ? decodeExtended(value) : decodeWords(value)}\n`;
+  }
+  return text;
+}
+
+/** An address a line. */
+function addressesText(value: string): string {
+  let text = '';
+  for (const [, , mailbox, host] of parseAddressList(value))
+    if (mailbox !== null && host !== null) text += `${decodeRaw(`${mailbox}@${host}`)}\n`;
+  return text;
 }
