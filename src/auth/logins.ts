@@ -201,12 +201,13 @@ export function createLogins(parts: LoginsParts): Logins {
         return now && pick(now);
       },
       first: first === undefined ? undefined : { revision: readAt, value: first },
-      hasExpired: proof.hasExpired,
+      msLeft: proof.msLeft,
       watch(login, over) {
         const domains = () => admissions.flatMap(({ domain }) => domain ?? []);
         const isOver = () => login.now() === undefined;
         const passwordChanged = () => void (proof.outlivesPassword !== true && login.end());
-        return open.watch({ id: login.id, uuid, readAt, domains, isOver, passwordChanged }, over);
+        const watched = { id: login.id, uuid, readAt, domains, isOver, passwordChanged, msLeft: proof.msLeft };
+        return open.watch(watched, over);
       },
     });
   }

@@ -3,7 +3,7 @@
 // In      notifications of commits: what lets an entry in has changed, what lets in who is of a domain
 // Out     a call to the session of a login that is over by it; none to any other
 // Ends    with its entry, by a status or an access rule of entry or domain, with its token, and with a changed password but in
-//         the session that changed it
+//         the session that changed it; at the time at which its token expires
 // Limits  password changes remembered for logins that are under way: 1000; TURN logins asked in one turn
 // Never   reads anything for a login whose entry and domain have not changed
 
@@ -23,6 +23,8 @@ export interface OpenLogin {
   domains(): readonly string[];
   /** Reads the directory where that has changed. Throws `unavailable`. */
   isOver(): boolean;
+  /** Milliseconds until it ends without any change; absent where it does not. */
+  readonly msLeft?: (() => number) | undefined;
   /** The password of its entry has changed, in another session. */
   passwordChanged(): void;
 }
@@ -35,10 +37,13 @@ interface PasswordChange {
 
 const CHANGES_MAX = 1000;
 const TURN = 100;
+/** The clock may be set: a time that is far off is looked at again. */
+const LOOK_AGAIN_MS = 3_600_000;
 
 export class OpenLogins {
   readonly #byEntry = new Map<string, Map<OpenLogin, () => void>>();
   readonly #changes = new Map<string, PasswordChange>();
+  readonly #timers = new WeakMap<OpenLogin, NodeJS.Timeout>();
 
   constructor(writer: { onNotification(listener: (notification: Notification) => void): unknown }) {
     writer.onNotification((notification) => {
@@ -57,6 +62,7 @@ export class OpenLogins {
     const change = this.#changes.get(uuid);
     if (change !== undefined) this.#passwordChanged(login, change);
     this.#ask(login);
+    this.#awaitItsTime(login);
     return () => this.#forget(login);
   }
 
@@ -96,7 +102,20 @@ export class OpenLogins {
     over();
   }
 
+  #awaitItsTime(login: OpenLogin): void {
+    if (login.msLeft === undefined || this.#byEntry.get(login.uuid)?.has(login) !== true) return;
+    const timer = setTimeout(
+      () => {
+        this.#ask(login);
+        this.#awaitItsTime(login);
+      },
+      Math.max(1, Math.min(login.msLeft(), LOOK_AGAIN_MS)),
+    );
+    this.#timers.set(login, timer.unref());
+  }
+
   #forget(login: OpenLogin): void {
+    clearTimeout(this.#timers.get(login));
     const ofEntry = this.#byEntry.get(login.uuid);
     if (ofEntry?.delete(login) === true && ofEntry.size === 0) this.#byEntry.delete(login.uuid);
   }

@@ -8,7 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import type { LoginClient } from './login-client.ts';
 import type { PasswordAccount, PasswordCheck } from './password-check.ts';
 import { hashOfToken, isToken } from './token.ts';
-import { isExpired, type TokenAccount, tokenFor } from './token-check.ts';
+import { type TokenAccount, tokenFor } from './token-check.ts';
 
 export interface ProvableAccount extends PasswordAccount, TokenAccount {}
 
@@ -19,8 +19,8 @@ export interface Proof {
   stands(account: TokenAccount): boolean;
   /** What it has opened goes on when the password changes: a token stands for itself. */
   readonly outlivesPassword?: boolean;
-  /** Whether its time has passed; absent where it has none. */
-  readonly hasExpired?: () => boolean;
+  /** Milliseconds until it is worth nothing, none or fewer once it is; absent where that never comes. */
+  readonly msLeft?: () => number;
 }
 
 interface ProofParts {
@@ -41,6 +41,6 @@ export function proofOf(
     outlivesPassword: true,
     isRight: () => token !== undefined,
     stands: (now) => tokenFor(now, door, hash, clock.now()) !== undefined,
-    ...(token?.expiresAt === undefined ? {} : { hasExpired: () => isExpired(token, clock.now()) }),
+    ...(token?.expiresAt === undefined ? {} : { msLeft: () => token.expiresAt! - clock.now() }),
   };
 }

@@ -23,7 +23,7 @@ export interface StandingLoginOptions<T> {
   /** Nothing is read again while the directory stays as it was then. */
   readonly first?: FirstReading<T> | undefined;
   /** It ends without a change of the directory. */
-  readonly hasExpired?: (() => boolean) | undefined;
+  readonly msLeft?: (() => number) | undefined;
   /** Calls `over` once, when a commit has ended it; gives the function that ends the watching. */
   readonly watch?: (login: StandingLogin<unknown>, over: () => void) => () => void;
 }
@@ -45,8 +45,8 @@ export class StandingLogin<T> {
 
   /** Undefined when it is over. Throws `unavailable` when it cannot be found out: the command may be tried again. */
   now(): T | undefined {
-    const { revision, read, hasExpired } = this.#options;
-    if (this.#isEnded || hasExpired?.() === true) return undefined;
+    const { revision, read, msLeft } = this.#options;
+    if (this.#isEnded || (msLeft !== undefined && msLeft() <= 0)) return undefined;
     const published = revision();
     if (published === this.#readAt) return this.#now;
     this.#now = read();

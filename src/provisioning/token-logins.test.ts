@@ -6,6 +6,7 @@ import { HashGate } from '../auth/hash-gate.ts';
 import type { LoginDoor } from '../auth/login-client.ts';
 import { loginDirectory } from '../auth/login-directory.ts';
 import { createLogins, type Logins } from '../auth/logins.ts';
+import { OpenLogins } from '../auth/open-logins.ts';
 import { freely } from '../auth/testing.ts';
 import { hashOfToken, newToken } from '../auth/token.ts';
 import type { Clock } from '../base/clock.ts';
@@ -46,6 +47,7 @@ beforeEach(async () => {
     gate: new WatchedGate(),
     clock,
     ...freely,
+    open: new OpenLogins(directory),
   });
 });
 afterEach(() => directory.close());
@@ -107,6 +109,32 @@ test('it opens to the last millisecond and ends what it has opened then, without
   now = START + 10_000;
   assert.deepEqual([mail.now(), bound.now()], [undefined, undefined]);
   await assert.rejects(login('imap', token), wrong);
+});
+
+test('a session that says nothing ends when its token does, and others go on', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const DAY = 86_400_000;
+  const opened = [
+    await login('imap', await give('phone', ['imap'], START + 2 * DAY + 1000)),
+    await login('imap', await give('tablet', ['imap'], START + 3 * DAY)),
+    await login('imap', await give('reader', ['imap'])),
+    await login('imap', await give('gone', ['imap'], START + DAY)),
+  ];
+  const over: number[] = [];
+  const ends = opened.map((each, i) => each.watch(() => over.push(i)));
+  ends[3]!();
+  const pass = (ms: number): void => {
+    for (let left = ms; left > 0; left -= 500) {
+      now += 500;
+      context.mock.timers.tick(500);
+    }
+  };
+  pass(2 * DAY + 500);
+  assert.deepEqual(over, []);
+  pass(500);
+  assert.deepEqual(over, [0]);
+  pass(DAY);
+  assert.deepEqual(over, [0, 1]);
 });
 
 test('what it has opened ends with it, and with no other; sessions of the entry are told', async () => {
