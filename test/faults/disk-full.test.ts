@@ -4,7 +4,17 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -112,6 +122,43 @@ describe('a full disk', { skip }, () => {
     assert.equal(await imap.count(), 3);
     await imap.logout();
     await smtp.quit();
+  });
+
+  test('the audit is no reason to refuse a login: what is lost is named once, half a line is never left', async () => {
+    const count = (event: string): number => server.stderr().split(`"event":"${event}"`).length - 1;
+    const logIn = async (): Promise<void> => {
+      const imap = await ImapClient.login(server.listeners.imap, ann.login, ann.password);
+      await imap.logout();
+    };
+    // What the test before has left is over when a line can be written.
+    for (let tries = 0; count('audit.resume') < count('audit.lose'); tries++) {
+      assert.ok(tries < 100, server.stderr());
+      await logIn();
+      await new Promise((later) => setTimeout(later, 150));
+    }
+    const before = count('audit.lose');
+    filler.fill();
+    // The rest of the file's last page is used up first.
+    for (let tries = 0; count('audit.lose') === before; tries++) {
+      assert.ok(tries < 100, 'nothing was lost');
+      await logIn();
+      await new Promise((later) => setTimeout(later, 150));
+    }
+    for (let i = 0; i < 20; i++) await logIn();
+    await new Promise((later) => setTimeout(later, 1500));
+    await logIn();
+    assert.equal(count('audit.lose'), before + 1);
+    filler.free();
+    for (let tries = 0; count('audit.resume') <= before; tries++) {
+      assert.ok(tries < 100, 'it is not written again');
+      await logIn();
+      await new Promise((later) => setTimeout(later, 150));
+    }
+    for (const name of readdirSync(join(mount, 'data/audit'))) {
+      const lines = readFileSync(join(mount, 'data/audit', name), 'utf8').split('\n');
+      assert.equal(lines.pop(), '');
+      for (const line of lines) JSON.parse(line);
+    }
   });
 
   test('a disk that fills up under delivery: what got 250 is there, what got 452 is not', async () => {
