@@ -92,16 +92,30 @@ async function line(socket: TLSSocket, said?: string): Promise<string> {
 
 const shown = (server: Waypost): Promise<CertificateReport> => new AdminClient(server.data).call('cert.show', {});
 
-async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
-  for (const deadline = Date.now() + 15_000; !(await holds()); ) {
+async function until(what: string, holds: () => Promise<boolean> | boolean, ms = 15_000): Promise<void> {
+  for (const deadline = Date.now() + ms; !(await holds()); ) {
     if (Date.now() > deadline) throw new Error(`waited for ${what}`);
     await new Promise((turn) => setTimeout(turn, 20));
   }
 }
 
+/** Put there while nobody asks for a look. */
+async function servedByItself(): Promise<string> {
+  await using server = await startWaypost();
+  put(join(server.data, 'tls', 'certs', 'new'), make(['mail.new.example']));
+  const isServed = async (): Promise<boolean> =>
+    (await shown(server)).served.some(({ name }) => name === 'mail.new.example');
+  await until('a look', isServed, 120_000);
+  return readFileSync(join(server.data, 'tls', 'certs', 'new', 'fullchain.pem'), 'utf8');
+}
+
 describe('TLS', { skip: openssl.skip }, () => {
   let server: Waypost;
+  let byItself: Promise<string>;
   before(async () => {
+    // A minute that the other tests need not wait for.
+    byItself = servedByItself();
+    byItself.catch(() => {});
     server = await startWaypost({ config: 'threads = 2\n' });
     await populate(server, 'acme.example', ['ann']);
   });
@@ -279,6 +293,15 @@ describe('TLS', { skip: openssl.skip }, () => {
     assert.deepEqual([await asked('imaps'), await asked('ldaps')], [true, true]);
     // The lock, the store and the certificates are whole after a stop, too.
     assert.equal((await other.stop()).code, 0);
+  });
+
+  test('a certificate is used within a minute by itself, and people are told of it in columns', async () => {
+    assert.match(await byItself, /BEGIN CERTIFICATE/);
+    const launcher = join(import.meta.dirname, '..', 'waypost');
+    for (const verb of ['show', 'reload']) {
+      const { stdout } = await run(launcher, ['cert', verb, '--data', server.data]);
+      assert.match(stdout, /^NAME +KEY +UNTIL +FROM\nmail\.waypost\.example +ec +20\d\d-\d\d-\d\d +local$/m);
+    }
   });
 });
 

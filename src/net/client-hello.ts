@@ -27,7 +27,7 @@ export type HelloName = { readonly kind: 'more' } | { readonly kind: 'read'; rea
 const NONE: HelloName = { kind: 'read', name: undefined };
 const MORE: HelloName = { kind: 'more' };
 
-/** Reads until the name is known, or the peer has said all. Throws nothing; a transport that closes has no name. */
+/** Reads until the name is known. Throws nothing; a transport whose peer has said all before is closed, and has no name. */
 export function readServerName(raw: Duplex): Promise<string | undefined> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
@@ -38,7 +38,11 @@ export function readServerName(raw: Duplex): Promise<string | undefined> {
       if (chunks.length > 0 && !raw.destroyed && !raw.readableEnded) raw.unshift(Buffer.concat(chunks));
       resolve(name);
     };
-    const ended = (): void => done(undefined);
+    const ended = (): void => {
+      // Nothing can follow: a handshake would wait for it.
+      raw.destroy();
+      done(undefined);
+    };
     const read = (): void => {
       for (let chunk = raw.read() as Buffer | null; chunk !== null; chunk = raw.read() as Buffer | null) {
         chunks.push(chunk);

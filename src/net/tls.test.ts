@@ -224,6 +224,13 @@ test('a handshake that does not come, is none, or comes in pieces for ever is cl
     // A record of a handshake that says it is longer than what comes.
     Buffer.from('1603010200010001fc0303', 'hex'),
   ];
+  // A peer that ends in the middle is not waited for.
+  const patient = await open(context, { handshakeMs: 600_000 });
+  const leaving = connect(patient.port, '127.0.0.1');
+  leaving.end(Buffer.from('1603010200010001fc0303', 'hex'));
+  leaving.resume();
+  await once(leaving, 'close');
+  await assert.rejects(seen(patient));
   for (const piece of pieces) {
     const socket = connect(opened.port, '127.0.0.1');
     socket.on('error', () => {});
