@@ -270,8 +270,8 @@ test('HAProxy', { skip: peersMissing('haproxy', 'openssl') }, async (context) =>
   const proxy = await HaProxy.start(PROXY, lines);
   context.after(() => proxy.stop());
   const at = (line: number): Endpoint => ({ host: '127.0.0.1', port: proxy.ports[line]! });
-  const secure = (line: number, servername = 'mail.waypost.example', verify = line !== 3): TLSSocket => {
-    const socket = dial(at(line), CLIENT);
+  const secure = (line: number, servername = 'mail.waypost.example', verify = line !== 3, from = CLIENT): TLSSocket => {
+    const socket = dial(at(line), from);
     return connectTls({ socket, ca: readFileSync(authority.file), servername, rejectUnauthorized: verify });
   };
 
@@ -292,10 +292,10 @@ test('HAProxy', { skip: peersMissing('haproxy', 'openssl') }, async (context) =>
     talk.close();
   });
 
-  const login = async (line: number): Promise<string> => {
-    const talk = new Lines(secure(line));
+  const login = async (line: number, from = CLIENT, password = ANN.password): Promise<string> => {
+    const talk = new Lines(secure(line, undefined, undefined, from));
     await talk.until('* OK');
-    const said = (await talk.command(`a LOGIN ${ANN.login} ${ANN.password}`, 'a ')).at(-1)!;
+    const said = (await talk.command(`a LOGIN ${ANN.login} ${password}`, 'a ')).at(-1)!;
     talk.close();
     return said;
   };
@@ -351,6 +351,14 @@ test('HAProxy', { skip: peersMissing('haproxy', 'openssl') }, async (context) =>
       seen.map(({ proxy, login: name, result }) => `${proxy} ${name} ${result}`),
       ['ok', 'access', 'ok', 'ok', 'access', 'ok', 'ok'].map((result) => `${PROXY} ${ANN.login} ${result}`),
     );
+  });
+
+  await context.test('one client that guesses is throttled, another behind the same proxy is not', async () => {
+    const guesses = Array.from({ length: 12 }, (_, number) => login(2, '127.0.0.11', `guess-${number}`));
+    const said = await Promise.all(guesses);
+    assert.ok(said.some((each) => each.startsWith('a NO [AUTHENTICATIONFAILED]')));
+    assert.match(await login(2, '127.0.0.11'), /^a NO \[UNAVAILABLE\]/);
+    assert.match(await login(2, '127.0.0.12'), /^a OK/);
   });
 
   await context.test('IMAP, TLS goes through the proxy: a login', async () => {
