@@ -5,7 +5,7 @@
 // States  open -> (peer said all) -> ended by us -> closed; the transport may be replaced while it is open
 // Limits  INPUT_HIGH_BYTES read ahead of a busy session; OUTPUT_HIGH_BYTES written ahead of the peer by a session that calls
 //         breathe(), OUTPUT_BUFFER_BYTES by any; TURN_MS at a time; STALLED_MS for a peer that takes nothing
-// Never   parses; knows a protocol
+// Never   parses; knows a protocol, but how TLS begins: who speaks it where it is not expected is cut off
 //
 // A session drains the framer without waiting and calls more() when it is empty, so that commands which are answered at
 // once cost no turn:
@@ -72,6 +72,11 @@ export function plainAddress(address: string): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address;
 }
 
+/**
+ * How a client begins that speaks TLS where it is not spoken, or not yet. No protocol here begins so, nor a query of DNS
+ * that is short enough; it would wait for an answer that it can read.
+ */
+const TLS_HANDSHAKE = 0x16;
 const INPUT_HIGH_BYTES = 128 * 1024;
 const OUTPUT_HIGH_BYTES = 256 * 1024;
 const TURN_MS = 8;
@@ -95,6 +100,7 @@ export class Connection<F extends { push(chunk: Buffer): void }> {
   /** Bytes that the framer got since the session last found it empty. */
   #unreadBytes = 0;
   #isWoken = false;
+  #isFirstChunk = true;
   /** No more input comes: the peer has said all, or is gone. */
   #isOver = false;
   /** end() was called. */
@@ -260,6 +266,13 @@ export class Connection<F extends { push(chunk: Buffer): void }> {
 
   readonly #receive = (chunk: Buffer): void => {
     if (this.#isEnded) return;
+    if (this.#isFirstChunk) {
+      this.#isFirstChunk = false;
+      if (chunk[0] === TLS_HANDSHAKE) {
+        this.destroy();
+        return;
+      }
+    }
     this.#framer.push(chunk);
     this.#unreadBytes += chunk.length;
     if (this.#waiting !== undefined) this.#goOn();
