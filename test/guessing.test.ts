@@ -2,10 +2,16 @@
 // its own, over what the proxy says is TLS.
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import type { AuditLine } from '../src/audit/line.ts';
 import { LineConnection } from '../src/demo/clients/line-connection.ts';
 import { PASSWORD, populate } from './support/directory.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
+
+const waypost = resolve(import.meta.dirname, '../waypost');
 
 type ProxiedDoor = 'smtp' | 'submission' | 'imap' | 'pop3';
 
@@ -108,6 +114,27 @@ test('a guesser on many connections of many threads gets ten looks; the owner is
   for (const door of ['imap', 'pop3', 'submission'] as const)
     assert.match(await logIn(door, '198.51.100.1', ann, PASSWORD), /^(a OK|\+OK|235) /);
   assert.match(await logIn('imap', guesser, 'bob@acme.example', PASSWORD), /^a OK /, 'others at that address');
+
+  // All of it can be asked for: each look, and of what was throttled a line a minute.
+  await new Promise((later) => setTimeout(later, 500));
+  const { stdout } = await promisify(execFile)(waypost, [
+    'audit',
+    'list',
+    '--json',
+    '--peer',
+    guesser,
+    '--data',
+    server.data,
+  ]);
+  const lines = JSON.parse(stdout) as AuditLine[];
+  const results = (result: AuditLine['result']): number => lines.filter((line) => line.result === result).length;
+  assert.equal(results('wrong'), looked.length);
+  assert.ok(
+    results('throttled') >= 1 && results('throttled') <= 3,
+    `${results('throttled')} lines of throttled logins`,
+  );
+  const [line] = lines;
+  assert.deepEqual([line?.proxy, line?.tls, line?.account], ['127.0.0.1', 'TLSv1.3', ann]);
 });
 
 test('a client has fifty connections at port 25, and others have theirs', async () => {

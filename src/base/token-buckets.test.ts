@@ -184,3 +184,15 @@ test('a draw that is held goes on when a check of another user of the memory set
   await settled;
   assert.equal(there.draw([draw], 0), 'drawn');
 });
+
+test('a lock that a thread has taken to its grave is taken over, and all buckets are forgotten', () => {
+  const buffer = new SharedArrayBuffer(TokenBuckets.bytes(CAPACITY));
+  const all = new TokenBuckets(buffer, 0, CAPACITY, true);
+  const one = all.bucket({ name: 'one', size: 1, perMinute: 0 }, 'a');
+  assert.equal(all.take(one, 0), true);
+  assert.equal(all.take(one, 0), false);
+  // The first number is the lock: its holder, a thread that is not there.
+  Atomics.store(new Int32Array(buffer), 0, 9999);
+  assert.equal(all.take(one, 0), true);
+  assert.equal(all.take(one, 0), false);
+});
