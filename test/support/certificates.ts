@@ -1,6 +1,6 @@
 // Certificates for tests, made by openssl: an authority that nobody else knows, and what it signs.
 //
-// In      host names and addresses
+// In      host names, addresses of hosts and of people
 // Out     PEM texts; files of them in a temporary directory that goes with the process
 
 import { execFileSync } from 'node:child_process';
@@ -30,7 +30,7 @@ export class TestAuthority {
   /** A certificate for these names and addresses. */
   issue(...names: readonly string[]): Identity {
     const base = `issued-${++this.#issued}`;
-    const alternatives = names.map((name) => (isIP(name) === 0 ? `DNS:${name}` : `IP:${name}`)).join(',');
+    const alternatives = names.map((name) => `${kindOf(name)}:${name}`).join(',');
     const signed = ['-CA', this.file, '-CAkey', join(this.#directory, 'ca.key')];
     this.#request(base, [...signed, '-subj', `/CN=${names[0]}`, '-addext', `subjectAltName=${alternatives}`]);
     const keyFile = join(this.#directory, `${base}.key`);
@@ -43,4 +43,9 @@ export class TestAuthority {
     const files = ['-keyout', join(this.#directory, `${base}.key`), '-out', join(this.#directory, `${base}.pem`)];
     execFileSync('openssl', ['req', '-x509', '-days', '30', ...newKey, ...files, ...more], { stdio: 'pipe' });
   }
+}
+
+function kindOf(name: string): string {
+  if (name.includes('@')) return 'email';
+  return isIP(name) === 0 ? 'DNS' : 'IP';
 }
