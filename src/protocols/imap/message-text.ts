@@ -73,7 +73,7 @@ export class MessageText {
   }
 
   async messageHas(needle: string): Promise<boolean> {
-    if (fold(headerText(await this.#readHeader())).includes(needle)) return true;
+    if (fold(partHeaderText(this.#structure, await this.#readHeader())).includes(needle)) return true;
     this.#found ??= await this.#searchParts();
     return this.#found.text.has(needle);
   }
