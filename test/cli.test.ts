@@ -178,7 +178,17 @@ describe('with a server', { concurrency: false }, () => {
   test('status, sync status, dns records', async () => {
     assert.match((await cli('status')).stdout, /^host name {4}mail\.waypost\.example$/m);
     const status = await json<{ startedAt: string; listeners: Record<string, string> }>('status');
-    const keys = ['version', 'format', 'startedAt', 'hostname', 'listeners', 'revision', 'generation', 'queued'];
+    const keys = [
+      'version',
+      'format',
+      'startedAt',
+      'hostname',
+      'listeners',
+      'revision',
+      'generation',
+      'queued',
+      'scram',
+    ];
     assert.deepEqual(Object.keys(status), keys);
     assert.match(status.startedAt, TIME);
     const { host, port } = server.listeners.smtp;
