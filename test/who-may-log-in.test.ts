@@ -1,12 +1,27 @@
 // Every door asks the same question: each status of user and domain, each access rule, at each way in.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Client, ResultCodeError } from 'ldapts';
+import { AdminClient } from '../src/cli/client.ts';
 import { LineConnection } from '../src/demo/clients/line-connection.ts';
-import { administrator, domainDn, PASSWORD, populate, replaceAttribute, userDn } from './support/directory.ts';
-import { type Endpoint, startWaypost, type Waypost } from './support/server.ts';
+import {
+  ADMINISTRATOR,
+  administrator,
+  domainDn,
+  PASSWORD,
+  populate,
+  replaceAttribute,
+  userDn,
+} from './support/directory.ts';
+import { type Door, startWaypost, type Waypost } from './support/server.ts';
 
+const IMPLICIT: ReadonlySet<Door> = new Set(['submissions', 'imaps', 'pop3s'] as const);
 const LOGIN = 'ann@acme.example';
 const ANN = userDn(LOGIN);
 const ACME = domainDn('acme.example');
@@ -25,8 +40,11 @@ after(async () => {
 });
 
 /** The reply to the last line; it is the only one that begins so. QUIT comes last, so that a maildrop is free again. */
-async function said({ host, port }: Endpoint, reply: RegExp, ...lines: readonly string[]): Promise<string> {
-  const connection = await LineConnection.open(host, port);
+async function said(door: Door, reply: RegExp, ...lines: readonly string[]): Promise<string> {
+  const { host, port } = server.listeners[door];
+  const ca = readFileSync(join(server.data, 'tls/ca.pem'), 'utf8');
+  const plain = await LineConnection.open(host, port);
+  const connection = IMPLICIT.has(door) ? await plain.secured({ servername: 'localhost', ca }) : plain;
   try {
     await connection.line();
     for (const line of lines) connection.write(`${line}\r\n`);
@@ -34,7 +52,7 @@ async function said({ host, port }: Endpoint, reply: RegExp, ...lines: readonly 
       const line = await connection.line();
       if (!reply.test(line)) continue;
       connection.write('QUIT\r\n');
-      if (port === server.listeners.pop3.port) while ((await connection.line().catch(() => undefined)) !== undefined);
+      if (door.startsWith('pop3')) while ((await connection.line().catch(() => undefined)) !== undefined);
       return line;
     }
   } finally {
@@ -44,6 +62,8 @@ async function said({ host, port }: Endpoint, reply: RegExp, ...lines: readonly 
 
 interface WayIn {
   readonly service: string;
+  /** TLS from the first byte. */
+  readonly isImplicit?: boolean;
   readonly try: () => Promise<string>;
   readonly ok: RegExp;
   readonly refused: RegExp;
@@ -52,31 +72,52 @@ interface WayIn {
 const ways: Readonly<Record<string, WayIn>> = {
   'SMTP AUTH': {
     service: 'smtp',
-    try: () => said(server.listeners.submission, /^(235|[45]..) /, 'EHLO x', `AUTH PLAIN ${PLAIN}`),
+    try: () => said('submission', /^(235|[45]..) /, 'EHLO x', `AUTH PLAIN ${PLAIN}`),
     ok: /^235 /,
     refused: /^525 5\.7\.13 /,
   },
   'IMAP LOGIN': {
     service: 'imap',
-    try: () => said(server.listeners.imap, /^a /, `a LOGIN ${LOGIN} ${PASSWORD}`),
+    try: () => said('imap', /^a /, `a LOGIN ${LOGIN} ${PASSWORD}`),
     ok: /^a OK/,
     refused: /^a NO \[NOPERM\]/,
   },
   'IMAP AUTHENTICATE': {
     service: 'imap',
-    try: () => said(server.listeners.imap, /^a /, 'a AUTHENTICATE PLAIN', PLAIN),
+    try: () => said('imap', /^a /, 'a AUTHENTICATE PLAIN', PLAIN),
     ok: /^a OK/,
     refused: /^a NO \[NOPERM\]/,
   },
   'POP3 PASS': {
     service: 'pop',
-    try: () => said(server.listeners.pop3, /^(\+OK .*octets|-ERR)/, `USER ${LOGIN}`, `PASS ${PASSWORD}`),
+    try: () => said('pop3', /^(\+OK .*octets|-ERR)/, `USER ${LOGIN}`, `PASS ${PASSWORD}`),
     ok: /^\+OK/,
     refused: /^-ERR \[AUTH\]/,
   },
   'POP3 AUTH': {
     service: 'pop',
-    try: () => said(server.listeners.pop3, /^(\+OK|-ERR)/, `AUTH PLAIN ${PLAIN}`),
+    try: () => said('pop3', /^(\+OK|-ERR)/, `AUTH PLAIN ${PLAIN}`),
+    ok: /^\+OK/,
+    refused: /^-ERR \[AUTH\]/,
+  },
+  'SMTP AUTH over submissions': {
+    service: 'smtp',
+    isImplicit: true,
+    try: () => said('submissions', /^(235|[45]..) /, 'EHLO x', `AUTH PLAIN ${PLAIN}`),
+    ok: /^235 /,
+    refused: /^525 5\.7\.13 /,
+  },
+  'IMAP LOGIN over imaps': {
+    service: 'imap',
+    isImplicit: true,
+    try: () => said('imaps', /^a /, `a LOGIN ${LOGIN} ${PASSWORD}`),
+    ok: /^a OK/,
+    refused: /^a NO \[NOPERM\]/,
+  },
+  'POP3 PASS over pop3s': {
+    service: 'pop',
+    isImplicit: true,
+    try: () => said('pop3s', /^(\+OK .*octets|-ERR)/, `USER ${LOGIN}`, `PASS ${PASSWORD}`),
     ok: /^\+OK/,
     refused: /^-ERR \[AUTH\]/,
   },
@@ -100,9 +141,13 @@ const ways: Readonly<Record<string, WayIn>> = {
   },
 };
 
-async function expectAt(admits: (service: string) => boolean, what: string): Promise<void> {
+async function expectAt(admits: (service: string, isImplicit: boolean) => boolean, what: string): Promise<void> {
   for (const [name, way] of Object.entries(ways))
-    assert.match(await way.try(), admits(way.service) ? way.ok : way.refused, `${name}, ${what}`);
+    assert.match(
+      await way.try(),
+      admits(way.service, way.isImplicit === true) ? way.ok : way.refused,
+      `${name}, ${what}`,
+    );
 }
 
 const STATUSES: Readonly<Record<string, boolean>> = {
@@ -134,7 +179,8 @@ for (const [dn, attribute] of [
     ['-imap:*', (service: string) => service !== 'imap'],
     ['+imap,smtp:127.0.0.0/8$+pop:198.51.100.7', (service: string) => service === 'imap' || service === 'smtp'],
     ['+ALL EXCEPT ldap:ALL', (service: string) => service !== 'ldap'],
-    ['+imaps,smtps,pops,ldaps:*', () => false],
+    ['+imaps,smtps,pops,ldaps:*', (_: string, isImplicit: boolean) => isImplicit],
+    ['-imaps:*', (service: string, isImplicit: boolean) => service !== 'imap' || !isImplicit],
     ['-ALL:192.0.2.0/24', () => true],
   ] as const)
     test(`${attribute}: ${rules}`, async () => {
@@ -142,3 +188,24 @@ for (const [dn, attribute] of [
       await expectAt(admits, `${attribute}: ${rules}`);
       await replaceAttribute(directory, dn, attribute, []);
     });
+
+test('an access rule of the Directory Manager keeps its tokens from /v1: 403', async () => {
+  const { token } = await new AdminClient(server.data).call('token.add', { name: 'ops', scopes: ['api'] });
+  const ca = readFileSync(join(server.data, 'tls/ca.pem'));
+  const { host, port } = server.listeners.https;
+  const statusOf = async (): Promise<number | undefined> => {
+    const headers = { authorization: `Bearer ${token}` };
+    const asked = request({ host, port, path: '/v1/user/list', method: 'POST', ca, servername: 'localhost', headers });
+    asked.end('{}');
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    answer.resume();
+    return answer.statusCode;
+  };
+  const rule = (values: string[]) => replaceAttribute(directory, ADMINISTRATOR, 'mailAllowedServiceAccess', values);
+  assert.equal(await statusOf(), 200);
+  await rule(['-http:*']);
+  assert.equal(await statusOf(), 403);
+  await rule(['-http:192.0.2.0/24']);
+  assert.equal(await statusOf(), 200);
+  await rule([]);
+});
