@@ -231,6 +231,26 @@ test('a peer that leaves without a word ends a wait, and the listeners of its en
   assert.equal(connection.gone, true);
 });
 
+test('what has to end in a time is woken, and closed where it is at something else; one that ends is left alone', async (context) => {
+  const waiting = await open(context);
+  const more = waiting.connection.more();
+  waiting.connection.endWithin(60_000);
+  assert.equal(await more, true);
+  waiting.connection.output.write('bye');
+  waiting.connection.end();
+  const [last] = await once(waiting.client, 'data');
+  assert.equal(String(last), 'bye');
+
+  const busy = await open(context);
+  busy.connection.endWithin(10);
+  await once(busy.client, 'close');
+  assert.ok(busy.connection.gone);
+
+  let called = 0;
+  busy.connection.onClose(() => called++);
+  assert.equal(called, 1, 'a connection that is closed already has nobody to tell later');
+});
+
 test('loopback and Unix sockets are private, other addresses are not', async (context) => {
   const { socket } = await pair(context);
   assert.equal(describeConnection(socket, 'test').isPrivate, true);
