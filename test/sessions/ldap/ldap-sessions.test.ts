@@ -1,7 +1,7 @@
 // The *.ldap files of this folder: OpenLDAP's own tools against a started Waypost, and against slapd, which keeps us honest.
 //
 // Ways    as written; octet by octet, through a proxy that cuts what the tools send; in one packet and half-closed behind the
-//         last request: the tools' connections are recorded (replay.ts), and two further servers, which begin with copies
+//         last request, and over TLS by StartTLS: the tools' connections are recorded (replay.ts), and three further servers, which begin with copies
 //         of the same data, get them again in these ways and must give the answers that the tools got
 
 import assert from 'node:assert/strict';
@@ -146,9 +146,11 @@ against('waypost', peersMissing('ldapsearch', 'ldapadd'), 'octet by octet', asyn
   };
 });
 
-const REPLAYED: readonly ReplayWay[] = ['one-packet', 'half-closed'];
+const REPLAYED: readonly ReplayWay[] = ['one-packet', 'half-closed', 'exchanged'];
 
-describe('against waypost, in one packet and half-closed', { skip: peersMissing('ldapsearch', 'ldapadd') }, () => {
+describe('against waypost, in one packet, half-closed, and over another transport', {
+  skip: peersMissing('ldapsearch', 'ldapadd'),
+}, () => {
   const folder = mkdtempSync(join(tmpdir(), 'waypost-ldap-'));
   const replaying = new Map<ReplayWay, Waypost>();
   let server: Waypost;
@@ -173,13 +175,13 @@ describe('against waypost, in one packet and half-closed', { skip: peersMissing(
     test(`${file}: ${title}`, async () => {
       const url = `ldap://127.0.0.1:${recorder.port}`;
       await converse(text, { name: 'waypost', url, admin: 'cn=Directory Manager', password: server.adminPassword });
+      const ca = readFileSync(join(server.data, 'tls/ca.pem'), 'utf8');
       const connections = await recorder.take();
       assert.equal(connections.length, commands.length, 'a connection for each command');
       for (const [i, connection] of connections.entries()) {
         const expected = comparable(connection.responses);
         for (const [way, { listeners }] of replaying) {
-          const { host, port } = listeners.ldap;
-          const answers = await replay(connection, host, port, way);
+          const answers = await replay(connection, { ...listeners.ldap, ca }, way);
           assert.deepEqual(comparable(answers), expected, `connection ${i + 1} of the file, ${way}`);
         }
       }

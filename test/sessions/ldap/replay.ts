@@ -7,17 +7,27 @@
 //         come as the tool got. In the same packet it would abandon the operations before it: RFC 4511 §4.3
 //         half-closed: each request when the one before it is answered, as the tool did it, and the client's half-close
 //         directly behind the last one, in place of the unbind. The server has to answer that one too, and then to close
+//         exchanged: the same over TLS by StartTLS, which has to come before the first bind
 // Out     messages that came, by message ID, those of one ID in their order: the order across IDs is the server's to choose
-//         (RFC 4511 §3.1). What differs by nature is masked: entryUUID, time stamps, password hashes with their salt
+//         (RFC 4511 §3.1). What differs by nature is masked: entryUUID, time stamps, password hashes with their salt, and
+//         what the root DSE offers with TLS or without it is left out
 // Limits  15 s for an answer
 // Never   knows what an answer should be: it is what the tool got, which the file's lines have judged
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { LdapFramer } from '../../../src/wire/ldap/framer.ts';
-import { decodeRequest, decodeResponse, type LdapMessage, type LdapResponse } from '../../../src/wire/ldap/message.ts';
+import {
+  decodeRequest,
+  decodeResponse,
+  encodeRequest,
+  type LdapMessage,
+  type LdapResponse,
+} from '../../../src/wire/ldap/message.ts';
+import { START_TLS } from '../../../src/wire/ldap/operations/extended.ts';
 
-export type ReplayWay = 'one-packet' | 'half-closed';
+export type ReplayWay = 'one-packet' | 'half-closed' | 'exchanged';
 
 /** One connection of a tool: what each side said. */
 export interface Recorded {
@@ -33,6 +43,7 @@ export interface Recorder {
 }
 
 const ANSWER_MS = 15_000;
+const OFFERS = new Set(['supportedExtension', 'supportedSASLMechanisms']);
 const MASKED = new Set(['entryuuid', 'createtimestamp', 'modifytimestamp', 'userpassword']);
 
 /** A port before this one that keeps what passes. */
@@ -64,14 +75,14 @@ export async function record(host: string, port: number): Promise<Recorder> {
 /** What the server answers when it is all said again in this way, up to the end of the connection. */
 export async function replay(
   { requests, responses }: Recorded,
-  host: string,
-  port: number,
+  { host, port, ca }: { readonly host: string; readonly port: number; readonly ca: string },
   way: ReplayWay,
 ): Promise<readonly Buffer[]> {
-  const socket = connect({ host, port, noDelay: true, allowHalfOpen: true });
+  const raw = connect({ host, port, noDelay: true, allowHalfOpen: true });
+  const socket = way === 'exchanged' ? await secured(raw, ca) : raw;
   const got = messagesOf(socket);
   const closed = once(socket, 'close');
-  await once(socket, 'connect');
+  if (raw.connecting) await once(raw, 'connect');
   const said = requests.filter((request) => decodeRequest(request).operation.kind !== 'unbind');
   if (way === 'one-packet') {
     socket.write(Buffer.concat(said));
@@ -94,6 +105,17 @@ export async function replay(
   return got;
 }
 
+async function secured(raw: Socket, ca: string): Promise<Socket> {
+  const operation = { kind: 'extended', name: START_TLS, value: undefined } as const;
+  raw.write(encodeRequest({ messageId: 1, operation, controls: [] }));
+  await once(raw, 'data');
+  raw.removeAllListeners('data');
+  const socket = connectTls({ socket: raw, servername: 'localhost', ca });
+  await once(socket, 'secureConnect');
+  socket.allowHalfOpen = true;
+  return socket;
+}
+
 /** In a form that two servers which do the same agree in. */
 export function comparable(responses: readonly Buffer[]): Record<string, unknown[]> {
   const byId: Record<string, unknown[]> = {};
@@ -108,11 +130,13 @@ function masked(operation: LdapResponse): LdapResponse {
   if (operation.kind !== 'searchEntry') return operation;
   return {
     ...operation,
-    attributes: operation.attributes.map((attribute) =>
-      MASKED.has(attribute.name.toLowerCase())
-        ? { ...attribute, values: attribute.values.map(() => 'masked') }
-        : attribute,
-    ),
+    attributes: operation.attributes
+      .filter(({ name }) => !OFFERS.has(name))
+      .map((attribute) =>
+        MASKED.has(attribute.name.toLowerCase())
+          ? { ...attribute, values: attribute.values.map(() => 'masked') }
+          : attribute,
+      ),
   };
 }
 
