@@ -263,6 +263,14 @@ describe('TLS', { skip: openssl.skip }, () => {
     const submission = await secure(context, server, 'submissions', { servername: 'mx.acme.example', ca });
     await line(submission);
     assert.match(await line(submission, 'EHLO me.example\r\n'), /^250-mx\.acme\.example /);
+    // Many at once: none waits for a certificate that was begun before its name was written.
+    const domains = Array.from({ length: 12 }, (_, i) => `d${i}.example`);
+    await Promise.all(
+      domains.map(async (domain) => {
+        await addDomain(client, domain, { waypostServerName: `mail.${domain}` });
+        assert.match(await greeting(`mail.${domain}`), new RegExp(`\\] mail\\.${domain} Waypost ready`));
+      }),
+    );
     // The earlier name, and one that no domain has.
     assert.match(await greeting('mail.other.example'), /\] mail\.waypost\.example Waypost ready/);
     await assert.rejects(greeting('mail.acme.example'), /altname|Hostname/i);

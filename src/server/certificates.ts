@@ -47,6 +47,8 @@ export class Certificates {
   #ticketKeys = randomBytes(TICKET_KEYS_BYTES);
   #threads: readonly ServingThread[] = [];
   #looking: Promise<void> = Promise.resolve();
+  /** A look that has not begun. */
+  #next: Promise<void> | undefined;
   #isEnded = false;
   readonly #timers: readonly NodeJS.Timeout[];
   /** Of the doors that this thread serves. */
@@ -99,15 +101,21 @@ export class Certificates {
 
   /** Looks at all files; resolves when what they hold has been given to all threads. Never rejects. */
   look(): Promise<void> {
-    // One at a time: two that read the same folders could put an older answer over a newer one.
-    this.#looking = this.#looking.then(() => this.#look());
-    return this.#looking;
+    // One at a time: two that read the same folders could put an older answer over a newer one. All who ask before it begins share it.
+    if (this.#next === undefined) {
+      this.#next = this.#looking.then(() => {
+        this.#next = undefined;
+        return this.#look();
+      });
+      this.#looking = this.#next;
+    }
+    return this.#next;
   }
 
-  /** For a thread whose clients ask for a name that the local certificate has not got yet; answers with an order. */
-  async renewFor(thread: ServingThread): Promise<void> {
+  /** For a thread whose clients ask for a name that the local certificate has not got yet. */
+  async renewFor(thread: ServingThread, request: number): Promise<void> {
     await this.look();
-    thread.post({ kind: 'tls', material: this.material });
+    thread.post({ kind: 'renewed', request });
   }
 
   /** A look under way is not waited for: what it finds is for nobody. */

@@ -28,6 +28,7 @@ import { durable } from './switches.ts';
 import type { ThreadReport } from './threads/protocol.ts';
 import { compileAnew } from './upgrade.ts';
 
+type RenewReport = Extract<ThreadReport, { kind: 'renew-local' }>;
 type ArrivedReport = Extract<ThreadReport, { kind: 'arrived' }>;
 
 export interface RunningServer {
@@ -76,7 +77,7 @@ export async function start(
   // Before any connection can be handed over.
   certificates.serve(threads.protocol);
   supervisor.onReport((thread, report) => {
-    if (report.kind === 'renew-local') void certificates.renewFor(thread);
+    if (report.kind === 'renew-local') void certificates.renewFor(thread, (report as RenewReport).request);
   });
   const routing = new RoutingCache({ reader, revision: () => shared.revision(), site: { tenant: TENANT, hostnames } });
   const gate = new HashGate({ cells: shared.hashCells, thread: 0 });

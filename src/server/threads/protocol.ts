@@ -46,6 +46,8 @@ export type ProtocolOrder =
   | { readonly kind: 'own-dns'; readonly endpoint: string }
   /** Standing: what TLS serves. The first comes before any connection. */
   | { readonly kind: 'tls'; readonly material: TlsMaterial }
+  /** The local certificate has been looked at for this request; a new one came before in `tls`. */
+  | { readonly kind: 'renewed'; readonly request: number }
   /** A segment has been collected: its descriptor must not keep its space. */
   | { readonly kind: 'forget-segment'; readonly segment: SegmentId }
   | MaildropAnswer
@@ -57,8 +59,8 @@ export type ThreadReport =
   | MaildropRequest
   | AuditReport
   | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts }
-  /** A virtual server's name is missing in the local certificate; answered with the order `tls`. */
-  | { readonly kind: 'renew-local' }
+  /** A virtual server's name is missing in the local certificate; answered with `renewed`. */
+  | { readonly kind: 'renew-local'; readonly request: number }
   /** A message has brought its domain, or tried to. */
   | { readonly kind: 'arrived'; readonly steps: readonly ArrivalStep[] }
   | { readonly kind: 'fatal'; readonly text: string };
@@ -84,15 +86,18 @@ const loginLines = new LoginLines(shared.loginBuckets, (lines) => report({ kind:
 const serverName = createServerNames(reader, () => shared.revision());
 const logins = threadLogins({ ...parts, reader, routing, gate, lines: loginLines, domainOfServer: serverName });
 const watch = createWatchers(parts.writer, shared, data.thread);
-/** Handshakes that wait for the local certificate; the main thread answers each request with an order. */
-const renewing: (() => void)[] = [];
+/** Handshakes that wait for the local certificate, by the number of their request. */
+const renewing = new Map<number, () => void>();
+let lastRenewal = 0;
 const tls = new TlsServer({
   hostname: data.hostnames[0]!,
   isServerName: (name) => serverName(name) !== undefined,
   renewLocal: () =>
     new Promise((resolve) => {
-      renewing.push(resolve);
-      if (renewing.length === 1) report({ kind: 'renew-local' });
+      // Each asks for itself: what an earlier one waits for may have been begun before this one's name was written.
+      const request = ++lastRenewal;
+      renewing.set(request, resolve);
+      report({ kind: 'renew-local', request });
     }),
 });
 const maildrops = new MaildropClient(report);
@@ -221,7 +226,10 @@ parentPort?.on('message', (order: ProtocolOrder) => {
       return;
     case 'tls':
       tls.serve(order.material);
-      for (const resolve of renewing.splice(0)) resolve();
+      return;
+    case 'renewed':
+      renewing.get(order.request)?.();
+      renewing.delete(order.request);
       return;
     case 'forget-segment':
       blobs.forget(order.segment);
