@@ -27,6 +27,8 @@ const program = resolve(import.meta.dirname, '../..');
 const golden = (name: string): string => readFileSync(join(MADE, name), 'utf8');
 /** Nothing answers there: what is to go to other hosts stays queued. */
 const NOWHERE = config('[127.0.0.9]:9', '[127.0.0.9]:9');
+/** Logins change no entry: none learns keys for SCRAM. */
+const UNCHANGED = `${NOWHERE}[auth]\nscram = "off"\n`;
 
 /** Names as format 1 kept them, as clients wrote them, and as RFC 4514 has them. */
 const recipientNames = [
@@ -44,13 +46,21 @@ const otherNames = [
 ] as const;
 const json = (text: string): string => JSON.stringify(text).slice(1, -1);
 
+const FIRST_FEATURE = '  supportedFeatures: "1.3.6.1.4.1.4203.1.5.1"';
+const VENDOR = '  vendorName: "Waypost"';
+
 /** Where this program is meant to answer otherwise: what the old one said, what is said now. */
 const meant: Partial<Record<keyof Answers, readonly (readonly [old: string, now: string])[]>> = {
-  // Values of attributes stay as they were given.
-  ldap: [...recipientNames, ...otherNames].flatMap(([old, now]) => [
-    [`dn: ${old}`, `dn: ${now}`],
-    [`entryDN: "${json(old)}`, `entryDN: "${json(now)}`],
-  ]),
+  ldap: [
+    // Values of attributes stay as they were given.
+    ...[...recipientNames, ...otherNames].flatMap(([old, now]): [string, string][] => [
+      [`dn: ${old}`, `dn: ${now}`],
+      [`entryDN: "${json(old)}`, `entryDN: "${json(now)}`],
+    ]),
+    // The root DSE offers StartTLS and SASL.
+    [FIRST_FEATURE, `  supportedExtension: "1.3.6.1.4.1.1466.20037"\n${FIRST_FEATURE}`],
+    [VENDOR, `  supportedSASLMechanisms: "PLAIN"\n  supportedSASLMechanisms: "LOGIN"\n${VENDOR}`],
+  ],
   route: recipientNames.map(([old, now]) => [json(old), json(now)]),
   // Headers are read anew: a fold is one blank, and what has neither a name nor a mailbox is no address.
   imap: [
@@ -80,7 +90,7 @@ async function parsedAgain(data: string): Promise<void> {
 test('the migrated store gives the same answers at every door, and says that it was migrated', async () => {
   using store = copyOfStore();
   const { data } = store;
-  await using server = await startWaypost({ data, config: NOWHERE });
+  await using server = await startWaypost({ data, config: UNCHANGED });
   const [first] = server.stderr().split('\n');
   assert.equal(first, 'migrating the store from format 1 to 2 (32 messages); copy: store.db.format-1');
   for (const { name, version } of derived)
