@@ -9,11 +9,7 @@ import { bad } from '../reply.ts';
 
 export const starttls: CommandDefinition<SimpleCommand<'STARTTLS'>> = {
   states: LOGGED_OUT,
-  parse(cursor) {
-    // Clients put blanks before the CRLF; nothing else could be meant.
-    while (cursor.tryTake(' '));
-    return parseSimple('STARTTLS')(cursor);
-  },
+  parse: parseSimple('STARTTLS'),
   run(_, session) {
     if (session.door.tls === undefined) return bad('TLS is not offered here');
     if (session.record.tls !== undefined) return bad('TLS is active already');
