@@ -221,3 +221,20 @@ test('a name without a domain is one of the virtual server that was asked for, b
   assert.match(await tried('localhost', PASSWORD), /^a OK/);
   assert.match(await tried('mail.beta.example', PASSWORD), /^a NO/);
 });
+
+test('off: no keys are made, by the first start or for a password, and SCRAM is not there', async () => {
+  await using other = await startWaypost({ config: '[auth]\nscram = "off"\n' });
+  const client = await administrator(other);
+  try {
+    await addDomain(client, 'acme.example', { objectClass: 'mailDomain' });
+    await addUser(client, ANN, { userPassword: PASSWORD });
+    const found = await client.search('', { scope: 'base', attributes: ['supportedSASLMechanisms'] });
+    assert.deepEqual(found.searchEntries[0]?.['supportedSASLMechanisms'], ['PLAIN', 'LOGIN']);
+    for (const dn of ['cn=Directory Manager', userDn(ANN)]) {
+      const { searchEntries } = await client.search(dn, { scope: 'base', attributes: ['userPassword'] });
+      assert.match(String(searchEntries[0]?.['userPassword']), /^\{ARGON2\}[^,]+,[^,]+,[^,]+$/);
+    }
+  } finally {
+    await client.unbind();
+  }
+});
