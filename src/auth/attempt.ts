@@ -29,6 +29,8 @@ export interface Claim<A extends LoginAccount> {
   readonly mechanism: string;
   /** As the client wrote it; undefined where a token alone says who asks. */
   readonly name: string | undefined;
+  /** What all spellings of the name have in common: it is counted by this. Absent: the name. */
+  readonly key?: string;
   readonly account: A | undefined;
   /** Called once, for an unknown account too: it costs the same. */
   readonly isRight: () => boolean | Promise<boolean>;
@@ -96,8 +98,8 @@ interface Proved<A> {
 }
 
 async function prove<A extends LoginAccount>(guard: LoginGuard, claim: Claim<A>): Promise<Proved<A>> {
-  const { client, name, account, isRight, secret } = claim;
-  const check = await guard.begin(client.record.peerAddress, name, account?.uuid);
+  const { client, name, key = name, account, isRight, secret } = claim;
+  const check = await guard.begin(client.record.peerAddress, key, account?.uuid);
   let right: boolean;
   try {
     right = await isRight();

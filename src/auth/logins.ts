@@ -8,8 +8,9 @@ import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import type { PublishedRevision } from '../base/ids.ts';
 import type { Caller } from '../directory/caller.ts';
-import { parseDn } from '../directory/dn.ts';
+import { normalizeDn } from '../directory/dn.ts';
 import type { AttributeValue } from '../directory/entry.ts';
+import { addressKey, tryParseAddress } from '../message/address.ts';
 import type { ConnectionRecord } from '../net/connection.ts';
 import type { Admissions } from '../routing/admission.ts';
 import { attempt, type LoginAccount, type LoginAttemptParts, requirePrivacy } from './attempt.ts';
@@ -84,6 +85,8 @@ const BEARER = 'bearer';
 /** An account as SASL finds it; without mail only where LDAP names it by its DN. */
 type SaslAccount = LoginAccount & ProvableAccount & { readonly caller: Caller; readonly mail: MailLogin | undefined };
 
+const DN_PREFIX = 'dn:';
+const NAME_PREFIX = 'u:';
 const NONCE_BYTES = 18;
 const NO_SECRET = Buffer.alloc(0);
 
@@ -106,7 +109,8 @@ export function createLogins(parts: LoginsParts): Logins {
       const readAt = revision();
       const account = find(client, name);
       const proof = proofOf({ passwords, clock }, client, account, password);
-      const claim = { client, mechanism: PASSWORD, name, account, secret: password, isRight: proof.isRight };
+      const key = keyOf(client, name);
+      const claim = { client, mechanism: PASSWORD, name, key, account, secret: password, isRight: proof.isRight };
       return mailLogin({ client, readAt, proof, ...(await attempt(parts, claim)) });
     },
     async bind(client, dn, given) {
@@ -114,7 +118,8 @@ export function createLogins(parts: LoginsParts): Logins {
       const readAt = revision();
       const account = directory.findEntry(dn);
       const proof = proofOf({ passwords, clock }, client, account, password);
-      const claim = { client, mechanism: PASSWORD, name: dn, account, secret: password, isRight: proof.isRight };
+      const key = keyOf(client, `${DN_PREFIX}${dn}`);
+      const claim = { client, mechanism: PASSWORD, name: dn, key, account, secret: password, isRight: proof.isRight };
       return boundLogin({ client, readAt, proof, ...(await attempt(parts, claim)) });
     },
     async bearer(client, token) {
@@ -146,7 +151,7 @@ export function createLogins(parts: LoginsParts): Logins {
     const logIn = async (claim: SaslClaim) => standingOf(await bySasl(client, claim));
     return mechanism.begin({
       client,
-      find: (each) => ({ account: findForSasl(client, each), name: withDomain(each, domainOf(client.record)) }),
+      find: (each) => ({ account: findForSasl(client, each), name: keyOf(client, each) }),
       logIn,
       byPassword: (given) =>
         logIn({ ...given, proofFor: (account) => proofOf({ passwords, clock }, client, account, given.secret) }),
@@ -164,17 +169,32 @@ export function createLogins(parts: LoginsParts): Logins {
     const proof = claim.proofFor(account);
     const isSelf = (): boolean => authzid === '' || findForSasl(client, authzid)?.uuid === account?.uuid;
     const isRight = async () => (await proof.isRight()) && isSelf();
-    return { client, readAt, proof, ...(await attempt(parts, { client, mechanism, name, account, secret, isRight })) };
+    const tried = { client, mechanism, name, key: keyOf(client, name), account, secret, isRight };
+    return { client, readAt, proof, ...(await attempt(parts, tried)) };
   }
 
   /** RFC 4513 §5.2.1.8: over LDAP `dn:` stands before a DN, and `u:` may stand before a name. */
   function findForSasl(client: LoginClient, name: string): SaslAccount | undefined {
-    if (client.door === 'ldap' && name.startsWith('dn:')) {
-      const found = isDn(name.slice(3)) ? directory.findEntry(name.slice(3)) : undefined;
+    const dn = dnIn(client, name);
+    if (dn !== undefined) {
+      const found = normalized(dn) === undefined ? undefined : directory.findEntry(dn);
       return found && { ...found, mail: undefined };
     }
-    const found = find(client, client.door === 'ldap' && name.startsWith('u:') ? name.slice(2) : name);
+    const found = find(client, withoutPrefix(client, name));
     return found && { ...found, caller: found.mail.caller };
+  }
+
+  /**
+   * One text for all spellings that find the same account. What a name is counted by, and the salt of one without keys, would
+   * else tell a known name from an unknown one.
+   */
+  function keyOf(client: LoginClient, name: string): string {
+    if (name.length > LOGIN_LENGTH_MAX) return name;
+    const dn = dnIn(client, name);
+    if (dn !== undefined) return `${DN_PREFIX}${normalized(dn) ?? dn}`;
+    const full = withDomain(withoutPrefix(client, name), domainOf(client.record));
+    const address = tryParseAddress(full);
+    return address === undefined ? full : addressKey(address);
   }
 
   /** What the account is now; undefined when it may log in no more, or what it was opened with is gone. */
@@ -236,11 +256,19 @@ function withDomain(name: string, domain: string | undefined): string {
   return domain === undefined || name.includes('@') ? name : `${name}@${domain}`;
 }
 
-function isDn(text: string): boolean {
+function dnIn({ door }: LoginClient, name: string): string | undefined {
+  return door === 'ldap' && name.startsWith(DN_PREFIX) ? name.slice(DN_PREFIX.length) : undefined;
+}
+
+function withoutPrefix({ door }: LoginClient, name: string): string {
+  return door === 'ldap' && name.startsWith(NAME_PREFIX) ? name.slice(NAME_PREFIX.length) : name;
+}
+
+/** Undefined for what is no DN. */
+function normalized(dn: string): string | undefined {
   try {
-    parseDn(text);
-    return true;
+    return normalizeDn(dn);
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -72,9 +72,15 @@ function isVouchedFor(socket: TLSSocket): boolean {
   return socket.getPeerX509Certificate() !== undefined && handle !== null && !handle.verifyError();
 }
 
-/** `email:` stands before an rfc822Name; a name with characters that could be taken for more is in quotes, and none of ours. */
+const QUOTED = /"(?:[^"\\]|\\.)*"/g;
+
+/**
+ * `email:` stands before an rfc822Name. A name of any kind with characters that could be taken for more is in quotes: what
+ * stands in them is looked at by nobody. An address has an `@`, and no colon: `dn:` and `u:` mean something to LDAP.
+ */
 function addressOf(certificate: X509Certificate | undefined): string | undefined {
-  const names = (certificate?.subjectAltName ?? '').split(', ').filter((name) => name.startsWith('email:'));
+  const all = (certificate?.subjectAltName ?? '').replace(QUOTED, '""').split(', ');
+  const names = all.filter((name) => name.startsWith('email:'));
   const address = names.length === 1 ? names[0]!.slice(6) : '';
-  return address === '' || address.startsWith('"') ? undefined : address;
+  return address.includes('@') && !/[:"]/.test(address) ? address : undefined;
 }

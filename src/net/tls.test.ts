@@ -143,6 +143,13 @@ function clientCertificate(folder: string, signer: MadeCertificate, ...names: st
   return { cert: readFileSync(path('cert.pem')), key: readFileSync(path('key.pem')) };
 }
 
+/** A URI with commas, which OpenSSL's own form of names cannot say. RFC 5280 §4.2.1.6 */
+function otherName(uri: string): string {
+  const octets = Buffer.from(uri);
+  const name = Buffer.concat([Buffer.from([0x86, octets.length]), octets]);
+  return `DER:${Buffer.concat([Buffer.from([0x30, name.length]), name]).toString('hex')}`;
+}
+
 test('a client certificate counts when its authority is named, and is not asked for on port 25', {
   skip: openssl.skip,
 }, async (context) => {
@@ -162,6 +169,10 @@ test('a client certificate counts when its authority is named, and is not asked 
   assert.equal(await address(made(authority, 'email:ann@acme.example')), undefined);
   assert.equal(await address(made(clientAuthority, 'email:ann@acme.example', 'email:bob@acme.example')), undefined);
   assert.equal(await address(made(clientAuthority)), undefined);
+  // What stands within a name of another kind is none; and an address is neither a DN nor a bare name.
+  assert.equal(await address(made(clientAuthority, otherName('https://x, email:ann@acme.example, y'))), undefined);
+  for (const name of ['dn:uid=ann@acme.example', 'u:ann@acme.example', 'ann'])
+    assert.equal(await address(made(clientAuthority, `email:${name}`)), undefined, name);
   assert.equal(await address(ann, await open(context, { clientCa, listener: 'smtp' })), undefined);
   assert.equal(await address(ann, await open(context)), undefined);
 });

@@ -37,7 +37,7 @@ export interface SaslClaim {
 /** What a mechanism looks up and proves by; T is what the door gets. */
 export interface SaslParts<T> {
   readonly client: LoginClient;
-  /** The account behind a name, and the name with its domain. */
+  /** The account behind a name, and one text for all spellings of the name. */
   readonly find: (name: string) => { readonly account: PasswordAccount | undefined; readonly name: string };
   readonly logIn: (claim: SaslClaim) => Promise<StandingLogin<T>>;
   /** Proved by the password in the clear, or a token in its place. */

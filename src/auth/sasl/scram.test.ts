@@ -116,6 +116,8 @@ async function converse(exchange: SaslExchange<unknown>, script: Script = {}): P
   }
 }
 
+const escaped = (special: string) => (special === '=' ? '=3D' : '=2C');
+
 function hmac(key: Buffer, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest();
 }
@@ -189,8 +191,21 @@ describe('SCRAM-SHA-256', () => {
     };
     assert.match(await saltOf('nobody@acme.example'), /^s=[A-Za-z0-9+/]{22}==,i=65536$/);
     assert.equal(await saltOf('nobody@acme.example'), await saltOf('Nobody@ACME.example'));
+    assert.equal(await saltOf('nobody@acme.example'), await saltOf('"nobody"@acme.example'));
     assert.notEqual(await saltOf('nobody@acme.example'), await saltOf('bob@acme.example'));
     assert.equal(await saltOf('ann@acme.example'), await saltOf('a=2C=3Dn@acme.example'));
+  });
+
+  it('tells it over LDAP too, where prefixes stand before names', async () => {
+    const { logins } = setUp();
+    const saltOf = async (user: string) => {
+      const exchange = logins.saslBind({ ...clientOver('none'), door: 'ldap' }, 'SCRAM-SHA-256');
+      const { octets } = await exchange.respond(Buffer.from(`n,,n=${user.replace(/[=,]/g, escaped)},r=x`));
+      return octets!.toString().split(',')[1];
+    };
+    assert.equal(await saltOf('nobody@acme.example'), await saltOf('u:nobody@acme.example'));
+    assert.equal(await saltOf('dn:uid=nobody,o=internet'), await saltOf('dn:UID=nobody, o=Internet'));
+    assert.notEqual(await saltOf('dn:uid=nobody,o=internet'), await saltOf('dn:uid=somebody,o=internet'));
   });
 
   const cheats: [what: string, kind: string, script: Script][] = [
