@@ -32,7 +32,7 @@ class World {
     const memory = new SharedArrayBuffer(TokenBuckets.bytes(BUCKETS));
     this.#threads = Array.from({ length: threads }, (_, i) =>
       createThrottle({
-        buckets: new TokenBuckets(memory, 0, BUCKETS, i === 0),
+        buckets: new TokenBuckets({ buffer: memory, offset: 0, capacity: BUCKETS, thread: i, isNew: i === 0 }),
         known: this.#known,
         clock,
         wait: async (ms) => void this.waited.push(ms),

@@ -41,7 +41,13 @@ const BUCKETS = 1000;
 export const freely: Pick<LoginsParts, 'guard' | 'audit' | 'open'> = {
   open: { watch: () => () => {} },
   guard: createThrottle({
-    buckets: new TokenBuckets(new SharedArrayBuffer(TokenBuckets.bytes(BUCKETS)), 0, BUCKETS, true),
+    buckets: new TokenBuckets({
+      buffer: new SharedArrayBuffer(TokenBuckets.bytes(BUCKETS)),
+      offset: 0,
+      capacity: BUCKETS,
+      thread: 0,
+      isNew: true,
+    }),
     // Nobody has logged in anywhere.
     known: { look: () => 'unknown', note: async () => {} },
     clock: systemClock,

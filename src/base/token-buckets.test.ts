@@ -17,7 +17,8 @@ const of = (all: TokenBuckets, { kind, key }: Draw): Bucket => all.bucket(kind, 
 const CAPACITY = 1000;
 
 function buckets(capacity = CAPACITY): TokenBuckets {
-  return new TokenBuckets(new SharedArrayBuffer(TokenBuckets.bytes(capacity)), 0, capacity, true);
+  const buffer = new SharedArrayBuffer(TokenBuckets.bytes(capacity));
+  return new TokenBuckets({ buffer, offset: 0, capacity, thread: 0, isNew: true });
 }
 
 const SMALL: BucketKind = { name: 'small', size: 3, perMinute: 1 };
@@ -141,9 +142,9 @@ test('failures are counted while each comes soon enough behind the one before', 
 });
 
 const IN_A_THREAD = `
-  const { parentPort, workerData } = require('node:worker_threads');
+  const { parentPort, threadId, workerData } = require('node:worker_threads');
   import(workerData.module).then(({ TokenBuckets }) => {
-    const all = new TokenBuckets(workerData.buffer, 0, workerData.capacity, false);
+    const all = new TokenBuckets({ ...workerData, offset: 0, thread: threadId, isNew: false });
     let taken = 0;
     for (let i = 0; i < workerData.tries; i++) {
       if (all.take(all.bucket(workerData.kind, 'shared'), 0)) taken++;
@@ -154,7 +155,7 @@ const IN_A_THREAD = `
 
 test('threads that draw at the same time draw what there is, together', async () => {
   const buffer = new SharedArrayBuffer(TokenBuckets.bytes(CAPACITY));
-  const all = new TokenBuckets(buffer, 0, CAPACITY, true);
+  const all = new TokenBuckets({ buffer, offset: 0, capacity: CAPACITY, thread: 0, isNew: true });
   const kind: BucketKind = { name: 'shared', size: 10_000, perMinute: 0 };
   const module = new URL('./token-buckets.ts', import.meta.url).href;
   const workerData = { buffer, capacity: CAPACITY, kind, module, tries: 6000 };
@@ -173,8 +174,8 @@ test('threads that draw at the same time draw what there is, together', async ()
 
 test('a draw that is held goes on when a check of another user of the memory settles', async () => {
   const buffer = new SharedArrayBuffer(TokenBuckets.bytes(CAPACITY));
-  const here = new TokenBuckets(buffer, 0, CAPACITY, true);
-  const there = new TokenBuckets(buffer, 0, CAPACITY, false);
+  const here = new TokenBuckets({ buffer, offset: 0, capacity: CAPACITY, thread: 0, isNew: true });
+  const there = new TokenBuckets({ buffer, offset: 0, capacity: CAPACITY, thread: 1, isNew: false });
   const draw = here.bucket({ name: 'one', size: 1, perMinute: 0 }, 'a');
   assert.equal(here.draw([draw], 0), 'drawn');
   const seen = there.settled();
@@ -187,12 +188,16 @@ test('a draw that is held goes on when a check of another user of the memory set
 
 test('a lock that a thread has taken to its grave is taken over, and all buckets are forgotten', () => {
   const buffer = new SharedArrayBuffer(TokenBuckets.bytes(CAPACITY));
-  const all = new TokenBuckets(buffer, 0, CAPACITY, true);
+  const all = new TokenBuckets({ buffer, offset: 0, capacity: CAPACITY, thread: 0, isNew: true });
   const one = all.bucket({ name: 'one', size: 1, perMinute: 0 }, 'a');
   assert.equal(all.take(one, 0), true);
   assert.equal(all.take(one, 0), false);
-  // The first number is the lock: its holder, a thread that is not there.
-  Atomics.store(new Int32Array(buffer), 0, 9999);
+  // The first number is the lock: thread 7 holds it.
+  Atomics.store(new Int32Array(buffer), 0, 8);
+  assert.equal(all.take(one, 0), true, 'nobody is refused for it, and nothing is counted');
+  all.forgetThread(6);
+  assert.equal(Atomics.load(new Int32Array(buffer), 0), 8);
+  all.forgetThread(7);
   assert.equal(all.take(one, 0), true);
   assert.equal(all.take(one, 0), false);
 });

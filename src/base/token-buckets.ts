@@ -10,7 +10,6 @@
 // A bucket that is not there is full. All is done under one lock, held for some microseconds: nothing within it waits.
 
 import { hash, randomFillSync } from 'node:crypto';
-import { threadId } from 'node:worker_threads';
 
 export interface BucketKind {
   readonly name: string;
@@ -26,6 +25,15 @@ export interface Bucket {
   readonly high: number;
 }
 
+export interface BucketMemory {
+  readonly buffer: SharedArrayBuffer;
+  readonly offset: number;
+  readonly capacity: number;
+  /** Number of the thread that uses it here. */
+  readonly thread: number;
+  readonly isNew: boolean;
+}
+
 export type Drawn = 'drawn' | 'held' | 'empty';
 
 /** More than any check takes. */
@@ -34,7 +42,7 @@ const MINUTE_MS = 60_000;
 /** Sums of fractions fall short of a whole token by less. */
 const ROUNDING = 1e-6;
 
-/** The lock's holder, 0 for none. */
+/** The number of the thread that holds the lock, and one more; 0 for none. */
 const LOCK = 0;
 /** Goes up with each check that has settled. */
 const SETTLED = 1;
@@ -50,12 +58,14 @@ const INT_ARRAYS = 7;
 const FLOAT_ARRAYS = 4;
 
 const SPINS = 200;
-/** Nobody holds the lock so long and lives. */
+/** Who holds the lock so long has most likely died; main will know, and must not wait for itself. */
 const LOCK_LOST_MS = 1000;
 
 type HashedKey = Pick<Bucket, 'low' | 'high'>;
 
 export class TokenBuckets {
+  /** As holder of the lock. */
+  readonly #own: number;
   readonly #capacity: number;
   readonly #secret: string;
   /** Places are counted from 1: 0 is none. */
@@ -80,8 +90,9 @@ export class TokenBuckets {
     return 4 * (HEADER_INTS + even(chains(capacity)) + INT_ARRAYS * even(capacity)) + 8 * FLOAT_ARRAYS * capacity;
   }
 
-  /** In zeroed memory of `bytes(capacity)` from `offset`, a multiple of 8. The first to see it sets `isNew`. */
-  constructor(buffer: SharedArrayBuffer, offset: number, capacity: number, isNew: boolean) {
+  /** Zeroed memory of `bytes(capacity)` from its offset, a multiple of 8. The first to see it sets `isNew`. */
+  constructor({ buffer, offset, capacity, thread, isNew }: BucketMemory) {
+    this.#own = thread + 1;
     let at = offset;
     const ints = (length: number): Int32Array => {
       const array = new Int32Array(buffer, at, length);
@@ -118,7 +129,7 @@ export class TokenBuckets {
 
   /** A token of each, or of none. What is drawn is a check under way: `settle` ends it. */
   draw(buckets: readonly Bucket[], now: number): Drawn {
-    return this.#locked(() => {
+    return this.#locked<Drawn>('drawn', () => {
       const answer = this.#look(buckets, now);
       if (answer !== 'drawn') return answer;
       for (const bucket of buckets) {
@@ -133,7 +144,7 @@ export class TokenBuckets {
 
   /** A draw that waits for nothing: the token is spent. False for an empty bucket. */
   take(bucket: Bucket, now: number): boolean {
-    return this.#locked(() => {
+    return this.#locked(true, () => {
       const place = this.#youngest(bucket, now);
       if (this.#tokens[place]! < 1 - ROUNDING) return false;
       this.#tokens[place]! -= 1;
@@ -143,7 +154,7 @@ export class TokenBuckets {
 
   /** Gives back what `take` took. */
   giveBack(bucket: Bucket, now: number): void {
-    this.#locked(() => {
+    this.#locked(undefined, () => {
       const place = this.#find(bucket);
       if (place < 0) return;
       this.#refill(place, bucket.kind, now);
@@ -153,7 +164,7 @@ export class TokenBuckets {
 
   /** The check that drew these is over. A bucket that has gone meanwhile is full. */
   settle(buckets: readonly Bucket[], now: number, givesBack: boolean): void {
-    this.#locked(() => {
+    this.#locked(undefined, () => {
       for (const bucket of buckets) {
         const { kind } = bucket;
         const place = this.#find(bucket);
@@ -179,7 +190,7 @@ export class TokenBuckets {
 
   /** Counts one more failure beside the tokens; gives how many there are, each less than `forgetMs` behind the one before. */
   fail(bucket: Bucket, now: number, forgetMs: number): number {
-    return this.#locked(() => {
+    return this.#locked(1, () => {
       const place = this.#youngest(bucket, now);
       const before = this.#failuresUntil[place]! > now ? this.#failures[place]! : 0;
       this.#failures[place] = before + 1;
@@ -191,7 +202,7 @@ export class TokenBuckets {
   /** Whether this is the first time in `periodMs`: true once, then false until the period is over. */
   isFirst(name: string, key: string, now: number, periodMs: number): boolean {
     const hashed = this.#hash(`${name} ${key}`);
-    return this.#locked(() => {
+    return this.#locked(true, () => {
       const found = this.#find(hashed);
       if (found >= 0 && now - this.#at[found]! < periodMs) {
         this.#touch(found);
@@ -309,24 +320,31 @@ export class TokenBuckets {
     this.#ints[YOUNGEST] = place + 1;
   }
 
-  #locked<T>(run: () => T): T {
-    const own = threadId + 1;
+  /** A thread that has died with the lock has left all in disorder: everything is forgotten. */
+  forgetThread(thread: number): void {
+    if (Atomics.compareExchange(this.#ints, LOCK, thread + 1, this.#own) !== thread + 1) return;
+    this.#forgetAll();
+    this.#unlock();
+  }
+
+  /** `otherwise` where the lock was not to be had: then nothing is counted, rather than everybody refused. */
+  #locked<T>(otherwise: T, run: () => T): T {
     for (let tries = 0; ; tries++) {
-      const holder = Atomics.compareExchange(this.#ints, LOCK, 0, own);
+      const holder = Atomics.compareExchange(this.#ints, LOCK, 0, this.#own);
       if (holder === 0) break;
-      if (tries < SPINS) continue;
-      // Its thread has been put off its core; one that has died there has left all in disorder.
-      const waited = Atomics.wait(this.#ints, LOCK, holder, LOCK_LOST_MS);
-      if (waited !== 'timed-out' || Atomics.compareExchange(this.#ints, LOCK, holder, own) !== holder) continue;
-      this.#forgetAll();
-      break;
+      // Its thread has been put off its core.
+      if (tries >= SPINS && Atomics.wait(this.#ints, LOCK, holder, LOCK_LOST_MS) === 'timed-out') return otherwise;
     }
     try {
       return run();
     } finally {
-      Atomics.store(this.#ints, LOCK, 0);
-      Atomics.notify(this.#ints, LOCK, 1);
+      this.#unlock();
     }
+  }
+
+  #unlock(): void {
+    Atomics.store(this.#ints, LOCK, 0);
+    Atomics.notify(this.#ints, LOCK, 1);
   }
 
   #forgetAll(): void {

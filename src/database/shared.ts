@@ -30,14 +30,16 @@ export class SharedState {
   /** Of what clients and accounts do beside logging in. They are apart: nobody who guesses pushes these out. */
   readonly useBuckets: TokenBuckets;
 
-  constructor(buffer?: SharedArrayBuffer) {
+  /** `thread` is the number of the thread that this is for; 0 is the main thread. */
+  constructor(buffer?: SharedArrayBuffer, thread = 0) {
     const isNew = buffer === undefined;
     this.buffer = buffer ?? new SharedArrayBuffer(NUMBERS_BYTES + 2 * BUCKETS_BYTES);
     this.ids = new BigInt64Array(this.buffer, 0, 1);
     this.#numbers = new Int32Array(this.buffer, 8, NUMBERS);
     this.hashCells = this.#numbers.subarray(HASHES, HASHES + THREADS_MAX);
-    this.loginBuckets = new TokenBuckets(this.buffer, NUMBERS_BYTES, BUCKETS, isNew);
-    this.useBuckets = new TokenBuckets(this.buffer, NUMBERS_BYTES + BUCKETS_BYTES, BUCKETS, isNew);
+    const memory = { buffer: this.buffer, capacity: BUCKETS, thread, isNew };
+    this.loginBuckets = new TokenBuckets({ ...memory, offset: NUMBERS_BYTES });
+    this.useBuckets = new TokenBuckets({ ...memory, offset: NUMBERS_BYTES + BUCKETS_BYTES });
   }
 
   /** The committed directory revision, its low 32 bits: enough to see that it has changed. 9 ns. */
@@ -93,5 +95,7 @@ export class SharedState {
     Atomics.store(this.#numbers, CONNECTIONS + thread, 0);
     Atomics.store(this.#numbers, HASHES + thread, 0);
     Atomics.add(this.#numbers, LOST_THREADS, 1);
+    this.loginBuckets.forgetThread(thread);
+    this.useBuckets.forgetThread(thread);
   }
 }

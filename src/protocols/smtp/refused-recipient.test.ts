@@ -96,7 +96,13 @@ test('where the transaction has a recipient the next names wait, the recipient g
 });
 
 test('a client has three hundred in all its connections, and five a minute; others have theirs', async (context) => {
-  const buckets = new TokenBuckets(new SharedArrayBuffer(TokenBuckets.bytes(100)), 0, 100, true);
+  const buckets = new TokenBuckets({
+    buffer: new SharedArrayBuffer(TokenBuckets.bytes(100)),
+    offset: 0,
+    capacity: 100,
+    thread: 0,
+    isNew: true,
+  });
   const kind = { name: 'refused', size: 300, perMinute: 5 };
   let now = 0;
   const door = { mayRefuse: (peer: string) => buckets.take(buckets.bucket(kind, peer), now) };

@@ -37,7 +37,7 @@ export interface ThreadParts {
 
 export function threadParts(data: ThreadData): ThreadParts {
   const { configuration } = data;
-  const shared = new SharedState(data.shared);
+  const shared = new SharedState(data.shared, data.thread);
   return {
     configuration,
     log: createLog(configuration.log, data.name),
