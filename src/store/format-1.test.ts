@@ -39,7 +39,7 @@ test('an envelope that cannot be read becomes empty values and is named', () => 
     cut,
     `${cut} NIL`,
     '("d")',
-    '(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) ',
+    '(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) x',
     '({9}\r\nx)',
   ]) {
     const damages: string[] = [];

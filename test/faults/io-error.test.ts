@@ -47,6 +47,8 @@ const requests: Readonly<Record<string, (server: Waypost, ann: Person) => Promis
   },
   async IMAP(server, ann) {
     const imap = await ImapClient.login(server.listeners.imap, ann.login, ann.password);
+    // A login leaves writes behind it, such as the place that it came from: they are done when this is.
+    await imap.command('CREATE before');
     return async () => {
       await imap.append('INBOX', message);
       return 'OK';

@@ -71,7 +71,7 @@ const probes: readonly Probe[] = [
     say: Buffer.from(Array.from({ length: 4000 }, (_, i) => (i * 7919) % 256)),
     answer: /^(500|421) /m,
   },
-  { door: 'smtp', what: 'an HTTP request', say: 'GET / HTTP/1.1\r\nHost: x\r\n\r\n', answer: /^500 5\.5\.1 /m },
+  { door: 'smtp', what: 'an HTTP request', say: 'GET / HTTP/1.1\r\nHost: x\r\n\r\n', answer: /^421 4\.7\.0 /m },
   {
     door: 'smtp',
     what: 'a SIZE beyond 2^53',
