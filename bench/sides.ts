@@ -9,6 +9,8 @@ import { mkdtempSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { HashGate } from '../src/auth/hash-gate.ts';
+import { makeKeys, newSalting } from '../src/auth/scram-keys.ts';
 import { argon2Hash } from '../test/support/password.ts';
 import { startWaypost } from '../test/support/server.ts';
 import { generate } from './generate.ts';
@@ -32,7 +34,7 @@ export interface Side {
   stop(): Promise<void>;
 }
 
-/** Waypost on temporary data, this checkout's or that of `program`; its users added over LDAP with one ready hash: hashing is not what is measured. */
+/** Waypost on temporary data, this checkout's or that of `program`; its users added over LDAP with one ready password: hashing is not what is measured. */
 export async function startOurs(
   users: number,
   program?: string,
@@ -56,7 +58,7 @@ export async function startOurs(
       cn: 'User {n}',
       sn: 'Number{n}',
       mail: 'u{n}@d{d}.example',
-      userPassword: argon2Hash(PASSWORD),
+      userPassword: [argon2Hash(PASSWORD), await makeKeys(Buffer.from(PASSWORD), new HashGate(), newSalting())],
     };
     const dn = 'uid=u{n},ou=People,dc=d{d},dc=example,o=internet';
     const addsPerSecond = add(users, dn, user, ['--conns', 8, '--domains', DOMAINS]);
