@@ -6,6 +6,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { Client } from 'ldapts';
 import type { AuditLine } from '../src/audit/line.ts';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { administrator, domainDn, PASSWORD, populate } from './support/directory.ts';
@@ -91,6 +92,17 @@ test('who tried to log in, what an administrator did and what changed can be ask
     `${operations}`,
   );
   assert.ok(!JSON.stringify(all).includes(PASSWORD));
+
+  // A name of any length makes a line of none: neither in the audit nor in the log.
+  for (const octets of [8000, 60_000]) {
+    const client = new Client({ url: `ldap://127.0.0.1:${server.listeners.ldap.port}` });
+    await assert.rejects(client.bind(`uid=${'x'.repeat(octets)}`, 'wrong'));
+    await client.unbind();
+  }
+  await auditUntil(server, (some) => some.some(({ login }) => login?.startsWith('uid=x') === true));
+  for (const line of await audit(server)) assert.ok((line.login ?? '').length <= 512);
+  assert.match(server.stderr(), /uid=xxx/);
+  for (const line of server.stderr().split('\n')) assert.ok(line.length < 2000, line.slice(0, 100));
 
   const directory = join(server.data, 'audit');
   assert.equal(statSync(directory).mode & 0o777, 0o700);

@@ -138,6 +138,9 @@ describe('TLS', { skip: openssl.skip }, () => {
     assert.match(said, /Verify return code: 0 \(ok\)/);
     assert.equal(statSync(join(server.data, 'tls', 'ca-key.pem')).mode & 0o777, 0o600);
     assert.equal(statSync(join(server.data, 'tls', 'local', 'privkey.pem')).mode & 0o777, 0o600);
+    // Keys for SCRAM and hashes of passwords, in a directory that was there before.
+    for (const name of ['store.db', 'store.db-wal'])
+      assert.equal(statSync(join(server.data, name)).mode & 0o077, 0, name);
   });
 
   test('TLS on a plain port and plain text on a TLS port are closed', async () => {

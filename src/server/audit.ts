@@ -9,6 +9,7 @@ import { AuditFiles } from '../audit/audit-files.ts';
 import { auditChanges } from '../audit/changes.ts';
 import type { AuditLine } from '../audit/line.ts';
 import type { AttemptedLogin, LoginResult } from '../auth/attempt.ts';
+import { LOGIN_LENGTH_MAX } from '../auth/bounds.ts';
 import { systemClock } from '../base/clock.ts';
 import { asFailure, type FailureKind } from '../base/failure.ts';
 import type { Log } from '../base/log.ts';
@@ -56,7 +57,7 @@ export class LoginLines {
       proxy: record.proxyAddress,
       tls: record.tls?.protocol,
       mechanism,
-      login: name,
+      login: name.slice(0, LOGIN_LENGTH_MAX),
       account,
       result,
     });

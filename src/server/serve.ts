@@ -18,6 +18,8 @@ export async function serve(configuration: Configuration, switches = durable): P
     writeSync(2, `waypost: ${text}\n`);
     process.exit(EXIT.ioError);
   };
+  // The store holds keys that a password can be guessed from; the data directory may be one that others may enter.
+  process.umask(0o077);
   // Before anything is started: a signal that comes early waits until there is something to stop.
   const stopped = stopSignal();
   let reload = (): void => {};

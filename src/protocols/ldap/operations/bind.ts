@@ -9,6 +9,9 @@ import { result } from '../../../wire/ldap/result.ts';
 import type { LdapConversation, LdapFinal, LdapHandler } from '../conversation.ts';
 import { failureResult } from '../errors.ts';
 
+/** Anybody may send a name of 64 KiB. */
+const LOGGED_NAME_MAX = 200;
+
 type Simple = Extract<Authentication, { method: 'simple' }>;
 type Sasl = Extract<Authentication, { method: 'sasl' }>;
 
@@ -65,7 +68,7 @@ async function bindBySasl(session: LdapConversation, { mechanism, credentials }:
 
 function failed({ record, door }: LdapConversation, who: string, error: unknown): LdapFinal {
   const failure = asFailure(error);
-  door.log.info('ldap.bind', { peer: record.peerAddress, as: who, failure: failure.kind });
+  door.log.info('ldap.bind', { peer: record.peerAddress, as: who.slice(0, LOGGED_NAME_MAX), failure: failure.kind });
   if (failure.detail !== undefined) throw failure;
   if (failure.ldap === undefined && failure.kind === 'unsupported')
     return { result: result('authMethodNotSupported', failure.message) };
