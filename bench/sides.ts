@@ -43,7 +43,7 @@ export async function startOurs(
     env: { WAYPOST_LOG: 'warn' },
     ...(program === undefined ? {} : { program }),
   });
-  const { smtp, imap, imaps, pop3, ldap } = server.listeners;
+  const { smtp, imap, pop3, ldap } = server.listeners;
   const bound = ['--port', ldap.port, '--binddn', 'cn=Directory Manager', '--bindpw', server.adminPassword];
   const add = (count: number, dn: string, attributes: object, extra: readonly (string | number)[]): number => {
     const form = ['--mode', 'add', '--count', count, '--dn', dn, '--attributes', JSON.stringify(attributes)];
@@ -66,7 +66,7 @@ export async function startOurs(
       name: program === undefined ? 'waypost' : 'before',
       smtp: smtp.port,
       imap: imap.port,
-      imaps: imaps?.port,
+      imaps: 'imaps' in server.listeners ? server.listeners.imaps.port : undefined,
       pop3: pop3.port,
       ldap: ldap.port,
       pids: String(server.pid),
