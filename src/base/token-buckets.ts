@@ -9,7 +9,8 @@
 //
 // A bucket that is not there is full. All is done under one lock, held for some microseconds: nothing within it waits.
 
-import { hash, randomFillSync } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
+import { type HashKey, type KeyedHash, keyedHash } from './keyed-hash.ts';
 
 export interface BucketKind {
   readonly name: string;
@@ -19,10 +20,8 @@ export interface BucketKind {
 }
 
 /** One bucket: its kind, and the hash of kind and key. Made once for all that is done with it. */
-export interface Bucket {
+export interface Bucket extends KeyedHash {
   readonly kind: BucketKind;
-  readonly low: number;
-  readonly high: number;
 }
 
 export interface BucketMemory {
@@ -50,7 +49,7 @@ const USED = 2;
 const YOUNGEST = 3;
 const OLDEST = 4;
 const SECRET = 5;
-const SECRET_INTS = 8;
+const SECRET_INTS = 2;
 const HEADER_INTS = SECRET + SECRET_INTS + 1;
 
 /** Arrays of 32 bits, then of 64 bits, an element a bucket. */
@@ -61,13 +60,11 @@ const SPINS = 200;
 /** Who holds the lock so long has most likely died; main will know, and must not wait for itself. */
 const LOCK_LOST_MS = 1000;
 
-type HashedKey = Pick<Bucket, 'low' | 'high'>;
-
 export class TokenBuckets {
   /** As holder of the lock. */
   readonly #own: number;
   readonly #capacity: number;
-  readonly #secret: string;
+  readonly #secret: HashKey;
   /** Places are counted from 1: 0 is none. */
   readonly #ints: Int32Array;
   readonly #heads: Int32Array;
@@ -120,11 +117,11 @@ export class TokenBuckets {
     this.#failuresUntil = floats();
     const secret = this.#ints.subarray(SECRET, SECRET + SECRET_INTS);
     if (isNew) secret.set(randomFillSync(new Int32Array(SECRET_INTS)));
-    this.#secret = secret.join(' ');
+    this.#secret = { low: secret[0]!, high: secret[1]! };
   }
 
   bucket(kind: BucketKind, key: string): Bucket {
-    return { kind, ...this.#hash(`${kind.name} ${key}`) };
+    return { kind, ...keyedHash(this.#secret, `${kind.name} ${key}`) };
   }
 
   /** A token of each, or of none. What is drawn is a check under way: `settle` ends it. */
@@ -201,7 +198,7 @@ export class TokenBuckets {
 
   /** Whether this is the first time in `periodMs`: true once, then false until the period is over. */
   isFirst(name: string, key: string, now: number, periodMs: number): boolean {
-    const hashed = this.#hash(`${name} ${key}`);
+    const hashed = keyedHash(this.#secret, `${name} ${key}`);
     return this.#locked(true, () => {
       const found = this.#find(hashed);
       if (found >= 0 && now - this.#at[found]! < periodMs) {
@@ -254,13 +251,8 @@ export class TokenBuckets {
     return this.#heldUntil[place]! > now ? this.#held[place]! : 0;
   }
 
-  #hash(text: string): HashedKey {
-    const octets = hash('sha256', `${this.#secret} ${text}`, 'buffer');
-    return { low: octets.readInt32LE(0), high: octets.readInt32LE(4) };
-  }
-
   /** -1 when there is none. */
-  #find({ low, high }: HashedKey): number {
+  #find({ low, high }: KeyedHash): number {
     let place = this.#heads[this.#chain(low)]! - 1;
     while (place >= 0 && (this.#low[place] !== low || this.#high[place] !== high)) place = this.#next[place]! - 1;
     return place;
@@ -271,7 +263,7 @@ export class TokenBuckets {
   }
 
   /** A new bucket; the oldest gives way for it when there is no room. Its tokens are the caller's to set. */
-  #make({ low, high }: HashedKey): number {
+  #make({ low, high }: KeyedHash): number {
     const place = this.#ints[USED]! < this.#capacity ? this.#ints[USED]!++ : this.#dropOldest();
     const chain = this.#chain(low);
     this.#low[place] = low;

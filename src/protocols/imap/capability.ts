@@ -30,8 +30,17 @@ const capabilities: readonly (string | Offer)[] = [
   'SPECIAL-USE',
 ];
 
+/** There are few different ones, and each session needs two or three: made once. */
+const texts = new Map<string, string>();
+
 /** `CAPABILITY IMAP4rev1 ...`: as a response's text or a code's. */
 export function capabilityText(view: CapabilityView): string {
-  const offered = capabilities.flatMap((offer) => (typeof offer === 'string' ? offer : offer(view)));
-  return `CAPABILITY ${offered.join(' ')}`;
+  const key = `${view.authenticated} ${view.offersTls} ${view.mechanisms.join(' ')}`;
+  let text = texts.get(key);
+  if (text === undefined) {
+    const offered = capabilities.flatMap((offer) => (typeof offer === 'string' ? offer : offer(view)));
+    text = `CAPABILITY ${offered.join(' ')}`;
+    texts.set(key, text);
+  }
+  return text;
 }
