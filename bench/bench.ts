@@ -100,8 +100,9 @@ function measure(line: Line, offset: number): Result {
       say(`${line.name} ${side.name}: ${figures[line.figure]} ${line.unit}`);
     }
   }
+  const middle = line.isCost ? (values: readonly number[]) => Math.max(...values) : median;
   const medians = new Map(
-    [...runs].map(([name, all]) => [name, median(all.map((figures) => Number(figures[line.figure])))]),
+    [...runs].map(([name, all]) => [name, middle(all.map((figures) => Number(figures[line.figure])))]),
   );
   const missed = Object.entries(line.bars).flatMap(([name, bar]) => {
     const theirs = medians.get(name as PeerName);

@@ -12,7 +12,7 @@ export interface Line {
   readonly isFresh?: true;
   readonly figure: string;
   readonly unit: string;
-  /** Less is better, as of memory: then the ratio is the other side's figure by ours. */
+  /** Less is better, as of memory: the largest of the runs counts, and the ratio is the other side's figure by ours. */
   readonly isCost?: true;
   readonly against: readonly PeerName[];
   /** The ratio is at least this. */
@@ -61,6 +61,21 @@ function pop3(side: Side, offset: number): Figures {
 }
 
 export const LINES: readonly Line[] = [
+  // First: a server that has been under load has memory to spare, and new sessions seem to cost nothing.
+  {
+    name: 'idle-tls',
+    what: '1,000 idle sessions over TLS, memory of each',
+    run: (side, offset) =>
+      generate('imap-load', [
+        ...[...overTls(side), '--tree', side.pids, '--mode', 'idle', '--conns', 1000],
+        ...['--users', MAILBOXES, '--offset', offset],
+      ]),
+    figure: 'kib_per_conn',
+    unit: 'KiB',
+    isCost: true,
+    against: ['shipped'],
+    bars: { shipped: 5 },
+  },
   {
     name: 'deliver',
     what: '10 KB, 20 connections, 1 recipient',
@@ -98,20 +113,6 @@ export const LINES: readonly Line[] = [
     unit: 'sessions/s',
     against: ['shipped'],
     bars: { shipped: 2 },
-  },
-  {
-    name: 'idle-tls',
-    what: '1,000 idle sessions over TLS, memory of each',
-    run: (side, offset) =>
-      generate('imap-load', [
-        ...[...overTls(side), '--tree', side.pids, '--mode', 'idle', '--conns', 1000],
-        ...['--users', MAILBOXES, '--offset', offset],
-      ]),
-    figure: 'kib_per_conn',
-    unit: 'KiB',
-    isCost: true,
-    against: ['shipped'],
-    bars: { shipped: 5 },
   },
   {
     name: 'deliver-1k',

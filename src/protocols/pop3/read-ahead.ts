@@ -14,15 +14,25 @@ import type { DropMessage, Maildrop } from './maildrop.ts';
 /** A message is read and sent in pieces of this size. */
 export const PIECE_BYTES = 64 * 1024;
 
-const AHEAD_MESSAGES = 8;
-const AHEAD_BYTES = 64 * 1024;
+const AHEAD_MESSAGES = 16;
+const AHEAD_BYTES = 256 * 1024;
+/** More is read when so few are left, so that the client waits for none of them. */
+const FEW_MESSAGES = 8;
+
+interface Ahead {
+  readonly bytes: Promise<Buffer>;
+  readonly length: number;
+}
 
 export class ReadAhead {
   readonly #reader: Reader;
   readonly #blobs: Blobs;
   readonly #maildrop: Maildrop;
-  /** Whole messages by number. A message's bytes never change. */
-  readonly #ahead = new Map<number, Promise<Buffer>>();
+  /** Whole messages by number, in their order. A message's bytes never change. */
+  readonly #ahead = new Map<number, Ahead>();
+  #aheadBytes = 0;
+  /** The next that would be read. */
+  #next = 0;
   #previous = 0;
 
   constructor(reader: Reader, blobs: Blobs, maildrop: Maildrop) {
@@ -35,33 +45,43 @@ export class ReadAhead {
   first({ number }: DropMessage, blob: Blob): Promise<Buffer> {
     const isNext = number === this.#previous + 1;
     this.#previous = number;
-    const ahead = this.#ahead.get(number);
-    this.#ahead.delete(number);
-    if (ahead !== undefined) return ahead;
-    this.#ahead.clear();
-    const piece = this.#blobs.read(blob, 0, Math.min(PIECE_BYTES, blob.length));
-    if (isNext) this.#readFrom(number + 1);
+    const ahead = this.#take(number);
+    if (ahead === undefined) {
+      this.#ahead.clear();
+      this.#aheadBytes = 0;
+      this.#next = number + 1;
+    }
+    const piece = ahead?.bytes ?? this.#blobs.read(blob, 0, Math.min(PIECE_BYTES, blob.length));
+    if (isNext && this.#ahead.size < FEW_MESSAGES) this.#readOn();
     return piece;
   }
 
-  #readFrom(number: number): void {
-    const next = Array.from({ length: AHEAD_MESSAGES }, (_, i) => this.#maildrop.find(number + i)).filter(
-      (message) => message !== undefined,
-    );
+  #take(number: number): Ahead | undefined {
+    const ahead = this.#ahead.get(number);
+    if (ahead === undefined) return undefined;
+    this.#ahead.delete(number);
+    this.#aheadBytes -= ahead.length;
+    return ahead;
+  }
+
+  #readOn(): void {
+    const next = Array.from({ length: AHEAD_MESSAGES - this.#ahead.size }, (_, i) =>
+      this.#maildrop.find(this.#next + i),
+    ).filter((message) => message !== undefined);
     const [first, last] = [next[0], next.at(-1)];
     if (first === undefined || last === undefined) return;
     const rows = messagesBetween(this.#reader, this.#maildrop.access, [first.uid, last.uid], AHEAD_MESSAGES);
     const blobs = new Map(rows.map(({ uid, blob }) => [uid, blob]));
-    let left = AHEAD_BYTES;
-    for (const { number: ahead, uid } of next) {
+    for (const { number, uid } of next) {
       const blob = blobs.get(uid);
+      if (blob !== undefined && this.#aheadBytes + blob.length > AHEAD_BYTES) return;
+      this.#next = number + 1;
       if (blob === undefined) continue;
-      left -= blob.length;
-      if (left < 0) return;
       const bytes = this.#blobs.read(blob);
       // The error is thrown when the bytes are taken. They may never be taken: then it must not be an unhandled rejection.
       bytes.catch(() => {});
-      this.#ahead.set(ahead, bytes);
+      this.#ahead.set(number, { bytes, length: blob.length });
+      this.#aheadBytes += blob.length;
     }
   }
 }
