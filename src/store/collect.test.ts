@@ -9,7 +9,7 @@ import { closeAllSegments, collect, highestId, unlinkUnknownSegments } from './c
 import { expunge } from './expunge.ts';
 import { ownMailbox } from './mailbox-key.ts';
 import { createMailbox, deleteMailbox } from './mailboxes.ts';
-import { findMessage, getMessage } from './messages.ts';
+import { getMessage, messagesBetween } from './messages.ts';
 import { segmentPath } from './segment.ts';
 import { TestStore } from './testing.ts';
 
@@ -32,7 +32,7 @@ test('a segment goes when no row refers to it any more and it is closed', async 
   await store.append(account, 'INBOX', LARGE);
   await store.append(account, 'INBOX', 'small');
   const [large, small] = [1, 2].map(
-    (uid) => findMessage(box.reader, ownMailbox(account, INBOX), idOf(uid))!.blob.segment,
+    (uid) => messagesBetween(box.reader, ownMailbox(account, INBOX), [idOf(uid), idOf(uid)], 1)[0]!.blob.segment,
   );
   await box.collect();
   assert.deepEqual(collected, []);
@@ -72,7 +72,7 @@ test('files that no row knows go at a start; others and strangers stay', async (
   const left = readdirSync(store.segmentsPath);
   assert.equal(left.length, 2);
   assert.ok(left.includes('notes.txt'));
-  const segment = findMessage(box.reader, ownMailbox(account, INBOX), idOf(1))!.blob.segment;
+  const segment = messagesBetween(box.reader, ownMailbox(account, INBOX), [idOf(1), idOf(1)], 1)[0]!.blob.segment;
   assert.ok(left.some((name) => parseIdText(name.replace('.seg', '')) === segment));
 });
 
@@ -80,7 +80,7 @@ test('new ids lie above all that the store has', async (context) => {
   const { store, account, reader } = await open(context);
   assert.equal(highestId(reader), 0);
   await store.append(account, 'INBOX', 'x');
-  const { id, blob } = findMessage(reader, ownMailbox(account, INBOX), idOf(1))!;
+  const { id, blob } = messagesBetween(reader, ownMailbox(account, INBOX), [idOf(1), idOf(1)], 1)[0]!;
   assert.equal(highestId(reader), Math.max(id, blob.segment));
   assert.equal(getMessage(reader, id).blob.offset, blob.offset);
   assert.throws(() => getMessage(reader, idOf(id + 1)), { kind: 'not-found' });
@@ -90,7 +90,7 @@ test('ranges of a blob; a file that is gone is not-found, one that is cut is una
   const { store, account, reader } = await open(context);
   const text = `Subject: ranges\r\n\r\n${'0123456789'.repeat(50_000)}`;
   await store.append(account, 'INBOX', text);
-  const { blob } = findMessage(reader, ownMailbox(account, INBOX), idOf(1))!;
+  const { blob } = messagesBetween(reader, ownMailbox(account, INBOX), [idOf(1), idOf(1)], 1)[0]!;
   const { blobs } = store;
   assert.equal((await blobs.read(blob)).toString(), text);
   assert.equal((await blobs.read(blob, 9, 6)).toString(), 'ranges');

@@ -9,7 +9,7 @@ import { DELETED, FLAGGED, SEEN } from './flags.ts';
 import { storeFlags } from './flags-change.ts';
 import { ownMailbox } from './mailbox-key.ts';
 import { createMailbox, findMailbox } from './mailboxes.ts';
-import { findMessage } from './messages.ts';
+import { messagesBetween } from './messages.ts';
 import { TestStore, uidRange } from './testing.ts';
 
 const TEXT = 'Subject: all\r\n\r\nhello\r\n';
@@ -32,7 +32,7 @@ async function open(context: TestContext, count: number) {
     store,
     accounts,
     writer,
-    in: (account: AccountId) => findMessage(reader, ownMailbox(account, INBOX), idOf(1)),
+    in: (account: AccountId) => messagesBetween(reader, ownMailbox(account, INBOX), [idOf(1), idOf(1)], 1)[0],
     inbox: (account: AccountId) => findMailbox(reader, account, 'INBOX')!,
     refs: () => reader.all('SELECT refs FROM message').map((row) => Number(row['refs'])),
   };
@@ -130,7 +130,7 @@ test('a copy goes into the mailbox that is named, with the flags that are given'
   const [owner] = accounts as [AccountId];
   await store.deliver(accounts, TEXT);
   const { reader } = store.database;
-  const { id, received, size } = findMessage(reader, ownMailbox(owner, INBOX), idOf(1))!;
+  const { id, received, size } = messagesBetween(reader, ownMailbox(owner, INBOX), [idOf(1), idOf(1)], 1)[0]!;
   await writer.execute(createMailbox, { owner, name: 'Filed' });
   const filed = findMailbox(reader, owner, 'Filed')!;
   const file = operation('test.file', async (tx, _args: object) => {
@@ -138,7 +138,7 @@ test('a copy goes into the mailbox that is named, with the flags that are given'
     return deliverToMailboxes(tx, { id, received, size }, [{ owner, mailbox: filed.id, flags: SEEN }]);
   });
   assert.deepEqual(await writer.execute(file, {}), [true]);
-  assert.equal(findMessage(reader, ownMailbox(owner, filed.id), idOf(1))?.flags, SEEN);
+  assert.equal(messagesBetween(reader, ownMailbox(owner, filed.id), [idOf(1), idOf(1)], 1)[0]?.flags, SEEN);
   assert.equal(findMailbox(reader, owner, 'Filed')?.unseen, 0);
   assert.deepEqual(await store.problems(), []);
 });

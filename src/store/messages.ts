@@ -105,19 +105,24 @@ function mailboxMessage(row: readonly Value[]): MailboxMessage {
 function messageRow(row: readonly Value[], first = 0): MessageRow {
   return {
     id: idOf(row[first]),
-    blob: {
-      segment: idOf(row[first + 1]),
-      offset: Number(row[first + 2]),
-      length: Number(row[first + 3]),
-      hash: row[first + 4] as Uint8Array,
-      codec: Number(row[first + 5]),
-    },
+    blob: blobOf(row, first + 1),
     received: Number(row[first + 6]),
     traceBytes: Number(row[first + 7]),
     header: String(row[first + 8]),
     structure: String(row[first + 9]),
     parser: Number(row[first + 10]),
     bareLineFeeds: Number(row[first + 11]),
+  };
+}
+
+/** The columns of a blob from `first` on. */
+function blobOf(row: readonly Value[], first: number): Blob {
+  return {
+    segment: idOf(row[first]),
+    offset: Number(row[first + 1]),
+    length: Number(row[first + 2]),
+    hash: row[first + 3] as Uint8Array,
+    codec: Number(row[first + 4]),
   };
 }
 
@@ -179,9 +184,34 @@ export function summariesBetween(
     }));
 }
 
-/** One message of a mailbox, undefined when it is not there any more. */
-export function findMessage(reader: Reader, access: MailboxAccess, uid: Uid): MailboxMessage | undefined {
-  return messagesBetween(reader, access, [uid, uid], 1)[0];
+/** Where a message's bytes lie, and what is to be known to send them on: a fraction of its row. */
+export interface StoredBytes extends Pick<MessageRow, 'blob' | 'bareLineFeeds' | 'parser'> {
+  readonly uid: Uid;
+}
+
+/** As messagesBetween, for callers that want the bytes alone. */
+export function bytesBetween(
+  reader: Reader,
+  { owner, mailbox }: MailboxKey,
+  range: UidRange,
+  limit: number,
+): StoredBytes[] {
+  return reader
+    .arrays(
+      `SELECT r.uid, m.parser, m.bare_lf, m.segment, m.offset, m.length, m.hash, m.codec
+       FROM mailbox_message r JOIN message m ON m.id = r.message
+       WHERE r.account = ? AND r.mailbox = ? AND r.uid BETWEEN ? AND ? ORDER BY r.uid LIMIT +?`,
+      owner,
+      mailbox,
+      ...range,
+      limit,
+    )
+    .map((row) => ({
+      uid: idOf(row[0]),
+      parser: Number(row[1]),
+      bareLineFeeds: Number(row[2]),
+      blob: blobOf(row, 3),
+    }));
 }
 
 /** A copy by its id, for channels. */

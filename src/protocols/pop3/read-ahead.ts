@@ -7,7 +7,7 @@
 
 import type { Reader } from '../../database/operation.ts';
 import type { Blobs } from '../../store/blobs.ts';
-import { messagesBetween } from '../../store/messages.ts';
+import { bytesBetween } from '../../store/messages.ts';
 import type { Blob } from '../../store/segment.ts';
 import type { DropMessage, Maildrop } from './maildrop.ts';
 
@@ -70,7 +70,7 @@ export class ReadAhead {
     ).filter((message) => message !== undefined);
     const [first, last] = [next[0], next.at(-1)];
     if (first === undefined || last === undefined) return;
-    const rows = messagesBetween(this.#reader, this.#maildrop.access, [first.uid, last.uid], AHEAD_MESSAGES);
+    const rows = bytesBetween(this.#reader, this.#maildrop.access, [first.uid, last.uid], AHEAD_MESSAGES);
     const blobs = new Map(rows.map(({ uid, blob }) => [uid, blob]));
     for (const { number, uid } of next) {
       const blob = blobs.get(uid);

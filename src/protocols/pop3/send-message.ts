@@ -6,7 +6,7 @@
 
 import { Failure } from '../../base/failure.ts';
 import { PARSER } from '../../message/structure.ts';
-import { findMessage, type MessageRow } from '../../store/messages.ts';
+import { bytesBetween, type StoredBytes } from '../../store/messages.ts';
 import { MessageEncoder, TopCutter } from '../../wire/pop3/multi-line.ts';
 import type { Pop3Conversation } from './conversation.ts';
 import { type DropMessage, noSuchMessage } from './maildrop.ts';
@@ -26,11 +26,11 @@ export async function sendMessage(session: Pop3Conversation, number: number, bod
   }
 }
 
-function findRow(session: Pop3Conversation, { uid }: DropMessage): MessageRow | undefined {
-  return findMessage(session.door.reader, session.maildrop.access, uid);
+function findRow({ door, maildrop }: Pop3Conversation, { uid }: DropMessage): StoredBytes | undefined {
+  return bytesBetween(door.reader, maildrop.access, [uid, uid], 1)[0];
 }
 
-async function readFirst(session: Pop3Conversation, message: DropMessage, { blob }: MessageRow): Promise<Buffer> {
+async function readFirst(session: Pop3Conversation, message: DropMessage, { blob }: StoredBytes): Promise<Buffer> {
   try {
     return await session.readAhead.first(message, blob);
   } catch (error) {
@@ -43,7 +43,7 @@ async function readFirst(session: Pop3Conversation, message: DropMessage, { blob
 
 async function stream(
   session: Pop3Conversation,
-  { blob, bareLineFeeds, parser }: MessageRow,
+  { blob, bareLineFeeds, parser }: StoredBytes,
   first: Buffer,
   cutter: TopCutter | undefined,
 ): Promise<void> {
