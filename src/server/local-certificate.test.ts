@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { localCertificate } from './local-certificate.ts';
+
+const DAY = 86_400_000;
+
+test('the local certificate is kept until thirty days are left or its names are others; its authority outlives it', async (context) => {
+  const data = await mkdtemp(join(tmpdir(), 'waypost-certificate-'));
+  context.after(() => rm(data, { recursive: true }));
+  const start = Date.now();
+  const names = ['mail.example', 'localhost'];
+  const at = (days: number, wanted = names) => localCertificate(data, wanted, start + days * DAY);
+
+  const first = await at(0);
+  assert.equal(first.made, true);
+  assert.equal(Math.round((first.certificate.notAfter - start) / DAY), 397);
+  assert.deepEqual(await at(0), { certificate: first.certificate, made: false });
+  assert.equal((await at(366)).made, false);
+  const second = await at(368);
+  assert.equal(second.made, true);
+  assert.notEqual(second.certificate.chain, first.certificate.chain);
+  assert.equal((await at(368)).made, false);
+  assert.equal((await at(368, [...names, 'imap.acme.example'])).made, true);
+  // The clock was wrong when it was made.
+  assert.equal((await at(0)).made, true);
+  assert.equal((await at(3649)).made, true);
+});
