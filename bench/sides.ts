@@ -6,11 +6,11 @@
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HashGate } from '../src/auth/hash-gate.ts';
 import { makeKeys, newSalting } from '../src/auth/scram-keys.ts';
+import { freePorts } from '../test/support/free-ports.ts';
 import { argon2Hash } from '../test/support/password.ts';
 import { startWaypost } from '../test/support/server.ts';
 import { generate } from './generate.ts';
@@ -125,15 +125,4 @@ export async function startPeers(users: number, login: PeerName): Promise<Side> 
       execFileSync(script('down'), { env });
     },
   };
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports: number[] = [];
-  for (const server of servers) {
-    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-    ports.push((server.address() as { port: number }).port);
-  }
-  for (const server of servers) await new Promise((closed) => server.close(closed));
-  return ports;
 }

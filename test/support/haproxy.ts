@@ -7,9 +7,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort, takesConnections } from './free-ports.ts';
 import { peer } from './peers.ts';
 import type { Endpoint } from './server.ts';
 
@@ -48,7 +48,7 @@ export class HaProxy {
     });
     const proxy = new HaProxy(child, directory, ports);
     for (const port of ports) {
-      while (!(await listens(port))) {
+      while (!(await takesConnections(port))) {
         if (child.exitCode !== null) throw new Error(`haproxy: ${said}`);
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
@@ -83,22 +83,4 @@ function section(number: number, port: number, from: string, { to, options, cert
     `  source ${from}`,
     `  server waypost ${to.host}:${to.port} ${options}`,
   ];
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
 }

@@ -6,9 +6,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { freePort } from '../../support/free-ports.ts';
 
 export interface Slapd {
   readonly url: string;
@@ -73,16 +74,6 @@ function configurationFor(directory: string): string {
     'access to * by self read by anonymous auth by * none',
     '',
   ].join('\n');
-}
-
-/** Free a moment ago; nobody else on this machine hurries to take it. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function accepting(port: number, child: ChildProcess): Promise<void> {
