@@ -22,25 +22,39 @@ export interface RouteRequest {
   readonly door: Door;
   /** Of the message, where it is known or was announced. */
   readonly sizeBytes?: number;
+  /** The client's address, where a host or a program has brought it over the network. */
+  readonly peer?: string;
 }
 
 /** What this program asks for itself. */
 export const INTERNAL_REQUEST: RouteRequest = { sender: undefined, caller: SERVER, mayRelay: true, door: 'internal' };
 
 export function encodeRouteRequest(request: RouteRequest): JsonObject {
-  const { sender, caller, mayRelay, door, sizeBytes } = request;
-  const encoded = { sender: encodeAddress(sender), caller: { ...caller }, mayRelay, door };
-  return sizeBytes === undefined ? encoded : { ...encoded, sizeBytes };
+  const { sender, caller, mayRelay, door, sizeBytes, peer } = request;
+  return {
+    sender: encodeAddress(sender),
+    caller: { ...caller },
+    mayRelay,
+    door,
+    ...(sizeBytes === undefined ? {} : { sizeBytes }),
+    ...(peer === undefined ? {} : { peer }),
+  };
 }
 
 /** Throws Failure('invalid') for what encodeRouteRequest does not give. */
 export function decodeRouteRequest(json: Json | undefined): RouteRequest {
-  const { sender, caller, mayRelay, door, sizeBytes } = objectOf(json);
+  const { sender, caller, mayRelay, door, sizeBytes, peer } = objectOf(json);
   if (typeof mayRelay !== 'boolean' || !(DOORS as readonly unknown[]).includes(door)) throw notARequest();
-  const request = { sender: decodeAddress(sender), caller: decodeCaller(caller), mayRelay, door: door as Door };
-  if (sizeBytes === undefined) return request;
-  if (typeof sizeBytes !== 'number') throw notARequest();
-  return { ...request, sizeBytes };
+  if (sizeBytes !== undefined && typeof sizeBytes !== 'number') throw notARequest();
+  if (peer !== undefined && typeof peer !== 'string') throw notARequest();
+  return {
+    sender: decodeAddress(sender),
+    caller: decodeCaller(caller),
+    mayRelay,
+    door: door as Door,
+    ...(sizeBytes === undefined ? {} : { sizeBytes }),
+    ...(peer === undefined ? {} : { peer }),
+  };
 }
 
 function decodeCaller(json: Json | undefined): Caller {

@@ -1,6 +1,6 @@
 // The targets that routing makes: which channel takes a recipient, and what that channel needs to know of it.
 //
-// Out     a target of the channel `store` (here) or `smtp` (another host)
+// Out     a target of the channel `store` (here), `smtp` or another one that takes mail to another host, or `hold`
 // A channel's name stands in this file, in transfer/channels/ and where channels are registered, and nowhere else.
 
 import type { AccountId } from '../base/ids.ts';
@@ -10,7 +10,10 @@ import { type Address, formatAddress } from '../message/address.ts';
 export interface Target {
   /** The name of a channel. */
   readonly channel: string;
-  /** Where the channel takes it: a domain or an address literal; `''`: this host. */
+  /**
+   * Where the channel takes it; `''`: this host. To other hosts: a domain, by its MX; or up to ten hops with commas between
+   * them, a host or an address in brackets each, with `:port` behind where it is not the usual one. `hold`: what it waits for.
+   */
   readonly destination: string;
   /** The address that led here. */
   readonly recipient: Address;
@@ -41,6 +44,17 @@ export function hostTarget(recipient: Address): Target {
     key: `smtp ${domain} ${formatAddress(recipient)}`,
     options: {},
   };
+}
+
+/** Other hosts that are named: `[mail2.example]`, `[a.example],[192.0.2.1]:2525`. */
+export function hopTarget(recipient: Address, destination: string, channel = 'smtp'): Target {
+  const key = `${channel} ${destination} ${formatAddress(recipient)}`;
+  return { channel, destination, recipient, key, options: {} };
+}
+
+/** Kept until a row changes: `route acme.example`, or `entry` and a normalized DN. Then the recipient is resolved again. */
+export function holdTarget(recipient: Address, waitsFor: string): Target {
+  return hopTarget(recipient, waitsFor, 'hold');
 }
 
 /** For people: `store, account 7`, `smtp to remote.example`. */

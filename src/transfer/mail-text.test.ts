@@ -7,7 +7,7 @@ import { type AccountId, idOf } from '../base/ids.ts';
 import type { Address } from '../message/address.ts';
 import { replies } from '../routing/replies.ts';
 import { INTERNAL_REQUEST, type RouteRequest } from '../routing/route-request.ts';
-import { hostTarget, mailboxTarget } from '../routing/targets.ts';
+import { holdTarget, hopTarget, hostTarget, mailboxTarget } from '../routing/targets.ts';
 import { decodeMail, encodeMail } from './mail-text.ts';
 
 const plain = { noNullPrototype: true } as const;
@@ -25,6 +25,8 @@ const resolved = (own: Address) =>
         fc.oneof(
           fc.nat(9).map((account) => mailboxTarget(own, idOf<AccountId>(account))),
           address.map(hostTarget),
+          address.map((one) => hopTarget(one, '[mail2.example]')),
+          address.map((one) => holdTarget(one, 'route acme.example')),
         ),
         { maxLength: 3 },
       ),
@@ -47,6 +49,7 @@ const request: fc.Arbitrary<Required<RouteRequest>> = fc.record(
     mayRelay: fc.boolean(),
     door: fc.constantFrom('smtp', 'submission', 'lmtp', 'sendmail', 'api', 'internal'),
     sizeBytes: fc.nat(),
+    peer: fc.constantFrom('192.0.2.1', '2001:db8::1'),
   },
   plain,
 );
@@ -61,7 +64,7 @@ test('envelope, request and resolutions survive', () => {
   );
 });
 
-test('a request without a size stays without one', () => {
+test('a request without a size and a client stays without one', () => {
   const mail = { envelope: { sender: undefined, recipients: [], body: '7BIT' }, resolutions: [] } as const;
   assert.deepEqual(decodeMail(encodeMail({ ...mail, request: INTERNAL_REQUEST })).request, INTERNAL_REQUEST);
 });

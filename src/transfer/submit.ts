@@ -29,6 +29,8 @@ export interface Submission {
   /** Foreign domains are allowed. */
   readonly mayRelay: boolean;
   readonly door: Door;
+  /** The client's address, where there is a client. */
+  readonly peer?: string | undefined;
   /** Of recipients that are refused while others get it: a report goes to the sender, or their reply alone is given. */
   readonly refused: 'report' | 'return';
 }
@@ -77,10 +79,17 @@ export async function submit(parts: SubmitParts, submission: Submission): Promis
 
 /** All that is done before the transaction. */
 export async function prepareAccept(parts: PrepareParts, submission: Submission): Promise<AcceptArguments> {
-  const { envelope, message, caller, mayRelay, door, refused } = submission;
+  const { envelope, message, caller, mayRelay, door, peer, refused } = submission;
   const { row, parsed } = message;
   const revision = parts.revision();
-  const request: RouteRequest = { sender: envelope.sender, caller, mayRelay, door, sizeBytes: row.blob.length };
+  const request: RouteRequest = {
+    sender: envelope.sender,
+    caller,
+    mayRelay,
+    door,
+    sizeBytes: row.blob.length,
+    ...(peer === undefined ? {} : { peer }),
+  };
   const resolutions: Resolution[] = [];
   for (const { address } of envelope.recipients) {
     const resolution = parts.routing.resolve(address, request);

@@ -143,6 +143,7 @@ class MessageReceiver {
       caller,
       mayRelay,
       door: request.door,
+      peer: request.peer,
       refused: 'report',
     });
     const reply = refusalOf(results);

@@ -25,6 +25,7 @@ export function mail(session: SmtpConversation, command: Mail): undefined {
     mayRelay: session.login !== undefined,
     door: session.isSubmission ? 'submission' : 'smtp',
     ...(sizeBytes === undefined ? {} : { sizeBytes }),
+    peer: session.record.peerAddress,
   };
   session.transaction = { request, recipients: [] };
   return session.reply(250, '2.1.0', 'Sender ok');
