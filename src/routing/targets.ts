@@ -36,25 +36,13 @@ export function unresolvedTarget(recipient: Address): Target {
 
 /** Another host's, found by the recipient's domain. */
 export function hostTarget(recipient: Address): Target {
-  const { domain } = recipient;
-  return {
-    channel: 'smtp',
-    destination: domain,
-    recipient,
-    key: `smtp ${domain} ${formatAddress(recipient)}`,
-    options: {},
-  };
+  return hopTarget(recipient, recipient.domain);
 }
 
 /** Other hosts that are named: `[mail2.example]`, `[a.example],[192.0.2.1]:2525`. */
-export function hopTarget(recipient: Address, destination: string, channel = 'smtp'): Target {
+function hopTarget(recipient: Address, destination: string, channel = 'smtp'): Target {
   const key = `${channel} ${destination} ${formatAddress(recipient)}`;
   return { channel, destination, recipient, key, options: {} };
-}
-
-/** Kept until a row changes: `route acme.example`, or `entry` and a normalized DN. Then the recipient is resolved again. */
-export function holdTarget(recipient: Address, waitsFor: string): Target {
-  return hopTarget(recipient, waitsFor, 'hold');
 }
 
 /** For people: `store, account 7`, `smtp to remote.example`. */

@@ -7,7 +7,7 @@ import { type AccountId, idOf } from '../base/ids.ts';
 import type { Address } from '../message/address.ts';
 import { replies } from '../routing/replies.ts';
 import { INTERNAL_REQUEST, type RouteRequest } from '../routing/route-request.ts';
-import { holdTarget, hopTarget, hostTarget, mailboxTarget } from '../routing/targets.ts';
+import { hostTarget, mailboxTarget } from '../routing/targets.ts';
 import { decodeMail, encodeMail } from './mail-text.ts';
 
 const plain = { noNullPrototype: true } as const;
@@ -25,8 +25,6 @@ const resolved = (own: Address) =>
         fc.oneof(
           fc.nat(9).map((account) => mailboxTarget(own, idOf<AccountId>(account))),
           address.map(hostTarget),
-          address.map((one) => hopTarget(one, '[mail2.example]')),
-          address.map((one) => holdTarget(one, 'route acme.example')),
         ),
         { maxLength: 3 },
       ),
