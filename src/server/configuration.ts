@@ -13,8 +13,9 @@ import { DURATION_TEXT, DURATION_WORDS, durationMs } from '../base/duration.ts';
 import { Failure } from '../base/failure.ts';
 import { defaultLimits, type Limits } from '../base/limits.ts';
 import type { LogLevel } from '../base/log.ts';
-import { literalAddress, normalizeDomain } from '../message/address.ts';
+import { normalizeDomain } from '../message/address.ts';
 import type { ProxyOptions } from '../net/proxies.ts';
+import { formatHops, parseHop } from '../routing/destination.ts';
 import { tcpListeners } from './listeners.ts';
 
 export interface Configuration {
@@ -111,10 +112,8 @@ const hostName = z.string().transform((text, context) => {
 });
 
 const nextHopTarget = z.string().transform((text, context) => {
-  const match = /^(\[[^\]]+\]|[^:[\]]+)(?::(\d{1,5}))?$/.exec(text);
-  const host = match?.[1] ?? '';
-  const isHost = host.startsWith('[') ? literalAddress(host) !== undefined : normalizeDomain(host) !== undefined;
-  if (match !== null && isHost && Number(match[2] ?? 25) <= 65_535) return text;
+  const hop = parseHop(text);
+  if (hop !== undefined) return formatHops([hop]);
   context.addIssue('a next hop such as "[192.0.2.1]:2525" or "mail.example:25"');
   return z.NEVER;
 });

@@ -7,7 +7,7 @@ import { CLOSE, type SinkScript, SmtpSink } from '../../../test/support/smtp-sin
 import { Resolver } from '../../net/resolver.ts';
 import { addDomain, addUser } from '../../provisioning/testing.ts';
 import { TestTransfer } from '../testing.ts';
-import { findExchanges, parseNextHop } from './exchanges.ts';
+import { findExchanges } from './exchanges.ts';
 
 async function open(context: TestContext) {
   const dns = await DnsTestServer.start('127.0.0.2');
@@ -73,13 +73,16 @@ test('a next hop of the configuration, and address literals, are not looked up',
   assert.equal(dns.queries.length, 0);
 });
 
-test('how a next hop is written', () => {
-  assert.deepEqual(parseNextHop('[127.0.0.2]:2525'), { host: '127.0.0.2', port: 2525 });
-  assert.deepEqual(parseNextHop('[2001:db8::1]'), { host: '2001:db8::1', port: 25 });
-  assert.deepEqual(parseNextHop('Relay.example:587'), { host: 'relay.example', port: 587 });
-  assert.deepEqual(parseNextHop('relay.example'), { host: 'relay.example', port: 25 });
-  for (const bad of ['', ':25', '[127.0.0.2', 'a b', 'x:0', 'x:99999', 'x:y', '[]:25'])
-    assert.equal(parseNextHop(bad), undefined, bad);
+test('hosts that are named are asked in the order in which they stand, and have no MX', async (context) => {
+  const { dns, ask } = await open(context);
+  dns.mx('a.example', [10, 'elsewhere.example']);
+  assert.equal(await ask('[a.example],[192.0.2.1]:2525,[b.example]:26'), 'a.example:25 192.0.2.1:2525 b.example:26');
+  // This host is left out; a filter that listens on another port of it is not.
+  assert.equal(await ask('[mail.test.example],[a.example]'), 'a.example:25');
+  assert.equal(await ask('[mail.test.example]:10025'), 'mail.test.example:10025');
+  assert.equal(await ask('[old.test.example]'), 'deferred 4.4.6');
+  assert.equal(await ask('[a.example],'), 'deferred 4.3.5');
+  assert.equal(dns.queries.length, 0);
 });
 
 test('a host without an address is followed by the next; none at all comes back', async (context) => {

@@ -1,13 +1,13 @@
-// Which hosts take a domain's mail, best first.
+// Which hosts take the mail of a destination, best first.
 //
-// In      a domain or address literal, the resolver, `[next-hop]` of the configuration, our own names
-// Out     hosts in order, or why there is none: `failed` when DNS said so, `deferred` when it said nothing
-// Limits  HOSTS_MAX hosts
+// In      a destination (routing/destination.ts), the resolver, `[next-hop]` of the configuration, our own names
+// Out     hosts in order, or why there is none: `failed` when DNS said so, `deferred` when it said nothing, and where what a
+//         person wrote leads nowhere: it can be corrected
+// Limits  HOSTS_MAX hosts of a domain; named ones are as many as the destination has
 // RFC 5321 §5.1, RFC 7505
 
-import { asciiLower } from '../../base/characters.ts';
-import { literalAddress } from '../../message/address.ts';
 import type { Mx, MxAnswer } from '../../net/resolver.ts';
+import { type Hop, parseDestination, parseHop } from '../../routing/destination.ts';
 import { type Outcome, outcome } from '../outcome.ts';
 
 /** More than RFC 5321 §5.1 asks for (two), few enough to be tried in one attempt. */
@@ -25,7 +25,7 @@ export type Exchanges =
   | {
       readonly hosts: readonly Host[];
       /** `implicit`: there were no MX records, the domain itself is the host. */
-      readonly source: 'configured' | 'literal' | 'mx' | 'implicit';
+      readonly source: 'configured' | 'named' | 'mx' | 'implicit';
     }
   | { readonly outcome: Outcome };
 
@@ -39,11 +39,23 @@ export interface ExchangeParts {
   readonly random: () => number;
 }
 
-export async function findExchanges(parts: ExchangeParts, domain: string): Promise<Exchanges> {
-  const configured = parts.nextHop.get(domain);
+export async function findExchanges(parts: ExchangeParts, text: string): Promise<Exchanges> {
+  const configured = parts.nextHop.get(text);
   if (configured !== undefined) return configuredHost(configured);
-  const literal = literalAddress(domain);
-  if (literal !== undefined) return { hosts: [{ host: literal, port: SMTP_PORT }], source: 'literal' };
+  const destination = parseDestination(text);
+  if (destination === undefined) return deferred('4.3.5', `The destination ${text} cannot be read`);
+  return 'hops' in destination ? namedHosts(parts, destination.hops) : hostsOfDomain(parts, destination.domain);
+}
+
+/** In the order in which they are written. */
+function namedHosts(parts: ExchangeParts, hops: readonly Hop[]): Exchanges {
+  // On another port than that of mail something else of this machine may listen, say a filter.
+  const usable = hops.filter(({ host, port }) => port !== undefined || !parts.hostnames.includes(host));
+  if (usable.length === 0) return deferred('4.4.6', `The mail would come back here: ${hops[0]!.host} is this host`);
+  return { hosts: usable.map(({ host, port }) => ({ host, port: port ?? SMTP_PORT })), source: 'named' };
+}
+
+async function hostsOfDomain(parts: ExchangeParts, domain: string): Promise<Exchanges> {
   const answer = await parts.resolver.mx(domain);
   switch (answer.result) {
     case 'found':
@@ -56,7 +68,7 @@ export async function findExchanges(parts: ExchangeParts, domain: string): Promi
       // An MX that names itself. RFC 5321 §5.1
       return fromExchanges(parts, [{ preference: 0, exchange: domain }], domain, 'implicit');
     case 'unavailable':
-      return { outcome: outcome('deferred', '4.4.3', `The hosts of ${domain} cannot be looked up (${answer.reason})`) };
+      return deferred('4.4.3', `The hosts of ${domain} cannot be looked up (${answer.reason})`);
     default:
       return answer satisfies never;
   }
@@ -64,6 +76,10 @@ export async function findExchanges(parts: ExchangeParts, domain: string): Promi
 
 function failed(status: string, words: string): Exchanges {
   return { outcome: outcome('failed', status, words) };
+}
+
+function deferred(status: string, words: string): Exchanges {
+  return { outcome: outcome('deferred', status, words) };
 }
 
 function fromExchanges(
@@ -86,15 +102,7 @@ function fromExchanges(
 }
 
 function configuredHost(text: string): Exchanges {
-  const host = parseNextHop(text);
-  if (host !== undefined) return { hosts: [host], source: 'configured' };
-  return { outcome: outcome('deferred', '4.3.5', `The next hop ${text} in the configuration cannot be read`) };
-}
-
-/** `[127.0.0.2]:2525`, `[2001:db8::1]`, `host.example:25`, `host.example`. Undefined for anything else. */
-export function parseNextHop(text: string): Host | undefined {
-  const match = /^(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9.-]{1,253}))(?::(\d{1,5}))?$/.exec(text);
-  const port = match?.[3] === undefined ? SMTP_PORT : Number(match[3]);
-  const host = match?.[1] ?? match?.[2];
-  return host === undefined || port < 1 || port > 65_535 ? undefined : { host: asciiLower(host), port };
+  const hop = parseHop(text);
+  if (hop !== undefined) return { hosts: [{ host: hop.host, port: hop.port ?? SMTP_PORT }], source: 'configured' };
+  return deferred('4.3.5', `The next hop ${text} in the configuration cannot be read`);
 }

@@ -1,6 +1,6 @@
 // How TLS is used with other hosts: what the site says of a domain, and what a host's certificate is verified against.
 //
-// In      `[outgoing-tls]` and `[tls] outgoing-ca` of the configuration; a domain and the host that takes its mail
+// In      `[outgoing-tls]` and `[tls] outgoing-ca` of the configuration; the domains of a delivery and the host that takes it
 // Out     what node:tls needs for this host; undefined: in the clear, whatever is offered
 // Limits  the file of authorities is looked at again once in FRESH_MS, as other files of certificates are
 // Never   fails: where the file of authorities cannot be read Node's roots count alone, and `problem` says so
@@ -42,14 +42,20 @@ export class OutgoingTls {
     this.#file = file;
   }
 
-  /** `host` is the MX name, or an address where no name is known: then there is no SNI, and the address is verified. */
-  async use(domain: string, host: string): Promise<TlsUse | undefined> {
-    const policy = this.#policies.get(domain) ?? 'opportunistic';
+  /** `host` is the host's name, or an address where no name is known: then there is no SNI, and the address is verified. */
+  async use(domains: readonly string[], host: string): Promise<TlsUse | undefined> {
+    const policy = this.#policy([...domains, host]) ?? 'opportunistic';
     if (policy === 'off') return undefined;
     const { secureContext, problem } = await this.#current();
     const name = isIP(host) === 0 ? { servername: host } : { host };
     const isRequired = policy === 'required';
     return { isRequired, problem, options: { ...name, secureContext, rejectUnauthorized: isRequired } };
+  }
+
+  /** Of several that share a connection one that must be verified decides for all. */
+  #policy(names: readonly string[]): TlsPolicy | undefined {
+    const policies = names.map((name) => this.#policies.get(name)).filter((policy) => policy !== undefined);
+    return policies.includes('required') ? 'required' : policies[0];
   }
 
   async #current(): Promise<Authorities> {

@@ -70,7 +70,7 @@ export class SmtpChannel implements Channel {
             : (lookUp ?? noAddress(host, exchanges.source));
         continue;
       }
-      const mail = this.#mail(delivery, await this.#parts.tls.use(delivery.destination, host.host));
+      const mail = this.#mail(delivery, await this.#parts.tls.use(domainsOf(delivery), host.host));
       for (const address of found.addresses.slice(0, ADDRESSES_MAX)) {
         const tried = await this.#tryBoth(host, address, mail, signal);
         if ('outcomes' in tried) return tried;
@@ -133,6 +133,11 @@ export class SmtpChannel implements Channel {
   }
 }
 
+/** Hosts that are named may take the mail of several domains in one transaction. */
+function domainsOf({ destination, targets }: Delivery): string[] {
+  return [...new Set(targets.map(({ recipient }) => recipient.domain)), destination];
+}
+
 /** As RFC 3464 §2.3.5 wants it for `dns`: a name, an address in brackets. */
 function remoteName(host: string): string {
   return /^[0-9.]+$|:/.test(host) ? `[${host}]` : host;
@@ -152,10 +157,11 @@ function noAddress({ host }: Host, source: Extract<Exchanges, { hosts: unknown }
     case 'implicit':
       return outcome('failed', '5.1.2', `The domain ${host} has neither an MX nor an address`);
     case 'mx':
-    case 'literal':
       return outcome('failed', '5.4.4', `The mail host ${host} has no address`);
+    case 'named':
+      // Whoever has named it can correct it, and then the mail can be delivered: it waits.
+      return outcome('deferred', '4.4.4', `The host ${host} has no address`);
     case 'configured':
-      // An error in the configuration can be corrected, and then the mail can be delivered: it waits.
       return outcome('deferred', '4.4.4', `The next hop ${host} of the configuration has no address`);
     default:
       return source satisfies never;
