@@ -78,6 +78,8 @@ export function changedOf(summary: ChangeSummary, isDryRun: boolean): Changed {
 /** The DN below which the entries of a mail domain are. Throws `not-found`. */
 export function baseOf(parts: EntryParts, domain: string): string {
   const route = parts.routing.route(domain);
+  if (route?.aliasOf !== undefined)
+    throw new Failure('invalid', `${domain} is an alias of ${route.aliasOf || 'nothing'}: its people are there`);
   if (route !== undefined) return route.base;
   throw new Failure('not-found', `${domain} is not a mail domain here: waypost domain add ${domain}`);
 }

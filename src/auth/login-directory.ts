@@ -51,7 +51,9 @@ export function loginDirectory(reader: Reader, routing: RoutingCache): LoginDire
   }
 
   function byUid(uid: string, domain: string): Found {
-    const base = routing.route(domain)?.base;
+    const own = routing.route(domain);
+    const route = own?.aliasOf === undefined ? own : routing.route(own.aliasOf);
+    const base = route?.aliasOf === undefined ? route?.base : undefined;
     const entries = base === undefined ? [] : entriesWithBelow(reader, parseDn(base), ['uid', uid], 2);
     if (entries.length !== 1) return undefined;
     const found = standingOfUuid(reader, routing.site, entries[0]!.uuid);

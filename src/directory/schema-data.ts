@@ -355,6 +355,10 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   [`${OWN}.1.60`, 'waypostToken', 'exact', 'operational', 'made', 'secret'],
   [`${OWN}.1.61`, 'waypostServerName', 'ia5', 'single'],
   [`${OWN}.1.62`, 'waypostRecipientsPerHour', 'integer', 'single'],
+  [`${OWN}.1.70`, 'waypostRoute', 'ia5', 'single'],
+  [`${OWN}.1.71`, 'waypostDisabledText', 'text', 'single'],
+  [`${OWN}.1.72`, 'waypostSource', 'ia5', 'single'],
+  [`${OWN}.1.73`, 'mailDomainMsgMaxBlocks', 'integer', 'single'],
 ];
 
 export const ATTRIBUTE_ROWS: readonly AttributeRow[] = [...STANDARD_ATTRIBUTES, ...MAIL_ATTRIBUTES];
@@ -531,7 +535,8 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
     'mailDomainStatus preferredMailHost preferredMailMessageStore mailRoutingHosts mailRoutingSmartHost ' +
       'mailDomainCatchallAddress mailDomainAllowedServiceAccess mailDomainDiskQuota mailDomainMsgQuota ' +
       'mailDomainReportAddress mailDomainWelcomeMessage mailAccessProxyPreAuth mailAccessProxyReplay ' +
-      'mailClientAttachmentQuota mailQuota mailMsgQuota mailPublicFolderDefaultRights waypostRecipientsPerHour',
+      'mailClientAttachmentQuota mailDomainMsgMaxBlocks mailQuota mailMsgQuota mailPublicFolderDefaultRights ' +
+      'waypostRecipientsPerHour',
   ],
   [
     `${OWN}.2.2`,
@@ -558,7 +563,14 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
   [`${OWN}.2.5`, 'inetDomainAlias', 'AUXILIARY', 'top', '', 'aliasedObjectName'],
   [`${OWN}.2.6`, 'inetDomainAuthInfo', 'AUXILIARY', 'top', '', 'domainUIDSeparator'],
   [`${OWN}.2.7`, 'sunManagedOrganization', 'AUXILIARY', 'top', '', 'sunPreferredDomain associatedDomain'],
-  [`${OWN}.2.8`, 'waypostDomain', 'AUXILIARY', 'top', '', 'waypostServerName'],
+  [
+    `${OWN}.2.8`,
+    'waypostDomain',
+    'AUXILIARY',
+    'top',
+    '',
+    'waypostServerName waypostRoute waypostDisabledText waypostSource',
+  ],
 ];
 
 export const OBJECT_CLASS_ROWS: readonly ObjectClassRow[] = [...STANDARD_CLASSES, ...MAIL_CLASSES];

@@ -224,6 +224,16 @@ export function tryParseAddress(text: string): Address | undefined {
 }
 
 /**
+ * Whose address this is by the sign `+`: `ann+news` is Ann's. Undefined for one without a subaddress; a local part that has to
+ * be quoted has none, nor one that begins with the sign. RFC 5233 §1
+ */
+export function withoutSubaddress({ localPart, domain }: Address): Address | undefined {
+  const plus = localPart.indexOf('+');
+  if (plus <= 0 || formatLocalPart(localPart) !== localPart) return undefined;
+  return { localPart: localPart.slice(0, plus), domain };
+}
+
+/**
  * The key of our tables: lower-case `local@domain`, quotes off. Two addresses are the same to us exactly when their
  * keys are equal. The domain is what follows the last `@`. Not for output: see formatAddress.
  */

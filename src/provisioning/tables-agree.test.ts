@@ -108,7 +108,7 @@ function compiledTables({ reader }: TestDirectory): NaiveTables {
     routes[domain!] = route;
   }
   for (const [dn, row] of tables.entries as string[][]) {
-    const { entry: _, dn: _dn, account: _account, problems: _problems, ...recipient } = JSON.parse(row!);
+    const { entry: _, uuid: _uuid, dn: _dn, account: _account, problems: _problems, ...recipient } = JSON.parse(row!);
     recipients[dn!] = recipient;
   }
   return { routes, aliases: Object.fromEntries(tables.aliases as [string, string][]), recipients };

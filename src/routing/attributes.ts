@@ -6,16 +6,11 @@
 
 import type { RecipientRow, RouteRow } from './rows.ts';
 
-/** Act, by owner: mail, mailAlternateAddress, uniqueMember, mgrpRFC822MailMember, the statuses, the catch-all, the base DN. */
 export const unsupportedAttributes = {
-  domain: ['mailDomainSieveRuleSource', 'mailDomainMsgMaxBlocks', 'aliasedObjectName'],
-  /** Say where mail goes for local parts that no entry claims. */
-  unclaimed: ['mailRoutingSmartHost', 'inetCanonicalDomainName'],
-  user: ['mailRoutingAddress', 'mailSieveRuleSource', 'mailMsgMaxBlocks'],
+  domain: ['mailDomainSieveRuleSource'],
+  user: ['mailSieveRuleSource'],
   group: [
-    'mailRoutingAddress',
     'mailSieveRuleSource',
-    'mailMsgMaxBlocks',
     'member',
     'memberURL',
     'mgrpAddHeader',
@@ -31,7 +26,6 @@ export const unsupportedAttributes = {
     'mgrpMsgMaxSize',
     'mgrpMsgPrefixText',
     'mgrpMsgSuffixText',
-    'mgrpNoDuplicateChecks',
     'mgrpRemoveHeader',
   ],
 } as const satisfies Record<string, readonly string[]>;
@@ -63,20 +57,8 @@ export const deliveryOptions = {
 
 const NONE: readonly string[] = [];
 
-/** What stands against delivery to this recipient, or to an unclaimed address of the domain. `hostnames` are this host's. */
-export function unsupportedNames(
-  route: RouteRow,
-  row: RecipientRow | undefined,
-  key: string | undefined,
-  hostnames: readonly string[],
-): readonly string[] {
-  const isOurs = (host: string): boolean => hostnames.includes(host);
-  let names = NONE;
-  if (route.unsupported !== undefined) names = [...names, ...route.unsupported];
-  if (route.routingHosts !== undefined && !route.routingHosts.some(isOurs)) names = [...names, 'mailRoutingHosts'];
-  if (row === undefined) return names;
-  if (row.unsupported !== undefined) names = [...names, ...row.unsupported];
-  if (row.mailHost !== undefined && !isOurs(row.mailHost)) names = [...names, 'mailHost'];
-  if (key !== undefined && row.equivalents?.includes(key)) names = [...names, 'mailEquivalentAddress'];
-  return names;
+/** What stands against delivery on this host to this recipient. */
+export function unsupportedNames(route: RouteRow, row: RecipientRow): readonly string[] {
+  if (route.unsupported === undefined) return row.unsupported ?? NONE;
+  return row.unsupported === undefined ? route.unsupported : [...route.unsupported, ...row.unsupported];
 }

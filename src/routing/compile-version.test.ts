@@ -21,6 +21,8 @@ const digests: Readonly<Record<number, string>> = {
   2: '7836f095b6423a6ea4a9e49213f15897',
   // Access rules, and what an account may send to other domains; addresses with dots anywhere, also behind the domain.
   3: '1f88980badb1fb3e84e988d1e4db9af8',
+  // Aliases, hosts, sizes and texts of domains; hosts, addresses and sizes of users and lists; the entry's UUID.
+  4: '3b123c2d0b1071403c0975d97b18cf31',
 };
 
 type Values = Readonly<Record<string, AttributeValue | readonly AttributeValue[]>>;
@@ -68,6 +70,7 @@ const dns = [
   'cn=a+uid=b,o=internet',
   'cn=Roe\\2C Rick,o=internet',
   '2.5.4.3=oid,o=internet',
+  'dc=Other,dc=example,o=internet',
   'no dn',
   '',
 ];
@@ -78,6 +81,9 @@ const accesses = [
   '',
 ];
 const limits = ['0', '100', '-1', '1000000001', '1.5', ' 7 ', 'many', ''];
+const hosts = ['Mail.Example', ' mail ', '192.0.2.1', '[192.0.2.1]:25', '2001:db8::1', '[a.example]', 'a_b', 'a b', ''];
+const domainNames = ['Acme.Example', 'b\u00fccher.example', '[127.0.0.1]', 'a b', ''];
+const texts = ['Closed', ' first\r\nsecond ', 'f\u00fcr immer', 'x'.repeat(1000), ''];
 const classes = {
   domain: ['domain', 'inetDomain', 'mailDomain'],
   alias: ['domain', 'inetDomainAlias'],
@@ -102,7 +108,14 @@ const domains: readonly Entry[] = [
     { mailRoutingHosts: ['Mail.Example', ' other.example '] },
     ...accesses.map((mailDomainAllowedServiceAccess) => ({ mailDomainAllowedServiceAccess })),
     ...limits.map((waypostRecipientsPerHour) => ({ waypostRecipientsPerHour })),
-    each([...unsupportedAttributes.domain, ...unsupportedAttributes.unclaimed]),
+    ...hosts.flatMap((host) => [{ mailRoutingHosts: host }, { mailRoutingSmartHost: host }]),
+    { mailRoutingHosts: hosts },
+    ...domainNames.map((inetCanonicalDomainName) => ({ inetCanonicalDomainName })),
+    ...dns.map((aliasedObjectName) => ({ aliasedObjectName })),
+    ...texts.map((waypostDisabledText) => ({ waypostDisabledText })),
+    ...['mx', ' MX ', 'sideways', ''].map((waypostRoute) => ({ waypostRoute })),
+    ...limits.map((mailDomainMsgMaxBlocks) => ({ mailDomainMsgMaxBlocks })),
+    each(unsupportedAttributes.domain),
   ].map((values) => entry(DOMAIN, { objectClass: classes.domain, ...values })),
 ];
 
@@ -125,7 +138,11 @@ const recipients: readonly Entry[] = [
       { uniqueMember: dns, mgrpRFC822MailMember: addresses },
       ...options.map((mailDeliveryOption) => ({ mailDeliveryOption })),
       { mailDeliveryOption: options },
-      { mailHost: 'Mail.Example' },
+      ...hosts.map((mailHost) => ({ mailHost })),
+      { mailHost: hosts },
+      ...addresses.map((mailRoutingAddress) => ({ mailRoutingAddress })),
+      ...limits.map((mailMsgMaxBlocks) => ({ mailMsgMaxBlocks })),
+      ...texts.map((mailRejectText) => ({ mailRejectText })),
       ...accesses.map((mailAllowedServiceAccess) => ({ mailAllowedServiceAccess })),
       ...limits.map((waypostRecipientsPerHour) => ({ waypostRecipientsPerHour })),
       each(unsupportedAttributes.user),

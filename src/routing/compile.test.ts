@@ -36,18 +36,84 @@ test('a domain with everything', () => {
       mailDomainStatus: ['disabled'],
       mailDomainCatchallAddress: ['"Ann"@Acme.Example'],
       mailRoutingHosts: ['Mail.Example'],
-      mailRoutingSmartHost: ['smart.example'],
+      mailRoutingSmartHost: ['Smart.example'],
+      inetCanonicalDomainName: ['Main.Example'],
+      waypostRoute: ['MX'],
+      waypostDisabledText: ['Closed since May.\r\nAsk the office'],
+      mailDomainMsgMaxBlocks: ['10'],
     }),
   );
   assert.deepEqual(row, {
     domain: 'acme.example',
     base: 'ou=acme,o=internet',
+    canonical: 'main.example',
     inetDomainStatus: 'active',
     mailDomainStatus: 'disabled',
+    disabledText: 'Closed since May.',
     catchall: 'Ann@acme.example',
     routingHosts: ['mail.example'],
-    unsupportedForUnclaimed: ['mailRoutingSmartHost'],
+    isMx: true,
+    smartHost: '[smart.example]',
+    sizeMax: 10_240,
   });
+});
+
+test('an alias of a domain says which, and nothing else counts', () => {
+  const aliasClasses = { objectClass: ['domain', 'inetDomainAlias'] };
+  const compiled = (values: Readonly<Record<string, readonly string[]>>) =>
+    compileDomain(entry('dc=alias,dc=example,o=internet', { ...aliasClasses, ...values }));
+  assert.deepEqual(
+    compiled({ aliasedObjectName: ['DC=Acme, dc=example,o=Internet'], mailDomainStatus: ['inactive'] }),
+    { domain: 'alias.example', base: '', aliasOf: 'acme.example' },
+  );
+  for (const nothing of ['ou=acme,o=internet', 'no dn', 'o=internet']) {
+    const row = compiled({ aliasedObjectName: [nothing] });
+    assert.equal(row?.aliasOf, '');
+    assert.deepEqual(
+      row?.problems?.map(({ attribute, value }) => [attribute, value]),
+      [['aliasedObjectName', nothing]],
+    );
+  }
+  assert.equal(compiled({})?.aliasOf, '');
+  const secondNode = compiled({ inetDomainBaseDN: ['ou=acme,o=internet'] });
+  assert.deepEqual(secondNode, { domain: 'alias.example', base: 'ou=acme,o=internet' });
+});
+
+test('what names no host, no domain, no address and no size is ignored and named', () => {
+  const problemsOf = (row: ReturnType<typeof compileDomain> | ReturnType<typeof compileRecipient>) =>
+    row?.problems?.map(({ attribute, value }) => `${attribute}: ${value}`);
+  const domain = compileDomain(
+    entry('dc=acme,dc=example,o=internet', {
+      ...domainClasses,
+      inetCanonicalDomainName: ['no domain'],
+      mailRoutingHosts: ['a host', 'mail.example:25', '192.0.2.1', '[2001:db8::1]', 'Mail.Example'],
+      waypostRoute: ['sideways'],
+      mailRoutingSmartHost: ['smart host'],
+      mailDomainMsgMaxBlocks: ['many'],
+      waypostDisabledText: [' \n'],
+    }),
+  );
+  assert.deepEqual(domain?.routingHosts, ['192.0.2.1', '2001:db8::1', 'mail.example']);
+  assert.deepEqual(Object.keys(domain ?? {}), ['domain', 'base', 'routingHosts', 'problems']);
+  assert.deepEqual(problemsOf(domain), [
+    'inetCanonicalDomainName: no domain',
+    'mailRoutingHosts: a host',
+    'mailRoutingHosts: mail.example:25',
+    'waypostRoute: sideways',
+    'mailRoutingSmartHost: smart host',
+    'mailDomainMsgMaxBlocks: many',
+  ]);
+  const wrong = { mailHost: ['_'], mailRoutingAddress: ['nowhere'], mailMsgMaxBlocks: ['-1'] };
+  const row = compileRecipient(entry('uid=ann,o=internet', { ...userClasses, ...wrong }), acme);
+  assert.deepEqual(problemsOf(row), ['mailHost: _', 'mailRoutingAddress: nowhere', 'mailMsgMaxBlocks: -1']);
+  assert.ok(row !== undefined && row.mailHost === undefined && row.routingAddress === undefined);
+  const right = { mailHost: ['192.0.2.1'], mailRoutingAddress: ['Ann@Far.Example'], mailMsgMaxBlocks: ['2'] };
+  const elsewhere = compileRecipient(entry('uid=ann,o=internet', { ...userClasses, ...right }), acme);
+  assert.equal(elsewhere?.problems, undefined);
+  assert.deepEqual(
+    [elsewhere?.mailHost, elsewhere?.routingAddress, elsewhere?.sizeMax],
+    ['192.0.2.1', 'Ann@far.example', 2048],
+  );
 });
 
 test('only a DC node of the mail class is a mail domain', () => {
@@ -128,8 +194,7 @@ test('spaces round an address and a host name mean nothing', () => {
     }),
     { domains: ['acme.example'], account: idOf(0) },
   );
-  assert.deepEqual(row?.addresses, ['all@acme.example', 'a@acme.example', 'a b@acme.example']);
-  assert.deepEqual(row?.equivalents, ['e@acme.example']);
+  assert.deepEqual(row?.addresses, ['all@acme.example', 'a@acme.example', 'a b@acme.example', 'e@acme.example']);
   assert.deepEqual(row?.kind === 'group' && row.addressMembers, ['bob@far.example']);
   assert.equal(row?.mailHost, 'mail.example');
   assert.equal(row?.problems, undefined);
@@ -146,8 +211,7 @@ test("a user's addresses are those of its own domains, each once", () => {
     }),
     acme,
   );
-  assert.deepEqual(row?.addresses, ['ann@acme.example', 'a b@acme.example']);
-  assert.deepEqual(row?.equivalents, ['anna@acme.example']);
+  assert.deepEqual(row?.addresses, ['ann@acme.example', 'a b@acme.example', 'anna@acme.example']);
   assert.equal(row?.mailHost, 'mail.example');
   assert.equal(row?.kind === 'user' && row.account, 7);
   assert.deepEqual(

@@ -4,16 +4,26 @@
 // Out     its row, with what could not be used named as problems; undefined when the entry says nothing about mail
 // Never   reads a table: a row is a function of what is passed in, so the tables can be thrown away and compiled again
 
+import { isIP } from 'node:net';
 import { asciiLower } from '../base/characters.ts';
 import { Failure } from '../base/failure.ts';
 import type { AccountId } from '../base/ids.ts';
 import { parseAccessRules } from '../directory/access-rules.ts';
-import { normalizeDn, SUFFIX } from '../directory/dn.ts';
+import { domainOfDcDn, normalizeDn, SUFFIX } from '../directory/dn.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
 import { mailDomainOf } from '../directory/mail-domain.ts';
-import { type Address, addressKey, formatAddress, tryParseAddress } from '../message/address.ts';
+import {
+  type Address,
+  addressKey,
+  formatAddress,
+  isValidDomain,
+  normalizeDomain,
+  tryParseAddress,
+} from '../message/address.ts';
 import type { OwnAdmission } from './admission.ts';
 import { deliveryOptions, unsupportedAttributes } from './attributes.ts';
+import { formatHops, HOPS_MAX, parseHop } from './destination.ts';
+import { replyTextOf } from './replies.ts';
 import { type Access, type Problem, type RecipientRow, type RouteRow, SITE_POSTMASTER, type Status } from './rows.ts';
 import { legalStatuses, parseStatusValue, type StatusAttribute } from './status.ts';
 
@@ -21,7 +31,7 @@ import { legalStatuses, parseStatusValue, type StatusAttribute } from './status.
  * Goes up with any change that gives other rows for the same entries: the tables are then compiled anew at the next
  * start. compile-version.test.ts knows what each version gives.
  */
-export const COMPILER_VERSION = 3;
+export const COMPILER_VERSION = 4;
 
 /** The entry that the first start makes: mail for the postmaster of everything goes to its account. */
 export const SITE_POSTMASTER_DN = `uid=postmaster,ou=Waypost,${SUFFIX}`;
@@ -31,19 +41,61 @@ export function compileDomain(entry: Entry): RouteRow | undefined {
   const domain = mailDomainOf(entry);
   if (domain === undefined) return undefined;
   const problems: Problem[] = [];
+  const aliasOf = aliasedDomain(entry, problems);
+  if (aliasOf !== undefined) return withoutAbsent({ domain, base: '', aliasOf, problems: orAbsent(problems) });
   return withoutAbsent({
     domain,
     base: baseOf(entry, problems),
+    canonical: domainOf(entry, 'inetCanonicalDomainName', problems),
     inetDomainStatus: statusOf(entry, 'inetDomainStatus', problems),
     mailDomainStatus: statusOf(entry, 'mailDomainStatus', problems),
     access: accessOf(entry, 'mailDomainAllowedServiceAccess', problems),
     recipientsPerHour: recipientsPerHourOf(entry, problems),
+    disabledText: replyTextOf(textValue(entry, 'waypostdisabledtext')),
     catchall: addressesOf(entry, 'mailDomainCatchallAddress', problems)[0],
-    routingHosts: orAbsent(textValues(entry, 'mailroutinghosts').map(hostOf)),
+    routingHosts: orAbsent(hostsOf(entry, 'mailRoutingHosts', problems).slice(0, HOPS_MAX)),
+    isMx: isByMx(entry, problems),
+    smartHost: smartHostOf(entry, problems),
+    sizeMax: sizeMaxOf(entry, 'mailDomainMsgMaxBlocks', problems),
     unsupported: orAbsent(presentOf(entry, unsupportedAttributes.domain)),
-    unsupportedForUnclaimed: orAbsent(presentOf(entry, unsupportedAttributes.unclaimed)),
     problems: orAbsent(problems),
   });
+}
+
+/**
+ * The domain that this one is an alias of; `''` where none can be read. Undefined for a domain of its own, as is a node of
+ * the alias class with a base but without the name of another: it has attributes of its own for the same entries.
+ */
+function aliasedDomain(entry: Entry, problems: Problem[]): string | undefined {
+  const attribute = 'aliasedObjectName';
+  const value = textValue(entry, asciiLower(attribute));
+  if (value === undefined) {
+    if (hasClass(entry, 'maildomain') || entry.attributes.has('inetdomainbasedn')) return undefined;
+    problems.push({ attribute: 'objectClass', value: 'inetDomainAlias', reason: `${attribute} is missing` });
+    return '';
+  }
+  const dn = tryNormalizeDn(value);
+  const domain = dn === undefined ? undefined : domainOfDcDn(dn);
+  if (domain !== undefined && isValidDomain(domain)) return domain;
+  problems.push({ attribute, value, reason: 'is not the DN of a domain in the DC tree' });
+  return '';
+}
+
+function isByMx(entry: Entry, problems: Problem[]): true | undefined {
+  const value = textValue(entry, 'waypostroute');
+  if (value === undefined || asciiLower(value.trim()) === 'mx') return value === undefined ? undefined : true;
+  problems.push({ attribute: 'waypostRoute', value, reason: 'is not mx' });
+  return undefined;
+}
+
+function smartHostOf(entry: Entry, problems: Problem[]): string | undefined {
+  const attribute = 'mailRoutingSmartHost';
+  const value = textValue(entry, asciiLower(attribute));
+  if (value === undefined) return undefined;
+  const hop = parseHop(value.trim());
+  if (hop !== undefined) return formatHops([hop]);
+  problems.push({ attribute, value, reason: NOT_A_HOST });
+  return undefined;
 }
 
 function baseOf(entry: Entry, problems: Problem[]): string {
@@ -74,16 +126,17 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
   const kind = recipientKindOf(entry);
   if (kind === undefined) return undefined;
   const problems: Problem[] = [];
-  const addresses = ownAddresses(entry, ['mail', 'mailAlternateAddress'], placement.domains, problems);
+  const addresses = ownAddresses(entry, placement.domains, problems);
   if (entry.normalizedDn === SITE_POSTMASTER_NORMALIZED) addresses.unshift(SITE_POSTMASTER);
-  const equivalents = ownAddresses(entry, ['mailEquivalentAddress'], placement.domains, problems);
   const shared = {
     entry: entry.id,
+    uuid: entry.uuid,
     dn: entry.dn,
     addresses,
-    equivalents: orAbsent(equivalents.filter((key) => !addresses.includes(key))),
     access: accessOf(entry, 'mailAllowedServiceAccess', problems),
-    mailHost: textValues(entry, 'mailhost').map(hostOf)[0],
+    mailHost: hostsOf(entry, 'mailHost', problems)[0],
+    routingAddress: addressesOf(entry, 'mailRoutingAddress', problems)[0],
+    sizeMax: sizeMaxOf(entry, 'mailMsgMaxBlocks', problems),
     unsupported: orAbsent([...presentOf(entry, unsupportedAttributes[kind]), ...laterOptionsOf(entry, kind, problems)]),
   };
   if (kind === 'user')
@@ -100,21 +153,19 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
     kind,
     ...shared,
     inetMailGroupStatus: statusOf(entry, 'inetMailGroupStatus', problems),
+    disabledText: replyTextOf(textValue(entry, 'mailrejecttext')),
     members: orAbsent(memberDns(entry, problems)),
     addressMembers: orAbsent(addressesOf(entry, 'mgrpRFC822MailMember', problems)),
     problems: orAbsent(problems),
   });
 }
 
-/** Keys of the addresses in these attributes that lie in one of the domains. */
-function ownAddresses(
-  entry: Entry,
-  attributes: readonly string[],
-  domains: readonly string[],
-  problems: Problem[],
-): string[] {
+const ADDRESS_ATTRIBUTES = ['mail', 'mailAlternateAddress', 'mailEquivalentAddress'] as const;
+
+/** Keys of the entry's addresses that lie in one of the domains. */
+function ownAddresses(entry: Entry, domains: readonly string[], problems: Problem[]): string[] {
   const keys = new Set<string>();
-  for (const attribute of attributes) {
+  for (const attribute of ADDRESS_ATTRIBUTES) {
     for (const value of textValues(entry, asciiLower(attribute))) {
       const address = addressOf(value);
       if (address !== undefined && domains.includes(address.domain)) keys.add(addressKey(address));
@@ -187,12 +238,24 @@ function accessOf(entry: Entry, attribute: string, problems: Problem[]): Access 
 const RECIPIENTS_PER_HOUR_MAX = 1_000_000_000;
 
 function recipientsPerHourOf(entry: Entry, problems: Problem[]): number | undefined {
-  const value = textValue(entry, 'waypostrecipientsperhour');
+  return countOf(entry, 'waypostRecipientsPerHour', RECIPIENTS_PER_HOUR_MAX, problems);
+}
+
+const BLOCK_BYTES = 1024;
+/** A tebibyte in blocks: no message has more. */
+const BLOCKS_MAX = 2 ** 30;
+
+function sizeMaxOf(entry: Entry, attribute: string, problems: Problem[]): number | undefined {
+  const blocks = countOf(entry, attribute, BLOCKS_MAX, problems);
+  return blocks === undefined ? undefined : blocks * BLOCK_BYTES;
+}
+
+function countOf(entry: Entry, attribute: string, max: number, problems: Problem[]): number | undefined {
+  const value = textValue(entry, asciiLower(attribute));
   if (value === undefined) return undefined;
   const count = Number(value);
-  if (value !== '' && count >= 0 && count <= RECIPIENTS_PER_HOUR_MAX && Number.isInteger(count)) return count;
-  const reason = `is no number from 0 to ${RECIPIENTS_PER_HOUR_MAX}`;
-  problems.push({ attribute: 'waypostRecipientsPerHour', value, reason });
+  if (value !== '' && count >= 0 && count <= max && Number.isInteger(count)) return count;
+  problems.push({ attribute, value, reason: `is no number from 0 to ${max}` });
   return undefined;
 }
 
@@ -224,8 +287,26 @@ function presentOf(entry: Entry, names: readonly string[]): string[] {
   return names.filter((name) => entry.attributes.has(asciiLower(name)));
 }
 
-function hostOf(value: string): string {
-  return asciiLower(value.trim());
+const NOT_A_HOST = 'is not the name or the address of a host';
+
+/** Names in lower case, and IP addresses without brackets; a port is the host entry's to say. */
+function hostsOf(entry: Entry, attribute: string, problems: Problem[]): string[] {
+  const hosts = new Set<string>();
+  for (const value of textValues(entry, asciiLower(attribute))) {
+    const text = value.trim();
+    const hop = parseHop(isIP(text) === 0 ? text : `[${text}]`);
+    if (hop === undefined || hop.port !== undefined) problems.push({ attribute, value, reason: NOT_A_HOST });
+    else hosts.add(hop.host);
+  }
+  return [...hosts];
+}
+
+function domainOf(entry: Entry, attribute: string, problems: Problem[]): string | undefined {
+  const value = textValue(entry, asciiLower(attribute));
+  if (value === undefined) return undefined;
+  const domain = normalizeDomain(value.trim());
+  if (domain === undefined) problems.push({ attribute, value, reason: 'is not a domain name' });
+  return domain;
 }
 
 function orAbsent<T>(list: readonly T[]): readonly T[] | undefined {

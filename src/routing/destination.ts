@@ -12,7 +12,7 @@ import { isIP } from 'node:net';
 import { asciiLower } from '../base/characters.ts';
 import { formatAddressLiteral, literalAddress, normalizeDomain } from '../message/address.ts';
 
-const HOPS_MAX = 10;
+export const HOPS_MAX = 10;
 /** Ten names of the longest kind with their ports. */
 const DESTINATION_LENGTH = HOPS_MAX * 262;
 

@@ -21,9 +21,7 @@ export interface Login extends Admission {
 /** Undefined when a row that is needed is not loaded. */
 export function loginOf(row: UserRow, tables: Pick<RoutingTables, 'route'>, site: Site): Login | undefined {
   const primary = row.addresses[0];
-  // An address that is claimed and has no meaning yet names the domain all the same.
-  const named = primary ?? row.equivalents?.[0];
-  const domain = named === undefined ? '' : addressOfKey(named).domain;
+  const domain = primary === undefined ? '' : addressOfKey(primary).domain;
   const route = domain === '' ? null : tables.route(domain);
   if (route === undefined) return undefined;
   return {

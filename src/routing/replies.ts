@@ -9,11 +9,15 @@ export const replies = {
   noSuchUser: { code: 550, enhanced: '5.1.1', text: 'No such recipient here' },
   badAddress: { code: 553, enhanced: '5.1.3', text: 'The address is not valid' },
   inactive: { code: 450, enhanced: '4.2.1', text: 'Mailbox is inactive, try again later' },
-  held: { code: 450, enhanced: '4.2.1', text: 'Mail for this recipient is held, try again later' },
   disabled: { code: 550, enhanced: '5.2.1', text: 'Mailbox is disabled' },
   deleted: { code: 550, enhanced: '5.1.1', text: 'Recipient is deleted' },
   overQuota: { code: 452, enhanced: '4.2.2', text: 'Mailbox is over quota' },
+  /** RFC 3463: the message length exceeds the administrative limit of the mailbox. */
+  tooLarge: { code: 552, enhanced: '5.2.3', text: 'The message is too large for this recipient' },
   illegalStatus: { code: 451, enhanced: '4.3.5', text: 'The status of this recipient is not valid, try again later' },
+  domainAlias: { code: 451, enhanced: '4.3.5', text: 'The domain is an alias that leads nowhere, try again later' },
+  /** Two directories that each name the other host. */
+  sentBack: { code: 451, enhanced: '4.4.6', text: 'The mail host of this recipient is you, try again later' },
   unsupported: {
     code: 451,
     enhanced: '4.3.5',
@@ -25,3 +29,17 @@ export const replies = {
   /** RFC 5321 §6.3 */
   hopsExceeded: { code: 554, enhanced: '5.4.6', text: 'Too many Received fields: this message is in a loop' },
 } as const satisfies Record<string, Reply>;
+
+/** What a line of a reply takes. RFC 5321 §4.5.3.1.5 leaves 512 octets for all of it. */
+const TEXT_LENGTH = 400;
+
+/** The first line of what a person has written in an entry, as a reply can say it; undefined where nothing of it is left. */
+export function replyTextOf(written: string | undefined): string | undefined {
+  let text = '';
+  for (const character of (written ?? '').trim()) {
+    if (character === '\r' || character === '\n' || text.length === TEXT_LENGTH) break;
+    const code = character.charCodeAt(0);
+    text += code < 0x20 || code > 0x7e ? '?' : character;
+  }
+  return text === '' ? undefined : text;
+}

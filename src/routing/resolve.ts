@@ -2,16 +2,22 @@
 //
 // In      an address, who asks and by which door the message arrived, the two tables as far as they are loaded, this host's names
 // Out     targets and the SMTP reply, or `ask`: the rows that would settle it
-// Order   address -> routing table -> alias table -> (postmaster | catch-all) -> status -> group members -> channel
-// Limits  GROUP_DEPTH_MAX lists in lists, GROUP_MEMBERS_MAX targets
+// Order   routing table (an alias of a domain: that domain's row) -> names of this host; then, in a domain of ours
+//         claimed    alias table, exact, then without a subaddress -> statuses -> size -> mail host, routing address
+//                    -> delivery option -> members of a list
+//         unclaimed  postmaster and abuse -> statuses -> size -> canonical domain -> catch-all -> smart host
+//         a domain that is not local: statuses -> size -> its hosts, or those of its MX records
+// Limits  GROUP_DEPTH_MAX lists in lists, GROUP_MEMBERS_MAX targets, STEPS_AWAY_MAX addresses one behind the other
 // Never   reads a database, a clock or the network; parses a local part for a route
-// RFC 5321 §3.4, §3.9, §4.5.1
+// RFC 5321 §3.4, §3.9, §4.5.1, §5.1
 
 import { asciiLower } from '../base/characters.ts';
 import { GROUP_DEPTH_MAX, GROUP_MEMBERS_MAX } from '../base/limits.ts';
 import { isAccepted, isTemporary, type Reply } from '../base/reply.ts';
-import { type Address, addressKey, formatAddress, tryParseAddress } from '../message/address.ts';
+import { normalizeDn } from '../directory/dn.ts';
+import { type Address, addressKey, formatAddress, tryParseAddress, withoutSubaddress } from '../message/address.ts';
 import { unsupportedNames } from './attributes.ts';
+import { formatHops, parseDestination } from './destination.ts';
 import { replies } from './replies.ts';
 import type { RouteRequest } from './route-request.ts';
 import {
@@ -23,7 +29,7 @@ import {
   type UserRow,
 } from './rows.ts';
 import { decidingStatus, statusMeaning, statusText } from './status.ts';
-import { hostTarget, mailboxTarget, type Target, targetText } from './targets.ts';
+import { holdTarget, hopTarget, hostTarget, mailboxTarget, type Target, targetText } from './targets.ts';
 
 export type { Door, RouteRequest } from './route-request.ts';
 export type { Target } from './targets.ts';
@@ -48,10 +54,16 @@ export interface RoutingTables {
 export type StepName =
   | 'address'
   | 'routing table'
+  | 'domain alias'
   | 'alias table'
+  | 'subaddress'
   | 'postmaster'
   | 'catch-all'
+  | 'smart host'
   | 'status'
+  | 'hold'
+  | 'size'
+  | 'mail host'
   | 'not supported'
   | 'group'
   | 'member'
@@ -121,6 +133,14 @@ export function resolve(
 }
 
 const STEPS_MAX = 2000;
+/** Addresses that lead to addresses: catch-alls, routing addresses, lists in lists. More is a mistake, as a circle is. */
+const STEPS_AWAY_MAX = 50;
+
+/** What keeps mail from going on: a refusal, or a hold until the row changes that is named. */
+interface Stop {
+  readonly reply: Reply;
+  readonly waitsFor?: string;
+}
 
 /** Thrown inside only, to leave a walk that has nothing more to find out. */
 class Enough extends Error {}
@@ -190,15 +210,83 @@ class Resolving {
   #address(address: Address, depth: number): Reply | undefined {
     if (address.domain === '') return this.#withoutDomain(address);
     if (this.#explain) this.#step('address', `local part ${address.localPart}, domain ${address.domain}`);
-    const key = addressKey(address);
+    if (depth > STEPS_AWAY_MAX) {
+      if (this.#explain) this.#step('loop', `more than ${STEPS_AWAY_MAX} addresses one behind the other`);
+      return replies.loop;
+    }
     const route = this.#tables.route(address.domain);
-    if (route === undefined) this.#missing(this.#ask.domains, address.domain);
+    if (route === undefined) {
+      this.#missing(this.#ask.domains, address.domain);
+      // What will be asked for next, as a rule.
+      const key = addressKey(address);
+      if (this.#tables.alias(key) === undefined) this.#missing(this.#ask.addresses, key);
+      return undefined;
+    }
     if (route === null) return this.#notADomain(address, depth);
+    return route.aliasOf === undefined
+      ? this.#inDomain(address, route, depth)
+      : this.#domainAlias(address, route, route.aliasOf, depth);
+  }
+
+  /** One step: an alias of an alias leads nowhere. */
+  #domainAlias(address: Address, { domain }: RouteRow, aliasOf: string, depth: number): Reply | undefined {
+    if (this.#explain) this.#step('domain alias', `${domain} is an alias of ${aliasOf === '' ? 'nothing' : aliasOf}`);
+    const route = aliasOf === '' ? null : this.#tables.route(aliasOf);
+    if (route === undefined) {
+      this.#missing(this.#ask.domains, aliasOf);
+      return undefined;
+    }
+    if (route !== null && route.aliasOf === undefined) return this.#inDomain(address, route, depth);
+    const why = route === null ? 'is not a mail domain of ours' : 'is an alias itself';
+    if (this.#explain && aliasOf !== '') this.#step('domain alias', `${aliasOf} ${why}`);
+    return replies.domainAlias;
+  }
+
+  /** `route` is that of the address's domain, or of the domain that this is an alias of. */
+  #inDomain(address: Address, route: RouteRow, depth: number): Reply | undefined {
+    if (this.#explain) this.#step('routing table', `${route.domain} is a mail domain, base ${route.base}`);
+    if (!this.#isLocal(route)) return this.#notLocal(address, route);
+    const row = this.#claimant(address, route.domain);
+    if (row === undefined) return undefined;
+    return row === null ? this.#unclaimed(address, route, depth) : this.#recipient(row, route, address, depth);
+  }
+
+  #isOurs(host: string): boolean {
+    return this.#site.hostnames.includes(host);
+  }
+
+  #isLocal({ routingHosts, isMx }: RouteRow): boolean {
+    return isMx === undefined && (routingHosts === undefined || routingHosts.some((host) => this.#isOurs(host)));
+  }
+
+  /** Nothing is known here of its people: whoever asks, it is their hosts that answer. */
+  #notLocal(address: Address, route: RouteRow): Reply {
+    const stop = this.#status(route) ?? this.#tooLargeFor(route);
+    if (stop !== undefined) return this.#stopped(stop, address);
+    const { domain, routingHosts } = route;
+    if (routingHosts === undefined || routingHosts.some((host) => this.#isOurs(host))) {
+      if (this.#explain) this.#step('mail host', `waypostRoute of ${domain}: by its MX records`);
+      return this.#target(hostTarget(address));
+    }
+    if (this.#explain) this.#step('mail host', `mailRoutingHosts of ${domain}: ${routingHosts.join(', ')}`);
+    return this.#target(hopTarget(address, hopsTo(routingHosts)));
+  }
+
+  /** The entry that claims this local part in `domain`, null where none does. */
+  #claimant(address: Address, domain: string): RecipientRow | null | undefined {
+    const row = this.#alias({ localPart: address.localPart, domain });
+    const plain = row === null ? withoutSubaddress(address) : undefined;
+    if (plain === undefined) return row;
+    const owner = this.#alias({ localPart: plain.localPart, domain });
+    if (this.#explain && owner) this.#step('subaddress', `${formatAddress(address)} is of ${formatAddress(plain)}`);
+    return owner;
+  }
+
+  #alias(address: Address): RecipientRow | null | undefined {
+    const key = addressKey(address);
     const row = this.#tables.alias(key);
     if (row === undefined) this.#missing(this.#ask.addresses, key);
-    if (route === undefined || row === undefined) return undefined;
-    if (this.#explain) this.#step('routing table', `${route.domain} is a mail domain, base ${route.base}`);
-    return row === null ? this.#unclaimed(address, route, depth) : this.#recipient(row, route, key, address, depth);
+    return row;
   }
 
   #withoutDomain(address: Address): Reply | undefined {
@@ -207,7 +295,7 @@ class Resolving {
   }
 
   #notADomain(address: Address, depth: number): Reply | undefined {
-    if (this.#site.hostnames.includes(address.domain)) {
+    if (this.#isOurs(address.domain)) {
       if (this.#explain) this.#step('routing table', `${address.domain} is a name of this host, not a mail domain`);
       return isRole(address) ? this.#sitePostmaster(address) : replies.noSuchUser;
     }
@@ -226,12 +314,40 @@ class Resolving {
     if (this.#explain) this.#step('alias table', `no entry claims ${formatAddress(address)}`);
     // Accepted whatever the domain's status, so that problems can be reported. RFC 5321 §4.5.1
     if (isRole(address)) return this.#sitePostmaster(address);
-    const refused = this.#status(route) ?? this.#unsupported(route);
-    if (refused !== undefined) return refused;
-    if (route.catchall !== undefined) return this.#catchall(route, route.catchall, depth);
-    if (route.unsupportedForUnclaimed === undefined) return replies.noSuchUser;
-    if (this.#explain) this.#step('not supported', route.unsupportedForUnclaimed.join(', '));
-    return replies.unsupported;
+    const stop = this.#status(route) ?? this.#tooLargeFor(route);
+    if (stop !== undefined && stop.waitsFor === undefined) return stop.reply;
+    const canonical = this.#canonical(address, route);
+    if (canonical === undefined) return undefined;
+    const smartHost = this.#smartHost(route);
+    const { catchall } = route;
+    // What nobody would take is not held.
+    if (canonical === null && catchall === undefined && smartHost === undefined) return replies.noSuchUser;
+    if (stop !== undefined) return this.#stopped(stop, address);
+    if (canonical !== null) return this.#recipient(canonical.row, canonical.route, address, depth);
+    if (catchall !== undefined) return this.#catchall(route, catchall, depth);
+    if (this.#explain) this.#step('smart host', `mailRoutingSmartHost of ${route.domain}: ${smartHost}`);
+    return this.#target(hopTarget(address, smartHost!));
+  }
+
+  /** Who claims the same local part in the domain that inetCanonicalDomainName names: one step, null where nobody does. */
+  #canonical(address: Address, route: RouteRow): { row: RecipientRow; route: RouteRow } | null | undefined {
+    if (route.canonical === undefined || route.canonical === route.domain) return null;
+    const canonical = this.#tables.route(route.canonical);
+    if (canonical === undefined) {
+      this.#missing(this.#ask.domains, route.canonical);
+      return undefined;
+    }
+    if (canonical === null || canonical.aliasOf !== undefined) return null;
+    if (this.#explain) this.#step('domain alias', `inetCanonicalDomainName of ${route.domain}: ${canonical.domain}`);
+    const row = this.#claimant(address, canonical.domain);
+    return row && { row, route: canonical };
+  }
+
+  /** One that is this host knows no more of the address than this host does. */
+  #smartHost({ smartHost }: RouteRow): string | undefined {
+    const destination = smartHost === undefined ? undefined : parseDestination(smartHost);
+    const isElsewhere = destination !== undefined && 'hops' in destination;
+    return isElsewhere && !destination.hops.every(({ host }) => this.#isOurs(host)) ? smartHost : undefined;
   }
 
   #catchall(route: RouteRow, catchall: string, depth: number): Reply | undefined {
@@ -259,11 +375,31 @@ class Resolving {
     return this.#user(row, address);
   }
 
-  #recipient(row: RecipientRow, route: RouteRow, key: string, address: Address, depth: number): Reply | undefined {
+  #recipient(row: RecipientRow, route: RouteRow, address: Address, depth: number): Reply | undefined {
     if (this.#explain) this.#step('alias table', `${formatAddress(address)} is the ${row.kind} ${row.dn}`);
-    const refused = this.#status(route, row) ?? this.#unsupported(route, row, key);
-    if (refused !== undefined) return refused;
+    const stop = this.#status(route, row) ?? this.#tooLargeFor(route, row);
+    if (stop !== undefined) return this.#stopped(stop, address);
+    const { mailHost, routingAddress } = row;
+    if (mailHost !== undefined && !this.#isOurs(mailHost)) return this.#toMailHost(row, mailHost, address);
+    if (routingAddress !== undefined) return this.#reroute(row, routingAddress, depth);
+    const unsupported = unsupportedNames(route, row);
+    if (unsupported.length > 0) {
+      if (this.#explain) this.#step('not supported', unsupported.join(', '));
+      return replies.unsupported;
+    }
     return row.kind === 'user' ? this.#user(row, address) : this.#group(row, depth);
+  }
+
+  #toMailHost({ dn, routingAddress }: RecipientRow, mailHost: string, address: Address): Reply {
+    if (this.#explain) this.#step('mail host', `mailHost of ${dn}: ${mailHost}`);
+    if (this.#explain && routingAddress !== undefined) this.#step('address', `mailRoutingAddress: ${routingAddress}`);
+    const recipient = routingAddress === undefined ? address : tryParseAddress(routingAddress);
+    return recipient === undefined ? replies.badAddress : this.#target(hopTarget(recipient, hopsTo([mailHost])));
+  }
+
+  #reroute({ dn }: RecipientRow, routingAddress: string, depth: number): Reply | undefined {
+    if (this.#explain) this.#step('mail host', `mailRoutingAddress of ${dn}: ${routingAddress}`);
+    return this.#follow(`mailRoutingAddress of ${dn}`) ? this.#addressText(routingAddress, depth + 1) : undefined;
   }
 
   #user(row: UserRow, address: Address): Reply {
@@ -310,7 +446,8 @@ class Resolving {
     const route = this.#tables.route(address.domain);
     if (route === undefined) this.#missing(this.#ask.domains, address.domain);
     if (route === undefined || route === null) return;
-    this.#failed(address, this.#recipient(row, route, key, address, depth));
+    const isLocal = route.aliasOf === undefined && this.#isLocal(route);
+    this.#failed(address, isLocal ? this.#recipient(row, route, address, depth) : this.#address(address, depth));
   }
 
   #failed(recipient: Address, reply: Reply | undefined): void {
@@ -339,17 +476,34 @@ class Resolving {
     return false;
   }
 
-  #status(route: RouteRow, row?: RecipientRow): Reply | undefined {
+  /** The first status that is not active. */
+  #status(route: RouteRow, row?: RecipientRow): Stop | undefined {
     const deciding = decidingStatus(route, row, (meaning) => meaning.reply !== undefined);
     if (this.#explain) this.#step('status', deciding === undefined ? 'active' : statusText(...deciding));
-    return deciding === undefined ? undefined : statusMeaning(deciding[1]).reply;
+    if (deciding === undefined) return undefined;
+    const [attribute, status] = deciding;
+    const reply = statusMeaning(status).reply!;
+    const isOfDomain = attribute === 'inetDomainStatus' || attribute === 'mailDomainStatus';
+    if (status === 'hold')
+      return { reply, waitsFor: isOfDomain ? `route ${route.domain}` : `entry ${normalizeDn(row!.dn)}` };
+    const own = attribute === 'inetMailGroupStatus' ? (row as GroupRow).disabledText : undefined;
+    const text = status === 'disabled' ? (own ?? route.disabledText) : undefined;
+    return { reply: text === undefined ? reply : { ...reply, text } };
   }
 
-  #unsupported(route: RouteRow, row?: RecipientRow, key?: string): Reply | undefined {
-    const names = unsupportedNames(route, row, key, this.#site.hostnames);
-    if (names.length === 0) return undefined;
-    if (this.#explain) this.#step('not supported', names.join(', '));
-    return replies.unsupported;
+  #tooLargeFor(route: RouteRow, row?: RecipientRow): Stop | undefined {
+    const { sizeBytes } = this.#request;
+    if (sizeBytes === undefined) return undefined;
+    const max = Math.min(route.sizeMax ?? Number.POSITIVE_INFINITY, row?.sizeMax ?? Number.POSITIVE_INFINITY);
+    if (sizeBytes <= max) return undefined;
+    if (this.#explain) this.#step('size', `${sizeBytes} octets, the limit is ${max}`);
+    return { reply: replies.tooLarge };
+  }
+
+  #stopped({ reply, waitsFor }: Stop, address: Address): Reply {
+    if (waitsFor === undefined) return reply;
+    if (this.#explain) this.#step('hold', `until a change of ${waitsFor}`);
+    return this.#target(holdTarget(address, waitsFor));
   }
 
   #missing(set: Set<string>, key: string): void {
@@ -370,4 +524,9 @@ class Resolving {
 function isRole(address: Address): boolean {
   const name = asciiLower(address.localPart);
   return name === SITE_POSTMASTER || name === 'abuse';
+}
+
+/** As a destination (destination.ts). */
+function hopsTo(hosts: readonly string[]): string {
+  return formatHops(hosts.map((host) => ({ host, port: undefined })));
 }

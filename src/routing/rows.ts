@@ -32,38 +32,51 @@ export interface Problem {
 export interface RouteRow {
   /** A-labels, lower case. */
   readonly domain: string;
-  /** Normalized DN; entries below it, and below no deeper base, own the domain's addresses. */
+  /** Normalized DN; entries below it, and below no deeper base, own the domain's addresses. `''`, of an alias: none do. */
   readonly base: string;
+  /** The domain whose row holds for all of this one; `''`: none that can be read. Then the row says nothing else. */
+  readonly aliasOf?: string;
+  /** inetCanonicalDomainName: where the addresses are looked up that no entry claims here. */
+  readonly canonical?: string;
   readonly inetDomainStatus?: Status;
   readonly mailDomainStatus?: Status;
   /** mailDomainAllowedServiceAccess */
   readonly access?: Access;
+  /** waypostDisabledText, as a reply can say it. */
+  readonly disabledText?: string;
   /** mailDomainCatchallAddress, as SMTP writes it. */
   readonly catchall?: string;
-  /** mailRoutingHosts in lower case. One of our names must be among them. */
+  /** mailRoutingHosts, names in lower case and IP addresses; where none is a name of ours, the domain is not local. */
   readonly routingHosts?: readonly string[];
+  /** waypostRoute: mx. The domain is not local: its mail goes by its MX records. */
+  readonly isMx?: true;
+  /** mailRoutingSmartHost, as a destination (destination.ts): the next hop of addresses that nothing here claims. */
+  readonly smartHost?: string;
+  /** mailDomainMsgMaxBlocks in octets. */
+  readonly sizeMax?: number;
   /** What each of its accounts may send to other domains in an hour, where its entry does not say. */
   readonly recipientsPerHour?: number;
   /** Attributes that would send all of the domain's mail another way than this program can. */
   readonly unsupported?: readonly string[];
-  /** Likewise, but only for local parts that no entry claims. */
-  readonly unsupportedForUnclaimed?: readonly string[];
   readonly problems?: readonly Problem[];
 }
 
 interface RecipientRowBase {
   /** The entry's id in the directory. */
   readonly entry: number;
+  readonly uuid: string;
   /** As the entry writes it; the table's key is the normalized one. */
   readonly dn: string;
   /** Keys of the addresses (message/address.ts) that route to this entry, `mail` first. Only those of the domains whose base holds the entry. */
   readonly addresses: readonly string[];
-  /** Keys of mailEquivalentAddress, of the same domains: claimed, but their meaning is not built yet. */
-  readonly equivalents?: readonly string[];
   /** mailAllowedServiceAccess */
   readonly access?: Access;
-  /** mailHost in lower case; another host than this one is not reached yet. */
+  /** mailHost, a name in lower case or an IP address: absent or a name of ours, the entry is here. */
   readonly mailHost?: string;
+  /** mailRoutingAddress, as SMTP writes it: the recipient in place of this entry. */
+  readonly routingAddress?: string;
+  /** mailMsgMaxBlocks in octets. */
+  readonly sizeMax?: number;
   /** Attributes, or values of mailDeliveryOption, that would change delivery and that this program does not act on. */
   readonly unsupported?: readonly string[];
   readonly problems?: readonly Problem[];
@@ -81,6 +94,8 @@ export interface UserRow extends RecipientRowBase {
 export interface GroupRow extends RecipientRowBase {
   readonly kind: 'group';
   readonly inetMailGroupStatus?: Status;
+  /** mailRejectText, as a reply can say it: what a disabled list says. */
+  readonly disabledText?: string;
   /** uniqueMember, normalized. */
   readonly members?: readonly string[];
   /** mgrpRFC822MailMember, as SMTP writes it. */

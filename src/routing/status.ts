@@ -26,7 +26,7 @@ export const legalStatuses = {
 } as const satisfies Record<StatusAttribute, readonly StatusWord[]>;
 
 export interface StatusMeaning {
-  /** Undefined: mail goes on. */
+  /** Undefined: mail goes on. 2xx: it is taken and held. */
   readonly reply: Reply | undefined;
   /** May the owner log in and read? */
   readonly admits: boolean;
@@ -38,8 +38,8 @@ const meanings = {
   disabled: { reply: replies.disabled, admits: false },
   deleted: { reply: replies.deleted, admits: false },
   removed: { reply: replies.deleted, admits: false },
-  // There is no hold channel yet: the sender's host holds the mail.
-  hold: { reply: replies.held, admits: false },
+  // Taken, and kept until the row changes that says so.
+  hold: { reply: replies.accepted, admits: false },
   // Who is over quota must be able to delete.
   overquota: { reply: replies.overQuota, admits: true },
 } as const satisfies Record<StatusWord, StatusMeaning>;

@@ -22,7 +22,6 @@ import { addressOfKey, type Problem, type RecipientRow, type RouteRow } from './
 import {
   aliasIn,
   basesAbove,
-  claimsOf,
   deleteRecipient,
   deleteRoute,
   domainsWithBase,
@@ -150,25 +149,13 @@ export async function withoutHeld(
   const asked = known && new Set(known.filter(({ reason }) => reason.startsWith(HELD)).map(({ value }) => value));
   if (asked?.size === 0) return row;
   const problems: Problem[] = [];
-  const free = async (keys: readonly string[]): Promise<string[]> => {
-    const kept: string[] = [];
-    for (const key of keys) {
-      const holder = asked?.has(key) === false ? undefined : await holderOf(tx, state, key, row);
-      if (holder === undefined) kept.push(key);
-      else problems.push({ attribute: 'mail', value: key, reason: `${HELD}${holder.dn}` });
-    }
-    return kept;
-  };
-  const addresses = await free(row.addresses);
-  const equivalents = await free(row.equivalents ?? []);
-  if (problems.length === 0) return row;
-  const { equivalents: _, ...rest } = row;
-  return {
-    ...rest,
-    addresses,
-    ...(equivalents.length === 0 ? {} : { equivalents }),
-    problems: [...(row.problems ?? []), ...problems],
-  };
+  const addresses: string[] = [];
+  for (const key of row.addresses) {
+    const holder = asked?.has(key) === false ? undefined : await holderOf(tx, state, key, row);
+    if (holder === undefined) addresses.push(key);
+    else problems.push({ attribute: 'mail', value: key, reason: `${HELD}${holder.dn}` });
+  }
+  return problems.length === 0 ? row : { ...row, addresses, problems: [...(row.problems ?? []), ...problems] };
 }
 
 /** Another entry that has this address, in the generation that answers or in the one being built. */
@@ -190,7 +177,7 @@ async function owningDomains(tx: Transaction, generation: number, dn: string): P
 }
 
 function basesOf(...routes: readonly (RouteRow | undefined)[]): string[] {
-  const bases = routes.flatMap((route) => (route === undefined ? [] : [route.base]));
+  const bases = routes.flatMap((route) => (route === undefined || route.base === '' ? [] : [route.base]));
   // One that lies below another is covered by it.
   return [...new Set(bases)].filter((base) => !bases.some((other) => base.endsWith(`,${other}`)));
 }
@@ -230,8 +217,8 @@ async function recompileBelow(
 }
 
 function lostAddress(before: RecipientRow, after: RecipientRow | undefined): string | undefined {
-  const kept = after === undefined ? [] : claimsOf(after);
-  return claimsOf(before).find((key) => !kept.includes(key));
+  const kept = after?.addresses ?? [];
+  return before.addresses.find((key) => !kept.includes(key));
 }
 
 function losesPeople(kind: ChangedEntry['kind'], address: string): Failure {

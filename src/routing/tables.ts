@@ -237,7 +237,7 @@ export async function putRecipient(tx: Transaction, generation: number, dn: stri
     tx.revision,
     row.problems?.length ?? 0,
   );
-  for (const address of claimsOf(row)) {
+  for (const address of row.addresses) {
     const inserted = await tx.run(
       'INSERT OR IGNORE INTO alias (tenant, generation, address, dn) VALUES (?, ?, ?, ?)',
       TENANT,
@@ -257,7 +257,7 @@ export async function deleteRecipient(
   row: RecipientRow,
 ): Promise<void> {
   await tx.run('DELETE FROM alias_entry WHERE tenant = ? AND generation = ? AND dn = ?', TENANT, generation, dn);
-  for (const address of claimsOf(row))
+  for (const address of row.addresses)
     await tx.run(
       'DELETE FROM alias WHERE tenant = ? AND generation = ? AND address = ? AND dn = ?',
       TENANT,
@@ -265,11 +265,6 @@ export async function deleteRecipient(
       address,
       dn,
     );
-}
-
-/** The addresses that belong to this entry and to no other. */
-export function claimsOf(row: RecipientRow): readonly string[] {
-  return row.equivalents === undefined ? row.addresses : [...row.addresses, ...row.equivalents];
 }
 
 /** No fault of ours: it has no detail for the log. */

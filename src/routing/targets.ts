@@ -40,9 +40,14 @@ export function hostTarget(recipient: Address): Target {
 }
 
 /** Other hosts that are named: `[mail2.example]`, `[a.example],[192.0.2.1]:2525`. */
-function hopTarget(recipient: Address, destination: string, channel = 'smtp'): Target {
+export function hopTarget(recipient: Address, destination: string, channel = 'smtp'): Target {
   const key = `${channel} ${destination} ${formatAddress(recipient)}`;
   return { channel, destination, recipient, key, options: {} };
+}
+
+/** Kept until a row changes: `route acme.example`, or `entry` and a normalized DN. Then the recipient is resolved again. */
+export function holdTarget(recipient: Address, waitsFor: string): Target {
+  return hopTarget(recipient, waitsFor, 'hold');
 }
 
 /** For people: `store, account 7`, `smtp to remote.example`. */

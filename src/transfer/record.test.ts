@@ -14,7 +14,7 @@ test('local delivery of a row that has failed meanwhile delivers nothing, and th
   context.after(() => transfer.close());
   const { directory } = transfer;
   await directory.apply(addDomain('acme.example'), addUser('ann@acme.example'), addUser('bob@acme.example'));
-  await directory.apply(replace(userDn('bob@acme.example'), { mailUserStatus: 'hold' }));
+  await directory.apply(replace(userDn('bob@acme.example'), { mailUserStatus: 'inactive' }));
   const to = ['ann@acme.example', 'bob@acme.example'];
   const message = await transfer.accept({ from: 'ann@acme.example', to, text: 'Subject: x\r\n\r\nx\r\n' });
   await directory.apply(replace(userDn('bob@acme.example'), { mailUserStatus: 'active' }));
