@@ -16,7 +16,7 @@ test('show prints an entry without its passwords, of people and of lists', async
       addGroup('all@acme.example', [], secrets),
     );
     for (const dn of [userDn('ann@acme.example'), groupDn('all@acme.example')]) {
-      const { attributes } = show(findEntry(directory.reader, dn)!);
+      const { attributes } = await show(directory.reader, findEntry(directory.reader, dn)!);
       assert.ok(attributes['mail'] !== undefined);
       assert.doesNotMatch(JSON.stringify(attributes), /password|of-the/i);
     }

@@ -8,6 +8,7 @@ import type { Reader } from '../database/operation.ts';
 import type { Caller } from '../directory/caller.ts';
 import { findEntry } from '../directory/entries.ts';
 import type { DirectoryChange, Entry } from '../directory/entry.ts';
+import { type MemberValue, readMemberValues, withMembers } from '../directory/member-values.ts';
 import { Search } from '../directory/search.ts';
 import { withoutSecrets } from '../directory/secrets.ts';
 import type { ChangeSummary } from '../provisioning/change.ts';
@@ -30,12 +31,22 @@ export interface ShownEntry {
 
 /** Rows of a list; a list that is longer says so by its length. */
 export const LIST_MAX = 10_000;
+const MEMBERS_PAGE = 10_000;
 
 export const dryRun = z.boolean().optional();
 
-export function show(entry: Entry): ShownEntry {
+/** With all members, a page a turn. */
+export async function show(reader: Reader, entry: Entry): Promise<ShownEntry> {
+  const members: MemberValue[] = [];
+  for (let page: MemberValue[] = []; entry.memberCounts !== undefined; ) {
+    page = readMemberValues(reader, entry.id, page.at(-1)?.id ?? 0, MEMBERS_PAGE);
+    for (const member of page) members.push(member);
+    if (page.length < MEMBERS_PAGE) break;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const whole = withMembers(withoutSecrets(entry), members);
   const attributes: Record<string, readonly string[]> = Object.create(null);
-  for (const { name, values } of withoutSecrets(entry).attributes.values()) {
+  for (const { name, values } of whole.attributes.values()) {
     attributes[name] = values.map((value) =>
       typeof value === 'string' ? value : `base64:${Buffer.from(value).toString('base64')}`,
     );

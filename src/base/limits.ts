@@ -76,6 +76,9 @@ export const LDAP_OPERATIONS_MAX = 50;
 export const LDAP_TURN_MS = 8;
 /** Values of one attribute, and attributes of one entry. */
 export const LDAP_VALUES_MAX = 100_000;
+/** Members of one list, and their characters all together: a change of all of them is in memory at once. */
+export const LIST_MEMBERS_MAX = 1_000_000;
+export const LIST_MEMBERS_LENGTH_MAX = 128 * 1024 * 1024;
 /** Local part and domain of an address. RFC 5321 §4.5.3.1.1 says 64, and asks to take more: bounces of lists are longer. */
 export const LOCAL_PART_BYTES = 255;
 export const DOMAIN_BYTES = 255;
@@ -123,5 +126,5 @@ export const OUTPUT_BUFFER_BYTES = 8 * 1024 * 1024;
 export const DN_LENGTH_MAX = 8192;
 export const DN_RDNS_MAX = 100;
 export const RDN_VALUES_MAX = 16;
-/** One entry of the directory as it is kept: a group of a hundred thousand members. */
+/** One entry of the directory as it is kept, without the members of a list: a photograph, and all that is written about somebody. */
 export const ENTRY_LENGTH_MAX = 16 * 1024 * 1024;

@@ -2,7 +2,7 @@
 //
 // In      a DirectoryChange as a door asks for it; passwords are hashed already
 // Out     the entry before and after; or a Failure with the LDAP result name, and nothing is written
-// Limits  see base/limits.ts; an entry of at most 16 MiB
+// Limits  see base/limits.ts; an entry of at most 16 MiB without its members. A change touches only the members it names
 // Never   asks who may do it (caller.ts), makes missing superiors (provisioning/), checks MUST and MAY yet
 // RFC 4511 §4.6 §4.7 §4.8 §4.9, RFC 4512 §2.3
 
@@ -13,10 +13,18 @@ import type { Transaction } from '../database/operation.ts';
 import { logChange } from './change-log.ts';
 import { childOf, type Dn, isAtOrBelow, parentOf, parseDn, parseRdn, type Rdn } from './dn.ts';
 import { type AttributeDifference, Draft, writableDescription } from './draft.ts';
-import { attributesToJson, findEntryIn, getEntryIn, hasChildrenIn, noSuchObject } from './entries.ts';
-import type { Attributes, ChangedEntry, DirectoryChange, Entry } from './entry.ts';
+import {
+  attributesToJson,
+  findEntryIn,
+  getEntryIn,
+  hasChildrenIn,
+  memberCountsToText,
+  noSuchObject,
+} from './entries.ts';
+import type { Attributes, ChangedEntry, DirectoryChange, Entry, Modification } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { type IndexKey, indexKeyOf, isCut } from './indexes.ts';
+import { deleteMembersIn, type Naming, namedMembersIn, writeMembersIn } from './member-values.ts';
 import { type AttributeDescription, SUBSCHEMA_DN, typeKeyOf } from './schema.ts';
 import { dropOldKeys } from './scram-values.ts';
 
@@ -81,7 +89,7 @@ async function add(tx: Transaction, asked: Dn, change: Change<'add'>, options: A
     normalizedDn: dn.normalized,
     uuid: randomUUID(),
     revision,
-    attributes: draft.attributes(),
+    ...contentsOf(draft),
     createdAt: now,
     modifiedAt: now,
     ...(author === '' ? {} : { createdBy: author, modifiedBy: author }),
@@ -90,6 +98,7 @@ async function add(tx: Transaction, asked: Dn, change: Change<'add'>, options: A
   const differences = draft.differences();
   await insertEntry(tx, after, dn);
   await writeIndex(tx, after.id, after.attributes, differences);
+  await writeMembersIn(tx, after.id, differences);
   await logChange(tx, 'add', revision, after, differences, options);
   return { kind: 'add', revision, before: undefined, after };
 }
@@ -108,21 +117,24 @@ function addNamingValues(draft: Draft, rdn: Rdn): void {
 
 async function modify(tx: Transaction, dn: Dn, change: Change<'modify'>, options: ApplyOptions): Promise<ChangedEntry> {
   const before = await getEntryIn(tx, dn);
-  const draft = new Draft(before.attributes, options.ofServer);
+  const rdn = parseDn(before.dn).rdns[0]!;
+  const members = await namedMembersIn(tx, before, [...change.modifications.map(namingOf), ...inName(rdn)]);
+  const draft = new Draft(before.attributes, { ofServer: options.ofServer, members });
   for (const { operation, attribute, values } of change.modifications) {
     draft[operation](attribute, values);
     if (operation === 'delete') dropOldKeys(draft, before, attribute);
   }
   // The spelling of the name that counts is the entry's own, not the request's.
-  for (const { typeText, value } of parseDn(before.dn).rdns[0]!.avas) {
+  for (const { typeText, value } of rdn.avas) {
     if (!draft.has(writableDescription(typeText), value)) {
       throw directoryFailure('notAllowedOnRdn', `The value of ${typeText} in the entry's name cannot go`);
     }
   }
   draft.finish();
-  const after = await updateEntry(tx, before, dn, { attributes: draft.attributes() }, options);
+  const after = await updateEntry(tx, before, dn, contentsOf(draft), options);
   const differences = draft.differences();
   await writeIndex(tx, after.id, after.attributes, differences);
+  await writeMembersIn(tx, after.id, differences);
   await logChange(tx, 'modify', after.revision, before, differences, options);
   return { kind: 'modify', revision: after.revision, before, after };
 }
@@ -140,13 +152,16 @@ async function rename(tx: Transaction, dn: Dn, change: Change<'rename'>, options
   const newDn = childOf(parseDn(parent.dn), newRdn);
   if (newDn.path !== dn.path && (await findEntryIn(tx, newDn)) !== undefined) throw alreadyExists();
 
-  const draft = new Draft(before.attributes);
-  renameValues(draft, parseDn(before.dn).rdns[0]!, newRdn, change.deleteOldRdn);
+  const oldRdn = parseDn(before.dn).rdns[0]!;
+  const members = await namedMembersIn(tx, before, [...inName(oldRdn), ...inName(newRdn)]);
+  const draft = new Draft(before.attributes, { members });
+  renameValues(draft, oldRdn, newRdn, change.deleteOldRdn);
   draft.finish();
-  const moved = { attributes: draft.attributes(), dn: newDn.text, normalizedDn: newDn.normalized, parent: parent.id };
+  const moved = { ...contentsOf(draft), dn: newDn.text, normalizedDn: newDn.normalized, parent: parent.id };
   const after = await updateEntry(tx, before, newDn, moved, options);
   const differences = draft.differences();
   await writeIndex(tx, after.id, after.attributes, differences);
+  await writeMembersIn(tx, after.id, differences);
   await logChange(tx, 'rename', after.revision, before, differences, { ...options, newDn: newDn.text });
   return { kind: 'rename', revision: after.revision, before, after };
 }
@@ -167,14 +182,32 @@ async function remove(tx: Transaction, dn: Dn, options: ApplyOptions): Promise<C
   const before = await getEntryIn(tx, dn);
   if (before.parent === undefined) throw directoryFailure('unwillingToPerform', 'This entry cannot be deleted');
   if (await hasChildrenIn(tx, before.id)) throw notALeaf();
-  const draft = new Draft(before.attributes, true);
+  const lists = [...(before.memberCounts?.keys() ?? [])].map((attribute) => ({ attribute, values: 'all' as const }));
+  const draft = new Draft(before.attributes, { ofServer: true, members: await namedMembersIn(tx, before, lists) });
   for (const { name } of before.attributes.values()) draft.delete(name, []);
+  for (const { attribute } of lists) draft.delete(attribute, []);
   const revision = await tx.nextRevision();
   await tx.run('DELETE FROM dit WHERE id = ?', before.id);
   const differences = draft.differences();
   await writeIndex(tx, before.id, new Map(), differences);
+  if (lists.length > 0) await deleteMembersIn(tx, before.id);
   await logChange(tx, 'delete', revision, before, differences, options);
   return { kind: 'delete', revision, before, after: undefined };
+}
+
+function contentsOf(draft: Draft): Pick<Entry, 'attributes' | 'memberCounts'> {
+  const memberCounts = draft.memberCounts();
+  return { attributes: draft.attributes(), ...(memberCounts.size === 0 ? {} : { memberCounts }) };
+}
+
+/** A replacement takes away all that is there, as a deletion without values does. */
+function namingOf({ operation, attribute, values }: Modification): Naming {
+  const isAll = operation === 'replace' || (operation === 'delete' && values.length === 0);
+  return { attribute, values: isAll ? 'all' : values };
+}
+
+function inName(rdn: Rdn): Naming[] {
+  return rdn.avas.map(({ typeText, value }) => ({ attribute: typeText, values: [value] }));
 }
 
 /** The values that a name gives to its entry; a name has each attribute once. RFC 4512 §2.3.1 */
@@ -200,9 +233,10 @@ function notALeaf(): Error {
 
 const INSERT =
   'INSERT INTO dit (id, tenant, parent, path, dn, uuid, revision, generated, created_at, created_by, modified_at, ' +
-  'modified_by, attributes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
+  'modified_by, attributes, member_counts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
 const UPDATE =
-  'UPDATE dit SET parent = ?, path = ?, dn = ?, revision = ?, modified_at = ?, modified_by = ?, attributes = ? WHERE id = ?';
+  'UPDATE dit SET parent = ?, path = ?, dn = ?, revision = ?, modified_at = ?, modified_by = ?, attributes = ?, ' +
+  'member_counts = ? WHERE id = ?';
 const INDEX = 'INSERT INTO dit_index (tenant, attribute, value, entry) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING';
 const UNINDEX = 'DELETE FROM dit_index WHERE tenant = ? AND attribute = ? AND value = ? AND entry = ?';
 
@@ -222,6 +256,7 @@ async function insertEntry(tx: Transaction, entry: Entry, dn: Dn): Promise<void>
     entry.modifiedAt,
     entry.modifiedBy ?? '',
     boundedAttributes(entry),
+    memberCountsText(entry),
   );
 }
 
@@ -232,12 +267,12 @@ async function updateEntry(
   changed: Partial<Entry> & Pick<Entry, 'attributes'>,
   { author, now }: ApplyOptions,
 ): Promise<Entry> {
-  const { modifiedBy: _, ...kept } = before;
+  const { modifiedBy: _, memberCounts: __, ...kept } = before;
   const revision = await tx.nextRevision();
   const modified = { revision, modifiedAt: now, ...(author === '' ? {} : { modifiedBy: author }) };
   const after: Entry = { ...kept, ...changed, ...modified };
-  const json = boundedAttributes(after);
-  await tx.run(UPDATE, after.parent ?? null, dn.path, after.dn, revision, now, author, json, after.id);
+  const contents = [boundedAttributes(after), memberCountsText(after)];
+  await tx.run(UPDATE, after.parent ?? null, dn.path, after.dn, revision, now, author, ...contents, after.id);
   return after;
 }
 
@@ -245,6 +280,10 @@ function boundedAttributes(entry: Entry): string {
   const json = attributesToJson(entry.attributes);
   if (json.length > ENTRY_LENGTH_MAX) throw directoryFailure('adminLimitExceeded', 'The entry is too large');
   return json;
+}
+
+function memberCountsText({ memberCounts }: Entry): string {
+  return memberCounts === undefined ? '' : memberCountsToText(memberCounts);
 }
 
 async function writeIndex(

@@ -2,14 +2,16 @@
 //
 // In      add, delete and replace in the order of the request; a failure leaves the draft half done, to be thrown away
 // Out     the attributes after it, and the difference by attribute
-// Never   sees the tables; knows nothing of names and superiors
+// Never   sees the tables; knows nothing of names and superiors. Of members that are rows it knows those that the change
+//         names, and how many there are
 // RFC 4511 §4.6
 
-import { LDAP_VALUES_MAX } from '../base/limits.ts';
+import { LDAP_VALUES_MAX, LIST_MEMBERS_LENGTH_MAX, LIST_MEMBERS_MAX } from '../base/limits.ts';
 import { ACCESS_ATTRIBUTES, parseAccessRules } from './access-rules.ts';
-import type { Attribute, Attributes, AttributeValue } from './entry.ts';
+import type { Attribute, Attributes, AttributeValue, MemberCounts, ValueCount } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { equalityKey } from './matching.ts';
+import type { NamedMembers, Values } from './member-values.ts';
 import { type AttributeDescription, schema } from './schema.ts';
 import { isValidValue } from './syntaxes.ts';
 
@@ -20,23 +22,31 @@ export interface AttributeDifference {
   readonly added: readonly AttributeValue[];
 }
 
-/** By equality key, in the order in which the values were given. */
-type Values = Map<string, AttributeValue>;
-
 interface Touched {
   readonly description: AttributeDescription;
   readonly before: Values;
   readonly values: Values;
+  /** Members that are rows and that the change does not name. */
+  readonly unnamed: ValueCount;
+}
+
+const NONE: ValueCount = { count: 0, length: 0 };
+
+interface DraftOptions {
+  /** The change may also write what only the server writes. */
+  readonly ofServer?: boolean | undefined;
+  readonly members?: NamedMembers;
 }
 
 export class Draft {
   readonly #before: Attributes;
+  readonly #members: NamedMembers | undefined;
   readonly #describe: (name: string) => AttributeDescription;
   readonly #touched = new Map<string, Touched>();
 
-  /** `ofServer`: the change may also write what only the server writes. */
-  constructor(before: Attributes, ofServer = false) {
+  constructor(before: Attributes, { ofServer = false, members }: DraftOptions = {}) {
     this.#before = before;
+    this.#members = members;
     this.#describe = ofServer ? knownDescription : writableDescription;
   }
 
@@ -59,7 +69,7 @@ export class Draft {
   delete(name: string, values: readonly AttributeValue[]): void {
     const description = this.#describe(name);
     const touched = this.#touch(description);
-    if (touched.values.size === 0) throw directoryFailure('noSuchAttribute', `The entry has no ${description.name}`);
+    if (countOf(touched) === 0) throw directoryFailure('noSuchAttribute', `The entry has no ${description.name}`);
     if (values.length === 0) touched.values.clear();
     for (const value of values) {
       if (!touched.values.delete(equalityKey(description.type, value))) {
@@ -80,7 +90,7 @@ export class Draft {
   }
 
   hasValues(description: AttributeDescription): boolean {
-    return this.#touch(description).values.size > 0;
+    return countOf(this.#touch(description)) > 0;
   }
 
   /** Adds the superclasses of what is there, and checks what only holds at the end of a change. RFC 4512 §3.3 */
@@ -101,8 +111,24 @@ export class Draft {
   attributes(): Attributes {
     const after = new Map<string, Attribute>(this.#before);
     for (const [key, { description, values }] of this.#touched) {
+      if (description.type.isKeptInRows) continue;
       if (values.size === 0) after.delete(key);
       else after.set(key, { name: description.name, values: [...values.values()] });
+    }
+    return after;
+  }
+
+  /** Of the attributes that `attributes` leaves out. */
+  memberCounts(): MemberCounts {
+    const after = new Map(this.#members?.counts);
+    for (const [key, touched] of this.#touched) {
+      if (!touched.description.type.isKeptInRows) continue;
+      const count = countOf(touched);
+      const length = touched.unnamed.length + lengthOf(touched.values);
+      if (length > LIST_MEMBERS_LENGTH_MAX)
+        throw directoryFailure('adminLimitExceeded', `The values of ${touched.description.name} are too long`);
+      if (count === 0) after.delete(key);
+      else after.set(key, { count, length });
     }
     return after;
   }
@@ -120,11 +146,14 @@ export class Draft {
   #touch(description: AttributeDescription): Touched {
     let touched = this.#touched.get(description.key);
     if (touched === undefined) {
-      const before: Values = new Map();
+      const before: Values = new Map(this.#members?.values.get(description.key));
       for (const value of this.#before.get(description.key)?.values ?? []) {
         before.set(equalityKey(description.type, value), value);
       }
-      touched = { description, before, values: new Map(before) };
+      const stored = this.#members?.counts.get(description.key) ?? NONE;
+      const isStored = stored.count > 0;
+      const unnamed = isStored ? { count: stored.count - before.size, length: stored.length - lengthOf(before) } : NONE;
+      touched = { description, before, values: new Map(before), unnamed };
       this.#touched.set(description.key, touched);
     }
     return touched;
@@ -180,10 +209,20 @@ function checkAccessRules(description: AttributeDescription, value: string): voi
   if ('problem' in parsed) throw directoryFailure('invalidAttributeSyntax', `${description.name}, ${parsed.problem}`);
 }
 
-function checkCount({ description, values }: Touched): void {
-  if (values.size > LDAP_VALUES_MAX) {
-    throw directoryFailure('adminLimitExceeded', `${description.name} may have at most ${LDAP_VALUES_MAX} values`);
-  }
+function checkCount(touched: Touched): void {
+  const { name, type } = touched.description;
+  const max = type.isKeptInRows ? LIST_MEMBERS_MAX : LDAP_VALUES_MAX;
+  if (countOf(touched) > max) throw directoryFailure('adminLimitExceeded', `${name} may have at most ${max} values`);
+}
+
+function countOf({ values, unnamed }: Touched): number {
+  return values.size + unnamed.count;
+}
+
+function lengthOf(values: Values): number {
+  let length = 0;
+  for (const value of values.values()) length += value.length;
+  return length;
 }
 
 function noValues(description: AttributeDescription): Error {

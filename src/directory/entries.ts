@@ -7,7 +7,7 @@ import { idOf } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Reader, Transaction, Value } from '../database/operation.ts';
 import { type Dn, normalizedOfPath, parentOf, parseDn } from './dn.ts';
-import type { Attribute, Attributes, AttributeValue, Entry } from './entry.ts';
+import type { Attribute, Attributes, AttributeValue, Entry, MemberCounts } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { indexKeyFor } from './indexes.ts';
 import { schema } from './schema.ts';
@@ -17,7 +17,7 @@ type Query = readonly [sql: string, ...parameters: Value[]];
 
 export const ENTRY_COLUMNS =
   'dit.id, dit.parent, dit.path, dit.dn, dit.uuid, dit.revision, dit.generated, dit.created_at, dit.created_by, ' +
-  'dit.modified_at, dit.modified_by, dit.attributes';
+  'dit.modified_at, dit.modified_by, dit.attributes, dit.member_counts';
 
 const BY_PATH = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path = ?`;
 const BY_ID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id = ?`;
@@ -178,7 +178,8 @@ function one(rows: Value[][]): Entry | undefined {
 
 /** A row of ENTRY_COLUMNS. */
 export function decodeEntry(row: readonly Value[]): Entry {
-  const [id, parent, path, dn, uuid, revision, generated, createdAt, createdBy, modifiedAt, modifiedBy, json] = row;
+  const [id, parent, path, dn, uuid, revision, generated, createdAt, createdBy, modifiedAt, modifiedBy, json, counts] =
+    row;
   return {
     id: id as number,
     parent: parent === null ? undefined : (parent as number),
@@ -192,7 +193,19 @@ export function decodeEntry(row: readonly Value[]): Entry {
     ...(createdBy === '' ? {} : { createdBy: createdBy as string }),
     ...(modifiedBy === '' ? {} : { modifiedBy: modifiedBy as string }),
     ...(generated === 1 ? { generated: true } : {}),
+    ...(counts === '' ? {} : { memberCounts: memberCountsOf(counts as string) }),
   };
+}
+
+/** In the table: '' for none, else `[[attribute, count, length], ...]`. */
+export function memberCountsToText(counts: MemberCounts): string {
+  if (counts.size === 0) return '';
+  return JSON.stringify([...counts].map(([attribute, { count, length }]) => [attribute, count, length]));
+}
+
+function memberCountsOf(text: string): MemberCounts {
+  const rows = JSON.parse(text) as [attribute: string, count: number, length: number][];
+  return new Map(rows.map(([attribute, count, length]) => [attribute, { count, length }]));
 }
 
 /** In the table: `[[name, [value, ...]], ...]`, an octet value as `{"b": base64}`. */

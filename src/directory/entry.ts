@@ -14,6 +14,14 @@ export interface Attribute {
 /** By published name in lower case. A Map, so that `__proto__` is a name like any other. */
 export type Attributes = ReadonlyMap<string, Attribute>;
 
+/** How many values, and their characters all together. */
+export interface ValueCount {
+  readonly count: number;
+  readonly length: number;
+}
+
+export type MemberCounts = ReadonlyMap<string, ValueCount>;
+
 export interface Entry {
   readonly id: number;
   /** Undefined for an entry without a superior in this server: the suffix, the administrator. */
@@ -27,6 +35,11 @@ export interface Entry {
   readonly revision: Revision;
   /** User attributes. entryUUID, timestamps and the like are made from the fields beside. */
   readonly attributes: Attributes;
+  /**
+   * The attributes whose values are rows of their own, by key, each with one value at least: `attributes` has them only where
+   * somebody has read them (member-values.ts). Absent where there are none.
+   */
+  readonly memberCounts?: MemberCounts;
   readonly createdAt: number;
   readonly modifiedAt: number;
   /** DNs of the callers; absent where no caller asked for it. */

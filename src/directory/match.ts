@@ -6,7 +6,7 @@
 // Never   throws for a value that does not fit: that is undefined, and `not` keeps it undefined
 // RFC 4511 §4.5.1.7
 
-import type { Filter, SubstringsFilter } from '../wire/ldap/filter.ts';
+import type { AssertionFilter, Filter, SubstringsFilter } from '../wire/ldap/filter.ts';
 import { prepareAssertedPart, prepareAssertion } from './assertion.ts';
 import { type Ava, parseDn } from './dn.ts';
 import type { AttributeValue, Entry } from './entry.ts';
@@ -19,10 +19,17 @@ import type { MatchingRuleName } from './schema-data.ts';
 export type Match = boolean | undefined;
 export type Matcher = (entry: Entry, context: MatchContext) => Match;
 
-/** What a filter may ask beside the entry itself. */
+/** What a filter may ask beside the entry itself: match-context.ts. */
 export interface MatchContext {
   hasSubordinates(entry: Entry): boolean;
+  /** Whether a member of the entry, in this attribute, is prepared to this text by the attribute's equality rule. */
+  hasMember(entry: Entry, attribute: string, prepared: string): boolean;
+  /** All members of the entry in this attribute. */
+  members(entry: Entry, attribute: string): Iterable<string>;
 }
+
+/** For an entry that is in no table. */
+export const OUTSIDE: MatchContext = { hasSubordinates: () => false, hasMember: () => false, members: () => [] };
 
 type ValueTest = (value: AttributeValue) => Match;
 
@@ -44,10 +51,9 @@ export function compileFilter(filter: Filter): Matcher {
     case 'present':
       return present(filter.attribute);
     case 'equality':
-      return onAttribute(filter.attribute, (type) => ruleTest(type.equality, filter.value));
     case 'approx':
-      // RFC 4511 §4.5.1.7.6 leaves it to the server: equal is near enough.
-      return onAttribute(filter.attribute, (type) => ruleTest(type.equality, filter.value));
+      // RFC 4511 §4.5.1.7.6 leaves approximation to the server: equal is near enough.
+      return equal(filter);
     case 'greaterOrEqual':
       return onAttribute(filter.attribute, (type) => orderTest(type.ordering, filter.value, (order) => order >= 0));
     case 'lessOrEqual':
@@ -77,14 +83,41 @@ function every(matchers: readonly Matcher[], winner: boolean): Matcher {
 function present(attribute: string): Matcher {
   const description = schema().description(attribute);
   if (description === undefined) return UNDEFINED;
-  return (entry, context) => valuesOf(entry, description, context).length > 0;
+  const lists = listsOf(description);
+  return (entry, context) =>
+    valuesOf(entry, description, context).length > 0 || lists.some((key) => entry.memberCounts?.has(key));
+}
+
+/** A list may have a million members: whether one is among them is looked up. */
+function equal({ attribute, value }: AssertionFilter): Matcher {
+  const description = schema().description(attribute);
+  const asserted = prepareAssertion(description?.type.equality, value);
+  if (description === undefined || asserted === undefined) return UNDEFINED;
+  const lists = listsOf(description);
+  const test = ruleTest(description.type.equality, value)!;
+  return (entry, context) =>
+    lists.some((key) => entry.memberCounts?.has(key) && context.hasMember(entry, key, asserted)) ||
+    anyValue(valuesOf(entry, description, context), test);
+}
+
+/** The attributes among those that a filter on this one looks at whose values are rows of their own. */
+function listsOf({ type, options }: AttributeDescription): readonly string[] {
+  if (options.length > 0) return [];
+  return type.keys.filter((key) => schema().attributeType(key)!.isKeptInRows);
 }
 
 function onAttribute(attribute: string, makeTest: (type: AttributeType) => ValueTest | undefined): Matcher {
   const description = schema().description(attribute);
   const test = description === undefined ? undefined : makeTest(description.type);
   if (description === undefined || test === undefined) return UNDEFINED;
-  return (entry, context) => anyValue(valuesOf(entry, description, context), test);
+  return (entry, context) => anyValue(allValues(entry, description, context), test);
+}
+
+/** Members that are rows too. */
+function allValues(entry: Entry, description: AttributeDescription, context: MatchContext): Iterable<AttributeValue> {
+  const values = valuesOf(entry, description, context);
+  const lists = listsOf(description).filter((key) => entry.memberCounts?.has(key));
+  return lists.length === 0 ? values : withMembersOf(entry, lists, values, context);
 }
 
 /** True when one value matches. A value that the rule cannot read counts only if none does. */
@@ -180,7 +213,8 @@ function extensible(filter: Extensible): Matcher {
   const test = rule === undefined ? ruleTest(description?.type.equality, filter.value) : testByRule(rule, filter.value);
   if (test === undefined) return UNDEFINED;
   return (entry, context) => {
-    const values = description === undefined ? valuesUnder(entry, rule!) : valuesOf(entry, description, context);
+    const values =
+      description === undefined ? valuesUnder(entry, rule!, context) : allValues(entry, description, context);
     const match = anyValue(values, test);
     if (match === true || !filter.dnAttributes) return match;
     const inName = anyValue(valuesInName(entry, description?.type, rule), test);
@@ -194,12 +228,24 @@ function testByRule(rule: MatchingRuleName, value: AttributeValue): ValueTest | 
   return rule.includes('Ordering') ? orderTest(rule, value, (order) => order < 0) : ruleTest(rule, value);
 }
 
+function* withMembersOf(
+  entry: Entry,
+  lists: readonly string[],
+  values: readonly AttributeValue[],
+  context: MatchContext,
+): Generator<AttributeValue> {
+  yield* values;
+  for (const key of lists) yield* context.members(entry, key);
+}
+
 /** Without an attribute: all attributes that this rule belongs to. */
-function* valuesUnder(entry: Entry, rule: MatchingRuleName): Generator<AttributeValue> {
+function* valuesUnder(entry: Entry, rule: MatchingRuleName, context: MatchContext): Generator<AttributeValue> {
   for (const { name, values } of entry.attributes.values()) {
     const type = schema().description(name)?.type;
     if (type?.equality === rule || type?.ordering === rule) yield* values;
   }
+  for (const key of entry.memberCounts?.keys() ?? [])
+    if (schema().attributeType(key)?.equality === rule) yield* context.members(entry, key);
 }
 
 function* valuesInName(

@@ -1,5 +1,5 @@
-// The directory under random changes against a naive tree: the same answers, the same contents, an exact index, and a
-// change log that leads back to nothing.
+// The directory under random changes against a naive tree: the same answers, the same contents, an exact index, members in
+// rows of their own and nowhere else, and a change log that leads back to nothing.
 
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
@@ -8,6 +8,7 @@ import { Failure } from '../base/failure.ts';
 import type { Filter } from '../wire/ldap/filter.ts';
 import type { DirectoryChange, Entry, Modification } from './entry.ts';
 import { indexKeyFor } from './indexes.ts';
+import { readMemberValues, withMembers } from './member-values.ts';
 import { loggedChanges, openTestDirectory, searchAll, type TestDirectory } from './testing.ts';
 
 let directory: TestDirectory;
@@ -26,7 +27,11 @@ const above = (dn: string) => dn.slice(dn.indexOf(',') + 1);
 const rdnOf = (dn: string) => dn.slice(0, dn.indexOf(','));
 const isLeaf = (model: Model, dn: string) => ![...model.keys()].some((key) => above(key) === dn.toLowerCase());
 
-const NAMES = ['cn', 'sn', 'mail', 'description'] as const;
+const TEXTS = ['cn', 'sn', 'mail', 'description', 'mgrpRFC822MailMember'] as const;
+/** Their values are names. */
+const LISTS: readonly string[] = ['uniqueMember', 'member'];
+const NAMES = [...TEXTS, ...LISTS];
+const MEMBERS = ['uniqueMember', 'member', 'mgrpRFC822MailMember'];
 const CLASSES = ['top', 'person'];
 
 /** What the directory must answer; on success the model is changed. */
@@ -142,6 +147,7 @@ const dn = fc
   .map((rdns) => `${rdns.join(',')},BASE`);
 const superior = fc.oneof(dn, fc.constant('BASE'));
 const name = fc.constantFrom(...NAMES);
+const fit = (attribute: string, value: string) => (LISTS.includes(attribute) ? `cn=${value}` : value);
 const distinct = { selector: (text: string) => text.toLowerCase(), maxLength: 3 };
 const values = fc.oneof(
   { weight: 9, arbitrary: fc.uniqueArray(value, { ...distinct, minLength: 1 }) },
@@ -171,7 +177,9 @@ const change: fc.Arbitrary<DirectoryChange> = fc.oneof(
       kind: fc.constant('modify' as const),
       dn,
       modifications: fc.array(
-        fc.record({ operation: fc.constantFrom('add', 'delete', 'replace'), attribute: name, values }),
+        fc
+          .record({ operation: fc.constantFrom('add', 'delete', 'replace'), attribute: name, values })
+          .map((each): Modification => ({ ...each, values: each.values.map((text) => fit(each.attribute, text)) })),
         { minLength: 1, maxLength: 3 },
       ),
     }),
@@ -193,9 +201,16 @@ const changes = fc.array(change, { minLength: 20, maxLength: 60, size: 'max' });
 
 const { filter } = fc.letrec<{ filter: Filter; leaf: Filter }>((tie) => ({
   leaf: fc.oneof(
-    fc.record({ kind: fc.constant('equality' as const), attribute: name, value }),
+    fc
+      .record({ kind: fc.constant('equality' as const), attribute: name, value })
+      .map((item) => ({ ...item, value: fit(item.attribute, item.value) })),
     fc.record({ kind: fc.constant('present' as const), attribute: name }),
-    fc.record({ kind: fc.constant('substrings' as const), attribute: name, initial: value, any: fc.constant([]) }),
+    fc.record({
+      kind: fc.constant('substrings' as const),
+      attribute: fc.constantFrom(...TEXTS),
+      initial: value,
+      any: fc.constant([]),
+    }),
   ),
   filter: fc.oneof(
     { maxDepth: 3 },
@@ -224,7 +239,9 @@ async function resultOf(change: Promise<unknown>): Promise<string> {
 
 const everything: Filter = { kind: 'present', attribute: 'objectClass' };
 const below = (base: string, filter: Filter) =>
-  searchAll(directory.reader, { base, scope: 'sub', filter }, 1000).filter((entry) => !same(entry.dn, base));
+  searchAll(directory.reader, { base, scope: 'sub', filter }, 1000)
+    .filter((entry) => !same(entry.dn, base))
+    .map((entry) => withMembers(entry, readMemberValues(directory.reader, entry.id, 0, 1000)));
 
 /** What can be compared: names and values, each sorted. */
 const plain = (attributes: Iterable<readonly [string, readonly unknown[]]>) =>
@@ -257,6 +274,7 @@ it('the directory is what a naive tree is, after any changes', async () => {
         assert.deepEqual(found.sort(), expected.sort(), JSON.stringify(filter));
       }
       checkIndex(entries);
+      checkMembers(entries);
       checkLog(revision, entries);
     }),
     { numRuns: 150 },
@@ -273,6 +291,27 @@ function checkIndex(entries: readonly Entry[]): void {
     const rows = directory.reader.arrays('SELECT attribute, value FROM dit_index WHERE entry = ?', entry.id);
     assert.deepEqual(rows.map((row) => row.join(' ')).sort(), [...expected].sort());
   }
+}
+
+/** Each member is a row under its key, is counted, and stands in no entry; an entry that is gone has left none. */
+function checkMembers(entries: readonly Entry[]): void {
+  const { reader } = directory;
+  for (const { id, attributes, memberCounts } of entries) {
+    const expected: string[][] = [];
+    const counts: unknown[] = [];
+    for (const name of MEMBERS) {
+      const values = (attributes.get(name.toLowerCase())?.values ?? []) as string[];
+      for (const value of values) expected.push([name.toLowerCase(), value.toLowerCase(), value]);
+      const length = values.join('').length;
+      if (values.length > 0) counts.push([name.toLowerCase(), { count: values.length, length }]);
+    }
+    const rows = reader.arrays('SELECT attribute, key, value FROM dit_value WHERE entry = ?', id);
+    assert.deepEqual(rows.sort(), expected.sort());
+    assert.deepEqual([...(memberCounts ?? [])].sort(), counts.sort());
+    assert.doesNotMatch(String(reader.get('SELECT attributes FROM dit WHERE id = ?', id)?.['attributes']), /member/i);
+  }
+  const strays = 'SELECT count(*) AS n FROM dit_value WHERE entry NOT IN (SELECT id FROM dit)';
+  assert.equal(reader.get(strays)?.['n'], 0);
 }
 
 /** From what is there now back through the log, each step undone, until nothing is left. */

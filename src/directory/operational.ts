@@ -115,15 +115,20 @@ export function selectAttributes(entry: Entry, selection: Selection, hasSubordin
 export function selectFrom(attributes: Attributes, selection: Selection): Attribute[] {
   const chosen: Attribute[] = [];
   for (const [key, { name, values }] of attributes) {
-    const typeKey = typeKeyOf(key);
-    const asked = selection.names.get(typeKey);
-    const options = key.length === typeKey.length ? [] : key.slice(typeKey.length + 1).split(';');
-    const wanted = asked?.options.every((option) => options.includes(option)) === true;
-    if (!wanted && !isSelected(typeKey, selection)) continue;
+    if (!isWanted(key, selection)) continue;
+    const asked = selection.names.get(typeKeyOf(key));
     const shown = asked === undefined ? name : `${asked.name}${name.slice(typeKeyOf(name).length)}`;
     chosen.push({ name: shown, values: selection.typesOnly ? [] : values });
   }
   return chosen;
+}
+
+/** `key` is one of Attributes, or of MemberCounts. */
+export function isWanted(key: string, selection: Selection): boolean {
+  const typeKey = typeKeyOf(key);
+  const options = key.length === typeKey.length ? [] : key.slice(typeKey.length + 1).split(';');
+  const asked = selection.names.get(typeKey);
+  return asked?.options.every((option) => options.includes(option)) === true || isSelected(typeKey, selection);
 }
 
 function isSelected(typeKey: string, selection: Selection): boolean {

@@ -141,9 +141,10 @@ export type AttributeKindName = keyof typeof ATTRIBUTE_KINDS;
 
 /**
  * `single`: SINGLE-VALUE. `operational`, `server`: directoryOperation and dSAOperation, only on request.
- * `made`: NO-USER-MODIFICATION. `secret`: shown to the administrator over LDAP alone, and in no log.
+ * `made`: NO-USER-MODIFICATION. `secret`: shown to the administrator over LDAP alone, and in no log. `rows`: its values are
+ * rows of their own (member-values.ts), as a list may have a million; they are texts and have no language.
  */
-export type AttributeFlag = 'single' | 'operational' | 'server' | 'made' | 'secret';
+export type AttributeFlag = 'single' | 'operational' | 'server' | 'made' | 'secret' | 'rows';
 
 /** `kind` is a row of ATTRIBUTE_KINDS, or `<supertype` whose syntax and rules are inherited. The first name is the one shown. */
 export type AttributeRow = readonly [
@@ -210,7 +211,7 @@ const STANDARD_ATTRIBUTES: readonly AttributeRow[] = [
   ['2.5.4.26', 'registeredAddress', '<postalAddress'],
   ['2.5.4.27', 'destinationIndicator', 'printable'],
   ['2.5.4.28', 'preferredDeliveryMethod', 'text', 'single'],
-  ['2.5.4.31', 'member', '<distinguishedName'],
+  ['2.5.4.31', 'member', '<distinguishedName', 'rows'],
   ['2.5.4.32', 'owner', '<distinguishedName'],
   ['2.5.4.33', 'roleOccupant', '<distinguishedName'],
   ['2.5.4.34', 'seeAlso', '<distinguishedName'],
@@ -222,7 +223,7 @@ const STANDARD_ATTRIBUTES: readonly AttributeRow[] = [
   ['2.5.4.45', 'x500UniqueIdentifier', 'bits'],
   ['2.5.4.46', 'dnQualifier', 'serial'],
   ['2.5.4.47', 'enhancedSearchGuide', 'opaque'],
-  ['2.5.4.50', 'uniqueMember', 'nameUid'],
+  ['2.5.4.50', 'uniqueMember', 'nameUid', 'rows'],
   ['2.5.4.51', 'houseIdentifier', 'text'],
   ['0.9.2342.19200300.100.1.1', 'uid userid', 'text'],
   ['0.9.2342.19200300.100.1.25', 'dc domainComponent', 'ia5', 'single'],
@@ -286,7 +287,7 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   ['2.16.840.1.113730.3.1.26', 'mgrpErrorsTo', 'ia5', 'single'],
   ['2.16.840.1.113730.3.1.28', 'mgrpMsgRejectAction', 'text', 'single'],
   ['2.16.840.1.113730.3.1.29', 'mgrpMsgRejectText', 'text', 'single'],
-  ['2.16.840.1.113730.3.1.30', 'mgrpRFC822MailMember', 'text'],
+  ['2.16.840.1.113730.3.1.30', 'mgrpRFC822MailMember', 'text', 'rows'],
   ['2.16.840.1.113730.3.1.32', 'mgrpMsgMaxSize', 'text', 'single'],
   ['2.16.840.1.113730.3.1.33', 'mgrpModerator', 'ia5'],
   ['2.16.840.1.113730.3.1.36', 'multiLineDescription', 'text'],

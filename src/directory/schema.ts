@@ -41,6 +41,8 @@ export interface AttributeType {
   readonly isMade: boolean;
   /** A password: read over LDAP by the administrator alone, in no log and in no command's output. */
   readonly isSecret: boolean;
+  /** Its values are rows of their own (member-values.ts), not part of their entry. */
+  readonly isKeptInRows: boolean;
   readonly usage: AttributeUsage;
 }
 
@@ -173,6 +175,7 @@ export class Schema {
 
 /** Its values may be given in several languages: `cn;lang-fr`. */
 export function allowsLanguages(type: AttributeType): boolean {
+  if (type.isKeptInRows) return false;
   return type.usage === 'userApplications' && (type.syntax === 'DirectoryString' || type.syntax === 'PostalAddress');
 }
 
@@ -228,6 +231,7 @@ function typesOf(rows: readonly AttributeRow[]): Names<AttributeType> {
       singleValued: flags.includes('single'),
       isMade: flags.includes('made'),
       isSecret: flags.includes('secret'),
+      isKeptInRows: flags.includes('rows'),
       usage: flags.includes('operational')
         ? 'directoryOperation'
         : flags.includes('server')

@@ -10,6 +10,9 @@ import { schema } from './schema.ts';
 export type IndexLookup =
   | { readonly kind: 'equal'; readonly key: IndexKey }
   | { readonly kind: 'begins'; readonly attribute: string; readonly prefix: string }
+  /** As those two, of an attribute whose values are rows of their own; `key` is not cut. */
+  | { readonly kind: 'member'; readonly attribute: string; readonly key: string }
+  | { readonly kind: 'memberBegins'; readonly attribute: string; readonly prefix: string }
   | { readonly kind: 'uuid'; readonly uuid: string };
 
 /** Look-ups that find, all together, every entry that can match. */
@@ -50,7 +53,12 @@ const NEVER: readonly Lookups[] = [[]];
 function cost(lookups: Lookups): number {
   let sum = 0;
   for (const lookup of lookups) {
-    sum += lookup.kind === 'begins' ? 100 : lookup.kind === 'equal' && lookup.key[0] === 'objectclass' ? 50 : 1;
+    sum +=
+      lookup.kind === 'begins' || lookup.kind === 'memberBegins'
+        ? 100
+        : lookup.kind === 'equal' && lookup.key[0] === 'objectclass'
+          ? 50
+          : 1;
   }
   return sum;
 }
@@ -63,7 +71,9 @@ function planEquality({ attribute, value }: AssertionFilter): readonly Lookups[]
   if (prepared === undefined) return NEVER;
   if (type.key === 'entryuuid') return [[{ kind: 'uuid', uuid: prepared }]];
   // A supertype is matched by the values of its subtypes, which stand under their own names.
-  const key = type.keys.length > 1 ? undefined : indexKeyOf(type, value);
+  if (type.keys.length > 1) return undefined;
+  if (type.isKeptInRows) return [[{ kind: 'member', attribute: type.key, key: prepared }]];
+  const key = indexKeyOf(type, value);
   return key === undefined ? undefined : [[{ kind: 'equal', key }]];
 }
 
@@ -71,8 +81,11 @@ function planSubstrings({ attribute, initial }: SubstringsFilter): readonly Look
   const description = schema().description(attribute);
   if (description === undefined || description.type.substrings === undefined) return NEVER;
   const { type } = description;
-  if (initial === undefined || !isIndexed(type) || type.keys.length > 1) return undefined;
+  const isFound = isIndexed(type) || type.isKeptInRows;
+  if (initial === undefined || !isFound || type.keys.length > 1) return undefined;
   const prefix = prepareAssertedPart(type.substrings, initial, 'initial');
   if (prefix === undefined) return NEVER;
-  return prefix === '' ? undefined : [[{ kind: 'begins', attribute: type.key, prefix: cutIndexValue(prefix) }]];
+  if (prefix === '') return undefined;
+  if (type.isKeptInRows) return [[{ kind: 'memberBegins', attribute: type.key, prefix }]];
+  return [[{ kind: 'begins', attribute: type.key, prefix: cutIndexValue(prefix) }]];
 }

@@ -11,9 +11,10 @@ import type { Reader, Value } from '../database/operation.ts';
 import type { Filter } from '../wire/ldap/filter.ts';
 import type { SearchScope } from '../wire/ldap/operations/search.ts';
 import { type Dn, parseDn } from './dn.ts';
-import { decodeEntry, ENTRY_COLUMNS, getEntry, hasChildren } from './entries.ts';
+import { decodeEntry, ENTRY_COLUMNS, getEntry } from './entries.ts';
 import type { Entry } from './entry.ts';
 import { compileFilter, type MatchContext, type Matcher } from './match.ts';
+import { matchContext } from './match-context.ts';
 import { type IndexLookup, planLookups } from './search-plan.ts';
 
 export interface EntrySearch {
@@ -35,6 +36,9 @@ const SUBTREE = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path > ? 
 const EQUAL = 'SELECT entry FROM dit_index WHERE tenant = ? AND attribute = ? AND value = ? LIMIT +?';
 const BEGINS =
   'SELECT DISTINCT entry FROM dit_index WHERE tenant = ? AND attribute = ? AND value >= ? AND value < ? LIMIT +?';
+const MEMBER = 'SELECT entry FROM dit_value WHERE tenant = ? AND attribute = ? AND key = ? LIMIT +?';
+const MEMBER_BEGINS =
+  'SELECT DISTINCT entry FROM dit_value WHERE tenant = ? AND attribute = ? AND key >= ? AND key < ? LIMIT +?';
 const UUID = 'SELECT id FROM dit WHERE tenant = ? AND uuid = ?';
 const PATH_COLUMN = 2;
 
@@ -46,8 +50,9 @@ type Position =
   | { readonly kind: 'subtree'; readonly after: string }
   | { readonly kind: 'end' };
 
-export class Search implements MatchContext {
+export class Search {
   readonly #reader: Reader;
+  readonly #context: MatchContext;
   readonly #base: Entry;
   readonly #basePath: string;
   readonly #scope: SearchScope;
@@ -59,6 +64,7 @@ export class Search implements MatchContext {
   constructor(reader: Reader, request: EntrySearch) {
     const base = typeof request.base === 'string' ? parseDn(request.base) : request.base;
     this.#reader = reader;
+    this.#context = matchContext(reader);
     this.#basePath = base.path;
     this.#scope = request.scope;
     this.#matcher = compileFilter(request.filter);
@@ -81,7 +87,7 @@ export class Search implements MatchContext {
         examined += Math.max(1, entries.length);
         for (const entry of entries) {
           const visible = this.#visible(entry);
-          if (visible !== undefined && this.#matcher(visible, this) === true) found.push(visible);
+          if (visible !== undefined && this.#matcher(visible, this.#context) === true) found.push(visible);
         }
       }
     });
@@ -89,7 +95,7 @@ export class Search implements MatchContext {
   }
 
   hasSubordinates(entry: Entry): boolean {
-    return hasChildren(this.#reader, entry.id);
+    return this.#context.hasSubordinates(entry);
   }
 
   #begin(filter: Filter): Position {
@@ -125,14 +131,13 @@ export class Search implements MatchContext {
       case 'equal':
         return this.#reader.arrays(EQUAL, TENANT, ...lookup.key, limit);
       case 'begins':
-        return this.#reader.arrays(
-          BEGINS,
-          TENANT,
-          lookup.attribute,
-          lookup.prefix,
-          `${lookup.prefix}\u{10ffff}`,
-          limit,
-        );
+      case 'memberBegins': {
+        const sql = lookup.kind === 'begins' ? BEGINS : MEMBER_BEGINS;
+        const { attribute, prefix } = lookup;
+        return this.#reader.arrays(sql, TENANT, attribute, prefix, `${prefix}\u{10ffff}`, limit);
+      }
+      case 'member':
+        return this.#reader.arrays(MEMBER, TENANT, lookup.attribute, lookup.key, limit);
       case 'uuid':
         return this.#reader.arrays(UUID, TENANT, lookup.uuid);
       default:

@@ -1,4 +1,4 @@
-// The directory's tables: entries, the index for equality, the change log.
+// The directory's tables: entries, the index for equality, members of lists, the change log.
 //
 // The tree lies in `path`: the normalized RDNs from the root, each ended by a comma, so that a subtree is a range of one
 // index and needs no walk. An entry's id is the revision that made it, so no id is ever used twice.
@@ -6,6 +6,7 @@
 import { TENANT } from '../base/tenant.ts';
 import type { Unit } from '../database/format.ts';
 import type { Migration } from '../database/operation.ts';
+import { moveMembers } from './move-members.ts';
 import { rewriteNames } from './rewrite-names.ts';
 
 const migrations: readonly Migration[] = [
@@ -66,6 +67,27 @@ const migrations: readonly Migration[] = [
       'ALTER TABLE dit_index_2 RENAME TO dit_index',
     ],
     run: rewriteNames,
+    rewrites: true,
+  },
+  {
+    version: 3,
+    statements: [
+      // By key a member is found, and an entry that has it; `id` is the order of an entry's values, and a place to go on from.
+      `CREATE TABLE dit_value (
+        id INTEGER PRIMARY KEY,
+        tenant INTEGER NOT NULL,
+        entry INTEGER NOT NULL,
+        attribute TEXT NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        target TEXT
+      ) STRICT`,
+      'CREATE UNIQUE INDEX dit_value_key ON dit_value (tenant, attribute, key, entry)',
+      'CREATE INDEX dit_value_entry ON dit_value (entry, attribute, id)',
+      'CREATE INDEX dit_value_target ON dit_value (tenant, target, entry) WHERE target IS NOT NULL',
+      "ALTER TABLE dit ADD COLUMN member_counts TEXT NOT NULL DEFAULT ''",
+    ],
+    run: moveMembers,
     rewrites: true,
   },
 ];

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { idOf } from '../base/ids.ts';
 import type { Filter } from '../wire/ldap/filter.ts';
 import type { AttributeValue, Entry } from './entry.ts';
-import { compileFilter } from './match.ts';
+import { compileFilter, OUTSIDE } from './match.ts';
 import { equalityKey, prepareFor } from './matching.ts';
 import { prepareSubstring } from './prepare.ts';
 import { parseGeneralizedTime } from './scalars.ts';
@@ -212,7 +212,7 @@ describe('a filter of any words', () => {
       fc.record({ kind: fc.constant('not' as const), filter: tie('filter') }),
     ),
   }));
-  const match = (value: Filter) => compileFilter(value)(entry, { hasSubordinates: () => false });
+  const match = (value: Filter) => compileFilter(value)(entry, OUTSIDE);
 
   it('is true, false or undefined, and what is not narrowed by an index is never lost by one', () => {
     fc.assert(

@@ -115,14 +115,15 @@ function compiledTables({ reader }: TestDirectory): NaiveTables {
 }
 
 function judgedTables({ reader }: TestDirectory): NaiveTables {
-  const rows = reader.arrays('SELECT dn, attributes FROM dit ORDER BY id');
+  const rows = reader.arrays('SELECT id, dn, attributes FROM dit ORDER BY id');
   return naiveTables(
-    rows.map(([dn, attributes]) => ({
-      dn: String(dn),
-      values: new Map(
-        [...attributesOfJson(String(attributes))].map(([name, { values }]) => [name, values.map(String)]),
-      ),
-    })),
+    rows.map(([id, dn, attributes]) => {
+      const values = new Map<string, string[]>();
+      for (const [name, of] of attributesOfJson(String(attributes))) values.set(name, of.values.map(String));
+      const members = reader.arrays('SELECT attribute, value FROM dit_value WHERE entry = ? ORDER BY id', id!);
+      for (const [name, value] of members as string[][]) values.set(name!, [...(values.get(name!) ?? []), value!]);
+      return { dn: String(dn), values };
+    }),
   );
 }
 

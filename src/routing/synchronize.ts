@@ -15,6 +15,7 @@ import type { Transaction } from '../database/operation.ts';
 import { childrenIn, findEntryIn } from '../directory/entries.ts';
 import type { ChangedEntry, Entry } from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
+import { type MemberValue, memberValuesIn, withMembers } from '../directory/member-values.ts';
 import { formatAddress } from '../message/address.ts';
 import { ensureAccount } from '../store/accounts.ts';
 import { compileDomain, compileRecipient, recipientKindOf } from './compile.ts';
@@ -44,6 +45,7 @@ export interface TableChange {
 /** A base with more entries below it is not moved in one transaction. */
 const RECOMPILE_MAX = 100_000;
 const PAGE = 500;
+const MEMBERS_PAGE = 10_000;
 /** How the problem begins that names the holder of an address. */
 const HELD = 'is an address of ';
 
@@ -131,7 +133,18 @@ export async function compiled(tx: Transaction, generation: number, entry: Entry
   const kind = recipientKindOf(entry);
   if (kind === undefined) return undefined;
   const account = kind === 'user' ? await ensureAccount(tx, { uuid: entry.uuid, tenant: TENANT }) : idOf<AccountId>(0);
-  return compileRecipient(entry, { domains: await owningDomains(tx, generation, entry.normalizedDn), account });
+  const whole = kind === 'group' ? await withAllMembersIn(tx, entry) : entry;
+  return compileRecipient(whole, { domains: await owningDomains(tx, generation, entry.normalizedDn), account });
+}
+
+async function withAllMembersIn(tx: Transaction, entry: Entry): Promise<Entry> {
+  const members: MemberValue[] = [];
+  for (let page: MemberValue[] = []; entry.memberCounts !== undefined; ) {
+    page = await memberValuesIn(tx, entry.id, page.at(-1)?.id ?? 0, MEMBERS_PAGE);
+    for (const member of page) members.push(member);
+    if (page.length < MEMBERS_PAGE) break;
+  }
+  return withMembers(entry, members);
 }
 
 /**

@@ -92,7 +92,7 @@ test('the migrated store gives the same answers at every door, and says that it 
   const { data } = store;
   await using server = await startWaypost({ data, config: UNCHANGED });
   const [first] = server.stderr().split('\n');
-  assert.equal(first, 'migrating the store from format 1 to 2 (32 messages); copy: store.db.format-1');
+  assert.equal(first, 'migrating the store from format 1 to 3 (32 messages); copy: store.db.format-1');
   for (const { name, version } of derived)
     if (version > 1)
       assert.match(server.stderr(), new RegExp(`^compiling ${name} \\(version 1 to ${version}\\): `, 'm'));
@@ -108,7 +108,7 @@ test('the migrated store gives the same answers at every door, and says that it 
     assert.deepEqual(said.split('\n'), wanted.split('\n'), door);
   }
   const { stdout } = await run(join(program, 'waypost'), ['status', '--json', '--data', data]);
-  assert.equal((JSON.parse(stdout) as { format: number }).format, 2);
+  assert.equal((JSON.parse(stdout) as { format: number }).format, 3);
   const checked = await run(join(program, 'waypost'), ['mailbox', 'check', '--bytes', '--data', data]);
   assert.equal(checked.stderr, '');
 
@@ -142,7 +142,7 @@ test('an older program refuses the migrated store: the number that it looks at i
   const { user_version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
   const { application_id } = database.prepare('PRAGMA application_id').get() as { application_id: number };
   database.close();
-  assert.deepEqual([user_version, application_id], [2, 0x57505354]);
+  assert.deepEqual([user_version, application_id], [3, 0x57505354]);
 });
 
 test('the way back: the copy is the old store, and the next upgrade of it gives the same', () => {

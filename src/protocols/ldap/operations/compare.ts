@@ -4,9 +4,10 @@
 
 import { checkSearch, visibleTo } from '../../../directory/caller.ts';
 import { type Dn, parseDn } from '../../../directory/dn.ts';
-import { getEntry, hasChildren, noSuchObject } from '../../../directory/entries.ts';
+import { getEntry, noSuchObject } from '../../../directory/entries.ts';
 import type { Entry } from '../../../directory/entry.ts';
 import { compareValue, hasAttribute } from '../../../directory/match.ts';
+import { matchContext } from '../../../directory/match-context.ts';
 import { schema } from '../../../directory/schema.ts';
 import type { CompareRequest } from '../../../wire/ldap/operations/compare.ts';
 import { type LdapResult, result } from '../../../wire/ldap/result.ts';
@@ -22,7 +23,7 @@ function compared({ dn, attribute, value }: CompareRequest, session: LdapConvers
   const description = schema().description(attribute);
   const entry = specialEntry(name, session) ?? visibleEntry(session, name);
   if (description === undefined) return result('undefinedAttributeType', 'The schema does not know the attribute');
-  const context = { hasSubordinates: (of: Entry) => hasChildren(session.door.reader, of.id) };
+  const context = matchContext(session.door.reader);
   if (!hasAttribute(entry, attribute, context)) return result('noSuchAttribute', 'The entry has no such attribute');
   const equal = compareValue(entry, attribute, value, context);
   if (equal !== undefined) return result(equal ? 'compareTrue' : 'compareFalse');

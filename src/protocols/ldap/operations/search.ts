@@ -9,8 +9,10 @@ import { LDAP_TURN_MS } from '../../../base/limits.ts';
 import { checkSearch, visibleTo } from '../../../directory/caller.ts';
 import { type Dn, parseDn } from '../../../directory/dn.ts';
 import type { Entry } from '../../../directory/entry.ts';
-import { compileFilter } from '../../../directory/match.ts';
-import { type Selection, selectAttributes, selectFrom, selectionOf } from '../../../directory/operational.ts';
+import { compileFilter, OUTSIDE } from '../../../directory/match.ts';
+import { memberPages } from '../../../directory/member-values.ts';
+import { isWanted, type Selection, selectAttributes, selectFrom, selectionOf } from '../../../directory/operational.ts';
+import { schema } from '../../../directory/schema.ts';
 import { Search } from '../../../directory/search.ts';
 import type { SearchRequest } from '../../../wire/ldap/operations/search.ts';
 import { type LdapResult, result } from '../../../wire/ldap/result.ts';
@@ -26,7 +28,7 @@ export const search: LdapHandler<SearchRequest> = async (request, operation, ses
   if (special === 'none') return { result: result('success') };
   const selection = selectionOf(request.attributes, request.typesOnly);
   if (special !== undefined) {
-    const matches = compileFilter(request.filter)(special, { hasSubordinates: () => false });
+    const matches = compileFilter(request.filter)(special, OUTSIDE);
     const attributes = selectFrom(special.attributes, selection);
     if (matches === true) await operation.send({ kind: 'searchEntry', dn: special.dn, attributes });
     return { result: result('success') };
@@ -62,7 +64,8 @@ async function searchTree(
     // One more than may be sent shows that there are more.
     const entries = found.next(Math.min(PAGE_ENTRIES, left + 1));
     for (const entry of entries.slice(0, left)) {
-      const attributes = selectAttributes(entry, selection, () => found.hasSubordinates(entry));
+      const whole = entry.memberCounts === undefined ? entry : await withWantedMembers(entry, selection, session);
+      const attributes = selectAttributes(whole, selection, () => found.hasSubordinates(entry));
       await operation.send({ kind: 'searchEntry', dn: entry.dn, attributes });
     }
     if (entries.length > left) return result('sizeLimitExceeded', `More than ${sizeLimit} entries match`);
@@ -74,4 +77,19 @@ async function searchTree(
     turnEndsAt = now + LDAP_TURN_MS;
   }
   return result('success');
+}
+
+/** Members are read where they are asked for, a page a turn: who comes or goes between two pages may be among them. */
+async function withWantedMembers(entry: Entry, selection: Selection, session: LdapConversation): Promise<Entry> {
+  const attributes = new Map(entry.attributes);
+  for (const key of entry.memberCounts?.keys() ?? []) {
+    if (!isWanted(key, selection)) continue;
+    const pages: string[][] = [];
+    for (const page of selection.typesOnly ? [] : memberPages(session.door.reader, entry.id, key)) {
+      pages.push(page);
+      await session.turn();
+    }
+    attributes.set(key, { name: schema().attributeType(key)!.name, values: pages.flat() });
+  }
+  return { ...entry, attributes };
 }

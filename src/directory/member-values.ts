@@ -1,0 +1,180 @@
+// Members: the values of those attributes whose types say that each value is a row of its own (schema-data.ts, `rows`).
+//
+// In      an entry, by its id; differences of a change; a DN or an address
+// Out     pages of members in the order in which they were given; who is a member of what, by one look at an index
+// Rows    dit_value. `key` is the value prepared for the type's equality rule, so a value stands once in an entry. `target` is
+//         what mail reads in the value (a normalized DN, the key of an address) where that is not the key: '' where it can
+//         read nothing. So a DN or an address is a member by `target`, or by `key` where there is no target
+// Limits  see base/limits.ts; an entry knows how many it has (Entry.memberCounts), so that no change counts them
+// An entry that is read has none of them: a list of a hundred thousand costs what a list of ten costs, unless someone asks
+
+import { TENANT } from '../base/tenant.ts';
+import type { Reader, Transaction, Value } from '../database/operation.ts';
+import { addressKey, tryParseAddress } from '../message/address.ts';
+import type { AttributeDifference } from './draft.ts';
+import type { AttributeValue, Entry, MemberCounts } from './entry.ts';
+import { equalityKey, nameEnd, prepareFor } from './matching.ts';
+import { type AttributeType, schema } from './schema.ts';
+
+export interface MemberValue {
+  /** Where the next page begins. */
+  readonly id: number;
+  readonly attribute: 'uniquemember' | 'member' | 'mgrprfc822mailmember';
+  readonly value: string;
+}
+
+/** Values that one read takes. */
+const PAGE = 10_000;
+
+const AFTER = 'SELECT id, attribute, value FROM dit_value WHERE entry = ? AND id > ? ORDER BY id LIMIT +?';
+const OF_ATTRIBUTE =
+  'SELECT id, key, value FROM dit_value WHERE entry = ? AND attribute = ? AND id > ? ORDER BY id LIMIT +?';
+const BY_KEY = 'SELECT value FROM dit_value WHERE tenant = ? AND attribute = ? AND key = ? AND entry = ?';
+const INSERT = 'INSERT INTO dit_value (tenant, entry, attribute, key, value, target) VALUES (?, ?, ?, ?, ?, ?)';
+const DELETE = 'DELETE FROM dit_value WHERE tenant = ? AND attribute = ? AND key = ? AND entry = ?';
+const DELETE_ALL = 'DELETE FROM dit_value WHERE entry = ?';
+
+/** At most `limit` members of an entry with ids above `after`, in the order in which they were given. */
+export function readMemberValues(reader: Reader, entry: number, after: number, limit: number): MemberValue[] {
+  return reader.arrays(AFTER, entry, after, limit).map(memberOf);
+}
+
+export async function memberValuesIn(
+  tx: Transaction,
+  entry: number,
+  after: number,
+  limit: number,
+): Promise<MemberValue[]> {
+  return (await tx.arrays(AFTER, entry, after, limit)).map(memberOf);
+}
+
+function memberOf([id, attribute, value]: Value[]): MemberValue {
+  return { id: id as number, attribute: attribute as MemberValue['attribute'], value: value as string };
+}
+
+/** What filters ask: whether one of the attribute's values is prepared to this text. */
+export function hasPrepared(reader: Reader, entry: number, attribute: string, prepared: string): boolean {
+  return reader.arrays(BY_KEY, TENANT, attribute, prepared, entry).length > 0;
+}
+
+/** All values of one attribute, a page at a time, so that who reads on may let others have their turn between two. */
+export function* memberPages(reader: Reader, entry: number, attribute: string): Generator<string[]> {
+  for (let after = 0; ; ) {
+    const rows = reader.arrays(OF_ATTRIBUTE, entry, attribute, after, PAGE);
+    if (rows.length > 0) yield rows.map(([, , value]) => value as string);
+    if (rows.length < PAGE) return;
+    after = rows.at(-1)![0] as number;
+  }
+}
+
+/** The entry with members beside what it has. */
+export function withMembers(entry: Entry, members: Iterable<Pick<MemberValue, 'attribute' | 'value'>>): Entry {
+  const values = new Map<string, string[]>();
+  for (const { attribute, value } of members) {
+    const of = values.get(attribute);
+    if (of === undefined) values.set(attribute, [value]);
+    else of.push(value);
+  }
+  const attributes = new Map(entry.attributes);
+  for (const [key, of] of values) attributes.set(key, { name: schema().attributeType(key)!.name, values: of });
+  return { ...entry, attributes };
+}
+
+// Changing them, in the transaction of the entry.
+
+/** By equality key. */
+export type Values = Map<string, AttributeValue>;
+
+/** Of an entry that is to be changed: how many members it has, and those that the change names. */
+export interface NamedMembers {
+  readonly counts: MemberCounts;
+  /** By attribute. */
+  readonly values: ReadonlyMap<string, Values>;
+}
+
+/** What a change names of an attribute. */
+export interface Naming {
+  readonly attribute: string;
+  readonly values: readonly AttributeValue[] | 'all';
+}
+
+const NO_COUNTS: MemberCounts = new Map();
+
+/** Reads what the change names and nothing else. */
+export async function namedMembersIn(tx: Transaction, entry: Entry, named: readonly Naming[]): Promise<NamedMembers> {
+  const counts = entry.memberCounts ?? NO_COUNTS;
+  const found = new Map<string, Values>();
+  for (const { attribute, values } of counts.size === 0 ? [] : named) {
+    const type = schema().attributeType(attribute);
+    if (type?.isKeptInRows !== true || !counts.has(type.key)) continue;
+    const of: Values = found.get(type.key) ?? new Map();
+    found.set(type.key, of);
+    // Those that were found before stand where they stood: the order is that of the rows.
+    if (values === 'all') found.set(type.key, await allIn(tx, entry.id, type));
+    else if (of.size < counts.get(type.key)!.count)
+      for (const value of values) {
+        const key = equalityKey(type, value);
+        const [row] = await tx.arrays(BY_KEY, TENANT, type.key, key, entry.id);
+        if (row !== undefined) of.set(key, row[0] as string);
+      }
+  }
+  return { counts, values: found };
+}
+
+async function allIn(tx: Transaction, entry: number, type: AttributeType): Promise<Values> {
+  const all: Values = new Map();
+  for (let after = 0; ; ) {
+    const rows = await tx.arrays(OF_ATTRIBUTE, entry, type.key, after, PAGE);
+    for (const [, key, value] of rows) all.set(key as string, value as string);
+    if (rows.length < PAGE) return all;
+    after = rows.at(-1)![0] as number;
+  }
+}
+
+/** The rows that a change takes away and adds. A value in another spelling goes and comes back at the end. */
+export async function writeMembersIn(
+  tx: Transaction,
+  entry: number,
+  differences: readonly AttributeDifference[],
+): Promise<void> {
+  for (const { description, removed, added } of differences) {
+    const { type } = description;
+    if (!type.isKeptInRows) continue;
+    for (const value of removed) await tx.run(DELETE, TENANT, type.key, equalityKey(type, value), entry);
+    for (const value of added) await tx.run(INSERT, ...memberRow(entry, type, value as string));
+  }
+}
+
+export async function deleteMembersIn(tx: Transaction, entry: number): Promise<void> {
+  await tx.run(DELETE_ALL, entry);
+}
+
+/** The columns of INSERT. */
+export function memberRow(entry: number, type: AttributeType, value: string): Value[] {
+  const key = equalityKey(type, value);
+  return [TENANT, entry, type.key, key, value, targetOf(type, value, key)];
+}
+
+const UNUSABLE = '';
+
+/** What mail reads in the value; null where that is the key, as it nearly always is. */
+function targetOf(type: AttributeType, value: string, key: string): string | null {
+  const target = isName(type) ? nameIn(type, value, key) : addressIn(value);
+  return target === key && target !== UNUSABLE ? null : target;
+}
+
+function isName({ syntax }: AttributeType): boolean {
+  return syntax === 'DN' || syntax === 'NameAndOptionalUID';
+}
+
+/** The normalized DN without the bit string that may stand behind it. */
+function nameIn(type: AttributeType, value: string, key: string): string {
+  const end = type.syntax === 'DN' ? value.length : nameEnd(value);
+  if (end === value.length) return prepareFor(type.equality!, value) === undefined ? UNUSABLE : key;
+  return prepareFor('distinguishedNameMatch', value.slice(0, end)) ?? UNUSABLE;
+}
+
+function addressIn(value: string): string {
+  const address = tryParseAddress(value.trim());
+  return address === undefined ? UNUSABLE : addressKey(address);
+}
