@@ -10,7 +10,7 @@
 
 import { asFailure, Failure, type FailureKind } from '../base/failure.ts';
 import type { Admissions } from '../routing/admission.ts';
-import { decideAny, decisionClient, loginRefusal } from './decision.ts';
+import { type Decision, decideAny, decisionClient, loginRefusal } from './decision.ts';
 import type { LoginAttempt, LoginGuard } from './guard.ts';
 import type { LoginClient } from './login-client.ts';
 import type { PasswordAccount } from './password-check.ts';
@@ -65,7 +65,7 @@ export async function attempt<A extends LoginAccount>(parts: LoginAttemptParts, 
   try {
     const { found, check } = await prove(parts.guard, claim);
     const decision = decideAny(found.admissions, decisionClient(client));
-    if (decision.result !== 'not-private') result = decision.result;
+    result = RESULT_OF[decision.result];
     const refusal = loginRefusal(decision);
     if (refusal !== undefined) throw refusal;
     if (claim.isForAnother === true) {
@@ -81,6 +81,15 @@ export async function attempt<A extends LoginAccount>(parts: LoginAttemptParts, 
     parts.audit({ client, mechanism, name, account: account?.label, result: result ?? 'error' });
   }
 }
+
+const RESULT_OF: Readonly<Record<Decision['result'], LoginResult | undefined>> = {
+  ok: 'ok',
+  status: 'status',
+  access: 'access',
+  elsewhere: 'access',
+  error: 'error',
+  'not-private': undefined,
+};
 
 const RESULTS: Readonly<Partial<Record<FailureKind, LoginResult>>> = {
   unauthenticated: 'wrong',

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { type AccessService, parseAccessRules } from '../directory/access-rules.ts';
 import { admissionOf } from '../routing/admission.ts';
 import type { Access, RouteRow, Status, UserRow } from '../routing/rows.ts';
-import { type DecisionClient, decide, decideAny } from './decision.ts';
+import { type DecisionClient, decide, decideAny, loginRefusal } from './decision.ts';
 
 const client: DecisionClient = { service: 'imap', isImplicit: false, peer: '192.0.2.1', isPrivate: true };
 
@@ -46,6 +46,15 @@ test('the answer names what decided', () => {
   ];
   for (const [said, result, by] of cases) assert.deepEqual(decide(admission(said), client), { result, by });
   assert.equal(decide(admission({}), { ...client, isPrivate: false }).result, 'not-private');
+});
+
+test('a mailbox at another host keeps out of it, and of nothing else', () => {
+  const moved = (said: Said) => ({ ...admission(said), elsewhere: 'mail2.example' });
+  for (const service of ['imap', 'pop', 'smtp'] as const)
+    assert.deepEqual(decide(moved({}), { ...client, service }), { result: 'elsewhere', by: 'mailHost: mail2.example' });
+  for (const service of ['ldap', 'http'] as const) assert.equal(decide(moved({}), { ...client, service }).result, 'ok');
+  assert.equal(decide(moved({ user: '-imap:*' }), client).result, 'access', 'where it is is said to nobody else');
+  assert.match(loginRefusal(decide(moved({}), client))!.message, /mail2\.example/);
 });
 
 test('where there are several domains, one that admits is enough', () => {

@@ -3,7 +3,7 @@
 //
 // In      what the directory says of the account (routing/admission.ts); the service and the client
 // Out     yes, or what keeps it out; in both cases with the status or rule that decided, as a person would look for it
-// Order   private? -> statuses -> the domain's rules -> the user's; the first that does not admit decides
+// Order   private? -> statuses -> the domain's rules -> the user's -> is the mailbox here? the first that does not admit decides
 // `error` is neither: rules that do not parse, from before they were checked
 
 import { Failure } from '../base/failure.ts';
@@ -24,6 +24,9 @@ const SERVICES: Readonly<Record<LoginDoor, AccessService>> = {
   http: 'http',
 };
 
+/** The others are of the directory, which is whole on every host. */
+const OF_MAILBOXES: readonly AccessService[] = ['smtp', 'imap', 'pop'];
+
 /** The client as the rules see it. */
 export function decisionClient({ door, record }: LoginClient): DecisionClient {
   const { peerAddress, isPrivate, tls } = record;
@@ -32,8 +35,8 @@ export function decisionClient({ door, record }: LoginClient): DecisionClient {
 }
 
 export interface Decision {
-  readonly result: 'ok' | 'not-private' | 'status' | 'access' | 'error';
-  /** `mailUserStatus: inactive`, `mailAllowedServiceAccess: -imap:*`. */
+  readonly result: 'ok' | 'not-private' | 'status' | 'access' | 'elsewhere' | 'error';
+  /** `mailUserStatus: inactive`, `mailAllowedServiceAccess: -imap:*`, `mailHost: mail2.example`. */
   readonly by: string;
 }
 
@@ -43,6 +46,9 @@ export function decide(admission: Admission, client: DecisionClient): Decision {
   const domain = judge('mailDomainAllowedServiceAccess', admission.domainRules, client);
   if (domain !== undefined && domain.result !== 'ok') return domain;
   const user = judge('mailAllowedServiceAccess', admission.userRules, client);
+  if (user !== undefined && user.result !== 'ok') return user;
+  if (admission.elsewhere !== undefined && OF_MAILBOXES.includes(client.service))
+    return { result: 'elsewhere', by: `mailHost: ${admission.elsewhere}` };
   return user ?? domain ?? { result: 'ok', by: 'no access rules' };
 }
 
@@ -63,6 +69,8 @@ export function loginRefusal({ result, by }: Decision): Failure | undefined {
       return new Failure('denied', 'This account may not log in');
     case 'access':
       return new Failure('denied', 'This account may not log in here');
+    case 'elsewhere':
+      return new Failure('denied', `The mailbox of this account is at another host (${by})`);
     case 'error':
       return new Failure('unavailable', 'The access rules of this account cannot be read', { detail: by });
     default:

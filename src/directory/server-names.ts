@@ -11,9 +11,6 @@ import { mailDomainOf } from './mail-domain.ts';
 export const SERVER_NAME_ATTRIBUTE = 'waypostServerName';
 export const SERVER_NAME_KEY = 'waypostservername';
 
-/** The class that the attribute belongs to; Waypost adds it where it is missing. */
-export const SERVER_NAME_CLASS = 'waypostDomain';
-
 /** The mail domain whose virtual server has this name. */
 export function domainOfServerName(reader: Reader, name: string): string | undefined {
   for (const entry of entriesWith(reader, SERVER_NAME_ATTRIBUTE, name, 2)) {

@@ -19,10 +19,12 @@ import { changesPassword } from '../directory/scram-values.ts';
 import { synchronizeEntry, type TableChange } from '../routing/synchronize.ts';
 import { compileZoneName } from '../zones/compile.ts';
 import { noteDomainChange } from '../zones/names.ts';
+import { addDomainClass } from './domain-class.ts';
 import { addContainers, addMissingNodes, deleteEmptyContainers, takeOver } from './generated.ts';
 import { checkAsked, checkMade, passwordsOf } from './guards.ts';
 import { noteLoginChanges } from './login-changes.ts';
-import { keepServerName } from './server-names.ts';
+import { withPreferredHost } from './preferred-mail-host.ts';
+import { checkServerName } from './server-names.ts';
 
 export interface ChangeArguments {
   readonly changes: readonly DirectoryChange[];
@@ -96,7 +98,8 @@ async function applyOne(tx: Transaction, change: DirectoryChange, options: Apply
       const dn = parseDn(change.dn);
       const existing = await findEntryIn(tx, dn);
       const nodes = existing === undefined ? await addMissingNodes(tx, dn, options) : [];
-      const added = await applyChange(tx, takeOver(existing, change.attributes) ?? change, options);
+      const made = await applyChange(tx, takeOver(existing, change.attributes) ?? change, options);
+      const added = await withPreferredHost(tx, made, options);
       return [...nodes, added, ...(await madeAlong(tx, added, options))];
     }
     case 'modify':
@@ -114,7 +117,8 @@ async function applyOne(tx: Transaction, change: DirectoryChange, options: Apply
 
 async function madeAlong(tx: Transaction, { after }: ChangedEntry, options: ApplyOptions): Promise<ChangedEntry[]> {
   if (after === undefined) return [];
-  return [...(await keepServerName(tx, after, options)), ...(await addContainers(tx, after, options))];
+  await checkServerName(tx, after);
+  return [...(await addDomainClass(tx, after, options)), ...(await addContainers(tx, after, options))];
 }
 
 /** What an entry's change means for the tables of others. */

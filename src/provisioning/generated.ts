@@ -39,10 +39,11 @@ function isDcNode(dn: Dn): boolean {
   return domainOfDcDn(dn) !== undefined;
 }
 
-/** The containers that a domain entry without a base of its own lacks. */
+/** The containers that a domain entry lacks which is no alias and has no base of its own. */
 export async function addContainers(tx: Transaction, domain: Entry, options: ApplyOptions): Promise<ChangedEntry[]> {
   const isDomain = hasClass(domain, 'maildomain') && mailDomainOf(domain) !== undefined;
-  if (!isDomain || domain.attributes.has('inetdomainbasedn')) return [];
+  const hasPeopleElsewhere = domain.attributes.has('inetdomainbasedn') || domain.attributes.has('aliasedobjectname');
+  if (!isDomain || hasPeopleElsewhere) return [];
   const made: ChangedEntry[] = [];
   for (const name of CONTAINERS) {
     const dn = childOf(parseDn(domain.dn), parseRdn(`ou=${name}`));

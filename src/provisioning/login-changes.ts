@@ -18,6 +18,7 @@ const OF_ENTRY = [
   'mailuserstatus',
   'inetmailgroupstatus',
   'mailallowedserviceaccess',
+  'mailhost',
   TOKEN_KEY,
   'mail',
   'mailalternateaddress',

@@ -22,6 +22,7 @@ import {
   remove,
   replace,
   type TestDirectory,
+  testSite,
   userDn,
 } from './testing.ts';
 
@@ -94,6 +95,8 @@ const cases: readonly [what: string, change: DirectoryChange, over: readonly str
   ['a status of the user', replace(ann, { mailUserStatus: 'hold' }), [ANN]],
   ['inetUserStatus', replace(ann, { inetUserStatus: 'inactive' }), [ANN]],
   ['an access rule of the user', replace(ann, { mailAllowedServiceAccess: '-imap:192.0.2.0/24' }), [ANN]],
+  ['the move of the mailbox to another host', replace(ann, { mailHost: 'mail2.example' }), [ANN]],
+  ['a mailHost that is this one', replace(ann, { mailHost: testSite.hostnames[0]! }), []],
   ['another password', replace(ann, { userPassword: hashOf('other') }), [ANN]],
   ['no password any more', replace(ann, { userPassword: [] }), [ANN]],
   ['one more password', replace(ann, { userPassword: [hashOf('secret'), hashOf('other')] }), [ANN]],

@@ -37,6 +37,15 @@ test('the class comes with the attribute, at an add and at a modification, and i
   assert.equal(named('mail.acme.test'), 'acme.test');
 });
 
+test('the class comes with each attribute that is Waypost’s own', async () => {
+  const own = { waypostRoute: 'mx', waypostDisabledText: 'Closed', waypostSource: 'dns:test' };
+  for (const [name, value] of Object.entries(own)) {
+    const domain = `${name.toLowerCase()}.test`;
+    await directory.apply(addDomain(domain), replace(domainDn(domain), { [name]: value }));
+    assert.ok(classesOf(domain).includes('waypostDomain'), name);
+  }
+});
+
 test('a name is one domain’s; it is free again when that lets it go', async () => {
   await directory.apply(addDomain('acme.test', { waypostServerName: 'mail.acme.test' }), addDomain('two.test'));
   assert.equal(await resultOf(give('two.test', 'MAIL.acme.test')), 'constraintViolation');

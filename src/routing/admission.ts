@@ -10,6 +10,8 @@ export interface Admission {
   readonly refusedBy: string | undefined;
   readonly domainRules: Access | undefined;
   readonly userRules: Access | undefined;
+  /** The host that has the mailbox, where that is another one. */
+  readonly elsewhere?: string | undefined;
 }
 
 /** One for each domain that the entry may be of: one that admits is enough. */
@@ -20,11 +22,18 @@ export interface OwnAdmission extends Statuses {
   readonly access?: Access;
 }
 
-export function admissionOf(route: RouteRow | null, row: RecipientRow | OwnAdmission): Admission {
+/** `hostnames` are this host's; absent: wherever the mailbox is, it does not matter. */
+export function admissionOf(
+  route: RouteRow | null,
+  row: RecipientRow | OwnAdmission,
+  hostnames?: readonly string[],
+): Admission {
+  const mailHost = 'mailHost' in row ? row.mailHost : undefined;
   return {
     domain: route?.domain,
     refusedBy: refusingStatus(route, row),
     domainRules: route?.access,
     userRules: row.access,
+    elsewhere: mailHost === undefined || hostnames?.includes(mailHost) !== false ? undefined : mailHost,
   };
 }

@@ -8,6 +8,7 @@ import type { RoutingTables, Site } from './resolve.ts';
 import { addressOfKey, SITE_POSTMASTER, type UserRow } from './rows.ts';
 
 export interface Login extends Admission {
+  /** 0 where the mailbox is elsewhere. */
   readonly account: AccountId;
   /** The entry's id in the directory; its userPassword is what counts. */
   readonly entry: number;
@@ -30,6 +31,6 @@ export function loginOf(row: UserRow, tables: Pick<RoutingTables, 'route'>, site
     dn: row.dn,
     addresses: primary === SITE_POSTMASTER ? site.hostnames.map((name) => `${primary}@${name}`) : row.addresses,
     recipientsPerHour: row.recipientsPerHour ?? route?.recipientsPerHour,
-    ...admissionOf(route, row),
+    ...admissionOf(route, row, site.hostnames),
   };
 }

@@ -97,6 +97,18 @@ test('where domains share a base, one that admits is enough for an entry without
   assert.equal(refusedBy(clerk), 'inetDomainStatus: deleted');
 });
 
+test('where the mailbox is at another host, that is named', async () => {
+  const elsewhere = () => standing()!.admissions.map((each) => each.elsewhere);
+  assert.deepEqual(elsewhere(), [undefined]);
+  await directory.apply(replace(ANN, { mailHost: testSite.hostnames[0]! }));
+  assert.deepEqual(elsewhere(), [undefined]);
+  await directory.apply(replace(ANN, { mailHost: 'Mail2.Example' }));
+  assert.deepEqual(elsewhere(), ['mail2.example']);
+  assert.equal(directory.cache.findLogin('ann@acme.example')?.elsewhere, 'mail2.example');
+  await directory.apply(replace(ANN, { mail: [] }));
+  assert.deepEqual(elsewhere(), ['mail2.example']);
+});
+
 test('entries outside all domains have no status but their own', () => {
   const administrator = standing('cn=Directory Manager')!;
   assert.deepEqual([administrator.caller.kind, refusalOf(administrator)], ['administrator', undefined]);

@@ -15,7 +15,7 @@ import { type Admissions, admissionOf, type OwnAdmission } from './admission.ts'
 import { ownAdmissionOf } from './compile.ts';
 import { type Login, loginOf } from './login.ts';
 import type { Site } from './resolve.ts';
-import type { RecipientRow } from './rows.ts';
+import type { RecipientRow, RouteRow } from './rows.ts';
 import { readRecipient, readRoute, readRoutesAbove, readState } from './tables.ts';
 
 export interface Standing {
@@ -51,16 +51,15 @@ function standingOf(reader: Reader, site: Site, entry: Entry): Standing {
   const hasAddress = login !== undefined && login.addresses.length > 0;
   const admissions = hasAddress
     ? ([login] as const)
-    : admissionsByBase(reader, generation, entry, row ?? ownAdmissionOf(entry));
+    : admissionsByBase(readRoutesAbove(reader, generation, entry.normalizedDn), row ?? ownAdmissionOf(entry), site);
   return { entry, caller: callerOf(entry), login, admissions };
 }
 
 function admissionsByBase(
-  reader: Reader,
-  generation: number,
-  entry: Entry,
+  routes: readonly RouteRow[],
   own: RecipientRow | OwnAdmission,
+  { hostnames }: Site,
 ): Admissions {
-  const [first = null, ...more] = readRoutesAbove(reader, generation, entry.normalizedDn);
-  return [admissionOf(first, own), ...more.map((route) => admissionOf(route, own))];
+  const [first = null, ...more] = routes;
+  return [admissionOf(first, own, hostnames), ...more.map((route) => admissionOf(route, own, hostnames))];
 }

@@ -31,6 +31,8 @@ export interface Submission {
   readonly door: Door;
   /** The client's address, where there is a client. */
   readonly peer?: string | undefined;
+  /** The message's octets as the client sent them; absent: as they are stored. */
+  readonly sizeBytes?: number;
   /** Of recipients that are refused while others get it: a report goes to the sender, or their reply alone is given. */
   readonly refused: 'report' | 'return';
 }
@@ -81,13 +83,14 @@ export async function submit(parts: SubmitParts, submission: Submission): Promis
 export async function prepareAccept(parts: PrepareParts, submission: Submission): Promise<AcceptArguments> {
   const { envelope, message, caller, mayRelay, door, peer, refused } = submission;
   const { row, parsed } = message;
+  const { sizeBytes = row.blob.length } = submission;
   const revision = parts.revision();
   const request: RouteRequest = {
     sender: envelope.sender,
     caller,
     mayRelay,
     door,
-    sizeBytes: row.blob.length,
+    sizeBytes,
     ...(peer === undefined ? {} : { peer }),
   };
   const resolutions: Resolution[] = [];

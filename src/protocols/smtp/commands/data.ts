@@ -144,6 +144,7 @@ class MessageReceiver {
       mayRelay,
       door: request.door,
       peer: request.peer,
+      sizeBytes: this.#intake.length,
       refused: 'report',
     });
     const reply = refusalOf(results);

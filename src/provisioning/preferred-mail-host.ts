@@ -1,0 +1,47 @@
+// A user who is added without a mailHost gets the one that the domain prefers (preferredMailHost), by whatever door: so the
+// mailbox stays on its host when the domain prefers another one later.
+//
+// In      a user's entry as an add has made it; in its transaction
+// Out     the same add with the host written in, as one change to all that follow from it
+
+import type { Transaction } from '../database/operation.ts';
+import { type ApplyOptions, applyChange } from '../directory/apply-change.ts';
+import { dcDnOfDomain } from '../directory/dn.ts';
+import { findEntryIn } from '../directory/entries.ts';
+import { type ChangedEntry, type Entry, textValue } from '../directory/entry.ts';
+import { tryParseAddress } from '../message/address.ts';
+import { recipientKindOf } from '../routing/compile.ts';
+import { basesAbove, domainsWithBase, stateIn } from '../routing/tables.ts';
+
+export async function withPreferredHost(
+  tx: Transaction,
+  added: ChangedEntry,
+  options: ApplyOptions,
+): Promise<ChangedEntry> {
+  const { kind, after } = added;
+  if (kind !== 'add' || after === undefined || after.attributes.has('mailhost')) return added;
+  if (recipientKindOf(after) !== 'user') return added;
+  const host = await preferredHost(tx, after);
+  if (host === undefined) return added;
+  const modification = { operation: 'add', attribute: 'mailHost', values: [host] } as const;
+  const given = await applyChange(tx, { kind: 'modify', dn: after.dn, modifications: [modification] }, options);
+  return { ...given, kind: 'add', before: undefined };
+}
+
+/** Of the domains whose base holds the entry the one of its address, else the first that prefers a host. */
+async function preferredHost(tx: Transaction, user: Entry): Promise<string | undefined> {
+  const { generation } = await stateIn(tx);
+  const own = tryParseAddress(textValue(user, 'mail')?.trim() ?? '')?.domain;
+  for (const base of basesAbove(user.normalizedDn)) {
+    const domains = await domainsWithBase(tx, generation, base);
+    if (domains.length === 0) continue;
+    const inOrder = own !== undefined && domains.includes(own) ? [own] : domains;
+    for (const domain of inOrder) {
+      const entry = await findEntryIn(tx, dcDnOfDomain(domain));
+      const host = entry && textValue(entry, 'preferredmailhost')?.trim();
+      if (host) return host;
+    }
+    return undefined;
+  }
+  return undefined;
+}
