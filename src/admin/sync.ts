@@ -8,9 +8,11 @@ import { countRows, type EntryProblems, readProblems, readState } from '../routi
 import { adminOperation } from './operation.ts';
 
 export interface SyncStatus {
-  /** The directory's revision, and the one of the last change that the tables hold. */
+  /** The directory's revision; the tables hold all changes up to it. */
   readonly revision: Revision;
   readonly tableRevision: number;
+  /** Of the last change that moved a row of the tables. */
+  readonly changedRevision: Revision;
   readonly generation: number;
   readonly domains: number;
   readonly addresses: number;
@@ -25,7 +27,8 @@ export const syncStatus = (parts: { readonly reader: Reader }) =>
       const state = readState(reader);
       return {
         revision: reader.revision(),
-        tableRevision: state.revision,
+        tableRevision: reader.revision(),
+        changedRevision: state.revision,
         generation: state.generation,
         ...countRows(reader),
         problems: [...readProblems(reader), ...misplaced],

@@ -26,6 +26,7 @@ interface BatchOutcome {
   readonly notifications: readonly Notification[];
   /** Published after COMMIT, before any reply leaves. */
   readonly revision: Revision;
+  readonly routingRevision: Revision;
 }
 
 /** What is on disk is not known any more: the process has to end, and the next start replays the log. */
@@ -42,6 +43,7 @@ export class FatalStoreError extends Error {
 class SqliteTransaction implements Transaction {
   readonly #statements: Statements;
   revision = idOf<Revision>(0);
+  routingRevision = idOf<Revision>(0);
   notifications: Notification[] = [];
 
   constructor(statements: Statements) {
@@ -70,8 +72,17 @@ class SqliteTransaction implements Transaction {
     return this.revision;
   }
 
+  routingChanged(): void {
+    if (this.routingRevision === this.revision) return;
+    this.#statements.rows('UPDATE revision SET routing = value WHERE id = 1').run();
+    this.routingRevision = this.revision;
+    this.afterCommit({ kind: 'routing' });
+  }
+
   readRevision(): void {
-    this.revision = idOf(this.#statements.rows('SELECT value FROM revision WHERE id = 1').get()?.['value']);
+    const row = this.#statements.rows('SELECT value, routing FROM revision WHERE id = 1').get();
+    this.revision = idOf(row?.['value']);
+    this.routingRevision = idOf(row?.['routing']);
   }
 
   afterCommit(notification: Notification): void {
@@ -217,7 +228,8 @@ export class Batch {
         this.#refuse(error);
       }
     }
-    return { outcomes: this.#outcomes, notifications: this.#tx.notifications, revision: this.#tx.revision };
+    const { notifications, revision, routingRevision } = this.#tx;
+    return { outcomes: this.#outcomes, notifications, revision, routingRevision };
   }
 }
 

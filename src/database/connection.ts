@@ -119,6 +119,10 @@ class SqliteReader implements Reader {
     return idOf(this.get('SELECT value FROM revision WHERE id = 1')?.['value'] ?? 0);
   }
 
+  routingRevision(): Revision {
+    return idOf(this.get('SELECT routing FROM revision WHERE id = 1')?.['routing'] ?? 0);
+  }
+
   snapshot<T>(read: () => T): T {
     if (this.#database.isTransaction) return read();
     try {

@@ -44,6 +44,11 @@ const own: Unit = {
         "INSERT INTO derived (name, version) VALUES ('directory.index', 1), ('routing', 1), ('zones', 1)",
       ],
     },
+    {
+      version: 3,
+      // The revision of the last change that moved a row of the routing tables. See Transaction.routingChanged.
+      statements: ['ALTER TABLE revision ADD COLUMN routing INTEGER NOT NULL DEFAULT 0'],
+    },
   ],
 };
 

@@ -26,6 +26,8 @@ export interface Reader {
   snapshot<T>(read: () => T): T;
   /** The committed directory revision, as this connection sees it. */
   revision(): Revision;
+  /** The last one whose change moved a row of the routing tables. */
+  routingRevision(): Revision;
 }
 
 /** What other threads need to know of a committed transaction. Carries no data that a reader could not read itself. */
@@ -42,6 +44,7 @@ export type Notification =
   | { readonly kind: 'domain'; readonly domain: string } // what lets in who is of this domain has changed
   | { readonly kind: 'administrator' } // the administrator's password has changed
   | { readonly kind: 'queue' } // a queue row is due
+  | { readonly kind: 'routing' } // rows of the routing tables have changed
   | { readonly kind: 'segment'; readonly segment: SegmentId }; // a segment's file may be unlinked
 
 export interface Transaction {
@@ -54,6 +57,10 @@ export interface Transaction {
   readonly revision: Revision;
   /** One more directory revision, this transaction's; stored and published with the commit. */
   nextRevision(): Awaitable<Revision>;
+  /** The last directory revision whose change moved a row of the routing tables. */
+  readonly routingRevision: Revision;
+  /** The change of this revision moves such a row; stored and published with the commit, and all threads hear of it. */
+  routingChanged(): Awaitable<void>;
   /** Sent to all threads after the commit, never before, and not at all if the operation or the commit fails. */
   afterCommit(notification: Notification): void;
   /** Ends the operation: nothing of it is committed or sent, and its caller gets `result` as if it were. For dry runs. */

@@ -5,7 +5,8 @@ import { TokenBuckets } from '../base/token-buckets.ts';
 
 const REVISION = 0;
 const WAITING_BYTES = 1;
-const LISTENERS = 2;
+const ROUTING_REVISION = 2;
+const LISTENERS = 3;
 /** Threads of a process; each has a number. */
 const THREADS_MAX = 64;
 const CONNECTIONS = LISTENERS + THREADS_MAX;
@@ -17,6 +18,12 @@ const NUMBERS_BYTES = 8 + 4 * (NUMBERS + (NUMBERS & 1));
 /** Six megabytes each, and only what is used takes memory. */
 const BUCKETS = 100_000;
 const BUCKETS_BYTES = TokenBuckets.bytes(BUCKETS);
+
+/** What a commit makes known. */
+interface Revisions {
+  readonly revision: Revision;
+  readonly routingRevision: Revision;
+}
 
 export class SharedState {
   readonly buffer: SharedArrayBuffer;
@@ -47,8 +54,15 @@ export class SharedState {
     return idOf(Atomics.load(this.#numbers, REVISION));
   }
 
+  /** The last directory revision whose change moved a row of the routing tables, its low 32 bits. */
+  routingRevision(): PublishedRevision {
+    return idOf(Atomics.load(this.#numbers, ROUTING_REVISION));
+  }
+
   /** The writer alone calls this, after COMMIT and before any reply. */
-  publishRevision(revision: Revision): void {
+  publish({ revision, routingRevision }: Revisions): void {
+    // First: who sees the directory's revision knows whether its change moved a row.
+    Atomics.store(this.#numbers, ROUTING_REVISION, routingRevision | 0);
     if (Atomics.exchange(this.#numbers, REVISION, revision | 0) !== (revision | 0))
       Atomics.notify(this.#numbers, REVISION);
   }

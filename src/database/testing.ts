@@ -28,7 +28,7 @@ export function openTestDatabase(units: readonly Unit[], at?: string): TestDatab
   const statements = new Statements(database);
   const shared = new SharedState();
   const { reader, close } = openReader(path);
-  shared.publishRevision(reader.revision());
+  shared.publish({ revision: reader.revision(), routingRevision: reader.routingRevision() });
   const listeners: ((notification: Notification) => void)[] = [];
   let last: Promise<unknown> = Promise.resolve();
   const writer: Writer = {
@@ -37,9 +37,10 @@ export function openTestDatabase(units: readonly Unit[], at?: string): TestDatab
         const operations = new Map([[operation.name, operation as unknown as Operation<never, unknown>]]);
         const batch = new Batch(database, statements, operations);
         await batch.add({ name: operation.name, args: structuredClone(args) });
-        const { outcomes, notifications, revision } = batch.commit();
-        shared.publishRevision(revision);
-        for (const notification of notifications) for (const listener of listeners) listener(notification);
+        const committed = batch.commit();
+        shared.publish(committed);
+        const { outcomes } = committed;
+        for (const notification of committed.notifications) for (const listener of listeners) listener(notification);
         const outcome = outcomes[0]!;
         if ('failure' in outcome) throw outcome.failure;
         return structuredClone(outcome.result) as R;

@@ -65,7 +65,9 @@ function store(context: TestContext, count?: number): Store {
     const insert = database.prepare('INSERT INTO item (name) VALUES (?)');
     for (let n = 1; n <= count; n++) insert.run(`item ${n}`);
     // As the program before left it: without the tables and versions of format 2.
-    database.exec(`DROP TABLE derived; UPDATE format SET version = 1; PRAGMA user_version = 1; COMMIT`);
+    database.exec(
+      `DROP TABLE derived; ALTER TABLE revision DROP COLUMN routing; UPDATE format SET version = 1; PRAGMA user_version = 1; COMMIT`,
+    );
     database.close();
   }
   return {

@@ -125,12 +125,12 @@ export class WriterLoop {
     if (this.#options.acknowledgeEarly) {
       this.#reply(taken, batch.outcomes, batch.notifications);
       await new Promise((resolve) => setTimeout(resolve, 50));
-      this.#options.shared.publishRevision(batch.commit().revision);
+      this.#options.shared.publish(batch.commit());
       return;
     }
-    const { outcomes, notifications, revision } = batch.commit();
-    this.#options.shared.publishRevision(revision);
-    this.#reply(taken, outcomes, notifications);
+    const committed = batch.commit();
+    this.#options.shared.publish(committed);
+    this.#reply(taken, committed.outcomes, committed.notifications);
   }
 
   #reply(taken: readonly Queued[], outcomes: Batch['outcomes'], notifications: readonly Notification[]): void {

@@ -63,6 +63,12 @@ export const pruneChangeLog = operation('directory.pruneChangeLog', async (tx, n
   return tx.run(PRUNE, now - KEEP_MS, tx.revision - KEEP_ROWS, PRUNE_ROWS);
 });
 
+/** The oldest revision that the log still has. */
+export async function oldestChangeIn(tx: Transaction): Promise<Revision | undefined> {
+  const row = (await tx.arrays('SELECT min(revision) FROM dit_change'))[0];
+  return row?.[0] == null ? undefined : idOf(row[0]);
+}
+
 /** A change as the log has it, without what was changed. */
 export interface AuditedChange {
   readonly revision: Revision;

@@ -360,6 +360,9 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   [`${OWN}.1.71`, 'waypostDisabledText', 'text', 'single'],
   [`${OWN}.1.72`, 'waypostSource', 'ia5', 'single'],
   [`${OWN}.1.73`, 'mailDomainMsgMaxBlocks', 'integer', 'single'],
+  // routing/compile-host.ts
+  [`${OWN}.1.80`, 'waypostHostAddress', 'ia5'],
+  [`${OWN}.1.81`, 'waypostHostPort', 'integer', 'single'],
 ];
 
 export const ATTRIBUTE_ROWS: readonly AttributeRow[] = [...STANDARD_ATTRIBUTES, ...MAIL_ATTRIBUTES];
@@ -572,6 +575,7 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
     '',
     'waypostServerName waypostRoute waypostDisabledText waypostSource',
   ],
+  [`${OWN}.2.9`, 'waypostHost', 'STRUCTURAL', 'top', 'cn', 'description waypostHostAddress waypostHostPort'],
 ];
 
 export const OBJECT_CLASS_ROWS: readonly ObjectClassRow[] = [...STANDARD_CLASSES, ...MAIL_CLASSES];

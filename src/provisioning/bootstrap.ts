@@ -1,13 +1,15 @@
-// The entries of an empty directory: suffix, administrator, the container of what is Waypost's own, site postmaster.
+// Waypost's own entries. Of an empty directory: suffix, administrator, site postmaster, and `ou=Waypost` with its containers;
+// at each start: containers that an older program has not made, and this host.
 //
-// Idempotent: what is there stays as it is, so it may run at each start.
+// Idempotent: what is there stays as it is.
 
-import { operation } from '../database/operation.ts';
+import { operation, type Transaction } from '../database/operation.ts';
 import { ADMINISTRATOR_DN, SERVER } from '../directory/caller.ts';
-import { SUFFIX } from '../directory/dn.ts';
+import { escapeDnValue, SUFFIX } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
 import type { Attribute, DirectoryChange } from '../directory/entry.ts';
 import { SITE_POSTMASTER_DN } from '../routing/compile.ts';
+import { type Container, containerDn, containers } from '../routing/containers.ts';
 import { applyAll } from './change.ts';
 import { OWN_DN } from './guards.ts';
 
@@ -27,13 +29,35 @@ export const bootstrap = operation(
   'provisioning.bootstrap',
   async (tx, args: BootstrapArguments): Promise<BootstrapResult> => {
     const isFirstStart = (await findEntryIn(tx, ADMINISTRATOR_DN)) === undefined;
-    for (const entry of firstEntries(args)) {
-      if ((await findEntryIn(tx, entry.dn)) !== undefined) continue;
-      await applyAll(tx, [entry], SERVER, { now: args.now, isRoot: true });
-    }
+    await addMissing(tx, [...firstEntries(args), ...ownEntries(args.hostname)], args.now);
     return { isFirstStart };
   },
 );
+
+export interface PrepareHostArguments {
+  readonly hostname: string;
+  readonly now: number;
+}
+
+export const prepareHost = operation('provisioning.prepare-host', (tx, { hostname, now }: PrepareHostArguments) =>
+  addMissing(tx, ownEntries(hostname), now),
+);
+
+async function addMissing(tx: Transaction, entries: readonly DirectoryChange[], now: number): Promise<void> {
+  for (const entry of entries) {
+    if ((await findEntryIn(tx, entry.dn)) !== undefined) continue;
+    await applyAll(tx, [entry], SERVER, { now, isRoot: true });
+  }
+}
+
+function ownEntries(hostname: string): DirectoryChange[] {
+  return [
+    ...Object.entries(containers).map(([container, ou]) =>
+      add(containerDn(container as Container), { objectClass: ['organizationalUnit'], ou: [ou] }),
+    ),
+    add(`cn=${escapeDnValue(hostname)},${containerDn('hosts')}`, { objectClass: ['waypostHost'], cn: [hostname] }),
+  ];
+}
 
 function firstEntries({ passwordValues, hostname }: BootstrapArguments): DirectoryChange[] {
   return [

@@ -261,7 +261,7 @@ test('the first start makes the site postmaster; a second start changes nothing'
   assert.deepEqual(accountsOf('postmaster@mail.test.example'), [account]);
   assert.equal(directory.cache.findLogin('Postmaster@mail.test.example')?.account, account);
   assert.deepEqual(directory.cache.findLogin('postmaster')?.addresses, ['postmaster@mail.test.example']);
-  const again = { passwordValues: ['{ARGON2}other'], hostname: 'new.example', now: 0 };
+  const again = { passwordValues: ['{ARGON2}other'], hostname: 'mail.test.example', now: 0 };
   const before = directory.shared.revision();
   assert.deepEqual(await directory.writer.execute(bootstrap, again), { isFirstStart: false });
   assert.equal(directory.shared.revision(), before);

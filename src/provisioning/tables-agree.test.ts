@@ -9,8 +9,7 @@ import { type NaiveTables, naiveTables } from '../../test/support/naive-tables.t
 import { Failure } from '../base/failure.ts';
 import { attributesOfJson } from '../directory/entries.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
-import { COMPILER_VERSION } from '../routing/compile.ts';
-import { beginRebuild, finishRebuild, rebuildSlice } from '../routing/rebuild.ts';
+import { synchronizeFully } from '../routing/rebuild.ts';
 import { readTables } from '../routing/testing.ts';
 import {
   add,
@@ -167,23 +166,15 @@ test('incremental synchronization and a full one make the same tables', async ()
       const directory = await openWithOrganization();
       const { writer, reader } = directory;
       try {
-        let after: number | undefined;
+        const full = synchronizeFully(writer);
+        let isDone = false;
         for (const [n, changes] of sequence.entries()) {
-          if (n === startRebuildAt) {
-            await writer.execute(beginRebuild, null);
-            after = 0;
-          }
           await tryApply(directory, changes);
           if (n % 5 === 0) assert.deepEqual(compiledTables(directory), judgedTables(directory));
-          if (after !== undefined && n % 3 === 0) after = (await writer.execute(rebuildSlice, after)).last;
+          if (!isDone && n >= startRebuildAt && n % 3 === 0) isDone = (await full.next()).done === true;
         }
         const incremental = readTables(reader);
-        if (after === undefined) {
-          await writer.execute(beginRebuild, null);
-          after = 0;
-        }
-        while (after !== undefined) after = (await writer.execute(rebuildSlice, after)).last;
-        await writer.execute(finishRebuild, COMPILER_VERSION);
+        for (let step = await full.next(); step.done !== true; ) step = await full.next();
         assert.deepEqual(readTables(reader), incremental);
         assert.deepEqual(compiledTables(directory), judgedTables(directory));
       } finally {

@@ -11,6 +11,7 @@ import type { Attribute, DirectoryChange } from '../directory/entry.ts';
 import { directoryUnit } from '../directory/tables.ts';
 import { tryParseAddress } from '../message/address.ts';
 import { RoutingCache } from '../routing/cache.ts';
+import { nameHost } from '../routing/host-names.ts';
 import type { Resolution, ResolveOptions, Site } from '../routing/resolve.ts';
 import { INTERNAL_REQUEST } from '../routing/route-request.ts';
 import { routingUnit } from '../routing/tables.ts';
@@ -36,7 +37,8 @@ export interface TestDirectory extends TestDatabase {
 export async function openTestDirectory(more: readonly Unit[] = [], at?: string): Promise<TestDirectory> {
   const database = openTestDatabase([...units, ...more], at);
   const { reader, writer, shared } = database;
-  const cache = new RoutingCache({ reader, revision: () => shared.revision(), site: testSite });
+  const cache = new RoutingCache({ reader, revision: () => shared.routingRevision(), site: testSite });
+  await writer.execute(nameHost, testSite.hostnames);
   if (reader.revision() === 0)
     await writer.execute(bootstrap, {
       passwordValues: ['{ARGON2}$argon2id$none'],

@@ -72,6 +72,7 @@ function tablesOf({ acme, ann, bob, team, domains = {} }: World): RoutingTables 
     route: (domain) => routes.find((route) => route.domain === domain) ?? null,
     alias: (key) => [...rows.values()].find((row) => row.addresses.includes(key)) ?? null,
     recipient: (dn) => rows.get(dn) ?? null,
+    settings: () => ({ hosts: new Map() }),
   };
 }
 

@@ -9,6 +9,7 @@ import { parseAddress } from '../message/address.ts';
 import {
   addDomain,
   addUser,
+  domainDn,
   openTestDirectory,
   remove,
   replace,
@@ -17,29 +18,39 @@ import {
   testSite,
   userDn,
 } from '../provisioning/testing.ts';
-import { RoutingCache } from './cache.ts';
+import { RoutingCache, type RoutingCount } from './cache.ts';
 import { replies } from './replies.ts';
 import type { Resolution } from './resolve.ts';
 import { INTERNAL_REQUEST } from './route-request.ts';
+import type { UserRow } from './rows.ts';
 
 let directory: TestDirectory;
 let statements = 0;
 let cache: RoutingCache;
+let counted: Record<RoutingCount, number>;
 
 beforeEach(async () => {
   directory = await openTestDirectory();
   await directory.apply(addDomain('acme.example'), addUser('ann@acme.example'));
   const { reader, shared } = directory;
   statements = 0;
+  counted = { 'row-read': 0, 'forgotten-all': 0 };
   const counting: Reader = {
     ...reader,
     get: (sql, ...parameters) => {
       statements++;
       return reader.get(sql, ...parameters);
     },
+    arrays: (sql, ...parameters) => reader.arrays(sql, ...parameters),
+    routingRevision: () => reader.routingRevision(),
     snapshot: (read) => reader.snapshot(read),
   };
-  cache = new RoutingCache({ reader: counting, revision: () => shared.revision(), site: testSite });
+  cache = new RoutingCache({
+    reader: counting,
+    revision: () => shared.routingRevision(),
+    site: testSite,
+    count: (what) => counted[what]++,
+  });
 });
 afterEach(() => directory.close());
 
@@ -89,6 +100,53 @@ test('a commit that is not published yet never mixes with rows of the state befo
     replies.noSuchUser,
     'the catch-all of the new state leads to nobody of the new state',
   );
+});
+
+test('a change makes nothing else be read again: of another domain, of the same one, of no row at all', async () => {
+  await directory.apply(
+    addDomain('b.example'),
+    ...Array.from({ length: 100 }, (_, n) => addUser(`u${n}@b.example`)),
+    addUser('cid@acme.example'),
+  );
+  const ask = (): void => {
+    for (let n = 0; n < 100; n++) assert.equal(replyTo(`u${n}@b.example`), replies.accepted);
+    assert.equal(replyTo('cid@acme.example'), replies.accepted);
+  };
+  ask();
+  const warm = counted['row-read'];
+  await directory.apply(replace(userDn('ann@acme.example'), { mailUserStatus: 'disabled' }));
+  await directory.apply(addUser('dan@acme.example'));
+  await directory.apply(replace(domainDn('acme.example'), { description: 'x' }));
+  await directory.apply(replace(userDn('u5@b.example'), { telephoneNumber: '+1 555 0100' }));
+  await directory.apply(remove(userDn('dan@acme.example')));
+  ask();
+  assert.equal(counted['row-read'], warm, 'nothing that was asked has moved');
+  await directory.apply(replace(userDn('u7@b.example'), { mailUserStatus: 'overquota' }));
+  assert.equal(replyTo('u7@b.example'), replies.overQuota);
+  await directory.apply(replace(userDn('u7@b.example'), { mailUserStatus: 'active' }));
+  ask();
+  assert.equal(counted['row-read'], warm + 2, 'one row, twice');
+  assert.equal(counted['forgotten-all'], 0);
+});
+
+test('more changes than are followed one by one: everything is forgotten, and counted', async () => {
+  const many = Array.from({ length: 400 }, (_, n) => addUser(`u${n}@acme.example`));
+  assert.equal(replyTo('u3@acme.example'), replies.noSuchUser);
+  await directory.apply(...many);
+  await directory.apply(...many.map(({ dn }) => remove(dn)));
+  assert.equal(replyTo('u3@acme.example'), replies.noSuchUser);
+  assert.equal(counted['forgotten-all'], 1);
+});
+
+test('a user at another host has no account until the mail host is this one', async () => {
+  await directory.apply(addUser('eve@acme.example', { mailHost: 'other.test.example' }));
+  const account = (): unknown => directory.cache.recipient('eve@acme.example');
+  const accounts = () => directory.reader.get('SELECT count(*) AS n FROM account')?.['n'];
+  const before = accounts();
+  assert.equal((account() as UserRow).account, 0);
+  await directory.apply(replace(userDn('eve@acme.example'), { mailHost: 'Mail.test.example' }));
+  assert.notEqual((account() as UserRow).account, 0);
+  assert.equal(accounts(), Number(before) + 1);
 });
 
 test('tables that cannot be read are a failure, not an unknown recipient', () => {

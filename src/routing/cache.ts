@@ -2,7 +2,8 @@
 //
 // In      this thread's reader; the committed revision in shared memory
 // Out     resolutions, logins
-// States  the memory holds rows of exactly one committed state; another revision drops it before anything is asked
+// States  the memory holds rows of exactly one committed state; before anything is asked at a later one, what has changed
+//         since is forgotten, key by key
 // Limits  RECENT_MAX rows of each kind are sure to be kept, twice as many may be; a long list counts as many rows
 // Never   answers from a state older than the revision that was published when it was called
 
@@ -10,6 +11,7 @@ import { asciiLower } from '../base/characters.ts';
 import type { PublishedRevision, Revision } from '../base/ids.ts';
 import type { Awaitable, Reader } from '../database/operation.ts';
 import { type Address, addressKey, tryParseAddress } from '../message/address.ts';
+import { changedKeysAfter, type HistoryKind } from './history.ts';
 import { type Login, loginOf } from './login.ts';
 import {
   type Resolution,
@@ -20,15 +22,22 @@ import {
   type Site,
 } from './resolve.ts';
 import { type RecipientRow, type RouteRow, SITE_POSTMASTER } from './rows.ts';
-import { readAlias, readRecipient, readRoute, readState } from './tables.ts';
+import { type RoutingSettings, settingsOf } from './settings.ts';
+import { readAlias, readRecipient, readRoute, readSettings, readState } from './tables.ts';
 
 const RECENT_MAX = 20_000;
+/** More changes than these are not followed one by one: everything is forgotten. */
+const CHANGES_MAX = 1000;
+
+/** What is counted of a cache. */
+export type RoutingCount = 'row-read' | 'forgotten-all';
 
 export interface RoutingCacheParts {
   readonly reader: Reader;
-  /** The committed directory revision, published before any acknowledgement. Only its changes matter. */
+  /** The committed routing revision, published before any acknowledgement. Only its changes matter. */
   readonly revision: () => PublishedRevision;
   readonly site: Site;
+  readonly count?: (what: RoutingCount) => void;
 }
 
 export class RoutingCache {
@@ -36,6 +45,7 @@ export class RoutingCache {
   readonly #revision: () => PublishedRevision;
   readonly #site: Site;
   readonly #memory = new Memory();
+  readonly #count: (what: RoutingCount) => void;
   #published: number | undefined;
   /** Of the state that the memory mirrors; undefined when the memory is empty. */
   #state: { readonly generation: number; readonly revision: Revision } | undefined;
@@ -44,6 +54,7 @@ export class RoutingCache {
     this.#reader = parts.reader;
     this.#revision = parts.revision;
     this.#site = parts.site;
+    this.#count = parts.count ?? (() => {});
   }
 
   /**
@@ -92,7 +103,7 @@ export class RoutingCache {
   #answer<T>(ask: (tables: RoutingTables, askMax?: number) => T | undefined): T {
     const published = this.#revision();
     if (published !== this.#published) {
-      this.#forget();
+      if (this.#state !== undefined) this.#reader.snapshot(() => this.#catchUp());
       this.#published = published;
     }
     const known = this.#state === undefined ? undefined : ask(this.#memory, 1);
@@ -105,26 +116,50 @@ export class RoutingCache {
     });
   }
 
-  /** Inside a snapshot: a memory of another committed state is dropped first, so that two states never mix. */
-  #loading(): RoutingTables {
-    const state = readState(this.#reader);
-    if (state.revision !== this.#state?.revision || state.generation !== this.#state.generation) {
-      this.#forget();
-      this.#state = state;
+  /** Inside a snapshot: from here on the memory mirrors the state that is read. Gives the generation that answers. */
+  #catchUp(): number {
+    const known = this.#state;
+    if (known !== undefined && this.#reader.routingRevision() === known.revision) return known.generation;
+    const { generation, revision, historyFrom } = readState(this.#reader);
+    if (known !== undefined) {
+      const changed =
+        known.revision < historyFrom ? undefined : changedKeysAfter(this.#reader, known.revision, CHANGES_MAX + 1);
+      if (changed === undefined || changed.length > CHANGES_MAX) {
+        this.#memory.clear();
+        this.#count('forgotten-all');
+      } else for (const { kind, key } of changed) this.#memory.forget(kind, key);
     }
-    const { generation } = state;
-    const reader = this.#reader;
-    const { routes, aliases, recipients } = this.#memory;
-    return {
-      route: (domain) => routes.find(domain, () => readRoute(reader, generation, domain)),
-      alias: (key) => aliases.find(key, () => readAlias(reader, generation, key)),
-      recipient: (dn) => recipients.find(dn, () => readRecipient(reader, generation, dn)),
-    };
+    this.#state = { generation, revision };
+    return generation;
   }
 
-  #forget(): void {
-    this.#memory.clear();
-    this.#state = undefined;
+  /** Inside a snapshot. */
+  #loading(): RoutingTables {
+    const generation = this.#catchUp();
+    const reader = this.#reader;
+    const { routes, aliases, recipients } = this.#memory;
+    const counted = <T>(row: T): T => {
+      this.#count('row-read');
+      return row;
+    };
+    const entry = (dn: string) => recipients.find(dn, () => counted(readRecipient(reader, generation, dn)));
+    return {
+      route: (domain) => routes.find(domain, () => counted(readRoute(reader, generation, domain))),
+      alias: (key) => {
+        const known = aliases.get(key);
+        if (known === null) return null;
+        if (known !== undefined) return entry(known);
+        const found = counted(readAlias(reader, generation, key));
+        aliases.keep(key, found?.dn ?? null);
+        if (found !== null) recipients.keep(found.dn, found.row);
+        return found?.row ?? null;
+      },
+      recipient: entry,
+      settings: () => {
+        this.#memory.loadedSettings ??= settingsOf(counted(readSettings(reader, generation)));
+        return this.#memory.loadedSettings;
+      },
+    };
   }
 
   #userOf(login: string, tables: RoutingTables): RecipientRow | null | undefined {
@@ -155,7 +190,7 @@ class Recent<T> {
     const value = this.#young.get(key);
     if (value !== undefined) return value;
     const older = this.#old.get(key);
-    if (older !== undefined) this.#keep(key, older);
+    if (older !== undefined) this.keep(key, older);
     return older;
   }
 
@@ -163,11 +198,16 @@ class Recent<T> {
     const known = this.get(key);
     if (known !== undefined) return known;
     const value = read();
-    this.#keep(key, value);
+    this.keep(key, value);
     return value;
   }
 
-  #keep(key: string, value: T | null): void {
+  forget(key: string): void {
+    this.#young.delete(key);
+    this.#old.delete(key);
+  }
+
+  keep(key: string, value: T | null): void {
     if (this.#weight >= RECENT_MAX) {
       this.#old = this.#young;
       this.#young = new Map();
@@ -186,25 +226,50 @@ class Recent<T> {
 
 class Memory implements RoutingTables {
   readonly routes = new Recent<RouteRow>();
-  readonly aliases = new Recent<RecipientRow>(weightOf);
+  /** Address -> normalized DN. */
+  readonly aliases = new Recent<string>();
+  /** Normalized DN -> row. */
   readonly recipients = new Recent<RecipientRow>(weightOf);
+  loadedSettings: RoutingSettings | undefined;
 
   route(domain: string): RouteRow | null | undefined {
     return this.routes.get(domain);
   }
 
   alias(key: string): RecipientRow | null | undefined {
-    return this.aliases.get(key);
+    const dn = this.aliases.get(key);
+    return typeof dn === 'string' ? this.recipients.get(dn) : dn;
   }
 
   recipient(dn: string): RecipientRow | null | undefined {
     return this.recipients.get(dn);
   }
 
+  settings(): RoutingSettings | undefined {
+    return this.loadedSettings;
+  }
+
+  forget(kind: HistoryKind, key: string): void {
+    switch (kind) {
+      case 'route':
+        this.routes.forget(key);
+        return;
+      case 'alias':
+        this.aliases.forget(key);
+        return;
+      case 'entry':
+        this.recipients.forget(key);
+        return;
+      default:
+        this.loadedSettings = undefined;
+    }
+  }
+
   clear(): void {
     this.routes.clear();
     this.aliases.clear();
     this.recipients.clear();
+    this.loadedSettings = undefined;
   }
 }
 

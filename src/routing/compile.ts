@@ -134,7 +134,7 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
     dn: entry.dn,
     addresses,
     access: accessOf(entry, 'mailAllowedServiceAccess', problems),
-    mailHost: hostsOf(entry, 'mailHost', problems)[0],
+    mailHost: mailHostOf(entry, problems),
     routingAddress: addressesOf(entry, 'mailRoutingAddress', problems)[0],
     sizeMax: sizeMaxOf(entry, 'mailMsgMaxBlocks', problems),
     unsupported: orAbsent([...presentOf(entry, unsupportedAttributes[kind]), ...laterOptionsOf(entry, kind, problems)]),
@@ -158,6 +158,11 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
     addressMembers: orAbsent(addressesOf(entry, 'mgrpRFC822MailMember', problems)),
     problems: orAbsent(problems),
   });
+}
+
+/** The host that has the mailbox; undefined where the entry does not say. */
+export function mailHostOf(entry: Entry, problems: Problem[] = []): string | undefined {
+  return hostsOf(entry, 'mailHost', problems)[0];
 }
 
 const ADDRESS_ATTRIBUTES = ['mail', 'mailAlternateAddress', 'mailEquivalentAddress'] as const;

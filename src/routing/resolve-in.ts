@@ -4,13 +4,15 @@ import type { Transaction } from '../database/operation.ts';
 import type { Address } from '../message/address.ts';
 import { type Resolution, type RouteRequest, type RoutingTables, resolve, type Site } from './resolve.ts';
 import type { RecipientRow, RouteRow } from './rows.ts';
-import { aliasIn, recipientIn, routeIn, stateIn } from './tables.ts';
+import { type RoutingSettings, settingsOf } from './settings.ts';
+import { aliasIn, recipientIn, routeIn, settingsIn, stateIn } from './tables.ts';
 
 /** Rows loaded so far. May serve several addresses of one operation, as long as that does not change the tables. */
 export class LoadedTables implements RoutingTables {
   readonly routes = new Map<string, RouteRow | null>();
   readonly aliases = new Map<string, RecipientRow | null>();
   readonly recipients = new Map<string, RecipientRow | null>();
+  loadedSettings: RoutingSettings | undefined;
 
   route(domain: string): RouteRow | null | undefined {
     return this.routes.get(domain);
@@ -22,6 +24,10 @@ export class LoadedTables implements RoutingTables {
 
   recipient(dn: string): RecipientRow | null | undefined {
     return this.recipients.get(dn);
+  }
+
+  settings(): RoutingSettings | undefined {
+    return this.loadedSettings;
   }
 }
 
@@ -36,9 +42,10 @@ export async function resolveIn(
   for (;;) {
     const answer = resolve(address, request, loaded, site);
     if ('resolution' in answer) return answer.resolution;
-    const { domains, addresses, dns } = answer.ask;
+    const { domains, addresses, dns, settings } = answer.ask;
     for (const domain of domains) loaded.routes.set(domain, await routeIn(tx, generation, domain));
     for (const key of addresses) loaded.aliases.set(key, await aliasIn(tx, generation, key));
     for (const dn of dns) loaded.recipients.set(dn, await recipientIn(tx, generation, dn));
+    if (settings) loaded.loadedSettings = settingsOf(await settingsIn(tx, generation));
   }
 }

@@ -48,6 +48,7 @@ function tables(routes: readonly RouteRow[], rows: readonly RecipientRow[]): Rou
     route: (domain) => routes.find((route) => route.domain === domain) ?? null,
     alias: (key) => rows.find((row) => row.addresses.includes(key)) ?? null,
     recipient: (dn) => rows.find((row) => row.dn === dn) ?? null,
+    settings: () => ({ hosts: new Map() }),
   };
 }
 
@@ -283,6 +284,7 @@ test('tables that are loaded by asking give the same answer as complete ones', (
         route: (domain) => routes.get(domain),
         alias: (key) => aliases.get(key),
         recipient: (dn) => recipients.get(dn),
+        settings: () => ({ hosts: new Map() }),
       };
       const address = parseAddress(`${asked}@acme.example`);
       let answer = resolve(address, INTERNAL_REQUEST, partial, site, { explain: true });

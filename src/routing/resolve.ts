@@ -28,6 +28,7 @@ import {
   SITE_POSTMASTER,
   type UserRow,
 } from './rows.ts';
+import type { RoutingSettings } from './settings.ts';
 import { decidingStatus, statusMeaning, statusText } from './status.ts';
 import { holdTarget, hopTarget, hostTarget, mailboxTarget, type Target, targetText } from './targets.ts';
 
@@ -49,6 +50,8 @@ export interface RoutingTables {
   alias(key: string): RecipientRow | null | undefined;
   /** By normalized DN. */
   recipient(dn: string): RecipientRow | null | undefined;
+  /** Rules, channels and hosts. */
+  settings(): RoutingSettings | undefined;
 }
 
 export type StepName =
@@ -104,6 +107,7 @@ export interface Ask {
   readonly domains: readonly string[];
   readonly addresses: readonly string[];
   readonly dns: readonly string[];
+  readonly settings: boolean;
 }
 
 type Answer = { readonly resolution: Resolution } | { readonly ask: Ask };
@@ -155,7 +159,7 @@ class Resolving {
   readonly #steps: Step[] = [];
   readonly #targets = new Map<string, Target>();
   readonly #failures: FailedMember[] = [];
-  readonly #ask = { domains: new Set<string>(), addresses: new Set<string>(), dns: new Set<string>() };
+  readonly #ask = { domains: new Set<string>(), addresses: new Set<string>(), dns: new Set<string>(), settings: false };
   /** Groups and catch-all substitutions already followed: a loop or a second way to the same. */
   readonly #followed = new Set<string>();
   #relay = false;
@@ -179,8 +183,8 @@ class Resolving {
       if (!(error instanceof Enough)) throw error;
     }
     if (this.#asked() > 0) {
-      const { domains, addresses, dns } = this.#ask;
-      return { ask: { domains: [...domains], addresses: [...addresses], dns: [...dns] } };
+      const { domains, addresses, dns, settings } = this.#ask;
+      return { ask: { domains: [...domains], addresses: [...addresses], dns: [...dns], settings } };
     }
     const reply = this.#reply(own);
     const accepted = isAccepted(reply);
@@ -512,7 +516,8 @@ class Resolving {
   }
 
   #asked(): number {
-    return this.#ask.domains.size + this.#ask.addresses.size + this.#ask.dns.size;
+    const { domains, addresses, dns, settings } = this.#ask;
+    return domains.size + addresses.size + dns.size + (settings ? 1 : 0);
   }
 
   #step(step: StepName, detail: string): void {

@@ -6,6 +6,7 @@
 // Such a change takes no address away from those entries: a domain loses none of its people by it, it is refused.
 // A change that touches no row writes none. A list's members are found by DN when mail comes, so a member's change
 // does not touch the list's row.
+// A user who is here has an account; the row of one who is at another host says 0, and keeps what account it has.
 // Limits  RECOMPILE_MAX entries below a base in one transaction
 
 import type { Failure } from '../base/failure.ts';
@@ -18,26 +19,28 @@ import { directoryFailure } from '../directory/failure.ts';
 import { type MemberValue, memberValuesIn, withMembers } from '../directory/member-values.ts';
 import { formatAddress } from '../message/address.ts';
 import { ensureAccount } from '../store/accounts.ts';
-import { compileDomain, compileRecipient, recipientKindOf } from './compile.ts';
+import { compileDomain, compileRecipient, mailHostOf, recipientKindOf } from './compile.ts';
 import { addressOfKey, type Problem, type RecipientRow, type RouteRow } from './rows.ts';
+import { compileSetting, type SettingRow } from './settings.ts';
 import {
   aliasIn,
   basesAbove,
-  deleteRecipient,
-  deleteRoute,
   domainsWithBase,
+  type Generation,
   generationsOf,
-  putRecipient,
-  putRoute,
   type RoutingState,
   recipientIn,
-  setRevision,
+  routeIn,
+  settingIn,
   stateIn,
+  writeRecipient,
+  writeRoute,
+  writeSetting,
 } from './tables.ts';
 
 /** One row of the routing or the alias table, by domain or address. */
 export interface TableChange {
-  readonly table: 'routing table' | 'alias table';
+  readonly table: 'routing table' | 'alias table' | 'settings';
   readonly key: string;
   readonly change: 'made' | 'changed' | 'removed';
 }
@@ -59,27 +62,29 @@ export async function synchronizeEntry(tx: Transaction, changed: ChangedEntry): 
   const changes: TableChange[] = [];
   for (const generation of generationsOf(state)) {
     const made = await synchronizeIn(tx, state, generation, changed);
-    if (generation === state.generation) changes.push(...made);
+    if (generation.role === 'answering') changes.push(...made);
   }
-  await setRevision(tx, changed.revision);
   return changes;
 }
 
 async function synchronizeIn(
   tx: Transaction,
   state: RoutingState,
-  generation: number,
+  generation: Generation,
   { kind, before, after }: ChangedEntry,
 ) {
-  const oldRow = before && (await recipientIn(tx, generation, before.normalizedDn));
+  const oldRow = before && (await recipientIn(tx, generation.number, before.normalizedDn));
   const oldRoute = before && compileDomain(before);
   const newRoute = after && compileDomain(after);
   const changes: TableChange[] = [];
   if (before !== undefined && before.normalizedDn !== after?.normalizedDn)
     changes.push(...(await replaceRecipient(tx, generation, before.normalizedDn, undefined)));
-  changes.push(...(await replaceRoute(tx, generation, oldRoute, newRoute)));
+  if (oldRoute !== undefined && oldRoute.domain !== newRoute?.domain)
+    changes.push(...(await replaceRoute(tx, generation, oldRoute.domain, undefined)));
+  if (newRoute !== undefined) changes.push(...(await replaceRoute(tx, generation, newRoute.domain, newRoute)));
+  changes.push(...(await replaceSettings(tx, generation, before, after)));
   if (after !== undefined) {
-    const row = await compiled(tx, generation, after);
+    const row = await compiled(tx, state, generation.number, after);
     const written = row && (await withoutHeld(tx, state, row, oldRow?.problems ?? []));
     changes.push(...(await replaceRecipient(tx, generation, after.normalizedDn, written)));
   }
@@ -88,37 +93,30 @@ async function synchronizeIn(
   return changes;
 }
 
+/** The row of this domain becomes `after`. Writes nothing when it is that already. */
 export async function replaceRoute(
   tx: Transaction,
-  generation: number,
-  before: RouteRow | undefined,
+  generation: Generation,
+  domain: string,
   after: RouteRow | undefined,
 ): Promise<TableChange[]> {
-  if (JSON.stringify(before) === JSON.stringify(after)) return [];
-  const changes: TableChange[] = [];
-  if (before !== undefined && before.domain !== after?.domain) {
-    await deleteRoute(tx, generation, before.domain);
-    changes.push({ table: 'routing table', key: before.domain, change: 'removed' });
-  }
-  if (after !== undefined) {
-    await putRoute(tx, generation, after);
-    const change = before?.domain === after.domain ? 'changed' : 'made';
-    changes.push({ table: 'routing table', key: after.domain, change });
-  }
-  return changes;
+  const before = await routeIn(tx, generation.number, domain);
+  if (JSON.stringify(before ?? undefined) === JSON.stringify(after)) return [];
+  await writeRoute(tx, generation, domain, { before, after });
+  const change = after === undefined ? 'removed' : before === null ? 'made' : 'changed';
+  return [{ table: 'routing table', key: domain, change }];
 }
 
 /** The row of the entry at this DN becomes `after`. Writes nothing when it is that already. */
 export async function replaceRecipient(
   tx: Transaction,
-  generation: number,
+  generation: Generation,
   dn: string,
   after: RecipientRow | undefined,
 ): Promise<TableChange[]> {
-  const before = (await recipientIn(tx, generation, dn)) ?? undefined;
-  if (JSON.stringify(before) === JSON.stringify(after)) return [];
-  if (before !== undefined) await deleteRecipient(tx, generation, dn, before);
-  if (after !== undefined) await putRecipient(tx, generation, dn, after);
+  const before = await recipientIn(tx, generation.number, dn);
+  if (JSON.stringify(before ?? undefined) === JSON.stringify(after)) return [];
+  await writeRecipient(tx, generation, dn, { before, after });
   const was = new Set(before?.addresses);
   const is = new Set(after?.addresses);
   return [...was.union(is)].map((key) => ({
@@ -128,11 +126,47 @@ export async function replaceRecipient(
   }));
 }
 
-/** Undefined when mail cannot reach this entry. A user entry gets its account. */
-export async function compiled(tx: Transaction, generation: number, entry: Entry): Promise<RecipientRow | undefined> {
+async function replaceSettings(
+  tx: Transaction,
+  generation: Generation,
+  before: Entry | undefined,
+  after: Entry | undefined,
+): Promise<TableChange[]> {
+  const was = before && compileSetting(before);
+  const is = after && compileSetting(after);
+  const changes: TableChange[] = [];
+  if (was !== undefined && (was.kind !== is?.kind || was.key !== is.key))
+    changes.push(...(await replaceSetting(tx, generation, was, undefined)));
+  if (is !== undefined) changes.push(...(await replaceSetting(tx, generation, is, is)));
+  return changes;
+}
+
+/** The setting of this kind and key becomes `after`. Writes nothing when it is that already. */
+export async function replaceSetting(
+  tx: Transaction,
+  generation: Generation,
+  named: Pick<SettingRow, 'kind' | 'key'>,
+  after: SettingRow | undefined,
+): Promise<TableChange[]> {
+  const before = await settingIn(tx, generation.number, named.kind, named.key);
+  if (JSON.stringify(before ?? undefined) === JSON.stringify(after)) return [];
+  await writeSetting(tx, generation, named, { before, after });
+  const change = after === undefined ? 'removed' : before === null ? 'made' : 'changed';
+  return [{ table: 'settings', key: `${named.kind} ${named.key}`, change }];
+}
+
+/** Undefined when mail cannot reach this entry. A user who is here gets an account. */
+export async function compiled(
+  tx: Transaction,
+  { hostnames }: RoutingState,
+  generation: number,
+  entry: Entry,
+): Promise<RecipientRow | undefined> {
   const kind = recipientKindOf(entry);
   if (kind === undefined) return undefined;
-  const account = kind === 'user' ? await ensureAccount(tx, { uuid: entry.uuid, tenant: TENANT }) : idOf<AccountId>(0);
+  const host = mailHostOf(entry);
+  const isHere = kind === 'user' && (host === undefined || hostnames.includes(host));
+  const account = isHere ? await ensureAccount(tx, { uuid: entry.uuid, tenant: TENANT }) : idOf<AccountId>(0);
   const whole = kind === 'group' ? await withAllMembersIn(tx, entry) : entry;
   return compileRecipient(whole, { domains: await owningDomains(tx, generation, entry.normalizedDn), account });
 }
@@ -173,11 +207,20 @@ export async function withoutHeld(
 
 /** Another entry that has this address, in the generation that answers or in the one being built. */
 async function holderOf(tx: Transaction, state: RoutingState, key: string, row: RecipientRow) {
-  for (const generation of generationsOf(state)) {
-    const holder = await aliasIn(tx, generation, key);
-    if (holder !== null && holder.entry !== row.entry) return holder;
+  for (const { number, role } of generationsOf(state)) {
+    const holder = await aliasIn(tx, number, key);
+    if (holder === null || holder.entry === row.entry) continue;
+    // A full synchronization is there to find rows that no entry stands behind.
+    if (role === 'answering' && state.building !== undefined && !(await claims(tx, state, holder, key))) continue;
+    return holder;
   }
   return undefined;
+}
+
+async function claims(tx: Transaction, state: RoutingState, holder: RecipientRow, key: string): Promise<boolean> {
+  const entry = await findEntryIn(tx, holder.dn);
+  const row = entry && (await compiled(tx, state, state.generation, entry));
+  return row !== undefined && row.addresses.includes(key);
 }
 
 /** The domains of the deepest base at or above this DN. */
@@ -199,7 +242,7 @@ function basesOf(...routes: readonly (RouteRow | undefined)[]): string[] {
 async function recompileBelow(
   tx: Transaction,
   state: RoutingState,
-  generation: number,
+  generation: Generation,
   { bases, kind }: { readonly bases: readonly string[]; readonly kind: ChangedEntry['kind'] },
 ): Promise<TableChange[]> {
   const rows = new Map<string, RecipientRow | undefined>();
@@ -209,8 +252,8 @@ async function recompileBelow(
     for await (const entry of top === undefined ? [] : atAndBelow(tx, top)) {
       if (recipientKindOf(entry) === undefined) continue;
       if (++seen > RECOMPILE_MAX) throw tooManyBelow();
-      const old = await recipientIn(tx, generation, entry.normalizedDn);
-      const today = await compiled(tx, generation, entry);
+      const old = await recipientIn(tx, generation.number, entry.normalizedDn);
+      const today = await compiled(tx, state, generation.number, entry);
       const row = today && (await withoutHeld(tx, state, today, old?.problems ?? []));
       // The first one is enough, and nothing has been written yet.
       const lost = old === null ? undefined : lostAddress(old, row);

@@ -5,12 +5,13 @@ import { forgetClients } from '../auth/known-clients.ts';
 import { systemClock } from '../base/clock.ts';
 import { removeOldCopies } from '../database/upgrade.ts';
 import { pruneChangeLog } from '../directory/change-log.ts';
+import { pruneHistory } from '../routing/prune-history.ts';
 import { collect } from '../store/collect.ts';
 import { segmentPath } from '../store/segment.ts';
 import type { MainParts } from './main-parts.ts';
 import { databasePath, segmentsPath } from './paths.ts';
 
-/** Rows of the change log that one round takes away at most. */
+/** Rows of the change log, and of the tables' history, that one round takes away at most. */
 const CHANGES_A_ROUND = 2000;
 /** Rows of clients from which accounts have logged in, likewise. */
 const CLIENTS_A_ROUND = 2000;
@@ -41,6 +42,7 @@ export function keepHouse(parts: HousekeepingParts): () => void {
       ({ more } = await writer.execute(collect, {}));
       // A round that removes fewer has removed all.
       more = (await writer.execute(pruneChangeLog, systemClock.now())) >= CHANGES_A_ROUND || more;
+      more = (await writer.execute(pruneHistory, null)) >= CHANGES_A_ROUND || more;
       more = (await writer.execute(forgetClients, systemClock.now())) >= CLIENTS_A_ROUND || more;
       for (const copy of removeOldCopies(database, systemClock.now())) log.info('store.remove-copy', { copy });
     } catch (error) {

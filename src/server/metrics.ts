@@ -24,6 +24,11 @@ const threadCounters: Readonly<Record<string, readonly [name: string, help: stri
   connection: ['waypost_connections_total', 'Accepted connections', 'listener'],
   refused: ['waypost_connections_refused_total', 'Connections over a limit', 'listener'],
   handshake: ['waypost_tls_handshakes_failed_total', 'TLS handshakes that failed', 'listener'],
+  'routing-row-read': ['waypost_routing_rows_read_total', 'Rows that caches have read from the routing tables'],
+  'routing-forgotten-all': [
+    'waypost_routing_forgotten_all_total',
+    'Times that a cache has forgotten everything, since too much had changed',
+  ],
   delivery: ['waypost_delivery_attempts_total', 'Delivery attempts by channel and result', 'channel', 'result'],
 };
 
@@ -70,11 +75,7 @@ export class Metrics {
     gauge('waypost_queue_messages', 'Queue rows', queue.rows);
     gauge('waypost_queue_oldest_seconds', 'Age of the oldest queue row, 0 for an empty queue', oldest);
     gauge('waypost_directory_revision', 'Committed directory revision', reader.revision());
-    gauge(
-      'waypost_directory_lag_revisions',
-      'Revisions that the routing tables are behind',
-      reader.revision() - state.revision,
-    );
+    gauge('waypost_routing_revision', 'Last directory revision that moved a row of the routing tables', state.revision);
     gauge('waypost_routing_generation', 'Generation of the routing tables', state.generation);
     gauge('waypost_writer_waiting_bytes', 'Bytes that wait for the writer', shared.waitingBytes());
     gauge('waypost_wal_bytes', 'Size of the write-ahead log', walBytes(databasePath(this.#parts.configuration.data)));

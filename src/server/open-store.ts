@@ -30,7 +30,7 @@ export async function openStore(data: string, log: Log, { synchronous }: Switche
   const shared = new SharedState();
   const { reader, close } = openReader(databasePath(data));
   new Ids(shared.ids, 0, systemClock.now).startAbove(highestId(reader));
-  shared.publishRevision(reader.revision());
+  shared.publish({ revision: reader.revision(), routingRevision: reader.routingRevision() });
   await unlinkUnknownSegments(reader, segmentsPath(data));
   return {
     shared,

@@ -6,7 +6,10 @@ import { createLog } from '../base/log.ts';
 import { TENANT } from '../base/tenant.ts';
 import { WriterClient } from '../database/client.ts';
 import type { ArrivalStep } from '../provisioning/arrival.ts';
+import { prepareHost } from '../provisioning/bootstrap.ts';
 import { RoutingCache } from '../routing/cache.ts';
+import { nameHost } from '../routing/host-names.ts';
+import { dropHalfBuilt } from '../routing/rebuild.ts';
 import { closeAllSegments } from '../store/collect.ts';
 import { administratorOperations, serveAdmin } from './admin.ts';
 import { watchAdminPassword } from './admin-password.ts';
@@ -64,9 +67,12 @@ export async function start(
   await supervisor.startWriter(switches);
   const writer = new WriterClient(supervisor.writerPort(0), shared);
   await writer.execute(closeAllSegments, { at: clock.now() });
+  await writer.execute(nameHost, hostnames);
+  await dropHalfBuilt(writer);
   await compileAnew(reader, writer);
   const makesKeys = configuration.auth.scram !== 'off';
   const adminPassword = await firstStart(data, hostnames[0]!, { reader, writer, clock, makesKeys });
+  await writer.execute(prepareHost, { hostname: hostnames[0]!, now: clock.now() });
   watchAdminPassword(data, reader, writer);
   keepMaildropLocks(supervisor);
   const audit = keepAudit({ ...common, reader, supervisor });
@@ -79,9 +85,14 @@ export async function start(
   supervisor.onReport((thread, report) => {
     if (report.kind === 'renew-local') void certificates.renewFor(thread, (report as RenewReport).request);
   });
-  const routing = new RoutingCache({ reader, revision: () => shared.revision(), site: { tenant: TENANT, hostnames } });
   const gate = new HashGate({ cells: shared.hashCells, thread: 0 });
   const counters = new Counters();
+  const routing = new RoutingCache({
+    reader,
+    revision: () => shared.routingRevision(),
+    site: { tenant: TENANT, hostnames },
+    count: (what) => counters.add(`routing-${what}`, ''),
+  });
   const lines = new LoginLines(shared.loginBuckets, audit.append);
   const logins = threadLogins({ reader, writer, routing, shared, gate, counters, lines, configuration });
   const serving = { supervisor, threads, certificates, audit };

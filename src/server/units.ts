@@ -10,12 +10,14 @@ import { pruneChangeLog } from '../directory/change-log.ts';
 import { beginIndex, directoryIndex, indexSlice } from '../directory/rebuild-index.ts';
 import { directoryUnit } from '../directory/tables.ts';
 import { arrive } from '../provisioning/arrival.ts';
-import { bootstrap } from '../provisioning/bootstrap.ts';
+import { bootstrap, prepareHost } from '../provisioning/bootstrap.ts';
 import { change } from '../provisioning/change.ts';
 import { learnKeys } from '../provisioning/learn-keys.ts';
 import { provisioningUnit } from '../provisioning/tables.ts';
 import { addToken, removeToken } from '../provisioning/token.ts';
-import { beginRebuild, finishRebuild, rebuildSlice, routingTables } from '../routing/rebuild.ts';
+import { nameHost } from '../routing/host-names.ts';
+import { pruneHistory } from '../routing/prune-history.ts';
+import { rebuildOperations, routingTables } from '../routing/rebuild.ts';
 import type { Site } from '../routing/resolve.ts';
 import { routingUnit } from '../routing/tables.ts';
 
@@ -88,9 +90,10 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
     removeToken,
     arrive,
     learnKeys,
-    beginRebuild,
-    rebuildSlice,
-    finishRebuild,
+    prepareHost,
+    nameHost,
+    pruneHistory,
+    ...rebuildOperations,
     ...scramOperations,
     ...zoneOperations,
     ...transferOperations(placeParts(site)),

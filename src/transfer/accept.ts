@@ -3,7 +3,7 @@
 //
 // In      a message whose bytes are synced, its envelope, and each recipient's resolution with the revision it was read at
 // Out     references in mailboxes, queue rows for recipients at other hosts, the journey; all or nothing
-// Order   the directory has changed since the resolutions were read -> they are made again, in this transaction
+// Order   a row of the routing tables has moved since the resolutions were read -> they are made again, in this transaction
 // RFC 5321 §4.5.4.1, §6.1
 
 import type { PublishedRevision } from '../base/ids.ts';
@@ -66,7 +66,7 @@ function held(
   { revision }: AcceptArguments,
   resolutions: readonly Resolved[],
 ): PlacedMail['resolutions'] {
-  return (tx.revision | 0) === revision ? resolutions : undefined;
+  return (tx.routingRevision | 0) === revision ? resolutions : undefined;
 }
 
 function byKind(placed: readonly PlacedRecipient[]): Pick<Accepted, 'kinds' | 'results'> {

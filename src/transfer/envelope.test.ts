@@ -81,7 +81,7 @@ function loginsOf(transfer: TestTransfer): SmtpDoor['logins'] {
         return found && { ...found, passwords };
       },
     },
-    revision: () => shared.revision(),
+    revision: () => shared.routingRevision(),
     gate: new HashGate(),
     clock: systemClock,
     ...freely,

@@ -109,7 +109,7 @@ export class TestTransfer {
 
   get #prepareParts(): PrepareParts {
     const { cache, shared } = this.directory;
-    return { routing: cache, revision: () => shared.revision(), clock: systemClock };
+    return { routing: cache, revision: () => shared.routingRevision(), clock: systemClock };
   }
 
   get #writerParts(): PlaceParts {

@@ -32,7 +32,7 @@ export function smtpDoor(parts: SmtpDoorParts): SmtpDoor {
   const { useBuckets } = parts.shared;
   const submitParts = {
     routing,
-    revision: () => parts.shared.revision(),
+    revision: () => parts.shared.routingRevision(),
     clock: systemClock,
     commit: acceptBy(parts.writer, acceptOperation(placeParts(routing.site))),
   };

@@ -76,8 +76,9 @@ const intakes = createIntakes(host, segments);
 const blobs = new Blobs(segmentsPath(configuration.data));
 const routing = new RoutingCache({
   reader,
-  revision: () => shared.revision(),
+  revision: () => shared.routingRevision(),
   site: { tenant: TENANT, hostnames: data.hostnames },
+  count: (what) => counters.add(`routing-${what}`, ''),
 });
 /** Where our own DNS listener is: a standing order says it. */
 let ownDns = '';

@@ -44,8 +44,8 @@ const intakes = createIntakes(host, segments);
 const blobs = new Blobs(segmentsPath(configuration.data));
 const resolver = new Resolver({ servers: configuration.resolver });
 const site = { tenant: TENANT, hostnames: data.hostnames };
-const revision = (): PublishedRevision => parts.shared.revision();
-const routing = new RoutingCache({ reader, revision, site });
+const revision = (): PublishedRevision => parts.shared.routingRevision();
+const routing = new RoutingCache({ reader, revision, site, count: (what) => counters.add(`routing-${what}`, '') });
 const writerParts = placeParts(site);
 const common = {
   reader,

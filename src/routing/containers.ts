@@ -1,0 +1,26 @@
+// The containers of what routing reads beside domains and people: right below `ou=Waypost`, made at the start.
+
+import { asciiLower } from '../base/characters.ts';
+import { normalizeDn, SUFFIX } from '../directory/dn.ts';
+import type { Entry } from '../directory/entry.ts';
+
+export const containers = { rules: 'Rules', channels: 'Channels', hosts: 'Hosts', sources: 'Sources' } as const;
+
+export type Container = keyof typeof containers;
+
+export function containerDn(container: Container): string {
+  return `ou=${containers[container]},ou=Waypost,${SUFFIX}`;
+}
+
+const NORMALIZED = new Map(
+  Object.keys(containers).map((container) => [container, normalizeDn(containerDn(container as Container))]),
+);
+
+/** The name of an entry `cn=NAME` right below this container, in lower case; undefined for any other entry. */
+export function nameIn(container: Container, { normalizedDn }: Entry): string | undefined {
+  const below = `,${NORMALIZED.get(container)}`;
+  if (!normalizedDn.startsWith('cn=') || !normalizedDn.endsWith(below)) return undefined;
+  const name = normalizedDn.slice('cn='.length, -below.length);
+  // In a normalized DN a comma, plus or backslash in a value is escaped: such a name names no host, rule or channel.
+  return name === '' || /[,+\\]/.test(name) ? undefined : asciiLower(name);
+}

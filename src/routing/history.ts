@@ -1,0 +1,41 @@
+// The history of the tables: each row as it stood before a change, written in the transaction of that change.
+//
+//   routing_history  (kind, key, revision) -> `before`, JSON; null: there was no row
+//
+// It serves whoever remembers rows and must know which ones have moved, who asks how a row stood at a past revision, and
+// who waits for a row to change. A key that changes twice at one revision keeps the first `before`.
+// Limits  kept as long as the change log; nothing is said of revisions before RoutingState.historyFrom
+
+import { idOf, type Revision } from '../base/ids.ts';
+import { TENANT } from '../base/tenant.ts';
+import type { Reader, Transaction } from '../database/operation.ts';
+
+/** `alias`: address -> normalized DN; `entry`: normalized DN -> row; the others as their rows name them. */
+export type HistoryKind = 'route' | 'alias' | 'entry' | 'rule' | 'channel' | 'host';
+
+export interface ChangedKey {
+  readonly kind: HistoryKind;
+  readonly key: string;
+  readonly revision: Revision;
+}
+
+const REMEMBER = 'INSERT OR IGNORE INTO routing_history (tenant, kind, key, revision, before) VALUES (?, ?, ?, ?, ?)';
+const CHANGED = `SELECT kind, key, revision FROM routing_history WHERE tenant = ? AND revision > ?
+  ORDER BY revision LIMIT +?`;
+
+export async function rememberRow(tx: Transaction, kind: HistoryKind, key: string, before: unknown): Promise<void> {
+  const json = before === null ? null : JSON.stringify(before);
+  await tx.run(REMEMBER, TENANT, kind, key, tx.revision, json);
+}
+
+/**
+ * What has changed behind this revision, the oldest first; of one revision all that `limit` has room for. The caller
+ * compares the revision with RoutingState.historyFrom: what lies before that is not told.
+ */
+export function changedKeysAfter(reader: Reader, revision: Revision, limit: number): ChangedKey[] {
+  return reader.arrays(CHANGED, TENANT, revision, limit).map(([kind, key, at]) => ({
+    kind: kind as HistoryKind,
+    key: key as string,
+    revision: idOf<Revision>(at),
+  }));
+}

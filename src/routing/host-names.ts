@@ -1,0 +1,10 @@
+// This host's names, where the transactions know them: which users are here depends on them.
+
+import { setDerivedVersion } from '../database/derived.ts';
+import { operation } from '../database/operation.ts';
+import { setHostnames } from './tables.ts';
+
+/** At each start, before rows are compiled anew: those made for other names count as no version's. */
+export const nameHost = operation('routing.name-host', async (tx, hostnames: readonly string[]): Promise<void> => {
+  if (await setHostnames(tx, hostnames)) await setDerivedVersion(tx, 'routing', 0);
+});

@@ -1,0 +1,24 @@
+// What holds for all addresses and is small: rules, channels, hosts. Compiled from entries, each kind in its own file.
+//
+// In      entries right below a container of `ou=Waypost`
+// Out     rows with the key that the table and its history know them by
+// Limits  they are few, and every thread has all of them in memory
+
+import type { Entry } from '../directory/entry.ts';
+import { compileHost, type HostRow } from './compile-host.ts';
+
+export type SettingRow = HostRow;
+
+export interface RoutingSettings {
+  /** By name. */
+  readonly hosts: ReadonlyMap<string, HostRow>;
+}
+
+/** Undefined for an entry that is none. */
+export function compileSetting(entry: Entry): SettingRow | undefined {
+  return compileHost(entry);
+}
+
+export function settingsOf(rows: readonly SettingRow[]): RoutingSettings {
+  return { hosts: new Map(rows.filter((row) => row.kind === 'host').map((row) => [row.key, row])) };
+}
