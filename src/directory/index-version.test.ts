@@ -16,7 +16,7 @@ import { openTestDirectory, searchAll, type TestDirectory } from './testing.ts';
 /** A version that is not released may still change its digest, as by a class more in what is asked; a released one never does. */
 const digests: Readonly<Record<number, string>> = {
   1: '71f09b7078b90d0e0e3de4ea2708e667',
-  2: '3ac5a1c5acf53886d58c2840ada0acdd',
+  2: '61aa6f2ca3867d1ad2c44c61cb175d96',
 };
 
 const texts = [

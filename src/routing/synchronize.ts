@@ -220,7 +220,7 @@ async function holderOf(tx: Transaction, state: RoutingState, key: string, row: 
 async function claims(tx: Transaction, state: RoutingState, holder: RecipientRow, key: string): Promise<boolean> {
   const entry = await findEntryIn(tx, holder.dn);
   const row = entry && (await compiled(tx, state, state.generation, entry));
-  return row !== undefined && row.addresses.includes(key);
+  return row?.addresses.includes(key) === true;
 }
 
 /** The domains of the deepest base at or above this DN. */
