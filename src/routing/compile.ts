@@ -22,7 +22,7 @@ import {
 } from '../message/address.ts';
 import type { OwnAdmission } from './admission.ts';
 import { deliveryOptions, unsupportedAttributes } from './attributes.ts';
-import { formatHops, HOPS_MAX, parseHop } from './destination.ts';
+import { formatHops, HOPS_MAX, type Hop, parseHop } from './destination.ts';
 import { replyTextOf } from './replies.ts';
 import { type Access, type Problem, type RecipientRow, type RouteRow, SITE_POSTMASTER, type Status } from './rows.ts';
 import { legalStatuses, parseStatusValue, type StatusAttribute } from './status.ts';
@@ -92,7 +92,7 @@ function smartHostOf(entry: Entry, problems: Problem[]): string | undefined {
   const attribute = 'mailRoutingSmartHost';
   const value = textValue(entry, asciiLower(attribute));
   if (value === undefined) return undefined;
-  const hop = parseHop(value.trim());
+  const hop = hopOf(value);
   if (hop !== undefined) return formatHops([hop]);
   problems.push({ attribute, value, reason: NOT_A_HOST });
   return undefined;
@@ -294,12 +294,17 @@ function presentOf(entry: Entry, names: readonly string[]): string[] {
 
 const NOT_A_HOST = 'is not the name or the address of a host';
 
+/** An address needs no brackets here: nothing but a host can stand in these attributes. */
+function hopOf(value: string): Hop | undefined {
+  const text = value.trim();
+  return parseHop(isIP(text) === 0 ? text : `[${text}]`);
+}
+
 /** Names in lower case, and IP addresses without brackets; a port is the host entry's to say. */
 function hostsOf(entry: Entry, attribute: string, problems: Problem[]): string[] {
   const hosts = new Set<string>();
   for (const value of textValues(entry, asciiLower(attribute))) {
-    const text = value.trim();
-    const hop = parseHop(isIP(text) === 0 ? text : `[${text}]`);
+    const hop = hopOf(value);
     if (hop === undefined || hop.port !== undefined) problems.push({ attribute, value, reason: NOT_A_HOST });
     else hosts.add(hop.host);
   }
