@@ -465,6 +465,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'transfer.notify': 'a sender got a report, or the original could not be read for it',
   'transfer.pause': 'the queue pauses, because the writer takes nothing now',
   'transfer.prune': 'old journeys could not be removed; it comes again',
+  'transfer.release': 'held mail could not be sent on just now; it is tried again',
   'transfer.record': 'an outcome could not be written yet; it is tried until it is',
   'transfer.schedule': 'the schedule met a bug; it goes on',
   'transfer.store': 'rows of the queue were delivered on this host',

@@ -208,7 +208,7 @@ describe('with a server', { concurrency: false }, () => {
     readonly id: number;
     readonly message: string;
     readonly attempts: number;
-    readonly nextAttemptAt: string;
+    readonly nextAttemptAt: string | null;
     readonly state: string;
     readonly lastError: string | null;
   }
@@ -235,9 +235,9 @@ describe('with a server', { concurrency: false }, () => {
     const [row] = await until(([first]) => first?.attempts === 1 && first.state === 'waiting');
     assert.deepEqual(Object.keys(row!), [
       ...['id', 'message', 'channel', 'destination', 'sender', 'recipient'],
-      ...['state', 'attempts', 'nextAttemptAt', 'lastError'],
+      ...['state', 'attempts', 'nextAttemptAt', 'lastError', 'waitsFor'],
     ]);
-    assert.match(row!.nextAttemptAt, TIME);
+    assert.match(row!.nextAttemptAt ?? '', TIME);
     const text = (await cli('queue list')).stdout;
     assert.match(text, /rex@remote\.example/);
     assert.doesNotMatch(text, /\x1b/, 'what the other host says does not reach the terminal');

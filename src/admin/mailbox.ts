@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import type { Reader } from '../database/operation.ts';
+import type { ChannelKind } from '../routing/compile-channel.ts';
 import type { CheckProblem } from '../store/check-pages.ts';
 import { type CheckedChannel, checkMail } from '../transfer/check.ts';
 import { adminOperation } from './operation.ts';
@@ -10,8 +11,8 @@ export interface CheckParts {
   readonly reader: Reader;
   /** The directory of the segment files. */
   readonly segments: string;
-  /** The channels that queue rows may name. */
-  readonly channels: ReadonlyMap<string, CheckedChannel>;
+  /** By kind: the channels that queue rows may name. */
+  readonly channels: ReadonlyMap<ChannelKind, CheckedChannel>;
 }
 
 /** Beyond this many it is known that something is wrong. */

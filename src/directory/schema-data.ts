@@ -363,6 +363,10 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   // routing/compile-host.ts
   [`${OWN}.1.80`, 'waypostHostAddress', 'ia5'],
   [`${OWN}.1.81`, 'waypostHostPort', 'integer', 'single'],
+  // routing/compile-channel.ts
+  [`${OWN}.1.90`, 'waypostChannelKind', 'text', 'single'],
+  [`${OWN}.1.91`, 'waypostKeyword', 'exact'],
+  [`${OWN}.1.92`, 'waypostPaused', 'boolean', 'single'],
 ];
 
 export const ATTRIBUTE_ROWS: readonly AttributeRow[] = [...STANDARD_ATTRIBUTES, ...MAIL_ATTRIBUTES];
@@ -576,6 +580,14 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
     'waypostServerName waypostRoute waypostDisabledText waypostSource',
   ],
   [`${OWN}.2.9`, 'waypostHost', 'STRUCTURAL', 'top', 'cn', 'description waypostHostAddress waypostHostPort'],
+  [
+    `${OWN}.2.10`,
+    'waypostChannel',
+    'STRUCTURAL',
+    'top',
+    'cn waypostChannelKind',
+    'description waypostKeyword waypostPaused',
+  ],
 ];
 
 export const OBJECT_CLASS_ROWS: readonly ObjectClassRow[] = [...STANDARD_CLASSES, ...MAIL_CLASSES];

@@ -9,7 +9,7 @@
 
 import { noteScramKeys } from '../auth/scram-counter.ts';
 import type { Revision } from '../base/ids.ts';
-import { operation, type Transaction } from '../database/operation.ts';
+import { type Awaitable, type Operation, operation, type Transaction } from '../database/operation.ts';
 import { type ApplyOptions, applyChange } from '../directory/apply-change.ts';
 import { authorOf, type Caller, checkChange, isAdministrator } from '../directory/caller.ts';
 import { parseDn } from '../directory/dn.ts';
@@ -61,20 +61,30 @@ export interface ChangeSummary {
 /** Rows named in a summary; a domain's base may move a hundred thousand. */
 const SUMMARY_ROWS_MAX = 1000;
 
-export const change = operation('provisioning.change', async (tx, args: ChangeArguments): Promise<ChangeSummary> => {
-  const summary = await applyAll(tx, args.changes, args.caller, {
-    now: args.now,
-    session: args.session,
+/** What another folder has against a change that has been made, in its transaction: it throws. */
+export type ChangeGuard = (tx: Transaction, changed: ChangedEntry) => Awaitable<void>;
+
+export function changeOperation(guards: readonly ChangeGuard[]): Operation<ChangeArguments, ChangeSummary> {
+  return operation('provisioning.change', async (tx, args) => {
+    const { changes, caller, now, session, dryRun } = args;
+    const summary = await applyAll(tx, changes, caller, { now, session, guards });
+    return dryRun === true ? tx.rollbackWith(summary) : summary;
   });
-  return args.dryRun === true ? tx.rollbackWith(summary) : summary;
-});
+}
+
+/** For who posts it. */
+export const change = changeOperation([]);
+
+interface ApplyAllOptions extends Omit<ApplyOptions, 'author'>, Pick<ChangeArguments, 'session'> {
+  readonly guards?: readonly ChangeGuard[];
+}
 
 /** For an operation of this folder that makes changes of its own. */
 export async function applyAll(
   tx: Transaction,
   changes: readonly DirectoryChange[],
   caller: Caller,
-  { session, ...more }: Omit<ApplyOptions, 'author'> & Pick<ChangeArguments, 'session'>,
+  { session, guards = [], ...more }: ApplyAllOptions,
 ): Promise<ChangeSummary> {
   const options: ApplyOptions = { ...more, author: authorOf(caller) };
   const entries: EntrySummary[] = [];
@@ -84,6 +94,7 @@ export async function applyAll(
     checkAsked(each);
     for (const changed of await applyOne(tx, each, options)) {
       entries.push(summaryOf(changed));
+      for (const guard of guards) await guard(tx, changed);
       rows.push(...(await follow(tx, changed)));
       noteLoginChanges(tx, changed, session);
     }

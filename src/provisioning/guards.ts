@@ -1,7 +1,7 @@
 // What no caller may take away: the entries that the server needs, and the names of domains that mail can be sent to.
 //
 // In      a change as it is asked for, and the entry as the change made it; in its transaction
-// Out     nothing; or unwillingToPerform (namingViolation for a name), and nothing has happened
+// Out     nothing; or unwillingToPerform (namingViolation for a name, constraintViolation for a word), and nothing has happened
 // That a domain keeps its people is seen where their rows are compiled: routing/synchronize.ts.
 // RFC 5321 §4.5.1 (postmaster)
 
@@ -23,6 +23,7 @@ import { changesPassword } from '../directory/scram-values.ts';
 import { isValidDomain } from '../message/address.ts';
 import { admissionOf } from '../routing/admission.ts';
 import { ownAdmissionOf, recipientKindOf, SITE_POSTMASTER_DN } from '../routing/compile.ts';
+import { compileChannel } from '../routing/compile-channel.ts';
 
 /** The superior of Waypost's own entries, one container a kind. */
 export const OWN_DN = `ou=Waypost,${SUFFIX}`;
@@ -41,6 +42,7 @@ export function checkAsked(change: DirectoryChange): void {
 export function checkMade({ before, after }: ChangedEntry): void {
   if (after === undefined) return;
   checkDomainName(after);
+  checkChannelWords(after);
   if (before === undefined || !FOUNDATIONS.includes(after.normalizedDn)) return;
   const keepsClasses = textValues(before, 'objectclass').every((name) => hasClass(after, name.toLowerCase()));
   if (!keepsClasses || recipientKindOf(before) !== recipientKindOf(after))
@@ -77,6 +79,12 @@ function checkDomainName(entry: Entry): void {
     throw directoryFailure('namingViolation', 'Each dc of a mail domain is one label of its name');
   if (!isValidDomain(domain))
     throw directoryFailure('namingViolation', `${domain} is not a name that mail can be sent to`);
+}
+
+/** A word that means nothing, or two that contradict each other, would be found out by the mail that goes astray. */
+function checkChannelWords(entry: Entry): void {
+  const [problem] = compileChannel(entry)?.problems ?? [];
+  if (problem !== undefined) throw directoryFailure('constraintViolation', `${problem.attribute}: ${problem.reason}`);
 }
 
 function refused(text: string): Error {

@@ -12,6 +12,7 @@ import { parseAddress } from '../message/address.ts';
 import { compileDomain, compileRecipient } from './compile.ts';
 import { type RouteRequest, type RoutingTables, resolve, type StepName } from './resolve.ts';
 import type { RecipientRow, RouteRow } from './rows.ts';
+import { settingsOf } from './settings.ts';
 
 type Values = Readonly<Record<string, string | readonly string[]>>;
 
@@ -73,7 +74,7 @@ function tablesOf({ acme, ann, bob, team, domains = {} }: World): RoutingTables 
     route: (domain) => routes.find((route) => route.domain === domain) ?? null,
     alias: (key) => [...rows.values()].find((row) => row.addresses.includes(key)) ?? null,
     recipient: (dn) => rows.get(dn) ?? null,
-    settings: () => ({ hosts: new Map() }),
+    settings: () => settingsOf([]),
   };
 }
 

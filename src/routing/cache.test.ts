@@ -41,6 +41,10 @@ beforeEach(async () => {
       statements++;
       return reader.get(sql, ...parameters);
     },
+    all: (sql, ...parameters) => {
+      statements++;
+      return reader.all(sql, ...parameters);
+    },
     arrays: (sql, ...parameters) => reader.arrays(sql, ...parameters),
     routingRevision: () => reader.routingRevision(),
     snapshot: (read) => reader.snapshot(read),

@@ -95,6 +95,14 @@ export class RoutingCache {
     }).row;
   }
 
+  /** Rules, channels and hosts as they are now. */
+  settings(): RoutingSettings {
+    return this.#answer((tables) => {
+      const settings = tables.settings();
+      return settings && { settings };
+    }).settings;
+  }
+
   get site(): Site {
     return this.#site;
   }

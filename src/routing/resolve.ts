@@ -17,6 +17,8 @@ import { isAccepted, isTemporary, type Reply } from '../base/reply.ts';
 import { normalizeDn } from '../directory/dn.ts';
 import { type Address, addressKey, formatAddress, tryParseAddress, withoutSubaddress } from '../message/address.ts';
 import { unsupportedNames } from './attributes.ts';
+import { channelNamed } from './channels.ts';
+import type { ChannelRow } from './compile-channel.ts';
 import { formatHops, parseDestination } from './destination.ts';
 import { replies } from './replies.ts';
 import type { RouteRequest } from './route-request.ts';
@@ -30,7 +32,16 @@ import {
 } from './rows.ts';
 import type { RoutingSettings } from './settings.ts';
 import { decidingStatus, statusMeaning, statusText } from './status.ts';
-import { holdTarget, hopTarget, hostTarget, mailboxTarget, type Target, targetText } from './targets.ts';
+import {
+  holdTarget,
+  hopTarget,
+  hostTarget,
+  mailboxTarget,
+  pausedTarget,
+  type Target,
+  targetText,
+  withOrigin,
+} from './targets.ts';
 
 export type { Door, RouteRequest } from './route-request.ts';
 export type { Target } from './targets.ts';
@@ -162,6 +173,8 @@ class Resolving {
   readonly #ask = { domains: new Set<string>(), addresses: new Set<string>(), dns: new Set<string>(), settings: false };
   /** Groups and catch-all substitutions already followed: a loop or a second way to the same. */
   readonly #followed = new Set<string>();
+  /** The envelope's address, or the member of a list that is being followed: resolved again, it alone leads there. */
+  #origin: Address | undefined;
   #relay = false;
   #looped = false;
   #tooLarge = false;
@@ -176,6 +189,7 @@ class Resolving {
   }
 
   answer(address: Address): Answer {
+    this.#origin = address;
     let own: Reply | undefined;
     try {
       own = this.#address(address, 0);
@@ -411,11 +425,33 @@ class Resolving {
     return this.#target(mailboxTarget(address, row.account));
   }
 
-  #target(target: Target): Reply {
+  #target(planned: Target): Reply {
+    const channel = this.#channel(planned.channel);
+    const refused = this.#overLimit(channel);
+    if (refused !== undefined) return refused;
+    const waits = planned.destination === '' && channel?.isPaused === true;
+    const target = withOrigin(waits ? pausedTarget(planned) : planned, this.#origin!);
     const known = this.#targets.has(target.key);
     if (!known) this.#targets.set(target.key, target);
     if (this.#explain) this.#step('channel', `${targetText(target)}${known ? ': already a target' : ''}`);
     return replies.accepted;
+  }
+
+  /** Undefined where the settings are yet to be asked, and for a name that is no channel. */
+  #channel(name: string): ChannelRow | undefined {
+    const settings = this.#tables.settings();
+    if (settings !== undefined) return channelNamed(settings, name);
+    this.#ask.settings = true;
+    if (this.#asked() >= this.#askMax) throw new Enough();
+    return undefined;
+  }
+
+  #overLimit(channel: ChannelRow | undefined): Reply | undefined {
+    const { sizeBytes } = this.#request;
+    if (channel?.sizeMax === undefined || sizeBytes === undefined || sizeBytes <= channel.sizeMax) return undefined;
+    if (this.#explain)
+      this.#step('channel', `${channel.key}: blocklimit ${channel.sizeMax}, the message has ${sizeBytes}`);
+    return replies.overChannelLimit;
   }
 
   #group(row: GroupRow, depth: number): undefined {
@@ -432,6 +468,7 @@ class Resolving {
       if (this.#explain) this.#step('member', text);
       // The compiler lets no other text in; whatever it is, it does not hold up the other members.
       const address = tryParseAddress(text) ?? { localPart: text, domain: '' };
+      this.#origin = address;
       this.#failed(address, this.#address(address, depth + 1));
       this.#checkEnough();
     }
@@ -451,6 +488,7 @@ class Resolving {
     if (route === undefined) this.#missing(this.#ask.domains, address.domain);
     if (route === undefined || route === null) return;
     const isLocal = route.aliasOf === undefined && this.#isLocal(route);
+    this.#origin = address;
     this.#failed(address, isLocal ? this.#recipient(row, route, address, depth) : this.#address(address, depth));
   }
 

@@ -5,20 +5,26 @@
 // Limits  they are few, and every thread has all of them in memory
 
 import type { Entry } from '../directory/entry.ts';
+import { type ChannelRow, compileChannel } from './compile-channel.ts';
 import { compileHost, type HostRow } from './compile-host.ts';
 
-export type SettingRow = HostRow;
+export type SettingRow = ChannelRow | HostRow;
 
 export interface RoutingSettings {
+  /** By name; see channels.ts for those that need no entry. */
+  readonly channels: ReadonlyMap<string, ChannelRow>;
   /** By name. */
   readonly hosts: ReadonlyMap<string, HostRow>;
 }
 
 /** Undefined for an entry that is none. */
 export function compileSetting(entry: Entry): SettingRow | undefined {
-  return compileHost(entry);
+  return compileChannel(entry) ?? compileHost(entry);
 }
 
 export function settingsOf(rows: readonly SettingRow[]): RoutingSettings {
-  return { hosts: new Map(rows.filter((row) => row.kind === 'host').map((row) => [row.key, row])) };
+  return {
+    channels: new Map(rows.filter((row) => row.kind === 'channel').map((row) => [row.key, row])),
+    hosts: new Map(rows.filter((row) => row.kind === 'host').map((row) => [row.key, row])),
+  };
 }

@@ -5,7 +5,7 @@
 
 import type { AccountId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
-import { type Address, formatAddress } from '../message/address.ts';
+import { type Address, formatAddress, tryParseAddress } from '../message/address.ts';
 
 export interface Target {
   /** The name of a channel. */
@@ -48,6 +48,29 @@ export function hopTarget(recipient: Address, destination: string, channel = 'sm
 /** Kept until a row changes: `route acme.example`, or `entry` and a normalized DN. Then the recipient is resolved again. */
 export function holdTarget(recipient: Address, waitsFor: string): Target {
   return hopTarget(recipient, waitsFor, 'hold');
+}
+
+/** Of this host, by a channel that is paused: it waits in the queue. */
+export function pausedTarget(target: Target): Target {
+  return { ...target, options: { ...target.options, isPaused: true } };
+}
+
+export function isPaused({ options }: Target): boolean {
+  return options['isPaused'] === true;
+}
+
+/**
+ * Of a target that is not for this address itself: what to resolve again, once the tables have moved, so as to come here or
+ * to where it goes by then.
+ */
+export function withOrigin(target: Target, origin: Address): Target {
+  if (target.destination === '' || origin === target.recipient) return target;
+  return { ...target, options: { ...target.options, from: formatAddress(origin) } };
+}
+
+/** Undefined: the recipient itself. */
+export function originOf({ from }: JsonObject): Address | undefined {
+  return typeof from === 'string' ? tryParseAddress(from) : undefined;
 }
 
 /** For people: `store, account 7`, `smtp to remote.example`. */

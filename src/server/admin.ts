@@ -9,7 +9,7 @@ import { getRequestListener } from '@hono/node-server';
 import { adminOperations } from '../admin/operations.ts';
 import { type AnyAdminOperation, adminApp } from '../protocols/http/admin.ts';
 import { audited } from './audit.ts';
-import { channelKinds } from './channels.ts';
+import { checkedChannels } from './channels.ts';
 import type { MainParts } from './main-parts.ts';
 import { auditPath, runPath, segmentsPath } from './paths.ts';
 import { VERSION } from './version.ts';
@@ -59,7 +59,7 @@ export function administratorOperations(
     zoneHost: thisZoneHost(main),
     segments: segmentsPath(data),
     auditDirectory: auditPath(data),
-    channels: channelKinds,
+    channels: checkedChannels,
     version: VERSION,
     hostname: main.hostnames[0]!,
     listeners,

@@ -1,16 +1,25 @@
-// The channels of this server, by name: the one place where they are registered.
+// The channels of this server, by kind: the one place where they are registered. How many there are of a kind, and what they
+// are called, the directory says.
 
+import type { ChannelKind } from '../routing/compile-channel.ts';
 import type { Site } from '../routing/resolve.ts';
-import type { Channel } from '../transfer/channels/channel.ts';
+import type { Channel, LocalChannel } from '../transfer/channels/channel.ts';
+import { discardChannel } from '../transfer/channels/discard.ts';
+import { holdChannel } from '../transfer/channels/hold.ts';
+import { reprocessChannel } from '../transfer/channels/reprocess.ts';
 import { SmtpChannel, type SmtpChannelParts } from '../transfer/channels/smtp.ts';
 import { storeChannel } from '../transfer/channels/store.ts';
+import type { CheckedChannel } from '../transfer/check.ts';
 import type { PlaceParts } from '../transfer/place.ts';
 
-const localChannels = byName([storeChannel]);
+const localChannels = byKind<LocalChannel>([storeChannel, discardChannel]);
 
-/** What is known of them without a thread of their own; for the writer, and for the checker of the queue. */
-export const channelKinds: ReadonlyMap<string, Pick<Channel, 'name' | 'isLocal'>> = byName([
+/** What is known of them without a thread of their own; for the checker of the queue. */
+export const checkedChannels: ReadonlyMap<ChannelKind, CheckedChannel> = byKind<Pick<Channel, 'name' | 'isLocal'>>([
   storeChannel,
+  discardChannel,
+  reprocessChannel,
+  holdChannel,
   SmtpChannel.kind,
 ]);
 
@@ -20,10 +29,10 @@ export function placeParts(site: Site): PlaceParts {
 }
 
 /** For the transfer thread. */
-export function createChannels(parts: SmtpChannelParts): ReadonlyMap<string, Channel> {
-  return byName<Channel>([storeChannel, new SmtpChannel(parts)]);
+export function createChannels(parts: SmtpChannelParts): ReadonlyMap<ChannelKind, Channel> {
+  return byKind<Channel>([storeChannel, discardChannel, reprocessChannel, new SmtpChannel(parts)]);
 }
 
-function byName<C extends { readonly name: string }>(channels: readonly C[]): ReadonlyMap<string, C> {
+function byKind<C extends { readonly name: ChannelKind }>(channels: readonly C[]): ReadonlyMap<ChannelKind, C> {
   return new Map(channels.map((channel) => [channel.name, channel]));
 }

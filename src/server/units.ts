@@ -11,7 +11,7 @@ import { beginIndex, directoryIndex, indexSlice } from '../directory/rebuild-ind
 import { directoryUnit } from '../directory/tables.ts';
 import { arrive } from '../provisioning/arrival.ts';
 import { bootstrap, prepareHost } from '../provisioning/bootstrap.ts';
-import { change } from '../provisioning/change.ts';
+import { changeOperation } from '../provisioning/change.ts';
 import { learnKeys } from '../provisioning/learn-keys.ts';
 import { provisioningUnit } from '../provisioning/tables.ts';
 import { addToken, removeToken } from '../provisioning/token.ts';
@@ -36,6 +36,7 @@ import {
 } from '../store/mailboxes.ts';
 import { endReparse, storeReparsed } from '../store/reparse.ts';
 import { storeUnit } from '../store/tables.ts';
+import { keepUsedChannel } from '../transfer/channel-guard.ts';
 import { transferOperations } from '../transfer/operations.ts';
 import { transferUnit } from '../transfer/tables.ts';
 import { zoneOperations, zoneTable } from '../zones/rebuild.ts';
@@ -85,7 +86,7 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
     beginIndex,
     indexSlice,
     bootstrap,
-    change,
+    changeOperation([keepUsedChannel]),
     addToken,
     removeToken,
     arrive,

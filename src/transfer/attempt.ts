@@ -2,6 +2,7 @@
 // they work on.
 //
 // In      rows of one delivery; the channel that they name
+// Order   whom the tables lead elsewhere by now (reroute.ts) the channel is not asked to take
 // Out     outcomes, that of a row that cannot be read among them; the operation that records them, with the mail that the channel has made
 // Errors  what a channel throws is a bug: its recipients are tried again. What the writer throws is the caller's to handle
 
@@ -10,13 +11,15 @@ import { asFailure } from '../base/failure.ts';
 import { idText } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Operation, Reader, Writer } from '../database/operation.ts';
+import { channelNamed } from '../routing/channels.ts';
 import type { AcceptArguments } from './accept.ts';
 import type { Channel, Delivered, StoredMessage } from './channels/channel.ts';
-import type { QueueClock, RetryPolicy } from './clock.ts';
+import { policyOf, type QueueClock, type RetryPolicy } from './clock.ts';
 import { carriedByAll, deliveryOf, storedMessage } from './deliveries.ts';
 import { INTERNAL_ERROR, type Outcome, outcome } from './outcome.ts';
-import type { QueueRow } from './queue.ts';
+import type { Carried, QueueRow } from './queue.ts';
 import type { RecordArguments, Recorded, RecordedOutcome } from './record.ts';
+import { rerouted } from './reroute.ts';
 import { type PrepareParts, prepareAccept, sizeOf } from './submit.ts';
 
 export interface AttemptParts extends PrepareParts {
@@ -33,6 +36,8 @@ export interface Attempt extends Delivered {
   readonly rows: readonly QueueRow[];
   /** Undefined where its channel was not asked. */
   readonly message?: StoredMessage;
+  /** What is said of the destination as a whole: the outcome of whatever else waits for it. */
+  readonly unreachable?: Outcome;
 }
 
 const LOST = outcome('failed', '5.3.0', 'The message is not in the store any more');
@@ -54,23 +59,53 @@ export class Attempts {
       this.#parts.log.error('transfer.deliver', { queue: idText(message.id), detail: detail ?? words });
     };
     const carried = carriedByAll(rows, failed);
-    const readable = carried.filter((row) => row !== undefined);
-    if (readable.length === 0) return same(rows, INTERNAL_ERROR);
+    const settled = await this.#settled(channel, rows, carried);
+    const asked = carried.filter((row, index): row is Carried => row !== undefined && settled[index] === undefined);
+    if (asked.length === 0) return { rows, message, outcomes: settled.map((own) => own ?? INTERNAL_ERROR) };
     try {
-      const delivered = await channel.deliver(deliveryOf(message, readable), signal);
+      const { outcomes: said, isUnreachable, release } = await channel.deliver(deliveryOf(message, asked), signal);
       let next = 0;
-      const outcomes = carried.map((row) => (row === undefined ? INTERNAL_ERROR : delivered.outcomes[next++]!));
-      return { rows, message, ...delivered, outcomes };
+      return {
+        rows,
+        message,
+        outcomes: settled.map((own) => own ?? said[next++]!),
+        ...(isUnreachable === true ? { unreachable: said[0]! } : {}),
+        ...(release === undefined ? {} : { release }),
+      };
     } catch (error) {
       failed(error);
-      return same(rows, INTERNAL_ERROR);
+      return { rows, message, outcomes: settled.map((own) => own ?? INTERNAL_ERROR) };
     }
+  }
+
+  /** Rows of a destination that cannot be reached, as another attempt has shown: that is their outcome. */
+  async putOff(channel: Channel, rows: readonly QueueRow[], unreachable: Outcome): Promise<Attempt> {
+    const message = storedMessage(this.#parts.reader, rows[0]!.message);
+    if (message === undefined) return same(rows, LOST);
+    const carried = carriedByAll(rows, () => {});
+    const settled = await this.#settled(channel, rows, carried);
+    return { rows, message, outcomes: settled.map((own) => own ?? unreachable) };
+  }
+
+  /** Of each row an outcome that needs no channel: it cannot be read, or it goes elsewhere by now. */
+  async #settled(
+    channel: Channel,
+    rows: readonly QueueRow[],
+    carried: readonly (Carried | undefined)[],
+  ): Promise<(Outcome | undefined)[]> {
+    const settled: (Outcome | undefined)[] = [];
+    for (const [index, row] of carried.entries()) {
+      if (row === undefined) settled.push(INTERNAL_ERROR);
+      // Rows of this host are resolved again in any case.
+      else settled.push(channel.isLocal ? undefined : await rerouted(this.#parts, rows[index]!, row));
+    }
+    return settled;
   }
 
   /** Throws what the writer throws; then nothing is recorded, and it may be called again. */
   async record({ rows, outcomes, message }: Attempt): Promise<Recorded> {
-    const { writer, clock, policy, record } = this.#parts;
-    const { retryMs, expireMs } = policy;
+    const { writer, clock, policy, record, routing } = this.#parts;
+    const { retryMs, expireMs } = policyOf(channelNamed(routing.settings(), rows[0]!.channel), policy);
     const recorded: RecordedOutcome[] = [];
     let bytes = 256 + 300 * rows.length;
     for (const { messages = [], ...own } of outcomes) {

@@ -8,6 +8,10 @@ import { asFailure } from '../base/failure.ts';
 import type { Reader, Row } from '../database/operation.ts';
 import { formatAddress } from '../message/address.ts';
 import { formatSender } from '../message/envelope.ts';
+import { channelNamed } from '../routing/channels.ts';
+import type { ChannelKind } from '../routing/compile-channel.ts';
+import { type RoutingSettings, settingsOf } from '../routing/settings.ts';
+import { readSettings, readState } from '../routing/tables.ts';
 import { checkStore, existingMessages } from '../store/check.ts';
 import type { BlobCheckOptions } from '../store/check-blobs.ts';
 import { type CheckProblem, pages } from '../store/check-pages.ts';
@@ -30,8 +34,10 @@ export type CheckedChannel = Pick<Channel, 'isLocal'>;
 
 async function* checkQueue(
   reader: Reader,
-  channels: ReadonlyMap<string, CheckedChannel>,
+  channels: ReadonlyMap<ChannelKind, CheckedChannel>,
 ): AsyncGenerator<QueueProblem> {
+  const settings = settingsOf(reader.snapshot(() => readSettings(reader, readState(reader).generation)));
+
   // A page and its messages in one state.
   const read = (after: number, limit: number): Row[] =>
     reader.snapshot(() => {
@@ -41,12 +47,26 @@ async function* checkQueue(
     });
   for await (const rows of pages(read, (row) => Number(row['id'])))
     for (const row of rows)
-      for (const [problem, detail] of rowProblems(row, channels.get(String(row['channel']))))
+      for (const [problem, detail] of rowProblems(row, channelOf(settings, channels, String(row['channel']))))
         yield { problem, where: `queue row ${row['id']}`, detail };
 }
 
+interface KnownChannel extends CheckedChannel {
+  readonly kind: ChannelKind;
+}
+
+function channelOf(
+  settings: RoutingSettings,
+  channels: ReadonlyMap<ChannelKind, CheckedChannel>,
+  name: string,
+): KnownChannel | undefined {
+  const kind = channelNamed(settings, name)?.channelKind;
+  const known = kind && channels.get(kind);
+  return known && { ...known, kind: kind! };
+}
+
 /** Each with what is wrong. */
-function* rowProblems(row: Row, channel: CheckedChannel | undefined): Generator<readonly [QueueProblemName, string]> {
+function* rowProblems(row: Row, channel: KnownChannel | undefined): Generator<readonly [QueueProblemName, string]> {
   const { state, destination, lease } = row;
   const name = String(row['channel']);
   const [attempts, waited, next] = [row['attempts'], row['waited'], row['next_attempt']].map(Number) as [
@@ -55,8 +75,10 @@ function* rowProblems(row: Row, channel: CheckedChannel | undefined): Generator<
     number,
   ];
   if (row['hasMessage'] === 0) yield ['queue row without message', `message ${row['message']} does not exist`];
-  if (state !== 'waiting' && state !== 'failed') yield ['state', `${state} is no state`];
+  if (state !== 'waiting' && state !== 'held' && state !== 'failed') yield ['state', `${state} is no state`];
   if (channel === undefined) yield ['state', `${name} is no channel`];
+  if (channel !== undefined && (channel.kind === 'hold') !== (state === 'held'))
+    yield ['state', `${state} in the channel ${name}`];
   const isLocal = channel?.isLocal === true;
   if (Number(lease) < 0 || (Number(lease) > 0 && (state !== 'waiting' || isLocal)))
     yield ['lease', `leased in the state ${state} of the channel ${name}`];
@@ -87,7 +109,7 @@ function* carriedProblems(row: Row): Generator<readonly [QueueProblemName, strin
 
 /** Store and queue, all of it: what `waypost mailbox check` prints. */
 export async function* checkMail(
-  options: BlobCheckOptions & { readonly channels: ReadonlyMap<string, CheckedChannel> },
+  options: BlobCheckOptions & { readonly channels: ReadonlyMap<ChannelKind, CheckedChannel> },
 ): AsyncGenerator<CheckProblem> {
   yield* checkStore({ ...options, otherReferences: queueReferences });
   yield* checkQueue(options.reader, options.channels);

@@ -5,11 +5,17 @@
 // time that it has been waiting while we ran.
 
 import type { Clock } from '../base/clock.ts';
+import type { ChannelRow } from '../routing/compile-channel.ts';
 
 export interface RetryPolicy {
   /** Milliseconds after the first, second, ... attempt; the last one repeats. At least one. */
   readonly retryMs: readonly number[];
   readonly expireMs: number;
+}
+
+/** What the channel's words say, and otherwise the site's. */
+export function policyOf(channel: ChannelRow | undefined, site: RetryPolicy): RetryPolicy {
+  return { retryMs: channel?.backoffMs ?? site.retryMs, expireMs: channel?.noticesMs ?? site.expireMs };
 }
 
 export class QueueClock {

@@ -21,6 +21,7 @@ function row(id: number, message: number, destination: string): QueueRow {
     options: '',
     state: 'waiting',
     createdAt: 0,
+    planned: idOf(0),
     nextAttemptAt: 0,
     attempts: 0,
     lastAttemptAt: undefined,
@@ -32,10 +33,10 @@ function row(id: number, message: number, destination: string): QueueRow {
 }
 
 /** Deliveries that end when the test says so. */
-function open(deliveriesMax: number) {
+function open(deliveriesMax: number, jobsMax: (channel: string) => number | undefined = () => undefined) {
   const running: (readonly QueueRow[])[] = [];
   const begun: (readonly QueueRow[])[] = [];
-  const concurrency = new DestinationConcurrency(deliveriesMax);
+  const concurrency = new DestinationConcurrency(deliveriesMax, jobsMax);
   const begin = (): void => {
     for (let rows = concurrency.next(); rows !== undefined; rows = concurrency.next()) {
       running.push(rows);

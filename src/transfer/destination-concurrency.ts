@@ -3,7 +3,7 @@
 // In      deliveries: leased rows of one message that go to one destination; their ends
 // Out     the next delivery that may begin
 // Limits  deliveriesMax at once; DESTINATION_DELIVERIES of one destination, but only one when half of all are taken: ten
-//         slow destinations shall not take them all
+//         slow destinations shall not take them all; of a channel as many as it says
 // Memory only: nothing is written here
 // RFC 5321 §4.5.4.1
 
@@ -17,6 +17,7 @@ const DESTINATION_ROOM = 50;
 interface Destination {
   /** See workKey. */
   readonly key: string;
+  readonly channel: string;
   readonly waiting: (readonly QueueRow[])[];
   active: number;
   held: number;
@@ -27,14 +28,19 @@ interface Destination {
 
 export class DestinationConcurrency {
   readonly #deliveriesMax: number;
+  readonly #jobsMax: (channel: string) => number | undefined;
   readonly #destinations = new Map<string, Destination>();
+  /** Deliveries that have begun, by channel. */
+  readonly #jobs = new Map<string, number>();
   /** Destinations that have something to do, each once: a delivery of one, then one of the next. */
   readonly #turns: Destination[] = [];
   #active = 0;
   #held = 0;
 
-  constructor(deliveriesMax: number) {
+  /** `jobsMax`: of a channel, undefined where it has no limit of its own. */
+  constructor(deliveriesMax: number, jobsMax: (channel: string) => number | undefined) {
     this.#deliveriesMax = deliveriesMax;
+    this.#jobsMax = jobsMax;
   }
 
   get heldRows(): number {
@@ -52,7 +58,7 @@ export class DestinationConcurrency {
 
   /** One delivery that waits. */
   add(rows: readonly QueueRow[]): void {
-    const destination = this.#destination(workKey(rows[0]!));
+    const destination = this.#destination(rows[0]!);
     destination.waiting.push(rows);
     destination.held += rows.length;
     destination.isFull ||= destination.held >= DESTINATION_FULL;
@@ -62,9 +68,15 @@ export class DestinationConcurrency {
 
   /** The rows of a delivery that begins now, undefined when none may. A destination with no room left waits for an end. */
   next(): readonly QueueRow[] | undefined {
-    while (this.#active < this.#deliveriesMax) {
-      const destination = this.#turns.shift();
-      if (destination === undefined) return undefined;
+    // Each destination whose channel has enough to do keeps its turn behind the others.
+    for (let passed = 0; this.#active < this.#deliveriesMax && passed < this.#turns.length; ) {
+      const destination = this.#turns.shift()!;
+      const jobs = this.#jobs.get(destination.channel) ?? 0;
+      if (jobs >= (this.#jobsMax(destination.channel) ?? Number.POSITIVE_INFINITY)) {
+        this.#turns.push(destination);
+        passed++;
+        continue;
+      }
       destination.hasTurn = false;
       const most = 2 * this.#active < this.#deliveriesMax ? DESTINATION_DELIVERIES : 1;
       if (destination.active >= most) continue;
@@ -72,6 +84,7 @@ export class DestinationConcurrency {
       if (rows === undefined) continue;
       destination.active++;
       this.#active++;
+      this.#jobs.set(destination.channel, jobs + 1);
       this.#queue(destination);
       return rows;
     }
@@ -84,6 +97,9 @@ export class DestinationConcurrency {
     const destination = this.#destinations.get(key)!;
     destination.active--;
     this.#active--;
+    const jobs = this.#jobs.get(destination.channel)! - 1;
+    if (jobs === 0) this.#jobs.delete(destination.channel);
+    else this.#jobs.set(destination.channel, jobs);
     this.#release(destination, rows.length);
     this.#queue(destination);
     if (destination.active === 0 && destination.waiting.length === 0) this.#destinations.delete(key);
@@ -103,10 +119,11 @@ export class DestinationConcurrency {
     destination.isFull &&= destination.held > DESTINATION_ROOM;
   }
 
-  #destination(key: string): Destination {
+  #destination(row: QueueRow): Destination {
+    const key = workKey(row);
     let destination = this.#destinations.get(key);
     if (destination === undefined) {
-      destination = { key, waiting: [], active: 0, held: 0, isFull: false, hasTurn: false };
+      destination = { key, channel: row.channel, waiting: [], active: 0, held: 0, isFull: false, hasTurn: false };
       this.#destinations.set(key, destination);
     }
     return destination;

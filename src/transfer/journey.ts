@@ -6,7 +6,9 @@ import type { Reader, Transaction } from '../database/operation.ts';
 export type JourneyEventName =
   | 'accepted' // taken from a door: the recipient is the envelope's
   | 'delivered' // into a mailbox of ours
+  | 'discarded' // accepted and dropped: no mailbox has it, and no one hears of it
   | 'queued'
+  | 'rerouted' // the tables lead elsewhere by now: other rows, or a mailbox, take the row's place
   | 'relayed' // another host has taken it
   | 'deferred'
   | 'failed'

@@ -1,20 +1,32 @@
 // Leases: which rows a channel works on. They hold for one run of the transfer unit and are void at its start.
 
 import { idOf, type QueueRowId } from '../base/ids.ts';
-import { operation } from '../database/operation.ts';
+import { operation, type Value } from '../database/operation.ts';
 import type { RetryPolicy } from './clock.ts';
 
-export interface BeginArguments extends RetryPolicy {
+export interface BeginArguments {
   /** Queue time. */
   readonly now: number;
+  readonly retryMs: RetryPolicy['retryMs'];
+  /** Channels that have waits of their own. */
+  readonly channels: readonly { readonly channel: string; readonly retryMs: RetryPolicy['retryMs'] }[];
 }
 
 /** The start of a run: no row is leased, and none waits longer than its step. */
-export const beginRun = operation('transfer.begin', async (tx, { now, retryMs }: BeginArguments) => {
+export const beginRun = operation('transfer.begin', async (tx, { now, retryMs, channels }: BeginArguments) => {
   await tx.run('UPDATE queue SET lease = 0 WHERE lease <> 0');
-  const step = `json_extract(?, '$[' || (min(max(attempts, 1), ${retryMs.length}) - 1) || ']')`;
-  const steps = JSON.stringify(retryMs);
-  await tx.run(`UPDATE queue SET next_attempt = ? + ${step} WHERE next_attempt > ? + ${step}`, now, steps, now, steps);
+  const cut = async (steps: RetryPolicy['retryMs'], rows: string, ...parameters: Value[]): Promise<void> => {
+    const step = `json_extract(?, '$[' || (min(max(attempts, 1), ${steps.length}) - 1) || ']')`;
+    const times = JSON.stringify(steps);
+    await tx.run(
+      `UPDATE queue SET next_attempt = ? + ${step} WHERE next_attempt > ? + ${step} AND ${rows}`,
+      ...[now, times, now, times],
+      ...parameters,
+    );
+  };
+  for (const { channel, retryMs: own } of channels) await cut(own, 'channel = ?', channel);
+  const names = JSON.stringify(channels.map(({ channel }) => channel));
+  await cut(retryMs, 'channel NOT IN (SELECT value FROM json_each(?))', names);
 });
 
 export interface LeaseArguments {
@@ -36,3 +48,12 @@ export const leaseRows = operation(
     return leased.map(([id]) => idOf<QueueRowId>(id));
   },
 );
+
+/** They are not worked on after all, and nothing has been tried. */
+export const returnRows = operation('transfer.return', async (tx, { rows, lease }: LeaseArguments): Promise<void> => {
+  await tx.run(
+    'UPDATE queue SET lease = 0 WHERE lease = ? AND id IN (SELECT value FROM json_each(?))',
+    lease,
+    JSON.stringify(rows),
+  );
+});

@@ -7,11 +7,12 @@
 import type { JsonObject } from '../base/json.ts';
 import { isTemporary } from '../base/reply.ts';
 import type { Transaction } from '../database/operation.ts';
+import type { Recipient } from '../message/envelope.ts';
 import type { WrittenMessage } from './channels/channel.ts';
 import type { JourneyEvent } from './journey.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { type PlacedRecipient, type PlaceParts, place } from './place.ts';
-import { carriedBy, type QueueRow } from './queue.ts';
+import { type Carried, carriedBy, type QueueRow } from './queue.ts';
 
 /** Rows of one message and one sender. */
 export interface LocalRows {
@@ -37,7 +38,7 @@ export function localDelivery(parts: PlaceParts): LocalOperation {
   return async (tx, { message, rows, events, at }) => {
     const carried = rows.map(carriedBy);
     const { envelope, request } = carried[0]!;
-    const recipients = carried.flatMap((row) => row.envelope.recipients);
+    const recipients = carried.map(askedAgain);
     const placed = await place(tx, parts, {
       message,
       row: undefined,
@@ -46,13 +47,20 @@ export function localDelivery(parts: PlaceParts): LocalOperation {
       resolutions: undefined,
       refused: 'return',
       at,
+      queuedAt: Math.min(...rows.map(({ createdAt }) => createdAt)),
     });
     events.push(...placed.events);
     return placed.results.map(resultOf);
   };
 }
 
-function resultOf({ reply, how }: PlacedRecipient): LocalResult {
+/** The recipient of a row as it is resolved again. */
+export function askedAgain({ envelope, origin }: Carried): Recipient {
+  return { ...envelope.recipients[0]!, address: origin };
+}
+
+/** What became of a row whose recipient was placed anew. */
+export function resultOf({ reply, how }: PlacedRecipient): LocalResult {
   if (how !== 'refused') return how === 'delivered' ? 'delivered' : 'replaced';
   const { code, enhanced, text } = reply;
   return outcome(isTemporary(reply) ? 'deferred' : 'failed', enhanced, `${code} ${enhanced} ${text}`);

@@ -7,6 +7,7 @@ import { operation, type Writer } from '../database/operation.ts';
 import { continueJourney } from './journey.ts';
 import { rowsIn } from './queue.ts';
 import { endRows } from './record.ts';
+import { releaseRows } from './release.ts';
 
 /** More rows than this come in several calls. */
 export const MANAGED_ROWS = 2000;
@@ -17,7 +18,7 @@ export interface Managed {
   readonly unknown: readonly QueueRowId[];
 }
 
-/** Due at once. A row that is being worked on stays so. */
+/** Due at once; the recipient of a held one is resolved again. A row that is being worked on stays so. */
 export const retryRows = operation(
   'transfer.retry',
   async (tx, { rows }: { readonly rows: readonly QueueRowId[] }): Promise<Managed> => {
@@ -26,14 +27,25 @@ export const retryRows = operation(
       'UPDATE queue SET next_attempt = 0 WHERE lease = 0 AND id IN (SELECT value FROM json_each(?))',
       JSON.stringify(known.map((row) => row.id)),
     );
+    await releaseRows(
+      tx,
+      known.filter(({ state }) => state === 'held').map(({ id }) => id),
+    );
     if (known.length > 0) tx.afterCommit({ kind: 'queue' });
     return { changed: known.length, unknown: unknownOf(rows, known) };
   },
 );
 
-/** A slice of all rows, above `after`; gives the last id of the slice, undefined at the end. */
+/**
+ * A slice of the rows above `after`, without those that are held: they wait for a change, not for a time. Gives the last id
+ * of the slice, undefined at the end.
+ */
 export const retrySlice = operation('transfer.retrySlice', async (tx, { after }: { readonly after: number }) => {
-  const rows = await tx.arrays('SELECT id FROM queue WHERE id > ? ORDER BY id LIMIT +?', after, MANAGED_ROWS);
+  const rows = await tx.arrays(
+    "SELECT id FROM queue WHERE id > ? AND state <> 'held' ORDER BY id LIMIT +?",
+    after,
+    MANAGED_ROWS,
+  );
   const last = rows.length === 0 ? undefined : Number(rows[rows.length - 1]![0]);
   if (last === undefined) return { changed: 0, last };
   await tx.run('UPDATE queue SET next_attempt = 0 WHERE lease = 0 AND id > ? AND id <= ?', after, last);

@@ -3,9 +3,10 @@
 import type { Operation } from '../database/operation.ts';
 import { acceptOperation } from './accept.ts';
 import { pruneJourney } from './housekeeping.ts';
-import { beginRun, leaseRows } from './leases.ts';
+import { beginRun, leaseRows, returnRows } from './leases.ts';
 import { removeRows, retryRows, retrySlice } from './manage.ts';
 import { type RecordParts, recordOperation } from './record.ts';
+import { releaseSlice } from './release.ts';
 import { dropFailed, reportOperation } from './report.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: arguments and results differ from operation to operation
@@ -17,6 +18,8 @@ export function transferOperations(parts: RecordParts): readonly Operation<any, 
     dropFailed,
     beginRun,
     leaseRows,
+    returnRows,
+    releaseSlice,
     retryRows,
     retrySlice,
     removeRows,

@@ -13,9 +13,12 @@ import { isAccepted, isTemporary, type Reply } from '../base/reply.ts';
 import type { Transaction } from '../database/operation.ts';
 import { formatAddress } from '../message/address.ts';
 import type { Envelope, Recipient } from '../message/envelope.ts';
+import { builtInKind } from '../routing/channels.ts';
+import type { ChannelKind } from '../routing/compile-channel.ts';
 import type { Resolution, RouteRequest, Site, Target } from '../routing/resolve.ts';
 import { LoadedTables, resolveIn } from '../routing/resolve-in.ts';
-import { unresolvedTarget } from '../routing/targets.ts';
+import { settingIn, stateIn } from '../routing/tables.ts';
+import { isPaused, unresolvedTarget } from '../routing/targets.ts';
 import { addReferences, insertMessage } from '../store/deliver.ts';
 import type { MessageRow } from '../store/messages.ts';
 import type { LocalChannel, WrittenMessage } from './channels/channel.ts';
@@ -26,8 +29,8 @@ import { insertQueueRow, rowTemplate } from './queue.ts';
 /** What the writer knows of this host. */
 export interface PlaceParts {
   readonly site: Site;
-  /** By name: what these take needs no queue. */
-  readonly localChannels: ReadonlyMap<string, LocalChannel>;
+  /** By kind: what these take needs no queue. */
+  readonly localChannels: ReadonlyMap<ChannelKind, LocalChannel>;
 }
 
 /** Of a resolution, what travels to the writer. */
@@ -48,6 +51,8 @@ export interface PlacedMail {
   readonly refused: 'report' | 'always' | 'return';
   /** Wall clock. */
   readonly at: number;
+  /** When the oldest of its queue rows that this is for came into the queue; undefined: there has been none. */
+  readonly queuedAt?: number;
 }
 
 export interface PlacedRecipient {
@@ -58,7 +63,7 @@ export interface PlacedRecipient {
 export interface Placed {
   /** One for each recipient, in order. */
   readonly results: readonly PlacedRecipient[];
-  /** Copies in mailboxes, and queue rows. Both 0: nothing has been written. */
+  /** Targets that have it, or wanted it dropped, and queue rows. Both 0: nothing has been written. */
   readonly delivered: number;
   readonly queued: number;
   /** `accepted` of each recipient that is not refused. */
@@ -92,9 +97,17 @@ interface Refused {
   readonly reply: Reply;
 }
 
+interface Queued {
+  readonly waiting: readonly GatheredTarget[];
+  readonly refused: readonly Refused[];
+  readonly kinds: Kinds;
+}
+
 export async function place(tx: Transaction, parts: PlaceParts, mail: PlacedMail): Promise<Placed> {
   const { recipients, targets } = gather(mail, mail.resolutions ?? (await resolveAll(tx, parts, mail)));
-  await write(tx, parts, mail.message, targets);
+  const isMade = targets.some(({ target }) => builtInKind(target.channel) === undefined);
+  const kinds = isMade ? await madeKinds(tx, targets) : NO_KINDS;
+  await write(tx, parts, mail.message, { targets, kinds });
   const results = recipients.map(resultOf);
   const accepted = acceptedEvents(recipients, results);
   const isNothing = results.every(({ how }) => how === 'refused') && mail.refused !== 'always';
@@ -104,20 +117,43 @@ export async function place(tx: Transaction, parts: PlaceParts, mail: PlacedMail
   const refused = refusedOf(mail, recipients, results);
   const queued = waiting.length + refused.length;
   const { message, row } = mail;
-  if (row === undefined) await addReferences(tx, message.id, delivered.length + queued);
-  else await insertMessage(tx, row, delivered.length + queued);
-  const events = delivered.map(({ target, outcome }) => ({
-    event: 'delivered' as const,
-    recipient: formatAddress(target.recipient),
-    status: outcomeText(outcome!),
+  const isKept = ({ target }: GatheredTarget): boolean =>
+    parts.localChannels.get(kindOf(target, kinds)!)?.keeps !== false;
+  const kept = delivered.filter(isKept);
+  if (row === undefined) await addReferences(tx, message.id, kept.length + queued);
+  else if (kept.length + queued > 0) await insertMessage(tx, row, kept.length + queued);
+  const events = delivered.map((gathered) => ({
+    event: isKept(gathered) ? ('delivered' as const) : ('discarded' as const),
+    recipient: formatAddress(gathered.target.recipient),
+    status: outcomeText(gathered.outcome!),
   }));
   return {
     results,
     delivered: delivered.length,
     queued,
     accepted,
-    events: [...events, ...(await queue(tx, parts, mail, waiting, refused))],
+    events: [...events, ...(await queue(tx, parts, mail, { waiting, refused, kinds }))],
   };
+}
+
+/** Kinds of channels that are not known by their name. */
+type Kinds = ReadonlyMap<string, ChannelKind | undefined>;
+const NO_KINDS: Kinds = new Map();
+
+function kindOf({ channel }: Target, kinds: Kinds): ChannelKind | undefined {
+  return builtInKind(channel) ?? kinds.get(channel);
+}
+
+/** Undefined for a channel whose entry is gone: its rows wait. */
+async function madeKinds(tx: Transaction, targets: readonly GatheredTarget[]): Promise<Kinds> {
+  const { generation } = await stateIn(tx);
+  const kinds = new Map<string, ChannelKind | undefined>();
+  for (const { channel } of targets.map(({ target }) => target)) {
+    if (kinds.has(channel) || builtInKind(channel) !== undefined) continue;
+    const row = await settingIn(tx, generation, 'channel', channel);
+    kinds.set(channel, row?.kind === 'channel' ? row.channelKind : undefined);
+  }
+  return kinds;
 }
 
 async function resolveAll(tx: Transaction, { site }: PlaceParts, mail: PlacedMail): Promise<Resolved[]> {
@@ -150,12 +186,12 @@ async function write(
   tx: Transaction,
   { localChannels }: PlaceParts,
   message: WrittenMessage,
-  targets: readonly GatheredTarget[],
+  { targets, kinds }: { readonly targets: readonly GatheredTarget[]; readonly kinds: Kinds },
 ): Promise<void> {
-  const local = targets.filter(({ target }) => localChannels.has(target.channel));
+  const local = targets.filter(({ target }) => !isPaused(target) && localChannels.has(kindOf(target, kinds)!));
   if (local.length === 0 || local.length > LOCAL_RECIPIENTS_IN_ACCEPT) return;
-  for (const [name, channel] of localChannels) {
-    const own = local.filter(({ target }) => target.channel === name);
+  for (const [kind, channel] of localChannels) {
+    const own = local.filter(({ target }) => kindOf(target, kinds) === kind);
     if (own.length === 0) continue;
     const outcomes = await channel.write(
       tx,
@@ -223,21 +259,32 @@ async function queue(
   tx: Transaction,
   { site }: PlaceParts,
   mail: PlacedMail,
-  waiting: readonly GatheredTarget[],
-  refused: readonly Refused[],
+  { waiting, refused, kinds }: Queued,
 ): Promise<JourneyEvent[]> {
   if (waiting.length + refused.length === 0) return [];
   const events: JourneyEvent[] = [];
   const { message, envelope, request, at } = mail;
-  const template = rowTemplate({ tenant: site.tenant, message: message.id, envelope, request, at });
+  const template = rowTemplate({
+    tenant: site.tenant,
+    message: message.id,
+    envelope,
+    request,
+    at: mail.queuedAt ?? at,
+  });
   for (const { target, original } of waiting) {
-    await insertQueueRow(tx, template, { target, original, refusal: undefined });
-    const status = `2.0.0 channel ${target.channel}`;
+    const isHeld = kindOf(target, kinds) === 'hold';
+    await insertQueueRow(tx, template, { target, original, refusal: undefined, isHeld });
+    const status = `2.0.0 channel ${target.channel}${isHeld ? `, waits for ${target.destination}` : ''}`;
     events.push({ event: 'queued', recipient: formatAddress(target.recipient), status });
   }
   for (const { recipient, reply } of refused) {
     const { address, original } = recipient;
-    await insertQueueRow(tx, template, { target: unresolvedTarget(address), original, refusal: reply });
+    await insertQueueRow(tx, template, {
+      target: unresolvedTarget(address),
+      original,
+      refusal: reply,
+      isHeld: false,
+    });
     const status = `${reply.enhanced} ${reply.text}`;
     events.push({ event: isTemporary(reply) ? 'queued' : 'failed', recipient: formatAddress(address), status });
   }

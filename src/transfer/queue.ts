@@ -2,23 +2,25 @@
 //
 // `options` is JSON: {envelope, key and target (options) of the target, request}, see carriedBy.
 
-import { idOf, idText, type MessageId, type QueueRowId } from '../base/ids.ts';
+import { idOf, idText, type MessageId, type QueueRowId, type Revision } from '../base/ids.ts';
 import type { Json, JsonObject } from '../base/json.ts';
 import { isTemporary, type Reply } from '../base/reply.ts';
 import type { Reader, Row, Transaction } from '../database/operation.ts';
-import { formatAddress } from '../message/address.ts';
+import { type Address, formatAddress } from '../message/address.ts';
 import { decodeEnvelope, type Envelope, encodeEnvelope, formatSender } from '../message/envelope.ts';
 import type { RouteRequest, Target } from '../routing/resolve.ts';
 import { decodeRouteRequest, encodeRouteRequest } from '../routing/route-request.ts';
+import { originOf } from '../routing/targets.ts';
+import { MADE_CHANNEL } from './channels/made.ts';
 
-export type QueueState = 'waiting' | 'failed';
+export type QueueState = 'waiting' | 'held' | 'failed';
 
 export interface QueueRow {
   readonly id: QueueRowId;
   readonly message: MessageId;
   /** The name of a channel. */
   readonly channel: string;
-  /** Where the channel takes it: a domain or an address literal; `''`: this host. */
+  /** As the target has it (routing/targets.ts). `held`: the row of the routing tables that it waits for. */
   readonly destination: string;
   /** As lists show it: `''` for the null reverse-path. */
   readonly sender: string;
@@ -28,6 +30,8 @@ export interface QueueRow {
   readonly options: string;
   readonly state: QueueState;
   readonly createdAt: number;
+  /** The directory revision at which its recipient was resolved. */
+  readonly planned: Revision;
   /** Queue time; 0: at once. */
   readonly nextAttemptAt: number;
   readonly attempts: number;
@@ -46,6 +50,8 @@ export interface Carried {
   /** With the row's one recipient. */
   readonly envelope: Envelope;
   readonly target: Target;
+  /** What led here and nowhere else: the envelope's address or a list's member, before it was rewritten or routed on. */
+  readonly origin: Address;
   /** As the message was accepted: its recipient is resolved again as it was then. */
   readonly request: RouteRequest;
 }
@@ -59,15 +65,17 @@ export function carriedBy({
   const { envelope: encoded, key, target, request } = JSON.parse(options) as JsonObject;
   const envelope = decodeEnvelope(encoded);
   const recipient = envelope.recipients[0]!.address;
+  const own = target as Json as JsonObject;
   return {
     envelope,
-    target: { channel, destination, recipient, key: String(key), options: target as Json as JsonObject },
+    target: { channel, destination, recipient, key: String(key), options: own },
+    origin: originOf(own) ?? recipient,
     request: decodeRouteRequest(request),
   };
 }
 
 /** What a row carries, as `options` holds it. */
-export function encodeCarried({ envelope, target, request }: Carried): string {
+export function encodeCarried({ envelope, target, request }: Omit<Carried, 'origin'>): string {
   return JSON.stringify({
     envelope: encodeEnvelope(envelope),
     key: target.key,
@@ -96,6 +104,8 @@ export interface NewQueueRow {
   readonly original: string | undefined;
   /** Why it gets nothing now; undefined for one that has not been tried. If it is permanent, the sender gets a report. */
   readonly refusal: Reply | undefined;
+  /** Nothing works on it until it is released. */
+  readonly isHeld: boolean;
 }
 
 /** The caller has counted it in the message's `refs`. */
@@ -104,8 +114,8 @@ export async function insertQueueRow(tx: Transaction, template: RowTemplate, row
   const recipient = original === undefined ? { address: target.recipient } : { address: target.recipient, original };
   const envelope = { ...template.envelope, recipients: [recipient] };
   await tx.run(
-    `INSERT INTO queue (tenant, message, channel, destination, sender, recipient, options, state, created, next_attempt,
-       attempts, waited, lease, status, last_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?)`,
+    `INSERT INTO queue (tenant, message, channel, destination, sender, recipient, options, state, created, planned,
+       next_attempt, attempts, waited, lease, status, last_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?)`,
     template.tenant,
     template.message,
     target.channel,
@@ -113,11 +123,17 @@ export async function insertQueueRow(tx: Transaction, template: RowTemplate, row
     template.sender,
     formatAddress(target.recipient),
     encodeCarried({ envelope, target, request: template.request }),
-    refusal === undefined || isTemporary(refusal) ? 'waiting' : 'failed',
+    stateOf(row),
     template.at,
+    tx.revision,
     refusal?.enhanced ?? null,
     refusal === undefined ? null : `${refusal.code} ${refusal.enhanced} ${refusal.text}`,
   );
+}
+
+function stateOf({ refusal, isHeld }: NewQueueRow): QueueState {
+  if (refusal !== undefined && !isTemporary(refusal)) return 'failed';
+  return isHeld ? 'held' : 'waiting';
 }
 
 export function queueRow(row: Row): QueueRow {
@@ -132,6 +148,7 @@ export function queueRow(row: Row): QueueRow {
     options: String(row['options']),
     state: row['state'] as QueueState,
     createdAt: Number(row['created']),
+    planned: idOf(row['planned']),
     nextAttemptAt: Number(row['next_attempt']),
     attempts: Number(row['attempts']),
     lastAttemptAt: row['last_attempt'] === null ? undefined : Number(row['last_attempt']),
@@ -164,28 +181,37 @@ export function workKey({ state, channel, destination }: Pick<QueueRow, 'state' 
   return state === 'failed' ? REPORTS : `${channel} ${destination}`;
 }
 
+/** What is not to be picked. */
+export interface Except {
+  /** See workKey: they have enough to do. */
+  readonly keys: readonly string[];
+  /** Names of channels. A report is made all the same: it is mail of its own. */
+  readonly paused: readonly string[];
+}
+
+const DUE = `lease = 0 AND state <> 'held'`;
 const NOT_EXCEPTED = `CASE state WHEN 'failed' THEN '${REPORTS}' ELSE channel || ' ' || destination END
-  NOT IN (SELECT value FROM json_each(?))`;
+  NOT IN (SELECT value FROM json_each(?)) AND (state = 'failed' OR channel NOT IN (SELECT value FROM json_each(?)))`;
 
 /**
- * Rows that are due and not leased, at most `limit`, without those of the keys in `except`. Half of the limit is for rows
- * that are tried for the first time, half for the others, so that neither keeps the other waiting.
+ * Rows that are due and not leased, at most `limit`, without what is excepted. Half of the limit is for rows that are tried
+ * for the first time, half for the others, so that neither keeps the other waiting.
  */
-export function dueRows(reader: Reader, queueNow: number, except: readonly string[], limit: number): QueueRow[] {
-  const keys = JSON.stringify(except);
+export function dueRows(reader: Reader, queueNow: number, except: Except, limit: number): QueueRow[] {
+  const excepted = [JSON.stringify(except.keys), JSON.stringify(except.paused)];
   const half = Math.ceil(limit / 2);
   return reader
     .snapshot(() => [
       ...reader.all(
-        `SELECT * FROM queue WHERE lease = 0 AND next_attempt = 0 AND ${NOT_EXCEPTED} LIMIT +?`,
-        keys,
+        `SELECT * FROM queue WHERE ${DUE} AND next_attempt = 0 AND ${NOT_EXCEPTED} LIMIT +?`,
+        ...excepted,
         half,
       ),
       ...reader.all(
-        `SELECT * FROM queue WHERE lease = 0 AND next_attempt > 0 AND next_attempt <= ? AND ${NOT_EXCEPTED}
+        `SELECT * FROM queue WHERE ${DUE} AND next_attempt > 0 AND next_attempt <= ? AND ${NOT_EXCEPTED}
          ORDER BY next_attempt LIMIT +?`,
         queueNow,
-        keys,
+        ...excepted,
         half,
       ),
     ])
@@ -194,9 +220,30 @@ export function dueRows(reader: Reader, queueNow: number, except: readonly strin
 
 /** When the next row that is not due yet will be; undefined when there is none. */
 export function nextDueAt(reader: Reader, queueNow: number): number | undefined {
-  const row = reader.get('SELECT min(next_attempt) AS at FROM queue WHERE lease = 0 AND next_attempt > ?', queueNow);
+  const row = reader.get(`SELECT min(next_attempt) AS at FROM queue WHERE ${DUE} AND next_attempt > ?`, queueNow);
   const at = row?.['at'];
   return typeof at === 'number' ? at : undefined;
+}
+
+/** What held rows wait for, each once in order; undefined behind the last one. */
+export function heldDestinationAfter(reader: Reader, destination: string): string | undefined {
+  const row = reader.get(
+    "SELECT destination FROM queue WHERE state = 'held' AND destination > ? ORDER BY destination LIMIT 1",
+    destination,
+  );
+  return row === undefined ? undefined : String(row['destination']);
+}
+
+/** Above all rows that are held now; undefined: none is. */
+export function lastHeldRow(reader: Reader): QueueRowId | undefined {
+  if (reader.get("SELECT 1 FROM queue WHERE state = 'held' LIMIT 1") === undefined) return undefined;
+  return idOf<QueueRowId>(reader.get('SELECT max(id) AS id FROM queue')?.['id']);
+}
+
+/** Whether a channel that somebody has made has rows: the index knows no others. */
+export async function holdsMail(tx: Transaction, channel: string): Promise<boolean> {
+  const row = await tx.get(`SELECT 1 FROM queue WHERE channel = ? AND ${MADE_CHANNEL} LIMIT 1`, channel);
+  return row !== undefined;
 }
 
 /** What `waypost queue list` prints; the keys of its JSON. */
@@ -210,8 +257,11 @@ export interface QueueEntry {
   readonly recipient: string;
   readonly state: QueueState | 'active';
   readonly attempts: number;
-  readonly nextAttemptAt: string;
+  /** Null for a held row. */
+  readonly nextAttemptAt: string | null;
   readonly lastError: string | null;
+  /** Of a held row: `entry` and a DN, or `route` and a domain. A change of it, or a start, has its recipient resolved again. */
+  readonly waitsFor: string | null;
 }
 
 function queueEntry(row: Row): QueueEntry {
@@ -227,8 +277,9 @@ function queueEntry(row: Row): QueueEntry {
     recipient,
     state: Number(row['lease']) > 0 ? 'active' : state,
     attempts,
-    nextAttemptAt: new Date(nextAttemptAt === 0 ? createdAt : nextAttemptAt).toISOString(),
+    nextAttemptAt: state === 'held' ? null : new Date(nextAttemptAt === 0 ? createdAt : nextAttemptAt).toISOString(),
     lastError: remote === undefined ? (lastError ?? null) : `${remote}: ${lastError}`,
+    waitsFor: state === 'held' ? destination : null,
   };
 }
 

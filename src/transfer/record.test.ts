@@ -19,7 +19,7 @@ test('local delivery of a row that has failed meanwhile delivers nothing, and th
   const message = await transfer.accept({ from: 'ann@acme.example', to, text: 'Subject: x\r\n\r\nx\r\n' });
   await directory.apply(replace(userDn('bob@acme.example'), { mailUserStatus: 'active' }));
   const [row] = transfer.queue();
-  const record = recordOperation({ site: testSite, localChannels: new Map([[storeChannel.name, storeChannel]]) });
+  const record = recordOperation({ site: testSite, localChannels: new Map([['store', storeChannel]]) });
   const recordAs = (attempted: Outcome) =>
     directory.writer.execute(record, {
       message,

@@ -18,6 +18,7 @@ import { LOCAL_DELIVERY, type LocalOperation, type LocalResult, localDelivery } 
 import { type Outcome, outcome, outcomeText } from './outcome.ts';
 import type { PlaceParts } from './place.ts';
 import { deleteRows, type QueueRow, rowsIn } from './queue.ts';
+import { REROUTE, reroute } from './reroute.ts';
 
 /** An outcome on its way to the writer: `made` is its `messages`, ready to be accepted. */
 export interface RecordedOutcome extends Omit<Outcome, 'messages'> {
@@ -50,7 +51,11 @@ export interface RecordParts extends PlaceParts {
 }
 
 export function recordOperation(parts: RecordParts): Operation<RecordArguments, Recorded> {
-  const operations = new Map([...(parts.localOperations ?? []), [LOCAL_DELIVERY, localDelivery(parts)] as const]);
+  const operations = new Map([
+    ...(parts.localOperations ?? []),
+    [LOCAL_DELIVERY, localDelivery(parts)] as const,
+    [REROUTE, reroute(parts)] as const,
+  ]);
   return operation('transfer.record', (tx, args) => record(tx, args, parts, operations));
 }
 

@@ -1,22 +1,24 @@
 // When each queue row is worked on, and by which channel: due rows are leased, gathered into deliveries, handed to channels, and recorded.
 //
-// In      queue rows whose time has come; notifications of commits; a timer for the next due time
+// In      queue rows whose time has come; the channels' entries; notifications of commits; a timer for the next due time
 // Out     attempts through channels (attempt.ts); reports by report.ts
 // States  a row: due -> held (leased, where another host is asked) -> recorded
 // Limits  deliveriesMax deliveries at once, and those of one destination: destination-concurrency.ts; HELD_MAX rows in memory
 // Errors  the writer refuses (disk full): everything waits and is tried again; an outcome is recorded until it is
-// Never   asks the wall clock when something is due; delivers a row that is not leased to it; knows a channel but by its
+// Never   picks a row that is held, or one of a channel that is paused; asks the wall clock when something is due; delivers a row that is not leased to it; knows a channel but by its
 //         interface
 // RFC 5321 §4.5.4.1
 
 import { asFailure } from '../base/failure.ts';
 import { idText, type MessageId } from '../base/ids.ts';
-import { type Attempt, type AttemptParts, Attempts, endAttempt, same } from './attempt.ts';
+import { allChannels, channelNamed, pausedChannels } from '../routing/channels.ts';
+import type { ChannelKind, ChannelRow } from '../routing/compile-channel.ts';
+import { type Attempt, type AttemptParts, Attempts, endAttempt } from './attempt.ts';
 import type { Channel } from './channels/channel.ts';
-import { QueueClock } from './clock.ts';
+import { policyOf, QueueClock } from './clock.ts';
 import { groupRows } from './deliveries.ts';
 import { DestinationConcurrency } from './destination-concurrency.ts';
-import { beginRun, leaseRows } from './leases.ts';
+import { beginRun, leaseRows, returnRows } from './leases.ts';
 import { LocalWork, type LocalWorkParts } from './local-work.ts';
 import type { Outcome } from './outcome.ts';
 import { dueRows, nextDueAt, type QueueRow, workKey } from './queue.ts';
@@ -35,8 +37,8 @@ const SLEEP_MAX_MS = 60_000;
 export interface ScheduleParts extends AttemptParts, LocalWorkParts {
   readonly deliveriesMax: number;
   readonly nextId: () => MessageId;
-  /** By name. */
-  readonly channels: ReadonlyMap<string, Channel>;
+  /** By kind. */
+  readonly channels: ReadonlyMap<ChannelKind, Channel>;
 }
 
 export class Schedule {
@@ -66,14 +68,16 @@ export class Schedule {
     this.#clock = new QueueClock(parts.clock);
     this.#lease = parts.nextId();
     this.#attempts = new Attempts(parts, this.#clock);
-    this.#concurrency = new DestinationConcurrency(parts.deliveriesMax);
+    this.#concurrency = new DestinationConcurrency(parts.deliveriesMax, (name) => this.#row(name)?.maxJobs);
     this.#local = new LocalWork(parts, this.#attempts);
   }
 
   /** Voids the leases of the last run, then begins. */
   async start(): Promise<void> {
-    const { retryMs, expireMs } = this.#parts.policy;
-    await this.#parts.writer.execute(beginRun, { now: this.#clock.now(), retryMs, expireMs });
+    const { policy, writer } = this.#parts;
+    const own = allChannels(this.#parts.routing.settings()).filter(({ backoffMs }) => backoffMs !== undefined);
+    const channels = own.map((row) => ({ channel: row.key, retryMs: policyOf(row, policy).retryMs }));
+    await writer.execute(beginRun, { now: this.#clock.now(), retryMs: policy.retryMs, channels });
     this.#isStarted = true;
     this.wake();
   }
@@ -116,6 +120,16 @@ export class Schedule {
     this.#running.add(tracked);
   }
 
+  #row(name: string): ChannelRow | undefined {
+    return channelNamed(this.#parts.routing.settings(), name);
+  }
+
+  /** Undefined: it is none, or of a kind whose rows nobody works on. */
+  #channel(name: string): Channel | undefined {
+    const row = this.#row(name);
+    return row && this.#parts.channels.get(row.channelKind);
+  }
+
   async #pick(): Promise<void> {
     this.#isPickWanted = true;
     if (this.#picking) return;
@@ -140,27 +154,29 @@ export class Schedule {
   async #pickBlock(): Promise<void> {
     this.#pickedAt = this.#clock.now();
     const limit = Math.min(PICK_ROWS, HELD_MAX - this.#concurrency.heldRows);
-    const busy = [...this.#concurrency.full(), ...this.#local.busy()];
     if (limit <= 0) return;
+    const except = {
+      keys: [...this.#concurrency.full(), ...this.#local.busy()],
+      paused: pausedChannels(this.#parts.routing.settings()),
+    };
     const before = this.#parts.clock.monotonic();
-    const rows = dueRows(this.#parts.reader, this.#pickedAt, busy, limit);
+    const rows = dueRows(this.#parts.reader, this.#pickedAt, except, limit);
     this.#queryMs += this.#parts.clock.monotonic() - before;
-    // A row of no channel of ours is the checker's to name.
-    const known = rows.filter(({ channel }) => this.#parts.channels.has(channel));
+    // A row of no channel of ours is the checker's to name; a report can be made of it all the same.
+    const known = rows.filter(({ state, channel }) => state === 'failed' || this.#channel(channel) !== undefined);
     // A full block: there may be more, of destinations that are not full yet.
     this.#isPickWanted ||= rows.length >= limit / 2 && known.length > 0;
     const remote: QueueRow[] = [];
     for (const [key, group] of Map.groupBy(known, workKey)) {
       const [first] = group;
-      const channel = this.#parts.channels.get(first!.channel)!;
+      const channel = this.#channel(first!.channel);
       if (first!.state === 'failed') this.#track(this.#workOn(key, this.#local.report(group)));
-      else if (channel.isLocal) this.#track(this.#workOn(key, this.#local.deliver(channel, group)));
+      else if (channel?.isLocal) this.#track(this.#workOn(key, this.#local.deliver(channel, group)));
       else remote.push(...group);
     }
     if (remote.length === 0) return;
     for (const [name, leased] of Map.groupBy(await this.#leased(remote), ({ channel }) => channel))
-      for (const group of groupRows(leased, this.#parts.channels.get(name)!.recipientsMax))
-        this.#concurrency.add(group);
+      for (const group of groupRows(leased, this.#channel(name)?.recipientsMax ?? 1)) this.#concurrency.add(group);
     this.#begin();
   }
 
@@ -208,18 +224,24 @@ export class Schedule {
   async #deliver(rows: readonly QueueRow[]): Promise<void> {
     const key = workKey(rows[0]!);
     try {
-      const channel = this.#parts.channels.get(rows[0]!.channel)!;
+      const channel = this.#channel(rows[0]!.channel);
+      // Its entry has gone, or a pause has come, since they were leased: they wait for the next look, as they are.
+      if (channel === undefined || this.#row(rows[0]!.channel)?.isPaused === true) return await this.#giveBack(rows);
       const attempt = await this.#attempts.make(channel, rows, this.#abort.signal);
-      const { outcomes, isUnreachable } = attempt;
+      const { outcomes, unreachable } = attempt;
       try {
         if (this.#stopping && outcomes.every(({ result }) => result === 'deferred')) return;
         await this.#recordUntilTaken(attempt);
       } finally {
         endAttempt(attempt);
       }
-      if (isUnreachable !== true) return;
+      if (unreachable === undefined) return;
       const others = this.#concurrency.takeWaiting(key);
-      await Promise.all(others.map((waiting) => this.#recordUntilTaken(same(waiting, outcomes[0]!))));
+      await Promise.all(
+        others.map(async (waiting) =>
+          this.#recordUntilTaken(await this.#attempts.putOff(channel, waiting, unreachable)),
+        ),
+      );
     } finally {
       this.#concurrency.done(rows);
       this.#begin();
@@ -228,18 +250,26 @@ export class Schedule {
     }
   }
 
+  async #giveBack(rows: readonly QueueRow[]): Promise<void> {
+    const args = { rows: rows.map((row) => row.id), lease: this.#lease };
+    await this.#untilTaken(rows, () => this.#parts.writer.execute(returnRows, args));
+  }
+
   /** What another host has taken is taken: the outcome is kept until the store takes it too. */
   async #recordUntilTaken(attempt: Attempt): Promise<void> {
+    if (await this.#untilTaken(attempt.rows, () => this.#attempts.record(attempt))) this.#logDelivery(attempt);
+  }
+
+  /** False: the end of this run has come first, which voids the leases. */
+  async #untilTaken(rows: readonly QueueRow[], write: () => Promise<unknown>): Promise<boolean> {
     for (let waitMs = PAUSE_MS; ; waitMs = Math.min(PAUSE_MAX_MS, 2 * waitMs)) {
       try {
-        await this.#attempts.record(attempt);
-        this.#logDelivery(attempt);
-        return;
+        await write();
+        return true;
       } catch (error) {
         const { kind, detail, message } = asFailure(error);
-        const queue = idText(attempt.rows[0]!.message);
-        this.#parts.log.warn('transfer.record', { queue, kind, detail: detail ?? message });
-        if (this.#stopping) return;
+        this.#parts.log.warn('transfer.record', { queue: idText(rows[0]!.message), kind, detail: detail ?? message });
+        if (this.#stopping) return false;
         await new Promise((resolve) => setTimeout(resolve, waitMs));
       }
     }
@@ -247,16 +277,18 @@ export class Schedule {
 
   #logDelivery({ rows, outcomes }: Attempt): void {
     const { message, channel, destination } = rows[0]!;
-    const count = (wanted: Outcome['result']): number => outcomes.filter(({ result }) => result === wanted).length;
+    const attempted = outcomes.filter(({ operation }) => operation === undefined);
+    const count = (wanted: Outcome['result']): number => attempted.filter(({ result }) => result === wanted).length;
     for (const result of ['delivered', 'deferred', 'failed'] as const)
       this.#parts.count(channel, result, count(result));
-    const { status, words, remote } = outcomes[0]!;
+    const { status, words, remote } = attempted[0] ?? outcomes[0]!;
     this.#parts.log.info('transfer.deliver', {
       queue: idText(message),
       destination,
       delivered: count('delivered'),
       deferred: count('deferred'),
       failed: count('failed'),
+      rerouted: outcomes.length - attempted.length,
       status,
       remote,
       words,

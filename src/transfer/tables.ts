@@ -5,7 +5,10 @@
 //   state     channel          next_attempt     lease  meaning
 //   waiting   any              0, or when due   0      no channel works on it; 0 is "at once", whatever the clock says
 //   waiting   of other hosts   as before        > 0    the channel works on it; void at a restart
+//   held      a kind `hold`    0                0      `destination` is the row of the routing tables that it waits for (release.ts)
 //   failed    any              0, or when due   0      permanently: the sender gets a report, then the row goes
+//
+// `planned` is the directory revision at which its recipient was resolved: targets hold for the tables of then.
 //
 // `options` holds what the row carries (queue.ts); `sender` and `recipient` repeat of it what lists show and group by.
 // `next_attempt` and `last_attempt` are queue time (see clock.ts); `waited` is how long the row has been tried, in ms,
@@ -15,6 +18,7 @@
 // them true; pruned by age and number. What `waypost trace` reads.
 
 import type { Unit } from '../database/format.ts';
+import { MADE_CHANNEL } from './channels/made.ts';
 import { migrateQueueToFormat2 } from './format-2.ts';
 
 export const transferUnit: Unit = {
@@ -45,7 +49,6 @@ export const transferUnit: Unit = {
           remote TEXT,
           last_error TEXT
         )`,
-        // Covers what schedule asks: rows of a host that has enough to do are passed over without being read.
         'CREATE INDEX queue_due ON queue (next_attempt, state, channel, destination) WHERE lease = 0',
         'CREATE INDEX queue_message ON queue (message)',
         `CREATE TABLE journey (
@@ -61,5 +64,18 @@ export const transferUnit: Unit = {
       ],
     },
     { version: 2, run: migrateQueueToFormat2, rewrites: true },
+    {
+      version: 3,
+      statements: [
+        'ALTER TABLE queue ADD COLUMN planned INTEGER NOT NULL DEFAULT 0',
+        'DROP INDEX queue_due',
+        // Covers what schedule asks: rows of a host that has enough to do are passed over without being read.
+        `CREATE INDEX queue_due ON queue (next_attempt, state, channel, destination)
+           WHERE lease = 0 AND state <> 'held'`,
+        "CREATE INDEX queue_held ON queue (destination) WHERE state = 'held'",
+        // Whether a channel that somebody has made holds mail; rows of the others are in no index for it.
+        `CREATE INDEX queue_channel ON queue (channel) WHERE ${MADE_CHANNEL}`,
+      ],
+    },
   ],
 };

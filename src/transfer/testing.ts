@@ -12,6 +12,8 @@ import { type Address, parseAddress } from '../message/address.ts';
 import { formatSender } from '../message/envelope.ts';
 import { returnPathField } from '../message/trace.ts';
 import { openTestDirectory, type TestDirectory, testSite } from '../provisioning/testing.ts';
+import { pausedChannels } from '../routing/channels.ts';
+import type { ChannelKind } from '../routing/compile-channel.ts';
 import { INBOX } from '../store/accounts.ts';
 import { Blobs } from '../store/blobs.ts';
 import { closeAllSegments, closeSegment, highestId, openSegment } from '../store/collect.ts';
@@ -21,16 +23,20 @@ import { messagesBetween } from '../store/messages.ts';
 import { SegmentWriter } from '../store/segment.ts';
 import { acceptOperation } from './accept.ts';
 import type { Channel } from './channels/channel.ts';
+import { discardChannel } from './channels/discard.ts';
+import { holdChannel } from './channels/hold.ts';
 import { OutgoingTls } from './channels/outgoing-tls.ts';
+import { reprocessChannel } from './channels/reprocess.ts';
 import { SmtpChannel, type SmtpChannelParts } from './channels/smtp.ts';
 import { storeChannel } from './channels/store.ts';
-import { checkMail } from './check.ts';
+import { type CheckedChannel, checkMail } from './check.ts';
 import type { RetryPolicy } from './clock.ts';
 import { traceMessage } from './journey.ts';
 import { removeRows } from './manage.ts';
 import type { PlaceParts } from './place.ts';
 import { listQueue, type QueueEntry } from './queue.ts';
 import { recordOperation } from './record.ts';
+import { Release } from './release.ts';
 import { reportFailures, reportOperation } from './report.ts';
 import { Schedule } from './schedule.ts';
 import { acceptBy, type PrepareParts, type Submission, type Submitted, submit } from './submit.ts';
@@ -66,10 +72,7 @@ export class TestTransfer {
   readonly intakes: Intakes;
   readonly #blobs: Blobs;
   #schedule: Schedule | undefined;
-  #channels: ReadonlyMap<string, Pick<Channel, 'isLocal'>> = new Map<string, Pick<Channel, 'isLocal'>>([
-    [storeChannel.name, storeChannel],
-    [SmtpChannel.kind.name, SmtpChannel.kind],
-  ]);
+  #release: Release | undefined;
   /** Operations, by name, that the writer refuses for want of space. */
   readonly refused = new Set<string>();
   /** `channel result` -> recipients. */
@@ -103,7 +106,8 @@ export class TestTransfer {
     this.intakes = createIntakes(host, this.#segments);
     this.#blobs = new Blobs(segments);
     directory.onNotification((notification) => {
-      if (notification.kind === 'queue') this.#schedule?.wake();
+      if (notification.kind === 'queue' || notification.kind === 'routing') this.#schedule?.wake();
+      if (notification.kind === 'routing') this.#release?.wake();
     });
   }
 
@@ -113,7 +117,7 @@ export class TestTransfer {
   }
 
   get #writerParts(): PlaceParts {
-    return { site: testSite, localChannels: new Map([[storeChannel.name, storeChannel]]) };
+    return { site: testSite, localChannels };
   }
 
   get segmentsPath(): string {
@@ -122,6 +126,7 @@ export class TestTransfer {
 
   /** Begins a run of the transfer unit; a second one stands for a restart, the first one is over. */
   async start(changed: TestTransferOptions = {}): Promise<Schedule> {
+    await this.#release?.stop();
     await this.#schedule?.stop(0);
     const options = { ...this.#options, ...changed };
     const { reader } = this.directory;
@@ -150,15 +155,15 @@ export class TestTransfer {
     const smtp = new SmtpChannel({
       blobs: this.#blobs,
       resolver: options.resolver ?? noResolver,
+      settings: () => this.directory.cache.settings(),
       nextHop: new Map(Object.entries(options.nextHop ?? {})),
       hostnames: testSite.hostnames,
       random: Math.random,
       tls: options.tls ?? new OutgoingTls(new Map(), undefined),
       ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
     });
-    const all: readonly Channel[] = [storeChannel, smtp, ...(options.channels ?? [])];
+    const all: readonly Channel[] = [...localChannels.values(), reprocessChannel, smtp, ...(options.channels ?? [])];
     const channels = new Map(all.map((channel) => [channel.name, channel]));
-    this.#channels = channels;
     this.#schedule = new Schedule({
       ...common,
       policy: options.policy ?? { retryMs: [20], expireMs: 60_000 },
@@ -172,6 +177,9 @@ export class TestTransfer {
       },
     });
     await this.#schedule.start();
+    const paused = (): string[] => pausedChannels(this.directory.cache.settings());
+    this.#release = new Release({ reader, writer, log: silentLog, paused });
+    this.#release.start();
     return this.#schedule;
   }
 
@@ -280,7 +288,7 @@ export class TestTransfer {
     for await (const { problem, where, detail } of checkMail({
       reader,
       segments: this.segmentsPath,
-      channels: this.#channels,
+      channels: checkedChannels,
       bytes: true,
     }))
       found.push(`${problem}: ${where}: ${detail}`);
@@ -289,6 +297,7 @@ export class TestTransfer {
 
   /** Leaves nothing behind; whatever the test did, no row may be in a state that is not legal. */
   async close({ isSpoiled = false } = {}): Promise<void> {
+    await this.#release?.stop();
     await this.#schedule?.stop(100);
     const problems = isSpoiled ? [] : await this.problems();
     await this.#segments.close();
@@ -299,6 +308,15 @@ export class TestTransfer {
     if (problems.length > 0) throw new Error(`illegal states:\n${problems.join('\n')}`);
   }
 }
+
+const localChannels = new Map([storeChannel, discardChannel].map((channel) => [channel.name, channel]));
+
+const checkedChannels = new Map<ChannelKind, CheckedChannel>(
+  [storeChannel, discardChannel, reprocessChannel, holdChannel, SmtpChannel.kind].map((channel) => [
+    channel.name,
+    channel,
+  ]),
+);
 
 /** `postmaster` may stand alone. */
 export function addressOf(text: string): Address {

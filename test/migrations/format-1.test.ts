@@ -129,7 +129,11 @@ test('every row of the queue is there as it was, also those that were worked on'
   const { data } = store;
   bringToFormat(data, silentLog, 'FULL');
   const { reader, close } = openReader(join(data, 'store.db'));
-  assert.deepEqual(listQueue(reader), JSON.parse(golden('queue.json')));
+  const before = JSON.parse(golden('queue.json')) as object[];
+  assert.deepEqual(
+    listQueue(reader),
+    before.map((row) => ({ ...row, waitsFor: null })),
+  );
   close();
 });
 

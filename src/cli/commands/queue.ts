@@ -26,16 +26,17 @@ export function queueCommand(context: CommandContext): Command {
       const list = await wholeQueue(context.client(options));
       context.printer(options).print(list, () =>
         columns(
-          ['ID', 'MESSAGE', 'CHANNEL', 'DESTINATION', 'RECIPIENT', 'STATE', 'TRIES', 'NEXT', 'LAST ERROR'],
+          ['ID', 'MESSAGE', 'CHANNEL', 'DESTINATION', 'RECIPIENT', 'STATE', 'TRIES', 'NEXT', 'WAITS FOR', 'LAST ERROR'],
           list.map((row) => [
             String(row.id),
             row.message,
             row.channel,
-            row.destination === '' ? '-' : row.destination,
+            row.destination === '' || row.waitsFor !== null ? '-' : row.destination,
             row.recipient,
             row.state,
             String(row.attempts),
-            row.nextAttemptAt,
+            row.nextAttemptAt ?? '-',
+            row.waitsFor ?? '-',
             row.lastError ?? '-',
           ]),
           'the queue is empty',

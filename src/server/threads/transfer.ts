@@ -6,6 +6,8 @@ import type { MessageId, PublishedRevision, SegmentId } from '../../base/ids.ts'
 import { TENANT } from '../../base/tenant.ts';
 import { Resolver } from '../../net/resolver.ts';
 import { RoutingCache } from '../../routing/cache.ts';
+import { pausedChannels } from '../../routing/channels.ts';
+import type { RoutingSettings } from '../../routing/settings.ts';
 import { Blobs } from '../../store/blobs.ts';
 import { createIntakes } from '../../store/intake.ts';
 import { startReparse } from '../../store/reparse.ts';
@@ -13,6 +15,7 @@ import { SegmentWriter } from '../../store/segment.ts';
 import { OutgoingTls } from '../../transfer/channels/outgoing-tls.ts';
 import { startHousekeeping } from '../../transfer/housekeeping.ts';
 import { recordOperation } from '../../transfer/record.ts';
+import { Release } from '../../transfer/release.ts';
 import { reportFailures, reportOperation } from '../../transfer/report.ts';
 import { Schedule } from '../../transfer/schedule.ts';
 import { createChannels, placeParts } from '../channels.ts';
@@ -65,6 +68,7 @@ const schedule = new Schedule({
   channels: createChannels({
     blobs,
     resolver,
+    settings: () => routing.settings(),
     nextHop: configuration.nextHop,
     hostnames: data.hostnames,
     random: Math.random,
@@ -74,10 +78,12 @@ const schedule = new Schedule({
   report: (rows) => reportFailures(reportParts, rows),
   count: (channel, result, count) => counters.add('delivery', `${channel} ${result}`, count),
 });
+const release = new Release({ reader, writer, log, paused: () => pausedChannels(routing.settings()) });
 const endHousekeeping = startHousekeeping(common);
 const stopReparse = startReparse({ reader, writer, blobs, log });
 writer.onNotification((notification) => {
   if (notification.kind === 'queue') schedule.wake();
+  if (notification.kind === 'routing') tablesMoved();
 });
 
 parentPort?.on('message', (order: TransferOrder) => {
@@ -99,20 +105,34 @@ parentPort?.on('message', (order: TransferOrder) => {
   }
 });
 
+let knownSettings: RoutingSettings | undefined;
+
+function tablesMoved(): void {
+  release.wake();
+  const settings = routing.settings();
+  // What channels say decides what is due.
+  if (settings !== knownSettings) schedule.wake();
+  knownSettings = settings;
+}
+
 /** The writer takes nothing now. */
 const BEGIN_AGAIN_MS = 10_000;
 
 function begin(): void {
-  schedule.start().catch((error: Error) => {
-    log.error('transfer.begin', { detail: error.message });
-    setTimeout(begin, BEGIN_AGAIN_MS);
-  });
+  schedule.start().then(
+    () => release.start(),
+    (error: Error) => {
+      log.error('transfer.begin', { detail: error.message });
+      setTimeout(begin, BEGIN_AGAIN_MS);
+    },
+  );
 }
 
 /** Deliveries under way come to an end or are cut; every outcome that is known is recorded. */
 async function stop(): Promise<void> {
   endHousekeeping();
   await stopReparse();
+  await release.stop();
   await schedule.stop();
   resolver.close();
   await segments.close();

@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { SmtpSink } from '../../../test/support/smtp-sink.ts';
 import { type Address, formatAddress } from '../../message/address.ts';
 import { addDomain, addUser, replace, userDn } from '../../provisioning/testing.ts';
+import type { ChannelKind } from '../../routing/compile-channel.ts';
 import { retryAll } from '../manage.ts';
 import { outcome } from '../outcome.ts';
 import { TestTransfer } from '../testing.ts';
@@ -28,7 +29,7 @@ class Watched implements Channel {
     this.#look = look;
   }
 
-  get name(): string {
+  get name(): ChannelKind {
     return this.#channel.name;
   }
 
@@ -86,6 +87,7 @@ const cases: readonly Case[] = [
           mx: () => Promise.resolve({ result: 'unavailable', reason: 'none' }),
           addresses: (host) => Promise.resolve({ result: 'found', addresses: [host] }),
         },
+        settings: () => transfer.directory.cache.settings(),
         nextHop: new Map([['remote.example', sink.nextHop]]),
         hostnames: ['mail.test.example'],
         random: () => 0,

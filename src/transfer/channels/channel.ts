@@ -1,5 +1,5 @@
-// A channel: one way for a message to leave the queue. One file a channel beside this one; server/ registers them by name,
-// and nothing else compares a channel's name.
+// A channel: one way for a message to leave the queue. One file a kind beside this one; server/ registers them, and nothing
+// else compares a channel's name.
 //
 // In      a delivery: recipients of one message that go to one destination
 // Out     an outcome for each of them
@@ -7,6 +7,7 @@
 
 import type { Awaitable, Transaction } from '../../database/operation.ts';
 import type { Envelope } from '../../message/envelope.ts';
+import type { ChannelKind } from '../../routing/compile-channel.ts';
 import type { Target } from '../../routing/targets.ts';
 import type { MessageRow } from '../../store/messages.ts';
 import type { Outcome } from '../outcome.ts';
@@ -18,7 +19,7 @@ export interface Delivery {
   readonly message: StoredMessage;
   /** Its recipients are the targets', in order. */
   readonly envelope: Envelope;
-  /** `''`: this host. */
+  /** As the targets have it. */
   readonly destination: string;
   /** At least one, at most `recipientsMax`. */
   readonly targets: readonly Target[];
@@ -34,8 +35,9 @@ export interface Delivered {
 }
 
 export interface Channel {
-  readonly name: string;
-  /** It delivers on this host, in one transaction of the writer: its rows need no lease, and it is a LocalChannel. */
+  /** Its kind: there may be several channels of it, whose names and words the directory has. */
+  readonly name: ChannelKind;
+  /** It works on this host, in one transaction of the writer: its rows need no lease. */
   readonly isLocal: boolean;
   /** Recipients of one delivery. */
   readonly recipientsMax: number;
@@ -49,11 +51,13 @@ export interface Channel {
 /** What `write` needs of a message. */
 export type WrittenMessage = Pick<MessageRow, 'id' | 'received'> & { readonly sizeBytes: number };
 
+/** What it takes needs no queue. */
 export interface LocalChannel extends Channel {
+  /** Each target that is `delivered` refers to the message from then on. False: it is gone. */
+  readonly keeps: boolean;
   /**
    * The writer's half: puts one message where these targets say, in the transaction under way, and gives an outcome for
-   * each. Called by place.ts alone, at the dot and from the queue. The references that it adds are counted by the caller,
-   * one for each target that is `delivered`.
+   * each. Called by place.ts alone, at the dot and from the queue. The references that it adds are counted by the caller.
    */
   write(tx: Transaction, message: WrittenMessage, targets: readonly Target[]): Awaitable<readonly Outcome[]>;
 }

@@ -6,10 +6,11 @@ import { DnsTestServer } from '../../../test/support/dns-server.ts';
 import { CLOSE, type SinkScript, SmtpSink } from '../../../test/support/smtp-sink.ts';
 import { Resolver } from '../../net/resolver.ts';
 import { addDomain, addUser } from '../../provisioning/testing.ts';
+import { type RoutingSettings, settingsOf } from '../../routing/settings.ts';
 import { TestTransfer } from '../testing.ts';
 import { findExchanges } from './exchanges.ts';
 
-async function open(context: TestContext) {
+async function open(context: TestContext, settings: RoutingSettings = settingsOf([])) {
   const dns = await DnsTestServer.start('127.0.0.2');
   const resolver = new Resolver({ servers: [dns.server], timeoutMs: 100 });
   context.after(async () => {
@@ -19,12 +20,13 @@ async function open(context: TestContext) {
   let lot = 0;
   const parts = {
     resolver,
+    settings: () => settings,
     nextHop: new Map([['fixed.example', '[127.0.0.9]:2525']]),
     hostnames: ['mail.test.example', 'old.test.example'],
     random: () => (lot = (lot + 0.37) % 1),
   };
-  const ask = async (domain: string): Promise<string> => {
-    const found = await findExchanges(parts, domain);
+  const ask = async (domain: string, channel = 'smtp'): Promise<string> => {
+    const found = await findExchanges(parts, { destination: domain, channel });
     if ('outcome' in found) return `${found.outcome.result} ${found.outcome.status}`;
     return found.hosts.map(({ host, port }) => `${host}:${port}`).join(' ');
   };

@@ -1,13 +1,17 @@
 // Which hosts take the mail of a destination, best first.
 //
-// In      a destination (routing/destination.ts), the resolver, `[next-hop]` of the configuration, our own names
+// In      a destination (routing/destination.ts) and the channel to it, with its words; the entries of hosts, the resolver,
+//         `[next-hop]` of the configuration, our own names
 // Out     hosts in order, or why there is none: `failed` when DNS said so, `deferred` when it said nothing, and where what a
 //         person wrote leads nowhere: it can be corrected
 // Limits  HOSTS_MAX hosts of a domain; named ones are as many as the destination has
 // RFC 5321 §5.1, RFC 7505
 
 import type { Mx, MxAnswer } from '../../net/resolver.ts';
+import { channelNamed } from '../../routing/channels.ts';
+import type { ChannelWords } from '../../routing/compile-channel.ts';
 import { type Hop, parseDestination, parseHop } from '../../routing/destination.ts';
+import type { RoutingSettings } from '../../routing/settings.ts';
 import { type Outcome, outcome } from '../outcome.ts';
 
 /** More than RFC 5321 §5.1 asks for (two), few enough to be tried in one attempt. */
@@ -19,6 +23,8 @@ export interface Host {
   /** A name to look up, or an IP address. */
   readonly host: string;
   readonly port: number;
+  /** Where an entry says; undefined: the resolver knows. */
+  readonly addresses?: readonly string[];
 }
 
 export type Exchanges =
@@ -33,40 +39,58 @@ export interface ExchangeParts {
   readonly resolver: { mx(domain: string): Promise<MxAnswer> };
   /** Domain -> `[address]:port` or `host:port`. */
   readonly nextHop: ReadonlyMap<string, string>;
+  readonly settings: () => Pick<RoutingSettings, 'channels' | 'hosts'>;
   /** Our names, lower case. */
   readonly hostnames: readonly string[];
   /** 0 <= x < 1. */
   readonly random: () => number;
 }
 
-export async function findExchanges(parts: ExchangeParts, text: string): Promise<Exchanges> {
+export async function findExchanges(
+  parts: ExchangeParts,
+  { destination: text, channel }: { readonly destination: string; readonly channel: string },
+): Promise<Exchanges> {
   const configured = parts.nextHop.get(text);
   if (configured !== undefined) return configuredHost(configured);
   const destination = parseDestination(text);
   if (destination === undefined) return deferred('4.3.5', `The destination ${text} cannot be read`);
-  return 'hops' in destination ? namedHosts(parts, destination.hops) : hostsOfDomain(parts, destination.domain);
+  const words = channelNamed(parts.settings(), channel) ?? {};
+  return 'hops' in destination
+    ? namedHosts(parts, destination.hops, words)
+    : hostsOfDomain(parts, destination.domain, words);
 }
 
 /** In the order in which they are written. */
-function namedHosts(parts: ExchangeParts, hops: readonly Hop[]): Exchanges {
+function namedHosts(parts: ExchangeParts, hops: readonly Hop[], { port = SMTP_PORT }: ChannelWords): Exchanges {
   // On another port than that of mail something else of this machine may listen, say a filter.
-  const usable = hops.filter(({ host, port }) => port !== undefined || !parts.hostnames.includes(host));
+  const usable = hops.filter((hop) => hop.port !== undefined || !parts.hostnames.includes(hop.host));
   if (usable.length === 0) return deferred('4.4.6', `The mail would come back here: ${hops[0]!.host} is this host`);
-  return { hosts: usable.map(({ host, port }) => ({ host, port: port ?? SMTP_PORT })), source: 'named' };
+  const { hosts } = parts.settings();
+  return {
+    source: 'named',
+    hosts: usable.map((hop) => {
+      const entry = hosts.get(hop.host);
+      const own = { host: hop.host, port: hop.port ?? entry?.port ?? port };
+      return entry === undefined || entry.addresses.length === 0 ? own : { ...own, addresses: entry.addresses };
+    }),
+  };
 }
 
-async function hostsOfDomain(parts: ExchangeParts, domain: string): Promise<Exchanges> {
+async function hostsOfDomain(parts: ExchangeParts, domain: string, words: ChannelWords): Promise<Exchanges> {
+  const { port = SMTP_PORT } = words;
+  if (words.isNoMx === true)
+    return fromExchanges(parts, [{ preference: 0, exchange: domain }], { domain, port, source: 'mx' });
   const answer = await parts.resolver.mx(domain);
   switch (answer.result) {
     case 'found':
-      return fromExchanges(parts, answer.exchanges, domain, 'mx');
+      return fromExchanges(parts, answer.exchanges, { domain, port, source: 'mx' });
     case 'null-mx':
       return failed('5.1.10', `The domain ${domain} takes no mail (null MX)`);
     case 'no-name':
       return failed('5.1.2', `There is no domain ${domain}`);
     case 'no-data':
       // An MX that names itself. RFC 5321 §5.1
-      return fromExchanges(parts, [{ preference: 0, exchange: domain }], domain, 'implicit');
+      return fromExchanges(parts, [{ preference: 0, exchange: domain }], { domain, port, source: 'implicit' });
     case 'unavailable':
       return deferred('4.4.3', `The hosts of ${domain} cannot be looked up (${answer.reason})`);
     default:
@@ -85,8 +109,7 @@ function deferred(status: string, words: string): Exchanges {
 function fromExchanges(
   parts: ExchangeParts,
   exchanges: readonly Mx[],
-  domain: string,
-  source: 'mx' | 'implicit',
+  { domain, port, source }: { readonly domain: string; readonly port: number; readonly source: 'mx' | 'implicit' },
 ): Exchanges {
   const own = exchanges.filter(({ exchange }) => parts.hostnames.includes(exchange));
   // A host of our own preference or a worse one could send the message back to us. RFC 5321 §5.1
@@ -98,7 +121,7 @@ function fromExchanges(
     .map(({ preference, exchange }) => ({ preference, exchange, lot: parts.random() }))
     .sort((a, b) => a.preference - b.preference || a.lot - b.lot)
     .slice(0, HOSTS_MAX);
-  return { hosts: inOrder.map(({ exchange }) => ({ host: exchange, port: SMTP_PORT })), source };
+  return { hosts: inOrder.map(({ exchange }) => ({ host: exchange, port })), source };
 }
 
 function configuredHost(text: string): Exchanges {

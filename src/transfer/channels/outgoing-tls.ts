@@ -1,6 +1,6 @@
 // How TLS is used with other hosts: what the site says of a domain, and what a host's certificate is verified against.
 //
-// In      `[outgoing-tls]` and `[tls] outgoing-ca` of the configuration; the domains of a delivery and the host that takes it
+// In      `[outgoing-tls]` and `[tls] outgoing-ca` of the configuration, a channel's word; the domains of a delivery and the host that takes it
 // Out     what node:tls needs for this host; undefined: in the clear, whatever is offered
 // Limits  the file of authorities is looked at again once in FRESH_MS, as other files of certificates are
 // Never   fails: where the file of authorities cannot be read Node's roots count alone, and `problem` says so
@@ -42,9 +42,15 @@ export class OutgoingTls {
     this.#file = file;
   }
 
-  /** `host` is the host's name, or an address where no name is known: then there is no SNI, and the address is verified. */
-  async use(domains: readonly string[], host: string): Promise<TlsUse | undefined> {
-    const policy = this.#policy([...domains, host]) ?? 'opportunistic';
+  /**
+   * `host` is the host's name, or an address where no name is known: then there is no SNI, and the address is verified.
+   * `policy` counts where the configuration says nothing.
+   */
+  async use(
+    domains: readonly string[],
+    { host, policy: own }: { readonly host: string; readonly policy: TlsPolicy | undefined },
+  ): Promise<TlsUse | undefined> {
+    const policy = this.#policy([...domains, host]) ?? own ?? 'opportunistic';
     if (policy === 'off') return undefined;
     const { secureContext, problem } = await this.#current();
     const name = isIP(host) === 0 ? { servername: host } : { host };

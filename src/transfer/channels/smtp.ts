@@ -9,6 +9,7 @@
 // RFC 5321 §4.5.4.1 §5.1, RFC 3207 §4.1
 
 import type { AddressesAnswer } from '../../net/resolver.ts';
+import { channelNamed } from '../../routing/channels.ts';
 import { BLOB_CHUNK_BYTES, type Blobs } from '../../store/blobs.ts';
 import { type Outcome, outcome } from '../outcome.ts';
 import type { Channel, Delivered, Delivery } from './channel.ts';
@@ -57,12 +58,17 @@ export class SmtpChannel implements Channel {
       outcomes: delivery.targets.map(() => shared),
       isUnreachable,
     });
-    const exchanges = await findExchanges(this.#parts, delivery.destination);
+    const { destination } = delivery;
+    const { channel } = delivery.targets[0]!;
+    const exchanges = await findExchanges(this.#parts, { destination, channel });
     if ('outcome' in exchanges) return all(exchanges.outcome);
     let last: Outcome | undefined;
     let lookUp: Outcome | undefined;
     for (const host of exchanges.hosts) {
-      const found = await this.#parts.resolver.addresses(host.host);
+      const found: AddressesAnswer =
+        host.addresses === undefined
+          ? await this.#parts.resolver.addresses(host.host)
+          : { result: 'found', addresses: host.addresses };
       if (found.result !== 'found') {
         lookUp =
           found.result === 'unavailable'
@@ -70,7 +76,8 @@ export class SmtpChannel implements Channel {
             : (lookUp ?? noAddress(host, exchanges.source));
         continue;
       }
-      const mail = this.#mail(delivery, await this.#parts.tls.use(domainsOf(delivery), host.host));
+      const policy = channelNamed(this.#parts.settings(), channel)?.tls;
+      const mail = this.#mail(delivery, await this.#parts.tls.use(domainsOf(delivery), { host: host.host, policy }));
       for (const address of found.addresses.slice(0, ADDRESSES_MAX)) {
         const tried = await this.#tryBoth(host, address, mail, signal);
         if ('outcomes' in tried) return tried;

@@ -23,6 +23,7 @@ export const storeChannel: LocalChannel = {
   name: 'store',
   isLocal: true,
   recipientsMax: STORE_SLICE,
+  keeps: true,
   deliver: ({ targets }) => Promise.resolve({ outcomes: targets.map(() => IN_THE_WRITER) }),
   async write(tx, message, targets) {
     const found = await deliverToMailboxes(tx, { ...message, size: message.sizeBytes }, targets.map(mailboxOf));

@@ -2,13 +2,14 @@
 
 import { SERVER } from '../../directory/caller.ts';
 import { type Address, formatAddress } from '../../message/address.ts';
+import type { ChannelKind } from '../../routing/compile-channel.ts';
 import type { TakenMessage } from '../../store/intake.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Submission } from '../submit.ts';
 import type { Channel, Delivered, Delivery } from './channel.ts';
 
 export interface AnsweringParts {
-  readonly name: string;
+  readonly name: ChannelKind;
   /** Takes in the bytes of a message that is made here. */
   readonly take: (from: Address | undefined, text: string) => Promise<TakenMessage>;
   /** What becomes of a recipient; delivered where nothing is said. */
@@ -16,7 +17,7 @@ export interface AnsweringParts {
 }
 
 export class AnsweringChannel implements Channel {
-  readonly name: string;
+  readonly name: ChannelKind;
   readonly isLocal = false;
   readonly recipientsMax = 10;
   readonly #parts: AnsweringParts;

@@ -1,0 +1,172 @@
+// Held rows: which of them are resolved again, and when. Each waits for a row of the routing tables, named by its destination.
+//
+// In      a start: all of them; a commit that moved rows of the routing tables: those that wait for these
+// Out     rows of the channel `reprocess`, due at once, SLICE_ROWS an operation; who is held still is held again
+// States  idle -> reading what has changed -> releasing -> idle; a change meanwhile is read behind it
+// Limits  what has changed more than CHANGES_MAX rows, or before the history begins, releases all
+// Errors  what the writer cannot take now is tried again: PAUSE_MS, twice as long each time. Nothing is kept but in memory: a
+//         start releases all
+// Never   releases rows of a channel that is paused
+
+import { asFailure } from '../base/failure.ts';
+import { idOf, type QueueRowId, type Revision } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import { operation, type Reader, type Transaction, type Writer } from '../database/operation.ts';
+import { changedKeysAfter } from '../routing/history.ts';
+import { readState } from '../routing/tables.ts';
+import { reprocessChannel } from './channels/reprocess.ts';
+import { heldDestinationAfter, lastHeldRow } from './queue.ts';
+
+/** Rows of an operation: some milliseconds of the writer. */
+const SLICE_ROWS = 500;
+const CHANGES_MAX = 10_000;
+const PAUSE_MS = 1000;
+const PAUSE_MAX_MS = 30_000;
+
+export interface ReleaseArguments {
+  /** What they wait for. */
+  readonly destination: string;
+  /** Rows above `after`, up to and with `last`: who is held again meanwhile is not meant. */
+  readonly after: QueueRowId;
+  readonly last: QueueRowId;
+  /** Names of channels. */
+  readonly paused: readonly string[];
+}
+
+/** Gives the last row of the slice, undefined at the end. */
+export const releaseSlice = operation(
+  'transfer.release',
+  async (tx, { destination, after, last, paused }: ReleaseArguments): Promise<QueueRowId | undefined> => {
+    const rows = await tx.all(
+      `SELECT id, channel FROM queue WHERE state = 'held' AND destination = ? AND id > ? AND id <= ?
+       ORDER BY id LIMIT +?`,
+      destination,
+      after,
+      last,
+      SLICE_ROWS,
+    );
+    const released = rows.filter(({ channel }) => !paused.includes(String(channel))).map(({ id }) => Number(id));
+    await releaseRows(tx, released);
+    const end = rows.at(-1)?.['id'];
+    return end === undefined ? undefined : idOf<QueueRowId>(end);
+  },
+);
+
+/** They are resolved again as soon as they are picked. */
+export async function releaseRows(tx: Transaction, rows: readonly number[]): Promise<void> {
+  if (rows.length === 0) return;
+  await tx.run(
+    `UPDATE queue SET state = 'waiting', channel = ?, destination = '', next_attempt = 0
+     WHERE state = 'held' AND id IN (SELECT value FROM json_each(?))`,
+    reprocessChannel.name,
+    JSON.stringify(rows),
+  );
+  tx.afterCommit({ kind: 'queue' });
+}
+
+export interface ReleaseParts {
+  readonly reader: Reader;
+  readonly writer: Writer;
+  readonly log: Log;
+  /** Names of the channels that are paused now. */
+  readonly paused: () => readonly string[];
+}
+
+export class Release {
+  readonly #parts: ReleaseParts;
+  /** All changes up to this revision have been acted on; undefined: all rows are to be released. */
+  #seen: Revision | undefined;
+  #running: Promise<void> | undefined;
+  #isStarted = false;
+  #isWanted = false;
+  #isStopping = false;
+  #pauseMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parts: ReleaseParts) {
+    this.#parts = parts;
+  }
+
+  /** All rows, then those of whatever changes. */
+  start(): void {
+    this.#isStarted = true;
+    this.wake();
+  }
+
+  /** Rows of the routing tables may have changed. Cheap: many calls are one look. Before `start` nothing is looked at. */
+  wake(): void {
+    this.#isWanted = true;
+    if (!this.#isStarted || this.#isStopping || this.#running !== undefined || this.#timer !== undefined) return;
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+      if (this.#isWanted && !this.#isStopping) this.#later();
+    });
+  }
+
+  /** Resolves when no slice is under way. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  #later(): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.wake();
+    }, this.#pauseMs);
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#isWanted && !this.#isStopping) {
+        this.#isWanted = false;
+        await this.#look();
+      }
+      this.#pauseMs = 0;
+    } catch (error) {
+      this.#isWanted = true;
+      this.#pauseMs = Math.min(PAUSE_MAX_MS, Math.max(PAUSE_MS, 2 * this.#pauseMs));
+      const { kind, detail, message } = asFailure(error);
+      this.#parts.log.warn('transfer.release', { kind, detail: detail ?? message, pauseMs: this.#pauseMs });
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { reader } = this.#parts;
+    const { last, changed, revision } = reader.snapshot(() => ({
+      last: lastHeldRow(reader),
+      changed: this.#changed(),
+      revision: reader.routingRevision(),
+    }));
+    if (last !== undefined)
+      for (const destination of changed ?? heldDestinations(reader)) await this.#release(destination, last);
+    this.#seen = revision;
+  }
+
+  /** What rows may wait for and has changed; undefined: anything may have. */
+  #changed(): Iterable<string> | undefined {
+    const { reader } = this.#parts;
+    const seen = this.#seen;
+    if (seen === undefined || seen < readState(reader).historyFrom) return undefined;
+    const keys = changedKeysAfter(reader, seen, CHANGES_MAX);
+    // What a channel has been told, to wait no more, say, concerns what it holds whatever that waits for.
+    if (keys.length === CHANGES_MAX || keys.some(({ kind }) => kind === 'channel')) return undefined;
+    return new Set(keys.map(({ kind, key }) => `${kind} ${key}`));
+  }
+
+  async #release(destination: string, last: QueueRowId): Promise<void> {
+    const { writer, paused } = this.#parts;
+    let after: QueueRowId | undefined = idOf<QueueRowId>(0);
+    while (after !== undefined && !this.#isStopping)
+      after = await writer.execute(releaseSlice, { destination, after, last, paused: paused() });
+  }
+}
+
+function* heldDestinations(reader: Reader): Generator<string> {
+  let destination = heldDestinationAfter(reader, '');
+  while (destination !== undefined) {
+    yield destination;
+    destination = heldDestinationAfter(reader, destination);
+  }
+}

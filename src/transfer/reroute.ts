@@ -1,0 +1,76 @@
+// Rows for other hosts whose tables have moved since they were planned: recipients are resolved again when an attempt is
+// made, and who goes elsewhere now is placed anew in the transaction that ends the row.
+//
+// In      a row and what it carries; this thread's routing
+// Out     undefined: it goes where it was to go; or the outcome that counts in place of an attempt
+// Errors  tables that cannot be read put the row off; nobody is refused for that
+// Never   asks again whether the sender may relay: that was decided when the message was accepted
+// RFC 5321 §4.5.4.1
+
+import { asFailure } from '../base/failure.ts';
+import type { Reader } from '../database/operation.ts';
+import type { RoutingCache } from '../routing/cache.ts';
+import type { Resolution, RouteRequest } from '../routing/resolve.ts';
+import { askedAgain, type LocalOperation, resultOf } from './local-delivery.ts';
+import { type Outcome, outcome } from './outcome.ts';
+import { type PlaceParts, place } from './place.ts';
+import { type Carried, carriedBy, type QueueRow } from './queue.ts';
+
+export const REROUTE = 'transfer.reroute';
+
+const REROUTED: Outcome = { ...outcome('delivered', '2.0.0', 'rerouted'), operation: { name: REROUTE, args: {} } };
+
+export interface RerouteParts {
+  readonly reader: Reader;
+  readonly routing: Pick<RoutingCache, 'resolve'>;
+}
+
+export async function rerouted(parts: RerouteParts, row: QueueRow, carried: Carried): Promise<Outcome | undefined> {
+  if (parts.reader.routingRevision() <= row.planned) return undefined;
+  try {
+    const resolution = await parts.routing.resolve(carried.origin, accepted(carried.request));
+    return isSame(resolution, carried) ? undefined : REROUTED;
+  } catch (error) {
+    return outcome('deferred', '4.3.0', `It cannot be looked up where this goes: ${asFailure(error).message}`);
+  }
+}
+
+function isSame({ targets, failures }: Resolution, { target }: Carried): boolean {
+  const [only, ...more] = targets;
+  return (
+    only !== undefined &&
+    more.length + failures.length === 0 &&
+    only.channel === target.channel &&
+    only.destination === target.destination &&
+    only.key === target.key
+  );
+}
+
+function accepted(request: RouteRequest): RouteRequest {
+  return request.mayRelay ? request : { ...request, mayRelay: true };
+}
+
+/** Rows of one message and one sender. */
+export function reroute(parts: PlaceParts): LocalOperation {
+  return async (tx, { message, rows, events, at }) => {
+    const carried = rows.map(carriedBy);
+    const { envelope, request } = carried[0]!;
+    const placed = await place(tx, parts, {
+      message,
+      row: undefined,
+      envelope: { ...envelope, recipients: carried.map(askedAgain) },
+      request: accepted(request),
+      resolutions: undefined,
+      refused: 'return',
+      at,
+      queuedAt: Math.min(...rows.map(({ createdAt }) => createdAt)),
+    });
+    for (const [index, { how }] of placed.results.entries()) {
+      const { channel, destination, recipient } = rows[index]!;
+      if (how !== 'refused')
+        events.push({ event: 'rerouted', recipient, status: `2.0.0 no longer by ${channel} to ${destination}` });
+    }
+    events.push(...placed.events);
+    return placed.results.map(resultOf);
+  };
+}
