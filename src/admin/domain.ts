@@ -29,6 +29,8 @@ export interface ListedDomain {
   /** `active`, or the first status that is not. */
   readonly status: string;
   readonly catchall: string | null;
+  /** The domain that this is another name of; `''`: of none that can be read. */
+  readonly aliasOf: string | null;
 }
 
 function statusWord(status: Status | undefined): string {
@@ -42,6 +44,7 @@ function listed(row: RouteRow): ListedDomain {
     dn: dcDnOfDomain(row.domain),
     status: statusWord(status),
     catchall: row.catchall ?? null,
+    aliasOf: row.aliasOf ?? null,
   };
 }
 

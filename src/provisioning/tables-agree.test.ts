@@ -44,6 +44,12 @@ const memberDn = fc.oneof(
   listAddress.map(groupDn),
 );
 
+const aliased = fc.oneof(domain.map(domainDn), fc.constantFrom(domainDn('gone.test'), 'ou=Org,o=internet'));
+const associated = fc.uniqueArray(fc.constantFrom('b.test', 'sales.acme.example', 'more.test', 'other.test'), {
+  maxLength: 2,
+});
+const host = fc.constantFrom('mail.test.example', 'mail2.example');
+
 const person = { objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser'], cn: 'x', sn: 'x' };
 
 const change: fc.Arbitrary<DirectoryChange> = fc.oneof(
@@ -61,6 +67,18 @@ const change: fc.Arbitrary<DirectoryChange> = fc.oneof(
   fc.tuple(listAddress, fc.uniqueArray(memberDn, { maxLength: 3 })).map(([own, members]) => addGroup(own, members)),
   fc.tuple(domain, base).map(([of, inetDomainBaseDN]) => replace(domainDn(of), { inetDomainBaseDN })),
   domain.map((of) => replace(domainDn(of), { inetDomainBaseDN: [] })),
+  fc
+    .tuple(domain, aliased)
+    .map(([of, aliasedObjectName]) => addDomain(of, { objectClass: ['domain', 'inetDomainAlias'], aliasedObjectName })),
+  fc.tuple(domain, aliased).map(([of, aliasedObjectName]) => replace(domainDn(of), { aliasedObjectName })),
+  domain.map((of) => replace(domainDn(of), { aliasedObjectName: [] })),
+  {
+    weight: 3,
+    arbitrary: fc.tuple(domain, associated).map(([of, names]) => replace(domainDn(of), { associatedDomain: names })),
+  },
+  domain.map((of) => replace(domainDn(of), { waypostRoute: 'mx' })),
+  fc.tuple(address, host).map(([own, mailHost]) => replace(userDn(own), { mailHost })),
+  fc.tuple(address, address).map(([own, mailEquivalentAddress]) => replace(userDn(own), { mailEquivalentAddress })),
   fc.tuple(domain, address).map(([of, to]) => replace(domainDn(of), { mailDomainCatchallAddress: to })),
   domain.map((of) =>
     replace(domainDn(of), { objectClass: 'domain', inetDomainBaseDN: [], mailDomainCatchallAddress: [] }),

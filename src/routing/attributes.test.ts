@@ -10,6 +10,7 @@ import { normalizeDn } from '../directory/dn.ts';
 import type { Attribute, Entry } from '../directory/entry.ts';
 import { parseAddress } from '../message/address.ts';
 import { compileDomain, compileRecipient } from './compile.ts';
+import { compileHost } from './compile-host.ts';
 import { type RouteRequest, type RoutingTables, resolve, type StepName } from './resolve.ts';
 import type { RecipientRow, RouteRow } from './rows.ts';
 import { settingsOf } from './settings.ts';
@@ -28,6 +29,13 @@ function entry(dn: string, values: Values): Entry {
   const made = { createdAt: 0, modifiedAt: 0, revision: idOf<Revision>(5), uuid: dn, parent: 1 };
   return { id: 5, dn, normalizedDn: normalizeDn(dn), attributes, ...made };
 }
+
+const MAIL2 = compileHost(
+  entry('cn=Mail2.example,ou=Hosts,ou=Waypost,o=internet', {
+    objectClass: 'waypostHost',
+    waypostHostAddress: ['192.0.2.2', '2001:DB8::2'],
+  }),
+)!;
 
 interface World {
   readonly acme?: Values;
@@ -74,7 +82,7 @@ function tablesOf({ acme, ann, bob, team, domains = {} }: World): RoutingTables 
     route: (domain) => routes.find((route) => route.domain === domain) ?? null,
     alias: (key) => [...rows.values()].find((row) => row.addresses.includes(key)) ?? null,
     recipient: (dn) => rows.get(dn) ?? null,
-    settings: () => settingsOf([]),
+    settings: () => settingsOf([MAIL2]),
   };
 }
 
@@ -549,6 +557,17 @@ test('a message above the limit of the user or of the domain is refused where it
   assert.equal(text({ acme: { ...acme, waypostRoute: 'mx' } }, 1025), '552 5.2.3');
   assert.equal(text({ team: { mailMsgMaxBlocks: '1' } }, 1025, 'team@acme.example'), '552 5.2.3');
   assert.equal(outcomeOf({ ann, acme }, 'ann@acme.example').text, 'store 7', 'not known yet');
+});
+
+test('what comes from the mail host itself is not sent straight back', () => {
+  const [ann, bob] = [{ mailHost: 'mail2.example' }, { mailHost: '192.0.2.9' }];
+  const from = (peer: string, address = 'ann@acme.example'): string =>
+    outcomeOf({ ann, bob }, address, { ...stranger, peer }).text;
+  assert.equal(from('192.0.2.2'), '451 4.4.6');
+  assert.equal(from('2001:db8::2'), '451 4.4.6');
+  assert.equal(from('192.0.2.3'), 'smtp [mail2.example] ann@acme.example');
+  assert.equal(from('192.0.2.9', 'bob@acme.example'), '451 4.4.6');
+  assert.equal(from('192.0.2.2', 'team@acme.example'), 'smtp [192.0.2.9] bob@acme.example');
 });
 
 test('a long chain of routing addresses ends', () => {

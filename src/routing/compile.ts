@@ -42,11 +42,13 @@ export function compileDomain(entry: Entry): RouteRow | undefined {
   if (domain === undefined) return undefined;
   const problems: Problem[] = [];
   const aliasOf = aliasedDomain(entry, problems);
+  // Rows of their own: here only what is no name.
+  domainsOf(entry, ASSOCIATED, problems);
   if (aliasOf !== undefined) return withoutAbsent({ domain, base: '', aliasOf, problems: orAbsent(problems) });
   return withoutAbsent({
     domain,
     base: baseOf(entry, problems),
-    canonical: domainOf(entry, 'inetCanonicalDomainName', problems),
+    canonical: domainsOf(entry, 'inetCanonicalDomainName', problems)[0],
     inetDomainStatus: statusOf(entry, 'inetDomainStatus', problems),
     mailDomainStatus: statusOf(entry, 'mailDomainStatus', problems),
     access: accessOf(entry, 'mailDomainAllowedServiceAccess', problems),
@@ -60,6 +62,14 @@ export function compileDomain(entry: Entry): RouteRow | undefined {
     unsupported: orAbsent(presentOf(entry, unsupportedAttributes.domain)),
     problems: orAbsent(problems),
   });
+}
+
+const ASSOCIATED = 'associatedDomain';
+
+/** Further names of the domain that this entry makes; none for an entry that makes none. See associated-domains.ts. */
+export function associatedDomainsOf(entry: Entry): readonly string[] {
+  const own = mailDomainOf(entry);
+  return own === undefined ? [] : domainsOf(entry, ASSOCIATED, []).filter((domain) => domain !== own);
 }
 
 /**
@@ -311,12 +321,14 @@ function hostsOf(entry: Entry, attribute: string, problems: Problem[]): string[]
   return [...hosts];
 }
 
-function domainOf(entry: Entry, attribute: string, problems: Problem[]): string | undefined {
-  const value = textValue(entry, asciiLower(attribute));
-  if (value === undefined) return undefined;
-  const domain = normalizeDomain(value.trim());
-  if (domain === undefined) problems.push({ attribute, value, reason: 'is not a domain name' });
-  return domain;
+function domainsOf(entry: Entry, attribute: string, problems: Problem[]): string[] {
+  const domains = new Set<string>();
+  for (const value of textValues(entry, asciiLower(attribute))) {
+    const domain = normalizeDomain(value.trim());
+    if (domain === undefined) problems.push({ attribute, value, reason: 'is not a domain name' });
+    else domains.add(domain);
+  }
+  return [...domains];
 }
 
 function orAbsent<T>(list: readonly T[]): readonly T[] | undefined {

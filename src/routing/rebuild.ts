@@ -13,7 +13,8 @@ import { operation, type Transaction, type Writer } from '../database/operation.
 import { countEntriesIn, entriesAfterIn, entriesWithIn } from '../directory/entries.ts';
 import type { Entry } from '../directory/entry.ts';
 import { DOMAIN_CLASSES } from '../directory/mail-domain.ts';
-import { COMPILER_VERSION, compileDomain } from './compile.ts';
+import { domainsOf, routeOfDirectory } from './associated-domains.ts';
+import { COMPILER_VERSION } from './compile.ts';
 import { type HistoryKind, rememberRow } from './history.ts';
 import { compileSetting } from './settings.ts';
 import { compiled, replaceRecipient, replaceRoute, replaceSetting, withoutHeld } from './synchronize.ts';
@@ -134,10 +135,10 @@ const rebuildDomains = operation(
     const state = await stateIn(tx);
     const entries = await entriesWithIn(tx, 'objectClass', objectClass, SLICE, after);
     for (const entry of entries) {
-      const row = compileDomain(entry);
-      if (row === undefined) continue;
-      await replaceRoute(tx, builtIn(state), row.domain, row);
-      if (isCompared) await compare(tx, state, 'route', row.domain);
+      for (const domain of domainsOf(entry)) {
+        await replaceRoute(tx, builtIn(state), domain, await routeOfDirectory(tx, domain));
+        if (isCompared) await compare(tx, state, 'route', domain);
+      }
     }
     return entries.length < SLICE ? undefined : entries.at(-1)!.id;
   },

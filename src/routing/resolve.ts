@@ -408,11 +408,24 @@ class Resolving {
     return row.kind === 'user' ? this.#user(row, address) : this.#group(row, depth);
   }
 
-  #toMailHost({ dn, routingAddress }: RecipientRow, mailHost: string, address: Address): Reply {
+  #toMailHost({ dn, routingAddress }: RecipientRow, mailHost: string, address: Address): Reply | undefined {
     if (this.#explain) this.#step('mail host', `mailHost of ${dn}: ${mailHost}`);
+    const isPeer = this.#isPeer(mailHost);
+    if (isPeer === undefined) return undefined;
+    if (isPeer && this.#explain)
+      this.#step('loop', `the message has come from ${mailHost}, whose directory says otherwise`);
+    if (isPeer) return replies.sentBack;
     if (this.#explain && routingAddress !== undefined) this.#step('address', `mailRoutingAddress: ${routingAddress}`);
     const recipient = routingAddress === undefined ? address : tryParseAddress(routingAddress);
     return recipient === undefined ? replies.badAddress : this.#target(hopTarget(recipient, hopsTo([mailHost])));
+  }
+
+  /** Whether the message has come from this host, as the host's entry says. */
+  #isPeer(host: string): boolean | undefined {
+    const { peer } = this.#request;
+    if (peer === undefined || peer === host) return peer === host;
+    const settings = this.#settings();
+    return settings && settings.hosts.get(host)?.addresses.includes(peer) === true;
   }
 
   #reroute({ dn }: RecipientRow, routingAddress: string, depth: number): Reply | undefined {
@@ -551,6 +564,14 @@ class Resolving {
   #missing(set: Set<string>, key: string): void {
     set.add(key);
     if (this.#asked() >= this.#askMax) throw new Enough();
+  }
+
+  #settings(): RoutingSettings | undefined {
+    const settings = this.#tables.settings();
+    if (settings !== undefined) return settings;
+    this.#ask.settings = true;
+    if (this.#asked() >= this.#askMax) throw new Enough();
+    return undefined;
   }
 
   #asked(): number {

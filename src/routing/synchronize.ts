@@ -19,6 +19,7 @@ import { directoryFailure } from '../directory/failure.ts';
 import { type MemberValue, memberValuesIn, withMembers } from '../directory/member-values.ts';
 import { formatAddress } from '../message/address.ts';
 import { ensureAccount } from '../store/accounts.ts';
+import { checkAssociatedDomains, domainsMovedBy, routeOfDirectory } from './associated-domains.ts';
 import { compileDomain, compileRecipient, mailHostOf, recipientKindOf } from './compile.ts';
 import { addressOfKey, type Problem, type RecipientRow, type RouteRow } from './rows.ts';
 import { compileSetting, type SettingRow } from './settings.ts';
@@ -53,13 +54,15 @@ const MEMBERS_PAGE = 10_000;
 const HELD = 'is an address of ';
 
 /**
- * The changes of the answering generation. Throws `exists` (constraintViolation) for an address that another entry holds;
+ * The changes of the answering generation. Throws `exists` (constraintViolation) for an address that another entry holds,
+ * constraintViolation for an associatedDomain that another domain has;
  * notAllowedOnNonLeaf for the deletion of a domain entry by which an address routes, unwillingToPerform for any other
  * change of one after which it would route no more.
  */
 export async function synchronizeEntry(tx: Transaction, changed: ChangedEntry): Promise<TableChange[]> {
   const state = await stateIn(tx);
   const changes: TableChange[] = [];
+  await checkAssociatedDomains(tx, changed.before, changed.after);
   for (const generation of generationsOf(state)) {
     const made = await synchronizeIn(tx, state, generation, changed);
     if (generation.role === 'answering') changes.push(...made);
@@ -79,9 +82,10 @@ async function synchronizeIn(
   const changes: TableChange[] = [];
   if (before !== undefined && before.normalizedDn !== after?.normalizedDn)
     changes.push(...(await replaceRecipient(tx, generation, before.normalizedDn, undefined)));
-  if (oldRoute !== undefined && oldRoute.domain !== newRoute?.domain)
-    changes.push(...(await replaceRoute(tx, generation, oldRoute.domain, undefined)));
-  if (newRoute !== undefined) changes.push(...(await replaceRoute(tx, generation, newRoute.domain, newRoute)));
+  for (const domain of domainsMovedBy(before, after)) {
+    const route = domain === newRoute?.domain ? newRoute : await routeOfDirectory(tx, domain);
+    changes.push(...(await replaceRoute(tx, generation, domain, route)));
+  }
   changes.push(...(await replaceSettings(tx, generation, before, after)));
   if (after !== undefined) {
     const row = await compiled(tx, state, generation.number, after);

@@ -30,11 +30,15 @@ const isAddress = (text: string): boolean => /^[a-z0-9.-]+@[a-z0-9.-]+$/i.test(t
 const domainOf = (address: string): string => address.slice(address.indexOf('@') + 1);
 
 export function naiveTables(entries: readonly NaiveEntry[]): NaiveTables {
-  const routes: Record<string, { base: string }> = {};
+  const routes: Record<string, { base: string; aliasOf?: string | undefined }> = {};
   for (const entry of entries) {
     const domain = mailDomain(entry);
     if (domain !== undefined) routes[domain] = naiveRoute(entry);
   }
+  // Names without a node of their own.
+  for (const entry of entries)
+    for (const name of mailDomain(entry) === undefined ? [] : values(entry, 'associatedDomain'))
+      routes[name] ??= { base: '', aliasOf: mailDomain(entry) };
   const aliases: Record<string, string> = {};
   const recipients: Record<string, object> = {};
   for (const entry of entries) {
@@ -46,7 +50,9 @@ export function naiveTables(entries: readonly NaiveEntry[]): NaiveTables {
       if (aliases[address] !== undefined) throw new Error(`${address} is claimed twice`);
       aliases[address] = dn;
     }
-    recipients[dn] = { kind, addresses, ...(kind === 'user' ? naiveUser(entry) : naiveGroup(entry)) };
+    const [mailHost] = values(entry, 'mailHost');
+    const place = mailHost === undefined ? {} : { mailHost };
+    recipients[dn] = { kind, addresses, ...place, ...(kind === 'user' ? naiveUser(entry) : naiveGroup(entry)) };
   }
   return { routes, aliases, recipients };
 }
@@ -58,13 +64,22 @@ const is = (entry: NaiveEntry, name: string): boolean =>
 /** Nodes of the DC tree that have one of the two classes: their labels, from the node up. */
 function mailDomain(entry: NaiveEntry): string | undefined {
   if (!is(entry, 'mailDomain') && !is(entry, 'inetDomainAlias')) return undefined;
-  const rdns = plainDn(entry.dn).split(',');
-  if (rdns.pop() !== 'o=internet' || rdns.length === 0 || !rdns.every((rdn) => rdn.startsWith('dc='))) return undefined;
+  return dcName(entry.dn) || undefined;
+}
+
+/** `''` for a DN that is none of the DC tree. */
+function dcName(dn: string): string {
+  const rdns = plainDn(dn).split(',');
+  if (rdns.pop() !== 'o=internet' || !rdns.every((rdn) => rdn.startsWith('dc='))) return '';
   return rdns.map((rdn) => rdn.slice('dc='.length)).join('.');
 }
 
 /** Its people stand below its base, its own node where it names none. */
 function naiveRoute(entry: NaiveEntry) {
+  const [target] = values(entry, 'aliasedObjectName');
+  const isAliasOfNothing = !is(entry, 'mailDomain') && values(entry, 'inetDomainBaseDN').length === 0;
+  if (target !== undefined || isAliasOfNothing)
+    return { base: '', aliasOf: target === undefined ? '' : dcName(target) };
   const [catchall] = values(entry, 'mailDomainCatchallAddress')
     .map((text) => text.trim())
     .filter(isAddress);
@@ -74,6 +89,7 @@ function naiveRoute(entry: NaiveEntry) {
       inetDomainStatus: ['active', 'inactive', 'deleted', 'removed'],
       mailDomainStatus: ['active', 'inactive', 'disabled', 'deleted', 'removed', 'hold', 'overquota'],
     }),
+    ...(values(entry, 'waypostRoute').includes('mx') ? { isMx: true } : {}),
     ...(catchall === undefined ? {} : { catchall: `${catchall.split('@')[0]}@${domainOf(catchall).toLowerCase()}` }),
   };
 }
@@ -86,14 +102,16 @@ function kindOf(entry: NaiveEntry): 'user' | 'group' | undefined {
 
 /** The domains whose base holds the DN, and no deeper base does. */
 function ownersOf(dn: string, routes: Readonly<Record<string, { base: string }>>): string[] {
-  const holding = Object.entries(routes).filter(([, { base }]) => dn === base || dn.endsWith(`,${base}`));
+  const own = Object.entries(routes).filter(([, { base }]) => base !== '');
+  const holding = own.filter(([, { base }]) => dn === base || dn.endsWith(`,${base}`));
   const deepest = Math.max(...holding.map(([, { base }]) => base.length));
   return holding.filter(([, { base }]) => base.length === deepest).map(([domain]) => domain);
 }
 
 /** `mail` first; case does not tell two addresses apart. The site postmaster has one without a domain. */
 function addressesOf(entry: NaiveEntry, dn: string, domains: readonly string[]): string[] {
-  const claimed = [...values(entry, 'mail'), ...values(entry, 'mailAlternateAddress')]
+  const claimed = ['mail', 'mailAlternateAddress', 'mailEquivalentAddress']
+    .flatMap((name) => values(entry, name))
     .map((text) => text.trim().toLowerCase())
     .filter((address) => isAddress(address) && domains.includes(domainOf(address)));
   const site = dn === 'uid=postmaster,ou=waypost,o=internet' ? ['postmaster'] : [];

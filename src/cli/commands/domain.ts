@@ -31,8 +31,8 @@ export function domainCommand(context: CommandContext): Command {
       const list = await context.client(options).call('domain.list', {});
       context.printer(options).print(list, () =>
         columns(
-          ['DOMAIN', 'STATUS', 'CATCH-ALL'],
-          list.map((each) => [each.domain, each.status, each.catchall ?? '-']),
+          ['DOMAIN', 'STATUS', 'CATCH-ALL', 'ALIAS OF'],
+          list.map((each) => [each.domain, each.status, each.catchall ?? '-', each.aliasOf ?? '-']),
           'no mail domains yet: waypost domain add NAME',
         ),
       );
