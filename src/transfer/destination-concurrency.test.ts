@@ -10,11 +10,11 @@ import type { QueueRow } from './queue.ts';
 
 const RECIPIENTS_MAX = 100;
 
-function row(id: number, message: number, destination: string): QueueRow {
+function row(id: number, message: number, destination: string, channel = 'smtp'): QueueRow {
   return {
     id: id as QueueRowId,
     message: idOf(message),
-    channel: 'smtp',
+    channel,
     destination,
     sender: 'ann@acme.example',
     recipient: `r${id}@${destination}`,
@@ -68,27 +68,39 @@ test('every row is begun exactly once, whatever comes and ends in which order', 
     { maxLength: 40 },
   );
   fc.assert(
-    fc.property(steps, fc.integer({ min: 1, max: 12 }), (actions, deliveriesMax) => {
-      const { concurrency, running, begun, add, end } = open(deliveriesMax);
-      let ids = 0;
-      for (const action of actions) {
-        if ('end' in action) end(action.end % Math.max(1, running.length));
-        else add(Array.from({ length: action.rows }, () => row(++ids, action.message, action.destination)));
-        assert.ok(running.length <= deliveriesMax);
-        if (concurrency.heldRows > 0) assert.ok(running.length > 0, 'rows wait and no delivery runs');
-      }
-      while (running.length > 0) end(0);
-      assert.equal(concurrency.heldRows, 0);
-      const seen = begun.flat().map(({ id }) => id);
-      assert.deepEqual(
-        [...seen].sort((a, b) => a - b),
-        Array.from({ length: ids }, (_, i) => i + 1),
-      );
-      for (const rows of begun) {
-        assert.ok(rows.length <= RECIPIENTS_MAX);
-        assert.equal(new Set(rows.map(({ message, destination }) => `${message} ${destination}`)).size, 1);
-      }
-    }),
+    fc.property(
+      steps,
+      fc.integer({ min: 1, max: 12 }),
+      fc.integer({ min: 1, max: 5 }),
+      (actions, deliveriesMax, jobs) => {
+        const { concurrency, running, begun, add, end } = open(deliveriesMax, (name) =>
+          name === 'partner' ? jobs : undefined,
+        );
+        const channelOf = (destination: string): string => (destination < 'c' ? 'smtp' : 'partner');
+        let ids = 0;
+        for (const action of actions) {
+          if ('end' in action) end(action.end % Math.max(1, running.length));
+          else {
+            const { rows, message, destination } = action;
+            add(Array.from({ length: rows }, () => row(++ids, message, destination, channelOf(destination))));
+          }
+          assert.ok(running.length <= deliveriesMax);
+          assert.ok(running.filter(([first]) => first?.channel === 'partner').length <= jobs);
+          if (concurrency.heldRows > 0) assert.ok(running.length > 0, 'rows wait and no delivery runs');
+        }
+        while (running.length > 0) end(0);
+        assert.equal(concurrency.heldRows, 0);
+        const seen = begun.flat().map(({ id }) => id);
+        assert.deepEqual(
+          [...seen].sort((a, b) => a - b),
+          Array.from({ length: ids }, (_, i) => i + 1),
+        );
+        for (const rows of begun) {
+          assert.ok(rows.length <= RECIPIENTS_MAX);
+          assert.equal(new Set(rows.map(({ message, destination }) => `${message} ${destination}`)).size, 1);
+        }
+      },
+    ),
   );
 });
 

@@ -6,6 +6,7 @@ import { DnsTestServer } from '../../../test/support/dns-server.ts';
 import { CLOSE, type SinkScript, SmtpSink } from '../../../test/support/smtp-sink.ts';
 import { Resolver } from '../../net/resolver.ts';
 import { addDomain, addUser } from '../../provisioning/testing.ts';
+import type { ChannelWords } from '../../routing/compile-channel.ts';
 import { type RoutingSettings, settingsOf } from '../../routing/settings.ts';
 import { TestTransfer } from '../testing.ts';
 import { findExchanges } from './exchanges.ts';
@@ -85,6 +86,34 @@ test('hosts that are named are asked in the order in which they stand, and have 
   assert.equal(await ask('[old.test.example]'), 'deferred 4.4.6');
   assert.equal(await ask('[a.example],'), 'deferred 4.3.5');
   assert.equal(dns.queries.length, 0);
+});
+
+test('what entries of hosts and a channel say', async (context) => {
+  const host = (key: string, addresses: readonly string[], port: number) =>
+    ({ kind: 'host', key, dn: `cn=${key}`, addresses, port }) as const;
+  const channel = (key: string, words: ChannelWords) =>
+    ({ kind: 'channel', key, dn: `cn=${key}`, channelKind: 'smtp', keywords: [], isPaused: false, ...words }) as const;
+  const { dns, ask } = await open(
+    context,
+    settingsOf([
+      host('inside.example', ['192.0.2.1', '192.0.2.2'], 2525),
+      host('known.example', [], 26),
+      channel('partner', { port: 587 }),
+      channel('direct', { isNoMx: true, port: 24 }),
+    ]),
+  );
+  dns.mx('remote.example', [10, 'a.example']);
+  assert.equal(
+    await ask('[inside.example],[known.example],[x.example]'),
+    'inside.example:2525 known.example:26 x.example:25',
+  );
+  assert.equal(await ask('[inside.example]:27'), 'inside.example:27');
+  assert.equal(await ask('[inside.example],[x.example]', 'partner'), 'inside.example:2525 x.example:587');
+  assert.equal(await ask('remote.example', 'partner'), 'a.example:587');
+  const asked = dns.queries.length;
+  assert.equal(await ask('remote.example', 'direct'), 'remote.example:24');
+  assert.equal(await ask('mail.test.example', 'direct'), 'failed 5.4.6');
+  assert.equal(dns.queries.length, asked);
 });
 
 test('a host without an address is followed by the next; none at all comes back', async (context) => {
