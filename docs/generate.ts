@@ -111,6 +111,10 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
     'path',
     'PEM of the authorities whose client certificates count; with it they are asked for, but on port 25. Relative to the file.',
   ],
+  'sync.verify': [
+    'time, or `"off"`',
+    'How long after one proof of the routing tables the next is made, see [Proof of the tables](../sync.md).',
+  ],
   'audit.keep': ['time', 'How long the lines of `audit/` are kept.'],
   'proxy.trusted': [
     'list of `address` or `address/bits`',
@@ -139,7 +143,7 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
 
 /** Key -> its default, as one would write it. */
 function defaults(): Readonly<Record<string, string>> {
-  const { listen, portOffset, log, auth, provision, audit, queue, limits } = configure(undefined, 'waypost.toml', {
+  const { listen, portOffset, log, auth, provision, audit, sync, queue, limits } = configure(undefined, 'waypost.toml', {
     data: '/var/lib/waypost',
     development: false,
     hostname: 'mail.example',
@@ -166,6 +170,7 @@ function defaults(): Readonly<Record<string, string>> {
     'next-hop': 'none',
     'outgoing-tls': 'none',
     'tls.outgoing-ca': 'none',
+    'sync.verify': text(sync.verifyMs === undefined ? 'off' : time(sync.verifyMs)),
     'audit.keep': text(time(audit.keepMs)),
     'proxy.trusted': 'none',
     'proxy.listeners': 'all but `dns` and `http`',

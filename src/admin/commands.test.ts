@@ -14,20 +14,22 @@ import {
   type TestDirectory,
   userDn,
 } from '../provisioning/testing.ts';
+import { SyncRuns } from '../routing/sync-runs.ts';
 import { domainAdd, domainRemove, domainShow } from './domain.ts';
 import type { EntryParts } from './entries.ts';
 import { groupAdd, groupList, groupRemove, groupShow } from './group.ts';
 import { type AdminOperation, runAdminOperation } from './operation.ts';
 import { route } from './route.ts';
-import { syncStatus } from './sync.ts';
+import { type SyncParts, syncStatus } from './sync.ts';
 import { userAdd, userList, userRemove, userShow } from './user.ts';
 
 let directory: TestDirectory;
-let parts: EntryParts;
+let parts: EntryParts & SyncParts;
 beforeEach(async () => {
   directory = await openTestDirectory();
   const { reader, writer, cache: routing } = directory;
-  parts = { reader, writer, routing, clock: systemClock, gate: new HashGate() };
+  const syncRuns = new SyncRuns({ reader, writer, clock: systemClock });
+  parts = { reader, writer, routing, clock: systemClock, gate: new HashGate(), syncRuns };
   await run(domainAdd(parts), { domain: 'cmd.test' });
 });
 afterEach(() => directory.close());

@@ -13,12 +13,12 @@ import { type CheckParts, mailboxCheck } from './mailbox.ts';
 import { queueList, queueRemove, queueRetry, queueShow } from './queue.ts';
 import { route } from './route.ts';
 import { type StatusParts, status } from './status.ts';
-import { syncStatus } from './sync.ts';
+import { type SyncParts, syncDigest, syncDomain, syncFull, syncRows, syncStatus, syncVerify } from './sync.ts';
 import { tokenAdd, tokenList, tokenRemove } from './token.ts';
 import { trace } from './trace.ts';
 import { userAdd, userList, userRemove, userShow } from './user.ts';
 
-export interface AdminParts extends EntryParts, StatusParts, CheckParts, CertificateParts, AuditParts {
+export interface AdminParts extends EntryParts, StatusParts, CheckParts, CertificateParts, AuditParts, SyncParts {
   readonly reader: Reader;
   readonly zoneHost: ZoneHost;
 }
@@ -43,6 +43,11 @@ export function adminOperations(parts: AdminParts) {
     tokenRemove(parts),
     route(parts),
     syncStatus(parts),
+    syncFull(parts),
+    syncDomain(parts),
+    syncVerify(parts),
+    syncDigest(parts),
+    syncRows(parts),
     dnsRecords({ names: zoneNames(parts.reader), host: parts.zoneHost }),
     queueList(parts),
     queueShow(parts),

@@ -24,6 +24,7 @@ const BY_ID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id = ?`;
 const BY_UUID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND uuid = ?`;
 const CHILDREN = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE parent = ? AND id > ? ORDER BY id LIMIT +?`;
 const AFTER = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id > ? ORDER BY id LIMIT +?`;
+const BELOW = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path > ? AND path < ? ORDER BY path LIMIT +?`;
 const ANY_CHILD = 'SELECT 1 FROM dit WHERE parent = ? LIMIT 1';
 const WITH_VALUE =
   `SELECT ${ENTRY_COLUMNS} FROM dit_index JOIN dit ON dit.id = dit_index.entry ` +
@@ -94,8 +95,26 @@ export async function childrenIn(tx: Transaction, parent: number, limit: number,
 }
 
 /** At most `limit` entries with ids above `after`, oldest first: a walk over the whole directory in pages. */
+export function entriesAfter(reader: Reader, after: number, limit: number): Entry[] {
+  return reader.arrays(AFTER, after, limit).map(decodeEntry);
+}
+
 export async function entriesAfterIn(tx: Transaction, after: number, limit: number): Promise<Entry[]> {
   return (await tx.arrays(AFTER, after, limit)).map(decodeEntry);
+}
+
+/**
+ * At most `limit` entries at or below this DN, behind the one of `after`, in the order of the tree. With each its place for
+ * the next page.
+ */
+export async function entriesBelowIn(
+  tx: Transaction,
+  base: Dn,
+  after: string | undefined,
+  limit: number,
+): Promise<{ readonly entries: Entry[]; readonly last: string | undefined }> {
+  const rows = await tx.arrays(BELOW, TENANT, after ?? base.path.slice(0, -1), `${base.path.slice(0, -1)}-`, limit);
+  return { entries: rows.map(decodeEntry), last: rows.length < limit ? undefined : (rows.at(-1)![2] as string) };
 }
 
 export async function countEntriesIn(tx: Transaction): Promise<number> {

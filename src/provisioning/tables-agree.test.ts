@@ -7,10 +7,12 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type NaiveTables, naiveTables } from '../../test/support/naive-tables.ts';
 import { Failure } from '../base/failure.ts';
+import type { Reader } from '../database/operation.ts';
 import { attributesOfJson } from '../directory/entries.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
 import { synchronizeFully } from '../routing/rebuild.ts';
 import { readTables } from '../routing/testing.ts';
+import { type Difference, verifyTables } from '../routing/verify.ts';
 import {
   add,
   addDomain,
@@ -194,6 +196,7 @@ test('incremental synchronization and a full one make the same tables', async ()
         const incremental = readTables(reader);
         for (let step = await full.next(); step.done !== true; ) step = await full.next();
         assert.deepEqual(readTables(reader), incremental);
+        assert.deepEqual(proved(reader), []);
         assert.deepEqual(compiledTables(directory), judgedTables(directory));
       } finally {
         directory.close();
@@ -202,3 +205,12 @@ test('incremental synchronization and a full one make the same tables', async ()
     { numRuns: 40 },
   );
 });
+
+/** What the proof names. */
+function proved(reader: Reader): readonly Difference[] {
+  const pages = verifyTables(reader);
+  for (;;) {
+    const page = pages.next();
+    if (page.done === true) return page.value.differences;
+  }
+}

@@ -189,7 +189,8 @@ async function withAllMembersIn(tx: Transaction, entry: Entry): Promise<Entry> {
  * What an older compiler could not read as an address of this entry may be another entry's by now. It stays with the one
  * that it routes to, and the other row names the problem: a start must not end because of an entry, nor may the entry be
  * beyond any change from then on. `known` are the problems of its row so far: an address that is not among them as held is
- * claimed by the change at hand, and refused where it is written. Undefined: all are asked for.
+ * claimed by the change at hand, and refused where it is written. Undefined: rows are
+ * compiled anew, and all are asked for.
  */
 export async function withoutHeld(
   tx: Transaction,
@@ -199,23 +200,35 @@ export async function withoutHeld(
 ): Promise<RecipientRow> {
   const asked = known && new Set(known.filter(({ reason }) => reason.startsWith(HELD)).map(({ value }) => value));
   if (asked?.size === 0) return row;
-  const problems: Problem[] = [];
-  const addresses: string[] = [];
+  const holders = new Map<string, string>();
   for (const key of row.addresses) {
-    const holder = asked?.has(key) === false ? undefined : await holderOf(tx, state, key, row);
-    if (holder === undefined) addresses.push(key);
-    else problems.push({ attribute: 'mail', value: key, reason: `${HELD}${holder.dn}` });
+    const holder =
+      asked?.has(key) === false ? undefined : await holderOf(tx, state, key, { row, isMending: known === undefined });
+    if (holder !== undefined) holders.set(key, holder.dn);
   }
-  return problems.length === 0 ? row : { ...row, addresses, problems: [...(row.problems ?? []), ...problems] };
+  return heldApart(row, holders);
+}
+
+/** The row without the addresses that other entries hold, whose DNs `holders` has by address: they are its problems. */
+export function heldApart(row: RecipientRow, holders: ReadonlyMap<string, string>): RecipientRow {
+  if (holders.size === 0) return row;
+  const problems = [...holders].map(([value, dn]) => ({ attribute: 'mail', value, reason: `${HELD}${dn}` }));
+  const addresses = row.addresses.filter((key) => !holders.has(key));
+  return { ...row, addresses, problems: [...(row.problems ?? []), ...problems] };
 }
 
 /** Another entry that has this address, in the generation that answers or in the one being built. */
-async function holderOf(tx: Transaction, state: RoutingState, key: string, row: RecipientRow) {
+async function holderOf(
+  tx: Transaction,
+  state: RoutingState,
+  key: string,
+  { row, isMending }: { readonly row: RecipientRow; readonly isMending: boolean },
+) {
   for (const { number, role } of generationsOf(state)) {
     const holder = await aliasIn(tx, number, key);
     if (holder === null || holder.entry === row.entry) continue;
-    // A full synchronization is there to find rows that no entry stands behind.
-    if (role === 'answering' && state.building !== undefined && !(await claims(tx, state, holder, key))) continue;
+    // Who compiles anew is there to find rows that no entry stands behind.
+    if (isMending && role === 'answering' && !(await claims(tx, state, holder, key))) continue;
     return holder;
   }
   return undefined;

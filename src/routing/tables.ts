@@ -13,6 +13,7 @@
 
 import { Failure } from '../base/failure.ts';
 import { idOf, type Revision } from '../base/ids.ts';
+import type { Json } from '../base/json.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Unit } from '../database/format.ts';
 import type { Reader, Row, Transaction } from '../database/operation.ts';
@@ -100,6 +101,14 @@ export const routingUnit: Unit = {
           key TEXT NOT NULL,
           PRIMARY KEY (tenant, kind, key)
         ) WITHOUT ROWID`,
+        // What the last full synchronization and the last proof have found, JSON.
+        `CREATE TABLE routing_check (
+          tenant INTEGER NOT NULL,
+          kind TEXT NOT NULL,
+          at INTEGER NOT NULL,
+          result TEXT NOT NULL,
+          PRIMARY KEY (tenant, kind)
+        ) WITHOUT ROWID`,
       ],
     },
   ],
@@ -136,6 +145,8 @@ const WITH_BASE =
 const SETTINGS = 'SELECT row FROM routing_setting WHERE tenant = ? AND generation = ? ORDER BY kind, key LIMIT 100000';
 const SETTING = 'SELECT row FROM routing_setting WHERE tenant = ? AND generation = ? AND kind = ? AND key = ?';
 const ENTRY = 'SELECT row FROM alias_entry WHERE tenant = ? AND generation = ? AND dn = ?';
+
+const ALIAS_DN = 'SELECT dn FROM alias WHERE tenant = ? AND generation = ? AND address = ?';
 
 function stateOf(row: Row | undefined, revision: Revision): RoutingState {
   if (row === undefined) throw new Error('routing_state has no row');
@@ -197,6 +208,35 @@ export function readRoutesAbove(reader: Reader, generation: number, dn: string):
 /** The DN and those of its superiors, from below. In a normalized DN each comma is a border. */
 export function* basesAbove(dn: string): Generator<string> {
   for (let at = 0; at >= 0; at = dn.indexOf(',', at) + 1 || -1) yield dn.slice(at);
+}
+
+/** The normalized DN of the entry behind an address. */
+export function readAliasDn(reader: Reader, generation: number, address: string): string | null {
+  return (reader.get(ALIAS_DN, TENANT, generation, address)?.['dn'] as string | undefined) ?? null;
+}
+
+export function readSetting(reader: Reader, generation: number, kind: string, key: string): SettingRow | null {
+  return parsed(reader.get(SETTING, TENANT, generation, kind, key));
+}
+
+export interface KeyedRow {
+  readonly key: string;
+  /** JSON; of an alias its DN. */
+  readonly row: string;
+}
+
+const PAGES = {
+  route: 'SELECT domain, row FROM route WHERE tenant = ? AND generation = ? AND domain > ? ORDER BY domain LIMIT +?',
+  alias: 'SELECT address, dn FROM alias WHERE tenant = ? AND generation = ? AND address > ? ORDER BY address LIMIT +?',
+  entry: 'SELECT dn, row FROM alias_entry WHERE tenant = ? AND generation = ? AND dn > ? ORDER BY dn LIMIT +?',
+} as const;
+
+/** At most `limit` rows of the answering generation with keys above `after`, in order of octets. */
+export function readRowsAfter(reader: Reader, table: keyof typeof PAGES, after: string, limit: number): KeyedRow[] {
+  const { generation } = readState(reader);
+  return reader
+    .arrays(PAGES[table], TENANT, generation, after, limit)
+    .map(([key, row]) => ({ key: key as string, row: row as string }));
 }
 
 /** Domains in order of name, after `after`. */
@@ -290,6 +330,22 @@ export async function domainsWithBase(tx: Transaction, generation: number, base:
   return rows.map(({ domain }) => String(domain));
 }
 
+const RECIPIENTS_BELOW = `SELECT dn FROM alias_entry
+  WHERE tenant = ? AND generation = ? AND dn > ? ORDER BY dn LIMIT +?`;
+
+/** Keys of recipients' rows at or below a base among the next `limit` rows behind `after`, and where the next ones begin. */
+export async function recipientsBelowIn(
+  tx: Transaction,
+  generation: number,
+  { base, after, limit }: { readonly base: string; readonly after: string; readonly limit: number },
+): Promise<{ readonly rows: string[]; readonly last: string | undefined }> {
+  const dns = (await tx.arrays(RECIPIENTS_BELOW, TENANT, generation, after, limit)).map(([dn]) => dn as string);
+  return {
+    rows: dns.filter((dn) => dn === base || dn.endsWith(`,${base}`)),
+    last: dns.length < limit ? undefined : dns.at(-1),
+  };
+}
+
 /** A row of the answering generation moves: it stays in the history as it was. */
 async function remember(
   tx: Transaction,
@@ -349,16 +405,7 @@ export async function writeRecipient(
   await remember(tx, into, 'entry', dn, before);
   const was = new Set(before === null ? [] : before.addresses);
   const is = new Set(after === undefined ? [] : after.addresses);
-  for (const address of was.difference(is)) {
-    await tx.run(
-      'DELETE FROM alias WHERE tenant = ? AND generation = ? AND address = ? AND dn = ?',
-      TENANT,
-      into.number,
-      address,
-      dn,
-    );
-    await remember(tx, into, 'alias', address, dn);
-  }
+  for (const address of was.difference(is)) await deleteAlias(tx, into, address, dn);
   for (const address of is.difference(was)) {
     const inserted = await tx.run(
       'INSERT OR IGNORE INTO alias (tenant, generation, address, dn) VALUES (?, ?, ?, ?)',
@@ -370,6 +417,35 @@ export async function writeRecipient(
     if (inserted === 0) throw addressInUse(address);
     await remember(tx, into, 'alias', address, null);
   }
+}
+
+/** The address leads to this entry no more. */
+export async function deleteAlias(tx: Transaction, into: Generation, address: string, dn: string): Promise<void> {
+  await tx.run(
+    'DELETE FROM alias WHERE tenant = ? AND generation = ? AND address = ? AND dn = ?',
+    TENANT,
+    into.number,
+    address,
+    dn,
+  );
+  await remember(tx, into, 'alias', address, dn);
+}
+
+/** The address leads to this entry, whatever it led to. */
+export async function mendAlias(
+  tx: Transaction,
+  into: Generation,
+  address: string,
+  { before, after }: { readonly before: string | null; readonly after: string },
+): Promise<void> {
+  await tx.run(
+    'INSERT OR REPLACE INTO alias (tenant, generation, address, dn) VALUES (?, ?, ?, ?)',
+    TENANT,
+    into.number,
+    address,
+    after,
+  );
+  await remember(tx, into, 'alias', address, before);
 }
 
 /** A rule, channel or host becomes `after`; undefined: it goes. */
@@ -472,6 +548,30 @@ async function generationsBeside(
   return found.filter((generation) => !kept.includes(generation));
 }
 
+export interface TableCheck {
+  readonly kind: 'full' | 'verify';
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** What it found, as it was printed. */
+  readonly result: Json;
+}
+
+export async function noteCheckIn(tx: Transaction, { kind, at, result }: TableCheck): Promise<void> {
+  const json = JSON.stringify(result);
+  await tx.run(
+    'INSERT OR REPLACE INTO routing_check (tenant, kind, at, result) VALUES (?, ?, ?, ?)',
+    TENANT,
+    kind,
+    at,
+    json,
+  );
+}
+
+export function readCheck(reader: Reader, kind: TableCheck['kind']): TableCheck | undefined {
+  const row = reader.get('SELECT at, result FROM routing_check WHERE tenant = ? AND kind = ?', TENANT, kind);
+  return row && { kind, at: Number(row['at']), result: JSON.parse(String(row['result'])) as Json };
+}
+
 export async function dropBuilding(tx: Transaction): Promise<void> {
   await tx.run('UPDATE routing_state SET building = NULL WHERE tenant = ?', TENANT);
 }
@@ -505,8 +605,6 @@ export async function rowIn(tx: Transaction, generation: number, kind: HistoryKi
       return settingIn(tx, generation, kind as SettingRow['kind'], key);
   }
 }
-
-const ALIAS_DN = 'SELECT dn FROM alias WHERE tenant = ? AND generation = ? AND address = ?';
 
 export async function aliasDnIn(tx: Transaction, generation: number, address: string): Promise<string | null> {
   return ((await tx.get(ALIAS_DN, TENANT, generation, address))?.['dn'] as string | undefined) ?? null;

@@ -51,6 +51,8 @@ export interface Configuration {
   readonly audit: { readonly keepMs: number };
   /** Peers that pass on connections of others, at these doors. */
   readonly proxy: ProxyOptions;
+  /** How long after one proof of the tables the next is made; undefined: only when it is asked for. */
+  readonly sync: { readonly verifyMs: number | undefined };
   readonly queue: { readonly retryMs: readonly number[]; readonly expireMs: number };
   readonly limits: Limits;
   readonly tls: {
@@ -143,6 +145,7 @@ export const configurationSchema = z.strictObject({
     })
     .optional(),
   audit: z.strictObject({ keep: duration.optional() }).optional(),
+  sync: z.strictObject({ verify: z.union([z.literal('off'), duration]).optional() }).optional(),
   proxy: z
     .strictObject({
       trusted: z.array(network).max(1000).optional(),
@@ -295,6 +298,7 @@ export function configure(text: string | undefined, fileName: string, overrides:
     outgoingTls: byDomain(file['outgoing-tls']),
     outgoingCa: outgoingCa === undefined ? undefined : resolve(dirname(fileName), outgoingCa),
     audit: { keepMs: file.audit?.keep ?? 90 * 86_400_000 },
+    sync: { verifyMs: verifyMsOf(file.sync?.verify) },
     proxy: {
       trusted: file.proxy?.trusted ?? [],
       listeners: file.proxy?.listeners ?? tcpListeners.filter((name) => name !== 'dns' && name !== 'http'),
@@ -312,4 +316,8 @@ export function configure(text: string | undefined, fileName: string, overrides:
     threads: file.threads ?? Math.min(32, availableParallelism()),
     warnings: retired,
   });
+}
+
+function verifyMsOf(verify: 'off' | number | undefined): number | undefined {
+  return verify === 'off' ? undefined : (verify ?? 86_400_000);
 }

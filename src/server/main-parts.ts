@@ -8,6 +8,7 @@ import type { WriterClient } from '../database/client.ts';
 import type { Reader } from '../database/operation.ts';
 import type { SharedState } from '../database/shared.ts';
 import type { RoutingCache } from '../routing/cache.ts';
+import type { SyncRuns } from '../routing/sync-runs.ts';
 import type { Audit } from './audit.ts';
 import type { Certificates } from './certificates.ts';
 import type { Configuration } from './configuration.ts';
@@ -27,6 +28,7 @@ export interface MainParts {
   readonly reader: Reader;
   readonly writer: WriterClient;
   readonly routing: RoutingCache;
+  readonly syncRuns: SyncRuns;
   readonly gate: HashGate;
   readonly logins: Logins;
   /** What this thread counts. */

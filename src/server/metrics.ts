@@ -4,7 +4,7 @@
 
 import { Counter, Gauge, Registry } from '@prometheus-io/client';
 import { walBytes } from '../database/writer-thread.ts';
-import { readState } from '../routing/tables.ts';
+import { readCheck, readState } from '../routing/tables.ts';
 import { queueFigures } from '../transfer/queue.ts';
 import { type Counts, LOOP_DELAY } from './counters.ts';
 import type { MainParts } from './main-parts.ts';
@@ -77,6 +77,8 @@ export class Metrics {
     gauge('waypost_directory_revision', 'Committed directory revision', reader.revision());
     gauge('waypost_routing_revision', 'Last directory revision that moved a row of the routing tables', state.revision);
     gauge('waypost_routing_generation', 'Generation of the routing tables', state.generation);
+    const { differences = 0 } = (readCheck(reader, 'verify')?.result as { differences?: number }) ?? {};
+    gauge('waypost_sync_differences', 'Rows that the last proof of the routing tables found wrong', differences);
     gauge('waypost_writer_waiting_bytes', 'Bytes that wait for the writer', shared.waitingBytes());
     gauge('waypost_wal_bytes', 'Size of the write-ahead log', walBytes(databasePath(this.#parts.configuration.data)));
     gauge('waypost_resident_memory_bytes', 'Resident memory of the process', process.memoryUsage.rss());

@@ -10,6 +10,7 @@ import { prepareHost } from '../provisioning/bootstrap.ts';
 import { RoutingCache } from '../routing/cache.ts';
 import { nameHost } from '../routing/host-names.ts';
 import { dropHalfBuilt } from '../routing/rebuild.ts';
+import { SyncRuns } from '../routing/sync-runs.ts';
 import { closeAllSegments } from '../store/collect.ts';
 import { administratorOperations, serveAdmin } from './admin.ts';
 import { watchAdminPassword } from './admin-password.ts';
@@ -30,6 +31,7 @@ import { Supervisor } from './supervisor.ts';
 import { durable } from './switches.ts';
 import type { ThreadReport } from './threads/protocol.ts';
 import { compileAnew } from './upgrade.ts';
+import { verifyDaily } from './verify-daily.ts';
 
 type RenewReport = Extract<ThreadReport, { kind: 'renew-local' }>;
 type ArrivedReport = Extract<ThreadReport, { kind: 'arrived' }>;
@@ -96,7 +98,20 @@ export async function start(
   const lines = new LoginLines(shared.loginBuckets, audit.append);
   const logins = threadLogins({ reader, writer, routing, shared, gate, counters, lines, configuration });
   const serving = { supervisor, threads, certificates, audit };
-  const main: MainParts = { ...common, ...serving, startedAt, clock, reader, writer, routing, gate, logins, counters };
+  const syncRuns = new SyncRuns({ reader, writer, clock });
+  const main: MainParts = {
+    ...common,
+    syncRuns,
+    ...serving,
+    startedAt,
+    clock,
+    reader,
+    writer,
+    routing,
+    gate,
+    logins,
+    counters,
+  };
 
   // Doors, last of all that may fail: a port that is taken is named, and nothing has begun.
   const listeners: Record<string, string> = {};
@@ -109,6 +124,7 @@ export async function start(
   for (const thread of threads.protocol) thread.stand({ kind: 'own-dns', endpoint: doors.ownDns });
   threads.transfer.stand({ kind: 'begin' });
   const endHousekeeping = keepHouse(main);
+  const endVerifying = verifyDaily(main);
   log.info('server.ready', { hostname: hostnames[0], listeners: listeners });
 
   /** Transactions under way, segments, writer, store: in this order. */
@@ -127,6 +143,7 @@ export async function start(
     reload: () => void certificates.look(),
     async stop() {
       endHousekeeping();
+      endVerifying();
       certificates.end();
       admin.close();
       doors.close();

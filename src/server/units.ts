@@ -19,6 +19,8 @@ import { nameHost } from '../routing/host-names.ts';
 import { pruneHistory } from '../routing/prune-history.ts';
 import { rebuildOperations, routingTables } from '../routing/rebuild.ts';
 import type { Site } from '../routing/resolve.ts';
+import { noteCheck } from '../routing/sync-runs.ts';
+import { syncOperations } from '../routing/synchronize-domain.ts';
 import { routingUnit } from '../routing/tables.ts';
 
 import { closeAllSegments, closeSegment, closeSegmentsOf, collect, openSegment } from '../store/collect.ts';
@@ -95,6 +97,8 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
     nameHost,
     pruneHistory,
     ...rebuildOperations,
+    ...syncOperations,
+    noteCheck,
     ...scramOperations,
     ...zoneOperations,
     ...transferOperations(placeParts(site)),

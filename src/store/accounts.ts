@@ -2,7 +2,7 @@
 
 import { Failure } from '../base/failure.ts';
 import { type AccountId, idOf, type MailboxId, type Modseq } from '../base/ids.ts';
-import type { Transaction } from '../database/operation.ts';
+import type { Reader, Transaction } from '../database/operation.ts';
 
 /** INBOX's number in every account. */
 export const INBOX = idOf<MailboxId>(1);
@@ -23,6 +23,13 @@ export async function ensureAccount(
   const account = idOf<AccountId>(row?.['id']);
   await createMailboxRow(tx, account, 'INBOX', { selectable: true });
   return account;
+}
+
+/** 0 for an entry that has none. */
+export function readAccount(reader: Reader, entry: { readonly uuid: string; readonly tenant: number }): AccountId {
+  return idOf(
+    reader.get('SELECT id FROM account WHERE tenant = ? AND uuid = ?', entry.tenant, entry.uuid)?.['id'] ?? 0,
+  );
 }
 
 /** A new mailbox row; the caller has checked the name. Gives its number and uidvalidity. */
