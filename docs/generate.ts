@@ -143,14 +143,18 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
 
 /** Key -> its default, as one would write it. */
 function defaults(): Readonly<Record<string, string>> {
-  const { listen, portOffset, log, auth, provision, audit, sync, queue, limits } = configure(undefined, 'waypost.toml', {
-    data: '/var/lib/waypost',
-    development: false,
-    hostname: 'mail.example',
-    listen: undefined,
-    portOffset: undefined,
-    log: undefined,
-  });
+  const { listen, portOffset, log, auth, provision, audit, sync, queue, limits } = configure(
+    undefined,
+    'waypost.toml',
+    {
+      data: '/var/lib/waypost',
+      development: false,
+      hostname: 'mail.example',
+      listen: undefined,
+      portOffset: undefined,
+      log: undefined,
+    },
+  );
   const text = (value: unknown): string => `\`${JSON.stringify(value)}\``;
   return {
     hostname: "the machine's",
@@ -453,6 +457,9 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'smtp.accept': 'a message was accepted',
   'smtp.fail': 'a command failed for a reason of ours',
   'smtp.refuse': 'a message was refused after its dot, for a reason of ours',
+  'sync.differ':
+    'The daily proof has found rows of the routing tables that are not as their entries say: `sync verify` names them.',
+  'sync.verify': 'The daily proof has compared every row, or could not be made.',
   'store.collect': 'housekeeping could not write; it comes again',
   'store.remove-copy': 'the copy of the store that an upgrade made seven days ago was taken away; `copy` is its name',
   'store.header': 'what format 1 stored of a header could not be read; the message is parsed again from its bytes',
