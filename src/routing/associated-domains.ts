@@ -5,9 +5,9 @@
 // A name stands in one domain entry only: constraintViolation. Where a directory from before that rule has it in two, the
 // older entry counts.
 
-import type { Transaction } from '../database/operation.ts';
+import type { Reader, Transaction } from '../database/operation.ts';
 import { dcDnOfDomain } from '../directory/dn.ts';
-import { entriesWithIn, findEntryIn } from '../directory/entries.ts';
+import { entriesWith, entriesWithIn, findEntry, findEntryIn } from '../directory/entries.ts';
 import type { Entry } from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
 import { mailDomainOf } from '../directory/mail-domain.ts';
@@ -38,9 +38,17 @@ function namesOf(entry: Entry | undefined): { readonly own: string | undefined; 
 /** What the directory says of this domain now. */
 export async function routeOfDirectory(tx: Transaction, domain: string): Promise<RouteRow | undefined> {
   const own = await findEntryIn(tx, dcDnOfDomain(domain));
+  return (own && compileDomain(own)) ?? aliasBy((await holdersOf(tx, domain))[0], domain);
+}
+
+/** The same, on any thread. */
+export function readRouteOfDirectory(reader: Reader, domain: string): RouteRow | undefined {
+  const own = findEntry(reader, dcDnOfDomain(domain));
   const row = own && compileDomain(own);
-  if (row !== undefined) return row;
-  const holder = (await holdersOf(tx, domain))[0];
+  return row ?? aliasBy(holdersAmong(entriesWith(reader, 'associatedDomain', domain, HOLDERS_MAX), domain)[0], domain);
+}
+
+function aliasBy(holder: Entry | undefined, domain: string): RouteRow | undefined {
   return holder && { domain, base: '', aliasOf: mailDomainOf(holder)! };
 }
 
@@ -63,6 +71,9 @@ export async function checkAssociatedDomains(
 
 /** In order of their ids. */
 async function holdersOf(tx: Transaction, domain: string): Promise<Entry[]> {
-  const found = await entriesWithIn(tx, 'associatedDomain', domain, HOLDERS_MAX);
+  return holdersAmong(await entriesWithIn(tx, 'associatedDomain', domain, HOLDERS_MAX), domain);
+}
+
+function holdersAmong(found: readonly Entry[], domain: string): Entry[] {
   return found.filter((entry) => associatedDomainsOf(entry).includes(domain));
 }

@@ -35,7 +35,7 @@ async function populated(
     addUser('dan@b.example', { mailAlternateAddress: 'd@b.example' }),
     addGroup(
       'all@b.example',
-      names.map((name) => userDn(`${name}@acme.example`)),
+      [...names].sort().map((name) => userDn(`${name}@acme.example`)),
     ),
     HOST,
   );

@@ -6,10 +6,11 @@
 
 import { Failure } from '../base/failure.ts';
 import { operation, type Transaction, type Writer } from '../database/operation.ts';
-import { dcDnOfDomain, parseDn } from '../directory/dn.ts';
+import { parseDn } from '../directory/dn.ts';
 import { entriesBelowIn, findEntryIn } from '../directory/entries.ts';
 import type { Entry } from '../directory/entry.ts';
-import { compileDomain, recipientKindOf } from './compile.ts';
+import { routeOfDirectory } from './associated-domains.ts';
+import { recipientKindOf } from './compile.ts';
 import type { RecipientRow, RouteRow } from './rows.ts';
 import { compiled, withoutHeld } from './synchronize.ts';
 import {
@@ -66,19 +67,20 @@ export async function* synchronizeDomain(
 
 interface DomainSlice {
   readonly generation: number;
-  /** Undefined: the domain is gone, and its row with it. */
+  /** Undefined: the domain is gone, and its row with it, or it is an alias. */
   readonly base: string | undefined;
   readonly differences: number;
 }
 
 const syncDomain = operation('routing.sync-domain', async (tx, domain: string): Promise<DomainSlice> => {
   const state = await stateIn(tx);
-  const entry = await findEntryIn(tx, dcDnOfDomain(domain));
-  const row = entry && compileDomain(entry);
+  const row = await routeOfDirectory(tx, domain);
   const known = await routeIn(tx, state.generation, domain);
   if (row === undefined && known === null) throw new Failure('not-found', `${domain} is not a mail domain here`);
   const differences = await writing(tx, state, (into) => mendRoute(tx, into, domain, row));
-  return { generation: state.generation, base: row?.base, differences };
+  // An alias has no people of its own.
+  const base = row === undefined || row.base === '' ? undefined : row.base;
+  return { generation: state.generation, base, differences };
 });
 
 interface EntriesArguments {

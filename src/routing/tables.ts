@@ -420,7 +420,7 @@ export async function writeRecipient(
 }
 
 /** The address leads to this entry no more. */
-export async function deleteAlias(tx: Transaction, into: Generation, address: string, dn: string): Promise<void> {
+async function deleteAlias(tx: Transaction, into: Generation, address: string, dn: string): Promise<void> {
   await tx.run(
     'DELETE FROM alias WHERE tenant = ? AND generation = ? AND address = ? AND dn = ?',
     TENANT,

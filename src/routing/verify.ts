@@ -8,13 +8,13 @@
 import type { Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Reader } from '../database/operation.ts';
-import { dcDnOfDomain } from '../directory/dn.ts';
 import { entriesAfter, entriesWith, findEntry } from '../directory/entries.ts';
 import type { Entry } from '../directory/entry.ts';
 import { DOMAIN_CLASSES } from '../directory/mail-domain.ts';
 import { type MemberValue, readMemberValues, withMembers } from '../directory/member-values.ts';
 import { readAccount } from '../store/accounts.ts';
-import { compileDomain, compileRecipient, mailHostOf, recipientKindOf } from './compile.ts';
+import { domainsOf, readRouteOfDirectory } from './associated-domains.ts';
+import { compileRecipient, mailHostOf, recipientKindOf } from './compile.ts';
 import type { HistoryKind } from './history.ts';
 import type { RecipientRow } from './rows.ts';
 import { compileSetting, type SettingRow } from './settings.ts';
@@ -85,10 +85,9 @@ function* pages(reader: Reader): Generator<Page> {
   for (const objectClass of DOMAIN_CLASSES)
     yield* following<number>(0, (after, { generation }, check) => {
       const entries = entriesWith(reader, 'objectClass', objectClass, PAGE, after);
-      for (const entry of entries) {
-        const row = compileDomain(entry);
-        if (row !== undefined) check('route', row.domain, readRoute(reader, generation, row.domain), row);
-      }
+      for (const entry of entries)
+        for (const domain of domainsOf(entry))
+          check('route', domain, readRoute(reader, generation, domain), readRouteOfDirectory(reader, domain));
       return entries.length < PAGE ? undefined : entries.at(-1)!.id;
     });
   yield* following<number>(0, (after, state, check) => {
@@ -98,10 +97,8 @@ function* pages(reader: Reader): Generator<Page> {
   });
   yield* following<string>('', (after, _, check) => {
     const rows = readRowsAfter(reader, 'route', after, PAGE);
-    for (const { key, row } of rows) {
-      const entry = findEntry(reader, dcDnOfDomain(key));
-      if (entry === undefined || compileDomain(entry) === undefined) check('route', key, JSON.parse(row), null);
-    }
+    for (const { key, row } of rows)
+      if (readRouteOfDirectory(reader, key) === undefined) check('route', key, JSON.parse(row), null);
     return rows.at(-1)?.key;
   });
   yield* following<string>('', (after, { generation }, check) => {
