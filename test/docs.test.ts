@@ -83,7 +83,8 @@ function refusal(words: readonly string[]): CommanderError | undefined {
   const program = commandTree();
   const still = (command: Command): void => {
     command.exitOverride().configureOutput({ writeOut: () => {}, writeErr: () => {} });
-    if (command.commands.length === 0) command.action(() => {});
+    // `sync` does something of its own, beside its verbs.
+    if (command.commands.length === 0 || (command !== program && command.options.length > 0)) command.action(() => {});
     for (const child of command.commands) still(child);
   };
   still(program);
