@@ -99,6 +99,12 @@ test('nested groups, comments, brackets and quotes of any depth take no stack', 
   }
 });
 
+test('an address of a million words, and a route that is none, are read once', () => {
+  const many = 1_000_000;
+  assert.equal(parseAddressList(`${'a. '.repeat(many)}@x`)[0]![2]!.length, 2 * many);
+  assert.equal(parseAddressList(`<${'a:'.repeat(many)}>`)[0]![2]!.length, 2 * many);
+});
+
 test('property: any text gives addresses, groups are closed, and every cut is handled', () => {
   const piece = fc.constantFrom(
     'a',

@@ -39,6 +39,8 @@ class Draft {
   /** Where the last `@` stands in `bare`. */
   at = -1;
   wordCount = 0;
+  /** Of `bare`, NaN where that is empty. Kept apart: a string that has grown is copied when one of its characters is asked for. */
+  #lastCode = Number.NaN;
   comment: string | null = null;
   angle: HeaderAddress | undefined;
   /** `bare` is an address, and what follows does not belong to it: if no bracket comes it is skipped. */
@@ -47,13 +49,18 @@ class Draft {
   isOver = false;
 
   addWord(word: string, isApart: boolean): void {
-    if (isApart && this.wordCount > 0 && !isJoint(this.bare.charCodeAt(this.bare.length - 1), word.charCodeAt(0))) {
+    if (isApart && this.wordCount > 0 && !isJoint(this.#lastCode, word.charCodeAt(0))) {
       if (this.at >= 0) this.isComplete = true;
-      else this.bare = '';
+      else {
+        this.bare = '';
+        this.#lastCode = Number.NaN;
+      }
     }
     if (isApart || this.wordCount === 0) this.wordCount++;
     this.text += isApart && this.wordCount > 1 ? ` ${word}` : word;
-    if (!this.isComplete) this.bare += word;
+    if (this.isComplete) return;
+    this.bare += word;
+    if (word !== '') this.#lastCode = word.charCodeAt(word.length - 1);
   }
 
   addAt(isApart: boolean): void {
@@ -176,7 +183,12 @@ function domainLiteral(cursor: Cursor): string {
 function angleAddress(cursor: Cursor, name: string | null): HeaderAddress {
   let route: string | null = null;
   let text = '';
+  let beginsWithAt = false;
   let at = -1;
+  const add = (piece: string): void => {
+    if (text === '') beginsWithAt = piece.startsWith('@');
+    text += piece;
+  };
   for (;;) {
     skipSpaces(cursor);
     const code = cursor.peek();
@@ -187,7 +199,7 @@ function angleAddress(cursor: Cursor, name: string | null): HeaderAddress {
     } else if (code === 0x3e) {
       cursor.at++;
       break;
-    } else if (code === 0x3a && route === null && text.startsWith('@')) {
+    } else if (code === 0x3a && route === null && beginsWithAt) {
       cursor.at++;
       route = text;
       text = '';
@@ -195,8 +207,8 @@ function angleAddress(cursor: Cursor, name: string | null): HeaderAddress {
     } else if (code === 0x40 || code === 0x2c || code === 0x3a || code === 0x3b || code === 0x3c) {
       cursor.at++;
       if (code === 0x40) at = text.length;
-      text += String.fromCharCode(code);
-    } else text += wordText(cursor, code);
+      add(String.fromCharCode(code));
+    } else add(wordText(cursor, code));
   }
   return at < 0 ? [name, route, text, ''] : [name, route, text.slice(0, at), text.slice(at + 1)];
 }

@@ -185,7 +185,10 @@ class StructureParser {
     return prefix < 0 ? undefined : { frame: prefix, isClosing: text.startsWith('--', prefixLength) };
   }
 
+  /** Of a line in a header: it costs what one in a body costs. */
   readonly #isDelimiterLine = (text: string, lineStart: number): boolean => {
+    if (this.#delimitersLeft <= 0 || !this.#firstBytes?.[text.charCodeAt(lineStart + 2)]) return false;
+    this.#delimitersLeft -= 1 + COMPARISON_COST;
     const lineFeed = text.indexOf('\n', lineStart);
     const lineEnd = lineFeed < 0 ? text.length : lineFeed;
     return this.#match(text.slice(lineStart, Math.min(lineEnd, lineStart + DELIMITER_LINE_BYTES))) !== undefined;

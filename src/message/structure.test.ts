@@ -330,6 +330,12 @@ test('bodies made of delimiters, dashes and line feeds are read once', () => {
   }
 });
 
+test('lines of a header that look like delimiters are counted as those of a body are', () => {
+  const lookalikes = '--bc\n'.repeat(40_000);
+  const { parts } = read(`Content-Type: multipart/mixed; boundary=bb\r\n\r\n${`--bb\n${lookalikes}`.repeat(6)}`);
+  assert.ok(parts.length > 0 && parts.length < 6, `${parts.length} parts`);
+});
+
 test('what is computed beside the structure', () => {
   const parsed = parseMessage(
     Buffer.from('Received: a\r\nReceived: b\r\nMessage-ID: (x) <1.2@x.example>\r\nSubject: x\r\n\r\nbody', 'latin1'),
