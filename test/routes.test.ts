@@ -32,7 +32,7 @@ for (const file of globSync('*.ldif', { cwd: root }).sort()) {
         const width = Math.max(...steps.map(({ step }) => step.length));
         return [
           formatAddress(resolution.address),
-          ...steps.map(({ step, detail }) => `${step.padEnd(width)}  ${detail}`),
+          ...steps.map(({ step, detail, depth = 0 }) => `${step.padEnd(width)}  ${'  '.repeat(depth)}${detail}`),
           ...targets.map(({ channel, nexthop, recipient }) => `=> ${channel} ${nexthop} ${recipient}`),
           ...failures.map(({ recipient, reply }) => `!! ${recipient}: ${reply}`),
         ].join('\n');

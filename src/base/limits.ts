@@ -118,8 +118,8 @@ export const COPY_MESSAGES_MAX = 100_000;
 export const MAILBOX_MESSAGES_MAX = 1_000_000;
 /** A list in a list in a list. */
 export const GROUP_DEPTH_MAX = 20;
-/** Targets of one address after all groups are expanded. */
-export const GROUP_MEMBERS_MAX = 100_000;
+/** Members, those of lists in a list too, that are looked at before the message to it is accepted. */
+export const LIST_MEMBERS_IN_ACCEPT = 500;
 /** Output waiting for a client that does not read; beyond it the connection is closed. */
 export const OUTPUT_BUFFER_BYTES = 8 * 1024 * 1024;
 /** A DN as text, its RDNs, and the values in one RDN. The deepest real trees have about ten levels. */

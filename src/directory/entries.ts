@@ -81,6 +81,10 @@ export function entryById(reader: Reader, id: number): Entry | undefined {
   return one(reader.arrays(BY_ID, id));
 }
 
+export async function entryByIdIn(tx: Transaction, id: number): Promise<Entry | undefined> {
+  return one(await tx.arrays(BY_ID, id));
+}
+
 export function entryByUuid(reader: Reader, uuid: string): Entry | undefined {
   return one(reader.arrays(BY_UUID, TENANT, asciiLower(uuid)));
 }

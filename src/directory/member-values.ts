@@ -11,6 +11,7 @@
 import { TENANT } from '../base/tenant.ts';
 import type { Reader, Transaction, Value } from '../database/operation.ts';
 import { addressKey, tryParseAddress } from '../message/address.ts';
+import { normalizedOfPath } from './dn.ts';
 import type { AttributeDifference } from './draft.ts';
 import type { AttributeValue, Entry, MemberCounts } from './entry.ts';
 import { equalityKey, nameEnd, prepareFor } from './matching.ts';
@@ -23,13 +24,25 @@ export interface MemberValue {
   readonly value: string;
 }
 
+/** As a target. */
+const UNUSABLE = '';
+
 /** Values that one read takes. */
 const PAGE = 10_000;
 
-const AFTER = 'SELECT id, attribute, value FROM dit_value WHERE entry = ? AND id > ? ORDER BY id LIMIT +?';
+/** The index has an attribute's values in order, so three of them are merged: nothing is sorted, whatever the length. */
+const AFTER = `${(['uniquemember', 'member', 'mgrprfc822mailmember'] satisfies MemberValue['attribute'][])
+  .map((of) => `SELECT id, attribute, value FROM dit_value WHERE entry = ?1 AND attribute = '${of}' AND id > ?2`)
+  .join(' UNION ALL ')} ORDER BY id LIMIT +?3`;
+const NAMING = `SELECT path FROM dit WHERE id IN (
+  SELECT entry FROM dit_value WHERE tenant = ?1 AND key = ?2 AND target IS NULL
+    AND attribute IN ('uniquemember', 'member', 'mgrprfc822mailmember')
+  UNION SELECT entry FROM dit_value WHERE tenant = ?1 AND target = ?2) ORDER BY id LIMIT +?3`;
 const OF_ATTRIBUTE =
   'SELECT id, key, value FROM dit_value WHERE entry = ? AND attribute = ? AND id > ? ORDER BY id LIMIT +?';
 const BY_KEY = 'SELECT value FROM dit_value WHERE tenant = ? AND attribute = ? AND key = ? AND entry = ?';
+const UNUSABLE_OF =
+  'SELECT id, attribute, value FROM dit_value WHERE tenant = ? AND target = ? AND entry = ? ORDER BY id LIMIT +?';
 const INSERT = 'INSERT INTO dit_value (tenant, entry, attribute, key, value, target) VALUES (?, ?, ?, ?, ?, ?)';
 const DELETE = 'DELETE FROM dit_value WHERE tenant = ? AND attribute = ? AND key = ? AND entry = ?';
 const DELETE_ALL = 'DELETE FROM dit_value WHERE entry = ?';
@@ -50,6 +63,34 @@ export async function memberValuesIn(
 
 function memberOf([id, attribute, value]: Value[]): MemberValue {
   return { id: id as number, attribute: attribute as MemberValue['attribute'], value: value as string };
+}
+
+/**
+ * Normalized DNs of the entries that name this normalized DN, or this address by its key (message/address.ts), as a member;
+ * at most `limit`.
+ */
+export function entriesNaming(reader: Reader, member: string, limit: number): string[] {
+  return reader.arrays(NAMING, TENANT, member, limit).map(([path]) => normalizedOfPath(path as string));
+}
+
+export async function entriesNamingIn(tx: Transaction, member: string, limit: number): Promise<string[]> {
+  return (await tx.arrays(NAMING, TENANT, member, limit)).map(([path]) => normalizedOfPath(path as string));
+}
+
+/** Members in whose values mail can read nothing, at most `limit`. */
+export async function unusableMembersIn(tx: Transaction, entry: number, limit: number): Promise<MemberValue[]> {
+  return (await tx.arrays(UNUSABLE_OF, TENANT, UNUSABLE, entry, limit)).map(memberOf);
+}
+
+/** The entry with all its members, for a filter that is asked in a transaction. */
+export async function withAllMembersIn(tx: Transaction, entry: Entry): Promise<Entry> {
+  const members: MemberValue[] = [];
+  for (let page: MemberValue[] = []; entry.memberCounts !== undefined; ) {
+    page = await memberValuesIn(tx, entry.id, page.at(-1)?.id ?? 0, PAGE);
+    for (const member of page) members.push(member);
+    if (page.length < PAGE) break;
+  }
+  return withMembers(entry, members);
 }
 
 /** What filters ask: whether one of the attribute's values is prepared to this text. */
@@ -154,8 +195,6 @@ export function memberRow(entry: number, type: AttributeType, value: string): Va
   const key = equalityKey(type, value);
   return [TENANT, entry, type.key, key, value, targetOf(type, value, key)];
 }
-
-const UNUSABLE = '';
 
 /** What mail reads in the value; null where that is the key, as it nearly always is. */
 function targetOf(type: AttributeType, value: string, key: string): string | null {

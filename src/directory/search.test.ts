@@ -5,7 +5,7 @@ import type { Filter } from '../wire/ldap/filter.ts';
 import { getEntry, hasChildren } from './entries.ts';
 import { compileFilter, OUTSIDE } from './match.ts';
 import { selectAttributes, selectionOf } from './operational.ts';
-import { Search } from './search.ts';
+import { Search, type SearchCursor } from './search.ts';
 import { openTestDirectory, searchAll, type TestDirectory } from './testing.ts';
 
 let directory: TestDirectory;
@@ -196,6 +196,25 @@ describe('search', () => {
   it('by UUID', () => {
     const { uuid } = getEntry(directory.reader, 'uid=bob,ou=People,dc=example,o=internet');
     assert.deepEqual(names(equal('entryUUID', uuid.toUpperCase())), ['uid=bob']);
+  });
+
+  it('goes on from where an earlier search stood, by an index and without one', () => {
+    const request = { base: 'ou=People,dc=example,o=internet', filter: equal('objectClass', 'person') };
+    for (const more of [
+      { scope: 'one', filter: { kind: 'present', attribute: 'sn' } },
+      { scope: 'sub', filter: { kind: 'present', attribute: 'sn' } },
+      { scope: 'sub' },
+    ] as const) {
+      const found: string[] = [];
+      let from: SearchCursor | undefined;
+      for (;;) {
+        const search = new Search(directory.reader, { ...request, ...more, ...(from === undefined ? {} : { from }) });
+        found.push(...search.next(1).map(({ dn }) => dn.slice(4, 7)));
+        if (search.done) break;
+        from = JSON.parse(JSON.stringify(search.cursor));
+      }
+      assert.deepEqual(found, ['ann', 'bob', 'eve']);
+    }
   });
 
   it('gives pages, whatever happens between them', async () => {

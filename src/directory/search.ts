@@ -2,6 +2,7 @@
 //
 // In      base, scope and filter; then as many calls of next() as it takes
 // Out     entries in the order in which the tables hold them
+// States  where it stands can be kept (`cursor`), and another search of the same request goes on from there
 // Limits  a page looks at 200 entries; more than 10,000 candidates of an index are no better than the whole subtree
 // Never   knows who asks: `visible` gives each entry as the caller may see it, before the filter sees it
 // RFC 4511 §4.5.1
@@ -23,7 +24,15 @@ export interface EntrySearch {
   readonly filter: Filter;
   /** The entry as the caller may see it, undefined when not at all. */
   readonly visible?: (entry: Entry) => Entry | undefined;
+  /** Of an earlier search for the same. What that has found is not found again, but where an index narrows it no more. */
+  readonly from?: SearchCursor;
 }
+
+/** Where a search that is not done goes on: survives a restart. Entries that came meanwhile may be found or not. */
+export type SearchCursor =
+  | { readonly kind: 'candidates'; readonly after: number }
+  | { readonly kind: 'children'; readonly after: number }
+  | { readonly kind: 'subtree'; readonly after: string };
 
 const EXAMINED_PER_PAGE = 200;
 const CANDIDATES_MAX = 10_000;
@@ -70,11 +79,25 @@ export class Search {
     this.#matcher = compileFilter(request.filter);
     this.#visible = request.visible ?? ((entry) => entry);
     this.#base = getEntry(reader, base);
-    this.#position = this.#begin(request.filter);
+    this.#position = this.#begin(request.filter, request.from);
   }
 
   get done(): boolean {
     return this.#position.kind === 'end';
+  }
+
+  /** Undefined when it is done, or has not begun. */
+  get cursor(): SearchCursor | undefined {
+    const position = this.#position;
+    switch (position.kind) {
+      case 'candidates':
+        return { kind: 'candidates', after: position.ids[position.at - 1] ?? 0 };
+      case 'children':
+      case 'subtree':
+        return position;
+      default:
+        return undefined;
+    }
   }
 
   /** The next entries that match, at most `limit`; perhaps none although the search is not done. */
@@ -98,10 +121,14 @@ export class Search {
     return this.#context.hasSubordinates(entry);
   }
 
-  #begin(filter: Filter): Position {
+  #begin(filter: Filter, from: SearchCursor | undefined): Position {
     if (this.#scope === 'base') return { kind: 'base' };
+    if (from !== undefined && from.kind !== 'candidates') return from;
     const ids = this.#candidates(filter);
-    if (ids !== undefined) return ids.length === 0 ? { kind: 'end' } : { kind: 'candidates', ids, at: 0 };
+    if (ids !== undefined) {
+      const left = from === undefined ? ids : ids.filter((id) => id > from.after);
+      return left.length === 0 ? { kind: 'end' } : { kind: 'candidates', ids: left, at: 0 };
+    }
     return this.#scope === 'one' ? { kind: 'children', after: 0 } : { kind: 'subtree', after: '' };
   }
 

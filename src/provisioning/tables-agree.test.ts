@@ -97,6 +97,9 @@ const change: fc.Arbitrary<DirectoryChange> = fc.oneof(
       .map(([own, mailAlternateAddress]) => replace(userDn(own), { mailAlternateAddress })),
   },
   fc
+    .tuple(listAddress, fc.uniqueArray(fc.oneof(address, memberDn), { maxLength: 2 }))
+    .map(([own, mgrpAllowedBroadcaster]) => replace(groupDn(own), { mgrpAllowedBroadcaster })),
+  fc
     .tuple(listAddress, fc.uniqueArray(fc.oneof(address, oddAddress), { maxLength: 3 }), status)
     .map(([own, mgrpRFC822MailMember, inetMailGroupStatus]) =>
       replace(groupDn(own), { mgrpRFC822MailMember, inetMailGroupStatus }),

@@ -14,6 +14,7 @@ import { compileHost } from './compile-host.ts';
 import { type RouteRequest, type RoutingTables, resolve, type StepName } from './resolve.ts';
 import type { RecipientRow, RouteRow } from './rows.ts';
 import { settingsOf } from './settings.ts';
+import { testLists } from './testing.ts';
 
 type Values = Readonly<Record<string, string | readonly string[]>>;
 
@@ -78,7 +79,9 @@ function tablesOf({ acme, ann, bob, team, domains = {} }: World): RoutingTables 
   add(list.dn, compileRecipient(list, { domains: owned, account: idOf<AccountId>(0) })!);
   const root = entry('uid=postmaster,ou=Waypost,o=internet', userClasses);
   add(root.dn, compileRecipient(root, { domains: [], account: idOf<AccountId>(99) })!);
+  const listed = new Map([[list.id, [`uid=bob,ou=people,${BASE}`]]]);
   return {
+    ...testLists([...rows.values()], listed),
     route: (domain) => routes.find((route) => route.domain === domain) ?? null,
     alias: (key) => [...rows.values()].find((row) => row.addresses.includes(key)) ?? null,
     recipient: (dn) => rows.get(dn) ?? null,

@@ -53,7 +53,9 @@ beforeEach(async () => {
     reader: counting,
     revision: () => shared.routingRevision(),
     site: testSite,
-    count: (what) => counted[what]++,
+    count: (what, count = 1) => {
+      counted[what] += count;
+    },
   });
 });
 afterEach(() => directory.close());

@@ -12,6 +12,7 @@ import type { PublishedRevision, Revision } from '../base/ids.ts';
 import type { Awaitable, Reader } from '../database/operation.ts';
 import { type Address, addressKey, tryParseAddress } from '../message/address.ts';
 import { changedKeysAfter, type HistoryKind } from './history.ts';
+import { listTables, UnknownLists } from './list-tables.ts';
 import { type Login, loginOf } from './login.ts';
 import {
   type Resolution,
@@ -37,7 +38,7 @@ export interface RoutingCacheParts {
   /** The committed routing revision, published before any acknowledgement. Only its changes matter. */
   readonly revision: () => PublishedRevision;
   readonly site: Site;
-  readonly count?: (what: RoutingCount) => void;
+  readonly count?: (what: RoutingCount, count?: number) => void;
 }
 
 export class RoutingCache {
@@ -45,7 +46,7 @@ export class RoutingCache {
   readonly #revision: () => PublishedRevision;
   readonly #site: Site;
   readonly #memory = new Memory();
-  readonly #count: (what: RoutingCount) => void;
+  readonly #count: (what: RoutingCount, count?: number) => void;
   #published: number | undefined;
   /** Of the state that the memory mirrors; undefined when the memory is empty. */
   #state: { readonly generation: number; readonly revision: Revision } | undefined;
@@ -152,6 +153,7 @@ export class RoutingCache {
     };
     const entry = (dn: string) => recipients.find(dn, () => counted(readRecipient(reader, generation, dn)));
     return {
+      ...listTables(reader, generation, (rows) => this.#count('row-read', rows)),
       route: (domain) => routes.find(domain, () => counted(readRoute(reader, generation, domain))),
       alias: (key) => {
         const known = aliases.get(key);
@@ -232,7 +234,8 @@ class Recent<T> {
   }
 }
 
-class Memory implements RoutingTables {
+/** What is asked of lists is never remembered. */
+class Memory extends UnknownLists implements RoutingTables {
   readonly routes = new Recent<RouteRow>();
   /** Address -> normalized DN. */
   readonly aliases = new Recent<string>();
@@ -281,8 +284,9 @@ class Memory implements RoutingTables {
   }
 }
 
-/** A user's row takes about as much memory as sixteen members. */
+/** A user's row takes about as much memory as sixteen of those that a list's rules name. */
 function weightOf(row: RecipientRow): number {
-  if (row.kind === 'user') return 1;
-  return 1 + ((row.members?.length ?? 0) + (row.addressMembers?.length ?? 0)) / 16;
+  const rules = row.kind === 'group' ? row.rules : undefined;
+  if (rules === undefined) return 1;
+  return 1 + Object.values(rules).reduce((sum, rule) => sum + (Array.isArray(rule) ? rule.length : 0), 0) / 16;
 }

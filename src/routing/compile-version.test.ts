@@ -22,7 +22,7 @@ const digests: Readonly<Record<number, string>> = {
   // Access rules, and what an account may send to other domains; addresses with dots anywhere, also behind the domain.
   3: '1f88980badb1fb3e84e988d1e4db9af8',
   // Aliases, hosts, sizes and texts of domains; hosts, addresses and sizes of users and lists; the entry's UUID.
-  4: 'b1398f8ada51821c98d17c65fbd1d10c',
+  4: '24173a00779ed84b127016a2ecdeff41',
 };
 
 type Values = Readonly<Record<string, AttributeValue | readonly AttributeValue[]>>;
@@ -119,6 +119,21 @@ const domains: readonly Entry[] = [
   ].map((values) => entry(DOMAIN, { objectClass: classes.domain, ...values })),
 ];
 
+const urls = [
+  'ldap:///o=Internet??sub?(cn=a)',
+  'ldap://other.example/o=internet',
+  'ldap:///??sub',
+  'nobody@acme.example',
+];
+const parties = [
+  'UID=Ann, o=internet',
+  'Ann@Acme.example',
+  'mailto:ann%40acme.example?subject=x',
+  'mailto:%',
+  'x',
+  ...urls,
+];
+const policies = ['AUTH_REQ', 'smtp_auth_required, OR', 'PASSWORD_REQUIRED', 'AND no_requirements', 'nonsense', ''];
 const options = ['mailbox', 'MEMBERS', ' forward ', 'members', 'hold', 'shared', 'members_offline', 'nonsense', ''];
 const recipients: readonly Entry[] = [
   'uid=ann,ou=People,dc=acme,dc=example,o=internet',
@@ -135,7 +150,18 @@ const recipients: readonly Entry[] = [
         { mgrpRFC822MailMember: address },
       ]),
       { mail: addresses, mailAlternateAddress: addresses, mailEquivalentAddress: addresses },
-      { uniqueMember: dns, mgrpRFC822MailMember: addresses },
+      { memberURL: urls, mgrpDeliverTo: urls },
+      ...parties.flatMap((party) => [
+        { mgrpAllowedBroadcaster: party },
+        { mgrpDisallowedBroadcaster: party },
+        { mgrpModerator: party, mgrpMsgRejectAction: 'ToModerator' },
+      ]),
+      { mgrpAllowedBroadcaster: parties, mgrpModerator: parties },
+      { mgrpAllowedDomain: domainNames, mgrpDisallowedDomain: ['*.Example', ''] },
+      ...policies.map((mgrpBroadcasterPolicy) => ({ mgrpBroadcasterPolicy })),
+      ...limits.map((mgrpMsgMaxSize) => ({ mgrpMsgMaxSize })),
+      ...texts.map((mgrpMsgRejectText) => ({ mgrpMsgRejectText, mgrpModerator: 'ann@acme.example' })),
+      { mgrpMsgRejectAction: 'nonsense', mgrpModerator: 'ann@acme.example' },
       ...options.map((mailDeliveryOption) => ({ mailDeliveryOption })),
       { mailDeliveryOption: options },
       ...hosts.map((mailHost) => ({ mailHost })),

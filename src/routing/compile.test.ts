@@ -189,13 +189,13 @@ test('spaces round an address and a host name mean nothing', () => {
       mail: [' All@acme.example '],
       mailAlternateAddress: ['\ta@acme.example\n', ' "a b"@acme.example'],
       mailEquivalentAddress: ['e@acme.example '],
-      mgrpRFC822MailMember: [' bob@far.example ', 'bob@far.example'],
+      mgrpModerator: [' bob@far.example '],
       mailHost: [' Mail.Example'],
     }),
     { domains: ['acme.example'], account: idOf(0) },
   );
   assert.deepEqual(row?.addresses, ['all@acme.example', 'a@acme.example', 'a b@acme.example', 'e@acme.example']);
-  assert.deepEqual(row?.kind === 'group' && row.addressMembers, ['bob@far.example']);
+  assert.deepEqual(row?.kind === 'group' && row.rules, { moderators: [{ address: 'bob@far.example' }] });
   assert.equal(row?.mailHost, 'mail.example');
   assert.equal(row?.problems, undefined);
 });
@@ -237,26 +237,23 @@ test('delivery options act, wait to be built, or are none', () => {
   }
 });
 
-test('a list has its members as the tables name them', () => {
+test('a list has no members in its row; those that mail cannot read are problems of it', () => {
   const row = compileRecipient(
     entry('cn=all,ou=Groups,dc=acme,dc=example,o=internet', {
       ...groupClasses,
       mail: ['all@acme.example'],
-      uniqueMember: [
-        'UID=Ann, OU=People,o=internet',
-        "uid=bob,o=internet#'0101'B",
-        'uid=ann,ou=people,o=internet',
-        'x',
-      ],
-      mgrpRFC822MailMember: ['Friend@Remote.Example', 'nobody'],
       mgrpErrorsTo: ['boss@acme.example'],
       inetMailGroupStatus: ['hold'],
     }),
-    acme,
+    {
+      ...acme,
+      unusable: [
+        { id: 1, attribute: 'uniquemember', value: 'x' },
+        { id: 2, attribute: 'mgrprfc822mailmember', value: 'nobody' },
+      ],
+    },
   );
   assert.ok(row?.kind === 'group');
-  assert.deepEqual(row.members, ['uid=ann,ou=people,o=internet', 'uid=bob,o=internet']);
-  assert.deepEqual(row.addressMembers, ['Friend@remote.example']);
   assert.deepEqual(row.unsupported, ['mgrpErrorsTo']);
   assert.deepEqual(row.inetMailGroupStatus, { illegal: 'hold' });
   assert.equal(row.problems?.length, 3);

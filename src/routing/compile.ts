@@ -12,6 +12,7 @@ import { parseAccessRules } from '../directory/access-rules.ts';
 import { domainOfDcDn, normalizeDn, SUFFIX } from '../directory/dn.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
 import { mailDomainOf } from '../directory/mail-domain.ts';
+import type { MemberValue } from '../directory/member-values.ts';
 import {
   type Address,
   addressKey,
@@ -22,6 +23,7 @@ import {
 } from '../message/address.ts';
 import type { OwnAdmission } from './admission.ts';
 import { deliveryOptions, unsupportedAttributes } from './attributes.ts';
+import { compileList } from './compile-list.ts';
 import { formatHops, HOPS_MAX, type Hop, parseHop } from './destination.ts';
 import { replyTextOf } from './replies.ts';
 import { type Access, type Problem, type RecipientRow, type RouteRow, SITE_POSTMASTER, type Status } from './rows.ts';
@@ -130,6 +132,8 @@ export interface Placement {
   readonly domains: readonly string[];
   /** Of a user entry. */
   readonly account: AccountId;
+  /** Of a list: members in whose values mail can read nothing; the first of them are enough. */
+  readonly unusable?: readonly MemberValue[];
 }
 
 export function compileRecipient(entry: Entry, placement: Placement): RecipientRow | undefined {
@@ -147,25 +151,29 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
     mailHost: mailHostOf(entry, problems),
     routingAddress: addressesOf(entry, 'mailRoutingAddress', problems)[0],
     sizeMax: sizeMaxOf(entry, 'mailMsgMaxBlocks', problems),
-    unsupported: orAbsent([...presentOf(entry, unsupportedAttributes[kind]), ...laterOptionsOf(entry, kind, problems)]),
   };
+  const unsupported = [...presentOf(entry, unsupportedAttributes[kind]), ...laterOptionsOf(entry, kind, problems)];
   if (kind === 'user')
     return withoutAbsent({
       kind,
       ...shared,
+      unsupported: orAbsent(unsupported),
       account: placement.account,
       recipientsPerHour: recipientsPerHourOf(entry, problems),
       inetUserStatus: statusOf(entry, 'inetUserStatus', problems),
       mailUserStatus: statusOf(entry, 'mailUserStatus', problems),
       problems: orAbsent(problems),
     });
+  for (const { attribute, value } of placement.unusable ?? []) problems.push(unusableMember(attribute, value));
+  const list = compileList(entry, problems);
   return withoutAbsent({
     kind,
     ...shared,
+    unsupported: orAbsent([...unsupported, ...list.unsupported]),
     inetMailGroupStatus: statusOf(entry, 'inetMailGroupStatus', problems),
     disabledText: replyTextOf(textValue(entry, 'mailrejecttext')),
-    members: orAbsent(memberDns(entry, problems)),
-    addressMembers: orAbsent(addressesOf(entry, 'mgrpRFC822MailMember', problems)),
+    urls: orAbsent(list.urls),
+    rules: list.rules,
     problems: orAbsent(problems),
   });
 }
@@ -209,17 +217,11 @@ function addressesOf(entry: Entry, attribute: string, problems: Problem[]): stri
   return [...texts];
 }
 
-/** RFC 4517 §3.3.21: a name, perhaps with a bit string that distinguishes it from an earlier holder of the same name. */
-const OPTIONAL_UID = /#'[01]*'B$/;
-
-function memberDns(entry: Entry, problems: Problem[]): string[] {
-  const dns = new Set<string>();
-  for (const value of textValues(entry, 'uniquemember')) {
-    const dn = tryNormalizeDn(value.replace(OPTIONAL_UID, ''));
-    if (dn === undefined || dn === '') problems.push({ attribute: 'uniqueMember', value, reason: 'is not a DN' });
-    else dns.add(dn);
-  }
-  return [...dns];
+function unusableMember(key: MemberValue['attribute'], value: string): Problem {
+  const attribute = { uniquemember: 'uniqueMember', member: 'member', mgrprfc822mailmember: 'mgrpRFC822MailMember' }[
+    key
+  ];
+  return { attribute, value, reason: key === 'mgrprfc822mailmember' ? 'is not an address' : 'is not a DN' };
 }
 
 function tryNormalizeDn(text: string): string | undefined {

@@ -26,7 +26,15 @@ export const replies = {
     text: 'This recipient wants a delivery that is not supported yet, try again later',
   },
   emptyGroup: { code: 450, enhanced: '4.2.4', text: 'The list has no members, try again later' },
-  groupTooLarge: { code: 451, enhanced: '4.2.4', text: 'The list cannot be expanded, try again later' },
+  /** RFC 3463: mailing list expansion problem. */
+  listTooLarge: { code: 550, enhanced: '5.2.4', text: 'The list cannot be expanded: lists are nested too deep' },
+  mayNotSend: { code: 550, enhanced: '5.7.1', text: 'You may not send to this list' },
+  tooLargeForList: { code: 552, enhanced: '5.2.3', text: 'The message is too large for this list' },
+  accessUndecided: {
+    code: 451,
+    enhanced: '4.2.4',
+    text: 'Who may send to this list cannot be decided, try again later',
+  },
   loop: { code: 554, enhanced: '5.4.6', text: 'The address leads only to itself' },
   /** RFC 5321 §6.3 */
   hopsExceeded: { code: 554, enhanced: '5.4.6', text: 'Too many Received fields: this message is in a loop' },

@@ -2,13 +2,23 @@
 
 import type { Transaction } from '../database/operation.ts';
 import type { Address } from '../message/address.ts';
-import { type Resolution, type RouteRequest, type RoutingTables, resolve, type Site } from './resolve.ts';
+import type { Member } from './list-members.ts';
+import { LoadedLists } from './list-tables.ts';
+import {
+  type Resolution,
+  type ResolveAnswer,
+  type RouteRequest,
+  type RoutingTables,
+  resolve,
+  resolveMembers,
+  type Site,
+} from './resolve.ts';
 import type { RecipientRow, RouteRow } from './rows.ts';
 import { type RoutingSettings, settingsOf } from './settings.ts';
 import { aliasIn, recipientIn, routeIn, settingsIn, stateIn } from './tables.ts';
 
 /** Rows loaded so far. May serve several addresses of one operation, as long as that does not change the tables. */
-export class LoadedTables implements RoutingTables {
+export class LoadedTables extends LoadedLists implements RoutingTables {
   readonly routes = new Map<string, RouteRow | null>();
   readonly aliases = new Map<string, RecipientRow | null>();
   readonly recipients = new Map<string, RecipientRow | null>();
@@ -31,21 +41,37 @@ export class LoadedTables implements RoutingTables {
   }
 }
 
-export async function resolveIn(
+export function resolveIn(
   tx: Transaction,
   address: Address,
   request: RouteRequest,
   site: Site,
   loaded: LoadedTables = new LoadedTables(),
 ): Promise<Resolution> {
+  return answered(tx, loaded, () => resolve(address, request, loaded, site));
+}
+
+/** See resolveMembers. */
+export function resolveMembersIn(
+  tx: Transaction,
+  address: Address,
+  members: readonly Member[],
+  { request, site }: { readonly request: RouteRequest; readonly site: Site },
+): Promise<Resolution> {
+  const tables = new LoadedTables();
+  return answered(tx, tables, () => resolveMembers(address, members, request, { tables, site }));
+}
+
+async function answered(tx: Transaction, loaded: LoadedTables, ask: () => ResolveAnswer): Promise<Resolution> {
   const { generation } = await stateIn(tx);
   for (;;) {
-    const answer = resolve(address, request, loaded, site);
+    const answer = ask();
     if ('resolution' in answer) return answer.resolution;
-    const { domains, addresses, dns, settings } = answer.ask;
+    const { domains, addresses, dns, settings, lists } = answer.ask;
     for (const domain of domains) loaded.routes.set(domain, await routeIn(tx, generation, domain));
     for (const key of addresses) loaded.aliases.set(key, await aliasIn(tx, generation, key));
     for (const dn of dns) loaded.recipients.set(dn, await recipientIn(tx, generation, dn));
     if (settings) loaded.loadedSettings = settingsOf(await settingsIn(tx, generation));
+    for (const question of lists) await loaded.load(tx, generation, question);
   }
 }

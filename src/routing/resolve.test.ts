@@ -14,6 +14,7 @@ import { INTERNAL_REQUEST } from './route-request.ts';
 import type { GroupRow, RecipientRow, RouteRow, UserRow } from './rows.ts';
 import { settingsOf } from './settings.ts';
 import { hostTarget, mailboxTarget } from './targets.ts';
+import { testLists } from './testing.ts';
 
 const site = { tenant: TENANT, hostnames: ['mail.example', 'old.example'] };
 const acme: RouteRow = { domain: 'acme.example', base: 'dc=acme,dc=example,o=internet' };
@@ -30,10 +31,21 @@ function user(name: string, account: number, more: Partial<UserRow> = {}): UserR
   };
 }
 
-function group(name: string, more: Partial<GroupRow>): GroupRow {
+interface Group extends Partial<GroupRow> {
+  readonly members?: readonly string[];
+  readonly addressMembers?: readonly string[];
+}
+
+/** Of all lists of these tests, by entry. */
+const written = new Map<number, readonly string[]>();
+let lastList = 100;
+
+function group(name: string, { members = [], addressMembers = [], ...more }: Group): GroupRow {
+  lastList++;
+  written.set(lastList, [...members, ...addressMembers]);
   return {
     kind: 'group',
-    entry: 100,
+    entry: lastList,
     uuid: 'u100',
     dn: `cn=${name},ou=groups,${acme.base}`,
     addresses: [`${name}@acme.example`],
@@ -50,6 +62,7 @@ function tables(routes: readonly RouteRow[], rows: readonly RecipientRow[]): Rou
     alias: (key) => rows.find((row) => row.addresses.includes(key)) ?? null,
     recipient: (dn) => rows.find((row) => row.dn === dn) ?? null,
     settings: () => settingsOf([]),
+    ...testLists(rows, written),
   };
 }
 
@@ -207,15 +220,14 @@ test("a list with members that can't be reached says which, and goes to the othe
   const { targets, failures } = resolved('all@acme.example', held);
   assert.equal(targets.length, 1);
   assert.deepEqual(failures, [
-    { recipient: parseAddress('bob@acme.example'), reply: replies.inactive },
+    { recipient: parseAddress('bob@acme.example'), entry: 8, reply: replies.inactive },
     { recipient: parseAddress('nobody@acme.example'), reply: replies.noSuchUser },
   ]);
 });
 
 test('a list without a reachable member is refused for now, or for good when nobody will ever be there', () => {
   const bob = user('bob', 8, { mailUserStatus: 'inactive' });
-  const reply = (more: Partial<GroupRow>): unknown =>
-    resolved('all@acme.example', tables([acme], [bob, group('all', more)])).reply;
+  const reply = (more: Group): unknown => resolved('all@acme.example', tables([acme], [bob, group('all', more)])).reply;
   assert.equal(reply({}), replies.emptyGroup);
   assert.equal(reply({ members: ['uid=gone,o=internet'] }), replies.emptyGroup);
   assert.equal(reply({ addressMembers: ['x@acme.example'], members: [bob.dn] }), replies.inactive);
@@ -224,7 +236,7 @@ test('a list without a reachable member is refused for now, or for good when nob
   assert.equal(reply({ inetMailGroupStatus: 'disabled', members: [bob.dn] }), replies.disabled);
 });
 
-test('lists nested too deep are a temporary refusal and reach nobody', () => {
+test('lists nested too deep are refused for good and reach nobody', () => {
   const rows: RecipientRow[] = [user('ann', 7)];
   for (let depth = 0; depth <= GROUP_DEPTH_MAX; depth++)
     rows.push(
@@ -233,7 +245,7 @@ test('lists nested too deep are a temporary refusal and reach nobody', () => {
       }),
     );
   const tooDeep = resolved('g0@acme.example', tables([acme], rows));
-  assert.equal(tooDeep.reply, replies.groupTooLarge);
+  assert.equal(tooDeep.reply, replies.listTooLarge);
   assert.deepEqual(tooDeep.targets, []);
   assert.equal(resolved('g1@acme.example', tables([acme], rows)).reply, replies.accepted);
 });
@@ -283,11 +295,18 @@ test('tables that are loaded by asking give the same answer as complete ones', (
       const routes = new Map<string, RouteRow | null>();
       const aliases = new Map<string, RecipientRow | null>();
       const recipients = new Map<string, RecipientRow | null>();
+      const lists = new Map<string, unknown>();
+      const known = (ask: string, ...of: unknown[]) => lists.get(JSON.stringify([ask, ...of])) as never;
       const partial: RoutingTables = {
         route: (domain) => routes.get(domain),
         alias: (key) => aliases.get(key),
         recipient: (dn) => recipients.get(dn),
         settings: () => settingsOf([]),
+        members: (list, after, limit) => known('members', list, after, limit),
+        memberCount: (list) => known('memberCount', list),
+        listsWith: (member) => known('listsWith', member),
+        dynamicListsOver: (dn) => known('dynamicListsOver', dn),
+        matches: (dn, url) => known('matches', dn, url),
       };
       const address = parseAddress(`${asked}@acme.example`);
       let answer = resolve(address, INTERNAL_REQUEST, partial, site, { explain: true });
@@ -296,6 +315,10 @@ test('tables that are loaded by asking give the same answer as complete ones', (
         for (const domain of answer.ask.domains) routes.set(domain, complete.route(domain)!);
         for (const key of answer.ask.addresses) aliases.set(key, complete.alias(key)!);
         for (const dn of answer.ask.dns) recipients.set(dn, complete.recipient(dn)!);
+        for (const { ask, ...of } of answer.ask.lists) {
+          const given = Object.values(of) as never[];
+          lists.set(JSON.stringify([ask, ...given]), (complete[ask] as (...of: never[]) => unknown)(...given));
+        }
         answer = resolve(address, INTERNAL_REQUEST, partial, site, { explain: true });
       }
       assert.deepEqual(answer, resolve(address, INTERNAL_REQUEST, complete, site, { explain: true }));

@@ -3,23 +3,29 @@
 // In      an address, who asks and by which door the message arrived, the two tables as far as they are loaded, this host's names
 // Out     targets and the SMTP reply, or `ask`: the rows that would settle it
 // Order   routing table (an alias of a domain: that domain's row) -> names of this host; then, in a domain of ours
-//         claimed    alias table, exact, then without a subaddress -> statuses -> size -> mail host, routing address
-//                    -> delivery option -> members of a list
+//         claimed    alias table, exact, then without a subaddress -> statuses -> size -> access rules of a list ->
+//                    mail host, routing address -> delivery option -> members of a list, or its moderators
 //         unclaimed  postmaster and abuse -> statuses -> size -> canonical domain -> catch-all -> smart host
 //         a domain that is not local: statuses -> size -> its hosts, or those of its MX records
-// Limits  GROUP_DEPTH_MAX lists in lists, GROUP_MEMBERS_MAX targets, STEPS_AWAY_MAX addresses one behind the other
+// Limits  GROUP_DEPTH_MAX lists in lists; more than LIST_MEMBERS_IN_ACCEPT members are left to the transfer thread, as are those
+//         that URLs find; STEPS_AWAY_MAX addresses one behind the other
 // Never   reads a database, a clock or the network; parses a local part for a route
 // RFC 5321 §3.4, §3.9, §4.5.1, §5.1
 
 import { asciiLower } from '../base/characters.ts';
-import { GROUP_DEPTH_MAX, GROUP_MEMBERS_MAX } from '../base/limits.ts';
+import { GROUP_DEPTH_MAX, LIST_MEMBERS_IN_ACCEPT } from '../base/limits.ts';
 import { isAccepted, isTemporary, type Reply } from '../base/reply.ts';
 import { normalizeDn } from '../directory/dn.ts';
+import type { LdapUrl } from '../directory/ldap-url.ts';
+import type { MemberValue } from '../directory/member-values.ts';
 import { type Address, addressKey, formatAddress, tryParseAddress, withoutSubaddress } from '../message/address.ts';
 import { unsupportedNames } from './attributes.ts';
 import { channelNamed } from './channels.ts';
 import type { ChannelRow } from './compile-channel.ts';
 import { formatHops, parseDestination } from './destination.ts';
+import { type AccessTables, decideAccess } from './list-access.ts';
+import { type ListPart, type Member, membersOf, writtenModerators } from './list-members.ts';
+import type { ListQuestion, ListTables } from './list-tables.ts';
 import { replies } from './replies.ts';
 import type { RouteRequest } from './route-request.ts';
 import {
@@ -36,6 +42,7 @@ import {
   holdTarget,
   hopTarget,
   hostTarget,
+  listTarget,
   mailboxTarget,
   pausedTarget,
   type Target,
@@ -55,7 +62,7 @@ export interface Site {
 }
 
 /** The tables as far as the caller has loaded them. `null`: the table has no such row. `undefined`: not loaded. */
-export interface RoutingTables {
+export interface RoutingTables extends ListTables {
   route(domain: string): RouteRow | null | undefined;
   /** By addressKey, or SITE_POSTMASTER. */
   alias(key: string): RecipientRow | null | undefined;
@@ -79,6 +86,7 @@ export type StepName =
   | 'size'
   | 'mail host'
   | 'not supported'
+  | 'access rule'
   | 'group'
   | 'member'
   | 'loop'
@@ -89,12 +97,16 @@ export type StepName =
 export interface Step {
   readonly step: StepName;
   readonly detail: string;
+  /** Of what is said about a list's member: the lists above it. */
+  readonly depth?: number;
 }
 
 /** A list's member that gets nothing now, while others may. */
 export interface FailedMember {
   readonly recipient: Address;
   readonly reply: Reply;
+  /** Its entry's id, where it has one. */
+  readonly entry?: number;
 }
 
 export interface Resolution {
@@ -119,9 +131,10 @@ export interface Ask {
   readonly addresses: readonly string[];
   readonly dns: readonly string[];
   readonly settings: boolean;
+  readonly lists: readonly ListQuestion[];
 }
 
-type Answer = { readonly resolution: Resolution } | { readonly ask: Ask };
+export type ResolveAnswer = { readonly resolution: Resolution } | { readonly ask: Ask };
 
 export interface ResolveOptions {
   /** Keep the steps. */
@@ -143,8 +156,21 @@ export function resolve(
   tables: RoutingTables,
   site: Site,
   options: ResolveOptions = {},
-): Answer {
+): ResolveAnswer {
   return new Resolving(request, tables, site, options).answer(address);
+}
+
+/**
+ * Members of a list that is expanded slice by slice, all in one resolution: lists among them are targets that stand for them.
+ * `address` is the list's.
+ */
+export function resolveMembers(
+  address: Address,
+  members: readonly Member[],
+  request: RouteRequest,
+  { tables, site }: { readonly tables: RoutingTables; readonly site: Site },
+): ResolveAnswer {
+  return new Resolving(request, tables, site, {}).answerMembers(address, members);
 }
 
 const STEPS_MAX = 2000;
@@ -156,6 +182,8 @@ interface Stop {
   readonly reply: Reply;
   readonly waitsFor?: string;
 }
+/** Of a list; the others are counted. */
+const MEMBERS_EXPLAINED = 100;
 
 /** Thrown inside only, to leave a walk that has nothing more to find out. */
 class Enough extends Error {}
@@ -164,41 +192,78 @@ class Resolving {
   readonly #request: RouteRequest;
   readonly #tables: RoutingTables;
   readonly #site: Site;
-  readonly #explain: boolean;
+  readonly #isExplaining: boolean;
+  /** Not where a list's first members have been explained. */
+  #explain: boolean;
   readonly #verify: boolean;
   readonly #askMax: number;
   readonly #steps: Step[] = [];
   readonly #targets = new Map<string, Target>();
-  readonly #failures: FailedMember[] = [];
-  readonly #ask = { domains: new Set<string>(), addresses: new Set<string>(), dns: new Set<string>(), settings: false };
+  /** By entry, or address: one that is a member in two ways has failed once. */
+  readonly #failures = new Map<number | string, FailedMember>();
+  readonly #ask = {
+    domains: new Set<string>(),
+    addresses: new Set<string>(),
+    dns: new Set<string>(),
+    settings: false,
+    lists: [] as ListQuestion[],
+  };
   /** Groups and catch-all substitutions already followed: a loop or a second way to the same. */
   readonly #followed = new Set<string>();
   /** The envelope's address, or the member of a list that is being followed: resolved again, it alone leads there. */
   #origin: Address | undefined;
   #relay = false;
   #looped = false;
-  #tooLarge = false;
+  /** Lists that the walk is in. */
+  #listDepth = 0;
+  /** Members that are written in these and in those that the walk has left. */
+  #members = 0;
+  /** The outermost of them. */
+  #root: Target | undefined;
+  /** It, where it is left to the transfer thread. */
+  #left: Target | undefined;
+  /** Of lists by their entries. */
+  readonly #decided = new Map<number, ListPart | Reply>();
+  /** Lists that are met are targets. */
+  #areListsLeft = false;
 
   constructor(request: RouteRequest, tables: RoutingTables, site: Site, options: ResolveOptions) {
     this.#request = request;
     this.#tables = tables;
     this.#site = site;
-    this.#explain = options.explain ?? false;
+    this.#isExplaining = options.explain ?? false;
+    this.#explain = this.#isExplaining;
     this.#verify = options.verify ?? false;
     this.#askMax = options.askMax ?? Number.POSITIVE_INFINITY;
   }
 
-  answer(address: Address): Answer {
+  answer(address: Address): ResolveAnswer {
     this.#origin = address;
-    let own: Reply | undefined;
-    try {
-      own = this.#address(address, 0);
-    } catch (error) {
-      if (!(error instanceof Enough)) throw error;
+    return this.#answer(address, () => this.#address(address, 0));
+  }
+
+  answerMembers(address: Address, members: readonly Member[]): ResolveAnswer {
+    this.#areListsLeft = true;
+    return this.#answer(address, () => {
+      for (const member of members) this.#member(member, 1);
+      return replies.accepted;
+    });
+  }
+
+  #answer(address: Address, walk: () => Reply | undefined): ResolveAnswer {
+    let own = this.#walked(walk);
+    this.#explain = this.#isExplaining;
+    const left = this.#left;
+    if (left !== undefined && this.#asked() === 0) {
+      // What has been found of the list so far will be found again.
+      this.#targets.clear();
+      this.#failures.clear();
+      this.#listDepth = 0;
+      own = this.#walked(() => this.#target(left));
     }
     if (this.#asked() > 0) {
-      const { domains, addresses, dns, settings } = this.#ask;
-      return { ask: { domains: [...domains], addresses: [...addresses], dns: [...dns], settings } };
+      const { domains, addresses, dns, settings, lists } = this.#ask;
+      return { ask: { domains: [...domains], addresses: [...addresses], dns: [...dns], settings, lists } };
     }
     const reply = this.#reply(own);
     const accepted = isAccepted(reply);
@@ -210,17 +275,26 @@ class Resolving {
         targets: accepted ? [...this.#targets.values()] : [],
         reply,
         relay: this.#relay,
-        failures: accepted ? this.#failures : [],
+        failures: accepted ? [...this.#failures.values()] : [],
       },
     };
   }
 
+  #walked(walk: () => Reply | undefined): Reply | undefined {
+    try {
+      return walk();
+    } catch (error) {
+      if (error instanceof Enough) return undefined;
+      throw error;
+    }
+  }
+
   /** A list has no reply of its own: its members make it. */
   #reply(own: Reply | undefined): Reply {
-    if (this.#tooLarge) return replies.groupTooLarge;
     if (own !== undefined) return own;
     if (this.#targets.size > 0) return replies.accepted;
-    const failure = this.#failures.find((member) => isTemporary(member.reply)) ?? this.#failures[0];
+    const failures = [...this.#failures.values()];
+    const failure = failures.find((member) => isTemporary(member.reply)) ?? failures[0];
     return failure?.reply ?? (this.#looped ? replies.loop : replies.emptyGroup);
   }
 
@@ -398,14 +472,17 @@ class Resolving {
     const stop = this.#status(route, row) ?? this.#tooLargeFor(route, row);
     if (stop !== undefined) return this.#stopped(stop, address);
     const { mailHost, routingAddress } = row;
-    if (mailHost !== undefined && !this.#isOurs(mailHost)) return this.#toMailHost(row, mailHost, address);
-    if (routingAddress !== undefined) return this.#reroute(row, routingAddress, depth);
-    const unsupported = unsupportedNames(route, row);
+    const isHere = mailHost === undefined || this.#isOurs(mailHost);
+    const unsupported = isHere && routingAddress === undefined ? unsupportedNames(route, row) : [];
     if (unsupported.length > 0) {
       if (this.#explain) this.#step('not supported', unsupported.join(', '));
       return replies.unsupported;
     }
-    return row.kind === 'user' ? this.#user(row, address) : this.#group(row, depth);
+    const part = row.kind === 'group' ? this.#access(row) : 'members';
+    if (typeof part !== 'string') return part;
+    if (!isHere) return this.#toMailHost(row, mailHost, address);
+    if (routingAddress !== undefined) return this.#reroute(row, routingAddress, depth);
+    return row.kind === 'user' ? this.#user(row, address) : this.#group(row, part, address, depth);
   }
 
   #toMailHost({ dn, routingAddress }: RecipientRow, mailHost: string, address: Address): Reply | undefined {
@@ -467,27 +544,138 @@ class Resolving {
     return replies.overChannelLimit;
   }
 
-  #group(row: GroupRow, depth: number): undefined {
-    const members = row.members ?? [];
-    const addressMembers = row.addressMembers ?? [];
-    if (this.#explain) this.#step('group', `${row.dn} has ${members.length + addressMembers.length} members`);
-    if (!this.#follow(row.dn)) return;
-    if (depth >= GROUP_DEPTH_MAX) return this.#leaveTooLarge(`lists are nested deeper than ${GROUP_DEPTH_MAX}`);
-    for (const dn of members) {
-      this.#member(dn, depth + 1);
-      this.#checkEnough();
+  /** Whom a message to the list goes to; a reply where it goes to nobody. */
+  #access(row: GroupRow): ListPart | Reply {
+    if (row.rules === undefined) return 'members';
+    const known = this.#decided.get(row.entry);
+    if (known !== undefined) return known;
+    const { to, rule, reply } = decideAccess(row, this.#request, this.#accessTables());
+    if (this.#explain) this.#step('access rule', rule);
+    const part = to === 'nobody' ? reply! : to === 'list' ? 'members' : 'moderators';
+    this.#decided.set(row.entry, part);
+    return part;
+  }
+
+  #accessTables(): AccessTables {
+    const tables = this.#tables;
+    const { addresses, dns } = this.#ask;
+    const lists = (question: ListQuestion) => () => this.#ask.lists.push(question);
+    return {
+      alias: (key) => this.#wanted(tables.alias(key), () => addresses.add(key)),
+      recipient: (dn) => this.#wanted(tables.recipient(dn), () => dns.add(dn)),
+      listsWith: (member) => this.#wanted(tables.listsWith(member), lists({ ask: 'listsWith', member })),
+      dynamicListsOver: (dn) => this.#wanted(tables.dynamicListsOver(dn), lists({ ask: 'dynamicListsOver', dn })),
+      matches: (dn, url) => this.#wanted(tables.matches(dn, url), lists({ ask: 'matches', dn, url })),
+    };
+  }
+
+  /** Nothing more can be found out before this is known. */
+  #wanted<T>(value: T | undefined, ask: () => void): T {
+    if (value !== undefined) return value;
+    ask();
+    throw new Enough();
+  }
+
+  #group(row: GroupRow, part: ListPart, address: Address, depth: number): Reply | undefined {
+    const target = listTarget(address, row, part);
+    if (this.#areListsLeft) return this.#target(target);
+    if (!this.#follow(row.dn)) return undefined;
+    if (this.#listDepth >= GROUP_DEPTH_MAX) {
+      if (this.#explain) this.#step('group', `lists are nested deeper than ${GROUP_DEPTH_MAX}`);
+      return replies.listTooLarge;
     }
-    for (const text of addressMembers) {
-      if (this.#explain) this.#step('member', text);
-      // The compiler lets no other text in; whatever it is, it does not hold up the other members.
-      const address = tryParseAddress(text) ?? { localPart: text, domain: '' };
-      this.#origin = address;
-      this.#failed(address, this.#address(address, depth + 1));
-      this.#checkEnough();
+    if (this.#listDepth === 0) this.#root = target;
+    if (part === 'moderators') this.#moderators(row, depth);
+    else if (this.#verify) this.#verifyMembers(row, depth);
+    else this.#listMembers(row, depth);
+    return undefined;
+  }
+
+  #moderators({ dn, rules }: GroupRow, depth: number): void {
+    const { moderators = [] } = rules!;
+    if (this.#explain) this.#step('group', `${dn} has ${moderators.length} moderators`);
+    if (moderators.some((moderator) => 'url' in moderator)) this.#leave('a URL says who moderates');
+    const written = writtenModerators(moderators);
+    this.#count(written.length);
+    this.#walk(written, depth);
+    if (this.#explain && written.length > MEMBERS_EXPLAINED) this.#explainRest(written.length);
+  }
+
+  #listMembers(row: GroupRow, depth: number): void {
+    const count = this.#wanted(this.#tables.memberCount(row.entry), () =>
+      this.#ask.lists.push({ ask: 'memberCount', list: row.entry }),
+    );
+    if (this.#explain) this.#step('group', `${row.dn} has ${count} members${urlsText(row.urls)}`);
+    if (row.urls !== undefined) this.#leave('URLs say who is a member');
+    this.#count(count);
+    const limit = this.#left === undefined ? LIST_MEMBERS_IN_ACCEPT : MEMBERS_EXPLAINED;
+    this.#walk(membersOf(this.#page(row, 0, limit)), depth);
+    if (this.#explain && count > MEMBERS_EXPLAINED) this.#explainRest(count);
+  }
+
+  /** In pages that grow: as a rule the first member is reached, and the others are not read. */
+  #verifyMembers(row: GroupRow, depth: number): void {
+    if (row.urls !== undefined) this.#leave('');
+    let after = 0;
+    for (let limit = 1; ; limit = Math.min(4 * limit, LIST_MEMBERS_IN_ACCEPT)) {
+      const values = this.#page(row, after, limit);
+      this.#count(values.length);
+      this.#walk(membersOf(values), depth);
+      if (values.length < limit) return;
+      after = values.at(-1)!.id;
     }
   }
 
-  #member(dn: string, depth: number): void {
+  #page({ entry: list }: GroupRow, after: number, limit: number): readonly MemberValue[] {
+    const ask = () => this.#ask.lists.push({ ask: 'members', list, after, limit });
+    return this.#wanted(this.#tables.members(list, after, limit), ask);
+  }
+
+  #walk(members: readonly Member[], depth: number): void {
+    this.#listDepth++;
+    for (const [index, member] of members.entries()) {
+      if (index === MEMBERS_EXPLAINED) this.#explain = false;
+      this.#member(member, depth + 1);
+      if (this.#verify && this.#targets.size > 0) throw new Enough();
+      // What is left to the transfer thread is walked only to be shown.
+      if (this.#left !== undefined && this.#steps.length >= STEPS_MAX) throw new Enough();
+    }
+    this.#explain = this.#isExplaining;
+    this.#listDepth--;
+  }
+
+  #explainRest(count: number): void {
+    this.#step('group', `and ${count - MEMBERS_EXPLAINED} more members`);
+  }
+
+  /** Too many are not looked at while somebody waits for the reply. */
+  #count(members: number): void {
+    this.#members += members;
+    if (this.#members > LIST_MEMBERS_IN_ACCEPT) this.#leave(`more than ${LIST_MEMBERS_IN_ACCEPT} members`);
+  }
+
+  #leave(why: string): void {
+    if (this.#left === undefined && this.#explain) this.#step('group', `${why}: expanded once the message is accepted`);
+    this.#left ??= this.#root;
+    if (!this.#isExplaining) throw new Enough();
+  }
+
+  #member(member: Member, depth: number): void {
+    if ('dn' in member) this.#memberEntry(member.dn, depth);
+    else this.#memberAddress(member.address, depth);
+  }
+
+  #memberAddress(text: string, depth: number): void {
+    if (this.#explain) this.#step('member', text);
+    // A text that is no address does not hold up the other members.
+    const address = tryParseAddress(text) ?? { localPart: text, domain: '' };
+    this.#origin = address;
+    const reply = this.#address(address, depth);
+    const entry = this.#tables.alias(addressKey(address))?.entry;
+    this.#failed(entry === undefined ? { recipient: address } : { recipient: address, entry }, reply);
+  }
+
+  #memberEntry(dn: string, depth: number): void {
     const row = this.#tables.recipient(dn);
     if (row === undefined) {
       this.#missing(this.#ask.dns, dn);
@@ -502,22 +690,13 @@ class Resolving {
     if (route === undefined || route === null) return;
     const isLocal = route.aliasOf === undefined && this.#isLocal(route);
     this.#origin = address;
-    this.#failed(address, isLocal ? this.#recipient(row, route, address, depth) : this.#address(address, depth));
+    const reply = isLocal ? this.#recipient(row, route, address, depth) : this.#address(address, depth);
+    this.#failed({ recipient: address, entry: row.entry }, reply);
   }
 
-  #failed(recipient: Address, reply: Reply | undefined): void {
-    if (reply !== undefined && !isAccepted(reply)) this.#failures.push({ recipient, reply });
-  }
-
-  #checkEnough(): void {
-    if (this.#targets.size > GROUP_MEMBERS_MAX) this.#leaveTooLarge(`more than ${GROUP_MEMBERS_MAX} targets`);
-    if (this.#verify && this.#targets.size > 0) throw new Enough();
-  }
-
-  #leaveTooLarge(why: string): never {
-    if (this.#explain) this.#step('group', why);
-    this.#tooLarge = true;
-    throw new Enough();
+  #failed(member: Omit<FailedMember, 'reply'>, reply: Reply | undefined): void {
+    if (reply === undefined || isAccepted(reply)) return;
+    this.#failures.set(member.entry ?? addressKey(member.recipient), { ...member, reply });
   }
 
   /** False when it has been followed before. */
@@ -575,12 +754,13 @@ class Resolving {
   }
 
   #asked(): number {
-    const { domains, addresses, dns, settings } = this.#ask;
-    return domains.size + addresses.size + dns.size + (settings ? 1 : 0);
+    const { domains, addresses, dns, settings, lists } = this.#ask;
+    return domains.size + addresses.size + dns.size + (settings ? 1 : 0) + lists.length;
   }
 
   #step(step: StepName, detail: string): void {
-    if (this.#steps.length < STEPS_MAX || step === 'reply') this.#steps.push({ step, detail });
+    if (this.#steps.length >= STEPS_MAX && step !== 'reply' && this.#listDepth > 0) return;
+    this.#steps.push(this.#listDepth === 0 ? { step, detail } : { step, detail, depth: this.#listDepth });
   }
 }
 
@@ -593,4 +773,8 @@ function isRole(address: Address): boolean {
 /** As a destination (destination.ts). */
 function hopsTo(hosts: readonly string[]): string {
   return formatHops(hosts.map((host) => ({ host, port: undefined })));
+}
+
+function urlsText(urls: readonly LdapUrl[] = []): string {
+  return urls.map(({ base, scope, filter }) => `, and who matches ldap:///${base}??${scope}?${filter}`).join('');
 }

@@ -5,6 +5,7 @@
 
 import type { AccountId } from '../base/ids.ts';
 import type { AccessRule } from '../directory/access-rules.ts';
+import type { LdapUrl } from '../directory/ldap-url.ts';
 import type { Address } from '../message/address.ts';
 
 /** A status attribute's value that is legal for its level, or the word for one that is not. See status.ts. */
@@ -91,15 +92,45 @@ export interface UserRow extends RecipientRowBase {
   readonly mailUserStatus?: Status;
 }
 
+/** A list. Its members are not in the row, see list-tables.ts. */
 export interface GroupRow extends RecipientRowBase {
   readonly kind: 'group';
   readonly inetMailGroupStatus?: Status;
   /** mailRejectText, as a reply can say it: what a disabled list says. */
   readonly disabledText?: string;
-  /** uniqueMember, normalized. */
-  readonly members?: readonly string[];
-  /** mgrpRFC822MailMember, as SMTP writes it. */
-  readonly addressMembers?: readonly string[];
+  /** memberURL and mgrpDeliverTo: who matches when mail comes is a member. */
+  readonly urls?: readonly LdapUrl[];
+  /** Who may send to it; absent: everybody. */
+  readonly rules?: ListRules;
+}
+
+/** One that a rule or mgrpModerator names. */
+export type ListParty =
+  | { readonly dn: string }
+  /** By addressKey; `written` where SMTP writes it otherwise. */
+  | { readonly address: string; readonly written?: string }
+  | { readonly url: LdapUrl };
+
+/** What a list asks of who sends to it. See list-access.ts. */
+export interface ListRules {
+  /** mgrpBroadcasterPolicy: who sends has logged in, and the login counts. */
+  readonly authenticated?: true;
+  /** mgrpBroadcasterPolicy: one of the two allowed kinds is enough. */
+  readonly either?: true;
+  /** An attribute that is there and has no usable value allows nobody. */
+  readonly allowedBroadcasters?: readonly ListParty[];
+  readonly disallowedBroadcasters?: readonly ListParty[];
+  /** Patterns in lower case: `*` is any text. */
+  readonly allowedDomains?: readonly string[];
+  readonly disallowedDomains?: readonly string[];
+  /** mgrpMsgMaxSize, octets */
+  readonly sizeMax?: number;
+  /** What the sender of a refused message reads. */
+  readonly rejectText?: string;
+  /** mgrpMsgRejectAction: the moderators get what a rule refuses. */
+  readonly toModerator?: true;
+  /** Who skips the rules; messages of all others go to them instead. */
+  readonly moderators?: readonly ListParty[];
 }
 
 /** What stands behind an address, and behind a DN that a group names. */

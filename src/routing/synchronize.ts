@@ -16,7 +16,7 @@ import type { Transaction } from '../database/operation.ts';
 import { childrenIn, findEntryIn } from '../directory/entries.ts';
 import type { ChangedEntry, Entry } from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
-import { type MemberValue, memberValuesIn, withMembers } from '../directory/member-values.ts';
+import { unusableMembersIn } from '../directory/member-values.ts';
 import { formatAddress } from '../message/address.ts';
 import { ensureAccount } from '../store/accounts.ts';
 import { checkAssociatedDomains, domainsMovedBy, routeOfDirectory } from './associated-domains.ts';
@@ -49,7 +49,8 @@ export interface TableChange {
 /** A base with more entries below it is not moved in one transaction. */
 const RECOMPILE_MAX = 100_000;
 const PAGE = 500;
-const MEMBERS_PAGE = 10_000;
+/** Members that are named as problems of a list. */
+const UNUSABLE_MAX = 100;
 /** How the problem begins that names the holder of an address. */
 const HELD = 'is an address of ';
 
@@ -171,18 +172,12 @@ export async function compiled(
   const host = mailHostOf(entry);
   const isHere = kind === 'user' && (host === undefined || hostnames.includes(host));
   const account = isHere ? await ensureAccount(tx, { uuid: entry.uuid, tenant: TENANT }) : idOf<AccountId>(0);
-  const whole = kind === 'group' ? await withAllMembersIn(tx, entry) : entry;
-  return compileRecipient(whole, { domains: await owningDomains(tx, generation, entry.normalizedDn), account });
-}
-
-async function withAllMembersIn(tx: Transaction, entry: Entry): Promise<Entry> {
-  const members: MemberValue[] = [];
-  for (let page: MemberValue[] = []; entry.memberCounts !== undefined; ) {
-    page = await memberValuesIn(tx, entry.id, page.at(-1)?.id ?? 0, MEMBERS_PAGE);
-    for (const member of page) members.push(member);
-    if (page.length < MEMBERS_PAGE) break;
-  }
-  return withMembers(entry, members);
+  const unusable = kind === 'group' ? await unusableMembersIn(tx, entry.id, UNUSABLE_MAX) : [];
+  return compileRecipient(entry, {
+    unusable,
+    domains: await owningDomains(tx, generation, entry.normalizedDn),
+    account,
+  });
 }
 
 /**

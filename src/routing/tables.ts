@@ -20,8 +20,10 @@ import type { Reader, Row, Transaction } from '../database/operation.ts';
 import { dcDnOfDomain } from '../directory/dn.ts';
 import { formatAddress } from '../message/address.ts';
 import { type HistoryKind, rememberRow } from './history.ts';
-import { addressOfKey, type Problem, type RecipientRow, type RouteRow } from './rows.ts';
+import { addressOfKey, type GroupRow, type Problem, type RecipientRow, type RouteRow } from './rows.ts';
 import type { SettingRow } from './settings.ts';
+
+const HAS_URLS = "json_extract(row, '$.urls') IS NOT NULL";
 
 export const routingUnit: Unit = {
   name: 'routing',
@@ -111,6 +113,11 @@ export const routingUnit: Unit = {
         ) WITHOUT ROWID`,
       ],
     },
+    {
+      version: 3,
+      // Lists of which URLs say who is a member: few, and asked for together.
+      statements: [`CREATE INDEX alias_entry_urls ON alias_entry (tenant, generation) WHERE ${HAS_URLS}`],
+    },
   ],
 };
 
@@ -145,6 +152,7 @@ const WITH_BASE =
 const SETTINGS = 'SELECT row FROM routing_setting WHERE tenant = ? AND generation = ? ORDER BY kind, key LIMIT 100000';
 const SETTING = 'SELECT row FROM routing_setting WHERE tenant = ? AND generation = ? AND kind = ? AND key = ?';
 const ENTRY = 'SELECT row FROM alias_entry WHERE tenant = ? AND generation = ? AND dn = ?';
+const WITH_URLS = `SELECT row FROM alias_entry WHERE tenant = ? AND generation = ? AND ${HAS_URLS} LIMIT +?`;
 
 const ALIAS_DN = 'SELECT dn FROM alias WHERE tenant = ? AND generation = ? AND address = ?';
 
@@ -194,6 +202,15 @@ export function readSettings(reader: Reader, generation: number): SettingRow[] {
 
 export function readRecipient(reader: Reader, generation: number, dn: string): RecipientRow | null {
   return parsed(reader.get(ENTRY, TENANT, generation, dn));
+}
+
+/** Lists of which URLs say who is a member, at most `limit`. */
+export function readDynamicLists(reader: Reader, generation: number, limit: number): GroupRow[] {
+  return reader.all(WITH_URLS, TENANT, generation, limit).map((row) => parsed<GroupRow>(row)!);
+}
+
+export async function dynamicListsIn(tx: Transaction, generation: number, limit: number): Promise<GroupRow[]> {
+  return (await tx.all(WITH_URLS, TENANT, generation, limit)).map((row) => parsed<GroupRow>(row)!);
 }
 
 /** The domains of the deepest base at or above this normalized DN. */

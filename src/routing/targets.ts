@@ -6,6 +6,8 @@
 import type { AccountId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 import { type Address, formatAddress, tryParseAddress } from '../message/address.ts';
+import type { ListPart } from './list-members.ts';
+import type { GroupRow } from './rows.ts';
 
 export interface Target {
   /** The name of a channel. */
@@ -71,6 +73,25 @@ export function withOrigin(target: Target, origin: Address): Target {
 /** Undefined: the recipient itself. */
 export function originOf({ from }: JsonObject): Address | undefined {
   return typeof from === 'string' ? tryParseAddress(from) : undefined;
+}
+
+/** A list that is expanded by the transfer thread, after the message has been accepted. */
+export function listTarget(recipient: Address, { entry, dn }: GroupRow, part: ListPart): Target {
+  const options = { list: dn, entry, ...(part === 'members' ? {} : { part }) };
+  return { channel: 'reprocess', destination: '', recipient, key: `list ${entry}`, options };
+}
+
+/** What listTarget says. */
+export interface ListOfTarget {
+  /** The entry's id: a list that is renamed is still the same. */
+  readonly entry: number;
+  readonly part: ListPart;
+}
+
+/** Undefined for a target that stands for no list. */
+export function listOfTarget({ options }: Target): ListOfTarget | undefined {
+  const { list, entry, part } = options;
+  return list === undefined ? undefined : { entry: Number(entry), part: part === 'moderators' ? part : 'members' };
 }
 
 /** For people: `store, account 7`, `smtp to remote.example`. */

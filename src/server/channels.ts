@@ -1,12 +1,13 @@
 // The channels of this server, by kind: the one place where they are registered. How many there are of a kind, and what they
 // are called, the directory says.
 
+import type { Reader } from '../database/operation.ts';
 import type { ChannelKind } from '../routing/compile-channel.ts';
 import type { Site } from '../routing/resolve.ts';
 import type { Channel, LocalChannel } from '../transfer/channels/channel.ts';
 import { discardChannel } from '../transfer/channels/discard.ts';
 import { holdChannel } from '../transfer/channels/hold.ts';
-import { reprocessChannel } from '../transfer/channels/reprocess.ts';
+import { ReprocessChannel } from '../transfer/channels/reprocess.ts';
 import { SmtpChannel, type SmtpChannelParts } from '../transfer/channels/smtp.ts';
 import { storeChannel } from '../transfer/channels/store.ts';
 import type { CheckedChannel } from '../transfer/check.ts';
@@ -18,7 +19,7 @@ const localChannels = byKind<LocalChannel>([storeChannel, discardChannel]);
 export const checkedChannels: ReadonlyMap<ChannelKind, CheckedChannel> = byKind<Pick<Channel, 'name' | 'isLocal'>>([
   storeChannel,
   discardChannel,
-  reprocessChannel,
+  ReprocessChannel.kind,
   holdChannel,
   SmtpChannel.kind,
 ]);
@@ -29,8 +30,8 @@ export function placeParts(site: Site): PlaceParts {
 }
 
 /** For the transfer thread. */
-export function createChannels(parts: SmtpChannelParts): ReadonlyMap<ChannelKind, Channel> {
-  return byKind<Channel>([storeChannel, discardChannel, reprocessChannel, new SmtpChannel(parts)]);
+export function createChannels(parts: SmtpChannelParts, reader: Reader): ReadonlyMap<ChannelKind, Channel> {
+  return byKind<Channel>([storeChannel, discardChannel, new ReprocessChannel(reader), new SmtpChannel(parts)]);
 }
 
 function byKind<C extends { readonly name: ChannelKind }>(channels: readonly C[]): ReadonlyMap<ChannelKind, C> {

@@ -93,7 +93,7 @@ export async function start(
     reader,
     revision: () => shared.routingRevision(),
     site: { tenant: TENANT, hostnames },
-    count: (what) => counters.add(`routing-${what}`, ''),
+    count: (what, count) => counters.add(`routing-${what}`, '', count),
   });
   const lines = new LoginLines(shared.loginBuckets, audit.append);
   const logins = threadLogins({ reader, writer, routing, shared, gate, counters, lines, configuration });

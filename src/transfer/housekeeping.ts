@@ -1,4 +1,5 @@
-// Hourly: journeys that are too old, or too many, go. In slices, so that mail is not held up.
+// Hourly: journeys that are too old, or too many, go, and what is known of messages that have been to long lists. In slices,
+// so that mail is not held up.
 
 import type { Clock } from '../base/clock.ts';
 import { asFailure } from '../base/failure.ts';
@@ -6,6 +7,7 @@ import { ID_EPOCH_MS, idFloor } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { operation, type Reader, type Writer } from '../database/operation.ts';
 import { deleteJourneys, journeyRowFromTheEnd } from './journey.ts';
+import { forgetLists, nextKnown } from './list-progress.ts';
 
 const EVERY_MS = 3_600_000;
 const AGE_MS = 30 * 86_400_000;
@@ -39,10 +41,21 @@ export async function pruneJourneys({ reader, writer, clock }: HousekeepingParts
     await new Promise((resolve) => setTimeout(resolve, BREATH_MS));
 }
 
+async function pruneLists({ reader, writer }: Pick<HousekeepingParts, 'reader' | 'writer'>): Promise<void> {
+  for (let message = nextKnown(reader, 0); message !== undefined; message = nextKnown(reader, message))
+    while ((await writer.execute(forgetLists, { message })).more)
+      await new Promise((resolve) => setTimeout(resolve, BREATH_MS));
+}
+
+async function prune(parts: HousekeepingParts): Promise<void> {
+  await pruneJourneys(parts);
+  await pruneLists(parts);
+}
+
 /** Gives the function that ends it. The first round comes an hour from now. */
 export function startHousekeeping(parts: HousekeepingParts): () => void {
   const timer = setInterval(() => {
-    pruneJourneys(parts).catch((error: unknown) => {
+    prune(parts).catch((error: unknown) => {
       const { detail, message } = asFailure(error);
       parts.log.warn('transfer.prune', { detail: detail ?? message });
     });

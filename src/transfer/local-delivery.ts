@@ -26,8 +26,11 @@ export interface LocalRows {
   readonly at: number;
 }
 
-/** `replaced`: other rows have taken its place, for example those of a list's members. */
-export type LocalResult = Outcome | 'delivered' | 'replaced';
+/**
+ * `replaced`: other rows have taken its place, for example those of a list's members. `continued`: the operation has not come to
+ * its end, and has written into the row where it goes on.
+ */
+export type LocalResult = Outcome | 'delivered' | 'replaced' | 'continued';
 
 /** An operation that the outcome of a local channel may name. Gives a result for each row. */
 export type LocalOperation = (tx: Transaction, work: LocalRows) => Promise<readonly LocalResult[]>;

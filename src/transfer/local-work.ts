@@ -85,7 +85,8 @@ export class LocalWork {
     const { channel, message } = rows[0]!;
     const count = (wanted: Recorded[number]): number => recorded.filter((result) => result === wanted).length;
     const delivered = count('delivered') + count('replaced');
-    this.#parts.log.info('transfer.store', { queue: idText(message), delivered, others: rows.length - delivered });
+    const others = rows.length - delivered - count('continued');
+    this.#parts.log.info('transfer.store', { queue: idText(message), delivered, others });
     for (const result of ['delivered', 'deferred', 'failed'] as const)
       this.#parts.count(channel, result, count(result));
   }

@@ -4,6 +4,7 @@ import type { Operation } from '../database/operation.ts';
 import { acceptOperation } from './accept.ts';
 import { pruneJourney } from './housekeeping.ts';
 import { beginRun, leaseRows, returnRows } from './leases.ts';
+import { forgetLists } from './list-progress.ts';
 import { removeRows, retryRows, retrySlice } from './manage.ts';
 import { type RecordParts, recordOperation } from './record.ts';
 import { releaseSlice } from './release.ts';
@@ -24,5 +25,6 @@ export function transferOperations(parts: RecordParts): readonly Operation<any, 
     retrySlice,
     removeRows,
     pruneJourney,
+    forgetLists,
   ];
 }

@@ -18,11 +18,12 @@ import type { ChannelKind } from '../routing/compile-channel.ts';
 import type { Resolution, RouteRequest, Site, Target } from '../routing/resolve.ts';
 import { LoadedTables, resolveIn } from '../routing/resolve-in.ts';
 import { settingIn, stateIn } from '../routing/tables.ts';
-import { isPaused, unresolvedTarget } from '../routing/targets.ts';
+import { isPaused, listOfTarget, unresolvedTarget } from '../routing/targets.ts';
 import { addReferences, insertMessage } from '../store/deliver.ts';
 import type { MessageRow } from '../store/messages.ts';
 import type { LocalChannel, WrittenMessage } from './channels/channel.ts';
 import type { JourneyEvent } from './journey.ts';
+import { takeKeys } from './list-progress.ts';
 import { type Outcome, outcomeText } from './outcome.ts';
 import { insertQueueRow, rowTemplate } from './queue.ts';
 
@@ -105,6 +106,7 @@ interface Queued {
 
 export async function place(tx: Transaction, parts: PlaceParts, mail: PlacedMail): Promise<Placed> {
   const { recipients, targets } = gather(mail, mail.resolutions ?? (await resolveAll(tx, parts, mail)));
+  await noteForLists(tx, mail, targets);
   const isMade = targets.some(({ target }) => builtInKind(target.channel) === undefined);
   const kinds = isMade ? await madeKinds(tx, targets) : NO_KINDS;
   await write(tx, parts, mail.message, { targets, kinds });
@@ -154,6 +156,17 @@ async function madeKinds(tx: Transaction, targets: readonly GatheredTarget[]): P
     kinds.set(channel, row?.kind === 'channel' ? row.channelKind : undefined);
   }
   return kinds;
+}
+
+/** Who gets it at once does not get it once more from a list that is expanded later. */
+async function noteForLists(tx: Transaction, { message, row }: PlacedMail, targets: readonly GatheredTarget[]) {
+  if (row === undefined || targets.every(({ target }) => listOfTarget(target) === undefined)) return;
+  const others = targets.filter(({ target }) => listOfTarget(target) === undefined);
+  await takeKeys(
+    tx,
+    message.id,
+    others.map(({ target }) => target.key),
+  );
 }
 
 async function resolveAll(tx: Transaction, { site }: PlaceParts, mail: PlacedMail): Promise<Resolved[]> {

@@ -168,6 +168,11 @@ export async function rowsIn(tx: Transaction, ids: readonly QueueRowId[]): Promi
   return rows.map(queueRow);
 }
 
+/** It is due again at once, with what it carries now. */
+export async function continueRow(tx: Transaction, row: QueueRowId, options: string): Promise<void> {
+  await tx.run('UPDATE queue SET options = ?, lease = 0, next_attempt = 0 WHERE id = ?', options, row);
+}
+
 /** The caller drops the references. */
 export async function deleteRows(tx: Transaction, ids: readonly QueueRowId[]): Promise<void> {
   if (ids.length > 0)

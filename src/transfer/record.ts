@@ -13,6 +13,7 @@ import { dropReferences } from '../store/deliver.ts';
 import { type AcceptArguments, accept } from './accept.ts';
 import type { WrittenMessage } from './channels/channel.ts';
 import { stepMs, type Timing, waitedMs } from './clock.ts';
+import { EXPAND_LIST, expandList } from './expand-list.ts';
 import { continueJourney, type JourneyEvent } from './journey.ts';
 import { LOCAL_DELIVERY, type LocalOperation, type LocalResult, localDelivery } from './local-delivery.ts';
 import { type Outcome, outcome, outcomeText } from './outcome.ts';
@@ -42,11 +43,14 @@ export interface RecordArguments {
   readonly at: number;
 }
 
-/** The result for each row, in order: `replaced`, rows of other recipients stand for it; `gone`, it was removed meanwhile. */
-export type Recorded = readonly (Outcome['result'] | 'replaced' | 'gone')[];
+/**
+ * The result for each row, in order: `replaced`, rows of other recipients stand for it; `continued`, it stays and is due again;
+ * `gone`, it was removed meanwhile.
+ */
+export type Recorded = readonly (Outcome['result'] | 'replaced' | 'continued' | 'gone')[];
 
 export interface RecordParts extends PlaceParts {
-  /** Beside local delivery: what outcomes of other local channels name. */
+  /** Beside local delivery and the expansion of lists: what outcomes of other local channels name. */
   readonly localOperations?: ReadonlyMap<string, LocalOperation>;
 }
 
@@ -55,6 +59,7 @@ export function recordOperation(parts: RecordParts): Operation<RecordArguments, 
     ...(parts.localOperations ?? []),
     [LOCAL_DELIVERY, localDelivery(parts)] as const,
     [REROUTE, reroute(parts)] as const,
+    [EXPAND_LIST, expandList(parts)] as const,
   ]);
   return operation('transfer.record', (tx, args) => record(tx, args, parts, operations));
 }
@@ -87,6 +92,10 @@ async function record(
       continue;
     }
     const counted = counting[index]!;
+    if (counted === 'continued') {
+      recorded.push(counted);
+      continue;
+    }
     if (typeof counted === 'string') settling.done.push(id);
     else await settle(tx, row, counted, settling);
     const result = typeof counted === 'string' ? counted : counted.result;

@@ -14,7 +14,7 @@ import type { Log } from '../base/log.ts';
 import { operation, type Reader, type Transaction, type Writer } from '../database/operation.ts';
 import { changedKeysAfter } from '../routing/history.ts';
 import { readState } from '../routing/tables.ts';
-import { reprocessChannel } from './channels/reprocess.ts';
+import { ReprocessChannel } from './channels/reprocess.ts';
 import { heldDestinationAfter, lastHeldRow } from './queue.ts';
 
 /** Rows of an operation: some milliseconds of the writer. */
@@ -58,7 +58,7 @@ export async function releaseRows(tx: Transaction, rows: readonly number[]): Pro
   await tx.run(
     `UPDATE queue SET state = 'waiting', channel = ?, destination = '', next_attempt = 0
      WHERE state = 'held' AND id IN (SELECT value FROM json_each(?))`,
-    reprocessChannel.name,
+    ReprocessChannel.kind.name,
     JSON.stringify(rows),
   );
   tx.afterCommit({ kind: 'queue' });

@@ -206,7 +206,7 @@ test('a long list is delivered in slices, from one copy', async (context) => {
     addGroup('all@acme.example', names.map(userDn)),
   );
   await transfer.accept({ from: 'ann@acme.example', to: ['all@acme.example'], text: TEXT });
-  assert.equal(transfer.queue().length, 620);
+  assert.equal(transfer.queue().length, 1);
   await transfer.start();
   await transfer.drained();
   const { reader } = transfer.directory;

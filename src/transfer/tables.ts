@@ -77,5 +77,26 @@ export const transferUnit: Unit = {
         `CREATE INDEX queue_channel ON queue (channel) WHERE ${MADE_CHANNEL}`,
       ],
     },
+    {
+      version: 4,
+      statements: [
+        // See list-progress.ts.
+        `CREATE TABLE list_placed (
+          message INTEGER NOT NULL,
+          key TEXT NOT NULL,
+          PRIMARY KEY (message, key)
+        ) WITHOUT ROWID`,
+        `CREATE TABLE list_work (
+          message INTEGER NOT NULL,
+          root INTEGER NOT NULL,
+          number INTEGER NOT NULL,
+          list INTEGER NOT NULL,
+          part TEXT NOT NULL,
+          depth INTEGER NOT NULL,
+          PRIMARY KEY (message, root, number)
+        ) WITHOUT ROWID`,
+        'CREATE UNIQUE INDEX list_work_list ON list_work (message, root, list)',
+      ],
+    },
   ],
 };

@@ -26,7 +26,7 @@ import type { Channel } from './channels/channel.ts';
 import { discardChannel } from './channels/discard.ts';
 import { holdChannel } from './channels/hold.ts';
 import { OutgoingTls } from './channels/outgoing-tls.ts';
-import { reprocessChannel } from './channels/reprocess.ts';
+import { ReprocessChannel } from './channels/reprocess.ts';
 import { SmtpChannel, type SmtpChannelParts } from './channels/smtp.ts';
 import { storeChannel } from './channels/store.ts';
 import { type CheckedChannel, checkMail } from './check.ts';
@@ -162,7 +162,12 @@ export class TestTransfer {
       tls: options.tls ?? new OutgoingTls(new Map(), undefined),
       ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
     });
-    const all: readonly Channel[] = [...localChannels.values(), reprocessChannel, smtp, ...(options.channels ?? [])];
+    const all: readonly Channel[] = [
+      ...localChannels.values(),
+      new ReprocessChannel(reader),
+      smtp,
+      ...(options.channels ?? []),
+    ];
     const channels = new Map(all.map((channel) => [channel.name, channel]));
     this.#schedule = new Schedule({
       ...common,
@@ -312,7 +317,7 @@ export class TestTransfer {
 const localChannels = new Map([storeChannel, discardChannel].map((channel) => [channel.name, channel]));
 
 const checkedChannels = new Map<ChannelKind, CheckedChannel>(
-  [storeChannel, discardChannel, reprocessChannel, holdChannel, SmtpChannel.kind].map((channel) => [
+  [storeChannel, discardChannel, ReprocessChannel.kind, holdChannel, SmtpChannel.kind].map((channel) => [
     channel.name,
     channel,
   ]),

@@ -125,15 +125,12 @@ const naiveUser = (entry: NaiveEntry): object =>
   });
 
 function naiveGroup(entry: NaiveEntry): object {
-  const members = [...new Set(values(entry, 'uniqueMember').map(plainDn))];
-  const outside = values(entry, 'mgrpRFC822MailMember')
-    .map((text) => text.trim())
-    .filter(isAddress);
-  const addressMembers = outside.map((text) => `${text.split('@')[0]}@${domainOf(text).toLowerCase()}`);
+  const senders = values(entry, 'mgrpAllowedBroadcaster').map((text) =>
+    text.includes('@') ? { address: text } : { dn: plainDn(text) },
+  );
   return {
     ...statuses(entry, { inetMailGroupStatus: ['active', 'inactive', 'disabled', 'deleted', 'removed'] }),
-    ...(members.length === 0 ? {} : { members }),
-    ...(addressMembers.length === 0 ? {} : { addressMembers: [...new Set(addressMembers)] }),
+    ...(senders.length === 0 ? {} : { rules: { allowedBroadcasters: senders } }),
   };
 }
 

@@ -31,7 +31,8 @@ export function routeCommand(context: CommandContext): Command {
 }
 
 function text({ address, steps, login }: RouteExplanation): string {
-  const lines = steps.map(({ step, detail }) => [step, detail] as const);
+  // A list's members stand below it, those of a list in it below that.
+  const lines = steps.map(({ step, detail, depth = 0 }) => [step, `${'  '.repeat(depth)}${detail}`] as const);
   if (login === undefined) return `${address}\n${facts(lines)}`;
   const verdict = login.result === 'ok' ? 'admitted' : 'refused';
   const said = `${verdict} to ${login.service} from ${login.peer}, ${login.by}`;

@@ -18,6 +18,7 @@ import { type ConnectionRecord, describeConnection } from '../../net/connection.
 import { openTestTls } from '../../net/testing.ts';
 import { submitterInOrder } from '../../provisioning/submit.ts';
 import { openTestDirectory, replace, type TestDirectory } from '../../provisioning/testing.ts';
+import { parseFilter } from '../../wire/ldap/filter-text.ts';
 import { LdapFramer } from '../../wire/ldap/framer.ts';
 import {
   decodeResponse,
@@ -28,7 +29,6 @@ import {
 } from '../../wire/ldap/message.ts';
 import { NOTICE_OF_DISCONNECTION } from '../../wire/ldap/operations/extended.ts';
 import type { SearchRequest } from '../../wire/ldap/operations/search.ts';
-import { parseFilter } from '../../wire/ldap/testing.ts';
 import type { LdapDoor } from './door.ts';
 import { handlers, type LdapHandlers } from './handlers.ts';
 import { serveLdap } from './server.ts';

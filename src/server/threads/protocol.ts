@@ -78,7 +78,7 @@ const routing = new RoutingCache({
   reader,
   revision: () => shared.routingRevision(),
   site: { tenant: TENANT, hostnames: data.hostnames },
-  count: (what) => counters.add(`routing-${what}`, ''),
+  count: (what, count) => counters.add(`routing-${what}`, '', count),
 });
 /** Where our own DNS listener is: a standing order says it. */
 let ownDns = '';

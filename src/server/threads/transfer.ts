@@ -48,7 +48,12 @@ const blobs = new Blobs(segmentsPath(configuration.data));
 const resolver = new Resolver({ servers: configuration.resolver });
 const site = { tenant: TENANT, hostnames: data.hostnames };
 const revision = (): PublishedRevision => parts.shared.routingRevision();
-const routing = new RoutingCache({ reader, revision, site, count: (what) => counters.add(`routing-${what}`, '') });
+const routing = new RoutingCache({
+  reader,
+  revision,
+  site,
+  count: (what, count) => counters.add(`routing-${what}`, '', count),
+});
 const writerParts = placeParts(site);
 const common = {
   reader,
@@ -65,15 +70,18 @@ const schedule = new Schedule({
   ...common,
   policy: configuration.queue,
   deliveriesMax: configuration.limits.deliveriesMax,
-  channels: createChannels({
-    blobs,
-    resolver,
-    settings: () => routing.settings(),
-    nextHop: configuration.nextHop,
-    hostnames: data.hostnames,
-    random: Math.random,
-    tls: new OutgoingTls(configuration.outgoingTls, configuration.outgoingCa),
-  }),
+  channels: createChannels(
+    {
+      blobs,
+      resolver,
+      settings: () => routing.settings(),
+      nextHop: configuration.nextHop,
+      hostnames: data.hostnames,
+      random: Math.random,
+      tls: new OutgoingTls(configuration.outgoingTls, configuration.outgoingCa),
+    },
+    reader,
+  ),
   record: recordOperation(writerParts),
   report: (rows) => reportFailures(reportParts, rows),
   count: (channel, result, count) => counters.add('delivery', `${channel} ${result}`, count),

@@ -1,12 +1,16 @@
-// The reprocess channel: recipients who are resolved again, because what was known of them holds no more or not yet. What
-// that leads to is done in the same transaction: a reference in a mailbox, a row of another channel, a refusal.
+// The reprocess channel: recipients who are resolved again, because what was known of them holds no more or not yet, and lists
+// that are expanded slice by slice. What that leads to is done in the same transaction: references in mailboxes, rows of
+// other channels, refusals.
 //
-// In      recipients of one message, at most REPROCESS_SLICE
+// In      recipients of one message, at most REPROCESS_SLICE; of a list its next members are read here (expand-list.ts)
 // Out     for each the name of the operation that does it
 
+import type { Reader } from '../../database/operation.ts';
+import { listOfTarget } from '../../routing/targets.ts';
+import { NOT_YET, readSlice } from '../expand-list.ts';
 import { LOCAL_DELIVERY } from '../local-delivery.ts';
 import { type Outcome, outcome } from '../outcome.ts';
-import type { Channel } from './channel.ts';
+import type { Channel, Delivered, Delivery } from './channel.ts';
 
 /** Recipients of an operation: some milliseconds of the writer. */
 const REPROCESS_SLICE = 200;
@@ -16,9 +20,24 @@ const IN_THE_WRITER: Outcome = {
   operation: { name: LOCAL_DELIVERY, args: {} },
 };
 
-export const reprocessChannel: Channel = {
-  name: 'reprocess',
-  isLocal: true,
-  recipientsMax: REPROCESS_SLICE,
-  deliver: ({ targets }) => Promise.resolve({ outcomes: targets.map(() => IN_THE_WRITER) }),
-};
+export class ReprocessChannel implements Channel {
+  static readonly kind: Pick<Channel, 'name' | 'isLocal'> = { name: 'reprocess', isLocal: true };
+  readonly name = ReprocessChannel.kind.name;
+  readonly isLocal = ReprocessChannel.kind.isLocal;
+  readonly recipientsMax = REPROCESS_SLICE;
+  readonly #reader: Reader;
+
+  constructor(reader: Reader) {
+    this.#reader = reader;
+  }
+
+  /** Of one list at a time: a slice is as much as an operation may do. */
+  deliver({ message, targets }: Delivery): Promise<Delivered> {
+    const first = targets.findIndex((target) => listOfTarget(target) !== undefined);
+    const outcomes = targets.map((target, index) => {
+      if (listOfTarget(target) === undefined) return IN_THE_WRITER;
+      return index === first ? readSlice(this.#reader, message.id, target) : NOT_YET;
+    });
+    return Promise.resolve({ outcomes });
+  }
+}

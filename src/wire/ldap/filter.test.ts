@@ -6,8 +6,9 @@ import { SyntaxFailure } from '../../base/cursor.ts';
 import { LDAP_FILTER_NESTING_MAX, LDAP_FILTER_PARTS_MAX } from '../../base/limits.ts';
 import { BerReader, BerWriter } from './ber.ts';
 import { decodeFilter, encodeFilter, extensibleFilter, type Filter, substringsFilter } from './filter.ts';
+import { parseFilter } from './filter-text.ts';
 import { RequestFailure } from './request-failure.ts';
-import { formatFilter, parseFilter } from './testing.ts';
+import { formatFilter } from './testing.ts';
 import { type AttributeValue, decodeValue } from './values.ts';
 
 function encoded(filter: Filter): Buffer {

@@ -6,6 +6,7 @@ import { SyntaxFailure } from '../../base/cursor.ts';
 import { LDAP_MESSAGE_BYTES } from '../../base/limits.ts';
 import type { LdapAttribute } from './attributes.ts';
 import type { Control } from './controls.ts';
+import { parseFilter } from './filter-text.ts';
 import { LdapFramer } from './framer.ts';
 import {
   decodeRequest,
@@ -19,7 +20,6 @@ import {
 } from './message.ts';
 import { NOTICE_OF_DISCONNECTION } from './operations/extended.ts';
 import { result } from './result.ts';
-import { parseFilter } from './testing.ts';
 import { type AttributeValue, decodeValue } from './values.ts';
 
 const photo = Uint8Array.of(0xff, 0xd8, 0xff, 0xe0);

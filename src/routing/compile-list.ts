@@ -1,0 +1,194 @@
+// What a list's entry says beside its members: the URLs that find members, and who may send to it. Part of compile.ts.
+//
+// In      one entry
+// Out     urls and rules of its row; what cannot be used is named as a problem
+// Limits  VALUES_MAX values of one attribute: more of a rule cannot be obeyed, so that the list waits for a smaller one
+// Values  of broadcasters and moderators: a DN, `ldap:///...`, `mailto:address`, an address; of domains: `*` is any text
+
+import { asciiLower } from '../base/characters.ts';
+import { DOMAIN_BYTES } from '../base/limits.ts';
+import { type Entry, textValue, textValues } from '../directory/entry.ts';
+import { isLdapUrl, type LdapUrl, parseLdapUrl } from '../directory/ldap-url.ts';
+import { prepareFor } from '../directory/matching.ts';
+import { addressKey, formatAddress, tryParseAddress } from '../message/address.ts';
+import { replyTextOf } from './replies.ts';
+import type { ListParty, ListRules, Problem } from './rows.ts';
+
+const VALUES_MAX = 1000;
+const URLS_MAX = 100;
+const SIZE_MAX = Number.MAX_SAFE_INTEGER;
+
+interface CompiledList {
+  readonly urls: readonly LdapUrl[];
+  /** Undefined where everybody may send. */
+  readonly rules: ListRules | undefined;
+  /** Rules that this program cannot obey. */
+  readonly unsupported: readonly string[];
+}
+
+export function compileList(entry: Entry, problems: Problem[]): CompiledList {
+  const compiling = new Compiling(entry, problems);
+  const urls = compiling.urls();
+  const rules = compiling.rules();
+  return { urls, rules, unsupported: compiling.unsupported };
+}
+
+class Compiling {
+  readonly #entry: Entry;
+  readonly #problems: Problem[];
+  readonly unsupported: string[] = [];
+
+  constructor(entry: Entry, problems: Problem[]) {
+    this.#entry = entry;
+    this.#problems = problems;
+  }
+
+  urls(): LdapUrl[] {
+    const urls: LdapUrl[] = [];
+    for (const attribute of ['memberURL', 'mgrpDeliverTo']) {
+      for (const value of textValues(this.#entry, asciiLower(attribute))) {
+        const parsed = parseLdapUrl(value.trim());
+        if ('problem' in parsed) this.#problem(attribute, value, parsed.problem);
+        else if (urls.length === URLS_MAX) this.#problem(attribute, value, `is one more than ${URLS_MAX} URLs`);
+        else urls.push(parsed.url);
+      }
+    }
+    return urls;
+  }
+
+  rules(): ListRules | undefined {
+    const moderators = this.#parties('mgrpModerator');
+    const found: ListRules = {
+      ...this.#policy(),
+      ...given('allowedBroadcasters', this.#parties('mgrpAllowedBroadcaster')),
+      ...given('disallowedBroadcasters', this.#parties('mgrpDisallowedBroadcaster')),
+      ...given('allowedDomains', this.#domains('mgrpAllowedDomain')),
+      ...given('disallowedDomains', this.#domains('mgrpDisallowedDomain')),
+      ...given('sizeMax', this.#sizeMax()),
+      ...given('moderators', moderators),
+      ...given('toModerator', moderators === undefined ? undefined : this.#toModerator()),
+    };
+    if (Object.keys(found).length === 0) return undefined;
+    return { ...found, ...given('rejectText', this.#rejectText()) };
+  }
+
+  #policy(): Pick<ListRules, 'authenticated' | 'either'> {
+    const attribute = 'mgrpBroadcasterPolicy';
+    const policy: { authenticated?: true; either?: true } = {};
+    for (const value of textValues(this.#entry, asciiLower(attribute)).slice(0, VALUES_MAX)) {
+      for (const word of value.split(/[\s,]+/)) {
+        switch (asciiLower(word)) {
+          case 'smtp_auth_required':
+          case 'auth_req':
+            policy.authenticated = true;
+            break;
+          case 'or':
+            policy.either = true;
+            break;
+          case 'and':
+          case 'no_requirements':
+          case '':
+            break;
+          case 'password_required':
+          case 'passwd_required':
+          case 'passwd_req':
+            this.#cannotObey(`${attribute}: PASSWORD_REQUIRED`);
+            break;
+          default:
+            this.#problem(attribute, value, `has a word that is none of SMTP_AUTH_REQUIRED, AUTH_REQ, OR, AND`);
+        }
+      }
+    }
+    return policy;
+  }
+
+  #parties(attribute: string): ListParty[] | undefined {
+    return this.#values(attribute)?.flatMap((value) => {
+      const party = partyOf(value.trim());
+      if (typeof party !== 'string') return [party];
+      this.#problem(attribute, value, party);
+      return [];
+    });
+  }
+
+  #domains(attribute: string): string[] | undefined {
+    return this.#values(attribute)?.flatMap((value) => {
+      const pattern = asciiLower(value.trim());
+      if (pattern !== '' && pattern.length <= DOMAIN_BYTES) return [pattern];
+      this.#problem(attribute, value, 'is no domain and no pattern of domains');
+      return [];
+    });
+  }
+
+  /** Undefined where the attribute is not there. */
+  #values(attribute: string): readonly string[] | undefined {
+    const values = textValues(this.#entry, asciiLower(attribute));
+    if (values.length <= VALUES_MAX) return values.length === 0 ? undefined : values;
+    const name = `${attribute}: more than ${VALUES_MAX} values`;
+    this.#cannotObey(name);
+    this.#problem(attribute, values[0]!, `is one of more than ${VALUES_MAX} values; name a list instead`);
+    return [];
+  }
+
+  #sizeMax(): number | undefined {
+    const attribute = 'mgrpMsgMaxSize';
+    const value = textValue(this.#entry, asciiLower(attribute))?.trim();
+    if (value === undefined) return undefined;
+    const size = Number(value);
+    if (value !== '' && size > 0 && size <= SIZE_MAX && Number.isInteger(size)) return size;
+    this.#problem(attribute, value, 'is no number of octets');
+    return undefined;
+  }
+
+  #toModerator(): true | undefined {
+    const attribute = 'mgrpMsgRejectAction';
+    const value = textValue(this.#entry, asciiLower(attribute))?.trim();
+    if (value === undefined || asciiLower(value) === 'reply') return undefined;
+    if (asciiLower(value) === 'tomoderator') return true;
+    this.#problem(attribute, value, 'is none of reply, toModerator');
+    return undefined;
+  }
+
+  #rejectText(): string | undefined {
+    const text = textValue(this.#entry, 'mgrpmsgrejecttext') ?? textValue(this.#entry, 'mailrejecttext');
+    return replyTextOf(text);
+  }
+
+  #problem(attribute: string, value: string, reason: string): void {
+    this.#problems.push({ attribute, value, reason });
+  }
+
+  #cannotObey(name: string): void {
+    if (!this.unsupported.includes(name)) this.unsupported.push(name);
+  }
+}
+
+function given<K extends string, V>(key: K, value: V | undefined): { readonly [k in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { readonly [k in K]: V });
+}
+
+/** The reason, where it is none. An address may hold `=`, so a DN is what is no address. */
+function partyOf(value: string): ListParty | string {
+  if (isLdapUrl(value)) {
+    const parsed = parseLdapUrl(value);
+    return 'url' in parsed ? { url: parsed.url } : parsed.problem;
+  }
+  const isMailto = asciiLower(value.slice(0, 7)) === 'mailto:';
+  const address = tryParseAddress(isMailto ? mailtoOf(value) : value);
+  if (address !== undefined) {
+    const key = addressKey(address);
+    const written = formatAddress(address);
+    return written === key ? { address: key } : { address: key, written };
+  }
+  const dn = isMailto ? undefined : prepareFor('distinguishedNameMatch', value);
+  return dn === undefined || dn === '' ? 'is no DN, URL or address' : { dn };
+}
+
+/** RFC 6068: the address, percent signs decoded; what follows a question mark means nothing here. */
+function mailtoOf(value: string): string {
+  try {
+    return decodeURIComponent(value.slice('mailto:'.length).split('?')[0]!);
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,159 @@
+// What routing asks the directory about lists: their members, which lists somebody is in, whether an entry matches a URL.
+//
+// In      a question; a reader with the generation that answers, or a transaction
+// Out     the answer, read at once: nothing of it is remembered, so that no change of a member makes a thread forget a row
+// Limits  a page of members; SENDER_LISTS_MAX + 1 lists, also where URLS_LOOKED_AT lists with URLs are too few to be sure
+
+import type { Reader, Transaction } from '../database/operation.ts';
+import { entryById, entryByIdIn, findEntry, findEntryIn, hasChildrenIn } from '../directory/entries.ts';
+import type { Entry } from '../directory/entry.ts';
+import { type LdapUrl, liesIn } from '../directory/ldap-url.ts';
+import { compileFilter, OUTSIDE } from '../directory/match.ts';
+import { matchContext } from '../directory/match-context.ts';
+import {
+  entriesNaming,
+  entriesNamingIn,
+  type MemberValue,
+  memberValuesIn,
+  readMemberValues,
+  withAllMembersIn,
+} from '../directory/member-values.ts';
+import { parseFilter } from '../wire/ldap/filter-text.ts';
+import { SENDER_LISTS_MAX } from './list-access.ts';
+import type { GroupRow, RecipientRow } from './rows.ts';
+import { dynamicListsIn, readDynamicLists, readRecipient, recipientIn } from './tables.ts';
+
+/** Lists with URLs that are looked at for one sender. */
+const URLS_LOOKED_AT = 10_000;
+
+/** Undefined: not loaded. */
+export interface ListTables {
+  /** In order, with ids above `after`, at most `limit`. `list` is the entry's id. */
+  members(list: number, after: number, limit: number): readonly MemberValue[] | undefined;
+  memberCount(list: number): number | undefined;
+  /** See list-access.ts. */
+  listsWith(member: string): readonly GroupRow[] | undefined;
+  dynamicListsOver(dn: string): readonly GroupRow[] | undefined;
+  matches(dn: string, url: LdapUrl): boolean | undefined;
+}
+
+export type ListQuestion =
+  | { readonly ask: 'members'; readonly list: number; readonly after: number; readonly limit: number }
+  | { readonly ask: 'memberCount'; readonly list: number }
+  | { readonly ask: 'listsWith'; readonly member: string }
+  | { readonly ask: 'dynamicListsOver'; readonly dn: string }
+  | { readonly ask: 'matches'; readonly dn: string; readonly url: LdapUrl };
+
+/** `count` hears of each row that is read. */
+export function listTables(reader: Reader, generation: number, count: (rows: number) => void): ListTables {
+  const rowsOf = (dns: readonly string[]): GroupRow[] => {
+    count(dns.length);
+    return dns.map((dn) => readRecipient(reader, generation, dn)).filter(isGroup);
+  };
+  return {
+    members(list, after, limit) {
+      const values = readMemberValues(reader, list, after, limit);
+      count(values.length);
+      return values;
+    },
+    memberCount(list) {
+      count(1);
+      return membersCounted(entryById(reader, list));
+    },
+    listsWith: (member) => rowsOf(entriesNaming(reader, member, SENDER_LISTS_MAX + 1)),
+    dynamicListsOver(dn) {
+      const rows = readDynamicLists(reader, generation, URLS_LOOKED_AT + 1);
+      count(rows.length);
+      return over(rows, dn);
+    },
+    matches(dn, url) {
+      count(1);
+      const entry = findEntry(reader, dn);
+      return entry !== undefined && compileFilter(parseFilter(url.filter))(entry, matchContext(reader)) === true;
+    },
+  };
+}
+
+/** Nothing is known. */
+export class UnknownLists implements ListTables {
+  members(): undefined {}
+  memberCount(): undefined {}
+  listsWith(): undefined {}
+  dynamicListsOver(): undefined {}
+  matches(): undefined {}
+}
+
+/** Answers that have been asked for in a transaction. */
+export class LoadedLists implements ListTables {
+  readonly #answers = new Map<string, unknown>();
+
+  members(list: number, after: number, limit: number): readonly MemberValue[] | undefined {
+    return this.#known({ ask: 'members', list, after, limit });
+  }
+
+  memberCount(list: number): number | undefined {
+    return this.#known({ ask: 'memberCount', list });
+  }
+
+  listsWith(member: string): readonly GroupRow[] | undefined {
+    return this.#known({ ask: 'listsWith', member });
+  }
+
+  dynamicListsOver(dn: string): readonly GroupRow[] | undefined {
+    return this.#known({ ask: 'dynamicListsOver', dn });
+  }
+
+  matches(dn: string, url: LdapUrl): boolean | undefined {
+    return this.#known({ ask: 'matches', dn, url });
+  }
+
+  async load(tx: Transaction, generation: number, question: ListQuestion): Promise<void> {
+    this.#answers.set(JSON.stringify(question), await answerIn(tx, generation, question));
+  }
+
+  #known<T>(question: ListQuestion): T | undefined {
+    return this.#answers.get(JSON.stringify(question)) as T | undefined;
+  }
+}
+
+async function answerIn(tx: Transaction, generation: number, question: ListQuestion): Promise<unknown> {
+  switch (question.ask) {
+    case 'members':
+      return memberValuesIn(tx, question.list, question.after, question.limit);
+    case 'memberCount':
+      return membersCounted(await entryByIdIn(tx, question.list));
+    case 'listsWith': {
+      const rows: (RecipientRow | null)[] = [];
+      for (const dn of await entriesNamingIn(tx, question.member, SENDER_LISTS_MAX + 1))
+        rows.push(await recipientIn(tx, generation, dn));
+      return rows.filter(isGroup);
+    }
+    case 'dynamicListsOver':
+      return over(await dynamicListsIn(tx, generation, URLS_LOOKED_AT + 1), question.dn);
+    case 'matches':
+      return matchesIn(tx, question.dn, question.url);
+    default:
+      return question satisfies never;
+  }
+}
+
+async function matchesIn(tx: Transaction, dn: string, url: LdapUrl): Promise<boolean> {
+  const entry = await findEntryIn(tx, dn);
+  if (entry === undefined) return false;
+  const isParent = await hasChildrenIn(tx, entry.id);
+  const whole = await withAllMembersIn(tx, entry);
+  return compileFilter(parseFilter(url.filter))(whole, { ...OUTSIDE, hasSubordinates: () => isParent }) === true;
+}
+
+function membersCounted(entry: Entry | undefined): number {
+  return [...(entry?.memberCounts?.values() ?? [])].reduce((sum, { count }) => sum + count, 0);
+}
+
+function over(rows: readonly GroupRow[], dn: string): readonly GroupRow[] {
+  if (rows.length > URLS_LOOKED_AT) return rows.slice(0, SENDER_LISTS_MAX + 1);
+  return rows.filter(({ urls }) => urls?.some((url) => liesIn(url, dn))).slice(0, SENDER_LISTS_MAX + 1);
+}
+
+function isGroup(row: RecipientRow | null): row is GroupRow {
+  return row?.kind === 'group';
+}
