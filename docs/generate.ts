@@ -241,7 +241,10 @@ function argumentText(argument: Argument): string {
 function leaves(command: Command, path: readonly string[] = []): { path: string; command: Command }[] {
   return command.commands.flatMap((child) => {
     const below = [...path, child.name()];
-    return child.commands.length > 0 ? leaves(child, below) : [{ path: below.join(' '), command: child }];
+    const own = { path: below.join(' '), command: child };
+    if (child.commands.length === 0) return [own];
+    // One that does something by itself, too.
+    return [...(child.options.length > 0 ? [own] : []), ...leaves(child, below)];
   });
 }
 
