@@ -99,7 +99,7 @@ describe('with a server', { concurrency: false }, () => {
     await refused('domain add acme.example', 1, /^waypost: acme\.example exists already$/m);
     await refused('domain add acme.example --dry-run', 1, /exists already/);
     await refused('domain add not..a.name', 65, /is not a domain name/);
-    assert.match((await cli('domain list')).stdout, /^acme\.example {2}active {2}ann@acme\.example$/m);
+    assert.match((await cli('domain list')).stdout, /^acme\.example {2}active {2}ann@acme\.example {2}-$/m);
     const [domain] = await json<object[]>('domain list');
     const facts = { domain: 'acme.example', dn: 'dc=acme,dc=example,o=internet', status: 'active' };
     assert.deepEqual(domain, { ...facts, catchall: 'ann@acme.example' });
@@ -227,6 +227,29 @@ describe('with a server', { concurrency: false }, () => {
     await client.send(ann.login, to, Buffer.from(`Message-ID: <${id}>\r\nSubject: out\r\n\r\n`));
     await client.quit();
   };
+
+  test('channel list, show, pause, resume: by an entry that appears when it is needed', async () => {
+    const list = await json<{ name: string; kind: string; paused: boolean }[]>('channel list');
+    assert.deepEqual(Object.keys(list[0]!), [
+      ...['name', 'kind', 'keywords', 'source', 'paused', 'queued', 'active', 'oldest'],
+    ]);
+    assert.deepEqual(
+      list.map(({ name, kind, paused }) => `${name} ${kind} ${paused}`),
+      ['discard', 'hold', 'reprocess', 'smtp', 'store'].map((name) => `${name} ${name} false`),
+    );
+    assert.match((await cli('channel list')).stdout, /^smtp +smtp +built-in +running +0 +0 +- +-$/m);
+    await refused('channel show nowhere', 1, /there is no channel nowhere/);
+    assert.match((await cli('channel pause smtp --dry-run')).stdout, /^would be added {2}cn=smtp,ou=Channels,/m);
+    assert.match((await cli('channel pause SMTP')).stdout, /^added {2}cn=smtp,ou=Channels,/m);
+    assert.deepEqual((await json<{ rows: unknown[] }>('channel pause smtp')).rows, []);
+    await submit('paused@acme.example', 'rex@remote.example');
+    assert.match((await cli('channel list')).stdout, /^smtp +smtp +entry +paused +1 +0 +\d{4}-\S+ +-$/m);
+    assert.match((await cli('channel show smtp')).stdout, /^state +paused$/m);
+    assert.equal((await queue())[0]?.attempts, 0);
+    assert.match((await cli('channel resume smtp')).stdout, /^changed {2}cn=smtp,ou=Channels,/m);
+    const [row] = await until(([first]) => first?.attempts === 1);
+    await cli(`queue remove ${row!.id}`);
+  });
 
   test('queue list, show, retry: due at once', async () => {
     assert.match((await cli('queue list')).stdout, /^the queue is empty$/m);

@@ -5,6 +5,7 @@ import { zoneNames } from '../zones/names.ts';
 import type { ZoneHost } from '../zones/records.ts';
 import { type AuditParts, auditList } from './audit.ts';
 import { type CertificateParts, certReload, certShow } from './cert.ts';
+import { channelList, channelPause, channelResume, channelShow } from './channel.ts';
 import { dnsRecords } from './dns.ts';
 import { domainAdd, domainList, domainRemove, domainShow } from './domain.ts';
 import type { EntryParts } from './entries.ts';
@@ -49,6 +50,10 @@ export function adminOperations(parts: AdminParts) {
     syncDigest(parts),
     syncRows(parts),
     dnsRecords({ names: zoneNames(parts.reader), host: parts.zoneHost }),
+    channelList(parts),
+    channelShow(parts),
+    channelPause(parts),
+    channelResume(parts),
     queueList(parts),
     queueShow(parts),
     queueRetry(parts),

@@ -10,6 +10,7 @@ import { AdminClient, NoServer } from './client.ts';
 import { type CommandContext, type CommonOptions, common } from './command.ts';
 import { auditCommand } from './commands/audit.ts';
 import { certCommand } from './commands/cert.ts';
+import { channelCommand } from './commands/channel.ts';
 import { completionCommand } from './commands/completion.ts';
 import { dnsCommand } from './commands/dns.ts';
 import { domainCommand } from './commands/domain.ts';
@@ -115,6 +116,7 @@ export function buildProgram(context: CommandContext, ...own: readonly Command[]
     routeCommand(context),
     syncCommand(context),
     dnsCommand(context),
+    channelCommand(context),
     queueCommand(context),
     traceCommand(context),
     auditCommand(context),

@@ -305,6 +305,28 @@ export function rowIdsOfMessage(reader: Reader, message: MessageId): QueueRowId[
     .map(([id]) => idOf<QueueRowId>(id));
 }
 
+export interface ChannelFigures {
+  /** Rows that nobody works on, and the others. */
+  readonly queued: number;
+  readonly active: number;
+  /** Epoch ms. */
+  readonly oldestAt: number;
+}
+
+/** By the name of the channel; one without rows is absent. */
+export function channelFigures(reader: Reader): ReadonlyMap<string, ChannelFigures> {
+  const rows = reader.all(
+    `SELECT channel, count(*) AS n, sum(lease > 0) AS active, min(created) AS oldest FROM queue
+     GROUP BY channel LIMIT 10000`,
+  );
+  return new Map(
+    rows.map(({ channel, n, active, oldest }) => [
+      String(channel),
+      { queued: Number(n) - Number(active), active: Number(active), oldestAt: Number(oldest) },
+    ]),
+  );
+}
+
 export interface QueueFigures {
   readonly rows: number;
   /** Epoch ms, undefined for an empty queue. */
