@@ -52,6 +52,13 @@ export async function answers(server: Waypost, questions: Questions): Promise<An
   };
 }
 
+/** Entries of `ldap` that a start of today's program makes, and an older one did not. */
+const MADE_AT_START = /^dn: (?:[^,\n]*,)?ou=(?:Rules|Channels|Hosts|Sources),ou=Waypost,o=internet\n(?: {2}.*\n)*/gm;
+
+export function withoutMadeAtStart(ldap: string): string {
+  return ldap.replace(MADE_AT_START, '');
+}
+
 const text = (lines: readonly string[]): string => `${lines.join('\n')}\n`;
 
 /** One character an octet, everything but printable ASCII escaped. */

@@ -1,11 +1,11 @@
-// The store of format 1 for a test: a copy of it to migrate, and all that a database holds, to compare.
+// The store of an older format for a test: a copy of it to migrate, and all that a database holds, to compare.
 
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-export const MADE = join(import.meta.dirname, 'format-1');
+export const made = (format: 1 | 2): string => join(import.meta.dirname, `format-${format}`);
 
 export interface StoreCopy {
   readonly data: string;
@@ -15,9 +15,9 @@ export interface StoreCopy {
 }
 
 /** In a folder of its own below `parent`. */
-export function copyOfStore(parent = tmpdir()): StoreCopy {
-  const data = join(mkdtempSync(join(parent, 'waypost-format-1-')), 'data');
-  cpSync(join(MADE, 'store'), data, { recursive: true });
+export function copyOfStore({ format = 1, parent = tmpdir() }: { format?: 1 | 2; parent?: string } = {}): StoreCopy {
+  const data = join(mkdtempSync(join(parent, `waypost-format-${format}-`)), 'data');
+  cpSync(join(made(format), 'store'), data, { recursive: true });
   return {
     data,
     path: join(data, 'store.db'),

@@ -121,7 +121,7 @@ test('less space than twice the database: one line with both figures, nothing is
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', mount], { encoding: 'utf8' });
   assert.equal(mounted.status, 0, mounted.stderr);
   try {
-    using store = copyOfStore(mount);
+    using store = copyOfStore({ parent: mount });
     const filler = join(mount, 'filler');
     writeFileSync(filler, Buffer.alloc(300 * 1024));
     const old = contents(store.path);
