@@ -60,8 +60,10 @@ export const FAILED_LOGINS_MAX = 5;
 export const POP3_LINE_BYTES = 512;
 /** A silent POP3 session holds its maildrop. RFC 1939 §3: ten minutes at least. */
 export const POP3_IDLE_TIMEOUT_MS = 600_000;
-/** One LDAP message. A jpegPhoto fits; more is a protocol error. */
+/** One LDAP message of who has an entry. A jpegPhoto fits; more is a protocol error. */
 export const LDAP_MESSAGE_BYTES = 2 * 1024 * 1024;
+/** One LDAP message of the administrator: a list comes with its members, as LDIF has it. */
+export const LDAP_ADMINISTRATOR_MESSAGE_BYTES = 16 * 1024 * 1024;
 /** Nested filters; slapd stops at 1000, no client needs 20. */
 export const LDAP_FILTER_NESTING_MAX = 100;
 /** One LDAP message before a bind: ten thousand unauthenticated connections must not hold as many large messages. */

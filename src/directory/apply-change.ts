@@ -100,7 +100,7 @@ async function add(tx: Transaction, asked: Dn, change: Change<'add'>, options: A
   await writeIndex(tx, after.id, after.attributes, differences);
   await writeMembersIn(tx, after.id, differences);
   await logChange(tx, 'add', revision, after, differences, options);
-  return { kind: 'add', revision, before: undefined, after };
+  return { kind: 'add', revision, before: undefined, after, movesMembers: movesMembers(differences) };
 }
 
 /** RFC 4511 §4.7: the name's values are the entry's, whether the client lists them or not. */
@@ -136,7 +136,7 @@ async function modify(tx: Transaction, dn: Dn, change: Change<'modify'>, options
   await writeIndex(tx, after.id, after.attributes, differences);
   await writeMembersIn(tx, after.id, differences);
   await logChange(tx, 'modify', after.revision, before, differences, options);
-  return { kind: 'modify', revision: after.revision, before, after };
+  return { kind: 'modify', revision: after.revision, before, after, movesMembers: movesMembers(differences) };
 }
 
 async function rename(tx: Transaction, dn: Dn, change: Change<'rename'>, options: ApplyOptions): Promise<ChangedEntry> {
@@ -163,7 +163,7 @@ async function rename(tx: Transaction, dn: Dn, change: Change<'rename'>, options
   await writeIndex(tx, after.id, after.attributes, differences);
   await writeMembersIn(tx, after.id, differences);
   await logChange(tx, 'rename', after.revision, before, differences, { ...options, newDn: newDn.text });
-  return { kind: 'rename', revision: after.revision, before, after };
+  return { kind: 'rename', revision: after.revision, before, after, movesMembers: movesMembers(differences) };
 }
 
 /** RFC 4511 §4.9: the new name's values come, the old name's go where asked and where the new name does not have them. */
@@ -192,12 +192,16 @@ async function remove(tx: Transaction, dn: Dn, options: ApplyOptions): Promise<C
   await writeIndex(tx, before.id, new Map(), differences);
   if (lists.length > 0) await deleteMembersIn(tx, before.id);
   await logChange(tx, 'delete', revision, before, differences, options);
-  return { kind: 'delete', revision, before, after: undefined };
+  return { kind: 'delete', revision, before, after: undefined, movesMembers: movesMembers(differences) };
 }
 
 function contentsOf(draft: Draft): Pick<Entry, 'attributes' | 'memberCounts'> {
   const memberCounts = draft.memberCounts();
   return { attributes: draft.attributes(), ...(memberCounts.size === 0 ? {} : { memberCounts }) };
+}
+
+function movesMembers(differences: readonly AttributeDifference[]): boolean {
+  return differences.some(({ description }) => description.type.isKeptInRows);
 }
 
 /** A replacement takes away all that is there, as a deletion without values does. */
@@ -217,7 +221,8 @@ function namingValues(rdn: Rdn): Rdn['avas'] {
     const { key, type } = writableDescription(typeText);
     if (keys.has(key)) throw directoryFailure('namingViolation', `The name has ${typeText} twice`);
     // Names are shown to everybody and logged.
-    if (type.isSecret) throw directoryFailure('namingViolation', `${typeText} cannot be in a name`);
+    if (type.isSecret || type.isKeptInRows)
+      throw directoryFailure('namingViolation', `${typeText} cannot be in a name`);
     keys.add(key);
   }
   return rdn.avas;

@@ -74,6 +74,8 @@ export interface ChangedEntry {
   readonly revision: Revision;
   readonly before: Entry | undefined;
   readonly after: Entry | undefined;
+  /** Members came or went, which the two entries do not show. */
+  readonly movesMembers: boolean;
 }
 
 /** The text values of an attribute, empty when it is absent. `name` in lower case. */

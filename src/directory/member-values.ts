@@ -44,6 +44,8 @@ const BY_KEY = 'SELECT value FROM dit_value WHERE tenant = ? AND attribute = ? A
 const UNUSABLE_OF =
   'SELECT id, attribute, value FROM dit_value WHERE tenant = ? AND target = ? AND entry = ? ORDER BY id LIMIT +?';
 const INSERT = 'INSERT INTO dit_value (tenant, entry, attribute, key, value, target) VALUES (?, ?, ?, ?, ?, ?)';
+const RENEWED = 'SELECT id, attribute, key, value, target FROM dit_value WHERE id > ? ORDER BY id LIMIT +?';
+const RENEW = 'UPDATE OR IGNORE dit_value SET key = ?, target = ? WHERE id = ?';
 const DELETE = 'DELETE FROM dit_value WHERE tenant = ? AND attribute = ? AND key = ? AND entry = ?';
 const DELETE_ALL = 'DELETE FROM dit_value WHERE entry = ?';
 
@@ -188,6 +190,19 @@ export async function writeMembersIn(
 
 export async function deleteMembersIn(tx: Transaction, entry: number): Promise<void> {
   await tx.run(DELETE_ALL, entry);
+}
+
+/** Keys and targets as this version of the code makes them, of some rows above `after`. Gives the last one's id. */
+export async function renewMembersIn(tx: Transaction, after: number, limit: number): Promise<number | undefined> {
+  const rows = await tx.arrays(RENEWED, after, limit);
+  for (const [id, attribute, key, value, target] of rows) {
+    const type = schema().attributeType(attribute as string);
+    if (type === undefined) continue;
+    const [, , , newKey, , newTarget] = memberRow(0, type, value as string);
+    // Two values that have become equal stay: the second is found by its old key only.
+    if (newKey !== key || newTarget !== target) await tx.run(RENEW, newKey!, newTarget!, id!);
+  }
+  return rows.at(-1)?.[0] as number | undefined;
 }
 
 /** The columns of INSERT. */

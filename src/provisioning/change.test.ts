@@ -213,6 +213,25 @@ test('a list follows its members: who goes is out, who is renamed is out until t
   assert.deepEqual(accountsOf('all@acme.example'), accountsOf('ann@acme.example'));
 });
 
+test('what was resolved before a member came or went is resolved again', async () => {
+  const other = 'cn=other,ou=Groups,dc=acme,dc=example,o=internet';
+  await directory.apply(
+    addDomain('acme.example'),
+    addGroup('all@acme.example', [userDn('ann@acme.example')]),
+    add(other, { objectClass: 'groupOfUniqueNames', cn: 'other' }),
+  );
+  const moves = async (dn: string, uniqueMember: readonly string[]): Promise<boolean> => {
+    const before = directory.shared.routingRevision();
+    await directory.apply(replace(dn, { uniqueMember }));
+    return directory.shared.routingRevision() !== before;
+  };
+  const list = groupDn('all@acme.example');
+  assert.equal(await moves(list, [userDn('ann@acme.example'), userDn('bob@acme.example')]), true);
+  assert.equal(await moves(list, [userDn('bob@acme.example'), userDn('ann@acme.example')]), false);
+  assert.equal(await moves(list, [userDn('bob@acme.example')]), true);
+  assert.equal(await moves(other, [userDn('bob@acme.example')]), false, 'no mail finds it');
+});
+
 test('a change that says nothing about mail writes no row', async () => {
   await directory.apply(addDomain('acme.example'), addUser('ann@acme.example'));
   const { rows } = await directory.apply(replace(userDn('ann@acme.example'), { description: 'likes tea' }));

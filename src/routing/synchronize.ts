@@ -68,7 +68,13 @@ export async function synchronizeEntry(tx: Transaction, changed: ChangedEntry): 
     const made = await synchronizeIn(tx, state, generation, changed);
     if (generation.role === 'answering') changes.push(...made);
   }
+  if (movesList(changed)) await tx.routingChanged();
   return changes;
+}
+
+/** No row says who is a member; what was resolved before may be another answer now. */
+function movesList({ before, after, movesMembers }: ChangedEntry): boolean {
+  return movesMembers && [before, after].some((entry) => entry !== undefined && recipientKindOf(entry) === 'group');
 }
 
 async function synchronizeIn(

@@ -7,7 +7,7 @@ import { beginDerived, type Derived } from '../database/derived.ts';
 import type { Unit } from '../database/format.ts';
 import { type Operation, probe } from '../database/operation.ts';
 import { pruneChangeLog } from '../directory/change-log.ts';
-import { beginIndex, directoryIndex, indexSlice } from '../directory/rebuild-index.ts';
+import { beginIndex, directoryIndex, indexSlice, memberSlice } from '../directory/rebuild-index.ts';
 import { directoryUnit } from '../directory/tables.ts';
 import { arrive } from '../provisioning/arrival.ts';
 import { bootstrap, prepareHost } from '../provisioning/bootstrap.ts';
@@ -87,6 +87,7 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
     forgetClients,
     beginIndex,
     indexSlice,
+    memberSlice,
     bootstrap,
     changeOperation([keepUsedChannel]),
     addToken,

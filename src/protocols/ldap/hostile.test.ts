@@ -3,7 +3,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
-import { LDAP_ANONYMOUS_MESSAGE_BYTES, LDAP_MESSAGE_BYTES } from '../../base/limits.ts';
+import {
+  LDAP_ADMINISTRATOR_MESSAGE_BYTES,
+  LDAP_ANONYMOUS_MESSAGE_BYTES,
+  LDAP_MESSAGE_BYTES,
+} from '../../base/limits.ts';
+import { addDomain, addUser, userDn } from '../../provisioning/testing.ts';
 import { encodeRequest, type LdapRequest } from '../../wire/ldap/message.ts';
 import {
   ADMINISTRATOR,
@@ -49,15 +54,25 @@ test('what is no LDAP gets a notice and the end, and others are served meanwhile
   }
 });
 
-test('a message as large as the limit passes once the sender is known', async () => {
+test('a message as large as the limit passes once the sender is known, a larger one of the administrator', async () => {
   using client = await RawClient.open(door.port);
+  const ann = userDn('ann@acme.example');
+  // {SHA} of `geheim`.
+  const userPassword = '{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=';
+  await door.directory.apply(addDomain('acme.example'), addUser('ann@acme.example', { userPassword }));
   const padded = (bytes: number): LdapRequest => ({ kind: 'extended', name: '1.2.3', value: Buffer.alloc(bytes) });
   const room = (limit: number): number => limit - 40;
   assert.equal(await codeOf(client, padded(room(LDAP_ANONYMOUS_MESSAGE_BYTES))), 2);
   await client.bind();
+  assert.equal(await codeOf(client, padded(room(LDAP_ADMINISTRATOR_MESSAGE_BYTES))), 2);
+  await client.bind(ann, 'geheim');
   assert.equal(await codeOf(client, padded(room(LDAP_MESSAGE_BYTES))), 2);
   client.request(padded(LDAP_MESSAGE_BYTES));
   assert.match(await disconnected(client), /^2 /);
+  using other = await RawClient.open(door.port);
+  await other.bind();
+  other.request(padded(LDAP_ADMINISTRATOR_MESSAGE_BYTES));
+  assert.match(await disconnected(other), /^2 /);
 });
 
 test('filters nested twenty thousand deep get an answer, and the connection goes on', async () => {

@@ -1,9 +1,9 @@
 // Attributes with their values, as they stand in add, modify and search entries.
 //
-// Limits  LDAP_VALUES_MAX values of one attribute, and as many attributes
+// Limits  LIST_MEMBERS_MAX values of one attribute (the directory takes fewer of most), LDAP_VALUES_MAX attributes
 // RFC 4511 §4.1.7
 
-import { LDAP_VALUES_MAX } from '../../base/limits.ts';
+import { LDAP_VALUES_MAX, LIST_MEMBERS_MAX } from '../../base/limits.ts';
 import { type BerReader, type BerWriter, SEQUENCE, SET } from './ber.ts';
 import { RequestFailure } from './request-failure.ts';
 import type { AttributeValue } from './values.ts';
@@ -22,8 +22,8 @@ export function decodeAttribute(reader: BerReader): LdapAttribute {
   element.skipRest();
   const values: AttributeValue[] = [];
   while (!set.atEnd) {
-    if (values.length === LDAP_VALUES_MAX)
-      throw new RequestFailure(`at most ${LDAP_VALUES_MAX} values of an attribute`, set.at);
+    if (values.length === LIST_MEMBERS_MAX)
+      throw new RequestFailure(`at most ${LIST_MEMBERS_MAX} values of an attribute`, set.at);
     values.push(set.value());
   }
   return { name, values };

@@ -21,6 +21,8 @@ import { specialEntry } from '../special-entries.ts';
 
 /** Entries that are read between two looks at the clock. */
 const PAGE_ENTRIES = 64;
+/** Others have their turn behind so many members of a list. */
+const MEMBERS_A_TURN = 1000;
 
 export const search: LdapHandler<SearchRequest> = async (request, operation, session) => {
   const base = parseDn(request.baseObject);
@@ -87,7 +89,7 @@ async function withWantedMembers(entry: Entry, selection: Selection, session: Ld
     const pages: string[][] = [];
     for (const page of selection.typesOnly ? [] : memberPages(session.door.reader, entry.id, key)) {
       pages.push(page);
-      await session.turn();
+      if (page.length >= MEMBERS_A_TURN) await session.turn();
     }
     attributes.set(key, { name: schema().attributeType(key)!.name, values: pages.flat() });
   }
