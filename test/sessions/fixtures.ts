@@ -28,8 +28,14 @@ interface Message {
 
 interface Fixture {
   readonly users: readonly string[];
+  /** By name: attributes beside those that every list has. */
+  readonly lists?: Readonly<Record<string, Readonly<Record<string, string | string[]>>>>;
   /** By user: what lies in the INBOX. */
   readonly inbox?: Readonly<Record<string, readonly Message[]>>;
+}
+
+function listDn(name: string): string {
+  return `cn=${name},ou=Groups,${domainDn('acme.example')}`;
 }
 
 const from = 'From: carol@remote.example\r\n';
@@ -37,6 +43,25 @@ const from = 'From: carol@remote.example\r\n';
 const FIXTURES: Readonly<Record<string, Fixture>> = {
   // Two users with empty mailboxes.
   acme: { users: ['alice', 'bob'] },
+  // alice, bob, and lists: whom they take mail from, and what becomes of it.
+  lists: {
+    users: ['alice', 'bob'],
+    lists: {
+      team: {
+        uniqueMember: ['alice', 'bob'].map((name) => userDn(`${name}@acme.example`)),
+        mgrpAllowedBroadcaster: [listDn('team'), 'mailto:boss@remote.example'],
+        mgrpDisallowedDomain: '*.spam.example',
+        mgrpMsgMaxSize: '1000',
+        mgrpMsgRejectText: 'Ask a member of the team',
+      },
+      news: { uniqueMember: userDn('bob@acme.example'), mgrpModerator: userDn('alice@acme.example') },
+      staff: { uniqueMember: userDn('bob@acme.example'), mgrpBroadcasterPolicy: 'SMTP_AUTH_REQUIRED' },
+      secret: { uniqueMember: userDn('bob@acme.example'), mgrpBroadcasterPolicy: 'PASSWORD_REQUIRED' },
+      self: { uniqueMember: listDn('self'), mgrpRFC822MailMember: 'self@acme.example' },
+      empty: {},
+      found: { memberURL: 'ldap:///dc=acme,dc=example,o=internet??sub?(uid=bob)' },
+    },
+  },
   // alice: messages with UIDs 1..3 of 70, 70 and 72 octets, the 2nd marked \Deleted; bob: nothing.
   'inbox-of-three': {
     users: ['alice', 'bob'],
@@ -72,6 +97,8 @@ export function waypostTarget(server: Waypost): Target {
   let domainMade = false;
   /** What a session has written to the domain: the next one begins without it. */
   const written = new Set<string>();
+  /** Likewise the lists that its fixture has made. */
+  const lists = new Set<string>();
   return {
     server: 'waypost',
     hostname: server.hostname,
@@ -79,7 +106,8 @@ export function waypostTarget(server: Waypost): Target {
     ca: readFileSync(join(server.data, 'tls/ca.pem'), 'utf8'),
     async write(entry, attribute, value) {
       const client = await administrator(server);
-      const dn = entry === DOMAIN ? domainDn(DOMAIN) : userDn(`${entry}@${DOMAIN}`);
+      const nameOf = lists.has(entry) ? listDn(entry) : userDn(`${entry}@${DOMAIN}`);
+      const dn = entry === DOMAIN ? domainDn(DOMAIN) : nameOf;
       if (entry === DOMAIN && attribute !== undefined) written.add(attribute);
       try {
         if (attribute === undefined) await client.del(dn);
@@ -106,12 +134,23 @@ export function waypostTarget(server: Waypost): Target {
         domainMade = true;
         for (const attribute of written) await replaceAttribute(client, domainDn(DOMAIN), attribute, []);
         written.clear();
+        for (const list of lists) await client.del(listDn(list));
+        lists.clear();
         for (const user of fixture.users) {
           const address = `${user}@${DOMAIN}`;
           await removeUser(client, address).catch((error) => {
             if (!(error instanceof NoSuchObjectError)) throw error;
           });
           users[user] = await addUser(client, address);
+        }
+        for (const [list, attributes] of Object.entries(fixture.lists ?? {})) {
+          await client.add(listDn(list), {
+            objectClass: ['groupOfUniqueNames', 'inetMailGroup', 'inetLocalMailRecipient'],
+            cn: list,
+            mail: `${list}@${DOMAIN}`,
+            ...attributes,
+          });
+          lists.add(list);
         }
       } finally {
         await client.unbind();

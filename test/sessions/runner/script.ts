@@ -18,7 +18,7 @@
 //   end      A                       we say no more, and go on listening
 //   close    A                       we close it
 //   write    alice mailUserStatus: disabled    the administrator gives alice's entry this value of the attribute in place
-//                                    of all others; of a domain by its name. Only where there is a directory
+//                                    of all others; of a list or a domain by its name. Only where there is a directory
 //   remove   alice                   deletes the entry
 //   token    alice phone imap,smtp   adds a token to alice's: {phone}, and {phone.plain} as her password in PLAIN; once a file
 //   revoke   alice phone             removes it
