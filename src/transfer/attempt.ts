@@ -8,7 +8,7 @@
 
 import type { Clock } from '../base/clock.ts';
 import { asFailure } from '../base/failure.ts';
-import { idText } from '../base/ids.ts';
+import { idText, type QueueRowId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Operation, Reader, Writer } from '../database/operation.ts';
 import { channelNamed } from '../routing/channels.ts';
@@ -17,7 +17,7 @@ import type { Channel, Delivered, StoredMessage } from './channels/channel.ts';
 import { policyOf, type QueueClock, type RetryPolicy } from './clock.ts';
 import { carriedByAll, deliveryOf, storedMessage } from './deliveries.ts';
 import { INTERNAL_ERROR, type Outcome, outcome } from './outcome.ts';
-import type { Carried, QueueRow } from './queue.ts';
+import { type Carried, lastRow, type QueueRow } from './queue.ts';
 import type { RecordArguments, Recorded, RecordedOutcome } from './record.ts';
 import { rerouted } from './reroute.ts';
 import { type PrepareParts, prepareAccept, sizeOf } from './submit.ts';
@@ -45,9 +45,11 @@ const LOST = outcome('failed', '5.3.0', 'The message is not in the store any mor
 export class Attempts {
   readonly #parts: AttemptParts;
   readonly #queueClock: QueueClock;
+  readonly #lastOfBefore: QueueRowId;
 
   constructor(parts: AttemptParts, queueClock: QueueClock) {
     this.#parts = parts;
+    this.#lastOfBefore = lastRow(parts.reader);
     this.#queueClock = queueClock;
   }
 
@@ -93,11 +95,13 @@ export class Attempts {
     rows: readonly QueueRow[],
     carried: readonly (Carried | undefined)[],
   ): Promise<(Outcome | undefined)[]> {
+    const { reader, routing } = this.#parts;
+    const parts = { reader, routing, lastOfBefore: this.#lastOfBefore };
     const settled: (Outcome | undefined)[] = [];
     for (const [index, row] of carried.entries()) {
       if (row === undefined) settled.push(INTERNAL_ERROR);
       // Rows of this host are resolved again in any case.
-      else settled.push(channel.isLocal ? undefined : await rerouted(this.#parts, rows[index]!, row));
+      else settled.push(channel.isLocal ? undefined : await rerouted(parts, rows[index]!, row));
     }
     return settled;
   }

@@ -239,10 +239,13 @@ export function heldDestinationAfter(reader: Reader, destination: string): strin
   return row === undefined ? undefined : String(row['destination']);
 }
 
-/** Above all rows that are held now; undefined: none is. */
-export function lastHeldRow(reader: Reader): QueueRowId | undefined {
-  if (reader.get("SELECT 1 FROM queue WHERE state = 'held' LIMIT 1") === undefined) return undefined;
-  return idOf<QueueRowId>(reader.get('SELECT max(id) AS id FROM queue')?.['id']);
+export function isAnyHeld(reader: Reader): boolean {
+  return reader.get("SELECT 1 FROM queue WHERE state = 'held' LIMIT 1") !== undefined;
+}
+
+/** 0 for an empty queue. */
+export function lastRow(reader: Reader): QueueRowId {
+  return idOf<QueueRowId>(reader.get('SELECT coalesce(max(id), 0) AS id FROM queue')?.['id']);
 }
 
 /** Whether a channel that somebody has made has rows: the index knows no others. */

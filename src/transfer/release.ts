@@ -15,7 +15,7 @@ import { operation, type Reader, type Transaction, type Writer } from '../databa
 import { changedKeysAfter } from '../routing/history.ts';
 import { readState } from '../routing/tables.ts';
 import { ReprocessChannel } from './channels/reprocess.ts';
-import { heldDestinationAfter, lastHeldRow } from './queue.ts';
+import { heldDestinationAfter, isAnyHeld, lastRow } from './queue.ts';
 
 /** Rows of an operation: some milliseconds of the writer. */
 const SLICE_ROWS = 500;
@@ -135,7 +135,7 @@ export class Release {
   async #look(): Promise<void> {
     const { reader } = this.#parts;
     const { last, changed, revision } = reader.snapshot(() => ({
-      last: lastHeldRow(reader),
+      last: isAnyHeld(reader) ? lastRow(reader) : undefined,
       changed: this.#changed(),
       revision: reader.routingRevision(),
     }));

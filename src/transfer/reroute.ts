@@ -1,5 +1,6 @@
-// Rows for other hosts whose tables have moved since they were planned: recipients are resolved again when an attempt is
-// made, and who goes elsewhere now is placed anew in the transaction that ends the row.
+// Rows for other hosts whose tables have moved since they were planned, or which an earlier run has planned, by a configuration
+// that may have been another: recipients are resolved again when an attempt is made, and who goes elsewhere now is placed anew
+// in the transaction that ends the row.
 //
 // In      a row and what it carries; this thread's routing
 // Out     undefined: it goes where it was to go; or the outcome that counts in place of an attempt
@@ -8,6 +9,7 @@
 // RFC 5321 §4.5.4.1
 
 import { asFailure } from '../base/failure.ts';
+import type { QueueRowId } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import type { Resolution, RouteRequest } from '../routing/resolve.ts';
@@ -23,10 +25,12 @@ const REROUTED: Outcome = { ...outcome('delivered', '2.0.0', 'rerouted'), operat
 export interface RerouteParts {
   readonly reader: Reader;
   readonly routing: Pick<RoutingCache, 'resolve'>;
+  /** The last row that this run has found at its start. */
+  readonly lastOfBefore: QueueRowId;
 }
 
 export async function rerouted(parts: RerouteParts, row: QueueRow, carried: Carried): Promise<Outcome | undefined> {
-  if (parts.reader.routingRevision() <= row.planned) return undefined;
+  if (row.id > parts.lastOfBefore && parts.reader.routingRevision() <= row.planned) return undefined;
   try {
     const resolution = await parts.routing.resolve(carried.origin, accepted(carried.request));
     return isSame(resolution, carried) ? undefined : REROUTED;
