@@ -64,6 +64,8 @@ const meant: Partial<Record<keyof Answers, readonly (readonly [old: string, now:
   ],
   route: [
     ...recipientNames.map(([old, now]): [string, string] => [json(old), json(now)]),
+    // A member is shown as the list writes it.
+    ['"member","detail":"Outside@away.example"', '"member","detail":"Outside@Away.example"'],
     // Mail for who is held is taken, and waits.
     [
       '{"step":"reply","detail":"450 4.2.1 Mail for this recipient is held, try again later"}],"targets":[],' +
@@ -109,7 +111,9 @@ test('the migrated store gives the same answers at every door, and says that it 
       assert.match(server.stderr(), new RegExp(`^compiling ${name} \\(version [01] to ${version}\\): `, 'm'));
   await parsedAgain(data);
   const now = await answers(server, questions(golden('made-at.txt').trim()));
-  for (const [door, text] of Object.entries(now) as [keyof Answers, string][]) {
+  // Steps of a list's members say how deep they are.
+  const asked = { ...now, route: now.route.replaceAll(/,"depth":\d+/g, '') };
+  for (const [door, text] of Object.entries(asked) as [keyof Answers, string][]) {
     let expected = golden(`${door}.txt`);
     for (const [old, changed] of meant[door] ?? []) {
       assert.ok(expected.includes(old), `the old program did not say ${old}`);
