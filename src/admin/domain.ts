@@ -82,17 +82,13 @@ export const domainList = (parts: EntryParts) =>
   adminOperation('domain.list', z.object({}), (): ListedDomain[] => readRoutes(parts.reader, '', LIST_MAX).map(listed));
 
 export const domainShow = (parts: EntryParts) =>
-  adminOperation(
-    'domain.show',
-    z.object({ domain: name }),
-    async (input): Promise<ListedDomain & { entry: ShownEntry }> => {
-      const domain = domainOf(input.domain);
-      const row = parts.routing.route(domain);
-      const entry = findEntry(parts.reader, dcDnOfDomain(domain));
-      if (row === undefined || entry === undefined) throw notADomain(domain);
-      return { ...listed(row), entry: await show(parts.reader, entry) };
-    },
-  );
+  adminOperation('domain.show', z.object({ domain: name }), (input): ListedDomain & { entry: ShownEntry } => {
+    const domain = domainOf(input.domain);
+    const row = parts.routing.route(domain);
+    const entry = findEntry(parts.reader, dcDnOfDomain(domain));
+    if (row === undefined || entry === undefined) throw notADomain(domain);
+    return { ...listed(row), entry: show(parts.reader, entry) };
+  });
 
 export const domainRemove = (parts: EntryParts) =>
   adminOperation('domain.remove', z.object({ domain: name, dryRun }), async (input, caller, peer): Promise<Changed> => {

@@ -7,8 +7,8 @@ import type { Revision } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
 import type { Caller } from '../directory/caller.ts';
 import { findEntry } from '../directory/entries.ts';
-import type { DirectoryChange, Entry } from '../directory/entry.ts';
-import { type MemberValue, readMemberValues, withMembers } from '../directory/member-values.ts';
+import { type DirectoryChange, type Entry, memberTotal } from '../directory/entry.ts';
+import { readMemberValues, withMembers } from '../directory/member-values.ts';
 import { Search } from '../directory/search.ts';
 import { withoutSecrets } from '../directory/secrets.ts';
 import type { ChangeSummary } from '../provisioning/change.ts';
@@ -27,31 +27,29 @@ export interface ShownEntry {
   readonly uuid: string;
   readonly revision: Revision;
   readonly attributes: Readonly<Record<string, readonly string[]>>;
+  /** Members that are not among them. Absent where there are none. */
+  readonly more?: number;
 }
 
 /** Rows of a list; a list that is longer says so by its length. */
 export const LIST_MAX = 10_000;
-const MEMBERS_PAGE = 10_000;
+const MEMBERS_SHOWN = 1000;
 
 export const dryRun = z.boolean().optional();
 
-/** With all members, a page a turn. */
-export async function show(reader: Reader, entry: Entry): Promise<ShownEntry> {
-  const members: MemberValue[] = [];
-  for (let page: MemberValue[] = []; entry.memberCounts !== undefined; ) {
-    page = readMemberValues(reader, entry.id, page.at(-1)?.id ?? 0, MEMBERS_PAGE);
-    for (const member of page) members.push(member);
-    if (page.length < MEMBERS_PAGE) break;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+/** Of a list its first members: a hundred thousand are for LDAP, which gives them in pages. */
+export function show(reader: Reader, entry: Entry): ShownEntry {
+  const members = entry.memberCounts === undefined ? [] : readMemberValues(reader, entry.id, 0, MEMBERS_SHOWN);
   const whole = withMembers(withoutSecrets(entry), members);
+  const more = memberTotal(entry) - members.length;
   const attributes: Record<string, readonly string[]> = Object.create(null);
   for (const { name, values } of whole.attributes.values()) {
     attributes[name] = values.map((value) =>
       typeof value === 'string' ? value : `base64:${Buffer.from(value).toString('base64')}`,
     );
   }
-  return { dn: entry.dn, uuid: entry.uuid, revision: entry.revision, attributes };
+  const shown = { dn: entry.dn, uuid: entry.uuid, revision: entry.revision, attributes };
+  return more > 0 ? { ...shown, more } : shown;
 }
 
 /** What a change did, or would do. */

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { SUFFIX } from '../directory/dn.ts';
-import { type Entry, textValue } from '../directory/entry.ts';
+import { type Entry, memberTotal, textValue } from '../directory/entry.ts';
 import {
   addWords,
   baseOf,
@@ -36,13 +36,9 @@ function listedGroup(entry: Entry): ListedGroup {
     address: textValue(entry, 'mail')?.trim() ?? '',
     name: textValue(entry, 'cn') ?? '',
     dn: entry.dn,
-    members: countOf(entry, 'uniquemember') + countOf(entry, 'mgrprfc822mailmember'),
+    members: memberTotal(entry),
     status: textValue(entry, 'inetmailgroupstatus') ?? 'active',
   };
-}
-
-function countOf({ memberCounts }: Entry, attribute: string): number {
-  return memberCounts?.get(attribute)?.count ?? 0;
 }
 
 export const groupAdd = (parts: EntryParts) =>
@@ -92,9 +88,9 @@ export const groupList = (parts: EntryParts) =>
   });
 
 export const groupShow = (parts: EntryParts) =>
-  adminOperation('group.show', z.object({ address }), async (input): Promise<ListedGroup & { entry: ShownEntry }> => {
+  adminOperation('group.show', z.object({ address }), (input): ListedGroup & { entry: ShownEntry } => {
     const entry = entryOfAddress(parts, mailAddressOf(input.address), 'group');
-    return { ...listedGroup(entry), entry: await show(parts.reader, entry) };
+    return { ...listedGroup(entry), entry: show(parts.reader, entry) };
   });
 
 export const groupRemove = (parts: EntryParts) =>

@@ -88,9 +88,9 @@ export const userList = (parts: EntryParts) =>
   });
 
 export const userShow = (parts: EntryParts) =>
-  adminOperation('user.show', z.object({ address }), async (input): Promise<ListedUser & { entry: ShownEntry }> => {
+  adminOperation('user.show', z.object({ address }), (input): ListedUser & { entry: ShownEntry } => {
     const entry = entryOfAddress(parts, mailAddressOf(input.address), 'user');
-    return { ...listedUser(entry), entry: await show(parts.reader, entry) };
+    return { ...listedUser(entry), entry: show(parts.reader, entry) };
   });
 
 /** The mail stays in the store until it is collected; the address is free at once. */

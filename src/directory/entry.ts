@@ -78,6 +78,11 @@ export interface ChangedEntry {
   readonly movesMembers: boolean;
 }
 
+/** How many values are rows of their own, in all attributes. */
+export function memberTotal({ memberCounts }: Pick<Entry, 'memberCounts'>): number {
+  return [...(memberCounts?.values() ?? [])].reduce((sum, { count }) => sum + count, 0);
+}
+
 /** The text values of an attribute, empty when it is absent. `name` in lower case. */
 export function textValues(entry: Entry, name: string): readonly string[] {
   return (entry.attributes.get(name)?.values ?? []).filter((value): value is string => typeof value === 'string');

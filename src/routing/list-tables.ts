@@ -6,7 +6,7 @@
 
 import type { Reader, Transaction } from '../database/operation.ts';
 import { entryById, entryByIdIn, findEntry, findEntryIn, hasChildrenIn } from '../directory/entries.ts';
-import type { Entry } from '../directory/entry.ts';
+import { memberTotal } from '../directory/entry.ts';
 import { type LdapUrl, liesIn } from '../directory/ldap-url.ts';
 import { compileFilter, OUTSIDE } from '../directory/match.ts';
 import { matchContext } from '../directory/match-context.ts';
@@ -58,7 +58,7 @@ export function listTables(reader: Reader, generation: number, count: (rows: num
     },
     memberCount(list) {
       count(1);
-      return membersCounted(entryById(reader, list));
+      return memberTotal(entryById(reader, list) ?? {});
     },
     listsWith: (member) => rowsOf(entriesNaming(reader, member, SENDER_LISTS_MAX + 1)),
     dynamicListsOver(dn) {
@@ -121,7 +121,7 @@ async function answerIn(tx: Transaction, generation: number, question: ListQuest
     case 'members':
       return memberValuesIn(tx, question.list, question.after, question.limit);
     case 'memberCount':
-      return membersCounted(await entryByIdIn(tx, question.list));
+      return memberTotal((await entryByIdIn(tx, question.list)) ?? {});
     case 'listsWith': {
       const rows: (RecipientRow | null)[] = [];
       for (const dn of await entriesNamingIn(tx, question.member, SENDER_LISTS_MAX + 1))
@@ -143,10 +143,6 @@ async function matchesIn(tx: Transaction, dn: string, url: LdapUrl): Promise<boo
   const isParent = await hasChildrenIn(tx, entry.id);
   const whole = await withAllMembersIn(tx, entry);
   return compileFilter(parseFilter(url.filter))(whole, { ...OUTSIDE, hasSubordinates: () => isParent }) === true;
-}
-
-function membersCounted(entry: Entry | undefined): number {
-  return [...(entry?.memberCounts?.values() ?? [])].reduce((sum, { count }) => sum + count, 0);
 }
 
 function over(rows: readonly GroupRow[], dn: string): readonly GroupRow[] {

@@ -7,5 +7,6 @@ export function entryText(entry: ShownEntry): string {
   const lines = Object.entries(entry.attributes).flatMap(([name, values]) =>
     values.map((value) => `${name}: ${printable(value)}`),
   );
-  return [`dn: ${printable(entry.dn)}`, ...lines].join('\n');
+  const more = entry.more === undefined ? [] : [`# and ${entry.more} more members`];
+  return [`dn: ${printable(entry.dn)}`, ...lines, ...more].join('\n');
 }
