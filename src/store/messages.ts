@@ -102,7 +102,7 @@ function mailboxMessage(row: readonly Value[]): MailboxMessage {
 }
 
 /** The columns of a message from `first` on. */
-function messageRow(row: readonly Value[], first = 0): MessageRow {
+function messageRow(row: readonly Value[], first: number): MessageRow {
   return {
     id: idOf(row[first]),
     blob: blobOf(row, first + 1),
@@ -135,10 +135,7 @@ function messageFlags(row: readonly Value[]): MessageFlags {
   };
 }
 
-/**
- * Messages in a range of UIDs, ascending, at most `limit`: ask again from the last one.
- * LIMIT +? would make SQLite plan anew with each call, four times the cost of one row; it does not look through +?.
- */
+/** Messages in a range of UIDs, ascending, at most `limit`: ask again from the last one. */
 export function messagesBetween(
   reader: Reader,
   access: MailboxAccess,
@@ -214,16 +211,17 @@ export function bytesBetween(
     }));
 }
 
-/** A copy by its id, for channels. */
-export function getMessage(reader: Reader, id: MessageId): MessageRow {
+/** What is to be known of a message to send it on to another host. */
+export type StoredMessage = Pick<MessageRow, 'id' | 'blob' | 'received' | 'traceBytes'>;
+
+/** A copy by its id, for channels: what was parsed of it is not read. */
+export function getMessage(reader: Reader, id: MessageId): StoredMessage {
   const row = reader.arrays(
-    `SELECT id, segment, offset, length, hash, codec, received, trace_bytes, header, structure, parser,
-       bare_lf
-     FROM message WHERE id = ?`,
+    'SELECT segment, offset, length, hash, codec, received, trace_bytes FROM message WHERE id = ?',
     id,
   )[0];
   if (row === undefined) throw new Failure('not-found', 'No such message');
-  return messageRow(row);
+  return { id, blob: blobOf(row, 0), received: Number(row[5]), traceBytes: Number(row[6]) };
 }
 
 /**

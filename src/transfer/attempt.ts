@@ -4,7 +4,8 @@
 // In      rows of one delivery; the channel that they name
 // Order   whom the tables lead elsewhere by now (reroute.ts) the channel is not asked to take
 // Out     outcomes, that of a row that cannot be read among them; the operation that records them, with the mail that the channel has made
-// Errors  what a channel throws is a bug: its recipients are tried again. What the writer throws is the caller's to handle
+// Errors  what a channel throws is a bug: its recipients are tried again, as all are where the store or the tables cannot be
+//         read. What the writer throws is the caller's to handle
 
 import type { Clock } from '../base/clock.ts';
 import { asFailure } from '../base/failure.ts';
@@ -12,8 +13,9 @@ import { idText, type QueueRowId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Operation, Reader, Writer } from '../database/operation.ts';
 import { channelNamed } from '../routing/channels.ts';
+import type { StoredMessage } from '../store/messages.ts';
 import type { AcceptArguments } from './accept.ts';
-import type { Channel, Delivered, StoredMessage } from './channels/channel.ts';
+import type { Channel, Delivered } from './channels/channel.ts';
 import { policyOf, type QueueClock, type RetryPolicy } from './clock.ts';
 import { carriedByAll, deliveryOf, storedMessage } from './deliveries.ts';
 import { INTERNAL_ERROR, type Outcome, outcome } from './outcome.ts';
@@ -53,13 +55,40 @@ export class Attempts {
     this.#queueClock = queueClock;
   }
 
-  async make(channel: Channel, rows: readonly QueueRow[], signal: AbortSignal): Promise<Attempt> {
+  make(channel: Channel, rows: readonly QueueRow[], signal: AbortSignal): Promise<Attempt> {
+    return this.#orLater(rows, () => this.#ask(channel, rows, signal));
+  }
+
+  /** Rows of a destination that cannot be reached, as another attempt has shown: that is their outcome. */
+  putOff(channel: Channel, rows: readonly QueueRow[], unreachable: Outcome): Promise<Attempt> {
+    return this.#orLater(rows, async () => {
+      const message = storedMessage(this.#parts.reader, rows[0]!.message);
+      if (message === undefined) return same(rows, LOST);
+      const carried = carriedByAll(rows, () => {});
+      const settled = await this.#settled(channel, rows, carried);
+      return { rows, message, outcomes: settled.map((own) => own ?? unreachable) };
+    });
+  }
+
+  /** The rows may be leased, and then nobody else takes them: they get an outcome, whatever happens. */
+  async #orLater(rows: readonly QueueRow[], attempt: () => Promise<Attempt>): Promise<Attempt> {
+    try {
+      return await attempt();
+    } catch (error) {
+      this.#logError(rows, error);
+      return same(rows, INTERNAL_ERROR);
+    }
+  }
+
+  #logError(rows: readonly QueueRow[], error: unknown): void {
+    const { detail, message } = asFailure(error);
+    this.#parts.log.error('transfer.deliver', { queue: idText(rows[0]!.message), detail: detail ?? message });
+  }
+
+  async #ask(channel: Channel, rows: readonly QueueRow[], signal: AbortSignal): Promise<Attempt> {
     const message = storedMessage(this.#parts.reader, rows[0]!.message);
     if (message === undefined) return same(rows, LOST);
-    const failed = (error: unknown): void => {
-      const { detail, message: words } = asFailure(error);
-      this.#parts.log.error('transfer.deliver', { queue: idText(message.id), detail: detail ?? words });
-    };
+    const failed = (error: unknown): void => this.#logError(rows, error);
     const carried = carriedByAll(rows, failed);
     const settled = await this.#settled(channel, rows, carried);
     const asked = carried.filter((row, index): row is Carried => row !== undefined && settled[index] === undefined);
@@ -78,15 +107,6 @@ export class Attempts {
       failed(error);
       return { rows, message, outcomes: settled.map((own) => own ?? INTERNAL_ERROR) };
     }
-  }
-
-  /** Rows of a destination that cannot be reached, as another attempt has shown: that is their outcome. */
-  async putOff(channel: Channel, rows: readonly QueueRow[], unreachable: Outcome): Promise<Attempt> {
-    const message = storedMessage(this.#parts.reader, rows[0]!.message);
-    if (message === undefined) return same(rows, LOST);
-    const carried = carriedByAll(rows, () => {});
-    const settled = await this.#settled(channel, rows, carried);
-    return { rows, message, outcomes: settled.map((own) => own ?? unreachable) };
   }
 
   /** Of each row an outcome that needs no channel: it cannot be read, or it goes elsewhere by now. */

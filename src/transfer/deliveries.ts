@@ -5,8 +5,8 @@
 import { Failure } from '../base/failure.ts';
 import type { MessageId } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
-import { getMessage } from '../store/messages.ts';
-import type { Delivery, StoredMessage } from './channels/channel.ts';
+import { getMessage, type StoredMessage } from '../store/messages.ts';
+import type { Delivery } from './channels/channel.ts';
 import { type Carried, carriedBy, type QueueRow, workKey } from './queue.ts';
 
 /** At most `max` rows each. */

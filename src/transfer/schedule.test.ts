@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CLOSE, type SinkScript, SmtpSink } from '../../test/support/smtp-sink.ts';
 import type { QueueRowId } from '../base/ids.ts';
+import { operation } from '../database/operation.ts';
 import { addDomain, addGroup, addUser, remove, replace, userDn } from '../provisioning/testing.ts';
 import { removeRows, retryAll, retryRows } from './manage.ts';
 import { TestTransfer, type TestTransferOptions } from './testing.ts';
@@ -324,6 +325,22 @@ test('stopping cuts what has not sent its dot, and those rows are tried at the n
   assert.equal(transfer.queue()[0]?.attempts, 0);
   sink.script = {};
   await transfer.start();
+  await transfer.drained();
+  assert.equal(sink.messages.length, 1);
+});
+
+const renameTable = operation('test.renameTable', (tx, { from, to }: { readonly from: string; readonly to: string }) =>
+  tx.run(`ALTER TABLE ${from} RENAME TO ${to}`),
+);
+
+test('a store that cannot be read for a while: what was leased is tried again without a restart', async (context) => {
+  const { sink, transfer } = await open(context);
+  const { writer } = transfer.directory;
+  await transfer.accept(toRemote('rex'));
+  await writer.execute(renameTable, { from: 'message', to: 'elsewhere' });
+  await transfer.start();
+  await transfer.until('it was put off', () => (transfer.queue()[0]?.attempts ?? 0) > 0);
+  await writer.execute(renameTable, { from: 'elsewhere', to: 'message' });
   await transfer.drained();
   assert.equal(sink.messages.length, 1);
 });

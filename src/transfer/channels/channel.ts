@@ -9,11 +9,8 @@ import type { Awaitable, Transaction } from '../../database/operation.ts';
 import type { Envelope } from '../../message/envelope.ts';
 import type { ChannelKind } from '../../routing/compile-channel.ts';
 import type { Target } from '../../routing/targets.ts';
-import type { MessageRow } from '../../store/messages.ts';
+import type { MessageRow, StoredMessage } from '../../store/messages.ts';
 import type { Outcome } from '../outcome.ts';
-
-/** What a channel may know of the message: where its bytes are, and when it was received. */
-export type StoredMessage = Pick<MessageRow, 'id' | 'blob' | 'received' | 'traceBytes'>;
 
 export interface Delivery {
   readonly message: StoredMessage;
