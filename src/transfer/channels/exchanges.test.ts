@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { DnsTestServer } from '../../../test/support/dns-server.ts';
-import { CLOSE, type SinkScript, SmtpSink } from '../../../test/support/smtp-sink.ts';
+import { CLOSE, SILENCE, type SinkScript, SmtpSink } from '../../../test/support/smtp-sink.ts';
 import { Resolver } from '../../net/resolver.ts';
 import { addDomain, addUser } from '../../provisioning/testing.ts';
 import type { ChannelWords } from '../../routing/compile-channel.ts';
 import { type RoutingSettings, settingsOf } from '../../routing/settings.ts';
 import { TestTransfer } from '../testing.ts';
 import { findExchanges } from './exchanges.ts';
+import { STANDARD_TIMEOUTS } from './smtp-transaction.ts';
 
 async function open(context: TestContext, settings: RoutingSettings = settingsOf([])) {
   const dns = await DnsTestServer.start('127.0.0.2');
@@ -199,4 +200,31 @@ test('a host that does not answer, or breaks off before the dot, is followed by 
   await transfer.accept({ from: 'ann@acme.example', to: ['roy@remote.example'], text: 'Subject: 4\r\n\r\nx\r\n' });
   await transfer.until('it was put off', () => transfer.queue().every(({ attempts }) => attempts === 1));
   assert.equal(second.messages.length, scripts.length);
+});
+
+test('addresses that hold the conversation until its time is over: two are asked, then the mail waits', async (context) => {
+  const addresses = ['127.0.0.2', '127.0.0.3', '127.0.0.4'];
+  const sinks: SmtpSink[] = [];
+  for (const address of addresses)
+    sinks.push(await SmtpSink.start({ greeting: SILENCE }, address, sinks[0]?.port ?? 0));
+  const transfer = await TestTransfer.open({
+    nextHop: { 'remote.example': `slow.example:${sinks[0]!.port}` },
+    resolver: {
+      mx: () => Promise.resolve({ result: 'no-name' }),
+      addresses: () => Promise.resolve({ result: 'found', addresses }),
+    },
+    timeouts: { ...STANDARD_TIMEOUTS, whole: 30 },
+  });
+  context.after(async () => {
+    await transfer.close();
+    for (const sink of sinks) await sink.close();
+  });
+  await transfer.directory.apply(addDomain('acme.example'), addUser('ann@acme.example'));
+  await transfer.start({ policy: { retryMs: [3_600_000], expireMs: 86_400_000 } });
+  await transfer.accept({ from: 'ann@acme.example', to: ['rex@remote.example'], text: 'Subject: x\r\n\r\nx\r\n' });
+  await transfer.until('it was put off', () => transfer.queue()[0]?.attempts === 1);
+  assert.deepEqual(
+    sinks.map(({ connections }) => connections),
+    [1, 1, 0],
+  );
 });

@@ -44,7 +44,7 @@ export interface SmtpTimeouts {
   readonly whole: number;
 }
 
-/** RFC 5321 §4.5.3.2. A slot is not held longer than `whole` plus `final`, however slowly a host talks. */
+/** RFC 5321 §4.5.3.2. One address has `whole` plus `final`, however slowly it talks; for all of them see smtp.ts. */
 export const STANDARD_TIMEOUTS: SmtpTimeouts = {
   connect: 30_000,
   greeting: 300_000,
