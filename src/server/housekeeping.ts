@@ -6,7 +6,7 @@ import { systemClock } from '../base/clock.ts';
 import { removeOldCopies } from '../database/upgrade.ts';
 import { pruneChangeLog } from '../directory/change-log.ts';
 import { pruneHistory } from '../routing/prune-history.ts';
-import { collect } from '../store/collect.ts';
+import { collect, NO_SEGMENT } from '../store/collect.ts';
 import { segmentPath } from '../store/segment.ts';
 import type { MainParts } from './main-parts.ts';
 import { databasePath, segmentsPath } from './paths.ts';
@@ -27,6 +27,7 @@ export function keepHouse(parts: HousekeepingParts): () => void {
   const segments = segmentsPath(configuration.data);
   const database = databasePath(configuration.data);
   let stopped = false;
+  let after = NO_SEGMENT;
   const timers = new Set<NodeJS.Timeout>();
   const later = (ms: number, run: () => void): void => {
     const timer = setTimeout(() => {
@@ -39,7 +40,7 @@ export function keepHouse(parts: HousekeepingParts): () => void {
     if (stopped) return;
     let more = false;
     try {
-      ({ more } = await writer.execute(collect, {}));
+      ({ more, after } = await writer.execute(collect, { after }));
       // A round that removes fewer has removed all.
       more = (await writer.execute(pruneChangeLog, systemClock.now())) >= CHANGES_A_ROUND || more;
       more = (await writer.execute(pruneHistory, null)) >= CHANGES_A_ROUND || more;

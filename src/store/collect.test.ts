@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { readdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { idOf, parseIdText } from '../base/ids.ts';
+import { idOf, parseIdText, type SegmentId } from '../base/ids.ts';
 import { INBOX } from './accounts.ts';
 import { BLOB_CHUNK_BYTES, Blobs } from './blobs.ts';
-import { closeAllSegments, collect, highestId, unlinkUnknownSegments } from './collect.ts';
+import { closeAllSegments, collect, highestId, NO_SEGMENT, openSegment, unlinkUnknownSegments } from './collect.ts';
 import { expunge } from './expunge.ts';
 import { ownMailbox } from './mailbox-key.ts';
 import { createMailbox, deleteMailbox } from './mailboxes.ts';
@@ -22,7 +22,14 @@ async function open(context: TestContext) {
     if (notification.kind === 'segment') collected.push(notification.segment);
   });
   const { reader, writer } = store.database;
-  return { store, account, reader, writer, collected, collect: () => writer.execute(collect, {}) };
+  return {
+    store,
+    account,
+    reader,
+    writer,
+    collected,
+    collect: (after: SegmentId = NO_SEGMENT) => writer.execute(collect, { after }),
+  };
 }
 
 const LARGE = `Subject: large\r\n\r\n${'line\r\n'.repeat(300_000)}`;
@@ -38,13 +45,25 @@ test('a segment goes when no row refers to it any more and it is closed', async 
   assert.deepEqual(collected, []);
   const all = { owner: account, mailbox: INBOX, ranges: undefined, deletedOnly: false };
   await writer.execute(expunge, all);
-  assert.deepEqual(await box.collect(), { more: false });
+  assert.deepEqual(await box.collect(), { more: false, after: NO_SEGMENT });
   // The small one's segment is still open.
   assert.deepEqual(collected, [large]);
   await writer.execute(closeAllSegments, { at: 9 });
   await box.collect();
   assert.deepEqual(collected, [large, small]);
   assert.equal(store.count('segment'), 0);
+});
+
+test('many segments are looked at in slices', async (context) => {
+  const { writer, collected, ...box } = await open(context);
+  for (let id = 1; id <= 2001; id++)
+    await writer.execute(openSegment, { segment: idOf<SegmentId>(id), thread: 1, at: 5 });
+  await writer.execute(closeAllSegments, { at: 9 });
+  const first = await box.collect();
+  assert.deepEqual(first, { more: true, after: 2000 });
+  assert.equal(collected.length, 2000);
+  assert.deepEqual(await box.collect(idOf<SegmentId>(first.after)), { more: false, after: NO_SEGMENT });
+  assert.equal(collected.at(-1), 2001);
 });
 
 test('a deleted mailbox loses its messages slice by slice; copies elsewhere keep theirs', async (context) => {
@@ -55,7 +74,7 @@ test('a deleted mailbox loses its messages slice by slice; copies elsewhere keep
   await store.append(account, 'INBOX', 'kept');
   await writer.execute(deleteMailbox, { owner: account, name: 'Doomed' });
   assert.deepEqual(await store.problems(), []);
-  assert.deepEqual(await box.collect(), { more: true });
+  assert.deepEqual(await box.collect(), { more: true, after: NO_SEGMENT });
   assert.equal(store.count('mailbox_message'), 501);
   while ((await box.collect()).more);
   assert.equal(store.count('message'), 1);

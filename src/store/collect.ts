@@ -43,26 +43,34 @@ export const closeAllSegments = operation('store.closeAllSegments', async (tx, a
   await tx.run('UPDATE segment SET closed = ? WHERE closed IS NULL', args.at);
 });
 
-const SEGMENTS_A_ROUND = 100;
+/** Closed segments that are looked at: some milliseconds of the writer. */
+const SEGMENTS_A_ROUND = 2000;
 /** Operations on the store during which the trace of an expunged message is kept. A session that slept longer has
  *  to open its mailbox anew. */
 const VANISHED_KEPT_MODSEQS = 10_000_000;
 const VANISHED_ROUND = 5000;
 
 export interface CollectArguments {
+  /** Where the last slice ended: segments above it are looked at. */
+  readonly after: SegmentId;
   /** Instead of VANISHED_KEPT_MODSEQS. */
   readonly keptModseqs?: number;
 }
 
-/** One slice of the work; `more` says that the next should follow soon. */
+/** Before the first segment. */
+export const NO_SEGMENT = idOf<SegmentId>(0);
+
+/** One slice of the work; `more` says that the next should follow soon, `after` where it begins. */
 export const collect = operation('store.collect', async (tx, args: CollectArguments) => {
-  const segments = await tx.all(
-    `SELECT id FROM segment WHERE closed IS NOT NULL
-     AND NOT EXISTS (SELECT 1 FROM message WHERE message.segment = segment.id) LIMIT +?`,
+  const segments = await tx.arrays(
+    `SELECT id, EXISTS (SELECT 1 FROM message WHERE message.segment = segment.id) FROM segment
+     WHERE id > ? AND closed IS NOT NULL ORDER BY id LIMIT +?`,
+    args.after,
     SEGMENTS_A_ROUND,
   );
-  for (const row of segments) {
-    const segment = idOf<SegmentId>(row['id']);
+  for (const [id, isUsed] of segments) {
+    if (isUsed === 1) continue;
+    const segment = idOf<SegmentId>(id);
     await tx.run('DELETE FROM segment WHERE id = ?', segment);
     tx.afterCommit({ kind: 'segment', segment });
   }
@@ -91,7 +99,9 @@ export const collect = operation('store.collect', async (tx, args: CollectArgume
     args.keptModseqs ?? VANISHED_KEPT_MODSEQS,
     VANISHED_ROUND,
   );
-  return { more: segments.length === SEGMENTS_A_ROUND || doomed !== undefined || old === VANISHED_ROUND };
+  const isCut = segments.length === SEGMENTS_A_ROUND;
+  const after = isCut ? idOf<SegmentId>(segments.at(-1)![0]) : NO_SEGMENT;
+  return { more: isCut || doomed !== undefined || old === VANISHED_ROUND, after };
 });
 
 /** The highest id in the store, so that new ones lie above it whatever the clock says. */

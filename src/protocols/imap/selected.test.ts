@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { collect } from '../../store/collect.ts';
+import { collect, NO_SEGMENT } from '../../store/collect.ts';
 import { FLAGGED } from '../../store/flags.ts';
 import { openTestBox } from '../../store/testing.ts';
 import { SelectedMailbox } from './selected.ts';
@@ -17,7 +17,7 @@ test('a session that has slept longer than traces of expunged messages are kept 
     assert.equal(await awake.catchUp({ expunges: true }), '* 2 EXPUNGE\r\n');
     // Traces are kept by number of changes: another one, and only those of the last are.
     await box.set([[3, 3]], 'add', FLAGGED);
-    await writer.execute(collect, { keptModseqs: 0 });
+    await writer.execute(collect, { after: NO_SEGMENT, keptModseqs: 0 });
     now += 3_600_000;
     await box.expunge([[1, 1]], false);
     assert.equal(await awake.catchUp({ expunges: true }), '* 1 EXPUNGE\r\n* 1 FETCH (FLAGS (\\Flagged \\Recent))\r\n');
