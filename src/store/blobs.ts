@@ -59,17 +59,23 @@ export class Blobs {
 
   #use(segment: SegmentId): OpenFile {
     let entry = this.#files.get(segment);
-    if (entry === undefined) {
-      entry = { file: openHandle(segmentPath(this.#directory, segment), 'r'), users: 0, dropped: false };
-      // A failed open is the reader's error, not an unhandled one.
-      entry.file.catch(() => this.#files.delete(segment));
-    } else this.#files.delete(segment);
+    if (entry === undefined) entry = this.#open(segment);
+    else this.#files.delete(segment);
     this.#files.set(segment, entry);
     entry.users++;
     if (this.#files.size > OPEN_MAX) {
       const oldest = this.#files.keys().next().value;
       if (oldest !== undefined) this.forget(oldest);
     }
+    return entry;
+  }
+
+  #open(segment: SegmentId): OpenFile {
+    const entry = { file: openHandle(segmentPath(this.#directory, segment), 'r'), users: 0, dropped: false };
+    // A failed open is the reader's error, not an unhandled one. Another may stand in its place by then.
+    entry.file.catch(() => {
+      if (this.#files.get(segment) === entry) this.#files.delete(segment);
+    });
     return entry;
   }
 

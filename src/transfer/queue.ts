@@ -332,12 +332,15 @@ export function channelFigures(reader: Reader): ReadonlyMap<string, ChannelFigur
 
 export interface QueueFigures {
   readonly rows: number;
-  /** Epoch ms, undefined for an empty queue. */
+  /** When the row was made that was made first, epoch ms; undefined for an empty queue. */
   readonly oldestAt: number | undefined;
 }
 
 export function queueFigures(reader: Reader): QueueFigures {
-  const row = reader.get('SELECT count(*) AS n, min(created) AS oldest FROM queue');
+  // Both without reading the rows: these are asked for every few seconds, and a queue may have a million.
+  const row = reader.get(
+    'SELECT (SELECT count(*) FROM queue) AS n, (SELECT created FROM queue ORDER BY id LIMIT 1) AS oldest',
+  );
   const oldest = row?.['oldest'];
   return { rows: Number(row?.['n'] ?? 0), oldestAt: typeof oldest === 'number' ? oldest : undefined };
 }
