@@ -12,6 +12,7 @@ import { isAscii, isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { asciiLower } from '../base/characters.ts';
+import { BASE64_VALUE } from './base64.ts';
 
 export interface CharsetStream {
   decode(octets: Uint8Array): string;
@@ -189,10 +190,6 @@ const algorithms: ReadonlyMap<string, (octets: Buffer) => string> = new Map([
   ['*utf-32be', (octets: Buffer) => utf32(octets, 0, (at) => octets.readUInt32BE(at))],
   ['*utf-32le', (octets: Buffer) => utf32(octets, 0, (at) => octets.readUInt32LE(at))],
 ]);
-
-const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-const BASE64_VALUE = new Uint8Array(256).fill(255);
-for (let value = 0; value < 64; value++) BASE64_VALUE[BASE64.charCodeAt(value)] = value;
 
 /** `+` begins UTF-16 in base64, which `-` or anything that is no digit ends; `+-` is a plus. */
 function decodeUtf7(octets: Buffer): string {

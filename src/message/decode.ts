@@ -1,12 +1,13 @@
 // Content as text, for SEARCH: transfer encodings, character sets, encoded words.
 //
 // In      bytes of a part's body, or a header value as latin1; any bytes at all, nothing here throws
-// Out     Unicode text; of a body piece by piece, so that a large one is never in memory as a whole
+// Out     Unicode text; of a body piece by piece, so that the text of a large one is never in memory as a whole
 // What has no character set, US-ASCII or one that nobody knows is UTF-8 when its octets are, else Windows-1252.
 // RFC 2045 §6, RFC 2047, RFC 2231 §5
 
 import { isAscii } from 'node:buffer';
 import { asciiLower } from '../base/characters.ts';
+import { Base64Decoder } from './base64.ts';
 import { type CharsetStream, openCharset, readsAs } from './charset.ts';
 import { readExtended } from './parameters.ts';
 import { decodeQuotedPrintable } from './quoted-printable.ts';
@@ -80,51 +81,6 @@ function* eachBase64(body: Buffer): Generator<Buffer> {
   const rest = decoder.end();
   if (rest.length > 0) yield rest;
 }
-
-const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-const BASE64_VALUE = new Uint8Array(256).fill(255);
-for (let value = 0; value < 64; value++) BASE64_VALUE[BASE64.charCodeAt(value)] = value;
-BASE64_VALUE[0x3d] = 64;
-
-/** All that is no digit is left out, RFC 2045 §6.8. Padding ends a run: bodies that were strung together are all decoded. */
-class Base64Decoder {
-  /** Digits that are not yet three octets: how many, and their bits. */
-  #count = 0;
-  #held = 0;
-
-  push(digits: Uint8Array): Buffer {
-    const decoded = Buffer.allocUnsafe(((digits.length + this.#count) * 3) >> 2);
-    let length = 0;
-    let count = this.#count;
-    let held = this.#held;
-    for (let at = 0; at < digits.length; at++) {
-      const value = BASE64_VALUE[digits[at]!]!;
-      if (value > 64) continue;
-      if (value === 64) {
-        if (count > 1) decoded[length++] = (held >> (count === 2 ? 4 : 10)) & 255;
-        if (count > 2) decoded[length++] = (held >> 2) & 255;
-        count = 0;
-        continue;
-      }
-      held = (held << 6) | value;
-      if (++count < 4) continue;
-      decoded[length++] = (held >> 16) & 255;
-      decoded[length++] = (held >> 8) & 255;
-      decoded[length++] = held & 255;
-      count = 0;
-    }
-    this.#count = count;
-    this.#held = held & 0xff_ffff;
-    return decoded.subarray(0, length);
-  }
-
-  /** The last run without its padding. */
-  end(): Buffer {
-    return this.#count > 1 ? this.push(PADDING) : PADDING.subarray(0, 0);
-  }
-}
-
-const PADDING = Buffer.from('=');
 
 function* eachQuotedPrintable(body: Buffer): Generator<Buffer> {
   let at = 0;
