@@ -13,6 +13,7 @@ import { asFailure, Failure } from '../base/failure.ts';
 import { idOf, type Revision } from '../base/ids.ts';
 import { classifyEngineError, type Statements } from './connection.ts';
 import type { Notification, Operation, Row, Transaction, Value } from './operation.ts';
+import type { Revisions } from './shared.ts';
 
 interface Call {
   readonly name: string;
@@ -24,9 +25,8 @@ type CallOutcome = { readonly result: unknown } | { readonly failure: Failure };
 interface BatchOutcome {
   readonly outcomes: readonly CallOutcome[];
   readonly notifications: readonly Notification[];
-  /** Published after COMMIT, before any reply leaves. */
-  readonly revision: Revision;
-  readonly routingRevision: Revision;
+  /** Published after COMMIT, before any reply leaves. Undefined: the batch was refused, and what it has counted is not on disk. */
+  readonly revisions: Revisions | undefined;
 }
 
 /** What is on disk is not known any more: the process has to end, and the next start replays the log. */
@@ -130,10 +130,6 @@ export class Batch {
     }
   }
 
-  get refused(): boolean {
-    return this.#refusal !== undefined;
-  }
-
   get size(): number {
     return this.#outcomes.length;
   }
@@ -229,7 +225,8 @@ export class Batch {
       }
     }
     const { notifications, revision, routingRevision } = this.#tx;
-    return { outcomes: this.#outcomes, notifications, revision, routingRevision };
+    const revisions = this.#refusal === undefined ? { revision, routingRevision } : undefined;
+    return { outcomes: this.#outcomes, notifications, revisions };
   }
 }
 

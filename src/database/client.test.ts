@@ -20,13 +20,22 @@ const failWith = operation('test.failWith', (_tx, how: 'precisely' | 'by kind') 
   throw new Failure('not-found', 'is not there', { detail: 'row 7', reply, ldap });
 });
 
-test('a failure that crosses threads keeps its kind, its words, its reply and its result', async (context) => {
+const revise = operation('test.revise', (tx) => tx.nextRevision());
+
+/** As when the engine ends the transaction by itself, say on a full disk. */
+const reviseInVain = operation('test.reviseInVain', async (tx) => {
+  await tx.nextRevision();
+  await tx.run('ROLLBACK');
+});
+
+/** The writer as it is, its client beside it. */
+function serve(context: TestContext): { client: WriterClient; shared: SharedState } {
   const scene = openTestDatabase([]);
   const database = openForWriting(scene.path, 'OFF');
   const shared = new SharedState();
   const writer = new WriterLoop({
     database,
-    operations: [failWith],
+    operations: [failWith, revise, reviseInVain],
     shared,
     log: silentLog,
     fatal: assert.fail,
@@ -39,7 +48,21 @@ test('a failure that crosses threads keeps its kind, its words, its reply and it
     scene.close();
   });
   writer.serve(1, port2);
-  const client = new WriterClient(port1, shared);
+  return { client: new WriterClient(port1, shared), shared };
+}
+
+test('a batch that is refused publishes no revision: the next one has that number, and must be another to all threads', async (context) => {
+  const { client, shared } = serve(context);
+  await client.execute(revise, undefined);
+  assert.equal(shared.revision(), 1);
+  await assert.rejects(client.execute(reviseInVain, undefined), { kind: 'unavailable' });
+  assert.equal(shared.revision(), 1);
+  assert.equal(await client.execute(revise, undefined), 2);
+  assert.equal(shared.revision(), 2);
+});
+
+test('a failure that crosses threads keeps its kind, its words, its reply and its result', async (context) => {
+  const { client } = serve(context);
   await assert.rejects(client.execute(failWith, 'precisely'), {
     name: 'Failure',
     kind: 'not-found',

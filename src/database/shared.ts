@@ -20,7 +20,7 @@ const BUCKETS = 100_000;
 const BUCKETS_BYTES = TokenBuckets.bytes(BUCKETS);
 
 /** What a commit makes known. */
-interface Revisions {
+export interface Revisions {
   readonly revision: Revision;
   readonly routingRevision: Revision;
 }
@@ -59,8 +59,10 @@ export class SharedState {
     return idOf(Atomics.load(this.#numbers, ROUTING_REVISION));
   }
 
-  /** The writer alone calls this, after COMMIT and before any reply. */
-  publish({ revision, routingRevision }: Revisions): void {
+  /** The writer alone calls this, after COMMIT and before any reply. Nothing is published of a batch that was refused. */
+  publish(committed: Revisions | undefined): void {
+    if (committed === undefined) return;
+    const { revision, routingRevision } = committed;
     // First: who sees the directory's revision knows whether its change moved a row.
     Atomics.store(this.#numbers, ROUTING_REVISION, routingRevision | 0);
     if (Atomics.exchange(this.#numbers, REVISION, revision | 0) !== (revision | 0))

@@ -37,10 +37,9 @@ export function openTestDatabase(units: readonly Unit[], at?: string): TestDatab
         const operations = new Map([[operation.name, operation as unknown as Operation<never, unknown>]]);
         const batch = new Batch(database, statements, operations);
         await batch.add({ name: operation.name, args: structuredClone(args) });
-        const committed = batch.commit();
-        shared.publish(committed);
-        const { outcomes } = committed;
-        for (const notification of committed.notifications) for (const listener of listeners) listener(notification);
+        const { outcomes, notifications, revisions } = batch.commit();
+        shared.publish(revisions);
+        for (const notification of notifications) for (const listener of listeners) listener(notification);
         const outcome = outcomes[0]!;
         if ('failure' in outcome) throw outcome.failure;
         return structuredClone(outcome.result) as R;

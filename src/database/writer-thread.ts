@@ -125,12 +125,12 @@ export class WriterLoop {
     if (this.#options.acknowledgeEarly) {
       this.#reply(taken, batch.outcomes, batch.notifications);
       await new Promise((resolve) => setTimeout(resolve, 50));
-      this.#options.shared.publish(batch.commit());
+      this.#options.shared.publish(batch.commit().revisions);
       return;
     }
-    const committed = batch.commit();
-    this.#options.shared.publish(committed);
-    this.#reply(taken, committed.outcomes, committed.notifications);
+    const { outcomes, notifications, revisions } = batch.commit();
+    this.#options.shared.publish(revisions);
+    this.#reply(taken, outcomes, notifications);
   }
 
   #reply(taken: readonly Queued[], outcomes: Batch['outcomes'], notifications: readonly Notification[]): void {
@@ -170,14 +170,21 @@ export class WriterLoop {
       if (pages < CHECKPOINT_PAGES) return;
       pages = this.#walPages('PASSIVE');
       if (pages < RESTART_PAGES) return;
-      this.#options.database.exec(`PRAGMA busy_timeout = ${RESTART_WAIT_MS}`);
-      this.#walPages('RESTART');
-      this.#options.database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+      this.#restartWal();
     } catch (error) {
       const kind = classifyEngineError(error);
       if (kind === 'fatal') throw new FatalStoreError(error);
       if (kind === undefined) throw error;
       this.#options.log.warn('database.checkpoint', { detail: String(error) });
+    }
+  }
+
+  #restartWal(): void {
+    this.#options.database.exec(`PRAGMA busy_timeout = ${RESTART_WAIT_MS}`);
+    try {
+      this.#walPages('RESTART');
+    } finally {
+      this.#options.database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
     }
   }
 
