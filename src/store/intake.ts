@@ -145,7 +145,11 @@ export class Intake {
       const bytes = await large.read(0, large.length);
       return { parsed: parseMessage(bytes), bareLineFeeds: lines === 'any' ? countBareLineFeeds(bytes) : 0 };
     });
-    parsing.last = turn.catch(() => {});
+    // Nothing of the message stays in memory until the next one.
+    parsing.last = turn.then(
+      () => {},
+      () => {},
+    );
     try {
       return this.#taken(received, await turn, pending);
     } catch (error) {
