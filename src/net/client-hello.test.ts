@@ -3,7 +3,7 @@ import { Duplex, PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { type ConnectionOptions, connect } from 'node:tls';
 import fc from 'fast-check';
-import { parseServerName, readServerName } from './client-hello.ts';
+import { HelloReader, readServerName } from './client-hello.ts';
 
 /** The first bytes of Node's own client. */
 function helloOf(options: ConnectionOptions): Promise<Buffer> {
@@ -37,15 +37,56 @@ function inRecords(hello: Buffer, size: number): Buffer {
   return Buffer.concat(records);
 }
 
+const parse = (bytes: Buffer) => new HelloReader().push(bytes);
+
 test('the name of a client is found, in one record or in many, and never before all has come', () => {
   for (const hello of hellos)
     for (const size of [1, 7, 100, 16_384]) {
       const bytes = inRecords(hello, size);
-      assert.deepEqual(parseServerName(bytes), { kind: 'read', name: 'mail.acme.example' });
+      assert.deepEqual(parse(bytes), { kind: 'read', name: 'mail.acme.example' });
       for (let length = 0; length < bytes.length; length += 1 + (length % 5))
-        assert.deepEqual(parseServerName(bytes.subarray(0, length)), { kind: 'more' }, `${length} bytes`);
+        assert.deepEqual(parse(bytes.subarray(0, length)), { kind: 'more' }, `${length} bytes`);
     }
-  assert.deepEqual(parseServerName(nameless), { kind: 'read', name: undefined });
+  assert.deepEqual(parse(nameless), { kind: 'read', name: undefined });
+});
+
+test('the name is found at the same octet, whatever the pieces', () => {
+  const cases = fc.tuple(
+    fc.constantFrom(...hellos, nameless),
+    fc.integer({ min: 1, max: 300 }),
+    fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1, maxLength: 20 }),
+  );
+  fc.assert(
+    fc.property(cases, ([hello, size, pieces]) => {
+      const bytes = inRecords(hello, size);
+      const reader = new HelloReader();
+      for (let at = 0, i = 0; ; i++) {
+        const end = Math.min(bytes.length, at + pieces[i % pieces.length]!);
+        const found = reader.push(bytes.subarray(at, end));
+        at = end;
+        assert.equal(found.kind, at < bytes.length ? 'more' : 'read');
+        if (found.kind === 'more') continue;
+        assert.equal(found.name, hello === nameless ? undefined : 'mail.acme.example');
+        return;
+      }
+    }),
+  );
+});
+
+test('octet by octet, in the smallest records, no octet is copied again and again', (context) => {
+  let copied = 0;
+  const { concat } = Buffer;
+  context.mock.method(Buffer, 'concat', (parts: readonly Uint8Array[]) => {
+    const whole = concat(parts);
+    copied += whole.length;
+    return whole;
+  });
+  // A message of 16 KiB, but for its last octets.
+  const bytes = inRecords(Buffer.concat([Buffer.alloc(5), Buffer.from('01004000', 'hex'), Buffer.alloc(3000)]), 1);
+  copied = 0;
+  const reader = new HelloReader();
+  for (const octet of bytes) assert.equal(reader.push(Buffer.of(octet)).kind, 'more');
+  assert.ok(copied < bytes.length, `${copied} octets were copied`);
 });
 
 test('bytes that are changed anywhere give a name or none, and no error', () => {
@@ -57,12 +98,12 @@ test('bytes that are changed anywhere give a name or none, and no error', () => 
     fc.property(any, ([hello, changes]) => {
       const bytes = Buffer.from(hello);
       for (const [at, octet] of changes) bytes[at % bytes.length] = octet;
-      parseServerName(bytes);
+      parse(bytes);
     }),
     { numRuns: 2000 },
   );
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void parseServerName(Buffer.from(bytes))));
-  assert.deepEqual(parseServerName(Buffer.from('a001 LOGIN')), { kind: 'read', name: undefined });
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void parse(Buffer.from(bytes))));
+  assert.deepEqual(parse(Buffer.from('a001 LOGIN')), { kind: 'read', name: undefined });
 });
 
 test('what was read is put back, with what came behind it', async () => {

@@ -15,7 +15,9 @@ import type { Duplex } from 'node:stream';
 const HELLO_BYTES = 20 * 1024;
 
 const RECORD_HANDSHAKE = 22;
+const RECORD_HEAD_BYTES = 5;
 const CLIENT_HELLO = 1;
+const MESSAGE_HEAD_BYTES = 4;
 const SERVER_NAME = 0;
 const HOST_NAME = 0;
 /** Version and random. */
@@ -31,6 +33,7 @@ const MORE: HelloName = { kind: 'more' };
 export function readServerName(raw: Duplex): Promise<string | undefined> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
+    const hello = new HelloReader();
     const done = (name: string | undefined): void => {
       raw.off('readable', read);
       raw.off('end', ended);
@@ -46,8 +49,7 @@ export function readServerName(raw: Duplex): Promise<string | undefined> {
     const read = (): void => {
       for (let chunk = raw.read() as Buffer | null; chunk !== null; chunk = raw.read() as Buffer | null) {
         chunks.push(chunk);
-        const hello = chunks.length === 1 ? chunk : Buffer.concat(chunks);
-        const found = hello.length > HELLO_BYTES ? NONE : parseServerName(hello);
+        const found = hello.push(chunk);
         if (found.kind === 'more') continue;
         done(found.name);
         return;
@@ -60,28 +62,58 @@ export function readServerName(raw: Duplex): Promise<string | undefined> {
   });
 }
 
-export function parseServerName(octets: Buffer): HelloName {
-  const message = handshakeOf(octets);
-  if (message === undefined) return NONE;
-  if (message.length < 4) return MORE;
-  const length = message.readUIntBE(1, 3);
-  if (message[0] !== CLIENT_HELLO) return NONE;
-  if (message.length < 4 + length) return MORE;
-  return { kind: 'read', name: nameIn(message.subarray(4, 4 + length)) };
-}
+/** Takes the first message out of its records, in pieces of any size. No octet is looked at or copied more than twice. */
+export class HelloReader {
+  /** Octets that have come. */
+  #come = 0;
+  /** Octets of a record's head that have come; its last two are the length. */
+  #headBytes = 0;
+  #length = 0;
+  /** Octets of the record that have not come. */
+  #left = 0;
+  /** What the records have carried. */
+  #parts: Buffer[] = [];
+  #bytes = 0;
+  /** So many are looked at together: the message's head, then all of it. */
+  #needed = MESSAGE_HEAD_BYTES;
 
-/** What the records carry, as far as it has come; undefined for what is no record of a handshake. */
-function handshakeOf(octets: Buffer): Buffer | undefined {
-  const parts: Buffer[] = [];
-  for (let at = 0; at < octets.length; ) {
-    if (octets[at] !== RECORD_HANDSHAKE && parts.length === 0) return undefined;
-    // Another record may follow at once: early data.
-    if (octets[at] !== RECORD_HANDSHAKE || octets.length < at + 5) break;
-    const end = at + 5 + octets.readUInt16BE(at + 3);
-    parts.push(octets.subarray(at + 5, end));
-    at = end;
+  push(octets: Buffer): HelloName {
+    for (let at = 0; at < octets.length; ) {
+      if (this.#left === 0) {
+        if (!this.#takesHead(octets[at++]!)) return NONE;
+        continue;
+      }
+      const part = octets.subarray(at, at + this.#left);
+      at += part.length;
+      this.#left -= part.length;
+      const found = this.#take(part);
+      if (found.kind === 'read') return found;
+    }
+    this.#come += octets.length;
+    return this.#come > HELLO_BYTES ? NONE : MORE;
   }
-  return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+
+  /** False: it is no record of a handshake. */
+  #takesHead(octet: number): boolean {
+    if (this.#headBytes === 0 && octet !== RECORD_HANDSHAKE) return false;
+    this.#length = ((this.#length << 8) | octet) & 0xffff;
+    if (++this.#headBytes < RECORD_HEAD_BYTES) return true;
+    this.#headBytes = 0;
+    this.#left = this.#length;
+    return true;
+  }
+
+  #take(part: Buffer): HelloName {
+    this.#parts.push(part);
+    this.#bytes += part.length;
+    if (this.#bytes < this.#needed) return MORE;
+    const message = this.#parts.length === 1 ? part : Buffer.concat(this.#parts);
+    if (message[0] !== CLIENT_HELLO) return NONE;
+    this.#needed = MESSAGE_HEAD_BYTES + message.readUIntBE(1, 3);
+    this.#parts = [message];
+    if (message.length < this.#needed) return MORE;
+    return { kind: 'read', name: nameIn(message.subarray(MESSAGE_HEAD_BYTES, this.#needed)) };
+  }
 }
 
 function nameIn(hello: Buffer): string | undefined {
