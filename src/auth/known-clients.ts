@@ -1,4 +1,4 @@
-// The places of an account: clients from which it has logged in. A guesser elsewhere takes nothing from them (throttle.ts).
+// The places of an account: clients from which it has logged in. A guesser elsewhere takes nothing from them (guard.ts).
 //
 // In      an entry's UUID, a client (net/client-of.ts)
 // Out     when the account has last logged in from there

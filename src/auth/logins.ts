@@ -108,17 +108,19 @@ export function createLogins(parts: LoginsParts): Logins {
     async login(client, name, password) {
       const readAt = revision();
       const account = find(client, name);
-      const proof = proofOf({ passwords, clock }, client, account, password);
       const key = keyOf(client, name);
+      const proof = proofOf({ passwords, clock }, { client, name: key, account, secret: password });
       const claim = { client, mechanism: PASSWORD, name, key, account, secret: password, isRight: proof.isRight };
       return mailLogin({ client, readAt, proof, ...(await attempt(parts, claim)) });
     },
     async bind(client, dn, given) {
+      // Before the DN is looked at.
+      requirePrivacy(client);
       const password = typeof given === 'string' ? Buffer.from(given, 'utf8') : given;
       const readAt = revision();
       const account = directory.findEntry(dn);
-      const proof = proofOf({ passwords, clock }, client, account, password);
       const key = keyOf(client, `${DN_PREFIX}${dn}`);
+      const proof = proofOf({ passwords, clock }, { client, name: key, account, secret: password });
       const claim = { client, mechanism: PASSWORD, name: dn, key, account, secret: password, isRight: proof.isRight };
       return boundLogin({ client, readAt, proof, ...(await attempt(parts, claim)) });
     },
@@ -154,7 +156,11 @@ export function createLogins(parts: LoginsParts): Logins {
       find: (each) => ({ account: findForSasl(client, each), name: keyOf(client, each) }),
       logIn,
       byPassword: (given) =>
-        logIn({ ...given, proofFor: (account) => proofOf({ passwords, clock }, client, account, given.secret) }),
+        logIn({
+          ...given,
+          proofFor: (account, key) =>
+            proofOf({ passwords, clock }, { client, name: key, account, secret: given.secret }),
+        }),
       isOffered,
       channelBinding: (type) => channelBinding(client, type),
       saltFor: (each) => saltFor(scram?.secret ?? NO_SECRET, each),
@@ -166,10 +172,11 @@ export function createLogins(parts: LoginsParts): Logins {
     const { mechanism, name, authzid, secret } = claim;
     const readAt = revision();
     const account = findForSasl(client, name);
-    const proof = claim.proofFor(account);
+    const key = keyOf(client, name);
+    const proof = claim.proofFor(account, key);
     const isSelf = (): boolean => authzid === '' || findForSasl(client, authzid)?.uuid === account?.uuid;
     const isRight = async () => (await proof.isRight()) && isSelf();
-    const tried = { client, mechanism, name, key: keyOf(client, name), account, secret, isRight };
+    const tried = { client, mechanism, name, key, account, secret, isRight };
     return { client, readAt, proof, ...(await attempt(parts, tried)) };
   }
 

@@ -20,8 +20,8 @@ function setUp(passwords: readonly string[] = [hash]) {
   const check = new PasswordCheck(state.gate, { now: () => 0, monotonic: () => state.now });
   return {
     state,
-    is: (password: string) => check.isRight(state.account, Buffer.from(password)),
-    isOfNobody: (password: string) => check.isRight(undefined, Buffer.from(password)),
+    is: (password: string) => check.isRight(state.account, 'ann@acme.example', Buffer.from(password)),
+    isOfNobody: (password: string, name = 'nobody') => check.isRight(undefined, name, Buffer.from(password)),
   };
 }
 
@@ -78,5 +78,12 @@ describe('a password', () => {
     const { state, is } = setUp();
     assert.deepEqual(await Promise.all([1, 2, 3, 4, 5].map(() => is('secret'))), [true, true, true, true, true]);
     assert.equal(state.gate.hashes, 1);
+  });
+
+  it('is hashed for each name, known or not, however many come together with the same one', async () => {
+    const { state, is, isOfNobody } = setUp();
+    const names = ['x', 'y', 'x'].map((name) => isOfNobody('guess', name));
+    assert.deepEqual(await Promise.all([is('guess'), ...names]), [false, false, false, false]);
+    assert.equal(state.gate.hashes, 3);
   });
 });

@@ -44,19 +44,24 @@ export class PasswordCheck {
     this.#verified = verified;
   }
 
-  /** Undefined: there is no such account, which costs what a wrong password costs. Throws `unavailable`. */
-  async isRight(account: PasswordAccount | undefined, password: Uint8Array): Promise<boolean> {
-    const stored = account?.passwords ?? [];
+  /**
+   * Undefined: there is no such account, which costs what a wrong password costs. `name` is one text for all spellings of the
+   * name that was given. Throws `unavailable`.
+   */
+  async isRight(account: PasswordAccount | undefined, name: string, password: Uint8Array): Promise<boolean> {
     if (account !== undefined && this.#isRemembered(account, password)) return true;
-    if (!(await this.#verify(stored, password)) || account === undefined) return false;
+    if (!(await this.#verify(account?.passwords ?? [], name, password)) || account === undefined) return false;
     this.#remember(account, password);
     this.#verified(account, password);
     return true;
   }
 
-  /** A client that opens five connections at once costs one hash. */
-  #verify(stored: readonly AttributeValue[], password: Uint8Array): Promise<boolean> {
-    const key = this.#mac(stored, password).toString('latin1');
+  /**
+   * A client that opens five connections at once costs one hash; two names cost two, whether or not there are such accounts:
+   * names of nobody that shared one would be told apart by their time.
+   */
+  #verify(stored: readonly AttributeValue[], name: string, password: Uint8Array): Promise<boolean> {
+    const key = `${this.#mac(stored, password).toString('latin1')} ${name}`;
     let verdict = this.#underWay.get(key);
     if (verdict === undefined) {
       verdict = verifyPassword(stored, password, this.#gate).finally(() => this.#underWay.delete(key));

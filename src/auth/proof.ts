@@ -28,13 +28,17 @@ interface ProofParts {
   readonly clock: Clock;
 }
 
-export function proofOf(
-  { passwords, clock }: ProofParts,
-  { door }: LoginClient,
-  account: ProvableAccount | undefined,
-  secret: Uint8Array,
-): Proof {
-  if (!isToken(secret)) return { isRight: () => passwords.isRight(account, secret), stands: () => true };
+interface Shown {
+  readonly client: LoginClient;
+  /** One text for all spellings of the name that was given. */
+  readonly name: string;
+  readonly account: ProvableAccount | undefined;
+  readonly secret: Uint8Array;
+}
+
+export function proofOf({ passwords, clock }: ProofParts, { client, name, account, secret }: Shown): Proof {
+  if (!isToken(secret)) return { isRight: () => passwords.isRight(account, name, secret), stands: () => true };
+  const { door } = client;
   const hash = hashOfToken(secret);
   const token = tokenFor(account, door, hash, clock.now());
   return {

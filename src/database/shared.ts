@@ -32,7 +32,7 @@ export class SharedState {
   readonly ids: BigInt64Array;
   /** Password hashes under way, a cell a thread: see auth/hash-gate.ts. */
   readonly hashCells: Int32Array;
-  /** Of logins: see auth/throttle.ts. */
+  /** Of logins: see auth/guard.ts. */
   readonly loginBuckets: TokenBuckets;
   /** Of what clients and accounts do beside logging in. They are apart: nobody who guesses pushes these out. */
   readonly useBuckets: TokenBuckets;

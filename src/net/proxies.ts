@@ -4,8 +4,8 @@
 // Out     whether a header must come; the record with the client in the place of the proxy
 // Never   takes a header from anybody else; takes a client behind a proxy for one on this machine
 
-import { BlockList, isIPv6 } from 'node:net';
 import { type ConnectionRecord, plainAddress } from './connection.ts';
+import { addressBits, networkBits } from './ip-network.ts';
 import type { ProxiedTls, ProxyHeader } from './proxy-protocol.ts';
 import type { TlsState } from './tls-state.ts';
 
@@ -17,25 +17,17 @@ export interface ProxyOptions {
 
 export class Proxies {
   readonly #listeners: ReadonlySet<string>;
-  /** Undefined: none is trusted. */
-  readonly #trusted: BlockList | undefined;
+  readonly #networks: readonly string[];
 
   constructor({ trusted, listeners }: ProxyOptions) {
     this.#listeners = new Set(listeners);
-    if (trusted.length === 0) return;
-    this.#trusted = new BlockList();
-    for (const network of trusted) {
-      const slash = network.indexOf('/');
-      const address = slash < 0 ? network : network.slice(0, slash);
-      const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-      if (slash < 0) this.#trusted.addAddress(address, family);
-      else this.#trusted.addSubnet(address, Number(network.slice(slash + 1)), family);
-    }
+    this.#networks = trusted.map(networkBits).filter((network) => network !== undefined);
   }
 
   mustSendHeader({ listener, peerAddress }: ConnectionRecord): boolean {
-    if (this.#trusted === undefined || !this.#listeners.has(listener) || peerAddress === '') return false;
-    return this.#trusted.check(peerAddress, isIPv6(peerAddress) ? 'ipv6' : 'ipv4');
+    if (this.#networks.length === 0 || !this.#listeners.has(listener)) return false;
+    const peer = addressBits(peerAddress);
+    return peer !== undefined && this.#networks.some((network) => peer.startsWith(network));
   }
 }
 
@@ -64,6 +56,7 @@ function tlsAtTheProxy({ protocol, cipher }: ProxiedTls, serverName: string | un
     isImplicit: true,
     serverName,
     clientAddress: undefined,
+    canBind: false,
     channelBinding: () => undefined,
   };
 }

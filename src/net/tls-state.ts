@@ -22,6 +22,8 @@ export interface TlsState {
   readonly serverName: string | undefined;
   /** The one rfc822Name of a client certificate that `client-ca` vouches for. */
   readonly clientAddress: string | undefined;
+  /** Whether there is a channel binding of some type. */
+  readonly canBind: boolean;
   /** Undefined where there is none of this type: the exporter is bound to the connection in TLS 1.3 only. */
   channelBinding(type: ChannelBinding): Buffer | undefined;
 }
@@ -43,6 +45,10 @@ export function keepTlsState(socket: TLSSocket, isImplicit: boolean): void {
     isImplicit,
     serverName: typeof name === 'string' && name !== '' ? name.toLowerCase() : undefined,
     clientAddress: isVouchedFor(socket) ? addressOf(socket.getPeerX509Certificate()) : undefined,
+    // Each greeting asks: the exporter, which TLS 1.3 always has, is not worked out for that.
+    get canBind() {
+      return protocol === 'TLSv1.3' || endPointOf(socket) !== undefined;
+    },
     channelBinding: (type) => (type === 'tls-exporter' ? exporterOf(socket, protocol) : endPointOf(socket)),
   });
 }

@@ -124,6 +124,7 @@ test('both ends have the same channel bindings; the exporter in TLS 1.3 only', a
     const { tls } = await seen(opened);
     assert.equal(tls.protocol, version);
     const hash = createHash('sha256').update(client.getPeerX509Certificate()!.raw).digest();
+    assert.equal(tls.canBind, true);
     assert.deepEqual(tls.channelBinding('tls-server-end-point'), hash);
     const exported = client.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
     assert.deepEqual(tls.channelBinding('tls-exporter'), version === 'TLSv1.3' ? exported : undefined);

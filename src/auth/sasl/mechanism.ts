@@ -30,8 +30,8 @@ export interface SaslClaim {
   readonly authzid: string;
   /** The clear password, where it came. */
   readonly secret: Buffer | undefined;
-  /** Called once, for an unknown account too. */
-  readonly proofFor: (account: ProvableAccount | undefined) => Proof;
+  /** Called once, for an unknown account too. `key` is one text for all spellings of the name. */
+  readonly proofFor: (account: ProvableAccount | undefined, key: string) => Proof;
 }
 
 /** What a mechanism looks up and proves by; T is what the door gets. */

@@ -65,7 +65,7 @@ const BINDINGS: Readonly<Record<string, Buffer>> = {
 let peers = 0;
 
 function clientOver(channel: 'none' | 'tls') {
-  const tls = { protocol: 'TLSv1.3', channelBinding: (type: string) => BINDINGS[type] };
+  const tls = { protocol: 'TLSv1.3', canBind: true, channelBinding: (type: string) => BINDINGS[type] };
   const peerAddress = `192.0.2.${++peers}`;
   const record = { peerAddress, isPrivate: true, tls: channel === 'tls' ? tls : undefined };
   return { door: 'imap' as const, record: record as unknown as ConnectionRecord };
@@ -138,7 +138,7 @@ describe('SCRAM-SHA-256', () => {
       isOffered: () => false,
       nonce: () => '%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0',
       async logIn({ name, proofFor }) {
-        seen.push(`${name} ${await proofFor(account).isRight()}`);
+        seen.push(`${name} ${await proofFor(account, name).isRight()}`);
         return 'in' as never;
       },
     } satisfies Partial<SaslParts<never>> as unknown as SaslParts<never>;

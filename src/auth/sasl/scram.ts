@@ -34,13 +34,9 @@ export const scram: SaslMechanism = {
 
 export const scramPlus: SaslMechanism = {
   name: SCRAM_PLUS,
-  isOffered: ({ offersScram, record }) =>
-    offersScram && record.tls !== undefined && BINDINGS.some((type) => record.tls!.channelBinding(type) !== undefined),
+  isOffered: ({ offersScram, record }) => offersScram && record.tls?.canBind === true,
   begin: (parts) => scramExchange(parts, SCRAM_PLUS),
 };
-
-/** The first costs nothing. */
-const BINDINGS = ['tls-exporter', 'tls-server-end-point'] as const;
 
 /** What the server has said, and all that it needs to judge the answer. */
 interface Challenge {
