@@ -1,7 +1,7 @@
 // The caller of a request, and what in the directory it may read and change; all else is `insufficientAccessRights`.
 //
 // Anonymous: the root DSE and the subschema, which are no entries and are not asked about here.
-// An entry: reads itself, and replaces its own password.
+// An entry: reads itself, and replaces its own password by one value. Keys for SCRAM beside it are made by the server alone.
 // The administrator: everything, stored passwords included, so that a backup by LDIF holds them. The server: everything.
 //
 // Changes are decided in the transaction that makes them (provisioning/change.ts): what was true when they were asked for
@@ -10,7 +10,7 @@
 import type { Transaction } from '../database/operation.ts';
 import { type Dn, parseDn } from './dn.ts';
 import { entryByUuidIn, findEntryIn } from './entries.ts';
-import type { DirectoryChange, Entry } from './entry.ts';
+import type { AttributeValue, DirectoryChange, Entry } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { schema } from './schema.ts';
 import { isScramKeys } from './scram-values.ts';
@@ -83,7 +83,8 @@ export async function checkChange(tx: Transaction, caller: Caller, change: Direc
   if (mayDoAll(caller)) return;
   if (caller.kind === 'entry' && (await entryByUuidIn(tx, caller.uuid)) === undefined)
     throw directoryFailure('strongerAuthRequired', LOGIN_IS_OVER);
-  checkChangeKind(caller, change);
+  // A clear password has become a hash, with keys for SCRAM beside it.
+  checkKind(caller, change, (values) => values.length === 1 || (values.length === 2 && values.some(isScramKeys)));
   const target = await findEntryIn(tx, change.dn);
   if (caller.kind !== 'entry' || target?.uuid !== caller.uuid) throw denied();
 }
@@ -93,13 +94,20 @@ export async function checkChange(tx: Transaction, caller: Caller, change: Direc
  * before the work that precedes a transaction (passwords are hashed), so that a stranger cannot cause that work.
  */
 export function checkChangeKind(caller: Caller, change: DirectoryChange): void {
+  // Keys beside another value would be of another password, perhaps: then the entry would have two.
+  checkKind(caller, change, (values) => values.length === 1);
+}
+
+function checkKind(
+  caller: Caller,
+  change: DirectoryChange,
+  isOnePassword: (values: readonly AttributeValue[]) => boolean,
+): void {
   if (mayDoAll(caller)) return;
   if (caller.kind !== 'entry' || change.kind !== 'modify') throw denied();
   for (const { operation, attribute, values } of change.modifications) {
     const isPassword = schema().description(attribute)?.key === 'userpassword';
-    // A clear password has become a hash, and keys for SCRAM beside it, when this is asked in the transaction.
-    const passwords = values.length - (values.length === 2 && values.some(isScramKeys) ? 1 : 0);
-    if (!isPassword || operation !== 'replace' || passwords !== 1) throw denied();
+    if (!isPassword || operation !== 'replace' || !isOnePassword(values)) throw denied();
   }
 }
 

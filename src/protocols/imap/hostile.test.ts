@@ -5,7 +5,9 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
+import { until } from '../../../test/support/until.ts';
 import { OUTPUT_BUFFER_BYTES } from '../../base/limits.ts';
+import { LineConnection } from '../../demo/clients/line-connection.ts';
 import { openTestImap, type TestImap } from './testing.ts';
 
 const bugs: unknown[] = [];
@@ -183,6 +185,29 @@ test('a client that does not log in is disconnected, whatever else it sends', as
   await once(socket, 'close');
   clearInterval(chatter);
   assert.match(received, /\* BYE Too slow to log in\r\n$/);
+});
+
+test('a login whose time is over when it succeeds comes to nothing, nor does what was said behind it', async (context) => {
+  const slow = await openTestImap({ limits: { loginTimeoutMs: 50 } });
+  context.after(() => slow.close());
+  await slow.addAccount('ann', 'secret');
+  const { logins } = slow.door;
+  const right = Promise.withResolvers<void>();
+  const statuses: string[] = [];
+  Object.assign(slow.door, {
+    logins: {
+      ...logins,
+      login: (...asked: Parameters<typeof logins.login>) => right.promise.then(() => logins.login(...asked)),
+    },
+    countReply: (_listener: string, status: string) => statuses.push(status),
+  });
+  const connection = await LineConnection.open(slow.host, slow.port);
+  connection.write('a LOGIN ann secret\r\nb CREATE x\r\n');
+  assert.match(await connection.untilClosed(), /^\* OK [^\n]*\n\* BYE [^\n]*\n$/);
+  right.resolve();
+  await until('the reply', () => statuses.length > 0);
+  for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate);
+  assert.deepEqual(statuses, ['NO']);
 });
 
 test('a message that breaks off leaves nothing behind', async () => {

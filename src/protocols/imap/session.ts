@@ -207,7 +207,8 @@ export class ImapSession implements ImapConversation {
 
   loggedIn(login: StandingLogin<{ readonly account: AccountId }>): void {
     const account = login.now()?.account;
-    if (account === undefined) throw new Failure('denied', LOGIN_IS_OVER);
+    // BYE may have been said while the password was looked at: then the commands behind it must not run.
+    if (account === undefined || this.gone) throw new Failure('denied', LOGIN_IS_OVER);
     this.#login = login;
     this.#account = account;
     this.#state = 'authenticated';

@@ -1,7 +1,7 @@
 // What is no LDAP, or too much of it: a clear answer or the end, and no other connection is affected.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import fc from 'fast-check';
 import {
   LDAP_ADMINISTRATOR_MESSAGE_BYTES,
@@ -20,13 +20,9 @@ import {
   RawClient,
   searchFor,
   simpleBind,
-  type TestDoor,
 } from './testing.ts';
 
-let door: TestDoor;
-before(async () => {
-  door = await openTestDoor();
-});
+const door = await openTestDoor();
 after(() => door.close());
 
 test('what is no LDAP gets a notice and the end, and others are served meanwhile', async () => {

@@ -1,9 +1,13 @@
 // Who may bind, and who may do what afterwards.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
+import { until } from '../../../test/support/until.ts';
 import { HashGate } from '../../auth/hash-gate.ts';
+import { StandingLogin } from '../../auth/standing-login.ts';
 import { systemClock } from '../../base/clock.ts';
+import { idOf, type PublishedRevision } from '../../base/ids.ts';
+import { ANONYMOUS, type Caller } from '../../directory/caller.ts';
 import { findEntry } from '../../directory/entries.ts';
 import { submitterInOrder } from '../../provisioning/submit.ts';
 import { addDomain, addUser, domainDn, remove, replace, userDn } from '../../provisioning/testing.ts';
@@ -12,26 +16,18 @@ import {
   ADMINISTRATOR,
   codeOf,
   disconnected,
+  GEHEIM,
   hex,
   openTestDoor,
   PASSWORD,
   RawClient,
   searchFor,
   simpleBind,
-  type TestDoor,
 } from './testing.ts';
 
-let door: TestDoor;
-before(async () => {
-  door = await openTestDoor();
-  await door.directory.apply(
-    addDomain('acme.example'),
-    // {SHA} of `geheim`, so that a user can bind without a hash of 40 ms.
-    addUser('ann@acme.example', { userPassword: '{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=' }),
-    addUser('bob@acme.example'),
-  );
-});
+const door = await openTestDoor();
 after(() => door.close());
+await door.directory.apply(addDomain('acme.example'), addUser('ann@acme.example', GEHEIM), addUser('bob@acme.example'));
 
 const ann = userDn('ann@acme.example');
 
@@ -133,6 +129,15 @@ test('a user replaces the own password, and changes nothing else', async () => {
   assert.equal(await codeOf(client, change('add', 'userPassword')), 50);
   assert.equal(await codeOf(client, change('replace', 'userPassword', userDn('bob@acme.example'))), 50);
   assert.equal(await codeOf(client, { kind: 'delete', dn: ann }), 50);
+  const both = (...values: readonly string[]): LdapRequest => ({
+    kind: 'modify',
+    dn: ann,
+    modifications: [{ operation: 'replace', attribute: 'userPassword', values }],
+  });
+  const keys = `{SCRAM-SHA-256}4096,c2FsdHNhbHQ=,${'A'.repeat(43)}=,${'B'.repeat(42)}A=`;
+  assert.equal(await codeOf(client, both('new secret', keys)), 50, 'another password beside it');
+  assert.equal(await codeOf(client, both(GEHEIM.userPassword, keys)), 50);
+  assert.equal(await codeOf(client, both('one', 'two')), 50);
   assert.equal(await codeOf(client, change('replace', 'userPassword')), 0);
   assert.equal(await client.bind(ann, 'geheim'), 49);
   assert.equal(await client.bind(ann, 'new secret'), 0);
@@ -140,7 +145,7 @@ test('a user replaces the own password, and changes nothing else', async () => {
 
 test('an entry that was deleted after its bind changes nothing, and its connection ends', async () => {
   const carl = userDn('carl@acme.example');
-  await door.directory.apply(addUser('carl@acme.example', { userPassword: '{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=' }));
+  await door.directory.apply(addUser('carl@acme.example', GEHEIM));
   using client = await RawClient.open(door.port);
   assert.equal(await client.bind(carl, 'geheim'), 0);
   await door.directory.apply(remove(carl));
@@ -155,8 +160,6 @@ test('an entry that was deleted after its bind changes nothing, and its connecti
   assert.match(await disconnected(client), /^8 /);
   assert.equal(door.directory.shared.revision(), before);
 });
-
-const GEHEIM = { userPassword: '{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=' };
 
 test('a status that keeps mail logins out keeps binds out, at every level', async () => {
   await door.directory.apply(addDomain('gone.example'), addUser('dora@gone.example', GEHEIM));
@@ -273,7 +276,43 @@ test('a password in the clear is taken from this machine only; anonymous needs n
   const remote = await openTestDoor({ connection: { peerAddress: '192.0.2.1', isPrivate: false } });
   using client = await RawClient.open(remote.port);
   assert.equal(await client.bind(), 13);
+  assert.equal(await client.bind('no DN'), 13);
   assert.equal(await client.bind('', ''), 0);
   assert.equal(await codeOf(client, searchFor('')), 0);
   await remote.close();
+});
+
+test('a bind that succeeds when its client has left leaves nothing behind that watches its login', async () => {
+  const [asked, right] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let watching = 0;
+  const login = new StandingLogin<Caller>({
+    revision: () => idOf<PublishedRevision>(0),
+    read: () => ANONYMOUS,
+    watch() {
+      watching++;
+      return () => watching--;
+    },
+  });
+  const door = await openTestDoor({
+    door: {
+      logins: {
+        mechanisms: () => [],
+        saslBind: () => assert.fail('no bind by SASL'),
+        async bind() {
+          asked.resolve();
+          await right.promise;
+          return login;
+        },
+      },
+    },
+  });
+  const client = await RawClient.open(door.port);
+  client.request(simpleBind(ann, 'geheim'));
+  await asked.promise;
+  client.socket.resetAndDestroy();
+  await until('the end of the connection', () => door.connections() === 0);
+  right.resolve();
+  for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate);
+  assert.deepEqual([door.sessions[0]!.login, watching], [login, 0]);
+  await door.close();
 });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { findEntry } from '../../directory/entries.ts';
 import { add } from '../../provisioning/testing.ts';
 import { encodeRequest, type LdapRequest } from '../../wire/ldap/message.ts';
@@ -10,6 +10,7 @@ import { result } from '../../wire/ldap/result.ts';
 import type { LdapHandler } from './conversation.ts';
 import {
   ADMINISTRATOR,
+  addNode,
   disconnected,
   openTestDoor,
   PASSWORD,
@@ -19,20 +20,8 @@ import {
   type TestDoor,
 } from './testing.ts';
 
-let door: TestDoor;
-before(async () => {
-  door = await openTestDoor();
-});
+const door = await openTestDoor();
 after(() => door.close());
-
-const node = (name: string): LdapRequest => ({
-  kind: 'add',
-  dn: `dc=${name},o=internet`,
-  attributes: [
-    { name: 'objectClass', values: ['domain'] },
-    { name: 'dc', values: [name] },
-  ],
-});
 
 const isThere = (of: TestDoor, name: string): boolean =>
   findEntry(of.directory.reader, `dc=${name},o=internet`) !== undefined;
@@ -72,7 +61,7 @@ const EXTENDED: LdapRequest = { kind: 'extended', name: '1.2.3', value: undefine
 test('a client that half-closes gets all responses', async () => {
   using client = await RawClient.open(door.port);
   const dn = 'dc=said,o=internet';
-  client.socket.end(packet(simpleBind(ADMINISTRATOR, PASSWORD), node('said'), searchFor(dn)));
+  client.socket.end(packet(simpleBind(ADMINISTRATOR, PASSWORD), addNode('said'), searchFor(dn)));
   const results = await resultsOf(client);
   assert.deepEqual([...results].sort(), [
     [1, { code: 0, entries: [] }],
@@ -83,8 +72,8 @@ test('a client that half-closes gets all responses', async () => {
 
 test('a half-close within a message drops that message alone', async () => {
   using client = await RawClient.open(door.port);
-  const whole = packet(simpleBind(ADMINISTRATOR, PASSWORD), node('whole'));
-  const part = packet(node('part'));
+  const whole = packet(simpleBind(ADMINISTRATOR, PASSWORD), addNode('whole'));
+  const part = packet(addNode('part'));
   client.socket.end(Buffer.concat([whole, part.subarray(0, part.length - 1)]));
   const results = await resultsOf(client);
   assert.deepEqual([...results.keys()].sort(), [1, 2]);
@@ -100,7 +89,7 @@ test('a long search delays no other operation', async () => {
   await client.bind();
   const long = client.request(searchFor('ou=long,o=internet', { scope: 'sub', text: '(description=nobody)' }));
   const short = client.request(searchFor('ou=long,o=internet'));
-  const written = client.request(node('meanwhile'));
+  const written = client.request(addNode('meanwhile'));
   const answered = [];
   for (let i = 0; i < 3; i++) answered.push((await client.result())!.messageId);
   assert.deepEqual(answered, [short, written, long]);
@@ -120,8 +109,8 @@ test('writes are posted as they come, none waits for the commit of another, and 
   });
   using client = await RawClient.open(door.port);
   await client.bind();
-  const first = client.request(node('one'));
-  const second = client.request(node('two'));
+  const first = client.request(addNode('one'));
+  const second = client.request(addNode('two'));
   const reading = client.request(searchFor(''));
   using other = await RawClient.open(door.port);
   other.request(searchFor(''));
@@ -193,7 +182,7 @@ test('the end of what the peer says, an unbind, an abandon, a lost connection an
 test('an abandoned write is written, and has no response', async () => {
   using client = await RawClient.open(door.port);
   await client.bind();
-  const write = client.request(node('abandoned'));
+  const write = client.request(addNode('abandoned'));
   client.request({ kind: 'abandon', abandoned: write });
   const search = client.request(searchFor('dc=abandoned,o=internet'));
   const { messageId, code } = (await client.result())!;
@@ -213,7 +202,7 @@ test('a write whose connection is lost is written', async () => {
   });
   using client = await RawClient.open(door.port);
   await client.bind();
-  client.send(packet(node('a'), node('b'), { kind: 'unbind' }));
+  client.send(packet(addNode('a'), addNode('b'), { kind: 'unbind' }));
   assert.equal(
     await Promise.race([client.response(), new Promise((resolve) => setTimeout(resolve, 50, 'open'))]),
     'open',
@@ -235,7 +224,7 @@ test('a server that stops answers the writes first, and then says why it ends', 
   await client.bind();
   client.request(EXTENDED);
   await begun;
-  const write = client.request(node('x'));
+  const write = client.request(addNode('x'));
   client.request(searchFor(''));
   await new Promise((resolve) => setTimeout(resolve, 20));
   door.sessions.at(-1)!.shutDown();

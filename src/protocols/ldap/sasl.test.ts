@@ -2,20 +2,13 @@
 // RFC 4511 §4.2.1, RFC 4513 §5.2
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { addDomain, addUser, userDn } from '../../provisioning/testing.ts';
-import { codeOf, openTestDoor, RawClient, searchFor, type TestDoor } from './testing.ts';
+import { codeOf, GEHEIM, openTestDoor, RawClient, searchFor } from './testing.ts';
 
-let door: TestDoor;
-before(async () => {
-  door = await openTestDoor();
-  await door.directory.apply(
-    addDomain('acme.example'),
-    // {SHA} of `geheim`.
-    addUser('ann@acme.example', { userPassword: '{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=' }),
-  );
-});
+const door = await openTestDoor();
 after(() => door.close());
+await door.directory.apply(addDomain('acme.example'), addUser('ann@acme.example', GEHEIM));
 
 const ANN = 'ann@acme.example';
 const own = searchFor(userDn(ANN));

@@ -1,16 +1,13 @@
 // The session over a real socket: what is offered, in which order things happen, what ends it.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { Failure } from '../../base/failure.ts';
 import { type LogFields, silentLog } from '../../base/log.ts';
 import { add, addDomain, addUser, userDn } from '../../provisioning/testing.ts';
-import { codeOf, disconnected, hex, openTestDoor, RawClient, searchFor, simpleBind, type TestDoor } from './testing.ts';
+import { codeOf, disconnected, hex, openTestDoor, RawClient, searchFor, simpleBind } from './testing.ts';
 
-let door: TestDoor;
-before(async () => {
-  door = await openTestDoor();
-});
+const door = await openTestDoor();
 after(() => door.close());
 
 test('extended operations but StartTLS are refused as the standard says', async () => {

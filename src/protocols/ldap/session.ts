@@ -124,10 +124,7 @@ export class LdapSession implements LdapConversation {
     this.connection = new Connection(socket, record, () => new LdapFramer(this.#messageBytesMax));
     this.#responses = new Responses(this.connection, door.limits.commandTimeoutMs);
     this.connection.deadline(door.limits.loginTimeoutMs, this.#late);
-    this.connection.onClose(() => {
-      this.#abortAll();
-      this.#unwatch?.();
-    });
+    this.connection.onClose(() => this.#abortAll());
   }
 
   get record(): ConnectionRecord {
@@ -151,6 +148,8 @@ export class LdapSession implements LdapConversation {
     if (this.#notice !== undefined) await this.#sayGoodbye(this.#notice);
     await this.#responses.given();
     this.connection.end(this.#notice === undefined ? END_MS : undefined);
+    // Not before: a bind may succeed whose client has left.
+    this.#unwatch?.();
   }
 
   /** The server stops: writes get their answers first. */

@@ -3,12 +3,13 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { encodeRequest, type LdapRequest } from '../../wire/ldap/message.ts';
 import { START_TLS } from '../../wire/ldap/operations/extended.ts';
 import {
   ADMINISTRATOR,
+  addNode,
   codeOf,
   openTestDoor,
   PASSWORD,
@@ -18,26 +19,14 @@ import {
   type TestDoor,
 } from './testing.ts';
 
-let door: TestDoor;
-let fromElsewhere: TestDoor;
-before(async () => {
-  door = await openTestDoor();
-  fromElsewhere = await openTestDoor({ connection: { isPrivate: false } });
-});
+const door = await openTestDoor();
+const fromElsewhere = await openTestDoor({ connection: { isPrivate: false } });
 after(async () => {
   await door.close();
   await fromElsewhere.close();
 });
 
 const startTls: LdapRequest = { kind: 'extended', name: START_TLS, value: undefined };
-const node = (name: string): LdapRequest => ({
-  kind: 'add',
-  dn: `dc=${name},o=internet`,
-  attributes: [
-    { name: 'objectClass', values: ['domain'] },
-    { name: 'dc', values: [name] },
-  ],
-});
 
 /** The client goes on in TLS. */
 async function secured(client: RawClient, { ca }: TestDoor): Promise<RawClient> {
@@ -89,10 +78,10 @@ test('operations before StartTLS are answered first, and what stands behind it i
   using client = await RawClient.open(door.port);
   const requests = [
     simpleBind(ADMINISTRATOR, PASSWORD),
-    node('before'),
+    addNode('before'),
     searchFor('dc=before,o=internet'),
     startTls,
-    node('behind'),
+    addNode('behind'),
   ];
   client.send(
     Buffer.concat(requests.map((operation, i) => encodeRequest({ messageId: i + 1, operation, controls: [] }))),

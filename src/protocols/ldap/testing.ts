@@ -36,6 +36,8 @@ import type { LdapSession } from './session.ts';
 
 export const ADMINISTRATOR = 'cn=Directory Manager';
 export const PASSWORD = 'secret';
+/** {SHA} of `geheim`: who has it binds without a hash of 40 ms. */
+export const GEHEIM = { userPassword: '{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=' };
 
 export interface TestDoor {
   readonly directory: TestDirectory;
@@ -209,6 +211,16 @@ export function searchFor(baseObject: string, options: Partial<SearchRequest> & 
     ...rest,
   };
 }
+
+/** A node below the suffix. */
+export const addNode = (name: string): LdapRequest => ({
+  kind: 'add',
+  dn: `dc=${name},o=internet`,
+  attributes: [
+    { name: 'objectClass', values: ['domain'] },
+    { name: 'dc', values: [name] },
+  ],
+});
 
 export const simpleBind = (name: string, password: string): LdapRequest => ({
   kind: 'bind',

@@ -1,7 +1,7 @@
 // Tokens at the LDAP door: who binds with one, who sees them, and that no request writes them.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import {
   Attribute,
   Change,
@@ -16,26 +16,14 @@ import { getEntry } from '../../directory/entries.ts';
 import { formatTokenValue, type TokenScope } from '../../directory/token.ts';
 import { addDomain, addUser, userDn } from '../../provisioning/testing.ts';
 import { addToken, removeToken } from '../../provisioning/token.ts';
-import {
-  ADMINISTRATOR,
-  codeOf,
-  disconnected,
-  openTestDoor,
-  PASSWORD,
-  RawClient,
-  searchFor,
-  type TestDoor,
-} from './testing.ts';
+import { ADMINISTRATOR, codeOf, disconnected, openTestDoor, PASSWORD, RawClient, searchFor } from './testing.ts';
 
 const ANN = userDn('ann@acme.example');
 const CREATED = Date.UTC(2026, 0, 1);
 
-let door: TestDoor;
-before(async () => {
-  door = await openTestDoor();
-  await door.directory.apply(addDomain('acme.example'), addUser('ann@acme.example'));
-});
+const door = await openTestDoor();
 after(() => door.close());
+await door.directory.apply(addDomain('acme.example'), addUser('ann@acme.example'));
 
 const storedValue = (name: string, scopes: readonly TokenScope[], secret: string): string =>
   formatTokenValue({ name, scopes, createdAt: CREATED, expiresAt: undefined, hash: hashOfToken(secret) });
