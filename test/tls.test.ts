@@ -16,6 +16,7 @@ import { makeAuthority, makeCertificate } from '../src/net/local-certificate.ts'
 import { addDomain, administrator, domainDn, populate, replaceAttribute } from './support/directory.ts';
 import { peer, tmpfsMissing } from './support/peers.ts';
 import { type Door, StartFailure, startWaypost, type Waypost } from './support/server.ts';
+import { until } from './support/until.ts';
 
 const run = promisify(execFile);
 const openssl = peer('openssl');
@@ -95,13 +96,6 @@ async function line(socket: TLSSocket, said?: string): Promise<string> {
 
 const shown = (server: Waypost): Promise<CertificateReport> => new AdminClient(server.data).call('cert.show', {});
 
-async function until(what: string, holds: () => Promise<boolean> | boolean, ms = 15_000): Promise<void> {
-  for (const deadline = Date.now() + ms; !(await holds()); ) {
-    if (Date.now() > deadline) throw new Error(`waited for ${what}`);
-    await new Promise((turn) => setTimeout(turn, 20));
-  }
-}
-
 /** Put there while nobody asks for a look. */
 async function servedByItself(): Promise<string> {
   await using server = await startWaypost();
@@ -161,6 +155,30 @@ describe('TLS', { skip: openssl.skip }, () => {
       await once(socket, 'close');
       // Nothing behind the greeting; HTTP says 400.
       if (door !== 'http') assert.match(said, /^([^\r\n]+\r\n)?$/, door);
+    }
+  });
+
+  test('each handshake that fails is counted, at every door and behind STARTTLS', async () => {
+    const counted = async (door: Door): Promise<number> => {
+      const { host, port } = server.listeners.http;
+      const text = await (await fetch(`http://${host}:${port}/metrics`)).text();
+      return Number(
+        new RegExp(`^waypost_tls_handshakes_failed_total\\{listener="${door}"\\} (\\d+)$`, 'm').exec(text)?.[1] ?? 0,
+      );
+    };
+    for (const door of [...IMPLICIT, 'imap'] as const) {
+      const before = await counted(door);
+      const socket = connect(server.listeners[door]);
+      socket.on('error', () => {});
+      let said = '';
+      socket.on('data', (chunk) => (said += chunk.toString('latin1')));
+      if (door === 'imap') {
+        socket.write('a STARTTLS\r\n');
+        await until('the reply', () => said.includes('a OK '));
+      }
+      socket.write('this is no handshake\r\n'.repeat(20));
+      await once(socket, 'close');
+      assert.equal(await counted(door), before + 1, door);
     }
   });
 

@@ -44,6 +44,8 @@ export interface TlsServerOptions {
   readonly isServerName: (name: string) => boolean;
   /** Has the local certificate made anew, because a virtual server is newer than it; resolves after serve(). */
   readonly renewLocal?: () => Promise<void>;
+  /** A handshake at this door has failed. */
+  readonly failed?: (listener: string) => void;
   readonly handshakeMs?: number;
 }
 
@@ -103,6 +105,7 @@ export class TlsServer {
       return await this.#handshake(raw, this.#context(name), options);
     } catch (error) {
       raw.destroy();
+      this.#options.failed?.(options.listener);
       throw error;
     } finally {
       clearTimeout(late);

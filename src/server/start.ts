@@ -78,9 +78,10 @@ export async function start(
   watchAdminPassword(data, reader, writer);
   keepMaildropLocks(supervisor);
   const audit = keepAudit({ ...common, reader, supervisor });
+  const counters = new Counters();
   const [threads, certificates] = await Promise.all([
     startThreads(supervisor, writer, configuration.threads),
-    Certificates.open({ ...common, clock, reader }),
+    Certificates.open({ ...common, clock, reader, counters }),
   ]);
   // Before any connection can be handed over.
   certificates.serve(threads.protocol);
@@ -88,7 +89,6 @@ export async function start(
     if (report.kind === 'renew-local') void certificates.renewFor(thread, (report as RenewReport).request);
   });
   const gate = new HashGate({ cells: shared.hashCells, thread: 0 });
-  const counters = new Counters();
   const routing = new RoutingCache({
     reader,
     revision: () => shared.routingRevision(),

@@ -100,6 +100,7 @@ const tls = new TlsServer({
       renewing.set(request, resolve);
       report({ kind: 'renew-local', request });
     }),
+  failed: (listener) => counters.add('handshake', listener),
 });
 const maildrops = new MaildropClient(report);
 const doors = {
@@ -174,7 +175,8 @@ function begin(socket: Socket, listener: ListenerName, connection: ConnectionRec
       // One that has been closed meanwhile is gone from the map, and must not come back.
       if (!socket.destroyed) sessions.set(socket, serve(secure, recordOver(secure, connection)));
     },
-    () => counters.add('handshake', listener),
+    // It is closed, and counted.
+    () => {},
   );
 }
 
