@@ -9,11 +9,13 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { until } from '../../test/support/until.ts';
 import { type LogFields, silentLog } from '../base/log.ts';
 import { openTestDirectory, type TestDirectory } from '../directory/testing.ts';
 import { AuditFiles } from './audit-files.ts';
@@ -22,6 +24,7 @@ import type { AuditLine } from './line.ts';
 import { type AuditFilter, type AuditPosition, lastAuditedRevision, readAudit } from './read.ts';
 
 const DAY = 86_400_000;
+const NEVER = new Promise<void>(() => {});
 const NOON = Date.parse('2026-11-26T12:00:00.000Z');
 
 function setUp(context: TestContext, keepMs = 90 * DAY) {
@@ -174,7 +177,7 @@ async function change({ store, at }: World, count: number): Promise<void> {
 /** Writes what the change log has as a process would that ends when all is written. */
 async function follow({ directory, clock, store: { reader }, open }: World): Promise<void> {
   const files = open();
-  const parts = { directory, files, keepMs: 90 * DAY, reader, clock, changed: async () => {} };
+  const parts = { directory, files, keepMs: 90 * DAY, reader, clock, changed: async () => {}, stopped: NEVER };
   const isDone = (): boolean => {
     const texts = readdirSync(directory).map((name) => readFileSync(join(directory, name), 'utf8'));
     return texts.some((text) => text.includes(`"revision":${reader.revision()},`));
@@ -243,7 +246,27 @@ test('a store that was put back from a copy goes on with its own revisions', asy
   const changed = async (): Promise<void> => {
     if (++calls === 1) await change(older, 1);
   };
-  await auditChanges({ ...older, files, keepMs: 90 * DAY, reader: older.store.reader, changed }, () => calls === 2);
+  const parts = { ...older, files, keepMs: 90 * DAY, reader: older.store.reader, changed, stopped: NEVER };
+  await auditChanges(parts, () => calls === 2);
   await files.close();
   assert.deepEqual(await revisions(older.directory), [2, 3, 4, 5, 6, 4]);
+});
+
+test('a server that stops does not wait for files that cannot be written', async (context) => {
+  const world = await withStore(context);
+  const { root, directory, clock, logged, open, store } = world;
+  const files = open();
+  const stop = Promise.withResolvers<void>();
+  let isStopped = false;
+  const parts = { directory, files, keepMs: 90 * DAY, reader: store.reader, clock, changed: () => NEVER };
+  await change(world, 1);
+  // There are no files, and none can be made.
+  symlinkSync(join(root, 'nowhere'), directory);
+  const following = auditChanges({ ...parts, stopped: stop.promise }, () => isStopped);
+  await until('the first line that is lost', () => logged.length > 0);
+  isStopped = true;
+  stop.resolve();
+  await following;
+  await files.close();
+  assert.match(logged[0]!, /^audit\.lose/);
 });

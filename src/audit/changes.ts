@@ -25,11 +25,13 @@ export interface AuditChangesParts {
   readonly clock: Clock;
   /** Resolves when the directory may have changed since this was called. */
   readonly changed: () => Promise<void>;
+  /** Resolves when it shall end, whether or not all is written. */
+  readonly stopped: Promise<void>;
 }
 
 /** Goes on until `isStopped`, asked after each wait. Rejects when the files cannot be read. */
 export async function auditChanges(parts: AuditChangesParts, isStopped: () => boolean): Promise<void> {
-  const { directory, files, keepMs, reader, clock, changed } = parts;
+  const { directory, files, keepMs, reader, clock, changed, stopped } = parts;
   // A store that was put back from a copy is older than its audit: its next changes have numbers that stand there already.
   let last = Math.min(await lastAuditedRevision(directory), reader.revision());
   while (!isStopped()) {
@@ -51,7 +53,8 @@ export async function auditChanges(parts: AuditChangesParts, isStopped: () => bo
     );
     if (written < kept.length) {
       last = kept[written - 1]?.revision ?? last;
-      await new Promise<void>((resolve) => setTimeout(resolve, TRY_AGAIN_MS).unref());
+      const later = new Promise<void>((resolve) => setTimeout(resolve, TRY_AGAIN_MS).unref());
+      await Promise.race([later, stopped]);
       continue;
     }
     last = page.at(-1)?.revision ?? last;

@@ -95,7 +95,7 @@ export function keepAudit({ configuration, log, reader, shared, supervisor }: Au
   let isStopped = false;
   const changed = (): Promise<void> => Promise.race([shared.nextRevision(), stopped.promise]);
   const changes = auditChanges(
-    { directory, files, keepMs, reader, clock: systemClock, changed },
+    { directory, files, keepMs, reader, clock: systemClock, changed, stopped: stopped.promise },
     () => isStopped,
   ).catch((error: unknown) => log.error('audit.changes', { detail: asFailure(error).detail ?? String(error) }));
   return {
