@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import type { AuditLine } from '../src/audit/line.ts';
 import { LineConnection } from '../src/demo/clients/line-connection.ts';
 import { PASSWORD, populate } from './support/directory.ts';
+import { sourceOf, tlsValue, v2 } from './support/proxy-header.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 
 const waypost = resolve(import.meta.dirname, '../waypost');
@@ -24,48 +25,10 @@ before(async () => {
 });
 after(() => server?.stop());
 
-/** PROXY version 2: this client, by TLS 1.3. */
-function proxyHeader(client: string): Buffer {
-  const octets = (address: string): number[] => address.split('.').map(Number);
-  const version = Buffer.from('TLSv1.3');
-  const tls = Buffer.concat([Buffer.from([0x01, 0, 0, 0, 0, 0x21, 0, version.length]), version]);
-  const body = Buffer.from([
-    ...octets(client),
-    ...octets('192.0.2.25'),
-    0x30,
-    0x39,
-    0,
-    143,
-    0x20,
-    0,
-    tls.length,
-    ...tls,
-  ]);
-  const head = Buffer.from([
-    0x0d,
-    0x0a,
-    0x0d,
-    0x0a,
-    0x00,
-    0x0d,
-    0x0a,
-    0x51,
-    0x55,
-    0x49,
-    0x54,
-    0x0a,
-    0x21,
-    0x11,
-    0,
-    body.length,
-  ]);
-  return Buffer.concat([head, body]);
-}
-
 async function connect(door: ProxiedDoor, client: string): Promise<LineConnection> {
   const { host, port } = server.listeners[door];
   const connection = await LineConnection.open(host, port);
-  connection.write(proxyHeader(client));
+  connection.write(v2({ source: sourceOf(client), values: tlsValue('TLSv1.3') }));
   return connection;
 }
 

@@ -104,11 +104,7 @@ describe(`${COMMANDS} commands in one write are answered, each`, () => {
 
   test('pop3', () =>
     attack.meanwhile(async () => {
-      const { received } = await attack.exchange(
-        'pop3',
-        `${'CAPA\r\n'.repeat(COMMANDS)}QUIT\r\n`,
-        /\.\r\n\+OK [^\r]*\r\n$/,
-      );
+      const { received } = await attack.exchange('pop3', `${'CAPA\r\n'.repeat(COMMANDS)}QUIT\r\n`, /^\+OK Goodbye\r$/m);
       assert.equal(count(received, /^\.\r$/gm), COMMANDS);
     }));
 

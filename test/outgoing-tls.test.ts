@@ -12,6 +12,7 @@ import { DnsTestServer } from './support/dns-server.ts';
 import { peer, peersMissing } from './support/peers.ts';
 import { Postfix } from './support/postfix.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
+import { until } from './support/until.ts';
 
 const MESSAGE = Buffer.from('From: ann@acme.example\r\nSubject: out\r\n\r\nbody\r\n');
 const ANN = { login: 'ann@acme.example', password: 'secret' };
@@ -69,7 +70,7 @@ test('Postfix', { skip: postfixMissing() }, async (context) => {
 
   await context.test('opportunistic: not verified, and Postfix says TLS in Received', async (inner) => {
     assert.match(await send(await start(inner, { port })), / relayed .*\(TLSv1\.3, not verified\)$/);
-    await until(() => postfix.delivered().includes('using TLSv1.3 with cipher'));
+    await until('TLS in the log of Postfix', () => postfix.delivered().includes('using TLSv1.3 with cipher'));
   });
 
   await context.test('required, its authority known: verified', async (inner) => {
@@ -122,12 +123,4 @@ test('a second Waypost, with the certificate that it makes itself', async (conte
 function postfixMissing(): string | false {
   if (process.getuid?.() !== 0 && peer('postfix').skip === false) return 'a Postfix of our own needs root';
   return peersMissing('postfix', 'openssl');
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 400; tries++) {
-    if (holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error('never came true');
 }

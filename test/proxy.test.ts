@@ -9,11 +9,14 @@ import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { Client, ResultCodeError } from 'ldapts';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { TestAuthority } from './support/certificates.ts';
 import { administrator, domainDn, populate, replaceAttribute, userDn } from './support/directory.ts';
 import { HaProxy, type ProxyLine } from './support/haproxy.ts';
+import { Lines } from './support/lines.ts';
 import { peersMissing } from './support/peers.ts';
+import { tlsValue, v2 } from './support/proxy-header.ts';
 import { type Endpoint, startWaypost, type Waypost } from './support/server.ts';
 
 /** The proxy, and clients of it. All are this machine's; what the proxy passes on is not. */
@@ -28,61 +31,6 @@ async function start(context: TestContext): Promise<Waypost> {
   return server;
 }
 
-/** A connection whose lines are read one by one; '' at its end. */
-class Lines {
-  readonly #stream: Duplex;
-  #text = '';
-  #isOver = false;
-  #wake: (() => void) | undefined;
-
-  constructor(stream: Duplex) {
-    this.#stream = stream;
-    stream.on('data', (chunk: Buffer) => {
-      this.#text += chunk.toString('latin1');
-      this.#wake?.();
-    });
-    const over = (): void => {
-      this.#isOver = true;
-      this.#wake?.();
-    };
-    stream.on('error', over).on('end', over).on('close', over);
-  }
-
-  async line(): Promise<string> {
-    for (;;) {
-      const end = this.#text.indexOf('\r\n');
-      if (end >= 0) {
-        const line = this.#text.slice(0, end);
-        this.#text = this.#text.slice(end + 2);
-        return line;
-      }
-      if (this.#isOver) return '';
-      await new Promise<void>((wake) => {
-        this.#wake = wake;
-      });
-    }
-  }
-
-  /** Lines up to one that begins so. */
-  async until(start: string): Promise<string[]> {
-    const lines: string[] = [];
-    do {
-      lines.push(await this.line());
-      if (lines.at(-1) === '') throw new Error(`closed behind ${JSON.stringify(lines)}`);
-    } while (!lines.at(-1)!.startsWith(start));
-    return lines;
-  }
-
-  async command(text: string, end: string): Promise<string[]> {
-    this.#stream.write(`${text}\r\n`);
-    return this.until(end);
-  }
-
-  close(): void {
-    this.#stream.destroy();
-  }
-}
-
 function dial({ host, port }: Endpoint, from: string): Socket {
   return connect({ host, port, localAddress: from, noDelay: true });
 }
@@ -95,19 +43,6 @@ function say(endpoint: Endpoint, octets: Buffer | string, from = PROXY): Lines {
 }
 
 const V1 = 'PROXY TCP4 203.0.113.5 192.0.2.1 56324 25\r\n';
-
-/** Version 2: 203.0.113.5, or what is given for it, and values. */
-function v2({ start = '2111', source = 'cb007105c0000201dc040019', values = '' } = {}): Buffer {
-  const rest = Buffer.from(source + values, 'hex');
-  const length = Buffer.alloc(2);
-  length.writeUInt16BE(rest.length);
-  return Buffer.concat([Buffer.from(`0d0a0d0a000d0a515549540a${start}`, 'hex'), length, rest]);
-}
-
-function tlsValue(protocol: string): string {
-  const version = Buffer.from(protocol).toString('hex');
-  return `20000f0100000000210007${version}`;
-}
 
 /** The newest message of ann, as it is stored. */
 async function newest(server: Waypost): Promise<string> {
@@ -257,7 +192,7 @@ test('HAProxy', { skip: peersMissing('haproxy', 'openssl') }, async (context) =>
   const identity = authority.issue('mail.waypost.example', '127.0.0.1');
   const certificate = `${identity.certFile}.both`;
   writeFileSync(certificate, identity.cert + identity.key);
-  const { smtp, imap, imaps } = server.listeners;
+  const { smtp, imap, imaps, pop3, pop3s, ldap, ldaps } = server.listeners;
   const lines: readonly ProxyLine[] = [
     { to: smtp, options: 'send-proxy' },
     { to: smtp, options: 'send-proxy-v2 proxy-v2-options crc32c' },
@@ -266,11 +201,24 @@ test('HAProxy', { skip: peersMissing('haproxy', 'openssl') }, async (context) =>
     // Its health check speaks for itself.
     { to: imap, options: 'send-proxy-v2 check inter 200ms check-send-proxy' },
     { to: smtp, options: 'send-proxy-v2 proxy-v2-options ssl,ssl-cipher', certificate },
+    { to: pop3, options: 'send-proxy-v2 proxy-v2-options ssl', certificate },
+    { to: pop3s, options: 'send-proxy' },
+    { to: pop3, options: 'send-proxy-v2' },
+    { to: ldap, options: 'send-proxy-v2 proxy-v2-options ssl', certificate },
+    { to: ldaps, options: 'send-proxy' },
+    { to: ldap, options: 'send-proxy-v2' },
   ];
   const proxy = await HaProxy.start(PROXY, lines);
   context.after(() => proxy.stop());
   const at = (line: number): Endpoint => ({ host: '127.0.0.1', port: proxy.ports[line]! });
-  const secure = (line: number, servername = 'mail.waypost.example', verify = line !== 3, from = CLIENT): TLSSocket => {
+  /** TLS of ours is verified elsewhere: its authority is not that of the proxy's. */
+  const isOurs = (line: number): boolean => lines[line]!.certificate === undefined;
+  const secure = (
+    line: number,
+    servername = 'mail.waypost.example',
+    verify = !isOurs(line),
+    from = CLIENT,
+  ): TLSSocket => {
     const socket = dial(at(line), from);
     return connectTls({ socket, ca: readFileSync(authority.file), servername, rejectUnauthorized: verify });
   };
@@ -386,6 +334,57 @@ test('HAProxy', { skip: peersMissing('haproxy', 'openssl') }, async (context) =>
     await deliver(talk);
     talk.close();
     assert.match(await newest(server), /with ESMTPS[^;]*TLSv1\.3 TLS_AES_256_GCM_SHA384/);
+  });
+
+  const maildrop = async (stream: Duplex): Promise<string> => {
+    const talk = new Lines(stream);
+    await talk.until('+OK');
+    talk.write(`USER ${ANN.login}\r\nPASS ${ANN.password}\r\nQUIT`);
+    const said: string[] = [];
+    for (let line = await talk.line(); line !== ''; line = await talk.line()) said.push(line);
+    talk.close();
+    return said.find((line) => line !== '+OK Now the password')!;
+  };
+
+  /** The result code of a bind; the client that the proxy names is 127.0.0.1. */
+  const bind = async (line: number, isSecure: boolean): Promise<number> => {
+    const tlsOptions = { ca: readFileSync(authority.file), rejectUnauthorized: !isOurs(line) };
+    const { host, port } = at(line);
+    const url = `${isSecure ? 'ldaps' : 'ldap'}://${host}:${port}`;
+    const client = new Client({ url, timeout: 15_000, connectTimeout: 15_000, ...(isSecure ? { tlsOptions } : {}) });
+    try {
+      await client.bind(userDn(ANN.login), ANN.password);
+      return 0;
+    } catch (error) {
+      if (error instanceof ResultCodeError) return error.code;
+      throw error;
+    } finally {
+      await client.unbind();
+    }
+  };
+
+  await context.test(
+    'POP3 and LDAP: TLS that ends at the proxy, or goes through it, is private, and nothing else is',
+    async () => {
+      for (const line of [6, 7]) assert.match(await maildrop(secure(line)), /^\+OK \d+ messages/);
+      assert.match(await maildrop(dial(at(8), CLIENT)), /^-ERR \[AUTH\] Encryption/);
+      for (const line of [9, 10]) assert.equal(await bind(line, true), 0);
+      assert.equal(await bind(11, false), 13);
+    },
+  );
+
+  await context.test('POP3 and LDAP: access rules see the client, and TLS from its first octet', async () => {
+    const directory = await administrator(server);
+    const expectAt = async (rule: string, pop3Says: RegExp, ldapSays: number): Promise<void> => {
+      await replaceAttribute(directory, userDn(ANN.login), 'mailAllowedServiceAccess', [rule]);
+      for (const line of [6, 7]) assert.match(await maildrop(secure(line)), pop3Says, rule);
+      for (const line of [9, 10]) assert.equal(await bind(line, true), ldapSays, rule);
+    };
+    await expectAt(`-pop,ldap:${PROXY}`, /^\+OK/, 0);
+    await expectAt(`+pops:${CLIENT}$+ldaps:127.0.0.1`, /^\+OK/, 0);
+    await expectAt(`-pop:${CLIENT}$-ldap:127.0.0.1`, /^-ERR \[AUTH\]/, 50);
+    await replaceAttribute(directory, userDn(ANN.login), 'mailAllowedServiceAccess', []);
+    await directory.unbind();
   });
 
   await context.test('its health checks are no warning', () => {

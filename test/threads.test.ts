@@ -2,7 +2,7 @@
 //
 // In      ends of each thread but the writer, from inside, under a load of everything that some thread serves
 // Out     each kind of the load is served again; /readyz in between; the log; the process's end where no successor starts
-// Limits  AGAIN_MS from the end of a thread to a whole round of each kind
+// Limits  that of until(), from the end of a thread to a whole round of each kind
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -20,8 +20,8 @@ import { peer } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { SmtpSink } from './support/smtp-sink.ts';
 import { LETHAL } from './support/thread-faults.ts';
+import { until } from './support/until.ts';
 
-const AGAIN_MS = 30_000;
 const THREADS = 2;
 /** Where the server listens, each door on one number. */
 const ADDRESSES = ['127.0.0.1', '127.0.0.3'];
@@ -150,14 +150,6 @@ const load: Readonly<Record<string, (world: World) => Promise<void>>> = {
     }
   },
 };
-
-async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + AGAIN_MS;
-  while (!(await isSo())) {
-    if (performance.now() > end) throw new Error(`waited ${AGAIN_MS} ms for ${what}`);
-    await new Promise((wait) => setTimeout(wait, 20));
-  }
-}
 
 /** Runs every kind of the load until it is stopped, each on its own, whatever fails. */
 class Load {

@@ -8,6 +8,7 @@ import { addUser, administrator, populate, removeUser } from './support/director
 import { DnsTestServer } from './support/dns-server.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { type SinkScript, SmtpSink } from './support/smtp-sink.ts';
+import { until } from './support/until.ts';
 
 const MESSAGE = Buffer.from('From: ann@acme.example\r\nSubject: out\r\n\r\n.dots\r\nbody\r\n');
 const ANN = { login: 'ann@acme.example', password: 'secret' };
@@ -45,15 +46,6 @@ async function inbox(server: Waypost, login = ANN.login): Promise<string[]> {
   const messages = await client.fetchAll();
   await client.logout();
   return messages.map(({ body }) => body.toString('latin1'));
-}
-
-/** Looks every 50 ms, for 20 s at most. */
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 400; tries++) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`never came true: ${what}`);
 }
 
 test('a submitted message goes to the remote host, with what submission adds and without a Return-Path', async (context) => {

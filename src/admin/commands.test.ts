@@ -2,40 +2,21 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { HashGate } from '../auth/hash-gate.ts';
-import { systemClock } from '../base/clock.ts';
-import { ADMINISTRATOR_CALLER } from '../directory/caller.ts';
-import {
-  add,
-  addUser,
-  domainDn,
-  openTestDirectory,
-  replace,
-  type TestDirectory,
-  userDn,
-} from '../provisioning/testing.ts';
-import { SyncRuns } from '../routing/sync-runs.ts';
+import { add, addUser, domainDn, replace, type TestDirectory, userDn } from '../provisioning/testing.ts';
 import { domainAdd, domainRemove, domainShow } from './domain.ts';
 import type { EntryParts } from './entries.ts';
 import { groupAdd, groupList, groupRemove, groupShow } from './group.ts';
-import { type AdminOperation, runAdminOperation } from './operation.ts';
 import { route } from './route.ts';
 import { type SyncParts, syncStatus } from './sync.ts';
+import { openTestAdmin, run } from './testing.ts';
 import { userAdd, userList, userRemove, userShow } from './user.ts';
 
 let directory: TestDirectory;
 let parts: EntryParts & SyncParts;
 beforeEach(async () => {
-  directory = await openTestDirectory();
-  const { reader, writer, cache: routing } = directory;
-  const syncRuns = new SyncRuns({ reader, writer, clock: systemClock });
-  parts = { reader, writer, routing, clock: systemClock, gate: new HashGate(), syncRuns };
-  await run(domainAdd(parts), { domain: 'cmd.test' });
+  ({ directory, parts } = await openTestAdmin('cmd.test'));
 });
 afterEach(() => directory.close());
-
-const run = <I, T>(operation: AdminOperation<I, T>, input: I): Promise<T> =>
-  runAdminOperation(operation, input, ADMINISTRATOR_CALLER, '');
 
 const fails = (promise: Promise<unknown>, words: RegExp) =>
   assert.rejects(promise, { name: 'Failure', message: words });

@@ -2,18 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { HashGate } from '../auth/hash-gate.ts';
 import { hashOfToken } from '../auth/token.ts';
-import { systemClock } from '../base/clock.ts';
 import type { FailureKind } from '../base/failure.ts';
 import { ADMINISTRATOR_CALLER, ADMINISTRATOR_DN, callerOf, visibleTo } from '../directory/caller.ts';
 import { entryWithToken, getEntry } from '../directory/entries.ts';
 import { parseTokenValue } from '../directory/token.ts';
-import { addUser, openTestDirectory, remove, replace, type TestDirectory, userDn } from '../provisioning/testing.ts';
+import { addUser, remove, replace, type TestDirectory, userDn } from '../provisioning/testing.ts';
 import { TOKENS_MAX } from '../provisioning/token.ts';
-import { domainAdd } from './domain.ts';
 import type { EntryParts } from './entries.ts';
-import { type AdminOperation, runAdminOperation } from './operation.ts';
+import { openTestAdmin, run } from './testing.ts';
 import { tokenAdd, tokenList, tokenRemove } from './token.ts';
 import { userAdd, userShow } from './user.ts';
 
@@ -23,16 +20,11 @@ const DN = userDn(ANN);
 let directory: TestDirectory;
 let parts: EntryParts;
 beforeEach(async () => {
-  directory = await openTestDirectory();
-  const { reader, writer, cache: routing } = directory;
-  parts = { reader, writer, routing, clock: systemClock, gate: new HashGate() };
-  await run(domainAdd(parts), { domain: 'tok.test' });
+  ({ directory, parts } = await openTestAdmin('tok.test'));
   await run(userAdd(parts), { address: ANN });
 });
 afterEach(() => directory.close());
 
-const run = <I, T>(operation: AdminOperation<I, T>, input: I): Promise<T> =>
-  runAdminOperation(operation, input, ADMINISTRATOR_CALLER, '');
 const fails = (promise: Promise<unknown>, kind: FailureKind, message: RegExp) =>
   assert.rejects(promise, { name: 'Failure', kind, message });
 const valuesOf = (dn = DN) => getEntry(directory.reader, dn).attributes.get('wayposttoken')?.values ?? [];

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { type Transferable, Worker } from 'node:worker_threads';
+import { until } from '../../test/support/until.ts';
 import { LineConnection } from '../demo/clients/line-connection.ts';
 import { Framer } from '../wire/framer.ts';
 import { Connection, type ConnectionRecord, describeConnection } from './connection.ts';
@@ -51,13 +52,6 @@ async function pair(context: TestContext): Promise<{ client: Socket; socket: Soc
 async function open(context: TestContext): Promise<{ client: Socket; connection: Connection<Everything> }> {
   const { client, socket } = await pair(context);
   return { client, connection: new Connection(socket, describeConnection(socket, 'test'), () => new Everything()) };
-}
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 15_000; !holds(); ) {
-    if (Date.now() > deadline) throw new Error(`waited for ${what}`);
-    await new Promise((turn) => setTimeout(turn, 5));
-  }
 }
 
 /** Until what it counts does not change any more. */

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
+import { until } from '../../../test/support/until.ts';
 import { idOf } from '../../base/ids.ts';
 import { operation } from '../../database/operation.ts';
 import { ImapClient } from '../../demo/clients/imap-client.ts';
@@ -41,13 +42,6 @@ async function lines(connection: LineConnection): Promise<string[]> {
   const found: string[] = [];
   for (let line = await connection.line(); line !== '.'; line = await connection.line()) found.push(line);
   return found;
-}
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 15_000; !holds(); ) {
-    if (Date.now() > deadline) throw new Error(`waited for ${what}`);
-    await new Promise((wait) => setTimeout(wait, 10));
-  }
 }
 
 async function append(server: TestPop3, ...messages: readonly string[]): Promise<number> {

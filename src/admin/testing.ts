@@ -1,0 +1,31 @@
+// The administrator's operations over a real directory, for tests.
+
+import { HashGate } from '../auth/hash-gate.ts';
+import { systemClock } from '../base/clock.ts';
+import { ADMINISTRATOR_CALLER } from '../directory/caller.ts';
+import { openTestDirectory, type TestDirectory } from '../provisioning/testing.ts';
+import { SyncRuns } from '../routing/sync-runs.ts';
+import { domainAdd } from './domain.ts';
+import type { EntryParts } from './entries.ts';
+import { type AdminOperation, runAdminOperation } from './operation.ts';
+import type { SyncParts } from './sync.ts';
+
+export interface TestAdmin {
+  readonly directory: TestDirectory;
+  readonly parts: EntryParts & SyncParts;
+}
+
+/** The directory has this domain; the test closes it. */
+export async function openTestAdmin(domain: string): Promise<TestAdmin> {
+  const directory = await openTestDirectory();
+  const { reader, writer, cache: routing } = directory;
+  const syncRuns = new SyncRuns({ reader, writer, clock: systemClock });
+  const parts = { reader, writer, routing, clock: systemClock, gate: new HashGate(), syncRuns };
+  await run(domainAdd(parts), { domain });
+  return { directory, parts };
+}
+
+/** As over the admin socket. */
+export function run<I, T>(operation: AdminOperation<I, T>, input: I): Promise<T> {
+  return runAdminOperation(operation, input, ADMINISTRATOR_CALLER, '');
+}
