@@ -2,18 +2,24 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { globSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import type { Client } from 'ldapts';
 import { AdminClient } from '../src/cli/client.ts';
 import { LineConnection } from '../src/demo/clients/line-connection.ts';
 import { addDomain, addUser, administrator, replaceAttribute, userDn } from './support/directory.ts';
+import { Lines } from './support/lines.ts';
 import { peer } from './support/peers.ts';
+import { type LineProtocol, logInByScram, ScramClient } from './support/scram-client.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
+import { until } from './support/until.ts';
 
 const run = promisify(execFile);
 const ldapsearch = peer('ldapsearch');
@@ -81,78 +87,76 @@ describe('with the clients of others', () => {
     });
 });
 
-/** SCRAM-SHA-256 by hand: the messages of a client that is told the server's first one. RFC 5802 §3 */
-function scramClient(user: string, password: string) {
-  const nonce = 'rOprNGfwEbeRWgbNEkqO';
-  const bare = `n=${user},r=${nonce}`;
-  const mac = (key: Buffer, text: string) => createHmac('sha256', key).update(text).digest();
-  return {
-    first: base64(`n,,${bare}`),
-    last(challenge: string): string {
-      const text = Buffer.from(challenge, 'base64').toString();
-      const [, serverNonce, salt, iterations] = /^r=(.+),s=(.+),i=(\d+)$/.exec(text)!;
-      const salted = pbkdf2Sync(password, Buffer.from(salt!, 'base64'), Number(iterations), 32, 'sha256');
-      const clientKey = mac(salted, 'Client Key');
-      const withoutProof = `c=biws,r=${serverNonce}`;
-      const message = `${bare},${text},${withoutProof}`;
-      const signature = mac(createHash('sha256').update(clientKey).digest(), message);
-      this.verifier = base64(`v=${mac(mac(salted, 'Server Key'), message).toString('base64')}`);
-      const proof = Buffer.from(clientKey.map((octet, at) => octet ^ signature[at]!)).toString('base64');
-      return base64(`${withoutProof},p=${proof}`);
-    },
-    verifier: '',
-  };
+type LineDoor = 'submission' | 'submissions' | 'imap' | 'imaps' | 'pop3' | 'pop3s';
+
+const PROTOCOL_OF = {
+  submission: 'smtp',
+  submissions: 'smtp',
+  imap: 'imap',
+  imaps: 'imap',
+  pop3: 'pop3',
+  pop3s: 'pop3',
+} as const satisfies Record<LineDoor, LineProtocol>;
+
+/** A login over this stream, and its end: then the next one finds the maildrop free. */
+async function converse(stream: Duplex, door: LineDoor, mechanism: string, client: ScramClient): Promise<string> {
+  const lines = new Lines(stream);
+  const protocol = PROTOCOL_OF[door];
+  const said = await logInByScram(lines, { protocol, mechanism }, client);
+  lines.write(protocol === 'imap' ? 'z LOGOUT' : 'QUIT');
+  while ((await lines.line()) !== '');
+  lines.close();
+  return said;
 }
 
-const base64 = (text: string) => Buffer.from(text).toString('base64');
-
-/** Both ends of a login at a door that carries lines, up to the reply to the empty line; each step is checked. */
-async function logIn(door: 'submission' | 'imap' | 'pop3', user: string, password: string): Promise<string> {
-  const { host, port } = server.listeners[door];
-  const connection = await LineConnection.open(host, port);
-  const say = async (line: string) => {
-    connection.write(`${line}\r\n`);
-    return connection.line();
-  };
-  try {
-    await connection.line();
-    const client = scramClient(user, password);
-    if (door === 'submission') {
-      let line = await say('EHLO x');
-      while (line.startsWith('250-')) line = await connection.line();
-    }
-    const verb = door === 'imap' ? 'a AUTHENTICATE' : 'AUTH';
-    const challenge = await say(`${verb} SCRAM-SHA-256 ${client.first}`);
-    assert.match(challenge, /^(334 |\+ )/);
-    const final = await say(client.last(challenge.replace(/^\S+ /, '')));
-    if (!/^(334|\+) /.test(final)) return final;
-    assert.equal(final.replace(/^\S+ /, ''), client.verifier);
-    return await say('');
-  } finally {
-    connection.destroy();
-  }
+/** Both ends of a login at a door that carries lines. */
+function logIn(door: LineDoor, user: string, password: string, { listeners } = server): Promise<string> {
+  const { host, port } = listeners[door];
+  return converse(connect({ host, port }), door, 'SCRAM-SHA-256', new ScramClient(user, password));
 }
 
-const WELCOME = { submission: /^235 2\.7\.0 /, imap: /^a OK \[CAPABILITY/, pop3: /^\+OK/ } as const;
-const REFUSED = {
-  submission: /^535 5\.7\.8 /,
-  imap: /^a NO \[AUTHENTICATIONFAILED\]/,
-  pop3: /^-ERR \[AUTH\]/,
-} as const;
+const WELCOME = { smtp: /^235 2\.7\.0 /, imap: /^a OK \[CAPABILITY/, pop3: /^\+OK/ } as const;
+const REFUSED = { smtp: /^535 5\.7\.8 /, imap: /^a NO \[AUTHENTICATIONFAILED\]/, pop3: /^-ERR \[AUTH\]/ } as const;
 
 describe('at a door that carries lines', () => {
-  for (const door of ['submission', 'imap', 'pop3'] as const)
+  for (const door of ['submission', 'imap', 'pop3'] as const) {
+    const [welcome, refused] = [WELCOME[PROTOCOL_OF[door]], REFUSED[PROTOCOL_OF[door]]];
     test(`${door}: the server's last message is a challenge, and an empty line its answer`, async () => {
-      assert.match(await logIn(door, ANN, PASSWORD), WELCOME[door]);
-      assert.match(await logIn(door, 'ann', PASSWORD), WELCOME[door]);
-      assert.match(await logIn(door, ANN, 'wrong'), REFUSED[door]);
-      assert.match(await logIn(door, 'nobody', 'wrong'), REFUSED[door]);
+      assert.match(await logIn(door, ANN, PASSWORD), welcome);
+      assert.match(await logIn(door, 'ann', PASSWORD), welcome);
+      assert.match(await logIn(door, ANN, 'wrong'), refused);
+      assert.match(await logIn(door, 'nobody', 'wrong'), refused);
     });
+  }
+
+  for (const door of ['submissions', 'imaps', 'pop3s'] as const)
+    for (const type of ['tls-exporter', 'tls-server-end-point'] as const)
+      test(`${door}: bound to the channel by ${type}, and to no other`, async () => {
+        const { host, port } = server.listeners[door];
+        const ca = readFileSync(join(server.data, 'tls/ca.pem'));
+        const logInBound = async (change: (octets: Buffer) => Buffer = (octets) => octets): Promise<string> => {
+          const socket = connectTls({ host, port, ca, servername: 'localhost' });
+          await once(socket, 'secureConnect');
+          const client = new ScramClient(ANN, PASSWORD, { type, octets: change(channelOf(socket, type)) });
+          return converse(socket, door, 'SCRAM-SHA-256-PLUS', client);
+        };
+        assert.match(await logInBound(), WELCOME[PROTOCOL_OF[door]]);
+        assert.match(
+          await logInBound((octets) => Buffer.from(octets.map((octet) => octet ^ 1))),
+          REFUSED[PROTOCOL_OF[door]],
+        );
+      });
 });
 
+/** RFC 9266 §4; RFC 5929 §4.1: the local certificate is signed with SHA-256. */
+function channelOf(socket: TLSSocket, type: 'tls-exporter' | 'tls-server-end-point'): Buffer {
+  if (type === 'tls-exporter') return socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
+  return createHash('sha256').update(socket.getPeerX509Certificate()!.raw).digest();
+}
+
 /** A connection to imap that has logged in by PLAIN. */
-async function byPassword(user: string, password: string): Promise<LineConnection> {
-  const { host, port } = server.listeners.imap;
+async function byPassword(user: string, password: string, { listeners } = server): Promise<LineConnection> {
+  const { host, port } = listeners.imap;
   const connection = await LineConnection.open(host, port);
   await connection.line();
   connection.write(`a LOGIN ${user} "${password}"\r\n`);
@@ -172,10 +176,10 @@ describe('keys', () => {
   test('come to a password that was hashed elsewhere at its next login, which goes on', async () => {
     const bob = await addUser(directory, 'bob@acme.example');
     assert.deepEqual(await status(), { offered: false, without: 1 });
-    assert.match(await logIn('imap', ANN, PASSWORD).catch(String), /The input did not match/);
+    assert.match(await logIn('imap', ANN, PASSWORD), /^a NO There is no such mechanism/);
     const session = await byPassword(bob.login, bob.password);
     try {
-      while ((await status()).without > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      await until('the keys', async () => (await status()).without === 0);
       assert.deepEqual(await status(), { offered: true, without: 0 });
       session.write('b SELECT INBOX\r\n');
       for (let line = await session.line(); ; line = await session.line()) {
@@ -234,6 +238,29 @@ test('off: no keys are made, by the first start or for a password, and SCRAM is 
       const { searchEntries } = await client.search(dn, { scope: 'base', attributes: ['userPassword'] });
       assert.match(String(searchEntries[0]?.['userPassword']), /^\{ARGON2\}[^,]+,[^,]+,[^,]+$/);
     }
+  } finally {
+    await client.unbind();
+  }
+});
+
+test('on: offered whoever has no keys, who logs in with the password in the clear, and by SCRAM from then on', async () => {
+  await using other = await startWaypost({ config: '[auth]\nscram = "on"\n' });
+  const client = await administrator(other);
+  const shown = async () => (await new AdminClient(other.data).call('status', {})).scram;
+  try {
+    await addDomain(client, 'acme.example', { objectClass: 'mailDomain' });
+    await addUser(client, ANN, { userPassword: PASSWORD });
+    const bob = await addUser(client, 'bob@acme.example');
+    assert.deepEqual(await shown(), { offered: true, without: 1 });
+    const found = await client.search('', { scope: 'base', attributes: ['supportedSASLMechanisms'] });
+    assert.deepEqual(found.searchEntries[0]?.['supportedSASLMechanisms'], ['SCRAM-SHA-256', 'PLAIN', 'LOGIN']);
+    for (const door of ['submission', 'imap', 'pop3'] as const) {
+      assert.match(await logIn(door, ANN, PASSWORD, other), WELCOME[PROTOCOL_OF[door]]);
+      assert.match(await logIn(door, bob.login, bob.password, other), REFUSED[PROTOCOL_OF[door]]);
+    }
+    (await byPassword(bob.login, bob.password, other)).destroy();
+    await until('the keys', async () => (await shown()).without === 0);
+    assert.match(await logIn('imap', bob.login, bob.password, other), WELCOME.imap);
   } finally {
     await client.unbind();
   }

@@ -5,20 +5,29 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Client, ResultCodeError } from 'ldapts';
+import { connect as connectTls } from 'node:tls';
+import { Client, ResultCodeError, UnwillingToPerformError } from 'ldapts';
+import type { AdminInput } from '../src/admin/operations.ts';
+import { STATUS_ADMITS } from '../src/auth/testing.ts';
 import { AdminClient } from '../src/cli/client.ts';
-import { LineConnection } from '../src/demo/clients/line-connection.ts';
+import { RawClient } from '../src/protocols/ldap/testing.ts';
+import { type Identity, TestAuthority } from './support/certificates.ts';
 import {
   ADMINISTRATOR,
+  addDomain,
+  addUser,
   administrator,
   domainDn,
   PASSWORD,
-  populate,
   replaceAttribute,
   userDn,
 } from './support/directory.ts';
+import { Lines } from './support/lines.ts';
+import { peer } from './support/peers.ts';
+import { type LineProtocol, logInByScram, ScramClient } from './support/scram-client.ts';
 import { type Door, startWaypost, type Waypost } from './support/server.ts';
 
 const IMPLICIT: ReadonlySet<Door> = new Set(['submissions', 'imaps', 'pop3s'] as const);
@@ -26,145 +35,194 @@ const LOGIN = 'ann@acme.example';
 const ANN = userDn(LOGIN);
 const ACME = domainDn('acme.example');
 const PLAIN = Buffer.from(`\0${LOGIN}\0${PASSWORD}`).toString('base64');
+const openssl = peer('openssl');
+const people = openssl.skip === false ? new TestAuthority() : undefined;
+const annsCertificate = people?.issue(LOGIN);
 
 let server: Waypost;
 let directory: Client;
 before(async () => {
-  server = await startWaypost();
-  await populate(server, 'acme.example', ['ann']);
+  const tls = people === undefined ? '' : `[tls]\nclient-ca = ${JSON.stringify(people.file)}\n`;
+  server = await startWaypost({ config: `${tls}[auth]\nscram = "on"\n` });
   directory = await administrator(server);
+  await addDomain(directory, 'acme.example');
+  // In the clear: so there are keys for SCRAM.
+  await addUser(directory, LOGIN, { userPassword: PASSWORD });
 });
 after(async () => {
   await directory?.unbind();
   await server?.stop();
 });
 
-/** The reply to the last line; it is the only one that begins so. QUIT comes last, so that a maildrop is free again. */
-async function said(door: Door, reply: RegExp, ...lines: readonly string[]): Promise<string> {
+const authority = () => readFileSync(join(server.data, 'tls/ca.pem'), 'utf8');
+
+/** A connection at a door that carries lines, in TLS where that is spoken from the first byte. */
+async function talkAt<T>(door: Door, identity: Identity | undefined, talk: (lines: Lines) => Promise<T>): Promise<T> {
   const { host, port } = server.listeners[door];
-  const ca = readFileSync(join(server.data, 'tls/ca.pem'), 'utf8');
-  const plain = await LineConnection.open(host, port);
-  const connection = IMPLICIT.has(door) ? await plain.secured({ servername: 'localhost', ca }) : plain;
+  const own = identity === undefined ? {} : { key: identity.key, cert: identity.cert };
+  const secure = { host, port, ca: authority(), servername: 'localhost', ...own };
+  const lines = new Lines(IMPLICIT.has(door) ? connectTls(secure) : connect({ host, port }));
   try {
-    await connection.line();
-    for (const line of lines) connection.write(`${line}\r\n`);
-    for (;;) {
-      const line = await connection.line();
-      if (!reply.test(line)) continue;
-      connection.write('QUIT\r\n');
-      if (door.startsWith('pop3')) while ((await connection.line().catch(() => undefined)) !== undefined);
-      return line;
-    }
+    const said = await talk(lines);
+    lines.write('QUIT');
+    // A maildrop is free again.
+    if (door.startsWith('pop3')) while ((await lines.line()) !== '');
+    return said;
   } finally {
-    connection.destroy();
+    lines.close();
   }
 }
 
+interface Said {
+  readonly reply: RegExp;
+  readonly lines: readonly string[];
+  readonly identity?: Identity | undefined;
+}
+
+/** The reply to the last line; it is the only one that begins so. */
+function said(door: Door, { reply, lines, identity }: Said): Promise<string> {
+  return talkAt(door, identity, async (talk) => {
+    await talk.line();
+    for (const line of lines) talk.write(line);
+    for (;;) {
+      const line = await talk.line();
+      assert.notEqual(line, '', 'closed');
+      if (reply.test(line)) return line;
+    }
+  });
+}
+
+function saidToScram(door: Door, protocol: LineProtocol): Promise<string> {
+  const asked = { protocol, mechanism: 'SCRAM-SHA-256' };
+  return talkAt(door, undefined, (lines) => logInByScram(lines, asked, new ScramClient(LOGIN, PASSWORD)));
+}
+
+/** The result of a bind. */
+async function boundAt(door: 'ldap' | 'ldaps', who: readonly [name: string, password?: string], identity?: Identity) {
+  const { host, port } = server.listeners[door];
+  const own = identity === undefined ? {} : { key: identity.key, cert: identity.cert };
+  const tlsOptions = { ca: authority(), ...own };
+  const options = { timeout: 15_000, connectTimeout: 15_000, ...(door === 'ldap' ? {} : { tlsOptions }) };
+  const client = new Client({ url: `${door}://${host}:${port}`, ...options });
+  try {
+    await client.bind(...who);
+    return '0';
+  } catch (error) {
+    if (error instanceof ResultCodeError) return `${error.code} ${error.message}`;
+    throw error;
+  } finally {
+    await client.unbind();
+  }
+}
+
+async function boundByScram(): Promise<string> {
+  using client = await RawClient.open(server.listeners.ldap.port);
+  const scram = new ScramClient(LOGIN, PASSWORD);
+  const step = async (text: string) => {
+    const credentials = Buffer.from(text, 'base64');
+    const authentication = { method: 'sasl', mechanism: 'SCRAM-SHA-256', credentials } as const;
+    client.request({ kind: 'bind', version: 3, name: '', authentication });
+    const { operation } = (await client.response())!;
+    assert.ok(operation.kind === 'bindResponse');
+    const { result, serverCredentials } = operation;
+    return { code: result.resultCode, said: Buffer.from(serverCredentials ?? '').toString('base64') };
+  };
+  const { code, said: challenge } = await step(scram.first);
+  assert.equal(code, 14);
+  return String((await step(scram.last(challenge))).code);
+}
+
 interface WayIn {
-  readonly service: string;
+  readonly service: 'smtp' | 'imap' | 'pop' | 'ldap';
   /** TLS from the first byte. */
   readonly isImplicit?: boolean;
   readonly try: () => Promise<string>;
-  readonly ok: RegExp;
-  readonly refused: RegExp;
 }
 
-const ways: Readonly<Record<string, WayIn>> = {
-  'SMTP AUTH': {
+const SAYS = {
+  smtp: { ok: /^235 /, refused: /^525 5\.7\.13 / },
+  imap: { ok: /^a OK/, refused: /^a NO \[NOPERM\]/ },
+  pop: { ok: /^\+OK/, refused: /^-ERR \[AUTH\]/ },
+  ldap: { ok: /^0$/, refused: /^50\b/ },
+} as const satisfies Record<WayIn['service'], object>;
+
+const smtpAuth = (response: string, identity?: Identity): Said => ({
+  reply: /^(235|[45]..) /,
+  lines: ['EHLO x', `AUTH ${response}`],
+  identity,
+});
+const imapCommand = (command: string, ...lines: readonly string[]): Said => ({
+  reply: /^a /,
+  lines: [`a ${command}`, ...lines],
+});
+const pop3Pass: Said = { reply: /^(\+OK .*octets|-ERR)/, lines: [`USER ${LOGIN}`, `PASS ${PASSWORD}`] };
+const pop3Auth = (response: string, identity?: Identity): Said => ({
+  reply: /^(\+OK|-ERR)/,
+  lines: [`AUTH ${response}`],
+  identity,
+});
+
+const byCertificate = (identity: Identity): Readonly<Record<string, WayIn>> => ({
+  'SMTP EXTERNAL over submissions': {
     service: 'smtp',
-    try: () => said('submission', /^(235|[45]..) /, 'EHLO x', `AUTH PLAIN ${PLAIN}`),
-    ok: /^235 /,
-    refused: /^525 5\.7\.13 /,
+    isImplicit: true,
+    try: () => said('submissions', smtpAuth('EXTERNAL =', identity)),
   },
-  'IMAP LOGIN': {
+  'IMAP EXTERNAL over imaps': {
     service: 'imap',
-    try: () => said('imap', /^a /, `a LOGIN ${LOGIN} ${PASSWORD}`),
-    ok: /^a OK/,
-    refused: /^a NO \[NOPERM\]/,
+    isImplicit: true,
+    try: () => said('imaps', { ...imapCommand('AUTHENTICATE EXTERNAL ='), identity }),
   },
-  'IMAP AUTHENTICATE': {
-    service: 'imap',
-    try: () => said('imap', /^a /, 'a AUTHENTICATE PLAIN', PLAIN),
-    ok: /^a OK/,
-    refused: /^a NO \[NOPERM\]/,
-  },
-  'POP3 PASS': {
+  'POP3 EXTERNAL over pop3s': {
     service: 'pop',
-    try: () => said('pop3', /^(\+OK .*octets|-ERR)/, `USER ${LOGIN}`, `PASS ${PASSWORD}`),
-    ok: /^\+OK/,
-    refused: /^-ERR \[AUTH\]/,
+    isImplicit: true,
+    try: () => said('pop3s', pop3Auth('EXTERNAL =', identity)),
   },
-  'POP3 AUTH': {
-    service: 'pop',
-    try: () => said('pop3', /^(\+OK|-ERR)/, `AUTH PLAIN ${PLAIN}`),
-    ok: /^\+OK/,
-    refused: /^-ERR \[AUTH\]/,
+  'LDAP EXTERNAL over ldaps': {
+    service: 'ldap',
+    isImplicit: true,
+    try: () => boundAt('ldaps', ['EXTERNAL'], identity),
   },
+});
+
+const ways: Readonly<Record<string, WayIn>> = {
+  'SMTP AUTH': { service: 'smtp', try: () => said('submission', smtpAuth(`PLAIN ${PLAIN}`)) },
+  'SMTP SCRAM': { service: 'smtp', try: () => saidToScram('submission', 'smtp') },
+  'IMAP LOGIN': { service: 'imap', try: () => said('imap', imapCommand(`LOGIN ${LOGIN} ${PASSWORD}`)) },
+  'IMAP AUTHENTICATE': { service: 'imap', try: () => said('imap', imapCommand('AUTHENTICATE PLAIN', PLAIN)) },
+  'IMAP SCRAM': { service: 'imap', try: () => saidToScram('imap', 'imap') },
+  'POP3 PASS': { service: 'pop', try: () => said('pop3', pop3Pass) },
+  'POP3 AUTH': { service: 'pop', try: () => said('pop3', pop3Auth(`PLAIN ${PLAIN}`)) },
+  'POP3 SCRAM': { service: 'pop', try: () => saidToScram('pop3', 'pop3') },
+  'LDAP bind': { service: 'ldap', try: () => boundAt('ldap', [ANN, PASSWORD]) },
+  'LDAP SCRAM': { service: 'ldap', try: boundByScram },
   'SMTP AUTH over submissions': {
     service: 'smtp',
     isImplicit: true,
-    try: () => said('submissions', /^(235|[45]..) /, 'EHLO x', `AUTH PLAIN ${PLAIN}`),
-    ok: /^235 /,
-    refused: /^525 5\.7\.13 /,
+    try: () => said('submissions', smtpAuth(`PLAIN ${PLAIN}`)),
   },
   'IMAP LOGIN over imaps': {
     service: 'imap',
     isImplicit: true,
-    try: () => said('imaps', /^a /, `a LOGIN ${LOGIN} ${PASSWORD}`),
-    ok: /^a OK/,
-    refused: /^a NO \[NOPERM\]/,
+    try: () => said('imaps', imapCommand(`LOGIN ${LOGIN} ${PASSWORD}`)),
   },
-  'POP3 PASS over pop3s': {
-    service: 'pop',
-    isImplicit: true,
-    try: () => said('pop3s', /^(\+OK .*octets|-ERR)/, `USER ${LOGIN}`, `PASS ${PASSWORD}`),
-    ok: /^\+OK/,
-    refused: /^-ERR \[AUTH\]/,
-  },
-  'LDAP bind': {
-    service: 'ldap',
-    async try() {
-      const { host, port } = server.listeners.ldap;
-      const client = new Client({ url: `ldap://${host}:${port}`, timeout: 15_000, connectTimeout: 15_000 });
-      try {
-        await client.bind(ANN, PASSWORD);
-        return 'success';
-      } catch (error) {
-        if (error instanceof ResultCodeError) return `${error.code} ${error.message}`;
-        throw error;
-      } finally {
-        await client.unbind();
-      }
-    },
-    ok: /^success$/,
-    refused: /^50 /,
-  },
+  'POP3 PASS over pop3s': { service: 'pop', isImplicit: true, try: () => said('pop3s', pop3Pass) },
+  'LDAP bind over ldaps': { service: 'ldap', isImplicit: true, try: () => boundAt('ldaps', [ANN, PASSWORD]) },
+  ...(annsCertificate === undefined ? {} : byCertificate(annsCertificate)),
 };
 
 async function expectAt(admits: (service: string, isImplicit: boolean) => boolean, what: string): Promise<void> {
-  for (const [name, way] of Object.entries(ways))
-    assert.match(
-      await way.try(),
-      admits(way.service, way.isImplicit === true) ? way.ok : way.refused,
-      `${name}, ${what}`,
-    );
+  for (const [name, { service, isImplicit = false, try: attempt }] of Object.entries(ways)) {
+    const { ok, refused } = SAYS[service];
+    assert.match(await attempt(), admits(service, isImplicit) ? ok : refused, `${name}, ${what}`);
+  }
 }
-
-const STATUSES: Readonly<Record<string, boolean>> = {
-  active: true,
-  overquota: true,
-  inactive: false,
-  disabled: false,
-  deleted: false,
-  removed: false,
-  hold: false,
-};
 
 for (const [dn, attribute] of [
   [ANN, 'mailUserStatus'],
   [ACME, 'mailDomainStatus'],
 ] as const)
-  for (const [status, admits] of Object.entries(STATUSES))
+  for (const [status, admits] of Object.entries(STATUS_ADMITS))
     test(`${attribute}: ${status}`, async () => {
       await replaceAttribute(directory, dn, attribute, [status]);
       await expectAt(() => admits, `${attribute}: ${status}`);
@@ -189,23 +247,54 @@ for (const [dn, attribute] of [
       await replaceAttribute(directory, dn, attribute, []);
     });
 
-test('an access rule of the Directory Manager keeps its tokens from /v1: 403', async () => {
-  const { token } = await new AdminClient(server.data).call('token.add', { name: 'ops', scopes: ['api'] });
-  const ca = readFileSync(join(server.data, 'tls/ca.pem'));
+/** What /v1 says to a token. */
+async function statusOf(token: string | null): Promise<number | undefined> {
   const { host, port } = server.listeners.https;
-  const statusOf = async (): Promise<number | undefined> => {
-    const headers = { authorization: `Bearer ${token}` };
-    const asked = request({ host, port, path: '/v1/user/list', method: 'POST', ca, servername: 'localhost', headers });
-    asked.end('{}');
-    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
-    answer.resume();
-    return answer.statusCode;
-  };
+  const headers = { authorization: `Bearer ${token}` };
+  const ca = authority();
+  const asked = request({ host, port, path: '/v1/user/list', method: 'POST', ca, servername: 'localhost', headers });
+  asked.end('{}');
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  answer.resume();
+  return answer.statusCode;
+}
+
+async function newToken(input: AdminInput<'token.add'>): Promise<string | null> {
+  return (await new AdminClient(server.data).call('token.add', input)).token;
+}
+
+test('an access rule of the Directory Manager keeps its tokens from /v1: 403', async () => {
+  const token = await newToken({ name: 'ops', scopes: ['api'] });
   const rule = (values: string[]) => replaceAttribute(directory, ADMINISTRATOR, 'mailAllowedServiceAccess', values);
-  assert.equal(await statusOf(), 200);
+  assert.equal(await statusOf(token), 200);
   await rule(['-http:*']);
-  assert.equal(await statusOf(), 403);
+  assert.equal(await statusOf(token), 403);
   await rule(['-http:192.0.2.0/24']);
-  assert.equal(await statusOf(), 200);
+  assert.equal(await statusOf(token), 200);
   await rule([]);
+});
+
+// Its tokens alone open /v1. A status that would refuse it is refused itself, so each that it can have lets it in.
+for (const [attribute, statuses] of [
+  ['mailUserStatus', Object.keys(STATUS_ADMITS)],
+  ['inetUserStatus', ['active', 'inactive', 'deleted', 'removed']],
+] as const)
+  test(`the Directory Manager's tokens at /v1, by its ${attribute}`, async () => {
+    const token = await newToken({ name: attribute, scopes: ['api'] });
+    for (const status of statuses) {
+      const written = replaceAttribute(directory, ADMINISTRATOR, attribute, [status]);
+      if (STATUS_ADMITS[status]) await written;
+      else await assert.rejects(written, UnwillingToPerformError, status);
+      assert.equal(await statusOf(token), 200, status);
+      await replaceAttribute(directory, ADMINISTRATOR, attribute, []);
+    }
+  });
+
+test("a user's token at /v1, by the user's status: 403, as its scopes are for other services", async () => {
+  const token = await newToken({ account: LOGIN, name: 'phone', scopes: ['imap', 'ldap'] });
+  for (const status of Object.keys(STATUS_ADMITS)) {
+    await replaceAttribute(directory, ANN, 'mailUserStatus', [status]);
+    assert.equal(await statusOf(token), 403, status);
+  }
+  await replaceAttribute(directory, ANN, 'mailUserStatus', []);
 });

@@ -7,6 +7,7 @@ import { type AccessService, parseAccessRules } from '../directory/access-rules.
 import { admissionOf } from '../routing/admission.ts';
 import type { Access, RouteRow, Status, UserRow } from '../routing/rows.ts';
 import { type DecisionClient, decide, decideAny, loginRefusal } from './decision.ts';
+import { STATUS_ADMITS } from './testing.ts';
 
 const client: DecisionClient = { service: 'imap', isImplicit: false, peer: '192.0.2.1', isPrivate: true };
 
@@ -86,18 +87,9 @@ const RULES: readonly Rules[] = [
   { value: '+imaps,pops,smtps,ldaps:*', admits: ({ service, isImplicit }) => isImplicit && service !== 'http' },
   { value: 'nonsense', admits: () => 'unreadable' },
 ];
-const LETS_IN: Readonly<Record<string, boolean>> = {
-  active: true,
-  overquota: true,
-  inactive: false,
-  disabled: false,
-  deleted: false,
-  removed: false,
-  hold: false,
-};
 
 test('it decides as a naive judge does', () => {
-  const status = fc.option(fc.constantFrom(...(Object.keys(LETS_IN) as Status[]), { illegal: 'x' }), {
+  const status = fc.option(fc.constantFrom(...(Object.keys(STATUS_ADMITS) as Status[]), { illegal: 'x' }), {
     nil: undefined,
     freq: 1,
   });
@@ -121,7 +113,7 @@ test('it decides as a naive judge does', () => {
         const verdict = each?.admits(who) ?? true;
         if (verdict !== true) expected = verdict === false ? 'access' : 'error';
       }
-      if (statuses.some((each) => each !== undefined && LETS_IN[String(each)] !== true)) expected = 'status';
+      if (statuses.some((each) => each !== undefined && STATUS_ADMITS[String(each)] !== true)) expected = 'status';
       if (!who.isPrivate) expected = 'not-private';
       assert.equal(decide(admission(said), who).result, expected);
     }),

@@ -27,6 +27,17 @@ export function tableLogins(accounts: ReadonlyMap<string, TableAccount>): Logins
   });
 }
 
+/** Each status that an entry or a domain can have, and whether it lets its people in. */
+export const STATUS_ADMITS: Readonly<Record<string, boolean>> = {
+  active: true,
+  overquota: true,
+  inactive: false,
+  disabled: false,
+  deleted: false,
+  removed: false,
+  hold: false,
+};
+
 /** Neither a status nor a rule. */
 export const OPEN: Admission = {
   domain: undefined,

@@ -40,6 +40,14 @@ const base = fc.constantFrom(
 /** Values of address attributes that are none of the domain's, or none at all. */
 const oddAddress = fc.constantFrom('Ann@ACME.Example', ' cy@b.test ', 'x@elsewhere.example', 'nobody', '@b.test');
 const status = fc.constantFrom('active', 'Inactive', 'deleted', 'hold', 'nonsense');
+const access = fc.constantFrom(
+  '-imap:*',
+  '+imap,SMTPS : 192.0.2.0/24, 198.51.100.7$+pop:ALL',
+  ' -ALL EXCEPT ldap EXCEPT ldaps : 10.0.0.0/255.0.0.0 EXCEPT 10.1.0.0/16',
+  // Does not parse: the change is refused.
+  '+imap:mail.example',
+  [],
+);
 const memberDn = fc.oneof(
   address.map(userDn),
   address.map((of) => userDn(of).toUpperCase().replaceAll(',', ' , ')),
@@ -108,6 +116,12 @@ const change: fc.Arbitrary<DirectoryChange> = fc.oneof(
     .tuple(domain, status, status)
     .map(([of, inetDomainStatus, mailDomainStatus]) => replace(domainDn(of), { inetDomainStatus, mailDomainStatus })),
   fc.tuple(address, status).map(([own, inetUserStatus]) => replace(userDn(own), { inetUserStatus })),
+  fc
+    .tuple(fc.oneof(address.map(userDn), listAddress.map(groupDn)), access)
+    .map(([own, mailAllowedServiceAccess]) => replace(own, { mailAllowedServiceAccess })),
+  fc
+    .tuple(domain, access)
+    .map(([of, mailDomainAllowedServiceAccess]) => replace(domainDn(of), { mailDomainAllowedServiceAccess })),
   { weight: 2, arbitrary: fc.oneof(address.map(userDn), listAddress.map(groupDn), domain.map(domainDn)).map(remove) },
   fc.tuple(address, domain).map(
     ([own, to]): DirectoryChange => ({

@@ -2,7 +2,7 @@
 //
 // In      all entries of a directory, as attributes by lower-case name
 // Out     what each domain, entry and address comes to
-// Limits  plain DNs without escapes, addresses without quotes: what the tests make
+// Limits  plain DNs without escapes, addresses without quotes, access rules that parse, of IPv4 alone: what the tests make
 // Never   calls what it judges: neither the compiler nor the functions for DNs and addresses that it uses
 // docs: src/routing/rows.ts (what a row says), docs/the-directory.md
 
@@ -52,7 +52,9 @@ export function naiveTables(entries: readonly NaiveEntry[]): NaiveTables {
     }
     const [mailHost] = values(entry, 'mailHost');
     const place = mailHost === undefined ? {} : { mailHost };
-    recipients[dn] = { kind, addresses, ...place, ...(kind === 'user' ? naiveUser(entry) : naiveGroup(entry)) };
+    const access = naiveAccess(entry, 'mailAllowedServiceAccess');
+    const more = kind === 'user' ? naiveUser(entry) : naiveGroup(entry);
+    recipients[dn] = { kind, addresses, ...place, ...access, ...more };
   }
   return { routes, aliases, recipients };
 }
@@ -90,6 +92,7 @@ function naiveRoute(entry: NaiveEntry) {
       mailDomainStatus: ['active', 'inactive', 'disabled', 'deleted', 'removed', 'hold', 'overquota'],
     }),
     ...(values(entry, 'waypostRoute').includes('mx') ? { isMx: true } : {}),
+    ...naiveAccess(entry, 'mailDomainAllowedServiceAccess'),
     ...(catchall === undefined ? {} : { catchall: `${catchall.split('@')[0]}@${domainOf(catchall).toLowerCase()}` }),
   };
 }
@@ -144,4 +147,38 @@ function statuses(entry: NaiveEntry, levels: Readonly<Record<string, readonly st
     found[name] = legal.includes(word) ? word : { illegal: text };
   }
   return found;
+}
+
+/** `+imap,pop EXCEPT pops:192.0.2.0/24$-ALL:*` as a row has it, by splitting alone. */
+function naiveAccess(entry: NaiveEntry, name: string): object {
+  const [value] = values(entry, name);
+  if (value === undefined) return {};
+  const access = value.split('$').map((rule) => {
+    const text = rule.trim();
+    const [services, clients] = text.slice(1).toLowerCase().split(':');
+    const service = (word: string): string => (word === 'all' ? '*' : word);
+    return {
+      allows: text[0] === '+',
+      text,
+      services: lists(services!, service),
+      clients: lists(clients!, networkBits),
+    };
+  });
+  return { access };
+}
+
+function lists(text: string, item: (word: string) => string): string[][] {
+  return text.split(' except ').map((list) => list.split(',').map((word) => item(word.trim())));
+}
+
+/** `192.0.2.0/24` -> `4` and the first 24 bits. */
+function networkBits(word: string): string {
+  if (word === '*' || word === 'all') return '';
+  const bits = (address: string): string =>
+    address
+      .split('.')
+      .map((octet) => Number(octet).toString(2).padStart(8, '0'))
+      .join('');
+  const [net, length = '32'] = word.split('/');
+  return `4${bits(net!).slice(0, length.includes('.') ? bits(length).lastIndexOf('1') + 1 : Number(length))}`;
 }

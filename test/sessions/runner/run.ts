@@ -9,6 +9,7 @@
 // Never   interprets what is said beyond tags and the ends of multi-line replies
 
 import { ConnectionClosed, LineConnection } from '../../../src/demo/clients/line-connection.ts';
+import { ScramClient } from '../../support/scram-client.ts';
 import { type Captures, fill, isKnown, matchLine, unescapeRaw } from './pattern.ts';
 import type { Step, Way } from './script.ts';
 
@@ -188,6 +189,7 @@ class Session {
       this.#captures.set(name, login);
       this.#captures.set(`${name}.password`, password);
       this.#captures.set(`${name}.plain`, Buffer.from(`\0${login}\0${password}`).toString('base64'));
+      this.#captures.set(`${name}.scram`, new ScramClient(login, password).first);
     }
   }
 
@@ -224,6 +226,8 @@ class Session {
       case 'revoke':
         await this.#target.token!(step.user, step.name);
         return;
+      case 'prove':
+        return this.#prove(step);
       case 'mailbox':
         return this.#mailbox(this.#user(step.user), step.mailbox, step.messages);
       default:
@@ -362,6 +366,13 @@ class Session {
     const token = await this.#target.token!(user, name, scopes);
     this.#captures.set(name, token);
     this.#captures.set(`${name}.plain`, Buffer.from(`\0${this.#user(user).login}\0${token}`).toString('base64'));
+  }
+
+  #prove({ user, challenge }: Extract<Step, { kind: 'prove' }>): void {
+    const { login, password } = this.#user(user);
+    const client = new ScramClient(login, password);
+    this.#captures.set('proof', client.last(fill(`{${challenge}}`, this.#captures)));
+    this.#captures.set('verifier', client.verifier);
   }
 
   async #mailbox(user: User, mailbox: string, messages: number): Promise<void> {

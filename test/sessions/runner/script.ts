@@ -22,10 +22,12 @@
 //   remove   alice                   deletes the entry
 //   token    alice phone imap,smtp   adds a token to alice's: {phone}, and {phone.plain} as her password in PLAIN; once a file
 //   revoke   alice phone             removes it
+//   prove    alice challenge         SCRAM-SHA-256: {alice.scram} was her first message, {challenge} the answer; from here on
+//                                    {proof} is her last message, {verifier} what the server must say to it
 //   mailbox  alice INBOX is empty    asked over IMAP; also `has 3`; waits up to ten seconds for it
 //
 //   {name}      captured on first sight, compared afterwards, put in where it is sent; {hostname}, and for each user of
-//               the fixture {alice} (the address), {alice.plain} and {alice.password}, are there from the start
+//               the fixture {alice} (the address), {alice.plain}, {alice.scram} and {alice.password}, are there from the start
 //   {*} {?}     anything; any one character
 //   {x*3000}    in what is sent: x 3000 times
 //   ...         at the end of a pattern: the rest of this one reply, whatever it is (SMTP 250-, POP3 up to the dot);
@@ -57,6 +59,7 @@ export type Step = { readonly line: number } & (
   | { readonly kind: 'remove'; readonly entry: string }
   | { readonly kind: 'token'; readonly user: string; readonly name: string; readonly scopes: string }
   | { readonly kind: 'revoke'; readonly user: string; readonly name: string }
+  | { readonly kind: 'prove'; readonly user: string; readonly challenge: string }
   | { readonly kind: 'mailbox'; readonly user: string; readonly mailbox: string; readonly messages: number }
 );
 
@@ -130,6 +133,9 @@ function directive(source: string, line: number): Bare<Step> {
   }
   if ((found = /^revoke\s+(\S+)\s+([\w-]+)$/.exec(source)) !== null) {
     return { kind: 'revoke', user: found[1]!, name: found[2]! };
+  }
+  if ((found = /^prove\s+(\S+)\s+([a-z][\w-]*)$/.exec(source)) !== null) {
+    return { kind: 'prove', user: found[1]!, challenge: found[2]! };
   }
   if ((found = /^mailbox\s+(\S+)\s+(\S+)\s+(?:is (empty)|has (\d+))$/.exec(source)) !== null) {
     return { kind: 'mailbox', user: found[1]!, mailbox: found[2]!, messages: Number(found[4] ?? 0) };
