@@ -165,7 +165,7 @@ describe('with a server', { concurrency: false }, () => {
     for (const step of route.steps) assert.deepEqual(Object.keys(step), ['step', 'detail']);
     assert.deepEqual(route.targets, [
       { channel: 'store', nexthop: 'mail.waypost.example', recipient: 'ann@acme.example' },
-      { channel: 'smtp', nexthop: 'remote.example', recipient: 'rex@remote.example' },
+      { channel: 'smtp', nexthop: sink.nextHop, recipient: 'rex@remote.example' },
     ]);
     assert.equal(route.reply, '250 2.1.5 Recipient ok');
     await json('route nobody@mail.waypost.example', 1);

@@ -32,6 +32,12 @@ export function mailAddressOf(text: string): MailAddress {
   }
 }
 
+/** `postmaster` needs no domain; an address at an IP literal is a legal question. Throws `invalid`. */
+export function askedAddress(text: string): Address {
+  if (asciiLower(text) === 'postmaster') return { localPart: text, domain: '' };
+  return text.endsWith(']') ? parseAddress(text) : mailAddressOf(text);
+}
+
 /** `container` is the DN of its superior. */
 export function userDn({ localPart }: Address, container: string): string {
   return `uid=${escapeDnValue(localPart)},${container}`;

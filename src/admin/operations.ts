@@ -13,6 +13,7 @@ import { groupAdd, groupList, groupRemove, groupShow } from './group.ts';
 import { type CheckParts, mailboxCheck } from './mailbox.ts';
 import { queueList, queueRemove, queueRetry, queueShow } from './queue.ts';
 import { route } from './route.ts';
+import { ruleList, ruleTest } from './rule.ts';
 import { type StatusParts, status } from './status.ts';
 import { type SyncParts, syncDigest, syncDomain, syncFull, syncRows, syncStatus, syncVerify } from './sync.ts';
 import { tokenAdd, tokenList, tokenRemove } from './token.ts';
@@ -43,6 +44,8 @@ export function adminOperations(parts: AdminParts) {
     tokenList(parts),
     tokenRemove(parts),
     route(parts),
+    ruleList(parts),
+    ruleTest(parts),
     syncStatus(parts),
     syncFull(parts),
     syncDomain(parts),

@@ -4,11 +4,11 @@
 import { z } from 'zod';
 import { type Decision, decide } from '../auth/decision.ts';
 import { SERVICE_WORDS, serviceOfWord } from '../directory/access-rules.ts';
-import { type Address, parseAddress } from '../message/address.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import { type Explanation, explain } from '../routing/explain.ts';
-import { mailAddressOf } from './naming.ts';
+import { askedAddress } from './naming.ts';
 import { adminOperation } from './operation.ts';
+import { RULE_TEXT_MAX, ruleOfText } from './rule.ts';
 
 export interface RouteExplanation extends Explanation {
   /** Where it was asked for. */
@@ -30,12 +30,16 @@ export const route = (parts: { readonly routing: RoutingCache }) =>
     z.object({
       address: z.string().min(1).max(320),
       service: z.enum(SERVICE_WORDS).optional(),
+      with: z.string().max(RULE_TEXT_MAX).optional(),
       peer: z.union([z.ipv4(), z.ipv6()], 'is no IP address').optional(),
     }),
-    async ({ address, service, peer = LOOPBACK }, caller): Promise<RouteExplanation> => {
+    async ({ address, service, peer = LOOPBACK, with: text }, caller): Promise<RouteExplanation> => {
       const { routing } = parts;
       const request = { sender: undefined, caller, mayRelay: true, door: 'internal' } as const;
-      const resolution = await routing.resolve(asked(address), request, { explain: true });
+      const resolution = await routing.resolve(askedAddress(address), request, {
+        explain: true,
+        rule: ruleOfText(text, routing),
+      });
       const explanation = explain(resolution, routing.site);
       if (service === undefined) return explanation;
       const account = routing.findLogin(explanation.address);
@@ -46,9 +50,3 @@ export const route = (parts: { readonly routing: RoutingCache }) =>
       return { ...explanation, login: { service, peer, ...decision } };
     },
   );
-
-/** `postmaster` needs no domain; an address literal is a legal question. */
-function asked(text: string): Address {
-  if (!text.includes('@') && text.toLowerCase() === 'postmaster') return { localPart: text, domain: '' };
-  return text.endsWith(']') ? parseAddress(text) : mailAddressOf(text);
-}

@@ -15,6 +15,10 @@ export function isAccepted(reply: Reply): boolean {
   return reply.code < 300;
 }
 
+export function isPermanent(reply: Reply): boolean {
+  return reply.code >= 500;
+}
+
 export function isTemporary(reply: Reply): boolean {
   return reply.code >= 400 && reply.code < 500;
 }

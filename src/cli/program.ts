@@ -18,6 +18,7 @@ import { groupCommand } from './commands/group.ts';
 import { mailboxCommand } from './commands/mailbox.ts';
 import { queueCommand } from './commands/queue.ts';
 import { routeCommand } from './commands/route.ts';
+import { ruleCommand } from './commands/rule.ts';
 import { statusCommand } from './commands/status.ts';
 import { syncCommand } from './commands/sync.ts';
 import { tokenCommand } from './commands/token.ts';
@@ -114,6 +115,7 @@ export function buildProgram(context: CommandContext, ...own: readonly Command[]
     groupCommand(context),
     tokenCommand(context),
     routeCommand(context),
+    ruleCommand(context),
     syncCommand(context),
     dnsCommand(context),
     channelCommand(context),

@@ -367,6 +367,11 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   [`${OWN}.1.90`, 'waypostChannelKind', 'text', 'single'],
   [`${OWN}.1.91`, 'waypostKeyword', 'exact'],
   [`${OWN}.1.92`, 'waypostPaused', 'boolean', 'single'],
+  // routing/compile-rule.ts
+  [`${OWN}.1.100`, 'waypostPattern', 'text', 'single'],
+  [`${OWN}.1.101`, 'waypostTemplate', 'exact', 'single'],
+  [`${OWN}.1.102`, 'waypostOrder', 'integer', 'single'],
+  [`${OWN}.1.103`, 'waypostEnabled', 'boolean', 'single'],
 ];
 
 export const ATTRIBUTE_ROWS: readonly AttributeRow[] = [...STANDARD_ATTRIBUTES, ...MAIL_ATTRIBUTES];
@@ -587,6 +592,14 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
     'top',
     'cn waypostChannelKind',
     'description waypostKeyword waypostPaused',
+  ],
+  [
+    `${OWN}.2.11`,
+    'waypostRewriteRule',
+    'STRUCTURAL',
+    'top',
+    'cn waypostPattern waypostTemplate',
+    'description waypostOrder waypostEnabled',
   ],
 ];
 

@@ -11,7 +11,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { ATEXT, asciiLower, characterClass, isAll } from '../base/characters.ts';
-import { Cursor } from '../base/cursor.ts';
+import { Cursor, SyntaxFailure } from '../base/cursor.ts';
 import { Failure } from '../base/failure.ts';
 import { DOMAIN_BYTES, LOCAL_PART_BYTES } from '../base/limits.ts';
 
@@ -211,6 +211,19 @@ export function parseAddress(text: string): Address {
   const domain = normalizeDomain(written) ?? carriedDomain(written);
   if (domain === undefined) throw new Failure('invalid', 'the domain of the address is not a domain name');
   return { localPart, domain };
+}
+
+/** What may stand behind the `@` of an address, as parseAddress leaves it; undefined for any other text. */
+export function tryParseDomain(text: string): string | undefined {
+  if (!text.startsWith('[')) return normalizeDomain(text) ?? carriedDomain(text);
+  const cursor = new Cursor(text);
+  try {
+    const literal = parseAddressLiteral(cursor);
+    return cursor.atEnd ? literal : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxFailure) return undefined;
+    throw error;
+  }
 }
 
 /** As parseAddress, but undefined where that throws. */

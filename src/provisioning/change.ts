@@ -24,6 +24,7 @@ import { addContainers, addMissingNodes, deleteEmptyContainers, takeOver } from 
 import { checkAsked, checkMade, passwordsOf } from './guards.ts';
 import { noteLoginChanges } from './login-changes.ts';
 import { withPreferredHost } from './preferred-mail-host.ts';
+import { checkRules } from './rule-guard.ts';
 import { checkServerName } from './server-names.ts';
 
 export interface ChangeArguments {
@@ -136,6 +137,7 @@ async function madeAlong(tx: Transaction, { after }: ChangedEntry, options: Appl
 async function follow(tx: Transaction, changed: ChangedEntry): Promise<TableChange[]> {
   const { before, after, revision } = changed;
   checkMade(changed);
+  await checkRules(tx, changed);
   if (
     before !== undefined &&
     after !== undefined &&

@@ -34,11 +34,15 @@ export interface TestDirectory extends TestDatabase {
 }
 
 /** `more`: units of folders below this one. `at`: a directory that stays, and may have been used before. */
-export async function openTestDirectory(more: readonly Unit[] = [], at?: string): Promise<TestDirectory> {
+export async function openTestDirectory(
+  more: readonly Unit[] = [],
+  at?: string,
+  site: Site = testSite,
+): Promise<TestDirectory> {
   const database = openTestDatabase([...units, ...more], at);
   const { reader, writer, shared } = database;
-  const cache = new RoutingCache({ reader, revision: () => shared.routingRevision(), site: testSite });
-  await writer.execute(nameHost, testSite.hostnames);
+  const cache = new RoutingCache({ reader, revision: () => shared.routingRevision(), site });
+  await writer.execute(nameHost, site.hostnames);
   if (reader.revision() === 0)
     await writer.execute(bootstrap, {
       passwordValues: ['{ARGON2}$argon2id$none'],

@@ -166,7 +166,7 @@ export class RoutingCache {
       },
       recipient: entry,
       settings: () => {
-        this.#memory.loadedSettings ??= settingsOf(counted(readSettings(reader, generation)));
+        this.#memory.loadedSettings ??= settingsOf(counted(readSettings(reader, generation)), this.#site.fileRules);
         return this.#memory.loadedSettings;
       },
     };

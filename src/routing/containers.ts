@@ -1,7 +1,7 @@
 // The containers of what routing reads beside domains and people: right below `ou=Waypost`, made at the start.
 
 import { asciiLower } from '../base/characters.ts';
-import { normalizeDn, SUFFIX } from '../directory/dn.ts';
+import { normalizeDn, parentOf, parseDn, SUFFIX } from '../directory/dn.ts';
 import type { Entry } from '../directory/entry.ts';
 
 export const containers = { rules: 'Rules', channels: 'Channels', hosts: 'Hosts', sources: 'Sources' } as const;
@@ -15,6 +15,11 @@ export function containerDn(container: Container): string {
 const NORMALIZED = new Map(
   Object.keys(containers).map((container) => [container, normalizeDn(containerDn(container as Container))]),
 );
+
+/** The entry is right below this container. */
+export function isIn(container: Container, { normalizedDn }: Entry): boolean {
+  return parentOf(parseDn(normalizedDn))?.normalized === NORMALIZED.get(container);
+}
 
 /** The name of an entry `cn=NAME` right below this container, in lower case; undefined for any other entry. */
 export function nameIn(container: Container, { normalizedDn }: Entry): string | undefined {

@@ -35,6 +35,11 @@ export const replies = {
     enhanced: '4.2.4',
     text: 'Who may send to this list cannot be decided, try again later',
   },
+  /** A rule that names a channel which is not there. Rules are checked when they are written. */
+  noChannel: { code: 451, enhanced: '4.3.5', text: 'A rewrite rule names no channel, try again later' },
+  /** A rule without an address and without words of its own. */
+  refusedByRule: { code: 550, enhanced: '5.1.2', text: 'No mail is taken for this domain' },
+  rewrittenTooOften: { code: 554, enhanced: '5.4.6', text: 'Rewrite rules send this address in a circle' },
   loop: { code: 554, enhanced: '5.4.6', text: 'The address leads only to itself' },
   /** RFC 5321 §6.3 */
   hopsExceeded: { code: 554, enhanced: '5.4.6', text: 'Too many Received fields: this message is in a loop' },

@@ -48,7 +48,7 @@ export function resolveIn(
   site: Site,
   loaded: LoadedTables = new LoadedTables(),
 ): Promise<Resolution> {
-  return answered(tx, loaded, () => resolve(address, request, loaded, site));
+  return answered(tx, { loaded, site }, () => resolve(address, request, loaded, site));
 }
 
 /** See resolveMembers. */
@@ -59,10 +59,14 @@ export function resolveMembersIn(
   { request, site }: { readonly request: RouteRequest; readonly site: Site },
 ): Promise<Resolution> {
   const tables = new LoadedTables();
-  return answered(tx, tables, () => resolveMembers(address, members, request, { tables, site }));
+  return answered(tx, { loaded: tables, site }, () => resolveMembers(address, members, request, { tables, site }));
 }
 
-async function answered(tx: Transaction, loaded: LoadedTables, ask: () => ResolveAnswer): Promise<Resolution> {
+async function answered(
+  tx: Transaction,
+  { loaded, site }: { readonly loaded: LoadedTables; readonly site: Site },
+  ask: () => ResolveAnswer,
+): Promise<Resolution> {
   const { generation } = await stateIn(tx);
   for (;;) {
     const answer = ask();
@@ -71,7 +75,7 @@ async function answered(tx: Transaction, loaded: LoadedTables, ask: () => Resolv
     for (const domain of domains) loaded.routes.set(domain, await routeIn(tx, generation, domain));
     for (const key of addresses) loaded.aliases.set(key, await aliasIn(tx, generation, key));
     for (const dn of dns) loaded.recipients.set(dn, await recipientIn(tx, generation, dn));
-    if (settings) loaded.loadedSettings = settingsOf(await settingsIn(tx, generation));
+    if (settings) loaded.loadedSettings = settingsOf(await settingsIn(tx, generation), site.fileRules);
     for (const question of lists) await loaded.load(tx, generation, question);
   }
 }

@@ -17,6 +17,7 @@ import { hostTarget, mailboxTarget } from './targets.ts';
 import { testLists } from './testing.ts';
 
 const site = { tenant: TENANT, hostnames: ['mail.example', 'old.example'] };
+const noSettings = settingsOf([]);
 const acme: RouteRow = { domain: 'acme.example', base: 'dc=acme,dc=example,o=internet' };
 
 function user(name: string, account: number, more: Partial<UserRow> = {}): UserRow {
@@ -61,7 +62,7 @@ function tables(routes: readonly RouteRow[], rows: readonly RecipientRow[]): Rou
     route: (domain) => routes.find((route) => route.domain === domain) ?? null,
     alias: (key) => rows.find((row) => row.addresses.includes(key)) ?? null,
     recipient: (dn) => rows.find((row) => row.dn === dn) ?? null,
-    settings: () => settingsOf([]),
+    settings: () => noSettings,
     ...testLists(rows, written),
   };
 }
@@ -301,7 +302,7 @@ test('tables that are loaded by asking give the same answer as complete ones', (
         route: (domain) => routes.get(domain),
         alias: (key) => aliases.get(key),
         recipient: (dn) => recipients.get(dn),
-        settings: () => settingsOf([]),
+        settings: () => noSettings,
         members: (list, after, limit) => known('members', list, after, limit),
         memberCount: (list) => known('memberCount', list),
         listsWith: (member) => known('listsWith', member),

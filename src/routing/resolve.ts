@@ -14,7 +14,7 @@
 
 import { asciiLower } from '../base/characters.ts';
 import { GROUP_DEPTH_MAX, LIST_MEMBERS_IN_ACCEPT } from '../base/limits.ts';
-import { isAccepted, isTemporary, type Reply } from '../base/reply.ts';
+import { isAccepted, isPermanent, isTemporary, type Reply } from '../base/reply.ts';
 import { normalizeDn } from '../directory/dn.ts';
 import type { LdapUrl } from '../directory/ldap-url.ts';
 import type { MemberValue } from '../directory/member-values.ts';
@@ -27,6 +27,10 @@ import { type AccessTables, decideAccess } from './list-access.ts';
 import { type ListPart, type Member, membersOf, writtenModerators } from './list-members.ts';
 import type { ListQuestion, ListTables } from './list-tables.ts';
 import { replies } from './replies.ts';
+import { type Applied, appliedText, applyRule, type Conditions } from './rewrite/apply.ts';
+import { initialProbe, type Probe, probesOf } from './rewrite/probe.ts';
+import type { Rule, RuleSet } from './rewrite/rule-set.ts';
+import { printTemplate } from './rewrite/template.ts';
 import type { RouteRequest } from './route-request.ts';
 import {
   addressOfKey,
@@ -44,7 +48,9 @@ import {
   hostTarget,
   listTarget,
   mailboxTarget,
+  meaningInRule,
   pausedTarget,
+  ruleTarget,
   type Target,
   targetText,
   withOrigin,
@@ -59,6 +65,8 @@ export interface Site {
   readonly tenant: number;
   /** This host: its name, then its former names; lower case. */
   readonly hostnames: readonly string[];
+  /** Rewrite rules of the configuration. */
+  readonly fileRules?: readonly Rule[];
 }
 
 /** The tables as far as the caller has loaded them. `null`: the table has no such row. `undefined`: not loaded. */
@@ -76,6 +84,7 @@ export type StepName =
   | 'address'
   | 'routing table'
   | 'domain alias'
+  | 'rewrite rule'
   | 'alias table'
   | 'subaddress'
   | 'postmaster'
@@ -101,6 +110,15 @@ export interface Step {
   readonly depth?: number;
 }
 
+/** A pattern that an address was looked for under. */
+export interface ProbeNote {
+  readonly pattern: string;
+  /** The rule's name; null: there is none. */
+  readonly rule: string | null;
+  /** Why it fails, or what comes of it. */
+  readonly why: string;
+}
+
 /** A list's member that gets nothing now, while others may. */
 export interface FailedMember {
   readonly recipient: Address;
@@ -116,8 +134,14 @@ export interface Resolution {
   /** Unique by key. Empty unless the reply is 2xx. */
   readonly targets: readonly Target[];
   readonly reply: Reply;
-  /** The address's own domain is foreign. */
+  /** The domain that it leads to by rewrite rules, as a rule its own, is foreign. */
   readonly relay: boolean;
+  /** Its own domain is foreign, and no rule but the built-in one holds for it. */
+  readonly isDefaultRoute?: boolean;
+  /** What rewrite rules have made of it. */
+  readonly rewritten: Address;
+  /** Empty unless asked to explain. */
+  readonly probes: readonly ProbeNote[];
   /**
    * Members of an accepted list that cannot be reached now. For a temporary one a queue row is made that resolves
    * its recipient again later; for a permanent one a report to the sender.
@@ -141,6 +165,8 @@ export interface ResolveOptions {
   readonly explain?: boolean;
   /** Enough to answer RCPT: a list is left at its first target, so `targets` of a list is not complete. */
   readonly verify?: boolean;
+  /** As if there were this rewrite rule, too. */
+  readonly rule?: Rule | undefined;
   /** Give up when this many rows are missing. Default: find all that are missing at this depth. */
   readonly askMax?: number;
 }
@@ -185,6 +211,14 @@ interface Stop {
 /** Of a list; the others are counted. */
 const MEMBERS_EXPLAINED = 100;
 
+/** Rewrite rules applied one after another. */
+const APPLICATIONS_MAX = 25;
+
+/** What a rule leads to; as of an address, undefined: already added, or asked for. */
+interface Ruled {
+  readonly reply: Reply | undefined;
+}
+
 /** Thrown inside only, to leave a walk that has nothing more to find out. */
 class Enough extends Error {}
 
@@ -212,6 +246,16 @@ class Resolving {
   readonly #followed = new Set<string>();
   /** The envelope's address, or the member of a list that is being followed: resolved again, it alone leads there. */
   #origin: Address | undefined;
+  readonly #rule: Rule | undefined;
+  readonly #probes: ProbeNote[] = [];
+  readonly #conditions: Conditions;
+  #rewritten: Address | undefined;
+  #rulesWith: RuleSet | undefined;
+  /** On the way to the address that is looked at now. */
+  #applications = 0;
+  /** The refusal that says what a rule wants said. */
+  #worded: Reply | undefined;
+  #isDefaultRoute = false;
   #relay = false;
   #looped = false;
   /** Lists that the walk is in. */
@@ -235,6 +279,8 @@ class Resolving {
     this.#explain = this.#isExplaining;
     this.#verify = options.verify ?? false;
     this.#askMax = options.askMax ?? Number.POSITIVE_INFINITY;
+    this.#rule = options.rule;
+    this.#conditions = { door: request.door, hasDomainEntry: (domain) => this.#hasDomainEntry(domain) };
   }
 
   answer(address: Address): ResolveAnswer {
@@ -275,6 +321,9 @@ class Resolving {
         targets: accepted ? [...this.#targets.values()] : [],
         reply,
         relay: this.#relay,
+        ...(this.#isDefaultRoute ? { isDefaultRoute: true } : {}),
+        rewritten: this.#rewritten ?? address,
+        probes: this.#probes,
         failures: accepted ? [...this.#failures.values()] : [],
       },
     };
@@ -306,6 +355,8 @@ class Resolving {
       if (this.#explain) this.#step('loop', `more than ${STEPS_AWAY_MAX} addresses one behind the other`);
       return replies.loop;
     }
+    const initially = this.#initially(address, depth);
+    if (initially !== undefined) return initially.reply;
     const route = this.#tables.route(address.domain);
     if (route === undefined) {
       this.#missing(this.#ask.domains, address.domain);
@@ -315,9 +366,15 @@ class Resolving {
       return undefined;
     }
     if (route === null) return this.#notADomain(address, depth);
-    return route.aliasOf === undefined
+    return this.#ofDomain(address, route, depth);
+  }
+
+  #ofDomain(address: Address, route: RouteRow, depth: number): Reply | undefined {
+    const { domain: pattern, aliasOf } = route;
+    if (this.#explain) this.#probes.push({ pattern, rule: 'domain', why: 'a domain entry: the directory decides' });
+    return aliasOf === undefined
       ? this.#inDomain(address, route, depth)
-      : this.#domainAlias(address, route, route.aliasOf, depth);
+      : this.#domainAlias(address, route, aliasOf, depth);
   }
 
   /** One step: an alias of an alias leads nowhere. */
@@ -396,10 +453,116 @@ class Resolving {
         'routing table',
         `${address.domain} is not a mail domain of ours${depth === 0 ? ': for those who may relay' : ''}`,
       );
-    if (depth === 0) this.#relay = true;
+    const rules = this.#rules();
+    return rules && this.#ruled(rules, probesOf(address.domain), address, depth)?.reply;
+  }
+
+  /** By rules of `$*`, which come before all else; undefined: none of them holds. */
+  #initially(address: Address, depth: number): Ruled | undefined {
+    const rules = this.#rules();
+    return rules === undefined || rules.initial.length === 0
+      ? undefined
+      : this.#ruled(rules, [initialProbe(address.domain)], address, depth);
+  }
+
+  /** Undefined: asked for. */
+  #rules(): RuleSet | undefined {
+    const settings = this.#tables.settings();
+    if (settings === undefined) {
+      this.#ask.settings = true;
+      if (this.#asked() >= this.#askMax) throw new Enough();
+      return undefined;
+    }
+    if (this.#rule === undefined) return settings.rules;
+    this.#rulesWith ??= settings.rules.with(this.#rule);
+    return this.#rulesWith;
+  }
+
+  /** By the first rule that holds; undefined: none does, which cannot be where the built-in one is among them. */
+  #ruled(rules: RuleSet, probes: readonly Probe[], address: Address, depth: number): Ruled | undefined {
+    for (const probe of probes) {
+      const same = rules.at(probe.pattern);
+      if (this.#explain && same.length === 0) this.#probes.push({ pattern: probe.pattern, rule: null, why: 'no rule' });
+      for (const rule of same) {
+        const applied = this.#applied(rule, probe, address);
+        if (this.#explain) this.#noteRule(rule, applied);
+        if (applied.result === 'failed') continue;
+        return { reply: applied.result === 'unknown' ? undefined : this.#leads(rule, applied, depth) };
+      }
+    }
+    return undefined;
+  }
+
+  /** Mail for people here needs a domain entry: without one a rule for them fails. */
+  #applied(rule: Rule, probe: Probe, address: Address): Applied {
+    const applied = applyRule(rule.template, address, probe, this.#conditions);
+    if (applied.result !== 'applied' || applied.channel === undefined) return applied;
+    const channel = this.#channel(applied.channel);
+    if (channel === undefined || meaningInRule(channel) !== 'directory') return applied;
+    const { domain } = applied.address;
+    const has = this.#hasDomainEntry(domain);
+    if (has === undefined) return { result: 'unknown' };
+    return has ? applied : { result: 'failed', why: `${domain} has no domain entry` };
+  }
+
+  #leads(rule: Rule, applied: Extract<Applied, { result: 'applied' | 'refused' }>, depth: number): Reply | undefined {
+    if (applied.result === 'refused') {
+      const { text } = applied;
+      return this.#say(text === undefined ? replies.refusedByRule : { ...replies.refusedByRule, text });
+    }
+    if (this.#applications === APPLICATIONS_MAX) {
+      if (this.#explain) this.#step('loop', `more than ${APPLICATIONS_MAX} rules one after another`);
+      return replies.rewrittenTooOften;
+    }
+    if (depth === 0) this.#rewritten = applied.address;
+    this.#isDefaultRoute = rule.source === 'built-in' && depth === 0 && this.#applications === 0;
+    this.#applications++;
+    const reply = this.#onward(rule, applied, depth);
+    this.#applications--;
+    const { text } = applied;
+    // The last rule that has words for it has the say.
+    const isNowhere = reply !== undefined && isPermanent(reply) && reply !== this.#worded;
+    return text !== undefined && isNowhere ? this.#say({ ...reply, text }) : reply;
+  }
+
+  #say(reply: Reply): Reply {
+    this.#worded = reply;
+    return reply;
+  }
+
+  /** From the beginning, or by the channel that the rule names. */
+  #onward(rule: Rule, applied: Extract<Applied, { result: 'applied' }>, depth: number): Reply | undefined {
+    const { address, hop } = applied;
+    const channel = applied.channel === undefined ? undefined : this.#channel(applied.channel);
+    if (channel === undefined && applied.channel !== undefined) return replies.noChannel;
+    const meaning = channel === undefined ? 'anew' : meaningInRule(channel);
+    if (channel === undefined || meaning === 'anew') return this.#address(address, depth);
+    const { domain } = address;
+    const route = this.#tables.route(domain);
+    if (route === undefined) {
+      this.#missing(this.#ask.domains, domain);
+      return undefined;
+    }
     // Whom a list or a catch-all names is the choice of the domain's owner, not of the sender.
-    if (depth === 0 && !this.#request.mayRelay) return replies.relayDenied;
-    return this.#target(hostTarget(address));
+    if (depth === 0 && route === null) {
+      this.#relay = true;
+      if (!this.#request.mayRelay) return replies.relayDenied;
+    }
+    if (meaning === 'directory' && route !== null) return this.#ofDomain(address, route, depth);
+    return this.#target(ruleTarget(channel, address, { hop, waitsFor: `rule ${rule.key}` }));
+  }
+
+  #hasDomainEntry(domain: string): boolean | undefined {
+    const route = this.#tables.route(domain);
+    if (route === undefined) this.#missing(this.#ask.domains, domain);
+    return route === undefined ? undefined : route !== null;
+  }
+
+  #noteRule({ pattern, name, template, source }: Rule, applied: Applied): void {
+    if (applied.result === 'unknown') return;
+    const why = appliedText(applied);
+    this.#probes.push({ pattern, rule: name, why });
+    this.#step('rewrite rule', `${pattern} ${printTemplate(template)} (${source === 'entry' ? name : source}): ${why}`);
   }
 
   #unclaimed(address: Address, route: RouteRow, depth: number): Reply | undefined {

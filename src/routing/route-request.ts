@@ -8,7 +8,7 @@ import { type Caller, SERVER } from '../directory/caller.ts';
 import type { Address } from '../message/address.ts';
 import { decodeAddress, encodeAddress } from '../message/envelope.ts';
 
-const DOORS = ['smtp', 'submission', 'lmtp', 'sendmail', 'api', 'internal'] as const;
+export const DOORS = ['smtp', 'submission', 'lmtp', 'sendmail', 'api', 'internal'] as const;
 
 /** How a message came in; `internal`: this program has made it. */
 export type Door = (typeof DOORS)[number];

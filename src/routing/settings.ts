@@ -7,10 +7,13 @@
 import type { Entry } from '../directory/entry.ts';
 import { type ChannelRow, compileChannel } from './compile-channel.ts';
 import { compileHost, type HostRow } from './compile-host.ts';
+import { compileRule, type RuleRow } from './compile-rule.ts';
+import { type Rule, RuleSet } from './rewrite/rule-set.ts';
 
-export type SettingRow = ChannelRow | HostRow;
+export type SettingRow = ChannelRow | HostRow | RuleRow;
 
 export interface RoutingSettings {
+  readonly rules: RuleSet;
   /** By name; see channels.ts for those that need no entry. */
   readonly channels: ReadonlyMap<string, ChannelRow>;
   /** By name. */
@@ -19,11 +22,14 @@ export interface RoutingSettings {
 
 /** Undefined for an entry that is none. */
 export function compileSetting(entry: Entry): SettingRow | undefined {
-  return compileChannel(entry) ?? compileHost(entry);
+  return compileChannel(entry) ?? compileHost(entry) ?? compileRule(entry);
 }
 
-export function settingsOf(rows: readonly SettingRow[]): RoutingSettings {
+/** `fileRules`: those of the configuration (Site). */
+export function settingsOf(rows: readonly SettingRow[], fileRules: readonly Rule[] = []): RoutingSettings {
+  const entries = rows.filter((row) => row.kind === 'rule').filter(({ isEnabled }) => isEnabled);
   return {
+    rules: RuleSet.of(entries, fileRules),
     channels: new Map(rows.filter((row) => row.kind === 'channel').map((row) => [row.key, row])),
     hosts: new Map(rows.filter((row) => row.kind === 'host').map((row) => [row.key, row])),
   };

@@ -6,6 +6,7 @@
 import type { AccountId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 import { type Address, formatAddress, tryParseAddress } from '../message/address.ts';
+import type { ChannelRow } from './compile-channel.ts';
 import type { ListPart } from './list-members.ts';
 import type { GroupRow } from './rows.ts';
 
@@ -50,6 +51,22 @@ export function hopTarget(recipient: Address, destination: string, channel = 'sm
 /** Kept until a row changes: `route acme.example`, or `entry` and a normalized DN. Then the recipient is resolved again. */
 export function holdTarget(recipient: Address, waitsFor: string): Target {
   return hopTarget(recipient, waitsFor, 'hold');
+}
+
+/** What a rewrite rule says that names a channel: the address begins anew, the directory decides over it, the channel takes it. */
+export function meaningInRule({ channelKind }: ChannelRow): 'anew' | 'directory' | 'channel' {
+  // To be resolved again is what happens at once.
+  if (channelKind === 'reprocess') return 'anew';
+  return channelKind === 'store' ? 'directory' : 'channel';
+}
+
+/** `waitsFor`: of a channel that holds mail. */
+export function ruleTarget(
+  { key, channelKind, daemon }: ChannelRow,
+  recipient: Address,
+  { hop, waitsFor }: { readonly hop: string | undefined; readonly waitsFor: string },
+): Target {
+  return hopTarget(recipient, channelKind === 'hold' ? waitsFor : (hop ?? daemon ?? recipient.domain), key);
 }
 
 /** Of this host, by a channel that is paused: it waits in the queue. */

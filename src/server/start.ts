@@ -3,7 +3,6 @@
 import { HashGate } from '../auth/hash-gate.ts';
 import { systemClock } from '../base/clock.ts';
 import { createLog } from '../base/log.ts';
-import { TENANT } from '../base/tenant.ts';
 import { WriterClient } from '../database/client.ts';
 import type { ArrivalStep } from '../provisioning/arrival.ts';
 import { prepareHost } from '../provisioning/bootstrap.ts';
@@ -27,6 +26,7 @@ import type { MainParts } from './main-parts.ts';
 import { openDoors } from './open-doors.ts';
 import { openStore } from './open-store.ts';
 import { startThreads } from './serving-threads.ts';
+import { siteOf } from './site.ts';
 import { Supervisor } from './supervisor.ts';
 import { durable } from './switches.ts';
 import type { ThreadReport } from './threads/protocol.ts';
@@ -92,7 +92,7 @@ export async function start(
   const routing = new RoutingCache({
     reader,
     revision: () => shared.routingRevision(),
-    site: { tenant: TENANT, hostnames },
+    site: siteOf(hostnames, configuration),
     count: (what, count) => counters.add(`routing-${what}`, '', count),
   });
   const lines = new LoginLines(shared.loginBuckets, audit.append);

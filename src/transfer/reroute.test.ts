@@ -207,13 +207,19 @@ test('tables that cannot be read put a row off', async (context) => {
   assert.deepEqual([said?.result, said?.status], ['deferred', '4.3.0']);
 });
 
-test('a domain that is a mail domain no more: by its MX, whoever had sent it', async (context) => {
+test('a domain that is a mail domain no more: by a rule that is for it, whoever had sent it', async (context) => {
   const { second, transfer, tried } = await open(context);
   await transfer.directory.apply(addDomain('split.example', { mailRoutingSmartHost: '[one.example]' }));
   await transfer.accept({ ...toBob, to: ['rex@split.example'] });
   await tried(1);
-  await transfer.directory.apply(remove(domainDn('split.example')));
-  await transfer.start({ nextHop: { 'split.example': second.nextHop } });
+  await transfer.directory.apply(
+    add('cn=split,ou=Rules,ou=Waypost,o=internet', {
+      objectClass: 'waypostRewriteRule',
+      waypostPattern: 'split.example',
+      waypostTemplate: `$U@$D@${second.nextHop}@smtp`,
+    }),
+    remove(domainDn('split.example')),
+  );
   await retryAll(transfer.directory.writer);
   await transfer.drained();
   assert.deepEqual(

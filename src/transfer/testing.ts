@@ -14,6 +14,9 @@ import { returnPathField } from '../message/trace.ts';
 import { openTestDirectory, type TestDirectory, testSite } from '../provisioning/testing.ts';
 import { pausedChannels } from '../routing/channels.ts';
 import type { ChannelKind } from '../routing/compile-channel.ts';
+import { formatHops, parseHop } from '../routing/destination.ts';
+import type { Site } from '../routing/resolve.ts';
+import { nextHopRule } from '../routing/rewrite/rule-set.ts';
 import { INBOX } from '../store/accounts.ts';
 import { Blobs } from '../store/blobs.ts';
 import { closeAllSegments, closeSegment, highestId, openSegment } from '../store/collect.ts';
@@ -43,6 +46,7 @@ import { acceptBy, type PrepareParts, type Submission, type Submitted, submit } 
 import { transferUnit } from './tables.ts';
 
 export interface TestTransferOptions {
+  /** Domain -> hop, as `[next-hop]` has them. */
   readonly nextHop?: Readonly<Record<string, string>>;
   readonly resolver?: SmtpChannelParts['resolver'];
   readonly timeouts?: SmtpChannelParts['timeouts'];
@@ -79,7 +83,7 @@ export class TestTransfer {
   readonly counts = new Map<string, number>();
 
   static async open(options: TestTransferOptions = {}): Promise<TestTransfer> {
-    const directory = await openTestDirectory([transferUnit], options.at);
+    const directory = await openTestDirectory([transferUnit], options.at, siteOf(options));
     await directory.writer.execute(closeAllSegments, { at: systemClock.now() });
     return new TestTransfer(directory, options);
   }
@@ -117,7 +121,7 @@ export class TestTransfer {
   }
 
   get #writerParts(): PlaceParts {
-    return { site: testSite, localChannels };
+    return { site: this.directory.cache.site, localChannels };
   }
 
   get segmentsPath(): string {
@@ -149,14 +153,13 @@ export class TestTransfer {
       ...common,
       intakes: this.intakes,
       blobs: this.#blobs,
-      site: testSite,
+      site: this.directory.cache.site,
       operation: reportOperation(this.#writerParts),
     };
     const smtp = new SmtpChannel({
       blobs: this.#blobs,
       resolver: options.resolver ?? noResolver,
       settings: () => this.directory.cache.settings(),
-      nextHop: new Map(Object.entries(options.nextHop ?? {})),
       hostnames: testSite.hostnames,
       random: Math.random,
       tls: options.tls ?? new OutgoingTls(new Map(), undefined),
@@ -333,3 +336,8 @@ const noResolver: SmtpChannelParts['resolver'] = {
   mx: () => Promise.resolve({ result: 'unavailable', reason: 'no resolver in this test' }),
   addresses: (host) => Promise.resolve({ result: 'found', addresses: [host] }),
 };
+
+function siteOf({ nextHop = {} }: TestTransferOptions): Site {
+  const hops = Object.entries(nextHop).map(([domain, hop]) => nextHopRule(domain, formatHops([parseHop(hop)!])));
+  return { ...testSite, fileRules: hops };
+}

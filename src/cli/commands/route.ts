@@ -1,4 +1,4 @@
-// waypost route ADDRESS [--service SERVICE] [--peer ADDRESS]
+// waypost route ADDRESS [--service SERVICE] [--peer ADDRESS] [--with 'PATTERN TEMPLATE']
 
 import { Command, Option } from 'commander';
 import type { RouteExplanation } from '../../admin/route.ts';
@@ -10,6 +10,7 @@ import { facts } from '../output.ts';
 interface RouteOptions extends CommonOptions {
   readonly service?: (typeof SERVICE_WORDS)[number];
   readonly peer?: string;
+  readonly with?: string;
 }
 
 export function routeCommand(context: CommandContext): Command {
@@ -20,10 +21,11 @@ export function routeCommand(context: CommandContext): Command {
       new Option('--service <service>', 'also whether its owner may log in to this, and why').choices(SERVICE_WORDS),
     )
     .option('--peer <address>', 'from which IP address; without it from this machine')
+    .option('--with <rule>', "as if there were this rewrite rule, too: 'PATTERN TEMPLATE'")
     .option('--json', 'print JSON')
     .action(async (address: string, options: RouteOptions) => {
       const { service, peer } = options;
-      const explanation = await context.client(options).call('route', { address, service, peer });
+      const explanation = await context.client(options).call('route', { address, service, peer, with: options.with });
       context.printer(options).print(explanation, () => text(explanation));
       const isRefused = explanation.login !== undefined && explanation.login.result !== 'ok';
       if (explanation.targets.length === 0 || isRefused) context.exit(EXIT.no);

@@ -5,7 +5,6 @@ import type { Duplex } from 'node:stream';
 import { parentPort, workerData } from 'node:worker_threads';
 import { HashGate } from '../../auth/hash-gate.ts';
 import type { SegmentId } from '../../base/ids.ts';
-import { TENANT } from '../../base/tenant.ts';
 import { type ConnectionRecord, recordOver } from '../../net/connection.ts';
 import { type TlsMaterial, TlsServer } from '../../net/tls.ts';
 import { createAnswer } from '../../protocols/dns/answer.ts';
@@ -35,6 +34,7 @@ import { isImplicitTls, type ListenerName } from '../listeners.ts';
 import { threadLogins } from '../logins.ts';
 import { segmentsPath } from '../paths.ts';
 import { createServerNames } from '../server-names.ts';
+import { siteOf } from '../site.ts';
 import { TOO_MANY } from '../too-many.ts';
 import { thisZoneHost } from '../zone-host.ts';
 import { segmentHost, type ThreadData, threadParts } from './parts.ts';
@@ -77,7 +77,7 @@ const blobs = new Blobs(segmentsPath(configuration.data));
 const routing = new RoutingCache({
   reader,
   revision: () => shared.routingRevision(),
-  site: { tenant: TENANT, hostnames: data.hostnames },
+  site: siteOf(data.hostnames, configuration),
   count: (what, count) => counters.add(`routing-${what}`, '', count),
 });
 /** Where our own DNS listener is: a standing order says it. */

@@ -3,7 +3,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../base/clock.ts';
 import type { MessageId, PublishedRevision, SegmentId } from '../../base/ids.ts';
-import { TENANT } from '../../base/tenant.ts';
 import { Resolver } from '../../net/resolver.ts';
 import { RoutingCache } from '../../routing/cache.ts';
 import { pausedChannels } from '../../routing/channels.ts';
@@ -21,6 +20,7 @@ import { Schedule } from '../../transfer/schedule.ts';
 import { createChannels, placeParts } from '../channels.ts';
 import type { Counts } from '../counters.ts';
 import { segmentsPath } from '../paths.ts';
+import { siteOf } from '../site.ts';
 import { segmentHost, type ThreadData, threadParts } from './parts.ts';
 
 /** From the main thread. */
@@ -46,7 +46,7 @@ const segments = new SegmentWriter(host);
 const intakes = createIntakes(host, segments);
 const blobs = new Blobs(segmentsPath(configuration.data));
 const resolver = new Resolver({ servers: configuration.resolver });
-const site = { tenant: TENANT, hostnames: data.hostnames };
+const site = siteOf(data.hostnames, configuration);
 const revision = (): PublishedRevision => parts.shared.routingRevision();
 const routing = new RoutingCache({
   reader,
@@ -75,7 +75,6 @@ const schedule = new Schedule({
       blobs,
       resolver,
       settings: () => routing.settings(),
-      nextHop: configuration.nextHop,
       hostnames: data.hostnames,
       random: Math.random,
       tls: new OutgoingTls(configuration.outgoingTls, configuration.outgoingCa),

@@ -3,13 +3,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createLog } from '../../base/log.ts';
-import { TENANT } from '../../base/tenant.ts';
 import { openForWriting } from '../../database/connection.ts';
 import { reserveLog } from '../../database/reserve.ts';
 import { SharedState } from '../../database/shared.ts';
 import { WriterLoop } from '../../database/writer-thread.ts';
 import type { Configuration } from '../configuration.ts';
 import { databasePath } from '../paths.ts';
+import { siteOf } from '../site.ts';
 import { operationsFor } from '../units.ts';
 
 export interface WriterData {
@@ -36,7 +36,7 @@ const report = (message: WriterReport): void => parentPort?.postMessage(message)
 
 const loop = new WriterLoop({
   database,
-  operations: operationsFor({ tenant: TENANT, hostnames: data.hostnames }),
+  operations: operationsFor(siteOf(data.hostnames, configuration)),
   shared: new SharedState(data.shared),
   log: createLog(configuration.log, 'writer'),
   fatal: (error) => report({ kind: 'fatal', text: error.message }),

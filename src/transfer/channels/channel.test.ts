@@ -5,7 +5,8 @@ import { type TestContext, test } from 'node:test';
 import { SmtpSink } from '../../../test/support/smtp-sink.ts';
 import { type Address, formatAddress } from '../../message/address.ts';
 import { addDomain, addUser, replace, userDn } from '../../provisioning/testing.ts';
-import type { ChannelKind } from '../../routing/compile-channel.ts';
+import type { ChannelKind, ChannelRow } from '../../routing/compile-channel.ts';
+import { settingsOf } from '../../routing/settings.ts';
 import { retryAll } from '../manage.ts';
 import { outcome } from '../outcome.ts';
 import { TestTransfer } from '../testing.ts';
@@ -67,6 +68,11 @@ interface Case {
 const ACCOUNTS = ['ann', 'bob', 'cat', 'dan'].map((name) => `${name}@acme.example`);
 const FOREIGN = Array.from({ length: 25 }, (_, i) => `r${i}@remote.example`);
 
+/** The channel `smtp` with a port of its own. */
+function onPort(port: number): ChannelRow {
+  return { kind: 'channel', key: 'smtp', dn: '', channelKind: 'smtp', keywords: [], isPaused: false, port };
+}
+
 const cases: readonly Case[] = [
   {
     name: 'store',
@@ -84,11 +90,10 @@ const cases: readonly Case[] = [
       const channel = new SmtpChannel({
         blobs: transfer.blobs,
         resolver: {
-          mx: () => Promise.resolve({ result: 'unavailable', reason: 'none' }),
+          mx: () => Promise.resolve({ result: 'found', exchanges: [{ preference: 0, exchange: sink.host }] }),
           addresses: (host) => Promise.resolve({ result: 'found', addresses: [host] }),
         },
-        settings: () => transfer.directory.cache.settings(),
-        nextHop: new Map([['remote.example', sink.nextHop]]),
+        settings: () => settingsOf([onPort(sink.port)]),
         hostnames: ['mail.test.example'],
         random: () => 0,
         tls: new OutgoingTls(new Map(), undefined),

@@ -1,7 +1,7 @@
 // Which hosts take the mail of a destination, best first.
 //
 // In      a destination (routing/destination.ts) and the channel to it, with its words; the entries of hosts, the resolver,
-//         `[next-hop]` of the configuration, our own names
+//         our own names
 // Out     hosts in order, or why there is none: `failed` when DNS said so, `deferred` when it said nothing, and where what a
 //         person wrote leads nowhere: it can be corrected
 // Limits  HOSTS_MAX hosts of a domain; named ones are as many as the destination has
@@ -10,7 +10,7 @@
 import type { Mx, MxAnswer } from '../../net/resolver.ts';
 import { channelNamed } from '../../routing/channels.ts';
 import type { ChannelWords } from '../../routing/compile-channel.ts';
-import { type Hop, parseDestination, parseHop } from '../../routing/destination.ts';
+import { type Hop, parseDestination } from '../../routing/destination.ts';
 import type { RoutingSettings } from '../../routing/settings.ts';
 import { type Outcome, outcome } from '../outcome.ts';
 
@@ -31,14 +31,12 @@ export type Exchanges =
   | {
       readonly hosts: readonly Host[];
       /** `implicit`: there were no MX records, the domain itself is the host. */
-      readonly source: 'configured' | 'named' | 'mx' | 'implicit';
+      readonly source: 'named' | 'mx' | 'implicit';
     }
   | { readonly outcome: Outcome };
 
 export interface ExchangeParts {
   readonly resolver: { mx(domain: string): Promise<MxAnswer> };
-  /** Domain -> `[address]:port` or `host:port`. */
-  readonly nextHop: ReadonlyMap<string, string>;
   readonly settings: () => Pick<RoutingSettings, 'channels' | 'hosts'>;
   /** Our names, lower case. */
   readonly hostnames: readonly string[];
@@ -50,8 +48,6 @@ export async function findExchanges(
   parts: ExchangeParts,
   { destination: text, channel }: { readonly destination: string; readonly channel: string },
 ): Promise<Exchanges> {
-  const configured = parts.nextHop.get(text);
-  if (configured !== undefined) return configuredHost(configured);
   const destination = parseDestination(text);
   if (destination === undefined) return deferred('4.3.5', `The destination ${text} cannot be read`);
   const words = channelNamed(parts.settings(), channel) ?? {};
@@ -122,10 +118,4 @@ function fromExchanges(
     .sort((a, b) => a.preference - b.preference || a.lot - b.lot)
     .slice(0, HOSTS_MAX);
   return { hosts: inOrder.map(({ exchange }) => ({ host: exchange, port })), source };
-}
-
-function configuredHost(text: string): Exchanges {
-  const hop = parseHop(text);
-  if (hop !== undefined) return { hosts: [{ host: hop.host, port: hop.port ?? SMTP_PORT }], source: 'configured' };
-  return deferred('4.3.5', `The next hop ${text} in the configuration cannot be read`);
 }

@@ -175,8 +175,6 @@ function noAddress({ host }: Host, source: Extract<Exchanges, { hosts: unknown }
     case 'named':
       // Whoever has named it can correct it, and then the mail can be delivered: it waits.
       return outcome('deferred', '4.4.4', `The host ${host} has no address`);
-    case 'configured':
-      return outcome('deferred', '4.4.4', `The next hop ${host} of the configuration has no address`);
     default:
       return source satisfies never;
   }

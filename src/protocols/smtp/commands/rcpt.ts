@@ -18,7 +18,7 @@ export function rcpt(session: SmtpConversation, command: Rcpt): Promise<void> | 
   if (transaction.recipients.length >= door.limits.recipientsMax)
     return session.reply(452, '4.5.3', 'Too many recipients');
   const resolution = verify(session, transaction, command);
-  if ('then' in resolution || (resolution.relay && door.arrive !== undefined))
+  if ('then' in resolution || (resolution.isDefaultRoute && door.arrive !== undefined))
     return settle(session, transaction, command, resolution);
   return answer(session, transaction, command, resolution);
 }
@@ -37,8 +37,8 @@ async function settle(
 ): Promise<void> {
   const resolution = await resolving;
   const { arrive } = session.door;
-  if (!resolution.relay || arrive === undefined) return answer(session, transaction, command, resolution);
-  // A domain that is not defined here: perhaps its MX records name us.
+  if (!resolution.isDefaultRoute || arrive === undefined) return answer(session, transaction, command, resolution);
+  // A domain that is not defined here, and that no rewrite rule is for: perhaps its MX records name us.
   const arrival = await arrive(command.recipient, session.record.peerAddress);
   if (arrival.result === 'refused') {
     const staysForeign = arrival.reply === replies.relayDenied;
