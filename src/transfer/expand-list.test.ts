@@ -3,9 +3,13 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import type { DirectoryChange } from '../directory/entry.ts';
-import { addDomain, addGroup, addUser, groupDn, replace, userDn } from '../provisioning/testing.ts';
+import { addDomain, addGroup, addUser, groupDn, replace, testSite, userDn } from '../provisioning/testing.ts';
+import { storeChannel } from './channels/store.ts';
+import { readSlice } from './expand-list.ts';
 import { forgetLists, nextKnown } from './list-progress.ts';
-import { listQueue, type QueueEntry } from './queue.ts';
+import type { Outcome } from './outcome.ts';
+import { carriedBy, dueRows, listQueue, type QueueEntry } from './queue.ts';
+import { recordOperation } from './record.ts';
 import { TestTransfer } from './testing.ts';
 
 const opened: TestTransfer[] = [];
@@ -150,4 +154,46 @@ test('lists twenty deep are expanded; one that lies deeper is reported to the se
   await transfer.until('a report', async () => (await transfer.inbox('cat@acme.example')).length === 1);
   assert.match((await transfer.inbox('cat@acme.example'))[0]!, /5\.2\.4[\s\S]*nested too deep/);
   assert.equal((await transfer.inbox('ann@acme.example')).length, 1);
+});
+
+test('a slice counts once, though it has been read before another one was written', async () => {
+  const transfer = await opening(list('all', [], far(1100)));
+  const message = await transfer.accept({ ...mail, to: ['all@acme.example'] });
+  const { reader, writer } = transfer.directory;
+  const record = recordOperation({ site: testSite, localChannels: new Map([['store', storeChannel]]) });
+  const listRow = () => dueRows(reader, 0, { keys: ['smtp remote.example'], paused: [] }, 10)[0]!;
+  const row = listRow();
+  const read = () => readSlice(reader, message, carriedBy(listRow()).target);
+  const recordAs = (attempted: Outcome) =>
+    writer.execute(record, {
+      message,
+      written: { id: message, received: 0, sizeBytes: 20 },
+      outcomes: [{ row: row.id, recipient: row.recipient, outcome: attempted }],
+      timing: { retryMs: [20], expireMs: 60_000, now: 0, startedAt: 0 },
+      at: 0,
+    });
+  const first = read();
+  assert.deepEqual(await recordAs(first), ['continued']);
+  const { options } = listRow();
+  assert.deepEqual(await recordAs(first), ['continued']);
+  assert.equal(listRow().options, options, 'the place has moved');
+  assert.equal(foreign(transfer).length, 501);
+  assert.deepEqual(await recordAs(read()), ['continued']);
+  assert.deepEqual(await recordAs(read()), ['replaced']);
+  assert.equal(foreign(transfer).length, 1100);
+});
+
+test('a list that is renamed while it is expanded goes on', async () => {
+  const transfer = await opening(list('all', [userDn('ann@acme.example')], far(600)));
+  await transfer.accept({ ...mail, to: ['all@acme.example'] });
+  await transfer.directory.apply({
+    kind: 'rename',
+    dn: groupDn('all@acme.example'),
+    newRdn: 'cn=everybody',
+    deleteOldRdn: true,
+    newSuperior: undefined,
+  });
+  await transfer.start();
+  await settled(transfer);
+  assert.equal(foreign(transfer).length, 600);
 });
