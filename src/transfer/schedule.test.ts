@@ -338,9 +338,12 @@ test('a store that cannot be read for a while: what was leased is tried again wi
   const { writer } = transfer.directory;
   await transfer.accept(toRemote('rex'));
   await writer.execute(renameTable, { from: 'message', to: 'elsewhere' });
-  await transfer.start();
-  await transfer.until('it was put off', () => (transfer.queue()[0]?.attempts ?? 0) > 0);
-  await writer.execute(renameTable, { from: 'elsewhere', to: 'message' });
+  try {
+    await transfer.start();
+    await transfer.until('it was put off', () => (transfer.queue()[0]?.attempts ?? 0) > 0);
+  } finally {
+    await writer.execute(renameTable, { from: 'elsewhere', to: 'message' });
+  }
   await transfer.drained();
   assert.equal(sink.messages.length, 1);
 });
