@@ -123,7 +123,7 @@ test('hold: the client hears 250, the queue shows what it waits for, and it arri
   await client.unbind();
 });
 
-test('the doors of channels: 19 with the word, 53 for one that holds mail', async () => {
+test('channels by LDAP: 19 with the word; a word acts on the next RCPT', async () => {
   const [one] = servers;
   const client = await administrator(one);
   const refused = (message: RegExp) => (error: Error) => message.test(error.message);
@@ -145,6 +145,12 @@ test('the doors of channels: 19 with the word, 53 for one that holds mail', asyn
       ['smtp', []],
     ],
   );
+  await replaceAttribute(client, SMTP_CHANNEL, 'waypostKeyword', ['blocklimit 1KiB']);
+  const smtp = await SmtpClient.open(one.listeners.submission, { login: ANN, password: PASSWORD });
+  await smtp.command(`MAIL FROM:<${ANN}> SIZE=1025`);
+  assert.deepEqual((await smtp.command('RCPT TO:<rex@remote.example>')).code, 552);
+  assert.deepEqual((await smtp.command(`RCPT TO:<${ANN}>`)).code, 250);
+  await smtp.quit();
   await client.del(`cn=partner,ou=Channels,${OWN}`);
   await client.del(SMTP_CHANNEL);
   await client.unbind();

@@ -116,7 +116,7 @@ export class Attempts {
     carried: readonly (Carried | undefined)[],
   ): Promise<(Outcome | undefined)[]> {
     const { reader, routing } = this.#parts;
-    const parts = { reader, routing, lastOfBefore: this.#lastOfBefore };
+    const parts = { routing, moved: reader.routingRevision(), lastOfBefore: this.#lastOfBefore };
     const settled: (Outcome | undefined)[] = [];
     for (const [index, row] of carried.entries()) {
       if (row === undefined) settled.push(INTERNAL_ERROR);

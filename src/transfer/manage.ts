@@ -3,7 +3,10 @@
 // Ids that no row has are given back, so that a face can say "not found". Limits: MANAGED_ROWS rows an operation.
 
 import type { QueueRowId } from '../base/ids.ts';
-import { operation, type Writer } from '../database/operation.ts';
+import { operation, type Transaction, type Writer } from '../database/operation.ts';
+import { pausedChannels } from '../routing/channels.ts';
+import { settingsOf } from '../routing/settings.ts';
+import { settingsIn, stateIn } from '../routing/tables.ts';
 import { continueJourney } from './journey.ts';
 import { rowsIn } from './queue.ts';
 import { endRows } from './record.ts';
@@ -27,14 +30,21 @@ export const retryRows = operation(
       'UPDATE queue SET next_attempt = 0 WHERE lease = 0 AND id IN (SELECT value FROM json_each(?))',
       JSON.stringify(known.map((row) => row.id)),
     );
+    const held = known.filter(({ state }) => state === 'held');
+    const paused = held.length === 0 ? [] : await pausedIn(tx);
     await releaseRows(
       tx,
-      known.filter(({ state }) => state === 'held').map(({ id }) => id),
+      held.filter(({ channel }) => !paused.includes(channel)).map(({ id }) => id),
     );
     if (known.length > 0) tx.afterCommit({ kind: 'queue' });
     return { changed: known.length, unknown: unknownOf(rows, known) };
   },
 );
+
+async function pausedIn(tx: Transaction): Promise<string[]> {
+  const { generation } = await stateIn(tx);
+  return pausedChannels(settingsOf(await settingsIn(tx, generation)));
+}
 
 /**
  * A slice of the rows above `after`, without those that are held: they wait for a change, not for a time. Gives the last id

@@ -139,6 +139,8 @@ test('a hold that is paused releases nothing until it is resumed', async (contex
   await transfer.accept({ ...toBob, to: [ANN] });
   const slice = { destination: ENTRY_OF_BOB, after: idOf<QueueRowId>(0), last: idOf<QueueRowId>(1000) };
   await transfer.directory.writer.execute(releaseSlice, { ...slice, paused: ['hold'] });
+  const rows = transfer.queue().map(({ id }) => id);
+  await transfer.directory.writer.execute(retryRows, { rows });
   assert.equal(transfer.queue()[0]?.state, 'held');
   await transfer.directory.apply(replace(channel, { waypostPaused: [] }));
   await transfer.drained();

@@ -9,8 +9,7 @@
 // RFC 5321 §4.5.4.1
 
 import { asFailure } from '../base/failure.ts';
-import type { QueueRowId } from '../base/ids.ts';
-import type { Reader } from '../database/operation.ts';
+import type { QueueRowId, Revision } from '../base/ids.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import type { Resolution, RouteRequest } from '../routing/resolve.ts';
 import { askedAgain, type LocalOperation, resultOf } from './local-delivery.ts';
@@ -23,14 +22,15 @@ export const REROUTE = 'transfer.reroute';
 const REROUTED: Outcome = { ...outcome('delivered', '2.0.0', 'rerouted'), operation: { name: REROUTE, args: {} } };
 
 export interface RerouteParts {
-  readonly reader: Reader;
   readonly routing: Pick<RoutingCache, 'resolve'>;
+  /** The last revision that has moved the tables. */
+  readonly moved: Revision;
   /** The last row that this run has found at its start. */
   readonly lastOfBefore: QueueRowId;
 }
 
 export async function rerouted(parts: RerouteParts, row: QueueRow, carried: Carried): Promise<Outcome | undefined> {
-  if (row.id > parts.lastOfBefore && parts.reader.routingRevision() <= row.planned) return undefined;
+  if (row.id > parts.lastOfBefore && parts.moved <= row.planned) return undefined;
   try {
     const resolution = await parts.routing.resolve(carried.origin, accepted(carried.request));
     return isSame(resolution, carried) ? undefined : REROUTED;
