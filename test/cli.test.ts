@@ -102,7 +102,7 @@ describe('with a server', { concurrency: false }, () => {
     assert.match((await cli('domain list')).stdout, /^acme\.example {2}active {2}ann@acme\.example {2}-$/m);
     const [domain] = await json<object[]>('domain list');
     const facts = { domain: 'acme.example', dn: 'dc=acme,dc=example,o=internet', status: 'active' };
-    assert.deepEqual(domain, { ...facts, catchall: 'ann@acme.example' });
+    assert.deepEqual(domain, { ...facts, catchall: 'ann@acme.example', aliasOf: null });
     assert.match((await cli('domain show acme.example')).stdout, /^dn: dc=acme,dc=example,o=internet$/m);
     assert.deepEqual(Object.keys(await json('domain show acme.example')), [...Object.keys(domain!), 'entry']);
     await refused('domain show other.example', 1, /^waypost: other\.example is not a mail domain here$/m);
@@ -162,7 +162,8 @@ describe('with a server', { concurrency: false }, () => {
     type Route = { steps: object[]; targets: { channel: string; nexthop: string; recipient: string }[]; reply: string };
     const route = await json<Route>('route all@acme.example');
     assert.deepEqual(Object.keys(route), ['address', 'steps', 'targets', 'reply']);
-    for (const step of route.steps) assert.deepEqual(Object.keys(step), ['step', 'detail']);
+    for (const step of route.steps)
+      assert.ok(['step detail', 'step detail depth'].includes(Object.keys(step).join(' ')), JSON.stringify(step));
     assert.deepEqual(route.targets, [
       { channel: 'store', nexthop: 'mail.waypost.example', recipient: 'ann@acme.example' },
       { channel: 'smtp', nexthop: sink.nextHop, recipient: 'rex@remote.example' },
@@ -193,7 +194,7 @@ describe('with a server', { concurrency: false }, () => {
     assert.match(status.startedAt, TIME);
     const { host, port } = server.listeners.smtp;
     assert.equal(status.listeners['smtp'], `${host}:${port}`);
-    assert.match((await cli('sync status')).stdout, /^domains {5}1$/m);
+    assert.match((await cli('sync status')).stdout, /^domains +1$/m);
     assert.equal((await json<{ problems: object[] }>('sync status')).problems.length, 0);
     assert.match(
       (await cli('dns records acme.example')).stdout,

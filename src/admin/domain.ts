@@ -4,7 +4,6 @@ import { z } from 'zod';
 import { Failure } from '../base/failure.ts';
 import { dcDnOfDomain } from '../directory/dn.ts';
 import { findEntry } from '../directory/entries.ts';
-import { hasClass } from '../directory/entry.ts';
 import type { RouteRow, Status } from '../routing/rows.ts';
 import { readRoutes } from '../routing/tables.ts';
 import {
@@ -86,7 +85,8 @@ export const domainShow = (parts: EntryParts) =>
     const domain = domainOf(input.domain);
     const row = parts.routing.route(domain);
     const entry = findEntry(parts.reader, dcDnOfDomain(domain));
-    if (row === undefined || entry === undefined) throw notADomain(domain);
+    if (row === undefined) throw notADomain(domain);
+    if (entry === undefined) throw withoutEntry(domain, row);
     return { ...listed(row), entry: show(parts.reader, entry) };
   });
 
@@ -94,12 +94,18 @@ export const domainRemove = (parts: EntryParts) =>
   adminOperation('domain.remove', z.object({ domain: name, dryRun }), async (input, caller, peer): Promise<Changed> => {
     const domain = domainOf(input.domain);
     const dn = dcDnOfDomain(domain);
-    const entry = findEntry(parts.reader, dn);
-    if (entry === undefined || !hasClass(entry, 'maildomain')) throw notADomain(domain);
+    const row = parts.routing.route(domain);
+    if (row === undefined) throw notADomain(domain);
+    if (findEntry(parts.reader, dn) === undefined) throw withoutEntry(domain, row);
     return named(submitForCommand(parts, { kind: 'delete', dn }, { caller, peer, dryRun: input.dryRun }), {
       notAllowedOnNonLeaf: `${domain} has users, lists or subdomains: see waypost user list ${domain}`,
     });
   });
+
+/** A value of associatedDomain. */
+function withoutEntry(domain: string, { aliasOf }: RouteRow): Failure {
+  return new Failure('not-found', `${domain} is an associatedDomain of ${aliasOf} and has no entry of its own`);
+}
 
 function notADomain(domain: string): Failure {
   return new Failure('not-found', `${domain} is not a mail domain here`);

@@ -104,9 +104,11 @@ export function demoCommand(action: (options: CommonOptions) => Promise<void>): 
 export function buildProgram(context: CommandContext, ...own: readonly Command[]): Command {
   const program = new Command('waypost')
     .description('A mail system whose routing is generated from a directory.')
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
     .showHelpAfterError(false);
+  // What stands behind a verb is the verb's, also where the command before it has an option of that name.
   for (const command of [
     ...own,
     statusCommand(context),
@@ -126,7 +128,7 @@ export function buildProgram(context: CommandContext, ...own: readonly Command[]
     certCommand(context),
     completionCommand(context, program),
   ])
-    program.addCommand(quiet(command));
+    program.addCommand(quiet(command).enablePositionalOptions());
   return program;
 }
 

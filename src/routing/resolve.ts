@@ -692,11 +692,8 @@ class Resolving {
 
   /** Undefined where the settings are yet to be asked, and for a name that is no channel. */
   #channel(name: string): ChannelRow | undefined {
-    const settings = this.#tables.settings();
-    if (settings !== undefined) return channelNamed(settings, name);
-    this.#ask.settings = true;
-    if (this.#asked() >= this.#askMax) throw new Enough();
-    return undefined;
+    const settings = this.#settings();
+    return settings && channelNamed(settings, name);
   }
 
   #overLimit(channel: ChannelRow | undefined): Reply | undefined {
