@@ -44,7 +44,16 @@ export type ListQuestion =
   | { readonly ask: 'dynamicListsOver'; readonly dn: string }
   | { readonly ask: 'matches'; readonly dn: string; readonly url: LdapUrl };
 
-/** `count` hears of each row that is read. */
+/** Each question is asked once: lists in a list ask about the same sender. */
+function once<T>(read: (key: string) => T): (key: string) => T {
+  const known = new Map<string, T>();
+  return (key) => {
+    if (!known.has(key)) known.set(key, read(key));
+    return known.get(key)!;
+  };
+}
+
+/** For one resolution, in one snapshot. `count` hears of each row that is read. */
 export function listTables(reader: Reader, generation: number, count: (rows: number) => void): ListTables {
   const rowsOf = (dns: readonly string[]): GroupRow[] => {
     count(dns.length);
@@ -60,12 +69,12 @@ export function listTables(reader: Reader, generation: number, count: (rows: num
       count(1);
       return memberTotal(entryById(reader, list) ?? {});
     },
-    listsWith: (member) => rowsOf(entriesNaming(reader, member, SENDER_LISTS_MAX + 1)),
-    dynamicListsOver(dn) {
+    listsWith: once((member) => rowsOf(entriesNaming(reader, member, SENDER_LISTS_MAX + 1))),
+    dynamicListsOver: once((dn) => {
       const rows = readDynamicLists(reader, generation, URLS_LOOKED_AT + 1);
       count(rows.length);
       return over(rows, dn);
-    },
+    }),
     matches(dn, url) {
       count(1);
       const entry = findEntry(reader, dn);

@@ -2,13 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { operation } from '../database/operation.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
 import { addDomain, addGroup, addUser, groupDn, replace, testSite, userDn } from '../provisioning/testing.ts';
+import { LIST_BEGIN } from '../routing/list-source.ts';
 import { storeChannel } from './channels/store.ts';
 import { readSlice } from './expand-list.ts';
 import { forgetLists, nextKnown } from './list-progress.ts';
 import type { Outcome } from './outcome.ts';
-import { carriedBy, dueRows, listQueue, type QueueEntry } from './queue.ts';
+import { carriedBy, dueRows, encodeCarried, listQueue, type QueueEntry } from './queue.ts';
 import { recordOperation } from './record.ts';
 import { TestTransfer } from './testing.ts';
 
@@ -196,4 +198,21 @@ test('a list that is renamed while it is expanded goes on', async () => {
   await transfer.start();
   await settled(transfer);
   assert.equal(foreign(transfer).length, 600);
+});
+
+test('a list that leads to more than a million recipients is reported to the sender, and serves no more', async () => {
+  const transfer = await opening(list('all', [], far(600)));
+  await transfer.accept({ ...mail, from: 'cat@acme.example', to: ['all@acme.example'] });
+  const spoil = operation('test.spoil', async (tx, { options }: { readonly options: string }) => {
+    await tx.run("UPDATE queue SET options = ? WHERE channel = 'reprocess'", options);
+  });
+  const { reader, writer } = transfer.directory;
+  const carried = carriedBy(dueRows(reader, 0, { keys: [], paused: [] }, 1)[0]!);
+  const progress = { number: 0, place: LIST_BEGIN, targets: 999_501, hasReached: true };
+  const target = { ...carried.target, options: { ...carried.target.options, progress: progress as never } };
+  await writer.execute(spoil, { options: encodeCarried({ ...carried, target }) });
+  await transfer.start();
+  await transfer.until('a report', async () => (await transfer.inbox('cat@acme.example')).length === 1);
+  assert.match((await transfer.inbox('cat@acme.example'))[0]!, /Status: 5\.2\.4[\s\S]*more than 1000000 recipients/);
+  assert.deepEqual(transfer.queue(), []);
 });

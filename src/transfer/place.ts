@@ -159,8 +159,8 @@ async function madeKinds(tx: Transaction, targets: readonly GatheredTarget[]): P
 }
 
 /** Who gets it at once does not get it once more from a list that is expanded later. */
-async function noteForLists(tx: Transaction, { message, row }: PlacedMail, targets: readonly GatheredTarget[]) {
-  if (row === undefined || targets.every(({ target }) => listOfTarget(target) === undefined)) return;
+async function noteForLists(tx: Transaction, { message }: PlacedMail, targets: readonly GatheredTarget[]) {
+  if (targets.every(({ target }) => listOfTarget(target) === undefined)) return;
   const others = targets.filter(({ target }) => listOfTarget(target) === undefined);
   await takeKeys(
     tx,
