@@ -47,6 +47,7 @@ const otherNames = [
 const json = (text: string): string => JSON.stringify(text).slice(1, -1);
 
 const ERIK = 'entry uid=erik,ou=people,dc=acme,dc=example,o=internet';
+const RULE = 'away.example $U@$D@[127.0.0.9]:9@smtp';
 const FIRST_FEATURE = '  supportedFeatures: "1.3.6.1.4.1.4203.1.5.1"';
 const VENDOR = '  vendorName: "Waypost"';
 
@@ -66,6 +67,23 @@ const meant: Partial<Record<keyof Answers, readonly (readonly [old: string, now:
     ...recipientNames.map(([old, now]): [string, string] => [json(old), json(now)]),
     // A member is shown as the list writes it.
     ['"member","detail":"Outside@away.example"', '"member","detail":"Outside@Away.example"'],
+    // The next hops of the configuration are rewrite rules; the built-in one decides where there is none.
+    ...(
+      [
+        ['Outside', 'away.example is not a mail domain of ours"}'],
+        ['somebody', 'away.example is not a mail domain of ours: for those who may relay"}'],
+      ] as const
+    ).map(([name, step]): [string, string] => [
+      `${step},{"step":"channel","detail":"smtp to away.example"}`,
+      `${step},{"step":"rewrite rule","detail":"${RULE} (file): becomes ${name}@away.example"},` +
+        '{"step":"channel","detail":"smtp to [127.0.0.9]:9"}',
+    ]),
+    ['"nexthop":"away.example"', '"nexthop":"[127.0.0.9]:9"'],
+    [
+      '{"step":"channel","detail":"smtp to gone.example"}',
+      '{"step":"rewrite rule","detail":". $U%$H@smtp (built-in): becomes nobody@gone.example"},' +
+        '{"step":"channel","detail":"smtp to gone.example"}',
+    ],
     // Mail for who is held is taken, and waits.
     [
       '{"step":"reply","detail":"450 4.2.1 Mail for this recipient is held, try again later"}],"targets":[],' +
