@@ -66,7 +66,10 @@ export function ruleTarget(
   recipient: Address,
   { hop, waitsFor }: { readonly hop: string | undefined; readonly waitsFor: string },
 ): Target {
-  return hopTarget(recipient, channelKind === 'hold' ? waitsFor : (hop ?? daemon ?? recipient.domain), key);
+  if (channelKind === 'hold') return hopTarget(recipient, waitsFor, key);
+  // Dropped here.
+  if (channelKind === 'discard') return hopTarget(recipient, '', key);
+  return hopTarget(recipient, hop ?? daemon ?? recipient.domain, key);
 }
 
 /** Of this host, by a channel that is paused: it waits in the queue. */

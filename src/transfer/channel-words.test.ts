@@ -237,3 +237,54 @@ test('a channel of the kind hold, whatever its name, holds', async (context) => 
   await transfer.drained();
   assert.ok(transfer.events(message).includes('relayed frozen@remote.example'));
 });
+
+/** Mail for a domain takes a channel. */
+const rule = (pattern: string, template: string): DirectoryChange =>
+  add(`cn=${pattern},ou=Rules,ou=Waypost,o=internet`, {
+    objectClass: 'waypostRewriteRule',
+    cn: pattern,
+    waypostPattern: pattern,
+    waypostTemplate: template,
+  });
+
+test('rules take mail to channels: to one with a daemon, to discard, also while that is paused, to hold', async (context) => {
+  const { sink, transfer } = await open(context, {}, { policy: LONG });
+  await transfer.directory.apply(
+    channel('partner', 'smtp', `daemon ${sink.nextHop}`, 'nomx'),
+    channel('trash', 'discard'),
+    channel('frozen', 'hold'),
+    rule('partner.example', '$U%$D@partner'),
+    rule('trash.example', '$U%$D@trash'),
+    rule('frozen.example', '$U%$D@frozen'),
+  );
+  const to = ['rex@partner.example', 'rex@trash.example', 'rex@frozen.example'];
+  const first = await transfer.accept({ ...toRemote, to });
+  await transfer.until('the partner has it', () => sink.messages.length === 1);
+  const events = transfer.events(first);
+  for (const event of ['relayed rex@partner.example', 'discarded rex@trash.example', 'queued rex@frozen.example'])
+    assert.ok(events.includes(event), event);
+  assert.match(transfer.queue()[0]?.waitsFor ?? '', /^rule .*frozen\.example/);
+
+  await transfer.directory.apply(pause('trash'));
+  const second = await transfer.accept({ ...toRemote, to: ['rex@trash.example'] });
+  assert.deepEqual(
+    transfer.queue().map(({ channel: name, state }) => [name, state]),
+    [
+      ['frozen', 'held'],
+      ['trash', 'waiting'],
+    ],
+  );
+  await transfer.directory.apply(resume('trash'));
+  await transfer.until('it is dropped', () => transfer.events(second).includes('discarded rex@trash.example'));
+
+  // Without the rule it goes by its own domain, which another rule sends to the partner by then.
+  await transfer.directory.apply(
+    remove('cn=frozen.example,ou=Rules,ou=Waypost,o=internet'),
+    rule('.example', '$U%$H$D@partner'),
+  );
+  await transfer.drained();
+  assert.deepEqual(sink.messages.flatMap(({ recipients }) => recipients).sort(), [
+    'rex@frozen.example',
+    'rex@partner.example',
+  ]);
+});
