@@ -74,8 +74,11 @@ export function carriedBy({
   };
 }
 
-/** What a row carries, as `options` holds it. */
-export function encodeCarried({ envelope, target, request }: Omit<Carried, 'origin'>): string {
+/**
+ * What a row carries, as `options` holds it. Which host the message came from matters at the door only: a recipient who
+ * has moved there since is sent there.
+ */
+export function encodeCarried({ envelope, target, request: { peer: _, ...request } }: Omit<Carried, 'origin'>): string {
   return JSON.stringify({
     envelope: encodeEnvelope(envelope),
     key: target.key,

@@ -64,6 +64,16 @@ async function open(context: TestContext) {
 
 const toBob = { from: ANN, to: [BOB], text: TEXT };
 
+test('what has come from a host goes back there once its recipient has moved there', async (context) => {
+  const { second, transfer } = await open(context);
+  const [held, back] = [{ mailUserStatus: 'hold' }, { mailUserStatus: [] }];
+  await transfer.directory.apply(replace(userDn(BOB), held));
+  await transfer.accept({ ...toBob, client: second.host });
+  await transfer.directory.apply(mailHost(BOB, 'two.example'), replace(userDn(BOB), back));
+  await transfer.drained();
+  assert.equal(second.messages.length, 1);
+});
+
 test('another mail host: what is queued goes there, its envelope unchanged', async (context) => {
   const { first, second, transfer, tried } = await open(context);
   const message = await transfer.accept(toBob);

@@ -66,6 +66,8 @@ export interface Sent {
   readonly to: readonly string[];
   readonly text: string;
   readonly eightBit?: boolean;
+  /** The address that it comes from. */
+  readonly client?: string;
 }
 
 export class TestTransfer {
@@ -216,7 +218,7 @@ export class TestTransfer {
   }
 
   /** A message of a peer that may relay. Gives its id. */
-  async accept({ from, to, text, eightBit = false }: Sent): Promise<MessageId> {
+  async accept({ from, to, text, eightBit = false, client }: Sent): Promise<MessageId> {
     const sender = from === '' ? undefined : parseAddress(from);
     const message = await this.take(sender, text);
     const submission: Submission = {
@@ -229,6 +231,7 @@ export class TestTransfer {
       caller: ANONYMOUS,
       mayRelay: true,
       door: 'submission',
+      peer: client,
       refused: 'report',
     };
     await this.submit(submission).finally(() => message.pending.settle());
