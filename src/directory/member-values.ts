@@ -80,6 +80,10 @@ export async function entriesNamingIn(tx: Transaction, member: string, limit: nu
 }
 
 /** Members in whose values mail can read nothing, at most `limit`. */
+export function unusableMembers(reader: Reader, entry: number, limit: number): MemberValue[] {
+  return reader.arrays(UNUSABLE_OF, TENANT, UNUSABLE, entry, limit).map(memberOf);
+}
+
 export async function unusableMembersIn(tx: Transaction, entry: number, limit: number): Promise<MemberValue[]> {
   return (await tx.arrays(UNUSABLE_OF, TENANT, UNUSABLE, entry, limit)).map(memberOf);
 }

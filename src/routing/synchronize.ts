@@ -50,7 +50,7 @@ export interface TableChange {
 const RECOMPILE_MAX = 100_000;
 const PAGE = 500;
 /** Members that are named as problems of a list. */
-const UNUSABLE_MAX = 100;
+export const UNUSABLE_MAX = 100;
 /** How the problem begins that names the holder of an address. */
 const HELD = 'is an address of ';
 

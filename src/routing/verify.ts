@@ -11,14 +11,14 @@ import type { Reader } from '../database/operation.ts';
 import { entriesAfter, entriesWith, findEntry } from '../directory/entries.ts';
 import type { Entry } from '../directory/entry.ts';
 import { DOMAIN_CLASSES } from '../directory/mail-domain.ts';
-import { type MemberValue, readMemberValues, withMembers } from '../directory/member-values.ts';
+import { unusableMembers } from '../directory/member-values.ts';
 import { readAccount } from '../store/accounts.ts';
 import { domainsOf, readRouteOfDirectory } from './associated-domains.ts';
 import { compileRecipient, mailHostOf, recipientKindOf } from './compile.ts';
 import type { HistoryKind } from './history.ts';
 import type { RecipientRow } from './rows.ts';
 import { compileSetting, type SettingRow } from './settings.ts';
-import { heldApart } from './synchronize.ts';
+import { heldApart, UNUSABLE_MAX } from './synchronize.ts';
 import {
   countRows,
   type RoutingState,
@@ -160,16 +160,8 @@ function recompiled(reader: Reader, { generation, hostnames }: RoutingState, ent
   const isHere = kind === 'user' && (host === undefined || hostnames.includes(host));
   const account = readAccount(reader, { uuid: isHere ? entry.uuid : '', tenant: TENANT });
   const domains = readRoutesAbove(reader, generation, entry.normalizedDn).map(({ domain }) => domain);
-  const whole = kind === 'group' ? withMembers(entry, allMembers(reader, entry.id)) : entry;
-  return compileRecipient(whole, { domains, account });
-}
-
-function* allMembers(reader: Reader, entry: number): Generator<MemberValue> {
-  for (let page: MemberValue[] = []; ; ) {
-    page = readMemberValues(reader, entry, page.at(-1)?.id ?? 0, PAGE);
-    yield* page;
-    if (page.length < PAGE) return;
-  }
+  const unusable = kind === 'group' ? unusableMembers(reader, entry.id, UNUSABLE_MAX) : [];
+  return compileRecipient(entry, { unusable, domains, account });
 }
 
 /** As synchronize.ts does it: an address stays with the entry that has it, as long as that one claims it. */
