@@ -8,7 +8,7 @@
 
 # program:package
 peers="ldapadd:ldap-utils slapd:slapd swaks:swaks dig:bind9-dnsutils curl:curl mbsync:isync python3:python3 strace:strace gcc:gcc
-openssl:openssl gsasl:gsasl msmtp:msmtp fetchmail:fetchmail getmail:getmail6 haproxy:haproxy postfix:postfix"
+openssl:openssl gsasl:gsasl msmtp:msmtp fetchmail:fetchmail getmail:getmail6 haproxy:haproxy postfix:postfix named:bind9"
 PATH=$PATH:/usr/sbin:/sbin
 
 missing_packages() {

@@ -28,6 +28,7 @@ const PACKAGES = {
   getmail: 'getmail6',
   haproxy: 'haproxy',
   postfix: 'postfix',
+  named: 'bind9',
 } as const;
 
 export type PeerName = keyof typeof PACKAGES;

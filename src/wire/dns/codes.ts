@@ -1,7 +1,7 @@
 // The numbers of DNS and their mnemonics: record types, classes, opcodes, response codes.
 //
 // A type is its mnemonic where the codec or the server knows it, else the generic TYPEn.
-// RFC 1035 §3.2 §4.1.1, RFC 3596 §2.1, RFC 3597 §5, RFC 6891 §6.1.3 §9
+// RFC 1035 §3.2 §4.1.1, RFC 1996 §3, RFC 2136 §2.2, RFC 3596 §2.1, RFC 3597 §5, RFC 6891 §6.1.3 §9
 
 import { SyntaxFailure } from '../../base/cursor.ts';
 
@@ -45,6 +45,8 @@ export function typeCode(name: RecordType): number {
 export const CLASS_IN = 1;
 
 export const OPCODE_QUERY = 0;
+/** RFC 1996 §3 */
+export const OPCODE_NOTIFY = 4;
 
 /** RFC 1035 §4.1.1, RFC 6891 §9; those above 15 need an OPT record. */
 export const RCODE = {
@@ -54,5 +56,6 @@ export const RCODE = {
   NXDOMAIN: 3,
   NOTIMP: 4,
   REFUSED: 5,
+  NOTAUTH: 9,
   BADVERS: 16,
 } as const;

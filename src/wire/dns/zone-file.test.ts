@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Failure } from '../../base/failure.ts';
+import { recordText } from './text.ts';
+import { ZoneFile, type ZoneRecord } from './zone-file.ts';
+
+function read(text: string, origin?: string): ZoneRecord[] {
+  const file = new ZoneFile(text, origin);
+  const records: ZoneRecord[] = [];
+  for (let record = file.next(); record !== undefined; record = file.next()) records.push(record);
+  return records;
+}
+
+const mx = (name: string, preference: number, exchange: string): ZoneRecord => ({
+  name,
+  type: 'MX',
+  preference,
+  exchange,
+});
+
+test('what RFC 1035 §5 allows: origin, blank owners, both orders of TTL and class, parentheses, comments, escapes', () => {
+  const text = `; a zone
+$TTL 1h30m
+@ 3600 IN SOA ns.elsewhere.example. host\\.master (
+      2026112601 ; serial
+      1H 15M 2W 300 )
+  IN 3600 NS ns
+\t\tMX 10 mail ; ours
+ 86400 MX (20
+ backup.elsewhere.example.)
+www A 192.0.2.1
+text TXT "; no comment ( \\" )" x
+$ORIGIN Sub
+@ IN MX 0 mail.corp.example.
+*.a CLASS1 mx 5 .
+MX MX 1 @
+\\097b TYPE257 \\# 0
+$ORIGIN .
+other.example. IN MX 10 host
+`;
+  const soa = { serial: 2026112601, refresh: 3600, retry: 900, expire: 1209600, minimum: 300 };
+  assert.deepEqual(read(text, 'corp.example'), [
+    { name: 'corp.example', type: 'SOA', mname: 'ns.elsewhere.example', rname: 'host\\.master.corp.example', ...soa },
+    { name: 'corp.example', type: 'NS', target: 'ns.corp.example' },
+    mx('corp.example', 10, 'mail.corp.example'),
+    mx('corp.example', 20, 'backup.elsewhere.example'),
+    mx('Sub.corp.example', 0, 'mail.corp.example'),
+    mx('*.a.Sub.corp.example', 5, '.'),
+    mx('MX.Sub.corp.example', 1, 'Sub.corp.example'),
+    mx('other.example', 10, 'host'),
+  ]);
+});
+
+test('lines may end in CRLF, and the last one in nothing', () => {
+  assert.deepEqual(read('a.example. MX 1 b.example.\r\n MX 2 c.example.'), [
+    mx('a.example', 1, 'b.example'),
+    mx('a.example', 2, 'c.example'),
+  ]);
+});
+
+const broken: readonly [text: string, message: string][] = [
+  ['@ MX 10 mail', 'line 1: a relative name, and no origin: name the zone'],
+  ['\n\na.example. MX 10', 'line 3: MX has 2 values, not 1'],
+  ['a.example. MXX 10 mail.example.', 'line 1: MXX is no record type of class IN'],
+  ['a.example. CH MX 10 mail.example.', 'line 1: CH is no record type of class IN'],
+  ['a.example. TYPE15 \\# 4 000a0000', 'line 1: TYPE15 is no record type of class IN'],
+  ['a.example. MX 65536 mail.example.', 'line 1: 65536 is no number up to 65535'],
+  ['a.example. MX ten mail.example.', 'line 1: ten is no number up to 65535'],
+  ['a.example. MX 10 a..b.', 'line 1: a..b. is no name'],
+  ['a.example. MX 10 \\256.', 'line 1: \\256. is no name'],
+  [' MX 10 a.example.', 'line 1: a record without an owner'],
+  ['a.example. 300 IN', 'line 1: a record type is missing'],
+  ['a.example. MX (10\nb.example.\n', 'lines 1 to 3: ")" is missing'],
+  ['a.example. MX 10 b.example. )', 'line 1: ")" is out of place'],
+  ['a.example. MX ((10 b.example.))', 'line 1: "(" is out of place'],
+  ['a.example. TXT "no end\n', 'line 1: a string without its end'],
+  ['$INCLUDE more', 'line 1: $INCLUDE is not followed here'],
+  ['$GENERATE 1-10 a$ MX 10 b', 'line 1: $GENERATE is not followed here'],
+  ['$TTL soon', 'line 1: soon is no time'],
+  ['$ORIGIN a.example. b.example.', 'line 1: $ORIGIN has one value'],
+  ['a.example. \u0001', 'line 1: a control character'],
+  ['a.example. SOA a. b. 1 2 3 4 soon', 'line 1: soon is no time'],
+  [`a.example. TXT ${'x '.repeat(10_001)}`, 'line 1: an entry of more than 10000 words'],
+];
+
+for (const [text, message] of broken)
+  test(`refused with its line: ${message}`, () => {
+    assert.throws(
+      () => read(text),
+      (error) => error instanceof Failure && error.kind === 'syntax' && error.message === message,
+    );
+  });
+
+test('records as text.ts writes them are read again', () => {
+  const label = fc.string({
+    unit: fc.constantFrom('a', 'B', '0', '-', '\\.', '\\"', '\\032'),
+    minLength: 1,
+    maxLength: 9,
+  });
+  const name = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join('.'));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(name, fc.nat(0xffff), name)), (rows) => {
+      const records = rows.map(([owner, preference, exchange]) => mx(owner, preference, exchange));
+      const text = records.map((record) => recordText({ ...record, class: 1, ttl: 300 })).join('\n');
+      assert.deepEqual(read(text), records);
+    }),
+  );
+});
+
+test('whatever a file holds, it is read to its end or refused with a line', () => {
+  const piece = fc.constantFrom(
+    ...[
+      '@',
+      ' ',
+      '\t',
+      '\n',
+      '\r\n',
+      '(',
+      ')',
+      ';',
+      '"',
+      '\\',
+      '\\000',
+      '.',
+      '$ORIGIN',
+      '$TTL',
+      'IN',
+      'MX',
+      'SOA',
+      'NS',
+    ],
+    ...['10', 'a', 'a.example.', '1h', 'TYPE65535', '\u00ff', '\u0000', 'x'.repeat(64), 'y.'.repeat(130)],
+  );
+  const text = fc
+    .array(fc.oneof(piece, fc.string({ maxLength: 3 })), { maxLength: 60 })
+    .map((pieces) => pieces.join(''));
+  fc.assert(
+    fc.property(text, fc.constantFrom(undefined, '.', 'corp.example'), (all, origin) => {
+      try {
+        read(all, origin);
+      } catch (error) {
+        assert.ok(
+          error instanceof Failure && error.kind === 'syntax' && error.message.startsWith('line'),
+          String(error),
+        );
+      }
+    }),
+    { numRuns: 5000 },
+  );
+});

@@ -1,0 +1,276 @@
+// A zone's master file, read entry by entry: what it says of mail and of the zone itself; other records are passed over.
+//
+// In      the text of one file (a character is an octet); the origin that its first relative names have, if one is given
+// Out     its SOA, NS and MX records with absolute names. Types are checked by name, the data of other types is not read
+// States  entry after entry; $ORIGIN, the last owner and parentheses are remembered; end
+// Errors  Failure 'syntax' with the line: nothing is passed over that could have been an MX record
+// Limits  RECORDS_MAX records, ENTRY_TOKENS words of one entry
+// Never   opens another file ($INCLUDE), invents records ($GENERATE): both are refused
+// RFC 1035 §5, RFC 2308 §4 ($TTL), RFC 3597 §5
+
+import { SyntaxFailure } from '../../base/cursor.ts';
+import { Failure } from '../../base/failure.ts';
+import { parseName, ROOT } from './name.ts';
+import type { Rdata } from './rdata.ts';
+
+export type ZoneRecord = Rdata & { readonly name: string };
+
+const RECORDS_MAX = 1_000_000;
+const ENTRY_TOKENS = 10_000;
+
+/** The types of the IANA's list that a file may hold. A word that is none of them may be a slip of MX. */
+const TYPES = new Set(
+  (
+    'A NS MD MF CNAME SOA MB MG MR NULL WKS PTR HINFO MINFO MX TXT RP AFSDB X25 ISDN RT NSAP NSAP-PTR SIG KEY PX GPOS AAAA LOC ' +
+    'NXT EID NIMLOC SRV ATMA NAPTR KX CERT A6 DNAME SINK APL DS SSHFP IPSECKEY RRSIG NSEC DNSKEY DHCID NSEC3 NSEC3PARAM ' +
+    'TLSA SMIMEA HIP NINFO RKEY TALINK CDS CDNSKEY OPENPGPKEY CSYNC ZONEMD SVCB HTTPS DSYNC HHIT BRID SPF UINFO UID GID ' +
+    'UNSPEC NID L32 L64 LP EUI48 EUI64 NXNAME URI CAA AVC DOA AMTRELAY RESINFO WALLET CLA IPN TA DLV'
+  ).split(' '),
+);
+
+const TAB = 0x09;
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const OPEN = 0x28;
+const CLOSE = 0x29;
+const SEMICOLON = 0x3b;
+const BACKSLASH = 0x5c;
+
+interface Token {
+  /** Escapes as they stand. */
+  readonly text: string;
+  readonly isQuoted: boolean;
+}
+
+interface FileEntry {
+  readonly tokens: readonly Token[];
+  /** It begins with a blank: its owner is the last one. */
+  readonly hasNoOwner: boolean;
+}
+
+export class ZoneFile {
+  readonly #text: string;
+  #at = 0;
+  /** Where the reading is. */
+  #line = 1;
+  /** Where the entry began. */
+  #entryLine = 1;
+  #origin: string | undefined;
+  #owner: string | undefined;
+  #records = 0;
+
+  /** `origin` as wire/dns/name.ts writes names. */
+  constructor(text: string, origin?: string) {
+    this.#text = text;
+    this.#origin = origin;
+  }
+
+  /** The next SOA, NS or MX record; undefined at the end. */
+  next(): ZoneRecord | undefined {
+    for (let entry = this.#entry(); entry !== undefined; entry = this.#entry()) {
+      const [first] = entry.tokens;
+      if (first === undefined) continue;
+      if (!entry.hasNoOwner && !first.isQuoted && first.text.startsWith('$')) {
+        this.#directive(entry.tokens);
+        continue;
+      }
+      const record = this.#record(entry);
+      if (record !== undefined) return record;
+    }
+    return undefined;
+  }
+
+  /** The words of the next entry, over as many lines as its parentheses span; undefined at the end of the file. */
+  #entry(): FileEntry | undefined {
+    const text = this.#text;
+    if (this.#at >= text.length) return undefined;
+    this.#entryLine = this.#line;
+    const first = text.charCodeAt(this.#at);
+    const hasNoOwner = first === SPACE || first === TAB;
+    const tokens: Token[] = [];
+    let isOpen = false;
+    while (this.#at < text.length) {
+      const code = text.charCodeAt(this.#at);
+      if (code === LF) {
+        this.#at++;
+        this.#line++;
+        if (!isOpen) return { tokens, hasNoOwner };
+      } else if (code === SPACE || code === TAB || code === CR) this.#at++;
+      else if (code === SEMICOLON) this.#skipComment();
+      else if (code === OPEN || code === CLOSE) {
+        if (isOpen === (code === OPEN)) throw this.#failure(`"${text[this.#at]}" is out of place`);
+        isOpen = !isOpen;
+        this.#at++;
+      } else {
+        if (tokens.length === ENTRY_TOKENS) throw this.#failure(`an entry of more than ${ENTRY_TOKENS} words`);
+        tokens.push(code === QUOTE ? this.#quoted() : this.#word());
+      }
+    }
+    if (isOpen) throw this.#failure('")" is missing');
+    return { tokens, hasNoOwner };
+  }
+
+  #skipComment(): void {
+    const end = this.#text.indexOf('\n', this.#at);
+    this.#at = end < 0 ? this.#text.length : end;
+  }
+
+  #quoted(): Token {
+    const start = this.#at + 1;
+    for (let at = start; at < this.#text.length; at++) {
+      const code = this.#text.charCodeAt(at);
+      if (code === BACKSLASH && this.#text.charCodeAt(at + 1) !== LF) at++;
+      else if (code === LF) break;
+      else if (code === QUOTE) {
+        this.#at = at + 1;
+        return { text: this.#text.slice(start, at), isQuoted: true };
+      }
+    }
+    throw this.#failure('a string without its end');
+  }
+
+  #word(): Token {
+    const start = this.#at;
+    let at = start;
+    for (; at < this.#text.length; at++) {
+      const code = this.#text.charCodeAt(at);
+      // What is escaped is part of the word, but for the end of the line.
+      if (code === BACKSLASH && this.#text.charCodeAt(at + 1) !== LF) at++;
+      else if (code <= SPACE || code === SEMICOLON || code === OPEN || code === CLOSE || code === QUOTE) break;
+    }
+    // A control character is no word and ends none.
+    if (at === start) throw this.#failure('a control character');
+    this.#at = Math.min(at, this.#text.length);
+    return { text: this.#text.slice(start, this.#at), isQuoted: false };
+  }
+
+  #directive([directive, value, more]: readonly Token[]): void {
+    const word = directive!.text.toUpperCase();
+    if (word !== '$ORIGIN' && word !== '$TTL') throw this.#failure(`${word} is not followed here`);
+    if (value === undefined || more !== undefined) throw this.#failure(`${word} has one value`);
+    if (word === '$ORIGIN') this.#origin = this.#name(value);
+    else if (seconds(value.text) === undefined) throw this.#failure(`${value.text} is no time`);
+  }
+
+  #record({ tokens, hasNoOwner }: FileEntry): ZoneRecord | undefined {
+    if (++this.#records > RECORDS_MAX) throw this.#failure(`more than ${RECORDS_MAX} records`);
+    let at = 0;
+    if (!hasNoOwner) this.#owner = this.#name(tokens[at++]!);
+    const name = this.#owner;
+    if (name === undefined) throw this.#failure('a record without an owner');
+    let hasTtl = false;
+    let hasClass = false;
+    for (let token = tokens[at]; token !== undefined && !token.isQuoted; token = tokens[++at]) {
+      const word = token.text.toUpperCase();
+      if (!hasTtl && seconds(word) !== undefined) hasTtl = true;
+      else if (!hasClass && (word === 'IN' || word === 'CLASS1')) hasClass = true;
+      else return this.#data(name, word, tokens.slice(at + 1));
+    }
+    throw this.#failure('a record type is missing');
+  }
+
+  #data(name: string, type: string, data: readonly Token[]): ZoneRecord | undefined {
+    const text = (at: number): string => data[at]!.text;
+    const count = { MX: 2, NS: 1, SOA: 7 }[type];
+    if (count === undefined) {
+      if (TYPES.has(type) || isOtherType(type)) return undefined;
+      throw this.#failure(`${type} is no record type of class IN`);
+    }
+    if (data.length !== count) throw this.#failure(`${type} has ${count} values, not ${data.length}`);
+    if (type === 'NS') return { name, type, target: this.#name(data[0]!) };
+    if (type === 'MX') return { name, type, preference: this.#number(text(0), 0xffff), exchange: this.#name(data[1]!) };
+    return {
+      name,
+      type: 'SOA',
+      mname: this.#name(data[0]!),
+      rname: this.#name(data[1]!),
+      serial: this.#number(text(2), 0xffffffff),
+      refresh: this.#time(text(3)),
+      retry: this.#time(text(4)),
+      expire: this.#time(text(5)),
+      minimum: this.#time(text(6)),
+    };
+  }
+
+  #name({ text, isQuoted }: Token): string {
+    try {
+      if (!isQuoted && text === '@') return this.#originHere();
+      const name = parseName(text);
+      if (text === ROOT || endsWithDot(text)) return name;
+      const origin = this.#originHere();
+      return origin === ROOT ? name : parseName(`${text}.${origin}`);
+    } catch (error) {
+      if (!(error instanceof SyntaxFailure)) throw error;
+      throw this.#failure(`${text.slice(0, 300)} is no name`);
+    }
+  }
+
+  #originHere(): string {
+    if (this.#origin === undefined) throw this.#failure('a relative name, and no origin: name the zone');
+    return this.#origin;
+  }
+
+  #number(text: string, max: number): number {
+    const value = isDigits(text) && text.length <= 10 ? Number(text) : Number.NaN;
+    if (!(value <= max)) throw this.#failure(`${text.slice(0, 100)} is no number up to ${max}`);
+    return value;
+  }
+
+  #time(text: string): number {
+    const value = seconds(text.toUpperCase());
+    if (value === undefined) throw this.#failure(`${text.slice(0, 100)} is no time`);
+    return value;
+  }
+
+  #failure(why: string): Failure {
+    const lines = this.#line > this.#entryLine ? `lines ${this.#entryLine} to ${this.#line}` : `line ${this.#line}`;
+    return new Failure('syntax', `${lines}: ${why}`);
+  }
+}
+
+/** The dot at the end is not an escaped one. */
+function endsWithDot(text: string): boolean {
+  if (!text.endsWith('.')) return false;
+  let backslashes = 0;
+  while (text.charCodeAt(text.length - 2 - backslashes) === BACKSLASH) backslashes++;
+  return backslashes % 2 === 0;
+}
+
+function isDigits(text: string): boolean {
+  if (text === '') return false;
+  for (let at = 0; at < text.length; at++) if (!isDigit(text.charCodeAt(at))) return false;
+  return true;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+const UNITS: Readonly<Record<string, number>> = { S: 1, M: 60, H: 3600, D: 86_400, W: 604_800 };
+
+/** `3600`, or `1H30M` as BIND writes it; undefined for what is no time of 32 bits. */
+function seconds(text: string): number | undefined {
+  let sum = 0;
+  let digits = '';
+  for (const c of text.slice(0, 40).toUpperCase()) {
+    if (isDigit(c.charCodeAt(0))) digits += c;
+    else {
+      const unit = UNITS[c];
+      if (unit === undefined || digits === '') return undefined;
+      sum += Number(digits) * unit;
+      digits = '';
+    }
+  }
+  if (text.length > 40 || text === '') return undefined;
+  sum += digits === '' ? 0 : Number(digits);
+  return sum <= 0xffffffff ? sum : undefined;
+}
+
+/** RFC 3597 §5: `TYPE731`; but not a number that has a name here, whose data would go unread. */
+function isOtherType(type: string): boolean {
+  if (!type.startsWith('TYPE') || !isDigits(type.slice(4)) || type.length > 9) return false;
+  const code = Number(type.slice(4));
+  return code <= 0xffff && code !== 15 && code !== 6 && code !== 2;
+}
