@@ -15,7 +15,17 @@ import { queueList, queueRemove, queueRetry, queueShow } from './queue.ts';
 import { route } from './route.ts';
 import { ruleList, ruleTest } from './rule.ts';
 import { type StatusParts, status } from './status.ts';
-import { type SyncParts, syncDigest, syncDomain, syncFull, syncRows, syncStatus, syncVerify } from './sync.ts';
+import {
+  type SyncParts,
+  syncDigest,
+  syncDomain,
+  syncFromDns,
+  syncFromZone,
+  syncFull,
+  syncRows,
+  syncStatus,
+  syncVerify,
+} from './sync.ts';
 import { tokenAdd, tokenList, tokenRemove } from './token.ts';
 import { trace } from './trace.ts';
 import { userAdd, userList, userRemove, userShow } from './user.ts';
@@ -52,6 +62,8 @@ export function adminOperations(parts: AdminParts) {
     syncVerify(parts),
     syncDigest(parts),
     syncRows(parts),
+    syncFromDns(parts),
+    syncFromZone(parts),
     dnsRecords({ names: zoneNames(parts.reader), host: parts.zoneHost }),
     channelList(parts),
     channelShow(parts),

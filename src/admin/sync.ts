@@ -1,22 +1,35 @@
 // sync status, full, domain, verify, digest, rows: the tables made from the directory, and the proof that they are right.
+// sync from-dns, from-zone: domain entries made from another server's zone.
 
 import { z } from 'zod';
-import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import type { Revision } from '../base/ids.ts';
-import type { Reader, Writer } from '../database/operation.ts';
+import type { Reader } from '../database/operation.ts';
+import type { Caller } from '../directory/caller.ts';
+import { findEntry } from '../directory/entries.ts';
+import type { DirectoryChange } from '../directory/entry.ts';
 import { normalizeDomain } from '../message/address.ts';
+import type { ZoneServer } from '../net/zone-client.ts';
+import { type ProvisioningParts, submitChange } from '../provisioning/submit.ts';
+import { applyZone, type ZoneOutcome } from '../provisioning/zone-changes.ts';
+import { mailOfFile } from '../provisioning/zone-from-file.ts';
+import { formatZoneServer, parseZoneServer, zoneSourceDn, zoneSourceOf } from '../provisioning/zone-source.ts';
+import type { SourceStatus, ZoneSources } from '../provisioning/zone-sources.ts';
 import { type Digest, digestLines, digestTables } from '../routing/digest.ts';
 import { misplacedDomains } from '../routing/misplaced.ts';
 import type { Synchronized, SyncRuns, Verification } from '../routing/sync-runs.ts';
 import { countRows, type EntryProblems, readProblems, readRoute, readState } from '../routing/tables.ts';
 import { adminOperation } from './operation.ts';
 
-export interface SyncParts {
+/** Larger zones come by transfer. */
+export const ZONE_FILE_BYTES = 10 * 1024 * 1024;
+
+export interface SyncParts extends ProvisioningParts {
   readonly reader: Reader;
-  readonly writer: Writer;
-  readonly clock: Clock;
   readonly syncRuns: SyncRuns;
+  readonly zoneSources: ZoneSources;
+  /** This host's name and its former ones. */
+  readonly hostnames: readonly string[];
 }
 
 export interface SyncStatus {
@@ -32,10 +45,11 @@ export interface SyncStatus {
   readonly building: { readonly done: number; readonly of: number } | null;
   readonly lastFull: (Synchronized & { readonly at: string }) | null;
   readonly lastVerify: { readonly at: string; readonly rows: number; readonly differences: number } | null;
+  readonly sources: readonly SourceStatus[];
   readonly problems: readonly EntryProblems[];
 }
 
-export const syncStatus = ({ reader, syncRuns }: SyncParts) =>
+export const syncStatus = ({ reader, syncRuns, zoneSources }: SyncParts) =>
   adminOperation('sync.status', z.object({}), async (): Promise<SyncStatus> => {
     const misplaced = await misplacedDomains(reader);
     return reader.snapshot(() => {
@@ -49,6 +63,7 @@ export const syncStatus = ({ reader, syncRuns }: SyncParts) =>
         building: syncRuns.building ?? null,
         lastFull: syncRuns.lastFull() ?? null,
         lastVerify: syncRuns.lastVerify() ?? null,
+        sources: zoneSources.status(),
         problems: [...readProblems(reader), ...misplaced],
       };
     });
@@ -81,6 +96,66 @@ export const syncRows = ({ reader }: SyncParts) =>
     ({ domain, after = '' }): string[] => {
       const name = domain === undefined ? undefined : knownDomain(reader, domain);
       return digestLines(reader, name, after);
+    },
+  );
+
+/** Makes the source, or adds the server to it, and takes the zone now. */
+export const syncFromDns = (parts: SyncParts) =>
+  adminOperation(
+    'sync.from-dns',
+    z.object({ zone: domainName, server: z.string().min(1).max(100), dryRun: z.boolean().optional() }),
+    async ({ zone: name, server: text, dryRun = false }, caller, peer): Promise<ZoneOutcome> => {
+      const zone = nameOf(name);
+      const server = parseZoneServer(text);
+      if (server === undefined) throw new Failure('invalid', `${text} is not an address of a server`);
+      if (!dryRun) await keepSource(parts, { zone, server, caller, peer });
+      return parts.zoneSources.synchronize(zone, server, dryRun);
+    },
+  );
+
+interface AskedSource {
+  readonly zone: string;
+  readonly server: ZoneServer;
+  readonly caller: Caller;
+  readonly peer: string;
+}
+
+async function keepSource(parts: SyncParts, { zone, server, caller, peer }: AskedSource): Promise<void> {
+  const dn = zoneSourceDn(zone);
+  const entry = findEntry(parts.reader, dn);
+  const source = entry && zoneSourceOf(entry);
+  const text = formatZoneServer(server);
+  if (source?.servers.some((each) => formatZoneServer(each) === text)) return;
+  const value = { attribute: 'waypostZoneServer', values: [text] };
+  const change: DirectoryChange =
+    entry === undefined
+      ? {
+          kind: 'add',
+          dn,
+          attributes: [
+            { name: 'objectClass', values: ['waypostZoneSource'] },
+            { name: 'cn', values: [zone] },
+            { name: value.attribute, values: value.values },
+          ],
+        }
+      : { kind: 'modify', dn, modifications: [{ operation: 'add', ...value }] };
+  await submitChange(parts, { changes: [change], caller, peer });
+  parts.zoneSources.read();
+}
+
+/** Once: the entries carry the zone's mark, and nothing looks at it again. */
+export const syncFromZone = (parts: SyncParts) =>
+  adminOperation(
+    'sync.from-zone',
+    z.object({
+      /** A master file, a character an octet. */
+      text: z.string().max(ZONE_FILE_BYTES),
+      zone: domainName.optional(),
+      dryRun: z.boolean().optional(),
+    }),
+    async ({ text, zone: name, dryRun = false }): Promise<ZoneOutcome> => {
+      const { zone, mail } = await mailOfFile(text, name === undefined ? undefined : nameOf(name), parts.hostnames);
+      return applyZone(parts, { zone, domains: mail.domains(), dryRun, goesOn: () => {} });
     },
   );
 

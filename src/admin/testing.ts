@@ -2,8 +2,10 @@
 
 import { HashGate } from '../auth/hash-gate.ts';
 import { systemClock } from '../base/clock.ts';
+import { silentLog } from '../base/log.ts';
 import { ADMINISTRATOR_CALLER } from '../directory/caller.ts';
-import { openTestDirectory, type TestDirectory } from '../provisioning/testing.ts';
+import { openTestDirectory, type TestDirectory, testSite } from '../provisioning/testing.ts';
+import { ZoneSources } from '../provisioning/zone-sources.ts';
 import { SyncRuns } from '../routing/sync-runs.ts';
 import { domainAdd } from './domain.ts';
 import type { EntryParts } from './entries.ts';
@@ -20,7 +22,9 @@ export async function openTestAdmin(domain: string): Promise<TestAdmin> {
   const directory = await openTestDirectory();
   const { reader, writer, cache: routing } = directory;
   const syncRuns = new SyncRuns({ reader, writer, clock: systemClock });
-  const parts = { reader, writer, routing, clock: systemClock, gate: new HashGate(), syncRuns };
+  const { hostnames } = testSite;
+  const common = { reader, writer, clock: systemClock, gate: new HashGate(), hostnames };
+  const parts = { ...common, routing, syncRuns, zoneSources: new ZoneSources({ ...common, log: silentLog }) };
   await run(domainAdd(parts), { domain });
   return { directory, parts };
 }

@@ -45,6 +45,7 @@ export type Notification =
   | { readonly kind: 'administrator' } // the administrator's password has changed
   | { readonly kind: 'queue' } // a queue row is due
   | { readonly kind: 'routing' } // rows of the routing tables have changed
+  | { readonly kind: 'zone-sources' } // an entry below ou=Sources has changed
   | { readonly kind: 'segment'; readonly segment: SegmentId }; // a segment's file may be unlinked
 
 export interface Transaction {

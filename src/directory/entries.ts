@@ -34,6 +34,7 @@ const WITH_TOKENS =
   '(SELECT entry FROM dit_index WHERE tenant = ? AND attribute = ?) ORDER BY id LIMIT +?';
 const INDEXED_VALUES =
   'SELECT DISTINCT value FROM dit_index WHERE tenant = ? AND attribute = ? ORDER BY value LIMIT +?';
+const COUNT_WITH_VALUE = 'SELECT count(*) FROM dit_index WHERE tenant = ? AND attribute = ? AND value = ?';
 const WITH_VALUE_BELOW =
   `SELECT ${ENTRY_COLUMNS} FROM dit_index JOIN dit ON dit.id = dit_index.entry ` +
   'WHERE dit_index.tenant = ? AND attribute = ? AND value = ? AND path > ? AND path < ? LIMIT +?';
@@ -94,6 +95,10 @@ export async function entryByUuidIn(tx: Transaction, uuid: string): Promise<Entr
 }
 
 /** At most `limit` entries right below `parent` with ids above `after`, oldest first. */
+export function children(reader: Reader, parent: number, limit: number, after = 0): Entry[] {
+  return reader.arrays(CHILDREN, parent, after, limit).map(decodeEntry);
+}
+
 export async function childrenIn(tx: Transaction, parent: number, limit: number, after = 0): Promise<Entry[]> {
   return (await tx.arrays(CHILDREN, parent, after, limit)).map(decodeEntry);
 }
@@ -164,6 +169,12 @@ export function entryWithToken(reader: Reader, hash: string): Entry | undefined 
 /** At most `limit` entries that hold tokens, with ids above `after`, oldest first. */
 export function entriesWithTokens(reader: Reader, limit: number, after = 0): Entry[] {
   return reader.arrays(WITH_TOKENS, after, TENANT, TOKEN_KEY, limit).map(decodeEntry);
+}
+
+/** How many entries stand under this value in the index: values that are cut there are counted together. */
+export function countWith(reader: Reader, attribute: string, value: AttributeValue): number {
+  const key = indexKeyFor(attribute, value);
+  return key === undefined ? 0 : Number(reader.arrays(COUNT_WITH_VALUE, TENANT, ...key)[0]![0]);
 }
 
 /** The values under which entries stand in the index, prepared and cut as it has them; `key` is one of indexes.ts. */

@@ -27,6 +27,7 @@ const INDEXED = new Set([
   'associateddomain',
   'inetdomainbasedn',
   'waypostservername',
+  'waypostsource',
 ]);
 
 const INDEXED_CLASSES = new Set([

@@ -372,6 +372,8 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   [`${OWN}.1.101`, 'waypostTemplate', 'exact', 'single'],
   [`${OWN}.1.102`, 'waypostOrder', 'integer', 'single'],
   [`${OWN}.1.103`, 'waypostEnabled', 'boolean', 'single'],
+  // A zone whose mail domains become entries: provisioning/zone-source.ts
+  [`${OWN}.1.110`, 'waypostZoneServer', 'ia5'],
 ];
 
 export const ATTRIBUTE_ROWS: readonly AttributeRow[] = [...STANDARD_ATTRIBUTES, ...MAIL_ATTRIBUTES];
@@ -601,6 +603,7 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
     'cn waypostPattern waypostTemplate',
     'description waypostOrder waypostEnabled',
   ],
+  [`${OWN}.2.12`, 'waypostZoneSource', 'STRUCTURAL', 'top', 'cn', 'description waypostZoneServer'],
 ];
 
 export const OBJECT_CLASS_ROWS: readonly ObjectClassRow[] = [...STANDARD_CLASSES, ...MAIL_CLASSES];

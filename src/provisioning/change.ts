@@ -16,6 +16,7 @@ import { parseDn } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
 import type { ChangedEntry, DirectoryChange } from '../directory/entry.ts';
 import { changesPassword } from '../directory/scram-values.ts';
+import { nameIn } from '../routing/containers.ts';
 import { synchronizeEntry, type TableChange } from '../routing/synchronize.ts';
 import { compileZoneName } from '../zones/compile.ts';
 import { noteDomainChange } from '../zones/names.ts';
@@ -145,6 +146,8 @@ async function follow(tx: Transaction, changed: ChangedEntry): Promise<TableChan
     changesPassword(passwordsOf(before), passwordsOf(after))
   )
     tx.afterCommit({ kind: 'administrator' });
+  if ([before, after].some((entry) => entry !== undefined && nameIn('sources', entry) !== undefined))
+    tx.afterCommit({ kind: 'zone-sources' });
   await noteScramKeys(tx, before, after);
   await noteDomainChange(tx, {
     before: before && compileZoneName(before),

@@ -7,6 +7,7 @@ import type { Log } from '../base/log.ts';
 import type { WriterClient } from '../database/client.ts';
 import type { Reader } from '../database/operation.ts';
 import type { SharedState } from '../database/shared.ts';
+import type { ZoneSources } from '../provisioning/zone-sources.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import type { SyncRuns } from '../routing/sync-runs.ts';
 import type { Audit } from './audit.ts';
@@ -29,6 +30,7 @@ export interface MainParts {
   readonly writer: WriterClient;
   readonly routing: RoutingCache;
   readonly syncRuns: SyncRuns;
+  readonly zoneSources: ZoneSources;
   readonly gate: HashGate;
   readonly logins: Logins;
   /** What this thread counts. */

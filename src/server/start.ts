@@ -32,6 +32,7 @@ import { durable } from './switches.ts';
 import type { ThreadReport } from './threads/protocol.ts';
 import { compileAnew } from './upgrade.ts';
 import { verifyDaily } from './verify-daily.ts';
+import { keepZoneSources } from './zone-sources.ts';
 
 type RenewReport = Extract<ThreadReport, { kind: 'renew-local' }>;
 type ArrivedReport = Extract<ThreadReport, { kind: 'arrived' }>;
@@ -99,9 +100,11 @@ export async function start(
   const logins = threadLogins({ reader, writer, routing, shared, gate, counters, lines, configuration });
   const serving = { supervisor, threads, certificates, audit };
   const syncRuns = new SyncRuns({ reader, writer, clock });
+  const zoneSources = keepZoneSources({ ...common, reader, writer, clock, gate, supervisor });
   const main: MainParts = {
     ...common,
     syncRuns,
+    zoneSources,
     ...serving,
     startedAt,
     clock,
@@ -125,6 +128,7 @@ export async function start(
   threads.transfer.stand({ kind: 'begin' });
   const endHousekeeping = keepHouse(main);
   const endVerifying = verifyDaily(main);
+  zoneSources.read();
   log.info('server.ready', { hostname: hostnames[0], listeners: listeners });
 
   /** Transactions under way, segments, writer, store: in this order. */
@@ -144,6 +148,7 @@ export async function start(
     async stop() {
       endHousekeeping();
       endVerifying();
+      zoneSources.end();
       certificates.end();
       admin.close();
       doors.close();

@@ -42,6 +42,7 @@ const classes = [
 /** What a domain entry may say besides, and what may mean something to DNS one day. */
 const others = [
   ...[{}, { mailRoutingHosts: 'mx.example' }, { inetDomainBaseDN: 'o=other' }, { aliasedObjectName: 'o=internet' }],
+  ...[{ waypostSource: 'dns:acme.example' }, { waypostSource: 'DNS:' }, { waypostSource: 'by hand' }],
   ...['active', 'inactive', 'deleted'].map((status) => ({ inetDomainStatus: status, mailDomainStatus: status })),
 ];
 

@@ -1,11 +1,13 @@
 // What a mail domain's entry gives to DNS: its name, and a row from which records.ts makes records.
 //
 // In      one entry
-// Out     its name and row; undefined for an entry that is no mail domain
+// Out     its name and row; undefined for an entry that is no mail domain, and for one that was made from another server's
+//         zone: that server answers for the name
 // A row says what the entry wants and nothing of this host, whose name and addresses come in with each answer.
 // Never   knows a domain's status (records.ts says why); reads a table
 
-import type { Entry } from '../directory/entry.ts';
+import { asciiLower } from '../base/characters.ts';
+import { type Entry, textValue } from '../directory/entry.ts';
 import { mailDomainOf } from '../directory/mail-domain.ts';
 
 /**
@@ -27,8 +29,16 @@ export interface CompiledDomain {
 }
 
 const MX_PREFERENCE = 10;
+/** How `waypostSource` begins where the entry follows a zone: provisioning/zone-source.ts */
+const FOREIGN_ZONE = 'dns:';
 
 export function compileZoneName(entry: Entry): CompiledDomain | undefined {
   const name = mailDomainOf(entry);
-  return name === undefined ? undefined : { name, row: { mxPreference: MX_PREFERENCE } };
+  if (name === undefined || isOfForeignZone(entry)) return undefined;
+  return { name, row: { mxPreference: MX_PREFERENCE } };
+}
+
+function isOfForeignZone(entry: Entry): boolean {
+  const source = textValue(entry, 'waypostsource');
+  return source !== undefined && asciiLower(source).startsWith(FOREIGN_ZONE);
 }

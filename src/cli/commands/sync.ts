@@ -1,17 +1,25 @@
-// waypost sync status|verify|digest, sync --full, sync --domain DOMAIN
+// waypost sync status|verify|digest, sync --full, --domain DOMAIN, --from-dns ZONE@SERVER, --from-zone FILE
 
+import { readFileSync, statSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import type { SyncStatus } from '../../admin/sync.ts';
+import { type SyncStatus, ZONE_FILE_BYTES } from '../../admin/sync.ts';
 import { EXIT } from '../../base/exit.ts';
+import { Failure } from '../../base/failure.ts';
 import { grouped } from '../../database/progress.ts';
+import type { ZoneOutcome } from '../../provisioning/zone-changes.ts';
+import type { SourceStatus } from '../../provisioning/zone-sources.ts';
 import type { Synchronized, Verification } from '../../routing/sync-runs.ts';
 import type { AdminClient } from '../client.ts';
 import { type CommandContext, type CommonOptions, common } from '../command.ts';
-import { facts } from '../output.ts';
+import { facts, printable } from '../output.ts';
 
 interface SyncOptions extends CommonOptions {
   readonly full?: boolean;
   readonly domain?: string;
+  readonly fromDns?: string;
+  readonly fromZone?: string;
+  readonly zone?: string;
+  readonly dryRun?: boolean;
 }
 
 interface DigestOptions extends CommonOptions {
@@ -24,16 +32,23 @@ export function syncCommand(context: CommandContext): Command {
     .description('the routing and alias tables: compile them anew, prove them, compare them')
     .option('--full', 'compile all entries anew, beside the tables that answer')
     .option('--domain <domain>', 'compile one domain and its entries anew')
+    .option(
+      '--from-dns <zone@server>',
+      'make domains of the names in a zone of another server whose mail is ours, and follow it',
+    )
+    .option('--from-zone <file>', 'the same of a master file, once')
+    .option('--zone <zone>', 'the zone of that file, where it does not name itself')
+    .option('--dry-run', 'say what would be made, changed, removed and kept')
     .option('--json', 'print JSON')
     .action(async (options: SyncOptions) => {
-      const { full, domain } = options;
-      if ((full === true) === (domain !== undefined))
-        throw new CommanderError(
-          EXIT.usage,
-          'waypost.sync',
-          'give --full, or --domain, or one of status, verify, digest',
-        );
+      checkOptions(options);
       const client = context.client(options);
+      const { domain, fromDns, fromZone } = options;
+      if (fromDns !== undefined || fromZone !== undefined) {
+        const outcome = await callZone(client, options);
+        context.printer(options).print(outcome, () => outcomeText(outcome));
+        return;
+      }
       const done =
         domain === undefined ? await client.call('sync.full', {}) : await client.call('sync.domain', { domain });
       context.printer(options).print(done, () => synchronizedText(done));
@@ -72,6 +87,42 @@ export function syncCommand(context: CommandContext): Command {
   return sync;
 }
 
+function checkOptions({ full, domain, fromDns, fromZone, zone, dryRun }: SyncOptions): void {
+  const asked = [full === true, domain !== undefined, fromDns !== undefined, fromZone !== undefined];
+  if (asked.filter((each) => each).length !== 1)
+    throw usage('give --full, --domain, --from-dns or --from-zone, or one of status, verify, digest');
+  if (zone !== undefined && fromZone === undefined) throw usage('--zone goes with --from-zone');
+  if (dryRun === true && fromDns === undefined && fromZone === undefined)
+    throw usage('--dry-run goes with --from-dns and --from-zone');
+}
+
+function usage(text: string): Error {
+  return new CommanderError(EXIT.usage, 'waypost.sync', text);
+}
+
+async function callZone(client: AdminClient, options: SyncOptions): Promise<ZoneOutcome> {
+  const dryRun = options.dryRun === true;
+  if (options.fromZone !== undefined) {
+    const { zone } = options;
+    const text = readZoneFile(options.fromZone);
+    return client.call('sync.from-zone', { text, dryRun, ...(zone === undefined ? {} : { zone }) });
+  }
+  const [zone = '', server, more] = options.fromDns!.split('@');
+  if (server === undefined || more !== undefined)
+    throw usage('--from-dns is corp.example@192.0.2.53, perhaps with :PORT');
+  return client.call('sync.from-dns', { zone, server, dryRun });
+}
+
+/** A character an octet, as the octets of a name are escaped. */
+function readZoneFile(path: string): string {
+  try {
+    if (statSync(path).size <= ZONE_FILE_BYTES) return readFileSync(path, 'latin1');
+  } catch (error) {
+    throw new Failure('invalid', `${path} cannot be read: ${(error as Error).message}`);
+  }
+  throw new Failure('too-large', `${path} has more than ${grouped(ZONE_FILE_BYTES)} octets: see --from-dns`);
+}
+
 async function printRows(
   client: AdminClient,
   domain: string | undefined,
@@ -99,6 +150,32 @@ function verifiedText({ rows, differing, differences }: Verification): string {
   return [counts, ...named].join('\n');
 }
 
+function outcomeText({ zone, dryRun, made, changed, removed, kept, domains }: ZoneOutcome): string {
+  const named = domains.map(({ domain, change, route, why }) => {
+    const more = why ?? (route === 'mx' ? 'to nearer hosts, by its MX' : '');
+    return `${change.padEnd(8)}${domain}${more === '' ? '' : `  (${printable(more)})`}`;
+  });
+  const counts = [
+    [made, 'made'],
+    [changed, 'changed'],
+    [removed, 'removed'],
+    [kept, 'kept'],
+  ]
+    .map(([count, word]) => `${grouped(count as number)} ${word}`)
+    .join(', ');
+  const more = made + changed + removed + kept - domains.length;
+  return [
+    ...named,
+    ...(more > 0 ? [`and ${grouped(more)} more`] : []),
+    `${zone}: ${counts}${dryRun ? ' (a dry run: nothing was written)' : ''}`,
+  ].join('\n');
+}
+
+function sourceText({ name, entries, state, lastError }: SourceStatus): string {
+  const error = lastError === null ? '' : `  (${printable(lastError)})`;
+  return `source ${name}: ${state}, ${grouped(entries)} domains${error}`;
+}
+
 function text(status: SyncStatus): string {
   const problems = status.problems.flatMap(({ dn, problems: list }) =>
     list.map(({ attribute, value, reason }) => `${dn}  ${attribute}: ${value}  (${reason})`),
@@ -120,6 +197,7 @@ function text(status: SyncStatus): string {
       ['last proof', proved],
       ['not usable', String(problems.length)],
     ]),
+    ...status.sources.map(sourceText),
     ...problems,
   ].join('\n');
 }

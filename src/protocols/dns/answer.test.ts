@@ -149,6 +149,52 @@ test('a query with an OPT record gets one, whatever else is wrong with it', () =
   }
 });
 
+test('NOTIFY: a server of the zone is thanked, others are refused, and neither answer is remembered', () => {
+  const heard: string[] = [];
+  const { answer, state } = answerer({
+    notified(zone, peer) {
+      if (zone === 'broken.example') throw new Failure('unavailable', 'The store does not answer, try again later');
+      heard.push(`${zone} ${peer}`);
+      return zone === 'corp.example' && peer === '192.0.2.53';
+    },
+  });
+  const said = (query: DnsMessage, peerAddress = '192.0.2.53') => {
+    const reply = answer(encodeMessage(query), { transport: 'udp', sizeBytes: 1232, peerAddress });
+    assert.ok(reply instanceof Uint8Array);
+    return decodeMessage(reply);
+  };
+  const soa = { mname: 'a', rname: 'b', serial: 9, refresh: 1, retry: 1, expire: 1, minimum: 1 };
+  const record = { name: 'corp.example', class: 1, ttl: 1, type: 'SOA', ...soa } as const;
+  const notify = (name: string, more: Partial<DnsMessage> = {}): DnsMessage => ({
+    ...queryMessage(5, name, 'SOA', { opcode: 4, authoritative: true }),
+    answers: [record],
+    ...more,
+  });
+  const good = said(notify('Corp.example'));
+  assert.deepEqual(
+    [good.id, good.opcode, good.rcode, good.authoritative, good.questions[0]?.name, good.answers.length],
+    [5, 4, RCODE.NOERROR, true, 'Corp.example', 0],
+  );
+  assert.equal(said(notify('Corp.example'), '192.0.2.54').rcode, RCODE.REFUSED);
+  assert.equal(said(notify('Corp.example')).rcode, RCODE.NOERROR);
+  assert.deepEqual(heard, ['corp.example 192.0.2.53', 'corp.example 192.0.2.54', 'corp.example 192.0.2.53']);
+  const question = { name: 'corp.example', type: 'SOA', class: 1 } as const;
+  for (const [query, rcode] of [
+    [notify('other.example'), RCODE.REFUSED],
+    [notify('broken.example'), RCODE.SERVFAIL],
+    [notify('', { questions: [{ ...question, type: 'MX' }] }), RCODE.REFUSED],
+    [notify('', { questions: [{ ...question, class: 3 }] }), RCODE.REFUSED],
+    [notify('', { questions: [] }), RCODE.FORMERR],
+    [notify('', { questions: [question, question] }), RCODE.FORMERR],
+  ] as const)
+    assert.equal(said(query).rcode, rcode);
+  assert.equal(state.lookUps, 0);
+  assert.equal(
+    answer(encodeMessage(notify('a', { isResponse: true })), { transport: 'udp', sizeBytes: 512, peerAddress: '' }),
+    undefined,
+  );
+});
+
 test('whatever comes, nothing is thrown, and what goes back is a response with the id of its query', () => {
   const { answer } = answerer();
   const name = fc.constantFrom('acme.example', 'mail.ACME.example', 'x.acme.example', 'example', '.');

@@ -1,18 +1,18 @@
 // Answers one DNS query: what is refused, what is looked up, how the response is put together. For UDP and TCP alike.
 //
-// In      the octets of one query
+// In      the octets of one query, or of one NOTIFY
 // Out     the octets of the response, or nothing where no response is allowed
 // EDNS    the response to a query with an OPT record has one, errors included, as far as the query's OPT can be read
 // Read-your-writes  the directory's revision is compared before each answer; what is remembered is of that revision only
 // Limits  limits.ts; one question a query
 // Never   answers a response (two servers would answer each other for ever), recurses, transfers a zone
-// RFC 1035 §4.1 §7.3, RFC 2308, RFC 4343, RFC 6891 §6.1.1 §6.1.3 §6.2.3 §7, RFC 8482, RFC 8906 §3
+// RFC 1035 §4.1 §7.3, RFC 1996 §3 §4, RFC 2308, RFC 4343, RFC 6891 §6.1.1 §6.1.3 §6.2.3 §7, RFC 8482, RFC 8906 §3
 
 import { asciiLower } from '../../base/characters.ts';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { asFailure } from '../../base/failure.ts';
 import type { Log } from '../../base/log.ts';
-import { CLASS_IN, OPCODE_QUERY, RCODE, type RecordType } from '../../wire/dns/codes.ts';
+import { CLASS_IN, OPCODE_NOTIFY, OPCODE_QUERY, RCODE, type RecordType } from '../../wire/dns/codes.ts';
 import {
   type DnsHeader,
   type DnsMessage,
@@ -57,6 +57,8 @@ export interface AnswerParts {
   /** The directory's revision that all writes acknowledged so far are in. */
   readonly revision: () => number;
   readonly log: Log;
+  /** NOTIFY: `zone` (lower case) has changed, says this address. False when it has no say in it. May throw a Failure. */
+  readonly notified?: (zone: string, peerAddress: string) => boolean;
   /** For the metrics: called for each response, with its rcode. */
   readonly onAnswer?: (rcode: number, transport: Transport) => void;
 }
@@ -75,6 +77,12 @@ export function createAnswer(parts: AnswerParts): Answer {
   return (octets, from) => {
     const header = decodeDnsHeader(octets);
     if (header === undefined || header.isResponse) return undefined;
+    if (header.opcode === OPCODE_NOTIFY && parts.notified !== undefined) {
+      // Never remembered: the same octets from another address are another message.
+      const noted = answerNotify(parts, octets, header, from);
+      parts.onAnswer?.(noted.rcode, from.transport);
+      return noted.octets;
+    }
     const key = remembered.key(octets, from);
     let made = key === undefined ? undefined : remembered.find(key, header.id);
     if (made === undefined) {
@@ -109,6 +117,27 @@ function makeAnswer(
     parts.log.error('dns.failed', { name: query.question.name, error: failure.message, detail: failure.detail });
     const rcode = DNS_FAILURE[failure.kind];
     return { octets: encodeMessage(response(query, empty(rcode)), limit), rcode };
+  }
+}
+
+/** RFC 1996 §3.7 §4.7: the response repeats the question, and nothing of what the sender says that the zone now holds. */
+function answerNotify(parts: AnswerParts, octets: Uint8Array, header: DnsHeader, from: QueryOrigin): MadeAnswer {
+  const query = readQuery(octets);
+  if (query === undefined) return bareAnswer(header, RCODE.FORMERR, findEdns(octets));
+  const rcode = notifyRcode(parts, query, from);
+  const message = response(query, { ...empty(rcode), authoritative: rcode === RCODE.NOERROR });
+  return { octets: encodeMessage(message, from.sizeBytes), rcode };
+}
+
+function notifyRcode(parts: AnswerParts, { question, edns }: Query, { peerAddress }: QueryOrigin): number {
+  if (isOtherVersion(edns)) return RCODE.BADVERS;
+  if (question.class !== CLASS_IN || question.type !== 'SOA') return RCODE.REFUSED;
+  try {
+    return parts.notified?.(asciiLower(question.name), peerAddress) === true ? RCODE.NOERROR : RCODE.REFUSED;
+  } catch (error) {
+    const failure = asFailure(error);
+    parts.log.error('dns.failed', { name: question.name, error: failure.message, detail: failure.detail });
+    return DNS_FAILURE[failure.kind];
   }
 }
 

@@ -7,6 +7,7 @@ import { bindDnsUdp, type DnsUdpService, serveDnsUdp } from '../../protocols/dns
 import { zoneLookUp } from '../../zones/names.ts';
 import type { Counts } from '../counters.ts';
 import { thisZoneHost } from '../zone-host.ts';
+import { type NotifiedReport, zoneNotified } from '../zone-notified.ts';
 import { type ThreadData, threadParts } from './parts.ts';
 
 /** From the main thread. */
@@ -24,6 +25,7 @@ export type DnsReport =
   | { readonly kind: 'bound'; readonly address: string; readonly port: number }
   /** It could not be bound, or it has failed since and is closed. */
   | { readonly kind: 'not-bound'; readonly address: string; readonly code: string }
+  | NotifiedReport
   | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts };
 
 const data = workerData as ThreadData;
@@ -32,6 +34,7 @@ const report = (message: DnsReport): void => parentPort?.postMessage(message);
 const answer = createAnswer({
   lookUp: zoneLookUp(parts.database.reader, thisZoneHost(data)),
   revision: () => parts.shared.revision(),
+  notified: zoneNotified(parts.database.reader, report),
   log: parts.log,
   onAnswer: (rcode) => parts.counters.add('dns', rcode),
 });

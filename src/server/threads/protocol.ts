@@ -37,6 +37,7 @@ import { createServerNames } from '../server-names.ts';
 import { siteOf } from '../site.ts';
 import { TOO_MANY } from '../too-many.ts';
 import { thisZoneHost } from '../zone-host.ts';
+import { type NotifiedReport, zoneNotified } from '../zone-notified.ts';
 import { segmentHost, type ThreadData, threadParts } from './parts.ts';
 
 /** From the main thread. */
@@ -58,6 +59,7 @@ export type ThreadReport =
   | { readonly kind: 'started' }
   | MaildropRequest
   | AuditReport
+  | NotifiedReport
   | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts }
   /** A virtual server's name is missing in the local certificate; answered with `renewed`. */
   | { readonly kind: 'renew-local'; readonly request: number }
@@ -124,6 +126,7 @@ const doors = {
     answer: createAnswer({
       lookUp: zoneLookUp(reader, thisZoneHost(data)),
       revision: () => shared.revision(),
+      notified: zoneNotified(reader, report),
       log,
       onAnswer: (rcode) => counters.add('dns', rcode),
     }),
