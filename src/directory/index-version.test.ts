@@ -18,7 +18,7 @@ import { openTestDirectory, searchAll, type TestDirectory } from './testing.ts';
 /** A version that is not released may still change its digest, as by a class more in what is asked; a released one never does. */
 const digests: Readonly<Record<number, string>> = {
   1: '71f09b7078b90d0e0e3de4ea2708e667',
-  2: '519d741bd87d2acbbf96857b6384ab15',
+  2: '47d0628361a17117e19e1f854407965c',
 };
 
 const texts = [

@@ -62,6 +62,8 @@ test('lines may end in CRLF, and the last one in nothing', () => {
 const broken: readonly [text: string, message: string][] = [
   ['@ MX 10 mail', 'line 1: a relative name, and no origin: name the zone'],
   ['\n\na.example. MX 10', 'line 3: MX has 2 values, not 1'],
+  ['; a\n\na.example. MX 10\n\n; b\n', 'line 3: MX has 2 values, not 1'],
+  ['a.example. MX (\n 10\n )\n\n', 'lines 1 to 3: MX has 2 values, not 1'],
   ['a.example. MXX 10 mail.example.', 'line 1: MXX is no record type of class IN'],
   ['a.example. CH MX 10 mail.example.', 'line 1: CH is no record type of class IN'],
   ['a.example. TYPE15 \\# 4 000a0000', 'line 1: TYPE15 is no record type of class IN'],

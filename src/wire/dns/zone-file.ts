@@ -53,10 +53,11 @@ interface FileEntry {
 export class ZoneFile {
   readonly #text: string;
   #at = 0;
-  /** Where the reading is. */
+  /** Of the entry that is read: its first line, and the last one so far. */
+  #firstLine = 1;
   #line = 1;
-  /** Where the entry began. */
-  #entryLine = 1;
+  /** The last line has ended. */
+  #isNewLine = false;
   #origin: string | undefined;
   #owner: string | undefined;
   #records = 0;
@@ -86,7 +87,9 @@ export class ZoneFile {
   #entry(): FileEntry | undefined {
     const text = this.#text;
     if (this.#at >= text.length) return undefined;
-    this.#entryLine = this.#line;
+    if (this.#isNewLine) this.#line++;
+    this.#isNewLine = false;
+    this.#firstLine = this.#line;
     const first = text.charCodeAt(this.#at);
     const hasNoOwner = first === SPACE || first === TAB;
     const tokens: Token[] = [];
@@ -95,8 +98,9 @@ export class ZoneFile {
       const code = text.charCodeAt(this.#at);
       if (code === LF) {
         this.#at++;
-        this.#line++;
+        this.#isNewLine = !isOpen;
         if (!isOpen) return { tokens, hasNoOwner };
+        this.#line++;
       } else if (code === SPACE || code === TAB || code === CR) this.#at++;
       else if (code === SEMICOLON) this.#skipComment();
       else if (code === OPEN || code === CLOSE) {
@@ -225,7 +229,7 @@ export class ZoneFile {
   }
 
   #failure(why: string): Failure {
-    const lines = this.#line > this.#entryLine ? `lines ${this.#entryLine} to ${this.#line}` : `line ${this.#line}`;
+    const lines = this.#line > this.#firstLine ? `lines ${this.#firstLine} to ${this.#line}` : `line ${this.#line}`;
     return new Failure('syntax', `${lines}: ${why}`);
   }
 }
