@@ -106,6 +106,8 @@ export function buildProgram(context: CommandContext, ...own: readonly Command[]
     .description('A mail system whose routing is generated from a directory.')
     .enablePositionalOptions()
     .exitOverride()
+    // Options behind a command are that command's: one with verbs may have options of its own.
+    .enablePositionalOptions()
     .configureOutput({ writeErr: () => {} })
     .showHelpAfterError(false);
   // What stands behind a verb is the verb's, also where the command before it has an option of that name.

@@ -55,7 +55,15 @@ const octets: AttributeValue = new Uint8Array([0xff, 0xfe]);
 
 const attributes = [
   ...['uid', 'mail', 'mailAlternateAddress', 'mailEquivalentAddress', 'cn', 'cn;lang-fr', 'sn', 'dc', 'ou', 'o'],
-  ...['associatedDomain', 'waypostSource', 'member', 'uniqueMember', 'inetDomainBaseDN', 'aliasedObjectName', 'telephoneNumber'],
+  ...[
+    'associatedDomain',
+    'waypostSource',
+    'member',
+    'uniqueMember',
+    'inetDomainBaseDN',
+    'aliasedObjectName',
+    'telephoneNumber',
+  ],
   ...['description', 'userPassword', 'jpegPhoto', 'mgrpRFC822MailMember', 'objectClass', 'noLongerKnown'],
 ];
 const classes = OBJECT_CLASS_ROWS.flatMap(([oid, name]) => [name, name.toUpperCase(), oid]);

@@ -29,7 +29,7 @@ interface DigestOptions extends CommonOptions {
 
 export function syncCommand(context: CommandContext): Command {
   const sync = common(new Command('sync'))
-    // Options behind a verb are the verb's: both have --data, --json and --domain.
+    // Both the command and its verbs have --data, --json and --domain.
     .enablePositionalOptions()
     .description('the routing and alias tables: compile them anew, prove them, compare them')
     .option('--full', 'compile all entries anew, beside the tables that answer')
