@@ -462,6 +462,8 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'smtp.refuse': 'a message was refused after its dot, for a reason of ours',
   'sync.differ':
     'The daily proof has found rows of the routing tables that are not as their entries say: `sync verify` names them.',
+  'sync.zone':
+    'a zone of another server has been taken and the directory follows it, or it could not be had, see [Domains from a zone](../domains-from-a-zone.md)',
   'sync.verify': 'The daily proof has compared every row, or could not be made.',
   'store.collect': 'housekeeping could not write; it comes again',
   'store.remove-copy': 'the copy of the store that an upgrade made seven days ago was taken away; `copy` is its name',
