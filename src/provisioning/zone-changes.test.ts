@@ -169,6 +169,6 @@ test('whatever the zones say one after another, the entries are those of the las
         [],
       );
     }),
-    { numRuns: 40 },
+    { numRuns: 60 },
   );
 });

@@ -232,6 +232,7 @@ async function* planRemovals(
     after = page.at(-1)!.id;
     await turn();
   }
+  const needed = await aboveWanted(new Set(dropped), wanted);
   // What lies below goes first.
   dropped.sort((a, b) => b.split('.').length - a.split('.').length);
   const going = new Set<number>();
@@ -239,7 +240,7 @@ async function* planRemovals(
     if (n % PAGE === 0) await turn();
     const entry = findEntry(reader, dcDnOfDomain(domain));
     if (entry === undefined) continue;
-    if (!isBare(reader, entry, going)) {
+    if (needed.has(domain) || !isBare(reader, entry, going)) {
       run.keep(domain, 'the zone has dropped it, and entries lie below');
       continue;
     }
@@ -250,6 +251,21 @@ async function* planRemovals(
       changes: [still(entry, mark, []), { kind: 'delete', dn: entry.dn }],
     };
   }
+}
+
+/** Those of `dropped` that have a wanted domain below, which may be made in this very run. */
+async function aboveWanted(dropped: ReadonlySet<string>, wanted: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+  const above = new Set<string>();
+  if (dropped.size === 0) return above;
+  let count = 0;
+  for (const name of wanted) {
+    if (++count % PAGE === 0) await turn();
+    for (let dot = name.indexOf('.'); dot >= 0; dot = name.indexOf('.', dot + 1)) {
+      const ancestor = name.slice(dot + 1);
+      if (dropped.has(ancestor)) above.add(ancestor);
+    }
+  }
+  return above;
 }
 
 /** Nothing lies below but empty containers that go along, and domains that go before. */
