@@ -1,4 +1,4 @@
-// The bench: the same generator lines against Waypost and against Postfix + Dovecot, by turns, in one run.
+// The bench: the same generator lines against Waypost and against Postfix + Dovecot, or slapd, by turns, in one run.
 //
 //   --quick         one round instead of three, the lines with a bar only
 //   --only NAME     this line only; may be repeated
@@ -6,17 +6,20 @@
 //   --against DIR   a checkout: this program and that one by turns, processor time a message; without the peers
 //   --json          one JSON object on standard output instead of the table
 //
-// Out     a table of medians and ratios; exit code 1 when a bar is missed, 0 when all are held or no peer is installed
+// Out     a table of medians and ratios; exit code 1 when a bar is missed, 0 when all are held. Without peers only ratios of
+//         our own figures are judged
 // Never   compares figures of different runs: the disk's sync rate can change tenfold in minutes
 
 import { parseArgs } from 'node:util';
 import { compareWith } from './against.ts';
+import { DIRECTORY_LINES } from './directory-lines.ts';
+import { slapdMissing, startDirectorySides } from './directory-sides.ts';
 import { aligned, fsyncCost, machine, median, shown } from './figures.ts';
 import type { Figures } from './generate.ts';
-import { LINES, type Line, MAILBOXES } from './lines.ts';
+import { LINES, MAILBOXES, type Measured } from './lines.ts';
 import { type PeerName, peersMissing, type Side, type SideName, startOurs, startPeers } from './sides.ts';
 
-const PEER_NAMES = { shipped: 'Postfix + Dovecot', fast: 'the same, fast logins' } as const;
+const PEER_NAMES = { shipped: 'Postfix + Dovecot', fast: 'the same, fast logins', slapd: 'slapd' } as const;
 
 const { values: options } = parseArgs({
   options: {
@@ -29,7 +32,7 @@ const { values: options } = parseArgs({
 });
 
 interface Result {
-  readonly line: Line;
+  readonly line: Measured;
   readonly medians: ReadonlyMap<SideName, number>;
   readonly runs: ReadonlyMap<SideName, readonly Figures[]>;
   readonly missed: readonly string[];
@@ -37,13 +40,16 @@ interface Result {
 
 if (options.against !== undefined) process.exit((await compareWith(options.against, options)) ? 0 : 1);
 
-const lines = LINES.filter(({ name, bars }) => {
+const isAsked = ({ name, bars, own }: Measured): boolean => {
   if (options.only.length > 0) return options.only.includes(name);
-  return !options.quick || Object.keys(bars).length > 0;
-});
-const unknown = options.only.filter((name) => !LINES.some((line) => line.name === name));
-if (lines.length === 0 || unknown.length > 0) {
-  console.error(`no line ${unknown.join(', ')}; there are ${LINES.map(({ name }) => name).join(', ')}`);
+  return !options.quick || Object.keys(bars).length > 0 || own !== undefined;
+};
+const lines = LINES.filter(isAsked);
+const directoryLines = DIRECTORY_LINES.filter(isAsked);
+const names = [...LINES, ...DIRECTORY_LINES].map(({ name }) => name);
+const unknown = options.only.filter((name) => !names.includes(name));
+if (unknown.length > 0) {
+  console.error(`no line ${unknown.join(', ')}; there are ${names.join(', ')}`);
   process.exit(64);
 }
 const rounds = options.quick ? 1 : 3;
@@ -52,10 +58,10 @@ const READ = MAILBOXES * rounds * lines.length;
 const users = READ + MAILBOXES;
 const say = (text: string): void => console.error(text);
 
-const sides: Side[] = [];
+const running: { stop(): Promise<void> }[] = [];
 let failed = false;
 const stopAll = async (): Promise<void> => {
-  for (const side of sides.splice(0)) await side.stop();
+  for (const side of running.splice(0)) await side.stop();
 };
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => void stopAll().then(() => process.exit(1)));
@@ -68,18 +74,10 @@ process.exit(failed ? 1 : 0);
 
 /** True when no bar was missed. */
 async function bench(): Promise<boolean> {
-  say(`starting Waypost with ${users} users ...`);
-  const ours = await startOurs(users);
-  sides.push(ours);
-  say(`users added over LDAP: ${ours.addsPerSecond}/s on 8 connections`);
-  const missing = options.alone ? 'not asked for (--alone)' : peersMissing();
-  if (missing === false) {
-    sides.push(await startPeers(users, 'shipped'));
-    if (lines.some(({ against }) => against.includes('fast'))) sides.push(await startPeers(users, 'fast'));
-  } else say(`Waypost alone, no ratios: ${missing}`);
-
   const disk = [fsyncCost()];
-  const results = lines.map((line, i) => measure(line, MAILBOXES * rounds * i));
+  const results = lines.length === 0 ? [] : await benchMail();
+  await stopAll();
+  if (directoryLines.length > 0) results.push(...(await benchDirectory()));
   disk.push(fsyncCost());
   if (options.json) {
     console.log(JSON.stringify(asJson(results, disk), undefined, 2));
@@ -90,31 +88,88 @@ async function bench(): Promise<boolean> {
   return results.every(({ missed }) => missed.length === 0);
 }
 
-function measure(line: Line, offset: number): Result {
+async function benchMail(): Promise<Result[]> {
+  say(`starting Waypost with ${users} users ...`);
+  const sides: Side[] = [];
+  const started = async <S extends Side>(starting: Promise<S>): Promise<S> => {
+    const side = await starting;
+    sides.push(side);
+    running.push(side);
+    return side;
+  };
+  const ours = await started(startOurs(users));
+  say(`users added over LDAP: ${ours.addsPerSecond}/s on 8 connections`);
+  const missing = options.alone ? 'not asked for (--alone)' : peersMissing();
+  if (missing === false) {
+    await started(startPeers(users, 'shipped'));
+    if (lines.some(({ against }) => against.includes('fast'))) await started(startPeers(users, 'fast'));
+  } else say(`Waypost alone, no ratios: ${missing}`);
+  const results: Result[] = [];
+  for (const [i, line] of lines.entries()) {
+    const taking = sides.filter(({ name }) => name === 'waypost' || line.against.some((peer) => peer === name));
+    const runs = taking.map((side): Run => {
+      const offset = MAILBOXES * rounds * i;
+      return [side.name, (round) => line.run(side, line.isFresh ? offset + round * MAILBOXES : READ)];
+    });
+    results.push(await measure(line, runs));
+  }
+  return results;
+}
+
+/** After the others: many users take memory. */
+async function benchDirectory(): Promise<Result[]> {
+  const missing = options.alone ? 'not asked for (--alone)' : slapdMissing();
+  const isAgainst = directoryLines.some(({ against }) => against.includes('slapd'));
+  if (isAgainst && missing !== false) say(`no ratios to slapd: ${missing}`);
+  const sides = await startDirectorySides({
+    few: directoryLines.some(({ needsFew }) => needsFew),
+    slapd: isAgainst && missing === false,
+    say,
+  });
+  running.push(sides);
+  const results: Result[] = [];
+  for (const line of directoryLines) {
+    const { ours, theirs } = line;
+    const runs: Run[] = [['waypost', () => ours(sides)]];
+    if (theirs !== undefined && sides.slapd !== undefined) runs.push(['slapd', () => theirs(sides)]);
+    results.push(await measure(line, runs));
+  }
+  return results;
+}
+
+type Run = readonly [side: SideName, run: (round: number) => Figures | Promise<Figures>];
+
+async function measure(line: Measured, sides: readonly Run[]): Promise<Result> {
   const runs = new Map<SideName, Figures[]>();
-  const taking = sides.filter(({ name }) => name === 'waypost' || line.against.some((peer) => peer === name));
   for (let round = 0; round < rounds; round++) {
-    for (const side of taking) {
-      const figures = line.run(side, line.isFresh ? offset + round * MAILBOXES : READ);
-      runs.set(side.name, [...(runs.get(side.name) ?? []), figures]);
-      say(`${line.name} ${side.name}: ${figures[line.figure]} ${line.unit}`);
+    for (const [name, run] of sides) {
+      const figures = await run(round);
+      runs.set(name, [...(runs.get(name) ?? []), figures]);
+      const all = line.own === undefined ? '' : ` ${JSON.stringify(figures)}`;
+      say(`${line.name} ${name}: ${figures[line.figure]} ${line.unit}${all}`);
     }
   }
-  const middle = line.isCost ? (values: readonly number[]) => Math.max(...values) : median;
+  // Of memory the largest counts.
+  const middle = line.isCost && line.own === undefined ? (values: readonly number[]) => Math.max(...values) : median;
   const medians = new Map(
     [...runs].map(([name, all]) => [name, middle(all.map((figures) => Number(figures[line.figure])))]),
   );
+  const ours = medians.get('waypost')!;
   const missed = Object.entries(line.bars).flatMap(([name, bar]) => {
     const theirs = medians.get(name as PeerName);
-    const ours = medians.get('waypost')!;
     if (theirs === undefined || advantage(line, ours, theirs) >= bar) return [];
     return [`${line.name}: ${advantage(line, ours, theirs).toFixed(1)} times ${name}, the bar is ${bar}`];
   });
+  if (!isOwnHeld(line, ours)) missed.push(`${line.name}: ${ours} ${line.unit}, the bar is ${line.own}`);
   return { line, medians, runs, missed };
 }
 
+function isOwnHeld({ own, isCost }: Measured, figure: number): boolean {
+  return own === undefined || (isCost ? figure <= own : figure >= own);
+}
+
 /** So many times better are we. */
-function advantage({ isCost }: Line, ours: number, theirs: number): number {
+function advantage({ isCost }: Measured, ours: number, theirs: number): number {
   return isCost ? theirs / ours : ours / theirs;
 }
 
@@ -123,7 +178,10 @@ function table(results: readonly Result[]): string {
   for (const { line, medians } of results) {
     const ours = medians.get('waypost')!;
     const others = line.against.filter((name) => medians.has(name));
-    if (others.length === 0)
+    if (line.own !== undefined) {
+      const verdict = isOwnHeld(line, ours) ? 'held' : 'MISSED';
+      rows.push([`${line.name}: ${line.what}`, '', '', '', ours.toFixed(2), ownBar(line), verdict]);
+    } else if (others.length === 0)
       rows.push([`${line.name}: ${line.what}`, `${shown(ours)} ${line.unit}`, '', '', '', '', '']);
     for (const name of others) {
       const theirs = medians.get(name)!;
@@ -144,6 +202,10 @@ function table(results: readonly Result[]): string {
   return aligned(rows);
 }
 
+function ownBar({ own, isCost }: Measured): string {
+  return isCost ? `at most ${own}` : `${own}`;
+}
+
 function asJson(results: readonly Result[], disk: readonly number[]): object {
   return {
     machine: machine(rounds),
@@ -160,6 +222,7 @@ function asJson(results: readonly Result[], disk: readonly number[]): object {
         ),
       ),
       bars: line.bars,
+      ...(line.own === undefined ? {} : { own: line.own }),
       missed,
       runs: Object.fromEntries(runs),
     })),

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// LDAP load over raw BER: modes search, bind, add. Prints one JSON line, last; options: docs/benchmarks.md.
+// LDAP load over raw BER: modes search, bind, add, modify. Prints one JSON line, last; options: docs/benchmarks.md.
 import net from 'node:net';
 import { accounting, args, now, percentiles, report, round, userOf } from './lib.mjs';
 
@@ -22,10 +22,19 @@ const o = args({
   offset: 0,
   password: 'secret',
   attributes: '', // add: the entry's attributes as JSON, {n} and {d} in the values; '' for slapd's users
+  change: 'replace', // modify: add or replace these attributes, of one user after another in an order that jumps;
+  values: 1, // modify: so many values an operation, those of users n * values and following
+  rate: 0, // modify: operations a second; 0: as fast as they are answered
   tree: '',
 });
 const len = (n) =>
-  n < 128 ? Buffer.from([n]) : n < 256 ? Buffer.from([0x81, n]) : Buffer.from([0x82, n >> 8, n & 255]);
+  n < 128
+    ? Buffer.from([n])
+    : n < 256
+      ? Buffer.from([0x81, n])
+      : n < 65536
+        ? Buffer.from([0x82, n >> 8, n & 255])
+        : Buffer.from([0x83, n >> 16, (n >> 8) & 255, n & 255]);
 const tlv = (tag, ...parts) => {
   const b = Buffer.concat(parts);
   return Buffer.concat([Buffer.from([tag]), len(b.length), b]);
@@ -84,6 +93,33 @@ const rnd = (n) => {
   seed >>>= 0;
   return seed % n;
 };
+// {r} in a value is another text in every run: what is changed is never what was there.
+const runId = Date.now().toString(36) + process.pid.toString(36);
+const CHANGES = { add: 0, replace: 2 };
+const modifyReq = (n) =>
+  tlv(
+    0x66,
+    str(userOf(o.dn, n, o.domains)),
+    tlv(
+      0x30,
+      ...attributes.map(([type, values]) =>
+        tlv(
+          0x30,
+          int(CHANGES[o.change], 10),
+          attr(
+            type,
+            ...[values]
+              .flat()
+              .flatMap((v) =>
+                Array.from({ length: o.values }, (_, k) =>
+                  userOf(v.replaceAll('{r}', runId), n * o.values + k, o.domains),
+                ),
+              ),
+          ),
+        ),
+      ),
+    ),
+  );
 const lat = [];
 const errors = new Map();
 let started = 0;
@@ -99,25 +135,37 @@ function connection() {
     let open = 0;
     const t = new Map();
     let finish;
+    let timer;
     let bound = !o.binddn;
     const next = () => {
       const out = [];
       while (started < o.count && open < o.depth) {
+        const early = o.rate ? t0 + (started * 1000) / o.rate - now() : 0;
+        if (early > 0) {
+          timer ??= setTimeout(() => {
+            timer = undefined;
+            next();
+          }, early);
+          break;
+        }
         const i = started++;
         const k = ++id;
         open++;
         t.set(k, now());
-        const n = o.offset + (o.mode === 'add' ? i : rnd(o.users));
+        // 7919 is a prime: no user comes twice before each has come once.
+        const n = o.offset + (o.mode === 'add' ? i : o.mode === 'modify' ? (i * 7919) % o.users : rnd(o.users));
         const op =
           o.mode === 'search'
             ? searchReq(userOf(o.value, n, o.domains))
             : o.mode === 'bind'
               ? bindReq(userOf(o.dn, n, o.domains), o.password)
-              : addReq(n);
+              : o.mode === 'modify'
+                ? modifyReq(n)
+                : addReq(n);
         out.push(msg(k, op));
       }
       if (out.length) sock.write(out.length === 1 ? out[0] : Buffer.concat(out));
-      if (!open) {
+      if (!open && timer === undefined) {
         sock.end(msg(++id, Buffer.from([0x42, 0])));
         finish();
       }
@@ -142,7 +190,7 @@ function connection() {
         const op = buf[q];
         if (op === 0x64) entries++;
         else if (op !== 0x73) {
-          // SearchResultDone, BindResponse, AddResponse carry a result code first
+          // SearchResultDone, BindResponse, AddResponse, ModifyResponse carry a result code first
           q++;
           q += buf[q] & 0x80 ? 1 + (buf[q] & 0x7f) : 1;
           const code = buf[q + 2];

@@ -3,20 +3,26 @@
 import { type Figures, generate } from './generate.ts';
 import type { PeerName, Side } from './sides.ts';
 
-export interface Line {
+/** What is judged of a line's runs. */
+export interface Measured {
   readonly name: string;
   readonly what: string;
-  /** Arguments for this side. The count is only how long it takes: rates are compared. */
-  readonly run: (side: Side, offset: number) => Figures;
-  /** Each run gets mailboxes that nothing has been delivered to. */
-  readonly isFresh?: true;
   readonly figure: string;
   readonly unit: string;
-  /** Less is better, as of memory: the largest of the runs counts, and the ratio is the other side's figure by ours. */
+  /** Less is better, as of memory: the ratio is the other side's figure by ours. */
   readonly isCost?: true;
   readonly against: readonly PeerName[];
   /** The ratio is at least this. */
   readonly bars: Partial<Record<PeerName, number>>;
+  /** The figure is a ratio of two of our own: at least this, where it is a cost at most. */
+  readonly own?: number;
+}
+
+export interface Line extends Measured {
+  /** Arguments for this side. The count is only how long it takes: rates are compared. */
+  readonly run: (side: Side, offset: number) => Figures;
+  /** Each run gets mailboxes that nothing has been delivered to. */
+  readonly isFresh?: true;
 }
 
 /** Fresh mailboxes of one run. */

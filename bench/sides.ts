@@ -16,9 +16,9 @@ import { startWaypost } from '../test/support/server.ts';
 import { generate } from './generate.ts';
 
 export const PASSWORD = 'secret';
-const DOMAINS = 10;
+export const DOMAINS = 10;
 
-export type PeerName = 'shipped' | 'fast';
+export type PeerName = 'shipped' | 'fast' | 'slapd';
 /** `before`: Waypost of another checkout. */
 export type SideName = 'waypost' | 'before' | PeerName;
 

@@ -32,6 +32,8 @@ const o = args({
   auth: '', // auth: user:password for AUTH PLAIN
   'per-conn': 0, // messages per connection, 0 = keep it for the whole run
   'no-pipeline': false,
+  seconds: 0, // begin nothing after so many seconds; 0 = the count alone
+  'while-pid': 0, // begin nothing after this process has ended
   'rcpt-only': 0, // rcpt-only K: K RCPTs a transaction, then RSET, no DATA; count = RCPTs
   'wait-imap': '',
   password: 'secret', // host:port: wait until every message can be counted in its mailbox
@@ -87,6 +89,7 @@ let accepted = 0;
 let deliveries = 0;
 let rcptOk = 0;
 let connects = 0;
+let isOver = false;
 const err = (what) => errors.set(what, (errors.get(what) ?? 0) + 1);
 
 function client() {
@@ -159,7 +162,7 @@ function client() {
     };
     (async () => {
       let used = -1;
-      while (started < N) {
+      while (started < N && !isOver) {
         const i = started;
         started += o['rcpt-only'] ? RCPTS : 1;
         try {
@@ -242,6 +245,16 @@ if (waiting) {
     boxes.push({ c, base: c.status });
   }
 }
+const hasEnded = (pid) => {
+  try {
+    const t = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return t[t.lastIndexOf(')') + 2] === 'Z';
+  } catch {
+    return true;
+  }
+};
+if (o.seconds) setTimeout(() => (isOver = true), o.seconds * 1000).unref();
+if (o['while-pid']) setInterval(() => (isOver ||= hasEnded(o['while-pid'])), 10).unref();
 const used = accounting(o.tree);
 const t0 = now();
 await Promise.all(Array.from({ length: o.conns }, client));
@@ -270,14 +283,7 @@ if (waiting) {
 } else if (o['wait-pid']) {
   const deadline = now() + o.timeout * 1000;
   for (;;) {
-    let s = 'Z';
-    try {
-      const t = fs.readFileSync(`/proc/${o['wait-pid']}/stat`, 'latin1');
-      s = t[t.lastIndexOf(')') + 2];
-    } catch {
-      /* ended */
-    }
-    if (s === 'Z') break;
+    if (hasEnded(o['wait-pid'])) break;
     if (now() > deadline) {
       incomplete = 1;
       break;

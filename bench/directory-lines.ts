@@ -1,0 +1,235 @@
+// The lines of the bench about the directory and the tables that come of it: against slapd, or one figure of our own by another.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type DirectorySide,
+  type DirectorySides,
+  FEW_USERS,
+  ldif,
+  OTHER_USERS,
+  otherUserDn,
+  startSlapd,
+  USERS,
+  userDn,
+} from './directory-sides.ts';
+import { type Figures, generate, generating, outputOf } from './generate.ts';
+import type { Measured } from './lines.ts';
+import { DOMAINS, PASSWORD } from './sides.ts';
+
+export interface DirectoryLine extends Measured {
+  readonly ours: (sides: DirectorySides) => Figures | Promise<Figures>;
+  /** The same of slapd. */
+  readonly theirs?: (sides: DirectorySides) => Figures | Promise<Figures>;
+  /** A Waypost with few users, too. */
+  readonly needsFew?: true;
+}
+
+/** Users that one ldapadd adds. */
+const LDIF_USERS = Number(process.env['WAYPOST_BENCH_LDIF_USERS'] ?? Math.min(10_000, USERS));
+const RCPT_SECONDS = 4;
+const CHANGES_A_SECOND = 10;
+
+function resolved(pass: 'cold' | 'warm', passes: number): DirectoryLine['ours'] {
+  return ({ many, keys }) =>
+    generate('resolve-load.ts', [
+      ...['--data', many.server.data, '--keys', keys.file, '--pass', pass],
+      ...['--passes', passes],
+    ]);
+}
+
+/** From the command to its end: one process, one connection, key after key. */
+function postmap({ slapd, keys }: DirectorySides): Figures {
+  const { configuration, map } = slapd!;
+  const input = openSync(keys.file, 'r');
+  const began = performance.now();
+  const run = spawnSync('postmap', ['-c', configuration, '-q', '-', map], {
+    stdio: [input, 'pipe', 'pipe'],
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  const seconds = (performance.now() - began) / 1000;
+  closeSync(input);
+  const found = run.stdout.split('\n').length - 1;
+  if (found !== keys.count) throw new Error(`postmap found ${found} of ${keys.count} keys: ${run.stderr.slice(-500)}`);
+  return { keys_s: Math.round(keys.count / seconds), keys: keys.count };
+}
+
+/** The command line of this checkout. */
+function waypost(side: DirectorySide, args: readonly string[]) {
+  const program = join(import.meta.dirname, '..', 'waypost');
+  return spawn(program, [...args, '--data', side.server.data], { stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** From the command to its end, the program's start included. */
+async function fullSynchronization({ many }: DirectorySides): Promise<Figures> {
+  const began = performance.now();
+  const { status, stdout, stderr } = await outputOf(waypost(many, ['sync', '--full', '--json']));
+  const seconds = (performance.now() - began) / 1000;
+  if (status !== 0) throw new Error(`sync --full: ${stderr.slice(-500)}`);
+  const answer = JSON.parse(stdout) as { differences: number; seconds: number };
+  if (answer.differences !== 0) throw new Error(`sync --full: ${answer.differences} rows differed`);
+  return { users_s: Math.round(many.users / seconds), users: many.users, seconds, server_seconds: answer.seconds };
+}
+
+/** Into a slapd that has the domains and nobody yet: from the command to its end. */
+async function ldapadd(): Promise<Figures> {
+  const directory = mkdtempSync(join(tmpdir(), 'waypost-bench-'));
+  const file = join(directory, 'users.ldif');
+  writeFileSync(file, ldif(LDIF_USERS));
+  const slapd = await startSlapd(0, join(directory, 'postfix'));
+  try {
+    const bound = ['-x', '-H', slapd.uri, '-D', 'cn=admin,dc=example', '-w', PASSWORD];
+    const began = performance.now();
+    const run = spawnSync('ldapadd', [...bound, '-f', file], { encoding: 'utf8', maxBuffer: 1 << 28 });
+    const seconds = (performance.now() - began) / 1000;
+    const added = run.stdout.split('adding new entry').length - 1;
+    if (run.status !== 0 || added !== LDIF_USERS)
+      throw new Error(`ldapadd added ${added} of ${LDIF_USERS}: ${run.stderr.slice(-500)}`);
+    return { users_s: Math.round(LDIF_USERS / seconds), users: LDIF_USERS, seconds };
+  } finally {
+    slapd.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** RCPT to 10,000 users by 20 connections, 20 a transaction, until what `end` says. */
+function rcpts({ server, users }: DirectorySide, end: readonly (string | number)[]): Promise<Figures> {
+  return generating('smtp-load', [
+    ...['--port', server.listeners.smtp.port, '--tree', server.pid, '--conns', 20, '--rcpt-only', 20],
+    ...['--users', Math.min(10_000, users), '--dist', 'random', '--domains', DOMAINS, '--count', 1e9, ...end],
+  ]);
+}
+
+const rateOf = (figures: Figures): number => Number(figures['rcpt_s']);
+const rounded = (value: number): number => Number(value.toFixed(3));
+
+/** Not counted: every thread reads the rows once. */
+const warmUp = (side: DirectorySide): Promise<Figures> => rcpts(side, ['--seconds', 2]);
+
+async function rcptBesideChanges({ many }: DirectorySides): Promise<Figures> {
+  await warmUp(many);
+  const alone = ['--seconds', RCPT_SECONDS];
+  const before = rateOf(await rcpts(many, alone));
+  const changes = generating('ldap-load', [
+    ...[...many.bound, '--mode', 'modify', '--conns', 1, '--rate', CHANGES_A_SECOND],
+    ...['--count', CHANGES_A_SECOND * (RCPT_SECONDS + 1), '--dn', otherUserDn, '--users', OTHER_USERS],
+    ...['--attributes', JSON.stringify({ mailAlternateAddress: '{r}x{n}@other.example' })],
+  ]);
+  // A failure is thrown where it is waited for.
+  changes.catch(() => {});
+  const beside = rateOf(await rcpts(many, alone));
+  const { ok } = await changes;
+  const after = rateOf(await rcpts(many, alone));
+  const without = (before + after) / 2;
+  return { ratio: rounded(beside / without), rcpt_s: beside, rcpt_s_without: Math.round(without), changes: ok! };
+}
+
+async function rcptBesideSynchronization({ many }: DirectorySides): Promise<Figures> {
+  await warmUp(many);
+  const before = rateOf(await rcpts(many, ['--seconds', RCPT_SECONDS]));
+  const command = waypost(many, ['sync', '--full', '--json']);
+  const ended = outputOf(command);
+  const during = await rcpts(many, ['--while-pid', command.pid!]);
+  const { status, stderr } = await ended;
+  if (status !== 0) throw new Error(`sync --full: ${stderr.slice(-500)}`);
+  const beside = rateOf(during);
+  return { ratio: rounded(beside / before), rcpt_s: beside, rcpt_s_before: before, seconds: during['seconds']! };
+}
+
+/** Median milliseconds from a modify of a user's status to its answer, one at a time. Each is a change: no user comes twice. */
+function statusChange({ bound, users }: DirectorySide, status: string): number {
+  const figures = generate('ldap-load', [
+    ...[...bound, '--mode', 'modify', '--conns', 1, '--count', FEW_USERS / 2, '--dn', userDn, '--users', users],
+    ...['--domains', DOMAINS, '--attributes', JSON.stringify({ mailUserStatus: status })],
+  ]);
+  return Number(figures['p50_ms']);
+}
+
+function changeAcknowledged({ many, few }: DirectorySides): Figures {
+  // By turns, and back to what it was: few, many, many, few.
+  const few1 = statusChange(few!, 'overquota');
+  const many1 = statusChange(many, 'overquota');
+  const many2 = statusChange(many, 'active');
+  const few2 = statusChange(few!, 'active');
+  const [manyMs, fewMs] = [(many1 + many2) / 2, (few1 + few2) / 2];
+  return { ratio: rounded(manyMs / fewMs), many_ms: rounded(manyMs), few_ms: rounded(fewMs) };
+}
+
+export const DIRECTORY_LINES: readonly DirectoryLine[] = [
+  {
+    name: 'resolve-cold',
+    what: 'addresses resolved in one thread, each for the first time; postmap -q - over LDAP maps',
+    ours: resolved('cold', 5),
+    theirs: postmap,
+    figure: 'keys_s',
+    unit: 'addresses/s',
+    against: ['slapd'],
+    bars: { slapd: 4 },
+  },
+  {
+    name: 'resolve-warm',
+    what: 'the same, met before',
+    ours: resolved('warm', 50),
+    theirs: postmap,
+    figure: 'keys_s',
+    unit: 'addresses/s',
+    against: ['slapd'],
+    bars: { slapd: 40 },
+  },
+  {
+    name: 'sync-full',
+    what: 'waypost sync --full; one ldapadd into slapd',
+    ours: fullSynchronization,
+    theirs: ldapadd,
+    figure: 'users_s',
+    unit: 'users/s',
+    against: ['slapd'],
+    bars: { slapd: 5 },
+  },
+  {
+    name: 'rcpt-changes',
+    what: `RCPT rate with ${CHANGES_A_SECOND} changes a second in another domain, by that without`,
+    ours: rcptBesideChanges,
+    figure: 'ratio',
+    unit: 'of it',
+    against: [],
+    bars: {},
+    own: 0.8,
+  },
+  {
+    name: 'rcpt-sync',
+    what: 'RCPT rate during a full synchronization, by that before',
+    ours: rcptBesideSynchronization,
+    figure: 'ratio',
+    unit: 'of it',
+    against: [],
+    bars: {},
+    own: 0.5,
+  },
+  {
+    name: 'member',
+    what: "the writer's time for one member more in a list of 100,000, by that in one of 10",
+    ours: () => generate('member-load.ts', []),
+    figure: 'ratio',
+    unit: 'times it',
+    isCost: true,
+    against: [],
+    bars: {},
+    own: 8,
+  },
+  {
+    name: 'change-ack',
+    what: `a change's acknowledgement at ${USERS.toLocaleString('en')} users, by that at ${FEW_USERS.toLocaleString('en')}`,
+    ours: changeAcknowledged,
+    needsFew: true,
+    figure: 'ratio',
+    unit: 'times it',
+    isCost: true,
+    against: [],
+    bars: {},
+    own: 1.5,
+  },
+];
