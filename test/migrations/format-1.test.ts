@@ -111,12 +111,9 @@ function inOrder(text: string): string {
     .join('');
 }
 
-/** Steps of a list's members say how deep they are; rules have steps, and the next hop of the configuration is one. */
-function withoutLaterSteps(route: string): string {
-  return route
-    .replaceAll(/,"depth":\d+/g, '')
-    .replaceAll(/\{"step":"rewrite rule"[^}]*\},/g, '')
-    .replaceAll('[127.0.0.9]:9', 'away.example');
+/** Steps of a list's members say how deep they are. */
+function withoutDepths(route: string): string {
+  return route.replaceAll(/,"depth":\d+/g, '');
 }
 
 /** Until the messages have been read by today's parser: the answers depend on it. */
@@ -137,7 +134,7 @@ test('the migrated store gives the same answers at every door, and says that it 
       assert.match(server.stderr(), new RegExp(`^compiling ${name} \\(version [01] to ${version}\\): `, 'm'));
   await parsedAgain(data);
   const now = await answers(server, questions(golden('made-at.txt').trim()));
-  const asked = { ...now, route: withoutLaterSteps(now.route) };
+  const asked = { ...now, route: withoutDepths(now.route) };
   for (const [door, text] of Object.entries(asked) as [keyof Answers, string][]) {
     let expected = golden(`${door}.txt`);
     for (const [old, changed] of meant[door] ?? []) {
