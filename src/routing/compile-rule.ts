@@ -28,8 +28,9 @@ export interface RuleRow {
   /** Its cn. */
   readonly name: string;
   readonly order: number;
-  /** As the entry writes them. */
+  /** In the spelling of parsePattern, if it parses. */
   readonly pattern: string;
+  /** As the entry writes it. */
   readonly template: string;
   readonly isEnabled: boolean;
   readonly problems?: readonly Problem[];
@@ -41,8 +42,7 @@ export function isRule(entry: Entry): boolean {
 
 export function compileRule(entry: Entry): RuleRow | undefined {
   if (!isRule(entry) || !isIn('rules', entry)) return undefined;
-  const pattern = textValue(entry, 'waypostpattern') ?? '';
-  const template = textValue(entry, 'wayposttemplate') ?? '';
+  const written = textValue(entry, 'waypostpattern') ?? '';
   const problems = ruleProblems(entry);
   return {
     kind: 'rule',
@@ -50,8 +50,8 @@ export function compileRule(entry: Entry): RuleRow | undefined {
     dn: entry.dn,
     name: textValue(entry, 'cn') ?? '',
     order: orderOf(entry) ?? ORDER_DEFAULT,
-    pattern,
-    template,
+    pattern: problems.length === 0 ? parsePattern(written) : written,
+    template: textValue(entry, 'wayposttemplate') ?? '',
     isEnabled: problems.length === 0 && asciiLower(textValue(entry, 'waypostenabled') ?? '') !== 'false',
     ...(problems.length === 0 ? {} : { problems }),
   };

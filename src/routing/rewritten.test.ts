@@ -11,7 +11,7 @@ import type { RuleRow } from './compile-rule.ts';
 import { type Resolution, type ResolveOptions, type RouteRequest, type RoutingTables, resolve } from './resolve.ts';
 import { nextHopRule, type Rule, ruleOf } from './rewrite/rule-set.ts';
 import { INTERNAL_REQUEST } from './route-request.ts';
-import type { RouteRow, UserRow } from './rows.ts';
+import type { GroupRow, RouteRow, UserRow } from './rows.ts';
 import { settingsOf } from './settings.ts';
 import { testLists } from './testing.ts';
 
@@ -98,7 +98,7 @@ test("the lineage's examples", () => {
     left = left.filter((text) => !text.includes(` ${expected}%`));
   }
   assert.equal(outcome('u@siroe.com', ['.siroe.com $?below only']), 'smtp siroe.com u@siroe.com');
-  assert.equal(outcome('u@SIROE.com', ['siroe.com x%SIROE.org']), 'smtp siroe.org x@siroe.org');
+  assert.equal(outcome('u@SIROE.com', ['siroe.com x%SIROE.org@smtp']), 'smtp siroe.org x@siroe.org');
   assert.equal(outcome('u@[192.0.2.7]', ['[] $U%[$L]@smtp']), 'smtp [192.0.2.7] u@[192.0.2.7]');
 });
 
@@ -106,7 +106,7 @@ test('a rule sends to another address, by another channel, by another host', () 
   const below = '.acme.example $U%acme.example';
   assert.equal(outcome('ann@sales.acme.example', [below]), 'store 1 ann@acme.example');
   assert.equal(outcome('eve@sales.acme.example', [below]), '550 5.1.1 No such recipient here');
-  assert.equal(outcome('u@x.example', ['x.example $U%y.example@discard']), 'discard y.example u@y.example');
+  assert.equal(outcome('u@x.example', ['x.example $U%y.example@discard']), 'discard  u@y.example');
   assert.equal(
     outcome('u@x.example', ['. $U@$H@[relay.example]@smtp']),
     'smtp [relay.example] u@x.example',
@@ -145,6 +145,25 @@ test('lines of the configuration are tried behind entries of their pattern', () 
   assert.equal(
     outcome('u@x.example', ['x.example $Mapi$U@$D@[h]@smtp'], {}, hops),
     'smtp [192.0.2.9]:2525 u@x.example',
+  );
+});
+
+test('each member of a list has a way of its own through the rules', () => {
+  const members = Array.from({ length: 40 }, (_, at) => `m${at}@x.example`);
+  const row: GroupRow = { ...ann, kind: 'group', entry: 2, dn: 'cn=all', addresses: ['all@acme.example'] };
+  const held = {
+    ...tables(['x.example $U%y.example', 'y.example $U%z.example@smtp']),
+    alias: () => row,
+    ...testLists([row], new Map([[2, members]])),
+  };
+  const site = { tenant: TENANT, hostnames: ['mail.example'] };
+  const answer = resolve(parseAddress('all@acme.example'), INTERNAL_REQUEST, held, site);
+  assert.ok('resolution' in answer);
+  const { targets, failures } = answer.resolution;
+  assert.deepEqual(failures, []);
+  assert.deepEqual(
+    targets.map(({ recipient }) => formatAddress(recipient)),
+    members.map((member) => member.replace('x.example', 'z.example')),
   );
 });
 

@@ -29,7 +29,7 @@ export function compileSetting(entry: Entry): SettingRow | undefined {
 export function settingsOf(rows: readonly SettingRow[], fileRules: readonly Rule[] = []): RoutingSettings {
   const entries = rows.filter((row) => row.kind === 'rule').filter(({ isEnabled }) => isEnabled);
   return {
-    rules: RuleSet.of(entries, fileRules),
+    rules: new RuleSet(entries, fileRules),
     channels: new Map(rows.filter((row) => row.kind === 'channel').map((row) => [row.key, row])),
     hosts: new Map(rows.filter((row) => row.kind === 'host').map((row) => [row.key, row])),
   };

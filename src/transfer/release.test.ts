@@ -228,3 +228,19 @@ test('whatever is held and released in whatever order: each message arrives once
     { numRuns: 25, endOnFailure: true },
   );
 });
+
+test('what a rewrite rule holds waits for that rule, and goes on when it goes', async (context) => {
+  const transfer = await open(context);
+  await transfer.start();
+  const dn = 'cn=held,ou=Rules,ou=Waypost,o=internet';
+  const rule = { objectClass: 'waypostRewriteRule', waypostPattern: '$*', waypostTemplate: '$U%$H@hold' };
+  await transfer.directory.apply(add(dn, rule));
+  await transfer.accept(toBob);
+  assert.deepEqual(
+    transfer.queue().map(({ state, waitsFor }) => [state, waitsFor]),
+    [['held', `rule ${dn.toLowerCase()}`]],
+  );
+  await transfer.directory.apply(remove(dn));
+  await transfer.drained();
+  assert.equal((await transfer.inbox(BOB)).length, 1);
+});

@@ -52,28 +52,21 @@ export function nextHopRule(domain: string, hop: string): Rule {
 const NONE: readonly Rule[] = [];
 
 export class RuleSet {
-  readonly #rules: ReadonlyMap<string, readonly Rule[]>;
+  /** Parsed where an address is looked for under their pattern: of a thousand few ever are. */
+  readonly #entries: ReadonlyMap<string, readonly RuleText[]>;
+  readonly #others: ReadonlyMap<string, readonly Rule[]>;
+  readonly #rules = new Map<string, readonly Rule[]>();
 
-  /** Rules of one source stand together, in any order. */
-  constructor(rules: readonly Rule[]) {
-    const all = new Map<string, Rule[]>();
-    for (const rule of [...rules, BUILT_IN]) {
-      const same = all.get(rule.pattern);
-      if (same === undefined) all.set(rule.pattern, [rule]);
-      else same.push(rule);
-    }
-    for (const same of all.values()) same.sort(compareRules);
-    this.#rules = all;
-  }
-
-  /** Entries that parse, and rules of the configuration. */
-  static of(entries: readonly RuleText[], file: readonly Rule[]): RuleSet {
-    return new RuleSet([...entries.flatMap(parsed), ...file]);
+  /** Entries with their patterns in the spelling of parsePattern; rules of the configuration, in any order. */
+  constructor(entries: readonly RuleText[], others: readonly Rule[]) {
+    this.#entries = Map.groupBy(entries, ({ pattern }) => pattern);
+    this.#others = Map.groupBy([...others, BUILT_IN], ({ pattern }) => pattern);
   }
 
   /** With one rule more, which is tried before those of its pattern. */
   with(rule: Rule): RuleSet {
-    return new RuleSet([{ ...rule, order: -1 }, ...this.inOrder().filter(({ source }) => source !== 'built-in')]);
+    const others = [...this.#others.values()].flat().filter(({ source }) => source !== 'built-in');
+    return new RuleSet([...this.#entries.values()].flat(), [{ ...rule, order: -1 }, ...others]);
   }
 
   /** Rules of `$*`, which come before all else. */
@@ -81,19 +74,22 @@ export class RuleSet {
     return this.at(INITIAL);
   }
 
-  /** Nothing but the built-in rule. */
-  get isEmpty(): boolean {
-    return this.#rules.size === 1 && this.at(ANY).length === 1;
-  }
-
   at(pattern: string): readonly Rule[] {
-    return this.#rules.get(pattern) ?? NONE;
+    const known = this.#rules.get(pattern);
+    if (known !== undefined) return known;
+    const entries = this.#entries.get(pattern);
+    const others = this.#others.get(pattern);
+    // Not remembered: there is no end of patterns without a rule.
+    if (entries === undefined && others === undefined) return NONE;
+    const rules = [...(entries ?? []).flatMap(parsed), ...(others ?? [])].sort(compareRules);
+    this.#rules.set(pattern, rules);
+    return rules;
   }
 
   /** In probing order. */
   inOrder(): Rule[] {
-    const patterns = [...this.#rules.keys()].sort(comparePatterns);
-    return patterns.flatMap((pattern) => this.at(pattern));
+    const patterns = new Set([...this.#entries.keys(), ...this.#others.keys()]);
+    return [...patterns].sort(comparePatterns).flatMap((pattern) => this.at(pattern));
   }
 }
 
