@@ -34,7 +34,7 @@ function entry(dn: string, values: Values): Entry {
 const MAIL2 = compileHost(
   entry('cn=Mail2.example,ou=Hosts,ou=Waypost,o=internet', {
     objectClass: 'waypostHost',
-    waypostHostAddress: ['192.0.2.2', '2001:DB8::2'],
+    waypostHostAddress: ['192.0.2.2', '2001:DB8:0:0::2'],
   }),
 )!;
 
@@ -634,15 +634,24 @@ class NaiveJudge {
   }
 
   #inDomain(address: string, local: string, domain: string): string {
-    const values = this.#domains[domain]!;
-    const hosts = values['mailRoutingHosts'] as readonly string[] | undefined;
-    const areOurs = hosts === undefined || hosts.some((host) => site.hostnames.includes(host));
-    if (!areOurs || values['waypostRoute'] !== undefined) {
-      const way = areOurs ? domainOf(address) : hosts.map((host) => `[${host}]`).join(',');
-      return this.#stop(address, domain) ?? this.#tooLarge(values) ?? `smtp ${way} ${address}`;
-    }
+    if (!this.#isLocal(this.#domains[domain]!)) return this.#elsewhere(address, domain);
     const person = this.#personOf(local, domain);
     return person === undefined ? this.#unclaimed(address, local, domain) : this.#claimed(address, domain, person);
+  }
+
+  #hasOurs({ mailRoutingHosts: hosts }: Values): boolean {
+    return hosts === undefined || [hosts].flat().some((host) => site.hostnames.includes(host));
+  }
+
+  #isLocal(values: Values): boolean {
+    return this.#hasOurs(values) && values['waypostRoute'] === undefined;
+  }
+
+  #elsewhere(address: string, domain: string): string {
+    const values = this.#domains[domain]!;
+    const hosts = [values['mailRoutingHosts'] ?? []].flat().map((host) => `[${host}]`);
+    const way = this.#hasOurs(values) ? domainOf(address) : hosts.join(',');
+    return this.#stop(address, domain) ?? this.#tooLarge(values) ?? `smtp ${way} ${address}`;
   }
 
   #personOf(local: string, domain: string): Person | undefined {
@@ -677,14 +686,16 @@ class NaiveJudge {
     const canonical = values['inetCanonicalDomainName'] as string | undefined;
     const there = canonical === undefined ? undefined : this.#domains[canonical];
     const isThere = there !== undefined && canonical !== domain && there['aliasedObjectName'] === undefined;
-    const person = isThere ? this.#personOf(local, canonical!) : undefined;
+    const isElsewhere = isThere && !this.#isLocal(there);
+    const person = isThere && !isElsewhere ? this.#personOf(local, canonical!) : undefined;
     const smartHost = [values['mailRoutingSmartHost'] as string | undefined].find(
       (host) => !site.hostnames.includes(host!),
     );
     const catchall = values['mailDomainCatchallAddress'] as string | undefined;
-    const isTaken = person !== undefined || catchall !== undefined || smartHost !== undefined;
+    const isTaken = isElsewhere || person !== undefined || catchall !== undefined || smartHost !== undefined;
     const stop = this.#stop(address, domain) ?? this.#tooLarge(values);
     if (stop !== undefined && !(stop.startsWith('hold') && !isTaken)) return stop;
+    if (isElsewhere) return this.#elsewhere(address, canonical!);
     if (person !== undefined) return this.#claimed(address, canonical!, person);
     if (catchall !== undefined) return this.#follow(domain) ? this.judge(catchall, false) : '554 5.4.6';
     return smartHost === undefined ? NOBODY : `smtp [${smartHost}] ${address}`;

@@ -3,7 +3,6 @@
 // Out     its row. An entry without an address is found by A and AAAA records, as any host is
 
 import { isIP } from 'node:net';
-import { asciiLower } from '../base/characters.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
 import { nameIn } from './containers.ts';
 import type { Problem } from './rows.ts';
@@ -13,7 +12,7 @@ export interface HostRow {
   /** Its name in lower case. */
   readonly key: string;
   readonly dn: string;
-  /** IP addresses, lower case; empty: the DNS has them. */
+  /** IP addresses; empty: the DNS has them. */
   readonly addresses: readonly string[];
   readonly port: number;
   readonly problems?: readonly Problem[];
@@ -28,12 +27,18 @@ export function compileHost(entry: Entry): HostRow | undefined {
   const problems: Problem[] = [];
   const addresses: string[] = [];
   for (const value of textValues(entry, 'wayposthostaddress')) {
-    const address = asciiLower(value.trim());
-    if (isIP(address) !== 0) addresses.push(address);
+    const address = ipAddress(value.trim());
+    if (address !== undefined) addresses.push(address);
     else problems.push({ attribute: 'waypostHostAddress', value, reason: 'is not an IP address' });
   }
   const port = portOf(textValue(entry, 'wayposthostport'), problems);
   return { kind: 'host', key, dn: entry.dn, addresses, port, ...(problems.length === 0 ? {} : { problems }) };
+}
+
+/** In the one spelling that the address of a client has. */
+function ipAddress(text: string): string | undefined {
+  if (isIP(text) !== 6) return isIP(text) === 0 ? undefined : text;
+  return text.includes('%') ? undefined : new URL(`http://[${text}]`).hostname.slice(1, -1);
 }
 
 function portOf(value: string | undefined, problems: Problem[]): number {

@@ -578,14 +578,20 @@ class Resolving {
     // What nobody would take is not held.
     if (canonical === null && catchall === undefined && smartHost === undefined) return replies.noSuchUser;
     if (stop !== undefined) return this.#stopped(stop, address);
-    if (canonical !== null) return this.#recipient(canonical.row, canonical.route, address, depth);
+    if (canonical !== null)
+      return canonical.row === undefined
+        ? this.#notLocal(address, canonical.route)
+        : this.#recipient(canonical.row, canonical.route, address, depth);
     if (catchall !== undefined) return this.#catchall(route, catchall, depth);
     if (this.#explain) this.#step('smart host', `mailRoutingSmartHost of ${route.domain}: ${smartHost}`);
     return this.#target(hopTarget(address, smartHost!));
   }
 
-  /** Who claims the same local part in the domain that inetCanonicalDomainName names: one step, null where nobody does. */
-  #canonical(address: Address, route: RouteRow): { row: RecipientRow; route: RouteRow } | null | undefined {
+  /**
+   * Who claims the same local part in the domain that inetCanonicalDomainName names: one step, null where nobody does.
+   * Without a row: that domain is not local, and nothing is known here of its people.
+   */
+  #canonical(address: Address, route: RouteRow): { row?: RecipientRow; route: RouteRow } | null | undefined {
     if (route.canonical === undefined || route.canonical === route.domain) return null;
     const canonical = this.#tables.route(route.canonical);
     if (canonical === undefined) {
@@ -594,6 +600,7 @@ class Resolving {
     }
     if (canonical === null || canonical.aliasOf !== undefined) return null;
     if (this.#explain) this.#step('domain alias', `inetCanonicalDomainName of ${route.domain}: ${canonical.domain}`);
+    if (!this.#isLocal(canonical)) return { route: canonical };
     const row = this.#claimant(address, canonical.domain);
     return row && { row, route: canonical };
   }
