@@ -25,10 +25,10 @@ export interface Person {
   readonly password: string;
 }
 
-/** A bound connection; close it with `unbind`. */
-export async function administrator(server: Waypost): Promise<Client> {
+/** A bound connection; close it with `unbind`. An answer has `timeout` milliseconds to come. */
+export async function administrator(server: Waypost, timeout = 15_000): Promise<Client> {
   const { host, port } = server.listeners.ldap;
-  const client = new Client({ url: `ldap://${host}:${port}`, timeout: 15_000, connectTimeout: 15_000 });
+  const client = new Client({ url: `ldap://${host}:${port}`, timeout, connectTimeout: timeout });
   await client.bind(ADMINISTRATOR, server.adminPassword);
   return client;
 }
