@@ -189,6 +189,11 @@ test('the tree shows a hundred members of a list, then a count, and its loops', 
       [0, 'and 50 more members'],
     ],
   );
+  // A list that stands behind the hundredth member is not shown, nor is what follows it.
+  const last = { lists: { all: { members: [...far(120), 'inner', 'bob'] }, inner: { members: ['ann'] } } };
+  const quiet = resolved(last, 'all', { explain: true });
+  assert.equal(quiet.targets.length, 122);
+  assert.equal(quiet.steps.filter(({ step }) => step === 'member').length, 100);
   const big = resolved(world, 'big', { explain: true });
   assert.equal(big.steps.filter(({ step }) => step === 'member').length, 100);
   assert.deepEqual(

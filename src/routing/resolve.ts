@@ -799,15 +799,17 @@ class Resolving {
   }
 
   #walk(members: readonly Member[], depth: number): void {
+    const wasExplaining = this.#explain;
     this.#listDepth++;
     for (const [index, member] of members.entries()) {
       if (index === MEMBERS_EXPLAINED) this.#explain = false;
+      // What is left to the transfer thread is walked only to be shown.
+      if (this.#left !== undefined && !this.#explain) break;
       this.#member(member, depth + 1);
       if (this.#verify && this.#targets.size > 0) throw ENOUGH;
-      // What is left to the transfer thread is walked only to be shown.
       if (this.#left !== undefined && this.#steps.length >= STEPS_MAX) throw ENOUGH;
     }
-    this.#explain = this.#isExplaining;
+    this.#explain = wasExplaining;
     this.#listDepth--;
   }
 
