@@ -1,16 +1,33 @@
-// route: every step from an address to its channel, and the reply that RCPT would get. With a service also whether its owner
-// may log in there, and which status or rule decides that.
+// route: every step from an address to its channel, and the reply that RCPT would get, now or as it would have been. With a
+// service also whether its owner may log in there, and which status or rule decides that.
+//
+// Asked as    --from, --authenticated, --size, --door: a message that comes in so; none of them: for this server itself, which may
+//             send anywhere
+// Answers by  today's tables; those of --revision or --at; or those that a message was accepted by, with its envelope
 
 import { z } from 'zod';
 import { type Decision, decide } from '../auth/decision.ts';
+import { Failure } from '../base/failure.ts';
+import { idOf, type MessageId, parseIdText, type Revision } from '../base/ids.ts';
+import type { Reader } from '../database/operation.ts';
 import { SERVICE_WORDS, serviceOfWord } from '../directory/access-rules.ts';
+import { ANONYMOUS, type Caller, callerOf } from '../directory/caller.ts';
+import { revisionAt } from '../directory/change-log.ts';
+import { entryById, findEntry } from '../directory/entries.ts';
+import { type Address, parseAddress } from '../message/address.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import { type Explanation, explain } from '../routing/explain.ts';
+import { checkPast, pastTables } from '../routing/past.ts';
+import { type Door, type Resolution, type ResolveOptions, type RouteRequest, resolve } from '../routing/resolve.ts';
+import { DOORS } from '../routing/route-request.ts';
+import { acceptedMessage, messageWithId } from '../transfer/journey.ts';
 import { askedAddress } from './naming.ts';
 import { adminOperation } from './operation.ts';
 import { RULE_TEXT_MAX, ruleOfText } from './rule.ts';
 
 export interface RouteExplanation extends Explanation {
+  /** That it was asked at; absent for now. */
+  readonly revision?: number;
   /** Where it was asked for. */
   readonly login?: {
     readonly service: string;
@@ -24,29 +41,121 @@ export interface RouteExplanation extends Explanation {
 
 const LOOPBACK = '127.0.0.1';
 
-export const route = (parts: { readonly routing: RoutingCache }) =>
-  adminOperation(
-    'route',
-    z.object({
-      address: z.string().min(1).max(320),
-      service: z.enum(SERVICE_WORDS).optional(),
-      with: z.string().max(RULE_TEXT_MAX).optional(),
-      peer: z.union([z.ipv4(), z.ipv6()], 'is no IP address').optional(),
-    }),
-    async ({ address, service, peer = LOOPBACK, with: text }, caller): Promise<RouteExplanation> => {
-      const { routing } = parts;
-      const request = { sender: undefined, caller, mayRelay: true, door: 'internal' } as const;
-      const resolution = await routing.resolve(askedAddress(address), request, {
-        explain: true,
-        rule: ruleOfText(text, routing),
-      });
-      const explanation = explain(resolution, routing.site);
-      if (service === undefined) return explanation;
-      const account = routing.findLogin(explanation.address);
-      const decision =
-        account === undefined
-          ? ({ result: 'no-account', by: 'no user has this address' } as const)
-          : decide(account, { ...serviceOfWord(service), peer, isPrivate: true });
-      return { ...explanation, login: { service, peer, ...decision } };
-    },
-  );
+const input = z.object({
+  address: z.string().min(1).max(320),
+  /** `''` or `<>`: the null reverse-path. */
+  from: z.string().max(320).optional(),
+  /** An address or a name that logs in. */
+  authenticated: z.string().min(1).max(320).optional(),
+  size: z.number().int().min(0).optional(),
+  door: z.enum(DOORS).optional(),
+  revision: z.number().int().min(0).optional(),
+  /** ISO 8601. */
+  at: z.iso.datetime({ offset: true }).optional(),
+  /** `PATTERN TEMPLATE` of a rule that is not there. */
+  with: z.string().max(RULE_TEXT_MAX).optional(),
+  /** A queue id or a Message-ID. */
+  message: z.string().min(1).max(1000).optional(),
+  service: z.enum(SERVICE_WORDS).optional(),
+  peer: z.union([z.ipv4(), z.ipv6()], 'is no IP address').optional(),
+});
+type Input = z.infer<typeof input>;
+
+export interface RouteParts {
+  readonly routing: RoutingCache;
+  readonly reader: Reader;
+}
+
+export const route = (parts: RouteParts) =>
+  adminOperation('route', input, async (given, caller): Promise<RouteExplanation> => {
+    const { routing } = parts;
+    const { service, peer = LOOPBACK } = given;
+    const address = askedAddress(given.address);
+    const { request, revision } = questionOf(parts, given, caller);
+    const options = { explain: true, rule: ruleOfText(given.with, routing) };
+    const resolution =
+      revision === undefined
+        ? await routing.resolve(address, request, options)
+        : resolvedAt(parts, { address, request, options }, revision);
+    const explanation = { ...explain(resolution, routing.site), ...(revision === undefined ? {} : { revision }) };
+    if (service === undefined) return explanation;
+    const account = routing.findLogin(explanation.address);
+    const decision =
+      account === undefined
+        ? ({ result: 'no-account', by: 'no user has this address' } as const)
+        : decide(account, { ...serviceOfWord(service), peer, isPrivate: true });
+    return { ...explanation, login: { service, peer, ...decision } };
+  });
+
+interface Question {
+  readonly request: RouteRequest;
+  /** Undefined: now. */
+  readonly revision: Revision | undefined;
+}
+
+function questionOf(parts: RouteParts, given: Input, caller: Caller): Question {
+  const { reader } = parts;
+  if ([given.revision, given.at, given.message].filter((each) => each !== undefined).length > 1)
+    throw new Failure('invalid', 'give one of revision, time and message');
+  if (given.message !== undefined) return questionOfMessage(reader, given.message);
+  const { from, authenticated, size, door } = given;
+  const isPlain = from === undefined && authenticated === undefined && door === undefined;
+  const login = authenticated === undefined ? undefined : loginOf(parts, authenticated);
+  const chosen: Door = door ?? (isPlain ? 'internal' : login === undefined ? 'smtp' : 'submission');
+  const request: RouteRequest = {
+    sender: from === undefined ? undefined : senderOf(from),
+    caller: login ?? (isPlain ? caller : ANONYMOUS),
+    mayRelay: login !== undefined || chosen === 'internal',
+    door: chosen,
+    ...(size === undefined ? {} : { sizeBytes: size }),
+    ...(given.peer === undefined ? {} : { peer: given.peer }),
+  };
+  return { request, revision: revisionOf(reader, given) };
+}
+
+function revisionOf(reader: Reader, { revision, at }: Input): Revision | undefined {
+  if (revision !== undefined) return idOf<Revision>(revision);
+  if (at === undefined) return undefined;
+  // Before the first change that the log has, the history does not answer: revision 0 makes that be said.
+  return revisionAt(reader, Date.parse(at)) ?? idOf<Revision>(0);
+}
+
+function questionOfMessage(reader: Reader, text: string): Question {
+  const bare = text.trim().replace(/^<|>$/g, '');
+  const id = parseIdText<MessageId>(bare);
+  const accepted =
+    (id === undefined ? undefined : acceptedMessage(reader, id)) ??
+    acceptedMessage(reader, messageWithId(reader, bare) ?? idOf<MessageId>(0));
+  if (accepted === undefined) throw new Failure('not-found', `nothing is known of ${text}`);
+  const { origin, revision } = accepted;
+  const entry = origin.login === undefined ? undefined : findEntry(reader, origin.login);
+  const caller = entry === undefined ? ANONYMOUS : callerOf(entry);
+  const mayRelay = origin.login !== undefined || origin.door === 'internal';
+  const { door, sizeBytes } = origin;
+  return { request: { sender: senderOf(origin.sender), caller, mayRelay, door, sizeBytes }, revision };
+}
+
+function loginOf({ routing, reader }: RouteParts, name: string): Caller {
+  const login = routing.findLogin(name);
+  const entry = login && entryById(reader, login.entry);
+  if (entry === undefined) throw new Failure('not-found', `no user logs in as ${name}`);
+  return callerOf(entry);
+}
+
+function senderOf(text: string): Address | undefined {
+  const bare = text.replace(/^<|>$/g, '');
+  return bare === '' ? undefined : parseAddress(bare);
+}
+
+function resolvedAt(
+  { reader, routing }: RouteParts,
+  { address, request, options }: { address: Address; request: RouteRequest; options: ResolveOptions },
+  revision: Revision,
+): Resolution {
+  return reader.snapshot(() => {
+    checkPast(reader, revision);
+    const answer = resolve(address, request, pastTables(reader, revision), routing.site, options);
+    if ('ask' in answer) throw new Error('the past was loaded and still asked for');
+    return answer.resolution;
+  });
+}

@@ -134,8 +134,8 @@ async function modify(tx: Transaction, dn: Dn, change: Change<'modify'>, options
   const after = await updateEntry(tx, before, dn, contentsOf(draft), options);
   const differences = draft.differences();
   await writeIndex(tx, after.id, after.attributes, differences);
-  await writeMembersIn(tx, after.id, differences);
-  await logChange(tx, 'modify', after.revision, before, differences, options);
+  const places = await writeMembersIn(tx, after.id, differences);
+  await logChange(tx, 'modify', after.revision, before, differences, { ...options, places });
   return { kind: 'modify', revision: after.revision, before, after, movesMembers: movesMembers(differences) };
 }
 
@@ -161,8 +161,8 @@ async function rename(tx: Transaction, dn: Dn, change: Change<'rename'>, options
   const after = await updateEntry(tx, before, newDn, moved, options);
   const differences = draft.differences();
   await writeIndex(tx, after.id, after.attributes, differences);
-  await writeMembersIn(tx, after.id, differences);
-  await logChange(tx, 'rename', after.revision, before, differences, { ...options, newDn: newDn.text });
+  const places = await writeMembersIn(tx, after.id, differences);
+  await logChange(tx, 'rename', after.revision, before, differences, { ...options, places, newDn: newDn.text });
   return { kind: 'rename', revision: after.revision, before, after, movesMembers: movesMembers(differences) };
 }
 
@@ -190,8 +190,8 @@ async function remove(tx: Transaction, dn: Dn, options: ApplyOptions): Promise<C
   await tx.run('DELETE FROM dit WHERE id = ?', before.id);
   const differences = draft.differences();
   await writeIndex(tx, before.id, new Map(), differences);
-  if (lists.length > 0) await deleteMembersIn(tx, before.id);
-  await logChange(tx, 'delete', revision, before, differences, options);
+  const places = lists.length === 0 ? undefined : await deleteMembersIn(tx, before.id, differences);
+  await logChange(tx, 'delete', revision, before, differences, places === undefined ? options : { ...options, places });
   return { kind: 'delete', revision, before, after: undefined, movesMembers: movesMembers(differences) };
 }
 

@@ -8,8 +8,9 @@ import { idOf, type Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import { operation, type Reader, type Transaction } from '../database/operation.ts';
 import type { AttributeDifference } from './draft.ts';
-import { encodeValues } from './entries.ts';
-import type { DirectoryChange, Entry } from './entry.ts';
+import { decodeValues, encodeValues } from './entries.ts';
+import type { AttributeValue, DirectoryChange, Entry } from './entry.ts';
+import type { RemovedPlaces } from './member-values.ts';
 
 const KEEP_MS = 30 * 86_400_000;
 const KEEP_ROWS = 1_000_000;
@@ -20,12 +21,18 @@ interface LogOptions {
   readonly author: string;
   readonly now: number;
   readonly newDn?: string;
+  readonly places?: RemovedPlaces;
 }
 
-/** As the row holds it: of each attribute its name, the values removed and the values added. `newDn` after a rename. */
+type JsonValues = ReturnType<typeof encodeValues>;
+
+/**
+ * As the row holds it: of each attribute its name, the values removed and the values added; of members of a list also which
+ * rows the removed ones had. `newDn` after a rename.
+ */
 export type JsonChange = {
   readonly newDn?: string;
-  readonly attributes: readonly (readonly [string, ReturnType<typeof encodeValues>, ReturnType<typeof encodeValues>])[];
+  readonly attributes: readonly (readonly [string, JsonValues, JsonValues, (readonly number[])?])[];
 };
 
 const LAST_AT = 'SELECT at FROM dit_change ORDER BY revision DESC LIMIT 1';
@@ -49,11 +56,13 @@ export async function logChange(
   const at = Math.max(options.now, (last[0]?.[0] as number | undefined) ?? 0);
   const change: JsonChange = {
     ...(options.newDn === undefined ? {} : { newDn: options.newDn }),
-    attributes: differences.map(({ description, removed, added }) =>
-      description.type.isSecret
-        ? [description.name, [], []]
-        : [description.name, encodeValues(removed), encodeValues(added)],
-    ),
+    attributes: differences.map((difference) => {
+      const { description, removed, added } = difference;
+      if (description.type.isSecret) return [description.name, [], []];
+      const places = options.places?.get(difference);
+      const values = [description.name, encodeValues(removed), encodeValues(added)] as const;
+      return places === undefined ? values : [...values, places];
+    }),
   };
   await tx.run(INSERT, revision, TENANT, at, kind, entry.uuid, entry.dn, options.author, JSON.stringify(change));
 }
@@ -88,4 +97,57 @@ export function changesAfter(reader: Reader, revision: Revision, count: number):
     dn: String(dn),
     author: String(author),
   }));
+}
+
+/** A change of one entry, as it was made. */
+export interface LoggedChange {
+  readonly revision: Revision;
+  readonly kind: DirectoryChange['kind'];
+  /** As it was before. */
+  readonly dn: string;
+  readonly attributes: readonly {
+    readonly name: string;
+    readonly removed: readonly AttributeValue[];
+    readonly added: readonly AttributeValue[];
+    /** Of members that were removed, their rows; empty where that is not known. */
+    readonly places: readonly number[];
+  }[];
+}
+
+const OF_ENTRY =
+  'SELECT revision, kind, dn, change FROM dit_change WHERE revision > ? AND uuid = ? ORDER BY revision DESC';
+
+/** The changes of an entry behind this revision, the newest first. */
+export function changesOf(reader: Reader, uuid: string, revision: Revision): LoggedChange[] {
+  return reader.arrays(OF_ENTRY, revision, uuid).map(([number, kind, dn, change]) => ({
+    revision: idOf<Revision>(number),
+    kind: kind as DirectoryChange['kind'],
+    dn: dn as string,
+    attributes: (JSON.parse(change as string) as JsonChange).attributes.map(([name, removed, added, places = []]) => ({
+      name,
+      removed: decodeValues(removed),
+      added: decodeValues(added),
+      places,
+    })),
+  }));
+}
+
+const MENTIONING = `SELECT DISTINCT uuid FROM dit_change WHERE revision > ? AND instr(lower(change), lower(?)) > 0
+  LIMIT +?`;
+
+/** UUIDs of entries whose changes behind this revision hold this text. */
+export function changedMentioning(reader: Reader, text: string, revision: Revision, limit: number): string[] {
+  return reader.arrays(MENTIONING, revision, text, limit).map(([uuid]) => uuid as string);
+}
+
+/** The last revision at this time, undefined where the log begins later. Epoch milliseconds. */
+export function revisionAt(reader: Reader, at: number): Revision | undefined {
+  const row = reader.arrays('SELECT revision FROM dit_change WHERE at <= ? ORDER BY revision DESC LIMIT 1', at)[0];
+  return row === undefined ? undefined : idOf(row[0]);
+}
+
+/** When this revision, or the next one that the log has, was made. Epoch milliseconds. */
+export function timeOfRevision(reader: Reader, revision: Revision): number | undefined {
+  const row = reader.arrays('SELECT at FROM dit_change WHERE revision >= ? ORDER BY revision LIMIT 1', revision)[0];
+  return row === undefined ? undefined : Number(row[0]);
 }

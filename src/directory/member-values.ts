@@ -46,7 +46,7 @@ const UNUSABLE_OF =
 const INSERT = 'INSERT INTO dit_value (tenant, entry, attribute, key, value, target) VALUES (?, ?, ?, ?, ?, ?)';
 const RENEWED = 'SELECT id, attribute, key, value, target FROM dit_value WHERE id > ? ORDER BY id LIMIT +?';
 const RENEW = 'UPDATE OR IGNORE dit_value SET key = ?, target = ? WHERE id = ?';
-const DELETE = 'DELETE FROM dit_value WHERE tenant = ? AND attribute = ? AND key = ? AND entry = ?';
+const DELETE = 'DELETE FROM dit_value WHERE tenant = ? AND attribute = ? AND key = ? AND entry = ? RETURNING id';
 const DELETE_ALL = 'DELETE FROM dit_value WHERE entry = ?';
 
 /** At most `limit` members of an entry with ids above `after`, in the order in which they were given. */
@@ -129,6 +129,9 @@ export function withMembers(entry: Entry, members: Iterable<Pick<MemberValue, 'a
 
 // Changing them, in the transaction of the entry.
 
+/** Ids of rows that a change has taken away. */
+export type RemovedPlaces = ReadonlyMap<AttributeDifference, readonly number[]>;
+
 /** By equality key. */
 export type Values = Map<string, AttributeValue>;
 
@@ -178,22 +181,50 @@ async function allIn(tx: Transaction, entry: number, type: AttributeType): Promi
   }
 }
 
-/** The rows that a change takes away and adds. A value in another spelling goes and comes back at the end. */
+/**
+ * The rows that a change takes away and adds. A value in another spelling goes and comes back at the end. Gives the places of
+ * those that are gone, in the order of `removed`: who asks for the past wants the order of then.
+ */
 export async function writeMembersIn(
   tx: Transaction,
   entry: number,
   differences: readonly AttributeDifference[],
-): Promise<void> {
-  for (const { description, removed, added } of differences) {
+): Promise<RemovedPlaces> {
+  const places = new Map<AttributeDifference, number[]>();
+  for (const difference of differences) {
+    const { description, removed, added } = difference;
     const { type } = description;
     if (!type.isKeptInRows) continue;
-    for (const value of removed) await tx.run(DELETE, TENANT, type.key, equalityKey(type, value), entry);
+    const own: number[] = [];
+    for (const value of removed)
+      own.push(Number((await tx.arrays(DELETE, TENANT, type.key, equalityKey(type, value), entry))[0]?.[0] ?? 0));
+    if (own.length > 0) places.set(difference, own);
     for (const value of added) await tx.run(INSERT, ...memberRow(entry, type, value as string));
   }
+  return places;
 }
 
-export async function deleteMembersIn(tx: Transaction, entry: number): Promise<void> {
+/** All members go, of an entry whose `differences` name them in order. */
+export async function deleteMembersIn(
+  tx: Transaction,
+  entry: number,
+  differences: readonly AttributeDifference[],
+): Promise<RemovedPlaces> {
+  const places = new Map<AttributeDifference, number[]>();
+  for (const difference of differences) {
+    const { type } = difference.description;
+    if (!type.isKeptInRows) continue;
+    const own: number[] = [];
+    for (let after = 0; ; ) {
+      const rows = await tx.arrays(OF_ATTRIBUTE, entry, type.key, after, PAGE);
+      for (const [id] of rows) own.push(id as number);
+      if (rows.length < PAGE) break;
+      after = rows.at(-1)![0] as number;
+    }
+    places.set(difference, own);
+  }
   await tx.run(DELETE_ALL, entry);
+  return places;
 }
 
 /** Keys and targets as this version of the code makes them, of some rows above `after`. Gives the last one's id. */

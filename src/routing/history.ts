@@ -39,3 +39,21 @@ export function changedKeysAfter(reader: Reader, revision: Revision, limit: numb
     revision: idOf<Revision>(at),
   }));
 }
+
+const AT = `SELECT before FROM routing_history WHERE tenant = ? AND kind = ? AND key = ? AND revision > ?
+  ORDER BY revision LIMIT 1`;
+
+/** How this row stood at a revision, null for none; undefined: as it stands today. */
+export function rowAt(reader: Reader, kind: HistoryKind, key: string, revision: Revision): unknown {
+  const row = reader.arrays(AT, TENANT, kind, key, revision)[0];
+  if (row === undefined) return undefined;
+  return row[0] === null ? null : JSON.parse(row[0] as string);
+}
+
+const MOVED = `SELECT key, min(revision) FROM routing_history WHERE tenant = ? AND kind = ? AND revision > ?
+  GROUP BY key LIMIT +?`;
+
+/** The keys of one kind that have moved behind this revision. */
+export function movedKeys(reader: Reader, kind: HistoryKind, revision: Revision, limit: number): string[] {
+  return reader.arrays(MOVED, TENANT, kind, revision, limit).map(([key]) => key as string);
+}

@@ -9,8 +9,10 @@
 import type { PublishedRevision } from '../base/ids.ts';
 import type { Reply } from '../base/reply.ts';
 import { type Operation, operation, type Transaction } from '../database/operation.ts';
+import { formatSender } from '../message/envelope.ts';
+import type { RouteRequest } from '../routing/resolve.ts';
 import type { MessageRow } from '../store/messages.ts';
-import { beginJourney } from './journey.ts';
+import { beginJourney, type JourneyEvent, type JourneyOrigin } from './journey.ts';
 import { decodeMail } from './mail-text.ts';
 import { type PlacedMail, type PlacedRecipient, type PlaceParts, place, type Resolved } from './place.ts';
 
@@ -57,7 +59,10 @@ export async function accept(tx: Transaction, args: AcceptArguments, parts: Plac
   });
   const { delivered, queued } = placed;
   if (delivered + queued > 0)
-    await beginJourney(tx, message.id, at, args.messageId, [...placed.accepted, ...placed.events]);
+    await beginJourney(tx, message.id, at, args.messageId, [
+      ...withOrigin(placed.accepted, originOf(request, message.blob.length)),
+      ...placed.events,
+    ]);
   return { ...byKind(placed.results), delivered, queued };
 }
 
@@ -67,6 +72,15 @@ function held(
   resolutions: readonly Resolved[],
 ): PlacedMail['resolutions'] {
   return (tx.routingRevision | 0) === revision ? resolutions : undefined;
+}
+
+function withOrigin([first, ...more]: readonly JourneyEvent[], origin: JourneyOrigin): JourneyEvent[] {
+  return first === undefined ? [] : [{ ...first, origin }, ...more];
+}
+
+function originOf({ sender, caller, door }: RouteRequest, sizeBytes: number): JourneyOrigin {
+  const from = { sender: formatSender(sender), door, sizeBytes };
+  return caller.kind === 'entry' || caller.kind === 'administrator' ? { ...from, login: caller.dn } : from;
 }
 
 function byKind(placed: readonly PlacedRecipient[]): Pick<Accepted, 'kinds' | 'results'> {

@@ -1,7 +1,8 @@
 // What happened to a message, event by event. Written where it becomes true, read by `waypost trace`.
 
-import { idOf, idText, idTime, type MessageId } from '../base/ids.ts';
+import { idOf, idText, idTime, type MessageId, type Revision } from '../base/ids.ts';
 import type { Reader, Transaction } from '../database/operation.ts';
+import type { Door } from '../routing/resolve.ts';
 
 export type JourneyEventName =
   | 'accepted' // taken from a door: the recipient is the envelope's
@@ -20,6 +21,18 @@ export interface JourneyEvent {
   readonly recipient: string;
   /** Enhanced status, then words: `2.1.5 ok`. */
   readonly status: string;
+  /** Of the first one of a message, which is `accepted`: it holds for all of its recipients. */
+  readonly origin?: JourneyOrigin;
+}
+
+/** How a message came in, as far as its way depended on it. */
+export interface JourneyOrigin {
+  /** `''`: the null reverse-path. */
+  readonly sender: string;
+  /** DN of the account that had logged in. */
+  readonly login?: string;
+  readonly door: Door;
+  readonly sizeBytes: number;
 }
 
 /** `trace`'s line. */
@@ -113,6 +126,25 @@ function tracedEvents(rows: readonly (readonly unknown[])[]): TracedEvent[] {
       status: event.status,
     })),
   );
+}
+
+/** When this message was accepted, and how it came in; undefined where the journey is gone, or older than this. */
+export function acceptedMessage(
+  reader: Reader,
+  message: MessageId,
+): { readonly revision: Revision; readonly origin: JourneyOrigin } | undefined {
+  const row = reader.arrays('SELECT revision, events FROM journey WHERE message = ? AND number = 1', message)[0];
+  const origin = row && (JSON.parse(String(row[1])) as JourneyEvent[])[0]?.origin;
+  return origin && { revision: idOf<Revision>(row[0]), origin };
+}
+
+/** The message with this Message-ID, without brackets: the last one, where several have it. */
+export function messageWithId(reader: Reader, messageId: string): MessageId | undefined {
+  const row = reader.arrays(
+    'SELECT message FROM journey WHERE message_id = ? ORDER BY message DESC LIMIT 1',
+    messageId,
+  )[0];
+  return row && idOf<MessageId>(row[0]);
 }
 
 const OF_MESSAGE = 'SELECT message, at, events FROM journey WHERE message = ? ORDER BY number';

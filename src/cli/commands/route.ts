@@ -1,22 +1,54 @@
-// waypost route ADDRESS [--service SERVICE] [--peer ADDRESS] [--with 'PATTERN TEMPLATE']
+// waypost route ADDRESS [--from A] [--authenticated LOGIN] [--size N] [--door DOOR] [--at TIME | --revision N | --message ID]
+// [--service SERVICE] [--peer ADDRESS] [--with 'PATTERN TEMPLATE']
 
 import { Command, Option } from 'commander';
 import type { RouteExplanation } from '../../admin/route.ts';
 import { EXIT } from '../../base/exit.ts';
 import { SERVICE_WORDS } from '../../directory/access-rules.ts';
+import type { Door } from '../../routing/resolve.ts';
+import { DOORS } from '../../routing/route-request.ts';
 import { type CommandContext, type CommonOptions, common } from '../command.ts';
 import { facts } from '../output.ts';
+import { wholeNumber } from '../whole-number.ts';
 
 interface RouteOptions extends CommonOptions {
   readonly service?: (typeof SERVICE_WORDS)[number];
   readonly peer?: string;
   readonly with?: string;
+  readonly from?: string;
+  readonly authenticated?: string;
+  readonly size?: number;
+  readonly door?: Door;
+  readonly revision?: number;
+  readonly at?: string;
+  readonly message?: string;
 }
 
 export function routeCommand(context: CommandContext): Command {
   return common(new Command('route'))
     .description('explain: every step from an address to its channel')
     .argument('<address>')
+    .option('--from <address>', 'as a message from this sender; <> for none')
+    .option('--authenticated <login>', 'as one whose sender has logged in so')
+    .option('--size <bytes>', 'as one of this size', wholeNumber)
+    .addOption(new Option('--door <door>', 'as one that comes in by this door').choices(DOORS))
+    .addOption(
+      new Option('--revision <number>', 'from the tables as they stood at this revision of the directory')
+        .argParser(wholeNumber)
+        .conflicts(['at', 'message']),
+    )
+    .addOption(
+      new Option('--at <time>', 'from those of this time, such as 2026-11-24T09:09:23Z').conflicts([
+        'revision',
+        'message',
+      ]),
+    )
+    .addOption(
+      new Option('--message <id>', 'as this message was taken, by its queue id or its Message-ID').conflicts([
+        'revision',
+        'at',
+      ]),
+    )
     .addOption(
       new Option('--service <service>', 'also whether its owner may log in to this, and why').choices(SERVICE_WORDS),
     )
@@ -24,8 +56,9 @@ export function routeCommand(context: CommandContext): Command {
     .option('--with <rule>', "as if there were this rewrite rule, too: 'PATTERN TEMPLATE'")
     .option('--json', 'print JSON')
     .action(async (address: string, options: RouteOptions) => {
-      const { service, peer } = options;
-      const explanation = await context.client(options).call('route', { address, service, peer, with: options.with });
+      const { service, peer, from, authenticated, size, door, revision, at, message } = options;
+      const question = { service, peer, from, authenticated, size, door, revision, at, message, with: options.with };
+      const explanation = await context.client(options).call('route', { address, ...question });
       context.printer(options).print(explanation, () => text(explanation));
       const isRefused = explanation.login !== undefined && explanation.login.result !== 'ok';
       if (explanation.targets.length === 0 || isRefused) context.exit(EXIT.no);
