@@ -300,6 +300,58 @@ describe('with a server', { concurrency: false }, () => {
     assert.equal(events.filter((event) => event === 'removed').length, 2);
   });
 
+  test('route as a message was taken, and what a file would do to routes', async () => {
+    await cli('user add dora@acme.example');
+    const client = await SmtpClient.open(server.listeners.smtp);
+    const from = 'stranger@elsewhere.example';
+    const taken = await client.send(
+      from,
+      ['dora@acme.example'],
+      Buffer.from('Message-ID: <p-1@elsewhere.example>\r\n\r\n'),
+    );
+    await client.quit();
+    const id = taken.lines[0]!.split(' ').at(-1)!;
+    type Route = { reply: string; revision?: number; targets: unknown[] };
+    const then = await json<Route>('route dora@acme.example');
+    const ldif = join(server.data, 'changes.ldif');
+    writeFileSync(
+      ldif,
+      [
+        'dn: uid=dora,ou=People,dc=acme,dc=example,o=internet\nchangetype: modify\nreplace: mailUserStatus\nmailUserStatus: disabled\n-',
+        'dn: dc=new,dc=acme,dc=example,o=internet\nobjectClass: domain\nobjectClass: mailDomain\ndc: new',
+        '',
+      ].join('\n\n'),
+    );
+    type Diff = { entries: unknown[]; routes: unknown; aliases: unknown; unroutable: unknown };
+    const diff = JSON.parse((await cli(`directory diff ${ldif} --json`)).stdout) as Diff;
+    assert.deepEqual(
+      { ...diff, entries: diff.entries.length },
+      {
+        entries: 4,
+        routes: [{ key: 'new.acme.example', change: 'made' }],
+        aliases: [{ key: 'dora@acme.example', change: 'changed' }],
+        unroutable: [{ address: 'dora@acme.example', reply: '550 5.2.1 Mailbox is disabled' }],
+      },
+    );
+    assert.equal((await json<Route>('route dora@acme.example')).reply, then.reply, 'nothing was changed');
+    await cli('user remove dora@acme.example');
+    assert.match((await json<Route>('route dora@acme.example')).reply, /^550 5\.1\.1/);
+    for (const what of [`--message ${id}`, '--message p-1@elsewhere.example']) {
+      const { revision, ...answer } = await json<Route>(`route dora@acme.example ${what}`);
+      assert.deepEqual([answer.reply, answer.targets], [then.reply, then.targets], what);
+      const again = await json<Route>(`route dora@acme.example --revision ${revision}`);
+      assert.deepEqual(again.targets, then.targets);
+    }
+    await refused('route dora@acme.example --message nothing', 1, /nothing is known of nothing/);
+    await refused('route dora@acme.example --revision 999999999', 1, /the directory is at revision/);
+    await refused('route dora@acme.example --at 2001-01-01T00:00:00Z --revision 1', 64, /cannot be used with/);
+    const many = Array.from({ length: 1001 }, (_, n) => `dn: uid=u${n},o=internet\nchangetype: delete\n`).join('\n');
+    writeFileSync(ldif, many);
+    await refused(`directory diff ${ldif}`, 65, /more than 1000 changes/);
+    writeFileSync(ldif, 'dn: o=internet\nchangetype: modify\nfrob: x\n');
+    await refused(`directory diff ${ldif}`, 65, /line 3: add, delete or replace is expected/);
+  });
+
   test('trace by Message-ID, queue id and address', async () => {
     const client = await SmtpClient.open(server.listeners.smtp);
     const reply = await client.send(

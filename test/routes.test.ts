@@ -6,10 +6,10 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { parseLdif } from '../src/directory/ldif.ts';
 import { formatAddress } from '../src/message/address.ts';
 import { openTestDirectory, testSite } from '../src/provisioning/testing.ts';
 import { explain } from '../src/routing/explain.ts';
-import { parseLdif } from './routes/ldif.ts';
 
 const root = join(import.meta.dirname, 'routes');
 const isUpdating = process.env['UPDATE_ROUTES'] === '1';
@@ -22,7 +22,7 @@ for (const file of globSync('*.ldif', { cwd: root }).sort()) {
   test(`${name}: ${sentence}`, async () => {
     const directory = await openTestDirectory();
     try {
-      for (const change of parseLdif(ldif)) await directory.apply(change);
+      for (const change of parseLdif(ldif, 1000)) await directory.apply(change);
       const asked = readFileSync(join(root, `${name}.ask`), 'utf8')
         .split('\n')
         .filter((line) => line !== '');

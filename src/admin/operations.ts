@@ -6,6 +6,7 @@ import type { ZoneHost } from '../zones/records.ts';
 import { type AuditParts, auditList } from './audit.ts';
 import { type CertificateParts, certReload, certShow } from './cert.ts';
 import { channelList, channelPause, channelResume, channelShow } from './channel.ts';
+import { directoryDiff } from './directory.ts';
 import { dnsRecords } from './dns.ts';
 import { domainAdd, domainList, domainRemove, domainShow } from './domain.ts';
 import type { EntryParts } from './entries.ts';
@@ -56,6 +57,7 @@ export function adminOperations(parts: AdminParts) {
     route(parts),
     ruleList(parts),
     ruleTest(parts),
+    directoryDiff(parts),
     syncStatus(parts),
     syncFull(parts),
     syncDomain(parts),

@@ -12,6 +12,7 @@ import { auditCommand } from './commands/audit.ts';
 import { certCommand } from './commands/cert.ts';
 import { channelCommand } from './commands/channel.ts';
 import { completionCommand } from './commands/completion.ts';
+import { directoryCommand } from './commands/directory.ts';
 import { dnsCommand } from './commands/dns.ts';
 import { domainCommand } from './commands/domain.ts';
 import { groupCommand } from './commands/group.ts';
@@ -120,6 +121,7 @@ export function buildProgram(context: CommandContext, ...own: readonly Command[]
     tokenCommand(context),
     routeCommand(context),
     ruleCommand(context),
+    directoryCommand(context),
     syncCommand(context),
     dnsCommand(context),
     channelCommand(context),

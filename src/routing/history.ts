@@ -8,7 +8,7 @@
 
 import { idOf, type Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
-import type { Reader, Transaction } from '../database/operation.ts';
+import type { Reader, Transaction, Value } from '../database/operation.ts';
 
 /** `alias`: address -> normalized DN; `entry`: normalized DN -> row; the others as their rows name them. */
 export type HistoryKind = 'route' | 'alias' | 'entry' | 'rule' | 'channel' | 'host';
@@ -33,11 +33,26 @@ export async function rememberRow(tx: Transaction, kind: HistoryKind, key: strin
  * compares the revision with RoutingState.historyFrom: what lies before that is not told.
  */
 export function changedKeysAfter(reader: Reader, revision: Revision, limit: number): ChangedKey[] {
-  return reader.arrays(CHANGED, TENANT, revision, limit).map(([kind, key, at]) => ({
-    kind: kind as HistoryKind,
-    key: key as string,
-    revision: idOf<Revision>(at),
-  }));
+  return reader.arrays(CHANGED, TENANT, revision, limit).map(changedKeyOf);
+}
+
+function changedKeyOf([kind, key, at]: Value[]): ChangedKey {
+  return { kind: kind as HistoryKind, key: key as string, revision: idOf<Revision>(at) };
+}
+
+export async function changedKeysIn(tx: Transaction, revision: Revision, limit: number): Promise<ChangedKey[]> {
+  return (await tx.arrays(CHANGED, TENANT, revision, limit)).map(changedKeyOf);
+}
+
+/** How a row that has moved behind this revision stood before, null for none. */
+export async function rowBeforeIn(
+  tx: Transaction,
+  kind: HistoryKind,
+  key: string,
+  revision: Revision,
+): Promise<unknown> {
+  const before = (await tx.arrays(AT, TENANT, kind, key, revision))[0]?.[0];
+  return typeof before === 'string' ? JSON.parse(before) : null;
 }
 
 const AT = `SELECT before FROM routing_history WHERE tenant = ? AND kind = ? AND key = ? AND revision > ?

@@ -12,6 +12,7 @@ import { directoryUnit } from '../directory/tables.ts';
 import { arrive } from '../provisioning/arrival.ts';
 import { bootstrap, prepareHost } from '../provisioning/bootstrap.ts';
 import { changeOperation } from '../provisioning/change.ts';
+import { diff } from '../provisioning/diff.ts';
 import { learnKeys } from '../provisioning/learn-keys.ts';
 import { provisioningUnit } from '../provisioning/tables.ts';
 import { addToken, removeToken } from '../provisioning/token.ts';
@@ -94,6 +95,7 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
     removeToken,
     arrive,
     learnKeys,
+    diff,
     prepareHost,
     nameHost,
     pruneHistory,
