@@ -19,7 +19,7 @@ import type { RoutingCache } from '../routing/cache.ts';
 import { type Explanation, explain } from '../routing/explain.ts';
 import { checkPast, pastTables } from '../routing/past.ts';
 import { type Door, type Resolution, type ResolveOptions, type RouteRequest, resolve } from '../routing/resolve.ts';
-import { DOORS } from '../routing/route-request.ts';
+import { DOORS, INTERNAL_REQUEST, usualDoor } from '../routing/route-request.ts';
 import { acceptedMessage, messageWithId } from '../transfer/journey.ts';
 import { askedAddress } from './naming.ts';
 import { adminOperation } from './operation.ts';
@@ -101,11 +101,11 @@ function questionOf(parts: RouteParts, given: Input, caller: Caller): Question {
   const { from, authenticated, size, door } = given;
   const isPlain = from === undefined && authenticated === undefined && door === undefined;
   const login = authenticated === undefined ? undefined : loginOf(parts, authenticated);
-  const chosen: Door = door ?? (isPlain ? 'internal' : login === undefined ? 'smtp' : 'submission');
+  const chosen: Door = door ?? (isPlain ? INTERNAL_REQUEST.door : usualDoor(login !== undefined));
   const request: RouteRequest = {
     sender: from === undefined ? undefined : senderOf(from),
     caller: login ?? (isPlain ? caller : ANONYMOUS),
-    mayRelay: login !== undefined || chosen === 'internal',
+    mayRelay: login !== undefined || chosen === INTERNAL_REQUEST.door,
     door: chosen,
     ...(size === undefined ? {} : { sizeBytes: size }),
     ...(given.peer === undefined ? {} : { peer: given.peer }),
@@ -130,7 +130,7 @@ function questionOfMessage(reader: Reader, text: string): Question {
   const { origin, revision } = accepted;
   const entry = origin.login === undefined ? undefined : findEntry(reader, origin.login);
   const caller = entry === undefined ? ANONYMOUS : callerOf(entry);
-  const mayRelay = origin.login !== undefined || origin.door === 'internal';
+  const mayRelay = origin.login !== undefined || origin.door === INTERNAL_REQUEST.door;
   const { door, sizeBytes } = origin;
   return { request: { sender: senderOf(origin.sender), caller, mayRelay, door, sizeBytes }, revision };
 }

@@ -26,6 +26,11 @@ export interface RouteRequest {
   readonly peer?: string;
 }
 
+/** By which door a message comes that says nothing of it: from another host, or from who has logged in. */
+export function usualDoor(hasLogin: boolean): Door {
+  return hasLogin ? 'submission' : 'smtp';
+}
+
 /** What this program asks for itself. */
 export const INTERNAL_REQUEST: RouteRequest = { sender: undefined, caller: SERVER, mayRelay: true, door: 'internal' };
 
