@@ -28,7 +28,8 @@ export interface RouteRequest {
 
 /** By which door a message comes that says nothing of it: from another host, or from who has logged in. */
 export function usualDoor(hasLogin: boolean): Door {
-  return hasLogin ? 'submission' : 'smtp';
+  const [ofHosts, ofLogins] = DOORS;
+  return hasLogin ? ofLogins : ofHosts;
 }
 
 /** What this program asks for itself. */
