@@ -91,7 +91,7 @@ const RULES: readonly Rules[] = [
 test('it decides as a naive judge does', () => {
   const status = fc.option(fc.constantFrom(...(Object.keys(STATUS_ADMITS) as Status[]), { illegal: 'x' }), {
     nil: undefined,
-    freq: 1,
+    freq: 2,
   });
   const rules = fc.option(fc.constantFrom(...RULES), { nil: undefined });
   const asked = fc.record({
