@@ -58,7 +58,11 @@ interface Kept {
   goodAt: number;
   lookedAt: number;
   lastError: string | undefined;
+  /** When the next look begins; in the past while it is under way. */
+  looksAt: number;
   timer: NodeJS.Timeout | undefined;
+  /** A server has said NOTIFY since the last look began. */
+  isNotified: boolean;
   /** The runs of this zone, one behind the other. */
   runs: Promise<unknown>;
 }
@@ -110,9 +114,11 @@ export class ZoneSources {
       soa: undefined,
       isBehind: true,
       goodAt: 0,
-      lookedAt: 0,
+      lookedAt: -SHORTEST_MS,
+      looksAt: 0,
       lastError: undefined,
       timer: undefined,
+      isNotified: false,
       runs: Promise.resolve(),
     };
     this.#lookIn(kept, 0);
@@ -123,8 +129,10 @@ export class ZoneSources {
   notified(zone: string): void {
     const kept = this.#kept.get(zone);
     if (kept === undefined) return;
-    const sinceMs = this.#parts.clock.monotonic() - kept.lookedAt;
-    this.#lookIn(kept, kept.lookedAt === 0 ? 0 : Math.max(0, SHORTEST_MS - sinceMs));
+    kept.isNotified = true;
+    const now = this.#parts.clock.monotonic();
+    // One that begins sooner sees it too; what is under way may have asked already, and #next sees the mark.
+    if (kept.looksAt > now + SHORTEST_MS) this.#lookIn(kept, Math.max(0, kept.lookedAt + SHORTEST_MS - now));
   }
 
   /** Takes the zone from this server now, whatever its serial, and makes the directory follow. Throws what goes wrong. */
@@ -174,6 +182,7 @@ export class ZoneSources {
 
   #lookIn(kept: Kept, ms: number): void {
     clearTimeout(kept.timer);
+    kept.looksAt = this.#parts.clock.monotonic() + ms;
     kept.timer = setTimeout(() => void this.#inTurn(kept, () => this.#look(kept)), ms).unref();
   }
 
@@ -186,6 +195,7 @@ export class ZoneSources {
   /** Never rejects. */
   async #look(kept: Kept): Promise<void> {
     const { zone, servers } = kept.source;
+    kept.isNotified = false;
     let isGood = false;
     for (const server of servers) {
       if (this.#isOver || isGood) break;
@@ -246,6 +256,10 @@ export class ZoneSources {
     if (this.#isOver || this.#kept.get(kept.source.zone) !== kept) return;
     const { soa, lastError, source } = kept;
     if (source.servers.length === 0) return;
+    if (kept.isNotified) {
+      this.#lookIn(kept, SHORTEST_MS);
+      return;
+    }
     const asked = soa === undefined ? FIRST_RETRY_MS : 1000 * (lastError === undefined ? soa.refresh : soa.retry);
     this.#lookIn(kept, Math.min(REFRESH_MAX_MS, Math.max(this.#parts.refreshMinMs ?? REFRESH_MIN_MS, asked)));
   }
