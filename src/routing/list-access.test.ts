@@ -44,6 +44,7 @@ function tablesOf({ people, lists }: World): AccessTables {
   const groups = rows.filter((row): row is GroupRow => row.kind === 'group');
   const keysOf = (member: string): string => (member.includes('@') ? member : dnOf(member));
   return {
+    route: (domain) => (domain === 'alias.example' ? { domain, base: '', aliasOf: 'acme.example' } : null),
     alias: (key) => rows.find(({ addresses }) => addresses.includes(key)) ?? null,
     recipient: (dn) => rows.find((row) => row.dn === dn) ?? null,
     listsWith: (member) => groups.filter(({ uuid }) => lists[uuid]!.members.map(keysOf).includes(member)),
@@ -92,6 +93,9 @@ test('rules are asked in their order, and the first that fails decides', () => {
     [{ allowedBroadcasters: [{ dn: dnOf('gone') }] }, from('ann@acme.example'), '550 mgrpAllowedBroadcaster'],
     [{ allowedBroadcasters: [{ url: finding('ann') }] }, from('ann@acme.example'), 'list'],
     [{ allowedBroadcasters: [{ url: finding('ann') }] }, from('x@far.example'), '550 mgrpAllowedBroadcaster'],
+    [only, from('Ann@alias.example'), 'list'],
+    [only, from('bob@alias.example'), '550 mgrpAllowedBroadcaster'],
+    [{ allowedBroadcasters: [{ address: 'ann@alias.example' }] }, from('ann@acme.example'), 'list'],
     [{ ...only, disallowedDomains: ['*'] }, from('ann@acme.example'), 'list'],
     [{ ...only, disallowedDomains: ['acme.*'] }, from('bob@acme.example'), '550 mgrpDisallowedDomain'],
     [domain, from('x@far.example'), 'list'],

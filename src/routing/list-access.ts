@@ -18,10 +18,18 @@ import { type LdapUrl, liesIn } from '../directory/ldap-url.ts';
 import { type Address, addressKey, formatAddress } from '../message/address.ts';
 import { replies } from './replies.ts';
 import type { RouteRequest } from './route-request.ts';
-import { addressOfKey, type GroupRow, type ListParty, type ListRules, type RecipientRow } from './rows.ts';
+import {
+  addressOfKey,
+  type GroupRow,
+  type ListParty,
+  type ListRules,
+  type RecipientRow,
+  type RouteRow,
+} from './rows.ts';
 
 /** What a decision may ask; each question is one look-up, or few. */
 export interface AccessTables {
+  route(domain: string): RouteRow | null;
   alias(key: string): RecipientRow | null;
   /** By normalized DN. */
   recipient(dn: string): RecipientRow | null;
@@ -127,7 +135,7 @@ class Deciding {
     if ('url' in party) return this.#isMatch(party.url);
     if ('dn' in party && party.dn === dn) return true;
     if ('address' in party && keys.includes(party.address)) return true;
-    const row = 'dn' in party ? this.#tables.recipient(party.dn) : this.#tables.alias(party.address);
+    const row = 'dn' in party ? this.#tables.recipient(party.dn) : claimant(party.address, this.#tables);
     return row?.kind === 'group' ? this.#isIn(row) : row !== null && isEntry(row, dn);
   }
 
@@ -198,12 +206,21 @@ const NOBODY: Sender = { dn: undefined, keys: [], domain: undefined, text: '<>' 
 function senderOfAddress(address: Address | undefined, tables: AccessTables): Sender {
   if (address === undefined) return NOBODY;
   const key = addressKey(address);
-  const row = tables.alias(key);
+  const row = claimant(key, tables);
   const { domain } = address;
   const text = formatAddress(address);
   return row === null
     ? { dn: undefined, keys: [key], domain, text }
     : { dn: normalizeDn(row.dn), keys: [...new Set([key, ...keysOf(row)])], domain, text };
+}
+
+/** The entry that mail to this address finds, by its domain's other names too. */
+function claimant(key: string, tables: AccessTables): RecipientRow | null {
+  const row = tables.alias(key);
+  if (row !== null) return row;
+  const { localPart, domain } = addressOfKey(key);
+  const aliasOf = tables.route(domain)?.aliasOf;
+  return aliasOf === undefined ? null : tables.alias(`${localPart}@${aliasOf}`);
 }
 
 function isAuthenticated({ caller }: RouteRequest): boolean {

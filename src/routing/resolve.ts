@@ -725,9 +725,10 @@ class Resolving {
 
   #accessTables(): AccessTables {
     const tables = this.#tables;
-    const { addresses, dns } = this.#ask;
+    const { domains, addresses, dns } = this.#ask;
     const lists = (question: ListQuestion) => () => this.#ask.lists.push(question);
     return {
+      route: (domain) => this.#wanted(tables.route(domain), () => domains.add(domain)),
       alias: (key) => this.#wanted(tables.alias(key), () => addresses.add(key)),
       recipient: (dn) => this.#wanted(tables.recipient(dn), () => dns.add(dn)),
       listsWith: (member) => this.#wanted(tables.listsWith(member), lists({ ask: 'listsWith', member })),
