@@ -9,6 +9,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { addDomain, addUser, administrator, domainDn, userDn } from './support/directory.ts';
+import { rowsRead } from './support/metrics.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 
 const MEMBERS = Number(process.env['LIST_MEMBERS'] ?? 1500);
@@ -40,13 +41,6 @@ async function populate(server: Waypost): Promise<void> {
   const far = Array.from({ length: 99_999 }, (_, n) => `x${n}@remote.example`);
   await list('many', [userDn(names[0]!)], { mgrpRFC822MailMember: far });
   await client.unbind();
-}
-
-async function rowsRead({ listeners }: Waypost): Promise<number> {
-  const { host, port } = listeners.http;
-  const text = await (await fetch(`http://${host}:${port}/metrics`)).text();
-  const found = [...text.matchAll(/^waypost_routing_rows_read_total(?:\{.*\})? (\d+)$/gm)];
-  return found.reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 interface Stored {

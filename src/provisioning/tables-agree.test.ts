@@ -11,6 +11,7 @@ import type { Reader } from '../database/operation.ts';
 import { attributesOfJson } from '../directory/entries.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
 import { synchronizeFully } from '../routing/rebuild.ts';
+import { readSettings, readState } from '../routing/tables.ts';
 import { readTables } from '../routing/testing.ts';
 import { type Difference, verifyTables } from '../routing/verify.ts';
 import {
@@ -60,9 +61,131 @@ const associated = fc.uniqueArray(fc.constantFrom('b.test', 'sales.acme.example'
 });
 const host = fc.constantFrom('mail.test.example', 'mail2.example');
 
+/** Some parse, some do not: those changes are refused. */
+const patterns = fc.constantFrom('.acme.example', '*.b.test', 'gone.test', '$*', '.', '[192.0.2.]', 'a..b');
+const templates = fc.constantFrom(
+  '$U%acme.example',
+  '$U%$H@partner',
+  '$U@$D@[mail2.example]@slow',
+  '$Msmtp$?no mail',
+  '$U%$H@',
+  '$q',
+);
+const keywords = fc.uniqueArray(
+  fc.constantFrom(
+    'mx',
+    'nomx',
+    'daemon [192.0.2.9]:2525 [mail2.example]',
+    'port 2525',
+    'musttls',
+    'notls',
+    'backoff 5m 1h',
+    'notices 2d',
+    'maxjobs 3',
+    'blocklimit 5MiB',
+    'unheard of',
+  ),
+  { maxLength: 3 },
+);
+const below = (container: string, cn: string): string => `cn=${cn},ou=${container},ou=Waypost,o=internet`;
+const ruleDn = fc.constantFrom('r1', 'r2', 'R3').map((cn) => below('Rules', cn));
+const channelName = fc.constantFrom('partner', 'slow', 'Smtp', 'hold');
+const channelDn = channelName.map((cn) => below('Channels', cn));
+const hostDn = host.map((cn) => below('Hosts', cn));
+const addresses = fc.uniqueArray(fc.constantFrom('192.0.2.9', '2001:DB8::9', 'nowhere'), { maxLength: 2 });
+const settingDn = fc.oneof(ruleDn, channelDn, hostDn);
+const boolean = fc.constantFrom('TRUE', 'FALSE', []);
+
+const settingChange: fc.Arbitrary<DirectoryChange> = fc.oneof(
+  fc
+    .tuple(ruleDn, patterns, templates)
+    .map(([dn, waypostPattern, waypostTemplate]) =>
+      add(dn, { objectClass: 'waypostRewriteRule', waypostPattern, waypostTemplate }),
+    ),
+  fc.tuple(ruleDn, templates).map(([dn, waypostTemplate]) => replace(dn, { waypostTemplate })),
+  fc
+    .tuple(ruleDn, fc.constantFrom('7', '9999', '10000', []), boolean)
+    .map(([dn, waypostOrder, waypostEnabled]) => replace(dn, { waypostOrder, waypostEnabled })),
+  fc
+    .tuple(channelDn, fc.constantFrom('smtp', 'SMTP', 'hold', 'Discard', 'nonsense'), keywords)
+    .map(([dn, waypostChannelKind, waypostKeyword]) =>
+      add(dn, {
+        objectClass: 'waypostChannel',
+        waypostChannelKind,
+        ...(waypostKeyword.length === 0 ? {} : { waypostKeyword }),
+      }),
+    ),
+  fc.tuple(channelDn, keywords).map(([dn, waypostKeyword]) => replace(dn, { waypostKeyword })),
+  fc.tuple(channelDn, boolean).map(([dn, waypostPaused]) => replace(dn, { waypostPaused })),
+  fc
+    .tuple(hostDn, addresses)
+    .map(([dn, waypostHostAddress]) =>
+      add(dn, { objectClass: 'waypostHost', ...(waypostHostAddress.length === 0 ? {} : { waypostHostAddress }) }),
+    ),
+  fc
+    .tuple(hostDn, addresses, fc.constantFrom('2525', []))
+    .map(([dn, waypostHostAddress, waypostHostPort]) => replace(dn, { waypostHostAddress, waypostHostPort })),
+  settingDn.map(remove),
+  // Elsewhere it is no rule, channel or host.
+  fc.tuple(settingDn, fc.constantFrom('Rules', 'Channels', 'Hosts', 'Sources')).map(
+    ([dn, to]): DirectoryChange => ({
+      kind: 'rename',
+      dn,
+      newRdn: 'cn=moved',
+      deleteOldRdn: true,
+      newSuperior: `ou=${to},ou=Waypost,o=internet`,
+    }),
+  ),
+);
+
+const listUrl = fc
+  .tuple(
+    base.filter((dn) => !dn.includes(' ')),
+    fc.constantFrom('', 'one', 'sub'),
+    fc.constantFrom('', '(uid=ann)'),
+  )
+  .map(([dn, scope, filter]) => `ldap:///${dn}??${scope}?${filter}`);
+const party = fc.oneof(
+  address,
+  memberDn,
+  listUrl,
+  address.map((of) => `mailto:${of}?subject=x`),
+);
+const parties = fc.uniqueArray(party, { maxLength: 2 });
+const globs = fc.uniqueArray(fc.constantFrom('*.Example', 'b.test', '*'), { maxLength: 2 });
+
+/** Mostly the one that is there from the start. */
+const aList = fc.oneof({ weight: 3, arbitrary: fc.constant('all@b.test') }, { weight: 1, arbitrary: listAddress });
+
+const listChange: fc.Arbitrary<DirectoryChange> = fc.oneof(
+  fc
+    .tuple(aList, fc.uniqueArray(listUrl, { maxLength: 2 }), fc.uniqueArray(listUrl, { maxLength: 1 }))
+    .map(([own, memberURL, mgrpDeliverTo]) => replace(groupDn(own), { memberURL, mgrpDeliverTo })),
+  fc
+    .tuple(aList, globs, globs)
+    .map(([own, mgrpAllowedDomain, mgrpDisallowedDomain]) =>
+      replace(groupDn(own), { mgrpAllowedDomain, mgrpDisallowedDomain }),
+    ),
+  fc
+    .tuple(aList, parties, fc.constantFrom('AUTH_REQ', 'smtp_auth_required,or', 'OR', []))
+    .map(([own, mgrpDisallowedBroadcaster, mgrpBroadcasterPolicy]) =>
+      replace(groupDn(own), { mgrpDisallowedBroadcaster, mgrpBroadcasterPolicy }),
+    ),
+  fc
+    .tuple(aList, parties, fc.constantFrom('toModerator', 'reply', []))
+    .map(([own, mgrpModerator, mgrpMsgRejectAction]) => replace(groupDn(own), { mgrpModerator, mgrpMsgRejectAction })),
+  fc
+    .tuple(aList, fc.constantFrom('1000', '0', []), fc.constantFrom('No.', []), fc.constantFrom('Never.', []))
+    .map(([own, mgrpMsgMaxSize, mgrpMsgRejectText, mailRejectText]) =>
+      replace(groupDn(own), { mgrpMsgMaxSize, mgrpMsgRejectText, mailRejectText }),
+    ),
+);
+
 const person = { objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser'], cn: 'x', sn: 'x' };
 
 const change: fc.Arbitrary<DirectoryChange> = fc.oneof(
+  { weight: 8, arbitrary: settingChange },
+  { weight: 5, arbitrary: listChange },
   { weight: 4, arbitrary: domain.map((of) => addDomain(of)) },
   fc.tuple(domain, base).map(([of, inetDomainBaseDN]) => addDomain(of, { inetDomainBaseDN })),
   {
@@ -139,6 +262,11 @@ function compiledTables({ reader }: TestDirectory): NaiveTables {
   const tables = readTables(reader);
   const routes: Record<string, object> = {};
   const recipients: Record<string, object> = {};
+  const settings: Record<string, object> = {};
+  for (const row of reader.snapshot(() => readSettings(reader, readState(reader).generation))) {
+    const { kind, key, problems: _problems, ...setting } = row;
+    settings[`${kind} ${key}`] = setting;
+  }
   for (const [domain, , row] of tables.routes as string[][]) {
     const { domain: _, problems: _problems, ...route } = JSON.parse(row!);
     routes[domain!] = route;
@@ -147,7 +275,7 @@ function compiledTables({ reader }: TestDirectory): NaiveTables {
     const { entry: _, uuid: _uuid, dn: _dn, account: _account, problems: _problems, ...recipient } = JSON.parse(row!);
     recipients[dn!] = recipient;
   }
-  return { routes, aliases: Object.fromEntries(tables.aliases as [string, string][]), recipients };
+  return { routes, aliases: Object.fromEntries(tables.aliases as [string, string][]), recipients, settings };
 }
 
 function judgedTables({ reader }: TestDirectory): NaiveTables {
@@ -182,6 +310,12 @@ async function openWithOrganization(): Promise<TestDirectory> {
     addDomain('b.test'),
     addUser('bob@b.test'),
     addGroup('all@b.test', [userDn('ann@acme.example')]),
+    add(below('Channels', 'partner'), { objectClass: 'waypostChannel', waypostChannelKind: 'smtp' }),
+    add(below('Rules', 'r1'), {
+      objectClass: 'waypostRewriteRule',
+      waypostPattern: 'gone.test',
+      waypostTemplate: '$U%$H@partner',
+    }),
   );
   return directory;
 }

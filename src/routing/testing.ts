@@ -9,12 +9,12 @@ import type { RecipientRow } from './rows.ts';
 import { readState } from './tables.ts';
 
 /** All rows of the generation that answers, without generation and revision, in order. */
-export function readTables(reader: Reader): { routes: unknown[]; aliases: unknown[]; entries: unknown[] } {
+export function readTables(reader: Reader): Record<'routes' | 'aliases' | 'entries' | 'settings', unknown[]> {
   return reader.snapshot(() => {
     const { generation } = readState(reader);
     const rows = (columns: string, table: string): unknown[] =>
       reader.arrays(
-        `SELECT ${columns} FROM ${table} WHERE tenant = ? AND generation = ? ORDER BY 1`,
+        `SELECT ${columns} FROM ${table} WHERE tenant = ? AND generation = ? ORDER BY 1, 2`,
         TENANT,
         generation,
       );
@@ -22,6 +22,7 @@ export function readTables(reader: Reader): { routes: unknown[]; aliases: unknow
       routes: rows('domain, base, row', 'route'),
       aliases: rows('address, dn', 'alias'),
       entries: rows('dn, row, problems', 'alias_entry'),
+      settings: rows('kind, key, row, problems', 'routing_setting'),
     };
   });
 }

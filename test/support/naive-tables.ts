@@ -2,7 +2,8 @@
 //
 // In      all entries of a directory, as attributes by lower-case name
 // Out     what each domain, entry and address comes to
-// Limits  plain DNs without escapes, addresses without quotes, access rules that parse, of IPv4 alone: what the tests make
+// Limits  plain DNs without escapes, addresses without quotes, access rules that parse, of IPv4 alone, URLs whose filter needs
+//         no reading, rules and keywords that a guard has let in: what the tests make
 // Never   calls what it judges: neither the compiler nor the functions for DNs and addresses that it uses
 // docs: src/routing/rows.ts (what a row says), docs/the-directory.md
 
@@ -18,6 +19,8 @@ export interface NaiveTables {
   readonly aliases: Readonly<Record<string, string>>;
   /** By DN. */
   readonly recipients: Readonly<Record<string, object>>;
+  /** Rules, channels and hosts by kind and key: `host mail2.example`. */
+  readonly settings: Readonly<Record<string, object>>;
 }
 
 /** `OU = Org , o=Internet` -> `ou=org,o=internet` */
@@ -56,7 +59,7 @@ export function naiveTables(entries: readonly NaiveEntry[]): NaiveTables {
     const more = kind === 'user' ? naiveUser(entry) : naiveGroup(entry);
     recipients[dn] = { kind, addresses, ...place, ...access, ...more };
   }
-  return { routes, aliases, recipients };
+  return { routes, aliases, recipients, settings: naiveSettings(entries) };
 }
 
 const values = (entry: NaiveEntry, name: string): readonly string[] => entry.values.get(name.toLowerCase()) ?? [];
@@ -128,13 +131,120 @@ const naiveUser = (entry: NaiveEntry): object =>
   });
 
 function naiveGroup(entry: NaiveEntry): object {
-  const senders = values(entry, 'mgrpAllowedBroadcaster').map((text) =>
-    text.includes('@') ? { address: text } : { dn: plainDn(text) },
-  );
+  const urls = [...values(entry, 'memberURL'), ...values(entry, 'mgrpDeliverTo')].map(plainUrl);
+  const rules = naiveListRules(entry);
   return {
     ...statuses(entry, { inetMailGroupStatus: ['active', 'inactive', 'disabled', 'deleted', 'removed'] }),
-    ...(senders.length === 0 ? {} : { rules: { allowedBroadcasters: senders } }),
+    ...some('disabledText', values(entry, 'mailRejectText')[0]),
+    ...some('urls', urls.length === 0 ? undefined : urls),
+    ...some('rules', Object.keys(rules).length === 0 ? undefined : { ...rules, ...rejectText(entry) }),
   };
+}
+
+const some = (key: string, value: unknown): object => (value === undefined ? {} : { [key]: value });
+
+/** A text for who is refused alone is no rule. */
+const rejectText = (entry: NaiveEntry): object =>
+  some('rejectText', [...values(entry, 'mgrpMsgRejectText'), ...values(entry, 'mailRejectText')][0]);
+
+function naiveListRules(entry: NaiveEntry): object {
+  const parties = (name: string): object[] | undefined => {
+    const found = values(entry, name);
+    return found.length === 0 ? undefined : found.map(naiveParty);
+  };
+  const domains = (name: string): string[] | undefined => {
+    const found = values(entry, name);
+    return found.length === 0 ? undefined : found.map((text) => text.toLowerCase());
+  };
+  const policy = values(entry, 'mgrpBroadcasterPolicy').flatMap((text) => text.toUpperCase().split(/[, ]+/));
+  const [size] = values(entry, 'mgrpMsgMaxSize').map(Number);
+  const moderators = parties('mgrpModerator');
+  const [action = ''] = values(entry, 'mgrpMsgRejectAction');
+  return {
+    ...some('authenticated', policy.includes('SMTP_AUTH_REQUIRED') || policy.includes('AUTH_REQ') || undefined),
+    ...some('either', policy.includes('OR') || undefined),
+    ...some('allowedBroadcasters', parties('mgrpAllowedBroadcaster')),
+    ...some('disallowedBroadcasters', parties('mgrpDisallowedBroadcaster')),
+    ...some('allowedDomains', domains('mgrpAllowedDomain')),
+    ...some('disallowedDomains', domains('mgrpDisallowedDomain')),
+    ...some('sizeMax', size !== undefined && size > 0 ? size : undefined),
+    ...some('moderators', moderators),
+    ...some('toModerator', (moderators !== undefined && action.toLowerCase() === 'tomoderator') || undefined),
+  };
+}
+
+function naiveParty(text: string): object {
+  if (text.startsWith('ldap:')) return { url: plainUrl(text) };
+  const [, address] = /^(?:mailto:)?([^=]+@[^?]+)/.exec(text) ?? [];
+  return address === undefined ? { dn: plainDn(text) } : { address };
+}
+
+/** `ldap:///BASE?ignored?SCOPE?FILTER` */
+function plainUrl(text: string): object {
+  const [base, , scope, filter] = text.slice('ldap:///'.length).split('?');
+  return { base: plainDn(base!), scope: scope || 'base', filter: filter || '(objectClass=*)' };
+}
+
+/** What counts is where an entry stands: right below its container. */
+function naiveSettings(entries: readonly NaiveEntry[]): Record<string, object> {
+  const settings: Record<string, object> = {};
+  for (const entry of entries) {
+    const [rdn, container, ...rest] = plainDn(entry.dn).split(',');
+    if (rest.join(',') !== 'ou=waypost,o=internet') continue;
+    const dn = entry.dn;
+    const name = rdn!.slice('cn='.length);
+    if (container === 'ou=hosts' && is(entry, 'waypostHost')) settings[`host ${name}`] = { dn, ...naiveHost(entry) };
+    if (container === 'ou=channels' && is(entry, 'waypostChannel'))
+      settings[`channel ${name}`] = { dn, ...naiveChannel(entry) };
+    if (container === 'ou=rules' && is(entry, 'waypostRewriteRule'))
+      settings[`rule ${plainDn(dn)}`] = { dn, ...naiveRule(entry) };
+  }
+  return settings;
+}
+
+const naiveHost = (entry: NaiveEntry): object => ({
+  addresses: values(entry, 'waypostHostAddress')
+    .map((text) => text.toLowerCase())
+    .filter((text) => /^[0-9.]+$|^[0-9a-f]*:[0-9a-f:]*$/.test(text)),
+  port: Number(values(entry, 'waypostHostPort')[0] ?? 25),
+});
+
+const naiveRule = (entry: NaiveEntry): object => ({
+  name: values(entry, 'cn')[0],
+  order: Number(values(entry, 'waypostOrder')[0] ?? 100),
+  pattern: values(entry, 'waypostPattern')[0],
+  template: values(entry, 'waypostTemplate')[0],
+  isEnabled: values(entry, 'waypostEnabled')[0] !== 'FALSE',
+});
+
+function naiveChannel(entry: NaiveEntry): object {
+  const keywords = values(entry, 'waypostKeyword');
+  const words = new Map(keywords.map((text) => [text.split(' ')[0]!, text.split(' ').slice(1)]));
+  const first = (word: string): number | undefined => (words.has(word) ? Number(words.get(word)![0]) : undefined);
+  const times = (word: string): number[] | undefined => words.get(word)?.map(milliseconds);
+  const required = words.has('musttls') || words.has('required') ? 'required' : undefined;
+  return {
+    channelKind: values(entry, 'waypostChannelKind')[0]!.toLowerCase(),
+    keywords,
+    isPaused: values(entry, 'waypostPaused')[0] === 'TRUE',
+    ...some('isNoMx', words.has('nomx') || undefined),
+    ...some('daemon', words.get('daemon')?.join(',')),
+    ...some('port', first('port')),
+    ...some('tls', words.has('notls') ? 'off' : required),
+    ...some('backoffMs', times('backoff')),
+    ...some('noticesMs', times('notices')?.[0]),
+    ...some('maxJobs', first('maxjobs')),
+    ...some(
+      'sizeMax',
+      words.has('blocklimit') ? Number.parseInt(words.get('blocklimit')![0]!, 10) * 1024 ** 2 : undefined,
+    ),
+  };
+}
+
+/** `5m` */
+function milliseconds(text: string): number {
+  const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+  return Number.parseInt(text, 10) * units[text.at(-1)!]! * 1000;
 }
 
 /** One that is not legal at its level stands as it is, for a temporary failure. */
