@@ -44,6 +44,9 @@ below.cut MX 10 ${US}.
 cut NS ns.far.example.
 `;
 
+const MANY_NAMES = 1500;
+const MANY = Array.from({ length: MANY_NAMES }, (_, n) => `d${n} MX 10 ${US}.`).join('\n');
+
 describe('a zone of BIND', { concurrency: false, skip: peer('named').skip }, () => {
   let server: Waypost;
   let bind: Bind;
@@ -89,6 +92,7 @@ describe('a zone of BIND', { concurrency: false, skip: peer('named').skip }, () 
     const zones = {
       'corp.example': zoneText('corp.example', 0xffff_fffe, FIRST),
       'second.example': zoneText('second.example', 1, `@ MX 10 ${US}.`),
+      'many.example': zoneText('many.example', 1, MANY),
       'secret.example': zoneText('secret.example', 1, `@ MX 10 ${US}.`),
     };
     bind = await Bind.start(zones, server.listeners.dns.port, ['secret.example']);
@@ -258,6 +262,21 @@ describe('a zone of BIND', { concurrency: false, skip: peer('named').skip }, () 
       (await domains()).filter((name) => name.endsWith('file.example')),
       ['file.example'],
     );
+  });
+
+  test('kill -9 between two slices: the look at the next start makes the rest, once', async () => {
+    const cut = client.call('sync.from-dns', { zone: 'many.example', server: `127.0.0.1:${bind.port}` });
+    cut.catch(() => {});
+    await until('the first slice', async () => ((await source('many.example'))?.entries ?? 0) > 0);
+    await ldap.unbind();
+    await server.kill9();
+    await server.restart();
+    ldap = await administrator(server);
+    await until('the rest', async () => (await source('many.example'))?.state === 'current');
+    assert.equal((await source('many.example'))!.entries, MANY_NAMES);
+    const again = await outcome('--from-dns', at('many.example'));
+    assert.deepEqual([again.made, again.changed, again.removed, again.kept], [0, 0, 0, 0]);
+    assert.equal((await client.call('sync.verify', {})).differing, 0);
   });
 
   test('after a restart the zone is looked at again; without its server everything stays', async () => {
