@@ -28,7 +28,9 @@ const counted = operation('test.counted', async (tx, change: DirectoryChange) =>
     all: (...args) => tx.all(...args),
     async arrays(...args) {
       const rows = await tx.arrays(...args);
-      read += rows.length;
+      // A deletion says which row it was.
+      if (args[0].startsWith('DELETE')) written += rows.length;
+      else read += rows.length;
       return rows;
     },
     run(...args) {
