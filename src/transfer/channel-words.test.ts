@@ -15,8 +15,10 @@ import { hopTarget } from '../routing/targets.ts';
 import { acceptOperation } from './accept.ts';
 import { keepUsedChannel } from './channel-guard.ts';
 import { discardChannel } from './channels/discard.ts';
+import { OutgoingTls } from './channels/outgoing-tls.ts';
 import { storeChannel } from './channels/store.ts';
 import { encodeMail } from './mail-text.ts';
+import { retryAll } from './manage.ts';
 import { TestTransfer, type TestTransferOptions } from './testing.ts';
 
 const TEXT = 'Subject: x\r\n\r\nx\r\n';
@@ -117,6 +119,26 @@ test('blocklimit: refused by its size, a report where others take it', async (co
   await transfer.accept(toRemote);
   await transfer.drained();
   assert.equal(sink.messages.length, 1);
+});
+
+test('musttls, notls: as the channel says, unless the configuration says something of the domain', async (context) => {
+  const { sink, transfer } = await open(context, {}, { policy: LONG });
+  await transfer.directory.apply(channel('smtp', 'smtp', 'musttls'));
+  await transfer.accept(toRemote);
+  await transfer.until('it was put off', () => transfer.queue()[0]?.attempts === 1);
+  assert.match(transfer.queue()[0]?.lastError ?? '', /TLS is required/);
+  await transfer.start({ tls: new OutgoingTls(new Map([['remote.example', 'off']]), undefined) });
+  await retryAll(transfer.directory.writer);
+  await transfer.drained();
+  assert.equal(sink.messages[0]?.tls, undefined);
+  await transfer.start();
+  await transfer.directory.apply(replace(dn('smtp'), { waypostKeyword: 'notls' }));
+  // It would break off where TLS were begun.
+  sink.script = { tls: 'broken' };
+  sink.commands.length = 0;
+  await transfer.accept(toRemote);
+  await transfer.drained();
+  assert.ok(!sink.commands.some((command) => command.startsWith('STARTTLS')));
 });
 
 test('maxjobs: no more deliveries at once', async (context) => {
