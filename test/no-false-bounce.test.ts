@@ -29,6 +29,8 @@ const WORKERS = 10;
 const PAUSE_MS = 3;
 /** Between two full synchronizations. */
 const SYNC_PAUSE_MS = 100;
+/** A kill comes at any moment within these, and finds changes before, in and behind their commit. */
+const KILL_MS = 30;
 /** Nothing is judged by its time. */
 const PATIENCE_MS = 600_000;
 
@@ -58,6 +60,9 @@ class Round {
   readonly server: Waypost;
   readonly #goal: number;
   #isOver = false;
+  #isKilled = false;
+  /** In the middle of what the others do. */
+  killed: Promise<void> | undefined;
 
   /** Over at so many changes of all rounds. */
   constructor(server: Waypost, goal: number) {
@@ -71,26 +76,30 @@ class Round {
 
   countChange(): void {
     counts.changes++;
-    if (counts.changes < this.#goal || this.#isOver) return;
-    this.#isOver = true;
-    if (this.#goal < CHANGES) this.killed = this.server.kill9();
+    if (counts.changes < this.#goal) return;
+    if (this.#goal === CHANGES) this.end();
+    else this.killed ??= this.#kill();
   }
 
   end(): void {
     this.#isOver = true;
   }
 
-  /** In the middle of what the others do. */
-  killed: Promise<void> | undefined;
+  async #kill(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * KILL_MS));
+    this.end();
+    this.#isKilled = true;
+    await this.server.kill9();
+  }
 
   /** What ends with the server may end in any way. */
   async run(what: () => Promise<void>): Promise<void> {
     try {
       await what();
     } catch (error) {
-      const isKilled = this.killed !== undefined;
+      if (this.#isKilled) return;
       this.end();
-      if (!isKilled) throw error;
+      throw error;
     }
   }
 }
