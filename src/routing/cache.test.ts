@@ -108,6 +108,17 @@ test('a commit that is not published yet never mixes with rows of the state befo
   );
 });
 
+test('who claims an address is not taken from a newer state than the rest is of', async () => {
+  const { reader } = directory;
+  const frozen = new RoutingCache({ reader, revision: () => idOf(1), site: testSite });
+  const reply = (address: string): unknown => resolved(address, frozen).reply;
+  assert.equal(reply('ann@acme.example'), replies.accepted);
+  await directory.apply(addUser('cid@acme.example'), remove(userDn('ann@acme.example')));
+  assert.equal(reply('ann@acme.example'), replies.accepted, 'the thread has not been told');
+  assert.equal(reply('cid@acme.example'), replies.accepted);
+  assert.equal(reply('ann@acme.example'), replies.noSuchUser, 'no state has both');
+});
+
 test('a change makes nothing else be read again: of another domain, of the same one, of no row at all', async () => {
   await directory.apply(
     addDomain('b.example'),

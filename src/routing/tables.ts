@@ -147,6 +147,11 @@ const ROUTE = 'SELECT row FROM route WHERE tenant = ? AND generation = ? AND dom
 const ALIAS = `SELECT a.dn AS dn, e.row AS row FROM alias a JOIN alias_entry e
   ON e.tenant = a.tenant AND e.generation = a.generation AND e.dn = a.dn
   WHERE a.tenant = ? AND a.generation = ? AND a.address = ?`;
+// One statement sees one committed state, as a transaction of several would.
+const ALIAS_AT = `SELECT r.routing AS revision, a.dn AS dn, e.row AS row FROM revision r
+  LEFT JOIN alias a ON a.tenant = ? AND a.generation = ? AND a.address = ?
+  LEFT JOIN alias_entry e ON e.tenant = a.tenant AND e.generation = a.generation AND e.dn = a.dn
+  WHERE r.id = 1`;
 const WITH_BASE =
   'SELECT domain, row FROM route WHERE tenant = ? AND generation = ? AND base = ? ORDER BY domain LIMIT 1000';
 const SETTINGS = 'SELECT row FROM routing_setting WHERE tenant = ? AND generation = ? ORDER BY kind, key LIMIT 100000';
@@ -190,10 +195,23 @@ export interface AliasRow {
 }
 
 export function readAlias(reader: Reader, generation: number, address: string): AliasRow | null {
-  const found = reader.get(ALIAS, TENANT, generation, address);
-  return found === undefined
-    ? null
-    : { dn: found['dn'] as string, row: JSON.parse(found['row'] as string) as RecipientRow };
+  return aliasRowOf(reader.get(ALIAS, TENANT, generation, address));
+}
+
+/** The same outside a snapshot; undefined where the tables are not at this revision. */
+export function readAliasAt(
+  reader: Reader,
+  { generation, revision }: Pick<RoutingState, 'generation' | 'revision'>,
+  address: string,
+): AliasRow | null | undefined {
+  const found = reader.get(ALIAS_AT, TENANT, generation, address);
+  if (found?.['revision'] !== revision) return undefined;
+  return aliasRowOf(found);
+}
+
+function aliasRowOf(found: Row | undefined): AliasRow | null {
+  const row = found?.['row'];
+  return typeof row === 'string' ? { dn: found!['dn'] as string, row: JSON.parse(row) as RecipientRow } : null;
 }
 
 export function readSettings(reader: Reader, generation: number): SettingRow[] {
