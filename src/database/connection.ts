@@ -82,6 +82,9 @@ export class Statements {
   }
 }
 
+/** Also as a part of a statement that has to know of which state its rows are. */
+export const ROUTING_REVISION = 'SELECT routing FROM revision WHERE id = 1';
+
 class SqliteReader implements Reader {
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
@@ -120,7 +123,7 @@ class SqliteReader implements Reader {
   }
 
   routingRevision(): Revision {
-    return idOf(this.get('SELECT routing FROM revision WHERE id = 1')?.['routing'] ?? 0);
+    return idOf(this.get(ROUTING_REVISION)?.['routing'] ?? 0);
   }
 
   snapshot<T>(read: () => T): T {

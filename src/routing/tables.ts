@@ -15,6 +15,7 @@ import { Failure } from '../base/failure.ts';
 import { idOf, type Revision } from '../base/ids.ts';
 import type { Json } from '../base/json.ts';
 import { TENANT } from '../base/tenant.ts';
+import { ROUTING_REVISION } from '../database/connection.ts';
 import type { Unit } from '../database/format.ts';
 import type { Reader, Row, Transaction } from '../database/operation.ts';
 import { dcDnOfDomain } from '../directory/dn.ts';
@@ -148,10 +149,9 @@ const ALIAS = `SELECT a.dn AS dn, e.row AS row FROM alias a JOIN alias_entry e
   ON e.tenant = a.tenant AND e.generation = a.generation AND e.dn = a.dn
   WHERE a.tenant = ? AND a.generation = ? AND a.address = ?`;
 // One statement sees one committed state, as a transaction of several would.
-const ALIAS_AT = `SELECT r.routing AS revision, a.dn AS dn, e.row AS row FROM revision r
+const ALIAS_AT = `SELECT (${ROUTING_REVISION}) AS revision, a.dn AS dn, e.row AS row FROM (SELECT 1)
   LEFT JOIN alias a ON a.tenant = ? AND a.generation = ? AND a.address = ?
-  LEFT JOIN alias_entry e ON e.tenant = a.tenant AND e.generation = a.generation AND e.dn = a.dn
-  WHERE r.id = 1`;
+  LEFT JOIN alias_entry e ON e.tenant = a.tenant AND e.generation = a.generation AND e.dn = a.dn`;
 const WITH_BASE =
   'SELECT domain, row FROM route WHERE tenant = ? AND generation = ? AND base = ? ORDER BY domain LIMIT 1000';
 const SETTINGS = 'SELECT row FROM routing_setting WHERE tenant = ? AND generation = ? ORDER BY kind, key LIMIT 100000';
