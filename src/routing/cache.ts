@@ -137,7 +137,7 @@ export class RoutingCache {
 
   /**
    * What is missing of an address in a known domain is nearly always who claims it. One statement, good only at the revision
-   * that the memory mirrors, takes a fifth off a resolution that would need a transaction of several.
+   * that the memory mirrors, spares the transaction with several: a tenth to a fifth of such a resolution.
    */
   #loadClaimant(address: Address): boolean {
     const state = this.#state;
