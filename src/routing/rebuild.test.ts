@@ -15,7 +15,7 @@ import {
   type TestDirectory,
   userDn,
 } from '../provisioning/testing.ts';
-import { beginRebuild, finishRebuild, rebuildSlice, routingTables } from './rebuild.ts';
+import { beginRebuild, finishRebuild, rebuildSlice, routingTables, synchronizeFully } from './rebuild.ts';
 import { readProblems, readState } from './tables.ts';
 import { readTables } from './testing.ts';
 
@@ -148,6 +148,46 @@ test('an address that two entries claim by today’s compiler stays with the one
   assert.deepEqual(readProblems(directory.reader), []);
   directory.close();
 });
+
+for (const [what, moved] of [
+  ['the one that does not have it', replace(userDn('cid@acme.example'), { description: 'x' })],
+  ['the domain of both', replace(domainDn('acme.example'), { inetDomainBaseDN: 'o=internet' })],
+] as const)
+  test(`an address that two entries claim, and a change of ${what} while all is compiled anew: it stays where it is`, async () => {
+    const directory = await populated();
+    const claim = operation('test.claim-both', async (tx, _args: null) => {
+      await tx.run(
+        "UPDATE dit SET attributes = replace(attributes, 'cid@acme', 'ben@acme') WHERE path LIKE '%uid=cid,'",
+      );
+      await tx.run("DELETE FROM alias WHERE address = 'cid@acme.example'");
+    });
+    await directory.writer.execute(claim, null);
+    await start(directory, 2);
+    const holder = (): unknown =>
+      directory.reader.get(
+        "SELECT dn FROM alias WHERE address = 'ben@acme.example' AND generation = (SELECT generation FROM routing_state)",
+      )?.['dn'];
+    const right = holder();
+    assert.equal(right, 'uid=ben,ou=people,dc=acme,dc=example,o=internet');
+    const problems = readProblems(directory.reader);
+    let isMoved = false;
+    // The new generation has its domains by then, and none of the people.
+    const writer: Writer = {
+      async execute(called, args) {
+        if (called.name === rebuildSlice.name && !isMoved) {
+          isMoved = true;
+          await directory.apply(moved);
+        }
+        return directory.writer.execute(called, args);
+      },
+    };
+    const steps = synchronizeFully(writer);
+    while ((await steps.next()).done !== true);
+    assert.ok(isMoved);
+    assert.equal(holder(), right);
+    assert.deepEqual(readProblems(directory.reader), problems);
+    directory.close();
+  });
 
 test('access rules from before they counted: those that do not parse are named', async () => {
   const directory = await populated();

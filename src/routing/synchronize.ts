@@ -96,7 +96,7 @@ async function synchronizeIn(
   changes.push(...(await replaceSettings(tx, generation, before, after)));
   if (after !== undefined) {
     const row = await compiled(tx, state, generation.number, after);
-    const written = row && (await withoutHeld(tx, state, row, oldRow?.problems ?? []));
+    const written = row && (await withoutHeld(tx, state, row, knownProblems(generation, oldRow)));
     changes.push(...(await replaceRecipient(tx, generation, after.normalizedDn, written)));
   }
   if (oldRoute?.domain !== newRoute?.domain || oldRoute?.base !== newRoute?.base)
@@ -210,6 +210,12 @@ export async function withoutHeld(
   return heldApart(row, holders);
 }
 
+/** A generation that is being built may not have this entry's row yet: nothing is known of it, and no address is refused. */
+function knownProblems({ role }: Generation, before: RecipientRow | null | undefined): readonly Problem[] | undefined {
+  if (role === 'following' && before == null) return undefined;
+  return before?.problems ?? [];
+}
+
 /** The row without the addresses that other entries hold, whose DNs `holders` has by address: they are its problems. */
 export function heldApart(row: RecipientRow, holders: ReadonlyMap<string, string>): RecipientRow {
   if (holders.size === 0) return row;
@@ -272,7 +278,7 @@ async function recompileBelow(
       if (++seen > RECOMPILE_MAX) throw tooManyBelow();
       const old = await recipientIn(tx, generation.number, entry.normalizedDn);
       const today = await compiled(tx, state, generation.number, entry);
-      const row = today && (await withoutHeld(tx, state, today, old?.problems ?? []));
+      const row = today && (await withoutHeld(tx, state, today, knownProblems(generation, old)));
       // The first one is enough, and nothing has been written yet.
       const lost = old === null ? undefined : lostAddress(old, row);
       if (lost !== undefined) throw losesPeople(kind, lost);
