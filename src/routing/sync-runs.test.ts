@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../base/clock.ts';
-import { operation } from '../database/operation.ts';
+import { operation, type Writer } from '../database/operation.ts';
 import {
   add,
   addDomain,
@@ -108,6 +108,26 @@ for (const [what, [key, sql]] of Object.entries(breaks))
     assert.equal(runs.lastFull()?.differences, 0);
     directory.close();
   });
+
+test('a full synchronization that fails half-way leaves room for the next one, and two at once are one too many', async () => {
+  const directory = await populated();
+  const { reader } = directory;
+  let isFailing = true;
+  const writer: Writer = {
+    execute: (called, args) =>
+      isFailing && called.name === 'routing.rebuild-slice'
+        ? Promise.reject(new Error('the disk is full'))
+        : directory.writer.execute(called, args),
+  };
+  const runs = new SyncRuns({ reader, writer, clock: systemClock });
+  await assert.rejects(runs.full(), /the disk is full/);
+  isFailing = false;
+  const first = runs.full();
+  await assert.rejects(runs.full(), /under way/);
+  assert.equal((await first).differences, 0);
+  assert.equal((await runs.full()).differences, 0);
+  directory.close();
+});
 
 test('one domain anew: its row, its people and those who are gone; what is another domain’s stays as it is', async () => {
   const directory = await populated();

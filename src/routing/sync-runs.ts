@@ -5,9 +5,10 @@
 // Never   holds its thread longer than a page of a proof takes
 
 import type { Clock } from '../base/clock.ts';
+import { Failure } from '../base/failure.ts';
 import type { Json } from '../base/json.ts';
 import { operation, type Reader, type Writer } from '../database/operation.ts';
-import { synchronizeFully } from './rebuild.ts';
+import { dropHalfBuilt, synchronizeFully } from './rebuild.ts';
 import { synchronizeDomain } from './synchronize-domain.ts';
 import { noteCheckIn, readCheck, type TableCheck } from './tables.ts';
 import { type Difference, verifyTables } from './verify.ts';
@@ -42,6 +43,7 @@ export const noteCheck = operation('routing.note-check', (tx, check: TableCheck)
 
 export class SyncRuns {
   readonly #parts: SyncRunsParts;
+  #isFullUnderWay = false;
   #building: { readonly done: number; readonly of: number } | undefined;
   #verifying: Promise<Verification> | undefined;
 
@@ -57,17 +59,22 @@ export class SyncRuns {
   /** Throws `unavailable` where one is under way. */
   async full(): Promise<Synchronized> {
     const { writer, clock } = this.#parts;
+    if (this.#isFullUnderWay) throw new Failure('unavailable', 'A full synchronization is under way, try again later');
+    this.#isFullUnderWay = true;
     const before = clock.monotonic();
-    const steps = synchronizeFully(writer);
-    let step = await steps.next();
     try {
+      // What one that failed has left.
+      await dropHalfBuilt(writer);
+      const steps = synchronizeFully(writer);
+      let step = await steps.next();
       for (; step.done !== true; step = await steps.next()) this.#building = step.value;
+      const found = { ...step.value, seconds: secondsSince(clock, before) };
+      await writer.execute(noteCheck, { kind: 'full', at: clock.now(), result: found });
+      return found;
     } finally {
       this.#building = undefined;
+      this.#isFullUnderWay = false;
     }
-    const found = { ...step.value, seconds: secondsSince(clock, before) };
-    await writer.execute(noteCheck, { kind: 'full', at: clock.now(), result: found });
-    return found;
   }
 
   /** Throws `not-found` for what is no mail domain here. */
