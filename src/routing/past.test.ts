@@ -157,6 +157,27 @@ test('before the history, and behind the last change, nothing is said', async ()
   directory.close();
 });
 
+test('a long history goes a slice at a time until nothing of it is left', async () => {
+  const directory = await openTestDirectory();
+  await directory.apply(addDomain('acme.example'), addUser('ann@acme.example'));
+  const { reader, writer } = directory;
+  const last = reader.revision();
+  const lengthen = operation('test.lengthen', async (tx, below: number) => {
+    await tx.run(
+      `INSERT INTO routing_history (tenant, kind, key, revision, before)
+       SELECT (SELECT tenant FROM routing_state), 'alias', 'a' || value || '@acme.example', 1, NULL
+       FROM (WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < 4500) SELECT value FROM n)`,
+    );
+    await tx.run('DELETE FROM dit_change WHERE revision < ?', below);
+  });
+  await writer.execute(lengthen, last);
+  const old = (): unknown => reader.get('SELECT count(*) AS n FROM routing_history WHERE revision < ?', last)?.['n'];
+  let calls = 0;
+  while ((await writer.execute(pruneHistory, null)) === 2000) calls++;
+  assert.deepEqual([old(), calls], [0, 2]);
+  directory.close();
+});
+
 test('a list that is gone has its members of then', async () => {
   const directory = await openTestDirectory();
   await directory.apply(addDomain('acme.example'), addUser('ann@acme.example'), addUser('ben@acme.example'));

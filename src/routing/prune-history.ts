@@ -11,9 +11,10 @@ const PRUNE_ROWS = 2000;
 /** Takes away some rows that are older than the change log. Fewer than 2000: all are removed. */
 export const pruneHistory = operation('routing.prune-history', async (tx, _args: null): Promise<number> => {
   const oldest = await oldestChangeIn(tx);
+  if (oldest === undefined) return 0;
   const { historyFrom } = await stateIn(tx);
-  if (oldest === undefined || oldest <= historyFrom) return 0;
-  await setHistoryFrom(tx, oldest);
+  // Not so from the second call on: rows may be left all the same.
+  if (oldest > historyFrom) await setHistoryFrom(tx, oldest);
   return tx.run(
     `DELETE FROM routing_history WHERE (tenant, kind, key, revision) IN
       (SELECT tenant, kind, key, revision FROM routing_history WHERE tenant = ? AND revision < ? LIMIT +?)`,
