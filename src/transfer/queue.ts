@@ -246,6 +246,11 @@ export function isAnyHeld(reader: Reader): boolean {
   return reader.get("SELECT 1 FROM queue WHERE state = 'held' LIMIT 1") !== undefined;
 }
 
+/** Whether a held row waits for it. */
+export function isHeldFor(reader: Reader, destination: string): boolean {
+  return reader.get("SELECT 1 FROM queue WHERE state = 'held' AND destination = ? LIMIT 1", destination) !== undefined;
+}
+
 /** 0 for an empty queue. */
 export function lastRow(reader: Reader): QueueRowId {
   return idOf<QueueRowId>(reader.get('SELECT coalesce(max(id), 0) AS id FROM queue')?.['id']);

@@ -4,10 +4,12 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { idOf, type QueueRowId } from '../base/ids.ts';
+import { silentLog } from '../base/log.ts';
+import type { Writer } from '../database/operation.ts';
 import { add, addDomain, addUser, domainDn, remove, replace, userDn } from '../provisioning/testing.ts';
 import { retryAll, retryRows } from './manage.ts';
 import { dueRows, nextDueAt } from './queue.ts';
-import { releaseSlice } from './release.ts';
+import { Release, type ReleaseArguments, releaseSlice } from './release.ts';
 import { TestTransfer, type TestTransferOptions } from './testing.ts';
 
 const TEXT = 'Subject: x\r\n\r\nx\r\n';
@@ -68,6 +70,28 @@ test('a change of something else releases nothing; a change that leaves it held 
   await transfer.until('it has been resolved again', () => transfer.queue()[0]?.id !== before?.id);
   await transfer.until('it is held again', () => transfer.queue()[0]?.state === 'held');
   assert.equal(created(), first);
+});
+
+test('a change that no held row waits for is nothing to the writer', async (context) => {
+  const transfer = await open(context);
+  const { reader, writer: real } = transfer.directory;
+  const asked: string[] = [];
+  const writer: Writer = {
+    execute(called, args) {
+      asked.push((args as unknown as ReleaseArguments).destination);
+      return real.execute(called, args);
+    },
+  };
+  const release = new Release({ reader, writer, log: silentLog, paused: () => [] });
+  release.start();
+  await transfer.directory.apply(hold(BOB));
+  await transfer.accept(toBob);
+  await transfer.directory.apply(hold(ANN));
+  await transfer.directory.apply(active(BOB), active(ANN));
+  release.wake();
+  await transfer.until('bob is released', () => transfer.queue()[0]?.channel === 'reprocess');
+  await release.stop();
+  assert.deepEqual([...new Set(asked)], [ENTRY_OF_BOB]);
 });
 
 test('who is gone, refused or elsewhere by then: a report, a wait, a row for the other host', async (context) => {

@@ -15,7 +15,7 @@ import { operation, type Reader, type Transaction, type Writer } from '../databa
 import { changedKeysAfter } from '../routing/history.ts';
 import { readState } from '../routing/tables.ts';
 import { ReprocessChannel } from './channels/reprocess.ts';
-import { heldDestinationAfter, isAnyHeld, lastRow } from './queue.ts';
+import { heldDestinationAfter, isAnyHeld, isHeldFor, lastRow } from './queue.ts';
 
 /** Rows of an operation: some milliseconds of the writer. */
 const SLICE_ROWS = 500;
@@ -152,7 +152,9 @@ export class Release {
     const keys = changedKeysAfter(reader, seen, CHANGES_MAX);
     // What a channel has been told, to wait no more, say, concerns what it holds whatever that waits for.
     if (keys.length === CHANGES_MAX || keys.some(({ kind }) => kind === 'channel')) return undefined;
-    return new Set(keys.map(({ kind, key }) => `${kind} ${key}`));
+    const destinations = new Set(keys.map(({ kind, key }) => `${kind} ${key}`));
+    // A look costs little, a transaction that finds nothing does not.
+    return [...destinations].filter((destination) => isHeldFor(reader, destination));
   }
 
   async #release(destination: string, last: QueueRowId): Promise<void> {
