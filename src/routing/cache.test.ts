@@ -5,8 +5,10 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { Failure } from '../base/failure.ts';
 import { idOf } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
+import type { DirectoryChange } from '../directory/entry.ts';
 import { parseAddress } from '../message/address.ts';
 import {
+  add,
   addDomain,
   addUser,
   domainDn,
@@ -144,6 +146,57 @@ test('a change makes nothing else be read again: of another domain, of the same 
   ask();
   assert.equal(counted['row-read'], warm + 2, 'one row, twice');
   assert.equal(counted['forgotten-all'], 0);
+});
+
+test('what is answered from memory at once is what the rows say, whatever they say and however they change', async () => {
+  const channel = 'cn=store,ou=Channels,ou=Waypost,o=internet';
+  const changes: readonly (readonly DirectoryChange[])[] = [
+    [addUser('ben@acme.example', { mailUserStatus: 'active' }), addUser('cid@acme.example')],
+    [
+      replace(userDn('ann@acme.example'), {
+        mailAlternateAddress: 'a@acme.example',
+        mailAllowedServiceAccess: '-imap:*',
+      }),
+    ],
+    [replace(userDn('ann@acme.example'), { mailHost: 'other.test.example' })],
+    [replace(userDn('ann@acme.example'), { mailHost: testSite.hostnames[0]! })],
+    [replace(userDn('ann@acme.example'), { mailHost: [] })],
+    [replace(userDn('ben@acme.example'), { mailRoutingAddress: 'cid@acme.example' })],
+    [replace(userDn('ben@acme.example'), { mailRoutingAddress: [], mailMsgMaxBlocks: '1' })],
+    [replace(userDn('ben@acme.example'), { mailMsgMaxBlocks: [], mailUserStatus: 'hold' })],
+    [replace(userDn('cid@acme.example'), { mailDeliveryOption: 'forward' })],
+    [replace(domainDn('acme.example'), { mailDomainStatus: 'active', mailDomainCatchallAddress: 'ann@acme.example' })],
+    [replace(domainDn('acme.example'), { mailDomainStatus: 'inactive' })],
+    [replace(domainDn('acme.example'), { mailDomainStatus: [], mailRoutingHosts: 'far.test.example' })],
+    [replace(domainDn('acme.example'), { mailRoutingHosts: [], mailDomainMsgMaxBlocks: '1' })],
+    [replace(domainDn('acme.example'), { mailDomainMsgMaxBlocks: [] })],
+    [
+      add('cn=first,ou=Rules,ou=Waypost,o=internet', {
+        objectClass: 'waypostRewriteRule',
+        cn: 'first',
+        waypostPattern: '$*',
+        waypostTemplate: '$U%acme.example',
+      }),
+    ],
+    [remove('cn=first,ou=Rules,ou=Waypost,o=internet')],
+    [add(channel, { objectClass: 'waypostChannel', cn: 'store', waypostChannelKind: 'store', waypostPaused: 'TRUE' })],
+    [replace(channel, { waypostPaused: [] })],
+    [remove(channel)],
+    [remove(userDn('ann@acme.example'))],
+  ];
+  const { reader, shared } = directory;
+  const asked = ['ann', 'a', 'ben', 'cid', 'nobody'].map((name) => `${name}@acme.example`);
+  const large = { ...INTERNAL_REQUEST, sizeBytes: 5000 };
+  for (const each of changes) {
+    await directory.apply(...each);
+    for (const address of asked)
+      for (const request of [INTERNAL_REQUEST, large]) {
+        const fresh = new RoutingCache({ reader, revision: () => shared.routingRevision(), site: testSite });
+        const right = settled(fresh.resolve(parseAddress(address), request));
+        for (let round = 0; round < 3; round++)
+          assert.deepEqual(settled(cache.resolve(parseAddress(address), request)), right, JSON.stringify(each));
+      }
+  }
 });
 
 test('more changes than are followed one by one: everything is forgotten, and counted', async () => {

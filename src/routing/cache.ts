@@ -8,12 +8,13 @@
 // Never   answers from a state older than the revision that was published when it was called
 
 import { asciiLower } from '../base/characters.ts';
-import type { PublishedRevision, Revision } from '../base/ids.ts';
+import type { AccountId, PublishedRevision, Revision } from '../base/ids.ts';
 import type { Awaitable, Reader } from '../database/operation.ts';
 import { type Address, addressKey, tryParseAddress } from '../message/address.ts';
 import { changedKeysAfter, type HistoryKind } from './history.ts';
 import { listTables, UnknownLists } from './list-tables.ts';
 import { type Login, loginOf } from './login.ts';
+import { arePlainSettings, isPlainRoute, isPlainUser, plainResolution } from './plain.ts';
 import {
   type Resolution,
   type ResolveOptions,
@@ -63,6 +64,10 @@ export class RoutingCache {
    * when the tables cannot be read: never a permanent refusal.
    */
   resolve(address: Address, request: RouteRequest, options: ResolveOptions = {}): Awaitable<Resolution> {
+    if (options.explain !== true && options.rule === undefined) {
+      const account = this.#plainAccount(address);
+      if (account !== undefined) return plainResolution(address, account);
+    }
     return this.#answer(
       (tables, askMax) => {
         const given = askMax === undefined ? options : { ...options, askMax };
@@ -71,6 +76,12 @@ export class RoutingCache {
       },
       () => this.#loadClaimant(address),
     );
+  }
+
+  /** Whose mailbox it is, where the memory says so and nothing else of these rows counts: see plain.ts. */
+  #plainAccount(address: Address): AccountId | undefined {
+    this.#keepUp();
+    return this.#state === undefined ? undefined : this.#memory.plainAccount(address);
   }
 
   /** The user entry that a login names: any of its addresses in any case; `postmaster` is the site's. */
@@ -116,11 +127,7 @@ export class RoutingCache {
    * into the memory, as of the state that it mirrors.
    */
   #answer<T>(ask: (tables: RoutingTables, askMax?: number) => T | undefined, load?: () => boolean): T {
-    const published = this.#revision();
-    if (published !== this.#published) {
-      if (this.#state !== undefined) this.#reader.snapshot(() => this.#catchUp());
-      this.#published = published;
-    }
+    this.#keepUp();
     const known = this.#state === undefined ? undefined : ask(this.#memory, 1);
     if (known !== undefined) return known;
     if (load?.()) {
@@ -133,6 +140,14 @@ export class RoutingCache {
       if (loaded === undefined) throw new Error('the tables were loaded and still asked for');
       return loaded;
     });
+  }
+
+  /** What has been published since is forgotten. */
+  #keepUp(): void {
+    const published = this.#revision();
+    if (published === this.#published) return;
+    if (this.#state !== undefined) this.#reader.snapshot(() => this.#catchUp());
+    this.#published = published;
   }
 
   /**
@@ -173,21 +188,25 @@ export class RoutingCache {
   #loading(): RoutingTables {
     const generation = this.#catchUp();
     const reader = this.#reader;
-    const { routes, aliases, recipients } = this.#memory;
+    const memory = this.#memory;
     const counted = <T>(row: T): T => {
       this.#count('row-read');
       return row;
     };
-    const entry = (dn: string) => recipients.find(dn, () => counted(readRecipient(reader, generation, dn)));
+    const entry = (dn: string) => memory.recipients.find(dn, () => counted(readRecipient(reader, generation, dn)));
     return {
       ...listTables(reader, generation, (rows) => this.#count('row-read', rows)),
-      route: (domain) => routes.find(domain, () => counted(readRoute(reader, generation, domain))),
-      alias: (key) => {
-        const known = aliases.get(key);
-        if (known === null) return null;
-        if (known !== undefined) return entry(known);
+      route(domain) {
+        const known = memory.route(domain);
+        return known === undefined ? memory.learnRoute(domain, counted(readRoute(reader, generation, domain))) : known;
+      },
+      alias(key) {
+        const known = memory.alias(key);
+        if (known !== undefined) return known;
+        const dn = memory.dnOf(key);
+        if (dn !== undefined) return entry(dn);
         const found = counted(readAlias(reader, generation, key));
-        this.#memory.learn(key, found);
+        memory.learn(key, found);
         return found?.row ?? null;
       },
       recipient: entry,
@@ -260,22 +279,71 @@ class Recent<T> {
   }
 }
 
+interface KnownRoute {
+  readonly row: RouteRow;
+  readonly isPlain: boolean;
+}
+
+/** Whom an address leads to. The row holds as long as no row of an entry has been forgotten since. */
+interface Claimant {
+  readonly dn: string;
+  row: RecipientRow;
+  /** See plain.ts. */
+  plainAccount: AccountId | undefined;
+  forgotten: number;
+}
+
 /** What is asked of lists is never remembered. */
 class Memory extends UnknownLists implements RoutingTables {
-  readonly routes = new Recent<RouteRow>();
-  /** Address -> normalized DN. */
-  readonly aliases = new Recent<string>();
+  readonly #routes = new Recent<KnownRoute>();
+  readonly #claimants = new Recent<Claimant>();
   /** Normalized DN -> row. */
   readonly recipients = new Recent<RecipientRow>(weightOf);
-  loadedSettings: RoutingSettings | undefined;
+  /** How often a row of an entry has been forgotten. */
+  #forgotten = 0;
+  #settings: RoutingSettings | undefined;
+  #arePlain = false;
+
+  get loadedSettings(): RoutingSettings | undefined {
+    return this.#settings;
+  }
+
+  set loadedSettings(settings: RoutingSettings | undefined) {
+    this.#settings = settings;
+    this.#arePlain = settings !== undefined && arePlainSettings(settings);
+  }
+
+  plainAccount(address: Address): AccountId | undefined {
+    if (!this.#arePlain || this.#routes.get(address.domain)?.isPlain !== true) return undefined;
+    return this.#claimant(addressKey(address))?.plainAccount;
+  }
 
   route(domain: string): RouteRow | null | undefined {
-    return this.routes.get(domain);
+    const known = this.#routes.get(domain);
+    return known ? known.row : known;
   }
 
   alias(key: string): RecipientRow | null | undefined {
-    const dn = this.aliases.get(key);
-    return typeof dn === 'string' ? this.recipients.get(dn) : dn;
+    const claimant = this.#claimant(key);
+    return claimant ? claimant.row : claimant;
+  }
+
+  /** Undefined where its row has to be read again: dnOf says whose. */
+  #claimant(key: string): Claimant | null | undefined {
+    const claimant = this.#claimants.get(key);
+    if (!claimant || claimant.forgotten === this.#forgotten) return claimant;
+    const row = this.recipients.get(claimant.dn);
+    if (!row) return undefined;
+    if (row !== claimant.row) {
+      claimant.row = row;
+      claimant.plainAccount = plainAccountOf(row);
+    }
+    claimant.forgotten = this.#forgotten;
+    return claimant;
+  }
+
+  dnOf(key: string): string | undefined {
+    return this.#claimants.get(key)?.dn;
   }
 
   recipient(dn: string): RecipientRow | null | undefined {
@@ -283,24 +351,35 @@ class Memory extends UnknownLists implements RoutingTables {
   }
 
   settings(): RoutingSettings | undefined {
-    return this.loadedSettings;
+    return this.#settings;
+  }
+
+  learnRoute(domain: string, row: RouteRow | null): RouteRow | null {
+    this.#routes.keep(domain, row && { row, isPlain: isPlainRoute(row) });
+    return row;
   }
 
   learn(key: string, found: AliasRow | null): void {
-    this.aliases.keep(key, found?.dn ?? null);
-    if (found !== null) this.recipients.keep(found.dn, found.row);
+    if (found === null) {
+      this.#claimants.keep(key, null);
+      return;
+    }
+    const { dn, row } = found;
+    this.#claimants.keep(key, { dn, row, plainAccount: plainAccountOf(row), forgotten: this.#forgotten });
+    this.recipients.keep(dn, row);
   }
 
   forget(kind: HistoryKind, key: string): void {
     switch (kind) {
       case 'route':
-        this.routes.forget(key);
+        this.#routes.forget(key);
         return;
       case 'alias':
-        this.aliases.forget(key);
+        this.#claimants.forget(key);
         return;
       case 'entry':
         this.recipients.forget(key);
+        this.#forgotten++;
         return;
       default:
         this.loadedSettings = undefined;
@@ -308,11 +387,15 @@ class Memory extends UnknownLists implements RoutingTables {
   }
 
   clear(): void {
-    this.routes.clear();
-    this.aliases.clear();
+    this.#routes.clear();
+    this.#claimants.clear();
     this.recipients.clear();
     this.loadedSettings = undefined;
   }
+}
+
+function plainAccountOf(row: RecipientRow): AccountId | undefined {
+  return row.kind === 'user' && isPlainUser(row) ? row.account : undefined;
 }
 
 /** A user's row takes about as much memory as sixteen of those that a list's rules name. */
