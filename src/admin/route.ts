@@ -154,7 +154,7 @@ function resolvedAt(
 ): Resolution {
   return reader.snapshot(() => {
     checkPast(reader, revision);
-    const answer = resolve(address, request, pastTables(reader, revision), routing.site, options);
+    const answer = resolve(address, request, pastTables(reader, revision, routing.site), routing.site, options);
     if ('ask' in answer) throw new Error('the past was loaded and still asked for');
     return answer.resolution;
   });

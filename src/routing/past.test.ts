@@ -17,6 +17,7 @@ import {
   openTestDirectory,
   remove,
   replace,
+  settled,
   type TestDirectory,
   testSite,
   userDn,
@@ -25,6 +26,7 @@ import { explain } from './explain.ts';
 import { checkPast, pastTables } from './past.ts';
 import { pruneHistory } from './prune-history.ts';
 import { resolve } from './resolve.ts';
+import { nextHopRule } from './rewrite/rule-set.ts';
 import { INTERNAL_REQUEST, type RouteRequest } from './route-request.ts';
 
 const NAMES = ['ann', 'ben', 'cid'];
@@ -97,7 +99,7 @@ function now({ cache }: TestDirectory): string {
 function then({ reader }: TestDirectory, revision: Revision): string {
   return reader.snapshot(() => {
     checkPast(reader, revision);
-    const tables = pastTables(reader, revision);
+    const tables = pastTables(reader, revision, testSite);
     return said((address, request) => {
       const answer = resolve(parseAddress(address), request, tables, testSite, { explain: true });
       assert.ok('resolution' in answer, 'the past is all there');
@@ -176,6 +178,20 @@ test('a long history goes a slice at a time until nothing of it is left', async 
   while ((await writer.execute(pruneHistory, null)) === 2000) calls++;
   assert.deepEqual([old(), calls], [0, 2]);
   directory.close();
+});
+
+test('the lines of the configuration are as they are now', async () => {
+  const site = { ...testSite, fileRules: [nextHopRule('elsewhere.example', '[192.0.2.7]')] };
+  const { reader, cache, close } = await openTestDirectory([], undefined, site);
+  const address = parseAddress('x@elsewhere.example');
+  const today = settled(cache.resolve(address, INTERNAL_REQUEST));
+  assert.equal(today.targets[0]?.destination, '[192.0.2.7]');
+  reader.snapshot(() => {
+    const answer = resolve(address, INTERNAL_REQUEST, pastTables(reader, reader.revision(), site), site);
+    assert.ok('resolution' in answer);
+    assert.deepEqual(answer.resolution.targets, today.targets);
+  });
+  close();
 });
 
 test('a list that is gone has its members of then', async () => {

@@ -2,7 +2,7 @@
 //
 // In      a reader inside a snapshot; a revision that the history reaches
 // Out     routing tables like today's: each row is `before` of the first change behind that revision, else today's; what is asked
-//         of lists and entries comes from the change log
+//         of lists and entries comes from the change log; lines of the configuration are today's, nothing remembers others
 // Errors  `not-found` for a revision before the history: after another version of the compiler there is none across it
 // Limits  KEYS_MAX rules, channels, hosts and lists that have moved since are looked at
 
@@ -20,7 +20,7 @@ import { parseFilter } from '../wire/ldap/filter-text.ts';
 import { movedKeys, rowAt } from './history.ts';
 import { SENDER_LISTS_MAX } from './list-access.ts';
 import { membersOf } from './list-members.ts';
-import type { RoutingTables } from './resolve.ts';
+import type { RoutingTables, Site } from './resolve.ts';
 import type { GroupRow, RecipientRow, RouteRow } from './rows.ts';
 import { type SettingRow, settingsOf } from './settings.ts';
 import { readAliasDn, readDynamicLists, readRecipient, readRoute, readSettings, readState } from './tables.ts';
@@ -38,7 +38,7 @@ export function checkPast(reader: Reader, revision: Revision): void {
   throw new Failure('not-found', `the history begins at revision ${historyFrom}${time}`);
 }
 
-export function pastTables(reader: Reader, revision: Revision): RoutingTables {
+export function pastTables(reader: Reader, revision: Revision, site: Pick<Site, 'fileRules'>): RoutingTables {
   const { generation } = readState(reader);
   const recipient = (dn: string): RecipientRow | null => {
     const past = rowAt(reader, 'entry', dn, revision);
@@ -79,7 +79,7 @@ export function pastTables(reader: Reader, revision: Revision): RoutingTables {
           if (past === null) rows.delete(`${kind} ${key}`);
           else rows.set(`${kind} ${key}`, past);
         }
-      return settingsOf([...rows.values()]);
+      return settingsOf([...rows.values()], site.fileRules);
     },
     members: (list, after, limit) => membersOfList(list).slice(after, after + limit),
     memberCount: (list) => membersOfList(list).length,
