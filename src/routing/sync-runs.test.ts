@@ -15,6 +15,7 @@ import {
   userDn,
 } from '../provisioning/testing.ts';
 import { digestLines, digestTables } from './digest.ts';
+import { rowAt } from './history.ts';
 import { SyncRuns } from './sync-runs.ts';
 import { readTables } from './testing.ts';
 
@@ -126,6 +127,20 @@ test('a full synchronization that fails half-way leaves room for the next one, a
   await assert.rejects(runs.full(), /under way/);
   assert.equal((await first).differences, 0);
   assert.equal((await runs.full()).differences, 0);
+  directory.close();
+});
+
+test('one domain anew: a row that is lost, and its address leads to somebody else', async () => {
+  const directory = await populated();
+  const { runs, writer, reader } = directory;
+  const right = readTables(reader);
+  await writer.execute(execute, breaks['an address that leads to somebody else']![1]);
+  await writer.execute(execute, "DELETE FROM alias_entry WHERE dn LIKE 'uid=dan%'");
+  const before = reader.revision();
+  assert.equal((await runs.domain('b.example')).differences, 2);
+  assert.deepEqual(readTables(reader), right);
+  const remembered = rowAt(reader, 'alias', 'd@b.example', before);
+  assert.match(String(remembered), /^uid=ben/, 'the history says what it led to');
   directory.close();
 });
 

@@ -449,8 +449,9 @@ export async function writeRecipient(
       address,
       dn,
     );
-    if (inserted === 0) throw addressInUse(address);
-    await remember(tx, into, 'alias', address, null);
+    if (inserted > 0) await remember(tx, into, 'alias', address, null);
+    // It may have been mended before the row.
+    else if ((await aliasDnIn(tx, into.number, address)) !== dn) throw addressInUse(address);
   }
 }
 
