@@ -350,6 +350,21 @@ const cases: readonly Case[] = [
     'x@acme.example',
     'smtp acme.example x@acme.example',
   ],
+  [
+    'waypostRoute: mx of the domain that an alias is of',
+    { acme: { waypostRoute: 'mx' }, domains: { 'also.example': { aliasedObjectName: BASE } } },
+    'x@also.example',
+    'smtp acme.example x@also.example',
+  ],
+  [
+    'waypostRoute: mx of the canonical domain',
+    {
+      acme: { waypostRoute: 'mx' },
+      domains: { 'two.example': { inetDomainBaseDN: BASE, inetCanonicalDomainName: 'acme.example' } },
+    },
+    'x@two.example',
+    'smtp acme.example x@two.example',
+  ],
   ['waypostRoute: another word', { acme: { waypostRoute: 'round' } }, 'ann@acme.example', 'store 7'],
 
   // Unclaimed addresses.
@@ -650,7 +665,7 @@ class NaiveJudge {
   #elsewhere(address: string, domain: string): string {
     const values = this.#domains[domain]!;
     const hosts = [values['mailRoutingHosts'] ?? []].flat().map((host) => `[${host}]`);
-    const way = this.#hasOurs(values) ? domainOf(address) : hosts.join(',');
+    const way = this.#hasOurs(values) ? domain : hosts.join(',');
     return this.#stop(address, domain) ?? this.#tooLarge(values) ?? `smtp ${way} ${address}`;
   }
 
@@ -726,8 +741,6 @@ class NaiveJudge {
     return blocks !== undefined && (this.#request.sizeBytes ?? 0) > Number(blocks) * 1024 ? '552 5.2.3' : undefined;
   }
 }
-
-const domainOf = (address: string): string => address.slice(address.lastIndexOf('@') + 1);
 
 const DOMAINS = ['acme.example', 'two.example', 'three.example', 'four.example'];
 const rarely = <T>(value: fc.Arbitrary<T>) =>

@@ -13,7 +13,7 @@ import { type Resolution, type ResolveOptions, type RouteRequest, type RoutingTa
 import { INTERNAL_REQUEST } from './route-request.ts';
 import type { GroupRow, RecipientRow, RouteRow, UserRow } from './rows.ts';
 import { settingsOf } from './settings.ts';
-import { hostTarget, mailboxTarget } from './targets.ts';
+import { hopTarget, mailboxTarget } from './targets.ts';
 import { testLists } from './testing.ts';
 
 const site = { tenant: TENANT, hostnames: ['mail.example', 'old.example'] };
@@ -101,7 +101,7 @@ test('a local part that nobody claims is unknown, and never read as a route', ()
 test('a foreign domain is a target of another host for who may relay, and refused to others', () => {
   const address = { localPart: 'a b', domain: 'remote.example' };
   const { targets, relay } = resolved('"a b"@remote.example', tables([acme], []));
-  assert.deepEqual(targets, [hostTarget(address)]);
+  assert.deepEqual(targets, [hopTarget(address, 'remote.example')]);
   assert.equal(relay, true);
   const stranger = { ...INTERNAL_REQUEST, caller: ANONYMOUS, mayRelay: false, door: 'smtp' } as const;
   const denied = resolved('"a b"@remote.example', tables([acme], []), {}, stranger);
@@ -182,7 +182,7 @@ test('the catch-all takes what nobody has claimed; one that leads to itself ends
   ]);
   const foreign = resolved('x@acme.example', tables([{ ...acme, catchall: 'Ann@remote.example' }], []));
   // Resolved again it is the address that was asked for.
-  const target = hostTarget(parseAddress('Ann@remote.example'));
+  const target = hopTarget(parseAddress('Ann@remote.example'), 'remote.example');
   assert.deepEqual(foreign.targets, [{ ...target, options: { from: 'x@acme.example' } }]);
   assert.equal(foreign.relay, false, 'the owner of the domain has chosen this, not the sender');
   assert.equal(resolved('x@acme.example', tables([{ ...acme, catchall: 'y@acme.example' }], [])).reply, replies.loop);
@@ -200,7 +200,7 @@ test('a list reaches its members once each, whatever loops and repeats are in it
   assert.deepEqual(targets, [
     mailboxTarget(parseAddress('ann@acme.example'), idOf(7)),
     mailboxTarget(parseAddress('bob@acme.example'), idOf(8)),
-    hostTarget(parseAddress('c@remote.example')),
+    hopTarget(parseAddress('c@remote.example'), 'remote.example'),
   ]);
   assert.equal(reply, replies.accepted);
   assert.deepEqual(failures, []);

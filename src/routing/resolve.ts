@@ -6,7 +6,7 @@
 //         claimed    alias table, exact, then without a subaddress -> statuses -> size -> access rules of a list ->
 //                    mail host, routing address -> delivery option -> members of a list, or its moderators
 //         unclaimed  postmaster and abuse -> statuses -> size -> canonical domain -> catch-all -> smart host
-//         a domain that is not local: statuses -> size -> its hosts, or those of its MX records
+//         a domain that is not local: statuses -> size -> its hosts, or those of its MX records; by another name it is the same
 // Limits  GROUP_DEPTH_MAX lists in lists; more than LIST_MEMBERS_IN_ACCEPT members are left to the transfer thread, as are those
 //         that URLs find; STEPS_AWAY_MAX addresses one behind the other
 // Never   reads a database, a clock or the network; parses a local part for a route
@@ -45,7 +45,6 @@ import { decidingStatus, statusMeaning, statusText } from './status.ts';
 import {
   holdTarget,
   hopTarget,
-  hostTarget,
   listTarget,
   mailboxTarget,
   meaningInRule,
@@ -415,7 +414,7 @@ class Resolving {
     const { domain, routingHosts } = route;
     if (routingHosts === undefined || routingHosts.some((host) => this.#isOurs(host))) {
       if (this.#explain) this.#step('mail host', `waypostRoute of ${domain}: by its MX records`);
-      return this.#target(hostTarget(address));
+      return this.#target(hopTarget(address, domain));
     }
     if (this.#explain) this.#step('mail host', `mailRoutingHosts of ${domain}: ${routingHosts.join(', ')}`);
     return this.#target(hopTarget(address, hopsTo(routingHosts)));

@@ -37,12 +37,7 @@ export function unresolvedTarget(recipient: Address): Target {
   return { channel: 'store', destination: '', recipient, key, options: {} };
 }
 
-/** Another host's, found by the recipient's domain. */
-export function hostTarget(recipient: Address): Target {
-  return hopTarget(recipient, recipient.domain);
-}
-
-/** Other hosts that are named: `[mail2.example]`, `[a.example],[192.0.2.1]:2525`. */
+/** Other hosts: those of a domain by its MX, `acme.example`, or named ones, `[mail2.example]`, `[a.example],[192.0.2.1]:2525`. */
 export function hopTarget(recipient: Address, destination: string, channel = 'smtp'): Target {
   const key = `${channel} ${destination} ${formatAddress(recipient)}`;
   return { channel, destination, recipient, key, options: {} };

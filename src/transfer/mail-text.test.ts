@@ -7,7 +7,7 @@ import { type AccountId, idOf } from '../base/ids.ts';
 import type { Address } from '../message/address.ts';
 import { replies } from '../routing/replies.ts';
 import { INTERNAL_REQUEST, type RouteRequest } from '../routing/route-request.ts';
-import { hostTarget, mailboxTarget } from '../routing/targets.ts';
+import { hopTarget, mailboxTarget } from '../routing/targets.ts';
 import { decodeMail, encodeMail } from './mail-text.ts';
 
 const plain = { noNullPrototype: true } as const;
@@ -24,7 +24,7 @@ const resolved = (own: Address) =>
       targets: fc.array(
         fc.oneof(
           fc.nat(9).map((account) => mailboxTarget(own, idOf<AccountId>(account))),
-          address.map(hostTarget),
+          address.map((each) => hopTarget(each, each.domain)),
         ),
         { maxLength: 3 },
       ),
