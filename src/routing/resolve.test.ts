@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { idOf } from '../base/ids.ts';
+import { type AccountId, idOf } from '../base/ids.ts';
 import { GROUP_DEPTH_MAX } from '../base/limits.ts';
 import { TENANT } from '../base/tenant.ts';
 import { ANONYMOUS } from '../directory/caller.ts';
-import { parseAddress } from '../message/address.ts';
+import { formatAddress, parseAddress } from '../message/address.ts';
 import { replies } from './replies.ts';
 import { type Resolution, type ResolveOptions, type RouteRequest, type RoutingTables, resolve } from './resolve.ts';
 import { INTERNAL_REQUEST } from './route-request.ts';
@@ -135,6 +135,29 @@ test('postmaster is always read by somebody', () => {
     );
   }
   assert.equal(resolved('ann@mail.example', held).reply, replies.noSuchUser);
+});
+
+test('mail for a site postmaster of another host goes there, to the address that every host knows', () => {
+  const away = { ...sitePostmaster, account: idOf<AccountId>(0), mailHost: 'mail2.example' };
+  const held = tables([acme], [away]);
+  const ways = (address: string, request?: RouteRequest) =>
+    resolved(address, held, {}, request).targets.map(({ channel, destination, recipient, options }) =>
+      [channel, destination, formatAddress(recipient), options['from']].filter(Boolean).join(' '),
+    );
+  assert.deepEqual(ways('postmaster'), ['smtp [mail2.example] postmaster']);
+  for (const address of ['postmaster@old.example', 'abuse@acme.example'])
+    assert.deepEqual(ways(address), [`smtp [mail2.example] postmaster ${address}`]);
+  const stranger = { ...INTERNAL_REQUEST, caller: ANONYMOUS, mayRelay: false, door: 'smtp' } as const;
+  assert.equal(ways('postmaster@mail.example', stranger).length, 1, 'nobody is asked whether they may relay');
+  const back = resolved(
+    'postmaster',
+    tables([], [{ ...away, mailHost: '192.0.2.9' }]),
+    {},
+    { ...stranger, peer: '192.0.2.9' },
+  );
+  assert.equal(back.reply, replies.sentBack);
+  const here = resolved('postmaster', tables([], [{ ...sitePostmaster, mailHost: 'old.example' }]));
+  assert.equal(here.targets[0]?.options['account'], 99);
 });
 
 test('a claimed postmaster is the one who claims it', () => {

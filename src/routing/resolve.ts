@@ -633,7 +633,10 @@ class Resolving {
       return replies.noSuchUser;
     }
     if (this.#explain) this.#step('postmaster', `site postmaster, ${row.dn}`);
-    return this.#user(row, address);
+    const { mailHost } = row;
+    if (mailHost === undefined || this.#isOurs(mailHost)) return this.#user(row, address);
+    // `<postmaster>` is valid at any host, and the address asked for may be one that only this host has. RFC 5321 §4.5.1
+    return this.#toMailHost(row, mailHost, address.domain === '' ? address : addressOfKey(SITE_POSTMASTER));
   }
 
   #recipient(row: RecipientRow, route: RouteRow, address: Address, depth: number): Reply | undefined {
