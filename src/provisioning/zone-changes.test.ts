@@ -91,6 +91,17 @@ test('what others have made stays, and so does what has people', async () => {
   assert.equal(directory.resolve('ann@full.corp.example').reply.code, 250);
 });
 
+test('a further name of a domain that has people stays its name', async () => {
+  const names = { associatedDomain: ['acme.test', 'corp.example'] };
+  await directory.apply(addDomain('acme.example', names), addUser('ann@acme.example'));
+  assert.deepEqual(await applied({ 'acme.test': 'local', [ZONE]: 'mx', 'a.corp.example': 'local' }), [
+    'kept acme.test: it is an associatedDomain of acme.example',
+    'kept corp.example: it is an associatedDomain of acme.example',
+    'made a.corp.example',
+  ]);
+  for (const domain of ['acme.test', ZONE]) assert.equal(directory.resolve(`ann@${domain}`).reply.code, 250);
+});
+
 test('a dry run says what the run does, and does nothing', async () => {
   await apply({ [ZONE]: 'local', 'a.b.corp.example': 'local', 'b.corp.example': 'local' });
   const next: Domains = { [ZONE]: 'mx', 'new.corp.example': 'local' };

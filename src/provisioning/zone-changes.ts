@@ -3,7 +3,7 @@
 // In      the mail domains of a zone (zone-mail.ts); the directory as it is
 // Out     the changes, made in slices through the door of all others; what was done, and what was kept and why
 // Rules   only entries that carry the zone's mark are changed or removed, and removed only when nothing lies below; a name that
-//         another entry has is kept as it is
+//         another entry has, or that is an associatedDomain of one, is kept as it is
 // States  plan (reads alone) -> slice after slice. Each slice says again what the plan has seen, so that an entry that was
 //         taken over meanwhile is kept; a crash leaves whole slices, and a second run finishes
 // Limits  SLICE domains a transaction; NAMED_MAX names in the answer
@@ -17,6 +17,7 @@ import { dcDnOfDomain, domainOfDcDn } from '../directory/dn.ts';
 import { children, entriesWith, findEntry, hasChildren } from '../directory/entries.ts';
 import { type DirectoryChange, type Entry, type Modification, textValue } from '../directory/entry.ts';
 import { mailDomainOf } from '../directory/mail-domain.ts';
+import { readRouteOfDirectory } from '../routing/associated-domains.ts';
 import { takeOver } from './generated.ts';
 import { type ProvisioningParts, submitChange } from './submit.ts';
 import type { ZoneRoute } from './zone-mail.ts';
@@ -162,7 +163,7 @@ async function* plan(reader: Reader, contents: ZoneContents, run: Run): AsyncGen
   for (const [domain, route] of contents.domains) {
     wanted.add(domain);
     if (wanted.size % PAGE === 0) await turn();
-    const step = stepFor(findEntry(reader, dcDnOfDomain(domain)), { domain, route, mark });
+    const step = stepFor(reader, { domain, route, mark });
     if (typeof step === 'string') run.keep(domain, step);
     else if (step !== undefined) yield step;
   }
@@ -171,12 +172,17 @@ async function* plan(reader: Reader, contents: ZoneContents, run: Run): AsyncGen
 
 /** Undefined: the entry is as it should be. Text: why it is kept. */
 function stepFor(
-  entry: Entry | undefined,
+  reader: Reader,
   { domain, route, mark }: { readonly domain: string; readonly route: ZoneRoute; readonly mark: string },
 ): Step | string | undefined {
+  const entry = findEntry(reader, dcDnOfDomain(domain));
   const attributes = domainAttributes(domain, route, mark);
-  if (entry === undefined || takeOver(entry, attributes) !== undefined)
+  if (entry === undefined || takeOver(entry, attributes) !== undefined) {
+    // An entry of its own would win over the name that another domain's people have.
+    const aliasOf = readRouteOfDirectory(reader, domain)?.aliasOf;
+    if (aliasOf !== undefined) return `it is an associatedDomain of ${aliasOf}`;
     return { domain, route, change: 'made', changes: [{ kind: 'add', dn: dcDnOfDomain(domain), attributes }] };
+  }
   if (!carries(entry, mark)) {
     const source = textValue(entry, 'waypostsource');
     return source === undefined ? 'this entry was not made from the zone' : `this entry follows ${source}`;
