@@ -35,6 +35,11 @@ export function usualDoor(hasLogin: boolean): Door {
 /** What this program asks for itself. */
 export const INTERNAL_REQUEST: RouteRequest = { sender: undefined, caller: SERVER, mayRelay: true, door: 'internal' };
 
+/** Whether the sender may relay is not asked again: that was decided when the recipient was accepted. */
+export function accepted(request: RouteRequest): RouteRequest {
+  return request.mayRelay ? request : { ...request, mayRelay: true };
+}
+
 export function encodeRouteRequest(request: RouteRequest): JsonObject {
   const { sender, caller, mayRelay, door, sizeBytes, peer } = request;
   return {

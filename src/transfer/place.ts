@@ -17,6 +17,7 @@ import { builtInKind } from '../routing/channels.ts';
 import type { ChannelKind } from '../routing/compile-channel.ts';
 import type { Resolution, RouteRequest, Site, Target } from '../routing/resolve.ts';
 import { LoadedTables, resolveIn } from '../routing/resolve-in.ts';
+import { accepted as acceptedRequest } from '../routing/route-request.ts';
 import { settingIn, stateIn } from '../routing/tables.ts';
 import { isPaused, listOfTarget, unresolvedTarget } from '../routing/targets.ts';
 import { addReferences, insertMessage } from '../store/deliver.ts';
@@ -96,6 +97,8 @@ interface Gathered {
 interface Refused {
   readonly recipient: Recipient;
   readonly reply: Reply;
+  /** Whoever led here has been accepted: whether the sender may relay is asked no more. */
+  readonly isDecided: boolean;
 }
 
 interface Queued {
@@ -254,14 +257,19 @@ function refusedOf(
   for (const [index, { recipient, targets, failures }] of recipients.entries()) {
     const { reply, how } = results[index]!;
     if (how === 'refused') {
-      if (mail.refused !== 'return') refused.push({ recipient, reply });
+      if (mail.refused !== 'return') refused.push({ recipient, reply, isDecided: false });
       continue;
     }
-    for (const member of failures) refused.push({ recipient: { address: member.recipient }, reply: member.reply });
+    for (const member of failures)
+      refused.push({ recipient: { address: member.recipient }, reply: member.reply, isDecided: true });
     for (const target of targets) {
       if (target.outcome === undefined || target.outcome.result === 'delivered' || seen.has(target)) continue;
       seen.add(target);
-      refused.push({ recipient: { address: target.target.recipient }, reply: replyOf(target.outcome) });
+      refused.push({
+        recipient: { address: target.target.recipient },
+        reply: replyOf(target.outcome),
+        isDecided: true,
+      });
     }
   }
   return refused;
@@ -277,22 +285,24 @@ async function queue(
   if (waiting.length + refused.length === 0) return [];
   const events: JourneyEvent[] = [];
   const { message, envelope, request, at } = mail;
-  const template = rowTemplate({
+  const asked = rowTemplate({
     tenant: site.tenant,
     message: message.id,
     envelope,
     request,
     at: mail.queuedAt ?? at,
   });
+  // A member elsewhere was the choice of the list: the sender, who may not relay, is not asked for it when it is released.
+  const decided = { ...asked, request: acceptedRequest(request) };
   for (const { target, original } of waiting) {
     const isHeld = kindOf(target, kinds) === 'hold';
-    await insertQueueRow(tx, template, { target, original, refusal: undefined, isHeld });
+    await insertQueueRow(tx, decided, { target, original, refusal: undefined, isHeld });
     const status = `2.0.0 channel ${target.channel}${isHeld ? `, waits for ${target.destination}` : ''}`;
     events.push({ event: 'queued', recipient: formatAddress(target.recipient), status });
   }
-  for (const { recipient, reply } of refused) {
+  for (const { recipient, reply, isDecided } of refused) {
     const { address, original } = recipient;
-    await insertQueueRow(tx, template, {
+    await insertQueueRow(tx, isDecided ? decided : asked, {
       target: unresolvedTarget(address),
       original,
       refusal: reply,

@@ -52,7 +52,7 @@ export interface Carried {
   readonly target: Target;
   /** What led here and nowhere else: the envelope's address or a list's member, before it was rewritten or routed on. */
   readonly origin: Address;
-  /** As the message was accepted: its recipient is resolved again as it was then. */
+  /** As the message was accepted: its recipient is resolved again as it was then, and may go to another host if it was accepted. */
   readonly request: RouteRequest;
 }
 

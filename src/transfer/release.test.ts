@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
+import { SmtpSink } from '../../test/support/smtp-sink.ts';
 import { idOf, type QueueRowId } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
 import type { Writer } from '../database/operation.ts';
-import { add, addDomain, addUser, domainDn, remove, replace, userDn } from '../provisioning/testing.ts';
+import { add, addDomain, addGroup, addUser, domainDn, remove, replace, userDn } from '../provisioning/testing.ts';
 import { retryAll, retryRows } from './manage.ts';
 import { dueRows, nextDueAt } from './queue.ts';
 import { Release, type ReleaseArguments, releaseSlice } from './release.ts';
@@ -192,6 +193,30 @@ test('a slice takes 500, and those that came behind the change wait for the next
   await transfer.start();
   await transfer.drained();
   for (const name of people) assert.equal((await transfer.inbox(name)).length, 20, name);
+});
+
+test('a member elsewhere whom a rule has held stays accepted, whoever had written to the list', async (context) => {
+  const sink = await SmtpSink.start({}, '127.0.0.2');
+  context.after(() => sink.close());
+  const transfer = await open(context, { nextHop: { 'partner.example': sink.nextHop } });
+  const [list, rule] = ['all@acme.example', 'cn=partner,ou=Rules,ou=Waypost,o=internet'];
+  const words = { waypostPattern: 'partner.example', waypostTemplate: '$U%$D@hold' };
+  await transfer.directory.apply(
+    addGroup(list, [userDn(ANN)], { mgrpRFC822MailMember: 'rex@partner.example' }),
+    add(rule, { objectClass: 'waypostRewriteRule', cn: 'partner', ...words }),
+  );
+  await transfer.start();
+  await transfer.accept({ from: 'stranger@other.example', to: [list], text: TEXT, mayRelay: false });
+  assert.deepEqual(
+    transfer.queue().map(({ recipient, state }) => [recipient, state]),
+    [['rex@partner.example', 'held']],
+  );
+  await transfer.directory.apply(remove(rule));
+  await transfer.drained();
+  assert.deepEqual(
+    sink.messages.map(({ sender, recipients }) => [sender, recipients]),
+    [['stranger@other.example', ['rex@partner.example']]],
+  );
 });
 
 /** What happens, one after another; `restart` stands for a kill: nothing of this thread's memory is left. */

@@ -11,7 +11,8 @@
 import { asFailure } from '../base/failure.ts';
 import type { QueueRowId, Revision } from '../base/ids.ts';
 import type { RoutingCache } from '../routing/cache.ts';
-import type { Resolution, RouteRequest } from '../routing/resolve.ts';
+import type { Resolution } from '../routing/resolve.ts';
+import { accepted } from '../routing/route-request.ts';
 import { askedAgain, type LocalOperation, resultOf } from './local-delivery.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { type PlaceParts, place } from './place.ts';
@@ -48,10 +49,6 @@ function isSame({ targets, failures }: Resolution, { target }: Carried): boolean
     only.destination === target.destination &&
     only.key === target.key
   );
-}
-
-function accepted(request: RouteRequest): RouteRequest {
-  return request.mayRelay ? request : { ...request, mayRelay: true };
 }
 
 /** Rows of one message and one sender. */

@@ -17,6 +17,7 @@ import type { ChannelKind } from '../routing/compile-channel.ts';
 import { formatHops, parseHop } from '../routing/destination.ts';
 import type { Site } from '../routing/resolve.ts';
 import { nextHopRule } from '../routing/rewrite/rule-set.ts';
+import { usualDoor } from '../routing/route-request.ts';
 import { INBOX } from '../store/accounts.ts';
 import { Blobs } from '../store/blobs.ts';
 import { closeAllSegments, closeSegment, highestId, openSegment } from '../store/collect.ts';
@@ -66,6 +67,8 @@ export interface Sent {
   readonly to: readonly string[];
   readonly text: string;
   readonly eightBit?: boolean;
+  /** Unless it says otherwise, it may. */
+  readonly mayRelay?: boolean;
   /** The address that it comes from. */
   readonly client?: string;
 }
@@ -217,8 +220,8 @@ export class TestTransfer {
     return submit({ ...this.#prepareParts, clock: systemClock, commit }, submission);
   }
 
-  /** A message of a peer that may relay. Gives its id. */
-  async accept({ from, to, text, eightBit = false, client }: Sent): Promise<MessageId> {
+  /** Gives the message's id. */
+  async accept({ from, to, text, eightBit = false, mayRelay = true, client }: Sent): Promise<MessageId> {
     const sender = from === '' ? undefined : parseAddress(from);
     const message = await this.take(sender, text);
     const submission: Submission = {
@@ -229,8 +232,8 @@ export class TestTransfer {
       },
       message,
       caller: ANONYMOUS,
-      mayRelay: true,
-      door: 'submission',
+      mayRelay,
+      door: usualDoor(mayRelay),
       peer: client,
       refused: 'report',
     };
