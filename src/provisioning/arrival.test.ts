@@ -70,8 +70,8 @@ test('the domain of a message comes with its nodes, its record and its routes, s
   );
   const b = findEntry(directory.reader, domainDn('b.acme.example'))!;
   assert.ok(b.generated && !hasClass(b, 'maildomain'));
-  const { targets } = directory.resolve('anybody@a.b.acme.example');
-  assert.deepEqual(targets, directory.resolve('ann@acme.example').targets);
+  const keys = (address: string) => directory.resolve(address).targets.map(({ key }) => key);
+  assert.deepEqual(keys('anybody@a.b.acme.example'), keys('ann@acme.example'));
   assert.equal(directory.resolve('x@b.acme.example').relay, true);
 });
 

@@ -78,10 +78,11 @@ export function isPaused({ options }: Target): boolean {
 
 /**
  * Of a target that is not for this address itself: what to resolve again, once the tables have moved, so as to come here or
- * to where it goes by then.
+ * to where it goes by then. Here, too: it may have to wait for a channel that is paused, or for its turn. A list is read anew
+ * by itself.
  */
 export function withOrigin(target: Target, origin: Address): Target {
-  if (target.destination === '' || origin === target.recipient) return target;
+  if (origin === target.recipient || listOfTarget(target) !== undefined) return target;
   return { ...target, options: { ...target.options, from: formatAddress(origin) } };
 }
 
@@ -109,8 +110,9 @@ export function listOfTarget({ options }: Target): ListOfTarget | undefined {
   return list === undefined ? undefined : { entry: Number(entry), part: part === 'moderators' ? part : 'members' };
 }
 
-/** For people: `store, account 7`, `smtp to remote.example`. */
+/** For people: `store, account 7`, `smtp to remote.example`. Who was asked for is no news to them. */
 export function targetText({ channel, destination, options }: Target): string {
   if (destination !== '') return `${channel} to ${destination}`;
-  return [channel, ...Object.entries(options).map(([name, value]) => `${name} ${value}`)].join(', ');
+  const { from: _, ...shown } = options;
+  return [channel, ...Object.entries(shown).map(([name, value]) => `${name} ${value}`)].join(', ');
 }

@@ -8,7 +8,7 @@ import { SERVER } from '../directory/caller.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
 import { parseAddress } from '../message/address.ts';
 import { type ChangeArguments, type ChangeSummary, changeOperation } from '../provisioning/change.ts';
-import { add, addDomain, addUser, remove, replace, testSite } from '../provisioning/testing.ts';
+import { add, addDomain, addUser, remove, replace, testSite, userDn } from '../provisioning/testing.ts';
 import { replies } from '../routing/replies.ts';
 import { INTERNAL_REQUEST } from '../routing/route-request.ts';
 import { hopTarget } from '../routing/targets.ts';
@@ -258,6 +258,20 @@ test('a channel of the kind hold, whatever its name, holds', async (context) => 
   await transfer.directory.apply(replace(dn('frozen'), { waypostKeyword: 'mx' }));
   await transfer.drained();
   assert.ok(transfer.events(message).includes('relayed frozen@remote.example'));
+});
+
+test('who waits for a store that is paused is resolved again by the address that was asked for', async (context) => {
+  const { transfer } = await open(context);
+  const [bob, cat] = ['bob@acme.example', 'cat@acme.example'];
+  const on = (to: string) => replace(userDn(cat), { mailRoutingAddress: to });
+  await transfer.directory.apply(addUser(bob), addUser(cat, { mailRoutingAddress: ANN }));
+  await transfer.directory.apply(channel('store', 'store'), pause('store'));
+  await transfer.accept({ ...toRemote, to: [cat] });
+  assert.equal(transfer.queue()[0]?.recipient, ANN);
+  await transfer.directory.apply(on(bob));
+  await transfer.directory.apply(resume('store'));
+  await transfer.drained();
+  assert.deepEqual([(await transfer.inbox(ANN)).length, (await transfer.inbox(bob)).length], [0, 1]);
 });
 
 /** Mail for a domain takes a channel. */
