@@ -2,7 +2,7 @@
 //
 // States  begin (generation + 1: domains, rules, channels, hosts) -> slices of entries -> slices of rows that have no entry
 //         any more -> finish (one row flips, at a revision of its own) -> slices of the old generation's removal.
-//         A crash leaves the old generation answering; the next start drops what is half built
+//         A crash leaves the old generation answering; the next start, or the next run, drops what is half built
 // Changes that come meanwhile are written to both generations (synchronize.ts); a slice that meets their rows finds them right.
 // What differs is gathered while it is built, so that finish has only that to write into the history.
 // Limits  SLICE entries or rows in one transaction; one at a time
