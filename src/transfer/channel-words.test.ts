@@ -157,6 +157,24 @@ test('maxjobs: no more deliveries at once', async (context) => {
   assert.ok(most <= 2, `${most} connections`);
 });
 
+test('maxjobs: however much waits for such a channel, other work goes on', async (context) => {
+  const answer = Promise.withResolvers<{ result: 'unavailable'; reason: string }>();
+  const resolver: TestTransferOptions['resolver'] = {
+    mx: () => answer.promise,
+    addresses: () => answer.promise,
+  };
+  const { transfer } = await open(context, {}, { resolver, policy: LONG });
+  await transfer.directory.apply(channel('smtp', 'smtp', 'maxjobs 1'));
+  // More rows than are held in memory, and no destination has so many that it is given no more.
+  for (let part = 0; part < 15; part++) {
+    const to = Array.from({ length: 800 }, (_, i) => `r${i}@d${i % 80}.example`);
+    await transfer.accept({ from: '', to, text: TEXT });
+  }
+  await transfer.accept({ from: ANN, to: ['nobody@acme.example', ANN], text: TEXT });
+  await transfer.until('her copy and the report', async () => (await transfer.inbox(ANN)).length === 2);
+  answer.resolve({ result: 'unavailable', reason: 'the test is over' });
+});
+
 test('a channel that holds mail keeps its entry, its name and its kind', async (context) => {
   const { transfer } = await open(context, { rcpt: '451 4.3.0 not now' }, { policy: LONG });
   const { writer, reader } = transfer.directory;

@@ -134,3 +134,14 @@ test('a destination with many rows is not given more until it has room', () => {
   assert.deepEqual(concurrency.full(), []);
   assert.equal(running.length, 1);
 });
+
+test('a channel with a limit of its own is not given more than it is near to, whatever the destinations', () => {
+  const { concurrency, end, running, add } = open(50, (name) => (name === 'partner' ? 1 : undefined));
+  for (let id = 0; id < 199; id++) add([row(id, id, `p${id % 40}`, 'partner')]);
+  for (let id = 1000; id < 2000; id++) add([row(id, id, `s${id % 40}`)]);
+  assert.deepEqual(concurrency.fullChannels(), []);
+  add([row(199, 199, 'p0', 'partner')]);
+  assert.deepEqual(concurrency.fullChannels(), ['partner']);
+  end(running.findIndex(([first]) => first?.channel === 'partner'));
+  assert.deepEqual(concurrency.fullChannels(), []);
+});

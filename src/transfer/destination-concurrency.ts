@@ -3,7 +3,8 @@
 // In      deliveries: leased rows of one message that go to one destination; their ends
 // Out     the next delivery that may begin
 // Limits  deliveriesMax at once; DESTINATION_DELIVERIES of one destination, but only one when half of all are taken: ten
-//         slow destinations shall not take them all; of a channel as many as it says
+//         slow destinations shall not take them all; of a channel as many as it says, and of such
+//         a one only so many rows are held as keep it busy
 // Memory only: nothing is written here
 // RFC 5321 §4.5.4.1
 
@@ -13,6 +14,9 @@ const DESTINATION_DELIVERIES = 5;
 /** A destination with so many rows is not given more until it is down to DESTINATION_ROOM. */
 const DESTINATION_FULL = 200;
 const DESTINATION_ROOM = 50;
+/** A channel with a limit of its own and so many rows a job is not given more: others would find no place in memory. */
+const CHANNEL_ROWS_A_JOB = 200;
+const CHANNEL_FULL = 2000;
 
 interface Destination {
   /** See workKey. */
@@ -32,6 +36,8 @@ export class DestinationConcurrency {
   readonly #destinations = new Map<string, Destination>();
   /** Deliveries that have begun, by channel. */
   readonly #jobs = new Map<string, number>();
+  /** Rows, by channel. */
+  readonly #heldOf = new Map<string, number>();
   /** Destinations that have something to do, each once: a delivery of one, then one of the next. */
   readonly #turns: Destination[] = [];
   #active = 0;
@@ -52,6 +58,15 @@ export class DestinationConcurrency {
     return [...this.#destinations.values()].filter(({ isFull }) => isFull).map(({ key }) => key);
   }
 
+  /** Names of the channels with a limit of their own that have enough to do, however many destinations that is. */
+  fullChannels(): string[] {
+    const isFull = ([channel, held]: readonly [string, number]): boolean => {
+      const jobs = this.#jobsMax(channel);
+      return jobs !== undefined && held >= Math.min(CHANNEL_FULL, CHANNEL_ROWS_A_JOB * jobs);
+    };
+    return [...this.#heldOf].filter(isFull).map(([channel]) => channel);
+  }
+
   hasRoom(key: string): boolean {
     return this.#destinations.get(key)?.isFull !== true;
   }
@@ -60,9 +75,8 @@ export class DestinationConcurrency {
   add(rows: readonly QueueRow[]): void {
     const destination = this.#destination(rows[0]!);
     destination.waiting.push(rows);
-    destination.held += rows.length;
+    this.#hold(destination, rows.length);
     destination.isFull ||= destination.held >= DESTINATION_FULL;
-    this.#held += rows.length;
     this.#queue(destination);
   }
 
@@ -113,9 +127,17 @@ export class DestinationConcurrency {
     return waiting;
   }
 
+  /** So many more, or fewer. */
+  #hold(destination: Destination, rows: number): void {
+    destination.held += rows;
+    this.#held += rows;
+    const held = (this.#heldOf.get(destination.channel) ?? 0) + rows;
+    if (held === 0) this.#heldOf.delete(destination.channel);
+    else this.#heldOf.set(destination.channel, held);
+  }
+
   #release(destination: Destination, rows: number): void {
-    destination.held -= rows;
-    this.#held -= rows;
+    this.#hold(destination, -rows);
     destination.isFull &&= destination.held > DESTINATION_ROOM;
   }
 

@@ -193,8 +193,8 @@ export function workKey({ state, channel, destination }: Pick<QueueRow, 'state' 
 export interface Except {
   /** See workKey: they have enough to do. */
   readonly keys: readonly string[];
-  /** Names of channels. A report is made all the same: it is mail of its own. */
-  readonly paused: readonly string[];
+  /** Names of channels that are paused or have enough to do. A report is made all the same: it is mail of its own. */
+  readonly channels: readonly string[];
 }
 
 const DUE = `lease = 0 AND state <> 'held'`;
@@ -206,7 +206,7 @@ const NOT_EXCEPTED = `CASE state WHEN 'failed' THEN '${REPORTS}' ELSE channel ||
  * for the first time, half for the others, so that neither keeps the other waiting.
  */
 export function dueRows(reader: Reader, queueNow: number, except: Except, limit: number): QueueRow[] {
-  const excepted = [JSON.stringify(except.keys), JSON.stringify(except.paused)];
+  const excepted = [JSON.stringify(except.keys), JSON.stringify(except.channels)];
   const half = Math.ceil(limit / 2);
   return reader
     .snapshot(() => [

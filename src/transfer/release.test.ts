@@ -37,7 +37,7 @@ test('a held row is not due, and shows what it waits for', async (context) => {
   const [row] = transfer.queue();
   assert.deepEqual([row?.channel, row?.state, row?.waitsFor, row?.nextAttemptAt], ['hold', 'held', ENTRY_OF_BOB, null]);
   const { reader } = transfer.directory;
-  const except = { keys: [], paused: [] };
+  const except = { keys: [], channels: [] };
   assert.deepEqual(dueRows(reader, Number.MAX_SAFE_INTEGER, except, 100), []);
   assert.equal(nextDueAt(reader, 0), undefined);
   assert.equal(await retryAll(transfer.directory.writer), 0, 'it waits for a change, not for a time');

@@ -157,7 +157,7 @@ export class Schedule {
     if (limit <= 0) return;
     const except = {
       keys: [...this.#concurrency.full(), ...this.#local.busy()],
-      paused: pausedChannels(this.#parts.routing.settings()),
+      channels: [...pausedChannels(this.#parts.routing.settings()), ...this.#concurrency.fullChannels()],
     };
     const before = this.#parts.clock.monotonic();
     const rows = dueRows(this.#parts.reader, this.#pickedAt, except, limit);
