@@ -12,9 +12,9 @@ export const replies = {
   disabled: { code: 550, enhanced: '5.2.1', text: 'Mailbox is disabled' },
   deleted: { code: 550, enhanced: '5.1.1', text: 'Recipient is deleted' },
   overQuota: { code: 452, enhanced: '4.2.2', text: 'Mailbox is over quota' },
-  /** RFC 3463: the message length exceeds the administrative limit of the mailbox. */
   /** RFC 3463 §3.4 */
   overChannelLimit: { code: 552, enhanced: '5.3.4', text: 'The message is too large for the way that it would take' },
+  /** RFC 3463 §3.3: the message length exceeds the administrative limit of the mailbox. */
   tooLarge: { code: 552, enhanced: '5.2.3', text: 'The message is too large for this recipient' },
   illegalStatus: { code: 451, enhanced: '4.3.5', text: 'The status of this recipient is not valid, try again later' },
   domainAlias: { code: 451, enhanced: '4.3.5', text: 'The domain is an alias that leads nowhere, try again later' },
