@@ -178,8 +178,15 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
   });
 }
 
+/** Whether the entry is a user whose mailbox is on a host of these names: then it has an account. */
+export function isUserHere(entry: Entry, hostnames: readonly string[]): boolean {
+  if (recipientKindOf(entry) !== 'user') return false;
+  const host = mailHostOf(entry);
+  return host === undefined || hostnames.includes(host);
+}
+
 /** The host that has the mailbox; undefined where the entry does not say. */
-export function mailHostOf(entry: Entry, problems: Problem[] = []): string | undefined {
+function mailHostOf(entry: Entry, problems: Problem[] = []): string | undefined {
   return hostsOf(entry, 'mailHost', problems)[0];
 }
 

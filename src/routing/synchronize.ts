@@ -20,7 +20,7 @@ import { unusableMembersIn } from '../directory/member-values.ts';
 import { formatAddress } from '../message/address.ts';
 import { ensureAccount } from '../store/accounts.ts';
 import { checkAssociatedDomains, domainsMovedBy, routeOfDirectory } from './associated-domains.ts';
-import { compileDomain, compileRecipient, mailHostOf, recipientKindOf } from './compile.ts';
+import { compileDomain, compileRecipient, isUserHere, recipientKindOf } from './compile.ts';
 import { addressOfKey, type Problem, type RecipientRow, type RouteRow } from './rows.ts';
 import { compileSetting, type SettingRow } from './settings.ts';
 import {
@@ -175,8 +175,7 @@ export async function compiled(
 ): Promise<RecipientRow | undefined> {
   const kind = recipientKindOf(entry);
   if (kind === undefined) return undefined;
-  const host = mailHostOf(entry);
-  const isHere = kind === 'user' && (host === undefined || hostnames.includes(host));
+  const isHere = isUserHere(entry, hostnames);
   const account = isHere ? await ensureAccount(tx, { uuid: entry.uuid, tenant: TENANT }) : idOf<AccountId>(0);
   const unusable = kind === 'group' ? await unusableMembersIn(tx, entry.id, UNUSABLE_MAX) : [];
   return compileRecipient(entry, {
