@@ -77,8 +77,8 @@ describe('with a server', { concurrency: false }, () => {
     server = await startWaypost({ config });
   });
   after(async () => {
-    await server.stop();
-    await sink.close();
+    await server?.stop();
+    await sink?.close();
   });
 
   test('a dry run says what would happen, and nothing has happened', async () => {

@@ -48,8 +48,8 @@ before(async () => {
 });
 
 after(async () => {
-  for (const client of directories) await client.unbind();
-  for (const server of servers) await server.stop();
+  for (const client of directories ?? []) await client.unbind();
+  for (const server of servers ?? []) await server.stop();
 });
 
 async function submit(server: Waypost, id: string, ...to: readonly string[]): Promise<void> {

@@ -32,7 +32,7 @@ before(async () => {
 });
 after(async () => {
   await server?.stop();
-  rmSync(folder, { recursive: true, force: true });
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 });
 
 const port = (door: Door): string => String(server.listeners[door].port);

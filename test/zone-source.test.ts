@@ -101,7 +101,7 @@ describe('a zone of BIND', { concurrency: false, skip: peer('named').skip }, () 
     await ldap?.unbind();
     await server?.stop();
     await bind?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   });
 
   test('a dry run says what would be, and makes nothing, no source either', async () => {

@@ -44,8 +44,8 @@ before(async () => {
   await client.command('SELECT INBOX');
 });
 after(async () => {
-  client.destroy();
-  await imap.close();
+  client?.destroy();
+  await imap?.close();
 });
 
 /** Of which parser the answers are: `either` while messages are parsed again. */

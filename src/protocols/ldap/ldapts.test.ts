@@ -38,8 +38,8 @@ before(async () => {
   await client.bind(ADMINISTRATOR, PASSWORD);
 });
 after(async () => {
-  await client.unbind();
-  await door.close();
+  await client?.unbind();
+  await door?.close();
 });
 
 const person = (uid: string): Record<string, string | string[]> => ({

@@ -26,8 +26,8 @@ before(async () => {
   await client.bind(ADMINISTRATOR, PASSWORD);
 });
 after(async () => {
-  await client.unbind();
-  await door.close();
+  await client?.unbind();
+  await door?.close();
 });
 
 const modify = (operation: 'add' | 'delete' | 'replace', ...values: string[]): Promise<void> =>

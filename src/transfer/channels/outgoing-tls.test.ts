@@ -67,7 +67,8 @@ test('where it is offered: SNI is the name of the host, and the certificate may 
   assert.deepEqual(sink.serverNames, ['mx.remote.example']);
   assert.equal(sink.messages[0]?.tls, 'TLSv1.3');
   assert.deepEqual(
-    sink.commands.map((line) => line.slice(0, 4)),
+    // QUIT comes when the outcome is written, which is what was waited for.
+    sink.commands.slice(0, 6).map((line) => line.slice(0, 4)),
     ['EHLO', 'STAR', 'EHLO', 'MAIL', 'RCPT', 'DATA'],
   );
 });

@@ -160,7 +160,7 @@ test('a message that is larger than the host says it takes is not sent', async (
   const sink = await open(context, { extensions: ['SIZE 37'] });
   const [outcome] = await send(sink.port);
   assert.equal(outcome?.status, '5.3.4');
-  assert.equal(sink.commands.length, 1);
+  assert.ok(!sink.commands.some((line) => line.startsWith('MAIL')));
   for (const size of ['SIZE', 'SIZE 0', 'SIZE banana', 'SIZE 38']) {
     sink.script = { extensions: [size] };
     assert.equal((await send(sink.port))[0]?.result, 'delivered', size);
