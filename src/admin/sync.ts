@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { Failure } from '../base/failure.ts';
 import type { Revision } from '../base/ids.ts';
+import { ZONE_FILE_BYTES } from '../base/limits.ts';
 import type { Reader } from '../database/operation.ts';
 import type { Caller } from '../directory/caller.ts';
 import { findEntry } from '../directory/entries.ts';
@@ -20,9 +21,6 @@ import { misplacedDomains } from '../routing/misplaced.ts';
 import type { Synchronized, SyncRuns, Verification } from '../routing/sync-runs.ts';
 import { countRows, type EntryProblems, readProblems, readRoute, readState } from '../routing/tables.ts';
 import { adminOperation } from './operation.ts';
-
-/** Larger zones come by transfer. */
-export const ZONE_FILE_BYTES = 10 * 1024 * 1024;
 
 export interface SyncParts extends ProvisioningParts {
   readonly reader: Reader;

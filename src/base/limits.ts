@@ -76,6 +76,8 @@ export const LDAP_CONTROLS_MAX = 50;
 export const LDAP_OPERATIONS_MAX = 50;
 /** After so long a search, or one connection's many requests, give others their turn. */
 export const LDAP_TURN_MS = 8;
+/** A master file that a command brings; larger zones come by transfer. */
+export const ZONE_FILE_BYTES = 10 * 1024 * 1024;
 /** Values of one attribute, and attributes of one entry. */
 export const LDAP_VALUES_MAX = 100_000;
 /** Members of one list, and their characters all together: a change of all of them is in memory at once. */

@@ -2,9 +2,10 @@
 
 import { readFileSync, statSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { type SyncStatus, ZONE_FILE_BYTES } from '../../admin/sync.ts';
+import type { SyncStatus } from '../../admin/sync.ts';
 import { EXIT } from '../../base/exit.ts';
 import { Failure } from '../../base/failure.ts';
+import { ZONE_FILE_BYTES } from '../../base/limits.ts';
 import { grouped } from '../../database/progress.ts';
 import type { ZoneOutcome } from '../../provisioning/zone-changes.ts';
 import type { SourceStatus } from '../../provisioning/zone-sources.ts';
