@@ -2,10 +2,10 @@
 //
 // In      a running Waypost, names
 // Out     entries; the password of every user made here is PASSWORD
-// One hash is made and used for all: forty milliseconds a user would be most of a test's time.
+// One hash is made and used for all, the cheapest: forty milliseconds a user and a login would be most of a test's time.
 
 import { Attribute, Change, Client } from 'ldapts';
-import { argon2Hash } from './password.ts';
+import { argon2Hash, CHEAPEST } from './password.ts';
 import type { Waypost } from './server.ts';
 
 export const ADMINISTRATOR = 'cn=Directory Manager';
@@ -14,9 +14,9 @@ export const PASSWORD = 'secret';
 
 let hashed: string | undefined;
 
-/** `{ARGON2}` and the PHC string of PASSWORD, as the server itself would store it. */
-export function passwordHash(): string {
-  hashed ??= argon2Hash(PASSWORD);
+/** `{ARGON2}` and the PHC string of PASSWORD. */
+function passwordHash(): string {
+  hashed ??= argon2Hash(PASSWORD, CHEAPEST);
   return hashed;
 }
 
