@@ -125,7 +125,7 @@ export class SmtpSink {
       this.commands.push(line);
       const verb = line.slice(0, 4).toUpperCase();
       const path = /<(.*?)>\s?(.*)$/.exec(line);
-      if (verb === 'EHLO') say(this.script.ehlo, this.#extended(tls), tls ?? '');
+      if (verb === 'EHLO' || verb === 'LHLO') say(this.script.ehlo, this.#extended(tls), tls ?? '');
       else if (verb === 'STAR' && this.script.tls !== undefined) {
         if (say(this.script.starttls, '220 2.0.0 go on').startsWith('220')) secure(this.script.tls);
       } else if (verb === 'HELO') say(this.script.helo, '250 sink');
@@ -136,8 +136,12 @@ export class SmtpSink {
         const address = path?.[1] ?? '';
         if (say(this.script.rcpt, '250 2.1.5 ok', address).startsWith('2')) transaction.recipients.push(address);
       } else if (verb === 'DATA') {
-        inData = say(this.script.data, '354 go on', line).startsWith('3');
+        const usual = transaction.recipients.length > 0 ? '354 go on' : '554 5.5.1 no valid recipients';
+        inData = say(this.script.data, usual, line).startsWith('3');
         if (inData && this.script.deaf === true) stream.pause();
+      } else if (verb === 'RSET') {
+        transaction = { sender: '', parameters: '', recipients: [] };
+        say(undefined, '250 2.0.0 ok');
       } else if (verb === 'QUIT') {
         say(this.script.quit, '221 2.0.0 bye');
         stream.end();

@@ -10,7 +10,7 @@ import type { ChannelWords } from '../../routing/compile-channel.ts';
 import { type RoutingSettings, settingsOf } from '../../routing/settings.ts';
 import { TestTransfer } from '../testing.ts';
 import { findExchanges } from './exchanges.ts';
-import { STANDARD_TIMEOUTS } from './smtp-transaction.ts';
+import { STANDARD_TIMEOUTS } from './smtp-opening.ts';
 
 async function open(context: TestContext, settings: RoutingSettings = settingsOf([])) {
   const dns = await DnsTestServer.start('127.0.0.2');

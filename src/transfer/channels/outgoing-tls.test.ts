@@ -10,7 +10,7 @@ import { addDomain, addUser } from '../../provisioning/testing.ts';
 import { traceMessage } from '../journey.ts';
 import { TestTransfer } from '../testing.ts';
 import { OutgoingTls, type TlsPolicy } from './outgoing-tls.ts';
-import { STANDARD_TIMEOUTS } from './smtp-transaction.ts';
+import { STANDARD_TIMEOUTS } from './smtp-opening.ts';
 
 const authority = new TestAuthority();
 const identity = authority.issue('mx.remote.example');

@@ -10,7 +10,7 @@
 import { connect, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { asFailure } from '../../base/failure.ts';
-import { type ClientReply, QUIT_COMMAND, ReplyReader } from '../../wire/smtp/client.ts';
+import { type Capabilities, type ClientReply, QUIT_COMMAND, ReplyReader } from '../../wire/smtp/client.ts';
 
 /** No answer, broken off, not SMTP, no TLS. RFC 3463 §3.5 §3.6 §3.8 */
 export type HostFailureStatus = '4.4.1' | '4.4.2' | '4.5.0' | '4.7.5';
@@ -58,6 +58,10 @@ export class SmtpConnection {
   #lost: HostFailure | undefined;
   /** The final dot is on its way: from here on only the reply says what became of the message. */
   isCommitted = false;
+  /** What the host offers; undefined: nothing has been said yet, not even its greeting has been read. */
+  offered: Capabilities | undefined;
+  /** Of a transaction the host knows something, and it has had no end. */
+  isInTransaction = false;
   /** Undefined: in the clear. */
   tls: OutgoingTlsState | undefined;
   /** Nothing has come through TLS yet: with 1.3 a server refuses the handshake behind what our side takes for its end. */
@@ -167,20 +171,20 @@ export class SmtpConnection {
 
   /** The server speaks first. */
   greeting(timeoutMs: number): Promise<ClientReply> {
-    return this.#reply(timeoutMs);
+    return this.reply(timeoutMs);
   }
 
   /** Sends a command, gives its reply. */
   async command(text: string, timeoutMs: number): Promise<ClientReply> {
     this.#send(text, 1);
-    return this.#reply(timeoutMs);
+    return this.reply(timeoutMs);
   }
 
   /** Sends commands together, gives their replies in order; each has its time. For a server that offers PIPELINING. */
   async commands(texts: readonly string[], timeoutMs: number): Promise<ClientReply[]> {
     this.#send(texts.join(''), texts.length);
     const replies: ClientReply[] = [];
-    while (replies.length < texts.length) replies.push(await this.#reply(timeoutMs));
+    while (replies.length < texts.length) replies.push(await this.reply(timeoutMs));
     return replies;
   }
 
@@ -217,7 +221,8 @@ export class SmtpConnection {
     this.#socket.write(text, 'latin1');
   }
 
-  async #reply(timeoutMs: number): Promise<ClientReply> {
+  /** The next of those that are due. */
+  async reply(timeoutMs: number): Promise<ClientReply> {
     const deadline = performance.now() + timeoutMs;
     while (this.#replies.length === 0) {
       if (this.#lost !== undefined) throw this.#lost;
@@ -245,13 +250,15 @@ export class SmtpConnection {
     }
   }
 
-  /** The end of the data; gives what the server says of the message. */
-  async finish(end: Buffer, timeoutMs: number): Promise<ClientReply> {
+  /** The end of the data; so many replies are due then. */
+  finish(bytes: readonly Buffer[], replies: number): void {
     if (this.#lost !== undefined) throw this.#lost;
-    this.#due = 1;
+    this.#due = replies;
     this.isCommitted = true;
-    this.#socket.write(end);
-    return this.#reply(timeoutMs);
+    this.isInTransaction = false;
+    this.#socket.cork();
+    for (const buffer of bytes) this.#socket.write(buffer);
+    this.#socket.uncork();
   }
 
   /** Sends QUIT and closes once it is answered, or after a time. Its caller need not wait. */

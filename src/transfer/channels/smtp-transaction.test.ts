@@ -10,7 +10,8 @@ import { type Address, parseAddress } from '../../message/address.ts';
 import type { Envelope } from '../../message/envelope.ts';
 import type { Outcome } from '../outcome.ts';
 import { HostFailure, SmtpConnection } from './smtp-connection.ts';
-import { type OutgoingMail, type SmtpTimeouts, transact } from './smtp-transaction.ts';
+import type { SmtpTimeouts } from './smtp-opening.ts';
+import { type OutgoingMail, transact } from './smtp-transaction.ts';
 
 const TIMEOUTS: SmtpTimeouts = {
   connect: 5000,
@@ -39,8 +40,10 @@ function to(addresses: readonly Address[]): Envelope {
 function mailOf(text: string, more: Partial<OutgoingMail> = {}, piece = 64 * 1024): OutgoingMail {
   const bytes = Buffer.from(text, 'latin1');
   return {
+    protocol: 'smtp',
     hostname: 'mail.test.example',
     tls: undefined,
+    prefix: Buffer.alloc(0),
     envelope: ENVELOPE,
     sizeBytes: bytes.length,
     read: async (offset) => bytes.subarray(offset, offset + piece),
@@ -237,6 +240,66 @@ test('an address that would begin a second command is never sent', async (contex
   assert.ok(!sink.commands.some((line) => line.startsWith('MAIL')));
 });
 
+test('all up to DATA goes in one write; where nobody is taken the data are only their end', async (context) => {
+  const chunks: string[] = [];
+  const port = await raw(context, (socket) => {
+    const answers = ['250-x\r\n250 PIPELINING\r\n', '250 ok\r\n550 5.1.1 no\r\n354 go on\r\n', '554 5.5.1 nobody\r\n'];
+    socket.write('220 hi\r\n');
+    socket.on('data', (chunk: Buffer) => {
+      chunks.push(chunk.toString('latin1'));
+      const answer = answers.shift();
+      if (answer !== undefined) socket.write(answer);
+    });
+  });
+  const [outcome] = await send(port);
+  assert.equal(outcome?.status, '5.1.1');
+  assert.equal(chunks[1], 'MAIL FROM:<ann@acme.example>\r\nRCPT TO:<rex@remote.example>\r\nDATA\r\n');
+  assert.equal(chunks[2], '.\r\n');
+});
+
+test('several transactions go over one connection; one without an end is reset before the next', async (context) => {
+  for (const extensions of [['PIPELINING'], []]) {
+    let isOpen = false;
+    const sink = await open(context, { extensions, rcpt: () => (isOpen ? '250 ok' : '550 5.1.1 no') });
+    const connection = await SmtpConnection.open('127.0.0.2', sink.port, 5000, new AbortController().signal);
+    const results: (string | undefined)[] = [];
+    for (isOpen of [true, false, true, true])
+      results.push((await transact(connection, mailOf(TEXT), 'mx.remote.example', TIMEOUTS))[0]?.result);
+    connection.close();
+    assert.deepEqual(results, ['delivered', 'failed', 'delivered', 'delivered']);
+    assert.equal(sink.connections, 1);
+    assert.equal(sink.messages.length, 3);
+    assert.equal(sink.commands.filter((line) => line.startsWith('EHLO')).length, 1);
+    assert.equal(sink.commands.filter((line) => line === 'RSET').length, 1);
+  }
+});
+
+test('fields that stand before the message are counted and sent as it is', async (context) => {
+  const sink = await open(context);
+  await send(sink.port, mailOf(TEXT, { prefix: Buffer.from('Delivered-To: ann@acme.example\r\n') }));
+  assert.equal(sink.messages[0]?.data, `Delivered-To: ann@acme.example\r\n${TEXT}`);
+  assert.equal(sink.messages[0]?.parameters, `SIZE=${32 + TEXT.length}`);
+});
+
+test('LMTP: its own greeting, and a reply for each recipient that was taken', async (context) => {
+  const envelope = to(['a', 'no', 'b', 'c'].map((name) => parseAddress(`${name}@remote.example`)));
+  const rcpt = (address: string): string => (address.startsWith('no') ? '550 5.1.1 no' : '250 ok');
+  const ends: [string, RegExp][] = [
+    ['250 2.0.0 a\r\n452 4.2.2 b\r\n552 5.2.2 c', /^delivered 2.0.0,failed 5.1.1,deferred 4.2.2,failed 5.2.2$/],
+    // It breaks off: what has been said counts, all else is asked again.
+    ['250 2.0.0 a\r\n421 4.3.2 b', /^delivered 2.0.0,failed 5.1.1,deferred 4.4.2,deferred 4.4.2$/],
+    ['250 2.0.0 a\r\nrubbish', /^delivered 2.0.0,failed 5.1.1,deferred 4.5.0,deferred 4.5.0$/],
+  ];
+  for (const [dot, expected] of ends) {
+    const sink = await open(context, { rcpt, dot });
+    const outcomes = await send(sink.port, mailOf(TEXT, { protocol: 'lmtp', envelope }));
+    assert.match(outcomes.map(({ result, status }) => `${result} ${status}`).join(), expected);
+    assert.equal(sink.commands[0], 'LHLO mail.test.example');
+  }
+  const sink = await open(context, { ehlo: '500 5.5.1 what' });
+  await assert.rejects(send(sink.port, mailOf(TEXT, { protocol: 'lmtp' })), failsWith('4.4.1', /500 5\.5\.1/));
+});
+
 const STEPS = ['greeting', 'ehlo', 'mail', 'rcpt', 'data', 'dot'] as const;
 
 test('a host that closes at any step gets nothing a second time at that step', async (context) => {
@@ -361,8 +424,8 @@ test('whatever a host says, the transaction ends, and only a 2xx to the final do
     '',
   );
   // The usual answers, one of them changed, make most of what is interesting.
-  const usual = ['220 hi\r\n', '250 PIPELINING\r\n', '250 ok\r\n250 ok\r\n', '354 go\r\n', '250 taken\r\n'];
-  const changed = fc.record({ at: fc.nat(4), by: fc.array(said, { maxLength: 3 }) });
+  const usual = ['220 hi\r\n', '250-x\r\n250 PIPELINING\r\n', '250 ok\r\n250 ok\r\n354 go\r\n', '250 taken\r\n'];
+  const changed = fc.record({ at: fc.nat(3), by: fc.array(said, { maxLength: 3 }) });
   const scripts = fc.oneof(
     changed.map(({ at, by }) => usual.map((answer, i) => (i === at ? by.join('') : answer))),
     fc.array(said, { maxLength: 8 }),

@@ -1,68 +1,32 @@
-// One mail transaction with another host: greeting, envelope, data, and what it says of each recipient.
+// One mail transaction with another host: envelope, data, and what it says of each recipient.
 //
-// In      an open connection, the envelope, the message's bytes piece by piece, how TLS is used
+// In      an open connection, new or kept from before; the envelope, the message's bytes piece by piece
 // Out     an outcome for each recipient, in order; HostFailure when the conversation ends before that
-// States  greeting -> EHLO (or HELO) -> (STARTTLS -> EHLO) -> MAIL -> RCPT ... -> DATA -> data -> final dot
-// Never   sends what the host has said it cannot take: too large, or 8-bit without 8BITMIME; sends in the clear where TLS is
-//         required; believes in TLS what was offered before it
-// RFC 5321 §3.3 §4.2.3 §4.5.3.2, RFC 1870 §6.1, RFC 2920, RFC 3207 §4 §4.2, RFC 6152 §3
+// States  (greeting, see smtp-opening.ts) -> (RSET) -> MAIL -> RCPT ... -> DATA -> data -> final dot -> a reply, with LMTP one for
+//         each recipient that was taken. All up to DATA in one write where PIPELINING is offered
+// Never   sends what the host has said it cannot take: too large, or 8-bit without 8BITMIME
+// RFC 5321 §3.3 §4.2.3, RFC 1870 §6.1, RFC 2033 §4.2, RFC 2920 §3.1, RFC 6152 §3
 
 import type { Envelope } from '../../message/envelope.ts';
 import {
   type Capabilities,
   type ClientReply,
   DATA_COMMAND,
-  ehloCommand,
-  heloCommand,
+  DOT,
   mailCommand,
-  NO_CAPABILITIES,
-  parseCapabilities,
+  RSET_COMMAND,
   rcptCommand,
-  STARTTLS_COMMAND,
 } from '../../wire/smtp/client.ts';
 import { DataEncoder } from '../../wire/smtp/client-data.ts';
 import { type Outcome, outcome } from '../outcome.ts';
-import type { TlsUse } from './outgoing-tls.ts';
-import { HostFailure, type SmtpConnection, TlsFailure } from './smtp-connection.ts';
+import { HostFailure, type SmtpConnection } from './smtp-connection.ts';
+import { greet, type Opening, type SmtpTimeouts } from './smtp-opening.ts';
 
-/** Milliseconds. */
-export interface SmtpTimeouts {
-  readonly connect: number;
-  readonly greeting: number;
-  /** EHLO, MAIL, RCPT: a reply. */
-  readonly command: number;
-  /** A TLS handshake. */
-  readonly handshake: number;
-  /** The reply to DATA. */
-  readonly data: number;
-  /** A piece of the message to be taken. */
-  readonly block: number;
-  /** The reply to the final dot. */
-  readonly final: number;
-  readonly quit: number;
-  /** From the connection to the final dot, whatever progress is made. */
-  readonly whole: number;
-}
-
-/** RFC 5321 §4.5.3.2. One address has `whole` plus `final`, however slowly it talks; for all of them see smtp.ts. */
-export const STANDARD_TIMEOUTS: SmtpTimeouts = {
-  connect: 30_000,
-  greeting: 300_000,
-  command: 300_000,
-  handshake: 60_000,
-  data: 120_000,
-  block: 180_000,
-  final: 600_000,
-  quit: 5000,
-  whole: 1_800_000,
-};
-
-export interface OutgoingMail {
-  /** Our name, for EHLO. */
-  readonly hostname: string;
-  /** Undefined: not used, whatever is offered. */
-  readonly tls: TlsUse | undefined;
+export interface OutgoingMail extends Opening {
   readonly envelope: Envelope;
+  /** Fields that are sent before the message, whole lines. */
+  readonly prefix: Buffer;
+  /** Of the message, without `prefix`. */
   readonly sizeBytes: number;
   /** Bytes from an offset on, at most a piece; empty behind the end. */
   readonly read: (offset: number) => Promise<Buffer>;
@@ -75,54 +39,29 @@ export async function transact(
   remote: string,
   timeouts: SmtpTimeouts,
 ): Promise<Outcome[]> {
-  const offered = await greet(connection, mail, timeouts);
+  connection.offered ??= await greet(connection, mail, timeouts);
+  const { offered } = connection;
   const unfit = unfitFor(offered, mail, remote);
   if (unfit !== undefined) return mail.envelope.recipients.map(() => unfit);
-  const said = await sendEnvelope(connection, mail, offered, timeouts);
+  const { said, ready } = await sendEnvelope(connection, mail, offered, timeouts);
   const outcomes = said.map((reply) => recipientOutcome(reply, remote));
-  if (!outcomes.some(({ result }) => result === 'delivered')) return outcomes;
-  const ready = await connection.command(DATA_COMMAND, timeouts.data);
-  const last = ready.code === 354 ? await sendData(connection, mail, remote, timeouts) : notReady(ready, remote);
-  return outcomes.map((own) => (own.result === 'delivered' ? last : own));
-}
-
-async function greet(connection: SmtpConnection, mail: OutgoingMail, timeouts: SmtpTimeouts): Promise<Capabilities> {
-  const greeting = await connection.greeting(timeouts.greeting);
-  // A host that takes no mail says 554 here; another host of the domain may. RFC 5321 §3.1
-  if (greeting.code !== 220) throw new HostFailure('4.4.1', greeting.said);
-  const offered = await hello(connection, mail.hostname, timeouts);
-  if (mail.tls === undefined || !(await secure(connection, mail.tls, offered, timeouts))) return offered;
-  return hello(connection, mail.hostname, timeouts);
-}
-
-async function hello(connection: SmtpConnection, hostname: string, timeouts: SmtpTimeouts): Promise<Capabilities> {
-  const extended = await connection.command(ehloCommand(hostname), timeouts.command);
-  if (extended.code === 250) return parseCapabilities(extended.lines);
-  if (extended.code < 500) throw new HostFailure('4.4.1', extended.said);
-  const plain = await connection.command(heloCommand(hostname), timeouts.command);
-  if (plain.code !== 250) throw new HostFailure('4.4.1', plain.said);
-  return NO_CAPABILITIES;
-}
-
-/** STARTTLS where it is offered. False: it goes on in the clear, on the same connection. */
-async function secure(
-  connection: SmtpConnection,
-  tls: TlsUse,
-  offered: Capabilities,
-  timeouts: SmtpTimeouts,
-): Promise<boolean> {
-  if (!offered.startTls) {
-    if (tls.isRequired) throw new TlsFailure('TLS is required, and this host offers none');
-    return false;
+  const taken = outcomes.filter(({ result }) => result === 'delivered').length;
+  if (taken === 0) {
+    // Nobody is to get it, and yet data are awaited: their end alone. RFC 2920 §3.1
+    if (ready?.code === 354) {
+      await connection.command(DOT, timeouts.final);
+      connection.isInTransaction = false;
+    }
+    return outcomes;
   }
-  const ready = await connection.command(STARTTLS_COMMAND, timeouts.command);
-  if (ready.code !== 220) {
-    if (tls.isRequired) throw new TlsFailure(`TLS is required, and this host says: ${ready.said}`);
-    if (ready.code < 400) throw new HostFailure('4.5.0', `a reply to STARTTLS that does not fit: ${ready.said}`);
-    return false;
+  if (ready === undefined) throw new HostFailure('4.5.0', 'no reply to DATA');
+  if (ready.code !== 354) {
+    const refused = notReady(ready, remote);
+    return outcomes.map((own) => (own.result === 'delivered' ? refused : own));
   }
-  await connection.startTls(tls.options, timeouts.handshake);
-  return true;
+  const last = await sendData(connection, mail, { remote, taken, timeouts });
+  let next = 0;
+  return outcomes.map((own) => (own.result === 'delivered' ? (last[next++] ?? last[0]!) : own));
 }
 
 function unfitFor({ sizeBytes, eightBitMime }: Capabilities, mail: OutgoingMail, remote: string): Outcome | undefined {
@@ -133,24 +72,38 @@ function unfitFor({ sizeBytes, eightBitMime }: Capabilities, mail: OutgoingMail,
   return undefined;
 }
 
-/** A reply for each recipient; MAIL's for all when that is refused. */
+/** Replies for each recipient, MAIL's for all when that is refused; the one to DATA, undefined where it was not sent. */
+interface EnvelopeReplies {
+  readonly said: readonly ClientReply[];
+  readonly ready?: ClientReply;
+}
+
 async function sendEnvelope(
   connection: SmtpConnection,
   mail: OutgoingMail,
   offered: Capabilities,
   timeouts: SmtpTimeouts,
-): Promise<ClientReply[]> {
-  const mailFrom = mailCommand(mail.envelope, mail.sizeBytes, offered);
-  const recipients = mail.envelope.recipients.map(rcptCommand);
+): Promise<EnvelopeReplies> {
+  const { envelope, prefix, sizeBytes } = mail;
+  const mailFrom = mailCommand(envelope, prefix.length + sizeBytes, offered);
+  const recipients = envelope.recipients.map(rcptCommand);
+  // What is left of a transaction that came to no dot.
+  const reset = connection.isInTransaction ? [RSET_COMMAND] : [];
+  connection.isInTransaction = true;
   if (offered.pipelining) {
-    const [first, ...others] = await connection.commands([mailFrom, ...recipients], timeouts.command);
-    return isDone(first!) ? others : recipients.map(() => first!);
+    const commands = [...reset, mailFrom, ...recipients, DATA_COMMAND];
+    const replies = await connection.commands(commands, timeouts.command);
+    const [first, ...others] = replies.slice(reset.length);
+    const ready = others.pop()!;
+    return { said: isDone(first!) ? others : recipients.map(() => first!), ready };
   }
+  if (reset.length > 0) await connection.command(RSET_COMMAND, timeouts.command);
   const first = await connection.command(mailFrom, timeouts.command);
-  if (!isDone(first)) return recipients.map(() => first);
-  const replies: ClientReply[] = [];
-  for (const recipient of recipients) replies.push(await connection.command(recipient, timeouts.command));
-  return replies;
+  if (!isDone(first)) return { said: recipients.map(() => first) };
+  const said: ClientReply[] = [];
+  for (const recipient of recipients) said.push(await connection.command(recipient, timeouts.command));
+  if (!said.some(isDone)) return { said };
+  return { said, ready: await connection.command(DATA_COMMAND, timeouts.data) };
 }
 
 function isDone(reply: ClientReply): boolean {
@@ -180,27 +133,53 @@ function notReady(reply: ClientReply, remote: string): Outcome {
   return replyOutcome(reply, remote);
 }
 
-async function sendData(
-  connection: SmtpConnection,
-  mail: OutgoingMail,
-  remote: string,
-  timeouts: SmtpTimeouts,
-): Promise<Outcome> {
+interface Sending {
+  readonly remote: string;
+  /** Recipients that the host has taken. */
+  readonly taken: number;
+  readonly timeouts: SmtpTimeouts;
+}
+
+/** One outcome for all that were taken; with LMTP one for each. */
+async function sendData(connection: SmtpConnection, mail: OutgoingMail, sending: Sending): Promise<Outcome[]> {
+  const { timeouts } = sending;
   const encoder = new DataEncoder();
+  let waiting = encoder.push(mail.prefix);
   for (let offset = 0; offset < mail.sizeBytes; ) {
     const piece = await mail.read(offset);
     const encoded = encoder.push(piece);
-    if (encoded === undefined) return unclean(connection);
-    await connection.write(encoded, timeouts.block);
+    if (waiting === undefined || encoded === undefined) return unclean(connection);
     offset += piece.length;
+    waiting = waiting.length === 0 ? encoded : [...waiting, ...encoded];
+    // The last piece goes with the dot, in one write.
+    if (offset >= mail.sizeBytes) break;
+    await connection.write(waiting, timeouts.block);
+    waiting = [];
   }
   const end = encoder.end();
-  if (end === undefined) return unclean(connection);
-  return replyOutcome(await connection.finish(end, timeouts.final), remote);
+  if (waiting === undefined || end === undefined) return unclean(connection);
+  connection.finish([...waiting, end], mail.protocol === 'lmtp' ? sending.taken : 1);
+  return mail.protocol === 'lmtp'
+    ? eachReply(connection, sending)
+    : [replyOutcome(await connection.reply(timeouts.final), sending.remote)];
+}
+
+/** Recipients whose reply has come have that, whatever ends the conversation behind it. RFC 2033 §4.2 */
+async function eachReply(connection: SmtpConnection, { remote, taken, timeouts }: Sending): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  try {
+    while (outcomes.length < taken) outcomes.push(replyOutcome(await connection.reply(timeouts.final), remote));
+  } catch (error) {
+    if (!(error instanceof HostFailure) || outcomes.length === 0) throw error;
+    connection.close();
+    const unknown = outcome('deferred', error.status, error.message, remote);
+    while (outcomes.length < taken) outcomes.push(unknown);
+  }
+  return outcomes;
 }
 
 /** No dot has been sent, so the host forgets what it has got. */
-function unclean(connection: SmtpConnection): Outcome {
+function unclean(connection: SmtpConnection): Outcome[] {
   connection.close();
-  return outcome('failed', '5.6.0', 'The message has a bare CR, a bare LF or a NUL and cannot be sent by SMTP');
+  return [outcome('failed', '5.6.0', 'The message has a bare CR, a bare LF or a NUL and cannot be sent by SMTP')];
 }

@@ -17,12 +17,14 @@ import type { Channel, Delivered, Delivery } from './channel.ts';
 import { type ExchangeParts, type Exchanges, findExchanges, type Host } from './exchanges.ts';
 import type { OutgoingTls, TlsUse } from './outgoing-tls.ts';
 import { HostFailure, SmtpConnection, TlsFailure } from './smtp-connection.ts';
-import { type OutgoingMail, type SmtpTimeouts, STANDARD_TIMEOUTS, transact } from './smtp-transaction.ts';
+import { type SmtpTimeouts, STANDARD_TIMEOUTS } from './smtp-opening.ts';
+import { type OutgoingMail, transact } from './smtp-transaction.ts';
 
 const ADDRESSES_MAX = 4;
 /** As many are asked, however long they take. RFC 5321 §5.1 */
 const ASKED_MIN = 2;
 /** Bytes of a message read at a time. */
+const NO_BYTES = Buffer.alloc(0);
 const PIECE_BYTES = Math.min(256 * 1024, BLOB_CHUNK_BYTES);
 
 export interface SmtpChannelParts extends ExchangeParts {
@@ -98,8 +100,10 @@ export class SmtpChannel implements Channel {
   #mail({ message, envelope }: Delivery, tls: TlsUse | undefined): OutgoingMail {
     const { blob, traceBytes } = message;
     return {
+      protocol: this.name,
       hostname: this.#parts.hostnames[0]!,
       tls,
+      prefix: NO_BYTES,
       envelope,
       // Our Return-Path line is for mailboxes. RFC 5321 §4.4
       sizeBytes: blob.length - traceBytes,

@@ -145,6 +145,11 @@ export function heloCommand(hostname: string): string {
   return commandLine(`HELO ${hostname}`);
 }
 
+/** RFC 2033 §4.1 */
+export function lhloCommand(hostname: string): string {
+  return commandLine(`LHLO ${hostname}`);
+}
+
 /** SIZE and BODY only to a server that offers them. */
 export function mailCommand({ sender, body }: Envelope, sizeBytes: number, offered: Capabilities): string {
   const size = offered.sizeBytes === undefined ? '' : ` SIZE=${sizeBytes}`;
@@ -157,5 +162,8 @@ export function rcptCommand({ address }: Recipient): string {
 }
 
 export const STARTTLS_COMMAND = 'STARTTLS\r\n';
+export const RSET_COMMAND = 'RSET\r\n';
 export const DATA_COMMAND = 'DATA\r\n';
+/** The end of the data. */
+export const DOT = '.\r\n';
 export const QUIT_COMMAND = 'QUIT\r\n';
