@@ -35,6 +35,10 @@ export interface Preamble {
   readonly returnPath: string;
   /** Received, and what submission adds. */
   readonly fields: string;
+  /** What of the header as it was sent is left out: offsets, in order, none within another. */
+  readonly without?: readonly (readonly [start: number, end: number])[];
+  /** The end of the header was not there to be looked at, and fields may have to be left out behind it. */
+  readonly isHeaderCut?: boolean;
 }
 
 export interface TakenMessage {
@@ -55,7 +59,10 @@ export class Intake {
   #traceBytes = 0;
   #isAbandoned = false;
 
-  /** `preamble` is asked once, with the header as far as it is buffered: all of it for a message below the buffer size. */
+  /**
+   * `preamble` is asked once, with the header as far as it is buffered: all of it for a message below the buffer size. Where it
+   * says that the header is cut, the message is refused for now.
+   */
   constructor(intakes: Intakes, id: MessageId, preamble: (head: Buffer) => Preamble) {
     this.#intakes = intakes;
     this.id = id;
@@ -82,8 +89,9 @@ export class Intake {
 
   async #spill(): Promise<void> {
     const head = this.#takeBuffered();
-    const { returnPath, fields } = this.#preamble(head);
-    this.#traceBytes = Buffer.byteLength(returnPath, 'latin1');
+    const { returnPath, fields, without, isHeaderCut } = this.#preamble(head);
+    if (isHeaderCut === true) throw new Failure('full', 'Too many messages at once, try again later');
+    this.#traceBytes = Buffer.byteLength(returnPath);
     const large = await LargeMessage.create(this.#intakes.host, this.id);
     if (this.#isAbandoned) {
       large.abandon();
@@ -91,8 +99,8 @@ export class Intake {
     }
     this.#large = large;
     this.#hash = createHash('sha256');
-    await this.#writeLarge(Buffer.from(returnPath + fields, 'latin1'));
-    await this.#writeLarge(head);
+    await this.#writeLarge(Buffer.from(returnPath + fields));
+    for (const piece of piecesOf(head, without)) await this.#writeLarge(piece);
   }
 
   async #writeLarge(chunk: Buffer): Promise<void> {
@@ -121,10 +129,10 @@ export class Intake {
   async finish(received: number, lines: 'crlf' | 'any' = 'crlf'): Promise<TakenMessage> {
     if (this.#large !== undefined) return this.#finishLarge(received, lines, this.#large);
     const body = this.#takeBuffered();
-    const { returnPath, fields } = this.#preamble(body);
-    this.#traceBytes = Buffer.byteLength(returnPath, 'latin1');
-    const before = Buffer.from(returnPath + fields, 'latin1');
-    const bytes = before.length === 0 ? body : Buffer.concat([before, body], before.length + body.length);
+    const { returnPath, fields, without } = this.#preamble(body);
+    this.#traceBytes = Buffer.byteLength(returnPath);
+    const before = Buffer.from(returnPath + fields);
+    const bytes = before.length === 0 ? body : Buffer.concat([before, ...piecesOf(body, without)]);
     const parsed = parseMessage(bytes);
     const bareLineFeeds = lines === 'any' ? countBareLineFeeds(bytes) : 0;
     const digest = hashOnce('sha256', bytes, 'buffer');
@@ -183,4 +191,16 @@ export class Intake {
     this.#large?.abandon();
     this.#large = undefined;
   }
+}
+
+/** What is left of a message without these ranges. */
+function piecesOf(bytes: Buffer, without: Preamble['without'] = []): Buffer[] {
+  const pieces: Buffer[] = [];
+  let at = 0;
+  for (const [start, end] of without) {
+    pieces.push(bytes.subarray(at, start));
+    at = end;
+  }
+  pieces.push(bytes.subarray(at));
+  return pieces;
 }

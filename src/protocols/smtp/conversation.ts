@@ -6,6 +6,7 @@ import type { Recipient } from '../../message/envelope.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
 import type { RouteRequest } from '../../routing/resolve.ts';
 import type { Framer, Line } from '../../wire/framer.ts';
+import type { MessageReceiver } from './commands/receive.ts';
 import type { SmtpDoor } from './door.ts';
 
 /** MAIL was accepted; recipients are being named. */
@@ -14,6 +15,8 @@ export interface MailTransaction {
   readonly request: RouteRequest;
   /** Those that got 250. */
   readonly recipients: Recipient[];
+  /** Of which some has come: between two BDAT. */
+  message?: MessageReceiver | undefined;
 }
 
 export interface SmtpConversation {
@@ -27,6 +30,7 @@ export interface SmtpConversation {
   readonly login: StandingLogin<MailLogin> | undefined;
   /** Logins that have failed. */
   failedLogins: number;
+  /** Set: what had come of a message is given up. */
   transaction: MailTransaction | undefined;
   /** Recipients that were refused for good since the last accepted message. */
   refusedRecipients: number;

@@ -38,7 +38,7 @@ export class SmtpSession implements SmtpConversation {
   helloName: string | undefined;
   isExtended = false;
   #login: StandingLogin<MailLogin> | undefined;
-  transaction: MailTransaction | undefined;
+  #transaction: MailTransaction | undefined;
   refusedRecipients = 0;
   failedLogins = 0;
 
@@ -62,6 +62,7 @@ export class SmtpSession implements SmtpConversation {
         if (pending !== undefined || turn !== undefined) this.touch();
       }
     } while (await this.more());
+    this.transaction = undefined;
     if (this.#farewell !== undefined) this.close(...this.#farewell);
     this.connection.end();
   }
@@ -88,6 +89,15 @@ export class SmtpSession implements SmtpConversation {
     return this.#login;
   }
 
+  get transaction(): MailTransaction | undefined {
+    return this.#transaction;
+  }
+
+  set transaction(next: MailTransaction | undefined) {
+    this.#transaction?.message?.abandon();
+    this.#transaction = next;
+  }
+
   loggedIn(login: StandingLogin<MailLogin>): void {
     this.#login = login;
     const over = (): void => {
@@ -112,7 +122,7 @@ export class SmtpSession implements SmtpConversation {
     return this.connection.record;
   }
 
-  #answer(line: Line): Promise<void> | undefined {
+  #answer(line: Line): Promise<unknown> | undefined {
     if (line.kind === 'bad-line') {
       if (isHttp(line.head)) return this.#refuseHttp();
       const text =
@@ -126,7 +136,7 @@ export class SmtpSession implements SmtpConversation {
     }
   }
 
-  #run(command: SmtpCommand): Promise<void> | undefined {
+  #run(command: SmtpCommand): Promise<unknown> | undefined {
     switch (command.verb) {
       case 'EHLO':
         return ehlo(this, command.name);

@@ -20,6 +20,7 @@ export interface DataProgress {
   readonly runs: readonly Buffer[];
   /** The bytes after the final dot, once it has been received. */
   readonly rest: Buffer | undefined;
+  readonly isEnd: boolean;
 }
 
 export class DataReader {
@@ -42,14 +43,14 @@ export class DataReader {
     let from = 0; // where the search goes on
     if (this.#dot) {
       const resumed = this.#resume(chunk, runs);
-      if (resumed.rest !== undefined) return { runs, rest: resumed.rest };
-      if (this.#dot) return { runs, rest: undefined };
+      if (resumed.rest !== undefined) return { runs, rest: resumed.rest, isEnd: true };
+      if (this.#dot) return { runs, rest: undefined, isEnd: false };
       at = resumed.at;
       from = at;
     } else if (this.#atLineStart() && chunk.length > 0 && chunk[0] === DOT) {
       const line = this.#dotLine(chunk, 0, runs, 0);
-      if (line.rest !== undefined) return { runs, rest: line.rest };
-      if (this.#dot) return { runs, rest: undefined };
+      if (line.rest !== undefined) return { runs, rest: line.rest, isEnd: true };
+      if (this.#dot) return { runs, rest: undefined, isEnd: false };
       at = line.at;
       from = at;
     }
@@ -65,15 +66,15 @@ export class DataReader {
       from = lf + 1;
       if (from < chunk.length && chunk[from] === DOT) {
         const line = this.#dotLine(chunk, from, runs, at);
-        if (line.rest !== undefined) return { runs, rest: line.rest };
-        if (this.#dot) return { runs, rest: undefined };
+        if (line.rest !== undefined) return { runs, rest: line.rest, isEnd: true };
+        if (this.#dot) return { runs, rest: undefined, isEnd: false };
         at = line.at;
         from = at;
       }
     }
     this.#give(chunk, at, chunk.length, runs);
     this.#remember(chunk, chunk.length);
-    return { runs, rest: undefined };
+    return { runs, rest: undefined, isEnd: false };
   }
 
   #atLineStart(): boolean {
