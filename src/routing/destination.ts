@@ -80,3 +80,8 @@ export function formatHops(hops: readonly Hop[]): string {
     })
     .join(',');
 }
+
+/** As a destination. */
+export function hopsTo(hosts: readonly string[]): string {
+  return formatHops(hosts.map((host) => ({ host, port: undefined })));
+}

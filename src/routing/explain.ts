@@ -2,7 +2,7 @@
 
 import type { Reply } from '../base/reply.ts';
 import { formatAddress } from '../message/address.ts';
-import type { Resolution, Site, Step } from './resolve.ts';
+import type { Resolution, Site, Step } from './resolution.ts';
 
 export interface Explanation {
   readonly address: string;

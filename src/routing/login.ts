@@ -4,7 +4,7 @@
 
 import type { AccountId } from '../base/ids.ts';
 import { type Admission, admissionOf } from './admission.ts';
-import type { RoutingTables, Site } from './resolve.ts';
+import type { RoutingTables, Site } from './resolution.ts';
 import { addressOfKey, SITE_POSTMASTER, type UserRow } from './rows.ts';
 
 export interface Login extends Admission {

@@ -20,7 +20,7 @@ import { parseFilter } from '../wire/ldap/filter-text.ts';
 import { movedKeys, rowAt } from './history.ts';
 import { SENDER_LISTS_MAX } from './list-access.ts';
 import { membersOf } from './list-members.ts';
-import type { RoutingTables, Site } from './resolve.ts';
+import type { RoutingTables, Site } from './resolution.ts';
 import type { GroupRow, RecipientRow, RouteRow } from './rows.ts';
 import { type SettingRow, settingsOf } from './settings.ts';
 import { readAliasDn, readDynamicLists, readRecipient, readRoute, readSettings, readState } from './tables.ts';

@@ -8,7 +8,7 @@
 import type { AccountId } from '../base/ids.ts';
 import type { Address } from '../message/address.ts';
 import { replies } from './replies.ts';
-import type { Resolution } from './resolve.ts';
+import type { Resolution } from './resolution.ts';
 import type { RecipientRow, RouteRow } from './rows.ts';
 import type { RoutingSettings } from './settings.ts';
 import { mailboxTarget } from './targets.ts';

@@ -14,7 +14,7 @@ import type { Entry } from '../directory/entry.ts';
 import { type Admissions, admissionOf, type OwnAdmission } from './admission.ts';
 import { ownAdmissionOf } from './compile.ts';
 import { type Login, loginOf } from './login.ts';
-import type { Site } from './resolve.ts';
+import type { Site } from './resolution.ts';
 import type { RecipientRow, RouteRow } from './rows.ts';
 import { readRecipient, readRoute, readRoutesAbove, readState } from './tables.ts';
 

@@ -1,0 +1,95 @@
+// The part of a walk that goes by the row of an entry: a user's, a list's, the site postmaster's.
+//
+// In      the row and that of the domain in which it claims the address
+// Out     the reply of the target, of what it leads to, or of what forbids it
+// Order   statuses -> size -> what is not supported -> access rules of a list -> mail host -> routing address ->
+//         mailbox, or the list's members
+// RFC 5321 §3.9, §4.5.1
+
+import type { Reply } from '../../base/reply.ts';
+import { type Address, formatAddress, tryParseAddress } from '../../message/address.ts';
+import { unsupportedNames } from '../attributes.ts';
+import { hopsTo } from '../destination.ts';
+import { replies } from '../replies.ts';
+import { addressOfKey, type RecipientRow, type RouteRow, SITE_POSTMASTER, type UserRow } from '../rows.ts';
+import { hopTarget, mailboxTarget } from '../targets.ts';
+import type { Lists } from './lists.ts';
+import { stopOf, stopped } from './stop.ts';
+import type { Onward, Walk } from './walk.ts';
+
+export class Recipients {
+  readonly #walk: Walk;
+  readonly #onward: Onward;
+  readonly #lists: Lists;
+
+  constructor(walk: Walk, onward: Onward, lists: Lists) {
+    this.#walk = walk;
+    this.#onward = onward;
+    this.#lists = lists;
+  }
+
+  recipient(row: RecipientRow, route: RouteRow, address: Address, depth: number): Reply | undefined {
+    if (this.#walk.explain) this.#walk.step('alias table', `${formatAddress(address)} is the ${row.kind} ${row.dn}`);
+    const stop = stopOf(this.#walk, route, row);
+    if (stop !== undefined) return stopped(this.#walk, stop, address);
+    const { mailHost, routingAddress } = row;
+    const isHere = mailHost === undefined || this.#walk.isOurs(mailHost);
+    const unsupported = isHere && routingAddress === undefined ? unsupportedNames(route, row) : [];
+    if (unsupported.length > 0) {
+      if (this.#walk.explain) this.#walk.step('not supported', unsupported.join(', '));
+      return replies.unsupported;
+    }
+    const part = row.kind === 'group' ? this.#lists.access(row) : 'members';
+    if (typeof part !== 'string') return part;
+    if (!isHere) return this.#toMailHost(row, mailHost, address);
+    if (routingAddress !== undefined) return this.#reroute(row, routingAddress, depth);
+    return row.kind === 'user' ? this.#user(row, address) : this.#lists.group(row, part, address, depth);
+  }
+
+  sitePostmaster(address: Address): Reply | undefined {
+    const row = this.#walk.alias(SITE_POSTMASTER);
+    if (row === undefined) return undefined;
+    if (row === null || row.kind !== 'user') {
+      if (this.#walk.explain) this.#walk.step('postmaster', 'this site has no postmaster entry');
+      return replies.noSuchUser;
+    }
+    if (this.#walk.explain) this.#walk.step('postmaster', `site postmaster, ${row.dn}`);
+    const { mailHost } = row;
+    if (mailHost === undefined || this.#walk.isOurs(mailHost)) return this.#user(row, address);
+    // `<postmaster>` is valid at any host, and the address asked for may be one that only this host has. RFC 5321 §4.5.1
+    return this.#toMailHost(row, mailHost, address.domain === '' ? address : addressOfKey(SITE_POSTMASTER));
+  }
+
+  #toMailHost({ dn, routingAddress }: RecipientRow, mailHost: string, address: Address): Reply | undefined {
+    if (this.#walk.explain) this.#walk.step('mail host', `mailHost of ${dn}: ${mailHost}`);
+    const isPeer = this.#isPeer(mailHost);
+    if (isPeer === undefined) return undefined;
+    if (isPeer && this.#walk.explain)
+      this.#walk.step('loop', `the message has come from ${mailHost}, whose directory says otherwise`);
+    if (isPeer) return replies.sentBack;
+    if (this.#walk.explain && routingAddress !== undefined)
+      this.#walk.step('address', `mailRoutingAddress: ${routingAddress}`);
+    const recipient = routingAddress === undefined ? address : tryParseAddress(routingAddress);
+    return recipient === undefined ? replies.badAddress : this.#walk.target(hopTarget(recipient, hopsTo([mailHost])));
+  }
+
+  /** Whether the message has come from this host, as the host's entry says. */
+  #isPeer(host: string): boolean | undefined {
+    const { peer } = this.#walk.request;
+    if (peer === undefined || peer === host) return peer === host;
+    const settings = this.#walk.settings();
+    return settings && settings.hosts.get(host)?.addresses.includes(peer) === true;
+  }
+
+  #reroute({ dn }: RecipientRow, routingAddress: string, depth: number): Reply | undefined {
+    if (this.#walk.explain) this.#walk.step('mail host', `mailRoutingAddress of ${dn}: ${routingAddress}`);
+    return this.#walk.follow(`mailRoutingAddress of ${dn}`)
+      ? this.#onward.addressText(routingAddress, depth + 1)
+      : undefined;
+  }
+
+  #user(row: UserRow, address: Address): Reply {
+    if (this.#walk.explain) this.#walk.step('delivery option', 'mailbox');
+    return this.#walk.target(mailboxTarget(address, row.account));
+  }
+}

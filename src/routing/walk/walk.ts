@@ -1,0 +1,202 @@
+// What all parts of one walk from an address to its targets share: what was asked, what has been found, what is missing.
+//
+// In      the request, the tables as far as they are loaded, the names of this host
+// Out     targets, steps, and the rows to ask for
+// States  a row that is not loaded is asked for, and the walk goes on, for it may find more to ask for; where nothing more can
+//         be found out it is left at once
+// Limits  STEPS_MAX steps are kept
+
+import type { Reply } from '../../base/reply.ts';
+import type { Address } from '../../message/address.ts';
+import { channelNamed } from '../channels.ts';
+import type { ChannelRow } from '../compile-channel.ts';
+import type { ListQuestion } from '../list-tables.ts';
+import { replies } from '../replies.ts';
+import type { Ask, ResolveOptions, RoutingTables, Site, Step, StepName } from '../resolution.ts';
+import type { RouteRequest } from '../route-request.ts';
+import type { RecipientRow, RouteRow } from '../rows.ts';
+import type { RoutingSettings } from '../settings.ts';
+import { pausedTarget, type Target, targetText, withOrigin } from '../targets.ts';
+
+/** Where its parts lead back to. A reply is undefined where what it leads to has already been added, or is yet to be asked. */
+export interface Onward {
+  /** `depth`: how many addresses lie behind it. */
+  address(address: Address, depth: number): Reply | undefined;
+  /** Of an address that a row holds. */
+  addressText(text: string, depth: number): Reply | undefined;
+  /** `route` is the row of the address's own domain. */
+  ofDomain(address: Address, route: RouteRow, depth: number): Reply | undefined;
+  /** `route` is that of the domain in which `row` claims the address. */
+  recipient(row: RecipientRow, route: RouteRow, address: Address, depth: number): Reply | undefined;
+}
+
+const STEPS_MAX = 2000;
+
+/** Thrown inside only, to leave a walk that has nothing more to find out: the same each time, because a stack costs microseconds. */
+const ENOUGH = new Error('enough');
+
+export class Walk {
+  readonly request: RouteRequest;
+  readonly tables: RoutingTables;
+  readonly isExplaining: boolean;
+  /** Not where a list's first members have been explained. */
+  explain: boolean;
+  readonly steps: Step[] = [];
+  /** By key. */
+  readonly targets = new Map<string, Target>();
+  /** The envelope's address, or the member of a list that is being followed: resolved again, it alone leads there. */
+  origin: Address | undefined;
+  /** Lists that the walk is in. */
+  listDepth = 0;
+  hasLooped = false;
+  readonly #site: Site;
+  readonly #askMax: number;
+  readonly #ask = {
+    domains: new Set<string>(),
+    addresses: new Set<string>(),
+    dns: new Set<string>(),
+    settings: false,
+    lists: [] as ListQuestion[],
+  };
+  /** Groups and catch-all substitutions already followed: a loop or a second way to the same. */
+  readonly #followed = new Set<string>();
+
+  constructor(request: RouteRequest, tables: RoutingTables, site: Site, options: ResolveOptions) {
+    this.request = request;
+    this.tables = tables;
+    this.#site = site;
+    this.isExplaining = options.explain ?? false;
+    this.explain = this.isExplaining;
+    this.#askMax = options.askMax ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Undefined, too, where the walk is left. */
+  run(walk: () => Reply | undefined): Reply | undefined {
+    try {
+      return walk();
+    } catch (error) {
+      if (error === ENOUGH) return undefined;
+      throw error;
+    }
+  }
+
+  leave(): never {
+    throw ENOUGH;
+  }
+
+  // Rows. Undefined: not loaded, and asked for.
+
+  route(domain: string): RouteRow | null | undefined {
+    const row = this.tables.route(domain);
+    if (row === undefined) this.#missing(this.#ask.domains, domain);
+    return row;
+  }
+
+  alias(key: string): RecipientRow | null | undefined {
+    const row = this.tables.alias(key);
+    if (row === undefined) this.#missing(this.#ask.addresses, key);
+    return row;
+  }
+
+  /** By normalized DN. */
+  entry(dn: string): RecipientRow | null | undefined {
+    const row = this.tables.recipient(dn);
+    if (row === undefined) this.#missing(this.#ask.dns, dn);
+    return row;
+  }
+
+  settings(): RoutingSettings | undefined {
+    const settings = this.tables.settings();
+    if (settings !== undefined) return settings;
+    this.#ask.settings = true;
+    if (this.asked() >= this.#askMax) throw ENOUGH;
+    return undefined;
+  }
+
+  /** Undefined, too, for a name that is no channel. */
+  channel(name: string): ChannelRow | undefined {
+    const settings = this.settings();
+    return settings && channelNamed(settings, name);
+  }
+
+  #missing(set: Set<string>, key: string): void {
+    set.add(key);
+    if (this.asked() >= this.#askMax) throw ENOUGH;
+  }
+
+  /** A row that nothing more can be found out without. */
+  wanted<T>(row: T | undefined): T {
+    if (row === undefined) throw ENOUGH;
+    return row;
+  }
+
+  /** An answer about lists that nothing more can be found out without. */
+  answered<T>(answer: T | undefined, question: ListQuestion): T {
+    if (answer !== undefined) return answer;
+    this.#ask.lists.push(question);
+    throw ENOUGH;
+  }
+
+  /** How much is missing. */
+  asked(): number {
+    const { domains, addresses, dns, settings, lists } = this.#ask;
+    return domains.size + addresses.size + dns.size + (settings ? 1 : 0) + lists.length;
+  }
+
+  ask(): Ask {
+    const { domains, addresses, dns, settings, lists } = this.#ask;
+    return { domains: [...domains], addresses: [...addresses], dns: [...dns], settings, lists };
+  }
+
+  // What is found.
+
+  target(planned: Target): Reply {
+    const channel = this.channel(planned.channel);
+    const refused = this.#overLimit(channel);
+    if (refused !== undefined) return refused;
+    const waits = planned.destination === '' && channel?.isPaused === true;
+    const target = withOrigin(waits ? pausedTarget(planned) : planned, this.origin!);
+    const known = this.targets.has(target.key);
+    if (!known) this.targets.set(target.key, target);
+    if (this.explain) this.step('channel', `${targetText(target)}${known ? ': already a target' : ''}`);
+    return replies.accepted;
+  }
+
+  #overLimit(channel: ChannelRow | undefined): Reply | undefined {
+    const { sizeBytes } = this.request;
+    if (channel?.sizeMax === undefined || sizeBytes === undefined || sizeBytes <= channel.sizeMax) return undefined;
+    if (this.explain)
+      this.step('channel', `${channel.key}: blocklimit ${channel.sizeMax}, the message has ${sizeBytes}`);
+    return replies.overChannelLimit;
+  }
+
+  step(step: StepName, detail: string): void {
+    if (this.areStepsFull() && step !== 'reply' && this.listDepth > 0) return;
+    this.steps.push(this.listDepth === 0 ? { step, detail } : { step, detail, depth: this.listDepth });
+  }
+
+  areStepsFull(): boolean {
+    return this.steps.length >= STEPS_MAX;
+  }
+
+  /** False when it has been followed before. */
+  follow(what: string): boolean {
+    if (!this.#followed.has(what)) {
+      this.#followed.add(what);
+      return true;
+    }
+    this.hasLooped = true;
+    if (this.explain) this.step('loop', `${what} has been followed already`);
+    return false;
+  }
+
+  // This host.
+
+  isOurs(host: string): boolean {
+    return this.#site.hostnames.includes(host);
+  }
+
+  isLocal({ routingHosts, isMx }: RouteRow): boolean {
+    return isMx === undefined && (routingHosts === undefined || routingHosts.some((host) => this.isOurs(host)));
+  }
+}
