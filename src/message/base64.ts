@@ -1,4 +1,4 @@
-// Base64, decoded as mail has it: in runs, with whatever stands between the digits.
+// Base64 as mail has it: decoded in runs, with whatever stands between the digits; encoded in lines.
 //
 // In      octets piece by piece; any octets at all, nothing here throws
 // RFC 2045 §6.8
@@ -48,3 +48,19 @@ export class Base64Decoder {
 }
 
 const PADDING = Buffer.from('=');
+
+/** Octets that make a line of 76 digits. RFC 2045 §6.8 */
+const LINE_OCTETS = 57;
+
+/** Lines of 76 digits, each with its CRLF; empty for no octets. */
+export function encodeBase64(octets: Buffer): Buffer {
+  const lines = Math.ceil(octets.length / LINE_OCTETS);
+  const encoded = Buffer.allocUnsafe(Math.ceil(octets.length / 3) * 4 + 2 * lines);
+  let length = 0;
+  for (let at = 0; at < octets.length; at += LINE_OCTETS) {
+    length += encoded.write(octets.toString('base64', at, at + LINE_OCTETS), length, 'latin1');
+    encoded[length++] = 0x0d;
+    encoded[length++] = 0x0a;
+  }
+  return encoded;
+}

@@ -61,7 +61,7 @@ test('a body of several pieces is decoded as one', () => {
   const words = 'Ein Satz über Grüße — 日本語. '.repeat(20_000);
   const utf8 = Buffer.from(words);
   const base64 = utf8.toString('base64').replace(/.{75}/g, '$&\r\n');
-  const quoted = encodeQuotedPrintable(utf8.toString('latin1'));
+  const quoted = encodeQuotedPrintable(utf8).toString('latin1');
   for (const [body, encoding] of [
     [utf8, '8bit'],
     [Buffer.from(base64), 'base64'],

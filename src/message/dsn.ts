@@ -155,7 +155,7 @@ function headerText(header: Header): string {
 function headerPart(header: string): string {
   if (isPlainText(header)) return `Content-Type: text/rfc822-headers\r\n\r\n${header}`;
   const type = 'Content-Type: text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable';
-  return `${type}\r\n\r\n${encodeQuotedPrintable(header)}`;
+  return `${type}\r\n\r\n${encodeQuotedPrintable(Buffer.from(header, 'latin1')).toString('latin1')}`;
 }
 
 /** ASCII in CRLF lines of legal length: fit for 7bit. */

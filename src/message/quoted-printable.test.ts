@@ -3,6 +3,10 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { decodeQuotedPrintable, encodeQuotedPrintable } from './quoted-printable.ts';
 
+function encode(text: string): string {
+  return encodeQuotedPrintable(Buffer.from(text, 'latin1')).toString('latin1');
+}
+
 function decode(text: string): string {
   return decodeQuotedPrintable(Buffer.from(text, 'latin1')).toString('latin1');
 }
@@ -17,22 +21,31 @@ test('codes, soft breaks and what is none of them', () => {
   assert.equal(decode(''), '');
 });
 
+test('no line begins with a dash: none is taken for a delimiter', () => {
+  assert.equal(encode('--b\r\n-'), '=2D-b\r\n=2D');
+  const [, second] = encode(`${'a'.repeat(75)}--b`).split('\r\n');
+  assert.equal(second, '=2D-b');
+});
+
 test('lines are short and end in nothing invisible', () => {
-  assert.equal(encodeQuotedPrintable('a b \r\nc=\t'), 'a b=20\r\nc=3D=09');
-  assert.equal(encodeQuotedPrintable('\r\n\n\r\0\xff'), '\r\n=0A=0D=00=FF');
+  assert.equal(encode('a b \r\nc=\t'), 'a b=20\r\nc=3D=09');
+  assert.equal(encode('\r\n\n\r\0\xff'), '\r\n=0A=0D=00=FF');
 });
 
 test('property: what is encoded is decoded, in lines of 76', () => {
   const text = fc.array(
-    fc.oneof(fc.constantFrom('\r\n', ' ', '=', 'a'.repeat(30), '\xff'), fc.string({ unit: 'binary-ascii' })),
+    fc.oneof(
+      fc.constantFrom('\r\n', ' ', '=', 'a'.repeat(30), '-', 'b'.repeat(40_000), '\xff'),
+      fc.string({ unit: 'binary-ascii' }),
+    ),
   );
   fc.assert(
     fc.property(text, (pieces) => {
       const value = pieces.join('');
-      const encoded = encodeQuotedPrintable(value);
+      const encoded = encode(value);
       assert.equal(decode(encoded), value);
       assert.match(encoded, /^[\x20-\x7e\t\r\n]*$/);
-      for (const line of encoded.split('\r\n')) assert.ok(line.length <= 76 && !/[ \t]$/.test(line), line);
+      for (const line of encoded.split('\r\n')) assert.ok(line.length <= 76 && !/^-|[ \t]$/.test(line), line);
     }),
   );
 });

@@ -4,33 +4,55 @@
 
 const HEX = '0123456789ABCDEF';
 const LINE_MAX = 76;
+/** What an octet becomes at most: `=XX` and a soft break before it. */
+const OCTET_MAX = 6;
 
 /**
- * The bytes of latin1 `text` in quoted-printable: printable ASCII and CRLF line breaks stay, lines are at most 76
- * characters, nothing stands at a line's end that a gateway could take away.
+ * Octets in quoted-printable: printable ASCII and CRLF line breaks stay, lines are at most 76 characters, nothing stands at
+ * a line's end that a gateway could take away, and no line begins with a dash, as a delimiter of a multipart does.
  */
-export function encodeQuotedPrintable(text: string): string {
-  return text.split('\r\n').map(encodeLine).join('\r\n');
-}
-
-function encodeLine(line: string): string {
-  let encoded = '';
+export function encodeQuotedPrintable(octets: Uint8Array): Buffer {
+  const pieces: Buffer[] = [];
+  let encoded = Buffer.allocUnsafe(PIECE);
   let length = 0;
-  for (let at = 0; at < line.length; at++) {
-    const code = line.charCodeAt(at);
-    const isLast = at === line.length - 1;
-    const isSpace = code === 0x20 || code === 0x09;
-    const isPlain = (code > 0x20 && code < 0x7f && code !== 0x3d) || (isSpace && !isLast);
-    const piece = isPlain ? line.charAt(at) : `=${HEX.charAt(code >> 4)}${HEX.charAt(code & 15)}`;
-    if (length + piece.length > (isLast ? LINE_MAX : LINE_MAX - 1)) {
-      encoded += '=\r\n';
+  let column = 0;
+  for (let at = 0; at < octets.length; at++) {
+    if (length > PIECE - OCTET_MAX) {
+      pieces.push(encoded.subarray(0, length));
+      encoded = Buffer.allocUnsafe(PIECE);
       length = 0;
     }
-    encoded += piece;
-    length += piece.length;
+    const octet = octets[at]!;
+    if (octet === 0x0d && octets[at + 1] === 0x0a) {
+      encoded[length++] = 0x0d;
+      encoded[length++] = 0x0a;
+      at++;
+      column = 0;
+      continue;
+    }
+    const isLast = at + 1 === octets.length || (octets[at + 1] === 0x0d && octets[at + 2] === 0x0a);
+    const isSpace = octet === 0x20 || octet === 0x09;
+    let isPlain = (octet > 0x20 && octet < 0x7f && octet !== 0x3d) || (isSpace && !isLast);
+    if (column + (isPlain ? 1 : 3) > (isLast ? LINE_MAX : LINE_MAX - 1)) {
+      encoded[length++] = 0x3d;
+      encoded[length++] = 0x0d;
+      encoded[length++] = 0x0a;
+      column = 0;
+    }
+    if (column === 0 && octet === 0x2d) isPlain = false;
+    if (isPlain) encoded[length++] = octet;
+    else {
+      encoded[length++] = 0x3d;
+      encoded[length++] = HEX.charCodeAt(octet >> 4);
+      encoded[length++] = HEX.charCodeAt(octet & 15);
+    }
+    column += isPlain ? 1 : 3;
   }
-  return encoded;
+  pieces.push(encoded.subarray(0, length));
+  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
 }
+
+const PIECE = 65_536;
 
 /** Value of a hexadecimal digit by its char code, 255 for what is none. */
 const HEX_VALUE = new Uint8Array(256).fill(255);
