@@ -100,6 +100,9 @@ export const MIME_STRUCTURE_BYTES = 256 * 1024;
 /** Addresses of one header field that are stored beside the message, and message ids of one References field. */
 export const HEADER_ADDRESSES_MAX = 1000;
 export const HEADER_REFERENCES_MAX = 100;
+/** A message that is converted for a host that takes less, and all of them that are on their way: their bytes are in memory. */
+export const CONVERTED_MAX = 64 * 1024 * 1024;
+export const CONVERTED_HELD = 128 * 1024 * 1024;
 /** Received fields that mean a loop. RFC 5321 §6.3. */
 export const RECEIVED_MAX = 100;
 /** A message larger than this, or one that would take a thread over its bound, is written to a segment file of its own. */

@@ -146,17 +146,33 @@ test('without PIPELINING each command waits for its reply', async (context) => {
   assert.ok(!sink.commands.some((line) => line.startsWith('RCPT')));
 });
 
-test('8-bit text goes as 8BITMIME, and comes back from a host that takes none', async (context) => {
+test('8-bit text goes as 8BITMIME, and in quoted-printable to a host that takes none', async (context) => {
   const sink = await open(context);
-  const mail = mailOf('Subject: x\r\n\r\nna\xefve\r\n', { envelope: { ...ENVELOPE, body: '8BITMIME' } });
+  const envelope = { ...ENVELOPE, body: '8BITMIME' as const };
+  const mail = mailOf('Subject: x\r\n\r\nna\xefve\r\n', { envelope });
   assert.equal((await send(sink.port, mail))[0]?.result, 'delivered');
   assert.match(sink.messages[0]?.parameters ?? '', /BODY=8BITMIME/);
-  sink.script = { extensions: ['SIZE'] };
-  const [outcome] = await send(sink.port, mail);
+  for (const script of [{ extensions: ['SIZE 200'] }, { ehlo: '500 what' }] satisfies SinkScript[]) {
+    sink.script = script;
+    assert.equal((await send(sink.port, mail))[0]?.result, 'delivered');
+    const taken = sink.messages.at(-1)!;
+    assert.doesNotMatch(taken.parameters, /BODY/);
+    assert.equal(
+      taken.data,
+      'Subject: x\r\nMIME-Version: 1.0\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nna=EFve\r\n',
+    );
+  }
+  sink.script = { extensions: ['SIZE 60'] };
+  assert.equal((await send(sink.port, mail))[0]?.status, '5.3.4');
+});
+
+test('8-bit text that is signed comes back from a host that takes none', async (context) => {
+  const sink = await open(context, { extensions: ['SIZE'] });
+  const text = 'Content-Type: multipart/signed; boundary=s\r\n\r\n--s\r\n\r\n\xff\r\n--s\r\n\r\nx\r\n--s--\r\n';
+  const [outcome] = await send(sink.port, mailOf(text, { envelope: { ...ENVELOPE, body: '8BITMIME' } }));
   assert.equal(outcome?.result, 'failed');
   assert.equal(outcome?.status, '5.6.3');
-  sink.script = { ehlo: '500 what' };
-  assert.equal((await send(sink.port, mail))[0]?.status, '5.6.3');
+  assert.equal(sink.messages.length, 0);
 });
 
 test('a message that is larger than the host says it takes is not sent', async (context) => {

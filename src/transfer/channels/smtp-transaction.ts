@@ -4,7 +4,7 @@
 // Out     an outcome for each recipient, in order; HostFailure when the conversation ends before that
 // States  (greeting, see smtp-opening.ts) -> (RSET) -> MAIL -> RCPT ... -> DATA -> data -> final dot -> a reply, with LMTP one for
 //         each recipient that was taken. All up to DATA in one write where PIPELINING is offered
-// Never   sends what the host has said it cannot take: too large, or 8-bit without 8BITMIME
+// Never   sends what the host has said it cannot take: too large; 8-bit text for one without 8BITMIME is converted (converted.ts)
 // RFC 5321 §3.3 §4.2.3, RFC 1870 §6.1, RFC 2033 §4.2, RFC 2920 §3.1, RFC 6152 §3
 
 import type { Envelope } from '../../message/envelope.ts';
@@ -19,6 +19,7 @@ import {
 } from '../../wire/smtp/client.ts';
 import { DataEncoder } from '../../wire/smtp/client-data.ts';
 import { type Outcome, outcome } from '../outcome.ts';
+import { converted } from './converted.ts';
 import { HostFailure, type SmtpConnection } from './smtp-connection.ts';
 import { greet, type Opening, type SmtpTimeouts } from './smtp-opening.ts';
 
@@ -41,9 +42,30 @@ export async function transact(
 ): Promise<Outcome[]> {
   connection.offered ??= await greet(connection, mail, timeouts);
   const { offered } = connection;
-  const unfit = unfitFor(offered, mail, remote);
-  if (unfit !== undefined) return mail.envelope.recipients.map(() => unfit);
-  const { said, ready } = await sendEnvelope(connection, mail, offered, timeouts);
+  const all = (shared: Outcome): Outcome[] => mail.envelope.recipients.map(() => shared);
+  const tooLarge = tooLargeFor(offered, mail, remote);
+  if (tooLarge !== undefined) return all(tooLarge);
+  if (mail.envelope.body === '7BIT' || offered.eightBitMime) return exchange(connection, mail, remote, timeouts);
+  const changed = await converted('seven-bit', mail, remote);
+  if ('refused' in changed) return all(changed.refused);
+  try {
+    const { sizeBytes, read } = changed;
+    const fitting = { ...mail, envelope: { ...mail.envelope, body: '7BIT' as const }, sizeBytes, read };
+    // It has grown.
+    const tooLargeNow = tooLargeFor(offered, fitting, remote);
+    return tooLargeNow === undefined ? await exchange(connection, fitting, remote, timeouts) : all(tooLargeNow);
+  } finally {
+    changed.release();
+  }
+}
+
+async function exchange(
+  connection: SmtpConnection,
+  mail: OutgoingMail,
+  remote: string,
+  timeouts: SmtpTimeouts,
+): Promise<Outcome[]> {
+  const { said, ready } = await sendEnvelope(connection, mail, connection.offered!, timeouts);
   const outcomes = said.map((reply) => recipientOutcome(reply, remote));
   const taken = outcomes.filter(({ result }) => result === 'delivered').length;
   if (taken === 0) {
@@ -64,12 +86,9 @@ export async function transact(
   return outcomes.map((own) => (own.result === 'delivered' ? (last[next++] ?? last[0]!) : own));
 }
 
-function unfitFor({ sizeBytes, eightBitMime }: Capabilities, mail: OutgoingMail, remote: string): Outcome | undefined {
-  if (sizeBytes !== undefined && sizeBytes > 0 && mail.sizeBytes > sizeBytes)
-    return outcome('failed', '5.3.4', `${remote} takes at most ${sizeBytes} bytes, this message has ${mail.sizeBytes}`);
-  if (mail.envelope.body === '8BITMIME' && !eightBitMime)
-    return outcome('failed', '5.6.3', `${remote} takes no 8-bit text, and this message has some`);
-  return undefined;
+function tooLargeFor({ sizeBytes }: Capabilities, mail: OutgoingMail, remote: string): Outcome | undefined {
+  if (sizeBytes === undefined || sizeBytes === 0 || mail.sizeBytes <= sizeBytes) return undefined;
+  return outcome('failed', '5.3.4', `${remote} takes at most ${sizeBytes} bytes, this message has ${mail.sizeBytes}`);
 }
 
 /** Replies for each recipient, MAIL's for all when that is refused; the one to DATA, undefined where it was not sent. */
