@@ -7,7 +7,7 @@ import { formatAddress } from '../message/address.ts';
 import { diff, type MovedRow } from '../provisioning/diff.ts';
 import { INTERNAL_REQUEST } from '../routing/route-request.ts';
 import { addressOfKey } from '../routing/rows.ts';
-import { readRowsAfter } from '../routing/tables.ts';
+import { readRowsAfter } from '../routing/table-contents.ts';
 import type { EntryParts } from './entries.ts';
 import { adminOperation } from './operation.ts';
 

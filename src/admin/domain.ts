@@ -5,7 +5,7 @@ import { Failure } from '../base/failure.ts';
 import { dcDnOfDomain } from '../directory/dn.ts';
 import { findEntry } from '../directory/entries.ts';
 import type { RouteRow, Status } from '../routing/rows.ts';
-import { readRoutes } from '../routing/tables.ts';
+import { readRoutes } from '../routing/table-contents.ts';
 import {
   type Changed,
   dryRun,

@@ -13,7 +13,7 @@ import { INITIAL, PATTERN_CHARACTERS, parsePattern } from '../routing/rewrite/pa
 import { type Rule, type RuleSource, ruleOf } from '../routing/rewrite/rule-set.ts';
 import { printTemplate } from '../routing/rewrite/template.ts';
 import { DOORS } from '../routing/route-request.ts';
-import { readRoutes } from '../routing/tables.ts';
+import { readRoutes } from '../routing/table-contents.ts';
 import { askedAddress } from './naming.ts';
 import { adminOperation } from './operation.ts';
 

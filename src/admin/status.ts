@@ -5,7 +5,7 @@ import { type ScramSetting, type ScramStatus, scramStatus } from '../auth/scram-
 import type { Revision } from '../base/ids.ts';
 import { FORMAT } from '../database/format.ts';
 import type { Reader } from '../database/operation.ts';
-import { readState } from '../routing/tables.ts';
+import { readState } from '../routing/generation.ts';
 import { queueFigures } from '../transfer/queue.ts';
 import { adminOperation } from './operation.ts';
 

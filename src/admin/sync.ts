@@ -17,9 +17,11 @@ import { mailOfFile } from '../provisioning/zone-from-file.ts';
 import { formatZoneServer, parseZoneServer, zoneSourceDn, zoneSourceOf } from '../provisioning/zone-source.ts';
 import type { SourceStatus, ZoneSources } from '../provisioning/zone-sources.ts';
 import { type Digest, digestLines, digestTables } from '../routing/digest.ts';
+import { readState } from '../routing/generation.ts';
 import { misplacedDomains } from '../routing/misplaced.ts';
 import type { Synchronized, SyncRuns, Verification } from '../routing/sync-runs.ts';
-import { countRows, type EntryProblems, readProblems, readRoute, readState } from '../routing/tables.ts';
+import { countRows, type EntryProblems, readProblems } from '../routing/table-contents.ts';
+import { readRoute } from '../routing/tables.ts';
 import { adminOperation } from './operation.ts';
 
 export interface SyncParts extends ProvisioningParts {

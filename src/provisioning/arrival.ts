@@ -17,9 +17,10 @@ import { SERVER } from '../directory/caller.ts';
 import { dcDnOfDomain } from '../directory/dn.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
 import type { RoutingCache } from '../routing/cache.ts';
+import { stateIn } from '../routing/generation.ts';
 import { replies } from '../routing/replies.ts';
 import type { RouteRow } from '../routing/rows.ts';
-import { routeIn, stateIn } from '../routing/tables.ts';
+import { routeIn } from '../routing/tables.ts';
 import { applyAll } from './change.ts';
 import {
   ARRIVALS_MAX,

@@ -8,7 +8,7 @@ import { findEntry } from '../directory/entries.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
 import { hasClass } from '../directory/entry.ts';
 import { replies } from '../routing/replies.ts';
-import { countRows, readProblems } from '../routing/tables.ts';
+import { countRows, readProblems } from '../routing/table-contents.ts';
 import { zoneNames } from '../zones/names.ts';
 import { bootstrap } from './bootstrap.ts';
 import { change } from './change.ts';

@@ -9,12 +9,13 @@ import { isAccepted, type Reply } from '../base/reply.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import type { AttributeValue, DirectoryChange } from '../directory/entry.ts';
 import { schema } from '../directory/schema.ts';
+import { stateIn } from '../routing/generation.ts';
 import { changedKeysIn, type HistoryKind, rowBeforeIn } from '../routing/history.ts';
+import { rowIn } from '../routing/next-generation.ts';
 import type { Site } from '../routing/resolve.ts';
 import { LoadedTables, resolveIn } from '../routing/resolve-in.ts';
 import { INTERNAL_REQUEST } from '../routing/route-request.ts';
 import { addressOfKey, type RecipientRow } from '../routing/rows.ts';
-import { rowIn, stateIn } from '../routing/tables.ts';
 import { applyAll, type ChangeArguments, type EntrySummary } from './change.ts';
 
 export interface DiffArguments extends Omit<ChangeArguments, 'dryRun' | 'session'> {

@@ -11,7 +11,8 @@ import { findEntryIn } from '../directory/entries.ts';
 import { type ChangedEntry, type Entry, textValue } from '../directory/entry.ts';
 import { tryParseAddress } from '../message/address.ts';
 import { recipientKindOf } from '../routing/compile.ts';
-import { basesAbove, domainsWithBase, stateIn } from '../routing/tables.ts';
+import { stateIn } from '../routing/generation.ts';
+import { basesAbove, domainsWithBase } from '../routing/tables.ts';
 
 export async function withPreferredHost(
   tx: Transaction,

@@ -18,9 +18,10 @@ import {
   type RuleRow,
   ruleProblems,
 } from '../routing/compile-rule.ts';
+import { stateIn } from '../routing/generation.ts';
 import { parseTemplate } from '../routing/rewrite/parse-template.ts';
 import type { TemplateChannel } from '../routing/rewrite/template.ts';
-import { settingIn, settingsIn, stateIn } from '../routing/tables.ts';
+import { settingIn, settingsIn } from '../routing/setting-rows.ts';
 
 export async function checkRules(tx: Transaction, { before, after }: ChangedEntry): Promise<void> {
   if (after !== undefined && isRule(after)) await checkRule(tx, before, after);

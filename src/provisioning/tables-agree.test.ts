@@ -10,8 +10,9 @@ import { Failure } from '../base/failure.ts';
 import type { Reader } from '../database/operation.ts';
 import { attributesOfJson } from '../directory/entries.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
+import { readState } from '../routing/generation.ts';
 import { synchronizeFully } from '../routing/rebuild.ts';
-import { readSettings, readState } from '../routing/tables.ts';
+import { readSettings } from '../routing/setting-rows.ts';
 import { readTables } from '../routing/testing.ts';
 import { type Difference, verifyTables } from '../routing/verify.ts';
 import {

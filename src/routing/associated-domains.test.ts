@@ -12,7 +12,7 @@ import {
   replace,
   type TestDirectory,
 } from '../provisioning/testing.ts';
-import { readProblems, readRoutes } from './tables.ts';
+import { readProblems, readRoutes } from './table-contents.ts';
 
 let directory: TestDirectory;
 beforeEach(async () => {

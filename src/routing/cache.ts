@@ -11,6 +11,7 @@ import { asciiLower } from '../base/characters.ts';
 import type { AccountId, PublishedRevision, Revision } from '../base/ids.ts';
 import type { Awaitable, Reader } from '../database/operation.ts';
 import { type Address, addressKey, tryParseAddress } from '../message/address.ts';
+import { readState } from './generation.ts';
 import { changedKeysAfter, type HistoryKind } from './history.ts';
 import { listTables, UnknownLists } from './list-tables.ts';
 import { type Login, loginOf } from './login.ts';
@@ -24,8 +25,9 @@ import {
   type Site,
 } from './resolve.ts';
 import { type RecipientRow, type RouteRow, SITE_POSTMASTER } from './rows.ts';
+import { readSettings } from './setting-rows.ts';
 import { type RoutingSettings, settingsOf } from './settings.ts';
-import { type AliasRow, readAlias, readAliasAt, readRecipient, readRoute, readSettings, readState } from './tables.ts';
+import { type AliasRow, readAlias, readAliasAt, readRecipient, readRoute } from './tables.ts';
 
 const RECENT_MAX = 20_000;
 /** More changes than these are not followed one by one: everything is forgotten. */

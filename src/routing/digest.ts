@@ -11,8 +11,10 @@ import { Failure } from '../base/failure.ts';
 import type { Reader } from '../database/operation.ts';
 import { findEntry } from '../directory/entries.ts';
 import { readMemberValues } from '../directory/member-values.ts';
+import { readState } from './generation.ts';
 import type { RecipientRow } from './rows.ts';
-import { readRowsAfter, readSettings, readState } from './tables.ts';
+import { readSettings } from './setting-rows.ts';
+import { readRowsAfter } from './table-contents.ts';
 
 const PAGE = 1000;
 /** Lines that one answer holds. */

@@ -2,7 +2,7 @@
 
 import { setDerivedVersion } from '../database/derived.ts';
 import { operation } from '../database/operation.ts';
-import { setHostnames } from './tables.ts';
+import { setHostnames } from './generation.ts';
 
 /** At each start, before rows are compiled anew: those made for other names count as no version's. */
 export const nameHost = operation('routing.name-host', async (tx, hostnames: readonly string[]): Promise<void> => {

@@ -13,9 +13,10 @@ import type { LdapUrl } from '../directory/ldap-url.ts';
 import { readMemberValues } from '../directory/member-values.ts';
 import { Search, type SearchCursor } from '../directory/search.ts';
 import { parseFilter } from '../wire/ldap/filter-text.ts';
+import { readState } from './generation.ts';
 import { type ListPart, type Member, membersOf, writtenModerators } from './list-members.ts';
 import type { GroupRow } from './rows.ts';
-import { readRecipient, readState } from './tables.ts';
+import { readRecipient } from './tables.ts';
 
 /** JSON. `source` 0 is what the entry says, the others are its URLs. */
 export interface ListPlace {

@@ -5,7 +5,7 @@
 import type { Reader } from '../database/operation.ts';
 import { entriesWith } from '../directory/entries.ts';
 import { DOMAIN_CLASSES, mailDomainOf } from '../directory/mail-domain.ts';
-import type { EntryProblems } from './tables.ts';
+import type { EntryProblems } from './table-contents.ts';
 
 const PAGE = 500;
 

@@ -17,13 +17,15 @@ import { compileFilter, OUTSIDE } from '../directory/match.ts';
 import { entriesNaming, withMembers } from '../directory/member-values.ts';
 import { entryAt, membersAt } from '../directory/past-entry.ts';
 import { parseFilter } from '../wire/ldap/filter-text.ts';
+import { readState } from './generation.ts';
 import { movedKeys, rowAt } from './history.ts';
 import { SENDER_LISTS_MAX } from './list-access.ts';
 import { membersOf } from './list-members.ts';
 import type { RoutingTables, Site } from './resolution.ts';
 import type { GroupRow, RecipientRow, RouteRow } from './rows.ts';
+import { readSettings } from './setting-rows.ts';
 import { type SettingRow, settingsOf } from './settings.ts';
-import { readAliasDn, readDynamicLists, readRecipient, readRoute, readSettings, readState } from './tables.ts';
+import { readAliasDn, readDynamicLists, readRecipient, readRoute } from './tables.ts';
 
 const KEYS_MAX = 100_000;
 const DYNAMIC_MAX = 10_000;

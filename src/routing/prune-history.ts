@@ -3,7 +3,7 @@
 import { TENANT } from '../base/tenant.ts';
 import { operation } from '../database/operation.ts';
 import { oldestChangeIn } from '../directory/change-log.ts';
-import { setHistoryFrom, stateIn } from './tables.ts';
+import { setHistoryFrom, stateIn } from './generation.ts';
 
 /** Rows a call removes: the writer must not be held. */
 const PRUNE_ROWS = 2000;

@@ -15,8 +15,9 @@ import {
   type TestDirectory,
   userDn,
 } from '../provisioning/testing.ts';
+import { readState } from './generation.ts';
 import { beginRebuild, finishRebuild, rebuildSlice, routingTables, synchronizeFully } from './rebuild.ts';
-import { readProblems, readState } from './tables.ts';
+import { readProblems } from './table-contents.ts';
 import { readTables } from './testing.ts';
 
 /** As an older compiler may have left them: rows that are missing, wrong and too many. */

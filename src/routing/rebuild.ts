@@ -15,27 +15,22 @@ import type { Entry } from '../directory/entry.ts';
 import { DOMAIN_CLASSES } from '../directory/mail-domain.ts';
 import { domainsOf, routeOfDirectory } from './associated-domains.ts';
 import { COMPILER_VERSION } from './compile.ts';
+import { type Generation, noteDifference, type RoutingState, setHistoryFrom, stateIn } from './generation.ts';
 import { type HistoryKind, rememberRow } from './history.ts';
-import { compileSetting } from './settings.ts';
-import { compiled, replaceRecipient, replaceRoute, replaceSetting, withoutHeld } from './synchronize.ts';
 import {
-  aliasDnIn,
   beginGeneration,
   clearOthers,
-  countRowsIn,
   differencesIn,
   dropBuilding,
   finishGeneration,
   forgetDifferences,
-  type Generation,
   keysWithout,
-  noteDifference,
-  type RoutingState,
-  recipientIn,
   rowIn,
-  setHistoryFrom,
-  stateIn,
-} from './tables.ts';
+} from './next-generation.ts';
+import { compileSetting } from './settings.ts';
+import { compiled, replaceRecipient, replaceRoute, replaceSetting, withoutHeld } from './synchronize.ts';
+import { countRowsIn } from './table-contents.ts';
+import { aliasDnIn, recipientIn } from './tables.ts';
 
 const SLICE = 200;
 /** Rows of the old generation that one transaction removes or looks at. */

@@ -2,6 +2,7 @@
 
 import type { Transaction } from '../database/operation.ts';
 import type { Address } from '../message/address.ts';
+import { stateIn } from './generation.ts';
 import type { Member } from './list-members.ts';
 import { LoadedLists } from './list-tables.ts';
 import {
@@ -14,8 +15,9 @@ import {
   type Site,
 } from './resolve.ts';
 import type { RecipientRow, RouteRow } from './rows.ts';
+import { settingsIn } from './setting-rows.ts';
 import { type RoutingSettings, settingsOf } from './settings.ts';
-import { aliasIn, recipientIn, routeIn, settingsIn, stateIn } from './tables.ts';
+import { aliasIn, recipientIn, routeIn } from './tables.ts';
 
 /** Rows loaded so far. May serve several addresses of one operation, as long as that does not change the tables. */
 export class LoadedTables extends LoadedLists implements RoutingTables {

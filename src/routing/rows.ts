@@ -4,6 +4,7 @@
 // the entry says nothing.
 
 import type { AccountId } from '../base/ids.ts';
+import type { Row } from '../database/operation.ts';
 import type { AccessRule } from '../directory/access-rules.ts';
 import type { LdapUrl } from '../directory/ldap-url.ts';
 import type { Address } from '../message/address.ts';
@@ -143,4 +144,9 @@ export const SITE_POSTMASTER = 'postmaster';
 export function addressOfKey(key: string): Address {
   const at = key.lastIndexOf('@');
   return at < 0 ? { localPart: key, domain: '' } : { localPart: key.slice(0, at), domain: key.slice(at + 1) };
+}
+
+/** Of a table that holds it as JSON in the column `row`. */
+export function parsedRow<T>(found: Row | undefined): T | null {
+  return found === undefined ? null : (JSON.parse(found['row'] as string) as T);
 }

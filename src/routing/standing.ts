@@ -13,10 +13,11 @@ import { entryByUuid, findEntry } from '../directory/entries.ts';
 import type { Entry } from '../directory/entry.ts';
 import { type Admissions, admissionOf, type OwnAdmission } from './admission.ts';
 import { ownAdmissionOf } from './compile.ts';
+import { readState } from './generation.ts';
 import { type Login, loginOf } from './login.ts';
 import type { Site } from './resolution.ts';
 import type { RecipientRow, RouteRow } from './rows.ts';
-import { readRecipient, readRoute, readRoutesAbove, readState } from './tables.ts';
+import { readRecipient, readRoute, readRoutesAbove } from './tables.ts';
 
 export interface Standing {
   readonly entry: Entry;

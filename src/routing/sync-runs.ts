@@ -10,7 +10,7 @@ import type { Json } from '../base/json.ts';
 import { operation, type Reader, type Writer } from '../database/operation.ts';
 import { dropHalfBuilt, synchronizeFully } from './rebuild.ts';
 import { synchronizeDomain } from './synchronize-domain.ts';
-import { noteCheckIn, readCheck, type TableCheck } from './tables.ts';
+import { noteCheckIn, readCheck, type TableCheck } from './table-checks.ts';
 import { type Difference, verifyTables } from './verify.ts';
 
 export interface Synchronized {

@@ -11,21 +11,10 @@ import { entriesBelowIn, findEntryIn } from '../directory/entries.ts';
 import type { Entry } from '../directory/entry.ts';
 import { routeOfDirectory } from './associated-domains.ts';
 import { recipientKindOf } from './compile.ts';
+import { type Generation, generationsOf, type RoutingState, stateIn } from './generation.ts';
 import type { RecipientRow, RouteRow } from './rows.ts';
 import { compiled, withoutHeld } from './synchronize.ts';
-import {
-  aliasDnIn,
-  type Generation,
-  generationsOf,
-  mendAlias,
-  type RoutingState,
-  recipientIn,
-  recipientsBelowIn,
-  routeIn,
-  stateIn,
-  writeRecipient,
-  writeRoute,
-} from './tables.ts';
+import { aliasDnIn, mendAlias, recipientIn, recipientsBelowIn, routeIn, writeRecipient, writeRoute } from './tables.ts';
 
 const SLICE = 200;
 

@@ -21,23 +21,11 @@ import { formatAddress } from '../message/address.ts';
 import { ensureAccount } from '../store/accounts.ts';
 import { checkAssociatedDomains, domainsMovedBy, routeOfDirectory } from './associated-domains.ts';
 import { compileDomain, compileRecipient, isUserHere, recipientKindOf } from './compile.ts';
+import { type Generation, generationsOf, type RoutingState, stateIn } from './generation.ts';
 import { addressOfKey, type Problem, type RecipientRow, type RouteRow } from './rows.ts';
+import { settingIn, writeSetting } from './setting-rows.ts';
 import { compileSetting, type SettingRow } from './settings.ts';
-import {
-  aliasIn,
-  basesAbove,
-  domainsWithBase,
-  type Generation,
-  generationsOf,
-  type RoutingState,
-  recipientIn,
-  routeIn,
-  settingIn,
-  stateIn,
-  writeRecipient,
-  writeRoute,
-  writeSetting,
-} from './tables.ts';
+import { aliasIn, basesAbove, domainsWithBase, recipientIn, routeIn, writeRecipient, writeRoute } from './tables.ts';
 
 /** One row of the routing or the alias table, by domain or address. */
 export interface TableChange {

@@ -4,9 +4,9 @@ import { TENANT } from '../base/tenant.ts';
 import type { Reader } from '../database/operation.ts';
 import { liesIn } from '../directory/ldap-url.ts';
 import type { MemberValue } from '../directory/member-values.ts';
+import { readState } from './generation.ts';
 import type { ListTables } from './list-tables.ts';
 import type { RecipientRow } from './rows.ts';
-import { readState } from './tables.ts';
 
 /** All rows of the generation that answers, without generation and revision, in order. */
 export function readTables(reader: Reader): Record<'routes' | 'aliases' | 'entries' | 'settings', unknown[]> {

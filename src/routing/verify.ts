@@ -15,22 +15,14 @@ import { unusableMembers } from '../directory/member-values.ts';
 import { readAccount } from '../store/accounts.ts';
 import { domainsOf, readRouteOfDirectory } from './associated-domains.ts';
 import { compileRecipient, isUserHere, recipientKindOf } from './compile.ts';
+import { type RoutingState, readState } from './generation.ts';
 import type { HistoryKind } from './history.ts';
 import type { RecipientRow } from './rows.ts';
+import { readSetting, readSettings } from './setting-rows.ts';
 import { compileSetting, type SettingRow } from './settings.ts';
 import { heldApart, UNUSABLE_MAX } from './synchronize.ts';
-import {
-  countRows,
-  type RoutingState,
-  readAliasDn,
-  readRecipient,
-  readRoute,
-  readRoutesAbove,
-  readRowsAfter,
-  readSetting,
-  readSettings,
-  readState,
-} from './tables.ts';
+import { countRows, readRowsAfter } from './table-contents.ts';
+import { readAliasDn, readRecipient, readRoute, readRoutesAbove } from './tables.ts';
 
 const PAGE = 500;
 /** Differences that are named; the others are counted. */

@@ -4,7 +4,8 @@
 
 import { Counter, Gauge, Registry } from '@prometheus-io/client';
 import { walBytes } from '../database/writer-thread.ts';
-import { readCheck, readState } from '../routing/tables.ts';
+import { readState } from '../routing/generation.ts';
+import { readCheck } from '../routing/table-checks.ts';
 import { queueFigures } from '../transfer/queue.ts';
 import { type Counts, LOOP_DELAY } from './counters.ts';
 import type { MainParts } from './main-parts.ts';

@@ -5,8 +5,9 @@
 import type { QueueRowId } from '../base/ids.ts';
 import { operation, type Transaction, type Writer } from '../database/operation.ts';
 import { pausedChannels } from '../routing/channels.ts';
+import { stateIn } from '../routing/generation.ts';
+import { settingsIn } from '../routing/setting-rows.ts';
 import { settingsOf } from '../routing/settings.ts';
-import { settingsIn, stateIn } from '../routing/tables.ts';
 import { continueJourney } from './journey.ts';
 import { rowsIn } from './queue.ts';
 import { endRows } from './record.ts';

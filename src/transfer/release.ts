@@ -12,8 +12,8 @@ import { asFailure } from '../base/failure.ts';
 import { idOf, type QueueRowId, type Revision } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { operation, type Reader, type Transaction, type Writer } from '../database/operation.ts';
+import { readState } from '../routing/generation.ts';
 import { changedKeysAfter } from '../routing/history.ts';
-import { readState } from '../routing/tables.ts';
 import { ReprocessChannel } from './channels/reprocess.ts';
 import { heldDestinationAfter, isAnyHeld, isHeldFor, lastRow } from './queue.ts';
 
