@@ -5,7 +5,15 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Failure } from '../base/failure.ts';
 import { type Address, parseAddress } from './address.ts';
-import { decodeEnvelope, type Envelope, encodeEnvelope, formatPath, formatSender, type Recipient } from './envelope.ts';
+import {
+  type DeliverBy,
+  decodeEnvelope,
+  type Envelope,
+  encodeEnvelope,
+  formatPath,
+  formatSender,
+  type Recipient,
+} from './envelope.ts';
 
 const plain = { noNullPrototype: true } as const;
 const address: fc.Arbitrary<Address> = fc.record(
@@ -13,13 +21,32 @@ const address: fc.Arbitrary<Address> = fc.record(
   plain,
 );
 /** Required: a key that is new to the types has to be added here, or this file does not compile. */
-const whole: fc.Arbitrary<Required<Recipient>> = fc.record({ address, original: fc.string() }, plain);
+const whole: fc.Arbitrary<Required<Recipient>> = fc.record(
+  {
+    address,
+    original: fc.string(),
+    notify: fc.subarray(['SUCCESS', 'FAILURE', 'DELAY'] as const),
+    orcpt: fc.record({ type: fc.string(), address: fc.string() }, plain),
+  },
+  plain,
+);
+const by: fc.Arbitrary<DeliverBy> = fc.oneof(
+  fc.record({ at: fc.nat(), mode: fc.constantFrom('R', 'N') }, plain),
+  fc.record({ at: fc.nat(), mode: fc.constantFrom('R', 'N'), trace: fc.constant(true) }, plain),
+);
 const recipient: fc.Arbitrary<Recipient> = fc.oneof(whole, fc.record({ address }, plain));
 const envelope: fc.Arbitrary<Required<Envelope>> = fc.record(
   {
     sender: fc.option(address, { nil: undefined }),
     recipients: fc.array(recipient),
     body: fc.constantFrom('7BIT', '8BITMIME'),
+    isUtf8: fc.constant(true),
+    ret: fc.constantFrom('FULL', 'HDRS'),
+    envid: fc.string(),
+    requireTls: fc.constant(true),
+    by,
+    holdUntil: fc.nat(),
+    priority: fc.integer({ min: -9, max: 9 }),
   },
   plain,
 );
@@ -47,6 +74,12 @@ test('what is no envelope is a failure, not an envelope with holes', () => {
     { ...whole, recipients: [{ address: null }] },
     { ...whole, recipients: [{ address: ['a', 1] }] },
     { ...whole, recipients: [{ address: ['a', 'b'], original: 1 }] },
+    { ...whole, recipients: [{ address: ['a', 'b'], notify: ['NEVER'] }] },
+    { ...whole, recipients: [{ address: ['a', 'b'], orcpt: 'rfc822;a@b' }] },
+    { ...whole, isUtf8: false },
+    { ...whole, ret: 'ALL' },
+    { ...whole, by: { at: '1', mode: 'R' } },
+    { ...whole, holdUntil: null },
   ])
     assert.throws(
       () => decodeEnvelope(broken as never),

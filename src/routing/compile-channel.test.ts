@@ -81,7 +81,7 @@ test('a kind, and a name that is one', () => {
   assert.deepEqual(channel('smtp', 'smtp', []).problems, undefined);
   assert.match(channel('store', 'discard', []).problems?.[0]?.reason ?? '', /^a channel named store is of that kind$/);
   assert.equal(channel('store', 'discard', []).channelKind, 'store');
-  assert.match(channel('x', 'bitbucket', []).problems?.[0]?.reason ?? '', /^is none of smtp, store, /);
+  assert.match(channel('x', 'bitbucket', []).problems?.[0]?.reason ?? '', /^is none of smtp, lmtp, /);
   assert.equal(channel('x', 'bitbucket', []).channelKind, 'hold', 'nothing is lost by a slip');
 });
 
@@ -90,8 +90,14 @@ test('those of entries, and those that need none', () => {
   assert.deepEqual(
     allChannels(settings).map(({ key, channelKind, dn }) => [key, channelKind, dn !== '']),
     [
+      ['autoreply', 'autoreply', false],
       ['discard', 'discard', false],
+      ['file', 'file', false],
+      ['forward', 'forward', false],
       ['hold', 'hold', false],
+      ['list', 'list', false],
+      ['lmtp', 'lmtp', false],
+      ['program', 'program', false],
       ['reprocess', 'reprocess', false],
       ['smtp', 'smtp', true],
       ['store', 'store', false],

@@ -24,7 +24,19 @@ const KEYWORD_LENGTH = 3000;
 const BACKOFF_STEPS = 20;
 const COUNT_MAX = 100_000;
 
-export const channelKinds = ['smtp', 'store', 'hold', 'discard', 'reprocess'] as const;
+export const channelKinds = [
+  'smtp',
+  'lmtp',
+  'store',
+  'forward',
+  'autoreply',
+  'program',
+  'file',
+  'list',
+  'hold',
+  'discard',
+  'reprocess',
+] as const;
 export type ChannelKind = (typeof channelKinds)[number];
 
 /** What keywords say; a key that is absent: as without them. */

@@ -4,7 +4,13 @@ import { asciiLower } from '../base/characters.ts';
 import { normalizeDn, parentOf, parseDn, SUFFIX } from '../directory/dn.ts';
 import type { Entry } from '../directory/entry.ts';
 
-export const containers = { rules: 'Rules', channels: 'Channels', hosts: 'Hosts', sources: 'Sources' } as const;
+export const containers = {
+  rules: 'Rules',
+  channels: 'Channels',
+  hosts: 'Hosts',
+  sources: 'Sources',
+  programs: 'Programs',
+} as const;
 
 export type Container = keyof typeof containers;
 

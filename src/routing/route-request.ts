@@ -24,6 +24,10 @@ export interface RouteRequest {
   readonly sizeBytes?: number;
   /** The client's address, where a host or a program has brought it over the network. */
   readonly peer?: string;
+  /** By this channel its login's mail goes to other hosts. */
+  readonly channel?: string;
+  /** Lists by their entries, which have made this message: it is not made again for them. */
+  readonly lists?: readonly number[];
 }
 
 /** By which door a message comes that says nothing of it: from another host, or from who has logged in. */
@@ -41,7 +45,7 @@ export function accepted(request: RouteRequest): RouteRequest {
 }
 
 export function encodeRouteRequest(request: RouteRequest): JsonObject {
-  const { sender, caller, mayRelay, door, sizeBytes, peer } = request;
+  const { sender, caller, mayRelay, door, sizeBytes, peer, channel, lists } = request;
   return {
     sender: encodeAddress(sender),
     caller: { ...caller },
@@ -49,15 +53,18 @@ export function encodeRouteRequest(request: RouteRequest): JsonObject {
     door,
     ...(sizeBytes === undefined ? {} : { sizeBytes }),
     ...(peer === undefined ? {} : { peer }),
+    ...(channel === undefined ? {} : { channel }),
+    ...(lists === undefined ? {} : { lists }),
   };
 }
 
 /** Throws Failure('invalid') for what encodeRouteRequest does not give. */
 export function decodeRouteRequest(json: Json | undefined): RouteRequest {
-  const { sender, caller, mayRelay, door, sizeBytes, peer } = objectOf(json);
+  const { sender, caller, mayRelay, door, sizeBytes, peer, channel, lists } = objectOf(json);
   if (typeof mayRelay !== 'boolean' || !(DOORS as readonly unknown[]).includes(door)) throw notARequest();
   if (sizeBytes !== undefined && typeof sizeBytes !== 'number') throw notARequest();
-  if (peer !== undefined && typeof peer !== 'string') throw notARequest();
+  if (!isTextOrAbsent(peer) || !isTextOrAbsent(channel)) throw notARequest();
+  if (lists !== undefined && !isNumbers(lists)) throw notARequest();
   return {
     sender: decodeAddress(sender),
     caller: decodeCaller(caller),
@@ -65,7 +72,17 @@ export function decodeRouteRequest(json: Json | undefined): RouteRequest {
     door: door as Door,
     ...(sizeBytes === undefined ? {} : { sizeBytes }),
     ...(peer === undefined ? {} : { peer }),
+    ...(channel === undefined ? {} : { channel }),
+    ...(lists === undefined ? {} : { lists }),
   };
+}
+
+function isTextOrAbsent(json: Json | undefined): json is string | undefined {
+  return json === undefined || typeof json === 'string';
+}
+
+function isNumbers(json: Json): json is readonly number[] {
+  return Array.isArray(json) && json.every((value) => typeof value === 'number');
 }
 
 function decodeCaller(json: Json | undefined): Caller {

@@ -8,6 +8,7 @@ import type { JsonObject } from '../base/json.ts';
 import { type Address, formatAddress, tryParseAddress } from '../message/address.ts';
 import type { ChannelRow } from './compile-channel.ts';
 import type { ListPart } from './list-members.ts';
+import type { PartOf } from './options/part.ts';
 import type { GroupRow } from './rows.ts';
 
 export interface Target {
@@ -31,10 +32,13 @@ export function mailboxTarget(recipient: Address, account: AccountId): Target {
   return { channel: 'store', destination: '', recipient, key: `store ${account}`, options: { account } };
 }
 
-/** A recipient who is ours, and is resolved again when the delivery is tried: nothing can be said of the account now. */
-export function unresolvedTarget(recipient: Address): Target {
+/**
+ * A recipient who is ours, and is resolved again when the delivery is tried: nothing can be said of the account now. `part`: of its
+ * delivery options only that one.
+ */
+export function unresolvedTarget(recipient: Address, part?: PartOf): Target {
   const key = `store ${formatAddress(recipient)}`;
-  return { channel: 'store', destination: '', recipient, key, options: {} };
+  return { channel: 'store', destination: '', recipient, key, options: part === undefined ? {} : { ...part } };
 }
 
 /** Other hosts: those of a domain by its MX, `acme.example`, or named ones, `[mail2.example]`, `[a.example],[192.0.2.1]:2525`. */

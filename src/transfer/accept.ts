@@ -28,6 +28,8 @@ export interface AcceptArguments {
   /** Without brackets. */
   readonly messageId: string | undefined;
   readonly at: number;
+  /** Of recipients with several delivery options only this one acts. */
+  readonly part?: 'mailbox';
 }
 
 export interface Accepted {
@@ -45,7 +47,7 @@ export function acceptOperation(parts: PlaceParts): Operation<AcceptArguments, A
 }
 
 export async function accept(tx: Transaction, args: AcceptArguments, parts: PlaceParts): Promise<Accepted> {
-  const { message, refusal, refused, at } = args;
+  const { message, refusal, refused, at, part } = args;
   const { envelope, request, resolutions } = decodeMail(args.mail);
   const placed = await place(tx, parts, {
     message: { id: message.id, received: message.received, sizeBytes: message.blob.length },
@@ -56,6 +58,7 @@ export async function accept(tx: Transaction, args: AcceptArguments, parts: Plac
       refusal === undefined ? held(tx, args, resolutions) : envelope.recipients.map(() => refusedWith(refusal)),
     refused,
     at,
+    ...(part === undefined ? {} : { parts: envelope.recipients.map(() => ({ part })) }),
   });
   const { delivered, queued } = placed;
   if (delivered + queued > 0)

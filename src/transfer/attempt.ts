@@ -91,10 +91,22 @@ export class Attempts {
     const failed = (error: unknown): void => this.#logError(rows, error);
     const carried = carriedByAll(rows, failed);
     const settled = await this.#settled(channel, rows, carried);
-    const asked = carried.filter((row, index): row is Carried => row !== undefined && settled[index] === undefined);
+    const isAsked = (index: number): boolean => carried[index] !== undefined && settled[index] === undefined;
+    const asked = carried.filter((row, index): row is Carried => row !== undefined && isAsked(index));
     if (asked.length === 0) return { rows, message, outcomes: settled.map((own) => own ?? INTERNAL_ERROR) };
     try {
-      const { outcomes: said, isUnreachable, release } = await channel.deliver(deliveryOf(message, asked), signal);
+      const {
+        outcomes: said,
+        isUnreachable,
+        release,
+      } = await channel.deliver(
+        deliveryOf(
+          message,
+          asked,
+          rows.filter((_, index) => isAsked(index)),
+        ),
+        signal,
+      );
       let next = 0;
       return {
         rows,

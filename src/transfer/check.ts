@@ -76,9 +76,16 @@ function* rowProblems(row: Row, channel: KnownChannel | undefined): Generator<re
     number,
   ];
   if (row['hasMessage'] === 0) yield ['queue row without message', `message ${row['message']} does not exist`];
-  if (state !== 'waiting' && state !== 'held' && state !== 'failed') yield ['state', `${state} is no state`];
+  if (state !== 'waiting' && state !== 'held' && state !== 'failed' && state !== 'done')
+    yield ['state', `${state} is no state`];
+  const { held_by: heldBy, action, release_at: releaseAt } = row;
+  if ((state === 'held') !== (heldBy !== null)) yield ['state', `${state}, held by ${heldBy}`];
+  if ((state === 'failed') !== (action === 'failed') || (state === 'done') !== (action !== null && action !== 'failed'))
+    yield ['state', `${state}, and ${action} to be reported`];
+  if (releaseAt !== null && state !== 'waiting' && state !== 'held') yield ['state', `${state}, to be released later`];
   if (channel === undefined) yield ['state', `${name} is no channel`];
-  if (channel !== undefined && (channel.kind === 'hold') !== (state === 'held'))
+  const isHolding = channel?.kind === 'hold';
+  if (channel !== undefined && ((isHolding && state === 'waiting') || (!isHolding && heldBy === 'routing')))
     yield ['state', `${state} in the channel ${name}`];
   const isLocal = channel?.isLocal === true;
   if (Number(lease) < 0 || (Number(lease) > 0 && (state !== 'waiting' || isLocal)))
@@ -87,7 +94,7 @@ function* rowProblems(row: Row, channel: KnownChannel | undefined): Generator<re
     yield ['destination', `"${destination}" for the channel ${name}`];
   if (attempts < 0 || waited < 0 || next < 0) yield ['attempts', 'a negative number'];
   if (attempts > 0 && row['last_attempt'] === null) yield ['attempts', `${attempts}, but no time of the last one`];
-  if (state === 'failed' && row['last_error'] === null) yield ['state', 'failed of nothing'];
+  if ((state === 'failed' || state === 'done') && row['last_error'] === null) yield ['state', `${state} of nothing`];
   yield* carriedProblems(row);
 }
 

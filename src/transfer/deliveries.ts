@@ -12,7 +12,8 @@ import { type Carried, carriedBy, type QueueRow, workKey } from './queue.ts';
 /** At most `max` rows each. */
 export function groupRows(rows: readonly QueueRow[], max: number): (readonly QueueRow[])[] {
   const groups: (readonly QueueRow[])[] = [];
-  for (const group of Map.groupBy(rows, (row) => `${row.message} ${row.sender} ${workKey(row)}`).values())
+  const keyOf = (row: QueueRow): string => `${row.message} ${row.sender} ${workKey(row)} ${row.prefix}`;
+  for (const group of Map.groupBy(rows, keyOf).values())
     for (let at = 0; at < group.length; at += max) groups.push(group.slice(at, at + max));
   return groups;
 }
@@ -29,13 +30,16 @@ export function carriedByAll(rows: readonly QueueRow[], unreadable: (error: unkn
   });
 }
 
-export function deliveryOf(message: StoredMessage, carried: readonly Carried[]): Delivery {
+/** `rows` are those of `carried`, in order. */
+export function deliveryOf(message: StoredMessage, carried: readonly Carried[], rows: readonly QueueRow[]): Delivery {
   const { envelope, target } = carried[0]!;
   return {
     message,
     envelope: { ...envelope, recipients: carried.flatMap((row) => row.envelope.recipients) },
     destination: target.destination,
     targets: carried.map((row) => row.target),
+    prefix: rows[0]!.prefix,
+    rows,
   };
 }
 

@@ -28,7 +28,7 @@ import { TestTransfer } from './testing.ts';
 const SENDER = parseAddress('ann@acme.example');
 
 /** A name at another host, and one of the ways in which a client may write it. */
-const recipient: fc.Arbitrary<Required<Recipient>> = fc
+const recipient: fc.Arbitrary<Recipient> = fc
   .tuple(fc.stringMatching(/^[a-z]{1,8}$/), fc.constantFrom('plain', 'quoted', 'upper', 'blank'))
   .map(([name, spelling]) => {
     const localPart = spelling === 'blank' ? `${name} x` : name;
@@ -41,7 +41,7 @@ const recipient: fc.Arbitrary<Required<Recipient>> = fc
     }[spelling];
     return { address, original: original! };
   });
-const envelope: fc.Arbitrary<Required<Envelope>> = fc.record(
+const envelope: fc.Arbitrary<Envelope> = fc.record(
   {
     sender: fc.constantFrom(SENDER, undefined),
     recipients: fc.uniqueArray(recipient, {
@@ -155,7 +155,7 @@ function gathered(deliveries: readonly Delivery[], given: Envelope): Envelope {
   };
 }
 
-async function play(given: Required<Envelope>): Promise<void> {
+async function play(given: Envelope): Promise<void> {
   const transfer = await TestTransfer.open({ policy: { retryMs: [1], expireMs: 600_000 } });
   const before = new KeepingChannel();
   const after = new KeepingChannel();

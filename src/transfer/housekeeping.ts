@@ -1,16 +1,19 @@
-// Hourly: journeys that are too old, or too many, go, and what is known of messages that have been to long lists. In slices,
-// so that mail is not held up.
+// Hourly: journeys that are too old, or too many, go, and what is known of messages that have been to long lists or were accepted
+// once under a name. In slices, so that mail is not held up.
 
 import type { Clock } from '../base/clock.ts';
 import { asFailure } from '../base/failure.ts';
 import { ID_EPOCH_MS, idFloor } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { operation, type Reader, type Writer } from '../database/operation.ts';
+import { forgetOnce } from './accept-once.ts';
 import { deleteJourneys, journeyRowFromTheEnd } from './journey.ts';
 import { forgetLists, nextKnown } from './list-progress.ts';
 
 const EVERY_MS = 3_600_000;
 const AGE_MS = 30 * 86_400_000;
+/** Of names under which a message was accepted once. */
+const ONCE_AGE_MS = 7 * 86_400_000;
 /** Some hundred bytes each. */
 const JOURNEY_ROWS_MAX = 2_000_000;
 const SLICE = 2000;
@@ -47,9 +50,15 @@ async function pruneLists({ reader, writer }: Pick<HousekeepingParts, 'reader' |
       await new Promise((resolve) => setTimeout(resolve, BREATH_MS));
 }
 
+async function pruneNames({ writer, clock }: HousekeepingParts): Promise<void> {
+  while ((await writer.execute(forgetOnce, { before: clock.now() - ONCE_AGE_MS })).more)
+    await new Promise((resolve) => setTimeout(resolve, BREATH_MS));
+}
+
 async function prune(parts: HousekeepingParts): Promise<void> {
   await pruneJourneys(parts);
   await pruneLists(parts);
+  await pruneNames(parts);
 }
 
 /** Gives the function that ends it. The first round comes an hour from now. */

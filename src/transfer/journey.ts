@@ -13,8 +13,13 @@ export type JourneyEventName =
   | 'relayed' // another host has taken it
   | 'deferred'
   | 'failed'
+  | 'started' // a program has been run, whatever comes of it
+  | 'replied' // automatically, to the sender
+  | 'ignored' // nothing was to be done, and why
+  | 'held' // by an administrator, or with its sender
+  | 'released'
   | 'notified' // the sender has got a report
-  | 'removed'; // from the queue, by an administrator
+  | 'removed'; // from the queue: by an administrator, or nobody waits for it any more
 
 export interface JourneyEvent {
   readonly event: JourneyEventName;

@@ -19,7 +19,7 @@ export const beginRun = operation('transfer.begin', async (tx, { now, retryMs, c
     const step = `json_extract(?, '$[' || (min(max(attempts, 1), ${steps.length}) - 1) || ']')`;
     const times = JSON.stringify(steps);
     await tx.run(
-      `UPDATE queue SET next_attempt = ? + ${step} WHERE next_attempt > ? + ${step} AND ${rows}`,
+      `UPDATE queue SET next_attempt = ? + ${step} WHERE next_attempt > ? + ${step} AND release_at IS NULL AND ${rows}`,
       ...[now, times, now, times],
       ...parameters,
     );

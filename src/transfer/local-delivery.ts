@@ -8,6 +8,7 @@ import type { JsonObject } from '../base/json.ts';
 import { isTemporary } from '../base/reply.ts';
 import type { Transaction } from '../database/operation.ts';
 import type { Recipient } from '../message/envelope.ts';
+import { partOf } from '../routing/options/part.ts';
 import type { WrittenMessage } from './channels/channel.ts';
 import type { JourneyEvent } from './journey.ts';
 import { type Outcome, outcome } from './outcome.ts';
@@ -28,9 +29,9 @@ export interface LocalRows {
 
 /**
  * `replaced`: other rows have taken its place, for example those of a list's members. `continued`: the operation has not come to
- * its end, and has written into the row where it goes on.
+ * its end, and has written into the row where it goes on. `silent`: done with, and what the channel has made is not accepted.
  */
-export type LocalResult = Outcome | 'delivered' | 'replaced' | 'continued';
+export type LocalResult = Outcome | 'delivered' | 'replaced' | 'continued' | 'silent';
 
 /** An operation that the outcome of a local channel may name. Gives a result for each row. */
 export type LocalOperation = (tx: Transaction, work: LocalRows) => Promise<readonly LocalResult[]>;
@@ -51,8 +52,9 @@ export function localDelivery(parts: PlaceParts): LocalOperation {
       refused: 'return',
       at,
       queuedAt: Math.min(...rows.map(({ createdAt }) => createdAt)),
+      parts: carried.map(({ target }) => partOf(target)),
     });
-    events.push(...placed.events);
+    events.push(...placed.events, ...unsetEvents(rows, placed.results));
     return placed.results.map(resultOf);
   };
 }
@@ -62,9 +64,16 @@ export function askedAgain({ envelope, origin }: Carried): Recipient {
   return { ...envelope.recipients[0]!, address: origin };
 }
 
+/** Rows that have nothing to wait for any more. */
+export function unsetEvents(rows: readonly QueueRow[], results: readonly PlacedRecipient[]): JourneyEvent[] {
+  return rows
+    .filter((_, index) => results[index]!.how === 'unset')
+    .map(({ recipient }) => ({ event: 'removed', recipient, status: '2.0.0 the delivery option is set no more' }));
+}
+
 /** What became of a row whose recipient was placed anew. */
 export function resultOf({ reply, how }: PlacedRecipient): LocalResult {
-  if (how !== 'refused') return how === 'delivered' ? 'delivered' : 'replaced';
+  if (how !== 'refused') return how === 'queued' ? 'replaced' : 'delivered';
   const { code, enhanced, text } = reply;
   return outcome(isTemporary(reply) ? 'deferred' : 'failed', enhanced, `${code} ${enhanced} ${text}`);
 }

@@ -48,6 +48,8 @@ const request: fc.Arbitrary<Required<RouteRequest>> = fc.record(
     door: fc.constantFrom('smtp', 'submission', 'lmtp', 'sendmail', 'api', 'internal'),
     sizeBytes: fc.nat(),
     peer: fc.constantFrom('192.0.2.1', '2001:db8::1'),
+    channel: fc.string(),
+    lists: fc.array(fc.nat()),
   },
   plain,
 );

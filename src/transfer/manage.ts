@@ -31,7 +31,7 @@ export const retryRows = operation(
       'UPDATE queue SET next_attempt = 0 WHERE lease = 0 AND id IN (SELECT value FROM json_each(?))',
       JSON.stringify(known.map((row) => row.id)),
     );
-    const held = known.filter(({ state }) => state === 'held');
+    const held = known.filter(({ heldBy }) => heldBy === 'routing');
     const paused = held.length === 0 ? [] : await pausedIn(tx);
     await releaseRows(
       tx,

@@ -2,7 +2,9 @@
 
 import type { Operation } from '../database/operation.ts';
 import { acceptOperation } from './accept.ts';
+import { acceptOnceOperation, forgetOnce } from './accept-once.ts';
 import { pruneJourney } from './housekeeping.ts';
+import { noteIntent } from './intend.ts';
 import { beginRun, leaseRows, returnRows } from './leases.ts';
 import { forgetLists } from './list-progress.ts';
 import { removeRows, retryRows, retrySlice } from './manage.ts';
@@ -14,17 +16,20 @@ import { dropFailed, reportOperation } from './report.ts';
 export function transferOperations(parts: RecordParts): readonly Operation<any, any>[] {
   return [
     acceptOperation(parts),
+    acceptOnceOperation(parts),
     recordOperation(parts),
     reportOperation(parts),
     dropFailed,
     beginRun,
     leaseRows,
     returnRows,
+    noteIntent,
     releaseSlice,
     retryRows,
     retrySlice,
     removeRows,
     pruneJourney,
+    forgetOnce,
     forgetLists,
   ];
 }

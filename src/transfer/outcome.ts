@@ -12,6 +12,10 @@ export interface Outcome {
   readonly words: string;
   /** The host that said it; absent when it is our own decision. */
   readonly remote?: string;
+  /** Of `delivered`: what a report of it says. Absent: `relayed`, and where an operation of this host did it, `delivered`. */
+  readonly action?: 'delivered' | 'relayed' | 'expanded';
+  /** The row ends without a report, whatever its sender has asked for. */
+  readonly isUntold?: true;
   /** How its bytes went, where they went by a network: `TLSv1.3, verified`. For the journey. */
   readonly over?: string;
   /**

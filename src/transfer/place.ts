@@ -12,10 +12,11 @@ import { LOCAL_RECIPIENTS_IN_ACCEPT } from '../base/limits.ts';
 import { isAccepted, isTemporary, type Reply } from '../base/reply.ts';
 import type { Transaction } from '../database/operation.ts';
 import { formatAddress } from '../message/address.ts';
-import type { Envelope, Recipient } from '../message/envelope.ts';
+import { type Envelope, type Recipient, wants } from '../message/envelope.ts';
 import { builtInKind } from '../routing/channels.ts';
 import type { ChannelKind } from '../routing/compile-channel.ts';
 import { stateIn } from '../routing/generation.ts';
+import { chosenPart, type PartOf, partOf } from '../routing/options/part.ts';
 import type { Resolution, RouteRequest, Site, Target } from '../routing/resolve.ts';
 import { LoadedTables, resolveIn } from '../routing/resolve-in.ts';
 import { accepted as acceptedRequest } from '../routing/route-request.ts';
@@ -26,8 +27,9 @@ import type { MessageRow } from '../store/messages.ts';
 import type { LocalChannel, WrittenMessage } from './channels/channel.ts';
 import type { JourneyEvent } from './journey.ts';
 import { takeKeys } from './list-progress.ts';
+import { type AskedOfRecipient, notifyOf, together } from './notify.ts';
 import { type Outcome, outcomeText } from './outcome.ts';
-import { insertQueueRow, rowTemplate } from './queue.ts';
+import { type Done, type HeldBy, insertQueueRow, rowTemplate } from './queue.ts';
 
 /** What the writer knows of this host. */
 export interface PlaceParts {
@@ -56,11 +58,16 @@ export interface PlacedMail {
   readonly at: number;
   /** When the oldest of its queue rows that this is for came into the queue; undefined: there has been none. */
   readonly queuedAt?: number;
+  /** Of recipients with several delivery options, which one is meant: one for each recipient. Undefined: all of all. */
+  readonly parts?: readonly (PartOf | undefined)[];
+  /** Header fields that are sent before the message, CRLF lines, where it leaves this host. */
+  readonly prefix?: string;
 }
 
 export interface PlacedRecipient {
   readonly reply: Reply;
-  readonly how: 'delivered' | 'queued' | 'refused';
+  /** `unset`: the delivery option that it waited for is set no more. */
+  readonly how: 'delivered' | 'queued' | 'refused' | 'unset';
 }
 
 export interface Placed {
@@ -78,7 +85,7 @@ export interface Placed {
 /** A target, and its outcome where it has been tried. */
 interface GatheredTarget {
   readonly target: Target;
-  readonly original: string | undefined;
+  asked: AskedOfRecipient;
   outcome: Outcome | undefined;
 }
 
@@ -87,6 +94,8 @@ interface GatheredRecipient {
   readonly reply: Reply;
   readonly targets: readonly GatheredTarget[];
   readonly failures: Resolved['failures'];
+  /** What its sender is told when it is accepted. */
+  readonly told: Done | undefined;
 }
 
 interface Gathered {
@@ -100,11 +109,19 @@ interface Refused {
   readonly reply: Reply;
   /** Whoever led here has been accepted: whether the sender may relay is asked no more. */
   readonly isDecided: boolean;
+  readonly part?: PartOf | undefined;
+}
+
+/** A recipient whose sender wants to know of its success. */
+interface Told {
+  readonly recipient: Recipient;
+  readonly done: Done;
 }
 
 interface Queued {
   readonly waiting: readonly GatheredTarget[];
   readonly refused: readonly Refused[];
+  readonly told: readonly Told[];
   readonly kinds: Kinds;
 }
 
@@ -113,7 +130,7 @@ export async function place(tx: Transaction, parts: PlaceParts, mail: PlacedMail
   await noteForLists(tx, mail, targets);
   const isMade = targets.some(({ target }) => builtInKind(target.channel) === undefined);
   const kinds = isMade ? await madeKinds(tx, targets) : NO_KINDS;
-  await write(tx, parts, mail.message, { targets, kinds });
+  if (!isForLater(mail)) await write(tx, parts, mail.message, { targets, kinds });
   const results = recipients.map(resultOf);
   const accepted = acceptedEvents(recipients, results);
   const isNothing = results.every(({ how }) => how === 'refused') && mail.refused !== 'always';
@@ -121,7 +138,8 @@ export async function place(tx: Transaction, parts: PlaceParts, mail: PlacedMail
   const delivered = targets.filter(({ outcome }) => outcome?.result === 'delivered');
   const waiting = targets.filter(({ outcome }) => outcome === undefined);
   const refused = refusedOf(mail, recipients, results);
-  const queued = waiting.length + refused.length;
+  const told = toldOf(recipients, results, delivered);
+  const queued = waiting.length + refused.length + told.length;
   const { message, row } = mail;
   const isKept = ({ target }: GatheredTarget): boolean =>
     parts.localChannels.get(kindOf(target, kinds)!)?.keeps !== false;
@@ -138,8 +156,13 @@ export async function place(tx: Transaction, parts: PlaceParts, mail: PlacedMail
     delivered: delivered.length,
     queued,
     accepted,
-    events: [...events, ...(await queue(tx, parts, mail, { waiting, refused, kinds }))],
+    events: [...events, ...(await queue(tx, parts, mail, { waiting, refused, told, kinds }))],
   };
+}
+
+/** The sender wants nothing tried now. */
+function isForLater({ envelope: { holdUntil }, at }: PlacedMail): boolean {
+  return holdUntil !== undefined && holdUntil > at;
 }
 
 /** Kinds of channels that are not known by their name. */
@@ -181,19 +204,20 @@ async function resolveAll(tx: Transaction, { site }: PlaceParts, mail: PlacedMai
   return resolutions;
 }
 
-function gather({ envelope }: PlacedMail, resolutions: readonly Resolved[]): Gathered {
+function gather({ envelope, parts }: PlacedMail, resolutions: readonly Resolved[]): Gathered {
   const byKey = new Map<string, GatheredTarget>();
   const recipients = envelope.recipients.map((recipient, index) => {
-    const { reply, targets, failures } = resolutions[index]!;
+    const { reply, targets, failures } = chosenPart(resolutions[index]!, parts?.[index]);
+    const { onward, own: told } = notifyOf(recipient, targets);
     const own = targets.map((target) => {
       let gathered = byKey.get(target.key);
       if (gathered === undefined) {
-        gathered = { target, original: recipient.original, outcome: undefined };
+        gathered = { target, asked: onward, outcome: undefined };
         byKey.set(target.key, gathered);
-      }
+      } else gathered.asked = together(gathered.asked, onward);
       return gathered;
     });
-    return { recipient, reply, targets: own, failures };
+    return { recipient, reply, targets: own, failures, told };
   });
   return { targets: [...byKey.values()], recipients };
 }
@@ -222,6 +246,7 @@ async function write(
 /** A recipient with one target is refused when that is refused; a list is accepted even if some of its members are refused. */
 function resultOf({ reply, targets, failures }: GatheredRecipient): PlacedRecipient {
   if (!isAccepted(reply)) return { reply, how: 'refused' };
+  if (targets.length + failures.length === 0) return { reply, how: 'unset' };
   const [only] = targets;
   if (targets.length === 1 && failures.length === 0 && only!.outcome !== undefined)
     return only!.outcome.result === 'delivered'
@@ -267,13 +292,34 @@ function refusedOf(
       if (target.outcome === undefined || target.outcome.result === 'delivered' || seen.has(target)) continue;
       seen.add(target);
       refused.push({
-        recipient: { address: target.target.recipient },
+        recipient: { ...target.asked, address: target.target.recipient },
         reply: replyOf(target.outcome),
         isDecided: true,
+        part: partOf(target.target),
       });
     }
   }
   return refused;
+}
+
+/** Of whose success the sender wants to know: mailboxes that have it, and recipients that lead to several others. */
+function toldOf(
+  recipients: readonly GatheredRecipient[],
+  results: readonly PlacedRecipient[],
+  delivered: readonly GatheredTarget[],
+): Told[] {
+  const told: Told[] = [];
+  for (const [index, { recipient, told: done }] of recipients.entries())
+    if (done !== undefined && results[index]!.how !== 'refused') told.push({ recipient, done });
+  for (const { target, asked, outcome } of delivered)
+    if (asked.notify !== undefined && wants(asked, 'SUCCESS')) {
+      const { status, words } = outcome!;
+      told.push({
+        recipient: { ...asked, address: target.recipient },
+        done: { action: 'delivered', status, words },
+      });
+    }
+  return told;
 }
 
 /** One that may be reached later is resolved again when its row is due; for the others the sender gets a report. */
@@ -281,37 +327,44 @@ async function queue(
   tx: Transaction,
   { site }: PlaceParts,
   mail: PlacedMail,
-  { waiting, refused, kinds }: Queued,
+  { waiting, refused, told, kinds }: Queued,
 ): Promise<JourneyEvent[]> {
-  if (waiting.length + refused.length === 0) return [];
+  if (waiting.length + refused.length + told.length === 0) return [];
   const events: JourneyEvent[] = [];
-  const { message, envelope, request, at } = mail;
+  const { message, request, at, prefix } = mail;
   const asked = rowTemplate({
     tenant: site.tenant,
     message: message.id,
-    envelope,
+    envelope: mail.envelope,
     request,
     at: mail.queuedAt ?? at,
+    holdUntil: isForLater(mail) ? mail.envelope.holdUntil : undefined,
   });
   // A member elsewhere was the choice of the list: the sender, who may not relay, is not asked for it when it is released.
   const decided = { ...asked, request: acceptedRequest(request) };
-  for (const { target, original } of waiting) {
-    const isHeld = kindOf(target, kinds) === 'hold';
-    await insertQueueRow(tx, decided, { target, original, refusal: undefined, isHeld });
-    const status = `2.0.0 channel ${target.channel}${isHeld ? `, waits for ${target.destination}` : ''}`;
+  for (const { target, asked: own } of waiting) {
+    const heldBy = heldByOf(target, kinds);
+    await insertQueueRow(tx, decided, { target, asked: own, refusal: undefined, heldBy, prefix });
+    const status = `2.0.0 channel ${target.channel}${heldBy === 'routing' ? `, waits for ${target.destination}` : ''}`;
     events.push({ event: 'queued', recipient: formatAddress(target.recipient), status });
   }
-  for (const { recipient, reply, isDecided } of refused) {
-    const { address, original } = recipient;
-    await insertQueueRow(tx, isDecided ? decided : asked, {
-      target: unresolvedTarget(address),
-      original,
-      refusal: reply,
-      isHeld: false,
-    });
+  for (const { recipient, reply, isDecided, part } of refused) {
+    const { address, ...own } = recipient;
+    const target = unresolvedTarget(address, part);
+    await insertQueueRow(tx, isDecided ? decided : asked, { target, asked: own, refusal: reply });
     const status = `${reply.enhanced} ${reply.text}`;
     events.push({ event: isTemporary(reply) ? 'queued' : 'failed', recipient: formatAddress(address), status });
   }
+  for (const { recipient, done } of told) {
+    const { address, ...own } = recipient;
+    await insertQueueRow(tx, decided, { target: unresolvedTarget(address), asked: own, refusal: undefined, done });
+  }
   tx.afterCommit({ kind: 'queue' });
   return events;
+}
+
+function heldByOf(target: Target, kinds: Kinds): HeldBy | undefined {
+  const { heldBy } = target.options;
+  if (heldBy !== undefined) return heldBy as HeldBy;
+  return kindOf(target, kinds) === 'hold' ? 'routing' : undefined;
 }

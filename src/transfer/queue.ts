@@ -12,8 +12,15 @@ import type { RouteRequest, Target } from '../routing/resolve.ts';
 import { decodeRouteRequest, encodeRouteRequest } from '../routing/route-request.ts';
 import { originOf } from '../routing/targets.ts';
 import { MADE_CHANNEL } from './channels/made.ts';
+import type { AskedOfRecipient } from './notify.ts';
 
-export type QueueState = 'waiting' | 'held' | 'failed';
+export type QueueState = 'waiting' | 'held' | 'failed' | 'done';
+
+/** Whose business it is to release a held row. */
+export type HeldBy = 'routing' | 'admin' | 'moderation' | 'suspended';
+
+/** What a report says has become of a recipient. RFC 3464 §2.3.3 */
+export type ReportAction = 'failed' | 'delivered' | 'relayed' | 'expanded';
 
 export interface QueueRow {
   readonly id: QueueRowId;
@@ -29,6 +36,23 @@ export interface QueueRow {
   /** See carriedBy. Not read before it is needed: a row that cannot be read holds up no other. */
   readonly options: string;
   readonly state: QueueState;
+  /** Of a held row. */
+  readonly heldBy: HeldBy | undefined;
+  /** Of a failed or done row. */
+  readonly action: ReportAction | undefined;
+  /** Wall clock: nothing is tried before it. */
+  readonly releaseAt: number | undefined;
+  /** Wall clock: when it fails, or its delay is reported. */
+  readonly deliverBy: number | undefined;
+  readonly priority: number;
+  /** Reports of its delay. */
+  readonly delays: number;
+  /** Header fields that are sent before the message, CRLF lines; as a rule none. */
+  readonly prefix: string;
+  /** What its channel has committed before it acted. */
+  readonly intent: JsonObject | undefined;
+  /** Above 0: a channel works on it. */
+  readonly lease: number;
   readonly createdAt: number;
   /** The directory revision at which its recipient was resolved. */
   readonly planned: Revision;
@@ -96,6 +120,8 @@ export interface RowTemplate {
   readonly request: RouteRequest;
   /** When it was accepted; it is due at once. */
   readonly at: number;
+  /** Wall clock: it is not due before. */
+  readonly holdUntil: number | undefined;
 }
 
 export function rowTemplate(common: Omit<RowTemplate, 'sender'>): RowTemplate {
@@ -104,21 +130,37 @@ export function rowTemplate(common: Omit<RowTemplate, 'sender'>): RowTemplate {
 
 export interface NewQueueRow {
   readonly target: Target;
-  readonly original: string | undefined;
+  readonly asked: AskedOfRecipient;
   /** Why it gets nothing now; undefined for one that has not been tried. If it is permanent, the sender gets a report. */
   readonly refusal: Reply | undefined;
   /** Nothing works on it until it is released. */
-  readonly isHeld: boolean;
+  readonly heldBy?: HeldBy | undefined;
+  /** Nothing is to be delivered any more, and the sender wants to know. */
+  readonly done?: Done | undefined;
+  readonly prefix?: string | undefined;
+}
+
+/** What has become of a recipient, for its sender's report. */
+export interface Done {
+  readonly action: Exclude<ReportAction, 'failed'>;
+  /** Enhanced status. */
+  readonly status: string;
+  readonly words: string;
 }
 
 /** The caller has counted it in the message's `refs`. */
 export async function insertQueueRow(tx: Transaction, template: RowTemplate, row: NewQueueRow): Promise<void> {
-  const { target, original, refusal } = row;
-  const recipient = original === undefined ? { address: target.recipient } : { address: target.recipient, original };
-  const envelope = { ...template.envelope, recipients: [recipient] };
+  const { target, asked, refusal, heldBy, done, prefix } = row;
+  const envelope = { ...template.envelope, recipients: [{ ...asked, address: target.recipient }] };
+  const { by, priority } = envelope;
+  const state = stateOf(row);
+  const isWaiting = state === 'waiting' || state === 'held';
+  const status = refusal?.enhanced ?? done?.status;
+  const words = refusal === undefined ? done?.words : `${refusal.code} ${refusal.enhanced} ${refusal.text}`;
   await tx.run(
-    `INSERT INTO queue (tenant, message, channel, destination, sender, recipient, options, state, created, planned,
-       next_attempt, attempts, waited, lease, status, last_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?)`,
+    `INSERT INTO queue (tenant, message, channel, destination, sender, recipient, options, state, held_by, action,
+       release_at, deliver_by, priority, prefix, created, planned, next_attempt, attempts, waited, lease, status, last_error)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?)`,
     template.tenant,
     template.message,
     target.channel,
@@ -126,21 +168,30 @@ export async function insertQueueRow(tx: Transaction, template: RowTemplate, row
     template.sender,
     formatAddress(target.recipient),
     encodeCarried({ envelope, target, request: template.request }),
-    stateOf(row),
+    state,
+    state === 'held' ? heldBy! : null,
+    state === 'failed' ? 'failed' : (done?.action ?? null),
+    isWaiting ? (template.holdUntil ?? null) : null,
+    isWaiting && by !== undefined ? by.at : null,
+    priority ?? 0,
+    prefix ?? null,
     template.at,
     tx.revision,
-    refusal?.enhanced ?? null,
-    refusal === undefined ? null : `${refusal.code} ${refusal.enhanced} ${refusal.text}`,
+    status ?? null,
+    words ?? null,
   );
 }
 
-function stateOf({ refusal, isHeld }: NewQueueRow): QueueState {
+function stateOf({ refusal, heldBy, done }: NewQueueRow): QueueState {
+  if (done !== undefined) return 'done';
   if (refusal !== undefined && !isTemporary(refusal)) return 'failed';
-  return isHeld ? 'held' : 'waiting';
+  return heldBy === undefined ? 'waiting' : 'held';
 }
 
 export function queueRow(row: Row): QueueRow {
   const text = (name: string): string | undefined => (row[name] === null ? undefined : String(row[name]));
+  const number = (name: string): number | undefined => (row[name] === null ? undefined : Number(row[name]));
+  const intent = text('intent');
   return {
     id: idOf(row['id']),
     message: idOf(row['message']),
@@ -150,11 +201,20 @@ export function queueRow(row: Row): QueueRow {
     recipient: String(row['recipient']),
     options: String(row['options']),
     state: row['state'] as QueueState,
+    heldBy: text('held_by') as HeldBy | undefined,
+    action: text('action') as ReportAction | undefined,
+    releaseAt: number('release_at'),
+    deliverBy: number('deliver_by'),
+    priority: Number(row['priority']),
+    delays: Number(row['delays']),
+    prefix: text('prefix') ?? '',
+    intent: intent === undefined ? undefined : (JSON.parse(intent) as JsonObject),
+    lease: Number(row['lease']),
     createdAt: Number(row['created']),
     planned: idOf(row['planned']),
     nextAttemptAt: Number(row['next_attempt']),
     attempts: Number(row['attempts']),
-    lastAttemptAt: row['last_attempt'] === null ? undefined : Number(row['last_attempt']),
+    lastAttemptAt: number('last_attempt'),
     waitedMs: Number(row['waited']),
     status: text('status'),
     remote: text('remote'),
@@ -182,11 +242,16 @@ export async function deleteRows(tx: Transaction, ids: readonly QueueRowId[]): P
     await tx.run('DELETE FROM queue WHERE id IN (SELECT value FROM json_each(?))', JSON.stringify(ids));
 }
 
-const REPORTS = 'failed';
+const REPORTS = 'reports';
+
+/** Whether all that is left to do for it is to tell the sender. */
+export function isToReport({ state }: Pick<QueueRow, 'state'>): boolean {
+  return state === 'failed' || state === 'done';
+}
 
 /** What is worked on together, and bounded together: the rows of one destination, or those that are to be reported. */
-export function workKey({ state, channel, destination }: Pick<QueueRow, 'state' | 'channel' | 'destination'>): string {
-  return state === 'failed' ? REPORTS : `${channel} ${destination}`;
+export function workKey(row: Pick<QueueRow, 'state' | 'channel' | 'destination'>): string {
+  return isToReport(row) ? REPORTS : `${row.channel} ${row.destination}`;
 }
 
 /** What is not to be picked. */
@@ -197,9 +262,10 @@ export interface Except {
   readonly channels: readonly string[];
 }
 
-const DUE = `lease = 0 AND state <> 'held'`;
-const NOT_EXCEPTED = `CASE state WHEN 'failed' THEN '${REPORTS}' ELSE channel || ' ' || destination END
-  NOT IN (SELECT value FROM json_each(?)) AND (state = 'failed' OR channel NOT IN (SELECT value FROM json_each(?)))`;
+const DUE = `lease = 0 AND state <> 'held' AND release_at IS NULL`;
+const NOT_EXCEPTED = `CASE WHEN state IN ('failed', 'done') THEN '${REPORTS}' ELSE channel || ' ' || destination END
+  NOT IN (SELECT value FROM json_each(?))
+  AND (state IN ('failed', 'done') OR channel NOT IN (SELECT value FROM json_each(?)))`;
 
 /**
  * Rows that are due and not leased, at most `limit`, without what is excepted. Half of the limit is for rows that are tried
@@ -233,22 +299,25 @@ export function nextDueAt(reader: Reader, queueNow: number): number | undefined 
   return typeof at === 'number' ? at : undefined;
 }
 
-/** What held rows wait for, each once in order; undefined behind the last one. */
+/** What rows that routing holds wait for, each once in order; undefined behind the last one. */
 export function heldDestinationAfter(reader: Reader, destination: string): string | undefined {
   const row = reader.get(
-    "SELECT destination FROM queue WHERE state = 'held' AND destination > ? ORDER BY destination LIMIT 1",
+    "SELECT destination FROM queue WHERE held_by = 'routing' AND destination > ? ORDER BY destination LIMIT 1",
     destination,
   );
   return row === undefined ? undefined : String(row['destination']);
 }
 
+/** By routing. */
 export function isAnyHeld(reader: Reader): boolean {
-  return reader.get("SELECT 1 FROM queue WHERE state = 'held' LIMIT 1") !== undefined;
+  return reader.get("SELECT 1 FROM queue WHERE held_by = 'routing' LIMIT 1") !== undefined;
 }
 
 /** Whether a held row waits for it. */
 export function isHeldFor(reader: Reader, destination: string): boolean {
-  return reader.get("SELECT 1 FROM queue WHERE state = 'held' AND destination = ? LIMIT 1", destination) !== undefined;
+  return (
+    reader.get("SELECT 1 FROM queue WHERE held_by = 'routing' AND destination = ? LIMIT 1", destination) !== undefined
+  );
 }
 
 /** 0 for an empty queue. */
@@ -272,18 +341,21 @@ export interface QueueEntry {
   readonly sender: string;
   readonly recipient: string;
   readonly state: QueueState | 'active';
+  /** Of a held row: who may release it. */
+  readonly heldBy: HeldBy | null;
   readonly attempts: number;
   /** Null for a held row. */
   readonly nextAttemptAt: string | null;
   readonly lastError: string | null;
-  /** Of a held row: `entry` and a DN, or `route` and a domain. A change of it, or a start, has its recipient resolved again. */
+  /** Of a row that routing holds: `entry` and a DN, or `route` and a domain. A change of it, or a start, has its recipient resolved again. */
   readonly waitsFor: string | null;
 }
 
 function queueEntry(row: Row): QueueEntry {
   const { id, message, channel, destination, sender, recipient, state, attempts, nextAttemptAt, ...rest } =
     queueRow(row);
-  const { createdAt, remote, lastError } = rest;
+  const { createdAt, remote, lastError, heldBy, releaseAt, lease } = rest;
+  const dueAt = releaseAt ?? (nextAttemptAt === 0 ? createdAt : nextAttemptAt);
   return {
     id,
     message: idText(message),
@@ -291,11 +363,12 @@ function queueEntry(row: Row): QueueEntry {
     destination,
     sender,
     recipient,
-    state: Number(row['lease']) > 0 ? 'active' : state,
+    state: lease > 0 ? 'active' : state,
+    heldBy: heldBy ?? null,
     attempts,
-    nextAttemptAt: state === 'held' ? null : new Date(nextAttemptAt === 0 ? createdAt : nextAttemptAt).toISOString(),
+    nextAttemptAt: state === 'held' ? null : new Date(dueAt).toISOString(),
     lastError: remote === undefined ? (lastError ?? null) : `${remote}: ${lastError}`,
-    waitsFor: state === 'held' ? destination : null,
+    waitsFor: heldBy === 'routing' ? destination : null,
   };
 }
 

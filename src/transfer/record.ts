@@ -9,6 +9,7 @@
 
 import type { MessageId, QueueRowId } from '../base/ids.ts';
 import { type Operation, operation, type Transaction } from '../database/operation.ts';
+import { wants } from '../message/envelope.ts';
 import { dropReferences } from '../store/deliver.ts';
 import { type AcceptArguments, accept } from './accept.ts';
 import type { WrittenMessage } from './channels/channel.ts';
@@ -18,7 +19,7 @@ import { continueJourney, type JourneyEvent } from './journey.ts';
 import { LOCAL_DELIVERY, type LocalOperation, type LocalResult, localDelivery } from './local-delivery.ts';
 import { type Outcome, outcome, outcomeText } from './outcome.ts';
 import type { PlaceParts } from './place.ts';
-import { deleteRows, type QueueRow, rowsIn } from './queue.ts';
+import { carriedBy, type Done, deleteRows, isToReport, type QueueRow, rowsIn } from './queue.ts';
 import { REROUTE, reroute } from './reroute.ts';
 
 /** An outcome on its way to the writer: `made` is its `messages`, ready to be accepted. */
@@ -87,11 +88,16 @@ async function record(
       continue;
     }
     // It has failed meanwhile: its operation has not run, so that nothing has been delivered.
-    if (said.operation !== undefined && row.state === 'failed') {
+    if (said.operation !== undefined && isToReport(row)) {
       recorded.push('failed');
       continue;
     }
     const counted = counting[index]!;
+    if (counted === 'silent') {
+      settling.done.push(id);
+      recorded.push('delivered');
+      continue;
+    }
     if (counted === 'continued') {
       recorded.push(counted);
       continue;
@@ -153,14 +159,17 @@ interface Settling {
 async function settle(tx: Transaction, row: QueueRow, counted: RecordedOutcome, settling: Settling): Promise<void> {
   const { recipient } = row;
   switch (counted.result) {
-    case 'delivered':
-      settling.done.push(row.id);
+    case 'delivered': {
+      const action = counted.action ?? (counted.operation === undefined ? 'relayed' : 'delivered');
+      if (counted.isUntold === true || !isToBeTold(row)) settling.done.push(row.id);
+      else await tell(tx, row, counted, action);
       settling.events.push({
-        event: counted.operation === undefined ? 'relayed' : 'delivered',
+        event: action === 'relayed' ? 'relayed' : 'delivered',
         recipient,
         status: outcomeText(counted),
       });
       return;
+    }
     case 'failed':
       settling.events.push(await fail(tx, row, counted, settling.timing));
       return;
@@ -170,6 +179,29 @@ async function settle(tx: Transaction, row: QueueRow, counted: RecordedOutcome, 
     default:
       counted.result satisfies never;
   }
+}
+
+/** Whether the sender wants to know of the success. Most rows say nothing of it, and are not parsed for it. */
+function isToBeTold(row: QueueRow): boolean {
+  if (!row.options.includes('"notify"')) return false;
+  try {
+    return wants(carriedBy(row).envelope.recipients[0]!, 'SUCCESS');
+  } catch {
+    return false;
+  }
+}
+
+/** The row stays until its sender has a report. */
+async function tell(tx: Transaction, row: QueueRow, counted: RecordedOutcome, action: Done['action']): Promise<void> {
+  await tx.run(
+    `UPDATE queue SET state = 'done', action = ?, lease = 0, attempts = ?, next_attempt = 0, release_at = NULL, status = ?,
+       remote = ?, last_error = ? WHERE id = ?`,
+    action,
+    row.attempts,
+    ...wordsOf(row, counted),
+    row.id,
+  );
+  tx.afterCommit({ kind: 'queue' });
 }
 
 async function defer(tx: Transaction, row: QueueRow, counted: RecordedOutcome, timing: Timing): Promise<JourneyEvent> {
@@ -195,7 +227,7 @@ async function defer(tx: Transaction, row: QueueRow, counted: RecordedOutcome, t
 
 async function fail(tx: Transaction, row: QueueRow, counted: RecordedOutcome, timing: Timing): Promise<JourneyEvent> {
   await tx.run(
-    `UPDATE queue SET state = 'failed', lease = 0, attempts = ?, last_attempt = ?, next_attempt = 0, status = ?,
+    `UPDATE queue SET state = 'failed', action = 'failed', held_by = NULL, release_at = NULL, lease = 0, attempts = ?, last_attempt = ?, next_attempt = 0, status = ?,
        remote = ?, last_error = ? WHERE id = ?`,
     row.attempts + 1,
     timing.now,
@@ -206,9 +238,9 @@ async function fail(tx: Transaction, row: QueueRow, counted: RecordedOutcome, ti
   return { event: 'failed', recipient: row.recipient, status: outcomeText(counted) };
 }
 
-/** A failed row keeps the words of the failure, whatever becomes of the attempts to report it. */
+/** A row that is to be reported keeps the words of that, whatever becomes of the attempts to report it. */
 function wordsOf(row: QueueRow, counted: RecordedOutcome): [string | null, string | null, string | null] {
-  if (row.state === 'failed') return [row.status ?? null, row.remote ?? null, row.lastError ?? null];
+  if (isToReport(row)) return [row.status ?? null, row.remote ?? null, row.lastError ?? null];
   return [counted.status, counted.remote ?? null, counted.words];
 }
 

@@ -1,4 +1,4 @@
-// Held rows: which of them are resolved again, and when. Each waits for a row of the routing tables, named by its destination.
+// Rows that routing holds: which of them are resolved again, and when. Each waits for a row of the routing tables, named by its destination.
 //
 // In      a start: all of them; a commit that moved rows of the routing tables: those that wait for these
 // Out     rows of the channel `reprocess`, due at once, SLICE_ROWS an operation; who is held still is held again
@@ -38,7 +38,7 @@ export const releaseSlice = operation(
   'transfer.release',
   async (tx, { destination, after, last, paused }: ReleaseArguments): Promise<QueueRowId | undefined> => {
     const rows = await tx.all(
-      `SELECT id, channel FROM queue WHERE state = 'held' AND destination = ? AND id > ? AND id <= ?
+      `SELECT id, channel FROM queue WHERE held_by = 'routing' AND destination = ? AND id > ? AND id <= ?
        ORDER BY id LIMIT +?`,
       destination,
       after,
@@ -56,8 +56,8 @@ export const releaseSlice = operation(
 export async function releaseRows(tx: Transaction, rows: readonly number[]): Promise<void> {
   if (rows.length === 0) return;
   await tx.run(
-    `UPDATE queue SET state = 'waiting', channel = ?, destination = '', next_attempt = 0
-     WHERE state = 'held' AND id IN (SELECT value FROM json_each(?))`,
+    `UPDATE queue SET state = 'waiting', held_by = NULL, channel = ?, destination = '', next_attempt = 0
+     WHERE held_by = 'routing' AND id IN (SELECT value FROM json_each(?))`,
     ReprocessChannel.kind.name,
     JSON.stringify(rows),
   );

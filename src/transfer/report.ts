@@ -27,7 +27,7 @@ import { getMessage } from '../store/messages.ts';
 import { type AcceptArguments, type Accepted, accept } from './accept.ts';
 import { continueJourney } from './journey.ts';
 import type { PlaceParts } from './place.ts';
-import { carriedBy, type QueueRow, rowsIn } from './queue.ts';
+import { carriedBy, isToReport, type QueueRow, rowsIn } from './queue.ts';
 import { endRows } from './record.ts';
 import { type PrepareParts, submit } from './submit.ts';
 
@@ -69,7 +69,7 @@ export function reportOperation(parts: PlaceParts): Operation<ReportArguments, A
 }
 
 async function failedRows(tx: Transaction, ids: readonly QueueRowId[]): Promise<QueueRow[]> {
-  return (await rowsIn(tx, ids)).filter((row) => row.state === 'failed');
+  return (await rowsIn(tx, ids)).filter(isToReport);
 }
 
 async function endAs(

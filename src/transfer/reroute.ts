@@ -11,9 +11,10 @@
 import { asFailure } from '../base/failure.ts';
 import type { QueueRowId, Revision } from '../base/ids.ts';
 import type { RoutingCache } from '../routing/cache.ts';
+import { chosenPart, partOf } from '../routing/options/part.ts';
 import type { Resolution } from '../routing/resolve.ts';
 import { accepted } from '../routing/route-request.ts';
-import { askedAgain, type LocalOperation, resultOf } from './local-delivery.ts';
+import { askedAgain, type LocalOperation, resultOf, unsetEvents } from './local-delivery.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { type PlaceParts, place } from './place.ts';
 import { type Carried, carriedBy, type QueueRow } from './queue.ts';
@@ -34,13 +35,13 @@ export async function rerouted(parts: RerouteParts, row: QueueRow, carried: Carr
   if (row.id > parts.lastOfBefore && parts.moved <= row.planned) return undefined;
   try {
     const resolution = await parts.routing.resolve(carried.origin, accepted(carried.request));
-    return isSame(resolution, carried) ? undefined : REROUTED;
+    return isSame(chosenPart(resolution, partOf(carried.target)), carried) ? undefined : REROUTED;
   } catch (error) {
     return outcome('deferred', '4.3.0', `It cannot be looked up where this goes: ${asFailure(error).message}`);
   }
 }
 
-function isSame({ targets, failures }: Resolution, { target }: Carried): boolean {
+function isSame({ targets, failures }: Pick<Resolution, 'targets' | 'failures'>, { target }: Carried): boolean {
   const [only, ...more] = targets;
   return (
     only !== undefined &&
@@ -65,13 +66,15 @@ export function reroute(parts: PlaceParts): LocalOperation {
       refused: 'return',
       at,
       queuedAt: Math.min(...rows.map(({ createdAt }) => createdAt)),
+      parts: carried.map(({ target }) => partOf(target)),
+      prefix: rows[0]!.prefix,
     });
     for (const [index, { how }] of placed.results.entries()) {
       const { channel, destination, recipient } = rows[index]!;
-      if (how !== 'refused')
+      if (how !== 'refused' && how !== 'unset')
         events.push({ event: 'rerouted', recipient, status: `2.0.0 no longer by ${channel} to ${destination}` });
     }
-    events.push(...placed.events);
+    events.push(...placed.events, ...unsetEvents(rows, placed.results));
     return placed.results.map(resultOf);
   };
 }

@@ -21,7 +21,8 @@ import { DestinationConcurrency } from './destination-concurrency.ts';
 import { beginRun, leaseRows, returnRows } from './leases.ts';
 import { LocalWork, type LocalWorkParts } from './local-work.ts';
 import type { Outcome } from './outcome.ts';
-import { dueRows, nextDueAt, type QueueRow, workKey } from './queue.ts';
+import { dueRows, isToReport, nextDueAt, type QueueRow, workKey } from './queue.ts';
+import { REROUTE } from './reroute.ts';
 
 /** Rows of one query, and of one lease. */
 const PICK_ROWS = 500;
@@ -163,14 +164,14 @@ export class Schedule {
     const rows = dueRows(this.#parts.reader, this.#pickedAt, except, limit);
     this.#queryMs += this.#parts.clock.monotonic() - before;
     // A row of no channel of ours is the checker's to name; a report can be made of it all the same.
-    const known = rows.filter(({ state, channel }) => state === 'failed' || this.#channel(channel) !== undefined);
+    const known = rows.filter((row) => isToReport(row) || this.#channel(row.channel) !== undefined);
     // A full block: there may be more, of destinations that are not full yet.
     this.#isPickWanted ||= rows.length >= limit / 2 && known.length > 0;
     const remote: QueueRow[] = [];
     for (const [key, group] of Map.groupBy(known, workKey)) {
       const [first] = group;
       const channel = this.#channel(first!.channel);
-      if (first!.state === 'failed') this.#track(this.#workOn(key, this.#local.report(group)));
+      if (isToReport(first!)) this.#track(this.#workOn(key, this.#local.report(group)));
       else if (channel?.isLocal) this.#track(this.#workOn(key, this.#local.deliver(channel, group)));
       else remote.push(...group);
     }
@@ -277,7 +278,7 @@ export class Schedule {
 
   #logDelivery({ rows, outcomes }: Attempt): void {
     const { message, channel, destination } = rows[0]!;
-    const attempted = outcomes.filter(({ operation }) => operation === undefined);
+    const attempted = outcomes.filter(({ operation }) => operation?.name !== REROUTE);
     const count = (wanted: Outcome['result']): number => attempted.filter(({ result }) => result === wanted).length;
     for (const result of ['delivered', 'deferred', 'failed'] as const)
       this.#parts.count(channel, result, count(result));

@@ -35,6 +35,11 @@ export interface Submission {
   readonly sizeBytes?: number;
   /** Of recipients that are refused while others get it: a report goes to the sender, or their reply alone is given. */
   readonly refused: 'report' | 'return';
+  /** Of recipients with several delivery options only this one acts. */
+  readonly part?: 'mailbox';
+  /** As a route request has them. */
+  readonly channel?: string;
+  readonly lists?: readonly number[];
 }
 
 export interface SubmittedRecipient extends PlacedRecipient {
@@ -81,7 +86,7 @@ export async function submit(parts: SubmitParts, submission: Submission): Promis
 
 /** All that is done before the transaction. */
 export async function prepareAccept(parts: PrepareParts, submission: Submission): Promise<AcceptArguments> {
-  const { envelope, message, caller, mayRelay, door, peer, refused } = submission;
+  const { envelope, message, caller, mayRelay, door, peer, refused, part, channel, lists } = submission;
   const { row, parsed } = message;
   const { sizeBytes = row.blob.length } = submission;
   const revision = parts.revision();
@@ -92,6 +97,8 @@ export async function prepareAccept(parts: PrepareParts, submission: Submission)
     door,
     sizeBytes,
     ...(peer === undefined ? {} : { peer }),
+    ...(channel === undefined ? {} : { channel }),
+    ...(lists === undefined ? {} : { lists }),
   };
   const resolutions: Resolution[] = [];
   for (const { address } of envelope.recipients) {
@@ -107,6 +114,7 @@ export async function prepareAccept(parts: PrepareParts, submission: Submission)
     refused: refused === 'report' && door === 'internal' ? 'always' : refused,
     messageId: parsed.messageId,
     at: parts.clock.now(),
+    ...(part === undefined ? {} : { part }),
   };
 }
 

@@ -128,7 +128,7 @@ test('the migrated store gives the same answers at every door, and says that it 
   const { data } = store;
   await using server = await startWaypost({ data, config: UNCHANGED });
   const [first] = server.stderr().split('\n');
-  assert.equal(first, 'migrating the store from format 1 to 3 (32 messages); copy: store.db.format-1');
+  assert.equal(first, 'migrating the store from format 1 to 4 (32 messages); copy: store.db.format-1');
   for (const { name, version } of derived)
     if (version > 1)
       assert.match(server.stderr(), new RegExp(`^compiling ${name} \\(version [01] to ${version}\\): `, 'm'));

@@ -5,6 +5,8 @@
 // Out     an outcome for each of them
 // Never   touches the queue, or any table outside the transaction that it is called in
 
+import type { QueueRowId } from '../../base/ids.ts';
+import type { JsonObject } from '../../base/json.ts';
 import type { Awaitable, Transaction } from '../../database/operation.ts';
 import type { Envelope } from '../../message/envelope.ts';
 import type { ChannelKind } from '../../routing/compile-channel.ts';
@@ -20,6 +22,21 @@ export interface Delivery {
   readonly destination: string;
   /** At least one, at most `recipientsMax`. */
   readonly targets: readonly Target[];
+  /** Header fields that go before the message, CRLF lines; as a rule none. */
+  readonly prefix: string;
+  /** The rows of the targets, in order. */
+  readonly rows: readonly RowInHand[];
+}
+
+/** What a channel may know of a row that it works on. */
+export interface RowInHand {
+  readonly id: QueueRowId;
+  readonly createdAt: number;
+  /** Before this one. */
+  readonly attempts: number;
+  readonly lease: number;
+  /** What an attempt before has committed before it acted (intend.ts). */
+  readonly intent: JsonObject | undefined;
 }
 
 export interface Delivered {
@@ -38,6 +55,8 @@ export interface Channel {
   readonly isLocal: boolean;
   /** Recipients of one delivery. */
   readonly recipientsMax: number;
+  /** Deliveries at once to this destination, where the channel itself knows; beside what its entry says. */
+  concurrency?(destination: string): number | undefined;
   /**
    * What it throws is a bug, and the recipients are tried again. When `signal` aborts it ends what another host has not
    * been asked to take yet; outcomes of then are dropped where all of them are `deferred`.
