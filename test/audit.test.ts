@@ -10,10 +10,12 @@ import { Client } from 'ldapts';
 import type { AuditLine } from '../src/audit/line.ts';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { administrator, domainDn, PASSWORD, populate } from './support/directory.ts';
+import { kills } from './support/kills.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 
 const waypost = resolve(import.meta.dirname, '../waypost');
 const run = promisify(execFile);
+const ROUNDS = kills(4);
 
 async function audit(server: Waypost, ...options: string[]): Promise<AuditLine[]> {
   const { stdout } = await run(waypost, ['audit', 'list', '--json', '--data', server.data, ...options], {
@@ -128,7 +130,7 @@ test('a server that is killed again and again has each acknowledged change in it
   context.after(() => server.stop());
   const acknowledged: string[] = [];
   await populate(server, 'acme.example', []);
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < ROUNDS; round++) {
     const client = await administrator(server);
     let isKilled = false;
     const adding = (async () => {
@@ -140,7 +142,7 @@ test('a server that is killed again and again has each acknowledged change in it
     })().catch((error: unknown) => {
       if (!isKilled) throw error;
     });
-    await new Promise((later) => setTimeout(later, 150 + 130 * round));
+    await new Promise((later) => setTimeout(later, 150 + 200 * (round % 4)));
     isKilled = true;
     await server.kill9();
     await adding;

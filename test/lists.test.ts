@@ -1,7 +1,7 @@
 // A long list on the started program: RCPT reads a handful of rows, and whatever kills the process while the list is expanded,
 // everybody gets the message once.
 //
-// LIST_MEMBERS=100000 for the long form
+// LIST_MEMBERS=100000 KILLS=20 for the long form
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -9,11 +9,12 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { addDomain, addUser, administrator, domainDn, userDn } from './support/directory.ts';
+import { kills } from './support/kills.ts';
 import { rowsRead } from './support/metrics.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 
 const MEMBERS = Number(process.env['LIST_MEMBERS'] ?? 1500);
-const KILLS = 4;
+const KILLS = kills(3);
 /** Additions that are under way at once. */
 const AT_ONCE = 50;
 const BODY = Buffer.from('Subject: to all\r\n\r\ntext\r\n');

@@ -8,15 +8,16 @@ import { test } from 'node:test';
 import { AdminClient } from '../../src/cli/client.ts';
 import { SmtpProbe } from '../false-bounce/probes.ts';
 import { addDomain, addUser, administrator } from '../support/directory.ts';
+import { kills } from '../support/kills.ts';
 import { startWaypost, type Waypost } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
 /** So many slices that there is a time between two of them. */
 const NAMES = Array.from({ length: 1200 }, (_, n) => `u${n}@acme.example`);
 const AT_ONCE = 50;
-const KILLS = 3;
+const KILLS = kills(2);
 /** A synchronization that was faster than the look at it is tried again. */
-const TRIES = 20;
+const TRIES = 7 * KILLS;
 
 async function populate(server: Waypost): Promise<void> {
   const client = await administrator(server, 600_000);
@@ -61,7 +62,7 @@ test('kill -9 between the slices of a full synchronization: what is half built h
   for (let tries = 0; killed < KILLS && tries < TRIES; tries++) {
     const { generation } = rowsOf(server);
     // Each time a bit later.
-    const wanted = 1 + killed * 400;
+    const wanted = 1 + (killed % 3) * 400;
     let ended = false;
     const meanwhile = await SmtpProbe.open(server.listeners.smtp);
     const full = admin.call('sync.full', {}).catch(() => undefined);

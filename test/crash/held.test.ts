@@ -8,10 +8,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { TestTransfer } from '../../src/transfer/testing.ts';
+import { kills } from '../support/kills.ts';
 
 const PEOPLE = 40;
 const MESSAGES = 40;
-const KILLS = 12;
+const KILLS = kills(6);
 const CHILD = join(import.meta.dirname, 'held-child.ts');
 
 /** Runs one life, killed `delayMs` behind the line `slice` of this number; without a number it ends by itself. */

@@ -8,9 +8,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { TestTransfer } from '../../src/transfer/testing.ts';
+import { kills } from '../support/kills.ts';
 
 const MESSAGES = 200;
-const KILLS = 12;
+const KILLS = kills(6);
 const CHILD = join(import.meta.dirname, 'made-mail-child.ts');
 
 /** Runs one life, killed `delayMs` behind the line `asked` of this number; without a number it ends by itself. */
