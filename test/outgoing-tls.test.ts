@@ -1,9 +1,11 @@
 // Mail to other hosts by TLS, out of the started program: to Debian's Postfix, and to a second Waypost.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+import { AdminClient } from '../src/cli/client.ts';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { TestAuthority } from './support/certificates.ts';
@@ -17,6 +19,7 @@ import { until } from './support/until.ts';
 const MESSAGE = Buffer.from('From: ann@acme.example\r\nSubject: out\r\n\r\nbody\r\n');
 const ANN = { login: 'ann@acme.example', password: 'secret' };
 const HOST = 'mx.peer.example';
+const run = promisify(execFile);
 
 interface Options {
   readonly port: number;
@@ -50,14 +53,14 @@ async function send(server: Waypost): Promise<string> {
   const client = await SmtpClient.open(server.listeners.submission, ANN);
   await client.send('ann@acme.example', ['rex@peer.example'], MESSAGE);
   await client.quit();
-  for (let tries = 0; tries < 400; tries++) {
-    const command = [join(import.meta.dirname, '../waypost'), 'trace', '--data', server.data, 'rex@peer.example'];
-    const lines = execFileSync('/bin/sh', command, { encoding: 'utf8' }).trim().split('\n');
-    const last = lines.at(-1)!;
-    if (/ (relayed|deferred|failed) /.test(last)) return last;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error('no outcome');
+  const admin = new AdminClient(server.data);
+  await until('an outcome', async () => {
+    const events = await admin.call('trace', { what: 'rex@peer.example' });
+    return /^(relayed|deferred|failed)$/.test(events.at(-1)!.event);
+  });
+  const command = [join(import.meta.dirname, '../waypost'), 'trace', '--data', server.data, 'rex@peer.example'];
+  const { stdout } = await run('/bin/sh', command);
+  return stdout.trim().split('\n').at(-1)!;
 }
 
 test('Postfix', { skip: postfixMissing() }, async (context) => {
