@@ -160,7 +160,7 @@ describe('against waypost, in one packet, half-closed, and over another transpor
     await (await startWaypost({ data: data('tools') })).stop();
     for (const way of REPLAYED) cpSync(data('tools'), data(way), { recursive: true });
     server = await startWaypost({ data: data('tools') });
-    for (const way of REPLAYED) replaying.set(way, await startWaypost({ data: data(way) }));
+    await Promise.all(REPLAYED.map(async (way) => replaying.set(way, await startWaypost({ data: data(way) }))));
     recorder = await record(server.listeners.ldap.host, server.listeners.ldap.port);
   });
   after(async () => {
