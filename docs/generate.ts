@@ -324,6 +324,7 @@ function api(): string {
 const PORT_WORDS: Readonly<Record<string, string>> = {
   smtp: 'mail from other hosts; offers AUTH',
   submission: 'mail from users; requires AUTH',
+  lmtp: 'mail of another mail system on this machine, a reply a recipient; on loopback addresses alone',
   imap: 'IMAP4rev1',
   pop3: 'POP3',
   ldap: 'LDAPv3',

@@ -301,7 +301,8 @@ export function configure(text: string | undefined, fileName: string, overrides:
     sync: { verifyMs: verifyMsOf(file.sync?.verify) },
     proxy: {
       trusted: file.proxy?.trusted ?? [],
-      listeners: file.proxy?.listeners ?? tcpListeners.filter((name) => name !== 'dns' && name !== 'http'),
+      listeners:
+        file.proxy?.listeners ?? tcpListeners.filter((name) => name !== 'dns' && name !== 'http' && name !== 'lmtp'),
     },
     queue: {
       retryMs: file.queue?.retry ?? [60_000, 300_000, 900_000, 1_800_000, 3_600_000],

@@ -3,6 +3,7 @@
 export const tcpListeners = [
   'smtp',
   'submission',
+  'lmtp',
   'imap',
   'pop3',
   'ldap',

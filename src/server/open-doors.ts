@@ -62,7 +62,7 @@ export async function openDoors(
         const options: ListenOptions<ListenerName> = { name, address, port, ipv6Only, accepted, failed };
         return name === 'dns' ? listenDns(dnsSockets, options) : listenTcp(options);
       };
-      const bound = await listenOnAll(configuration.listen, portOf(configuration, name), bind);
+      const bound = await listenOnAll(addressesOf(configuration.listen, name), portOf(configuration, name), bind);
       open.push(...bound);
       const { address, port } = bound[0]!;
       endpoints[name] = formatEndpoint(address, port);
@@ -73,6 +73,14 @@ export async function openDoors(
     throw error;
   }
   return { ownDns, close };
+}
+
+/** Who delivers by LMTP is trusted to be this machine's mail system: no other reaches that door. */
+function addressesOf(listen: readonly string[], name: ListenerName): readonly string[] {
+  if (name !== 'lmtp') return listen;
+  const loopback = listen.filter((address) => address === '::1' || address.startsWith('127.'));
+  if (loopback.length > 0) return loopback;
+  return listen.some((address) => address.includes(':')) ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
 }
 
 function health(parts: MainParts, dnsSockets: DnsSockets): HealthParts {

@@ -6,6 +6,7 @@ import type { ListenerName } from './listeners.ts';
 export const standardPorts: Readonly<Record<ListenerName, number>> = {
   smtp: 25,
   submission: 587,
+  lmtp: 24,
   imap: 143,
   pop3: 110,
   ldap: 389,

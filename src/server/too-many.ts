@@ -12,6 +12,7 @@ const notice = result('busy', TEXT);
 export const TOO_MANY: Readonly<Partial<Record<ListenerName, string | Uint8Array>>> = {
   smtp: `421 4.7.0 ${TEXT}\r\n`,
   submission: `421 4.7.0 ${TEXT}\r\n`,
+  lmtp: `421 4.7.0 ${TEXT}\r\n`,
   imap: `* BYE [UNAVAILABLE] ${TEXT}\r\n`,
   pop3: `-ERR [SYS/TEMP] ${TEXT}\r\n`,
   ldap: encodeResponse({

@@ -26,6 +26,7 @@ export type Door =
   | 'smtp'
   | 'submission'
   | 'submissions'
+  | 'lmtp'
   | 'imap'
   | 'imaps'
   | 'pop3'

@@ -23,6 +23,8 @@ export interface SmtpConversation {
   readonly door: SmtpDoor;
   readonly record: ConnectionRecord;
   readonly isSubmission: boolean;
+  /** A local mail system delivers: each recipient gets its own reply behind the message, and nobody relays. */
+  readonly isLmtp: boolean;
   /** The name of EHLO or HELO. */
   helloName: string | undefined;
   isExtended: boolean;

@@ -5,7 +5,8 @@
 // States  connected -> greeted -> (authenticated) -> mail -> recipients -> data -> greeted; closed. STARTTLS: connected again
 // Limits  line 2 KiB, 1000 recipients, 20 errors, 5 minutes a command, 1 minute to the first one; see base/limits.ts
 // Never   looks at tables or SQL; decides no routing; reads on while the peer does not read
-// RFC 5321 §3.3 §4.1.1 §4.5.3, RFC 2920, RFC 4954, RFC 3207
+// LMTP    the same with LHLO, without AUTH and STARTTLS, and a reply a recipient behind the dot; only from this machine
+// RFC 5321 §3.3 §4.1.1 §4.5.3, RFC 2920, RFC 4954, RFC 3207, RFC 2033
 
 import type { Duplex } from 'node:stream';
 import type { MailLogin } from '../../auth/login-directory.ts';
@@ -32,6 +33,7 @@ export class SmtpSession implements SmtpConversation {
   readonly door: SmtpDoor;
   readonly connection: Connection<Framer>;
   readonly isSubmission: boolean;
+  readonly isLmtp: boolean;
   /** Why the server ends it. */
   #farewell: readonly [code: number, enhanced: string, text: string] | undefined;
   #errors = 0;
@@ -45,13 +47,14 @@ export class SmtpSession implements SmtpConversation {
   constructor(door: SmtpDoor, socket: Duplex, record: ConnectionRecord) {
     this.door = door;
     this.isSubmission = record.listener === 'submission' || record.listener === 'submissions';
+    this.isLmtp = record.listener === 'lmtp';
     this.connection = new Connection(socket, record, () => new Framer());
     this.connection.deadline(door.limits.loginTimeoutMs, this.#late);
   }
 
   /** From greeting to the end of the connection. Never rejects. */
   async converse(): Promise<void> {
-    this.reply(220, undefined, `${this.door.hostname(this.record)} ESMTP Waypost`);
+    this.reply(220, undefined, `${this.door.hostname(this.record)} ${this.isLmtp ? 'LMTP' : 'ESMTP'} Waypost`);
     do {
       for (let line = this.#nextLine(SMTP_LINE_BYTES); line !== undefined; line = this.#nextLine(SMTP_LINE_BYTES)) {
         const pending = this.#answer(line);
@@ -137,8 +140,10 @@ export class SmtpSession implements SmtpConversation {
   }
 
   #run(command: SmtpCommand): Promise<unknown> | undefined {
+    if (isOfTheOther(command, this.isLmtp)) return this.error(500, '5.5.1', 'Command unknown');
     switch (command.verb) {
       case 'EHLO':
+      case 'LHLO':
         return ehlo(this, command.name);
       case 'HELO':
         return helo(this, command.name);
@@ -160,7 +165,7 @@ export class SmtpSession implements SmtpConversation {
       case 'VRFY':
         return this.reply(252, '2.5.2', 'Send the message and see');
       case 'HELP':
-        return this.reply(214, '2.0.0', 'EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT AUTH STARTTLS');
+        return this.reply(214, '2.0.0', this.isLmtp ? LMTP_COMMANDS : SMTP_COMMANDS);
       case 'QUIT':
         return this.close(221, '2.0.0', `${this.door.hostname(this.record)} closing connection`);
       case 'unknown':
@@ -218,6 +223,15 @@ export class SmtpSession implements SmtpConversation {
     this.#farewell ??= [421, '4.3.2', `${this.door.hostname(this.record)} Shutting down, try again later`];
     this.connection.wake();
   }
+}
+
+const SMTP_COMMANDS = 'EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT AUTH STARTTLS';
+const LMTP_COMMANDS = 'LHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT';
+
+/** SMTP has no LHLO; LMTP neither greeting of SMTP, and here no login and no TLS. RFC 2033 §4.1 */
+function isOfTheOther({ verb }: SmtpCommand, isLmtp: boolean): boolean {
+  if (!isLmtp) return verb === 'LHLO';
+  return verb === 'EHLO' || verb === 'HELO' || verb === 'AUTH' || verb === 'STARTTLS';
 }
 
 function isHttp(head: string): boolean {

@@ -187,6 +187,7 @@ function begin(socket: Socket, listener: ListenerName, connection: ConnectionRec
 function serve(transport: Duplex, record: ConnectionRecord): () => void {
   switch (record.listener as ListenerName) {
     case 'smtp':
+    case 'lmtp':
     case 'submission':
     case 'submissions': {
       const session = serveSmtp(doors.smtp, transport, record);

@@ -12,7 +12,7 @@ import { type Address, parseForwardPath, parseReversePath } from '../../message/
 import type { BodyKind } from '../../message/envelope.ts';
 
 export type SmtpCommand =
-  | { readonly verb: 'EHLO' | 'HELO'; readonly name: string }
+  | { readonly verb: 'EHLO' | 'HELO' | 'LHLO'; readonly name: string }
   | {
       readonly verb: 'MAIL';
       readonly sender: Address | undefined;
@@ -40,6 +40,7 @@ export function parseCommand(line: string): SmtpCommand {
   switch (name) {
     case 'EHLO':
     case 'HELO':
+    case 'LHLO':
       return { verb: name, name: parseHello(cursor) };
     case 'MAIL':
       return parseMail(cursor);

@@ -3,33 +3,30 @@
 // Refused  a bare CR, a bare LF or a NUL in the data: 550 5.5.2, and the connection closes, because servers disagree where
 //          such a message ends (SMTP smuggling)
 
-import { Failure } from '../../../base/failure.ts';
-import { refusalOf, type Submitted } from '../../../transfer/submit.ts';
+import type { Failure } from '../../../base/failure.ts';
+import type { Submitted } from '../../../transfer/submit.ts';
 import { DataReader } from '../../../wire/smtp/data.ts';
 import type { SmtpConversation } from '../conversation.ts';
-import { failureStatus } from '../errors.ts';
+import { answerMessage, answerMessageWith } from './answer.ts';
 import { MessageReceiver } from './receive.ts';
 
 export function data(session: SmtpConversation): Promise<boolean> | undefined {
   const { transaction } = session;
   if (transaction === undefined) return session.error(503, '5.5.1', 'MAIL and RCPT first');
-  if (transaction.recipients.length === 0) return session.error(554, '5.5.1', 'No valid recipients');
+  if (transaction.recipients.length === 0)
+    return session.error(session.isLmtp ? 503 : 554, '5.5.1', 'No valid recipients');
   session.reply(354, undefined, 'Send the message, end with a dot on a line of its own');
   const source = new DataReader();
   const answer = (submitted: Submitted | Failure): void => {
-    if (source.bad === undefined) answerMessage(session, submitted);
-    else session.close(550, '5.5.2', 'Bare CR, bare LF and NUL are not allowed in a message');
+    if (source.bad === undefined) {
+      answerMessage(session, transaction, submitted);
+      return;
+    }
+    // All but the last, which closes.
+    if (session.isLmtp) answerMessageWith(session, transaction.recipients.length - 1, BAD);
+    session.close(...BAD);
   };
   return new MessageReceiver(session, transaction, { source, answer }).receive();
 }
 
-/** One reply for all recipients. */
-function answerMessage(session: SmtpConversation, submitted: Submitted | Failure): void {
-  if (submitted instanceof Failure) {
-    session.reply(...failureStatus(submitted), submitted.message);
-    return;
-  }
-  const refusal = refusalOf(submitted.results);
-  if (refusal === undefined) session.reply(250, '2.0.0', `queued as ${submitted.id}`);
-  else session.reply(refusal.code, refusal.enhanced, refusal.text);
-}
+const BAD = [550, '5.5.2', 'Bare CR, bare LF and NUL are not allowed in a message'] as const;

@@ -1,11 +1,11 @@
-// EHLO and HELO: who greets, and what we offer. RFC 5321 §4.1.1.1, RFC 3207 §4
+// EHLO, HELO and LHLO: who greets, and what we offer. RFC 5321 §4.1.1.1, RFC 3207 §4, RFC 2033 §4.1
 
 import type { SmtpConversation } from '../conversation.ts';
 
 export function ehlo(session: SmtpConversation, name: string): undefined {
   begin(session, name, true);
-  const offersTls = session.door.tls !== undefined && session.record.tls === undefined;
-  const mechanisms = session.door.logins.mechanisms({ door: 'smtp', record: session.record });
+  const offersTls = !session.isLmtp && session.door.tls !== undefined && session.record.tls === undefined;
+  const mechanisms = session.isLmtp ? [] : session.door.logins.mechanisms({ door: 'smtp', record: session.record });
   session.reply(
     250,
     undefined,

@@ -10,7 +10,8 @@ type Mail = Extract<SmtpCommand, { verb: 'MAIL' }>;
 
 export function mail(session: SmtpConversation, command: Mail): undefined {
   const { door } = session;
-  if (session.helloName === undefined) return session.error(503, '5.5.1', 'EHLO or HELO first');
+  if (session.helloName === undefined)
+    return session.error(503, '5.5.1', session.isLmtp ? 'LHLO first' : 'EHLO or HELO first');
   if (session.isSubmission && session.login === undefined)
     return session.reply(530, '5.7.0', 'Authentication required');
   if (session.transaction !== undefined) return session.error(503, '5.5.1', 'MAIL was given already: RSET first');
@@ -23,7 +24,7 @@ export function mail(session: SmtpConversation, command: Mail): undefined {
     caller: session.login?.now()?.caller ?? ANONYMOUS,
     // Only who has logged in may send to domains that are not ours.
     mayRelay: session.login !== undefined,
-    door: session.isSubmission ? 'submission' : 'smtp',
+    door: session.isLmtp ? 'lmtp' : session.isSubmission ? 'submission' : 'smtp',
     ...(sizeBytes === undefined ? {} : { sizeBytes }),
     peer: session.record.peerAddress,
   };

@@ -162,7 +162,8 @@ export class MessageReceiver {
       door: request.door,
       peer: request.peer,
       sizeBytes: this.#intake.length,
-      refused: 'report',
+      // By LMTP each of them is told, and the client makes the report.
+      refused: this.#session.isLmtp ? 'return' : 'report',
     });
   }
 
@@ -204,7 +205,8 @@ function notAMessage(): Failure {
   return new Failure('invalid', text, { reply: { code: 550, enhanced: '5.6.0', text } });
 }
 
-function transmissionType({ record, login, isExtended }: SmtpConversation): TransmissionType {
+function transmissionType({ record, login, isExtended, isLmtp }: SmtpConversation): TransmissionType {
+  if (isLmtp) return 'LMTP';
   // TLS has no word without the E of EHLO.
   if (record.tls !== undefined) return login === undefined ? 'ESMTPS' : 'ESMTPSA';
   if (login !== undefined) return 'ESMTPA';
