@@ -213,6 +213,11 @@ describe('with a server', { concurrency: false }, () => {
     readonly state: string;
     readonly lastError: string | null;
   }
+  interface Managed {
+    readonly messages: number;
+    readonly recipients: number;
+    readonly changed: number;
+  }
   const queue = () => json<Row[]>('queue list');
   const until = async (holds: (rows: Row[]) => boolean): Promise<Row[]> => {
     for (let tries = 0; tries < 100; tries++) {
@@ -267,7 +272,8 @@ describe('with a server', { concurrency: false }, () => {
     assert.doesNotMatch(text, /\x1b/, 'what the other host says does not reach the terminal');
     assert.match((await cli(`queue show ${row!.id}`)).stdout, /^recipient {6}rex@remote\.example$/m);
     assert.deepEqual(await json(`queue show ${row!.id}`), row);
-    assert.deepEqual(await json(`queue retry ${row!.id}`), { dryRun: false, changed: 1, unknown: [] });
+    const one = { dryRun: false, messages: 1, recipients: 1, changed: 1, busy: 0, held: 0, unknown: [], upTo: row!.id };
+    assert.deepEqual(await json(`queue retry ${row!.id}`), one);
     await until(([first]) => first?.attempts === 2);
     assert.match((await cli('queue retry --all')).stdout, /^1 row due now$/m);
     await until(([first]) => first?.attempts === 3);
@@ -276,22 +282,59 @@ describe('with a server', { concurrency: false }, () => {
     // One that is unknown is said; the others are done all the same.
     const unknown = [String(row!.id + 1000), 'zzzzzzzzzz'];
     const partly = await json(`queue retry ${row!.id} ${unknown.join(' ')}`, 1);
-    assert.deepEqual(partly, { dryRun: false, changed: 1, unknown });
-    await refused('queue retry', 64, /give ids, or --all/);
-    await refused('queue retry 1 --all', 64, /give ids, or --all/);
+    assert.deepEqual(partly, { ...one, unknown });
+    await refused('queue retry', 64, /give ids, or options that say which rows/);
+    await refused('queue retry 1 --all', 64, /give ids, or options that say which rows/);
     await refused('queue show 12345', 1, /the queue has no row 12345/);
-    await refused('queue show abc', 64, /a whole number/);
+    assert.equal((await cli('queue show abc')).code, 1);
+    await refused('queue show', 64, /give ids, or options that say which rows/);
+  });
+
+  test('queue by filters: a line a destination, a count before anything is done, a message in the text form', async () => {
+    await submit('third@acme.example', 'one@remote.example', 'two@remote.example');
+    await until(
+      (list) => list.length === 3 && list.every(({ state, attempts }) => state === 'waiting' && attempts > 0),
+    );
+    const [line, ...others] = await json<Record<string, unknown>[]>('queue list --by destination');
+    assert.deepEqual(others, []);
+    assert.deepEqual(Object.keys(line!), ['channel', 'destination', 'rows', 'held', 'ages', 'oldest', 'reason']);
+    assert.deepEqual([line!['channel'], line!['rows'], line!['held']], ['smtp', 3, 0]);
+    assert.equal(
+      (line!['ages'] as number[]).reduce((sum, count) => sum + count),
+      3,
+    );
+    assert.match(String(line!['reason']), /later/);
+    assert.equal((await json<Row[]>('queue list --recipient TWO@remote.example')).length, 1);
+    assert.equal((await json<Row[]>('queue list --sender <> --domain remote.example')).length, 0);
+    assert.equal((await cli('queue remove --older 2h --dry-run')).code, 1);
+    const dry = await cli('queue remove --recipient two@remote.example --state waiting --dry-run');
+    assert.match(dry.stdout, /^1 message, 1 recipient\n1 row would be removed$/m);
+    const [{ id, message }] = (await json<Row[]>('queue list --recipient two@remote.example')) as [Row];
+    const raw = (await cli(`queue show ${id} --raw`)).stdout;
+    assert.match(
+      raw,
+      new RegExp(`^MAIL FROM:<ann@acme.example>\r\nRCPT TO:<two@remote.example>\r\nX-Id: ${message}\r\n`),
+    );
+    assert.match(raw, /\r\nX-Channel: smtp\r\n\x01\x01\r\nReceived: from [\s\S]*\r\n\r\n$/);
+    const both = (await cli(`queue show ${message} --raw`)).stdout;
+    assert.match(both, /\r\nRCPT TO:<one@remote.example>\r\nRCPT TO:<two@remote.example>\r\n/);
+    await refused('queue list --by destination --channel smtp', 64, /counts all rows/);
+    await refused('queue remove --older soon', 64, /a time such as/);
+    const done = await cli('queue remove --recipient two@remote.example --reason LATER');
+    assert.match(done.stdout, /^1 message, 1 recipient\n1 row removed$/m);
+    assert.equal((await cli(`queue remove ${(await queue())[1]!.id}`)).code, 0);
   });
 
   test('queue remove takes rows away, and the journey says so', async () => {
     await submit('second@acme.example', 'one@remote.example', 'two@remote.example');
     const rows = await until((list) => list.length === 3 && list.every(({ state }) => state === 'waiting'));
     const second = rows[2]!.message;
-    assert.deepEqual(await json(`queue remove ${second} --dry-run`), { dryRun: true, changed: 2, unknown: [] });
+    const { messages, recipients, changed } = await json<Managed>(`queue remove ${second} --dry-run`);
+    assert.deepEqual([messages, recipients, changed], [1, 2, 2]);
     assert.equal((await queue()).length, 3);
     assert.match((await cli(`queue remove ${second}`)).stdout, /^2 rows removed$/m);
     assert.equal((await queue()).length, 1);
-    await refused('queue remove', 64, /missing required argument/);
+    await refused('queue remove', 64, /give ids, or options that say which rows/);
     assert.equal((await cli(`queue remove ${second}`)).code, 1);
     assert.equal((await cli(`queue remove ${rows[0]!.id}`)).code, 0);
     assert.deepEqual(await queue(), []);

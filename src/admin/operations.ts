@@ -12,7 +12,11 @@ import { domainAdd, domainList, domainRemove, domainShow } from './domain.ts';
 import type { EntryParts } from './entries.ts';
 import { groupAdd, groupList, groupRemove, groupShow } from './group.ts';
 import { type CheckParts, mailboxCheck } from './mailbox.ts';
-import { queueList, queueRemove, queueRetry, queueShow } from './queue.ts';
+import { queueDestinations, queueList } from './queue/list.ts';
+import { queueRaw } from './queue/raw.ts';
+import { queueRemove } from './queue/remove.ts';
+import { queueRetry } from './queue/retry.ts';
+import { queueShow } from './queue/show.ts';
 import { route } from './route.ts';
 import { ruleList, ruleTest } from './rule.ts';
 import { type StatusParts, status } from './status.ts';
@@ -72,7 +76,9 @@ export function adminOperations(parts: AdminParts) {
     channelPause(parts),
     channelResume(parts),
     queueList(parts),
+    queueDestinations(parts),
     queueShow(parts),
+    queueRaw(parts),
     queueRetry(parts),
     queueRemove(parts),
     mailboxCheck(parts),

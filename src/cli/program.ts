@@ -17,7 +17,7 @@ import { dnsCommand } from './commands/dns.ts';
 import { domainCommand } from './commands/domain.ts';
 import { groupCommand } from './commands/group.ts';
 import { mailboxCommand } from './commands/mailbox.ts';
-import { queueCommand } from './commands/queue.ts';
+import { queueCommand } from './commands/queue/queue.ts';
 import { routeCommand } from './commands/route.ts';
 import { ruleCommand } from './commands/rule.ts';
 import { statusCommand } from './commands/status.ts';

@@ -18,6 +18,10 @@ export const MANAGED_ROWS = 2000;
 
 export interface Managed {
   readonly changed: number;
+  /** Rows that a channel works on, and that stay as they are for that. */
+  readonly busy?: number;
+  /** Rows that are held, and that stay so. */
+  readonly held?: number;
   /** Ids without a row. */
   readonly unknown: readonly QueueRowId[];
 }

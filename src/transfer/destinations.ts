@@ -1,0 +1,92 @@
+// The queue by destination: what waits for each host, how long it has, and what was said last.
+//
+// In      a reader
+// Out     a line a destination, most rows first
+// Limits  PAGE_ROWS rows a read, a turn of the thread between two; one line in memory for each destination
+
+import { idOf, type QueueRowId } from '../base/ids.ts';
+import type { Reader, Row } from '../database/operation.ts';
+
+const PAGE_ROWS = 5000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+/** Rows below an age stand in the column of that age; what is older than the last, behind it. */
+const AGES_MS = [MINUTE_MS, 10 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS, 24 * HOUR_MS];
+
+/** What `waypost queue list --by destination` prints; the keys of its JSON. */
+export interface QueuedDestination {
+  readonly channel: string;
+  /** `''`: this host. Of rows that routing holds: what they wait for. */
+  readonly destination: string;
+  readonly rows: number;
+  /** Of them. */
+  readonly held: number;
+  /** Rows by the time since they came: under 1 m, 10 m, 1 h, 6 h, 1 d, older. */
+  readonly ages: readonly number[];
+  /** When the oldest came. */
+  readonly oldest: string;
+  /** What the last attempt of all said, where there has been one. */
+  readonly reason: string | null;
+}
+
+interface Gathered {
+  readonly channel: string;
+  readonly destination: string;
+  rows: number;
+  held: number;
+  readonly ages: number[];
+  oldestAt: number;
+  lastAttemptAt: number;
+  reason: string | null;
+}
+
+export async function queuedDestinations(reader: Reader, now: number): Promise<QueuedDestination[]> {
+  const gathered = new Map<string, Gathered>();
+  for (let after = idOf<QueueRowId>(0); ; ) {
+    const rows = reader.all(
+      `SELECT id, channel, destination, state, created, last_attempt, remote, last_error FROM queue WHERE id > ?
+       ORDER BY id LIMIT +?`,
+      after,
+      PAGE_ROWS,
+    );
+    for (const row of rows) count(gathered, row, now);
+    if (rows.length < PAGE_ROWS) break;
+    after = idOf(rows.at(-1)!['id']);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return [...gathered.values()]
+    .toSorted((a, b) => b.rows - a.rows || (a.destination < b.destination ? -1 : 1))
+    .map(({ channel, destination, rows, held, ages, oldestAt, reason }) => {
+      const oldest = new Date(oldestAt).toISOString();
+      return { channel, destination, rows, held, ages, oldest, reason };
+    });
+}
+
+function count(gathered: Map<string, Gathered>, row: Row, now: number): void {
+  const channel = String(row['channel']);
+  const destination = String(row['destination']);
+  const createdAt = Number(row['created']);
+  const key = `${channel} ${destination}`;
+  let line = gathered.get(key);
+  if (line === undefined) {
+    const none = {
+      rows: 0,
+      held: 0,
+      ages: [...AGES_MS, 0].fill(0),
+      oldestAt: createdAt,
+      lastAttemptAt: 0,
+      reason: null,
+    };
+    line = { channel, destination, ...none };
+    gathered.set(key, line);
+  }
+  line.rows++;
+  if (row['state'] === 'held') line.held++;
+  const younger = AGES_MS.findIndex((age) => now - createdAt < age);
+  line.ages[younger < 0 ? AGES_MS.length : younger]!++;
+  line.oldestAt = Math.min(line.oldestAt, createdAt);
+  const lastAttemptAt = Number(row['last_attempt'] ?? 0);
+  if (row['last_error'] === null || lastAttemptAt < line.lastAttemptAt) return;
+  line.lastAttemptAt = lastAttemptAt;
+  line.reason = row['remote'] === null ? String(row['last_error']) : `${row['remote']}: ${row['last_error']}`;
+}
