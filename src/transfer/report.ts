@@ -14,7 +14,8 @@ import type { Log } from '../base/log.ts';
 import { type Operation, operation, type Reader, type Transaction, type Writer } from '../database/operation.ts';
 import { SERVER } from '../directory/caller.ts';
 import { type Address, formatAddress, tryParseAddress } from '../message/address.ts';
-import { buildDeliveryReport, type ReportedRecipient } from '../message/dsn.ts';
+import { buildDeliveryReport, type DeliveryReport } from '../message/dsn/report.ts';
+import type { ReportedRecipient } from '../message/dsn/status.ts';
 import type { Recipient } from '../message/envelope.ts';
 import { findValue, parseHeader } from '../message/header.ts';
 import { parseMessageId } from '../message/message-id.ts';
@@ -153,18 +154,21 @@ async function sendReport(parts: ReportParts, rows: readonly ReportedRow[]): Pro
   const address = sender ?? postmaster;
   const to = formatAddress(address);
   const id = parts.nextId();
-  const text = buildDeliveryReport({
+  const { bytes, body } = buildDeliveryReport({
     hostname: site.hostnames[0]!,
     postmaster,
     to: address,
     id: idText(id),
     at: clock.now(),
     originalId: idText(message),
+    envelopeId: undefined,
+    receivedFrom: undefined,
     arrivedAt: first.createdAt,
+    mayUseUtf8: false,
     recipients: rows.map(reportedRecipient),
     ...(await original(parts, message)),
   });
-  const taken = await takeIn(parts, id, text);
+  const taken = await takeIn(parts, id, bytes);
   const ids = rows.map(({ row }) => row.id);
   const commit = (report: AcceptArguments, bytes: number): Promise<Accepted> =>
     writer.execute(parts.operation, { message, rows: ids, report, to, at: report.at }, bytes);
@@ -172,7 +176,7 @@ async function sendReport(parts: ReportParts, rows: readonly ReportedRow[]): Pro
     const { results } = await submit(
       { ...parts, commit },
       {
-        envelope: { sender: undefined, recipients: [{ address }], body: '7BIT' },
+        envelope: { sender: undefined, recipients: [{ address }], body },
         message: taken,
         caller: SERVER,
         // The postmaster is ours, and a sender may get a report at any host.
@@ -189,10 +193,10 @@ async function sendReport(parts: ReportParts, rows: readonly ReportedRow[]): Pro
 }
 
 /** The bytes of the report, synced, with the Return-Path line that every stored message has. */
-async function takeIn(parts: ReportParts, id: MessageId, text: string): Promise<TakenMessage> {
+async function takeIn(parts: ReportParts, id: MessageId, bytes: Buffer): Promise<TakenMessage> {
   const intake = new Intake(parts.intakes, id, () => ({ returnPath: returnPathField(''), fields: '' }));
   try {
-    await intake.write(Buffer.from(text, 'latin1'));
+    await intake.write(bytes);
     return await intake.finish(parts.clock.now());
   } catch (error) {
     intake.abandon();
@@ -204,15 +208,18 @@ async function takeIn(parts: ReportParts, id: MessageId, text: string): Promise<
 async function original(
   { reader, blobs, log }: ReportParts,
   message: MessageId,
-): Promise<{ originalHead: Buffer | undefined; originalMessageId: string | undefined }> {
+): Promise<Pick<DeliveryReport, 'original' | 'originalMessageId'>> {
   try {
     const { blob, traceBytes } = getMessage(reader, message);
     const head = await blobs.read(blob, traceBytes, ORIGINAL_HEAD_BYTES);
     const field = findValue(parseHeader(head), 'message-id');
-    return { originalHead: head, originalMessageId: field === undefined ? undefined : parseMessageId(field) };
+    return {
+      original: { kind: 'header', bytes: head },
+      originalMessageId: field === undefined ? undefined : parseMessageId(field),
+    };
   } catch (error) {
     log.error('transfer.notify', { queue: idText(message), detail: asFailure(error).detail });
-    return { originalHead: undefined, originalMessageId: undefined };
+    return { original: undefined, originalMessageId: undefined };
   }
 }
 
@@ -220,7 +227,8 @@ function reportedRecipient({ row, recipient }: ReportedRow): ReportedRecipient {
   const { address, original: written } = recipient;
   return {
     address,
-    original: written === formatAddress(address) ? undefined : written,
+    original:
+      written === undefined || written === formatAddress(address) ? undefined : { type: 'rfc822', address: written },
     action: 'failed',
     status: row.status ?? '5.0.0',
     remoteMta: row.remote,

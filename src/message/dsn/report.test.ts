@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseAddress } from './address.ts';
-import { buildDeliveryReport, type DeliveryReport, type ReportedRecipient } from './dsn.ts';
-import { parseHeader } from './header.ts';
-import { decodeQuotedPrintable } from './quoted-printable.ts';
-import { findSection } from './section.ts';
-import { parseMessage } from './structure.ts';
+import { parseAddress } from '../address.ts';
+import { parseHeader } from '../header.ts';
+import { decodeQuotedPrintable } from '../quoted-printable.ts';
+import { findSection } from '../section.ts';
+import { parseMessage } from '../structure.ts';
+import { buildDeliveryReport, type DeliveryReport } from './report.ts';
+import type { ReportedRecipient } from './status.ts';
 
 const at = Date.UTC(2026, 10, 24, 8);
 
@@ -29,10 +30,17 @@ const report: DeliveryReport = {
   at,
   originalId: '4kq2xw7b8c',
   originalMessageId: '1@acme.example',
+  envelopeId: undefined,
+  receivedFrom: undefined,
   arrivedAt: at - 60_000,
-  originalHead: Buffer.from('From: ann@acme.example\r\nSubject: Hello\r\n\r\nThe body\r\n'),
+  original: { kind: 'header', bytes: Buffer.from('From: ann@acme.example\r\nSubject: Hello\r\n\r\nThe body\r\n') },
+  mayUseUtf8: false,
   recipients: [refused],
 };
+
+function built(of: DeliveryReport): string {
+  return buildDeliveryReport(of).bytes.toString('latin1');
+}
 
 function part(text: string, number: number): string {
   const { structure } = parseMessage(Buffer.from(text, 'latin1'));
@@ -42,7 +50,7 @@ function part(text: string, number: number): string {
 
 test('a failure is reported in words, in fields and with the header of the original', () => {
   assert.equal(
-    buildDeliveryReport(report),
+    built(report),
     [
       'From: Mail Delivery System <postmaster@mail.acme.example>',
       'To: <ann@acme.example>',
@@ -97,14 +105,14 @@ test('a failure is reported in words, in fields and with the header of the origi
 });
 
 test('a delay says until when it is tried, our own reason is not called a reply', () => {
-  const text = buildDeliveryReport({
+  const text = built({
     ...report,
-    originalHead: undefined,
+    original: undefined,
     originalMessageId: undefined,
     recipients: [
       {
         ...refused,
-        original: 'Bob@Remote.example',
+        original: { type: 'rfc822', address: 'Bob@Remote.example' },
         action: 'delayed',
         status: '4.4.1',
         remoteMta: undefined,
@@ -135,7 +143,7 @@ test('a header that is not 7-bit text is returned whole in quoted-printable', ()
     'X-Last: a',
   ];
   for (const header of headers) {
-    const text = buildDeliveryReport({ ...report, originalHead: Buffer.from(header, 'latin1') });
+    const text = built({ ...report, original: { kind: 'header', bytes: Buffer.from(header, 'latin1') } });
     assert.match(text, /^[\x20-\x7e\t\r\n]*$/);
     const { structure } = parseMessage(Buffer.from(text, 'latin1'));
     const returned = structure.parts[2]!;
@@ -148,22 +156,22 @@ test('a header that is not 7-bit text is returned whole in quoted-printable', ()
 });
 
 test('a header beyond the bound is returned in part', () => {
-  const text = buildDeliveryReport({
+  const text = built({
     ...report,
-    originalHead: Buffer.from(`${'X-Field: value\r\n'.repeat(10_000)}\r\n`),
+    original: { kind: 'header', bytes: Buffer.from(`${'X-Field: value\r\n'.repeat(10_000)}\r\n`) },
   });
   assert.ok(text.length < 70_000);
 });
 
 test('a header that holds the boundary does not end its part', () => {
   const head = Buffer.from('A: b\r\n --=_4kq2xw7b9d--\r\n --=_4kq2xw7b9d_\r\n\r\n');
-  const { structure } = parseMessage(Buffer.from(buildDeliveryReport({ ...report, originalHead: head })));
+  const { structure } = parseMessage(Buffer.from(built({ ...report, original: { kind: 'header', bytes: head } })));
   assert.equal(structure.parts.length, 3);
   assert.equal(structure.parameters[3], '=_4kq2xw7b9d__');
 });
 
 test('a thousand recipients each have their fields', () => {
-  const text = buildDeliveryReport({ ...report, recipients: new Array(1000).fill(refused) });
+  const text = built({ ...report, recipients: new Array(1000).fill(refused) });
   assert.equal(part(text, 2).split('\r\n\r\n').length, 1001);
 });
 
@@ -191,11 +199,13 @@ test('property: whatever a remote host or a sender wrote, the report has its thr
     .map((pieces) => pieces.join(''));
   fc.assert(
     fc.property(hostile, hostile, hostile, (diagnostic, remoteMta, header) => {
-      const text = buildDeliveryReport({
+      const text = built({
         ...report,
         originalMessageId: header,
-        originalHead: Buffer.from(`Subject: ${header}`, 'latin1'),
-        recipients: [{ ...refused, diagnostic, remoteMta, original: remoteMta }],
+        original: { kind: 'header', bytes: Buffer.from(`Subject: ${header}`, 'latin1') },
+        envelopeId: header,
+        receivedFrom: remoteMta,
+        recipients: [{ ...refused, diagnostic, remoteMta, original: { type: header, address: remoteMta } }],
       });
       assert.match(text, /^(?:[\x20-\x7e\t]{0,998}\r\n)*$/);
       const { structure } = parseMessage(Buffer.from(text, 'latin1'));
@@ -219,4 +229,73 @@ test('property: whatever a remote host or a sender wrote, the report has its thr
     }),
     { numRuns: 300 },
   );
+});
+
+test('each action has its words, and only a problem has a diagnostic', () => {
+  const success = { ...refused, status: '2.0.0', diagnostic: '250 ok' };
+  const text = built({
+    ...report,
+    envelopeId: 'q1',
+    receivedFrom: 'client.example ([192.0.2.1])',
+    recipients: [
+      { ...success, action: 'delivered', remoteMta: undefined },
+      { ...success, action: 'relayed' },
+      { ...success, action: 'expanded', remoteMta: undefined },
+    ],
+  });
+  assert.match(text, /^Subject: Your message has been sent on\r$/m);
+  const [message, ...recipients] = part(text, 2).split('\r\n\r\n');
+  assert.equal(
+    message,
+    [
+      'Original-Envelope-Id: q1',
+      'Reporting-MTA: dns; mail.acme.example',
+      'Received-From-MTA: dns; client.example ([192.0.2.1])',
+      'X-Waypost-Queue-ID: 4kq2xw7b8c',
+      'Arrival-Date: Tue, 24 Nov 2026 07:59:00 +0000',
+    ].join('\r\n'),
+  );
+  assert.deepEqual(
+    recipients.map((fields) => /Action: (\w+)/.exec(fields)?.[1]),
+    ['delivered', 'relayed', 'expanded'],
+  );
+  assert.doesNotMatch(recipients.join(''), /Diagnostic-Code/);
+  assert.match(recipients[1]!, /Remote-MTA: dns; mx\.remote\.example/);
+});
+
+test('a whole message comes back as it was, and says that it has 8-bit text', () => {
+  const bytes = Buffer.from('Subject: Hello\r\n\r\n--=_4kq2xw7b9d\r\nJ\xc3\xb6rg\r\n', 'latin1');
+  const { bytes: text, body } = buildDeliveryReport({ ...report, original: { kind: 'message', bytes } });
+  assert.equal(body, '8BITMIME');
+  assert.match(text.toString('latin1'), /Content-Type: message\/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n/);
+  assert.ok(text.includes(bytes));
+  assert.equal(parseMessage(text).structure.parts.length, 3);
+  for (const unclean of ['a\nb', 'a\rb', '\0', 'x'.repeat(999)]) {
+    const original = { kind: 'message', bytes: Buffer.from(`Subject: x\r\n\r\n${unclean}`) } as const;
+    assert.match(built({ ...report, original }), /text\/rfc822-headers\r\n\r\nSubject: x\r\n/);
+  }
+});
+
+test('an address beyond ASCII is escaped, and stands as it is for a sender who uses SMTPUTF8', () => {
+  const recipients = [
+    {
+      ...refused,
+      address: { localPart: 'j\u00f6rg', domain: 'b.example' },
+      original: { type: 'utf-8', address: '\u65e5@b' },
+    },
+  ];
+  const plain = buildDeliveryReport({ ...report, recipients });
+  assert.deepEqual([plain.body, plain.isUtf8], ['7BIT', false]);
+  assert.match(
+    plain.bytes.toString(),
+    /Original-Recipient: utf-8; \\x\{65E5\}@b\r\nFinal-Recipient: utf-8; "?j\\x\{F6\}rg"?@b\.example/,
+  );
+  const { bytes, body, isUtf8 } = buildDeliveryReport({ ...report, recipients, mayUseUtf8: true });
+  assert.deepEqual([body, isUtf8], ['8BITMIME', true]);
+  const text = bytes.toString();
+  assert.match(text, /message\/global-delivery-status/);
+  assert.match(text, /message\/global-headers/);
+  assert.match(text, /Original-Recipient: utf-8; \u65e5@b\r\nFinal-Recipient: utf-8; "?j\u00f6rg"?@b\.example\r\n/);
+  const ascii = buildDeliveryReport({ ...report, mayUseUtf8: true });
+  assert.deepEqual([ascii.body, ascii.isUtf8], ['7BIT', false]);
 });
