@@ -23,6 +23,8 @@ const digests: Readonly<Record<number, string>> = {
   3: '1f88980badb1fb3e84e988d1e4db9af8',
   // Aliases, hosts, sizes and texts of domains; hosts, addresses and sizes of users and lists; the entry's UUID.
   4: '24173a00779ed84b127016a2ecdeff41',
+  // Delivery options, several at once.
+  5: '2d6c9b225eb25fb3ca1d249f9e11bd1f',
 };
 
 type Values = Readonly<Record<string, AttributeValue | readonly AttributeValue[]>>;

@@ -22,8 +22,9 @@ import {
   tryParseAddress,
 } from '../message/address.ts';
 import type { OwnAdmission } from './admission.ts';
-import { deliveryOptions, unsupportedAttributes } from './attributes.ts';
+import { unsupportedAttributes } from './attributes.ts';
 import { compileList } from './compile-list.ts';
+import { compileOptions } from './compile-options.ts';
 import { formatHops, HOPS_MAX, type Hop, parseHop } from './destination.ts';
 import { replyTextOf } from './replies.ts';
 import { type Access, type Problem, type RecipientRow, type RouteRow, SITE_POSTMASTER, type Status } from './rows.ts';
@@ -33,7 +34,7 @@ import { legalStatuses, parseStatusValue, type StatusAttribute } from './status.
  * Goes up with any change that gives other rows for the same entries: the tables are then compiled anew at the next
  * start. compile-version.test.ts knows what each version gives.
  */
-export const COMPILER_VERSION = 4;
+export const COMPILER_VERSION = 5;
 
 /** The entry that the first start makes: mail for the postmaster of everything goes to its account. */
 export const SITE_POSTMASTER_DN = `uid=postmaster,ou=Waypost,${SUFFIX}`;
@@ -152,12 +153,14 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
     routingAddress: addressesOf(entry, 'mailRoutingAddress', problems)[0],
     sizeMax: sizeMaxOf(entry, 'mailMsgMaxBlocks', problems),
   };
-  const unsupported = [...presentOf(entry, unsupportedAttributes[kind]), ...laterOptionsOf(entry, kind, problems)];
+  const options = compileOptions(entry, kind, problems);
+  const unsupported = [...presentOf(entry, unsupportedAttributes[kind]), ...options.unsupported];
   if (kind === 'user')
     return withoutAbsent({
       kind,
       ...shared,
       unsupported: orAbsent(unsupported),
+      ...options.values,
       account: placement.account,
       recipientsPerHour: recipientsPerHourOf(entry, problems),
       inetUserStatus: statusOf(entry, 'inetUserStatus', problems),
@@ -170,6 +173,7 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
     kind,
     ...shared,
     unsupported: orAbsent([...unsupported, ...list.unsupported]),
+    ...options.values,
     inetMailGroupStatus: statusOf(entry, 'inetMailGroupStatus', problems),
     disabledText: replyTextOf(textValue(entry, 'mailrejecttext')),
     urls: orAbsent(list.urls),
@@ -291,20 +295,6 @@ export function ownAdmissionOf(entry: Entry): OwnAdmission {
     mailUserStatus: of('mailUserStatus'),
     access: accessOf(entry, 'mailAllowedServiceAccess', []),
   });
-}
-
-/** Values of mailDeliveryOption that are legal and not built yet, as `mailDeliveryOption: forward`. */
-function laterOptionsOf(entry: Entry, kind: RecipientKind, problems: Problem[]): string[] {
-  const meanings: ReadonlyMap<string, 'acts' | 'later'> = new Map(Object.entries(deliveryOptions[kind]));
-  const later: string[] = [];
-  for (const value of textValues(entry, 'maildeliveryoption')) {
-    const option = asciiLower(value.trim());
-    const meaning = meanings.get(option);
-    if (meaning === 'later') later.push(`mailDeliveryOption: ${option}`);
-    else if (meaning === undefined)
-      problems.push({ attribute: 'mailDeliveryOption', value, reason: `is not an option of a ${kind}` });
-  }
-  return later;
 }
 
 function presentOf(entry: Entry, names: readonly string[]): string[] {

@@ -127,13 +127,13 @@ class Resolving implements Onward {
   #reply(own: Reply | undefined): Reply {
     if (own !== undefined) return own;
     if (this.#walk.targets.size > 0) return replies.accepted;
-    const { failures } = this.#lists;
+    const failures = [...this.#walk.failures.values()];
     const failure = failures.find((member) => isTemporary(member.reply)) ?? failures[0];
     return failure?.reply ?? (this.#walk.hasLooped ? replies.loop : replies.emptyGroup);
   }
 
   #resolution(address: Address, reply: Reply): Resolution {
-    const { steps, targets } = this.#walk;
+    const { steps, targets, failures } = this.#walk;
     const { probes, rewritten = address, isRelay, isDefaultRoute } = this.#rules;
     const accepted = isAccepted(reply);
     return {
@@ -145,7 +145,7 @@ class Resolving implements Onward {
       ...(isDefaultRoute ? { isDefaultRoute: true } : {}),
       rewritten,
       probes,
-      failures: accepted ? this.#lists.failures : [],
+      failures: accepted ? [...failures.values()] : [],
     };
   }
 }

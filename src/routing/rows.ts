@@ -63,7 +63,25 @@ export interface RouteRow {
   readonly problems?: readonly Problem[];
 }
 
-interface RecipientRowBase {
+/** A value of mailDeliveryOption that is legal for a user or for a list. */
+export type OptionName =
+  | 'mailbox'
+  | 'forward'
+  | 'autoreply'
+  | 'program'
+  | 'file'
+  | 'shared'
+  | 'hold'
+  | 'members'
+  | 'members_offline';
+
+/** What a row says of its delivery options. */
+export interface OptionValues {
+  /** Absent: `mailbox` of a user, `members` of a list. Empty: none is left. */
+  readonly options?: readonly OptionName[];
+}
+
+interface RecipientRowBase extends OptionValues {
   /** The entry's id in the directory. */
   readonly entry: number;
   readonly uuid: string;

@@ -8,14 +8,14 @@
 // Limits  GROUP_DEPTH_MAX lists in lists, LIST_MEMBERS_IN_ACCEPT members in all of them, MEMBERS_EXPLAINED of each explained
 
 import { GROUP_DEPTH_MAX, LIST_MEMBERS_IN_ACCEPT } from '../../base/limits.ts';
-import { isAccepted, type Reply } from '../../base/reply.ts';
+import type { Reply } from '../../base/reply.ts';
 import type { LdapUrl } from '../../directory/ldap-url.ts';
 import type { MemberValue } from '../../directory/member-values.ts';
 import { type Address, addressKey, tryParseAddress } from '../../message/address.ts';
 import { type AccessTables, decideAccess } from '../list-access.ts';
 import { type ListPart, type Member, membersOf, writtenModerators } from '../list-members.ts';
 import { replies } from '../replies.ts';
-import type { FailedMember, ResolveOptions } from '../resolution.ts';
+import type { ResolveOptions } from '../resolution.ts';
 import { addressOfKey, type GroupRow } from '../rows.ts';
 import { listTarget, type Target } from '../targets.ts';
 import type { Onward, Walk } from './walk.ts';
@@ -30,8 +30,6 @@ export class Lists {
   readonly #isVerifying: boolean;
   /** Of lists by their entries. */
   readonly #decided = new Map<number, ListPart | Reply>();
-  /** By entry, or address: one that is a member in two ways has failed once. */
-  readonly #failures = new Map<number | string, FailedMember>();
   /** Members that are written in lists that the walk is in and in those that it has left. */
   #members = 0;
   /** The outermost list that the walk is in. */
@@ -47,10 +45,6 @@ export class Lists {
     this.#isVerifying = options.verify ?? false;
   }
 
-  get failures(): readonly FailedMember[] {
-    return [...this.#failures.values()];
-  }
-
   /** The outermost list, where it is left to the transfer thread. */
   get left(): Target | undefined {
     return this.#left;
@@ -59,7 +53,7 @@ export class Lists {
   /** The list is its only target. What has been found of it so far will be found again. */
   targetLeft(left: Target): Reply | undefined {
     this.#walk.targets.clear();
-    this.#failures.clear();
+    this.#walk.failures.clear();
     this.#walk.listDepth = 0;
     return this.#walk.run(() => this.#walk.target(left));
   }
@@ -192,7 +186,7 @@ export class Lists {
     this.#walk.origin = address;
     const reply = this.#onward.address(address, depth);
     const entry = this.#walk.tables.alias(addressKey(address))?.entry;
-    this.#failed(entry === undefined ? { recipient: address } : { recipient: address, entry }, reply);
+    this.#walk.failed(entry === undefined ? { recipient: address } : { recipient: address, entry }, reply);
   }
 
   #memberEntry(dn: string, depth: number): void {
@@ -208,12 +202,7 @@ export class Lists {
     const isLocal = route.aliasOf === undefined && this.#walk.isLocal(route);
     this.#walk.origin = address;
     const reply = isLocal ? this.#onward.recipient(row, route, address, depth) : this.#onward.address(address, depth);
-    this.#failed({ recipient: address, entry: row.entry }, reply);
-  }
-
-  #failed(member: Omit<FailedMember, 'reply'>, reply: Reply | undefined): void {
-    if (reply === undefined || isAccepted(reply)) return;
-    this.#failures.set(member.entry ?? addressKey(member.recipient), { ...member, reply });
+    this.#walk.failed({ recipient: address, entry: row.entry }, reply);
   }
 }
 

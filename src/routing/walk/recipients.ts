@@ -2,7 +2,7 @@
 //
 // In      the row and that of the domain in which it claims the address
 // Out     the reply of the target, of what it leads to, or of what forbids it
-// Order   statuses -> size -> what is not supported -> access rules of a list -> mail host -> routing address ->
+// Order   statuses -> size -> what is not supported -> access rules of a list -> mail host -> routing address -> delivery options:
 //         mailbox, or the list's members
 // RFC 5321 §3.9, §4.5.1
 
@@ -13,6 +13,7 @@ import { hopsTo } from '../destination.ts';
 import { replies } from '../replies.ts';
 import { addressOfKey, type RecipientRow, type RouteRow, SITE_POSTMASTER, type UserRow } from '../rows.ts';
 import { hopTarget, mailboxTarget } from '../targets.ts';
+import { byOptions } from './by-options.ts';
 import type { Lists } from './lists.ts';
 import { stopOf, stopped } from './stop.ts';
 import type { Onward, Walk } from './walk.ts';
@@ -43,6 +44,8 @@ export class Recipients {
     if (typeof part !== 'string') return part;
     if (!isHere) return this.#toMailHost(row, mailHost, address);
     if (routingAddress !== undefined) return this.#reroute(row, routingAddress, depth);
+    if (row.options !== undefined && part === 'members')
+      return byOptions(this.#walk, this.#onward, { row, route, address, depth, part });
     return row.kind === 'user' ? this.#user(row, address) : this.#lists.group(row, part, address, depth);
   }
 

@@ -6,13 +6,13 @@
 //         be found out it is left at once
 // Limits  STEPS_MAX steps are kept
 
-import type { Reply } from '../../base/reply.ts';
-import type { Address } from '../../message/address.ts';
+import { isAccepted, type Reply } from '../../base/reply.ts';
+import { type Address, addressKey } from '../../message/address.ts';
 import { channelNamed } from '../channels.ts';
 import type { ChannelRow } from '../compile-channel.ts';
 import type { ListQuestion } from '../list-tables.ts';
 import { replies } from '../replies.ts';
-import type { Ask, ResolveOptions, RoutingTables, Site, Step, StepName } from '../resolution.ts';
+import type { Ask, FailedMember, ResolveOptions, RoutingTables, Site, Step, StepName } from '../resolution.ts';
 import type { RouteRequest } from '../route-request.ts';
 import type { RecipientRow, RouteRow } from '../rows.ts';
 import type { RoutingSettings } from '../settings.ts';
@@ -49,6 +49,10 @@ export class Walk {
   /** Lists that the walk is in. */
   listDepth = 0;
   hasLooped = false;
+  /** What becomes of targets for other hosts: behind an address that an entry forwards to. */
+  leaving: ((target: Target) => Target) | undefined;
+  /** By entry, or address: who is reached in two ways has failed once. */
+  readonly failures = new Map<number | string, FailedMember>();
   readonly #site: Site;
   readonly #askMax: number;
   readonly #ask = {
@@ -155,11 +159,18 @@ export class Walk {
     const refused = this.#overLimit(channel);
     if (refused !== undefined) return refused;
     const waits = planned.destination === '' && channel?.isPaused === true;
-    const target = withOrigin(waits ? pausedTarget(planned) : planned, this.origin!);
+    const goesOn = this.leaving !== undefined && planned.destination !== '' ? this.leaving(planned) : planned;
+    const target = withOrigin(waits ? pausedTarget(goesOn) : goesOn, this.origin!);
     const known = this.targets.has(target.key);
     if (!known) this.targets.set(target.key, target);
     if (this.explain) this.step('channel', `${targetText(target)}${known ? ': already a target' : ''}`);
     return replies.accepted;
+  }
+
+  /** What gets nothing, while others of the same recipient may. */
+  failed(member: Omit<FailedMember, 'reply'>, reply: Reply | undefined): void {
+    if (reply === undefined || isAccepted(reply)) return;
+    this.failures.set(member.entry ?? addressKey(member.recipient), { ...member, reply });
   }
 
   #overLimit(channel: ChannelRow | undefined): Reply | undefined {

@@ -1,0 +1,15 @@
+// The delivery options that act, each with what it does. `members` and `members_offline` are walk/lists.ts, `hold` is walk/by-options.ts.
+
+import type { OptionName } from '../rows.ts';
+import { planMailbox } from './mailbox.ts';
+import type { CompileOption, PlanOption } from './option.ts';
+
+export interface DeliveryOption {
+  readonly plan: PlanOption;
+  /** Absent: it needs nothing but its name. */
+  readonly compile?: CompileOption;
+}
+
+export const optionsThatAct: Readonly<Partial<Record<OptionName, DeliveryOption>>> = {
+  mailbox: { plan: planMailbox },
+};
