@@ -17,6 +17,7 @@ missing_packages() {
   done
   # swaks speaks TLS through it.
   perl -MNet::SSLeay -e 1 >/dev/null 2>&1 || printf 'libnet-ssleay-perl '
+  perl -MMail::SRS -e 1 >/dev/null 2>&1 || printf 'libmail-srs-perl '
   # Mechanisms of OpenLDAP's client are plug-ins, no programs.
   ls /usr/lib/*/sasl2/libscram.so >/dev/null 2>&1 || printf 'libsasl2-modules '
   # gcc without the C library's headers compiles nothing.

@@ -70,6 +70,12 @@ export function swaksTlsMissing(): string | false {
   return status === 0 ? false : missing('swaks has no TLS (apt-get install libnet-ssleay-perl)').skip;
 }
 
+/** Whether Perl has the other implementation of the Sender Rewriting Scheme: false, or the reason why not. */
+export function srsMissing(): string | false {
+  const { status } = spawnSync('perl', ['-MMail::SRS', '-e', '1']);
+  return status === 0 ? false : missing('Mail::SRS is not installed (apt-get install libmail-srs-perl)').skip;
+}
+
 /** Whether a small file system of our own can be mounted (root, and not in every container): false, or the reason why not. */
 export function tmpfsMissing(): string | false {
   if (process.platform !== 'linux') return missing('a tmpfs of our own needs Linux').skip;
