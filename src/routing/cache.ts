@@ -28,6 +28,7 @@ import { type RecipientRow, type RouteRow, SITE_POSTMASTER } from './rows.ts';
 import { readSettings } from './setting-rows.ts';
 import { type RoutingSettings, settingsOf } from './settings.ts';
 import { type AliasRow, readAlias, readAliasAt, readRecipient, readRoute } from './tables.ts';
+import { mayBeToken } from './tokens.ts';
 
 const RECENT_MAX = 20_000;
 /** More changes than these are not followed one by one: everything is forgotten. */
@@ -338,7 +339,7 @@ class Memory extends UnknownLists implements RoutingTables {
     if (!row) return undefined;
     if (row !== claimant.row) {
       claimant.row = row;
-      claimant.plainAccount = plainAccountOf(row);
+      claimant.plainAccount = plainAccountOf(key, row);
     }
     claimant.forgotten = this.#forgotten;
     return claimant;
@@ -367,7 +368,7 @@ class Memory extends UnknownLists implements RoutingTables {
       return;
     }
     const { dn, row } = found;
-    this.#claimants.keep(key, { dn, row, plainAccount: plainAccountOf(row), forgotten: this.#forgotten });
+    this.#claimants.keep(key, { dn, row, plainAccount: plainAccountOf(key, row), forgotten: this.#forgotten });
     this.recipients.keep(dn, row);
   }
 
@@ -396,8 +397,8 @@ class Memory extends UnknownLists implements RoutingTables {
   }
 }
 
-function plainAccountOf(row: RecipientRow): AccountId | undefined {
-  return row.kind === 'user' && isPlainUser(row) ? row.account : undefined;
+function plainAccountOf(key: string, row: RecipientRow): AccountId | undefined {
+  return row.kind === 'user' && isPlainUser(row) && !mayBeToken(key) ? row.account : undefined;
 }
 
 /** A user's row takes about as much memory as sixteen of those that a list's rules name. */

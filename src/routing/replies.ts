@@ -6,6 +6,8 @@ export const replies = {
   accepted: { code: 250, enhanced: '2.1.5', text: 'Recipient ok' },
   /** A foreign domain, for who may not relay. */
   relayDenied: { code: 550, enhanced: '5.7.1', text: 'Relaying denied' },
+  /** An address that only this site can make, and has not made for this sender. */
+  notSigned: { code: 550, enhanced: '5.7.1', text: 'This address is not valid for you' },
   noSuchUser: { code: 550, enhanced: '5.1.1', text: 'No such recipient here' },
   badAddress: { code: 553, enhanced: '5.1.3', text: 'The address is not valid' },
   inactive: { code: 450, enhanced: '4.2.1', text: 'Mailbox is inactive, try again later' },

@@ -10,6 +10,7 @@ import type { Rule } from './rewrite/rule-set.ts';
 import type { RecipientRow, RouteRow } from './rows.ts';
 import type { RoutingSettings } from './settings.ts';
 import type { Target } from './targets.ts';
+import type { Tokens } from './tokens.ts';
 
 /** Whose mail this is, and where. */
 export interface Site {
@@ -19,6 +20,8 @@ export interface Site {
   readonly hostnames: readonly string[];
   /** Rewrite rules of the configuration. */
   readonly fileRules?: readonly Rule[];
+  /** Addresses that it has signed. Absent: it knows none. */
+  readonly tokens?: Tokens;
 }
 
 /** The tables as far as the caller has loaded them. `null`: the table has no such row. `undefined`: not loaded. */
@@ -39,6 +42,7 @@ export type StepName =
   | 'rewrite rule'
   | 'alias table'
   | 'subaddress'
+  | 'signed address'
   | 'postmaster'
   | 'catch-all'
   | 'smart host'

@@ -93,7 +93,7 @@ export async function start(
   const routing = new RoutingCache({
     reader,
     revision: () => shared.routingRevision(),
-    site: siteOf(hostnames, configuration),
+    site: siteOf(hostnames, configuration, reader),
     count: (what, count) => counters.add(`routing-${what}`, '', count),
   });
   const lines = new LoginLines(shared.loginBuckets, audit.append);

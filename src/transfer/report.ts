@@ -19,14 +19,14 @@ import type { ReportedRecipient } from '../message/dsn/status.ts';
 import type { Recipient } from '../message/envelope.ts';
 import { findValue, parseHeader } from '../message/header.ts';
 import { parseMessageId } from '../message/message-id.ts';
-import { returnPathField } from '../message/trace.ts';
 import type { Site } from '../routing/resolve.ts';
 import { SITE_POSTMASTER } from '../routing/rows.ts';
 import type { Blobs } from '../store/blobs.ts';
-import { Intake, type Intakes, type TakenMessage } from '../store/intake.ts';
+import type { Intakes } from '../store/intake.ts';
 import { getMessage } from '../store/messages.ts';
 import { type AcceptArguments, type Accepted, accept } from './accept.ts';
 import { continueJourney } from './journey.ts';
+import { takeMade } from './made-mail.ts';
 import type { PlaceParts } from './place.ts';
 import { carriedBy, isToReport, type QueueRow, rowsIn } from './queue.ts';
 import { endRows } from './record.ts';
@@ -168,7 +168,7 @@ async function sendReport(parts: ReportParts, rows: readonly ReportedRow[]): Pro
     recipients: rows.map(reportedRecipient),
     ...(await original(parts, message)),
   });
-  const taken = await takeIn(parts, id, bytes);
+  const taken = await takeMade(parts, { bytes, sender: undefined, id });
   const ids = rows.map(({ row }) => row.id);
   const commit = (report: AcceptArguments, bytes: number): Promise<Accepted> =>
     writer.execute(parts.operation, { message, rows: ids, report, to, at: report.at }, bytes);
@@ -189,18 +189,6 @@ async function sendReport(parts: ReportParts, rows: readonly ReportedRow[]): Pro
       log.info('transfer.notify', { queue: idText(message), report: idText(id), to, recipients: rows.length });
   } finally {
     taken.pending.settle();
-  }
-}
-
-/** The bytes of the report, synced, with the Return-Path line that every stored message has. */
-async function takeIn(parts: ReportParts, id: MessageId, bytes: Buffer): Promise<TakenMessage> {
-  const intake = new Intake(parts.intakes, id, () => ({ returnPath: returnPathField(''), fields: '' }));
-  try {
-    await intake.write(bytes);
-    return await intake.finish(parts.clock.now());
-  } catch (error) {
-    intake.abandon();
-    throw error;
   }
 }
 

@@ -3,8 +3,8 @@
 // In      an address, and how many lie behind it
 // Out     the reply of what it leads to; undefined: already added, or asked for
 // Order   rules of `$*` -> routing table, where an alias of a domain is one step -> names of this host -> rules.
-//         In a domain of ours: who claims the local part, exactly or without a subaddress; then postmaster and abuse, the
-//         canonical domain, the catch-all, the smart host
+//         In a domain of ours: addresses that are signed; who claims the local part, exactly or without a subaddress; then
+//         postmaster and abuse, the canonical domain, the catch-all, the smart host
 // Limits  STEPS_AWAY_MAX addresses one behind the other
 // RFC 5321 §3.9, §4.5.1
 
@@ -15,6 +15,7 @@ import { hopsTo, parseDestination } from '../destination.ts';
 import { replies } from '../replies.ts';
 import { type RecipientRow, type RouteRow, SITE_POSTMASTER } from '../rows.ts';
 import { hopTarget } from '../targets.ts';
+import { mayBeToken, type TokenMeaning } from '../tokens.ts';
 import type { ByRules } from './by-rules.ts';
 import type { Recipients } from './recipients.ts';
 import { stopOf, stopped } from './stop.ts';
@@ -107,11 +108,22 @@ export class Addresses {
   #inDomain(address: Address, route: RouteRow, depth: number): Reply | undefined {
     if (this.#walk.explain) this.#walk.step('routing table', `${route.domain} is a mail domain, base ${route.base}`);
     if (!this.#walk.isLocal(route)) return this.#notLocal(address, route);
+    const meaning = mayBeToken(address.localPart) ? this.#walk.tokenMeaning(address) : undefined;
+    if (meaning !== undefined) return this.#signed(meaning, depth);
     const row = this.#claimant(address, route.domain);
     if (row === undefined) return undefined;
     return row === null
       ? this.#unclaimed(address, route, depth)
       : this.#recipients.recipient(row, route, address, depth);
+  }
+
+  #signed(meaning: TokenMeaning, depth: number): Reply | undefined {
+    if (meaning.kind === 'refused') {
+      if (this.#walk.explain) this.#walk.step('signed address', 'not signed here, too old, or not for this sender');
+      return replies.notSigned;
+    }
+    if (this.#walk.explain) this.#walk.step('signed address', `stands for ${formatAddress(meaning.address)}`);
+    return this.address(meaning.address, depth + 1);
   }
 
   /** Nothing is known here of its people: whoever asks, it is their hosts that answer. */

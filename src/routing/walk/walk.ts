@@ -17,6 +17,7 @@ import type { RouteRequest } from '../route-request.ts';
 import type { RecipientRow, RouteRow } from '../rows.ts';
 import type { RoutingSettings } from '../settings.ts';
 import { pausedTarget, type Target, targetText, withOrigin } from '../targets.ts';
+import type { TokenMeaning } from '../tokens.ts';
 
 /** Where its parts lead back to. A reply is undefined where what it leads to has already been added, or is yet to be asked. */
 export interface Onward {
@@ -205,6 +206,10 @@ export class Walk {
 
   isOurs(host: string): boolean {
     return this.#site.hostnames.includes(host);
+  }
+
+  tokenMeaning(address: Address): TokenMeaning | undefined {
+    return this.#site.tokens?.meaning(address, this.request);
   }
 
   isLocal({ routingHosts, isMx }: RouteRow): boolean {

@@ -79,7 +79,7 @@ const blobs = new Blobs(segmentsPath(configuration.data));
 const routing = new RoutingCache({
   reader,
   revision: () => shared.routingRevision(),
-  site: siteOf(data.hostnames, configuration),
+  site: siteOf(data.hostnames, configuration, reader),
   count: (what, count) => counters.add(`routing-${what}`, '', count),
 });
 /** Where our own DNS listener is: a standing order says it. */

@@ -46,7 +46,7 @@ const segments = new SegmentWriter(host);
 const intakes = createIntakes(host, segments);
 const blobs = new Blobs(segmentsPath(configuration.data));
 const resolver = new Resolver({ servers: configuration.resolver });
-const site = siteOf(data.hostnames, configuration);
+const site = siteOf(data.hostnames, configuration, reader);
 const revision = (): PublishedRevision => parts.shared.routingRevision();
 const routing = new RoutingCache({
   reader,

@@ -3,7 +3,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createLog } from '../../base/log.ts';
-import { openForWriting } from '../../database/connection.ts';
+import { openForWriting, openReader } from '../../database/connection.ts';
 import { reserveLog } from '../../database/reserve.ts';
 import { SharedState } from '../../database/shared.ts';
 import { WriterLoop } from '../../database/writer-thread.ts';
@@ -34,9 +34,13 @@ const database = openForWriting(databasePath(configuration.data), data.synchrono
 reserveLog(database, databasePath(configuration.data));
 const report = (message: WriterReport): void => parentPort?.postMessage(message);
 
+const opened = openReader(databasePath(configuration.data));
+const site = siteOf(data.hostnames, configuration, opened.reader);
+opened.close();
+
 const loop = new WriterLoop({
   database,
-  operations: operationsFor(siteOf(data.hostnames, configuration)),
+  operations: operationsFor(site),
   shared: new SharedState(data.shared),
   log: createLog(configuration.log, 'writer'),
   fatal: (error) => report({ kind: 'fatal', text: error.message }),
