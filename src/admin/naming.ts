@@ -3,7 +3,14 @@
 import { asciiLower } from '../base/characters.ts';
 import { Failure } from '../base/failure.ts';
 import { escapeDnValue } from '../directory/dn.ts';
-import { type Address, addressKey, formatAddress, normalizeDomain, parseAddress } from '../message/address.ts';
+import {
+  type Address,
+  addressKey,
+  formatAddress,
+  lowerLocalPart,
+  normalizeDomain,
+  parseAddress,
+} from '../message/address.ts';
 
 /** Throws `invalid`. */
 export function domainOf(text: string): string {
@@ -25,7 +32,11 @@ export function mailAddressOf(text: string): MailAddress {
     const address = parseAddress(text);
     if (address.domain.startsWith('[')) throw new Failure('invalid', 'an address literal is no mail domain');
     const { localPart, domain } = address;
-    return { ...address, key: addressKey(address), text: formatAddress({ localPart: asciiLower(localPart), domain }) };
+    return {
+      ...address,
+      key: addressKey(address),
+      text: formatAddress({ localPart: lowerLocalPart(localPart), domain }),
+    };
   } catch (error) {
     const why = error instanceof Failure ? `: ${error.message}` : '';
     throw new Failure('invalid', `${text} is not a mail address${why}`, { cause: error });

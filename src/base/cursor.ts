@@ -79,6 +79,17 @@ export class Cursor {
     return this.text.slice(start, at);
   }
 
+  /** As run(), and with the class all characters beyond ASCII but the control characters among them. */
+  runBeyond(table: CharacterClass): string {
+    let text = this.run(table);
+    while (this.peek() > 0x9f) {
+      const start = this.at;
+      while (this.peek() > 0x9f) this.at++;
+      text += this.text.slice(start, this.at) + this.run(table);
+    }
+    return text;
+  }
+
   /** Unsigned decimal of at most `digits` digits (15 keep it below 2^53), or undefined. */
   tryNumber(digits = 15): number | undefined {
     const start = this.at;

@@ -5,8 +5,9 @@
 // Limits  LOCAL_PART_BYTES, DOMAIN_BYTES, labels of 63
 // Takes   what can be carried: dots anywhere in a local part (mobile carriers gave such addresses out), a domain of any
 //         labels that DNS carries, `_` and hyphens anywhere, a dot at its end
+// UTF-8   local parts are in NFC, and compared in lower case; whether a peer may say such an address is the door's to know
 // Never   reads the local part: `%`, `!` and `@` in it are letters like others, they are no route
-// RFC 5321 §2.3.11 §4.1.2 §4.1.3 §4.5.1 §4.5.3.1 App. C; SMTPUTF8 is not offered, so bytes above 127 are refused
+// RFC 5321 §2.3.11 §4.1.2 §4.1.3 §4.5.1 §4.5.3.1 App. C, RFC 6531 §3.3, RFC 6530 §10.1
 
 import { isIPv4, isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
@@ -16,7 +17,7 @@ import { Failure } from '../base/failure.ts';
 import { DOMAIN_BYTES, LOCAL_PART_BYTES } from '../base/limits.ts';
 
 export interface Address {
-  /** Without quotes and backslashes, in the case it was written. Printable ASCII and spaces. */
+  /** Without quotes and backslashes, in the case it was written. Printable, in NFC; spaces. */
   readonly localPart: string;
   /** Lower-case A-labels, or a literal such as `[127.0.0.1]` or `[IPv6:::1]`; `''` only for `<postmaster>`. */
   readonly domain: string;
@@ -103,10 +104,16 @@ export function formatAddressLiteral(ip: string): string {
 function parseDomain(cursor: Cursor): string {
   if (cursor.peek() === 0x5b) return parseAddressLiteral(cursor);
   const start = cursor.at;
-  const domain = carriedDomain(cursor.run(CARRIED_TEXT, DOMAIN_BYTES + 1));
+  const domain = domainOf(cursor.run(CARRIED_TEXT, DOMAIN_BYTES + 1), cursor);
   if (domain !== undefined) return domain;
   cursor.at = start;
   return cursor.fail('a domain name');
+}
+
+/** What the cursor stands behind, and the letters beyond ASCII that follow it: A-labels. */
+function domainOf(text: string, cursor: Cursor): string | undefined {
+  if (cursor.peek() < 0x80) return carriedDomain(text);
+  return normalizeDomain(text + cursor.runBeyond(CARRIED_TEXT));
 }
 
 function parseAddressLiteral(cursor: Cursor): string {
@@ -128,14 +135,29 @@ function parseAddressLiteral(cursor: Cursor): string {
 function parseLocalPart(cursor: Cursor): string {
   const start = cursor.at;
   const value = cursor.peek() === 0x22 ? quotedString(cursor) : dotString(cursor);
-  if (value.length > 0 && value.length <= LOCAL_PART_BYTES) return value;
+  const name = hasBeyondAscii(value) ? value.normalize('NFC') : value;
+  if (name.length > 0 && octetsOf(name) <= LOCAL_PART_BYTES && name.isWellFormed()) return name;
   cursor.at = start;
   return cursor.fail(`a local part of 1 to ${LOCAL_PART_BYTES} characters`);
 }
 
+/** Whether it can be said with SMTPUTF8 alone. */
+export function isBeyondAscii({ localPart }: Address): boolean {
+  return hasBeyondAscii(localPart);
+}
+
+function hasBeyondAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0x7f) return true;
+  return false;
+}
+
+function octetsOf(text: string): number {
+  return text.length * 3 <= LOCAL_PART_BYTES ? text.length : Buffer.byteLength(text);
+}
+
 /** Dots may stand anywhere: formatAddress quotes what is no dot-string. */
 function dotString(cursor: Cursor): string {
-  const text = cursor.run(LOCAL_TEXT);
+  const text = cursor.runBeyond(LOCAL_TEXT);
   return text === '' ? cursor.fail('a local part') : text;
 }
 
@@ -143,7 +165,7 @@ function quotedString(cursor: Cursor): string {
   cursor.take('"');
   let value = '';
   for (;;) {
-    value += cursor.run(QTEXT);
+    value += cursor.runBeyond(QTEXT);
     if (cursor.tryTake('"')) return value;
     if (!cursor.tryTake('\\')) cursor.fail('a closing quote');
     const character = cursor.run(QUOTED_PAIR, 1);
@@ -251,7 +273,12 @@ export function withoutSubaddress({ localPart, domain }: Address): Address | und
  * keys are equal. The domain is what follows the last `@`. Not for output: see formatAddress.
  */
 export function addressKey(address: Address): string {
-  return `${asciiLower(address.localPart)}@${address.domain}`;
+  return `${lowerLocalPart(address.localPart)}@${address.domain}`;
+}
+
+/** Lower case of letters beyond ASCII too, where there are any. */
+export function lowerLocalPart(localPart: string): string {
+  return hasBeyondAscii(localPart) ? localPart.toLowerCase().normalize('NFC') : asciiLower(localPart);
 }
 
 /** The address as SMTP and header fields write it, the local part quoted where it has to be. Without brackets. */
@@ -268,7 +295,7 @@ function formatLocalPart(localPart: string): string {
     if (code === 0x2e) {
       isDotString = at > atomStart;
       atomStart = at + 1;
-    } else isDotString = code < 0x80 && ATEXT[code] === 1;
+    } else isDotString = code > 0x7f || ATEXT[code] === 1;
   }
   if (isDotString) return localPart;
   let quoted = '"';

@@ -1,15 +1,15 @@
 // The fields that we put before a message: Return-Path and Received, and at submission what its author left out.
 //
 // In      values of the session and the envelope; what a peer said is taken as hostile
-// Out     header lines in ASCII with their CRLF
+// Out     header lines with their CRLF: ASCII, but for addresses where SMTPUTF8 is spoken
 // Never   lets a line break, NUL or other control character through: no value can begin a field of its own
-// RFC 5321 §4.4, RFC 3848, RFC 6409 §8
+// RFC 5321 §4.4, RFC 3848, RFC 6409 §8, RFC 6531 §3.7.3 §4.3
 
 import { ALNUM } from '../base/characters.ts';
 import { formatAddressLiteral } from './address.ts';
 import { formatMailDate } from './date.ts';
 
-/** RFC 3848: E for EHLO, S for TLS, A for an authenticated peer. */
+/** RFC 3848: E for EHLO, S for TLS, A for an authenticated peer. UTF8 instead of the E: RFC 6531. */
 export type TransmissionType =
   | 'SMTP'
   | 'ESMTP'
@@ -19,7 +19,9 @@ export type TransmissionType =
   | 'LMTP'
   | 'LMTPA'
   | 'LMTPS'
-  | 'LMTPSA';
+  | 'LMTPSA'
+  | `UTF8SMTP${'' | 'S'}${'' | 'A'}`
+  | `UTF8LMTP${'' | 'S'}${'' | 'A'}`;
 
 export interface ReceivedTrace {
   /** What HELO or EHLO said, whatever it was; `''` when it has not come. */
@@ -36,17 +38,19 @@ export interface ReceivedTrace {
   readonly recipient: string | undefined;
   /** Epoch milliseconds. */
   readonly at: number;
+  /** Addresses may be UTF-8. */
+  readonly isUtf8?: true;
 }
 
 /** `sender` as formatSender gives it: `''` for the null reverse-path. */
-export function returnPathField(sender: string): string {
-  return `Return-Path: <${visible(sender)}>\r\n`;
+export function returnPathField(sender: string, isUtf8 = false): string {
+  return `Return-Path: <${addressText(sender, isUtf8)}>\r\n`;
 }
 
 export function receivedField(trace: ReceivedTrace): string {
-  const { helloName, peerAddress, hostname, protocol, tls, id, recipient, at } = trace;
+  const { helloName, peerAddress, hostname, protocol, tls, id, recipient, at, isUtf8 = false } = trace;
   const peer = `${hostText(helloName)} (${formatAddressLiteral(hostText(peerAddress))})`;
-  const forWhom = recipient === undefined ? '' : `\r\n\tfor <${visible(recipient)}>`;
+  const forWhom = recipient === undefined ? '' : `\r\n\tfor <${addressText(recipient, isUtf8)}>`;
   // A comment: RFC 8314 §4.3 wants IANA's name of the suite in its `tls` clause, which OpenSSL's is not in TLS 1.2.
   const secured = tls === undefined ? '' : ` (${hostText(tls.protocol)} ${hostText(tls.cipher)})`;
   return (
@@ -76,6 +80,15 @@ function hostText(text: string): string {
     const isPlain = code < 0x80 && (ALNUM[code] === 1 || '.-_:[]'.includes(text.charAt(at)));
     clean += isPlain ? text.charAt(at) : '?';
   }
+  return clean;
+}
+
+/** Letters beyond ASCII stay where they may stand; what is no character at all does not. */
+function addressText(address: string, isUtf8: boolean): string {
+  if (!isUtf8) return visible(address);
+  let clean = '';
+  for (const character of address.toWellFormed())
+    clean += character.codePointAt(0)! > 0x9f ? character : visible(character);
   return clean;
 }
 

@@ -22,7 +22,7 @@ export interface PreambleWishes {
 type Range = readonly [start: number, end: number];
 
 export function preambleOf(head: Buffer, { sender, trace, isSubmission }: PreambleWishes): Preamble {
-  const returnPath = returnPathField(sender);
+  const returnPath = returnPathField(sender, trace.isUtf8);
   const fields = receivedField(trace);
   if (!isSubmission) {
     const without = returnPathsIn(head);

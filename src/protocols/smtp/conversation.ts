@@ -2,11 +2,11 @@
 
 import type { MailLogin } from '../../auth/login-directory.ts';
 import type { StandingLogin } from '../../auth/standing-login.ts';
-import type { Recipient } from '../../message/envelope.ts';
+import type { MailParameters, Recipient } from '../../message/envelope.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
 import type { RouteRequest } from '../../routing/resolve.ts';
 import type { Framer, Line } from '../../wire/framer.ts';
-import type { MessageReceiver } from './commands/receive.ts';
+import type { ChunkedMessage } from './commands/bdat.ts';
 import type { SmtpDoor } from './door.ts';
 
 /** MAIL was accepted; recipients are being named. */
@@ -15,8 +15,10 @@ export interface MailTransaction {
   readonly request: RouteRequest;
   /** Those that got 250. */
   readonly recipients: Recipient[];
-  /** Of which some has come: between two BDAT. */
-  message?: MessageReceiver | undefined;
+  /** What MAIL said beside sender and size. */
+  readonly parameters: MailParameters;
+  /** What has come of the message, between two BDAT. */
+  message?: ChunkedMessage | undefined;
 }
 
 export interface SmtpConversation {

@@ -6,7 +6,7 @@
 // Limits  line 2 KiB, 1000 recipients, 20 errors, 5 minutes a command, 1 minute to the first one; see base/limits.ts
 // Never   looks at tables or SQL; decides no routing; reads on while the peer does not read
 // LMTP    the same with LHLO, without AUTH and STARTTLS, and a reply a recipient behind the dot; only from this machine
-// RFC 5321 §3.3 §4.1.1 §4.5.3, RFC 2920, RFC 4954, RFC 3207, RFC 2033
+// RFC 5321 §3.3 §4.1.1 §4.5.3, RFC 2920, RFC 3030, RFC 4954, RFC 3207, RFC 2033
 
 import type { Duplex } from 'node:stream';
 import type { MailLogin } from '../../auth/login-directory.ts';
@@ -20,6 +20,7 @@ import { Framer, type Line } from '../../wire/framer.ts';
 import { parseCommand, type SmtpCommand } from '../../wire/smtp/commands.ts';
 import { formatReply } from '../../wire/smtp/replies.ts';
 import { authenticate } from './commands/auth.ts';
+import { bdat } from './commands/bdat.ts';
 import { data } from './commands/data.ts';
 import { ehlo, helo } from './commands/hello.ts';
 import { mail } from './commands/mail.ts';
@@ -97,7 +98,7 @@ export class SmtpSession implements SmtpConversation {
   }
 
   set transaction(next: MailTransaction | undefined) {
-    this.#transaction?.message?.abandon();
+    this.#transaction?.message?.receiver.abandon();
     this.#transaction = next;
   }
 
@@ -153,6 +154,8 @@ export class SmtpSession implements SmtpConversation {
         return rcpt(this, command);
       case 'DATA':
         return data(this);
+      case 'BDAT':
+        return bdat(this, command);
       case 'AUTH':
         return authenticate(this, command);
       case 'STARTTLS':
@@ -225,8 +228,8 @@ export class SmtpSession implements SmtpConversation {
   }
 }
 
-const SMTP_COMMANDS = 'EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT AUTH STARTTLS';
-const LMTP_COMMANDS = 'LHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT';
+const SMTP_COMMANDS = 'EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT AUTH STARTTLS';
+const LMTP_COMMANDS = 'LHLO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT';
 
 /** SMTP has no LHLO; LMTP neither greeting of SMTP, and here no login and no TLS. RFC 2033 §4.1 */
 function isOfTheOther({ verb }: SmtpCommand, isLmtp: boolean): boolean {

@@ -4,9 +4,12 @@
 // Out     an outcome for each recipient, in order; HostFailure when the conversation ends before that
 // States  (greeting, see smtp-opening.ts) -> (RSET) -> MAIL -> RCPT ... -> DATA -> data -> final dot -> a reply, with LMTP one for
 //         each recipient that was taken. All up to DATA in one write where PIPELINING is offered
-// Never   sends what the host has said it cannot take: too large; 8-bit text for one without 8BITMIME is converted (converted.ts)
+// Never   sends what the host has said it cannot take: too large, or what it does not offer (outgoing-parameters.ts), from 8-bit
+//         text and letters beyond ASCII in the header, which are converted (converted.ts), to parameters
 // RFC 5321 §3.3 §4.2.3, RFC 1870 §6.1, RFC 2033 §4.2, RFC 2920 §3.1, RFC 6152 §3
 
+import { systemClock } from '../../base/clock.ts';
+import { isBeyondAscii } from '../../message/address.ts';
 import type { Envelope } from '../../message/envelope.ts';
 import {
   type Capabilities,
@@ -20,6 +23,7 @@ import {
 import { DataEncoder } from '../../wire/smtp/client-data.ts';
 import { type Outcome, outcome } from '../outcome.ts';
 import { converted } from './converted.ts';
+import { type Fit, fitOf } from './outgoing-parameters.ts';
 import { HostFailure, type SmtpConnection } from './smtp-connection.ts';
 import { greet, type Opening, type SmtpTimeouts } from './smtp-opening.ts';
 
@@ -41,23 +45,35 @@ export async function transact(
   timeouts: SmtpTimeouts,
 ): Promise<Outcome[]> {
   connection.offered ??= await greet(connection, mail, timeouts);
-  const { offered } = connection;
+  const { offered, tls } = connection;
   const all = (shared: Outcome): Outcome[] => mail.envelope.recipients.map(() => shared);
   const tooLarge = tooLargeFor(offered, mail, remote);
   if (tooLarge !== undefined) return all(tooLarge);
-  if (mail.envelope.body === '7BIT' || offered.eightBitMime) return exchange(connection, mail, remote, timeouts);
-  const changed = await converted('seven-bit', mail, remote);
+  const fit = fitOf(mail.envelope, { offered, tls, now: systemClock.now(), remote });
+  if ('refused' in fit) return all(fit.refused);
+  const fitting = { ...mail, envelope: { sender: mail.envelope.sender, recipients: fit.recipients, ...fit.send } };
+  if (fit.needs === undefined) return forAll(fit, mail, await exchange(connection, fitting, remote, timeouts));
+  const changed = await converted(fit.needs, mail, remote);
   if ('refused' in changed) return all(changed.refused);
   try {
     const { sizeBytes, read } = changed;
-    const fitting = { ...mail, envelope: { ...mail.envelope, body: '7BIT' as const }, sizeBytes, read };
     // It has grown.
-    const tooLargeNow = tooLargeFor(offered, fitting, remote);
-    return tooLargeNow === undefined ? await exchange(connection, fitting, remote, timeouts) : all(tooLargeNow);
+    const tooLargeNow = tooLargeFor(offered, { ...mail, sizeBytes }, remote);
+    if (tooLargeNow !== undefined) return all(tooLargeNow);
+    return forAll(fit, mail, await exchange(connection, { ...fitting, sizeBytes, read }, remote, timeouts));
   } finally {
     changed.release();
   }
 }
+
+/** The outcomes of those that were named, and of those that could not be. */
+function forAll({ others }: Sendable, { envelope }: OutgoingMail, said: Outcome[]): Outcome[] {
+  if (others === undefined) return said;
+  let next = 0;
+  return envelope.recipients.map(({ address }) => (isBeyondAscii(address) ? others : said[next++]!));
+}
+
+type Sendable = Exclude<Fit, { refused: Outcome }>;
 
 async function exchange(
   connection: SmtpConnection,
@@ -104,8 +120,8 @@ async function sendEnvelope(
   timeouts: SmtpTimeouts,
 ): Promise<EnvelopeReplies> {
   const { envelope, prefix, sizeBytes } = mail;
-  const mailFrom = mailCommand(envelope, prefix.length + sizeBytes, offered);
-  const recipients = envelope.recipients.map(rcptCommand);
+  const mailFrom = mailCommand(envelope, prefix.length + sizeBytes, { offered, now: systemClock.now() });
+  const recipients = envelope.recipients.map((recipient) => rcptCommand(recipient, offered, envelope.isUtf8));
   // What is left of a transaction that came to no dot.
   const reset = connection.isInTransaction ? [RSET_COMMAND] : [];
   connection.isInTransaction = true;

@@ -80,20 +80,56 @@ test('any bytes give replies or a SyntaxFailure, the same however they are cut',
 
 test('what EHLO offers', () => {
   assert.deepEqual(parseCapabilities(['mx PIPELINING', 'size 1000', 'Pipelining', '8BITMIME', 'StartTLS']), {
+    ...NO_CAPABILITIES,
     pipelining: true,
     eightBitMime: true,
     startTls: true,
     sizeBytes: 1000,
   });
+  const more = [
+    'CHUNKING',
+    'SMTPUTF8',
+    'DSN',
+    'DELIVERBY 60',
+    'FUTURERELEASE 5 2030-01-01T00:00:00Z',
+    'MT-PRIORITY MIXER',
+  ];
+  const others = ['REQUIRETLS', 'AUTH plain LOGIN', 'LIMITS RCPTMAX=100 mailmax=20 X=1'];
+  assert.deepEqual(parseCapabilities(['mx', ...more, ...others]), {
+    ...NO_CAPABILITIES,
+    chunking: true,
+    smtpUtf8: true,
+    dsn: true,
+    deliverBy: 60,
+    futureRelease: true,
+    priority: true,
+    requireTls: true,
+    auth: ['PLAIN', 'LOGIN'],
+    limits: { rcptMax: 100, mailMax: 20 },
+  });
+  assert.equal(parseCapabilities(['mx', 'DELIVERBY']).deliverBy, 0);
+  assert.deepEqual(parseCapabilities(['mx', 'LIMITS RCPTMAX=0 MAILMAX=x']).limits, {});
   assert.deepEqual(parseCapabilities(['8BITMIME']), NO_CAPABILITIES);
   for (const size of ['SIZE', 'SIZE x', 'SIZE 1 2', 'SIZE 99999999999999999999'])
     assert.equal(parseCapabilities(['mx', size]).sizeBytes, 0, size);
 });
 
+test('where SMTPUTF8 is spoken an address is sent in UTF-8, an octet a character', () => {
+  const address = { localPart: 'zo\u00eb', domain: 'x.example' };
+  assert.equal(rcptCommand({ address }, NO_CAPABILITIES, true), 'RCPT TO:<zo\xc3\xab@x.example>\r\n');
+  assert.throws(() => rcptCommand({ address }, NO_CAPABILITIES), SyntaxFailure);
+  assert.throws(
+    () => rcptCommand({ address: { ...address, localPart: 'zo\u0085' } }, NO_CAPABILITIES, true),
+    SyntaxFailure,
+  );
+});
+
 test('a command is one line of printable ASCII, whatever an address holds', () => {
-  assert.equal(rcptCommand({ address: { localPart: 'a b', domain: 'x.example' } }), 'RCPT TO:<"a b"@x.example>\r\n');
+  const to = (localPart: string, isUtf8 = false): string =>
+    rcptCommand({ address: { localPart, domain: 'x.example' } }, NO_CAPABILITIES, isUtf8);
+  assert.equal(to('a b'), 'RCPT TO:<"a b"@x.example>\r\n');
   assert.equal(
-    mailCommand({ sender: undefined, recipients: [], body: '8BITMIME' }, 5, NO_CAPABILITIES),
+    mailCommand({ sender: undefined, body: '8BITMIME' }, 5, { offered: NO_CAPABILITIES, now: 0 }),
     'MAIL FROM:<>\r\n',
   );
   fc.assert(
@@ -101,7 +137,7 @@ test('a command is one line of printable ASCII, whatever an address holds', () =
       fc.array(fc.constantFrom('a', '\r', '\n', '\0', '>', '\xe9', ' ', '@')).map((parts) => parts.join('')),
       (localPart) => {
         try {
-          assert.match(rcptCommand({ address: { localPart, domain: 'x.example' } }), /^RCPT TO:<[ -~]*>\r\n$/);
+          assert.match(to(localPart), /^RCPT TO:<[ -~]*>\r\n$/);
         } catch (error) {
           assert.ok(error instanceof SyntaxFailure);
         }

@@ -8,8 +8,10 @@
 
 import { characterClass } from '../../base/characters.ts';
 import { Cursor, SyntaxFailure } from '../../base/cursor.ts';
-import { type Envelope, formatPath, type Recipient } from '../../message/envelope.ts';
+import type { Address } from '../../message/address.ts';
+import { type BodyKind, formatPath, type MailParameters, type Recipient } from '../../message/envelope.ts';
 import { Framer } from '../framer.ts';
+import { formatMail, formatRcpt } from './parameters.ts';
 import { parseReplyLine, splitEnhanced } from './replies.ts';
 
 /** RFC 5321 §4.5.3.1.5 says 512; programs write more. */
@@ -88,6 +90,18 @@ export interface Capabilities {
   readonly startTls: boolean;
   /** Bytes of a message; undefined: SIZE is not offered. 0: offered without a limit. */
   readonly sizeBytes: number | undefined;
+  readonly chunking: boolean;
+  readonly smtpUtf8: boolean;
+  readonly dsn: boolean;
+  /** Seconds that it needs at least, 0 where it says none; undefined: DELIVERBY is not offered. */
+  readonly deliverBy: number | undefined;
+  readonly futureRelease: boolean;
+  readonly priority: boolean;
+  readonly requireTls: boolean;
+  /** SASL mechanisms, in upper case. */
+  readonly auth: readonly string[];
+  /** What it says it takes: recipients of a message, messages of a connection. RFC 9422 */
+  readonly limits: { readonly rcptMax?: number; readonly mailMax?: number };
 }
 
 export const NO_CAPABILITIES: Capabilities = {
@@ -95,6 +109,15 @@ export const NO_CAPABILITIES: Capabilities = {
   eightBitMime: false,
   startTls: false,
   sizeBytes: undefined,
+  chunking: false,
+  smtpUtf8: false,
+  dsn: false,
+  deliverBy: undefined,
+  futureRelease: false,
+  priority: false,
+  requireTls: false,
+  auth: [],
+  limits: {},
 };
 
 /** From the lines of EHLO's reply; the first one is the greeting. RFC 5321 §4.1.1.1 */
@@ -106,16 +129,44 @@ export function parseCapabilities(lines: readonly string[]): Capabilities {
     offered.set(keyword, space < 0 ? '' : line.slice(space + 1).trim());
   }
   const size = offered.get('SIZE');
+  const deliverBy = offered.get('DELIVERBY');
   return {
     pipelining: offered.has('PIPELINING'),
     eightBitMime: offered.has('8BITMIME'),
     startTls: offered.has('STARTTLS'),
-    sizeBytes: size === undefined ? undefined : sizeLimit(size),
+    sizeBytes: size === undefined ? undefined : numberOf(size),
+    chunking: offered.has('CHUNKING'),
+    smtpUtf8: offered.has('SMTPUTF8'),
+    dsn: offered.has('DSN'),
+    deliverBy: deliverBy === undefined ? undefined : numberOf(deliverBy),
+    futureRelease: offered.has('FUTURERELEASE'),
+    priority: offered.has('MT-PRIORITY'),
+    requireTls: offered.has('REQUIRETLS'),
+    auth: wordsOf(offered.get('AUTH')),
+    limits: parseLimits(wordsOf(offered.get('LIMITS'))),
   };
 }
 
+function wordsOf(text = ''): string[] {
+  return text
+    .toUpperCase()
+    .split(' ')
+    .filter((word) => word !== '');
+}
+
+/** `RCPTMAX=100 MAILMAX=20`: a number above 0, or no limit. RFC 9422 §3 */
+function parseLimits(words: readonly string[]): Capabilities['limits'] {
+  const named = (name: string): number => {
+    const word = words.find((one) => one.startsWith(`${name}=`));
+    return word === undefined ? 0 : numberOf(word.slice(name.length + 1));
+  };
+  const rcptMax = named('RCPTMAX');
+  const mailMax = named('MAILMAX');
+  return { ...(rcptMax > 0 ? { rcptMax } : {}), ...(mailMax > 0 ? { mailMax } : {}) };
+}
+
 /** What is no number is no limit that we could keep. */
-function sizeLimit(text: string): number {
+function numberOf(text: string): number {
   try {
     const cursor = new Cursor(text);
     const size = cursor.tryNumber() ?? 0;
@@ -128,13 +179,18 @@ function sizeLimit(text: string): number {
 
 const LINE_TEXT = characterClass([0x20, 0x7e]);
 
-/** The one place where a command line is made: nothing in it can begin a second one. */
-function commandLine(text: string): string {
+/**
+ * The one place where a command line is made: nothing in it can begin a second one. latin1, an octet a character: where
+ * SMTPUTF8 is spoken, the octets of UTF-8.
+ */
+function commandLine(text: string, isUtf8 = false): string {
+  let isAscii = true;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
-    if (code > 0x7e || LINE_TEXT[code] === 0) throw new SyntaxFailure('a command of printable ASCII', at);
+    if (code > 0x9f && isUtf8) isAscii = false;
+    else if (code > 0x7e || LINE_TEXT[code] === 0) throw new SyntaxFailure('a command of printable characters', at);
   }
-  return `${text}\r\n`;
+  return isAscii ? `${text}\r\n` : `${Buffer.from(text, 'utf8').toString('latin1')}\r\n`;
 }
 
 export function ehloCommand(hostname: string): string {
@@ -150,15 +206,26 @@ export function lhloCommand(hostname: string): string {
   return commandLine(`LHLO ${hostname}`);
 }
 
-/** SIZE and BODY only to a server that offers them. */
-export function mailCommand({ sender, body }: Envelope, sizeBytes: number, offered: Capabilities): string {
-  const size = offered.sizeBytes === undefined ? '' : ` SIZE=${sizeBytes}`;
-  const kind = offered.eightBitMime && body === '8BITMIME' ? ' BODY=8BITMIME' : '';
-  return commandLine(`MAIL FROM:${formatPath(sender)}${size}${kind}`);
+export interface MailFrom extends MailParameters {
+  readonly sender: Address | undefined;
+  readonly body: BodyKind;
 }
 
-export function rcptCommand({ address }: Recipient): string {
-  return commandLine(`RCPT TO:${formatPath(address)}`);
+/** `now`: what is a time in the envelope is seconds from now on the wire. */
+export function mailCommand(mail: MailFrom, sizeBytes: number, { offered, now }: Hearer): string {
+  const size = offered.sizeBytes === undefined ? '' : ` SIZE=${sizeBytes}`;
+  return commandLine(`MAIL FROM:${formatPath(mail.sender)}${size}${formatMail(mail, now, offered)}`, mail.isUtf8);
+}
+
+/** Who hears it, and when. */
+export interface Hearer {
+  readonly offered: Capabilities;
+  readonly now: number;
+}
+
+/** `isUtf8` as MAIL has said it. */
+export function rcptCommand(recipient: Recipient, offered: Capabilities, isUtf8 = false): string {
+  return commandLine(`RCPT TO:${formatPath(recipient.address)}${formatRcpt(recipient, offered, isUtf8)}`, isUtf8);
 }
 
 export const STARTTLS_COMMAND = 'STARTTLS\r\n';

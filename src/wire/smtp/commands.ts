@@ -1,25 +1,33 @@
 // An SMTP command line as a value. One grammar for 25 and 587; what may come when is the session's to say.
 //
-// In      a line without its CRLF, latin1
-// Out     a command, or `unknown`; SyntaxFailure for arguments that do not parse, Failure 'unsupported' for a parameter
-//         that no extension of ours defines (555)
-// RFC 5321 §4.1.1, RFC 1870 §3 (SIZE), RFC 6152 §2 (BODY), RFC 4954 §4 §5 (AUTH), RFC 3207 §4
+// In      a line without its CRLF, latin1: an octet a character
+// Out     a command, or `unknown`; SyntaxFailure for arguments that do not parse, 8-bit ones that are no UTF-8 among them.
+//         CommandParameters are split here; what they mean is in parameters.ts, because some depend on who speaks
+// RFC 5321 §4.1.1, RFC 6531 §3.3, RFC 3030 §2 (BDAT), RFC 4954 §4 (AUTH), RFC 3207 §4
 
-import { ALNUM, asciiLower, characterClass, VCHAR, without } from '../../base/characters.ts';
+import { ALNUM, asciiLower, characterClass, DIGIT, VCHAR, without } from '../../base/characters.ts';
 import { Cursor, SyntaxFailure } from '../../base/cursor.ts';
-import { Failure } from '../../base/failure.ts';
 import { type Address, parseForwardPath, parseReversePath } from '../../message/address.ts';
-import type { BodyKind } from '../../message/envelope.ts';
+import type { CommandParameters } from './parameters.ts';
 
 export type SmtpCommand =
   | { readonly verb: 'EHLO' | 'HELO' | 'LHLO'; readonly name: string }
   | {
       readonly verb: 'MAIL';
       readonly sender: Address | undefined;
-      readonly sizeBytes: number | undefined;
-      readonly body: BodyKind;
+      readonly parameters: CommandParameters;
+      /** Something in it is beyond ASCII. */
+      readonly isEightBit: boolean;
     }
-  | { readonly verb: 'RCPT'; readonly recipient: Address; readonly written: string }
+  | {
+      readonly verb: 'RCPT';
+      readonly recipient: Address;
+      readonly written: string;
+      readonly parameters: CommandParameters;
+      readonly isEightBit: boolean;
+    }
+  /** So many octets follow. Undefined: nobody can know how many. */
+  | { readonly verb: 'BDAT'; readonly octets: number | undefined; readonly isLast: boolean; readonly isSound: boolean }
   | { readonly verb: 'DATA' | 'RSET' | 'QUIT' | 'STARTTLS' | 'NOOP' | 'HELP' | 'VRFY' }
   /** `initial` as written: base64, or `=` for an empty response. */
   | { readonly verb: 'AUTH'; readonly mechanism: string; readonly initial: string | undefined }
@@ -32,7 +40,7 @@ const PARAMETER_NAME = characterClass([0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a], 
 const VERB = characterClass([0x41, 0x5a], [0x61, 0x7a]);
 const MECHANISM = characterClass([0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a], '-_');
 const HELLO_MAX = 255;
-const PARAMETERS_MAX = 10;
+const PARAMETERS_MAX = 20;
 
 export function parseCommand(line: string): SmtpCommand {
   const cursor = new Cursor(line);
@@ -43,9 +51,11 @@ export function parseCommand(line: string): SmtpCommand {
     case 'LHLO':
       return { verb: name, name: parseHello(cursor) };
     case 'MAIL':
-      return parseMail(cursor);
+      return parseMail(decoded(cursor));
     case 'RCPT':
-      return parseRecipient(cursor);
+      return parseRecipient(decoded(cursor));
+    case 'BDAT':
+      return parseChunk(cursor);
     case 'DATA':
     case 'RSET':
     case 'QUIT':
@@ -84,15 +94,7 @@ function parseMail(cursor: Cursor): SmtpCommand {
   // Not in the grammar, and sent by many; nothing else could be meant.
   while (cursor.tryTake(' '));
   const sender = parseReversePath(cursor);
-  let sizeBytes: number | undefined;
-  let body: BodyKind = '7BIT';
-  for (const [name, value] of parseParameters(cursor)) {
-    if (name === 'size') sizeBytes = parseSize(value);
-    else if (name === 'body') body = parseBody(value);
-    // AUTH= says whom the peer believes to be the author. It is parsed and not used: no peer is trusted for it. RFC 4954 §5
-    else if (name !== 'auth') throw new Failure('unsupported', `MAIL parameter ${printable(name)} is not known`);
-  }
-  return { verb: 'MAIL', sender, sizeBytes, body };
+  return { verb: 'MAIL', sender, parameters: parseParameters(cursor), isEightBit: isEightBit(cursor.text) };
 }
 
 function parseRecipient(cursor: Cursor): SmtpCommand {
@@ -102,12 +104,37 @@ function parseRecipient(cursor: Cursor): SmtpCommand {
   const start = cursor.at;
   const recipient = parseForwardPath(cursor);
   const written = cursor.text.slice(start + 1, cursor.at - 1);
-  for (const [name] of parseParameters(cursor))
-    throw new Failure('unsupported', `RCPT parameter ${printable(name)} is not known`);
-  return { verb: 'RCPT', recipient, written };
+  const parameters = parseParameters(cursor);
+  return { verb: 'RCPT', recipient, written, parameters, isEightBit: isEightBit(cursor.text) };
 }
 
-function parseParameters(cursor: Cursor): Map<string, string> {
+/** The rest of a line in which octets may stand for letters beyond ASCII. */
+function decoded(cursor: Cursor): Cursor {
+  if (!isEightBit(cursor.text)) return cursor;
+  try {
+    return new Cursor(UTF8.decode(Buffer.from(cursor.text, 'latin1')), cursor.at);
+  } catch {
+    throw new SyntaxFailure('UTF-8', cursor.at);
+  }
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function isEightBit(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0x7f) return true;
+  return false;
+}
+
+/** Never a SyntaxFailure: the octets that follow have to be known whatever else is wrong. */
+function parseChunk(cursor: Cursor): SmtpCommand {
+  const digits = cursor.tryTake(' ') ? cursor.run(DIGIT) : '';
+  const octets = digits === '' || digits.length > 15 ? undefined : Number(digits);
+  const isLast = cursor.tryWord(' LAST');
+  while (cursor.tryTake(' '));
+  return { verb: 'BDAT', octets, isLast, isSound: cursor.atEnd };
+}
+
+function parseParameters(cursor: Cursor): CommandParameters {
   const parameters = new Map<string, string>();
   while (!cursor.atEnd) {
     if (!cursor.tryTake(' ')) cursor.fail('a space before the parameter');
@@ -115,26 +142,11 @@ function parseParameters(cursor: Cursor): Map<string, string> {
     if (cursor.atEnd) break;
     if (!ALNUM[cursor.peek()]) cursor.fail('a parameter');
     const name = asciiLower(cursor.run(PARAMETER_NAME));
-    const value = cursor.tryTake('=') ? cursor.run(PARAMETER_VALUE) : '';
+    const value = cursor.tryTake('=') ? cursor.runBeyond(PARAMETER_VALUE) : '';
     if (parameters.has(name) || parameters.size >= PARAMETERS_MAX) cursor.fail('each parameter once');
     parameters.set(name, value);
   }
   return parameters;
-}
-
-function parseSize(value: string): number {
-  const cursor = new Cursor(value);
-  // RFC 1870 allows 20 digits; what exceeds 2^53 exceeds every limit.
-  if (value.length > 15 && value.length <= 20 && /^\d+$/.test(value)) return Number.MAX_SAFE_INTEGER;
-  const size = cursor.number();
-  cursor.end();
-  return size;
-}
-
-function parseBody(value: string): BodyKind {
-  const kind = value.toUpperCase();
-  if (kind === '7BIT' || kind === '8BITMIME') return kind;
-  throw new SyntaxFailure('BODY=7BIT or BODY=8BITMIME', 0);
 }
 
 function parseAuth(cursor: Cursor): SmtpCommand {
@@ -147,8 +159,4 @@ function parseAuth(cursor: Cursor): SmtpCommand {
     initial = cursor.rest();
   }
   return { verb: 'AUTH', mechanism, initial };
-}
-
-function printable(text: string): string {
-  return text.slice(0, 40);
 }

@@ -4,6 +4,7 @@
 import { Failure } from '../../../base/failure.ts';
 import { isAccepted } from '../../../base/reply.ts';
 import { formatPath } from '../../../message/envelope.ts';
+import { visible } from '../../../message/trace.ts';
 import { refusalOf, type Submitted } from '../../../transfer/submit.ts';
 import type { MailTransaction, SmtpConversation } from '../conversation.ts';
 import { failureStatus } from '../errors.ts';
@@ -24,7 +25,7 @@ export function answerMessage(
 
 function answerEach(session: SmtpConversation, { id, results }: Submitted): void {
   for (const { recipient, reply } of results)
-    if (isAccepted(reply)) session.reply(250, '2.1.5', `${formatPath(recipient.address)} ${id}`);
+    if (isAccepted(reply)) session.reply(250, '2.1.5', `${visible(formatPath(recipient.address))} ${id}`);
     else session.reply(reply.code, reply.enhanced, reply.text);
 }
 

@@ -10,9 +10,11 @@ import type { SmtpConversation } from '../conversation.ts';
 import { answerMessage, answerMessageWith } from './answer.ts';
 import { MessageReceiver } from './receive.ts';
 
-export function data(session: SmtpConversation): Promise<boolean> | undefined {
+export function data(session: SmtpConversation): Promise<unknown> | undefined {
   const { transaction } = session;
   if (transaction === undefined) return session.error(503, '5.5.1', 'MAIL and RCPT first');
+  if (transaction.message !== undefined)
+    return session.error(503, '5.5.1', 'BDAT was given already: go on with it, or RSET');
   if (transaction.recipients.length === 0)
     return session.error(session.isLmtp ? 503 : 554, '5.5.1', 'No valid recipients');
   session.reply(354, undefined, 'Send the message, end with a dot on a line of its own');

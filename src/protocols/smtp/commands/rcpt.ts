@@ -4,11 +4,14 @@
 import { Failure } from '../../../base/failure.ts';
 import { isAccepted } from '../../../base/reply.ts';
 import type { Awaitable } from '../../../database/operation.ts';
+import type { Recipient } from '../../../message/envelope.ts';
 import { replies } from '../../../routing/replies.ts';
 import type { Resolution } from '../../../routing/resolve.ts';
 import type { SmtpCommand } from '../../../wire/smtp/commands.ts';
+import { parseRcptParameters } from '../../../wire/smtp/parameters.ts';
 import type { MailTransaction, SmtpConversation } from '../conversation.ts';
 import { refuseRecipient } from '../refused-recipient.ts';
+import { EIGHT_BIT } from './mail.ts';
 
 type Rcpt = Extract<SmtpCommand, { verb: 'RCPT' }>;
 
@@ -17,49 +20,58 @@ export function rcpt(session: SmtpConversation, command: Rcpt): Promise<void> | 
   if (transaction === undefined) return session.error(503, '5.5.1', 'MAIL first');
   if (transaction.recipients.length >= door.limits.recipientsMax)
     return session.reply(452, '4.5.3', 'Too many recipients');
-  const resolution = verify(session, transaction, command);
+  if (transaction.message !== undefined) return session.error(503, '5.5.1', 'BDAT was given already');
+  if (command.isEightBit && transaction.parameters.isUtf8 !== true) return session.error(553, '5.6.7', EIGHT_BIT);
+  const asked = parseRcptParameters(command.parameters);
+  const recipient = { address: command.recipient, original: command.written, ...asked };
+  const resolution = verify(session, transaction, recipient);
   if ('then' in resolution || (resolution.isDefaultRoute && door.arrive !== undefined))
-    return settle(session, transaction, command, resolution);
-  return answer(session, transaction, command, resolution);
+    return settle(session, transaction, recipient, resolution);
+  return answer(session, transaction, recipient, resolution);
 }
 
 /** Of a list's members one that can be reached is enough. */
-function verify({ door }: SmtpConversation, { request }: MailTransaction, command: Rcpt): Awaitable<Resolution> {
-  return door.routing.resolve(command.recipient, request, { verify: true });
+function verify({ door }: SmtpConversation, { request }: MailTransaction, recipient: Recipient): Awaitable<Resolution> {
+  return door.routing.resolve(recipient.address, request, { verify: true });
 }
 
 /** What needs more than the tables that are at hand. */
 async function settle(
   session: SmtpConversation,
   transaction: MailTransaction,
-  command: Rcpt,
+  recipient: Recipient,
   resolving: Awaitable<Resolution>,
 ): Promise<void> {
   const resolution = await resolving;
   const { arrive } = session.door;
-  if (!resolution.isDefaultRoute || arrive === undefined) return answer(session, transaction, command, resolution);
+  if (!resolution.isDefaultRoute || arrive === undefined) return answer(session, transaction, recipient, resolution);
   // A domain that is not defined here, and that no rewrite rule is for: perhaps its MX records name us.
-  const arrival = await arrive(command.recipient, session.record.peerAddress);
+  const arrival = await arrive(recipient.address, session.record.peerAddress);
   if (arrival.result === 'refused') {
     const staysForeign = arrival.reply === replies.relayDenied;
-    return answer(session, transaction, command, {
+    return answer(session, transaction, recipient, {
       relay: true,
       reply: staysForeign ? resolution.reply : arrival.reply,
     });
   }
-  const { relay, reply } = await verify(session, transaction, command);
+  const { relay, reply } = await verify(session, transaction, recipient);
   if (relay) throw new Failure('unavailable', 'The domain is being defined, try again later');
-  answer(session, transaction, command, { relay, reply });
+  answer(session, transaction, recipient, { relay, reply });
 }
 
 type Answered = Pick<Resolution, 'relay' | 'reply'>;
 
-function answer(session: SmtpConversation, transaction: MailTransaction, command: Rcpt, answered: Answered): undefined {
+function answer(
+  session: SmtpConversation,
+  transaction: MailTransaction,
+  recipient: Recipient,
+  answered: Answered,
+): undefined {
   const { relay, reply } = answered;
   if (!isAccepted(reply)) return refuseRecipient(session, transaction, reply);
   if (relay && !maySendAbroad(session))
     return session.reply(451, '4.7.1', 'Too many recipients in other domains this hour, try again later');
-  transaction.recipients.push({ address: command.recipient, original: command.written });
+  transaction.recipients.push(recipient);
   return session.reply(reply.code, reply.enhanced, reply.text);
 }
 

@@ -32,10 +32,24 @@ export interface MessageSource {
   };
   /** Why it cannot be a message. */
   readonly bad: BadData | undefined;
+  /** Nothing is to come now. */
+  readonly isFilled?: boolean;
 }
 
 /** A peer that sends an octet now and then does not hold a connection for ever. */
 const SLOWEST_BYTES_A_SECOND = 100;
+const EMPTY = Buffer.alloc(0);
+
+/** To be told of bytes as they come: the deadline of the session follows. */
+export function paceOf(session: SmtpConversation): (bytes: number) => void {
+  const startedMs = performance.now();
+  let received = 0;
+  return (bytes) => {
+    received += bytes;
+    const due = session.door.limits.commandTimeoutMs + (received * 1000) / SLOWEST_BYTES_A_SECOND;
+    session.touch(startedMs + due - performance.now());
+  };
+}
 
 export class MessageReceiver {
   readonly #session: SmtpConversation;
@@ -65,29 +79,30 @@ export class MessageReceiver {
   }
 
   /**
-   * What is to come now, to its end; with the end of the message its answer. False: the peer broke off, and nothing is left of
-   * what it sent.
+   * What is to come now, to its end; with the end of the message its answer. 'broken': the peer has left, and nothing is left
+   * of what it sent.
    */
-  async receive(): Promise<boolean> {
+  async receive(): Promise<'part' | 'whole' | 'broken'> {
     const session = this.#session;
-    const startedMs = performance.now();
-    let received = 0;
+    const pace = paceOf(session);
     do {
       const { framer } = session;
-      for (let chunk = framer.chunk(); chunk !== undefined; chunk = framer.chunk()) {
-        received += chunk.length;
-        const due = session.door.limits.commandTimeoutMs + (received * 1000) / SLOWEST_BYTES_A_SECOND;
-        session.touch(startedMs + due - performance.now());
+      for (
+        let chunk = this.#source.isFilled === true ? EMPTY : framer.chunk();
+        chunk !== undefined;
+        chunk = framer.chunk()
+      ) {
+        pace(chunk.length);
         const { runs, rest, isEnd } = this.#source.push(chunk);
         if (rest !== undefined) framer.putBack(rest);
         const pending = this.#write(runs);
         if (pending !== undefined) await pending;
         if (isEnd) await this.#end();
-        if (rest !== undefined) return true;
+        if (rest !== undefined) return isEnd ? 'whole' : 'part';
       }
     } while (await session.more());
     this.abandon();
-    return false;
+    return 'broken';
   }
 
   /** The message will not come. */
@@ -152,10 +167,11 @@ export class MessageReceiver {
   #submit(taken: TakenMessage): Promise<Submitted> {
     const { request, recipients } = this.#transaction;
     const { sender, caller, mayRelay } = request;
+    const { parameters } = this.#transaction;
     // What the bytes are counts, whatever BODY= said.
     const body = taken.parsed.isEightBit ? '8BITMIME' : '7BIT';
     return this.#session.door.submit({
-      envelope: { sender, recipients, body },
+      envelope: { sender, recipients, body, ...parameters },
       message: taken,
       caller,
       mayRelay,
@@ -182,7 +198,8 @@ export class MessageReceiver {
 
   #preamble(head: Buffer): Preamble {
     const { door, record, login, helloName } = this.#session;
-    const { request, recipients } = this.#transaction;
+    const { request, recipients, parameters } = this.#transaction;
+    const { isUtf8 } = parameters;
     return preambleOf(head, {
       sender: formatSender(request.sender),
       isSubmission: login !== undefined,
@@ -190,7 +207,8 @@ export class MessageReceiver {
         helloName: helloName ?? 'unknown',
         peerAddress: record.peerAddress,
         hostname: door.hostname(record),
-        protocol: transmissionType(this.#session),
+        protocol: transmissionType(this.#session, isUtf8),
+        ...(isUtf8 === undefined ? {} : { isUtf8 }),
         tls: record.tls,
         id: idText(this.#intake.id),
         recipient: recipients.length === 1 ? formatAddress(recipients[0]!.address) : undefined,
@@ -205,10 +223,11 @@ function notAMessage(): Failure {
   return new Failure('invalid', text, { reply: { code: 550, enhanced: '5.6.0', text } });
 }
 
-function transmissionType({ record, login, isExtended, isLmtp }: SmtpConversation): TransmissionType {
-  if (isLmtp) return 'LMTP';
+function transmissionType({ record, login, isExtended, isLmtp }: SmtpConversation, isUtf8 = false): TransmissionType {
+  if (isLmtp) return isUtf8 ? 'UTF8LMTP' : 'LMTP';
   // TLS has no word without the E of EHLO.
-  if (record.tls !== undefined) return login === undefined ? 'ESMTPS' : 'ESMTPSA';
-  if (login !== undefined) return 'ESMTPA';
-  return isExtended ? 'ESMTP' : 'SMTP';
+  const secure = record.tls === undefined ? '' : 'S';
+  const known = login === undefined ? '' : 'A';
+  if (isUtf8) return `UTF8SMTP${secure}${known}`;
+  return isExtended || secure !== '' || known !== '' ? `ESMTP${secure}${known}` : 'SMTP';
 }
