@@ -1,22 +1,26 @@
 // Out of the started program: submitted, to the domain's host by DNS or by [next-hop], tried again, and back as a report.
 
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { after, before, beforeEach, test } from 'node:test';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { addUser, administrator, populate, removeUser } from './support/directory.ts';
 import { DnsTestServer } from './support/dns-server.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
-import { type SinkScript, SmtpSink } from './support/smtp-sink.ts';
+import { SmtpSink } from './support/smtp-sink.ts';
 import { until } from './support/until.ts';
 
 const MESSAGE = Buffer.from('From: ann@acme.example\r\nSubject: out\r\n\r\n.dots\r\nbody\r\n');
 const ANN = { login: 'ann@acme.example', password: 'secret' };
+const EVE = { ...ANN, login: 'eve@acme.example' };
 
-async function open(context: TestContext, script: SinkScript = {}) {
-  const sink = await SmtpSink.start(script);
-  const dns = await DnsTestServer.start('127.0.0.2');
-  const server = await startWaypost({
+let sink: SmtpSink;
+let dns: DnsTestServer;
+let server: Waypost;
+before(async () => {
+  sink = await SmtpSink.start();
+  dns = await DnsTestServer.start('127.0.0.2');
+  server = await startWaypost({
     config: [
       `resolver = ["${dns.server}"]`,
       '[next-hop]',
@@ -26,31 +30,35 @@ async function open(context: TestContext, script: SinkScript = {}) {
       'expire = "1h"',
     ].join('\n'),
   });
-  context.after(async () => {
-    await server.stop();
-    await sink.close();
-    await dns.close();
-  });
-  await populate(server, 'acme.example', ['ann', 'bob']);
-  return { sink, dns, server };
-}
+  await populate(server, 'acme.example', ['ann', 'bob', 'eve']);
+});
+after(async () => {
+  await server?.stop();
+  await sink?.close();
+  await dns?.close();
+});
+/** Whatever the test before wanted of the remote host, and left there. */
+beforeEach(() => {
+  sink.script = {};
+  sink.commands.length = 0;
+  sink.messages.length = 0;
+});
 
-async function submit(server: Waypost, ...to: readonly string[]): Promise<void> {
-  const client = await SmtpClient.open(server.listeners.submission, ANN);
-  await client.send('ann@acme.example', to, MESSAGE);
+async function submit(from: Waypost, to: readonly string[], who = ANN): Promise<void> {
+  const client = await SmtpClient.open(from.listeners.submission, who);
+  await client.send(who.login, to, MESSAGE);
   await client.quit();
 }
 
-async function inbox(server: Waypost, login = ANN.login): Promise<string[]> {
-  const client = await ImapClient.login(server.listeners.imap, login, ANN.password);
+async function inbox(of: Waypost, login = ANN.login): Promise<string[]> {
+  const client = await ImapClient.login(of.listeners.imap, login, ANN.password);
   const messages = await client.fetchAll();
   await client.logout();
   return messages.map(({ body }) => body.toString('latin1'));
 }
 
-test('a submitted message goes to the remote host, with what submission adds and without a Return-Path', async (context) => {
-  const { sink, server } = await open(context);
-  await submit(server, 'rex@remote.example', 'bob@acme.example');
+test('a submitted message goes to the remote host, with what submission adds and without a Return-Path', async () => {
+  await submit(server, ['rex@remote.example', 'bob@acme.example']);
   await until('it is there', () => sink.messages.length === 1);
   const { sender, recipients, data } = sink.messages[0]!;
   assert.equal(sender, 'ann@acme.example');
@@ -65,9 +73,9 @@ test('a submitted message goes to the remote host, with what submission adds and
   assert.match(local ?? '', /^Return-Path: <ann@acme\.example>\r\n/);
 });
 
-test('4xx and a restart: tried again until it is taken, once', async (context) => {
-  const { sink, server } = await open(context, { rcpt: '450 4.2.1 busy' });
-  await submit(server, 'rex@remote.example');
+test('4xx and a restart: tried again until it is taken, once', async () => {
+  sink.script = { rcpt: '450 4.2.1 busy' };
+  await submit(server, ['rex@remote.example']);
   await until('an attempt', () => sink.commands.some((line) => line.startsWith('RCPT')));
   await server.kill9();
   sink.script = {};
@@ -77,9 +85,9 @@ test('4xx and a restart: tried again until it is taken, once', async (context) =
   assert.equal(sink.messages.length, 1);
 });
 
-test('refused: the sender gets a report', async (context) => {
-  const { server } = await open(context, { rcpt: '550 5.1.1 no such user' });
-  await submit(server, 'rex@remote.example');
+test('refused: the sender gets a report', async () => {
+  sink.script = { rcpt: '550 5.1.1 no such user' };
+  await submit(server, ['rex@remote.example']);
   await until('the report', async () => (await inbox(server)).length === 1);
   const [report] = await inbox(server);
   assert.match(report ?? '', /^Return-Path: <>\r\n/);
@@ -88,13 +96,12 @@ test('refused: the sender gets a report', async (context) => {
   assert.match(report ?? '', /^Subject: out\r\n/m);
 });
 
-test('what DNS says of a domain comes back in words', async (context) => {
-  const { dns, server } = await open(context);
+test('what DNS says of a domain comes back in words', async () => {
   dns.mx('null.example', [0, '.']);
   dns.mx('here.example', [10, 'mail.waypost.example']);
-  await submit(server, 'a@null.example', 'b@here.example', 'c@nowhere.example');
-  await until('reports', async () => (await inbox(server)).join('').split('Final-Recipient:').length === 4);
-  const reports = (await inbox(server)).join('');
+  await submit(server, ['a@null.example', 'b@here.example', 'c@nowhere.example'], EVE);
+  await until('reports', async () => (await inbox(server, EVE.login)).join('').split('Final-Recipient:').length === 4);
+  const reports = (await inbox(server, EVE.login)).join('');
   for (const [recipient, status] of [
     ['a@null.example', '5.1.10'],
     ['b@here.example', '5.4.6'],
@@ -103,8 +110,7 @@ test('what DNS says of a domain comes back in words', async (context) => {
     assert.ok(reports.includes(`Final-Recipient: rfc822; ${recipient}\r\nAction: failed\r\nStatus: ${status}\r\n`));
 });
 
-test('a stranger whose message was taken gets a report by the queue, from the null sender', async (context) => {
-  const { sink, server } = await open(context);
+test('a stranger whose message was taken gets a report by the queue, from the null sender', async () => {
   const directory = await administrator(server);
   await addUser(directory, 'cat@acme.example');
   const client = await SmtpClient.open(server.listeners.smtp);
@@ -132,7 +138,7 @@ test('from one Waypost to another, and back', async (context) => {
   context.after(() => here.stop());
   await populate(here, 'acme.example', ['ann']);
   const [rex] = await populate(there, 'there.example', ['rex']);
-  await submit(here, 'rex@there.example', 'nobody@there.example');
+  await submit(here, ['rex@there.example', 'nobody@there.example']);
   await until('it is there', async () => (await inbox(there, rex!.login)).length === 1);
   const [got] = await inbox(there, rex!.login);
   assert.match(got ?? '', /^Return-Path: <ann@acme\.example>\r\nReceived: from mail\.waypost\.example /);

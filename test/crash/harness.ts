@@ -2,19 +2,24 @@
 //
 // In      number of cycles, a seed, how the machine dies: the process alone, or the power with it (power-loss/)
 // Out     a verdict: what is lost, doubled, torn, alien; repeated remote deliveries counted apart; restart times
-// Limits  a cycle writes for at most two seconds; a restart has five seconds to its first answer
+// Limits  a cycle writes for at most a second, longer only until LOAD_MIN messages are acknowledged; a restart has five
+//         seconds to its first answer
 // Never   repairs anything by hand, and never sends again what was not answered
 
 import type { Switches } from '../../src/server/switches.ts';
 import { type Person, populate } from '../support/directory.ts';
 import { startWaypost, type Waypost } from '../support/server.ts';
 import { SmtpSink } from '../support/smtp-sink.ts';
+import { until } from '../support/until.ts';
 import { Ledger, type Problems } from './ledger.ts';
 import { startLoad } from './load.ts';
 import { recognize, seeded } from './message.ts';
 import { firstAnswer, illegalStates, readEntries, readMailbox } from './read-back.ts';
 
 export const FIRST_ANSWER_MS = 5000;
+/** A cycle is no use without a load, and a machine with other work may need longer for it. */
+const LOAD_MIN = 20;
+const LOAD_WAIT_MS = 60_000;
 /** From the last restart until everything for the remote host has left. */
 const DRAIN_MS = 60_000;
 /**
@@ -113,7 +118,9 @@ async function cycles(options: CrashOptions, sink: SmtpSink): Promise<Verdict> {
     for (let cycle = 1; cycle <= options.cycles; cycle++) {
       const before = sink.connections;
       const load = startLoad(scene);
-      await new Promise((wait) => setTimeout(wait, 150 + random() * 1350));
+      const enough = run.ledger.acknowledged() + LOAD_MIN;
+      await new Promise((wait) => setTimeout(wait, 150 + random() * 850));
+      await until('something to lose', () => run.ledger.acknowledged() >= enough, LOAD_WAIT_MS);
       load.stop();
       await server.kill9();
       await load.ended;
