@@ -20,6 +20,8 @@ const MESSAGE = Buffer.from('From: ann@acme.example\r\nSubject: out\r\n\r\nbody\
 const ANN = { login: 'ann@acme.example', password: 'secret' };
 const HOST = 'mx.peer.example';
 const run = promisify(execFile);
+/** A Postfix beside other work takes its time. */
+const PATIENCE_MS = 180_000;
 
 interface Options {
   readonly port: number;
@@ -54,10 +56,14 @@ async function send(server: Waypost): Promise<string> {
   await client.send('ann@acme.example', ['rex@peer.example'], MESSAGE);
   await client.quit();
   const admin = new AdminClient(server.data);
-  await until('an outcome', async () => {
-    const events = await admin.call('trace', { what: 'rex@peer.example' });
-    return /^(relayed|deferred|failed)$/.test(events.at(-1)!.event);
-  });
+  await until(
+    'an outcome',
+    async () => {
+      const events = await admin.call('trace', { what: 'rex@peer.example' });
+      return /^(relayed|deferred|failed)$/.test(events.at(-1)!.event);
+    },
+    PATIENCE_MS,
+  );
   const command = [join(import.meta.dirname, '../waypost'), 'trace', '--data', server.data, 'rex@peer.example'];
   const { stdout } = await run('/bin/sh', command);
   return stdout.trim().split('\n').at(-1)!;
