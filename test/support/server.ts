@@ -15,9 +15,9 @@ import type { Fault } from './thread-faults.ts';
 const root = resolve(import.meta.dirname, '../..');
 
 /** From the command to the ready line; generous, because a test is not a stopwatch. */
-const READY_MS = 30_000;
+const READY_MS = 120_000;
 /** From SIGTERM to the end. */
-const STOP_MS = 20_000;
+const STOP_MS = 60_000;
 const STDERR_BYTES = 4 * 1024 * 1024;
 
 export type { Endpoint };

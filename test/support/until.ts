@@ -1,6 +1,6 @@
-// Waits for what comes true by itself.
+// Waits for what comes true by itself, as long as a machine with other work may need.
 
-const WAIT_MS = 30_000;
+const WAIT_MS = 120_000;
 const LOOK_MS = 20;
 
 /** Resolves when it holds; rejects, with what was waited for, when it does not in `waitMs`. */
