@@ -265,7 +265,7 @@ describe('with a server', { concurrency: false }, () => {
     const [row] = await until(([first]) => first?.attempts === 1 && first.state === 'waiting');
     assert.deepEqual(Object.keys(row!), [
       ...['id', 'message', 'channel', 'destination', 'sender', 'recipient'],
-      ...['state', 'attempts', 'nextAttemptAt', 'lastError', 'waitsFor'],
+      ...['state', 'heldBy', 'attempts', 'nextAttemptAt', 'lastError', 'waitsFor'],
     ]);
     assert.match(row!.nextAttemptAt ?? '', TIME);
     const text = (await cli('queue list')).stdout;
@@ -321,6 +321,22 @@ describe('with a server', { concurrency: false }, () => {
     assert.match(both, /\r\nRCPT TO:<one@remote.example>\r\nRCPT TO:<two@remote.example>\r\n/);
     await refused('queue list --by destination --channel smtp', 64, /counts all rows/);
     await refused('queue remove --older soon', 64, /a time such as/);
+    assert.match((await cli('queue hold --domain remote.example')).stdout, /^2 messages, 3 recipients\n3 rows held$/m);
+    const held = await json<(Row & { heldBy: string })[]>('queue list --held-by admin');
+    assert.deepEqual(
+      held.map(({ state, heldBy }) => `${state} ${heldBy}`),
+      ['held admin', 'held admin', 'held admin'],
+    );
+    assert.match(
+      (await cli(`queue retry ${id}`)).stdout,
+      /^0 rows due now\n1 row left alone: held, see queue release$/m,
+    );
+    await refused('queue reroute --held-by admin --to store', 65, /store is no channel to other hosts/);
+    await refused('queue reroute --held-by admin --to nowhere', 1, /there is no channel nowhere/);
+    assert.match((await cli(`queue reroute --held-by admin --to smtp:${sink.nextHop}`)).stdout, /^3 rows rerouted$/m);
+    await cli('queue hold --domain remote.example');
+    assert.match((await cli('queue release --state held')).stdout, /rows? released$/m);
+    await until((list) => list.every(({ state }) => state === 'waiting'));
     const done = await cli('queue remove --recipient two@remote.example --reason LATER');
     assert.match(done.stdout, /^1 message, 1 recipient\n1 row removed$/m);
     assert.equal((await cli(`queue remove ${(await queue())[1]!.id}`)).code, 0);

@@ -12,9 +12,11 @@ import { domainAdd, domainList, domainRemove, domainShow } from './domain.ts';
 import type { EntryParts } from './entries.ts';
 import { groupAdd, groupList, groupRemove, groupShow } from './group.ts';
 import { type CheckParts, mailboxCheck } from './mailbox.ts';
+import { queueHold, queueRelease } from './queue/hold.ts';
 import { queueDestinations, queueList } from './queue/list.ts';
 import { queueRaw } from './queue/raw.ts';
 import { queueRemove } from './queue/remove.ts';
+import { queueReroute } from './queue/reroute.ts';
 import { queueRetry } from './queue/retry.ts';
 import { queueShow } from './queue/show.ts';
 import { route } from './route.ts';
@@ -80,6 +82,9 @@ export function adminOperations(parts: AdminParts) {
     queueShow(parts),
     queueRaw(parts),
     queueRetry(parts),
+    queueHold(parts),
+    queueRelease(parts),
+    queueReroute(parts),
     queueRemove(parts),
     mailboxCheck(parts),
     trace(parts),

@@ -59,6 +59,11 @@ export function meaningInRule({ channelKind }: ChannelRow): 'anew' | 'directory'
   return channelKind === 'store' ? 'directory' : 'channel';
 }
 
+/** Its destinations are hosts. */
+export function takesToHosts({ channelKind }: ChannelRow): boolean {
+  return channelKind === 'smtp' || channelKind === 'lmtp';
+}
+
 /** `waitsFor`: of a channel that holds mail. */
 export function ruleTarget(
   { key, channelKind, daemon }: ChannelRow,

@@ -1,17 +1,12 @@
-// What an administrator does to queue rows: try them now, take them away.
+// What an administrator does to queue rows: try them now, take them away. Held and released they are in hold.ts.
 //
 // Ids that no row has are given back, so that a face can say "not found". Limits: MANAGED_ROWS rows an operation.
 
 import type { QueueRowId } from '../base/ids.ts';
 import { operation, type Transaction, type Writer } from '../database/operation.ts';
-import { pausedChannels } from '../routing/channels.ts';
-import { stateIn } from '../routing/generation.ts';
-import { settingsIn } from '../routing/setting-rows.ts';
-import { settingsOf } from '../routing/settings.ts';
 import { continueJourney } from './journey.ts';
-import { rowsIn } from './queue.ts';
+import { isToReport, rowsIn } from './queue.ts';
 import { endRows } from './record.ts';
-import { releaseRows } from './release.ts';
 
 /** More rows than this come in several calls. */
 export const MANAGED_ROWS = 2000;
@@ -26,30 +21,21 @@ export interface Managed {
   readonly unknown: readonly QueueRowId[];
 }
 
-/** Due at once; the recipient of a held one is resolved again. A row that is being worked on stays so. */
+/** Due at once. A row that is being worked on stays so; one that is held is released, not tried (hold.ts). */
 export const retryRows = operation(
   'transfer.retry',
   async (tx, { rows }: { readonly rows: readonly QueueRowId[] }): Promise<Managed> => {
     const known = await rowsIn(tx, rows);
-    await tx.run(
-      'UPDATE queue SET next_attempt = 0 WHERE lease = 0 AND id IN (SELECT value FROM json_each(?))',
+    const held = known.filter(({ state }) => state === 'held').length;
+    const changed = await tx.run(
+      `UPDATE queue SET next_attempt = 0 WHERE lease = 0 AND state <> 'held'
+         AND id IN (SELECT value FROM json_each(?))`,
       JSON.stringify(known.map((row) => row.id)),
     );
-    const held = known.filter(({ heldBy }) => heldBy === 'routing');
-    const paused = held.length === 0 ? [] : await pausedIn(tx);
-    await releaseRows(
-      tx,
-      held.filter(({ channel }) => !paused.includes(channel)).map(({ id }) => id),
-    );
-    if (known.length > 0) tx.afterCommit({ kind: 'queue' });
-    return { changed: known.length, unknown: unknownOf(rows, known) };
+    if (changed > 0) tx.afterCommit({ kind: 'queue' });
+    return { changed, busy: known.length - held - changed, held, unknown: unknownOf(rows, known) };
   },
 );
-
-async function pausedIn(tx: Transaction): Promise<string[]> {
-  const { generation } = await stateIn(tx);
-  return pausedChannels(settingsOf(await settingsIn(tx, generation)));
-}
 
 /**
  * A slice of the rows above `after`, without those that are held: they wait for a change, not for a time. Gives the last id
@@ -79,30 +65,54 @@ export async function retryAll(writer: Writer): Promise<number> {
   }
 }
 
-/** The rows go without a report; the journey says so. What a channel is sending just now may still arrive. */
+export interface RemoveArguments {
+  readonly rows: readonly QueueRowId[];
+  /** The sender is told: they fail. Rows that a channel works on stay. */
+  readonly report?: true;
+  /** Wall clock. */
+  readonly at: number;
+}
+
+const BY_ADMINISTRATOR = 'by the administrator';
+
+/** The rows go, and the journey says so. What a channel is sending just now may still arrive. */
 export const removeRows = operation(
   'transfer.remove',
-  async (tx, args: { readonly rows: readonly QueueRowId[]; readonly at: number }): Promise<Managed> => {
-    const known = await rowsIn(tx, args.rows);
-    const ofMessage = Map.groupBy(known, (row) => row.message);
-    for (const [message, rows] of ofMessage) {
-      await endRows(
+  async (tx, { rows: asked, report, at }: RemoveArguments): Promise<Managed> => {
+    const known = await rowsIn(tx, asked);
+    const busy = report === true ? known.filter(({ lease }) => lease > 0).length : 0;
+    const removed = report === true ? known.filter((row) => row.lease === 0 && !isToReport(row)) : known;
+    for (const [message, rows] of Map.groupBy(removed, (row) => row.message)) {
+      const ids = rows.map((row) => row.id);
+      if (report === true) await failRows(tx, ids);
+      else await endRows(tx, message, ids);
+      const event = report === true ? ('failed' as const) : ('removed' as const);
+      const status = `5.7.1 ${BY_ADMINISTRATOR}`;
+      await continueJourney(
         tx,
         message,
-        rows.map((row) => row.id),
+        at,
+        rows.map(({ recipient }) => ({ event, recipient, status })),
       );
-      const events = rows.map(({ recipient }) => ({
-        event: 'removed' as const,
-        recipient,
-        status: '5.7.1 by the administrator',
-      }));
-      await continueJourney(tx, message, args.at, events);
     }
-    return { changed: known.length, unknown: unknownOf(args.rows, known) };
+    return { changed: removed.length, busy, unknown: unknownOf(asked, known) };
   },
 );
 
-function unknownOf(asked: readonly QueueRowId[], known: readonly { readonly id: QueueRowId }[]): QueueRowId[] {
+async function failRows(tx: Transaction, rows: readonly QueueRowId[]): Promise<void> {
+  await tx.run(
+    `UPDATE queue SET state = 'failed', action = 'failed', held_by = NULL, release_at = NULL, next_attempt = 0,
+       status = '5.7.1', remote = NULL, last_error = ? WHERE id IN (SELECT value FROM json_each(?))`,
+    `550 5.7.1 The message was removed from the queue ${BY_ADMINISTRATOR}`,
+    JSON.stringify(rows),
+  );
+  tx.afterCommit({ kind: 'queue' });
+}
+
+export function unknownOf(
+  asked: readonly QueueRowId[],
+  known: readonly { readonly id: QueueRowId }[],
+): readonly QueueRowId[] {
   const ids = new Set(known.map((row) => row.id));
   return asked.filter((id) => !ids.has(id));
 }

@@ -3,6 +3,7 @@
 import type { Operation } from '../database/operation.ts';
 import { acceptOperation } from './accept.ts';
 import { acceptOnceOperation, forgetOnce } from './accept-once.ts';
+import { holdRows, releaseRows, rerouteRows } from './hold.ts';
 import { pruneJourney } from './housekeeping.ts';
 import { noteIntent } from './intend.ts';
 import { beginRun, leaseRows, returnRows } from './leases.ts';
@@ -28,6 +29,9 @@ export function transferOperations(parts: RecordParts): readonly Operation<any, 
     retryRows,
     retrySlice,
     removeRows,
+    holdRows,
+    releaseRows,
+    rerouteRows,
     pruneJourney,
     forgetOnce,
     forgetLists,

@@ -92,6 +92,11 @@ async function record(
       recorded.push('failed');
       continue;
     }
+    // It is held since a local channel was asked, which needs no lease.
+    if (row.state === 'held') {
+      recorded.push('continued');
+      continue;
+    }
     const counted = counting[index]!;
     if (counted === 'silent') {
       settling.done.push(id);

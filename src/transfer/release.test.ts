@@ -8,7 +8,8 @@ import { idOf, type QueueRowId } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
 import type { Writer } from '../database/operation.ts';
 import { add, addDomain, addGroup, addUser, domainDn, remove, replace, userDn } from '../provisioning/testing.ts';
-import { retryAll, retryRows } from './manage.ts';
+import { releaseRows } from './hold.ts';
+import { retryAll } from './manage.ts';
 import { dueRows, nextDueAt } from './queue.ts';
 import { Release, type ReleaseArguments, releaseSlice } from './release.ts';
 import { TestTransfer, type TestTransferOptions } from './testing.ts';
@@ -143,7 +144,7 @@ test('an administrator has a held row resolved again', async (context) => {
   await transfer.directory.apply(hold(BOB));
   await transfer.accept(toBob);
   const rows = transfer.queue().map(({ id }) => id);
-  await transfer.directory.writer.execute(retryRows, { rows });
+  await transfer.directory.writer.execute(releaseRows, { rows, at: Date.now() });
   assert.deepEqual(
     transfer.queue().map(({ channel, state }) => [channel, state]),
     [['reprocess', 'waiting']],
@@ -165,7 +166,7 @@ test('a hold that is paused releases nothing until it is resumed', async (contex
   const slice = { destination: ENTRY_OF_BOB, after: idOf<QueueRowId>(0), last: idOf<QueueRowId>(1000) };
   await transfer.directory.writer.execute(releaseSlice, { ...slice, paused: ['hold'] });
   const rows = transfer.queue().map(({ id }) => id);
-  await transfer.directory.writer.execute(retryRows, { rows });
+  await transfer.directory.writer.execute(releaseRows, { rows, at: Date.now() });
   assert.equal(transfer.queue()[0]?.state, 'held');
   await transfer.directory.apply(replace(channel, { waypostPaused: [] }));
   await transfer.drained();

@@ -46,18 +46,18 @@ export const releaseSlice = operation(
       SLICE_ROWS,
     );
     const released = rows.filter(({ channel }) => !paused.includes(String(channel))).map(({ id }) => Number(id));
-    await releaseRows(tx, released);
+    await resolveAgain(tx, released);
     const end = rows.at(-1)?.['id'];
     return end === undefined ? undefined : idOf<QueueRowId>(end);
   },
 );
 
-/** They are resolved again as soon as they are picked. */
-export async function releaseRows(tx: Transaction, rows: readonly number[]): Promise<void> {
+/** Held rows are resolved again as soon as they are picked. */
+export async function resolveAgain(tx: Transaction, rows: readonly number[]): Promise<void> {
   if (rows.length === 0) return;
   await tx.run(
     `UPDATE queue SET state = 'waiting', held_by = NULL, channel = ?, destination = '', next_attempt = 0
-     WHERE held_by = 'routing' AND id IN (SELECT value FROM json_each(?))`,
+     WHERE state = 'held' AND id IN (SELECT value FROM json_each(?))`,
     ReprocessChannel.kind.name,
     JSON.stringify(rows),
   );

@@ -14,6 +14,7 @@ import type { RoutingCache } from '../routing/cache.ts';
 import { chosenPart, partOf } from '../routing/options/part.ts';
 import type { Resolution } from '../routing/resolve.ts';
 import { accepted } from '../routing/route-request.ts';
+import type { Target } from '../routing/targets.ts';
 import { askedAgain, type LocalOperation, resultOf, unsetEvents } from './local-delivery.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { type PlaceParts, place } from './place.ts';
@@ -32,6 +33,7 @@ export interface RerouteParts {
 }
 
 export async function rerouted(parts: RerouteParts, row: QueueRow, carried: Carried): Promise<Outcome | undefined> {
+  if (isFixed(carried.target)) return undefined;
   if (row.id > parts.lastOfBefore && parts.moved <= row.planned) return undefined;
   try {
     const resolution = await parts.routing.resolve(carried.origin, accepted(carried.request));
@@ -39,6 +41,11 @@ export async function rerouted(parts: RerouteParts, row: QueueRow, carried: Carr
   } catch (error) {
     return outcome('deferred', '4.3.0', `It cannot be looked up where this goes: ${asFailure(error).message}`);
   }
+}
+
+/** An administrator has said where it goes (hold.ts): that stays so, whatever the tables say. */
+function isFixed({ options }: Target): boolean {
+  return options['isFixed'] === true;
 }
 
 function isSame({ targets, failures }: Pick<Resolution, 'targets' | 'failures'>, { target }: Carried): boolean {

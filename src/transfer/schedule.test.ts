@@ -278,10 +278,13 @@ test('an administrator has rows tried now, or takes them away', async (context) 
   const [a, b] = transfer.queue();
   assert.deepEqual(await writer.execute(removeRows, { rows: [b!.id, 999 as QueueRowId], at: Date.now() }), {
     changed: 1,
+    busy: 0,
     unknown: [999],
   });
   assert.deepEqual(await writer.execute(retryRows, { rows: [a!.id, 998 as QueueRowId] }), {
     changed: 1,
+    busy: 0,
+    held: 0,
     unknown: [998],
   });
   await transfer.until('a second attempt', () => transfer.queue()[0]?.attempts === 2);

@@ -46,6 +46,7 @@ const selector: fc.Arbitrary<QueueSelector> = fc.record(
     sender: fc.constantFrom(...SENDERS, 'ANN@ACME.EXAMPLE'),
     recipient: fc.constantFrom(...RECIPIENTS, 'BOB@remote.example'),
     state: fc.constantFrom('waiting' as const, 'held' as const, 'failed' as const, 'active' as const),
+    heldBy: fc.constantFrom('routing' as const, 'admin' as const),
     olderMs: fc.constantFrom(0, 3_600_000, 7_200_000),
     reason: fc.constantFrom('name server', '100%', '%', '_', 'nothing'),
   },
@@ -74,7 +75,7 @@ test('a naive filter agrees', () => {
 });
 
 function isMeant(asked: QueueSelector, row: QueueEntry): boolean {
-  const { channel, destination, domain, sender, recipient, state, olderMs, reason } = asked;
+  const { channel, destination, domain, sender, recipient, state, heldBy, olderMs, reason } = asked;
   const equal = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
   return (
     (channel === undefined || row.channel === channel) &&
@@ -83,6 +84,7 @@ function isMeant(asked: QueueSelector, row: QueueEntry): boolean {
     (sender === undefined || equal(row.sender, sender)) &&
     (recipient === undefined || equal(row.recipient, recipient)) &&
     (state === undefined || row.state === state) &&
+    (heldBy === undefined || row.heldBy === heldBy) &&
     // All of them came within a minute, and an hour has gone by.
     (olderMs === undefined || olderMs <= 3_600_000) &&
     (reason === undefined || (row.lastError ?? '').toLowerCase().includes(reason))

@@ -6,7 +6,7 @@
 
 import { idOf, type MessageId, type QueueRowId } from '../base/ids.ts';
 import type { Reader, Value } from '../database/operation.ts';
-import type { QueueState } from './queue.ts';
+import type { HeldBy, QueueState } from './queue.ts';
 
 const SCAN_ROWS = 2000;
 
@@ -21,6 +21,7 @@ export interface QueueSelector {
   readonly recipient?: string;
   /** `active`: leased; `waiting`: not. */
   readonly state?: QueueState | 'active';
+  readonly heldBy?: HeldBy;
   /** In the queue for so long or longer. */
   readonly olderMs?: number;
   /** What the last attempt said has this in it, in any case. */
@@ -78,7 +79,7 @@ function conditionOf(selector: QueueSelector, now: number): [condition: string, 
     conditions.push(condition);
     values.push(...own);
   };
-  const { channel, destination, domain, sender, recipient, state, olderMs, reason } = selector;
+  const { channel, destination, domain, sender, recipient, state, heldBy, olderMs, reason } = selector;
   if (channel !== undefined) where('channel = ?', channel);
   if (destination !== undefined) where('destination = ?', destination);
   if (domain !== undefined) where('substr(lower(recipient), -length(?)) = lower(?)', `@${domain}`, `@${domain}`);
@@ -86,6 +87,7 @@ function conditionOf(selector: QueueSelector, now: number): [condition: string, 
   if (recipient !== undefined) where('lower(recipient) = lower(?)', recipient);
   if (state === 'active') where('lease > 0');
   else if (state !== undefined) where('state = ? AND lease = 0', state);
+  if (heldBy !== undefined) where('held_by = ?', heldBy);
   if (olderMs !== undefined) where('created <= ?', now - olderMs);
   if (reason !== undefined) where("instr(lower(coalesce(last_error, '')), lower(?)) > 0", reason);
   return [conditions.length === 0 ? '1' : conditions.join(' AND '), values];

@@ -50,7 +50,8 @@ export const filters = {
   /** `<>` or '' is the null sender. */
   sender: text.optional(),
   recipient: text.optional(),
-  state: z.enum(['waiting', 'held', 'failed', 'active']).optional(),
+  state: z.enum(['waiting', 'held', 'failed', 'done', 'active']).optional(),
+  heldBy: z.enum(['routing', 'admin', 'moderation', 'suspended']).optional(),
   olderMs: z.number().int().min(0).optional(),
   reason: text.optional(),
 };
@@ -75,6 +76,7 @@ function selectorOf(asked: Filters): QueueSelector | undefined {
     sender: sender === '<>' ? '' : addressOf(sender),
     recipient: addressOf(recipient),
     state: asked.state,
+    heldBy: asked.heldBy,
     olderMs: asked.olderMs,
     reason: asked.reason,
   }).filter(([, value]) => value !== undefined);

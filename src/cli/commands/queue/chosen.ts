@@ -15,6 +15,7 @@ export interface FilterOptions extends CommonOptions {
   readonly sender?: string;
   readonly recipient?: string;
   readonly state?: (typeof STATES)[number];
+  readonly heldBy?: (typeof HOLDERS)[number];
   readonly older?: number;
   readonly reason?: string;
 }
@@ -24,7 +25,8 @@ export interface ChosenOptions extends FilterOptions {
   readonly dryRun?: boolean;
 }
 
-const STATES = ['waiting', 'held', 'failed', 'active'] as const;
+const STATES = ['waiting', 'held', 'failed', 'done', 'active'] as const;
+const HOLDERS = ['routing', 'admin', 'moderation', 'suspended'] as const;
 
 export function withFilters(command: Command): Command {
   return common(command)
@@ -34,6 +36,7 @@ export function withFilters(command: Command): Command {
     .option('--sender <address>', 'rows of this sender; <> for reports')
     .option('--recipient <address>', 'rows of this recipient')
     .addOption(new Option('--state <state>', 'rows in this state').choices(STATES))
+    .addOption(new Option('--held-by <whom>', 'rows that are held by this').choices(HOLDERS))
     .option('--older <time>', 'rows that came so long ago or longer: 2h, 3d', duration)
     .option('--reason <text>', 'rows whose last error has this in it');
 }
@@ -44,9 +47,19 @@ function duration(text: string): number {
 }
 
 /** For the operation; `{}` where none is given. */
-export function filtersOf({ channel, destination, domain, sender, recipient, state, older, reason }: FilterOptions) {
+export function filtersOf({
+  channel,
+  destination,
+  domain,
+  sender,
+  recipient,
+  state,
+  heldBy,
+  older,
+  reason,
+}: FilterOptions) {
   const olderMs = older;
-  const all = { channel, destination, domain, sender, recipient, state, olderMs, reason };
+  const all = { channel, destination, domain, sender, recipient, state, heldBy, olderMs, reason };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as Partial<
     Pick<typeof all, keyof typeof all>
   >;

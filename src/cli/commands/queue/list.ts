@@ -62,7 +62,7 @@ function rowsText(list: readonly QueueEntry[]): string {
       row.channel,
       row.destination === '' || row.waitsFor !== null ? '-' : row.destination,
       row.recipient,
-      row.state,
+      row.heldBy === null ? row.state : `held by ${row.heldBy}`,
       String(row.attempts),
       row.nextAttemptAt ?? '-',
       row.waitsFor ?? '-',
