@@ -166,6 +166,22 @@ test('8-bit text goes as 8BITMIME, and in quoted-printable to a host that takes 
   assert.equal((await send(sink.port, mail))[0]?.status, '5.3.4');
 });
 
+test('what is wanted to be told goes on to a host with DSN, whose reports they are then, and to no other', async (context) => {
+  const notify = ['SUCCESS', 'FAILURE'] as const;
+  const recipients = [{ ...ENVELOPE.recipients[0]!, notify, orcpt: { type: 'rfc822', address: 'b@acme.example' } }];
+  const mail = mailOf(TEXT, { envelope: { ...ENVELOPE, recipients, envid: 'q 1', ret: 'HDRS', isUtf8: true } });
+  const sink = await open(context, { extensions: ['PIPELINING', 'DSN', 'SMTPUTF8'] });
+  const [told] = await send(sink.port, mail);
+  const [mailFrom, rcptTo] = sink.commands.filter((line) => /^(MAIL|RCPT)/.test(line));
+  assert.match(mailFrom!, / SMTPUTF8 RET=HDRS ENVID=q\+201$/);
+  assert.match(rcptTo!, / NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;b@acme\.example$/);
+  assert.equal(told!.isUntold, true);
+  const old = await open(context, { extensions: ['PIPELINING'] });
+  const [relayed] = await send(old.port, mail);
+  assert.ok(!old.commands.some((line) => /NOTIFY|RET|UTF8/.test(line)), old.commands.join());
+  assert.deepEqual([relayed!.isUntold, relayed!.action], [undefined, undefined]);
+});
+
 test('8-bit text that is signed comes back from a host that takes none', async (context) => {
   const sink = await open(context, { extensions: ['SIZE'] });
   const text = 'Content-Type: multipart/signed; boundary=s\r\n\r\n--s\r\n\r\n\xff\r\n--s\r\n\r\nx\r\n--s--\r\n';
@@ -317,6 +333,13 @@ test('LMTP: its own greeting, and a reply for each recipient that was taken', as
 });
 
 const STEPS = ['greeting', 'ehlo', 'mail', 'rcpt', 'data', 'dot'] as const;
+
+test('LMTP: what it takes is delivered, and no more relayed', async (context) => {
+  const envelope = { ...ENVELOPE, recipients: [{ ...ENVELOPE.recipients[0]!, notify: ['SUCCESS'] as const }] };
+  const sink = await open(context, { ehlo: '250 lmtp' });
+  const [outcome] = await send(sink.port, mailOf(TEXT, { protocol: 'lmtp', envelope }));
+  assert.equal(outcome!.action, 'delivered');
+});
 
 test('a host that closes at any step gets nothing a second time at that step', async (context) => {
   for (const step of STEPS) {

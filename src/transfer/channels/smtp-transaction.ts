@@ -66,11 +66,16 @@ export async function transact(
   }
 }
 
-/** The outcomes of those that were named, and of those that could not be. */
-function forAll({ others }: Sendable, { envelope }: OutgoingMail, said: Outcome[]): Outcome[] {
-  if (others === undefined) return said;
+/** The outcomes of those that were named, and of those that could not be; and whose the reports are that were asked for. */
+function forAll({ others, relayed }: Sendable, mail: OutgoingMail, said: readonly Outcome[]): Outcome[] {
   let next = 0;
-  return envelope.recipients.map(({ address }) => (isBeyondAscii(address) ? others : said[next++]!));
+  return mail.envelope.recipients.map(({ address, notify }) => {
+    const own = others !== undefined && isBeyondAscii(address) ? others : said[next++]!;
+    if (notify === undefined || own.result !== 'delivered') return own;
+    // The host has taken them over; or it has none, and by LMTP has delivered.
+    if (!relayed) return { ...own, isUntold: true };
+    return mail.protocol === 'lmtp' ? { ...own, action: 'delivered' } : own;
+  });
 }
 
 type Sendable = Exclude<Fit, { refused: Outcome }>;
