@@ -50,7 +50,7 @@ message-size = "1MiB"
   assert.equal(configuration.hostname, 'mail.acme.example');
   assert.deepEqual(configuration.resolver, ['127.0.0.2:5353']);
   assert.equal(configuration.nextHop.get('remote.example'), '[127.0.0.2]:2525');
-  assert.deepEqual(configuration.queue, { retryMs: [1000, 120_000], expireMs: 3_600_000 });
+  assert.deepEqual(configuration.queue, { retryMs: [1000, 120_000], expireMs: 3_600_000, delaysMs: [14_400_000] });
   assert.equal(configuration.limits.messageSizeBytes, 1_048_576);
   assert.deepEqual(configuration.without, ['https']);
   // Paths are relative to the file.

@@ -53,7 +53,12 @@ export interface Configuration {
   readonly proxy: ProxyOptions;
   /** How long after one proof of the tables the next is made; undefined: only when it is asked for. */
   readonly sync: { readonly verifyMs: number | undefined };
-  readonly queue: { readonly retryMs: readonly number[]; readonly expireMs: number };
+  readonly queue: {
+    readonly retryMs: readonly number[];
+    readonly expireMs: number;
+    /** When the sender is told that mail waits. */
+    readonly delaysMs: readonly number[];
+  };
   readonly limits: Limits;
   readonly tls: {
     /** Absolute paths of directories with a subfolder a certificate. */
@@ -152,7 +157,13 @@ export const configurationSchema = z.strictObject({
       listeners: z.array(z.enum(tcpListeners)).max(tcpListeners.length).optional(),
     })
     .optional(),
-  queue: z.strictObject({ retry: z.array(duration).min(1).max(50).optional(), expire: duration.optional() }).optional(),
+  queue: z
+    .strictObject({
+      retry: z.array(duration).min(1).max(50).optional(),
+      expire: duration.optional(),
+      delay: duration.optional(),
+    })
+    .optional(),
   limits: z
     .strictObject({
       'message-size': size.optional(),
@@ -307,6 +318,7 @@ export function configure(text: string | undefined, fileName: string, overrides:
     queue: {
       retryMs: file.queue?.retry ?? [60_000, 300_000, 900_000, 1_800_000, 3_600_000],
       expireMs: file.queue?.expire ?? 432_000_000,
+      delaysMs: [file.queue?.delay ?? 14_400_000],
     },
     limits: limitsOf(file.limits),
     tls: {

@@ -141,7 +141,7 @@ export class Attempts {
   /** Throws what the writer throws; then nothing is recorded, and it may be called again. */
   async record({ rows, outcomes, message }: Attempt): Promise<Recorded> {
     const { writer, clock, policy, record, routing } = this.#parts;
-    const { retryMs, expireMs } = policyOf(channelNamed(routing.settings(), rows[0]!.channel), policy);
+    const words = policyOf(channelNamed(routing.settings(), rows[0]!.channel), policy);
     const recorded: RecordedOutcome[] = [];
     let bytes = 256 + 300 * rows.length;
     for (const { messages = [], ...own } of outcomes) {
@@ -156,7 +156,7 @@ export class Attempts {
         message: rows[0]!.message,
         written: message && { id: message.id, received: message.received, sizeBytes: message.blob.length },
         outcomes: rows.map((row, index) => ({ row: row.id, recipient: row.recipient, outcome: recorded[index]! })),
-        timing: { retryMs, expireMs, now: this.#queueClock.now(), startedAt: this.#queueClock.startedAt },
+        timing: { ...words, now: this.#queueClock.now(), startedAt: this.#queueClock.startedAt },
         at: clock.now(),
       },
       bytes,

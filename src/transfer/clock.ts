@@ -11,11 +11,15 @@ export interface RetryPolicy {
   /** Milliseconds after the first, second, ... attempt; the last one repeats. At least one. */
   readonly retryMs: readonly number[];
   readonly expireMs: number;
+  /** When its sender is told that it is delayed: milliseconds of waiting, in order; absent: never. */
+  readonly delaysMs?: readonly number[];
 }
 
 /** What the channel's words say, and otherwise the site's. */
 export function policyOf(channel: ChannelRow | undefined, site: RetryPolicy): RetryPolicy {
-  return { retryMs: channel?.backoffMs ?? site.retryMs, expireMs: channel?.noticesMs ?? site.expireMs };
+  const retryMs = channel?.backoffMs ?? site.retryMs;
+  const own = channel?.noticesMs;
+  return own === undefined ? { ...site, retryMs } : { retryMs, expireMs: own, delaysMs: [] };
 }
 
 export class QueueClock {

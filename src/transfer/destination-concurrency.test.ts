@@ -26,6 +26,7 @@ function row(id: number, message: number, destination: string, channel = 'smtp')
     deliverBy: undefined,
     priority: 0,
     delays: 0,
+    isDelayDue: false,
     prefix: '',
     intent: undefined,
     lease: 0,

@@ -7,21 +7,26 @@
 import { asFailure, Failure } from '../base/failure.ts';
 import { idText } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
+import type { ChannelKind } from '../routing/compile-channel.ts';
 import { type Attempt, type Attempts, endAttempt, same } from './attempt.ts';
 import type { Channel } from './channels/channel.ts';
 import { groupRows } from './deliveries.ts';
 import { INTERNAL_ERROR } from './outcome.ts';
 import { type QueueRow, workKey } from './queue.ts';
 import type { Recorded } from './record.ts';
-import { REPORTED_MAX } from './report.ts';
+import { REPORTED_MAX } from './reports/send.ts';
 
-/** Reports that are made at once. */
-const REPORTS_AT_ONCE = 4;
+/** Reports that are made at once, and deliveries of channels that make mail: a large one keeps no other waiting. */
+const AT_ONCE = 4;
+const SIDE_BY_SIDE: ReadonlySet<ChannelKind> = new Set(['forward', 'autoreply', 'list']);
+const DELAYS = 'delays';
 
 export interface LocalWorkParts {
   readonly log: Log;
-  /** Makes one report for rows of one message and one sender that have failed, and ends them. */
+  /** Reports rows of one message and one sender, and ends those that have failed or are done. */
   readonly report: (rows: readonly QueueRow[]) => Promise<void>;
+  /** Of which no report can be made. */
+  readonly dropDelays: (rows: readonly QueueRow[]) => Promise<void>;
   readonly count: (channel: string, result: Recorded[number], count: number) => void;
 }
 
@@ -44,26 +49,41 @@ export class LocalWork {
 
   /** Rows of one local channel and destination, delivery by delivery. */
   deliver(channel: Channel, rows: readonly QueueRow[]): Promise<void> {
-    return this.#exclusively(rows, async () => {
-      for (const group of groupRows(rows, channel.recipientsMax))
-        await this.#togetherOrOneByOne(group, (some) => this.#deliver(channel, some));
-    });
+    const atOnce = SIDE_BY_SIDE.has(channel.name) ? AT_ONCE : 1;
+    return this.#exclusively(workKey(rows[0]!), () =>
+      eachOf(groupRows(rows, channel.recipientsMax), atOnce, (group) =>
+        this.#togetherOrOneByOne(group, (some) => this.#deliver(channel, some)),
+      ),
+    );
   }
 
-  /** Rows in the state `failed`: one report for those of a message that are here together. */
+  /** Rows that have failed or are done: one report for those of a message that are here together. */
   report(rows: readonly QueueRow[]): Promise<void> {
-    return this.#exclusively(rows, async () => {
-      const groups = groupRows(rows, REPORTED_MAX);
-      const work = async (): Promise<void> => {
-        for (let group = groups.shift(); group !== undefined; group = groups.shift())
-          await this.#togetherOrOneByOne(group, (some) => this.#parts.report(some));
-      };
-      await Promise.all(Array.from({ length: REPORTS_AT_ONCE }, work));
-    });
+    return this.#exclusively(workKey(rows[0]!), () =>
+      eachOf(groupRows(rows, REPORTED_MAX), AT_ONCE, (group) =>
+        this.#togetherOrOneByOne(group, (some) => this.#parts.report(some)),
+      ),
+    );
   }
 
-  async #exclusively(rows: readonly QueueRow[], work: () => Promise<void>): Promise<void> {
-    const key = workKey(rows[0]!);
+  get isReportingDelays(): boolean {
+    return this.#busy.has(DELAYS);
+  }
+
+  /** Rows that wait on, whoever works on them meanwhile. */
+  reportDelays(rows: readonly QueueRow[]): Promise<void> {
+    return this.#exclusively(DELAYS, () =>
+      eachOf(groupRows(rows, REPORTED_MAX), AT_ONCE, (group) =>
+        this.#togetherOrOneByOne(
+          group,
+          (some) => this.#parts.report(some),
+          (some) => this.#parts.dropDelays(some),
+        ),
+      ),
+    );
+  }
+
+  async #exclusively(key: string, work: () => Promise<void>): Promise<void> {
     this.#busy.add(key);
     try {
       await work();
@@ -95,18 +115,30 @@ export class LocalWork {
   async #togetherOrOneByOne(
     rows: readonly QueueRow[],
     work: (rows: readonly QueueRow[]) => Promise<void>,
+    putOff = async (some: readonly QueueRow[]): Promise<void> => {
+      await this.#attempts.record(same(some, INTERNAL_ERROR));
+    },
   ): Promise<void> {
     try {
       await work(rows);
     } catch (error) {
       if (error instanceof Failure && error.kind === 'full') throw error;
       if (rows.length > 1) {
-        for (const row of rows) await this.#togetherOrOneByOne([row], work);
+        for (const row of rows) await this.#togetherOrOneByOne([row], work, putOff);
         return;
       }
       const { detail, message } = asFailure(error);
       this.#parts.log.error('transfer.defer', { queue: idText(rows[0]!.message), detail: detail ?? message });
-      await this.#attempts.record(same(rows, INTERNAL_ERROR));
+      await putOff(rows);
     }
   }
+}
+
+/** So many at once, in order. */
+async function eachOf<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
+  const left = items.values();
+  const worker = async (): Promise<void> => {
+    for (const item of left) await work(item);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
 }

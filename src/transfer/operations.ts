@@ -11,7 +11,8 @@ import { forgetLists } from './list-progress.ts';
 import { removeRows, retryRows, retrySlice } from './manage.ts';
 import { type RecordParts, recordOperation } from './record.ts';
 import { releaseSlice } from './release.ts';
-import { dropFailed, reportOperation } from './report.ts';
+import { dropReports } from './reports/drop.ts';
+import { reportOperation } from './reports/send.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: arguments and results differ from operation to operation
 export function transferOperations(parts: RecordParts): readonly Operation<any, any>[] {
@@ -20,7 +21,7 @@ export function transferOperations(parts: RecordParts): readonly Operation<any, 
     acceptOnceOperation(parts),
     recordOperation(parts),
     reportOperation(parts),
-    dropFailed,
+    dropReports,
     beginRun,
     leaseRows,
     returnRows,

@@ -91,6 +91,8 @@ interface GatheredTarget {
 
 interface GatheredRecipient {
   readonly recipient: Recipient;
+  /** What its sender wants to know of those whom it leads to. */
+  readonly onward: AskedOfRecipient;
   readonly reply: Reply;
   readonly targets: readonly GatheredTarget[];
   readonly failures: Resolved['failures'];
@@ -137,7 +139,9 @@ export async function place(tx: Transaction, parts: PlaceParts, mail: PlacedMail
   if (isNothing) return { results, delivered: 0, queued: 0, accepted, events: [] };
   const delivered = targets.filter(({ outcome }) => outcome?.result === 'delivered');
   const waiting = targets.filter(({ outcome }) => outcome === undefined);
-  const refused = refusedOf(mail, recipients, results);
+  const { reported: refused = [], untold = [] } = Object.groupBy(refusedOf(mail, recipients, results), (each) =>
+    isUntold(each) ? 'untold' : 'reported',
+  );
   const told = toldOf(recipients, results, delivered);
   const queued = waiting.length + refused.length + told.length;
   const { message, row } = mail;
@@ -156,8 +160,21 @@ export async function place(tx: Transaction, parts: PlaceParts, mail: PlacedMail
     delivered: delivered.length,
     queued,
     accepted,
-    events: [...events, ...(await queue(tx, parts, mail, { waiting, refused, told, kinds }))],
+    events: [
+      ...events,
+      ...untold.map(failedEvent),
+      ...(await queue(tx, parts, mail, { waiting, refused, told, kinds })),
+    ],
   };
+}
+
+/** It has failed, and the sender does not want to know it. */
+function isUntold({ recipient, reply }: Refused): boolean {
+  return !isTemporary(reply) && !wants(recipient, 'FAILURE');
+}
+
+function failedEvent({ recipient, reply }: Refused): JourneyEvent {
+  return { event: 'failed', recipient: formatAddress(recipient.address), status: `${reply.enhanced} ${reply.text}` };
 }
 
 /** The sender wants nothing tried now. */
@@ -217,7 +234,7 @@ function gather({ envelope, parts }: PlacedMail, resolutions: readonly Resolved[
       } else gathered.asked = together(gathered.asked, onward);
       return gathered;
     });
-    return { recipient, reply, targets: own, failures, told };
+    return { recipient, onward, reply, targets: own, failures, told };
   });
   return { targets: [...byKey.values()], recipients };
 }
@@ -280,14 +297,18 @@ function refusedOf(
 ): Refused[] {
   const refused: Refused[] = [];
   const seen = new Set<GatheredTarget>();
-  for (const [index, { recipient, targets, failures }] of recipients.entries()) {
+  for (const [index, { recipient, onward, targets, failures }] of recipients.entries()) {
     const { reply, how } = results[index]!;
     if (how === 'refused') {
       if (mail.refused !== 'return') refused.push({ recipient, reply, isDecided: false });
       continue;
     }
     for (const member of failures)
-      refused.push({ recipient: { address: member.recipient }, reply: member.reply, isDecided: true });
+      refused.push({
+        recipient: { ...askedOfMember(onward), address: member.recipient },
+        reply: member.reply,
+        isDecided: true,
+      });
     for (const target of targets) {
       if (target.outcome === undefined || target.outcome.result === 'delivered' || seen.has(target)) continue;
       seen.add(target);
@@ -300,6 +321,11 @@ function refusedOf(
     }
   }
   return refused;
+}
+
+/** A member is not what the sender wrote. */
+function askedOfMember({ notify, orcpt }: AskedOfRecipient): AskedOfRecipient {
+  return { ...(notify === undefined ? {} : { notify }), ...(orcpt === undefined ? {} : { orcpt }) };
 }
 
 /** Of whose success the sender wants to know: mailboxes that have it, and recipients that lead to several others. */

@@ -45,8 +45,9 @@ export interface QueueRow {
   /** Wall clock: when it fails, or its delay is reported. */
   readonly deliverBy: number | undefined;
   readonly priority: number;
-  /** Reports of its delay. */
+  /** Reports of its delay, and whether one is to be made. */
   readonly delays: number;
+  readonly isDelayDue: boolean;
   /** Header fields that are sent before the message, CRLF lines; as a rule none. */
   readonly prefix: string;
   /** What its channel has committed before it acted. */
@@ -207,6 +208,7 @@ export function queueRow(row: Row): QueueRow {
     deliverBy: number('deliver_by'),
     priority: Number(row['priority']),
     delays: Number(row['delays']),
+    isDelayDue: row['delay_due'] === 1,
     prefix: text('prefix') ?? '',
     intent: intent === undefined ? undefined : (JSON.parse(intent) as JsonObject),
     lease: Number(row['lease']),

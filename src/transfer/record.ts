@@ -2,7 +2,9 @@
 //
 // delivered  the row and its reference go
 // deferred   the next attempt is a step of `[queue] retry` away; a row that has waited longer than `expire` fails: 4.4.7
-// failed     the row stays in the state `failed` until its sender has a report (report.ts)
+// failed     the row stays in the state `failed` until its sender has a report (reports/send.ts); it goes at once where
+//            none is wanted
+// deferred   for longer than `[queue] delay`: a report of the delay is due, once
 // An outcome may name an operation of this host: that runs first, and what it gives counts. Mail that the channel has made
 // is accepted here too.
 // RFC 5321 §4.5.4.1, RFC 3463 §3.5
@@ -20,6 +22,7 @@ import { LOCAL_DELIVERY, type LocalOperation, type LocalResult, localDelivery } 
 import { type Outcome, outcome, outcomeText } from './outcome.ts';
 import type { PlaceParts } from './place.ts';
 import { carriedBy, type Done, deleteRows, isToReport, type QueueRow, rowsIn } from './queue.ts';
+import { noticeDue } from './reports/due.ts';
 import { REROUTE, reroute } from './reroute.ts';
 
 /** An outcome on its way to the writer: `made` is its `messages`, ready to be accepted. */
@@ -176,17 +179,28 @@ async function settle(tx: Transaction, row: QueueRow, counted: RecordedOutcome, 
       return;
     }
     case 'failed':
-      settling.events.push(await fail(tx, row, counted, settling.timing));
+      settling.events.push(await fail(tx, row, counted, settling));
       return;
     case 'deferred':
-      settling.events.push(await defer(tx, row, counted, settling.timing));
+      settling.events.push(await defer(tx, row, counted, settling));
       return;
     default:
       counted.result satisfies never;
   }
 }
 
-/** Whether the sender wants to know of the success. Most rows say nothing of it, and are not parsed for it. */
+/** Nobody wants to know of the failure. Most rows say nothing of it, and are not parsed for it. */
+function isFailureUntold(row: QueueRow): boolean {
+  if (!row.options.includes('"notify"')) return false;
+  try {
+    const { envelope, target } = carriedBy(row);
+    return target.options['reportTo'] === undefined && !wants(envelope.recipients[0]!, 'FAILURE');
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the sender wants to know of the success. */
 function isToBeTold(row: QueueRow): boolean {
   if (!row.options.includes('"notify"')) return false;
   try {
@@ -209,28 +223,48 @@ async function tell(tx: Transaction, row: QueueRow, counted: RecordedOutcome, ac
   tx.afterCommit({ kind: 'queue' });
 }
 
-async function defer(tx: Transaction, row: QueueRow, counted: RecordedOutcome, timing: Timing): Promise<JourneyEvent> {
+async function defer(
+  tx: Transaction,
+  row: QueueRow,
+  counted: RecordedOutcome,
+  settling: Settling,
+): Promise<JourneyEvent> {
+  const { timing } = settling;
   const waited = waitedMs(timing, row);
-  // A report that cannot be made is tried for ever: `failed` rows do not expire, see report.ts.
-  if (waited >= timing.expireMs && row.state === 'waiting') return fail(tx, row, expired(counted), timing);
+  // A report that cannot be made is tried for ever: `failed` rows do not expire, see reports/send.ts.
+  if (waited >= timing.expireMs && row.state === 'waiting') return fail(tx, row, expired(counted), settling);
   const attempts = row.attempts + 1;
   // The last attempt stands at the end of the row's time, not up to a step behind it.
   const left = row.state === 'waiting' ? timing.expireMs - waited : Number.POSITIVE_INFINITY;
   const nextAttemptAt = timing.now + Math.max(1, Math.min(stepMs(timing, attempts), left));
+  const notice = row.state === 'waiting' ? noticeDue(row, waited, timing.delaysMs ?? []) : undefined;
   await tx.run(
     `UPDATE queue SET lease = 0, attempts = ?, last_attempt = ?, waited = ?, next_attempt = ?, status = ?, remote = ?,
-       last_error = ? WHERE id = ?`,
+       last_error = ?, delay_due = ?, delays = ? WHERE id = ?`,
     attempts,
     timing.now,
     waited,
     nextAttemptAt,
     ...wordsOf(row, counted),
+    row.isDelayDue || notice !== undefined ? 1 : 0,
+    notice === undefined ? row.delays : notice - 1,
     row.id,
   );
+  if (notice !== undefined) tx.afterCommit({ kind: 'queue' });
   return { event: 'deferred', recipient: row.recipient, status: outcomeText(counted) };
 }
 
-async function fail(tx: Transaction, row: QueueRow, counted: RecordedOutcome, timing: Timing): Promise<JourneyEvent> {
+async function fail(
+  tx: Transaction,
+  row: QueueRow,
+  counted: RecordedOutcome,
+  { timing, done }: Settling,
+): Promise<JourneyEvent> {
+  const event = { event: 'failed' as const, recipient: row.recipient, status: outcomeText(counted) };
+  if (isFailureUntold(row)) {
+    done.push(row.id);
+    return event;
+  }
   await tx.run(
     `UPDATE queue SET state = 'failed', action = 'failed', held_by = NULL, release_at = NULL, lease = 0, attempts = ?, last_attempt = ?, next_attempt = 0, status = ?,
        remote = ?, last_error = ? WHERE id = ?`,
@@ -240,7 +274,7 @@ async function fail(tx: Transaction, row: QueueRow, counted: RecordedOutcome, ti
     row.id,
   );
   tx.afterCommit({ kind: 'queue' });
-  return { event: 'failed', recipient: row.recipient, status: outcomeText(counted) };
+  return event;
 }
 
 /** A row that is to be reported keeps the words of that, whatever becomes of the attempts to report it. */

@@ -1,7 +1,7 @@
 // When each queue row is worked on, and by which channel: due rows are leased, gathered into deliveries, handed to channels, and recorded.
 //
 // In      queue rows whose time has come; the channels' entries; notifications of commits; a timer for the next due time
-// Out     attempts through channels (attempt.ts); reports by report.ts
+// Out     attempts through channels (attempt.ts); reports by reports/send.ts
 // States  a row: due -> held (leased, where another host is asked) -> recorded
 // Limits  deliveriesMax deliveries at once, and those of one destination: destination-concurrency.ts; HELD_MAX rows in memory
 // Errors  the writer refuses (disk full): everything waits and is tried again; an outcome is recorded until it is
@@ -22,6 +22,7 @@ import { beginRun, leaseRows, returnRows } from './leases.ts';
 import { LocalWork, type LocalWorkParts } from './local-work.ts';
 import type { Outcome } from './outcome.ts';
 import { dueRows, isToReport, nextDueAt, type QueueRow, workKey } from './queue.ts';
+import { delayedRows } from './reports/due.ts';
 import { REROUTE } from './reroute.ts';
 
 /** Rows of one query, and of one lease. */
@@ -161,6 +162,7 @@ export class Schedule {
       channels: [...pausedChannels(this.#parts.routing.settings()), ...this.#concurrency.fullChannels()],
     };
     const before = this.#parts.clock.monotonic();
+    this.#reportDelays();
     const rows = dueRows(this.#parts.reader, this.#pickedAt, except, limit);
     this.#queryMs += this.#parts.clock.monotonic() - before;
     // A row of no channel of ours is the checker's to name; a report can be made of it all the same.
@@ -179,6 +181,12 @@ export class Schedule {
     for (const [name, leased] of Map.groupBy(await this.#leased(remote), ({ channel }) => channel))
       for (const group of groupRows(leased, this.#channel(name)?.recipientsMax ?? 1)) this.#concurrency.add(group);
     this.#begin();
+  }
+
+  #reportDelays(): void {
+    if (this.#local.isReportingDelays) return;
+    const rows = delayedRows(this.#parts.reader, PICK_ROWS);
+    if (rows.length > 0) this.#track(this.#workOn('delays', this.#local.reportDelays(rows)));
   }
 
   /** As many deliveries as may begin now. */

@@ -41,7 +41,8 @@ import type { PlaceParts } from './place.ts';
 import { listQueue, type QueueEntry } from './queue.ts';
 import { recordOperation } from './record.ts';
 import { Release } from './release.ts';
-import { reportFailures, reportOperation } from './report.ts';
+import { dropDelays } from './reports/drop.ts';
+import { reportOperation, reportRows } from './reports/send.ts';
 import { Schedule } from './schedule.ts';
 import { acceptBy, type PrepareParts, type Submission, type Submitted, submit } from './submit.ts';
 import { transferUnit } from './tables.ts';
@@ -160,6 +161,7 @@ export class TestTransfer {
       blobs: this.#blobs,
       site: this.directory.cache.site,
       operation: reportOperation(this.#writerParts),
+      expireMsOf: () => options.policy?.expireMs ?? 60_000,
     };
     const smtp = new SmtpChannel({
       blobs: this.#blobs,
@@ -183,7 +185,8 @@ export class TestTransfer {
       deliveriesMax: options.deliveriesMax ?? 50,
       channels,
       record: recordOperation(this.#writerParts),
-      report: (rows) => reportFailures(reportParts, rows),
+      report: (rows) => reportRows(reportParts, rows),
+      dropDelays: (rows) => dropDelays(reportParts, rows),
       count: (channel, result, count) => {
         const key = `${channel} ${result}`;
         this.counts.set(key, (this.counts.get(key) ?? 0) + count);

@@ -5,17 +5,19 @@ import { systemClock } from '../../base/clock.ts';
 import type { MessageId, PublishedRevision, SegmentId } from '../../base/ids.ts';
 import { Resolver } from '../../net/resolver.ts';
 import { RoutingCache } from '../../routing/cache.ts';
-import { pausedChannels } from '../../routing/channels.ts';
+import { channelNamed, pausedChannels } from '../../routing/channels.ts';
 import type { RoutingSettings } from '../../routing/settings.ts';
 import { Blobs } from '../../store/blobs.ts';
 import { createIntakes } from '../../store/intake.ts';
 import { startReparse } from '../../store/reparse.ts';
 import { SegmentWriter } from '../../store/segment.ts';
 import { OutgoingTls } from '../../transfer/channels/outgoing-tls.ts';
+import { policyOf } from '../../transfer/clock.ts';
 import { startHousekeeping } from '../../transfer/housekeeping.ts';
 import { recordOperation } from '../../transfer/record.ts';
 import { Release } from '../../transfer/release.ts';
-import { reportFailures, reportOperation } from '../../transfer/report.ts';
+import { dropDelays } from '../../transfer/reports/drop.ts';
+import { reportOperation, reportRows } from '../../transfer/reports/send.ts';
 import { Schedule } from '../../transfer/schedule.ts';
 import { createChannels, placeParts } from '../channels.ts';
 import type { Counts } from '../counters.ts';
@@ -64,7 +66,15 @@ const common = {
   routing,
   revision,
 };
-const reportParts = { ...common, intakes, blobs, site, operation: reportOperation(writerParts) };
+const reportParts = {
+  ...common,
+  intakes,
+  blobs,
+  site,
+  operation: reportOperation(writerParts),
+  expireMsOf: (channel: string): number =>
+    policyOf(channelNamed(routing.settings(), channel), configuration.queue).expireMs,
+};
 
 const schedule = new Schedule({
   ...common,
@@ -82,7 +92,8 @@ const schedule = new Schedule({
     reader,
   ),
   record: recordOperation(writerParts),
-  report: (rows) => reportFailures(reportParts, rows),
+  report: (rows) => reportRows(reportParts, rows),
+  dropDelays: (rows) => dropDelays(reportParts, rows),
   count: (channel, result, count) => counters.add('delivery', `${channel} ${result}`, count),
 });
 const release = new Release({ reader, writer, log, paused: () => pausedChannels(routing.settings()) });
