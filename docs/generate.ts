@@ -122,6 +122,10 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
   ],
   'proxy.listeners': ['list of listeners', 'The doors where that holds.'],
   'queue.retry': ['list of times', 'Waits after the first, second, ... attempt; the last one repeats.'],
+  'queue.delay': [
+    'time',
+    'The sender of what waits longer gets a report of the delay, once; one that is not below `expire`: never.',
+  ],
   'queue.expire': ['time', 'A recipient that has waited longer fails, and the sender gets a report.'],
   'limits.message-size': ['size', 'The largest message, as sent; announced as SIZE.'],
   'limits.recipients': ['number', 'Recipients of one message.'],
@@ -179,6 +183,7 @@ function defaults(): Readonly<Record<string, string>> {
     'proxy.trusted': 'none',
     'proxy.listeners': 'all but `dns` and `http`',
     'queue.retry': text(queue.retryMs.map(time)),
+    'queue.delay': text(time(queue.delaysMs[0]!)),
     'queue.expire': text(time(queue.expireMs)),
     'limits.message-size': text(`${limits.messageSizeBytes / 1024 ** 2}MiB`),
     'limits.recipients': text(limits.recipientsMax),
@@ -480,7 +485,8 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'transfer.deliver': 'an attempt at another host: its outcome, or a bug',
   'transfer.drop': 'a report was dropped: it cannot reach even the site postmaster',
   'transfer.migrate': 'the options of a queue row of format 1 could not be read; it is taken as 7-bit',
-  'transfer.notify': 'a sender got a report, or the original could not be read for it',
+  'transfer.notify':
+    'a sender got a report of what has failed, been delayed or succeeded (`action`), or the original could not be read for it',
   'transfer.pause': 'the queue pauses, because the writer takes nothing now',
   'transfer.prune': 'old journeys could not be removed; it comes again',
   'transfer.release': 'held mail could not be sent on just now; it is tried again',

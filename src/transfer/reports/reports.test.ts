@@ -1,0 +1,247 @@
+// Who gets which report of what, and that none is made twice.
+
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import fc from 'fast-check';
+import { SmtpSink } from '../../../test/support/smtp-sink.ts';
+import type { Clock } from '../../base/clock.ts';
+import { ANONYMOUS } from '../../directory/caller.ts';
+import type { Envelope, NotifyWord, Recipient } from '../../message/envelope.ts';
+import { addDomain, addGroup, addUser, userDn } from '../../provisioning/testing.ts';
+import { addressOf, TestTransfer, type TestTransferOptions } from '../testing.ts';
+
+const TEXT = 'Message-ID: <1@acme.example>\r\nSubject: hello\r\n\r\nhello\r\n';
+const REMOTE = 'rex@remote.example';
+const LONG = { retryMs: [3_600_000], expireMs: 86_400_000 };
+
+async function open(context: TestContext, options: TestTransferOptions = {}): Promise<TestTransfer> {
+  const transfer = await TestTransfer.open(options);
+  context.after(() => transfer.close());
+  await transfer.directory.apply(addDomain('acme.example'), addUser('ann@acme.example'), addUser('bob@acme.example'));
+  return transfer;
+}
+
+async function withSink(context: TestContext, options: TestTransferOptions = {}) {
+  const sink = await SmtpSink.start({});
+  const transfer = await open(context, { nextHop: { 'remote.example': sink.nextHop }, ...options });
+  context.after(() => sink.close());
+  return { sink, transfer };
+}
+
+type Asked = Omit<Recipient, 'address'>;
+
+async function send(
+  transfer: TestTransfer,
+  to: Readonly<Record<string, Asked>>,
+  more: Partial<Envelope> = {},
+  text = TEXT,
+) {
+  const sender = addressOf('ann@acme.example');
+  const recipients = Object.entries(to).map(([address, asked]) => ({ ...asked, address: addressOf(address) }));
+  const envelope: Envelope = { sender, recipients, body: '7BIT', ...more };
+  const message = await transfer.take(envelope.sender, text);
+  const submission = {
+    envelope,
+    message,
+    caller: ANONYMOUS,
+    mayRelay: true,
+    door: 'submission',
+    refused: 'report',
+  } as const;
+  await transfer.submit(submission).finally(() => message.pending.settle());
+  return message.row.id;
+}
+
+/** `recipient action status`, a line each, of all reports in an INBOX. */
+async function reported(transfer: TestTransfer, inbox = 'ann@acme.example'): Promise<string[]> {
+  const lines: string[] = [];
+  for (const text of await transfer.inbox(inbox))
+    for (const [, recipient, action, status] of text.matchAll(
+      /Final-Recipient: rfc822; (\S+)\r\nAction: (\w+)\r\nStatus: (\S+)/g,
+    ))
+      lines.push(`${recipient} ${action} ${status}`);
+  return lines.sort();
+}
+
+test('a success that was asked for is reported with what the sender called the message', async (context) => {
+  const transfer = await open(context);
+  await transfer.start();
+  const original = { type: 'rfc822', address: 'Bob+x@acme.example' };
+  await send(transfer, { 'bob@acme.example': { notify: ['SUCCESS'], orcpt: original } }, { envid: 'q1' });
+  await transfer.drained();
+  const [report] = await transfer.inbox('ann@acme.example');
+  assert.match(report!, /Subject: Your message has been delivered\r\n/);
+  assert.match(report!, /\r\nOriginal-Envelope-Id: q1\r\n/);
+  assert.match(
+    report!,
+    /Original-Recipient: rfc822; Bob\+x@acme\.example\r\nFinal-Recipient: rfc822; bob@acme\.example\r\nAction: delivered\r\n/,
+  );
+  assert.equal((await transfer.inbox('bob@acme.example')).length, 1);
+});
+
+const WORDS: readonly NotifyWord[] = ['SUCCESS', 'FAILURE', 'DELAY'];
+
+test('property: NOTIFY says which of a success and a failure, here and elsewhere, are reported', async (context) => {
+  const { sink, transfer } = await withSink(context);
+  sink.script = { rcpt: (address) => (address.startsWith('bad') ? '550 5.1.1 no' : '250 ok') };
+  await transfer.start();
+  // What is said of each in a report, and by which word it is asked for.
+  const cases = [
+    ['bob@acme.example', 'SUCCESS', 'delivered 2.1.5'],
+    ['nobody@acme.example', 'FAILURE', 'failed 5.1.1'],
+    [REMOTE, 'SUCCESS', 'relayed 2.0.0'],
+    ['bad@remote.example', 'FAILURE', 'failed 5.1.1'],
+  ] as const;
+  const notify = fc.option(fc.subarray([...WORDS]), { nil: undefined });
+  let seen = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(notify, { minLength: 4, maxLength: 4 }), async (asked) => {
+      const to = cases.map(([address], index) => [address, asked[index] === undefined ? {} : { notify: asked[index] }]);
+      const message = await send(transfer, { 'ann@acme.example': {}, ...Object.fromEntries(to) });
+      await transfer.drained();
+      const lines = await reported(transfer);
+      const expected = cases
+        .filter(([, word], index) => (asked[index] ?? ['FAILURE', 'DELAY']).includes(word))
+        .map(([address, , said]) => `${address} ${said}`);
+      assert.deepEqual(minus(lines, all), expected.sort());
+      all.push(...expected);
+      const events = transfer.events(message);
+      for (const [address, word] of cases)
+        if (word === 'FAILURE') assert.ok(events.includes(`failed ${address}`), 'the journey has it in any case');
+      seen++;
+    }),
+    { numRuns: 25 },
+  );
+  assert.equal(seen, 25);
+});
+const all: string[] = [];
+
+function minus(lines: readonly string[], less: readonly string[]): string[] {
+  const left = [...lines];
+  for (const line of less) left.splice(left.indexOf(line), 1);
+  return left;
+}
+
+test('one report has the failures of a message, another one its successes', async (context) => {
+  const { sink, transfer } = await withSink(context);
+  sink.script = { rcpt: '550 5.1.1 no' };
+  const asked = { notify: WORDS };
+  await send(transfer, {
+    'bob@acme.example': asked,
+    'ann@acme.example': {},
+    [REMOTE]: asked,
+    'a@remote.example': asked,
+  });
+  await transfer.start();
+  await transfer.drained();
+  const subjects = (await transfer.inbox('ann@acme.example')).map((text) => /Subject: (.*)\r/.exec(text)?.[1]);
+  assert.deepEqual(subjects.sort(), [
+    'Your message could not be delivered',
+    'Your message has been delivered',
+    'hello',
+  ]);
+});
+
+test('several targets: it is expanded, and nothing more is said of their success', async (context) => {
+  const { transfer } = await withSink(context);
+  await transfer.directory.apply(
+    addUser('cat@acme.example'),
+    addGroup('all@acme.example', [userDn('bob@acme.example'), userDn('cat@acme.example')]),
+  );
+  await transfer.start();
+  await send(transfer, { 'all@acme.example': { notify: ['SUCCESS'] } });
+  await transfer.drained();
+  assert.deepEqual(await reported(transfer), ['all@acme.example expanded 2.1.5']);
+});
+
+test('a delay is reported once, in its time, and the row waits on', async (context) => {
+  const clock = new SteppedClock();
+  const policy = { retryMs: [3_600_000], expireMs: 86_400_000, delaysMs: [14_400_000] };
+  const { sink, transfer } = await withSink(context, { clock, policy });
+  sink.script = { rcpt: '451 4.2.1 later' };
+  await transfer.start();
+  await send(transfer, {
+    [REMOTE]: {},
+    'told@remote.example': { notify: ['DELAY'] },
+    'untold@remote.example': { notify: ['FAILURE'] },
+  });
+  for (let hour = 0; hour < 8; hour++) {
+    await transfer.until('tried', () => transfer.queue().every(({ attempts }) => attempts > hour));
+    clock.step(3_600_000);
+    await transfer.start();
+  }
+  await transfer.until('a report', async () => (await reported(transfer)).length >= 2);
+  assert.deepEqual(await reported(transfer), [`${REMOTE} delayed 4.2.1`, 'told@remote.example delayed 4.2.1']);
+  const [report] = await transfer.inbox('ann@acme.example');
+  assert.match(report!, /Subject: Your message is delayed\r\n/);
+  assert.match(report!, /Will-Retry-Until: /);
+  assert.deepEqual(
+    transfer.queue().map(({ recipient, state }) => `${recipient} ${state}`),
+    [`${REMOTE} waiting`, 'told@remote.example waiting', 'untold@remote.example waiting'],
+  );
+});
+
+/** Time goes on when the test says so. */
+class SteppedClock implements Clock {
+  #ms = 0;
+  readonly #wall = Date.now();
+  now = (): number => this.#wall + this.#ms;
+  monotonic = (): number => performance.now() + this.#ms;
+  step(ms: number): void {
+    this.#ms += ms;
+  }
+}
+
+test('the null sender is told of no success, and of no delay', async (context) => {
+  const { transfer } = await withSink(context);
+  await transfer.directory.apply(addUser('postmaster@acme.example'));
+  await transfer.start();
+  const message = await send(
+    transfer,
+    { 'bob@acme.example': { notify: ['SUCCESS'] }, [REMOTE]: { notify: ['SUCCESS'] } },
+    { sender: undefined },
+  );
+  await transfer.drained();
+  assert.equal((await transfer.inbox('ann@acme.example')).length, 0);
+  assert.ok(!transfer.events(message).some((event) => event.startsWith('notified')));
+});
+
+test('the whole message comes back where it is asked for, is not too large, and has failed', async (context) => {
+  const transfer = await open(context);
+  await transfer.start();
+  const large = `Subject: large\r\n\r\n${'x'.repeat(70)}\r\n`.padEnd(100) + `${'y'.repeat(70)}\r\n`.repeat(15_000);
+  const gone = { 'nobody@acme.example': {}, 'ann@acme.example': {} };
+  await send(transfer, gone, { ret: 'FULL' });
+  await send(transfer, gone, { ret: 'FULL' }, large);
+  await send(transfer, gone, { ret: 'HDRS' });
+  await send(transfer, { 'bob@acme.example': { notify: ['SUCCESS'] } }, { ret: 'FULL' });
+  await transfer.drained();
+  const returned = (await transfer.inbox('ann@acme.example'))
+    .filter((text) => text.includes('multipart/report'))
+    .map((text) => [...text.matchAll(/Content-Type: (\S+)\r\n(?=(?:\S.*\r\n)*\r\n)/g)].at(-1)![1]);
+  assert.deepEqual(returned.sort(), [
+    'message/rfc822',
+    'text/rfc822-headers',
+    'text/rfc822-headers',
+    'text/rfc822-headers',
+  ]);
+});
+
+test('a report on mail that may go over verified TLS alone goes over verified TLS alone', async (context) => {
+  const { transfer } = await withSink(context);
+  await send(
+    transfer,
+    { 'nobody@acme.example': {}, 'bob@acme.example': {} },
+    {
+      sender: addressOf(REMOTE),
+      requireTls: true,
+      envid: 'secret',
+    },
+  );
+  await transfer.start(LONG_RUN);
+  await transfer.until('the report is queued', () => transfer.queue().some(({ recipient }) => recipient === REMOTE));
+  const row = transfer.directory.reader.get('SELECT options FROM queue WHERE recipient = ?', REMOTE);
+  assert.match(String(row?.['options']), /"requireTls":true/);
+  await transfer.drained();
+});
+const LONG_RUN = { policy: LONG };
