@@ -374,6 +374,14 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   [`${OWN}.1.103`, 'waypostEnabled', 'boolean', 'single'],
   // A zone whose mail domains become entries: provisioning/zone-source.ts
   [`${OWN}.1.110`, 'waypostZoneServer', 'ia5'],
+  // routing/compile-program.ts
+  [`${OWN}.1.130`, 'waypostProgramPath', 'exact', 'single'],
+  [`${OWN}.1.131`, 'waypostProgramArguments', 'exact', 'single'],
+  [`${OWN}.1.132`, 'waypostProgramUser', 'ia5exact', 'single'],
+  [`${OWN}.1.133`, 'waypostProgramTime', 'integer', 'single'],
+  [`${OWN}.1.134`, 'waypostProgramMemory', 'integer', 'single'],
+  [`${OWN}.1.135`, 'waypostProgramConcurrency', 'integer', 'single'],
+  [`${OWN}.1.136`, 'waypostProgramDomain', 'ia5'],
 ];
 
 export const ATTRIBUTE_ROWS: readonly AttributeRow[] = [...STANDARD_ATTRIBUTES, ...MAIL_ATTRIBUTES];
@@ -604,6 +612,15 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
     'description waypostOrder waypostEnabled',
   ],
   [`${OWN}.2.12`, 'waypostZoneSource', 'STRUCTURAL', 'top', 'cn', 'description waypostZoneServer'],
+  [
+    `${OWN}.2.13`,
+    'waypostProgram',
+    'STRUCTURAL',
+    'top',
+    'cn waypostProgramPath waypostProgramUser',
+    'description waypostProgramArguments waypostProgramTime waypostProgramMemory waypostProgramConcurrency ' +
+      'waypostProgramDomain',
+  ],
 ];
 
 export const OBJECT_CLASS_ROWS: readonly ObjectClassRow[] = [...STANDARD_CLASSES, ...MAIL_CLASSES];

@@ -29,7 +29,7 @@ export const deliveryOptions = {
     forward: 'later',
     hold: 'later',
     native: 'later',
-    program: 'later',
+    program: 'acts',
     shared: 'later',
     unix: 'later',
   },
@@ -40,7 +40,7 @@ export const deliveryOptions = {
     forward: 'later',
     hold: 'later',
     members_offline: 'later',
-    program: 'later',
+    program: 'acts',
     shared: 'later',
   },
 } as const satisfies Record<'user' | 'group', Readonly<Record<string, 'acts' | 'later'>>>;

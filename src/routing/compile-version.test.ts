@@ -24,7 +24,7 @@ const digests: Readonly<Record<number, string>> = {
   // Aliases, hosts, sizes and texts of domains; hosts, addresses and sizes of users and lists; the entry's UUID.
   4: '24173a00779ed84b127016a2ecdeff41',
   // Delivery options, several at once.
-  5: '2d6c9b225eb25fb3ca1d249f9e11bd1f',
+  5: 'd352076195632b0925356aefb22a424d',
 };
 
 type Values = Readonly<Record<string, AttributeValue | readonly AttributeValue[]>>;
@@ -166,6 +166,7 @@ const recipients: readonly Entry[] = [
       { mgrpMsgRejectAction: 'nonsense', mgrpModerator: 'ann@acme.example' },
       ...options.map((mailDeliveryOption) => ({ mailDeliveryOption })),
       { mailDeliveryOption: options },
+      { mailDeliveryOption: ['program', 'mailbox'], mailProgramDeliveryInfo: [' Archive ', 'count', ''] },
       ...hosts.map((mailHost) => ({ mailHost })),
       { mailHost: hosts },
       ...addresses.map((mailRoutingAddress) => ({ mailRoutingAddress })),

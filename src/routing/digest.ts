@@ -77,6 +77,7 @@ function* linePages(reader: Reader, domain: string | undefined, after: string): 
   if (isAhead('entry')) yield* entryLines(reader, domain, keyIn('entry'), 'entry');
   if (isAhead('host')) yield settingLines(reader, domain, 'host');
   if (isAhead('member')) yield* entryLines(reader, domain, keyIn('member'), 'member');
+  if (isAhead('program')) yield settingLines(reader, domain, 'program');
   if (isAhead('route')) yield* routeLines(reader, domain, keyIn('route'));
   if (isAhead('rule')) yield settingLines(reader, domain, 'rule');
 }
@@ -141,7 +142,11 @@ function memberLines(reader: Reader, dn: string): string[] {
   return lines.sort(Buffer.compare).map(String);
 }
 
-function settingLines(reader: Reader, domain: string | undefined, kind: 'rule' | 'channel' | 'host'): string[] {
+function settingLines(
+  reader: Reader,
+  domain: string | undefined,
+  kind: 'rule' | 'channel' | 'host' | 'program',
+): string[] {
   if (domain !== undefined) return [];
   return readSettings(reader, readState(reader).generation)
     .filter((row) => (row.kind as string) === kind)

@@ -79,6 +79,8 @@ export type OptionName =
 export interface OptionValues {
   /** Absent: `mailbox` of a user, `members` of a list. Empty: none is left. */
   readonly options?: readonly OptionName[];
+  /** Of `program`: names in lower case. */
+  readonly programs?: readonly string[];
 }
 
 interface RecipientRowBase extends OptionValues {

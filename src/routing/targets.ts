@@ -100,6 +100,38 @@ export function originOf({ from }: JsonObject): Address | undefined {
   return typeof from === 'string' ? tryParseAddress(from) : undefined;
 }
 
+/** Programs and files have destinations of this host. */
+const ON_THIS_HOST: ReadonlySet<string> = new Set(['program', 'file']);
+
+/** What is sent on, and by whom, is said of such a target alone. */
+export function leavesThisHost({ channel, destination }: Target): boolean {
+  return destination !== '' && !ON_THIS_HOST.has(channel);
+}
+
+/** What a program or a file of a user has beside its name. */
+interface Own {
+  /** Of the entry. */
+  readonly uuid: string;
+  /** Of the entry. */
+  readonly domain: string;
+  /** Who hears of a failure in the sender's place. */
+  readonly reportTo: Address | undefined;
+}
+
+/** A program by its name: each entry has its own run. */
+export function programTarget(
+  recipient: Address,
+  { uuid, domain, reportTo, program }: Own & { program: string },
+): Target {
+  return {
+    channel: 'program',
+    destination: program,
+    recipient,
+    key: `program ${program} ${uuid}`,
+    options: { domain, ...(reportTo === undefined ? {} : { reportTo: formatAddress(reportTo) }) },
+  };
+}
+
 /** A list that is expanded by the transfer thread, after the message has been accepted. */
 export function listTarget(recipient: Address, { entry, dn }: GroupRow, part: ListPart): Target {
   const options = { list: dn, entry, ...(part === 'members' ? {} : { part }) };

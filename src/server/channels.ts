@@ -7,6 +7,7 @@ import type { Site } from '../routing/resolve.ts';
 import type { Channel, LocalChannel } from '../transfer/channels/channel.ts';
 import { discardChannel } from '../transfer/channels/discard.ts';
 import { holdChannel } from '../transfer/channels/hold.ts';
+import { ProgramChannel, type ProgramChannelParts } from '../transfer/channels/program.ts';
 import { ReprocessChannel } from '../transfer/channels/reprocess.ts';
 import { SmtpChannel, type SmtpChannelParts } from '../transfer/channels/smtp.ts';
 import { storeChannel } from '../transfer/channels/store.ts';
@@ -19,6 +20,7 @@ const localChannels = byKind<LocalChannel>([storeChannel, discardChannel]);
 export const checkedChannels: ReadonlyMap<ChannelKind, CheckedChannel> = byKind<Pick<Channel, 'name' | 'isLocal'>>([
   storeChannel,
   discardChannel,
+  ProgramChannel.kind,
   ReprocessChannel.kind,
   holdChannel,
   SmtpChannel.kind,
@@ -30,9 +32,18 @@ export function placeParts(site: Site): PlaceParts {
 }
 
 /** For the transfer thread. */
-export function createChannels(parts: SmtpChannelParts, reader: Reader): ReadonlyMap<ChannelKind, Channel> {
-  return byKind<Channel>([storeChannel, discardChannel, new ReprocessChannel(reader), new SmtpChannel(parts)]);
+export function createChannels(parts: ChannelParts): ReadonlyMap<ChannelKind, Channel> {
+  return byKind<Channel>([
+    storeChannel,
+    discardChannel,
+    new ProgramChannel(parts),
+    new ReprocessChannel(parts.reader),
+    new SmtpChannel(parts),
+  ]);
 }
+
+/** What channels need of the transfer thread. */
+export type ChannelParts = { readonly reader: Reader } & ProgramChannelParts & SmtpChannelParts;
 
 function byKind<C extends { readonly name: ChannelKind }>(channels: readonly C[]): ReadonlyMap<ChannelKind, C> {
   return new Map(channels.map((channel) => [channel.name, channel]));

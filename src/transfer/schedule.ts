@@ -210,7 +210,7 @@ export class Schedule {
   async #leased(rows: readonly QueueRow[]): Promise<QueueRow[]> {
     const args = { rows: rows.map((row) => row.id), lease: this.#lease };
     const leased = new Set(await this.#parts.writer.execute(leaseRows, args));
-    return rows.filter((row) => leased.has(row.id));
+    return rows.filter((row) => leased.has(row.id)).map((row) => ({ ...row, lease: this.#lease }));
   }
 
   /** The store cannot be written or read now. */

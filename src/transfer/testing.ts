@@ -30,6 +30,7 @@ import type { Channel } from './channels/channel.ts';
 import { discardChannel } from './channels/discard.ts';
 import { holdChannel } from './channels/hold.ts';
 import { OutgoingTls } from './channels/outgoing-tls.ts';
+import { ProgramChannel } from './channels/program.ts';
 import { ReprocessChannel } from './channels/reprocess.ts';
 import { SmtpChannel, type SmtpChannelParts } from './channels/smtp.ts';
 import { storeChannel } from './channels/store.ts';
@@ -174,6 +175,7 @@ export class TestTransfer {
     });
     const all: readonly Channel[] = [
       ...localChannels.values(),
+      new ProgramChannel({ ...common, blobs: this.#blobs, settings: () => this.directory.cache.settings() }),
       new ReprocessChannel(reader),
       smtp,
       ...(options.channels ?? []),
@@ -329,10 +331,9 @@ export class TestTransfer {
 const localChannels = new Map([storeChannel, discardChannel].map((channel) => [channel.name, channel]));
 
 const checkedChannels = new Map<ChannelKind, CheckedChannel>(
-  [storeChannel, discardChannel, ReprocessChannel.kind, holdChannel, SmtpChannel.kind].map((channel) => [
-    channel.name,
-    channel,
-  ]),
+  [storeChannel, discardChannel, ProgramChannel.kind, ReprocessChannel.kind, holdChannel, SmtpChannel.kind].map(
+    (channel) => [channel.name, channel],
+  ),
 );
 
 /** `postmaster` may stand alone. */

@@ -3,6 +3,7 @@
 import type { OptionName } from '../rows.ts';
 import { planMailbox } from './mailbox.ts';
 import type { CompileOption, PlanOption } from './option.ts';
+import { compileProgramOption, planProgram } from './program.ts';
 
 export interface DeliveryOption {
   readonly plan: PlanOption;
@@ -12,4 +13,5 @@ export interface DeliveryOption {
 
 export const optionsThatAct: Readonly<Partial<Record<OptionName, DeliveryOption>>> = {
   mailbox: { plan: planMailbox },
+  program: { plan: planProgram, compile: compileProgramOption },
 };

@@ -16,7 +16,7 @@ import type { Ask, FailedMember, ResolveOptions, RoutingTables, Site, Step, Step
 import type { RouteRequest } from '../route-request.ts';
 import type { RecipientRow, RouteRow } from '../rows.ts';
 import type { RoutingSettings } from '../settings.ts';
-import { pausedTarget, type Target, targetText, withOrigin } from '../targets.ts';
+import { leavesThisHost, pausedTarget, type Target, targetText, withOrigin } from '../targets.ts';
 import type { TokenMeaning } from '../tokens.ts';
 
 /** Where its parts lead back to. A reply is undefined where what it leads to has already been added, or is yet to be asked. */
@@ -160,7 +160,7 @@ export class Walk {
     const refused = this.#overLimit(channel);
     if (refused !== undefined) return refused;
     const waits = planned.destination === '' && channel?.isPaused === true;
-    const goesOn = this.leaving !== undefined && planned.destination !== '' ? this.leaving(planned) : planned;
+    const goesOn = this.leaving !== undefined && leavesThisHost(planned) ? this.leaving(planned) : planned;
     const target = withOrigin(waits ? pausedTarget(goesOn) : goesOn, this.origin!);
     const known = this.targets.has(target.key);
     if (!known) this.targets.set(target.key, target);

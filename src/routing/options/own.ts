@@ -1,0 +1,15 @@
+// What programs and files have of the entry that names them: its domain, and who hears of what fails.
+
+import type { Address } from '../../message/address.ts';
+import { addressOfKey, type RecipientRow, type RouteRow } from '../rows.ts';
+
+/** Of the entry's first address, so that all of its addresses share it. */
+export function ownDomain(row: RecipientRow, route: RouteRow): string {
+  const domains = row.addresses.map((key) => addressOfKey(key).domain);
+  return domains.find((domain) => domain !== '') ?? route.domain;
+}
+
+/** The user, in whose INBOX the report comes; undefined: the sender. */
+export function reportsTo({ options }: RecipientRow, address: Address): Address | undefined {
+  return options?.includes('mailbox') ? address : undefined;
+}
