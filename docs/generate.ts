@@ -14,7 +14,7 @@ import { EXIT, exitCode } from '../src/base/exit.ts';
 import { Failure, type FailureKind, failureKinds } from '../src/base/failure.ts';
 import { silentLog } from '../src/base/log.ts';
 import type { CommandContext } from '../src/cli/command.ts';
-import { buildProgram, demoCommand, serveCommand } from '../src/cli/program.ts';
+import { buildProgram, demoCommand, sendmailCommand, serveCommand } from '../src/cli/program.ts';
 import { DNS_FAILURE } from '../src/protocols/dns/errors.ts';
 import { adminApp } from '../src/protocols/http/admin.ts';
 import { replyOf } from '../src/protocols/imap/errors.ts';
@@ -41,6 +41,7 @@ export function commandTree(): Command {
   const program = buildProgram(context);
   program.addCommand(serveCommand(async () => {}));
   program.addCommand(demoCommand(async () => {}));
+  program.addCommand(sendmailCommand(async () => {}));
   return program;
 }
 
@@ -121,6 +122,10 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
     'Proxies: each connection from there must begin with a PROXY header.',
   ],
   'proxy.listeners': ['list of listeners', 'The doors where that holds.'],
+  'submit.folder': [
+    'path',
+    'Where local programs hand in mail. One outside the data directory is made for all users of the machine, with mode 1733.',
+  ],
   'queue.retry': ['list of times', 'Waits after the first, second, ... attempt; the last one repeats.'],
   'queue.delay': [
     'time',
@@ -182,6 +187,7 @@ function defaults(): Readonly<Record<string, string>> {
     'audit.keep': text(time(audit.keepMs)),
     'proxy.trusted': 'none',
     'proxy.listeners': 'all but `dns` and `http`',
+    'submit.folder': '`submit` in the data directory',
     'queue.retry': text(queue.retryMs.map(time)),
     'queue.delay': text(time(queue.delaysMs[0]!)),
     'queue.expire': text(time(queue.expireMs)),
@@ -489,6 +495,12 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'transfer.notify':
     'a sender got a report of what has failed, been delayed or succeeded (`action`), or the original could not be read for it',
   'transfer.pause': 'the queue pauses, because the writer takes nothing now',
+  'submit.bad':
+    'a file of the submit folder is no message that may be taken: it is in `bad/` there, and `why` says why',
+  'submit.folder': 'the submit folder cannot be read; it is looked at again',
+  'submit.later': 'a message of the submit folder could not be taken now; it is tried again',
+  'submit.take': 'a message of the submit folder was accepted',
+  'submit.watch': 'the submit folder cannot be watched; it is looked at every 30 s',
   'transfer.prune': 'old journeys could not be removed; it comes again',
   'transfer.release': 'held mail could not be sent on just now; it is tried again',
   'transfer.record': 'an outcome could not be written yet; it is tried until it is',

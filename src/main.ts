@@ -1,19 +1,53 @@
 // Reads argv and the environment and calls a verb.
 //
-// What brings a server with it is loaded when it is asked for: other commands start in half the time.
+// What brings a server with it is loaded when it is asked for: other commands start in half the time, and `sendmail`, which
+// programs start for each message, without even those.
 
-import { run } from './cli/program.ts';
-import { locate } from './server/locate.ts';
-import { VERSION } from './server/version.ts';
+import { userInfo } from 'node:os';
+import { sendmailArguments } from './cli/sendmail/name.ts';
+import type { SendmailParts } from './cli/sendmail/sendmail.ts';
 
-const code = await run(process.argv.slice(2), {
-  environment: process.env,
-  version: VERSION,
-  locate,
-  serve: async (configuration) => (await import('./server/serve.ts')).serve(configuration),
-  demo: async (json, environment) => (await import('./demo/demo.ts')).demo(json, environment),
-});
+const argv = process.argv.slice(2);
+const asked = sendmailArguments(process.env['WAYPOST_NAME'], argv);
+const code = asked === undefined ? await runProgram(argv) : await runSendmail(asked);
 
 process.exitCode = code;
 // A start that failed half-way, for example on a full disk, has threads that are still running.
 if (code !== 0) process.exit();
+
+async function runProgram(words: readonly string[]): Promise<number> {
+  const { run } = await import('./cli/program.ts');
+  const { locate } = await import('./server/locate.ts');
+  const { VERSION } = await import('./server/version.ts');
+  return run(words, {
+    environment: process.env,
+    version: VERSION,
+    locate,
+    serve: async (configuration) => (await import('./server/serve.ts')).serve(configuration),
+    sendmail: runSendmail,
+    demo: async (json, environment) => (await import('./demo/demo.ts')).demo(json, environment),
+  });
+}
+
+async function runSendmail(words: readonly string[]): Promise<number> {
+  const { sendmail } = await import('./cli/sendmail/sendmail.ts');
+  const { submitPlace } = await import('./server/submit-place.ts');
+  const parts: SendmailParts = {
+    input: process.stdin,
+    print: (text) => process.stdout.write(text),
+    complain: (text) => process.stderr.write(text),
+    login: loginName(),
+    place: (options) => submitPlace(options, process.env),
+    run: runProgram,
+  };
+  return sendmail(words, parts);
+}
+
+/** A user id need not have a name. */
+function loginName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid${process.getuid?.() ?? ''}`;
+  }
+}

@@ -622,7 +622,7 @@ describe('without a server', { concurrency: 2 }, () => {
       assert.equal(lines.length, 1, 'one line on standard output');
       const ready = JSON.parse(lines[0]!) as { event: string; listeners: object };
       assert.equal(ready.event, 'ready');
-      const plain = ['smtp', 'submission', 'imap', 'pop3', 'ldap', 'dns', 'http'];
+      const plain = ['smtp', 'submission', 'lmtp', 'imap', 'pop3', 'ldap', 'dns', 'http'];
       const doors = [...plain, 'submissions', 'imaps', 'pop3s', 'ldaps', 'https'];
       assert.deepEqual(Object.keys(ready.listeners), doors);
       rmSync(data, { recursive: true });

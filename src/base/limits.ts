@@ -41,6 +41,8 @@ export const defaultLimits: Limits = {
 /** SMTP command line with CRLF; RFC 5321 §4.5.3.1.4 says 512, extensions add to it, RFC 4954 §4 needs 12288 for AUTH. */
 export const SMTP_LINE_BYTES = 2048;
 export const SMTP_AUTH_LINE_BYTES = 12_288;
+/** Recipients of a message that a local program hands in. */
+export const SENDMAIL_RECIPIENTS_MAX = 1000;
 /** A session whose login is over has so long to end what it does, and to say so. */
 export const LOGIN_END_MS = 1000;
 /** IMAP command line without literals; RFC 7162 §4 recommends 8192 at least, clients send long UID sets. */

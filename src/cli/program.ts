@@ -37,6 +37,7 @@ export interface Verbs<Located extends { readonly data: string }> {
   readonly locate: (options: CommonOptions, environment: Environment) => Located;
   readonly serve: (configuration: Located) => Promise<number>;
   readonly demo: (json: boolean, environment: Environment) => Promise<number>;
+  readonly sendmail: (argv: readonly string[]) => Promise<number>;
 }
 
 /** Gives the exit code. */
@@ -60,7 +61,10 @@ export async function run<Located extends { readonly data: string }>(
   const demo = demoCommand(async (options) => {
     code = await verbs.demo(options.json === true, verbs.environment);
   });
-  const program = buildProgram(context, serve, demo).version(verbs.version, '--version', 'print the version');
+  const sendmail = sendmailCommand(async (argv) => {
+    code = await verbs.sendmail(argv);
+  });
+  const program = buildProgram(context, serve, demo, sendmail).version(verbs.version, '--version', 'print the version');
   // The reader of a pipe may close it early (`| head`): the rest of the output is dropped.
   process.stdout.on('error', () => {});
   try {
@@ -98,6 +102,16 @@ export function demoCommand(action: (options: CommonOptions) => Promise<void>): 
   return new Command('demo')
     .description('what it can do, step by step, on data that are thrown away')
     .option('--json', 'print JSON')
+    .action(action);
+}
+
+/** Its arguments are its own: those of every sendmail. */
+export function sendmailCommand(action: (argv: readonly string[]) => Promise<void>): Command {
+  return new Command('sendmail')
+    .description('hand in a message, as other sendmails do; a link named sendmail or mailq is it, too')
+    .argument('[arguments...]', '-t -i -f -r -F -bs -bp -q -N -R -V -B -G -v, and recipients')
+    .allowUnknownOption()
+    .helpOption(false)
     .action(action);
 }
 

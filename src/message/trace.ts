@@ -23,16 +23,9 @@ export type TransmissionType =
   | `UTF8SMTP${'' | 'S'}${'' | 'A'}`
   | `UTF8LMTP${'' | 'S'}${'' | 'A'}`;
 
-export interface ReceivedTrace {
-  /** What HELO or EHLO said, whatever it was; `''` when it has not come. */
-  readonly helloName: string;
-  /** The peer's IP address. */
-  readonly peerAddress: string;
+export type ReceivedTrace = (FromPeer | FromUser) & {
   /** This host. */
   readonly hostname: string;
-  readonly protocol: TransmissionType;
-  /** What the peer's TLS agreed on: `TLSv1.3`, and OpenSSL's name of the cipher suite. */
-  readonly tls?: { readonly protocol: string; readonly cipher: string } | undefined;
   readonly id: string;
   /** As formatAddress gives it. Only when the message has no other recipient: no blind copy is shown. */
   readonly recipient: string | undefined;
@@ -40,6 +33,21 @@ export interface ReceivedTrace {
   readonly at: number;
   /** Addresses may be UTF-8. */
   readonly isUtf8?: true;
+};
+
+interface FromPeer {
+  /** What HELO or EHLO said, whatever it was; `''` when it has not come. */
+  readonly helloName: string;
+  /** The peer's IP address. */
+  readonly peerAddress: string;
+  readonly protocol: TransmissionType;
+  /** What the peer's TLS agreed on: `TLSv1.3`, and OpenSSL's name of the cipher suite. */
+  readonly tls?: { readonly protocol: string; readonly cipher: string } | undefined;
+}
+
+/** A program of this machine has handed it in. */
+interface FromUser {
+  readonly uid: number;
 }
 
 /** `sender` as formatSender gives it: `''` for the null reverse-path. */
@@ -48,15 +56,16 @@ export function returnPathField(sender: string, isUtf8 = false): string {
 }
 
 export function receivedField(trace: ReceivedTrace): string {
-  const { helloName, peerAddress, hostname, protocol, tls, id, recipient, at, isUtf8 = false } = trace;
-  const peer = `${hostText(helloName)} (${formatAddressLiteral(hostText(peerAddress))})`;
+  const { hostname, id, recipient, at, isUtf8 = false } = trace;
   const forWhom = recipient === undefined ? '' : `\r\n\tfor <${addressText(recipient, isUtf8)}>`;
+  const end = ` id ${hostText(id)}${forWhom}; ${formatMailDate(at)}\r\n`;
+  if ('uid' in trace)
+    return `Received: by ${hostText(hostname)} (Waypost, from uid ${trace.uid})\r\n\t${end.trimStart()}`;
+  const { helloName, peerAddress, protocol, tls } = trace;
+  const peer = `${hostText(helloName)} (${formatAddressLiteral(hostText(peerAddress))})`;
   // A comment: RFC 8314 §4.3 wants IANA's name of the suite in its `tls` clause, which OpenSSL's is not in TLS 1.2.
   const secured = tls === undefined ? '' : ` (${hostText(tls.protocol)} ${hostText(tls.cipher)})`;
-  return (
-    `Received: from ${peer}\r\n\tby ${hostText(hostname)} (Waypost) with ${protocol}${secured} id ${hostText(id)}` +
-    `${forWhom}; ${formatMailDate(at)}\r\n`
-  );
+  return `Received: from ${peer}\r\n\tby ${hostText(hostname)} (Waypost) with ${protocol}${secured}${end}`;
 }
 
 /** For a submitted message without one. RFC 6409 §8.2 */

@@ -4,7 +4,7 @@
 // Out     a Configuration; every key has a default, an unknown one is an error
 // Errors  Failure 'invalid' with file, line and key
 
-import { availableParallelism, hostname as machineName } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { z } from 'zod';
@@ -16,6 +16,7 @@ import type { LogLevel } from '../base/log.ts';
 import { normalizeDomain } from '../message/address.ts';
 import type { ProxyOptions } from '../net/proxies.ts';
 import { formatHops, parseHop } from '../routing/destination.ts';
+import { machineHostName } from './host-name.ts';
 import { tcpListeners } from './listeners.ts';
 
 export interface Configuration {
@@ -59,6 +60,8 @@ export interface Configuration {
     /** When the sender is told that mail waits. */
     readonly delaysMs: readonly number[];
   };
+  /** Absolute path of the folder where local programs hand in mail; undefined: `submit` in the data directory. */
+  readonly submit: { readonly folder: string | undefined };
   readonly limits: Limits;
   readonly tls: {
     /** Absolute paths of directories with a subfolder a certificate. */
@@ -164,6 +167,7 @@ export const configurationSchema = z.strictObject({
       delay: duration.optional(),
     })
     .optional(),
+  submit: z.strictObject({ folder: z.string().min(1).optional() }).optional(),
   limits: z
     .strictObject({
       'message-size': size.optional(),
@@ -275,12 +279,6 @@ const addressList = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-/** A name without a dot is completed, never refused: the first start must work. */
-function machineHostName(): string {
-  const name = normalizeDomain(machineName()) ?? 'localhost';
-  return name.includes('.') ? name : `${name}.localdomain`;
-}
-
 /** `text` is the file's, undefined for none. Pure but for the machine's name and cores. */
 export function configure(text: string | undefined, fileName: string, overrides: Overrides): Configuration {
   const { file, retired } = text === undefined ? { file: {}, retired: [] } : parseFile(text, fileName);
@@ -288,6 +286,7 @@ export function configure(text: string | undefined, fileName: string, overrides:
   const hostname = given === undefined ? machineHostName() : given.includes('.') ? given : `${given}.localdomain`;
   const { development } = overrides;
   const outgoingCa = file.tls?.['outgoing-ca'];
+  const submitFolder = file.submit?.folder;
   return Object.freeze({
     hostname,
     hostnameGiven: given !== undefined,
@@ -320,6 +319,7 @@ export function configure(text: string | undefined, fileName: string, overrides:
       expireMs: file.queue?.expire ?? 432_000_000,
       delaysMs: [file.queue?.delay ?? 14_400_000],
     },
+    submit: { folder: submitFolder === undefined ? undefined : resolve(dirname(fileName), submitFolder) },
     limits: limitsOf(file.limits),
     tls: {
       certificates: (file.tls?.certificates ?? []).map((path) => resolve(dirname(fileName), path)),

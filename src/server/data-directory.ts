@@ -3,14 +3,28 @@
 // Errors  one line each: ConfigurationFailure for a path that can be no directory, `denied` where it is not ours to make
 // Never   mkdir's own recursion: under /proc it runs for ever
 
-import { mkdirSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ConfigurationFailure } from '../base/exit.ts';
 import { Failure } from '../base/failure.ts';
-import { certificatesPath, runPath, segmentsPath } from './paths.ts';
+import { certificatesPath, runPath, segmentsPath, submitPath } from './paths.ts';
 
 export function makeDataDirectory(data: string): void {
   for (const directory of [data, segmentsPath(data), runPath(data), certificatesPath(data)]) make(directory);
+}
+
+/** Who may write there and not list, and remove only what is theirs. */
+const FOR_ALL_USERS = 0o1733;
+
+/** The folder where local programs hand in mail: in the data directory the server's alone, outside it for all users of the machine. */
+export function makeSubmitFolder(data: string, folder: string | undefined): void {
+  const path = submitPath(data, folder);
+  make(path);
+  if (folder === undefined) return;
+  const { uid, mode } = statSync(path);
+  if (uid !== process.getuid?.())
+    throw new ConfigurationFailure('invalid', `submit.folder: ${path} belongs to another user than the server's`);
+  if ((mode & 0o7777) !== FOR_ALL_USERS) chmodSync(path, FOR_ALL_USERS);
 }
 
 function make(directory: string): void {

@@ -3,8 +3,9 @@
 // Kept in the file `hostname` of the data directory, a name a line, the present one first.
 
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { hostname as machineName } from 'node:os';
 import { join } from 'node:path';
-import { isValidDomain } from '../message/address.ts';
+import { isValidDomain, normalizeDomain } from '../message/address.ts';
 import type { Configuration } from './configuration.ts';
 
 /** Former names beyond this are forgotten. */
@@ -12,7 +13,7 @@ const NAMES_MAX = 20;
 
 /** Present name first. A configured name wins over the persisted one; the machine's own does not. */
 export function hostNames(configuration: Configuration): readonly string[] {
-  const file = join(configuration.data, 'hostname');
+  const file = nameFile(configuration.data);
   const persisted = readNames(file);
   const present = configuration.hostnameGiven ? configuration.hostname : (persisted[0] ?? configuration.hostname);
   const names = [present, ...persisted.filter((name) => name !== present)].slice(0, NAMES_MAX);
@@ -21,6 +22,21 @@ export function hostNames(configuration: Configuration): readonly string[] {
     renameSync(`${file}.new`, file);
   }
   return names;
+}
+
+/** A name without a dot is completed, never refused: the first start must work. */
+export function machineHostName(): string {
+  const name = normalizeDomain(machineName()) ?? 'localhost';
+  return name.includes('.') ? name : `${name}.localdomain`;
+}
+
+/** The present name of a server that has started here, or would; for who has no configuration of it. */
+export function knownHostName(data: string): string {
+  return readNames(nameFile(data))[0] ?? machineHostName();
+}
+
+function nameFile(data: string): string {
+  return join(data, 'hostname');
 }
 
 function readNames(file: string): string[] {

@@ -8,4 +8,6 @@ export const auditPath = (data: string): string => join(data, 'audit');
 export const runPath = (data: string): string => join(data, 'run');
 export const tlsPath = (data: string): string => join(data, 'tls');
 export const certificatesPath = (data: string): string => join(data, 'tls', 'certs');
+/** Where local programs hand in their mail: `folder` of `[submit]`, else one in the data directory. */
+export const submitPath = (data: string, folder: string | undefined): string => folder ?? join(data, 'submit');
 export const adminPasswordPath = (data: string): string => join(data, 'admin-password');

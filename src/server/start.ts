@@ -17,6 +17,7 @@ import { keepAudit, LoginLines } from './audit.ts';
 import { Certificates } from './certificates.ts';
 import type { Configuration } from './configuration.ts';
 import { Counters } from './counters.ts';
+import { makeSubmitFolder } from './data-directory.ts';
 import { firstStart } from './first-start.ts';
 import { hostNames } from './host-name.ts';
 import { keepHouse } from './housekeeping.ts';
@@ -62,6 +63,7 @@ export async function start(
   const log = createLog(configuration.log, 'main');
   for (const detail of configuration.warnings) log.warn('server.configuration', { detail });
   const { shared, reader, close } = await openStore(data, log, switches);
+  makeSubmitFolder(data, configuration.submit.folder);
   const hostnames = hostNames(configuration);
   const common = { configuration, hostnames, log, shared };
 

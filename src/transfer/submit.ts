@@ -35,6 +35,8 @@ export interface Submission {
   readonly sizeBytes?: number;
   /** Of recipients that are refused while others get it: a report goes to the sender, or their reply alone is given. */
   readonly refused: 'report' | 'return';
+  /** What every recipient gets, whatever routing says: the message is not taken as it is. */
+  readonly refusal?: Reply;
   /** Of recipients with several delivery options only this one acts. */
   readonly part?: 'mailbox';
   /** As a route request has them. */
@@ -86,7 +88,7 @@ export async function submit(parts: SubmitParts, submission: Submission): Promis
 
 /** All that is done before the transaction. */
 export async function prepareAccept(parts: PrepareParts, submission: Submission): Promise<AcceptArguments> {
-  const { envelope, message, caller, mayRelay, door, peer, refused, part, channel, lists } = submission;
+  const { envelope, message, caller, mayRelay, door, peer, refused, refusal, part, channel, lists } = submission;
   const { row, parsed } = message;
   const { sizeBytes = row.blob.length } = submission;
   const revision = parts.revision();
@@ -109,9 +111,9 @@ export async function prepareAccept(parts: PrepareParts, submission: Submission)
     message: row,
     mail: encodeMail({ envelope, request, resolutions }),
     revision,
-    refusal: parsed.receivedCount > RECEIVED_MAX ? replies.hopsExceeded : undefined,
-    // A message that this program makes itself has no client that would get the replies: all refused, it is reported too.
-    refused: refused === 'report' && door === 'internal' ? 'always' : refused,
+    refusal: parsed.receivedCount > RECEIVED_MAX ? replies.hopsExceeded : refusal,
+    // A message that this program makes itself, or that was handed in, has no client that would get the replies: all refused, it is reported too.
+    refused: refused === 'report' && (door === 'internal' || door === 'sendmail') ? 'always' : refused,
     messageId: parsed.messageId,
     at: parts.clock.now(),
     ...(part === undefined ? {} : { part }),

@@ -9,13 +9,27 @@
 //   ^A^A
 //   Subject: ...
 //
-// In      an envelope and what is known of its way
-// Out     lines that end in CRLF
+// In      an envelope and what is known of its way; the first bytes of a file, which may be anything
+// Out     lines that end in CRLF; the same values, and where the message begins. Lines are read with LF alone, too
+// Order   MAIL, then RCPT lines; X- lines anywhere, each once at most; nothing else
+// Limits  TEXT_HEAD_BYTES to the boundary, RCPT_MAX recipients, LINE_BYTES a line
+// Errors  Failure('invalid') that names the line
+// The message of a file without a single CRLF has lines that end in LF: each becomes CRLF (crlfOf).
 // RFC 5321 §4.1.1.2 §4.1.1.3
 
+import { asFailure, Failure } from '../base/failure.ts';
 import { type Envelope, formatPath, type Recipient } from '../message/envelope.ts';
+import { type Capabilities, NO_CAPABILITIES } from '../wire/smtp/client.ts';
+import { parseCommand, type SmtpCommand } from '../wire/smtp/commands.ts';
+import { formatMail, formatRcpt, parseMailParameters, parseRcptParameters } from '../wire/smtp/parameters.ts';
 
+/** No boundary within: it is no text form. */
+export const TEXT_HEAD_BYTES = 1024 * 1024 + 64;
+const RCPT_MAX = 100_000;
+const LINE_BYTES = 2048;
 const BOUNDARY = '\x01\x01';
+const CR = 0x0d;
+const LF = 0x0a;
 
 export interface TextForm {
   readonly envelope: Envelope;
@@ -31,7 +45,12 @@ export interface TextForm {
 
 /** To the boundary, with it. */
 export function writeTextHead({ envelope, id, arrivedAt, login, channel }: TextForm): Buffer {
-  const lines = [mailLine(envelope), ...envelope.recipients.map(recipientLine)];
+  const now = arrivedAt ?? Date.now();
+  const { isUtf8 } = envelope;
+  const lines = [
+    `MAIL FROM:${formatPath(envelope.sender)}${formatMail(envelope, now, EVERYTHING)}`,
+    ...envelope.recipients.map((each) => `RCPT TO:${formatPath(each.address)}${formatRcpt(each, EVERYTHING, isUtf8)}`),
+  ];
   const say = (name: string, value: string | undefined): void => {
     if (value !== undefined) lines.push(`${name}: ${oneLine(value)}`);
   };
@@ -43,13 +62,17 @@ export function writeTextHead({ envelope, id, arrivedAt, login, channel }: TextF
   return Buffer.from(lines.join('\r\n'), 'utf8');
 }
 
-function mailLine({ sender, body }: Envelope): string {
-  return `MAIL FROM:${formatPath(sender)}${body === '7BIT' ? '' : ` BODY=${body}`}`;
-}
-
-function recipientLine({ address }: Recipient): string {
-  return `RCPT TO:${formatPath(address)}`;
-}
+/** A file takes all that an envelope can say. */
+const EVERYTHING: Capabilities = {
+  ...NO_CAPABILITIES,
+  eightBitMime: true,
+  smtpUtf8: true,
+  dsn: true,
+  deliverBy: 0,
+  futureRelease: true,
+  priority: true,
+  requireTls: true,
+};
 
 /** A directory may hold any text. */
 function oneLine(value: string): string {
@@ -60,3 +83,151 @@ function oneLine(value: string): string {
   }
   return clean;
 }
+
+/** `bytes`: the file from its beginning, TEXT_HEAD_BYTES of it or all. A time that is so long from now counts from X-Arrived where that is there. */
+export function parseTextHead(bytes: Buffer, now: number): { readonly form: TextForm; readonly bodyAt: number } {
+  const parts = new HeadParts();
+  let number = 1;
+  for (let at = 0; ; number++) {
+    const end = bytes.indexOf(LF, at);
+    if (end < 0 || end >= TEXT_HEAD_BYTES)
+      throw notAt(number, 'the line of two CTRL-A that ends the envelope is missing');
+    const line = bytes.subarray(at, end > at && bytes[end - 1] === CR ? end - 1 : end);
+    at = end + 1;
+    if (line.length > LINE_BYTES) throw notAt(number, 'the line is too long');
+    const text = line.toString('latin1');
+    if (text === BOUNDARY) return { form: parts.whole(number, now), bodyAt: at };
+    parts.take(text, number);
+  }
+}
+
+type MailCommand = Extract<SmtpCommand, { verb: 'MAIL' }>;
+
+class HeadParts {
+  #mail: MailCommand | undefined;
+  #mailNumber = 0;
+  readonly #recipients: Recipient[] = [];
+  #isEightBit = false;
+  readonly #known: Partial<Record<keyof typeof FIELDS, string>> = {};
+
+  take(line: string, number: number): void {
+    const colon = line.indexOf(':');
+    const name = line.slice(0, colon).toLowerCase();
+    if (name in FIELDS) {
+      const field = name as keyof typeof FIELDS;
+      if (this.#known[field] !== undefined) throw notAt(number, `${FIELDS[field]} stands there twice`);
+      this.#known[field] = utf8(line.slice(colon + 1), number).trim();
+      if (field === 'x-arrived') timeOf(this.#known[field], number);
+    } else this.#command(line, number);
+  }
+
+  #command(line: string, number: number): void {
+    const command = commandOf(line, number);
+    switch (command.verb) {
+      case 'MAIL':
+        if (this.#mail !== undefined) throw notAt(number, 'MAIL stands there twice');
+        this.#mail = command;
+        this.#mailNumber = number;
+        return;
+      case 'RCPT':
+        if (this.#mail === undefined) throw notAt(number, 'MAIL comes before RCPT');
+        if (this.#recipients.length >= RCPT_MAX) throw notAt(number, `at most ${RCPT_MAX} recipients`);
+        this.#recipients.push({
+          address: command.recipient,
+          original: command.written,
+          ...explained(number, () => parseRcptParameters(command.parameters)),
+        });
+        this.#isEightBit ||= command.isEightBit;
+        return;
+      default:
+        throw notAt(number, 'MAIL FROM:<..>, RCPT TO:<..>, X-Id:, X-Arrived:, X-Login:, X-Channel: are known');
+    }
+  }
+
+  whole(number: number, now: number): TextForm {
+    if (this.#mail === undefined) throw notAt(number, 'MAIL FROM is missing');
+    if (this.#recipients.length === 0) throw notAt(number, 'there is no recipient');
+    const { sender, parameters, isEightBit } = this.#mail;
+    const { 'x-id': id, 'x-arrived': arrived, 'x-login': login, 'x-channel': channel } = this.#known;
+    const arrivedAt = arrived === undefined ? undefined : timeOf(arrived, number);
+    const scope = { now: arrivedAt ?? now, isAuthor: true };
+    const { sizeBytes, ...words } = explained(this.#mailNumber, () => parseMailParameters(parameters, scope));
+    if ((isEightBit || this.#isEightBit) && words.isUtf8 !== true)
+      throw notAt(this.#mailNumber, 'an address beyond ASCII is for mail with SMTPUTF8');
+    return {
+      envelope: { sender, recipients: this.#recipients, ...words },
+      ...(id === undefined ? {} : { id }),
+      ...(arrivedAt === undefined ? {} : { arrivedAt }),
+      ...(login === undefined ? {} : { login }),
+      ...(channel === undefined ? {} : { channel }),
+    };
+  }
+}
+
+const FIELDS = { 'x-id': 'X-Id', 'x-arrived': 'X-Arrived', 'x-login': 'X-Login', 'x-channel': 'X-Channel' } as const;
+
+function commandOf(line: string, number: number): ReturnType<typeof parseCommand> {
+  return explained(number, () => parseCommand(line));
+}
+
+function explained<T>(number: number, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw notAt(number, asFailure(error).message);
+  }
+}
+
+/** As writeTextHead writes it, or as people do, with or without a fraction of a second. */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$/;
+
+function timeOf(text: string, number: number): number {
+  const at = TIME.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(at)) throw notAt(number, 'X-Arrived is a time such as 2026-12-01T08:00:00Z');
+  return at;
+}
+
+function utf8(latin1: string, number: number): string {
+  try {
+    return STRICT.decode(Buffer.from(latin1, 'latin1'));
+  } catch {
+    throw notAt(number, 'the line is not UTF-8');
+  }
+}
+
+const STRICT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function notAt(number: number, words: string): Failure {
+  return new Failure('invalid', `line ${number}: ${words}`);
+}
+
+/** Looks through a message in chunks for the first CRLF. */
+export class CrlfSearch {
+  #isAfterCr = false;
+  #found = false;
+
+  get found(): boolean {
+    return this.#found;
+  }
+
+  push(chunk: Buffer): void {
+    if (this.#found || chunk.length === 0) return;
+    this.#found = (this.#isAfterCr && chunk[0] === LF) || chunk.includes('\r\n');
+    this.#isAfterCr = chunk[chunk.length - 1] === CR;
+  }
+}
+
+/** A chunk of a message that has no CRLF: each LF becomes one. */
+export function crlfOf(chunk: Buffer): Buffer {
+  const made: Buffer[] = [];
+  let at = 0;
+  for (let end = chunk.indexOf(LF); end >= 0; end = chunk.indexOf(LF, at)) {
+    made.push(chunk.subarray(at, end), CRLF);
+    at = end + 1;
+  }
+  if (at === 0) return chunk;
+  made.push(chunk.subarray(at));
+  return Buffer.concat(made);
+}
+
+const CRLF = Buffer.from('\r\n');

@@ -17,6 +17,7 @@ const code = await run(argv, {
   version: 'tests',
   locate,
   serve: (configuration) => serve(configuration, { ...durable, ...JSON.parse(switches) }),
+  sendmail: () => Promise.reject(new Error('no sendmail here')),
   demo: () => Promise.reject(new Error('no demo here')),
 });
 process.exit(code);

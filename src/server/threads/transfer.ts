@@ -11,6 +11,7 @@ import { Blobs } from '../../store/blobs.ts';
 import { createIntakes } from '../../store/intake.ts';
 import { startReparse } from '../../store/reparse.ts';
 import { SegmentWriter } from '../../store/segment.ts';
+import { acceptOnceOperation } from '../../transfer/accept-once.ts';
 import { OutgoingTls } from '../../transfer/channels/outgoing-tls.ts';
 import { policyOf } from '../../transfer/clock.ts';
 import { startHousekeeping } from '../../transfer/housekeeping.ts';
@@ -19,9 +20,10 @@ import { Release } from '../../transfer/release.ts';
 import { dropDelays } from '../../transfer/reports/drop.ts';
 import { reportOperation, reportRows } from '../../transfer/reports/send.ts';
 import { Schedule } from '../../transfer/schedule.ts';
+import { SubmitFolder } from '../../transfer/submit-folder.ts';
 import { createChannels, placeParts } from '../channels.ts';
 import type { Counts } from '../counters.ts';
-import { segmentsPath } from '../paths.ts';
+import { segmentsPath, submitPath } from '../paths.ts';
 import { siteOf } from '../site.ts';
 import { segmentHost, type ThreadData, threadParts } from './parts.ts';
 
@@ -94,6 +96,14 @@ const schedule = new Schedule({
   dropDelays: (rows) => dropDelays(reportParts, rows),
   count: (channel, result, count) => counters.add('delivery', `${channel} ${result}`, count),
 });
+const submitFolder = new SubmitFolder({
+  ...common,
+  folder: submitPath(configuration.data, configuration.submit.folder),
+  hostname: data.hostnames[0]!,
+  limits: configuration.limits,
+  intakes,
+  accept: acceptOnceOperation(writerParts),
+});
 const release = new Release({ reader, writer, log, paused: () => pausedChannels(routing.settings()) });
 const endHousekeeping = startHousekeeping(common);
 const stopReparse = startReparse({ reader, writer, blobs, log });
@@ -136,7 +146,10 @@ const BEGIN_AGAIN_MS = 10_000;
 
 function begin(): void {
   schedule.start().then(
-    () => release.start(),
+    () => {
+      release.start();
+      submitFolder.start();
+    },
     (error: Error) => {
       log.error('transfer.begin', { detail: error.message });
       setTimeout(begin, BEGIN_AGAIN_MS);
@@ -147,6 +160,7 @@ function begin(): void {
 /** Deliveries under way come to an end or are cut; every outcome that is known is recorded. */
 async function stop(): Promise<void> {
   endHousekeeping();
+  await submitFolder.stop();
   await stopReparse();
   await release.stop();
   await schedule.stop();
