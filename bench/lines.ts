@@ -59,6 +59,14 @@ function overTls(side: Side): readonly (string | number)[] {
   return ['--tls', '--port', side.imaps];
 }
 
+/** To another host, which keeps nothing. */
+function relayed(side: Side, count: number): Figures {
+  return generate('smtp-load', [
+    ...['--port', side.smtp, '--sink', side.sink, '--tree', side.pids, '--conns', 20],
+    ...['--user', 's{n}@sink.example', '--users', MAILBOXES, '--size', 5120, '--count', count],
+  ]);
+}
+
 /** A mailbox of 1,000 messages, filled before the clock runs, then read by sessions one after another. */
 function pop3(side: Side, offset: number): Figures {
   const user = ['--users', 1, '--offset', offset];
@@ -119,6 +127,35 @@ export const LINES: readonly Line[] = [
     unit: 'sessions/s',
     against: ['shipped'],
     bars: { shipped: 2 },
+  },
+  {
+    name: 'relay',
+    what: '5 KB, 20 connections in, relayed to a sink that has all of them at the end',
+    run: (side) => relayed(side, 3000),
+    figure: 'msgs_s',
+    unit: 'messages/s in the sink',
+    against: ['shipped'],
+    bars: { shipped: 1.5 },
+  },
+  {
+    name: 'relay-cost',
+    what: 'the same, processor time of a message',
+    run: (side) => relayed(side, 3000),
+    figure: 'server_cpu_ms_each',
+    unit: 'ms of processor time',
+    isCost: true,
+    against: ['shipped'],
+    bars: { shipped: 2.5 },
+  },
+  {
+    name: 'relay-conns',
+    what: 'the same, connections to the sink',
+    run: (side) => relayed(side, 3000),
+    figure: 'sink_conns',
+    unit: 'connections',
+    isCost: true,
+    against: ['shipped'],
+    bars: {},
   },
   {
     name: 'deliver-1k',

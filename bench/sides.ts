@@ -25,6 +25,8 @@ export type SideName = 'waypost' | 'before' | PeerName;
 export interface Side {
   readonly name: SideName;
   readonly smtp: number;
+  /** Mail for sink.example is relayed to this port. */
+  readonly sink: number;
   readonly imap: number;
   /** Undefined for a Waypost from before it. */
   readonly imaps: number | undefined;
@@ -39,6 +41,7 @@ export async function startOurs(
   users: number,
   program?: string,
 ): Promise<Side & { readonly ldap: number; readonly addsPerSecond: number }> {
+  const [sink] = await freePorts(1);
   const server = await startWaypost({
     env: { WAYPOST_LOG: 'warn' },
     ...(program === undefined ? {} : { program }),
@@ -52,6 +55,8 @@ export async function startOurs(
   try {
     const domain = { objectClass: ['domain', 'inetDomain', 'mailDomain'], dc: 'd{n}' };
     add(DOMAINS, 'dc=d{n},dc=example,o=internet', domain, ['--conns', 1]);
+    const relayed = { ...domain, dc: 'sink', mailRoutingSmartHost: `[127.0.0.2]:${sink}` };
+    add(1, 'dc=sink,dc=example,o=internet', relayed, ['--conns', 1]);
     const user = {
       objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser', 'inetLocalMailRecipient'],
       uid: 'u{n}',
@@ -65,6 +70,7 @@ export async function startOurs(
     return {
       name: program === undefined ? 'waypost' : 'before',
       smtp: smtp.port,
+      sink: sink!,
       imap: imap.port,
       imaps: 'imaps' in server.listeners ? server.listeners.imaps.port : undefined,
       pop3: pop3.port,
@@ -99,7 +105,7 @@ export function peersMissing(): string | false {
 
 export async function startPeers(users: number, login: PeerName): Promise<Side> {
   const directory = mkdtempSync(join(tmpdir(), `waypost-peer-${login}-`));
-  const [smtp, imap, imaps, pop3] = await freePorts(4);
+  const [smtp, imap, imaps, pop3, sink] = await freePorts(5);
   const env = {
     ...process.env,
     PEER_DIR: directory,
@@ -111,12 +117,14 @@ export async function startPeers(users: number, login: PeerName): Promise<Side> 
     PEER_IMAP_PORT: String(imap),
     PEER_IMAPS_PORT: String(imaps),
     PEER_POP3_PORT: String(pop3),
+    PEER_SINK_PORT: String(sink),
   };
   const script = (name: string): string => join(import.meta.dirname, 'postfix-dovecot', name);
   const state = execFileSync(script('up'), { env, encoding: 'utf8' });
   return {
     name: login,
     smtp: smtp!,
+    sink: sink!,
     imap: imap!,
     imaps: imaps!,
     pop3: pop3!,

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 // SMTP load. Prints one JSON line, last; options: docs/benchmarks.md. A reply other than the expected one is an error.
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import { join } from 'node:path';
 import {
   accounting,
   args,
@@ -37,7 +39,8 @@ const o = args({
   'rcpt-only': 0, // rcpt-only K: K RCPTs a transaction, then RSET, no DATA; count = RCPTs
   'wait-imap': '',
   password: 'secret', // host:port: wait until every message can be counted in its mailbox
-  'wait-pid': 0, // wait until this process (a counting sink) has ended
+  'wait-pid': 0, // wait until this process has ended
+  sink: 0, // start a sink on this port and wait until it has got every message, which the server relays there
   timeout: 300,
   tree: '', // tree: pids of the server, for its CPU time
 });
@@ -253,6 +256,25 @@ const hasEnded = (pid) => {
     return true;
   }
 };
+/** relay-sink.mjs: takes so many messages and then says what it has seen. */
+const sink = o.sink ? await startSink() : null;
+async function startSink() {
+  const program = join(import.meta.dirname, 'relay-sink.mjs');
+  const child = spawn(process.execPath, [program, '--port', String(o.sink), '--count', String(N)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  process.on('exit', () => child.kill());
+  let text = '';
+  let ready;
+  const isReady = new Promise((resolve) => (ready = resolve));
+  child.stdout.setEncoding('utf8').on('data', (more) => {
+    text += more;
+    if (text.includes('ready')) ready();
+  });
+  const ended = new Promise((resolve) => child.once('close', () => resolve(text.trim().split('\n').at(-1))));
+  await isReady;
+  return { ended };
+}
 if (o.seconds) setTimeout(() => (isOver = true), o.seconds * 1000).unref();
 if (o['while-pid']) setInterval(() => (isOver ||= hasEnded(o['while-pid'])), 10).unref();
 const used = accounting(o.tree);
@@ -260,6 +282,7 @@ const t0 = now();
 await Promise.all(Array.from({ length: o.conns }, client));
 const tAccepted = now();
 let incomplete = 0;
+let sinkSaw;
 let tDone = tAccepted;
 if (waiting) {
   const deadline = now() + o.timeout * 1000;
@@ -280,6 +303,12 @@ if (waiting) {
     }
   }
   tDone = now();
+} else if (sink) {
+  const last = await Promise.race([sink.ended, sleep(o.timeout * 1000)]);
+  tDone = now();
+  sinkSaw = last ? JSON.parse(last) : { messages: 0 };
+  incomplete = Math.max(0, accepted - sinkSaw.messages);
+  if (sinkSaw.messages > accepted) err('more messages in the sink than sent');
 } else if (o['wait-pid']) {
   const deadline = now() + o.timeout * 1000;
   for (;;) {
@@ -319,6 +348,7 @@ const out = o['rcpt-only']
       mb_s: round((accepted * o.size) / total / 1e6),
       connects,
       ...percentiles(lat),
+      ...(sinkSaw && { sink_conns: sinkSaw.connections, sink_most: sinkSaw.most }),
       ...used(deliveries || 1),
     };
 report({ ...out, errors: nErr, incomplete, ...(nErr ? { why: Object.fromEntries(errors) } : {}) });
