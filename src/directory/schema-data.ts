@@ -367,6 +367,8 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   [`${OWN}.1.90`, 'waypostChannelKind', 'text', 'single'],
   [`${OWN}.1.91`, 'waypostKeyword', 'exact'],
   [`${OWN}.1.92`, 'waypostPaused', 'boolean', 'single'],
+  [`${OWN}.1.93`, 'waypostLogin', 'ia5exact', 'single'],
+  [`${OWN}.1.94`, 'waypostSecret', 'octets', 'single', 'secret'],
   // routing/compile-rule.ts
   [`${OWN}.1.100`, 'waypostPattern', 'text', 'single'],
   [`${OWN}.1.101`, 'waypostTemplate', 'exact', 'single'],
@@ -601,7 +603,7 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
     'STRUCTURAL',
     'top',
     'cn waypostChannelKind',
-    'description waypostKeyword waypostPaused',
+    'description waypostKeyword waypostLogin waypostPaused waypostSecret',
   ],
   [
     `${OWN}.2.11`,

@@ -41,9 +41,17 @@ test('each keyword is read', () => {
   });
   assert.deepEqual(wordsOf('backoff 5m 1h', 'notices 2d', 'maxjobs 3', 'blocklimit 50KiB'), {
     backoffMs: [300_000, 3_600_000],
-    noticesMs: 172_800_000,
+    noticesMs: [172_800_000],
     maxJobs: 3,
     sizeMax: 51_200,
+  });
+  assert.deepEqual(wordsOf('notices 4h 1d 5d', 'concurrency 40', 'rate 100/1m'), {
+    noticesMs: [14_400_000, 86_400_000, 432_000_000],
+    concurrency: 40,
+    rate: { count: 100, ms: 60_000 },
+  });
+  assert.deepEqual(wordsOf('interfaceaddress 192.0.2.9 2001:db8::9'), {
+    interfaceAddresses: ['192.0.2.9', '2001:db8::9'],
   });
   assert.deepEqual(wordsOf('blocklimit 1000'), { sizeMax: 1000 });
 });
@@ -63,7 +71,16 @@ test('what is none is named with its word', () => {
     [['maxjobs'], /^maxjobs takes a number from 1/],
     [['backoff 5'], /^backoff takes a time/],
     [['backoff 0s'], /^backoff takes a time/],
-    [['notices 1d 2d'], /^notices takes a time/],
+    [['notices 1d x'], /^notices takes a time/],
+    [['notices'], /^notices takes 1 to 20 times/],
+    [['notices 2d 1d'], /^notices takes times that grow/],
+    [['concurrency 0'], /^concurrency takes a number from 1/],
+    ...['rate', 'rate 100', 'rate 0/1m', 'rate 1/0s', 'rate 1/2m/3', 'rate 10001/1m', 'rate 1/2d'].map(
+      (word): [string[], RegExp] => [[word], /^rate takes a number from 1 to 10000 and a time/],
+    ),
+    [['interfaceaddress'], /^interfaceaddress takes an IPv4 address/],
+    [['interfaceaddress mail.example'], /^interfaceaddress takes an IPv4 address/],
+    [['interfaceaddress 192.0.2.1 192.0.2.2'], /^interfaceaddress takes an IPv4 address/],
     [['blocklimit 0'], /^blocklimit takes a size/],
     [['blocklimit 5 MB'], /^blocklimit takes a size/],
     [[`daemon ${'a'.repeat(3000)}`], /^is longer than 3000 characters$/],

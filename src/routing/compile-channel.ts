@@ -5,14 +5,20 @@
 //   port N                     where they listen, where neither hop nor host entry says
 //   maytls | musttls | notls   TLS where it is offered (as without the word); verified or not at all (also `required`); never
 //   backoff T ...              waits after the first, second, ... attempt; the last one repeats
-//   notices T                  how long a row is tried before its sender gets a report
+//   notices T ...              how long a row has waited when its sender is told that it is delayed; the last: when it fails
 //   maxjobs N                  deliveries at once
+//   concurrency N              deliveries at once to one destination, at most; 20 without the word
+//   rate N/T                   deliveries that begin in that time, such as 100/1m
+//   interfaceaddress IP ...    where connections come from, an address a family at most
 //   blocklimit SIZE            of a message, in octets or as `50MiB`
+//
+// `waypostLogin` beside them: who logs in at the hosts; `waypostSecret`, with what, is never in a row.
 //
 // In      an entry
 // Out     its row; each value that could not be used is a problem, and its word is not in the row
-// Limits  KEYWORD_LENGTH characters a value, BACKOFF_STEPS times
+// Limits  KEYWORD_LENGTH characters a value, TIMES_MAX times
 
+import { isIP } from 'node:net';
 import { asciiLower } from '../base/characters.ts';
 import { DURATION_TEXT, DURATION_WORDS, durationMs } from '../base/duration.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
@@ -21,8 +27,11 @@ import { formatHops, HOPS_MAX, type Hop, parseHop } from './destination.ts';
 import type { Problem } from './rows.ts';
 
 const KEYWORD_LENGTH = 3000;
-const BACKOFF_STEPS = 20;
+const TIMES_MAX = 20;
 const COUNT_MAX = 100_000;
+/** Beginnings that are remembered, each some octets. */
+const RATE_MAX = 10_000;
+const RATE_MS_MAX = 86_400_000;
 
 export const channelKinds = [
   'smtp',
@@ -47,10 +56,20 @@ export interface ChannelWords {
   readonly port?: number;
   readonly tls?: 'required' | 'off';
   readonly backoffMs?: readonly number[];
-  readonly noticesMs?: number;
+  /** In order; the last is when a row fails. */
+  readonly noticesMs?: readonly number[];
   readonly maxJobs?: number;
+  readonly concurrency?: number;
+  readonly rate?: Rate;
+  readonly interfaceAddresses?: readonly string[];
   /** Octets. */
   readonly sizeMax?: number;
+}
+
+/** So many deliveries begin in so many milliseconds, at most. */
+export interface Rate {
+  readonly count: number;
+  readonly ms: number;
 }
 
 export interface ChannelRow extends ChannelWords {
@@ -64,6 +83,8 @@ export interface ChannelRow extends ChannelWords {
   readonly keywords: readonly string[];
   /** Nothing leaves its queue. */
   readonly isPaused: boolean;
+  /** Who logs in at the hosts that it leads to. */
+  readonly loginName?: string;
   readonly problems?: readonly Problem[];
 }
 
@@ -87,8 +108,14 @@ export function compileChannel(entry: Entry): ChannelRow | undefined {
     keywords,
     isPaused: asciiLower(textValue(entry, 'waypostpaused') ?? '') === 'true',
     ...words,
+    ...loginOf(entry),
     ...(problems.length === 0 ? {} : { problems }),
   };
+}
+
+function loginOf(entry: Entry): Pick<ChannelRow, 'loginName'> {
+  const loginName = textValue(entry, 'waypostlogin');
+  return loginName === undefined || loginName === '' ? {} : { loginName };
 }
 
 type Mutable<T> = { -readonly [key in keyof T]: T[key] };
@@ -181,6 +208,17 @@ const KEYWORDS: ReadonlyMap<string, Keyword> = new Map<string, Keyword>([
       }, COUNT_MAX),
     },
   ],
+  [
+    'concurrency',
+    {
+      group: 'concurrency',
+      read: whole((words, value) => {
+        words.concurrency = value;
+      }, COUNT_MAX),
+    },
+  ],
+  ['rate', { group: 'rate', read: readRate }],
+  ['interfaceaddress', { group: 'interfaceaddress', read: readInterfaceAddress }],
   ['blocklimit', { group: 'blocklimit', read: readBlockLimit }],
 ]);
 
@@ -209,15 +247,35 @@ function readDaemon(words: Words, values: readonly string[]): string | undefined
 }
 
 function readBackoff(words: Words, values: readonly string[]): string | undefined {
-  if (values.length === 0 || values.length > BACKOFF_STEPS) return `takes 1 to ${BACKOFF_STEPS} times`;
+  if (values.length === 0 || values.length > TIMES_MAX) return `takes 1 to ${TIMES_MAX} times`;
   if (!values.every(isTime)) return `takes ${DURATION_WORDS}, one or several`;
   words.backoffMs = values.map(durationMs);
   return undefined;
 }
 
 function readNotices(words: Words, values: readonly string[]): string | undefined {
-  if (values.length !== 1 || !isTime(values[0]!)) return `takes ${DURATION_WORDS}`;
-  words.noticesMs = durationMs(values[0]!);
+  if (values.length === 0 || values.length > TIMES_MAX) return `takes 1 to ${TIMES_MAX} times`;
+  if (!values.every(isTime)) return `takes ${DURATION_WORDS}, one or several`;
+  const times = values.map(durationMs);
+  if (times.some((time, index) => index > 0 && time <= times[index - 1]!)) return 'takes times that grow';
+  words.noticesMs = times;
+  return undefined;
+}
+
+function readRate(words: Words, values: readonly string[]): string | undefined {
+  const [count = '', time = '', ...more] = (values.length === 1 ? values[0]! : '').split('/');
+  const rate = { count: wholeNumber(count), ms: isTime(time) ? durationMs(time) : 0 };
+  if (more.length > 0 || !(rate.count >= 1 && rate.count <= RATE_MAX) || !(rate.ms > 0 && rate.ms <= RATE_MS_MAX))
+    return `takes a number from 1 to ${RATE_MAX} and a time of a day at most, such as 100/1m`;
+  words.rate = rate;
+  return undefined;
+}
+
+function readInterfaceAddress(words: Words, values: readonly string[]): string | undefined {
+  const families = values.map(isIP);
+  if (values.length === 0 || families.includes(0) || new Set(families).size < values.length)
+    return 'takes an IPv4 address, an IPv6 address, or one of each';
+  words.interfaceAddresses = values;
   return undefined;
 }
 

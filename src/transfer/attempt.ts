@@ -36,9 +36,11 @@ export interface AttemptParts extends PrepareParts {
 /** The outcomes of rows, not yet recorded. */
 export interface Attempt extends Delivered {
   readonly rows: readonly QueueRow[];
+  /** Rows of the delivery that the channel has not tried: the host takes so many at once and no more. */
+  readonly rest?: readonly QueueRow[];
   /** Undefined where its channel was not asked. */
   readonly message?: StoredMessage;
-  /** What is said of the destination as a whole: the outcome of whatever else waits for it. */
+  /** With `bad` feedback: what else waits for the destination may get it too. */
   readonly unreachable?: Outcome;
 }
 
@@ -95,25 +97,19 @@ export class Attempts {
     const asked = carried.filter((row, index): row is Carried => row !== undefined && isAsked(index));
     if (asked.length === 0) return { rows, message, outcomes: settled.map((own) => own ?? INTERNAL_ERROR) };
     try {
-      const {
-        outcomes: said,
-        isUnreachable,
-        release,
-      } = await channel.deliver(
-        deliveryOf(
-          message,
-          asked,
-          rows.filter((_, index) => isAsked(index)),
-        ),
-        signal,
-      );
+      const inHand = rows.filter((_, index) => isAsked(index));
+      const { outcomes: said, ...given } = await channel.deliver(deliveryOf(message, asked, inHand), signal);
+      const delivered = given.feedback === 'bad' ? { ...given, unreachable: said[0]! } : given;
+      const rest = inHand.slice(said.length);
       let next = 0;
+      const outcomes = settled.map((own) => own ?? said[next++]);
+      if (rest.length === 0) return { ...delivered, rows, message, outcomes: outcomes.map((own) => own!) };
       return {
-        rows,
+        ...delivered,
+        rows: rows.filter((_, index) => outcomes[index] !== undefined),
+        rest,
         message,
-        outcomes: settled.map((own) => own ?? said[next++]!),
-        ...(isUnreachable === true ? { unreachable: said[0]! } : {}),
-        ...(release === undefined ? {} : { release }),
+        outcomes: outcomes.filter((own) => own !== undefined),
       };
     } catch (error) {
       failed(error);
@@ -168,8 +164,11 @@ export function same(rows: readonly QueueRow[], shared: Outcome): Attempt {
   return { rows, outcomes: rows.map(() => shared) };
 }
 
-/** The attempt is over, recorded or not: mail that the channel has made is released, then what the channel still holds. */
-export function endAttempt({ outcomes, release }: Delivered): void {
+/**
+ * The attempt is over, recorded or not: mail that the channel has made is released, then what the channel still holds.
+ * `isMoreDue`: whether rows of the same destination wait.
+ */
+export function endAttempt({ outcomes, release }: Delivered, isMoreDue: () => boolean = () => false): void {
   for (const { messages = [] } of outcomes) for (const { message } of messages) message.pending.settle();
-  release?.();
+  release?.(isMoreDue);
 }

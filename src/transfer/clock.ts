@@ -19,7 +19,7 @@ export interface RetryPolicy {
 export function policyOf(channel: ChannelRow | undefined, site: RetryPolicy): RetryPolicy {
   const retryMs = channel?.backoffMs ?? site.retryMs;
   const own = channel?.noticesMs;
-  return own === undefined ? { ...site, retryMs } : { retryMs, expireMs: own, delaysMs: [] };
+  return own === undefined ? { ...site, retryMs } : { retryMs, expireMs: own.at(-1)!, delaysMs: own.slice(0, -1) };
 }
 
 export class QueueClock {

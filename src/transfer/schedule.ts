@@ -13,6 +13,7 @@ import { asFailure } from '../base/failure.ts';
 import { idText, type MessageId } from '../base/ids.ts';
 import { allChannels, channelNamed, pausedChannels } from '../routing/channels.ts';
 import type { ChannelKind, ChannelRow } from '../routing/compile-channel.ts';
+import type { RoutingSettings } from '../routing/settings.ts';
 import { type Attempt, type AttemptParts, Attempts, endAttempt } from './attempt.ts';
 import type { Channel } from './channels/channel.ts';
 import { policyOf, QueueClock } from './clock.ts';
@@ -64,13 +65,21 @@ export class Schedule {
   #pauseMs = 0;
   #wakeTimer: NodeJS.Timeout | undefined;
   #dueTimer: NodeJS.Timeout | undefined;
+  /** Until a rate lets a delivery begin. */
+  #rateTimer: NodeJS.Timeout | undefined;
+  #settings: RoutingSettings | undefined;
 
   constructor(parts: ScheduleParts) {
     this.#parts = parts;
     this.#clock = new QueueClock(parts.clock);
     this.#lease = parts.nextId();
     this.#attempts = new Attempts(parts, this.#clock);
-    this.#concurrency = new DestinationConcurrency(parts.deliveriesMax, (name) => this.#row(name)?.maxJobs);
+    this.#concurrency = new DestinationConcurrency({
+      places: parts.deliveriesMax,
+      wordsOf: (name) => this.#row(name),
+      ownOf: ({ channel, destination }) => this.#channel(channel)?.concurrency?.(destination),
+      now: () => parts.clock.monotonic(),
+    });
     this.#local = new LocalWork(parts, this.#attempts);
   }
 
@@ -102,6 +111,7 @@ export class Schedule {
     this.#stopping = true;
     clearTimeout(this.#wakeTimer);
     clearTimeout(this.#dueTimer);
+    clearTimeout(this.#rateTimer);
     this.#abort.abort();
     let timer: NodeJS.Timeout | undefined;
     const grace = new Promise<void>((resolve) => {
@@ -109,6 +119,7 @@ export class Schedule {
     });
     await Promise.race([this.#finished(), grace]);
     clearTimeout(timer);
+    for (const channel of this.#parts.channels.values()) channel.stop?.();
   }
 
   async #finished(): Promise<void> {
@@ -178,8 +189,13 @@ export class Schedule {
       else remote.push(...group);
     }
     if (remote.length === 0) return;
-    for (const [name, leased] of Map.groupBy(await this.#leased(remote), ({ channel }) => channel))
-      for (const group of groupRows(leased, this.#channel(name)?.recipientsMax ?? 1)) this.#concurrency.add(group);
+    const leased = await this.#leased(remote);
+    // What channels and hosts say may have changed: who could not be reached may be now.
+    const settings = this.#parts.routing.settings();
+    if (this.#settings !== settings) this.#concurrency.probeAll();
+    this.#settings = settings;
+    for (const [name, rows] of Map.groupBy(leased, ({ channel }) => channel))
+      for (const group of groupRows(rows, this.#channel(name)?.recipientsMax ?? 1)) this.#add(group);
     this.#begin();
   }
 
@@ -189,13 +205,33 @@ export class Schedule {
     if (rows.length > 0) this.#track(this.#workOn('delays', this.#local.reportDelays(rows)));
   }
 
+  /** They wait for a place, or have an outcome already: their host cannot be reached now. */
+  #add(rows: readonly QueueRow[]): void {
+    // An administrator's wish: what has been tried is due at once.
+    if (rows.some(({ attempts, nextAttemptAt }) => attempts > 0 && nextAttemptAt === 0))
+      this.#concurrency.probe(rows[0]!);
+    const closed = this.#concurrency.closed(rows[0]!);
+    if (closed === undefined) this.#concurrency.add(rows);
+    else this.#track(this.#putOff(rows, closed));
+  }
+
+  async #putOff(rows: readonly QueueRow[], unreachable: Outcome): Promise<void> {
+    const channel = this.#channel(rows[0]!.channel);
+    if (channel === undefined) return this.#giveBack(rows);
+    await this.#recordUntilTaken(await this.#attempts.putOff(channel, rows, unreachable));
+  }
+
   /** As many deliveries as may begin now. */
   #begin(): void {
     while (!this.#stopping) {
       const rows = this.#concurrency.next();
-      if (rows === undefined) return;
+      if (rows === undefined) break;
       this.#track(this.#deliver(rows));
     }
+    const { rateAt } = this.#concurrency;
+    clearTimeout(this.#rateTimer);
+    if (rateAt === undefined || this.#stopping) return;
+    this.#rateTimer = setTimeout(() => this.#begin(), Math.max(1, Math.ceil(rateAt - this.#parts.clock.monotonic())));
   }
 
   async #workOn(key: string, work: Promise<void>): Promise<void> {
@@ -231,32 +267,47 @@ export class Schedule {
   }
 
   async #deliver(rows: readonly QueueRow[]): Promise<void> {
-    const key = workKey(rows[0]!);
+    const row = rows[0]!;
+    let isLookWanted = true;
     try {
-      const channel = this.#channel(rows[0]!.channel);
+      const channel = this.#channel(row.channel);
       // Its entry has gone, or a pause has come, since they were leased: they wait for the next look, as they are.
-      if (channel === undefined || this.#row(rows[0]!.channel)?.isPaused === true) return await this.#giveBack(rows);
+      if (channel === undefined || this.#row(row.channel)?.isPaused === true) return await this.#giveBack(rows);
       const attempt = await this.#attempts.make(channel, rows, this.#abort.signal);
-      const { outcomes, unreachable } = attempt;
+      const { outcomes, rest = [] } = attempt;
       try {
+        this.#learn(row, attempt);
+        // What is put off may be due before all that the last look has seen.
+        isLookWanted = outcomes.some(({ result }) => result === 'deferred');
         if (this.#stopping && outcomes.every(({ result }) => result === 'deferred')) return;
         await this.#recordUntilTaken(attempt);
       } finally {
-        endAttempt(attempt);
+        endAttempt(attempt, () => this.#concurrency.isMoreDue(row));
       }
-      if (unreachable === undefined) return;
-      const others = this.#concurrency.takeWaiting(key);
-      await Promise.all(
-        others.map(async (waiting) =>
-          this.#recordUntilTaken(await this.#attempts.putOff(channel, waiting, unreachable)),
-        ),
-      );
+      if (rest.length > 0) this.#add(rest);
     } finally {
+      // So may what it has passed over for want of room.
+      isLookWanted ||= !this.#hasRoom(row);
       this.#concurrency.done(rows);
       this.#begin();
-      // What was put off may be due already, and what was passed over may come now.
-      if (this.#concurrency.hasRoom(key)) this.wake();
+      if (isLookWanted && this.#hasRoom(row)) this.wake();
     }
+  }
+
+  #hasRoom(row: QueueRow): boolean {
+    return this.#concurrency.heldRows + PICK_ROWS <= HELD_MAX && this.#concurrency.hasRoom(row);
+  }
+
+  /** How the host could be reached; what else waits for one that cannot be reached at all is put off with it. */
+  #learn(row: QueueRow, { feedback, unreachable }: Attempt): void {
+    if (feedback === 'good') this.#concurrency.reached(row);
+    if (unreachable === undefined || this.#stopping) return;
+    const { retryMs } = policyOf(this.#row(row.channel), this.#parts.policy);
+    this.#concurrency.missed(row, unreachable, retryMs[0]!);
+    const closed = this.#concurrency.closed(row);
+    if (closed === undefined) return;
+    this.#parts.log.info('transfer.window', { channel: row.channel, destination: row.destination, window: 0 });
+    for (const waiting of this.#concurrency.takeWaiting(workKey(row))) this.#track(this.#putOff(waiting, closed));
   }
 
   async #giveBack(rows: readonly QueueRow[]): Promise<void> {

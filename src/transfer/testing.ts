@@ -166,6 +166,7 @@ export class TestTransfer {
     };
     const smtp = new SmtpChannel({
       blobs: this.#blobs,
+      reader,
       resolver: options.resolver ?? noResolver,
       settings: () => this.directory.cache.settings(),
       hostnames: testSite.hostnames,

@@ -50,10 +50,10 @@ class Watched implements Channel {
     this.seen.push(seen);
     return {
       ...delivered,
-      release: () => {
+      release: (isMoreDue) => {
         assert.notEqual(this.#look(delivery), before, 'released before the outcome was recorded');
         seen.released++;
-        delivered.release?.();
+        delivered.release?.(isMoreDue);
       },
     };
   }
@@ -89,6 +89,7 @@ const cases: readonly Case[] = [
       context.after(() => sink.close());
       const channel = new SmtpChannel({
         blobs: transfer.blobs,
+        reader: transfer.directory.reader,
         resolver: {
           mx: () => Promise.resolve({ result: 'found', exchanges: [{ preference: 0, exchange: sink.host }] }),
           addresses: (host) => Promise.resolve({ result: 'found', addresses: [host] }),

@@ -40,12 +40,12 @@ export interface RowInHand {
 }
 
 export interface Delivered {
-  /** One for each target, in order. */
+  /** One for each target, in order; where there are fewer, the last targets have not been tried. At least one. */
   readonly outcomes: readonly Outcome[];
-  /** The destination cannot be reached: what else waits for it need not be tried now. */
-  readonly isUnreachable?: boolean;
-  /** Called once the outcomes are committed, or will not be. */
-  release?(): void;
+  /** How the destination's host can be reached; `none`, as without it: nothing has been learned. See destination-concurrency.ts. */
+  readonly feedback?: 'good' | 'bad' | 'none';
+  /** Called once the outcomes are committed, or will not be. `isMoreDue`: whether rows of the same destination wait. */
+  release?(isMoreDue: () => boolean): void;
 }
 
 export interface Channel {
@@ -62,6 +62,8 @@ export interface Channel {
    * been asked to take yet; outcomes of then are dropped where all of them are `deferred`.
    */
   deliver(delivery: Delivery, signal: AbortSignal): Promise<Delivered>;
+  /** Ends what it keeps between deliveries; none comes any more. */
+  stop?(): void;
 }
 
 /** What `write` needs of a message. */

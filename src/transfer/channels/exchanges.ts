@@ -25,6 +25,8 @@ export interface Host {
   readonly port: number;
   /** Where an entry says; undefined: the resolver knows. */
   readonly addresses?: readonly string[];
+  /** Of its MX record: those that have the same one may be asked in any order. */
+  readonly preference?: number;
 }
 
 export type Exchanges =
@@ -117,5 +119,5 @@ function fromExchanges(
     .map(({ preference, exchange }) => ({ preference, exchange, lot: parts.random() }))
     .sort((a, b) => a.preference - b.preference || a.lot - b.lot)
     .slice(0, HOSTS_MAX);
-  return { hosts: inOrder.map(({ exchange }) => ({ host: exchange, port })), source };
+  return { hosts: inOrder.map(({ exchange, preference }) => ({ host: exchange, port, preference })), source };
 }

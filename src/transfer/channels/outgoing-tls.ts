@@ -22,6 +22,12 @@ export interface TlsUse {
   readonly problem: string | undefined;
 }
 
+export interface TlsWish {
+  readonly host: string;
+  readonly policy: TlsPolicy | undefined;
+  readonly mustVerify?: boolean;
+}
+
 const FRESH_MS = 60_000;
 
 interface Authorities {
@@ -44,13 +50,10 @@ export class OutgoingTls {
 
   /**
    * `host` is the host's name, or an address where no name is known: then there is no SNI, and the address is verified.
-   * `policy` counts where the configuration says nothing.
+   * `policy` counts where the configuration says nothing; `mustVerify`: `required`, whatever anybody says.
    */
-  async use(
-    domains: readonly string[],
-    { host, policy: own }: { readonly host: string; readonly policy: TlsPolicy | undefined },
-  ): Promise<TlsUse | undefined> {
-    const policy = this.#policy([...domains, host]) ?? own ?? 'opportunistic';
+  async use(domains: readonly string[], { host, policy: own, mustVerify }: TlsWish): Promise<TlsUse | undefined> {
+    const policy = mustVerify === true ? 'required' : (this.#policy([...domains, host]) ?? own ?? 'opportunistic');
     if (policy === 'off') return undefined;
     const { secureContext, problem } = await this.#current();
     const name = isIP(host) === 0 ? { servername: host } : { host };

@@ -12,8 +12,8 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { asFailure } from '../../base/failure.ts';
 import { type Capabilities, type ClientReply, QUIT_COMMAND, ReplyReader } from '../../wire/smtp/client.ts';
 
-/** No answer, broken off, not SMTP, no TLS. RFC 3463 §3.5 §3.6 §3.8 */
-export type HostFailureStatus = '4.4.1' | '4.4.2' | '4.5.0' | '4.7.5';
+/** No answer, broken off, not SMTP, no login, no TLS. RFC 3463 §3.5 §3.6 §3.8 */
+export type HostFailureStatus = '4.4.1' | '4.4.2' | '4.5.0' | '4.7.0' | '4.7.5';
 
 /** The conversation is over, or never began. */
 export class HostFailure extends Error {
@@ -42,6 +42,13 @@ export interface OutgoingTlsState {
   readonly isVerified: boolean;
 }
 
+export interface Peer {
+  readonly address: string;
+  readonly port: number;
+  /** Where it is called from; undefined: the system chooses. */
+  readonly source?: string | undefined;
+}
+
 interface Waiter {
   readonly resolve: () => void;
   readonly reject: (failure: HostFailure) => void;
@@ -62,6 +69,10 @@ export class SmtpConnection {
   offered: Capabilities | undefined;
   /** Of a transaction the host knows something, and it has had no end. */
   isInTransaction = false;
+  /** Those that have begun. */
+  transactions = 0;
+  /** Monotonic. */
+  readonly openedAt = performance.now();
   /** Undefined: in the clear. */
   tls: OutgoingTlsState | undefined;
   /** Nothing has come through TLS yet: with 1.3 a server refuses the handshake behind what our side takes for its end. */
@@ -88,10 +99,16 @@ export class SmtpConnection {
   readonly #ended = (): void => this.#lose('4.4.2', 'the connection was closed by the other side');
   readonly #closed = (): void => this.#lose('4.4.2', 'the connection was closed');
 
+  /** Nothing can be said any more. */
+  get isLost(): boolean {
+    return this.#lost !== undefined;
+  }
+
   /** Rejects with HostFailure. The greeting is the first reply. */
-  static open(address: string, port: number, timeoutMs: number, signal: AbortSignal): Promise<SmtpConnection> {
+  static open({ address, port, source }: Peer, timeoutMs: number, signal: AbortSignal): Promise<SmtpConnection> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ host: address, port, noDelay: true });
+      const from = source === undefined ? {} : { localAddress: source };
+      const socket = connect({ host: address, port, noDelay: true, ...from });
       const fail = (words: string): void => {
         socket.destroy();
         clearTimeout(timer);

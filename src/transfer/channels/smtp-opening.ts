@@ -2,7 +2,7 @@
 //
 // In      an open connection, our name, how TLS is used
 // Out     what is offered, on the connection; HostFailure, TlsFailure
-// States  greeting -> EHLO (or HELO) -> (STARTTLS -> EHLO); with LMTP: greeting -> LHLO -> (STARTTLS -> LHLO)
+// States  greeting -> EHLO (or HELO) -> (STARTTLS -> EHLO) -> (AUTH); with LMTP: greeting -> LHLO -> (STARTTLS -> LHLO)
 // Never   goes on in the clear where TLS is required; believes in TLS what was offered before it
 // RFC 5321 §3.1 §4.1.1.1 §4.5.3.2, RFC 2033 §4.1, RFC 3207 §4 §4.2
 
@@ -15,6 +15,7 @@ import {
   parseCapabilities,
   STARTTLS_COMMAND,
 } from '../../wire/smtp/client.ts';
+import { type Credentials, logIn } from './outgoing-login.ts';
 import type { TlsUse } from './outgoing-tls.ts';
 import { HostFailure, type SmtpConnection, TlsFailure } from './smtp-connection.ts';
 
@@ -57,6 +58,8 @@ export interface Opening {
   readonly hostname: string;
   /** Undefined: not used, whatever is offered. */
   readonly tls: TlsUse | undefined;
+  /** Who logs in, before the first transaction; as a rule nobody. */
+  readonly credentials?: Credentials | undefined;
 }
 
 /** Once a connection, before its first transaction. */
@@ -68,9 +71,12 @@ export async function greet(
   const greeting = await connection.greeting(timeouts.greeting);
   // A host that takes no mail says 554 here; another host of the domain may. RFC 5321 §3.1
   if (greeting.code !== 220) throw new HostFailure('4.4.1', greeting.said);
-  const offered = await hello(connection, opening, timeouts);
-  if (opening.tls === undefined || !(await secure(connection, opening.tls, offered, timeouts))) return offered;
-  return hello(connection, opening, timeouts);
+  const first = await hello(connection, opening, timeouts);
+  const isSecured = opening.tls !== undefined && (await secure(connection, opening.tls, first, timeouts));
+  const offered = isSecured ? await hello(connection, opening, timeouts) : first;
+  const { credentials } = opening;
+  if (credentials !== undefined) await logIn(connection, { credentials, offered }, timeouts.command);
+  return offered;
 }
 
 async function hello(

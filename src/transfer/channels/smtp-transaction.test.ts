@@ -58,7 +58,11 @@ async function send(
   mail: OutgoingMail = mailOf(TEXT),
   timeouts: SmtpTimeouts = TIMEOUTS,
 ): Promise<Outcome[]> {
-  const connection = await SmtpConnection.open('127.0.0.2', port, 5000, new AbortController().signal);
+  const connection = await SmtpConnection.open(
+    { address: '127.0.0.2', port: port },
+    5000,
+    new AbortController().signal,
+  );
   try {
     return await transact(connection, mail, 'mx.remote.example', timeouts);
   } finally {
@@ -293,7 +297,11 @@ test('several transactions go over one connection; one without an end is reset b
   for (const extensions of [['PIPELINING'], []]) {
     let isOpen = false;
     const sink = await open(context, { extensions, rcpt: () => (isOpen ? '250 ok' : '550 5.1.1 no') });
-    const connection = await SmtpConnection.open('127.0.0.2', sink.port, 5000, new AbortController().signal);
+    const connection = await SmtpConnection.open(
+      { address: '127.0.0.2', port: sink.port },
+      5000,
+      new AbortController().signal,
+    );
     const results: (string | undefined)[] = [];
     for (isOpen of [true, false, true, true])
       results.push((await transact(connection, mailOf(TEXT), 'mx.remote.example', TIMEOUTS))[0]?.result);
@@ -440,9 +448,15 @@ test('no connection: refused, or cut by a stop', async (context) => {
   const { port } = sink;
   await sink.close();
   const signal = new AbortController().signal;
-  await assert.rejects(SmtpConnection.open('127.0.0.2', port, 5000, signal), failsWith('4.4.1', /ECONNREFUSED/));
+  await assert.rejects(
+    SmtpConnection.open({ address: '127.0.0.2', port: port }, 5000, signal),
+    failsWith('4.4.1', /ECONNREFUSED/),
+  );
   const aborted = AbortSignal.abort();
-  await assert.rejects(SmtpConnection.open('127.0.0.2', port, 5000, aborted), failsWith('4.4.1', /stopping/));
+  await assert.rejects(
+    SmtpConnection.open({ address: '127.0.0.2', port: port }, 5000, aborted),
+    failsWith('4.4.1', /stopping/),
+  );
 });
 
 test('whatever a host says, the transaction ends, and only a 2xx to the final dot is a delivery', async (context) => {

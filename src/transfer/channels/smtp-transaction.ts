@@ -6,7 +6,7 @@
 //         each recipient that was taken. All up to DATA in one write where PIPELINING is offered
 // Never   sends what the host has said it cannot take: too large, or what it does not offer (outgoing-parameters.ts), from 8-bit
 //         text and letters beyond ASCII in the header, which are converted (converted.ts), to parameters
-// RFC 5321 §3.3 §4.2.3, RFC 1870 §6.1, RFC 2033 §4.2, RFC 2920 §3.1, RFC 6152 §3
+// RFC 5321 §3.3 §4.2.3, RFC 1870 §6.1, RFC 2033 §4.2, RFC 2920 §3.1, RFC 6152 §3, RFC 9422 §4.2
 
 import { systemClock } from '../../base/clock.ts';
 import { isBeyondAscii } from '../../message/address.ts';
@@ -37,15 +37,16 @@ export interface OutgoingMail extends Opening {
   readonly read: (offset: number) => Promise<Buffer>;
 }
 
-/** `remote` names the host in outcomes. */
+/** `remote` names the host in outcomes. Outcomes of the first recipients alone, where the host takes no more at once. */
 export async function transact(
   connection: SmtpConnection,
-  mail: OutgoingMail,
+  given: OutgoingMail,
   remote: string,
   timeouts: SmtpTimeouts,
 ): Promise<Outcome[]> {
-  connection.offered ??= await greet(connection, mail, timeouts);
+  connection.offered ??= await greet(connection, given, timeouts);
   const { offered, tls } = connection;
+  const mail = within(given, offered);
   const all = (shared: Outcome): Outcome[] => mail.envelope.recipients.map(() => shared);
   const tooLarge = tooLargeFor(offered, mail, remote);
   if (tooLarge !== undefined) return all(tooLarge);
@@ -79,6 +80,13 @@ function forAll({ others, relayed }: Sendable, mail: OutgoingMail, said: readonl
 }
 
 type Sendable = Exclude<Fit, { refused: Outcome }>;
+
+/** RFC 9422 §4.2 */
+function within(mail: OutgoingMail, { limits: { rcptMax } }: Capabilities): OutgoingMail {
+  const { recipients } = mail.envelope;
+  if (rcptMax === undefined || recipients.length <= rcptMax) return mail;
+  return { ...mail, envelope: { ...mail.envelope, recipients: recipients.slice(0, rcptMax) } };
+}
 
 async function exchange(
   connection: SmtpConnection,
@@ -130,6 +138,8 @@ async function sendEnvelope(
   // What is left of a transaction that came to no dot.
   const reset = connection.isInTransaction ? [RSET_COMMAND] : [];
   connection.isInTransaction = true;
+  connection.isCommitted = false;
+  connection.transactions++;
   if (offered.pipelining) {
     const commands = [...reset, mailFrom, ...recipients, DATA_COMMAND];
     const replies = await connection.commands(commands, timeouts.command);

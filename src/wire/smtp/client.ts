@@ -201,6 +201,22 @@ export function heloCommand(hostname: string): string {
   return commandLine(`HELO ${hostname}`);
 }
 
+/** With an initial response. RFC 4616 */
+export function authPlainCommand(name: string, secret: string): string {
+  return commandLine(`AUTH PLAIN ${base64(`\0${name}\0${secret}`)}`);
+}
+
+export const AUTH_LOGIN_COMMAND = 'AUTH LOGIN\r\n';
+
+/** An answer to a challenge. RFC 4954 §4 */
+export function base64Line(text: string): string {
+  return commandLine(base64(text));
+}
+
+function base64(text: string): string {
+  return Buffer.from(text, 'utf8').toString('base64');
+}
+
 /** RFC 2033 §4.1 */
 export function lhloCommand(hostname: string): string {
   return commandLine(`LHLO ${hostname}`);
