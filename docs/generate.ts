@@ -506,6 +506,8 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'transfer.record': 'an outcome could not be written yet; it is tried until it is',
   'transfer.schedule': 'the schedule met a bug; it goes on',
   'transfer.store': 'rows of the queue were delivered on this host',
+  'transfer.window':
+    'a destination cannot be reached: all that is due for it is put off, and after the first wait one probes',
 };
 
 function logEvents(): string {
