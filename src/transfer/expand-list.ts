@@ -26,6 +26,7 @@ import type { WrittenMessage } from './channels/channel.ts';
 import type { JourneyEvent } from './journey.ts';
 import { addWork, dropWork, readWork, takeKeys, workIn } from './list-progress.ts';
 import type { LocalOperation, LocalResult } from './local-delivery.ts';
+import { askedOfMember } from './notify.ts';
 import { type Outcome, outcome } from './outcome.ts';
 import { type PlaceParts, place, type Resolved } from './place.ts';
 import { type Carried, carriedBy, continueRow, encodeCarried } from './queue.ts';
@@ -170,12 +171,11 @@ function failureKey({ recipient, entry }: FailedMember): string {
 async function placeFound(tx: Transaction, parts: PlaceParts, taking: Taking, found: Found): Promise<void> {
   const { message, carried, events, at } = taking;
   const { envelope, request } = carried;
-  const original = envelope.recipients[0]?.original;
+  const { address: _, ...asked } = envelope.recipients[0]!;
+  const ofMember = askedOfMember(asked);
   const recipients: Recipient[] = [
-    ...found.targets.map(({ recipient }) =>
-      original === undefined ? { address: recipient } : { address: recipient, original },
-    ),
-    ...found.failures.map(({ recipient }) => ({ address: recipient })),
+    ...found.targets.map(({ recipient }) => ({ ...asked, address: recipient })),
+    ...found.failures.map(({ recipient }) => ({ ...ofMember, address: recipient })),
   ];
   if (recipients.length === 0) return;
   const resolutions: Resolved[] = [

@@ -2,10 +2,11 @@
 //
 // In      a recipient, and the targets that it leads to
 // Out     what goes on to each of them, and the report that is due here
-//         one target: all goes on. Several: "expanded" is reported here where SUCCESS was asked, and SUCCESS goes no further
+//         one target: all goes on. Several, or a list that is expanded later: "expanded" is reported here where SUCCESS was
+//         asked, and SUCCESS goes no further
 
 import { type Recipient, wants } from '../message/envelope.ts';
-import type { Target } from '../routing/targets.ts';
+import { listOfTarget, type Target } from '../routing/targets.ts';
 import type { Done } from './queue.ts';
 
 export type AskedOfRecipient = Omit<Recipient, 'address'>;
@@ -19,9 +20,18 @@ export interface Notify {
 const EXPANDED: Done = { action: 'expanded', status: '2.1.5', words: 'The message goes on to several recipients' };
 
 export function notifyOf(asked: Recipient, targets: readonly Target[]): Notify {
-  if (asked.notify === undefined || targets.length < 2) return { onward: asked };
+  if (asked.notify === undefined || !goesToSeveral(targets)) return { onward: asked };
   const onward = { ...asked, notify: asked.notify.filter((word) => word !== 'SUCCESS') };
   return wants(asked, 'SUCCESS') ? { onward, own: EXPANDED } : { onward };
+}
+
+function goesToSeveral(targets: readonly Target[]): boolean {
+  return targets.length > 1 || targets.some((target) => listOfTarget(target) !== undefined);
+}
+
+/** A member is not what the sender wrote. */
+export function askedOfMember({ notify, orcpt }: AskedOfRecipient): AskedOfRecipient {
+  return { ...(notify === undefined ? {} : { notify }), ...(orcpt === undefined ? {} : { orcpt }) };
 }
 
 /** Of two recipients that lead to one target: it is told whatever one of them wants to know. */

@@ -27,7 +27,7 @@ import type { MessageRow } from '../store/messages.ts';
 import type { LocalChannel, WrittenMessage } from './channels/channel.ts';
 import type { JourneyEvent } from './journey.ts';
 import { takeKeys } from './list-progress.ts';
-import { type AskedOfRecipient, notifyOf, together } from './notify.ts';
+import { type AskedOfRecipient, askedOfMember, notifyOf, together } from './notify.ts';
 import { type Outcome, outcomeText } from './outcome.ts';
 import { type Done, type HeldBy, insertQueueRow, rowTemplate } from './queue.ts';
 
@@ -321,11 +321,6 @@ function refusedOf(
     }
   }
   return refused;
-}
-
-/** A member is not what the sender wrote. */
-function askedOfMember({ notify, orcpt }: AskedOfRecipient): AskedOfRecipient {
-  return { ...(notify === undefined ? {} : { notify }), ...(orcpt === undefined ? {} : { orcpt }) };
 }
 
 /** Of whose success the sender wants to know: mailboxes that have it, and recipients that lead to several others. */

@@ -154,6 +154,20 @@ test('several targets: it is expanded, and nothing more is said of their success
   assert.deepEqual(await reported(transfer), ['all@acme.example expanded 2.1.5']);
 });
 
+test('a list that is expanded from the queue: its members are asked for as the list was', async (context) => {
+  const { sink, transfer } = await withSink(context);
+  sink.script = { rcpt: '550 5.1.1 no' };
+  const members = Array.from({ length: 600 }, (_, index) => `m${index}@remote.example`);
+  await transfer.directory.apply(addGroup('all@acme.example', [], { mgrpRFC822MailMember: members }));
+  await transfer.start();
+  await send(transfer, { 'all@acme.example': { notify: ['SUCCESS'] } });
+  await transfer.drained();
+  assert.deepEqual(await reported(transfer), ['all@acme.example expanded 2.1.5']);
+  await send(transfer, { 'all@acme.example': { notify: [] } });
+  await transfer.drained();
+  assert.equal((await reported(transfer)).length, 1);
+});
+
 test('a delay is reported once, in its time, and the row waits on', async (context) => {
   const clock = new SteppedClock();
   const policy = { retryMs: [3_600_000], expireMs: 86_400_000, delaysMs: [14_400_000] };
