@@ -494,6 +494,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'transfer.migrate': 'the options of a queue row of format 1 could not be read; it is taken as 7-bit',
   'transfer.notify':
     'a sender got a report of what has failed, been delayed or succeeded (`action`), or the original could not be read for it',
+  'quota.count': 'which accounts count for a domain with a limit could not be written just now; it is tried again',
   'transfer.pause': 'the queue pauses, because the writer takes nothing now',
   'submit.bad':
     'a file of the submit folder is no message that may be taken: it is in `bad/` there, and `why` says why',

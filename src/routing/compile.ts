@@ -26,6 +26,7 @@ import { unsupportedAttributes } from './attributes.ts';
 import { compileList } from './compile-list.ts';
 import { compileOptions } from './compile-options.ts';
 import { formatHops, HOPS_MAX, type Hop, parseHop } from './destination.ts';
+import { quotaOf } from './quota.ts';
 import { replyTextOf } from './replies.ts';
 import { type Access, type Problem, type RecipientRow, type RouteRow, SITE_POSTMASTER, type Status } from './rows.ts';
 import { legalStatuses, parseStatusValue, type StatusAttribute } from './status.ts';
@@ -62,6 +63,8 @@ export function compileDomain(entry: Entry): RouteRow | undefined {
     isMx: isByMx(entry, problems),
     smartHost: smartHostOf(entry, problems),
     sizeMax: sizeMaxOf(entry, 'mailDomainMsgMaxBlocks', problems),
+    userQuota: quotaOf(entry, 'mailQuota', 'mailMsgQuota', problems),
+    quota: quotaOf(entry, 'mailDomainDiskQuota', 'mailDomainMsgQuota', problems),
     unsupported: orAbsent(presentOf(entry, unsupportedAttributes.domain)),
     problems: orAbsent(problems),
   });
@@ -162,6 +165,7 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
       unsupported: orAbsent(unsupported),
       ...options.values,
       account: placement.account,
+      quota: quotaOf(entry, 'mailQuota', 'mailMsgQuota', problems),
       recipientsPerHour: recipientsPerHourOf(entry, problems),
       inetUserStatus: statusOf(entry, 'inetUserStatus', problems),
       mailUserStatus: statusOf(entry, 'mailUserStatus', problems),

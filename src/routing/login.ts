@@ -3,7 +3,9 @@
 // Never  sees a password; auth compares that with the entry's
 
 import type { AccountId } from '../base/ids.ts';
+import type { Quota } from '../store/quota.ts';
 import { type Admission, admissionOf } from './admission.ts';
+import { limitsOf } from './quota.ts';
 import type { RoutingTables, Site } from './resolution.ts';
 import { addressOfKey, SITE_POSTMASTER, type UserRow } from './rows.ts';
 
@@ -17,6 +19,8 @@ export interface Login extends Admission {
   readonly addresses: readonly string[];
   /** What it may send to other domains in an hour: its own limit, or its domain's; undefined where neither says. */
   readonly recipientsPerHour?: number | undefined;
+  /** What its mailbox may hold. */
+  readonly quota?: Quota | undefined;
 }
 
 /** Undefined when a row that is needed is not loaded. */
@@ -31,6 +35,7 @@ export function loginOf(row: UserRow, tables: Pick<RoutingTables, 'route'>, site
     dn: row.dn,
     addresses: primary === SITE_POSTMASTER ? site.hostnames.map((name) => `${primary}@${name}`) : row.addresses,
     recipientsPerHour: row.recipientsPerHour ?? route?.recipientsPerHour,
+    quota: route === null ? undefined : limitsOf(row, route),
     ...admissionOf(route, row, site.hostnames),
   };
 }

@@ -8,6 +8,7 @@ import type { Row } from '../database/operation.ts';
 import type { AccessRule } from '../directory/access-rules.ts';
 import type { LdapUrl } from '../directory/ldap-url.ts';
 import type { Address } from '../message/address.ts';
+import type { QuotaLimit } from '../store/quota.ts';
 
 /** A status attribute's value that is legal for its level, or the word for one that is not. See status.ts. */
 export type Status =
@@ -56,6 +57,10 @@ export interface RouteRow {
   readonly smartHost?: string;
   /** mailDomainMsgMaxBlocks in octets. */
   readonly sizeMax?: number;
+  /** mailQuota, mailMsgQuota: what each of its users may hold, where the entry does not say. -1: no limit. */
+  readonly userQuota?: QuotaLimit;
+  /** mailDomainDiskQuota, mailDomainMsgQuota: what all of them together may hold. -1: no limit. */
+  readonly quota?: QuotaLimit;
   /** What each of its accounts may send to other domains in an hour, where its entry does not say. */
   readonly recipientsPerHour?: number;
   /** Attributes that would send all of the domain's mail another way than this program can. */
@@ -107,6 +112,8 @@ interface RecipientRowBase extends OptionValues {
 export interface UserRow extends RecipientRowBase {
   readonly kind: 'user';
   readonly account: AccountId;
+  /** mailQuota, mailMsgQuota. -1: no limit, whatever the domain says. */
+  readonly quota?: QuotaLimit;
   /** What it may send to other domains in an hour. */
   readonly recipientsPerHour?: number;
   readonly inetUserStatus?: Status;

@@ -6,6 +6,7 @@
 import type { AccountId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 import { type Address, formatAddress, tryParseAddress } from '../message/address.ts';
+import { encodeQuota, type Quota } from '../store/quota.ts';
 import type { ChannelRow } from './compile-channel.ts';
 import type { ListPart } from './list-members.ts';
 import type { PartOf } from './options/part.ts';
@@ -28,8 +29,9 @@ export interface Target {
 }
 
 /** A user's mailbox. */
-export function mailboxTarget(recipient: Address, account: AccountId): Target {
-  return { channel: 'store', destination: '', recipient, key: `store ${account}`, options: { account } };
+export function mailboxTarget(recipient: Address, account: AccountId, quota?: Quota): Target {
+  const options = quota === undefined ? { account } : { account, quota: encodeQuota(quota) };
+  return { channel: 'store', destination: '', recipient, key: `store ${account}`, options };
 }
 
 /**
@@ -154,6 +156,6 @@ export function listOfTarget({ options }: Target): ListOfTarget | undefined {
 /** For people: `store, account 7`, `smtp to remote.example`. Who was asked for is no news to them. */
 export function targetText({ channel, destination, options }: Target): string {
   if (destination !== '') return `${channel} to ${destination}`;
-  const { from: _, ...shown } = options;
+  const { from: _, quota: __, ...shown } = options;
   return [channel, ...Object.entries(shown).map(([name, value]) => `${name} ${value}`)].join(', ');
 }

@@ -37,6 +37,7 @@ import {
   subscribe,
   unsubscribe,
 } from '../store/mailboxes.ts';
+import { assignQuotaRoot } from '../store/quota.ts';
 import { endReparse, storeReparsed } from '../store/reparse.ts';
 import { storeUnit } from '../store/tables.ts';
 import { keepUsedChannel } from '../transfer/channel-guard.ts';
@@ -72,6 +73,7 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
     storeReparsed,
     endReparse,
     append,
+    assignQuotaRoot,
     createMailbox,
     deleteMailbox,
     renameMailbox,

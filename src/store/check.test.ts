@@ -84,7 +84,7 @@ test('a mailbox that is being taken away is no problem', async (context) => {
   await transfer.directory.writer.execute(spoil, [
     'INSERT INTO doomed_mailbox SELECT account, id FROM mailbox WHERE messages = 2',
     'DELETE FROM mailbox WHERE messages = 2',
-    "INSERT INTO mailbox SELECT account, 1, 'INBOX', 99, 1, 1, 0, 0, 0, 1, 1, NULL FROM doomed_mailbox",
+    "INSERT INTO mailbox SELECT account, 1, 'INBOX', 99, 1, 1, 0, 0, 0, 1, 1, NULL, NULL FROM doomed_mailbox",
     'UPDATE doomed_mailbox SET mailbox = 50',
     'UPDATE mailbox_message SET mailbox = 50 WHERE account = (SELECT account FROM doomed_mailbox)',
   ]);

@@ -11,11 +11,14 @@ import { registerKeywords } from './deliver.ts';
 import { parseKeywords, SEEN } from './flags.ts';
 import { checkOwnFlags, type MailboxAccess, type UidRange } from './mailbox-key.ts';
 import { getSelectable, type Mailbox } from './mailboxes.ts';
+import { checkRoom, type Quota } from './quota.ts';
 
 export interface CopyArguments extends MailboxAccess {
   readonly ranges: readonly UidRange[];
   /** Canonical; a mailbox of the reader's. */
   readonly target: string;
+  /** What the reader's account may hold. */
+  readonly quota?: Quota;
 }
 
 /** What has been copied so far. */
@@ -36,6 +39,7 @@ export const copy = operation('store.copy', async (tx, args: CopyArguments) => {
   for (const range of args.ranges) await copyRange(tx, { args, range, target, modseq }, copied);
   const { sources, keywords, bytes, unseen } = copied;
   if (sources.length > 0) {
+    await checkRoom(tx, target.owner, args.quota, { octets: bytes, messages: sources.length });
     await registerKeywords(tx, { owner: target.owner, mailbox: target.id }, [...keywords.values()]);
     await tx.run(
       `UPDATE mailbox SET uidnext = ?, modseq = ?, messages = messages + ?, unseen = unseen + ?, bytes = bytes + ?

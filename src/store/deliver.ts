@@ -12,6 +12,7 @@ import { checkKeywords, type FlagSet, keywordsColumn, MAILBOX_KEYWORDS_MAX, SEEN
 import type { MailboxKey } from './mailbox-key.ts';
 import { getSelectable } from './mailboxes.ts';
 import type { MessageRow } from './messages.ts';
+import { checkRoom, type Quota } from './quota.ts';
 
 const NO_FLAGS: FlagSet = { flags: 0, keywords: [] };
 
@@ -137,6 +138,8 @@ export interface AppendArguments {
   readonly message: MessageRow;
   readonly flags: FlagSet;
   readonly internalDate: number;
+  /** What the account may hold. */
+  readonly quota?: Quota;
 }
 
 /** APPEND: a copy of its own in one mailbox. RFC 3501 §6.3.11 */
@@ -145,6 +148,7 @@ export const append = operation('store.append', async (tx, args: AppendArguments
   checkKeywords(flags.keywords);
   const mailbox = await getSelectable(tx, owner, args.mailbox);
   if (mailbox.messages >= MAILBOX_MESSAGES_MAX) throw new Failure('too-many', 'Too many messages in this mailbox');
+  await checkRoom(tx, owner, args.quota, { octets: message.blob.length, messages: 1 });
   await insertMessage(tx, message, 1);
   const key = { owner, mailbox: mailbox.id };
   await registerKeywords(tx, key, flags.keywords);

@@ -7,6 +7,7 @@
 //   mailbox          INBOX is number 1; uidvalidity comes from a counter that never gives a number twice
 //   mailbox_message  a reference to a message with its own uid and flags. `flags` and `keywords` are those of the
 //                    mailbox's owner, but \Deleted, which is the folder's: an expunge removes for all readers
+//   quota_root       what the accounts of a domain hold together, for a domain with a limit (quota.ts)
 //   counter          `parser`: the version at least which all messages had when they were last looked at (reparse.ts)
 //   doomed_mailbox   deleted, its rows not yet removed: no session reads them any more
 //   vanished         what was expunged, for sessions and clients that were looking elsewhere
@@ -148,6 +149,37 @@ export const storeUnit: Unit = {
         // Messages that an older parser has read get theirs when they are parsed again.
         'ALTER TABLE message ADD COLUMN bare_lf INTEGER NOT NULL DEFAULT 0',
         'CREATE INDEX message_bare_lf ON message (id, bare_lf) WHERE bare_lf > 0',
+      ],
+    },
+    {
+      version: 4,
+      statements: [
+        // A domain whose accounts together have a limit: what they hold.
+        `CREATE TABLE quota_root (
+          id INTEGER PRIMARY KEY,
+          name TEXT NOT NULL UNIQUE,
+          octets INTEGER NOT NULL DEFAULT 0,
+          messages INTEGER NOT NULL DEFAULT 0
+        )`,
+        'ALTER TABLE mailbox ADD COLUMN quota_root INTEGER',
+        'CREATE INDEX mailbox_quota_root ON mailbox (quota_root, account) WHERE quota_root IS NOT NULL',
+        // Whatever changes a mailbox moves the counter in its transaction; a mailbox that counts for no domain writes nothing more.
+        `CREATE TRIGGER quota_moved AFTER UPDATE OF bytes, messages ON mailbox
+         WHEN NEW.quota_root IS NOT NULL AND NEW.quota_root IS OLD.quota_root BEGIN
+           UPDATE quota_root SET octets = octets + NEW.bytes - OLD.bytes, messages = messages + NEW.messages - OLD.messages
+           WHERE id = NEW.quota_root;
+         END`,
+        `CREATE TRIGGER quota_set AFTER UPDATE OF quota_root ON mailbox WHEN NEW.quota_root IS NOT OLD.quota_root BEGIN
+           UPDATE quota_root SET octets = octets - OLD.bytes, messages = messages - OLD.messages WHERE id = OLD.quota_root;
+           UPDATE quota_root SET octets = octets + NEW.bytes, messages = messages + NEW.messages WHERE id = NEW.quota_root;
+         END`,
+        `CREATE TRIGGER quota_made AFTER INSERT ON mailbox WHEN NEW.id <> 1 AND NEW.quota_root IS NULL BEGIN
+           UPDATE mailbox SET quota_root = (SELECT quota_root FROM mailbox WHERE account = NEW.account AND id = 1)
+           WHERE account = NEW.account AND id = NEW.id;
+         END`,
+        `CREATE TRIGGER quota_gone AFTER DELETE ON mailbox WHEN OLD.quota_root IS NOT NULL BEGIN
+           UPDATE quota_root SET octets = octets - OLD.bytes, messages = messages - OLD.messages WHERE id = OLD.quota_root;
+         END`,
       ],
     },
   ],

@@ -123,6 +123,7 @@ function doorOf(transfer: TestTransfer): SmtpDoor {
     logins: loginsOf(transfer),
     arrive: undefined,
     maySendAbroad: () => true,
+    hasRoom: () => true,
     mayRefuse: () => true,
     countReply() {},
   };

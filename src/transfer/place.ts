@@ -274,7 +274,9 @@ function resultOf({ reply, targets, failures }: GatheredRecipient): PlacedRecipi
 }
 
 function replyOf({ result, status, words }: Outcome): Reply {
-  return { code: result === 'failed' ? 550 : 450, enhanced: status, text: words };
+  if (result === 'failed') return { code: 550, enhanced: status, text: words };
+  // Of room that is missing: RFC 5321 §4.2.2
+  return { code: status === '4.2.2' ? 452 : 450, enhanced: status, text: words };
 }
 
 function acceptedEvents(recipients: readonly GatheredRecipient[], results: readonly PlacedRecipient[]): JourneyEvent[] {

@@ -3,6 +3,7 @@
 import type { StandingLogin } from '../../auth/standing-login.ts';
 import type { AccountId } from '../../base/ids.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
+import type { Quota } from '../../store/quota.ts';
 import type { Line } from '../../wire/framer.ts';
 import type { ImapFrame } from '../../wire/imap/command-framer.ts';
 import type { ImapDoor } from './door.ts';
@@ -15,6 +16,12 @@ export interface AnnouncedMessage {
   readonly synchronizing: boolean;
 }
 
+/** What a session knows of who has logged in. */
+export interface ImapLogin {
+  readonly account: AccountId;
+  readonly quota?: Quota | undefined;
+}
+
 export interface ImapConversation extends SectionOutput {
   readonly door: ImapDoor;
   readonly record: ConnectionRecord;
@@ -23,9 +30,11 @@ export interface ImapConversation extends SectionOutput {
   /** What CAPABILITY says at this moment. */
   capabilities(): string;
   /** A password was right. Throws `denied` when the login is over already. */
-  loggedIn(login: StandingLogin<{ readonly account: AccountId }>): void;
+  loggedIn(login: StandingLogin<ImapLogin>): void;
   /** The account that has logged in: the reader, whose flags are shown and changed. */
   readonly reader: AccountId;
+  /** What its mailboxes may hold. */
+  readonly quota: Quota | undefined;
   /** The account whose mailboxes are named in commands: the reader's own. */
   readonly owner: AccountId;
   /** No command runs behind this one. */

@@ -16,6 +16,7 @@ import { FAILED_LOGINS_MAX, LOGIN_END_MS } from '../../base/limits.ts';
 import { LOGIN_IS_OVER } from '../../directory/caller.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import { startTls } from '../../net/start-tls.ts';
+import type { Quota } from '../../store/quota.ts';
 import type { Line } from '../../wire/framer.ts';
 import { CommandFramer, type ImapFrame, SESSION_FRAMER_LIMITS } from '../../wire/imap/command-framer.ts';
 import { startsMessage } from '../../wire/imap/commands/append.ts';
@@ -23,7 +24,7 @@ import { ImapCursor, tagOf } from '../../wire/imap/grammar.ts';
 import { encodeContinuation, encodeTagged, encodeUntagged } from '../../wire/imap/responses/status.ts';
 import { capabilityText } from './capability.ts';
 import { commands, uidCommands } from './commands.ts';
-import type { AnnouncedMessage, ImapConversation } from './conversation.ts';
+import type { AnnouncedMessage, ImapConversation, ImapLogin } from './conversation.ts';
 import type { ImapDoor } from './door.ts';
 import { replyOf } from './errors.ts';
 import type { SessionState } from './handler.ts';
@@ -41,7 +42,7 @@ export class ImapSession implements ImapConversation {
   selected: SelectedMailbox | undefined;
   announced: AnnouncedMessage | undefined;
   #state: SessionState = 'not-authenticated';
-  #login: StandingLogin<{ readonly account: AccountId }> | undefined;
+  #login: StandingLogin<ImapLogin> | undefined;
   #account: AccountId | undefined;
   #unwatch: (() => void) | undefined;
   #unwatchLogin: (() => void) | undefined;
@@ -171,6 +172,10 @@ export class ImapSession implements ImapConversation {
     return this.#account;
   }
 
+  get quota(): Quota | undefined {
+    return this.#login?.now()?.quota;
+  }
+
   get owner(): AccountId {
     return this.reader;
   }
@@ -205,7 +210,7 @@ export class ImapSession implements ImapConversation {
     this.write(encodeContinuation(text));
   }
 
-  loggedIn(login: StandingLogin<{ readonly account: AccountId }>): void {
+  loggedIn(login: StandingLogin<ImapLogin>): void {
     const account = login.now()?.account;
     // BYE may have been said while the password was looked at: then the commands behind it must not run.
     if (account === undefined || this.gone) throw new Failure('denied', LOGIN_IS_OVER);

@@ -11,6 +11,7 @@ import type { Address } from '../../message/address.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
 import type { TlsServer } from '../../net/tls.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
+import type { Target } from '../../routing/targets.ts';
 import type { Intakes } from '../../store/intake.ts';
 import type { Submission, Submitted } from '../../transfer/submit.ts';
 
@@ -36,6 +37,8 @@ export interface SmtpDoor {
   readonly arrive: ((address: Address, peer: string) => Promise<Arrival>) | undefined;
   /** A recipient in a domain that is not ours, for this account; false where it has had all of this hour. */
   readonly maySendAbroad: (login: MailLogin) => boolean;
+  /** Whether one of these targets can take so many octets; undefined: nothing was announced. */
+  readonly hasRoom: (targets: readonly Target[], octets: number | undefined) => boolean;
   /** One more recipient is refused to this peer; false where its client has been refused too many. */
   readonly mayRefuse: (peer: string) => boolean;
   /** One more reply of this code, for the metrics. */

@@ -43,6 +43,7 @@ export async function openTestSmtp(
     logins: tableLogins(new Map()),
     arrive: undefined,
     maySendAbroad: () => true,
+    hasRoom: () => true,
     mayRefuse: () => true,
     countReply() {},
     ...options.door,

@@ -10,6 +10,7 @@ import type { Reply } from '../../base/reply.ts';
 import { type Address, formatAddress, tryParseAddress } from '../../message/address.ts';
 import { unsupportedNames } from '../attributes.ts';
 import { hopsTo } from '../destination.ts';
+import { quotaFor } from '../quota.ts';
 import { replies } from '../replies.ts';
 import { addressOfKey, type RecipientRow, type RouteRow, SITE_POSTMASTER, type UserRow } from '../rows.ts';
 import { hopTarget, mailboxTarget } from '../targets.ts';
@@ -46,7 +47,7 @@ export class Recipients {
     if (routingAddress !== undefined) return this.#reroute(row, routingAddress, depth);
     if (row.options !== undefined && part === 'members')
       return byOptions(this.#walk, this.#onward, { row, route, address, depth, part });
-    return row.kind === 'user' ? this.#user(row, address) : this.#lists.group(row, part, address, depth);
+    return row.kind === 'user' ? this.#user(row, address, route) : this.#lists.group(row, part, address, depth);
   }
 
   sitePostmaster(address: Address): Reply | undefined {
@@ -91,8 +92,10 @@ export class Recipients {
       : undefined;
   }
 
-  #user(row: UserRow, address: Address): Reply {
+  /** The site postmaster is in no domain. */
+  #user(row: UserRow, address: Address, route?: RouteRow): Reply {
     if (this.#walk.explain) this.#walk.step('delivery option', 'mailbox');
-    return this.#walk.target(mailboxTarget(address, row.account));
+    const quota = route && quotaFor(row, route, this.#walk.request);
+    return this.#walk.target(mailboxTarget(address, row.account, quota));
   }
 }

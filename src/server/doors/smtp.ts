@@ -9,6 +9,7 @@ import type { SmtpDoor } from '../../protocols/smtp/door.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
 import type { Intakes } from '../../store/intake.ts';
 import { acceptOperation } from '../../transfer/accept.ts';
+import { hasRoomFor } from '../../transfer/channels/store.ts';
 import { acceptBy, submit } from '../../transfer/submit.ts';
 import { placeParts } from '../channels.ts';
 import type { ThreadParts } from '../threads/parts.ts';
@@ -52,6 +53,7 @@ export function smtpDoor(parts: SmtpDoorParts): SmtpDoor {
       const kind = { name: 'abroad', size, perMinute: size / 60 };
       return useBuckets.take(useBuckets.bucket(kind, String(account)), systemClock.monotonic());
     },
+    hasRoom: (targets, octets) => targets.some((target) => hasRoomFor(parts.database.reader, target, octets)),
     mayRefuse: (peer) => useBuckets.take(useBuckets.bucket(REFUSED, clientOf(peer)), systemClock.monotonic()),
     countReply: (listener, code) => counters.add('smtp', `${listener} ${code}`),
   };

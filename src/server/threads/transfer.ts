@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../base/clock.ts';
 import type { MessageId, PublishedRevision, SegmentId } from '../../base/ids.ts';
 import { Resolver } from '../../net/resolver.ts';
+import { DomainQuotas } from '../../provisioning/domain-quotas.ts';
 import { RoutingCache } from '../../routing/cache.ts';
 import { channelNamed, pausedChannels } from '../../routing/channels.ts';
 import type { RoutingSettings } from '../../routing/settings.ts';
@@ -105,6 +106,7 @@ const submitFolder = new SubmitFolder({
   accept: acceptOnceOperation(writerParts),
 });
 const release = new Release({ reader, writer, log, paused: () => pausedChannels(routing.settings()) });
+const domainQuotas = new DomainQuotas({ reader, writer, log });
 const endHousekeeping = startHousekeeping(common);
 const stopReparse = startReparse({ reader, writer, blobs, log });
 writer.onNotification((notification) => {
@@ -135,6 +137,7 @@ let knownSettings: RoutingSettings | undefined;
 
 function tablesMoved(): void {
   release.wake();
+  domainQuotas.wake();
   const settings = routing.settings();
   // What channels say decides what is due.
   if (settings !== knownSettings) schedule.wake();
@@ -149,6 +152,7 @@ function begin(): void {
     () => {
       release.start();
       submitFolder.start();
+      domainQuotas.start();
     },
     (error: Error) => {
       log.error('transfer.begin', { detail: error.message });
@@ -163,6 +167,7 @@ async function stop(): Promise<void> {
   await submitFolder.stop();
   await stopReparse();
   await release.stop();
+  await domainQuotas.stop();
   await schedule.stop();
   resolver.close();
   await segments.close();

@@ -6,8 +6,10 @@
 // Never   waits for anything but the transaction
 
 import { type AccountId, idOf, type MailboxId } from '../../base/ids.ts';
+import type { Reader, Transaction } from '../../database/operation.ts';
 import type { Target } from '../../routing/targets.ts';
-import { type DeliveryMailbox, deliverToMailboxes } from '../../store/deliver.ts';
+import { type DeliveredMessage, type DeliveryMailbox, deliverToMailboxes } from '../../store/deliver.ts';
+import { decodeQuota, hasRoom, hasRoomIn } from '../../store/quota.ts';
 import { LOCAL_DELIVERY } from '../local-delivery.ts';
 import { type Outcome, outcome } from '../outcome.ts';
 import type { LocalChannel } from './channel.ts';
@@ -17,6 +19,7 @@ const STORE_SLICE = 200;
 
 const DELIVERED = outcome('delivered', '2.1.5', 'mailbox');
 const NO_MAILBOX = outcome('deferred', '4.3.0', 'The mailbox is not there');
+const FULL = outcome('deferred', '4.2.2', 'The mailbox is full');
 const IN_THE_WRITER: Outcome = { ...DELIVERED, operation: { name: LOCAL_DELIVERY, args: {} } };
 
 export const storeChannel: LocalChannel = {
@@ -26,10 +29,33 @@ export const storeChannel: LocalChannel = {
   keeps: true,
   deliver: ({ targets }) => Promise.resolve({ outcomes: targets.map(() => IN_THE_WRITER) }),
   async write(tx, message, targets) {
-    const found = await deliverToMailboxes(tx, { ...message, size: message.sizeBytes }, targets.map(mailboxOf));
-    return found.map((isThere) => (isThere ? DELIVERED : NO_MAILBOX));
+    const delivered = { ...message, size: message.sizeBytes };
+    if (targets.every(({ options }) => options['quota'] === undefined)) {
+      const found = await deliverToMailboxes(tx, delivered, targets.map(mailboxOf));
+      return found.map((isThere) => (isThere ? DELIVERED : NO_MAILBOX));
+    }
+    // One after another: accounts of one domain fill it together.
+    const outcomes: Outcome[] = [];
+    for (const target of targets) outcomes.push(await writeWithin(tx, delivered, target));
+    return outcomes;
   },
 };
+
+/** Whether a target can take so many octets now, as far as its channel can say: of one without a limit, yes. */
+export function hasRoomFor(reader: Reader, { options }: Target, octets = 0): boolean {
+  const quota = decodeQuota(options['quota']);
+  return quota === undefined || hasRoom(reader, idOf<AccountId>(options['account']), quota, { octets, messages: 1 });
+}
+
+/** Where its owner has a limit. */
+async function writeWithin(tx: Transaction, message: DeliveredMessage, target: Target): Promise<Outcome> {
+  const mailbox = mailboxOf(target);
+  const quota = decodeQuota(target.options['quota']);
+  const more = { octets: message.size, messages: 1 };
+  if (quota !== undefined && !(await hasRoomIn(tx, mailbox.owner, quota, more))) return FULL;
+  const [isThere] = await deliverToMailboxes(tx, message, [mailbox]);
+  return isThere ? DELIVERED : NO_MAILBOX;
+}
 
 /** The options of a target, as routing makes them (routing/targets.ts). */
 function mailboxOf({ options }: Target): DeliveryMailbox {

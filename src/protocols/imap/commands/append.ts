@@ -6,6 +6,7 @@ import { append as appendMessage } from '../../../store/deliver.ts';
 import { checkKeywords } from '../../../store/flags.ts';
 import { Intake, type TakenMessage } from '../../../store/intake.ts';
 import { canonicalMailboxName, findMailbox } from '../../../store/mailboxes.ts';
+import { hasRoom } from '../../../store/quota.ts';
 import { type AppendCommand, parseAppend } from '../../../wire/imap/commands/append.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { ImapFailure } from '../errors.ts';
@@ -23,6 +24,9 @@ export const append: CommandDefinition<AppendCommand> = {
     // Before the client has sent it all in vain; decided again in the operation.
     if (findMailbox(door.reader, owner, mailbox)?.selectable !== true) throw noMailbox();
     checkKeywords(command.flags.keywords);
+    const { quota } = session;
+    if (quota !== undefined && !hasRoom(door.reader, owner, quota, { octets: announced.sizeBytes, messages: 1 }))
+      throw new Failure('over-quota', 'The mailbox is full');
     if (announced.sizeBytes === 0) throw new Failure('invalid', 'The message is empty');
     if (announced.sizeBytes > door.limits.messageSizeBytes)
       throw new Failure('too-large', `A message may have ${door.limits.messageSizeBytes} bytes`);
@@ -76,6 +80,7 @@ async function store(
         message: row,
         flags: flagSet(flags),
         internalDate: internalDate ?? row.received,
+        ...(session.quota === undefined ? {} : { quota: session.quota }),
       },
       row.header.length + row.structure.length,
     );

@@ -20,8 +20,9 @@ export const copy: CommandDefinition<CopyCommand> = {
     const positions = view.positions(messages);
     // One operation, since COPY is whole or not at all.
     const [ranges = []] = view.uidSlices(positions, countPositions(positions));
+    const quota = session.quota === undefined ? {} : { quota: session.quota };
     const { uidValidity, sources, firstUid } = await session.door.writer
-      .execute(copyMessages, { ...access, ranges, target })
+      .execute(copyMessages, { ...access, ...quota, ranges, target })
       .catch((error) => {
         throw error instanceof Failure && error.kind === 'not-found' ? noMailbox() : error;
       });

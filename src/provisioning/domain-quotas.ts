@@ -1,0 +1,170 @@
+// Which accounts count for a domain with a limit for all of them (mailDomainDiskQuota, mailDomainMsgQuota): kept as the directory has it.
+//
+// In      a start: all accounts; a commit that moved rows of the routing tables: the domains and users that have moved
+// Out     accounts are counted for their domain, SLICE an operation; the counter follows in the same transaction (store/quota.ts)
+// States  idle -> reading what has changed -> assigning -> idle; a change meanwhile is read behind it
+// Limits  more than CHANGES_MAX changes, or changes before the history begins: all accounts are looked at
+// Errors  what the writer cannot take now is tried again at the next change, or after PAUSE_MS
+// Never   costs anything but one look at the domains where no domain has such a limit
+
+import { asFailure } from '../base/failure.ts';
+import type { AccountId, Revision } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import type { Reader, Writer } from '../database/operation.ts';
+import { readState } from '../routing/generation.ts';
+import { changedKeysAfter } from '../routing/history.ts';
+import { addressOfKey, type RecipientRow, type RouteRow } from '../routing/rows.ts';
+import { readRowsAfter } from '../routing/table-contents.ts';
+import { readRecipient, readRoute } from '../routing/tables.ts';
+import { assignQuotaRoot, isAnyQuotaRoot } from '../store/quota.ts';
+
+const PAGE_ROWS = 1000;
+const SLICE = 200;
+const CHANGES_MAX = 10_000;
+const PAUSE_MS = 10_000;
+
+export interface DomainQuotaParts {
+  readonly reader: Reader;
+  readonly writer: Writer;
+  readonly log: Log;
+}
+
+export class DomainQuotas {
+  readonly #parts: DomainQuotaParts;
+  /** Domains with a limit. */
+  readonly #domains = new Set<string>();
+  /** All changes up to this revision have been followed; undefined: none. */
+  #seen: Revision | undefined;
+  #running: Promise<void> | undefined;
+  #isStarted = false;
+  #isWanted = false;
+  #isStopping = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parts: DomainQuotaParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#isStarted = true;
+    this.wake();
+  }
+
+  /** Rows of the routing tables may have changed. Cheap: many calls are one look. */
+  wake(): void {
+    this.#isWanted = true;
+    if (!this.#isStarted || this.#isStopping || this.#running !== undefined) return;
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  /** Resolves when no slice is under way. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#isWanted && !this.#isStopping) {
+        this.#isWanted = false;
+        await this.#look();
+      }
+    } catch (error) {
+      this.#seen = undefined;
+      const { kind, detail, message } = asFailure(error);
+      this.#parts.log.warn('quota.count', { kind, detail: detail ?? message });
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.wake(), PAUSE_MS).unref();
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { reader } = this.#parts;
+    const seen = this.#seen;
+    const { revision, changes } = reader.snapshot(() => ({
+      revision: reader.routingRevision(),
+      changes:
+        seen === undefined || seen < readState(reader).historyFrom
+          ? undefined
+          : changedKeysAfter(reader, seen, CHANGES_MAX),
+    }));
+    if (changes === undefined || changes.length === CHANGES_MAX) await this.#all();
+    else await this.#changed(changes);
+    this.#seen = revision;
+  }
+
+  async #all(): Promise<void> {
+    const { reader } = this.#parts;
+    this.#domains.clear();
+    for (let after = ''; ; ) {
+      const rows = readRowsAfter(reader, 'route', after, PAGE_ROWS);
+      for (const { key, row } of rows) if (row.includes('"quota"') && hasLimit(JSON.parse(row))) this.#domains.add(key);
+      if (rows.length < PAGE_ROWS || this.#isStopping) break;
+      after = rows.at(-1)!.key;
+      await new Promise((turn) => setImmediate(turn));
+    }
+    if (this.#domains.size > 0 || isAnyQuotaRoot(reader)) await this.#users(() => true);
+  }
+
+  async #changed(changes: ReturnType<typeof changedKeysAfter>): Promise<void> {
+    const { reader } = this.#parts;
+    const { generation } = readState(reader);
+    const moved = new Set<string>();
+    for (const { kind, key } of changes) {
+      if (kind !== 'route') continue;
+      const row = readRoute(reader, generation, key);
+      const has = row !== null && hasLimit(row);
+      if (has === this.#domains.has(key)) continue;
+      if (has) this.#domains.add(key);
+      else this.#domains.delete(key);
+      moved.add(key);
+    }
+    if (moved.size > 0) await this.#users((domain) => moved.has(domain));
+    if (this.#domains.size === 0 && !isAnyQuotaRoot(reader)) return;
+    const users = changes
+      .filter(({ kind }) => kind === 'entry')
+      .map(({ key }) => readRecipient(reader, generation, key))
+      .filter((row) => row !== null);
+    await this.#assign(users);
+  }
+
+  /** Users of the domains that are meant, a page at a time. */
+  async #users(isMeant: (domain: string) => boolean): Promise<void> {
+    const { reader } = this.#parts;
+    for (let after = ''; !this.#isStopping; ) {
+      const rows = readRowsAfter(reader, 'entry', after, PAGE_ROWS);
+      const users = rows.map(({ row }) => JSON.parse(row) as RecipientRow);
+      await this.#assign(users.filter((user) => isMeant(domainOf(user))));
+      if (rows.length < PAGE_ROWS) return;
+      after = rows.at(-1)!.key;
+      await new Promise((turn) => setImmediate(turn));
+    }
+  }
+
+  async #assign(rows: readonly RecipientRow[]): Promise<void> {
+    const byDomain = new Map<string | null, AccountId[]>();
+    for (const row of rows) {
+      if (row.kind !== 'user' || row.account === 0) continue;
+      const own = domainOf(row);
+      const domain = this.#domains.has(own) ? own : null;
+      const accounts = byDomain.get(domain);
+      if (accounts === undefined) byDomain.set(domain, [row.account]);
+      else accounts.push(row.account);
+    }
+    for (const [domain, accounts] of byDomain)
+      for (let at = 0; at < accounts.length && !this.#isStopping; at += SLICE)
+        await this.#parts.writer.execute(assignQuotaRoot, { accounts: accounts.slice(at, at + SLICE), domain });
+  }
+}
+
+function hasLimit({ quota }: RouteRow): boolean {
+  return quota !== undefined && Object.values(quota).some((limit) => limit >= 0);
+}
+
+/** That of its primary address. */
+function domainOf({ addresses: [primary] }: RecipientRow): string {
+  return primary === undefined ? '' : addressOfKey(primary).domain;
+}

@@ -1,0 +1,71 @@
+// mailQuota, mailMsgQuota, mailDomainDiskQuota, mailDomainMsgQuota: what they say, and what holds for a user.
+//
+// In      values of the attributes: a number, with K, M or G behind it; -1 no limit, -2 the domain's; what stands behind `;`
+//         (a limit of a folder) is ignored and named
+// Out     limits in octets and messages; `problems` for what is none
+
+import { asciiLower } from '../base/characters.ts';
+import { type Entry, textValue } from '../directory/entry.ts';
+import type { Quota, QuotaLimit } from '../store/quota.ts';
+import type { RouteRequest } from './route-request.ts';
+import type { Problem, RouteRow, UserRow } from './rows.ts';
+
+/** -1: none, whatever the domain says. Absent: what the domain says. */
+const NO_QUOTA = -1;
+const OF_DOMAIN = -2;
+const UNITS: ReadonlyMap<string, number> = new Map([
+  ['', 1],
+  ['k', 1024],
+  ['m', 1024 ** 2],
+  ['g', 1024 ** 3],
+]);
+
+/** Undefined: what it is is the domain's to say. */
+export function quotaOf(entry: Entry, octets: string, messages: string, problems: Problem[]): QuotaLimit | undefined {
+  const [of, count] = [limitOf(entry, octets, problems), limitOf(entry, messages, problems)];
+  if (of === undefined && count === undefined) return undefined;
+  return { ...(of === undefined ? {} : { octets: of }), ...(count === undefined ? {} : { messages: count }) };
+}
+
+function limitOf(entry: Entry, attribute: string, problems: Problem[]): number | undefined {
+  const value = textValue(entry, asciiLower(attribute));
+  if (value === undefined) return undefined;
+  const semicolon = value.indexOf(';');
+  if (semicolon >= 0) problems.push({ attribute, value, reason: 'has limits of folders, which do not act' });
+  const text = asciiLower((semicolon < 0 ? value : value.slice(0, semicolon)).trim());
+  const limit = parseLimit(text);
+  if (limit === undefined) problems.push({ attribute, value, reason: 'is no number, with K, M or G behind it' });
+  return limit === OF_DOMAIN ? undefined : limit;
+}
+
+function parseLimit(text: string): number | undefined {
+  if (text === '-1' || text === '-2') return Number(text);
+  const unit = UNITS.get(text.slice(-1)) ?? 1;
+  const digits = unit === 1 ? text : text.slice(0, -1);
+  if (digits === '' || [...digits].some((digit) => digit < '0' || digit > '9')) return undefined;
+  const limit = Number(digits) * unit;
+  return Number.isSafeInteger(limit) ? limit : undefined;
+}
+
+/**
+ * What holds for mail to this user: the own limit, or the domain's for each user, and the domain's for all of them together. Reports
+ * and warnings of this program get in whatever is there.
+ */
+export function quotaFor(row: UserRow, route: RouteRow, { door, sender }: RouteRequest): Quota | undefined {
+  return door === 'internal' && sender === undefined ? undefined : limitsOf(row, route);
+}
+
+/** Undefined: it may hold anything. */
+export function limitsOf({ quota: own }: UserRow, route: RouteRow): Quota | undefined {
+  const { userQuota, quota: ofDomain, domain } = route;
+  if (own === undefined && userQuota === undefined && ofDomain === undefined) return undefined;
+  const limits = {
+    ...usable({ ...userQuota, ...own }),
+    ...(ofDomain === undefined ? {} : { domain: { ...usable(ofDomain), name: domain } }),
+  };
+  return Object.keys(limits).length === 0 ? undefined : limits;
+}
+
+function usable({ octets = NO_QUOTA, messages = NO_QUOTA }: QuotaLimit): QuotaLimit {
+  return { ...(octets === NO_QUOTA ? {} : { octets }), ...(messages === NO_QUOTA ? {} : { messages }) };
+}

@@ -1,0 +1,77 @@
+// What all of a domain's people together may hold: counted by the server from the write on that says so, over a restart too.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Client } from 'ldapts';
+import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
+import { administrator, domainDn, PASSWORD, populate, replaceAttribute } from './support/directory.ts';
+import { startWaypost, type Waypost } from './support/server.ts';
+
+const ANN = 'ann@acme.example';
+const BOB = 'bob@acme.example';
+
+let server: Waypost;
+let client: Client;
+
+before(async () => {
+  server = await startWaypost();
+  await populate(server, 'acme.example', ['ann', 'bob']);
+  client = await administrator(server);
+});
+
+after(async () => {
+  await client?.unbind();
+  await server?.stop();
+});
+
+const limit = (...values: readonly string[]): Promise<void> =>
+  replaceAttribute(client, domainDn('acme.example'), 'mailDomainMsgQuota', values);
+
+/** The code of RCPT. */
+async function asked(to: string): Promise<number> {
+  const smtp = await SmtpClient.open(server.listeners.smtp);
+  await smtp.command('MAIL FROM:<carol@remote.example>');
+  const { code } = await smtp.command(`RCPT TO:<${to}>`);
+  await smtp.quit();
+  return code;
+}
+
+async function send(to: string): Promise<void> {
+  const smtp = await SmtpClient.open(server.listeners.smtp);
+  await smtp.send('carol@remote.example', [to], Buffer.from('Subject: x\r\n\r\nx\r\n'));
+  await smtp.quit();
+}
+
+/** Accounts are counted by the transfer thread: soon, not at once. */
+async function until(what: string, to: string, code: number): Promise<void> {
+  for (let tries = 0; tries < 600; tries++) {
+    if ((await asked(to)) === code) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`never came true: ${what}`);
+}
+
+test('a domain that is full takes nothing for any of its people', async () => {
+  await send(ANN);
+  await send(BOB);
+  await limit('3');
+  assert.equal(await asked(ANN), 250);
+  await send(BOB);
+  await until('three messages fill it', ANN, 452);
+  assert.equal(await asked(BOB), 452);
+  const bob = await ImapClient.login(server.listeners.imap, BOB, PASSWORD);
+  await bob.command('SELECT INBOX');
+  await bob.command('STORE 1 +FLAGS (\\Deleted)');
+  await bob.command('EXPUNGE');
+  await bob.logout();
+  assert.equal(await asked(ANN), 250, 'what one of them removes is room for the other');
+  await limit('2');
+  await until('the limit is another', ANN, 452);
+  await server.kill9();
+  await server.restart();
+  client = await administrator(server);
+  await until('counted again after a kill', ANN, 452);
+  await limit();
+  await until('no limit any more', ANN, 250);
+});
