@@ -25,7 +25,7 @@ after(async () => {
   await server?.stop();
 });
 
-const limit = (...values: readonly string[]): Promise<void> =>
+const limit = (...values: string[]): Promise<void> =>
   replaceAttribute(client, domainDn('acme.example'), 'mailDomainMsgQuota', values);
 
 /** The code of RCPT. */

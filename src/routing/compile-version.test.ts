@@ -24,7 +24,7 @@ const digests: Readonly<Record<number, string>> = {
   // Aliases, hosts, sizes and texts of domains; hosts, addresses and sizes of users and lists; the entry's UUID.
   4: '24173a00779ed84b127016a2ecdeff41',
   // Delivery options, several at once.
-  5: '',
+  5: 'edf02c970fa244839df6cce5fde396d1',
 };
 
 type Values = Readonly<Record<string, AttributeValue | readonly AttributeValue[]>>;
@@ -83,6 +83,7 @@ const accesses = [
   '',
 ];
 const limits = ['0', '100', '-1', '1000000001', '1.5', ' 7 ', 'many', ''];
+const quotas = ['0', '2g', ' 10 K', '-1', '-2', '-3', '1M;#Trash:1', '1.5G', '9007199254740992', ''];
 const hosts = ['Mail.Example', ' mail ', '192.0.2.1', '[192.0.2.1]:25', '2001:db8::1', '[a.example]', 'a_b', 'a b', ''];
 const domainNames = ['Acme.Example', 'b\u00fccher.example', '[127.0.0.1]', 'a b', ''];
 const texts = ['Closed', ' first\r\nsecond ', 'f\u00fcr immer', 'x'.repeat(1000), ''];
@@ -117,6 +118,8 @@ const domains: readonly Entry[] = [
     ...texts.map((waypostDisabledText) => ({ waypostDisabledText })),
     ...['mx', ' MX ', 'sideways', ''].map((waypostRoute) => ({ waypostRoute })),
     ...limits.map((mailDomainMsgMaxBlocks) => ({ mailDomainMsgMaxBlocks })),
+    ...quotas.flatMap((quota) => [{ mailQuota: quota }, { mailMsgQuota: quota }, { mailDomainDiskQuota: quota }]),
+    ...quotas.map((mailDomainMsgQuota) => ({ mailDomainMsgQuota })),
     each(unsupportedAttributes.domain),
   ].map((values) => entry(DOMAIN, { objectClass: classes.domain, ...values })),
 ];
@@ -171,6 +174,7 @@ const recipients: readonly Entry[] = [
       { mailHost: hosts },
       ...addresses.map((mailRoutingAddress) => ({ mailRoutingAddress })),
       ...limits.map((mailMsgMaxBlocks) => ({ mailMsgMaxBlocks })),
+      ...quotas.flatMap((quota) => [{ mailQuota: quota }, { mailMsgQuota: quota }]),
       ...texts.map((mailRejectText) => ({ mailRejectText })),
       ...accesses.map((mailAllowedServiceAccess) => ({ mailAllowedServiceAccess })),
       ...limits.map((waypostRecipientsPerHour) => ({ waypostRecipientsPerHour })),
