@@ -506,7 +506,9 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'transfer.release': 'held mail could not be sent on just now; it is tried again',
   'transfer.record': 'an outcome could not be written yet; it is tried until it is',
   'transfer.schedule': 'the schedule met a bug; it goes on',
+  'transfer.reply': 'a sender has been answered in the absence of a user',
   'transfer.store': 'rows of the queue were delivered on this host',
+  'transfer.suspend': 'mail of a user who is suspended was held, or goes on',
   'transfer.window':
     'a destination cannot be reached: all that is due for it is put off, and after the first wait one probes',
 };

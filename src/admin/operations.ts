@@ -36,6 +36,8 @@ import {
 import { tokenAdd, tokenList, tokenRemove } from './token.ts';
 import { trace } from './trace.ts';
 import { userAdd, userList, userRemove, userShow } from './user.ts';
+import { userSet } from './user-set.ts';
+import { userSuspend } from './user-suspend.ts';
 
 export interface AdminParts extends EntryParts, StatusParts, CheckParts, CertificateParts, AuditParts, SyncParts {
   readonly reader: Reader;
@@ -53,6 +55,8 @@ export function adminOperations(parts: AdminParts) {
     userList(parts),
     userShow(parts),
     userRemove(parts),
+    userSet(parts),
+    userSuspend(parts),
     groupAdd(parts),
     groupList(parts),
     groupShow(parts),

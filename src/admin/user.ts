@@ -1,4 +1,4 @@
-// user add, list, show, remove.
+// user add, list, show, remove. What becomes of a user's mail: user-set.ts, user-suspend.ts.
 
 import { z } from 'zod';
 import { SUFFIX } from '../directory/dn.ts';
@@ -20,6 +20,7 @@ import {
 } from './entries.ts';
 import { domainOf, mailAddressOf, userDn } from './naming.ts';
 import { adminOperation } from './operation.ts';
+import { deliveryWords } from './words.ts';
 
 const address = z.string().min(1).max(320);
 
@@ -28,6 +29,12 @@ export interface ListedUser {
   readonly name: string;
   readonly dn: string;
   readonly status: string;
+}
+
+export interface ShownUser extends ListedUser {
+  /** What becomes of mail, in words. */
+  readonly delivery: readonly string[];
+  readonly entry: ShownEntry;
 }
 
 function listedUser(entry: Entry): ListedUser {
@@ -88,9 +95,9 @@ export const userList = (parts: EntryParts) =>
   });
 
 export const userShow = (parts: EntryParts) =>
-  adminOperation('user.show', z.object({ address }), (input): ListedUser & { entry: ShownEntry } => {
+  adminOperation('user.show', z.object({ address }), (input): ShownUser => {
     const entry = entryOfAddress(parts, mailAddressOf(input.address), 'user');
-    return { ...listedUser(entry), entry: show(parts.reader, entry) };
+    return { ...listedUser(entry), delivery: deliveryWords(entry), entry: show(parts.reader, entry) };
   });
 
 /** The mail stays in the store until it is collected; the address is free at once. */

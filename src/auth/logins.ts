@@ -233,7 +233,16 @@ export function createLogins(parts: LoginsParts): Logins {
         const domains = () => admissions.flatMap(({ domain }) => domain ?? []);
         const isOver = () => login.now() === undefined;
         const passwordChanged = () => void (proof.outlivesPassword !== true && login.end());
-        const watched = { id: login.id, uuid, readAt, domains, isOver, passwordChanged, msLeft: proof.msLeft };
+        const watched = {
+          id: login.id,
+          uuid,
+          readAt,
+          domains,
+          isOver,
+          passwordChanged,
+          end: () => login.end(),
+          msLeft: proof.msLeft,
+        };
         return open.watch(watched, over);
       },
     });

@@ -2,8 +2,8 @@
 //
 // In      notifications of commits: what lets an entry in has changed, what lets in who is of a domain
 // Out     a call to the session of a login that is over by it; none to any other
-// Ends    with its entry, by a status or an access rule of entry or domain, with its token, and with a changed password but in
-//         the session that changed it; at the time at which its token expires
+// Ends    with its entry, by a status or an access rule of entry or domain, with its token, with a changed password but in
+//         the session that changed it, and when its user is suspended; at the time at which its token expires
 // Limits  password changes remembered for logins that are under way: 1000; TURN logins asked in one turn
 // Never   reads anything for a login whose entry and domain have not changed
 
@@ -27,12 +27,16 @@ export interface OpenLogin {
   readonly msLeft?: (() => number) | undefined;
   /** The password of its entry has changed, in another session. */
   passwordChanged(): void;
+  /** For good, whatever the directory says: somebody who should not have may know the password. */
+  end(): void;
 }
 
 interface PasswordChange {
   readonly revision: Revision;
   /** The session that made it. */
   readonly session: string | undefined;
+  /** No session stays open, and none by another proof than the password. */
+  readonly ends: boolean;
 }
 
 const CHANGES_MAX = 1000;
@@ -67,23 +71,26 @@ export class OpenLogins {
   }
 
   #entryChanged(notification: Extract<Notification, { kind: 'login' }>): void {
-    const { uuid, revision, isPassword, session } = notification;
-    const change = { revision, session };
-    if (isPassword) {
+    const { uuid, revision, isPassword, session, submits } = notification;
+    const ends = submits === 'suspended';
+    const change = { revision, session, ends };
+    if (isPassword || ends) {
       keepBelow(this.#changes, CHANGES_MAX);
       this.#changes.delete(uuid);
       this.#changes.set(uuid, change);
     }
     for (const login of [...(this.#byEntry.get(uuid)?.keys() ?? [])]) {
-      if (isPassword) this.#passwordChanged(login, change);
+      if (isPassword || ends) this.#passwordChanged(login, change);
       this.#ask(login);
     }
   }
 
-  #passwordChanged(login: OpenLogin, { revision, session }: PasswordChange): void {
+  #passwordChanged(login: OpenLogin, { revision, session, ends }: PasswordChange): void {
     // Published revisions are the low 32 bits. A password that was looked at later was the new one.
     const isLater = ((revision | 0) - login.readAt) | 0;
-    if (isLater > 0 && login.id !== session) login.passwordChanged();
+    if (isLater <= 0) return;
+    if (ends) login.end();
+    else if (login.id !== session) login.passwordChanged();
   }
 
   async #domainChanged(domain: string): Promise<void> {

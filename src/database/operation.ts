@@ -39,6 +39,8 @@ export type Notification =
       readonly uuid: string;
       readonly revision: Revision;
       readonly isPassword: boolean;
+      /** It may send no more: all of its logins end; or it may again. */
+      readonly submits?: 'suspended' | 'again';
       readonly session?: string;
     }
   | { readonly kind: 'domain'; readonly domain: string } // what lets in who is of this domain has changed

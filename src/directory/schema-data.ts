@@ -376,6 +376,7 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   [`${OWN}.1.103`, 'waypostEnabled', 'boolean', 'single'],
   // A zone whose mail domains become entries: provisioning/zone-source.ts
   [`${OWN}.1.110`, 'waypostZoneServer', 'ia5'],
+  [`${OWN}.1.120`, 'waypostSubmitStatus', 'text', 'single'],
   // routing/compile-program.ts
   [`${OWN}.1.130`, 'waypostProgramPath', 'exact', 'single'],
   [`${OWN}.1.131`, 'waypostProgramArguments', 'exact', 'single'],
@@ -545,7 +546,8 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
     'top',
     '',
     'dataSource inetMailGroupStatus mailConversionTag mailDeferProcessing mailDeliveryFileURL mailDeliveryOption ' +
-      'mailEquivalentAddress mailMsgMaxBlocks mailProgramDeliveryInfo mailRejectText mailSieveRuleSource mgrpAddHeader ' +
+      'mailEquivalentAddress mailForwardingAddress mailMsgMaxBlocks mailProgramDeliveryInfo mailRejectText ' +
+      'mailSieveRuleSource mgrpAddHeader ' +
       'mgrpAllowedBroadcaster mgrpAllowedDomain mgrpAuthPassword mgrpBroadcasterPolicy mgrpDeliverTo ' +
       'mgrpDisallowedBroadcaster mgrpDisallowedDomain mgrpErrorsTo mgrpModerator mgrpMsgMaxSize mgrpMsgPrefixText ' +
       'mgrpMsgRejectAction mgrpMsgRejectText mgrpMsgSuffixText mgrpNoDuplicateChecks mgrpRemoveHeader ' +
@@ -571,9 +573,9 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
     '',
     'aclGroupAddr cn dataSource mailAllowedServiceAccess mailAntiUBEService mailAutoReplyMode mailAutoReplySubject ' +
       'mailAutoReplyTimeOut mailAutoReplyText mailAutoReplyTextInternal mailConversionTag mailDeferProcessing ' +
-      'mailDeliveryOption mailEquivalentAddress mailForwardingAddress mailMessageStore mailMsgMaxBlocks mailMsgQuota ' +
-      'mailProgramDeliveryInfo mailQuota mailSieveRuleSource mailSMTPSubmitChannel mailUserStatus ' +
-      'waypostRecipientsPerHour',
+      'mailDeliveryFileURL mailDeliveryOption mailEquivalentAddress mailForwardingAddress mailMessageStore ' +
+      'mailMsgMaxBlocks mailMsgQuota mailProgramDeliveryInfo mailQuota mailSieveRuleSource mailSMTPSubmitChannel ' +
+      'mailUserStatus waypostRecipientsPerHour waypostSubmitStatus',
   ],
   [
     `${OWN}.2.3`,

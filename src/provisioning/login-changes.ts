@@ -4,12 +4,15 @@
 // Out     notifications of the entry and of the domain that it is
 // Never   decides: it names more than what ends, and nothing where no attribute that counts for logins has changed
 
+import { asciiLower } from '../base/characters.ts';
 import type { Transaction } from '../database/operation.ts';
-import type { ChangedEntry, Entry } from '../directory/entry.ts';
+import { type ChangedEntry, type Entry, textValue } from '../directory/entry.ts';
 import { mailDomainOf } from '../directory/mail-domain.ts';
 import { changesPassword } from '../directory/scram-values.ts';
 import { TOKEN_KEY } from '../directory/token.ts';
 import { passwordsOf } from './guards.ts';
+
+const SUBMIT_STATUS = 'waypostsubmitstatus';
 
 /** What decides whether the entry is let in; its addresses say of which domain it is. */
 const OF_ENTRY = [
@@ -22,6 +25,7 @@ const OF_ENTRY = [
   TOKEN_KEY,
   'mail',
   'mailalternateaddress',
+  SUBMIT_STATUS,
 ];
 const OF_DOMAIN = [
   'objectclass',
@@ -41,12 +45,25 @@ export function noteLoginChanges(tx: Transaction, changed: ChangedEntry, session
     changesPassword(passwordsOf(before), passwordsOf(after));
   if (isPassword || hasMoved(before, after) || OF_ENTRY.some((key) => differs(before, after, key))) {
     const by = session === undefined ? {} : { session };
-    tx.afterCommit({ kind: 'login', uuid: before.uuid, revision, isPassword, ...by });
+    const submits = submissionChange(before, after);
+    const change = submits === undefined ? by : { ...by, submits };
+    tx.afterCommit({ kind: 'login', uuid: before.uuid, revision, isPassword, ...change });
   }
   const domain = mailDomainOf(before);
   if (domain === undefined) return;
   if (hasMoved(before, after) || OF_DOMAIN.some((key) => differs(before, after, key)))
     tx.afterCommit({ kind: 'domain', domain });
+}
+
+function submissionChange(before: Entry, after: Entry | undefined): 'suspended' | 'again' | undefined {
+  if (after === undefined || isSuspended(before) === isSuspended(after)) return undefined;
+  return isSuspended(after) ? 'suspended' : 'again';
+}
+
+/** As routing/compile-submission.ts reads it. */
+function isSuspended(entry: Entry): boolean {
+  const status = textValue(entry, SUBMIT_STATUS);
+  return status !== undefined && asciiLower(status.trim()) !== 'active';
 }
 
 function hasMoved(before: Entry, after: Entry | undefined): boolean {

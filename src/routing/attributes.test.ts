@@ -524,7 +524,7 @@ const cases: readonly Case[] = [
   // Still 451.
   [
     'another delivery option',
-    { ann: { mailDeliveryOption: ['mailbox', 'forward'] } },
+    { ann: { mailDeliveryOption: ['mailbox', 'shared'] } },
     'ann@acme.example',
     '451 4.3.5',
     'not supported',

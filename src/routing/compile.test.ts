@@ -227,10 +227,12 @@ test('delivery options act, wait to be built, or are none', () => {
   const compiled = (options: readonly string[], classes = userClasses) =>
     compileRecipient(entry('uid=ann,o=internet', { ...classes, mailDeliveryOption: options }), acme);
   assert.equal(compiled(['mailbox'])?.unsupported, undefined);
-  assert.deepEqual(compiled(['mailbox', 'AUTOREPLY'])?.unsupported, ['mailDeliveryOption: autoreply']);
+  assert.deepEqual(compiled(['mailbox', 'SHARED'])?.unsupported, ['mailDeliveryOption: shared']);
+  assert.deepEqual(compiled(['mailbox', 'hold'])?.options, ['hold']);
+  assert.equal(compiled(['autoreply'], groupClasses)?.problems?.length, 1);
   assert.equal(compiled(['members'], groupClasses)?.unsupported, undefined);
   assert.equal(compiled(['mailbox'], groupClasses)?.problems?.length, 1);
-  for (const none of ['sideways', '__proto__', 'constructor', 'members']) {
+  for (const none of ['sideways', '__proto__', 'constructor', 'members', 'native', 'unix']) {
     const row = compiled([none]);
     assert.equal(row?.unsupported, undefined);
     assert.equal(row?.problems?.[0]?.value, none);

@@ -25,6 +25,7 @@ import type { OwnAdmission } from './admission.ts';
 import { unsupportedAttributes } from './attributes.ts';
 import { compileList } from './compile-list.ts';
 import { compileOptions } from './compile-options.ts';
+import { submissionOf } from './compile-submission.ts';
 import { formatHops, HOPS_MAX, type Hop, parseHop } from './destination.ts';
 import { quotaOf } from './quota.ts';
 import { replyTextOf } from './replies.ts';
@@ -169,6 +170,7 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
       recipientsPerHour: recipientsPerHourOf(entry, problems),
       inetUserStatus: statusOf(entry, 'inetUserStatus', problems),
       mailUserStatus: statusOf(entry, 'mailUserStatus', problems),
+      ...submissionOf(entry, problems),
       problems: orAbsent(problems),
     });
   for (const { attribute, value } of placement.unusable ?? []) problems.push(unusableMember(attribute, value));

@@ -21,6 +21,10 @@ export interface Login extends Admission {
   readonly recipientsPerHour?: number | undefined;
   /** What its mailbox may hold. */
   readonly quota?: Quota | undefined;
+  /** It may send nothing. */
+  readonly isSuspended?: true;
+  /** The channel of what it sends to other hosts; absent: as of anybody. */
+  readonly submitChannel?: string;
 }
 
 /** Undefined when a row that is needed is not loaded. */
@@ -36,6 +40,8 @@ export function loginOf(row: UserRow, tables: Pick<RoutingTables, 'route'>, site
     addresses: primary === SITE_POSTMASTER ? site.hostnames.map((name) => `${primary}@${name}`) : row.addresses,
     recipientsPerHour: row.recipientsPerHour ?? route?.recipientsPerHour,
     quota: route === null ? undefined : limitsOf(row, route),
+    ...(row.isSuspended === undefined ? {} : { isSuspended: row.isSuspended }),
+    ...(row.submitChannel === undefined ? {} : { submitChannel: row.submitChannel }),
     ...admissionOf(route, row, site.hostnames),
   };
 }

@@ -34,6 +34,8 @@ const USER_KEYS = new Set([
   'account',
   'access',
   'recipientsPerHour',
+  'isSuspended',
+  'submitChannel',
   'problems',
 ]);
 const STATUS_KEYS = new Set(['inetDomainStatus', 'mailDomainStatus', 'inetUserStatus', 'mailUserStatus']);

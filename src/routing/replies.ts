@@ -39,6 +39,12 @@ export const replies = {
   },
   /** A rule that names a channel which is not there. Rules are checked when they are written. */
   noChannel: { code: 451, enhanced: '4.3.5', text: 'A rewrite rule names no channel, try again later' },
+  /** mailSMTPSubmitChannel */
+  noSubmitChannel: {
+    code: 451,
+    enhanced: '4.3.5',
+    text: 'Your mail goes by a channel that is not there, try again later',
+  },
   /** A rule without an address and without words of its own. */
   refusedByRule: { code: 550, enhanced: '5.1.2', text: 'No mail is taken for this domain' },
   rewrittenTooOften: { code: 554, enhanced: '5.4.6', text: 'Rewrite rules send this address in a circle' },

@@ -86,6 +86,8 @@ export interface OptionValues {
   readonly options?: readonly OptionName[];
   /** Of `program`: names in lower case. */
   readonly programs?: readonly string[];
+  /** mailForwardingAddress, as SMTP writes it. */
+  readonly forward?: readonly string[];
 }
 
 interface RecipientRowBase extends OptionValues {
@@ -118,6 +120,10 @@ export interface UserRow extends RecipientRowBase {
   readonly recipientsPerHour?: number;
   readonly inetUserStatus?: Status;
   readonly mailUserStatus?: Status;
+  /** waypostSubmitStatus: nothing goes out from this user. */
+  readonly isSuspended?: true;
+  /** mailSMTPSubmitChannel, in lower case: what this login sends to other hosts goes out by it. */
+  readonly submitChannel?: string;
 }
 
 /** A list. Its members are not in the row, see list-tables.ts. */

@@ -97,6 +97,25 @@ export function withOrigin(target: Target, origin: Address): Target {
   return { ...target, options: { ...target.options, from: formatAddress(origin) } };
 }
 
+/**
+ * What an entry of this host sends on, in place of the way that it goes: the message is marked first. `by` forwards, `to` is what
+ * the entry names.
+ */
+export function forwardTarget(
+  { recipient, key }: Pick<Target, 'recipient' | 'key'>,
+  options: { readonly by: string; readonly to: string; readonly heldBy?: string },
+): Target {
+  return { channel: 'forward', destination: '', recipient, key, options };
+}
+
+/** An answer of a user who is away. */
+export function autoreplyTarget(
+  recipient: Address,
+  options: { readonly entry: number; readonly account: AccountId; readonly by: string; readonly heldBy?: string },
+): Target {
+  return { channel: 'autoreply', destination: '', recipient, key: `autoreply ${options.account}`, options };
+}
+
 /** Undefined: the recipient itself. */
 export function originOf({ from }: JsonObject): Address | undefined {
   return typeof from === 'string' ? tryParseAddress(from) : undefined;

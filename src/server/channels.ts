@@ -1,11 +1,12 @@
 // The channels of this server, by kind: the one place where they are registered. How many there are of a kind, and what they
 // are called, the directory says.
 
-import type { Reader } from '../database/operation.ts';
 import type { ChannelKind } from '../routing/compile-channel.ts';
 import type { Site } from '../routing/resolve.ts';
+import { AutoreplyChannel, type AutoreplyParts } from '../transfer/channels/autoreply.ts';
 import type { Channel, LocalChannel } from '../transfer/channels/channel.ts';
 import { discardChannel } from '../transfer/channels/discard.ts';
+import { ForwardChannel } from '../transfer/channels/forward.ts';
 import { holdChannel } from '../transfer/channels/hold.ts';
 import { ProgramChannel, type ProgramChannelParts } from '../transfer/channels/program.ts';
 import { ReprocessChannel } from '../transfer/channels/reprocess.ts';
@@ -20,6 +21,8 @@ const localChannels = byKind<LocalChannel>([storeChannel, discardChannel]);
 export const checkedChannels: ReadonlyMap<ChannelKind, CheckedChannel> = byKind<Pick<Channel, 'name' | 'isLocal'>>([
   storeChannel,
   discardChannel,
+  AutoreplyChannel.kind,
+  ForwardChannel.kind,
   ProgramChannel.kind,
   ReprocessChannel.kind,
   holdChannel,
@@ -36,6 +39,8 @@ export function createChannels(parts: ChannelParts): ReadonlyMap<ChannelKind, Ch
   return byKind<Channel>([
     storeChannel,
     discardChannel,
+    new AutoreplyChannel(parts),
+    new ForwardChannel(parts),
     new ProgramChannel(parts),
     new ReprocessChannel(parts.reader),
     new SmtpChannel(parts),
@@ -43,7 +48,7 @@ export function createChannels(parts: ChannelParts): ReadonlyMap<ChannelKind, Ch
 }
 
 /** What channels need of the transfer thread. */
-export type ChannelParts = { readonly reader: Reader } & ProgramChannelParts & SmtpChannelParts;
+export type ChannelParts = AutoreplyParts & ProgramChannelParts & SmtpChannelParts;
 
 function byKind<C extends { readonly name: ChannelKind }>(channels: readonly C[]): ReadonlyMap<ChannelKind, C> {
   return new Map(channels.map((channel) => [channel.name, channel]));

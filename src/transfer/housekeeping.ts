@@ -9,11 +9,14 @@ import { operation, type Reader, type Writer } from '../database/operation.ts';
 import { forgetOnce } from './accept-once.ts';
 import { deleteJourneys, journeyRowFromTheEnd } from './journey.ts';
 import { forgetLists, nextKnown } from './list-progress.ts';
+import { forgetReplied } from './replied.ts';
 
 const EVERY_MS = 3_600_000;
 const AGE_MS = 30 * 86_400_000;
 /** Of names under which a message was accepted once. */
 const ONCE_AGE_MS = 7 * 86_400_000;
+/** Of who has been answered in somebody's absence: nobody asks for longer. */
+const REPLIED_AGE_MS = 366 * 86_400_000;
 /** Some hundred bytes each. */
 const JOURNEY_ROWS_MAX = 2_000_000;
 const SLICE = 2000;
@@ -55,10 +58,16 @@ async function pruneNames({ writer, clock }: HousekeepingParts): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, BREATH_MS));
 }
 
+async function pruneReplied({ writer, clock }: HousekeepingParts): Promise<void> {
+  while ((await writer.execute(forgetReplied, { before: clock.now() - REPLIED_AGE_MS })).more)
+    await new Promise((resolve) => setTimeout(resolve, BREATH_MS));
+}
+
 async function prune(parts: HousekeepingParts): Promise<void> {
   await pruneJourneys(parts);
   await pruneLists(parts);
   await pruneNames(parts);
+  await pruneReplied(parts);
 }
 
 /** Gives the function that ends it. The first round comes an hour from now. */

@@ -10,6 +10,7 @@ export type JourneyEventName =
   | 'discarded' // accepted and dropped: no mailbox has it, and no one hears of it
   | 'queued'
   | 'rerouted' // the tables lead elsewhere by now: other rows, or a mailbox, take the row's place
+  | 'forwarded' // by a user, to an address elsewhere: a row for that host takes the row's place
   | 'relayed' // another host has taken it
   | 'deferred'
   | 'failed'

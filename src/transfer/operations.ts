@@ -11,8 +11,10 @@ import { forgetLists } from './list-progress.ts';
 import { removeRows, retryRows, retrySlice } from './manage.ts';
 import { type RecordParts, recordOperation } from './record.ts';
 import { releaseSlice } from './release.ts';
+import { forgetReplied } from './replied.ts';
 import { dropReports } from './reports/drop.ts';
 import { reportOperation } from './reports/send.ts';
+import { suspendRows } from './suspension.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: arguments and results differ from operation to operation
 export function transferOperations(parts: RecordParts): readonly Operation<any, any>[] {
@@ -36,5 +38,7 @@ export function transferOperations(parts: RecordParts): readonly Operation<any, 
     pruneJourney,
     forgetOnce,
     forgetLists,
+    forgetReplied,
+    suspendRows,
   ];
 }

@@ -1,11 +1,29 @@
-// waypost user add|list|show|remove
+// waypost user add|list|show|set|suspend|remove
 
 import { Command } from 'commander';
+import { Failure } from '../../base/failure.ts';
 import { type CommandContext, type CommonOptions, common } from '../command.ts';
-import { columns } from '../output.ts';
+import { columns, printable } from '../output.ts';
 import { readPassword } from '../password.ts';
+import { readText } from '../text.ts';
 import { changedText } from './changed.ts';
 import { entryText } from './entry-text.ts';
+
+interface SetOptions extends CommonOptions {
+  readonly dryRun?: boolean;
+  /** False: --no-forward. */
+  readonly forward?: string[] | false;
+  readonly vacationFrom?: string;
+  readonly vacationUntil?: string;
+  readonly vacationText?: string;
+  /** False: --no-vacation. */
+  readonly vacation?: boolean;
+}
+
+interface SuspendOptions extends CommonOptions {
+  readonly dryRun?: boolean;
+  readonly undo?: boolean;
+}
 
 interface AddOptions extends CommonOptions {
   readonly dryRun?: boolean;
@@ -51,7 +69,38 @@ export function userCommand(context: CommandContext): Command {
     .option('--json', 'print JSON')
     .action(async (address: string, options: CommonOptions) => {
       const shown = await context.client(options).call('user.show', { address });
-      context.printer(options).print(shown, () => entryText(shown.entry));
+      const words = shown.delivery.map((line) => `# ${printable(line)}\n`).join('');
+      context.printer(options).print(shown, () => `${words}${entryText(shown.entry)}`);
+    });
+  common(user.command('set'))
+    .description("what becomes of a user's mail; what is not named stays as it is")
+    .argument('<address>')
+    .option('--forward <address...>', 'mail goes on to these addresses')
+    .option('--no-forward', 'mail goes on to nobody')
+    .option('--vacation-from <day>', 'senders are answered from this day on, say 2026-12-20 (UTC), or from a time')
+    .option('--vacation-until <day>', 'and up to the end of this day')
+    .option('--vacation-text <text>', 'with this text; - reads it from standard input')
+    .option('--no-vacation', 'senders are not answered')
+    .option('--dry-run', 'say what would happen, and change nothing')
+    .option('--json', 'print JSON')
+    .action(async (address: string, options: SetOptions) => {
+      const changed = await context.client(options).call('user.set', {
+        address,
+        dryRun: options.dryRun,
+        forward: options.forward === false ? [] : options.forward,
+        vacation: await vacationOf(options),
+      });
+      context.printer(options).print(changed, () => changedText(changed));
+    });
+  common(user.command('suspend'))
+    .description('nothing more goes out from this user: sessions end, mail in the queue is held')
+    .argument('<address>')
+    .option('--undo', 'it goes on')
+    .option('--dry-run', 'say what would happen, and change nothing')
+    .option('--json', 'print JSON')
+    .action(async (address: string, { undo, dryRun, ...options }: SuspendOptions) => {
+      const changed = await context.client(options).call('user.suspend', { address, undo, dryRun });
+      context.printer(options).print(changed, () => changedText(changed));
     });
   common(user.command('remove'))
     .description('take a user away; the address is free at once')
@@ -63,4 +112,11 @@ export function userCommand(context: CommandContext): Command {
       context.printer(options).print(changed, () => changedText(changed));
     });
   return user;
+}
+
+async function vacationOf(options: SetOptions) {
+  const { vacation, vacationFrom: from, vacationUntil: until, vacationText: text } = options;
+  if ([from, until, text].every((each) => each === undefined)) return vacation === false ? vacation : undefined;
+  if (vacation === false) throw new Failure('invalid', '--no-vacation with a vacation');
+  return { from, until, text: text === '-' ? await readText() : text };
 }

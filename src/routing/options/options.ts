@@ -1,6 +1,9 @@
 // The delivery options that act, each with what it does. `members` and `members_offline` are walk/lists.ts, `hold` is walk/by-options.ts.
 
 import type { OptionName } from '../rows.ts';
+import { compileAutoreply, planAutoreply } from './autoreply.ts';
+import { compileForward } from './compile-forward.ts';
+import { planForward } from './forward.ts';
 import { planMailbox } from './mailbox.ts';
 import type { CompileOption, PlanOption } from './option.ts';
 import { compileProgramOption, planProgram } from './program.ts';
@@ -12,6 +15,8 @@ export interface DeliveryOption {
 }
 
 export const optionsThatAct: Readonly<Partial<Record<OptionName, DeliveryOption>>> = {
+  autoreply: { plan: planAutoreply, compile: compileAutoreply },
+  forward: { plan: planForward, compile: compileForward },
   mailbox: { plan: planMailbox },
   program: { plan: planProgram, compile: compileProgramOption },
 };

@@ -7,7 +7,7 @@
 
 import type { Reply } from '../../base/reply.ts';
 import { normalizeDn } from '../../directory/dn.ts';
-import type { Address } from '../../message/address.ts';
+import { type Address, formatAddress } from '../../message/address.ts';
 import { USUAL_OPTION } from '../compile-options.ts';
 import type { ListPart } from '../list-members.ts';
 import { optionsThatAct } from '../options/options.ts';
@@ -56,7 +56,7 @@ export function byOptions(
       target,
       follow: (to, leaving) => {
         found++;
-        follow(walk, onward, { to, depth, leaving });
+        if (walk.follow(`${option} of ${row.dn} to ${formatAddress(to)}`)) follow(walk, onward, { to, depth, leaving });
       },
     });
   }

@@ -7,13 +7,14 @@
 
 import { isPermanent, type Reply } from '../../base/reply.ts';
 import type { Address } from '../../message/address.ts';
+import type { ChannelRow } from '../compile-channel.ts';
 import { replies } from '../replies.ts';
 import type { ProbeNote } from '../resolution.ts';
 import { type Applied, appliedText, applyRule, type Conditions } from '../rewrite/apply.ts';
 import { initialProbe, type Probe, probesOf } from '../rewrite/probe.ts';
 import type { Rule, RuleSet } from '../rewrite/rule-set.ts';
 import { printTemplate } from '../rewrite/template.ts';
-import { meaningInRule, ruleTarget } from '../targets.ts';
+import { meaningInRule, ruleTarget, takesToHosts } from '../targets.ts';
 import type { Onward, Walk } from './walk.ts';
 
 const APPLICATIONS_MAX = 25;
@@ -137,7 +138,20 @@ export class ByRules {
       if (!this.#walk.request.mayRelay) return replies.relayDenied;
     }
     if (meaning === 'directory' && route !== null) return this.#onward.ofDomain(address, route, depth);
-    return this.#walk.target(ruleTarget(channel, address, { hop, waitsFor: `rule ${rule.key}` }));
+    const own = depth === 0 && route === null ? this.#ofLogin(channel) : channel;
+    if (own === undefined) return replies.noSubmitChannel;
+    // Where a login's channel has hosts of its own, they count.
+    const way = own !== channel && own.daemon !== undefined ? undefined : hop;
+    return this.#walk.target(ruleTarget(own, address, { hop: way, waitsFor: `rule ${rule.key}` }));
+  }
+
+  /** In place of the usual way out the channel of the login that sends. What a rule holds or drops it does not free. */
+  #ofLogin(channel: ChannelRow): ChannelRow | undefined {
+    const { channel: name } = this.#walk.request;
+    if (name === undefined || !takesToHosts(channel)) return channel;
+    if (this.#walk.explain) this.#walk.step('channel', `mailSMTPSubmitChannel of the login: ${name}`);
+    const own = this.#walk.channel(name);
+    return own !== undefined && takesToHosts(own) ? own : undefined;
   }
 
   #hasDomainEntry(domain: string): boolean | undefined {

@@ -22,6 +22,7 @@ import { dropDelays } from '../../transfer/reports/drop.ts';
 import { reportOperation, reportRows } from '../../transfer/reports/send.ts';
 import { Schedule } from '../../transfer/schedule.ts';
 import { SubmitFolder } from '../../transfer/submit-folder.ts';
+import { Suspension } from '../../transfer/suspension.ts';
 import { createChannels, placeParts } from '../channels.ts';
 import type { Counts } from '../counters.ts';
 import { segmentsPath, submitPath } from '../paths.ts';
@@ -86,6 +87,8 @@ const schedule = new Schedule({
   channels: createChannels({
     ...common,
     blobs,
+    site,
+    made: { intakes, nextId: common.nextId, clock: systemClock },
     resolver,
     settings: () => routing.settings(),
     hostnames: data.hostnames,
@@ -105,6 +108,7 @@ const submitFolder = new SubmitFolder({
   intakes,
   accept: acceptOnceOperation(writerParts),
 });
+const suspension = new Suspension({ ...common, site });
 const release = new Release({ reader, writer, log, paused: () => pausedChannels(routing.settings()) });
 const domainQuotas = new DomainQuotas({ reader, writer, log });
 const endHousekeeping = startHousekeeping(common);
@@ -112,6 +116,7 @@ const stopReparse = startReparse({ reader, writer, blobs, log });
 writer.onNotification((notification) => {
   if (notification.kind === 'queue') schedule.wake();
   if (notification.kind === 'routing') tablesMoved();
+  if (notification.kind === 'login' && notification.submits !== undefined) suspension.changed(notification.uuid);
 });
 
 parentPort?.on('message', (order: TransferOrder) => {
@@ -150,6 +155,7 @@ const BEGIN_AGAIN_MS = 10_000;
 function begin(): void {
   schedule.start().then(
     () => {
+      suspension.start();
       release.start();
       submitFolder.start();
       domainQuotas.start();
@@ -166,6 +172,7 @@ async function stop(): Promise<void> {
   endHousekeeping();
   await submitFolder.stop();
   await stopReparse();
+  await suspension.stop();
   await release.stop();
   await domainQuotas.stop();
   await schedule.stop();

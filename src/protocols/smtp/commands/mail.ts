@@ -29,14 +29,16 @@ export function mail(session: SmtpConversation, command: Mail): undefined {
   if (parameters.requireTls === true && session.record.tls === undefined)
     return session.reply(530, '5.7.0', 'REQUIRETLS is for connections with TLS');
   if (!maySend(session, sender)) return undefined;
+  const login = session.login?.now();
   const request: RouteRequest = {
     sender,
-    caller: session.login?.now()?.caller ?? ANONYMOUS,
+    caller: login?.caller ?? ANONYMOUS,
     // Only who has logged in may send to domains that are not ours.
     mayRelay: session.login !== undefined,
     door: session.isLmtp ? 'lmtp' : session.isSubmission ? 'submission' : 'smtp',
     ...(sizeBytes === undefined ? {} : { sizeBytes }),
     peer: session.record.peerAddress,
+    ...(login?.submitChannel === undefined ? {} : { channel: login.submitChannel }),
   };
   session.transaction = { request, parameters, recipients: [] };
   return session.reply(250, '2.1.0', 'Sender ok');

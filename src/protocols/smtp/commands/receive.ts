@@ -177,6 +177,7 @@ export class MessageReceiver {
       mayRelay,
       door: request.door,
       peer: request.peer,
+      ...(request.channel === undefined ? {} : { channel: request.channel }),
       sizeBytes: this.#intake.length,
       // By LMTP each of them is told, and the client makes the report.
       refused: this.#session.isLmtp ? 'return' : 'report',

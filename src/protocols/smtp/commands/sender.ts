@@ -13,6 +13,10 @@ export function maySend(session: SmtpConversation, sender: Address | undefined):
     session.close(421, '4.7.0', `${door.hostname(session.record)} ${LOGIN_IS_OVER}`);
     return false;
   }
+  if (now.isSuspended === true) {
+    session.reply(550, '5.7.1', 'This account may not send mail now, ask your postmaster');
+    return false;
+  }
   // An author may use any of the account's addresses, and no other's.
   if (sender === undefined || now.addresses.includes(addressKey(sender))) return true;
   session.reply(553, '5.7.1', 'Sender is not one of your addresses');

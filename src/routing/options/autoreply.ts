@@ -1,0 +1,32 @@
+// The option `autoreply`: the sender is answered in the user's absence.
+//
+// Out     a target of the channel `autoreply`, which reads the entry when it answers: a text or a date that has changed counts at once
+// Without a text, and without the mode that sends the message back, there is nothing to answer with: the option is ignored
+
+import { asciiLower } from '../../base/characters.ts';
+import { type Entry, textValue } from '../../directory/entry.ts';
+import { formatAddress } from '../../message/address.ts';
+import { addressOfKey } from '../rows.ts';
+import { autoreplyTarget } from '../targets.ts';
+import type { CompileOption, PlanOption } from './option.ts';
+
+export const compileAutoreply: CompileOption = (entry, problems) => {
+  if (hasAnswer(entry)) return {};
+  problems.push({ attribute: 'mailDeliveryOption', value: 'autoreply', reason: 'mailAutoReplyText is missing' });
+  return undefined;
+};
+
+export const planAutoreply: PlanOption = ({ row, address, target }) => {
+  const [primary] = row.addresses;
+  if (row.kind !== 'user' || primary === undefined) return;
+  const { entry, account, isSuspended } = row;
+  const by = formatAddress(addressOfKey(primary));
+  target(autoreplyTarget(address, { entry, account, by, ...(isSuspended ? { heldBy: 'suspended' } : {}) }));
+};
+
+function hasAnswer(entry: Entry): boolean {
+  if (asciiLower(textValue(entry, 'mailautoreplymode')?.trim() ?? '') === 'echo') return true;
+  for (const key of entry.attributes.keys())
+    if (key.startsWith('mailautoreplytext') && (textValue(entry, key) ?? '').trim() !== '') return true;
+  return false;
+}

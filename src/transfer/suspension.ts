@@ -1,0 +1,186 @@
+// The queue of a user who is suspended: the user's mail is held, and goes on once the user is suspended no more.
+//
+// In      notifications of commits, each with the entry; at a start every sender that the queue has
+// Out     rows of that sender, and of what the user has sent on, held or released, SLICE rows an operation
+// States  what a channel works on just now is looked at again until it has come to an end. What comes later, forwards and
+//         replies of the user, is held by routing; new mail the doors refuse
+// Never   holds reports: they have no sender
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { asciiLower } from '../base/characters.ts';
+import { asFailure } from '../base/failure.ts';
+import { idOf, type MessageId, type QueueRowId } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import { operation, type Reader, type Writer } from '../database/operation.ts';
+import { formatAddress } from '../message/address.ts';
+import type { RoutingCache } from '../routing/cache.ts';
+import type { Site } from '../routing/resolve.ts';
+import { addressOfKey } from '../routing/rows.ts';
+import { standingOfUuid } from '../routing/standing.ts';
+import { forwarderIn } from './forward.ts';
+import { continueJourney } from './journey.ts';
+import { rowsIn } from './queue.ts';
+
+const SLICE = 2000;
+const LOOK_AGAIN_MS = 1000;
+
+export interface SuspensionParts {
+  readonly reader: Reader;
+  readonly writer: Writer;
+  readonly routing: Pick<RoutingCache, 'findLogin'>;
+  readonly site: Site;
+  readonly log: Log;
+  readonly clock: { now(): number };
+}
+
+/** Rows that nothing works on. */
+export const suspendRows = operation(
+  'transfer.suspend',
+  async (tx, { rows: ids, holds, at }: { rows: readonly QueueRowId[]; holds: boolean; at: number }) => {
+    const rows = (await rowsIn(tx, ids)).filter(({ state, heldBy, lease }) =>
+      holds ? state === 'waiting' && lease === 0 : heldBy === 'suspended',
+    );
+    const known = JSON.stringify(rows.map(({ id }) => id));
+    const change = holds
+      ? "state = 'held', held_by = 'suspended'"
+      : "state = 'waiting', held_by = NULL, next_attempt = 0, attempts = 0, waited = 0";
+    await tx.run(`UPDATE queue SET ${change} WHERE id IN (SELECT value FROM json_each(?))`, known);
+    const status = holds ? '2.0.0 the sender is suspended' : '2.0.0 the sender is suspended no more';
+    for (const [message, own] of Map.groupBy(rows, (row): MessageId => row.message))
+      await continueJourney(
+        tx,
+        message,
+        at,
+        own.map(({ recipient }) => ({ event: holds ? 'held' : 'released', recipient, status })),
+      );
+    if (!holds && rows.length > 0) tx.afterCommit({ kind: 'queue' });
+    return { changed: rows.length };
+  },
+);
+
+/** What the queue says of a row. */
+interface SentRow {
+  readonly id: QueueRowId;
+  /** Whose suspension holds it: the sender's, and that of who has sent it on or answers. Addresses in lower case. */
+  readonly owners: readonly string[];
+  readonly isLeased: boolean;
+  readonly isHeld: boolean;
+}
+
+export class Suspension {
+  readonly #parts: SuspensionParts;
+  #work: Promise<void> = Promise.resolve();
+  #isStopped = false;
+  readonly #timers = new Set<NodeJS.Timeout>();
+
+  constructor(parts: SuspensionParts) {
+    this.#parts = parts;
+  }
+
+  /** What an earlier run was told and has not done. */
+  start(): void {
+    this.#soon(() => this.#allSenders());
+  }
+
+  /** The entry's status has changed. */
+  changed(uuid: string): void {
+    this.#soon(() => this.#ofEntry(uuid));
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    await this.#work;
+  }
+
+  /** One after the other: what is held is not released by who has looked before. */
+  #soon(work: () => Promise<void>): void {
+    this.#work = this.#work.then(async () => {
+      if (this.#isStopped) return;
+      try {
+        await work();
+      } catch (error) {
+        this.#parts.log.error('transfer.suspend', { detail: asFailure(error).message });
+        this.#again(work);
+      }
+    });
+  }
+
+  #again(work: () => Promise<void>): void {
+    if (this.#isStopped) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#soon(work);
+    }, LOOK_AGAIN_MS);
+    this.#timers.add(timer.unref());
+  }
+
+  async #ofEntry(uuid: string): Promise<void> {
+    const { reader, site } = this.#parts;
+    const login = standingOfUuid(reader, site, uuid)?.login;
+    if (login === undefined) return;
+    const addresses = new Set(login.addresses.map((key) => formatAddress(addressOfKey(key))));
+    const isBusy = await this.#look((row) => row.owners.some((owner) => addresses.has(owner)));
+    if (isBusy) this.#again(() => this.#ofEntry(uuid));
+  }
+
+  async #allSenders(): Promise<void> {
+    await this.#look(() => true);
+  }
+
+  /** A page a turn. Whether one of the rows is to be held and a channel works on it. */
+  async #look(isMeant: (row: SentRow) => boolean): Promise<boolean> {
+    const known = new Map<string, boolean | undefined>();
+    /** Undefined for who is nobody here: nothing is held for them, nor released. */
+    const isSuspended = (address: string): boolean | undefined => {
+      if (!known.has(address)) {
+        const login = this.#parts.routing.findLogin(address);
+        known.set(address, login && login.isSuspended === true);
+      }
+      return known.get(address);
+    };
+    let after = 0;
+    let isBusy = false;
+    while (!this.#isStopped) {
+      const rows = readPage(this.#parts.reader, after);
+      if (rows.length === 0) break;
+      after = rows.at(-1)!.id;
+      const meant = rows.filter(isMeant).map((row) => ({ ...row, said: row.owners.map(isSuspended) }));
+      const toHold = meant.filter(({ isHeld, said }) => !isHeld && said.includes(true));
+      const toRelease = meant.filter(({ isHeld, said }) => isHeld && !said.includes(true) && said.includes(false));
+      await this.#change(toHold, true);
+      await this.#change(toRelease, false);
+      isBusy ||= toHold.some(({ isLeased }) => isLeased);
+      await nextTurn();
+    }
+    return isBusy;
+  }
+
+  async #change(rows: readonly SentRow[], holds: boolean): Promise<void> {
+    const ids = rows.filter(({ isLeased }) => !isLeased).map(({ id }) => id);
+    if (ids.length === 0) return;
+    const { writer, clock, log } = this.#parts;
+    const { changed } = await writer.execute(suspendRows, { rows: ids, holds, at: clock.now() });
+    if (changed > 0) log.info('transfer.suspend', { rows: changed, holds });
+  }
+}
+
+/** Of rows that are still to be delivered. */
+function readPage(reader: Reader, after: number): SentRow[] {
+  return reader
+    .arrays(
+      `SELECT id, CASE WHEN state IN ('waiting', 'held') THEN sender ELSE '' END, prefix,
+         CASE WHEN channel IN ('forward', 'autoreply') THEN json_extract(options, '$.target.by') END, held_by, lease
+       FROM queue WHERE id > ? ORDER BY id LIMIT +?`,
+      after,
+      SLICE,
+    )
+    .map(([id, sender, prefix, by, heldBy, lease]) => ({
+      id: idOf<QueueRowId>(id),
+      owners: [String(sender), forwarderIn(String(prefix ?? '')), String(by ?? '')]
+        .filter((owner) => owner !== '')
+        .map(asciiLower),
+      isLeased: Number(lease) > 0,
+      isHeld: heldBy === 'suspended',
+    }));
+}
