@@ -122,6 +122,10 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
     'Proxies: each connection from there must begin with a PROXY header.',
   ],
   'proxy.listeners': ['list of listeners', 'The doors where that holds.'],
+  'smtp.xclient': [
+    'list of networks',
+    'Front ends that may say at the SMTP doors for whom they speak, by XCLIENT: such as `["192.0.2.7", "10.0.0.0/8"]`.',
+  ],
   'submit.folder': [
     'path',
     'Where local programs hand in mail. One outside the data directory is made for all users of the machine, with mode 1733.',
@@ -187,6 +191,7 @@ function defaults(): Readonly<Record<string, string>> {
     'audit.keep': text(time(audit.keepMs)),
     'proxy.trusted': 'none',
     'proxy.listeners': 'all but `dns` and `http`',
+    'smtp.xclient': 'none',
     'submit.folder': '`submit` in the data directory',
     'queue.retry': text(queue.retryMs.map(time)),
     'queue.delay': text(time(queue.delaysMs[0]!)),

@@ -64,6 +64,8 @@ export interface Logins {
   bearer(client: LoginClient, token: string): Promise<Caller>;
   /** Throws `not-private`, and `unsupported` for a mechanism that is not offered. */
   sasl(client: LoginClient, mechanism: string): SaslExchange<MailLogin>;
+  /** By the word of a peer that is believed: there is no proof, but the account must be let in. */
+  vouched(client: LoginClient, name: string): Promise<StandingLogin<MailLogin>>;
   saslBind(client: LoginClient, mechanism: string): SaslExchange<Caller>;
 }
 
@@ -79,6 +81,8 @@ interface Proven {
 
 /** Where the protocol has a command of its own for a name and a password. */
 const PASSWORD = 'password';
+/** Who stands for the client says who it is. */
+const VOUCHED = 'XCLIENT';
 /** RFC 6750 §2.1 */
 const BEARER = 'bearer';
 
@@ -135,6 +139,14 @@ export function createLogins(parts: LoginsParts): Logins {
       const isForAnother = found !== undefined && !opensDoor(found, client.door);
       const claim = { client, mechanism: BEARER, name: undefined, account, secret, isRight, isForAnother };
       return (await attempt(parts, claim)).caller;
+    },
+    async vouched(client, name) {
+      const readAt = revision();
+      const account = find(client, name);
+      const key = keyOf(client, name);
+      const proof: Proof = { isRight: () => account !== undefined, stands: () => true, outlivesPassword: true };
+      const claim = { client, mechanism: VOUCHED, name, key, account, secret: undefined, isRight: proof.isRight };
+      return mailLogin({ client, readAt, proof, ...(await attempt(parts, claim)) });
     },
     sasl: (client, mechanism) => begin(client, mechanism, mailLogin),
     saslBind: (client, mechanism) => begin(client, mechanism, boundLogin),

@@ -22,7 +22,10 @@ import { Deadline } from './deadline.ts';
 import { Output } from './output.ts';
 import { type TlsState, tlsOf } from './tls-state.ts';
 
-/** What is known of a connection. All but `tls` and `isPrivate` is known before its first byte and never changes. */
+/**
+ * What is known of a connection. All but `tls` and `isPrivate` is known before its first byte and never changes, unless a peer
+ * that may says in the protocol for whom it speaks.
+ */
 export interface ConnectionRecord {
   readonly id: number;
   /** The door: `smtp`, `submission`, `imap`, ... */
@@ -124,6 +127,11 @@ export class Connection<F extends { push(chunk: Buffer): void }> {
 
   get record(): ConnectionRecord {
     return this.#record;
+  }
+
+  /** The peer has said whose connection it is. */
+  speakFor(record: ConnectionRecord): void {
+    this.#record = record;
   }
 
   /** Another one after replaceTransport(): not to be kept in a variable across it. */

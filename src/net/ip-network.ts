@@ -27,6 +27,16 @@ export function networkBits(text: string): string | undefined {
   return length === undefined ? undefined : unmapped(net.slice(0, 1 + length));
 }
 
+/** What `isWithin` takes; what is no network is left out. */
+export function networksOf(texts: readonly string[]): readonly string[] {
+  return texts.map(networkBits).filter((network) => network !== undefined);
+}
+
+export function isWithin(address: string, networks: readonly string[]): boolean {
+  const bits = addressBits(address);
+  return bits !== undefined && networks.some((network) => bits.startsWith(network));
+}
+
 function prefixLength(text: string, net: string): number | undefined {
   const most = net.length - 1;
   if (String(Number(text)) === text && Number.isInteger(Number(text)))

@@ -5,7 +5,7 @@
 // Never   takes a header from anybody else; takes a client behind a proxy for one on this machine
 
 import { type ConnectionRecord, plainAddress } from './connection.ts';
-import { addressBits, networkBits } from './ip-network.ts';
+import { isWithin, networksOf } from './ip-network.ts';
 import type { ProxiedTls, ProxyHeader } from './proxy-protocol.ts';
 import type { TlsState } from './tls-state.ts';
 
@@ -21,13 +21,11 @@ export class Proxies {
 
   constructor({ trusted, listeners }: ProxyOptions) {
     this.#listeners = new Set(listeners);
-    this.#networks = trusted.map(networkBits).filter((network) => network !== undefined);
+    this.#networks = networksOf(trusted);
   }
 
   mustSendHeader({ listener, peerAddress }: ConnectionRecord): boolean {
-    if (this.#networks.length === 0 || !this.#listeners.has(listener)) return false;
-    const peer = addressBits(peerAddress);
-    return peer !== undefined && this.#networks.some((network) => peer.startsWith(network));
+    return this.#networks.length > 0 && this.#listeners.has(listener) && isWithin(peerAddress, this.#networks);
   }
 }
 

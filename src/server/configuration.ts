@@ -62,6 +62,8 @@ export interface Configuration {
   };
   /** Absolute path of the folder where local programs hand in mail; undefined: `submit` in the data directory. */
   readonly submit: { readonly folder: string | undefined };
+  /** Networks whose peers may say at the SMTP doors for whom they speak. */
+  readonly smtp: { readonly xclient: readonly string[] };
   readonly limits: Limits;
   readonly tls: {
     /** Absolute paths of directories with a subfolder a certificate. */
@@ -168,6 +170,7 @@ export const configurationSchema = z.strictObject({
     })
     .optional(),
   submit: z.strictObject({ folder: z.string().min(1).optional() }).optional(),
+  smtp: z.strictObject({ xclient: z.array(network).max(1000).optional() }).optional(),
   limits: z
     .strictObject({
       'message-size': size.optional(),
@@ -320,6 +323,7 @@ export function configure(text: string | undefined, fileName: string, overrides:
       delaysMs: [file.queue?.delay ?? 14_400_000],
     },
     submit: { folder: submitFolder === undefined ? undefined : resolve(dirname(fileName), submitFolder) },
+    smtp: { xclient: file.smtp?.xclient ?? [] },
     limits: limitsOf(file.limits),
     tls: {
       certificates: (file.tls?.certificates ?? []).map((path) => resolve(dirname(fileName), path)),

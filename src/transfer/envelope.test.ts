@@ -121,6 +121,8 @@ function doorOf(transfer: TestTransfer): SmtpDoor {
     clock: { ...systemClock, now: () => SAID_AT },
     log: silentLog,
     logins: loginsOf(transfer),
+    speaksForOthers: () => false,
+    admit: () => () => {},
     arrive: undefined,
     maySendAbroad: () => true,
     hasRoom: () => true,

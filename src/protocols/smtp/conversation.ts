@@ -27,6 +27,8 @@ export interface SmtpConversation {
   readonly isSubmission: boolean;
   /** A local mail system delivers: each recipient gets its own reply behind the message, and nobody relays. */
   readonly isLmtp: boolean;
+  /** The peer may say for whom it speaks. */
+  readonly mayIntroduce: boolean;
   /** The name of EHLO or HELO. */
   helloName: string | undefined;
   isExtended: boolean;
@@ -39,6 +41,10 @@ export interface SmtpConversation {
   /** Recipients that were refused for good since the last accepted message. */
   refusedRecipients: number;
 
+  /** 220 and our name. */
+  greet(): undefined;
+  /** The peer speaks for this client; `closed` is called when the connection is. */
+  introduce(client: ConnectionRecord, closed: () => void): void;
   /** From here on the session ends with its login. */
   loggedIn(login: StandingLogin<MailLogin>): void;
   reply(code: number, enhanced: string | undefined, ...lines: readonly string[]): undefined;

@@ -32,7 +32,11 @@ export interface SmtpDoor {
   readonly routing: RoutingCache;
   readonly intakes: Intakes;
   readonly submit: (submission: Submission) => Promise<Submitted>;
-  readonly logins: Pick<Logins, 'mechanisms' | 'sasl'>;
+  readonly logins: Pick<Logins, 'mechanisms' | 'sasl' | 'vouched'>;
+  /** A peer that may say for which client it speaks. */
+  readonly speaksForOthers: (record: ConnectionRecord) => boolean;
+  /** One more connection of this client, and how it is said that it has closed; undefined: it has too many. */
+  readonly admit: (record: ConnectionRecord) => (() => void) | undefined;
   /** Undefined where no message may bring a domain. */
   readonly arrive: ((address: Address, peer: string) => Promise<Arrival>) | undefined;
   /** A recipient in a domain that is not ours, for this account; false where it has had all of this hour. */

@@ -26,6 +26,7 @@ import { ehlo, helo } from './commands/hello.ts';
 import { mail } from './commands/mail.ts';
 import { rcpt } from './commands/rcpt.ts';
 import { starttls } from './commands/starttls.ts';
+import { xclient } from './commands/xclient.ts';
 import type { MailTransaction, SmtpConversation } from './conversation.ts';
 import type { SmtpDoor } from './door.ts';
 import { failureStatus } from './errors.ts';
@@ -34,6 +35,7 @@ export class SmtpSession implements SmtpConversation {
   readonly door: SmtpDoor;
   readonly connection: Connection<Framer>;
   readonly isSubmission: boolean;
+  readonly mayIntroduce: boolean;
   readonly isLmtp: boolean;
   /** Why the server ends it. */
   #farewell: readonly [code: number, enhanced: string, text: string] | undefined;
@@ -42,6 +44,8 @@ export class SmtpSession implements SmtpConversation {
   isExtended = false;
   #login: StandingLogin<MailLogin> | undefined;
   #transaction: MailTransaction | undefined;
+  /** Says that the client it speaks for has gone. */
+  #left: (() => void) | undefined;
   refusedRecipients = 0;
   failedLogins = 0;
 
@@ -49,13 +53,14 @@ export class SmtpSession implements SmtpConversation {
     this.door = door;
     this.isSubmission = record.listener === 'submission' || record.listener === 'submissions';
     this.isLmtp = record.listener === 'lmtp';
+    this.mayIntroduce = !this.isLmtp && door.speaksForOthers(record);
     this.connection = new Connection(socket, record, () => new Framer());
     this.connection.deadline(door.limits.loginTimeoutMs, this.#late);
   }
 
   /** From greeting to the end of the connection. Never rejects. */
   async converse(): Promise<void> {
-    this.reply(220, undefined, `${this.door.hostname(this.record)} ${this.isLmtp ? 'LMTP' : 'ESMTP'} Waypost`);
+    this.greet();
     do {
       for (let line = this.#nextLine(SMTP_LINE_BYTES); line !== undefined; line = this.#nextLine(SMTP_LINE_BYTES)) {
         const pending = this.#answer(line);
@@ -69,6 +74,19 @@ export class SmtpSession implements SmtpConversation {
     this.transaction = undefined;
     if (this.#farewell !== undefined) this.close(...this.#farewell);
     this.connection.end();
+  }
+
+  greet(): undefined {
+    this.reply(220, undefined, `${this.door.hostname(this.record)} ${this.isLmtp ? 'LMTP' : 'ESMTP'} Waypost`);
+  }
+
+  introduce(client: ConnectionRecord, closed: () => void): void {
+    this.connection.speakFor(client);
+    // It counts for one client at a time.
+    this.#left?.();
+    if (this.#left === undefined) this.connection.onClose(() => this.#left?.());
+    this.#left = closed;
+    this.refusedRecipients = 0;
   }
 
   #nextLine(maxBytes: number): Line | undefined {
@@ -160,6 +178,8 @@ export class SmtpSession implements SmtpConversation {
         return authenticate(this, command);
       case 'STARTTLS':
         return starttls(this);
+      case 'XCLIENT':
+        return this.isLmtp ? this.error(500, '5.5.1', 'Command unknown') : xclient(this, command);
       case 'RSET':
         this.transaction = undefined;
         return this.reply(250, '2.0.0', 'Reset');

@@ -41,6 +41,8 @@ export async function openTestSmtp(
     intakes: transfer.intakes,
     submit: (submission) => transfer.submit(submission),
     logins: tableLogins(new Map()),
+    speaksForOthers: () => false,
+    admit: () => () => {},
     arrive: undefined,
     maySendAbroad: () => true,
     hasRoom: () => true,

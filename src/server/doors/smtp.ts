@@ -4,6 +4,7 @@ import type { Logins } from '../../auth/logins.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { BucketKind } from '../../base/token-buckets.ts';
 import { clientOf } from '../../net/client-of.ts';
+import { isWithin, networksOf } from '../../net/ip-network.ts';
 import type { TlsServer } from '../../net/tls.ts';
 import type { SmtpDoor } from '../../protocols/smtp/door.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
@@ -26,11 +27,13 @@ export interface SmtpDoorParts extends ThreadParts {
   readonly intakes: Intakes;
   readonly logins: Logins;
   readonly arrive: SmtpDoor['arrive'];
+  readonly admit: SmtpDoor['admit'];
 }
 
 export function smtpDoor(parts: SmtpDoorParts): SmtpDoor {
   const { configuration, counters, routing } = parts;
   const { useBuckets } = parts.shared;
+  const peers = networksOf(configuration.smtp.xclient);
   const submitParts = {
     routing,
     revision: () => parts.shared.routingRevision(),
@@ -48,6 +51,9 @@ export function smtpDoor(parts: SmtpDoorParts): SmtpDoor {
     intakes: parts.intakes,
     submit: (submission) => submit(submitParts, submission),
     logins: parts.logins,
+    speaksForOthers: ({ listener, peerAddress }) =>
+      listener !== 'lmtp' && peers.length > 0 && isWithin(peerAddress, peers),
+    admit: parts.admit,
     arrive: parts.arrive,
     maySendAbroad({ account, recipientsPerHour: size = RECIPIENTS_PER_HOUR }) {
       const kind = { name: 'abroad', size, perMinute: size / 60 };

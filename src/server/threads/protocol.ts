@@ -105,6 +105,11 @@ const tls = new TlsServer({
   failed: (listener) => counters.add('handshake', listener),
 });
 const maildrops = new MaildropClient(report);
+const admit = admitConnections({
+  buckets: shared.useBuckets,
+  limits: configuration.limits,
+  generation: () => shared.lostThreads(),
+});
 const doors = {
   smtp: smtpDoor({
     ...parts,
@@ -112,6 +117,7 @@ const doors = {
     routing,
     intakes,
     logins,
+    admit,
     arrive: createArrive(
       parts,
       routing,
@@ -137,11 +143,6 @@ const doors = {
 /** Each open connection, and how its session is ended in its protocol's words. */
 const sessions = new Map<Socket, () => void>();
 const identify = createIdentifyClient({ ...parts, proxy: configuration.proxy });
-const admit = admitConnections({
-  buckets: shared.useBuckets,
-  limits: configuration.limits,
-  generation: () => shared.lostThreads(),
-});
 
 function open(socket: Socket, listener: ListenerName): void {
   sessions.set(socket, () => socket.destroy());
@@ -153,9 +154,16 @@ function open(socket: Socket, listener: ListenerName): void {
   identify(socket, listener, (connection) => begin(socket, listener, connection));
 }
 
+function isForOthers(connection: ConnectionRecord): boolean {
+  return SMTP_DOORS.has(connection.listener) && doors.smtp.speaksForOthers(connection);
+}
+
+const SMTP_DOORS: ReadonlySet<string> = new Set(['smtp', 'submission', 'submissions']);
+
 /** The client is known now. */
 function begin(socket: Socket, listener: ListenerName, connection: ConnectionRecord): void {
-  const closed = admit(connection);
+  // One that speaks for others counts as who it speaks for.
+  const closed = isForOthers(connection) ? () => {} : admit(connection);
   if (sessions.size > configuration.limits.connectionsMax || closed === undefined) {
     closed?.();
     refuse(socket, listener);

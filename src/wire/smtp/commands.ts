@@ -28,6 +28,8 @@ export type SmtpCommand =
     }
   /** So many octets follow. Undefined: nobody can know how many. */
   | { readonly verb: 'BDAT'; readonly octets: number | undefined; readonly isLast: boolean; readonly isSound: boolean }
+  /** Names in lower case, values in xtext. */
+  | { readonly verb: 'XCLIENT'; readonly attributes: CommandParameters }
   | { readonly verb: 'DATA' | 'RSET' | 'QUIT' | 'STARTTLS' | 'NOOP' | 'HELP' | 'VRFY' }
   /** `initial` as written: base64, or `=` for an empty response. */
   | { readonly verb: 'AUTH'; readonly mechanism: string; readonly initial: string | undefined }
@@ -69,6 +71,8 @@ export function parseCommand(line: string): SmtpCommand {
       return { verb: name };
     case 'AUTH':
       return parseAuth(cursor);
+    case 'XCLIENT':
+      return { verb: name, attributes: parseParameters(cursor) };
     default:
       return { verb: 'unknown', name };
   }

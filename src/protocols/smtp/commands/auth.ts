@@ -25,11 +25,12 @@ export async function authenticate(session: SmtpConversation, command: Auth): Pr
     session.reply(235, '2.7.0', 'Authentication succeeded');
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return fail(session, error);
+    return failLogin(session, error);
   }
 }
 
-function fail(session: SmtpConversation, failure: Failure): undefined {
+/** Of a login, however it was asked for. */
+export function failLogin(session: SmtpConversation, failure: Failure): undefined {
   const { door, record } = session;
   if (failure.kind === 'unauthenticated' && ++session.failedLogins >= FAILED_LOGINS_MAX)
     return session.close(421, '4.7.0', `${door.hostname(record)} Too many failed logins, closing connection`);

@@ -3,6 +3,7 @@
 
 import { FUTURE_RELEASE_MS } from '../../../wire/smtp/parameters.ts';
 import type { SmtpConversation } from '../conversation.ts';
+import { XCLIENT_ATTRIBUTES } from './xclient.ts';
 
 export function ehlo(session: SmtpConversation, name: string): undefined {
   begin(session, name, true);
@@ -33,6 +34,7 @@ const EXTENSIONS: Readonly<Record<string, Offer>> = {
     const mechanisms = isLmtp ? [] : door.logins.mechanisms({ door: 'smtp', record });
     return mechanisms.length > 0 && mechanisms.join(' ');
   },
+  XCLIENT: ({ mayIntroduce }) => mayIntroduce && XCLIENT_ATTRIBUTES.join(' '),
   HELP: always,
 };
 

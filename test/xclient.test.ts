@@ -1,0 +1,122 @@
+// XCLIENT: a front end says for whom it speaks, and the client stands in its place; from anybody else it is refused.
+
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { administrator, populate, replaceAttribute, userDn } from './support/directory.ts';
+import { Lines } from './support/lines.ts';
+import { type Endpoint, startWaypost, type Waypost } from './support/server.ts';
+
+const FRONT = '127.0.0.77';
+const ANN = 'ann@acme.example';
+
+async function start(context: TestContext): Promise<Waypost> {
+  const server = await startWaypost({
+    config: `[smtp]\nxclient = ["${FRONT}/32"]\n[limits]\nsmtp-connections-per-peer = 2\n`,
+  });
+  context.after(() => server.stop());
+  await populate(server, 'acme.example', ['ann']);
+  return server;
+}
+
+async function hello({ host, port }: Endpoint, from = FRONT): Promise<{ lines: Lines; offered: string }> {
+  const lines = new Lines(connect({ host, port, localAddress: from, noDelay: true }));
+  assert.match(await lines.line(), /^220 /);
+  const offered = await lines.command('EHLO front.example', '250 ');
+  return { lines, offered: offered.join('\n') };
+}
+
+async function newest(server: Waypost): Promise<string> {
+  const client = await ImapClient.login(server.listeners.imap, ANN, 'secret');
+  const messages = await client.fetchAll();
+  await client.logout();
+  return messages.at(-1)?.body.toString('latin1') ?? '';
+}
+
+async function deliver(lines: Lines, sender: string): Promise<void> {
+  await lines.command(`MAIL FROM:<${sender}>`, '250 ');
+  await lines.command(`RCPT TO:<${ANN}>`, '250 ');
+  await lines.command('DATA', '354 ');
+  await lines.command('Subject: x\r\n\r\nx\r\n.', '250 ');
+}
+
+test('a front end speaks for others', async (context) => {
+  const server = await start(context);
+  const { smtp, submission } = server.listeners;
+
+  await context.test('the client is in Received, and its HELO is too', async () => {
+    const { lines, offered } = await hello(smtp);
+    assert.match(offered, /^250-XCLIENT NAME ADDR PORT HELO PROTO LOGIN$/m);
+    await lines.command('XCLIENT NAME=c.example ADDR=203.0.113.5 PORT=1234 PROTO=ESMTP HELO=c.example', '220 ');
+    await deliver(lines, 'rex@remote.example');
+    assert.match(await newest(server), /^Received: from c\.example \(\[203\.0\.113\.5\]\)\r\n\tby .* with ESMTP /m);
+    // The next client of the same connection.
+    await lines.command('XCLIENT ADDR=IPV6:2001:db8::5 LOGIN=[UNAVAILABLE]', '220 ');
+    await lines.command('MAIL FROM:<rex@remote.example>', '503 ');
+    await lines.command('EHLO d.example', '250 ');
+    await deliver(lines, 'rex@remote.example');
+    assert.match(await newest(server), /^Received: from d\.example \(\[IPv6:2001:db8::5\]\)/m);
+    lines.close();
+  });
+
+  await context.test('who has logged in there has logged in here, as long as the directory lets it in', async () => {
+    const { lines } = await hello(submission);
+    await lines.command(`XCLIENT ADDR=203.0.113.5 LOGIN=${ANN}`, '220 ');
+    await lines.command('EHLO c.example', '250 ');
+    await lines.command('MAIL FROM:<bob@acme.example>', '553 5.7.1');
+    await deliver(lines, ANN);
+    assert.match(await newest(server), /^Received: from c\.example .*\r\n.* with ESMTPA /m);
+    const directory = await administrator(server);
+    await replaceAttribute(directory, userDn(ANN), 'mailUserStatus', ['disabled']);
+    assert.match(await lines.line(), /^421 4\.7\.0 /);
+    const { lines: later } = await hello(submission);
+    await later.command(`XCLIENT LOGIN=${ANN}`, '525 5.7.13');
+    await replaceAttribute(directory, userDn(ANN), 'mailUserStatus', ['active']);
+    await directory.unbind();
+    await later.command('XCLIENT LOGIN=nobody@acme.example', '535 5.7.8');
+    later.close();
+  });
+
+  await context.test('each client has as many connections as its own', async () => {
+    const open: Lines[] = [];
+    for (const [client, reply] of [
+      ['203.0.113.5', '220 '],
+      ['203.0.113.5', '220 '],
+      ['203.0.113.6', '220 '],
+      ['203.0.113.5', '421 '],
+    ] as const) {
+      const { lines } = await hello(smtp);
+      open.push(lines);
+      await lines.command(`XCLIENT ADDR=${client}`, reply);
+    }
+    // Another client in the place of the first one.
+    await open[0]!.command('XCLIENT ADDR=203.0.113.7', '220 ');
+    const { lines } = await hello(smtp);
+    await lines.command('XCLIENT ADDR=203.0.113.5', '220 ');
+    for (const each of [...open, lines]) each.close();
+  });
+
+  await context.test('from anybody else it is refused, and so is what is no client', async () => {
+    const { lines: stranger, offered } = await hello(smtp, '127.0.0.9');
+    assert.doesNotMatch(offered, /XCLIENT/);
+    await stranger.command('XCLIENT ADDR=203.0.113.5', '550 5.7.1');
+    stranger.close();
+    const { lines } = await hello(smtp);
+    for (const wrong of [
+      '',
+      'ADDR=x',
+      'ADDR=203.0.113.5+0',
+      'PORT=70000',
+      'PROTO=LMTP',
+      'HELO=a+20b',
+      'COLOUR=red',
+      'ADDR=',
+    ])
+      await lines.command(`XCLIENT ${wrong}`.trimEnd(), wrong === '' ? '220 ' : '501 5.5.4');
+    await lines.command('EHLO front.example', '250 ');
+    await lines.command('MAIL FROM:<rex@remote.example>', '250 ');
+    await lines.command('XCLIENT ADDR=203.0.113.5', '503 5.5.1');
+    lines.close();
+  });
+});
