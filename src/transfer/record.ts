@@ -217,7 +217,7 @@ function isToBeTold(row: QueueRow): boolean {
 /** The row stays until its sender has a report. */
 async function tell(tx: Transaction, row: QueueRow, counted: RecordedOutcome, action: Done['action']): Promise<void> {
   await tx.run(
-    `UPDATE queue SET state = 'done', action = ?, lease = 0, attempts = ?, next_attempt = 0, release_at = NULL, status = ?,
+    `UPDATE queue SET state = 'done', action = ?, lease = 0, attempts = ?, next_attempt = 0, release_at = NULL, delay_due = 0, status = ?,
        remote = ?, last_error = ? WHERE id = ?`,
     action,
     row.attempts,
@@ -270,7 +270,7 @@ async function fail(
     return event;
   }
   await tx.run(
-    `UPDATE queue SET state = 'failed', action = 'failed', held_by = NULL, release_at = NULL, lease = 0, attempts = ?, last_attempt = ?, next_attempt = 0, status = ?,
+    `UPDATE queue SET state = 'failed', action = 'failed', held_by = NULL, release_at = NULL, delay_due = 0, lease = 0, attempts = ?, last_attempt = ?, next_attempt = 0, status = ?,
        remote = ?, last_error = ? WHERE id = ?`,
     row.attempts + 1,
     timing.now,

@@ -29,7 +29,9 @@ export function noticeDue(row: QueueRow, waitedMs: number, delaysMs: readonly nu
 
 /** At most `limit`, in order of id. */
 export function delayedRows(reader: Reader, limit: number): QueueRow[] {
-  return reader.all('SELECT * FROM queue WHERE delay_due = 1 ORDER BY id LIMIT +?', limit).map(queueRow);
+  return reader
+    .all("SELECT * FROM queue WHERE delay_due = 1 AND state IN ('waiting', 'held') ORDER BY id LIMIT +?", limit)
+    .map(queueRow);
 }
 
 /** The rows wait on. */

@@ -65,7 +65,8 @@ export function reportOperation(parts: PlaceParts): Operation<ReportArguments, A
 
 async function rowsOfKind(tx: Transaction, ids: readonly QueueRowId[], kind: ReportKind): Promise<QueueRow[]> {
   const rows = await rowsIn(tx, ids);
-  return rows.filter((row) => (kind === 'delayed' ? row.isDelayDue : isToReport(row)));
+  // What has failed meanwhile is not delayed any more.
+  return rows.filter((row) => isToReport(row) === (kind !== 'delayed') && (kind !== 'delayed' || row.isDelayDue));
 }
 
 /** At most REPORTED_MAX rows of one message and one sender. Throws what the writer throws. */
