@@ -337,6 +337,22 @@ describe('with a server', { concurrency: false }, () => {
     await cli('queue hold --domain remote.example');
     assert.match((await cli('queue release --state held')).stdout, /rows? released$/m);
     await until((list) => list.every(({ state }) => state === 'waiting'));
+    // Written out, removed and brought back: the message with its envelope, and a new id.
+    const file = join(server.data, 'message.eml');
+    const lf = raw.slice(raw.indexOf('\x01\x01')).replaceAll('\r\n', '\n');
+    writeFileSync(file, `MAIL FROM:<ann@acme.example> ENVID=q1\nRCPT TO:<two@remote.example>\n${lf}`);
+    assert.equal((await cli(`queue remove ${id}`)).code, 0);
+    const imported = (await cli(`queue import ${file}`)).stdout.trim();
+    const [back] = await until((list) => list.some((row) => row.message === imported));
+    assert.ok(back !== undefined && imported !== message);
+    const again = (await cli(`queue show ${imported} --raw`)).stdout;
+    assert.ok(again.startsWith('MAIL FROM:<ann@acme.example> ENVID=q1\r\nRCPT TO:<two@remote.example>\r\n'), again);
+    assert.equal(again.slice(again.indexOf('\x01\x01')), raw.slice(raw.indexOf('\x01\x01')));
+    const [other] = await json<Row[]>('queue list --recipient two@remote.example');
+    assert.equal(other?.message, imported);
+    writeFileSync(file, 'Subject: no envelope\n\nx\n');
+    await refused(`queue import ${file}`, 65, /line 1: MAIL FROM:<\.\.>, .* are known/);
+    await refused(`queue import ${file}-not`, 65, /cannot be read/);
     const done = await cli('queue remove --recipient two@remote.example --reason LATER');
     assert.match(done.stdout, /^1 message, 1 recipient\n1 row removed$/m);
     assert.equal((await cli(`queue remove ${(await queue())[1]!.id}`)).code, 0);

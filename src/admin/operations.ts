@@ -13,6 +13,7 @@ import type { EntryParts } from './entries.ts';
 import { groupAdd, groupList, groupRemove, groupShow } from './group.ts';
 import { type CheckParts, mailboxCheck } from './mailbox.ts';
 import { queueHold, queueRelease } from './queue/hold.ts';
+import { type ImportingParts, queueImport } from './queue/import.ts';
 import { queueDestinations, queueList } from './queue/list.ts';
 import { queueRaw } from './queue/raw.ts';
 import { queueRemove } from './queue/remove.ts';
@@ -39,7 +40,14 @@ import { userAdd, userList, userRemove, userShow } from './user.ts';
 import { userSet } from './user-set.ts';
 import { userSuspend } from './user-suspend.ts';
 
-export interface AdminParts extends EntryParts, StatusParts, CheckParts, CertificateParts, AuditParts, SyncParts {
+export interface AdminParts
+  extends EntryParts,
+    StatusParts,
+    CheckParts,
+    CertificateParts,
+    AuditParts,
+    SyncParts,
+    ImportingParts {
   readonly reader: Reader;
   readonly zoneHost: ZoneHost;
 }
@@ -90,6 +98,7 @@ export function adminOperations(parts: AdminParts) {
     queueRelease(parts),
     queueReroute(parts),
     queueRemove(parts),
+    queueImport(parts),
     mailboxCheck(parts),
     trace(parts),
     auditList(parts),

@@ -60,6 +60,7 @@ export function administratorOperations(
     segments: segmentsPath(data),
     auditDirectory: auditPath(data),
     channels: checkedChannels,
+    messageBytesMax: main.configuration.limits.messageSizeBytes,
     version: VERSION,
     hostname: main.hostnames[0]!,
     listeners,

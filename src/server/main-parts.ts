@@ -14,6 +14,7 @@ import type { Audit } from './audit.ts';
 import type { Certificates } from './certificates.ts';
 import type { Configuration } from './configuration.ts';
 import type { Counters } from './counters.ts';
+import type { MainIntakes } from './main-intakes.ts';
 import type { ServingThreads } from './serving-threads.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -39,4 +40,5 @@ export interface MainParts {
   readonly threads: ServingThreads;
   readonly certificates: Certificates;
   readonly audit: Audit;
+  readonly incoming: MainIntakes;
 }

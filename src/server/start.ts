@@ -23,6 +23,7 @@ import { hostNames } from './host-name.ts';
 import { keepHouse } from './housekeeping.ts';
 import { threadLogins } from './logins.ts';
 import { keepMaildropLocks } from './maildrops.ts';
+import { openMainIntakes } from './main-intakes.ts';
 import type { MainParts } from './main-parts.ts';
 import { openDoors } from './open-doors.ts';
 import { openStore } from './open-store.ts';
@@ -103,7 +104,9 @@ export async function start(
   const serving = { supervisor, threads, certificates, audit };
   const syncRuns = new SyncRuns({ reader, writer, clock });
   const zoneSources = keepZoneSources({ ...common, reader, writer, clock, gate, supervisor });
+  const incoming = openMainIntakes({ ...common, writer, routing, clock, fatal });
   const main: MainParts = {
+    incoming,
     ...common,
     syncRuns,
     zoneSources,
@@ -135,6 +138,7 @@ export async function start(
 
   /** Transactions under way, segments, writer, store: in this order. */
   async function stopThreads(): Promise<void> {
+    await incoming.close();
     await writer.settled();
     await supervisor.stop();
     await audit.stop();

@@ -14,19 +14,22 @@
 // Order   MAIL, then RCPT lines; X- lines anywhere, each once at most; nothing else
 // Limits  TEXT_HEAD_BYTES to the boundary, RCPT_MAX recipients, LINE_BYTES a line
 // Errors  Failure('invalid') that names the line
+// Time    BY is relative to X-Arrived, where that is missing to now; HOLDUNTIL is absolute
 // The message of a file without a single CRLF has lines that end in LF: each becomes CRLF (crlfOf).
-// RFC 5321 §4.1.1.2 §4.1.1.3
+// RFC 5321 §4.1.1.2 §4.1.1.3; parameters as the submission door takes them: wire/smtp/parameters.ts
 
+import { systemClock } from '../base/clock.ts';
 import { asFailure, Failure } from '../base/failure.ts';
-import { type Envelope, formatPath, type Recipient } from '../message/envelope.ts';
-import { type Capabilities, NO_CAPABILITIES } from '../wire/smtp/client.ts';
+import type { Address } from '../message/address.ts';
+import type { Envelope, Recipient } from '../message/envelope.ts';
+import { type Capabilities, mailCommand, NO_CAPABILITIES, rcptCommand } from '../wire/smtp/client.ts';
 import { parseCommand, type SmtpCommand } from '../wire/smtp/commands.ts';
-import { formatMail, formatRcpt, parseMailParameters, parseRcptParameters } from '../wire/smtp/parameters.ts';
+import { parseMailParameters, parseRcptParameters } from '../wire/smtp/parameters.ts';
 
 /** No boundary within: it is no text form. */
 export const TEXT_HEAD_BYTES = 1024 * 1024 + 64;
 const RCPT_MAX = 100_000;
-const LINE_BYTES = 2048;
+const LINE_BYTES = 4096;
 const BOUNDARY = '\x01\x01';
 const CR = 0x0d;
 const LF = 0x0a;
@@ -43,36 +46,39 @@ export interface TextForm {
   readonly channel?: string;
 }
 
-/** To the boundary, with it. */
-export function writeTextHead({ envelope, id, arrivedAt, login, channel }: TextForm): Buffer {
-  const now = arrivedAt ?? Date.now();
-  const { isUtf8 } = envelope;
+/** To the boundary, with it. `now`: wall clock, for times that are written relative to it. */
+export function writeTextHead({ envelope, id, arrivedAt, login, channel }: TextForm, now = systemClock.now()): Buffer {
+  const { sender, recipients } = envelope;
+  const isUtf8 = envelope.isUtf8 === true || ![sender, ...recipients.map(({ address }) => address)].every(isAscii);
+  const mail = isUtf8 ? { ...envelope, isUtf8: true as const } : envelope;
   const lines = [
-    `MAIL FROM:${formatPath(envelope.sender)}${formatMail(envelope, now, EVERYTHING)}`,
-    ...envelope.recipients.map((each) => `RCPT TO:${formatPath(each.address)}${formatRcpt(each, EVERYTHING, isUtf8)}`),
+    mailCommand(mail, 0, { offered: ALL_OFFERED, now: arrivedAt ?? now }),
+    ...recipients.map((recipient) => rcptCommand(recipient, ALL_OFFERED, isUtf8)),
   ];
   const say = (name: string, value: string | undefined): void => {
-    if (value !== undefined) lines.push(`${name}: ${oneLine(value)}`);
+    if (value !== undefined) lines.push(`${name}: ${Buffer.from(oneLine(value), 'utf8').toString('latin1')}\r\n`);
   };
   say('X-Id', id);
   say('X-Arrived', arrivedAt === undefined ? undefined : new Date(arrivedAt).toISOString());
   say('X-Login', login);
   say('X-Channel', channel);
-  lines.push(BOUNDARY, '');
-  return Buffer.from(lines.join('\r\n'), 'utf8');
+  lines.push(`${BOUNDARY}\r\n`);
+  return Buffer.from(lines.join(''), 'latin1');
 }
 
-/** A file takes all that an envelope can say. */
-const EVERYTHING: Capabilities = {
+/** Every parameter is written. */
+const ALL_OFFERED: Capabilities = {
   ...NO_CAPABILITIES,
-  eightBitMime: true,
-  smtpUtf8: true,
-  dsn: true,
-  deliverBy: 0,
-  futureRelease: true,
-  priority: true,
-  requireTls: true,
+  ...{ eightBitMime: true, smtpUtf8: true, dsn: true, deliverBy: 0 },
+  ...{ futureRelease: true, priority: true, requireTls: true },
 };
+
+/** Domains are A-labels in any case. */
+function isAscii(address: Address | undefined): boolean {
+  if (address === undefined) return true;
+  for (let at = 0; at < address.localPart.length; at++) if (address.localPart.charCodeAt(at) > 0x7f) return false;
+  return true;
+}
 
 /** A directory may hold any text. */
 function oneLine(value: string): string {
@@ -84,7 +90,7 @@ function oneLine(value: string): string {
   return clean;
 }
 
-/** `bytes`: the file from its beginning, TEXT_HEAD_BYTES of it or all. A time that is so long from now counts from X-Arrived where that is there. */
+/** `bytes`: the file from its beginning, TEXT_HEAD_BYTES of it or all. `now`: wall clock. */
 export function parseTextHead(bytes: Buffer, now: number): { readonly form: TextForm; readonly bodyAt: number } {
   const parts = new HeadParts();
   let number = 1;
@@ -104,60 +110,62 @@ export function parseTextHead(bytes: Buffer, now: number): { readonly form: Text
 type MailCommand = Extract<SmtpCommand, { verb: 'MAIL' }>;
 
 class HeadParts {
-  #mail: MailCommand | undefined;
-  #mailNumber = 0;
+  #mail: { readonly command: MailCommand; readonly number: number } | undefined;
   readonly #recipients: Recipient[] = [];
-  #isEightBit = false;
+  /** Of the first recipient whose address is beyond ASCII. */
+  #eightBitAt: number | undefined;
   readonly #known: Partial<Record<keyof typeof FIELDS, string>> = {};
+  #arrivedAt: number | undefined;
 
   take(line: string, number: number): void {
     const colon = line.indexOf(':');
     const name = line.slice(0, colon).toLowerCase();
-    if (name in FIELDS) {
-      const field = name as keyof typeof FIELDS;
-      if (this.#known[field] !== undefined) throw notAt(number, `${FIELDS[field]} stands there twice`);
-      this.#known[field] = utf8(line.slice(colon + 1), number).trim();
-      if (field === 'x-arrived') timeOf(this.#known[field], number);
-    } else this.#command(line, number);
+    if (Object.hasOwn(FIELDS, name)) this.#field(name as keyof typeof FIELDS, line.slice(colon + 1), number);
+    else this.#command(line, number);
+  }
+
+  #field(field: keyof typeof FIELDS, written: string, number: number): void {
+    if (this.#known[field] !== undefined) throw notAt(number, `${FIELDS[field]} stands there twice`);
+    const value = utf8(written, number).trim();
+    this.#known[field] = value;
+    if (field === 'x-arrived') this.#arrivedAt = timeOf(value, number);
   }
 
   #command(line: string, number: number): void {
-    const command = commandOf(line, number);
+    const command = at(number, () => parseCommand(line));
     switch (command.verb) {
       case 'MAIL':
         if (this.#mail !== undefined) throw notAt(number, 'MAIL stands there twice');
-        this.#mail = command;
-        this.#mailNumber = number;
+        this.#mail = { command, number };
         return;
-      case 'RCPT':
+      case 'RCPT': {
         if (this.#mail === undefined) throw notAt(number, 'MAIL comes before RCPT');
         if (this.#recipients.length >= RCPT_MAX) throw notAt(number, `at most ${RCPT_MAX} recipients`);
-        this.#recipients.push({
-          address: command.recipient,
-          original: command.written,
-          ...explained(number, () => parseRcptParameters(command.parameters)),
-        });
-        this.#isEightBit ||= command.isEightBit;
+        const { recipient: address, written: original, parameters, isEightBit } = command;
+        if (isEightBit) this.#eightBitAt ??= number;
+        this.#recipients.push({ address, original, ...at(number, () => parseRcptParameters(parameters)) });
         return;
+      }
       default:
         throw notAt(number, 'MAIL FROM:<..>, RCPT TO:<..>, X-Id:, X-Arrived:, X-Login:, X-Channel: are known');
     }
   }
 
+  /** What MAIL says depends on X-Arrived, wherever that stands. */
   whole(number: number, now: number): TextForm {
     if (this.#mail === undefined) throw notAt(number, 'MAIL FROM is missing');
     if (this.#recipients.length === 0) throw notAt(number, 'there is no recipient');
-    const { sender, parameters, isEightBit } = this.#mail;
-    const { 'x-id': id, 'x-arrived': arrived, 'x-login': login, 'x-channel': channel } = this.#known;
-    const arrivedAt = arrived === undefined ? undefined : timeOf(arrived, number);
-    const scope = { now: arrivedAt ?? now, isAuthor: true };
-    const { sizeBytes, ...words } = explained(this.#mailNumber, () => parseMailParameters(parameters, scope));
-    if ((isEightBit || this.#isEightBit) && words.isUtf8 !== true)
-      throw notAt(this.#mailNumber, 'an address beyond ASCII is for mail with SMTPUTF8');
+    const { command, number: mailAt } = this.#mail;
+    const scope = { now: this.#arrivedAt ?? now, isAuthor: true };
+    const { sizeBytes: _, ...parameters } = at(mailAt, () => parseMailParameters(command.parameters, scope));
+    const eightBitAt = command.isEightBit ? mailAt : this.#eightBitAt;
+    if (eightBitAt !== undefined && parameters.isUtf8 !== true)
+      throw notAt(eightBitAt, 'an address beyond ASCII, and MAIL has no SMTPUTF8');
+    const { 'x-id': id, 'x-login': login, 'x-channel': channel } = this.#known;
     return {
-      envelope: { sender, recipients: this.#recipients, ...words },
+      envelope: { sender: command.sender, recipients: this.#recipients, ...parameters },
       ...(id === undefined ? {} : { id }),
-      ...(arrivedAt === undefined ? {} : { arrivedAt }),
+      ...(this.#arrivedAt === undefined ? {} : { arrivedAt: this.#arrivedAt }),
       ...(login === undefined ? {} : { login }),
       ...(channel === undefined ? {} : { channel }),
     };
@@ -166,11 +174,7 @@ class HeadParts {
 
 const FIELDS = { 'x-id': 'X-Id', 'x-arrived': 'X-Arrived', 'x-login': 'X-Login', 'x-channel': 'X-Channel' } as const;
 
-function commandOf(line: string, number: number): ReturnType<typeof parseCommand> {
-  return explained(number, () => parseCommand(line));
-}
-
-function explained<T>(number: number, parse: () => T): T {
+function at<T>(number: number, parse: () => T): T {
   try {
     return parse();
   } catch (error) {

@@ -12,7 +12,7 @@ import { adminOperation } from '../operation.ts';
 import { changeChosen, chosen, type ManagedQueue, type QueueParts } from './selected.ts';
 
 interface RerouteParts extends QueueParts {
-  readonly routing: Pick<RoutingCache, 'settings'>;
+  readonly routing: RoutingCache;
 }
 
 export const queueReroute = (parts: RerouteParts) =>

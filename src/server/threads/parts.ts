@@ -50,7 +50,11 @@ export function threadParts(data: ThreadData): ThreadParts {
 }
 
 /** How a thread opens and closes its segments. `fatal` reports to the main thread, which ends the process. */
-export function segmentHost(parts: ThreadParts, thread: number, fatal: (error: Error) => void): SegmentHost {
+export function segmentHost(
+  parts: Pick<ThreadParts, 'configuration' | 'ids' | 'writer'>,
+  thread: number,
+  fatal: (error: Error) => void,
+): SegmentHost {
   return {
     directory: segmentsPath(parts.configuration.data),
     nextId: () => parts.ids.next(),

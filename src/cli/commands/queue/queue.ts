@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import type { CommandContext } from '../../command.ts';
 import { holdCommand } from './hold.ts';
+import { importCommand } from './import.ts';
 import { listCommand } from './list.ts';
 import { releaseCommand } from './release.ts';
 import { removeCommand } from './remove.ts';
@@ -12,7 +13,7 @@ import { showCommand } from './show.ts';
 
 const VERBS = [
   ...[listCommand, showCommand],
-  ...[retryCommand, holdCommand, releaseCommand, rerouteCommand, removeCommand],
+  ...[retryCommand, holdCommand, releaseCommand, rerouteCommand, removeCommand, importCommand],
 ];
 
 export function queueCommand(context: CommandContext): Command {

@@ -1,0 +1,52 @@
+// The way in for messages that the main thread takes itself, over HTTP and the admin socket: a segment of its own, as each
+// thread has.
+//
+// States  open -> closed, before the writer is: what was taken until then is on disk
+
+import type { Clock } from '../base/clock.ts';
+import { Ids, type MessageId } from '../base/ids.ts';
+import type { WriterClient } from '../database/client.ts';
+import type { SharedState } from '../database/shared.ts';
+import type { RoutingCache } from '../routing/cache.ts';
+import { createIntakes, type Intakes } from '../store/intake.ts';
+import { SegmentWriter } from '../store/segment.ts';
+import { acceptOperation } from '../transfer/accept.ts';
+import { acceptBy, type Submission, type Submitted, submit } from '../transfer/submit.ts';
+import { placeParts } from './channels.ts';
+import type { Configuration } from './configuration.ts';
+import { segmentHost } from './threads/parts.ts';
+
+/** Number of the main thread. */
+const MAIN = 0;
+
+export interface MainIntakes {
+  readonly intakes: Intakes;
+  readonly nextId: () => MessageId;
+  readonly submit: (submission: Submission) => Promise<Submitted>;
+  /** Resolves when the segment is closed; nothing may be taken any more. */
+  readonly close: () => Promise<void>;
+}
+
+export interface MainIntakeParts {
+  readonly configuration: Configuration;
+  readonly shared: SharedState;
+  readonly writer: WriterClient;
+  readonly routing: RoutingCache;
+  readonly clock: Clock;
+  readonly fatal: (text: string) => void;
+}
+
+export function openMainIntakes(parts: MainIntakeParts): MainIntakes {
+  const { shared, writer, routing, clock } = parts;
+  const ids = new Ids(shared.ids, 0, clock.now);
+  const host = segmentHost({ ...parts, ids }, MAIN, (error) => parts.fatal(error.message));
+  const segments = new SegmentWriter(host);
+  const commit = acceptBy(writer, acceptOperation(placeParts(routing.site)));
+  const submitParts = { routing, revision: () => shared.routingRevision(), clock, commit };
+  return {
+    intakes: createIntakes(host, segments),
+    nextId: () => ids.next<MessageId>(),
+    submit: (submission) => submit(submitParts, submission),
+    close: () => segments.close(),
+  };
+}
