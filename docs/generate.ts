@@ -126,6 +126,10 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
     'list of networks',
     'Front ends that may say at the SMTP doors for whom they speak, by XCLIENT: such as `["192.0.2.7", "10.0.0.0/8"]`.',
   ],
+  'quota.warn': [
+    'number',
+    'A user is warned whose mailbox has so many percent of its limit; again when it has been below 80.',
+  ],
   'submit.folder': [
     'path',
     'Where local programs hand in mail. One outside the data directory is made for all users of the machine, with mode 1733.',
@@ -156,7 +160,7 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
 
 /** Key -> its default, as one would write it. */
 function defaults(): Readonly<Record<string, string>> {
-  const { listen, portOffset, log, auth, provision, audit, sync, queue, limits } = configure(
+  const { listen, portOffset, log, auth, provision, audit, sync, queue, quota, limits } = configure(
     undefined,
     'waypost.toml',
     {
@@ -192,6 +196,7 @@ function defaults(): Readonly<Record<string, string>> {
     'proxy.trusted': 'none',
     'proxy.listeners': 'all but `dns` and `http`',
     'smtp.xclient': 'none',
+    'quota.warn': text(String(quota.warnPercent)),
     'submit.folder': '`submit` in the data directory',
     'queue.retry': text(queue.retryMs.map(time)),
     'queue.delay': text(time(queue.delaysMs[0]!)),
@@ -499,6 +504,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'transfer.migrate': 'the options of a queue row of format 1 could not be read; it is taken as 7-bit',
   'transfer.notify':
     'a sender got a report of what has failed, been delayed or succeeded (`action`), or the original could not be read for it',
+  'quota.warn': 'a user was told that the mailbox is nearly full, or that could not be done just now',
   'quota.count': 'which accounts count for a domain with a limit could not be written just now; it is tried again',
   'transfer.pause': 'the queue pauses, because the writer takes nothing now',
   'submit.bad':

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import type { Client } from 'ldapts';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
-import { administrator, domainDn, PASSWORD, populate, replaceAttribute } from './support/directory.ts';
+import { administrator, domainDn, PASSWORD, populate, replaceAttribute, userDn } from './support/directory.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 
 const ANN = 'ann@acme.example';
@@ -74,4 +74,41 @@ test('a domain that is full takes nothing for any of its people', async () => {
   await until('counted again after a kill', ANN, 452);
   await limit();
   await until('no limit any more', ANN, 250);
+});
+
+test('a user is warned once when the mailbox is nearly full, and again after it was not', async () => {
+  const userLimit = (...values: string[]): Promise<void> =>
+    replaceAttribute(client, userDn('cat@beta.example'), 'mailMsgQuota', values);
+  await populate(server, 'beta.example', ['cat']);
+  const CAT = 'cat@beta.example';
+  await userLimit('10');
+  const imap = await ImapClient.login(server.listeners.imap, CAT, PASSWORD);
+  const warnings = async (): Promise<number> => {
+    const messages = await imap.fetchAll();
+    return messages.filter(({ body }) => body.includes('Subject: Your mailbox is ')).length;
+  };
+  const warned = async (count: number): Promise<void> => {
+    for (let tries = 0; (await warnings()) < count; tries++) {
+      if (tries > 600) throw new Error(`never warned ${count} times`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.equal(await warnings(), count);
+  };
+  for (let n = 0; n < 8; n++) await send(CAT);
+  assert.equal(await warnings(), 0);
+  await send(CAT);
+  await warned(1);
+  assert.equal(await asked(CAT), 452, 'the warning counts too');
+  // What goes over comes in again: not below 80 percent, no second warning.
+  await imap.command('SELECT INBOX');
+  await imap.command('STORE 1 +FLAGS.SILENT (\\Deleted)');
+  await imap.command('EXPUNGE');
+  await send(CAT);
+  await warned(1);
+  await imap.command('SELECT INBOX');
+  await imap.command('STORE 1:* +FLAGS.SILENT (\\Deleted)');
+  await imap.command('EXPUNGE');
+  for (let n = 0; n < 9; n++) await send(CAT);
+  await warned(1);
+  await imap.logout();
 });

@@ -11,11 +11,9 @@ import { holdChannel } from '../transfer/channels/hold.ts';
 import { ProgramChannel, type ProgramChannelParts } from '../transfer/channels/program.ts';
 import { ReprocessChannel } from '../transfer/channels/reprocess.ts';
 import { SmtpChannel, type SmtpChannelParts } from '../transfer/channels/smtp.ts';
-import { storeChannel } from '../transfer/channels/store.ts';
+import { storeChannel, storeChannelOf } from '../transfer/channels/store.ts';
 import type { CheckedChannel } from '../transfer/check.ts';
 import type { PlaceParts } from '../transfer/place.ts';
-
-const localChannels = byKind<LocalChannel>([storeChannel, discardChannel]);
 
 /** What is known of them without a thread of their own; for the checker of the queue. */
 export const checkedChannels: ReadonlyMap<ChannelKind, CheckedChannel> = byKind<Pick<Channel, 'name' | 'isLocal'>>([
@@ -29,9 +27,9 @@ export const checkedChannels: ReadonlyMap<ChannelKind, CheckedChannel> = byKind<
   SmtpChannel.kind,
 ]);
 
-/** For the writer, and for who posts its operations. */
-export function placeParts(site: Site): PlaceParts {
-  return { site, localChannels };
+/** For the writer, and for who posts its operations; `warnPercent` counts in the writer alone. */
+export function placeParts(site: Site, warnPercent = 90): PlaceParts {
+  return { site, localChannels: byKind<LocalChannel>([storeChannelOf({ warnPercent }), discardChannel]) };
 }
 
 /** For the transfer thread. */

@@ -61,6 +61,8 @@ export interface Configuration {
     readonly delaysMs: readonly number[];
   };
   /** Absolute path of the folder where local programs hand in mail; undefined: `submit` in the data directory. */
+  /** A user is warned whose mailbox has so much of its limit. */
+  readonly quota: { readonly warnPercent: number };
   readonly submit: { readonly folder: string | undefined };
   /** Networks whose peers may say at the SMTP doors for whom they speak. */
   readonly smtp: { readonly xclient: readonly string[] };
@@ -169,6 +171,7 @@ export const configurationSchema = z.strictObject({
       delay: duration.optional(),
     })
     .optional(),
+  quota: z.strictObject({ warn: z.number().int().min(1).max(100).optional() }).optional(),
   submit: z.strictObject({ folder: z.string().min(1).optional() }).optional(),
   smtp: z.strictObject({ xclient: z.array(network).max(1000).optional() }).optional(),
   limits: z
@@ -322,6 +325,7 @@ export function configure(text: string | undefined, fileName: string, overrides:
       expireMs: file.queue?.expire ?? 432_000_000,
       delaysMs: [file.queue?.delay ?? 14_400_000],
     },
+    quota: { warnPercent: file.quota?.warn ?? 90 },
     submit: { folder: submitFolder === undefined ? undefined : resolve(dirname(fileName), submitFolder) },
     smtp: { xclient: file.smtp?.xclient ?? [] },
     limits: limitsOf(file.limits),

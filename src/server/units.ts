@@ -63,7 +63,8 @@ export const derived: readonly Derived[] = [directoryIndex(), zoneTable(), routi
 // biome-ignore lint/suspicious/noExplicitAny: arguments and results differ from operation to operation
 export type AnyOperation = Operation<any, any>;
 
-export function operationsFor(site: Site): readonly AnyOperation[] {
+/** `warnPercent`: see placeParts. */
+export function operationsFor(site: Site, warnPercent?: number): readonly AnyOperation[] {
   return [
     openSegment,
     closeSegment,
@@ -106,6 +107,6 @@ export function operationsFor(site: Site): readonly AnyOperation[] {
     noteCheck,
     ...scramOperations,
     ...zoneOperations,
-    ...transferOperations(placeParts(site)),
+    ...transferOperations(placeParts(site, warnPercent)),
   ];
 }

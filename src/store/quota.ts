@@ -8,7 +8,7 @@
 // RFC 9208 §3
 
 import { Failure } from '../base/failure.ts';
-import type { AccountId } from '../base/ids.ts';
+import { type AccountId, idOf } from '../base/ids.ts';
 import type { Json, JsonObject } from '../base/json.ts';
 import { operation, type Reader, type Row, type Transaction } from '../database/operation.ts';
 
@@ -36,7 +36,7 @@ function useOfRow(row: Row | undefined): QuotaUse {
   return { octets: Number(row?.['octets'] ?? 0), messages: Number(row?.['messages'] ?? 0) };
 }
 
-function quotaUse(reader: Reader, account: AccountId): QuotaUse {
+export function quotaUse(reader: Reader, account: AccountId): QuotaUse {
   return useOfRow(reader.get(USE_OF_ACCOUNT, account));
 }
 
@@ -62,10 +62,64 @@ export function hasRoom(reader: Reader, account: AccountId, quota: Quota, more: 
   return quota.domain === undefined || fits(quota.domain, domainQuotaUse(reader, quota.domain.name), more);
 }
 
-export async function hasRoomIn(tx: Transaction, account: AccountId, quota: Quota, more: QuotaUse): Promise<boolean> {
-  if (!fits(quota, await quotaUseIn(tx, account), more)) return false;
+/** What the account holds before; undefined: there is no room for more. */
+export async function roomIn(
+  tx: Transaction,
+  account: AccountId,
+  quota: Quota,
+  more: QuotaUse,
+): Promise<QuotaUse | undefined> {
+  const use = await quotaUseIn(tx, account);
+  if (!fits(quota, use, more)) return undefined;
   const { domain } = quota;
-  return domain === undefined || fits(domain, useOfRow(await tx.get(USE_OF_DOMAIN, domain.name)), more);
+  const hasDomainRoom = domain === undefined || fits(domain, useOfRow(await tx.get(USE_OF_DOMAIN, domain.name)), more);
+  return hasDomainRoom ? use : undefined;
+}
+
+/** Of the own limit, in percent of what is nearest to it. */
+export function percentOf({ octets, messages }: QuotaLimit, use: QuotaUse): number {
+  const of = (part: number, limit: number | undefined): number =>
+    limit === undefined ? 0 : (100 * part) / Math.max(1, limit);
+  return Math.max(of(use.octets, octets), of(use.messages, messages));
+}
+
+/** Who has fallen below it may be warned again. */
+const AGAIN_BELOW_PERCENT = 80;
+
+/** Notes that the user of an account is to be warned, where a delivery has brought it so near to its limit; once. */
+export async function noteNearness(
+  tx: Transaction,
+  account: AccountId,
+  { before, now, warnPercent }: { readonly before: number; readonly now: number; readonly warnPercent: number },
+): Promise<void> {
+  const isKnown = (await tx.get('SELECT 1 FROM quota_warned WHERE account = ?', account)) !== undefined;
+  if (isKnown && before >= AGAIN_BELOW_PERCENT) return;
+  if (now < warnPercent) {
+    if (isKnown) await tx.run('DELETE FROM quota_warned WHERE account = ?', account);
+    return;
+  }
+  await tx.run('INSERT OR REPLACE INTO quota_warned (account, due) VALUES (?, 1)', account);
+  tx.afterCommit({ kind: 'queue' });
+}
+
+/** Accounts whose users are to be warned, each with the entry that it belongs to; at most `limit`. */
+export function accountsToWarn(reader: Reader, limit: number): { account: AccountId; uuid: string }[] {
+  return reader
+    .all(
+      `SELECT w.account AS account, a.uuid AS uuid FROM quota_warned AS w JOIN account AS a ON a.id = w.account
+       WHERE w.due = 1 ORDER BY w.account LIMIT +?`,
+      limit,
+    )
+    .map(({ account, uuid }) => ({ account: idOf<AccountId>(account), uuid: String(uuid) }));
+}
+
+/** Whether it still was to be done. */
+export async function endWarning(tx: Transaction, account: AccountId): Promise<boolean> {
+  const ended = await tx.arrays(
+    'UPDATE quota_warned SET due = 0 WHERE account = ? AND due = 1 RETURNING account',
+    account,
+  );
+  return ended.length > 0;
 }
 
 /** Whether any domain is counted, or was. */
@@ -80,7 +134,7 @@ export async function checkRoom(
   quota: Quota | undefined,
   more: QuotaUse,
 ): Promise<void> {
-  if (quota === undefined || (await hasRoomIn(tx, account, quota, more))) return;
+  if (quota === undefined || (await roomIn(tx, account, quota, more)) !== undefined) return;
   throw new Failure('over-quota', 'The mailbox is full');
 }
 

@@ -8,6 +8,7 @@
 //   mailbox_message  a reference to a message with its own uid and flags. `flags` and `keywords` are those of the
 //                    mailbox's owner, but \Deleted, which is the folder's: an expunge removes for all readers
 //   quota_root       what the accounts of a domain hold together, for a domain with a limit (quota.ts)
+//   quota_warned     accounts that are near to their limit, and whether their users are still to be told
 //   counter          `parser`: the version at least which all messages had when they were last looked at (reparse.ts)
 //   doomed_mailbox   deleted, its rows not yet removed: no session reads them any more
 //   vanished         what was expunged, for sessions and clients that were looking elsewhere
@@ -180,6 +181,14 @@ export const storeUnit: Unit = {
         `CREATE TRIGGER quota_gone AFTER DELETE ON mailbox WHEN OLD.quota_root IS NOT NULL BEGIN
            UPDATE quota_root SET octets = octets - OLD.bytes, messages = messages - OLD.messages WHERE id = OLD.quota_root;
          END`,
+      ],
+    },
+    {
+      version: 5,
+      statements: [
+        // Who has come near to the own limit; `due` while the warning is to be made.
+        'CREATE TABLE quota_warned (account INTEGER PRIMARY KEY, due INTEGER NOT NULL)',
+        'CREATE INDEX quota_warned_due ON quota_warned (account) WHERE due = 1',
       ],
     },
   ],

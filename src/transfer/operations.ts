@@ -9,6 +9,7 @@ import { noteIntent } from './intend.ts';
 import { beginRun, leaseRows, returnRows } from './leases.ts';
 import { forgetLists } from './list-progress.ts';
 import { removeRows, retryRows, retrySlice } from './manage.ts';
+import { quotaWarningOperation } from './quota-warning.ts';
 import { type RecordParts, recordOperation } from './record.ts';
 import { releaseSlice } from './release.ts';
 import { forgetReplied } from './replied.ts';
@@ -21,6 +22,7 @@ export function transferOperations(parts: RecordParts): readonly Operation<any, 
   return [
     acceptOperation(parts),
     acceptOnceOperation(parts),
+    quotaWarningOperation(parts),
     recordOperation(parts),
     reportOperation(parts),
     dropReports,

@@ -16,6 +16,7 @@ import { acceptOnceOperation } from '../../transfer/accept-once.ts';
 import { OutgoingTls } from '../../transfer/channels/outgoing-tls.ts';
 import { policyOf } from '../../transfer/clock.ts';
 import { startHousekeeping } from '../../transfer/housekeeping.ts';
+import { QuotaWarnings, quotaWarningOperation } from '../../transfer/quota-warning.ts';
 import { recordOperation } from '../../transfer/record.ts';
 import { Release } from '../../transfer/release.ts';
 import { dropDelays } from '../../transfer/reports/drop.ts';
@@ -110,11 +111,15 @@ const submitFolder = new SubmitFolder({
 });
 const suspension = new Suspension({ ...common, site });
 const release = new Release({ reader, writer, log, paused: () => pausedChannels(routing.settings()) });
+const quotaWarnings = new QuotaWarnings({ ...common, intakes, site, operation: quotaWarningOperation(writerParts) });
 const domainQuotas = new DomainQuotas({ reader, writer, log });
 const endHousekeeping = startHousekeeping(common);
 const stopReparse = startReparse({ reader, writer, blobs, log });
 writer.onNotification((notification) => {
-  if (notification.kind === 'queue') schedule.wake();
+  if (notification.kind === 'queue') {
+    schedule.wake();
+    quotaWarnings.wake();
+  }
   if (notification.kind === 'routing') tablesMoved();
   if (notification.kind === 'login' && notification.submits !== undefined) suspension.changed(notification.uuid);
 });
@@ -159,6 +164,7 @@ function begin(): void {
       release.start();
       submitFolder.start();
       domainQuotas.start();
+      quotaWarnings.start();
     },
     (error: Error) => {
       log.error('transfer.begin', { detail: error.message });
@@ -175,6 +181,7 @@ async function stop(): Promise<void> {
   await suspension.stop();
   await release.stop();
   await domainQuotas.stop();
+  await quotaWarnings.stop();
   await schedule.stop();
   resolver.close();
   await segments.close();

@@ -40,7 +40,7 @@ opened.close();
 
 const loop = new WriterLoop({
   database,
-  operations: operationsFor(site),
+  operations: operationsFor(site, configuration.quota.warnPercent),
   shared: new SharedState(data.shared),
   log: createLog(configuration.log, 'writer'),
   fatal: (error) => report({ kind: 'fatal', text: error.message }),
