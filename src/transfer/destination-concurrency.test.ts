@@ -162,7 +162,7 @@ test('a destination that cannot be reached is closed until its first wait is ove
   assert.equal(concurrency.closed(a), undefined);
   concurrency.missed(a, down, 1000);
   assert.equal(concurrency.closed(a), down);
-  assert.equal(concurrency.takeWaiting('smtp a').length, 5);
+  assert.equal(concurrency.takeWaiting('smtp\na').length, 5);
   while (running.length > 0) end(0);
   now = 999;
   assert.equal(concurrency.closed(a), down, 'it is remembered without rows');
@@ -220,9 +220,9 @@ test('a channel with a rate begins no more in its time, in any such time', () =>
 test('what waits for a host that is down is handed back, once', () => {
   const { concurrency, running, add, end } = open(10);
   for (let message = 0; message < 20; message++) add([row(message, message, 'a')]);
-  const waiting = concurrency.takeWaiting('smtp a');
+  const waiting = concurrency.takeWaiting('smtp\na');
   assert.equal(waiting.length + running.length, 20);
-  assert.deepEqual(concurrency.takeWaiting('smtp a'), []);
+  assert.deepEqual(concurrency.takeWaiting('smtp\na'), []);
   while (running.length > 0) end(0);
   assert.equal(concurrency.heldRows, 0);
 });
@@ -230,9 +230,9 @@ test('what waits for a host that is down is handed back, once', () => {
 test('a destination with many rows is not given more until it has room', () => {
   const { concurrency, end, running, add } = open(1);
   add(Array.from({ length: 600 }, (_, id) => row(id, id, 'a')));
-  assert.deepEqual(concurrency.full(), ['smtp a']);
+  assert.deepEqual(concurrency.full(), ['smtp\na']);
   for (let ended = 0; ended < 499; ended++) end(0);
-  assert.deepEqual(concurrency.full(), ['smtp a']);
+  assert.deepEqual(concurrency.full(), ['smtp\na']);
   end(0);
   assert.deepEqual(concurrency.full(), []);
   assert.equal(running.length, 1);

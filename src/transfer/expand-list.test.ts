@@ -7,10 +7,11 @@ import type { DirectoryChange } from '../directory/entry.ts';
 import { addDomain, addGroup, addUser, groupDn, replace, testSite, userDn } from '../provisioning/testing.ts';
 import { LIST_BEGIN } from '../routing/list-source.ts';
 import { storeChannel } from './channels/store.ts';
+import { dueRows } from './due-rows.ts';
 import { readSlice } from './expand-list.ts';
 import { forgetLists, nextKnown } from './list-progress.ts';
 import type { Outcome } from './outcome.ts';
-import { carriedBy, dueRows, encodeCarried, listQueue, type QueueEntry } from './queue.ts';
+import { carriedBy, encodeCarried, listQueue, type QueueEntry } from './queue.ts';
 import { recordOperation } from './record.ts';
 import { TestTransfer } from './testing.ts';
 
@@ -163,7 +164,8 @@ test('a slice counts once, though it has been read before another one was writte
   const message = await transfer.accept({ ...mail, to: ['all@acme.example'] });
   const { reader, writer } = transfer.directory;
   const record = recordOperation({ site: testSite, localChannels: new Map([['store', storeChannel]]) });
-  const listRow = () => dueRows(reader, 0, { keys: ['smtp remote.example'], channels: [] }, 10)[0]!;
+  const listRow = () =>
+    dueRows(reader, { after: 0, now: 0 }, { keys: ['smtp\nremote.example'], channels: [] }, 10).fresh[0]!;
   const row = listRow();
   const read = () => readSlice(reader, message, carriedBy(listRow()).target);
   const recordAs = (attempted: Outcome) =>
@@ -207,7 +209,7 @@ test('a list that leads to more than a million recipients is reported to the sen
     await tx.run("UPDATE queue SET options = ? WHERE channel = 'reprocess'", options);
   });
   const { reader, writer } = transfer.directory;
-  const carried = carriedBy(dueRows(reader, 0, { keys: [], channels: [] }, 1)[0]!);
+  const carried = carriedBy(dueRows(reader, { after: 0, now: 0 }, { keys: [], channels: [] }, 1).fresh[0]!);
   const progress = { number: 0, place: LIST_BEGIN, targets: 999_501, hasReached: true };
   const target = { ...carried.target, options: { ...carried.target.options, progress: progress as never } };
   await writer.execute(spoil, { options: encodeCarried({ ...carried, target }) });

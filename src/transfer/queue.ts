@@ -244,7 +244,9 @@ export async function deleteRows(tx: Transaction, ids: readonly QueueRowId[]): P
     await tx.run('DELETE FROM queue WHERE id IN (SELECT value FROM json_each(?))', JSON.stringify(ids));
 }
 
-const REPORTS = 'reports';
+export const REPORTS = 'reports';
+/** Stands in no destination. */
+const BETWEEN = '\n';
 
 /** Whether all that is left to do for it is to tell the sender. */
 export function isToReport({ state }: Pick<QueueRow, 'state'>): boolean {
@@ -253,46 +255,16 @@ export function isToReport({ state }: Pick<QueueRow, 'state'>): boolean {
 
 /** What is worked on together, and bounded together: the rows of one destination, or those that are to be reported. */
 export function workKey(row: Pick<QueueRow, 'state' | 'channel' | 'destination'>): string {
-  return isToReport(row) ? REPORTS : `${row.channel} ${row.destination}`;
+  return isToReport(row) ? REPORTS : row.channel + BETWEEN + row.destination;
 }
 
-/** What is not to be picked. */
-export interface Except {
-  /** See workKey: they have enough to do. */
-  readonly keys: readonly string[];
-  /** Names of channels that are paused or have enough to do. A report is made all the same: it is mail of its own. */
-  readonly channels: readonly string[];
+/** Undefined for the key of reports. */
+export function keyParts(key: string): Pick<QueueRow, 'channel' | 'destination'> | undefined {
+  const end = key.lastIndexOf(BETWEEN);
+  return end < 0 ? undefined : { channel: key.slice(0, end), destination: key.slice(end + 1) };
 }
 
 const DUE = `lease = 0 AND state <> 'held' AND release_at IS NULL`;
-const NOT_EXCEPTED = `CASE WHEN state IN ('failed', 'done') THEN '${REPORTS}' ELSE channel || ' ' || destination END
-  NOT IN (SELECT value FROM json_each(?))
-  AND (state IN ('failed', 'done') OR channel NOT IN (SELECT value FROM json_each(?)))`;
-
-/**
- * Rows that are due and not leased, at most `limit`, without what is excepted. Half of the limit is for rows that are tried
- * for the first time, half for the others, so that neither keeps the other waiting.
- */
-export function dueRows(reader: Reader, queueNow: number, except: Except, limit: number): QueueRow[] {
-  const excepted = [JSON.stringify(except.keys), JSON.stringify(except.channels)];
-  const half = Math.ceil(limit / 2);
-  return reader
-    .snapshot(() => [
-      ...reader.all(
-        `SELECT * FROM queue WHERE ${DUE} AND next_attempt = 0 AND ${NOT_EXCEPTED} LIMIT +?`,
-        ...excepted,
-        half,
-      ),
-      ...reader.all(
-        `SELECT * FROM queue WHERE ${DUE} AND next_attempt > 0 AND next_attempt <= ? AND ${NOT_EXCEPTED}
-         ORDER BY next_attempt LIMIT +?`,
-        queueNow,
-        ...excepted,
-        half,
-      ),
-    ])
-    .map(queueRow);
-}
 
 /** When the next row that is not due yet will be; undefined when there is none. */
 export function nextDueAt(reader: Reader, queueNow: number): number | undefined {

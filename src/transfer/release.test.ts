@@ -8,9 +8,10 @@ import { idOf, type QueueRowId } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
 import type { Writer } from '../database/operation.ts';
 import { add, addDomain, addGroup, addUser, domainDn, remove, replace, userDn } from '../provisioning/testing.ts';
+import { dueRows } from './due-rows.ts';
 import { releaseRows } from './hold.ts';
 import { retryAll } from './manage.ts';
-import { dueRows, nextDueAt } from './queue.ts';
+import { nextDueAt } from './queue.ts';
 import { Release, type ReleaseArguments, releaseSlice } from './release.ts';
 import { TestTransfer, type TestTransferOptions } from './testing.ts';
 
@@ -39,7 +40,8 @@ test('a held row is not due, and shows what it waits for', async (context) => {
   assert.deepEqual([row?.channel, row?.state, row?.waitsFor, row?.nextAttemptAt], ['hold', 'held', ENTRY_OF_BOB, null]);
   const { reader } = transfer.directory;
   const except = { keys: [], channels: [] };
-  assert.deepEqual(dueRows(reader, Number.MAX_SAFE_INTEGER, except, 100), []);
+  const time = { after: 0, now: Number.MAX_SAFE_INTEGER };
+  assert.deepEqual(dueRows(reader, time, except, 100), { fresh: [], retried: [] });
   assert.equal(nextDueAt(reader, 0), undefined);
   assert.equal(await retryAll(transfer.directory.writer), 0, 'it waits for a change, not for a time');
   assert.deepEqual(transfer.events(message), [`accepted ${BOB}`, `queued ${BOB}`]);

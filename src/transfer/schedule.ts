@@ -19,10 +19,11 @@ import type { Channel } from './channels/channel.ts';
 import { policyOf, QueueClock } from './clock.ts';
 import { groupRows } from './deliveries.ts';
 import { DestinationConcurrency } from './destination-concurrency.ts';
+import { dueRows, type Except } from './due-rows.ts';
 import { beginRun, leaseRows, returnRows } from './leases.ts';
 import { LocalWork, type LocalWorkParts } from './local-work.ts';
 import type { Outcome } from './outcome.ts';
-import { dueRows, isToReport, nextDueAt, type QueueRow, workKey } from './queue.ts';
+import { isToReport, nextDueAt, type QueueRow, workKey } from './queue.ts';
 import { delayedRows } from './reports/due.ts';
 import { REROUTE } from './reroute.ts';
 
@@ -30,8 +31,12 @@ import { REROUTE } from './reroute.ts';
 const PICK_ROWS = 500;
 /** Rows in memory, some hundred bytes each. */
 const HELD_MAX = 10_000;
-/** A pick takes at most this share of the thread: rows of busy destinations are passed over one by one. */
+/** A pick takes at most this share of the thread. */
 const PICK_SHARE = 4;
+/** While there is something to do: what comes meanwhile is picked, leased and begun together. */
+const PICK_REST_MS = 10;
+/** Rows tried before, of what has enough to do, are passed over one by one: from the first one on at most at this share. */
+const FULL_LOOK_SHARE = 20;
 const PAUSE_MS = 1000;
 const PAUSE_MAX_MS = 30_000;
 /** The longest sleep: what is due is asked for again. */
@@ -59,9 +64,16 @@ export class Schedule {
   #isPickWanted = false;
   /** Queue time of the last look: what was due then has been taken, or waits for a place. */
   #pickedAt = 0;
+  /** Queue time: rows tried before that were due until then have been taken, or passed over. */
+  #passedUntil = 0;
+  /** Monotonic: from then on all of them are looked at again. */
+  #fullLookAt = 0;
+  /** The last look has left out what has been passed over. */
+  #isPartial = false;
   /** Not before this time, of the monotonic clock. */
   #pickAt = 0;
   #queryMs = 0;
+  #hasFound = false;
   #pauseMs = 0;
   #wakeTimer: NodeJS.Timeout | undefined;
   #dueTimer: NodeJS.Timeout | undefined;
@@ -148,13 +160,15 @@ export class Schedule {
     if (this.#picking) return;
     this.#picking = true;
     this.#queryMs = 0;
+    this.#hasFound = false;
     try {
       while (this.#isPickWanted && !this.#stopping) {
         this.#isPickWanted = false;
         await this.#pickBlock();
       }
       this.#pauseMs = 0;
-      const rested = this.#parts.clock.monotonic() + Math.min(PAUSE_MS, PICK_SHARE * this.#queryMs);
+      const restMs = Math.max(this.#hasFound ? PICK_REST_MS : 0, Math.min(PAUSE_MS, PICK_SHARE * this.#queryMs));
+      const rested = this.#parts.clock.monotonic() + restMs;
       this.#pickAt = Math.max(this.#pickAt, rested);
       this.#sleep();
     } catch (error) {
@@ -172,10 +186,9 @@ export class Schedule {
       keys: [...this.#concurrency.full(), ...this.#local.busy()],
       channels: [...pausedChannels(this.#parts.routing.settings()), ...this.#concurrency.fullChannels()],
     };
-    const before = this.#parts.clock.monotonic();
     this.#reportDelays();
-    const rows = dueRows(this.#parts.reader, this.#pickedAt, except, limit);
-    this.#queryMs += this.#parts.clock.monotonic() - before;
+    const rows = this.#due(except, limit);
+    this.#hasFound ||= rows.length > 0;
     // A row of no channel of ours is the checker's to name; a report can be made of it all the same.
     const known = rows.filter((row) => isToReport(row) || this.#channel(row.channel) !== undefined);
     // A full block: there may be more, of destinations that are not full yet.
@@ -197,6 +210,20 @@ export class Schedule {
     for (const [name, rows] of Map.groupBy(leased, ({ channel }) => channel))
       for (const group of groupRows(rows, this.#channel(name)?.recipientsMax ?? 1)) this.#add(group);
     this.#begin();
+  }
+
+  #due(except: Except, limit: number): QueueRow[] {
+    const before = this.#parts.clock.monotonic();
+    this.#isPartial = before < this.#fullLookAt;
+    const after = this.#isPartial ? this.#passedUntil : 0;
+    const { fresh, retried } = dueRows(this.#parts.reader, { after, now: this.#pickedAt }, except, limit);
+    const took = this.#parts.clock.monotonic() - before;
+    this.#queryMs += took;
+    if (!this.#isPartial) this.#fullLookAt = before + took + FULL_LOOK_SHARE * took;
+    // A full half: behind its last row none has been looked at, and of those due at the same time perhaps not all.
+    const isAll = retried.length < limit / 2;
+    this.#passedUntil = isAll ? this.#pickedAt : Math.max(after, retried.at(-1)!.nextAttemptAt - 1);
+    return [...fresh, ...retried];
   }
 
   #reportDelays(): void {
@@ -262,7 +289,8 @@ export class Schedule {
     clearTimeout(this.#dueTimer);
     if (this.#stopping) return;
     const next = nextDueAt(this.#parts.reader, this.#pickedAt) ?? Number.POSITIVE_INFINITY;
-    const waitMs = Math.max(1, Math.min(SLEEP_MAX_MS, next - this.#clock.now()));
+    const fullLookMs = this.#isPartial ? this.#fullLookAt - this.#parts.clock.monotonic() : SLEEP_MAX_MS;
+    const waitMs = Math.max(1, Math.ceil(Math.min(SLEEP_MAX_MS, fullLookMs, next - this.#clock.now())));
     this.#dueTimer = setTimeout(() => this.wake(), waitMs);
   }
 
