@@ -26,8 +26,10 @@ import { ownMailbox } from '../store/mailbox-key.ts';
 import { messagesBetween } from '../store/messages.ts';
 import { SegmentWriter } from '../store/segment.ts';
 import { acceptOperation } from './accept.ts';
+import { AutoreplyChannel, type AutoreplyParts } from './channels/autoreply.ts';
 import type { Channel } from './channels/channel.ts';
 import { discardChannel } from './channels/discard.ts';
+import { ForwardChannel } from './channels/forward.ts';
 import { holdChannel } from './channels/hold.ts';
 import { OutgoingTls } from './channels/outgoing-tls.ts';
 import { ProgramChannel } from './channels/program.ts';
@@ -176,6 +178,8 @@ export class TestTransfer {
     });
     const all: readonly Channel[] = [
       ...localChannels.values(),
+      new AutoreplyChannel(this.autoreplyParts),
+      new ForwardChannel({ blobs: this.#blobs }),
       new ProgramChannel({ ...common, blobs: this.#blobs, settings: () => this.directory.cache.settings() }),
       new ReprocessChannel(reader),
       smtp,
@@ -200,6 +204,12 @@ export class TestTransfer {
     this.#release = new Release({ reader, writer, log: silentLog, paused });
     this.#release.start();
     return this.#schedule;
+  }
+
+  get autoreplyParts(): AutoreplyParts {
+    const { reader, cache } = this.directory;
+    const made = { intakes: this.intakes, nextId: () => this.nextId(), clock: this.#options.clock ?? systemClock };
+    return { reader, blobs: this.#blobs, site: cache.site, log: silentLog, made };
   }
 
   /** What a door needs. */
@@ -332,9 +342,16 @@ export class TestTransfer {
 const localChannels = new Map([storeChannel, discardChannel].map((channel) => [channel.name, channel]));
 
 const checkedChannels = new Map<ChannelKind, CheckedChannel>(
-  [storeChannel, discardChannel, ProgramChannel.kind, ReprocessChannel.kind, holdChannel, SmtpChannel.kind].map(
-    (channel) => [channel.name, channel],
-  ),
+  [
+    storeChannel,
+    discardChannel,
+    AutoreplyChannel.kind,
+    ForwardChannel.kind,
+    ProgramChannel.kind,
+    ReprocessChannel.kind,
+    holdChannel,
+    SmtpChannel.kind,
+  ].map((channel) => [channel.name, channel]),
 );
 
 /** `postmaster` may stand alone. */
