@@ -16,7 +16,7 @@ const run = promisify(execFile);
 let server: Waypost;
 let sink: SmtpSink;
 before(async () => {
-  sink = await SmtpSink.start();
+  sink = await SmtpSink.start({ extensions: ['PIPELINING', 'DSN'] });
   const hop = sink.nextHop;
   server = await startWaypost({
     config: [
@@ -174,6 +174,49 @@ test('an option without its attribute is ignored and named; none left: mail wait
   await assert.rejects(send('carol@other.example', ['bob@acme.example']), /451 4\.3\.5/);
   await set('bob', { mailDeliveryOption: ['native', 'unix', 'mailbox'] });
   assert.equal((await inbox('bob', await send('carol@other.example', ['bob@acme.example']))).length, 1);
+});
+
+test('what cannot be reached is reported to the sender, and stops nothing else', async () => {
+  await set('ann', forwardTo('nobody@acme.example', 'dave@acme.example'));
+  await set('dave', { mailDeliveryOption: [], mailForwardingAddress: [] });
+  const before = sink.messages.length;
+  const word = await send('carol@other.example', ['ann@acme.example']);
+  assert.deepEqual([(await inbox('ann', word)).length, (await inbox('dave', word)).length], [1, 1]);
+  await until('a report', () => sink.messages.length > before);
+  const { data, recipients } = sink.messages.at(-1)!;
+  assert.deepEqual(recipients, ['carol@other.example']);
+  assert.match(data, /Final-Recipient: rfc822; nobody@acme\.example/i);
+});
+
+test('who only sends on hands the wish for reports on, too', async () => {
+  await set('ann', { mailDeliveryOption: ['forward'], mailForwardingAddress: ['x@remote.example'] });
+  const client = await SmtpClient.open(server.listeners.smtp);
+  await client.command('MAIL FROM:<carol@other.example> ENVID=q1 RET=HDRS');
+  await client.command('RCPT TO:<ann@acme.example> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;ann@acme.example');
+  await client.data(Buffer.from('Subject: wishes\r\n\r\ntext\r\n'));
+  await client.quit();
+  const { parameters } = await sunkOnce('Subject: wishes', 'x@remote.example');
+  assert.match(parameters, /ENVID=q1/);
+  const rcpt = sink.commands.filter((line) => line.startsWith('RCPT TO:<x@remote.example>')).at(-1)!;
+  assert.match(rcpt, /NOTIFY=SUCCESS,FAILURE/);
+  assert.match(rcpt, /ORCPT=rfc822;ann@acme\.example/);
+});
+
+test('a list sends on beside its members; members_offline is members', async () => {
+  const client = await administrator(server);
+  await client.add('cn=team,ou=Groups,dc=acme,dc=example,o=internet', {
+    objectClass: ['groupOfUniqueNames', 'inetMailGroup', 'inetLocalMailRecipient'],
+    cn: 'team',
+    mail: 'team@acme.example',
+    uniqueMember: userDn('dave@acme.example'),
+    mailDeliveryOption: ['members_offline', 'forward'],
+    mailForwardingAddress: 'x@remote.example',
+  });
+  await client.unbind();
+  const word = await send('carol@other.example', ['team@acme.example']);
+  assert.match((await sunkOnce(word, 'x@remote.example')).data, /^Delivered-To: team@acme\.example\r\n/);
+  await emptyQueue();
+  assert.equal((await inbox('dave', word)).length, 1);
 });
 
 test('hold keeps mail until the entry changes, and excludes all else', async () => {

@@ -209,7 +209,7 @@ export class TestTransfer {
   get autoreplyParts(): AutoreplyParts {
     const { reader, cache } = this.directory;
     const made = { intakes: this.intakes, nextId: () => this.nextId(), clock: this.#options.clock ?? systemClock };
-    return { reader, blobs: this.#blobs, site: cache.site, log: silentLog, made };
+    return { reader, blobs: this.#blobs, site: cache.site, log: silentLog, made, routing: cache };
   }
 
   /** What a door needs. */

@@ -56,6 +56,7 @@ function why(of: {
     sender: sender === '' ? undefined : parseAddress(sender),
     header: header(to, ...fields),
     now: NOW,
+    peopleOf: (domain) => (domain === 'alias.example' ? 'acme.example' : domain),
   });
 }
 
@@ -65,6 +66,7 @@ test('a person who writes to the user is answered', () => {
     'To: A.SMITH@acme.example',
     'Cc: x@y.example, Ann <ann+news@acme.example>',
     'Resent-Cc: ann@acme.example',
+    'To: Ann@alias.example',
   ])
     assert.equal(why({ to }), undefined, to);
   for (const fields of [

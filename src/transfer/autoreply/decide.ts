@@ -19,9 +19,14 @@ export interface AskedMessage {
   readonly header: Header;
   /** Wall clock. */
   readonly now: number;
+  /** The domain whose people a domain's are: of an alias of a domain another one, else itself. */
+  readonly peopleOf: (domain: string) => string;
 }
 
-export function whyNoReply(profile: AutoreplyProfile, { sender, header, now }: AskedMessage): string | undefined {
+export function whyNoReply(
+  profile: AutoreplyProfile,
+  { sender, header, now, peopleOf }: AskedMessage,
+): string | undefined {
   if (profile.start !== undefined && now < profile.start) return 'the absence has not begun';
   if (profile.end !== undefined && now > profile.end) return 'the absence is over';
   if (sender === undefined) return 'the message has no sender';
@@ -29,7 +34,7 @@ export function whyNoReply(profile: AutoreplyProfile, { sender, header, now }: A
   if (isOfProgram(asciiLower(sender.localPart))) return 'the sender is no person';
   const program = programField(header);
   if (program !== undefined) return `the message says ${program}`;
-  return isNamed(profile, header) ? undefined : 'no address of this user is in To or Cc';
+  return isNamed(profile, header, peopleOf) ? undefined : 'no address of this user is in To or Cc';
 }
 
 function isOwn({ addresses }: AutoreplyProfile, address: Address): boolean {
@@ -87,18 +92,26 @@ function firstWord(value: string): string {
 
 const TO_FIELDS = new Set(['to', 'cc', 'resent-to', 'resent-cc']);
 
-function isNamed(profile: AutoreplyProfile, header: Header): boolean {
+function isNamed(profile: AutoreplyProfile, header: Header, peopleOf: AskedMessage['peopleOf']): boolean {
   let left = HEADER_ADDRESSES_MAX;
   for (const field of header.fields) {
     if (!TO_FIELDS.has(field.name) || left === 0) continue;
     const list = parseAddressList(fieldValue(header, field), left);
     left -= list.length;
-    if (list.some((written) => isReader(profile, written))) return true;
+    if (list.some((written) => isReader(profile, written, peopleOf))) return true;
   }
   return false;
 }
 
-function isReader(profile: AutoreplyProfile, [, , localPart, host]: HeaderAddress): boolean {
+function isReader(
+  profile: AutoreplyProfile,
+  [, , localPart, host]: HeaderAddress,
+  peopleOf: AskedMessage['peopleOf'],
+): boolean {
   const domain = localPart === null || host === null ? undefined : tryParseDomain(host);
-  return domain !== undefined && isOwn(profile, { localPart: localPart!, domain });
+  if (domain === undefined) return false;
+  return (
+    isOwn(profile, { localPart: localPart!, domain }) ||
+    isOwn(profile, { localPart: localPart!, domain: peopleOf(domain) })
+  );
 }

@@ -14,6 +14,7 @@ import { entryById } from '../../directory/entries.ts';
 import { type Entry, textValues } from '../../directory/entry.ts';
 import { addressKey } from '../../message/address.ts';
 import { parseHeader } from '../../message/header.ts';
+import type { RoutingCache } from '../../routing/cache.ts';
 import type { Site } from '../../routing/resolve.ts';
 import type { Target } from '../../routing/targets.ts';
 import type { Blobs } from '../../store/blobs.ts';
@@ -34,6 +35,7 @@ export interface AutoreplyParts {
   readonly site: Site;
   readonly log: Log;
   readonly made: MadeParts;
+  readonly routing: Pick<RoutingCache, 'route'>;
 }
 
 export class AutoreplyChannel implements Channel {
@@ -59,7 +61,12 @@ export class AutoreplyChannel implements Channel {
     const profile = entry !== undefined && isSet(entry) ? autoreplyProfile(entry) : undefined;
     if (profile === undefined) return said({ ignored: 'the delivery option is set no more' });
     const header = parseHeader(await blobs.read(message.blob, message.traceBytes, HEAD_BYTES));
-    const why = whyNoReply(profile, { sender, header, now: made.clock.now() });
+    const why = whyNoReply(profile, {
+      sender,
+      header,
+      now: made.clock.now(),
+      peopleOf: (domain) => this.#peopleOf(domain),
+    });
     if (why !== undefined) return said({ ignored: why });
     const id = made.nextId();
     const bytes = await this.#echo(profile, message, header.end);
@@ -77,6 +84,11 @@ export class AutoreplyChannel implements Channel {
       timeOutMs: profile.timeOutMs,
     };
     return { ...said(reply), messages: [await this.#submission(answer, id, sender!)] };
+  }
+
+  #peopleOf(domain: string): string {
+    const route = this.#parts.routing.route(domain);
+    return route?.aliasOf || route?.canonical || domain;
   }
 
   /** What goes back of the message, in mode `echo`. */
