@@ -130,6 +130,8 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
     'number',
     'A user is warned whose mailbox has so many percent of its limit; again when it has been below 80.',
   ],
+  'file.folder': ['path', 'Below it lie the files that `mailDeliveryOption: file` writes to, a folder a domain.'],
+  'file.max': ['size', 'The largest mbox file, and the largest message in a Maildir: what would be larger waits.'],
   'submit.folder': [
     'path',
     'Where local programs hand in mail. One outside the data directory is made for all users of the machine, with mode 1733.',
@@ -160,7 +162,7 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
 
 /** Key -> its default, as one would write it. */
 function defaults(): Readonly<Record<string, string>> {
-  const { listen, portOffset, log, auth, provision, audit, sync, queue, quota, limits } = configure(
+  const { listen, portOffset, log, auth, provision, audit, sync, file, queue, quota, limits } = configure(
     undefined,
     'waypost.toml',
     {
@@ -197,6 +199,8 @@ function defaults(): Readonly<Record<string, string>> {
     'proxy.listeners': 'all but `dns` and `http`',
     'smtp.xclient': 'none',
     'quota.warn': text(String(quota.warnPercent)),
+    'file.folder': '`files` in the data directory',
+    'file.max': text(`${file.maxBytes / 1024 ** 3}GiB`),
     'submit.folder': '`submit` in the data directory',
     'queue.retry': text(queue.retryMs.map(time)),
     'queue.delay': text(time(queue.delaysMs[0]!)),
@@ -461,6 +465,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'dns.socket': 'the UDP socket reported an error: it is closed, and bound again',
   'dns.unbound': 'a UDP socket could not be bound again, or has failed; it is tried until it is there',
   'dns.unsent': 'an answer could not be sent',
+  'file.append': 'a message was to be written to a file: its name, the queue row, the status that came of it',
   'imap.bug': 'a command ended with an error that is a bug',
   'imap.failure': 'a command failed for a reason of ours',
   'imap.login': 'a login',

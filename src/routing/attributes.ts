@@ -25,7 +25,7 @@ export const deliveryOptions = {
   user: {
     mailbox: 'acts',
     autoreply: 'acts',
-    file: 'later',
+    file: 'acts',
     forward: 'acts',
     hold: 'acts',
     program: 'acts',
@@ -33,7 +33,7 @@ export const deliveryOptions = {
   },
   group: {
     members: 'acts',
-    file: 'later',
+    file: 'acts',
     forward: 'acts',
     hold: 'acts',
     members_offline: 'acts',

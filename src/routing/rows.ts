@@ -84,6 +84,8 @@ export type OptionName =
 export interface OptionValues {
   /** Absent: `mailbox` of a user, `members` of a list. Empty: none is left. */
   readonly options?: readonly OptionName[];
+  /** Of `file`: a name below the folder of the entry's domain, a Maildir with `/` behind it. */
+  readonly file?: string;
   /** Of `program`: names in lower case. */
   readonly programs?: readonly string[];
   /** mailForwardingAddress, as SMTP writes it. */

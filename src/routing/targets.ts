@@ -129,10 +129,8 @@ export function leavesThisHost({ channel, destination }: Target): boolean {
   return destination !== '' && !ON_THIS_HOST.has(channel);
 }
 
-/** What a program or a file of a user has beside its name. */
+/** What a program or a file of an entry has beside its name. */
 interface Own {
-  /** Of the entry. */
-  readonly uuid: string;
   /** Of the entry. */
   readonly domain: string;
   /** Who hears of a failure in the sender's place. */
@@ -142,15 +140,20 @@ interface Own {
 /** A program by its name: each entry has its own run. */
 export function programTarget(
   recipient: Address,
-  { uuid, domain, reportTo, program }: Own & { program: string },
+  { uuid, domain, reportTo, program }: Own & { readonly uuid: string; readonly program: string },
 ): Target {
-  return {
-    channel: 'program',
-    destination: program,
-    recipient,
-    key: `program ${program} ${uuid}`,
-    options: { domain, ...(reportTo === undefined ? {} : { reportTo: formatAddress(reportTo) }) },
-  };
+  const key = `program ${program} ${uuid}`;
+  return { channel: 'program', destination: program, recipient, key, options: { domain, ...reported(reportTo) } };
+}
+
+/** A file by its path: entries that share it get one copy. */
+export function fileTarget(recipient: Address, { domain, reportTo, file }: Own & { readonly file: string }): Target {
+  const path = `${domain}/${file}`;
+  return { channel: 'file', destination: path, recipient, key: `file ${path}`, options: reported(reportTo) };
+}
+
+function reported(reportTo: Address | undefined): JsonObject {
+  return reportTo === undefined ? {} : { reportTo: formatAddress(reportTo) };
 }
 
 /** A list that is expanded by the transfer thread, after the message has been accepted. */

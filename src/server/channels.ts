@@ -6,6 +6,7 @@ import type { Site } from '../routing/resolve.ts';
 import { AutoreplyChannel, type AutoreplyParts } from '../transfer/channels/autoreply.ts';
 import type { Channel, LocalChannel } from '../transfer/channels/channel.ts';
 import { discardChannel } from '../transfer/channels/discard.ts';
+import { FileChannel, type FileChannelParts } from '../transfer/channels/file.ts';
 import { ForwardChannel } from '../transfer/channels/forward.ts';
 import { holdChannel } from '../transfer/channels/hold.ts';
 import { ProgramChannel, type ProgramChannelParts } from '../transfer/channels/program.ts';
@@ -21,6 +22,7 @@ export const checkedChannels: ReadonlyMap<ChannelKind, CheckedChannel> = byKind<
   discardChannel,
   AutoreplyChannel.kind,
   ForwardChannel.kind,
+  FileChannel.kind,
   ProgramChannel.kind,
   ReprocessChannel.kind,
   holdChannel,
@@ -39,6 +41,7 @@ export function createChannels(parts: ChannelParts): ReadonlyMap<ChannelKind, Ch
     discardChannel,
     new AutoreplyChannel(parts),
     new ForwardChannel(parts),
+    new FileChannel(parts),
     new ProgramChannel(parts),
     new ReprocessChannel(parts.reader),
     new SmtpChannel(parts),
@@ -46,7 +49,7 @@ export function createChannels(parts: ChannelParts): ReadonlyMap<ChannelKind, Ch
 }
 
 /** What channels need of the transfer thread. */
-export type ChannelParts = AutoreplyParts & ProgramChannelParts & SmtpChannelParts;
+export type ChannelParts = AutoreplyParts & FileChannelParts & ProgramChannelParts & SmtpChannelParts;
 
 function byKind<C extends { readonly name: ChannelKind }>(channels: readonly C[]): ReadonlyMap<ChannelKind, C> {
   return new Map(channels.map((channel) => [channel.name, channel]));

@@ -60,6 +60,11 @@ export interface Configuration {
     /** When the sender is told that mail waits. */
     readonly delaysMs: readonly number[];
   };
+  readonly file: {
+    /** Absolute path of the folder of files that mail is written to; undefined: `files` in the data directory. */
+    readonly folder: string | undefined;
+    readonly maxBytes: number;
+  };
   /** Absolute path of the folder where local programs hand in mail; undefined: `submit` in the data directory. */
   /** A user is warned whose mailbox has so much of its limit. */
   readonly quota: { readonly warnPercent: number };
@@ -172,6 +177,7 @@ export const configurationSchema = z.strictObject({
     })
     .optional(),
   quota: z.strictObject({ warn: z.number().int().min(1).max(100).optional() }).optional(),
+  file: z.strictObject({ folder: z.string().min(1).optional(), max: size.optional() }).optional(),
   submit: z.strictObject({ folder: z.string().min(1).optional() }).optional(),
   smtp: z.strictObject({ xclient: z.array(network).max(1000).optional() }).optional(),
   limits: z
@@ -326,6 +332,10 @@ export function configure(text: string | undefined, fileName: string, overrides:
       delaysMs: [file.queue?.delay ?? 14_400_000],
     },
     quota: { warnPercent: file.quota?.warn ?? 90 },
+    file: {
+      folder: file.file?.folder === undefined ? undefined : resolve(dirname(fileName), file.file.folder),
+      maxBytes: file.file?.max ?? 1024 ** 3,
+    },
     submit: { folder: submitFolder === undefined ? undefined : resolve(dirname(fileName), submitFolder) },
     smtp: { xclient: file.smtp?.xclient ?? [] },
     limits: limitsOf(file.limits),

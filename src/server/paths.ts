@@ -11,3 +11,5 @@ export const certificatesPath = (data: string): string => join(data, 'tls', 'cer
 /** Where local programs hand in their mail: `folder` of `[submit]`, else one in the data directory. */
 export const submitPath = (data: string, folder: string | undefined): string => folder ?? join(data, 'submit');
 export const adminPasswordPath = (data: string): string => join(data, 'admin-password');
+/** Below it lie files that mail is written to: `folder` of `[file]`, else one in the data directory. */
+export const filesPath = (data: string, folder: string | undefined): string => folder ?? join(data, 'files');

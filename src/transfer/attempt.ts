@@ -128,8 +128,9 @@ export class Attempts {
     const settled: (Outcome | undefined)[] = [];
     for (const [index, row] of carried.entries()) {
       if (row === undefined) settled.push(INTERNAL_ERROR);
-      // Rows of this host are resolved again in any case.
-      else settled.push(channel.isLocal ? undefined : await rerouted(parts, rows[index]!, row));
+      // Rows of this host are resolved again in any case. What an attempt before has begun is for its channel to end.
+      else if (channel.isLocal || rows[index]!.intent !== undefined) settled.push(undefined);
+      else settled.push(await rerouted(parts, rows[index]!, row));
     }
     return settled;
   }

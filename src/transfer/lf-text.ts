@@ -11,7 +11,7 @@ import { BLOB_CHUNK_BYTES, type Blobs } from '../store/blobs.ts';
 import type { Delivery } from './channels/channel.ts';
 
 const CR = 0x0d;
-const LF = 0x0a;
+export const LINE_END = 0x0a;
 const QUOTE = 0x3e;
 const FROM = Buffer.from('From ');
 
@@ -20,7 +20,7 @@ class LfText {
   #held = Buffer.alloc(0);
   /** Nothing of the line has come but `>`. */
   #isAtStart = true;
-  #last = LF;
+  #last = LINE_END;
 
   constructor({ isMbox }: { readonly isMbox: boolean }) {
     this.#isMbox = isMbox;
@@ -32,7 +32,7 @@ class LfText {
 
   end(): Buffer {
     const rest = this.#convert(this.#held, true);
-    return this.#last === LF ? rest : Buffer.concat([rest, Buffer.from([LF])]);
+    return this.#last === LINE_END ? rest : Buffer.concat([rest, Buffer.from([LINE_END])]);
   }
 
   #convert(data: Buffer, isEnd: boolean): Buffer {
@@ -56,14 +56,14 @@ class LfText {
         if (isLike && seen.length === FROM.length) out[length++] = QUOTE;
       }
       this.#isAtStart = false;
-      const lf = data.indexOf(LF, at);
+      const lf = data.indexOf(LINE_END, at);
       if (lf < 0) {
         const isOpen = data.at(-1) === CR && !isEnd;
         take(isOpen ? data.length - 1 : data.length);
         return this.#hold(data, at, out.subarray(0, length));
       }
       take(lf > at && data[lf - 1] === CR ? lf - 1 : lf);
-      out[length++] = LF;
+      out[length++] = LINE_END;
       at = lf + 1;
       this.#isAtStart = true;
     }
@@ -95,4 +95,26 @@ export async function* lfMessage(
   for (let at = traceBytes; at < blob.length; at += PIECE_BYTES)
     yield text.push(await blobs.read(blob, at, PIECE_BYTES));
   yield text.end();
+}
+
+/** The same behind the line that begins a message in an mbox file, and with the empty one that ends it. `at`: epoch ms. */
+export async function* mboxMessage(
+  blobs: Pick<Blobs, 'read'>,
+  delivery: Pick<Delivery, 'message' | 'envelope'>,
+  at: number,
+): AsyncGenerator<Buffer> {
+  const sender = formatSender(delivery.envelope.sender).replaceAll(' ', '_') || 'MAILER-DAEMON';
+  yield Buffer.from(`From ${sender} ${ctime(at)}\n`);
+  yield* lfMessage(blobs, delivery, { isMbox: true });
+  yield Buffer.from([LINE_END]);
+}
+
+/** As ctime(3) writes it, in UTC: `Thu Nov 26 22:20:55 2026`. */
+function ctime(at: number): string {
+  // Thu, 26 Nov 2026 22:20:55 GMT
+  const [day = '', date = '', month = '', year = '', time = ''] = new Date(at)
+    .toUTCString()
+    .replace(',', '')
+    .split(' ');
+  return `${day} ${month} ${String(Number(date)).padStart(2)} ${time} ${year}`;
 }

@@ -294,6 +294,11 @@ export function isHeldFor(reader: Reader, destination: string): boolean {
   );
 }
 
+/** Rows of a channel that have committed what they would do. Reads the whole queue. */
+export function rowsWithIntent(reader: Reader, channel: string): QueueRow[] {
+  return reader.all('SELECT * FROM queue WHERE intent IS NOT NULL AND channel = ? LIMIT 100000', channel).map(queueRow);
+}
+
 /** 0 for an empty queue. */
 export function lastRow(reader: Reader): QueueRowId {
   return idOf<QueueRowId>(reader.get('SELECT coalesce(max(id), 0) AS id FROM queue')?.['id']);

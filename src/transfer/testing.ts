@@ -29,6 +29,7 @@ import { acceptOperation } from './accept.ts';
 import { AutoreplyChannel, type AutoreplyParts } from './channels/autoreply.ts';
 import type { Channel } from './channels/channel.ts';
 import { discardChannel } from './channels/discard.ts';
+import { FileChannel } from './channels/file.ts';
 import { ForwardChannel } from './channels/forward.ts';
 import { holdChannel } from './channels/hold.ts';
 import { OutgoingTls } from './channels/outgoing-tls.ts';
@@ -58,6 +59,8 @@ export interface TestTransferOptions {
   readonly tls?: OutgoingTls;
   readonly policy?: RetryPolicy;
   readonly deliveriesMax?: number;
+  /** The largest file that mail is written to. */
+  readonly fileBytes?: number;
   readonly clock?: Clock;
   /** Beside `store` and `smtp`; one of the same name takes its place. */
   readonly channels?: readonly Channel[];
@@ -137,6 +140,10 @@ export class TestTransfer {
     return join(this.directory.directory, 'segments');
   }
 
+  get filesPath(): string {
+    return join(this.directory.directory, 'files');
+  }
+
   /** Begins a run of the transfer unit; a second one stands for a restart, the first one is over. */
   async start(changed: TestTransferOptions = {}): Promise<Schedule> {
     await this.#release?.stop();
@@ -180,6 +187,16 @@ export class TestTransfer {
       ...localChannels.values(),
       new AutoreplyChannel(this.autoreplyParts),
       new ForwardChannel({ blobs: this.#blobs }),
+      new FileChannel({
+        ...common,
+        blobs: this.#blobs,
+        files: {
+          folder: this.filesPath,
+          maxBytes: options.fileBytes ?? 1024 ** 3,
+          server: 'test',
+          run: String(common.nextId()),
+        },
+      }),
       new ProgramChannel({ ...common, blobs: this.#blobs, settings: () => this.directory.cache.settings() }),
       new ReprocessChannel(reader),
       smtp,
@@ -347,6 +364,7 @@ const checkedChannels = new Map<ChannelKind, CheckedChannel>(
     discardChannel,
     AutoreplyChannel.kind,
     ForwardChannel.kind,
+    FileChannel.kind,
     ProgramChannel.kind,
     ReprocessChannel.kind,
     holdChannel,

@@ -3,6 +3,7 @@
 import type { OptionName } from '../rows.ts';
 import { compileAutoreply, planAutoreply } from './autoreply.ts';
 import { compileForward } from './compile-forward.ts';
+import { compileFile, planFile } from './file.ts';
 import { planForward } from './forward.ts';
 import { planMailbox } from './mailbox.ts';
 import type { CompileOption, PlanOption } from './option.ts';
@@ -17,6 +18,7 @@ export interface DeliveryOption {
 export const optionsThatAct: Readonly<Partial<Record<OptionName, DeliveryOption>>> = {
   autoreply: { plan: planAutoreply, compile: compileAutoreply },
   forward: { plan: planForward, compile: compileForward },
+  file: { plan: planFile, compile: compileFile },
   mailbox: { plan: planMailbox },
   program: { plan: planProgram, compile: compileProgramOption },
 };

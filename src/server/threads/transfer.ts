@@ -1,5 +1,6 @@
 // The transfer thread: what is queued goes out from here, and reports to senders are made here.
 
+import { createHash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../base/clock.ts';
 import type { MessageId, PublishedRevision, SegmentId } from '../../base/ids.ts';
@@ -26,7 +27,7 @@ import { SubmitFolder } from '../../transfer/submit-folder.ts';
 import { Suspension } from '../../transfer/suspension.ts';
 import { createChannels, placeParts } from '../channels.ts';
 import type { Counts } from '../counters.ts';
-import { segmentsPath, submitPath } from '../paths.ts';
+import { filesPath, segmentsPath, submitPath } from '../paths.ts';
 import { siteOf } from '../site.ts';
 import { segmentHost, type ThreadData, threadParts } from './parts.ts';
 
@@ -81,6 +82,9 @@ const reportParts = {
     policyOf(channelNamed(routing.settings(), channel), configuration.queue).expireMs,
 };
 
+/** Several servers may share a folder of files: whose lock is whose. */
+const serverWord = createHash('sha256').update(`${data.hostnames[0]} ${configuration.data}`).digest('hex').slice(0, 16);
+
 const schedule = new Schedule({
   ...common,
   policy: configuration.queue,
@@ -92,6 +96,12 @@ const schedule = new Schedule({
     made: { intakes, nextId: common.nextId, clock: systemClock },
     resolver,
     settings: () => routing.settings(),
+    files: {
+      folder: filesPath(configuration.data, configuration.file.folder),
+      maxBytes: configuration.file.maxBytes,
+      server: serverWord,
+      run: String(common.nextId()),
+    },
     hostnames: data.hostnames,
     random: Math.random,
     tls: new OutgoingTls(configuration.outgoingTls, configuration.outgoingCa),

@@ -84,7 +84,7 @@ export class ProgramChannel implements Channel {
       message: message.id,
       row: row!.id,
       lease: row!.lease,
-      intent: { program: name },
+      intent: null,
       event: { event: 'started', recipient, status: `2.0.0 program ${name} as ${user}` },
       at: clock.now(),
     });
