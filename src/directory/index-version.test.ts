@@ -19,6 +19,8 @@ import { openTestDirectory, searchAll, type TestDirectory } from './testing.ts';
 const digests: Readonly<Record<number, string>> = {
   1: '71f09b7078b90d0e0e3de4ea2708e667',
   2: '47d0628361a17117e19e1f854407965c',
+  // Addresses beyond ASCII.
+  3: 'a1981ab9666b3886b74d2fd27cff1b89',
 };
 
 const texts = [
@@ -50,7 +52,13 @@ const dns = [
   'no dn',
   '',
 ];
-const addresses = [' "a b"@Acme.example', 'ann@[192.0.2.1]', 'a..b@far.example', 'ann@acme.example.'];
+const addresses = [
+  ' "a b"@Acme.example',
+  'ann@[192.0.2.1]',
+  'a..b@far.example',
+  'ann@acme.example.',
+  'Zoe\u0308@B\u00fccher.example',
+];
 const octets: AttributeValue = new Uint8Array([0xff, 0xfe]);
 
 const attributes = [

@@ -43,6 +43,8 @@ export interface AttributeType {
   readonly isSecret: boolean;
   /** Its values are rows of their own (member-values.ts), not part of their entry. */
   readonly isKeptInRows: boolean;
+  /** Mail addresses: text that is in no language. */
+  readonly isAddress: boolean;
   readonly usage: AttributeUsage;
 }
 
@@ -175,7 +177,7 @@ export class Schema {
 
 /** Its values may be given in several languages: `cn;lang-fr`. */
 export function allowsLanguages(type: AttributeType): boolean {
-  if (type.isKeptInRows) return false;
+  if (type.isKeptInRows || type.isAddress) return false;
   return type.usage === 'userApplications' && (type.syntax === 'DirectoryString' || type.syntax === 'PostalAddress');
 }
 
@@ -232,6 +234,7 @@ function typesOf(rows: readonly AttributeRow[]): Names<AttributeType> {
       isMade: flags.includes('made'),
       isSecret: flags.includes('secret'),
       isKeptInRows: flags.includes('rows'),
+      isAddress: kind === 'address',
       usage: flags.includes('operational')
         ? 'directoryOperation'
         : flags.includes('server')
