@@ -519,6 +519,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'submit.take': 'a message of the submit folder was accepted',
   'submit.watch': 'the submit folder cannot be watched; it is looked at every 30 s',
   'transfer.prune': 'old journeys could not be removed; it comes again',
+  'transfer.future': 'mail whose time has come could not be looked at just now; it is tried again',
   'transfer.release': 'held mail could not be sent on just now; it is tried again',
   'transfer.record': 'an outcome could not be written yet; it is tried until it is',
   'transfer.schedule': 'the schedule met a bug; it goes on',

@@ -3,7 +3,8 @@
 // Ids that no row has are given back, so that a face can say "not found". Limits: MANAGED_ROWS rows an operation.
 
 import type { QueueRowId } from '../base/ids.ts';
-import { operation, type Transaction, type Writer } from '../database/operation.ts';
+import { operation, type Writer } from '../database/operation.ts';
+import { failUnattempted } from './fail.ts';
 import { continueJourney } from './journey.ts';
 import { isToReport, rowsIn } from './queue.ts';
 import { endRows } from './record.ts';
@@ -73,7 +74,7 @@ export interface RemoveArguments {
   readonly at: number;
 }
 
-const BY_ADMINISTRATOR = 'by the administrator';
+const REMOVED = 'The message was removed from the queue by the administrator';
 
 /** The rows go, and the journey says so. What a channel is sending just now may still arrive. */
 export const removeRows = operation(
@@ -83,31 +84,19 @@ export const removeRows = operation(
     const busy = report === true ? known.filter(({ lease }) => lease > 0).length : 0;
     const removed = report === true ? known.filter((row) => row.lease === 0 && !isToReport(row)) : known;
     for (const [message, rows] of Map.groupBy(removed, (row) => row.message)) {
+      if (report === true) {
+        await failUnattempted(tx, message, rows, { status: '5.7.1', words: REMOVED, at });
+        continue;
+      }
       const ids = rows.map((row) => row.id);
-      if (report === true) await failRows(tx, ids);
-      else await endRows(tx, message, ids);
-      const event = report === true ? ('failed' as const) : ('removed' as const);
-      const status = `5.7.1 ${BY_ADMINISTRATOR}`;
-      await continueJourney(
-        tx,
-        message,
-        at,
-        rows.map(({ recipient }) => ({ event, recipient, status })),
-      );
+      await endRows(tx, message, ids);
+      const status = '5.7.1 by the administrator';
+      const events = rows.map(({ recipient }) => ({ event: 'removed' as const, recipient, status }));
+      await continueJourney(tx, message, at, events);
     }
     return { changed: removed.length, busy, unknown: unknownOf(asked, known) };
   },
 );
-
-async function failRows(tx: Transaction, rows: readonly QueueRowId[]): Promise<void> {
-  await tx.run(
-    `UPDATE queue SET state = 'failed', action = 'failed', held_by = NULL, release_at = NULL, next_attempt = 0,
-       status = '5.7.1', remote = NULL, last_error = ? WHERE id IN (SELECT value FROM json_each(?))`,
-    `550 5.7.1 The message was removed from the queue ${BY_ADMINISTRATOR}`,
-    JSON.stringify(rows),
-  );
-  tx.afterCommit({ kind: 'queue' });
-}
 
 export function unknownOf(
   asked: readonly QueueRowId[],

@@ -3,6 +3,7 @@
 import type { Operation } from '../database/operation.ts';
 import { acceptOperation } from './accept.ts';
 import { acceptOnceOperation, forgetOnce } from './accept-once.ts';
+import { expireModeration, futureSlice } from './future.ts';
 import { holdRows, releaseRows, rerouteRows } from './hold.ts';
 import { pruneJourney } from './housekeeping.ts';
 import { noteIntent } from './intend.ts';
@@ -34,6 +35,8 @@ export function transferOperations(parts: RecordParts): readonly Operation<any, 
     retryRows,
     retrySlice,
     removeRows,
+    futureSlice,
+    expireModeration,
     holdRows,
     releaseRows,
     rerouteRows,

@@ -194,7 +194,7 @@ async function settle(tx: Transaction, row: QueueRow, counted: RecordedOutcome, 
 }
 
 /** Nobody wants to know of the failure. Most rows say nothing of it, and are not parsed for it. */
-function isFailureUntold(row: QueueRow): boolean {
+export function isFailureUntold(row: QueueRow): boolean {
   if (!row.options.includes('"notify"')) return false;
   try {
     const { envelope, target } = carriedBy(row);

@@ -16,6 +16,7 @@ import { SegmentWriter } from '../../store/segment.ts';
 import { acceptOnceOperation } from '../../transfer/accept-once.ts';
 import { OutgoingTls } from '../../transfer/channels/outgoing-tls.ts';
 import { policyOf } from '../../transfer/clock.ts';
+import { Future } from '../../transfer/future.ts';
 import { startHousekeeping } from '../../transfer/housekeeping.ts';
 import { QuotaWarnings, quotaWarningOperation } from '../../transfer/quota-warning.ts';
 import { recordOperation } from '../../transfer/record.ts';
@@ -120,6 +121,7 @@ const submitFolder = new SubmitFolder({
   accept: acceptOnceOperation(writerParts),
 });
 const suspension = new Suspension({ ...common, site });
+const future = new Future({ ...common, expireMs: configuration.queue.expireMs });
 const release = new Release({ reader, writer, log, paused: () => pausedChannels(routing.settings()) });
 const quotaWarnings = new QuotaWarnings({ ...common, intakes, site, operation: quotaWarningOperation(writerParts) });
 const domainQuotas = new DomainQuotas({ reader, writer, log });
@@ -129,6 +131,7 @@ writer.onNotification((notification) => {
   if (notification.kind === 'queue') {
     schedule.wake();
     quotaWarnings.wake();
+    future.wake();
   }
   if (notification.kind === 'routing') tablesMoved();
   if (notification.kind === 'login' && notification.submits !== undefined) suspension.changed(notification.uuid);
@@ -172,6 +175,7 @@ function begin(): void {
     () => {
       suspension.start();
       release.start();
+      future.start();
       submitFolder.start();
       domainQuotas.start();
       quotaWarnings.start();
@@ -190,6 +194,7 @@ async function stop(): Promise<void> {
   await stopReparse();
   await suspension.stop();
   await release.stop();
+  await future.stop();
   await domainQuotas.stop();
   await quotaWarnings.stop();
   await schedule.stop();
