@@ -33,6 +33,8 @@ export interface SinkScript {
   /** The reply to the final dot; asked with the message as latin1. */
   readonly dot?: Answer;
   readonly quit?: Answer;
+  /** Asked with each line of AUTH, decoded where it is base64; `235` where nothing is said. */
+  readonly auth?: Answer;
   /** What EHLO offers, when `ehlo` is not given. */
   readonly extensions?: readonly string[];
   /** Do not read the data. */
@@ -63,6 +65,8 @@ export class SmtpSink {
   readonly host: string;
   script: SinkScript;
   connections = 0;
+  /** Where each connection came from. */
+  readonly peers: string[] = [];
   /** Command lines of all connections, in the order in which they were received. */
   readonly commands: string[] = [];
   readonly messages: SunkMessage[] = [];
@@ -108,6 +112,7 @@ export class SmtpSink {
 
   #serve(socket: Socket): void {
     this.connections++;
+    this.peers.push(socket.remoteAddress ?? '');
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
     let stream = socket;
@@ -121,12 +126,23 @@ export class SmtpSink {
       else if ('close' in chosen) socket.destroy();
       return typeof chosen === 'string' ? chosen : '';
     };
+    /** Lines of a login that are still to come. */
+    let ofLogin = 0;
     const command = (line: string): void => {
       this.commands.push(line);
+      if (ofLogin > 0) {
+        ofLogin--;
+        say(this.script.auth, ofLogin > 0 ? '334 more' : '235 2.7.0 in', decoded(line));
+        return;
+      }
       const verb = line.slice(0, 4).toUpperCase();
       const path = /<(.*?)>\s?(.*)$/.exec(line);
       if (verb === 'EHLO' || verb === 'LHLO') say(this.script.ehlo, this.#extended(tls), tls ?? '');
-      else if (verb === 'STAR' && this.script.tls !== undefined) {
+      else if (verb === 'AUTH') {
+        const [, mechanism, initial] = line.split(' ');
+        ofLogin = mechanism === 'LOGIN' ? 2 : 0;
+        say(this.script.auth, ofLogin > 0 ? '334 name' : '235 2.7.0 in', decoded(initial ?? ''));
+      } else if (verb === 'STAR' && this.script.tls !== undefined) {
         if (say(this.script.starttls, '220 2.0.0 go on').startsWith('220')) secure(this.script.tls);
       } else if (verb === 'HELO') say(this.script.helo, '250 sink');
       else if (verb === 'MAIL') {
@@ -204,4 +220,8 @@ export class SmtpSink {
     const lines = ['sink', ...offered, ...startTls];
     return lines.map((line, i) => `250${i === lines.length - 1 ? ' ' : '-'}${line}`).join('\r\n');
   }
+}
+
+function decoded(text: string): string {
+  return Buffer.from(text, 'base64').toString('utf8');
 }
