@@ -1,9 +1,10 @@
-// Where a foreign server sends all that is not its own.
+// How a foreign server of these tests is set up.
 
-export interface NextHop {
+export interface PeerOptions {
+  /** Of 127.0.0.1, free. */
   readonly port: number;
-  readonly protocol: 'smtp' | 'lmtp';
+  /** What it delivers itself, whoever it is for. */
+  readonly domain: string;
+  /** Where all else goes. */
+  readonly next: { readonly port: number; readonly protocol: 'smtp' | 'lmtp' };
 }
-
-/** What it delivers itself. */
-export const PEER_DOMAIN = 'peer.example';

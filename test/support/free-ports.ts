@@ -16,6 +16,24 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
+/** Below those that the system gives to connections: one that is bound only later stays free, unless somebody asks for it. */
+export async function quietPorts(count: number): Promise<number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const server = createServer();
+    server.listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    ports.add(port);
+    await new Promise((closed) => server.close(closed));
+  }
+  return [...ports];
+}
+
 export async function freePort(): Promise<number> {
   return (await freePorts(1))[0]!;
 }

@@ -37,10 +37,10 @@ export class Postfix {
     this.port = port;
   }
 
-  static async start(settings: Readonly<Record<string, string>>): Promise<Postfix> {
+  static async start(settings: Readonly<Record<string, string>>, onPort?: number): Promise<Postfix> {
     const directory = mkdtempSync(join(tmpdir(), 'waypost-postfix-'));
     chmodSync(directory, 0o755);
-    const port = await freePort();
+    const port = onPort ?? (await freePort());
     for (const name of ['etc', 'queue', 'data', 'mail']) mkdirSync(join(directory, name));
     chownSync(join(directory, 'data'), userId('postfix'), userId('postfix'));
     chownSync(join(directory, 'mail'), MAIL_UID, MAIL_UID);
@@ -144,6 +144,7 @@ function services(port: number): string {
     'flush unix n - n 1000? 0 flush',
     'proxymap unix - - n - - proxymap',
     'smtp unix - - n - - smtp',
+    'lmtp unix - - n - - lmtp',
     'showq unix n - n - - showq',
     'error unix - - n - - error',
     'retry unix - - n - - error',
