@@ -26,6 +26,7 @@ export const checkedChannels: ReadonlyMap<ChannelKind, CheckedChannel> = byKind<
   ProgramChannel.kind,
   ReprocessChannel.kind,
   holdChannel,
+  { ...SmtpChannel.kind, name: 'lmtp' },
   SmtpChannel.kind,
 ]);
 
@@ -44,6 +45,7 @@ export function createChannels(parts: ChannelParts): ReadonlyMap<ChannelKind, Ch
     new FileChannel(parts),
     new ProgramChannel(parts),
     new ReprocessChannel(parts.reader),
+    new SmtpChannel({ ...parts, kind: 'lmtp' }),
     new SmtpChannel(parts),
   ]);
 }

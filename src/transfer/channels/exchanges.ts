@@ -17,7 +17,7 @@ import { type Outcome, outcome } from '../outcome.ts';
 /** More than RFC 5321 §5.1 asks for (two), few enough to be tried in one attempt. */
 const HOSTS_MAX = 5;
 /** Wherever we listen ourselves. */
-const SMTP_PORT = 25;
+const PORTS = { smtp: 25, lmtp: 24 } as const;
 
 export interface Host {
   /** A name to look up, or an IP address. */
@@ -38,6 +38,8 @@ export type Exchanges =
   | { readonly outcome: Outcome };
 
 export interface ExchangeParts {
+  /** Of the channel; absent: smtp. */
+  readonly kind?: 'smtp' | 'lmtp';
   readonly resolver: { mx(domain: string): Promise<MxAnswer> };
   readonly settings: () => Pick<RoutingSettings, 'channels' | 'hosts'>;
   /** Our names, lower case. */
@@ -46,20 +48,22 @@ export interface ExchangeParts {
   readonly random: () => number;
 }
 
+type Words = ChannelWords & { readonly port: number };
+
 export async function findExchanges(
   parts: ExchangeParts,
   { destination: text, channel }: { readonly destination: string; readonly channel: string },
 ): Promise<Exchanges> {
   const destination = parseDestination(text);
   if (destination === undefined) return deferred('4.3.5', `The destination ${text} cannot be read`);
-  const words = channelNamed(parts.settings(), channel) ?? {};
+  const words = { port: PORTS[parts.kind ?? 'smtp'], ...channelNamed(parts.settings(), channel) };
   return 'hops' in destination
     ? namedHosts(parts, destination.hops, words)
     : hostsOfDomain(parts, destination.domain, words);
 }
 
 /** In the order in which they are written. */
-function namedHosts(parts: ExchangeParts, hops: readonly Hop[], { port = SMTP_PORT }: ChannelWords): Exchanges {
+function namedHosts(parts: ExchangeParts, hops: readonly Hop[], { port }: Words): Exchanges {
   // On another port than that of mail something else of this machine may listen, say a filter.
   const usable = hops.filter((hop) => hop.port !== undefined || !parts.hostnames.includes(hop.host));
   if (usable.length === 0) return deferred('4.4.6', `The mail would come back here: ${hops[0]!.host} is this host`);
@@ -74,8 +78,8 @@ function namedHosts(parts: ExchangeParts, hops: readonly Hop[], { port = SMTP_PO
   };
 }
 
-async function hostsOfDomain(parts: ExchangeParts, domain: string, words: ChannelWords): Promise<Exchanges> {
-  const { port = SMTP_PORT } = words;
+async function hostsOfDomain(parts: ExchangeParts, domain: string, words: Words): Promise<Exchanges> {
+  const { port } = words;
   if (words.isNoMx === true)
     return fromExchanges(parts, [{ preference: 0, exchange: domain }], { domain, port, source: 'mx' });
   const answer = await parts.resolver.mx(domain);
