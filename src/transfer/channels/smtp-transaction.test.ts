@@ -186,6 +186,21 @@ test('what is wanted to be told goes on to a host with DSN, whose reports they a
   assert.deepEqual([relayed!.isUntold, relayed!.action], [undefined, undefined]);
 });
 
+test('without SMTPUTF8 the header goes in ASCII where it can be said so, and the message comes back where it cannot', async (context) => {
+  const sink = await open(context, { extensions: ['8BITMIME'] });
+  const envelope: Envelope = { ...ENVELOPE, body: '8BITMIME', isUtf8: true };
+  const body = 'MIME-Version: 1.0\r\n\r\nGr\xc3\xbc\xc3\x9fe\r\n';
+  const sent = await send(sink.port, mailOf(`Subject: Gr\xc3\xbc\xc3\x9fe\r\n${body}`, { envelope }));
+  assert.equal(sent[0]?.result, 'delivered');
+  assert.doesNotMatch(sink.messages[0]!.parameters, /SMTPUTF8/);
+  assert.equal(sink.messages[0]?.data, `Subject: =?utf-8?B?R3LDvMOfZQ==?=\r\n${body}`);
+  const [refused] = await send(sink.port, mailOf(`From: <j\xc3\xb6rg@acme.example>\r\n${body}`, { envelope }));
+  assert.deepEqual([refused?.result, refused?.status], ['failed', '5.6.7']);
+  sink.script = { extensions: [] };
+  assert.equal((await send(sink.port, mailOf(`Subject: Gr\xc3\xbc\r\n${body}`, { envelope })))[0]?.result, 'delivered');
+  assert.match(sink.messages[1]!.data, /\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nGr=C3=BC=C3=9Fe\r\n$/);
+});
+
 test('8-bit text that is signed comes back from a host that takes none', async (context) => {
   const sink = await open(context, { extensions: ['SIZE'] });
   const text = 'Content-Type: multipart/signed; boundary=s\r\n\r\n--s\r\n\r\n\xff\r\n--s\r\n\r\nx\r\n--s--\r\n';

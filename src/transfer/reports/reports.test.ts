@@ -5,9 +5,13 @@ import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { SmtpSink } from '../../../test/support/smtp-sink.ts';
 import type { Clock } from '../../base/clock.ts';
+import { operation } from '../../database/operation.ts';
 import { ANONYMOUS } from '../../directory/caller.ts';
 import type { Envelope, NotifyWord, Recipient } from '../../message/envelope.ts';
 import { addDomain, addGroup, addUser, userDn } from '../../provisioning/testing.ts';
+import { unresolvedTarget } from '../../routing/targets.ts';
+import { insertMessage } from '../../store/deliver.ts';
+import { insertQueueRow, rowTemplate } from '../queue.ts';
 import { addressOf, TestTransfer, type TestTransferOptions } from '../testing.ts';
 
 const TEXT = 'Message-ID: <1@acme.example>\r\nSubject: hello\r\n\r\nhello\r\n';
@@ -256,5 +260,50 @@ test('a report on mail that may go over verified TLS alone goes over verified TL
   await transfer.until('the report is queued', () => transfer.queue().some(({ recipient }) => recipient === REMOTE));
   const row = transfer.directory.reader.get('SELECT options FROM queue WHERE recipient = ?', REMOTE);
   assert.match(String(row?.['options']), /"requireTls":true/);
+});
+
+test("a failure that is a user's own affair is told in the INBOX of that user alone", async (context) => {
+  const { transfer } = await withSink(context);
+  const message = await transfer.take(addressOf('rex@remote.example'), TEXT);
+  const target = unresolvedTarget(addressOf('bob@acme.example'));
+  const refuse = operation('test.refuse', async (tx) => {
+    const envelope = {
+      sender: addressOf(REMOTE),
+      recipients: [{ address: target.recipient, notify: [] }],
+      body: '7BIT',
+    } as const;
+    await insertMessage(tx, message.row, 1);
+    const template = rowTemplate({
+      tenant: 1,
+      message: message.row.id,
+      envelope,
+      request: { sender: envelope.sender, caller: ANONYMOUS, mayRelay: false, door: 'smtp', sizeBytes: 1 },
+      at: 1,
+      holdUntil: undefined,
+    });
+    await insertQueueRow(tx, template, {
+      target: { ...target, options: { ...target.options, reportTo: 'bob@acme.example' } },
+      asked: { notify: [] },
+      refusal: { code: 550, enhanced: '5.3.0', text: 'the program said no' },
+    });
+  });
+  await transfer.directory.writer.execute(refuse, {});
+  message.pending.settle();
+  await transfer.start();
+  await transfer.drained();
+  assert.deepEqual(await reported(transfer, 'bob@acme.example'), ['bob@acme.example failed 5.3.0']);
+});
+
+test('a sender beyond ASCII gets a report with SMTPUTF8', async (context) => {
+  const { sink, transfer } = await withSink(context);
+  sink.script = { extensions: ['8BITMIME', 'SMTPUTF8'] };
+  const sender = { localPart: 'j\u00f6rg', domain: 'remote.example' };
+  await send(transfer, { 'nobody@acme.example': {}, 'bob@acme.example': {} }, { sender, isUtf8: true });
+  await transfer.start();
+  await transfer.drained();
+  const [report] = sink.messages;
+  assert.match(report!.parameters, /BODY=8BITMIME/);
+  assert.match(report!.parameters, /SMTPUTF8/);
+  assert.match(Buffer.from(report!.data, 'latin1').toString(), /^To: <j\u00f6rg@remote\.example>\r$/m);
 });
 const LONG_RUN = { policy: LONG };
