@@ -299,7 +299,8 @@ export class TestTransfer {
 
   /** The bytes of the messages in the INBOX of an address, in order of UID, without their Return-Path line. */
   async inbox(address: string): Promise<string[]> {
-    const account = this.directory.resolve(address).targets[0]?.options['account'];
+    const accounts = this.directory.resolve(address).targets.map(({ options }) => options['account']);
+    const account = accounts.find((each) => each !== undefined);
     if (account === undefined) throw new Error(`${address} has no INBOX`);
     const { reader } = this.directory;
     const messages = messagesBetween(
