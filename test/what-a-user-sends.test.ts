@@ -153,6 +153,13 @@ test('user set writes what an LDAP client would, user show says it in words', as
     words,
     /# mail is answered from 2026-12-20 until 2027-01-03 23:59: each sender once in 168 hours, "Away"/,
   );
+  const route = await waypost('route', 'dave@acme.example');
+  for (const line of [
+    'autoreply, forward, mailbox',
+    'autoreply by dave@acme.example',
+    'forward to x@remote.example by dave@acme.example',
+  ])
+    assert.ok(route.includes(line), route);
   await waypost('user', 'set', 'dave@acme.example', '--no-forward', '--no-vacation');
   const back = await attributes('dave');
   assert.deepEqual(back['mailDeliveryOption'], ['mailbox']);

@@ -175,9 +175,12 @@ export function listOfTarget({ options }: Target): ListOfTarget | undefined {
   return list === undefined ? undefined : { entry: Number(entry), part: part === 'moderators' ? part : 'members' };
 }
 
-/** For people: `store, account 7`, `smtp to remote.example`. Who was asked for is no news to them. */
+/** For people: `store, account 7`, `smtp to remote.example`, `forward to x@remote.example by ann@acme.example`. Who was asked for is no news to them. */
 export function targetText({ channel, destination, options }: Target): string {
   if (destination !== '') return `${channel} to ${destination}`;
-  const { from: _, quota: __, ...shown } = options;
-  return [channel, ...Object.entries(shown).map(([name, value]) => `${name} ${value}`)].join(', ');
+  const { from: _, quota: __, part: ___, of: ____, by, to, heldBy, ...others } = options;
+  const held = heldBy === undefined ? '' : `, held: ${heldBy}`;
+  // Whose it is says more than the numbers of the entry and of the account.
+  if (by !== undefined) return `${channel}${to === undefined ? '' : ` to ${to}`} by ${by}${held}`;
+  return [channel, ...Object.entries(others).map(([name, value]) => `${name} ${value}`)].join(', ') + held;
 }
