@@ -10,7 +10,7 @@
 
 import { asFailure, Failure, type FailureKind } from '../base/failure.ts';
 import type { Admissions } from '../routing/admission.ts';
-import { type Decision, decideAny, decisionClient, loginRefusal } from './decision.ts';
+import { type Decision, decideLogin, loginRefusal } from './decision.ts';
 import type { LoginAttempt, LoginGuard } from './guard.ts';
 import type { LoginClient } from './login-client.ts';
 import type { PasswordAccount } from './password-check.ts';
@@ -64,7 +64,7 @@ export async function attempt<A extends LoginAccount>(parts: LoginAttemptParts, 
   let result: LoginResult | undefined;
   try {
     const { found, check } = await prove(parts.guard, claim);
-    const decision = decideAny(found.admissions, decisionClient(client));
+    const decision = decideLogin(found.admissions, client);
     result = RESULT_OF[decision.result];
     const refusal = loginRefusal(decision);
     if (refusal !== undefined) throw refusal;

@@ -28,7 +28,7 @@ const SERVICES: Readonly<Record<LoginDoor, AccessService>> = {
 const OF_MAILBOXES: readonly AccessService[] = ['smtp', 'imap', 'pop'];
 
 /** The client as the rules see it. */
-export function decisionClient({ door, record }: LoginClient): DecisionClient {
+function decisionClient({ door, record }: LoginClient): DecisionClient {
   const { peerAddress, isPrivate, tls } = record;
   // Whoever ends it: TLS that ended at a trusted proxy was there from the client's first byte.
   return { service: SERVICES[door], isImplicit: tls?.isImplicit ?? false, peer: peerAddress, isPrivate };
@@ -50,6 +50,13 @@ export function decide(admission: Admission, client: DecisionClient): Decision {
   if (admission.elsewhere !== undefined && OF_MAILBOXES.includes(client.service))
     return { result: 'elsewhere', by: `mailHost: ${admission.elsewhere}` };
   return user ?? domain ?? { result: 'ok', by: 'no access rules' };
+}
+
+/** Where a service is used through another's door, both have to admit; the one that does not decides. */
+export function decideLogin(admissions: Admissions, client: LoginClient): Decision {
+  const decision = decideAny(admissions, decisionClient(client));
+  if (decision.result !== 'ok' || client.service === undefined) return decision;
+  return decideAny(admissions, decisionClient({ ...client, door: client.service }));
 }
 
 /** Where several domains share the base of an entry without an address, one that admits is enough. */

@@ -15,7 +15,7 @@ import type { ConnectionRecord } from '../net/connection.ts';
 import type { Admissions } from '../routing/admission.ts';
 import { attempt, type LoginAccount, type LoginAttemptParts, requirePrivacy } from './attempt.ts';
 import { LOGIN_LENGTH_MAX } from './bounds.ts';
-import { decideAny, decisionClient, loginRefusal } from './decision.ts';
+import { decideLogin, loginRefusal } from './decision.ts';
 import type { HashGate } from './hash-gate.ts';
 import type { LoginClient } from './login-client.ts';
 import type { LoginDirectory, LoginNow, MailLogin } from './login-directory.ts';
@@ -62,6 +62,8 @@ export interface Logins {
    * of other services.
    */
   bearer(client: LoginClient, token: string): Promise<Caller>;
+  /** The same, for a service of mail. */
+  bearerLogin(client: LoginClient, token: string): Promise<StandingLogin<MailLogin>>;
   /** Throws `not-private`, and `unsupported` for a mechanism that is not offered. */
   sasl(client: LoginClient, mechanism: string): SaslExchange<MailLogin>;
   /** By the word of a peer that is believed: there is no proof, but the account must be let in. */
@@ -129,16 +131,13 @@ export function createLogins(parts: LoginsParts): Logins {
       return boundLogin({ client, readAt, proof, ...(await attempt(parts, claim)) });
     },
     async bearer(client, token) {
-      const secret = Buffer.from(token, 'utf8');
-      const hash = hashOfToken(secret);
-      const holder = isToken(secret) ? directory.findToken(hash) : undefined;
-      const found = tokenWith(holder, hash);
-      // One that has expired is nobody's.
-      const account = found === undefined || isExpired(found, clock.now()) ? undefined : holder;
-      const isRight = () => account !== undefined;
-      const isForAnother = found !== undefined && !opensDoor(found, client.door);
-      const claim = { client, mechanism: BEARER, name: undefined, account, secret, isRight, isForAnother };
-      return (await attempt(parts, claim)).caller;
+      return (await byToken(client, token)).caller;
+    },
+    async bearerLogin(client, token) {
+      const readAt = revision();
+      const account = await byToken(client, token);
+      const proof = proofOf({ passwords, clock }, { client, name: '', account, secret: Buffer.from(token, 'utf8') });
+      return mailLogin({ client, readAt, proof, ...account, mail: directory.now(account.uuid)?.mail });
     },
     async vouched(client, name) {
       const readAt = revision();
@@ -151,6 +150,19 @@ export function createLogins(parts: LoginsParts): Logins {
     sasl: (client, mechanism) => begin(client, mechanism, mailLogin),
     saslBind: (client, mechanism) => begin(client, mechanism, boundLogin),
   };
+
+  async function byToken(client: LoginClient, token: string) {
+    const secret = Buffer.from(token, 'utf8');
+    const hash = hashOfToken(secret);
+    const holder = isToken(secret) ? directory.findToken(hash) : undefined;
+    const found = tokenWith(holder, hash);
+    // One that has expired is nobody's.
+    const account = found === undefined || isExpired(found, clock.now()) ? undefined : holder;
+    const isRight = () => account !== undefined;
+    const isForAnother = found !== undefined && !opensDoor(found, client);
+    const claim = { client, mechanism: BEARER, name: undefined, account, secret, isRight, isForAnother };
+    return attempt(parts, claim);
+  }
 
   function begin<T>(
     client: LoginClient,
@@ -220,7 +232,7 @@ export function createLogins(parts: LoginsParts): Logins {
   function standing({ client, uuid, proof }: Proven): LoginNow | undefined {
     const now = directory.now(uuid);
     if (now === undefined || !proof.stands(now)) return undefined;
-    const refusal = loginRefusal(decideAny(now.admissions, decisionClient(client)));
+    const refusal = loginRefusal(decideLogin(now.admissions, client));
     if (refusal?.kind === 'unavailable') throw refusal;
     return refusal === undefined ? now : undefined;
   }

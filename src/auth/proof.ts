@@ -38,13 +38,12 @@ interface Shown {
 
 export function proofOf({ passwords, clock }: ProofParts, { client, name, account, secret }: Shown): Proof {
   if (!isToken(secret)) return { isRight: () => passwords.isRight(account, name, secret), stands: () => true };
-  const { door } = client;
   const hash = hashOfToken(secret);
-  const token = tokenFor(account, door, hash, clock.now());
+  const token = tokenFor(account, client, hash, clock.now());
   return {
     outlivesPassword: true,
     isRight: () => token !== undefined,
-    stands: (now) => tokenFor(now, door, hash, clock.now()) !== undefined,
+    stands: (now) => tokenFor(now, client, hash, clock.now()) !== undefined,
     ...(token?.expiresAt === undefined ? {} : { msLeft: () => token.expiresAt! - clock.now() }),
   };
 }

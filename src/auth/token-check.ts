@@ -1,11 +1,11 @@
 // Is this a token of the account that opens this door now: its values are looked at, no password is hashed.
 //
-// In      the values of waypostToken; the token's hash; the door; the wall clock
+// In      the values of waypostToken; the token's hash; who asks, by which door for which service; the wall clock
 // Out     the token. Undefined for an unknown one, one for other services, and one that has expired: all are wrong
 
 import type { AttributeValue } from '../directory/entry.ts';
 import { parseTokenValue, type StoredToken, type TokenScope } from '../directory/token.ts';
-import type { LoginDoor } from './login-client.ts';
+import type { LoginClient, LoginDoor } from './login-client.ts';
 
 /** What is behind a login, as far as a token is concerned. */
 export interface TokenAccount {
@@ -24,16 +24,19 @@ const SCOPE_OF: Readonly<Record<LoginDoor, TokenScope>> = {
 /** `at`: epoch milliseconds. */
 export function tokenFor(
   account: TokenAccount | undefined,
-  door: LoginDoor,
+  client: Pick<LoginClient, 'door' | 'service'>,
   hash: string,
   at: number,
 ): StoredToken | undefined {
   const token = tokenWith(account, hash);
-  return token !== undefined && opensDoor(token, door) && !isExpired(token, at) ? token : undefined;
+  return token !== undefined && opensDoor(token, client) && !isExpired(token, at) ? token : undefined;
 }
 
-export function opensDoor({ scopes }: StoredToken, door: LoginDoor): boolean {
-  return scopes.includes(SCOPE_OF[door]);
+export function opensDoor(
+  { scopes }: StoredToken,
+  { door, service = door }: Pick<LoginClient, 'door' | 'service'>,
+): boolean {
+  return scopes.includes(SCOPE_OF[service]);
 }
 
 export function isExpired({ expiresAt }: StoredToken, at: number): boolean {

@@ -20,6 +20,7 @@ export type TransmissionType =
   | 'LMTPA'
   | 'LMTPS'
   | 'LMTPSA'
+  | 'HTTP'
   | `UTF8SMTP${'' | 'S'}${'' | 'A'}`
   | `UTF8LMTP${'' | 'S'}${'' | 'A'}`;
 

@@ -22,6 +22,7 @@ import { INTERNAL_REQUEST } from '../routing/route-request.ts';
 import { DnsSockets } from './dns-sockets.ts';
 import { handTo } from './hand-over.ts';
 import { serveHttp } from './http-connections.ts';
+import { httpSubmission } from './http-submission.ts';
 import { type ListenerName, tcpListeners } from './listeners.ts';
 import type { MainParts } from './main-parts.ts';
 import { Metrics } from './metrics.ts';
@@ -42,7 +43,11 @@ export async function openDoors(
 ): Promise<Doors> {
   const { configuration, supervisor, threads, shared, log } = parts;
   const dnsSockets = new DnsSockets(supervisor, threads.dns, log);
-  const apps = httpApps(health(parts, dnsSockets), { operations, authorize: parts.logins.bearer, log });
+  const apps = httpApps({
+    health: health(parts, dnsSockets),
+    api: { operations, authorize: parts.logins.bearer, log },
+    submission: httpSubmission(parts),
+  });
   const http = serveHttp(parts, apps);
   const hand = handTo(threads.protocol, shared);
   const accepted = (socket: Socket, name: ListenerName): void => {

@@ -6,7 +6,7 @@
 // Never   keeps the name of a message that is refused for all: it may be sent again
 // Limits  housekeeping forgets names by age (housekeeping.ts)
 
-import { type Operation, operation, type Transaction } from '../database/operation.ts';
+import { type Operation, operation, type Reader, type Row } from '../database/operation.ts';
 import { type AcceptArguments, type Accepted, accept } from './accept.ts';
 import type { PlaceParts } from './place.ts';
 
@@ -17,6 +17,8 @@ export interface Once {
   readonly key: string;
   /** Of all that was asked; null where the name says it. */
   readonly hash: Uint8Array | null;
+  /** A name from before then is not known any more; absent: each is, until housekeeping forgets it. */
+  readonly forgetBefore?: number;
 }
 
 export interface OnceArguments {
@@ -25,23 +27,30 @@ export interface OnceArguments {
 }
 
 /** `answer`: what was written then; `isSame`: the same was asked. */
-export type OnceAccepted = { readonly accepted: Accepted } | { readonly answer: OnceAnswer; readonly isSame: boolean };
+export type OnceAccepted = { readonly accepted: Accepted } | OnceKnown;
+
+export interface OnceKnown {
+  readonly answer: OnceAnswer;
+  readonly isSame: boolean;
+}
 
 /** The message that it was, and what its recipients got. */
 export interface OnceAnswer {
   readonly message: number;
+  /** Its Message-ID, without brackets. */
+  readonly messageId?: string | undefined;
   readonly accepted: Accepted;
 }
 
 export function acceptOnceOperation(parts: PlaceParts): Operation<OnceArguments, OnceAccepted> {
   return operation('transfer.acceptOnce', async (tx, { accept: args, once }) => {
-    const known = await knownAnswer(tx, once);
+    const known = knownIn(await tx.get(KNOWN, once.kind, once.owner, once.key), once);
     if (known !== undefined) return known;
     const accepted = await accept(tx, args, parts);
     if (accepted.delivered + accepted.queued > 0) {
-      const answer: OnceAnswer = { message: args.message.id, accepted };
+      const answer: OnceAnswer = { message: args.message.id, messageId: args.messageId, accepted };
       await tx.run(
-        'INSERT INTO accepted_once (kind, owner, key, hash, at, answer) VALUES (?, ?, ?, ?, ?, ?)',
+        'INSERT OR REPLACE INTO accepted_once (kind, owner, key, hash, at, answer) VALUES (?, ?, ?, ?, ?, ?)',
         ...[once.kind, once.owner, once.key, once.hash, args.at, JSON.stringify(answer)],
       );
     }
@@ -49,14 +58,16 @@ export function acceptOnceOperation(parts: PlaceParts): Operation<OnceArguments,
   });
 }
 
-async function knownAnswer(tx: Transaction, once: Once): Promise<OnceAccepted | undefined> {
-  const row = await tx.get(
-    'SELECT hash, answer FROM accepted_once WHERE kind = ? AND owner = ? AND key = ?',
-    ...[once.kind, once.owner, once.key],
-  );
-  if (row === undefined) return undefined;
-  const { hash } = row;
-  const isSame = once.hash === null || (hash instanceof Uint8Array && Buffer.compare(hash, once.hash) === 0);
+const KNOWN = 'SELECT hash, at, answer FROM accepted_once WHERE kind = ? AND owner = ? AND key = ?';
+
+/** What was answered under this name, for who would rather not prepare anything in vain. The transaction looks again. */
+export function knownAnswer(reader: Reader, once: Once): OnceKnown | undefined {
+  return knownIn(reader.get(KNOWN, once.kind, once.owner, once.key), once);
+}
+
+function knownIn(row: Row | undefined, { hash, forgetBefore = 0 }: Once): OnceKnown | undefined {
+  if (row === undefined || Number(row['at']) < forgetBefore) return undefined;
+  const isSame = hash === null || (row['hash'] instanceof Uint8Array && Buffer.compare(row['hash'], hash) === 0);
   return { answer: JSON.parse(String(row['answer'])) as OnceAnswer, isSame };
 }
 

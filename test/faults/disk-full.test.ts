@@ -15,6 +15,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -60,6 +61,27 @@ class Filler {
   free(): void {
     rmSync(this.#path, { force: true });
   }
+}
+
+/** A message as large as the others; its status. */
+function submitByHttp(server: Waypost, { login, password }: Person): Promise<number> {
+  const { host, port } = server.listeners.https;
+  const message = { from: login, to: login, text: text(300_000).toString() };
+  return new Promise((resolve, reject) =>
+    request(
+      {
+        ...{ host, port, path: '/v1/messages', method: 'POST', auth: `${login}:${password}` },
+        ca: readFileSync(join(server.data, 'tls/ca.pem')),
+        servername: 'localhost',
+      },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode!);
+      },
+    )
+      .on('error', reject)
+      .end(JSON.stringify(message)),
+  );
 }
 
 const text = (size: number): Buffer => Buffer.from(`Subject: full\r\n\r\n${'x'.repeat(70)}\r\n`.padEnd(size, 'y'));
@@ -108,6 +130,7 @@ describe('a full disk', { skip }, () => {
       return / NO /.test(error.message);
     });
     await fillDirectory(ldap);
+    assert.equal(await submitByHttp(server, ann), 503);
 
     // Reads go on: the mail is there, over IMAP and POP3's neighbour SMTP answers.
     const found = await imap.fetchAll();
@@ -119,7 +142,8 @@ describe('a full disk', { skip }, () => {
     await imap.command('SELECT INBOX');
     await imap.append('INBOX', text(300_000));
     await addUser(ldap, 'after@acme.example');
-    assert.equal(await imap.count(), 3);
+    assert.equal(await submitByHttp(server, ann), 202);
+    assert.equal(await imap.count(), 4);
     await imap.logout();
     await smtp.quit();
   });

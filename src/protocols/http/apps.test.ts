@@ -10,6 +10,7 @@ import { ADMINISTRATOR_CALLER, type Caller } from '../../directory/caller.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
 import { httpApps } from './apps.ts';
 import type { HttpEnv } from './bearer.ts';
+import type { SubmissionParts } from './submission.ts';
 
 const TOKEN = 'wp_good';
 const calls: unknown[] = [];
@@ -32,9 +33,9 @@ const users: Readonly<Record<string, Caller | Failure>> = {
   wp_down: new Failure('unavailable', 'Later'),
 };
 
-const { plain, secure } = httpApps(
-  { ready: async () => {}, metrics: async () => ({ type: 'text/plain', text: 'figures 1\n' }) },
-  {
+const { plain, secure } = httpApps({
+  health: { ready: async () => {}, metrics: async () => ({ type: 'text/plain', text: 'figures 1\n' }) },
+  api: {
     operations,
     log: silentLog,
     async authorize(_, token) {
@@ -43,7 +44,9 @@ const { plain, secure } = httpApps(
       return found;
     },
   },
-);
+  // Nobody gets as far as that here: test/http-submission.test.ts has the whole of it.
+  submission: { log: silentLog } as SubmissionParts,
+});
 
 interface Asked {
   readonly method?: string;

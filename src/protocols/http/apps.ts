@@ -3,6 +3,7 @@
 //   path              80 (http)           443 (https)
 //   /healthz /readyz  anybody             anybody
 //   /metrics          this machine        a token of scope api
+//   /v1/messages      403                 who may log in to send mail (submission.ts)
 //   /v1/...           403: tokens must not travel in the clear        a token of scope api
 
 import { Hono } from 'hono';
@@ -11,9 +12,16 @@ import { API_PATHS, type ApiParts, apiApp } from './api.ts';
 import { bearer, type HttpEnv } from './bearer.ts';
 import { refusal } from './errors.ts';
 import { type HealthParts, healthApp, METRICS_PATH } from './health.ts';
+import { type SubmissionParts, submissionApp } from './submission.ts';
 
-export function httpApps(health: HealthParts, api: ApiParts): { plain: Hono<HttpEnv>; secure: Hono<HttpEnv> } {
-  return { plain: plainApp(health), secure: secureApp(health, api) };
+export interface HttpAppsParts {
+  readonly health: HealthParts;
+  readonly api: ApiParts;
+  readonly submission: SubmissionParts;
+}
+
+export function httpApps(parts: HttpAppsParts): { plain: Hono<HttpEnv>; secure: Hono<HttpEnv> } {
+  return { plain: plainApp(parts.health), secure: secureApp(parts) };
 }
 
 function plainApp(health: HealthParts): Hono<HttpEnv> {
@@ -26,9 +34,11 @@ function plainApp(health: HealthParts): Hono<HttpEnv> {
   return app.route('/', healthApp(health));
 }
 
-function secureApp(health: HealthParts, api: ApiParts): Hono<HttpEnv> {
+function secureApp({ health, api, submission }: HttpAppsParts): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   app.use(METRICS_PATH, bearer(api));
   app.route('/', healthApp(health));
+  // Before what the administrator alone may ask.
+  app.route('/', submissionApp(submission));
   return app.route('/', apiApp(api));
 }

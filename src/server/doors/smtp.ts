@@ -12,14 +12,12 @@ import type { Intakes } from '../../store/intake.ts';
 import { acceptOperation } from '../../transfer/accept.ts';
 import { hasRoomFor } from '../../transfer/channels/store.ts';
 import { acceptBy, submit } from '../../transfer/submit.ts';
+import { countAbroad } from '../abroad.ts';
 import { placeParts } from '../channels.ts';
 import type { ThreadParts } from '../threads/parts.ts';
 
 /** Recipients that a client may name in vain: a forwarder with an old list has some each hour, who tries out names has thousands. */
 const REFUSED: BucketKind = { name: 'refused', size: 300, perMinute: 5 };
-
-/** Recipients in other domains, of an account that has no limit of its own: enough for a person, too few for who has stolen a password. */
-const RECIPIENTS_PER_HOUR = 1000;
 
 export interface SmtpDoorParts extends ThreadParts {
   readonly tls: TlsServer;
@@ -55,10 +53,7 @@ export function smtpDoor(parts: SmtpDoorParts): SmtpDoor {
       listener !== 'lmtp' && peers.length > 0 && isWithin(peerAddress, peers),
     admit: parts.admit,
     arrive: parts.arrive,
-    maySendAbroad({ account, recipientsPerHour: size = RECIPIENTS_PER_HOUR }) {
-      const kind = { name: 'abroad', size, perMinute: size / 60 };
-      return useBuckets.take(useBuckets.bucket(kind, String(account)), systemClock.monotonic());
-    },
+    maySendAbroad: countAbroad(useBuckets),
     hasRoom: (targets, octets) => targets.some((target) => hasRoomFor(parts.database.reader, target, octets)),
     mayRefuse: (peer) => useBuckets.take(useBuckets.bucket(REFUSED, clientOf(peer)), systemClock.monotonic()),
     countReply: (listener, code) => counters.add('smtp', `${listener} ${code}`),
