@@ -466,6 +466,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'dns.unbound': 'a UDP socket could not be bound again, or has failed; it is tried until it is there',
   'dns.unsent': 'an answer could not be sent',
   'file.append': 'a message was to be written to a file: its name, the queue row, the status that came of it',
+  'http.submit': 'a message was accepted over HTTP',
   'imap.bug': 'a command ended with an error that is a bug',
   'imap.failure': 'a command failed for a reason of ours',
   'imap.login': 'a login',

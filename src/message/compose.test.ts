@@ -1,0 +1,76 @@
+// What is composed is read back by the parser as it was said, whatever the texts are; and no value begins a field of its own.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { composeMessage, type MessageParts } from './compose.ts';
+import { decodeWords } from './decode.ts';
+import { findValue, parseHeader } from './header.ts';
+import { decodeQuotedPrintable } from './quoted-printable.ts';
+
+const ANN = { name: '', address: { localPart: 'ann', domain: 'acme.example' } };
+const composed = (parts: Partial<MessageParts>): Buffer =>
+  Buffer.concat(composeMessage({ from: ANN, to: [], cc: [], fields: [], files: [], ...parts }));
+
+/** Without line breaks and other control characters, which whoever asks refuses. */
+const words = fc
+  .string({ unit: fc.constantFrom('a', 'ß', '😀', ' ', '"', '\\', '=?', '?=', ',', '-', '.'), maxLength: 300 })
+  .map((text) => text.trim().replace(/ +/g, ' '))
+  .filter((text) => !text.includes('=?'));
+
+test('a subject and a name are read back as they were, on lines that every host takes', () => {
+  fc.assert(
+    fc.property(words, words, (subject, name) => {
+      const bytes = composed({ subject, from: { ...ANN, name } });
+      const header = parseHeader(bytes);
+      const lines = header.text.split('\r\n');
+      assert.ok(lines.every((line) => line.length <= 998 && !/[^\x20-\x7e]/.test(line)));
+      assert.deepEqual(
+        header.fields.map((field) => field.name),
+        ['from', 'subject', 'mime-version', 'content-type', 'content-transfer-encoding'],
+      );
+      assert.equal(decodeWords(findValue(header, 'subject') ?? '').trim(), subject);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('a text is read back as it was, with CRLF', () => {
+  fc.assert(
+    fc.property(
+      fc.string({
+        unit: fc.constantFrom('a', 'ß', '\n', '\r\n', '-', '=', ' ', '.', '\0', 'x'.repeat(600)),
+        maxLength: 60,
+      }),
+      (text) => {
+        const bytes = composed({ text });
+        const header = parseHeader(bytes);
+        const isPlain = findValue(header, 'content-transfer-encoding') === '7bit';
+        const body = bytes.subarray(header.end);
+        const read = (isPlain ? body : decodeQuotedPrintable(body)).toString();
+        assert.equal(read, text.replace(/\r\n|\r|\n/g, '\r\n'));
+        assert.ok(
+          body
+            .toString('latin1')
+            .split('\r\n')
+            .every((line) => line.length <= 998),
+        );
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+test('what no header can have is refused', () => {
+  for (const [name, value] of [
+    ['', 'x'],
+    ['X Y', 'x'],
+    ['X:', 'x'],
+    ['Subject', 'x'],
+    ['Content-Type', 'x'],
+    ['Message-ID', '<ß@x>'],
+    ['X-Long', 'x'.repeat(1000)],
+    ['X', 'a\r\nY: b'],
+  ] as const)
+    assert.throws(() => composed({ fields: [[name, value]] }), { kind: 'syntax' }, name);
+});
