@@ -19,7 +19,7 @@ import { parseContentType } from './parameters.ts';
 import { encodeQuotedPrintable } from './quoted-printable.ts';
 
 /** An address as a header field has it. */
-export interface Mailbox {
+export interface NamedAddress {
   /** For people; empty where there is none. */
   readonly name: string;
   readonly address: Address;
@@ -37,9 +37,9 @@ export interface AttachedFile {
 }
 
 export interface MessageParts {
-  readonly from: Mailbox;
-  readonly to: readonly Mailbox[];
-  readonly cc: readonly Mailbox[];
+  readonly from: NamedAddress;
+  readonly to: readonly NamedAddress[];
+  readonly cc: readonly NamedAddress[];
   readonly subject?: string | undefined;
   readonly text?: string | undefined;
   readonly html?: string | undefined;
@@ -192,7 +192,7 @@ function decoded(content: string): Buffer {
   return decodedBase64(content, 'the content of a file');
 }
 
-function mailboxes(all: readonly Mailbox[]): string {
+function mailboxes(all: readonly NamedAddress[]): string {
   return all
     .map(({ name, address }) => {
       const path = formatAddress(address);

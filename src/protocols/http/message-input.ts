@@ -9,7 +9,7 @@
 import { z } from 'zod';
 import { Failure } from '../../base/failure.ts';
 import { type Address, addressKey, isBeyondAscii, tryParseAddress } from '../../message/address.ts';
-import { composeMessage, decodedBase64, type Mailbox } from '../../message/compose.ts';
+import { composeMessage, decodedBase64, type NamedAddress } from '../../message/compose.ts';
 import type { MailParameters, Recipient } from '../../message/envelope.ts';
 import { parseMailParameters, parseRcptParameters } from '../../wire/smtp/parameters.ts';
 import { encodeXtext } from '../../wire/smtp/xtext.ts';
@@ -214,7 +214,7 @@ function senderOf(text: string | undefined, key: string): Address | undefined {
 }
 
 /** `ann@acme.example` or `Ann Example <ann@acme.example>`. */
-function mailboxOf(text: string, key: string): Mailbox {
+function mailboxOf(text: string, key: string): NamedAddress {
   const written = fieldText(text, key).trim();
   if (!written.endsWith('>')) return { name: '', address: addressOf(written, key) };
   const open = written.lastIndexOf('<');
