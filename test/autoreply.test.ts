@@ -132,6 +132,16 @@ test('who has not been written to, and programs, are not answered; the reason is
   await set(one, 'ann@one.example', { vacationEndDate: [] });
 });
 
+test('mode echo sends the message back', async () => {
+  await set(one, 'bob@one.example', { ...AWAY, mailAutoReplyMode: ['echo'], 'mailAutoReplyText;lang-de': ['weg'] });
+  await send(one, 'erin@remote.example', 'bob@one.example', 'Accept-Language: de', 'X-Own: yes');
+  await until('an answer', () => answers('erin@remote.example').length === 1);
+  const { data } = answers('erin@remote.example')[0]!;
+  assert.match(data, /Content-Type: text\/plain; charset=us-ascii\r\n\r\nweg\r\n/);
+  assert.match(data, /Content-Type: message\/rfc822\r\n\r\nReceived: [\s\S]*X-Own: yes[\s\S]*\r\n\r\ntext\r\n/);
+  await set(one, 'bob@one.example', { mailAutoReplyMode: [] });
+});
+
 test('two who are away answer each other once, also where each is at another server', async () => {
   for (const [server, domain] of [
     [one, 'one.example'],
@@ -146,5 +156,5 @@ test('two who are away answer each other once, also where each is at another ser
   await emptyQueue(two);
   assert.equal((await inbox(one, 'ann@one.example')).length, before + 2);
   assert.equal((await inbox(two, 'ann@two.example')).length, 1);
-  assert.equal((await inbox(one, 'bob@one.example')).length, 1);
+  assert.equal((await inbox(one, 'bob@one.example')).length, 2);
 });

@@ -7,7 +7,7 @@ import type { AccountId } from '../base/ids.ts';
 import type { Row } from '../database/operation.ts';
 import type { AccessRule } from '../directory/access-rules.ts';
 import type { LdapUrl } from '../directory/ldap-url.ts';
-import type { Address } from '../message/address.ts';
+import { type Address, formatAddress, isBeyondAscii } from '../message/address.ts';
 import type { QuotaLimit } from '../store/quota.ts';
 
 /** A status attribute's value that is legal for its level, or the word for one that is not. See status.ts. */
@@ -184,4 +184,11 @@ export function addressOfKey(key: string): Address {
 /** Of a table that holds it as JSON in the column `row`. */
 export function parsedRow<T>(found: Row | undefined): T | null {
   return found === undefined ? null : (JSON.parse(found['row'] as string) as T);
+}
+
+/** An address of the entry that every host can read, where it has one: for header fields that say who it is. */
+export function nameOf({ addresses }: Pick<RecipientRow, 'addresses'>): string | undefined {
+  const all = addresses.map(addressOfKey);
+  const address = all.find((each) => !isBeyondAscii(each)) ?? all[0];
+  return address && formatAddress(address);
 }

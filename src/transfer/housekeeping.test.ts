@@ -8,6 +8,7 @@ import { operation } from '../database/operation.ts';
 import { openTestDatabase } from '../database/testing.ts';
 import { journeyLimit, pruneJourneys } from './housekeeping.ts';
 import { beginJourney, continueJourney } from './journey.ts';
+import { forgetReplied } from './replied.ts';
 import { transferUnit } from './tables.ts';
 
 const DAY_MS = 86_400_000;
@@ -31,4 +32,21 @@ test('journeys of thirty days ago go, in slices', async (context) => {
   // By number: the youngest four rows stay.
   assert.equal(journeyLimit(reader, now, 4), idFloor(now - DAY_MS) + 64 * 5);
   assert.equal(journeyLimit(reader, now, 100), idFloor(now - 30 * DAY_MS));
+});
+
+test('who was answered long ago is forgotten, in slices', async (context) => {
+  const { reader, writer, close } = openTestDatabase([transferUnit]);
+  context.after(close);
+  const fill = operation('test.answer', async (tx, _args: object) => {
+    for (let at = 0; at < 2500; at++)
+      await tx.run(
+        "INSERT INTO replied (tenant, account, sender, hash, at) VALUES (1, 1, ?, x'00', ?)",
+        `s${at}@x.example`,
+        at,
+      );
+  });
+  await writer.execute(fill, {});
+  assert.deepEqual(await writer.execute(forgetReplied, { before: 2400 }), { more: true });
+  assert.deepEqual(await writer.execute(forgetReplied, { before: 2400 }), { more: false });
+  assert.equal(reader.get('SELECT count(*) AS n FROM replied')?.['n'], 100);
 });

@@ -5,8 +5,7 @@
 
 import { asciiLower } from '../../base/characters.ts';
 import { type Entry, textValue } from '../../directory/entry.ts';
-import { formatAddress } from '../../message/address.ts';
-import { addressOfKey } from '../rows.ts';
+import { nameOf } from '../rows.ts';
 import { autoreplyTarget } from '../targets.ts';
 import type { CompileOption, PlanOption } from './option.ts';
 
@@ -17,10 +16,9 @@ export const compileAutoreply: CompileOption = (entry, problems) => {
 };
 
 export const planAutoreply: PlanOption = ({ row, address, target }) => {
-  const [primary] = row.addresses;
-  if (row.kind !== 'user' || primary === undefined) return;
+  const by = nameOf(row);
+  if (row.kind !== 'user' || by === undefined) return;
   const { entry, account, isSuspended } = row;
-  const by = formatAddress(addressOfKey(primary));
   target(autoreplyTarget(address, { entry, account, by, ...(isSuspended ? { heldBy: 'suspended' } : {}) }));
 };
 

@@ -4,15 +4,14 @@
 //         message as sent on. Its key is that of the way that it replaces: who is reached directly too gets it once
 // Of who is suspended nothing goes on: it is held, whoever it would reach
 
-import { formatAddress, tryParseAddress } from '../../message/address.ts';
-import { addressOfKey } from '../rows.ts';
+import { tryParseAddress } from '../../message/address.ts';
+import { nameOf } from '../rows.ts';
 import { forwardTarget } from '../targets.ts';
 import type { PlanOption } from './option.ts';
 
 export const planForward: PlanOption = ({ row, target, follow }) => {
-  const [primary] = row.addresses;
-  if (primary === undefined) return;
-  const by = formatAddress(addressOfKey(primary));
+  const by = nameOf(row);
+  if (by === undefined) return;
   const isSuspended = row.kind === 'user' && row.isSuspended === true;
   for (const to of row.forward ?? []) {
     const address = tryParseAddress(to);

@@ -30,7 +30,7 @@ export class ForwardChannel implements Channel {
     const { blob, traceBytes } = message;
     const header = parseHeader(await this.#blobs.read(blob, traceBytes, HEAD_BYTES));
     const fields = header.fields.filter(({ name }) => name === 'delivered-to');
-    const values = fields.map((field) => fieldValue(header, field));
+    const values = fields.map((field) => Buffer.from(fieldValue(header, field), 'latin1').toString());
     const outcomes = targets.map(({ options }) => {
       const by = addressIn(options['by']);
       if (!values.some((value) => isDeliveredTo(value, by))) return SENT_ON;

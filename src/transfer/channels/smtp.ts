@@ -147,7 +147,7 @@ export class SmtpChannel implements Channel {
       tls,
       credentials,
       envelope,
-      prefix: Buffer.from(prefix, 'latin1'),
+      prefix: Buffer.from(prefix),
       // Our Return-Path line is for mailboxes. RFC 5321 §4.4
       sizeBytes: blob.length - traceBytes,
       read: (offset) => this.#parts.blobs.read(blob, traceBytes + offset, PIECE_BYTES),
