@@ -67,6 +67,40 @@ function relayed(side: Side, count: number): Figures {
   ]);
 }
 
+/** So many rows wait for a host that is not there. */
+const BACKLOG = 100_000;
+
+const BESIDE_BACKLOG = {
+  'relay-backlog': (side: Side) => relayed(side, 2000),
+  'deliver-backlog': deliveries(10_240, 1, 3000, 0),
+} as const;
+
+/** What a message of each of these lines costs before any row waits. */
+let without: ReadonlyMap<string, number> | undefined;
+
+/** A message's processor time while BACKLOG rows wait, beside what it is without them. */
+function besideBacklog(name: keyof typeof BESIDE_BACKLOG): Line['run'] {
+  return (side, offset) => {
+    const costOf = (line: Line['run']): number => {
+      const costs = [1, 2, 3].map(() => Number(line(side, offset)['server_cpu_ms_each']));
+      return costs.sort((a, b) => a - b)[1]!;
+    };
+    if (without === undefined) {
+      const lines = Object.entries(BESIDE_BACKLOG);
+      // The first runs compile the code.
+      for (const [, line] of lines) costOf(line);
+      without = new Map(lines.map(([key, line]) => [key, costOf(line)]));
+      generate('smtp-load', [
+        ...['--port', side.smtp, '--tree', side.pids, '--conns', 4, '--wait-quiet', '--size', 1024],
+        ...['--user', 'w{n}@waiting.example', '--users', 100, '--rcpts', 100, '--count', BACKLOG / 100],
+      ]);
+    }
+    const before = without.get(name)!;
+    const now = costOf(BESIDE_BACKLOG[name]);
+    return { ratio: Math.round((100 * now) / before) / 100, ms_with: now, ms_without: before };
+  };
+}
+
 /** A mailbox of 1,000 messages, filled before the clock runs, then read by sessions one after another. */
 function pop3(side: Side, offset: number): Figures {
   const user = ['--users', 1, '--offset', offset];
@@ -222,5 +256,28 @@ export const LINES: readonly Line[] = [
     unit: 'messages/s',
     against: ['shipped'],
     bars: { shipped: 1 },
+  },
+  // Last: what waits stays.
+  {
+    name: 'relay-backlog',
+    what: `relay while ${BACKLOG.toLocaleString('en')} rows wait, processor time beside without them`,
+    run: besideBacklog('relay-backlog'),
+    figure: 'ratio',
+    unit: 'times',
+    isCost: true,
+    against: [],
+    bars: {},
+    own: 1.1,
+  },
+  {
+    name: 'deliver-backlog',
+    what: `deliver while ${BACKLOG.toLocaleString('en')} rows wait, processor time beside without them`,
+    run: besideBacklog('deliver-backlog'),
+    figure: 'ratio',
+    unit: 'times',
+    isCost: true,
+    against: [],
+    bars: {},
+    own: 1.1,
   },
 ];

@@ -25,7 +25,7 @@ export type SideName = 'waypost' | 'before' | PeerName;
 export interface Side {
   readonly name: SideName;
   readonly smtp: number;
-  /** Mail for sink.example is relayed to this port. */
+  /** Mail for sink.example is relayed to this port. Ours has waiting.example too, whose host is never there. */
   readonly sink: number;
   readonly imap: number;
   /** Undefined for a Waypost from before it. */
@@ -41,7 +41,7 @@ export async function startOurs(
   users: number,
   program?: string,
 ): Promise<Side & { readonly ldap: number; readonly addsPerSecond: number }> {
-  const [sink] = await freePorts(1);
+  const [sink, nobody] = await freePorts(2);
   const server = await startWaypost({
     env: { WAYPOST_LOG: 'warn' },
     ...(program === undefined ? {} : { program }),
@@ -55,8 +55,20 @@ export async function startOurs(
   try {
     const domain = { objectClass: ['domain', 'inetDomain', 'mailDomain'], dc: 'd{n}' };
     add(DOMAINS, 'dc=d{n},dc=example,o=internet', domain, ['--conns', 1]);
-    const relayed = { ...domain, dc: 'sink', mailRoutingSmartHost: `[127.0.0.2]:${sink}` };
-    add(1, 'dc=sink,dc=example,o=internet', relayed, ['--conns', 1]);
+    const relayed = (dc: string, port: number) =>
+      add(1, `dc=${dc},dc=example,o=internet`, { ...domain, dc, mailRoutingSmartHost: `[127.0.0.2]:${port}` }, [
+        ...['--conns', 1],
+      ]);
+    relayed('sink', sink!);
+    // Nobody listens there, and what waits for it is not tried again while figures are taken.
+    relayed('waiting', nobody!);
+    const patient = {
+      objectClass: ['waypostChannel'],
+      cn: 'smtp',
+      waypostChannelKind: 'smtp',
+      waypostKeyword: 'backoff 6h',
+    };
+    add(1, 'cn=smtp,ou=Channels,ou=Waypost,o=internet', patient, ['--conns', 1]);
     const user = {
       objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser', 'inetLocalMailRecipient'],
       uid: 'u{n}',

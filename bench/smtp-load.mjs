@@ -7,6 +7,7 @@ import {
   accounting,
   args,
   bodySlicer,
+  cpuSeconds,
   Imap,
   lineConnection,
   now,
@@ -40,6 +41,7 @@ const o = args({
   'wait-imap': '',
   password: 'secret', // host:port: wait until every message can be counted in its mailbox
   'wait-pid': 0, // wait until this process has ended
+  'wait-quiet': false, // wait until the server has nothing more to do
   sink: 0, // start a sink on this port and wait until it has got every message, which the server relays there
   timeout: 300,
   tree: '', // tree: pids of the server, for its CPU time
@@ -309,6 +311,15 @@ if (waiting) {
   sinkSaw = last ? JSON.parse(last) : { messages: 0 };
   incomplete = Math.max(0, accepted - sinkSaw.messages);
   if (sinkSaw.messages > accepted) err('more messages in the sink than sent');
+} else if (o['wait-quiet']) {
+  const deadline = now() + o.timeout * 1000;
+  for (let before = cpuSeconds(o.tree), quiet = 0; quiet < 3 && now() < deadline; ) {
+    await sleep(500);
+    const after = cpuSeconds(o.tree);
+    quiet = after - before <= 0.03 ? quiet + 1 : 0;
+    before = after;
+  }
+  tDone = now();
 } else if (o['wait-pid']) {
   const deadline = now() + o.timeout * 1000;
   for (;;) {
