@@ -226,14 +226,18 @@ async function play(given: Required<Envelope>): Promise<void> {
   }
 }
 
-/** Who is named in a report of the failure: who was to be. */
-async function checkReport(transfer: TestTransfer, { sender, recipients }: Envelope): Promise<void> {
+/** What a report of the failure says of an envelope: to who wants to know it, and of nobody else. */
+async function checkReport(transfer: TestTransfer, { sender, recipients, envid }: Envelope): Promise<void> {
   const reports = await transfer.inbox(sender === undefined ? 'postmaster' : formatAddress(sender));
   const text = reports.join('');
   for (const recipient of recipients) {
     const final = formatAddress(recipient.address);
-    if (wants(recipient, 'FAILURE')) assert.ok(text.includes(`Final-Recipient: rfc822; ${final}\r\n`), final);
+    const isTold = wants(recipient, 'FAILURE');
+    assert.equal(text.includes(`Final-Recipient: rfc822; ${final}\r\n`), isTold, final);
+    assert.equal(text.includes(`Original-Recipient: rfc822; ${recipient.orcpt!.address}\r\n`), isTold, final);
   }
+  const isAnyTold = recipients.some((recipient) => wants(recipient, 'FAILURE'));
+  assert.equal(text.includes(`Original-Envelope-Id: ${envid}\r\n`), isAnyTold);
 }
 
 test('an envelope survives door, queue, restart, channel and report', async () => {
