@@ -129,7 +129,7 @@ describe('add', () => {
       'dc=x,o=internet',
       { objectClass: 'domain', dc: 'y' },
     ],
-    ['invalidAttributeSyntax', 'a name that is no value', 'mail=ä,o=internet', { objectClass: 'device', cn: 'x' }],
+    ['invalidAttributeSyntax', 'a name that is no value', 'dc=ä,o=internet', { objectClass: 'device', cn: 'x' }],
     [
       'namingViolation',
       'an attribute twice in its name',
@@ -155,9 +155,9 @@ describe('add', () => {
     ['invalidAttributeSyntax', 'an empty text', 'cn=x,o=internet', { objectClass: 'device', cn: 'x', sn: '' }],
     [
       'invalidAttributeSyntax',
-      'mail that is not ASCII',
+      'a host that is not ASCII',
       'cn=x,o=internet',
-      { objectClass: 'device', cn: 'x', mail: 'ä@b' },
+      { objectClass: 'device', cn: 'x', mailHost: 'ä.b' },
     ],
     ['invalidAttributeSyntax', 'a DN that is none', 'cn=x,o=internet', { objectClass: 'device', cn: 'x', owner: 'x' }],
     [
