@@ -139,9 +139,9 @@ export async function place(tx: Transaction, parts: PlaceParts, mail: PlacedMail
   if (isNothing) return { results, delivered: 0, queued: 0, accepted, events: [] };
   const delivered = targets.filter(({ outcome }) => outcome?.result === 'delivered');
   const waiting = targets.filter(({ outcome }) => outcome === undefined);
-  const { reported: refused = [], untold = [] } = Object.groupBy(refusedOf(mail, recipients, results), (each) =>
-    isUntold(each) ? 'untold' : 'reported',
-  );
+  const unserved = refusedOf(mail, recipients, results);
+  const untold = unserved.filter(isUntold);
+  const refused = untold.length === 0 ? unserved : unserved.filter((each) => !untold.includes(each));
   const told = toldOf(recipients, results, delivered);
   const queued = waiting.length + refused.length + told.length;
   const { message, row } = mail;

@@ -210,6 +210,29 @@ class SteppedClock implements Clock {
   }
 }
 
+test('a failure that nobody wants to know leaves no row', async (context) => {
+  const transfer = await open(context);
+  const message = await send(transfer, { 'nobody@acme.example': { notify: [] }, 'bob@acme.example': {} });
+  assert.deepEqual(transfer.queue(), []);
+  assert.ok(transfer.events(message).includes('failed nobody@acme.example'));
+});
+
+test('whoever says that a row is late, its sender is told only if that is wanted', async (context) => {
+  const { sink, transfer } = await withSink(context, { policy: LONG });
+  sink.script = { rcpt: '451 4.2.1 later' };
+  await send(transfer, { [REMOTE]: { notify: ['FAILURE'] }, 'told@remote.example': {} });
+  await transfer.start();
+  await transfer.until('tried', () => transfer.queue().every(({ attempts }) => attempts === 1));
+  const late = operation('test.late', async (tx) => {
+    await tx.run('UPDATE queue SET delay_due = 1');
+    tx.afterCommit({ kind: 'queue' });
+  });
+  await transfer.directory.writer.execute(late, {});
+  const due = (): unknown => transfer.directory.reader.get('SELECT sum(delay_due) AS n FROM queue')?.['n'];
+  await transfer.until('dealt with', () => due() === 0);
+  assert.deepEqual(await reported(transfer), ['told@remote.example delayed 4.2.1']);
+});
+
 test('the null sender is told of no success, and of no delay', async (context) => {
   const { transfer } = await withSink(context);
   await transfer.directory.apply(addUser('postmaster@acme.example'));
