@@ -9,12 +9,13 @@
 import type { Switches } from '../../src/server/switches.ts';
 import { type Person, populate } from '../support/directory.ts';
 import { startWaypost, type Waypost } from '../support/server.ts';
-import { SmtpSink } from '../support/smtp-sink.ts';
+import { CLOSE, type SinkAnswer, type SinkScript, SmtpSink } from '../support/smtp-sink.ts';
 import { until } from '../support/until.ts';
+import { Ends, endKey } from './ends.ts';
 import { Ledger, type Problems } from './ledger.ts';
-import { startLoad } from './load.ts';
+import { REFUSED, startLoad } from './load.ts';
 import { recognize, seeded } from './message.ts';
-import { firstAnswer, illegalStates, readEntries, readMailbox } from './read-back.ts';
+import { firstAnswer, illegalStates, readEntries, readMailbox, readQueue } from './read-back.ts';
 
 export const FIRST_ANSWER_MS = 5000;
 /** A cycle is no use without a load, and a machine with other work may need longer for it. */
@@ -26,7 +27,7 @@ const DRAIN_MS = 60_000;
  * Between the remote host's 250 and our commit lies one delivery a connection, and that one may be repeated. The server
  * has so many under way to one host; a connection may be closed already when its outcome is not yet committed.
  */
-const UNDER_WAY_MAX = 5;
+const UNDER_WAY_MAX = 20;
 /** The whole store is checked after each so many cycles, and at the end. */
 const CHECK_EVERY = 5;
 const DOMAIN = 'acme.example';
@@ -94,6 +95,8 @@ async function cycles(options: CrashOptions, sink: SmtpSink): Promise<Verdict> {
     const run: Run = {
       server,
       ledger: new Ledger(),
+      ends: new Ends(),
+      submitters: new Set(group('s')),
       people,
       bodiesFrom: new Map(),
       cycles: 0,
@@ -103,6 +106,7 @@ async function cycles(options: CrashOptions, sink: SmtpSink): Promise<Verdict> {
     const scene = {
       server,
       ledger: run.ledger,
+      ends: run.ends,
       random,
       domain: DOMAIN,
       readers: group('r'),
@@ -111,6 +115,7 @@ async function cycles(options: CrashOptions, sink: SmtpSink): Promise<Verdict> {
       remoteDomain: REMOTE,
     };
     await server.stop();
+    sink.script = failing(random);
     options.power?.begin();
     await restart(run, options);
     let allowed = 0;
@@ -144,11 +149,13 @@ async function cycles(options: CrashOptions, sink: SmtpSink): Promise<Verdict> {
       // One broken promise is enough; what follows would only repeat it.
       if (total(run.ledger.problems) > 0) break;
     }
+    sink.script = REFUSING;
     // What is lost will not come: there is nothing to wait for.
-    if (total(run.ledger.problems) === 0) await drain(run.ledger, sink);
-    await compare(run, true);
+    if (total(run.ledger.problems) === 0) await drain(run, sink);
+    const mailboxes = await compare(run, true);
     await checkStates(run);
     run.ledger.checkRemote(countRemote(sink));
+    await checkEnds(run, sink, mailboxes);
     await server.stop();
     return verdict(options.seed, run, allowed);
   } finally {
@@ -159,6 +166,9 @@ async function cycles(options: CrashOptions, sink: SmtpSink): Promise<Verdict> {
 interface Run {
   readonly server: Waypost;
   readonly ledger: Ledger;
+  readonly ends: Ends;
+  /** They get reports. */
+  readonly submitters: ReadonlySet<Person>;
   cycles: number;
   readonly people: readonly Person[];
   /** By login: UIDs below have been read octet for octet. */
@@ -177,16 +187,63 @@ async function restart(run: Run, options: CrashOptions): Promise<void> {
 }
 
 /** Everything the server has against everything it said; `whole` reads all octets again. */
-async function compare(run: Run, whole = false): Promise<void> {
+async function compare(run: Run, whole = false): Promise<Mailboxes> {
   const mailboxes = new Map<string, Awaited<ReturnType<typeof readMailbox>>>();
   for (const person of run.people) {
-    const from = whole ? 1 : (run.bodiesFrom.get(person.login) ?? 1);
+    const from = whole || run.submitters.has(person) ? 1 : (run.bodiesFrom.get(person.login) ?? 1);
     const found = await readMailbox(run.server, person, from);
     mailboxes.set(person.login, found);
     run.bodiesFrom.set(person.login, Math.max(from, ...found.map(({ uid }) => uid + 1)));
   }
-  run.ledger.check(mailboxes);
+  const mail = [...mailboxes].map(
+    ([login, found]) => [login, found.filter(({ report }) => report === undefined)] as const,
+  );
+  run.ledger.check(new Map(mail));
   run.ledger.checkEntries(await readEntries(run.server));
+  return mailboxes;
+}
+
+type Mailboxes = ReadonlyMap<string, Awaited<ReturnType<typeof readMailbox>>>;
+
+/** A host that fails in each phase now and then, and refuses some recipients for good. */
+function failing(random: () => number): SinkScript {
+  const sometimes = (answer: SinkAnswer) => (): SinkAnswer | undefined => (random() < 0.03 ? answer : undefined);
+  const later = '451 4.3.0 not now';
+  return {
+    greeting: sometimes('421 4.3.2 busy'),
+    ehlo: sometimes(CLOSE),
+    mail: sometimes(later),
+    rcpt: (address) => (address.startsWith(REFUSED) ? REFUSES : sometimes(later)()),
+    data: sometimes(CLOSE),
+    // Kept only when the reply says so.
+    dot: () => sometimes(later)() ?? sometimes(CLOSE)(),
+  };
+}
+
+const REFUSES = '550 5.1.1 no such user';
+const REFUSING: SinkScript = { rcpt: (address) => (address.startsWith(REFUSED) ? REFUSES : '250 2.1.5 ok') };
+
+/** Each accepted recipient of a submitted message, in exactly one place. */
+async function checkEnds({ server, ledger, ends }: Run, sink: SmtpSink, mailboxes: Mailboxes): Promise<void> {
+  const remote = new Map<string, number>();
+  const inMailbox = new Map<string, number>();
+  const inReport = new Map<string, number>();
+  const inQueue = new Map<string, number>();
+  const add = (counts: Map<string, number>, id: string | undefined, recipient: string): void => {
+    if (id !== undefined) counts.set(endKey(id, recipient), (counts.get(endKey(id, recipient)) ?? 0) + 1);
+  };
+  for (const { data, recipients } of sink.messages) {
+    const id = recognize(Buffer.from(data, 'latin1'))?.id;
+    for (const recipient of recipients) add(remote, id, recipient);
+  }
+  for (const [login, found] of mailboxes)
+    for (const { id, report } of found) {
+      if (report === undefined) add(inMailbox, id, login);
+      else for (const recipient of report) add(inReport, id, recipient);
+    }
+  for (const recipient of await readQueue(server)) add(inQueue, /^(?:no-)?(m\d+)@/.exec(recipient)?.[1], recipient);
+  const found = { mailbox: inMailbox, remote, queue: inQueue, report: inReport };
+  for (const sentence of ends.check(found)) ledger.problem('ends', sentence);
 }
 
 async function checkStates({ server, ledger }: Run): Promise<void> {
@@ -202,12 +259,13 @@ function countRemote(sink: SmtpSink): Map<string, number> {
   return counts;
 }
 
-async function drain(ledger: Ledger, sink: SmtpSink): Promise<void> {
+async function drain({ ledger, server }: Run, sink: SmtpSink): Promise<void> {
   const deadline = performance.now() + DRAIN_MS;
   const remote = [...ledger.messages.values()].filter(({ kind, fate }) => kind === 'remote' && fate === 'acknowledged');
   for (;;) {
     const counts = countRemote(sink);
-    if (remote.every(({ id }) => counts.has(id)) || performance.now() > deadline) return;
+    const isDone = remote.every(({ id }) => counts.has(id)) && (await readQueue(server)).length === 0;
+    if (isDone || performance.now() > deadline) return;
     await new Promise((wait) => setTimeout(wait, 200));
   }
 }

@@ -30,6 +30,8 @@ export interface FoundMessage {
   readonly flags: readonly string[];
   /** Of the octets that were sent; undefined when this check did not fetch the body. */
   readonly sha: string | undefined;
+  /** Of a report to a sender: the recipients that it is about. */
+  readonly report?: readonly string[] | undefined;
 }
 
 export interface Problems {
@@ -43,6 +45,8 @@ export interface Problems {
   flags: number;
   /** The UID of the answer is not the message's, or a message changed its UID. */
   uids: number;
+  /** Recipients that have not ended in exactly one place (ends.ts). */
+  ends: number;
   /** Rows in no legal state, as `waypost mailbox check` names them (docs/states.md). */
   states: number;
 }
@@ -50,7 +54,17 @@ export interface Problems {
 export class Ledger {
   readonly messages = new Map<string, MessageRecord>();
   readonly entries = new Map<string, Fate>();
-  readonly problems: Problems = { lost: 0, doubled: 0, torn: 0, corrupt: 0, alien: 0, flags: 0, uids: 0, states: 0 };
+  readonly problems: Problems = {
+    lost: 0,
+    doubled: 0,
+    torn: 0,
+    corrupt: 0,
+    alien: 0,
+    flags: 0,
+    uids: 0,
+    ends: 0,
+    states: 0,
+  };
   /** The first problems in words. */
   readonly sentences: string[] = [];
   /** Never acknowledged and there all the same, once: legal, and worth knowing. */

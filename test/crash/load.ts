@@ -11,12 +11,14 @@ import { ImapClient, ImapRefusal } from '../../src/demo/clients/imap-client.ts';
 import { SmtpClient, SmtpRefusal } from '../../src/demo/clients/smtp-client.ts';
 import { administrator, type Person, userAttributes, userDn } from '../support/directory.ts';
 import type { Waypost } from '../support/server.ts';
+import type { Ends } from './ends.ts';
 import type { Ledger, MessageRecord } from './ledger.ts';
 import { makeMessage } from './message.ts';
 
 export interface Scene {
   readonly server: Waypost;
   readonly ledger: Ledger;
+  readonly ends: Ends;
   readonly random: () => number;
   readonly domain: string;
   /** Who gets deliveries. */
@@ -119,21 +121,31 @@ function deliveries(state: State, recipients: number): Promise<void> {
   });
 }
 
+/** To a host that takes it, to one that it refuses, and to somebody here: three ends of one message. */
 function submissions(state: State, person: Person): Promise<void> {
-  const { server, ledger, random, remoteDomain } = state.scene;
+  const { server, ledger, ends, random, remoteDomain, readers } = state.scene;
   return client(state, async () => {
     const smtp = await SmtpClient.open(server.listeners.submission, person);
     while (!state.stopping) {
       const id = next();
       const message = makeMessage(id, random);
-      const address = `${id}@${remoteDomain}`;
-      const record = ledger.open('remote', id, [address], message);
-      await answered(state, record, smtp.send(person.login, [address], message));
+      const taken = `${id}@${remoteDomain}`;
+      const others =
+        random() < 0.3
+          ? [`${REFUSED}${id}@${remoteDomain}`, readers[Math.floor(random() * readers.length)]!.login]
+          : [];
+      const recipients = [taken, ...others];
+      const record = ledger.open('remote', id, [taken], message);
+      ends.open(id, recipients, record);
+      await answered(state, record, smtp.send(person.login, recipients, message));
       await breath(state);
     }
     smtp.destroy();
   });
 }
+
+/** Addresses that begin so the other host refuses, for good. */
+export const REFUSED = 'no-';
 
 const FLAGS = ['\\Flagged', '\\Seen', 'crashed'];
 

@@ -6,6 +6,7 @@
 
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
+import { AdminClient } from '../../src/cli/client.ts';
 import { ImapClient } from '../../src/demo/clients/imap-client.ts';
 import { LineConnection } from '../../src/demo/clients/line-connection.ts';
 import { administrator, type Person, SUFFIX } from '../support/directory.ts';
@@ -27,8 +28,9 @@ export async function readMailbox(server: Waypost, person: Person, bodiesFrom: n
         if (uid === undefined) continue;
         const flags = /FLAGS \(([^)]*)\)/.exec(text)?.[1]?.split(' ') ?? [];
         const known = literals[0] === undefined ? undefined : recognize(literals[0]);
+        const report = literals[0] === undefined ? undefined : reportIn(literals[0]);
         const hash = section === '' && known !== undefined ? sha(known.sent) : undefined;
-        found.push({ uid: Number(uid), id: known?.id, flags, sha: hash });
+        found.push({ uid: Number(uid), id: known?.id, flags, sha: report === undefined ? hash : undefined, report });
       }
     };
     if (bodiesFrom > 1) await fetch(`1:${bodiesFrom - 1}`, `HEADER.FIELDS (${ID_FIELD})`);
@@ -40,6 +42,19 @@ export async function readMailbox(server: Waypost, person: Person, bodiesFrom: n
   } finally {
     imap.destroy();
   }
+}
+
+/** Of a report of ours: the recipients that it is about. */
+function reportIn(octets: Buffer): readonly string[] | undefined {
+  const text = octets.toString('latin1');
+  if (!text.slice(0, text.indexOf('\r\n\r\n')).includes('multipart/report')) return undefined;
+  return [...text.matchAll(/^Final-Recipient: rfc822; (.*)\r$/gm)].map(([, address]) => address!);
+}
+
+/** Recipients of the rows that are in the queue. */
+export async function readQueue(server: Waypost): Promise<string[]> {
+  const rows = await new AdminClient(server.data).call('queue.list', { limit: 10_000 });
+  return rows.map(({ recipient }) => recipient);
 }
 
 /** DNs of all people, in lower case. */

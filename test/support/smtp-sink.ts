@@ -13,7 +13,8 @@ export type SinkAnswer = string | { readonly close: true } | { readonly silence:
 export const CLOSE: SinkAnswer = { close: true };
 export const SILENCE: SinkAnswer = { silence: true };
 
-type Answer = SinkAnswer | ((argument: string) => SinkAnswer);
+/** A function that says nothing leaves the usual answer. */
+type Answer = SinkAnswer | ((argument: string) => SinkAnswer | undefined);
 
 export interface SinkScript {
   readonly greeting?: Answer;
@@ -119,6 +120,7 @@ export class SmtpSink {
     let tls: string | undefined;
     let received = '';
     let inData = false;
+    let hasSender = false;
     let transaction: Transaction = { sender: '', parameters: '', recipients: [] };
     const say = (answer: Answer | undefined, otherwise: string, argument = ''): string => {
       const chosen = (typeof answer === 'function' ? answer(argument) : answer) ?? otherwise;
@@ -147,8 +149,9 @@ export class SmtpSink {
       } else if (verb === 'HELO') say(this.script.helo, '250 sink');
       else if (verb === 'MAIL') {
         transaction = { sender: path?.[1] ?? '', parameters: path?.[2] ?? '', recipients: [] };
-        say(this.script.mail, '250 2.1.0 ok', line);
-      } else if (verb === 'RCPT') {
+        hasSender = say(this.script.mail, '250 2.1.0 ok', line).startsWith('2');
+      } else if (verb === 'RCPT' && !hasSender) say(undefined, '503 5.5.1 MAIL first');
+      else if (verb === 'RCPT') {
         const address = path?.[1] ?? '';
         if (say(this.script.rcpt, '250 2.1.5 ok', address).startsWith('2')) transaction.recipients.push(address);
       } else if (verb === 'DATA') {
