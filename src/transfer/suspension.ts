@@ -27,7 +27,7 @@ const LOOK_AGAIN_MS = 1000;
 export interface SuspensionParts {
   readonly reader: Reader;
   readonly writer: Writer;
-  readonly routing: Pick<RoutingCache, 'findLogin'>;
+  readonly routing: Pick<RoutingCache, 'findLogin' | 'route'>;
   readonly site: Site;
   readonly log: Log;
   readonly clock: { now(): number };
@@ -134,7 +134,10 @@ export class Suspension {
     /** Undefined for who is nobody here: nothing is held for them, nor released. */
     const isSuspended = (address: string): boolean | undefined => {
       if (!known.has(address)) {
-        const login = this.#parts.routing.findLogin(address);
+        const { routing } = this.#parts;
+        // Most senders are people of other hosts: their domain is asked for once.
+        const isHere = routing.route(address.slice(address.lastIndexOf('@') + 1)) !== undefined;
+        const login = isHere ? routing.findLogin(address) : undefined;
         known.set(address, login && login.isSuspended === true);
       }
       return known.get(address);
