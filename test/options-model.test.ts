@@ -72,15 +72,18 @@ const worlds = fc.record(
       const person: fc.Arbitrary<Person> = fc.record({
         options: fc.uniqueArray(
           fc.oneof(
-            { weight: 6, arbitrary: fc.constant('forward' as const) },
-            { weight: 4, arbitrary: fc.constant('mailbox' as const) },
-            { weight: 3, arbitrary: fc.constant('autoreply' as const) },
+            { weight: 12, arbitrary: fc.constant('forward' as const) },
+            { weight: 8, arbitrary: fc.constant('mailbox' as const) },
+            { weight: 6, arbitrary: fc.constant('autoreply' as const) },
             { weight: 1, arbitrary: fc.constant('hold' as const) },
           ),
           { minLength: 1, maxLength: 3 },
         ),
         forward: fc
-          .tuple(fc.subarray(here), fc.subarray(abroad, { maxLength: 1 }))
+          .tuple(
+            fc.oneof({ weight: 3, arbitrary: fc.constant(here) }, { weight: 1, arbitrary: fc.constant([]) }),
+            fc.subarray(abroad, { maxLength: 1 }),
+          )
           .map(([some, one]) => [...some, ...one])
           .filter((list) => list.length > 0),
         status: fc.oneof(
