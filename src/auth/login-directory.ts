@@ -9,6 +9,7 @@ import { TOKEN_KEY } from '../directory/token.ts';
 import type { Admissions } from '../routing/admission.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import type { Login } from '../routing/login.ts';
+import { sharedMailboxOf } from '../routing/shared-mailbox.ts';
 import { type Standing, standingOfDn, standingOfUuid } from '../routing/standing.ts';
 import type { LoginAccount } from './attempt.ts';
 import type { TokenAccount } from './token-check.ts';
@@ -34,6 +35,8 @@ export interface LoginDirectory {
   find(name: string, domain?: string): (DirectoryAccount & { readonly mail: MailLogin }) | undefined;
   /** Throws `invalidDnSyntax` for what is no DN. */
   findEntry(dn: string): (DirectoryAccount & { readonly caller: Caller }) | undefined;
+  /** The login to the mailbox that the group of this address shares; undefined where the account is no member of it. */
+  shared(address: string, member: MailLogin): MailLogin | undefined;
   /** By the hash of one of its tokens. */
   findToken(hash: string): (DirectoryAccount & { readonly caller: Caller }) | undefined;
   /** What an entry is now, whether or not it is let in; undefined when it is gone. */
@@ -69,6 +72,10 @@ export function loginDirectory(reader: Reader, routing: RoutingCache): LoginDire
     },
     findEntry(dn) {
       return boundTo(standingOfDn(reader, routing.site, dn));
+    },
+    shared(group, { quota: _, ...member }) {
+      const account = sharedMailboxOf(reader, routing, { group, member: member.dn });
+      return account === undefined ? undefined : { ...member, account };
     },
     findToken(hash) {
       const entry = entryWithToken(reader, hash);

@@ -79,6 +79,8 @@ interface Proven {
   readonly uuid: string;
   readonly admissions: Admissions;
   readonly proof: Proof;
+  /** The address of the group whose mailbox is asked for in place of the account's own. */
+  readonly sharedBy?: string | undefined;
 }
 
 /** Where the protocol has a command of its own for a name and a password. */
@@ -199,9 +201,17 @@ export function createLogins(parts: LoginsParts): Logins {
     const key = keyOf(client, name);
     const proof = claim.proofFor(account, key);
     const isSelf = (): boolean => authzid === '' || findForSasl(client, authzid)?.uuid === account?.uuid;
-    const isRight = async () => (await proof.isRight()) && isSelf();
+    const isShared = (): boolean =>
+      account?.mail !== undefined && sharedBy(client, authzid, account.mail) !== undefined;
+    const isRight = async () => (await proof.isRight()) && (isSelf() || isShared());
     const tried = { client, mechanism, name, key, account, secret, isRight };
-    return { client, readAt, proof, ...(await attempt(parts, tried)) };
+    const proven = await attempt(parts, tried);
+    return { client, readAt, proof, ...proven, ...(isSelf() ? {} : { sharedBy: authzid }) };
+  }
+
+  /** Folders cannot be shared yet: whoever reads a shared mailbox logs in to it. */
+  function sharedBy({ door }: LoginClient, address: string, member: MailLogin): MailLogin | undefined {
+    return door === 'imap' ? directory.shared(address, member) : undefined;
   }
 
   /** RFC 4513 §5.2.1.8: over LDAP `dn:` stands before a DN, and `u:` may stand before a name. */
@@ -278,8 +288,11 @@ export function createLogins(parts: LoginsParts): Logins {
 
   function mailLogin({ mail, ...proven }: Proven & { readonly mail: MailLogin | undefined }): StandingLogin<MailLogin> {
     // Without an address of its own the statuses of another domain count: routing/standing.ts knows which.
-    const first = mail !== undefined && mail.addresses.length > 0 ? mail : undefined;
-    return standingLogin(proven, first, (now) => now.mail);
+    const group = proven.sharedBy;
+    const first = mail !== undefined && mail.addresses.length > 0 && group === undefined ? mail : undefined;
+    return standingLogin(proven, first, ({ mail: now }) =>
+      group === undefined ? now : now && sharedBy(proven.client, group, now),
+    );
   }
 
   return logins;

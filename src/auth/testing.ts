@@ -81,6 +81,7 @@ function tableDirectory(accounts: ReadonlyMap<string, TableAccount>): LoginDirec
       return { uuid: login, label: login, passwords: [`{SHA256}${digest}`], tokens: [], admissions: [OPEN], mail };
     },
     findEntry: () => undefined,
+    shared: () => undefined,
     findToken: () => undefined,
     now(uuid) {
       const mail = this.find(uuid)?.mail;

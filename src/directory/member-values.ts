@@ -38,6 +38,9 @@ const NAMING = `SELECT path FROM dit WHERE id IN (
   SELECT entry FROM dit_value WHERE tenant = ?1 AND key = ?2 AND target IS NULL
     AND attribute IN ('uniquemember', 'member', 'mgrprfc822mailmember')
   UNION SELECT entry FROM dit_value WHERE tenant = ?1 AND target = ?2) ORDER BY id LIMIT +?3`;
+const UNIQUELY_NAMING = `SELECT path FROM dit WHERE id IN (
+  SELECT entry FROM dit_value WHERE tenant = ?1 AND attribute = 'uniquemember' AND key = ?2 AND target IS NULL
+  UNION SELECT entry FROM dit_value WHERE tenant = ?1 AND target = ?2 AND attribute = 'uniquemember') ORDER BY id LIMIT +?3`;
 const OF_ATTRIBUTE =
   'SELECT id, key, value FROM dit_value WHERE entry = ? AND attribute = ? AND id > ? ORDER BY id LIMIT +?';
 const BY_KEY = 'SELECT value FROM dit_value WHERE tenant = ? AND attribute = ? AND key = ? AND entry = ?';
@@ -73,6 +76,11 @@ function memberOf([id, attribute, value]: Value[]): MemberValue {
  */
 export function entriesNaming(reader: Reader, member: string, limit: number): string[] {
   return reader.arrays(NAMING, TENANT, member, limit).map(([path]) => normalizedOfPath(path as string));
+}
+
+/** By uniqueMember alone. */
+export function entriesWithUniqueMember(reader: Reader, dn: string, limit: number): string[] {
+  return reader.arrays(UNIQUELY_NAMING, TENANT, dn, limit).map(([path]) => normalizedOfPath(path as string));
 }
 
 export async function entriesNamingIn(tx: Transaction, member: string, limit: number): Promise<string[]> {

@@ -387,6 +387,8 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   [`${OWN}.1.134`, 'waypostProgramMemory', 'integer', 'single'],
   [`${OWN}.1.135`, 'waypostProgramConcurrency', 'integer', 'single'],
   [`${OWN}.1.136`, 'waypostProgramDomain', 'ia5'],
+  // routing/options/shared.ts
+  [`${OWN}.1.140`, 'waypostSharedMailbox', 'ia5'],
 ];
 
 export const ATTRIBUTE_ROWS: readonly AttributeRow[] = [...STANDARD_ATTRIBUTES, ...MAIL_ATTRIBUTES];
@@ -577,7 +579,7 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
       'mailAutoReplyTimeOut mailAutoReplyText mailAutoReplyTextInternal mailConversionTag mailDeferProcessing ' +
       'mailDeliveryFileURL mailDeliveryOption mailEquivalentAddress mailForwardingAddress mailMessageStore ' +
       'mailMsgMaxBlocks mailMsgQuota mailProgramDeliveryInfo mailQuota mailSieveRuleSource mailSMTPSubmitChannel ' +
-      'mailUserStatus waypostRecipientsPerHour waypostSubmitStatus',
+      'mailUserStatus waypostRecipientsPerHour waypostSharedMailbox waypostSubmitStatus',
   ],
   [
     `${OWN}.2.3`,

@@ -523,12 +523,12 @@ const cases: readonly Case[] = [
 
   // Still 451.
   [
-    'another delivery option',
-    { ann: { mailDeliveryOption: ['mailbox', 'shared'] } },
+    'a delivery option without what it needs',
+    { ann: { mailDeliveryOption: ['mailbox', 'shared', 'program', 'file'] } },
     'ann@acme.example',
-    '451 4.3.5',
-    'not supported',
+    'store 7',
   ],
+  ['a delivery option alone', { ann: { mailDeliveryOption: 'shared' } }, 'ann@acme.example', '451 4.3.5'],
   ['mgrpErrorsTo', { team: { mgrpErrorsTo: 'ann@acme.example' } }, 'team@acme.example', '451 4.3.5'],
   ['mgrpAddHeader', { team: { mgrpAddHeader: 'X: y' } }, 'team@acme.example', '451 4.3.5'],
   ['mgrpRemoveHeader', { team: { mgrpRemoveHeader: 'X' } }, 'team@acme.example', '451 4.3.5'],

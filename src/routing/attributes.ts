@@ -29,7 +29,7 @@ export const deliveryOptions = {
     forward: 'acts',
     hold: 'acts',
     program: 'acts',
-    shared: 'later',
+    shared: 'acts',
   },
   group: {
     members: 'acts',
@@ -38,7 +38,7 @@ export const deliveryOptions = {
     hold: 'acts',
     members_offline: 'acts',
     program: 'acts',
-    shared: 'later',
+    shared: 'acts',
   },
 } as const satisfies Record<'user' | 'group', Readonly<Record<string, 'acts' | 'later'>>>;
 

@@ -24,7 +24,7 @@ const digests: Readonly<Record<number, string>> = {
   // Aliases, hosts, sizes and texts of domains; hosts, addresses and sizes of users and lists; the entry's UUID.
   4: '24173a00779ed84b127016a2ecdeff41',
   // Delivery options, several at once.
-  5: '6a996239daa1c93ed5a3360022183ee5',
+  5: 'dfb20cabdee10b829235b18bfdcfabe8',
 };
 
 type Values = Readonly<Record<string, AttributeValue | readonly AttributeValue[]>>;
@@ -170,6 +170,7 @@ const recipients: readonly Entry[] = [
       ...options.map((mailDeliveryOption) => ({ mailDeliveryOption })),
       { mailDeliveryOption: options },
       { mailDeliveryOption: ['program', 'mailbox'], mailProgramDeliveryInfo: [' Archive ', 'count', ''] },
+      { mailDeliveryOption: ['shared', 'members'], waypostSharedMailbox: addresses },
       ...['file:///lists/ann', ' ann/ ', '../ann', '/etc/passwd', 'ann.lock', ''].map((mailDeliveryFileURL) => ({
         mailDeliveryOption: 'file',
         mailDeliveryFileURL,

@@ -223,11 +223,13 @@ test("a user's addresses are those of its own domains, each once", () => {
   );
 });
 
-test('delivery options act, wait to be built, or are none', () => {
+test('delivery options act, miss what they need, or are none', () => {
   const compiled = (options: readonly string[], classes = userClasses) =>
     compileRecipient(entry('uid=ann,o=internet', { ...classes, mailDeliveryOption: options }), acme);
   assert.equal(compiled(['mailbox'])?.unsupported, undefined);
-  assert.deepEqual(compiled(['mailbox', 'SHARED'])?.unsupported, ['mailDeliveryOption: shared']);
+  assert.deepEqual(compiled(['mailbox', 'SHARED'])?.problems, [
+    { attribute: 'mailDeliveryOption', value: 'shared', reason: 'needs waypostSharedMailbox' },
+  ]);
   assert.deepEqual(compiled(['mailbox', 'hold'])?.options, ['hold']);
   assert.equal(compiled(['autoreply'], groupClasses)?.problems?.length, 1);
   assert.equal(compiled(['members'], groupClasses)?.unsupported, undefined);

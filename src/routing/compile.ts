@@ -135,7 +135,7 @@ export function recipientKindOf(entry: Entry): RecipientKind | undefined {
 export interface Placement {
   /** The domains whose base holds the entry, and no deeper base does: only their addresses route to it. */
   readonly domains: readonly string[];
-  /** Of a user entry. */
+  /** Of a user, or of a group with a shared mailbox; 0: there is none here. */
   readonly account: AccountId;
   /** Of a list: members in whose values mail can read nothing; the first of them are enough. */
   readonly unusable?: readonly MemberValue[];
@@ -180,6 +180,7 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
     ...shared,
     unsupported: orAbsent([...unsupported, ...list.unsupported]),
     ...options.values,
+    account: hasSharedMailbox(entry) && placement.account !== 0 ? placement.account : undefined,
     inetMailGroupStatus: statusOf(entry, 'inetMailGroupStatus', problems),
     disabledText: replyTextOf(textValue(entry, 'mailrejecttext')),
     urls: orAbsent(list.urls),
@@ -188,11 +189,16 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
   });
 }
 
-/** Whether the entry is a user whose mailbox is on a host of these names: then it has an account. */
-export function isUserHere(entry: Entry, hostnames: readonly string[]): boolean {
-  if (recipientKindOf(entry) !== 'user') return false;
+/** Whether the entry is a user, or a group with a shared mailbox, on a host of these names: then it has an account. */
+export function hasAccountHere(entry: Entry, hostnames: readonly string[]): boolean {
+  if (recipientKindOf(entry) !== 'user' && !hasSharedMailbox(entry)) return false;
   const host = mailHostOf(entry);
   return host === undefined || hostnames.includes(host);
+}
+
+function hasSharedMailbox(entry: Entry): boolean {
+  const options = textValues(entry, 'maildeliveryoption').map((value) => asciiLower(value.trim()));
+  return recipientKindOf(entry) === 'group' && options.includes('shared');
 }
 
 /** The host that has the mailbox; undefined where the entry does not say. */

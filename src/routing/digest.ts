@@ -128,7 +128,7 @@ function* entryLines(
 }
 
 function withoutIds(row: RecipientRow): unknown {
-  return { ...row, entry: row.uuid, ...(row.kind === 'user' ? { account: row.uuid } : {}) };
+  return { ...row, entry: row.uuid, ...(row.account === undefined ? {} : { account: row.uuid }) };
 }
 
 function memberLines(reader: Reader, dn: string): string[] {

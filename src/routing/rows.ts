@@ -88,6 +88,8 @@ export interface OptionValues {
   readonly file?: string;
   /** Of `program`: names in lower case. */
   readonly programs?: readonly string[];
+  /** Of `shared`, of a user: keys of the groups' addresses. */
+  readonly shared?: readonly string[];
   /** mailForwardingAddress, as SMTP writes it. */
   readonly forward?: readonly string[];
 }
@@ -131,6 +133,8 @@ export interface UserRow extends RecipientRowBase {
 /** A list. Its members are not in the row, see list-tables.ts. */
 export interface GroupRow extends RecipientRowBase {
   readonly kind: 'group';
+  /** Of a group with the option `shared` that is here: its INBOX. */
+  readonly account?: AccountId;
   readonly inetMailGroupStatus?: Status;
   /** mailRejectText, as a reply can say it: what a disabled list says. */
   readonly disabledText?: string;

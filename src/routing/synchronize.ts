@@ -6,7 +6,7 @@
 // Such a change takes no address away from those entries: a domain loses none of its people by it, it is refused.
 // A change that touches no row writes none. A list's members are found by DN when mail comes, so a member's change
 // does not touch the list's row.
-// A user who is here has an account; the row of one who is at another host says 0, and keeps what account it has.
+// A user who is here has an account, as has a group with a shared mailbox; the row of one who is at another host says 0, and keeps what account it has.
 // Limits  RECOMPILE_MAX entries below a base in one transaction
 
 import type { Failure } from '../base/failure.ts';
@@ -20,7 +20,7 @@ import { unusableMembersIn } from '../directory/member-values.ts';
 import { formatAddress } from '../message/address.ts';
 import { ensureAccount } from '../store/accounts.ts';
 import { checkAssociatedDomains, domainsMovedBy, routeOfDirectory } from './associated-domains.ts';
-import { compileDomain, compileRecipient, isUserHere, recipientKindOf } from './compile.ts';
+import { compileDomain, compileRecipient, hasAccountHere, recipientKindOf } from './compile.ts';
 import { type Generation, generationsOf, type RoutingState, stateIn } from './generation.ts';
 import { addressOfKey, type Problem, type RecipientRow, type RouteRow } from './rows.ts';
 import { settingIn, writeSetting } from './setting-rows.ts';
@@ -163,7 +163,7 @@ export async function compiled(
 ): Promise<RecipientRow | undefined> {
   const kind = recipientKindOf(entry);
   if (kind === undefined) return undefined;
-  const isHere = isUserHere(entry, hostnames);
+  const isHere = hasAccountHere(entry, hostnames);
   const account = isHere ? await ensureAccount(tx, { uuid: entry.uuid, tenant: TENANT }) : idOf<AccountId>(0);
   const unusable = kind === 'group' ? await unusableMembersIn(tx, entry.id, UNUSABLE_MAX) : [];
   return compileRecipient(entry, {

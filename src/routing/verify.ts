@@ -14,7 +14,7 @@ import { DOMAIN_CLASSES } from '../directory/mail-domain.ts';
 import { unusableMembers } from '../directory/member-values.ts';
 import { readAccount } from '../store/accounts.ts';
 import { domainsOf, readRouteOfDirectory } from './associated-domains.ts';
-import { compileRecipient, isUserHere, recipientKindOf } from './compile.ts';
+import { compileRecipient, hasAccountHere, recipientKindOf } from './compile.ts';
 import { type RoutingState, readState } from './generation.ts';
 import type { HistoryKind } from './history.ts';
 import type { RecipientRow } from './rows.ts';
@@ -148,7 +148,7 @@ function settingAt(reader: Reader, generation: number, { kind, key }: SettingRow
 function recompiled(reader: Reader, { generation, hostnames }: RoutingState, entry: Entry): RecipientRow | undefined {
   const kind = recipientKindOf(entry);
   if (kind === undefined) return undefined;
-  const isHere = isUserHere(entry, hostnames);
+  const isHere = hasAccountHere(entry, hostnames);
   const account = readAccount(reader, { uuid: isHere ? entry.uuid : '', tenant: TENANT });
   const domains = readRoutesAbove(reader, generation, entry.normalizedDn).map(({ domain }) => domain);
   const unusable = kind === 'group' ? unusableMembers(reader, entry.id, UNUSABLE_MAX) : [];

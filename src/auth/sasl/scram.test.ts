@@ -42,6 +42,7 @@ function setUp(offered = true) {
       return address === 'bob@acme.example' ? account('bob', 2, ['{SSHA}x']) : undefined;
     },
     findEntry: () => undefined,
+    shared: () => undefined,
     findToken: () => undefined,
     now: () => undefined,
   };

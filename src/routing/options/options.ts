@@ -8,6 +8,7 @@ import { planForward } from './forward.ts';
 import { planMailbox } from './mailbox.ts';
 import type { CompileOption, PlanOption } from './option.ts';
 import { compileProgramOption, planProgram } from './program.ts';
+import { compileShared, planShared } from './shared.ts';
 
 export interface DeliveryOption {
   readonly plan: PlanOption;
@@ -21,4 +22,5 @@ export const optionsThatAct: Readonly<Partial<Record<OptionName, DeliveryOption>
   file: { plan: planFile, compile: compileFile },
   mailbox: { plan: planMailbox },
   program: { plan: planProgram, compile: compileProgramOption },
+  shared: { plan: planShared, compile: compileShared },
 };
