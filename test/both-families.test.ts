@@ -20,6 +20,7 @@ const LOOPBACKS = ['127.0.0.1', '::1'];
 const GREETINGS: readonly (readonly [Door, RegExp])[] = [
   ['smtp', /^220 /],
   ['submission', /^220 /],
+  ['lmtp', /^220 /],
   ['imap', /^\* OK /],
   ['pop3', /^\+OK /],
 ];

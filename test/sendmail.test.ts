@@ -2,7 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -18,8 +28,17 @@ interface Ran {
   readonly printed: string;
 }
 
-function run(command: string, argv: readonly string[], input = '', env: Record<string, string> = {}): Promise<Ran> {
-  const child = spawn(command, argv, { env: { ...process.env, ...env } });
+function run(
+  command: string,
+  argv: readonly string[],
+  input = '',
+  env: Record<string, string> = {},
+  uid?: number,
+): Promise<Ran> {
+  const child = spawn(command, argv, {
+    env: { ...process.env, ...env },
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  });
   return new Promise((settle, reject) => {
     let printed = '';
     for (const stream of [child.stdout, child.stderr])
@@ -178,6 +197,16 @@ test('a folder outside the data directory is for all users: mode 1733', async ()
     const [ann] = (await populate(server, 'acme.example', ['ann'])) as [Person];
     assert.equal((await run(program, ['sendmail', '--data', server.data, ann.login], 'hello\n')).code, 0);
     await until('the message', async () => (await inbox(server, ann)).length === 1);
+    if (process.getuid?.() !== 0) return;
+    // Somebody else, who may read neither the folder nor the data directory.
+    const config = join(outside, 'waypost.toml');
+    writeFileSync(config, `data = "${server.data}"\nhostname = "mail.acme.example"\n[submit]\nfolder = "${folder}"\n`);
+    chmodSync(outside, 0o755);
+    chmodSync(config, 0o644);
+    const nobody = await run(program, ['sendmail', ann.login], 'from nobody\n', { WAYPOST_CONFIG: config }, 65_534);
+    assert.deepEqual(nobody, { code: 0, printed: '' });
+    await until('the message', async () => (await inbox(server, ann)).length === 2);
+    assert.match((await inbox(server, ann))[1]!, /\(Waypost, from uid 65534\)/);
   } finally {
     await server.stop();
     rmSync(outside, { recursive: true, force: true });

@@ -83,9 +83,11 @@ export async function openDoors(
 /** Who delivers by LMTP is trusted to be this machine's mail system: no other reaches that door. */
 function addressesOf(listen: readonly string[], name: ListenerName): readonly string[] {
   if (name !== 'lmtp') return listen;
-  const loopback = listen.filter((address) => address === '::1' || address.startsWith('127.'));
-  if (loopback.length > 0) return loopback;
-  return listen.some((address) => address.includes(':')) ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
+  const loopback = listen.flatMap((address) => {
+    if (address === '::1' || address.startsWith('127.')) return [address];
+    return address.includes(':') ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
+  });
+  return [...new Set(loopback)];
 }
 
 function health(parts: MainParts, dnsSockets: DnsSockets): HealthParts {
