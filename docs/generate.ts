@@ -14,7 +14,7 @@ import { EXIT, exitCode } from '../src/base/exit.ts';
 import { Failure, type FailureKind, failureKinds } from '../src/base/failure.ts';
 import { silentLog } from '../src/base/log.ts';
 import type { CommandContext } from '../src/cli/command.ts';
-import { buildProgram, demoCommand, sendmailCommand, serveCommand } from '../src/cli/program.ts';
+import { buildProgram, demoCommand, devCommand, sendmailCommand, serveCommand } from '../src/cli/program.ts';
 import { DNS_FAILURE } from '../src/protocols/dns/errors.ts';
 import { adminApp } from '../src/protocols/http/admin.ts';
 import { replyOf } from '../src/protocols/imap/errors.ts';
@@ -41,6 +41,7 @@ export function commandTree(): Command {
   const program = buildProgram(context);
   program.addCommand(serveCommand(async () => {}));
   program.addCommand(demoCommand(async () => {}));
+  program.addCommand(devCommand(async () => {}));
   program.addCommand(sendmailCommand(async () => {}));
   return program;
 }
@@ -292,8 +293,8 @@ function commands(): string {
     if (EXIT_WORDS[code] === undefined) throw new Error(`docs/generate.ts has no sentence for exit code ${code}`);
   return page(
     'Commands',
-    'In a checkout `waypost` is `./waypost`. A command talks to the running server of its data directory over a Unix socket\n(`run/admin.sock` there); `serve` is that server, `demo` brings its own. Answers go to standard output, complaints to standard error in one line.',
-    'Each but `completion` and `demo` takes `--data <directory>` (the data directory of the server) and `--config <file>` (its configuration);\neach that prints takes `--json`: one object, or one array for lists. Times in it are like `2026-11-24T09:09:23.824Z`.',
+    'In a checkout `waypost` is `./waypost`. A command talks to the running server of its data directory over a Unix socket\n(`run/admin.sock` there); `serve` is that server, `demo` and `dev` bring their own. Answers go to standard output, complaints to standard error in one line.',
+    'Each but `completion`, `demo` and `dev` takes `--data <directory>` (the data directory of the server) and `--config <file>` (its configuration);\neach that prints takes `--json`: one object, or one array for lists. Times in it are like `2026-11-24T09:09:23.824Z`.',
     '## Exit codes',
     table(['code', 'meaning'], codes),
     ...parts,

@@ -25,6 +25,7 @@ async function runProgram(words: readonly string[]): Promise<number> {
     locate,
     serve: async (configuration) => (await import('./server/serve.ts')).serve(configuration),
     sendmail: runSendmail,
+    dev: async (options) => (await import('./estate/dev.ts')).dev(options),
     demo: async (json, environment) => (await import('./demo/demo.ts')).demo(json, environment),
   });
 }

@@ -36,6 +36,7 @@ export interface Verbs<Located extends { readonly data: string }> {
   readonly version: string;
   readonly locate: (options: CommonOptions, environment: Environment) => Located;
   readonly serve: (configuration: Located) => Promise<number>;
+  readonly dev: (options: DevOptions) => Promise<number>;
   readonly demo: (json: boolean, environment: Environment) => Promise<number>;
   readonly sendmail: (argv: readonly string[]) => Promise<number>;
 }
@@ -58,13 +59,20 @@ export async function run<Located extends { readonly data: string }>(
   const serve = serveCommand(async (options) => {
     code = await verbs.serve(configuration(options, verbs));
   });
+  const dev = devCommand(async (options) => {
+    code = await verbs.dev(options);
+  });
   const demo = demoCommand(async (options) => {
     code = await verbs.demo(options.json === true, verbs.environment);
   });
   const sendmail = sendmailCommand(async (argv) => {
     code = await verbs.sendmail(argv);
   });
-  const program = buildProgram(context, serve, demo, sendmail).version(verbs.version, '--version', 'print the version');
+  const program = buildProgram(context, serve, dev, demo, sendmail).version(
+    verbs.version,
+    '--version',
+    'print the version',
+  );
   // The reader of a pipe may close it early (`| head`): the rest of the output is dropped.
   process.stdout.on('error', () => {});
   try {
@@ -97,7 +105,21 @@ export function serveCommand(action: (options: CommonOptions) => Promise<void>):
     .action(action);
 }
 
-/** Nor is this one: it starts a server of its own. */
+export interface DevOptions {
+  /** A file. */
+  readonly ldif?: string;
+  readonly json?: boolean;
+}
+
+/** Nor are these: they start a server of their own. */
+export function devCommand(action: (options: DevOptions) => Promise<void>): Command {
+  return new Command('dev')
+    .description('a whole server on throw-away data and free ports, until it is ended')
+    .option('--ldif <file>', 'entries and changes that are loaded at the start')
+    .option('--json', 'print JSON; standard input takes `reset`, and its end ends the server')
+    .action(action);
+}
+
 export function demoCommand(action: (options: CommonOptions) => Promise<void>): Command {
   return new Command('demo')
     .description('what it can do, step by step, on data that are thrown away')

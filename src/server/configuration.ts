@@ -30,6 +30,8 @@ export interface Configuration {
   readonly listen: readonly string[];
   /** Added to every standard port; `auto`: each listener takes a free one. */
   readonly portOffset: number | 'auto';
+  /** Ports of listeners that are the same as at an earlier start, whatever the offset says. */
+  readonly ports?: ReadonlyMap<string, number>;
   /** Listeners that are not opened. */
   readonly without: readonly string[];
   /** `address` or `address:port`; empty for the system's. */

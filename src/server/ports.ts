@@ -21,5 +21,6 @@ export const standardPorts: Readonly<Record<ListenerName, number>> = {
 
 /** 0: a free one. */
 export function portOf(configuration: Configuration, name: ListenerName): number {
-  return configuration.portOffset === 'auto' ? 0 : standardPorts[name] + configuration.portOffset;
+  const { portOffset, ports } = configuration;
+  return ports?.get(name) ?? (portOffset === 'auto' ? 0 : standardPorts[name] + portOffset);
 }

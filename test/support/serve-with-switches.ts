@@ -18,6 +18,7 @@ const code = await run(argv, {
   locate,
   serve: (configuration) => serve(configuration, { ...durable, ...JSON.parse(switches) }),
   sendmail: () => Promise.reject(new Error('no sendmail here')),
+  dev: () => Promise.reject(new Error('no dev here')),
   demo: () => Promise.reject(new Error('no demo here')),
 });
 process.exit(code);

@@ -1,7 +1,8 @@
-// A small LDAP client: bind, add, delete, one at a time.
+// A small LDAP client: bind and changes, one at a time.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import type { DirectoryChange } from '../../directory/entry.ts';
 import { LdapFramer } from '../../wire/ldap/framer.ts';
 import { decodeResponse, encodeRequest, type LdapRequest } from '../../wire/ldap/message.ts';
 import type { Endpoint } from './line-connection.ts';
@@ -33,6 +34,23 @@ export class LdapClient {
   async add(dn: string, attributes: Readonly<Record<string, readonly string[]>>): Promise<void> {
     const list = Object.entries(attributes).map(([name, values]) => ({ name, values }));
     await this.#request({ kind: 'add', dn, attributes: list });
+  }
+
+  /** A change as LDIF has it. */
+  async change(change: DirectoryChange): Promise<void> {
+    switch (change.kind) {
+      case 'add': {
+        const attributes = change.attributes.map(({ name, values }) => ({ name, values: [...values] }));
+        return this.#request({ kind: 'add', dn: change.dn, attributes });
+      }
+      case 'modify':
+      case 'delete':
+        return this.#request(change);
+      case 'rename':
+        return this.#request({ ...change, kind: 'modifyDn' });
+      default:
+        change satisfies never;
+    }
   }
 
   async delete(dn: string): Promise<void> {

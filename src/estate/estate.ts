@@ -1,0 +1,255 @@
+// `waypost/testing`: a whole mail system for a program's tests, in a process of its own, gone with the one that began it.
+//
+// In      what the directory has at the start: LDIF, users with their passwords
+// Out     where its doors are; remote hosts that the test plays itself; the messages that have come
+// How     `waypost dev --json` is the child; the directory is written over LDAP, all else goes over the admin socket
+// This half runs on Node 20 and later: it uses nothing that the server brings
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { AdminClient } from '../cli/client.ts';
+import { ImapClient } from '../demo/clients/imap-client.ts';
+import { LdapClient } from '../demo/clients/ldap-client.ts';
+import { endpointOf } from '../demo/clients/line-connection.ts';
+import type { DevReady } from './dev.ts';
+import { awaitMessage, type MessageWishes, type ReceivedMessage, receivedMessage } from './received.ts';
+import { RemoteHost, type RemoteHostScript } from './remote-host.ts';
+
+export interface EstateOptions {
+  /** The text of an LDIF file: entries and changes, loaded first. */
+  readonly ldif?: string;
+  /** Address -> password; a domain that is not there is made. */
+  readonly users?: Readonly<Record<string, string>>;
+}
+
+/** The doors of 127.0.0.1 by name. */
+export type EstatePorts = Readonly<
+  Record<
+    | 'smtp'
+    | 'submission'
+    | 'submissions'
+    | 'lmtp'
+    | 'imap'
+    | 'imaps'
+    | 'pop3'
+    | 'pop3s'
+    | 'ldap'
+    | 'ldaps'
+    | 'dns'
+    | 'http'
+    | 'https',
+    number
+  >
+>;
+
+export interface TestEstate {
+  readonly host: string;
+  readonly ports: EstatePorts;
+  /** The administrator's access to the directory; the password is another one after `reset`. */
+  readonly ldap: { readonly url: string; readonly bindDn: string; readonly password: string };
+  /** PEM: the authority of the certificates that its doors show for `localhost`. */
+  readonly ca: string;
+  /** The data directory, for `waypost ... --data`. */
+  readonly data: string;
+  /** Mail for this domain comes to a host that the test plays. */
+  remoteHost(domain: string, script?: RemoteHostScript): Promise<RemoteHost>;
+  /** The first message of the user's INBOX that is as wished. */
+  waitForMessage(address: string, wishes?: MessageWishes): Promise<ReceivedMessage>;
+  /** The seed again, on the same ports: no mail, no remote hosts. */
+  reset(): Promise<void>;
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A loaded machine starts more slowly. */
+const READY_MS = 120_000;
+const CLOSE_MS = 30_000;
+const STDERR_LENGTH = 64 * 1024;
+
+export async function createTestEstate(options: EstateOptions = {}): Promise<TestEstate> {
+  const folder = mkdtempSync(join(tmpdir(), 'waypost-estate-'));
+  try {
+    const seed = join(folder, 'seed.ldif');
+    writeFileSync(seed, options.ldif ?? '');
+    const child = new DevChild(seed);
+    try {
+      const estate = new Estate(child, options, await child.ready());
+      await estate.addUsers();
+      return estate;
+    } catch (error) {
+      await child.close();
+      throw error;
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+class Estate implements TestEstate {
+  readonly host = '127.0.0.1';
+  readonly #child: DevChild;
+  readonly #users: Readonly<Record<string, string>>;
+  readonly #tokens = new Map<string, string>();
+  readonly #remoteHosts = new Set<RemoteHost>();
+  #names = 0;
+  #ready: DevReady;
+
+  constructor(child: DevChild, { users = {} }: EstateOptions, ready: DevReady) {
+    this.#child = child;
+    this.#users = users;
+    this.#ready = ready;
+  }
+
+  get ports(): EstatePorts {
+    const doors = Object.entries(this.#ready.listeners).map(([name, text]) => [name, endpointOf(text).port]);
+    return Object.fromEntries(doors) as EstatePorts;
+  }
+
+  get ldap(): TestEstate['ldap'] {
+    const { listeners, adminDn: bindDn, adminPassword: password } = this.#ready;
+    return { url: `ldap://${listeners['ldap']}`, bindDn, password };
+  }
+
+  get ca(): string {
+    return readFileSync(join(this.data, 'tls', 'ca.pem'), 'utf8');
+  }
+
+  get data(): string {
+    return this.#ready.data;
+  }
+
+  get #admin(): AdminClient {
+    return new AdminClient(this.data);
+  }
+
+  async addUsers(): Promise<void> {
+    const domains = new Set(Object.keys(this.#users).map((address) => address.slice(address.lastIndexOf('@') + 1)));
+    for (const domain of domains)
+      await this.#admin.call('domain.add', { domain }).catch((error: unknown) => {
+        // The LDIF has it.
+        if (!(error instanceof Error && 'kind' in error && error.kind === 'exists')) throw error;
+      });
+    for (const [address, password] of Object.entries(this.#users))
+      await this.#admin.call('user.add', { address, password });
+  }
+
+  async remoteHost(domain: string, script: RemoteHostScript = {}): Promise<RemoteHost> {
+    const host = await RemoteHost.start(domain, script);
+    this.#remoteHosts.add(host);
+    const name = `estate-${++this.#names}`;
+    const { listeners, adminDn, adminPassword } = this.#ready;
+    const directory = await LdapClient.open(endpointOf(listeners['ldap']!), adminDn, adminPassword);
+    try {
+      await directory.add(`cn=${name},ou=Channels,ou=Waypost,o=internet`, {
+        objectClass: ['waypostChannel'],
+        cn: [name],
+        waypostChannelKind: ['smtp'],
+        waypostKeyword: [`daemon [127.0.0.1]:${host.port}`],
+      });
+      await directory.add(`cn=${name},ou=Rules,ou=Waypost,o=internet`, {
+        objectClass: ['waypostRewriteRule'],
+        cn: [name],
+        waypostPattern: [domain],
+        waypostTemplate: [`$U%$D@${name}`],
+      });
+    } finally {
+      directory.end();
+    }
+    return host;
+  }
+
+  async waitForMessage(address: string, wishes: MessageWishes = {}): Promise<ReceivedMessage> {
+    const client = await ImapClient.login(
+      endpointOf(this.#ready.listeners['imap']!),
+      address,
+      await this.#tokenOf(address),
+    );
+    try {
+      const look = async () => (await client.fetchAll()).map(({ body }) => receivedMessage(body));
+      return await awaitMessage(look, wishes);
+    } finally {
+      client.destroy();
+    }
+  }
+
+  async reset(): Promise<void> {
+    await this.#closeRemoteHosts();
+    this.#tokens.clear();
+    this.#ready = await this.#child.reset();
+    await this.addUsers();
+  }
+
+  async close(): Promise<void> {
+    await this.#closeRemoteHosts();
+    await this.#child.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #closeRemoteHosts(): Promise<void> {
+    await Promise.all([...this.#remoteHosts].map((host) => host.close()));
+    this.#remoteHosts.clear();
+  }
+
+  /** People of the LDIF have passwords that nobody here knows. */
+  async #tokenOf(account: string): Promise<string> {
+    const known = this.#tokens.get(account);
+    if (known !== undefined) return known;
+    const { token } = await this.#admin.call('token.add', { account, name: 'estate', scopes: ['imap'] });
+    this.#tokens.set(account, token!);
+    return token!;
+  }
+}
+
+/** The server: it ends with its standard input, so it cannot outlive this process. */
+class DevChild {
+  readonly #process: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+  #stderr = '';
+
+  constructor(ldif: string) {
+    const program = fileURLToPath(new URL('../../waypost', import.meta.url));
+    const child = spawn(program, ['dev', '--json', '--ldif', ldif], { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#process = child;
+    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-STDERR_LENGTH);
+    });
+    child.on('error', (error) => {
+      this.#stderr += error.message;
+    });
+    child.stdin.on('error', () => {});
+  }
+
+  async ready(): Promise<DevReady> {
+    const late = setTimeout(() => this.#process.kill('SIGKILL'), READY_MS);
+    try {
+      const { done, value } = await this.#lines.next();
+      if (done === true) throw new Error(`waypost dev ended before it was ready: ${this.#stderr.trim()}`);
+      return JSON.parse(value) as DevReady;
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  reset(): Promise<DevReady> {
+    this.#process.stdin!.write('reset\n');
+    return this.ready();
+  }
+
+  async close(): Promise<void> {
+    const child = this.#process;
+    child.stdin!.end();
+    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+    const late = setTimeout(() => child.kill('SIGKILL'), CLOSE_MS);
+    await once(child, 'exit');
+    clearTimeout(late);
+  }
+}
