@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CLOSE, type SinkScript, SmtpSink } from '../../test/support/smtp-sink.ts';
-import { addDomain, addUser } from '../provisioning/testing.ts';
+import { add, addDomain, addUser, replace } from '../provisioning/testing.ts';
 import { retryAll } from './manage.ts';
 import { TestTransfer, type TestTransferOptions } from './testing.ts';
 
@@ -120,4 +120,44 @@ test('a host that cannot be reached is tried as often as its window is wide, and
   await retryAll(transfer.directory.writer);
   await transfer.drained();
   assert.equal(again.messages.length, 21);
+});
+
+test('a channel with a rate begins no more deliveries in its time', async (context) => {
+  const { sink, transfer } = await open(context);
+  await transfer.directory.apply(
+    add('cn=smtp,ou=Channels,ou=Waypost,o=internet', {
+      objectClass: 'waypostChannel',
+      cn: 'smtp',
+      waypostChannelKind: 'smtp',
+      waypostKeyword: 'rate 2/1h',
+    }),
+  );
+  for (let id = 0; id < 5; id++) await transfer.accept(toRemote(`r${id}`));
+  await transfer.until('two are there', () => sink.messages.length === 2);
+  await transfer.directory.apply(replace('cn=smtp,ou=Channels,ou=Waypost,o=internet', { waypostKeyword: 'rate 1/1s' }));
+  await transfer.drained();
+  assert.equal(sink.messages.length, 5);
+});
+
+test('an address of one family that leads nowhere is followed by one of the other', async (context) => {
+  const { sink, transfer } = await open(context, {}, { nextHop: {} });
+  const { port } = sink;
+  const resolver = {
+    mx: () => Promise.resolve({ result: 'unavailable', reason: 'none' } as const),
+    addresses: () =>
+      Promise.resolve({ result: 'found', addresses: ['::1', '::1', '::1', '::1', '127.0.0.2'] } as const),
+  };
+  await transfer.directory.apply(
+    add('cn=smtp,ou=Channels,ou=Waypost,o=internet', {
+      objectClass: 'waypostChannel',
+      cn: 'smtp',
+      waypostChannelKind: 'smtp',
+      waypostKeyword: `daemon [two.families.example]:${port}`,
+    }),
+  );
+  await transfer.start({ resolver });
+  const message = await transfer.accept(toRemote('rex'));
+  await transfer.drained();
+  assert.equal(sink.messages.length, 1);
+  assert.ok(!transfer.events(message).some((event) => event.startsWith('deferred')));
 });

@@ -66,6 +66,8 @@ export class SmtpSink {
   readonly host: string;
   script: SinkScript;
   connections = 0;
+  /** The most that were open at once. */
+  most = 0;
   /** Where each connection came from. */
   readonly peers: string[] = [];
   /** Command lines of all connections, in the order in which they were received. */
@@ -115,6 +117,7 @@ export class SmtpSink {
     this.connections++;
     this.peers.push(socket.remoteAddress ?? '');
     this.#sockets.add(socket);
+    this.most = Math.max(this.most, this.#sockets.size);
     socket.on('close', () => this.#sockets.delete(socket));
     let stream = socket;
     let tls: string | undefined;
