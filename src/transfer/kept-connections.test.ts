@@ -133,7 +133,11 @@ test('a channel with a rate begins no more deliveries in its time', async (conte
     }),
   );
   for (let id = 0; id < 5; id++) await transfer.accept(toRemote(`r${id}`));
-  await transfer.until('two are there', () => sink.messages.length === 2);
+  const isWaiting = () => transfer.queue().length === 3 && transfer.queue().every(({ state }) => state === 'active');
+  await transfer.until(
+    'two are there, and the rest waits for its time',
+    () => sink.messages.length === 2 && isWaiting(),
+  );
   await transfer.directory.apply(replace('cn=smtp,ou=Channels,ou=Waypost,o=internet', { waypostKeyword: 'rate 1/1s' }));
   await transfer.drained();
   assert.equal(sink.messages.length, 5);

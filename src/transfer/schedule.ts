@@ -180,6 +180,7 @@ export class Schedule {
 
   async #pickBlock(): Promise<void> {
     this.#pickedAt = this.#clock.now();
+    this.#heedSettings();
     const limit = Math.min(PICK_ROWS, HELD_MAX - this.#concurrency.heldRows);
     if (limit <= 0) return;
     const except = {
@@ -203,12 +204,17 @@ export class Schedule {
     }
     if (remote.length === 0) return;
     const leased = await this.#leased(remote);
-    // What channels and hosts say may have changed: who could not be reached may be now.
-    const settings = this.#parts.routing.settings();
-    if (this.#settings !== settings) this.#concurrency.probeAll();
-    this.#settings = settings;
     for (const [name, rows] of Map.groupBy(leased, ({ channel }) => channel))
       for (const group of groupRows(rows, this.#channel(name)?.recipientsMax ?? 1)) this.#add(group);
+    this.#begin();
+  }
+
+  /** What channels and hosts say may have changed: who could not be reached may be now, and what had to wait may begin. */
+  #heedSettings(): void {
+    const settings = this.#parts.routing.settings();
+    if (this.#settings === settings) return;
+    this.#settings = settings;
+    this.#concurrency.probeAll();
     this.#begin();
   }
 
