@@ -511,6 +511,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'transfer.migrate': 'the options of a queue row of format 1 could not be read; it is taken as 7-bit',
   'transfer.notify':
     'a sender got a report of what has failed, been delayed or succeeded (`action`), or the original could not be read for it',
+  'list.derive': 'a list has made a message of its own out of one that was sent to it',
   'quota.warn': 'a user was told that the mailbox is nearly full, or that could not be done just now',
   'quota.count': 'which accounts count for a domain with a limit could not be written just now; it is tried again',
   'transfer.pause': 'the queue pauses, because the writer takes nothing now',

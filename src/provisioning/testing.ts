@@ -15,13 +15,18 @@ import { nameHost } from '../routing/host-names.ts';
 import type { Resolution, ResolveOptions, Site } from '../routing/resolve.ts';
 import { INTERNAL_REQUEST } from '../routing/route-request.ts';
 import { routingUnit } from '../routing/tables.ts';
+import { createTokens } from '../routing/tokens.ts';
 import { storeUnit } from '../store/tables.ts';
 import { zonesUnit } from '../zones/tables.ts';
 import { bootstrap } from './bootstrap.ts';
 import { type ChangeSummary, change } from './change.ts';
 import { provisioningUnit } from './tables.ts';
 
-export const testSite: Site = { tenant: TENANT, hostnames: ['mail.test.example'] };
+export const testSite: Site = {
+  tenant: TENANT,
+  hostnames: ['mail.test.example'],
+  tokens: createTokens(Buffer.alloc(32, 1), systemClock),
+};
 
 const units: readonly Unit[] = [directoryUnit, storeUnit, zonesUnit, routingUnit, authUnit, provisioningUnit];
 

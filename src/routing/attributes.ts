@@ -9,15 +9,7 @@ import type { RecipientRow, RouteRow } from './rows.ts';
 export const unsupportedAttributes = {
   domain: ['mailDomainSieveRuleSource'],
   user: ['mailSieveRuleSource'],
-  group: [
-    'mailSieveRuleSource',
-    'mgrpAddHeader',
-    'mgrpAuthPassword',
-    'mgrpErrorsTo',
-    'mgrpMsgPrefixText',
-    'mgrpMsgSuffixText',
-    'mgrpRemoveHeader',
-  ],
+  group: ['mailSieveRuleSource'],
 } as const satisfies Record<string, readonly string[]>;
 
 /** What a value of mailDeliveryOption means: `acts`, or `later`. One that is in neither list is illegal and is ignored. */

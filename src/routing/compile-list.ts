@@ -11,8 +11,9 @@ import { type Entry, textValue, textValues } from '../directory/entry.ts';
 import { isLdapUrl, type LdapUrl, parseLdapUrl } from '../directory/ldap-url.ts';
 import { prepareFor } from '../directory/matching.ts';
 import { addressKey, formatAddress, tryParseAddress } from '../message/address.ts';
+import { compileListTexts } from './list-texts.ts';
 import { replyTextOf } from './replies.ts';
-import type { ListParty, ListRules, Problem } from './rows.ts';
+import type { ListParty, ListRules, ListTexts, Problem } from './rows.ts';
 
 const VALUES_MAX = 1000;
 const URLS_MAX = 100;
@@ -22,15 +23,17 @@ interface CompiledList {
   readonly urls: readonly LdapUrl[];
   /** Undefined where everybody may send. */
   readonly rules: ListRules | undefined;
+  readonly texts: ListTexts | undefined;
   /** Rules that this program cannot obey. */
   readonly unsupported: readonly string[];
 }
 
 export function compileList(entry: Entry, problems: Problem[]): CompiledList {
   const compiling = new Compiling(entry, problems);
+  const texts = compileListTexts(entry, problems);
   const urls = compiling.urls();
   const rules = compiling.rules();
-  return { urls, rules, unsupported: compiling.unsupported };
+  return { urls, rules, texts, unsupported: compiling.unsupported };
 }
 
 class Compiling {
@@ -57,7 +60,7 @@ class Compiling {
   }
 
   rules(): ListRules | undefined {
-    const moderators = this.#parties('mgrpModerator');
+    const moderators = this.#moderators();
     const found: ListRules = {
       ...this.#policy(),
       ...given('allowedBroadcasters', this.#parties('mgrpAllowedBroadcaster')),
@@ -70,6 +73,22 @@ class Compiling {
     };
     if (Object.keys(found).length === 0) return undefined;
     return { ...found, ...given('rejectText', this.#rejectText()) };
+  }
+
+  /** One who is the list itself would be asked about his own question. */
+  #moderators(): ListParty[] | undefined {
+    const attribute = 'mgrpModerator';
+    const own = ['mail', 'mailAlternateAddress', 'mailEquivalentAddress'].flatMap((name) =>
+      textValues(this.#entry, asciiLower(name)).map((value) => tryParseAddress(value.trim())),
+    );
+    const keys = new Set(own.flatMap((address) => (address === undefined ? [] : [addressKey(address)])));
+    return this.#parties(attribute)?.filter((party) => {
+      if ('url' in party) return true;
+      const name = 'dn' in party ? party.dn : party.address;
+      const isItself = 'dn' in party ? name === this.#entry.normalizedDn : keys.has(name);
+      if (isItself) this.#problem(attribute, name, 'is the list itself');
+      return !isItself;
+    });
   }
 
   #policy(): Pick<ListRules, 'authenticated' | 'either'> {
@@ -92,7 +111,7 @@ class Compiling {
           case 'password_required':
           case 'passwd_required':
           case 'passwd_req':
-            this.#cannotObey(`${attribute}: PASSWORD_REQUIRED`);
+            // Decided when the message is there: list-texts.ts.
             break;
           default:
             this.#problem(attribute, value, `has a word that is none of SMTP_AUTH_REQUIRED, AUTH_REQ, OR, AND`);

@@ -185,6 +185,7 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
     disabledText: replyTextOf(textValue(entry, 'mailrejecttext')),
     urls: orAbsent(list.urls),
     rules: list.rules,
+    texts: list.texts,
     problems: orAbsent(problems),
   });
 }

@@ -142,6 +142,22 @@ export interface GroupRow extends RecipientRowBase {
   readonly urls?: readonly LdapUrl[];
   /** Who may send to it; absent: everybody. */
   readonly rules?: ListRules;
+  /** What it does to a message before that goes to its members; absent: nothing. */
+  readonly texts?: ListTexts;
+}
+
+/** See list-texts.ts. */
+export interface ListTexts {
+  /** The sender of what goes to the members, as SMTP writes it: reports of failures go there. */
+  readonly errorsTo?: string;
+  /** Fields, `Name: value`. */
+  readonly add?: readonly string[];
+  /** Names in lower case. */
+  readonly remove?: readonly string[];
+  readonly prefix?: string;
+  readonly suffix?: string;
+  /** Who sends has to say the password of the list, in the field Approved. */
+  readonly password?: true;
 }
 
 /** One that a rule or mgrpModerator names. */

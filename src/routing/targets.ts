@@ -162,6 +162,27 @@ export function listTarget(recipient: Address, { entry, dn }: GroupRow, part: Li
   return { channel: 'reprocess', destination: '', recipient, key: `list ${entry}`, options };
 }
 
+/**
+ * A list that does something to a message before that goes to its members, or asks its moderators about it: done by the transfer
+ * thread, which makes a message of it that the list then takes as it is.
+ */
+export function derivedTarget(
+  recipient: Address,
+  { entry }: GroupRow,
+  part: ListPart,
+  lists?: readonly number[],
+): Target {
+  const made = lists === undefined ? {} : { lists };
+  const options = { derive: entry, ...made, ...(part === 'members' ? {} : { part }) };
+  return { channel: 'list', destination: '', recipient, key: `list ${entry}`, options };
+}
+
+/** A moderator's word about a message that waits for it. */
+export function verdictTarget(recipient: Address, verdict: { row: number; verb: string; moderator: string }): Target {
+  const options = { ...verdict };
+  return { channel: 'list', destination: '', recipient, key: `verdict ${verdict.row} ${verdict.verb}`, options };
+}
+
 /** What listTarget says. */
 export interface ListOfTarget {
   /** The entry's id: a list that is renamed is still the same. */

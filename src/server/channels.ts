@@ -9,6 +9,7 @@ import { discardChannel } from '../transfer/channels/discard.ts';
 import { FileChannel, type FileChannelParts } from '../transfer/channels/file.ts';
 import { ForwardChannel } from '../transfer/channels/forward.ts';
 import { holdChannel } from '../transfer/channels/hold.ts';
+import { ListChannel } from '../transfer/channels/list.ts';
 import { ProgramChannel, type ProgramChannelParts } from '../transfer/channels/program.ts';
 import { ReprocessChannel } from '../transfer/channels/reprocess.ts';
 import { SmtpChannel, type SmtpChannelParts } from '../transfer/channels/smtp.ts';
@@ -23,6 +24,7 @@ export const checkedChannels: ReadonlyMap<ChannelKind, CheckedChannel> = byKind<
   AutoreplyChannel.kind,
   ForwardChannel.kind,
   FileChannel.kind,
+  ListChannel.kind,
   ProgramChannel.kind,
   ReprocessChannel.kind,
   holdChannel,
@@ -43,6 +45,7 @@ export function createChannels(parts: ChannelParts): ReadonlyMap<ChannelKind, Ch
     new AutoreplyChannel(parts),
     new ForwardChannel(parts),
     new FileChannel(parts),
+    new ListChannel(parts),
     new ProgramChannel(parts),
     new ReprocessChannel(parts.reader),
     new SmtpChannel({ ...parts, kind: 'lmtp' }),

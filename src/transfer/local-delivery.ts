@@ -29,9 +29,10 @@ export interface LocalRows {
 
 /**
  * `replaced`: other rows have taken its place, for example those of a list's members. `continued`: the operation has not come to
- * its end, and has written into the row where it goes on. `silent`: done with, and what the channel has made is not accepted.
+ * its end, and has written into the row where it goes on. `silent`: done with, and what the channel has made is not accepted. `kept`: the row stays
+ * as the operation has left it, and what the channel has made is accepted.
  */
-export type LocalResult = Outcome | 'delivered' | 'replaced' | 'continued' | 'silent';
+export type LocalResult = Outcome | 'delivered' | 'replaced' | 'continued' | 'silent' | 'kept';
 
 /** An operation that the outcome of a local channel may name. Gives a result for each row. */
 export type LocalOperation = (tx: Transaction, work: LocalRows) => Promise<readonly LocalResult[]>;

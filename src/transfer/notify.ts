@@ -3,8 +3,7 @@
 // In      a recipient, and the targets that it leads to
 // Out     what goes on to each of them, and the report that is due here
 //         one target: all goes on. Several, or a list that is expanded later: "expanded" is reported here where SUCCESS was
-//         asked, and SUCCESS goes no further. A list with an address for errors of its own: it is delivered there, and what
-//         the list sends reports failures alone, to that address (RFC 3461 §5.2.7)
+//         asked, and SUCCESS goes no further. Lists that make a message of their own: channels/list.ts
 
 import { type Recipient, wants } from '../message/envelope.ts';
 import { listOfTarget, type Target } from '../routing/targets.ts';
@@ -20,14 +19,8 @@ export interface Notify {
 
 const EXPANDED: Done = { action: 'expanded', status: '2.1.5', words: 'The message goes on to several recipients' };
 
-const TO_LIST: Done = { action: 'delivered', status: '2.1.5', words: 'The list has it' };
-
 export function notifyOf(asked: Recipient, targets: readonly Target[]): Notify {
   if (asked.notify === undefined) return { onward: asked };
-  if (targets.some(({ options }) => options['errorsTo'] !== undefined)) {
-    const onward = { ...asked, notify: ['FAILURE'] as const };
-    return wants(asked, 'SUCCESS') ? { onward, own: TO_LIST } : { onward };
-  }
   if (!goesToSeveral(targets)) return { onward: asked };
   const onward = { ...asked, notify: asked.notify.filter((word) => word !== 'SUCCESS') };
   return wants(asked, 'SUCCESS') ? { onward, own: EXPANDED } : { onward };

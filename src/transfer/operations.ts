@@ -8,6 +8,7 @@ import { holdRows, releaseRows, rerouteRows } from './hold.ts';
 import { pruneJourney } from './housekeeping.ts';
 import { noteIntent } from './intend.ts';
 import { beginRun, leaseRows, returnRows } from './leases.ts';
+import { LIST, listOperation } from './list/decide.ts';
 import { forgetLists } from './list-progress.ts';
 import { removeRows, retryRows, retrySlice } from './manage.ts';
 import { quotaWarningOperation } from './quota-warning.ts';
@@ -18,13 +19,19 @@ import { dropReports } from './reports/drop.ts';
 import { reportOperation } from './reports/send.ts';
 import { suspendRows } from './suspension.ts';
 
+/** What outcomes of any channel may name is known to it. */
+export function recordAll(parts: RecordParts): ReturnType<typeof recordOperation> {
+  const localOperations = new Map([...(parts.localOperations ?? []), [LIST, listOperation] as const]);
+  return recordOperation({ ...parts, localOperations });
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: arguments and results differ from operation to operation
 export function transferOperations(parts: RecordParts): readonly Operation<any, any>[] {
   return [
     acceptOperation(parts),
     acceptOnceOperation(parts),
     quotaWarningOperation(parts),
-    recordOperation(parts),
+    recordAll(parts),
     reportOperation(parts),
     dropReports,
     beginRun,

@@ -110,6 +110,11 @@ async function record(
       recorded.push('delivered');
       continue;
     }
+    if (counted === 'kept') {
+      recorded.push('continued');
+      for (const made of said.made ?? []) await accept(tx, made, parts);
+      continue;
+    }
     if (counted === 'continued') {
       recorded.push(counted);
       continue;

@@ -32,6 +32,7 @@ import { discardChannel } from './channels/discard.ts';
 import { FileChannel } from './channels/file.ts';
 import { ForwardChannel } from './channels/forward.ts';
 import { holdChannel } from './channels/hold.ts';
+import { ListChannel } from './channels/list.ts';
 import { OutgoingTls } from './channels/outgoing-tls.ts';
 import { ProgramChannel } from './channels/program.ts';
 import { ReprocessChannel } from './channels/reprocess.ts';
@@ -41,9 +42,9 @@ import { type CheckedChannel, checkMail } from './check.ts';
 import type { RetryPolicy } from './clock.ts';
 import { traceMessage } from './journey.ts';
 import { removeRows } from './manage.ts';
+import { recordAll } from './operations.ts';
 import type { PlaceParts } from './place.ts';
 import { listQueue, type QueueEntry } from './queue.ts';
-import { recordOperation } from './record.ts';
 import { Release } from './release.ts';
 import { dropDelays } from './reports/drop.ts';
 import { reportOperation, reportRows } from './reports/send.ts';
@@ -197,6 +198,7 @@ export class TestTransfer {
           run: String(common.nextId()),
         },
       }),
+      new ListChannel(this.autoreplyParts),
       new ProgramChannel({ ...common, blobs: this.#blobs, settings: () => this.directory.cache.settings() }),
       new ReprocessChannel(reader),
       smtp,
@@ -208,7 +210,7 @@ export class TestTransfer {
       policy: options.policy ?? { retryMs: [20], expireMs: 60_000 },
       deliveriesMax: options.deliveriesMax ?? 50,
       channels,
-      record: recordOperation(this.#writerParts),
+      record: recordAll(this.#writerParts),
       report: (rows) => reportRows(reportParts, rows),
       dropDelays: (rows) => dropDelays(reportParts, rows),
       count: (channel, result, count) => {
@@ -366,6 +368,7 @@ const checkedChannels = new Map<ChannelKind, CheckedChannel>(
     AutoreplyChannel.kind,
     ForwardChannel.kind,
     FileChannel.kind,
+    ListChannel.kind,
     ProgramChannel.kind,
     ReprocessChannel.kind,
     holdChannel,

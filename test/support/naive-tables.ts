@@ -158,7 +158,11 @@ function naiveListRules(entry: NaiveEntry): object {
   };
   const policy = values(entry, 'mgrpBroadcasterPolicy').flatMap((text) => text.toUpperCase().split(/[, ]+/));
   const [size] = values(entry, 'mgrpMsgMaxSize').map(Number);
-  const moderators = parties('mgrpModerator');
+  // The list itself is nobody to ask.
+  const own = values(entry, 'mail').map((text) => text.trim().toLowerCase());
+  const isItself = (party: { dn?: string; address?: string }): boolean =>
+    party.dn === plainDn(entry.dn) || own.includes(party.address ?? '');
+  const moderators = parties('mgrpModerator')?.filter((party) => !isItself(party));
   const [action = ''] = values(entry, 'mgrpMsgRejectAction');
   return {
     ...some('authenticated', policy.includes('SMTP_AUTH_REQUIRED') || policy.includes('AUTH_REQ') || undefined),

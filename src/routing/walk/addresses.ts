@@ -14,7 +14,7 @@ import { type Address, addressKey, formatAddress, tryParseAddress, withoutSubadd
 import { hopsTo, parseDestination } from '../destination.ts';
 import { replies } from '../replies.ts';
 import { type RecipientRow, type RouteRow, SITE_POSTMASTER } from '../rows.ts';
-import { hopTarget } from '../targets.ts';
+import { hopTarget, verdictTarget } from '../targets.ts';
 import { mayBeToken, type TokenMeaning } from '../tokens.ts';
 import type { ByRules } from './by-rules.ts';
 import type { Recipients } from './recipients.ts';
@@ -109,7 +109,7 @@ export class Addresses {
     if (this.#walk.explain) this.#walk.step('routing table', `${route.domain} is a mail domain, base ${route.base}`);
     if (!this.#walk.isLocal(route)) return this.#notLocal(address, route);
     const meaning = mayBeToken(address.localPart) ? this.#walk.tokenMeaning(address) : undefined;
-    if (meaning !== undefined) return this.#signed(meaning, depth);
+    if (meaning !== undefined) return this.#signed(address, meaning, depth);
     const row = this.#claimant(address, route.domain);
     if (row === undefined) return undefined;
     return row === null
@@ -117,10 +117,15 @@ export class Addresses {
       : this.#recipients.recipient(row, route, address, depth);
   }
 
-  #signed(meaning: TokenMeaning, depth: number): Reply | undefined {
+  #signed(address: Address, meaning: TokenMeaning, depth: number): Reply | undefined {
     if (meaning.kind === 'refused') {
       if (this.#walk.explain) this.#walk.step('signed address', 'not signed here, too old, or not for this sender');
       return replies.notSigned;
+    }
+    if (meaning.kind === 'verdict') {
+      const { row, verb, moderator } = meaning;
+      if (this.#walk.explain) this.#walk.step('signed address', `${moderator}: ${verb} queue row ${row}`);
+      return this.#walk.target(verdictTarget(address, { row, verb, moderator }));
     }
     if (this.#walk.explain) this.#walk.step('signed address', `stands for ${formatAddress(meaning.address)}`);
     return this.address(meaning.address, depth + 1);

@@ -13,7 +13,8 @@ import type { ListPart } from '../list-members.ts';
 import { optionsThatAct } from '../options/options.ts';
 import { replies } from '../replies.ts';
 import type { OptionName, RecipientRow, RouteRow } from '../rows.ts';
-import { listTarget, type Target } from '../targets.ts';
+import type { Target } from '../targets.ts';
+import { targetOfList } from './lists.ts';
 import { stopped } from './stop.ts';
 import type { Onward, Walk } from './walk.ts';
 
@@ -44,7 +45,7 @@ export function byOptions(
       walk.target(isOne ? planned : withPart(planned, option, row));
     };
     if (row.kind === 'group' && (option === 'members' || option === 'members_offline')) {
-      target(listTarget(address, row, part));
+      target(targetOfList(address, row, { part, lists: walk.request.lists }));
       continue;
     }
     optionsThatAct[option]?.plan({

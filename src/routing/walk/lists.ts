@@ -13,11 +13,11 @@ import type { LdapUrl } from '../../directory/ldap-url.ts';
 import type { MemberValue } from '../../directory/member-values.ts';
 import { type Address, addressKey, tryParseAddress } from '../../message/address.ts';
 import { type AccessTables, decideAccess } from '../list-access.ts';
-import { type ListPart, type Member, membersOf, writtenModerators } from '../list-members.ts';
+import { type ListPart, type Member, membersOf } from '../list-members.ts';
 import { replies } from '../replies.ts';
 import type { ResolveOptions } from '../resolution.ts';
 import { addressOfKey, type GroupRow } from '../rows.ts';
-import { listTarget, type Target } from '../targets.ts';
+import { derivedTarget, listTarget, type Target } from '../targets.ts';
 import type { Onward, Walk } from './walk.ts';
 
 /** Of a list; the others are counted. */
@@ -66,7 +66,8 @@ export class Lists {
 
   /** Whom a message to the list goes to; a reply where it goes to nobody. */
   access(row: GroupRow): ListPart | Reply {
-    if (row.rules === undefined) return 'members';
+    // Its own message has been let in already.
+    if (row.rules === undefined || this.#walk.request.lists?.includes(row.entry) === true) return 'members';
     const known = this.#decided.get(row.entry);
     if (known !== undefined) return known;
     const { to, rule, reply } = decideAccess(row, this.#walk.request, this.#accessTables());
@@ -90,6 +91,7 @@ export class Lists {
   }
 
   group(row: GroupRow, part: ListPart, address: Address, depth: number): Reply | undefined {
+    if (isDerived(row, part, this.#walk.request.lists)) return this.#derived(row, part, address);
     const target = listTarget(address, row, part);
     if (this.#areTargets) return this.#walk.target(target);
     if (!this.#walk.follow(row.dn)) return undefined;
@@ -98,20 +100,17 @@ export class Lists {
       return replies.listTooLarge;
     }
     if (this.#walk.listDepth === 0) this.#root = target;
-    if (part === 'moderators') this.#moderators(row, depth);
-    else if (this.#isVerifying) this.#verifyMembers(row, depth);
+    if (this.#isVerifying) this.#verifyMembers(row, depth);
     else this.#listMembers(row, depth);
     return undefined;
   }
 
-  #moderators({ dn, rules }: GroupRow, depth: number): void {
-    const { moderators = [] } = rules!;
-    if (this.#walk.explain) this.#walk.step('group', `${dn} has ${moderators.length} moderators`);
-    if (moderators.some((moderator) => 'url' in moderator)) this.#leave('a URL says who moderates');
-    const written = writtenModerators(moderators);
-    this.#count(written.length);
-    this.#walkMembers(written, depth);
-    if (this.#walk.explain && written.length > MEMBERS_EXPLAINED) this.#explainRest(written.length);
+  #derived(row: GroupRow, part: ListPart, address: Address): Reply {
+    const { moderators = [] } = row.rules ?? {};
+    if (this.#walk.explain) this.#walk.step('group', `${row.dn}: ${derivedText(row, part)}`);
+    // Whoever was named cannot be asked.
+    if (part === 'moderators' && moderators.length === 0) return replies.unsupported;
+    return this.#walk.target(targetOfList(address, row, { part, lists: this.#walk.request.lists }));
   }
 
   #listMembers(row: GroupRow, depth: number): void {
@@ -208,4 +207,25 @@ export class Lists {
 
 function urlsText(urls: readonly LdapUrl[] = []): string {
   return urls.map(({ base, scope, filter }) => `, and who matches ldap:///${base}??${scope}?${filter}`).join('');
+}
+
+/** Which of them have made the message that is looked at. */
+type Made = readonly number[] | undefined;
+
+function isDerived({ entry, texts }: GroupRow, part: ListPart, lists: Made): boolean {
+  return (texts !== undefined || part === 'moderators') && lists?.includes(entry) !== true;
+}
+
+/** What stands for all of the list, for the transfer thread. */
+export function targetOfList(
+  address: Address,
+  row: GroupRow,
+  { part, lists }: { readonly part: ListPart; readonly lists: Made },
+): Target {
+  return isDerived(row, part, lists) ? derivedTarget(address, row, part, lists) : listTarget(address, row, part);
+}
+
+function derivedText({ rules, texts = {} }: GroupRow, part: ListPart): string {
+  if (part === 'moderators') return `held until one of ${rules?.moderators?.length ?? 0} moderators agrees`;
+  return `made anew once it is accepted, for ${Object.keys(texts).join(', ')}`;
 }

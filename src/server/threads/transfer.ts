@@ -18,8 +18,8 @@ import { OutgoingTls } from '../../transfer/channels/outgoing-tls.ts';
 import { policyOf } from '../../transfer/clock.ts';
 import { Future } from '../../transfer/future.ts';
 import { startHousekeeping } from '../../transfer/housekeeping.ts';
+import { recordAll } from '../../transfer/operations.ts';
 import { QuotaWarnings, quotaWarningOperation } from '../../transfer/quota-warning.ts';
-import { recordOperation } from '../../transfer/record.ts';
 import { Release } from '../../transfer/release.ts';
 import { dropDelays } from '../../transfer/reports/drop.ts';
 import { reportOperation, reportRows } from '../../transfer/reports/send.ts';
@@ -107,7 +107,7 @@ const schedule = new Schedule({
     random: Math.random,
     tls: new OutgoingTls(configuration.outgoingTls, configuration.outgoingCa),
   }),
-  record: recordOperation(writerParts),
+  record: recordAll(writerParts),
   report: (rows) => reportRows(reportParts, rows),
   dropDelays: (rows) => dropDelays(reportParts, rows),
   count: (channel, result, count) => counters.add('delivery', `${channel} ${result}`, count),

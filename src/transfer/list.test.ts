@@ -1,0 +1,151 @@
+// Lists that do something to a message, ask for a password, or for a moderator's word: over the queue, with real directory and store.
+
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { DirectoryChange } from '../directory/entry.ts';
+import { addDomain, addGroup, addUser, userDn } from '../provisioning/testing.ts';
+import { traceMessage } from './journey.ts';
+import { TestTransfer } from './testing.ts';
+
+const LIST = 'news@acme.example';
+const ANN = 'ann@acme.example';
+const BOB = 'bob@acme.example';
+const CAROL = 'carol@remote.example';
+
+async function open(context: TestContext, more: Record<string, string | readonly string[]>): Promise<TestTransfer> {
+  const transfer = await TestTransfer.open({ policy: { retryMs: [20], expireMs: 60_000 } });
+  context.after(() => transfer.close());
+  const changes: DirectoryChange[] = [
+    addDomain('acme.example'),
+    ...['ann', 'bob'].map((name) => addUser(`${name}@acme.example`)),
+    addGroup(LIST, [userDn(BOB)], more),
+  ];
+  await transfer.directory.apply(...changes);
+  await transfer.start();
+  return transfer;
+}
+
+const post = (transfer: TestTransfer, text = 'Subject: hello\r\n\r\nhello\r\n', from = CAROL) =>
+  transfer.accept({ from, to: [LIST], text });
+
+test('members get what the list has made of it, from the address that failures go to', async (context) => {
+  const transfer = await open(context, {
+    mgrpErrorsTo: 'mailto:ann@acme.example',
+    mgrpAddHeader: 'X-List: news',
+    mgrpRemoveHeader: 'X-Own',
+    mgrpMsgSuffixText: 'Leave by a word to us.',
+  });
+  await post(transfer, 'Subject: hello\r\nX-Own: yes\r\n\r\nhello\r\n');
+  await transfer.drained();
+  const [text, ...more] = await transfer.inbox(BOB);
+  assert.deepEqual(more, []);
+  assert.ok(text!.endsWith('\r\n\r\nhello\r\nLeave by a word to us.\r\n'), text ?? '');
+  assert.match(text!, /^X-List: news\r\n/m);
+  assert.match(text!, /^List-Id: <news\.acme\.example>\r\n/m);
+  assert.doesNotMatch(text!, /X-Own/);
+});
+
+test('a failure of a member is reported to the list’s address, and not to who has sent it', async (context) => {
+  const transfer = await open(context, {
+    mgrpErrorsTo: ANN,
+    mgrpRFC822MailMember: 'nobody@acme.example',
+  });
+  await post(transfer);
+  await transfer.until('the report', async () => (await transfer.inbox(ANN)).length > 0);
+  const [report] = await transfer.inbox(ANN);
+  assert.match(report!, /Final-Recipient: rfc822; ?nobody@acme\.example/);
+  assert.equal((await transfer.inbox(BOB)).length, 1);
+});
+
+test('the password of the list lets in, and goes to nobody; without it the sender gets it back', async (context) => {
+  const transfer = await open(context, {
+    mgrpBroadcasterPolicy: 'PASSWORD_REQUIRED',
+    mgrpAuthPassword: 'open sesame',
+    mgrpMsgRejectText: 'Ask for the password',
+  });
+  await post(transfer, 'Subject: one\r\nApproved: open sesame\r\n\r\nx\r\n', ANN);
+  await transfer.until('it is there', async () => (await transfer.inbox(BOB)).length === 1);
+  assert.doesNotMatch((await transfer.inbox(BOB))[0]!, /sesame/);
+  await post(transfer, 'Subject: two\r\nApproved: open\r\n\r\nx\r\n', ANN);
+  await transfer.until('the report', async () => (await transfer.inbox(ANN)).length === 1);
+  assert.match((await transfer.inbox(ANN))[0]!, /Status: 5\.7\.1/);
+  assert.equal((await transfer.inbox(BOB)).length, 1);
+});
+
+const MODERATED = { mgrpModerator: ANN, mgrpMsgRejectText: 'Not here' };
+
+/** Of a question, where to send a word. */
+function addressesIn(question: string): { approve: string; refuse: string } {
+  const found = [...question.matchAll(/^ {4}(\S+)\r$/gm)].map((match) => match[1]!);
+  assert.equal(found.length, 2);
+  return { approve: found[0]!, refuse: found[1]! };
+}
+
+async function question(transfer: TestTransfer): Promise<{ approve: string; refuse: string }> {
+  await transfer.until('the question', async () => (await transfer.inbox(ANN)).length > 0);
+  const [text] = await transfer.inbox(ANN);
+  assert.match(text!, /^Auto-Submitted: auto-generated\r\n/m);
+  assert.doesNotMatch(text!, /Reply-To/);
+  assert.match(text!, /\r\nhello\r\n/);
+  await transfer.until('it is held', () => transfer.queue().some(({ heldBy }) => heldBy === 'moderation'));
+  assert.deepEqual(await transfer.inbox(BOB), []);
+  return addressesIn(text!);
+}
+
+const word = (transfer: TestTransfer, from: string, to: string, fields = '') =>
+  transfer.accept({ from, to: [to], text: `${fields}Subject: re\r\n\r\nwhatever\r\n` });
+
+test('a moderator agrees: it goes to the members once, and a second word finds it done', async (context) => {
+  const transfer = await open(context, MODERATED);
+  const message = await post(transfer);
+  const { approve, refuse } = await question(transfer);
+  await word(transfer, ANN, approve);
+  await transfer.drained();
+  assert.equal((await transfer.inbox(BOB)).length, 1);
+  const events = traceMessage(transfer.directory.reader, message).map(({ event }) => event);
+  assert.ok(events.includes('held') && events.includes('released'), events.join());
+  await word(transfer, ANN, refuse);
+  await transfer.drained();
+  assert.equal((await transfer.inbox(BOB)).length, 1);
+  assert.match((await transfer.inbox(ANN)).at(-1)!, /Subject: For news@acme\.example: done already\r\n/);
+});
+
+test('a moderator refuses: the sender gets it back with the words of the list', async (context) => {
+  const transfer = await open(context, MODERATED);
+  await post(transfer, undefined, BOB);
+  const { refuse } = await question(transfer);
+  await word(transfer, ANN, refuse);
+  await transfer.until('the report', async () => (await transfer.inbox(BOB)).length === 1);
+  const [report] = await transfer.inbox(BOB);
+  assert.match(report!, /Status: 5\.7\.1/);
+  assert.match(report!, /Not here/);
+});
+
+test('whoever is not that moderator decides nothing, nor does a program', async (context) => {
+  const transfer = await open(context, MODERATED);
+  await post(transfer);
+  const { approve } = await question(transfer);
+  const refusedFor = async (from: string, to: string) => {
+    const sent = await transfer.directory.cache.resolve(
+      { localPart: to.slice(0, to.lastIndexOf('@')), domain: 'acme.example' },
+      { ...(await request(from)) },
+    );
+    return sent.reply.code;
+  };
+  const request = async (from: string) => ({
+    sender: { localPart: from.split('@')[0]!, domain: from.split('@')[1]! },
+    caller: { kind: 'anonymous' } as const,
+    mayRelay: false,
+    door: 'smtp' as const,
+  });
+  assert.equal(await refusedFor(BOB, approve), 550);
+  assert.equal(await refusedFor(ANN, approve.replace('approve', 'refuse')), 550);
+  assert.equal(await refusedFor(ANN, approve), 250);
+  await word(transfer, ANN, approve, 'Auto-Submitted: auto-replied\r\n');
+  await transfer.until('it is dropped', () => transfer.queue().length === 1);
+  assert.equal(transfer.queue()[0]?.heldBy, 'moderation');
+  // What comes by itself to a moderated list is asked of nobody.
+  await post(transfer, 'Auto-Submitted: auto-generated\r\nSubject: loop\r\n\r\nx\r\n');
+  await transfer.until('it is dropped, too', () => transfer.queue().length === 1);
+  assert.equal((await transfer.inbox(ANN)).length, 1);
+});
