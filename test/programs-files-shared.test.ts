@@ -132,9 +132,13 @@ function inProgram(): string[] {
     : [];
 }
 
+/** Throws where it does not end with 0. */
+function waypost(...args: readonly string[]): string {
+  return execFileSync('./waypost', [...args, '--data', server.data], { encoding: 'utf8' });
+}
+
 function isQueueEmpty(): boolean {
-  const args = ['queue', 'list', '--json', '--data', server.data];
-  return execFileSync('./waypost', args, { encoding: 'utf8' }).trim() === '[]';
+  return waypost('queue', 'list', '--json').trim() === '[]';
 }
 
 async function options(...values: string[]): Promise<void> {
@@ -158,6 +162,17 @@ test('each option acts from the next message on, and none stands for another', a
   assert.deepEqual(inProgram(), ['m1', 'm3']);
   assert.deepEqual(inFile(), ['m1', 'm2']);
   assert.deepEqual(await inShared(), ['m1', 'm3']);
+});
+
+test('commands say what becomes of the mail, and the tables are what the entries say', async () => {
+  await options('mailbox', 'program', 'file', 'shared');
+  const shown = waypost('user', 'show', ann);
+  for (const words of ['given to the program log', 'written to the file lists/ann', `into the shared mailbox ${team}`])
+    assert.ok(shown.includes(words), shown);
+  const route = waypost('route', ann);
+  for (const target of ['program to log', 'file to acme.example/lists/ann']) assert.ok(route.includes(target), route);
+  assert.match(waypost('trace', ann), /started .*program log as /);
+  waypost('sync', 'verify');
 });
 
 test('a shared mailbox gets what is sent to the group, and its members share its flags', async () => {

@@ -14,6 +14,9 @@ const WORDS: Readonly<Record<string, (entry: Entry) => string>> = {
   mailbox: () => 'is kept in the mailbox',
   forward: (entry) => `goes on to ${listed(textValues(entry, 'mailforwardingaddress'))}`,
   autoreply: (entry) => `is answered ${absence(entry)}: ${answers(entry)}`,
+  program: (entry) => `is given to ${counted('program', textValues(entry, 'mailprogramdeliveryinfo'))}`,
+  file: (entry) => `is written to ${counted('file', textValues(entry, 'maildeliveryfileurl'))}`,
+  shared: (entry) => `goes into ${counted('shared mailbox', textValues(entry, 'waypostsharedmailbox'))}`,
 };
 
 export function deliveryWords(entry: Entry): string[] {
@@ -45,6 +48,10 @@ function answers(entry: Entry): string {
 function day(time: string | undefined): string {
   const at = time === undefined ? undefined : generalizedTimeToMs(time);
   return at === undefined ? '' : new Date(at).toISOString().slice(0, 16).replace('T', ' ').replace(' 00:00', '');
+}
+
+function counted(what: string, values: readonly string[]): string {
+  return values.length === 0 ? `no ${what}: none is named` : `the ${what} ${values.join(', ')}`;
 }
 
 function listed(values: readonly string[]): string {

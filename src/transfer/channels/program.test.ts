@@ -60,11 +60,15 @@ async function sent(text = 'Subject: hi\r\n\r\nbody\r\n', to = ann): Promise<Mes
   return transfer.accept({ from: 'sam@acme.example', to: [to], text });
 }
 
-/** What the journey says last of the recipient. */
+const OUTCOMES: readonly string[] = ['delivered', 'relayed', 'deferred', 'failed'];
+
+/** What the journey says last of the recipient's delivery. */
 async function ending(message: MessageId): Promise<string> {
   const last = () =>
-    traceMessage(transfer.directory.reader, message).findLast(({ recipient }) => recipient.startsWith('ann'));
-  await transfer.until('an outcome', () => ['delivered', 'relayed', 'deferred', 'failed'].includes(last()!.event));
+    traceMessage(transfer.directory.reader, message).findLast(
+      ({ recipient, event }) => recipient.startsWith('ann') && OUTCOMES.includes(event),
+    );
+  await transfer.until('an outcome', () => last() !== undefined);
   return `${last()!.event} ${last()!.status}`;
 }
 
@@ -236,4 +240,18 @@ test('an entry without mailProgramDeliveryInfo keeps its other options, and the 
     ['store'],
   );
   assert.equal(transfer.directory.resolve('joe@acme.example').reply.enhanced, '4.3.5');
+});
+
+test('the user hears of a failure where the mailbox is among the options, else the sender', async () => {
+  await transfer.directory.apply(program('refuses', 'echo 5.7.1 not this; exit 1'));
+  const reports = async (address: string): Promise<number> =>
+    (await transfer.inbox(address)).filter((text) => text.includes('Status: 5.7.1')).length;
+  await gives('refuses', ['mailbox', 'program']);
+  await sent();
+  await transfer.drained();
+  assert.deepEqual([await reports(ann), await reports('sam@acme.example')], [1, 0]);
+  await gives('refuses');
+  await sent();
+  await transfer.drained();
+  assert.equal(await reports('sam@acme.example'), 1);
 });
