@@ -150,7 +150,7 @@ async function measure(line: Measured, sides: readonly Run[]): Promise<Result> {
     }
   }
   // Of memory the largest counts.
-  const middle = line.isCost && line.own === undefined ? (values: readonly number[]) => Math.max(...values) : median;
+  const middle = line.isMemory ? (values: readonly number[]) => Math.max(...values) : median;
   const medians = new Map(
     [...runs].map(([name, all]) => [name, middle(all.map((figures) => Number(figures[line.figure])))]),
   );
