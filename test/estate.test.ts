@@ -1,8 +1,10 @@
 // `waypost/testing`: what a program's tests do with an estate.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { test } from 'node:test';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { createTestEstate } from '../src/estate/estate.ts';
@@ -60,4 +62,19 @@ test('mail in, mail out to a host that the test plays, and the seed again on the
 test('a seed that cannot be loaded says so, and nothing stays', async () => {
   await assert.rejects(createTestEstate({ ldif: 'dn: cn=x,dc=nowhere\nobjectClass: person\ncn: x\n' }), /LDAP add: /);
   await assert.rejects(createTestEstate({ ldif: 'nonsense' }), /line 1/);
+});
+
+test('waypost dev says where its doors are, and takes all of it away at a signal', async (context) => {
+  const child = spawn(resolve(import.meta.dirname, '..', 'waypost'), ['dev'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  context.after(() => child.kill('SIGKILL'));
+  let stdout = '';
+  for await (const chunk of child.stdout) {
+    stdout += chunk;
+    if (stdout.includes('Ctrl-C ends it.')) child.kill('SIGINT');
+  }
+  const code = child.exitCode ?? (await once(child, 'exit'))[0];
+  assert.equal(code, 0);
+  assert.match(stdout, /^ {2}submission {3}127\.0\.0\.1:\d+$/m);
+  const [, data] = /--data (\S+)$/m.exec(stdout)!;
+  assert.ok(!existsSync(dirname(data!)));
 });

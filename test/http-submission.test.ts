@@ -47,10 +47,12 @@ describe('POST /v1/messages', { skip, concurrency: false }, () => {
     readonly more?: readonly string[];
     readonly query?: string;
   }
+  let requests = 0;
   const ANN = ['-u', 'ann@acme.example:secret'];
 
   async function post(body: string | Buffer, { auth = ANN, more = [], query = '' }: Sent = {}) {
-    const file = join(server.data, 'request');
+    // More than one may be on their way.
+    const file = join(server.data, `request-${++requests}`);
     writeFileSync(file, body);
     const args = ['-sS', '--max-time', '30', '--cacert', join(server.data, 'tls', 'ca.pem'), '-w', '\n%{http_code}'];
     const url = `https://localhost:${server.listeners.https.port}/v1/messages${query}`;
@@ -134,6 +136,11 @@ describe('POST /v1/messages', { skip, concurrency: false }, () => {
     assert.deepEqual(await send(message, { more }), first);
     assert.equal((await send({ ...message, text: 'y' }, { more })).status, 409);
     assert.equal((await inbox('bob@acme.example')).length, before + 1);
+    const together = await Promise.all(
+      [1, 2, 3, 4].map(() => send(message, { more: ['-H', 'Idempotency-Key: order-9'] })),
+    );
+    for (const answer of together) assert.deepEqual(answer, together[0]);
+    assert.equal((await inbox('bob@acme.example')).length, before + 2);
     // Another login has keys of its own.
     const eve = { ...message, from: 'eve@acme.example' };
     assert.equal((await send(eve, { more, auth: ['-u', 'eve@acme.example:secret'] })).status, 202);
