@@ -47,6 +47,21 @@ async function waypost(arguments_: readonly string[], { stdin = '', env = {}, si
   return { code, ...said } satisfies Outcome;
 }
 
+const terminal = peer('script');
+
+/** The command on a terminal, where somebody types. */
+async function answering(line: string, typed: string): Promise<{ code: number | null; stdout: string }> {
+  const child = spawn(terminal.path, ['-qec', line, '/dev/null']);
+  let stdout = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const isFirst = !stdout.includes('[y/N]');
+    stdout += text;
+    if (isFirst && stdout.includes('[y/N]')) child.stdin.write(typed);
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stdout };
+}
+
 function temporary(): string {
   return mkdtempSync(join(tmpdir(), 'waypost-cli-'));
 }
@@ -337,6 +352,13 @@ describe('with a server', { concurrency: false }, () => {
     await cli('queue hold --domain remote.example');
     assert.match((await cli('queue release --state held')).stdout, /rows? released$/m);
     await until((list) => list.every(({ state }) => state === 'waiting'));
+    // On a terminal it asks, and without a yes nothing is done.
+    if (!terminal.skip) {
+      const line = `${launcher} queue remove --domain remote.example --data ${server.data}`;
+      const asked = await answering(line, 'n\n');
+      assert.match(asked.stdout, /2 messages, 3 recipients: would be removed\? \[y\/N\]/);
+      assert.deepEqual([asked.code, (await queue()).length], [1, 3]);
+    }
     // Written out, removed and brought back: the message with its envelope, and a new id.
     const file = join(server.data, 'message.eml');
     const lf = raw.slice(raw.indexOf('\x01\x01')).replaceAll('\r\n', '\n');

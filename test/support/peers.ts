@@ -28,6 +28,7 @@ const PACKAGES = {
   getmail: 'getmail6',
   haproxy: 'haproxy',
   postfix: 'postfix',
+  script: 'bsdutils',
   named: 'bind9',
 } as const;
 
