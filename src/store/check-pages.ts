@@ -22,6 +22,9 @@ export type StoreProblemName =
   | 'counters differ'
   | 'uidnext'
   | 'mailbox modseq'
+  | 'quota differs' // what the accounts of a domain hold together
+  | 'no quota counter'
+  | 'quota elsewhere'
   | 'counter behind';
 
 export interface CheckProblem<Name extends string = string> {

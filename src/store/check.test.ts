@@ -4,9 +4,12 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { type AccountId, idOf } from '../base/ids.ts';
 import { operation } from '../database/operation.ts';
 import { addDomain, addGroup, addUser, userDn } from '../provisioning/testing.ts';
 import { TestTransfer } from '../transfer/testing.ts';
+import { createMailbox } from './mailboxes.ts';
+import { assignQuotaRoot } from './quota.ts';
 
 const spoil = operation('test.spoil', async (tx, statements: readonly string[]) => {
   for (const statement of statements) await tx.run(statement);
@@ -25,6 +28,9 @@ async function open(context: TestContext) {
   const text = 'Subject: x\r\n\r\nbody\r\n';
   await transfer.accept({ from: 'ann@acme.example', to: ['all@acme.example'], text });
   await transfer.accept({ from: 'ann@acme.example', to: ['ann@acme.example', 'rex@remote.example'], text });
+  const { reader, writer } = transfer.directory;
+  const accounts = reader.arrays('SELECT id FROM account').map(([id]) => idOf<AccountId>(id));
+  await writer.execute(assignQuotaRoot, { accounts, domain: 'acme.example' });
   return transfer;
 }
 
@@ -49,6 +55,9 @@ const CASES: readonly (readonly [problem: string, statement: string])[] = [
   ['counters differ', 'UPDATE mailbox SET unseen = 0'],
   ['counters differ', 'UPDATE mailbox SET bytes = 1'],
   ['uidnext', 'UPDATE mailbox SET uidnext = 1'],
+  ['quota differs', 'UPDATE quota_root SET octets = octets + 1'],
+  ['quota differs', 'UPDATE quota_root SET messages = 0'],
+  ['no quota counter', 'DELETE FROM quota_root'],
   ['mailbox modseq', 'UPDATE mailbox SET modseq = 0'],
   ['no account', 'DELETE FROM account'],
   ['no INBOX', "UPDATE mailbox SET name = 'Inbox'"],
@@ -78,6 +87,16 @@ for (const [problem, statement] of CASES) {
     );
   });
 }
+
+test('a mailbox that counts for another domain than its INBOX', async (context) => {
+  const transfer = await open(context);
+  const { reader, writer } = transfer.directory;
+  const owner = idOf<AccountId>(reader.get('SELECT min(id) AS id FROM account')?.['id']);
+  await writer.execute(createMailbox, { owner, name: 'Folder' });
+  assert.deepEqual(await transfer.problems(), []);
+  await writer.execute(spoil, [`UPDATE mailbox SET quota_root = NULL WHERE account = ${owner} AND id = 1`]);
+  assert.match((await transfer.problems()).join('\n'), /^quota elsewhere: account \d+ mailbox 2: .*$/);
+});
 
 test('a mailbox that is being taken away is no problem', async (context) => {
   const transfer = await open(context);

@@ -4,7 +4,8 @@
 // Out     problems one by one; none means that the store is as it should be
 // Order   a page at a time, so that a running server goes on; what seems wrong over several pages is looked at once more,
 //         in one state of the database, before it is named
-// Limits  PAGE rows a query; a mailbox is one query; COUNTED messages have their references counted at a time
+// Limits  PAGE rows a query; a mailbox, or a domain with a limit, is one query; COUNTED messages have their references
+//         counted at a time
 // Never   changes anything
 
 import type { Reader, Row } from '../database/operation.ts';
@@ -24,6 +25,7 @@ export async function* checkStore(options: StoreCheckOptions): AsyncGenerator<St
   yield* checkCounters(options.reader);
   yield* checkAccounts(options.reader);
   yield* checkMailboxes(options.reader);
+  yield* checkQuotaRoots(options.reader);
   yield* checkReferences(options.reader);
   yield* checkRefCounts(options);
   yield* checkBlobs(options);
@@ -76,7 +78,8 @@ async function* checkAccounts(reader: Reader): AsyncGenerator<StoreProblem> {
 
 const MAILBOX_CHECK = `SELECT b.*, count(r.uid) AS n, coalesce(sum(r.flags & 1 = 0), 0) AS without_seen,
     coalesce(sum(r.size), 0) AS size, max(r.uid) AS highest, max(r.modseq) AS newest,
-    EXISTS (SELECT 1 FROM account a WHERE a.id = b.account) AS owned
+    EXISTS (SELECT 1 FROM account a WHERE a.id = b.account) AS owned,
+    b.quota_root IS (SELECT quota_root FROM mailbox i WHERE i.account = b.account AND i.id = ${INBOX}) AS as_inbox
   FROM mailbox b LEFT JOIN mailbox_message r ON r.account = b.account AND r.mailbox = b.id
   WHERE b.account = ? AND b.id = ? GROUP BY b.account, b.id`;
 
@@ -109,6 +112,32 @@ function* mailboxProblems(row: Row): Generator<StoreProblem> {
     yield { problem: 'uidnext', where, detail: `${row['uidnext']}, but UID ${row['highest']} is in use` };
   if (Number(row['newest']) > Number(row['modseq']))
     yield { problem: 'mailbox modseq', where, detail: `${row['modseq']}, but a message has ${row['newest']}` };
+  if (row['as_inbox'] !== 1)
+    yield { problem: 'quota elsewhere', where, detail: 'it counts for another domain than its INBOX' };
+}
+
+/** What a domain's accounts hold together is the sum of their mailboxes, in the state that one query sees. */
+async function* checkQuotaRoots(reader: Reader): AsyncGenerator<StoreProblem> {
+  const missing = reader.get(
+    'SELECT quota_root FROM mailbox WHERE quota_root IS NOT NULL AND quota_root NOT IN (SELECT id FROM quota_root) LIMIT 1',
+  );
+  if (missing !== undefined)
+    yield { problem: 'no quota counter', where: `quota ${missing['quota_root']}`, detail: 'mailboxes count for it' };
+  for (let id = 0; ; ) {
+    const row = reader.get(
+      `SELECT q.*, coalesce(sum(b.bytes), 0) AS size, coalesce(sum(b.messages), 0) AS n
+       FROM (SELECT * FROM quota_root WHERE id > ? ORDER BY id LIMIT 1) AS q LEFT JOIN mailbox b ON b.quota_root = q.id
+       GROUP BY q.id`,
+      id,
+    );
+    if (row === undefined) return;
+    id = Number(row['id']);
+    const kept = `${row['octets']} bytes, ${row['messages']} messages`;
+    const real = `${row['size']} bytes, ${row['n']} messages`;
+    if (kept !== real)
+      yield { problem: 'quota differs', where: `domain ${row['name']}`, detail: `it says ${kept}; it has ${real}` };
+    await nextTurn();
+  }
 }
 
 /** Each reference has its message and its mailbox, or one that is being taken away. */
