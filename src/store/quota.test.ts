@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { copy } from './copy.ts';
 import { expunge } from './expunge.ts';
 import type { UidRange } from './mailbox-key.ts';
-import { createMailbox, deleteMailbox, findMailbox } from './mailboxes.ts';
+import { createMailbox, deleteMailbox, findMailbox, renameMailbox } from './mailboxes.ts';
 import { assignQuotaRoot, domainQuotaUse } from './quota.ts';
 import { TestStore } from './testing.ts';
 
@@ -14,14 +14,14 @@ const DOMAINS = ['one.example', 'two.example'] as const;
 
 type Step =
   | { readonly do: 'append' | 'delete' | 'create'; readonly account: number; readonly box: number }
-  | { readonly do: 'expunge' | 'copy'; readonly account: number; readonly box: number }
+  | { readonly do: 'expunge' | 'copy' | 'rename'; readonly account: number; readonly box: number }
   | { readonly do: 'assign'; readonly account: number; readonly domain: number };
 
 const account = fc.nat(2);
 const box = fc.nat(2);
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('append' as const), account, box }) },
-  fc.record({ do: fc.constantFrom('expunge' as const, 'copy' as const), account, box }),
+  fc.record({ do: fc.constantFrom('expunge' as const, 'copy' as const, 'rename' as const), account, box }),
   fc.record({ do: fc.constantFrom('create' as const, 'delete' as const), account, box }),
   fc.record({ do: fc.constant('assign' as const), account, domain: fc.integer({ min: -1, max: 1 }) }),
 );
@@ -34,6 +34,7 @@ test('a domain’s counter is the sum of its accounts’ mailboxes, whatever hap
       try {
         const accounts = [await store.account(), await store.account(), await store.account()];
         const domainOf: (string | null)[] = [null, null, null];
+        let renamed = 0;
         for (const one of steps) {
           const owner = accounts[one.account]!;
           if (one.do === 'assign') {
@@ -52,6 +53,9 @@ test('a domain’s counter is the sum of its accounts’ mailboxes, whatever hap
           if (one.do === 'copy') await writer.execute(copy, { ...key, ranges: all, target: 'INBOX' });
           if (one.do === 'expunge')
             await writer.execute(expunge, { owner, mailbox: found.id, ranges: undefined, deletedOnly: false });
+          // INBOX stays, and its messages go into the new one.
+          if (one.do === 'rename')
+            await writer.execute(renameMailbox, { owner, from: name, to: `moved/box${++renamed}` });
           if (one.do === 'delete' && one.box !== 0) await writer.execute(deleteMailbox, { owner, name });
         }
         // The naive judge: every reference that is in a mailbox that is there.
