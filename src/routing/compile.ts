@@ -158,13 +158,13 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
     sizeMax: sizeMaxOf(entry, 'mailMsgMaxBlocks', problems),
   };
   const options = compileOptions(entry, kind, problems);
-  const unsupported = [...presentOf(entry, unsupportedAttributes[kind]), ...options.unsupported];
+  const unsupported = presentOf(entry, unsupportedAttributes[kind]);
   if (kind === 'user')
     return withoutAbsent({
       kind,
       ...shared,
       unsupported: orAbsent(unsupported),
-      ...options.values,
+      ...options,
       account: placement.account,
       quota: quotaOf(entry, 'mailQuota', 'mailMsgQuota', problems),
       recipientsPerHour: recipientsPerHourOf(entry, problems),
@@ -179,7 +179,7 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
     kind,
     ...shared,
     unsupported: orAbsent([...unsupported, ...list.unsupported]),
-    ...options.values,
+    ...options,
     account: hasSharedMailbox(entry) && placement.account !== 0 ? placement.account : undefined,
     inetMailGroupStatus: statusOf(entry, 'inetMailGroupStatus', problems),
     disabledText: replyTextOf(textValue(entry, 'mailrejecttext')),

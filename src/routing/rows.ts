@@ -110,7 +110,7 @@ interface RecipientRowBase extends OptionValues {
   readonly routingAddress?: string;
   /** mailMsgMaxBlocks in octets. */
   readonly sizeMax?: number;
-  /** Attributes, or values of mailDeliveryOption, that would change delivery and that this program does not act on. */
+  /** Attributes that would change delivery and that this program does not act on. */
   readonly unsupported?: readonly string[];
   readonly problems?: readonly Problem[];
 }
