@@ -164,7 +164,21 @@ test('user set writes what an LDAP client would, user show says it in words', as
   const back = await attributes('dave');
   assert.deepEqual(back['mailDeliveryOption'], ['mailbox']);
   assert.equal(back['mailForwardingAddress'] ?? back['vacationStartDate'] ?? back['vacationEndDate'], undefined);
+  for (const [quota, words] of [
+    ['2G', 'may hold 2G octets'],
+    ['0', 'takes no mail: 0 octets'],
+    ['-1', 'may hold any number of octets'],
+  ] as const) {
+    await waypost('user', 'set', 'dave@acme.example', '--quota', quota);
+    assert.deepEqual((await attributes('dave'))['mailQuota'], [quota]);
+    const shown = await waypost('user', 'show', 'dave@acme.example');
+    assert.ok(shown.includes(`# the mailbox ${words}\n`), shown);
+  }
+  await waypost('user', 'set', 'dave@acme.example', '--quota', '-2');
+  assert.doesNotMatch(await waypost('user', 'show', 'dave@acme.example'), /# the mailbox/);
   for (const wrong of [
+    ['--quota', '2T'],
+    ['--quota', 'G'],
     ['--forward', '|cmd'],
     ['--vacation-from', 'tomorrow', '--vacation-text', 'x'],
     [],

@@ -1,6 +1,6 @@
 // user set: what becomes of a user's mail, as attributes of the entry. An LDAP client may write the same.
 //
-// In      where mail goes on to, when the user is away, with which answer
+// In      where mail goes on to, when the user is away, with which answer, how much the mailbox may hold
 // Out     one modification of the entry; what is not named stays as it is
 // A day is one of UTC: `from` begins with it, `until` ends with it
 
@@ -9,6 +9,7 @@ import { asciiLower } from '../base/characters.ts';
 import { Failure } from '../base/failure.ts';
 import { type Entry, hasClass, type Modification, textValues } from '../directory/entry.ts';
 import { formatGeneralizedTime } from '../directory/scalars.ts';
+import { parseLimit } from '../routing/quota.ts';
 import { type Changed, dryRun, type EntryParts, entryOfAddress, submitForCommand } from './entries.ts';
 import { mailAddressOf } from './naming.ts';
 import { adminOperation } from './operation.ts';
@@ -36,6 +37,15 @@ const input = z.object({
       z.literal(false),
       z.object({ from: time.optional(), until: time.optional(), text: z.string().min(1).max(TEXT_MAX).optional() }),
     ])
+    .optional(),
+  /** Octets, as mailQuota has it. */
+  quota: z
+    .string()
+    .max(20)
+    .refine(
+      (text) => parseLimit(asciiLower(text)) !== undefined,
+      'is no size such as 2G, nor -1 (no limit) or -2 (what the domain says)',
+    )
     .optional(),
   dryRun,
 });
@@ -66,11 +76,12 @@ class Setting {
   }
 
   *modifications(): Generator<Modification> {
-    const { forward, vacation } = this.#given;
+    const { forward, vacation, quota } = this.#given;
     const before = [...this.#options];
     if (forward !== undefined) yield* this.#forward(forward);
     if (vacation === false) yield* this.#here();
     else if (vacation !== undefined) yield* this.#away(vacation);
+    if (quota !== undefined) yield replace('mailQuota', [quota]);
     // Mail that nothing is said of goes to the mailbox.
     if (this.#options.size === 0) this.#options.add('mailbox');
     const options = [...this.#options];

@@ -24,11 +24,26 @@ export function deliveryWords(entry: Entry): string[] {
   const options = written.length === 0 ? ['mailbox'] : written;
   const shown = options.includes('hold') ? ['hold'] : Object.keys(WORDS).filter((option) => options.includes(option));
   const lines = shown.map((option) => `mail ${WORDS[option]!(entry)}`);
+  lines.push(...quotaWords(entry));
   const channel = textValue(entry, 'mailsmtpsubmitchannel');
   if (channel !== undefined) lines.push(`mail to other hosts goes out by the channel ${channel}`);
   if (asciiLower(textValue(entry, 'waypostsubmitstatus')?.trim() ?? '') === 'suspended')
     lines.push('suspended: nothing goes out from this user');
   return lines;
+}
+
+/** Nothing where the domain says it. */
+function quotaWords(entry: Entry): string[] {
+  const limits = [
+    [textValue(entry, 'mailquota'), 'octets'],
+    [textValue(entry, 'mailmsgquota'), 'messages'],
+  ] as const;
+  return limits.flatMap(([value, what]) => {
+    const text = value === undefined ? '-2' : value.split(';', 1)[0]!.trim();
+    if (text === '-2') return [];
+    if (text === '-1') return [`the mailbox may hold any number of ${what}`];
+    return [text === '0' ? `the mailbox takes no mail: 0 ${what}` : `the mailbox may hold ${text} ${what}`];
+  });
 }
 
 function absence(entry: Entry): string {

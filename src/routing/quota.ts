@@ -38,7 +38,8 @@ function limitOf(entry: Entry, attribute: string, problems: Problem[]): number |
   return limit === OF_DOMAIN ? undefined : limit;
 }
 
-function parseLimit(text: string): number | undefined {
+/** Undefined: none. `text` in lower case. */
+export function parseLimit(text: string): number | undefined {
   if (text === '-1' || text === '-2') return Number(text);
   const unit = UNITS.get(text.slice(-1)) ?? 1;
   const digits = unit === 1 ? text : text.slice(0, -1);

@@ -18,6 +18,7 @@ interface SetOptions extends CommonOptions {
   readonly vacationText?: string;
   /** False: --no-vacation. */
   readonly vacation?: boolean;
+  readonly quota?: string;
 }
 
 interface SuspendOptions extends CommonOptions {
@@ -81,6 +82,10 @@ export function userCommand(context: CommandContext): Command {
     .option('--vacation-until <day>', 'and up to the end of this day')
     .option('--vacation-text <text>', 'with this text; - reads it from standard input')
     .option('--no-vacation', 'senders are not answered')
+    .option(
+      '--quota <size>',
+      'what the mailbox may hold: 2G, with K, M or G; 0 no mail, -1 no limit, -2 what the domain says',
+    )
     .option('--dry-run', 'say what would happen, and change nothing')
     .option('--json', 'print JSON')
     .action(async (address: string, options: SetOptions) => {
@@ -89,6 +94,7 @@ export function userCommand(context: CommandContext): Command {
         dryRun: options.dryRun,
         forward: options.forward === false ? [] : options.forward,
         vacation: await vacationOf(options),
+        quota: options.quota,
       });
       context.printer(options).print(changed, () => changedText(changed));
     });
