@@ -1,0 +1,127 @@
+// Lists that make a message of their own, and lists that ask a moderator, killed in many deliveries: each member has each
+// message once, what waits for a moderator stays held over a start, and a word that comes after it counts.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type TestContext, test } from 'node:test';
+import { TestTransfer } from '../../src/transfer/testing.ts';
+import { kills } from '../support/kills.ts';
+
+const PEOPLE = 20;
+const MESSAGES = 20;
+const CHILD = join(import.meta.dirname, 'lists-child.ts');
+const LONG = { timeout: 600_000 };
+
+/** Runs one life, killed `delayMs` behind the line `asked` of this number; without a number it ends by itself. */
+async function live(
+  at: string,
+  mode: string,
+  kill?: { readonly asked: number; readonly delayMs: number },
+): Promise<boolean> {
+  const child = spawn(process.execPath, [CHILD, at, String(MESSAGES), mode], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let asked = 0;
+  let isDrained = false;
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (line === 'drained') isDrained = true;
+    if (line === 'asked' && ++asked === kill?.asked) setTimeout(() => child.kill('SIGKILL'), kill.delayMs);
+  }
+  await ended;
+  return isDrained;
+}
+
+async function lives(context: TestContext, at: string, mode: string, count: number): Promise<void> {
+  const moments = Array.from({ length: count }, () => ({
+    asked: 1 + Math.floor(Math.random() * 6),
+    delayMs: Math.floor(Math.random() * 12),
+  }));
+  context.diagnostic(`${mode}: ${JSON.stringify(moments)}`);
+  for (const moment of moments) if (await live(at, mode, moment)) break;
+  assert.ok(await live(at, mode), 'the last life ends by itself');
+}
+
+function directory(context: TestContext): string {
+  const at = mkdtempSync(join(tmpdir(), 'waypost-lists-'));
+  context.after(() => rmSync(at, { recursive: true, force: true }));
+  return at;
+}
+
+/** What is in an INBOX, by subject. */
+async function subjects(transfer: TestTransfer, address: string): Promise<string[]> {
+  const inbox = await transfer.inbox(address);
+  return inbox.map((text) => /^Subject: (.*)\r$/m.exec(text)?.[1] ?? '').sort();
+}
+
+const numbered = (list: string): string[] => Array.from({ length: MESSAGES }, (_, n) => `${list}${n}`);
+
+/** What each of the people has. */
+async function derived(context: TestContext, mode: string, count: number): Promise<string[][]> {
+  const at = directory(context);
+  await lives(context, at, mode, count);
+  const transfer = await TestTransfer.open({ at });
+  try {
+    const found: string[][] = [];
+    for (let n = 0; n < PEOPLE; n++) {
+      const inbox = await transfer.inbox(`p${n}@acme.example`);
+      for (const text of inbox) assert.ok(text.endsWith('hello\r\nLeave by a word to us.\r\n'), text);
+      found.push(await subjects(transfer, `p${n}@acme.example`));
+    }
+    return found;
+  } finally {
+    // Names each row of store and queue that is in no legal state.
+    await transfer.close();
+  }
+}
+
+const ALL = [...numbered('named'), ...numbered('found')].sort();
+
+test(
+  'what a list makes of a message reaches each member once, whenever the process is killed',
+  LONG,
+  async (context) => {
+    for (const got of await derived(context, 'derive', kills(6))) assert.deepEqual(got, ALL);
+  },
+);
+
+test('the test can fail: a message that is made in a transaction of its own is there twice', LONG, async (context) => {
+  const found = await derived(context, 'apart', 12);
+  assert.ok(
+    found.some((got) => got.length > ALL.length),
+    JSON.stringify(found[0]),
+  );
+});
+
+test('what waits for a moderator is asked once and held over starts; the word counts once', LONG, async (context) => {
+  const at = directory(context);
+  await lives(context, at, 'ask', kills(4));
+  const waiting = await TestTransfer.open({ at });
+  await waiting.start();
+  // Whatever a start lets go has time to go.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.deepEqual(
+    waiting.queue().map(({ heldBy }) => heldBy),
+    numbered('').map(() => 'moderation'),
+  );
+  const questions = await waiting.inbox('ann@acme.example');
+  const about = questions.map((text) => /^Subject: (asked\d+)\r$/m.exec(text)?.[1]);
+  assert.deepEqual(about.sort(), numbered('asked').sort());
+  assert.deepEqual(await waiting.inbox('p0@acme.example'), []);
+  await waiting.close();
+
+  await lives(context, at, 'decide', kills(4));
+  const decided = await TestTransfer.open({ at });
+  try {
+    const approved = numbered('asked').filter((_, n) => n % 2 === 0);
+    for (let n = 0; n < PEOPLE; n++)
+      assert.deepEqual(await subjects(decided, `p${n}@acme.example`), [...approved].sort(), `p${n}`);
+    const reports = await decided.inbox('sam@acme.example');
+    assert.equal(reports.length, MESSAGES - approved.length);
+    for (const report of reports) assert.match(report, /^Status: 5\.7\.1\r$/m);
+  } finally {
+    await decided.close();
+  }
+});
