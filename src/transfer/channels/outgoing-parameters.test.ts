@@ -69,6 +69,20 @@ test('an address beyond ASCII fails alone where it is a recipient, and all where
   assert.equal(refusal(fit({ isUtf8: true, recipients: [{ address: ZOE }] }, { smtpUtf8: false })), 'failed 5.6.7');
 });
 
+test('an address beyond ASCII in a message that came without SMTPUTF8: SMTPUTF8 is said, or it fails alone', () => {
+  const recipients = [{ address: ZOE }, { address: BOB }];
+  const wide = sendable(fit({ recipients }));
+  assert.deepEqual([wide.send, wide.recipients, wide.others], [{ body: '7BIT', isUtf8: true }, recipients, undefined]);
+  const narrow = sendable(fit({ recipients }, { smtpUtf8: false }));
+  assert.deepEqual(
+    [narrow.send, narrow.recipients, narrow.others?.status, narrow.needs],
+    [{ body: '7BIT' }, [{ address: BOB }], '5.6.7', undefined],
+  );
+  assert.equal(refusal(fit({ recipients: [{ address: ZOE }] }, { smtpUtf8: false })), 'failed 5.6.7');
+  assert.deepEqual(sendable(fit({ sender: ZOE })).send, { body: '7BIT', isUtf8: true });
+  assert.equal(refusal(fit({ sender: ZOE }, { smtpUtf8: false })), 'failed 5.6.7');
+});
+
 test('without DSN nothing of it is said, and reports are ours', () => {
   const recipients = [
     { address: BOB, original: 'bob', notify: ['SUCCESS'], orcpt: { type: 'x', address: 'y' } },

@@ -5,7 +5,7 @@
 //
 //   lacks        then
 //   8BITMIME     the bytes become 7-bit
-//   SMTPUTF8     the header becomes ASCII; an address beyond ASCII: failed 5.6.7
+//   SMTPUTF8     the header becomes ASCII; an address beyond ASCII, whether or not the message came with SMTPUTF8: failed 5.6.7
 //   DSN          NOTIFY, ORCPT, RET and ENVID end here: who asked for success is told that it was relayed
 //   DELIVERBY    R: failed 5.4.7; N: sent without
 //   MT-PRIORITY  sent without
@@ -44,26 +44,34 @@ export type Fit =
 
 export function fitOf(envelope: Envelope, hop: NextHost): Fit {
   const { offered, remote } = hop;
-  const { isUtf8, requireTls, by } = envelope;
+  const { requireTls, by } = envelope;
   if (requireTls === true && !(offered.requireTls && hop.tls?.isVerified === true))
     return { refused: outcome('failed', '5.7.30', `${remote} does not promise TLS, and this message requires it`) };
   if (by?.mode === 'R' && !canBeThere(by, hop))
     return { refused: outcome('failed', '5.4.7', `${remote} does not promise delivery in time, and it is wanted`) };
-  const needsAscii = isUtf8 === true && !offered.smtpUtf8;
-  if (needsAscii && envelope.sender !== undefined && isBeyondAscii(envelope.sender))
+  const isUtf8 = envelope.isUtf8 === true || hasBeyondAscii(envelope);
+  const isNarrowed = isUtf8 && !offered.smtpUtf8;
+  if (isNarrowed && envelope.sender !== undefined && isBeyondAscii(envelope.sender))
     return { refused: beyondAscii(remote) };
-  const recipients = needsAscii
+  const recipients = isNarrowed
     ? envelope.recipients.filter(({ address }) => !isBeyondAscii(address))
     : envelope.recipients;
   if (recipients.length === 0) return { refused: beyondAscii(remote) };
+  // The bytes of a message that came without SMTPUTF8 are as ASCII as they were.
+  const needsAscii = isNarrowed && envelope.isUtf8 === true;
   const needsSevenBit = envelope.body === '8BITMIME' && !offered.eightBitMime;
   return {
-    send: sent(envelope, hop),
+    send: sent(isUtf8 ? { ...envelope, isUtf8 } : envelope, hop),
     recipients: offered.dsn ? recipients : recipients.map(withoutWishes),
     ...(recipients.length < envelope.recipients.length ? { others: beyondAscii(remote) } : {}),
     ...(needsAscii ? { needs: needsSevenBit ? 'both' : 'ascii' } : needsSevenBit ? { needs: 'seven-bit' } : {}),
     relayed: !offered.dsn,
   };
+}
+
+/** A list's member, or where somebody forwards to: who has sent the message need not have said SMTPUTF8. */
+function hasBeyondAscii({ sender, recipients }: Envelope): boolean {
+  return (sender !== undefined && isBeyondAscii(sender)) || recipients.some(({ address }) => isBeyondAscii(address));
 }
 
 function sent(envelope: Envelope, hop: NextHost): MailParameters & { readonly body: BodyKind } {

@@ -283,8 +283,8 @@ test('a bare CR, a bare LF or a NUL never goes out, and no message of it either'
 });
 
 test('an address that would begin a second command is never sent', async (context) => {
-  const sink = await open(context);
-  for (const localPart of ['a>\r\nDATA', 'a\nb', 'a\0b', 'n\xe9'])
+  const sink = await open(context, { extensions: ['SMTPUTF8'] });
+  for (const localPart of ['a>\r\nDATA', 'a\nb', 'a\0b', 'n\x85'])
     await assert.rejects(send(sink.port, mailOf(TEXT, { envelope: to([{ localPart, domain: 'x' }]) })), {
       kind: 'syntax',
     });
@@ -528,5 +528,21 @@ test('whatever a host says, the transaction ends, and only a 2xx to the final do
       }
     }),
     { numRuns: 150 },
+  );
+});
+
+test('a recipient beyond ASCII of a message that came without SMTPUTF8 keeps the others from nothing', async (context) => {
+  const recipients = ['j\u00f6rg@remote.example', 'rex@remote.example'].map(parseAddress);
+  const wide = await open(context, { extensions: ['PIPELINING', '8BITMIME', 'SMTPUTF8'] });
+  const both = await send(wide.port, mailOf(TEXT, { envelope: to(recipients) }));
+  assert.deepEqual(
+    both.map(({ result }) => result),
+    ['delivered', 'delivered'],
+  );
+  const narrow = await open(context, { extensions: ['PIPELINING', '8BITMIME'] });
+  const one = await send(narrow.port, mailOf(TEXT, { envelope: to(recipients) }));
+  assert.deepEqual(
+    one.map(({ result, status }) => `${result} ${status}`),
+    ['failed 5.6.7', 'delivered 2.0.0'],
   );
 });
