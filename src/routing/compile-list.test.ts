@@ -92,6 +92,14 @@ test('what cannot be obeyed keeps mail waiting', () => {
   ]);
 });
 
+test('a list to which its own failures would go says nothing of where they go', () => {
+  const row = listOf({ mail: 'news@acme.example', mgrpErrorsTo: 'mailto:News@acme.example' });
+  assert.equal(row.texts, undefined);
+  assert.ok(
+    row.problems?.some(({ attribute, reason }) => attribute === 'mgrpErrorsTo' && reason === 'is the list itself'),
+  );
+});
+
 test('URLs find members; one of another host, or with a broken filter, is a problem and finds nobody', () => {
   const row = listOf({
     memberURL: ['ldap:///o=Internet??sub?(l=Berlin)', 'ldap://other.example/o=internet??sub'],

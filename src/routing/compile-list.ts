@@ -11,7 +11,7 @@ import { type Entry, textValue, textValues } from '../directory/entry.ts';
 import { isLdapUrl, type LdapUrl, parseLdapUrl } from '../directory/ldap-url.ts';
 import { prepareFor } from '../directory/matching.ts';
 import { addressKey, formatAddress, tryParseAddress } from '../message/address.ts';
-import { compileListTexts } from './list-texts.ts';
+import { compileListTexts, ownKeys } from './list-texts.ts';
 import { replyTextOf } from './replies.ts';
 import type { ListParty, ListRules, ListTexts, Problem } from './rows.ts';
 
@@ -78,10 +78,7 @@ class Compiling {
   /** One who is the list itself would be asked about his own question. */
   #moderators(): ListParty[] | undefined {
     const attribute = 'mgrpModerator';
-    const own = ['mail', 'mailAlternateAddress', 'mailEquivalentAddress'].flatMap((name) =>
-      textValues(this.#entry, asciiLower(name)).map((value) => tryParseAddress(value.trim())),
-    );
-    const keys = new Set(own.flatMap((address) => (address === undefined ? [] : [addressKey(address)])));
+    const keys = ownKeys(this.#entry);
     return this.#parties(attribute)?.filter((party) => {
       if ('url' in party) return true;
       const name = 'dn' in party ? party.dn : party.address;

@@ -7,7 +7,7 @@
 
 import { asciiLower, characterClass } from '../base/characters.ts';
 import { type Entry, textValue, textValues } from '../directory/entry.ts';
-import { formatAddress, tryParseAddress } from '../message/address.ts';
+import { addressKey, formatAddress, tryParseAddress } from '../message/address.ts';
 import type { ListTexts, Problem } from './rows.ts';
 
 const VALUES_MAX = 50;
@@ -32,6 +32,14 @@ function given<K extends string, V>(key: K, value: V | undefined): { readonly [k
   return value === undefined ? {} : ({ [key]: value } as { readonly [k in K]: V });
 }
 
+/** Keys of the addresses that a list says are its own. */
+export function ownKeys(entry: Entry): ReadonlySet<string> {
+  const own = ['mail', 'mailAlternateAddress', 'mailEquivalentAddress'].flatMap((name) =>
+    textValues(entry, asciiLower(name)).map((value) => tryParseAddress(value.trim())),
+  );
+  return new Set(own.flatMap((address) => (address === undefined ? [] : [addressKey(address)])));
+}
+
 /** `/`: the sender stays. */
 function errorsTo(entry: Entry, problems: Problem[]): string | undefined {
   const attribute = 'mgrpErrorsTo';
@@ -39,8 +47,10 @@ function errorsTo(entry: Entry, problems: Problem[]): string | undefined {
   if (value === undefined || value === '/') return undefined;
   const written = asciiLower(value.slice(0, 7)) === 'mailto:' ? value.slice(7) : value;
   const address = tryParseAddress(written);
-  if (address !== undefined) return formatAddress(address);
-  problems.push({ attribute, value, reason: 'is not an address' });
+  // Each failure would be one more message to the list.
+  const isItself = address !== undefined && ownKeys(entry).has(addressKey(address));
+  if (address !== undefined && !isItself) return formatAddress(address);
+  problems.push({ attribute, value, reason: isItself ? 'is the list itself' : 'is not an address' });
   return undefined;
 }
 

@@ -57,6 +57,20 @@ test('a failure of a member is reported to the list’s address, and not to who 
   assert.equal((await transfer.inbox(BOB)).length, 1);
 });
 
+test('failures that lead to the list itself end with the first report', async (context) => {
+  const transfer = await open(context, {
+    mgrpErrorsTo: 'owner@acme.example',
+    mgrpRFC822MailMember: 'nobody@acme.example',
+  });
+  await transfer.directory.apply(addGroup('owner@acme.example', [], { mgrpRFC822MailMember: LIST }));
+  await post(transfer);
+  await transfer.until('the message, and its report', async () => (await transfer.inbox(BOB)).length > 1);
+  await transfer.drained();
+  const [, report, ...more] = await transfer.inbox(BOB);
+  assert.match(report!, /Final-Recipient: rfc822; ?nobody@acme\.example/);
+  assert.deepEqual(more, []);
+});
+
 test('the password of the list lets in, and goes to nobody; without it the sender gets it back', async (context) => {
   const transfer = await open(context, {
     mgrpBroadcasterPolicy: 'PASSWORD_REQUIRED',

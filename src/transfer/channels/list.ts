@@ -128,7 +128,9 @@ export class ListChannel implements Channel {
     const { blobs, made, log } = this.#parts;
     const { blob, traceBytes } = message;
     const bytes = await blobs.read(blob, traceBytes, blob.length - traceBytes);
-    const errorsTo = texts.errorsTo === undefined ? undefined : parseAddress(texts.errorsTo);
+    // A report stays one: who fails on its way is told to nobody, or a list that its failures lead to would never end.
+    const errorsTo =
+      texts.errorsTo === undefined || envelope.sender === undefined ? undefined : parseAddress(texts.errorsTo);
     const sender = errorsTo ?? envelope.sender;
     const taken = await takeMade(made, { bytes: deriveMessage(bytes, list.address, texts), sender });
     log.info('list.derive', {
