@@ -42,6 +42,8 @@ const WORDS: Readonly<Record<HeldBy, string>> = {
   admin: 'by the administrator',
 };
 
+const SUSPENDED_NO_MORE = 'its sender is suspended no more';
+
 export const holdRows = operation(
   'transfer.hold',
   async (tx, { rows, by, at }: OfRows & { readonly by: HeldBy }): Promise<Managed> => {
@@ -85,7 +87,11 @@ export const releaseRows = operation(
       idsOf(released),
     );
     if (released.length > 0) tx.afterCommit({ kind: 'queue' });
-    await note(tx, released, { event: 'released', status: '2.0.0 by the administrator', at });
+    await note(tx, released, {
+      event: 'released',
+      status: `2.0.0 ${by === 'suspended' ? SUSPENDED_NO_MORE : WORDS.admin}`,
+      at,
+    });
     return { changed: released.length, held: held.length - released.length, unknown: unknownOf(rows, known) };
   },
 );

@@ -17,7 +17,6 @@ import { releaseSlice } from './release.ts';
 import { forgetReplied } from './replied.ts';
 import { dropReports } from './reports/drop.ts';
 import { reportOperation } from './reports/send.ts';
-import { suspendRows } from './suspension.ts';
 
 /** What outcomes of any channel may name is known to it. */
 export function recordAll(parts: RecordParts): ReturnType<typeof recordOperation> {
@@ -51,6 +50,5 @@ export function transferOperations(parts: RecordParts): readonly Operation<any, 
     forgetOnce,
     forgetLists,
     forgetReplied,
-    suspendRows,
   ];
 }

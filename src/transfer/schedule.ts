@@ -95,12 +95,13 @@ export class Schedule {
     this.#local = new LocalWork(parts, this.#attempts);
   }
 
-  /** Voids the leases of the last run, then begins. */
-  async start(): Promise<void> {
+  /** Voids the leases of the last run, then begins: with `first`, that nothing is sent before. */
+  async start(first?: () => Promise<void>): Promise<void> {
     const { policy, writer } = this.#parts;
     const own = allChannels(this.#parts.routing.settings()).filter(({ backoffMs }) => backoffMs !== undefined);
     const channels = own.map((row) => ({ channel: row.key, retryMs: policyOf(row, policy).retryMs }));
     await writer.execute(beginRun, { now: this.#clock.now(), retryMs: policy.retryMs, channels });
+    await first?.();
     this.#isStarted = true;
     this.wake();
   }

@@ -3,23 +3,23 @@
 // In      notifications of commits, each with the entry; at a start every sender that the queue has
 // Out     rows of that sender, and of what the user has sent on, held or released, SLICE rows an operation
 // States  what a channel works on just now is looked at again until it has come to an end. What comes later, forwards and
-//         replies of the user, is held by routing; new mail the doors refuse
+//         replies of the user, is held by routing; new mail the doors refuse; what a moderator approves, list/decide.ts holds
+// Order   at a start the first look comes before anything is sent
 // Never   holds reports: they have no sender
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { asciiLower } from '../base/characters.ts';
 import { asFailure } from '../base/failure.ts';
-import { idOf, type MessageId, type QueueRowId } from '../base/ids.ts';
+import { idOf, type QueueRowId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
-import { operation, type Reader, type Writer } from '../database/operation.ts';
+import type { Reader, Writer } from '../database/operation.ts';
 import { formatAddress } from '../message/address.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import type { Site } from '../routing/resolve.ts';
 import { addressOfKey } from '../routing/rows.ts';
 import { standingOfUuid } from '../routing/standing.ts';
 import { forwarderIn } from './forward.ts';
-import { continueJourney } from './journey.ts';
-import { rowsIn } from './queue.ts';
+import { holdRows, releaseRows } from './hold.ts';
 
 const SLICE = 2000;
 const LOOK_AGAIN_MS = 1000;
@@ -32,31 +32,6 @@ export interface SuspensionParts {
   readonly log: Log;
   readonly clock: { now(): number };
 }
-
-/** Rows that nothing works on. */
-export const suspendRows = operation(
-  'transfer.suspend',
-  async (tx, { rows: ids, holds, at }: { rows: readonly QueueRowId[]; holds: boolean; at: number }) => {
-    const rows = (await rowsIn(tx, ids)).filter(({ state, heldBy, lease }) =>
-      holds ? state === 'waiting' && lease === 0 : heldBy === 'suspended',
-    );
-    const known = JSON.stringify(rows.map(({ id }) => id));
-    const change = holds
-      ? "state = 'held', held_by = 'suspended'"
-      : "state = 'waiting', held_by = NULL, next_attempt = 0, attempts = 0, waited = 0";
-    await tx.run(`UPDATE queue SET ${change} WHERE id IN (SELECT value FROM json_each(?))`, known);
-    const status = holds ? '2.0.0 the sender is suspended' : '2.0.0 the sender is suspended no more';
-    for (const [message, own] of Map.groupBy(rows, (row): MessageId => row.message))
-      await continueJourney(
-        tx,
-        message,
-        at,
-        own.map(({ recipient }) => ({ event: holds ? 'held' : 'released', recipient, status })),
-      );
-    if (!holds && rows.length > 0) tx.afterCommit({ kind: 'queue' });
-    return { changed: rows.length };
-  },
-);
 
 /** What the queue says of a row. */
 interface SentRow {
@@ -77,9 +52,9 @@ export class Suspension {
     this.#parts = parts;
   }
 
-  /** What an earlier run was told and has not done. */
-  start(): void {
-    this.#soon(() => this.#allSenders());
+  /** What an earlier run was told and has not done. Resolves when it is done; throws what the writer throws. */
+  async start(): Promise<void> {
+    await this.#allSenders();
   }
 
   /** The entry's status has changed. */
@@ -163,7 +138,8 @@ export class Suspension {
     const ids = rows.filter(({ isLeased }) => !isLeased).map(({ id }) => id);
     if (ids.length === 0) return;
     const { writer, clock, log } = this.#parts;
-    const { changed } = await writer.execute(suspendRows, { rows: ids, holds, at: clock.now() });
+    const args = { rows: ids, by: 'suspended' as const, at: clock.now() };
+    const { changed } = await writer.execute(holds ? holdRows : releaseRows, args);
     if (changed > 0) log.info('transfer.suspend', { rows: changed, holds });
   }
 }

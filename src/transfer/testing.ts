@@ -50,6 +50,7 @@ import { dropDelays } from './reports/drop.ts';
 import { reportOperation, reportRows } from './reports/send.ts';
 import { Schedule } from './schedule.ts';
 import { acceptBy, type PrepareParts, type Submission, type Submitted, submit } from './submit.ts';
+import { Suspension } from './suspension.ts';
 import { transferUnit } from './tables.ts';
 
 export interface TestTransferOptions {
@@ -90,6 +91,7 @@ export class TestTransfer {
   readonly #blobs: Blobs;
   #schedule: Schedule | undefined;
   #release: Release | undefined;
+  #suspension: Suspension | undefined;
   /** Operations, by name, that the writer refuses for want of space. */
   readonly refused = new Set<string>();
   /** `channel result` -> recipients. */
@@ -125,6 +127,8 @@ export class TestTransfer {
     directory.onNotification((notification) => {
       if (notification.kind === 'queue' || notification.kind === 'routing') this.#schedule?.wake();
       if (notification.kind === 'routing') this.#release?.wake();
+      if (notification.kind === 'login' && notification.submits !== undefined)
+        this.#suspension?.changed(notification.uuid);
     });
   }
 
@@ -147,6 +151,7 @@ export class TestTransfer {
 
   /** Begins a run of the transfer unit; a second one stands for a restart, the first one is over. */
   async start(changed: TestTransferOptions = {}): Promise<Schedule> {
+    await this.#suspension?.stop();
     await this.#release?.stop();
     await this.#schedule?.stop(0);
     const options = { ...this.#options, ...changed };
@@ -218,7 +223,9 @@ export class TestTransfer {
         this.counts.set(key, (this.counts.get(key) ?? 0) + count);
       },
     });
-    await this.#schedule.start();
+    const suspension = new Suspension({ ...common, site: this.directory.cache.site });
+    this.#suspension = suspension;
+    await this.#schedule.start(() => suspension.start());
     const paused = (): string[] => pausedChannels(this.directory.cache.settings());
     this.#release = new Release({ reader, writer, log: silentLog, paused });
     this.#release.start();
@@ -347,6 +354,7 @@ export class TestTransfer {
 
   /** Leaves nothing behind; whatever the test did, no row may be in a state that is not legal. */
   async close({ isSpoiled = false } = {}): Promise<void> {
+    await this.#suspension?.stop();
     await this.#release?.stop();
     await this.#schedule?.stop(100);
     const problems = isSpoiled ? [] : await this.problems();

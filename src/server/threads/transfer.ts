@@ -171,20 +171,21 @@ function tablesMoved(): void {
 const BEGIN_AGAIN_MS = 10_000;
 
 function begin(): void {
-  schedule.start().then(
-    () => {
-      suspension.start();
-      release.start();
-      future.start();
-      submitFolder.start();
-      domainQuotas.start();
-      quotaWarnings.start();
-    },
-    (error: Error) => {
-      log.error('transfer.begin', { detail: error.message });
-      setTimeout(begin, BEGIN_AGAIN_MS);
-    },
-  );
+  schedule
+    .start(() => suspension.start())
+    .then(
+      () => {
+        release.start();
+        future.start();
+        submitFolder.start();
+        domainQuotas.start();
+        quotaWarnings.start();
+      },
+      (error: Error) => {
+        log.error('transfer.begin', { detail: error.message });
+        setTimeout(begin, BEGIN_AGAIN_MS);
+      },
+    );
 }
 
 /** Deliveries under way come to an end or are cut; every outcome that is known is recorded. */

@@ -2,14 +2,19 @@
 //
 // In      rows of the channel, each with what is to be done (ListDecision)
 // Out     for each a result; of a verdict the row that waits for it is changed in the same transaction
-// States  waiting -> held by `moderation` -> approved: waiting, and made anew for the members; refused: failed
+// States  waiting -> held by `moderation` -> approved: waiting, and made anew for the members; refused: failed. Approved while
+//         its sender is suspended: held by `suspended`
 // Order   the first verdict wins; one that comes while another is written is tried again, and then finds it done
 
 import { idOf, type QueueRowId } from '../../base/ids.ts';
 import type { Json, JsonObject } from '../../base/json.ts';
 import type { Reader, Transaction } from '../../database/operation.ts';
+import { addressKey, tryParseAddress } from '../../message/address.ts';
+import { stateIn } from '../../routing/generation.ts';
+import { aliasIn } from '../../routing/tables.ts';
 import type { ModeratorVerdict } from '../../routing/tokens.ts';
 import { failUnattempted } from '../fail.ts';
+import { forwarderIn } from '../forward.ts';
 import { continueJourney } from '../journey.ts';
 import type { LocalOperation, LocalResult } from '../local-delivery.ts';
 import { outcome } from '../outcome.ts';
@@ -86,11 +91,25 @@ async function approve(
 ): Promise<void> {
   const carried = carriedBy(row);
   const target = { ...carried.target, options: { ...carried.target.options, isApproved: true } };
+  const isHeld = await isSuspendedIn(tx, row);
   await tx.run(
-    "UPDATE queue SET state = 'waiting', held_by = NULL, next_attempt = 0, options = ? WHERE id = ?",
+    'UPDATE queue SET state = ?, held_by = ?, next_attempt = 0, options = ? WHERE id = ?',
+    isHeld ? 'held' : 'waiting',
+    isHeld ? 'suspended' : null,
     encodeCarried({ ...carried, target }),
     row.id,
   );
   const status = `2.0.0 approved by ${moderator}`;
   await continueJourney(tx, row.message, at, [{ event: 'released', recipient: row.recipient, status }]);
+}
+
+/** The sender, or who has sent it on: a suspension does not hold what is held for moderators. */
+async function isSuspendedIn(tx: Transaction, { sender, prefix }: QueueRow): Promise<boolean> {
+  const { generation } = await stateIn(tx);
+  for (const owner of [sender, forwarderIn(prefix)]) {
+    const address = tryParseAddress(owner);
+    const row = address === undefined ? null : await aliasIn(tx, generation, addressKey(address));
+    if (row?.kind === 'user' && row.isSuspended === true) return true;
+  }
+  return false;
 }

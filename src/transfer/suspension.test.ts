@@ -1,0 +1,85 @@
+// Suspended senders: what waits, is held by routing or for moderators goes nowhere until they are suspended no more.
+
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { SmtpSink } from '../../test/support/smtp-sink.ts';
+import { addDomain, addGroup, addUser, replace, userDn } from '../provisioning/testing.ts';
+import { TestTransfer } from './testing.ts';
+
+const ANN = 'ann@acme.example';
+const BOB = 'bob@acme.example';
+const CAT = 'cat@acme.example';
+const REX = 'rex@remote.example';
+const TEXT = 'Subject: x\r\n\r\nhello\r\n';
+
+async function open(context: TestContext) {
+  const sink = await SmtpSink.start();
+  const policy = { retryMs: [3_600_000], expireMs: 86_400_000 };
+  const transfer = await TestTransfer.open({ nextHop: { 'remote.example': sink.nextHop }, policy });
+  context.after(async () => {
+    await transfer.close();
+    await sink.close();
+  });
+  await transfer.directory.apply(addDomain('acme.example'), addUser(ANN), addUser(BOB), addUser(CAT));
+  const setOf = (user: string, attributes: Record<string, string | string[]>) =>
+    transfer.directory.apply(replace(userDn(user), attributes));
+  const suspend = (status: string | string[] = 'suspended') => setOf(ANN, { waypostSubmitStatus: status });
+  const send = (to: string, from = ANN) => transfer.accept({ from, to: [to], text: TEXT });
+  const isHeldBy = (by: string, to: string) =>
+    transfer.until(`held by ${by}`, () =>
+      transfer.queue().some(({ recipient, heldBy }) => recipient === to && heldBy === by),
+    );
+  return { sink, transfer, setOf, suspend, send, isHeldBy };
+}
+
+test('what an earlier run was not told of is held before anything is sent', async (context) => {
+  const { sink, transfer, suspend, send } = await open(context);
+  await send(REX);
+  await suspend();
+  await send('roy@remote.example', BOB);
+  await transfer.start();
+  await transfer.until('the other one has gone', () => sink.messages.length > 0 && transfer.queue().length < 2);
+  assert.deepEqual(
+    transfer.queue().map(({ recipient, heldBy }) => [recipient, heldBy]),
+    [[REX, 'suspended']],
+  );
+  assert.equal(sink.messages.length, 1);
+});
+
+test('what routing holds is held on when what it waits for comes; released, it is resolved again', async (context) => {
+  const { transfer, setOf, suspend, send, isHeldBy } = await open(context);
+  await transfer.start();
+  await setOf(BOB, { mailUserStatus: 'hold' });
+  const message = await send(BOB);
+  await isHeldBy('routing', BOB);
+  await suspend();
+  await isHeldBy('suspended', BOB);
+  await setOf(BOB, { mailUserStatus: 'active' });
+  // What comes now goes, so that all that was released has been picked.
+  await send(CAT, BOB);
+  await transfer.until('the other one', async () => (await transfer.inbox(CAT)).length === 1);
+  assert.deepEqual(await transfer.inbox(BOB), []);
+  await suspend([]);
+  await transfer.drained();
+  assert.equal((await transfer.inbox(BOB)).length, 1);
+  const events = transfer.events(message);
+  assert.ok(events.indexOf(`held ${BOB}`) < events.indexOf(`released ${BOB}`), events.join());
+});
+
+test('what a moderator approves is held while its sender is suspended', async (context) => {
+  const { transfer, suspend, send, isHeldBy } = await open(context);
+  const list = 'news@acme.example';
+  await transfer.directory.apply(addGroup(list, [userDn(BOB)], { mgrpModerator: CAT }));
+  await transfer.start();
+  await send(list);
+  await isHeldBy('moderation', list);
+  await transfer.until('the question', async () => (await transfer.inbox(CAT)).length === 1);
+  const [question] = await transfer.inbox(CAT);
+  await suspend();
+  await send(/^ {4}(\S+)\r$/m.exec(question!)![1]!, CAT);
+  await isHeldBy('suspended', list);
+  assert.deepEqual(await transfer.inbox(BOB), []);
+  await suspend([]);
+  await transfer.drained();
+  assert.equal((await transfer.inbox(BOB)).length, 1);
+});
