@@ -113,7 +113,8 @@ export class AutoreplyChannel implements Channel {
       caller: SERVER,
       mayRelay: true,
       door: 'internal' as const,
-      refused: 'return' as const,
+      // It is remembered as given: a refusal for now must not lose it.
+      refused: 'report' as const,
     };
   }
 }
