@@ -34,7 +34,8 @@ test(`a list of ${MEMBERS} with a suffix is stored in one copy`, async (context)
   };
   const [began, cpu] = [performance.now(), process.cpuUsage()];
   await transfer.accept({ from: 'carol@remote.example', to: [LIST], text: 'Subject: hello\r\n\r\nhello\r\n' });
-  await transfer.drained();
+  // However long it takes.
+  while (transfer.queue().length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   const { user, system } = process.cpuUsage(cpu);
   const figures = { seconds: (performance.now() - began) / 1000, cpuSeconds: (user + system) / 1e6 };
   context.diagnostic(JSON.stringify({ ...figures, ...Object.fromEntries(transactions) }));
