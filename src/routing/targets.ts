@@ -54,6 +54,11 @@ export function holdTarget(recipient: Address, waitsFor: string): Target {
   return hopTarget(recipient, waitsFor, 'hold');
 }
 
+/** Whatever channel keeps it: what it waits for is words, other destinations are names. */
+export function waits({ channel, destination }: Target): boolean {
+  return !ON_THIS_HOST.has(channel) && destination.includes(' ');
+}
+
 /** What a rewrite rule says that names a channel: the address begins anew, the directory decides over it, the channel takes it. */
 export function meaningInRule({ channelKind }: ChannelRow): 'anew' | 'directory' | 'channel' {
   // To be resolved again is what happens at once.
@@ -181,6 +186,11 @@ export function derivedTarget(
 export function verdictTarget(recipient: Address, verdict: { row: number; verb: string; moderator: string }): Target {
   const options = { ...verdict };
   return { channel: 'list', destination: '', recipient, key: `verdict ${verdict.row} ${verdict.verb}`, options };
+}
+
+/** A list's `part` is not a delivery option. */
+export function isLeftToModerators({ part }: JsonObject): boolean {
+  return part === 'moderators';
 }
 
 /** What listTarget says. */

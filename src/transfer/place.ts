@@ -224,7 +224,7 @@ async function resolveAll(tx: Transaction, { site }: PlaceParts, mail: PlacedMai
 function gather({ envelope, parts }: PlacedMail, resolutions: readonly Resolved[]): Gathered {
   const byKey = new Map<string, GatheredTarget>();
   const recipients = envelope.recipients.map((recipient, index) => {
-    const { reply, targets, failures } = chosenPart(resolutions[index]!, parts?.[index]);
+    const { reply, targets, failures } = chosenPart(resolutions[index]!, parts?.[index], recipient.address);
     const { onward, own: told } = notifyOf(recipient, targets);
     const own = targets.map((target) => {
       let gathered = byKey.get(target.key);

@@ -37,7 +37,7 @@ export async function rerouted(parts: RerouteParts, row: QueueRow, carried: Carr
   if (row.id > parts.lastOfBefore && parts.moved <= row.planned) return undefined;
   try {
     const resolution = await parts.routing.resolve(carried.origin, accepted(carried.request));
-    return isSame(chosenPart(resolution, partOf(carried.target)), carried) ? undefined : REROUTED;
+    return isSame(chosenPart(resolution, partOf(carried.target), carried.origin), carried) ? undefined : REROUTED;
   } catch (error) {
     return outcome('deferred', '4.3.0', `It cannot be looked up where this goes: ${asFailure(error).message}`);
   }

@@ -1,13 +1,17 @@
-// Which of a user's delivery options a target comes from. A recipient with several options has a target of each, and each
+// Which of an entry's delivery options a target comes from. A recipient with several options has a target of each, and each
 // waits by itself: when one is resolved again, the others have been served.
 //
 // In      a resolution of the whole recipient; the part that is meant
 // Out     what of it is that part
+// States  the option is set: its targets. The entry has the usual option alone: its targets say nothing of parts. Something else
+//         takes the entry's mail, or keeps it: that takes each part. Else the option is set no more, and there is nothing
+// Never   what other addresses get that the entry sends on to: they have been served, or are rows of their own
 
 import { isAccepted } from '../../base/reply.ts';
+import { type Address, addressKey } from '../../message/address.ts';
 import { replies } from '../replies.ts';
 import type { Resolution } from '../resolution.ts';
-import type { Target } from '../targets.ts';
+import { isLeftToModerators, originOf, type Target, waits } from '../targets.ts';
 
 export interface PartOf {
   /** The option: `mailbox`, `forward`, ... */
@@ -18,23 +22,43 @@ export interface PartOf {
 
 type Parted = Pick<Resolution, 'targets' | 'reply' | 'failures'>;
 
-/** Undefined for a target of a recipient with one option. */
+/** Undefined for a target that stands for the whole recipient. */
 export function partOf({ options }: Pick<Target, 'options'>): PartOf | undefined {
   const { part, of } = options;
-  if (typeof part !== 'string') return undefined;
+  if (typeof part !== 'string' || isLeftToModerators(options)) return undefined;
   return of === undefined ? { part } : { part, of: Number(of) };
 }
 
-/** No targets, where the option is set no more. A refusal holds for each part. */
-export function chosenPart<R extends Parted>(resolution: R, wanted: PartOf | undefined): R | Parted {
+/** No targets, where the option is set no more. A refusal holds for each part. `address` is what has been resolved. */
+export function chosenPart<R extends Parted>(resolution: R, wanted: PartOf | undefined, address: Address): R | Parted {
   if (wanted === undefined || !isAccepted(resolution.reply)) return resolution;
+  const { targets } = resolution;
   const { part, of } = wanted;
-  const own = resolution.targets.filter((target) => {
+  const set = targets.filter((target) => {
     const its = partOf(target);
     return its !== undefined && its.part === part && (of === undefined || its.of === undefined || its.of === of);
   });
-  if (own.length > 0) return { targets: own, reply: replies.accepted, failures: [] };
-  // Who has the mailbox alone has targets that say nothing of parts.
-  const whole = part === 'mailbox' && resolution.targets.every((target) => partOf(target) === undefined);
-  return whole ? resolution : { targets: [], reply: replies.accepted, failures: [] };
+  if (set.length > 0) return chosen(set);
+  const isOfEntry = (target: Target): boolean => {
+    const its = partOf(target);
+    return its !== undefined && (of === undefined || its.of === undefined || its.of === of);
+  };
+  if (targets.some(isOfEntry)) return chosen([]);
+  // The members of a list that has them alone are recipients of their own.
+  if (part === 'members') return resolution;
+  const key = addressKey(address);
+  const own = targets.filter((target) => addressKey(originOf(target.options) ?? target.recipient) === key);
+  const taking = part === 'mailbox' ? own : own.filter(({ destination }) => destination !== '');
+  return chosen(taking.map((target) => ofPart(target, wanted)));
+}
+
+function chosen(targets: readonly Target[]): Parted {
+  return { targets, reply: replies.accepted, failures: [] };
+}
+
+/** It is resolved again as that part. Several parts of a recipient that are kept are several rows. */
+function ofPart(target: Target, { part, of }: PartOf): Target {
+  if (partOf(target) !== undefined) return target;
+  const options = { ...target.options, part, ...(of === undefined ? {} : { of }) };
+  return { ...target, options, key: waits(target) ? `${target.key} ${part} ${of ?? ''}` : target.key };
 }

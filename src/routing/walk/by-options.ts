@@ -37,12 +37,11 @@ export function byOptions(
   if (options.includes('hold'))
     return stopped(walk, { reply: replies.accepted, waitsFor: `entry ${normalizeDn(row.dn)}` }, address);
   if (options.length === 0) return replies.unsupported;
-  const isOne = options.length === 1;
   let found = 0;
   for (const option of options) {
     const target = (planned: Target): void => {
       found++;
-      walk.target(isOne ? planned : withPart(planned, option, row));
+      walk.target(withPart(planned, option, row));
     };
     if (row.kind === 'group' && (option === 'members' || option === 'members_offline')) {
       target(targetOfList(address, row, { part, lists: walk.request.lists }));
@@ -64,6 +63,7 @@ export function byOptions(
   return found > 0 || walk.asked() > 0 ? undefined : replies.unsupported;
 }
 
+/** Also of the only option: when it is resolved again, there may be others. */
 function withPart(target: Target, part: OptionName, { entry }: RecipientRow): Target {
   return { ...target, options: { ...target.options, part, of: entry } };
 }

@@ -1,0 +1,132 @@
+// One of several delivery options that waits: whatever becomes of its entry meanwhile, it has the message once, and others not again.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { addDomain, addUser, domainDn, replace, userDn } from '../provisioning/testing.ts';
+import { TestTransfer } from './testing.ts';
+
+const TEXT = 'Subject: x\r\n\r\nx\r\n';
+const ANN = 'ann@acme.example';
+const DAN = 'dan@acme.example';
+const WRITER = 'x@remote.example';
+
+const ofAnn = (values: Record<string, string | string[]>) => replace(userDn(ANN), values);
+
+async function open(context: TestContext): Promise<TestTransfer> {
+  const transfer = await TestTransfer.open({ policy: { retryMs: [50], expireMs: 60_000 } });
+  context.after(() => transfer.close({ isSpoiled: true }));
+  await transfer.directory.apply(addDomain('acme.example'), addUser(ANN), addUser(DAN));
+  await transfer.start();
+  return transfer;
+}
+
+const isEmpty = (transfer: TestTransfer) => () => transfer.queue().length === 0;
+const isHeld = (transfer: TestTransfer) => () => transfer.queue().every(({ state }) => state === 'held');
+
+const ways = [
+  { name: 'her status is hold', away: ofAnn({ mailUserStatus: 'hold' }), back: ofAnn({ mailUserStatus: 'active' }) },
+  {
+    name: 'the status of her domain is hold',
+    away: replace(domainDn('acme.example'), { mailDomainStatus: 'hold' }),
+    back: replace(domainDn('acme.example'), { mailDomainStatus: 'active' }),
+  },
+  { name: 'the file is all she has', away: ofAnn({ mailDeliveryOption: ['file'] }), back: undefined },
+];
+
+for (const { name, away, back } of ways)
+  test(`a file that waits gets the message, though meanwhile ${name}`, async (context) => {
+    const transfer = await open(context);
+    const path = join(transfer.filesPath, 'acme.example', 'box');
+    mkdirSync(path, { recursive: true });
+    await transfer.directory.apply(ofAnn({ mailDeliveryOption: ['mailbox', 'file'], mailDeliveryFileURL: 'box' }));
+    await transfer.accept({ from: DAN, to: [ANN], text: TEXT });
+    await transfer.until('it is tried', () => transfer.queue().some(({ attempts }) => attempts > 0));
+    const { attempts } = transfer.queue()[0]!;
+    await transfer.directory.apply(away);
+    if (back === undefined)
+      await transfer.until('it is tried again', () => transfer.queue().every((row) => row.attempts > attempts + 1));
+    else await transfer.until('it is held', isHeld(transfer));
+    assert.equal(transfer.queue().length, 1);
+    rmdirSync(path);
+    if (back !== undefined) await transfer.directory.apply(back);
+    await transfer.until('the queue is empty', isEmpty(transfer));
+    assert.equal(readFileSync(path, 'utf8').match(/^From /gm)?.length, 1);
+    await transfer.directory.apply(ofAnn({ mailDeliveryOption: ['mailbox'] }));
+    assert.equal((await transfer.inbox(ANN)).length, 1);
+  });
+
+/** Her mailbox is full, and the message has been sent on to dan. */
+async function full(context: TestContext): Promise<TestTransfer> {
+  const transfer = await open(context);
+  await transfer.directory.apply(
+    ofAnn({ mailQuota: '10', mailDeliveryOption: ['mailbox', 'forward'], mailForwardingAddress: [DAN] }),
+  );
+  await transfer.accept({ from: WRITER, to: [ANN], text: TEXT });
+  await transfer.until('it is sent on', async () => (await transfer.inbox(DAN)).length === 1);
+  await transfer.until('her mailbox waits', () => transfer.queue().some(({ attempts }) => attempts > 0));
+  assert.equal(transfer.queue().length, 1);
+  return transfer;
+}
+
+test('a mailbox that is full and is then no option any more sends nothing on again', async (context) => {
+  const transfer = await full(context);
+  await transfer.directory.apply(ofAnn({ mailDeliveryOption: ['forward'] }));
+  await transfer.until('the queue is empty', isEmpty(transfer));
+  assert.equal((await transfer.inbox(DAN)).length, 1);
+});
+
+for (const option of ['program', 'file'])
+  test(`a mailbox that is full is not replaced by a ${option}`, async (context) => {
+    const transfer = await full(context);
+    await transfer.directory.apply(
+      ofAnn({ mailDeliveryOption: [option], mailDeliveryFileURL: 'box', mailProgramDeliveryInfo: 'none' }),
+    );
+    await transfer.until('the queue is empty', isEmpty(transfer));
+    assert.equal((await transfer.inbox(DAN)).length, 1);
+  });
+
+test('a mailbox that is full, and held, and released gets it; nothing is sent on again', async (context) => {
+  const transfer = await full(context);
+  await transfer.directory.apply(ofAnn({ mailUserStatus: 'hold' }));
+  await transfer.until('it is held', isHeld(transfer));
+  assert.equal(transfer.queue().length, 1);
+  await transfer.directory.apply(ofAnn({ mailUserStatus: 'active', mailQuota: '-1' }));
+  await transfer.until('the queue is empty', isEmpty(transfer));
+  assert.equal((await transfer.inbox(ANN)).length, 1);
+  assert.equal((await transfer.inbox(DAN)).length, 1);
+});
+
+test('a mailbox that waits gets it when it is the only option', async (context) => {
+  const transfer = await full(context);
+  await transfer.directory.apply(ofAnn({ mailDeliveryOption: ['mailbox'], mailQuota: '-1' }));
+  await transfer.until('the queue is empty', isEmpty(transfer));
+  assert.equal((await transfer.inbox(ANN)).length, 1);
+  assert.equal((await transfer.inbox(DAN)).length, 1);
+});
+
+test('parts that are held together are released as those parts', async (context) => {
+  const transfer = await open(context);
+  const path = join(transfer.filesPath, 'acme.example', 'box');
+  mkdirSync(path, { recursive: true });
+  await transfer.directory.apply(
+    ofAnn({
+      mailQuota: '10',
+      mailDeliveryOption: ['mailbox', 'forward', 'file'],
+      mailForwardingAddress: [DAN],
+      mailDeliveryFileURL: 'box',
+    }),
+  );
+  await transfer.accept({ from: WRITER, to: [ANN], text: TEXT });
+  await transfer.until('both are tried', () => transfer.queue().filter(({ attempts }) => attempts > 0).length === 2);
+  await transfer.directory.apply(ofAnn({ mailUserStatus: 'hold' }));
+  await transfer.until('both are held', isHeld(transfer));
+  assert.equal(transfer.queue().length, 2);
+  rmdirSync(path);
+  await transfer.directory.apply(ofAnn({ mailUserStatus: 'active', mailQuota: '-1' }));
+  await transfer.until('the queue is empty', isEmpty(transfer));
+  assert.equal((await transfer.inbox(ANN)).length, 1);
+  assert.equal((await transfer.inbox(DAN)).length, 1);
+  assert.equal(readFileSync(path, 'utf8').match(/^From /gm)?.length, 1);
+});
