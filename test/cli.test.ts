@@ -704,7 +704,7 @@ describe('without a server', { concurrency: 2 }, () => {
         said += chunk;
       });
       const [exit] = await once(bash, 'close');
-      assert.deepEqual([exit, said], [0, 'retry remove\n']);
+      assert.deepEqual([exit, said], [0, 'retry release reroute remove\n']);
     }
   });
 
