@@ -213,6 +213,27 @@ describe('POST /v1/messages', { skip, concurrency: false }, () => {
     assert.equal((await send(message, { auth: ['-u', 'ann@acme.example:wrong'] })).status, 401);
   });
 
+  test('a browser sends nothing for a page of another site, whatever password it adds', async () => {
+    const before = (await inbox('bob@acme.example')).length;
+    const own = `https://localhost:${server.listeners.https.port}`;
+    const tried: readonly (readonly [string, number])[] = [
+      ['Sec-Fetch-Site: cross-site', 403],
+      ['Sec-Fetch-Site: same-site', 403],
+      ['Origin: https://evil.example', 403],
+      ['Origin: null', 403],
+      [`Origin: ${own.replace('https:', 'http:')}`, 403],
+      ['Origin: https://localhost', 403],
+      ['Sec-Fetch-Site: same-origin', 202],
+      ['Sec-Fetch-Site: none', 202],
+      [`Origin: ${own}`, 202],
+    ];
+    for (const [field, status] of tried) {
+      const got = await send({ to: 'bob@acme.example', text: field }, { more: ['-H', field] });
+      assert.equal(got.status, status, `${field}: ${got.text}`);
+    }
+    assert.equal((await inbox('bob@acme.example')).length, before + 3);
+  });
+
   test('what it refuses', async () => {
     const to = 'bob@acme.example';
     const bad: readonly (readonly [object, number])[] = [

@@ -4,11 +4,12 @@
 //         message/rfc822 with ?from=&to=. By a password (Basic) or a token of scope `smtp` (Bearer)
 // Out     202 with the id, the Message-ID and a reply for each recipient, once the message is committed; 422 with the replies where
 //         nobody gets it, and then nothing is kept
-// Order   login -> method -> Idempotency-Key -> whose sender -> body -> what came before under the key -> how many abroad -> commit
+// Order   not from a page of another site -> login -> method -> Idempotency-Key -> whose sender -> body -> what came before under the key -> how many abroad -> commit
 // Again   the same Idempotency-Key, of the same login within KEY_MS: the same answer and no second message; for another request 409
 // Errors  400 names what is wrong; 401 403 405 409 413; 429 with Retry-After; 503 where there is no space, or nothing is to be found out
 // Limits  a message of `message-size`; JSON is in memory whole, JSON_HELD_BYTES of all requests together, a message as it is never is
-// RFC 6409 §6.1 §8, RFC 7617 §2 (Basic), RFC 6750 §2.1
+// Never   sends for a page of another site: a browser that knows the password adds it to whatever form such a page submits
+// RFC 6409 §6.1 §8, RFC 6454 §7 (Origin), RFC 7617 §2 (Basic), RFC 6750 §2.1, Fetch Metadata §2.3 (Sec-Fetch-Site)
 
 import { createHash, type Hash } from 'node:crypto';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
@@ -76,6 +77,11 @@ interface SubmissionEnv {
 
 export function submissionApp(parts: SubmissionParts): Hono<SubmissionEnv> {
   const app = new Hono<SubmissionEnv>();
+  app.use(MESSAGES_PATH, (context, next) =>
+    isOfAnotherSite(context)
+      ? Promise.resolve(refusal(context, 'denied', 'this is not for pages of other sites'))
+      : next(),
+  );
   app.use(MESSAGES_PATH, loggedIn(parts));
   const held = { bytes: 0 };
   app.post(MESSAGES_PATH, async (context) => {
@@ -90,6 +96,20 @@ export function submissionApp(parts: SubmissionParts): Hono<SubmissionEnv> {
     return refusal(context, 'unsupported', 'POST is the method', 405);
   });
   return app;
+}
+
+/** Only browsers say it; a program says neither field. */
+function isOfAnotherSite({ req }: Context): boolean {
+  const site = req.header('Sec-Fetch-Site');
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
+  const origin = req.header('Origin');
+  return origin !== undefined && origin !== originOf(req.header('Host'));
+}
+
+/** As a browser writes it: without the port where it is 443. */
+function originOf(host = ''): string | undefined {
+  const text = `https://${host}`;
+  return URL.canParse(text) ? new URL(text).origin : undefined;
 }
 
 /** Who sends, for what follows; or 401 with the ways to say it. */
