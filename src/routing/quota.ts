@@ -50,10 +50,11 @@ export function parseLimit(text: string): number | undefined {
 
 /**
  * What holds for mail to this user: the own limit, or the domain's for each user, and the domain's for all of them together. Reports
- * and warnings of this program get in whatever is there.
+ * and warnings of this program get in whatever is there; what a list has made of a message is none.
  */
-export function quotaFor(row: UserRow, route: RouteRow, { door, sender }: RouteRequest): Quota | undefined {
-  return door === 'internal' && sender === undefined ? undefined : limitsOf(row, route);
+export function quotaFor(row: UserRow, route: RouteRow, { door, sender, lists }: RouteRequest): Quota | undefined {
+  const isOwn = door === 'internal' && sender === undefined && lists === undefined;
+  return isOwn ? undefined : limitsOf(row, route);
 }
 
 /** Undefined: it may hold anything. */

@@ -94,6 +94,8 @@ export interface Resolution {
   readonly relay: boolean;
   /** Its own domain is foreign, and no rule but the built-in one holds for it. */
   readonly isDefaultRoute?: boolean;
+  /** It leads through members of a list: one of them says nothing of the others. */
+  readonly isOfList?: boolean;
   /** What rewrite rules have made of it. */
   readonly rewritten: Address;
   /** Empty unless asked to explain. */

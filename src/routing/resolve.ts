@@ -129,6 +129,7 @@ class Resolving implements Onward {
     if (this.#walk.targets.size > 0) return replies.accepted;
     const failures = [...this.#walk.failures.values()];
     const failure = failures.find((member) => isTemporary(member.reply)) ?? failures[0];
+    if (failure === undefined && this.#walk.hasPassed) return replies.accepted;
     return failure?.reply ?? (this.#walk.hasLooped ? replies.loop : replies.emptyGroup);
   }
 
@@ -143,6 +144,7 @@ class Resolving implements Onward {
       reply,
       relay: isRelay,
       ...(isDefaultRoute ? { isDefaultRoute: true } : {}),
+      ...(this.#walk.isOfList ? { isOfList: true } : {}),
       rewritten,
       probes,
       failures: accepted ? [...failures.values()] : [],

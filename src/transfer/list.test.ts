@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { DirectoryChange } from '../directory/entry.ts';
-import { addDomain, addGroup, addUser, userDn } from '../provisioning/testing.ts';
+import { addDomain, addGroup, addUser, groupDn, replace, userDn } from '../provisioning/testing.ts';
 import { traceMessage } from './journey.ts';
 import { TestTransfer } from './testing.ts';
 
@@ -69,6 +69,35 @@ test('failures that lead to the list itself end with the first report', async (c
   const [, report, ...more] = await transfer.inbox(BOB);
   assert.match(report!, /Final-Recipient: rfc822; ?nobody@acme\.example/);
   assert.deepEqual(more, []);
+});
+
+test('two lists in each other that both make something of it: each member gets it once, and the sender hears nothing', async (context) => {
+  const transfer = await open(context, { mgrpMsgSuffixText: 'one', mgrpRFC822MailMember: 'more@acme.example' });
+  const members = { mgrpMsgSuffixText: 'two', mgrpRFC822MailMember: LIST };
+  await transfer.directory.apply(addUser('dan@acme.example'), addGroup('more@acme.example', [userDn(ANN)], members));
+  await post(transfer, undefined, 'dan@acme.example');
+  await transfer.until('the second one', async () => (await transfer.inbox(ANN)).length > 0);
+  await transfer.drained();
+  assert.equal((await transfer.inbox(BOB)).length, 1);
+  assert.equal((await transfer.inbox(ANN)).length, 1);
+  await transfer.directory.apply(replace(groupDn('more@acme.example'), { uniqueMember: [] }));
+  await post(transfer, undefined, 'dan@acme.example');
+  await transfer.until('again', async () => (await transfer.inbox(BOB)).length > 1);
+  await transfer.drained();
+  assert.equal((await transfer.inbox(BOB)).length, 2);
+  assert.deepEqual(await transfer.inbox('dan@acme.example'), []);
+});
+
+test('a full mailbox takes nothing by a list, whoever has sent it', async (context) => {
+  const transfer = await open(context, { mgrpMsgSuffixText: 'bye' });
+  await transfer.directory.apply(replace(userDn(BOB), { mailMsgQuota: '0' }));
+  await post(transfer, undefined, '');
+  await transfer.until('it waits', () =>
+    transfer.queue().some(({ lastError }) => lastError?.includes('4.2.2') === true),
+  );
+  assert.deepEqual(await transfer.inbox(BOB), []);
+  await transfer.directory.apply(replace(userDn(BOB), { mailMsgQuota: [] }));
+  await transfer.until('it is there', async () => (await transfer.inbox(BOB)).length === 1);
 });
 
 test('the password of the list lets in, and goes to nobody; without it the sender gets it back', async (context) => {

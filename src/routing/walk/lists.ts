@@ -64,6 +64,15 @@ export class Lists {
     for (const member of members) this.#member(member, 1);
   }
 
+  /** It has made the message before another list did: its members have it. */
+  hasPassed({ entry, dn }: GroupRow): boolean {
+    const { lists } = this.#walk.request;
+    if (lists === undefined || lists.at(-1) === entry || !lists.includes(entry)) return false;
+    this.#walk.hasPassed = true;
+    if (this.#walk.explain) this.#walk.step('loop', `${dn} has been served already`);
+    return true;
+  }
+
   /** Whom a message to the list goes to; a reply where it goes to nobody. */
   access(row: GroupRow): ListPart | Reply {
     // Its own message has been let in already.
@@ -99,6 +108,7 @@ export class Lists {
       if (this.#walk.explain) this.#walk.step('group', `lists are nested deeper than ${GROUP_DEPTH_MAX}`);
       return replies.listTooLarge;
     }
+    this.#walk.isOfList = true;
     if (this.#walk.listDepth === 0) this.#root = target;
     if (this.#isVerifying) this.#verifyMembers(row, depth);
     else this.#listMembers(row, depth);

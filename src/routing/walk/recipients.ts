@@ -41,6 +41,7 @@ export class Recipients {
       if (this.#walk.explain) this.#walk.step('not supported', unsupported.join(', '));
       return replies.unsupported;
     }
+    if (row.kind === 'group' && this.#lists.hasPassed(row)) return undefined;
     const part = row.kind === 'group' ? this.#lists.access(row) : 'members';
     if (typeof part !== 'string') return part;
     if (!isHere) return this.#toMailHost(row, mailHost, address);

@@ -50,6 +50,10 @@ export class Walk {
   /** Lists that the walk is in. */
   listDepth = 0;
   hasLooped = false;
+  /** A list was met that has had the message. */
+  hasPassed = false;
+  /** It went through members of a list. */
+  isOfList = false;
   /** What becomes of targets for other hosts: behind an address that an entry forwards to. */
   leaving: ((target: Target) => Target) | undefined;
   /** By entry, or address: who is reached in two ways has failed once. */

@@ -59,7 +59,7 @@ async function settle(
   answer(session, transaction, recipient, { relay, reply });
 }
 
-type Answered = Pick<Resolution, 'relay' | 'reply'> & Partial<Pick<Resolution, 'targets'>>;
+type Answered = Pick<Resolution, 'relay' | 'reply'> & Partial<Pick<Resolution, 'targets' | 'isOfList'>>;
 
 function answer(
   session: SmtpConversation,
@@ -67,10 +67,14 @@ function answer(
   recipient: Recipient,
   answered: Answered,
 ): undefined {
-  const { relay, reply, targets = [] } = answered;
+  const { relay, reply, targets = [], isOfList = false } = answered;
   if (!isAccepted(reply)) return refuseRecipient(session, transaction, reply);
-  // Before the message is sent in vain; decided again, exactly, when it is accepted.
-  if (targets[0]?.options['quota'] !== undefined && !session.door.hasRoom(targets, transaction.request.sizeBytes))
+  // Before the message is sent in vain; decided again, exactly, when it is accepted. Of a list one member has been looked at.
+  if (
+    !isOfList &&
+    targets[0]?.options['quota'] !== undefined &&
+    !session.door.hasRoom(targets, transaction.request.sizeBytes)
+  )
     return session.reply(452, '4.2.2', 'The mailbox is full');
   if (relay && !maySendAbroad(session))
     return session.reply(451, '4.7.1', 'Too many recipients in other domains this hour, try again later');
