@@ -528,7 +528,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'transfer.schedule': 'the schedule met a bug; it goes on',
   'transfer.reply': 'a sender has been answered in the absence of a user',
   'transfer.store': 'rows of the queue were delivered on this host',
-  'transfer.suspend': 'mail of a user who is suspended was held, or goes on',
+  'transfer.suspend': 'mail of a user who is suspended was held, goes on, or has come back',
   'transfer.window':
     'a destination cannot be reached: all that is due for it is put off, and after the first wait one probes',
 };

@@ -56,8 +56,10 @@ export function noteLoginChanges(tx: Transaction, changed: ChangedEntry, session
 }
 
 function submissionChange(before: Entry, after: Entry | undefined): 'suspended' | 'again' | undefined {
-  if (after === undefined || isSuspended(before) === isSuspended(after)) return undefined;
-  return isSuspended(after) ? 'suspended' : 'again';
+  // What is held for an entry that is gone waits for nobody.
+  const is = after !== undefined && isSuspended(after);
+  if (isSuspended(before) === is) return undefined;
+  return is ? 'suspended' : 'again';
 }
 
 /** As routing/compile-submission.ts reads it. */

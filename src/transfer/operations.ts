@@ -17,6 +17,7 @@ import { releaseSlice } from './release.ts';
 import { forgetReplied } from './replied.ts';
 import { dropReports } from './reports/drop.ts';
 import { reportOperation } from './reports/send.ts';
+import { failSuspended } from './suspension.ts';
 
 /** What outcomes of any channel may name is known to it. */
 export function recordAll(parts: RecordParts): ReturnType<typeof recordOperation> {
@@ -50,5 +51,6 @@ export function transferOperations(parts: RecordParts): readonly Operation<any, 
     forgetOnce,
     forgetLists,
     forgetReplied,
+    failSuspended,
   ];
 }

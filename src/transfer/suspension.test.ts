@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { SmtpSink } from '../../test/support/smtp-sink.ts';
-import { addDomain, addGroup, addUser, replace, userDn } from '../provisioning/testing.ts';
+import { addDomain, addGroup, addUser, remove, replace, userDn } from '../provisioning/testing.ts';
 import { TestTransfer } from './testing.ts';
 
 const ANN = 'ann@acme.example';
@@ -82,4 +82,22 @@ test('what a moderator approves is held while its sender is suspended', async (c
   await suspend([]);
   await transfer.drained();
   assert.equal((await transfer.inbox(BOB)).length, 1);
+});
+
+test('a suspended user is removed: what was held comes back with 5.7.1 to who has sent it, replies go, and nothing is held any more', async (context) => {
+  const { sink, transfer, setOf, suspend, send, isHeldBy } = await open(context);
+  await transfer.start();
+  await setOf(ANN, {
+    mailDeliveryOption: ['mailbox', 'forward', 'autoreply'],
+    mailForwardingAddress: [REX],
+    mailAutoReplyText: ['away'],
+  });
+  await suspend();
+  await send(ANN, BOB);
+  await isHeldBy('suspended', REX);
+  await transfer.directory.apply(remove(userDn(ANN)));
+  await transfer.drained();
+  const [report, ...more] = await transfer.inbox(BOB);
+  assert.match(report ?? '', /^Action: failed\r\nStatus: 5\.7\.1\r\n/m);
+  assert.deepEqual([more, sink.messages], [[], []]);
 });

@@ -1,7 +1,8 @@
 // The queue of a user who is suspended: the user's mail is held, and goes on once the user is suspended no more.
 //
 // In      notifications of commits, each with the entry; at a start every sender that the queue has
-// Out     rows of that sender, and of what the user has sent on, held or released, SLICE rows an operation
+// Out     rows of that sender, and of what the user has sent on, held or released, SLICE rows an operation; those of users who
+//         are here no more fail with 5.7.1, their automatic replies go
 // States  what a channel works on just now is looked at again until it has come to an end. What comes later, forwards and
 //         replies of the user, is held by routing; new mail the doors refuse; what a moderator approves, list/decide.ts holds
 // Order   at a start the first look comes before anything is sent
@@ -12,14 +13,17 @@ import { asciiLower } from '../base/characters.ts';
 import { asFailure } from '../base/failure.ts';
 import { idOf, type QueueRowId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
-import type { Reader, Writer } from '../database/operation.ts';
+import { operation, type Reader, type Writer } from '../database/operation.ts';
 import { formatAddress } from '../message/address.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import type { Site } from '../routing/resolve.ts';
 import { addressOfKey } from '../routing/rows.ts';
 import { standingOfUuid } from '../routing/standing.ts';
+import { failUnattempted } from './fail.ts';
 import { forwarderIn } from './forward.ts';
 import { holdRows, releaseRows } from './hold.ts';
+import { carriedBy, type QueueRow, rowsIn } from './queue.ts';
+import { endRows } from './record.ts';
 
 const SLICE = 2000;
 const LOOK_AGAIN_MS = 1000;
@@ -33,11 +37,44 @@ export interface SuspensionParts {
   readonly clock: { now(): number };
 }
 
+const OWNER_GONE = { status: '5.7.1', words: 'It was held for a user who is here no more' };
+
+/** Nobody is left whose suspension could end. */
+export const failSuspended = operation(
+  'transfer.failSuspended',
+  async (tx, { rows: ids, at }: { readonly rows: readonly QueueRowId[]; readonly at: number }) => {
+    const rows = (await rowsIn(tx, ids)).filter(({ heldBy }) => heldBy === 'suspended');
+    for (const [message, own] of Map.groupBy(rows, (row) => row.message)) {
+      const { replies = [], mail = [] } = Object.groupBy(own, (row) => (isReply(row) ? 'replies' : 'mail'));
+      // Nobody has sent them: there is nobody to tell.
+      await endRows(
+        tx,
+        message,
+        replies.map(({ id }) => id),
+      );
+      if (mail.length > 0) await failUnattempted(tx, message, mail, { ...OWNER_GONE, at });
+    }
+    return { changed: rows.length };
+  },
+);
+
+/** What a user does on receipt of a message, and not what becomes of it. */
+function isReply(row: QueueRow): boolean {
+  try {
+    const { by, to } = carriedBy(row).target.options;
+    return by !== undefined && to === undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** What the queue says of a row. */
 interface SentRow {
   readonly id: QueueRowId;
   /** Whose suspension holds it: the sender's, and that of who has sent it on or answers. Addresses in lower case. */
   readonly owners: readonly string[];
+  /** Of them, who has sent it on or answers: always of ours. */
+  readonly forwarders: readonly string[];
   readonly isLeased: boolean;
   readonly isHeld: boolean;
 }
@@ -93,12 +130,13 @@ export class Suspension {
   async #ofEntry(uuid: string): Promise<void> {
     const { reader, site } = this.#parts;
     const login = standingOfUuid(reader, site, uuid)?.login;
-    if (login === undefined) return;
+    if (login === undefined) return this.#allSenders();
     const addresses = new Set(login.addresses.map((key) => formatAddress(addressOfKey(key))));
     const isBusy = await this.#look((row) => row.owners.some((owner) => addresses.has(owner)));
     if (isBusy) this.#again(() => this.#ofEntry(uuid));
   }
 
+  /** Of an entry that is gone nobody knows the addresses. */
   async #allSenders(): Promise<void> {
     await this.#look(() => true);
   }
@@ -106,7 +144,7 @@ export class Suspension {
   /** A page a turn. Whether one of the rows is to be held and a channel works on it. */
   async #look(isMeant: (row: SentRow) => boolean): Promise<boolean> {
     const known = new Map<string, boolean | undefined>();
-    /** Undefined for who is nobody here: nothing is held for them, nor released. */
+    /** Undefined for who is nobody here: nothing is held for them. */
     const isSuspended = (address: string): boolean | undefined => {
       if (!known.has(address)) {
         const { routing } = this.#parts;
@@ -125,22 +163,32 @@ export class Suspension {
       after = rows.at(-1)!.id;
       const meant = rows.filter(isMeant).map((row) => ({ ...row, said: row.owners.map(isSuspended) }));
       const toHold = meant.filter(({ isHeld, said }) => !isHeld && said.includes(true));
-      const toRelease = meant.filter(({ isHeld, said }) => isHeld && !said.includes(true) && said.includes(false));
-      await this.#change(toHold, true);
-      await this.#change(toRelease, false);
+      const free = meant.filter(({ isHeld, said }) => isHeld && !said.includes(true));
+      const isGone = ({ forwarders, said }: (typeof free)[number]): boolean =>
+        !said.includes(false) || forwarders.some((each) => isSuspended(each) === undefined);
+      const [toFail, toRelease] = [free.filter(isGone), free.filter((row) => !isGone(row))];
+      await this.#change(toHold, holdRows);
+      await this.#change(toRelease, releaseRows);
+      await this.#change(toFail, failSuspended);
       isBusy ||= toHold.some(({ isLeased }) => isLeased);
       await nextTurn();
     }
     return isBusy;
   }
 
-  async #change(rows: readonly SentRow[], holds: boolean): Promise<void> {
+  async #change(
+    rows: readonly SentRow[],
+    operation: typeof holdRows | typeof releaseRows | typeof failSuspended,
+  ): Promise<void> {
     const ids = rows.filter(({ isLeased }) => !isLeased).map(({ id }) => id);
     if (ids.length === 0) return;
     const { writer, clock, log } = this.#parts;
-    const args = { rows: ids, by: 'suspended' as const, at: clock.now() };
-    const { changed } = await writer.execute(holds ? holdRows : releaseRows, args);
-    if (changed > 0) log.info('transfer.suspend', { rows: changed, holds });
+    const { changed } = await writer.execute(operation as typeof holdRows, {
+      rows: ids,
+      by: 'suspended',
+      at: clock.now(),
+    });
+    if (changed > 0) log.info('transfer.suspend', { rows: changed, does: operation.name });
   }
 }
 
@@ -154,12 +202,15 @@ function readPage(reader: Reader, after: number): SentRow[] {
       after,
       SLICE,
     )
-    .map(([id, sender, prefix, by, heldBy, lease]) => ({
-      id: idOf<QueueRowId>(id),
-      owners: [String(sender), forwarderIn(String(prefix ?? '')), String(by ?? '')]
-        .filter((owner) => owner !== '')
-        .map(asciiLower),
-      isLeased: Number(lease) > 0,
-      isHeld: heldBy === 'suspended',
-    }));
+    .map(([id, sender, prefix, by, heldBy, lease]) => {
+      const known = (owners: readonly string[]): string[] => owners.filter((owner) => owner !== '').map(asciiLower);
+      const forwarders = known([forwarderIn(String(prefix ?? '')), String(by ?? '')]);
+      return {
+        id: idOf<QueueRowId>(id),
+        owners: [...known([String(sender)]), ...forwarders],
+        forwarders,
+        isLeased: Number(lease) > 0,
+        isHeld: heldBy === 'suspended',
+      };
+    });
 }
