@@ -54,6 +54,7 @@ export function localDelivery(parts: PlaceParts): LocalOperation {
       at,
       queuedAt: Math.min(...rows.map(({ createdAt }) => createdAt)),
       parts: carried.map(({ target }) => partOf(target)),
+      prefix: rows[0]!.prefix,
     });
     events.push(...placed.events, ...unsetEvents(rows, placed.results));
     return placed.results.map(resultOf);

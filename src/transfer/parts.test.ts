@@ -4,7 +4,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { addDomain, addUser, domainDn, replace, userDn } from '../provisioning/testing.ts';
+import { SmtpSink } from '../../test/support/smtp-sink.ts';
+import { operation } from '../database/operation.ts';
+import { addDomain, addGroup, addUser, domainDn, replace, userDn } from '../provisioning/testing.ts';
+import { rerouteRows } from './hold.ts';
 import { TestTransfer } from './testing.ts';
 
 const TEXT = 'Subject: x\r\n\r\nx\r\n';
@@ -129,4 +132,60 @@ test('parts that are held together are released as those parts', async (context)
   assert.equal((await transfer.inbox(ANN)).length, 1);
   assert.equal((await transfer.inbox(DAN)).length, 1);
   assert.equal(readFileSync(path, 'utf8').match(/^From /gm)?.length, 1);
+});
+
+/** Takes mailboxes away from an account, or gives them back: nothing can be said of one that has none. */
+const moveMailboxes = operation('test.moveMailboxes', async (tx, { from, to }: { from: number; to: number }) => {
+  await tx.run('UPDATE mailbox SET account = ? WHERE account = ?', to, from);
+});
+
+test('a shared mailbox that cannot be reached for a while gets the message of a user who names it', async (context) => {
+  const transfer = await open(context);
+  await transfer.directory.apply(
+    addUser('bob@acme.example'),
+    addGroup('team@acme.example', [userDn('bob@acme.example')], { mailDeliveryOption: ['members', 'shared'] }),
+    ofAnn({ mailDeliveryOption: ['mailbox', 'shared'], waypostSharedMailbox: ['team@acme.example'] }),
+  );
+  const shared = transfer.directory.resolve(ANN).targets.find(({ options: own }) => own['part'] === 'shared')!;
+  const account = Number(shared.options['account']);
+  const { writer } = transfer.directory;
+  await writer.execute(moveMailboxes, { from: account, to: account + 1000 });
+  const id = await transfer.accept({ from: WRITER, to: [ANN], text: TEXT });
+  await transfer.until('it is tried', () => transfer.queue().some(({ attempts }) => attempts > 0));
+  await writer.execute(moveMailboxes, { from: account + 1000, to: account });
+  await transfer.until('the queue is empty', isEmpty(transfer));
+  assert.deepEqual(
+    transfer.events(id).filter((event) => event.startsWith('removed')),
+    [],
+  );
+  await transfer.directory.apply(ofAnn({ mailDeliveryOption: ['shared'] }));
+  assert.equal((await transfer.inbox(ANN)).length, 1);
+  assert.equal((await transfer.inbox('bob@acme.example')).length, 0);
+});
+
+test('what is sent on says by whom, though its way is looked up again', async (context) => {
+  const sink = await SmtpSink.start({ rcpt: '451 4.2.1 later' });
+  const transfer = await TestTransfer.open({
+    nextHop: { 'remote.example': sink.nextHop },
+    policy: { retryMs: [3_600_000], expireMs: 86_400_000 },
+  });
+  context.after(async () => {
+    await transfer.close({ isSpoiled: true });
+    await sink.close();
+  });
+  await transfer.directory.apply(
+    addDomain('acme.example'),
+    addUser(ANN, { mailDeliveryOption: ['forward'], mailForwardingAddress: ['rex@remote.example'] }),
+    addUser(DAN),
+  );
+  await transfer.start();
+  await transfer.accept({ from: DAN, to: [ANN], text: TEXT });
+  const isTried = () => transfer.queue().some(({ channel, attempts }) => channel === 'smtp' && attempts > 0);
+  await transfer.until('it is tried', isTried);
+  sink.script = {};
+  const rows = transfer.queue().map(({ id }) => id);
+  await transfer.directory.writer.execute(rerouteRows, { rows, at: Date.now() });
+  await transfer.until('the queue is empty', isEmpty(transfer));
+  assert.equal(sink.messages.length, 1);
+  assert.ok(String(sink.messages[0]!.data).includes(`Delivered-To: ${ANN}`));
 });

@@ -21,7 +21,7 @@ import type { Resolution, RouteRequest, Site, Target } from '../routing/resolve.
 import { LoadedTables, resolveIn } from '../routing/resolve-in.ts';
 import { accepted as acceptedRequest } from '../routing/route-request.ts';
 import { settingIn } from '../routing/setting-rows.ts';
-import { isPaused, listOfTarget, unresolvedTarget } from '../routing/targets.ts';
+import { isPaused, listOfTarget, originOf, unresolvedTarget } from '../routing/targets.ts';
 import { addReferences, insertMessage } from '../store/deliver.ts';
 import type { MessageRow } from '../store/messages.ts';
 import type { LocalChannel, WrittenMessage } from './channels/channel.ts';
@@ -314,11 +314,14 @@ function refusedOf(
     for (const target of targets) {
       if (target.outcome === undefined || target.outcome.result === 'delivered' || seen.has(target)) continue;
       seen.add(target);
+      const part = partOf(target.target);
+      // A part is one of the entry that led here, which another one's mailbox may be.
+      const origin = part && originOf(target.target.options);
       refused.push({
-        recipient: { ...target.asked, address: target.target.recipient },
+        recipient: { ...target.asked, address: origin ?? target.target.recipient },
         reply: replyOf(target.outcome),
         isDecided: true,
-        part: partOf(target.target),
+        part,
       });
     }
   }
@@ -374,7 +377,7 @@ async function queue(
   for (const { recipient, reply, isDecided, part } of refused) {
     const { address, ...own } = recipient;
     const target = unresolvedTarget(address, part);
-    await insertQueueRow(tx, isDecided ? decided : asked, { target, asked: own, refusal: reply });
+    await insertQueueRow(tx, isDecided ? decided : asked, { target, asked: own, refusal: reply, prefix });
     const status = `${reply.enhanced} ${reply.text}`;
     events.push({ event: isTemporary(reply) ? 'queued' : 'failed', recipient: formatAddress(address), status });
   }
