@@ -58,7 +58,7 @@ const notEvaluable: Filter[] = [
   equal('shoe', 'x'),
   equal('uidNumber', 'x'),
   equal('telephoneNumber', 'ä'),
-  equal('mail', 'ä@acme.example'),
+  equal('mailHost', 'ä.acme.example'),
   equal('cn', ''),
   equal('uniqueMember', 'x'),
   equal('entryUUID', 'x'),
@@ -68,7 +68,7 @@ const notEvaluable: Filter[] = [
   { kind: 'greaterOrEqual', attribute: 'cn', value: 'a' },
   { kind: 'approx', attribute: 'objectClass', value: 'computer' },
   { kind: 'substrings', attribute: 'telephoneNumber', any: ['ä'] },
-  { kind: 'substrings', attribute: 'mail', initial: 'ä', any: [] },
+  { kind: 'substrings', attribute: 'mailHost', initial: 'ä', any: [] },
   { kind: 'substrings', attribute: 'uniqueMember', initial: 'uid', any: [] },
   { kind: 'present', attribute: 'shoe' },
   {
