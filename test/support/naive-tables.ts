@@ -236,7 +236,7 @@ function naiveChannel(entry: NaiveEntry): object {
     ...some('port', first('port')),
     ...some('tls', words.has('notls') ? 'off' : required),
     ...some('backoffMs', times('backoff')),
-    ...some('noticesMs', times('notices')?.[0]),
+    ...some('noticesMs', times('notices')),
     ...some('maxJobs', first('maxjobs')),
     ...some(
       'sizeMax',
