@@ -10,6 +10,7 @@ import type { PublishedRevision } from '../base/ids.ts';
 import type { Reply } from '../base/reply.ts';
 import { type Operation, operation, type Transaction } from '../database/operation.ts';
 import { formatSender } from '../message/envelope.ts';
+import type { PartOf } from '../routing/options/part.ts';
 import type { RouteRequest } from '../routing/resolve.ts';
 import type { MessageRow } from '../store/messages.ts';
 import { beginJourney, type JourneyEvent, type JourneyOrigin } from './journey.ts';
@@ -29,7 +30,7 @@ export interface AcceptArguments {
   readonly messageId: string | undefined;
   readonly at: number;
   /** Of recipients with several delivery options only this one acts. */
-  readonly part?: 'mailbox';
+  readonly part?: PartOf;
 }
 
 export interface Accepted {
@@ -58,7 +59,7 @@ export async function accept(tx: Transaction, args: AcceptArguments, parts: Plac
       refusal === undefined ? held(tx, args, resolutions) : envelope.recipients.map(() => refusedWith(refusal)),
     refused,
     at,
-    ...(part === undefined ? {} : { parts: envelope.recipients.map(() => ({ part })) }),
+    ...(part === undefined ? {} : { parts: envelope.recipients.map(() => part) }),
   });
   const { delivered, queued } = placed;
   if (delivered + queued > 0)

@@ -189,3 +189,18 @@ test('what is sent on says by whom, though its way is looked up again', async (c
   assert.equal(sink.messages.length, 1);
   assert.ok(String(sink.messages[0]!.data).includes(`Delivered-To: ${ANN}`));
 });
+
+test('a list that writes something under a message sends it on once', async (context) => {
+  const transfer = await open(context);
+  await transfer.directory.apply(
+    addGroup('news@acme.example', [userDn(ANN)], {
+      mgrpMsgSuffixText: 'bye',
+      mailDeliveryOption: ['members', 'forward'],
+      mailForwardingAddress: DAN,
+    }),
+  );
+  await transfer.accept({ from: WRITER, to: ['news@acme.example'], text: TEXT });
+  await transfer.until('the queue is empty', isEmpty(transfer));
+  assert.equal((await transfer.inbox(ANN)).length, 1);
+  assert.equal((await transfer.inbox(DAN)).length, 1);
+});

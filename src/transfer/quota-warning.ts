@@ -126,7 +126,7 @@ export class QuotaWarnings {
           mayRelay: false,
           door: 'internal',
           refused: 'return',
-          part: 'mailbox',
+          part: { part: 'mailbox' },
         },
       );
       this.#parts.log.info('quota.warn', { queue: idText(id), to: formatAddress(to) });

@@ -14,6 +14,7 @@ import type { Operation, Writer } from '../database/operation.ts';
 import type { Caller } from '../directory/caller.ts';
 import type { Envelope, Recipient } from '../message/envelope.ts';
 import type { RoutingCache } from '../routing/cache.ts';
+import type { PartOf } from '../routing/options/part.ts';
 import { replies } from '../routing/replies.ts';
 import type { Door, Resolution, RouteRequest } from '../routing/resolve.ts';
 import type { TakenMessage } from '../store/intake.ts';
@@ -38,7 +39,7 @@ export interface Submission {
   /** What every recipient gets, whatever routing says: the message is not taken as it is. */
   readonly refusal?: Reply;
   /** Of recipients with several delivery options only this one acts. */
-  readonly part?: 'mailbox';
+  readonly part?: PartOf;
   /** As a route request has them. */
   readonly channel?: string;
   readonly lists?: readonly number[];

@@ -21,6 +21,7 @@ import { formatSender, type Recipient } from '../../message/envelope.ts';
 import { findValue, type Header, parseHeader } from '../../message/header.ts';
 import { readState } from '../../routing/generation.ts';
 import { LIST_BEGIN, readListSlice } from '../../routing/list-source.ts';
+import { partOf } from '../../routing/options/part.ts';
 import type { Site } from '../../routing/resolve.ts';
 import { addressOfKey, type GroupRow } from '../../routing/rows.ts';
 import { readRecipient } from '../../routing/tables.ts';
@@ -139,6 +140,7 @@ export class ListChannel implements Channel {
       list: formatAddress(list.address),
     });
     const asked = envelope.recipients[index]!;
+    const part = partOf(target);
     const submission: Submission = {
       envelope: {
         ...envelope,
@@ -152,6 +154,8 @@ export class ListChannel implements Channel {
       door: 'internal',
       refused: 'report',
       lists: [...listsOf(target), list.row.entry],
+      // Its other delivery options have had the message as it came.
+      ...(part === undefined ? {} : { part }),
     };
     const action = errorsTo === undefined ? 'expanded' : 'delivered';
     return { ...outcome('delivered', '2.1.5', `made anew as ${idText(taken.row.id)}`), action, messages: [submission] };

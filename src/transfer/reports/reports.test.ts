@@ -8,7 +8,7 @@ import type { Clock } from '../../base/clock.ts';
 import { operation } from '../../database/operation.ts';
 import { ANONYMOUS } from '../../directory/caller.ts';
 import type { Envelope, NotifyWord, Recipient } from '../../message/envelope.ts';
-import { addDomain, addGroup, addUser, userDn } from '../../provisioning/testing.ts';
+import { addDomain, addGroup, addUser, replace, userDn } from '../../provisioning/testing.ts';
 import { unresolvedTarget } from '../../routing/targets.ts';
 import { insertMessage } from '../../store/deliver.ts';
 import { insertQueueRow, rowTemplate } from '../queue.ts';
@@ -285,14 +285,18 @@ test('a report on mail that may go over verified TLS alone goes over verified TL
   assert.match(String(row?.['options']), /"requireTls":true/);
 });
 
-test("a failure that is a user's own affair is told in the INBOX of that user alone", async (context) => {
-  const { transfer } = await withSink(context);
+/** A failure of a program or a file of bob's. */
+async function failAtBob(
+  transfer: TestTransfer,
+  sender: string,
+  asked: { readonly notify?: readonly [] },
+): Promise<void> {
   const message = await transfer.take(addressOf('rex@remote.example'), TEXT);
   const target = unresolvedTarget(addressOf('bob@acme.example'));
   const refuse = operation('test.refuse', async (tx) => {
     const envelope = {
-      sender: addressOf(REMOTE),
-      recipients: [{ address: target.recipient, notify: [] }],
+      sender: addressOf(sender),
+      recipients: [{ address: target.recipient, ...asked }],
       body: '7BIT',
     } as const;
     await insertMessage(tx, message.row, 1);
@@ -306,15 +310,35 @@ test("a failure that is a user's own affair is told in the INBOX of that user al
     });
     await insertQueueRow(tx, template, {
       target: { ...target, options: { ...target.options, reportTo: 'bob@acme.example' } },
-      asked: { notify: [] },
+      asked,
       refusal: { code: 550, enhanced: '5.3.0', text: 'the program said no' },
     });
   });
   await transfer.directory.writer.execute(refuse, {});
   message.pending.settle();
+}
+
+test("a failure that is a user's own affair is told in the INBOX of that user alone", async (context) => {
+  const { transfer } = await withSink(context);
+  await failAtBob(transfer, REMOTE, { notify: [] });
   await transfer.start();
   await transfer.drained();
   assert.deepEqual(await reported(transfer, 'bob@acme.example'), ['bob@acme.example failed 5.3.0']);
+});
+
+test('the sender is told of it where the user has no mailbox any more, and wants to know', async (context) => {
+  const { transfer } = await withSink(context);
+  await transfer.directory.apply(
+    replace(userDn('bob@acme.example'), { mailDeliveryOption: ['forward'], mailForwardingAddress: REMOTE }),
+  );
+  await failAtBob(transfer, 'ann@acme.example', { notify: [] });
+  await transfer.start();
+  await transfer.drained();
+  assert.deepEqual(await reported(transfer), []);
+  await failAtBob(transfer, 'ann@acme.example', {});
+  await transfer.start();
+  await transfer.drained();
+  assert.deepEqual(await reported(transfer), ['bob@acme.example failed 5.3.0']);
 });
 
 test('a sender beyond ASCII gets a report with SMTPUTF8', async (context) => {

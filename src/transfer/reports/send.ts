@@ -4,7 +4,7 @@
 // Out     a report for those of a kind together; the operation that accepts it ends the rows, or notes that the delay is
 //         reported, so that a crash repeats nothing
 // Order   the report's bytes are synced into this thread's segment, then the operation names them
-// To whom the sender, wherever it is; the user whose program or file it was; for the null sender the site postmaster, from the
+// To whom the sender, wherever it is; the user whose program or file it was, while that user has a mailbox; for the null sender the site postmaster, from the
 //         null sender, once: see rows.ts and drop.ts
 // Limits  REPORTED_MAX rows a report
 // RFC 3464, RFC 5321 §4.5.5 §6.1, RFC 8689 §5
@@ -53,6 +53,7 @@ export function reportOperation(parts: PlaceParts): Operation<ReportArguments, A
     const rows = await rowsOfKind(tx, ids, kind);
     if (rows.length === 0) return { kinds: [], results: [], delivered: 0, queued: 0 };
     const accepted = await accept(tx, report, parts);
+    if (isUnset(accepted)) return accepted;
     const reported = rows.map((row) => row.id);
     if (kind === 'delayed') await delayReported(tx, reported);
     else await endRows(tx, message, reported);
@@ -63,6 +64,11 @@ export function reportOperation(parts: PlaceParts): Operation<ReportArguments, A
   });
 }
 
+/** Nobody is there who could read it: the user has no mailbox any more. */
+function isUnset({ kinds }: Accepted): boolean {
+  return kinds.some(({ how }) => how === 'unset');
+}
+
 async function rowsOfKind(tx: Transaction, ids: readonly QueueRowId[], kind: ReportKind): Promise<QueueRow[]> {
   const rows = await rowsIn(tx, ids);
   // What has failed meanwhile is not delayed any more.
@@ -71,11 +77,23 @@ async function rowsOfKind(tx: Transaction, ids: readonly QueueRowId[], kind: Rep
 
 /** At most REPORTED_MAX rows of one message and one sender. Throws what the writer throws. */
 export async function reportRows(parts: ReportParts, rows: readonly QueueRow[]): Promise<void> {
-  const told = await dropped(parts, rows.map(reportedRow));
-  for (const together of groupedByReport(told)) await sendReport(parts, together);
+  await tell(parts, rows.map(reportedRow));
 }
 
-async function sendReport(parts: ReportParts, rows: readonly ReportedRow[]): Promise<void> {
+async function tell(parts: ReportParts, rows: readonly ReportedRow[]): Promise<void> {
+  const told = await dropped(parts, rows);
+  for (const together of groupedByReport(told)) {
+    const isRead = await sendReport(parts, together);
+    if (!isRead)
+      await tell(
+        parts,
+        together.map((row) => ({ ...row, reportTo: undefined })),
+      );
+  }
+}
+
+/** False: the user whose affair it is has no mailbox any more, and nothing has been done. */
+async function sendReport(parts: ReportParts, rows: readonly ReportedRow[]): Promise<boolean> {
   const { site, clock, log, writer } = parts;
   const { row: first, kind, sender, parameters, reportTo } = rows[0]!;
   const { message } = first;
@@ -104,9 +122,10 @@ async function sendReport(parts: ReportParts, rows: readonly ReportedRow[]): Pro
         mayRelay: true,
         door: 'internal',
         refused: 'report',
-        ...(reportTo === undefined ? {} : { part: 'mailbox' }),
+        ...(reportTo === undefined ? {} : { part: { part: 'mailbox' } }),
       },
     );
+    if (results.some(({ how }) => how === 'unset')) return false;
     if (results.length > 0)
       log.info('transfer.notify', {
         queue: idText(message),
@@ -115,6 +134,7 @@ async function sendReport(parts: ReportParts, rows: readonly ReportedRow[]): Pro
         action: kind,
         recipients: rows.length,
       });
+    return true;
   } finally {
     taken.pending.settle();
   }
