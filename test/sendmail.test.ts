@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -210,5 +211,55 @@ test('a folder outside the data directory is for all users: mode 1733', async ()
   } finally {
     await server.stop();
     rmSync(outside, { recursive: true, force: true });
+  }
+});
+
+test('`bad` that somebody else has made is not used: files stay, each with one line in the log', async () => {
+  const outside = mkdtempSync(join(tmpdir(), 'waypost-spool-'));
+  const folder = join(outside, 'submit');
+  const bad = join(folder, 'bad');
+  const theirs = join(outside, 'theirs');
+  for (const made of [folder, theirs]) mkdirSync(made);
+  symlinkSync(theirs, bad);
+  writeFileSync(join(folder, 'odd-1'), 'x');
+  const server = await startWaypost({ config: `[submit]\nfolder = "${folder}"\n` });
+  const lines = (name: string): number =>
+    server
+      .stderr()
+      .split('\n')
+      .filter((line) => line.includes('submit.bad') && line.includes(`"${name}"`)).length;
+  try {
+    await until('a line', () => lines('odd-1') === 1);
+    // Each is noticed, and all are looked at again.
+    for (const name of ['odd-2', 'odd-3']) {
+      writeFileSync(join(folder, name), 'x');
+      await until('a line', () => lines(name) === 1);
+    }
+    assert.equal(lines('odd-1'), 1);
+    assert.deepEqual(readdirSync(theirs), []);
+    rmSync(bad);
+    if (process.getuid?.() === 0) {
+      mkdirSync(bad);
+      chownSync(bad, 65_534, 65_534);
+      writeFileSync(join(folder, 'odd-4'), 'x');
+      await until('a line', () => lines('odd-4') === 1);
+      assert.deepEqual(readdirSync(bad), []);
+      rmSync(bad, { recursive: true });
+    }
+    writeFileSync(join(folder, 'odd-5'), 'x');
+    await until('all are set aside', () => readdirSync(folder).join() === 'bad');
+    assert.ok(readdirSync(bad).includes('odd-1'));
+  } finally {
+    await server.stop();
+    rmSync(outside, { recursive: true, force: true });
+  }
+});
+
+test('`bad` is there when the server has started', async () => {
+  const server = await startWaypost();
+  try {
+    await until('the directory', () => readdirSync(join(server.data, 'submit')).includes('bad'));
+  } finally {
+    await server.stop();
   }
 });

@@ -3,9 +3,11 @@
 // In      files under a name, whole; those whose names begin with a dot are still being written
 // Out     each accepted once, then removed; what cannot be one is moved to `bad/`, with a line in the log
 // Order   its name is written in the transaction that accepts it, then the file goes: a kill between leaves a file whose name is known
-// Never   follows a link, reads what has a second name, waits for a pipe; believes X- lines: any user may write them
-// Errors  a store that is full, or does not answer: the file stays, and is looked at again
-// Limits  FILES_AT_ONCE; the recipients and octets of `[limits]`: too many recipients go to `bad/`, too many octets are reported to
+// Never   follows a link, reads what has a second name, waits for a pipe; believes X- lines: any user may write them; moves a file
+//         to a `bad` that is not its own directory
+// Errors  a store that is full, or does not answer: the file stays, and is looked at again; so does one that cannot be moved to `bad/`,
+//         with one line in the log, not one a look
+// Limits  FILES_AT_ONCE; UNMOVED_MAX names that are remembered as logged; the recipients and octets of `[limits]`: too many recipients go to `bad/`, too many octets are reported to
 //         the sender with the header alone
 
 import { constants, type FSWatcher, watch } from 'node:fs';
@@ -35,6 +37,8 @@ const PIECE_BYTES = 256 * 1024;
 /** A program that was killed while it wrote. */
 const DRAFT_AGE_MS = 86_400_000;
 const BAD = 'bad';
+/** Beyond it names are logged again. */
+const UNMOVED_MAX = 10_000;
 
 const TOO_LARGE: Reply = { code: 552, enhanced: '5.3.4', text: 'The message is too large' };
 
@@ -58,6 +62,8 @@ export class SubmitFolder {
   readonly #parts: SubmitFolderParts;
   /** Those under way. */
   readonly #taking = new Map<string, Promise<void>>();
+  /** What is none of ours and could not be moved: it is in the log. */
+  readonly #unmoved = new Set<string>();
   #looking: Promise<void> | undefined;
   #isLookDue = false;
   #isStopped = false;
@@ -84,7 +90,10 @@ export class SubmitFolder {
       this.look();
     }, LOOK_MS);
     this.#timer.unref();
-    this.look();
+    // Before anybody else makes it. Where that fails, the first file that belongs there says why.
+    void this.#makeBad()
+      .catch(() => {})
+      .then(() => this.look());
   }
 
   /** What is under way comes to its end. */
@@ -238,14 +247,28 @@ export class SubmitFolder {
   async #setAside(name: string, why: string): Promise<void> {
     const { folder, log } = this.#parts;
     try {
-      await mkdir(join(folder, BAD), { mode: 0o700 }).catch((error: unknown) => {
-        if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-      });
+      await this.#makeBad();
       await rename(join(folder, name), join(folder, BAD, name));
+      this.#unmoved.delete(name);
       log.warn('submit.bad', { file: name, why });
     } catch (error) {
-      log.error('submit.bad', { file: name, why, detail: asFailure(error).message });
+      if (this.#unmoved.has(name)) return;
+      if (this.#unmoved.size >= UNMOVED_MAX) this.#unmoved.clear();
+      this.#unmoved.add(name);
+      const { detail, message } = asFailure(error);
+      log.error('submit.bad', { file: name, why, detail: detail ?? message });
     }
+  }
+
+  /** Where all users write, one of them may have made it before: a link, or a directory that is theirs. */
+  async #makeBad(): Promise<void> {
+    const path = join(this.#parts.folder, BAD);
+    await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    });
+    const status = await lstat(path);
+    if (!status.isDirectory() || status.uid !== process.geteuid?.())
+      throw new Failure('denied', `${path} is not a directory of the server's user`);
   }
 
   async #removeDrafts(): Promise<void> {
