@@ -4,7 +4,7 @@
 // In      ids of rows; who holds them, or whose they are to be released; another channel
 // Out     held: as they were, but not due. Released: due at once, their expiry counted anew; what routing holds, or is in a channel
 //         that holds mail, is resolved again. Rerouted: resolved again, or fixed to a channel and host
-// States  docs/states.md. Rows that a channel works on, and those that only a report is due for, stay as they are
+// States  docs/states.md. Rows that a channel works on (or, rerouted, has begun to: `intent`), and those that only a report is due for, stay as they are
 // Order   who holds more firmly holds: routing gives way to a suspension, both to the administrator; moderation gives way to none
 // Limits  MANAGED_ROWS rows an operation
 
@@ -110,11 +110,16 @@ export const rerouteRows = operation(
     const known = await rowsIn(tx, rows);
     const { idle, busy } = idleOf(known);
     // A list is read here, whoever says what.
-    const sent = idle.filter(({ options }) => to === undefined || !options.includes('"list":'));
+    const asked = idle.filter(({ options }) => to === undefined || !options.includes('"list":'));
+    const stays = (row: QueueRow): boolean => row.channel === to?.channel && row.destination === destinationOf(row, to);
+    // What an attempt has begun is perhaps done: elsewhere it would be done again.
+    const { begun = [], sent = [] } = Object.groupBy(asked, (row) =>
+      row.intent !== undefined && !stays(row) ? 'begun' : 'sent',
+    );
     for (const [destination, some] of Map.groupBy(sent, (row) => destinationOf(row, to)))
       await tx.run(
         `UPDATE queue SET state = 'waiting', held_by = NULL, next_attempt = 0, channel = ?1, destination = ?2,
-           intent = NULL, options = ${to === undefined ? RESOLVED_AGAIN : FIXED}
+           options = ${to === undefined ? RESOLVED_AGAIN : FIXED}
          WHERE id IN (SELECT value FROM json_each(?3))`,
         to?.channel ?? ReprocessChannel.kind.name,
         destination,
@@ -132,7 +137,7 @@ export const rerouteRows = operation(
           status: `2.0.0 by the administrator, no longer by ${channel}${destination === '' ? '' : ` to ${destination}`}`,
         })),
       );
-    return { changed: sent.length, busy, unknown: unknownOf(rows, known) };
+    return { changed: sent.length, busy: busy + begun.length, unknown: unknownOf(rows, known) };
   },
 );
 

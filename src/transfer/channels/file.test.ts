@@ -16,11 +16,13 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { MessageId } from '../../base/ids.ts';
 import { operation } from '../../database/operation.ts';
 import { addDomain, addUser, replace, userDn } from '../../provisioning/testing.ts';
+import { rerouteRows } from '../hold.ts';
 import { traceMessage } from '../journey.ts';
 import type { Schedule } from '../schedule.ts';
 import { TestTransfer } from '../testing.ts';
@@ -271,4 +273,39 @@ test('a run that ends behind the link into a Maildir delivers no second copy, re
     assert.equal(read('Maildir', path).length, index + 1);
     for (const own of isRead ? [] : [name!]) renameSync(join(path, 'new', own), join(path, 'cur', `${own}:2,`));
   }
+});
+
+test('a message that is perhaps in a file is not sent another way: it would be there twice', async () => {
+  const path = await files('redirected');
+  const { message } = await killedBehindAppend('once', path);
+  await transfer.directory.writer.execute(putOff, { message });
+  await restarted();
+  const rows = transfer.queue().map(({ id }) => id);
+  const rerouted = await transfer.directory.writer.execute(rerouteRows, { rows, at: Date.now() });
+  assert.deepEqual(rerouted, { changed: 0, busy: 1, unknown: [] });
+  await transfer.directory.writer.execute(dueNow, { message });
+  await restarted();
+  assert.equal(await ending(message), 'delivered 2.0.0 filed');
+  assert.deepEqual(read('mbox', path), ['once|once/']);
+});
+
+test('a disk that takes neither the end of an append nor the cut: the next attempt looks at what is there', async (context) => {
+  const path = await files('sick');
+  await ending(await sent('first'));
+  const handle = await open(path);
+  const prototype = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  const broken = (): Promise<never> => Promise.reject(Object.assign(new Error('no space'), { code: 'ENOSPC' }));
+  const [sync, truncate] = [
+    context.mock.method(prototype, 'sync', broken),
+    context.mock.method(prototype, 'truncate', broken),
+  ];
+  const message = await sent('second');
+  const outcome = await ending(message);
+  for (const each of [sync, truncate]) each.mock.restore();
+  assert.match(outcome, /^deferred 4\.3\.1 /);
+  await transfer.directory.writer.execute(dueNow, { message });
+  await restarted();
+  await transfer.until('an end', () => transfer.queue().length === 0);
+  assert.deepEqual(read('mbox', path), ['first|first/', 'second|second/']);
 });

@@ -163,7 +163,7 @@ export class FileChannel implements Channel {
     }
   }
 
-  /** What could not be written has been cut: the row is as one that has never been tried. */
+  /** What could not be written is cut: the row is as one that has never been tried. Where that fails, too, the place is kept. */
   async #appendOrForget(
     delivery: Delivery,
     file: FileHandle,
@@ -172,7 +172,11 @@ export class FileChannel implements Channel {
     try {
       await appendAt(file, place, text);
     } catch (error) {
-      await this.#note(delivery, null);
+      const isCut = await cutAt(file, place).then(
+        () => true,
+        () => false,
+      );
+      if (isCut) await this.#note(delivery, null);
       throw error;
     }
   }

@@ -2,7 +2,7 @@
 //
 // In      the open file, a message as pieces of text; a place in it, as it was committed before the bytes were written
 // Out     the place; the message behind it, synced; of a place whether the message is whole there, torn, or nothing of it
-// Order   plan -> the caller commits the place -> append. An append that fails is cut off again
+// Order   plan -> the caller commits the place -> append. One that fails the caller cuts off again, then forgets the place
 // Never   writes anywhere but behind the end that was planned for
 // RFC 4155
 
@@ -38,19 +38,14 @@ export async function planPlace(file: FileHandle): Promise<FilePlace> {
 
 export async function appendAt(file: FileHandle, place: FilePlace, text: AsyncIterable<Buffer>): Promise<void> {
   let at = place.offset;
-  try {
-    for await (const piece of atPlace(place, text)) {
-      for (let done = 0; done < piece.length; ) {
-        const { bytesWritten } = await file.write(piece, done, piece.length - done, at);
-        done += bytesWritten;
-        at += bytesWritten;
-      }
+  for await (const piece of atPlace(place, text)) {
+    for (let done = 0; done < piece.length; ) {
+      const { bytesWritten } = await file.write(piece, done, piece.length - done, at);
+      done += bytesWritten;
+      at += bytesWritten;
     }
-    await file.sync();
-  } catch (error) {
-    await cutAt(file, place);
-    throw error;
   }
+  await file.sync();
 }
 
 export async function cutAt(file: FileHandle, { offset }: FilePlace): Promise<void> {
