@@ -146,3 +146,34 @@ test('the timer: what comes with a time is due at it by itself', async (context)
   await transfer.drained();
   assert.equal(sink.messages.length, 1);
 });
+
+test('a start looks for what no moderator has decided about', async (context) => {
+  const { transfer, send, writer } = await open(context);
+  const partner = { objectClass: 'waypostChannel', cn: 'partner', waypostChannelKind: 'smtp' };
+  await transfer.directory.apply(add('cn=partner,ou=Channels,ou=Waypost,o=internet', partner));
+  await send({});
+  const rows = transfer.queue().map(({ id }) => id);
+  await writer.execute(rerouteRows, { rows, at: Date.now(), to: { channel: 'partner' } });
+  await writer.execute(holdRows, { rows, by: 'moderation', at: Date.now() });
+  const { reader } = transfer.directory;
+  const future = new Future({ reader, writer, clock: systemClock, log: silentLog, expireMs: 0 });
+  context.after(() => future.stop());
+  future.start();
+  await transfer.until('it comes back', () => transfer.queue()[0]?.state === 'failed');
+});
+
+test('late by its sender’s time, reported: the report of the queue’s own time comes all the same', async (context) => {
+  const { sink, transfer, send, pass } = await open(context);
+  sink.script = { greeting: '421 4.3.2 later' };
+  await transfer.start();
+  await send({ by: { at: Date.now() + HOUR_MS, mode: 'N' } });
+  await transfer.until('it was tried', () =>
+    transfer.queue().every((row) => row.attempts > 0 && row.state === 'waiting'),
+  );
+  await pass(HOUR_MS);
+  await transfer.until('the report', async () => (await transfer.inbox(ANN)).length === 1);
+  await transfer.start({ policy: { ...PATIENT.policy, delaysMs: [1] } });
+  await retryAll(transfer.directory.writer);
+  await transfer.until('the other report', async () => (await transfer.inbox(ANN)).length === 2);
+  assert.equal(transfer.queue()[0]?.state, 'waiting');
+});

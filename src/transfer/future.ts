@@ -47,8 +47,10 @@ export const futureSlice = operation('transfer.future', async (tx, { now }: Futu
   const { returned = [], reported = [], silent = [] } = Object.groupBy(late, lateness);
   for (const [message, rows] of Map.groupBy(returned, (row) => row.message))
     await failUnattempted(tx, message, rows, { ...AT_ITS_TIME, at: now });
+  // Its report is one more than those of the queue's own times, which come as ever: a report adds one (reports/due.ts).
   await tx.run(
-    'UPDATE queue SET deliver_by = NULL, delay_due = 1 WHERE id IN (SELECT value FROM json_each(?))',
+    `UPDATE queue SET deliver_by = NULL, delay_due = 1, delays = CASE delay_due WHEN 1 THEN delays ELSE delays - 1 END
+     WHERE id IN (SELECT value FROM json_each(?))`,
     idsOf(reported),
   );
   await tx.run('UPDATE queue SET deliver_by = NULL WHERE id IN (SELECT value FROM json_each(?))', idsOf(silent));
@@ -147,6 +149,8 @@ export class Future {
   start(): void {
     this.#isStarted = true;
     this.#moderation = setInterval(() => this.#track(this.#expireModeration()), MODERATION_MS);
+    // A server that is started more often than that looks all the same.
+    this.#track(this.#expireModeration());
     this.wake();
   }
 

@@ -17,7 +17,7 @@ function passed(waitedMs: number, delaysMs: readonly number[]): number {
 /** How many reports of a delay a row has had when the one that is due now is made; undefined where none is due. */
 export function noticeDue(row: QueueRow, waitedMs: number, delaysMs: readonly number[]): number | undefined {
   const number = passed(waitedMs, delaysMs);
-  if (number <= row.delays || row.sender === '') return undefined;
+  if (number === 0 || number <= row.delays || row.sender === '') return undefined;
   // Most rows say nothing of it, and are not parsed for it.
   if (!row.options.includes('"notify"')) return number;
   try {
