@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { AdminClient } from '../src/cli/client.ts';
@@ -232,6 +233,53 @@ describe('POST /v1/messages', { skip, concurrency: false }, () => {
       assert.equal(got.status, status, `${field}: ${got.text}`);
     }
     assert.equal((await inbox('bob@acme.example')).length, before + 3);
+  });
+
+  test('JSON ends at 8 MiB, and the answer says what takes more', async () => {
+    const config = (messageSize: number) => `[limits]\nmessage-size = ${messageSize}\n`;
+    const small = server;
+    server = await startWaypost({ config: config(20_000_000) });
+    try {
+      const other = new AdminClient(server.data);
+      await other.call('domain.add', { domain: 'acme.example' });
+      await other.call('user.add', { address: 'ann@acme.example', password: 'secret' });
+      const text = `${'x'.repeat(70)}\n`.repeat(130_000);
+      const json = await send({ to: 'ann@acme.example', text });
+      assert.equal(json.status, 413, json.text);
+      assert.match(json.text, /message\/rfc822/);
+      const query = '?from=ann@acme.example&to=ann@acme.example';
+      const whole = await post(`Subject: large\n\n${text}`, { query, more: ['-H', 'Content-Type: message/rfc822'] });
+      assert.equal(whole.status, 202, whole.text);
+    } finally {
+      await server.stop();
+      server = small;
+    }
+  });
+
+  test('one login has five requests at once, and others have theirs', async () => {
+    const message = { to: 'bob@acme.example', text: 'x' };
+    const open = Array.from({ length: 5 }, () => {
+      const one = request({
+        host: 'localhost',
+        port: server.listeners.https.port,
+        path: '/v1/messages',
+        method: 'POST',
+        ca: readFileSync(join(server.data, 'tls', 'ca.pem')),
+        auth: 'ann@acme.example:secret',
+        agent: false,
+      });
+      one.on('error', () => {});
+      one.write('{');
+      return one;
+    });
+    try {
+      await until('the sixth is refused', async () => (await send(message)).status === 429);
+      const eve = { ...message, from: 'eve@acme.example' };
+      assert.equal((await send(eve, { auth: ['-u', 'eve@acme.example:secret'] })).status, 202);
+    } finally {
+      for (const one of open) one.destroy();
+    }
+    await until('they are over', async () => (await send(message)).status === 202);
   });
 
   test('what it refuses', async () => {

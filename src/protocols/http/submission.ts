@@ -7,7 +7,8 @@
 // Order   not from a page of another site -> login -> method -> Idempotency-Key -> whose sender -> body -> what came before under the key -> how many abroad -> commit
 // Again   the same Idempotency-Key, of the same login within KEY_MS: the same answer and no second message; for another request 409
 // Errors  400 names what is wrong; 401 403 405 409 413; 429 with Retry-After; 503 where there is no space, or nothing is to be found out
-// Limits  a message of `message-size`; JSON is in memory whole, JSON_HELD_BYTES of all requests together, a message as it is never is
+// Limits  a message of `message-size`, as message/rfc822 never in memory; JSON_BYTES of JSON, which is in memory whole and is parsed in
+//         one go: JSON_HELD_BYTES of all requests together, REQUESTS_OF_LOGIN at once
 // Never   sends for a page of another site: a browser that knows the password adds it to whatever form such a page submits
 // RFC 6409 §6.1 §8, RFC 6454 §7 (Origin), RFC 7617 §2 (Basic), RFC 6750 §2.1, Fetch Metadata §2.3 (Sec-Fetch-Site)
 
@@ -64,7 +65,13 @@ const KEY_MS = 86_400_000;
 const KEY_LENGTH_MAX = 255;
 /** Beside the base64 of the largest message. */
 const JSON_MORE_BYTES = 1024 * 1024;
+/** Others wait while it is parsed. */
+const JSON_BYTES = 8 * 1024 * 1024;
+/** In memory for each octet of JSON: as it came, as text, parsed, decoded, composed. */
+const JSON_COST = 6;
 const JSON_HELD_BYTES = 256 * 1024 * 1024;
+/** So many of the largest leave room for another login's. */
+const REQUESTS_OF_LOGIN = 5;
 /** So much has to come before a slow client gets more time. */
 const PROGRESS_BYTES = 1024 * 1024;
 const REALMS = 'Basic realm="waypost", charset="UTF-8", Bearer realm="waypost"';
@@ -84,9 +91,22 @@ export function submissionApp(parts: SubmissionParts): Hono<SubmissionEnv> {
   );
   app.use(MESSAGES_PATH, loggedIn(parts));
   const held = { bytes: 0 };
+  /** Login -> requests under way. */
+  const running = new Map<string, number>();
   app.post(MESSAGES_PATH, async (context) => {
+    const owner = ownerOf(context.var.login.now()?.caller);
+    const mine = running.get(owner) ?? 0;
     try {
-      return await new SubmissionRequest(parts, context, held).answer();
+      if (mine >= REQUESTS_OF_LOGIN)
+        throw new Failure('throttled', `A login has ${REQUESTS_OF_LOGIN} requests at once, try again later`);
+      running.set(owner, mine + 1);
+      try {
+        return await new SubmissionRequest(parts, context, held).answer();
+      } finally {
+        const left = running.get(owner)! - 1;
+        if (left === 0) running.delete(owner);
+        else running.set(owner, left);
+      }
     } catch (error) {
       return refused(context, error, parts.log);
     }
@@ -96,6 +116,11 @@ export function submissionApp(parts: SubmissionParts): Hono<SubmissionEnv> {
     return refusal(context, 'unsupported', 'POST is the method', 405);
   });
   return app;
+}
+
+/** Undefined: the login is over, which the request says. */
+function ownerOf(caller: MailLogin['caller'] | undefined): string {
+  return caller?.kind === 'entry' ? caller.uuid : (caller?.kind ?? '');
 }
 
 /** Only browsers say it; a program says neither field. */
@@ -214,15 +239,15 @@ class SubmissionRequest {
   async #json(search: string, key: string | undefined): Promise<Response> {
     const { limits, nextId } = this.#parts;
     if (search !== '') throw new Failure('syntax', 'parameters are for a body of message/rfc822');
-    const most = Math.ceil((limits.messageSizeBytes * 4) / 3) + JSON_MORE_BYTES;
+    const most = Math.min(Math.ceil((limits.messageSizeBytes * 4) / 3) + JSON_MORE_BYTES, JSON_BYTES);
     let mine = 0;
     let intake: Intake | undefined;
     try {
       const chunks: Buffer[] = [];
-      for await (const chunk of this.#body(most)) {
-        if (this.#held.bytes + chunk.length > JSON_HELD_BYTES)
+      for await (const chunk of this.#body(most, ' of JSON; send a larger message as message/rfc822')) {
+        if (this.#held.bytes + chunk.length * JSON_COST > JSON_HELD_BYTES)
           throw new Failure('full', 'Too many messages at once, try again later');
-        this.#held.bytes += chunk.length;
+        this.#held.bytes += chunk.length * JSON_COST;
         mine += chunk.length;
         chunks.push(chunk);
       }
@@ -240,14 +265,15 @@ class SubmissionRequest {
       intake?.abandon();
       throw error;
     } finally {
-      this.#held.bytes -= mine;
+      this.#held.bytes -= mine * JSON_COST;
     }
   }
 
   /** What the client sends, no more than `most` octets of it. */
-  async *#body(most: number): AsyncGenerator<Buffer, void, undefined> {
+  async *#body(most: number, what = ''): AsyncGenerator<Buffer, void, undefined> {
     const { env, req } = this.#context;
-    const tooLarge = (): Failure => new Failure('too-large', `The request is too large, the limit is ${most} bytes`);
+    const tooLarge = (): Failure =>
+      new Failure('too-large', `The request is too large, the limit is ${most} bytes${what}`);
     if (Number(req.header('Content-Length') ?? 0) > most) throw tooLarge();
     let length = 0;
     let progress = 0;
@@ -351,10 +377,9 @@ class SubmissionRequest {
   }
 
   #once(key: string): Once {
-    const owner = this.#now.caller;
     return {
       kind: 'http',
-      owner: owner.kind === 'entry' ? owner.uuid : owner.kind,
+      owner: ownerOf(this.#now.caller),
       key,
       hash: this.#hash.digest(),
       forgetBefore: this.#at - KEY_MS,
