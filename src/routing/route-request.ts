@@ -28,6 +28,14 @@ export interface RouteRequest {
   readonly channel?: string;
   /** Lists by their entries, which have made this message: it is not made again for them. */
   readonly lists?: readonly number[];
+  /** Of such a message, whom the lists that it goes on to ask about. Absent: sender and caller. */
+  readonly author?: Author;
+}
+
+/** Who has sent the message that a list has made another one of. */
+export interface Author {
+  readonly sender: Address | undefined;
+  readonly caller: Caller;
 }
 
 /** By which door a message comes that says nothing of it: from another host, or from who has logged in. */
@@ -45,7 +53,7 @@ export function accepted(request: RouteRequest): RouteRequest {
 }
 
 export function encodeRouteRequest(request: RouteRequest): JsonObject {
-  const { sender, caller, mayRelay, door, sizeBytes, peer, channel, lists } = request;
+  const { sender, caller, mayRelay, door, sizeBytes, peer, channel, lists, author } = request;
   return {
     sender: encodeAddress(sender),
     caller: { ...caller },
@@ -55,12 +63,13 @@ export function encodeRouteRequest(request: RouteRequest): JsonObject {
     ...(peer === undefined ? {} : { peer }),
     ...(channel === undefined ? {} : { channel }),
     ...(lists === undefined ? {} : { lists }),
+    ...(author === undefined ? {} : { author: { sender: encodeAddress(author.sender), caller: { ...author.caller } } }),
   };
 }
 
 /** Throws Failure('invalid') for what encodeRouteRequest does not give. */
 export function decodeRouteRequest(json: Json | undefined): RouteRequest {
-  const { sender, caller, mayRelay, door, sizeBytes, peer, channel, lists } = objectOf(json);
+  const { sender, caller, mayRelay, door, sizeBytes, peer, channel, lists, author } = objectOf(json);
   if (typeof mayRelay !== 'boolean' || !(DOORS as readonly unknown[]).includes(door)) throw notARequest();
   if (sizeBytes !== undefined && typeof sizeBytes !== 'number') throw notARequest();
   if (!isTextOrAbsent(peer) || !isTextOrAbsent(channel)) throw notARequest();
@@ -74,7 +83,13 @@ export function decodeRouteRequest(json: Json | undefined): RouteRequest {
     ...(peer === undefined ? {} : { peer }),
     ...(channel === undefined ? {} : { channel }),
     ...(lists === undefined ? {} : { lists }),
+    ...(author === undefined ? {} : { author: decodeAuthor(author) }),
   };
+}
+
+function decodeAuthor(json: Json): Author {
+  const { sender, caller } = objectOf(json);
+  return { sender: decodeAddress(sender), caller: decodeCaller(caller) };
 }
 
 function isTextOrAbsent(json: Json | undefined): json is string | undefined {

@@ -32,10 +32,11 @@ export function carriedByAll(rows: readonly QueueRow[], unreadable: (error: unkn
 
 /** `rows` are those of `carried`, in order. */
 export function deliveryOf(message: StoredMessage, carried: readonly Carried[], rows: readonly QueueRow[]): Delivery {
-  const { envelope, target } = carried[0]!;
+  const { envelope, target, request } = carried[0]!;
   return {
     message,
     envelope: { ...envelope, recipients: carried.flatMap((row) => row.envelope.recipients) },
+    request,
     destination: target.destination,
     targets: carried.map((row) => row.target),
     prefix: rows[0]!.prefix,

@@ -3,7 +3,7 @@
 //
 // In      ids of rows; who holds them, or whose they are to be released; another channel
 // Out     held: as they were, but not due. Released: due at once, their expiry counted anew; what routing holds, or is in a channel
-//         that holds mail, is resolved again. Rerouted: resolved again, or fixed to a channel and host
+//         that holds mail, is resolved again; what waits for moderators is approved. Rerouted: resolved again, or fixed to a channel and host
 // States  docs/states.md. Rows that a channel works on (or, rerouted, has begun to: `intent`), and those that only a report is due for, stay as they are
 // Order   who holds more firmly holds: routing gives way to a suspension, both to the administrator; moderation gives way to none
 // Limits  MANAGED_ROWS rows an operation
@@ -80,6 +80,12 @@ export const releaseRows = operation(
     await resolveAgain(
       tx,
       released.filter(isOfRouting).map(({ id }) => id),
+    );
+    // As a moderator's word does it, or they would be asked again.
+    await tx.run(
+      `UPDATE queue SET options = json_set(options, '$.target.isApproved', json('true'))
+       WHERE held_by = 'moderation' AND id IN (SELECT value FROM json_each(?))`,
+      idsOf(released),
     );
     await tx.run(
       `UPDATE queue SET state = 'waiting', held_by = NULL, next_attempt = 0

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { DirectoryChange } from '../directory/entry.ts';
+import { parseAddress } from '../message/address.ts';
 import { addDomain, addGroup, addUser, groupDn, replace, userDn } from '../provisioning/testing.ts';
+import { releaseRows } from './hold.ts';
 import { traceMessage } from './journey.ts';
 import { TestTransfer } from './testing.ts';
 
@@ -88,6 +90,32 @@ test('two lists in each other that both make something of it: each member gets i
   assert.deepEqual(await transfer.inbox('dan@acme.example'), []);
 });
 
+test('a list in a list asks about who has sent the message, also where failures go to somebody else', async (context) => {
+  const transfer = await open(context, { mgrpErrorsTo: BOB, mgrpRFC822MailMember: 'staff@acme.example' });
+  const staff = addGroup('staff@acme.example', [userDn(ANN)], { mgrpAllowedBroadcaster: CAROL });
+  await transfer.directory.apply(staff, addUser('dan@acme.example'));
+  await post(transfer);
+  await transfer.until('all have it', async () => (await transfer.inbox(ANN)).length === 1);
+  await transfer.directory.apply(replace(groupDn('staff@acme.example'), { mgrpAllowedBroadcaster: BOB }));
+  await post(transfer);
+  await transfer.until('the message and the report', async () => (await transfer.inbox(BOB)).length === 3);
+  assert.equal((await transfer.inbox(ANN)).length, 1);
+  assert.match((await transfer.inbox(BOB)).join(), /Status: 5\.7\.1/);
+});
+
+test('a login counts in a list in a list', async (context) => {
+  const transfer = await open(context, { mgrpMsgSuffixText: 'bye', mgrpRFC822MailMember: 'staff@acme.example' });
+  const login = { mgrpBroadcasterPolicy: 'SMTP_AUTH_REQUIRED' };
+  await transfer.directory.apply(addGroup('staff@acme.example', [userDn(ANN)], login));
+  const sender = parseAddress(BOB);
+  const message = await transfer.take(sender, 'Subject: hello\r\n\r\nhello\r\n');
+  const caller = { kind: 'entry', uuid: 'u', dn: userDn(BOB) } as const;
+  const envelope = { sender, recipients: [{ address: parseAddress(LIST) }], body: '7BIT' } as const;
+  await transfer.submit({ envelope, message, caller, mayRelay: true, door: 'submission', refused: 'report' });
+  message.pending.settle();
+  await transfer.until('it is there', async () => (await transfer.inbox(ANN)).length === 1);
+});
+
 test('a full mailbox takes nothing by a list, whoever has sent it', async (context) => {
   const transfer = await open(context, { mgrpMsgSuffixText: 'bye' });
   await transfer.directory.apply(replace(userDn(BOB), { mailMsgQuota: '0' }));
@@ -151,6 +179,17 @@ test('a moderator agrees: it goes to the members once, and a second word finds i
   await transfer.drained();
   assert.equal((await transfer.inbox(BOB)).length, 1);
   assert.match((await transfer.inbox(ANN)).at(-1)!, /Subject: For news@acme\.example: done already\r\n/);
+});
+
+test('what an administrator releases goes to the members, and nobody is asked again', async (context) => {
+  const transfer = await open(context, MODERATED);
+  await post(transfer);
+  await question(transfer);
+  const rows = transfer.queue().map(({ id }) => id);
+  assert.equal((await transfer.directory.writer.execute(releaseRows, { rows, at: Date.now() })).changed, 1);
+  await transfer.drained();
+  assert.equal((await transfer.inbox(BOB)).length, 1);
+  assert.equal((await transfer.inbox(ANN)).length, 1);
 });
 
 test('a moderator refuses: the sender gets it back with the words of the list', async (context) => {

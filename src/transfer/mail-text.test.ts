@@ -34,22 +34,25 @@ const resolved = (own: Address) =>
   );
 const recipient = address.chain((own) => fc.tuple(fc.constant({ address: own, original: 'x' }), resolved(own)));
 
+const caller = fc.constantFrom(
+  { kind: 'anonymous' } as const,
+  { kind: 'server' } as const,
+  { kind: 'administrator', dn: 'cn=x' } as const,
+  { kind: 'entry', uuid: 'u', dn: 'uid=x' } as const,
+);
+
 /** Required: a key that is new to the type has to be added here, or this file does not compile. */
 const request: fc.Arbitrary<Required<RouteRequest>> = fc.record(
   {
     sender: fc.option(address, { nil: undefined }),
-    caller: fc.constantFrom(
-      { kind: 'anonymous' } as const,
-      { kind: 'server' } as const,
-      { kind: 'administrator', dn: 'cn=x' } as const,
-      { kind: 'entry', uuid: 'u', dn: 'uid=x' } as const,
-    ),
+    caller,
     mayRelay: fc.boolean(),
     door: fc.constantFrom('smtp', 'submission', 'lmtp', 'sendmail', 'api', 'internal'),
     sizeBytes: fc.nat(),
     peer: fc.constantFrom('192.0.2.1', '2001:db8::1'),
     channel: fc.string(),
     lists: fc.array(fc.nat()),
+    author: fc.record({ sender: fc.option(address, { nil: undefined }), caller }, plain),
   },
   plain,
 );

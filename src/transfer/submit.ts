@@ -17,6 +17,7 @@ import type { RoutingCache } from '../routing/cache.ts';
 import type { PartOf } from '../routing/options/part.ts';
 import { replies } from '../routing/replies.ts';
 import type { Door, Resolution, RouteRequest } from '../routing/resolve.ts';
+import type { Author } from '../routing/route-request.ts';
 import type { TakenMessage } from '../store/intake.ts';
 import type { AcceptArguments, Accepted } from './accept.ts';
 import { encodeMail } from './mail-text.ts';
@@ -43,6 +44,7 @@ export interface Submission {
   /** As a route request has them. */
   readonly channel?: string;
   readonly lists?: readonly number[];
+  readonly author?: Author;
 }
 
 export interface SubmittedRecipient extends PlacedRecipient {
@@ -89,7 +91,8 @@ export async function submit(parts: SubmitParts, submission: Submission): Promis
 
 /** All that is done before the transaction. */
 export async function prepareAccept(parts: PrepareParts, submission: Submission): Promise<AcceptArguments> {
-  const { envelope, message, caller, mayRelay, door, peer, refused, refusal, part, channel, lists } = submission;
+  const { envelope, message, caller, mayRelay, door, peer, refused, refusal, part, channel, lists, author } =
+    submission;
   const { row, parsed } = message;
   const { sizeBytes = row.blob.length } = submission;
   const revision = parts.revision();
@@ -102,6 +105,7 @@ export async function prepareAccept(parts: PrepareParts, submission: Submission)
     ...(peer === undefined ? {} : { peer }),
     ...(channel === undefined ? {} : { channel }),
     ...(lists === undefined ? {} : { lists }),
+    ...(author === undefined ? {} : { author }),
   };
   const resolutions: Resolution[] = [];
   for (const { address } of envelope.recipients) {

@@ -79,7 +79,8 @@ export class Lists {
     if (row.rules === undefined || this.#walk.request.lists?.includes(row.entry) === true) return 'members';
     const known = this.#decided.get(row.entry);
     if (known !== undefined) return known;
-    const { to, rule, reply } = decideAccess(row, this.#walk.request, this.#accessTables());
+    const { request } = this.#walk;
+    const { to, rule, reply } = decideAccess(row, { ...request, ...request.author }, this.#accessTables());
     if (this.#walk.explain) this.#walk.step('access rule', rule);
     const part = to === 'nobody' ? reply! : to === 'list' ? 'members' : 'moderators';
     this.#decided.set(row.entry, part);

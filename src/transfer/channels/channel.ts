@@ -10,6 +10,7 @@ import type { JsonObject } from '../../base/json.ts';
 import type { Awaitable, Transaction } from '../../database/operation.ts';
 import type { Envelope } from '../../message/envelope.ts';
 import type { ChannelKind } from '../../routing/compile-channel.ts';
+import type { RouteRequest } from '../../routing/route-request.ts';
 import type { Target } from '../../routing/targets.ts';
 import type { MessageRow, StoredMessage } from '../../store/messages.ts';
 import type { Outcome } from '../outcome.ts';
@@ -18,6 +19,8 @@ export interface Delivery {
   readonly message: StoredMessage;
   /** Its recipients are the targets', in order. */
   readonly envelope: Envelope;
+  /** Of the first target: a channel that takes one at a time has that of each. */
+  readonly request: RouteRequest;
   /** As the targets have it. */
   readonly destination: string;
   /** At least one, at most `recipientsMax`. */

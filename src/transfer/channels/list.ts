@@ -122,7 +122,7 @@ export class ListChannel implements Channel {
   }
 
   async #derived(
-    { message, envelope }: Delivery,
+    { message, envelope, request }: Delivery,
     { list, target, texts }: { list: ListNow; target: Target; texts: NonNullable<GroupRow['texts']> },
     index: number,
   ): Promise<Outcome> {
@@ -156,6 +156,8 @@ export class ListChannel implements Channel {
       lists: [...listsOf(target), list.row.entry],
       // Its other delivery options have had the message as it came.
       ...(part === undefined ? {} : { part }),
+      // Lists in this one ask about who has sent it, whoever hears of failures.
+      author: request.author ?? { sender: request.sender, caller: request.caller },
     };
     const action = errorsTo === undefined ? 'expanded' : 'delivered';
     return { ...outcome('delivered', '2.1.5', `made anew as ${idText(taken.row.id)}`), action, messages: [submission] };
