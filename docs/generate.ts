@@ -512,6 +512,8 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'transfer.notify':
     'a sender got a report of what has failed, been delayed or succeeded (`action`), or the original could not be read for it',
   'list.derive': 'a list has made a message of its own out of one that was sent to it',
+  'list.unasked':
+    'a moderator of a list is not asked about a message: the address is refused for good, or leads to the list',
   'quota.warn': 'a user was told that the mailbox is nearly full, or that could not be done just now',
   'quota.count': 'which accounts count for a domain with a limit could not be written just now; it is tried again',
   'transfer.pause': 'the queue pauses, because the writer takes nothing now',

@@ -9,7 +9,7 @@ import { discardChannel } from '../transfer/channels/discard.ts';
 import { FileChannel, type FileChannelParts } from '../transfer/channels/file.ts';
 import { ForwardChannel } from '../transfer/channels/forward.ts';
 import { holdChannel } from '../transfer/channels/hold.ts';
-import { ListChannel } from '../transfer/channels/list.ts';
+import { ListChannel, type ListChannelParts } from '../transfer/channels/list.ts';
 import { ProgramChannel, type ProgramChannelParts } from '../transfer/channels/program.ts';
 import { ReprocessChannel } from '../transfer/channels/reprocess.ts';
 import { SmtpChannel, type SmtpChannelParts } from '../transfer/channels/smtp.ts';
@@ -54,7 +54,11 @@ export function createChannels(parts: ChannelParts): ReadonlyMap<ChannelKind, Ch
 }
 
 /** What channels need of the transfer thread. */
-export type ChannelParts = AutoreplyParts & FileChannelParts & ProgramChannelParts & SmtpChannelParts;
+export type ChannelParts = AutoreplyParts &
+  ListChannelParts &
+  FileChannelParts &
+  ProgramChannelParts &
+  SmtpChannelParts;
 
 function byKind<C extends { readonly name: ChannelKind }>(channels: readonly C[]): ReadonlyMap<ChannelKind, C> {
   return new Map(channels.map((channel) => [channel.name, channel]));

@@ -84,7 +84,7 @@ export const releaseRows = operation(
     // As a moderator's word does it, or they would be asked again.
     await tx.run(
       `UPDATE queue SET options = json_set(options, '$.target.isApproved', json('true'))
-       WHERE held_by = 'moderation' AND id IN (SELECT value FROM json_each(?))`,
+       WHERE held_by = 'moderation' AND json_extract(options, '$.target.derive') IS NOT NULL AND id IN (SELECT value FROM json_each(?))`,
       idsOf(released),
     );
     await tx.run(

@@ -192,6 +192,41 @@ test('what an administrator releases goes to the members, and nobody is asked ag
   assert.equal((await transfer.inbox(ANN)).length, 1);
 });
 
+test('a group that moderates is its people, each with a word of his own', async (context) => {
+  const transfer = await open(context, { mgrpModerator: 'mods@acme.example' });
+  const mods = addGroup('mods@acme.example', [userDn(ANN), groupDn('mods@acme.example')]);
+  await transfer.directory.apply(mods);
+  await post(transfer);
+  const { approve } = await question(transfer);
+  await word(transfer, ANN, approve);
+  await transfer.drained();
+  assert.equal((await transfer.inbox(BOB)).length, 1);
+});
+
+test('a moderator who is gone, or whose mail leads to the list, is not asked; where none is left it waits', async (context) => {
+  const transfer = await open(context, { mgrpModerator: ['gone@acme.example', 'dan@acme.example'] });
+  const onward = { mailDeliveryOption: 'forward', mailForwardingAddress: LIST };
+  await transfer.directory.apply(addUser('dan@acme.example', onward));
+  await post(transfer);
+  await transfer.until('it waits', () =>
+    transfer.queue().some(({ lastError }) => /None of the mod/.test(lastError ?? '')),
+  );
+  assert.equal(transfer.queue().length, 1);
+  const moderators = ['gone@acme.example', 'dan@acme.example', ANN];
+  await transfer.directory.apply(replace(groupDn(LIST), { mgrpModerator: moderators }));
+  await question(transfer);
+  assert.equal(transfer.queue().length, 1);
+});
+
+test('a moderator who cannot be reached now is asked later', async (context) => {
+  const transfer = await open(context, MODERATED);
+  await transfer.directory.apply(replace(userDn(ANN), { mailUserStatus: 'inactive' }));
+  await post(transfer);
+  await transfer.until('it is held', () => transfer.queue().some(({ heldBy }) => heldBy === 'moderation'));
+  await transfer.directory.apply(replace(userDn(ANN), { mailUserStatus: 'active' }));
+  await question(transfer);
+});
+
 test('a moderator refuses: the sender gets it back with the words of the list', async (context) => {
   const transfer = await open(context, MODERATED);
   await post(transfer, undefined, BOB);

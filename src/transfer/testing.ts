@@ -32,7 +32,7 @@ import { discardChannel } from './channels/discard.ts';
 import { FileChannel } from './channels/file.ts';
 import { ForwardChannel } from './channels/forward.ts';
 import { holdChannel } from './channels/hold.ts';
-import { ListChannel } from './channels/list.ts';
+import { ListChannel, type ListChannelParts } from './channels/list.ts';
 import { OutgoingTls } from './channels/outgoing-tls.ts';
 import { ProgramChannel } from './channels/program.ts';
 import { ReprocessChannel } from './channels/reprocess.ts';
@@ -232,7 +232,7 @@ export class TestTransfer {
     return this.#schedule;
   }
 
-  get autoreplyParts(): AutoreplyParts {
+  get autoreplyParts(): AutoreplyParts & ListChannelParts {
     const { reader, cache } = this.directory;
     const made = { intakes: this.intakes, nextId: () => this.nextId(), clock: this.#options.clock ?? systemClock };
     return { reader, blobs: this.#blobs, site: cache.site, log: silentLog, made, routing: cache };

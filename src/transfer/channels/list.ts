@@ -4,7 +4,7 @@
 // Out     one derived message, which the list then takes as it is; or questions to the moderators, and the row is held; or the
 //         verdict, for the writer (list/decide.ts)
 // Order   what came by itself is not asked about -> password -> moderators -> derived
-// Limits  HEAD_BYTES of the header are read where that is enough; SHOWN_BYTES of a message are shown; MODERATORS_MAX
+// Limits  HEAD_BYTES of the header are read where that is enough; SHOWN_BYTES of a message are shown; moderators: list/moderators.ts
 // Never   looks at what a moderator has written, but whether a program has
 // RFC 5321 §3.9.2, RFC 3834 §2
 
@@ -12,25 +12,28 @@ import { timingSafeEqual } from 'node:crypto';
 import { asciiLower } from '../../base/characters.ts';
 import { idText } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
+import { isAccepted, isTemporary } from '../../base/reply.ts';
 import type { Reader } from '../../database/operation.ts';
 import { SERVER } from '../../directory/caller.ts';
 import { entryById } from '../../directory/entries.ts';
 import { type Entry, textValues } from '../../directory/entry.ts';
-import { type Address, addressKey, formatAddress, parseAddress, tryParseAddress } from '../../message/address.ts';
+import { type Address, addressKey, formatAddress, parseAddress } from '../../message/address.ts';
 import { formatSender, type Recipient } from '../../message/envelope.ts';
 import { findValue, type Header, parseHeader } from '../../message/header.ts';
+import type { RoutingCache } from '../../routing/cache.ts';
 import { readState } from '../../routing/generation.ts';
-import { LIST_BEGIN, readListSlice } from '../../routing/list-source.ts';
 import { partOf } from '../../routing/options/part.ts';
 import type { Site } from '../../routing/resolve.ts';
+import { INTERNAL_REQUEST } from '../../routing/route-request.ts';
 import { addressOfKey, type GroupRow } from '../../routing/rows.ts';
 import { readRecipient } from '../../routing/tables.ts';
-import type { Target } from '../../routing/targets.ts';
+import { listOfTarget, type Target } from '../../routing/targets.ts';
 import type { ModeratorVerdict } from '../../routing/tokens.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { StoredMessage } from '../../store/messages.ts';
 import { LIST, type ListDecision, listThatWaits, listWork } from '../list/decide.ts';
 import { APPROVED, deriveMessage } from '../list/derive.ts';
+import { peopleWhoModerate } from '../list/moderators.ts';
 import { doneAlready, questionFor } from '../list/notice.ts';
 import { LOCAL_DELIVERY } from '../local-delivery.ts';
 import { type MadeParts, takeMade } from '../made-mail.ts';
@@ -40,7 +43,6 @@ import type { Channel, Delivered, Delivery } from './channel.ts';
 
 const HEAD_BYTES = 64 * 1024;
 const SHOWN_BYTES = 100 * 1024;
-const MODERATORS_MAX = 100;
 
 const RESOLVED_AGAIN: Outcome = {
   ...outcome('delivered', '2.1.5', 'resolved again'),
@@ -54,6 +56,7 @@ export interface ListChannelParts {
   readonly site: Site;
   readonly log: Log;
   readonly made: MadeParts;
+  readonly routing: Pick<RoutingCache, 'resolve'>;
 }
 
 /** The list of a target, as the directory has it now. */
@@ -169,7 +172,7 @@ export class ListChannel implements Channel {
     index: number,
   ): Promise<Outcome> {
     const { blobs, made, site } = this.#parts;
-    const moderators = this.#moderators(list);
+    const moderators = await this.#moderators(list);
     if (moderators.length === 0 || site.tokens === undefined) return NOBODY_TO_ASK;
     const { blob, traceBytes } = message;
     const length = blob.length - traceBytes;
@@ -206,27 +209,24 @@ export class ListChannel implements Channel {
       caller: SERVER,
       mayRelay: true,
       door: 'internal',
-      refused: 'return',
+      refused: 'report',
     };
   }
 
-  /** Their addresses, each once. */
-  #moderators({ row }: ListNow): Address[] {
-    const { reader } = this.#parts;
-    const { generation } = readState(reader);
-    const { members } = readListSlice(reader, {
-      list: row.entry,
-      part: 'moderators',
-      place: LIST_BEGIN,
-      limit: MODERATORS_MAX,
-    });
-    const found = new Map<string, Address>();
-    for (const member of members) {
-      const key = 'dn' in member ? readRecipient(reader, generation, member.dn)?.addresses[0] : undefined;
-      const address = 'address' in member ? tryParseAddress(member.address) : key && addressOfKey(key);
-      if (address) found.set(addressKey(address), address);
+  /** Those whom a question can reach, now or later. One that leads to the list would be a message to it. */
+  async #moderators({ row, address: list }: ListNow): Promise<Address[]> {
+    const { reader, routing, log } = this.#parts;
+    const asked: Address[] = [];
+    for (const address of peopleWhoModerate(reader, row)) {
+      const { reply, targets } = await routing.resolve(address, INTERNAL_REQUEST);
+      const isLost = !isAccepted(reply) && !isTemporary(reply);
+      if (!isLost && !targets.some((target) => leadsTo(target, row.entry))) asked.push(address);
+      else {
+        const why = isLost ? `${reply.code} ${reply.enhanced} ${reply.text}` : 'leads to the list';
+        log.warn('list.unasked', { list: formatAddress(list), moderator: formatAddress(address), why });
+      }
     }
-    return [...found.values()].slice(0, MODERATORS_MAX);
+    return asked;
   }
 
   async #verdict({ message }: Delivery, { options, recipient }: Target): Promise<Outcome> {
@@ -254,6 +254,10 @@ function pick({ row, verb, moderator }: ModeratorVerdict): ModeratorVerdict {
 
 function work(done: ListDecision): Outcome {
   return { ...outcome('delivered', '2.0.0', 'list'), isUntold: true, operation: { name: LIST, args: listWork(done) } };
+}
+
+function leadsTo(target: Target, entry: number): boolean {
+  return target.options['derive'] === entry || listOfTarget(target)?.entry === entry;
 }
 
 function listsOf({ options }: Target): readonly number[] {
