@@ -4,12 +4,13 @@
 // Out     accounts are counted for their domain, SLICE an operation; the counter follows in the same transaction (store/quota.ts)
 // States  idle -> reading what has changed -> assigning -> idle; a change meanwhile is read behind it
 // Limits  more than CHANGES_MAX changes, or changes before the history begins: all accounts are looked at
-// Errors  what the writer cannot take now is tried again at the next change, or after PAUSE_MS
+// Errors  what the writer cannot take now is tried again (base/looks.ts)
 // Never   costs anything but one look at the domains where no domain has such a limit
 
 import { asFailure } from '../base/failure.ts';
 import type { AccountId, Revision } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
+import { Looks } from '../base/looks.ts';
 import type { Reader, Writer } from '../database/operation.ts';
 import { readState } from '../routing/generation.ts';
 import { changedKeysAfter } from '../routing/history.ts';
@@ -21,7 +22,6 @@ import { assignQuotaRoot, isAnyQuotaRoot } from '../store/quota.ts';
 const PAGE_ROWS = 1000;
 const SLICE = 200;
 const CHANGES_MAX = 10_000;
-const PAUSE_MS = 10_000;
 
 export interface DomainQuotaParts {
   readonly reader: Reader;
@@ -35,53 +35,35 @@ export class DomainQuotas {
   readonly #domains = new Set<string>();
   /** All changes up to this revision have been followed; undefined: none. */
   #seen: Revision | undefined;
-  #running: Promise<void> | undefined;
-  #isStarted = false;
-  #isWanted = false;
-  #isStopping = false;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #looks: Looks;
 
   constructor(parts: DomainQuotaParts) {
     this.#parts = parts;
-  }
-
-  start(): void {
-    this.#isStarted = true;
-    this.wake();
-  }
-
-  /** Rows of the routing tables may have changed. Cheap: many calls are one look. */
-  wake(): void {
-    this.#isWanted = true;
-    if (!this.#isStarted || this.#isStopping || this.#running !== undefined) return;
-    this.#running = this.#run().finally(() => {
-      this.#running = undefined;
+    this.#looks = new Looks({
+      look: () => this.#look(),
+      failed: (error, pauseMs) => {
+        this.#seen = undefined;
+        const { kind, detail, message } = asFailure(error);
+        parts.log.warn('quota.count', { kind, detail: detail ?? message, pauseMs });
+      },
     });
   }
 
+  start(): void {
+    this.#looks.start();
+  }
+
+  /** Rows of the routing tables may have changed. */
+  wake(): void {
+    this.#looks.wake();
+  }
+
   /** Resolves when no slice is under way. */
-  async stop(): Promise<void> {
-    this.#isStopping = true;
-    clearTimeout(this.#timer);
-    await this.#running;
+  stop(): Promise<void> {
+    return this.#looks.stop();
   }
 
-  async #run(): Promise<void> {
-    try {
-      while (this.#isWanted && !this.#isStopping) {
-        this.#isWanted = false;
-        await this.#look();
-      }
-    } catch (error) {
-      this.#seen = undefined;
-      const { kind, detail, message } = asFailure(error);
-      this.#parts.log.warn('quota.count', { kind, detail: detail ?? message });
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.wake(), PAUSE_MS).unref();
-    }
-  }
-
-  async #look(): Promise<void> {
+  async #look(): Promise<undefined> {
     const { reader } = this.#parts;
     const seen = this.#seen;
     const { revision, changes } = reader.snapshot(() => ({
@@ -102,7 +84,7 @@ export class DomainQuotas {
     for (let after = ''; ; ) {
       const rows = readRowsAfter(reader, 'route', after, PAGE_ROWS);
       for (const { key, row } of rows) if (row.includes('"quota"') && hasLimit(JSON.parse(row))) this.#domains.add(key);
-      if (rows.length < PAGE_ROWS || this.#isStopping) break;
+      if (rows.length < PAGE_ROWS || this.#looks.isStopping) break;
       after = rows.at(-1)!.key;
       await new Promise((turn) => setImmediate(turn));
     }
@@ -134,7 +116,7 @@ export class DomainQuotas {
   /** Users of the domains that are meant, a page at a time. */
   async #users(isMeant: (domain: string) => boolean): Promise<void> {
     const { reader } = this.#parts;
-    for (let after = ''; !this.#isStopping; ) {
+    for (let after = ''; !this.#looks.isStopping; ) {
       const rows = readRowsAfter(reader, 'entry', after, PAGE_ROWS);
       const users = rows.map(({ row }) => JSON.parse(row) as RecipientRow);
       await this.#assign(users.filter((user) => isMeant(domainOf(user))));
@@ -155,7 +137,7 @@ export class DomainQuotas {
       else accounts.push(row.account);
     }
     for (const [domain, accounts] of byDomain)
-      for (let at = 0; at < accounts.length && !this.#isStopping; at += SLICE)
+      for (let at = 0; at < accounts.length && !this.#looks.isStopping; at += SLICE)
         await this.#parts.writer.execute(assignQuotaRoot, { accounts: accounts.slice(at, at + SLICE), domain });
   }
 }

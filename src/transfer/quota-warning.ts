@@ -4,11 +4,12 @@
 // Out     a message to the INBOX, whatever other delivery options there are, accepted in the transaction that ends the note: so
 //         it exists once, whatever ends the process
 // States  idle -> warning -> idle; a note that comes meanwhile is looked for behind it
-// Errors  what the writer cannot take now is tried again after PAUSE_MS
+// Errors  what the writer cannot take now is tried again (base/looks.ts)
 
 import { asFailure } from '../base/failure.ts';
 import { type AccountId, idText, type MessageId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
+import { Looks } from '../base/looks.ts';
 import { type Operation, operation, type Reader, type Writer } from '../database/operation.ts';
 import { SERVER } from '../directory/caller.ts';
 import { type Address, formatAddress } from '../message/address.ts';
@@ -26,7 +27,6 @@ import { postmasterOf } from './reports/make.ts';
 import { type PrepareParts, submit } from './submit.ts';
 
 const ACCOUNTS_AT_ONCE = 50;
-const PAUSE_MS = 10_000;
 const NOTHING: Accepted = { kinds: [], results: [], delivered: 0, queued: 0 };
 
 interface WarningArguments {
@@ -54,50 +54,36 @@ export interface QuotaWarningParts extends PrepareParts {
 
 export class QuotaWarnings {
   readonly #parts: QuotaWarningParts;
-  #running: Promise<void> | undefined;
-  #isWanted = false;
-  #isStarted = false;
-  #isStopping = false;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #looks: Looks;
 
   constructor(parts: QuotaWarningParts) {
     this.#parts = parts;
-  }
-
-  start(): void {
-    this.#isStarted = true;
-    this.wake();
-  }
-
-  /** Somebody may have to be warned. Cheap: many calls are one look. */
-  wake(): void {
-    this.#isWanted = true;
-    if (!this.#isStarted || this.#isStopping || this.#running !== undefined) return;
-    this.#running = this.#run().finally(() => {
-      this.#running = undefined;
+    this.#looks = new Looks({
+      look: () => this.#look(),
+      failed: (error, pauseMs) => {
+        const { kind, detail, message } = asFailure(error);
+        parts.log.warn('quota.warn', { kind, detail: detail ?? message, pauseMs });
+      },
     });
   }
 
-  async stop(): Promise<void> {
-    this.#isStopping = true;
-    clearTimeout(this.#timer);
-    await this.#running;
+  start(): void {
+    this.#looks.start();
   }
 
-  async #run(): Promise<void> {
-    try {
-      while (this.#isWanted && !this.#isStopping) {
-        this.#isWanted = false;
-        const due = accountsToWarn(this.#parts.reader, ACCOUNTS_AT_ONCE);
-        for (const { account, uuid } of due) if (!this.#isStopping) await this.#warn(account, uuid);
-        this.#isWanted ||= due.length === ACCOUNTS_AT_ONCE;
-      }
-    } catch (error) {
-      const { kind, detail, message } = asFailure(error);
-      this.#parts.log.warn('quota.warn', { kind, detail: detail ?? message });
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.wake(), PAUSE_MS).unref();
-    }
+  /** Somebody may have to be warned. */
+  wake(): void {
+    this.#looks.wake();
+  }
+
+  stop(): Promise<void> {
+    return this.#looks.stop();
+  }
+
+  async #look(): Promise<boolean> {
+    const due = accountsToWarn(this.#parts.reader, ACCOUNTS_AT_ONCE);
+    for (const { account, uuid } of due) if (!this.#looks.isStopping) await this.#warn(account, uuid);
+    return due.length === ACCOUNTS_AT_ONCE;
   }
 
   async #warn(account: AccountId, uuid: string): Promise<void> {

@@ -4,13 +4,14 @@
 // Out     rows of the channel `reprocess`, due at once, SLICE_ROWS an operation; who is held still is held again
 // States  idle -> reading what has changed -> releasing -> idle; a change meanwhile is read behind it
 // Limits  what has changed more than CHANGES_MAX rows, or before the history begins, releases all
-// Errors  what the writer cannot take now is tried again: PAUSE_MS, twice as long each time. Nothing is kept but in memory: a
+// Errors  what the writer cannot take now is tried again (base/looks.ts). Nothing is kept but in memory: a
 //         start releases all
 // Never   releases rows of a channel that is paused
 
 import { asFailure } from '../base/failure.ts';
 import { idOf, type QueueRowId, type Revision } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
+import { Looks } from '../base/looks.ts';
 import { operation, type Reader, type Transaction, type Writer } from '../database/operation.ts';
 import { readState } from '../routing/generation.ts';
 import { changedKeysAfter } from '../routing/history.ts';
@@ -20,8 +21,6 @@ import { heldDestinationAfter, isAnyHeld, isHeldFor, lastRow } from './queue.ts'
 /** Rows of an operation: some milliseconds of the writer. */
 const SLICE_ROWS = 500;
 const CHANGES_MAX = 10_000;
-const PAUSE_MS = 1000;
-const PAUSE_MAX_MS = 30_000;
 
 export interface ReleaseArguments {
   /** What they wait for. */
@@ -74,65 +73,37 @@ export interface ReleaseParts {
 
 export class Release {
   readonly #parts: ReleaseParts;
+  readonly #looks: Looks;
   /** All changes up to this revision have been acted on; undefined: all rows are to be released. */
   #seen: Revision | undefined;
-  #running: Promise<void> | undefined;
-  #isStarted = false;
-  #isWanted = false;
-  #isStopping = false;
-  #pauseMs = 0;
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(parts: ReleaseParts) {
     this.#parts = parts;
+    this.#looks = new Looks({
+      look: () => this.#look(),
+      failed: (error, pauseMs) => {
+        const { kind, detail, message } = asFailure(error);
+        parts.log.warn('transfer.release', { kind, detail: detail ?? message, pauseMs });
+      },
+    });
   }
 
   /** All rows, then those of whatever changes. */
   start(): void {
-    this.#isStarted = true;
-    this.wake();
+    this.#looks.start();
   }
 
-  /** Rows of the routing tables may have changed. Cheap: many calls are one look. Before `start` nothing is looked at. */
+  /** Rows of the routing tables may have changed. */
   wake(): void {
-    this.#isWanted = true;
-    if (!this.#isStarted || this.#isStopping || this.#running !== undefined || this.#timer !== undefined) return;
-    this.#running = this.#run().finally(() => {
-      this.#running = undefined;
-      if (this.#isWanted && !this.#isStopping) this.#later();
-    });
+    this.#looks.wake();
   }
 
   /** Resolves when no slice is under way. */
-  async stop(): Promise<void> {
-    this.#isStopping = true;
-    clearTimeout(this.#timer);
-    await this.#running;
+  stop(): Promise<void> {
+    return this.#looks.stop();
   }
 
-  #later(): void {
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.wake();
-    }, this.#pauseMs);
-  }
-
-  async #run(): Promise<void> {
-    try {
-      while (this.#isWanted && !this.#isStopping) {
-        this.#isWanted = false;
-        await this.#look();
-      }
-      this.#pauseMs = 0;
-    } catch (error) {
-      this.#isWanted = true;
-      this.#pauseMs = Math.min(PAUSE_MAX_MS, Math.max(PAUSE_MS, 2 * this.#pauseMs));
-      const { kind, detail, message } = asFailure(error);
-      this.#parts.log.warn('transfer.release', { kind, detail: detail ?? message, pauseMs: this.#pauseMs });
-    }
-  }
-
-  async #look(): Promise<void> {
+  async #look(): Promise<undefined> {
     const { reader } = this.#parts;
     const { last, changed, revision } = reader.snapshot(() => ({
       last: isAnyHeld(reader) ? lastRow(reader) : undefined,
@@ -160,7 +131,7 @@ export class Release {
   async #release(destination: string, last: QueueRowId): Promise<void> {
     const { writer, paused } = this.#parts;
     let after: QueueRowId | undefined = idOf<QueueRowId>(0);
-    while (after !== undefined && !this.#isStopping)
+    while (after !== undefined && !this.#looks.isStopping)
       after = await writer.execute(releaseSlice, { destination, after, last, paused: paused() });
   }
 }

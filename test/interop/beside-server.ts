@@ -90,5 +90,15 @@ export class BesideServer {
 function textOf(folder: string): string {
   if (!existsSync(folder)) return '';
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'latin1')).join('');
+  return files.map(({ parentPath, name }) => textOfFile(join(parentPath, name))).join('');
+}
+
+/** The server renames and removes files of its own meanwhile. */
+function textOfFile(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
 }
