@@ -4,8 +4,7 @@
 // Out  standard output: the steps, as text or one JSON array
 // SIGINT, SIGTERM and SIGHUP end it early and as cleanly, exit code 0; a second one at once
 
-import { mkdtempSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT } from '../base/exit.ts';
 import type { Environment } from '../cli/program.ts';
@@ -14,34 +13,21 @@ import { start } from '../server/start.ts';
 import { DemoResolver } from './resolver.ts';
 import { stepPrinter } from './step-printer.ts';
 import { NEW, runStory } from './story.ts';
+import { inThrowAway } from './throw-away.ts';
 
 const HOSTNAME = 'mail.waypost.example';
 /** Doors in the order in which the story uses them; the others are there too. */
 const DOORS = ['ldap', 'dns', 'smtp', 'imap'];
 
 export async function demo(json: boolean, environment: Environment): Promise<number> {
-  const directory = mkdtempSync(join(tmpdir(), 'waypost-demo-'));
-  const remove = (): void => rmSync(directory, { recursive: true, force: true });
-  const stopped = new AbortController();
-  const stop = (): void => {
-    if (stopped.signal.aborted) {
-      remove();
-      process.exit(EXIT.done);
+  return inThrowAway('waypost-demo-', async ({ directory, signal, remove }) => {
+    try {
+      await show(join(directory, 'data'), json, environment, signal, remove);
+    } catch (error) {
+      if (!signal.aborted) throw error;
     }
-    stopped.abort();
-  };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, stop);
-  try {
-    await show(join(directory, 'data'), json, environment, stopped.signal, remove);
     return EXIT.done;
-  } catch (error) {
-    if (stopped.signal.aborted) return EXIT.done;
-    throw error;
-  } finally {
-    for (const signal of signals) process.off(signal, stop);
-    remove();
-  }
+  });
 }
 
 async function show(

@@ -7,8 +7,7 @@
 // its end ends the server, so that nothing outlives the program that began it, however that ended
 // SIGINT, SIGTERM and SIGHUP end it cleanly, exit code 0; a second one at once
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { EXIT } from '../base/exit.ts';
@@ -16,6 +15,7 @@ import { Failure } from '../base/failure.ts';
 import type { DevOptions } from '../cli/program.ts';
 import { LdapClient } from '../demo/clients/ldap-client.ts';
 import { endpointOf } from '../demo/clients/line-connection.ts';
+import { inThrowAway } from '../demo/throw-away.ts';
 import { ADMINISTRATOR_DN } from '../directory/caller.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
 import { parseLdif } from '../directory/ldif.ts';
@@ -42,31 +42,16 @@ const CONFIGURATION = 'threads = 1\nlog = "warn"\n[queue]\nretry = ["1s"]\n';
 
 export async function dev({ ldif, json = false }: DevOptions): Promise<number> {
   const seed = ldif === undefined ? [] : parseLdif(textOf(ldif), RECORDS_MAX);
-  const directory = mkdtempSync(join(tmpdir(), 'waypost-dev-'));
-  const remove = (): void => rmSync(directory, { recursive: true, force: true });
-  const stopped = new AbortController();
-  const stop = (): void => {
-    if (stopped.signal.aborted) {
-      remove();
-      process.exit(EXIT.done);
-    }
-    stopped.abort();
-  };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, stop);
-  try {
+  return inThrowAway('waypost-dev-', async ({ directory, signal, remove }) => {
     const server = new DevServer(join(directory, 'data'), seed, remove);
     try {
       say(await server.start(), json);
-      await (json ? obey(server, stopped.signal) : aborted(stopped.signal));
+      await (json ? obey(server, signal) : aborted(signal));
     } finally {
       await server.stop();
     }
     return EXIT.done;
-  } finally {
-    for (const signal of signals) process.off(signal, stop);
-    remove();
-  }
+  });
 }
 
 class DevServer {

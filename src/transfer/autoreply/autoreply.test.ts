@@ -11,10 +11,11 @@ import { decodeWords } from '../../message/decode.ts';
 import { findValue, parseHeader } from '../../message/header.ts';
 import { decodeQuotedPrintable } from '../../message/quoted-printable.ts';
 import { parseMessage } from '../../message/structure.ts';
+import { writeText } from '../template.ts';
 import { composeAnswer, ECHO_MAX } from './compose.ts';
 import { whyNoReply } from './decide.ts';
 import { type AutoreplyProfile, autoreplyProfile } from './profile.ts';
-import { chooseText, languagesOf, writeText } from './text.ts';
+import { chooseText, languagesOf } from './text.ts';
 
 function profile(values: Readonly<Record<string, string | readonly string[]>> = {}): AutoreplyProfile {
   const attributes = new Map<string, Attribute>();

@@ -16,8 +16,9 @@ import { findValue, type Header } from '../../message/header.ts';
 import { parseMessageId, parseReferences } from '../../message/message-id.ts';
 import { encodeQuotedPrintable } from '../../message/quoted-printable.ts';
 import { visible } from '../../message/trace.ts';
+import { type PutIn, writeText } from '../template.ts';
 import type { AutoreplyProfile, Texts } from './profile.ts';
-import { chooseText, dateText, languagesOf, type PutIn, writeText } from './text.ts';
+import { chooseText, dateText, languagesOf } from './text.ts';
 
 /** Octets of a message that go back whole. */
 export const ECHO_MAX = 100 * 1024;

@@ -1,8 +1,7 @@
-// The words of an answer: which of the user's texts, with what the message says put in.
+// Which of a user's texts is the answer.
 //
-// In      texts by language; what the message says of languages, its subject, who wrote it
-// Out     lines of Unicode text
-// In a text `$SUBJECT $FROM $START $END` stand for what they say, `$$` for a dollar, and any other `$` for a line break
+// In      texts by language; what the message says of languages
+// Out     the text that fits best
 // RFC 4647 §3.4, RFC 9110 §12.4.2 §12.5.4, RFC 3282
 
 import { asciiLower } from '../../base/characters.ts';
@@ -10,8 +9,6 @@ import type { Texts } from './profile.ts';
 
 /** Languages of a message that are looked at. */
 const RANGES_MAX = 20;
-/** A line of a stranger's that is put into a text. */
-const PUT_IN_MAX = 500;
 
 /** What the message would like to be answered in, the best first, in lower case. Header values, undefined where absent. */
 export function languagesOf(acceptLanguage: string | undefined, contentLanguage: string | undefined): string[] {
@@ -36,41 +33,6 @@ export function chooseText(texts: Texts, languages: readonly string[]): string |
     }
   }
   return texts.get('');
-}
-
-export interface PutIn {
-  readonly SUBJECT: string;
-  readonly FROM: string;
-  readonly START: string;
-  readonly END: string;
-}
-
-const NAMES = ['SUBJECT', 'FROM', 'START', 'END'] as const satisfies readonly (keyof PutIn)[];
-
-/** Lines end in `\n`. */
-export function writeText(template: string, putIn: PutIn): string {
-  let text = '';
-  let at = 0;
-  for (let sign = template.indexOf('$'); sign >= 0; sign = template.indexOf('$', at)) {
-    text += template.slice(at, sign);
-    at = sign + 1;
-    const name = NAMES.find((each) => template.startsWith(each, at));
-    if (name !== undefined) {
-      text += oneLine(putIn[name]);
-      at += name.length;
-    } else if (template.charAt(at) === '$') {
-      text += '$';
-      at++;
-    } else text += '\n';
-  }
-  return (text + template.slice(at)).replaceAll('\r\n', '\n').replaceAll('\r', '\n');
-}
-
-/** Letters of what a stranger wrote, nothing that could end a line. */
-function oneLine(text: string): string {
-  let line = '';
-  for (const character of text.slice(0, PUT_IN_MAX)) line += character < ' ' ? ' ' : character;
-  return line;
 }
 
 /** `2026-12-20`, in UTC; `''` where it is open. */

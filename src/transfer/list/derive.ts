@@ -20,6 +20,7 @@ import {
 } from '../../message/parameters.ts';
 import { encodeQuotedPrintable } from '../../message/quoted-printable.ts';
 import type { ListTexts } from '../../routing/rows.ts';
+import { writeText } from '../template.ts';
 
 /** The field that says the list's password. */
 export const APPROVED = 'approved';
@@ -77,8 +78,7 @@ function listName(localPart: string): string {
 
 function linesOf(template: string | undefined): string {
   if (template === undefined) return '';
-  const text = template.replaceAll('$$', '\0').replaceAll('$', '\n').replaceAll('\0', '$');
-  const lines = text.replaceAll('\r\n', '\n').replaceAll('\r', '\n').split('\n');
+  const lines = writeText(template, {}).split('\n');
   return `${lines.join('\r\n').trimEnd()}\r\n`;
 }
 
