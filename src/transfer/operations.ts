@@ -3,6 +3,7 @@
 import type { Operation } from '../database/operation.ts';
 import { acceptOperation } from './accept.ts';
 import { acceptOnceOperation, forgetOnce } from './accept-once.ts';
+import { FORWARD, forward } from './forward.ts';
 import { expireModeration, futureSlice } from './future.ts';
 import { holdRows, releaseRows, rerouteRows } from './hold.ts';
 import { pruneJourney } from './housekeeping.ts';
@@ -14,14 +15,19 @@ import { removeRows, retryRows, retrySlice } from './manage.ts';
 import { quotaWarningOperation } from './quota-warning.ts';
 import { type RecordParts, recordOperation } from './record.ts';
 import { releaseSlice } from './release.ts';
-import { forgetReplied } from './replied.ts';
+import { forgetReplied, REPLY, reply } from './replied.ts';
 import { dropReports } from './reports/drop.ts';
 import { reportOperation } from './reports/send.ts';
 import { failSuspended } from './suspension.ts';
 
-/** What outcomes of any channel may name is known to it. */
+/** With what the outcomes of the local channels name, a line each. */
 export function recordAll(parts: RecordParts): ReturnType<typeof recordOperation> {
-  const localOperations = new Map([...(parts.localOperations ?? []), [LIST, listOperation] as const]);
+  const localOperations = new Map([
+    ...(parts.localOperations ?? []),
+    [FORWARD, forward(parts)] as const,
+    [LIST, listOperation] as const,
+    [REPLY, reply] as const,
+  ]);
   return recordOperation({ ...parts, localOperations });
 }
 

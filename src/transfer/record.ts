@@ -17,13 +17,11 @@ import { type AcceptArguments, accept } from './accept.ts';
 import type { WrittenMessage } from './channels/channel.ts';
 import { stepMs, type Timing, waitedMs } from './clock.ts';
 import { EXPAND_LIST, expandList } from './expand-list.ts';
-import { FORWARD, forward } from './forward.ts';
 import { continueJourney, type JourneyEvent } from './journey.ts';
 import { LOCAL_DELIVERY, type LocalOperation, type LocalResult, localDelivery } from './local-delivery.ts';
 import { type Outcome, outcome, outcomeText } from './outcome.ts';
 import type { PlaceParts } from './place.ts';
 import { carriedBy, type Done, deleteRows, isToReport, type QueueRow, rowsIn } from './queue.ts';
-import { REPLY, reply } from './replied.ts';
 import { noticeDue } from './reports/due.ts';
 import { REROUTE, reroute } from './reroute.ts';
 
@@ -65,8 +63,6 @@ export function recordOperation(parts: RecordParts): Operation<RecordArguments, 
     ...(parts.localOperations ?? []),
     [LOCAL_DELIVERY, localDelivery(parts)] as const,
     [REROUTE, reroute(parts)] as const,
-    [FORWARD, forward(parts)] as const,
-    [REPLY, reply] as const,
     [EXPAND_LIST, expandList(parts)] as const,
   ]);
   return operation('transfer.record', (tx, args) => record(tx, args, parts, operations));
