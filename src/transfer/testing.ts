@@ -204,7 +204,12 @@ export class TestTransfer {
         },
       }),
       new ListChannel(this.autoreplyParts),
-      new ProgramChannel({ ...common, blobs: this.#blobs, settings: () => this.directory.cache.settings() }),
+      new ProgramChannel({
+        ...common,
+        blobs: this.#blobs,
+        settings: () => this.directory.cache.settings(),
+        server: this.filesPath,
+      }),
       new ReprocessChannel(reader),
       smtp,
       ...(options.channels ?? []),

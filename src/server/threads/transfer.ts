@@ -83,7 +83,7 @@ const reportParts = {
     policyOf(channelNamed(routing.settings(), channel), configuration.queue).expireMs,
 };
 
-/** Several servers may share a folder of files: whose lock is whose. */
+/** Several servers may share a folder of files, and a machine: whose lock and whose program is whose. */
 const serverWord = createHash('sha256').update(`${data.hostnames[0]} ${configuration.data}`).digest('hex').slice(0, 16);
 
 const schedule = new Schedule({
@@ -97,6 +97,7 @@ const schedule = new Schedule({
     made: { intakes, nextId: common.nextId, clock: systemClock },
     resolver,
     settings: () => routing.settings(),
+    server: serverWord,
     files: {
       folder: filesPath(configuration.data, configuration.file.folder),
       maxBytes: configuration.file.maxBytes,

@@ -1,7 +1,8 @@
 // Programs that are given mail: what they see, how they end, and what becomes of the recipient.
 
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -10,6 +11,7 @@ import type { DirectoryChange } from '../../directory/entry.ts';
 import { add, addDomain, addUser, replace, userDn } from '../../provisioning/testing.ts';
 import { containerDn } from '../../routing/containers.ts';
 import { traceMessage } from '../journey.ts';
+import { Marks } from '../program/mark.ts';
 import { TestTransfer } from '../testing.ts';
 
 /** Root becomes somebody else for them, and nobody else can. */
@@ -157,9 +159,42 @@ test('the end of a program is the end of the recipient, and its first line says 
   }
 });
 
+/** One that has ended may wait a while for somebody who asks how. */
+function isRunning(pid: number): boolean {
+  try {
+    return !readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ');
+  } catch {
+    return false;
+  }
+}
+
+test('a program that leaves its process group, and its environment, is ended all the same', async () => {
+  const pids = (): number[] =>
+    readdirSync(folder)
+      .filter((name) => name.startsWith('daemon'))
+      .map((name) => Number(readFileSync(join(folder, name), 'latin1')))
+      .filter(isRunning);
+  // Forked twice, in a session of its own, with nothing that the run has given it.
+  const daemon = `exec /bin/sh -c "echo \\$\\$ > ${folder}/daemon$0; exec sleep 1000"`;
+  const script = `setsid env -i /bin/sh -c '(${daemon}) &' $1 <&- >&- 2>&-; `;
+  const waits = `while [ ! -s ${folder}/daemon$1 ]; do sleep 0.05; done; `;
+  await transfer.directory.apply(
+    program('leaves', `${script}${waits}exit 0`, ['a']),
+    program('stays', `${script}sleep 1000`, ['b'], { waypostProgramTime: '2' }),
+  );
+  await gives('leaves');
+  assert.match(await ending(await sent()), /^delivered /);
+  await transfer.until('its end', () => pids().length === 0);
+  await gives('stays');
+  assert.equal(await ending(await sent()), 'deferred 4.3.0 The program stays took too long');
+  await transfer.until('its end', () => pids().length === 0);
+  assert.equal(readdirSync(folder).filter((name) => name.startsWith('daemon')).length, 2);
+  await transfer.removeAll();
+});
+
 test('a program that hangs, forks, or says a gigabyte is ended, and nothing of it is left', async () => {
   const alive = (): string[] => readdirSync(folder).filter((name) => name.startsWith('pid') && isAlive(name));
-  const isAlive = (name: string): boolean => existsSync(`/proc/${readFileSync(join(folder, name), 'latin1').trim()}`);
+  const isAlive = (name: string): boolean => isRunning(Number(readFileSync(join(folder, name), 'latin1')));
   const child = `(echo $(exec sh -c 'echo $PPID') > ${folder}/pid$1; exec sleep 1000) &`;
   const seconds = { waypostProgramTime: '1' };
   const said = async (name: string): Promise<string> => {
@@ -182,6 +217,29 @@ test('a program that hangs, forks, or says a gigabyte is ended, and nothing of i
   await transfer.until('an end of all that they have started', () => alive().length === 0);
   assert.equal(readdirSync(folder).filter((name) => name.startsWith('pid')).length, 2);
   await transfer.removeAll();
+});
+
+test('a start ends what a run before a kill has left, and nothing of another server', async (context) => {
+  const at = mkdtempSync(join(tmpdir(), 'waypost-left-'));
+  context.after(() => rmSync(at, { recursive: true, force: true }));
+  const first = await TestTransfer.open({ at });
+  const left = [first.filesPath, 'another'].map((server) =>
+    spawn('prlimit', [`--locks=${new Marks(server).next()}`, '--', 'sleep', '1000']),
+  );
+  context.after(() => left.map((child) => child.kill('SIGKILL')));
+  // Each is the program that it has become.
+  await transfer.until('both', () =>
+    left.every(({ pid }) => readFileSync(`/proc/${pid}/comm`, 'latin1').startsWith('sleep')),
+  );
+  await first.close();
+  const second = await TestTransfer.open({ at });
+  try {
+    await second.start();
+    await transfer.until('an end of the first', () => left[0]!.signalCode === 'SIGKILL');
+    assert.equal(left[1]!.signalCode, null);
+  } finally {
+    await second.close();
+  }
 });
 
 test('what cannot be run lets mail wait; an address that would be an option fails', async () => {

@@ -4,6 +4,7 @@
 // Out     its end as an outcome (program/status.ts)
 // Order   what it is and whom it runs as -> the words -> the run is in the journey -> it runs
 // Limits  as many runs at once as its entry says; time, memory and output: program/run.ts
+// Start   what a run before a kill of the server has left is ended, before anything runs
 // Never   repeats a run whose end is recorded. A run that the end of this process cuts, or leaves behind, is made once more
 // RFC 5321 §4.4 (Return-Path)
 
@@ -24,6 +25,7 @@ import { lfMessage } from '../lf-text.ts';
 import { type Outcome, outcome } from '../outcome.ts';
 import { argumentsOf, type Variables } from '../program/arguments.ts';
 import { type Identity, identityOf } from '../program/identity.ts';
+import { endBearers, Marks } from '../program/mark.ts';
 import { findPrlimit, runProgram } from '../program/run.ts';
 import { programOutcome } from '../program/status.ts';
 import type { Channel, Delivered, Delivery } from './channel.ts';
@@ -37,6 +39,8 @@ export interface ProgramChannelParts {
   readonly settings: () => Pick<RoutingSettings, 'programs'>;
   readonly clock: Clock;
   readonly log: Log;
+  /** This server among all on the machine, the same in each of its runs. */
+  readonly server: string;
 }
 
 /** What is to be run, when nothing stands against it. */
@@ -53,9 +57,13 @@ export class ProgramChannel implements Channel {
   readonly isLocal = ProgramChannel.kind.isLocal;
   readonly recipientsMax = 1;
   readonly #parts: ProgramChannelParts;
+  readonly #marks: Marks;
+  readonly #isSwept: Promise<void>;
 
   constructor(parts: ProgramChannelParts) {
     this.#parts = parts;
+    this.#marks = new Marks(parts.server);
+    this.#isSwept = endBearers((mark) => this.#marks.isOurs(mark));
   }
 
   concurrency(destination: string): number | undefined {
@@ -70,6 +78,7 @@ export class ProgramChannel implements Channel {
     const { destination: name, envelope, message, rows, targets } = delivery;
     const [target] = targets;
     const [row] = rows;
+    await this.#isSwept;
     const runnable = await this.#runnable(name, target!);
     if (typeof runnable === 'string') return outcome('deferred', '4.3.5', `The program ${name}: ${runnable}`);
     const { path, identity, prlimit } = runnable;
@@ -91,7 +100,8 @@ export class ProgramChannel implements Channel {
     if (!isOurs) return outcome('deferred', '4.3.0', 'The recipient is not in the queue any more');
     const began = clock.monotonic();
     const environment = environmentOf(variables, row!.attempts + 1);
-    const command = { path, words, identity, environment, timeMs, memoryBytes };
+    const mark = this.#marks.next();
+    const command = { path, words, identity, environment, timeMs, memoryBytes, mark };
     const ran = await runProgram(prlimit, command, lfMessage(blobs, delivery, { isMbox: false }), signal);
     const made =
       ran === undefined

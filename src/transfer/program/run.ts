@@ -3,7 +3,7 @@
 // In      what to run and as whom; the message, piece by piece
 // Out     how it ended, and the first OUTPUT_BYTES of what it has written to either output; what comes after is dropped
 // Limits  time; memory, processes, the size of files and no core, by prlimit(1). When the program has ended, or its time is
-//         over, all of its process group are killed; one that has left the group lives on
+//         over, all of its process group are killed, and then those that have left the group, by the run's mark (mark.ts)
 // Never   a shell, an environment but the one given, a program without limits
 // Errors  a message that cannot be read to its end: the program is killed, and no end of the message is shown to it
 
@@ -11,6 +11,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import type { Identity } from './identity.ts';
+import { endBearers } from './mark.ts';
 import type { Ended } from './status.ts';
 
 const OUTPUT_BYTES = 4096;
@@ -29,6 +30,8 @@ export interface Command {
   readonly environment: Readonly<Record<string, string>>;
   readonly timeMs: number;
   readonly memoryBytes: number;
+  /** What all of its processes bear, and no others. */
+  readonly mark: string;
 }
 
 export interface Ran {
@@ -60,6 +63,7 @@ export async function runProgram(
     `--as=${command.memoryBytes}`,
     `--fsize=${FILE_BYTES}`,
     '--core=0',
+    `--locks=${command.mark}`,
     // Of the server's user they would count the server's threads.
     ...(isOwn ? [] : [`--nproc=${PROCESSES}`]),
   ];
@@ -70,17 +74,18 @@ export async function runProgram(
     stdio: ['pipe', 'pipe', 'pipe'],
     ...(isOwn ? {} : { uid, gid }),
   });
-  const run = new Run(child, command.timeMs, signal);
+  const run = new Run(child, command, signal);
   try {
     await run.feed(message);
     return await run.ended();
   } finally {
-    run.killAll();
+    await run.sweep();
   }
 }
 
 class Run {
   readonly #child: ChildProcess;
+  readonly #mark: string;
   readonly #signal: AbortSignal;
   readonly #ended: Promise<Ended>;
   readonly #closed: Promise<void>;
@@ -89,11 +94,13 @@ class Run {
   #outputBytes = 0;
   #isTooLong = false;
   #isOver = false;
+  #isGroupDead = false;
   #isSwept = false;
   readonly #abort = (): void => this.killAll();
 
-  constructor(child: ChildProcess, timeMs: number, signal: AbortSignal) {
+  constructor(child: ChildProcess, { timeMs, mark }: Pick<Command, 'timeMs' | 'mark'>, signal: AbortSignal) {
     this.#child = child;
+    this.#mark = mark;
     this.#signal = signal;
     this.#ended = new Promise((resolve, reject) => {
       child.once('error', reject);
@@ -152,7 +159,7 @@ class Run {
     const ended = await this.#ended;
     clearTimeout(this.#timer);
     // What it has left behind would hold its output open.
-    this.killAll();
+    await this.sweep();
     let timer: NodeJS.Timeout | undefined;
     const enough = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, OUTPUT_MS);
@@ -169,13 +176,21 @@ class Run {
     this.#signal.removeEventListener('abort', this.#abort);
     clearTimeout(this.#timer);
     const { pid } = this.#child;
-    if (pid === undefined || this.#isSwept) return;
+    if (pid === undefined || this.#isGroupDead) return;
     // Later its number may be another's.
-    this.#isSwept = this.#isOver;
+    this.#isGroupDead = this.#isOver;
     try {
       process.kill(-pid, 'SIGKILL');
     } catch {
       // All of them are gone.
     }
+  }
+
+  /** Those, and whoever of the run is in no group of its. */
+  async sweep(): Promise<void> {
+    this.killAll();
+    if (this.#isSwept) return;
+    this.#isSwept = true;
+    await endBearers((mark) => mark === this.#mark);
   }
 }
