@@ -31,11 +31,14 @@ function crash(name: string, options: Pick<CrashOptions, 'cycles' | 'switches'>,
 
 describe('what was acknowledged survives', () => {
   // Restarts take several times as long where the machine has other work.
-  test('kills: nothing lost, nothing twice, no repair by hand', { timeout: 480_000 }, async (t) => {
+  test('kills: nothing lost, nothing twice, each recipient in one place, no repair by hand', {
+    timeout: 480_000,
+  }, async (t) => {
     const verdict = await crash('kill', { cycles: kills(8) });
     t.diagnostic(JSON.stringify(verdict));
     assert.ok(verdict.kept, verdict.sentences.join('\n'));
     assert.ok(verdict.acknowledged.messages > 100, 'there was a load');
+    for (const [end, count] of Object.entries(verdict.ends)) assert.ok(count > 0, `something has ended in: ${end}`);
   });
 
   test('power cuts: what was not synced is gone, and it was nothing acknowledged', {

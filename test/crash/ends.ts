@@ -1,54 +1,77 @@
-// Where each accepted recipient has ended: in a mailbox, in a file, at another host, in the queue, or in a report to the sender;
-// in exactly one of them. The ledger of all ways out: who adds one says where its ends are found.
+// Where each accepted recipient has ended: in a mailbox, in a file, in a program, at another host, in the queue, or in a report to the
+// sender. One ledger for all ways out: of each place that a message is due at, it has ended in exactly one of them, once.
 //
-// In      what was sent and answered; for each kind of end, how often each recipient of each message was found there
-// Out     problems as sentences; repeats at other hosts, which SMTP allows, counted apart
+// A place is a recipient's address where it has one, `file NAME`, `program NAME` or `answer to ADDRESS` where an option leads elsewhere.
+//
+// In      what was sent and answered, with its places; what was found at the end, and where
+// Out     problems as sentences; what another host or a program was given again, counted apart
+// States  acknowledged: each place has an end; refused: none; open: all of them, or none
 
 import type { Fate } from './ledger.ts';
 
-export type End = 'mailbox' | 'file' | 'remote' | 'queue' | 'report';
+export type End = 'mailbox' | 'file' | 'program' | 'remote' | 'queue' | 'report';
 
-/** `id recipient` -> how often. */
-export type Found = ReadonlyMap<string, number>;
+/** Who has taken it and may have the same once more, where a kill comes between that and our commit. */
+export type Taker = 'program' | 'remote';
 
 interface Sent {
-  readonly recipients: readonly string[];
+  readonly places: readonly string[];
   /** Its fate is settled by who got the answer. */
   readonly record: { readonly fate: Fate };
 }
 
-export function endKey(id: string, recipient: string): string {
-  return `${id} ${recipient}`;
+export interface Found {
+  readonly end: End;
+  readonly id: string;
+  readonly place: string;
+  /** `copy` is the same when a delivery is repeated, and another one when something was made twice. */
+  readonly taken?: { readonly by: Taker; readonly copy: string };
 }
 
 export class Ends {
   readonly #sent = new Map<string, Sent>();
-  /** Beyond the first, at other hosts. */
-  repeated = 0;
+  readonly #found = new Map<string, End[]>();
+  readonly #copies = new Set<string>();
+  /** Beyond the first. */
+  readonly repeated: Record<Taker, number> = { program: 0, remote: 0 };
+  /** By kind, to see that there was a load. */
+  readonly counts: Record<End, number> = { mailbox: 0, file: 0, program: 0, remote: 0, queue: 0, report: 0 };
+  /** Never answered and there all the same: legal. */
+  phantoms = 0;
 
-  open(id: string, recipients: readonly string[], record: Sent['record']): void {
-    this.#sent.set(id, { recipients, record });
+  open(id: string, places: readonly string[], record: Sent['record']): void {
+    this.#sent.set(id, { places, record });
+  }
+
+  found({ end, id, place, taken }: Found): void {
+    const key = `${id} for ${place}`;
+    if (taken !== undefined) {
+      const copy = `${key} ${end} ${taken.copy}`;
+      if (this.#copies.has(copy)) return void this.repeated[taken.by]++;
+      this.#copies.add(copy);
+    }
+    this.counts[end]++;
+    this.#found.set(key, [...(this.#found.get(key) ?? []), end]);
   }
 
   /** When nothing is under way any more. */
-  check(found: Readonly<Partial<Record<End, Found>>>): string[] {
+  check(): string[] {
     const problems: string[] = [];
-    for (const [id, { recipients, record }] of this.#sent)
-      for (const recipient of recipients) {
-        const ends = (Object.entries(found) as [End, Found][])
-          .map(([end, counts]) => ({ end, count: counts.get(endKey(id, recipient)) ?? 0 }))
-          .filter(({ count }) => count > 0);
-        for (const { end, count } of ends) {
-          if (end === 'remote') this.repeated += count - 1;
-          else if (count > 1) problems.push(`${id} for ${recipient} is ${count} times in: ${end}`);
-        }
-        if (ends.length > 1)
-          problems.push(`${id} for ${recipient} has ended in ${ends.map(({ end }) => end).join(' and ')}`);
-        if (ends.length === 0 && record.fate === 'acknowledged')
-          problems.push(`${id} for ${recipient} has ended nowhere`);
-        if (ends.length > 0 && record.fate === 'refused')
-          problems.push(`${id} for ${recipient} was refused, and is in: ${ends[0]!.end}`);
+    const due = new Set<string>();
+    for (const [id, { places, record }] of this.#sent) {
+      const keys = places.map((place) => `${id} for ${place}`);
+      const isThere = keys.some((key) => this.#found.has(key));
+      if (record.fate === 'open' && isThere) this.phantoms++;
+      for (const key of keys) {
+        due.add(key);
+        const ends = this.#found.get(key) ?? [];
+        if (ends.length > 0 && record.fate === 'refused') problems.push(`${key} was refused, and is in: ${ends[0]!}`);
+        if (ends.length > 1) problems.push(`${key} has ended in ${ends.join(' and ')}`);
+        if (ends.length === 0 && (record.fate === 'acknowledged' || isThere)) problems.push(`${key} has ended nowhere`);
       }
+    }
+    for (const [key, ends] of this.#found)
+      if (!due.has(key)) problems.push(`${key} is in ${ends.join(' and ')}, where it is not due`);
     return problems;
   }
 }

@@ -6,16 +6,21 @@
 //         seconds to its first answer
 // Never   repairs anything by hand, and never sends again what was not answered
 
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Switches } from '../../src/server/switches.ts';
 import { type Person, populate } from '../support/directory.ts';
 import { startWaypost, type Waypost } from '../support/server.ts';
-import { CLOSE, type SinkAnswer, type SinkScript, SmtpSink } from '../support/smtp-sink.ts';
+import { CLOSE, type SinkAnswer, type SinkScript, SmtpSink, TAKE_AND_CLOSE } from '../support/smtp-sink.ts';
 import { until } from '../support/until.ts';
-import { Ends, endKey } from './ends.ts';
+import { type End, Ends, type Taker } from './ends.ts';
+import { findEnds } from './found-ends.ts';
 import { Ledger, type Problems } from './ledger.ts';
-import { REFUSED, startLoad } from './load.ts';
-import { recognize, seeded } from './message.ts';
+import { startLoad } from './load.ts';
+import { seeded } from './message.ts';
 import { firstAnswer, illegalStates, readEntries, readMailbox, readQueue } from './read-back.ts';
+import { addWays, DOMAIN, LATER, MBOX, REFUSED, REMOTE, RUNS_AT_ONCE, WAYS } from './ways.ts';
 
 export const FIRST_ANSWER_MS = 5000;
 /** A cycle is no use without a load, and a machine with other work may need longer for it. */
@@ -30,8 +35,8 @@ const DRAIN_MS = 60_000;
 const UNDER_WAY_MAX = 20;
 /** The whole store is checked after each so many cycles, and at the end. */
 const CHECK_EVERY = 5;
-const DOMAIN = 'acme.example';
-const REMOTE = 'remote.example';
+/** New connections to the other host are refused for so long, in some of the cycles. */
+const REFUSED_MS = 150;
 
 export interface CrashOptions {
   /** Where the server keeps its data; the caller removes it. */
@@ -40,7 +45,7 @@ export interface CrashOptions {
   readonly seed: number;
   /** What the server does worse than the shipped one, so that the test must fail. */
   readonly switches?: Partial<Switches>;
-  /** Nothing for a remote host. */
+  /** Mailboxes alone: no way out. */
   readonly local?: boolean;
   /** How the power goes: prepares the environment, and takes from the directory what was never synced. */
   readonly power?: PowerLoss;
@@ -66,22 +71,33 @@ export interface Verdict {
   readonly acknowledged: { readonly messages: number; readonly deliveries: number; readonly entries: number };
   readonly problems: Problems;
   readonly phantoms: number;
-  readonly remote: { readonly sent: number; readonly repeated: number; readonly allowed: number };
+  /** Where recipients of what goes out have ended. */
+  readonly ends: Readonly<Record<End, number>>;
+  readonly repeats: Readonly<Record<Taker, Repeats>>;
   readonly refusals: Readonly<Record<string, number>>;
   readonly firstAnswerMs: { readonly median: number; readonly max: number };
   readonly sentences: readonly string[];
 }
 
+interface Repeats {
+  readonly found: number;
+  readonly allowed: number;
+}
+
 export async function runCrashTest(options: CrashOptions): Promise<Verdict> {
   const sink = await SmtpSink.start();
+  // Programs are somebody else, who may write here.
+  const folder = mkdtempSync(join(tmpdir(), 'waypost-crash-programs-'));
+  chmodSync(folder, 0o777);
   try {
-    return await cycles(options, sink);
+    return await cycles(options, sink, folder);
   } finally {
     await sink.close();
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function cycles(options: CrashOptions, sink: SmtpSink): Promise<Verdict> {
+async function cycles(options: CrashOptions, sink: SmtpSink, folder: string): Promise<Verdict> {
   const { data } = options;
   const random = seeded(options.seed);
   const say = options.say ?? (() => {});
@@ -91,6 +107,7 @@ async function cycles(options: CrashOptions, sink: SmtpSink): Promise<Verdict> {
   try {
     const names = (letter: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${letter}${i}`);
     const people = await populate(server, DOMAIN, [...names('r', 10), ...names('w', 2), ...names('s', 2)]);
+    if (!options.local) people.push(...(await addWays(server, folder)));
     const group = (letter: string): Person[] => people.filter(({ login }) => login.startsWith(letter));
     const run: Run = {
       server,
@@ -112,32 +129,41 @@ async function cycles(options: CrashOptions, sink: SmtpSink): Promise<Verdict> {
       readers: group('r'),
       writers: group('w'),
       submitters: options.local ? [] : group('s'),
-      remoteDomain: REMOTE,
+      ways: options.local ? [] : WAYS,
+      // What it syncs is not watched.
+      submitFolder: options.local || options.power !== undefined ? undefined : join(data, 'submit'),
     };
     await server.stop();
-    sink.script = failing(random);
+    const allowed = { remote: 0, program: 0 };
+    sink.script = failing(random, () => allowed.remote++);
     options.power?.begin();
     await restart(run, options);
-    let allowed = 0;
+    let before = 0;
+    const killed = (): void => {
+      allowed.remote += Math.min(UNDER_WAY_MAX, sink.connections - before);
+      allowed.program += RUNS_AT_ONCE;
+      before = sink.connections;
+      if (options.power === undefined) return;
+      options.power.cut();
+      letLockAge(data);
+    };
 
     for (let cycle = 1; cycle <= options.cycles; cycle++) {
-      const before = sink.connections;
       const load = startLoad(scene);
       const enough = run.ledger.acknowledged() + LOAD_MIN;
+      const refused = random() < 0.3 ? sink.refuse(REFUSED_MS) : undefined;
       await new Promise((wait) => setTimeout(wait, 150 + random() * 850));
       await until('something to lose', () => run.ledger.acknowledged() >= enough, LOAD_WAIT_MS);
       load.stop();
       await server.kill9();
       await load.ended;
+      await refused;
       for (const [text, count] of load.refusals) run.refusals.set(text, (run.refusals.get(text) ?? 0) + count);
-      allowed += Math.min(UNDER_WAY_MAX, sink.connections - before);
-      options.power?.cut();
+      killed();
       // One kill in four meets the next start, which has the most to put right.
       if (random() < 0.25) {
-        const ended = sink.connections;
         await server.interruptedStart(random() * 600);
-        allowed += Math.min(UNDER_WAY_MAX, sink.connections - ended);
-        options.power?.cut();
+        killed();
       }
       await restart(run, options);
       await compare(run);
@@ -151,11 +177,11 @@ async function cycles(options: CrashOptions, sink: SmtpSink): Promise<Verdict> {
     }
     sink.script = REFUSING;
     // What is lost will not come: there is nothing to wait for.
-    if (total(run.ledger.problems) === 0) await drain(run, sink);
+    if (total(run.ledger.problems) === 0) await drain(run, scene.submitFolder);
     const mailboxes = await compare(run, true);
     await checkStates(run);
-    run.ledger.checkRemote(countRemote(sink));
-    await checkEnds(run, sink, mailboxes);
+    await findEnds(run.ledger, run.ends, { server, sink, mailboxes, programLog: join(folder, 'log') });
+    for (const sentence of run.ends.check()) run.ledger.problem('ends', sentence);
     await server.stop();
     return verdict(options.seed, run, allowed);
   } finally {
@@ -186,6 +212,12 @@ async function restart(run: Run, options: CrashOptions): Promise<void> {
   run.firstAnswerMs.push(Math.round(performance.now() - began));
 }
 
+/** A lock that a power cut has left may not say whose it was: it holds for five minutes, which nobody waits for here. */
+function letLockAge(data: string): void {
+  const lock = join(data, 'files', DOMAIN, `${MBOX}.lock`);
+  if (existsSync(lock)) utimesSync(lock, 0, 0);
+}
+
 /** Everything the server has against everything it said; `whole` reads all octets again. */
 async function compare(run: Run, whole = false): Promise<Mailboxes> {
   const mailboxes = new Map<string, Awaited<ReturnType<typeof readMailbox>>>();
@@ -205,78 +237,65 @@ async function compare(run: Run, whole = false): Promise<Mailboxes> {
 
 type Mailboxes = ReadonlyMap<string, Awaited<ReturnType<typeof readMailbox>>>;
 
-/** A host that fails in each phase now and then, and refuses some recipients for good. */
-function failing(random: () => number): SinkScript {
-  const sometimes = (answer: SinkAnswer) => (): SinkAnswer | undefined => (random() < 0.03 ? answer : undefined);
-  const later = '451 4.3.0 not now';
+/**
+ * A host that fails in each phase now and then: it is gone without a word, says later, has taken a message and does not say so, which `taken` is
+ * told. Some senders, recipients and messages it never takes: always the same, for what it has taken once it may not refuse later.
+ */
+function failing(random: () => number, taken: () => void): SinkScript {
+  const sometimes = (...answers: readonly SinkAnswer[]): SinkAnswer | undefined =>
+    random() < 0.04 ? answers[Math.floor(random() * answers.length)] : undefined;
   return {
-    greeting: sometimes('421 4.3.2 busy'),
-    ehlo: sometimes(CLOSE),
-    mail: sometimes(later),
-    rcpt: (address) => (address.startsWith(REFUSED) ? REFUSES : sometimes(later)()),
-    data: sometimes(CLOSE),
-    // Kept only when the reply says so.
-    dot: () => sometimes(later)() ?? sometimes(CLOSE)(),
+    greeting: () => sometimes('421 4.3.2 busy', CLOSE),
+    ehlo: () => sometimes('421 4.3.2 busy', CLOSE),
+    mail: (line) => (isOneIn(23, /carol-m(\d+)@/.exec(line)) ? NEVER : sometimes(NOT_NOW, CLOSE)),
+    rcpt: (address) => REFUSING.rcpt(address) ?? sometimes(NOT_NOW, CLOSE),
+    data: () => sometimes(NOT_NOW, CLOSE),
+    dot(data) {
+      // Nobody is told of an answer or a report that is refused for good.
+      if (isOneIn(29, /^X-Crash-Id: m(\d+)/m.exec(head(data)))) return NEVER;
+      const answer = sometimes(NOT_NOW, CLOSE, TAKE_AND_CLOSE);
+      if (answer === TAKE_AND_CLOSE) taken();
+      return answer;
+    },
   };
 }
 
-const REFUSES = '550 5.1.1 no such user';
-const REFUSING: SinkScript = { rcpt: (address) => (address.startsWith(REFUSED) ? REFUSES : '250 2.1.5 ok') };
-
-/** Each accepted recipient of a submitted message, in exactly one place. */
-async function checkEnds({ server, ledger, ends }: Run, sink: SmtpSink, mailboxes: Mailboxes): Promise<void> {
-  const remote = new Map<string, number>();
-  const inMailbox = new Map<string, number>();
-  const inReport = new Map<string, number>();
-  const inQueue = new Map<string, number>();
-  const add = (counts: Map<string, number>, id: string | undefined, recipient: string): void => {
-    if (id !== undefined) counts.set(endKey(id, recipient), (counts.get(endKey(id, recipient)) ?? 0) + 1);
-  };
-  for (const { data, recipients } of sink.messages) {
-    const id = recognize(Buffer.from(data, 'latin1'))?.id;
-    for (const recipient of recipients) add(remote, id, recipient);
-  }
-  for (const [login, found] of mailboxes)
-    for (const { id, report } of found) {
-      if (report === undefined) add(inMailbox, id, login);
-      else for (const recipient of report) add(inReport, id, recipient);
-    }
-  for (const recipient of await readQueue(server)) add(inQueue, /^(?:no-)?(m\d+)@/.exec(recipient)?.[1], recipient);
-  const found = { mailbox: inMailbox, remote, queue: inQueue, report: inReport };
-  for (const sentence of ends.check(found)) ledger.problem('ends', sentence);
-}
+const head = (data: string): string => data.slice(0, data.indexOf('\r\n\r\n'));
+const isOneIn = (count: number, found: RegExpExecArray | null): boolean =>
+  found !== null && Number(found[1]) % count === 0;
+const NOT_NOW = '451 4.3.0 not now';
+const NEVER = '550 5.7.1 not this';
+const REFUSING = {
+  rcpt(address: string): SinkAnswer | undefined {
+    if (address.startsWith(REFUSED)) return '550 5.1.1 no such user';
+    return address.startsWith(LATER) ? NOT_NOW : undefined;
+  },
+} satisfies SinkScript;
 
 async function checkStates({ server, ledger }: Run): Promise<void> {
   for (const sentence of await illegalStates(server)) ledger.problem('states', sentence);
 }
 
-function countRemote(sink: SmtpSink): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { data } of sink.messages) {
-    const id = recognize(Buffer.from(data, 'latin1'))?.id ?? 'a message without an id';
-    counts.set(id, (counts.get(id) ?? 0) + 1);
-  }
-  return counts;
+/** Until nothing moves: what stays in the queue is held, or not taken now. */
+async function drain({ server }: Run, submitFolder: string | undefined): Promise<void> {
+  const stays = (recipient: string): boolean => recipient.startsWith('held+') || recipient.startsWith(LATER);
+  const isOver = async (): Promise<boolean> =>
+    (submitFolder === undefined || readdirSync(submitFolder).every((name) => name === 'bad')) &&
+    (await readQueue(server)).every(stays);
+  // The ledger says what has not moved.
+  await until('an end of all that moves', isOver, DRAIN_MS).catch(() => {});
 }
 
-async function drain({ ledger, server }: Run, sink: SmtpSink): Promise<void> {
-  const deadline = performance.now() + DRAIN_MS;
-  const remote = [...ledger.messages.values()].filter(({ kind, fate }) => kind === 'remote' && fate === 'acknowledged');
-  for (;;) {
-    const counts = countRemote(sink);
-    const isDone = remote.every(({ id }) => counts.has(id)) && (await readQueue(server)).length === 0;
-    if (isDone || performance.now() > deadline) return;
-    await new Promise((wait) => setTimeout(wait, 200));
-  }
-}
-
-function verdict(seed: number, run: Run, allowed: number): Verdict {
-  const { ledger } = run;
+function verdict(seed: number, run: Run, allowed: Readonly<Record<Taker, number>>): Verdict {
+  const { ledger, ends } = run;
   const times = run.firstAnswerMs.toSorted((a, b) => a - b);
   const records = [...ledger.messages.values()].filter(({ fate }) => fate === 'acknowledged');
-  const remote = records.filter(({ kind }) => kind === 'remote').length;
   const max = times.at(-1) ?? 0;
-  const kept = total(ledger.problems) === 0 && ledger.remoteRepeated <= allowed;
+  const repeats = {
+    remote: { found: ends.repeated.remote, allowed: allowed.remote },
+    program: { found: ends.repeated.program, allowed: allowed.program },
+  };
+  const kept = total(ledger.problems) === 0 && Object.values(repeats).every((each) => each.found <= each.allowed);
   return {
     kept,
     ok: kept && max < FIRST_ANSWER_MS,
@@ -288,8 +307,9 @@ function verdict(seed: number, run: Run, allowed: number): Verdict {
       entries: [...ledger.entries.values()].filter((fate) => fate === 'acknowledged').length,
     },
     problems: ledger.problems,
-    phantoms: ledger.phantoms,
-    remote: { sent: remote, repeated: ledger.remoteRepeated, allowed },
+    phantoms: ledger.phantoms + ends.phantoms,
+    ends: ends.counts,
+    repeats,
     refusals: Object.fromEntries(run.refusals),
     firstAnswerMs: { median: times[Math.floor(times.length / 2)] ?? 0, max },
     sentences: ledger.sentences,

@@ -12,11 +12,12 @@ export type Fate = 'open' | 'acknowledged' | 'refused';
 
 export interface MessageRecord {
   readonly id: string;
-  /** Logins; for a remote message the addresses at the sink. */
+  /** Logins; of what goes out the places where it is due (ends.ts). */
   readonly recipients: readonly string[];
-  readonly sha: string;
-  /** `append` gives flags and a UID. */
-  readonly kind: 'deliver' | 'append' | 'remote';
+  /** Undefined: what arrives is not what was sent. */
+  readonly sha: string | undefined;
+  /** `append` gives flags and a UID; where `out` ends, ends.ts judges. */
+  readonly kind: 'deliver' | 'append' | 'out';
   fate: Fate;
   uid: number | undefined;
   /** Flags that an answer said are set or not; `open` when the connection broke first. */
@@ -69,16 +70,20 @@ export class Ledger {
   readonly sentences: string[] = [];
   /** Never acknowledged and there all the same, once: legal, and worth knowing. */
   phantoms = 0;
-  remoteRepeated = 0;
   /** mailbox -> UID -> id, as found so far. */
   readonly #known = new Map<string, Map<number, string>>();
 
-  open(kind: MessageRecord['kind'], id: string, recipients: readonly string[], message: Uint8Array): MessageRecord {
+  open(
+    kind: MessageRecord['kind'],
+    id: string,
+    recipients: readonly string[],
+    message: Uint8Array | undefined,
+  ): MessageRecord {
     const record: MessageRecord = {
       id,
       kind,
       recipients,
-      sha: sha(message),
+      sha: message === undefined ? undefined : sha(message),
       fate: 'open',
       uid: undefined,
       flags: new Map(),
@@ -114,7 +119,7 @@ export class Ledger {
       this.#known.set(login, new Map(found.map(({ uid, id }) => [uid, id ?? ''])));
     }
     for (const record of this.messages.values())
-      if (record.kind !== 'remote') this.#checkPlaces(record, places.get(record.id) ?? []);
+      if (record.kind !== 'out') this.#checkPlaces(record, places.get(record.id) ?? []);
   }
 
   #checkFound(login: string, message: FoundMessage, known: ReadonlyMap<number, string>): void {
@@ -129,7 +134,7 @@ export class Ledger {
         this.problem('alien', `UID ${message.uid} of ${login} was never sent (${id || 'no id'})`);
       return;
     }
-    if (message.sha !== undefined && message.sha !== record.sha)
+    if (message.sha !== undefined && record.sha !== undefined && message.sha !== record.sha)
       this.problem('corrupt', `${record.id} in ${login} is not what was sent`);
     if (record.kind !== 'append') return;
     if (record.uid !== undefined && record.uid !== message.uid)
@@ -178,20 +183,6 @@ export class Ledger {
         this.entries.set(dn, 'refused');
       } else if (fate === 'refused' && found.has(dn)) this.problem('alien', `entry ${dn} was refused`);
     }
-  }
-
-  /** What the remote host has, by id, after everything has had time to leave. */
-  checkRemote(counts: ReadonlyMap<string, number>): void {
-    for (const record of this.messages.values()) {
-      if (record.kind !== 'remote') continue;
-      const count = counts.get(record.id) ?? 0;
-      if (record.fate === 'acknowledged' && count === 0) this.problem('lost', `remote message ${record.id}`);
-      if (record.fate === 'refused' && count > 0) this.problem('alien', `remote message ${record.id} was refused`);
-      if (record.fate === 'open' && count > 0) this.phantoms++;
-      if (count > 1) this.remoteRepeated += count - 1;
-    }
-    for (const id of counts.keys())
-      if (!this.messages.has(id)) this.problem('alien', `the remote host has ${id}, which was never sent`);
   }
 }
 

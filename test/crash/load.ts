@@ -6,6 +6,8 @@
 //
 // Answers that were on their way when the server died are read to the end: what it said, it must have meant.
 
+import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Client } from 'ldapts';
 import { ImapClient, ImapRefusal } from '../../src/demo/clients/imap-client.ts';
 import { SmtpClient, SmtpRefusal } from '../../src/demo/clients/smtp-client.ts';
@@ -14,6 +16,7 @@ import type { Waypost } from '../support/server.ts';
 import type { Ends } from './ends.ts';
 import type { Ledger, MessageRecord } from './ledger.ts';
 import { makeMessage } from './message.ts';
+import { LATER, REFUSED, REMOTE, senderOf, type Way } from './ways.ts';
 
 export interface Scene {
   readonly server: Waypost;
@@ -27,7 +30,10 @@ export interface Scene {
   readonly writers: readonly Person[];
   /** Who sends to the remote host. */
   readonly submitters: readonly Person[];
-  readonly remoteDomain: string;
+  /** All ways out that entries name, for senders elsewhere. */
+  readonly ways: readonly Way[];
+  /** Where programs of this machine hand in their mail; undefined: none does. */
+  readonly submitFolder: string | undefined;
 }
 
 export interface Load {
@@ -48,6 +54,8 @@ export function startLoad(scene: Scene): Load {
     ...[1, 1, 1, 1, 2, 7].map((recipients) => deliveries(state, recipients)),
     ...scene.writers.map((person) => mailboxChanges(state, person)),
     ...scene.submitters.map((person) => submissions(state, person)),
+    ...(scene.ways.length > 0 ? [waysOut(state), waysOut(state)] : []),
+    ...(scene.submitFolder === undefined ? [] : [handIns(state, scene.submitFolder)]),
     additions(state),
   ];
   return {
@@ -99,8 +107,8 @@ function refusal(state: State, text: string): void {
 }
 
 /** Now and then a breath, so that batches of one and batches of many both happen. */
-async function breath({ scene }: State): Promise<void> {
-  const ms = scene.random() < 0.3 ? 0 : scene.random() * 12;
+async function breath({ scene }: State, longest = 12): Promise<void> {
+  const ms = scene.random() < 0.3 ? 0 : scene.random() * longest;
   await new Promise((wait) => setTimeout(wait, ms));
 }
 
@@ -121,21 +129,19 @@ function deliveries(state: State, recipients: number): Promise<void> {
   });
 }
 
-/** To a host that takes it, to one that it refuses, and to somebody here: three ends of one message. */
+/** To a host that takes it, to one that it refuses, to one that it does not take now, and to somebody here: ends of one message. */
 function submissions(state: State, person: Person): Promise<void> {
-  const { server, ledger, ends, random, remoteDomain, readers } = state.scene;
+  const { server, ledger, ends, random, readers } = state.scene;
   return client(state, async () => {
     const smtp = await SmtpClient.open(server.listeners.submission, person);
     while (!state.stopping) {
       const id = next();
       const message = makeMessage(id, random);
-      const taken = `${id}@${remoteDomain}`;
-      const others =
-        random() < 0.3
-          ? [`${REFUSED}${id}@${remoteDomain}`, readers[Math.floor(random() * readers.length)]!.login]
-          : [];
-      const recipients = [taken, ...others];
-      const record = ledger.open('remote', id, [taken], message);
+      const recipients = [`${id}@${REMOTE}`];
+      if (random() < 0.3)
+        recipients.push(`${REFUSED}${id}@${REMOTE}`, readers[Math.floor(random() * readers.length)]!.login);
+      if (random() < 0.03) recipients.push(`${LATER}${id}@${REMOTE}`);
+      const record = ledger.open('out', id, recipients, message);
       ends.open(id, recipients, record);
       await answered(state, record, smtp.send(person.login, recipients, message));
       await breath(state);
@@ -144,8 +150,52 @@ function submissions(state: State, person: Person): Promise<void> {
   });
 }
 
-/** Addresses that begin so the other host refuses, for good. */
-export const REFUSED = 'no-';
+/** By each way that entries name, from senders elsewhere. */
+function waysOut(state: State): Promise<void> {
+  const { server, ledger, ends, random, ways } = state.scene;
+  return client(state, async () => {
+    const smtp = await SmtpClient.open(server.listeners.smtp);
+    const send = async (to: string, sender: string, { places, isChanged, id }: Sending): Promise<void> => {
+      const message = makeMessage(id, random, to);
+      const record = ledger.open('out', id, places, isChanged === true ? undefined : message);
+      ends.open(id, places, record);
+      await answered(state, record, smtp.send(sender, [to], message));
+      await breath(state, 40);
+    };
+    while (!state.stopping) {
+      const id = next();
+      const way = ways[Math.floor(random() * ways.length)]!;
+      await send(way.to(id), senderOf(id), { id, places: way.places(id), isChanged: way.isChanged });
+      if (way.again !== undefined) await send(way.to(id), senderOf(id), { id: next(), places: way.again });
+    }
+    smtp.destroy();
+  });
+}
+
+interface Sending {
+  readonly id: string;
+  readonly places: readonly string[];
+  readonly isChanged?: boolean | undefined;
+}
+
+/** As `waypost sendmail` does it: from the new name on the file is the server's, whether it runs or not. */
+function handIns(state: State, folder: string): Promise<void> {
+  const { ledger, ends, random, readers } = state.scene;
+  return client(state, async () => {
+    while (!state.stopping) {
+      const id = next();
+      const message = makeMessage(id, random);
+      const places = [`${id}@${REMOTE}`, readers[Math.floor(random() * readers.length)]!.login];
+      const record = ledger.open('out', id, places, message);
+      ends.open(id, places, record);
+      const lines = [`MAIL FROM:<${senderOf(id)}>`, ...places.map((place) => `RCPT TO:<${place}>`), '\x01\x01', ''];
+      writeFileSync(join(folder, `.${id}`), Buffer.concat([Buffer.from(lines.join('\r\n')), message]));
+      renameSync(join(folder, `.${id}`), join(folder, id));
+      record.fate = 'acknowledged';
+      await breath(state, 80);
+    }
+  });
+}
 
 const FLAGS = ['\\Flagged', '\\Seen', 'crashed'];
 

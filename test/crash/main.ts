@@ -3,7 +3,7 @@
 //   npm run crash -- --cycles 200            kill -9 only
 //   npm run crash -- --power --cycles 20     each kill also drops what was never synced
 //   --seed N            the same sizes, pauses and moments (not the same interleaving)
-//   --local             without deliveries to a remote host
+//   --local             mailboxes alone, without all ways out
 //   --early             the server acknowledges before it commits: must fail
 //   --unsynced          the server runs with synchronous=OFF: with --power it must fail
 //   --json              the verdict as one JSON object, alone on standard output
@@ -66,14 +66,17 @@ try {
 }
 
 function print(verdict: Verdict): void {
-  const { acknowledged, problems, remote, firstAnswerMs } = verdict;
+  const { acknowledged, problems, ends, repeats, firstAnswerMs } = verdict;
   console.log(`cycles             ${verdict.cycles} (seed ${verdict.seed})`);
   console.log(
     `acknowledged       ${acknowledged.messages} messages, ${acknowledged.deliveries} deliveries, ${acknowledged.entries} entries`,
   );
   for (const [kind, count] of Object.entries(problems)) console.log(`${kind.padEnd(18)} ${count}`);
   console.log(`unanswered, kept   ${verdict.phantoms} (legal)`);
-  console.log(`remote deliveries  ${remote.sent}, repeated ${remote.repeated} (at most ${remote.allowed} may be)`);
+  const ended = Object.entries(ends).map(([end, count]) => `${end} ${count}`);
+  console.log(`ends               ${ended.join(', ')}`);
+  for (const [what, { found, allowed }] of Object.entries(repeats))
+    console.log(`repeated           ${what} ${found} (at most ${allowed} may be)`);
   console.log(
     `first answer       ${firstAnswerMs.median} ms median, ${firstAnswerMs.max} ms at most (bar ${FIRST_ANSWER_MS} ms)`,
   );

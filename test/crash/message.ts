@@ -5,12 +5,13 @@
 export const ID_FIELD = 'X-Crash-Id';
 
 /** Small mostly; one in fifty is too large for a shared segment's buffer. */
-export function makeMessage(id: string, random: () => number): Buffer {
+export function makeMessage(id: string, random: () => number, to = 'undisclosed'): Buffer {
   const chance = random();
   const size = chance < 0.02 ? 1_200_000 : chance < 0.2 ? 20_000 : 200 + Math.floor(random() * 3000);
   const line = `${id} the quick brown fox jumps over the lazy dog 0123456789\r\n`;
   const body = line.repeat(Math.ceil(size / line.length));
-  return Buffer.from(`${ID_FIELD}: ${id}\r\nFrom: sender@load.example\r\nSubject: crash test\r\n\r\n${body}`, 'latin1');
+  const header = [`${ID_FIELD}: ${id}`, 'From: sender@load.example', `To: ${to}`, `Message-ID: <${id}@load.example>`];
+  return Buffer.from(`${header.join('\r\n')}\r\nSubject: crash test\r\n\r\n${body}`, 'latin1');
 }
 
 /** The id, and the octets from its field on: what stands before are trace fields of the way. */

@@ -28,7 +28,7 @@ export async function readMailbox(server: Waypost, person: Person, bodiesFrom: n
         if (uid === undefined) continue;
         const flags = /FLAGS \(([^)]*)\)/.exec(text)?.[1]?.split(' ') ?? [];
         const known = literals[0] === undefined ? undefined : recognize(literals[0]);
-        const report = literals[0] === undefined ? undefined : reportIn(literals[0]);
+        const report = literals[0] === undefined ? undefined : reportIn(literals[0].toString('latin1'));
         const hash = section === '' && known !== undefined ? sha(known.sent) : undefined;
         found.push({ uid: Number(uid), id: known?.id, flags, sha: report === undefined ? hash : undefined, report });
       }
@@ -45,8 +45,7 @@ export async function readMailbox(server: Waypost, person: Person, bodiesFrom: n
 }
 
 /** Of a report of ours: the recipients that it is about. */
-function reportIn(octets: Buffer): readonly string[] | undefined {
-  const text = octets.toString('latin1');
+export function reportIn(text: string): readonly string[] | undefined {
   if (!text.slice(0, text.indexOf('\r\n\r\n')).includes('multipart/report')) return undefined;
   return [...text.matchAll(/^Final-Recipient: rfc822; (.*)\r$/gm)].map(([, address]) => address!);
 }

@@ -2,15 +2,19 @@
 //
 // In      a script: for each step a reply, silence, or a close; any of them may depend on the address
 // Out     what was said to it, command by command; the messages that it took, with their bytes as they were sent
-// Never   resends or judges; a message is kept only when the reply to its final dot began with 2
+// Never   resends or judges; a message is kept only when the reply to its final dot began with 2, or the script says so
 
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 
-/** A reply without its last CRLF; `close`: the connection ends without a word; `silence`: nothing is said. */
-export type SinkAnswer = string | { readonly close: true } | { readonly silence: true };
+/**
+ * A reply without its last CRLF; `close`: the connection ends without a word, and `taken` says that what was sent counts as taken;
+ * `silence`: nothing is said.
+ */
+export type SinkAnswer = string | { readonly close: true; readonly taken?: true } | { readonly silence: true };
 export const CLOSE: SinkAnswer = { close: true };
+export const TAKE_AND_CLOSE: SinkAnswer = { close: true, taken: true };
 export const SILENCE: SinkAnswer = { silence: true };
 
 /** A function that says nothing leaves the usual answer. */
@@ -61,7 +65,7 @@ interface Transaction {
 }
 
 export class SmtpSink {
-  readonly #server: Server;
+  #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly host: string;
   script: SinkScript;
@@ -80,7 +84,11 @@ export class SmtpSink {
     this.#server = server;
     this.host = host;
     this.script = script;
-    server.on('connection', (socket) => this.#serve(socket));
+    this.#accept();
+  }
+
+  #accept(): void {
+    this.#server.on('connection', (socket) => this.#serve(socket));
   }
 
   static async start(script: SinkScript = {}, host = '127.0.0.2', port = 0): Promise<SmtpSink> {
@@ -103,6 +111,17 @@ export class SmtpSink {
   /** Connections that are open now. */
   get open(): number {
     return this.#sockets.size;
+  }
+
+  /** New connections are refused for a while; those that are open stay. */
+  async refuse(ms: number): Promise<void> {
+    const { port } = this;
+    this.#server.close();
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    this.#server = createServer({ noDelay: true });
+    this.#accept();
+    this.#server.listen(port, this.host);
+    await once(this.#server, 'listening');
   }
 
   async close(): Promise<void> {
@@ -129,7 +148,8 @@ export class SmtpSink {
       const chosen = (typeof answer === 'function' ? answer(argument) : answer) ?? otherwise;
       if (typeof chosen === 'string') stream.write(`${chosen}\r\n`, 'latin1');
       else if ('close' in chosen) socket.destroy();
-      return typeof chosen === 'string' ? chosen : '';
+      if (typeof chosen === 'string') return chosen;
+      return 'taken' in chosen ? '2' : '';
     };
     /** Lines of a login that are still to come. */
     let ofLogin = 0;

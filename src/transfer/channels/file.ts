@@ -148,7 +148,12 @@ export class FileChannel implements Channel {
     try {
       const before = row!.intent === undefined ? undefined : placeOf(row!.intent);
       const found = before === undefined ? 'other' : await foundAt(file, before, text());
-      if (found === 'whole') return DELIVERED;
+      if (found === 'whole') {
+        // What is to be read need not be on the disk: it may have been on its way there when that run ended.
+        await file.sync();
+        await directory.sync();
+        return DELIVERED;
+      }
       if (found === 'torn') await cutAt(file, before!);
       await this.#torn.cutOthers(file, delivery.destination, row!.id);
       const place = await planPlace(file);

@@ -6,6 +6,7 @@
 
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY;
 
@@ -16,8 +17,19 @@ export function pathIn(directory: Pick<FileHandle, 'fd'>, name: string): string 
 
 /** The folder itself may be a link, or below one: an administrator has named it. */
 export async function openFolder(path: string): Promise<FileHandle> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (first !== undefined)
+    for (let made = path; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made));
   return open(path, DIRECTORY);
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, DIRECTORY);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
 }
 
 /** Closes `from`, whatever happens. */
