@@ -5,7 +5,6 @@
 
 import { asciiLower } from '../../base/characters.ts';
 import { type Entry, textValue } from '../../directory/entry.ts';
-import { nameOf } from '../rows.ts';
 import { autoreplyTarget } from '../targets.ts';
 import type { CompileOption, PlanOption } from './option.ts';
 
@@ -15,8 +14,7 @@ export const compileAutoreply: CompileOption = (entry, problems) => {
   return undefined;
 };
 
-export const planAutoreply: PlanOption = ({ row, address, target }) => {
-  const by = nameOf(row);
+export const planAutoreply: PlanOption = ({ row, name: by, address, target }) => {
   if (row.kind !== 'user' || by === undefined) return;
   const { entry, account, isSuspended } = row;
   target(autoreplyTarget(address, { entry, account, by, ...(isSuspended ? { heldBy: 'suspended' } : {}) }));

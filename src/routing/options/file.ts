@@ -44,8 +44,8 @@ function nameOf(value: string): string | undefined {
   return parts.some((part) => part.endsWith(LOCK)) ? undefined : name;
 }
 
-export const planFile: PlanOption = ({ row, route, address, target }) => {
+export const planFile: PlanOption = ({ row, domain, address, target }) => {
   if (row.file === undefined) return;
-  const own = { domain: ownDomain(row, route), reportTo: reportsTo(row, address) };
+  const own = { domain: ownDomain(row, domain), reportTo: reportsTo(row, address) };
   target(fileTarget(address, { ...own, file: row.file }));
 };

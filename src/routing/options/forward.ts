@@ -5,12 +5,10 @@
 // Of who is suspended nothing goes on: it is held, whoever it would reach
 
 import { tryParseAddress } from '../../message/address.ts';
-import { nameOf } from '../rows.ts';
 import { forwardTarget } from '../targets.ts';
 import type { PlanOption } from './option.ts';
 
-export const planForward: PlanOption = ({ row, target, follow }) => {
-  const by = nameOf(row);
+export const planForward: PlanOption = ({ row, name: by, target, follow }) => {
   if (by === undefined) return;
   const isSuspended = row.kind === 'user' && row.isSuspended === true;
   for (const to of row.forward ?? []) {

@@ -6,5 +6,5 @@ import type { PlanOption } from './option.ts';
 
 export const planMailbox: PlanOption = ({ row, address, route, request, target }) => {
   if (row.kind !== 'user') return;
-  target(mailboxTarget(address, row.account, quotaFor(row, route, request)));
+  target(mailboxTarget(address, row.account, route && quotaFor(row, route, request)));
 };

@@ -14,8 +14,12 @@ import type { Target } from '../targets.ts';
 export interface Planning {
   readonly row: RecipientRow;
   readonly address: Address;
-  /** Of the domain in which the row claims the address. */
-  readonly route: RouteRow;
+  /** Of the domain in which the row claims the address; the site postmaster is in none. */
+  readonly route: RouteRow | undefined;
+  /** It, or this host: whose files and programs are the entry's, where its addresses say nothing. */
+  readonly domain: string;
+  /** An address of the entry that every host can read. */
+  readonly name: string | undefined;
   readonly request: RouteRequest;
   /** By addressKey; undefined: not loaded, and asked for. */
   alias(key: string): RecipientRow | null | undefined;

@@ -25,7 +25,7 @@ export const compileProgramOption: CompileOption = (entry, problems) => {
   return undefined;
 };
 
-export const planProgram: PlanOption = ({ row, route, address, target }) => {
-  const shared = { uuid: row.uuid, domain: ownDomain(row, route), reportTo: reportsTo(row, address) };
+export const planProgram: PlanOption = ({ row, domain, address, target }) => {
+  const shared = { uuid: row.uuid, domain: ownDomain(row, domain), reportTo: reportsTo(row, address) };
   for (const program of row.programs ?? []) target(programTarget(address, { ...shared, program }));
 };

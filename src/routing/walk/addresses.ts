@@ -37,7 +37,7 @@ export class Addresses {
 
   /** Undefined: what it leads to has already been added, or is yet to be asked. */
   address(address: Address, depth: number): Reply | undefined {
-    if (address.domain === '') return this.#withoutDomain(address);
+    if (address.domain === '') return this.#withoutDomain(address, depth);
     if (this.#walk.explain) this.#walk.step('address', `local part ${address.localPart}, domain ${address.domain}`);
     if (depth > STEPS_AWAY_MAX) {
       if (this.#walk.explain) this.#walk.step('loop', `more than ${STEPS_AWAY_MAX} addresses one behind the other`);
@@ -61,10 +61,10 @@ export class Addresses {
     return address === undefined ? replies.badAddress : this.address(address, depth);
   }
 
-  #withoutDomain(address: Address): Reply | undefined {
+  #withoutDomain(address: Address, depth: number): Reply | undefined {
     if (this.#walk.explain) this.#walk.step('address', `${formatAddress(address)}, without a domain`);
     return asciiLower(address.localPart) === SITE_POSTMASTER
-      ? this.#recipients.sitePostmaster(address)
+      ? this.#recipients.sitePostmaster(address, depth)
       : replies.badAddress;
   }
 
@@ -72,7 +72,10 @@ export class Addresses {
     if (this.#walk.isOurs(address.domain)) {
       if (this.#walk.explain)
         this.#walk.step('routing table', `${address.domain} is a name of this host, not a mail domain`);
-      return isRole(address) ? this.#recipients.sitePostmaster(address) : replies.noSuchUser;
+      if (isRole(address)) return this.#recipients.sitePostmaster(address, depth);
+      // As which the site postmaster sends mail on.
+      const meaning = mayBeToken(address.localPart) ? this.#walk.tokenMeaning(address) : undefined;
+      return meaning === undefined ? replies.noSuchUser : this.#signed(address, meaning, depth);
     }
     if (this.#walk.explain)
       this.#walk.step(
@@ -162,7 +165,7 @@ export class Addresses {
   #unclaimed(address: Address, route: RouteRow, depth: number): Reply | undefined {
     if (this.#walk.explain) this.#walk.step('alias table', `no entry claims ${formatAddress(address)}`);
     // Accepted whatever the domain's status, so that problems can be reported. RFC 5321 §4.5.1
-    if (isRole(address)) return this.#recipients.sitePostmaster(address);
+    if (isRole(address)) return this.#recipients.sitePostmaster(address, depth);
     const stop = stopOf(this.#walk, route);
     if (stop !== undefined && stop.waitsFor === undefined) return stop.reply;
     const canonical = this.#canonical(address, route);

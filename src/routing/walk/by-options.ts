@@ -12,7 +12,7 @@ import { USUAL_OPTION } from '../compile-options.ts';
 import type { ListPart } from '../list-members.ts';
 import { optionsThatAct } from '../options/options.ts';
 import { replies } from '../replies.ts';
-import type { OptionName, RecipientRow, RouteRow } from '../rows.ts';
+import { nameOf, type OptionName, type RecipientRow, type RouteRow, SITE_POSTMASTER } from '../rows.ts';
 import type { Target } from '../targets.ts';
 import { targetOfList } from './lists.ts';
 import { stopped } from './stop.ts';
@@ -20,7 +20,8 @@ import type { Onward, Walk } from './walk.ts';
 
 export interface Optional {
   readonly row: RecipientRow;
-  readonly route: RouteRow;
+  /** The site postmaster is in no domain. */
+  readonly route: RouteRow | undefined;
   readonly address: Address;
   readonly depth: number;
   /** Of a list. */
@@ -50,6 +51,8 @@ export function byOptions(
     optionsThatAct[option]?.plan({
       row,
       route,
+      domain: route?.domain ?? walk.hostname,
+      name: route === undefined ? `${SITE_POSTMASTER}@${walk.hostname}` : nameOf(row),
       address,
       request: walk.request,
       alias: (key) => walk.alias(key),

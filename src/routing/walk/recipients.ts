@@ -51,7 +51,7 @@ export class Recipients {
     return row.kind === 'user' ? this.#user(row, address, route) : this.#lists.group(row, part, address, depth);
   }
 
-  sitePostmaster(address: Address): Reply | undefined {
+  sitePostmaster(address: Address, depth: number): Reply | undefined {
     const row = this.#walk.alias(SITE_POSTMASTER);
     if (row === undefined) return undefined;
     if (row === null || row.kind !== 'user') {
@@ -60,9 +60,21 @@ export class Recipients {
     }
     if (this.#walk.explain) this.#walk.step('postmaster', `site postmaster, ${row.dn}`);
     const { mailHost } = row;
-    if (mailHost === undefined || this.#walk.isOurs(mailHost)) return this.#user(row, address);
+    if (mailHost === undefined || this.#walk.isOurs(mailHost)) return this.#always(row, address, depth);
     // `<postmaster>` is valid at any host, and the address asked for may be one that only this host has. RFC 5321 §4.5.1
     return this.#toMailHost(row, mailHost, address.domain === '' ? address : addressOfKey(SITE_POSTMASTER));
+  }
+
+  /**
+   * Somebody reads it, whatever the options are. What has no sender is a report as a rule: if it failed on its way by another
+   * option, there would be nobody left to be told but the site postmaster. RFC 5321 §4.5.1
+   */
+  #always(row: UserRow, address: Address, depth: number): Reply | undefined {
+    const { sender } = this.#walk.request;
+    if (row.options === undefined || sender === undefined) return this.#user(row, address);
+    const { reached } = this.#walk;
+    const reply = byOptions(this.#walk, this.#onward, { row, route: undefined, address, depth, part: 'members' });
+    return this.#walk.reached > reached || this.#walk.asked() > 0 ? reply : this.#user(row, address);
   }
 
   #toMailHost({ dn, routingAddress }: RecipientRow, mailHost: string, address: Address): Reply | undefined {

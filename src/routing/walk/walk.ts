@@ -54,6 +54,8 @@ export class Walk {
   hasPassed = false;
   /** It went through members of a list. */
   isOfList = false;
+  /** Targets that it has come to, known ones too. */
+  reached = 0;
   /** What becomes of targets for other hosts: behind an address that an entry forwards to. */
   leaving: ((target: Target) => Target) | undefined;
   /** By entry, or address: who is reached in two ways has failed once. */
@@ -166,6 +168,7 @@ export class Walk {
     const waits = planned.destination === '' && channel?.isPaused === true;
     const goesOn = this.leaving !== undefined && leavesThisHost(planned) ? this.leaving(planned) : planned;
     const target = withOrigin(waits ? pausedTarget(goesOn) : goesOn, this.origin!);
+    this.reached++;
     const known = this.targets.has(target.key);
     if (!known) this.targets.set(target.key, target);
     if (this.explain) this.step('channel', `${targetText(target)}${known ? ': already a target' : ''}`);
@@ -207,6 +210,10 @@ export class Walk {
   }
 
   // This host.
+
+  get hostname(): string {
+    return this.#site.hostnames[0] ?? '';
+  }
 
   isOurs(host: string): boolean {
     return this.#site.hostnames.includes(host);

@@ -39,7 +39,7 @@ function profile(values: Readonly<Record<string, string | readonly string[]>> = 
     uuid: 'u',
     parent: 1,
   };
-  return autoreplyProfile(entry)!;
+  return autoreplyProfile(entry, parseAddress('ann@acme.example'))!;
 }
 
 const NOW = Date.parse('2026-12-24T10:00:00Z');

@@ -22,7 +22,7 @@ export interface AutoreplyProfile {
   /** `mail`, and the name that stands before it. */
   readonly address: Address;
   readonly name: string;
-  /** Keys of all addresses of the entry. */
+  /** Keys of all addresses of the entry, and of the one by which it was reached: the site postmaster's are in no entry. */
   readonly addresses: ReadonlySet<string>;
   /** Epoch milliseconds; absent: open. */
   readonly start?: number;
@@ -39,7 +39,8 @@ export interface AutoreplyProfile {
   readonly hash: Uint8Array;
 }
 
-export function autoreplyProfile(entry: Entry): AutoreplyProfile | undefined {
+/** `reached`: the address by which it was. */
+export function autoreplyProfile(entry: Entry, reached: Address): AutoreplyProfile | undefined {
   const addresses = ['mail', 'mailalternateaddress', 'mailequivalentaddress']
     .flatMap((name) => textValues(entry, name))
     .map((text) => tryParseAddress(text.trim()))
@@ -56,7 +57,7 @@ export function autoreplyProfile(entry: Entry): AutoreplyProfile | undefined {
   return {
     address,
     name: textValue(entry, 'cn') ?? '',
-    addresses: new Set(addresses.map(addressKey)),
+    addresses: new Set([...addresses, reached].map(addressKey)),
     ...(start === undefined ? {} : { start }),
     ...(end === undefined ? {} : { end }),
     subjects,

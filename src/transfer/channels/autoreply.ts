@@ -55,10 +55,10 @@ export class AutoreplyChannel implements Channel {
     return { outcomes };
   }
 
-  async #answer({ message, envelope: { sender } }: Delivery, { options }: Target): Promise<Outcome> {
+  async #answer({ message, envelope: { sender } }: Delivery, { options, recipient }: Target): Promise<Outcome> {
     const { reader, blobs, site, made } = this.#parts;
     const entry = entryById(reader, Number(options['entry']));
-    const profile = entry !== undefined && isSet(entry) ? autoreplyProfile(entry) : undefined;
+    const profile = entry !== undefined && isSet(entry) ? autoreplyProfile(entry, recipient) : undefined;
     if (profile === undefined) return said({ ignored: 'the delivery option is set no more' });
     const header = parseHeader(await blobs.read(message.blob, message.traceBytes, HEAD_BYTES));
     const why = whyNoReply(profile, {
