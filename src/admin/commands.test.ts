@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { add, addUser, domainDn, replace, type TestDirectory, userDn } from '../provisioning/testing.ts';
+import { add, addGroup, addUser, domainDn, replace, type TestDirectory, userDn } from '../provisioning/testing.ts';
 import { domainAdd, domainRemove, domainShow } from './domain.ts';
 import type { EntryParts } from './entries.ts';
 import { groupAdd, groupList, groupRemove, groupShow } from './group.ts';
@@ -64,6 +64,41 @@ test('a quoted address may be an alias, a list, a member elsewhere and a catch-a
   await run(groupRemove(parts), { address: '"The List"@cmd.test' });
   await run(domainAdd(parts), { domain: 'all.test', catchall: QUOTED });
   assert.match((await run(route(parts), { address: 'any@all.test' })).reply, /^250 /);
+  assert.deepEqual((await run(syncStatus(parts), {})).problems, []);
+});
+
+test('a shared mailbox that is not here is named, wherever somebody looks', async () => {
+  const groups = {
+    none: undefined,
+    plain: {},
+    closed: { mailDeliveryOption: 'shared', inetMailGroupStatus: 'inactive' },
+    away: { mailDeliveryOption: 'shared', mailHost: 'mail2.example' },
+    here: { mailDeliveryOption: 'shared' },
+  };
+  for (const [name, values] of Object.entries(groups))
+    if (values !== undefined) await directory.apply(addGroup(`${name}@cmd.test`, [], values));
+  const waypostSharedMailbox = [...Object.keys(groups), 'bob'].map((name) => `${name}@cmd.test`);
+  const options = { mailDeliveryOption: ['mailbox', 'shared'], waypostSharedMailbox };
+  await directory.apply(addUser('bob@cmd.test'), addUser('ann@cmd.test', options));
+  const { problems } = await run(syncStatus(parts), {});
+  assert.deepEqual(
+    problems.map(({ dn, problems }) => [dn, ...problems.map(({ value, reason }) => `${value} ${reason}`)]),
+    [
+      [
+        userDn('ann@cmd.test'),
+        'none@cmd.test is no address of a group here',
+        'plain@cmd.test is a group without the delivery option shared',
+        'closed@cmd.test is a group that is not active',
+        'away@cmd.test is a group whose mailbox is on another host',
+        'bob@cmd.test is a user',
+      ],
+    ],
+  );
+  const { steps, targets } = await run(route(parts), { address: 'ann@cmd.test' });
+  assert.equal(targets.length, 2);
+  assert.equal(steps.filter(({ detail }) => detail.startsWith('shared: ')).length, 5);
+  // Without the option nothing is passed over.
+  await directory.apply(replace(userDn('ann@cmd.test'), { mailDeliveryOption: ['mailbox'] }));
   assert.deepEqual((await run(syncStatus(parts), {})).problems, []);
 });
 

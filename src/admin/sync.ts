@@ -22,6 +22,7 @@ import { misplacedDomains } from '../routing/misplaced.ts';
 import type { Synchronized, SyncRuns, Verification } from '../routing/sync-runs.ts';
 import { countRows, type EntryProblems, readProblems } from '../routing/table-contents.ts';
 import { readRoute } from '../routing/tables.ts';
+import { unservedShares } from '../routing/unserved.ts';
 import { adminOperation } from './operation.ts';
 
 export interface SyncParts extends ProvisioningParts {
@@ -51,7 +52,7 @@ export interface SyncStatus {
 
 export const syncStatus = ({ reader, syncRuns, zoneSources }: SyncParts) =>
   adminOperation('sync.status', z.object({}), async (): Promise<SyncStatus> => {
-    const misplaced = await misplacedDomains(reader);
+    const others = [...(await misplacedDomains(reader)), ...(await unservedShares(reader))];
     return reader.snapshot(() => {
       const state = readState(reader);
       return {
@@ -64,7 +65,7 @@ export const syncStatus = ({ reader, syncRuns, zoneSources }: SyncParts) =>
         lastFull: syncRuns.lastFull() ?? null,
         lastVerify: syncRuns.lastVerify() ?? null,
         sources: zoneSources.status(),
-        problems: [...readProblems(reader), ...misplaced],
+        problems: [...readProblems(reader), ...others],
       };
     });
   });

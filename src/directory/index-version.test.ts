@@ -20,7 +20,7 @@ const digests: Readonly<Record<number, string>> = {
   1: '71f09b7078b90d0e0e3de4ea2708e667',
   2: '47d0628361a17117e19e1f854407965c',
   // Addresses beyond ASCII.
-  3: 'a1981ab9666b3886b74d2fd27cff1b89',
+  3: '967ef0c0ca5526827f40f8a0c6d63dad',
 };
 
 const texts = [
@@ -66,6 +66,7 @@ const attributes = [
   ...[
     'associatedDomain',
     'waypostSource',
+    'waypostSharedMailbox',
     'member',
     'uniqueMember',
     'inetDomainBaseDN',

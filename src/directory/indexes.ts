@@ -28,6 +28,7 @@ const INDEXED = new Set([
   'inetdomainbasedn',
   'waypostservername',
   'waypostsource',
+  'waypostsharedmailbox',
 ]);
 
 const INDEXED_CLASSES = new Set([

@@ -23,8 +23,30 @@ function listOf(values: Readonly<Record<string, string | readonly string[]>>): G
 const problems = (row: GroupRow): unknown => row.problems?.map(({ attribute, reason }) => [attribute, reason]);
 
 test('what says nothing about who may send leaves the list to everybody', () => {
-  const row = listOf({ mgrpMsgRejectText: 'No', mgrpMsgRejectAction: 'toModerator', mgrpNoDuplicateChecks: 'yes' });
+  const row = listOf({ mgrpMsgRejectText: 'No', mgrpMsgRejectAction: 'reply', mgrpNoDuplicateChecks: 'yes' });
   assert.deepEqual([row.rules, row.unsupported, row.problems], [undefined, undefined, undefined]);
+});
+
+const many = (count: number, of: (n: number) => string) => Array.from({ length: count }, (_, n) => of(n));
+
+test('what a list passes over is named', () => {
+  const named = (values: Parameters<typeof listOf>[0]) =>
+    listOf(values).problems?.map(({ attribute, value, reason }) => `${attribute} ${value}: ${reason}`);
+  assert.deepEqual(named({ mgrpMsgRejectAction: 'toModerator' }), [
+    'mgrpMsgRejectAction toModerator: mgrpModerator is missing: acts as reply',
+  ]);
+  assert.equal(named({ mgrpMsgRejectAction: 'toModerator', mgrpModerator: 'ann@acme.example' }), undefined);
+  assert.deepEqual(named({ mgrpBroadcasterPolicy: 'passwd_req' }), [
+    'mgrpBroadcasterPolicy passwd_req: mgrpAuthPassword is missing: no message has the password',
+  ]);
+  assert.equal(named({ mgrpBroadcasterPolicy: 'passwd_req', mgrpAuthPassword: 'x' }), undefined);
+  assert.deepEqual(
+    named({ mgrpAddHeader: many(51, (n) => `X-${n}: x`), mgrpRemoveHeader: many(51, (n) => `X-${n}`) }),
+    ['mgrpAddHeader X-50: x: is one more than 50', 'mgrpRemoveHeader X-50: is one more than 50'],
+  );
+  assert.deepEqual(named({ mgrpBroadcasterPolicy: many(1001, () => 'AND') }), [
+    'mgrpBroadcasterPolicy AND: is one more than 1000',
+  ]);
 });
 
 test('parties are names, addresses and URLs; one that is none is a problem, and opens nothing', () => {

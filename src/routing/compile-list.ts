@@ -69,7 +69,7 @@ class Compiling {
       ...given('disallowedDomains', this.#domains('mgrpDisallowedDomain')),
       ...given('sizeMax', this.#sizeMax()),
       ...given('moderators', moderators),
-      ...given('toModerator', moderators === undefined ? undefined : this.#toModerator()),
+      ...given('toModerator', this.#toModerator(moderators !== undefined)),
     };
     if (Object.keys(found).length === 0) return undefined;
     return { ...found, ...given('rejectText', this.#rejectText()) };
@@ -91,7 +91,9 @@ class Compiling {
   #policy(): Pick<ListRules, 'authenticated' | 'either'> {
     const attribute = 'mgrpBroadcasterPolicy';
     const policy: { authenticated?: true; either?: true } = {};
-    for (const value of textValues(this.#entry, asciiLower(attribute)).slice(0, VALUES_MAX)) {
+    const values = textValues(this.#entry, asciiLower(attribute));
+    if (values.length > VALUES_MAX) this.#problem(attribute, values[VALUES_MAX]!, `is one more than ${VALUES_MAX}`);
+    for (const value of values.slice(0, VALUES_MAX)) {
       for (const word of value.split(/[\s,]+/)) {
         switch (asciiLower(word)) {
           case 'smtp_auth_required':
@@ -156,12 +158,14 @@ class Compiling {
     return undefined;
   }
 
-  #toModerator(): true | undefined {
+  #toModerator(hasModerators: boolean): true | undefined {
     const attribute = 'mgrpMsgRejectAction';
     const value = textValue(this.#entry, asciiLower(attribute))?.trim();
     if (value === undefined || asciiLower(value) === 'reply') return undefined;
-    if (asciiLower(value) === 'tomoderator') return true;
-    this.#problem(attribute, value, 'is none of reply, toModerator');
+    const isKnown = asciiLower(value) === 'tomoderator';
+    if (isKnown && hasModerators) return true;
+    const reason = isKnown ? 'mgrpModerator is missing: acts as reply' : 'is none of reply, toModerator';
+    this.#problem(attribute, value, reason);
     return undefined;
   }
 

@@ -269,3 +269,35 @@ test('an entry without a mail class is nobody to mail', () => {
     undefined,
   );
 });
+
+test('what an answer in an absence passes over is named', () => {
+  const named = (values: Readonly<Record<string, string>>) =>
+    compileRecipient(
+      entry('uid=ann,o=internet', {
+        ...userClasses,
+        mailDeliveryOption: ['mailbox', 'autoreply'],
+        mailAutoReplyText: ['away'],
+        ...Object.fromEntries(Object.entries(values).map(([name, value]) => [name, [value]])),
+      }),
+      acme,
+    )!.problems?.map(({ attribute, reason }) => [attribute, reason]);
+  assert.equal(named({ mailAutoReplyMode: 'Echo', mailAutoReplyTimeOut: '1' }), undefined);
+  assert.deepEqual(named({ mailAutoReplyMode: 'vacation' }), [
+    ['mailAutoReplyMode', 'is none of reply, echo: acts as reply'],
+  ]);
+  assert.deepEqual(named({ mailAutoReplyTimeOut: '0' }), [['mailAutoReplyTimeOut', 'acts as 1']]);
+  const [early, late] = ['20261220000000Z', '20270103000000Z'];
+  assert.equal(named({ vacationStartDate: early!, vacationEndDate: late! }), undefined);
+  assert.deepEqual(named({ vacationStartDate: late!, vacationEndDate: early! }), [
+    ['vacationEndDate', 'lies before vacationStartDate: nobody is answered'],
+  ]);
+});
+
+test('hosts of a domain beyond those that are tried are named', () => {
+  const mailRoutingHosts = Array.from({ length: 12 }, (_, n) => `h${n}.example`);
+  const row = compileDomain(entry('dc=acme,dc=example,o=internet', { ...domainClasses, mailRoutingHosts }));
+  assert.deepEqual(
+    row?.problems?.map(({ value, reason }) => [value, reason]),
+    ['h10.example', 'h11.example'].map((host) => [host, 'is one more than 10']),
+  );
+});

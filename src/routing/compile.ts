@@ -60,7 +60,7 @@ export function compileDomain(entry: Entry): RouteRow | undefined {
     recipientsPerHour: recipientsPerHourOf(entry, problems),
     disabledText: replyTextOf(textValue(entry, 'waypostdisabledtext')),
     catchall: addressesOf(entry, 'mailDomainCatchallAddress', problems)[0],
-    routingHosts: orAbsent(hostsOf(entry, 'mailRoutingHosts', problems).slice(0, HOPS_MAX)),
+    routingHosts: orAbsent(routingHostsOf(entry, problems)),
     isMx: isByMx(entry, problems),
     smartHost: smartHostOf(entry, problems),
     sizeMax: sizeMaxOf(entry, 'mailDomainMsgMaxBlocks', problems),
@@ -331,6 +331,14 @@ function hostsOf(entry: Entry, attribute: string, problems: Problem[]): string[]
     else hosts.add(hop.host);
   }
   return [...hosts];
+}
+
+function routingHostsOf(entry: Entry, problems: Problem[]): string[] {
+  const attribute = 'mailRoutingHosts';
+  const hosts = hostsOf(entry, attribute, problems);
+  for (const value of hosts.slice(HOPS_MAX))
+    problems.push({ attribute, value, reason: `is one more than ${HOPS_MAX}` });
+  return hosts.slice(0, HOPS_MAX);
 }
 
 function domainsOf(entry: Entry, attribute: string, problems: Problem[]): string[] {

@@ -23,7 +23,7 @@ export function compileListTexts(entry: Entry, problems: Problem[]): ListTexts |
     ...given('remove', removed(entry, problems)),
     ...given('prefix', text(entry, 'mgrpMsgPrefixText', problems)),
     ...given('suffix', text(entry, 'mgrpMsgSuffixText', problems)),
-    ...(wantsPassword(entry) ? { password: true } : {}),
+    ...(wantsPassword(entry, problems) ? { password: true } : {}),
   };
   return Object.keys(texts).length === 0 ? undefined : texts;
 }
@@ -57,7 +57,7 @@ function errorsTo(entry: Entry, problems: Problem[]): string | undefined {
 function added(entry: Entry, problems: Problem[]): string[] | undefined {
   const attribute = 'mgrpAddHeader';
   const fields: string[] = [];
-  for (const value of textValues(entry, asciiLower(attribute)).slice(0, VALUES_MAX)) {
+  for (const value of firstValues(entry, attribute, problems)) {
     const colon = value.indexOf(':');
     if (colon > 0 && isFieldName(value.slice(0, colon)) && isFieldValue(value.slice(colon + 1))) fields.push(value);
     else problems.push({ attribute, value, reason: 'is not a header field on one line, in ASCII' });
@@ -68,13 +68,20 @@ function added(entry: Entry, problems: Problem[]): string[] | undefined {
 function removed(entry: Entry, problems: Problem[]): string[] | undefined {
   const attribute = 'mgrpRemoveHeader';
   const names: string[] = [];
-  for (const value of textValues(entry, asciiLower(attribute)).slice(0, VALUES_MAX)) {
+  for (const value of firstValues(entry, attribute, problems)) {
     const name = asciiLower(value.trim().replace(/:$/, ''));
     if (!isFieldName(name)) problems.push({ attribute, value, reason: 'is not the name of a header field' });
     else if (KEPT.test(name)) problems.push({ attribute, value, reason: 'stays: mail is traced or read by it' });
     else names.push(name);
   }
   return names.length === 0 ? undefined : names;
+}
+
+function firstValues(entry: Entry, attribute: string, problems: Problem[]): readonly string[] {
+  const values = textValues(entry, asciiLower(attribute));
+  if (values.length > VALUES_MAX)
+    problems.push({ attribute, value: values[VALUES_MAX]!, reason: `is one more than ${VALUES_MAX}` });
+  return values.slice(0, VALUES_MAX);
 }
 
 function text(entry: Entry, attribute: string, problems: Problem[]): string | undefined {
@@ -87,10 +94,15 @@ function text(entry: Entry, attribute: string, problems: Problem[]): string | un
 
 const PASSWORD_WORDS: ReadonlySet<string> = new Set(['password_required', 'passwd_required', 'passwd_req']);
 
-function wantsPassword(entry: Entry): boolean {
-  return textValues(entry, 'mgrpbroadcasterpolicy').some((value) =>
+function wantsPassword(entry: Entry, problems: Problem[]): boolean {
+  const attribute = 'mgrpBroadcasterPolicy';
+  const asking = textValues(entry, asciiLower(attribute)).find((value) =>
     value.split(/[\s,]+/).some((word) => PASSWORD_WORDS.has(asciiLower(word))),
   );
+  if (asking === undefined) return false;
+  if (!textValues(entry, 'mgrpauthpassword').some((value) => value !== ''))
+    problems.push({ attribute, value: asking, reason: 'mgrpAuthPassword is missing: no message has the password' });
+  return true;
 }
 
 function isFieldName(name: string): boolean {

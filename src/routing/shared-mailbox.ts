@@ -30,8 +30,16 @@ export function sharedMailboxOf(
 
 /** Of an active group with the option `shared`. */
 export function sharedAccountOf(row: RecipientRow): AccountId | undefined {
-  if (row.kind !== 'group' || row.options?.includes('shared') !== true) return undefined;
-  return (row.inetMailGroupStatus ?? 'active') === 'active' ? row.account : undefined;
+  return row.kind === 'group' && whyNotShared(row) === undefined ? row.account : undefined;
+}
+
+/** Why mail for a mailbox of this row passes over it; undefined: it has one. */
+export function whyNotShared(row: RecipientRow | null | undefined): string | undefined {
+  if (!row) return 'is no address of a group here';
+  if (row.kind !== 'group') return 'is a user';
+  if (row.options?.includes('shared') !== true) return 'is a group without the delivery option shared';
+  if ((row.inetMailGroupStatus ?? 'active') !== 'active') return 'is a group that is not active';
+  return row.account === undefined ? 'is a group whose mailbox is on another host' : undefined;
 }
 
 function isMember(reader: Reader, member: string, group: string): boolean {

@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { DirectoryChange } from '../directory/entry.ts';
-import { parseAddress } from '../message/address.ts';
-import { addDomain, addGroup, addUser, groupDn, replace, userDn } from '../provisioning/testing.ts';
+import { formatAddress, parseAddress } from '../message/address.ts';
+import { addDomain, addGroup, addUser, groupDn, replace, testSite, userDn } from '../provisioning/testing.ts';
 import { releaseRows } from './hold.ts';
 import { traceMessage } from './journey.ts';
+import { peopleWhoModerate } from './list/moderators.ts';
 import { TestTransfer } from './testing.ts';
 
 const LIST = 'news@acme.example';
@@ -201,6 +202,46 @@ test('a group that moderates is its people, each with a word of his own', async 
   await word(transfer, ANN, approve);
   await transfer.drained();
   assert.equal((await transfer.inbox(BOB)).length, 1);
+});
+
+const ways: Record<string, Record<string, string | readonly string[]>> = {
+  'keeps a file beside': { mailDeliveryOption: ['file', 'members'], mailDeliveryFileURL: 'mods' },
+  'sends its mail on': { mailDeliveryOption: 'forward', mailForwardingAddress: ANN, uniqueMember: userDn(BOB) },
+  'has a mailRoutingAddress': { mailRoutingAddress: ANN, uniqueMember: userDn(BOB) },
+  'is on this host by name': { mailHost: testSite.hostnames[0]! },
+};
+
+for (const [how, values] of Object.entries(ways))
+  test(`a group that moderates and ${how} is the people whom its mail reaches`, async (context) => {
+    const transfer = await open(context, { mgrpModerator: 'mods@acme.example' });
+    const uniqueMember = userDn(ANN);
+    await transfer.directory.apply(addGroup('mods@acme.example', [], { uniqueMember, ...values }));
+    await post(transfer);
+    const { approve } = await question(transfer);
+    await word(transfer, ANN, approve);
+    await transfer.drained();
+    assert.equal((await transfer.inbox(BOB)).length, 1);
+    assert.equal((await transfer.inbox(ANN)).length, 1);
+  });
+
+test('a group of another host is asked as one; the list itself, in a group that moderates, is not passed over unsaid', async (context) => {
+  const transfer = await open(context, {
+    mgrpModerator: ['away@acme.example', 'mods@acme.example', 'files@acme.example'],
+  });
+  await transfer.directory.apply(
+    addGroup('away@acme.example', [userDn(ANN)], { mailHost: 'mail2.example' }),
+    addGroup('files@acme.example', [userDn(ANN)], { mailDeliveryOption: 'file', mailDeliveryFileURL: 'asked' }),
+    addGroup('mods@acme.example', [groupDn(LIST), userDn(ANN), groupDn('off@acme.example')]),
+    addGroup('off@acme.example', [userDn(BOB)], { inetMailGroupStatus: 'inactive' }),
+  );
+  const { reader, cache } = transfer.directory;
+  const row = cache.recipient(LIST);
+  assert.ok(row?.kind === 'group');
+  const people = reader.snapshot(() => peopleWhoModerate(reader, row, testSite.hostnames));
+  assert.deepEqual(
+    people.map(formatAddress).sort(),
+    [ANN, 'away@acme.example', 'files@acme.example', LIST, 'off@acme.example'].sort(),
+  );
 });
 
 test('a moderator who is gone, or whose mail leads to the list, is not asked; where none is left it waits', async (context) => {

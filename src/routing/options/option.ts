@@ -23,6 +23,8 @@ export interface Planning {
   readonly request: RouteRequest;
   /** By addressKey; undefined: not loaded, and asked for. */
   alias(key: string): RecipientRow | null | undefined;
+  /** What gets nothing, where the walk is explained. */
+  passedOver(what: string): void;
   target(target: Target): void;
   /** Follows an address that the entry names. `leaving`: what becomes of its targets for other hosts. */
   follow(address: Address, leaving?: (target: Target) => Target): void;

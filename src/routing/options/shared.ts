@@ -1,13 +1,14 @@
 // The option `shared`. Of a group: its own mailbox, which its members read. Of a user: those of the groups that waypostSharedMailbox
 // names.
 //
-// A group that has none, is not active or is not here gets nothing from a user's mail: its other options do not act either.
+// A group that has none, is not active or is not here gets nothing from a user's mail: its other options do not act either. It is named, by
+// `route` and by `sync status` (unserved.ts).
 
 import { asciiLower } from '../../base/characters.ts';
 import { hasClass, textValues } from '../../directory/entry.ts';
-import { type Address, addressKey, tryParseAddress } from '../../message/address.ts';
+import { type Address, addressKey, formatAddress, tryParseAddress } from '../../message/address.ts';
 import { addressOfKey, type RecipientRow } from '../rows.ts';
-import { sharedAccountOf } from '../shared-mailbox.ts';
+import { sharedAccountOf, whyNotShared } from '../shared-mailbox.ts';
 import { mailboxTarget } from '../targets.ts';
 import type { CompileOption, PlanOption } from './option.ts';
 
@@ -29,10 +30,11 @@ export const compileShared: CompileOption = (entry, problems) => {
   return undefined;
 };
 
-export const planShared: PlanOption = ({ row, address, alias, target }) => {
+export const planShared: PlanOption = ({ row, address, alias, target, passedOver }) => {
   const give = (group: RecipientRow | null | undefined, to: Address): void => {
     const account = group ? sharedAccountOf(group) : undefined;
     if (account !== undefined) target(mailboxTarget(to, account));
+    else if (group !== undefined) passedOver(`${formatAddress(to)} ${whyNotShared(group)}`);
   };
   if (row.kind === 'group') give(row, address);
   // Resolved again, it is this recipient that leads there.

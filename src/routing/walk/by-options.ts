@@ -56,6 +56,9 @@ export function byOptions(
       address,
       request: walk.request,
       alias: (key) => walk.alias(key),
+      passedOver: (what) => {
+        if (walk.explain) walk.step('delivery option', `${option}: ${what}`);
+      },
       target,
       follow: (to, leaving) => {
         found++;

@@ -215,9 +215,9 @@ export class ListChannel implements Channel {
 
   /** Those whom a question can reach, now or later. One that leads to the list would be a message to it. */
   async #moderators({ row, address: list }: ListNow): Promise<Address[]> {
-    const { reader, routing, log } = this.#parts;
+    const { reader, routing, site, log } = this.#parts;
     const asked: Address[] = [];
-    for (const address of peopleWhoModerate(reader, row)) {
+    for (const address of peopleWhoModerate(reader, row, site.hostnames)) {
       const { reply, targets } = await routing.resolve(address, INTERNAL_REQUEST);
       const isLost = !isAccepted(reply) && !isTemporary(reply);
       if (!isLost && !targets.some((target) => leadsTo(target, row.entry))) asked.push(address);
