@@ -52,3 +52,30 @@ test('a repeat is counted apart where it is the same delivery, and a problem whe
     assert.match(judged('acknowledged', [`${end}/a`, `${end}/b`]).problems.join(), /has ended in (\S+) and \1/);
   }
 });
+
+test('of a connection one delivery at most is repeated', () => {
+  const problems = (connections: readonly [first: number, again: number][]): string => {
+    const ends = new Ends();
+    for (const [index, over] of connections.entries()) {
+      const id = `m${index}`;
+      ends.open(id, [PLACE], { fate: 'acknowledged' });
+      for (const each of over)
+        ends.found({ end: 'remote', id, place: PLACE, taken: { by: 'remote', copy: '', over: each } });
+    }
+    return ends.check().join();
+  };
+  assert.equal(
+    problems([
+      [1, 2],
+      [3, 4],
+    ]),
+    '',
+  );
+  assert.match(
+    problems([
+      [1, 2],
+      [1, 2],
+    ]),
+    /^of connection 1 2 deliveries were repeated: m0 for \S+, m1 for \S+$/,
+  );
+});

@@ -4,7 +4,7 @@
 // A place is a recipient's address where it has one, `file NAME`, `program NAME` or `answer to ADDRESS` where an option leads elsewhere.
 //
 // In      what was sent and answered, with its places; what was found at the end, and where
-// Out     problems as sentences; what another host or a program was given again, counted apart
+// Out     problems as sentences; what another host or a program was given again, counted apart: of a connection one delivery at most
 // States  acknowledged: each place has an end; refused: none; open: all of them, or none
 
 import type { Fate } from './ledger.ts';
@@ -24,14 +24,20 @@ export interface Found {
   readonly end: End;
   readonly id: string;
   readonly place: string;
-  /** `copy` is the same when a delivery is repeated, and another one when something was made twice. */
-  readonly taken?: { readonly by: Taker; readonly copy: string };
+  /**
+   * `copy` is the same when a delivery is repeated, and another one when something was made twice. `over` is the connection that brought it: of all
+   * that one has brought, one delivery at most may be repeated.
+   */
+  readonly taken?: { readonly by: Taker; readonly copy: string; readonly over?: number };
 }
 
 export class Ends {
   readonly #sent = new Map<string, Sent>();
   readonly #found = new Map<string, End[]>();
-  readonly #copies = new Set<string>();
+  /** Copy to the connection that has brought it last. */
+  readonly #copies = new Map<string, number | undefined>();
+  /** Connection to what it has brought and another one once more. */
+  readonly #repeatedOf = new Map<number, string[]>();
   /** Beyond the first. */
   readonly repeated: Record<Taker, number> = { program: 0, remote: 0 };
   /** By kind, to see that there was a load. */
@@ -47,14 +53,20 @@ export class Ends {
     const key = `${id} for ${place}`;
     if (taken !== undefined) {
       const copy = `${key} ${end} ${taken.copy}`;
-      if (this.#copies.has(copy)) return void this.repeated[taken.by]++;
-      this.#copies.add(copy);
+      const before = this.#copies.get(copy);
+      const isRepeat = this.#copies.has(copy);
+      this.#copies.set(copy, taken.over);
+      if (isRepeat) {
+        this.repeated[taken.by]++;
+        if (before !== undefined) this.#repeatedOf.set(before, [...(this.#repeatedOf.get(before) ?? []), key]);
+        return;
+      }
     }
     this.counts[end]++;
     this.#found.set(key, [...(this.#found.get(key) ?? []), end]);
   }
 
-  /** When nothing is under way any more. */
+  /** When nothing is under way any more; what was taken has been told in the order of time. */
   check(): string[] {
     const problems: string[] = [];
     const due = new Set<string>();
@@ -72,6 +84,11 @@ export class Ends {
     }
     for (const [key, ends] of this.#found)
       if (!due.has(key)) problems.push(`${key} is in ${ends.join(' and ')}, where it is not due`);
+    for (const [connection, repeated] of this.#repeatedOf)
+      if (repeated.length > 1)
+        problems.push(
+          `of connection ${connection} ${repeated.length} deliveries were repeated: ${repeated.join(', ')}`,
+        );
     return problems;
   }
 }

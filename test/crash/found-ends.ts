@@ -46,9 +46,9 @@ export async function findEnds(ledger: Ledger, ends: Ends, places: Places): Prom
   findInFiles(ledger, ends, join(server.data, 'files', DOMAIN));
 }
 
-function findRemote(ledger: Ledger, ends: Ends, { data, sender, recipients }: SunkMessage): void {
+function findRemote(ledger: Ledger, ends: Ends, { data, sender, recipients, connection }: SunkMessage): void {
   const head = data.slice(0, data.indexOf('\r\n\r\n'));
-  const taken = { by: 'remote', copy: /^Message-ID: (.*)\r?$/im.exec(head)?.[1] ?? '' } as const;
+  const taken = { by: 'remote', copy: /^Message-ID: (.*)\r?$/im.exec(head)?.[1] ?? '', over: connection } as const;
   const report = reportIn(data);
   const [recipient = ''] = recipients;
   const known = recognize(Buffer.from(data, 'latin1'))?.id ?? 'a message without an id';

@@ -3,7 +3,7 @@
 //   held-child.ts DIRECTORY PEOPLE MESSAGES   the first life holds so many messages for each of so many people, and lets the
 //                                             domain go; a half of the people stays held by a status of their own
 //
-// Out     a line `prepared`, a line `slice` for each operation that releases or delivers, `drained` at the end
+// Out     a line `step` for each operation that releases or delivers, `drained` at the end
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,12 +27,10 @@ if (isFirst) {
   for (let n = 0; n < Number(messages); n++)
     await transfer.accept({ from: '', to: names, text: `Subject: m${n}\r\n\r\nx\r\n` });
 }
-console.log('prepared');
-
 const execute = transfer.directory.writer.execute.bind(transfer.directory.writer);
 transfer.directory.writer.execute = async (operation, ...rest) => {
   const result = await execute(operation, ...rest);
-  if (operation.name === 'transfer.release' || operation.name === 'transfer.record') console.log('slice');
+  if (operation.name === 'transfer.release' || operation.name === 'transfer.record') console.log('step');
   return result;
 };
 await transfer.start();

@@ -7,7 +7,7 @@
 // apart    as it must not be: what the list has made is accepted in a transaction of its own, before the outcome is
 // ask      the first life brings in so many for a moderated list; ends when all of them are held
 // decide   every life says a word about each of them, to even ones yes; ends with an empty queue
-// Out      a line `asked` for each delivery of the channel, `drained` at the end
+// Out      a line `step` for each delivery of the channel, `drained` at the end
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ const channel: Channel = {
   ...ListChannel.kind,
   recipientsMax: lists.recipientsMax,
   async deliver(delivery) {
-    console.log('asked');
+    console.log('step');
     const delivered = await lists.deliver(delivery);
     if (mode !== 'apart') return delivered;
     const outcomes = [];

@@ -2,52 +2,18 @@
 // message once, what waits for a moderator stays held over a start, and a word that comes after it counts.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { TestTransfer } from '../../src/transfer/testing.ts';
 import { kills } from '../support/kills.ts';
+import { liveOn, placeOf } from './lives.ts';
 
 const PEOPLE = 20;
 const MESSAGES = 20;
-const CHILD = join(import.meta.dirname, 'lists-child.ts');
 const LONG = { timeout: 600_000 };
 
-/** Runs one life, killed `delayMs` behind the line `asked` of this number; without a number it ends by itself. */
-async function live(
-  at: string,
-  mode: string,
-  kill?: { readonly asked: number; readonly delayMs: number },
-): Promise<boolean> {
-  const child = spawn(process.execPath, [CHILD, at, String(MESSAGES), mode], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let asked = 0;
-  let isDrained = false;
-  const ended = new Promise((resolve) => child.once('close', resolve));
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (line === 'drained') isDrained = true;
-    if (line === 'asked' && ++asked === kill?.asked) setTimeout(() => child.kill('SIGKILL'), kill.delayMs);
-  }
-  await ended;
-  return isDrained;
-}
-
-async function lives(context: TestContext, at: string, mode: string, count: number): Promise<void> {
-  const moments = Array.from({ length: count }, () => ({
-    asked: 1 + Math.floor(Math.random() * 6),
-    delayMs: Math.floor(Math.random() * 12),
-  }));
-  context.diagnostic(`${mode}: ${JSON.stringify(moments)}`);
-  for (const moment of moments) if (await live(at, mode, moment)) break;
-  assert.ok(await live(at, mode), 'the last life ends by itself');
-}
-
-function directory(context: TestContext): string {
-  const at = mkdtempSync(join(tmpdir(), 'waypost-lists-'));
-  context.after(() => rmSync(at, { recursive: true, force: true }));
-  return at;
+function lives(context: TestContext, at: string, mode: string, count: number): Promise<void> {
+  const args = [MESSAGES, mode];
+  return liveOn(context, { child: 'lists-child.ts', at, args, kills: count, steps: 6, delayMs: 12 });
 }
 
 /** What is in an INBOX, by subject. */
@@ -60,7 +26,7 @@ const numbered = (list: string): string[] => Array.from({ length: MESSAGES }, (_
 
 /** What each of the people has. */
 async function derived(context: TestContext, mode: string, count: number): Promise<string[][]> {
-  const at = directory(context);
+  const at = placeOf(context, 'lists');
   await lives(context, at, mode, count);
   const transfer = await TestTransfer.open({ at });
   try {
@@ -96,7 +62,7 @@ test('the test can fail: a message that is made in a transaction of its own is t
 });
 
 test('what waits for a moderator is asked once and held over starts; the word counts once', LONG, async (context) => {
-  const at = directory(context);
+  const at = placeOf(context, 'lists');
   await lives(context, at, 'ask', kills(4));
   const waiting = await TestTransfer.open({ at });
   await waiting.start();

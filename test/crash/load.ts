@@ -32,6 +32,8 @@ export interface Scene {
   readonly submitters: readonly Person[];
   /** All ways out that entries name, for senders elsewhere. */
   readonly ways: readonly Way[];
+  /** Who has written once to a way that answers once, the latest at the end. */
+  readonly writtenOnce: Again[];
   /** Where programs of this machine hand in their mail; undefined: none does. */
   readonly submitFolder: string | undefined;
 }
@@ -152,7 +154,7 @@ function submissions(state: State, person: Person): Promise<void> {
 
 /** By each way that entries name, from senders elsewhere. */
 function waysOut(state: State): Promise<void> {
-  const { server, ledger, ends, random, ways } = state.scene;
+  const { server, ledger, ends, random, ways, writtenOnce } = state.scene;
   return client(state, async () => {
     const smtp = await SmtpClient.open(server.listeners.smtp);
     const send = async (to: string, sender: string, { places, isChanged, id }: Sending): Promise<void> => {
@@ -162,14 +164,28 @@ function waysOut(state: State): Promise<void> {
       await answered(state, record, smtp.send(sender, [to], message));
       await breath(state, 40);
     };
+    const again = async (): Promise<void> => {
+      const { to, sender, places } = writtenOnce.pop()!;
+      await send(to, sender, { id: next(), places });
+    };
+    // Those whose answers a kill has come upon are asked after first.
+    for (let n = 0; n < 3 && writtenOnce.length > 0 && !state.stopping; n++) await again();
     while (!state.stopping) {
       const id = next();
       const way = ways[Math.floor(random() * ways.length)]!;
-      await send(way.to(id), senderOf(id), { id, places: way.places(id), isChanged: way.isChanged });
-      if (way.again !== undefined) await send(way.to(id), senderOf(id), { id: next(), places: way.again });
+      const [to, sender] = [way.to(id), senderOf(id)];
+      await send(to, sender, { id, places: way.places(id), isChanged: way.isChanged });
+      if (way.again !== undefined) writtenOnce.push({ to, sender, places: way.again });
+      if (writtenOnce.length > 0 && random() < 0.1) await again();
     }
     smtp.destroy();
   });
+}
+
+interface Again {
+  readonly to: string;
+  readonly sender: string;
+  readonly places: readonly string[];
 }
 
 interface Sending {

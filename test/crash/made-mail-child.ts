@@ -2,7 +2,7 @@
 //
 //   made-mail-child.ts DIRECTORY MESSAGES     the first life brings so many messages in; each one delivers what is queued
 //
-// Out     a line `prepared`, a line `asked` for each delivery, `drained` at the end
+// Out     a line `step` for each delivery, `drained` at the end
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,13 +20,11 @@ if (isFirst) {
   for (let n = 0; n < Number(messages); n++)
     await transfer.accept({ from: 'ann@acme.example', to: [`r${n}@d${n % 7}.example`], text });
 }
-console.log('prepared');
-
 const channel = new AnsweringChannel({
   name: SmtpChannel.kind.name,
   take: (from, text) => transfer.take(from, text),
   outcome: () => {
-    console.log('asked');
+    console.log('step');
     return { result: 'delivered', status: '2.0.0', words: 'taken' };
   },
 });

@@ -66,7 +66,7 @@ try {
 }
 
 function print(verdict: Verdict): void {
-  const { acknowledged, problems, ends, repeats, firstAnswerMs } = verdict;
+  const { acknowledged, problems, ends, repeated, running, firstAnswerMs } = verdict;
   console.log(`cycles             ${verdict.cycles} (seed ${verdict.seed})`);
   console.log(
     `acknowledged       ${acknowledged.messages} messages, ${acknowledged.deliveries} deliveries, ${acknowledged.entries} entries`,
@@ -75,8 +75,8 @@ function print(verdict: Verdict): void {
   console.log(`unanswered, kept   ${verdict.phantoms} (legal)`);
   const ended = Object.entries(ends).map(([end, count]) => `${end} ${count}`);
   console.log(`ends               ${ended.join(', ')}`);
-  for (const [what, { found, allowed }] of Object.entries(repeats))
-    console.log(`repeated           ${what} ${found} (at most ${allowed} may be)`);
+  console.log(`repeated           remote ${repeated.remote} (at most one a connection)`);
+  console.log(`repeated           program ${repeated.program} (at most ${running} may have run at the kills)`);
   console.log(
     `first answer       ${firstAnswerMs.median} ms median, ${firstAnswerMs.max} ms at most (bar ${FIRST_ANSWER_MS} ms)`,
   );

@@ -3,7 +3,7 @@
 //   replied-child.ts DIRECTORY SENDERS [apart]     the first life brings in two messages of each sender
 //
 // `apart`  as it must not be: that a sender has been answered is written in a transaction of its own, behind the answer
-// Out      a line `asked` for each delivery of the channel, `drained` at the end
+// Out      a line `step` for each delivery of the channel, `drained` at the end
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ const answering = new AutoreplyChannel(transfer.autoreplyParts);
 let written: Promise<void> = Promise.resolve();
 
 async function deliver(delivery: Delivery): Promise<Delivered> {
-  console.log('asked');
+  console.log('step');
   if (mode !== 'apart') return answering.deliver(delivery);
   await written;
   const { outcomes } = await answering.deliver(delivery);

@@ -2,46 +2,18 @@
 // transaction that accepts the answer. Written in a transaction of its own, the test finds a second answer.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { TestTransfer } from '../../src/transfer/testing.ts';
 import { kills } from '../support/kills.ts';
+import { liveOn, placeOf } from './lives.ts';
 
 const SENDERS = 40;
-const CHILD = join(import.meta.dirname, 'replied-child.ts');
-
-/** Runs one life, killed `delayMs` behind the line `asked` of this number; without a number it ends by itself. */
-async function live(
-  at: string,
-  mode: string[],
-  kill?: { readonly asked: number; readonly delayMs: number },
-): Promise<boolean> {
-  const child = spawn(process.execPath, [CHILD, at, String(SENDERS), ...mode], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let asked = 0;
-  let isDrained = false;
-  const ended = new Promise((resolve) => child.once('close', resolve));
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (line === 'drained') isDrained = true;
-    if (line === 'asked' && ++asked === kill?.asked) setTimeout(() => child.kill('SIGKILL'), kill.delayMs);
-  }
-  await ended;
-  return isDrained;
-}
 
 /** How many answers each sender has in the end. */
 async function answersAfter(context: TestContext, mode: string[], count: number): Promise<number[]> {
-  const at = mkdtempSync(join(tmpdir(), 'waypost-replied-'));
-  context.after(() => rmSync(at, { recursive: true, force: true }));
-  for (let life = 0; life < count; life++)
-    if (await live(at, mode, { asked: 1 + Math.floor(Math.random() * 6), delayMs: Math.floor(Math.random() * 12) }))
-      break;
-  assert.ok(await live(at, mode), 'the last life ends by itself');
+  const at = placeOf(context, 'replied');
+  const args = [SENDERS, ...mode];
+  await liveOn(context, { child: 'replied-child.ts', at, args, kills: count, steps: 6, delayMs: 12 });
   const transfer = await TestTransfer.open({ at });
   try {
     const answers: number[] = [];

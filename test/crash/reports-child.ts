@@ -2,7 +2,7 @@
 //
 //   reports-child.ts DIRECTORY MESSAGES     the first life brings so many messages in; each one works on what is queued
 //
-// Out     a line `asked` for each delivery to another host, `drained` at the end
+// Out     a line `step` for each delivery to another host, `drained` at the end
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -49,7 +49,7 @@ const failing: Channel = {
   isLocal: false,
   recipientsMax: 1,
   deliver: async ({ rows }) => {
-    console.log('asked');
+    console.log('step');
     const outcome =
       rows[0]!.attempts < 12 || !isDelayTold(rows[0]!.id)
         ? ({ result: 'deferred', status: '4.2.1', words: 'later' } as const)

@@ -23,7 +23,6 @@ const LONGEST = [
   'test/threads.test.ts',
   'test/cli.test.ts',
   'test/scram.test.ts',
-  'test/crash/submit-files.test.ts',
   'test/interop/peers.test.ts',
   'test/migrations/interrupted.test.ts',
   'test/faults/io-error.test.ts',

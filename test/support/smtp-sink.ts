@@ -56,6 +56,8 @@ export interface SunkMessage {
   readonly data: string;
   /** `TLSv1.3`; undefined: it came in the clear. */
   readonly tls: string | undefined;
+  /** Which one of all, from 1 on. */
+  readonly connection: number;
 }
 
 interface Transaction {
@@ -133,7 +135,7 @@ export class SmtpSink {
   }
 
   #serve(socket: Socket): void {
-    this.connections++;
+    const connection = ++this.connections;
     this.peers.push(socket.remoteAddress ?? '');
     this.#sockets.add(socket);
     this.most = Math.max(this.most, this.#sockets.size);
@@ -200,7 +202,7 @@ export class SmtpSink {
       received = received.slice(end + 5);
       inData = false;
       if (say(this.script.dot, '250 2.0.0 taken', data).startsWith('2'))
-        this.messages.push({ ...transaction, data, tls });
+        this.messages.push({ ...transaction, data, tls, connection });
       return true;
     };
     const line = (): boolean => {
