@@ -102,6 +102,7 @@ test('programs, lists and the user are not', () => {
     'news-owner@r.example',
     'news-request@r.example',
     'SRS0=AAAAAAAA=BB=x.example=carol@r.example',
+    'SRS1=AAAAAAAA=q.example==AAAAAAAA=BB=x.example=carol@r.example',
   ];
   for (const sender of senders) assert.notEqual(why({ sender }), undefined, sender);
   const programs = [

@@ -51,7 +51,9 @@ function isOfProgram(localPart: string): boolean {
     localPart.startsWith('owner-') ||
     localPart.endsWith('-owner') ||
     localPart.endsWith('-request') ||
-    localPart.startsWith('srs0=')
+    // Of mail that was sent on once, or again: its sender has another name at each who sends it on, and would be answered for each.
+    localPart.startsWith('srs0=') ||
+    localPart.startsWith('srs1=')
   );
 }
 
