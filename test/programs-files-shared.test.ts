@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -20,6 +21,7 @@ import {
   userDn,
 } from './support/directory.ts';
 import { kills } from './support/kills.ts';
+import { Lines } from './support/lines.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
 
@@ -196,6 +198,53 @@ test('a shared mailbox gets what is sent to the group, and its members share its
   const plain = Buffer.from(`${team}\0${ann}\0${PASSWORD}`).toString('base64');
   assert.equal((await smtp.command(`AUTH PLAIN ${plain}`)).code, 535);
   smtp.connection.destroy();
+});
+
+/** In IDLE on the group's mailbox: what it is told from here on. */
+async function idling(login: string): Promise<Lines> {
+  const { host, port } = server.listeners.imap;
+  const lines = new Lines(connect({ host, port, noDelay: true }));
+  assert.match(await lines.line(), /^\* OK /);
+  const response = Buffer.from(`${team}\0${login}\0${PASSWORD}`).toString('base64');
+  await lines.command(`a AUTHENTICATE PLAIN ${response}`, 'a OK');
+  await lines.command('b SELECT INBOX', 'b OK');
+  await lines.command('c IDLE', '+ ');
+  return lines;
+}
+
+test('who is taken out of a group hears no more of its mailbox, in IDLE either', {
+  timeout: 60_000,
+}, async (context) => {
+  const cat = userDn('cat@acme.example');
+  const others = [userDn(ann), groupDn('inner')];
+  const outer = (dns: string[]) => replaceAttribute(directory, groupDn('team'), 'uniqueMember', dns);
+  const inner = (dns: string[]) => replaceAttribute(directory, groupDn('inner'), 'uniqueMember', dns);
+  context.after(() => outer(others));
+  const anns = await idling(ann);
+  const ways = {
+    'out of the group': [() => outer([...others, cat]), () => outer(others)],
+    'out of a group in it': [() => inner([userDn('bob@acme.example'), cat]), () => inner([userDn('bob@acme.example')])],
+  };
+  for (const [way, [into, out]] of Object.entries(ways)) {
+    await into!();
+    const cats = await idling('cat@acme.example');
+    await send(`while she is in: ${way}`, team);
+    assert.match(await cats.line(), /^\* \d+ EXISTS$/);
+    assert.match(await cats.line(), /^\* \d+ RECENT$/);
+    await out!();
+    assert.match(await cats.line(), /^\* BYE /, way);
+    assert.equal(await cats.line(), '');
+  }
+  // In the same moment as mail comes.
+  await outer([...others, cat]);
+  const cats = await idling('cat@acme.example');
+  await outer(others);
+  await send('when she is out', team);
+  assert.match(await cats.line(), /^\* BYE /);
+  // Who is in it still goes on.
+  const told = await anns.command('DONE', 'c OK');
+  assert.ok(told.filter((line) => line.endsWith(' EXISTS')).length >= 2, told.join());
+  anns.close();
 });
 
 test('each option has each message once, whenever the server is killed', { timeout: 600_000 }, async (context) => {

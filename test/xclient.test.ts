@@ -7,6 +7,7 @@ import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { administrator, populate, replaceAttribute, userDn } from './support/directory.ts';
 import { Lines } from './support/lines.ts';
 import { type Endpoint, startWaypost, type Waypost } from './support/server.ts';
+import { until } from './support/until.ts';
 
 const FRONT = '127.0.0.77';
 const ANN = 'ann@acme.example';
@@ -48,9 +49,13 @@ test('a front end speaks for others', async (context) => {
   await context.test('the client is in Received, and its HELO is too', async () => {
     const { lines, offered } = await hello(smtp);
     assert.match(offered, /^250-XCLIENT NAME ADDR PORT HELO PROTO LOGIN$/m);
-    await lines.command('XCLIENT NAME=c.example ADDR=203.0.113.5 PORT=1234 PROTO=ESMTP HELO=c.example', '220 ');
+    await lines.command('XCLIENT NAME=mx1.c.example ADDR=203.0.113.5 PORT=1234 PROTO=ESMTP HELO=c.example', '220 ');
     await deliver(lines, 'rex@remote.example');
-    assert.match(await newest(server), /^Received: from c\.example \(\[203\.0\.113\.5\]\)\r\n\tby .* with ESMTP /m);
+    assert.match(
+      await newest(server),
+      /^Received: from c\.example \(mx1\.c\.example \[203\.0\.113\.5\]\)\r\n\tby .* with ESMTP /m,
+    );
+    await until('it is in the log', () => /mx1\.c\.example.*smtp\.accept/.test(server.stderr()));
     // The next client of the same connection.
     await lines.command('XCLIENT ADDR=IPV6:2001:db8::5 LOGIN=[UNAVAILABLE]', '220 ');
     await lines.command('MAIL FROM:<rex@remote.example>', '503 ');
@@ -110,6 +115,8 @@ test('a front end speaks for others', async (context) => {
       'PORT=70000',
       'PROTO=LMTP',
       'HELO=a+20b',
+      'NAME=a+20b',
+      `NAME=${'x'.repeat(256)}`,
       'COLOUR=red',
       'ADDR=',
     ])

@@ -275,6 +275,7 @@ export function createLogins(parts: LoginsParts): Logins {
           isOver,
           passwordChanged,
           end: () => login.end(),
+          ...(proven.sharedBy === undefined ? {} : { isShared: true as const }),
           msLeft: proof.msLeft,
         };
         return open.watch(watched, over);

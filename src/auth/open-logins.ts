@@ -2,10 +2,11 @@
 //
 // In      notifications of commits: what lets an entry in has changed, what lets in who is of a domain
 // Out     a call to the session of a login that is over by it; none to any other
-// Ends    with its entry, by a status or an access rule of entry or domain, with its token, with a changed password but in
+// Ends    with its entry, its place in the group whose mailbox it reads, by a status or an access rule of entry or domain, with its token, with a changed password but in
 //         the session that changed it, and when its user is suspended; at the time at which its token expires
-// Limits  password changes remembered for logins that are under way: 1000; TURN logins asked in one turn
-// Never   reads anything for a login whose entry and domain have not changed
+// Limits  password changes remembered for logins that are under way: 1000; TURN logins asked in one turn; groups are looked at once in
+//         GROUPS_MS, however many of their members come and go
+// Never   reads anything for a login whose entry and domain have not changed; nor, where it reads a group's mailbox, a group
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PublishedRevision, Revision } from '../base/ids.ts';
@@ -23,6 +24,8 @@ export interface OpenLogin {
   domains(): readonly string[];
   /** Reads the directory where that has changed. Throws `unavailable`. */
   isOver(): boolean;
+  /** It reads the mailbox of a group. */
+  readonly isShared?: true;
   /** Milliseconds until it ends without any change; absent where it does not. */
   readonly msLeft?: (() => number) | undefined;
   /** The password of its entry has changed, in another session. */
@@ -43,16 +46,20 @@ const CHANGES_MAX = 1000;
 const TURN = 100;
 /** The clock may be set: a time that is far off is looked at again. */
 const LOOK_AGAIN_MS = 3_600_000;
+const GROUPS_MS = 200;
 
 export class OpenLogins {
   readonly #byEntry = new Map<string, Map<OpenLogin, () => void>>();
   readonly #changes = new Map<string, PasswordChange>();
   readonly #timers = new WeakMap<OpenLogin, NodeJS.Timeout>();
+  #groups: NodeJS.Timeout | undefined;
 
   constructor(writer: { onNotification(listener: (notification: Notification) => void): unknown }) {
     writer.onNotification((notification) => {
       if (notification.kind === 'login') this.#entryChanged(notification);
       else if (notification.kind === 'domain') void this.#domainChanged(notification.domain);
+      else if (notification.kind === 'group')
+        this.#groups ??= setTimeout(() => void this.#groupsChanged(), GROUPS_MS).unref();
     });
   }
 
@@ -93,9 +100,18 @@ export class OpenLogins {
     else if (login.id !== session) login.passwordChanged();
   }
 
-  async #domainChanged(domain: string): Promise<void> {
+  #domainChanged(domain: string): Promise<void> {
+    return this.#askAll((login) => login.domains().includes(domain));
+  }
+
+  async #groupsChanged(): Promise<void> {
+    this.#groups = undefined;
+    await this.#askAll(({ isShared }) => isShared === true);
+  }
+
+  async #askAll(isConcerned: (login: OpenLogin) => boolean): Promise<void> {
     const logins = [...this.#byEntry.values()].flatMap((ofEntry) => [...ofEntry.keys()]);
-    const concerned = logins.filter((login) => login.domains().includes(domain));
+    const concerned = logins.filter(isConcerned);
     for (let at = 0; at < concerned.length; at += TURN) {
       if (at > 0) await nextTurn();
       for (const login of concerned.slice(at, at + TURN)) this.#ask(login);

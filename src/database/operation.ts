@@ -44,6 +44,7 @@ export type Notification =
       readonly session?: string;
     }
   | { readonly kind: 'domain'; readonly domain: string } // what lets in who is of this domain has changed
+  | { readonly kind: 'group' } // who reads the mailbox of some group may have changed
   | { readonly kind: 'administrator' } // the administrator's password has changed
   | { readonly kind: 'queue' } // a queue row is due
   | { readonly kind: 'routing' } // rows of the routing tables have changed

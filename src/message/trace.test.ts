@@ -37,6 +37,10 @@ test('a Received field names the peer, the protocol, the id and the only recipie
     /^Received: from unknown \(\[IPv6:2001:db8::1\]\)\r\n/,
   );
   assert.match(
+    receivedField({ ...trace, peerName: 'mx1.client.example' }),
+    /^Received: from client\.example \(mx1\.client\.example \[192\.0\.2\.1\]\)\r\n/,
+  );
+  assert.match(
     receivedField({ ...trace, protocol: 'ESMTPSA', tls: { protocol: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' } }),
     /\r\n\tby mail\.acme\.example \(Waypost\) with ESMTPSA \(TLSv1\.3 TLS_AES_256_GCM_SHA384\) id 4kq2xw7b9d\r\n/,
   );
@@ -70,6 +74,7 @@ test('property: no value makes a second field or a line too long', () => {
           id: value,
         }) +
         receivedField({ ...trace, recipient: value.slice(0, 400) }) +
+        receivedField({ ...trace, helloName: value, peerName: value }) +
         receivedField({ ...trace, tls: { protocol: value, cipher: value } }) +
         returnPathField(value.slice(0, 400)) +
         messageIdField(value, value);
@@ -77,7 +82,7 @@ test('property: no value makes a second field or a line too long', () => {
       const header = parseHeader(Buffer.from(`${text}\r\n`));
       assert.deepEqual(
         header.fields.map((field) => field.name),
-        ['received', 'received', 'received', 'return-path', 'message-id'],
+        ['received', 'received', 'received', 'received', 'return-path', 'message-id'],
       );
       for (const line of text.split('\r\n')) assert.ok(line.length <= 998 && !line.includes('\n'));
     }),

@@ -39,6 +39,8 @@ export type ReceivedTrace = (FromPeer | FromUser) & {
 interface FromPeer {
   /** What HELO or EHLO said, whatever it was; `''` when it has not come. */
   readonly helloName: string;
+  /** The name that a front end has found for the peer. */
+  readonly peerName?: string | undefined;
   /** The peer's IP address. */
   readonly peerAddress: string;
   readonly protocol: TransmissionType;
@@ -62,8 +64,9 @@ export function receivedField(trace: ReceivedTrace): string {
   const end = ` id ${hostText(id)}${forWhom}; ${formatMailDate(at)}\r\n`;
   if ('uid' in trace)
     return `Received: by ${hostText(hostname)} (Waypost, from uid ${trace.uid})\r\n\t${end.trimStart()}`;
-  const { helloName, peerAddress, protocol, tls } = trace;
-  const peer = `${hostText(helloName)} (${formatAddressLiteral(hostText(peerAddress))})`;
+  const { helloName, peerName, peerAddress, protocol, tls } = trace;
+  const name = peerName === undefined ? '' : `${hostText(peerName)} `;
+  const peer = `${hostText(helloName)} (${name}${formatAddressLiteral(hostText(peerAddress))})`;
   // A comment: RFC 8314 §4.3 wants IANA's name of the suite in its `tls` clause, which OpenSSL's is not in TLS 1.2.
   const secured = tls === undefined ? '' : ` (${hostText(tls.protocol)} ${hostText(tls.cipher)})`;
   return `Received: from ${peer}\r\n\tby ${hostText(hostname)} (Waypost) with ${protocol}${secured}${end}`;

@@ -36,6 +36,8 @@ export interface ConnectionRecord {
   /** The peer as the kernel sees it; behind a proxy the client, as the proxy says. */
   readonly peerAddress: string;
   readonly peerPort: number;
+  /** The host name of the client, as one says that speaks for it; nobody looks it up here. */
+  readonly peerName?: string;
   /** The proxy that passes the connection on. */
   readonly proxyAddress?: string;
   /** The host name that the client asked for, as the proxy says. */

@@ -1,12 +1,12 @@
 // Which changes of the directory may end logins that are open: sessions learn of them from the commit (auth/open-logins.ts).
 //
 // In      an entry before and after a change; the session that made it
-// Out     notifications of the entry and of the domain that it is
+// Out     notifications of the entry, of the domain that it is, and of groups: their members may read a mailbox (routing/shared-mailbox.ts)
 // Never   decides: it names more than what ends, and nothing where no attribute that counts for logins has changed
 
 import { asciiLower } from '../base/characters.ts';
 import type { Transaction } from '../database/operation.ts';
-import { type ChangedEntry, type Entry, textValue } from '../directory/entry.ts';
+import { type ChangedEntry, type Entry, hasClass, textValue } from '../directory/entry.ts';
 import { mailDomainOf } from '../directory/mail-domain.ts';
 import { changesPassword } from '../directory/scram-values.ts';
 import { TOKEN_KEY } from '../directory/token.ts';
@@ -35,10 +35,26 @@ const OF_DOMAIN = [
   'inetdomainbasedn',
 ];
 
+const OF_GROUP = [
+  'objectclass',
+  'maildeliveryoption',
+  'inetmailgroupstatus',
+  'mailhost',
+  'mail',
+  'mailalternateaddress',
+  'mailequivalentaddress',
+];
+
 export function noteLoginChanges(tx: Transaction, changed: ChangedEntry, session: string | undefined): void {
   const { before, after, revision } = changed;
   // Nobody is logged in as an entry that has just been made.
   if (before === undefined) return;
+  const isGroup = hasClass(before, 'inetmailgroup');
+  if (
+    changed.movesMembers ||
+    (isGroup && (hasMoved(before, after) || OF_GROUP.some((key) => differs(before, after, key))))
+  )
+    tx.afterCommit({ kind: 'group' });
   const isPassword =
     after !== undefined &&
     differs(before, after, 'userpassword') &&

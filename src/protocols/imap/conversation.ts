@@ -50,6 +50,8 @@ export interface ImapConversation extends SectionOutput {
   takeChanged(): boolean;
   /** Writes the untagged responses for what has happened in the selected mailbox, as far as they are allowed now. */
   reportChanges(allowed: Allowed): Promise<void>;
+  /** The same to a client that has asked for nothing now, unless its login has ended meanwhile: then it is told that. */
+  pushChanges(): Promise<void>;
 
   /** Set while an APPEND runs and its message has not been dealt with. */
   announced: AnnouncedMessage | undefined;

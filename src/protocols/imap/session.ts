@@ -248,7 +248,16 @@ export class ImapSession implements ImapConversation {
 
   async reportChanges(allowed: Allowed): Promise<void> {
     if (this.selected === undefined) return;
-    const text = await this.selected.catchUp(allowed);
+    this.#report(await this.selected.catchUp(allowed));
+  }
+
+  async pushChanges(): Promise<void> {
+    if (this.selected === undefined) return;
+    const text = await this.selected.catchUp({ expunges: true });
+    if (!this.#endsWithLogin()) this.#report(text);
+  }
+
+  #report(text: string | undefined): void {
     if (text !== undefined) this.write(text);
     // RFC 2180 §3.3: the selected mailbox has been deleted.
     else this.#bye('The selected mailbox was deleted, or must be opened again');

@@ -11,14 +11,14 @@ export const idle: CommandDefinition<SimpleCommand<'IDLE'>> = {
   async run(_, session) {
     session.continuation('idling');
     // What happened before the client began to listen comes first.
-    await session.reportChanges({ expunges: true });
+    await session.pushChanges();
     do {
       const line = session.nextLine();
       if (line !== undefined) {
         if (line.kind === 'line' && line.text.trimEnd().toUpperCase() === 'DONE') return ok('IDLE completed');
         throw new Failure('syntax', 'IDLE ends with DONE');
       }
-      while (session.takeChanged()) await session.reportChanges({ expunges: true });
+      while (session.takeChanged()) await session.pushChanges();
     } while (await session.more());
     return undefined;
   },

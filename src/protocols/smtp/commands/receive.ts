@@ -190,6 +190,7 @@ export class MessageReceiver {
     door.log.info('smtp.accept', {
       queue: idText(this.#intake.id),
       peer: record.peerAddress,
+      ...(record.peerName === undefined ? {} : { name: record.peerName }),
       sender: formatSender(this.#transaction.request.sender),
       size: taken.row.blob.length,
       delivered,
@@ -206,6 +207,7 @@ export class MessageReceiver {
       isSubmission: login !== undefined,
       trace: {
         helloName: helloName ?? 'unknown',
+        peerName: record.peerName,
         peerAddress: record.peerAddress,
         hostname: door.hostname(record),
         protocol: transmissionType(this.#session, isUtf8),

@@ -5,8 +5,8 @@
 // Out     the greeting again, as if that client had just come; with LOGIN it has logged in, if its account is let in
 // Errors  550 for any other peer, 503 within a transaction or a login, 501 for a value that is none, 421 for a client with too
 //         many connections, and those of AUTH for the account
-// Never   takes a client behind it for one on this machine. NAME is taken and used for nothing: no name is looked up here
-//         either. Whether the connection is private is the peer's to know: what it passes on counts as it reached us
+// Name    stands in Received and in the log, as Postfix has it; nothing is decided by it, since no name is looked up here
+// Never   takes a client behind it for one on this machine. Whether the connection is private is the peer's to know: what it passes on counts as it reached us
 // The command is Postfix's; no RFC describes it.
 
 import { isIP } from 'node:net';
@@ -25,7 +25,7 @@ type Attribute = (typeof XCLIENT_ATTRIBUTES)[number];
 type Said = Partial<Record<Attribute, string>>;
 
 const UNKNOWN: ReadonlySet<string> = new Set(['[UNAVAILABLE]', '[TEMPUNAVAIL]']);
-const HELLO_MAX = 255;
+const NAME_MAX = 255;
 
 export async function xclient(session: SmtpConversation, { attributes }: Xclient): Promise<void> {
   if (!session.mayIntroduce) return session.error(550, '5.7.1', 'XCLIENT is not for you');
@@ -61,18 +61,22 @@ function saidIn(attributes: Xclient['attributes']): Said {
   return said;
 }
 
-function recordOf({ ADDR, PORT, HELO, PROTO }: Said, record: ConnectionRecord): ConnectionRecord {
+function recordOf({ NAME, ADDR, PORT, HELO, PROTO }: Said, record: ConnectionRecord): ConnectionRecord {
   const port = PORT === undefined ? 0 : Number(PORT);
   if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) throw new Failure('syntax', 'PORT is a port');
-  if (HELO !== undefined && (HELO.length > HELLO_MAX || !isAll(HELO, VCHAR)))
-    throw new Failure('syntax', 'HELO is a name');
+  for (const [attribute, name] of Object.entries({ NAME, HELO }))
+    if (name !== undefined && (name.length > NAME_MAX || !isAll(name, VCHAR)))
+      throw new Failure('syntax', `${attribute} is a name`);
   if (PROTO !== undefined && !['SMTP', 'ESMTP'].includes(PROTO.toUpperCase()))
     throw new Failure('syntax', 'PROTO is SMTP or ESMTP');
   const isV6 = ADDR?.slice(0, 5).toUpperCase() === 'IPV6:';
   const address = isV6 ? ADDR!.slice(5) : ADDR;
   if (address !== undefined && isIP(address) === 0) throw new Failure('syntax', 'ADDR is an IP address');
+  // Who is not named in this command has no name: it is another client than before.
+  const { peerName: _, ...unnamed } = record;
   return {
-    ...record,
+    ...unnamed,
+    ...(NAME === undefined ? {} : { peerName: NAME }),
     proxyAddress: record.proxyAddress ?? record.peerAddress,
     peerAddress: address === undefined ? record.peerAddress : plainAddress(address.toLowerCase()),
     peerPort: PORT === undefined ? record.peerPort : port,
