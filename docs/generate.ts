@@ -92,6 +92,7 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
   log: ['`debug` `info` `warn` `error` `silent`', 'What is logged at least.'],
   'auth.scram': ['`auto` `on` `off`', 'Whether SCRAM is offered: `auto`, while every user with a password has keys.'],
   'auth.default-domain': ['domain', 'The domain of a login without one, where the server name does not say it.'],
+  'dns.mode': ['`embedded` or `none`', '`none`: this server answers for no zone and opens no DNS listener.'],
   'provision.from-mx': ['`off` or `auto`', 'Whether a message may bring a domain below one of ours, by its MX record.'],
   'next-hop': [
     'table: domain = `[address]:port` or `host:port`',
@@ -163,7 +164,7 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
 
 /** Key -> its default, as one would write it. */
 function defaults(): Readonly<Record<string, string>> {
-  const { listen, portOffset, log, auth, provision, audit, sync, file, queue, quota, limits } = configure(
+  const { listen, portOffset, log, auth, dns, audit, sync, file, queue, quota, limits } = configure(
     undefined,
     'waypost.toml',
     {
@@ -190,7 +191,8 @@ function defaults(): Readonly<Record<string, string>> {
     log: text(log),
     'auth.scram': text(auth.scram),
     'auth.default-domain': 'none',
-    'provision.from-mx': text(provision.fromMx),
+    'dns.mode': text(dns.mode),
+    'provision.from-mx': '`"off"`',
     'next-hop': 'none',
     'outgoing-tls': 'none',
     'tls.outgoing-ca': 'none',

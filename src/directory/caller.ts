@@ -2,7 +2,8 @@
 //
 // Anonymous: the root DSE and the subschema, which are no entries and are not asked about here.
 // An entry: reads itself, and replaces its own password by one value. Keys for SCRAM beside it are made by the server alone.
-// The administrator: everything, stored passwords included, so that a backup by LDIF holds them. The server: everything.
+// The administrator: everything, stored passwords included, so that a backup by LDIF holds them, but for what is hidden:
+// private keys and what signs transfers of zones leave the directory for nobody. The server: the same over a door.
 //
 // Changes are decided in the transaction that makes them (provisioning/change.ts): what was true when they were asked for
 // may be over by then.
@@ -14,7 +15,7 @@ import type { AttributeValue, DirectoryChange, Entry } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { schema } from './schema.ts';
 import { isScramKeys } from './scram-values.ts';
-import { withoutSecrets } from './secrets.ts';
+import { withoutHidden, withoutSecrets } from './secrets.ts';
 
 /** The administrator's entry: a root of its own beside the suffix. */
 export const ADMINISTRATOR_DN = 'cn=Directory Manager';
@@ -65,7 +66,7 @@ export function visibleTo(caller: Caller, entry: Entry): Entry | undefined {
   switch (caller.kind) {
     case 'administrator':
     case 'server':
-      return entry;
+      return withoutHidden(entry);
     case 'entry':
       return entry.uuid === caller.uuid ? withoutSecrets(entry) : undefined;
     case 'anonymous':

@@ -145,8 +145,9 @@ export type AttributeKindName = keyof typeof ATTRIBUTE_KINDS;
  * `single`: SINGLE-VALUE. `operational`, `server`: directoryOperation and dSAOperation, only on request.
  * `made`: NO-USER-MODIFICATION. `secret`: shown to the administrator over LDAP alone, and in no log. `rows`: its values are
  * rows of their own (member-values.ts), as a list may have a million; they are texts and have no language.
+ * `hidden`: shown to nobody, the administrator included, and in no log: it is there to be used, not to be read.
  */
-export type AttributeFlag = 'single' | 'operational' | 'server' | 'made' | 'secret' | 'rows';
+export type AttributeFlag = 'single' | 'operational' | 'server' | 'made' | 'secret' | 'hidden' | 'rows';
 
 /** `kind` is a row of ATTRIBUTE_KINDS, or `<supertype` whose syntax and rules are inherited. The first name is the one shown. */
 export type AttributeRow = readonly [
@@ -237,6 +238,12 @@ const STANDARD_ATTRIBUTES: readonly AttributeRow[] = [
   ['0.9.2342.19200300.100.1.8', 'userClass', 'text'],
   ['0.9.2342.19200300.100.1.9', 'host', 'text'],
   ['0.9.2342.19200300.100.1.10', 'manager', 'dn'],
+  ['0.9.2342.19200300.100.1.26', 'aRecord', 'ia5'],
+  ['0.9.2342.19200300.100.1.27', 'mDRecord', 'ia5'],
+  ['0.9.2342.19200300.100.1.28', 'mXRecord', 'ia5'],
+  ['0.9.2342.19200300.100.1.29', 'nSRecord', 'ia5'],
+  ['0.9.2342.19200300.100.1.30', 'sOARecord', 'ia5'],
+  ['0.9.2342.19200300.100.1.31', 'cNAMERecord', 'ia5'],
   ['0.9.2342.19200300.100.1.20', 'homePhone homeTelephoneNumber', 'telephone'],
   ['0.9.2342.19200300.100.1.21', 'secretary', 'dn'],
   ['0.9.2342.19200300.100.1.37', 'associatedDomain', 'ia5'],
@@ -269,6 +276,14 @@ const STANDARD_ATTRIBUTES: readonly AttributeRow[] = [
   ['1.3.6.1.1.1.1.3', 'homeDirectory', 'ia5exact', 'single'],
   ['1.3.6.1.1.1.1.4', 'loginShell', 'ia5exact', 'single'],
   ['1.3.6.1.1.1.1.12', 'memberUid', 'ia5exact'],
+  // PowerDNS's schema of zones; the number after 20.1 is the record type's. A TXT value keeps its case.
+  ['1.3.6.1.4.1.2428.20.0.0', 'dNSTTL', 'integer', 'single'],
+  ['1.3.6.1.4.1.2428.20.1.12', 'pTRRecord', 'ia5'],
+  ['1.3.6.1.4.1.2428.20.1.16', 'tXTRecord', 'ia5exact'],
+  ['1.3.6.1.4.1.2428.20.1.28', 'aAAARecord', 'ia5'],
+  ['1.3.6.1.4.1.2428.20.1.33', 'sRVRecord', 'ia5'],
+  ['1.3.6.1.4.1.2428.20.1.52', 'tLSARecord', 'ia5'],
+  ['1.3.6.1.4.1.2428.20.1.257', 'cAARecord', 'ia5exact'],
 ];
 
 const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
@@ -362,9 +377,47 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   [`${OWN}.1.71`, 'waypostDisabledText', 'text', 'single'],
   [`${OWN}.1.72`, 'waypostSource', 'ia5', 'single'],
   [`${OWN}.1.73`, 'mailDomainMsgMaxBlocks', 'integer', 'single'],
+  // zones/compile.ts; the operational ones tell a domain's life
+  [`${OWN}.1.74`, 'waypostZoneAuthority', 'text', 'single'],
+  [`${OWN}.1.75`, 'waypostApex', 'boolean', 'single', 'operational', 'made'],
+  [`${OWN}.1.76`, 'waypostDomainState', 'text', 'single', 'operational', 'made'],
+  [`${OWN}.1.77`, 'waypostDomainOrigin', 'exact', 'single', 'operational', 'made'],
+  [`${OWN}.1.78`, 'waypostDomainEvidence', 'exact', 'single', 'operational', 'made'],
+  [`${OWN}.1.79`, 'waypostDmarc', 'exact', 'single'],
+  [`${OWN}.1.150`, 'waypostMtaSts', 'text', 'single'],
+  [`${OWN}.1.151`, 'waypostTlsReport', 'exact', 'single'],
+  [`${OWN}.1.152`, 'waypostOmitRecord', 'text'],
   // routing/compile-host.ts
   [`${OWN}.1.80`, 'waypostHostAddress', 'ia5'],
   [`${OWN}.1.81`, 'waypostHostPort', 'integer', 'single'],
+  // zones/settings.ts
+  [`${OWN}.1.82`, 'waypostHostService', 'ia5'],
+  [`${OWN}.1.83`, 'waypostHostPreference', 'integer', 'single'],
+  [`${OWN}.1.160`, 'waypostNameServerRole', 'text', 'single'],
+  [`${OWN}.1.161`, 'waypostNameServerAddress', 'ia5'],
+  [`${OWN}.1.162`, 'waypostZone', 'ia5'],
+  [`${OWN}.1.163`, 'waypostTsigName', 'ia5', 'single'],
+  [`${OWN}.1.164`, 'waypostTsigAlgorithm', 'ia5', 'single'],
+  [`${OWN}.1.165`, 'waypostTsigSecret', 'ia5exact', 'single', 'hidden'],
+  [`${OWN}.1.166`, 'waypostWatchAddress', 'ia5'],
+  [`${OWN}.1.170`, 'waypostKeyDomain', 'ia5', 'single'],
+  [`${OWN}.1.171`, 'waypostKeyType', 'text', 'single'],
+  [`${OWN}.1.172`, 'waypostKeySecret', 'ia5exact', 'single', 'hidden'],
+  [`${OWN}.1.173`, 'waypostKeyPublic', 'ia5exact', 'single'],
+  [`${OWN}.1.174`, 'waypostKeyState', 'text', 'single'],
+  // routing/compile-policy.ts
+  [`${OWN}.1.180`, 'waypostPolicyOrder', 'integer', 'single'],
+  [`${OWN}.1.181`, 'waypostMatchDomain', 'ia5'],
+  [`${OWN}.1.182`, 'waypostMatchParent', 'boolean', 'single'],
+  [`${OWN}.1.183`, 'waypostMatchToken', 'exact', 'single', 'hidden'],
+  [`${OWN}.1.184`, 'waypostPolicyAction', 'text', 'single'],
+  [`${OWN}.1.185`, 'waypostAllowWildcard', 'boolean', 'single'],
+  [`${OWN}.1.186`, 'waypostCustody', 'boolean', 'single'],
+  // Names that have asked to become domains, and those that may not: provisioning/
+  [`${OWN}.1.190`, 'waypostFirstSeen', 'time', 'single', 'made'],
+  [`${OWN}.1.191`, 'waypostLastSeen', 'time', 'single', 'made'],
+  [`${OWN}.1.192`, 'waypostSeen', 'integer', 'single', 'made'],
+  [`${OWN}.1.193`, 'waypostPendingPolicy', 'exact', 'single', 'made'],
   // routing/compile-channel.ts
   [`${OWN}.1.90`, 'waypostChannelKind', 'text', 'single'],
   [`${OWN}.1.91`, 'waypostKeyword', 'exact'],
@@ -409,6 +462,8 @@ const POSTAL =
   'street postOfficeBox postalCode postalAddress physicalDeliveryOfficeName st l x121Address registeredAddress ' +
   'destinationIndicator preferredDeliveryMethod telexNumber teletexTerminalIdentifier telephoneNumber ' +
   'internationalISDNNumber facsimileTelephoneNumber';
+
+const DNS_DOMAIN_2 = 'dNSTTL pTRRecord tXTRecord aAAARecord sRVRecord tLSARecord cAARecord';
 
 const STANDARD_CLASSES: readonly ObjectClassRow[] = [
   // RFC 4512
@@ -464,6 +519,14 @@ const STANDARD_CLASSES: readonly ObjectClassRow[] = [
     'dc',
     `userPassword searchGuide seeAlso businessCategory ${POSTAL} description o associatedName`,
   ],
+  [
+    '0.9.2342.19200300.100.4.15',
+    'dNSDomain',
+    'STRUCTURAL',
+    'domain',
+    '',
+    'aRecord mDRecord mXRecord nSRecord sOARecord cNAMERecord',
+  ],
   ['0.9.2342.19200300.100.4.17', 'domainRelatedObject', 'AUXILIARY', 'top', 'associatedDomain'],
   ['0.9.2342.19200300.100.4.7', 'room', 'STRUCTURAL', 'top', 'cn', 'roomNumber description seeAlso telephoneNumber'],
   ['0.9.2342.19200300.100.4.19', 'simpleSecurityObject', 'AUXILIARY', 'top', 'userPassword'],
@@ -487,6 +550,7 @@ const STANDARD_CLASSES: readonly ObjectClassRow[] = [
     'cn uid uidNumber gidNumber homeDirectory',
     'userPassword loginShell gecos description',
   ],
+  ['1.3.6.1.4.1.2428.20.2', 'dNSDomain2', 'STRUCTURAL', 'dNSDomain', '', DNS_DOMAIN_2],
   ['1.3.6.1.1.1.2.2', 'posixGroup', 'AUXILIARY', 'top', 'gidNumber', 'cn userPassword memberUid description'],
 ];
 
@@ -600,9 +664,18 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
     'AUXILIARY',
     'top',
     '',
-    'waypostServerName waypostRoute waypostDisabledText waypostSource',
+    'waypostServerName waypostRoute waypostDisabledText waypostSource waypostZoneAuthority waypostDmarc waypostMtaSts ' +
+      'waypostTlsReport waypostOmitRecord waypostApex waypostDomainState waypostDomainOrigin waypostDomainEvidence ' +
+      `aRecord mDRecord mXRecord nSRecord sOARecord cNAMERecord ${DNS_DOMAIN_2}`,
   ],
-  [`${OWN}.2.9`, 'waypostHost', 'STRUCTURAL', 'top', 'cn', 'description waypostHostAddress waypostHostPort'],
+  [
+    `${OWN}.2.9`,
+    'waypostHost',
+    'STRUCTURAL',
+    'top',
+    'cn',
+    'description waypostHostAddress waypostHostPort waypostHostService waypostHostPreference',
+  ],
   [
     `${OWN}.2.10`,
     'waypostChannel',
@@ -629,6 +702,40 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
     'description waypostProgramArguments waypostProgramTime waypostProgramMemory waypostProgramConcurrency ' +
       'waypostProgramDomain',
   ],
+  [
+    `${OWN}.2.14`,
+    'waypostNameServer',
+    'STRUCTURAL',
+    'top',
+    'cn waypostNameServerRole waypostNameServerAddress',
+    'description waypostZone waypostTsigName waypostTsigAlgorithm waypostTsigSecret waypostWatchAddress',
+  ],
+  [
+    `${OWN}.2.15`,
+    'waypostDkimKey',
+    'STRUCTURAL',
+    'top',
+    'cn waypostKeyType',
+    'description waypostKeyDomain waypostKeySecret waypostKeyPublic waypostKeyState',
+  ],
+  [
+    `${OWN}.2.16`,
+    'waypostDomainPolicy',
+    'STRUCTURAL',
+    'top',
+    'cn waypostPolicyAction',
+    'description waypostPolicyOrder waypostMatchDomain waypostMatchParent waypostMatchToken waypostAllowWildcard ' +
+      'waypostCustody mailDomainCatchallAddress mailRoutingSmartHost mailRoutingHosts inetDomainBaseDN',
+  ],
+  [
+    `${OWN}.2.17`,
+    'waypostPendingDomain',
+    'STRUCTURAL',
+    'top',
+    'associatedDomain',
+    'description waypostDomainEvidence waypostPolicyAction waypostPendingPolicy waypostFirstSeen waypostLastSeen waypostSeen',
+  ],
+  [`${OWN}.2.18`, 'waypostTombstone', 'STRUCTURAL', 'top', 'associatedDomain', 'description waypostFirstSeen'],
 ];
 
 export const OBJECT_CLASS_ROWS: readonly ObjectClassRow[] = [...STANDARD_CLASSES, ...MAIL_CLASSES];

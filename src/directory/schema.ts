@@ -41,6 +41,8 @@ export interface AttributeType {
   readonly isMade: boolean;
   /** A password: read over LDAP by the administrator alone, in no log and in no command's output. */
   readonly isSecret: boolean;
+  /** A secret that nobody reads over LDAP, the administrator included. */
+  readonly isHidden: boolean;
   /** Its values are rows of their own (member-values.ts), not part of their entry. */
   readonly isKeptInRows: boolean;
   /** Mail addresses: text that is in no language. */
@@ -232,7 +234,8 @@ function typesOf(rows: readonly AttributeRow[]): Names<AttributeType> {
       substrings: rules.substrings,
       singleValued: flags.includes('single'),
       isMade: flags.includes('made'),
-      isSecret: flags.includes('secret'),
+      isSecret: flags.includes('secret') || flags.includes('hidden'),
+      isHidden: flags.includes('hidden'),
       isKeptInRows: flags.includes('rows'),
       isAddress: kind === 'address',
       usage: flags.includes('operational')

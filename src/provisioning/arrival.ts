@@ -36,6 +36,7 @@ import {
   refusalByEvidence,
 } from './evidence.ts';
 import { countArrivals, noteArrival } from './tables.ts';
+import { ANY_SITE } from './write-options.ts';
 
 export interface ArriveArguments {
   readonly domain: string;
@@ -67,7 +68,7 @@ export const arrive = operation('provisioning.arrive', async (tx, args: ArriveAr
   const since = now - NEW_DOMAINS_WINDOW_MS;
   if ((await countArrivals(tx, TENANT, peer, since)) >= NEW_DOMAINS_PER_PEER) return { result: 'too-many' };
   await noteArrival(tx, { tenant: TENANT, peer, at: now, domain }, since);
-  const summary = await applyAll(tx, [domainEntry(domain, catchall)], SERVER, { now });
+  const summary = await applyAll(tx, [domainEntry(domain, catchall)], SERVER, { now, site: ANY_SITE });
   return { result: 'there', made: summary.entries.map(({ dn }) => dn), revision: summary.revision };
 });
 

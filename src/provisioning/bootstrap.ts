@@ -12,6 +12,7 @@ import { SITE_POSTMASTER_DN } from '../routing/compile.ts';
 import { type Container, containerDn, containers } from '../routing/containers.ts';
 import { applyAll } from './change.ts';
 import { OWN_DN } from './guards.ts';
+import { ANY_SITE } from './write-options.ts';
 
 export interface BootstrapArguments {
   /** What is stored for the password; the administrator's and, from then on apart, the site postmaster's. */
@@ -46,7 +47,7 @@ export const prepareHost = operation('provisioning.prepare-host', (tx, { hostnam
 async function addMissing(tx: Transaction, entries: readonly DirectoryChange[], now: number): Promise<void> {
   for (const entry of entries) {
     if ((await findEntryIn(tx, entry.dn)) !== undefined) continue;
-    await applyAll(tx, [entry], SERVER, { now, isRoot: true });
+    await applyAll(tx, [entry], SERVER, { now, isRoot: true, site: ANY_SITE });
   }
 }
 

@@ -3,30 +3,28 @@
 // In      changes as a door asks for them, passwords hashed already
 // Out     the entries as they are now; the missing nodes and containers, the account, the rows of the routing and alias
 //         tables and of the zones, all in the same commit
-// Order   may the caller -> nodes above -> the entry -> containers below -> account and rows, for each change in turn
+// Order   may the caller -> nodes above -> the entry -> what is written along (along.ts) -> checks (checks.ts) and the tables of
+//         others (followers.ts), for each change in turn
 // Never   half of it: whatever fails undoes all
 // This is the writer's side; every face calls submitChange (submit.ts).
 
-import { noteScramKeys } from '../auth/scram-counter.ts';
 import type { Revision } from '../base/ids.ts';
 import { type Awaitable, type Operation, operation, type Transaction } from '../database/operation.ts';
-import { type ApplyOptions, applyChange } from '../directory/apply-change.ts';
-import { authorOf, type Caller, checkChange, isAdministrator } from '../directory/caller.ts';
+import { applyChange } from '../directory/apply-change.ts';
+import { authorOf, type Caller, checkChange } from '../directory/caller.ts';
 import { parseDn } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
 import type { ChangedEntry, DirectoryChange } from '../directory/entry.ts';
-import { changesPassword } from '../directory/scram-values.ts';
-import { nameIn } from '../routing/containers.ts';
-import { synchronizeEntry, type TableChange } from '../routing/synchronize.ts';
-import { compileZoneName } from '../zones/compile.ts';
-import { noteDomainChange } from '../zones/names.ts';
-import { addDomainClass } from './domain-class.ts';
-import { addContainers, addMissingNodes, deleteEmptyContainers, takeOver } from './generated.ts';
-import { checkAsked, checkMade, passwordsOf } from './guards.ts';
+import type { TableChange } from '../routing/synchronize.ts';
+import { alongs } from './along.ts';
+import { checks } from './checks.ts';
+import { withLife } from './domain-life.ts';
+import { followers } from './followers.ts';
+import { addMissingNodes, deleteEmptyContainers, takeOver } from './generated.ts';
+import { checkAsked } from './guards.ts';
 import { noteLoginChanges } from './login-changes.ts';
 import { withPreferredHost } from './preferred-mail-host.ts';
-import { checkRules } from './rule-guard.ts';
-import { checkServerName } from './server-names.ts';
+import { ANY_SITE, type ChangeSite, type WriteOptions } from './write-options.ts';
 
 export interface ChangeArguments {
   readonly changes: readonly DirectoryChange[];
@@ -66,18 +64,21 @@ const SUMMARY_ROWS_MAX = 1000;
 /** What another folder has against a change that has been made, in its transaction: it throws. */
 export type ChangeGuard = (tx: Transaction, changed: ChangedEntry) => Awaitable<void>;
 
-export function changeOperation(guards: readonly ChangeGuard[]): Operation<ChangeArguments, ChangeSummary> {
+export function changeOperation(
+  guards: readonly ChangeGuard[],
+  site: ChangeSite,
+): Operation<ChangeArguments, ChangeSummary> {
   return operation('provisioning.change', async (tx, args) => {
     const { changes, caller, now, session, dryRun } = args;
-    const summary = await applyAll(tx, changes, caller, { now, session, guards });
+    const summary = await applyAll(tx, changes, caller, { now, session, guards, site });
     return dryRun === true ? tx.rollbackWith(summary) : summary;
   });
 }
 
 /** For who posts it. */
-export const change = changeOperation([]);
+export const change = changeOperation([], ANY_SITE);
 
-interface ApplyAllOptions extends Omit<ApplyOptions, 'author'>, Pick<ChangeArguments, 'session'> {
+interface ApplyAllOptions extends Omit<WriteOptions, 'author'>, Pick<ChangeArguments, 'session'> {
   readonly guards?: readonly ChangeGuard[];
 }
 
@@ -88,7 +89,7 @@ export async function applyAll(
   caller: Caller,
   { session, guards = [], ...more }: ApplyAllOptions,
 ): Promise<ChangeSummary> {
-  const options: ApplyOptions = { ...more, author: authorOf(caller) };
+  const options: WriteOptions = { ...more, author: authorOf(caller) };
   const entries: EntrySummary[] = [];
   const rows: TableChange[] = [];
   for (const each of changes) {
@@ -96,8 +97,8 @@ export async function applyAll(
     checkAsked(each);
     for (const changed of await applyOne(tx, each, options)) {
       entries.push(summaryOf(changed));
-      for (const guard of guards) await guard(tx, changed);
-      rows.push(...(await follow(tx, changed)));
+      for (const check of [...checks, ...guards]) await check(tx, changed);
+      for (const follow of followers) rows.push(...((await follow(tx, changed, options)) ?? []));
       noteLoginChanges(tx, changed, session);
     }
   }
@@ -105,56 +106,34 @@ export async function applyAll(
 }
 
 /** The entries that one change touches, in the order in which they were written. */
-async function applyOne(tx: Transaction, change: DirectoryChange, options: ApplyOptions): Promise<ChangedEntry[]> {
+async function applyOne(tx: Transaction, change: DirectoryChange, options: WriteOptions): Promise<ChangedEntry[]> {
   switch (change.kind) {
     case 'add': {
       const dn = parseDn(change.dn);
       const existing = await findEntryIn(tx, dn);
       const nodes = existing === undefined ? await addMissingNodes(tx, dn, options) : [];
       const made = await applyChange(tx, takeOver(existing, change.attributes) ?? change, options);
-      const added = await withPreferredHost(tx, made, options);
+      const added = await withLife(tx, await withPreferredHost(tx, made, options), options);
       return [...nodes, added, ...(await madeAlong(tx, added, options))];
     }
     case 'modify':
     case 'rename': {
-      const changed = await applyChange(tx, change, options);
+      const changed = await withLife(tx, await applyChange(tx, change, options), options);
       return [changed, ...(await madeAlong(tx, changed, options))];
     }
     case 'delete': {
       const entry = await findEntryIn(tx, change.dn);
       const containers = entry === undefined ? [] : await deleteEmptyContainers(tx, entry, options);
-      return [...containers, await applyChange(tx, change, options)];
+      const deleted = await applyChange(tx, change, options);
+      return [...containers, deleted, ...(await madeAlong(tx, deleted, options))];
     }
   }
 }
 
-async function madeAlong(tx: Transaction, { after }: ChangedEntry, options: ApplyOptions): Promise<ChangedEntry[]> {
-  if (after === undefined) return [];
-  await checkServerName(tx, after);
-  return [...(await addDomainClass(tx, after, options)), ...(await addContainers(tx, after, options))];
-}
-
-/** What an entry's change means for the tables of others. */
-async function follow(tx: Transaction, changed: ChangedEntry): Promise<TableChange[]> {
-  const { before, after, revision } = changed;
-  checkMade(changed);
-  await checkRules(tx, changed);
-  if (
-    before !== undefined &&
-    after !== undefined &&
-    isAdministrator(after) &&
-    changesPassword(passwordsOf(before), passwordsOf(after))
-  )
-    tx.afterCommit({ kind: 'administrator' });
-  if ([before, after].some((entry) => entry !== undefined && nameIn('sources', entry) !== undefined))
-    tx.afterCommit({ kind: 'zone-sources' });
-  await noteScramKeys(tx, before, after);
-  await noteDomainChange(tx, {
-    before: before && compileZoneName(before),
-    after: after && compileZoneName(after),
-    revision,
-  });
-  return synchronizeEntry(tx, changed);
+async function madeAlong(tx: Transaction, changed: ChangedEntry, options: WriteOptions): Promise<ChangedEntry[]> {
+  const made: ChangedEntry[] = [];
+  for (const along of alongs) made.push(...(await along(tx, changed, options)));
+  return made;
 }
 
 function summaryOf({ kind, revision, before, after }: ChangedEntry): EntrySummary {

@@ -17,6 +17,7 @@ import { LoadedTables, resolveIn } from '../routing/resolve-in.ts';
 import { INTERNAL_REQUEST } from '../routing/route-request.ts';
 import { addressOfKey, type RecipientRow } from '../routing/rows.ts';
 import { applyAll, type ChangeArguments, type EntrySummary } from './change.ts';
+import { ANY_SITE } from './write-options.ts';
 
 export interface DiffArguments extends Omit<ChangeArguments, 'dryRun' | 'session'> {
   readonly site: Site;
@@ -47,6 +48,7 @@ export const diff = operation('provisioning.diff', async (tx, args: DiffArgument
   const { entries } = await applyAll(tx, args.changes.map(withoutPasswords), args.caller, {
     now: args.now,
     session: undefined,
+    site: ANY_SITE,
   });
   const moved = await movedRows(tx, revision);
   return tx.rollbackWith({ entries, ...moved, refused: await refusedOf(tx, args) });
@@ -54,7 +56,11 @@ export const diff = operation('provisioning.diff', async (tx, args: DiffArgument
 
 /** None is needed here, and none that is clear may reach a transaction: one that nothing matches stands for each. */
 function withoutPasswords(change: DirectoryChange): DirectoryChange {
-  const isSecret = (name: string): boolean => schema().description(name)?.type.isSecret === true;
+  const isSecret = (name: string): boolean => {
+    const type = schema().description(name)?.type;
+    // A key is stored as it is and checked when it is written.
+    return type?.isSecret === true && !type.isHidden;
+  };
   const blind = (name: string, values: readonly AttributeValue[]): readonly AttributeValue[] =>
     isSecret(name) && values.length > 0 ? ['{ARGON2}none'] : values;
   switch (change.kind) {

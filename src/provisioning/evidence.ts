@@ -16,7 +16,7 @@ import type { RouteRow } from '../routing/rows.ts';
 import { decidingStatus } from '../routing/status.ts';
 
 /** `[provision] from-mx` */
-export type FromMx = 'off' | 'auto';
+export type FromMx = 'off' | 'entries' | 'auto';
 
 /** Labels of a name beyond the nearest mail domain that is ours already. */
 const NEW_LABELS_MAX = 4;

@@ -40,7 +40,12 @@ function isDcNode(dn: Dn): boolean {
 }
 
 /** The containers that a domain entry lacks which is no alias and has no base of its own. */
-export async function addContainers(tx: Transaction, domain: Entry, options: ApplyOptions): Promise<ChangedEntry[]> {
+export async function addContainers(
+  tx: Transaction,
+  { after: domain }: ChangedEntry,
+  options: ApplyOptions,
+): Promise<ChangedEntry[]> {
+  if (domain === undefined) return [];
   const isDomain = hasClass(domain, 'maildomain') && mailDomainOf(domain) !== undefined;
   const hasPeopleElsewhere = domain.attributes.has('inetdomainbasedn') || domain.attributes.has('aliasedobjectname');
   if (!isDomain || hasPeopleElsewhere) return [];

@@ -6,6 +6,7 @@
 // RFC 5321 §4.5.1 (postmaster)
 
 import { isVerifiable } from '../auth/password.ts';
+import type { Transaction } from '../database/operation.ts';
 import { judgeAccess } from '../directory/access-rules.ts';
 import { ADMINISTRATOR_DN } from '../directory/caller.ts';
 import { dcLabelsOf, domainOfDcDn, normalizeDn, SUFFIX } from '../directory/dn.ts';
@@ -39,7 +40,7 @@ export function checkAsked(change: DirectoryChange): void {
   if (FOUNDATIONS.includes(normalizeDn(change.dn))) throw refused('This entry keeps its name and cannot be deleted');
 }
 
-export function checkMade({ before, after }: ChangedEntry): void {
+export function checkMade(_tx: Transaction, { before, after }: ChangedEntry): void {
   if (after === undefined) return;
   checkDomainName(after);
   checkChannelWords(after);

@@ -10,6 +10,7 @@ import { SERVER } from '../directory/caller.ts';
 import { entryByUuidIn } from '../directory/entries.ts';
 import { sameValues } from '../directory/scram-values.ts';
 import { applyAll } from './change.ts';
+import { ANY_SITE } from './write-options.ts';
 
 export interface LearnKeysArguments extends LearnedKeys {
   /** Epoch milliseconds. */
@@ -23,7 +24,10 @@ export const learnKeys = operation(
     const stored = entry?.attributes.get('userpassword')?.values ?? [];
     if (entry === undefined || !sameValues(stored, args.seen)) return false;
     const added = { operation: 'add' as const, attribute: 'userPassword', values: [args.keys] };
-    await applyAll(tx, [{ kind: 'modify', dn: entry.dn, modifications: [added] }], SERVER, { now: args.now });
+    await applyAll(tx, [{ kind: 'modify', dn: entry.dn, modifications: [added] }], SERVER, {
+      now: args.now,
+      site: ANY_SITE,
+    });
     return true;
   },
 );

@@ -19,6 +19,12 @@ export const provisioningUnit: Unit = {
         'CREATE INDEX arrival_at ON arrival (at)',
       ],
     },
+    {
+      // An older program would show to the administrator what is hidden: private keys among the entries.
+      version: 2,
+      rewrites: true,
+      statements: ['CREATE INDEX arrival_tenant_at ON arrival (tenant, at)'],
+    },
   ],
 };
 

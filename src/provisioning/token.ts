@@ -13,6 +13,7 @@ import { entryByUuidIn } from '../directory/entries.ts';
 import type { Entry, Modification } from '../directory/entry.ts';
 import { formatTokenValue, type StoredToken, TOKEN_ATTRIBUTE, tokensOf } from '../directory/token.ts';
 import { applyAll, type ChangeSummary } from './change.ts';
+import { ANY_SITE } from './write-options.ts';
 
 export const TOKENS_MAX = 50;
 
@@ -68,6 +69,6 @@ async function changed(
   modification: Modification,
 ): Promise<ChangeSummary> {
   const change = { kind: 'modify', dn, modifications: [modification] } as const;
-  const summary = await applyAll(tx, [change], caller, { now, ofServer: true });
+  const summary = await applyAll(tx, [change], caller, { now, ofServer: true, site: ANY_SITE });
   return dryRun === true ? tx.rollbackWith(summary) : summary;
 }

@@ -10,6 +10,10 @@ export const containers = {
   hosts: 'Hosts',
   sources: 'Sources',
   programs: 'Programs',
+  keys: 'Keys',
+  policies: 'Policies',
+  pending: 'Pending',
+  tombstones: 'Tombstones',
 } as const;
 
 export type Container = keyof typeof containers;

@@ -18,6 +18,8 @@ export interface Site {
   readonly tenant: number;
   /** This host: its name, then its former names; lower case. */
   readonly hostnames: readonly string[];
+  /** `[dns] mode`; absent: embedded. */
+  readonly dnsMode?: 'embedded' | 'none';
   /** Rewrite rules of the configuration. */
   readonly fileRules?: readonly Rule[];
   /** Addresses that it has signed. Absent: it knows none. */

@@ -14,7 +14,8 @@ const none: Overrides = {
 test('without a file every key has a default', () => {
   const configuration = configure(undefined, 'waypost.toml', none);
   assert.equal(configuration.portOffset, 0);
-  assert.equal(configuration.provision.fromMx, 'off');
+  assert.equal(configuration.provision.fromMx, 'entries');
+  assert.equal(configuration.dns.mode, 'embedded');
   assert.deepEqual(configuration.queue.retryMs, [60_000, 300_000, 900_000, 1_800_000, 3_600_000]);
   assert.ok(configuration.hostname.includes('.'));
 });

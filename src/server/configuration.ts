@@ -43,7 +43,10 @@ export interface Configuration {
     /** Of a login without a domain; undefined: none. */
     readonly defaultDomain: string | undefined;
   };
-  readonly provision: { readonly fromMx: 'off' | 'auto' };
+  /** `none`: this server answers for no zone, and the DNS listeners are not opened. */
+  readonly dns: { readonly mode: 'embedded' | 'none' };
+  /** `entries`: the policies in the directory alone; `auto`: after them a last one, below a domain that is ours. */
+  readonly provision: { readonly fromMx: 'off' | 'entries' | 'auto' };
   /** Domain -> `[host]:port` or `host:port`, instead of its MX. */
   readonly nextHop: ReadonlyMap<string, string>;
   /** Domain -> how TLS is used with its hosts; `opportunistic` where nothing is said. */
@@ -153,6 +156,7 @@ export const configurationSchema = z.strictObject({
   auth: z
     .strictObject({ scram: z.enum(['auto', 'on', 'off']).optional(), 'default-domain': hostName.optional() })
     .optional(),
+  dns: z.strictObject({ mode: z.enum(['embedded', 'none']).optional() }).optional(),
   provision: z.strictObject({ 'from-mx': z.enum(['off', 'auto']).optional() }).optional(),
   'next-hop': z.record(z.string(), nextHopTarget).optional(),
   'outgoing-tls': z.record(z.string(), z.enum(['opportunistic', 'required', 'off'])).optional(),
@@ -313,11 +317,12 @@ export function configure(text: string | undefined, fileName: string, overrides:
       override('WAYPOST_PORT_OFFSET', overrides.portOffset, portOffset) ??
       file['port-offset'] ??
       (development ? 1000 : 0),
-    without: file.without ?? [],
+    without: file.dns?.mode === 'none' ? [...new Set([...(file.without ?? []), 'dns'])] : (file.without ?? []),
     resolver: file.resolver ?? [],
     address: file.address ?? [],
     auth: { scram: file.auth?.scram ?? 'auto', defaultDomain: file.auth?.['default-domain'] },
-    provision: { fromMx: file.provision?.['from-mx'] ?? 'off' },
+    dns: { mode: file.dns?.mode ?? 'embedded' },
+    provision: { fromMx: file.provision?.['from-mx'] ?? ('entries' as const) },
     nextHop: byDomain(file['next-hop']),
     outgoingTls: byDomain(file['outgoing-tls']),
     outgoingCa: outgoingCa === undefined ? undefined : resolve(dirname(fileName), outgoingCa),

@@ -14,7 +14,7 @@ import type { Configuration } from './configuration.ts';
 /** `reader`: has the secret that addresses are signed with. */
 export function siteOf(
   hostnames: readonly string[],
-  { nextHop }: Pick<Configuration, 'nextHop'>,
+  { nextHop, dns }: Pick<Configuration, 'nextHop' | 'dns'>,
   reader: Reader,
 ): Site {
   // A line for what is no domain is for no address.
@@ -22,6 +22,7 @@ export function siteOf(
   return {
     tenant: TENANT,
     hostnames,
+    ...(dns.mode === 'none' ? { dnsMode: 'none' as const } : {}),
     fileRules: lines.map(([domain, hop]) => nextHopRule(domain, hop)),
     tokens: createTokens(readMailSecret(reader), systemClock),
   };

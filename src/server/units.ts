@@ -93,7 +93,10 @@ export function operationsFor(site: Site, warnPercent?: number): readonly AnyOpe
     indexSlice,
     memberSlice,
     bootstrap,
-    changeOperation([keepUsedChannel]),
+    changeOperation([keepUsedChannel], {
+      hostname: site.hostnames[0] ?? 'localhost',
+      mode: site.dnsMode ?? 'embedded',
+    }),
     addToken,
     removeToken,
     arrive,

@@ -9,6 +9,7 @@ import type { DirectoryChange } from '../directory/entry.ts';
 import { parseAddress } from '../message/address.ts';
 import { type ChangeArguments, type ChangeSummary, changeOperation } from '../provisioning/change.ts';
 import { add, addDomain, addUser, remove, replace, testSite, userDn } from '../provisioning/testing.ts';
+import { ANY_SITE } from '../provisioning/write-options.ts';
 import { replies } from '../routing/replies.ts';
 import { INTERNAL_REQUEST } from '../routing/route-request.ts';
 import { hopTarget } from '../routing/targets.ts';
@@ -178,7 +179,7 @@ test('maxjobs: however much waits for such a channel, other work goes on', async
 test('a channel that holds mail keeps its entry, its name and its kind', async (context) => {
   const { transfer } = await open(context, { rcpt: '451 4.3.0 not now' }, { policy: LONG });
   const { writer, reader } = transfer.directory;
-  const guarded: Operation<ChangeArguments, ChangeSummary> = changeOperation([keepUsedChannel]);
+  const guarded: Operation<ChangeArguments, ChangeSummary> = changeOperation([keepUsedChannel], ANY_SITE);
   const change = (...changes: readonly DirectoryChange[]) =>
     writer.execute(guarded, { changes, caller: SERVER, peer: '', now: Date.now() });
   await change(channel('partner', 'smtp'), channel('smtp', 'smtp'));

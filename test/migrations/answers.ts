@@ -54,7 +54,7 @@ export async function answers(server: Waypost, questions: Questions): Promise<An
 
 /** Entries of `ldap` that a start of today's program makes, and an older one did not. */
 const MADE_AT_START =
-  /^dn: (?:[^,\n]*,)?ou=(?:Rules|Channels|Hosts|Sources|Programs),ou=Waypost,o=internet\n(?: {2}.*\n)*/gm;
+  /^dn: (?:[^,\n]*,)?ou=(?:Rules|Channels|Hosts|Sources|Programs|Keys|Pending|Policies|Tombstones),ou=Waypost,o=internet\n(?: {2}.*\n)*/gm;
 
 export function withoutMadeAtStart(ldap: string): string {
   return ldap.replace(MADE_AT_START, '');

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-export const made = (format: 1 | 2): string => join(import.meta.dirname, `format-${format}`);
+export const made = (format: 1 | 2 | 3): string => join(import.meta.dirname, `format-${format}`);
 
 export interface StoreCopy {
   readonly data: string;
@@ -15,7 +15,13 @@ export interface StoreCopy {
 }
 
 /** In a folder of its own below `parent`. */
-export function copyOfStore({ format = 1, parent = tmpdir() }: { format?: 1 | 2; parent?: string } = {}): StoreCopy {
+export function copyOfStore({
+  format = 1,
+  parent = tmpdir(),
+}: {
+  format?: 1 | 2 | 3;
+  parent?: string;
+} = {}): StoreCopy {
   const data = join(mkdtempSync(join(parent, `waypost-format-${format}-`)), 'data');
   cpSync(join(made(format), 'store'), data, { recursive: true });
   return {

@@ -1,0 +1,47 @@
+// What the server writes into a domain's entry when the entry becomes a domain: who or what has made it one.
+//
+// In      an entry as an add, or a change of its classes, has made it; in its transaction
+// Out     the same change with these attributes written in, as one change to all that follow from it
+// Facts   waypostDomainOrigin: the author's DN, `message`, or `waypost` for this program itself; waypostDomainEvidence beside
+//         `message`. They stay when the entry changes; an entry that is older than they are has none.
+
+import type { Awaitable, Transaction } from '../database/operation.ts';
+import { applyChange } from '../directory/apply-change.ts';
+import { domainOfDcDn } from '../directory/dn.ts';
+import { type Attribute, type ChangedEntry, type Entry, hasClass } from '../directory/entry.ts';
+import { hasDomainClass } from '../directory/mail-domain.ts';
+import type { WriteOptions } from './write-options.ts';
+
+/** The origin of a domain that a message has brought. */
+const MESSAGE_ORIGIN = 'message';
+const OWN_ORIGIN = 'waypost';
+
+/** One fact a line: it gives an attribute, or nothing. */
+type Fact = (tx: Transaction, domain: Entry, options: WriteOptions) => Awaitable<Attribute | undefined>;
+
+const facts: readonly Fact[] = [
+  (_tx, _domain, { broughtBy, author }) => ({
+    name: 'waypostDomainOrigin',
+    values: [broughtBy === undefined ? author || OWN_ORIGIN : MESSAGE_ORIGIN],
+  }),
+  (_tx, _domain, { broughtBy }) => broughtBy && { name: 'waypostDomainEvidence', values: [broughtBy.evidence] },
+];
+
+/** A domain with mail, an alias of one, or one without mail. */
+function isDomain(entry: Entry | undefined): boolean {
+  if (entry === undefined || !(hasDomainClass(entry) || hasClass(entry, 'inetdomain'))) return false;
+  return domainOfDcDn(entry.normalizedDn) !== undefined;
+}
+
+export async function withLife(tx: Transaction, changed: ChangedEntry, options: WriteOptions): Promise<ChangedEntry> {
+  const { kind, before, after } = changed;
+  if (after === undefined || !isDomain(after) || isDomain(before)) return changed;
+  const modifications = [];
+  for (const fact of facts) {
+    const attribute = await fact(tx, after, options);
+    if (attribute === undefined) continue;
+    modifications.push({ operation: 'replace' as const, attribute: attribute.name, values: attribute.values });
+  }
+  const given = await applyChange(tx, { kind: 'modify', dn: after.dn, modifications }, { ...options, ofServer: true });
+  return { ...given, kind, before };
+}

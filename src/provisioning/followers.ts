@@ -1,0 +1,52 @@
+// What follows from an entry's change in the tables of others, in its transaction: one line a table.
+//
+// In      an entry before and after, all that is written along with it included
+// Out     rows that have moved in the routing tables
+
+import { noteScramKeys } from '../auth/scram-counter.ts';
+import type { Awaitable, Transaction } from '../database/operation.ts';
+import { isAdministrator } from '../directory/caller.ts';
+import type { ChangedEntry } from '../directory/entry.ts';
+import { changesPassword } from '../directory/scram-values.ts';
+import { nameIn } from '../routing/containers.ts';
+import { synchronizeEntry, type TableChange } from '../routing/synchronize.ts';
+import { compileZoneName } from '../zones/compile.ts';
+import { noteDomainChange } from '../zones/names.ts';
+import { passwordsOf } from './guards.ts';
+import type { WriteOptions } from './write-options.ts';
+
+export type Follower = (
+  tx: Transaction,
+  changed: ChangedEntry,
+  options: WriteOptions,
+) => Awaitable<readonly TableChange[] | undefined>;
+
+export const followers: readonly Follower[] = [
+  noteAdministrator,
+  noteZoneSource,
+  noteKeys,
+  noteZoneName,
+  synchronizeEntry,
+];
+
+function noteAdministrator(tx: Transaction, { before, after }: ChangedEntry): undefined {
+  if (before === undefined || after === undefined || !isAdministrator(after)) return;
+  if (changesPassword(passwordsOf(before), passwordsOf(after))) tx.afterCommit({ kind: 'administrator' });
+}
+
+function noteZoneSource(tx: Transaction, { before, after }: ChangedEntry): undefined {
+  if ([before, after].some((entry) => entry !== undefined && nameIn('sources', entry) !== undefined))
+    tx.afterCommit({ kind: 'zone-sources' });
+}
+
+async function noteKeys(tx: Transaction, { before, after }: ChangedEntry): Promise<undefined> {
+  await noteScramKeys(tx, before, after);
+}
+
+async function noteZoneName(tx: Transaction, { before, after, revision }: ChangedEntry): Promise<undefined> {
+  await noteDomainChange(tx, {
+    before: before && compileZoneName(before),
+    after: after && compileZoneName(after),
+    revision,
+  });
+}

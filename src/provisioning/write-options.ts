@@ -1,0 +1,19 @@
+// Under what a directory write is made: who asks, when, and on which server.
+
+import type { ApplyOptions } from '../directory/apply-change.ts';
+
+/** What a change's consequences depend on besides the directory. */
+export interface ChangeSite {
+  readonly hostname: string;
+  /** `none`: this server answers for no zone. */
+  readonly mode: 'embedded' | 'none';
+}
+
+/** For who posts an operation, and for entries that are in no zone. */
+export const ANY_SITE: ChangeSite = { hostname: 'localhost', mode: 'embedded' };
+
+export interface WriteOptions extends ApplyOptions {
+  readonly site: ChangeSite;
+  /** A message brings the domain that is added: what was found out about it, JSON. */
+  readonly broughtBy?: { readonly evidence: string };
+}
