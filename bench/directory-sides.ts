@@ -85,7 +85,7 @@ export async function startDirectorySides(wants: {
 
 function fill(server: Waypost, users: number): DirectorySide {
   const bound = ['--port', server.listeners.ldap.port, '--binddn', 'cn=Directory Manager'];
-  bound.push('--bindpw', server.adminPassword);
+  bound.push('--bindpw', server.ldap.password);
   const add = (count: number, dn: string, attributes: object, extra: readonly (string | number)[]): void => {
     const form = ['--mode', 'add', '--count', count, '--dn', dn, '--attributes', JSON.stringify(attributes)];
     generate('ldap-load', [...bound, ...form, ...extra]);

@@ -47,7 +47,7 @@ export async function startOurs(
     ...(program === undefined ? {} : { program }),
   });
   const { smtp, imap, pop3, ldap } = server.listeners;
-  const bound = ['--port', ldap.port, '--binddn', 'cn=Directory Manager', '--bindpw', server.adminPassword];
+  const bound = ['--port', ldap.port, '--binddn', 'cn=Directory Manager', '--bindpw', server.ldap.password];
   const add = (count: number, dn: string, attributes: object, extra: readonly (string | number)[]): number => {
     const form = ['--mode', 'add', '--count', count, '--dn', dn, '--attributes', JSON.stringify(attributes)];
     return Number(generate('ldap-load', [...bound, ...form, ...extra])['ops_s']);

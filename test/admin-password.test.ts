@@ -13,9 +13,9 @@ test('admin-password is 0600, survives a start, and goes with the change of the 
   context.after(() => server.stop());
   const file = join(server.data, 'admin-password');
   assert.equal(statSync(file).mode & 0o777, 0o600);
-  const generated = server.adminPassword;
+  const generated = server.ldap.password;
   await server.restart();
-  assert.equal(server.adminPassword, generated);
+  assert.equal(server.ldap.password, generated);
 
   const client = await administrator(server);
   await replaceAttribute(client, ADMINISTRATOR, 'description', ['not the password']);

@@ -143,7 +143,7 @@ describe('from-mx = "auto"', () => {
 
   test('ldapsearch sees the entries', { skip: peer('ldapsearch').skip }, () => {
     const { host, port } = world.server.listeners.ldap;
-    const who = ['-x', '-H', `ldap://${host}:${port}`, '-D', 'cn=Directory Manager', '-w', world.server.adminPassword];
+    const who = ['-x', '-H', `ldap://${host}:${port}`, '-D', 'cn=Directory Manager', '-w', world.server.ldap.password];
     const found = execFileSync(peer('ldapsearch').path, [...who, '-LLL', '-b', domainDn('b.acme.example'), 'dn']);
     assert.deepEqual(
       String(found)

@@ -151,7 +151,7 @@ test('swaks: --tls and --tlsc', { skip: swaksTlsMissing() }, async () => {
 
 test('ldapsearch: -ZZ and ldaps', { skip: peer('ldapsearch').skip }, async () => {
   const env = { LDAPTLS_CACERT: ca };
-  const search = ['-x', '-LLL', '-D', ADMINISTRATOR, '-w', server.adminPassword, '-b', 'o=internet', '-s', 'base'];
+  const search = ['-x', '-LLL', '-D', ADMINISTRATOR, '-w', server.ldap.password, '-b', 'o=internet', '-s', 'base'];
   const found = /^dn: o=internet$/m;
   assert.match(await run('ldapsearch', ['-ZZ', '-H', `ldap://${HOST}:${port('ldap')}`, ...search], env), found);
   assert.match(await run('ldapsearch', ['-H', `ldaps://${HOST}:${port('ldaps')}`, ...search], env), found);
@@ -274,7 +274,7 @@ test('ldapts: StartTLS and ldaps', async () => {
     const tls = { ca: [readFileSync(ca)] };
     const client = new Client({ url, timeout: TOOL_MS, ...(url.startsWith('ldaps') ? { tlsOptions: tls } : {}) });
     if (!url.startsWith('ldaps')) await client.startTLS(tls);
-    await client.bind(ADMINISTRATOR, server.adminPassword);
+    await client.bind(ADMINISTRATOR, server.ldap.password);
     const { searchEntries } = await client.search('o=internet', { scope: 'base' });
     assert.equal(searchEntries.length, 1);
     await client.unbind();

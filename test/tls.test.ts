@@ -12,10 +12,11 @@ import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'n
 import { promisify } from 'node:util';
 import type { CertificateReport } from '../src/admin/cert.ts';
 import { AdminClient } from '../src/cli/client.ts';
+import { StartFailure } from '../src/estate/server-child.ts';
 import { makeAuthority, makeCertificate } from '../src/net/local-certificate.ts';
 import { addDomain, administrator, domainDn, populate, replaceAttribute } from './support/directory.ts';
 import { peer, tmpfsMissing } from './support/peers.ts';
-import { type Door, StartFailure, startWaypost, type Waypost } from './support/server.ts';
+import { type Door, startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
 
 const run = promisify(execFile);

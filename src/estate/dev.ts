@@ -22,13 +22,10 @@ import { parseLdif } from '../directory/ldif.ts';
 import { type Configuration, configure } from '../server/configuration.ts';
 import { adminPasswordPath, tlsPath } from '../server/paths.ts';
 import { type RunningServer, start } from '../server/start.ts';
+import type { ReadyLine } from './server-child.ts';
 
 /** What a program that began it is told, a line of JSON: now all that was loaded is there. */
-export interface DevReady {
-  readonly event: 'ready';
-  readonly hostname: string;
-  /** `smtp` -> `127.0.0.1:41025` */
-  readonly listeners: Readonly<Record<string, string>>;
+export interface DevReady extends ReadyLine {
   /** The data directory, for `--data` of commands. */
   readonly data: string;
   readonly adminDn: string;

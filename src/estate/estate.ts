@@ -5,20 +5,18 @@
 // How     `waypost dev --json` is the child; the directory is written over LDAP, all else goes over the admin socket
 // This half runs on Node 20 and later: it uses nothing that the server brings
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { AdminClient } from '../cli/client.ts';
 import { ImapClient } from '../demo/clients/imap-client.ts';
 import { LdapClient } from '../demo/clients/ldap-client.ts';
-import { endpointOf } from '../demo/clients/line-connection.ts';
+import type { ListenerName } from '../server/listeners.ts';
 import type { DevReady } from './dev.ts';
 import { awaitMessage, type MessageWishes, type ReceivedMessage, receivedMessage } from './received.ts';
 import { RemoteHost, type RemoteHostScript } from './remote-host.ts';
+import { listenersOf, type ServerAccess, ServerChild } from './server-child.ts';
 
 export interface EstateOptions {
   /** The text of an LDIF file: entries and changes, loaded first. */
@@ -27,35 +25,13 @@ export interface EstateOptions {
   readonly users?: Readonly<Record<string, string>>;
 }
 
-/** The doors of 127.0.0.1 by name. */
-export type EstatePorts = Readonly<
-  Record<
-    | 'smtp'
-    | 'submission'
-    | 'submissions'
-    | 'lmtp'
-    | 'imap'
-    | 'imaps'
-    | 'pop3'
-    | 'pop3s'
-    | 'ldap'
-    | 'ldaps'
-    | 'dns'
-    | 'http'
-    | 'https',
-    number
-  >
->;
-
-export interface TestEstate {
+/** The administrator's password is another one after `reset`. */
+export interface TestEstate extends ServerAccess {
   readonly host: string;
-  readonly ports: EstatePorts;
-  /** The administrator's access to the directory; the password is another one after `reset`. */
-  readonly ldap: { readonly url: string; readonly bindDn: string; readonly password: string };
+  /** Each door by its name. */
+  readonly ports: Readonly<Record<ListenerName, number>>;
   /** PEM: the authority of the certificates that its doors show for `localhost`. */
   readonly ca: string;
-  /** The data directory, for `waypost ... --data`. */
-  readonly data: string;
   /** Mail for this domain comes to a host that the test plays. */
   remoteHost(domain: string, script?: RemoteHostScript): Promise<RemoteHost>;
   /** The first message of the user's INBOX that is as wished. */
@@ -66,23 +42,21 @@ export interface TestEstate {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** A loaded machine starts more slowly. */
-const READY_MS = 120_000;
-const CLOSE_MS = 30_000;
-const STDERR_LENGTH = 64 * 1024;
+const PROGRAM = fileURLToPath(new URL('../../waypost', import.meta.url));
 
 export async function createTestEstate(options: EstateOptions = {}): Promise<TestEstate> {
   const folder = mkdtempSync(join(tmpdir(), 'waypost-estate-'));
   try {
     const seed = join(folder, 'seed.ldif');
     writeFileSync(seed, options.ldif ?? '');
-    const child = new DevChild(seed);
+    // It ends with its standard input, so it cannot outlive this process.
+    const child = new ServerChild([PROGRAM, 'dev', '--json', '--ldif', seed], { stdio: 'pipe' });
     try {
       const estate = new Estate(child, options, await child.ready());
       await estate.addUsers();
       return estate;
     } catch (error) {
-      await child.close();
+      await child.end();
       throw error;
     }
   } finally {
@@ -92,25 +66,33 @@ export async function createTestEstate(options: EstateOptions = {}): Promise<Tes
 
 class Estate implements TestEstate {
   readonly host = '127.0.0.1';
-  readonly #child: DevChild;
+  readonly #child: ServerChild;
   readonly #users: Readonly<Record<string, string>>;
   readonly #tokens = new Map<string, string>();
   readonly #remoteHosts = new Set<RemoteHost>();
   #names = 0;
   #ready: DevReady;
 
-  constructor(child: DevChild, { users = {} }: EstateOptions, ready: DevReady) {
+  constructor(child: ServerChild, { users = {} }: EstateOptions, ready: DevReady) {
     this.#child = child;
     this.#users = users;
     this.#ready = ready;
   }
 
-  get ports(): EstatePorts {
-    const doors = Object.entries(this.#ready.listeners).map(([name, text]) => [name, endpointOf(text).port]);
-    return Object.fromEntries(doors) as EstatePorts;
+  get hostname(): string {
+    return this.#ready.hostname;
   }
 
-  get ldap(): TestEstate['ldap'] {
+  get listeners(): ServerAccess['listeners'] {
+    return listenersOf(this.#ready);
+  }
+
+  get ports(): TestEstate['ports'] {
+    const ports = Object.entries(this.listeners).map(([name, { port }]) => [name, port]);
+    return Object.fromEntries(ports) as TestEstate['ports'];
+  }
+
+  get ldap(): ServerAccess['ldap'] {
     const { listeners, adminDn: bindDn, adminPassword: password } = this.#ready;
     return { url: `ldap://${listeners['ldap']}`, bindDn, password };
   }
@@ -142,8 +124,8 @@ class Estate implements TestEstate {
     const host = await RemoteHost.start(domain, script);
     this.#remoteHosts.add(host);
     const name = `estate-${++this.#names}`;
-    const { listeners, adminDn, adminPassword } = this.#ready;
-    const directory = await LdapClient.open(endpointOf(listeners['ldap']!), adminDn, adminPassword);
+    const { bindDn, password } = this.ldap;
+    const directory = await LdapClient.open(this.listeners.ldap, bindDn, password);
     try {
       await directory.add(`cn=${name},ou=Channels,ou=Waypost,o=internet`, {
         objectClass: ['waypostChannel'],
@@ -164,11 +146,7 @@ class Estate implements TestEstate {
   }
 
   async waitForMessage(address: string, wishes: MessageWishes = {}): Promise<ReceivedMessage> {
-    const client = await ImapClient.login(
-      endpointOf(this.#ready.listeners['imap']!),
-      address,
-      await this.#tokenOf(address),
-    );
+    const client = await ImapClient.login(this.listeners.imap, address, await this.#tokenOf(address));
     try {
       const look = async () => (await client.fetchAll()).map(({ body }) => receivedMessage(body));
       return await awaitMessage(look, wishes);
@@ -180,13 +158,14 @@ class Estate implements TestEstate {
   async reset(): Promise<void> {
     await this.#closeRemoteHosts();
     this.#tokens.clear();
-    this.#ready = await this.#child.reset();
+    this.#child.process.stdin!.write('reset\n');
+    this.#ready = await this.#child.ready();
     await this.addUsers();
   }
 
   async close(): Promise<void> {
     await this.#closeRemoteHosts();
-    await this.#child.close();
+    await this.#child.end();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -205,51 +184,5 @@ class Estate implements TestEstate {
     const { token } = await this.#admin.call('token.add', { account, name: 'estate', scopes: ['imap'] });
     this.#tokens.set(account, token!);
     return token!;
-  }
-}
-
-/** The server: it ends with its standard input, so it cannot outlive this process. */
-class DevChild {
-  readonly #process: ChildProcess;
-  readonly #lines: AsyncIterator<string>;
-  #stderr = '';
-
-  constructor(ldif: string) {
-    const program = fileURLToPath(new URL('../../waypost', import.meta.url));
-    const child = spawn(program, ['dev', '--json', '--ldif', ldif], { stdio: ['pipe', 'pipe', 'pipe'] });
-    this.#process = child;
-    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      this.#stderr = (this.#stderr + text).slice(-STDERR_LENGTH);
-    });
-    child.on('error', (error) => {
-      this.#stderr += error.message;
-    });
-    child.stdin.on('error', () => {});
-  }
-
-  async ready(): Promise<DevReady> {
-    const late = setTimeout(() => this.#process.kill('SIGKILL'), READY_MS);
-    try {
-      const { done, value } = await this.#lines.next();
-      if (done === true) throw new Error(`waypost dev ended before it was ready: ${this.#stderr.trim()}`);
-      return JSON.parse(value) as DevReady;
-    } finally {
-      clearTimeout(late);
-    }
-  }
-
-  reset(): Promise<DevReady> {
-    this.#process.stdin!.write('reset\n');
-    return this.ready();
-  }
-
-  async close(): Promise<void> {
-    const child = this.#process;
-    child.stdin!.end();
-    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-    const late = setTimeout(() => child.kill('SIGKILL'), CLOSE_MS);
-    await once(child, 'exit');
-    clearTimeout(late);
   }
 }

@@ -22,9 +22,10 @@ import { after, before, describe, test } from 'node:test';
 import { type Client, ResultCodeError } from 'ldapts';
 import { ImapClient, ImapRefusal } from '../../src/demo/clients/imap-client.ts';
 import { SmtpClient, SmtpRefusal } from '../../src/demo/clients/smtp-client.ts';
+import { StartFailure } from '../../src/estate/server-child.ts';
 import { addUser, administrator, type Person, populate } from '../support/directory.ts';
 import { tmpfsMissing } from '../support/peers.ts';
-import { StartFailure, startWaypost, type Waypost } from '../support/server.ts';
+import { startWaypost, type Waypost } from '../support/server.ts';
 
 const skip = tmpfsMissing();
 const SIZE_MIB = 48;

@@ -5,8 +5,8 @@
 // One hash is made and used for all, the cheapest: forty milliseconds a user and a login would be most of a test's time.
 
 import { Attribute, Change, Client } from 'ldapts';
+import type { ServerAccess } from '../../src/estate/server-child.ts';
 import { argon2Hash, CHEAPEST } from './password.ts';
-import type { Waypost } from './server.ts';
 
 export const ADMINISTRATOR = 'cn=Directory Manager';
 export const SUFFIX = 'o=internet';
@@ -26,10 +26,10 @@ export interface Person {
 }
 
 /** A bound connection; close it with `unbind`. An answer has `timeout` milliseconds to come. */
-export async function administrator(server: Waypost, timeout = 15_000): Promise<Client> {
-  const { host, port } = server.listeners.ldap;
-  const client = new Client({ url: `ldap://${host}:${port}`, timeout, connectTimeout: timeout });
-  await client.bind(ADMINISTRATOR, server.adminPassword);
+export async function administrator(server: ServerAccess, timeout = 15_000): Promise<Client> {
+  const { url, bindDn, password } = server.ldap;
+  const client = new Client({ url, timeout, connectTimeout: timeout });
+  await client.bind(bindDn, password);
   return client;
 }
 
@@ -88,7 +88,7 @@ export async function replaceAttribute(client: Client, dn: string, type: string,
 }
 
 /** A domain and its users in one go. */
-export async function populate(server: Waypost, domain: string, names: readonly string[]): Promise<Person[]> {
+export async function populate(server: ServerAccess, domain: string, names: readonly string[]): Promise<Person[]> {
   const client = await administrator(server);
   try {
     await addDomain(client, domain);

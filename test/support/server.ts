@@ -4,38 +4,25 @@
 // Out     its ports, the administrator's password, ways to stop, kill and start it again
 // Never   outlives the test process: what still runs at exit is killed, what was made here is removed
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Endpoint } from '../../src/demo/clients/line-connection.ts';
+import {
+  type Exit,
+  listenersOf,
+  type ReadyLine,
+  type ServerAccess,
+  ServerChild,
+} from '../../src/estate/server-child.ts';
+import type { ListenerName } from '../../src/server/listeners.ts';
 import type { Switches } from '../../src/server/switches.ts';
 import type { Fault } from './thread-faults.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 
-/** From the command to the ready line; generous, because a test is not a stopwatch. */
-const READY_MS = 120_000;
-/** From SIGTERM to the end. */
-const STOP_MS = 60_000;
-const STDERR_BYTES = 4 * 1024 * 1024;
-
 export type { Endpoint };
-
-export type Door =
-  | 'smtp'
-  | 'submission'
-  | 'submissions'
-  | 'lmtp'
-  | 'imap'
-  | 'imaps'
-  | 'pop3'
-  | 'pop3s'
-  | 'ldap'
-  | 'ldaps'
-  | 'dns'
-  | 'http'
-  | 'https';
+export type Door = ListenerName;
 
 export interface StartOptions {
   /** The text of waypost.toml; without it there is none. */
@@ -53,19 +40,9 @@ export interface StartOptions {
   readonly switches?: Partial<Switches>;
 }
 
-export interface Exit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
-
-export interface Waypost {
-  readonly listeners: Readonly<Record<Door, Endpoint>>;
-  readonly hostname: string;
-  readonly data: string;
+export interface Waypost extends ServerAccess {
   /** Of the server itself: the launcher becomes it. Under another program it is that program's. */
   readonly pid: number;
-  /** Of `cn=Directory Manager`. */
-  readonly adminPassword: string;
   /** Milliseconds from the command to the ready line. */
   readonly readyMs: number;
   /** All that was written to standard error, by this process or those before a restart (bounded). */
@@ -85,38 +62,18 @@ export interface Waypost {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Thrown when the server ends or says nothing instead of being ready; `stderr` is what it wrote. */
-export class StartFailure extends Error {
-  readonly exit: Exit | undefined;
-  readonly stderr: string;
-
-  constructor(what: string, exit: Exit | undefined, stderr: string) {
-    super(`${what}\n${stderr.slice(-4000)}`);
-    this.exit = exit;
-    this.stderr = stderr;
-  }
-}
-
 export async function startWaypost(options: StartOptions = {}): Promise<Waypost> {
   const own = options.data === undefined;
   const data = options.data ?? join(mkdtempSync(join(tmpdir(), 'waypost-')), 'data');
   mkdirSync(data, { recursive: true });
   let running: Running;
   try {
-    running = await run(data, options, '');
+    running = await run(data, options);
   } catch (error) {
     if (own) remove(data);
     throw error;
   }
   let last = options;
-
-  async function end(signal: NodeJS.Signals): Promise<Exit> {
-    const late = setTimeout(() => running.child.kill('SIGKILL'), STOP_MS);
-    if (!running.ended) running.child.kill(signal);
-    const exit = await running.exited;
-    clearTimeout(late);
-    return exit;
-  }
 
   const server: Waypost = {
     data,
@@ -124,39 +81,40 @@ export async function startWaypost(options: StartOptions = {}): Promise<Waypost>
       return running.listeners;
     },
     get hostname() {
-      return running.hostname;
+      return running.ready.hostname;
+    },
+    get ldap() {
+      const password = readFileSync(join(data, 'admin-password'), 'utf8').trim();
+      return { url: `ldap://${running.ready.listeners['ldap']}`, bindDn: 'cn=Directory Manager', password };
     },
     get pid() {
-      return running.child.pid!;
-    },
-    get adminPassword() {
-      return readFileSync(join(data, 'admin-password'), 'utf8').trim();
+      return running.child.process.pid!;
     },
     get readyMs() {
       return running.readyMs;
     },
-    stderr: () => running.stderr(),
-    fault: (fault) => void running.child.send(fault),
-    exited: () => running.exited,
+    stderr: () => running.child.stderr,
+    fault: (fault) => void running.child.process.send(fault),
+    exited: () => running.child.exited,
     async stop() {
-      const exit = await end('SIGTERM');
+      const exit = await running.child.end('SIGTERM');
       if (own) remove(data);
       return exit;
     },
     async kill9() {
-      await end('SIGKILL');
+      await running.child.end('SIGKILL');
     },
     async restart(changes = {}) {
-      await end('SIGTERM');
+      await running.child.end('SIGTERM');
       last = { ...last, ...changes };
-      running = await run(data, last, running.stderr());
+      running = await run(data, last, running.child.stderr);
     },
     async interruptedStart(afterMs) {
-      await end('SIGKILL');
-      const started = run(data, last, running.stderr(), afterMs);
+      await running.child.end('SIGKILL');
+      const started = run(data, last, running.child.stderr, afterMs);
       // Ended before it was ready is what is meant to happen; ready and then killed as well.
       running = await started.catch(() => running);
-      if (!running.ended) await end('SIGKILL');
+      if (!running.child.isOver) await running.child.end('SIGKILL');
     },
     async [Symbol.asyncDispose]() {
       await this.stop();
@@ -170,27 +128,25 @@ function remove(data: string): void {
 }
 
 interface Running {
-  readonly child: ChildProcess;
-  readonly listeners: Record<Door, Endpoint>;
-  readonly hostname: string;
+  readonly child: ServerChild;
+  readonly ready: ReadyLine;
+  readonly listeners: ServerAccess['listeners'];
   readonly readyMs: number;
-  readonly exited: Promise<Exit>;
-  readonly ended: boolean;
-  stderr(): string;
 }
 
 /** Everything started here that still runs; a test process that dies takes them along. */
-const children = new Set<ChildProcess>();
+const children = new Set<ServerChild>();
 process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL');
+  for (const { process: child } of children) child.kill('SIGKILL');
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
-async function run(data: string, options: StartOptions, earlier: string, killAfterMs?: number): Promise<Running> {
+async function run(data: string, options: StartOptions, earlier = '', killAfterMs?: number): Promise<Running> {
   if (options.config !== undefined) writeFileSync(join(data, 'waypost.toml'), options.config);
-  const [command, ...before] = [...(options.under ?? []), ...program(options)];
+  const words = [...(options.under ?? []), ...program(options), 'serve', '--data', data, ...(options.args ?? [])];
   const began = performance.now();
-  const child = spawn(command!, [...before, 'serve', '--data', data, ...(options.args ?? [])], {
+  const child = new ServerChild(words, {
+    earlier,
     cwd: root,
     env: {
       // As the launcher has it.
@@ -204,58 +160,10 @@ async function run(data: string, options: StartOptions, earlier: string, killAft
     stdio: ['ignore', 'pipe', 'pipe', ...(options.switches === undefined ? [] : ['ipc' as const])],
   });
   children.add(child);
-  if (killAfterMs !== undefined) setTimeout(() => child.kill('SIGKILL'), killAfterMs);
-  let stderr = earlier;
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-    stderr = (stderr + text).slice(-STDERR_BYTES);
-  });
-  let ended = false;
-  const exited = new Promise<Exit>((finish) => {
-    const done = (exit: Exit): void => {
-      ended = true;
-      children.delete(child);
-      finish(exit);
-    };
-    child.once('error', (error) => {
-      stderr += String(error);
-      done({ code: null, signal: null });
-    });
-    // `close` and not `exit`: by then all of standard error has been read.
-    child.once('close', (code, signal) => done({ code, signal }));
-  });
-
-  const ready = await new Promise<ReadyLine>((found, failed) => {
-    const late = setTimeout(() => {
-      child.kill('SIGKILL');
-      failed(new StartFailure(`not ready after ${READY_MS} ms`, undefined, stderr));
-    }, READY_MS);
-    let rest = '';
-    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
-      rest += text;
-      for (let at = rest.indexOf('\n'); at >= 0; at = rest.indexOf('\n')) {
-        const line = readyLine(rest.slice(0, at));
-        rest = rest.slice(at + 1);
-        if (line === undefined) continue;
-        clearTimeout(late);
-        found(line);
-      }
-    });
-    exited.then((exit) => {
-      clearTimeout(late);
-      failed(new StartFailure(`ended before it was ready (code ${exit.code}, signal ${exit.signal})`, exit, stderr));
-    });
-  });
-  return {
-    child,
-    listeners: endpoints(ready.listeners),
-    hostname: ready.hostname,
-    readyMs: performance.now() - began,
-    exited,
-    get ended() {
-      return ended;
-    },
-    stderr: () => stderr,
-  };
+  child.exited.then(() => children.delete(child));
+  if (killAfterMs !== undefined) setTimeout(() => child.process.kill('SIGKILL'), killAfterMs);
+  const ready = await child.ready();
+  return { child, ready, listeners: listenersOf(ready), readyMs: performance.now() - began };
 }
 
 function program({ program, switches }: StartOptions): readonly string[] {
@@ -263,42 +171,6 @@ function program({ program, switches }: StartOptions): readonly string[] {
   const support = (name: string): string => join(root, 'test/support', name);
   const preload = ['--import', support('thread-faults.ts')];
   return [process.execPath, ...preload, support('serve-with-switches.ts'), JSON.stringify(switches)];
-}
-
-interface ReadyLine {
-  readonly event: 'ready';
-  readonly hostname: string;
-  readonly listeners: Readonly<Record<string, string>>;
-}
-
-/** Other lines may come first (npm's banner): what is not our JSON object is skipped. */
-function readyLine(line: string): ReadyLine | undefined {
-  if (!line.startsWith('{')) return undefined;
-  try {
-    const value = JSON.parse(line);
-    return value.event === 'ready' ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** A door that this server has not opened is an error where it is used, with its name. */
-function endpoints(listeners: Readonly<Record<string, string>>): Record<Door, Endpoint> {
-  const found = new Map<string, Endpoint>();
-  for (const [door, address] of Object.entries(listeners)) {
-    const colon = address.lastIndexOf(':');
-    found.set(door, { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) });
-  }
-  return new Proxy({} as Record<Door, Endpoint>, {
-    get(_, door) {
-      const endpoint = found.get(String(door));
-      if (endpoint === undefined && typeof door === 'string') throw new Error(`the server has no listener ${door}`);
-      return endpoint;
-    },
-    has: (_, door) => found.has(String(door)),
-    ownKeys: () => [...found.keys()],
-    getOwnPropertyDescriptor: (_, door) => ({ value: found.get(String(door)), enumerable: true, configurable: true }),
-  });
 }
 
 /** A developer's own settings must not reach the server under test. */

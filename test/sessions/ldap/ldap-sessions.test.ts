@@ -125,7 +125,7 @@ against('waypost', peersMissing('ldapsearch', 'ldapadd'), 'as written', async ()
     name: 'waypost',
     url: `ldap://${host}:${port}`,
     admin: 'cn=Directory Manager',
-    password: server.adminPassword,
+    password: server.ldap.password,
     stop: () => server.stop(),
   };
 });
@@ -138,7 +138,7 @@ against('waypost', peersMissing('ldapsearch', 'ldapadd'), 'octet by octet', asyn
     name: 'waypost',
     url: `ldap://127.0.0.1:${(between.address() as AddressInfo).port}`,
     admin: 'cn=Directory Manager',
-    password: server.adminPassword,
+    password: server.ldap.password,
     stop: async () => {
       between.close();
       await server.stop();
@@ -174,7 +174,7 @@ describe('against waypost, in one packet, half-closed, and over another transpor
     if (only !== undefined && only !== 'waypost') continue;
     test(`${file}: ${title}`, async () => {
       const url = `ldap://127.0.0.1:${recorder.port}`;
-      await converse(text, { name: 'waypost', url, admin: 'cn=Directory Manager', password: server.adminPassword });
+      await converse(text, { name: 'waypost', url, admin: 'cn=Directory Manager', password: server.ldap.password });
       const ca = readFileSync(join(server.data, 'tls/ca.pem'), 'utf8');
       const connections = await recorder.take();
       assert.equal(connections.length, commands.length, 'a connection for each command');
