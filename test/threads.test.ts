@@ -220,7 +220,7 @@ describe('a thread that dies', { skip: dig.skip || swaks.skip }, () => {
     try {
       await running.servedAgain();
       for (let round = 1; round <= 3; round++)
-        for (const thread of ['protocol-1', 'protocol-2', 'dns', 'transfer']) {
+        for (const thread of ['protocol-1', 'protocol-2', 'dns', 'transfer', 'publisher']) {
           world.server.fault({ fault: 'end', thread });
           await until(`the end of ${thread}`, () => replaced(world, thread) === round);
           await running.servedAgain();

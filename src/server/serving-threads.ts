@@ -7,6 +7,7 @@ import type { ServingThread, Supervisor } from './supervisor.ts';
 
 export interface ServingThreads {
   readonly dns: ServingThread;
+  readonly publisher: ServingThread;
   readonly transfer: ServingThread;
   readonly protocol: readonly ServingThread[];
 }
@@ -28,9 +29,10 @@ export async function startThreads(
       DRAINED_MS,
     ).unref();
   });
-  const [dns, transfer, ...protocol] = await Promise.all([
+  const [dns, transfer, publisher, ...protocol] = await Promise.all([
     supervisor.startThread({ name: 'dns', module: new URL('./threads/dns.ts', import.meta.url) }),
     supervisor.startThread({ name: 'transfer', module: new URL('./threads/transfer.ts', import.meta.url) }),
+    supervisor.startThread({ name: 'publisher', module: new URL('./threads/publisher.ts', import.meta.url) }),
     ...Array.from({ length: protocolThreads }, (_, i) =>
       supervisor.startThread({
         name: `protocol-${i + 1}`,
@@ -38,5 +40,5 @@ export async function startThreads(
       }),
     ),
   ]);
-  return { dns, transfer, protocol };
+  return { dns, transfer, publisher, protocol };
 }

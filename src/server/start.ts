@@ -131,6 +131,7 @@ export async function start(
   const admin = await serveAdmin(main, operations);
   for (const thread of threads.protocol) thread.stand({ kind: 'own-dns', endpoint: doors.ownDns });
   threads.transfer.stand({ kind: 'begin' });
+  threads.publisher.stand({ kind: 'begin', ownDns: doors.ownDns });
   const endHousekeeping = keepHouse(main);
   const endVerifying = verifyDaily(main);
   zoneSources.read();

@@ -14,6 +14,7 @@ import type { Configuration } from './configuration.ts';
 import type { DnsOrder } from './threads/dns.ts';
 import type { ThreadData } from './threads/parts.ts';
 import type { ProtocolOrder } from './threads/protocol.ts';
+import type { PublisherOrder } from './threads/publisher.ts';
 import type { TransferOrder } from './threads/transfer.ts';
 import type { WriterData, WriterOrder } from './threads/writer.ts';
 
@@ -42,7 +43,7 @@ interface Report {
 const STARTS_MAX = 5;
 const RESTART_MS = 1000;
 
-type Order = DnsOrder | ProtocolOrder | TransferOrder;
+type Order = DnsOrder | ProtocolOrder | PublisherOrder | TransferOrder;
 
 /**
  * A thread that serves, whichever worker it runs in now.
