@@ -252,7 +252,7 @@ describe('a thread that dies', { skip: dig.skip || swaks.skip }, () => {
       assert.equal(line.match(/"thread":/g)?.length, 1, line);
       const { thread, ended } = JSON.parse(line);
       assert.equal(thread, 'main');
-      assert.match(ended, /^(dns|transfer|protocol-\d)$/);
+      assert.match(ended, /^(dns|transfer|publisher|protocol-\d)$/);
     }
   });
 
