@@ -40,7 +40,12 @@ export function mailboxTarget(recipient: Address, account: AccountId, quota?: Qu
  */
 export function unresolvedTarget(recipient: Address, part?: PartOf): Target {
   const key = `store ${formatAddress(recipient)}`;
-  return { channel: 'store', destination: '', recipient, key, options: part === undefined ? {} : { ...part } };
+  return { channel: 'store', destination: '', recipient, key, options: part === undefined ? {} : optionsOfPart(part) };
+}
+
+/** See options/part.ts. */
+function optionsOfPart({ aloneOf, ...part }: PartOf): JsonObject {
+  return aloneOf === undefined ? { ...part } : { account: aloneOf };
 }
 
 /** Other hosts: those of a domain by its MX, `acme.example`, or named ones, `[mail2.example]`, `[a.example],[192.0.2.1]:2525`. */
@@ -49,9 +54,10 @@ export function hopTarget(recipient: Address, destination: string, channel = 'sm
   return { channel, destination, recipient, key, options: {} };
 }
 
-/** Kept until a row changes: `route acme.example`, or `entry` and a normalized DN. Then the recipient is resolved again. */
-export function holdTarget(recipient: Address, waitsFor: string): Target {
-  return hopTarget(recipient, waitsFor, 'hold');
+/** `alone`: of a user who has a mailbox and nothing else. Kept until a row changes: `route acme.example`, or `entry` and a normalized DN. Then the recipient is resolved again. */
+export function holdTarget(recipient: Address, waitsFor: string, alone?: AccountId): Target {
+  const target = hopTarget(recipient, waitsFor, 'hold');
+  return alone === undefined ? target : { ...target, options: { account: alone } };
 }
 
 /** Whatever channel keeps it: what it waits for is words, other destinations are names. */

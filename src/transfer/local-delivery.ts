@@ -8,7 +8,7 @@ import type { JsonObject } from '../base/json.ts';
 import { isTemporary } from '../base/reply.ts';
 import type { Transaction } from '../database/operation.ts';
 import type { Recipient } from '../message/envelope.ts';
-import { partOf } from '../routing/options/part.ts';
+import { partWaitedFor } from '../routing/options/part.ts';
 import type { WrittenMessage } from './channels/channel.ts';
 import type { JourneyEvent } from './journey.ts';
 import { type Outcome, outcome } from './outcome.ts';
@@ -53,7 +53,7 @@ export function localDelivery(parts: PlaceParts): LocalOperation {
       refused: 'return',
       at,
       queuedAt: Math.min(...rows.map(({ createdAt }) => createdAt)),
-      parts: carried.map(({ target }) => partOf(target)),
+      parts: carried.map(({ target }) => partWaitedFor(target)),
       prefix: rows[0]!.prefix,
     });
     events.push(...placed.events, ...unsetEvents(rows, placed.results));

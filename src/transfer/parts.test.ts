@@ -109,6 +109,55 @@ test('a mailbox that waits gets it when it is the only option', async (context) 
   assert.equal((await transfer.inbox(DAN)).length, 1);
 });
 
+/** Mail waits for the one mailbox that she has. */
+const waitsForHer = {
+  'is full': { away: ofAnn({ mailQuota: '10' }), back: { mailQuota: '-1' } },
+  'is full and then held': {
+    away: ofAnn({ mailQuota: '10' }),
+    meanwhile: ofAnn({ mailUserStatus: 'hold' }),
+    back: { mailQuota: '-1', mailUserStatus: 'active' },
+  },
+  'is held by her status': { away: ofAnn({ mailUserStatus: 'hold' }), back: { mailUserStatus: 'active' } },
+};
+
+for (const [how, { away, back, ...more }] of Object.entries(waitsForHer)) {
+  const waiting = async (context: TestContext) => {
+    const transfer = await open(context);
+    await transfer.directory.apply(away);
+    // Two of them: who is refused alone is told at the dot.
+    await transfer.accept({ from: WRITER, to: [ANN, DAN], text: TEXT });
+    await transfer.until('it waits', () => transfer.queue().length === 1);
+    if (!('meanwhile' in more)) return transfer;
+    await transfer.until('it is tried', () => transfer.queue().every(({ attempts }) => attempts > 0));
+    await transfer.directory.apply(more.meanwhile!);
+    await transfer.until('it is held', isHeld(transfer));
+    return transfer;
+  };
+
+  test(`an option that comes while mail waits for a mailbox that ${how} gets the next message, not that`, async (context) => {
+    const transfer = await waiting(context);
+    const options = { mailDeliveryOption: ['mailbox', 'forward'], mailForwardingAddress: [DAN] };
+    await transfer.directory.apply(ofAnn({ ...options, ...back }));
+    await transfer.until('the queue is empty', isEmpty(transfer));
+    assert.equal((await transfer.inbox(ANN)).length, 1);
+    assert.equal((await transfer.inbox(DAN)).length, 1, 'his own');
+    await transfer.accept({ from: WRITER, to: [ANN], text: TEXT });
+    await transfer.until('the queue is empty', isEmpty(transfer));
+    assert.equal((await transfer.inbox(DAN)).length, 2);
+  });
+
+  test(`an option in the place of a mailbox that ${how} gets what waits for that`, async (context) => {
+    const transfer = await waiting(context);
+    await transfer.directory.apply(
+      addUser('eve@acme.example'),
+      ofAnn({ mailDeliveryOption: ['forward'], mailForwardingAddress: ['eve@acme.example'], ...back }),
+    );
+    await transfer.until('the queue is empty', isEmpty(transfer));
+    assert.equal((await transfer.inbox('eve@acme.example')).length, 1);
+    assert.equal((await transfer.inbox(DAN)).length, 1, 'his own');
+  });
+}
+
 test('parts that are held together are released as those parts', async (context) => {
   const transfer = await open(context);
   const path = join(transfer.filesPath, 'acme.example', 'box');

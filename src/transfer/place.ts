@@ -16,7 +16,7 @@ import { type Envelope, type Recipient, wants } from '../message/envelope.ts';
 import { builtInKind } from '../routing/channels.ts';
 import type { ChannelKind } from '../routing/compile-channel.ts';
 import { stateIn } from '../routing/generation.ts';
-import { chosenPart, type PartOf, partOf } from '../routing/options/part.ts';
+import { alonePart, chosenPart, type PartOf, partWaitedFor } from '../routing/options/part.ts';
 import type { Resolution, RouteRequest, Site, Target } from '../routing/resolve.ts';
 import { LoadedTables, resolveIn } from '../routing/resolve-in.ts';
 import { accepted as acceptedRequest } from '../routing/route-request.ts';
@@ -302,7 +302,9 @@ function refusedOf(
   for (const [index, { recipient, onward, targets, failures }] of recipients.entries()) {
     const { reply, how } = results[index]!;
     if (how === 'refused') {
-      if (mail.refused !== 'return') refused.push({ recipient, reply, isDecided: false });
+      const [only] = targets;
+      const part = only === undefined ? undefined : alonePart(only.target);
+      if (mail.refused !== 'return') refused.push({ recipient, reply, isDecided: false, part });
       continue;
     }
     for (const member of failures)
@@ -314,9 +316,9 @@ function refusedOf(
     for (const target of targets) {
       if (target.outcome === undefined || target.outcome.result === 'delivered' || seen.has(target)) continue;
       seen.add(target);
-      const part = partOf(target.target);
+      const part = partWaitedFor(target.target);
       // A part is one of the entry that led here, which another one's mailbox may be.
-      const origin = part && originOf(target.target.options);
+      const origin = part === undefined || part.aloneOf !== undefined ? undefined : originOf(target.target.options);
       refused.push({
         recipient: { ...target.asked, address: origin ?? target.target.recipient },
         reply: replyOf(target.outcome),

@@ -11,7 +11,7 @@
 import { asFailure } from '../base/failure.ts';
 import type { QueueRowId, Revision } from '../base/ids.ts';
 import type { RoutingCache } from '../routing/cache.ts';
-import { chosenPart, partOf } from '../routing/options/part.ts';
+import { chosenPart, partWaitedFor } from '../routing/options/part.ts';
 import type { Resolution } from '../routing/resolve.ts';
 import { accepted } from '../routing/route-request.ts';
 import type { Target } from '../routing/targets.ts';
@@ -37,7 +37,9 @@ export async function rerouted(parts: RerouteParts, row: QueueRow, carried: Carr
   if (row.id > parts.lastOfBefore && parts.moved <= row.planned) return undefined;
   try {
     const resolution = await parts.routing.resolve(carried.origin, accepted(carried.request));
-    return isSame(chosenPart(resolution, partOf(carried.target), carried.origin), carried) ? undefined : REROUTED;
+    return isSame(chosenPart(resolution, partWaitedFor(carried.target), carried.origin), carried)
+      ? undefined
+      : REROUTED;
   } catch (error) {
     return outcome('deferred', '4.3.0', `It cannot be looked up where this goes: ${asFailure(error).message}`);
   }
@@ -73,7 +75,7 @@ export function reroute(parts: PlaceParts): LocalOperation {
       refused: 'return',
       at,
       queuedAt: Math.min(...rows.map(({ createdAt }) => createdAt)),
-      parts: carried.map(({ target }) => partOf(target)),
+      parts: carried.map(({ target }) => partWaitedFor(target)),
       prefix: rows[0]!.prefix,
     });
     for (const [index, { how }] of placed.results.entries()) {

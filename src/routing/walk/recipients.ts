@@ -33,7 +33,7 @@ export class Recipients {
   recipient(row: RecipientRow, route: RouteRow, address: Address, depth: number): Reply | undefined {
     if (this.#walk.explain) this.#walk.step('alias table', `${formatAddress(address)} is the ${row.kind} ${row.dn}`);
     const stop = stopOf(this.#walk, route, row);
-    if (stop !== undefined) return stopped(this.#walk, stop, address);
+    if (stop !== undefined) return stopped(this.#walk, stop, address, row);
     const { mailHost, routingAddress } = row;
     const isHere = mailHost === undefined || this.#walk.isOurs(mailHost);
     const unsupported = isHere && routingAddress === undefined ? unsupportedNames(route, row) : [];

@@ -3,6 +3,7 @@
 // In      the row of the domain and, once it is known, that of the recipient
 // Out     a refusal, or a hold until the row changes that is named; the target of a hold
 
+import type { AccountId } from '../../base/ids.ts';
 import type { Reply } from '../../base/reply.ts';
 import { normalizeDn } from '../../directory/dn.ts';
 import type { Address } from '../../message/address.ts';
@@ -47,8 +48,15 @@ function bySize(walk: Walk, route: RouteRow, row?: RecipientRow): Stop | undefin
   return { reply: replies.tooLarge };
 }
 
-export function stopped(walk: Walk, { reply, waitsFor }: Stop, address: Address): Reply {
+/** `row`: of who claims the address. */
+export function stopped(walk: Walk, { reply, waitsFor }: Stop, address: Address, row?: RecipientRow): Reply {
   if (waitsFor === undefined) return reply;
   if (walk.explain) walk.step('hold', `until a change of ${waitsFor}`);
-  return walk.target(holdTarget(address, waitsFor));
+  return walk.target(holdTarget(address, waitsFor, mailboxAlone(row)));
+}
+
+/** Where the entry's mail goes into its mailbox, and nowhere else. */
+function mailboxAlone(row: RecipientRow | undefined): AccountId | undefined {
+  if (row?.kind !== 'user' || row.options !== undefined || row.routingAddress !== undefined) return undefined;
+  return row.account === 0 ? undefined : row.account;
 }
