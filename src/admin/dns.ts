@@ -2,13 +2,13 @@
 
 import { z } from 'zod';
 import { describeRecords, type RecordsDescription } from '../zones/describe.ts';
-import type { NameSource, ZoneHost } from '../zones/records.ts';
+import type { ZoneParts } from '../zones/records.ts';
 import { domainOf } from './naming.ts';
 import { adminOperation } from './operation.ts';
 
-export const dnsRecords = (parts: { readonly names: NameSource; readonly host: ZoneHost }) =>
+export const dnsRecords = (parts: () => ZoneParts) =>
   adminOperation(
     'dns.records',
     z.object({ domain: z.string().min(1).max(255) }),
-    (input): RecordsDescription => describeRecords(domainOf(input.domain), parts.names, parts.host),
+    (input): RecordsDescription => describeRecords(domainOf(input.domain), parts()),
   );

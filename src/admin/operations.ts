@@ -2,7 +2,7 @@
 
 import type { Reader } from '../database/operation.ts';
 import { zoneNames } from '../zones/names.ts';
-import type { ZoneHost } from '../zones/records.ts';
+import { readZoneSettings, type ZoneSite } from '../zones/settings.ts';
 import { type AuditParts, auditList } from './audit.ts';
 import { type CertificateParts, certReload, certShow } from './cert.ts';
 import { channelList, channelPause, channelResume, channelShow } from './channel.ts';
@@ -49,7 +49,7 @@ export interface AdminParts
     SyncParts,
     ImportingParts {
   readonly reader: Reader;
-  readonly zoneHost: ZoneHost;
+  readonly zoneSite: ZoneSite;
 }
 
 export function adminOperations(parts: AdminParts) {
@@ -84,7 +84,7 @@ export function adminOperations(parts: AdminParts) {
     syncRows(parts),
     syncFromDns(parts),
     syncFromZone(parts),
-    dnsRecords({ names: zoneNames(parts.reader), host: parts.zoneHost }),
+    dnsRecords(() => ({ names: zoneNames(parts.reader), settings: readZoneSettings(parts.reader, parts.zoneSite) })),
     channelList(parts),
     channelShow(parts),
     channelPause(parts),

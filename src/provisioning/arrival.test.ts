@@ -27,7 +27,7 @@ afterEach(() => directory.close());
 
 /** Publishes what the directory says, as the DNS listener does. */
 async function published(domain: string): Promise<string[]> {
-  return zoneNames(directory.reader).find(domain)?.domain !== undefined ? ['mail.test.example'] : [];
+  return zoneNames(directory.reader).find(domain)?.row !== undefined ? ['mail.test.example'] : [];
 }
 
 function arrivals(parts: Partial<ArrivalParts> = {}): Arrivals {

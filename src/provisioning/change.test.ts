@@ -54,8 +54,8 @@ test('a domain entry brings the nodes above it, its containers, its route and it
   assert.ok(!hasClass(findEntry(directory.reader, domainDn('example'))!, 'maildomain'));
   assert.equal(directory.resolve('x@example').relay, true, 'a node on the way is not a mail domain');
   assert.equal(directory.resolve('x@acme.example').reply, replies.noSuchUser);
-  assert.deepEqual(zoneNames(directory.reader).find('acme.example')?.domain, { mxPreference: 10 });
-  assert.equal(zoneNames(directory.reader).find('example')?.domain, undefined);
+  assert.deepEqual(zoneNames(directory.reader).find('acme.example')?.row, { domain: 'mail' });
+  assert.equal(zoneNames(directory.reader).find('example')?.row, undefined);
 });
 
 test('a user routes from the commit on, by each address, until the entry goes', async () => {
@@ -130,7 +130,7 @@ test('a domain takes its empty containers with it, and is refused while anything
   await directory.apply(remove(userDn('ann@acme.example')));
   await directory.apply(remove(domainDn('acme.example')));
   assert.equal(directory.resolve('x@acme.example').relay, true);
-  assert.equal(zoneNames(directory.reader).find('acme.example')?.domain, undefined);
+  assert.equal(zoneNames(directory.reader).find('acme.example')?.row, undefined);
   assert.ok(findEntry(directory.reader, domainDn('example')), 'the nodes above stay');
 });
 

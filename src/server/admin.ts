@@ -13,7 +13,7 @@ import { checkedChannels } from './channels.ts';
 import type { MainParts } from './main-parts.ts';
 import { auditPath, runPath, segmentsPath } from './paths.ts';
 import { VERSION } from './version.ts';
-import { thisZoneHost } from './zone-host.ts';
+import { zoneSite } from './zone-site.ts';
 
 /** sockaddr_un holds 108 bytes on Linux, 104 elsewhere. */
 const SOCKET_PATH_BYTES_MAX = 100;
@@ -56,7 +56,7 @@ export function administratorOperations(
     ...main,
     makesKeys: auth.scram !== 'off',
     scram: auth.scram,
-    zoneHost: thisZoneHost(main),
+    zoneSite: zoneSite(main),
     segments: segmentsPath(data),
     auditDirectory: auditPath(data),
     channels: checkedChannels,

@@ -5,7 +5,7 @@ import { SyntaxFailure } from '../base/cursor.ts';
 import { Failure } from '../base/failure.ts';
 import { parseName } from '../wire/dns/name.ts';
 import { absoluteText, rdataText, recordText } from '../wire/dns/text.ts';
-import { findZone, hostRecords, type NameSource, recordsOf, type ZoneHost } from './records.ts';
+import { findZone, hostRecords, ownerRecords, type ZoneParts } from './records.ts';
 
 export interface DescribedRecord {
   /** Absolute, with its final dot, like the names in `data`. */
@@ -30,14 +30,14 @@ export interface RecordsDescription {
  * The domain's records as our own server answers them, and this host's addresses where a zone of ours holds its name.
  * Throws `invalid` for what is no domain name, `not-found` for a domain that has no entry.
  */
-export function describeRecords(domain: string, names: NameSource, host: ZoneHost): RecordsDescription {
+export function describeRecords(domain: string, parts: ZoneParts): RecordsDescription {
   const name = domainName(domain);
-  const zone = findZone(name, names);
-  if (zone === undefined || names.find(name)?.domain === undefined) {
+  const zone = findZone(name, parts);
+  if (zone === undefined || parts.names.find(name)?.row?.domain === undefined) {
     throw new Failure('not-found', `${domain} is not a mail domain here`);
   }
-  const own = recordsOf(name, zone, names, host);
-  const records = name === host.hostname ? own : [...own, ...hostRecords(own, names, host)];
+  const own = ownerRecords(name, zone, parts);
+  const records = name === parts.settings.hostname ? own : [...own, ...hostRecords(own, parts)];
   return {
     domain: name,
     zone: zone.name,

@@ -6,9 +6,9 @@ import { openTestDatabase, type TestDatabase } from '../database/testing.ts';
 import { isSubdomain, parentName } from '../wire/dns/name.ts';
 import { recordText } from '../wire/dns/text.ts';
 import { noteDomainChange, zoneNames } from './names.ts';
-import { findZone, lookUp, zoneHost } from './records.ts';
+import { findZone, lookUp } from './records.ts';
 import { zonesUnit } from './tables.ts';
-import { changeDomain, compiledDomain } from './testing.ts';
+import { changeDomain, compiledDomain, settingsOf } from './testing.ts';
 
 async function withDatabase(run: (database: TestDatabase) => Promise<void>): Promise<void> {
   const database = openTestDatabase([zonesUnit]);
@@ -19,20 +19,20 @@ async function withDatabase(run: (database: TestDatabase) => Promise<void>): Pro
   }
 }
 
-const host = zoneHost('mail.isp.example', ['192.0.2.1']);
+const settings = settingsOf('mail.isp.example', ['192.0.2.1']);
 
 test('a domain entry gives its zone in the transaction that makes it, and takes it away likewise', () =>
   withDatabase(async ({ reader, writer }) => {
     const names = zoneNames(reader);
-    assert.equal(lookUp('acme.example', 'MX', names, host).result, 'outside');
+    assert.equal(lookUp('acme.example', 'MX', { names, settings }).result, 'outside');
     const revision = await writer.execute(changeDomain, { after: 'acme.example' });
-    assert.deepEqual(findZone('acme.example', names), { name: 'acme.example', serial: revision });
-    assert.equal(lookUp('acme.example', 'MX', names, host).result, 'found');
-    assert.equal(lookUp('example', 'MX', names, host).result, 'outside');
+    assert.deepEqual(findZone('acme.example', { names, settings }), { name: 'acme.example', serial: revision });
+    assert.equal(lookUp('acme.example', 'MX', { names, settings }).result, 'found');
+    assert.equal(lookUp('example', 'MX', { names, settings }).result, 'outside');
     await writer.execute(changeDomain, { before: 'acme.example' });
-    assert.equal(lookUp('acme.example', 'MX', names, host).result, 'outside');
+    assert.equal(lookUp('acme.example', 'MX', { names, settings }).result, 'outside');
     assert.deepEqual(names.find('example'), {
-      ...{ name: 'example', domain: undefined, hasBelow: false, changedAt: 0, changedBelowAt: 2 },
+      ...{ name: 'example', row: undefined, hasBelow: false, changedAt: 0, changedBelowAt: 0 },
     });
   }));
 
@@ -43,7 +43,7 @@ test('a change that leaves the name as it is leaves the serial, and repeating on
     await writer.execute(changeDomain, { before: 'acme.example', after: 'acme.example' });
     await writer.execute(changeDomain, { after: 'acme.example' });
     await writer.execute(changeDomain, { before: 'other.example' });
-    assert.equal(findZone('acme.example', names)?.serial, made);
+    assert.equal(findZone('acme.example', { names, settings })?.serial, made);
     assert.equal(names.find('example')?.hasBelow, true);
     await writer.execute(changeDomain, { before: 'acme.example' });
     assert.equal(names.find('example')?.hasBelow, false);
@@ -54,13 +54,13 @@ test('a row that changes raises the serial of its zone and no other, and stays o
     const names = zoneNames(reader);
     for (const after of ['acme.example', 'a.b.acme.example', 'other.example'])
       await writer.execute(changeDomain, { after });
-    const other = findZone('other.example', names);
+    const other = findZone('other.example', { names, settings });
     const revision = await writer.execute(changeRow, null);
-    assert.deepEqual(findZone('acme.example', names), { name: 'acme.example', serial: revision });
-    assert.deepEqual(findZone('other.example', names), other);
-    const answer = lookUp('a.b.acme.example', 'MX', names, host);
+    assert.deepEqual(findZone('acme.example', { names, settings }), { name: 'acme.example', serial: revision });
+    assert.deepEqual(findZone('other.example', { names, settings }), other);
+    const answer = lookUp('a.b.acme.example', 'MX', { names, settings });
     assert.deepEqual(answer.result === 'found' && answer.answers.map((record) => recordText(record)), [
-      'a.b.acme.example. 300 IN MX 77 mail.isp.example.',
+      'a.b.acme.example. 300 IN MX 10 mail.isp.example.',
     ]);
     await writer.execute(changeDomain, { before: 'a.b.acme.example' });
     assert.equal(names.find('b.acme.example')?.hasBelow, false);
@@ -69,7 +69,7 @@ test('a row that changes raises the serial of its zone and no other, and stays o
 const changeRow = operation('test.changeRow', async (tx, _args: null) => {
   const before = compiledDomain('a.b.acme.example');
   const revision = await tx.nextRevision();
-  await noteDomainChange(tx, { before, after: { ...before, row: { mxPreference: 77 } }, revision });
+  await noteDomainChange(tx, { before, after: { ...before, row: { ...before.row, ttl: 77 } }, revision });
   return revision;
 });
 
@@ -117,7 +117,7 @@ function apexOf(name: string, domains: State): string | undefined {
 
 function contentOf(zone: string, domains: State): string {
   if (apexOf(zone, domains) !== zone) return 'no zone';
-  return domains.filter((domain) => isSubdomain(domain, zone)).join();
+  return domains.filter((domain) => isSubdomain(domain, { names, settings })).join();
 }
 
 function serialOf(zone: string, history: readonly State[]): number {
@@ -143,10 +143,10 @@ test('after any changes, apexes, names and serials are those of a naive model', 
           for (const name of all) {
             const apex = apexOf(name, now);
             const expected = apex && { name: apex, serial: serialOf(apex, history) };
-            assert.deepEqual(findZone(name, names), expected, `${name} in ${now.join()}`);
+            assert.deepEqual(findZone(name, { names, settings }), expected, `${name} in ${now.join()}`);
             const exists = now.some((domain) => isSubdomain(domain, name));
             const result = !apex ? 'outside' : now.includes(name) ? 'found' : exists ? 'no-data' : 'no-name';
-            assert.equal(lookUp(name, 'MX', names, host).result, result, `${name} in ${now.join()}`);
+            assert.equal(lookUp(name, 'MX', { names, settings }).result, result, `${name} in ${now.join()}`);
             assert.deepEqual(
               names
                 .list(name, '', 100)

@@ -1,15 +1,17 @@
-// Which names the mail domains give to DNS: written with each change of a domain entry, read for each answer.
+// Which names the directory gives to DNS: written with each change of an entry of the DC tree, read for each answer.
 //
-// In      what a domain entry gave before a change and gives after it, in the transaction of that change
+// In      what an entry gave before a change and gives after it, in the transaction of that change
 // Out     what records.ts asks of a name, and the names of a zone in DNSSEC's order
 
 import type { Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Reader, Transaction, Value } from '../database/operation.ts';
-import type { RecordType } from '../wire/dns/codes.ts';
-import type { CompiledDomain, DomainRow } from './compile.ts';
-import { nameOfPath, pathOf, pathsAbove, subtreeOf } from './path.ts';
-import { lookUp, type NameSource, type ZoneAnswer, type ZoneHost, type ZoneName } from './records.ts';
+import { noteBelow } from './below.ts';
+import { rememberZoneChange } from './changes.ts';
+import type { CompiledDomain, ZoneRow } from './compile.ts';
+import type { NameSource, ZoneName } from './name-source.ts';
+import { nameOfPath, pathOf, subtreeOf } from './path.ts';
+import type { ZoneKeyRow } from './settings.ts';
 
 export interface DomainChange {
   /** What the entry gave to DNS before, undefined when nothing. */
@@ -21,25 +23,26 @@ export interface DomainChange {
 }
 
 /**
- * Updates the names after a domain entry was added, removed or renamed, or gives another row. To be called for each change of
- * a domain entry, in its transaction; a change that leaves name and row as they are changes no zone. Repeating it does nothing.
+ * Updates the names after an entry was added, removed or renamed, or gives another row. To be called for each change of an
+ * entry of the DC tree, in its transaction; one that leaves name and row as they are changes no zone. Repeating it does nothing.
  */
 export async function noteDomainChange(tx: Transaction, { before, after, revision }: DomainChange): Promise<void> {
   if (before !== undefined && before.name !== after?.name) await setRow(tx, pathOf(before.name), undefined, revision);
   if (after !== undefined) await setRow(tx, pathOf(after.name), after.row, revision);
 }
 
-/** True when the row was another one. The zone's serial rises then, wherever its apex is. */
+/** True when the row was another one. The zone's serial rises then, and what was before is remembered. */
 export async function setRow(
   tx: Transaction,
   path: string,
-  row: DomainRow | undefined,
+  row: ZoneRow | undefined,
   revision: Revision,
 ): Promise<boolean> {
   const [found] = await tx.arrays('SELECT row FROM zone_name WHERE tenant = ? AND path = ?', TENANT, path);
-  const before = found?.[0] ?? null;
+  const before = (found?.[0] ?? null) as string | null;
   const after = row === undefined ? null : JSON.stringify(row);
   if (before === after) return false;
+  await rememberZoneChange(tx, { revision, path, kind: 'name', before });
   await tx.run(
     `INSERT INTO zone_name (tenant, path, row, below, changed, changed_below) VALUES (?, ?, ?, 0, ?, 0)
      ON CONFLICT (tenant, path) DO UPDATE SET row = excluded.row, changed = excluded.changed`,
@@ -48,27 +51,20 @@ export async function setRow(
     after,
     revision,
   );
-  await noteBelow(tx, path, Number(after !== null) - Number(before !== null), revision);
+  await noteBelow(tx, path, {
+    more: Number(after !== null) - Number(before !== null),
+    revision,
+    before: before === null ? undefined : (JSON.parse(before) as ZoneRow),
+    after: row,
+  });
   return true;
-}
-
-/** Adds `more` to the count of domains below each name above, and notes the revision there: something below has changed. */
-export async function noteBelow(tx: Transaction, path: string, more: number, revision: Revision): Promise<void> {
-  for (const above of pathsAbove(path)) {
-    await tx.run(
-      `INSERT INTO zone_name (tenant, path, row, below, changed, changed_below) VALUES (?, ?, NULL, ?, 0, ?)
-       ON CONFLICT (tenant, path) DO UPDATE SET below = below + excluded.below, changed_below = excluded.changed_below`,
-      TENANT,
-      above,
-      more,
-      revision,
-    );
-  }
 }
 
 const FIND = `SELECT row, below, changed, changed_below FROM zone_name WHERE tenant = ${TENANT} AND path = ?`;
 const LIST = `SELECT row, below, changed, changed_below, path FROM zone_name
   WHERE tenant = ${TENANT} AND path > ? AND path < ? AND (row IS NOT NULL OR below > 0) ORDER BY path LIMIT +?`;
+
+const KEYS = `SELECT row FROM zone_key WHERE tenant = ${TENANT} AND path = ? ORDER BY selector`;
 
 /** The names as they stand now; several of one answer are read in one `reader.snapshot`. */
 export function zoneNames(reader: Reader): NameSource {
@@ -84,19 +80,22 @@ export function zoneNames(reader: Reader): NameSource {
       const rows = reader.arrays(LIST, last > from ? last : from, to, limit);
       return rows.map((row) => zoneName(nameOfPath(row[4] as string), row, decode));
     },
+    keys(domain) {
+      return reader.arrays(KEYS, pathOf(domain)).map(([row]) => JSON.parse(row as string) as ZoneKeyRow);
+    },
   };
 }
 
-type RowDecoder = (json: string | null) => DomainRow | undefined;
+type RowDecoder = (json: string | null) => ZoneRow | undefined;
 
 /** Remembers the last one: most domains ask for the same. */
 function rowDecoder(): RowDecoder {
   let last: string | undefined;
-  let row: DomainRow | undefined;
+  let row: ZoneRow | undefined;
   return (json) => {
     if (json === null) return undefined;
     if (json !== last) {
-      row = JSON.parse(json) as DomainRow;
+      row = JSON.parse(json) as ZoneRow;
       last = json;
     }
     return row;
@@ -107,37 +106,9 @@ function zoneName(name: string, row: readonly Value[], decode: RowDecoder): Zone
   const below = row[1] as number;
   return {
     name,
-    domain: decode(row[0] as string | null),
+    row: decode(row[0] as string | null),
     hasBelow: below > 0,
     changedAt: row[2] as number,
     changedBelowAt: row[3] as number,
   };
-}
-
-/** Names that a thread remembers, a few hundred octets each. */
-const NAMES_MAX = 2000;
-
-/** `lookUp` over the database: all that one answer reads is of one state. Throws the reader's failures. */
-export function zoneLookUp(reader: Reader, host: ZoneHost): (name: string, type: RecordType) => ZoneAnswer {
-  const names = zoneNames(reader);
-  // All look-ups walk through the same upper names: each is read once as long as the directory does not change.
-  const known = new Map<string, ZoneName | undefined>();
-  let ofRevision = 0;
-  const remembering: NameSource = {
-    find(name) {
-      if (known.has(name)) return known.get(name);
-      const found = names.find(name);
-      known.set(name, found);
-      return found;
-    },
-    list: names.list,
-  };
-  return (name, type) =>
-    reader.snapshot(() => {
-      // Read in the same snapshot as the names, so that names of two states are never mixed.
-      const revision = reader.revision();
-      if (revision !== ofRevision || known.size > NAMES_MAX) known.clear();
-      ofRevision = revision;
-      return lookUp(name, type, remembering, host);
-    });
 }

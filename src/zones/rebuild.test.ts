@@ -8,10 +8,10 @@ import { addDomain, openTestDirectory, type TestDirectory } from '../provisionin
 import { zoneNames } from './names.ts';
 import { pathOf } from './path.ts';
 import { zoneTable } from './rebuild.ts';
-import { findZone, lookUp, zoneHost } from './records.ts';
-import { changeDomain } from './testing.ts';
+import { findZone, lookUp } from './records.ts';
+import { changeDomain, settingsOf } from './testing.ts';
 
-const host = zoneHost('mail.isp.example', []);
+const settings = settingsOf('mail.isp.example', []);
 const domains = ['acme.example', 'a.b.acme.example', 'b.test', 'sales.b.test', 'same.test', 'x.same.test'];
 
 async function populated(): Promise<TestDirectory> {
@@ -41,7 +41,7 @@ function content(directory: TestDirectory): unknown {
 
 function serials(directory: TestDirectory): number[] {
   const names = zoneNames(directory.reader);
-  return ['acme.example', 'b.test', 'same.test'].map((apex) => findZone(apex, names)!.serial);
+  return ['acme.example', 'b.test', 'same.test'].map((apex) => findZone(apex, { names, settings })!.serial);
 }
 
 test('another version finds all rows as they are: no serial rises, and the directory stays at its revision', async (context) => {
@@ -56,7 +56,7 @@ test('another version finds all rows as they are: no serial rises, and the direc
 });
 
 const spoiled: readonly [what: string, zone: number, sql: string, path: string][] = [
-  ['another row', 0, `UPDATE zone_name SET row = '{"mxPreference":5}' WHERE path = ?`, pathOf('acme.example')],
+  ['another row', 0, `UPDATE zone_name SET row = '{"domain":"mail","ttl":5}' WHERE path = ?`, pathOf('acme.example')],
   ['another row below', 0, `UPDATE zone_name SET row = '{}' WHERE path = ?`, pathOf('a.b.acme.example')],
   ['a row that is missing', 1, 'DELETE FROM zone_name WHERE path = ?', pathOf('sales.b.test')],
   ['a row that is empty', 1, 'UPDATE zone_name SET row = NULL WHERE path = ?', pathOf('sales.b.test')],
@@ -91,7 +91,7 @@ test('a name without an entry goes, and its zone with it', async (context) => {
   await start(directory, 3);
   assert.deepEqual(content(directory), right);
   assert.ok(serials(directory)[0]! > before[0]!);
-  assert.equal(lookUp('only.gone.example', 'MX', zoneNames(directory.reader), host).result, 'outside');
+  assert.equal(lookUp('only.gone.example', 'MX', { names: zoneNames(directory.reader), settings }).result, 'outside');
 });
 
 test('a rebuild that ends anywhere begins anew', async (context) => {

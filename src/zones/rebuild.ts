@@ -9,15 +9,27 @@ import type { Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import { type Derived, setDerivedVersion } from '../database/derived.ts';
 import { type Operation, operation, type Transaction, type Writer } from '../database/operation.ts';
-import { dcDnOfDomain } from '../directory/dn.ts';
-import { entriesWithIn, findEntryIn } from '../directory/entries.ts';
-import { DOMAIN_CLASSES } from '../directory/mail-domain.ts';
-import { compileZoneName, type DomainRow, ZONES_VERSION } from './compile.ts';
-import { noteBelow, setRow } from './names.ts';
+import { dcDnOfDomain, escapeDnValue, SUFFIX } from '../directory/dn.ts';
+import { childrenIn, entriesWithIn, findEntryIn } from '../directory/entries.ts';
+import { noteBelow } from './below.ts';
+import { compileZoneName, ZONES_VERSION, type ZoneRow } from './compile.ts';
+import { setRow } from './names.ts';
 import { nameOfPath, pathOf, pathsAbove, subtreeOf } from './path.ts';
+import { compileZoneSetting, setSetting, type ZoneSettingRow } from './settings.ts';
 
 const SLICE = 200;
 const NAME = 'zones';
+/** The classes by which entries that say something to DNS are found. */
+const NAME_CLASSES = [
+  'mailDomain',
+  'inetDomainAlias',
+  'inetDomain',
+  'waypostDomain',
+  'dNSDomain',
+  'dNSDomain2',
+] as const;
+/** The entries below these are few. */
+const SETTING_CONTAINERS = ['Hosts', 'Keys'].map((ou) => `ou=${ou},ou=Waypost,${SUFFIX}`);
 
 /** The names as this version of compile.ts gives them. */
 export function zoneTable(version = ZONES_VERSION): Derived {
@@ -27,7 +39,7 @@ export function zoneTable(version = ZONES_VERSION): Derived {
     async rebuild(writer, progress) {
       const domains = await writer.execute(countDomains, null);
       let done = 0;
-      for (const objectClass of DOMAIN_CLASSES) {
+      for (const objectClass of NAME_CLASSES) {
         for (let after: number | undefined = 0; after !== undefined; ) {
           const slice: EntrySlice = await writer.execute(compileEntries, { objectClass, after });
           done += slice.entries;
@@ -36,6 +48,10 @@ export function zoneTable(version = ZONES_VERSION): Derived {
         }
       }
       await throughNames(writer, removeOthers);
+      for (const container of SETTING_CONTAINERS)
+        for (let after: number | undefined = 0; after !== undefined; )
+          after = await writer.execute(compileSettings, { container, after });
+      await throughNames(writer, removeSettings);
       await throughNames(writer, countBelow);
       await writer.execute(finish, version);
     },
@@ -85,6 +101,45 @@ const removeOthers = operation('zones.remove-others', async (tx, after: string):
   return paths.length < SLICE ? undefined : paths.at(-1);
 });
 
+interface ContainerSlice {
+  readonly container: string;
+  readonly after: number;
+}
+
+const compileSettings = operation(
+  'zones.compile-settings',
+  async (tx, { container, after }: ContainerSlice): Promise<number | undefined> => {
+    const revision = oneMoreRevision(tx);
+    const above = await findEntryIn(tx, container);
+    if (above === undefined) return undefined;
+    const entries = await childrenIn(tx, above.id, SLICE, after);
+    for (const entry of entries) {
+      const row = compileZoneSetting(entry);
+      if (row !== undefined) await changeSetting(tx, row, row, revision);
+    }
+    return entries.length < SLICE ? undefined : entries.at(-1)?.id;
+  },
+);
+
+/** Rows of entries that are gone, or that give another row. */
+const removeSettings = operation('zones.remove-settings', async (tx, _after: string): Promise<undefined> => {
+  const revision = oneMoreRevision(tx);
+  const rows = await tx.arrays(
+    `SELECT row FROM zone_setting WHERE tenant = ?1 AND kind IN ('host', 'nameserver', 'key')
+     UNION ALL SELECT row FROM zone_key WHERE tenant = ?1`,
+    TENANT,
+  );
+  for (const [text] of rows) {
+    const row = JSON.parse(text as string) as ZoneSettingRow;
+    const dn = row.kind === 'host' ? `cn=${escapeDnValue(row.key)},${SETTING_CONTAINERS[0]}` : row.dn;
+    const entry = await findEntryIn(tx, dn);
+    const is = entry && compileZoneSetting(entry);
+    if (is?.kind !== row.kind || is.key !== row.key || JSON.stringify(is) !== text)
+      await changeSetting(tx, row, undefined, revision);
+  }
+  return undefined;
+});
+
 const countBelow = operation('zones.count-below', async (tx, after: string): Promise<string | undefined> => {
   const revision = oneMoreRevision(tx);
   const paths = await pathsAfter(tx, after);
@@ -106,7 +161,7 @@ const countBelow = operation('zones.count-below', async (tx, after: string): Pro
       TENANT,
       path,
     );
-    await noteBelow(tx, path, 0, await revision());
+    await noteBelow(tx, path, { more: 0, revision: await revision() });
   }
   return paths.length < SLICE ? undefined : paths.at(-1);
 });
@@ -114,7 +169,15 @@ const countBelow = operation('zones.count-below', async (tx, after: string): Pro
 const finish = operation('zones.finish-rebuild', (tx, version: number) => setDerivedVersion(tx, NAME, version));
 
 /** What the writer runs for `zoneTable`. */
-export const zoneOperations = [countDomains, compileEntries, removeOthers, countBelow, finish] as const;
+export const zoneOperations = [
+  countDomains,
+  compileEntries,
+  removeOthers,
+  compileSettings,
+  removeSettings,
+  countBelow,
+  finish,
+] as const;
 
 /** A revision for this slice, taken when something differs. */
 function oneMoreRevision(tx: Transaction): () => Promise<Revision> {
@@ -128,12 +191,40 @@ function oneMoreRevision(tx: Transaction): () => Promise<Revision> {
 async function change(
   tx: Transaction,
   path: string,
-  row: DomainRow | undefined,
+  row: ZoneRow | undefined,
   revision: () => Promise<Revision>,
 ): Promise<void> {
   const [found] = await tx.arrays('SELECT row FROM zone_name WHERE tenant = ? AND path = ?', TENANT, path);
   if ((found?.[0] ?? null) !== (row === undefined ? null : JSON.stringify(row)))
     await setRow(tx, path, row, await revision());
+}
+
+async function changeSetting(
+  tx: Transaction,
+  at: ZoneSettingRow,
+  row: ZoneSettingRow | undefined,
+  revision: () => Promise<Revision>,
+): Promise<void> {
+  if (await isAsCompiled(tx, at, row)) return;
+  await setSetting(tx, at, row, await revision());
+}
+
+async function isAsCompiled(tx: Transaction, at: ZoneSettingRow, row: ZoneSettingRow | undefined): Promise<boolean> {
+  const [found] =
+    at.kind === 'key' && at.domain !== undefined
+      ? await tx.arrays(
+          'SELECT row FROM zone_key WHERE tenant = ? AND path = ? AND selector = ?',
+          TENANT,
+          pathOf(at.domain),
+          at.key,
+        )
+      : await tx.arrays(
+          'SELECT row FROM zone_setting WHERE tenant = ? AND kind = ? AND key = ?',
+          TENANT,
+          at.kind,
+          at.key,
+        );
+  return (found?.[0] ?? null) === (row === undefined ? null : JSON.stringify(row));
 }
 
 /** A name above a domain that has no row; countBelow completes it. */

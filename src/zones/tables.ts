@@ -1,6 +1,7 @@
-// The one table of zones: which names the mail domains give to DNS, what each asks for, and when that changed last.
+// The tables of zones: which names the directory gives to DNS, what each asks for, and when that changed last; what all zones
+// share; what is to be published at the name servers of others.
 //
-// One row for each name that is or was a domain entry's, and for each name above one. So a look-up reads a row for each
+// zone_name has one row for each name that an entry speaks or spoke of, and for each name above one. So a look-up reads a row for each
 // label it walks, whether a name exists below another needs no search, and a zone has a serial that a removal raises too:
 // the row of a domain that went stays and holds the revision. Records are not in it: records.ts makes them.
 
@@ -30,7 +31,7 @@ const migrations: readonly Migration[] = [
       `CREATE TABLE zone_name (
          tenant INTEGER NOT NULL,
          path TEXT NOT NULL,                 -- the name, as path.ts writes it
-         row TEXT,                           -- DomainRow of compile.ts, NULL while no domain entry has this name
+         row TEXT,                           -- ZoneRow of compile.ts, NULL while no domain entry has this name
          below INTEGER NOT NULL,             -- domain entries below this name now
          changed INTEGER NOT NULL,           -- revision at which the row was last added, changed or removed, 0: never
          changed_below INTEGER NOT NULL,     -- the same of the names below
@@ -38,6 +39,93 @@ const migrations: readonly Migration[] = [
        ) STRICT, WITHOUT ROWID`,
     ],
     run: byPath,
+  },
+  {
+    version: 3,
+    statements: [
+      `CREATE TABLE zone_change (
+         tenant INTEGER NOT NULL,
+         revision INTEGER NOT NULL,
+         path TEXT NOT NULL,                 -- '' for a setting
+         kind TEXT NOT NULL,                 -- name | key | setting
+         key TEXT NOT NULL DEFAULT '',       -- selector of a key; kind and name of a setting
+         before TEXT,                        -- the row before, NULL: none
+         at INTEGER NOT NULL,                -- epoch milliseconds
+         PRIMARY KEY (tenant, revision, path, kind, key)
+       ) STRICT, WITHOUT ROWID`,
+      'CREATE INDEX zone_change_path ON zone_change (tenant, path, revision)',
+      'CREATE INDEX zone_change_at ON zone_change (at)',
+      `CREATE TABLE zone_setting (
+         tenant INTEGER NOT NULL,
+         kind TEXT NOT NULL,                 -- host | nameserver | key (of the site) | moved (when one did last)
+         key TEXT NOT NULL,
+         row TEXT NOT NULL,                  -- ZoneSettingRow of settings.ts
+         changed INTEGER NOT NULL,           -- revision
+         PRIMARY KEY (tenant, kind, key)
+       ) STRICT, WITHOUT ROWID`,
+      // Serials of before this version are of other records: no difference from one of them can be told.
+      `INSERT INTO zone_setting (tenant, kind, key, row, changed)
+         SELECT ${TENANT}, 'moved', '', '{}', value + 1 FROM revision WHERE EXISTS (SELECT 1 FROM zone_name)`,
+      `CREATE TABLE zone_key (
+         tenant INTEGER NOT NULL,
+         path TEXT NOT NULL,                 -- the domain that the key is of
+         selector TEXT NOT NULL,
+         row TEXT NOT NULL,                  -- ZoneKeyRow of settings.ts
+         changed INTEGER NOT NULL,
+         PRIMARY KEY (tenant, path, selector)
+       ) STRICT, WITHOUT ROWID`,
+      `CREATE TABLE key_observed (           -- where the record of a key was seen; zones of ours need no row
+         tenant INTEGER NOT NULL,
+         path TEXT NOT NULL,
+         selector TEXT NOT NULL,
+         at INTEGER NOT NULL,
+         PRIMARY KEY (tenant, selector, path)
+       ) STRICT, WITHOUT ROWID`,
+      `CREATE TABLE dns_outbox (             -- domains whose records are to be written at a primary
+         tenant INTEGER NOT NULL,
+         path TEXT NOT NULL,
+         revision INTEGER NOT NULL,
+         since INTEGER NOT NULL,
+         next_attempt INTEGER NOT NULL,
+         attempts INTEGER NOT NULL DEFAULT 0,
+         server TEXT NOT NULL DEFAULT '',    -- the primary's cn; stays when its entry is gone
+         is_forced INTEGER NOT NULL DEFAULT 0,
+         error TEXT,
+         PRIMARY KEY (tenant, path)
+       ) STRICT, WITHOUT ROWID`,
+      'CREATE INDEX dns_outbox_due ON dns_outbox (next_attempt)',
+      `CREATE TABLE dns_published (          -- what a primary has acknowledged
+         tenant INTEGER NOT NULL,
+         path TEXT NOT NULL,                 -- the domain
+         name TEXT NOT NULL,
+         type TEXT NOT NULL,
+         data TEXT NOT NULL,                 -- as in a zone file
+         zone TEXT NOT NULL,
+         server TEXT NOT NULL,
+         at INTEGER NOT NULL,                -- 0: intended
+         PRIMARY KEY (tenant, path, name, type, data)
+       ) STRICT, WITHOUT ROWID`,
+      `CREATE TABLE dns_watch (              -- domains whose records are looked at where others serve them
+         tenant INTEGER NOT NULL,
+         path TEXT NOT NULL,
+         begun INTEGER NOT NULL,
+         next_look INTEGER NOT NULL,
+         looks INTEGER NOT NULL DEFAULT 0,
+         conflicts INTEGER NOT NULL DEFAULT 0,
+         found TEXT,                         -- JSON: the last problems
+         PRIMARY KEY (tenant, path)
+       ) STRICT, WITHOUT ROWID`,
+      'CREATE INDEX dns_watch_due ON dns_watch (next_look)',
+      'CREATE INDEX dns_watch_conflicts ON dns_watch (path) WHERE conflicts > 0',
+      `CREATE TABLE dns_spread (             -- ranges of domains whose rows of the outbox are yet to be made
+         id INTEGER PRIMARY KEY AUTOINCREMENT,
+         tenant INTEGER NOT NULL,
+         from_path TEXT NOT NULL,
+         to_path TEXT NOT NULL,
+         after TEXT NOT NULL,
+         revision INTEGER NOT NULL
+       ) STRICT`,
+    ],
   },
 ];
 

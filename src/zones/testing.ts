@@ -1,13 +1,14 @@
 // Names of mail domains for tests, without a directory.
 
 import { operation } from '../database/operation.ts';
-import type { CompiledDomain } from './compile.ts';
+import type { CompiledDomain, ZoneRow } from './compile.ts';
+import type { NameSource, ZoneName } from './name-source.ts';
 import { noteDomainChange } from './names.ts';
-import type { NameSource, ZoneName } from './records.ts';
+import { shownAddresses, type ZoneSettings } from './settings.ts';
 
 /** What the entry of a domain gives to DNS. */
 export function compiledDomain(name: string): CompiledDomain {
-  return { name, row: { mxPreference: 10 } };
+  return { name, row: { domain: 'mail' } };
 }
 
 /** A domain entry is added, removed or renamed; gives the revision. */
@@ -23,19 +24,34 @@ export const changeDomain = operation(
   },
 );
 
-/** Domains that were added at this revision. Lists nothing. */
-export function namesOf(domains: readonly string[], revision: number): NameSource {
+/** Domains, or rows by name, that were added at this revision. */
+export function namesOf(domains: readonly string[] | Readonly<Record<string, ZoneRow>>, revision: number): NameSource {
+  const rows = new Map<string, ZoneRow>(
+    Array.isArray(domains) ? domains.map((name: string) => [name, { domain: 'mail' }]) : Object.entries(domains),
+  );
   const find = (name: string): ZoneName | undefined => {
-    const isDomain = domains.includes(name);
-    const hasBelow = domains.some((domain) => domain.endsWith(`.${name}`));
-    if (!isDomain && !hasBelow) return undefined;
-    return {
-      name,
-      domain: isDomain ? compiledDomain(name).row : undefined,
-      hasBelow,
-      changedAt: isDomain ? revision : 0,
-      changedBelowAt: hasBelow ? revision : 0,
-    };
+    const row = rows.get(name);
+    const hasBelow = [...rows.keys()].some((domain) => domain.endsWith(`.${name}`));
+    if (row === undefined && !hasBelow) return undefined;
+    return { name, row, hasBelow, changedAt: row ? revision : 0, changedBelowAt: hasBelow ? revision : 0 };
   };
-  return { find, list: () => [] };
+  return { find, list: () => [], keys: () => [] };
+}
+
+/** What all zones share, of a host that takes mail and answers DNS. */
+export function settingsOf(hostname: string, addresses: readonly string[] = []): ZoneSettings {
+  const services = [
+    { service: 'smtp', port: 25 },
+    { service: 'dns', port: 53 },
+  ];
+  const key = hostname.toLowerCase();
+  const own = {
+    kind: 'host',
+    key,
+    addresses: shownAddresses(addresses),
+    services,
+    preference: 10,
+    isOwn: true,
+  } as const;
+  return { hosts: [own], nameServers: [], keys: [], mode: 'embedded', hostname: key, changedAt: 0 };
 }

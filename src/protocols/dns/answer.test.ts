@@ -6,13 +6,13 @@ import { silentLog } from '../../base/log.ts';
 import { RCODE, type RecordType } from '../../wire/dns/codes.ts';
 import { type DnsMessage, decodeMessage, encodeMessage } from '../../wire/dns/message.ts';
 import { queryMessage } from '../../wire/dns/testing.ts';
-import { lookUp, type ZoneAnswer, zoneHost } from '../../zones/records.ts';
-import { namesOf } from '../../zones/testing.ts';
+import { lookUp, type ZoneAnswer } from '../../zones/records.ts';
+import { namesOf, settingsOf } from '../../zones/testing.ts';
 import { type Answer, type AnswerParts, createAnswer, type Transport } from './answer.ts';
 import { REMEMBERED_MAX } from './limits.ts';
 
 const names = namesOf(['acme.example'], 1);
-const host = zoneHost('mail.acme.example', ['192.0.2.1']);
+const zone = { names, settings: settingsOf('mail.acme.example', ['192.0.2.1']) };
 
 /** The one message that comes back. */
 function answered(answer: Answer, octets: Uint8Array, transport: Transport = 'udp'): Uint8Array | undefined {
@@ -28,7 +28,7 @@ function answerer(parts: Partial<AnswerParts> = {}) {
   const answer = createAnswer({
     lookUp(name, type) {
       state.lookUps++;
-      return lookUp(name, type, names, host);
+      return lookUp(name, type, zone);
     },
     revision: () => state.revision,
     log: silentLog,
@@ -58,10 +58,10 @@ test('an answer is remembered for other ids, and forgotten with the next revisio
 
 test('what is answered after a revision is never from before it, whichever of the two is seen first', () => {
   // The look-up sees the commit before the revision is published: right, and asked again afterwards.
-  let zone: ZoneAnswer = { result: 'outside' };
-  const { state, ask } = answerer({ lookUp: () => zone });
+  let found: ZoneAnswer = { result: 'outside' };
+  const { state, ask } = answerer({ lookUp: () => found });
   assert.equal(ask('acme.example', 'MX').rcode, RCODE.REFUSED);
-  zone = lookUp('acme.example', 'MX', names, host);
+  found = lookUp('acme.example', 'MX', zone);
   assert.equal(ask('acme.example', 'MX').rcode, RCODE.REFUSED);
   state.revision = 2;
   assert.equal(ask('acme.example', 'MX').rcode, RCODE.NOERROR);
@@ -72,7 +72,7 @@ test('a database that does not answer is SERVFAIL, and is not remembered', () =>
   const { ask, state } = answerer({
     lookUp(name, type) {
       if (broken) throw new Failure('unavailable', 'The store does not answer, try again later');
-      return lookUp(name, type, names, host);
+      return lookUp(name, type, zone);
     },
   });
   const failed = ask('acme.example', 'MX');

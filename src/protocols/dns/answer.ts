@@ -200,12 +200,22 @@ function resultOfQuestion(parts: AnswerParts, question: Question): Result {
         ...empty(RCODE.NOERROR),
         authoritative: true,
         answers: inCase(found.answers),
+        authorities: inCase(found.authorities),
+        additionals: inCase(found.additionals),
+      };
+    case 'referral':
+      return {
+        ...empty(RCODE.NOERROR),
+        // RFC 1034 §4.3.2: what an alias of ours says is authoritative, what lies below a delegation is not.
+        authoritative: found.answers.length > 0,
+        answers: inCase(found.answers),
+        authorities: inCase(found.authorities),
         additionals: inCase(found.additionals),
       };
     case 'no-data':
     case 'no-name': {
       const rcode = found.result === 'no-data' ? RCODE.NOERROR : RCODE.NXDOMAIN;
-      return { ...empty(rcode), authoritative: true, authorities: inCase([found.soa]) };
+      return { ...empty(rcode), authoritative: true, answers: inCase(found.answers), authorities: inCase([found.soa]) };
     }
   }
 }

@@ -11,8 +11,8 @@ import { describeConnection } from '../../net/connection.ts';
 import { Resolver } from '../../net/resolver.ts';
 import { decodeMessage, encodeMessage } from '../../wire/dns/message.ts';
 import { queryMessage } from '../../wire/dns/testing.ts';
-import { lookUp, zoneHost } from '../../zones/records.ts';
-import { namesOf } from '../../zones/testing.ts';
+import { lookUp } from '../../zones/records.ts';
+import { namesOf, settingsOf } from '../../zones/testing.ts';
 import { type Answer, createAnswer } from './answer.ts';
 import { serveDnsTcp } from './tcp-session.ts';
 import { bindDnsUdp, serveDnsUdp } from './udp.ts';
@@ -20,10 +20,10 @@ import { bindDnsUdp, serveDnsUdp } from './udp.ts';
 const names = namesOf(['acme.example'], 5);
 // More addresses than 512 octets hold.
 const addresses = Array.from({ length: 40 }, (_, i) => `192.0.2.${i + 1}`);
-const host = zoneHost('mail.acme.example', addresses);
+const zone = { names, settings: settingsOf('mail.acme.example', addresses) };
 
 const answerOfZone = createAnswer({
-  lookUp: (name, type) => lookUp(name, type, names, host),
+  lookUp: (name, type) => lookUp(name, type, zone),
   revision: () => 1,
   log: silentLog,
 });

@@ -4,10 +4,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { errorCode } from '../../net/listen.ts';
 import { createAnswer } from '../../protocols/dns/answer.ts';
 import { bindDnsUdp, type DnsUdpService, serveDnsUdp } from '../../protocols/dns/udp.ts';
-import { zoneLookUp } from '../../zones/names.ts';
+import { zoneLookUp } from '../../zones/look-up.ts';
 import type { Counts } from '../counters.ts';
-import { thisZoneHost } from '../zone-host.ts';
 import { type NotifiedReport, zoneNotified } from '../zone-notified.ts';
+import { zoneSite } from '../zone-site.ts';
 import { type ThreadData, threadParts } from './parts.ts';
 
 /** From the main thread. */
@@ -32,7 +32,7 @@ const data = workerData as ThreadData;
 const parts = threadParts(data);
 const report = (message: DnsReport): void => parentPort?.postMessage(message);
 const answer = createAnswer({
-  lookUp: zoneLookUp(parts.database.reader, thisZoneHost(data)),
+  lookUp: zoneLookUp(parts.database.reader, zoneSite(data)),
   revision: () => parts.shared.revision(),
   notified: zoneNotified(parts.database.reader, report),
   log: parts.log,

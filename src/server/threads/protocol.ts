@@ -20,7 +20,7 @@ import { createIntakes } from '../../store/intake.ts';
 import { type MaildropAnswer, MaildropClient, type MaildropRequest } from '../../store/maildrop-locks.ts';
 import { SegmentWriter } from '../../store/segment.ts';
 import { createWatchers } from '../../store/watchers.ts';
-import { zoneLookUp } from '../../zones/names.ts';
+import { zoneLookUp } from '../../zones/look-up.ts';
 import { type AuditReport, LoginLines } from '../audit.ts';
 import { admitConnections } from '../client-connections.ts';
 import type { Counts } from '../counters.ts';
@@ -36,8 +36,8 @@ import { segmentsPath } from '../paths.ts';
 import { createServerNames } from '../server-names.ts';
 import { siteOf } from '../site.ts';
 import { TOO_MANY } from '../too-many.ts';
-import { thisZoneHost } from '../zone-host.ts';
 import { type NotifiedReport, zoneNotified } from '../zone-notified.ts';
+import { zoneSite } from '../zone-site.ts';
 import { segmentHost, type ThreadData, threadParts } from './parts.ts';
 
 /** From the main thread. */
@@ -130,7 +130,7 @@ const doors = {
   ldap: ldapDoor({ ...parts, tls, logins, gate }),
   dns: {
     answer: createAnswer({
-      lookUp: zoneLookUp(reader, thisZoneHost(data)),
+      lookUp: zoneLookUp(reader, zoneSite(data)),
       revision: () => shared.revision(),
       notified: zoneNotified(reader, report),
       log,

@@ -6,8 +6,7 @@ import { openReader } from '../../../src/database/connection.ts';
 import { SharedState } from '../../../src/database/shared.ts';
 import { createAnswer } from '../../../src/protocols/dns/answer.ts';
 import { bindDnsUdp, serveDnsUdp } from '../../../src/protocols/dns/udp.ts';
-import { zoneLookUp } from '../../../src/zones/names.ts';
-import { zoneHost } from '../../../src/zones/records.ts';
+import { zoneLookUp } from '../../../src/zones/look-up.ts';
 
 export interface AnsweringThreadData {
   readonly path: string;
@@ -21,7 +20,7 @@ serveDnsUdp({
   socket,
   log: silentLog,
   answer: createAnswer({
-    lookUp: zoneLookUp(openReader(path).reader, zoneHost('mail.isp.example', [])),
+    lookUp: zoneLookUp(openReader(path).reader, { hostname: 'mail.isp.example', mode: 'embedded' }),
     revision: () => state.revision(),
     log: silentLog,
   }),

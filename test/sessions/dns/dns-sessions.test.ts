@@ -19,8 +19,7 @@ import { RCODE, type RecordType } from '../../../src/wire/dns/codes.ts';
 import { type DnsMessage, decodeMessage, encodeMessage } from '../../../src/wire/dns/message.ts';
 import { queryMessage } from '../../../src/wire/dns/testing.ts';
 import { recordText } from '../../../src/wire/dns/text.ts';
-import { zoneLookUp } from '../../../src/zones/names.ts';
-import { zoneHost } from '../../../src/zones/records.ts';
+import { zoneLookUp } from '../../../src/zones/look-up.ts';
 import { zonesUnit } from '../../../src/zones/tables.ts';
 import { changeDomain } from '../../../src/zones/testing.ts';
 
@@ -39,7 +38,7 @@ async function runSession(lines: readonly string[]): Promise<void> {
       if (word === '' || word.startsWith('#')) continue;
       if (word !== '<') assert.deepEqual(received, [], `before: ${line}`);
       if (word === 'host') {
-        const lookUp = zoneLookUp(database.reader, zoneHost(rest[0]!, rest.slice(1)));
+        const lookUp = zoneLookUp(database.reader, { hostname: rest[0]!, mode: 'embedded', addresses: rest.slice(1) });
         answer = createAnswer({ lookUp, revision: () => database.shared.revision(), log: silentLog });
       } else if (word === 'domain') await database.writer.execute(changeDomain, { after: rest[0]! });
       else if (word === 'remove') await database.writer.execute(changeDomain, { before: rest[0]! });
