@@ -12,6 +12,8 @@ import { nameIn } from '../routing/containers.ts';
 import { synchronizeEntry, type TableChange } from '../routing/synchronize.ts';
 import { compileZoneName } from '../zones/compile.ts';
 import { noteDomainChange } from '../zones/names.ts';
+import { noteDesired } from '../zones/outbox.ts';
+import { noteZoneSetting } from '../zones/settings.ts';
 import { passwordsOf } from './guards.ts';
 import type { WriteOptions } from './write-options.ts';
 
@@ -26,6 +28,7 @@ export const followers: readonly Follower[] = [
   noteZoneSource,
   noteKeys,
   noteZoneName,
+  noteSetting,
   synchronizeEntry,
 ];
 
@@ -43,10 +46,16 @@ async function noteKeys(tx: Transaction, { before, after }: ChangedEntry): Promi
   await noteScramKeys(tx, before, after);
 }
 
-async function noteZoneName(tx: Transaction, { before, after, revision }: ChangedEntry): Promise<undefined> {
-  await noteDomainChange(tx, {
-    before: before && compileZoneName(before),
-    after: after && compileZoneName(after),
-    revision,
-  });
+async function noteZoneName(
+  tx: Transaction,
+  { before, after, revision }: ChangedEntry,
+  { now, site }: WriteOptions,
+): Promise<undefined> {
+  const change = { before: before && compileZoneName(before), after: after && compileZoneName(after), revision };
+  await noteDomainChange(tx, change);
+  await noteDesired(tx, { ...change, now }, site);
+}
+
+async function noteSetting(tx: Transaction, { before, after, revision }: ChangedEntry): Promise<undefined> {
+  await noteZoneSetting(tx, before, after, revision);
 }

@@ -8,6 +8,7 @@ import { pruneChangeLog } from '../directory/change-log.ts';
 import { pruneHistory } from '../routing/prune-history.ts';
 import { collect, NO_SEGMENT } from '../store/collect.ts';
 import { segmentPath } from '../store/segment.ts';
+import { pruneZoneChanges } from '../zones/changes.ts';
 import type { MainParts } from './main-parts.ts';
 import { databasePath, segmentsPath } from './paths.ts';
 
@@ -44,6 +45,7 @@ export function keepHouse(parts: HousekeepingParts): () => void {
       // A round that removes fewer has removed all.
       more = (await writer.execute(pruneChangeLog, systemClock.now())) >= CHANGES_A_ROUND || more;
       more = (await writer.execute(pruneHistory, null)) >= CHANGES_A_ROUND || more;
+      more = (await writer.execute(pruneZoneChanges, systemClock.now())) >= CHANGES_A_ROUND || more;
       more = (await writer.execute(forgetClients, systemClock.now())) >= CLIENTS_A_ROUND || more;
       for (const copy of removeOldCopies(database, systemClock.now())) log.info('store.remove-copy', { copy });
     } catch (error) {

@@ -43,6 +43,7 @@ import { storeUnit } from '../store/tables.ts';
 import { keepUsedChannel } from '../transfer/channel-guard.ts';
 import { transferOperations } from '../transfer/operations.ts';
 import { transferUnit } from '../transfer/tables.ts';
+import { pruneZoneChanges } from '../zones/changes.ts';
 import { zoneOperations, zoneTable } from '../zones/rebuild.ts';
 import { zonesUnit } from '../zones/tables.ts';
 import { placeParts } from './channels.ts';
@@ -110,6 +111,7 @@ export function operationsFor(site: Site, warnPercent?: number): readonly AnyOpe
     noteCheck,
     ...scramOperations,
     ...zoneOperations,
+    pruneZoneChanges,
     ...transferOperations(placeParts(site, warnPercent)),
   ];
 }

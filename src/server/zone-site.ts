@@ -4,6 +4,6 @@ import type { ZoneSite } from '../zones/settings.ts';
 import type { ThreadData } from './threads/parts.ts';
 
 export function zoneSite(data: Pick<ThreadData, 'configuration' | 'hostnames'>): ZoneSite {
-  const { address, listen } = data.configuration;
-  return { hostname: data.hostnames[0]!, mode: 'embedded', addresses: address.length > 0 ? address : listen };
+  const { address, listen, dns } = data.configuration;
+  return { hostname: data.hostnames[0]!, mode: dns.mode, addresses: address.length > 0 ? address : listen };
 }

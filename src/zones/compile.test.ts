@@ -11,7 +11,7 @@ import { compileZoneName, ZONES_VERSION } from './compile.ts';
 
 /** A version that is not released may still change its digest; a released one never does. */
 const digests: Readonly<Record<number, string>> = {
-  2: '6dbe2b703de703f3684d3886b2483f76',
+  3: '9a77bc99973aa133ab91ec071f934001',
 };
 
 function entry(dn: string, values: Readonly<Record<string, string | readonly string[]>>): Entry {

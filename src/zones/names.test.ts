@@ -117,7 +117,7 @@ function apexOf(name: string, domains: State): string | undefined {
 
 function contentOf(zone: string, domains: State): string {
   if (apexOf(zone, domains) !== zone) return 'no zone';
-  return domains.filter((domain) => isSubdomain(domain, { names, settings })).join();
+  return domains.filter((domain) => isSubdomain(domain, zone)).join();
 }
 
 function serialOf(zone: string, history: readonly State[]): number {

@@ -5,12 +5,14 @@
 //         that differs rises, because each slice with a difference is one more revision.
 // Limits  SLICE entries or names in one transaction
 
+import { asciiLower } from '../base/characters.ts';
 import type { Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import { type Derived, setDerivedVersion } from '../database/derived.ts';
 import { type Operation, operation, type Transaction, type Writer } from '../database/operation.ts';
 import { dcDnOfDomain, escapeDnValue, SUFFIX } from '../directory/dn.ts';
 import { childrenIn, entriesWithIn, findEntryIn } from '../directory/entries.ts';
+import { hasClass } from '../directory/entry.ts';
 import { noteBelow } from './below.ts';
 import { compileZoneName, ZONES_VERSION, type ZoneRow } from './compile.ts';
 import { setRow } from './names.ts';
@@ -86,7 +88,11 @@ const compileEntries = operation(
       for (const above of pathsAbove(path)) await addName(tx, above);
       await change(tx, path, compiled.row, revision);
     }
-    return { entries: entries.length, last: entries.length < SLICE ? undefined : entries.at(-1)?.id };
+    // An entry of several of the classes counts once.
+    const first = entries.filter(
+      (entry) => NAME_CLASSES.find((name) => hasClass(entry, asciiLower(name))) === objectClass,
+    );
+    return { entries: first.length, last: entries.length < SLICE ? undefined : entries.at(-1)?.id };
   },
 );
 
