@@ -2,7 +2,8 @@
 //
 // In      an entry as an add, or a change of its classes, has made it; in its transaction
 // Out     the same change with these attributes written in, as one change to all that follow from it
-// Facts   waypostDomainOrigin: the author's DN, `message`, or `waypost` for this program itself; waypostDomainEvidence beside
+// Facts   waypostDomainState: `defined` where somebody else's name servers are to have its records.
+//         waypostDomainOrigin: the author's DN, `message`, or `waypost` for this program itself; waypostDomainEvidence beside
 //         `message`. They stay when the entry changes; an entry that is older than they are has none.
 
 import type { Awaitable, Transaction } from '../database/operation.ts';
@@ -10,6 +11,8 @@ import { applyChange } from '../directory/apply-change.ts';
 import { domainOfDcDn } from '../directory/dn.ts';
 import { type Attribute, type ChangedEntry, type Entry, hasClass } from '../directory/entry.ts';
 import { hasDomainClass } from '../directory/mail-domain.ts';
+import { authorityIn } from '../zones/authority.ts';
+import { compileZoneName } from '../zones/compile.ts';
 import type { WriteOptions } from './write-options.ts';
 
 /** The origin of a domain that a message has brought. */
@@ -24,6 +27,11 @@ const facts: readonly Fact[] = [
     name: 'waypostDomainOrigin',
     values: [broughtBy === undefined ? author || OWN_ORIGIN : MESSAGE_ORIGIN],
   }),
+  async (tx, domain, { site }) => {
+    const compiled = compileZoneName(domain);
+    if (compiled === undefined || (await authorityIn(tx, compiled, site)).authority === 'ours') return undefined;
+    return { name: 'waypostDomainState', values: ['defined'] };
+  },
   (_tx, _domain, { broughtBy }) => broughtBy && { name: 'waypostDomainEvidence', values: [broughtBy.evidence] },
 ];
 

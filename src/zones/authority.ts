@@ -10,14 +10,14 @@
 import { TENANT } from '../base/tenant.ts';
 import type { Transaction } from '../database/operation.ts';
 import { isSubdomain, parentName, ROOT } from '../wire/dns/name.ts';
-import type { ZoneRow } from './compile.ts';
+import type { CompiledDomain, ZoneRow } from './compile.ts';
 import type { NameSource } from './name-source.ts';
 import { nameOfPath, pathOf, pathsAbove } from './path.ts';
 import { type NameServerRow, type ZoneSettings, type ZoneSite, zoneSettingsIn } from './settings.ts';
 
 export type Authority = 'ours' | 'updatable' | 'theirs';
 
-export interface Standing {
+export interface ZoneStanding {
   readonly authority: Authority;
   /** Its apex where the zone is ours, the primary's zone where it is updatable. */
   readonly zone: string | undefined;
@@ -34,9 +34,9 @@ export function namesFromTop(name: string): string[] {
   return names.reverse();
 }
 
-const THEIRS: Standing = { authority: 'theirs', zone: undefined };
+const THEIRS: ZoneStanding = { authority: 'theirs', zone: undefined };
 
-export function authorityOf(name: string, names: Pick<NameSource, 'find'>, settings: ZoneSettings): Standing {
+export function authorityOf(name: string, names: Pick<NameSource, 'find'>, settings: ZoneSettings): ZoneStanding {
   const walk = new AuthorityWalk(settings);
   for (const each of namesFromTop(name)) {
     const found = names.find(each);
@@ -47,8 +47,12 @@ export function authorityOf(name: string, names: Pick<NameSource, 'find'>, setti
   return walk.standing(name);
 }
 
-/** The same in a transaction: one statement for all labels, one for the settings. */
-export async function authorityIn(tx: Transaction, name: string, site: ZoneSite): Promise<Standing> {
+/**
+ * The same in a transaction: one statement for all labels, one for the settings. A domain with its row: as if that stood in
+ * the table.
+ */
+export async function authorityIn(tx: Transaction, of: string | CompiledDomain, site: ZoneSite): Promise<ZoneStanding> {
+  const name = typeof of === 'string' ? of : of.name;
   const path = pathOf(name);
   const paths = [path, ...pathsAbove(path)];
   const rows = await tx.arrays(
@@ -58,7 +62,10 @@ export async function authorityIn(tx: Transaction, name: string, site: ZoneSite)
     ...paths,
   );
   const walk = new AuthorityWalk(await zoneSettingsIn(tx, site));
-  for (const [at, row] of rows) walk.pass(nameOfPath(at as string), JSON.parse(row as string) as ZoneRow);
+  for (const [at, row] of rows)
+    if (typeof of === 'string' || at !== path)
+      walk.pass(nameOfPath(at as string), JSON.parse(row as string) as ZoneRow);
+  if (typeof of !== 'string') walk.pass(name, of.row);
   return walk.standing(name);
 }
 
@@ -108,7 +115,7 @@ export class AuthorityWalk {
   }
 
   /** What it would be outside any zone of ours. */
-  #wanted(name: string): Standing {
+  #wanted(name: string): ZoneStanding {
     if (this.#settings.mode === 'none' || this.#isTheirs) return THEIRS;
     const primary = primaryOf(name, this.#settings);
     return primary === undefined
@@ -116,7 +123,7 @@ export class AuthorityWalk {
       : { authority: 'updatable', zone: primary.zone, server: primary.server.key };
   }
 
-  standing(name: string): Standing {
+  standing(name: string): ZoneStanding {
     if (this.apex !== undefined)
       return { authority: 'ours', zone: this.apex, ...(this.#isLeftBehind ? { isLeftBehind: true } : {}) };
     const wanted = this.#wanted(name);

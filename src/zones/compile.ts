@@ -19,7 +19,7 @@ import { NAME_BYTES } from '../wire/dns/name.ts';
 export const ZONES_VERSION = 3;
 
 /** What `waypostOmitRecord` may name. */
-export const OMIT_KINDS = ['mx', 'spf', 'dkim', 'dmarc', 'srv'] as const;
+const OMIT_KINDS = ['mx', 'spf', 'dkim', 'dmarc', 'srv'] as const;
 export type OmitKind = (typeof OMIT_KINDS)[number];
 
 export type SiteType = 'A' | 'AAAA' | 'MX' | 'NS' | 'CNAME' | 'TXT' | 'SRV' | 'CAA' | 'TLSA' | 'PTR';
@@ -172,7 +172,7 @@ const LABEL = new Uint8Array(ALNUM);
 for (const c of '-_') LABEL[c.charCodeAt(0)] = 1;
 
 /** The name of a node that may own records: `*` and `_x` are no labels of a domain, but of records. */
-export function isOwnerName(name: string): boolean {
+function isOwnerName(name: string): boolean {
   if (name.length + 2 > NAME_BYTES) return false;
   return name.split('.').every((label) => label.length <= 63 && label !== '' && (label === '*' || isAll(label, LABEL)));
 }

@@ -5,6 +5,7 @@ import { SyntaxFailure } from '../base/cursor.ts';
 import { Failure } from '../base/failure.ts';
 import { parseName } from '../wire/dns/name.ts';
 import { absoluteText, rdataText, recordText } from '../wire/dns/text.ts';
+import { type Authority, authorityOf } from './authority.ts';
 import { findZone, hostRecords, ownerRecords, type ZoneParts } from './records.ts';
 
 export interface DescribedRecord {
@@ -22,6 +23,7 @@ export interface RecordsDescription {
   /** The apex of the zone that holds the domain. */
   readonly zone: string;
   readonly serial: number;
+  readonly authority: Authority;
   readonly records: readonly DescribedRecord[];
   readonly text: string;
 }
@@ -42,6 +44,7 @@ export function describeRecords(domain: string, parts: ZoneParts): RecordsDescri
     domain: name,
     zone: zone.name,
     serial: zone.serial,
+    authority: authorityOf(name, parts.names, parts.settings).authority,
     records: records.map((record) => ({
       name: absoluteText(record.name),
       ttl: record.ttl,

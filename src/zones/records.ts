@@ -118,7 +118,7 @@ export function ownerRecords(name: string, zone: Zone, parts: ZoneParts): readon
 }
 
 /** All that the entry of a domain wants, whoever the owner is. No SOA, no NS. */
-export function domainRecords(name: string, { names, settings }: ZoneParts): readonly ResourceRecord[] {
+function domainRecords(name: string, { names, settings }: ZoneParts): readonly ResourceRecord[] {
   if (names.find(name)?.row?.domain !== 'mail') return [];
   return [record(name, { type: 'MX', preference: MX_PREFERENCE, exchange: settings.hostname })];
 }

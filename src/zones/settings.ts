@@ -45,7 +45,7 @@ export interface ZoneHostRow {
   readonly isOwn?: true;
 }
 
-export interface Endpoint {
+interface DnsEndpoint {
   readonly address: string;
   readonly port: number;
 }
@@ -56,11 +56,11 @@ export interface NameServerRow {
   readonly key: string;
   readonly dn: string;
   readonly role: 'primary' | 'secondary';
-  readonly addresses: readonly Endpoint[];
+  readonly addresses: readonly DnsEndpoint[];
   /** Of a primary: the zones that it has. */
   readonly zones: readonly string[];
   readonly tsig?: { readonly name: string; readonly algorithm: 'hmac-sha256' | 'hmac-sha384' | 'hmac-sha512' };
-  readonly watch: readonly Endpoint[];
+  readonly watch: readonly DnsEndpoint[];
 }
 
 export interface ZoneKeyRow {
@@ -122,7 +122,7 @@ function hostRow(entry: Entry): ZoneHostRow | undefined {
 }
 
 /** `submissions 465`; undefined for anything else. */
-export function parseHostService(text: string): HostService | undefined {
+function parseHostService(text: string): HostService | undefined {
   const [service, number, more] = text.trim().split(' ');
   const port = Number(number);
   if (service === undefined || service === '' || more !== undefined) return undefined;
@@ -156,7 +156,7 @@ function zoneName(text: string | undefined): string | undefined {
 }
 
 /** `IP`, `IPv4:PORT` or `[IPv6]:PORT`; undefined for anything else. */
-export function parseEndpoint(text: string): Endpoint | undefined {
+function parseEndpoint(text: string): DnsEndpoint | undefined {
   const trimmed = text.trim();
   const whole = ipAddress(trimmed);
   if (whole !== undefined) return { address: whole, port: DNS_PORT };

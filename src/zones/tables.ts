@@ -65,7 +65,7 @@ const migrations: readonly Migration[] = [
        ) STRICT, WITHOUT ROWID`,
       // Serials of before this version are of other records: no difference from one of them can be told.
       `INSERT INTO zone_setting (tenant, kind, key, row, changed)
-         SELECT ${TENANT}, 'moved', '', '{}', value + 1 FROM revision WHERE EXISTS (SELECT 1 FROM zone_name)`,
+         SELECT ${TENANT}, 'moved', '', '{}', max(max(changed, changed_below)) + 1 FROM zone_name HAVING count(*) > 0`,
       `CREATE TABLE zone_key (
          tenant INTEGER NOT NULL,
          path TEXT NOT NULL,                 -- the domain that the key is of

@@ -117,6 +117,11 @@ function withoutDepths(route: string): string {
   return route.replaceAll(/,"depth":\d+/g, '');
 }
 
+/** Every zone has records that the old program did not make: its serial has risen. */
+function withoutSerials(dns: string): string {
+  return dns.replaceAll(/"serial":\d+/g, '');
+}
+
 /** Until the messages have been read by today's parser: the answers depend on it. */
 async function parsedAgain(data: string): Promise<void> {
   const { reader, close } = openReader(join(data, 'store.db'));
@@ -135,13 +140,14 @@ test('the migrated store gives the same answers at every door, and says that it 
       assert.match(server.stderr(), new RegExp(`^compiling ${name} \\(version [01] to ${version}\\): `, 'm'));
   await parsedAgain(data);
   const now = await answers(server, questions(golden('made-at.txt').trim()));
-  const asked = { ...now, route: withoutDepths(now.route) };
+  const asked = { ...now, route: withoutDepths(now.route), dns: withoutSerials(now.dns) };
   for (const [door, text] of Object.entries(asked) as [keyof Answers, string][]) {
     let expected = golden(`${door}.txt`);
     for (const [old, changed] of meant[door] ?? []) {
       assert.ok(expected.includes(old), `the old program did not say ${old}`);
       expected = expected.replaceAll(old, changed);
     }
+    if (door === 'dns') expected = withoutSerials(expected);
     const [said, wanted] = door === 'ldap' ? [inOrder(withoutMadeAtStart(text)), inOrder(expected)] : [text, expected];
     assert.deepEqual(said.split('\n'), wanted.split('\n'), door);
   }
