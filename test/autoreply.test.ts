@@ -6,9 +6,9 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
+import { RemoteHost, type RemoteMessage } from '../src/estate/remote-host.ts';
 import { addDomain, addUser, administrator, PASSWORD, replaceAttribute, userDn } from './support/directory.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
-import { SmtpSink, type SunkMessage } from './support/smtp-sink.ts';
 import { until } from './support/until.ts';
 
 const run = promisify(execFile);
@@ -16,9 +16,9 @@ const [ONE, TWO] = ['one.hosts.example', 'two.hosts.example'];
 
 let one: Waypost;
 let two: Waypost;
-let sink: SmtpSink;
+let sink: RemoteHost;
 before(async () => {
-  sink = await SmtpSink.start({}, '127.0.0.4');
+  sink = await RemoteHost.start({}, '127.0.0.4');
   const config = `[next-hop]\n"remote.example" = "${sink.nextHop}"\n[queue]\nretry = ["1s"]\n`;
   const start = (hostname: string, address: string): Promise<Waypost> =>
     startWaypost({ config, env: { WAYPOST_HOSTNAME: hostname, WAYPOST_LISTEN: address } });
@@ -81,7 +81,7 @@ async function asked(server: Waypost, ...words: readonly string[]): Promise<unkn
 const emptyQueue = (server: Waypost): Promise<void> =>
   until('an empty queue', async () => JSON.stringify(await asked(server, 'queue', 'list')) === '[]');
 
-const answers = (to: string): readonly SunkMessage[] =>
+const answers = (to: string): readonly RemoteMessage[] =>
   sink.messages.filter(({ recipients }) => recipients.includes(to));
 
 test('a sender is answered once, by name, from the null sender; a new text answers anew', async () => {

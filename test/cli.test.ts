@@ -11,9 +11,9 @@ import { after, before, describe, test } from 'node:test';
 import { AdminClient } from '../src/cli/client.ts';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
+import { RemoteHost } from '../src/estate/remote-host.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
-import { SmtpSink } from './support/smtp-sink.ts';
 
 const launcher = resolve(import.meta.dirname, '..', 'waypost');
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -68,7 +68,7 @@ function temporary(): string {
 
 describe('with a server', { concurrency: false }, () => {
   let server: Waypost;
-  let sink: SmtpSink;
+  let sink: RemoteHost;
   /** `user list` as words; the data directory is added. */
   const cli = (line: string, options?: CallOptions): Promise<Outcome> =>
     waypost([...line.split(' '), '--data', server.data], options);
@@ -87,7 +87,7 @@ describe('with a server', { concurrency: false }, () => {
   };
 
   before(async () => {
-    sink = await SmtpSink.start({ mail: '450 4.2.0 \x1b[31mlater' });
+    sink = await RemoteHost.start({ mail: '450 4.2.0 \x1b[31mlater' });
     const config = `[next-hop]\n"remote.example" = "${sink.nextHop}"\n[queue]\nretry = ["1h"]\n`;
     server = await startWaypost({ config });
   });

@@ -6,17 +6,17 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient, SmtpRefusal } from '../src/demo/clients/smtp-client.ts';
+import { RemoteHost, type RemoteMessage } from '../src/estate/remote-host.ts';
 import { addDomain, addUser, administrator, PASSWORD, replaceAttribute, userDn } from './support/directory.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
-import { SmtpSink, type SunkMessage } from './support/smtp-sink.ts';
 import { until } from './support/until.ts';
 
 const run = promisify(execFile);
 
 let server: Waypost;
-let sink: SmtpSink;
+let sink: RemoteHost;
 before(async () => {
-  sink = await SmtpSink.start({ extensions: ['PIPELINING', 'DSN'] });
+  sink = await RemoteHost.start({ extensions: ['PIPELINING', 'DSN'] });
   const hop = sink.nextHop;
   server = await startWaypost({
     config: [
@@ -70,9 +70,9 @@ async function inbox(name: string, word: string): Promise<string[]> {
   return messages.map(({ body }) => body.toString('latin1')).filter((text) => text.includes(word));
 }
 
-const sunk = (word: string): readonly SunkMessage[] => sink.messages.filter(({ data }) => data.includes(word));
+const sunk = (word: string): readonly RemoteMessage[] => sink.messages.filter(({ data }) => data.includes(word));
 
-async function sunkOnce(word: string, recipient: string): Promise<SunkMessage> {
+async function sunkOnce(word: string, recipient: string): Promise<RemoteMessage> {
   const own = () => sunk(word).filter(({ recipients }) => recipients.includes(recipient));
   await until(`${word} at ${recipient}`, () => own().length > 0);
   assert.equal(own().length, 1);

@@ -9,11 +9,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { AdminClient } from '../src/cli/client.ts';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { RemoteHost } from '../src/estate/remote-host.ts';
 import { administrator, replaceAttribute, userDn } from './support/directory.ts';
 import { kills } from './support/kills.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
-import { SmtpSink } from './support/smtp-sink.ts';
 import { until } from './support/until.ts';
 
 const { skip } = peer('curl');
@@ -27,10 +27,10 @@ interface Answer {
 
 describe('POST /v1/messages', { skip, concurrency: false }, () => {
   let server: Waypost;
-  let sink: SmtpSink;
+  let sink: RemoteHost;
   let admin: AdminClient;
   before(async () => {
-    sink = await SmtpSink.start();
+    sink = await RemoteHost.start();
     server = await startWaypost({
       config: `[limits]\nmessage-size = ${SIZE_MAX}\n[next-hop]\n"remote.example" = "${sink.nextHop}"\n`,
     });

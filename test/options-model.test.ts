@@ -14,6 +14,7 @@ import { Attribute, Change, type Client } from 'ldapts';
 import { AdminClient } from '../src/cli/client.ts';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient, SmtpRefusal } from '../src/demo/clients/smtp-client.ts';
+import { RemoteHost } from '../src/estate/remote-host.ts';
 import {
   addDomain,
   addUser,
@@ -24,7 +25,6 @@ import {
   userDn,
 } from './support/directory.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
-import { SmtpSink } from './support/smtp-sink.ts';
 import { until } from './support/until.ts';
 
 const RUNS = Number(process.env['MODEL_RUNS'] ?? 60);
@@ -56,14 +56,14 @@ interface World {
 
 const servers = new Map<string, Waypost>();
 const directories = new Map<string, Client>();
-let sink: SmtpSink;
+let sink: RemoteHost;
 /** Of the programs, who are somebody else. */
 let folder: string;
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'waypost-options-'));
   chmodSync(folder, 0o777);
-  sink = await SmtpSink.start({}, '127.0.0.8');
+  sink = await RemoteHost.start({}, '127.0.0.8');
   // A server must know the others' ports before they have any.
   const offset = 20_000 + Math.floor(Math.random() * 20_000);
   const addresses = DOMAINS.map((_, index) => `127.0.0.${index + 5}`);

@@ -5,11 +5,11 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
+import { RemoteHost } from '../src/estate/remote-host.ts';
 import { populate } from './support/directory.ts';
 import { peer, peersMissing } from './support/peers.ts';
 import { Postfix } from './support/postfix.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
-import { SmtpSink } from './support/smtp-sink.ts';
 import { until } from './support/until.ts';
 
 const ANN = { login: 'ann@acme.example', password: 'secret' };
@@ -89,7 +89,7 @@ test('another Waypost reports what was asked for here, and here nothing more is 
 });
 
 test('a host without DSN: it was relayed, and the host is asked for nothing that it does not know', async (context) => {
-  const sink = await SmtpSink.start({ extensions: ['PIPELINING'] });
+  const sink = await RemoteHost.start({ extensions: ['PIPELINING'] });
   context.after(() => sink.close());
   const here = await startHere(context, 'there.example', sink.nextHop);
   await submit(await SmtpClient.open(here.listeners.submission, ANN), ' ENVID=q1 RET=FULL', [

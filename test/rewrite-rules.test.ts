@@ -9,10 +9,10 @@ import type { Client } from 'ldapts';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { LineConnection } from '../src/demo/clients/line-connection.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
+import { RemoteHost } from '../src/estate/remote-host.ts';
 import { administrator, type Person, populate } from './support/directory.ts';
 import { DnsTestServer } from './support/dns-server.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
-import { SmtpSink } from './support/smtp-sink.ts';
 
 const run = promisify(execFile);
 const launcher = join(import.meta.dirname, '..', 'waypost');
@@ -21,11 +21,11 @@ let server: Waypost;
 let dns: DnsTestServer;
 let ldap: Client;
 let ann: Person;
-let sink: SmtpSink;
-let other: SmtpSink;
+let sink: RemoteHost;
+let other: RemoteHost;
 before(async () => {
-  sink = await SmtpSink.start();
-  other = await SmtpSink.start();
+  sink = await RemoteHost.start();
+  other = await RemoteHost.start();
   dns = await DnsTestServer.start('127.0.0.2');
   const config = [
     `resolver = ["${dns.server}"]`,

@@ -14,11 +14,11 @@ import { connect } from 'node:tls';
 import { promisify } from 'node:util';
 import { LineConnection } from '../src/demo/clients/line-connection.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
+import { RemoteHost } from '../src/estate/remote-host.ts';
 import { addDomain, addUser, administrator, type Person } from './support/directory.ts';
 import { DnsTestServer } from './support/dns-server.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
-import { SmtpSink } from './support/smtp-sink.ts';
 import { LETHAL } from './support/thread-faults.ts';
 import { until } from './support/until.ts';
 
@@ -35,13 +35,13 @@ const swaks = peer('swaks');
 interface World {
   readonly server: Waypost;
   readonly resolver: DnsTestServer;
-  readonly sink: SmtpSink;
+  readonly sink: RemoteHost;
   readonly ann: Person;
 }
 
 async function open(): Promise<World> {
   const resolver = await DnsTestServer.start('127.0.0.2');
-  const sink = await SmtpSink.start();
+  const sink = await RemoteHost.start();
   const config = `threads = ${THREADS}
 resolver = ["${resolver.server}"]
 [provision]

@@ -4,21 +4,21 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
+import { RemoteHost } from '../src/estate/remote-host.ts';
 import { addUser, administrator, populate, removeUser } from './support/directory.ts';
 import { DnsTestServer } from './support/dns-server.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
-import { SmtpSink } from './support/smtp-sink.ts';
 import { until } from './support/until.ts';
 
 const MESSAGE = Buffer.from('From: ann@acme.example\r\nSubject: out\r\n\r\n.dots\r\nbody\r\n');
 const ANN = { login: 'ann@acme.example', password: 'secret' };
 const EVE = { ...ANN, login: 'eve@acme.example' };
 
-let sink: SmtpSink;
+let sink: RemoteHost;
 let dns: DnsTestServer;
 let server: Waypost;
 before(async () => {
-  sink = await SmtpSink.start();
+  sink = await RemoteHost.start();
   dns = await DnsTestServer.start('127.0.0.2');
   server = await startWaypost({
     config: [

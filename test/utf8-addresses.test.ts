@@ -6,10 +6,10 @@ import { execFileSync } from 'node:child_process';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { RemoteHost } from '../src/estate/remote-host.ts';
 import { administrator, populate, replaceAttribute, userDn } from './support/directory.ts';
 import { Lines } from './support/lines.ts';
 import { startWaypost } from './support/server.ts';
-import { SmtpSink } from './support/smtp-sink.ts';
 import { until } from './support/until.ts';
 
 /** As octets, a character each. */
@@ -31,8 +31,8 @@ with smtplib.SMTP(host, port) as client:
 `;
 
 test('an address beyond ASCII is one like others', async (context) => {
-  const wide = await SmtpSink.start({ extensions: ['PIPELINING', '8BITMIME', 'SMTPUTF8'] });
-  const narrow = await SmtpSink.start({ extensions: ['PIPELINING', '8BITMIME'] });
+  const wide = await RemoteHost.start({ extensions: ['PIPELINING', '8BITMIME', 'SMTPUTF8'] });
+  const narrow = await RemoteHost.start({ extensions: ['PIPELINING', '8BITMIME'] });
   const server = await startWaypost({
     config: `[next-hop]\n"wide.example" = "${wide.nextHop}"\n"narrow.example" = "${narrow.nextHop}"\n`,
   });

@@ -7,9 +7,9 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
+import { RemoteHost } from '../src/estate/remote-host.ts';
 import { populate } from './support/directory.ts';
 import { startWaypost } from './support/server.ts';
-import { SmtpSink } from './support/smtp-sink.ts';
 
 const run = promisify(execFile);
 const launcher = join(import.meta.dirname, '..', 'waypost');
@@ -21,7 +21,7 @@ interface Event {
 }
 
 test('one message: accepted and delivered to Bob, queued and relayed to Carol, in this order', async (context) => {
-  const sink = await SmtpSink.start();
+  const sink = await RemoteHost.start();
   const server = await startWaypost({ config: `[next-hop]\n"remote.example" = "${sink.nextHop}"\n` });
   context.after(async () => {
     await server.stop();

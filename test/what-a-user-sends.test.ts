@@ -7,21 +7,21 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
+import { RemoteHost } from '../src/estate/remote-host.ts';
 import { addDomain, addUser, administrator, PASSWORD, replaceAttribute, userDn } from './support/directory.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
-import { SmtpSink } from './support/smtp-sink.ts';
 import { until } from './support/until.ts';
 
 const run = promisify(execFile);
 
 let server: Waypost;
-let sink: SmtpSink;
-let own: SmtpSink;
+let sink: RemoteHost;
+let own: RemoteHost;
 /** The sink says later to all. */
 let isDown = false;
 before(async () => {
-  sink = await SmtpSink.start({ rcpt: () => (isDown ? '451 4.2.1 later' : '250 ok') });
-  own = await SmtpSink.start();
+  sink = await RemoteHost.start({ rcpt: () => (isDown ? '451 4.2.1 later' : '250 ok') });
+  own = await RemoteHost.start();
   server = await startWaypost({
     config: `[next-hop]\n"remote.example" = "${sink.nextHop}"\n[queue]\nretry = ["1s"]\n`,
   });

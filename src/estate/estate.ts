@@ -18,6 +18,8 @@ import { awaitMessage, type MessageWishes, type ReceivedMessage, receivedMessage
 import { RemoteHost, type RemoteHostScript } from './remote-host.ts';
 import { listenersOf, type ServerAccess, ServerChild } from './server-child.ts';
 
+export { CLOSE, SILENCE } from './remote-host.ts';
+
 export interface EstateOptions {
   /** The text of an LDIF file: entries and changes, loaded first. */
   readonly ldif?: string;
@@ -42,6 +44,8 @@ export interface TestEstate extends ServerAccess {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** All that changes how mail is sent. */
+const EXTENSIONS = ['PIPELINING', 'SIZE 100000000', '8BITMIME', 'SMTPUTF8', 'DSN', 'ENHANCEDSTATUSCODES'];
 const PROGRAM = fileURLToPath(new URL('../../waypost', import.meta.url));
 
 export async function createTestEstate(options: EstateOptions = {}): Promise<TestEstate> {
@@ -121,7 +125,7 @@ class Estate implements TestEstate {
   }
 
   async remoteHost(domain: string, script: RemoteHostScript = {}): Promise<RemoteHost> {
-    const host = await RemoteHost.start(domain, script);
+    const host = await RemoteHost.start({ extensions: EXTENSIONS, ...script }, this.host);
     this.#remoteHosts.add(host);
     const name = `estate-${++this.#names}`;
     const { bindDn, password } = this.ldap;
@@ -131,7 +135,7 @@ class Estate implements TestEstate {
         objectClass: ['waypostChannel'],
         cn: [name],
         waypostChannelKind: ['smtp'],
-        waypostKeyword: [`daemon [127.0.0.1]:${host.port}`],
+        waypostKeyword: [`daemon ${host.nextHop}`],
       });
       await directory.add(`cn=${name},ou=Rules,ou=Waypost,o=internet`, {
         objectClass: ['waypostRewriteRule'],

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { type SinkScript, SmtpSink } from '../../test/support/smtp-sink.ts';
 import type { Operation } from '../database/operation.ts';
 import { SERVER } from '../directory/caller.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
+import { RemoteHost, type RemoteHostScript } from '../estate/remote-host.ts';
 import { parseAddress } from '../message/address.ts';
 import { type ChangeArguments, type ChangeSummary, changeOperation } from '../provisioning/change.ts';
 import { add, addDomain, addUser, remove, replace, testSite, userDn } from '../provisioning/testing.ts';
@@ -37,8 +37,8 @@ const channel = (name: string, kind: string, ...keywords: readonly string[]): Di
 const pause = (name: string): DirectoryChange => replace(dn(name), { waypostPaused: 'TRUE' });
 const resume = (name: string): DirectoryChange => replace(dn(name), { waypostPaused: [] });
 
-async function open(context: TestContext, script: SinkScript = {}, options: TestTransferOptions = {}) {
-  const sink = await SmtpSink.start(script);
+async function open(context: TestContext, script: RemoteHostScript = {}, options: TestTransferOptions = {}) {
+  const sink = await RemoteHost.start(script);
   const transfer = await TestTransfer.open({ nextHop: { 'remote.example': sink.nextHop }, ...options });
   context.after(async () => {
     await transfer.close();

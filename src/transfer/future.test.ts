@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { SmtpSink } from '../../test/support/smtp-sink.ts';
 import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
 import { ANONYMOUS } from '../directory/caller.ts';
+import { RemoteHost } from '../estate/remote-host.ts';
 import { parseAddress } from '../message/address.ts';
 import type { MailParameters, NotifyWord } from '../message/envelope.ts';
 import { add, addDomain, addUser } from '../provisioning/testing.ts';
@@ -21,7 +21,7 @@ const PATIENT = { policy: { retryMs: [3_600_000], expireMs: 86_400_000 } };
 const HOUR_MS = 3_600_000;
 
 async function open(context: TestContext) {
-  const sink = await SmtpSink.start();
+  const sink = await RemoteHost.start();
   const transfer = await TestTransfer.open({ nextHop: { 'remote.example': sink.nextHop }, ...PATIENT });
   context.after(async () => {
     await transfer.close();

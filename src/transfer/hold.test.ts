@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import { SmtpSink } from '../../test/support/smtp-sink.ts';
 import type { QueueRowId } from '../base/ids.ts';
+import { RemoteHost } from '../estate/remote-host.ts';
 import { add, addDomain, addUser, replace, userDn } from '../provisioning/testing.ts';
 import type { Channel } from './channels/channel.ts';
 import { ReprocessChannel } from './channels/reprocess.ts';
@@ -20,7 +20,7 @@ const TEXT = 'Subject: x\r\n\r\nx\r\n';
 const PATIENT = { policy: { retryMs: [3_600_000], expireMs: 86_400_000 } };
 
 async function open(context: TestContext, options: TestTransferOptions = {}) {
-  const [sink, other] = [await SmtpSink.start(), await SmtpSink.start()];
+  const [sink, other] = [await RemoteHost.start(), await RemoteHost.start()];
   const nextHop = { 'remote.example': sink.nextHop };
   const transfer = await TestTransfer.open({ nextHop, ...PATIENT, ...options });
   context.after(async () => {
@@ -157,7 +157,7 @@ test('rerouted to a host: there it goes, whatever the tables say; rerouted witho
   other.script = { greeting: '421 4.3.2 later, too' };
   await transfer.start();
   const message = await transfer.accept({ ...toRex, mayRelay: true });
-  const attempted = (host: SmtpSink) =>
+  const attempted = (host: RemoteHost) =>
     transfer.until(
       'an attempt there',
       () =>

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { CLOSE, type SinkScript, SmtpSink } from '../../test/support/smtp-sink.ts';
+import { CLOSE, RemoteHost, type RemoteHostScript } from '../estate/remote-host.ts';
 import { add, addDomain, addUser, replace } from '../provisioning/testing.ts';
 import { retryAll } from './manage.ts';
 import { TestTransfer, type TestTransferOptions } from './testing.ts';
@@ -12,8 +12,8 @@ const ANN = 'ann@acme.example';
 const TEXT = 'Subject: x\r\n\r\nx\r\n';
 const LONG = { retryMs: [3_600_000], expireMs: 86_400_000 };
 
-async function open(context: TestContext, script: SinkScript = {}, options: TestTransferOptions = {}) {
-  const sink = await SmtpSink.start(script);
+async function open(context: TestContext, script: RemoteHostScript = {}, options: TestTransferOptions = {}) {
+  const sink = await RemoteHost.start(script);
   const transfer = await TestTransfer.open({
     nextHop: { 'remote.example': sink.nextHop },
     policy: LONG,
@@ -81,7 +81,7 @@ test('a host that is restarted: what is kept is thrown away', async (context) =>
   await transfer.accept(toRemote('first'));
   await transfer.drained();
   await sink.close();
-  const again = await SmtpSink.start({}, host, port);
+  const again = await RemoteHost.start({}, host, port);
   context.after(() => again.close());
   await transfer.accept(toRemote('second'));
   await transfer.drained();
@@ -115,7 +115,7 @@ test('a host that cannot be reached is tried as often as its window is wide, and
   const late = await transfer.accept(toRemote('late'));
   await transfer.until('it is put off too', () => transfer.queue().every(({ attempts }) => attempts === 1));
   assert.ok(transfer.events(late).includes('deferred late@remote.example'));
-  const again = await SmtpSink.start({}, host, port);
+  const again = await RemoteHost.start({}, host, port);
   context.after(() => again.close());
   await retryAll(transfer.directory.writer);
   await transfer.drained();

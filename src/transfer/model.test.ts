@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { SmtpSink } from '../../test/support/smtp-sink.ts';
+import { RemoteHost } from '../estate/remote-host.ts';
 import { addDomain, addUser, remove, userDn } from '../provisioning/testing.ts';
 import { TestTransfer } from './testing.ts';
 
@@ -39,7 +39,7 @@ async function play(messages: readonly Message[], isRestarted: readonly boolean[
     dots.set(subjectOf(data), reply.startsWith('4') ? '250 ok' : reply);
     return reply;
   };
-  const sink = await SmtpSink.start({ rcpt, dot });
+  const sink = await RemoteHost.start({ rcpt, dot });
   const transfer = await TestTransfer.open({
     nextHop: { 'remote.example': sink.nextHop },
     policy: { retryMs: [1, 5, 20], expireMs: 300 },
@@ -69,7 +69,7 @@ async function play(messages: readonly Message[], isRestarted: readonly boolean[
   }
 }
 
-async function verify(transfer: TestTransfer, sink: SmtpSink, messages: readonly Message[]): Promise<void> {
+async function verify(transfer: TestTransfer, sink: RemoteHost, messages: readonly Message[]): Promise<void> {
   const reports = [
     ...(await transfer.inbox('ann@acme.example')),
     ...(await transfer.inbox('postmaster')),

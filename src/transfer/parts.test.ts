@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { SmtpSink } from '../../test/support/smtp-sink.ts';
 import { operation } from '../database/operation.ts';
+import { RemoteHost } from '../estate/remote-host.ts';
 import { addDomain, addGroup, addUser, domainDn, replace, userDn } from '../provisioning/testing.ts';
 import { rerouteRows } from './hold.ts';
 import { TestTransfer } from './testing.ts';
@@ -213,7 +213,7 @@ test('a shared mailbox that cannot be reached for a while gets the message of a 
 });
 
 test('what is sent on says by whom, though its way is looked up again', async (context) => {
-  const sink = await SmtpSink.start({ rcpt: '451 4.2.1 later' });
+  const sink = await RemoteHost.start({ rcpt: '451 4.2.1 later' });
   const transfer = await TestTransfer.open({
     nextHop: { 'remote.example': sink.nextHop },
     policy: { retryMs: [3_600_000], expireMs: 86_400_000 },

@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import { SmtpSink } from '../../test/support/smtp-sink.ts';
 import { idOf, type QueueRowId } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
 import type { Writer } from '../database/operation.ts';
+import { RemoteHost } from '../estate/remote-host.ts';
 import { add, addDomain, addGroup, addUser, domainDn, remove, replace, userDn } from '../provisioning/testing.ts';
 import { dueRows } from './due-rows.ts';
 import { releaseRows } from './hold.ts';
@@ -199,7 +199,7 @@ test('a slice takes 500, and those that came behind the change wait for the next
 });
 
 test('a member elsewhere whom a rule has held stays accepted, whoever had written to the list', async (context) => {
-  const sink = await SmtpSink.start({}, '127.0.0.2');
+  const sink = await RemoteHost.start({}, '127.0.0.2');
   context.after(() => sink.close());
   const transfer = await open(context, { nextHop: { 'partner.example': sink.nextHop } });
   const [list, rule] = ['all@acme.example', 'cn=partner,ou=Rules,ou=Waypost,o=internet'];

@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import { type SinkScript, SmtpSink } from '../../test/support/smtp-sink.ts';
 import { Failure } from '../base/failure.ts';
 import { idOf, type QueueRowId } from '../base/ids.ts';
 import { ANONYMOUS } from '../directory/caller.ts';
+import { RemoteHost, type RemoteHostScript } from '../estate/remote-host.ts';
 import { parseAddress } from '../message/address.ts';
 import {
   add,
@@ -27,10 +27,10 @@ import { TestTransfer } from './testing.ts';
 const TEXT = 'Subject: x\r\n\r\nx\r\n';
 const ANN = 'ann@acme.example';
 const BOB = 'bob@acme.example';
-const BUSY: SinkScript = { rcpt: '451 4.3.0 not now' };
+const BUSY: RemoteHostScript = { rcpt: '451 4.3.0 not now' };
 const LONG = { retryMs: [3_600_000], expireMs: 86_400_000 };
 
-const host = (name: string, sink: SmtpSink) =>
+const host = (name: string, sink: RemoteHost) =>
   add(`cn=${name},ou=Hosts,ou=Waypost,o=internet`, {
     objectClass: 'waypostHost',
     cn: name,
@@ -42,7 +42,7 @@ const mailHost = (address: string, name: string) => replace(userDn(address), { m
 
 /** ann is here; bob at the first of two other hosts, which takes nothing for now. */
 async function open(context: TestContext) {
-  const [first, second] = [await SmtpSink.start(BUSY, '127.0.0.2'), await SmtpSink.start({}, '127.0.0.3')];
+  const [first, second] = [await RemoteHost.start(BUSY, '127.0.0.2'), await RemoteHost.start({}, '127.0.0.3')];
   const transfer = await TestTransfer.open({ policy: LONG, nextHop: { 'remote.example': first.nextHop } });
   context.after(async () => {
     await transfer.close();
@@ -248,7 +248,7 @@ const step = fc.oneof(
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 async function play(steps: readonly Step[]): Promise<void> {
-  const sinks = [await SmtpSink.start(BUSY, '127.0.0.2'), await SmtpSink.start({}, '127.0.0.3')] as const;
+  const sinks = [await RemoteHost.start(BUSY, '127.0.0.2'), await RemoteHost.start({}, '127.0.0.3')] as const;
   const transfer = await TestTransfer.open({ policy: { retryMs: [5], expireMs: 3_600_000 } });
   try {
     const people = ['p0', 'p1', 'p2'].map((name) => `${name}@acme.example`);

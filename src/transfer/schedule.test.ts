@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { CLOSE, type SinkScript, SmtpSink } from '../../test/support/smtp-sink.ts';
 import type { QueueRowId } from '../base/ids.ts';
 import { operation } from '../database/operation.ts';
+import { CLOSE, RemoteHost, type RemoteHostScript } from '../estate/remote-host.ts';
 import { addDomain, addGroup, addUser, remove, replace, userDn } from '../provisioning/testing.ts';
 import { removeRows, retryAll, retryRows } from './manage.ts';
 import { TestTransfer, type TestTransferOptions } from './testing.ts';
@@ -12,8 +12,8 @@ import { TestTransfer, type TestTransferOptions } from './testing.ts';
 const TEXT = 'From: ann@acme.example\r\nMessage-ID: <one@acme.example>\r\nSubject: hello\r\n\r\nhello\r\n';
 
 /** acme.example with ann and bob is ours; remote.example is the sink's. */
-async function open(context: TestContext, script: SinkScript = {}, options: TestTransferOptions = {}) {
-  const sink = await SmtpSink.start(script);
+async function open(context: TestContext, script: RemoteHostScript = {}, options: TestTransferOptions = {}) {
+  const sink = await RemoteHost.start(script);
   const transfer = await TestTransfer.open({ nextHop: { 'remote.example': sink.nextHop }, ...options });
   await transfer.directory.apply(addDomain('acme.example'), addUser('ann@acme.example'), addUser('bob@acme.example'));
   context.after(async () => {
@@ -105,7 +105,7 @@ test('a host that is down is tried again until it is there', async (context) => 
   const message = await transfer.accept(toRemote('rex'));
   await transfer.until('two attempts', () => (transfer.queue()[0]?.attempts ?? 0) >= 2);
   assert.match(transfer.queue()[0]?.lastError ?? '', /ECONNREFUSED/);
-  const again = await SmtpSink.start({}, host, port);
+  const again = await RemoteHost.start({}, host, port);
   context.after(() => again.close());
   await transfer.drained();
   assert.equal(again.messages.length, 1);
@@ -296,7 +296,7 @@ test('an administrator has rows tried now, or takes them away', async (context) 
 });
 
 test('a slow host does not keep others waiting', async (context) => {
-  const slow = await SmtpSink.start({ greeting: { silence: true } }, '127.0.0.3');
+  const slow = await RemoteHost.start({ greeting: { silence: true } }, '127.0.0.3');
   context.after(() => slow.close());
   const { sink, transfer } = await open(context, {}, { deliveriesMax: 4 });
   await transfer.start({

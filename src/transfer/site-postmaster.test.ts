@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { SmtpSink } from '../../test/support/smtp-sink.ts';
+import { RemoteHost } from '../estate/remote-host.ts';
 import { addDomain, addUser, replace, testSite } from '../provisioning/testing.ts';
 import { SITE_POSTMASTER_DN } from '../routing/compile.ts';
 import { TestTransfer } from './testing.ts';
@@ -46,7 +46,7 @@ test('all options of the site postmaster act, and none of them keeps another fro
 });
 
 test('what the site postmaster sends on leaves as of an address of this host, and its reports come back', async (context) => {
-  const sink = await SmtpSink.start();
+  const sink = await RemoteHost.start();
   context.after(() => sink.close());
   const transfer = await open(context, { 'remote.example': sink.nextHop });
   await transfer.directory.apply(set({ mailDeliveryOption: 'forward', mailForwardingAddress: 'ops@remote.example' }));

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { SmtpSink } from '../../test/support/smtp-sink.ts';
 import { RECEIVED_MAX } from '../base/limits.ts';
 import { operation } from '../database/operation.ts';
 import { ANONYMOUS } from '../directory/caller.ts';
+import { RemoteHost } from '../estate/remote-host.ts';
 import { formatAddress } from '../message/address.ts';
 import { addDomain, addGroup, addUser, domainDn, remove, replace, userDn } from '../provisioning/testing.ts';
 import { replies } from '../routing/replies.ts';
@@ -151,7 +151,7 @@ async function slow(transfer: TestTransfer): Promise<Submission['message']> {
 }
 
 test('a domain that has become foreign: the sender might relay, or might not', async (context) => {
-  const sink = await SmtpSink.start({});
+  const sink = await RemoteHost.start({});
   context.after(() => sink.close());
   const policy = { retryMs: [3_600_000], expireMs: 86_400_000 };
   const transfer = await open(context, { policy, nextHop: { 'b.example': sink.nextHop } });

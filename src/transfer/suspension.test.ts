@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { SmtpSink } from '../../test/support/smtp-sink.ts';
+import { RemoteHost } from '../estate/remote-host.ts';
 import { addDomain, addGroup, addUser, remove, replace, userDn } from '../provisioning/testing.ts';
 import { TestTransfer } from './testing.ts';
 
@@ -13,7 +13,7 @@ const REX = 'rex@remote.example';
 const TEXT = 'Subject: x\r\n\r\nhello\r\n';
 
 async function open(context: TestContext) {
-  const sink = await SmtpSink.start();
+  const sink = await RemoteHost.start();
   const policy = { retryMs: [3_600_000], expireMs: 86_400_000 };
   const transfer = await TestTransfer.open({ nextHop: { 'remote.example': sink.nextHop }, policy });
   context.after(async () => {

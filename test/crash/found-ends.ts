@@ -5,8 +5,8 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RemoteHost, RemoteMessage } from '../../src/estate/remote-host.ts';
 import type { Waypost } from '../support/server.ts';
-import type { SmtpSink, SunkMessage } from '../support/smtp-sink.ts';
 import type { Ends } from './ends.ts';
 import { type FoundMessage, type Ledger, sha } from './ledger.ts';
 import { ID_FIELD, recognize } from './message.ts';
@@ -15,7 +15,7 @@ import { answerTo, DOMAIN, MAILDIR, MBOX } from './ways.ts';
 
 export interface Places {
   readonly server: Waypost;
-  readonly sink: SmtpSink;
+  readonly sink: RemoteHost;
   /** Of the program; without one nothing was given to any. */
   readonly programLog: string;
   /** By login. */
@@ -46,7 +46,7 @@ export async function findEnds(ledger: Ledger, ends: Ends, places: Places): Prom
   findInFiles(ledger, ends, join(server.data, 'files', DOMAIN));
 }
 
-function findRemote(ledger: Ledger, ends: Ends, { data, sender, recipients, connection }: SunkMessage): void {
+function findRemote(ledger: Ledger, ends: Ends, { data, sender, recipients, connection }: RemoteMessage): void {
   const head = data.slice(0, data.indexOf('\r\n\r\n'));
   const taken = { by: 'remote', copy: /^Message-ID: (.*)\r?$/im.exec(head)?.[1] ?? '', over: connection } as const;
   const report = reportIn(data);

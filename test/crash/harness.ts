@@ -9,10 +9,10 @@
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CLOSE, type RemoteAnswer, RemoteHost, type RemoteHostScript } from '../../src/estate/remote-host.ts';
 import type { Switches } from '../../src/server/switches.ts';
 import { type Person, populate } from '../support/directory.ts';
 import { startWaypost, type Waypost } from '../support/server.ts';
-import { CLOSE, type SinkAnswer, type SinkScript, SmtpSink, TAKE_AND_CLOSE } from '../support/smtp-sink.ts';
 import { until } from '../support/until.ts';
 import { type End, Ends, type Taker } from './ends.ts';
 import { findEnds } from './found-ends.ts';
@@ -24,6 +24,7 @@ import { addWays, DOMAIN, LATER, MBOX, REFUSED, REMOTE, RUNS_AT_ONCE, WAYS } fro
 
 export const FIRST_ANSWER_MS = 5000;
 /** A cycle is no use without a load, and a machine with other work may need longer for it. */
+const TAKE_AND_CLOSE: RemoteAnswer = { close: true, taken: true };
 const LOAD_MIN = 20;
 const LOAD_WAIT_MS = 60_000;
 /** From the last restart until everything for the remote host has left. */
@@ -77,7 +78,7 @@ export interface Verdict {
 }
 
 export async function runCrashTest(options: CrashOptions): Promise<Verdict> {
-  const sink = await SmtpSink.start();
+  const sink = await RemoteHost.start();
   // Programs are somebody else, who may write here.
   const folder = mkdtempSync(join(tmpdir(), 'waypost-crash-programs-'));
   chmodSync(folder, 0o777);
@@ -89,7 +90,7 @@ export async function runCrashTest(options: CrashOptions): Promise<Verdict> {
   }
 }
 
-async function cycles(options: CrashOptions, sink: SmtpSink, folder: string): Promise<Verdict> {
+async function cycles(options: CrashOptions, sink: RemoteHost, folder: string): Promise<Verdict> {
   const { data } = options;
   const random = seeded(options.seed);
   const say = options.say ?? (() => {});
@@ -230,8 +231,8 @@ type Mailboxes = ReadonlyMap<string, Awaited<ReturnType<typeof readMailbox>>>;
 /**
  * A host that fails in each phase now and then: it is gone without a word, says later, has taken a message and does not say so. Some senders, recipients and messages it never takes: always the same, for what it has taken once it may not refuse later.
  */
-function failing(random: () => number): SinkScript {
-  const sometimes = (...answers: readonly SinkAnswer[]): SinkAnswer | undefined =>
+function failing(random: () => number): RemoteHostScript {
+  const sometimes = (...answers: readonly RemoteAnswer[]): RemoteAnswer | undefined =>
     random() < 0.04 ? answers[Math.floor(random() * answers.length)] : undefined;
   return {
     greeting: () => sometimes('421 4.3.2 busy', CLOSE),
@@ -253,11 +254,11 @@ const isOneIn = (count: number, found: RegExpExecArray | null): boolean =>
 const NOT_NOW = '451 4.3.0 not now';
 const NEVER = '550 5.7.1 not this';
 const REFUSING = {
-  rcpt(address: string): SinkAnswer | undefined {
+  rcpt(address: string): RemoteAnswer | undefined {
     if (address.startsWith(REFUSED)) return '550 5.1.1 no such user';
     return address.startsWith(LATER) ? NOT_NOW : undefined;
   },
-} satisfies SinkScript;
+} satisfies RemoteHostScript;
 
 async function checkStates({ server, ledger }: Run): Promise<void> {
   for (const sentence of await illegalStates(server)) ledger.problem('states', sentence);

@@ -9,17 +9,17 @@ import { silentLog } from '../../src/base/log.ts';
 import { AdminClient } from '../../src/cli/client.ts';
 import { FORMAT } from '../../src/database/format.ts';
 import { ImapClient } from '../../src/demo/clients/imap-client.ts';
+import { RemoteHost } from '../../src/estate/remote-host.ts';
 import { bringToFormat } from '../../src/server/upgrade.ts';
 import { administrator, domainDn, PASSWORD, replaceAttribute } from '../support/directory.ts';
 import { startWaypost } from '../support/server.ts';
-import { SmtpSink } from '../support/smtp-sink.ts';
 import { until } from '../support/until.ts';
 import { contents, copyOfStore } from './fixture.ts';
 import { ANN, config, FAILED, HELD, WAITING } from './format-3/queue.ts';
 
 test('each row of the queue goes on from where it was', async () => {
   using store = copyOfStore({ format: 3 });
-  const sink = await SmtpSink.start({});
+  const sink = await RemoteHost.start({});
   await using server = await startWaypost({ data: store.data, config: config(sink.nextHop) });
   const [first] = server.stderr().split('\n');
   assert.equal(first, `migrating the store from format 3 to ${FORMAT} (3 messages); copy: store.db.format-3`);

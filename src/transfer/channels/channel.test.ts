@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { SmtpSink } from '../../../test/support/smtp-sink.ts';
+import { RemoteHost } from '../../estate/remote-host.ts';
 import { type Address, formatAddress } from '../../message/address.ts';
 import { addDomain, addUser, replace, userDn } from '../../provisioning/testing.ts';
 import type { ChannelKind, ChannelRow } from '../../routing/compile-channel.ts';
@@ -85,7 +85,7 @@ const cases: readonly Case[] = [
   {
     name: 'smtp',
     async open(transfer, context) {
-      const sink = await SmtpSink.start({});
+      const sink = await RemoteHost.start({});
       context.after(() => sink.close());
       const channel = new SmtpChannel({
         blobs: transfer.blobs,

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { DnsTestServer } from '../../../test/support/dns-server.ts';
-import { CLOSE, SILENCE, type SinkScript, SmtpSink } from '../../../test/support/smtp-sink.ts';
+import { CLOSE, RemoteHost, type RemoteHostScript, SILENCE } from '../../estate/remote-host.ts';
 import { Resolver } from '../../net/resolver.ts';
 import { addDomain, addUser } from '../../provisioning/testing.ts';
 import type { ChannelWords } from '../../routing/compile-channel.ts';
@@ -119,7 +119,7 @@ test('a host without an address is followed by the next; none at all comes back'
   const { dns, resolver } = await open(context);
   const transfer = await TestTransfer.open({ resolver, nextHop: { 'typo.example': 'missing.example:2525' } });
   await transfer.directory.apply(addDomain('acme.example'), addUser('ann@acme.example'));
-  const sink = await SmtpSink.start({}, '127.0.0.2');
+  const sink = await RemoteHost.start({}, '127.0.0.2');
   context.after(async () => {
     await transfer.close();
     await sink.close();
@@ -145,9 +145,9 @@ test('a host without an address is followed by the next; none at all comes back'
 });
 
 /** Port 25 of an address of the loopback net; undefined where that may not be bound. */
-async function onPort25(address: string, script: SinkScript): Promise<SmtpSink | undefined> {
+async function onPort25(address: string, script: RemoteHostScript): Promise<RemoteHost | undefined> {
   try {
-    return await SmtpSink.start(script, address, 25);
+    return await RemoteHost.start(script, address, 25);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EACCES') return undefined;
     throw error;
@@ -172,7 +172,7 @@ test('a host that does not answer, or breaks off before the dot, is followed by 
   dns.addresses('a.example', '127.0.25.1');
   dns.addresses('b.example', '127.0.25.2');
   await transfer.start({ policy: { retryMs: [3_600_000], expireMs: 86_400_000 } });
-  const scripts: readonly SinkScript[] = [
+  const scripts: readonly RemoteHostScript[] = [
     { greeting: '554 no mail here' },
     { greeting: CLOSE },
     { ehlo: '421 4.3.2 going down' },
@@ -202,9 +202,9 @@ test('a host that does not answer, or breaks off before the dot, is followed by 
 
 test('addresses that hold the conversation until its time is over: two are asked, then the mail waits', async (context) => {
   const addresses = ['127.0.0.2', '127.0.0.3', '127.0.0.4'];
-  const sinks: SmtpSink[] = [];
+  const sinks: RemoteHost[] = [];
   for (const address of addresses)
-    sinks.push(await SmtpSink.start({ greeting: SILENCE }, address, sinks[0]?.port ?? 0));
+    sinks.push(await RemoteHost.start({ greeting: SILENCE }, address, sinks[0]?.port ?? 0));
   const transfer = await TestTransfer.open({
     nextHop: { 'remote.example': `slow.example:${sinks[0]!.port}` },
     resolver: {

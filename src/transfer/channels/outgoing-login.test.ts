@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { TestAuthority } from '../../../test/support/certificates.ts';
-import { type SinkScript, SmtpSink } from '../../../test/support/smtp-sink.ts';
+import { RemoteHost, type RemoteHostScript } from '../../estate/remote-host.ts';
 import { add, addDomain, addUser, replace } from '../../provisioning/testing.ts';
 import { retryAll } from '../manage.ts';
 import { TestTransfer } from '../testing.ts';
@@ -13,8 +13,8 @@ const authority = new TestAuthority();
 const tls = authority.issue('smart.example');
 const CHANNEL = 'cn=smtp,ou=Channels,ou=Waypost,o=internet';
 
-async function open(context: TestContext, script: SinkScript, channel: Readonly<Record<string, string>>) {
-  const sink = await SmtpSink.start(script);
+async function open(context: TestContext, script: RemoteHostScript, channel: Readonly<Record<string, string>>) {
+  const sink = await RemoteHost.start(script);
   const transfer = await TestTransfer.open({
     nextHop: { 'remote.example': `smart.example:${sink.port}` },
     resolver: {

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { basename } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { TestAuthority } from '../../../test/support/certificates.ts';
-import { type SinkScript, SmtpSink } from '../../../test/support/smtp-sink.ts';
 import type { MessageId } from '../../base/ids.ts';
+import { RemoteHost, type RemoteHostScript } from '../../estate/remote-host.ts';
 import { addDomain, addUser } from '../../provisioning/testing.ts';
 import { traceMessage } from '../journey.ts';
 import { TestTransfer } from '../testing.ts';
@@ -21,15 +21,15 @@ interface Options {
   readonly ca?: string;
   /** As `[next-hop]` has it, without the port. */
   readonly host?: string;
-  readonly script: SinkScript;
+  readonly script: RemoteHostScript;
   /** Of the second address of the host, where it has one. */
-  readonly second?: SinkScript;
+  readonly second?: RemoteHostScript;
 }
 
 async function open(context: TestContext, options: Options) {
   const { policy, ca, host = 'mx.remote.example', script, second } = options;
-  const sink = await SmtpSink.start(script);
-  const other = second === undefined ? undefined : await SmtpSink.start(second, '127.0.0.3', sink.port);
+  const sink = await RemoteHost.start(script);
+  const other = second === undefined ? undefined : await RemoteHost.start(second, '127.0.0.3', sink.port);
   const transfer = await TestTransfer.open({
     nextHop: { 'remote.example': `${host}:${sink.port}` },
     resolver: {

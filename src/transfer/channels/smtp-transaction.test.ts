@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import { CLOSE, SILENCE, type SinkAnswer, type SinkScript, SmtpSink } from '../../../test/support/smtp-sink.ts';
+import { CLOSE, type RemoteAnswer, RemoteHost, type RemoteHostScript, SILENCE } from '../../estate/remote-host.ts';
 import { type Address, parseAddress } from '../../message/address.ts';
 import type { Envelope } from '../../message/envelope.ts';
 import type { Outcome } from '../outcome.ts';
@@ -71,8 +71,8 @@ async function send(
   }
 }
 
-async function open(context: TestContext, script: SinkScript = {}): Promise<SmtpSink> {
-  const sink = await SmtpSink.start(script);
+async function open(context: TestContext, script: RemoteHostScript = {}): Promise<RemoteHost> {
+  const sink = await RemoteHost.start(script);
   context.after(() => sink.close());
   return sink;
 }
@@ -156,7 +156,7 @@ test('8-bit text goes as 8BITMIME, and in quoted-printable to a host that takes 
   const mail = mailOf('Subject: x\r\n\r\nna\xefve\r\n', { envelope });
   assert.equal((await send(sink.port, mail))[0]?.result, 'delivered');
   assert.match(sink.messages[0]?.parameters ?? '', /BODY=8BITMIME/);
-  for (const script of [{ extensions: ['SIZE 200'] }, { ehlo: '500 what' }] satisfies SinkScript[]) {
+  for (const script of [{ extensions: ['SIZE 200'] }, { ehlo: '500 what' }] satisfies RemoteHostScript[]) {
     sink.script = script;
     assert.equal((await send(sink.port, mail))[0]?.result, 'delivered');
     const taken = sink.messages.at(-1)!;
@@ -253,7 +253,7 @@ test('replies decide, recipient by recipient', async (context) => {
 test('what DATA and the final dot get decides for those that were taken', async (context) => {
   const envelope = to(['yes@remote.example', 'no@remote.example'].map(parseAddress));
   const rcpt = (address: string): string => (address.startsWith('yes') ? '250 ok' : '550 5.1.1 no');
-  const cases: [SinkScript, string][] = [
+  const cases: [RemoteHostScript, string][] = [
     [{ data: '451 4.3.0 later' }, 'deferred 4.3.0'],
     [{ data: '554 5.7.1 never' }, 'failed 5.7.1'],
     [{ dot: '452 4.3.1 full' }, 'deferred 4.3.1'],
@@ -392,7 +392,7 @@ test('a host that takes no mail says so in its greeting; another one may take it
 });
 
 test('replies that fit nowhere end the conversation', async (context) => {
-  const odd: [keyof SinkScript, SinkAnswer][] = [
+  const odd: [keyof RemoteHostScript, RemoteAnswer][] = [
     ['mail', '354 go on'],
     ['rcpt', '354 go on'],
     ['data', '250 ok'],

@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import { SmtpSink } from '../../../test/support/smtp-sink.ts';
 import type { Clock } from '../../base/clock.ts';
 import { operation } from '../../database/operation.ts';
 import { ANONYMOUS } from '../../directory/caller.ts';
+import { RemoteHost } from '../../estate/remote-host.ts';
 import type { Envelope, NotifyWord, Recipient } from '../../message/envelope.ts';
 import { addDomain, addGroup, addUser, replace, userDn } from '../../provisioning/testing.ts';
 import { unresolvedTarget } from '../../routing/targets.ts';
@@ -26,7 +26,7 @@ async function open(context: TestContext, options: TestTransferOptions = {}): Pr
 }
 
 async function withSink(context: TestContext, options: TestTransferOptions = {}) {
-  const sink = await SmtpSink.start({});
+  const sink = await RemoteHost.start({});
   const transfer = await open(context, { nextHop: { 'remote.example': sink.nextHop }, ...options });
   context.after(() => sink.close());
   return { sink, transfer };

@@ -15,9 +15,9 @@ import { join, resolve } from 'node:path';
 import { Attribute, Change } from 'ldapts';
 import { ImapClient } from '../../../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../../../src/demo/clients/smtp-client.ts';
+import { RemoteHost, SILENCE } from '../../../src/estate/remote-host.ts';
 import { addDomain, addUser, administrator, domainDn, userAttributes, userDn } from '../../support/directory.ts';
 import { startWaypost, type Waypost } from '../../support/server.ts';
-import { SILENCE, SmtpSink } from '../../support/smtp-sink.ts';
 import { answers } from '../answers.ts';
 import { messages } from './messages.ts';
 import { config, questions } from './questions.ts';
@@ -28,7 +28,7 @@ const BOB = { login: 'bob@acme.example', password: 'secret' };
 const ALICE = { login: 'alice@acme.example', password: 'secret' };
 
 const data = join(mkdtempSync(join(tmpdir(), 'waypost-format-1-')), 'data');
-const away = await SmtpSink.start({
+const away = await RemoteHost.start({
   rcpt: (address) =>
     address.startsWith('later')
       ? '451 4.2.2 The mailbox is full'
@@ -36,7 +36,7 @@ const away = await SmtpSink.start({
         ? '550 5.1.1 Nobody of that name'
         : '250 2.1.5 ok',
 });
-const silent = await SmtpSink.start({ greeting: SILENCE }, '127.0.0.3');
+const silent = await RemoteHost.start({ greeting: SILENCE }, '127.0.0.3');
 const server = await startWaypost({ program, data, config: config(away.nextHop, silent.nextHop) });
 await fillDirectory(server);
 await fillMailboxes(server);
