@@ -98,6 +98,8 @@ export interface Resolution {
   readonly isDefaultRoute?: boolean;
   /** It leads through members of a list: one of them says nothing of the others. */
   readonly isOfList?: boolean;
+  /** A list was met that has had the message: who is in it has been served. */
+  readonly hasPassed?: true;
   /** What rewrite rules have made of it. */
   readonly rewritten: Address;
   /** Empty unless asked to explain. */

@@ -145,6 +145,7 @@ class Resolving implements Onward {
       relay: isRelay,
       ...(isDefaultRoute ? { isDefaultRoute: true } : {}),
       ...(this.#walk.isOfList ? { isOfList: true } : {}),
+      ...(this.#walk.hasPassed ? { hasPassed: true } : {}),
       rewritten,
       probes,
       failures: accepted ? [...failures.values()] : [],

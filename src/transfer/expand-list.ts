@@ -136,7 +136,7 @@ interface Found {
   /** Those that the message has not gone to yet. */
   readonly targets: readonly Target[];
   readonly failures: readonly FailedMember[];
-  /** Somebody, whether by this slice or before. */
+  /** Somebody, whether by this slice or before, or by a list that has made the message. */
   readonly hasReached: boolean;
 }
 
@@ -144,7 +144,11 @@ interface Found {
 async function resolved(tx: Transaction, { site }: PlaceParts, taking: Taking, root: number): Promise<Found> {
   const { message, carried, slice } = taking;
   const { target: own, request } = carried;
-  const { targets, failures } = await resolveMembersIn(tx, own.recipient, slice.members, { request, site });
+  const {
+    targets,
+    failures,
+    hasPassed = false,
+  } = await resolveMembersIn(tx, own.recipient, slice.members, { request, site });
   const depth = 1 + ((await workIn(tx, message.id, root, slice.from.number))?.depth ?? 0);
   const failed = [...failures];
   const reached: Target[] = [];
@@ -159,7 +163,7 @@ async function resolved(tx: Transaction, { site }: PlaceParts, taking: Taking, r
   return {
     targets: reached.filter(({ key }) => taken.has(key)),
     failures: failed.filter((failure) => taken.has(failureKey(failure))),
-    hasReached: keys.length > 0,
+    hasReached: keys.length > 0 || hasPassed,
   };
 }
 

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import type { QueueRowId } from '../base/ids.ts';
+import { operation } from '../database/operation.ts';
 import { RemoteHost } from '../estate/remote-host.ts';
-import { add, addDomain, addUser, replace, userDn } from '../provisioning/testing.ts';
+import { add, addDomain, addGroup, addUser, replace, userDn } from '../provisioning/testing.ts';
 import type { Channel } from './channels/channel.ts';
 import { ReprocessChannel } from './channels/reprocess.ts';
 import { holdRows, releaseRows, rerouteRows } from './hold.ts';
@@ -116,7 +117,7 @@ test('a row that a channel works on is left alone, and said', async (context) =>
   await transfer.accept(toRex);
   await transfer.until('it is active', () => transfer.queue()[0]?.state === 'active');
   assert.deepEqual(await hold(), { changed: 0, busy: 1, held: 0, unknown: [] });
-  assert.deepEqual(await reroute(), { changed: 0, busy: 1, unknown: [] });
+  assert.deepEqual(await reroute(), { changed: 0, busy: 1, begun: 0, lists: 0, unknown: [] });
 });
 
 test('held while this host was delivering it: it is not delivered', async (context) => {
@@ -181,6 +182,28 @@ test('rerouted to a host: there it goes, whatever the tables say; rerouted witho
   await transfer.drained();
   assert.equal(sink.messages.length, 1);
   assert.equal(transfer.events(message).filter((event) => event === `rerouted ${REX}`).length, 2);
+});
+
+const begin = operation('test.begin', async (tx) => {
+  await tx.run("UPDATE queue SET intent = '{}' WHERE state = 'held'");
+});
+
+test('what an attempt has perhaps done, and a list, are not sent another way, and are said apart', async (context) => {
+  const { transfer, hold, reroute, other } = await open(context);
+  await transfer.accept(toRex);
+  await hold();
+  await transfer.directory.writer.execute(begin, {});
+  const elsewhere = { channel: 'smtp', destination: other.nextHop };
+  const begun = { changed: 0, busy: 0, begun: 1, lists: 0, unknown: [] };
+  assert.deepEqual(await reroute(elsewhere), begun);
+  assert.deepEqual(await reroute(), begun);
+  await transfer.removeAll();
+  await transfer.directory.apply(
+    addGroup('all@acme.example', [], { memberURL: 'ldap:///o=internet??sub?(uid=nobody)' }),
+  );
+  await transfer.accept({ ...toRex, to: ['all@acme.example'] });
+  assert.deepEqual(await reroute(elsewhere), { changed: 0, busy: 0, begun: 0, lists: 1, unknown: [] });
+  await transfer.removeAll();
 });
 
 test('removed with a report: the sender is told 5.7.1, once; without: nobody', async (context) => {

@@ -143,7 +143,8 @@ export const rerouteRows = operation(
           status: `2.0.0 by the administrator, no longer by ${channel}${destination === '' ? '' : ` to ${destination}`}`,
         })),
       );
-    return { changed: sent.length, busy: busy + begun.length, unknown: unknownOf(rows, known) };
+    const left = { busy, begun: begun.length, lists: idle.length - asked.length };
+    return { changed: sent.length, ...left, unknown: unknownOf(rows, known) };
   },
 );
 

@@ -91,6 +91,22 @@ test('two lists in each other that both make something of it: each member gets i
   assert.deepEqual(await transfer.inbox('dan@acme.example'), []);
 });
 
+for (const [how, inner] of Object.entries({
+  'names the first': { memberURL: 'ldap:///o=internet??sub?(cn=news)' },
+  'names the first, and one whom nobody finds': {
+    memberURL: ['ldap:///o=internet??sub?(uid=nobody)', 'ldap:///o=internet??sub?(cn=news)'],
+  },
+}))
+  test(`a list in a list that makes something of it, and whose URL ${how} alone, waits for nobody`, async (context) => {
+    const transfer = await open(context, { mgrpMsgSuffixText: 'one', mgrpRFC822MailMember: 'more@acme.example' });
+    const more = addGroup('more@acme.example', [], { mgrpMsgSuffixText: 'two', ...inner });
+    await transfer.directory.apply(addUser('dan@acme.example'), more);
+    await post(transfer, undefined, 'dan@acme.example');
+    await transfer.drained();
+    assert.equal((await transfer.inbox(BOB)).length, 1);
+    assert.deepEqual(await transfer.inbox('dan@acme.example'), []);
+  });
+
 test('a list in a list asks about who has sent the message, also where failures go to somebody else', async (context) => {
   const transfer = await open(context, { mgrpErrorsTo: BOB, mgrpRFC822MailMember: 'staff@acme.example' });
   const staff = addGroup('staff@acme.example', [userDn(ANN)], { mgrpAllowedBroadcaster: CAROL });

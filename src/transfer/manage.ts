@@ -18,6 +18,10 @@ export interface Managed {
   readonly busy?: number;
   /** Rows that are held, and that stay so. */
   readonly held?: number;
+  /** Rows of which an attempt has perhaps done something already: elsewhere it would be done again. */
+  readonly begun?: number;
+  /** Rows that stand for lists, which are read here. */
+  readonly lists?: number;
   /** Ids without a row. */
   readonly unknown: readonly QueueRowId[];
 }

@@ -32,6 +32,9 @@ export interface ManagedQueue {
   readonly busy: number;
   /** Rows that are held, where this is no matter of theirs. */
   readonly held: number;
+  /** Of `queue reroute`: rows of which an attempt has perhaps done something already, and rows of lists, which are read here. */
+  readonly begun: number;
+  readonly lists: number;
   /** Ids that no row has, as they were written. */
   readonly unknown: readonly string[];
   /** The last row that there was: a later call with it means no row that has come since. */
@@ -133,6 +136,8 @@ export async function* chosenRows(
   }
 }
 
+const COUNTS = ['changed', 'busy', 'held', 'begun', 'lists'] as const;
+
 /** `change` gets MANAGED_ROWS rows at a time at most, each once; in a dry run it is not called. */
 export async function changeChosen(
   parts: Pick<QueueParts, 'reader' | 'clock'>,
@@ -141,7 +146,8 @@ export async function changeChosen(
 ): Promise<ManagedQueue> {
   const messages = new Set<MessageId>();
   const unknown = new Set<string>();
-  let [recipients, changed, busy, held, upTo] = [0, 0, 0, 0, 0];
+  let [recipients, upTo] = [0, 0];
+  const done = { changed: 0, busy: 0, held: 0, begun: 0, lists: 0 };
   for await (const rows of chosenRows(parts, asked, { unknown })) {
     recipients += rows.length;
     for (const { id, message } of rows) {
@@ -150,16 +156,14 @@ export async function changeChosen(
     }
     if (asked.dryRun === true) continue;
     const managed = await change(rows.map(({ id }) => id));
-    changed += managed.changed;
-    busy += managed.busy ?? 0;
-    held += managed.held ?? 0;
+    for (const what of COUNTS) done[what] += managed[what] ?? 0;
     for (const gone of managed.unknown) {
       const { name } = rows.find(({ id }) => id === gone)!;
       if (name !== undefined) unknown.add(name);
     }
   }
   const { dryRun = false } = asked;
-  const counts = { messages: messages.size, recipients, changed: dryRun ? recipients : changed, busy, held };
+  const counts = { messages: messages.size, recipients, ...done, ...(dryRun ? { changed: recipients } : {}) };
   return { dryRun, ...counts, unknown: [...unknown], upTo };
 }
 

@@ -121,10 +121,15 @@ function rowsText(count: number, noun: string): string {
 }
 
 function text(managed: ManagedQueue, done: string, hasFilters: boolean): string {
-  const { changed, busy, held, unknown } = managed;
+  const { changed, busy, held, begun, lists, unknown } = managed;
   const lines = hasFilters ? [countOf(managed)] : [];
   if (managed.recipients > 0 || !hasFilters) lines.push(`${rowsText(changed, 'row')} ${done}`);
   if (busy > 0) lines.push(`${rowsText(busy, 'row')} left alone: a channel works on them just now`);
+  if (begun > 0)
+    lines.push(
+      `${rowsText(begun, 'row')} left alone: perhaps in place already, elsewhere the message would be there twice`,
+    );
+  if (lists > 0) lines.push(`${rowsText(lists, 'row')} left alone: lists, which are read here`);
   if (held > 0) lines.push(`${rowsText(held, 'row')} left alone: held, see queue release`);
   if (unknown.length > 0) lines.push(`no such row: ${unknown.join(' ')}`);
   return lines.join('\n');
