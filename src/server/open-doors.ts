@@ -23,6 +23,7 @@ import { DnsSockets } from './dns-sockets.ts';
 import { handTo } from './hand-over.ts';
 import { serveHttp } from './http-connections.ts';
 import { httpSubmission } from './http-submission.ts';
+import { InterfaceSockets } from './interface-sockets.ts';
 import { type ListenerName, tcpListeners } from './listeners.ts';
 import type { MainParts } from './main-parts.ts';
 import { Metrics } from './metrics.ts';
@@ -43,6 +44,7 @@ export async function openDoors(
 ): Promise<Doors> {
   const { configuration, supervisor, threads, shared, log } = parts;
   const dnsSockets = new DnsSockets(supervisor, threads.dns, log);
+  const udp = new InterfaceSockets(dnsSockets, log);
   const apps = httpApps({
     health: health(parts, dnsSockets),
     api: { operations, authorize: parts.logins.bearer, log },
@@ -65,7 +67,7 @@ export async function openDoors(
     for (const name of tcpListeners.filter((each) => !configuration.without.includes(each))) {
       const bind = (address: string, port: number, ipv6Only: boolean): Promise<Listener> => {
         const options: ListenOptions<ListenerName> = { name, address, port, ipv6Only, accepted, failed };
-        return name === 'dns' ? listenDns(dnsSockets, options) : listenTcp(options);
+        return name === 'dns' ? listenDns(udp, options) : listenTcp(options);
       };
       const bound = await listenOnAll(addressesOf(configuration.listen, name), portOf(configuration, name), bind);
       open.push(...bound);
