@@ -82,9 +82,34 @@ function pick() {
   return rr++ % o.users;
 }
 function recipients() {
+  if (RCPTS === 1) return [pick()];
   const set = new Set();
   for (let tries = 0; set.size < RCPTS && tries < RCPTS * 20; tries++) set.add(pick());
   return [...set];
+}
+/** What does not differ between messages is made once: the generator shares the cores with the server. */
+const addresses = Array.from({ length: o.users }, (_, n) => userOf(o.user, o.offset + n, o.domains));
+const rcptLines = addresses.map((address) => `RCPT TO:<${address}>\r\n`);
+const rcptLine = (n) => rcptLines[n];
+const HEADER_MAX = 2048;
+let second = 0;
+let date = '';
+function dateNow() {
+  const s = Math.floor(Date.now() / 1000);
+  if (s !== second) {
+    second = s;
+    date = new Date(s * 1000).toUTCString().replace('GMT', '+0000');
+  }
+  return date;
+}
+/** Message number i into these bytes, with the dot; gives its length. */
+function message(bytes, i, n) {
+  const head =
+    `From: <${o.from}>\r\nTo: <${addresses[n]}>\r\nSubject: load ${runId} ${i}\r\nDate: ${dateNow()}\r\n` +
+    `Message-ID: <${runId}.${i}@load.example>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n`;
+  const at = bytes.latin1Write(head, 0);
+  const end = at + slice(Math.max(10, o.size - at - 2)).copy(bytes, at);
+  return end + bytes.latin1Write('\r\n.\r\n', end);
 }
 const expected = new Map();
 const lat = [];
@@ -101,9 +126,18 @@ function client() {
   return new Promise((finished) => {
     let conn;
     let replies = [];
+    /** How many replies are waited for. */
+    let wanted = 0;
     let wake = null;
     let gone = null;
     let pipe = false;
+    // The server has it whole before it answers, so the next message may lie in the same bytes.
+    const bytes = Buffer.allocUnsafe(o.size + HEADER_MAX);
+    const goOn = () => {
+      const w = wake;
+      wake = null;
+      w?.();
+    };
     const open = () => {
       replies = [];
       gone = null;
@@ -112,37 +146,39 @@ function client() {
       conn = lineConnection(
         { host: o.host, port: o.port },
         (l) => {
-          if (l.startsWith('250') && l.includes('PIPELINING')) ehlo = true;
-          if (l[3] === '-') return 0;
-          replies.push(l);
-          pipe = ehlo && !o['no-pipeline'];
-          if (wake) {
-            const w = wake;
-            wake = null;
-            w();
+          if (l[3] === '-') {
+            if (l.startsWith('250') && l.includes('PIPELINING')) ehlo = true;
+            return 0;
           }
+          if (!pipe) {
+            if (l.startsWith('250') && l.includes('PIPELINING')) ehlo = true;
+            pipe = ehlo && !o['no-pipeline'];
+          }
+          if (replies.push(l) >= wanted) goOn();
           return 0;
         },
         (e) => {
           gone = e;
-          if (wake) {
-            const w = wake;
-            wake = null;
-            w();
-          }
+          goOn();
         },
       );
     };
-    const reply = async (want) => {
-      while (!replies.length) {
-        if (gone) throw gone;
-        await new Promise((r) => {
-          wake = r;
-        });
-      }
+    /** Until so many replies are there, or no more come. */
+    const replied = (count) => {
+      if (replies.length >= count || gone) return undefined;
+      wanted = count;
+      return new Promise((r) => {
+        wake = r;
+      });
+    };
+    const take = (want) => {
       const l = replies.shift();
+      if (l === undefined) throw gone;
       if (!l.startsWith(want)) throw new Error(l.slice(0, 80));
-      return l;
+    };
+    const reply = async (want) => {
+      await replied(1);
+      take(want);
     };
     const hello = async () => {
       open();
@@ -179,20 +215,20 @@ function client() {
           }
           used++;
           const to = recipients();
-          const addr = to.map((n) => userOf(o.user, o.offset + n, o.domains));
-          const rcptLines = addr.map((a) => `RCPT TO:<${a}>\r\n`);
+          const rcpts = to.map(rcptLine);
           const last = o['rcpt-only'] ? 'RSET\r\n' : 'DATA\r\n';
           if (pipe) {
-            conn.sock.write(`MAIL FROM:<${o.from}>\r\n${rcptLines.join('')}${last}`);
-            await reply('250');
+            conn.sock.write(`MAIL FROM:<${o.from}>\r\n${rcpts.join('')}${last}`);
+            await replied(to.length + 2);
+            take('250');
             for (const _ of to) {
-              await reply('25');
+              take('25');
               rcptOk++;
             }
           } else {
             conn.sock.write(`MAIL FROM:<${o.from}>\r\n`);
             await reply('250');
-            for (const r of rcptLines) {
+            for (const r of rcpts) {
               conn.sock.write(r);
               await reply('25');
               rcptOk++;
@@ -206,16 +242,7 @@ function client() {
             continue;
           }
           await reply('354');
-          const head = Buffer.from(
-            `From: <${o.from}>\r\nTo: <${addr[0]}>\r\nSubject: load ${runId} ${i}\r\nDate: ${new Date().toUTCString().replace('GMT', '+0000')}\r\n` +
-              `Message-ID: <${runId}.${i}@load.example>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n`,
-            'latin1',
-          );
-          conn.sock.cork();
-          conn.sock.write(head);
-          conn.sock.write(slice(Math.max(10, o.size - head.length - 2)));
-          conn.sock.write('\r\n.\r\n');
-          conn.sock.uncork();
+          conn.sock.write(bytes.subarray(0, message(bytes, i, to[0])));
           await reply('250');
           lat.push(now() - t0);
           accepted++;
