@@ -18,6 +18,7 @@ import { formatAddress } from '../message/address.ts';
 import type { Recipient } from '../message/envelope.ts';
 import type { Member } from '../routing/list-members.ts';
 import { LIST_BEGIN, type ListPlace, readListSlice } from '../routing/list-source.ts';
+import { partOf } from '../routing/options/part.ts';
 import { replies } from '../routing/replies.ts';
 import type { FailedMember, Target } from '../routing/resolve.ts';
 import { resolveMembersIn } from '../routing/resolve-in.ts';
@@ -152,8 +153,10 @@ async function resolved(tx: Transaction, { site }: PlaceParts, taking: Taking, r
   const depth = 1 + ((await workIn(tx, message.id, root, slice.from.number))?.depth ?? 0);
   const failed = [...failures];
   const reached: Target[] = [];
+  const others = targets.filter((target) => isOptionOf(target, root));
   for (const target of targets) {
     const list = listOfTarget(target);
+    if (others.includes(target)) continue;
     if (list === undefined) reached.push(target);
     else if (depth < GROUP_DEPTH_MAX) await addWork(tx, message.id, root, { list: list.entry, part: list.part, depth });
     else failed.push({ recipient: target.recipient, reply: replies.listTooLarge });
@@ -163,8 +166,16 @@ async function resolved(tx: Transaction, { site }: PlaceParts, taking: Taking, r
   return {
     targets: reached.filter(({ key }) => taken.has(key)),
     failures: failed.filter((failure) => taken.has(failureKey(failure))),
-    hasReached: keys.length > 0 || hasPassed,
+    hasReached: keys.length + others.length > 0 || hasPassed,
   };
+}
+
+/**
+ * A member leads back to the list that has other options beside its members. They were planned where this row was; of what the list has made
+ * anew, on the message that it was made of.
+ */
+function isOptionOf(target: Target, list: number): boolean {
+  return listOfTarget(target) === undefined && partOf(target)?.of === list;
 }
 
 function failureKey({ recipient, entry }: FailedMember): string {

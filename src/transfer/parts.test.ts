@@ -253,3 +253,22 @@ test('a list that writes something under a message sends it on once', async (con
   assert.equal((await transfer.inbox(ANN)).length, 1);
   assert.equal((await transfer.inbox(DAN)).length, 1);
 });
+
+test('a member who sends on to a list with other options has its file written once, whatever the list makes of the message', async (context) => {
+  for (const more of [{}, { mgrpMsgSuffixText: 'Bye' }]) {
+    const transfer = await open(context);
+    await transfer.directory.apply(
+      ofAnn({ mailDeliveryOption: ['mailbox', 'forward'], mailForwardingAddress: 'list@acme.example' }),
+      addGroup('list@acme.example', [userDn(ANN)], {
+        mailDeliveryOption: ['members', 'file'],
+        mailDeliveryFileURL: 'box',
+        ...more,
+      }),
+    );
+    await transfer.accept({ from: WRITER, to: ['list@acme.example'], text: TEXT });
+    await transfer.until('an empty queue', isEmpty(transfer));
+    const text = readFileSync(join(transfer.filesPath, 'acme.example/box'), 'latin1');
+    assert.equal(text.split('\nSubject: x\n').length - 1, 1, JSON.stringify(more));
+    assert.equal((await transfer.inbox(ANN)).length, 1);
+  }
+});
