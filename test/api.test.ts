@@ -8,29 +8,28 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { AdminClient } from '../src/cli/client.ts';
+import { createTestEstate, type TestEstate } from '../src/estate/estate.ts';
 import { peer } from './support/peers.ts';
-import { startWaypost, type Waypost } from './support/server.ts';
+import { startWaypost } from './support/server.ts';
 
 const run = promisify(execFile);
 const { skip } = peer('curl');
 
 describe('/v1', { skip, concurrency: false }, () => {
-  let server: Waypost;
+  let estate: TestEstate;
   let admin: AdminClient;
   let token: string;
   before(async () => {
-    server = await startWaypost();
-    admin = new AdminClient(server.data);
-    await admin.call('domain.add', { domain: 'acme.example' });
-    await admin.call('user.add', { address: 'ann@acme.example', password: 'secret' });
+    estate = await createTestEstate({ users: { 'ann@acme.example': 'secret' } });
+    admin = new AdminClient(estate.data);
     token = (await admin.call('token.add', { name: 'ops', scopes: ['api'] })).token!;
   });
-  after(() => server?.stop());
+  after(() => estate?.close());
 
   /** What came, and `-w` in the last line: the status. */
   async function curl(door: 'http' | 'https', path: string, ...more: readonly string[]) {
-    const ca = ['--cacert', join(server.data, 'tls', 'ca.pem')];
-    const url = `${door}://localhost:${server.listeners[door].port}${path}`;
+    const ca = ['--cacert', join(estate.data, 'tls', 'ca.pem')];
+    const url = `${door}://localhost:${estate.ports[door]}${path}`;
     const args = ['-sS', '--max-time', '20', ...ca, '-w', '\n%{http_code}', ...more, url];
     const { stdout } = await run('curl', args, { maxBuffer: 16 * 1024 * 1024 });
     const end = stdout.lastIndexOf('\n');
@@ -42,7 +41,7 @@ describe('/v1', { skip, concurrency: false }, () => {
 
   test('it answers as the command does with --json, octet for octet', async () => {
     const command = await run(join(import.meta.dirname, '..', 'waypost'), [
-      ...['user', 'list', '--json', '--data', server.data],
+      ...['user', 'list', '--json', '--data', estate.data],
     ]);
     assert.deepEqual(await ask('/v1/user/list', '{}'), { status: 200, text: command.stdout });
   });
@@ -77,8 +76,8 @@ describe('/v1', { skip, concurrency: false }, () => {
     const large = `{}${' '.repeat(1024 * 1024)}`;
     const file = ['-H', 'Content-Type: application/json', '--data-binary', '@-'];
     const child = run('curl', [
-      ...['-sS', '--max-time', '20', '--cacert', join(server.data, 'tls', 'ca.pem'), '-w', '\n%{http_code}'],
-      ...[...bearer(), ...file, `https://localhost:${server.listeners.https.port}/v1/user/list`],
+      ...['-sS', '--max-time', '20', '--cacert', join(estate.data, 'tls', 'ca.pem'), '-w', '\n%{http_code}'],
+      ...[...bearer(), ...file, `https://localhost:${estate.ports.https}/v1/user/list`],
     ]);
     child.child.stdin!.on('error', () => {});
     child.child.stdin!.end(large);
@@ -99,9 +98,9 @@ describe('/v1', { skip, concurrency: false }, () => {
 
   test('a token that is removed opens nothing at the next request, on a connection that stays open too', async () => {
     const other = await admin.call('token.add', { name: 'short', scopes: ['api'] });
-    const url = `https://localhost:${server.listeners.https.port}/v1/status`;
+    const url = `https://localhost:${estate.ports.https}/v1/status`;
     const one = ['-o', '/dev/null', '-w', '%{http_code}\n', ...bearer(other.token!), '-d', '{}', url];
-    const ca = ['--cacert', join(server.data, 'tls', 'ca.pem')];
+    const ca = ['--cacert', join(estate.data, 'tls', 'ca.pem')];
     assert.equal((await run('curl', ['-sS', ...ca, ...one])).stdout, '200\n');
     const remove = ['-o', '/dev/null', '-w', '%{http_code}\n', ...bearer(), '-d', '{"name":"short"}'];
     const { stdout } = await run('curl', [
@@ -113,8 +112,8 @@ describe('/v1', { skip, concurrency: false }, () => {
 
   // The last, because who has guessed wrong waits for each answer from then on.
   test('the fifth wrong token of a connection is its last', async () => {
-    const url = `https://localhost:${server.listeners.https.port}/v1/status`;
-    const ca = ['--cacert', join(server.data, 'tls', 'ca.pem')];
+    const url = `https://localhost:${estate.ports.https}/v1/status`;
+    const ca = ['--cacert', join(estate.data, 'tls', 'ca.pem')];
     const wrong = ['-o', '/dev/null', '-w', '%{http_code} %{num_connects}\\n', ...bearer('wp_wrong'), '-d', '{}', url];
     const asked = Array.from({ length: 6 }, (_, i) => [...(i === 0 ? [] : ['--next']), '-sS', ...ca, ...wrong]).flat();
     const { stdout } = await run('curl', asked);

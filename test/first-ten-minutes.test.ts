@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { Client } from 'ldapts';
 import { createTransport } from 'nodemailer';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { createTestEstate, type TestEstate } from '../src/estate/estate.ts';
 import {
   ADMINISTRATOR,
   administrator,
@@ -20,7 +21,7 @@ import {
   userDn,
 } from './support/directory.ts';
 import { peer, peersMissing } from './support/peers.ts';
-import { type Door, startWaypost, type Waypost } from './support/server.ts';
+import type { Door } from './support/server.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const [ldapadd, ldapsearch, ldapdelete, dig, swaks, curl, python] = (
@@ -46,15 +47,15 @@ function run(path: string, args: readonly string[], input = ''): Promise<Ran> {
 }
 
 describe('one write, and mail flows', () => {
-  let server: Waypost;
+  let estate: TestEstate;
   before(async () => {
-    server = await startWaypost();
+    estate = await createTestEstate();
   });
-  after(() => server?.stop());
+  after(() => estate?.close());
 
   const at = (door: Door): [host: string, port: string] => [
-    server.listeners[door].host,
-    String(server.listeners[door].port),
+    estate.listeners[door].host,
+    String(estate.listeners[door].port),
   ];
   const ldapArguments = (): string[] => [
     '-x',
@@ -63,7 +64,7 @@ describe('one write, and mail flows', () => {
     '-D',
     ADMINISTRATOR,
     '-y',
-    join(server.data, 'admin-password'),
+    join(estate.data, 'admin-password'),
   ];
   /** swaks' exit code, and what was said; the message is `body`. */
   function send(door: Door, recipients: readonly string[], ...more: readonly string[]): Promise<Ran> {
@@ -97,7 +98,7 @@ userPassword: ${PASSWORD}
     const [host, port] = at('dns');
     const question = [`@${host}`, '-p', port, 'acme.example', 'MX', '+short', '+tries=1'];
     const { stdout } = await run(dig.path, question);
-    assert.equal(stdout.trim(), `10 ${server.hostname}.`);
+    assert.equal(stdout.trim(), `10 ${estate.hostname}.`);
     const { stdout: overTcp } = await run(dig.path, [...question, '+tcp']);
     assert.equal(overTcp, stdout);
     const found = await run(ldapsearch.path, [...ldapArguments(), '-LLL', '-b', 'dc=example,o=internet', 'dn']);
@@ -130,7 +131,7 @@ userPassword: ${PASSWORD}
       'u@[192.0.2.1]',
       'u@elsewhere.example.',
       'U@ELSEWHERE.EXAMPLE',
-      `u%elsewhere.example@${server.hostname}`,
+      `u%elsewhere.example@${estate.hostname}`,
       'u@acme.example@elsewhere.example',
     ];
     for (const address of dressed) {
@@ -165,11 +166,11 @@ userPassword: ${PASSWORD}
   });
 
   /** It uses STARTTLS where that is offered, and verifies. */
-  const trusted = () => ({ ca: readFileSync(join(server.data, 'tls', 'ca.pem')) });
+  const trusted = () => ({ ca: readFileSync(join(estate.data, 'tls', 'ca.pem')) });
 
   test('nodemailer sends, with attachments and without a login', async () => {
     const [host, port] = at('smtp');
-    await populate(server, 'nodemailer.example', ['bob']);
+    await populate(estate, 'nodemailer.example', ['bob']);
     const transport = createTransport({ host, port: Number(port), tls: trusted(), pool: true, maxConnections: 2 });
     const attachment = Buffer.from(Array.from({ length: 50_000 }, (_, i) => i % 256));
     const subjects = Array.from({ length: 10 }, (_, i) => `Ünïcode ${i}`);
@@ -189,7 +190,7 @@ userPassword: ${PASSWORD}
       /550 5\.7\.1/,
     );
     transport.close();
-    const client = await ImapClient.login(server.listeners.imap, 'bob@nodemailer.example', PASSWORD);
+    const client = await ImapClient.login(estate.listeners.imap, 'bob@nodemailer.example', PASSWORD);
     const messages = await client.fetchAll();
     assert.equal(messages.length, subjects.length);
     const base64 = attachment.toString('base64').slice(0, 76);
@@ -198,7 +199,7 @@ userPassword: ${PASSWORD}
   });
 
   test('ldapts reads what ldapadd wrote; the clear password is not there', { skip: need }, async () => {
-    const client = await administrator(server);
+    const client = await administrator(estate);
     const { searchEntries } = await client.search(userDn('ann@acme.example'), {
       scope: 'base',
       attributes: ['*', '+'],
@@ -211,8 +212,8 @@ userPassword: ${PASSWORD}
   });
 
   test('ldapts as a user: the own entry, no other; the old password is no more at IMAP at once', async () => {
-    const [dora, eve] = await populate(server, 'own.example', ['dora', 'eve']);
-    const { imap } = server.listeners;
+    const [dora, eve] = await populate(estate, 'own.example', ['dora', 'eve']);
+    const { imap } = estate.listeners;
     // Logged in once: what a thread remembers of the old password must go, too.
     await (await ImapClient.login(imap, dora!.login, PASSWORD)).logout();
     const client = new Client({ url: `ldap://${at('ldap').join(':')}`, timeout: 15_000 });
@@ -228,7 +229,7 @@ userPassword: ${PASSWORD}
   });
 
   test('nodemailer submits with a login', async () => {
-    const [fay] = await populate(server, 'submits.example', ['fay']);
+    const [fay] = await populate(estate, 'submits.example', ['fay']);
     const [host, port] = at('submission');
     const transport = createTransport({
       host,
@@ -239,7 +240,7 @@ userPassword: ${PASSWORD}
     const { response } = await transport.sendMail({ from: fay!.login, to: fay!.login, subject: 'mine', text: 'x' });
     assert.match(response, /^250 2\.0\.0 queued as \w+$/);
     transport.close();
-    const client = await ImapClient.login(server.listeners.imap, fay!.login, PASSWORD);
+    const client = await ImapClient.login(estate.listeners.imap, fay!.login, PASSWORD);
     assert.equal(await client.count(), 1);
     await client.logout();
   });
@@ -248,7 +249,7 @@ userPassword: ${PASSWORD}
     const removed = await run(ldapdelete.path, [...ldapArguments(), userDn('ann@acme.example')]);
     assert.equal(removed.code, 0, removed.stderr);
     assert.match((await send('smtp', ['ann@acme.example'])).stdout, /<\*\* 550 5\.1\.1 /);
-    await assert.rejects(ImapClient.login(server.listeners.imap, 'ann@acme.example', PASSWORD));
+    await assert.rejects(ImapClient.login(estate.listeners.imap, 'ann@acme.example', PASSWORD));
   });
 });
 

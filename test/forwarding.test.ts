@@ -6,39 +6,29 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient, SmtpRefusal } from '../src/demo/clients/smtp-client.ts';
-import { RemoteHost, type RemoteMessage } from '../src/estate/remote-host.ts';
+import { createTestEstate, type TestEstate } from '../src/estate/estate.ts';
+import type { RemoteHost, RemoteMessage } from '../src/estate/remote-host.ts';
 import { addDomain, addUser, administrator, PASSWORD, replaceAttribute, userDn } from './support/directory.ts';
-import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
 
 const run = promisify(execFile);
 
-let server: Waypost;
-let sink: RemoteHost;
+let estate: TestEstate;
+let remote: RemoteHost;
+let other: RemoteHost;
 before(async () => {
-  sink = await RemoteHost.start({ extensions: ['PIPELINING', 'DSN'] });
-  const hop = sink.nextHop;
-  server = await startWaypost({
-    config: [
-      '[next-hop]',
-      `"remote.example" = "${hop}"`,
-      `"other.example" = "${hop}"`,
-      '[queue]',
-      'retry = ["1s"]',
-    ].join('\n'),
-  });
-  const client = await administrator(server);
+  estate = await createTestEstate();
+  remote = await estate.remoteHost('remote.example');
+  other = await estate.remoteHost('other.example');
+  const client = await administrator(estate);
   await addDomain(client, 'acme.example');
   for (const name of ['ann', 'bob', 'dave', 'eve']) await addUser(client, `${name}@acme.example`);
   await client.unbind();
 });
-after(async () => {
-  await server?.stop();
-  await sink?.close();
-});
+after(() => estate?.close());
 
 async function set(name: string, values: Record<string, string[]>): Promise<void> {
-  const client = await administrator(server);
+  const client = await administrator(estate);
   for (const [attribute, list] of Object.entries(values))
     await replaceAttribute(client, userDn(`${name}@acme.example`), attribute, list);
   await client.unbind();
@@ -53,7 +43,7 @@ let number = 0;
 /** Gives the word that is in its subject and in no other. */
 async function send(from: string, to: readonly string[], field = ''): Promise<string> {
   const word = `subject-${++number}`;
-  const client = await SmtpClient.open(server.listeners.smtp);
+  const client = await SmtpClient.open(estate.listeners.smtp);
   await client.send(
     from,
     to,
@@ -64,13 +54,14 @@ async function send(from: string, to: readonly string[], field = ''): Promise<st
 }
 
 async function inbox(name: string, word: string): Promise<string[]> {
-  const client = await ImapClient.login(server.listeners.imap, `${name}@acme.example`, PASSWORD);
+  const client = await ImapClient.login(estate.listeners.imap, `${name}@acme.example`, PASSWORD);
   const messages = await client.fetchAll();
   await client.logout();
   return messages.map(({ body }) => body.toString('latin1')).filter((text) => text.includes(word));
 }
 
-const sunk = (word: string): readonly RemoteMessage[] => sink.messages.filter(({ data }) => data.includes(word));
+const sunk = (word: string): readonly RemoteMessage[] =>
+  [...remote.messages, ...other.messages].filter(({ data }) => data.includes(word));
 
 async function sunkOnce(word: string, recipient: string): Promise<RemoteMessage> {
   const own = () => sunk(word).filter(({ recipients }) => recipients.includes(recipient));
@@ -85,7 +76,7 @@ async function emptyQueue(): Promise<void> {
 
 /** A command's JSON. */
 async function asked(...words: readonly string[]): Promise<unknown> {
-  const { stdout } = await run('./waypost', [...words, '--json', '--data', server.data]);
+  const { stdout } = await run('./waypost', [...words, '--json', '--data', estate.data]);
   return JSON.parse(stdout);
 }
 
@@ -179,31 +170,31 @@ test('an option without its attribute is ignored and named; none left: mail wait
 test('what cannot be reached is reported to the sender, and stops nothing else', async () => {
   await set('ann', forwardTo('nobody@acme.example', 'dave@acme.example'));
   await set('dave', { mailDeliveryOption: [], mailForwardingAddress: [] });
-  const before = sink.messages.length;
+  const before = other.messages.length;
   const word = await send('carol@other.example', ['ann@acme.example']);
   assert.deepEqual([(await inbox('ann', word)).length, (await inbox('dave', word)).length], [1, 1]);
-  await until('a report', () => sink.messages.length > before);
-  const { data, recipients } = sink.messages.at(-1)!;
+  await until('a report', () => other.messages.length > before);
+  const { data, recipients } = other.messages.at(-1)!;
   assert.deepEqual(recipients, ['carol@other.example']);
   assert.match(data, /Final-Recipient: rfc822; nobody@acme\.example/i);
 });
 
 test('who only sends on hands the wish for reports on, too', async () => {
   await set('ann', { mailDeliveryOption: ['forward'], mailForwardingAddress: ['x@remote.example'] });
-  const client = await SmtpClient.open(server.listeners.smtp);
+  const client = await SmtpClient.open(estate.listeners.smtp);
   await client.command('MAIL FROM:<carol@other.example> ENVID=q1 RET=HDRS');
   await client.command('RCPT TO:<ann@acme.example> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;ann@acme.example');
   await client.data(Buffer.from('Subject: wishes\r\n\r\ntext\r\n'));
   await client.quit();
   const { parameters } = await sunkOnce('Subject: wishes', 'x@remote.example');
   assert.match(parameters, /ENVID=q1/);
-  const rcpt = sink.commands.filter((line) => line.startsWith('RCPT TO:<x@remote.example>')).at(-1)!;
+  const rcpt = remote.commands.filter((line) => line.startsWith('RCPT TO:<x@remote.example>')).at(-1)!;
   assert.match(rcpt, /NOTIFY=SUCCESS,FAILURE/);
   assert.match(rcpt, /ORCPT=rfc822;ann@acme\.example/);
 });
 
 test('a list sends on beside its members; members_offline is members', async () => {
-  const client = await administrator(server);
+  const client = await administrator(estate);
   await client.add('cn=team,ou=Groups,dc=acme,dc=example,o=internet', {
     objectClass: ['groupOfUniqueNames', 'inetMailGroup', 'inetLocalMailRecipient'],
     cn: 'team',

@@ -9,9 +9,9 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { ImapFlow } from 'imapflow';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { createTestEstate, type TestEstate } from '../src/estate/estate.ts';
 import { type Person, populate } from './support/directory.ts';
 import { peer } from './support/peers.ts';
-import { startWaypost, type Waypost } from './support/server.ts';
 
 const run = promisify(execFile);
 const python = peer('python3');
@@ -22,16 +22,16 @@ const PLAIN = 'From: carol@remote.example\r\nSubject: plain\r\n\r\nText.\r\n';
 const OCTETS = `Subject: octets\r\n\r\n${String.fromCharCode(...Array.from({ length: 127 }, (_, i) => 129 + i))}\r\n`;
 const LARGE = `Subject: large\r\n\r\n${'A line of a large message, again and again.\r\n'.repeat(70_000)}`;
 
-let server: Waypost;
+let estate: TestEstate;
 let people: Person[];
 before(async () => {
-  server = await startWaypost();
-  people = await populate(server, 'acme.example', ['ann', 'ben', 'cid', 'dora']);
+  estate = await createTestEstate();
+  people = await populate(estate, 'acme.example', ['ann', 'ben', 'cid', 'dora']);
 });
-after(() => server?.stop());
+after(() => estate?.close());
 
 async function fill({ login, password }: Person, ...messages: readonly string[]): Promise<void> {
-  const client = await ImapClient.login(server.listeners.imap, login, password);
+  const client = await ImapClient.login(estate.listeners.imap, login, password);
   for (const message of messages) await client.append('INBOX', Buffer.from(message, 'latin1'));
   await client.logout();
 }
@@ -65,7 +65,7 @@ print(json.dumps(seen))
 test('imaplib: append, read byte for byte, flags, search, folders, expunge', { skip: python.skip }, async () => {
   const ann = people[0]!;
   await fill(ann, PLAIN, OCTETS, LARGE);
-  const { host, port } = server.listeners.imap;
+  const { host, port } = estate.listeners.imap;
   const { stdout } = await run(python.path, ['-c', IMAPLIB, host, String(port), ann.login, ann.password], {
     maxBuffer: 2 ** 25,
   });
@@ -82,7 +82,7 @@ test('imaplib: append, read byte for byte, flags, search, folders, expunge', { s
 
 test('curl: uploads, lists, searches, reads byte for byte', { skip: curl.skip }, async () => {
   const ben = people[1]!;
-  const { host, port } = server.listeners.imap;
+  const { host, port } = estate.listeners.imap;
   const folder = mkdtempSync(join(tmpdir(), 'waypost-curl-'));
   const call = async (path: string, ...options: readonly string[]): Promise<string> => {
     const user = ['--user', `${ben.login}:${ben.password}`, '--max-time', '15', '--silent', '--show-error'];
@@ -109,7 +109,7 @@ test('curl: uploads, lists, searches, reads byte for byte', { skip: curl.skip },
 test('mbsync: mailboxes and flags go both ways', { skip: mbsync.skip }, async () => {
   const cid = people[2]!;
   await fill(cid, PLAIN, OCTETS);
-  const { host, port } = server.listeners.imap;
+  const { host, port } = estate.listeners.imap;
   const folder = mkdtempSync(join(tmpdir(), 'waypost-mbsync-'));
   const local = join(folder, 'mail');
   mkdirSync(local);
@@ -130,7 +130,7 @@ test('mbsync: mailboxes and flags go both ways', { skip: mbsync.skip }, async ()
     for (const part of ['new', 'cur', 'tmp']) mkdirSync(join(local, 'Drafts', part), { recursive: true });
     writeFileSync(join(local, 'Drafts', 'cur', '1.x:2,S'), 'Subject: from here\n\nx\n');
     await synchronize();
-    const client = await ImapClient.login(server.listeners.imap, cid.login, cid.password);
+    const client = await ImapClient.login(estate.listeners.imap, cid.login, cid.password);
     assert.equal(await client.count('Drafts'), 1);
     await client.command('SELECT INBOX');
     await client.command('STORE 1 +FLAGS (\\Deleted)');
@@ -145,7 +145,7 @@ test('mbsync: mailboxes and flags go both ways', { skip: mbsync.skip }, async ()
 
 test('imapflow: a whole session, and changes while it idles', { timeout: 60_000 }, async () => {
   const dora = people[3]!;
-  const { host, port } = server.listeners.imap;
+  const { host, port } = estate.listeners.imap;
   const auth = { user: dora.login, pass: dora.password };
   const client = new ImapFlow({ host, port, secure: false, doSTARTTLS: false, auth, logger: false });
   await client.connect();

@@ -7,8 +7,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { type FetchedMessage, ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
+import { createTestEstate, type TestEstate } from '../src/estate/estate.ts';
 import { administrator, domainDn, populate, userDn } from './support/directory.ts';
-import { startWaypost, type Waypost } from './support/server.ts';
 
 const NAMES = Array.from({ length: 20 }, (_, i) => `u${i + 1}`);
 const ADDRESSES = NAMES.map((name) => `${name}@acme.example`);
@@ -20,7 +20,7 @@ interface Stored {
   readonly bytes: number;
 }
 
-function stored({ data }: Waypost): Stored {
+function stored({ data }: TestEstate): Stored {
   const database = new DatabaseSync(join(data, 'store.db'), { readOnly: true, timeout: 5000 });
   const count = (table: string): number => Number(database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n']);
   const rows = { messages: count('message'), references: count('mailbox_message') };
@@ -32,11 +32,10 @@ function stored({ data }: Waypost): Stored {
 
 const isFlagged = ({ flags }: FetchedMessage): boolean => flags.includes('\\Flagged');
 
-test('twenty recipients: one message, its bytes once, twenty references; flags are each one’s own', async (context) => {
-  const server = await startWaypost();
-  context.after(() => server.stop());
-  const people = await populate(server, 'acme.example', NAMES);
-  const ldap = await administrator(server);
+test('twenty recipients: one message, its bytes once, twenty references; flags are each one’s own', async () => {
+  await using estate = await createTestEstate();
+  const people = await populate(estate, 'acme.example', NAMES);
+  const ldap = await administrator(estate);
   await ldap.add(`cn=all,ou=Groups,${domainDn('acme.example')}`, {
     objectClass: ['groupOfUniqueNames', 'inetMailGroup', 'inetLocalMailRecipient'],
     cn: 'all',
@@ -45,11 +44,11 @@ test('twenty recipients: one message, its bytes once, twenty references; flags a
   });
   await ldap.unbind();
 
-  const smtp = await SmtpClient.open(server.listeners.smtp);
+  const smtp = await SmtpClient.open(estate.listeners.smtp);
   for (const recipients of [ADDRESSES, ['all@acme.example'], ['all@acme.example', ...ADDRESSES]]) {
-    const before = stored(server);
+    const before = stored(estate);
     await smtp.send('carol@remote.example', recipients, BODY);
-    const now = stored(server);
+    const now = stored(estate);
     assert.equal(now.messages - before.messages, 1);
     assert.equal(now.references - before.references, 20);
     const grown = now.bytes - before.bytes;
@@ -58,7 +57,7 @@ test('twenty recipients: one message, its bytes once, twenty references; flags a
   await smtp.quit();
 
   const [first, second] = await Promise.all(
-    people.slice(0, 2).map(({ login, password }) => ImapClient.login(server.listeners.imap, login, password)),
+    people.slice(0, 2).map(({ login, password }) => ImapClient.login(estate.listeners.imap, login, password)),
   );
   await first!.command('SELECT INBOX');
   await first!.command('STORE 1 +FLAGS.SILENT (\\Flagged)');

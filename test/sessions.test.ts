@@ -3,21 +3,21 @@
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { createTestEstate, type TestEstate } from '../src/estate/estate.ts';
 import { waypostTarget } from './sessions/fixtures.ts';
 import { runSession, type Target } from './sessions/runner/run.ts';
 import { parseScript, WAYS } from './sessions/runner/script.ts';
-import { startWaypost, type Waypost } from './support/server.ts';
 
 const root = join(import.meta.dirname, 'sessions');
 const files = globSync('**/*.session', { cwd: root }).sort();
 
-let server: Waypost;
+let estate: TestEstate;
 let target: Target;
 before(async () => {
-  server = await startWaypost();
-  target = waypostTarget(server);
+  estate = await createTestEstate();
+  target = waypostTarget(estate);
 });
-after(() => server?.stop());
+after(() => estate?.close());
 
 for (const folder of new Set(files.map((file) => dirname(file)))) {
   describe(folder, () => {

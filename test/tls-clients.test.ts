@@ -12,30 +12,31 @@ import { ImapFlow } from 'imapflow';
 import { Client } from 'ldapts';
 import { createTransport } from 'nodemailer';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { createTestEstate, type TestEstate } from '../src/estate/estate.ts';
 import { ADMINISTRATOR, type Person, populate } from './support/directory.ts';
 import { type PeerName, peer, swaksTlsMissing } from './support/peers.ts';
-import { type Door, startWaypost, type Waypost } from './support/server.ts';
+import type { Door } from './support/server.ts';
 
 const HOST = 'localhost';
 const SUBJECT = 'in TLS';
 const TOOL_MS = 60_000;
 
-let server: Waypost;
+let estate: TestEstate;
 let ann: Person;
 let ca: string;
 let folder: string;
 before(async () => {
-  server = await startWaypost();
-  [ann] = (await populate(server, 'acme.example', ['ann'])) as [Person];
-  ca = join(server.data, 'tls/ca.pem');
+  estate = await createTestEstate();
+  [ann] = (await populate(estate, 'acme.example', ['ann'])) as [Person];
+  ca = join(estate.data, 'tls/ca.pem');
   folder = mkdtempSync(join(tmpdir(), 'waypost-tls-'));
 });
 after(async () => {
-  await server?.stop();
+  await estate?.close();
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 });
 
-const port = (door: Door): string => String(server.listeners[door].port);
+const port = (door: Door): string => String(estate.listeners[door].port);
 
 const execute = promisify(execFile);
 
@@ -67,7 +68,7 @@ function file(name: string, text: string): string {
 }
 
 async function append(): Promise<void> {
-  const client = await ImapClient.login(server.listeners.imap, ann.login, ann.password);
+  const client = await ImapClient.login(estate.listeners.imap, ann.login, ann.password);
   await client.append('INBOX', Buffer.from(`From: carol@remote.example\r\nSubject: ${SUBJECT}\r\n\r\nText.\r\n`));
   await client.logout();
 }
@@ -151,7 +152,7 @@ test('swaks: --tls and --tlsc', { skip: swaksTlsMissing() }, async () => {
 
 test('ldapsearch: -ZZ and ldaps', { skip: peer('ldapsearch').skip }, async () => {
   const env = { LDAPTLS_CACERT: ca };
-  const search = ['-x', '-LLL', '-D', ADMINISTRATOR, '-w', server.ldap.password, '-b', 'o=internet', '-s', 'base'];
+  const search = ['-x', '-LLL', '-D', ADMINISTRATOR, '-w', estate.ldap.password, '-b', 'o=internet', '-s', 'base'];
   const found = /^dn: o=internet$/m;
   assert.match(await run('ldapsearch', ['-ZZ', '-H', `ldap://${HOST}:${port('ldap')}`, ...search], env), found);
   assert.match(await run('ldapsearch', ['-H', `ldaps://${HOST}:${port('ldaps')}`, ...search], env), found);
@@ -274,7 +275,7 @@ test('ldapts: StartTLS and ldaps', async () => {
     const tls = { ca: [readFileSync(ca)] };
     const client = new Client({ url, timeout: TOOL_MS, ...(url.startsWith('ldaps') ? { tlsOptions: tls } : {}) });
     if (!url.startsWith('ldaps')) await client.startTLS(tls);
-    await client.bind(ADMINISTRATOR, server.ldap.password);
+    await client.bind(ADMINISTRATOR, estate.ldap.password);
     const { searchEntries } = await client.search('o=internet', { scope: 'base' });
     assert.equal(searchEntries.length, 1);
     await client.unbind();

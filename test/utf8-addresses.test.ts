@@ -6,10 +6,9 @@ import { execFileSync } from 'node:child_process';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
-import { RemoteHost } from '../src/estate/remote-host.ts';
+import { createTestEstate } from '../src/estate/estate.ts';
 import { administrator, populate, replaceAttribute, userDn } from './support/directory.ts';
 import { Lines } from './support/lines.ts';
-import { startWaypost } from './support/server.ts';
 import { until } from './support/until.ts';
 
 /** As octets, a character each. */
@@ -31,20 +30,14 @@ with smtplib.SMTP(host, port) as client:
 `;
 
 test('an address beyond ASCII is one like others', async (context) => {
-  const wide = await RemoteHost.start({ extensions: ['PIPELINING', '8BITMIME', 'SMTPUTF8'] });
-  const narrow = await RemoteHost.start({ extensions: ['PIPELINING', '8BITMIME'] });
-  const server = await startWaypost({
-    config: `[next-hop]\n"wide.example" = "${wide.nextHop}"\n"narrow.example" = "${narrow.nextHop}"\n`,
-  });
-  context.after(async () => {
-    await server.stop();
-    await Promise.all([wide.close(), narrow.close()]);
-  });
-  await populate(server, 'acme.example', ['ann']);
-  const directory = await administrator(server);
+  await using estate = await createTestEstate();
+  const wide = await estate.remoteHost('wide.example', { extensions: ['PIPELINING', '8BITMIME', 'SMTPUTF8'] });
+  const narrow = await estate.remoteHost('narrow.example', { extensions: ['PIPELINING', '8BITMIME'] });
+  await populate(estate, 'acme.example', ['ann']);
+  const directory = await administrator(estate);
   await replaceAttribute(directory, userDn('ann@acme.example'), 'mailAlternateAddress', ['Zoe\u0308@acme.example']);
   await directory.unbind();
-  const { smtp, submission, imap } = server.listeners;
+  const { smtp, submission, imap } = estate.listeners;
   const inbox = async (): Promise<string[]> => {
     const client = await ImapClient.login(imap, 'ann@acme.example', 'secret');
     const messages = await client.fetchAll();

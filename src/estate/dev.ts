@@ -34,8 +34,11 @@ export interface DevReady extends ReadyLine {
 
 const HOSTNAME = 'mail.waypost.example';
 const RECORDS_MAX = 100_000;
-/** Other hosts are tried again at once: whoever develops does not wait a minute for it. */
-const CONFIGURATION = 'threads = 1\nlog = "warn"\n[queue]\nretry = ["1s"]\n';
+/**
+ * Other hosts are tried again at once: whoever develops does not wait a minute for it. Two threads, on any machine: a program's
+ * connections meet as they do on a real one.
+ */
+const CONFIGURATION = 'threads = 2\nlog = "warn"\n[queue]\nretry = ["1s"]\n';
 
 export async function dev({ ldif, json = false }: DevOptions): Promise<number> {
   const seed = ldif === undefined ? [] : parseLdif(textOf(ldif), RECORDS_MAX);

@@ -9,6 +9,7 @@ import { NoSuchObjectError } from 'ldapts';
 import { AdminClient } from '../../src/cli/client.ts';
 import { ImapClient } from '../../src/demo/clients/imap-client.ts';
 import type { TokenScope } from '../../src/directory/token.ts';
+import type { ServerAccess } from '../../src/estate/server-child.ts';
 import {
   addDomain,
   addUser,
@@ -18,7 +19,7 @@ import {
   replaceAttribute,
   userDn,
 } from '../support/directory.ts';
-import type { Endpoint, Waypost } from '../support/server.ts';
+import type { Endpoint } from '../support/server.ts';
 import type { Target, User } from './runner/run.ts';
 
 interface Message {
@@ -93,7 +94,7 @@ async function fill(door: Endpoint, fixture: Fixture, users: Readonly<Record<str
 }
 
 /** The doors and scenes of a running Waypost. */
-export function waypostTarget(server: Waypost): Target {
+export function waypostTarget(server: ServerAccess): Target {
   let domainMade = false;
   /** What a session has written to the domain: the next one begins without it. */
   const written = new Set<string>();
