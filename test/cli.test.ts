@@ -11,6 +11,7 @@ import { after, before, describe, test } from 'node:test';
 import { AdminClient } from '../src/cli/client.ts';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
+import { createTestEstate } from '../src/estate/estate.ts';
 import { RemoteHost } from '../src/estate/remote-host.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
@@ -718,10 +719,9 @@ describe('without a server', { concurrency: 2 }, () => {
     assert.equal(stderr, '');
   });
 
-  test('on a terminal the password is asked for, without an echo', { skip: peer('python3').skip }, async (context) => {
-    const server = await startWaypost();
-    context.after(() => server.stop());
-    assert.equal((await waypost(['domain', 'add', 'tty.example', '--data', server.data])).code, 0);
+  test('on a terminal the password is asked for, without an echo', { skip: peer('python3').skip }, async () => {
+    await using estate = await createTestEstate();
+    assert.equal((await waypost(['domain', 'add', 'tty.example', '--data', estate.data])).code, 0);
     const script = `
 import os, pty, sys
 pid, fd = pty.fork()
@@ -743,7 +743,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 `;
     const asked = spawn(peer('python3').path, [
       ...['-c', script, launcher],
-      ...['user', 'add', 'tim@tty.example', '--data', server.data],
+      ...['user', 'add', 'tim@tty.example', '--data', estate.data],
     ]);
     let said = '';
     asked.stdout.on('data', (chunk: Buffer) => {
@@ -753,7 +753,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     assert.equal(code, 0, said);
     assert.match(said, /Password of tim@tty\.example \(empty for none\): /);
     assert.doesNotMatch(said, /secret/);
-    const client = await ImapClient.login(server.listeners.imap, 'tim@tty.example', 'a secret');
+    const client = await ImapClient.login(estate.listeners.imap, 'tim@tty.example', 'a secret');
     await client.logout();
   });
 });

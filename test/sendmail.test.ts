@@ -18,6 +18,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { createTestEstate } from '../src/estate/estate.ts';
 import { type Person, populate } from './support/directory.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
@@ -256,10 +257,6 @@ test('`bad` that somebody else has made is not used: files stay, each with one l
 });
 
 test('`bad` is there when the server has started', async () => {
-  const server = await startWaypost();
-  try {
-    await until('the directory', () => readdirSync(join(server.data, 'submit')).includes('bad'));
-  } finally {
-    await server.stop();
-  }
+  await using estate = await createTestEstate();
+  await until('the directory', () => readdirSync(join(estate.data, 'submit')).includes('bad'));
 });
