@@ -102,6 +102,42 @@ test('a shared mailbox that is not here is named, wherever somebody looks', asyn
   assert.deepEqual((await run(syncStatus(parts), {})).problems, []);
 });
 
+test('route shows whom the URLs of a list find now, a hundred of them, and counts the others', async () => {
+  const people = Array.from({ length: 103 }, (_, n) => addUser(`u${n}@cmd.test`, { l: n < 2 ? 'Berlin' : 'Bonn' }));
+  const url = (filter: string) => `ldap:///o=internet??sub?${filter}`;
+  await directory.apply(
+    ...people,
+    addGroup('bonn@cmd.test', [], { memberURL: url('(l=Bonn)') }),
+    addGroup('all@cmd.test', [userDn('u5@cmd.test')], {
+      memberURL: url('(l=Berlin)'),
+      mgrpDeliverTo: url('(cn=bonn)'),
+    }),
+    addGroup('none@cmd.test', [], { memberURL: url('(l=Ulm)') }),
+  );
+  const shown = async (address: string, more = {}) =>
+    (await run(route(parts), { address, ...more })).steps
+      .filter(({ step }) => step === 'group' || step === 'member')
+      .map(({ step, detail, depth = 0 }) => `${depth} ${step} ${detail}`);
+  const all = await shown('all@cmd.test');
+  const found = all.indexOf('0 group the URLs of cn=all,ou=Groups,dc=cmd,dc=test,o=internet find 3');
+  assert.ok(found > 0, all.join('\n'));
+  assert.deepEqual(
+    all.slice(found + 1, found + 4).map((line) => line.split(',')[0]),
+    ['1 member uid=u0', '1 member uid=u1', '1 member cn=bonn'],
+  );
+  // A list that is found is a list as any.
+  assert.equal(all.filter((line) => line.startsWith('2 member uid=u')).length, 100);
+  assert.equal(all.at(-1), '1 group and 1 more members');
+  assert.match((await shown('none@cmd.test')).at(-1)!, /find 0$/);
+  // Somebody else is in Berlin now: nothing of it is remembered.
+  await directory.apply(replace(userDn('u0@cmd.test'), { l: 'Ulm' }));
+  assert.match((await shown('none@cmd.test')).at(-1)!, /^1 member uid=u0,/);
+  const revision = Number(directory.reader.revision());
+  assert.match((await shown('none@cmd.test', { revision })).at(-1)!, /found is not known$/);
+  const { targets, reply } = await run(route(parts), { address: 'all@cmd.test' });
+  assert.deepEqual([targets.length, reply.slice(0, 3)], [1, '250'], 'it is left to the transfer thread as before');
+});
+
 test('who is named twice is named once', async () => {
   await run(userAdd(parts), { address: 'ann@cmd.test', alias: ['a@cmd.test', 'A@cmd.test', 'Ann@cmd.test'] });
   assert.deepEqual((await run(userShow(parts), { address: 'ann@cmd.test' })).entry.attributes['mailAlternateAddress'], [

@@ -3,7 +3,7 @@
 // In      a list by its entry, members or moderators, a place where to begin
 // Out     at most `limit` of them, and the place where the next slice begins; none where the list has ended
 // Order   what is written in the entry, then who its URLs find, one URL after the other
-// Limits  EXAMINED_PAGES pages of a search a slice, found or not
+// Limits  EXAMINED_PAGES pages of a search a slice, found or not; to be shown, FOUND_SLICES slices
 // Never   remembers anything between two slices: a place is enough, and survives a restart. A list that is gone has ended
 
 import { Failure } from '../base/failure.ts';
@@ -42,6 +42,9 @@ export interface AskedSlice {
 
 /** A search looks at 200 entries a page. */
 const EXAMINED_PAGES = 5;
+/** Somebody waits for the answer: some tens of milliseconds. */
+const FOUND_SLICES = 10;
+const FOUND_SLICE = 500;
 
 export function readListSlice(reader: Reader, asked: AskedSlice): ListSlice {
   return reader.snapshot(() => {
@@ -57,6 +60,28 @@ export function readListSlice(reader: Reader, asked: AskedSlice): ListSlice {
     const next = place.source < urls.length ? { source: place.source + 1, after: 0 } : undefined;
     return { members: found.members, next };
   });
+}
+
+/** Whom the URLs of a list find, for people. */
+export interface FoundByUrl {
+  /** The first of them, at most `limit`. */
+  readonly members: readonly Member[];
+  readonly count: number;
+  /** Not all entries that there are have been looked at. */
+  readonly isMore: boolean;
+}
+
+/** As the list would be expanded now, for FOUND_SLICES slices at most. `list` is the entry's id. */
+export function readFoundByUrl(reader: Reader, list: number, limit: number): FoundByUrl {
+  const members: Member[] = [];
+  let count = 0;
+  let place: ListPlace | undefined = { source: 1, after: 0 };
+  for (let slices = 0; place !== undefined && slices < FOUND_SLICES; slices++) {
+    const slice: ListSlice = readListSlice(reader, { list, part: 'members', place, limit: FOUND_SLICE });
+    for (const member of slice.members) if (count++ < limit) members.push(member);
+    place = slice.next;
+  }
+  return { members, count, isMore: place !== undefined };
 }
 
 function urlsOf(row: GroupRow | undefined, part: ListPart): readonly LdapUrl[] {

@@ -2,7 +2,7 @@
 //
 // In      a question; a reader with the generation that answers, or a transaction
 // Out     the answer, read at once: nothing of it is remembered, so that no change of a member makes a thread forget a row
-// Limits  a page of members; SENDER_LISTS_MAX + 1 lists, also where URLS_LOOKED_AT lists with URLs are too few to be sure
+// Limits  a page of members; of those whom URLs find some (list-source.ts); SENDER_LISTS_MAX + 1 lists, also where URLS_LOOKED_AT lists with URLs are too few to be sure
 
 import type { Reader, Transaction } from '../database/operation.ts';
 import { entryById, entryByIdIn, findEntry, findEntryIn, hasChildrenIn } from '../directory/entries.ts';
@@ -20,6 +20,7 @@ import {
 } from '../directory/member-values.ts';
 import { parseFilter } from '../wire/ldap/filter-text.ts';
 import { SENDER_LISTS_MAX } from './list-access.ts';
+import { type FoundByUrl, readFoundByUrl } from './list-source.ts';
 import type { GroupRow, RecipientRow } from './rows.ts';
 import { dynamicListsIn, readDynamicLists, readRecipient, recipientIn } from './tables.ts';
 
@@ -31,6 +32,8 @@ export interface ListTables {
   /** In order, with ids above `after`, at most `limit`. `list` is the entry's id. */
   members(list: number, after: number, limit: number): readonly MemberValue[] | undefined;
   memberCount(list: number): number | undefined;
+  /** Whom its URLs find now, for people; null: that is not known, of the past or in a transaction. */
+  foundByUrl(list: number, limit: number): FoundByUrl | null | undefined;
   /** See list-access.ts. */
   listsWith(member: string): readonly GroupRow[] | undefined;
   dynamicListsOver(dn: string): readonly GroupRow[] | undefined;
@@ -40,6 +43,7 @@ export interface ListTables {
 export type ListQuestion =
   | { readonly ask: 'members'; readonly list: number; readonly after: number; readonly limit: number }
   | { readonly ask: 'memberCount'; readonly list: number }
+  | { readonly ask: 'foundByUrl'; readonly list: number; readonly limit: number }
   | { readonly ask: 'listsWith'; readonly member: string }
   | { readonly ask: 'dynamicListsOver'; readonly dn: string }
   | { readonly ask: 'matches'; readonly dn: string; readonly url: LdapUrl };
@@ -69,6 +73,11 @@ export function listTables(reader: Reader, generation: number, count: (rows: num
       count(1);
       return memberTotal(entryById(reader, list) ?? {});
     },
+    foundByUrl(list, limit) {
+      const found = readFoundByUrl(reader, list, limit);
+      count(found.count);
+      return found;
+    },
     listsWith: once((member) => rowsOf(entriesNaming(reader, member, SENDER_LISTS_MAX + 1))),
     dynamicListsOver: once((dn) => {
       const rows = readDynamicLists(reader, generation, URLS_LOOKED_AT + 1);
@@ -87,6 +96,7 @@ export function listTables(reader: Reader, generation: number, count: (rows: num
 export class UnknownLists implements ListTables {
   members(): undefined {}
   memberCount(): undefined {}
+  foundByUrl(): undefined {}
   listsWith(): undefined {}
   dynamicListsOver(): undefined {}
   matches(): undefined {}
@@ -106,6 +116,10 @@ export class LoadedLists implements ListTables {
 
   listsWith(member: string): readonly GroupRow[] | undefined {
     return this.#known({ ask: 'listsWith', member });
+  }
+
+  foundByUrl(list: number, limit: number): FoundByUrl | null | undefined {
+    return this.#known({ ask: 'foundByUrl', list, limit });
   }
 
   dynamicListsOver(dn: string): readonly GroupRow[] | undefined {
@@ -131,6 +145,8 @@ async function answerIn(tx: Transaction, generation: number, question: ListQuest
       return memberValuesIn(tx, question.list, question.after, question.limit);
     case 'memberCount':
       return memberTotal((await entryByIdIn(tx, question.list)) ?? {});
+    case 'foundByUrl':
+      return null;
     case 'listsWith': {
       const rows: (RecipientRow | null)[] = [];
       for (const dn of await entriesNamingIn(tx, question.member, SENDER_LISTS_MAX + 1))

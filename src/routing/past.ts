@@ -2,7 +2,7 @@
 //
 // In      a reader inside a snapshot; a revision that the history reaches
 // Out     routing tables like today's: each row is `before` of the first change behind that revision, else today's; what is asked
-//         of lists and entries comes from the change log; lines of the configuration are today's, nothing remembers others
+//         of lists and entries comes from the change log, but whom a URL found is not known; lines of the configuration are today's, nothing remembers others
 // Errors  `not-found` for a revision before the history: after another version of the compiler there is none across it
 // Limits  KEYS_MAX rules, channels, hosts and lists that have moved since are looked at
 
@@ -85,6 +85,7 @@ export function pastTables(reader: Reader, revision: Revision, site: Pick<Site, 
     },
     members: (list, after, limit) => membersOfList(list).slice(after, after + limit),
     memberCount: (list) => membersOfList(list).length,
+    foundByUrl: () => null,
     listsWith(member) {
       const today = new Set(entriesNaming(reader, member, SENDER_LISTS_MAX + 1));
       for (const uuid of changedMentioning(reader, member, revision, KEYS_MAX)) {

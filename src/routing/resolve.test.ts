@@ -328,6 +328,7 @@ test('tables that are loaded by asking give the same answer as complete ones', (
         settings: () => noSettings,
         members: (list, after, limit) => known('members', list, after, limit),
         memberCount: (list) => known('memberCount', list),
+        foundByUrl: (list, limit) => known('foundByUrl', list, limit),
         listsWith: (member) => known('listsWith', member),
         dynamicListsOver: (dn) => known('dynamicListsOver', dn),
         matches: (dn, url) => known('matches', dn, url),

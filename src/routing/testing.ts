@@ -42,6 +42,7 @@ export function testLists(rows: readonly RecipientRow[], members: WrittenMembers
   return {
     members: (list, after, limit) => valuesOf(list).slice(after, after + limit),
     memberCount: (list) => valuesOf(list).length,
+    foundByUrl: () => null,
     listsWith: (member) =>
       lists.filter(({ entry }) => members.get(entry)?.some((value) => value.toLowerCase() === member)),
     dynamicListsOver: (dn) => lists.filter(({ urls }) => urls?.some((url) => liesIn(url, dn))),

@@ -133,6 +133,22 @@ export class Lists {
     const limit = this.#left === undefined ? LIST_MEMBERS_IN_ACCEPT : MEMBERS_EXPLAINED;
     this.#walkMembers(membersOf(this.#page(row, 0, limit)), depth);
     if (this.#walk.explain && count > MEMBERS_EXPLAINED) this.#explainRest(count);
+    if (this.#walk.explain && row.urls !== undefined) this.#explainFound(row, depth);
+  }
+
+  /** As the transfer thread will find them, if nothing changes until then. */
+  #explainFound({ entry: list, dn }: GroupRow, depth: number): void {
+    const limit = MEMBERS_EXPLAINED;
+    const found = this.#walk.answered(this.#walk.tables.foundByUrl(list, limit), { ask: 'foundByUrl', list, limit });
+    if (found === null) {
+      this.#walk.step('group', `whom the URLs of ${dn} found is not known`);
+      return;
+    }
+    const { members, count, isMore } = found;
+    this.#walk.step('group', `the URLs of ${dn} find ${count}${isMore ? ' or more' : ''}`);
+    this.#walkMembers(members, depth);
+    if (count > members.length || isMore)
+      this.#walk.step('group', `and ${count - members.length}${isMore ? ' or more' : ''} more members`);
   }
 
   /** In pages that grow: as a rule the first member is reached, and the others are not read. */
