@@ -95,7 +95,7 @@ describe('a zone of BIND', { concurrency: false, skip: peer('named').skip }, () 
       'many.example': zoneText('many.example', 1, MANY),
       'secret.example': zoneText('secret.example', 1, `@ MX 10 ${US}.`),
     };
-    bind = await Bind.start(zones, server.listeners.dns.port, ['secret.example']);
+    bind = await Bind.start({ zones, notified: server.listeners.dns.port, refusing: ['secret.example'] });
   });
   after(async () => {
     await ldap?.unbind();

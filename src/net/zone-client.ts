@@ -1,11 +1,11 @@
 // The DNS as a client of one server that has a zone: its SOA record, and all of it by AXFR, over TCP.
 //
-// In      an address and port; a zone
+// In      an address and port, a key where the server wants one; a zone
 // Out     the SOA record; the records as they come. The zone is whole when transferZone resolves, and not before
 // Errors  Failure 'unavailable' for a server that is not there, refuses, is silent or cuts off; 'too-many' beyond the limit
 // Limits  IDLE_MS without a message, TOTAL_MS for all of it, RECORDS_MAX records
 // Never   keeps a record; reads on when one message was wrong
-// RFC 1035 §4.2.2, RFC 5936 §4.1, RFC 7766 §6
+// RFC 1035 §4.2.2, RFC 5936 §4.1, RFC 7766 §6, RFC 8945 §5.3
 
 import { randomInt } from 'node:crypto';
 import { connect } from 'node:net';
@@ -14,6 +14,7 @@ import { CLASS_IN, OPCODE_QUERY, RCODE } from '../wire/dns/codes.ts';
 import { DnsFramer } from '../wire/dns/framer.ts';
 import { encodeMessage } from '../wire/dns/message.ts';
 import type { ResourceRecord, SoaRdata } from '../wire/dns/rdata.ts';
+import { signTsig, type TsigKey, TsigSeriesCheck } from '../wire/dns/tsig.ts';
 import { decodeSoaResponse, type TransferQuestion, ZoneTransfer } from '../wire/dns/zone-transfer.ts';
 import { Deadline } from './deadline.ts';
 import { errorCode, formatEndpoint } from './listen.ts';
@@ -22,6 +23,8 @@ export interface ZoneServer {
   /** An IP address. */
   readonly address: string;
   readonly port: number;
+  /** Signs the question; then the answer is nothing without its signature. */
+  readonly key?: TsigKey;
 }
 
 /** Tests shorten them. */
@@ -88,10 +91,11 @@ function ask<T>(server: ZoneServer, { question, type, limits, take }: Conversati
       end();
       reject(error);
     };
+    const { octets: asked, check } = signedQuery(queryOctets(question, type), server.key);
     const progress = (): void => idle.set(idleMs, () => fail(failure('nothing came in time')));
     total.set(totalMs, () => fail(failure(`not whole after ${totalMs / 1000} seconds`)));
     progress();
-    socket.on('connect', () => socket.write(queryOctets(question, type)));
+    socket.on('connect', () => socket.write(withLength(asked)));
     socket.on('error', (error) => fail(failure(errorCode(error))));
     socket.on('close', () => fail(failure(`cut off before the end of ${question.zone}`)));
     socket.on('data', (chunk: Buffer) => {
@@ -99,8 +103,10 @@ function ask<T>(server: ZoneServer, { question, type, limits, take }: Conversati
       try {
         for (let frame = framer.next(MESSAGE_BYTES); frame !== undefined; frame = framer.next(MESSAGE_BYTES)) {
           progress();
+          check?.take(frame.octets);
           const taken = take(frame.octets);
           if (taken === undefined) continue;
+          if (check?.isSigned === false) throw new Failure('unavailable', 'the end of the answer is not signed');
           end();
           resolve(taken);
           return;
@@ -112,8 +118,18 @@ function ask<T>(server: ZoneServer, { question, type, limits, take }: Conversati
   });
 }
 
-function queryOctets({ id, zone }: TransferQuestion, type: 'AXFR' | 'SOA'): Buffer {
-  const message = encodeMessage({
+function signedQuery(octets: Uint8Array, key: TsigKey | undefined) {
+  if (key === undefined) return { octets, check: undefined };
+  const signed = signTsig(octets, key, { at: unixSeconds() });
+  return { octets: signed.octets, check: new TsigSeriesCheck(key, signed.mac, unixSeconds) };
+}
+
+function unixSeconds(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+function queryOctets({ id, zone }: TransferQuestion, type: 'AXFR' | 'SOA'): Uint8Array {
+  return encodeMessage({
     id,
     isResponse: false,
     opcode: OPCODE_QUERY,
@@ -130,6 +146,9 @@ function queryOctets({ id, zone }: TransferQuestion, type: 'AXFR' | 'SOA'): Buff
     additionals: [],
     edns: undefined,
   });
+}
+
+function withLength(message: Uint8Array): Buffer {
   const octets = Buffer.allocUnsafe(2 + message.length);
   octets.writeUInt16BE(message.length);
   octets.set(message, 2);

@@ -1,82 +1,104 @@
-// A private BIND 9 for tests: one port of 127.0.0.1, zones in a temporary directory, open to transfers, NOTIFY where it is told.
+// A private BIND 9 for tests: one port of a loopback address, in a temporary directory. As a primary it has zones, open to
+// transfers, to updates by its keys, with NOTIFY where it is told; `more` makes it a secondary.
 //
-// In      zones as text; the port that is notified of their changes
+// In      zones as text, keys, the port that is notified of changes, further blocks of named.conf
 // Out     where it listens
 // Never   reads the system's configuration; outlives its stop()
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, takesConnections } from './free-ports.ts';
+import type { TsigKey } from '../../src/wire/dns/tsig.ts';
+import { Daemon } from './daemon.ts';
+import { freePort } from './free-ports.ts';
 import { peer } from './peers.ts';
 
-const START_MS = 30_000;
+export interface BindSetup {
+  /** The records of each zone that it is primary of. */
+  readonly zones?: Readonly<Record<string, string>>;
+  readonly address?: string;
+  /** None: a free one. Given, it can be stopped and started again where others know it. */
+  readonly port?: number;
+  /** The port of 127.0.0.1 that hears NOTIFY. */
+  readonly notified?: number;
+  /** Names of zones that nobody may have. */
+  readonly refusing?: readonly string[];
+  /** Any of them may update any zone; with `signedOnly` a transfer needs one, too. */
+  readonly keys?: readonly TsigKey[];
+  readonly signedOnly?: boolean;
+  /** Statements of `options { }`. */
+  readonly options?: string;
+  /** Further blocks: zones that it is secondary of, a catalog, the key for a server. */
+  readonly more?: string;
+}
 
 export class Bind {
   readonly #directory: string;
-  readonly #child: ChildProcess;
+  readonly #daemon: Daemon;
+  readonly address: string;
   readonly port: number;
-  #log = '';
 
-  private constructor(directory: string, child: ChildProcess, port: number) {
+  private constructor(directory: string, daemon: Daemon, { address, port }: { address: string; port: number }) {
     this.#directory = directory;
-    this.#child = child;
+    this.#daemon = daemon;
+    this.address = address;
     this.port = port;
-    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-      this.#log = (this.#log + text).slice(-100_000);
-    });
   }
 
-  /** `zones`: the records of each. `refusing`: names of zones that nobody may have. */
-  static async start(
-    zones: Readonly<Record<string, string>>,
-    notified: number,
-    refusing: readonly string[] = [],
-  ): Promise<Bind> {
+  static async start(setup: BindSetup): Promise<Bind> {
+    const { address = '127.0.0.1', zones = {} } = setup;
     const directory = mkdtempSync(join(tmpdir(), 'waypost-bind-'));
-    const port = await freePort();
-    const blocks = Object.keys(zones).map(
-      (zone) => `zone "${zone}" { type primary; file "${join(directory, zone)}"; notify explicit;
-  also-notify { 127.0.0.1 port ${notified}; }; allow-transfer { ${refusing.includes(zone) ? 'none' : 'any'}; }; };`,
-    );
-    writeFileSync(
-      join(directory, 'named.conf'),
-      `options { directory "${directory}"; listen-on port ${port} { 127.0.0.1; }; listen-on-v6 { none; };
-  pid-file none; session-keyfile none; lock-file none; recursion no; dnssec-validation no; notify-delay 0;
-  notify-rate 1000; startup-notify-rate 1000; };
-controls { };
-${blocks.join('\n')}
-`,
-    );
+    const port = setup.port ?? (await freePort());
     for (const [zone, text] of Object.entries(zones)) writeFileSync(join(directory, zone), text);
-    const arguments_ = ['-g', '-c', join(directory, 'named.conf'), '-p', String(port), '-n', '1'];
-    const child = spawn(peer('named').path, arguments_, { stdio: ['ignore', 'ignore', 'pipe'] });
-    const bind = new Bind(directory, child, port);
-    for (const until = performance.now() + START_MS; !(await takesConnections(port)); ) {
-      if (performance.now() > until || child.exitCode !== null) throw new Error(`BIND does not start:\n${bind.#log}`);
-      await new Promise((turn) => setTimeout(turn, 50));
-    }
-    return bind;
+    const configuration = join(directory, 'named.conf');
+    writeFileSync(configuration, configurationOf(directory, { ...setup, zones, address, port }));
+    const arguments_ = ['-g', '-c', configuration, '-p', String(port), '-n', '1'];
+    const daemon = await Daemon.start(peer('named').path, arguments_, { address, port });
+    return new Bind(directory, daemon, { address, port });
   }
 
   log(): string {
-    return this.#log;
+    return this.#daemon.log();
   }
 
-  /** It reads the file again, and says NOTIFY where the serial has risen. */
+  /** It reads the file again, and says NOTIFY where the serial has risen. Not for a zone that is updated. */
   change(zone: string, text: string): void {
     writeFileSync(join(this.#directory, zone), text);
-    this.#child.kill('SIGHUP');
+    this.#daemon.signal('SIGHUP');
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      const exited = once(this.#child, 'exit');
-      this.#child.kill('SIGKILL');
-      await exited;
-    }
+    await this.#daemon.stop();
     rmSync(this.#directory, { recursive: true, force: true });
   }
+}
+
+function configurationOf(
+  directory: string,
+  setup: BindSetup & {
+    readonly zones: Readonly<Record<string, string>>;
+    readonly address: string;
+    readonly port: number;
+  },
+): string {
+  const { zones, address, port, notified, refusing = [], keys = [], signedOnly = false } = setup;
+  const names = keys.map(({ name }) => `key "${name}";`).join(' ');
+  const secrets = keys.map(
+    ({ name, algorithm, secret }) =>
+      `key "${name}" { algorithm ${algorithm}; secret "${secret.toString('base64')}"; };\n`,
+  );
+  const blocks = Object.keys(zones).map((zone) => {
+    const transfer = refusing.includes(zone) ? 'none;' : signedOnly ? names : 'any;';
+    const notify = notified === undefined ? '' : `also-notify { 127.0.0.1 port ${notified}; };`;
+    const update = keys.length === 0 ? '' : `allow-update { ${names} };`;
+    return `zone "${zone}" { type primary; file "${join(directory, zone)}"; notify explicit; ${notify}
+  allow-transfer { ${transfer} }; ${update} };`;
+  });
+  return `options { directory "${directory}"; listen-on port ${port} { ${address}; }; listen-on-v6 { none; };
+  pid-file none; session-keyfile none; lock-file none; recursion no; dnssec-validation no; notify-delay 0;
+  notify-rate 1000; startup-notify-rate 1000; ${setup.options ?? ''} };
+controls { };
+${secrets.join('')}${blocks.join('\n')}
+${setup.more ?? ''}
+`;
 }

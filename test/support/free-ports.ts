@@ -39,9 +39,9 @@ export async function freePort(): Promise<number> {
 }
 
 /** Whether a server has begun to listen. */
-export function takesConnections(port: number): Promise<boolean> {
+export function takesConnections(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(port, host);
     socket.once('error', () => resolve(false));
     socket.once('connect', () => {
       socket.destroy();

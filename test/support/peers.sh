@@ -8,7 +8,8 @@
 
 # program:package
 peers="ldapadd:ldap-utils slapd:slapd swaks:swaks dig:bind9-dnsutils curl:curl mbsync:isync python3:python3 strace:strace gcc:gcc
-openssl:openssl gsasl:gsasl msmtp:msmtp fetchmail:fetchmail getmail:getmail6 haproxy:haproxy postfix:postfix named:bind9"
+openssl:openssl gsasl:gsasl msmtp:msmtp fetchmail:fetchmail getmail:getmail6 haproxy:haproxy postfix:postfix named:bind9
+nsupdate:bind9-dnsutils kdig:knot-dnsutils knotd:knot pdns_server:pdns-server dnsperf:dnsperf"
 PATH=$PATH:/usr/sbin:/sbin
 
 missing_packages() {
@@ -18,6 +19,11 @@ missing_packages() {
   # swaks speaks TLS through it.
   perl -MNet::SSLeay -e 1 >/dev/null 2>&1 || printf 'libnet-ssleay-perl '
   perl -MMail::SRS -e 1 >/dev/null 2>&1 || printf 'libmail-srs-perl '
+  ls /usr/lib/*/pdns/libgsqlite3backend.so >/dev/null 2>&1 || printf 'pdns-backend-sqlite3 '
+  # Verifiers of DKIM; Debian's packages are those of its own Python, whichever is first on PATH.
+  /usr/bin/python3 -c 'import dkim' >/dev/null 2>&1 || printf 'python3-dkim '
+  /usr/bin/python3 -c 'import nacl' >/dev/null 2>&1 || printf 'python3-nacl '
+  perl -MMail::DKIM::Verifier -e 1 >/dev/null 2>&1 || printf 'libmail-dkim-perl '
   # Mechanisms of OpenLDAP's client are plug-ins, no programs.
   ls /usr/lib/*/sasl2/libscram.so >/dev/null 2>&1 || printf 'libsasl2-modules '
   # gcc without the C library's headers compiles nothing.

@@ -3,7 +3,7 @@
 // With CI=true a missing one is an error, so that a green run cannot be one that tested nothing.
 
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, rmdirSync } from 'node:fs';
+import { accessSync, constants, globSync, mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -16,6 +16,12 @@ const PACKAGES = {
   ldapdelete: 'ldap-utils',
   slapd: 'slapd',
   dig: 'bind9-dnsutils',
+  nsupdate: 'bind9-dnsutils',
+  kdig: 'knot-dnsutils',
+  knotd: 'knot',
+  pdns_server: 'pdns-server',
+  pdnsutil: 'pdns-server',
+  dnsperf: 'dnsperf',
   curl: 'curl',
   mbsync: 'isync',
   python3: 'python3',
@@ -75,6 +81,27 @@ export function swaksTlsMissing(): string | false {
 export function srsMissing(): string | false {
   const { status } = spawnSync('perl', ['-MMail::SRS', '-e', '1']);
   return status === 0 ? false : missing('Mail::SRS is not installed (apt-get install libmail-srs-perl)').skip;
+}
+
+/** Whether PowerDNS can keep its zones in SQLite, a package of its own: false, or the reason why not. */
+export function powerDnsMissing(): string | false {
+  const server = peersMissing('pdns_server', 'pdnsutil');
+  if (server !== false) return server;
+  const found = globSync('/usr/lib/*/pdns/libgsqlite3backend.so').length > 0;
+  return found ? false : missing('PowerDNS has no SQLite (apt-get install pdns-backend-sqlite3)').skip;
+}
+
+/** Debian's own Python, the one with its packages, where it has the verifier of DKIM and Ed25519 for it. */
+export function dkimPython(): Peer {
+  const path = '/usr/bin/python3';
+  if (spawnSync(path, ['-c', 'import dkim, nacl']).status === 0) return { path, skip: false };
+  return missing('dkimpy is not installed (apt-get install python3-dkim python3-nacl)');
+}
+
+/** Whether Perl has the verifier of DKIM: false, or the reason why not. */
+export function mailDkimMissing(): string | false {
+  const { status } = spawnSync('perl', ['-MMail::DKIM::Verifier', '-e', '1']);
+  return status === 0 ? false : missing('Mail::DKIM is not installed (apt-get install libmail-dkim-perl)').skip;
 }
 
 /** Whether a small file system of our own can be mounted (root, and not in every container): false, or the reason why not. */

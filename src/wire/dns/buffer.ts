@@ -2,7 +2,7 @@
 //
 // Limits  pointers strictly backwards, never into the header; one hop for each label that a name can have; 65,535 octets
 // Never   throws a RangeError: a message that is too short is a SyntaxFailure
-// RFC 1035 §2.3.4 §4.1.4, RFC 9267
+// RFC 1035 §2.3.4 §4.1.4, RFC 3597 §4, RFC 9267
 
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure } from '../../base/failure.ts';
@@ -187,6 +187,12 @@ export class DnsWriter {
       at = end;
       rest = parentName(rest!);
     }
+    this.u8(0);
+  }
+
+  /** RFC 3597 §4: in the data of types that are younger than RFC 1035 a name is written whole. */
+  wholeName(text: string): void {
+    this.octets(nameOctets(text));
     this.u8(0);
   }
 

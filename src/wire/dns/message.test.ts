@@ -21,6 +21,7 @@ const name = fc
     maxLength: 3,
   })
   .map((labels) => (labels.length === 0 ? '.' : labels.join('.')));
+const u8 = fc.nat(0xff);
 const u16 = fc.nat(0xffff);
 const u32 = fc.nat(0xffffffff);
 const octets = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
@@ -36,7 +37,16 @@ const rdata = fc.oneof(
     ...{ serial: u32, refresh: u32, retry: u32, expire: u32, minimum: u32 },
   }),
   fc.record({ type: fc.constant('TXT'), strings: fc.array(latin1, { maxLength: 3 }) }),
-  fc.record({ type: fc.constantFrom('TYPE43', 'TYPE257', 'TYPE65280'), data: fc.uint8Array({ maxLength: 40 }) }),
+  fc.record({ type: fc.constant('SRV'), priority: u16, weight: u16, port: u16, target: name }),
+  fc.record({ type: fc.constant('CAA'), flags: u8, tag: latin1, value: latin1 }),
+  fc.record({
+    type: fc.constant('TLSA'),
+    usage: u8,
+    selector: u8,
+    matching: u8,
+    data: fc.uint8Array({ maxLength: 40 }),
+  }),
+  fc.record({ type: fc.constantFrom('TYPE43', 'TYPE250', 'TYPE65280'), data: fc.uint8Array({ maxLength: 40 }) }),
 );
 const record = fc
   .tuple(rdata, name, fc.nat(0x7fffffff))

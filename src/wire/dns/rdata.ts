@@ -1,7 +1,7 @@
 // Resource records between octets and values: the RDATA of each type, decoder beside encoder.
 //
 // A record of a type or class without a form here keeps its octets. Only names in the types of RFC 1035 are compressed.
-// RFC 1035 §3.3 §3.4.1, RFC 3596 §2.2, RFC 3597 §4, RFC 2181 §8
+// RFC 1035 §3.3 §3.4.1, RFC 2782, RFC 3596 §2.2, RFC 3597 §4, RFC 2181 §8, RFC 6698 §2.1, RFC 8659 §4.1
 
 import { Failure } from '../../base/failure.ts';
 import { ipv4Octets, ipv4Text, ipv6Octets, ipv6Text } from './address.ts';
@@ -18,13 +18,28 @@ export interface SoaRdata {
   readonly minimum: number;
 }
 
-/** Names as name.ts writes them, addresses as RFC 5952, a character-string of TXT in latin1. */
+/** Names as name.ts writes them, addresses as RFC 5952, character-strings of TXT and CAA in latin1. */
 export type Rdata =
   | { readonly type: 'A' | 'AAAA'; readonly address: string }
   | { readonly type: 'NS' | 'CNAME' | 'PTR'; readonly target: string }
   | { readonly type: 'MX'; readonly preference: number; readonly exchange: string }
   | ({ readonly type: 'SOA' } & SoaRdata)
   | { readonly type: 'TXT'; readonly strings: readonly string[] }
+  | {
+      readonly type: 'SRV';
+      readonly priority: number;
+      readonly weight: number;
+      readonly port: number;
+      readonly target: string;
+    }
+  | { readonly type: 'CAA'; readonly flags: number; readonly tag: string; readonly value: string }
+  | {
+      readonly type: 'TLSA';
+      readonly usage: number;
+      readonly selector: number;
+      readonly matching: number;
+      readonly data: Uint8Array;
+    }
   | { readonly type: `TYPE${number}`; readonly data: Uint8Array };
 
 export type ResourceRecord = Rdata & {
@@ -77,6 +92,13 @@ function decodeRdata(reader: DnsReader, code: number, rrClass: number, length: n
       return { type, ...decodeSoa(reader) };
     case 'TXT':
       return { type, strings: decodeStrings(reader, length) };
+    case 'SRV':
+      return { type, priority: reader.u16(), weight: reader.u16(), port: reader.u16(), target: reader.name() };
+    case 'CAA':
+      return { type, ...decodeCaa(reader, length) };
+    case 'TLSA':
+      if (length < 3) reader.fail('a TLSA record');
+      return { type, ...decodeTlsa(reader, length) };
     default:
       return { type: `TYPE${code}`, data: Uint8Array.from(reader.octets(length)) };
   }
@@ -105,6 +127,19 @@ function encodeRdata(writer: DnsWriter, rdata: Rdata): void {
     case 'TXT':
       encodeStrings(writer, rdata.strings);
       return;
+    case 'SRV':
+      for (const value of [rdata.priority, rdata.weight, rdata.port]) writer.u16(value);
+      writer.wholeName(rdata.target);
+      return;
+    case 'CAA':
+      writer.u8(rdata.flags);
+      encodeStrings(writer, [rdata.tag]);
+      writer.octets(latin1Octets(rdata.value));
+      return;
+    case 'TLSA':
+      for (const value of [rdata.usage, rdata.selector, rdata.matching]) writer.u8(value);
+      writer.octets(rdata.data);
+      return;
     default:
       writer.octets(rdata.data);
   }
@@ -131,14 +166,37 @@ function encodeSoa(writer: DnsWriter, soa: SoaRdata): void {
 function decodeStrings(reader: DnsReader, length: number): string[] {
   const end = reader.offset + length;
   const strings: string[] = [];
-  while (reader.offset < end) strings.push(String.fromCharCode(...reader.octets(reader.u8())));
+  while (reader.offset < end) strings.push(latin1Text(reader.octets(reader.u8())));
   return strings;
+}
+
+function decodeCaa(reader: DnsReader, length: number): { flags: number; tag: string; value: string } {
+  const end = reader.offset + length;
+  const flags = reader.u8();
+  const tag = latin1Text(reader.octets(reader.u8()));
+  if (reader.offset > end) reader.fail('the end of the tag');
+  return { flags, tag, value: latin1Text(reader.octets(end - reader.offset)) };
+}
+
+function decodeTlsa(reader: DnsReader, length: number) {
+  return {
+    ...{ usage: reader.u8(), selector: reader.u8(), matching: reader.u8() },
+    data: Uint8Array.from(reader.octets(length - 3)),
+  };
+}
+
+function latin1Text(octets: Uint8Array): string {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('latin1');
+}
+
+function latin1Octets(text: string): Uint8Array {
+  return Buffer.from(text, 'latin1');
 }
 
 function encodeStrings(writer: DnsWriter, strings: readonly string[]): void {
   for (const text of strings) {
-    if (text.length > 255) throw new Failure('invalid', 'A TXT string has at most 255 octets');
+    if (text.length > 255) throw new Failure('invalid', 'A string of a DNS record has at most 255 octets');
     writer.u8(text.length);
-    writer.octets(Array.from(text, (c) => c.charCodeAt(0)));
+    writer.octets(latin1Octets(text));
   }
 }

@@ -1,4 +1,4 @@
-// Records as lines of a zone file. RFC 1035 §5.1, RFC 3597 §5
+// Records as lines of a zone file. RFC 1035 §5.1, RFC 2782, RFC 3597 §5, RFC 6698 §2.2, RFC 8659 §4.1.1
 
 import { octetText, ROOT } from './name.ts';
 import type { Rdata, ResourceRecord } from './rdata.ts';
@@ -26,6 +26,12 @@ export function rdataText(rdata: Rdata): string {
     }
     case 'TXT':
       return rdata.strings.map(stringText).join(' ');
+    case 'SRV':
+      return `${rdata.priority} ${rdata.weight} ${rdata.port} ${absoluteText(rdata.target)}`;
+    case 'CAA':
+      return `${rdata.flags} ${rdata.tag} ${stringText(rdata.value)}`;
+    case 'TLSA':
+      return `${rdata.usage} ${rdata.selector} ${rdata.matching} ${Buffer.from(rdata.data).toString('hex')}`;
     default:
       return `\\# ${rdata.data.length} ${Buffer.from(rdata.data).toString('hex')}`.trimEnd();
   }

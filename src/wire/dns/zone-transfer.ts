@@ -10,7 +10,7 @@
 
 import { asciiLower } from '../../base/characters.ts';
 import { Failure } from '../../base/failure.ts';
-import { CLASS_IN, OPCODE_QUERY, RCODE } from './codes.ts';
+import { CLASS_IN, OPCODE_QUERY, RCODE, rcodeName } from './codes.ts';
 import { type DnsMessage, decodeMessage } from './message.ts';
 import type { ResourceRecord, SoaRdata } from './rdata.ts';
 
@@ -19,8 +19,6 @@ export interface TransferQuestion {
   /** Lower case. */
   readonly zone: string;
 }
-
-const rcodeNames = new Map<number, string>(Object.entries(RCODE).map(([name, code]) => [code, name]));
 
 export class ZoneTransfer {
   readonly #question: TransferQuestion;
@@ -85,8 +83,7 @@ function decodeResponse(octets: Uint8Array, { id, zone }: TransferQuestion, type
   }
   if (!message.isResponse || message.opcode !== OPCODE_QUERY || message.id !== id)
     throw failure('the message that came answers another question');
-  if (message.rcode !== RCODE.NOERROR)
-    throw failure(`the server says ${rcodeNames.get(message.rcode) ?? `rcode ${message.rcode}`}`);
+  if (message.rcode !== RCODE.NOERROR) throw failure(`the server says ${rcodeName(message.rcode)}`);
   const [asked, second] = message.questions;
   const isOther =
     asked !== undefined && (asciiLower(asked.name) !== zone || asked.type !== type || asked.class !== CLASS_IN);
