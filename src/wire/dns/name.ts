@@ -65,7 +65,7 @@ function closeLabel(octets: number[], lengthAt: number, at: number): void {
 }
 
 /** The octet of three decimal digits, undefined where no digit stands. */
-function decimalOctet(text: string, at: number): number | undefined {
+export function decimalOctet(text: string, at: number): number | undefined {
   let value = 0;
   for (let i = at; i < at + 3; i++) {
     const digit = text.charCodeAt(i) - 0x30;

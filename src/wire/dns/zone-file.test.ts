@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure } from '../../base/failure.ts';
-import { recordText } from './text.ts';
-import { ZoneFile, type ZoneRecord } from './zone-file.ts';
+import { rdataText, recordText } from './text.ts';
+import { parseRdata, type WrittenType, ZoneFile, type ZoneRecord } from './zone-file.ts';
 
 function read(text: string, origin?: string): ZoneRecord[] {
   const file = new ZoneFile(text, origin);
@@ -147,6 +148,99 @@ test('whatever a file holds, it is read to its end or refused with a line', () =
           String(error),
         );
       }
+    }),
+    { numRuns: 5000 },
+  );
+});
+
+const values: readonly [type: WrittenType, text: string, canonical?: string][] = [
+  ['A', '192.0.2.1'],
+  ['AAAA', '2001:DB8:0::1', '2001:db8::1'],
+  ['MX', '10 Mail.acme.example', '10 mail.acme.example.'],
+  ['MX', ' 0\t. ', '0 .'],
+  ['NS', '@', 'acme.example.'],
+  ['CNAME', 'a\\.b.example.', 'a\\.b.example.'],
+  ['PTR', 'host.example.', 'host.example.'],
+  ['TXT', '"v=spf1 mx; \\"-all\\"" plain \\255', '"v=spf1 mx; \\"-all\\"" "plain" "\\255"'],
+  ['TXT', '""'],
+  ['SRV', '0 1 465 mail.acme.example.'],
+  ['CAA', '0 ISSUE "letsencrypt.org; x=1"', '0 issue "letsencrypt.org; x=1"'],
+  ['TLSA', '3 1 1 00FF 10', '3 1 1 00ff10'],
+];
+
+for (const [type, text, canonical = text] of values)
+  test(`the value of a record: ${type} ${text}`, () => {
+    const rdata = parseRdata(type, text, 'acme.example');
+    assert.equal(rdataText(rdata), canonical);
+    assert.deepEqual(parseRdata(type, canonical, 'acme.example'), rdata);
+  });
+
+const noValues: readonly [type: WrittenType, text: string][] = [
+  ['A', '192.0.2'],
+  ['A', '2001:db8::1'],
+  ['A', '192.0.2.1 192.0.2.2'],
+  ['A', ''],
+  ['AAAA', 'fe80::1%eth0'],
+  ['MX', 'mail.example'],
+  ['MX', '65536 mail.example'],
+  ['MX', '10 mail.example ; ours'],
+  ['MX', '( 10 mail.example )'],
+  ['MX', '10 a\nb'],
+  ['NS', 'a..b'],
+  ['NS', '"a.b"'],
+  ['CNAME', 'x\\'],
+  ['TXT', ''],
+  ['TXT', 'v=DKIM1; p=abc'],
+  ['TXT', '"open'],
+  ['TXT', '"open\\"'],
+  ['TXT', `"${'x'.repeat(256)}"`],
+  ['TXT', '"\u00fc"'],
+  ['TXT', '"\\256"'],
+  ['TXT', '"a\nb"'],
+  ['SRV', '0 1 mail.example'],
+  ['SRV', '0 1 -1 mail.example'],
+  ['CAA', '0 is-sue "x"'],
+  ['CAA', '256 issue "x"'],
+  ['TLSA', '3 1 1 0'],
+  ['TLSA', '3 1 1 xx'],
+  ['TLSA', '3 1 1'],
+];
+
+for (const [type, text] of noValues)
+  test(`no value of a record: ${type} ${JSON.stringify(text).slice(0, 40)}`, () => {
+    assert.throws(() => parseRdata(type, text, 'acme.example'), SyntaxFailure);
+  });
+
+test('whatever a value is, it is read or refused, and what is read is written and read again', () => {
+  const types = fc.constantFrom<WrittenType[]>('A', 'AAAA', 'MX', 'NS', 'CNAME', 'TXT', 'SRV', 'CAA', 'TLSA', 'PTR');
+  const part = fc.constantFrom(
+    '0',
+    '1',
+    '10',
+    'mail.acme.example',
+    '@',
+    '.',
+    '"a b"',
+    '\\046',
+    'issue',
+    'ff',
+    ';',
+    '"',
+  );
+  const text = fc.oneof(
+    fc.string(),
+    fc.array(part, { maxLength: 6 }).map((parts) => parts.join(' ')),
+  );
+  fc.assert(
+    fc.property(types, text, (type, value) => {
+      let rdata: ReturnType<typeof parseRdata>;
+      try {
+        rdata = parseRdata(type, value, 'acme.example');
+      } catch (error) {
+        assert.ok(error instanceof SyntaxFailure, String(error));
+        return;
+      }
+      assert.deepEqual(parseRdata(type, rdataText(rdata), 'acme.example'), rdata);
     }),
     { numRuns: 5000 },
   );

@@ -6,11 +6,14 @@
 // Errors  Failure 'syntax' with the line: nothing is passed over that could have been an MX record
 // Limits  RECORDS_MAX records, ENTRY_TOKENS words of one entry
 // Never   opens another file ($INCLUDE), invents records ($GENERATE): both are refused
-// RFC 1035 §5, RFC 2308 §4 ($TTL), RFC 3597 §5
+// Beside it parseRdata: the data of one record as a file would have it, for values that stand alone.
+// RFC 1035 §5, RFC 2308 §4 ($TTL), RFC 2782, RFC 3597 §5, RFC 6698 §2.2, RFC 8659 §4.1.1
 
+import { asciiLower } from '../../base/characters.ts';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure } from '../../base/failure.ts';
-import { parseName, ROOT } from './name.ts';
+import { ipv4Octets, ipv4Text, ipv6Octets, ipv6Text } from './address.ts';
+import { decimalOctet, parseName, ROOT } from './name.ts';
 import type { Rdata } from './rdata.ts';
 
 export type ZoneRecord = Rdata & { readonly name: string };
@@ -277,4 +280,165 @@ function isOtherType(type: string): boolean {
   if (!type.startsWith('TYPE') || !isDigits(type.slice(4)) || type.length > 9) return false;
   const code = Number(type.slice(4));
   return code <= 0xffff && code !== 15 && code !== 6 && code !== 2;
+}
+
+export type WrittenType = 'A' | 'AAAA' | 'MX' | 'NS' | 'CNAME' | 'TXT' | 'SRV' | 'CAA' | 'TLSA' | 'PTR';
+
+/**
+ * `10 mail.acme.example`: names are absolute with and without their final dot, and come in lower case; `@` is `origin`.
+ * Throws a SyntaxFailure for all that is no data of this type; a comment and parentheses are none.
+ */
+export function parseRdata(type: WrittenType, text: string, origin: string): Rdata {
+  const words = new Words(text, origin);
+  const rdata = rdataOf(type, words);
+  words.end();
+  return rdata;
+}
+
+function rdataOf(type: WrittenType, words: Words): Rdata {
+  switch (type) {
+    case 'A':
+      return { type, address: ipv4Text(ipv4Octets(words.word('an IPv4 address'))) };
+    case 'AAAA':
+      return { type, address: ipv6Text(ipv6Octets(words.word('an IPv6 address'))) };
+    case 'NS':
+    case 'CNAME':
+    case 'PTR':
+      return { type, target: words.name() };
+    case 'MX':
+      return { type, preference: words.number(0xffff), exchange: words.name() };
+    case 'TXT':
+      return { type, strings: words.strings() };
+    case 'SRV': {
+      const [priority, weight, port] = [words.number(0xffff), words.number(0xffff), words.number(0xffff)];
+      return { type, priority, weight, port, target: words.name() };
+    }
+    case 'CAA':
+      return { type, flags: words.number(0xff), tag: words.tag(), value: words.string() };
+    case 'TLSA': {
+      const [usage, selector, matching] = [words.number(0xff), words.number(0xff), words.number(0xff)];
+      return { type, usage, selector, matching, data: words.hex() };
+    }
+  }
+}
+
+/** The words of one value, taken from the left. */
+class Words {
+  readonly #text: string;
+  readonly #origin: string;
+  #at = 0;
+
+  constructor(text: string, origin: string) {
+    this.#text = text;
+    this.#origin = origin;
+  }
+
+  #fail(expected: string): never {
+    throw new SyntaxFailure(expected, this.#at);
+  }
+
+  /** Over blanks; whether something is left. */
+  #more(): boolean {
+    while (this.#code() === SPACE || this.#code() === TAB) this.#at++;
+    return this.#at < this.#text.length;
+  }
+
+  #code(): number {
+    return this.#text.charCodeAt(this.#at);
+  }
+
+  end(): void {
+    if (this.#more()) this.#fail('the end of the value');
+  }
+
+  word(expected: string): string {
+    if (!this.#more()) this.#fail(expected);
+    const start = this.#at;
+    for (; this.#at < this.#text.length; this.#at++) {
+      const code = this.#code();
+      if (code === SPACE || code === TAB) break;
+      if (code === BACKSLASH) this.#at++;
+      else if (code < SPACE || code === SEMICOLON || code === OPEN || code === CLOSE || code === QUOTE)
+        this.#fail(expected);
+    }
+    return this.#text.slice(start, this.#at);
+  }
+
+  number(max: number): number {
+    const expected = `a number up to ${max}`;
+    const word = this.word(expected);
+    const value = isDigits(word) && word.length <= 5 ? Number(word) : Number.NaN;
+    if (!(value <= max)) this.#fail(expected);
+    return value;
+  }
+
+  name(): string {
+    const word = this.word('a name');
+    return word === '@' ? this.#origin : asciiLower(parseName(word));
+  }
+
+  /** RFC 8659 §4.1 */
+  tag(): string {
+    const word = asciiLower(this.word('a tag'));
+    if (!isTag(word)) this.#fail('a tag of 1 to 255 letters and digits');
+    return word;
+  }
+
+  hex(): Uint8Array {
+    let digits = this.word('octets in hexadecimal');
+    while (this.#more()) digits += this.word('octets in hexadecimal');
+    const octets = Buffer.from(digits, 'hex');
+    if (octets.length === 0 || octets.length * 2 !== digits.length) this.#fail('octets in hexadecimal');
+    return Uint8Array.from(octets);
+  }
+
+  strings(): string[] {
+    const strings = [this.#string255()];
+    while (this.#more()) strings.push(this.#string255());
+    return strings;
+  }
+
+  #string255(): string {
+    const text = this.string();
+    if (text.length > 255) this.#fail('strings of at most 255 octets');
+    return text;
+  }
+
+  /** A word or what stands in quotes, without its escapes. An octet is a character. */
+  string(): string {
+    if (!this.#more()) this.#fail('a string');
+    if (this.#code() !== QUOTE) return this.#unescaped(this.word('a string in quotes'));
+    const start = ++this.#at;
+    while (this.#code() !== QUOTE) {
+      if (!(this.#at < this.#text.length)) this.#fail('a quote at the end');
+      this.#at += this.#code() === BACKSLASH ? 2 : 1;
+    }
+    return this.#unescaped(this.#text.slice(start, this.#at++));
+  }
+
+  #unescaped(text: string): string {
+    let plain = '';
+    for (let at = 0; at < text.length; at++) {
+      let code = text.charCodeAt(at);
+      if (code === BACKSLASH) {
+        const octet = decimalOctet(text, at + 1);
+        code = octet ?? text.charCodeAt(at + 1);
+        at += octet === undefined ? 1 : 3;
+        if (octet !== undefined) {
+          plain += String.fromCharCode(octet);
+          continue;
+        }
+      }
+      // Not a number behind the end of the text.
+      if (!(code >= SPACE && code <= 0x7e)) this.#fail('characters of ASCII, others as \\DDD');
+      plain += String.fromCharCode(code);
+    }
+    return plain;
+  }
+}
+
+function isTag(text: string): boolean {
+  if (text === '' || text.length > 255) return false;
+  for (const c of text) if (!(c >= 'a' && c <= 'z') && !isDigit(c.charCodeAt(0))) return false;
+  return true;
 }
