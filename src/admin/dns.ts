@@ -1,4 +1,4 @@
-// dns records: what our name server answers for a domain, as a zone file.
+// dns records: what our name server answers for a domain, or what somebody else's should.
 
 import { z } from 'zod';
 import { describeRecords, type RecordsDescription } from '../zones/describe.ts';

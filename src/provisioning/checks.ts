@@ -9,7 +9,8 @@ import type { ChangedEntry } from '../directory/entry.ts';
 import { checkMade } from './guards.ts';
 import { checkRules } from './rule-guard.ts';
 import { checkServerName } from './server-names.ts';
+import { checkSiteRecords } from './site-records.ts';
 
 export type EntryCheck = (tx: Transaction, changed: ChangedEntry) => Awaitable<void>;
 
-export const checks: readonly EntryCheck[] = [checkServerName, checkMade, checkRules];
+export const checks: readonly EntryCheck[] = [checkServerName, checkMade, checkRules, checkSiteRecords];

@@ -76,6 +76,8 @@ export class AuthorityWalk {
   apex: string | undefined;
   /** Below a delegation to others. */
   #isDelegated = false;
+  /** Where the walk has left a zone of ours, and which. */
+  cut: { readonly name: string; readonly apex: string } | undefined;
   #isTheirs = false;
   #isLeftBehind = false;
   #hasDomain = false;
@@ -95,7 +97,7 @@ export class AuthorityWalk {
     }
     if (isCut(row)) {
       if (row.isApex === true && this.#wanted(name).authority === 'ours') this.#begin(name);
-      else this.#leave();
+      else this.#leave(name);
       return;
     }
     if (row.isApex === true) this.#begin(name);
@@ -104,11 +106,13 @@ export class AuthorityWalk {
 
   #begin(name: string): void {
     this.apex = name;
+    this.cut = undefined;
     this.#isDelegated = false;
     this.#isLeftBehind = false;
   }
 
-  #leave(): void {
+  #leave(name: string): void {
+    this.cut = { name, apex: this.apex! };
     this.apex = undefined;
     this.#isDelegated = true;
     this.#isLeftBehind = false;

@@ -11,7 +11,7 @@ import { compileZoneName, ZONES_VERSION } from './compile.ts';
 
 /** A version that is not released may still change its digest; a released one never does. */
 const digests: Readonly<Record<number, string>> = {
-  3: '9a77bc99973aa133ab91ec071f934001',
+  3: 'e1d51733aa8dae02b158757ca571cb23',
 };
 
 function entry(dn: string, values: Readonly<Record<string, string | readonly string[]>>): Entry {
@@ -38,11 +38,19 @@ const dns = [
 const classes = [
   ...[['mailDomain'], ['inetDomainAlias'], ['mailDomain', 'inetDomainAlias'], ['MAILDOMAIN'], ['domain'], []],
   ['domain', 'inetDomain', 'mailDomain'],
+  ['domain', 'inetDomain'],
 ];
 /** What a domain entry may say besides, and what may mean something to DNS one day. */
 const others = [
   ...[{}, { mailRoutingHosts: 'mx.example' }, { inetDomainBaseDN: 'o=other' }, { aliasedObjectName: 'o=internet' }],
   ...[{ waypostSource: 'dns:acme.example' }, { waypostSource: 'DNS:' }, { waypostSource: 'by hand' }],
+  ...[{ aRecord: ['192.0.2.2', '192.0.2.1'] }, { tXTRecord: '"a b" c', dNSTTL: '60' }, { mXRecord: 'no' }],
+  ...[
+    { waypostApex: 'TRUE' },
+    { waypostZoneAuthority: 'theirs' },
+    { waypostOmitRecord: ['srv', 'mx'], waypostMtaSts: 'testing' },
+  ],
+  ...[{ waypostDmarc: 'v=DMARC1; p=reject', waypostTlsReport: 'mailto:tls@acme.example' }],
   ...['active', 'inactive', 'deleted'].map((status) => ({ inetDomainStatus: status, mailDomainStatus: status })),
 ];
 

@@ -11,6 +11,7 @@ import { type Entry, hasClass, textValue, textValues } from '../directory/entry.
 import { hasDomainClass } from '../directory/mail-domain.ts';
 import { isValidDomain, normalizeDomain } from '../message/address.ts';
 import { NAME_BYTES } from '../wire/dns/name.ts';
+import { type SiteRecord, siteRecordsOf, type ZoneProblem } from './site-records.ts';
 
 /**
  * Goes up with any change that gives another row, or another name, for the same entry: then all rows are made anew, and the
@@ -21,15 +22,6 @@ export const ZONES_VERSION = 3;
 /** What `waypostOmitRecord` may name. */
 const OMIT_KINDS = ['mx', 'spf', 'dkim', 'dmarc', 'srv'] as const;
 export type OmitKind = (typeof OMIT_KINDS)[number];
-
-export type SiteType = 'A' | 'AAAA' | 'MX' | 'NS' | 'CNAME' | 'TXT' | 'SRV' | 'CAA' | 'TLSA' | 'PTR';
-
-/** A value that means nothing to DNS and is left out. */
-export interface ZoneProblem {
-  readonly attribute: string;
-  readonly value: string;
-  readonly reason: string;
-}
 
 /** As JSON in the table. A key is there only where it says something: `{"domain":"mail"}` is a plain domain's row. */
 export interface ZoneRow {
@@ -48,7 +40,7 @@ export interface ZoneRow {
   /** Seconds. */
   readonly ttl?: number;
   /** Records that the entry says itself, in the text of zone files. */
-  readonly site?: readonly (readonly [type: SiteType, data: string])[];
+  readonly site?: readonly SiteRecord[];
   readonly problems?: readonly ZoneProblem[];
 }
 
@@ -73,9 +65,10 @@ export function compileZoneName(entry: Entry): CompiledDomain | undefined {
     ...(isTheirs(entry, problems) ? { isTheirs: true } : {}),
     ...(domain === undefined ? {} : ofDomain(entry, problems)),
     ...ttlOf(entry, problems),
+    ...siteIn(entry, problems),
   };
-  const says = row.domain !== undefined || row.isTheirs === true;
-  if (!says) return undefined;
+  const isNothing = row.domain === undefined && row.isTheirs === undefined && row.site === undefined;
+  if (isNothing && problems.length === 0) return undefined;
   return { name, row: problems.length === 0 ? row : { ...row, problems } };
 }
 
@@ -152,6 +145,14 @@ function mtaStsOf(entry: Entry, problems: ZoneProblem[]): 'testing' | 'enforce' 
   if (value !== undefined)
     problems.push({ attribute: 'waypostMtaSts', value, reason: 'is neither testing nor enforce' });
   return undefined;
+}
+
+function siteIn(entry: Entry, problems: ZoneProblem[]): Pick<ZoneRow, 'site'> {
+  const site = siteRecordsOf(entry, problems);
+  for (const attribute of ['mDRecord', 'sOARecord'])
+    for (const value of textValues(entry, asciiLower(attribute)))
+      problems.push({ attribute, value, reason: 'is known and means nothing here' });
+  return site.length === 0 ? {} : { site };
 }
 
 function ttlOf(entry: Entry, problems: ZoneProblem[]): { readonly ttl?: number } {

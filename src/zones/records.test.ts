@@ -105,6 +105,8 @@ test('the records of a domain are described as a zone file and as JSON', () => {
     `acme.example. 300 IN SOA ${SOA}`,
     'acme.example. 300 IN NS mail.hosts.acme.example.',
     'acme.example. 300 IN MX 10 mail.hosts.acme.example.',
+    'acme.example. 300 IN TXT "v=spf1 mx ~all"',
+    '_dmarc.acme.example. 300 IN TXT "v=DMARC1; p=none"',
     'mail.hosts.acme.example. 300 IN A 192.0.2.1',
     'mail.hosts.acme.example. 300 IN AAAA 2001:db8::1',
     '',
@@ -115,7 +117,7 @@ test('the records of a domain are described as a zone file and as JSON', () => {
   });
   assert.deepEqual(
     describeRecords('a.b.acme.example', { names, settings }).records.map(({ type }) => type),
-    ['MX', 'A', 'AAAA'],
+    ['MX', 'TXT', 'TXT', 'A', 'AAAA'],
   );
 });
 
@@ -123,7 +125,7 @@ test('a host that is a mail domain itself has its addresses once', () => {
   const own = settingsOf('acme.example', ['192.0.2.1']);
   assert.deepEqual(
     describeRecords('acme.example', { names, settings: own }).records.map(({ type }) => type),
-    ['SOA', 'NS', 'MX', 'A'],
+    ['SOA', 'NS', 'MX', 'TXT', 'A', 'TXT'],
   );
 });
 

@@ -6,20 +6,26 @@
 // Every domain entry is served, whatever its status: an inactive, disabled or deleted domain must still lead its senders
 // here, where SMTP refuses with the reason. Without the records they would try for days, or deliver to another host. When the
 // entry is removed, its records are too.
+// States  of a look-up: the zone -> a delegation (referral), the name itself, else the wildcard at its closest encloser; an alias
+//         begins the next round
+// Limits  ALIASES_MAX aliases, TARGETS_MAX names with addresses beside the answer, SITE_NAMES_MAX names below a domain
 // Never   reads tables; guesses: where the source fails, its failure is thrown
-// RFC 1034 §4.3.2, RFC 1035 §3.3, RFC 2308 §2 §3, RFC 8020 §2, RFC 8482 §4.1
+// RFC 1034 §4.3.2, RFC 1035 §3.3, RFC 2308 §2 §3, RFC 4592 §2 §3, RFC 8020 §2, RFC 8482 §4.1
 
 import { CLASS_IN, type RecordType } from '../wire/dns/codes.ts';
-import { isSubdomain } from '../wire/dns/name.ts';
+import { isSubdomain, parentName } from '../wire/dns/name.ts';
 import type { Rdata, ResourceRecord } from '../wire/dns/rdata.ts';
 import { AuthorityWalk, namesFromTop } from './authority.ts';
+import type { ZoneRow } from './compile.ts';
+import { generatedAt, hostOwners, hostRdatas, type KindSource, ourHosts, ownersOf } from './kinds.ts';
 import type { NameSource } from './name-source.ts';
-import type { ZoneHostRow, ZoneSettings } from './settings.ts';
+import type { ZoneKeyRow, ZoneSettings } from './settings.ts';
+import { mergeSite, siteRdatas } from './site-records.ts';
 
 const TTL_SECONDS = 300;
 /** How long resolvers may cache that a name does not exist: short, because the next write may make it. RFC 2308 §4 */
 const NEGATIVE_TTL_SECONDS = 60;
-/** For secondary servers, of which there are none yet. RFC 1912 §2.2 */
+/** For secondary servers. RFC 1912 §2.2 */
 const REFRESH_SECONDS = 3600;
 const RETRY_SECONDS = 600;
 const EXPIRE_SECONDS = 1_209_600;
@@ -68,15 +74,32 @@ export function zoneSerial(revision: number): number {
   return revision < 1 ? 1 : ((revision - 1) % 0xffffffff) + 1;
 }
 
-/**
- * The zone of ours in which `name` (lower case) lies, undefined when it lies in none. A zone's serial is the highest revision
- * at which a row in it was added, changed or removed, or the row of a name above its apex (which moves the apex), or a setting
- * of all zones. Walks from the top and ends where nothing lies below, so a foreign name costs a row or two.
- */
-export function findZone(name: string, { names, settings }: ZoneParts): Zone | undefined {
+const ALIASES_MAX = 8;
+const TARGETS_MAX = 20;
+const SITE_NAMES_MAX = 1000;
+
+/** A name as the walk from the top finds it. */
+interface Place {
+  readonly name: string;
+  /** Undefined outside our zones, and below a delegation. */
+  readonly zone: Zone | undefined;
+  /** Where a zone of ours ends above the name, or at it. */
+  readonly cut: { readonly name: string; readonly apex: string } | undefined;
+  readonly row: ZoneRow | undefined;
+  readonly hasBelow: boolean;
+  /** The nearest domain at or above the name, without a delegation between them. */
+  readonly domain: KindSource | undefined;
+}
+
+/** Walks from the top and ends where nothing lies below, so a foreign name costs a row or two. */
+function placeOf(name: string, { names, settings }: ZoneParts): Place {
   const walk = new AuthorityWalk(settings);
   let changedAt = 0;
   let apex: string | undefined;
+  let domain: KindSource | undefined;
+  let dmarc: string | undefined;
+  let row: ZoneRow | undefined;
+  let hasBelow = false;
   for (const each of namesFromTop(name)) {
     const found = names.find(each);
     if (found === undefined) break;
@@ -87,53 +110,178 @@ export function findZone(name: string, { names, settings }: ZoneParts): Zone | u
       changedAt = found.row?.isApex === true ? own : Math.max(changedAt, own);
     } else if (walk.apex === undefined) changedAt = Math.max(changedAt, found.changedAt);
     apex = walk.apex;
+    if (walk.cut?.name === each) domain = undefined;
+    if (found.row?.domain !== undefined) {
+      dmarc = found.row.dmarc ?? dmarc;
+      domain = kindSource(each, found.row, { dmarc, names, settings });
+    }
+    if (each === name) {
+      row = found.row;
+      hasBelow = found.hasBelow;
+    }
     if (!found.hasBelow) break;
   }
-  return apex === undefined ? undefined : { name: apex, serial: zoneSerial(Math.max(changedAt, settings.changedAt)) };
+  const serial = zoneSerial(Math.max(changedAt, settings.changedAt));
+  return { name, zone: apex === undefined ? undefined : { name: apex, serial }, cut: walk.cut, row, hasBelow, domain };
+}
+
+function kindSource(
+  name: string,
+  row: ZoneRow,
+  { dmarc, names, settings }: ZoneParts & { readonly dmarc: string | undefined },
+): KindSource {
+  let keys: readonly ZoneKeyRow[] | undefined;
+  return { name, row, dmarc, settings, keys: () => (keys ??= keysOf(name, { names, settings })) };
+}
+
+/** A domain's own replace the site's. */
+function keysOf(name: string, { names, settings }: ZoneParts): readonly ZoneKeyRow[] {
+  const own = names.keys(name);
+  return own.length > 0 ? own : settings.keys;
+}
+
+/**
+ * The zone of ours in which `name` (lower case) lies, undefined when it lies in none. A zone's serial is the highest revision
+ * at which a row in it was added, changed or removed, or the row of a name above its apex (which moves the apex), or a setting
+ * of all zones.
+ */
+export function findZone(name: string, parts: ZoneParts): Zone | undefined {
+  return placeOf(name, parts).zone;
 }
 
 /** The answer to one question, `name` in lower case. */
 export function lookUp(name: string, type: RecordType, parts: ZoneParts): ZoneAnswer {
-  const zone = findZone(name, parts);
-  if (zone === undefined) return { result: 'outside' };
-  const zones = [zone.name];
-  const records = ownerRecords(name, zone, parts);
-  const answers = type === 'ANY' ? oneSet(records) : records.filter((record) => record.type === type);
-  if (answers.length > 0)
-    return { result: 'found', answers, authorities: [], additionals: hostRecords(answers, parts), zones };
-  const soa = { ...soaRecord(zone, parts), ttl: NEGATIVE_TTL_SECONDS };
-  const isHost = parts.settings.hosts.some(({ key, isOwn }) => isOwn === true && isSubdomain(key, name));
-  const exists = records.length > 0 || parts.names.find(name)?.hasBelow === true || isHost;
-  return { result: exists ? 'no-data' : 'no-name', answers: [], soa, zones };
+  const answers: ResourceRecord[] = [];
+  const zones: string[] = [];
+  for (let at = name; ; ) {
+    const place = placeOf(at, parts);
+    if (place.cut !== undefined) {
+      if (!zones.includes(place.cut.apex)) zones.push(place.cut.apex);
+      return { result: 'referral', answers, ...referral(place.cut.name, parts), zones };
+    }
+    if (place.zone === undefined) {
+      // An alias leads out: who asks goes on from there.
+      return answers.length === 0 ? { result: 'outside' } : { result: 'found', ...found(answers, parts), zones };
+    }
+    if (!zones.includes(place.zone.name)) zones.push(place.zone.name);
+    const records = recordsAt(place, parts) ?? wildcardAt(at, place.zone, parts);
+    const isAlias = type !== 'CNAME' && type !== 'ANY' && records?.[0]?.type === 'CNAME';
+    const asked = type === 'ANY' ? oneSet(records ?? []) : (records ?? []).filter((record) => record.type === type);
+    if (isAlias && records?.[0]?.type === 'CNAME') {
+      answers.push(records[0]);
+      at = records[0].target;
+      const isSeen = answers.some((record) => record.name === at);
+      if (isSeen || answers.length > ALIASES_MAX) return { result: 'found', ...found(answers, parts), zones };
+    } else if (asked.length > 0) return { result: 'found', ...found([...answers, ...asked], parts), zones };
+    else {
+      const soa = { ...record(place.zone.name, soaOf(place.zone, parts)), ttl: NEGATIVE_TTL_SECONDS };
+      return { result: records === undefined ? 'no-name' : 'no-data', answers, soa, zones };
+    }
+  }
 }
 
-/** All records of a name in this zone. */
-export function ownerRecords(name: string, zone: Zone, parts: ZoneParts): readonly ResourceRecord[] {
-  const { hosts, hostname } = parts.settings;
-  const records: ResourceRecord[] = [];
-  if (name === zone.name) records.push(soaRecord(zone, parts), record(name, { type: 'NS', target: hostname }));
-  records.push(...domainRecords(name, parts).filter((one) => one.name === name));
-  if (name === hostname) records.push(...addressesOf(hosts[0]!));
-  return records;
+function found(answers: readonly ResourceRecord[], parts: ZoneParts) {
+  return { answers, authorities: [], additionals: addressesBeside(answers, parts) };
 }
 
-/** All that the entry of a domain wants, whoever the owner is. No SOA, no NS. */
-function domainRecords(name: string, { names, settings }: ZoneParts): readonly ResourceRecord[] {
-  if (names.find(name)?.row?.domain !== 'mail') return [];
-  return [record(name, { type: 'MX', preference: MX_PREFERENCE, exchange: settings.hostname })];
+/** All records of a name of a zone, which exists; none where it only leads to others. Undefined: there is no such name. */
+function recordsAt(place: Place, parts: ZoneParts): readonly ResourceRecord[] | undefined {
+  const { name, zone, row, hasBelow, domain } = place;
+  const generated: Rdata[] = [];
+  if (name === zone?.name) generated.push(soaOf(zone, parts), ...nameServers(parts));
+  const owner = domain && relative(name, domain.name);
+  if (domain !== undefined && owner !== undefined) generated.push(...generatedAt(owner, domain));
+  for (const host of ourHosts(parts.settings)) {
+    if (!isSubdomain(name, host.key)) continue;
+    const made = hostRdatas(name, host, keysOf(host.key, parts));
+    // A host that is a domain, too, says in its domain's record who sends for it.
+    generated.push(...(owner === '' ? made.filter(({ type }) => type !== 'TXT') : made));
+  }
+  const merged = mergeSite(generated, siteRdatas(row?.site));
+  const isEmpty = merged.length === 0 && row?.domain === undefined && !hasBelow;
+  if (isEmpty && !hasOwnersBelow(name, domain, parts)) return undefined;
+  const ttl = row?.ttl ?? TTL_SECONDS;
+  return unique(merged).map((rdata) => ({ ...record(name, rdata), ttl }));
 }
 
-const MX_PREFERENCE = 10;
-
-function addressesOf({ key, addresses }: ZoneHostRow): ResourceRecord[] {
-  return addresses.map((address) => record(key, { type: address.includes(':') ? 'AAAA' : 'A', address }));
+function unique(rdatas: readonly Rdata[]): readonly Rdata[] {
+  if (rdatas.length < 2) return rdatas;
+  const seen = new Map(rdatas.map((rdata) => [JSON.stringify(rdata), rdata]));
+  return [...seen.values()];
 }
 
-/** The addresses of this host, for the additional section of answers that name it, where a zone of ours holds its name. */
-export function hostRecords(answers: readonly ResourceRecord[], parts: ZoneParts): readonly ResourceRecord[] {
-  if (!answers.some(({ type }) => type === 'MX' || type === 'NS')) return [];
-  if (findZone(parts.settings.hostname, parts) === undefined) return [];
-  return addressesOf(parts.settings.hosts[0]!);
+/** The labels of `name` before those of the domain; '' for itself. */
+function relative(name: string, domain: string): string {
+  return name === domain ? '' : name.slice(0, -domain.length - 1);
+}
+
+/** Something is generated below the name, so it exists. */
+function hasOwnersBelow(name: string, domain: KindSource | undefined, parts: ZoneParts): boolean {
+  if (domain !== undefined && name !== domain.name) {
+    const below = `.${relative(name, domain.name)}`;
+    if (ownersOf(domain).some((owner) => owner.endsWith(below))) return true;
+  }
+  return ourHosts(parts.settings).some((host) => {
+    if (isSubdomain(host.key, name)) return true;
+    return isSubdomain(name, host.key) && hostOwners(host, keysOf(host.key, parts)).some((o) => isSubdomain(o, name));
+  });
+}
+
+/** RFC 4592: what the wildcard right below the closest encloser gives; undefined where there is none. */
+function wildcardAt(name: string, zone: Zone, parts: ZoneParts): readonly ResourceRecord[] | undefined {
+  for (let at = parentName(name); at !== undefined && isSubdomain(at, zone.name); at = parentName(at)) {
+    const place = placeOf(at, parts);
+    if (at !== zone.name && recordsAt(place, parts) === undefined) continue;
+    return recordsAt(placeOf(`*.${at}`, parts), parts)?.map((each) => ({ ...each, name }));
+  }
+  return undefined;
+}
+
+/** RFC 1034 §4.2.1: the name servers of the zone below, and where those are that lie below it themselves. */
+function referral(cut: string, parts: ZoneParts) {
+  const row = parts.names.find(cut)?.row;
+  const ttl = row?.ttl ?? TTL_SECONDS;
+  const servers = siteRdatas(row?.site).filter(({ type }) => type === 'NS');
+  const authorities = servers.map((rdata) => ({ ...record(cut, rdata), ttl }));
+  return { authorities, additionals: addressesBeside(authorities, parts) };
+}
+
+/** All records of an owner in this zone. */
+export function ownerRecords(name: string, _zone: Zone, parts: ZoneParts): readonly ResourceRecord[] {
+  const place = placeOf(name, parts);
+  if (place.cut?.name === name) return referral(name, parts).authorities;
+  return recordsAt(place, parts) ?? [];
+}
+
+/** All that the entry of a domain wants, whoever the owner is, and what entries below it say that are no domains. No SOA, no NS. */
+export function domainRecords(name: string, parts: ZoneParts): readonly ResourceRecord[] {
+  const { domain } = placeOf(name, parts);
+  if (domain?.name !== name) return [];
+  const owners = new Set(ownersOf(domain).map((owner) => (owner === '' ? name : `${owner}.${name}`)));
+  for (const below of siteNamesBelow(name, parts)) owners.add(below);
+  const records = [...owners].flatMap((owner) => recordsAt(placeOf(owner, parts), parts) ?? []);
+  return records.filter(({ type }) => type !== 'SOA' && type !== 'NS');
+}
+
+/** What is generated at one name for the nearest domain above it, and for a host of ours. */
+export function domainOwnerRecords(name: string, parts: ZoneParts): readonly ResourceRecord[] {
+  return recordsAt({ ...placeOf(name, parts), zone: undefined }, parts) ?? [];
+}
+
+/** Names of entries below a domain that belong to it: not those of domains below, nor those below a delegation. */
+function siteNamesBelow(domain: string, { names }: ZoneParts): readonly string[] {
+  const found: string[] = [];
+  let other: string | undefined;
+  for (const { name, row } of names.list(domain, domain, SITE_NAMES_MAX)) {
+    if (other !== undefined && isSubdomain(name, other)) continue;
+    other = row?.domain !== undefined || isDelegated(row) ? name : undefined;
+    if (other === undefined && row?.site !== undefined) found.push(name);
+  }
+  return found;
+}
+
+function isDelegated(row: ZoneRow | undefined): boolean {
+  return row?.site?.some(([type]) => type === 'NS') === true;
 }
 
 /** RFC 8482 §4.1: one of the record sets, MX where there is one. */
@@ -142,8 +290,36 @@ function oneSet(records: readonly ResourceRecord[]): readonly ResourceRecord[] {
   return records.filter((one) => one.type === type);
 }
 
-function soaRecord(zone: Zone, { settings }: ZoneParts): ResourceRecord {
-  return record(zone.name, {
+/** Of the hosts that an answer names, where a zone of ours holds them or lies above them. */
+export function addressesBeside(answers: readonly ResourceRecord[], parts: ZoneParts): readonly ResourceRecord[] {
+  const targets = new Set<string>();
+  for (const answer of answers) {
+    if (answer.type === 'MX') targets.add(answer.exchange);
+    else if (answer.type === 'NS' || answer.type === 'SRV') targets.add(answer.target);
+  }
+  const owners = new Set(answers.filter(({ type }) => type === 'A' || type === 'AAAA').map(({ name }) => name));
+  return [...targets]
+    .filter((target) => !owners.has(target))
+    .slice(0, TARGETS_MAX)
+    .flatMap((target) => addressesOf(target, parts));
+}
+
+function addressesOf(target: string, parts: ZoneParts): readonly ResourceRecord[] {
+  const place = placeOf(target, parts);
+  if (place.zone === undefined && place.cut === undefined) return [];
+  const records = recordsAt(place, parts) ?? [];
+  return records.filter(({ type }) => type === 'A' || type === 'AAAA');
+}
+
+function nameServers({ settings }: ZoneParts): readonly Rdata[] {
+  const own = settings.hosts.filter(({ services }) => services.some(({ service }) => service === 'dns'));
+  const secondaries = settings.nameServers.filter(({ role }) => role === 'secondary').map(({ key }) => key);
+  const targets = new Set([...own.map(({ key }) => key), ...secondaries.filter((key) => key.includes('.'))]);
+  return [...targets].map((target) => ({ type: 'NS', target }));
+}
+
+function soaOf(zone: Zone, { settings }: ZoneParts): Rdata {
+  return {
     type: 'SOA',
     mname: settings.hostname,
     // postmaster@HOSTNAME is always accepted; hostmaster need not exist.
@@ -153,7 +329,7 @@ function soaRecord(zone: Zone, { settings }: ZoneParts): ResourceRecord {
     retry: RETRY_SECONDS,
     expire: EXPIRE_SECONDS,
     minimum: NEGATIVE_TTL_SECONDS,
-  });
+  };
 }
 
 function record(name: string, rdata: Rdata): ResourceRecord {

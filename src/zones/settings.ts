@@ -122,7 +122,7 @@ function hostRow(entry: Entry): ZoneHostRow | undefined {
 }
 
 /** `submissions 465`; undefined for anything else. */
-function parseHostService(text: string): HostService | undefined {
+export function parseHostService(text: string): HostService | undefined {
   const [service, number, more] = text.trim().split(' ');
   const port = Number(number);
   if (service === undefined || service === '' || more !== undefined) return undefined;

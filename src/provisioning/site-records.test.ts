@@ -1,0 +1,138 @@
+// Records that entries say themselves: served in the commit, refused with the value where they mean nothing.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RecordType } from '../wire/dns/codes.ts';
+import { recordText } from '../wire/dns/text.ts';
+import { zoneLookUp } from '../zones/look-up.ts';
+import { add, addDomain, openTestDirectory, replace, type TestDirectory } from './testing.ts';
+
+const ACME = 'dc=acme,dc=example,o=internet';
+const site = (dc: string, values: Readonly<Record<string, readonly string[]>>, above = ACME) =>
+  add(`dc=${dc},${above}`, { objectClass: ['dNSDomain2'], dc: [dc], ...values });
+
+async function withAcme(): Promise<TestDirectory> {
+  const directory = await openTestDirectory();
+  await directory.apply(addDomain('acme.example'));
+  return directory;
+}
+
+function asker({ reader }: TestDirectory) {
+  const lookUp = zoneLookUp(reader, { hostname: 'mail.isp.example', mode: 'embedded' });
+  return (name: string, type: RecordType): readonly string[] => {
+    const answer = lookUp(name, type);
+    if (answer.result === 'outside') return ['outside'];
+    const also = answer.result === 'referral' ? answer.authorities : [];
+    return [answer.result, ...answer.answers.map(recordText), ...also.map(recordText)];
+  };
+}
+
+test('a node with records is served in its commit; aliases, wildcards and delegations as zone files have them', async (context) => {
+  const directory = await withAcme();
+  context.after(() => directory.close());
+  const ask = asker(directory);
+  await directory.apply(
+    site('www', { aRecord: ['192.0.2.80'], aAAARecord: ['2001:DB8:0::80'], dNSTTL: ['60'] }),
+    site('shop', { cNAMERecord: ['www.acme.example'] }),
+    site('away', { cNAMERecord: ['elsewhere.example.'] }),
+    site('*', { tXTRecord: ['"any name"'] }),
+    site('lab', { nSRecord: ['ns.lab.acme.example', 'ns.other.example'] }),
+    site('ns', { aRecord: ['192.0.2.53'] }, `dc=lab,${ACME}`),
+    site('_dmarc', { tXTRecord: ['"v=DMARC1; p=quarantine"', 'else'] }),
+    site('_443', { tLSARecord: ['3 1 1 AB cd'] }, `dc=_tcp,${ACME}`),
+    site('info', { sRVRecord: ['0 5 5060 sip.acme.example'], cAARecord: ['0 issue "ca.example"'] }),
+  );
+  assert.deepEqual(ask('www.acme.example', 'A'), ['found', 'www.acme.example. 60 IN A 192.0.2.80']);
+  assert.deepEqual(ask('www.acme.example', 'AAAA'), ['found', 'www.acme.example. 60 IN AAAA 2001:db8::80']);
+  assert.deepEqual(ask('shop.acme.example', 'A'), [
+    ...['found', 'shop.acme.example. 300 IN CNAME www.acme.example.', 'www.acme.example. 60 IN A 192.0.2.80'],
+  ]);
+  assert.deepEqual(ask('shop.acme.example', 'MX'), ['no-data', 'shop.acme.example. 300 IN CNAME www.acme.example.']);
+  assert.deepEqual(ask('away.acme.example', 'A'), ['found', 'away.acme.example. 300 IN CNAME elsewhere.example.']);
+  assert.deepEqual(ask('x.y.acme.example', 'TXT'), ['found', 'x.y.acme.example. 300 IN TXT "any name"']);
+  assert.deepEqual(ask('x.www.acme.example', 'TXT'), ['no-name']);
+  assert.deepEqual(ask('_tcp.acme.example', 'TXT'), ['no-data']);
+  const lab = ['lab.acme.example. 300 IN NS ns.lab.acme.example.', 'lab.acme.example. 300 IN NS ns.other.example.'];
+  assert.deepEqual(ask('a.lab.acme.example', 'A'), ['referral', ...lab]);
+  assert.deepEqual(ask('lab.acme.example', 'NS'), ['referral', ...lab]);
+  assert.deepEqual(ask('_dmarc.acme.example', 'TXT'), [
+    ...['found', '_dmarc.acme.example. 300 IN TXT "else"', '_dmarc.acme.example. 300 IN TXT "v=DMARC1; p=quarantine"'],
+  ]);
+  assert.deepEqual(ask('_443._tcp.acme.example', 'TLSA'), ['found', '_443._tcp.acme.example. 300 IN TLSA 3 1 1 abcd']);
+  assert.deepEqual(ask('info.acme.example', 'CAA'), ['found', 'info.acme.example. 300 IN CAA 0 issue "ca.example"']);
+});
+
+test('what a domain says itself replaces what is generated of its kind, and exchanges are added', async (context) => {
+  const directory = await withAcme();
+  context.after(() => directory.close());
+  const ask = asker(directory);
+  await directory.apply(
+    replace(ACME, { tXTRecord: ['"v=spf1 -all"', 'hello'], mXRecord: ['20 mx.other.example'], aRecord: ['192.0.2.1'] }),
+  );
+  assert.deepEqual(ask('acme.example', 'MX'), [
+    ...['found', 'acme.example. 300 IN MX 10 mail.isp.example.', 'acme.example. 300 IN MX 20 mx.other.example.'],
+  ]);
+  assert.deepEqual(ask('acme.example', 'TXT'), [
+    ...['found', 'acme.example. 300 IN TXT "hello"', 'acme.example. 300 IN TXT "v=spf1 -all"'],
+  ]);
+  await directory.apply(replace(ACME, { waypostOmitRecord: ['mx', 'spf', 'dmarc'], tXTRecord: [], aRecord: [] }));
+  assert.deepEqual(ask('acme.example', 'MX'), ['found', 'acme.example. 300 IN MX 20 mx.other.example.']);
+  assert.deepEqual(ask('acme.example', 'TXT'), ['no-data']);
+  assert.deepEqual(ask('_dmarc.acme.example', 'TXT'), ['no-name']);
+});
+
+test('a domain without mail says so', async (context) => {
+  const directory = await openTestDirectory();
+  context.after(() => directory.close());
+  const ask = asker(directory);
+  await directory.apply(add(ACME, { objectClass: ['domain', 'inetDomain'], dc: ['acme'] }));
+  assert.deepEqual(ask('acme.example', 'MX'), ['found', 'acme.example. 300 IN MX 0 .']);
+  assert.deepEqual(ask('acme.example', 'TXT'), ['found', 'acme.example. 300 IN TXT "v=spf1 -all"']);
+  assert.deepEqual(ask('_dmarc.acme.example', 'TXT'), [
+    'found',
+    '_dmarc.acme.example. 300 IN TXT "v=DMARC1; p=reject"',
+  ]);
+});
+
+const refused: readonly (readonly [
+  values: Readonly<Record<string, readonly string[]>>,
+  code: string,
+  named: string,
+])[] = [
+  [{ aRecord: ['192.0.2.300'] }, 'invalidAttributeSyntax', 'aRecord 192.0.2.300'],
+  [{ aAAARecord: ['192.0.2.3'] }, 'invalidAttributeSyntax', 'aAAARecord 192.0.2.3'],
+  [{ mXRecord: ['mx.acme.example'] }, 'invalidAttributeSyntax', 'mXRecord mx.acme.example'],
+  [{ sRVRecord: ['0 0 70000 a.example'] }, 'invalidAttributeSyntax', 'sRVRecord 0 0 70000 a.example'],
+  [{ tXTRecord: ['"open'] }, 'invalidAttributeSyntax', 'tXTRecord "open'],
+  [{ cNAMERecord: ['a..b'] }, 'invalidAttributeSyntax', 'cNAMERecord a..b'],
+  [{ tLSARecord: ['3 1 1 xyz'] }, 'invalidAttributeSyntax', 'tLSARecord 3 1 1 xyz'],
+  [{ dNSTTL: ['-1'] }, 'invalidAttributeSyntax', 'dNSTTL -1'],
+  [{ cNAMERecord: ['a.example'], aRecord: ['192.0.2.1'] }, 'constraintViolation', 'cNAMERecord a.example'],
+  [{ cNAMERecord: ['a.example', 'b.example'] }, 'constraintViolation', 'cNAMERecord a.example'],
+];
+for (const [values, code, named] of refused)
+  test(`${named} is refused`, async (context) => {
+    const directory = await withAcme();
+    context.after(() => directory.close());
+    await assert.rejects(directory.apply(site('www', values)), (error: Error & { resultCode?: unknown }) => {
+      assert.ok(error.message.includes(named), error.message);
+      assert.ok(JSON.stringify({ ...error }).includes(code), JSON.stringify({ ...error }));
+      return true;
+    });
+  });
+
+test('words that mean nothing, and an alias where something is generated, are refused', async (context) => {
+  const directory = await withAcme();
+  context.after(() => directory.close());
+  for (const [attribute, value] of [
+    ['waypostOmitRecord', 'everything'],
+    ['waypostZoneAuthority', 'mine'],
+    ['waypostMtaSts', 'perhaps'],
+  ])
+    await assert.rejects(
+      directory.apply(replace(ACME, { [attribute!]: [value!] })),
+      new RegExp(`${attribute} ${value}`),
+    );
+  for (const change of [replace(ACME, { cNAMERecord: ['a.example'] }), site('_dmarc', { cNAMERecord: ['a.example'] })])
+    await assert.rejects(directory.apply(change), /cNAMERecord a.example stands beside/);
+});
