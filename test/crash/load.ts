@@ -48,6 +48,7 @@ export interface Load {
 }
 
 let count = 0;
+let turn = 0;
 const next = (): string => `m${++count}`;
 
 export function startLoad(scene: Scene): Load {
@@ -172,7 +173,8 @@ function waysOut(state: State): Promise<void> {
     for (let n = 0; n < 3 && writtenOnce.length > 0 && !state.stopping; n++) await again();
     while (!state.stopping) {
       const id = next();
-      const way = ways[Math.floor(random() * ways.length)]!;
+      // In turn: on a machine with other work there are few of them, and each way is gone.
+      const way = ways[turn++ % ways.length]!;
       const [to, sender] = [way.to(id), senderOf(id)];
       await send(to, sender, { id, places: way.places(id), isChanged: way.isChanged });
       if (way.again !== undefined) writtenOnce.push({ to, sender, places: way.again });
