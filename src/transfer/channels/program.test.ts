@@ -180,7 +180,7 @@ test('a program that leaves its process group, and its environment, is ended all
   const waits = `while [ ! -s ${folder}/daemon$1 ]; do sleep 0.05; done; `;
   await transfer.directory.apply(
     program('leaves', `${script}${waits}exit 0`, ['a']),
-    program('stays', `${script}sleep 1000`, ['b'], { waypostProgramTime: '2' }),
+    program('stays', `${script}sleep 1000`, ['b'], { waypostProgramTime: '3' }),
   );
   await gives('leaves');
   assert.match(await ending(await sent()), /^delivered /);
