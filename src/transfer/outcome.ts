@@ -14,8 +14,10 @@ export interface Outcome {
   readonly remote?: string;
   /** Of `delivered`: what a report of it says. Absent: `relayed`, and where an operation of this host did it, `delivered`. */
   readonly action?: 'delivered' | 'relayed' | 'expanded';
-  /** The row ends without a report, whatever its sender has asked for. */
+  /** The row ends without a report of success, whatever its sender has asked for. */
   readonly isUntold?: true;
+  /** Its sender is told that it was relayed, asked for success or not: what BY has asked for. */
+  readonly isTraced?: true;
   /** How its bytes went, where they went by a network: `TLSv1.3, verified`. For the journey. */
   readonly over?: string;
   /**

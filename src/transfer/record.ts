@@ -174,8 +174,9 @@ async function settle(tx: Transaction, row: QueueRow, counted: RecordedOutcome, 
   switch (counted.result) {
     case 'delivered': {
       const action = counted.action ?? (counted.operation === undefined ? 'relayed' : 'delivered');
-      if (counted.isUntold === true || !isToBeTold(row)) settling.done.push(row.id);
-      else await tell(tx, row, counted, action);
+      const isTold = counted.isTraced === true || (counted.isUntold !== true && isToBeTold(row));
+      if (isTold) await tell(tx, row, counted, action);
+      else settling.done.push(row.id);
       settling.events.push({
         event: action === 'relayed' ? 'relayed' : 'delivered',
         recipient,

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress } from '../../message/address.ts';
-import type { Envelope, MailParameters } from '../../message/envelope.ts';
+import type { DeliverBy, Envelope, MailParameters } from '../../message/envelope.ts';
 import { type Capabilities, NO_CAPABILITIES } from '../../wire/smtp/client.ts';
 import { type Fit, fitOf, type NextHost } from './outgoing-parameters.ts';
 
@@ -88,7 +88,12 @@ test('without DSN nothing of it is said, and reports are ours', () => {
     { address: BOB, original: 'bob', notify: ['SUCCESS'], orcpt: { type: 'x', address: 'y' } },
   ] as const;
   const given = sendable(fit({ envid: 'q1', ret: 'HDRS', recipients }, { dsn: false }));
-  assert.deepEqual(given, { send: { body: '7BIT' }, recipients: [{ address: BOB, original: 'bob' }], relayed: true });
+  assert.deepEqual(given, {
+    send: { body: '7BIT' },
+    recipients: [{ address: BOB, original: 'bob' }],
+    relayed: true,
+    traced: false,
+  });
 });
 
 test('a time of delivery, a priority, TLS', () => {
@@ -99,6 +104,10 @@ test('a time of delivery, a priority, TLS', () => {
   assert.equal(refusal(fit({ by: { ...returned, at: NOW } })), 'failed 5.4.7');
   assert.deepEqual(sendable(fit({ by: noted }, { deliverBy: undefined })).send, { body: '7BIT' });
   assert.deepEqual(sendable(fit({ by: noted })).send, { body: '7BIT', by: noted });
+  const traced = (by: DeliverBy | undefined, offered: Partial<Capabilities> = {}): boolean =>
+    sendable(fit(by === undefined ? {} : { by }, offered)).traced;
+  assert.deepEqual([traced(noted), traced(noted, { deliverBy: undefined }), traced(undefined)], [false, true, false]);
+  assert.deepEqual([traced({ ...noted, trace: true }), traced({ ...returned, trace: true })], [true, true]);
   assert.deepEqual(sendable(fit({ priority: 3 }, { priority: false })).send, { body: '7BIT' });
   assert.equal(refusal(fit({ requireTls: true }, { requireTls: false }, { isVerified: true })), 'failed 5.7.30');
   assert.equal(refusal(fit({ requireTls: true }, {}, { isVerified: false })), 'failed 5.7.30');

@@ -7,12 +7,13 @@
 //   8BITMIME     the bytes become 7-bit
 //   SMTPUTF8     the header becomes ASCII; an address beyond ASCII, whether or not the message came with SMTPUTF8: failed 5.6.7
 //   DSN          NOTIFY, ORCPT, RET and ENVID end here: who asked for success is told that it was relayed
-//   DELIVERBY    R: failed 5.4.7; N: sent without
+//   DELIVERBY    R: failed 5.4.7; N: sent without, and who has sent it is told that it was relayed
 //   MT-PRIORITY  sent without
 //   REQUIRETLS   failed 5.7.30, and where the host's certificate was not verified
 //
-// A future release is kept here, whatever the host offers.
-// RFC 6152 §3, RFC 6531 §3.6, RFC 3461 §5.2, RFC 2852 §4.1.4, RFC 8689 §4.2
+// With BY and its trace word who has sent it is told of each host that it is relayed to, whatever that host offers. A future release is
+// kept here, whatever the host offers.
+// RFC 6152 §3, RFC 6531 §3.6, RFC 3461 §5.2, RFC 2852 §4, RFC 8689 §4.2
 
 import { isBeyondAscii } from '../../message/address.ts';
 import type { BodyKind, DeliverBy, Envelope, MailParameters, Recipient } from '../../message/envelope.ts';
@@ -39,6 +40,8 @@ export type Fit =
       readonly needs?: Need;
       /** Reports that are asked for are ours to make: it was relayed. */
       readonly relayed: boolean;
+      /** It is reported that it was relayed, to all senders but those that want no report at all. */
+      readonly traced: boolean;
     }
   | { readonly refused: Outcome };
 
@@ -66,6 +69,7 @@ export function fitOf(envelope: Envelope, hop: NextHost): Fit {
     ...(recipients.length < envelope.recipients.length ? { others: beyondAscii(remote) } : {}),
     ...(needsAscii ? { needs: needsSevenBit ? 'both' : 'ascii' } : needsSevenBit ? { needs: 'seven-bit' } : {}),
     relayed: !offered.dsn,
+    traced: by !== undefined && (by.trace === true || offered.deliverBy === undefined),
   };
 }
 

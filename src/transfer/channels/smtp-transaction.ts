@@ -68,14 +68,17 @@ export async function transact(
 }
 
 /** The outcomes of those that were named, and of those that could not be; and whose the reports are that were asked for. */
-function forAll({ others, relayed }: Sendable, mail: OutgoingMail, said: readonly Outcome[]): Outcome[] {
+function forAll({ others, relayed, traced }: Sendable, mail: OutgoingMail, said: readonly Outcome[]): Outcome[] {
   let next = 0;
   return mail.envelope.recipients.map(({ address, notify }) => {
     const own = others !== undefined && isBeyondAscii(address) ? others : said[next++]!;
-    if (notify === undefined || own.result !== 'delivered') return own;
+    if (own.result !== 'delivered') return own;
+    const isRelayed = mail.protocol !== 'lmtp';
+    if (traced && isRelayed && notify?.length !== 0) return { ...own, isTraced: true };
+    if (notify === undefined) return own;
     // The host has taken them over; or it has none, and by LMTP has delivered.
     if (!relayed) return { ...own, isUntold: true };
-    return mail.protocol === 'lmtp' ? { ...own, action: 'delivered' } : own;
+    return isRelayed ? own : { ...own, action: 'delivered' };
   });
 }
 

@@ -233,6 +233,31 @@ test('whoever says that a row is late, its sender is told only if that is wanted
   assert.deepEqual(await reported(transfer), ['told@remote.example delayed 4.2.1']);
 });
 
+test('with BY its sender is told that it was relayed: always with T, without it where the host knows no BY', async (context) => {
+  const by = { at: Date.now() + 3_600_000, mode: 'N' } as const;
+  const traced = { by: { ...by, trace: true } } as const;
+  for (const [extensions, told] of [
+    [
+      ['DSN', 'DELIVERBY'],
+      ['ann', 'bob'],
+    ],
+    [['DELIVERBY'], ['ann', 'bob']],
+    [['DSN'], ['ann', 'bob', 'cid']],
+    [[], ['ann', 'bob', 'cid']],
+  ] as const) {
+    const { sink, transfer } = await withSink(context);
+    sink.script = { extensions: [...extensions] };
+    await transfer.start();
+    await send(transfer, { 'ann@remote.example': { notify: ['FAILURE'] }, 'bob@remote.example': {} }, traced);
+    await send(transfer, { 'cid@remote.example': {} }, { by });
+    await send(transfer, { 'dan@remote.example': { notify: [] } }, traced);
+    await send(transfer, { 'eve@remote.example': {} });
+    await transfer.drained();
+    const lines = told.map((name) => `${name}@remote.example relayed 2.0.0`);
+    assert.deepEqual(await reported(transfer), lines, extensions.join());
+  }
+});
+
 test('the null sender is told of no success, and of no delay', async (context) => {
   const { transfer } = await withSink(context);
   await transfer.directory.apply(addUser('postmaster@acme.example'));

@@ -56,12 +56,18 @@ const WORDS: Readonly<Record<ReportKind, NotifyWord>> = { failed: 'FAILURE', suc
 /** `lost`: it has failed, and nobody is left to be told. */
 export type Addressee = 'somebody' | 'nobody' | 'lost';
 
-export function addresseeOf({ kind, sender, recipient, reportTo }: ReportedRow, site: Site): Addressee {
+export function addresseeOf(reported: ReportedRow, site: Site): Addressee {
+  const { kind, sender, recipient, reportTo } = reported;
   if (reportTo !== undefined) return 'somebody';
-  if (!wants(recipient, WORDS[kind])) return 'nobody';
+  if (!wants(recipient, WORDS[kind]) && !isTraced(reported)) return 'nobody';
   if (sender !== undefined) return 'somebody';
   if (kind !== 'failed') return 'nobody';
   return isSitePostmaster(recipient.address, site) ? 'lost' : 'somebody';
+}
+
+/** BY asks for reports of relaying, whatever else is wanted; without it no row is kept for one. RFC 2852 §4 */
+function isTraced({ row, recipient, parameters }: ReportedRow): boolean {
+  return row.action === 'relayed' && parameters.by !== undefined && recipient.notify?.length !== 0;
 }
 
 function isSitePostmaster(address: Address, site: Site): boolean {
