@@ -335,7 +335,12 @@ describe('with a server', { concurrency: false }, () => {
     assert.match(raw, /\r\nX-Channel: smtp\r\n\x01\x01\r\nReceived: from [\s\S]*\r\n\r\n$/);
     const both = (await cli(`queue show ${message} --raw`)).stdout;
     assert.match(both, /\r\nRCPT TO:<one@remote.example>\r\nRCPT TO:<two@remote.example>\r\n/);
-    await refused('queue list --by destination --channel smtp', 64, /counts all rows/);
+    const [some, ...more] = await json<Record<string, unknown>[]>(
+      'queue list --by destination --recipient TWO@remote.example',
+    );
+    assert.deepEqual([some!['rows'], more], [1, []]);
+    assert.deepEqual(await json('queue list --by destination --channel lmtp --older 2h'), []);
+    await refused(`queue list --by destination ${id}`, 64, /filters go with it, no ids/);
     await refused('queue remove --older soon', 64, /a time such as/);
     assert.match((await cli('queue hold --domain remote.example')).stdout, /^2 messages, 3 recipients\n3 rows held$/m);
     const held = await json<(Row & { heldBy: string })[]>('queue list --held-by admin');

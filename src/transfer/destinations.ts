@@ -1,11 +1,12 @@
 // The queue by destination: what waits for each host, how long it has, and what was said last.
 //
-// In      a reader
-// Out     a line a destination, most rows first
-// Limits  PAGE_ROWS rows a read, a turn of the thread between two; one line in memory for each destination
+// In      a reader; which rows are meant (selector.ts)
+// Out     a line a destination that has some of them, most rows first
+// Limits  PAGE_ROWS rows of the queue a read, a turn of the thread between two; one line in memory for each destination
 
 import { idOf, type QueueRowId } from '../base/ids.ts';
-import type { Reader, Row } from '../database/operation.ts';
+import type { Reader, Row, Value } from '../database/operation.ts';
+import { conditionOf, type QueueSelector } from './selector.ts';
 
 const PAGE_ROWS = 5000;
 const MINUTE_MS = 60_000;
@@ -40,18 +41,17 @@ interface Gathered {
   reason: string | null;
 }
 
-export async function queuedDestinations(reader: Reader, now: number): Promise<QueuedDestination[]> {
+export async function queuedDestinations(
+  reader: Reader,
+  selector: QueueSelector,
+  now: number,
+): Promise<QueuedDestination[]> {
+  const [condition, values] = conditionOf(selector, now);
   const gathered = new Map<string, Gathered>();
-  for (let after = idOf<QueueRowId>(0); ; ) {
-    const rows = reader.all(
-      `SELECT id, channel, destination, state, created, last_attempt, remote, last_error FROM queue WHERE id > ?
-       ORDER BY id LIMIT +?`,
-      after,
-      PAGE_ROWS,
-    );
+  for (let after: QueueRowId | undefined = idOf<QueueRowId>(0); after !== undefined; ) {
+    const { rows, last } = readPage(reader, { after, condition, values });
     for (const row of rows) count(gathered, row, now);
-    if (rows.length < PAGE_ROWS) break;
-    after = idOf(rows.at(-1)!['id']);
+    after = last;
     await new Promise((resolve) => setImmediate(resolve));
   }
   return [...gathered.values()]
@@ -60,6 +60,32 @@ export async function queuedDestinations(reader: Reader, now: number): Promise<Q
       const oldest = new Date(oldestAt).toISOString();
       return { channel, destination, rows, held, ages, oldest, reason };
     });
+}
+
+interface Page {
+  readonly after: QueueRowId;
+  readonly condition: string;
+  readonly values: readonly Value[];
+}
+
+/** Of the next PAGE_ROWS rows those that are meant. `last`: where the next page begins; undefined behind the last row. */
+function readPage(reader: Reader, { after, condition, values }: Page): { rows: Row[]; last: QueueRowId | undefined } {
+  return reader.snapshot(() => {
+    const end = reader.get(
+      'SELECT max(id) AS last FROM (SELECT id FROM queue WHERE id > ? ORDER BY id LIMIT +?)',
+      after,
+      PAGE_ROWS,
+    )?.['last'];
+    if (typeof end !== 'number') return { rows: [], last: undefined };
+    const rows = reader.all(
+      `SELECT id, channel, destination, state, created, last_attempt, remote, last_error FROM queue
+       WHERE id > ? AND id <= ? AND ${condition}`,
+      after,
+      end,
+      ...values,
+    );
+    return { rows, last: idOf<QueueRowId>(end) };
+  });
 }
 
 function count(gathered: Map<string, Gathered>, row: Row, now: number): void {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { add, addDomain, addUser, userDn } from '../provisioning/testing.ts';
+import { queuedDestinations } from './destinations.ts';
 import { listQueue, type QueueEntry } from './queue.ts';
 import { type QueueSelector, selectedRows } from './selector.ts';
 import { TestTransfer } from './testing.ts';
@@ -71,6 +72,28 @@ test('a naive filter agrees', () => {
       );
     }),
     { numRuns: 500 },
+  );
+});
+
+test('the lines of destinations count what a naive filter leaves', async () => {
+  const { reader } = transfer.directory;
+  const list = listQueue(reader);
+  const now = Date.now() + 3_600_000;
+  await fc.assert(
+    fc.asyncProperty(selector, async (asked) => {
+      const meant = Map.groupBy(
+        list.filter((row) => isMeant(asked, row)),
+        ({ channel, destination }) => `${channel} ${destination}`,
+      );
+      const lines = await queuedDestinations(reader, asked, now);
+      assert.deepEqual(
+        lines.map(({ channel, destination, rows, held }) => [`${channel} ${destination}`, rows, held]).toSorted(),
+        [...meant]
+          .map(([key, rows]) => [key, rows.length, rows.filter(({ state }) => state === 'held').length])
+          .toSorted(),
+      );
+    }),
+    { numRuns: 200 },
   );
 });
 

@@ -72,7 +72,8 @@ export function selectedRows(reader: Reader, selector: QueueSelector, slice: Sli
   });
 }
 
-function conditionOf(selector: QueueSelector, now: number): [condition: string, values: Value[]] {
+/** Of a row of the queue, with its values in order. `now`: wall clock. */
+export function conditionOf(selector: QueueSelector, now: number): [condition: string, values: Value[]] {
   const conditions: string[] = [];
   const values: Value[] = [];
   const where = (condition: string, ...own: Value[]): void => {

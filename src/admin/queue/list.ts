@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { queuedDestinations } from '../../transfer/destinations.ts';
 import { findQueueEntry, listQueue, type QueueEntry } from '../../transfer/queue.ts';
 import { adminOperation } from '../operation.ts';
-import { chosenRows, filters, ids, type QueueParts, saysWhich } from './selected.ts';
+import { chosenRows, filters, ids, type QueueParts, saysWhich, selectorOf } from './selected.ts';
 
 const LIMIT = 1000;
 
@@ -32,4 +32,6 @@ export const queueList = (parts: Pick<QueueParts, 'reader' | 'clock'>) =>
   );
 
 export const queueDestinations = ({ reader, clock }: Pick<QueueParts, 'reader' | 'clock'>) =>
-  adminOperation('queue.destinations', z.object({}), () => queuedDestinations(reader, clock.now()));
+  adminOperation('queue.destinations', z.object(filters), (asked) =>
+    queuedDestinations(reader, selectorOf(asked) ?? {}, clock.now()),
+  );

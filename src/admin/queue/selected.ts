@@ -70,7 +70,7 @@ type Chosen = z.infer<typeof chosenObject> & {
 };
 
 /** As rows have it. Undefined: nothing is asked for. */
-function selectorOf(asked: Filters): QueueSelector | undefined {
+export function selectorOf(asked: Filters): QueueSelector | undefined {
   const { domain, sender, recipient } = asked;
   const said = Object.entries({
     channel: asked.channel,

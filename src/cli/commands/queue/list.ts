@@ -26,19 +26,15 @@ export function listCommand(context: CommandContext): Command {
     .option('--json', 'print JSON')
     .action(async (ids: string[], options: ListOptions) => {
       const client = context.client(options);
-      const filters = { ...filtersOf(options), ...(ids.length > 0 ? { ids } : {}) };
+      const filters = filtersOf(options);
       if (options.by === undefined) {
-        const list = await wholeQueue(client, filters);
+        const list = await wholeQueue(client, { ...filters, ...(ids.length > 0 ? { ids } : {}) });
         context.printer(options).print(list, () => rowsText(list));
         return;
       }
-      if (Object.keys(filters).length > 0)
-        throw new CommanderError(
-          EXIT.usage,
-          'waypost.by',
-          '--by destination counts all rows: no ids or filters go with it',
-        );
-      const lines = await client.call('queue.destinations', {});
+      if (ids.length > 0)
+        throw new CommanderError(EXIT.usage, 'waypost.by', '--by destination counts rows: filters go with it, no ids');
+      const lines = await client.call('queue.destinations', filters);
       context.printer(options).print(lines, () => destinationsText(lines));
     });
 }
