@@ -527,7 +527,11 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'submit.watch': 'the submit folder cannot be watched; it is looked at every 30 s',
   'transfer.prune': 'old journeys could not be removed; it comes again',
   'transfer.future': 'mail whose time has come could not be looked at just now; it is tried again',
-  'transfer.release': 'held mail could not be sent on just now; it is tried again',
+  'transfer.release':
+    'an administrator (`by`) has released rows of the queue; or held mail could not be sent on just now, and is tried again',
+  'transfer.hold': 'an administrator (`by`) has held rows of the queue',
+  'transfer.import': 'a message in the text form was taken into the queue; `by` says who has brought it',
+  'transfer.connect': 'a connection to another host is open; one that was kept is said no more',
   'transfer.record': 'an outcome could not be written yet; it is tried until it is',
   'transfer.schedule': 'the schedule met a bug; it goes on',
   'transfer.reply': 'a sender has been answered in the absence of a user',

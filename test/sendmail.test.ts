@@ -66,7 +66,7 @@ describe('with a server', () => {
   let ann: Person;
   let folder: string;
   before(async () => {
-    server = await startWaypost({ config: '[limits]\nmessage-size = "100KiB"\n' });
+    server = await startWaypost({ config: '[limits]\nmessage-size = "100KiB"\nrecipients = 100\n' });
     [ann] = (await populate(server, 'acme.example', ['ann'])) as [Person];
     folder = join(server.data, 'submit');
   });
@@ -112,6 +112,20 @@ describe('with a server', () => {
     assert.match(report, /\r\nSubject: large\r\n/);
     assert.doesNotMatch(report, /yyyy/);
     await taken();
+  });
+
+  test('2,500 recipients are mail, each of them once, whatever a door takes at once', async () => {
+    const names = Array.from({ length: 2499 }, (_, number) => `nobody-${number}@acme.example`);
+    const all = [...names.slice(0, 1500), 'ann@acme.example', ...names.slice(1500), 'ann@acme.example'];
+    const before = (await inbox(server, ann)).length;
+    const head = `MAIL FROM:<> RET=HDRS\r\n${all.map((name) => `RCPT TO:<${name}> NOTIFY=NEVER\r\n`).join('')}\x01\x01\r\n`;
+    writeFileSync(join(folder, 'many'), `${head}Subject: many\r\n\r\nx\r\n`);
+    await taken();
+    assert.deepEqual(readdirSync(join(folder, 'bad')).includes('many'), false);
+    const messages = await inbox(server, ann);
+    assert.equal(messages.length, before + 1);
+    assert.match(messages.at(-1)!, /Subject: many/);
+    assert.equal(server.stderr().match(/"submit\.take"[^\n]*"many"|"many"[^\n]*"submit\.take"/g)?.length, 3);
   });
 
   test('what is no plain file of one name, and no text form, is set aside, and nothing of it is mail', async () => {

@@ -174,11 +174,21 @@ test('user set writes what an LDAP client would, user show says it in words', as
     const shown = await waypost('user', 'show', 'dave@acme.example');
     assert.ok(shown.includes(`# the mailbox ${words}\n`), shown);
   }
-  await waypost('user', 'set', 'dave@acme.example', '--quota', '-2');
+  await waypost('user', 'set', 'dave@acme.example', '--quota', '2G', '--message-quota', '5000');
+  const both = await waypost('user', 'show', 'dave@acme.example');
+  for (const words of ['2G octets', '5000 messages'])
+    assert.ok(both.includes(`# the mailbox may hold ${words}\n`), both);
+  for (const address of ['dave@acme.example', 'dave+news@acme.example'])
+    assert.match(await waypost('route', address), /^quota +dave\S*: \d+ of 2147483648 octets, \d+ of 5000 messages$/m);
+  const [told] = JSON.parse(await waypost('route', 'dave@acme.example', '--json')).quotas;
+  assert.deepEqual(Object.keys(told), ['recipient', 'octets', 'messages', 'used']);
+  await waypost('user', 'set', 'dave@acme.example', '--quota', '-2', '--message-quota', '-2');
+  assert.doesNotMatch(await waypost('route', 'dave@acme.example'), /^quota/m);
   assert.doesNotMatch(await waypost('user', 'show', 'dave@acme.example'), /# the mailbox/);
   for (const wrong of [
     ['--quota', '2T'],
     ['--quota', 'G'],
+    ['--message-quota', 'many'],
     ['--forward', '|cmd'],
     ['--vacation-from', 'tomorrow', '--vacation-text', 'x'],
     [],

@@ -1,6 +1,8 @@
 // route: every step from an address to its channel, and the reply that RCPT would get, now or as it would have been. With a
 // service also whether its owner may log in there, and which status or rule decides that.
 //
+// Where a mailbox has a limit, what it is and what of it is used.
+//
 // Asked as    --from, --authenticated, --size, --door: a message that comes in so; none of them: for this server itself, which may
 //             send anywhere
 // Answers by  today's tables; those of --revision or --at; or those that a message was accepted by, with its envelope
@@ -8,18 +10,21 @@
 import { z } from 'zod';
 import { type Decision, decide } from '../auth/decision.ts';
 import { Failure } from '../base/failure.ts';
-import { idOf, type MessageId, parseIdText, type Revision } from '../base/ids.ts';
+import { type AccountId, idOf, type MessageId, parseIdText, type Revision } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
 import { SERVICE_WORDS, serviceOfWord } from '../directory/access-rules.ts';
 import { ANONYMOUS, type Caller, callerOf } from '../directory/caller.ts';
 import { revisionAt } from '../directory/change-log.ts';
 import { entryById, findEntry } from '../directory/entries.ts';
-import { type Address, parseAddress } from '../message/address.ts';
+import { type Address, formatAddress, parseAddress } from '../message/address.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import { type Explanation, explain } from '../routing/explain.ts';
 import { checkPast, pastTables } from '../routing/past.ts';
 import { type Door, type Resolution, type ResolveOptions, type RouteRequest, resolve } from '../routing/resolve.ts';
 import { DOORS, INTERNAL_REQUEST, usualDoor } from '../routing/route-request.ts';
+import { standingOfUuid } from '../routing/standing.ts';
+import { entryOfAccount } from '../store/accounts.ts';
+import { domainQuotaUse, type QuotaUse, quotaUse } from '../store/quota.ts';
 import { acceptedMessage, messageWithId } from '../transfer/journey.ts';
 import { askedAddress } from './naming.ts';
 import { adminOperation } from './operation.ts';
@@ -37,6 +42,20 @@ export interface RouteExplanation extends Explanation {
     /** The status or rule that decides: `mailAllowedServiceAccess: -imap:*`. */
     readonly by: string;
   };
+  /** Mailboxes that have a limit, or whose domain has one, as they are now. Absent when there are none. */
+  readonly quotas?: readonly MailboxQuota[];
+}
+
+/** A limit that is not set is absent. */
+interface LimitAndUse {
+  readonly octets?: number;
+  readonly messages?: number;
+  readonly used: QuotaUse;
+}
+
+export interface MailboxQuota extends LimitAndUse {
+  readonly recipient: string;
+  readonly domain?: LimitAndUse & { readonly name: string };
 }
 
 const LOOPBACK = '127.0.0.1';
@@ -77,7 +96,12 @@ export const route = (parts: RouteParts) =>
       revision === undefined
         ? await routing.resolve(address, request, options)
         : resolvedAt(parts, { address, request, options }, revision);
-    const explanation = { ...explain(resolution, routing.site), ...(revision === undefined ? {} : { revision }) };
+    const quotas = revision === undefined ? quotasOf(parts, resolution) : [];
+    const explanation = {
+      ...explain(resolution, routing.site),
+      ...(revision === undefined ? {} : { revision }),
+      ...(quotas.length === 0 ? {} : { quotas }),
+    };
     if (service === undefined) return explanation;
     const account = routing.findLogin(explanation.address);
     const decision =
@@ -86,6 +110,27 @@ export const route = (parts: RouteParts) =>
         : decide(account, { ...serviceOfWord(service), peer, isPrivate: true });
     return { ...explanation, login: { service, peer, ...decision } };
   });
+
+/** More members of a list than people read. */
+const QUOTAS_MAX = 100;
+
+/** Whoever asks: what this server itself sends has no limit, and yet there is one. */
+function quotasOf({ routing, reader }: RouteParts, { targets }: Resolution): MailboxQuota[] {
+  const quotas: MailboxQuota[] = [];
+  for (const { recipient, options } of targets) {
+    if (typeof options['account'] !== 'number' || quotas.length === QUOTAS_MAX) continue;
+    const account = idOf<AccountId>(options['account']);
+    const uuid = entryOfAccount(reader, account);
+    const quota = uuid === undefined ? undefined : standingOfUuid(reader, routing.site, uuid)?.login?.quota;
+    if (quota === undefined) continue;
+    const { domain, ...own } = quota;
+    const ofDomain = domain && { ...domain, used: domainQuotaUse(reader, domain.name) };
+    const counted = { ...own, used: quotaUse(reader, account) };
+    const of = formatAddress(recipient);
+    quotas.push({ recipient: of, ...counted, ...(ofDomain === undefined ? {} : { domain: ofDomain }) });
+  }
+  return quotas;
+}
 
 interface Question {
   readonly request: RouteRequest;

@@ -27,6 +27,14 @@ const time = z.union(
   'is neither a day such as 2026-12-20 nor a time',
 );
 
+function limit(words: string) {
+  return z
+    .string()
+    .max(20)
+    .refine((text) => parseLimit(asciiLower(text)) !== undefined, words)
+    .optional();
+}
+
 const input = z.object({
   address,
   /** Where mail goes on to; none: nowhere. */
@@ -39,14 +47,9 @@ const input = z.object({
     ])
     .optional(),
   /** Octets, as mailQuota has it. */
-  quota: z
-    .string()
-    .max(20)
-    .refine(
-      (text) => parseLimit(asciiLower(text)) !== undefined,
-      'is no size such as 2G, nor -1 (no limit) or -2 (what the domain says)',
-    )
-    .optional(),
+  quota: limit('is no size such as 2G, nor -1 (no limit) or -2 (what the domain says)'),
+  /** Messages, as mailMsgQuota has it. */
+  messageQuota: limit('is no number such as 5000, nor -1 (no limit) or -2 (what the domain says)'),
   dryRun,
 });
 type Input = z.infer<typeof input>;
@@ -76,12 +79,13 @@ class Setting {
   }
 
   *modifications(): Generator<Modification> {
-    const { forward, vacation, quota } = this.#given;
+    const { forward, vacation, quota, messageQuota } = this.#given;
     const before = [...this.#options];
     if (forward !== undefined) yield* this.#forward(forward);
     if (vacation === false) yield* this.#here();
     else if (vacation !== undefined) yield* this.#away(vacation);
     if (quota !== undefined) yield replace('mailQuota', [quota]);
+    if (messageQuota !== undefined) yield replace('mailMsgQuota', [messageQuota]);
     // Mail that nothing is said of goes to the mailbox.
     if (this.#options.size === 0) this.#options.add('mailbox');
     const options = [...this.#options];

@@ -32,6 +32,12 @@ export function readAccount(reader: Reader, entry: { readonly uuid: string; read
   );
 }
 
+/** Undefined: there is no such account. */
+export function entryOfAccount(reader: Reader, account: AccountId): string | undefined {
+  const row = reader.get('SELECT uuid FROM account WHERE id = ?', account);
+  return row === undefined ? undefined : String(row['uuid']);
+}
+
 /** A new mailbox row; the caller has checked the name. Gives its number and uidvalidity. */
 export async function createMailboxRow(
   tx: Transaction,

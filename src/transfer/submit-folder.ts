@@ -7,8 +7,8 @@
 //         to a `bad` that is not its own directory
 // Errors  a store that is full, or does not answer: the file stays, and is looked at again; so does one that cannot be moved to `bad/`,
 //         with one line in the log, not one a look
-// Limits  FILES_AT_ONCE; UNMOVED_MAX names that are remembered as logged; the recipients and octets of `[limits]`: too many recipients go to `bad/`, too many octets are reported to
-//         the sender with the header alone
+// Limits  FILES_AT_ONCE; UNMOVED_MAX names that are remembered as logged; the octets of `[limits]`: too many are reported to the sender with
+//         the header alone. Recipients as many as the text form has room for, RECIPIENTS_AT_ONCE of them a message and a transaction
 
 import { constants, type FSWatcher, watch } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
@@ -21,8 +21,8 @@ import type { Log } from '../base/log.ts';
 import type { Reply } from '../base/reply.ts';
 import type { Operation, Writer } from '../database/operation.ts';
 import { ANONYMOUS } from '../directory/caller.ts';
-import { formatAddress } from '../message/address.ts';
-import { type Envelope, formatSender } from '../message/envelope.ts';
+import { addressKey, formatAddress } from '../message/address.ts';
+import { type Envelope, formatSender, type Recipient } from '../message/envelope.ts';
 import { parseHeader } from '../message/header.ts';
 import { Intake, type Intakes, type TakenMessage } from '../store/intake.ts';
 import type { OnceAccepted, OnceArguments } from './accept-once.ts';
@@ -31,6 +31,8 @@ import { type PrepareParts, prepareAccept, sizeOf } from './submit.ts';
 import { CrlfSearch, crlfOf, parseTextHead, TEXT_HEAD_BYTES } from './text-form.ts';
 
 const FILES_AT_ONCE = 8;
+/** The same whatever is configured: a file that a kill has left half taken goes on where it was. */
+const RECIPIENTS_AT_ONCE = 1000;
 /** Where nothing is noticed, and for files that could not be taken. */
 const LOOK_MS = 30_000;
 const PIECE_BYTES = 256 * 1024;
@@ -49,10 +51,24 @@ export interface SubmitFolderParts extends PrepareParts {
   readonly hostname: string;
   readonly intakes: Intakes;
   readonly nextId: () => MessageId;
-  readonly limits: Pick<Limits, 'messageSizeBytes' | 'recipientsMax'>;
+  readonly limits: Pick<Limits, 'messageSizeBytes'>;
   readonly writer: Writer;
   /** acceptOnceOperation. */
   readonly accept: Operation<OnceArguments, OnceAccepted>;
+}
+
+/** A file, and what of it is one message. */
+interface Given {
+  readonly name: string;
+  /** What is accepted once. */
+  readonly key: string;
+  /** Whose it is. */
+  readonly uid: number;
+  /** Where the message begins, and where what is taken of it ends. */
+  readonly bodyAt: number;
+  readonly end: number;
+  readonly sizeBytes: number;
+  readonly isTooLarge: boolean;
 }
 
 /** Why a file is none of ours. */
@@ -170,20 +186,26 @@ export class SubmitFolder {
   }
 
   async #accept(name: string, file: FileHandle): Promise<void> {
-    const { clock, log, writer, accept, limits } = this.#parts;
+    const { clock, limits } = this.#parts;
     const status = await file.stat();
     const { size, nlink, uid } = status;
     if (!status.isFile()) throw new BadFile('it is no plain file');
     if (nlink !== 1) throw new BadFile('it has a second name');
     const { envelope, bodyAt } = await headOf(file, size, clock.now());
-    if (envelope.recipients.length > limits.recipientsMax)
-      throw new BadFile(`it has more than ${limits.recipientsMax} recipients`);
     const isTooLarge = size - bodyAt > limits.messageSizeBytes;
-    const taken = await this.#takeIn(file, envelope, {
-      uid,
-      bodyAt,
-      end: isTooLarge ? await headerEnd(file, bodyAt) : size,
-    });
+    const end = isTooLarge ? await headerEnd(file, bodyAt) : size;
+    const recipients = eachOnce(envelope.recipients);
+    for (let at = 0; at === 0 || at < recipients.length; at += RECIPIENTS_AT_ONCE) {
+      const some = { ...envelope, recipients: recipients.slice(at, at + RECIPIENTS_AT_ONCE) };
+      const key = at === 0 ? name : `${name} ${at}`;
+      await this.#acceptSome(file, some, { name, key, uid, bodyAt, end, isTooLarge, sizeBytes: size - bodyAt });
+    }
+  }
+
+  async #acceptSome(file: FileHandle, envelope: Envelope, given: Given): Promise<void> {
+    const { clock, log, writer, accept } = this.#parts;
+    const { name, key, uid, sizeBytes, isTooLarge } = given;
+    const taken = await this.#takeIn(file, envelope, given);
     try {
       const args = await prepareAccept(this.#parts, {
         // What the bytes are counts, whatever BODY= said.
@@ -192,11 +214,11 @@ export class SubmitFolder {
         caller: ANONYMOUS,
         mayRelay: true,
         door: 'sendmail',
-        sizeBytes: size - bodyAt,
+        sizeBytes,
         refused: 'report',
         ...(isTooLarge ? { refusal: TOO_LARGE } : {}),
       });
-      const once = { kind: 'submit-file', owner: '', key: name, hash: null } as const;
+      const once = { kind: 'submit-file', owner: '', key, hash: null } as const;
       const done = await writer.execute(accept, { accept: args, once }, sizeOf(args));
       // It was accepted before a kill.
       if ('answer' in done) return;
@@ -219,7 +241,7 @@ export class SubmitFolder {
   async #takeIn(
     file: FileHandle,
     envelope: Envelope,
-    { uid, bodyAt, end }: { readonly uid: number; readonly bodyAt: number; readonly end: number },
+    { uid, bodyAt, end }: Pick<Given, 'uid' | 'bodyAt' | 'end'>,
   ): Promise<TakenMessage> {
     const { clock, hostname, intakes, nextId } = this.#parts;
     const at = clock.now();
@@ -284,6 +306,17 @@ export class SubmitFolder {
       }
     }
   }
+}
+
+/** Of two that are the same address the first: they may come to stand in two messages. */
+function eachOnce(recipients: readonly Recipient[]): readonly Recipient[] {
+  if (recipients.length <= RECIPIENTS_AT_ONCE) return recipients;
+  const known = new Map<string, Recipient>();
+  for (const recipient of recipients) {
+    const key = addressKey(recipient.address);
+    if (!known.has(key)) known.set(key, recipient);
+  }
+  return [...known.values()];
 }
 
 async function headOf(file: FileHandle, size: number, now: number): Promise<{ envelope: Envelope; bodyAt: number }> {

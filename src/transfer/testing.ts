@@ -187,6 +187,7 @@ export class TestTransfer {
       hostnames: testSite.hostnames,
       random: Math.random,
       tls: options.tls ?? new OutgoingTls(new Map(), undefined),
+      log: silentLog,
       ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
     });
     const all: readonly Channel[] = [

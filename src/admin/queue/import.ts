@@ -1,6 +1,7 @@
 // queue import: a message in the text form, page by page.
 
 import { z } from 'zod';
+import { authorOf } from '../../directory/caller.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
 import { type ImportParts, Imports } from '../../transfer/import.ts';
 import type { PlacedRecipient } from '../../transfer/place.ts';
@@ -31,7 +32,7 @@ export type ImportedPage =
 const PAGE_CHARACTERS = 8 * 1024 * 1024;
 
 export const queueImport = (parts: ImportingParts) => {
-  const { reader, routing, clock, incoming, messageBytesMax: bytesMax } = parts;
+  const { reader, routing, clock, log, incoming, messageBytesMax: bytesMax } = parts;
   const imports = new Imports({ reader, routing, clock, bytesMax, ...incoming });
   return adminOperation(
     'queue.import',
@@ -42,10 +43,11 @@ export const queueImport = (parts: ImportingParts) => {
       isLast: z.boolean(),
       isLf: z.boolean().optional(),
     }),
-    async ({ token, base64, isLast, isLf = false }): Promise<ImportedPage> => {
+    async ({ token, base64, isLast, isLf = false }, caller, peer): Promise<ImportedPage> => {
       const taken = await imports.take({ token, bytes: Buffer.from(base64, 'base64'), isLast, isLf });
       if ('token' in taken) return taken;
       const { id, results } = taken.submitted;
+      log.info('transfer.import', { queue: id, recipients: results.length, by: authorOf(caller), peer });
       return {
         id,
         recipients: results.map(({ recipient, reply, how }) => ({

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import type { Clock } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
 import { type MessageId, parseIdText, type QueueRowId } from '../../base/ids.ts';
+import type { Log } from '../../base/log.ts';
 import type { Reader, Writer } from '../../database/operation.ts';
 import { formatAddress, tryParseAddress, tryParseDomain } from '../../message/address.ts';
 import { MANAGED_ROWS, type Managed } from '../../transfer/manage.ts';
@@ -18,6 +19,7 @@ export interface QueueParts {
   readonly reader: Reader;
   readonly writer: Writer;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 /** What was done with the rows that the administrator named. */

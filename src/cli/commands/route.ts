@@ -2,7 +2,7 @@
 // [--service SERVICE] [--peer ADDRESS] [--with 'PATTERN TEMPLATE']
 
 import { Command, Option } from 'commander';
-import type { RouteExplanation } from '../../admin/route.ts';
+import type { MailboxQuota, RouteExplanation } from '../../admin/route.ts';
 import { EXIT } from '../../base/exit.ts';
 import { SERVICE_WORDS } from '../../directory/access-rules.ts';
 import type { Door } from '../../routing/resolve.ts';
@@ -65,11 +65,22 @@ export function routeCommand(context: CommandContext): Command {
     });
 }
 
-function text({ address, steps, login }: RouteExplanation): string {
+function text({ address, steps, login, quotas = [] }: RouteExplanation): string {
   // A list's members stand below it, those of a list in it below that.
-  const lines = steps.map(({ step, detail, depth = 0 }) => [step, `${'  '.repeat(depth)}${detail}`] as const);
+  const lines = steps.map(
+    ({ step, detail, depth = 0 }) => [step, `${'  '.repeat(depth)}${detail}`] as [string, string],
+  );
+  for (const quota of quotas) {
+    lines.push(['quota', `${quota.recipient}: ${useText(quota)}`]);
+    if (quota.domain !== undefined) lines.push(['quota', `domain ${quota.domain.name}: ${useText(quota.domain)}`]);
+  }
   if (login === undefined) return `${address}\n${facts(lines)}`;
   const verdict = login.result === 'ok' ? 'admitted' : 'refused';
   const said = `${verdict} to ${login.service} from ${login.peer}, ${login.by}`;
   return `${address}\n${facts([...lines, ['login', said]])}`;
+}
+
+function useText({ octets, messages, used }: Pick<MailboxQuota, 'octets' | 'messages' | 'used'>): string {
+  const of = (limit: number | undefined): string => (limit === undefined ? '' : ` of ${limit}`);
+  return `${used.octets}${of(octets)} octets, ${used.messages}${of(messages)} messages`;
 }

@@ -19,6 +19,7 @@ interface SetOptions extends CommonOptions {
   /** False: --no-vacation. */
   readonly vacation?: boolean;
   readonly quota?: string;
+  readonly messageQuota?: string;
 }
 
 interface SuspendOptions extends CommonOptions {
@@ -86,6 +87,10 @@ export function userCommand(context: CommandContext): Command {
       '--quota <size>',
       'what the mailbox may hold: 2G, with K, M or G; 0 no mail, -1 no limit, -2 what the domain says',
     )
+    .option(
+      '--message-quota <number>',
+      'how many messages it may hold; 0 no mail, -1 no limit, -2 what the domain says',
+    )
     .option('--dry-run', 'say what would happen, and change nothing')
     .option('--json', 'print JSON')
     .action(async (address: string, options: SetOptions) => {
@@ -95,6 +100,7 @@ export function userCommand(context: CommandContext): Command {
         forward: options.forward === false ? [] : options.forward,
         vacation: await vacationOf(options),
         quota: options.quota,
+        messageQuota: options.messageQuota,
       });
       context.printer(options).print(changed, () => changedText(changed));
     });

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { silentLog } from '../../base/log.ts';
 import { RemoteHost } from '../../estate/remote-host.ts';
 import { type Address, formatAddress } from '../../message/address.ts';
 import { addDomain, addUser, replace, userDn } from '../../provisioning/testing.ts';
@@ -98,6 +99,7 @@ const cases: readonly Case[] = [
         hostnames: ['mail.test.example'],
         random: () => 0,
         tls: new OutgoingTls(new Map(), undefined),
+        log: silentLog,
       });
       return { channel, to: FOREIGN };
     },

@@ -11,6 +11,7 @@
 //         of them together, no third one is asked
 // RFC 5321 §4.5.4.1 §5.1, RFC 2033, RFC 3207 §4.1, RFC 8689 §4.2.1, RFC 9422
 
+import type { Log } from '../../base/log.ts';
 import type { Reader } from '../../database/operation.ts';
 import type { AddressesAnswer } from '../../net/resolver.ts';
 import { channelNamed } from '../../routing/channels.ts';
@@ -42,6 +43,7 @@ export interface SmtpChannelParts extends ExchangeParts {
   readonly resolver: ExchangeParts['resolver'] & { addresses(host: string): Promise<AddressesAnswer> };
   readonly timeouts?: SmtpTimeouts;
   readonly tls: OutgoingTls;
+  readonly log: Log;
 }
 
 type Tried =
@@ -182,6 +184,10 @@ export class SmtpChannel implements Channel {
     return this.#attempt(way, { ...mail, tls: undefined }, signal);
   }
 
+  #logOpened({ key: { host, address, port, source, tls } }: Way): void {
+    this.#parts.log.debug('transfer.connect', { kind: this.name, host, address, port, source, tls });
+  }
+
   async #attempt(way: Way, mail: OutgoingMail, signal: AbortSignal, kept?: SmtpConnection): Promise<Tried> {
     const { key, remote } = way;
     let connection = kept;
@@ -193,6 +199,7 @@ export class SmtpChannel implements Channel {
     signal.addEventListener('abort', cut, { once: true });
     try {
       const opened = kept ?? (await SmtpConnection.open(key, this.#timeouts.connect, signal));
+      if (kept === undefined) this.#logOpened(way);
       connection = opened;
       const said = await transact(opened, mail, remote, this.#timeouts);
       const over = overText(opened);
