@@ -17,7 +17,7 @@ import { wants } from '../message/envelope.ts';
 import { MADE_CHANNEL } from './channels/made.ts';
 import { failUnattempted } from './fail.ts';
 import { continueJourney } from './journey.ts';
-import { carriedBy, type QueueRow, queueRow } from './queue.ts';
+import { carriedBy, idsText, type QueueRow, queueRow } from './queue.ts';
 
 const SLICE_ROWS = 500;
 const NAP_MS = 60_000;
@@ -51,9 +51,9 @@ export const futureSlice = operation('transfer.future', async (tx, { now }: Futu
   await tx.run(
     `UPDATE queue SET deliver_by = NULL, delay_due = 1, delays = CASE delay_due WHEN 1 THEN delays ELSE delays - 1 END
      WHERE id IN (SELECT value FROM json_each(?))`,
-    idsOf(reported),
+    idsText(reported),
   );
-  await tx.run('UPDATE queue SET deliver_by = NULL WHERE id IN (SELECT value FROM json_each(?))', idsOf(silent));
+  await tx.run('UPDATE queue SET deliver_by = NULL WHERE id IN (SELECT value FROM json_each(?))', idsText(silent));
   if (reported.length > 0) tx.afterCommit({ kind: 'queue' });
   return released === SLICE_ROWS || late.length === SLICE_ROWS;
 });
@@ -70,7 +70,7 @@ async function releaseInTime(tx: Transaction, now: number): Promise<number> {
   await tx.run(
     `UPDATE queue SET release_at = NULL, next_attempt = 0, options = json_remove(options, '$.envelope.holdUntil')
      WHERE id IN (SELECT value FROM json_each(?))`,
-    idsOf(due),
+    idsText(due),
   );
   for (const [message, some] of Map.groupBy(due, (row) => row.message)) {
     const status = '2.0.0 the time that its sender has set has come';
@@ -108,10 +108,6 @@ export const expireModeration = operation(
     return rows.length === SLICE_ROWS;
   },
 );
-
-function idsOf(rows: readonly QueueRow[]): string {
-  return JSON.stringify(rows.map(({ id }) => id));
-}
 
 /** Undefined: no row has a time. */
 function nextTime(reader: Reader): number | undefined {

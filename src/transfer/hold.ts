@@ -18,10 +18,10 @@ import { type RoutingSettings, settingsOf } from '../routing/settings.ts';
 import { ReprocessChannel } from './channels/reprocess.ts';
 import { continueJourney } from './journey.ts';
 import { type Managed, unknownOf } from './manage.ts';
-import { type HeldBy, isToReport, type QueueRow, rowsIn } from './queue.ts';
+import { type HeldBy, idsText, isToReport, type QueueRow, rowsIn } from './queue.ts';
 import { resolveAgain } from './release.ts';
 
-interface OfRows {
+export interface OfRows {
   readonly rows: readonly QueueRowId[];
   /** Wall clock. */
   readonly at: number;
@@ -53,7 +53,7 @@ export const holdRows = operation(
     await tx.run(
       "UPDATE queue SET state = 'held', held_by = ? WHERE id IN (SELECT value FROM json_each(?))",
       by,
-      idsOf(held),
+      idsText(held),
     );
     await note(tx, held, { event: 'held', status: `2.0.0 ${WORDS[by]}`, at });
     const others = idle.length - held.length;
@@ -75,7 +75,7 @@ export const releaseRows = operation(
     const released = held.filter((row) => !(isOfRouting(row) && paused.includes(row.channel)));
     await tx.run(
       'UPDATE queue SET waited = 0, attempts = 0, delays = 0, delay_due = 0 WHERE id IN (SELECT value FROM json_each(?))',
-      idsOf(released),
+      idsText(released),
     );
     await resolveAgain(
       tx,
@@ -85,12 +85,12 @@ export const releaseRows = operation(
     await tx.run(
       `UPDATE queue SET options = json_set(options, '$.target.isApproved', json('true'))
        WHERE held_by = 'moderation' AND json_extract(options, '$.target.derive') IS NOT NULL AND id IN (SELECT value FROM json_each(?))`,
-      idsOf(released),
+      idsText(released),
     );
     await tx.run(
       `UPDATE queue SET state = 'waiting', held_by = NULL, next_attempt = 0
        WHERE state = 'held' AND id IN (SELECT value FROM json_each(?))`,
-      idsOf(released),
+      idsText(released),
     );
     if (released.length > 0) tx.afterCommit({ kind: 'queue' });
     await note(tx, released, {
@@ -129,7 +129,7 @@ export const rerouteRows = operation(
          WHERE id IN (SELECT value FROM json_each(?3))`,
         to?.channel ?? ReprocessChannel.kind.name,
         destination,
-        idsOf(some),
+        idsText(some),
       );
     if (sent.length > 0) tx.afterCommit({ kind: 'queue' });
     for (const [message, some] of Map.groupBy(sent, (row) => row.message))
@@ -172,10 +172,6 @@ function idleOf(known: readonly QueueRow[]): { readonly idle: readonly QueueRow[
     idle: known.filter((row) => row.lease === 0 && !isToReport(row)),
     busy: known.filter((row) => row.lease > 0).length,
   };
-}
-
-function idsOf(rows: readonly QueueRow[]): string {
-  return JSON.stringify(rows.map(({ id }) => id));
 }
 
 /** An event of each row. */

@@ -224,6 +224,11 @@ export function queueRow(row: Row): QueueRow {
   };
 }
 
+/** Their ids, for `json_each`. */
+export function idsText(rows: readonly Pick<QueueRow, 'id'>[]): string {
+  return JSON.stringify(rows.map(({ id }) => id));
+}
+
 /** The rows with these ids that are still there, in order of id. */
 export async function rowsIn(tx: Transaction, ids: readonly QueueRowId[]): Promise<QueueRow[]> {
   const rows = await tx.all(

@@ -47,6 +47,8 @@ export interface ScheduleParts extends AttemptParts, LocalWorkParts {
   readonly nextId: () => MessageId;
   /** By kind. */
   readonly channels: ReadonlyMap<ChannelKind, Channel>;
+  /** Of due rows those that nobody's suspension holds; undefined: that is known of all of them. */
+  readonly free?: (rows: readonly QueueRow[]) => Promise<readonly QueueRow[]>;
 }
 
 export class Schedule {
@@ -95,13 +97,12 @@ export class Schedule {
     this.#local = new LocalWork(parts, this.#attempts);
   }
 
-  /** Voids the leases of the last run, then begins: with `first`, that nothing is sent before. */
-  async start(first?: () => Promise<void>): Promise<void> {
+  /** Voids the leases of the last run, then begins. */
+  async start(): Promise<void> {
     const { policy, writer } = this.#parts;
     const own = allChannels(this.#parts.routing.settings()).filter(({ backoffMs }) => backoffMs !== undefined);
     const channels = own.map((row) => ({ channel: row.key, retryMs: policyOf(row, policy).retryMs }));
     await writer.execute(beginRun, { now: this.#clock.now(), retryMs: policy.retryMs, channels });
-    await first?.();
     this.#isStarted = true;
     this.wake();
   }
@@ -189,12 +190,13 @@ export class Schedule {
       channels: [...pausedChannels(this.#parts.routing.settings()), ...this.#concurrency.fullChannels()],
     };
     this.#reportDelays();
-    const rows = this.#due(except, limit);
-    this.#hasFound ||= rows.length > 0;
+    const due = this.#due(except, limit);
+    const rows = (await this.#parts.free?.(due)) ?? due;
+    this.#hasFound ||= due.length > 0;
     // A row of no channel of ours is the checker's to name; a report can be made of it all the same.
     const known = rows.filter((row) => isToReport(row) || this.#channel(row.channel) !== undefined);
     // A full block: there may be more, of destinations that are not full yet.
-    this.#isPickWanted ||= rows.length >= limit / 2 && known.length > 0;
+    this.#isPickWanted ||= due.length >= limit / 2 && (known.length > 0 || rows.length < due.length);
     const remote: QueueRow[] = [];
     for (const [key, group] of Map.groupBy(known, workKey)) {
       const [first] = group;

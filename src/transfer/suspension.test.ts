@@ -2,8 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { systemClock } from '../base/clock.ts';
+import { silentLog } from '../base/log.ts';
 import { RemoteHost } from '../estate/remote-host.ts';
 import { addDomain, addGroup, addUser, remove, replace, userDn } from '../provisioning/testing.ts';
+import { queueRow } from './queue.ts';
+import { Suspension } from './suspension.ts';
 import { TestTransfer } from './testing.ts';
 
 const ANN = 'ann@acme.example';
@@ -44,6 +48,24 @@ test('what an earlier run was not told of is held before anything is sent', asyn
     [[REX, 'suspended']],
   );
   assert.equal(sink.messages.length, 1);
+});
+
+test('before the queue has been looked through, what is about to be sent is looked at, and no more of it', async (context) => {
+  const { transfer, suspend, send } = await open(context);
+  for (const to of [REX, 'roy@remote.example', 'ria@remote.example']) await send(to);
+  await send('rob@remote.example', BOB);
+  await suspend();
+  const { reader, writer, cache } = transfer.directory;
+  const parts = { reader, writer, routing: cache, site: cache.site, log: silentLog, clock: systemClock };
+  const suspension = new Suspension(parts);
+  const [first, , , last] = reader.all('SELECT * FROM queue ORDER BY id').map(queueRow);
+  assert.deepEqual(await suspension.free([first!, last!]), [last]);
+  const held = (): unknown[] => transfer.queue().map(({ heldBy }) => heldBy);
+  assert.deepEqual(held(), ['suspended', null, null, null]);
+  suspension.start();
+  await transfer.until('the queue is looked through', () => held().filter((by) => by === 'suspended').length === 3);
+  await suspension.stop();
+  assert.equal(held()[3], null);
 });
 
 test('what routing holds is held on when what it waits for comes; released, it is resolved again', async (context) => {

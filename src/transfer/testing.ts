@@ -216,8 +216,11 @@ export class TestTransfer {
       ...(options.channels ?? []),
     ];
     const channels = new Map(all.map((channel) => [channel.name, channel]));
+    const suspension = new Suspension({ ...common, site: this.directory.cache.site });
+    this.#suspension = suspension;
     this.#schedule = new Schedule({
       ...common,
+      free: (rows) => suspension.free(rows),
       policy: options.policy ?? { retryMs: [20], expireMs: 60_000 },
       deliveriesMax: options.deliveriesMax ?? 50,
       channels,
@@ -229,9 +232,8 @@ export class TestTransfer {
         this.counts.set(key, (this.counts.get(key) ?? 0) + count);
       },
     });
-    const suspension = new Suspension({ ...common, site: this.directory.cache.site });
-    this.#suspension = suspension;
-    await this.#schedule.start(() => suspension.start());
+    await this.#schedule.start();
+    suspension.start();
     const paused = (): string[] => pausedChannels(this.directory.cache.settings());
     this.#release = new Release({ reader, writer, log: silentLog, paused });
     this.#release.start();

@@ -86,8 +86,10 @@ const reportParts = {
 /** Several servers may share a folder of files, and a machine: whose lock and whose program is whose. */
 const serverWord = createHash('sha256').update(`${data.hostnames[0]} ${configuration.data}`).digest('hex').slice(0, 16);
 
+const suspension = new Suspension({ ...common, site });
 const schedule = new Schedule({
   ...common,
+  free: (rows) => suspension.free(rows),
   policy: configuration.queue,
   deliveriesMax: configuration.limits.deliveriesMax,
   channels: createChannels({
@@ -121,7 +123,6 @@ const submitFolder = new SubmitFolder({
   intakes,
   accept: acceptOnceOperation(writerParts),
 });
-const suspension = new Suspension({ ...common, site });
 const future = new Future({ ...common, expireMs: configuration.queue.expireMs });
 const release = new Release({ reader, writer, log, paused: () => pausedChannels(routing.settings()) });
 const quotaWarnings = new QuotaWarnings({ ...common, intakes, site, operation: quotaWarningOperation(writerParts) });
@@ -172,21 +173,20 @@ function tablesMoved(): void {
 const BEGIN_AGAIN_MS = 10_000;
 
 function begin(): void {
-  schedule
-    .start(() => suspension.start())
-    .then(
-      () => {
-        release.start();
-        future.start();
-        submitFolder.start();
-        domainQuotas.start();
-        quotaWarnings.start();
-      },
-      (error: Error) => {
-        log.error('transfer.begin', { detail: error.message });
-        setTimeout(begin, BEGIN_AGAIN_MS);
-      },
-    );
+  schedule.start().then(
+    () => {
+      suspension.start();
+      release.start();
+      future.start();
+      submitFolder.start();
+      domainQuotas.start();
+      quotaWarnings.start();
+    },
+    (error: Error) => {
+      log.error('transfer.begin', { detail: error.message });
+      setTimeout(begin, BEGIN_AGAIN_MS);
+    },
+  );
 }
 
 /** Deliveries under way come to an end or are cut; every outcome that is known is recorded. */
