@@ -9,6 +9,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -119,7 +120,8 @@ describe('with a server', () => {
     const all = [...names.slice(0, 1500), 'ann@acme.example', ...names.slice(1500), 'ann@acme.example'];
     const before = (await inbox(server, ann)).length;
     const head = `MAIL FROM:<> RET=HDRS\r\n${all.map((name) => `RCPT TO:<${name}> NOTIFY=NEVER\r\n`).join('')}\x01\x01\r\n`;
-    writeFileSync(join(folder, 'many'), `${head}Subject: many\r\n\r\nx\r\n`);
+    writeFileSync(join(folder, '.many'), `${head}Subject: many\r\n\r\nx\r\n`);
+    renameSync(join(folder, '.many'), join(folder, 'many'));
     await taken();
     assert.deepEqual(readdirSync(join(folder, 'bad')).includes('many'), false);
     const messages = await inbox(server, ann);

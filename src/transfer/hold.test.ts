@@ -243,6 +243,7 @@ test('whoever holds and releases in whatever order: it is held by whom a naive m
     fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
       sink.script = { greeting: '421 4.3.2 later' };
       await transfer.start();
+      await transfer.lookedThrough();
       const before = transfer.queue().length;
       assert.equal(before, 0);
       await transfer.accept(toRex);
@@ -271,6 +272,7 @@ test('whoever holds and releases in whatever order: it is held by whom a naive m
             break;
           case 'start':
             await transfer.start();
+            await transfer.lookedThrough();
             // Nobody has suspended the sender.
             if (heldBy === 'suspended') heldBy = undefined;
         }

@@ -105,6 +105,11 @@ export class Suspension {
     this.#looks.start();
   }
 
+  /** The whole queue has been looked at, and nothing that was to be held is worked on. */
+  get isThrough(): boolean {
+    return !this.#isUnknown && !this.#isAllWanted;
+  }
+
   /** The entry's status has changed. */
   changed(uuid: string): void {
     this.#changed.add(uuid);

@@ -240,6 +240,11 @@ export class TestTransfer {
     return this.#schedule;
   }
 
+  /** A start has found whose mail is held for no suspension, and what is to be held for one. */
+  lookedThrough(): Promise<void> {
+    return this.until('the queue is looked through', () => this.#suspension?.isThrough === true);
+  }
+
   get autoreplyParts(): AutoreplyParts & ListChannelParts {
     const { reader, cache } = this.directory;
     const made = { intakes: this.intakes, nextId: () => this.nextId(), clock: this.#options.clock ?? systemClock };
