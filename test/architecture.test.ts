@@ -215,7 +215,7 @@ test('a bound limit is written LIMIT +?, or SQLite plans the statement anew at e
   );
 });
 
-/** Where the name of a channel may stand: what makes targets, the kinds, the channels; server/channels.ts registers these. */
+/** Where the name of a channel may stand: what makes targets, the kinds, the channels; transfer/ways-out.ts registers these. */
 const NAMES_CHANNELS = /^(routing\/(targets|compile-channel)\.ts|transfer\/channels\/)/;
 /** Doors have such names, too. */
 const DOOR_NAME = /\bdoor: '[a-z]+'|\bDOORS = \[[^\]]*\]/g;

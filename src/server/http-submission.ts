@@ -3,8 +3,8 @@
 import type { SubmissionParts } from '../protocols/http/submission.ts';
 import { acceptOnceOperation } from '../transfer/accept-once.ts';
 import { submitOnce, submittedBefore } from '../transfer/submit-once.ts';
+import { placeParts } from '../transfer/ways-out.ts';
 import { countAbroad } from './abroad.ts';
-import { placeParts } from './channels.ts';
 import type { MainParts } from './main-parts.ts';
 
 export function httpSubmission(parts: MainParts): SubmissionParts {

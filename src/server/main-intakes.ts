@@ -12,7 +12,7 @@ import { createIntakes, type Intakes } from '../store/intake.ts';
 import { SegmentWriter } from '../store/segment.ts';
 import { acceptOperation } from '../transfer/accept.ts';
 import { acceptBy, type Submission, type Submitted, submit } from '../transfer/submit.ts';
-import { placeParts } from './channels.ts';
+import { placeParts } from '../transfer/ways-out.ts';
 import type { Configuration } from './configuration.ts';
 import { segmentHost } from './threads/parts.ts';
 

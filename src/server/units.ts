@@ -43,10 +43,10 @@ import { storeUnit } from '../store/tables.ts';
 import { keepUsedChannel } from '../transfer/channel-guard.ts';
 import { transferOperations } from '../transfer/operations.ts';
 import { transferUnit } from '../transfer/tables.ts';
+import { placeParts } from '../transfer/ways-out.ts';
 import { pruneZoneChanges } from '../zones/changes.ts';
 import { zoneOperations, zoneTable } from '../zones/rebuild.ts';
 import { zonesUnit } from '../zones/tables.ts';
-import { placeParts } from './channels.ts';
 
 export const units: readonly Unit[] = [
   directoryUnit,

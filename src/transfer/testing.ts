@@ -13,7 +13,6 @@ import { formatSender } from '../message/envelope.ts';
 import { returnPathField } from '../message/trace.ts';
 import { openTestDirectory, type TestDirectory, testSite } from '../provisioning/testing.ts';
 import { pausedChannels } from '../routing/channels.ts';
-import type { ChannelKind } from '../routing/compile-channel.ts';
 import { formatHops, parseHop } from '../routing/destination.ts';
 import type { Site } from '../routing/resolve.ts';
 import { nextHopRule } from '../routing/rewrite/rule-set.ts';
@@ -26,19 +25,12 @@ import { ownMailbox } from '../store/mailbox-key.ts';
 import { messagesBetween } from '../store/messages.ts';
 import { SegmentWriter } from '../store/segment.ts';
 import { acceptOperation } from './accept.ts';
-import { AutoreplyChannel, type AutoreplyParts } from './channels/autoreply.ts';
+import type { AutoreplyParts } from './channels/autoreply.ts';
 import type { Channel } from './channels/channel.ts';
-import { discardChannel } from './channels/discard.ts';
-import { FileChannel } from './channels/file.ts';
-import { ForwardChannel } from './channels/forward.ts';
-import { holdChannel } from './channels/hold.ts';
-import { ListChannel, type ListChannelParts } from './channels/list.ts';
+import type { ListChannelParts } from './channels/list.ts';
 import { OutgoingTls } from './channels/outgoing-tls.ts';
-import { ProgramChannel } from './channels/program.ts';
-import { ReprocessChannel } from './channels/reprocess.ts';
-import { SmtpChannel, type SmtpChannelParts } from './channels/smtp.ts';
-import { storeChannel } from './channels/store.ts';
-import { type CheckedChannel, checkMail } from './check.ts';
+import type { SmtpChannelParts } from './channels/smtp.ts';
+import { checkMail } from './check.ts';
 import type { RetryPolicy } from './clock.ts';
 import { traceMessage } from './journey.ts';
 import { removeRows } from './manage.ts';
@@ -52,6 +44,7 @@ import { Schedule } from './schedule.ts';
 import { acceptBy, type PrepareParts, type Submission, type Submitted, submit } from './submit.ts';
 import { Suspension } from './suspension.ts';
 import { transferUnit } from './tables.ts';
+import { checkedChannels, createChannels, placeParts } from './ways-out.ts';
 
 export interface TestTransferOptions {
   /** Domain -> hop, as `[next-hop]` has them. */
@@ -138,7 +131,7 @@ export class TestTransfer {
   }
 
   get #writerParts(): PlaceParts {
-    return { site: this.directory.cache.site, localChannels };
+    return placeParts(this.directory.cache.site);
   }
 
   get segmentsPath(): string {
@@ -179,7 +172,7 @@ export class TestTransfer {
       operation: reportOperation(this.#writerParts),
       expireMsOf: () => options.policy?.expireMs ?? 60_000,
     };
-    const smtp = new SmtpChannel({
+    const smtp = {
       blobs: this.#blobs,
       reader,
       resolver: options.resolver ?? noResolver,
@@ -189,32 +182,20 @@ export class TestTransfer {
       tls: options.tls ?? new OutgoingTls(new Map(), undefined),
       log: silentLog,
       ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
+    };
+    const registered = createChannels({
+      ...common,
+      ...this.autoreplyParts,
+      ...smtp,
+      files: {
+        folder: this.filesPath,
+        maxBytes: options.fileBytes ?? 1024 ** 3,
+        server: 'test',
+        run: String(common.nextId()),
+      },
+      server: this.filesPath,
     });
-    const all: readonly Channel[] = [
-      ...localChannels.values(),
-      new AutoreplyChannel(this.autoreplyParts),
-      new ForwardChannel({ blobs: this.#blobs }),
-      new FileChannel({
-        ...common,
-        blobs: this.#blobs,
-        files: {
-          folder: this.filesPath,
-          maxBytes: options.fileBytes ?? 1024 ** 3,
-          server: 'test',
-          run: String(common.nextId()),
-        },
-      }),
-      new ListChannel(this.autoreplyParts),
-      new ProgramChannel({
-        ...common,
-        blobs: this.#blobs,
-        settings: () => this.directory.cache.settings(),
-        server: this.filesPath,
-      }),
-      new ReprocessChannel(reader),
-      smtp,
-      ...(options.channels ?? []),
-    ];
+    const all: readonly Channel[] = [...registered.values(), ...(options.channels ?? [])];
     const channels = new Map(all.map((channel) => [channel.name, channel]));
     const suspension = new Suspension({ ...common, site: this.directory.cache.site });
     this.#suspension = suspension;
@@ -379,23 +360,6 @@ export class TestTransfer {
     if (problems.length > 0) throw new Error(`illegal states:\n${problems.join('\n')}`);
   }
 }
-
-const localChannels = new Map([storeChannel, discardChannel].map((channel) => [channel.name, channel]));
-
-const checkedChannels = new Map<ChannelKind, CheckedChannel>(
-  [
-    storeChannel,
-    discardChannel,
-    AutoreplyChannel.kind,
-    ForwardChannel.kind,
-    FileChannel.kind,
-    ListChannel.kind,
-    ProgramChannel.kind,
-    ReprocessChannel.kind,
-    holdChannel,
-    SmtpChannel.kind,
-  ].map((channel) => [channel.name, channel]),
-);
 
 /** `postmaster` may stand alone. */
 export function addressOf(text: string): Address {

@@ -12,8 +12,8 @@ import type { Intakes } from '../../store/intake.ts';
 import { acceptOperation } from '../../transfer/accept.ts';
 import { hasRoomFor } from '../../transfer/channels/store.ts';
 import { acceptBy, submit } from '../../transfer/submit.ts';
+import { placeParts } from '../../transfer/ways-out.ts';
 import { countAbroad } from '../abroad.ts';
-import { placeParts } from '../channels.ts';
 import type { ThreadParts } from '../threads/parts.ts';
 
 /** Recipients that a client may name in vain: a forwarder with an old list has some each hour, who tries out names has thousands. */

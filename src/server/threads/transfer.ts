@@ -26,7 +26,7 @@ import { reportOperation, reportRows } from '../../transfer/reports/send.ts';
 import { Schedule } from '../../transfer/schedule.ts';
 import { SubmitFolder } from '../../transfer/submit-folder.ts';
 import { Suspension } from '../../transfer/suspension.ts';
-import { createChannels, placeParts } from '../channels.ts';
+import { createChannels, placeParts } from '../../transfer/ways-out.ts';
 import type { Counts } from '../counters.ts';
 import { filesPath, segmentsPath, submitPath } from '../paths.ts';
 import { siteOf } from '../site.ts';

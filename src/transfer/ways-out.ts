@@ -1,21 +1,21 @@
-// The channels of this server, by kind: the one place where they are registered. How many there are of a kind, and what they
+// The channels of a server, by kind: the one place where they are registered. How many there are of a kind, and what they
 // are called, the directory says.
 
 import type { ChannelKind } from '../routing/compile-channel.ts';
 import type { Site } from '../routing/resolve.ts';
-import { AutoreplyChannel, type AutoreplyParts } from '../transfer/channels/autoreply.ts';
-import type { Channel, LocalChannel } from '../transfer/channels/channel.ts';
-import { discardChannel } from '../transfer/channels/discard.ts';
-import { FileChannel, type FileChannelParts } from '../transfer/channels/file.ts';
-import { ForwardChannel } from '../transfer/channels/forward.ts';
-import { holdChannel } from '../transfer/channels/hold.ts';
-import { ListChannel, type ListChannelParts } from '../transfer/channels/list.ts';
-import { ProgramChannel, type ProgramChannelParts } from '../transfer/channels/program.ts';
-import { ReprocessChannel } from '../transfer/channels/reprocess.ts';
-import { SmtpChannel, type SmtpChannelParts } from '../transfer/channels/smtp.ts';
-import { storeChannel, storeChannelOf } from '../transfer/channels/store.ts';
-import type { CheckedChannel } from '../transfer/check.ts';
-import type { PlaceParts } from '../transfer/place.ts';
+import { AutoreplyChannel, type AutoreplyParts } from './channels/autoreply.ts';
+import type { Channel, LocalChannel } from './channels/channel.ts';
+import { discardChannel } from './channels/discard.ts';
+import { FileChannel, type FileChannelParts } from './channels/file.ts';
+import { ForwardChannel } from './channels/forward.ts';
+import { holdChannel } from './channels/hold.ts';
+import { ListChannel, type ListChannelParts } from './channels/list.ts';
+import { ProgramChannel, type ProgramChannelParts } from './channels/program.ts';
+import { ReprocessChannel } from './channels/reprocess.ts';
+import { SmtpChannel, type SmtpChannelParts } from './channels/smtp.ts';
+import { storeChannel, storeChannelOf } from './channels/store.ts';
+import type { CheckedChannel } from './check.ts';
+import type { PlaceParts } from './place.ts';
 
 /** What is known of them without a thread of their own; for the checker of the queue. */
 export const checkedChannels: ReadonlyMap<ChannelKind, CheckedChannel> = byKind<Pick<Channel, 'name' | 'isLocal'>>([
