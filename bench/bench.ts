@@ -54,7 +54,7 @@ if (unknown.length > 0) {
 }
 const rounds = options.quick ? 1 : 3;
 // Mailboxes read after APPEND are those it filled: all reading lines share the last block of users.
-const READ = MAILBOXES * rounds * lines.length;
+const READ = blockStart(lines.length);
 const users = READ + MAILBOXES;
 const say = (text: string): void => console.error(text);
 
@@ -71,6 +71,11 @@ try {
   await stopAll();
 }
 process.exit(failed ? 1 : 0);
+
+/** Where the mailboxes of line number `i` begin: each run of those before it has its own. */
+function blockStart(i: number): number {
+  return lines.slice(0, i).reduce((runs, { warmUp = 0 }) => runs + warmUp + rounds, 0) * MAILBOXES;
+}
 
 /** True when no bar was missed. */
 async function bench(): Promise<boolean> {
@@ -108,7 +113,7 @@ async function benchMail(): Promise<Result[]> {
   for (const [i, line] of lines.entries()) {
     const taking = sides.filter(({ name }) => name === 'waypost' || line.against.some((peer) => peer === name));
     const runs = taking.map((side): Run => {
-      const offset = MAILBOXES * rounds * i;
+      const offset = blockStart(i);
       return [side.name, (round) => line.run(side, line.isFresh ? offset + round * MAILBOXES : READ)];
     });
     results.push(await measure(line, runs));
@@ -141,12 +146,14 @@ type Run = readonly [side: SideName, run: (round: number) => Figures | Promise<F
 
 async function measure(line: Measured, sides: readonly Run[]): Promise<Result> {
   const runs = new Map<SideName, Figures[]>();
-  for (let round = 0; round < rounds; round++) {
+  const { warmUp = 0 } = line;
+  for (let round = 0; round < warmUp + rounds; round++) {
     for (const [name, run] of sides) {
       const figures = await run(round);
-      runs.set(name, [...(runs.get(name) ?? []), figures]);
+      const isCounted = round >= warmUp;
+      if (isCounted) runs.set(name, [...(runs.get(name) ?? []), figures]);
       const all = line.own === undefined ? '' : ` ${JSON.stringify(figures)}`;
-      say(`${line.name} ${name}: ${figures[line.figure]} ${line.unit}${all}`);
+      say(`${line.name} ${name}: ${figures[line.figure]} ${line.unit}${all}${isCounted ? '' : ' (not counted)'}`);
     }
   }
   // Of memory the largest counts.
