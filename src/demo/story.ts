@@ -7,7 +7,7 @@
 import { AdminClient } from '../cli/client.ts';
 import { ADMINISTRATOR_DN } from '../directory/caller.ts';
 import { dcDnOfDomain } from '../directory/dn.ts';
-import { Resolver } from '../net/resolver.ts';
+import { DnsClient } from '../net/dns-client.ts';
 import type { ArrivalStep } from '../provisioning/arrival.ts';
 import type { Explanation } from '../routing/explain.ts';
 import type { RunningServer } from '../server/start.ts';
@@ -173,7 +173,7 @@ async function readLast({ listeners }: RunningServer, login: string): Promise<st
 }
 
 async function mxOf({ listeners, hostname }: RunningServer): Promise<string> {
-  const resolver = new Resolver({ servers: [listeners['dns']!] });
+  const resolver = new DnsClient({ servers: [listeners['dns']!] });
   const answer = await resolver.mx(ORDINARY);
   resolver.close();
   if (answer.result !== 'found' || answer.exchanges[0]?.exchange !== hostname)

@@ -17,12 +17,10 @@ import type { ResourceRecord, SoaRdata } from '../wire/dns/rdata.ts';
 import { signTsig, type TsigKey, TsigSeriesCheck } from '../wire/dns/tsig.ts';
 import { decodeSoaResponse, type TransferQuestion, ZoneTransfer } from '../wire/dns/zone-transfer.ts';
 import { Deadline } from './deadline.ts';
+import { type DnsServer, withLength } from './dns-exchange.ts';
 import { errorCode, formatEndpoint } from './listen.ts';
 
-export interface ZoneServer {
-  /** An IP address. */
-  readonly address: string;
-  readonly port: number;
+export interface ZoneServer extends DnsServer {
   /** Signs the question; then the answer is nothing without its signature. */
   readonly key?: TsigKey;
 }
@@ -146,11 +144,4 @@ function queryOctets({ id, zone }: TransferQuestion, type: 'AXFR' | 'SOA'): Uint
     additionals: [],
     edns: undefined,
   });
-}
-
-function withLength(message: Uint8Array): Buffer {
-  const octets = Buffer.allocUnsafe(2 + message.length);
-  octets.writeUInt16BE(message.length);
-  octets.set(message, 2);
-  return octets;
 }

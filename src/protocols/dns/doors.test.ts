@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { peer } from '../../../test/support/peers.ts';
 import { silentLog } from '../../base/log.ts';
 import { describeConnection } from '../../net/connection.ts';
-import { Resolver } from '../../net/resolver.ts';
+import { DnsClient } from '../../net/dns-client.ts';
 import { decodeMessage, encodeMessage } from '../../wire/dns/message.ts';
 import { queryMessage } from '../../wire/dns/testing.ts';
 import { lookUp } from '../../zones/records.ts';
@@ -193,7 +193,7 @@ test('malformed queries are answered each, up to a number', async (context) => {
 
 test('the resolver reads our own door: what is published can be observed', async (context) => {
   const port = await open(context);
-  const resolver = new Resolver({ servers: [`127.0.0.1:${port}`] });
+  const resolver = new DnsClient({ servers: [`127.0.0.1:${port}`] });
   context.after(() => resolver.close());
   const exchanges = [{ preference: 10, exchange: 'mail.acme.example' }];
   assert.deepEqual(await resolver.mx('acme.example'), { result: 'found', exchanges });
@@ -201,7 +201,10 @@ test('the resolver reads our own door: what is published can be observed', async
   assert.deepEqual(await resolver.mx('nobody.acme.example'), { result: 'no-name' });
   assert.equal((await resolver.mx('foreign.example')).result, 'unavailable');
   const found = await resolver.addresses('mail.acme.example');
-  assert.deepEqual(found.result === 'found' && new Set(found.addresses), new Set(addresses));
+  assert.ok(found.result === 'found');
+  // Of a set the resolver reads twenty.
+  assert.equal(found.addresses.length, 20);
+  assert.ok(found.addresses.every((address) => addresses.includes(address)));
 });
 
 /** The query with id 1 has `count` messages for an answer, each with its number at its end; all others have one. */

@@ -2,7 +2,7 @@
 
 import { systemClock } from '../../base/clock.ts';
 import type { Address } from '../../message/address.ts';
-import { Resolver } from '../../net/resolver.ts';
+import { DnsClient } from '../../net/dns-client.ts';
 import type { Arrival } from '../../protocols/smtp/door.ts';
 import { type ArrivalStep, Arrivals } from '../../provisioning/arrival.ts';
 import type { MxEvidence } from '../../provisioning/evidence.ts';
@@ -26,8 +26,8 @@ export function createArrive(
   const { configuration, log } = parts;
   const policy = configuration.provision.fromMx;
   if (policy === 'off') return undefined;
-  const resolver = new Resolver({ servers: configuration.resolver });
-  let published: Resolver | undefined;
+  const resolver = new DnsClient({ servers: configuration.resolver });
+  let published: DnsClient | undefined;
   const arrivals = new Arrivals({
     policy,
     cache: routing,
@@ -37,7 +37,7 @@ export function createArrive(
     async publishedMx(domain) {
       // No DNS port is open: nothing is published.
       if (ownDns() === '') return [];
-      published ??= new Resolver({ servers: [ownDns()], timeoutMs: PUBLISHED_TIMEOUT_MS });
+      published ??= new DnsClient({ servers: [ownDns()], timeoutMs: PUBLISHED_TIMEOUT_MS });
       const answer = await published.mx(domain);
       return answer.result === 'found' ? answer.exchanges.map(({ exchange }) => exchange) : [];
     },
@@ -53,7 +53,7 @@ export function createArrive(
   };
 }
 
-function evidenceOf(answer: Awaited<ReturnType<Resolver['mx']>>): MxEvidence {
+function evidenceOf(answer: Awaited<ReturnType<DnsClient['mx']>>): MxEvidence {
   switch (answer.result) {
     case 'found':
       return { kind: 'records', exchanges: answer.exchanges.map(({ exchange }) => exchange) };

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../base/clock.ts';
 import type { MessageId, PublishedRevision, SegmentId } from '../../base/ids.ts';
-import { Resolver } from '../../net/resolver.ts';
+import { DnsClient } from '../../net/dns-client.ts';
 import { DomainQuotas } from '../../provisioning/domain-quotas.ts';
 import { RoutingCache } from '../../routing/cache.ts';
 import { channelNamed, pausedChannels } from '../../routing/channels.ts';
@@ -54,7 +54,7 @@ const host = segmentHost(parts, data.thread, (error) => report({ kind: 'fatal', 
 const segments = new SegmentWriter(host);
 const intakes = createIntakes(host, segments);
 const blobs = new Blobs(segmentsPath(configuration.data));
-const resolver = new Resolver({ servers: configuration.resolver });
+const resolver = new DnsClient({ servers: configuration.resolver });
 const site = siteOf(data.hostnames, configuration, reader);
 const revision = (): PublishedRevision => parts.shared.routingRevision();
 const routing = new RoutingCache({

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { DnsTestServer } from '../../../test/support/dns-server.ts';
 import { CLOSE, RemoteHost, type RemoteHostScript, SILENCE } from '../../estate/remote-host.ts';
-import { Resolver } from '../../net/resolver.ts';
+import { DnsClient } from '../../net/dns-client.ts';
 import { addDomain, addUser } from '../../provisioning/testing.ts';
 import type { ChannelWords } from '../../routing/compile-channel.ts';
 import { type RoutingSettings, settingsOf } from '../../routing/settings.ts';
@@ -14,7 +14,7 @@ import { STANDARD_TIMEOUTS } from './smtp-opening.ts';
 
 async function open(context: TestContext, settings: RoutingSettings = settingsOf([])) {
   const dns = await DnsTestServer.start('127.0.0.2');
-  const resolver = new Resolver({ servers: [dns.server], timeoutMs: 100 });
+  const resolver = new DnsClient({ servers: [dns.server], timeoutMs: 100 });
   context.after(async () => {
     resolver.close();
     await dns.close();

@@ -7,7 +7,7 @@
 // Limits  HOSTS_MAX hosts of a domain; named ones are as many as the destination has
 // RFC 5321 §5.1, RFC 7505
 
-import type { Mx, MxAnswer } from '../../net/resolver.ts';
+import type { Mx, MxAnswer } from '../../net/dns-client.ts';
 import { channelNamed } from '../../routing/channels.ts';
 import type { ChannelWords } from '../../routing/compile-channel.ts';
 import { type Hop, parseDestination } from '../../routing/destination.ts';

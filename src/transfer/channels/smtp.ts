@@ -13,7 +13,7 @@
 
 import type { Log } from '../../base/log.ts';
 import type { Reader } from '../../database/operation.ts';
-import type { AddressesAnswer } from '../../net/resolver.ts';
+import type { AddressesAnswer } from '../../net/dns-client.ts';
 import { channelNamed } from '../../routing/channels.ts';
 import type { ChannelRow } from '../../routing/compile-channel.ts';
 import { BLOB_CHUNK_BYTES, type Blobs } from '../../store/blobs.ts';

@@ -228,7 +228,7 @@ function unsigned(why: string): Failure {
 }
 
 /** Of the error field of a TSIG record. */
-function tsigErrorName(code: number): string {
+export function tsigErrorName(code: number): string {
   for (const [name, value] of Object.entries(TSIG_ERROR)) if (value === code) return name;
   return `error ${code}`;
 }
