@@ -465,6 +465,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'database.checkpoint': 'the log could not be written back now; it is tried again',
   'database.refuse': 'an operation or a whole batch was refused',
   'dns.failed': 'an answer could not be made: SERVFAIL',
+  'dns.no-address': 'no address of this host is known that others could use: set `address`',
   'dns.socket': 'the UDP socket reported an error: it is closed, and bound again',
   'dns.unbound': 'a UDP socket could not be bound again, or has failed; it is tried until it is there',
   'dns.unsent': 'an answer could not be sent',

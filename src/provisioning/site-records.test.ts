@@ -94,6 +94,21 @@ test('a domain without mail says so', async (context) => {
   ]);
 });
 
+test('an apex keeps its zone when a domain above it comes, which then delegates to it', async (context) => {
+  const directory = await openTestDirectory();
+  context.after(() => directory.close());
+  const ask = asker(directory);
+  await directory.apply(addDomain('a.firm.example'));
+  const serial = () => Number(ask('a.firm.example', 'SOA')[1]!.split(' ')[6]);
+  await directory.apply(addDomain('firm.example'), addDomain('b.firm.example'));
+  const before = serial();
+  assert.match(ask('a.firm.example', 'SOA')[1]!, /^a\.firm\.example\. /);
+  assert.deepEqual(ask('b.firm.example', 'SOA'), ['no-data']);
+  assert.match(ask('firm.example', 'SOA')[1]!, /^firm\.example\. /);
+  await directory.apply(addDomain('c.firm.example'));
+  assert.equal(serial(), before, 'what lies in the zone above is no change of this one');
+});
+
 const refused: readonly (readonly [
   values: Readonly<Record<string, readonly string[]>>,
   code: string,

@@ -6,6 +6,7 @@ import { createLog } from '../base/log.ts';
 import { WriterClient } from '../database/client.ts';
 import type { ArrivalStep } from '../provisioning/arrival.ts';
 import { prepareHost } from '../provisioning/bootstrap.ts';
+import { renameHost } from '../provisioning/keep-host.ts';
 import { RoutingCache } from '../routing/cache.ts';
 import { nameHost } from '../routing/host-names.ts';
 import { dropHalfBuilt } from '../routing/rebuild.ts';
@@ -21,6 +22,7 @@ import { makeSubmitFolder } from './data-directory.ts';
 import { firstStart } from './first-start.ts';
 import { hostNames } from './host-name.ts';
 import { keepHouse } from './housekeeping.ts';
+import { keepOwnHost } from './keep-host.ts';
 import { threadLogins } from './logins.ts';
 import { keepMaildropLocks } from './maildrops.ts';
 import { openMainIntakes } from './main-intakes.ts';
@@ -77,6 +79,8 @@ export async function start(
   await dropHalfBuilt(writer);
   await compileAnew(reader, writer);
   const makesKeys = configuration.auth.scram !== 'off';
+  const [hostname, ...formerNames] = hostnames;
+  await writer.execute(renameHost, { hostname: hostname!, formerNames, now: clock.now() });
   const adminPassword = await firstStart(data, hostnames[0]!, { reader, writer, clock, makesKeys });
   await writer.execute(prepareHost, { hostname: hostnames[0]!, now: clock.now() });
   watchAdminPassword(data, reader, writer);
@@ -128,6 +132,7 @@ export async function start(
     await stopThreads();
     throw error;
   });
+  const endHostLooks = await keepOwnHost(main, listeners);
   const admin = await serveAdmin(main, operations);
   for (const thread of threads.protocol) thread.stand({ kind: 'own-dns', endpoint: doors.ownDns });
   threads.transfer.stand({ kind: 'begin' });
@@ -153,6 +158,7 @@ export async function start(
     onArrival: (listener) => onArrival(supervisor, listener),
     reload: () => void certificates.look(),
     async stop() {
+      endHostLooks();
       endHousekeeping();
       endVerifying();
       zoneSources.end();

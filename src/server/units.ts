@@ -13,6 +13,7 @@ import { arrive } from '../provisioning/arrival.ts';
 import { bootstrap, prepareHost } from '../provisioning/bootstrap.ts';
 import { changeOperation } from '../provisioning/change.ts';
 import { diff } from '../provisioning/diff.ts';
+import { keepHost, renameHost } from '../provisioning/keep-host.ts';
 import { learnKeys } from '../provisioning/learn-keys.ts';
 import { provisioningUnit } from '../provisioning/tables.ts';
 import { addToken, removeToken } from '../provisioning/token.ts';
@@ -104,6 +105,8 @@ export function operationsFor(site: Site, warnPercent?: number): readonly AnyOpe
     learnKeys,
     diff,
     prepareHost,
+    keepHost,
+    renameHost,
     nameHost,
     pruneHistory,
     ...rebuildOperations,

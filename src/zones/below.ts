@@ -8,7 +8,7 @@ import type { Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Transaction } from '../database/operation.ts';
 import type { ZoneRow } from './compile.ts';
-import { pathsAbove } from './path.ts';
+import { nameOfPath, pathOf, pathsAbove, subtreeOf } from './path.ts';
 
 export interface BelowChange {
   /** Rows more below the names above: 1, 0 or -1. */
@@ -63,4 +63,40 @@ function isApexRow(row: ZoneRow | undefined, isOutside: boolean): boolean {
 
 function delegation(row: ZoneRow | undefined): string {
   return JSON.stringify(row?.site?.filter(([type]) => type === 'NS') ?? []);
+}
+
+/** A domain stands above the name. */
+export async function hasDomainAbove(tx: Transaction, name: string): Promise<boolean> {
+  const above = pathsAbove(pathOf(name));
+  return above.length > 0 && (await nearestApex(tx, above)) !== undefined;
+}
+
+const PAGE = 1000;
+
+/** Domains below the name that are the topmost of theirs and carry no mark: at most `limit`. */
+export async function unmarkedApexesBelow(tx: Transaction, name: string, limit: number): Promise<readonly string[]> {
+  const { from, to } = subtreeOf(pathOf(name));
+  const found: string[] = [];
+  let after = pathOf(name);
+  let top = '';
+  for (;;) {
+    const rows = await tx.arrays(
+      `SELECT path, row FROM zone_name WHERE tenant = ? AND row IS NOT NULL AND path > ? AND path > ? AND path < ?
+       ORDER BY path LIMIT +?`,
+      TENANT,
+      after,
+      from,
+      to,
+      PAGE,
+    );
+    for (const [path, text] of rows) {
+      after = path as string;
+      const row = JSON.parse(text as string) as ZoneRow;
+      if (row.domain === undefined || (top !== '' && after.startsWith(top))) continue;
+      top = after;
+      if (row.isApex !== true) found.push(nameOfPath(after));
+      if (found.length === limit) return found;
+    }
+    if (rows.length < PAGE) return found;
+  }
 }

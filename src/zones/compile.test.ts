@@ -11,7 +11,7 @@ import { compileZoneName, ZONES_VERSION } from './compile.ts';
 
 /** A version that is not released may still change its digest; a released one never does. */
 const digests: Readonly<Record<number, string>> = {
-  3: 'e1d51733aa8dae02b158757ca571cb23',
+  3: 'c7a2cb46de9e085ae5cb9e1d31b130fa',
 };
 
 function entry(dn: string, values: Readonly<Record<string, string | readonly string[]>>): Entry {
