@@ -1,5 +1,6 @@
 // What all threads see: the directory revision, what waits for the writer, the last id, a few counts, token buckets.
 
+import { randomBytes } from 'node:crypto';
 import { idOf, type PublishedRevision, type Revision } from '../base/ids.ts';
 import { TokenBuckets } from '../base/token-buckets.ts';
 
@@ -18,6 +19,8 @@ const NUMBERS_BYTES = 8 + 4 * (NUMBERS + (NUMBERS & 1));
 /** Six megabytes each, and only what is used takes memory. */
 const BUCKETS = 100_000;
 const BUCKETS_BYTES = TokenBuckets.bytes(BUCKETS);
+const SECRET_BYTES = 32;
+const SECRET_AT = NUMBERS_BYTES + 2 * BUCKETS_BYTES;
 
 /** What a commit makes known. */
 export interface Revisions {
@@ -36,17 +39,23 @@ export class SharedState {
   readonly loginBuckets: TokenBuckets;
   /** Of what clients and accounts do beside logging in. They are apart: nobody who guesses pushes these out. */
   readonly useBuckets: TokenBuckets;
+  /** Of this run of the process: for what is given out and comes back soon, such as DNS cookies. */
+  readonly secret: Uint8Array;
 
   /** `thread` is the number of the thread that this is for; 0 is the main thread. */
   constructor(buffer?: SharedArrayBuffer, thread = 0) {
     const isNew = buffer === undefined;
-    this.buffer = buffer ?? new SharedArrayBuffer(NUMBERS_BYTES + 2 * BUCKETS_BYTES);
+    this.buffer = buffer ?? new SharedArrayBuffer(SECRET_AT + SECRET_BYTES);
     this.ids = new BigInt64Array(this.buffer, 0, 1);
     this.#numbers = new Int32Array(this.buffer, 8, NUMBERS);
     this.hashCells = this.#numbers.subarray(HASHES, HASHES + THREADS_MAX);
     const memory = { buffer: this.buffer, capacity: BUCKETS, thread, isNew };
     this.loginBuckets = new TokenBuckets({ ...memory, offset: NUMBERS_BYTES });
     this.useBuckets = new TokenBuckets({ ...memory, offset: NUMBERS_BYTES + BUCKETS_BYTES });
+    const secret = new Uint8Array(this.buffer, SECRET_AT, SECRET_BYTES);
+    if (isNew) secret.set(randomBytes(SECRET_BYTES));
+    // A copy: not every function takes memory that threads share.
+    this.secret = Uint8Array.from(secret);
   }
 
   /** The committed directory revision, its low 32 bits: enough to see that it has changed. 9 ns. */

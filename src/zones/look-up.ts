@@ -45,6 +45,17 @@ export function zoneLookUp(reader: Reader, site: ZoneSite): (name: string, type:
     });
 }
 
+/** What has moved since the last call, for who remembers answers; undefined: too much, forget all. */
+export function zoneMoves(reader: Reader): () => ZoneChanges | undefined {
+  let ofRevision: Revision = reader.revision();
+  return () =>
+    reader.snapshot(() => {
+      const moved = changedSince(reader, ofRevision);
+      ofRevision = reader.revision();
+      return moved;
+    });
+}
+
 /** A row says what is at its name, and that something is below the names above it. */
 function forgetMoved(known: Map<string, ZoneName | undefined>, changes: ZoneChanges | undefined): void {
   if (changes === undefined) known.clear();

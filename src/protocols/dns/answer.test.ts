@@ -9,7 +9,9 @@ import { queryMessage } from '../../wire/dns/testing.ts';
 import { lookUp, type ZoneAnswer } from '../../zones/records.ts';
 import { namesOf, settingsOf } from '../../zones/testing.ts';
 import { type Answer, type AnswerParts, createAnswer, type Transport } from './answer.ts';
+import { Cookies } from './cookies.ts';
 import { REMEMBERED_MAX } from './limits.ts';
+import { ResponseRate } from './rate.ts';
 
 const names = namesOf(['acme.example'], 1);
 const zone = { names, settings: settingsOf('mail.acme.example', ['192.0.2.1']) };
@@ -24,7 +26,7 @@ function answered(answer: Answer, octets: Uint8Array, transport: Transport = 'ud
 
 /** An answerer whose look-ups and revision a test can turn. */
 function answerer(parts: Partial<AnswerParts> = {}) {
-  const state = { lookUps: 0, revision: 1, rcodes: [] as number[] };
+  const state = { lookUps: 0, revision: 1, rcodes: [] as (number | string)[] };
   const answer = createAnswer({
     lookUp(name, type) {
       state.lookUps++;
@@ -103,7 +105,7 @@ test('a flood of different names does not fill the memory, and others are answer
   assert.equal(state.lookUps, before + 1);
 });
 
-test('a query that is too large is not read, one that is large is not remembered', () => {
+test('a query that is too large is not read; padding makes no other answer', () => {
   const { answer, state } = answerer();
   const padded = (length: number) => {
     const query = queryMessage(1, 'acme.example', 'MX');
@@ -112,7 +114,8 @@ test('a query that is too large is not read, one that is large is not remembered
   };
   const rcode = (length: number) => decodeMessage(answered(answer, padded(length), 'tcp')!).rcode;
   assert.deepEqual([rcode(1000), rcode(1000), rcode(5000)], [RCODE.NOERROR, RCODE.NOERROR, RCODE.FORMERR]);
-  assert.equal(state.lookUps, 2);
+  assert.equal(rcode(900), RCODE.NOERROR);
+  assert.equal(state.lookUps, 1);
 });
 
 test('a query full of records is refused by its header', () => {
@@ -130,11 +133,11 @@ test('a query with an OPT record gets one, whatever else is wrong with it', () =
   const query = queryMessage(1, 'acme.example', 'MX');
   const broken: [what: string, octets: Uint8Array, rcode: number][] = [
     ['another opcode', encodeMessage({ ...query, opcode: 9 }), RCODE.NOTIMP],
-    ['an update', encodeMessage({ ...query, opcode: 5 }), RCODE.NOTIMP],
+    ['an update', encodeMessage({ ...query, opcode: 5 }), RCODE.REFUSED],
     ['no question', encodeMessage({ ...query, questions: [] }), RCODE.FORMERR],
     ['two questions', encodeMessage({ ...query, questions: [...query.questions, ...query.questions] }), RCODE.FORMERR],
     ['octets behind the end', Buffer.concat([encodeMessage(query), Buffer.from([0])]), RCODE.FORMERR],
-    ['a transfer', encodeMessage(queryMessage(1, 'acme.example', 'AXFR')), RCODE.REFUSED],
+    ['a transfer over UDP', encodeMessage(queryMessage(1, 'acme.example', 'AXFR')), RCODE.FORMERR],
     ['a foreign name', encodeMessage(queryMessage(1, 'foreign.test', 'MX')), RCODE.REFUSED],
     ['another class', encodeMessage({ ...query, questions: [{ ...query.questions[0]!, class: 3 }] }), RCODE.REFUSED],
   ];
@@ -192,6 +195,71 @@ test('NOTIFY: a server of the zone is thanked, others are refused, and neither a
   assert.equal(
     answer(encodeMessage(notify('a', { isResponse: true })), { transport: 'udp', sizeBytes: 512, peerAddress: '' }),
     undefined,
+  );
+});
+
+test('a cookie: ours comes back, whole or remembered; another length is a malformed query; ours is not limited', () => {
+  const { answer, state } = answerer({
+    cookies: new Cookies(new Uint8Array(32), () => 0),
+    rate: new ResponseRate(() => 0),
+  });
+  const query = queryMessage(7, 'acme.example', 'MX');
+  const withCookie = (cookie: Uint8Array) =>
+    encodeMessage({
+      ...query,
+      edns: { udpSizeBytes: 1232, version: 0, dnssecOk: false, options: [{ code: 10, data: cookie }] },
+    });
+  const ask = (cookie: Uint8Array) => {
+    const reply = answered(answer, withCookie(cookie));
+    return reply && decodeMessage(reply);
+  };
+  const client = Buffer.from('12345678');
+  const first = ask(client)!;
+  const given = first.edns!.options[0]!;
+  assert.deepEqual([given.code, given.data.length, first.answers.length], [10, 24, 1]);
+  assert.deepEqual(Buffer.from(given.data.subarray(0, 8)), client);
+  assert.deepEqual(ask(client), first);
+  for (const length of [0, 7, 9, 15, 41]) assert.equal(ask(Buffer.alloc(length))?.rcode, RCODE.FORMERR, String(length));
+  for (let i = 0; i < 50; i++) assert.equal(ask(Buffer.from(given.data))?.answers.length, 1);
+  const others = Array.from({ length: 22 }, () => ask(client));
+  assert.deepEqual(
+    others.slice(-4).map((reply) => reply && [reply.truncated, reply.answers.length, reply.edns?.options.length]),
+    [undefined, [true, 0, 1], undefined, [true, 0, 1]],
+  );
+  assert.deepEqual(new Set(state.rcodes), new Set([0, 1, 'drop', 'truncate']));
+  // Over TCP nobody has another's address.
+  assert.equal(decodeMessage(answered(answer, encodeMessage(query), 'tcp')!).answers.length, 1);
+});
+
+test('what is remembered is what would be made', () => {
+  const { answer } = answerer();
+  const spelled = fc.constantFrom(
+    'acme.example',
+    'ACME.example',
+    'mail.acme.example',
+    'x.acme.example',
+    'foreign.test',
+  );
+  const edns = fc.option(
+    fc.record({
+      udpSizeBytes: fc.constantFrom(0, 512, 700, 1232, 65_535),
+      version: fc.constantFrom(0, 0, 0, 1),
+      dnssecOk: fc.boolean(),
+      options: fc.array(fc.record({ code: fc.constantFrom(3, 10, 12), data: fc.uint8Array({ maxLength: 40 }) }), {
+        maxLength: 2,
+      }),
+    }),
+    { nil: undefined },
+  );
+  const query = fc.record({ name: spelled, type: fc.constantFrom<RecordType>('MX', 'A', 'ANY', 'SOA'), edns });
+  fc.assert(
+    fc.property(query, fc.boolean(), fc.nat(0xffff), ({ name, type, edns: opt }, recursionDesired, id) => {
+      const octets = encodeMessage({ ...queryMessage(id, name, type), recursionDesired, edns: opt });
+      const fresh = answered(answerer().answer, octets);
+      assert.deepEqual(answered(answer, octets), fresh);
+      assert.deepEqual(answered(answer, octets), fresh);
+    }),
+    { numRuns: 2000 },
   );
 });
 

@@ -3,16 +3,17 @@
 // In      the octets of one query, or of one NOTIFY
 // Out     the octets of the response, or nothing where no response is allowed
 // EDNS    the response to a query with an OPT record has one, errors included, as far as the query's OPT can be read
-// Read-your-writes  the directory's revision is compared before each answer; what is remembered is of that revision only
+// Read-your-writes  the directory's revision is compared before each answer; what it has moved is forgotten (memory.ts)
 // Limits  limits.ts; one question a query
 // Never   answers a response (two servers would answer each other for ever), recurses, transfers a zone
-// RFC 1035 §4.1 §7.3, RFC 1996 §3 §4, RFC 2308, RFC 4343, RFC 6891 §6.1.1 §6.1.3 §6.2.3 §7, RFC 8482, RFC 8906 §3
+// RFC 1035 §4.1 §7.3, RFC 1996 §3 §4, RFC 2308, RFC 4343, RFC 6891 §6.1.1 §6.1.3 §6.2.3 §7, RFC 7873 §5.2, RFC 8482, RFC 8906 §3
 
 import { asciiLower } from '../../base/characters.ts';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { asFailure } from '../../base/failure.ts';
 import type { Log } from '../../base/log.ts';
-import { CLASS_IN, OPCODE_NOTIFY, OPCODE_QUERY, RCODE, type RecordType } from '../../wire/dns/codes.ts';
+import { DNS_HEADER_BYTES } from '../../wire/dns/buffer.ts';
+import { CLASS_IN, OPCODE_NOTIFY, OPCODE_QUERY, OPCODE_UPDATE, RCODE, type RecordType } from '../../wire/dns/codes.ts';
 import {
   type DnsHeader,
   type DnsMessage,
@@ -24,16 +25,21 @@ import {
   type Question,
 } from '../../wire/dns/message.ts';
 import type { ResourceRecord } from '../../wire/dns/rdata.ts';
+import type { ZoneChanges } from '../../zones/changes.ts';
 import type { ZoneAnswer } from '../../zones/records.ts';
+import { COOKIE_BYTES, COOKIE_OPTION, type Cookies, isCookieLength } from './cookies.ts';
 import { DNS_FAILURE } from './errors.ts';
-import {
-  QUERY_BYTES,
-  QUERY_RECORDS_MAX,
-  REMEMBERED_MAX,
-  REMEMBERED_QUERY_BYTES,
-  UDP_BYTES,
-  UDP_BYTES_MAX,
-} from './limits.ts';
+import { QUERY_BYTES, QUERY_RECORDS_MAX, UDP_BYTES, UDP_BYTES_MAX } from './limits.ts';
+import { AnswerMemory, type MadeAnswer } from './memory.ts';
+import { type QuickQuery, readQuickQuery } from './quick-query.ts';
+import type { RateVerdict, ResponseRate } from './rate.ts';
+
+/** Owner, type, class, TTL and length of an OPT record without options. */
+const OPT_BYTES = 11;
+/** Code and length of an option. */
+const OPTION_BYTES = 4;
+/** In the first octet of the flags. */
+const TRUNCATED = 0x02;
 
 export type Transport = 'udp' | 'tcp';
 
@@ -59,8 +65,16 @@ export interface AnswerParts {
   readonly log: Log;
   /** NOTIFY: `zone` (lower case) has changed, says this address. False when it has no say in it. May throw a Failure. */
   readonly notified?: (zone: string, peerAddress: string) => boolean;
-  /** For the metrics: called for each response, with its rcode. */
-  readonly onAnswer?: (rcode: number, transport: Transport) => void;
+  /** What has moved in the zones since it was last called; undefined: too much, or it is not known. Absent: so. */
+  readonly moved?: () => ZoneChanges | undefined;
+  /** Absent: a cookie is passed over. */
+  readonly cookies?: Cookies;
+  /** Absent: each is answered as often as it asks. */
+  readonly rate?: ResponseRate;
+  /** Who is not limited. */
+  readonly isExempt?: (peerAddress: string) => boolean;
+  /** For the metrics: called for each response, with its rcode, or with what the limit has made of it. */
+  readonly onAnswer?: (rcode: number | 'drop' | 'truncate', transport: Transport) => void;
 }
 
 /** Sections and flags of a response beside what it repeats from its query. */
@@ -70,10 +84,12 @@ interface Result {
   readonly answers: readonly ResourceRecord[];
   readonly authorities: readonly ResourceRecord[];
   readonly additionals: readonly ResourceRecord[];
+  /** Apexes that it was made from. */
+  readonly zones: readonly string[];
 }
 
 export function createAnswer(parts: AnswerParts): Answer {
-  const remembered = new RememberedAnswers(parts.revision);
+  const memory = new AnswerMemory(parts.revision, parts.moved ?? (() => undefined));
   return (octets, from) => {
     const header = decodeDnsHeader(octets);
     if (header === undefined || header.isResponse) return undefined;
@@ -83,41 +99,101 @@ export function createAnswer(parts: AnswerParts): Answer {
       parts.onAnswer?.(noted.rcode, from.transport);
       return noted.octets;
     }
-    const key = remembered.key(octets, from);
-    let made = key === undefined ? undefined : remembered.find(key, header.id);
+    memory.follow();
+    const quick = readQuickQuery(octets);
+    const key = quick && from.transport + quick.key;
+    let made = key === undefined ? undefined : memory.find(key);
     if (made === undefined) {
       made = makeAnswer(parts, octets, header, from);
-      if (key !== undefined && made.rcode !== RCODE.SERVFAIL) remembered.add(key, made);
+      if (key !== undefined && made.rcode !== RCODE.SERVFAIL && made.octets.length <= UDP_BYTES_MAX)
+        memory.add(key, made);
     }
-    parts.onAnswer?.(made.rcode, from.transport);
-    return made.octets;
+    return send(parts, { made, octets, quick, from });
   };
 }
 
-interface MadeAnswer {
+interface Sending {
+  readonly made: MadeAnswer;
+  /** Of the query. */
   readonly octets: Uint8Array;
-  readonly rcode: number;
+  readonly quick: QuickQuery | undefined;
+  readonly from: QueryOrigin;
 }
 
-function makeAnswer(
-  parts: AnswerParts,
-  octets: Uint8Array,
-  header: DnsHeader,
-  { transport, sizeBytes }: QueryOrigin,
-): MadeAnswer {
+/** The response as it goes out: with the query's id and a cookie, unless its client gets too many of its kind. */
+function send(parts: AnswerParts, { made, octets, quick, from }: Sending): Uint8Array | undefined {
+  const given = quick?.cookie;
+  const cookie = given && isCookieLength(given.length) ? parts.cookies?.check(given, from.peerAddress) : undefined;
+  const verdict = cookie?.isOurs === true ? 'send' : rateOf(parts, made, octets, from);
+  parts.onAnswer?.(verdict === 'send' ? made.rcode : verdict, from.transport);
+  if (verdict === 'drop' || (verdict === 'truncate' && quick === undefined)) return undefined;
+  const whole = verdict === 'send' ? made.octets : truncated(made.octets, quick!);
+  // A copy: it may be on its way while the next is made.
+  const sent = new Uint8Array(whole.length + (cookie === undefined ? 0 : OPTION_BYTES + COOKIE_BYTES));
+  sent.set(whole);
+  sent[0] = octets[0]!;
+  sent[1] = octets[1]!;
+  if (cookie !== undefined) appendOption(sent, whole.length, cookie.data);
+  return sent;
+}
+
+function rateOf(parts: AnswerParts, made: MadeAnswer, octets: Uint8Array, from: QueryOrigin): RateVerdict {
+  if (parts.rate === undefined || from.transport === 'tcp' || parts.isExempt?.(from.peerAddress) === true)
+    return 'send';
+  const zone = made.zones[0] ?? '';
+  if (made.rcode !== RCODE.NOERROR) return parts.rate.take(from.peerAddress, 'error', zone);
+  return parts.rate.take(from.peerAddress, 'answer', questionText(octets));
+}
+
+/** The question's name as octets in lower case: who spells it otherwise gets an equal answer. */
+function questionText(octets: Uint8Array): string {
+  const start = DNS_HEADER_BYTES;
+  let end = start;
+  while (end < octets.length && octets[end] !== 0) end += 1 + octets[end]!;
+  return asciiLower(Buffer.from(octets.buffer, octets.byteOffset + start, Math.max(0, end - start)).toString('latin1'));
+}
+
+/** The header with TC, the question, and OPT where there is one: the last record, without options. */
+function truncated(whole: Uint8Array, { questionEnd, hasEdns }: QuickQuery): Uint8Array {
+  const opt = hasEdns ? whole.subarray(whole.length - OPT_BYTES) : new Uint8Array(0);
+  const cut = new Uint8Array(questionEnd + opt.length);
+  cut.set(whole.subarray(0, questionEnd));
+  cut.set(opt, questionEnd);
+  cut[2]! |= TRUNCATED;
+  cut.fill(0, 6, DNS_HEADER_BYTES);
+  cut[DNS_HEADER_BYTES - 1] = hasEdns ? 1 : 0;
+  return cut;
+}
+
+/** Into the last record, an OPT without options that ends at `end`. */
+function appendOption(message: Uint8Array, end: number, data: Uint8Array): void {
+  const view = new DataView(message.buffer, message.byteOffset);
+  view.setUint16(end - 2, OPTION_BYTES + data.length);
+  view.setUint16(end, COOKIE_OPTION);
+  view.setUint16(end + 2, data.length);
+  message.set(data, end + OPTION_BYTES);
+}
+
+function makeAnswer(parts: AnswerParts, octets: Uint8Array, header: DnsHeader, from: QueryOrigin): MadeAnswer {
   if (header.opcode !== OPCODE_QUERY) return otherOpcode(header, octets);
   const query = readQuery(octets);
   if (query === undefined) return bareAnswer(header, RCODE.FORMERR, findEdns(octets));
-  const limit = transport === 'udp' ? Math.min(sizeBytes, udpSize(query.edns)) : sizeBytes;
+  const { transport, sizeBytes } = from;
+  const limit =
+    (transport === 'udp' ? Math.min(sizeBytes, udpSize(query.edns)) : sizeBytes) - roomForCookie(query.edns);
   try {
-    const result = resultOf(parts, query);
-    return { octets: encodeMessage(response(query, result), limit), rcode: result.rcode };
+    const result = resultOf(parts, query, transport);
+    return { octets: encodeMessage(response(query, result), limit), rcode: result.rcode, zones: result.zones };
   } catch (error) {
     const failure = asFailure(error);
     parts.log.error('dns.failed', { name: query.question.name, error: failure.message, detail: failure.detail });
     const rcode = DNS_FAILURE[failure.kind];
-    return { octets: encodeMessage(response(query, empty(rcode)), limit), rcode };
+    return { octets: encodeMessage(response(query, empty(rcode)), limit), rcode, zones: [] };
   }
+}
+
+function roomForCookie(edns: Edns | undefined): number {
+  return edns?.options.some(({ code }) => code === COOKIE_OPTION) === true ? OPTION_BYTES + COOKIE_BYTES : 0;
 }
 
 /** RFC 1996 §3.7 §4.7: the response repeats the question, and nothing of what the sender says that the zone now holds. */
@@ -126,7 +202,7 @@ function answerNotify(parts: AnswerParts, octets: Uint8Array, header: DnsHeader,
   if (query === undefined) return bareAnswer(header, RCODE.FORMERR, findEdns(octets));
   const rcode = notifyRcode(parts, query, from);
   const message = response(query, { ...empty(rcode), authoritative: rcode === RCODE.NOERROR });
-  return { octets: encodeMessage(message, from.sizeBytes), rcode };
+  return { octets: encodeMessage(message, from.sizeBytes), rcode, zones: [] };
 }
 
 function notifyRcode(parts: AnswerParts, { question, edns }: Query, { peerAddress }: QueryOrigin): number {
@@ -144,7 +220,10 @@ function notifyRcode(parts: AnswerParts, { question, edns }: Query, { peerAddres
 /** The other opcodes give the sections another meaning; their header alone is answered. */
 function otherOpcode(header: DnsHeader, octets: Uint8Array): MadeAnswer {
   const edns = findEdns(octets);
-  return bareAnswer(header, isOtherVersion(edns) ? RCODE.BADVERS : RCODE.NOTIMP, edns);
+  if (isOtherVersion(edns)) return bareAnswer(header, RCODE.BADVERS, edns);
+  // Both are known, and from nobody who may.
+  const isKnown = header.opcode === OPCODE_UPDATE || header.opcode === OPCODE_NOTIFY;
+  return bareAnswer(header, isKnown ? RCODE.REFUSED : RCODE.NOTIMP, edns);
 }
 
 /** RFC 6891 §6.1.3: BADVERS comes before any other error of a query that can be read. */
@@ -166,11 +245,17 @@ function readQuery(octets: Uint8Array): Query | undefined {
   try {
     const query = decodeMessage(octets);
     const [question, second] = query.questions;
-    return question === undefined || second !== undefined ? undefined : { ...query, question };
+    if (question === undefined || second !== undefined) return undefined;
+    return query.edns?.options.every(isWellFormed) === false ? undefined : { ...query, question };
   } catch (error) {
     if (error instanceof SyntaxFailure) return undefined;
     throw error;
   }
+}
+
+/** RFC 7873 §5.2.2 */
+function isWellFormed({ code, data }: Edns['options'][number]): boolean {
+  return code !== COOKIE_OPTION || isCookieLength(data.length);
 }
 
 /** How many records the header announces in the sections behind the question. */
@@ -181,9 +266,12 @@ function recordsSaid(octets: Uint8Array): number {
 }
 
 /** Throws what the look-up throws. */
-function resultOf(parts: AnswerParts, { question, edns }: Query): Result {
+function resultOf(parts: AnswerParts, { question, edns }: Query, transport: Transport): Result {
   if (isOtherVersion(edns)) return empty(RCODE.BADVERS);
-  if (question.class !== CLASS_IN || question.type === 'AXFR' || question.type === 'IXFR') return empty(RCODE.REFUSED);
+  if (question.class !== CLASS_IN) return empty(RCODE.REFUSED);
+  // RFC 5936 §4.2: a zone has no way over UDP.
+  if (question.type === 'AXFR') return empty(transport === 'udp' ? RCODE.FORMERR : RCODE.REFUSED);
+  if (question.type === 'IXFR') return empty(RCODE.REFUSED);
   return resultOfQuestion(parts, question);
 }
 
@@ -202,6 +290,7 @@ function resultOfQuestion(parts: AnswerParts, question: Question): Result {
         answers: inCase(found.answers),
         authorities: inCase(found.authorities),
         additionals: inCase(found.additionals),
+        zones: found.zones,
       };
     case 'referral':
       return {
@@ -211,17 +300,24 @@ function resultOfQuestion(parts: AnswerParts, question: Question): Result {
         answers: inCase(found.answers),
         authorities: inCase(found.authorities),
         additionals: inCase(found.additionals),
+        zones: found.zones,
       };
     case 'no-data':
     case 'no-name': {
       const rcode = found.result === 'no-data' ? RCODE.NOERROR : RCODE.NXDOMAIN;
-      return { ...empty(rcode), authoritative: true, answers: inCase(found.answers), authorities: inCase([found.soa]) };
+      return {
+        ...empty(rcode),
+        authoritative: true,
+        answers: inCase(found.answers),
+        authorities: inCase([found.soa]),
+        zones: found.zones,
+      };
     }
   }
 }
 
 function empty(rcode: number): Result {
-  return { rcode, authoritative: false, answers: [], authorities: [], additionals: [] };
+  return { rcode, authoritative: false, answers: [], authorities: [], additionals: [], zones: [] };
 }
 
 /** The record with its owner in the case of the question, where the owner is the question's name or above it. */
@@ -261,47 +357,5 @@ function bareAnswer(header: DnsHeader, rcode: number, theirs: Edns | undefined):
   const edns = ourEdns(theirs);
   const message = { ...header, ...empty(rcode), isResponse: true, truncated: false, questions: [], edns };
   const cleared = { recursionAvailable: false, authenticData: false, checkingDisabled: false };
-  return { octets: encodeMessage({ ...message, ...cleared }), rcode };
-}
-
-/** Answers by all octets of the query but its id, of one revision. The same query has the same answer until the next. */
-class RememberedAnswers {
-  readonly #answers = new Map<string, MadeAnswer>();
-  readonly #revision: () => number;
-  #ofRevision: number | undefined;
-
-  constructor(revision: () => number) {
-    this.#revision = revision;
-  }
-
-  /**
-   * The key of this query, undefined for one too large to remember. Compares the revision: what is remembered is dropped
-   * when it differs, and what is added under this key was read after the comparison.
-   */
-  key(query: Uint8Array, { transport, sizeBytes }: QueryOrigin): string | undefined {
-    const revision = this.#revision();
-    if (revision !== this.#ofRevision) {
-      this.#answers.clear();
-      this.#ofRevision = revision;
-    }
-    if (query.length > REMEMBERED_QUERY_BYTES) return undefined;
-    const octets = Buffer.from(query.buffer, query.byteOffset + 2, query.length - 2);
-    return `${transport} ${sizeBytes} ${octets.toString('latin1')}`;
-  }
-
-  /** A copy with this id: it may be on its way while the next is made. */
-  find(key: string, id: number): MadeAnswer | undefined {
-    const known = this.#answers.get(key);
-    if (known === undefined) return undefined;
-    const octets = known.octets.slice();
-    octets[0] = id >>> 8;
-    octets[1] = id;
-    return { octets, rcode: known.rcode };
-  }
-
-  add(key: string, { octets, rcode }: MadeAnswer): void {
-    if (octets.length > UDP_BYTES_MAX) return;
-    if (this.#answers.size >= REMEMBERED_MAX) this.#answers.clear();
-    this.#answers.set(key, { octets: octets.slice(), rcode });
-  }
+  return { octets: encodeMessage({ ...message, ...cleared }), rcode, zones: [] };
 }

@@ -14,6 +14,7 @@ import { queryMessage } from '../../wire/dns/testing.ts';
 import { lookUp } from '../../zones/records.ts';
 import { namesOf, settingsOf } from '../../zones/testing.ts';
 import { type Answer, createAnswer } from './answer.ts';
+import { Cookies } from './cookies.ts';
 import { serveDnsTcp } from './tcp-session.ts';
 import { bindDnsUdp, serveDnsUdp } from './udp.ts';
 
@@ -25,6 +26,7 @@ const zone = { names, settings: settingsOf('mail.acme.example', addresses) };
 const answerOfZone = createAnswer({
   lookUp: (name, type) => lookUp(name, type, zone),
   revision: () => 1,
+  cookies: new Cookies(new Uint8Array(32), Date.now),
   log: silentLog,
 });
 
@@ -307,6 +309,8 @@ test('dig reads our answers over UDP and TCP', { skip: dig.skip }, async (contex
   );
   assert.match(await run('+edns=1', '+noednsneg', 'acme.example', 'MX'), /status: BADVERS/);
   assert.match(await run('acme.example', 'AXFR'), /Transfer failed/);
+  // dig says so only of a server's part that has its own in front of it.
+  assert.match(await run('+cookie', 'acme.example', 'MX'), /; COOKIE: [0-9a-f]{48} \(good\)/);
   // 40 addresses: cut at 512 octets without EDNS(0), whole with it, and dig itself goes on to TCP.
   assert.match(await run('+noedns', '+ignore', 'mail.acme.example', 'A'), /flags: qr aa tc rd/);
   assert.match(await run('mail.acme.example', 'A'), /ANSWER: 40/);

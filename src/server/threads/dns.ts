@@ -2,10 +2,9 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { errorCode } from '../../net/listen.ts';
-import { createAnswer } from '../../protocols/dns/answer.ts';
 import { bindDnsUdp, type DnsUdpService, serveDnsUdp } from '../../protocols/dns/udp.ts';
-import { zoneLookUp } from '../../zones/look-up.ts';
 import type { Counts } from '../counters.ts';
+import { createDnsAnswer } from '../dns-answer.ts';
 import { type NotifiedReport, zoneNotified } from '../zone-notified.ts';
 import { zoneSite } from '../zone-site.ts';
 import { type ThreadData, threadParts } from './parts.ts';
@@ -31,13 +30,7 @@ export type DnsReport =
 const data = workerData as ThreadData;
 const parts = threadParts(data);
 const report = (message: DnsReport): void => parentPort?.postMessage(message);
-const answer = createAnswer({
-  lookUp: zoneLookUp(parts.database.reader, zoneSite(data)),
-  revision: () => parts.shared.revision(),
-  notified: zoneNotified(parts.database.reader, report),
-  log: parts.log,
-  onAnswer: (rcode) => parts.counters.add('dns', rcode),
-});
+const answer = createDnsAnswer(parts, zoneSite(data), zoneNotified(parts.database.reader, report));
 /** By address; undefined while it is being bound. */
 const sockets = new Map<string, DnsUdpService | undefined>();
 

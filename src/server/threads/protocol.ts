@@ -7,7 +7,6 @@ import { HashGate } from '../../auth/hash-gate.ts';
 import type { SegmentId } from '../../base/ids.ts';
 import { type ConnectionRecord, recordOver } from '../../net/connection.ts';
 import { type TlsMaterial, TlsServer } from '../../net/tls.ts';
-import { createAnswer } from '../../protocols/dns/answer.ts';
 import { serveDnsTcp } from '../../protocols/dns/tcp-session.ts';
 import { serveImap } from '../../protocols/imap/server.ts';
 import { serveLdap } from '../../protocols/ldap/server.ts';
@@ -20,10 +19,10 @@ import { createIntakes } from '../../store/intake.ts';
 import { type MaildropAnswer, MaildropClient, type MaildropRequest } from '../../store/maildrop-locks.ts';
 import { SegmentWriter } from '../../store/segment.ts';
 import { createWatchers } from '../../store/watchers.ts';
-import { zoneLookUp } from '../../zones/look-up.ts';
 import { type AuditReport, LoginLines } from '../audit.ts';
 import { admitConnections } from '../client-connections.ts';
 import type { Counts } from '../counters.ts';
+import { createDnsAnswer } from '../dns-answer.ts';
 import { createArrive } from '../doors/arrivals.ts';
 import { imapDoor } from '../doors/imap.ts';
 import { ldapDoor } from '../doors/ldap.ts';
@@ -129,13 +128,7 @@ const doors = {
   pop3: pop3Door({ ...parts, tls, blobs, logins, maildrops }),
   ldap: ldapDoor({ ...parts, tls, logins, gate }),
   dns: {
-    answer: createAnswer({
-      lookUp: zoneLookUp(reader, zoneSite(data)),
-      revision: () => shared.revision(),
-      notified: zoneNotified(reader, report),
-      log,
-      onAnswer: (rcode) => counters.add('dns', rcode),
-    }),
+    answer: createDnsAnswer(parts, zoneSite(data), zoneNotified(reader, report)),
     log,
   },
 };
