@@ -289,7 +289,8 @@ describe('with a server', { concurrency: false }, () => {
     assert.doesNotMatch(text, /\x1b/, 'what the other host says does not reach the terminal');
     assert.match((await cli(`queue show ${row!.id}`)).stdout, /^recipient {6}rex@remote\.example$/m);
     assert.deepEqual(await json(`queue show ${row!.id}`), row);
-    const one = { dryRun: false, messages: 1, recipients: 1, changed: 1, busy: 0, held: 0, unknown: [], upTo: row!.id };
+    const left = { busy: 0, held: 0, begun: 0, lists: 0, unknown: [] };
+    const one = { dryRun: false, messages: 1, recipients: 1, changed: 1, ...left, upTo: row!.id };
     assert.deepEqual(await json(`queue retry ${row!.id}`), one);
     await until(([first]) => first?.attempts === 2);
     assert.match((await cli('queue retry --all')).stdout, /^1 row due now$/m);
