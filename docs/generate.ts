@@ -527,6 +527,8 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'submit.take': 'a message of the submit folder was accepted',
   'submit.watch': 'the submit folder cannot be watched; it is looked at every 30 s',
   'transfer.prune': 'old journeys could not be removed; it comes again',
+  'transfer.delay':
+    'whose mail is held or in a channel that is paused could not be looked at just now; it is tried again',
   'transfer.future': 'mail whose time has come could not be looked at just now; it is tried again',
   'transfer.release':
     'an administrator (`by`) has released rows of the queue; or held mail could not be sent on just now, and is tried again',

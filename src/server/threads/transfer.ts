@@ -23,6 +23,7 @@ import { QuotaWarnings, quotaWarningOperation } from '../../transfer/quota-warni
 import { Release } from '../../transfer/release.ts';
 import { dropDelays } from '../../transfer/reports/drop.ts';
 import { reportOperation, reportRows } from '../../transfer/reports/send.ts';
+import { UntriedDelays } from '../../transfer/reports/untried.ts';
 import { Schedule } from '../../transfer/schedule.ts';
 import { SubmitFolder } from '../../transfer/submit-folder.ts';
 import { Suspension } from '../../transfer/suspension.ts';
@@ -123,6 +124,7 @@ const submitFolder = new SubmitFolder({
   intakes,
   accept: acceptOnceOperation(writerParts),
 });
+const untried = new UntriedDelays({ ...common, settings: () => routing.settings(), policy: configuration.queue });
 const future = new Future({ ...common, expireMs: configuration.queue.expireMs });
 const release = new Release({ reader, writer, log, paused: () => pausedChannels(routing.settings()) });
 const quotaWarnings = new QuotaWarnings({ ...common, intakes, site, operation: quotaWarningOperation(writerParts) });
@@ -197,6 +199,7 @@ async function stop(): Promise<void> {
   await suspension.stop();
   await release.stop();
   await future.stop();
+  await untried.stop();
   await domainQuotas.stop();
   await quotaWarnings.stop();
   await schedule.stop();

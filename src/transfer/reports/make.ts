@@ -111,10 +111,17 @@ function reportedRecipient(
     action: kind === 'delayed' ? 'delayed' : (row.action ?? 'failed'),
     status: row.status ?? (kind === 'success' ? '2.0.0' : kind === 'failed' ? '5.0.0' : '4.0.0'),
     remoteMta: row.remote,
-    diagnostic: row.lastError ?? (kind === 'delayed' ? 'It has not been tried yet' : 'It could not be delivered'),
+    diagnostic: row.lastError ?? (kind === 'delayed' ? delayWords(row) : 'It could not be delivered'),
     lastAttemptAt: row.lastAttemptAt,
-    willRetryUntil: kind === 'delayed' ? willRetryUntil(parts, row, parameters, at) : undefined,
+    // What is held is tried once it is released, whenever that is.
+    willRetryUntil:
+      kind === 'delayed' && row.heldBy === undefined ? willRetryUntil(parts, row, parameters, at) : undefined,
   };
+}
+
+function delayWords({ heldBy }: QueueRow): string {
+  if (heldBy === 'moderation') return 'It waits for a moderator';
+  return heldBy === undefined ? 'It has not been tried yet' : 'It is held until it can be delivered';
 }
 
 /** By the wall clock of now: what the row has waited counts, outages of ours do not. */

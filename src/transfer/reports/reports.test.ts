@@ -3,16 +3,20 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import type { Clock } from '../../base/clock.ts';
+import { type Clock, systemClock } from '../../base/clock.ts';
+import { silentLog } from '../../base/log.ts';
 import { operation } from '../../database/operation.ts';
 import { ANONYMOUS } from '../../directory/caller.ts';
 import { RemoteHost } from '../../estate/remote-host.ts';
 import type { Envelope, NotifyWord, Recipient } from '../../message/envelope.ts';
-import { addDomain, addGroup, addUser, replace, userDn } from '../../provisioning/testing.ts';
+import { add, addDomain, addGroup, addUser, replace, userDn } from '../../provisioning/testing.ts';
 import { unresolvedTarget } from '../../routing/targets.ts';
 import { insertMessage } from '../../store/deliver.ts';
+import { holdRows, rerouteRows } from '../hold.ts';
 import { insertQueueRow, rowTemplate } from '../queue.ts';
 import { addressOf, TestTransfer, type TestTransferOptions } from '../testing.ts';
+import { delayedRows } from './due.ts';
+import { UntriedDelays } from './untried.ts';
 
 const TEXT = 'Message-ID: <1@acme.example>\r\nSubject: hello\r\n\r\nhello\r\n';
 const REMOTE = 'rex@remote.example';
@@ -197,6 +201,71 @@ test('a delay is reported once, in its time, and the row waits on', async (conte
     transfer.queue().map(({ recipient, state }) => `${recipient} ${state}`),
     [`${REMOTE} waiting`, 'told@remote.example waiting', 'untold@remote.example waiting'],
   );
+});
+
+test('who waits without being tried is told of: held by routing or for moderators, in a paused channel; not what the site holds', async (context) => {
+  const policy = { ...LONG, delaysMs: [14_400_000, 18_000_000] };
+  const transfer = await open(context, { policy });
+  const { writer, reader, cache } = transfer.directory;
+  const channel = (name: string, words: Readonly<Record<string, string>>) =>
+    add(`cn=${name},ou=Channels,ou=Waypost,o=internet`, {
+      ...{ objectClass: 'waypostChannel', cn: name, waypostChannelKind: 'smtp' },
+      ...words,
+    });
+  await transfer.directory.apply(
+    channel('smtp', { waypostPaused: 'TRUE' }),
+    channel('partner', { waypostPaused: 'TRUE', waypostKeyword: 'notices 1h 5d' }),
+    replace(userDn('bob@acme.example'), { mailUserStatus: 'hold' }),
+  );
+  const hour = 3_600_000;
+  await send(transfer, {
+    'bob@acme.example': {},
+    'rex@remote.example': {},
+    'una@remote.example': { notify: ['FAILURE'] },
+  });
+  await send(transfer, { 'late@remote.example': {} }, { holdUntil: Date.now() + 100 * hour });
+  await send(transfer, {
+    'mod@remote.example': {},
+    'adm@remote.example': {},
+    'sus@remote.example': {},
+    'own@remote.example': {},
+  });
+  await send(transfer, { 'nil@remote.example': {} }, { sender: undefined });
+  const rowTo = (name: string) => transfer.queue().find(({ recipient }) => recipient === `${name}@remote.example`)!.id;
+  const at = Date.now();
+  await transfer.start();
+  await transfer.lookedThrough();
+  for (const [by, name] of [
+    ['moderation', 'mod'],
+    ['admin', 'adm'],
+    ['suspended', 'sus'],
+  ] as const) {
+    await writer.execute(rerouteRows, { rows: [rowTo(name)], at, to: { channel: 'partner' } });
+    await writer.execute(holdRows, { rows: [rowTo(name)], by, at });
+  }
+  await writer.execute(rerouteRows, { rows: [rowTo('own')], at, to: { channel: 'partner' } });
+  const lookAfter = async (hours: number, lines: readonly string[]): Promise<void> => {
+    const clock = { now: () => Date.now() + hours * hour, monotonic: systemClock.monotonic };
+    const parts = { reader, writer, clock, log: silentLog, settings: () => cache.settings(), policy };
+    const untried = new UntriedDelays(parts);
+    untried.start();
+    await transfer.until(`told after ${hours} h`, async () => (await reported(transfer)).length >= lines.length);
+    await untried.stop();
+    await transfer.until('no report is due', () => delayedRows(reader, 10).length === 0);
+    assert.deepEqual(await reported(transfer), lines.toSorted(), `${hours}`);
+  };
+  const first = ['mod@remote.example delayed 4.0.0', 'own@remote.example delayed 4.0.0'];
+  await lookAfter(0.9, []);
+  await lookAfter(1.1, first);
+  const second = ['bob@acme.example delayed 4.0.0', `${REMOTE} delayed 4.0.0`];
+  await lookAfter(4.1, [...first, ...second]);
+  await lookAfter(4.2, [...first, ...second]);
+  await lookAfter(90, [...first, ...second, ...second]);
+  const texts = await transfer.inbox('ann@acme.example');
+  const about = (name: string): string => texts.find((text) => text.includes(`Final-Recipient: rfc822; ${name}`))!;
+  assert.match(about('mod@'), /It waits for a moderator/);
+  assert.match(about('bob@'), /It is held until it can be delivered/);
+  assert.doesNotMatch(about('bob@'), /Will-Retry-Until/);
 });
 
 /** Time goes on when the test says so. */
