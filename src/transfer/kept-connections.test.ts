@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { type Log, silentLog } from '../base/log.ts';
 import { CLOSE, RemoteHost, type RemoteHostScript } from '../estate/remote-host.ts';
 import { add, addDomain, addUser, replace } from '../provisioning/testing.ts';
 import { retryAll } from './manage.ts';
@@ -35,12 +36,20 @@ const toRemote = (...names: readonly string[]) => ({
 });
 
 test('many messages go over few connections, each once', async (context) => {
-  const { sink, transfer } = await open(context);
+  const opened: unknown[] = [];
+  const log: Log = {
+    ...silentLog,
+    debug: (event, fields) => {
+      if (event === 'transfer.connect') opened.push(fields?.['host']);
+    },
+  };
+  const { sink, transfer } = await open(context, {}, { log });
   await Promise.all(Array.from({ length: 300 }, (_, id) => transfer.accept(toRemote(`r${id}`))));
   await transfer.drained();
   assert.equal(new Set(sink.messages.map(({ recipients }) => recipients.join())).size, 300);
   assert.equal(sink.messages.length, 300);
   assert.ok(sink.connections <= 20, `${sink.connections} connections`);
+  assert.deepEqual(opened, Array(sink.connections).fill(sink.host));
 });
 
 test('the next message over a connection waits until the outcome of the last one is committed', async (context) => {

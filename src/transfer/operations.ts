@@ -18,6 +18,7 @@ import { releaseSlice } from './release.ts';
 import { forgetReplied, REPLY, reply } from './replied.ts';
 import { dropReports } from './reports/drop.ts';
 import { reportOperation } from './reports/send.ts';
+import { delayUntried } from './reports/untried.ts';
 import { failSuspended } from './suspension.ts';
 
 /** With what the outcomes of the local channels name, a line each. */
@@ -50,6 +51,7 @@ export function transferOperations(parts: RecordParts): readonly Operation<any, 
     removeRows,
     futureSlice,
     expireModeration,
+    delayUntried,
     holdRows,
     releaseRows,
     rerouteRows,

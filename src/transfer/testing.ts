@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import { Ids, idOf, type MessageId, type SegmentId } from '../base/ids.ts';
-import { silentLog } from '../base/log.ts';
+import { type Log, silentLog } from '../base/log.ts';
 import type { Writer } from '../database/operation.ts';
 import { ANONYMOUS } from '../directory/caller.ts';
 import { type Address, parseAddress } from '../message/address.ts';
@@ -57,6 +57,8 @@ export interface TestTransferOptions {
   /** The largest file that mail is written to. */
   readonly fileBytes?: number;
   readonly clock?: Clock;
+  /** Of the channel to other hosts. */
+  readonly log?: Log;
   /** Beside `store` and `smtp`; one of the same name takes its place. */
   readonly channels?: readonly Channel[];
   /** A directory that stays, and may hold what a process that was killed has left. */
@@ -180,7 +182,7 @@ export class TestTransfer {
       hostnames: testSite.hostnames,
       random: Math.random,
       tls: options.tls ?? new OutgoingTls(new Map(), undefined),
-      log: silentLog,
+      log: options.log ?? silentLog,
       ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
     };
     const registered = createChannels({

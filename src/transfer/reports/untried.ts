@@ -22,14 +22,14 @@ const SLICE_ROWS = 500;
 const LOOK_MS = 300_000;
 
 /** Rows of some channels, and when their senders are told. */
-export interface DelayedChannels {
+interface DelayedChannels {
   /** Of these channels; or with `isOthers` of all but these. */
   readonly channels: readonly string[];
   readonly isOthers: boolean;
   readonly delaysMs: readonly number[];
 }
 
-export interface UntriedArguments extends DelayedChannels {
+interface UntriedArguments extends DelayedChannels {
   /** Names of channels. */
   readonly paused: readonly string[];
   /** Wall clock. */
