@@ -9,6 +9,8 @@ import { liveOn, placeOf } from './lives.ts';
 
 const PEOPLE = 20;
 const MESSAGES = 20;
+/** A fault is met in nearly every one. */
+const WORLDS_MAX = 5;
 const LONG = { timeout: 600_000 };
 
 function lives(context: TestContext, at: string, mode: string, count: number): Promise<void> {
@@ -54,11 +56,12 @@ test(
 );
 
 test('the test can fail: a message that is made in a transaction of its own is there twice', LONG, async (context) => {
-  const found = await derived(context, 'apart', 12);
-  assert.ok(
-    found.some((got) => got.length > ALL.length),
-    JSON.stringify(found[0]),
-  );
+  // Whether a kill meets the moment between the two transactions is chance: another world has another.
+  for (let worlds = 1; ; worlds++) {
+    const found = await derived(context, 'apart', 12);
+    if (found.some((got) => got.length > ALL.length)) return;
+    assert.ok(worlds < WORLDS_MAX, JSON.stringify(found[0]));
+  }
 });
 
 test('what waits for a moderator is asked once and held over starts; the word counts once', LONG, async (context) => {

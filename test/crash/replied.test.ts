@@ -38,9 +38,10 @@ test('each sender is answered once, whenever the process is killed', { timeout: 
 test('the test can fail: a memory of its own transaction lets a second answer out', {
   timeout: 600_000,
 }, async (context) => {
-  const answers = await answersAfter(context, ['apart'], 12);
-  assert.ok(
-    answers.some((count) => count > 1),
-    JSON.stringify(answers),
-  );
+  // Whether a kill meets the moment between the two transactions is chance: another world has another.
+  for (let worlds = 1; ; worlds++) {
+    const answers = await answersAfter(context, ['apart'], 12);
+    if (answers.some((count) => count > 1)) return;
+    assert.ok(worlds < 5, JSON.stringify(answers));
+  }
 });
