@@ -468,6 +468,8 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'dns.no-address': 'no address of this host is known that others could use: set `address`',
   'dns.socket': 'the UDP socket reported an error: it is closed, and bound again',
   'dns.unbound': 'a UDP socket could not be bound again, or has failed; it is tried until it is there',
+  'dkim.key': 'an entry below ou=Keys holds no key that can sign: mail goes without its signature',
+  'dkim.unsigned': 'a message that leaves this host was not signed, and why: its queue id, the reason',
   'dns.unsent': 'an answer could not be sent',
   'file.append': 'a message was to be written to a file: its name, the queue row, the status that came of it',
   'http.submit': 'a message was accepted over HTTP',

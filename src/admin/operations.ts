@@ -7,6 +7,7 @@ import { type AuditParts, auditList } from './audit.ts';
 import { type CertificateParts, certReload, certShow } from './cert.ts';
 import { channelList, channelPause, channelResume, channelShow } from './channel.ts';
 import { directoryDiff } from './directory.ts';
+import { dkimImport, dkimList, dkimRotate } from './dkim.ts';
 import { dnsRecords } from './dns.ts';
 import { domainAdd, domainList, domainRemove, domainShow } from './domain.ts';
 import type { EntryParts } from './entries.ts';
@@ -84,6 +85,9 @@ export function adminOperations(parts: AdminParts) {
     syncRows(parts),
     syncFromDns(parts),
     syncFromZone(parts),
+    dkimList(parts),
+    dkimRotate(parts),
+    dkimImport(parts),
     dnsRecords(() => ({ names: zoneNames(parts.reader), settings: readZoneSettings(parts.reader, parts.zoneSite) })),
     channelList(parts),
     channelShow(parts),

@@ -13,6 +13,7 @@ import { certCommand } from './commands/cert.ts';
 import { channelCommand } from './commands/channel.ts';
 import { completionCommand } from './commands/completion.ts';
 import { directoryCommand } from './commands/directory.ts';
+import { dkimCommand } from './commands/dkim.ts';
 import { dnsCommand } from './commands/dns.ts';
 import { domainCommand } from './commands/domain.ts';
 import { groupCommand } from './commands/group.ts';
@@ -159,6 +160,7 @@ export function buildProgram(context: CommandContext, ...own: readonly Command[]
     ruleCommand(context),
     directoryCommand(context),
     syncCommand(context),
+    dkimCommand(context),
     dnsCommand(context),
     channelCommand(context),
     queueCommand(context),

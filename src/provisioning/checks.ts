@@ -6,6 +6,7 @@
 
 import type { Awaitable, Transaction } from '../database/operation.ts';
 import type { ChangedEntry } from '../directory/entry.ts';
+import { checkKey } from './dkim/key-check.ts';
 import { checkMade } from './guards.ts';
 import { checkRules } from './rule-guard.ts';
 import { checkServerName } from './server-names.ts';
@@ -13,4 +14,4 @@ import { checkSiteRecords } from './site-records.ts';
 
 export type EntryCheck = (tx: Transaction, changed: ChangedEntry) => Awaitable<void>;
 
-export const checks: readonly EntryCheck[] = [checkServerName, checkMade, checkRules, checkSiteRecords];
+export const checks: readonly EntryCheck[] = [checkKey, checkServerName, checkMade, checkRules, checkSiteRecords];

@@ -48,6 +48,13 @@ function optionsOfPart({ aloneOf, ...part }: PartOf): JsonObject {
   return aloneOf === undefined ? { ...part } : { account: aloneOf };
 }
 
+/** Somebody's mailbox here, as far as is known now. */
+export function isMailbox({ channel }: Target): boolean {
+  return OF_MAILBOXES.has(channel);
+}
+
+const OF_MAILBOXES: ReadonlySet<string> = new Set(['store']);
+
 /** Other hosts: those of a domain by its MX, `acme.example`, or named ones, `[mail2.example]`, `[a.example],[192.0.2.1]:2525`. */
 export function hopTarget(recipient: Address, destination: string, channel = 'smtp'): Target {
   const key = `${channel} ${destination} ${formatAddress(recipient)}`;

@@ -9,13 +9,14 @@ import type { MainParts } from './main-parts.ts';
 
 export function httpSubmission(parts: MainParts): SubmissionParts {
   const { configuration, logins, reader, writer, routing, clock, log, shared, certificates, incoming } = parts;
-  const { intakes, nextId, submit } = incoming;
+  const { intakes, nextId, submit, signer } = incoming;
   const accept = acceptOnceOperation(placeParts(routing.site));
   const once = { reader, writer, routing, revision: () => shared.routingRevision(), clock, accept };
   return {
     logins,
     routing,
     intakes,
+    signer,
     nextId,
     submit,
     submitOnce: (submission, name) => submitOnce(once, submission, name),

@@ -5,22 +5,28 @@
 
 import type { Clock } from '../base/clock.ts';
 import { Ids, type MessageId } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
 import type { WriterClient } from '../database/client.ts';
+import type { Reader } from '../database/operation.ts';
 import type { SharedState } from '../database/shared.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import { createIntakes, type Intakes } from '../store/intake.ts';
 import { SegmentWriter } from '../store/segment.ts';
 import { acceptOperation } from '../transfer/accept.ts';
+import type { Signer } from '../transfer/sign/signer.ts';
 import { acceptBy, type Submission, type Submitted, submit } from '../transfer/submit.ts';
 import { placeParts } from '../transfer/ways-out.ts';
 import type { Configuration } from './configuration.ts';
+import { createSigner } from './signer.ts';
 import { segmentHost } from './threads/parts.ts';
+import { zoneSite } from './zone-site.ts';
 
 /** Number of the main thread. */
 const MAIN = 0;
 
 export interface MainIntakes {
   readonly intakes: Intakes;
+  readonly signer: Signer;
   readonly nextId: () => MessageId;
   readonly submit: (submission: Submission) => Promise<Submitted>;
   /** Resolves when the segment is closed; nothing may be taken any more. */
@@ -30,6 +36,9 @@ export interface MainIntakes {
 export interface MainIntakeParts {
   readonly configuration: Configuration;
   readonly shared: SharedState;
+  readonly hostnames: readonly string[];
+  readonly log: Log;
+  readonly reader: Reader;
   readonly writer: WriterClient;
   readonly routing: RoutingCache;
   readonly clock: Clock;
@@ -45,6 +54,7 @@ export function openMainIntakes(parts: MainIntakeParts): MainIntakes {
   const submitParts = { routing, revision: () => shared.routingRevision(), clock, commit };
   return {
     intakes: createIntakes(host, segments),
+    signer: createSigner({ reader: parts.reader, site: zoneSite(parts), routing, log: parts.log }),
     nextId: () => ids.next<MessageId>(),
     submit: (submission) => submit(submitParts, submission),
     close: () => segments.close(),

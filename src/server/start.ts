@@ -19,6 +19,7 @@ import { Certificates } from './certificates.ts';
 import type { Configuration } from './configuration.ts';
 import { Counters } from './counters.ts';
 import { makeSubmitFolder } from './data-directory.ts';
+import { makeFirstKeys } from './first-keys.ts';
 import { firstStart } from './first-start.ts';
 import { hostNames } from './host-name.ts';
 import { keepHouse } from './housekeeping.ts';
@@ -83,6 +84,7 @@ export async function start(
   await writer.execute(renameHost, { hostname: hostname!, formerNames, now: clock.now() });
   const adminPassword = await firstStart(data, hostnames[0]!, { reader, writer, clock, makesKeys });
   await writer.execute(prepareHost, { hostname: hostnames[0]!, now: clock.now() });
+  await makeFirstKeys(reader, writer, clock);
   watchAdminPassword(data, reader, writer);
   keepMaildropLocks(supervisor);
   const audit = keepAudit({ ...common, reader, supervisor });
@@ -108,7 +110,7 @@ export async function start(
   const serving = { supervisor, threads, certificates, audit };
   const syncRuns = new SyncRuns({ reader, writer, clock });
   const zoneSources = keepZoneSources({ ...common, reader, writer, clock, gate, supervisor });
-  const incoming = openMainIntakes({ ...common, writer, routing, clock, fatal });
+  const incoming = openMainIntakes({ ...common, reader, writer, routing, clock, fatal });
   const main: MainParts = {
     incoming,
     ...common,

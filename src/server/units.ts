@@ -13,6 +13,7 @@ import { arrive } from '../provisioning/arrival.ts';
 import { bootstrap, prepareHost } from '../provisioning/bootstrap.ts';
 import { changeOperation } from '../provisioning/change.ts';
 import { diff } from '../provisioning/diff.ts';
+import { keyOperations } from '../provisioning/dkim/keys.ts';
 import { keepHost, renameHost } from '../provisioning/keep-host.ts';
 import { learnKeys } from '../provisioning/learn-keys.ts';
 import { provisioningUnit } from '../provisioning/tables.ts';
@@ -67,6 +68,7 @@ export type AnyOperation = Operation<any, any>;
 
 /** `warnPercent`: see placeParts. */
 export function operationsFor(site: Site, warnPercent?: number): readonly AnyOperation[] {
+  const writeSite = { hostname: site.hostnames[0] ?? 'localhost', mode: site.dnsMode ?? 'embedded' } as const;
   return [
     openSegment,
     closeSegment,
@@ -95,10 +97,8 @@ export function operationsFor(site: Site, warnPercent?: number): readonly AnyOpe
     indexSlice,
     memberSlice,
     bootstrap,
-    changeOperation([keepUsedChannel], {
-      hostname: site.hostnames[0] ?? 'localhost',
-      mode: site.dnsMode ?? 'embedded',
-    }),
+    changeOperation([keepUsedChannel], writeSite),
+    ...keyOperations(writeSite),
     addToken,
     removeToken,
     arrive,

@@ -45,6 +45,48 @@ for (const [name, size] of [
     assert.equal(store.intakes.held.bytes, 0);
   });
 
+for (const [name, size] of [
+  ['small', 2000],
+  ['large', MESSAGE_BUFFER_BYTES + 100_000],
+] as const)
+  for (const signature of ['DKIM-Signature: v=1\r\n', ''])
+    test(`${name}: ${signature === '' ? 'not signed after all' : 'signed behind Return-Path'}`, async (context) => {
+      const store = open(context);
+      const body = text(size);
+      const intake = store.intake(TRACE, FIELDS, { mayBeSigned: true });
+      for (let at = 0; at < body.length; at += 65_521) await intake.write(body.subarray(at, at + 65_521));
+      const taken = await intake.finish(5, 'crlf', async (unsigned) => {
+        assert.equal(unsigned.id, intake.id);
+        assert.equal(unsigned.header.text, `${FIELDS}${body.toString('latin1', 0, 18)}`);
+        assert.deepEqual(unsigned.body, body.subarray(18));
+        return signature;
+      });
+      const expected = Buffer.concat([Buffer.from(TRACE + signature + FIELDS), body]);
+      assert.deepEqual(await bytesOf(store, taken), expected);
+      assert.equal(taken.row.traceBytes, TRACE.length);
+      assert.equal(taken.parsed.structure.bodyEnd, expected.length);
+      await store.place([await store.account()], taken);
+      assert.deepEqual(await store.problems(), []);
+      assert.equal(store.intakes.held.bytes, 0);
+    });
+
+test('a signature that cannot be made: nothing is taken, and the next message is', async (context) => {
+  const store = open(context);
+  for (const size of [2000, MESSAGE_BUFFER_BYTES + 100_000]) {
+    const intake = store.intake(TRACE, FIELDS, { mayBeSigned: true });
+    await intake.write(text(size));
+    await assert.rejects(
+      intake.finish(5, 'crlf', () => Promise.reject(new Error('no key'))),
+      /no key/,
+    );
+    intake.abandon();
+    assert.equal(store.intakes.held.bytes, 0);
+  }
+  const next = store.intake();
+  await next.write(text(MESSAGE_BUFFER_BYTES + 1000));
+  (await next.finish(1)).pending.settle();
+});
+
 test('many messages at once: beyond the thread’s bound they are written out, and none is lost', async (context) => {
   const store = open(context);
   const body = text(MESSAGE_BUFFER_BYTES - 1000);

@@ -180,7 +180,7 @@ test('a large message is whole in a file of its own; given up, it is reported as
   const large = await LargeMessage.create(host, idOf(7));
   const bytes = randomBytes(300_000);
   for (let at = 0; at < bytes.length; at += 70_000) await large.write(bytes.subarray(at, at + 70_000));
-  assert.deepEqual(await large.read(100, 50), bytes.subarray(100, 150));
+  assert.deepEqual((await large.read(3)).subarray(3), bytes);
   const { blob, settle } = await large.finish(sha(bytes));
   assert.deepEqual(read(host, blob), bytes);
   const header = parseRecordHeader(readFileSync(segmentPath(host.directory, blob.segment)).subarray(0, 32));

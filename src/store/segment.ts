@@ -20,6 +20,7 @@ import { SEGMENT_BYTES } from '../base/limits.ts';
 
 export const RECORD_HEADER_BYTES = 32;
 const MAGIC = 0x31535057;
+const EMPTY = Buffer.alloc(0);
 /** Codec of a record: 0 is plain bytes. Compression and encryption come as further numbers. */
 export const PLAIN = 0;
 
@@ -225,23 +226,34 @@ export class SegmentWriter {
   }
 }
 
-/** A message that is too large to buffer: a segment file of its own, written as the bytes come. */
+/** What comes in front of the bytes that were written, with the CRC-32 of all of it. */
+export interface PutBefore {
+  readonly bytes: Buffer;
+  readonly checksum: number;
+}
+
+/**
+ * A message that is too large to buffer: a segment file of its own, written as the bytes come. With `room` so many octets stay free
+ * in front of them, for what is known when all have come; the record begins right before what is there in the end.
+ */
 export class LargeMessage {
   readonly #host: SegmentHost;
   readonly id: MessageId;
   readonly segment: SegmentId;
+  readonly #start: number;
   #file: FileHandle | undefined;
   #length = 0;
   #checksum = 0;
 
-  private constructor(host: SegmentHost, id: MessageId, segment: SegmentId) {
+  private constructor(host: SegmentHost, id: MessageId, room: number) {
     this.#host = host;
     this.id = id;
-    this.segment = segment;
+    this.segment = host.nextId();
+    this.#start = RECORD_HEADER_BYTES + room;
   }
 
-  static async create(host: SegmentHost, id: MessageId): Promise<LargeMessage> {
-    const large = new LargeMessage(host, id, host.nextId());
+  static async create(host: SegmentHost, id: MessageId, room = 0): Promise<LargeMessage> {
+    const large = new LargeMessage(host, id, room);
     const path = segmentPath(host.directory, large.segment);
     try {
       await createSynced(host.directory, large.segment);
@@ -269,7 +281,7 @@ export class LargeMessage {
   async write(chunk: Uint8Array): Promise<void> {
     const file = this.#opened();
     try {
-      await putAll(file, chunk, RECORD_HEADER_BYTES + this.#length);
+      await putAll(file, chunk, this.#start + this.#length);
     } catch (error) {
       // Closed by us between two parts of a short write: that says nothing about the disk.
       if (this.#file === undefined && isClosedFile(error)) this.#opened();
@@ -279,24 +291,29 @@ export class LargeMessage {
     this.#length += chunk.length;
   }
 
-  /** All bytes from `offset` on, for parsing; the message is not committed yet. */
-  async read(offset: number, length: number): Promise<Buffer> {
+  /** All that was written, for parsing, behind `before` octets that are the caller's; the message is not committed yet. */
+  async read(before = 0): Promise<Buffer> {
     const file = this.#opened();
-    const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(length, this.#length - offset)));
-    await file.read(buffer, 0, buffer.length, RECORD_HEADER_BYTES + offset);
+    const buffer = Buffer.allocUnsafe(before + this.#length);
+    await file.read(buffer, before, this.#length, this.#start);
     return buffer;
   }
 
-  async finish(hash: Uint8Array): Promise<PendingBlob> {
+  /** `before` is no longer than the room. */
+  async finish(hash: Uint8Array, before?: PutBefore): Promise<PendingBlob> {
     const file = this.#opened();
+    const first = before?.bytes ?? EMPTY;
+    const offset = this.#start - first.length;
+    const length = first.length + this.#length;
     try {
-      await putAll(file, recordHeader(this.id, this.#length, this.#checksum), 0);
+      const header = recordHeader(this.id, length, before?.checksum ?? this.#checksum);
+      await putAll(file, Buffer.concat([header, first]), offset - RECORD_HEADER_BYTES);
       await file.datasync();
     } catch (error) {
       this.abandon();
       throw segmentFailure(error, this.#host);
     }
-    const blob = { segment: this.segment, offset: RECORD_HEADER_BYTES, length: this.#length, hash, codec: PLAIN };
+    const blob = { segment: this.segment, offset, length, hash, codec: PLAIN };
     return { blob, settle: () => void this.#done() };
   }
 
@@ -312,7 +329,7 @@ export class LargeMessage {
     try {
       // Waits for what is under way.
       await file.close();
-      await this.#host.closed(this.segment, RECORD_HEADER_BYTES + this.#length);
+      await this.#host.closed(this.segment, this.#start + this.#length);
     } catch {
       // Found at the next start, where every open segment is closed.
     }

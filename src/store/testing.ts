@@ -17,7 +17,7 @@ import { append, deliverToMailboxes, insertMessage } from './deliver.ts';
 import { expunge } from './expunge.ts';
 import type { FlagChange, FlagSet } from './flags.ts';
 import { storeFlags } from './flags-change.ts';
-import { createIntakes, Intake, type Intakes } from './intake.ts';
+import { createIntakes, Intake, type IntakeOptions, type Intakes, type TakenMessage } from './intake.ts';
 import { ownMailbox, type UidRange } from './mailbox-key.ts';
 import { createMailbox, findMailbox } from './mailboxes.ts';
 import { flagsBetween, type MessageRow } from './messages.ts';
@@ -70,8 +70,8 @@ export class TestStore {
     return this.database.writer.execute(makeAccount, `uuid-${++this.#accounts}`);
   }
 
-  intake(returnPath = '', fields = ''): Intake {
-    return new Intake(this.intakes, this.#ids.next(), () => ({ returnPath, fields }));
+  intake(returnPath = '', fields = '', options: IntakeOptions = {}): Intake {
+    return new Intake(this.intakes, this.#ids.next(), () => ({ returnPath, fields }), options);
   }
 
   async append(account: AccountId, mailbox: string, text: string, flags?: Partial<FlagSet>): Promise<Uid> {
@@ -91,7 +91,11 @@ export class TestStore {
   async deliver(accounts: readonly AccountId[], text: string): Promise<void> {
     const intake = this.intake('Return-Path: <x@x.example>\r\n');
     await intake.write(Buffer.from(text, 'latin1'));
-    const { row, pending } = await intake.finish(3);
+    await this.place(accounts, await intake.finish(3));
+  }
+
+  /** In the INBOX of each. */
+  async place(accounts: readonly AccountId[], { row, pending }: TakenMessage): Promise<void> {
     await this.database.writer.execute(deliver, { message: row, accounts }).finally(() => pending.settle());
   }
 

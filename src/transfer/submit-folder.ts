@@ -27,6 +27,7 @@ import { parseHeader } from '../message/header.ts';
 import { Intake, type Intakes, type TakenMessage } from '../store/intake.ts';
 import type { OnceAccepted, OnceArguments } from './accept-once.ts';
 import { preambleOf } from './preamble.ts';
+import type { Signer } from './sign/signer.ts';
 import { type PrepareParts, prepareAccept, sizeOf } from './submit.ts';
 import { CrlfSearch, crlfOf, parseTextHead, TEXT_HEAD_BYTES } from './text-form.ts';
 
@@ -50,6 +51,7 @@ export interface SubmitFolderParts extends PrepareParts {
   readonly clock: Clock;
   readonly hostname: string;
   readonly intakes: Intakes;
+  readonly signer: Pick<Signer, 'signsTo'>;
   readonly nextId: () => MessageId;
   readonly limits: Pick<Limits, 'messageSizeBytes'>;
   readonly writer: Writer;
@@ -243,7 +245,7 @@ export class SubmitFolder {
     envelope: Envelope,
     { uid, bodyAt, end }: Pick<Given, 'uid' | 'bodyAt' | 'end'>,
   ): Promise<TakenMessage> {
-    const { clock, hostname, intakes, nextId } = this.#parts;
+    const { clock, hostname, intakes, signer, nextId } = this.#parts;
     const at = clock.now();
     const id = nextId();
     const [only, ...others] = envelope.recipients;
@@ -251,7 +253,7 @@ export class SubmitFolder {
     const { isUtf8 } = envelope;
     const trace = { uid, hostname, id: idText(id), recipient, at, ...(isUtf8 === undefined ? {} : { isUtf8 }) };
     const wishes = { sender: formatSender(envelope.sender), isSubmission: true, trace };
-    const intake = new Intake(intakes, id, (head) => preambleOf(head, wishes));
+    const intake = new Intake(intakes, id, (head) => preambleOf(head, wishes), { mayBeSigned: true });
     try {
       const search = new CrlfSearch();
       for await (const piece of piecesOf(file, bodyAt, end)) {
@@ -259,7 +261,9 @@ export class SubmitFolder {
         if (search.found) break;
       }
       for await (const piece of piecesOf(file, bodyAt, end)) await intake.write(search.found ? piece : crlfOf(piece));
-      return await intake.finish(at, 'any');
+      const isRoot = uid === 0 || uid === process.geteuid?.();
+      const addresses = envelope.recipients.map(({ address }) => address);
+      return await intake.finish(at, 'any', await signer.signsTo({ kind: 'local', isRoot }, addresses));
     } catch (error) {
       intake.abandon();
       throw error;

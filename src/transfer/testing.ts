@@ -41,6 +41,7 @@ import { Release } from './release.ts';
 import { dropDelays } from './reports/drop.ts';
 import { reportOperation, reportRows } from './reports/send.ts';
 import { Schedule } from './schedule.ts';
+import { Signer } from './sign/signer.ts';
 import { acceptBy, type PrepareParts, type Submission, type Submitted, submit } from './submit.ts';
 import { Suspension } from './suspension.ts';
 import { transferUnit } from './tables.ts';
@@ -169,6 +170,7 @@ export class TestTransfer {
     const reportParts = {
       ...common,
       intakes: this.intakes,
+      signer: this.signer,
       blobs: this.#blobs,
       site: this.directory.cache.site,
       operation: reportOperation(this.#writerParts),
@@ -181,6 +183,7 @@ export class TestTransfer {
       settings: () => this.directory.cache.settings(),
       hostnames: testSite.hostnames,
       random: Math.random,
+      signer: this.signer,
       tls: options.tls ?? new OutgoingTls(new Map(), undefined),
       log: options.log ?? silentLog,
       ...(options.timeouts === undefined ? {} : { timeouts: options.timeouts }),
@@ -228,9 +231,20 @@ export class TestTransfer {
     return this.until('the queue is looked through', () => this.#suspension?.isThrough === true);
   }
 
+  /** Nobody has a key. */
+  get signer(): Signer {
+    const keys = { hostname: testSite.hostnames[0]!, isOurs: () => true, keysFor: () => [], isKey: () => false };
+    return new Signer({ keys, routing: this.directory.cache, log: silentLog, clock: systemClock });
+  }
+
   get autoreplyParts(): AutoreplyParts & ListChannelParts {
     const { reader, cache } = this.directory;
-    const made = { intakes: this.intakes, nextId: () => this.nextId(), clock: this.#options.clock ?? systemClock };
+    const made = {
+      intakes: this.intakes,
+      nextId: () => this.nextId(),
+      clock: this.#options.clock ?? systemClock,
+      signer: this.signer,
+    };
     return { reader, blobs: this.#blobs, site: cache.site, log: silentLog, made, routing: cache };
   }
 
@@ -240,6 +254,7 @@ export class TestTransfer {
       nextId: () => this.nextId(),
       routing: this.directory.cache,
       intakes: this.intakes,
+      signer: this.signer,
       submit: (submission: Submission) => this.submit(submission),
     };
   }

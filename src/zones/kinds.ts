@@ -5,6 +5,7 @@
 // One line a kind. Data are made for the owner that is asked for alone: a question for MX makes no keys.
 // RFC 6186 §3, RFC 6376 §3.6.1, RFC 7208 §3 §5, RFC 7489 §6.3, RFC 7505 §3, RFC 8314 §5.1, RFC 8460 §3, RFC 8461 §3.1 §3.2
 
+import { keyRecord } from '../message/dkim/key.ts';
 import type { Rdata } from '../wire/dns/rdata.ts';
 import type { OmitKind, ZoneRow } from './compile.ts';
 import { mtaStsId } from './mta-sts.ts';
@@ -50,7 +51,7 @@ const dkim: RecordKind = {
   at: (owner, { keys }) =>
     keys()
       .filter(({ key }) => `${key}._domainkey` === owner)
-      .map((key) => txt(dkimText(key))),
+      .map((key) => txt(keyRecord(key))),
 };
 
 const dmarc: RecordKind = {
@@ -125,7 +126,7 @@ export function hostOwners({ key }: ZoneHostRow, keys: readonly ZoneKeyRow[]): r
 
 export function hostRdatas(owner: string, host: ZoneHostRow, keys: readonly ZoneKeyRow[]): readonly Rdata[] {
   if (owner === host.key) return [...addressRdatas(host), txt('v=spf1 a -all')];
-  return keys.filter(({ key }) => owner === `${key}._domainkey.${host.key}`).map((key) => txt(dkimText(key)));
+  return keys.filter(({ key }) => owner === `${key}._domainkey.${host.key}`).map((key) => txt(keyRecord(key)));
 }
 
 /** Those that do something: other entries below `ou=Hosts` say where a next hop is. */
@@ -167,10 +168,6 @@ function spfOf({ row, settings }: KindSource): string {
   const exchanges = new Set(exchangeNames(row, settings));
   const others = ourHosts(settings).filter(({ key }) => !exchanges.has(key));
   return ['v=spf1 mx', ...others.map(({ key }) => `a:${key}`), '~all'].join(' ');
-}
-
-function dkimText({ type, public: key }: ZoneKeyRow): string {
-  return `v=DKIM1; k=${type}; p=${key}`;
 }
 
 /** A text that is longer than a string has several, which are read as one. */

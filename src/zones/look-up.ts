@@ -64,7 +64,7 @@ function forgetMoved(known: Map<string, ZoneName | undefined>, changes: ZoneChan
 }
 
 /** Read again where one has moved; to be called in the snapshot of what they are used with. */
-function rememberedSettings(reader: Reader, site: ZoneSite): () => ZoneSettings {
+export function rememberedSettings(reader: Reader, site: ZoneSite): () => ZoneSettings {
   let settings: ZoneSettings | undefined;
   let ofRevision = -1;
   return () => {

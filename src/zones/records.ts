@@ -19,6 +19,7 @@ import { AuthorityWalk, namesFromTop } from './authority.ts';
 import type { ZoneRow } from './compile.ts';
 import { generatedAt, hostOwners, hostRdatas, type KindSource, ourHosts, ownersOf } from './kinds.ts';
 import type { NameSource } from './name-source.ts';
+import { publishedKeys } from './published-keys.ts';
 import type { ZoneKeyRow, ZoneSettings } from './settings.ts';
 import { mergeSite, siteRdatas } from './site-records.ts';
 
@@ -131,13 +132,7 @@ function kindSource(
   { dmarc, names, settings }: ZoneParts & { readonly dmarc: string | undefined },
 ): KindSource {
   let keys: readonly ZoneKeyRow[] | undefined;
-  return { name, row, dmarc, settings, keys: () => (keys ??= keysOf(name, { names, settings })) };
-}
-
-/** A domain's own replace the site's. */
-function keysOf(name: string, { names, settings }: ZoneParts): readonly ZoneKeyRow[] {
-  const own = names.keys(name);
-  return own.length > 0 ? own : settings.keys;
+  return { name, row, dmarc, settings, keys: () => (keys ??= publishedKeys(name, { names, settings })) };
 }
 
 /**
@@ -193,7 +188,7 @@ function recordsAt(place: Place, parts: ZoneParts): readonly ResourceRecord[] | 
   if (domain !== undefined && owner !== undefined) generated.push(...generatedAt(owner, domain));
   for (const host of ourHosts(parts.settings)) {
     if (!isSubdomain(name, host.key)) continue;
-    const made = hostRdatas(name, host, keysOf(host.key, parts));
+    const made = hostRdatas(name, host, publishedKeys(host.key, parts));
     // A host that is a domain, too, says in its domain's record who sends for it.
     generated.push(...(owner === '' ? made.filter(({ type }) => type !== 'TXT') : made));
   }
@@ -223,7 +218,9 @@ function hasOwnersBelow(name: string, domain: KindSource | undefined, parts: Zon
   }
   return ourHosts(parts.settings).some((host) => {
     if (isSubdomain(host.key, name)) return true;
-    return isSubdomain(name, host.key) && hostOwners(host, keysOf(host.key, parts)).some((o) => isSubdomain(o, name));
+    return (
+      isSubdomain(name, host.key) && hostOwners(host, publishedKeys(host.key, parts)).some((o) => isSubdomain(o, name))
+    );
   });
 }
 

@@ -18,6 +18,8 @@ missing_packages() {
   done
   # swaks speaks TLS through it.
   perl -MNet::SSLeay -e 1 >/dev/null 2>&1 || printf 'libnet-ssleay-perl '
+  perl -MMail::DKIM::Verifier -e 1 >/dev/null 2>&1 || printf 'libmail-dkim-perl '
+  /usr/bin/python3 -c 'import dkim, nacl' >/dev/null 2>&1 || printf 'python3-dkim python3-nacl '
   perl -MMail::SRS -e 1 >/dev/null 2>&1 || printf 'libmail-srs-perl '
   ls /usr/lib/*/pdns/libgsqlite3backend.so >/dev/null 2>&1 || printf 'pdns-backend-sqlite3 '
   # Verifiers of DKIM; Debian's packages are those of its own Python, whichever is first on PATH.

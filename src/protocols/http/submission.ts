@@ -33,6 +33,7 @@ import type { RouteRequest } from '../../routing/resolve.ts';
 import { Intake, type Intakes, type Preamble, type TakenMessage } from '../../store/intake.ts';
 import type { Once } from '../../transfer/accept-once.ts';
 import { preambleOf } from '../../transfer/preamble.ts';
+import { mayLeave, type Signer } from '../../transfer/sign/signer.ts';
 import { refusalOf, type Submission, type Submitted } from '../../transfer/submit.ts';
 import type { SubmittedOnce } from '../../transfer/submit-once.ts';
 import type { HttpEnv } from './bearer.ts';
@@ -44,6 +45,7 @@ export interface SubmissionParts {
   readonly logins: Pick<Logins, 'login' | 'bearerLogin'>;
   readonly routing: RoutingCache;
   readonly intakes: Intakes;
+  readonly signer: Signer;
   readonly nextId: () => MessageId;
   readonly submit: (submission: Submission) => Promise<Submitted>;
   /** Undefined: under this name another message was accepted. */
@@ -321,7 +323,7 @@ class SubmissionRequest {
   }
 
   #intake(input: MessageInput, id: MessageId): Intake {
-    return new Intake(this.#parts.intakes, id, (head) => this.#preamble(head, { input, id }));
+    return new Intake(this.#parts.intakes, id, (head) => this.#preamble(head, { input, id }), { mayBeSigned: true });
   }
 
   #preamble(head: Buffer, { input, id }: { readonly input: MessageInput; readonly id: MessageId }): Preamble {
@@ -355,8 +357,10 @@ class SubmissionRequest {
       intake.abandon();
       return this.#answered(known === 'different' ? undefined : known);
     }
-    await this.#countAbroad(input, request);
-    const taken = await intake.finish(clock.now());
+    const leaves = await this.#countAbroad(input, request);
+    const { addresses } = this.#now;
+    const sign = leaves ? this.#parts.signer.signs({ kind: 'account', addresses }) : undefined;
+    const taken = await intake.finish(clock.now(), 'crlf', sign);
     try {
       return await this.#commit({ input, request, intake, taken }, once);
     } finally {
@@ -386,13 +390,18 @@ class SubmissionRequest {
     };
   }
 
-  async #countAbroad({ recipients }: MessageInput, request: RouteRequest): Promise<void> {
+  /** True where one of the recipients is more than a mailbox here. */
+  async #countAbroad({ recipients }: MessageInput, request: RouteRequest): Promise<boolean> {
     const { routing, maySendAbroad } = this.#parts;
+    let leaves = false;
     for (const { address } of recipients) {
-      const { relay, reply } = await routing.resolve(address, request, { verify: true });
+      const resolution = await routing.resolve(address, request, { verify: true });
+      leaves ||= mayLeave(resolution);
+      const { relay, reply } = resolution;
       if (relay && isAccepted(reply) && !maySendAbroad(this.#now))
         throw new Failure('throttled', 'Too many recipients in other domains this hour, try again later');
     }
+    return leaves;
   }
 
   async #commit(

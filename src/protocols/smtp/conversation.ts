@@ -15,6 +15,8 @@ export interface MailTransaction {
   readonly request: RouteRequest;
   /** Those that got 250. */
   readonly recipients: Recipient[];
+  /** One of them is more than a mailbox here. */
+  leaves: boolean;
   /** What MAIL said beside sender and size. */
   readonly parameters: MailParameters;
   /** What has come of the message, between two BDAT. */

@@ -13,6 +13,7 @@ import type { TlsServer } from '../../net/tls.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
 import type { Target } from '../../routing/targets.ts';
 import type { Intakes } from '../../store/intake.ts';
+import type { Signer } from '../../transfer/sign/signer.ts';
 import type { Submission, Submitted } from '../../transfer/submit.ts';
 
 /** The result of the arrival of a domain that is not defined. See provisioning/arrival.ts. */
@@ -31,6 +32,7 @@ export interface SmtpDoor {
   readonly nextId: () => MessageId;
   readonly routing: RoutingCache;
   readonly intakes: Intakes;
+  readonly signer: Signer;
   readonly submit: (submission: Submission) => Promise<Submitted>;
   readonly logins: Pick<Logins, 'mechanisms' | 'sasl' | 'vouched'>;
   /** A peer that may say for which client it speaks. */

@@ -39,6 +39,7 @@ export async function openTestSmtp(
     nextId: () => transfer.nextId(),
     routing: directory.cache,
     intakes: transfer.intakes,
+    signer: transfer.signer,
     submit: (submission) => transfer.submit(submission),
     logins: tableLogins(new Map()),
     speaksForOthers: () => false,

@@ -11,6 +11,7 @@ import type { RoutingCache } from '../../routing/cache.ts';
 import type { Intakes } from '../../store/intake.ts';
 import { acceptOperation } from '../../transfer/accept.ts';
 import { hasRoomFor } from '../../transfer/channels/store.ts';
+import type { Signer } from '../../transfer/sign/signer.ts';
 import { acceptBy, submit } from '../../transfer/submit.ts';
 import { placeParts } from '../../transfer/ways-out.ts';
 import { countAbroad } from '../abroad.ts';
@@ -23,6 +24,7 @@ export interface SmtpDoorParts extends ThreadParts {
   readonly tls: TlsServer;
   readonly routing: RoutingCache;
   readonly intakes: Intakes;
+  readonly signer: Signer;
   readonly logins: Logins;
   readonly arrive: SmtpDoor['arrive'];
   readonly admit: SmtpDoor['admit'];
@@ -47,6 +49,7 @@ export function smtpDoor(parts: SmtpDoorParts): SmtpDoor {
     nextId: () => parts.ids.next(),
     routing,
     intakes: parts.intakes,
+    signer: parts.signer,
     submit: (submission) => submit(submitParts, submission),
     logins: parts.logins,
     speaksForOthers: ({ listener, peerAddress }) =>

@@ -33,6 +33,7 @@ import { isImplicitTls, type ListenerName } from '../listeners.ts';
 import { threadLogins } from '../logins.ts';
 import { segmentsPath } from '../paths.ts';
 import { createServerNames } from '../server-names.ts';
+import { createSigner } from '../signer.ts';
 import { siteOf } from '../site.ts';
 import { TOO_MANY } from '../too-many.ts';
 import { type NotifiedReport, zoneNotified } from '../zone-notified.ts';
@@ -115,6 +116,7 @@ const doors = {
     tls,
     routing,
     intakes,
+    signer: createSigner({ reader, site: zoneSite(data), routing, log }),
     logins,
     admit,
     arrive: createArrive(

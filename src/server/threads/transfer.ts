@@ -30,7 +30,9 @@ import { Suspension } from '../../transfer/suspension.ts';
 import { createChannels, placeParts } from '../../transfer/ways-out.ts';
 import type { Counts } from '../counters.ts';
 import { filesPath, segmentsPath, submitPath } from '../paths.ts';
+import { createSigner } from '../signer.ts';
 import { siteOf } from '../site.ts';
+import { zoneSite } from '../zone-site.ts';
 import { segmentHost, type ThreadData, threadParts } from './parts.ts';
 
 /** From the main thread. */
@@ -64,6 +66,7 @@ const routing = new RoutingCache({
   site,
   count: (what, count) => counters.add(`routing-${what}`, '', count),
 });
+const signer = createSigner({ reader, site: zoneSite(data), routing, log });
 const writerParts = placeParts(site);
 const common = {
   reader,
@@ -77,6 +80,7 @@ const common = {
 const reportParts = {
   ...common,
   intakes,
+  signer,
   blobs,
   site,
   operation: reportOperation(writerParts),
@@ -97,7 +101,8 @@ const schedule = new Schedule({
     ...common,
     blobs,
     site,
-    made: { intakes, nextId: common.nextId, clock: systemClock },
+    signer,
+    made: { intakes, signer, nextId: common.nextId, clock: systemClock },
     resolver,
     settings: () => routing.settings(),
     server: serverWord,
@@ -122,6 +127,7 @@ const submitFolder = new SubmitFolder({
   hostname: data.hostnames[0]!,
   limits: configuration.limits,
   intakes,
+  signer,
   accept: acceptOnceOperation(writerParts),
 });
 const untried = new UntriedDelays({ ...common, settings: () => routing.settings(), policy: configuration.queue });

@@ -22,7 +22,7 @@ import type { StoredMessage } from '../../store/messages.ts';
 import { composeAnswer, ECHO_MAX } from '../autoreply/compose.ts';
 import { whyNoReply } from '../autoreply/decide.ts';
 import { type AutoreplyProfile, autoreplyProfile } from '../autoreply/profile.ts';
-import { type MadeParts, takeMade } from '../made-mail.ts';
+import { type SignedMadeParts, takeMade } from '../made-mail.ts';
 import { type Outcome, outcome } from '../outcome.ts';
 import { type AutomaticReply, REPLY, replyArguments } from '../replied.ts';
 import type { Channel, Delivered, Delivery } from './channel.ts';
@@ -34,7 +34,7 @@ export interface AutoreplyParts {
   readonly reader: Reader;
   readonly site: Site;
   readonly log: Log;
-  readonly made: MadeParts;
+  readonly made: SignedMadeParts;
   readonly routing: Pick<RoutingCache, 'route'>;
 }
 
@@ -101,7 +101,8 @@ export class AutoreplyChannel implements Channel {
 
   /** No host is asked for a report, and none comes from here: who is answered has not asked for an answer. */
   async #submission(answer: Buffer, id: MessageId, sender: NonNullable<Delivery['envelope']['sender']>) {
-    const message = await takeMade(this.#parts.made, { bytes: answer, sender: undefined, id });
+    const sign = await this.#parts.made.signer.signsTo({ kind: 'own' }, [sender]);
+    const message = await takeMade(this.#parts.made, { bytes: answer, sender: undefined, id, sign });
     this.#parts.log.info('transfer.reply', { reply: idText(id), to: addressKey(sender) });
     return {
       envelope: {

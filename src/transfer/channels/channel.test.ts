@@ -91,6 +91,7 @@ const cases: readonly Case[] = [
       const channel = new SmtpChannel({
         blobs: transfer.blobs,
         reader: transfer.directory.reader,
+        signer: transfer.signer,
         resolver: {
           mx: () => Promise.resolve({ result: 'found', exchanges: [{ preference: 0, exchange: sink.host }] }),
           addresses: (host) => Promise.resolve({ result: 'found', addresses: [host] }),

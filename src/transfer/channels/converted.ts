@@ -15,6 +15,8 @@ export interface MailBytes {
   readonly sizeBytes: number;
   /** Bytes from an offset on, at most a piece. */
   readonly read: (offset: number) => Promise<Buffer>;
+  /** Our signatures are of the bytes as they were: gives them with new ones. */
+  readonly signAnew?: (bytes: Buffer) => Promise<Buffer>;
 }
 
 export type Converted = (MailBytes & { release(): void }) | { readonly refused: Outcome };
@@ -26,7 +28,11 @@ const PIECE_BYTES = 256 * 1024;
 let held = 0;
 
 /** `remote` names the host in outcomes. The caller releases what it gets. */
-export async function converted(need: Need, { sizeBytes, read }: MailBytes, remote: string): Promise<Converted> {
+export async function converted(
+  need: Need,
+  { sizeBytes, read, signAnew }: MailBytes,
+  remote: string,
+): Promise<Converted> {
   if (sizeBytes > CONVERTED_MAX)
     return {
       refused: outcome('deferred', '4.3.4', `${remote} takes it converted alone, and it is too large for that`),
@@ -42,8 +48,9 @@ export async function converted(need: Need, { sizeBytes, read }: MailBytes, remo
       pieces.push(piece);
       offset += piece.length;
     }
-    const made = convert(need, Buffer.concat(pieces), remote);
-    if (!Buffer.isBuffer(made)) return { refused: made };
+    const unsigned = convert(need, Buffer.concat(pieces), remote);
+    if (!Buffer.isBuffer(unsigned)) return { refused: unsigned };
+    const made = signAnew === undefined ? unsigned : await signAnew(unsigned);
     bytes = made;
     return {
       sizeBytes: made.length,

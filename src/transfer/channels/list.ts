@@ -14,7 +14,7 @@ import { idText } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
 import { isAccepted, isTemporary } from '../../base/reply.ts';
 import type { Reader } from '../../database/operation.ts';
-import { SERVER } from '../../directory/caller.ts';
+import { type Caller, SERVER } from '../../directory/caller.ts';
 import { entryById } from '../../directory/entries.ts';
 import { type Entry, textValues } from '../../directory/entry.ts';
 import { type Address, addressKey, formatAddress, parseAddress } from '../../message/address.ts';
@@ -26,6 +26,7 @@ import { partOf } from '../../routing/options/part.ts';
 import type { Site } from '../../routing/resolve.ts';
 import { INTERNAL_REQUEST } from '../../routing/route-request.ts';
 import { addressOfKey, type GroupRow } from '../../routing/rows.ts';
+import { standingOfUuid } from '../../routing/standing.ts';
 import { readRecipient } from '../../routing/tables.ts';
 import { listOfTarget, type Target } from '../../routing/targets.ts';
 import type { ModeratorVerdict } from '../../routing/tokens.ts';
@@ -36,7 +37,7 @@ import { APPROVED, deriveMessage } from '../list/derive.ts';
 import { peopleWhoModerate } from '../list/moderators.ts';
 import { doneAlready, questionFor } from '../list/notice.ts';
 import { LOCAL_DELIVERY } from '../local-delivery.ts';
-import { type MadeParts, takeMade } from '../made-mail.ts';
+import { type SignedMadeParts, takeMade } from '../made-mail.ts';
 import { type Outcome, outcome } from '../outcome.ts';
 import type { Submission } from '../submit.ts';
 import type { Channel, Delivered, Delivery } from './channel.ts';
@@ -55,7 +56,7 @@ export interface ListChannelParts {
   readonly reader: Reader;
   readonly site: Site;
   readonly log: Log;
-  readonly made: MadeParts;
+  readonly made: SignedMadeParts;
   readonly routing: Pick<RoutingCache, 'resolve'>;
 }
 
@@ -136,7 +137,11 @@ export class ListChannel implements Channel {
     const errorsTo =
       texts.errorsTo === undefined || envelope.sender === undefined ? undefined : parseAddress(texts.errorsTo);
     const sender = errorsTo ?? envelope.sender;
-    const taken = await takeMade(made, { bytes: deriveMessage(bytes, list.address, texts), sender });
+    // Whose lists this one is in have been told the same.
+    const author = request.author ?? { sender: request.sender, caller: request.caller };
+    const maker = { kind: 'list', submitter: this.#addressesOf(author.caller) } as const;
+    const sign = await made.signer.signsTo(maker, [target.recipient]);
+    const taken = await takeMade(made, { bytes: deriveMessage(bytes, list.address, texts), sender, sign });
     log.info('list.derive', {
       queue: idText(message.id),
       derived: idText(taken.row.id),
@@ -160,10 +165,17 @@ export class ListChannel implements Channel {
       // Its other delivery options have had the message as it came.
       ...(part === undefined ? {} : { part }),
       // Lists in this one ask about who has sent it, whoever hears of failures.
-      author: request.author ?? { sender: request.sender, caller: request.caller },
+      author,
     };
     const action = errorsTo === undefined ? 'expanded' : 'delivered';
     return { ...outcome('delivered', '2.1.5', `made anew as ${idText(taken.row.id)}`), action, messages: [submission] };
+  }
+
+  /** Of the account that has sent it to the list; undefined for a stranger. */
+  #addressesOf(caller: Caller): readonly string[] | undefined {
+    const { reader, site } = this.#parts;
+    if (caller.kind !== 'entry') return undefined;
+    return reader.snapshot(() => standingOfUuid(reader, site, caller.uuid)?.login?.addresses);
   }
 
   async #held(
@@ -197,8 +209,9 @@ export class ListChannel implements Channel {
     return { ...work({ do: 'hold', asked: moderators.length }), messages };
   }
 
-  async #mail(to: Address, id: ReturnType<MadeParts['nextId']>, bytes: Buffer): Promise<Submission> {
-    const message = await takeMade(this.#parts.made, { bytes, sender: undefined, id });
+  async #mail(to: Address, id: ReturnType<SignedMadeParts['nextId']>, bytes: Buffer): Promise<Submission> {
+    const sign = await this.#parts.made.signer.signsTo({ kind: 'own' }, [to]);
+    const message = await takeMade(this.#parts.made, { bytes, sender: undefined, id, sign });
     return {
       envelope: {
         sender: undefined,

@@ -35,6 +35,8 @@ export interface OutgoingMail extends Opening {
   readonly sizeBytes: number;
   /** Bytes from an offset on, at most a piece; empty behind the end. */
   readonly read: (offset: number) => Promise<Buffer>;
+  /** What it has become by a conversion, with signatures of ours where it had some. */
+  readonly signAnew?: (bytes: Buffer) => Promise<Buffer>;
 }
 
 /** `remote` names the host in outcomes. Outcomes of the first recipients alone, where the host takes no more at once. */

@@ -18,6 +18,7 @@ import { channelNamed } from '../../routing/channels.ts';
 import type { ChannelRow } from '../../routing/compile-channel.ts';
 import { BLOB_CHUNK_BYTES, type Blobs } from '../../store/blobs.ts';
 import { type Outcome, outcome } from '../outcome.ts';
+import type { Signer } from '../sign/signer.ts';
 import { alternate, type Route } from './alternate.ts';
 import type { Channel, Delivered, Delivery } from './channel.ts';
 import { ConnectionPool, type PoolKey } from './connection-pool.ts';
@@ -44,6 +45,7 @@ export interface SmtpChannelParts extends ExchangeParts {
   readonly timeouts?: SmtpTimeouts;
   readonly tls: OutgoingTls;
   readonly log: Log;
+  readonly signer: Pick<Signer, 'signAnew'>;
 }
 
 type Tried =
@@ -153,6 +155,7 @@ export class SmtpChannel implements Channel {
       // Our Return-Path line is for mailboxes. RFC 5321 §4.4
       sizeBytes: blob.length - traceBytes,
       read: (offset) => this.#parts.blobs.read(blob, traceBytes + offset, PIECE_BYTES),
+      signAnew: (bytes) => this.#parts.signer.signAnew(bytes),
     };
   }
 

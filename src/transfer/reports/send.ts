@@ -20,6 +20,7 @@ import { takeMade } from '../made-mail.ts';
 import type { PlaceParts } from '../place.ts';
 import { isToReport, type QueueRow, rowsIn } from '../queue.ts';
 import { endRows } from '../record.ts';
+import type { Signer } from '../sign/signer.ts';
 import { type PrepareParts, submit } from '../submit.ts';
 import { dropped } from './drop.ts';
 import { delayReported } from './due.ts';
@@ -32,6 +33,7 @@ export const REPORTED_MAX = 200;
 export interface ReportParts extends PrepareParts, MakeParts {
   readonly writer: Writer;
   readonly intakes: Intakes;
+  readonly signer: Pick<Signer, 'signsTo'>;
   readonly nextId: () => MessageId;
   readonly operation: Operation<ReportArguments, Accepted>;
 }
@@ -101,7 +103,8 @@ async function sendReport(parts: ReportParts, rows: readonly ReportedRow[]): Pro
   const to = formatAddress(address);
   const id = parts.nextId();
   const { bytes, body, isUtf8 } = await makeReport(parts, { rows, to: address, id, at: clock.now() });
-  const taken = await takeMade(parts, { bytes, sender: undefined, id });
+  const sign = await parts.signer.signsTo({ kind: 'own' }, [address]);
+  const taken = await takeMade(parts, { bytes, sender: undefined, id, sign });
   const ids = rows.map(({ row }) => row.id);
   const commit = (report: AcceptArguments, bytes: number): Promise<Accepted> =>
     writer.execute(parts.operation, { message, rows: ids, kind, report, to, at: report.at }, bytes);

@@ -7,6 +7,7 @@ import type { Awaitable } from '../../../database/operation.ts';
 import type { Recipient } from '../../../message/envelope.ts';
 import { replies } from '../../../routing/replies.ts';
 import type { Resolution } from '../../../routing/resolve.ts';
+import { mayLeave } from '../../../transfer/sign/signer.ts';
 import type { SmtpCommand } from '../../../wire/smtp/commands.ts';
 import { parseRcptParameters } from '../../../wire/smtp/parameters.ts';
 import type { MailTransaction, SmtpConversation } from '../conversation.ts';
@@ -79,6 +80,7 @@ function answer(
   if (relay && !maySendAbroad(session))
     return session.reply(451, '4.7.1', 'Too many recipients in other domains this hour, try again later');
   transaction.recipients.push(recipient);
+  transaction.leaves ||= mayLeave(answered);
   return session.reply(reply.code, reply.enhanced, reply.text);
 }
 

@@ -13,7 +13,7 @@ import { idText } from '../../../base/ids.ts';
 import { formatAddress } from '../../../message/address.ts';
 import { formatSender } from '../../../message/envelope.ts';
 import type { TransmissionType } from '../../../message/trace.ts';
-import { Intake, type Preamble, type TakenMessage } from '../../../store/intake.ts';
+import { Intake, type Preamble, type Sign, type TakenMessage } from '../../../store/intake.ts';
 import { preambleOf } from '../../../transfer/preamble.ts';
 import { refusalOf, type Submitted } from '../../../transfer/submit.ts';
 import type { BadData } from '../../../wire/smtp/data.ts';
@@ -71,7 +71,9 @@ export class MessageReceiver {
     this.#source = source;
     this.#answer = answer;
     this.#startedAt = session.door.clock.now();
-    this.#intake = new Intake(session.door.intakes, session.door.nextId(), (head) => this.#preamble(head));
+    const mayBeSigned = session.login !== undefined && transaction.leaves;
+    const preamble = (head: Buffer): Preamble => this.#preamble(head);
+    this.#intake = new Intake(session.door.intakes, session.door.nextId(), preamble, { mayBeSigned });
   }
 
   get refusal(): Failure | undefined {
@@ -136,7 +138,7 @@ export class MessageReceiver {
     session.transaction = undefined;
     try {
       if (this.#refusal !== undefined) throw this.#refusal;
-      const taken = await this.#intake.finish(session.door.clock.now());
+      const taken = await this.#intake.finish(session.door.clock.now(), 'crlf', this.#signature());
       let submitted: Submitted;
       try {
         if (!maySend(session, this.#transaction.request.sender)) return this.#intake.abandon();
@@ -151,6 +153,13 @@ export class MessageReceiver {
       this.#intake.abandon();
       this.#answer(this.#noted(asFailure(error)));
     }
+  }
+
+  /** Of what an account sends to others; of mail of other hosts never. */
+  #signature(): Sign | undefined {
+    const { door, login, isLmtp } = this.#session;
+    const addresses = this.#transaction.leaves && !isLmtp ? login?.now()?.addresses : undefined;
+    return addresses && door.signer.signs({ kind: 'account', addresses });
   }
 
   #noted(failure: Failure): Failure {
