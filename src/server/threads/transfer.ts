@@ -186,6 +186,7 @@ function begin(): void {
       suspension.start();
       release.start();
       future.start();
+      untried.start();
       submitFolder.start();
       domainQuotas.start();
       quotaWarnings.start();
