@@ -1,9 +1,11 @@
 // Names of mail domains for tests, without a directory.
 
+import { TENANT } from '../base/tenant.ts';
 import { operation } from '../database/operation.ts';
 import type { CompiledDomain, ZoneRow } from './compile.ts';
 import type { NameSource, ZoneName } from './name-source.ts';
 import { noteDomainChange } from './names.ts';
+import { pathOf } from './path.ts';
 import { shownAddresses, type ZoneSettings } from './settings.ts';
 
 /** What the entry of a domain gives to DNS. */
@@ -55,3 +57,15 @@ export function settingsOf(hostname: string, addresses: readonly string[] = []):
   } as const;
   return { hosts: [own], nameServers: [], keys: [], mode: 'embedded', hostname: key, changedAt: 0 };
 }
+
+/** The record of this key was seen at the domain. */
+export const observeKey = operation(
+  'test.observeKey',
+  (tx, { selector, domain }: { readonly selector: string; readonly domain: string }) =>
+    tx.run(
+      'INSERT INTO key_observed (tenant, path, selector, at) VALUES (?, ?, ?, 1)',
+      TENANT,
+      pathOf(domain),
+      selector,
+    ),
+);
