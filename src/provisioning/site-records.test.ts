@@ -2,10 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
+import type { DirectoryChange } from '../directory/entry.ts';
 import type { RecordType } from '../wire/dns/codes.ts';
 import { recordText } from '../wire/dns/text.ts';
 import { zoneLookUp } from '../zones/look-up.ts';
-import { add, addDomain, openTestDirectory, replace, type TestDirectory } from './testing.ts';
+import { zoneNames } from '../zones/names.ts';
+import { domainRecords } from '../zones/records.ts';
+import { readZoneSettings } from '../zones/settings.ts';
+import { add, addDomain, domainDn, openTestDirectory, remove, replace, type TestDirectory } from './testing.ts';
 
 const ACME = 'dc=acme,dc=example,o=internet';
 const site = (dc: string, values: Readonly<Record<string, readonly string[]>>, above = ACME) =>
@@ -150,4 +155,44 @@ test('words that mean nothing, and an alias where something is generated, are re
     );
   for (const change of [replace(ACME, { cNAMERecord: ['a.example'] }), site('_dmarc', { cNAMERecord: ['a.example'] })])
     await assert.rejects(directory.apply(change), /cNAMERecord a.example stands beside/);
+});
+
+test('what a domain wants is a function of the entries: whatever the order in which they came, and after detours', async () => {
+  const changes: readonly DirectoryChange[] = [
+    addDomain('acme.example', { waypostDmarc: ['v=DMARC1; p=quarantine'] }),
+    addDomain('sales.acme.example', { waypostOmitRecord: ['srv'] }),
+    addDomain('deep.sales.acme.example'),
+    add('dc=quiet,dc=example,o=internet', { objectClass: ['domain', 'inetDomain'], dc: ['quiet'] }),
+    addDomain('firm.example', { waypostTlsReport: ['mailto:tls@firm.example'] }),
+    add('cn=mx2.example,ou=Hosts,ou=Waypost,o=internet', {
+      ...{ objectClass: ['waypostHost'], cn: ['mx2.example'], waypostHostService: ['smtp 25', 'imaps 993'] },
+      ...{ waypostHostAddress: ['192.0.2.25'], waypostHostPreference: ['20'] },
+    }),
+  ];
+  const wanted = ({ reader }: TestDirectory): readonly string[] => {
+    const settings = readZoneSettings(reader, { hostname: 'mail.isp.example', mode: 'embedded' });
+    const domains = ['acme.example', 'sales.acme.example', 'deep.sales.acme.example', 'quiet.example', 'firm.example'];
+    const parts = { names: zoneNames(reader), settings };
+    return domains.flatMap((domain) => domainRecords(domain, parts).map(recordText)).sort();
+  };
+  const first = await openTestDirectory();
+  await first.apply(...changes);
+  const right = wanted(first);
+  first.close();
+  assert.ok(right.includes('acme.example. 300 IN MX 20 mx2.example.'), right.join('\n'));
+  assert.ok(right.includes('_dmarc.deep.sales.acme.example. 300 IN TXT "v=DMARC1; p=quarantine"'), right.join('\n'));
+  const orders = fc.shuffledSubarray([...changes], { minLength: changes.length });
+  await fc.assert(
+    fc.asyncProperty(orders, fc.subarray(['quiet.example', 'firm.example']), async (order, detours) => {
+      const directory = await openTestDirectory();
+      try {
+        for (const domain of detours) await directory.apply(addDomain(domain), remove(domainDn(domain)));
+        for (const change of order) await directory.apply(change);
+        assert.deepEqual(wanted(directory), right);
+      } finally {
+        directory.close();
+      }
+    }),
+    { numRuns: 12 },
+  );
 });
