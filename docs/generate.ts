@@ -467,6 +467,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'dns.failed': 'an answer could not be made: SERVFAIL',
   'dns.no-address': 'no address of this host is known that others could use: set `address`',
   'dns.socket': 'the UDP socket reported an error: it is closed, and bound again',
+  'dns.transfer': 'a zone, or what has changed in it, was given to a secondary: its kind, serial and number of records',
   'dns.unbound': 'a UDP socket could not be bound again, or has failed; it is tried until it is there',
   'dkim.key': 'an entry below ou=Keys holds no key that can sign: mail goes without its signature',
   'dkim.unsigned': 'a message that leaves this host was not signed, and why: its queue id, the reason',

@@ -11,6 +11,7 @@ import { ResponseRate } from '../protocols/dns/rate.ts';
 import { zoneLookUp, zoneMoves } from '../zones/look-up.ts';
 import { readZoneSettings, type ZoneSite } from '../zones/settings.ts';
 import type { ThreadParts } from './threads/parts.ts';
+import { zoneTransfers } from './zone-transfers.ts';
 
 export function createDnsAnswer(
   { database: { reader }, shared, log, counters }: ThreadParts,
@@ -32,6 +33,7 @@ export function createDnsAnswer(
       if (moved === undefined || moved.all) known = secondaries();
       return moved;
     },
+    transfers: zoneTransfers({ reader, site, log }),
     cookies: new Cookies(shared.secret, systemClock.now),
     rate: new ResponseRate(() => performance.now()),
     isExempt: (address) => isLoopbackAddress(address) || known.has(address),

@@ -11,7 +11,7 @@ import { rememberZoneChange } from './changes.ts';
 import type { CompiledDomain, ZoneRow } from './compile.ts';
 import type { NameSource, ZoneName } from './name-source.ts';
 import { nameOfPath, pathOf, subtreeOf } from './path.ts';
-import type { ZoneKeyRow } from './settings.ts';
+import { noteCatalogMoved, type ZoneKeyRow } from './settings.ts';
 
 export interface DomainChange {
   /** What the entry gave to DNS before, undefined when nothing. */
@@ -57,7 +57,15 @@ export async function setRow(
     before: before === null ? undefined : (JSON.parse(before) as ZoneRow),
     after: row,
   });
+  if (memberText(before) !== memberText(after)) await noteCatalogMoved(tx, revision);
   return true;
+}
+
+/** What decides whether a zone of ours begins at the name. */
+function memberText(text: string | null): string {
+  const row = text === null ? undefined : (JSON.parse(text) as ZoneRow);
+  const isDelegated = row?.site?.some(([type]) => type === 'NS') === true;
+  return `${row?.domain !== undefined} ${row?.isApex} ${row?.isTheirs} ${isDelegated}`;
 }
 
 const FIND = `SELECT row, below, changed, changed_below FROM zone_name WHERE tenant = ${TENANT} AND path = ?`;

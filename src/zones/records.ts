@@ -169,7 +169,7 @@ export function lookUp(name: string, type: RecordType, parts: ZoneParts): ZoneAn
       if (isSeen || answers.length > ALIASES_MAX) return { result: 'found', ...found(answers, parts), zones };
     } else if (asked.length > 0) return { result: 'found', ...found([...answers, ...asked], parts), zones };
     else {
-      const soa = { ...record(place.zone.name, soaOf(place.zone, parts)), ttl: NEGATIVE_TTL_SECONDS };
+      const soa = { ...record(place.zone.name, soaOf(place.zone, parts.settings)), ttl: NEGATIVE_TTL_SECONDS };
       return { result: records === undefined ? 'no-name' : 'no-data', answers, soa, zones };
     }
   }
@@ -183,7 +183,7 @@ function found(answers: readonly ResourceRecord[], parts: ZoneParts) {
 function recordsAt(place: Place, parts: ZoneParts): readonly ResourceRecord[] | undefined {
   const { name, zone, row, hasBelow, domain } = place;
   const generated: Rdata[] = [];
-  if (name === zone?.name) generated.push(soaOf(zone, parts), ...nameServers(parts));
+  if (name === zone?.name) generated.push(soaOf(zone, parts.settings), ...nameServers(parts));
   const owner = domain && relative(name, domain.name);
   if (domain !== undefined && owner !== undefined) generated.push(...generatedAt(owner, domain));
   for (const host of ourHosts(parts.settings)) {
@@ -241,6 +241,56 @@ function referral(cut: string, parts: ZoneParts) {
   const servers = siteRdatas(row?.site).filter(({ type }) => type === 'NS');
   const authorities = servers.map((rdata) => ({ ...record(cut, rdata), ttl }));
   return { authorities, additionals: addressesBeside(authorities, parts) };
+}
+
+/**
+ * All records that a name has in the zone of this apex, but its SOA. Where the zone ends at the name: the name servers of the one
+ * below, with the addresses of those that lie below it themselves. None for a name of another zone.
+ */
+export function transferredAt(name: string, apex: string, parts: ZoneParts): readonly ResourceRecord[] {
+  const place = placeOf(name, parts);
+  if (place.cut !== undefined) {
+    return place.cut.name === name && place.cut.apex === apex
+      ? withGlue(name, referral(name, parts).authorities, parts)
+      : [];
+  }
+  if (place.zone?.name === apex) return (recordsAt(place, parts) ?? []).filter(({ type }) => type !== 'SOA');
+  const above = parentName(name);
+  if (place.zone?.name !== name || above === undefined || placeOf(above, parts).zone?.name !== apex) return [];
+  const servers = (recordsAt(place, parts) ?? []).filter(({ type }) => type === 'NS');
+  return withGlue(name, servers, parts);
+}
+
+function withGlue(cut: string, servers: readonly ResourceRecord[], parts: ZoneParts): readonly ResourceRecord[] {
+  return [...servers, ...addressesBeside(servers, parts).filter(({ name }) => isSubdomain(name, cut))];
+}
+
+/** The name where another zone begins at or above `name`, seen from the zone of `apex`; undefined inside it. */
+export function endOfZone(name: string, apex: string, parts: ZoneParts): string | undefined {
+  const place = placeOf(name, parts);
+  if (place.cut?.apex === apex) return place.cut.name;
+  return place.zone?.name === apex ? undefined : (place.zone?.name ?? place.cut?.apex);
+}
+
+/** The names that what is generated for the entry of a domain stands at, itself first; of a name that is no domain itself alone. */
+export function generatedOwners(name: string, parts: ZoneParts): readonly string[] {
+  const { domain } = placeOf(name, parts);
+  return domain?.name === name ? ownersOf(domain).map((owner) => (owner === '' ? name : `${owner}.${name}`)) : [name];
+}
+
+/** The names of our hosts, and of their keys. */
+export function namesOfHosts(parts: ZoneParts): readonly string[] {
+  return ourHosts(parts.settings).flatMap((host) => hostOwners(host, publishedKeys(host.key, parts)));
+}
+
+/** Something is generated at the name for the nearest domain above it. */
+export function isGenerated(name: string, parts: ZoneParts): boolean {
+  const { domain } = placeOf(name, parts);
+  return domain !== undefined && ownersOf(domain).includes(relative(name, domain.name));
+}
+
+export function soaRecord(zone: Zone, settings: ZoneSettings): ResourceRecord {
+  return record(zone.name, soaOf(zone, settings));
 }
 
 /** All records of an owner in this zone. */
@@ -315,7 +365,7 @@ function nameServers({ settings }: ZoneParts): readonly Rdata[] {
   return [...targets].map((target) => ({ type: 'NS', target }));
 }
 
-function soaOf(zone: Zone, { settings }: ZoneParts): Rdata {
+function soaOf(zone: Zone, settings: ZoneSettings): Rdata {
   return {
     type: 'SOA',
     mname: settings.hostname,

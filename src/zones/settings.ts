@@ -193,6 +193,7 @@ function ipAddress(text: string): string | undefined {
 }
 
 const MOVED = 'moved';
+const CATALOG = 'catalog';
 const SETTINGS = `SELECT kind, row, changed FROM zone_setting WHERE tenant = ${TENANT} ORDER BY kind, key`;
 
 /** Hosts, name servers and keys of the site are few; who asks often keeps them until `changedAt` of the table moves. */
@@ -207,6 +208,17 @@ export async function zoneSettingsIn(tx: Transaction, site: ZoneSite): Promise<Z
 /** The revision at which a setting moved last, 0: never. */
 export function zoneSettingsMoved(reader: Reader): number {
   const sql = `SELECT changed FROM zone_setting WHERE tenant = ${TENANT} AND kind = '${MOVED}' AND key = ''`;
+  return Number(reader.arrays(sql)[0]?.[0] ?? 0);
+}
+
+/** A zone has come or gone, perhaps: the catalog of zones is another one. */
+export async function noteCatalogMoved(tx: Transaction, revision: Revision): Promise<void> {
+  await putSetting(tx, [TENANT, CATALOG, '', '{}', revision]);
+}
+
+/** The revision at which that was so last, 0: never. */
+export function catalogMoved(reader: Reader): number {
+  const sql = `SELECT changed FROM zone_setting WHERE tenant = ${TENANT} AND kind = '${CATALOG}' AND key = ''`;
   return Number(reader.arrays(sql)[0]?.[0] ?? 0);
 }
 

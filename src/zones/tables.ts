@@ -57,7 +57,7 @@ const migrations: readonly Migration[] = [
       'CREATE INDEX zone_change_at ON zone_change (at)',
       `CREATE TABLE zone_setting (
          tenant INTEGER NOT NULL,
-         kind TEXT NOT NULL,                 -- host | nameserver | key (of the site) | moved (when one did last)
+         kind TEXT NOT NULL,                 -- host | nameserver | key (of the site) | moved (when one did last) | catalog (when a zone did)
          key TEXT NOT NULL,
          row TEXT NOT NULL,                  -- ZoneSettingRow of settings.ts
          changed INTEGER NOT NULL,           -- revision

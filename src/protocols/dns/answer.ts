@@ -5,7 +5,7 @@
 // EDNS    the response to a query with an OPT record has one, errors included, as far as the query's OPT can be read
 // Read-your-writes  the directory's revision is compared before each answer; what it has moved is forgotten (memory.ts)
 // Limits  limits.ts; one question a query
-// Never   answers a response (two servers would answer each other for ever), recurses, transfers a zone
+// Never   answers a response (two servers would answer each other for ever), recurses
 // RFC 1035 §4.1 §7.3, RFC 1996 §3 §4, RFC 2308, RFC 4343, RFC 6891 §6.1.1 §6.1.3 §6.2.3 §7, RFC 7873 §5.2, RFC 8482, RFC 8906 §3
 
 import { asciiLower } from '../../base/characters.ts';
@@ -29,10 +29,11 @@ import type { ZoneChanges } from '../../zones/changes.ts';
 import type { ZoneAnswer } from '../../zones/records.ts';
 import { COOKIE_BYTES, COOKIE_OPTION, type Cookies, isCookieLength } from './cookies.ts';
 import { DNS_FAILURE } from './errors.ts';
-import { QUERY_BYTES, QUERY_RECORDS_MAX, UDP_BYTES, UDP_BYTES_MAX } from './limits.ts';
+import { QUERY_BYTES, QUERY_RECORDS_MAX, TCP_BYTES, UDP_BYTES, UDP_BYTES_MAX } from './limits.ts';
 import { AnswerMemory, type MadeAnswer } from './memory.ts';
 import { type QuickQuery, readQuickQuery } from './quick-query.ts';
 import type { RateVerdict, ResponseRate } from './rate.ts';
+import { isForSecondaries, openSeal, sealedSeries, type TransferGiven, type ZoneTransfers } from './transfer.ts';
 
 /** Owner, type, class, TTL and length of an OPT record without options. */
 const OPT_BYTES = 11;
@@ -67,6 +68,8 @@ export interface AnswerParts {
   readonly notified?: (zone: string, peerAddress: string) => boolean;
   /** What has moved in the zones since it was last called; undefined: too much, or it is not known. Absent: so. */
   readonly moved?: () => ZoneChanges | undefined;
+  /** Absent: nobody is given a zone. */
+  readonly transfers?: ZoneTransfers;
   /** Absent: a cookie is passed over. */
   readonly cookies?: Cookies;
   /** Absent: each is answered as often as it asks. */
@@ -99,6 +102,8 @@ export function createAnswer(parts: AnswerParts): Answer {
       parts.onAnswer?.(noted.rcode, from.transport);
       return noted.octets;
     }
+    if (header.opcode === OPCODE_QUERY && parts.transfers !== undefined && isForSecondaries(octets))
+      return answerSecondary({ ...parts, transfers: parts.transfers }, octets, header, from);
     memory.follow();
     const quick = readQuickQuery(octets);
     const key = quick && from.transport + quick.key;
@@ -110,6 +115,57 @@ export function createAnswer(parts: AnswerParts): Answer {
     }
     return send(parts, { made, octets, quick, from });
   };
+}
+
+/** Never remembered: the answer depends on who asks, and on the key that has signed. */
+function answerSecondary(
+  parts: AnswerParts & { readonly transfers: ZoneTransfers },
+  octets: Uint8Array,
+  header: DnsHeader,
+  from: QueryOrigin,
+): Uint8Array | Iterable<Uint8Array> {
+  const seal = openSeal(parts.transfers, octets, from.peerAddress);
+  if ('refusal' in seal) {
+    parts.onAnswer?.(RCODE.NOTAUTH, from.transport);
+    return seal.refusal;
+  }
+  const udpBytes = from.transport === 'udp' ? Math.min(from.sizeBytes, UDP_BYTES) : from.sizeBytes;
+  const room = { ...from, sizeBytes: udpBytes - seal.bytes };
+  const query = readQuery(octets);
+  const given = query && transferOf(parts, query, { ...from, key: seal.key });
+  if (query === undefined || given === undefined) {
+    const made = makeAnswer(parts, octets, header, room);
+    parts.onAnswer?.(made.rcode, from.transport);
+    return seal.sign(made.octets);
+  }
+  if ('rcode' in given) {
+    parts.onAnswer?.(given.rcode, from.transport);
+    return seal.sign(encodeMessage(response(query, empty(given.rcode)), room.sizeBytes));
+  }
+  parts.onAnswer?.(RCODE.NOERROR, from.transport);
+  const message = (answers: readonly ResourceRecord[], isFirst: boolean): Uint8Array => {
+    const whole = response(query, { ...empty(RCODE.NOERROR), authoritative: true, answers });
+    // RFC 5936 §2.2.1: the question stands in the first message; OPT likewise.
+    return encodeMessage(isFirst ? whole : { ...whole, questions: [], edns: undefined }, TCP_BYTES - seal.bytes);
+  };
+  const series = sealedSeries(given.records, message, seal);
+  // Over UDP what is given is one record.
+  return from.transport === 'udp' ? series.next().value! : series;
+}
+
+function transferOf(
+  parts: AnswerParts & { readonly transfers: ZoneTransfers },
+  query: Query,
+  from: QueryOrigin & { readonly key: string | undefined },
+): TransferGiven | { readonly rcode: number } | undefined {
+  if (isOtherVersion(query.edns) || query.question.class !== CLASS_IN) return undefined;
+  try {
+    return parts.transfers.give(query, from);
+  } catch (error) {
+    const failure = asFailure(error);
+    parts.log.error('dns.failed', { name: query.question.name, error: failure.message, detail: failure.detail });
+    return { rcode: DNS_FAILURE[failure.kind] };
+  }
 }
 
 interface Sending {

@@ -17,5 +17,9 @@ export const UDP_WAITING_BYTES = 4 * 1024 * 1024;
 export const UDP_RECEIVE_BYTES = 4 * 1024 * 1024;
 /** From one complete query to the next, and from accept to the first. RFC 7766 §6.2.3 speaks of seconds. */
 export const TCP_IDLE_MS = 10_000;
+/** Of a zone on its way, from one octet that the client takes to the next. */
+export const TCP_TRANSFER_IDLE_MS = 30_000;
+/** A message of a transfer, about: a turn makes one. */
+export const TRANSFER_BYTES = 16_384;
 /** Malformed queries on one TCP connection. */
 export const TCP_BAD_QUERIES_MAX = 20;

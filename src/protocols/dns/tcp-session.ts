@@ -13,7 +13,7 @@ import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import { RCODE } from '../../wire/dns/codes.ts';
 import { type DnsFrame, DnsFramer } from '../../wire/dns/framer.ts';
 import type { Answer, QueryOrigin } from './answer.ts';
-import { QUERY_BYTES, TCP_BAD_QUERIES_MAX, TCP_BYTES, TCP_IDLE_MS } from './limits.ts';
+import { QUERY_BYTES, TCP_BAD_QUERIES_MAX, TCP_BYTES, TCP_IDLE_MS, TCP_TRANSFER_IDLE_MS } from './limits.ts';
 
 /** What a DNS connection needs of the server. */
 export interface DnsDoor {
@@ -21,6 +21,7 @@ export interface DnsDoor {
   readonly log: Log;
   /** Tests shorten it. */
   readonly idleMs?: number;
+  readonly transferIdleMs?: number;
 }
 
 const LENGTH_BYTES = 2;
@@ -75,6 +76,7 @@ class DnsTcpSession {
     for (const message of messages) {
       if (this.connection.gone) break;
       this.#send(message);
+      this.#watchProgress(this.connection.output.waitingBytes);
       const turn = this.connection.breathe();
       if (turn !== undefined) await turn;
     }
@@ -92,6 +94,15 @@ class DnsTcpSession {
     octets.writeUInt16BE(response.length);
     octets.set(response, LENGTH_BYTES);
     this.connection.output.writeBytes(octets);
+  }
+
+  /** Of a series: a client that takes nothing for so long is cut off, one that reads slowly is not. */
+  #watchProgress(waitingBytes: number): void {
+    this.connection.deadline(this.#door.transferIdleMs ?? TCP_TRANSFER_IDLE_MS, () => {
+      const left = this.connection.output.waitingBytes;
+      if (left === 0 || left >= waitingBytes) this.connection.destroy();
+      else this.#watchProgress(left);
+    });
   }
 
   #touch(): void {

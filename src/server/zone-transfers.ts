@@ -1,0 +1,141 @@
+// Who is given a zone: the name servers that an entry below ou=Hosts says are secondary, by address, and by key where it has one.
+//
+// In      a query for a zone or the catalog, where it came from, the key that has signed it
+// Out     the zone at the revision of this moment, however long it takes; what has changed since the secondary's serial; or a refusal
+// Secrets are read from the entry for each query, and kept nowhere
+// RFC 1995 §2 §4, RFC 5936 §2.2 §5, RFC 9432 §5
+
+import { asciiLower } from '../base/characters.ts';
+import type { Revision } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import type { Reader } from '../database/operation.ts';
+import { findEntry } from '../directory/entries.ts';
+import { textValue } from '../directory/entry.ts';
+import { plainAddress } from '../net/connection.ts';
+import type { ZoneTransfers } from '../protocols/dns/transfer.ts';
+import { RCODE } from '../wire/dns/codes.ts';
+import type { DnsMessage, Question } from '../wire/dns/message.ts';
+import { isSubdomain } from '../wire/dns/name.ts';
+import type { ResourceRecord } from '../wire/dns/rdata.ts';
+import type { TsigKey } from '../wire/dns/tsig.ts';
+import { catalogName, catalogRecords, catalogState } from '../zones/catalog.ts';
+import { soaRecord } from '../zones/records.ts';
+import { type NameServerRow, readZoneSettings, type ZoneSettings, type ZoneSite } from '../zones/settings.ts';
+import { type ZoneState, zoneDifference, zoneRecords, zoneState } from '../zones/transfer.ts';
+
+export interface ZoneTransfersParts {
+  readonly reader: Reader;
+  readonly site: ZoneSite;
+  readonly log: Log;
+}
+
+const REFUSED = { rcode: RCODE.REFUSED };
+
+/** The key that a name server's entry names, with its secret. */
+function tsigKeyOf(reader: Reader, { dn, tsig }: NameServerRow): TsigKey | undefined {
+  const entry = tsig && findEntry(reader, dn);
+  const secret = entry && textValue(entry, 'wayposttsigsecret');
+  return tsig === undefined || secret === undefined ? undefined : { ...tsig, secret: Buffer.from(secret, 'base64') };
+}
+
+export function zoneTransfers({ reader, site, log }: ZoneTransfersParts): ZoneTransfers {
+  const settings = (): ZoneSettings => readZoneSettings(reader, site);
+
+  function give(query: DnsMessage & { readonly question: Question }, { transport, peerAddress, key }: Peer) {
+    const { type } = query.question;
+    const name = asciiLower(query.question.name);
+    const shared = settings();
+    const catalog = catalogName(shared);
+    const isOfCatalog = isSubdomain(name, catalog);
+    const isTransfer = type === 'AXFR' || type === 'IXFR';
+    if (!isTransfer && !isOfCatalog) return undefined;
+    if (type === 'AXFR' && transport === 'udp') return undefined;
+    if (!isAllowed(shared, peerAddress, key)) return REFUSED;
+    const state =
+      name === catalog ? catalogState(reader, shared) : isOfCatalog ? undefined : zoneState(reader, name, shared);
+    if (state === undefined) return isTransfer ? { rcode: RCODE.NOTAUTH } : REFUSED;
+    const soa = soaRecord(state.zone, shared);
+    if (type === 'SOA') return { records: [[soa]] };
+    if (!isTransfer) return REFUSED;
+    if (transport === 'udp') return { records: [[soa]] };
+    return { records: counted(recordsOf(query, state, soa, name === catalog), { name, peerAddress, soa }) };
+  }
+
+  function recordsOf(
+    { question, authorities }: DnsMessage & { readonly question: Question },
+    state: ZoneState,
+    soa: ResourceRecord,
+    isCatalog: boolean,
+  ): Transfer {
+    const whole = isCatalog ? catalogRecords(reader, state) : zoneRecords(reader, state);
+    const held = authorities.find(({ type }) => type === 'SOA');
+    if (question.type === 'IXFR' && held?.type === 'SOA') {
+      if (held.serial === state.zone.serial) return { kind: 'none', pages: [[soa]] };
+      const from = held.serial as Revision;
+      const difference = isCatalog || held.serial > state.zone.serial ? undefined : zoneDifference(reader, state, from);
+      if (difference !== undefined) {
+        const before = soaRecord({ ...state.zone, serial: held.serial }, state.settings);
+        const pages = [[soa, before], difference.removed, [soa], difference.added, [soa]];
+        return { kind: 'ixfr', pages };
+      }
+    }
+    return { kind: 'axfr', pages: between(soa, whole) };
+  }
+
+  /** Says what was given when it has been. */
+  function* counted({ kind, pages }: Transfer, { name, peerAddress, soa }: Counted) {
+    let records = 0;
+    for (const page of pages) {
+      records += page.length;
+      yield page;
+    }
+    const serial = soa.type === 'SOA' ? soa.serial : 0;
+    log.info('dns.transfer', { zone: name, peer: peerAddress, kind, serial, records });
+  }
+
+  return {
+    key(name, peerAddress) {
+      const named = secondariesOf(settings()).filter(({ tsig }) => tsig?.name === name);
+      const row = named.find((one) => isAt(one, peerAddress)) ?? named[0];
+      return row && tsigKeyOf(reader, row);
+    },
+    give: (query, from) => reader.snapshot(() => give(query, from)),
+  };
+}
+
+interface Peer {
+  readonly transport: 'udp' | 'tcp';
+  readonly peerAddress: string;
+  readonly key: string | undefined;
+}
+
+interface Transfer {
+  readonly kind: 'axfr' | 'ixfr' | 'none';
+  readonly pages: Iterable<readonly ResourceRecord[]>;
+}
+
+interface Counted {
+  readonly name: string;
+  readonly peerAddress: string;
+  readonly soa: ResourceRecord;
+}
+
+function* between(soa: ResourceRecord, pages: Iterable<readonly ResourceRecord[]>) {
+  yield [soa];
+  yield* pages;
+  yield [soa];
+}
+
+function secondariesOf({ nameServers }: ZoneSettings): readonly NameServerRow[] {
+  return nameServers.filter(({ role }) => role === 'secondary');
+}
+
+function isAt({ addresses }: NameServerRow, peerAddress: string): boolean {
+  const plain = plainAddress(peerAddress);
+  return addresses.some(({ address }) => address === plain);
+}
+
+/** One whose entry names a key has signed with it; one without a key has not signed. */
+function isAllowed(settings: ZoneSettings, peerAddress: string, key: string | undefined): boolean {
+  return secondariesOf(settings).some((row) => isAt(row, peerAddress) && row.tsig?.name === key);
+}

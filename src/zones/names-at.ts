@@ -1,0 +1,67 @@
+// The names as they were at an earlier revision: what stands now, with what each change since then has replaced put back.
+//
+// In      a revision; the tables as they stand when each name is asked for, so no transaction is open between two of them
+// Out     what records.ts asks of a name. A name is said to have others below it wherever it is known: who walks on finds none
+// Limits  changes.ts keeps 30 days: asked for an earlier revision, the answer is not of it
+
+import type { Revision } from '../base/ids.ts';
+import { TENANT } from '../base/tenant.ts';
+import type { Reader } from '../database/operation.ts';
+import type { ZoneRow } from './compile.ts';
+import type { NameSource } from './name-source.ts';
+import { nameOfPath, pathOf, subtreeOf } from './path.ts';
+import type { ZoneKeyRow } from './settings.ts';
+
+const FIND = `SELECT row, changed, changed_below FROM zone_name WHERE tenant = ${TENANT} AND path = ?`;
+const LIST = `SELECT path FROM zone_name WHERE tenant = ${TENANT} AND path > ? AND path < ? ORDER BY path LIMIT +?`;
+const KEYS = `SELECT selector, row FROM zone_key WHERE tenant = ${TENANT} AND path = ?`;
+/** The first change of several is what stood before them all. */
+const NAME_BEFORE = `SELECT before FROM zone_change WHERE tenant = ${TENANT} AND path = ? AND revision > ? AND kind = 'name'
+  ORDER BY revision LIMIT 1`;
+const KEYS_BEFORE = `SELECT key, before FROM zone_change WHERE tenant = ${TENANT} AND path = ? AND revision > ? AND kind = 'key'
+  ORDER BY revision DESC`;
+
+/** Of one `reader.snapshot`: what it has read it reads once. */
+export function namesAt(reader: Reader, revision: Revision): NameSource {
+  const isPast = reader.revision() !== revision;
+  const known = new Map<string, ReturnType<NameSource['find']>>();
+  const rowAt = (path: string, now: string | null): ZoneRow | undefined => {
+    const [change] = isPast ? reader.arrays(NAME_BEFORE, path, revision) : [];
+    const row = change === undefined ? now : (change[0] as string | null);
+    return row === null ? undefined : (JSON.parse(row) as ZoneRow);
+  };
+  const find: NameSource['find'] = (name) => {
+    if (known.has(name)) return known.get(name);
+    const path = pathOf(name);
+    const [found] = reader.arrays(FIND, path);
+    const at = found && {
+      name,
+      row: rowAt(path, found[0] as string | null),
+      hasBelow: true,
+      changedAt: found[1] as number,
+      changedBelowAt: found[2] as number,
+    };
+    known.set(name, at);
+    return at;
+  };
+  return {
+    find,
+    list(apex, after, limit) {
+      const { from, to } = subtreeOf(pathOf(apex));
+      const last = after === '' ? from : pathOf(after);
+      const paths = reader.arrays(LIST, last > from ? last : from, to, limit);
+      return paths.map(([path]) => find(nameOfPath(path as string))!);
+    },
+    keys(domain) {
+      const path = pathOf(domain);
+      const rows = new Map(
+        reader.arrays(KEYS, path).map(([selector, row]) => [selector as string, row as string | null]),
+      );
+      if (isPast)
+        for (const [selector, before] of reader.arrays(KEYS_BEFORE, path, revision))
+          rows.set(selector as string, before as string | null);
+      const texts = [...rows].sort(([one], [other]) => (one < other ? -1 : 1)).flatMap(([, row]) => row ?? []);
+      return texts.map((row) => JSON.parse(row) as ZoneKeyRow);
+    },
+  };
+}

@@ -1,0 +1,130 @@
+// Name servers of others that are secondary for our zones: who is given what, and BIND that follows.
+//
+// In      the started program, an entry below ou=Hosts for each secondary
+// Out     zones as dig transfers them, answers of BIND
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import type { Client } from 'ldapts';
+import { Bind } from './support/bind.ts';
+import { addDomain, administrator, domainDn, SUFFIX } from './support/directory.ts';
+import { peer } from './support/peers.ts';
+import { startWaypost, type Waypost } from './support/server.ts';
+import { until } from './support/until.ts';
+
+const run = promisify(execFile);
+const SECRET = Buffer.from('a secret of thirty-two octets...').toString('base64');
+const KEY = `hmac-sha256:xfer.example:${SECRET}`;
+const keyBlock = `key "xfer.example" { algorithm hmac-sha256; secret "${SECRET}"; };\n`;
+const skip = peer('dig').skip || peer('named').skip;
+
+describe('secondaries', { concurrency: false, skip }, () => {
+  let server: Waypost;
+  let ldap: Client;
+
+  before(async () => {
+    server = await startWaypost();
+    ldap = await administrator(server);
+    await addDomain(ldap, 'acme.example');
+    await ldap.add(`dc=www,${domainDn('acme.example')}`, {
+      objectClass: 'dNSDomain',
+      dc: 'www',
+      aRecord: '192.0.2.7',
+    });
+    await addDomain(ldap, 'other.example');
+  });
+  after(async () => {
+    await ldap?.unbind();
+    await server?.stop();
+  });
+
+  const dig = async (...words: string[]): Promise<string> => {
+    const { port } = server.listeners.dns;
+    const base = ['@127.0.0.1', '-p', String(port), '+nocmd', '+nostats', '+time=5', '+tries=1'];
+    return (await run('dig', [...base, ...words]).catch((error: { stdout: string }) => error)).stdout;
+  };
+  const nameServer = (name: string, more: Record<string, string | string[]>) =>
+    ldap.add(`cn=${name},ou=Hosts,ou=Waypost,${SUFFIX}`, {
+      objectClass: 'waypostNameServer',
+      waypostNameServerRole: 'secondary',
+      ...more,
+    });
+  const forget = (name: string) => ldap.del(`cn=${name},ou=Hosts,ou=Waypost,${SUFFIX}`);
+
+  test('a zone is given to an address of a secondary and to no other', async () => {
+    assert.match(await dig('acme.example', 'AXFR'), /Transfer failed/);
+    await nameServer('one', { waypostNameServerAddress: '127.0.0.1:5399' });
+    const zone = (await dig('acme.example', 'AXFR')).split('\n').filter((line) => line !== '' && !line.startsWith(';'));
+    assert.match(zone[0]!, /SOA/);
+    assert.equal(zone.at(-1), zone[0]);
+    for (const part of [/^acme\.example\.\s.*\sMX\s/, /^_dmarc\.acme/, /^www\.acme.*192\.0\.2\.7$/, /^acme.*\sTXT\s/])
+      assert.ok(
+        zone.some((line) => part.test(line)),
+        String(part),
+      );
+    assert.match(await dig('www.acme.example', 'AXFR'), /Transfer failed/);
+    assert.match(await dig('acme.example', 'AXFR', '-b', '127.0.0.9'), /Transfer failed/);
+    // A key that the entry does not name.
+    assert.match(await dig('acme.example', 'AXFR', '-y', KEY), /BADKEY/);
+    await forget('one');
+    assert.match(await dig('acme.example', 'AXFR'), /Transfer failed/);
+  });
+
+  test('one whose entry has a key signs with it; errors are those of RFC 8945', async () => {
+    await nameServer('one', {
+      waypostNameServerAddress: '127.0.0.1:5399',
+      waypostTsigName: 'xfer.example',
+      waypostTsigAlgorithm: 'hmac-sha256',
+      waypostTsigSecret: SECRET,
+    });
+    assert.match(await dig('acme.example', 'AXFR'), /Transfer failed/);
+    assert.match(await dig('acme.example', 'AXFR', '-y', KEY), /\sMX\s/);
+    assert.match(await dig('acme.example', 'SOA', '-y', KEY), /NOERROR[\s\S]*TSIG PSEUDOSECTION/);
+    const forged = KEY.replace(SECRET, Buffer.from('another').toString('base64'));
+    assert.match(await dig('acme.example', 'SOA', '-y', forged), /status: NOTAUTH[\s\S]*BADSIG/);
+    assert.match(await dig('acme.example', 'SOA', '-y', KEY.replace('xfer', 'theirs')), /status: NOTAUTH[\s\S]*BADKEY/);
+    await forget('one');
+  });
+
+  test('BIND has the zone, signed, and a change by difference', async (context) => {
+    await nameServer('one', {
+      waypostNameServerAddress: '127.0.0.1:5399',
+      waypostTsigName: 'xfer.example',
+      waypostTsigSecret: SECRET,
+    });
+    const { port } = server.listeners.dns;
+    const bind = await Bind.start({
+      more: `${keyBlock}zone "acme.example" { type secondary; file "acme.db"; masterfile-format text;
+        primaries { 127.0.0.1 port ${port} key "xfer.example"; }; };`,
+    });
+    context.after(() => bind.stop());
+    const asked = async (name: string, type: string) =>
+      (await run('dig', ['@127.0.0.1', '-p', String(bind.port), '+short', name, type])).stdout.trim();
+    await until('BIND has the zone', async () => (await asked('www.acme.example', 'A')) === '192.0.2.7');
+    assert.equal(await asked('_dmarc.acme.example', 'TXT'), '"v=DMARC1; p=none"');
+    await forget('one');
+  });
+
+  test('IXFR tells what has changed since a serial', async () => {
+    await nameServer('one', { waypostNameServerAddress: '127.0.0.1:5399' });
+    const serial = (await dig('+short', 'acme.example', 'SOA')).split(' ')[2]!;
+    assert.equal((await dig('acme.example', `IXFR=${serial}`)).match(/SOA/g)?.length, 1);
+    await ldap.add(`dc=ftp,${domainDn('acme.example')}`, {
+      objectClass: 'dNSDomain',
+      dc: 'ftp',
+      aRecord: '192.0.2.8',
+    });
+    await ldap.del(`dc=www,${domainDn('acme.example')}`);
+    const lines = (await dig('acme.example', `IXFR=${serial}`)).split('\n').filter((line) => /\sIN\s/.test(line));
+    assert.deepEqual(
+      lines.map((line) => line.split(/\s+/)).map((words) => `${words[0]} ${words[3]}`),
+      [
+        ...['acme.example. SOA', 'acme.example. SOA', 'www.acme.example. A'],
+        ...['acme.example. SOA', 'ftp.acme.example. A', 'acme.example. SOA'],
+      ],
+    );
+    await forget('one');
+  });
+});
