@@ -27,7 +27,9 @@ import { InterfaceSockets } from './interface-sockets.ts';
 import { type ListenerName, tcpListeners } from './listeners.ts';
 import type { MainParts } from './main-parts.ts';
 import { Metrics } from './metrics.ts';
+import { mtaStsPolicies } from './mta-sts.ts';
 import { portOf } from './ports.ts';
+import { zoneSite } from './zone-site.ts';
 
 export interface Doors {
   /** Where our own DNS is asked from this machine. */
@@ -49,6 +51,7 @@ export async function openDoors(
     health: health(parts, dnsSockets),
     api: { operations, authorize: parts.logins.bearer, log },
     submission: httpSubmission(parts),
+    mtaStsPolicy: mtaStsPolicies(parts.reader, zoneSite(parts)),
   });
   const http = serveHttp(parts, apps);
   const hand = handTo(threads.protocol, shared);

@@ -8,7 +8,7 @@
 import { keyRecord } from '../message/dkim/key.ts';
 import type { Rdata } from '../wire/dns/rdata.ts';
 import type { OmitKind, ZoneRow } from './compile.ts';
-import { mtaStsId } from './mta-sts.ts';
+import { mtaStsId, mtaStsText } from './mta-sts.ts';
 import type { ZoneHostRow, ZoneKeyRow, ZoneSettings } from './settings.ts';
 
 /** What a kind is made from. */
@@ -85,6 +85,12 @@ const mtaSts: RecordKind = {
     return hostsWith('https', of.settings).flatMap(addressRdatas);
   },
 };
+
+/** The policy that the record names, undefined where the domain wants none. */
+export function mtaStsPolicy(row: ZoneRow | undefined, settings: ZoneSettings): string | undefined {
+  if (row?.mtaSts === undefined || row.domain !== 'mail') return undefined;
+  return mtaStsText(row.mtaSts, exchangeNames(row, settings));
+}
 
 const tlsReport: RecordKind = {
   owners: (of) => (of.row.tlsReport === undefined || !isWithMail(of) ? [] : ['_smtp._tls']),

@@ -9,7 +9,8 @@ import { createHash } from 'node:crypto';
 const MAX_AGE_SECONDS = 604_800;
 const ID_LENGTH = 16;
 
-function mtaStsText(mode: 'testing' | 'enforce', exchanges: readonly string[]): string {
+/** Of a domain that has one. */
+export function mtaStsText(mode: 'testing' | 'enforce', exchanges: readonly string[]): string {
   const lines = ['version: STSv1', `mode: ${mode}`, ...exchanges.map((exchange) => `mx: ${exchange}`)];
   return [...lines, `max_age: ${MAX_AGE_SECONDS}`, ''].join('\r\n');
 }

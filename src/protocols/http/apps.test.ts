@@ -46,6 +46,7 @@ const { plain, secure } = httpApps({
   },
   // Nobody gets as far as that here: test/http-submission.test.ts has the whole of it.
   submission: { log: silentLog } as SubmissionParts,
+  mtaStsPolicy: (domain) => (domain === 'acme.example' ? 'version: STSv1\r\n' : undefined),
 });
 
 interface Asked {
@@ -194,4 +195,19 @@ test('metrics: on 80 for this machine and for nothing a proxy passes on; on 443 
   await is(v1('/metrics', { ...GET, authorization: 'Bearer wp_mail' }), 403, 'denied');
   for (const app of [plain, secure])
     for (const path of ['/healthz', '/readyz']) assert.equal((await ask(app, path, GET)).status, 200);
+});
+
+test('an MTA-STS policy: by HTTPS, of the domain in Host, for anybody', async () => {
+  const asked = (app: typeof plain, host: string) =>
+    app.fetch(new Request('https://any/.well-known/mta-sts.txt', { headers: { Host: host } }), {
+      client: { door: 'http', record: { peerAddress: PEER } },
+    } as HttpEnv['Bindings']);
+  const good = await asked(secure, 'MTA-STS.Acme.example:1443');
+  assert.deepEqual(
+    [good.status, await good.text(), good.headers.get('Content-Type')],
+    [200, 'version: STSv1\r\n', 'text/plain; charset=utf-8'],
+  );
+  for (const host of ['acme.example', 'mta-sts.other.example', 'mta-sts.', ''])
+    assert.equal((await asked(secure, host)).status, 404);
+  assert.equal((await asked(plain, 'mta-sts.acme.example')).status, 404);
 });

@@ -2,6 +2,7 @@
 //
 //   path              80 (http)           443 (https)
 //   /healthz /readyz  anybody             anybody
+//   /.well-known/mta-sts.txt          404                 anybody (mta-sts.ts)
 //   /metrics          this machine        a token of scope api
 //   /v1/messages      403                 who may log in to send mail (submission.ts)
 //   /v1/...           403: tokens must not travel in the clear        a token of scope api
@@ -12,12 +13,15 @@ import { API_PATHS, type ApiParts, apiApp } from './api.ts';
 import { bearer, type HttpEnv } from './bearer.ts';
 import { refusal } from './errors.ts';
 import { type HealthParts, healthApp, METRICS_PATH } from './health.ts';
+import { mtaStsApp } from './mta-sts.ts';
 import { type SubmissionParts, submissionApp } from './submission.ts';
 
 export interface HttpAppsParts {
   readonly health: HealthParts;
   readonly api: ApiParts;
   readonly submission: SubmissionParts;
+  /** The MTA-STS policy of a domain, in lower case. */
+  readonly mtaStsPolicy: (domain: string) => string | undefined;
 }
 
 export function httpApps(parts: HttpAppsParts): { plain: Hono<HttpEnv>; secure: Hono<HttpEnv> } {
@@ -34,10 +38,11 @@ function plainApp(health: HealthParts): Hono<HttpEnv> {
   return app.route('/', healthApp(health));
 }
 
-function secureApp({ health, api, submission }: HttpAppsParts): Hono<HttpEnv> {
+function secureApp({ health, api, submission, mtaStsPolicy }: HttpAppsParts): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   app.use(METRICS_PATH, bearer(api));
   app.route('/', healthApp(health));
+  app.route('/', mtaStsApp(mtaStsPolicy));
   // Before what the administrator alone may ask.
   app.route('/', submissionApp(submission));
   return app.route('/', apiApp(api));
