@@ -1,7 +1,7 @@
-// Name servers of others that are secondary for our zones: who is given what, and BIND that follows.
+// Name servers of others that are secondary for our zones: who is given what, and BIND and Knot that follow by themselves.
 //
 // In      the started program, an entry below ou=Hosts for each secondary
-// Out     zones as dig transfers them, answers of BIND
+// Out     zones as dig transfers them, answers of BIND and Knot
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import type { Client } from 'ldapts';
 import { Bind } from './support/bind.ts';
 import { addDomain, administrator, domainDn, SUFFIX } from './support/directory.ts';
+import { Knot } from './support/knot.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
@@ -126,5 +127,59 @@ describe('secondaries', { concurrency: false, skip }, () => {
       ],
     );
     await forget('one');
+  });
+
+  test('a catalog: BIND and Knot learn of a domain by themselves, follow it, and forget it', {
+    skip: peer('knotd').skip,
+  }, async (context) => {
+    const { port } = server.listeners.dns;
+    const catalog = `catalog.${server.hostname}`;
+    assert.equal(await dig('+short', `version.${catalog}`, 'TXT'), '');
+    assert.match(await dig(catalog, 'SOA'), /status: REFUSED/);
+    const primaries = `{ 127.0.0.1 port ${port} key "xfer.example"; }`;
+    const bind = await Bind.start({
+      options: `catalog-zones { zone "${catalog}" default-primaries ${primaries} in-memory yes min-update-interval 1; };`,
+      more: `${keyBlock}zone "${catalog}" { type secondary; file "catalog.db"; primaries ${primaries}; };`,
+    });
+    context.after(() => bind.stop());
+    const knot = await Knot.start({
+      keys: [{ name: 'xfer.example', algorithm: 'hmac-sha256', secret: Buffer.from(SECRET, 'base64') }],
+      more: `  - id: told\n    address: 127.0.0.1\n    key: xfer.example\n    action: notify
+remote:\n  - id: waypost\n    address: 127.0.0.1@${port}\n    key: xfer.example
+template:\n  - id: member\n    master: waypost\n    acl: told\n    zonefile-sync: -1\n    zonefile-load: none\n    journal-content: all\n`,
+      moreZones: `  - domain: ${catalog}\n    master: waypost\n    acl: told\n    catalog-role: interpret\n    catalog-template: member\n`,
+    });
+    context.after(() => knot.stop());
+    const peers = { bind, knot };
+    for (const [name, { port: theirs }] of Object.entries(peers))
+      await nameServer(name, {
+        waypostNameServerAddress: `127.0.0.1:${theirs}`,
+        waypostTsigName: 'xfer.example',
+        waypostTsigSecret: SECRET,
+      });
+    const asked = async (at: { readonly port: number }, name: string, type: string) =>
+      (
+        await run('dig', ['@127.0.0.1', '-p', String(at.port), '+short', '+time=2', name, type]).catch(() => ({
+          stdout: '',
+        }))
+      ).stdout.trim();
+    const everywhere = async (what: string, name: string, type: string, answer: string): Promise<void> => {
+      for (const [peerName, at] of Object.entries(peers))
+        await until(`${peerName}: ${what}`, async () => (await asked(at, name, type)) === answer);
+    };
+    await everywhere('a domain of before', '_dmarc.other.example', 'TXT', '"v=DMARC1; p=none"');
+    await addDomain(ldap, 'later.example');
+    await everywhere('a domain that came later', '_dmarc.later.example', 'TXT', '"v=DMARC1; p=none"');
+    await ldap.add(`dc=www,${domainDn('later.example')}`, {
+      objectClass: 'dNSDomain',
+      dc: 'www',
+      aRecord: '192.0.2.9',
+    });
+    await everywhere('a change', 'www.later.example', 'A', '192.0.2.9');
+    assert.match(server.stderr(), /"dns.transfer".*"kind":"ixfr"|"kind":"ixfr".*"dns.transfer"/);
+    await ldap.del(`dc=www,${domainDn('later.example')}`);
+    await ldap.del(domainDn('later.example'));
+    await everywhere('its end', '_dmarc.later.example', 'TXT', '');
+    for (const name of Object.keys(peers)) await forget(name);
   });
 });

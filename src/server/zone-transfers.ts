@@ -32,7 +32,7 @@ export interface ZoneTransfersParts {
 const REFUSED = { rcode: RCODE.REFUSED };
 
 /** The key that a name server's entry names, with its secret. */
-function tsigKeyOf(reader: Reader, { dn, tsig }: NameServerRow): TsigKey | undefined {
+export function tsigKeyOf(reader: Reader, { dn, tsig }: NameServerRow): TsigKey | undefined {
   const entry = tsig && findEntry(reader, dn);
   const secret = entry && textValue(entry, 'wayposttsigsecret');
   return tsig === undefined || secret === undefined ? undefined : { ...tsig, secret: Buffer.from(secret, 'base64') };

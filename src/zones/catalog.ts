@@ -3,25 +3,21 @@
 // In      the names, the entries of the domains
 // Out     a zone: SOA, NS, its version, a member a zone; the label of a member is the UUID of its entry, so that a domain that is
 //         removed and made again is another member and begins anew
-// Limits  PAGE_NAMES names a page, each in a snapshot of its own
+// Limits  a page of apexes.ts at a time, each in a snapshot of its own
 // RFC 9432 §4
 
-import { TENANT } from '../base/tenant.ts';
 import type { Reader } from '../database/operation.ts';
 import { dcDnOfDomain } from '../directory/dn.ts';
 import { findEntry } from '../directory/entries.ts';
 import { CLASS_IN } from '../wire/dns/codes.ts';
 import type { Rdata, ResourceRecord } from '../wire/dns/rdata.ts';
-import { namesAt } from './names-at.ts';
-import { nameOfPath } from './path.ts';
-import { findZone, zoneSerial } from './records.ts';
+import { apexPage } from './apexes.ts';
+import { zoneSerial } from './records.ts';
 import { catalogMoved, type ZoneSettings } from './settings.ts';
 import type { ZoneState } from './transfer.ts';
 
 const VERSION = '2';
-const PAGE_NAMES = 100;
 const TTL_SECONDS = 0;
-const PAGE = `SELECT path FROM zone_name WHERE tenant = ${TENANT} AND path > ? ORDER BY path LIMIT +?`;
 
 /** Of all zones of this host. */
 export function catalogName({ hostname }: Pick<ZoneSettings, 'hostname'>): string {
@@ -59,14 +55,11 @@ interface MemberPage {
 }
 
 /** Of one whose entry has gone since nothing is told: the next serial is on its way. */
-function members(reader: Reader, { revision, settings }: ZoneState, after: string): MemberPage {
-  const names = namesAt(reader, revision);
-  const paths = reader.arrays(PAGE, after, PAGE_NAMES).map(([path]) => path as string);
-  const found = paths.flatMap((path) => {
-    const zone = nameOfPath(path);
-    if (names.find(zone)?.row === undefined || findZone(zone, { names, settings })?.name !== zone) return [];
+function members(reader: Reader, state: ZoneState, after: string): MemberPage {
+  const { apexes, last } = apexPage(reader, state, after);
+  const found = apexes.flatMap((zone) => {
     const entry = findEntry(reader, dcDnOfDomain(zone));
     return entry === undefined ? [] : [{ label: entry.uuid.replaceAll('-', ''), zone }];
   });
-  return { members: found, last: paths.length < PAGE_NAMES ? undefined : paths.at(-1) };
+  return { members: found, last };
 }

@@ -1,0 +1,36 @@
+// The zones of ours at one revision, a page at a time.
+//
+// In      a revision, the settings of then, where the last page ended
+// Out     apexes in the order of their paths
+// Limits  PAGE_NAMES names are looked at; a page may have no apex and yet not be the last
+
+import type { Revision } from '../base/ids.ts';
+import { TENANT } from '../base/tenant.ts';
+import type { Reader } from '../database/operation.ts';
+import { namesAt } from './names-at.ts';
+import { nameOfPath } from './path.ts';
+import { findZone } from './records.ts';
+import type { ZoneSettings } from './settings.ts';
+
+const PAGE_NAMES = 100;
+const PAGE = `SELECT path FROM zone_name WHERE tenant = ${TENANT} AND path > ? ORDER BY path LIMIT +?`;
+
+export interface ApexPage {
+  readonly apexes: readonly string[];
+  /** For the next page; undefined: there is none. */
+  readonly last: string | undefined;
+}
+
+/** To be called in a snapshot; `after` is '' or what the page before has said. */
+export function apexPage(
+  reader: Reader,
+  { revision, settings }: { readonly revision: Revision; readonly settings: ZoneSettings },
+  after: string,
+): ApexPage {
+  const names = namesAt(reader, revision);
+  const paths = reader.arrays(PAGE, after, PAGE_NAMES).map(([path]) => path as string);
+  const apexes = paths
+    .map(nameOfPath)
+    .filter((name) => names.find(name)?.row !== undefined && findZone(name, { names, settings })?.name === name);
+  return { apexes, last: paths.length < PAGE_NAMES ? undefined : paths.at(-1) };
+}
