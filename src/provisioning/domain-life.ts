@@ -2,7 +2,8 @@
 //
 // In      an entry as an add, or a change of its classes, has made it; in its transaction
 // Out     the same change with these attributes written in, as one change to all that follow from it
-// Facts   waypostDomainState: `defined` where somebody else's name servers are to have its records.
+// Facts   waypostDomainState: `defined` where somebody else's name servers are to have its records; `active` where a message
+//         brings it by the record that somebody else keeps.
 //         waypostDomainOrigin: the author's DN, `message`, or `waypost` for this program itself; waypostDomainEvidence beside
 //         `message`. They stay when the entry changes; an entry that is older than they are has none.
 
@@ -27,10 +28,14 @@ const facts: readonly Fact[] = [
     name: 'waypostDomainOrigin',
     values: [broughtBy === undefined ? author || OWN_ORIGIN : MESSAGE_ORIGIN],
   }),
-  async (tx, domain, { site }) => {
+  async (tx, domain, { site, broughtBy }) => {
     const compiled = compileZoneName(domain);
-    if (compiled === undefined || (await authorityIn(tx, compiled, site)).authority === 'ours') return undefined;
-    return { name: 'waypostDomainState', values: ['defined'] };
+    if (compiled === undefined) return undefined;
+    const { authority } = await authorityIn(tx, compiled, site);
+    if (authority === 'ours') return undefined;
+    // Somebody else's record has brought it: that has been seen.
+    const isSeen = authority === 'theirs' && broughtBy !== undefined;
+    return { name: 'waypostDomainState', values: [isSeen ? 'active' : 'defined'] };
   },
   (_tx, _domain, { broughtBy }) => broughtBy && { name: 'waypostDomainEvidence', values: [broughtBy.evidence] },
 ];

@@ -25,6 +25,7 @@ import { isValidDomain } from '../message/address.ts';
 import { admissionOf } from '../routing/admission.ts';
 import { ownAdmissionOf, recipientKindOf, SITE_POSTMASTER_DN } from '../routing/compile.ts';
 import { compileChannel } from '../routing/compile-channel.ts';
+import { containerDn } from '../routing/containers.ts';
 
 /** The superior of Waypost's own entries, one container a kind. */
 export const OWN_DN = `ou=Waypost,${SUFFIX}`;
@@ -32,7 +33,13 @@ export const OWN_DN = `ou=Waypost,${SUFFIX}`;
 const LOOPBACK = ['127.0.0.1', '::1'];
 const ADMINISTRATOR = normalizeDn(ADMINISTRATOR_DN);
 /** These entries, and those above them, keep their names and their classes. */
-const FOUNDATIONS: readonly string[] = [SUFFIX, ADMINISTRATOR_DN, OWN_DN, SITE_POSTMASTER_DN].map(normalizeDn);
+const FOUNDATIONS: readonly string[] = [
+  SUFFIX,
+  ADMINISTRATOR_DN,
+  OWN_DN,
+  SITE_POSTMASTER_DN,
+  containerDn('tombstones'),
+].map(normalizeDn);
 
 /** Before the change is made: another reason not to do it would hide this one. */
 export function checkAsked(change: DirectoryChange): void {

@@ -39,6 +39,12 @@ export async function countArrivals(tx: Transaction, tenant: number, peer: strin
   return Number(row?.['n']);
 }
 
+/** Domains that messages of all peers have brought since then. */
+export async function countAllArrivals(tx: Transaction, tenant: number, since: number): Promise<number> {
+  const row = await tx.get('SELECT count(*) AS n FROM arrival WHERE tenant = ? AND at > ?', tenant, since);
+  return Number(row?.['n']);
+}
+
 export async function noteArrival(
   tx: Transaction,
   arrival: { readonly tenant: number; readonly peer: string; readonly at: number; readonly domain: string },

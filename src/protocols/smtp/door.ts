@@ -11,6 +11,7 @@ import type { Address } from '../../message/address.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
 import type { TlsServer } from '../../net/tls.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
+import type { RouteRequest } from '../../routing/route-request.ts';
 import type { Target } from '../../routing/targets.ts';
 import type { Intakes } from '../../store/intake.ts';
 import type { Signer } from '../../transfer/sign/signer.ts';
@@ -19,6 +20,9 @@ import type { Submission, Submitted } from '../../transfer/submit.ts';
 /** The result of the arrival of a domain that is not defined. See provisioning/arrival.ts. */
 export type Arrival =
   | { readonly result: 'arrived' } // it is ours now: resolve again
+  /** No domain of ours: the reply to who may not relay. */
+  | { readonly result: 'foreign'; readonly reply: Reply }
+  /** It would be ours, and would not take this recipient. */
   | { readonly result: 'refused'; readonly reply: Reply };
 
 export interface SmtpDoor {
@@ -40,7 +44,7 @@ export interface SmtpDoor {
   /** One more connection of this client, and how it is said that it has closed; undefined: it has too many. */
   readonly admit: (record: ConnectionRecord) => (() => void) | undefined;
   /** Undefined where no message may bring a domain. */
-  readonly arrive: ((address: Address, peer: string) => Promise<Arrival>) | undefined;
+  readonly arrive: ((address: Address, request: RouteRequest, peer: string) => Promise<Arrival>) | undefined;
   /** A recipient in a domain that is not ours, for this account; false where it has had all of this hour. */
   readonly maySendAbroad: (login: MailLogin) => boolean;
   /** Whether one of these targets can take so many octets; undefined: nothing was announced. */

@@ -5,7 +5,6 @@ import { Failure } from '../../../base/failure.ts';
 import { isAccepted } from '../../../base/reply.ts';
 import type { Awaitable } from '../../../database/operation.ts';
 import type { Recipient } from '../../../message/envelope.ts';
-import { replies } from '../../../routing/replies.ts';
 import type { Resolution } from '../../../routing/resolve.ts';
 import { mayLeave } from '../../../transfer/sign/signer.ts';
 import type { SmtpCommand } from '../../../wire/smtp/commands.ts';
@@ -47,12 +46,13 @@ async function settle(
   const { arrive } = session.door;
   if (!resolution.isDefaultRoute || arrive === undefined) return answer(session, transaction, recipient, resolution);
   // A domain that is not defined here, and that no rewrite rule is for: perhaps its MX records name us.
-  const arrival = await arrive(recipient.address, session.record.peerAddress);
-  if (arrival.result === 'refused') {
-    const staysForeign = arrival.reply === replies.relayDenied;
+  const arrival = await arrive(recipient.address, transaction.request, session.record.peerAddress);
+  if (arrival.result !== 'arrived') {
+    // For who may relay, a domain that has not come is one of the world's.
+    const isRelayed = arrival.result === 'foreign' && isAccepted(resolution.reply);
     return answer(session, transaction, recipient, {
       relay: true,
-      reply: staysForeign ? resolution.reply : arrival.reply,
+      reply: isRelayed ? resolution.reply : arrival.reply,
     });
   }
   const { relay, reply } = await verify(session, transaction, recipient);

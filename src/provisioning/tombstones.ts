@@ -1,0 +1,61 @@
+// A mail domain that has been removed leaves a tombstone: no message brings it, or a name below it, back.
+//
+// In      an entry that has stopped or begun to be a mail domain, in its transaction; a name, when a message asks
+// Out     `associatedDomain=NAME` below `ou=Tombstones`, made or removed along
+// Rules   any removal leaves one, a rename does not: the domain goes on under another name. Whoever adds the domain, by hand
+//         or by a source of domains, takes it away; a message never does. An administrator may delete it like any entry
+
+import type { Reader, Transaction } from '../database/operation.ts';
+import { applyChange } from '../directory/apply-change.ts';
+import { findEntry, findEntryIn } from '../directory/entries.ts';
+import { type ChangedEntry, type Entry, hasClass } from '../directory/entry.ts';
+import { mailDomainOf } from '../directory/mail-domain.ts';
+import { containerDn } from '../routing/containers.ts';
+import type { WriteOptions } from './write-options.ts';
+
+export async function noteTombstone(
+  tx: Transaction,
+  { kind, before, after }: ChangedEntry,
+  options: WriteOptions,
+): Promise<readonly ChangedEntry[]> {
+  const was = before && domainOf(before);
+  const is = after && domainOf(after);
+  if (was === is) return [];
+  const changed: ChangedEntry[] = [];
+  if (is !== undefined && options.broughtBy === undefined) {
+    const dn = tombstoneDn(is);
+    if ((await findEntryIn(tx, dn)) !== undefined) changed.push(await applyChange(tx, { kind: 'delete', dn }, options));
+  }
+  if (was !== undefined && kind !== 'rename' && (await findEntryIn(tx, tombstoneDn(was))) === undefined) {
+    const attributes = [
+      { name: 'objectClass', values: ['waypostTombstone'] },
+      { name: 'associatedDomain', values: [was] },
+    ];
+    changed.push(await applyChange(tx, { kind: 'add', dn: tombstoneDn(was), attributes }, options));
+  }
+  return changed;
+}
+
+/** The nearest removed domain at or above this name, which keeps it from coming by a message. */
+export function tombstoneOf(reader: Reader, domain: string): string | undefined {
+  return withNamesAbove(domain).find((name) => findEntry(reader, tombstoneDn(name)) !== undefined);
+}
+
+export async function tombstoneOfIn(tx: Transaction, domain: string): Promise<string | undefined> {
+  for (const name of withNamesAbove(domain)) if ((await findEntryIn(tx, tombstoneDn(name))) !== undefined) return name;
+  return undefined;
+}
+
+function domainOf(entry: Entry): string | undefined {
+  return hasClass(entry, 'maildomain') ? mailDomainOf(entry) : undefined;
+}
+
+/** A valid domain has no character that a DN would escape. */
+function tombstoneDn(domain: string): string {
+  return `associatedDomain=${domain},${containerDn('tombstones')}`;
+}
+
+function withNamesAbove(domain: string): string[] {
+  const labels = domain.split('.');
+  return labels.map((_, at) => labels.slice(at).join('.'));
+}
