@@ -9,6 +9,7 @@ import { channelList, channelPause, channelResume, channelShow } from './channel
 import { directoryDiff } from './directory.ts';
 import { dkimImport, dkimList, dkimRotate } from './dkim.ts';
 import { dnsRecords } from './dns.ts';
+import { type DnsCheckParts, dnsCheck } from './dns-check/check.ts';
 import { domainAdd, domainList, domainRemove, domainShow } from './domain.ts';
 import type { EntryParts } from './entries.ts';
 import { groupAdd, groupList, groupRemove, groupShow } from './group.ts';
@@ -48,7 +49,8 @@ export interface AdminParts
     CertificateParts,
     AuditParts,
     SyncParts,
-    ImportingParts {
+    ImportingParts,
+    DnsCheckParts {
   readonly reader: Reader;
   readonly zoneSite: ZoneSite;
 }
@@ -89,6 +91,7 @@ export function adminOperations(parts: AdminParts) {
     dkimRotate(parts),
     dkimImport(parts),
     dnsRecords(() => ({ names: zoneNames(parts.reader), settings: readZoneSettings(parts.reader, parts.zoneSite) })),
+    dnsCheck(parts),
     channelList(parts),
     channelShow(parts),
     channelPause(parts),

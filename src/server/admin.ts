@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { adminOperations } from '../admin/operations.ts';
+import { formatEndpoint, reachableAddress } from '../net/listen.ts';
+import { parseServer } from '../net/system-servers.ts';
 import { type AnyAdminOperation, adminApp } from '../protocols/http/admin.ts';
 import { checkedChannels } from '../transfer/ways-out.ts';
 import { audited } from './audit.ts';
@@ -64,7 +66,16 @@ export function administratorOperations(
     version: VERSION,
     hostname: main.hostnames[0]!,
     listeners,
+    resolver: main.configuration.resolver,
+    ownDns: () => ownDns(listeners['dns']),
   }).map((operation) => audited(operation, main.audit.append));
+}
+
+/** Where our DNS listener is asked from here; '' without one. */
+function ownDns(listener: string | undefined): string {
+  if (listener === undefined) return '';
+  const { address, port } = parseServer(listener);
+  return formatEndpoint(reachableAddress(address), port);
 }
 
 /** Serves the operations to every process that may open the socket: those of the user that the server runs as. */

@@ -254,6 +254,11 @@ function ownHost(row: ZoneHostRow | undefined, key: string, addresses: readonly 
   };
 }
 
+/** Where mail comes in at a host of ours; undefined: none does. */
+export function smtpPort({ services }: ZoneHostRow): number | undefined {
+  return services.find(({ service }) => service === 'smtp')?.port;
+}
+
 /** Those that mean something to others: no wildcard of a listener, no link-local one with an interface name; each once. */
 export function shownAddresses(addresses: readonly string[]): readonly string[] {
   const shown = addresses.flatMap((address) => ipAddress(address) ?? []);

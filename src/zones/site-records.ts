@@ -103,7 +103,7 @@ export function mergeSite(generated: readonly Rdata[], site: readonly Rdata[]): 
 }
 
 /** `v=spf1` of `v=spf1 mx ~all`, in lower case; undefined for a text that is of no kind. */
-function versionTag(strings: readonly string[]): string | undefined {
+export function versionTag(strings: readonly string[]): string | undefined {
   const text = strings.join('').slice(0, 40);
   if (text.slice(0, 2).toLowerCase() !== 'v=') return undefined;
   const end = /[\s;]/.exec(text)?.index ?? text.length;

@@ -36,6 +36,8 @@ export class DnsTestServer {
   /** All queries so far, names in lower case. */
   readonly queries: DnsQuery[] = [];
   readonly address: string;
+  /** Its answers say that the zone is its own. */
+  isAuthoritative = false;
 
   private constructor(udp: UdpSocket, tcp: Server, address: string) {
     this.#udp = udp;
@@ -138,7 +140,10 @@ export class DnsTestServer {
     const types = this.#scripts.get(name);
     const script = types?.get(question.type) ?? types?.get('any') ?? { rcode: types ? 'NOERROR' : 'NXDOMAIN' };
     if (script.silent) return;
-    const reply = encodeMessage(responseTo(query, script, transport), transport === 'udp' ? 1232 : 65_535);
+    const reply = encodeMessage(
+      { ...responseTo(query, script, transport), authoritative: this.isAuthoritative },
+      transport === 'udp' ? 1232 : 65_535,
+    );
     if (script.delayMs === undefined) {
       send(reply);
       return;

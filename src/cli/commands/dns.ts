@@ -1,8 +1,10 @@
-// waypost dns records DOMAIN
+// waypost dns records|check DOMAIN
 
 import { Command, Option } from 'commander';
+import type { AdminOutput } from '../../admin/operations.ts';
+import { EXIT } from '../../base/exit.ts';
 import { type CommandContext, type CommonOptions, common } from '../command.ts';
-import { columns } from '../output.ts';
+import { columns, printable } from '../output.ts';
 
 interface RecordsOptions extends CommonOptions {
   readonly format: 'zone' | 'nsupdate' | 'table';
@@ -35,7 +37,59 @@ export function dnsCommand(context: CommandContext): Command {
       const shown = await context.client(options).call('dns.records', { domain });
       context.printer(options).print(shown, () => formats[options.format](shown));
     });
+  common(dns.command('check'))
+    .description('what others see of a domain: its records, its delegation, its mail hosts; and what to do')
+    .argument('<domain>')
+    .option('--json', 'print JSON')
+    .action(async (domain: string, options: CommonOptions) => {
+      const checked = await context.client(options).call('dns.check', { domain });
+      context.printer(options).print(checked, () => checkText(checked));
+      if (checked.state !== 'ok') context.exit(checked.state === 'unknown' ? EXIT.tryAgain : EXIT.no);
+    });
   return dns;
+}
+
+type Checked = AdminOutput<'dns.check'>;
+
+/** One line a set, a server that sees it otherwise and what to do below it. */
+function checkText({ domain, zone, authority, state, records, delegation, hosts }: Checked): string {
+  const sets = records.flatMap((each) => [
+    `${each.state.padEnd(9)}  ${each.name} ${each.type} ${each.wanted.join(', ')}`,
+    ...each.servers
+      .filter((server) => server.state !== 'ok')
+      .map((server) => `           ${server.server}: ${server.state} ${server.found.join(', ')}`.trimEnd()),
+    ...(each.state === 'ok' ? [] : [`           -> ${each.hint}`]),
+  ]);
+  const { parent, own } = delegation;
+  const led = parent.length === 0 ? 'nowhere that could be seen' : parent.join(', ');
+  return [
+    `${domain}: ${state}; zone ${zone ?? 'not known'}, ${authority}`,
+    ...sets,
+    `${delegation.state.padEnd(9)}  delegation: the parent leads to ${led}; the zone says ${own.join(', ') || 'nothing'}`,
+    ...(delegation.state === 'ok' ? [] : [`           -> ${delegationHint(delegation, zone)}`]),
+    ...hosts.flatMap((host) => [
+      `${host.state.padEnd(9)}  ${host.host} ${host.address ?? 'no address'}: ${host.smtp ?? 'no greeting'}; ` +
+        `STARTTLS ${host.starttls === true ? 'yes' : 'no'}; PTR ${host.ptr ?? 'none'}`,
+      ...(host.state === 'ok' ? [] : [`           -> ${hostHint(host)}`]),
+    ]),
+  ]
+    .map(printable)
+    .join('\n');
+}
+
+function delegationHint({ state, own }: Checked['delegation'], zone: string | null): string {
+  if (state === 'unknown') return 'no server of the parent, or of the zone, could be asked: check again';
+  return `have the parent lead ${zone} to ${own.join(', ')} and no others`;
+}
+
+function hostHint({ host, address, starttls, ptr, smtp, state }: Checked['hosts'][number]): string {
+  if (address === null)
+    return state === 'unknown' ? 'the resolver did not say: check again' : `give ${host} an address`;
+  if (smtp === null || starttls === null)
+    return `see that ${host} greets and takes mail at ${address}, and that a firewall lets you there`;
+  if (!starttls) return `let ${host} offer STARTTLS`;
+  if (ptr === null) return `have a PTR record of ${address} name ${host}`;
+  return `see that ${ptr}, the name that ${address} says, has that address`;
 }
 
 const formats: Readonly<Record<RecordsOptions['format'], (shown: Shown) => string>> = {
