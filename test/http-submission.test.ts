@@ -108,7 +108,12 @@ describe('POST /v1/messages', { skip, concurrency: false }, () => {
     );
     await until('it is relayed', () => sink.messages.length === 1);
     const { data } = sink.messages[0]!;
-    assert.match(data, new RegExp(`^Received: from \\[127\\.0\\.0\\.1\\][\\s\\S]*with HTTP[\\s\\S]* id ${id};`));
+    assert.match(
+      data,
+      new RegExp(
+        `^DKIM-Signature: [\\s\\S]*\r\nReceived: from \\[127\\.0\\.0\\.1\\][\\s\\S]*with HTTP[\\s\\S]* id ${id};`,
+      ),
+    );
     assert.ok(data.includes(`Message-ID: ${messageId}\r\n`));
     assert.match(data, /^Date: /m);
     assert.match(data, /^From: =\?utf-8\?B\?[^?]+\?= <ann@acme\.example>\r\nTo: bob@acme\.example\r\nCc: Rex <rex@/m);

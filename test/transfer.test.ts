@@ -63,7 +63,7 @@ test('a submitted message goes to the remote host, with what submission adds and
   const { sender, recipients, data } = sink.messages[0]!;
   assert.equal(sender, 'ann@acme.example');
   assert.deepEqual(recipients, ['rex@remote.example']);
-  assert.match(data, /^Received: from /);
+  assert.match(data, /^DKIM-Signature: [\s\S]*\r\nReceived: from /);
   assert.match(data, /^Message-ID: <[^>]+@mail\.waypost\.example>\r\n/m);
   assert.match(data, /^Date: /m);
   assert.ok(data.endsWith('From: ann@acme.example\r\nSubject: out\r\n\r\n.dots\r\nbody\r\n'));
