@@ -236,3 +236,18 @@ test('a command takes the zone whatever its serial; one that fails leaves the ne
   sources.notified(ZONE);
   await until(() => !has('a.corp.example') && !has(ZONE));
 });
+
+test('a domain that a source takes away leaves a tombstone, and is without one when the source brings it again', async () => {
+  const name = `a.${ZONE}`;
+  const stone = () => findEntry(directory.reader, `associatedDomain=${name},ou=Tombstones,ou=Waypost,o=internet`);
+  server.names = [ZONE, name];
+  begin(20);
+  await addSource(server.text);
+  await until(() => has(name));
+  for (const isThere of [false, true]) {
+    server.names = isThere ? [ZONE, name] : [ZONE];
+    server.serial++;
+    await until(() => has(name) === isThere);
+    assert.equal(stone() === undefined, isThere);
+  }
+});
