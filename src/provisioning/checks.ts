@@ -8,10 +8,18 @@ import type { Awaitable, Transaction } from '../database/operation.ts';
 import type { ChangedEntry } from '../directory/entry.ts';
 import { checkKey } from './dkim/key-check.ts';
 import { checkMade } from './guards.ts';
+import { checkNameServer } from './name-server-check.ts';
 import { checkRules } from './rule-guard.ts';
 import { checkServerName } from './server-names.ts';
 import { checkSiteRecords } from './site-records.ts';
 
 export type EntryCheck = (tx: Transaction, changed: ChangedEntry) => Awaitable<void>;
 
-export const checks: readonly EntryCheck[] = [checkKey, checkServerName, checkMade, checkRules, checkSiteRecords];
+export const checks: readonly EntryCheck[] = [
+  checkKey,
+  checkServerName,
+  checkMade,
+  checkNameServer,
+  checkRules,
+  checkSiteRecords,
+];

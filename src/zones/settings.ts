@@ -104,6 +104,11 @@ const OWN_SERVICES: readonly HostService[] = [
 ];
 const ALGORITHMS = ['hmac-sha256', 'hmac-sha384', 'hmac-sha512'] as const;
 
+/** `text` in lower case. */
+export function isTsigAlgorithm(text: string): boolean {
+  return ALGORITHMS.some((one) => one === text);
+}
+
 /** Undefined for an entry that is none of the three, or that lacks what it must say. */
 export function compileZoneSetting(entry: Entry): ZoneSettingRow | undefined {
   if (hasClass(entry, 'wayposthost')) return hostRow(entry);
@@ -156,7 +161,7 @@ function zoneName(text: string | undefined): string | undefined {
 }
 
 /** `IP`, `IPv4:PORT` or `[IPv6]:PORT`; undefined for anything else. */
-function parseEndpoint(text: string): DnsEndpoint | undefined {
+export function parseEndpoint(text: string): DnsEndpoint | undefined {
   const trimmed = text.trim();
   const whole = ipAddress(trimmed);
   if (whole !== undefined) return { address: whole, port: DNS_PORT };
