@@ -6,6 +6,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { peer } from '../../../test/support/peers.ts';
+import { until } from '../../../test/support/until.ts';
 import { silentLog } from '../../base/log.ts';
 import { describeConnection } from '../../net/connection.ts';
 import { DnsClient } from '../../net/dns-client.ts';
@@ -38,7 +39,12 @@ async function open(context: TestContext, idleMs = 10_000, answer: Answer = answ
     const socket = await bindDnsUdp('127.0.0.1', 0);
     const { port } = socket.address();
     const tcp = createServer(
-      (connection) => void serveDnsTcp({ ...parts, idleMs }, connection, describeConnection(connection, 'dns')),
+      (connection) =>
+        void serveDnsTcp(
+          { ...parts, idleMs, transferIdleMs: idleMs },
+          connection,
+          describeConnection(connection, 'dns'),
+        ),
     );
     const isBound = await new Promise((settled) => {
       tcp.once('error', () => settled(false));
@@ -317,4 +323,34 @@ test('dig reads our answers over UDP and TCP', { skip: dig.skip }, async (contex
   const whole = await run('+noedns', 'mail.acme.example', 'A');
   assert.match(whole, /Truncated, retrying in TCP mode(.|\n)*ANSWER: 40/);
   assert.doesNotMatch(await run('+norecurse', '+qr', 'acme.example', 'MX'), /Warning|malformed|mismatch/i);
+});
+
+test('a client that takes nothing of a transfer is cut off; the rest is never made', async (context) => {
+  let made = 0;
+  const answer: Answer = () => {
+    function* endless() {
+      for (;;) {
+        made++;
+        yield new Uint8Array(16_384);
+      }
+    }
+    return endless();
+  };
+  const socket = connect(await open(context, 200, answer), '127.0.0.1');
+  context.after(() => socket.destroy());
+  socket.on('error', () => {});
+  socket.write(query(1));
+  socket.pause();
+  let before = -1;
+  // The kernel takes some megabytes; then nothing more is made.
+  await until('it stands still', async () => {
+    const isStill = made > 0 && made === before;
+    before = made;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return isStill;
+  });
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.resume();
+  await closed;
+  assert.ok(made < 4000, `${made} messages`);
 });
