@@ -94,6 +94,11 @@ class ZoneNotify {
     if (catalogOf !== this.#catalogOf) this.#mark(catalogName(settings), settings);
     this.#catalogOf = catalogOf;
     this.#ofRevision = revision;
+    if (!settings.nameServers.some(({ role }) => role === 'secondary')) {
+      // Nobody to tell: a site without secondaries reads no zones for them.
+      this.#turnAfter = undefined;
+      return;
+    }
     if (moved === undefined || moved.all) this.#turnAfter = '';
     else this.#markNames(moved.paths.map(nameOfPath), settings);
     if (this.#turnAfter === undefined || this.#waiting.size > WAITING_MAX) return;
