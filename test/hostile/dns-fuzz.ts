@@ -223,6 +223,11 @@ function judgeAnswer(octets: Buffer, answer: Uint8Array | undefined, domain: str
   assert.ok(said?.isResponse && said.id === header.id && said.opcode === header.opcode, hex);
   const { rcode } = said;
   assert.notEqual(rcode, RCODE.SERVFAIL, hex);
+  if (rcode === RCODE.NOTAUTH) {
+    // RFC 8945 §5.2: a signature by nobody who is known here comes before all else.
+    assert.ok(verifyTsig(octets, () => undefined, { now: NOW }) !== undefined, hex);
+    return rcodeName(rcode);
+  }
   const query = decoded(octets);
   if (header.opcode === OPCODE_QUERY) {
     if (query === undefined || query.questions.length !== 1) assert.equal(rcode, RCODE.FORMERR, hex);

@@ -49,7 +49,7 @@ async function settle(
   const arrival = await arrive(recipient.address, transaction.request, session.record.peerAddress);
   if (arrival.result !== 'arrived') {
     // For who may relay, a domain that has not come is one of the world's.
-    const isRelayed = arrival.result === 'foreign' && isAccepted(resolution.reply);
+    const isRelayed = arrival.result === 'foreign' && transaction.request.mayRelay;
     return answer(session, transaction, recipient, {
       relay: true,
       reply: isRelayed ? resolution.reply : arrival.reply,
