@@ -92,12 +92,13 @@ export async function applyAll(
   const options: WriteOptions = { ...more, author: authorOf(caller) };
   const entries: EntrySummary[] = [];
   const rows: TableChange[] = [];
+  const allChecks = [...checks, ...guards];
   for (const each of changes) {
     await checkChange(tx, caller, each);
     checkAsked(each);
     for (const changed of await applyOne(tx, each, options)) {
       entries.push(summaryOf(changed));
-      for (const check of [...checks, ...guards]) await check(tx, changed);
+      for (const check of allChecks) await check(tx, changed);
       for (const follow of followers) rows.push(...((await follow(tx, changed, options)) ?? []));
       noteLoginChanges(tx, changed, session);
     }
