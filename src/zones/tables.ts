@@ -127,6 +127,28 @@ const migrations: readonly Migration[] = [
        ) STRICT`,
     ],
   },
+  {
+    version: 4,
+    statements: [
+      // Nothing had written the one of version 3.
+      'DROP TABLE dns_watch',
+      `CREATE TABLE dns_watch (              -- domains whose records are looked at where others serve them
+         number INTEGER PRIMARY KEY AUTOINCREMENT, -- another one each time that the watch begins again
+         tenant INTEGER NOT NULL,
+         path TEXT NOT NULL,
+         begun INTEGER NOT NULL,             -- epoch milliseconds
+         slot INTEGER NOT NULL,              -- second of the period in which it is looked at for good
+         seen INTEGER NOT NULL DEFAULT 0,    -- 1: all was seen since it has begun
+         conflicts INTEGER NOT NULL DEFAULT 0, -- sets that were left out, since others have written them
+         found TEXT,                         -- JSON: what was wrong at the last look, NULL: nothing
+         UNIQUE (tenant, path)
+       ) STRICT`,
+      'CREATE INDEX key_observed_path ON key_observed (tenant, path)',
+      'CREATE INDEX dns_watch_slot ON dns_watch (slot)',
+      'CREATE INDEX dns_watch_conflicts ON dns_watch (path) WHERE conflicts > 0',
+      'CREATE INDEX dns_watch_found ON dns_watch (path) WHERE found IS NOT NULL',
+    ],
+  },
 ];
 
 export const zonesUnit: Unit = { name: 'zones', migrations };
