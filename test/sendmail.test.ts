@@ -151,7 +151,7 @@ describe('with a server', () => {
         'symlink',
         'unknown-line',
       ]);
-      assert.match(server.stderr(), /"submit\.bad".*"unknown-line"|unknown-line.*submit\.bad/);
+      await until('the log names the last', () => /"file":"unknown-line"[^\n]*"submit\.bad"/.test(server.stderr()));
       assert.equal((await inbox(server, ann)).length, count);
     } finally {
       rmSync(outside, { recursive: true, force: true });
