@@ -6,10 +6,10 @@
 // Limits  HOSTS_MAX hosts, five seconds a step
 // RFC 5321 §3.1 §4.1.1.1, RFC 3207 §4, RFC 1912 §2.1
 
+import { type CheckState, worstOf } from '../../publishing/compare.ts';
+import type { Questions } from '../../publishing/questions.ts';
 import { HostFailure, SmtpConnection } from '../../transfer/channels/smtp-connection.ts';
 import { ehloCommand, parseCapabilities, STARTTLS_COMMAND } from '../../wire/smtp/client.ts';
-import { type CheckState, worstOf } from './compare.ts';
-import type { Questions } from './questions.ts';
 
 export interface HostFinding {
   readonly host: string;

@@ -58,7 +58,7 @@ function checkText({ domain, zone, authority, state, records, delegation, hosts 
     ...each.servers
       .filter((server) => server.state !== 'ok')
       .map((server) => `           ${server.server}: ${server.state} ${server.found.join(', ')}`.trimEnd()),
-    ...(each.state === 'ok' ? [] : [`           -> ${each.hint}`]),
+    ...(each.state === 'ok' || each.hint === '' ? [] : [`           -> ${each.hint}`]),
   ]);
   const { parent, own } = delegation;
   const led = parent.length === 0 ? 'nowhere that could be seen' : parent.join(', ');

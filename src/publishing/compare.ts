@@ -1,17 +1,16 @@
-// A set of records as it should be beside what a server says: their difference in one word, and what to do about it.
+// A set of records as it should be beside what a server says: their difference in one word.
 //
 // In      the records that an entry wants; a server's answer
-// Out     what was found, a state, a hint
+// Out     what was found, a state
 // States  `ok`; `missing`, all or some; `different`, others instead; `extra`, others beside; `unknown`, no answer that counts
 // Of texts those count that are of the same kind (`v=spf1`) as one that is wanted: a domain may have others for other purposes
 
-import { asciiLower } from '../../base/characters.ts';
-import type { DnsReply, Unavailable } from '../../net/dns-client.ts';
-import { RCODE, type RecordType } from '../../wire/dns/codes.ts';
-import type { Rdata, ResourceRecord } from '../../wire/dns/rdata.ts';
-import { rdataText, recordText } from '../../wire/dns/text.ts';
-import type { Authority } from '../../zones/authority.ts';
-import { versionTag } from '../../zones/site-records.ts';
+import { asciiLower } from '../base/characters.ts';
+import type { DnsReply, Unavailable } from '../net/dns-client.ts';
+import { RCODE, type RecordType } from '../wire/dns/codes.ts';
+import type { Rdata, ResourceRecord } from '../wire/dns/rdata.ts';
+import { rdataText } from '../wire/dns/text.ts';
+import { versionTag } from '../zones/site-records.ts';
 
 export type CheckState = 'ok' | 'missing' | 'different' | 'extra' | 'unknown';
 
@@ -90,30 +89,4 @@ function comparable(rdata: Rdata): string {
 
 function tagOf(rdata: Rdata): string | undefined {
   return rdata.type === 'TXT' ? versionTag(rdata.strings) : undefined;
-}
-
-/** What to do about a set, one sentence. */
-export function hintOf(
-  set: WantedSet,
-  servers: readonly ServerFinding[],
-  { authority, zone }: { readonly authority: Authority; readonly zone: string | null },
-): string {
-  const state = worstOf(servers.map((each) => each.state));
-  const named = servers.filter((each) => each.state === state);
-  const where = named.map(({ server }) => server).join(', ');
-  if (state === 'ok') return 'nothing to do';
-  if (state === 'unknown') return `no answer that counts from ${where}: see that it can be asked, and check again`;
-  const isBehind = servers.some(({ server, state: at }) => server !== RESOLVER && at === 'ok') && where === RESOLVER;
-  if (isBehind)
-    return `the name servers of ${zone} have it, the resolver does not yet: see the delegation, or wait for its cache`;
-  if (authority === 'ours') {
-    return where.includes(RESOLVER)
-      ? `have ${zone} delegated to our name servers; the records are ours already`
-      : `${where} should answer as our name server does: see that it has the zone as it is now`;
-  }
-  const lines = set.records.map(recordText).join(' and ');
-  const found = [...new Set(named.flatMap((each) => each.found))].join(' and ');
-  if (state === 'missing') return `add to the zone: ${lines}`;
-  if (state === 'different') return `in the zone put ${lines} in the place of ${found}`;
-  return `take out of the zone what is there beside ${lines}`;
 }

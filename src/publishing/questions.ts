@@ -1,17 +1,17 @@
-// The questions of one check, and whom they go to: the resolver, the servers of a zone, those of the zone above it.
+// The questions of one look at a domain, and whom they go to: the resolver, the servers of a zone, those of the zone above it.
 //
 // In      names and types
 // Out     what was answered, or that nothing was
-// Limits  SERVER_MS a question, ALL_MS for the check; NAMES_MAX name servers of a zone, ADDRESSES_MAX addresses each
+// Limits  SERVER_MS a question, ALL_MS for all of them; NAMES_MAX name servers of a zone, ADDRESSES_MAX addresses each
 // RFC 1034 §4.2.1 (delegations), RFC 1035 §3.5, RFC 3596 §2.5 (names of addresses)
 
-import { asciiLower } from '../../base/characters.ts';
-import type { AskOptions, DnsClient, DnsReply, Unavailable } from '../../net/dns-client.ts';
-import type { DnsServer } from '../../net/dns-exchange.ts';
-import { ipv6Octets } from '../../wire/dns/address.ts';
-import type { RecordType } from '../../wire/dns/codes.ts';
-import { parentName, ROOT } from '../../wire/dns/name.ts';
-import type { ResourceRecord } from '../../wire/dns/rdata.ts';
+import { asciiLower } from '../base/characters.ts';
+import type { AskOptions, DnsClient, DnsReply, Unavailable } from '../net/dns-client.ts';
+import type { DnsServer } from '../net/dns-exchange.ts';
+import { ipv6Octets } from '../wire/dns/address.ts';
+import type { RecordType } from '../wire/dns/codes.ts';
+import { parentName, ROOT } from '../wire/dns/name.ts';
+import type { ResourceRecord } from '../wire/dns/rdata.ts';
 import { isAnswer } from './compare.ts';
 
 const SERVER_MS = 5000;
@@ -26,6 +26,12 @@ export interface NearestZone {
   readonly names: readonly string[];
 }
 
+/** One name server of a zone, at each of its addresses. */
+export interface NamedServer {
+  readonly name: string;
+  readonly endpoints: readonly DnsServer[];
+}
+
 export class Questions {
   readonly #client: DnsClient;
   readonly #until = performance.now() + ALL_MS;
@@ -34,7 +40,7 @@ export class Questions {
     this.#client = client;
   }
 
-  /** Milliseconds that the next step may take; 0: the check is over. */
+  /** Milliseconds that the next step may take; 0: the look is over. */
   leftMs(): number {
     return Math.max(0, Math.min(SERVER_MS, Math.floor(this.#until - performance.now())));
   }
@@ -78,11 +84,14 @@ export class Questions {
     return undefined;
   }
 
-  /** Where the servers of these names are. */
-  async serversNamed(names: readonly string[]): Promise<readonly DnsServer[]> {
-    const found = await Promise.all(names.slice(0, NAMES_MAX).map((name) => this.addresses(name)));
-    const addresses = new Set(found.flatMap((each) => each ?? []));
-    return [...addresses].map((address) => ({ address, port: DNS_PORT }));
+  /** Where the servers of these names are; a name without an address that is known has none. */
+  async serversNamed(names: readonly string[]): Promise<readonly NamedServer[]> {
+    const few = names.slice(0, NAMES_MAX);
+    const found = await Promise.all(few.map((name) => this.addresses(name)));
+    return few.map((name, at) => ({
+      name,
+      endpoints: (found[at] ?? []).map((address) => ({ address, port: DNS_PORT })),
+    }));
   }
 
   /** The name servers that the zone's parent leads to; undefined where no server of the parent could be asked. */
