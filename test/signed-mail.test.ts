@@ -1,73 +1,113 @@
 // What leaves this host is signed, as others verify it: by submission, the API, sendmail, in reports; by keys that rotate; and what is not.
+// Keys and kills: test/signing-keys.test.ts
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { RemoteHost } from '../src/estate/remote-host.ts';
-import { addDomain, addUser, administrator, PASSWORD } from './support/directory.ts';
-import { dkimpy, dkimVerifiersMissing, type KeyRecords, mailDkim } from './support/dkim-verifiers.ts';
+import { addDomain, addUser, administrator, domainDn, PASSWORD } from './support/directory.ts';
+import { dkimKeys, type KeyRecords, keyRecords, signatureCount } from './support/dkim-keys.ts';
+import { dkimpy, dkimVerifiersMissing, mailDkim } from './support/dkim-verifiers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
 
 const run = promisify(execFile);
-
-interface Key {
-  readonly selector: string;
-  readonly domain: string | null;
-  readonly type: string;
-  readonly state: string;
-  readonly record: string;
-}
+const { skip } = { skip: dkimVerifiersMissing };
+const DOMAINS = ['acme.example', 'other.example', 'third.example', 'mail.acme.example'];
 
 let server: Waypost;
 let sink: RemoteHost;
-/** It lacks 8BITMIME. */
+/** It lacks 8BITMIME and SMTPUTF8. */
 let old: RemoteHost;
+/** Where users that are not the server's find a configuration and a folder to submit to. */
+let outside: string;
 before(async () => {
-  sink = await RemoteHost.start();
+  sink = await RemoteHost.start({ rcpt: (to) => (to.includes('refused@') ? '550 5.1.1 nobody' : undefined) });
   old = await RemoteHost.start({ extensions: [] });
+  outside = mkdtempSync(join(tmpdir(), 'waypost-spool-'));
+  chmodSync(outside, 0o755);
   server = await startWaypost({
-    config: `hostname = "mail.acme.example"\n[next-hop]\n"remote.example" = "${sink.nextHop}"\n"old.example" = "${old.nextHop}"\n`,
+    env: { WAYPOST_HOSTNAME: 'mail.acme.example' },
+    config: [
+      `submit.folder = "${join(outside, 'submit')}"`,
+      `next-hop = { "remote.example" = "${sink.nextHop}", "old.example" = "${old.nextHop}" }\n`,
+    ].join('\n'),
   });
   const client = await administrator(server);
   await addDomain(client, 'acme.example');
   await addDomain(client, 'other.example');
+  await addDomain(client, 'third.example');
+  await addDomain(client, 'relayed.example', { mailRoutingSmartHost: sink.nextHop });
   await addUser(client, 'ann@acme.example');
   await addUser(client, 'eve@other.example');
+  await addUser(client, 'tom@third.example');
+  await addUser(client, 'away@acme.example', {
+    mailDeliveryOption: ['mailbox', 'autoreply'],
+    mailAutoReplyText: 'I am away',
+  });
+  const forward = (to: string) => ({ mailDeliveryOption: 'forward', mailForwardingAddress: to });
+  await addUser(client, 'gone@acme.example', forward('x@remote.example'));
+  await addUser(client, 'lost@acme.example', forward('refused@remote.example'));
+  const list = (name: string, more: Record<string, string>) =>
+    client.add(`cn=${name},ou=Groups,${domainDn('acme.example')}`, {
+      objectClass: ['groupOfUniqueNames', 'inetMailGroup', 'inetLocalMailRecipient'],
+      cn: name,
+      mail: `${name}@acme.example`,
+      mgrpRFC822MailMember: 'x@remote.example',
+      ...more,
+    });
+  await list('plain', {});
+  await list('team', { mgrpMsgSuffixText: 'By the team.' });
   await client.unbind();
 });
 after(async () => {
   await server?.stop();
   await sink?.close();
   await old?.close();
+  rmSync(outside, { recursive: true, force: true });
 });
 
 async function waypost(...words: readonly string[]): Promise<string> {
   return (await run('./waypost', [...words, '--data', server.data])).stdout;
 }
 
-async function keys(): Promise<Key[]> {
-  return JSON.parse(await waypost('dkim', 'list', '--json'));
-}
+const keys = () => dkimKeys(server);
 
 /** What our name server says of each key at each domain here. */
-async function records(): Promise<KeyRecords> {
-  const resolver = new Resolver();
-  const { host, port } = server.listeners.dns;
-  resolver.setServers([`${host}:${port}`]);
-  const found: Record<string, string> = {};
-  for (const { selector, domain } of await keys())
-    for (const each of domain === null ? ['acme.example', 'other.example', 'mail.acme.example'] : [domain]) {
-      const name = `${selector}._domainkey.${each}`;
-      const texts = await resolver.resolveTxt(name).catch(() => []);
-      if (texts.length > 0) found[name] = texts[0]!.join('');
-    }
-  return found;
+const records = (): Promise<KeyRecords> => keyRecords(server, DOMAINS);
+
+/** Two signatures, of these domains, and others verify both. */
+async function assertSigned(message: string, domain: string): Promise<void> {
+  const said = dkimpy(message, await records());
+  assert.ok(said.length === 2 && said.every((each) => each.endsWith(' pass')), `${said.join()}\n${message}`);
+  assert.equal(message.split(`\r\n\td=${domain};`).length - 1, 2, message);
+}
+
+/** Why the log says that something went unsigned, from this point on. */
+function unsignedSince(at: number): string[] {
+  return server
+    .stderr()
+    .slice(at)
+    .split('\n')
+    .filter((line) => line.includes('"dkim.unsigned"'))
+    .map((line) => JSON.parse(line).reason as string);
+}
+
+/** What is sent goes without a signature, and the log says why. */
+async function assertUnsigned(sent: Sent, reason: RegExp): Promise<void> {
+  const at = server.stderr().length;
+  assert.equal(signatureCount(await send(sent)), 0);
+  await until(`the reason ${reason}`, () => unsignedSince(at).length > 0);
+  assert.match(unsignedSince(at).join(), reason);
 }
 
 let number = 0;
@@ -77,6 +117,28 @@ interface Sent {
   readonly to?: string;
   readonly host?: RemoteHost;
   readonly body?: string;
+}
+
+/** From another host, without a login. */
+async function relay({ from = 's@remote.example', to }: { from?: string; to: string }): Promise<string> {
+  const word = `subject-${++number}`;
+  const client = await SmtpClient.open(server.listeners.smtp);
+  const head = `From: <${from}>\r\nTo: ${to}\r\nSubject: ${word}\r\nMessage-ID: <${word}@remote.example>\r\n\r\n`;
+  await client.send('s@remote.example', [to], Buffer.from(`${head}text\r\n`));
+  await client.quit();
+  return word;
+}
+
+async function inbox(login: string, word: string): Promise<string> {
+  const client = await ImapClient.login(server.listeners.imap, login, PASSWORD);
+  try {
+    const bodies = (await client.fetchAll()).map(({ body }) => body.toString('latin1'));
+    const found = bodies.find((text) => text.includes(word));
+    assert.ok(found !== undefined, `no ${word} at ${login}`);
+    return found;
+  } finally {
+    await client.logout();
+  }
 }
 
 /** What came at the other host. */
@@ -92,10 +154,6 @@ async function send({ from, login = 'ann@acme.example', to = 'x@remote.example',
 async function arrived(host: RemoteHost, word: string): Promise<string> {
   await until(`a message ${word}`, () => host.messages.some(({ data }) => data.includes(word)));
   return host.messages.find(({ data }) => data.includes(word))!.data;
-}
-
-function signatures(message: string): number {
-  return message.split('\r\nDKIM-Signature:').length - 1 + (message.startsWith('DKIM-Signature:') ? 1 : 0);
 }
 
 test('mail of a user carries two signatures that others verify', { skip: dkimVerifiersMissing }, async () => {
@@ -115,34 +173,128 @@ test('mail of a user carries two signatures that others verify', { skip: dkimVer
   );
 });
 
-test('nobody signs as another, and what stays here is not signed', async () => {
-  assert.equal(signatures(await send({ from: 'eve@other.example' })), 0);
-  assert.equal(signatures(await send({ from: 'x@elsewhere.example' })), 0);
-  assert.equal(signatures(await send({ from: 'ann@acme.example>, <eve@other.example' })), 0);
-  assert.equal(signatures(await send({ login: 'eve@other.example' })), 2);
-  assert.match(server.stderr(), /dkim\.unsigned/);
+test('nobody signs as another', async () => {
+  await assertUnsigned({ from: 'eve@other.example' }, /^the account has no address in other\.example$/);
+  await assertUnsigned({ from: 'x@elsewhere.example' }, /^elsewhere\.example is not ours$/);
+  await assertUnsigned({ from: 'ann@acme.example>, <eve@other.example' }, /^From has several domains$/);
+  await assertUnsigned({ from: 'a@mail.acme.example' }, /^the account has no address in mail\.acme\.example$/);
 });
 
-test('what is converted on its way out is signed anew', { skip: dkimVerifiersMissing }, async () => {
-  const message = await send({ to: 'x@old.example', host: old, body: 'grüße' });
-  assert.match(message, /quoted-printable/);
-  const said = dkimpy(message, await records());
-  assert.equal(said.length, 2);
-  assert.ok(
-    said.every((each) => each.endsWith(' pass')),
-    said.join(),
-  );
+test('what stays here is not signed; what has one recipient elsewhere is', async () => {
+  const at = server.stderr().length;
+  const client = await SmtpClient.open(server.listeners.submission, { login: 'ann@acme.example', password: PASSWORD });
+  const message = (word: string) => Buffer.from(`From: ann@acme.example\r\nSubject: ${word}\r\n\r\ntext\r\n`);
+  await client.send('ann@acme.example', ['tom@third.example', 'eve@other.example'], message('stays-here'));
+  await client.send('ann@acme.example', ['eve@other.example', 'x@remote.example'], message('goes-out'));
+  await client.quit();
+  assert.equal(signatureCount(await inbox('eve@other.example', 'stays-here')), 0);
+  assert.equal(signatureCount(await inbox('tom@third.example', 'stays-here')), 0);
+  assert.equal(signatureCount(await inbox('eve@other.example', 'goes-out')), 2);
+  assert.equal(signatureCount(await arrived(sink, 'goes-out')), 2);
+  assert.deepEqual(unsignedSince(at), []);
 });
 
-test('sendmail of the server’s user is signed as any domain here', { skip: dkimVerifiersMissing }, async () => {
+test('what a program sends over HTTPS is signed as its account', { skip }, async () => {
   const word = `subject-${++number}`;
-  const child = spawn('./waypost', ['sendmail', '--data', server.data, '-f', 'ann@acme.example', 'x@remote.example']);
-  child.stdin.end(`From: ann@acme.example\nTo: x@remote.example\nSubject: ${word}\n\nhello  there\n`);
-  const [code] = await once(child, 'exit');
-  assert.equal(code, 0);
-  const message = await arrived(sink, word);
-  assert.ok(dkimpy(message, await records()).every((each) => each.endsWith(' pass')));
-  assert.equal(signatures(message), 2);
+  const text = JSON.stringify({ from: 'ann@acme.example', to: ['x@remote.example'], subject: word, text: 'hi\n' });
+  const asking = request({
+    host: 'localhost',
+    port: server.listeners.https.port,
+    path: '/v1/messages',
+    method: 'POST',
+    auth: `ann@acme.example:${PASSWORD}`,
+    ca: readFileSync(join(server.data, 'tls', 'ca.pem')),
+    headers: { 'content-type': 'application/json' },
+  });
+  asking.end(text);
+  const [answer] = await once(asking, 'response');
+  answer.resume();
+  assert.equal(answer.statusCode, 202);
+  await assertSigned(await arrived(sink, word), 'acme.example');
+});
+
+test('what is converted on its way out is signed anew', { skip }, async () => {
+  const eight = await send({ to: 'x@old.example', host: old, body: 'grüße' });
+  assert.match(eight, /quoted-printable/);
+  await assertSigned(eight, 'acme.example');
+  const word = `subject-${++number}`;
+  const client = await SmtpClient.open(server.listeners.submission, { login: 'ann@acme.example', password: PASSWORD });
+  await client.command('MAIL FROM:<ann@acme.example> SMTPUTF8');
+  await client.command('RCPT TO:<x@old.example>');
+  await client.data(
+    Buffer.from(`From: Änn <ann@acme.example>\r\nSubject: Grüße\r\nMessage-ID: <${word}@acme.example>\r\n\r\ntext\r\n`),
+  );
+  await client.quit();
+  const wide = await arrived(old, word);
+  assert.match(wide, /^Subject: .*=\?utf-8\?/im);
+  await assertSigned(wide, 'acme.example');
+});
+
+/** By `waypost sendmail`, as this user. */
+async function sendmail(from: string, uid?: number): Promise<string> {
+  const word = `subject-${++number}`;
+  const config = join(outside, 'waypost.toml');
+  writeFileSync(
+    config,
+    `data = "${server.data}"\nhostname = "mail.acme.example"\n[submit]\nfolder = "${outside}/submit"\n`,
+  );
+  chmodSync(config, 0o644);
+  const child = spawn('./waypost', ['sendmail', '-f', from, 'x@remote.example'], {
+    env: { ...process.env, WAYPOST_CONFIG: config },
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  });
+  child.stdin.end(`From: ${from}\nTo: x@remote.example\nSubject: ${word}\n\nhello  there\n`);
+  assert.equal((await once(child, 'exit'))[0], 0);
+  return arrived(sink, word);
+}
+
+test('sendmail of the server’s user is signed as any domain here', { skip }, async () => {
+  await assertSigned(await sendmail('ann@acme.example'), 'acme.example');
+  await assertSigned(await sendmail('cron@mail.acme.example'), 'mail.acme.example');
+});
+
+test('sendmail of other users is signed in the host’s name alone', {
+  skip: skip || process.getuid?.() !== 0,
+}, async () => {
+  await assertSigned(await sendmail('cron@mail.acme.example', 65_534), 'mail.acme.example');
+  const at = server.stderr().length;
+  assert.equal(signatureCount(await sendmail('ann@acme.example', 65_534)), 0);
+  await until('the reason', () => unsignedSince(at).length > 0);
+  assert.deepEqual(unsignedSince(at), ['a local user has no address in acme.example']);
+});
+
+test('a report is signed in the host’s name, an automatic answer in its user’s', { skip }, async () => {
+  const failed = await relay({ to: 'lost@acme.example' });
+  const report = await arrived(sink, failed);
+  assert.match(report, /multipart\/report/);
+  await assertSigned(report, 'mail.acme.example');
+  const word = await relay({ to: 'away@acme.example' });
+  const answer = await arrived(sink, word);
+  assert.match(answer, /I am away/);
+  await assertSigned(answer, 'acme.example');
+});
+
+test('what is forwarded or relayed is not signed, and keeps what it had', { skip }, async () => {
+  const at = server.stderr().length;
+  const forged = { from: 'ann@acme.example' };
+  for (const to of ['gone@acme.example', 'x@relayed.example', 'plain@acme.example'])
+    assert.equal(signatureCount(await arrived(sink, await relay({ ...forged, to }))), 0, to);
+  assert.deepEqual(unsignedSince(at), []);
+  // An account's own, which it leaves with, passes through a list that changes nothing, and through who forwards.
+  await assertSigned(await send({ to: 'plain@acme.example' }), 'acme.example');
+  await assertSigned(await send({ to: 'gone@acme.example' }), 'acme.example');
+});
+
+test('a list that changes text signs for the account that sent it, never for a stranger', { skip }, async () => {
+  const changed = await send({ to: 'team@acme.example' });
+  assert.match(changed, /By the team\./);
+  await assertSigned(changed, 'acme.example');
+  const at = server.stderr().length;
+  const forged = await arrived(sink, await relay({ from: 'ann@acme.example', to: 'team@acme.example' }));
+  assert.match(forged, /By the team\./);
+  assert.equal(signatureCount(forged), 0);
+  assert.deepEqual(unsignedSince(at), ['a list has altered what no account here has sent']);
+  await assertUnsigned({ from: 'eve@other.example', to: 'team@acme.example' }, /no address in other\.example/);
 });
 
 test('keys rotate while mail goes out, and none fails', { skip: dkimVerifiersMissing }, async () => {
@@ -159,7 +311,7 @@ test('keys rotate while mail goes out, and none fails', { skip: dkimVerifiersMis
   assert.ok(fresh.every((selector) => now.includes(`s=${selector};`)));
 });
 
-test('a domain with a key of its own signs with it', { skip: dkimVerifiersMissing }, async () => {
+test('a domain with a key of its own signs with it alone', { skip }, async () => {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const pem = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
   const child = spawn('./waypost', ['dkim', 'import', 'other.example', 'theirs', '--data', server.data]);
@@ -174,6 +326,47 @@ test('a domain with a key of its own signs with it', { skip: dkimVerifiersMissin
   assert.equal(searchEntries[0]!['waypostKeySecret'], undefined);
   assert.ok(searchEntries[0]!['waypostKeyPublic']);
   await client.unbind();
+});
+
+test('a key that LDAP brings, and a pair that one domain rotates to', { skip }, async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 3072 });
+  const client = await administrator(server);
+  const dn = 'cn=by-ldap,ou=Keys,ou=Waypost,o=internet';
+  await client.add(dn, {
+    objectClass: 'waypostDkimKey',
+    cn: 'by-ldap',
+    waypostKeyType: 'rsa',
+    waypostKeyDomain: 'third.example',
+    waypostKeySecret: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  });
+  await client.unbind();
+  const first = await send({ login: 'tom@third.example' });
+  assert.deepEqual(dkimpy(first, await records()), ['by-ldap pass']);
+  const open = publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
+  const listed = (await keys()).find(({ selector }) => selector === 'by-ldap');
+  assert.deepEqual(listed, {
+    selector: 'by-ldap',
+    domain: 'third.example',
+    type: 'rsa',
+    state: 'signing',
+    record: `v=DKIM1; k=rsa; p=${open}`,
+  });
+  assert.equal((await records())['by-ldap._domainkey.third.example'], listed.record);
+  await waypost('dkim', 'rotate', 'third.example');
+  const second = await send({ login: 'tom@third.example' });
+  await assertSigned(second, 'third.example');
+  const own = (await keys()).filter(({ domain }) => domain === 'third.example');
+  assert.deepEqual(own.map(({ type, state }) => `${type} ${state}`).sort(), [
+    'ed25519 new',
+    'rsa retired',
+    'rsa signing',
+  ]);
+  // What left before is verified by the record that stays.
+  assert.deepEqual(dkimpy(first, await records()), ['by-ldap pass']);
+  const fresh = own.filter(({ state }) => state !== 'retired').map(({ selector }) => selector);
+  assert.ok(fresh.every((selector) => second.includes(`s=${selector};`)));
+  const others = await send({});
+  assert.ok(fresh.every((selector) => !others.includes(`s=${selector};`)));
 });
 
 test('what is no key is refused, and the value named', async () => {

@@ -20,7 +20,7 @@ export interface MadeParts {
 
 /** Of who makes mail that leaves this host. */
 export interface SignedMadeParts extends MadeParts {
-  readonly signer: Pick<Signer, 'signsTo'>;
+  readonly signer: Pick<Signer, 'signsTo' | 'withoutOwn'>;
 }
 
 export interface MadeMail {

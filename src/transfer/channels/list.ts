@@ -141,7 +141,8 @@ export class ListChannel implements Channel {
     const author = request.author ?? { sender: request.sender, caller: request.caller };
     const maker = { kind: 'list', submitter: this.#addressesOf(author.caller) } as const;
     const sign = await made.signer.signsTo(maker, [target.recipient]);
-    const taken = await takeMade(made, { bytes: deriveMessage(bytes, list.address, texts), sender, sign });
+    const altered = deriveMessage(made.signer.withoutOwn(bytes), list.address, texts);
+    const taken = await takeMade(made, { bytes: altered, sender, sign });
     log.info('list.derive', {
       queue: idText(message.id),
       derived: idText(taken.row.id),

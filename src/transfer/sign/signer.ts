@@ -82,20 +82,28 @@ export class Signer {
 
   /** What it has become on its way out, in the name in which it was signed when it came; as it is where it was not. */
   async signAnew(bytes: Buffer): Promise<Buffer> {
-    const found = parseHeader(bytes);
-    const ours = this.#ownSignatures(found);
-    const domain = ours[0]?.domain;
+    const { rest, domain } = this.#withoutOwn(bytes);
     if (domain === undefined) return bytes;
+    const header = parseHeader(rest);
+    const signature = await this.#signature({ header, body: rest.subarray(header.end) }, domain);
+    return typeof signature === 'string' ? Buffer.concat([Buffer.from(signature, 'latin1'), rest]) : rest;
+  }
+
+  /** For what will be altered: our signatures would be of something else then. */
+  withoutOwn(bytes: Buffer): Buffer {
+    return this.#withoutOwn(bytes).rest;
+  }
+
+  #withoutOwn(bytes: Buffer): { readonly rest: Buffer; readonly domain?: string } {
+    const ours = this.#ownSignatures(parseHeader(bytes));
+    if (ours[0] === undefined) return { rest: bytes };
     const pieces: Buffer[] = [];
     let at = 0;
     for (const { field } of ours) {
       pieces.push(bytes.subarray(at, field.start));
       at = field.end;
     }
-    const rest = Buffer.concat([...pieces, bytes.subarray(at)]);
-    const header = parseHeader(rest);
-    const signature = await this.#signature({ header, body: rest.subarray(header.end) }, domain);
-    return typeof signature === 'string' ? Buffer.concat([Buffer.from(signature, 'latin1'), rest]) : rest;
+    return { rest: Buffer.concat([...pieces, bytes.subarray(at)]), domain: ours[0].domain };
   }
 
   /** Above the first Received, which is ours: what stands below it somebody else may have written. */

@@ -1,0 +1,44 @@
+// The signing keys of a running Waypost, and what its name server says of them.
+//
+// In      a server
+// Out     `dkim list --json`; TXT records by name; how many signatures a message carries
+
+import { execFile } from 'node:child_process';
+import { Resolver } from 'node:dns/promises';
+import { promisify } from 'node:util';
+import type { KeyRecords } from './dkim-verifiers.ts';
+import type { Waypost } from './server.ts';
+
+export type { KeyRecords };
+
+export interface Key {
+  readonly selector: string;
+  readonly domain: string | null;
+  readonly type: string;
+  readonly state: string;
+  readonly record: string;
+}
+
+export async function dkimKeys({ data }: Waypost): Promise<Key[]> {
+  const { stdout } = await promisify(execFile)('./waypost', ['dkim', 'list', '--json', '--data', data]);
+  return JSON.parse(stdout);
+}
+
+/** Of each key at each of these domains; a key of one domain at that one. */
+export async function keyRecords(server: Waypost, domains: readonly string[]): Promise<KeyRecords> {
+  const resolver = new Resolver();
+  const { host, port } = server.listeners.dns;
+  resolver.setServers([`${host}:${port}`]);
+  const found: Record<string, string> = {};
+  for (const { selector, domain } of await dkimKeys(server))
+    for (const each of domain === null ? domains : [domain]) {
+      const name = `${selector}._domainkey.${each}`;
+      const texts = await resolver.resolveTxt(name).catch(() => []);
+      if (texts.length > 0) found[name] = texts[0]!.join('');
+    }
+  return found;
+}
+
+export function signatureCount(message: string): number {
+  return `\r\n${message}`.split('\r\nDKIM-Signature:').length - 1;
+}
