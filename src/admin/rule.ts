@@ -7,12 +7,14 @@ import { formatAddress } from '../message/address.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import { channelNamed } from '../routing/channels.ts';
 import { noChannelText } from '../routing/compile-rule.ts';
+import { replies } from '../routing/replies.ts';
 import type { ProbeNote } from '../routing/resolve.ts';
 import { parseTemplate, TEMPLATE_CHARACTERS } from '../routing/rewrite/parse-template.ts';
 import { INITIAL, PATTERN_CHARACTERS, parsePattern } from '../routing/rewrite/pattern.ts';
 import { type Rule, type RuleSource, ruleOf } from '../routing/rewrite/rule-set.ts';
 import { printTemplate } from '../routing/rewrite/template.ts';
 import { DOORS } from '../routing/route-request.ts';
+import type { RouteRow } from '../routing/rows.ts';
 import { readRoutes } from '../routing/table-contents.ts';
 import { askedAddress } from './naming.ts';
 import { adminOperation } from './operation.ts';
@@ -58,7 +60,7 @@ export const ruleList = (parts: { readonly reader: Reader; readonly routing: Rou
       const listed = domains.map((route) => ({
         order: null,
         pattern: route.domain,
-        template: route.isMx === undefined ? '$U%$D@store' : '$U%$D@smtp',
+        template: templateOf(route),
         source: 'domain' as const,
         name: route.domain,
       }));
@@ -68,6 +70,11 @@ export const ruleList = (parts: { readonly reader: Reader; readonly routing: Rou
       return { rules: [...first, ...listed, ...others.map(listedRule)], next: null };
     },
   );
+
+function templateOf({ isMx, isWithoutMail }: RouteRow): string {
+  if (isWithoutMail === true) return `$?${replies.noMailHere.text}`;
+  return isMx === undefined ? '$U%$D@store' : '$U%$D@smtp';
+}
 
 function listedRule({ order, pattern, template, source, name }: Rule): ListedRule {
   return { order: order ?? null, pattern, template: printTemplate(template), source, name };

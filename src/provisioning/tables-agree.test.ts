@@ -206,6 +206,8 @@ const change: fc.Arbitrary<DirectoryChange> = fc.oneof(
     .map(([of, aliasedObjectName]) => addDomain(of, { objectClass: ['domain', 'inetDomainAlias'], aliasedObjectName })),
   fc.tuple(domain, aliased).map(([of, aliasedObjectName]) => replace(domainDn(of), { aliasedObjectName })),
   domain.map((of) => replace(domainDn(of), { aliasedObjectName: [] })),
+  domain.map((of) => addDomain(of, { objectClass: ['domain', 'inetDomain'] })),
+  domain.map((of) => replace(domainDn(of), { objectClass: ['domain', 'inetDomain'], inetDomainBaseDN: [] })),
   {
     weight: 3,
     arbitrary: fc.tuple(domain, associated).map(([of, names]) => replace(domainDn(of), { associatedDomain: names })),

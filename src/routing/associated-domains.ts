@@ -10,7 +10,7 @@ import { dcDnOfDomain } from '../directory/dn.ts';
 import { entriesWith, entriesWithIn, findEntry, findEntryIn } from '../directory/entries.ts';
 import type { Entry } from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
-import { mailDomainOf } from '../directory/mail-domain.ts';
+import { bareDomainOf, mailDomainOf } from '../directory/mail-domain.ts';
 import { associatedDomainsOf, compileDomain } from './compile.ts';
 import type { RouteRow } from './rows.ts';
 
@@ -31,8 +31,9 @@ export function domainsOf(entry: Entry): ReadonlySet<string> {
 }
 
 function namesOf(entry: Entry | undefined): { readonly own: string | undefined; readonly all: Set<string> } {
-  const own = entry && mailDomainOf(entry);
-  return { own, all: new Set(own === undefined ? [] : [own, ...associatedDomainsOf(entry!)]) };
+  if (entry === undefined) return { own: undefined, all: new Set() };
+  const own = mailDomainOf(entry) ?? bareDomainOf(entry);
+  return { own, all: new Set(own === undefined ? [] : [own, ...associatedDomainsOf(entry)]) };
 }
 
 /** What the directory says of this domain now. */

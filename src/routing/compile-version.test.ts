@@ -25,6 +25,8 @@ const digests: Readonly<Record<number, string>> = {
   4: '24173a00779ed84b127016a2ecdeff41',
   // Delivery options, several at once.
   5: '049553a1db9ac66ed2987ad1486c8aaf',
+  // Domains without mail.
+  6: '48ca364d6373733534f114f8cb5a4bc6',
 };
 
 type Values = Readonly<Record<string, AttributeValue | readonly AttributeValue[]>>;
@@ -122,6 +124,9 @@ const domains: readonly Entry[] = [
     ...quotas.map((mailDomainMsgQuota) => ({ mailDomainMsgQuota })),
     each(unsupportedAttributes.domain),
   ].map((values) => entry(DOMAIN, { objectClass: classes.domain, ...values })),
+  ...[{}, { inetDomainStatus: 'deleted', associatedDomain: 'b.example' }].map((values) =>
+    entry(DOMAIN, { objectClass: ['domain', 'inetDomain'], ...values }),
+  ),
 ];
 
 const urls = [

@@ -11,7 +11,7 @@ import type { AccountId } from '../base/ids.ts';
 import { parseAccessRules } from '../directory/access-rules.ts';
 import { domainOfDcDn, normalizeDn, SUFFIX } from '../directory/dn.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
-import { mailDomainOf } from '../directory/mail-domain.ts';
+import { bareDomainOf, mailDomainOf } from '../directory/mail-domain.ts';
 import type { MemberValue } from '../directory/member-values.ts';
 import {
   type Address,
@@ -36,7 +36,7 @@ import { legalStatuses, parseStatusValue, type StatusAttribute } from './status.
  * Goes up with any change that gives other rows for the same entries: the tables are then compiled anew at the next
  * start. compile-version.test.ts knows what each version gives.
  */
-export const COMPILER_VERSION = 5;
+export const COMPILER_VERSION = 6;
 
 /** The entry that the first start makes: mail for the postmaster of everything goes to its account. */
 export const SITE_POSTMASTER_DN = `uid=postmaster,ou=Waypost,${SUFFIX}`;
@@ -44,7 +44,7 @@ export const SITE_POSTMASTER_NORMALIZED = normalizeDn(SITE_POSTMASTER_DN);
 
 export function compileDomain(entry: Entry): RouteRow | undefined {
   const domain = mailDomainOf(entry);
-  if (domain === undefined) return undefined;
+  if (domain === undefined) return withoutMail(entry);
   const problems: Problem[] = [];
   const aliasOf = aliasedDomain(entry, problems);
   // Rows of their own: here only what is no name.
@@ -69,6 +69,11 @@ export function compileDomain(entry: Entry): RouteRow | undefined {
     unsupported: orAbsent(presentOf(entry, unsupportedAttributes.domain)),
     problems: orAbsent(problems),
   });
+}
+
+function withoutMail(entry: Entry): RouteRow | undefined {
+  const domain = bareDomainOf(entry);
+  return domain === undefined ? undefined : { domain, base: '', isWithoutMail: true };
 }
 
 const ASSOCIATED = 'associatedDomain';

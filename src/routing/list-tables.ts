@@ -1,4 +1,5 @@
-// What routing asks the directory about lists: their members, which lists somebody is in, whether an entry matches a URL.
+// What routing asks the directory about lists: their members, which lists somebody is in, whether an entry matches a URL. And
+// who answers for a domain without mail.
 //
 // In      a question; a reader with the generation that answers, or a transaction
 // Out     the answer, read at once: nothing of it is remembered, so that no change of a member makes a thread forget a row
@@ -19,6 +20,9 @@ import {
   withAllMembersIn,
 } from '../directory/member-values.ts';
 import { parseFilter } from '../wire/ldap/filter-text.ts';
+import { authorityIn, authorityOf } from '../zones/authority.ts';
+import { zoneNames } from '../zones/names.ts';
+import { readZoneSettings } from '../zones/settings.ts';
 import { SENDER_LISTS_MAX } from './list-access.ts';
 import { type FoundByUrl, readFoundByUrl } from './list-source.ts';
 import type { GroupRow, RecipientRow } from './rows.ts';
@@ -38,6 +42,8 @@ export interface ListTables {
   listsWith(member: string): readonly GroupRow[] | undefined;
   dynamicListsOver(dn: string): readonly GroupRow[] | undefined;
   matches(dn: string, url: LdapUrl): boolean | undefined;
+  /** Whether somebody else's name servers have the domain, where `[dns] mode` leaves names to this host. */
+  isTheirs(domain: string): boolean | undefined;
 }
 
 export type ListQuestion =
@@ -46,7 +52,11 @@ export type ListQuestion =
   | { readonly ask: 'foundByUrl'; readonly list: number; readonly limit: number }
   | { readonly ask: 'listsWith'; readonly member: string }
   | { readonly ask: 'dynamicListsOver'; readonly dn: string }
-  | { readonly ask: 'matches'; readonly dn: string; readonly url: LdapUrl };
+  | { readonly ask: 'matches'; readonly dn: string; readonly url: LdapUrl }
+  | { readonly ask: 'isTheirs'; readonly domain: string };
+
+/** Whose zones are whose does not depend on this host's name; a host without DNS of its own asks nobody. */
+const NO_SITE = { hostname: '', mode: 'embedded' } as const;
 
 /** Each question is asked once: lists in a list ask about the same sender. */
 function once<T>(read: (key: string) => T): (key: string) => T {
@@ -89,6 +99,10 @@ export function listTables(reader: Reader, generation: number, count: (rows: num
       const entry = findEntry(reader, dn);
       return entry !== undefined && compileFilter(parseFilter(url.filter))(entry, matchContext(reader)) === true;
     },
+    isTheirs(domain) {
+      count(1);
+      return authorityOf(domain, zoneNames(reader), readZoneSettings(reader, NO_SITE)).authority === 'theirs';
+    },
   };
 }
 
@@ -100,6 +114,7 @@ export class UnknownLists implements ListTables {
   listsWith(): undefined {}
   dynamicListsOver(): undefined {}
   matches(): undefined {}
+  isTheirs(): undefined {}
 }
 
 /** Answers that have been asked for in a transaction. */
@@ -130,6 +145,10 @@ export class LoadedLists implements ListTables {
     return this.#known({ ask: 'matches', dn, url });
   }
 
+  isTheirs(domain: string): boolean | undefined {
+    return this.#known({ ask: 'isTheirs', domain });
+  }
+
   async load(tx: Transaction, generation: number, question: ListQuestion): Promise<void> {
     this.#answers.set(JSON.stringify(question), await answerIn(tx, generation, question));
   }
@@ -157,6 +176,8 @@ async function answerIn(tx: Transaction, generation: number, question: ListQuest
       return over(await dynamicListsIn(tx, generation, URLS_LOOKED_AT + 1), question.dn);
     case 'matches':
       return matchesIn(tx, question.dn, question.url);
+    case 'isTheirs':
+      return (await authorityIn(tx, question.domain, NO_SITE)).authority === 'theirs';
     default:
       return question satisfies never;
   }

@@ -21,6 +21,7 @@ import { readState } from './generation.ts';
 import { movedKeys, rowAt } from './history.ts';
 import { SENDER_LISTS_MAX } from './list-access.ts';
 import { membersOf } from './list-members.ts';
+import { listTables } from './list-tables.ts';
 import type { RoutingTables, Site } from './resolution.ts';
 import type { GroupRow, RecipientRow, RouteRow } from './rows.ts';
 import { readSettings } from './setting-rows.ts';
@@ -62,6 +63,7 @@ export function pastTables(reader: Reader, revision: Revision, site: Pick<Site, 
     if (row !== null) uuids.set(row.entry, row.uuid);
     return row;
   };
+  const today = listTables(reader, generation, () => {});
   return {
     route(domain) {
       const past = rowAt(reader, 'route', domain, revision);
@@ -112,5 +114,6 @@ export function pastTables(reader: Reader, revision: Revision, site: Pick<Site, 
       const isParent = hasChildren(reader, entry.id);
       return compileFilter(parseFilter(url.filter))(whole, { ...OUTSIDE, hasSubordinates: () => isParent }) === true;
     },
+    isTheirs: (domain) => today.isTheirs(domain),
   };
 }

@@ -12,7 +12,7 @@ import { type Derived, setDerivedVersion } from '../database/derived.ts';
 import { operation, type Transaction, type Writer } from '../database/operation.ts';
 import { countEntriesIn, entriesAfterIn, entriesWithIn } from '../directory/entries.ts';
 import type { Entry } from '../directory/entry.ts';
-import { DOMAIN_CLASSES } from '../directory/mail-domain.ts';
+import { ROUTED_CLASSES } from '../directory/mail-domain.ts';
 import { domainsOf, routeOfDirectory } from './associated-domains.ts';
 import { COMPILER_VERSION } from './compile.ts';
 import { type Generation, noteDifference, type RoutingState, setHistoryFrom, stateIn } from './generation.ts';
@@ -81,7 +81,7 @@ export async function* synchronizeFully(
   const isCompared = version === undefined;
   const of = await writer.execute(beginRebuild, null);
   yield { done: 0, of };
-  for (const objectClass of DOMAIN_CLASSES)
+  for (const objectClass of ROUTED_CLASSES)
     for (let after: number | undefined = 0; after !== undefined; yield { done: 0, of })
       after = await writer.execute(rebuildDomains, { objectClass, after, isCompared });
   let done = 0;

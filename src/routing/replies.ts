@@ -9,6 +9,8 @@ export const replies = {
   /** An address that only this site can make, and has not made for this sender. */
   notSigned: { code: 550, enhanced: '5.7.1', text: 'This address is not valid for you' },
   noSuchUser: { code: 550, enhanced: '5.1.1', text: 'No such recipient here' },
+  /** RFC 7505 §4.2 */
+  noMailHere: { code: 556, enhanced: '5.1.10', text: 'This domain takes no mail' },
   badAddress: { code: 553, enhanced: '5.1.3', text: 'The address is not valid' },
   inactive: { code: 450, enhanced: '4.2.1', text: 'Mailbox is inactive, try again later' },
   disabled: { code: 550, enhanced: '5.2.1', text: 'Mailbox is disabled' },

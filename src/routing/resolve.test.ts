@@ -332,6 +332,7 @@ test('tables that are loaded by asking give the same answer as complete ones', (
         listsWith: (member) => known('listsWith', member),
         dynamicListsOver: (dn) => known('dynamicListsOver', dn),
         matches: (dn, url) => known('matches', dn, url),
+        isTheirs: (domain) => known('isTheirs', domain),
       };
       const address = parseAddress(`${asked}@acme.example`);
       let answer = resolve(address, INTERNAL_REQUEST, partial, site, { explain: true });

@@ -31,14 +31,16 @@ export interface Problem {
   readonly reason: string;
 }
 
-/** One mail domain. */
+/** One domain. */
 export interface RouteRow {
   /** A-labels, lower case. */
   readonly domain: string;
-  /** Normalized DN; entries below it, and below no deeper base, own the domain's addresses. `''`, of an alias: none do. */
+  /** Normalized DN; entries below it, and below no deeper base, own the domain's addresses. `''`, of an alias and of a domain without mail: none do. */
   readonly base: string;
   /** The domain whose row holds for all of this one; `''`: none that can be read. Then the row says nothing else. */
   readonly aliasOf?: string;
+  /** It takes no mail, and the row says nothing else. Where somebody else's name servers have it, it is foreign all the same. */
+  readonly isWithoutMail?: true;
   /** inetCanonicalDomainName: where the addresses are looked up that no entry claims here. */
   readonly canonical?: string;
   readonly inetDomainStatus?: Status;

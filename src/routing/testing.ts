@@ -47,5 +47,6 @@ export function testLists(rows: readonly RecipientRow[], members: WrittenMembers
       lists.filter(({ entry }) => members.get(entry)?.some((value) => value.toLowerCase() === member)),
     dynamicListsOver: (dn) => lists.filter(({ urls }) => urls?.some((url) => liesIn(url, dn))),
     matches: () => false,
+    isTheirs: () => false,
   };
 }

@@ -10,7 +10,7 @@ import { TENANT } from '../base/tenant.ts';
 import type { Reader } from '../database/operation.ts';
 import { entriesAfter, entriesWith, findEntry } from '../directory/entries.ts';
 import type { Entry } from '../directory/entry.ts';
-import { DOMAIN_CLASSES } from '../directory/mail-domain.ts';
+import { ROUTED_CLASSES } from '../directory/mail-domain.ts';
 import { unusableMembers } from '../directory/member-values.ts';
 import { readAccount } from '../store/accounts.ts';
 import { domainsOf, readRouteOfDirectory } from './associated-domains.ts';
@@ -74,7 +74,7 @@ type Check = (table: HistoryKind, key: string, is: unknown, should: unknown) => 
 type Page = (state: RoutingState, check: Check) => void;
 
 function* pages(reader: Reader): Generator<Page> {
-  for (const objectClass of DOMAIN_CLASSES)
+  for (const objectClass of ROUTED_CLASSES)
     yield* following<number>(0, (after, { generation }, check) => {
       const entries = entriesWith(reader, 'objectClass', objectClass, PAGE, after);
       for (const entry of entries)

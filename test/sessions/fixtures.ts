@@ -5,7 +5,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { NoSuchObjectError } from 'ldapts';
+import { type Client, NoSuchObjectError } from 'ldapts';
 import { AdminClient } from '../../src/cli/client.ts';
 import { ImapClient } from '../../src/demo/clients/imap-client.ts';
 import type { TokenScope } from '../../src/directory/token.ts';
@@ -31,6 +31,8 @@ interface Fixture {
   readonly users: readonly string[];
   /** By name: attributes beside those that every list has. */
   readonly lists?: Readonly<Record<string, Readonly<Record<string, string | string[]>>>>;
+  /** Domains without mail, made anew. */
+  readonly bare?: readonly string[];
   /** By user: what lies in the INBOX. */
   readonly inbox?: Readonly<Record<string, readonly Message[]>>;
 }
@@ -44,6 +46,8 @@ const from = 'From: carol@remote.example\r\n';
 const FIXTURES: Readonly<Record<string, Fixture>> = {
   // Two users with empty mailboxes.
   acme: { users: ['alice', 'bob'] },
+  // alice, and two domains without mail.
+  bare: { users: ['alice'], bare: ['quiet.example', 'silent.example'] },
   // alice, bob, and lists: whom they take mail from, and what becomes of it.
   lists: {
     users: ['alice', 'bob'],
@@ -93,6 +97,14 @@ async function fill(door: Endpoint, fixture: Fixture, users: Readonly<Record<str
   }
 }
 
+async function remakeBare(client: Client, domain: string): Promise<void> {
+  await client.del(domainDn(domain)).catch((error) => {
+    if (!(error instanceof NoSuchObjectError)) throw error;
+  });
+  const [dc = ''] = domain.split('.');
+  await client.add(domainDn(domain), { objectClass: ['domain', 'inetDomain'], dc });
+}
+
 /** The doors and scenes of a running Waypost. */
 export function waypostTarget(server: ServerAccess): Target {
   let domainMade = false;
@@ -108,7 +120,7 @@ export function waypostTarget(server: ServerAccess): Target {
     async write(entry, attribute, value) {
       const client = await administrator(server);
       const nameOf = lists.has(entry) ? listDn(entry) : userDn(`${entry}@${DOMAIN}`);
-      const dn = entry === DOMAIN ? domainDn(DOMAIN) : nameOf;
+      const dn = entry.includes('.') ? domainDn(entry) : nameOf;
       if (entry === DOMAIN && attribute !== undefined) written.add(attribute);
       try {
         if (attribute === undefined) await client.del(dn);
@@ -135,6 +147,7 @@ export function waypostTarget(server: ServerAccess): Target {
         domainMade = true;
         for (const attribute of written) await replaceAttribute(client, domainDn(DOMAIN), attribute, []);
         written.clear();
+        for (const domain of fixture.bare ?? []) await remakeBare(client, domain);
         for (const list of lists) await client.del(listDn(list));
         lists.clear();
         for (const user of fixture.users) {

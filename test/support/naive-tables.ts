@@ -33,7 +33,11 @@ const isAddress = (text: string): boolean => /^[a-z0-9.-]+@[a-z0-9.-]+$/i.test(t
 const domainOf = (address: string): string => address.slice(address.indexOf('@') + 1);
 
 export function naiveTables(entries: readonly NaiveEntry[]): NaiveTables {
-  const routes: Record<string, { base: string; aliasOf?: string | undefined }> = {};
+  const routes: Record<string, { base: string; aliasOf?: string | undefined; isWithoutMail?: true }> = {};
+  for (const entry of entries) {
+    const domain = is(entry, 'inetDomain') ? dcName(entry.dn) : '';
+    if (domain !== '') routes[domain] = { base: '', isWithoutMail: true };
+  }
   for (const entry of entries) {
     const domain = mailDomain(entry);
     if (domain !== undefined) routes[domain] = naiveRoute(entry);

@@ -3,7 +3,7 @@
 // In      an address, and how many lie behind it
 // Out     the reply of what it leads to; undefined: already added, or asked for
 // Order   rules of `$*` -> routing table, where an alias of a domain is one step -> names of this host -> rules.
-//         In a domain of ours: addresses that are signed; who claims the local part, exactly or without a subaddress; then
+//         In a domain of ours, unless it is one without mail: addresses that are signed; who claims the local part, exactly or without a subaddress; then
 //         postmaster and abuse, the canonical domain, the catch-all, the smart host
 // Limits  STEPS_AWAY_MAX addresses one behind the other
 // RFC 5321 §3.9, §4.5.1
@@ -109,6 +109,10 @@ export class Addresses {
 
   /** `route` is that of the address's domain, or of the domain that this is an alias of. */
   #inDomain(address: Address, route: RouteRow, depth: number): Reply | undefined {
+    if (route.isWithoutMail === true) {
+      if (this.#walk.explain) this.#walk.step('routing table', `${route.domain} is a domain without mail`);
+      return replies.noMailHere;
+    }
     if (this.#walk.explain) this.#walk.step('routing table', `${route.domain} is a mail domain, base ${route.base}`);
     if (!this.#walk.isLocal(route)) return this.#notLocal(address, route);
     const meaning = mayBeToken(address.localPart) ? this.#walk.tokenMeaning(address) : undefined;
@@ -192,7 +196,7 @@ export class Addresses {
     if (route.canonical === undefined || route.canonical === route.domain) return null;
     const canonical = this.#walk.route(route.canonical);
     if (canonical === undefined) return undefined;
-    if (canonical === null || canonical.aliasOf !== undefined) return null;
+    if (canonical === null || canonical.aliasOf !== undefined || canonical.isWithoutMail === true) return null;
     if (this.#walk.explain)
       this.#walk.step('domain alias', `inetCanonicalDomainName of ${route.domain}: ${canonical.domain}`);
     if (!this.#walk.isLocal(canonical)) return { route: canonical };

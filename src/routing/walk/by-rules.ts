@@ -108,7 +108,9 @@ export class ByRules {
       return replies.rewrittenTooOften;
     }
     if (depth === 0) this.rewritten = applied.address;
-    this.isDefaultRoute = rule.source === 'built-in' && depth === 0 && this.#applications === 0;
+    const isFirst = depth === 0 && this.#applications === 0;
+    // A domain that has an entry is no news.
+    this.isDefaultRoute = rule.source === 'built-in' && isFirst && !this.#walk.hasEntry(applied.address.domain);
     this.#applications++;
     const reply = this.#goOn(rule, applied, depth);
     this.#applications--;

@@ -100,7 +100,18 @@ export class Walk {
   route(domain: string): RouteRow | null | undefined {
     const row = this.tables.route(domain);
     if (row === undefined) this.#missing(this.#ask.domains, domain);
-    return row;
+    return row?.isWithoutMail === true && this.#isForeign(row) ? null : row;
+  }
+
+  /** The domain without mail has an entry here, and its own mail hosts, if any: who asks has to ask those. */
+  #isForeign({ domain }: RouteRow): boolean {
+    if (this.isOurs(domain) || this.#site.dnsMode === 'none') return true;
+    return this.answered(this.tables.isTheirs(domain), { ask: 'isTheirs', domain });
+  }
+
+  /** As far as it has been asked for. */
+  hasEntry(domain: string): boolean {
+    return this.tables.route(domain) != null;
   }
 
   alias(key: string): RecipientRow | null | undefined {

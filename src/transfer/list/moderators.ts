@@ -112,7 +112,7 @@ class Asking {
   #localRoute(domain: string): RouteRow | null {
     const own = readRoute(this.#reader, this.#generation, domain);
     const route = own?.aliasOf === undefined ? own : readRoute(this.#reader, this.#generation, own.aliasOf);
-    if (route === null || route.isMx !== undefined) return null;
+    if (route === null || route.isMx !== undefined || route.isWithoutMail !== undefined) return null;
     const { routingHosts } = route;
     return routingHosts === undefined || routingHosts.some((host) => this.#hostnames.includes(host)) ? route : null;
   }
