@@ -42,7 +42,8 @@ test('domains have the records of today, people and queue are as they were', asy
 
   const queue = await new AdminClient(server.data).call('queue.list', {});
   assert.deepEqual(
-    queue.map(({ recipient, state, heldBy }) => [recipient, state, heldBy]).sort(),
+    // It may be trying at this moment.
+    queue.map(({ recipient, state, heldBy }) => [recipient, state === 'active' ? 'waiting' : state, heldBy]).sort(),
     [
       [KEPT, 'held', 'admin'],
       [LATER, 'waiting', null],
