@@ -124,6 +124,20 @@ describe('with a server', { concurrency: false }, () => {
     await refused('domain show other.example', 1, /^waypost: other\.example is not a mail domain here$/m);
   });
 
+  test('domain pending, approve, refuse, token of what is not there', async () => {
+    assert.deepEqual(await json('domain pending'), []);
+    assert.match((await cli('domain pending')).stdout, /^no domain waits$/m);
+    const see = 'new.example is not pending: see waypost domain pending';
+    await refused(
+      'domain approve new.example',
+      1,
+      new RegExp(`^waypost: ${see}, or define it: waypost domain add new.example$`, 'm'),
+    );
+    await refused('domain refuse new.example --dry-run', 1, new RegExp(`^waypost: ${see}$`, 'm'));
+    await refused('domain approve acme.example', 1, /is not pending: it is a domain here already$/m);
+    await refused('domain token nobody new.example', 1, /^waypost: there is no policy nobody$/m);
+  });
+
   test('user add with a password from standard input, which opens the mailbox', async () => {
     const added = await cli('user add ann@acme.example --name Ann --alias a.lee@acme.example --password-stdin', {
       stdin: 'a secret\n',

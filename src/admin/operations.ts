@@ -11,6 +11,7 @@ import { dkimImport, dkimList, dkimRotate } from './dkim.ts';
 import { dnsRecords } from './dns.ts';
 import { type DnsCheckParts, dnsCheck } from './dns-check/check.ts';
 import { domainAdd, domainList, domainRemove, domainShow } from './domain.ts';
+import { domainApprove, domainPending, domainRefuse, domainToken } from './domain-pending.ts';
 import type { EntryParts } from './entries.ts';
 import { groupAdd, groupList, groupRemove, groupShow } from './group.ts';
 import { type CheckParts, mailboxCheck } from './mailbox.ts';
@@ -62,6 +63,10 @@ export function adminOperations(parts: AdminParts) {
     domainList(parts),
     domainShow(parts),
     domainRemove(parts),
+    domainPending(parts),
+    domainApprove(parts),
+    domainRefuse(parts),
+    domainToken(parts),
     userAdd(parts),
     userList(parts),
     userShow(parts),

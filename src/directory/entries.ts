@@ -130,6 +130,10 @@ export async function countEntriesIn(tx: Transaction): Promise<number> {
   return Number((await tx.get('SELECT count(*) AS n FROM dit'))?.['n']);
 }
 
+export async function countChildrenIn(tx: Transaction, parent: number): Promise<number> {
+  return Number((await tx.arrays('SELECT count(*) FROM dit WHERE parent = ?', parent))[0]![0]);
+}
+
 export function hasChildren(reader: Reader, parent: number): boolean {
   return reader.arrays(...anyChild(parent)).length > 0;
 }

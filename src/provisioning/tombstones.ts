@@ -8,7 +8,7 @@
 import type { Reader, Transaction } from '../database/operation.ts';
 import { applyChange } from '../directory/apply-change.ts';
 import { findEntry, findEntryIn } from '../directory/entries.ts';
-import { type ChangedEntry, type Entry, hasClass } from '../directory/entry.ts';
+import { type ChangedEntry, type DirectoryChange, type Entry, hasClass } from '../directory/entry.ts';
 import { mailDomainOf } from '../directory/mail-domain.ts';
 import { containerDn } from '../routing/containers.ts';
 import type { WriteOptions } from './write-options.ts';
@@ -27,11 +27,7 @@ export async function noteTombstone(
     if ((await findEntryIn(tx, dn)) !== undefined) changed.push(await applyChange(tx, { kind: 'delete', dn }, options));
   }
   if (was !== undefined && kind !== 'rename' && (await findEntryIn(tx, tombstoneDn(was))) === undefined) {
-    const attributes = [
-      { name: 'objectClass', values: ['waypostTombstone'] },
-      { name: 'associatedDomain', values: [was] },
-    ];
-    changed.push(await applyChange(tx, { kind: 'add', dn: tombstoneDn(was), attributes }, options));
+    changed.push(await applyChange(tx, tombstoneAddition(was), options));
   }
   return changed;
 }
@@ -50,8 +46,17 @@ function domainOf(entry: Entry): string | undefined {
   return hasClass(entry, 'maildomain') ? mailDomainOf(entry) : undefined;
 }
 
+/** The domain is one that no message brings. */
+export function tombstoneAddition(domain: string): DirectoryChange {
+  const attributes = [
+    { name: 'objectClass', values: ['waypostTombstone'] },
+    { name: 'associatedDomain', values: [domain] },
+  ];
+  return { kind: 'add', dn: tombstoneDn(domain), attributes };
+}
+
 /** A valid domain has no character that a DN would escape. */
-function tombstoneDn(domain: string): string {
+export function tombstoneDn(domain: string): string {
   return `associatedDomain=${domain},${containerDn('tombstones')}`;
 }
 

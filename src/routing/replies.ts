@@ -8,6 +8,12 @@ export const replies = {
   relayDenied: { code: 550, enhanced: '5.7.1', text: 'Relaying denied' },
   /** An address that only this site can make, and has not made for this sender. */
   notSigned: { code: 550, enhanced: '5.7.1', text: 'This address is not valid for you' },
+  /** A name that somebody has to say yes to first. */
+  waitsForApproval: {
+    code: 451,
+    enhanced: '4.3.2',
+    text: 'The domain waits for approval, try again later',
+  },
   noSuchUser: { code: 550, enhanced: '5.1.1', text: 'No such recipient here' },
   /** RFC 7505 §4.2 */
   noMailHere: { code: 556, enhanced: '5.1.10', text: 'This domain takes no mail' },

@@ -6,6 +6,7 @@ import { systemClock } from '../base/clock.ts';
 import { removeOldCopies } from '../database/upgrade.ts';
 import { pruneChangeLog } from '../directory/change-log.ts';
 import { tendKeys } from '../provisioning/dkim/keys.ts';
+import { forgetPending } from '../provisioning/pending/entries.ts';
 import { pruneHistory } from '../routing/prune-history.ts';
 import { collect, NO_SEGMENT } from '../store/collect.ts';
 import { segmentPath } from '../store/segment.ts';
@@ -48,6 +49,7 @@ export function keepHouse(parts: HousekeepingParts): () => void {
       more = (await writer.execute(pruneHistory, null)) >= CHANGES_A_ROUND || more;
       more = (await writer.execute(pruneZoneChanges, systemClock.now())) >= CHANGES_A_ROUND || more;
       await writer.execute(tendKeys, systemClock.now());
+      await writer.execute(forgetPending, systemClock.now());
       more = (await writer.execute(forgetClients, systemClock.now())) >= CLIENTS_A_ROUND || more;
       for (const copy of removeOldCopies(database, systemClock.now())) log.info('store.remove-copy', { copy });
     } catch (error) {

@@ -16,6 +16,8 @@ import { diff } from '../provisioning/diff.ts';
 import { keyOperations } from '../provisioning/dkim/keys.ts';
 import { keepHost, renameHost } from '../provisioning/keep-host.ts';
 import { learnKeys } from '../provisioning/learn-keys.ts';
+import { decideOperations } from '../provisioning/pending/decide.ts';
+import { forgetPending, seePending } from '../provisioning/pending/entries.ts';
 import { provisioningUnit } from '../provisioning/tables.ts';
 import { addToken, removeToken } from '../provisioning/token.ts';
 import { nameHost } from '../routing/host-names.ts';
@@ -102,6 +104,9 @@ export function operationsFor(site: Site, warnPercent?: number): readonly AnyOpe
     addToken,
     removeToken,
     arriveOperation(site),
+    seePending,
+    forgetPending,
+    ...decideOperations(site, writeSite),
     learnKeys,
     diff,
     prepareHost,

@@ -1,6 +1,7 @@
-// waypost domain add|list|show|remove
+// waypost domain add|list|show|remove|pending|approve|refuse|token
 
 import { Command } from 'commander';
+import type { JsonObject } from '../../base/json.ts';
 import { type CommandContext, type CommonOptions, common } from '../command.ts';
 import { columns } from '../output.ts';
 import { changedText } from './changed.ts';
@@ -54,5 +55,53 @@ export function domainCommand(context: CommandContext): Command {
       const changed = await context.client(options).call('domain.remove', { domain: name, dryRun: options.dryRun });
       context.printer(options).print(changed, () => changedText(changed));
     });
+  common(domain.command('pending'))
+    .description('domains that messages have named, and that wait for your word')
+    .option('--json', 'print JSON')
+    .action(async (options: CommonOptions) => {
+      const list = await context.client(options).call('domain.pending', {});
+      context.printer(options).print(list, () =>
+        columns(
+          ['DOMAIN', 'ACTION', 'POLICY', 'FIRST SEEN', 'LAST SEEN', 'SEEN', 'MX'],
+          list.map((each) => [
+            each.domain,
+            each.action,
+            each.policy,
+            each.firstSeen,
+            each.lastSeen,
+            String(each.seen),
+            mxOf(each.evidence),
+          ]),
+          'no domain waits',
+        ),
+      );
+    });
+  decision(domain, context, 'approve', 'a domain that waits is ours: its next message is let in');
+  decision(domain, context, 'refuse', 'a domain that waits is refused, and no message brings it again');
+  common(domain.command('token'))
+    .description('the TXT record by which who has a domain lets a policy take it')
+    .argument('<policy>', 'its cn below ou=Policies')
+    .argument('<name>')
+    .option('--json', 'print JSON')
+    .action(async (policy: string, name: string, options: CommonOptions) => {
+      const token = await context.client(options).call('domain.token', { policy, domain: name });
+      context.printer(options).print(token, () => token.record);
+    });
   return domain;
+}
+
+function decision(domain: Command, context: CommandContext, verb: 'approve' | 'refuse', description: string): void {
+  common(domain.command(verb))
+    .description(description)
+    .argument('<name>')
+    .option('--dry-run', 'say what would happen, and change nothing')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: AddOptions) => {
+      const changed = await context.client(options).call(`domain.${verb}`, { domain: name, dryRun: options.dryRun });
+      context.printer(options).print(changed, () => changedText(changed));
+    });
+}
+
+function mxOf({ mx }: JsonObject): string {
+  return Array.isArray(mx) && mx.length > 0 ? mx.join(', ') : '-';
 }

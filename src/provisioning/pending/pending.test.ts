@@ -1,0 +1,97 @@
+// Domains that wait for a word: how often they are written, which of them stay, and what a word does.
+
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { ADMINISTRATOR_CALLER } from '../../directory/caller.ts';
+import { findEntry } from '../../directory/entries.ts';
+import { textValue } from '../../directory/entry.ts';
+import { domainTokenText } from '../domain-token.ts';
+import { add, addDomain, domainDn, openTestDirectory, remove, type TestDirectory, testSite } from '../testing.ts';
+import { ANY_SITE } from '../write-options.ts';
+import { decideOperations } from './decide.ts';
+import { forgetPending, listPending, PENDING_MAX, type SeenArguments, seePending } from './entries.ts';
+
+const NOW = Date.parse('2026-11-27T04:00:00Z');
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const EVIDENCE = { mx: ['10 mail.test.example', '20 backup.example'], asked: 'resolver', peer: '192.0.2.1' };
+const [approve, refuse] = decideOperations(testSite, ANY_SITE);
+
+const seen = (domain: string, now: number): SeenArguments => ({
+  domain,
+  policy: 'new-customers',
+  action: 'approve',
+  evidence: JSON.stringify(EVIDENCE),
+  seen: 1,
+  lastSeen: now,
+  now,
+});
+
+async function open(context: TestContext): Promise<TestDirectory> {
+  const directory = await openTestDirectory();
+  context.after(() => directory.close());
+  await directory.apply(addDomain('acme.example', { mailDomainCatchallAddress: 'ann@acme.example' }));
+  return directory;
+}
+
+test('a thousand names wait at most: the one that was seen longest ago goes, and after seven days unseen any', async (context) => {
+  const { writer, reader, apply } = await open(context);
+  const begun = Date.now();
+  await writer.execute(seePending, seen('old.example', begun - HOUR));
+  const dnOf = (name: string): string => `associatedDomain=${name},ou=Pending,ou=Waypost,o=internet`;
+  const others = Array.from({ length: PENDING_MAX - 1 }, (_, at) => `n${at}.example`);
+  await apply(...others.map((name) => add(dnOf(name), { objectClass: 'waypostPendingDomain' })));
+  await writer.execute(seePending, seen('n0.example', begun + HOUR));
+  await writer.execute(seePending, seen('more.example', begun + HOUR));
+  const names = (): string[] => listPending(reader).map(({ domain }) => domain);
+  assert.equal(names().length, PENDING_MAX);
+  assert.deepEqual(
+    ['old.example', 'n0.example', 'n1.example', 'more.example'].map((name) => names().includes(name)),
+    [false, true, true, true],
+  );
+  assert.equal(await writer.execute(forgetPending, begun + 7 * DAY + HOUR / 2), PENDING_MAX - 2);
+  assert.deepEqual(names(), ['more.example', 'n0.example']);
+});
+
+test('approved: a domain that a message has brought, with its evidence and its other exchangers', async (context) => {
+  const { writer, reader, apply } = await open(context);
+  const name = 'new.acme.example';
+  await writer.execute(seePending, seen(name, NOW));
+  const args = { domain: name, caller: ADMINISTRATOR_CALLER, now: NOW + HOUR };
+  const would = await writer.execute(approve, { ...args, dryRun: true });
+  assert.deepEqual(
+    would.entries
+      .filter(({ kind, generated }) => kind !== 'modify' && !generated)
+      .map(({ kind, dn }) => `${kind} ${dn}`),
+    [`add ${domainDn(name)}`, `delete associatedDomain=${name},ou=Pending,ou=Waypost,o=internet`],
+  );
+  assert.equal(findEntry(reader, domainDn(name)), undefined, 'a dry run');
+  await writer.execute(approve, args);
+  const entry = findEntry(reader, domainDn(name))!;
+  const values = ['waypostdomainorigin', 'maildomaincatchalladdress', 'mxrecord'].map((key) => textValue(entry, key));
+  assert.deepEqual(values, ['message', 'ann@acme.example', '20 backup.example.']);
+  assert.deepEqual(JSON.parse(textValue(entry, 'waypostdomainevidence')!), EVIDENCE);
+  assert.deepEqual(listPending(reader), []);
+  await assert.rejects(writer.execute(approve, args), /is not pending/);
+  assert.equal(await writer.execute(seePending, seen(name, NOW)), undefined, 'it is ours');
+  await apply(remove(domainDn(name)));
+  assert.equal(await writer.execute(seePending, seen(name, NOW)), undefined, 'it is buried');
+});
+
+test('refused: a tombstone, and no hit makes it pending again', async (context) => {
+  const { writer, reader } = await open(context);
+  await writer.execute(seePending, seen('bad.example', NOW));
+  const args = { domain: 'bad.example', caller: ADMINISTRATOR_CALLER, now: NOW };
+  await writer.execute(refuse, args);
+  assert.ok(findEntry(reader, 'associatedDomain=bad.example,ou=Tombstones,ou=Waypost,o=internet'));
+  assert.deepEqual(listPending(reader), []);
+  for (const name of ['bad.example', 'below.bad.example'])
+    assert.equal(await writer.execute(seePending, seen(name, NOW)), undefined);
+  await assert.rejects(writer.execute(refuse, args), /is not pending/);
+});
+
+test('the record of a policy’s token serves one name, and does not tell the token', () => {
+  // python3: base64.b32encode(hmac.new(b'secret', b'new.example', 'sha256').digest()[:20]).lower()
+  assert.equal(domainTokenText('secret', 'New.Example'), 'waypost-domain=vmtrynh6mjywxeu3h3us6wlv5ba37mpb');
+  assert.notEqual(domainTokenText('secret', 'new.example'), domainTokenText('secret', 'other.example'));
+});
