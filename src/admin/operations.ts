@@ -10,6 +10,7 @@ import { directoryDiff } from './directory.ts';
 import { dkimImport, dkimList, dkimRotate } from './dkim.ts';
 import { dnsRecords } from './dns.ts';
 import { type DnsCheckParts, dnsCheck } from './dns-check/check.ts';
+import { dnsPublish } from './dns-publish.ts';
 import { domainAdd, domainList, domainRemove, domainShow } from './domain.ts';
 import { domainApprove, domainPending, domainRefuse, domainToken } from './domain-pending.ts';
 import type { EntryParts } from './entries.ts';
@@ -97,6 +98,7 @@ export function adminOperations(parts: AdminParts) {
     dkimImport(parts),
     dnsRecords(() => ({ names: zoneNames(parts.reader), settings: readZoneSettings(parts.reader, parts.zoneSite) })),
     dnsCheck(parts),
+    dnsPublish(parts),
     channelList(parts),
     channelShow(parts),
     channelPause(parts),

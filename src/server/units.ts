@@ -20,6 +20,8 @@ import { decideOperations } from '../provisioning/pending/decide.ts';
 import { forgetPending, seePending } from '../provisioning/pending/entries.ts';
 import { provisioningUnit } from '../provisioning/tables.ts';
 import { addToken, removeToken } from '../provisioning/token.ts';
+import type { ChangeSite } from '../provisioning/write-options.ts';
+import { publishingOperations } from '../publishing/outbox-operations.ts';
 import { nameHost } from '../routing/host-names.ts';
 import { pruneHistory } from '../routing/prune-history.ts';
 import { rebuildOperations, routingTables } from '../routing/rebuild.ts';
@@ -68,9 +70,13 @@ export const derived: readonly Derived[] = [directoryIndex(), zoneTable(), routi
 // biome-ignore lint/suspicious/noExplicitAny: arguments and results differ from operation to operation
 export type AnyOperation = Operation<any, any>;
 
+export function changeSite(site: Site): ChangeSite {
+  return { hostname: site.hostnames[0] ?? 'localhost', mode: site.dnsMode ?? 'embedded' };
+}
+
 /** `warnPercent`: see placeParts. */
 export function operationsFor(site: Site, warnPercent?: number): readonly AnyOperation[] {
-  const writeSite = { hostname: site.hostnames[0] ?? 'localhost', mode: site.dnsMode ?? 'embedded' } as const;
+  const writeSite = changeSite(site);
   return [
     openSegment,
     closeSegment,
@@ -120,6 +126,7 @@ export function operationsFor(site: Site, warnPercent?: number): readonly AnyOpe
     ...scramOperations,
     ...zoneOperations,
     pruneZoneChanges,
+    ...publishingOperations(writeSite),
     ...transferOperations(placeParts(site, warnPercent)),
   ];
 }

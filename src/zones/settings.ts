@@ -372,7 +372,8 @@ async function nameServersIn(tx: Transaction): Promise<NameServerRow[]> {
   return (await tx.arrays(sql)).map(([row]) => JSON.parse(row as string) as NameServerRow);
 }
 
-async function spread(
+/** Each domain of this range is to be looked at: what it wants, or who has it, may be another now. */
+export async function spread(
   tx: Transaction,
   { from, to }: { readonly from: string; readonly to: string },
   revision: Revision,

@@ -149,6 +149,36 @@ const migrations: readonly Migration[] = [
       'CREATE INDEX dns_watch_found ON dns_watch (path) WHERE found IS NOT NULL',
     ],
   },
+  {
+    version: 5,
+    statements: [
+      // By primary: one that does not answer keeps none of the others waiting.
+      'DROP INDEX dns_outbox_due',
+      'CREATE INDEX dns_outbox_due ON dns_outbox (server, next_attempt)',
+      // Nothing had written the one of version 3.
+      'DROP TABLE dns_published',
+      `CREATE TABLE dns_published (          -- what stands at a primary because an update has added it
+         tenant INTEGER NOT NULL,
+         path TEXT NOT NULL,                 -- the domain
+         server TEXT NOT NULL,               -- the primary's cn
+         zone TEXT NOT NULL,
+         name TEXT NOT NULL,
+         type TEXT NOT NULL,
+         data TEXT NOT NULL,                 -- as in a zone file
+         at INTEGER NOT NULL,                -- epoch milliseconds, 0: intended
+         PRIMARY KEY (tenant, path, server, zone, name, type, data)
+       ) STRICT, WITHOUT ROWID`,
+      `CREATE TABLE dns_conflict (           -- sets that an update has left out, since others have written them
+         tenant INTEGER NOT NULL,
+         path TEXT NOT NULL,                 -- the domain
+         name TEXT NOT NULL,
+         type TEXT NOT NULL,
+         wanted TEXT NOT NULL,               -- JSON: data as in a zone file
+         found TEXT NOT NULL,
+         PRIMARY KEY (tenant, path, name, type)
+       ) STRICT, WITHOUT ROWID`,
+    ],
+  },
 ];
 
 export const zonesUnit: Unit = { name: 'zones', migrations };

@@ -1,4 +1,4 @@
-// waypost dns records|check DOMAIN
+// waypost dns records|check|publish DOMAIN
 
 import { Command, Option } from 'commander';
 import type { AdminOutput } from '../../admin/operations.ts';
@@ -46,7 +46,38 @@ export function dnsCommand(context: CommandContext): Command {
       context.printer(options).print(checked, () => checkText(checked));
       if (checked.state !== 'ok') context.exit(checked.state === 'unknown' ? EXIT.tryAgain : EXIT.no);
     });
+  common(dns.command('publish'))
+    .description('write the records of a domain at its primary now; without a domain those of all that wait')
+    .argument('[domain]')
+    .option('--force', 'replace what others have written in their place')
+    .option('--json', 'print JSON')
+    .action(async (domain: string | undefined, options: PublishOptions) => {
+      const tried = await context.client(options).call('dns.publish', { domain, force: options.force });
+      context.printer(options).print(domain === undefined ? tried : tried[0]!, () => publishText(tried));
+      const isIn = (...states: readonly string[]): boolean => tried.some(({ state }) => states.includes(state));
+      if (isIn('refused')) context.exit(EXIT.no);
+      else if (isIn('unreachable', 'waiting')) context.exit(EXIT.tryAgain);
+    });
   return dns;
+}
+
+interface PublishOptions extends CommonOptions {
+  readonly force?: boolean;
+}
+
+function publishText(tried: AdminOutput<'dns.publish'>): string {
+  if (tried.length === 0) return 'no domain waits for a primary';
+  const lines = tried.flatMap(({ domain, zone, server, state, error, conflicts }) => [
+    state === 'served'
+      ? `${domain}: our own name server answers, in zone ${zone}`
+      : `${domain}: ${error ?? state}${server === null ? '' : `, at ${server}`}`,
+    ...conflicts.map(
+      ({ name, type, wanted, found }) =>
+        `  left out: ${name} ${type} ${wanted.join(', ')}: others have written ${found.join(', ')}`,
+    ),
+    ...(conflicts.length > 0 ? [`  -> waypost dns publish ${domain} --force replaces what they have written`] : []),
+  ]);
+  return lines.map(printable).join('\n');
 }
 
 type Checked = AdminOutput<'dns.check'>;

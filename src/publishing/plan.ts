@@ -1,0 +1,214 @@
+// What one update of a primary is to change: the difference between what a domain wants and what stands there, without a touch
+// on what others have written.
+//
+// In      the sets as they were read at the primary; what is wanted; what of it we have written
+// Out     prerequisites (each set exactly as it was read, or none), changes in an order that every server takes, conflicts, and
+//         what is ours afterwards
+// Ours    is what we have written and nothing else: an equal value that was there counts, stays, and is not ours
+// Conflicts  where something is wanted: another value in a set; for TXT one of the same kind (`v=spf1`, `v=DMARC1`); an alias at
+//         the name, other records beside a wanted alias. They are left out, or replaced where that was asked for
+// Never   names SOA or NS; deletes a set or a name: single records, with the data that was read
+// RFC 2136 §2.4 §2.5 §3.4.2
+
+import { asciiLower } from '../base/characters.ts';
+import type { RecordType } from '../wire/dns/codes.ts';
+import type { Rdata, ResourceRecord } from '../wire/dns/rdata.ts';
+import { rdataText } from '../wire/dns/text.ts';
+import type { Prerequisite, RecordChange } from '../wire/dns/update.ts';
+import type { PublishedRecord } from '../zones/published.ts';
+import { versionTag } from '../zones/site-records.ts';
+
+export interface RecordSet {
+  readonly name: string;
+  readonly type: RecordType;
+}
+
+/** A set at the primary. */
+export interface FoundSet {
+  readonly records: readonly ResourceRecord[];
+  /** What stands in the way: the alias at the name, or, of a wanted alias, what other types it has. */
+  readonly beside: readonly ResourceRecord[];
+}
+
+export interface Conflict {
+  readonly name: string;
+  readonly type: RecordType;
+  readonly wanted: readonly string[];
+  readonly found: readonly string[];
+}
+
+export interface PlanInput {
+  /** By setKey; each set of `setsOf`. */
+  readonly found: ReadonlyMap<string, FoundSet>;
+  readonly wanted: readonly ResourceRecord[];
+  readonly published: readonly PublishedRecord[];
+  /** Conflicts are replaced. */
+  readonly isForced: boolean;
+}
+
+export interface UpdatePlan {
+  readonly prerequisites: readonly Prerequisite[];
+  /** None: nothing is to be sent. */
+  readonly changes: readonly RecordChange[];
+  readonly conflicts: readonly Conflict[];
+  /** Ours, when the update is done. */
+  readonly after: readonly PublishedRecord[];
+  /** Ours as long as it is not. */
+  readonly before: readonly PublishedRecord[];
+  /** What the update adds. */
+  readonly added: readonly PublishedRecord[];
+}
+
+const TEXT_BYTES = 255;
+
+export function setKey({ name, type }: RecordSet): string {
+  return `${asciiLower(name)} ${type}`;
+}
+
+/** Data in the one spelling in which equal ones are equal: names in lower case, texts however they are cut. */
+export function dataText(rdata: Rdata): string {
+  if (rdata.type !== 'TXT') return asciiLower(rdataText(rdata));
+  const text = rdata.strings.join('');
+  const count = Math.max(1, Math.ceil(text.length / TEXT_BYTES));
+  const strings = Array.from({ length: count }, (_, i) => text.slice(i * TEXT_BYTES, (i + 1) * TEXT_BYTES));
+  return rdataText({ type: 'TXT', strings });
+}
+
+export function publishedRecord(record: ResourceRecord): PublishedRecord {
+  return { name: asciiLower(record.name), type: record.type, data: dataText(record) };
+}
+
+/** The sets that are to be read: all that is wanted, and all that may have to go. */
+export function setsOf(wanted: readonly ResourceRecord[], published: readonly PublishedRecord[]): readonly RecordSet[] {
+  const sets = new Map<string, RecordSet>();
+  for (const { name, type } of [...wanted, ...(published as readonly RecordSet[])])
+    sets.set(setKey({ name, type }), { name: asciiLower(name), type });
+  return [...sets.values()];
+}
+
+export function planUpdate({ found, wanted, published, isForced }: PlanInput): UpdatePlan {
+  const plans = setsOf(wanted, published).map((set) => {
+    const key = setKey(set);
+    return planSet(set, {
+      ...(found.get(key) ?? { records: [], beside: [] }),
+      wanted: wanted.filter((record) => setKey(record) === key),
+      ours: new Set(published.filter((each) => setKey(each as RecordSet) === key).map(({ data }) => data)),
+      isOurs: (record) =>
+        published.some(({ name, type, data }) => setKey(record) === `${name} ${type}` && data === dataText(record)),
+      isForced,
+    });
+  });
+  const removed = unique(plans.flatMap(({ remove }) => remove));
+  const added = plans.flatMap(({ add }) => add);
+  // Addresses first: some servers take no MX whose host has none in the zone.
+  const addresses = added.filter(isAddress);
+  const others = added.filter((record) => !isAddress(record));
+  return {
+    prerequisites: oneASet(plans.flatMap(({ prerequisites }) => prerequisites)),
+    changes: [
+      ...removed.map((remove): RecordChange => ({ remove })),
+      ...[...addresses, ...others].map((add): RecordChange => ({ add })),
+    ],
+    conflicts: plans.flatMap(({ conflict }) => conflict ?? []),
+    after: plans.flatMap(({ after }) => after),
+    before: plans.flatMap(({ before }) => before),
+    added: added.map(publishedRecord),
+  };
+}
+
+interface SetInput extends FoundSet {
+  readonly wanted: readonly ResourceRecord[];
+  /** Data of this set that we have written. */
+  readonly ours: ReadonlySet<string>;
+  readonly isOurs: (record: ResourceRecord) => boolean;
+  readonly isForced: boolean;
+}
+
+interface SetPlan {
+  readonly prerequisites: readonly Prerequisite[];
+  readonly remove: readonly ResourceRecord[];
+  readonly add: readonly ResourceRecord[];
+  readonly conflict?: Conflict;
+  readonly before: readonly PublishedRecord[];
+  readonly after: readonly PublishedRecord[];
+}
+
+function planSet(set: RecordSet, input: SetInput): SetPlan {
+  const { records, ours, isOurs, isForced } = input;
+  const isThere = new Set(records.map(dataText));
+  const mine = records.filter((record) => ours.has(dataText(record)));
+  const before = mine.map(publishedRecord);
+  const foreign = foreignOf(input);
+  const inTheWay = input.wanted.length === 0 ? [] : input.beside.filter((record) => !isOurs(record));
+  const isConflict = foreign.length > 0 || inTheWay.length > 0;
+  const conflict: Conflict | undefined = isConflict
+    ? {
+        ...set,
+        wanted: input.wanted.map(dataText),
+        found: [...foreign, ...inTheWay].map((record) =>
+          record.type === set.type ? dataText(record) : `${record.type} ${dataText(record)}`,
+        ),
+      }
+    : undefined;
+  const isLeft = conflict !== undefined && !isForced;
+  if (isLeft && (set.type !== 'TXT' || inTheWay.length > 0))
+    return { prerequisites: [], remove: [], add: [], conflict, before, after: before };
+  // Of texts only those of the kind that is in conflict are left as they are.
+  const leftTags = new Set(isLeft ? foreign.map(tagOf) : []);
+  const isKept = (record: ResourceRecord): boolean => leftTags.has(tagOf(record));
+  const wanted = input.wanted.filter((record) => !isKept(record));
+  const isWanted = new Set(wanted.map(dataText));
+  const goes = mine.filter((record) => !isWanted.has(dataText(record)) && !isKept(record));
+  const comes = wanted.filter((record) => !isThere.has(dataText(record)));
+  const old = oldTtl(input, wanted);
+  const replaced = isForced ? [...foreign, ...inTheWay] : [];
+  const remove = [...goes, ...replaced, ...old];
+  const add = [...comes, ...wanted.filter((record) => old.some((one) => dataText(one) === dataText(record)))];
+  const gone = new Set(goes.map(dataText));
+  const after = [...before.filter(({ data }) => !gone.has(data)), ...comes.map(publishedRecord)];
+  const left = isLeft ? { conflict: conflict! } : {};
+  if (remove.length === 0 && add.length === 0) return { prerequisites: [], remove, add, before, after, ...left };
+  const asRead: Prerequisite = records.length === 0 ? { noSet: set } : { set: records };
+  return { prerequisites: [asRead, ...setsIn(isForced ? inTheWay : [])], remove, add, before, after, ...left };
+}
+
+/** What others have written where something is wanted, as far as the two cannot stand beside one another. */
+function foreignOf({ records, wanted, ours }: SetInput): readonly ResourceRecord[] {
+  if (wanted.length === 0) return [];
+  const isWanted = new Set(wanted.map(dataText));
+  const foreign = records.filter((record) => !ours.has(dataText(record)) && !isWanted.has(dataText(record)));
+  if (wanted[0]!.type !== 'TXT') return foreign;
+  const tags = new Set(wanted.map(tagOf));
+  return foreign.filter((record) => tagOf(record) !== undefined && tags.has(tagOf(record)));
+}
+
+/** `v=spf1`; undefined for what is no text, or one of no kind. */
+function tagOf(record: ResourceRecord): string | undefined {
+  return record.type === 'TXT' ? versionTag(record.strings) : undefined;
+}
+
+/** Of a set that is ours alone: the records whose TTL is not the one that is wanted now. */
+function oldTtl({ records, ours }: SetInput, wanted: readonly ResourceRecord[]): readonly ResourceRecord[] {
+  if (records.some((record) => !ours.has(dataText(record)))) return [];
+  const ttls = new Map(wanted.map((record) => [dataText(record), record.ttl]));
+  return records.filter((record) => (ttls.get(dataText(record)) ?? record.ttl) !== record.ttl);
+}
+
+function setsIn(records: readonly ResourceRecord[]): readonly Prerequisite[] {
+  const keys = new Set(records.map(setKey));
+  return [...keys].map((key) => ({ set: records.filter((record) => setKey(record) === key) }));
+}
+
+/** An alias stands in the way of each type of its name. */
+function oneASet(prerequisites: readonly Prerequisite[]): readonly Prerequisite[] {
+  const keyOf = (each: Prerequisite) => setKey('set' in each ? each.set[0]! : each.noSet);
+  return [...new Map(prerequisites.map((each) => [keyOf(each), each])).values()];
+}
+
+function unique(records: readonly ResourceRecord[]): readonly ResourceRecord[] {
+  return [...new Map(records.map((record) => [`${setKey(record)} ${rdataText(record)}`, record])).values()];
+}
+
+function isAddress({ type }: ResourceRecord): boolean {
+  return type === 'A' || type === 'AAAA';
+}
