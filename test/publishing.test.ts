@@ -1,0 +1,274 @@
+// Records of domains at the primaries of others: the started program writes them at BIND, Knot and PowerDNS.
+//
+// In      an entry below ou=Hosts for each primary, domains below their zones, what others have written there
+// Out     what each primary answers; the state of the domain's entry; exit codes of the command
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { Attribute, Change, type Client } from 'ldapts';
+import { DnsClient } from '../src/net/dns-client.ts';
+import { CLASS_IN, RCODE } from '../src/wire/dns/codes.ts';
+import type { Rdata, ResourceRecord } from '../src/wire/dns/rdata.ts';
+import { rdataText } from '../src/wire/dns/text.ts';
+import type { TsigKey } from '../src/wire/dns/tsig.ts';
+import { parseRdata, type WrittenType } from '../src/wire/dns/zone-file.ts';
+import { Bind } from './support/bind.ts';
+import { addDomain, administrator, domainDn, SUFFIX } from './support/directory.ts';
+import { Knot } from './support/knot.ts';
+import { peer, powerDnsMissing } from './support/peers.ts';
+import { PowerDns } from './support/powerdns.ts';
+import { startWaypost, type Waypost } from './support/server.ts';
+import { until } from './support/until.ts';
+
+const run = promisify(execFile);
+const SECRET = Buffer.from('a secret of thirty-two octets...');
+const key: TsigKey = { name: 'update.example', algorithm: 'hmac-sha256', secret: SECRET };
+
+const zoneText = (zone: string): string => `$TTL 300
+$ORIGIN ${zone}.
+@ IN SOA ns.${zone}. hostmaster.${zone}. 1 3600 600 86400 300
+@ IN NS ns.${zone}.
+ns IN A 127.0.0.1
+*.wild IN MX 5 mx.elsewhere.example.
+*.wild IN TXT "v=spf1 -all"
+`;
+
+interface Primary {
+  readonly address: string;
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+const primaries: readonly [zone: string, skip: string | false, start: (zone: string) => Promise<Primary>][] = [
+  ['bind.example', peer('named').skip, (zone) => Bind.start({ zones: { [zone]: zoneText(zone) }, keys: [key] })],
+  ['knot.example', peer('knotd').skip, (zone) => Knot.start({ zones: { [zone]: zoneText(zone) }, keys: [key] })],
+  ['pdns.example', powerDnsMissing(), (zone) => PowerDns.start({ zones: { [zone]: zoneText(zone) }, keys: [key] })],
+];
+
+const client = new DnsClient();
+let server: Waypost;
+let ldap: Client;
+
+async function asked(at: Primary, name: string, type: WrittenType | 'SOA'): Promise<string[]> {
+  const reply = await client.ask(name, type, { servers: [at], tcp: true, recordsMax: 1000 });
+  assert.ok('answers' in reply, JSON.stringify(reply));
+  return reply.answers
+    .filter((record) => record.type === type)
+    .map(rdataText)
+    .sort();
+}
+
+/** What somebody else does at the primary. */
+async function change(
+  at: Primary,
+  zone: string,
+  changes: readonly [verb: 'add' | 'remove', string, WrittenType, string][],
+) {
+  const recordOf = (name: string, type: WrittenType, data: string): ResourceRecord => ({
+    name,
+    class: CLASS_IN,
+    ttl: 300,
+    ...(parseRdata(type, data, '.') as Rdata),
+  });
+  const answer = await client.update(
+    at,
+    {
+      zone,
+      prerequisites: [],
+      changes: changes.map(([verb, name, type, data]) =>
+        verb === 'add' ? { add: recordOf(name, type, data) } : { remove: recordOf(name, type, data) },
+      ),
+    },
+    { key },
+  );
+  assert.deepEqual(answer, { ...answer, rcode: RCODE.NOERROR });
+}
+
+interface Published {
+  readonly state: string;
+  readonly error: string | null;
+  readonly conflicts: readonly { readonly name: string; readonly type: string; readonly found: readonly string[] }[];
+}
+
+async function publish(...words: string[]): Promise<{ readonly code: number; readonly shown: Published }> {
+  const args = ['dns', 'publish', ...words, '--json', '--data', server.data];
+  const { code, stdout } = await run('./waypost', args).then(
+    (done) => ({ code: 0, stdout: done.stdout }),
+    (error: { code: number; stdout: string }) => error,
+  );
+  return { code, shown: stdout.trim() === '' ? { state: '', error: null, conflicts: [] } : JSON.parse(stdout) };
+}
+
+/** What `dns records` says that the domain wants, by name and type. */
+async function wantedOf(domain: string): Promise<Map<string, string[]>> {
+  const args = ['dns', 'records', domain, '--json', '--data', server.data];
+  const { records } = JSON.parse((await run('./waypost', args)).stdout) as {
+    records: { name: string; type: string; data: string }[];
+  };
+  const sets = new Map<string, string[]>();
+  for (const { name, type, data } of records) {
+    const set = `${name.slice(0, -1)} ${type}`;
+    sets.set(set, [...(sets.get(set) ?? []), data].sort());
+  }
+  return sets;
+}
+
+async function hasAll(at: Primary, wanted: ReadonlyMap<string, readonly string[]>): Promise<boolean> {
+  for (const [set, data] of wanted) {
+    const [name, type] = set.split(' ') as [string, WrittenType];
+    const found = await asked(at, name, type);
+    if (data.join('\n') !== found.join('\n')) return false;
+  }
+  return true;
+}
+
+async function stateOf(domain: string): Promise<string | undefined> {
+  const attributes = ['waypostDomainState'];
+  const { searchEntries } = await ldap.search(domainDn(domain), { scope: 'base', attributes });
+  return searchEntries[0]?.['waypostDomainState'] as string | undefined;
+}
+
+const primaryEntry = (zone: string, addresses: string | string[], more: Record<string, string | string[]> = {}) =>
+  ldap.add(`cn=primary of ${zone},ou=Hosts,ou=Waypost,${SUFFIX}`, {
+    objectClass: 'waypostNameServer',
+    waypostNameServerRole: 'primary',
+    waypostNameServerAddress: addresses,
+    waypostZone: zone,
+    waypostTsigName: key.name,
+    waypostTsigSecret: SECRET.toString('base64'),
+    ...more,
+  });
+
+before(async () => {
+  server = await startWaypost({ env: { WAYPOST_LOG_LEVEL: 'info' } });
+  ldap = await administrator(server);
+});
+after(async () => {
+  client.close();
+  await ldap?.unbind();
+  await server?.stop();
+});
+
+for (const [zone, skip, start] of primaries)
+  describe(`a primary of ${zone}`, { skip, concurrency: false }, () => {
+    let at: Primary;
+    const domain = `acme.${zone}`;
+
+    before(async () => {
+      at = await start(zone);
+      await primaryEntry(zone, `${at.address}:${at.port}`);
+    });
+    after(() => at?.stop());
+
+    test('records follow the entry, by itself: added, changed, taken away', async () => {
+      const before = (await asked(at, zone, 'SOA'))[0]!.split(' ')[2];
+      await addDomain(ldap, domain);
+      await until('the records stand at the primary', async () => hasAll(at, await wantedOf(domain)));
+      const wanted = await wantedOf(domain);
+      assert.deepEqual(await asked(at, domain, 'MX'), ['10 mail.waypost.example.']);
+      assert.ok(
+        [...wanted.keys()].some((set) => set.includes('._domainkey.')),
+        [...wanted.keys()].join(),
+      );
+      await until('the entry says so', async () => (await stateOf(domain)) !== 'defined');
+      // One update: the serial has gone up once.
+      assert.notEqual((await asked(at, zone, 'SOA'))[0]!.split(' ')[2], before);
+      assert.deepEqual(await asked(at, zone, 'NS'), [`ns.${zone}.`]);
+
+      await ldap.add(`dc=www,${domainDn(domain)}`, {
+        objectClass: ['dNSDomain', 'dNSDomain2'],
+        dc: 'www',
+        aRecord: ['192.0.2.1', '192.0.2.2'],
+        tXTRecord: 'a text',
+      });
+      await until('the site is there', async () => (await asked(at, `www.${domain}`, 'A')).length === 2);
+      await ldap.modify(`dc=www,${domainDn(domain)}`, [
+        new Change({ operation: 'replace', modification: new Attribute({ type: 'aRecord', values: ['192.0.2.2'] }) }),
+      ]);
+      await until('one is gone', async () => (await asked(at, `www.${domain}`, 'A')).join() === '192.0.2.2');
+      await ldap.modify(domainDn(domain), [
+        new Change({ operation: 'add', modification: new Attribute({ type: 'waypostOmitRecord', values: ['spf'] }) }),
+      ]);
+      await until('no SPF', async () => (await asked(at, domain, 'TXT')).length === 0);
+      // From addresses to an alias at the same name.
+      await ldap.del(`dc=www,${domainDn(domain)}`);
+      await ldap.add(`dc=www,${domainDn(domain)}`, {
+        objectClass: 'dNSDomain',
+        dc: 'www',
+        cNAMERecord: `ns.${zone}`,
+      });
+      await until('an alias', async () => (await asked(at, `www.${domain}`, 'CNAME')).join() === `ns.${zone}.`);
+
+      // What others write beside it, and what was there, stays when the domain goes.
+      await change(at, zone, [
+        ['add', domain, 'TXT', '"somebody else"'],
+        ['add', domain, 'A', '192.0.2.77'],
+      ]);
+      await ldap.del(`dc=www,${domainDn(domain)}`);
+      await ldap.del(domainDn(domain));
+      await until('ours are gone', async () => {
+        for (const set of wanted.keys()) {
+          const [name, type] = set.split(' ') as [string, WrittenType];
+          if ((await asked(at, name, type)).some((data) => data !== '"somebody else"')) return false;
+        }
+        return (await asked(at, `www.${domain}`, 'CNAME')).length === 0;
+      });
+      assert.deepEqual(await asked(at, domain, 'TXT'), ['"somebody else"']);
+      assert.deepEqual(await asked(at, domain, 'A'), ['192.0.2.77']);
+    });
+
+    test('what others have written is left, shown, and replaced when that is asked for', async () => {
+      const name = `other.${zone}`;
+      const dmarc = `_dmarc.${name}`;
+      await change(at, zone, [
+        ['add', name, 'MX', '5 mx.elsewhere.example.'],
+        ['add', name, 'TXT', '"v=spf1 -all"'],
+        ['add', name, 'TXT', '"a text"'],
+        // Equal to what will be wanted.
+        ['add', dmarc, 'TXT', '"v=DMARC1; p=none"'],
+      ]);
+      await addDomain(ldap, name, { waypostOmitRecord: 'srv' });
+      await until('it is published', async () => (await stateOf(name)) !== 'defined');
+      assert.deepEqual(await asked(at, name, 'MX'), ['5 mx.elsewhere.example.']);
+      assert.deepEqual(await asked(at, name, 'TXT'), ['"a text"', '"v=spf1 -all"']);
+      const { code, shown } = await publish(name);
+      assert.equal(code, 0);
+      assert.equal(shown.state, 'published');
+      assert.deepEqual(
+        shown.conflicts.map((conflict) => `${conflict.name} ${conflict.type} ${conflict.found.join()}`).sort(),
+        [`${name} MX 5 mx.elsewhere.example.`, `${name} TXT "v=spf1 -all"`],
+      );
+      const forced = await publish(name, '--force');
+      assert.deepEqual([forced.code, forced.shown.conflicts], [0, []]);
+      assert.deepEqual(await asked(at, name, 'MX'), ['10 mail.waypost.example.']);
+      assert.deepEqual(await asked(at, name, 'TXT'), ['"a text"', '"v=spf1 mx ~all"']);
+      await ldap.del(domainDn(name));
+      await until('ours are gone', async () => (await asked(at, name, 'MX')).length === 0);
+      assert.deepEqual(await asked(at, name, 'TXT'), ['"a text"']);
+      assert.deepEqual(await asked(at, dmarc, 'TXT'), ['"v=DMARC1; p=none"']);
+    });
+
+    test("what a wildcard gives is nobody's record of the name", async () => {
+      const name = `host.wild.${zone}`;
+      await addDomain(ldap, name);
+      await until('its own MX', async () => (await asked(at, name, 'MX')).join() === '10 mail.waypost.example.');
+      assert.deepEqual(await asked(at, name, 'TXT'), ['"v=spf1 mx ~all"']);
+      assert.deepEqual((await publish(name)).shown.conflicts, []);
+      assert.deepEqual(await asked(at, `x.wild.${zone}`, 'MX'), ['5 mx.elsewhere.example.']);
+    });
+  });
+
+test('a name that is not ours: 1; a primary that does not answer: 75, and it is tried again', async () => {
+  assert.equal((await publish('nobody.example')).code, 1);
+  await addDomain(ldap, 'own.example');
+  assert.deepEqual(await publish('own.example').then(({ code, shown }) => [code, shown.state]), [0, 'served']);
+  await primaryEntry('dead.example', '127.0.0.1:9');
+  await addDomain(ldap, 'x.dead.example');
+  const { code, shown } = await publish('x.dead.example');
+  assert.equal(code, 75);
+  assert.equal(shown.state, 'unreachable');
+  assert.equal(await stateOf('x.dead.example'), 'defined');
+  await ldap.del(domainDn('x.dead.example'));
+});
