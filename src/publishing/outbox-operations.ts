@@ -13,7 +13,7 @@ import { noteIntended, notePublished, type PublishedAt } from '../zones/publishe
 import { beginWatch } from '../zones/watch.ts';
 import type { Conflict } from './plan.ts';
 
-export interface IntendArguments extends PublishedAt {
+interface IntendArguments extends PublishedAt {
   readonly due: DueDomain;
   readonly now: number;
 }

@@ -38,7 +38,7 @@ export interface Conflict {
 }
 
 export interface PlanInput {
-  /** By setKey; each set of `setsOf`. */
+  /** By setKey; each set of `setsToRead`. */
   readonly found: ReadonlyMap<string, FoundSet>;
   readonly wanted: readonly ResourceRecord[];
   readonly published: readonly PublishedRecord[];
@@ -74,12 +74,15 @@ export function dataText(rdata: Rdata): string {
   return rdataText({ type: 'TXT', strings });
 }
 
-export function publishedRecord(record: ResourceRecord): PublishedRecord {
+function publishedRecord(record: ResourceRecord): PublishedRecord {
   return { name: asciiLower(record.name), type: record.type, data: dataText(record) };
 }
 
 /** The sets that are to be read: all that is wanted, and all that may have to go. */
-export function setsOf(wanted: readonly ResourceRecord[], published: readonly PublishedRecord[]): readonly RecordSet[] {
+export function setsToRead(
+  wanted: readonly ResourceRecord[],
+  published: readonly PublishedRecord[],
+): readonly RecordSet[] {
   const sets = new Map<string, RecordSet>();
   for (const { name, type } of [...wanted, ...(published as readonly RecordSet[])])
     sets.set(setKey({ name, type }), { name: asciiLower(name), type });
@@ -87,7 +90,7 @@ export function setsOf(wanted: readonly ResourceRecord[], published: readonly Pu
 }
 
 export function planUpdate({ found, wanted, published, isForced }: PlanInput): UpdatePlan {
-  const plans = setsOf(wanted, published).map((set) => {
+  const plans = setsToRead(wanted, published).map((set) => {
     const key = setKey(set);
     return planSet(set, {
       ...(found.get(key) ?? { records: [], beside: [] }),

@@ -16,7 +16,7 @@ import type { ResourceRecord } from '../wire/dns/rdata.ts';
 import type { TsigKey } from '../wire/dns/tsig.ts';
 import type { PublishedRecord } from '../zones/published.ts';
 import type { NameServerRow } from '../zones/settings.ts';
-import { type Conflict, dataText, type FoundSet, planUpdate, type RecordSet, setKey, setsOf } from './plan.ts';
+import { type Conflict, dataText, type FoundSet, planUpdate, type RecordSet, setKey, setsToRead } from './plan.ts';
 
 const TRY_MS = 60_000;
 const ASK_MS = 5000;
@@ -88,7 +88,7 @@ class Conversation {
     const known = new Set(published.map(textOf));
     let mayBeWildcard = true;
     for (let isLast = false; ; isLast = true) {
-      const found = await this.#read(setsOf(wanted, published), { known, mayBeWildcard });
+      const found = await this.#read(setsToRead(wanted, published), { known, mayBeWildcard });
       if ('result' in found) return found;
       const plan = planUpdate({ found, wanted, published, isForced });
       const { prerequisites, changes, conflicts, after, before, added } = plan;

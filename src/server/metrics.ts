@@ -7,6 +7,7 @@ import { walBytes } from '../database/writer-thread.ts';
 import { readState } from '../routing/generation.ts';
 import { readCheck } from '../routing/table-checks.ts';
 import { queueFigures } from '../transfer/queue.ts';
+import { waitingCounts } from '../zones/outbox.ts';
 import { type Counts, LOOP_DELAY } from './counters.ts';
 import type { MainParts } from './main-parts.ts';
 import { databasePath } from './paths.ts';
@@ -75,6 +76,18 @@ export class Metrics {
     const state = readState(reader);
     gauge('waypost_queue_messages', 'Queue rows', queue.rows);
     gauge('waypost_queue_oldest_seconds', 'Age of the oldest queue row, 0 for an empty queue', oldest);
+    const publishing = waitingCounts(reader, Date.now());
+    gauge(
+      'waypost_dns_publish_waiting',
+      "Domains whose records are not yet at somebody else's primary",
+      publishing.waiting,
+    );
+    gauge(
+      'waypost_dns_publish_oldest_seconds',
+      'For how long the oldest of them waits, 0: none does',
+      publishing.oldest,
+    );
+    gauge('waypost_dns_conflicts', 'Domains in whose place somebody else has written records', publishing.conflicts);
     gauge('waypost_directory_revision', 'Committed directory revision', reader.revision());
     gauge('waypost_routing_revision', 'Last directory revision that moved a row of the routing tables', state.revision);
     gauge('waypost_routing_generation', 'Generation of the routing tables', state.generation);
