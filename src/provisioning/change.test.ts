@@ -54,7 +54,7 @@ test('a domain entry brings the nodes above it, its containers, its route and it
   assert.ok(!hasClass(findEntry(directory.reader, domainDn('example'))!, 'maildomain'));
   assert.equal(directory.resolve('x@example').relay, true, 'a node on the way is not a mail domain');
   assert.equal(directory.resolve('x@acme.example').reply, replies.noSuchUser);
-  assert.deepEqual(zoneNames(directory.reader).find('acme.example')?.row, { domain: 'mail' });
+  assert.deepEqual(zoneNames(directory.reader).find('acme.example')?.row, { domain: 'mail', isApex: true });
   assert.equal(zoneNames(directory.reader).find('example')?.row, undefined);
 });
 

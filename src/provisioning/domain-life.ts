@@ -2,7 +2,8 @@
 //
 // In      an entry as an add, or a change of its classes, has made it; in its transaction
 // Out     the same change with these attributes written in, as one change to all that follow from it
-// Facts   waypostDomainState: `defined` where somebody else's name servers are to have its records; `active` where a message
+// Facts   waypostApex: a zone of ours begins at the domain (apexes.ts).
+//         waypostDomainState: `defined` where somebody else's name servers are to have its records; `active` where a message
 //         brings it by the record that somebody else keeps.
 //         waypostDomainOrigin: the author's DN, `message`, or `waypost` for this program itself; waypostDomainEvidence beside
 //         `message`. They stay when the entry changes; an entry that is older than they are has none.
@@ -14,6 +15,7 @@ import { type Attribute, type ChangedEntry, type Entry, hasClass } from '../dire
 import { hasDomainClass } from '../directory/mail-domain.ts';
 import { authorityIn } from '../zones/authority.ts';
 import { compileZoneName } from '../zones/compile.ts';
+import { isApex } from './apexes.ts';
 import type { WriteOptions } from './write-options.ts';
 
 /** The origin of a domain that a message has brought. */
@@ -36,6 +38,14 @@ const facts: readonly Fact[] = [
     // Somebody else's record has brought it: that has been seen.
     const isSeen = authority === 'theirs' && broughtBy !== undefined;
     return { name: 'waypostDomainState', values: [isSeen ? 'active' : 'defined'] };
+  },
+  async (tx, domain) => {
+    const compiled = compileZoneName(domain);
+    if (compiled === undefined) return undefined;
+    // It may have been one, and then no domain for a while.
+    const { isApex: _, ...row } = compiled.row;
+    const is = await isApex(tx, { ...compiled, row });
+    return is || domain.attributes.has('waypostapex') ? { name: 'waypostApex', values: is ? ['TRUE'] : [] } : undefined;
   },
   (_tx, _domain, { broughtBy }) => broughtBy && { name: 'waypostDomainEvidence', values: [broughtBy.evidence] },
 ];

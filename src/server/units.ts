@@ -16,6 +16,7 @@ import { diff } from '../provisioning/diff.ts';
 import { keyOperations } from '../provisioning/dkim/keys.ts';
 import { keepHost, renameHost } from '../provisioning/keep-host.ts';
 import { learnKeys } from '../provisioning/learn-keys.ts';
+import { apexMarks, markAll } from '../provisioning/mark-apexes.ts';
 import { decideOperations } from '../provisioning/pending/decide.ts';
 import { forgetPending, seePending } from '../provisioning/pending/entries.ts';
 import { provisioningUnit } from '../provisioning/tables.ts';
@@ -65,7 +66,7 @@ export const units: readonly Unit[] = [
 ];
 
 /** What the units derive from entries, in the order in which it is derived anew. */
-export const derived: readonly Derived[] = [directoryIndex(), zoneTable(), routingTables(), scramCount()];
+export const derived: readonly Derived[] = [directoryIndex(), zoneTable(), routingTables(), scramCount(), apexMarks()];
 
 // biome-ignore lint/suspicious/noExplicitAny: arguments and results differ from operation to operation
 export type AnyOperation = Operation<any, any>;
@@ -114,6 +115,7 @@ export function operationsFor(site: Site, warnPercent?: number): readonly AnyOpe
     forgetPending,
     ...decideOperations(site, writeSite),
     learnKeys,
+    markAll,
     diff,
     prepareHost,
     keepHost,

@@ -71,32 +71,40 @@ export async function hasDomainAbove(tx: Transaction, name: string): Promise<boo
   return above.length > 0 && (await nearestApex(tx, above)) !== undefined;
 }
 
-const PAGE = 1000;
+/** Keys of a range: what lies between `after` and `to`. */
+export interface PathRange {
+  readonly after: string;
+  readonly to: string;
+}
 
-/** Domains below the name that are the topmost of theirs and carry no mark: at most `limit`. */
-export async function unmarkedApexesBelow(tx: Transaction, name: string, limit: number): Promise<readonly string[]> {
-  const { from, to } = subtreeOf(pathOf(name));
-  const found: string[] = [];
-  let after = pathOf(name);
-  let top = '';
-  for (;;) {
-    const rows = await tx.arrays(
-      `SELECT path, row FROM zone_name WHERE tenant = ? AND row IS NOT NULL AND path > ? AND path > ? AND path < ?
-       ORDER BY path LIMIT +?`,
-      TENANT,
-      after,
-      from,
-      to,
-      PAGE,
-    );
-    for (const [path, text] of rows) {
-      after = path as string;
-      const row = JSON.parse(text as string) as ZoneRow;
-      if (row.domain === undefined || (top !== '' && after.startsWith(top))) continue;
-      top = after;
-      if (row.isApex !== true) found.push(nameOfPath(after));
-      if (found.length === limit) return found;
-    }
-    if (rows.length < PAGE) return found;
-  }
+/** All that lies below a name. */
+export function rangeBelow(name: string): PathRange {
+  const path = pathOf(name);
+  return { after: path, to: subtreeOf(path).to };
+}
+
+/** Behind a name of the range and all below it. */
+export function rangeBehind(name: string, { to }: PathRange): PathRange {
+  return { after: subtreeOf(pathOf(name)).to, to };
+}
+
+const NEXT_DOMAIN = `SELECT path FROM zone_name
+  WHERE tenant = ?1 AND path < ?3 AND row ->> '$.domain' IS NOT NULL AND path >`;
+/** From one topmost domain to the next, past all that lies below it: see subtreeOf. */
+const UNMARKED = `WITH RECURSIVE top (path) AS (
+    SELECT (${NEXT_DOMAIN} ?2 ORDER BY path LIMIT 1)
+    UNION ALL
+    SELECT (${NEXT_DOMAIN} substr(top.path, 1, length(top.path) - 1) || '!' ORDER BY path LIMIT 1)
+    FROM top WHERE top.path IS NOT NULL)
+  SELECT top.path FROM top JOIN zone_name ON zone_name.tenant = ?1 AND zone_name.path = top.path
+  WHERE zone_name.row ->> '$.isApex' IS NULL LIMIT +?4`;
+
+/** The topmost domains of a range that carry no mark, at most `limit`; one statement, however many there are. */
+export async function unmarkedApexes(
+  tx: Transaction,
+  { after, to }: PathRange,
+  limit: number,
+): Promise<readonly string[]> {
+  const rows = await tx.arrays(UNMARKED, TENANT, after, to, limit);
+  return rows.map(([path]) => nameOfPath(path as string));
 }

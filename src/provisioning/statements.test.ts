@@ -1,0 +1,75 @@
+// What a write and an answer cost does not grow with the directory: as many statements with a thousand domains as with ten.
+//
+// DOMAINS=100000 tries it with that many. A domain above others is left out: the people below it are compiled anew, each.
+
+import assert from 'node:assert/strict';
+import { StatementSync } from 'node:sqlite';
+import { test } from 'node:test';
+import type { DirectoryChange } from '../directory/entry.ts';
+import type { RecordType } from '../wire/dns/codes.ts';
+import { zoneNames } from '../zones/names.ts';
+import { lookUp } from '../zones/records.ts';
+import { readZoneSettings } from '../zones/settings.ts';
+import { addDomain, addUser, domainDn, openTestDirectory, remove, replace, type TestDirectory } from './testing.ts';
+
+const MANY = Number(process.env['DOMAINS'] ?? 1000);
+const TYPES: readonly RecordType[] = ['A', 'MX', 'TXT', 'NS', 'SOA', 'SRV'];
+const SITE = { hostname: 'mail.isp.example', mode: 'embedded' } as const;
+
+/** All that this process executes, whatever the connection. */
+let executed = 0;
+for (const method of ['run', 'get', 'all', 'iterate'] as const) {
+  const original = StatementSync.prototype[method] as (...parameters: unknown[]) => unknown;
+  StatementSync.prototype[method] = function (this: StatementSync, ...parameters: unknown[]) {
+    executed++;
+    return original.apply(this, parameters);
+  } as never;
+}
+
+async function cost(work: () => unknown): Promise<number> {
+  const before = executed;
+  await work();
+  return executed - before;
+}
+
+async function withDomains(count: number): Promise<TestDirectory> {
+  const directory = await openTestDirectory();
+  for (let at = 0; at < count; at += 500) {
+    const slice = Array.from({ length: Math.min(500, count - at) }, (_, n) => addDomain(`d${at + n}.example`));
+    await directory.apply(...slice);
+  }
+  return directory;
+}
+
+async function costs(directory: TestDirectory): Promise<Readonly<Record<string, number>>> {
+  const write = (change: DirectoryChange) => cost(() => directory.apply(change));
+  const { reader } = directory;
+  const answer = (name: string) =>
+    cost(() =>
+      reader.snapshot(() => {
+        const parts = { names: zoneNames(reader), settings: readZoneSettings(reader, SITE) };
+        return TYPES.map((type) => lookUp(name, type, parts));
+      }),
+    );
+  return {
+    'a domain': await write(addDomain('new.example')),
+    'a domain below it': await write(addDomain('sub.new.example')),
+    'its user': await write(addUser('ann@new.example')),
+    'its records': await write(replace(domainDn('sub.new.example'), { waypostOmitRecord: 'srv' })),
+    'a domain goes': await write(remove(domainDn('sub.new.example'))),
+    'an answer': await answer('new.example'),
+    'an answer of no name': await answer('a.b.new.example'),
+    'an answer of none of ours': await answer('nobody.example'),
+  };
+}
+
+test(`a change and an answer take as many statements with ${MANY} domains as with ten`, async (context) => {
+  const few = await withDomains(10);
+  context.after(() => few.close());
+  const many = await withDomains(MANY);
+  context.after(() => many.close());
+  const found = await costs(few);
+  assert.deepEqual(await costs(many), found);
+  for (const [what, count] of Object.entries(found)) assert.ok(count > 0 && count < 200, `${what}: ${count}`);
+  context.diagnostic(JSON.stringify(found));
+});
