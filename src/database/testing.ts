@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { StatementSync } from 'node:sqlite';
 import { Batch } from './batch.ts';
 import { openForWriting, openReader, Statements } from './connection.ts';
 import { migrate, type Unit } from './format.ts';
@@ -62,4 +63,17 @@ export function openTestDatabase(units: readonly Unit[], at?: string): TestDatab
       if (at === undefined) rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** From here on all statements are counted that this process executes, on any connection: gives how many so far. */
+export function countStatements(): () => number {
+  let executed = 0;
+  for (const method of ['run', 'get', 'all', 'iterate'] as const) {
+    const original = StatementSync.prototype[method] as (...parameters: unknown[]) => unknown;
+    StatementSync.prototype[method] = function (this: StatementSync, ...parameters: unknown[]) {
+      executed++;
+      return original.apply(this, parameters);
+    } as never;
+  }
+  return () => executed;
 }

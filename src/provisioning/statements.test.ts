@@ -3,8 +3,8 @@
 // DOMAINS=100000 tries it with that many. A domain above others is left out: the people below it are compiled anew, each.
 
 import assert from 'node:assert/strict';
-import { StatementSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { countStatements } from '../database/testing.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
 import type { RecordType } from '../wire/dns/codes.ts';
 import { zoneNames } from '../zones/names.ts';
@@ -16,20 +16,12 @@ const MANY = Number(process.env['DOMAINS'] ?? 1000);
 const TYPES: readonly RecordType[] = ['A', 'MX', 'TXT', 'NS', 'SOA', 'SRV'];
 const SITE = { hostname: 'mail.isp.example', mode: 'embedded' } as const;
 
-/** All that this process executes, whatever the connection. */
-let executed = 0;
-for (const method of ['run', 'get', 'all', 'iterate'] as const) {
-  const original = StatementSync.prototype[method] as (...parameters: unknown[]) => unknown;
-  StatementSync.prototype[method] = function (this: StatementSync, ...parameters: unknown[]) {
-    executed++;
-    return original.apply(this, parameters);
-  } as never;
-}
+const executed = countStatements();
 
 async function cost(work: () => unknown): Promise<number> {
-  const before = executed;
+  const before = executed();
   await work();
-  return executed - before;
+  return executed() - before;
 }
 
 async function withDomains(count: number): Promise<TestDirectory> {
