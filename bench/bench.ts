@@ -17,9 +17,22 @@ import { slapdMissing, startDirectorySides } from './directory-sides.ts';
 import { aligned, fsyncCost, machine, median, shown } from './figures.ts';
 import type { Figures } from './generate.ts';
 import { LINES, MAILBOXES, type Measured } from './lines.ts';
-import { type PeerName, peersMissing, type Side, type SideName, startOurs, startPeers } from './sides.ts';
+import {
+  opendkimMissing,
+  type PeerName,
+  peersMissing,
+  type Side,
+  type SideName,
+  startOurs,
+  startPeers,
+} from './sides.ts';
 
-const PEER_NAMES = { shipped: 'Postfix + Dovecot', fast: 'the same, fast logins', slapd: 'slapd' } as const;
+const PEER_NAMES = {
+  shipped: 'Postfix + Dovecot',
+  fast: 'the same, fast logins',
+  opendkim: 'Postfix + OpenDKIM',
+  slapd: 'slapd',
+} as const;
 
 const { values: options } = parseArgs({
   options: {
@@ -106,8 +119,12 @@ async function benchMail(): Promise<Result[]> {
   say(`users added over LDAP: ${ours.addsPerSecond}/s on 8 connections`);
   const missing = options.alone ? 'not asked for (--alone)' : peersMissing();
   if (missing === false) {
-    await started(startPeers(users, 'shipped'));
-    if (lines.some(({ against }) => against.includes('fast'))) await started(startPeers(users, 'fast'));
+    const isAgainst = (name: PeerName): boolean => lines.some(({ against }) => against.includes(name));
+    for (const name of ['shipped', 'fast', 'opendkim'] as const) {
+      const why = name === 'opendkim' && isAgainst(name) && opendkimMissing();
+      if (why !== false) say(`no ratios to Postfix + OpenDKIM: ${why}`);
+      else if (isAgainst(name)) await started(startPeers(users, name));
+    }
   } else say(`Waypost alone, no ratios: ${missing}`);
   const results: Result[] = [];
   for (const [i, line] of lines.entries()) {

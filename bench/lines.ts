@@ -1,7 +1,7 @@
 // The lines of the bench: which load goes to a side, and which figure of the generator counts.
 
 import { type Figures, generate } from './generate.ts';
-import type { PeerName, Side } from './sides.ts';
+import { PASSWORD, type PeerName, SIGNED, type Side, UNSIGNED } from './sides.ts';
 
 /** What is judged of a line's runs. */
 export interface Measured {
@@ -66,11 +66,29 @@ function overTls(side: Side): readonly (string | number)[] {
 }
 
 /** To another host, which keeps nothing. */
-function relayed(side: Side, count: number): Figures {
+function relayed(side: Side, count: number, extra: readonly string[] = []): Figures {
   return generate('smtp-load', [
-    ...['--port', side.smtp, '--sink', side.sink, '--tree', side.pids, '--conns', 20],
+    ...['--port', side.smtp, '--sink', side.sink, '--tree', side.pids, '--conns', 20, ...extra],
     ...['--user', 's{n}@sink.example', '--users', MAILBOXES, '--size', 5120, '--count', count],
   ]);
+}
+
+/** Likewise, by an account that logs in where it has to: all of it leaves signed, or none. */
+function submitted(side: Side, domain: string, count: number): Figures {
+  const from = `u0@${domain}`;
+  const login = side.submission === undefined ? [] : ['--auth', `${from}:${PASSWORD}`];
+  const figures = relayed({ ...side, smtp: side.submission ?? side.smtp }, count, ['--from', from, ...login]);
+  const wanted = domain === UNSIGNED ? 0 : count;
+  if (figures['sink_signed'] !== wanted) throw new Error(`${figures['sink_signed']} of ${count} messages were signed`);
+  return figures;
+}
+
+/** What signing costs a message: with both signatures, and without. */
+function signing(side: Side): Figures {
+  const [unsigned, signed] = [UNSIGNED, SIGNED].map((domain) =>
+    Number(submitted(side, domain, 3000)['server_cpu_ms_each']),
+  );
+  return { ms_more: Math.round(100 * (signed! - unsigned!)) / 100, ms_signed: signed!, ms_unsigned: unsigned! };
 }
 
 /** So many rows wait for a host that is not there. */
@@ -189,6 +207,36 @@ export const LINES: readonly Line[] = [
     isCost: true,
     against: ['shipped'],
     bars: { shipped: 2.5 },
+  },
+  {
+    name: 'relay-unsigned',
+    what: 'the same, submitted with a login, from a domain with waypostOmitRecord: dkim',
+    run: (side) => submitted(side, UNSIGNED, 3000),
+    figure: 'msgs_s',
+    unit: 'messages/s in the sink',
+    against: ['shipped'],
+    bars: { shipped: 1.5 },
+  },
+  {
+    name: 'relay-signed',
+    what: 'the same, signed: RSA and Ed25519; the other: RSA',
+    run: (side) => submitted(side, SIGNED, 3000),
+    figure: 'server_cpu_ms_each',
+    unit: 'ms of processor time',
+    isCost: true,
+    against: ['opendkim'],
+    bars: { opendkim: 2 },
+  },
+  {
+    name: 'signing',
+    what: 'processor time more of a message that is signed',
+    run: signing,
+    figure: 'ms_more',
+    unit: 'ms of processor time',
+    isCost: true,
+    against: [],
+    bars: {},
+    own: 1,
   },
   {
     name: 'relay-conns',

@@ -17,14 +17,18 @@ import { generate } from './generate.ts';
 
 export const PASSWORD = 'secret';
 export const DOMAINS = 10;
+/** Mail from d0.example is signed, by all that sign at all; from this one not. */
+export const [SIGNED, UNSIGNED] = ['d0.example', 'unsigned.example'];
 
-export type PeerName = 'shipped' | 'fast' | 'slapd';
+export type PeerName = 'shipped' | 'fast' | 'opendkim' | 'slapd';
 /** `before`: Waypost of another checkout. */
 export type SideName = 'waypost' | 'before' | PeerName;
 
 export interface Side {
   readonly name: SideName;
   readonly smtp: number;
+  /** Where accounts send from, with a login; undefined: at the same port, without one. */
+  readonly submission?: number;
   /** Mail for sink.example is relayed to this port. Ours has waiting.example too, whose host is never there. */
   readonly sink: number;
   readonly imap: number;
@@ -46,7 +50,7 @@ export async function startOurs(
     env: { WAYPOST_LOG: 'warn' },
     ...(program === undefined ? {} : { program }),
   });
-  const { smtp, imap, pop3, ldap } = server.listeners;
+  const { smtp, submission, imap, pop3, ldap } = server.listeners;
   const bound = ['--port', ldap.port, '--binddn', 'cn=Directory Manager', '--bindpw', server.ldap.password];
   const add = (count: number, dn: string, attributes: object, extra: readonly (string | number)[]): number => {
     const form = ['--mode', 'add', '--count', count, '--dn', dn, '--attributes', JSON.stringify(attributes)];
@@ -79,9 +83,17 @@ export async function startOurs(
     };
     const dn = 'uid=u{n},ou=People,dc=d{d},dc=example,o=internet';
     const addsPerSecond = add(users, dn, user, ['--conns', 8, '--domains', DOMAINS]);
+    if (program === undefined) {
+      // Nothing is signed there.
+      const unsigned = { ...domain, dc: UNSIGNED.split('.')[0], waypostOmitRecord: 'dkim' };
+      add(1, 'dc=unsigned,dc=example,o=internet', unsigned, ['--conns', 1]);
+      const mail = `u{n}@${UNSIGNED}`;
+      add(1, 'uid=u{n},ou=People,dc=unsigned,dc=example,o=internet', { ...user, mail }, ['--conns', 1]);
+    }
     return {
       name: program === undefined ? 'waypost' : 'before',
       smtp: smtp.port,
+      submission: submission.port,
       sink: sink!,
       imap: imap.port,
       imaps: 'imaps' in server.listeners ? server.listeners.imaps.port : undefined,
@@ -115,21 +127,30 @@ export function peersMissing(): string | false {
   return false;
 }
 
+/** False, or why no signatures of others can be measured. */
+export function opendkimMissing(): string | false {
+  const isThere = spawnSync('opendkim', ['-V']).error === undefined;
+  return isThere ? false : 'opendkim is not installed: apt-get install -y --no-install-recommends opendkim';
+}
+
+/** `opendkim`: as shipped, with OpenDKIM before Postfix. */
 export async function startPeers(users: number, login: PeerName): Promise<Side> {
   const directory = mkdtempSync(join(tmpdir(), `waypost-peer-${login}-`));
-  const [smtp, imap, imaps, pop3, sink] = await freePorts(5);
+  const [smtp, imap, imaps, pop3, sink, milter] = await freePorts(6);
+  const isSigning = login === 'opendkim';
   const env = {
     ...process.env,
     PEER_DIR: directory,
     PEER_USERS: String(users),
     PEER_DOMAINS: String(DOMAINS),
     PEER_PASSWORD: PASSWORD,
-    PEER_LOGIN: login,
+    PEER_LOGIN: isSigning ? 'shipped' : login,
     PEER_SMTP_PORT: String(smtp),
     PEER_IMAP_PORT: String(imap),
     PEER_IMAPS_PORT: String(imaps),
     PEER_POP3_PORT: String(pop3),
     PEER_SINK_PORT: String(sink),
+    ...(isSigning ? { PEER_DKIM_PORT: String(milter), PEER_DKIM_DOMAIN: SIGNED } : {}),
   };
   const script = (name: string): string => join(import.meta.dirname, 'postfix-dovecot', name);
   const state = execFileSync(script('up'), { env, encoding: 'utf8' });

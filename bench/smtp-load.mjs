@@ -386,7 +386,7 @@ const out = o['rcpt-only']
       mb_s: round((accepted * o.size) / total / 1e6),
       connects,
       ...percentiles(lat),
-      ...(sinkSaw && { sink_conns: sinkSaw.connections, sink_most: sinkSaw.most }),
+      ...(sinkSaw && { sink_signed: sinkSaw.signed, sink_conns: sinkSaw.connections, sink_most: sinkSaw.most }),
       ...used(deliveries || 1),
     };
 report({ ...out, errors: nErr, incomplete, ...(nErr ? { why: Object.fromEntries(errors) } : {}) });

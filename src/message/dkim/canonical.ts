@@ -44,6 +44,7 @@ export function relaxedValue(text: string): string {
 const MADE = Buffer.allocUnsafeSlow(64 * 1024);
 /** A held CR, a space and a line break come before an octet at most. */
 const AN_OCTET_MAKES = 8;
+const WORDS_END = MADE.length - AN_OCTET_MAKES;
 const LINE_BREAKS = Buffer.from('\r\n'.repeat(1024));
 
 /** SHA-256 of a body in its relaxed form. */
@@ -71,7 +72,11 @@ export class RelaxedBody {
       }
       if (code === CR) this.#hasCr = true;
       else if (code === SPACE || code === TAB) this.#hasSpace = true;
-      else length = this.#text(code, this.#roomAt(length));
+      else {
+        length = this.#text(code, this.#roomAt(length));
+        // A word's other octets have nothing in front of them.
+        while (length < WORDS_END && bytes[at + 1]! > SPACE) MADE[length++] = bytes[++at]!;
+      }
     }
     this.#hash.update(MADE.subarray(0, length));
   }
