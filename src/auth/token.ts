@@ -5,10 +5,10 @@
 // Valid   at its entry, from its creation until it expires or is removed, for its scopes
 
 import { createHash, randomBytes } from 'node:crypto';
+import { base32 } from '../base/base32.ts';
 
 const PREFIX = Buffer.from('wp_');
 const BYTES = 20;
-const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
 const LENGTH = PREFIX.length + (BYTES * 8) / 5;
 
 export function newToken(): string {
@@ -29,18 +29,4 @@ export function isToken(octets: Uint8Array): boolean {
 /** Under which it is kept and found. */
 export function hashOfToken(token: string | Uint8Array): string {
   return createHash('sha256').update(token).digest('hex');
-}
-
-/** RFC 4648 §6, without padding: the bits of `octets` are a multiple of five. */
-function base32(octets: Uint8Array): string {
-  let text = '';
-  let bits = 0;
-  let held = 0;
-  for (const octet of octets) {
-    held = (held << 8) | octet;
-    bits += 8;
-    for (; bits >= 5; bits -= 5) text += ALPHABET[(held >> (bits - 5)) & 31];
-    held &= (1 << bits) - 1;
-  }
-  return text;
 }

@@ -8,7 +8,7 @@ import { AdminClient } from '../cli/client.ts';
 import { ADMINISTRATOR_DN } from '../directory/caller.ts';
 import { dcDnOfDomain } from '../directory/dn.ts';
 import { DnsClient } from '../net/dns-client.ts';
-import type { ArrivalStep } from '../provisioning/arrival.ts';
+import type { ArrivalStep } from '../provisioning/arrival/arrivals.ts';
 import type { Explanation } from '../routing/explain.ts';
 import type { RunningServer } from '../server/start.ts';
 import { ImapClient } from './clients/imap-client.ts';

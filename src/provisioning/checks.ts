@@ -9,6 +9,7 @@ import type { ChangedEntry } from '../directory/entry.ts';
 import { checkKey } from './dkim/key-check.ts';
 import { checkMade } from './guards.ts';
 import { checkNameServer } from './name-server-check.ts';
+import { checkPolicy } from './policy-check.ts';
 import { checkRules } from './rule-guard.ts';
 import { checkServerName } from './server-names.ts';
 import { checkSiteRecords } from './site-records.ts';
@@ -20,6 +21,7 @@ export const checks: readonly EntryCheck[] = [
   checkServerName,
   checkMade,
   checkNameServer,
+  checkPolicy,
   checkRules,
   checkSiteRecords,
 ];

@@ -13,13 +13,12 @@ import { applyChange } from '../directory/apply-change.ts';
 import { domainOfDcDn } from '../directory/dn.ts';
 import { type Attribute, type ChangedEntry, type Entry, hasClass } from '../directory/entry.ts';
 import { hasDomainClass } from '../directory/mail-domain.ts';
+import { MESSAGE_ORIGIN } from '../routing/compile.ts';
 import { authorityIn } from '../zones/authority.ts';
 import { compileZoneName } from '../zones/compile.ts';
 import { isApex } from './apexes.ts';
 import type { WriteOptions } from './write-options.ts';
 
-/** The origin of a domain that a message has brought. */
-const MESSAGE_ORIGIN = 'message';
 const OWN_ORIGIN = 'waypost';
 
 /** One fact a line: it gives an attribute, or nothing. */

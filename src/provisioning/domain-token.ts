@@ -5,11 +5,11 @@
 //         other name, and no record tells the token
 // RFC 2104, RFC 4648 §6
 
-import { createHmac } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { base32 } from '../base/base32.ts';
 import { asciiLower } from '../base/characters.ts';
 
 const TOKEN_BYTES = 20;
-const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
 
 export function domainTokenName(domain: string): string {
   return `_waypost.${domain}`;
@@ -20,14 +20,9 @@ export function domainTokenText(token: string, domain: string): string {
   return `waypost-domain=${base32(digest.subarray(0, TOKEN_BYTES))}`;
 }
 
-/** Of a multiple of five bytes: nothing is left to pad. */
-function base32(bytes: Buffer): string {
-  let text = '';
-  let [held, bits] = [0, 0];
-  for (const byte of bytes) {
-    held = (held << 8) | byte;
-    for (bits += 8; bits >= 5; bits -= 5) text += ALPHABET[(held >> (bits - 5)) & 31];
-    held &= 31;
-  }
-  return text;
+/** Whether this is the text of that record, in any case: who copies it may write it so. */
+export function isDomainToken(text: string, token: string, domain: string): boolean {
+  const wanted = Buffer.from(domainTokenText(token, domain));
+  const given = Buffer.from(asciiLower(text.trim()));
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
 }

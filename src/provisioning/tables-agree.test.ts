@@ -94,7 +94,8 @@ const channelName = fc.constantFrom('partner', 'slow', 'Smtp', 'hold');
 const channelDn = channelName.map((cn) => below('Channels', cn));
 const hostDn = host.map((cn) => below('Hosts', cn));
 const addresses = fc.uniqueArray(fc.constantFrom('192.0.2.9', '2001:DB8::9', 'nowhere'), { maxLength: 2 });
-const settingDn = fc.oneof(ruleDn, channelDn, hostDn);
+const policyDn = fc.constantFrom('p1', 'P2').map((cn) => below('Policies', cn));
+const settingDn = fc.oneof(ruleDn, channelDn, hostDn, policyDn);
 const boolean = fc.constantFrom('TRUE', 'FALSE', []);
 
 const settingChange: fc.Arbitrary<DirectoryChange> = fc.oneof(
@@ -126,9 +127,29 @@ const settingChange: fc.Arbitrary<DirectoryChange> = fc.oneof(
   fc
     .tuple(hostDn, addresses, fc.constantFrom('2525', []))
     .map(([dn, waypostHostAddress, waypostHostPort]) => replace(dn, { waypostHostAddress, waypostHostPort })),
+  fc
+    .tuple(
+      policyDn,
+      fc.constantFrom('off', 'Propose', 'approve', 'auto', 'later'),
+      fc.uniqueArray(fc.constantFrom('*', 'A.example', '*.b.test', '*.test', 'a b'), { maxLength: 2 }),
+      boolean,
+    )
+    .map(([dn, waypostPolicyAction, waypostMatchDomain, waypostMatchParent]) =>
+      add(dn, {
+        objectClass: 'waypostDomainPolicy',
+        waypostPolicyAction,
+        ...(waypostMatchDomain.length === 0 ? {} : { waypostMatchDomain }),
+        ...(waypostMatchParent.length === 0 ? {} : { waypostMatchParent }),
+      }),
+    ),
+  fc
+    .tuple(policyDn, fc.constantFrom('7', '10000', []), boolean, boolean, fc.constantFrom('secret', []))
+    .map(([dn, waypostPolicyOrder, waypostAllowWildcard, waypostCustody, waypostMatchToken]) =>
+      replace(dn, { waypostPolicyOrder, waypostAllowWildcard, waypostCustody, waypostMatchToken }),
+    ),
   settingDn.map(remove),
-  // Elsewhere it is no rule, channel or host.
-  fc.tuple(settingDn, fc.constantFrom('Rules', 'Channels', 'Hosts', 'Sources')).map(
+  // Elsewhere it is no rule, channel, host or policy.
+  fc.tuple(settingDn, fc.constantFrom('Rules', 'Channels', 'Hosts', 'Policies', 'Sources')).map(
     ([dn, to]): DirectoryChange => ({
       kind: 'rename',
       dn,

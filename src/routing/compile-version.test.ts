@@ -25,8 +25,8 @@ const digests: Readonly<Record<number, string>> = {
   4: '24173a00779ed84b127016a2ecdeff41',
   // Delivery options, several at once.
   5: '049553a1db9ac66ed2987ad1486c8aaf',
-  // Domains without mail.
-  6: '48ca364d6373733534f114f8cb5a4bc6',
+  // Domains without mail; whether a message has brought a domain, and its record has been observed.
+  6: 'd88d07c88829cc2ee7023fc8dd80ffdf',
 };
 
 type Values = Readonly<Record<string, AttributeValue | readonly AttributeValue[]>>;
@@ -119,6 +119,11 @@ const domains: readonly Entry[] = [
     ...dns.map((aliasedObjectName) => ({ aliasedObjectName })),
     ...texts.map((waypostDisabledText) => ({ waypostDisabledText })),
     ...['mx', ' MX ', 'sideways', ''].map((waypostRoute) => ({ waypostRoute })),
+    ...['message', 'cn=Directory Manager'].flatMap((waypostDomainOrigin) =>
+      ['', 'defined', 'published', 'active'].map((waypostDomainState) =>
+        waypostDomainState === '' ? { waypostDomainOrigin } : { waypostDomainOrigin, waypostDomainState },
+      ),
+    ),
     ...limits.map((mailDomainMsgMaxBlocks) => ({ mailDomainMsgMaxBlocks })),
     ...quotas.flatMap((quota) => [{ mailQuota: quota }, { mailMsgQuota: quota }, { mailDomainDiskQuota: quota }]),
     ...quotas.map((mailDomainMsgQuota) => ({ mailDomainMsgQuota })),

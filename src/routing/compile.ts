@@ -66,6 +66,7 @@ export function compileDomain(entry: Entry): RouteRow | undefined {
     sizeMax: sizeMaxOf(entry, 'mailDomainMsgMaxBlocks', problems),
     userQuota: quotaOf(entry, 'mailQuota', 'mailMsgQuota', problems),
     quota: quotaOf(entry, 'mailDomainDiskQuota', 'mailDomainMsgQuota', problems),
+    ...broughtOf(entry),
     unsupported: orAbsent(presentOf(entry, unsupportedAttributes.domain)),
     problems: orAbsent(problems),
   });
@@ -74,6 +75,25 @@ export function compileDomain(entry: Entry): RouteRow | undefined {
 function withoutMail(entry: Entry): RouteRow | undefined {
   const domain = bareDomainOf(entry);
   return domain === undefined ? undefined : { domain, base: '', isWithoutMail: true };
+}
+
+/** The origin of a domain that a message has brought. */
+export const MESSAGE_ORIGIN = 'message';
+
+function broughtOf(entry: Entry): Pick<RouteRow, 'isBrought' | 'isComing'> {
+  if (textValue(entry, 'waypostdomainorigin') !== MESSAGE_ORIGIN) return {};
+  const state = textValue(entry, 'waypostdomainstate');
+  return { isBrought: true, ...(state === undefined || state === 'active' ? {} : { isComing: true }) };
+}
+
+/** What of a policy's values a new domain could not use. */
+export function newDomainProblems(policy: Entry): readonly Problem[] {
+  const problems: Problem[] = [];
+  addressesOf(policy, 'mailDomainCatchallAddress', problems);
+  routingHostsOf(policy, problems);
+  smartHostOf(policy, problems);
+  baseOf(policy, problems);
+  return problems;
 }
 
 const ASSOCIATED = 'associatedDomain';

@@ -77,6 +77,7 @@ function* linePages(reader: Reader, domain: string | undefined, after: string): 
   if (isAhead('entry')) yield* entryLines(reader, domain, keyIn('entry'), 'entry');
   if (isAhead('host')) yield settingLines(reader, domain, 'host');
   if (isAhead('member')) yield* entryLines(reader, domain, keyIn('member'), 'member');
+  if (isAhead('policy')) yield settingLines(reader, domain, 'policy');
   if (isAhead('program')) yield settingLines(reader, domain, 'program');
   if (isAhead('route')) yield* routeLines(reader, domain, keyIn('route'));
   if (isAhead('rule')) yield settingLines(reader, domain, 'rule');
@@ -145,7 +146,7 @@ function memberLines(reader: Reader, dn: string): string[] {
 function settingLines(
   reader: Reader,
   domain: string | undefined,
-  kind: 'rule' | 'channel' | 'host' | 'program',
+  kind: 'rule' | 'channel' | 'host' | 'policy' | 'program',
 ): string[] {
   if (domain !== undefined) return [];
   return readSettings(reader, readState(reader).generation)

@@ -11,7 +11,7 @@ import { TENANT } from '../base/tenant.ts';
 import type { Reader, Transaction, Value } from '../database/operation.ts';
 
 /** `alias`: address -> normalized DN; `entry`: normalized DN -> row; the others as their rows name them. */
-export type HistoryKind = 'route' | 'alias' | 'entry' | 'rule' | 'channel' | 'host' | 'program';
+export type HistoryKind = 'route' | 'alias' | 'entry' | 'rule' | 'channel' | 'host' | 'policy' | 'program';
 
 export interface ChangedKey {
   readonly kind: HistoryKind;

@@ -77,7 +77,7 @@ export function pastTables(reader: Reader, revision: Revision, site: Pick<Site, 
     recipient: (dn) => known(recipient(dn)),
     settings() {
       const rows = new Map(readSettings(reader, generation).map((row) => [`${row.kind} ${row.key}`, row]));
-      for (const kind of ['rule', 'channel', 'host', 'program'] as const)
+      for (const kind of ['rule', 'channel', 'host', 'policy', 'program'] as const)
         for (const key of movedKeys(reader, kind, revision, KEYS_MAX)) {
           const past = rowAt(reader, kind, key, revision) as SettingRow | null;
           if (past === null) rows.delete(`${kind} ${key}`);

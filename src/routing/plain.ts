@@ -23,6 +23,7 @@ const ROUTE_KEYS = new Set([
   'disabledText',
   'smartHost',
   'recipientsPerHour',
+  'isBrought',
   'problems',
 ]);
 const USER_KEYS = new Set([

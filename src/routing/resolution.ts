@@ -20,6 +20,8 @@ export interface Site {
   readonly hostnames: readonly string[];
   /** `[dns] mode`; absent: embedded. */
   readonly dnsMode?: 'embedded' | 'none';
+  /** `[provision] from-mx`; absent: `entries`. */
+  readonly fromMx?: 'off' | 'entries' | 'auto';
   /** Rewrite rules of the configuration. */
   readonly fileRules?: readonly Rule[];
   /** Addresses that it has signed. Absent: it knows none. */
@@ -33,11 +35,12 @@ export interface RoutingTables extends ListTables {
   alias(key: string): RecipientRow | null | undefined;
   /** By normalized DN. */
   recipient(dn: string): RecipientRow | null | undefined;
-  /** Rules, channels and hosts. */
+  /** Rules, channels, hosts, policies. */
   settings(): RoutingSettings | undefined;
 }
 
 export type StepName =
+  | 'arrival'
   | 'address'
   | 'routing table'
   | 'domain alias'

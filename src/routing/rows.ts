@@ -65,6 +65,10 @@ export interface RouteRow {
   readonly quota?: QuotaLimit;
   /** What each of its accounts may send to other domains in an hour, where its entry does not say. */
   readonly recipientsPerHour?: number;
+  /** A message has brought it. */
+  readonly isBrought?: true;
+  /** Beside isBrought: its record has not been observed yet. */
+  readonly isComing?: true;
   /** Attributes that would send all of the domain's mail another way than this program can. */
   readonly unsupported?: readonly string[];
   readonly problems?: readonly Problem[];

@@ -14,7 +14,7 @@ import type { Configuration } from './configuration.ts';
 /** `reader`: has the secret that addresses are signed with. */
 export function siteOf(
   hostnames: readonly string[],
-  { nextHop, dns }: Pick<Configuration, 'nextHop' | 'dns'>,
+  { nextHop, dns, provision }: Pick<Configuration, 'nextHop' | 'dns' | 'provision'>,
   reader: Reader,
 ): Site {
   // A line for what is no domain is for no address.
@@ -23,6 +23,7 @@ export function siteOf(
     tenant: TENANT,
     hostnames,
     ...(dns.mode === 'none' ? { dnsMode: 'none' as const } : {}),
+    fromMx: provision.fromMx,
     fileRules: lines.map(([domain, hop]) => nextHopRule(domain, hop)),
     tokens: createTokens(readMailSecret(reader), systemClock),
   };

@@ -4,7 +4,7 @@ import { HashGate } from '../auth/hash-gate.ts';
 import { systemClock } from '../base/clock.ts';
 import { createLog } from '../base/log.ts';
 import { WriterClient } from '../database/client.ts';
-import type { ArrivalStep } from '../provisioning/arrival.ts';
+import type { ArrivalStep } from '../provisioning/arrival/arrivals.ts';
 import { prepareHost } from '../provisioning/bootstrap.ts';
 import { renameHost } from '../provisioning/keep-host.ts';
 import { RoutingCache } from '../routing/cache.ts';

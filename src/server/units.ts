@@ -9,7 +9,7 @@ import { type Operation, probe } from '../database/operation.ts';
 import { pruneChangeLog } from '../directory/change-log.ts';
 import { beginIndex, directoryIndex, indexSlice, memberSlice } from '../directory/rebuild-index.ts';
 import { directoryUnit } from '../directory/tables.ts';
-import { arriveOperation } from '../provisioning/arrival.ts';
+import { makeOperation } from '../provisioning/arrival/make.ts';
 import { bootstrap, prepareHost } from '../provisioning/bootstrap.ts';
 import { changeOperation } from '../provisioning/change.ts';
 import { diff } from '../provisioning/diff.ts';
@@ -110,10 +110,10 @@ export function operationsFor(site: Site, warnPercent?: number): readonly AnyOpe
     ...keyOperations(writeSite),
     addToken,
     removeToken,
-    arriveOperation(site),
+    makeOperation(site, writeSite),
     seePending,
     forgetPending,
-    ...decideOperations(site, writeSite),
+    ...decideOperations(writeSite),
     learnKeys,
     markAll,
     diff,

@@ -19,7 +19,7 @@ export interface NaiveTables {
   readonly aliases: Readonly<Record<string, string>>;
   /** By DN. */
   readonly recipients: Readonly<Record<string, object>>;
-  /** Rules, channels and hosts by kind and key: `host mail2.example`. */
+  /** Rules, channels, hosts and policies by kind and key: `host mail2.example`. */
   readonly settings: Readonly<Record<string, object>>;
 }
 
@@ -206,6 +206,8 @@ function naiveSettings(entries: readonly NaiveEntry[]): Record<string, object> {
       settings[`channel ${name}`] = { dn, ...naiveChannel(entry) };
     if (container === 'ou=rules' && is(entry, 'waypostRewriteRule'))
       settings[`rule ${plainDn(dn)}`] = { dn, ...naiveRule(entry) };
+    if (container === 'ou=policies' && is(entry, 'waypostDomainPolicy'))
+      settings[`policy ${plainDn(dn)}`] = { dn, ...naivePolicy(entry) };
   }
   return settings;
 }
@@ -224,6 +226,20 @@ const naiveRule = (entry: NaiveEntry): object => ({
   template: values(entry, 'waypostTemplate')[0],
   isEnabled: values(entry, 'waypostEnabled')[0] !== 'FALSE',
 });
+
+const naivePolicy = (entry: NaiveEntry): object => {
+  const isTrue = (name: string): true | undefined => values(entry, name)[0] === 'TRUE' || undefined;
+  return {
+    name: values(entry, 'cn')[0],
+    order: Number(values(entry, 'waypostPolicyOrder')[0] ?? 100),
+    domains: values(entry, 'waypostMatchDomain').map((text) => text.trim().toLowerCase()),
+    ...some('isParentOurs', isTrue('waypostMatchParent')),
+    ...some('hasToken', values(entry, 'waypostMatchToken').length > 0 || undefined),
+    action: values(entry, 'waypostPolicyAction')[0]!.toLowerCase(),
+    ...some('allowsWildcard', isTrue('waypostAllowWildcard')),
+    ...some('hasCustody', isTrue('waypostCustody')),
+  };
+};
 
 function naiveChannel(entry: NaiveEntry): object {
   const keywords = values(entry, 'waypostKeyword');

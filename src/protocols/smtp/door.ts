@@ -7,6 +7,7 @@ import type { MessageId } from '../../base/ids.ts';
 import type { Limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reply } from '../../base/reply.ts';
+import type { Awaitable } from '../../database/operation.ts';
 import type { Address } from '../../message/address.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
 import type { TlsServer } from '../../net/tls.ts';
@@ -17,13 +18,15 @@ import type { Intakes } from '../../store/intake.ts';
 import type { Signer } from '../../transfer/sign/signer.ts';
 import type { Submission, Submitted } from '../../transfer/submit.ts';
 
-/** The result of the arrival of a domain that is not defined. See provisioning/arrival.ts. */
+/** The result of the arrival of a domain that is not defined. See provisioning/arrival/arrivals.ts. */
 export type Arrival =
   | { readonly result: 'arrived' } // it is ours now: resolve again
   /** No domain of ours: the reply to who may not relay. */
   | { readonly result: 'foreign'; readonly reply: Reply }
-  /** It would be ours, and would not take this recipient. */
-  | { readonly result: 'refused'; readonly reply: Reply };
+  /** For everybody. */
+  | { readonly result: 'refused'; readonly reply: Reply }
+  /** Taken, and kept until the name is a domain of ours: `route NAME`. */
+  | { readonly result: 'custody'; readonly waitsFor: string };
 
 export interface SmtpDoor {
   /** What greeting and hello call this server: by SNI a virtual server's name, else this host's. */
@@ -44,7 +47,7 @@ export interface SmtpDoor {
   /** One more connection of this client, and how it is said that it has closed; undefined: it has too many. */
   readonly admit: (record: ConnectionRecord) => (() => void) | undefined;
   /** Undefined where no message may bring a domain. */
-  readonly arrive: ((address: Address, request: RouteRequest, peer: string) => Promise<Arrival>) | undefined;
+  readonly arrive: ((address: Address, request: RouteRequest, peer: string) => Awaitable<Arrival>) | undefined;
   /** A recipient in a domain that is not ours, for this account; false where it has had all of this hour. */
   readonly maySendAbroad: (login: MailLogin) => boolean;
   /** Whether one of these targets can take so many octets; undefined: nothing was announced. */

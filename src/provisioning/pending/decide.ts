@@ -8,16 +8,14 @@
 import { Failure } from '../../base/failure.ts';
 import { type Operation, operation, type Transaction } from '../../database/operation.ts';
 import type { Caller } from '../../directory/caller.ts';
-import { dcDnOfDomain } from '../../directory/dn.ts';
 import { findEntryIn } from '../../directory/entries.ts';
 import type { DirectoryChange } from '../../directory/entry.ts';
 import { stateIn } from '../../routing/generation.ts';
-import type { Site } from '../../routing/resolve.ts';
-import { routeIn } from '../../routing/tables.ts';
+import { settingsIn } from '../../routing/setting-rows.ts';
+import { newDomain } from '../arrival/new-domain.ts';
 import { applyAll, type ChangeSummary } from '../change.ts';
-import { isOurs } from '../evidence.ts';
 import { tombstoneAddition, tombstoneDn } from '../tombstones.ts';
-import type { ChangeSite } from '../write-options.ts';
+import { ANY_SITE, type ChangeSite } from '../write-options.ts';
 import { evidenceOf, findPendingIn, type PendingDomain, pendingDn } from './entries.ts';
 
 export interface DecideArguments {
@@ -28,14 +26,14 @@ export interface DecideArguments {
   readonly dryRun?: boolean;
 }
 
-export function decideOperations(site: Site, writeSite: ChangeSite) {
+export function decideOperations(writeSite: ChangeSite) {
   return [
     decideOperation('provisioning.approve-domain', writeSite, async (tx, pending) => {
       const { domain, evidence } = pending;
       const tombstone = await findEntryIn(tx, tombstoneDn(domain));
       return {
         changes: [
-          await domainAddition(tx, pending, site),
+          await domainAddition(tx, pending, writeSite),
           ...(tombstone === undefined ? [] : [{ kind: 'delete', dn: tombstone.dn } as const]),
         ],
         broughtBy: { evidence },
@@ -68,44 +66,15 @@ function decideOperation(
   });
 }
 
-async function domainAddition(tx: Transaction, pending: PendingDomain, site: Site): Promise<DirectoryChange> {
+/** By the policy that has made it wait, as that stands now; where it is gone the domain above alone says what it is. */
+async function domainAddition(tx: Transaction, pending: PendingDomain, site: ChangeSite): Promise<DirectoryChange> {
   const { domain } = pending;
-  const catchall = await catchallAbove(tx, domain);
-  const exchanges = otherExchanges(pending, site);
-  return {
-    kind: 'add',
-    dn: dcDnOfDomain(domain),
-    attributes: [
-      { name: 'objectClass', values: ['domain', 'inetDomain', 'mailDomain'] },
-      { name: 'dc', values: [domain.slice(0, domain.indexOf('.'))] },
-      ...(catchall === undefined ? [] : [{ name: 'mailDomainCatchallAddress', values: [catchall] }]),
-      ...(exchanges.length === 0 ? [] : [{ name: 'mXRecord', values: exchanges }]),
-    ],
-  };
-}
-
-async function catchallAbove(tx: Transaction, domain: string): Promise<string | undefined> {
   const { generation } = await stateIn(tx);
-  const labels = domain.split('.');
-  for (let at = 1; at < labels.length; at++) {
-    const route = await routeIn(tx, generation, labels.slice(at).join('.'));
-    if (route !== null) return route.catchall;
-  }
-  return undefined;
-}
-
-function otherExchanges(pending: PendingDomain, site: Site): string[] {
+  const policies = (await settingsIn(tx, generation)).filter((row) => row.kind === 'policy');
+  const policy = policies.find(({ name }) => name === pending.policy)?.dn ?? '';
   const { mx } = evidenceOf(pending);
-  if (!Array.isArray(mx)) return [];
-  return mx.flatMap((each) => {
-    const [preference, exchange] = String(each).split(' ');
-    if (exchange === undefined || exchange === '' || exchange === '.' || isOurs(exchange, site)) return [];
-    return [`${preference} ${exchange.endsWith('.') ? exchange : `${exchange}.`}`];
-  });
+  return newDomain(tx, { domain, policy, evidence: { mx: Array.isArray(mx) ? mx.map(String) : [] } }, site);
 }
 
 /** For who posts them. */
-export const [approveDomain, refuseDomain] = decideOperations(
-  { tenant: 0, hostnames: [] },
-  { hostname: 'localhost', mode: 'embedded' },
-);
+export const [approveDomain, refuseDomain] = decideOperations(ANY_SITE);

@@ -7,7 +7,6 @@ import { findEntry } from '../../directory/entries.ts';
 import { textValue } from '../../directory/entry.ts';
 import { domainTokenText } from '../domain-token.ts';
 import { add, addDomain, domainDn, openTestDirectory, remove, type TestDirectory, testSite } from '../testing.ts';
-import { ANY_SITE } from '../write-options.ts';
 import { decideOperations } from './decide.ts';
 import { forgetPending, listPending, PENDING_MAX, type SeenArguments, seePending } from './entries.ts';
 
@@ -15,7 +14,7 @@ const NOW = Date.parse('2026-11-27T04:00:00Z');
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const EVIDENCE = { mx: ['10 mail.test.example', '20 backup.example'], asked: 'resolver', peer: '192.0.2.1' };
-const [approve, refuse] = decideOperations(testSite, ANY_SITE);
+const [approve, refuse] = decideOperations({ hostname: testSite.hostnames[0]!, mode: 'embedded' });
 
 const seen = (domain: string, now: number): SeenArguments => ({
   domain,

@@ -114,6 +114,7 @@ export class Addresses {
       return replies.noMailHere;
     }
     if (this.#walk.explain) this.#walk.step('routing table', `${route.domain} is a mail domain, base ${route.base}`);
+    if (route.isComing === true) return this.#coming(route);
     if (!this.#walk.isLocal(route)) return this.#notLocal(address, route);
     const meaning = mayBeToken(address.localPart) ? this.#walk.tokenMeaning(address) : undefined;
     if (meaning !== undefined) return this.#signed(address, meaning, depth);
@@ -122,6 +123,13 @@ export class Addresses {
     return row === null
       ? this.#unclaimed(address, route, depth)
       : this.#recipients.recipient(row, route, address, depth);
+  }
+
+  /** Its record cannot be seen yet: nobody's mail is taken, whoever in it is meant. */
+  #coming({ domain }: RouteRow): Reply {
+    if (this.#walk.explain)
+      this.#walk.step('arrival', `a message has brought ${domain}, its record has not been observed yet`);
+    return replies.domainIsComing;
   }
 
   #signed(address: Address, meaning: TokenMeaning, depth: number): Reply | undefined {

@@ -12,7 +12,7 @@ import { serveImap } from '../../protocols/imap/server.ts';
 import { serveLdap } from '../../protocols/ldap/server.ts';
 import { servePop3 } from '../../protocols/pop3/server.ts';
 import { serveSmtp } from '../../protocols/smtp/server.ts';
-import type { ArrivalStep } from '../../provisioning/arrival.ts';
+import type { ArrivalStep } from '../../provisioning/arrival/arrivals.ts';
 import { RoutingCache } from '../../routing/cache.ts';
 import { Blobs } from '../../store/blobs.ts';
 import { createIntakes } from '../../store/intake.ts';
@@ -119,12 +119,12 @@ const doors = {
     signer: createSigner({ reader, site: zoneSite(data), routing, log }),
     logins,
     admit,
-    arrive: createArrive(
-      parts,
+    arrive: createArrive(parts, {
       routing,
-      () => ownDns,
-      (steps) => report({ kind: 'arrived', steps }),
-    ),
+      site: zoneSite(data),
+      ownDns: () => ownDns,
+      arrived: (steps) => report({ kind: 'arrived', steps }),
+    }),
   }),
   imap: imapDoor({ ...parts, tls, intakes, blobs, logins, watch }),
   pop3: pop3Door({ ...parts, tls, blobs, logins, maildrops }),

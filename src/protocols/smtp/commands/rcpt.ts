@@ -5,11 +5,13 @@ import { Failure } from '../../../base/failure.ts';
 import { isAccepted } from '../../../base/reply.ts';
 import type { Awaitable } from '../../../database/operation.ts';
 import type { Recipient } from '../../../message/envelope.ts';
+import { replies } from '../../../routing/replies.ts';
 import type { Resolution } from '../../../routing/resolve.ts';
 import { mayLeave } from '../../../transfer/sign/signer.ts';
 import type { SmtpCommand } from '../../../wire/smtp/commands.ts';
 import { parseRcptParameters } from '../../../wire/smtp/parameters.ts';
 import type { MailTransaction, SmtpConversation } from '../conversation.ts';
+import type { Arrival } from '../door.ts';
 import { refuseRecipient } from '../refused-recipient.ts';
 import { EIGHT_BIT } from './mail.ts';
 
@@ -25,9 +27,8 @@ export function rcpt(session: SmtpConversation, command: Rcpt): Promise<void> | 
   const asked = parseRcptParameters(command.parameters);
   const recipient = { address: command.recipient, original: command.written, ...asked };
   const resolution = verify(session, transaction, recipient);
-  if ('then' in resolution || (resolution.isDefaultRoute && door.arrive !== undefined))
-    return settle(session, transaction, recipient, resolution);
-  return answer(session, transaction, recipient, resolution);
+  if ('then' in resolution) return settle(session, transaction, recipient, resolution);
+  return decide(session, transaction, recipient, resolution);
 }
 
 /** Of a list's members one that can be reached is enough. */
@@ -42,19 +43,63 @@ async function settle(
   recipient: Recipient,
   resolving: Awaitable<Resolution>,
 ): Promise<void> {
-  const resolution = await resolving;
+  await decide(session, transaction, recipient, await resolving);
+}
+
+function decide(
+  session: SmtpConversation,
+  transaction: MailTransaction,
+  recipient: Recipient,
+  resolution: Resolution,
+): Promise<void> | undefined {
   const { arrive } = session.door;
   if (!resolution.isDefaultRoute || arrive === undefined) return answer(session, transaction, recipient, resolution);
   // A domain that is not defined here, and that no rewrite rule is for: perhaps its MX records name us.
-  const arrival = await arrive(recipient.address, transaction.request, session.record.peerAddress);
-  if (arrival.result !== 'arrived') {
-    // For who may relay, a domain that has not come is one of the world's.
-    const isRelayed = arrival.result === 'foreign' && transaction.request.mayRelay;
-    return answer(session, transaction, recipient, {
-      relay: true,
-      reply: isRelayed ? resolution.reply : arrival.reply,
-    });
+  const arrival = arrive(recipient.address, transaction.request, session.record.peerAddress);
+  const asked = { recipient, resolution };
+  return 'then' in arrival
+    ? arrived(session, transaction, asked, arrival)
+    : afterArrival(session, transaction, asked, arrival);
+}
+
+interface Asked {
+  readonly recipient: Recipient;
+  /** Of the domain as a foreign one. */
+  readonly resolution: Resolution;
+}
+
+async function arrived(
+  session: SmtpConversation,
+  transaction: MailTransaction,
+  asked: Asked,
+  arriving: PromiseLike<Arrival>,
+): Promise<void> {
+  await afterArrival(session, transaction, asked, await arriving);
+}
+
+function afterArrival(
+  session: SmtpConversation,
+  transaction: MailTransaction,
+  { recipient, resolution }: Asked,
+  arrival: Arrival,
+): Promise<void> | undefined {
+  switch (arrival.result) {
+    case 'arrived':
+      return again(session, transaction, recipient);
+    case 'custody':
+      return answer(session, transaction, recipient, { relay: false, reply: replies.accepted });
+    case 'refused':
+      return answer(session, transaction, recipient, { relay: true, reply: arrival.reply });
+    case 'foreign': {
+      // For who may relay, a domain that has not come is one of the world's.
+      const { reply } = transaction.request.mayRelay ? resolution : arrival;
+      return answer(session, transaction, recipient, { relay: true, reply });
+    }
   }
+}
+
+/** Its domain is ours now. */
+async function again(session: SmtpConversation, transaction: MailTransaction, recipient: Recipient): Promise<void> {
   const { relay, reply } = await verify(session, transaction, recipient);
   if (relay) throw new Failure('unavailable', 'The domain is being defined, try again later');
   answer(session, transaction, recipient, { relay, reply });
