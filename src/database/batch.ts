@@ -10,7 +10,7 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { asFailure, Failure } from '../base/failure.ts';
-import { idOf, type Revision } from '../base/ids.ts';
+import { idOf, type Revision, type SegmentId } from '../base/ids.ts';
 import { classifyEngineError, type Statements } from './connection.ts';
 import type { Notification, Operation, Row, Transaction, Value } from './operation.ts';
 import type { Revisions } from './shared.ts';
@@ -45,6 +45,7 @@ class SqliteTransaction implements Transaction {
   revision = idOf<Revision>(0);
   routingRevision = idOf<Revision>(0);
   notifications: Notification[] = [];
+  readonly unsynced = new Set<SegmentId>();
 
   constructor(statements: Statements) {
     this.#statements = statements;
@@ -87,6 +88,10 @@ class SqliteTransaction implements Transaction {
 
   afterCommit(notification: Notification): void {
     this.notifications.push(notification);
+  }
+
+  syncBeforeCommit(segment: SegmentId): void {
+    this.unsynced.add(segment);
   }
 
   rollbackWith<T>(result: T): never {
@@ -141,6 +146,11 @@ export class Batch {
 
   get notifications(): readonly Notification[] {
     return this.#tx.notifications;
+  }
+
+  /** The caller syncs these before `commit`: rows of this batch name what has been written there. */
+  get unsynced(): ReadonlySet<SegmentId> {
+    return this.#tx.unsynced;
   }
 
   /** Runs one call. What it throws is kept as its outcome; only a FatalStoreError leaves. */

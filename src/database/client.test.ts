@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Failure } from '../base/failure.ts';
+import { idOf, type Revision, type SegmentId } from '../base/ids.ts';
 import { WRITER_QUEUE_BYTES } from '../base/limits.ts';
 import { silentLog } from '../base/log.ts';
 import { type PostedCall, WriterClient } from './client.ts';
 import { openForWriting } from './connection.ts';
-import { operation } from './operation.ts';
+import { operation, type Reader } from './operation.ts';
 import { SharedState } from './shared.ts';
 import { openTestDatabase } from './testing.ts';
 import { WriterLoop } from './writer-thread.ts';
@@ -28,17 +29,35 @@ const reviseInVain = operation('test.reviseInVain', async (tx) => {
   await tx.run('ROLLBACK');
 });
 
+const reviseWithBytes = operation('test.reviseWithBytes', (tx, segments: readonly number[]) => {
+  for (const segment of segments) tx.syncBeforeCommit(idOf(segment));
+  return tx.nextRevision();
+});
+
 /** The writer as it is, its client beside it. */
-function serve(context: TestContext): { client: WriterClient; shared: SharedState } {
+interface Served {
+  readonly client: WriterClient;
+  readonly shared: SharedState;
+  readonly reader: Reader;
+  /** Segments that were synced, each with the directory's revision that could be read then. */
+  readonly synced: (readonly [segment: SegmentId, revision: Revision])[];
+}
+
+function serve(context: TestContext): Served {
   const scene = openTestDatabase([]);
+  const synced: (readonly [segment: SegmentId, revision: Revision])[] = [];
   const database = openForWriting(scene.path, 'OFF');
   const shared = new SharedState();
   const writer = new WriterLoop({
     database,
-    operations: [failWith, revise, reviseInVain],
+    operations: [failWith, revise, reviseInVain, reviseWithBytes],
     shared,
     log: silentLog,
     fatal: assert.fail,
+    segments: {
+      sync: (segment) => synced.push([segment, scene.reader.revision()]),
+      forget: () => assert.fail(),
+    },
     acknowledgeEarly: false,
   });
   const { port1, port2 } = new MessageChannel();
@@ -48,8 +67,24 @@ function serve(context: TestContext): { client: WriterClient; shared: SharedStat
     scene.close();
   });
   writer.serve(1, port2);
-  return { client: new WriterClient(port1, shared), shared };
+  return { client: new WriterClient(port1, shared), shared, reader: scene.reader, synced };
 }
+
+test('what the rows of a batch name is synced once a segment, before anybody can read the rows', async (context) => {
+  const { client, reader, synced } = serve(context);
+  await Promise.all([
+    client.execute(reviseWithBytes, [1, 2]),
+    client.execute(reviseWithBytes, [2]),
+    client.execute(revise, undefined),
+  ]);
+  assert.deepEqual(synced, [
+    [1, 0],
+    [2, 0],
+  ]);
+  assert.equal(reader.revision(), 3);
+  await client.execute(revise, undefined);
+  assert.equal(synced.length, 2);
+});
 
 test('a batch that is refused publishes no revision: the next one has that number, and must be another to all threads', async (context) => {
   const { client, shared } = serve(context);

@@ -69,6 +69,8 @@ export interface Transaction {
   routingChanged(): Awaitable<void>;
   /** Sent to all threads after the commit, never before, and not at all if the operation or the commit fails. */
   afterCommit(notification: Notification): void;
+  /** What has been written to this segment is on disk before the commit. */
+  syncBeforeCommit(segment: SegmentId): void;
   /** Ends the operation: nothing of it is committed or sent, and its caller gets `result` as if it were. For dry runs. */
   rollbackWith<T>(result: T): never;
 }

@@ -1,4 +1,5 @@
-// What all threads see: the directory revision, what waits for the writer, the last id, a few counts, token buckets.
+// What all threads see: the directory revision, what waits for the writer, how long a commit takes, the last id, a few counts,
+// token buckets.
 
 import { randomBytes } from 'node:crypto';
 import { idOf, type PublishedRevision, type Revision } from '../base/ids.ts';
@@ -7,7 +8,8 @@ import { TokenBuckets } from '../base/token-buckets.ts';
 const REVISION = 0;
 const WAITING_BYTES = 1;
 const ROUTING_REVISION = 2;
-const LISTENERS = 3;
+const COMMIT_MICROS = 3;
+const LISTENERS = 4;
 /** Threads of a process; each has a number. */
 const THREADS_MAX = 64;
 const CONNECTIONS = LISTENERS + THREADS_MAX;
@@ -19,6 +21,8 @@ const NUMBERS_BYTES = 8 + 4 * (NUMBERS + (NUMBERS & 1));
 /** Six megabytes each, and only what is used takes memory. */
 const BUCKETS = 100_000;
 const BUCKETS_BYTES = TokenBuckets.bytes(BUCKETS);
+/** One that took longer, when the disk stood still, says no more than that. */
+const COMMIT_MICROS_MAX = 100_000;
 const SECRET_BYTES = 32;
 const SECRET_AT = NUMBERS_BYTES + 2 * BUCKETS_BYTES;
 
@@ -89,6 +93,18 @@ export class SharedState {
 
   addWaitingBytes(bytes: number): void {
     Atomics.add(this.#numbers, WAITING_BYTES, bytes);
+  }
+
+  /** The writer alone calls this, after each COMMIT. */
+  noteCommit(ms: number): void {
+    const before = Atomics.load(this.#numbers, COMMIT_MICROS);
+    const micros = Math.min(COMMIT_MICROS_MAX, Math.round(ms * 1000));
+    Atomics.store(this.#numbers, COMMIT_MICROS, before + Math.trunc((micros - before) / 8));
+  }
+
+  /** What a COMMIT took lately, the last ones most. */
+  commitMicros(): number {
+    return Atomics.load(this.#numbers, COMMIT_MICROS);
   }
 
   /** How many sessions of a thread wait for changes of accounts. */

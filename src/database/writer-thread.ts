@@ -3,13 +3,14 @@
 // In      arrays of calls on one port a thread
 // Out     one message a thread and batch: outcomes, and notifications where a session waits for them
 // Limits  a batch is BATCH_OPERATIONS calls or BATCH_MS; nothing waits for a timer, so an idle system has no added latency
-// Order   COMMIT, then the revision is published, then the replies leave: a thread that learns of a change can read it
+// Order   segments synced that the batch's rows name, then COMMIT, then the revision is published, then the replies leave: a thread that learns of a change can read it
 // Errors  FatalStoreError ends the process: the caller's `fatal` prints one line; no reply leaves for that batch
 
 import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Failure } from '../base/failure.ts';
+import type { SegmentId } from '../base/ids.ts';
 import { BATCH_MS, BATCH_OPERATIONS } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import { Batch, FatalStoreError } from './batch.ts';
@@ -36,11 +37,20 @@ interface Queued {
   readonly call: PostedCall;
 }
 
+/** The files of message bytes; whose they are is the store's to say. */
+export interface SegmentFiles {
+  /** Throws where the disk does not take it: what is on it is not known then. */
+  sync(segment: SegmentId): void;
+  /** The file is gone. */
+  forget(segment: SegmentId): void;
+}
+
 export interface WriterOptions {
   readonly database: DatabaseSync;
   readonly operations: readonly Operation<never, unknown>[];
   readonly shared: SharedState;
   readonly log: Log;
+  readonly segments: SegmentFiles;
   /** Prints one line and ends the process. */
   readonly fatal: (error: Error) => void;
   /** For the test that shows what the commit is for: replies leave before it. */
@@ -125,12 +135,23 @@ export class WriterLoop {
     if (this.#options.acknowledgeEarly) {
       this.#reply(taken, batch.outcomes, batch.notifications);
       await new Promise((resolve) => setTimeout(resolve, 50));
-      this.#options.shared.publish(batch.commit().revisions);
+      this.#options.shared.publish(this.#commit(batch).revisions);
       return;
     }
-    const { outcomes, notifications, revisions } = batch.commit();
+    const { outcomes, notifications, revisions } = this.#commit(batch);
     this.#options.shared.publish(revisions);
     this.#reply(taken, outcomes, notifications);
+  }
+
+  #commit(batch: Batch): ReturnType<Batch['commit']> {
+    const { segments, shared } = this.#options;
+    for (const segment of batch.unsynced) segments.sync(segment);
+    const started = performance.now();
+    const outcome = batch.commit();
+    shared.noteCommit(performance.now() - started);
+    for (const notification of outcome.notifications)
+      if (notification.kind === 'segment') segments.forget(notification.segment);
+    return outcome;
   }
 
   #reply(taken: readonly Queued[], outcomes: Batch['outcomes'], notifications: readonly Notification[]): void {

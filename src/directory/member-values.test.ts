@@ -42,6 +42,7 @@ const counted = operation('test.counted', async (tx, change: DirectoryChange) =>
     routingChanged: () => tx.routingChanged(),
     nextRevision: () => tx.nextRevision(),
     afterCommit: (notification) => tx.afterCommit(notification),
+    syncBeforeCommit: (segment) => tx.syncBeforeCommit(segment),
     rollbackWith: (result) => tx.rollbackWith(result),
   };
   await applyChange(counting, change, { author: '', now: 0 });

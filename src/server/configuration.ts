@@ -351,7 +351,8 @@ export function configure(text: string | undefined, fileName: string, overrides:
       clientCa: file.tls?.['client-ca'] === undefined ? undefined : resolve(dirname(fileName), file.tls['client-ca']),
     },
     log: override('WAYPOST_LOG', overrides.log, logLevel) ?? file.log ?? 'info',
-    threads: file.threads ?? Math.min(32, availableParallelism()),
+    // One core is the writer's: with as many protocol threads as cores a delivery costs a quarter more.
+    threads: file.threads ?? Math.min(32, Math.max(1, availableParallelism() - 1)),
     warnings: retired,
   });
 }

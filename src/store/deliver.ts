@@ -1,7 +1,7 @@
 // One copy, many references: the rows that put a message into mailboxes. Called inside the operation that accepts it.
 //
 // Rows    one `message`; for each mailbox one `mailbox_message` and one update of `mailbox`: what bounds the writer is rows
-// Order   the bytes are synced before (segment.ts); the rows are committed together or not at all
+// Order   the bytes are synced before the commit (segment.ts); the rows are committed together or not at all
 
 import { Failure } from '../base/failure.ts';
 import { type AccountId, idOf, type MailboxId, type MessageId, type Modseq, type Uid } from '../base/ids.ts';
@@ -19,6 +19,7 @@ const NO_FLAGS: FlagSet = { flags: 0, keywords: [] };
 /** The copy's row. `refs` is what the caller is about to refer to it with: mailboxes and queue rows. */
 export async function insertMessage(tx: Transaction, message: MessageRow, refs: number): Promise<void> {
   const { blob } = message;
+  if (blob.isUnsynced === true) tx.syncBeforeCommit(blob.segment);
   await tx.run(
     `INSERT INTO message (id, segment, offset, length, hash, codec, received, trace_bytes, header, structure, parser,
        bare_lf, refs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,

@@ -25,6 +25,7 @@ interface TestHost extends SegmentHost {
   readonly life: string[];
   readonly fatals: Error[];
   isFull: boolean;
+  isSlow: boolean;
 }
 
 function openHost(context: TestContext): TestHost {
@@ -36,7 +37,9 @@ function openHost(context: TestContext): TestHost {
     life: [],
     fatals: [],
     isFull: false,
+    isSlow: true,
     nextId: () => idOf(++last),
+    isSyncSlow: () => host.isSlow,
     async opened(segment) {
       if (host.isFull) throw new Failure('full', 'no space');
       host.life.push(`opened ${segment}`);
@@ -98,6 +101,27 @@ test('messages appended in one turn lie one behind the other, and in pieces as i
   for (const { settle } of pending) settle();
   await writer.close();
   assert.deepEqual(host.life, ['opened 101', `closed 101 ${at}`]);
+});
+
+test('where a sync is quick none is made here, and the blob says so', async (context) => {
+  const host = openHost(context);
+  host.isSlow = false;
+  const writer = new SegmentWriter(host);
+  const sync = context.mock.method(fs, 'fdatasync');
+  syncBuiltinESMExports();
+  context.after(() => {
+    sync.mock.restore();
+    syncBuiltinESMExports();
+  });
+  const quick = await put(writer, 1, Buffer.from('quick'));
+  assert.equal(quick.blob.isUnsynced, true);
+  assert.equal(sync.mock.callCount(), 0);
+  host.isSlow = true;
+  const slow = await put(writer, 2, Buffer.from('slow'));
+  assert.equal(slow.blob.isUnsynced, undefined);
+  assert.equal(sync.mock.callCount(), 1);
+  for (const { settle } of [quick, slow]) settle();
+  await writer.close();
 });
 
 test('messages of one turn share a sync, and those that come while it runs share the next', async (context) => {

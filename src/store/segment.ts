@@ -1,11 +1,13 @@
 // Segment files: the bytes of messages, appended, synced in groups, named by rows that are committed afterwards.
 //
 // In      a message id and its bytes, from the one thread that owns the writer
-// Out     a blob (where the bytes lie), once they are synced
+// Out     a blob (where the bytes lie), once they are written; it says whether they are synced too
 // File    records one after another: a header of 32 bytes, then the bytes; little-endian
 //           0 magic "WPS1"   4 codec, 3 zero bytes   8 message id   16 length   24 CRC-32 of the bytes   28 CRC-32 of 0..27
 // States  open (one for each thread) -> closed: full, or the thread ends. A message too large to buffer has a file of its own
-// Order   bytes are synced before the row that names them is committed; a row that names unsynced bytes cannot exist.
+// Order   bytes are synced before the row that names them is committed; a row that names unsynced bytes cannot exist. Where a
+//         sync is quick the writer makes it, right before the commit (segment-syncs.ts); where it is slow, this thread does,
+//         while the writer commits others
 //         What follows the last row's record in a file is a torn or refused message, and is never read
 // Errors  no space -> Failure 'full' and the segment is cut back to its last good record; any other I/O error -> `fatal`, the process ends:
 //         after a failed sync it is not known what is on disk
@@ -31,6 +33,8 @@ export interface Blob {
   readonly length: number;
   readonly hash: Uint8Array;
   readonly codec: number;
+  /** Written and not synced: the writer does that before it commits the row. Absent: on disk. */
+  readonly isUnsynced?: true;
 }
 
 export function segmentPath(directory: string, segment: SegmentId): string {
@@ -75,6 +79,8 @@ export interface SegmentHost {
   opened(segment: SegmentId): Promise<void>;
   /** No operation that names this segment is still on its way. */
   closed(segment: SegmentId, bytes: number): Promise<void>;
+  /** A sync takes long: others are committed meanwhile. */
+  isSyncSlow(): boolean;
   /** Prints one line and ends the process. */
   fatal(error: Error): void;
 }
@@ -103,7 +109,7 @@ interface Append {
   readonly reject: (error: Error) => void;
 }
 
-/** The shared segment of one thread. Appends that come while a sync runs go together with the next one. */
+/** The shared segment of one thread. Appends of one turn, and those that come while a sync runs, are written together. */
 export class SegmentWriter {
   readonly #host: SegmentHost;
   #segment: OpenSegment | undefined;
@@ -114,7 +120,7 @@ export class SegmentWriter {
     this.#host = host;
   }
 
-  /** Resolves when the bytes are on disk. The chunks must not change until then. */
+  /** Resolves when the bytes are in the file. The chunks must not change until then. */
   append(id: MessageId, chunks: readonly Uint8Array[], length: number, hash: Uint8Array): Promise<PendingBlob> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ id, chunks, length, hash, resolve, reject });
@@ -151,7 +157,8 @@ export class SegmentWriter {
       at += RECORD_HEADER_BYTES + append.length;
     }
     await writeAll(segment.descriptor, buffers, { from: segment.bytes, to: at });
-    await sync(segment.descriptor);
+    const isUnsynced = !this.#host.isSyncSlow();
+    if (!isUnsynced) await sync(segment.descriptor);
     segment.bytes = at;
     segment.pending += group.length;
     group.forEach((append, index) => {
@@ -161,6 +168,7 @@ export class SegmentWriter {
         length: append.length,
         hash: append.hash,
         codec: PLAIN,
+        ...(isUnsynced ? { isUnsynced } : {}),
       };
       append.resolve({ blob, settle: () => this.#settle(segment) });
     });

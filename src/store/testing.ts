@@ -56,6 +56,7 @@ export class TestStore {
     const host: SegmentHost = {
       directory: this.segmentsPath,
       nextId: () => this.#ids.next(),
+      isSyncSlow: () => false,
       opened: async (segment) => {
         if (this.isFull) throw new Failure('full', 'no space');
         await writer.execute(openSegment, { segment, thread: 1, at: 1 });

@@ -113,6 +113,7 @@ export class TestTransfer {
       opened: (segment: SegmentId) => writer.execute(openSegment, { segment, thread: 1, at: systemClock.now() }),
       closed: (segment: SegmentId, bytes: number) =>
         writer.execute(closeSegment, { segment, bytes, at: systemClock.now() }),
+      isSyncSlow: () => false,
       fatal: (error: Error) => {
         throw error;
       },

@@ -53,6 +53,7 @@ export async function openTestImap(
     opened: (segment: SegmentId) => writer.execute(openSegment, { segment, thread: 1, at: systemClock.now() }),
     closed: (segment: SegmentId, bytes: number) =>
       writer.execute(closeSegment, { segment, bytes, at: systemClock.now() }),
+    isSyncSlow: () => false,
     fatal(error: Error) {
       throw error;
     },

@@ -49,9 +49,15 @@ export function threadParts(data: ThreadData): ThreadParts {
   };
 }
 
+/**
+ * A commit, of which nearly all is its sync. Below it the writer syncs segments too: a turn less through the thread pool, larger
+ * groups, fewer syncs. Above it waiting for one disk twice is what costs.
+ */
+const SLOW_COMMIT_MICROS = 1500;
+
 /** How a thread opens and closes its segments. `fatal` reports to the main thread, which ends the process. */
 export function segmentHost(
-  parts: Pick<ThreadParts, 'configuration' | 'ids' | 'writer'>,
+  parts: Pick<ThreadParts, 'configuration' | 'ids' | 'writer' | 'shared'>,
   thread: number,
   fatal: (error: Error) => void,
 ): SegmentHost {
@@ -60,6 +66,7 @@ export function segmentHost(
     nextId: () => parts.ids.next(),
     opened: (segment) => parts.writer.execute(openSegment, { segment, thread, at: systemClock.now() }),
     closed: (segment, bytes) => parts.writer.execute(closeSegment, { segment, bytes, at: systemClock.now() }),
+    isSyncSlow: () => parts.shared.commitMicros() > SLOW_COMMIT_MICROS,
     fatal,
   };
 }

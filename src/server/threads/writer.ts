@@ -7,8 +7,9 @@ import { openForWriting, openReader } from '../../database/connection.ts';
 import { reserveLog } from '../../database/reserve.ts';
 import { SharedState } from '../../database/shared.ts';
 import { WriterLoop } from '../../database/writer-thread.ts';
+import { SegmentSyncs } from '../../store/segment-syncs.ts';
 import type { Configuration } from '../configuration.ts';
-import { databasePath } from '../paths.ts';
+import { databasePath, segmentsPath } from '../paths.ts';
 import { siteOf } from '../site.ts';
 import { operationsFor } from '../units.ts';
 
@@ -43,6 +44,7 @@ const loop = new WriterLoop({
   operations: operationsFor(site, configuration.quota.warnPercent),
   shared: new SharedState(data.shared),
   log: createLog(configuration.log, 'writer'),
+  segments: new SegmentSyncs(segmentsPath(configuration.data)),
   fatal: (error) => report({ kind: 'fatal', text: error.message }),
   acknowledgeEarly: data.acknowledgeEarly,
 });
