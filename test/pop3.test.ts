@@ -6,9 +6,9 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { LineConnection } from '../src/demo/clients/line-connection.ts';
-import { createTestEstate, type TestEstate } from '../src/estate/estate.ts';
 import { type Person, populate } from './support/directory.ts';
 import { peer } from './support/peers.ts';
+import { startWaypost, type Waypost } from './support/server.ts';
 
 const run = promisify(execFile);
 const python = peer('python3');
@@ -18,22 +18,22 @@ const PLAIN = 'From: carol@remote.example\r\nSubject: plain\r\n\r\nText.\r\n';
 const DOTS = `From: carol@remote.example\r\nSubject: dots\r\n\r\n${'.\r\n..\r\n...x\r\n'.repeat(20_000)}end\r\n`;
 const BINARY = `From: carol@remote.example\r\nSubject: octets\r\n\r\n${String.fromCharCode(...Array.from({ length: 127 }, (_, i) => 129 + i))}\r\n`;
 
-let estate: TestEstate;
+let server: Waypost;
 let people: Person[];
 before(async () => {
-  estate = await createTestEstate();
-  people = await populate(estate, 'acme.example', ['ann', 'ben', 'cid', 'dora']);
+  server = await startWaypost({ config: 'threads = 2\n' });
+  people = await populate(server, 'acme.example', ['ann', 'ben', 'cid', 'dora']);
 });
-after(() => estate?.close());
+after(() => server?.stop());
 
 async function fill({ login, password }: Person, ...messages: readonly string[]): Promise<void> {
-  const client = await ImapClient.login(estate.listeners.imap, login, password);
+  const client = await ImapClient.login(server.listeners.imap, login, password);
   for (const message of messages) await client.append('INBOX', Buffer.from(message, 'latin1'));
   await client.logout();
 }
 
 async function inInbox({ login, password }: Person): Promise<number> {
-  const client = await ImapClient.login(estate.listeners.imap, login, password);
+  const client = await ImapClient.login(server.listeners.imap, login, password);
   await client.command('SELECT INBOX');
   const count = await client.count();
   await client.logout();
@@ -65,7 +65,7 @@ print(json.dumps(seen))
 test('poplib: a whole session, message by message, and what QUIT leaves', { skip: python.skip }, async () => {
   const ann = people[0]!;
   await fill(ann, PLAIN, DOTS, BINARY);
-  const { host, port } = estate.listeners.pop3;
+  const { host, port } = server.listeners.pop3;
   const { stdout } = await run(python.path, ['-c', POPLIB, host, String(port), ann.login, ann.password]);
   const seen = JSON.parse(stdout);
   const messages = [PLAIN, DOTS, BINARY];
@@ -88,7 +88,7 @@ test('poplib: a whole session, message by message, and what QUIT leaves', { skip
 test('curl: lists, reads byte for byte with SASL, and deletes', { skip: curl.skip }, async () => {
   const ben = people[1]!;
   await fill(ben, DOTS, PLAIN);
-  const { host, port } = estate.listeners.pop3;
+  const { host, port } = server.listeners.pop3;
   const fetch = async (path: string, ...options: readonly string[]): Promise<string> => {
     const user = ['--user', `${ben.login}:${ben.password}`, '--max-time', '15', '--silent', '--show-error'];
     const url = `pop3://${host}:${port}/${path}`;
@@ -104,7 +104,7 @@ test('curl: lists, reads byte for byte with SASL, and deletes', { skip: curl.ski
 test('one session a maildrop, whatever threads the connections are in', async () => {
   const cid = people[2]!;
   await fill(cid, PLAIN);
-  const { host, port } = estate.listeners.pop3;
+  const { host, port } = server.listeners.pop3;
   const attempt = async (): Promise<[LineConnection, string]> => {
     const connection = await LineConnection.open(host, port);
     await connection.line();
@@ -132,9 +132,9 @@ test('one session a maildrop, whatever threads the connections are in', async ()
 
 test('twenty thousand messages: counted, listed and removed, while another client is served', async () => {
   const dora = people[3]!;
-  const { host, port } = estate.listeners.pop3;
+  const { host, port } = server.listeners.pop3;
   // A mailbox becomes large by copies of itself.
-  const client = await ImapClient.login(estate.listeners.imap, dora.login, dora.password);
+  const client = await ImapClient.login(server.listeners.imap, dora.login, dora.password);
   for (let i = 0; i < 20; i++) await client.append('INBOX', Buffer.from(PLAIN));
   await client.command('SELECT INBOX');
   for (let count = 20; count < 20_000; count *= 10)
@@ -159,7 +159,7 @@ test('twenty thousand messages: counted, listed and removed, while another clien
 });
 
 test('the metrics count replies and logins', async () => {
-  const { host, port } = estate.listeners.http;
+  const { host, port } = server.listeners.http;
   const text = await (await fetch(`http://${host}:${port}/metrics`)).text();
   assert.match(text, /^waypost_pop3_replies_total\{listener="pop3",status="ok"\} [1-9]/m);
   assert.match(text, /^waypost_pop3_replies_total\{listener="pop3",status="err"\} [1-9]/m);

@@ -236,7 +236,8 @@ describe('limits of a site', () => {
   after(() => attack?.server.stop());
   before(async () => {
     attack = await UnderAttack.start({
-      config: `[limits]
+      config: `threads = 2
+[limits]
 connections = 30
 login-timeout = "1s"
 command-timeout = "2s"
