@@ -250,6 +250,27 @@ for (const [zone, skip, start] of primaries)
       assert.deepEqual(await asked(at, dmarc, 'TXT'), ['"v=DMARC1; p=none"']);
     });
 
+    test('an exchange of ours in the zone comes with its addresses', async () => {
+      const name = `mx.${zone}`;
+      const host = `mail.${name}`;
+      await addDomain(ldap, name, { mailRoutingHosts: host });
+      const entry = `cn=${host},ou=Hosts,ou=Waypost,${SUFFIX}`;
+      await ldap.add(entry, {
+        objectClass: 'waypostHost',
+        cn: host,
+        waypostHostAddress: ['192.0.2.9', '2001:db8::9'],
+        waypostHostService: 'smtp 25',
+      });
+      assert.equal((await publish(name)).shown.error, null);
+      assert.deepEqual(await asked(at, name, 'MX'), [`10 ${host}.`]);
+      assert.deepEqual(await asked(at, host, 'A'), ['192.0.2.9']);
+      assert.deepEqual(await asked(at, host, 'AAAA'), ['2001:db8::9']);
+      assert.deepEqual(await asked(at, host, 'TXT'), ['"v=spf1 a -all"']);
+      await ldap.del(domainDn(name));
+      await until('ours are gone', async () => (await asked(at, host, 'A')).length === 0);
+      await ldap.del(entry);
+    });
+
     test("what a wildcard gives is nobody's record of the name", async () => {
       const name = `host.wild.${zone}`;
       await addDomain(ldap, name);

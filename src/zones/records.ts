@@ -300,12 +300,19 @@ export function ownerRecords(name: string, _zone: Zone, parts: ZoneParts): reado
   return recordsAt(place, parts) ?? [];
 }
 
-/** All that the entry of a domain wants, whoever the owner is, and what entries below it say that are no domains. No SOA, no NS. */
+/**
+ * All that the entry of a domain wants, whoever the owner is, and what entries below it say that are no domains; in a zone of
+ * others what hosts of ours below it need, too. No SOA, no NS.
+ */
 export function domainRecords(name: string, parts: ZoneParts): readonly ResourceRecord[] {
-  const { domain } = placeOf(name, parts);
+  const { domain, zone } = placeOf(name, parts);
   if (domain?.name !== name) return [];
   const owners = new Set(ownersOf(domain).map((owner) => (owner === '' ? name : `${owner}.${name}`)));
   for (const below of siteNamesBelow(name, parts)) owners.add(below);
+  // A zone of ours has them by itself.
+  if (zone === undefined)
+    for (const owner of namesOfHosts(parts))
+      if (isSubdomain(owner, name) && placeOf(owner, parts).domain?.name === name) owners.add(owner);
   const records = [...owners].flatMap((owner) => recordsAt(placeOf(owner, parts), parts) ?? []);
   return records.filter(({ type }) => type !== 'SOA' && type !== 'NS');
 }
