@@ -17,9 +17,12 @@ import { ANONYMOUS, type Caller, callerOf } from '../directory/caller.ts';
 import { revisionAt } from '../directory/change-log.ts';
 import { entryById, findEntry } from '../directory/entries.ts';
 import { type Address, formatAddress, parseAddress } from '../message/address.ts';
+import { arrivalText } from '../provisioning/arrival/explain.ts';
+import { tombstoneAt, tombstoneOf } from '../provisioning/tombstones.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import { type Explanation, explain } from '../routing/explain.ts';
 import { checkPast, pastTables } from '../routing/past.ts';
+import type { Step } from '../routing/resolution.ts';
 import { type Door, type Resolution, type ResolveOptions, type RouteRequest, resolve } from '../routing/resolve.ts';
 import { DOORS, INTERNAL_REQUEST, usualDoor } from '../routing/route-request.ts';
 import { standingOfUuid } from '../routing/standing.ts';
@@ -97,8 +100,10 @@ export const route = (parts: RouteParts) =>
         ? await routing.resolve(address, request, options)
         : resolvedAt(parts, { address, request, options }, revision);
     const quotas = revision === undefined ? quotasOf(parts, resolution) : [];
+    const explained = explain(resolution, routing.site);
     const explanation = {
-      ...explain(resolution, routing.site),
+      ...explained,
+      steps: withArrival(explained.steps, arrivalOf(parts, resolution, revision)),
       ...(revision === undefined ? {} : { revision }),
       ...(quotas.length === 0 ? {} : { quotas }),
     };
@@ -110,6 +115,31 @@ export const route = (parts: RouteParts) =>
         : decide(account, { ...serviceOfWord(service), peer, isPrivate: true });
     return { ...explanation, login: { service, peer, ...decision } };
   });
+
+/** The policy that would decide over the name, if a message brought it. Nothing is looked up. */
+function arrivalOf(
+  { routing, reader }: RouteParts,
+  { isDefaultRoute, address: { domain } }: Resolution,
+  revision: Revision | undefined,
+): string | undefined {
+  if (isDefaultRoute !== true) return undefined;
+  const { site } = routing;
+  if (revision === undefined) {
+    const tables = { settings: routing.settings(), routeOf: (name: string) => routing.route(name) };
+    return arrivalText(domain, tables, site, (name) => tombstoneOf(reader, name));
+  }
+  return reader.snapshot(() => {
+    const past = pastTables(reader, revision, site);
+    const tables = { settings: past.settings()!, routeOf: (name: string) => past.route(name) };
+    return arrivalText(domain, tables, site, (name) => tombstoneAt(reader, name, revision));
+  });
+}
+
+/** Before the reply, which is the last one. */
+function withArrival(steps: readonly Step[], detail: string | undefined): readonly Step[] {
+  if (detail === undefined) return steps;
+  return [...steps.slice(0, -1), { step: 'arrival', detail }, ...steps.slice(-1)];
+}
 
 /** More members of a list than people read. */
 const QUOTAS_MAX = 100;

@@ -5,13 +5,20 @@
 // Rules   any removal leaves one, a rename does not: the domain goes on under another name. Whoever adds the domain, by hand
 //         or by a source of domains, takes it away; a message never does. An administrator may delete it like any entry
 
+import type { Revision } from '../base/ids.ts';
 import type { Reader, Transaction } from '../database/operation.ts';
 import { applyChange } from '../directory/apply-change.ts';
+import { changedMentioning } from '../directory/change-log.ts';
+import { normalizeDn } from '../directory/dn.ts';
 import { findEntry, findEntryIn } from '../directory/entries.ts';
 import { type ChangedEntry, type DirectoryChange, type Entry, hasClass } from '../directory/entry.ts';
 import { mailDomainOf } from '../directory/mail-domain.ts';
+import { entryAt } from '../directory/past-entry.ts';
 import { containerDn } from '../routing/containers.ts';
 import type { WriteOptions } from './write-options.ts';
+
+/** Entries that are looked at for what has been there. */
+const CHANGES_MAX = 10_000;
 
 export async function noteTombstone(
   tx: Transaction,
@@ -35,6 +42,18 @@ export async function noteTombstone(
 /** The nearest removed domain at or above this name, which keeps it from coming by a message. */
 export function tombstoneOf(reader: Reader, domain: string): string | undefined {
   return withNamesAbove(domain).find((name) => findEntry(reader, tombstoneDn(name)) !== undefined);
+}
+
+/** The same at an earlier revision that the change log reaches. */
+export function tombstoneAt(reader: Reader, domain: string, revision: Revision): string | undefined {
+  return withNamesAbove(domain).find((name) => {
+    const dn = tombstoneDn(name);
+    const today = findEntry(reader, dn);
+    // An entry's id is the revision that made it.
+    if (today !== undefined && today.id <= revision) return true;
+    const moved = changedMentioning(reader, name, revision, CHANGES_MAX);
+    return moved.some((uuid) => entryAt(reader, uuid, revision)?.normalizedDn === normalizeDn(dn));
+  });
 }
 
 export async function tombstoneOfIn(tx: Transaction, domain: string): Promise<string | undefined> {

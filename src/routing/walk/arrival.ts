@@ -22,7 +22,7 @@ const LABELS_MAX = 4;
 /** The row of exactly that domain. */
 type RouteOf = (domain: string) => RouteRow | null | undefined;
 
-interface ArrivalTables {
+export interface ArrivalTables {
   readonly settings: RoutingSettings;
   readonly routeOf: RouteOf;
 }
