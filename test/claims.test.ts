@@ -211,7 +211,7 @@ describe('the system', () => {
   const domain = 'c.d.acme.example';
   let brought: Brought;
   before(async () => {
-    brought = await bring(domain, [5, US], [20, 'backup.elsewhere.example']);
+    brought = await bring(domain, [10, US], [20, 'backup.elsewhere.example']);
   });
 
   test('claim 10: a messaging server and a directory server, which says by user and domain where the subscriber is, of a new domain too', async () => {
