@@ -48,7 +48,10 @@ export async function gatherEvidence(parts: GatherParts, wanted: EvidenceWanted)
   if (wanted.isBelowOurs) return asked(wanted, sibling, { own: byResolver, beside: byResolver, servers: [] });
   const found = await parts.nameServers.of(domain, leftMs);
   if ('isAlias' in found) return { name: { kind: 'alias' }, servers: [] };
-  if ('unavailable' in found) return { name: { kind: 'unavailable', reason: found.unavailable }, servers: [] };
+  if ('unavailable' in found) {
+    const unknown = { kind: 'unavailable', reason: found.unavailable } as const;
+    return { name: unknown, ...(wanted.wantsToken ? { token: unknown } : {}), servers: [] };
+  }
   const answering = new Set<string>();
   const byServers: Asking = async (name, type) => {
     const asks = found.servers.map((server) => parts.ask(name, type, { servers: [server], deadlineMs: leftMs() }));
