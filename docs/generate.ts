@@ -470,7 +470,10 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
     'others have written records in the place of some that a domain wants at its primary: they were left out',
   'dns.notify': 'a secondary was told that a zone has moved, and has answered; or has not, five times',
   'dns.socket': 'the UDP socket reported an error: it is closed, and bound again',
+  'dns.observe':
+    'a look at a domain that others serve has changed something: its state, keys whose records were seen, what is wrong',
   'dns.publish': 'the records of a domain were written at its primary, or why not: it is tried again',
+  'dns.spread': 'the walk through domains that a change of the site means something to was interrupted: it goes on',
   'dns.transfer': 'a zone, or what has changed in it, was given to a secondary: its kind, serial and number of records',
   'dns.unbound': 'a UDP socket could not be bound again, or has failed; it is tried until it is there',
   'dkim.key': 'an entry below ou=Keys holds no key that can sign: mail goes without its signature',

@@ -120,7 +120,17 @@ describe('with a server', { concurrency: false }, () => {
     const facts = { domain: 'acme.example', dn: 'dc=acme,dc=example,o=internet', status: 'active' };
     assert.deepEqual(domain, { ...facts, catchall: 'ann@acme.example', aliasOf: null });
     assert.match((await cli('domain show acme.example')).stdout, /^dn: dc=acme,dc=example,o=internet$/m);
-    assert.deepEqual(Object.keys(await json('domain show acme.example')), [...Object.keys(domain!), 'entry']);
+    assert.deepEqual(Object.keys(await json('domain show acme.example')), [
+      ...Object.keys(domain!),
+      'state',
+      'authority',
+      'zone',
+      'origin',
+      'evidence',
+      'problems',
+      'history',
+      'entry',
+    ]);
     await refused('domain show other.example', 1, /^waypost: other\.example is not a mail domain here$/m);
   });
 

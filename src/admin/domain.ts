@@ -6,6 +6,8 @@ import { dcDnOfDomain } from '../directory/dn.ts';
 import { findEntry } from '../directory/entries.ts';
 import type { RouteRow, Status } from '../routing/rows.ts';
 import { readRoutes } from '../routing/table-contents.ts';
+import type { ZoneSite } from '../zones/settings.ts';
+import { type DomainStanding, standingOf } from './domain-standing.ts';
 import {
   type Changed,
   dryRun,
@@ -80,14 +82,17 @@ export const domainAdd = (parts: EntryParts) =>
 export const domainList = (parts: EntryParts) =>
   adminOperation('domain.list', z.object({}), (): ListedDomain[] => readRoutes(parts.reader, '', LIST_MAX).map(listed));
 
-export const domainShow = (parts: EntryParts) =>
-  adminOperation('domain.show', z.object({ domain: name }), (input): ListedDomain & { entry: ShownEntry } => {
+export type ShownDomain = ListedDomain & DomainStanding & { readonly entry: ShownEntry };
+
+export const domainShow = (parts: EntryParts & { readonly zoneSite: ZoneSite }) =>
+  adminOperation('domain.show', z.object({ domain: name }), (input): ShownDomain => {
     const domain = domainOf(input.domain);
     const row = parts.routing.route(domain);
     const entry = findEntry(parts.reader, dcDnOfDomain(domain));
     if (row === undefined) throw notADomain(domain);
     if (entry === undefined) throw withoutEntry(domain, row);
-    return { ...listed(row), entry: show(parts.reader, entry) };
+    const standing = parts.reader.snapshot(() => standingOf(domain, entry, parts));
+    return { ...listed(row), ...standing, entry: show(parts.reader, entry) };
   });
 
 export const domainRemove = (parts: EntryParts) =>

@@ -1,8 +1,7 @@
 // All of the administrator's operations, and their types by name: what goes over the admin socket, and what comes back.
 
 import type { Reader } from '../database/operation.ts';
-import { zoneNames } from '../zones/names.ts';
-import { readZoneSettings, type ZoneSite } from '../zones/settings.ts';
+import type { ZoneSite } from '../zones/settings.ts';
 import { type AuditParts, auditList } from './audit.ts';
 import { type CertificateParts, certReload, certShow } from './cert.ts';
 import { channelList, channelPause, channelResume, channelShow } from './channel.ts';
@@ -96,7 +95,7 @@ export function adminOperations(parts: AdminParts) {
     dkimList(parts),
     dkimRotate(parts),
     dkimImport(parts),
-    dnsRecords(() => ({ names: zoneNames(parts.reader), settings: readZoneSettings(parts.reader, parts.zoneSite) })),
+    dnsRecords(parts),
     dnsCheck(parts),
     dnsPublish(parts),
     channelList(parts),

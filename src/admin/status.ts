@@ -7,7 +7,10 @@ import { FORMAT } from '../database/format.ts';
 import type { Reader } from '../database/operation.ts';
 import { readState } from '../routing/generation.ts';
 import { queueFigures } from '../transfer/queue.ts';
+import { type WaitingCounts, waitingCounts } from '../zones/outbox.ts';
+import type { ZoneSite } from '../zones/settings.ts';
 import { adminOperation } from './operation.ts';
+import { statusProblems } from './status-problems.ts';
 
 export interface ServerStatus {
   readonly version: string;
@@ -21,9 +24,13 @@ export interface ServerStatus {
   readonly queued: number;
   /** Whether clients are offered SCRAM, and how many users have a password without keys for it. */
   readonly scram: ScramStatus;
+  /** Records at the name servers of others: domains that wait, seconds of the oldest, domains in conflict. */
+  readonly publishing: WaitingCounts;
+  readonly problems: readonly string[];
 }
 
 export interface StatusParts {
+  readonly zoneSite: ZoneSite;
   readonly reader: Reader;
   readonly version: string;
   readonly startedAt: string;
@@ -34,7 +41,7 @@ export interface StatusParts {
 
 export const status = (parts: StatusParts) =>
   adminOperation('status', z.object({}), (): ServerStatus => {
-    const { reader, scram, version, startedAt, hostname, listeners } = parts;
+    const { reader, zoneSite, scram, version, startedAt, hostname, listeners } = parts;
     return {
       version,
       format: FORMAT,
@@ -45,5 +52,7 @@ export const status = (parts: StatusParts) =>
       generation: readState(reader).generation,
       queued: queueFigures(reader).rows,
       scram: scramStatus(reader, scram),
+      publishing: waitingCounts(reader, Date.now()),
+      problems: statusProblems(reader, zoneSite),
     };
   });

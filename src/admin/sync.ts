@@ -7,6 +7,7 @@ import type { Revision } from '../base/ids.ts';
 import { ZONE_FILE_BYTES } from '../base/limits.ts';
 import type { Reader } from '../database/operation.ts';
 import type { Caller } from '../directory/caller.ts';
+import { dcDnOfDomain } from '../directory/dn.ts';
 import { findEntry } from '../directory/entries.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
 import { normalizeDomain } from '../message/address.ts';
@@ -23,12 +24,15 @@ import type { Synchronized, SyncRuns, Verification } from '../routing/sync-runs.
 import { countRows, type EntryProblems, readProblems } from '../routing/table-contents.ts';
 import { readRoute } from '../routing/tables.ts';
 import { unservedShares } from '../routing/unserved.ts';
+import { type LeftBehind, leftBehind } from '../zones/left-behind.ts';
+import type { ZoneSite } from '../zones/settings.ts';
 import { adminOperation } from './operation.ts';
 
 export interface SyncParts extends ProvisioningParts {
   readonly reader: Reader;
   readonly syncRuns: SyncRuns;
   readonly zoneSources: ZoneSources;
+  readonly zoneSite: ZoneSite;
   /** This host's name and its former ones. */
   readonly hostnames: readonly string[];
 }
@@ -50,9 +54,10 @@ export interface SyncStatus {
   readonly problems: readonly EntryProblems[];
 }
 
-export const syncStatus = ({ reader, syncRuns, zoneSources }: SyncParts) =>
+export const syncStatus = ({ reader, syncRuns, zoneSources, zoneSite }: SyncParts) =>
   adminOperation('sync.status', z.object({}), async (): Promise<SyncStatus> => {
-    const others = [...(await misplacedDomains(reader)), ...(await unservedShares(reader))];
+    const stays = (await leftBehind(reader, zoneSite)).map(leftBehindProblem);
+    const others = [...(await misplacedDomains(reader)), ...(await unservedShares(reader)), ...stays];
     return reader.snapshot(() => {
       const state = readState(reader);
       return {
@@ -69,6 +74,11 @@ export const syncStatus = ({ reader, syncRuns, zoneSources }: SyncParts) =>
       };
     });
   });
+
+function leftBehindProblem({ domain, zone }: LeftBehind): EntryProblems {
+  const reason = `it stays in our zone ${zone}: no nSRecord of it names other name servers`;
+  return { dn: dcDnOfDomain(domain), problems: [{ attribute: 'nSRecord', value: '', reason }] };
+}
 
 export const syncFull = ({ syncRuns }: SyncParts) =>
   adminOperation('sync.full', z.object({}), (): Promise<Synchronized> => syncRuns.full());

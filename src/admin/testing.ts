@@ -23,7 +23,8 @@ export async function openTestAdmin(domain: string): Promise<TestAdmin> {
   const { reader, writer, cache: routing } = directory;
   const syncRuns = new SyncRuns({ reader, writer, clock: systemClock });
   const { hostnames } = testSite;
-  const common = { reader, writer, clock: systemClock, gate: new HashGate(), hostnames };
+  const zoneSite = { hostname: hostnames[0]!, mode: 'embedded' } as const;
+  const common = { reader, writer, clock: systemClock, gate: new HashGate(), hostnames, zoneSite };
   const parts = { ...common, routing, syncRuns, zoneSources: new ZoneSources({ ...common, log: silentLog }) };
   await run(domainAdd(parts), { domain });
   return { directory, parts };

@@ -132,6 +132,36 @@ export function changesOf(reader: Reader, uuid: string, revision: Revision): Log
   }));
 }
 
+/** A change of an entry, in a word of which a line can be made. */
+export interface HistoryEvent {
+  readonly revision: Revision;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly kind: DirectoryChange['kind'];
+  /** Of the attributes that it moved. */
+  readonly names: readonly string[];
+  /** What the server has written as the domain's state. */
+  readonly state?: string;
+}
+
+const HISTORY = `SELECT revision, at, kind, change FROM dit_change WHERE uuid = ?
+  ORDER BY revision DESC LIMIT +?`;
+
+/** The latest first. */
+export function historyOf(reader: Reader, uuid: string, limit: number): HistoryEvent[] {
+  return reader.arrays(HISTORY, uuid, limit).map(([revision, at, kind, change]) => {
+    const { attributes } = JSON.parse(change as string) as JsonChange;
+    const state = attributes.find(([name]) => name === 'waypostDomainState')?.[2][0];
+    return {
+      revision: idOf<Revision>(revision),
+      at: Number(at),
+      kind: kind as DirectoryChange['kind'],
+      names: attributes.map(([name]) => name),
+      ...(typeof state === 'string' ? { state } : {}),
+    };
+  });
+}
+
 const MENTIONING = `SELECT DISTINCT uuid FROM dit_change WHERE revision > ? AND instr(lower(change), lower(?)) > 0
   LIMIT +?`;
 

@@ -90,6 +90,8 @@ const migrations: readonly Migration[] = [
     run: moveMembers,
     rewrites: true,
   },
+  // The history of one entry is read without the log of all others.
+  { version: 4, statements: ['CREATE INDEX dit_change_entry ON dit_change (uuid)'] },
 ];
 
 export const directoryUnit: Unit = { name: 'directory', migrations };

@@ -4,6 +4,7 @@ import type { Site } from '../routing/resolve.ts';
 import type { ThreadParts } from './threads/parts.ts';
 import { notifySecondaries } from './zone-notify.ts';
 import { publishAtPrimaries } from './zone-publish.ts';
+import { spreadToOthers, watchOthers } from './zone-watch.ts';
 
 export interface PublisherParts extends ThreadParts {
   readonly site: Site;
@@ -14,4 +15,9 @@ export interface PublisherParts extends ThreadParts {
 /** `stop` resolves when nothing of the job is under way. */
 type PublisherJob = (parts: PublisherParts) => { stop(): Promise<void> };
 
-export const publisherJobs: readonly PublisherJob[] = [notifySecondaries, publishAtPrimaries];
+export const publisherJobs: readonly PublisherJob[] = [
+  notifySecondaries,
+  publishAtPrimaries,
+  spreadToOthers,
+  watchOthers,
+];

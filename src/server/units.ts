@@ -22,7 +22,9 @@ import { forgetPending, seePending } from '../provisioning/pending/entries.ts';
 import { provisioningUnit } from '../provisioning/tables.ts';
 import { addToken, removeToken } from '../provisioning/token.ts';
 import type { ChangeSite } from '../provisioning/write-options.ts';
+import { observedOperation, unwatch } from '../publishing/observed.ts';
 import { publishingOperations } from '../publishing/outbox-operations.ts';
+import { servedAs, spreadSlice } from '../publishing/spread.ts';
 import { nameHost } from '../routing/host-names.ts';
 import { pruneHistory } from '../routing/prune-history.ts';
 import { rebuildOperations, routingTables } from '../routing/rebuild.ts';
@@ -129,6 +131,10 @@ export function operationsFor(site: Site, warnPercent?: number): readonly AnyOpe
     ...zoneOperations,
     pruneZoneChanges,
     ...publishingOperations(writeSite),
+    observedOperation(writeSite),
+    unwatch,
+    spreadSlice,
+    servedAs,
     ...transferOperations(placeParts(site, warnPercent)),
   ];
 }

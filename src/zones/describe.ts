@@ -72,7 +72,7 @@ export function describeRecords(domain: string, parts: ZoneParts): RecordsDescri
 }
 
 /** A host in a zone of ours whose addresses nobody knows cannot be reached. */
-function addressProblems(parts: ZoneParts): readonly string[] {
+export function addressProblems(parts: ZoneParts): readonly string[] {
   const own = parts.settings.hosts[0]!;
   if (own.addresses.length > 0 || findZone(own.key, parts) === undefined) return [];
   return [`${own.key} has no address: set address in the configuration`];

@@ -43,6 +43,24 @@ export function keyObserved(reader: Reader): KeyParts['observed'] {
   return (selector, domain) => reader.get(OBSERVED, selector, pathOf(domain)) !== undefined;
 }
 
+/** The record of this public key was seen; not where the key is another one by now. */
+export async function noteObserved(
+  tx: Transaction,
+  path: string,
+  { selector, publicKey, at }: { readonly selector: string; readonly publicKey: string; readonly at: number },
+): Promise<boolean> {
+  const [row] = await tx.arrays(
+    `SELECT row FROM zone_key WHERE tenant = ${TENANT} AND path = ? AND selector = ?
+     UNION ALL SELECT row FROM zone_setting WHERE tenant = ${TENANT} AND kind = 'key' AND key = ?`,
+    path,
+    selector,
+    selector,
+  );
+  if (row === undefined || (JSON.parse(row[0] as string) as ZoneKeyRow).public !== publicKey) return false;
+  const sql = 'INSERT OR IGNORE INTO key_observed (tenant, path, selector, at) VALUES (?, ?, ?, ?)';
+  return (await tx.run(sql, TENANT, path, selector, at)) > 0;
+}
+
 export async function isObservedIn(tx: Transaction, selector: string, domain: string): Promise<boolean> {
   return (await tx.get(OBSERVED, selector, pathOf(domain))) !== undefined;
 }

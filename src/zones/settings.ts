@@ -198,6 +198,7 @@ function ipAddress(text: string): string | undefined {
 }
 
 const MOVED = 'moved';
+const PUBLISHING = 'publishing';
 const CATALOG = 'catalog';
 const SETTINGS = `SELECT kind, row, changed FROM zone_setting WHERE tenant = ${TENANT} ORDER BY kind, key`;
 
@@ -225,6 +226,19 @@ export async function noteCatalogMoved(tx: Transaction, revision: Revision): Pro
 export function catalogMoved(reader: Reader): number {
   const sql = `SELECT changed FROM zone_setting WHERE tenant = ${TENANT} AND kind = '${CATALOG}' AND key = ''`;
   return Number(reader.arrays(sql)[0]?.[0] ?? 0);
+}
+
+/** How DNS was served here when the standing of all domains was looked at last; undefined: never was. */
+export function notedMode(reader: Reader): ZoneSite['mode'] | undefined {
+  const sql = `SELECT row FROM zone_setting WHERE tenant = ${TENANT} AND kind = '${PUBLISHING}' AND key = ''`;
+  const [row] = reader.arrays(sql);
+  return row && (JSON.parse(row[0] as string) as Pick<ZoneSite, 'mode'>).mode;
+}
+
+/** Every domain may be somebody else's now, or ours again. */
+export async function noteMode(tx: Transaction, mode: ZoneSite['mode']): Promise<void> {
+  await putSetting(tx, [TENANT, PUBLISHING, '', JSON.stringify({ mode }), tx.revision]);
+  await spread(tx, subtreeOf(''), tx.revision);
 }
 
 function settingsOf(rows: readonly (readonly Value[])[], site: ZoneSite): ZoneSettings {
@@ -313,6 +327,8 @@ export async function setSetting(
   else await putSetting(tx, [...where, text, revision]);
   await putSetting(tx, [TENANT, MOVED, '', '{}', revision]);
   await rememberZoneChange(tx, { revision, path: '', kind: 'setting', key: `${at.kind} ${at.key}`, before });
+  if (at.kind === 'key' && isOtherKey(before, row))
+    await tx.run('DELETE FROM key_observed WHERE tenant = ? AND selector = ?', TENANT, at.key);
   await noteSpread(tx, [before, text], revision);
   return true;
 }
@@ -346,6 +362,8 @@ async function setKey(tx: Transaction, { path, selector, row, revision }: KeyCha
       revision,
     );
   await rememberZoneChange(tx, { revision, path, kind: 'key', key: selector, before });
+  if (isOtherKey(before, row))
+    await tx.run('DELETE FROM key_observed WHERE tenant = ? AND selector = ? AND path = ?', TENANT, selector, path);
   await tx.run('UPDATE zone_name SET changed = ? WHERE tenant = ? AND path = ?', revision, TENANT, path);
   await noteBelow(tx, path, { more: 0, revision });
   // The domain alone: a range that ends with itself.
@@ -353,36 +371,39 @@ async function setKey(tx: Transaction, { path, selector, row, revision }: KeyCha
   return true;
 }
 
-/** Domains at primaries whose records may be others now: their rows of the outbox are made in slices. */
+/** What was seen was the record of another key, or of one that is gone. */
+function isOtherKey(before: string | null, row: ZoneSettingRow | undefined): boolean {
+  if (before === null) return false;
+  const was = JSON.parse(before) as ZoneKeyRow;
+  return row?.kind !== 'key' || row.public !== was.public;
+}
+
+/** Domains that others publish, and whose records may be others now: their rows are made in slices (publishing/spread.ts). */
 async function noteSpread(tx: Transaction, texts: readonly (string | null)[], revision: Revision): Promise<void> {
-  const [was, is] = texts.map((text) => (text === null ? undefined : (JSON.parse(text) as ZoneSettingRow)));
-  const isServer = (was ?? is)!.kind === 'nameserver';
-  const touched = isServer ? [was, is].flatMap((row) => row ?? []) : await nameServersIn(tx);
-  const zones = new Set(
-    touched.flatMap((row) => (row.kind === 'nameserver' && row.role === 'primary' ? row.zones : [])),
-  );
-  for (const zone of zones) {
-    const { from, to } = subtreeOf(pathOf(zone));
-    await spread(tx, { from, to }, revision);
+  const rows = texts.flatMap((text) => (text === null ? [] : [JSON.parse(text) as ZoneSettingRow]));
+  if (rows[0]!.kind !== 'nameserver') {
+    // A host or a key says something in every domain, and moves none to other name servers.
+    const [known] = await tx.arrays('SELECT EXISTS (SELECT 1 FROM dns_watch) OR EXISTS (SELECT 1 FROM dns_outbox)');
+    if (known?.[0] === 1) await spread(tx, { ...subtreeOf(''), isKnown: true }, revision);
+    return;
   }
+  const zones = rows.flatMap((row) => (row.kind === 'nameserver' && row.role === 'primary' ? row.zones : []));
+  for (const zone of new Set(zones)) await spread(tx, subtreeOf(pathOf(zone)), revision);
 }
 
-async function nameServersIn(tx: Transaction): Promise<NameServerRow[]> {
-  const sql = `SELECT row FROM zone_setting WHERE tenant = ${TENANT} AND kind = 'nameserver'`;
-  return (await tx.arrays(sql)).map(([row]) => JSON.parse(row as string) as NameServerRow);
-}
-
-/** Each domain of this range is to be looked at: what it wants, or who has it, may be another now. */
+/** The standing of the domains from here to there may be another one now. With `isKnown` only their records may. */
 export async function spread(
   tx: Transaction,
-  { from, to }: { readonly from: string; readonly to: string },
+  { from, to, isKnown = false }: { readonly from: string; readonly to: string; readonly isKnown?: boolean },
   revision: Revision,
 ): Promise<void> {
   await tx.run(
-    `INSERT INTO dns_spread (tenant, from_path, to_path, after, revision) VALUES (?, ?, ?, '', ?)`,
+    `INSERT INTO dns_spread (tenant, from_path, to_path, after, revision, is_known) VALUES (?, ?, ?, ?, ?, ?)`,
     TENANT,
     from,
     to,
+    from,
     revision,
+    Number(isKnown),
   );
 }

@@ -57,7 +57,7 @@ const migrations: readonly Migration[] = [
       'CREATE INDEX zone_change_at ON zone_change (at)',
       `CREATE TABLE zone_setting (
          tenant INTEGER NOT NULL,
-         kind TEXT NOT NULL,                 -- host | nameserver | key (of the site) | moved (when one did last) | catalog (when a zone did)
+         kind TEXT NOT NULL,                 -- host | nameserver | key (of the site) | moved (when one did last) | catalog (when a zone did) | publishing (how DNS was served)
          key TEXT NOT NULL,
          row TEXT NOT NULL,                  -- ZoneSettingRow of settings.ts
          changed INTEGER NOT NULL,           -- revision
@@ -140,13 +140,16 @@ const migrations: readonly Migration[] = [
          slot INTEGER NOT NULL,              -- second of the period in which it is looked at for good
          seen INTEGER NOT NULL DEFAULT 0,    -- 1: all was seen since it has begun
          conflicts INTEGER NOT NULL DEFAULT 0, -- sets that were left out, since others have written them
+         is_elsewhere INTEGER NOT NULL DEFAULT 0, -- 1: its MX names other hosts alone
          found TEXT,                         -- JSON: what was wrong at the last look, NULL: nothing
          UNIQUE (tenant, path)
        ) STRICT`,
       'CREATE INDEX key_observed_path ON key_observed (tenant, path)',
       'CREATE INDEX dns_watch_slot ON dns_watch (slot)',
       'CREATE INDEX dns_watch_conflicts ON dns_watch (path) WHERE conflicts > 0',
-      'CREATE INDEX dns_watch_found ON dns_watch (path) WHERE found IS NOT NULL',
+      'CREATE INDEX dns_watch_elsewhere ON dns_watch (path) WHERE is_elsewhere = 1',
+      // 1: of those alone that are published or watched already, since nobody's standing has moved.
+      'ALTER TABLE dns_spread ADD COLUMN is_known INTEGER NOT NULL DEFAULT 0',
     ],
   },
   {

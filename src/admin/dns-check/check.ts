@@ -6,8 +6,8 @@
 // Never   holds what it has read of the directory over a wait: the records are those of the moment that it began
 
 import { z } from 'zod';
+import type { Clock } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
-import type { Reader } from '../../database/operation.ts';
 import { DnsClient } from '../../net/dns-client.ts';
 import type { DnsServer } from '../../net/dns-exchange.ts';
 import { parseServer } from '../../net/system-servers.ts';
@@ -20,21 +20,24 @@ import {
   type WantedRecords,
   wantedRecords,
 } from '../../publishing/observe.ts';
+import { noteObservation, type ObservationParts } from '../../publishing/observed.ts';
 import { nameServersAt, Questions } from '../../publishing/questions.ts';
 import type { RecordType } from '../../wire/dns/codes.ts';
 import { parentName } from '../../wire/dns/name.ts';
 import { absoluteText } from '../../wire/dns/text.ts';
 import type { Authority } from '../../zones/authority.ts';
 import { zoneNames } from '../../zones/names.ts';
+import { pathOf } from '../../zones/path.ts';
 import { findZone, ownerRecords, type ZoneParts } from '../../zones/records.ts';
 import { readZoneSettings, smtpPort, type ZoneSite } from '../../zones/settings.ts';
+import { type Watch, watchOf } from '../../zones/watch.ts';
 import { domainOf } from '../naming.ts';
 import { adminOperation } from '../operation.ts';
 import { hintOf } from './hint.ts';
 import { checkHosts, type HostFinding, type MxHost } from './hosts.ts';
 
-export interface DnsCheckParts {
-  readonly reader: Reader;
+export interface DnsCheckParts extends ObservationParts {
+  readonly clock: Clock;
   readonly zoneSite: ZoneSite;
   /** As the configuration has it. */
   readonly resolver: readonly string[];
@@ -73,6 +76,8 @@ const SMTP_PORT = 25;
 /** All that the check needs of the directory. */
 interface Checked {
   readonly wanted: WantedRecords;
+  /** Where others publish it. */
+  readonly watch: Watch | undefined;
   readonly hosts: readonly MxHost[];
   /** Of a zone of ours. */
   readonly nameServers: readonly string[];
@@ -87,7 +92,7 @@ export const dnsCheck = (parts: DnsCheckParts) => {
     running++;
     const client = new DnsClient({ servers: parts.resolver, lookUpsMax: 200 });
     try {
-      return await check(checked, new Questions(client), parts.ownDns());
+      return await check(checked, new Questions(client), parts);
     } finally {
       client.close();
       running--;
@@ -110,6 +115,7 @@ function checkedOf(domain: string, { reader, zoneSite }: DnsCheckParts): Checked
     if (findZone(at, parts) !== undefined) above.add(at);
   return {
     wanted,
+    watch: watchOf(reader, pathOf(domain)),
     hosts: [...new Set(exchanges)]
       .filter((name) => name !== '.')
       .map((name) => {
@@ -121,13 +127,18 @@ function checkedOf(domain: string, { reader, zoneSite }: DnsCheckParts): Checked
   };
 }
 
-async function check(checked: Checked, questions: Questions, ownDns: string): Promise<DnsCheck> {
+async function check(checked: Checked, questions: Questions, parts: DnsCheckParts): Promise<DnsCheck> {
+  const ownDns = parts.ownDns();
   const { domain, standing, settings } = checked.wanted;
   const [asked, hosts] = await Promise.all([
     askServers(checked, questions, ownDns),
     checkHosts(checked.hosts, questions, settings.hostname),
   ]);
-  const { records, zone, delegation } = asked;
+  const { records, zone, delegation, observation } = asked;
+  // What was seen counts as what the watch sees.
+  const { wanted, watch } = checked;
+  if (standing.authority !== 'ours')
+    await noteObservation(parts, { wanted, observation, watch, now: parts.clock.now() });
   return {
     domain,
     zone,
@@ -143,7 +154,7 @@ async function askServers(
   checked: Checked,
   questions: Questions,
   ownDns: string,
-): Promise<Pick<DnsCheck, 'records' | 'zone' | 'delegation'>> {
+): Promise<Pick<DnsCheck, 'records' | 'zone' | 'delegation'> & { readonly observation: Observation }> {
   const { wanted } = checked;
   const [observation, resolved] = await Promise.all([
     observe(wanted, questions, ownDns),
@@ -162,7 +173,7 @@ async function askServers(
     const said = isSaid ? '' : hint;
     return { name: absoluteText(set.name), type: set.type, wanted: set.wanted, state, hint: said, servers };
   });
-  return { zone, delegation, records };
+  return { zone, delegation, records, observation };
 }
 
 /** What the parent's servers lead to, beside what the zone says of itself. */

@@ -1,11 +1,14 @@
 // waypost domain add|list|show|remove|pending|approve|refuse|token
 
 import { Command } from 'commander';
+import type { AdminOutput } from '../../admin/operations.ts';
 import type { JsonObject } from '../../base/json.ts';
 import { type CommandContext, type CommonOptions, common } from '../command.ts';
-import { columns } from '../output.ts';
+import { columns, printable } from '../output.ts';
 import { changedText } from './changed.ts';
 import { entryText } from './entry-text.ts';
+
+const EVENTS_SHOWN = 10;
 
 interface AddOptions extends CommonOptions {
   readonly dryRun?: boolean;
@@ -44,7 +47,7 @@ export function domainCommand(context: CommandContext): Command {
     .option('--json', 'print JSON')
     .action(async (name: string, options: CommonOptions) => {
       const shown = await context.client(options).call('domain.show', { domain: name });
-      context.printer(options).print(shown, () => entryText(shown.entry));
+      context.printer(options).print(shown, () => shownText(shown));
     });
   common(domain.command('remove'))
     .description('take a mail domain away; it must have no users or groups')
@@ -104,4 +107,15 @@ function decision(domain: Command, context: CommandContext, verb: 'approve' | 'r
 
 function mxOf({ mx }: JsonObject): string {
   return Array.isArray(mx) && mx.length > 0 ? mx.join(', ') : '-';
+}
+
+/** The entry, then how it stands, as LDIF's comments. */
+function shownText(shown: AdminOutput<'domain.show'>): string {
+  const { entry, state, authority, zone, problems, history } = shown;
+  return [
+    entryText(entry),
+    `# ${state}; zone ${zone ?? 'not known'}, ${authority}`,
+    ...problems.map((problem) => `# ${printable(problem)}`),
+    ...history.slice(0, EVENTS_SHOWN).map(({ at, revision, event }) => `# ${at}  revision ${revision}: ${event}`),
+  ].join('\n');
 }

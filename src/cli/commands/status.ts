@@ -22,7 +22,9 @@ export function statusCommand(context: CommandContext): Command {
             ['directory', `revision ${status.revision}, generation ${status.generation}`],
             ['queued', String(status.queued)],
             ['SCRAM', scramText(status.scram)],
+            ['publishing', publishingText(status.publishing)],
             ...Object.entries(status.listeners),
+            ...status.problems.map((problem) => ['problem', problem] as const),
           ]),
         );
     });
@@ -30,4 +32,9 @@ export function statusCommand(context: CommandContext): Command {
 
 function scramText({ offered, without }: ServerStatus['scram']): string {
   return `${offered ? 'offered' : 'not offered'}, users whose password has no keys: ${without}`;
+}
+
+function publishingText({ waiting, oldest, conflicts }: ServerStatus['publishing']): string {
+  if (waiting === 0) return `nothing waits, ${conflicts} conflicts`;
+  return `${waiting} domains wait, the oldest for ${oldest} s, ${conflicts} conflicts`;
 }
