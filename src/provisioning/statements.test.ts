@@ -10,7 +10,16 @@ import type { RecordType } from '../wire/dns/codes.ts';
 import { zoneNames } from '../zones/names.ts';
 import { lookUp } from '../zones/records.ts';
 import { readZoneSettings } from '../zones/settings.ts';
-import { addDomain, addUser, domainDn, openTestDirectory, remove, replace, type TestDirectory } from './testing.ts';
+import {
+  add,
+  addDomain,
+  addUser,
+  domainDn,
+  openTestDirectory,
+  remove,
+  replace,
+  type TestDirectory,
+} from './testing.ts';
 
 const MANY = Number(process.env['DOMAINS'] ?? 1000);
 const TYPES: readonly RecordType[] = ['A', 'MX', 'TXT', 'NS', 'SOA', 'SRV'];
@@ -26,8 +35,18 @@ async function cost(work: () => unknown): Promise<number> {
 
 async function withDomains(count: number): Promise<TestDirectory> {
   const directory = await openTestDirectory();
+  await directory.apply(
+    add('cn=primary,ou=Hosts,ou=Waypost,o=internet', {
+      objectClass: 'waypostNameServer',
+      waypostNameServerRole: 'primary',
+      waypostNameServerAddress: '127.0.0.1:9',
+      waypostZone: 'primary.example',
+    }),
+  );
   for (let at = 0; at < count; at += 500) {
-    const slice = Array.from({ length: Math.min(500, count - at) }, (_, n) => addDomain(`d${at + n}.example`));
+    const slice = Array.from({ length: Math.min(500, count - at) }, (_, n) =>
+      addDomain(`d${at + n}${n % 2 === 0 ? '' : '.primary'}.example`),
+    );
     await directory.apply(...slice);
   }
   return directory;
@@ -48,6 +67,8 @@ async function costs(directory: TestDirectory): Promise<Readonly<Record<string, 
     'a domain below it': await write(addDomain('sub.new.example')),
     'its user': await write(addUser('ann@new.example')),
     'its records': await write(replace(domainDn('sub.new.example'), { waypostOmitRecord: 'srv' })),
+    'a domain for a primary': await write(addDomain('new.primary.example')),
+    'it goes': await write(remove(domainDn('new.primary.example'))),
     'a domain goes': await write(remove(domainDn('sub.new.example'))),
     'an answer': await answer('new.example'),
     'an answer of no name': await answer('a.b.new.example'),
