@@ -1,6 +1,7 @@
 // Records that entries say themselves: served in the commit, refused with the value where they mean nothing.
 
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { DirectoryChange } from '../directory/entry.ts';
@@ -127,6 +128,9 @@ const refused: readonly (readonly [
   [{ cNAMERecord: ['a..b'] }, 'invalidAttributeSyntax', 'cNAMERecord a..b'],
   [{ tLSARecord: ['3 1 1 xyz'] }, 'invalidAttributeSyntax', 'tLSARecord 3 1 1 xyz'],
   [{ dNSTTL: ['-1'] }, 'invalidAttributeSyntax', 'dNSTTL -1'],
+  [{ nSRecord: ['-.-..'] }, 'invalidAttributeSyntax', 'nSRecord -.-..'],
+  [{ pTRRecord: ['a b'] }, 'invalidAttributeSyntax', 'pTRRecord a b'],
+  [{ cAARecord: ['0 issue'] }, 'invalidAttributeSyntax', 'cAARecord 0 issue'],
   [{ cNAMERecord: ['a.example'], aRecord: ['192.0.2.1'] }, 'constraintViolation', 'cNAMERecord a.example'],
   [{ cNAMERecord: ['a.example', 'b.example'] }, 'constraintViolation', 'cNAMERecord a.example'],
 ];
@@ -155,6 +159,57 @@ test('words that mean nothing, and an alias where something is generated, are re
     );
   for (const change of [replace(ACME, { cNAMERecord: ['a.example'] }), site('_dmarc', { cNAMERecord: ['a.example'] })])
     await assert.rejects(directory.apply(change), /cNAMERecord a.example stands beside/);
+});
+
+test('what begins to be generated where an alias stands already is refused, and leaves nothing', async (context) => {
+  const directory = await withAcme();
+  context.after(() => directory.close());
+  const host = (name: string, ...services: string[]) =>
+    add(`cn=${name},ou=Hosts,ou=Waypost,o=internet`, {
+      objectClass: 'waypostHost',
+      cn: name,
+      ...(services.length === 0 ? {} : { waypostHostService: services }),
+    });
+  const key = (selector: string, more: Readonly<Record<string, string>> = {}) =>
+    add(`cn=${selector},ou=Keys,ou=Waypost,o=internet`, {
+      objectClass: 'waypostDkimKey',
+      cn: selector,
+      waypostKeyType: 'ed25519',
+      waypostKeySecret: generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      ...more,
+    });
+  const alias = { cNAMERecord: ['a.example'] };
+  await directory.apply(
+    site('mx2', alias),
+    site('_dmarc', alias, `dc=new,${ACME}`),
+    site('_mta-sts', alias),
+    site('k1', alias, `dc=_domainkey,${ACME}`),
+    host('mx3.acme.example'),
+    site('mx3', alias),
+  );
+  const before = directory.reader.revision();
+  for (const [change, named] of [
+    [host('mx2.acme.example', 'smtp 25'), 'mx2.acme.example stands beside a host of ours'],
+    [
+      replace('cn=mx3.acme.example,ou=Hosts,ou=Waypost,o=internet', { waypostHostService: ['smtp 25'] }),
+      'mx3.acme.example stands beside a host of ours',
+    ],
+    [addDomain('new.acme.example'), '_dmarc.new.acme.example stands beside records of new.acme.example'],
+    [replace(ACME, { waypostMtaSts: 'testing' }), '_mta-sts.acme.example stands beside records of acme.example'],
+    [key('k1'), 'k1._domainkey.acme.example stands beside the key k1'],
+    [key('k1', { waypostKeyDomain: 'acme.example' }), 'k1._domainkey.acme.example stands beside the key k1'],
+  ] as const)
+    await assert.rejects(directory.apply(change), (error: Error & { ldap?: { name: string } }) => {
+      assert.equal(error.message, `cNAMERecord a.example. of ${named}`);
+      return error.ldap?.name === 'constraintViolation';
+    });
+  assert.equal(directory.reader.revision(), before);
+  await directory.apply(
+    host('mx2.acme.example'),
+    key('k1', { waypostKeyDomain: 'other.example' }),
+    key('k2'),
+    addDomain('new.acme.example', { waypostOmitRecord: 'dmarc' }),
+  );
 });
 
 test('what a domain wants is a function of the entries: whatever the order in which they came, and after detours', async () => {

@@ -6,12 +6,17 @@
 // RFC 1034 §3.6.2
 
 import type { Transaction } from '../database/operation.ts';
-import type { ChangedEntry } from '../directory/entry.ts';
-import { hasClass, textValues } from '../directory/entry.ts';
+import { type ChangedEntry, type Entry, hasClass, textValues } from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
-import { besideAliasIn } from '../zones/alias-conflict.ts';
-import { compileZoneName } from '../zones/compile.ts';
-import { parseHostService } from '../zones/settings.ts';
+import {
+  aliasMetByDomainIn,
+  aliasMetByHostIn,
+  aliasMetByKeyIn,
+  besideAliasIn,
+  type MetAlias,
+} from '../zones/alias-conflict.ts';
+import { type CompiledDomain, compileZoneName } from '../zones/compile.ts';
+import { compileZoneSetting, parseHostService } from '../zones/settings.ts';
 import { ANY_SITE } from './write-options.ts';
 
 /** Named, but legal: they mean something elsewhere, or nothing anywhere. */
@@ -19,13 +24,11 @@ const LEGAL = new Set(['mailRoutingHosts', 'mDRecord', 'sOARecord']);
 
 export async function checkSiteRecords(tx: Transaction, { before, after }: ChangedEntry): Promise<void> {
   if (after === undefined) return;
-  if (hasClass(after, 'wayposthost'))
-    for (const value of textValues(after, 'wayposthostservice'))
-      if (parseHostService(value) === undefined)
-        throw directoryFailure('invalidAttributeSyntax', `waypostHostService ${value} is no service and port`);
+  await checkSetting(tx, before, after);
   const compiled = compileZoneName(after);
   if (compiled === undefined) return;
-  const known = new Set((before && compileZoneName(before))?.row.problems?.map(({ value }) => value));
+  const was = before && compileZoneName(before);
+  const known = new Set(was?.row.problems?.map(({ value }) => value));
   for (const { attribute, value, reason } of compiled.row.problems ?? [])
     if (!LEGAL.has(attribute) && !known.has(value))
       throw directoryFailure('invalidAttributeSyntax', `${attribute} ${value} ${reason}`);
@@ -34,4 +37,34 @@ export async function checkSiteRecords(tx: Transaction, { before, after }: Chang
     const alias = textValues(after, 'cnamerecord')[0];
     throw directoryFailure('constraintViolation', `cNAMERecord ${alias} stands beside ${beside.join(', ')}`);
   }
+  if (compiled.row.domain !== undefined && wantsMore(was, compiled))
+    checkMet(await aliasMetByDomainIn(tx, compiled, ANY_SITE), `records of ${compiled.name}`);
+}
+
+async function checkSetting(tx: Transaction, before: Entry | undefined, after: Entry): Promise<void> {
+  const is = compileZoneSetting(after);
+  if (hasClass(after, 'wayposthost'))
+    for (const value of textValues(after, 'wayposthostservice'))
+      if (parseHostService(value) === undefined)
+        throw directoryFailure('invalidAttributeSyntax', `waypostHostService ${value} is no service and port`);
+  const was = before && compileZoneSetting(before);
+  if (is?.kind === 'host' && is.services.length > 0) {
+    const isNew = was?.kind !== 'host' || was.key !== is.key || was.services.length === 0;
+    if (isNew) checkMet(await aliasMetByHostIn(tx, is), 'a host of ours');
+  }
+  if (is?.kind === 'key') {
+    const isNew = was?.kind !== 'key' || was.key !== is.key || was.domain !== is.domain;
+    if (isNew) checkMet(await aliasMetByKeyIn(tx, is), `the key ${is.key}`);
+  }
+}
+
+/** Another kind of records than before, perhaps. */
+function wantsMore(was: CompiledDomain | undefined, is: CompiledDomain): boolean {
+  const kinds = ({ name, row }: CompiledDomain) => [name, row.domain, row.omit, row.mtaSts, row.tlsReport];
+  return was === undefined || JSON.stringify(kinds(was)) !== JSON.stringify(kinds(is));
+}
+
+function checkMet(met: MetAlias | undefined, what: string): void {
+  if (met === undefined) return;
+  throw directoryFailure('constraintViolation', `cNAMERecord ${met.target} of ${met.name} stands beside ${what}`);
 }

@@ -13,7 +13,7 @@ const LOOK_MS = 30_000;
 /** Those that others find by DNS. */
 const SERVICES = ['dns', 'https', 'imap', 'imaps', 'pop3', 'pop3s', 'smtp', 'submission', 'submissions'] as const;
 
-/** `listeners`: each door's address and port. Resolves when the entry is true; the function ends the looks. */
+/** `listeners`: each door's address and port. Resolves when the entry is true, or cannot be made so; the function ends the looks. */
 export async function keepOwnHost(
   { configuration, hostnames, writer, clock, log }: MainParts,
   listeners: Readonly<Record<string, string>>,
@@ -30,10 +30,11 @@ export async function keepOwnHost(
     known = addresses.join();
     if (addresses.length === 0) log.warn('dns.no-address', { hostname: hostnames[0] });
   };
-  await look();
-  const timer = setInterval(() => {
+  // What the directory has at our name is no reason not to serve mail.
+  const lookSafely = () =>
     look().catch((error: unknown) => log.warn('dns.no-address', { hostname: hostnames[0], error: String(error) }));
-  }, LOOK_MS);
+  await lookSafely();
+  const timer = setInterval(lookSafely, LOOK_MS);
   timer.unref();
   return () => clearInterval(timer);
 }
