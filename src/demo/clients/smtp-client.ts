@@ -29,9 +29,13 @@ export class SmtpClient {
     this.connection = connection;
   }
 
-  /** Connected and greeted with EHLO; with a login also authenticated. */
-  static async open({ host, port }: Endpoint, login?: { login: string; password: string }): Promise<SmtpClient> {
-    const client = new SmtpClient(await LineConnection.open(host, port));
+  /** Connected and greeted with EHLO; with a login also authenticated. `from`: the address that it comes from. */
+  static async open(
+    { host, port }: Endpoint,
+    login?: { login: string; password: string },
+    from?: string,
+  ): Promise<SmtpClient> {
+    const client = new SmtpClient(await LineConnection.open(host, port, from));
     client.#expect('greeting', await client.reply(), 220);
     client.#expect('EHLO', await client.command('EHLO client.example'), 250);
     if (login !== undefined) {
