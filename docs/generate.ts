@@ -93,7 +93,10 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
   'auth.scram': ['`auto` `on` `off`', 'Whether SCRAM is offered: `auto`, while every user with a password has keys.'],
   'auth.default-domain': ['domain', 'The domain of a login without one, where the server name does not say it.'],
   'dns.mode': ['`embedded` or `none`', '`none`: this server answers for no zone and opens no DNS listener.'],
-  'provision.from-mx': ['`off` or `auto`', 'Whether a message may bring a domain below one of ours, by its MX record.'],
+  'provision.from-mx': [
+    '`off` or `auto`',
+    'Whether a message may bring a domain by its MX record. `auto`: below one of ours. Without it: as the policies among the entries say.',
+  ],
   'next-hop': [
     'table: domain = `[address]:port` or `host:port`',
     'Where mail for that domain goes, instead of its MX.',
@@ -192,7 +195,7 @@ function defaults(): Readonly<Record<string, string>> {
     'auth.scram': text(auth.scram),
     'auth.default-domain': 'none',
     'dns.mode': text(dns.mode),
-    'provision.from-mx': '`"off"`',
+    'provision.from-mx': 'policies',
     'next-hop': 'none',
     'outgoing-tls': 'none',
     'tls.outgoing-ca': 'none',
