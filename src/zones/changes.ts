@@ -57,6 +57,36 @@ export function changedSince(reader: Reader, revision: Revision): ZoneChanges | 
   return { all: paths.includes(''), paths: paths.filter((path) => path !== '') };
 }
 
+/** Who has not looked for so long does not know what is gone from the history. */
+const FOLLOW_MS = 86_400_000;
+
+/** What has moved since the last look. */
+export class ZoneFollower {
+  readonly #reader: Reader;
+  #revision: Revision;
+  #atMs = systemClock.now();
+
+  constructor(reader: Reader) {
+    this.#reader = reader;
+    this.#revision = reader.revision();
+  }
+
+  /** Of the last look. */
+  get revision(): Revision {
+    return this.#revision;
+  }
+
+  /** Undefined: too much, or it is not known. To be called in the snapshot of what is read with it. */
+  follow(): ZoneChanges | undefined {
+    const [revision, atMs] = [this.#reader.revision(), systemClock.now()];
+    const isLate = atMs - this.#atMs > FOLLOW_MS;
+    const moved = isLate ? undefined : changedSince(this.#reader, this.#revision);
+    this.#revision = revision;
+    this.#atMs = atMs;
+    return moved;
+  }
+}
+
 /** Removes what is older than is kept; gives how many rows went. To be called again as long as some go. */
 export const pruneZoneChanges = operation('zones.prune-changes', async (tx, now: number): Promise<number> => {
   const old = await tx.run(

@@ -115,14 +115,60 @@ function kindsOf({ row }: KindSource): readonly RecordKind[] {
     : KINDS.filter(([name]) => row.omit?.includes(name) !== true).map(([, kind]) => kind);
 }
 
+/** What is generated for a domain. It does not depend on its name: of the many that say the same it is made once. */
+interface Generated extends Pick<KindSource, 'dmarc' | 'settings'> {
+  readonly keys: readonly ZoneKeyRow[];
+  readonly owners: readonly string[];
+  /** Names above owners that are none themselves. */
+  readonly between: ReadonlySet<string>;
+  readonly at: ReadonlyMap<string, readonly Rdata[]>;
+}
+
+const made = new WeakMap<ZoneRow, Generated>();
+
+function generatedFor(of: KindSource): Generated {
+  const known = made.get(of.row);
+  const keys = of.keys();
+  if (known?.settings === of.settings && known.dmarc === of.dmarc && known.keys === keys) return known;
+  const kinds = kindsOf(of).map((kind) => ({ kind, owners: kind.owners(of) }));
+  const owners = [...new Set(['', ...kinds.flatMap((each) => each.owners)])];
+  const dataAt = (owner: string): readonly Rdata[] =>
+    unique(kinds.flatMap((each) => (each.owners.includes(owner) ? each.kind.at(owner, of) : [])));
+  const generated: Generated = {
+    ...{ dmarc: of.dmarc, settings: of.settings, keys, owners },
+    between: new Set(owners.flatMap(namesAboveOwner)),
+    at: new Map(owners.map((owner) => [owner, dataAt(owner)])),
+  };
+  made.set(of.row, generated);
+  return generated;
+}
+
+/** `_tcp` of `_imaps._tcp`. */
+function namesAboveOwner(owner: string): string[] {
+  const labels = owner.split('.');
+  return labels.slice(1).map((_, at) => labels.slice(at + 1).join('.'));
+}
+
+export function unique(rdatas: readonly Rdata[]): readonly Rdata[] {
+  if (rdatas.length < 2) return rdatas;
+  return [...new Map(rdatas.map((rdata) => [JSON.stringify(rdata), rdata])).values()];
+}
+
 /** The owners of all that is generated for a domain, relative to it, itself first. */
 export function ownersOf(of: KindSource): readonly string[] {
-  return [...new Set(['', ...kindsOf(of).flatMap((kind) => kind.owners(of))])];
+  return generatedFor(of).owners;
 }
+
+/** Something is generated below this name, relative to the domain. */
+export function isAboveOwners(relative: string, of: KindSource): boolean {
+  return generatedFor(of).between.has(relative);
+}
+
+const NOTHING: readonly Rdata[] = [];
 
 /** What is generated at one of them; nothing for any other name. */
 export function generatedAt(owner: string, of: KindSource): readonly Rdata[] {
-  return kindsOf(of).flatMap((kind) => (kind.owners(of).includes(owner) ? kind.at(owner, of) : []));
+  return generatedFor(of).at.get(owner) ?? NOTHING;
 }
 
 /** At the name of a host of ours. */
@@ -135,9 +181,16 @@ export function hostRdatas(owner: string, host: ZoneHostRow, keys: readonly Zone
   return keys.filter(({ key }) => owner === `${key}._domainkey.${host.key}`).map((key) => txt(keyRecord(key)));
 }
 
+const ours = new WeakMap<ZoneSettings, readonly ZoneHostRow[]>();
+
 /** Those that do something: other entries below `ou=Hosts` say where a next hop is. */
-export function ourHosts({ hosts }: ZoneSettings): readonly ZoneHostRow[] {
-  return hosts.filter(({ services }) => services.length > 0);
+export function ourHosts(settings: ZoneSettings): readonly ZoneHostRow[] {
+  let found = ours.get(settings);
+  if (found === undefined) {
+    found = settings.hosts.filter(({ services }) => services.length > 0);
+    ours.set(settings, found);
+  }
+  return found;
 }
 
 function hostsWith(service: string, { hosts }: ZoneSettings): readonly ZoneHostRow[] {

@@ -25,6 +25,7 @@ const KEYS_BEFORE = `SELECT key, before FROM zone_change WHERE tenant = ${TENANT
 export function namesAt(reader: Reader, revision: Revision): NameSource {
   const isPast = reader.revision() !== revision;
   const known = new Map<string, ReturnType<NameSource['find']>>();
+  const knownKeys = new Map<string, readonly ZoneKeyRow[]>();
   const rowAt = (path: string, now: string | null): ZoneRow | undefined => {
     const [change] = isPast ? reader.arrays(NAME_BEFORE, path, revision) : [];
     const row = change === undefined ? now : (change[0] as string | null);
@@ -53,6 +54,8 @@ export function namesAt(reader: Reader, revision: Revision): NameSource {
       return paths.map(([path]) => find(nameOfPath(path as string))!);
     },
     keys(domain) {
+      const once = knownKeys.get(domain);
+      if (once !== undefined) return once;
       const path = pathOf(domain);
       const rows = new Map(
         reader.arrays(KEYS, path).map(([selector, row]) => [selector as string, row as string | null]),
@@ -61,7 +64,9 @@ export function namesAt(reader: Reader, revision: Revision): NameSource {
         for (const [selector, before] of reader.arrays(KEYS_BEFORE, path, revision))
           rows.set(selector as string, before as string | null);
       const texts = [...rows].sort(([one], [other]) => (one < other ? -1 : 1)).flatMap(([, row]) => row ?? []);
-      return texts.map((row) => JSON.parse(row) as ZoneKeyRow);
+      const keys = texts.map((row) => JSON.parse(row) as ZoneKeyRow);
+      knownKeys.set(domain, keys);
+      return keys;
     },
   };
 }

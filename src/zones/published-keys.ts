@@ -14,5 +14,6 @@ interface KeySource {
 /** Those whose records are published. A domain's own replace the site's, as soon as one of them is new no more. */
 export function publishedKeys(domain: string, { names, settings }: KeySource): readonly ZoneKeyRow[] {
   const own = names.keys(domain);
+  if (own.length === 0) return settings.keys;
   return own.some(({ state }) => state !== 'new') ? own : [...own, ...settings.keys];
 }

@@ -17,7 +17,16 @@ import { isSubdomain, parentName } from '../wire/dns/name.ts';
 import type { Rdata, ResourceRecord } from '../wire/dns/rdata.ts';
 import { AuthorityWalk, namesFromTop } from './authority.ts';
 import type { ZoneRow } from './compile.ts';
-import { generatedAt, hostOwners, hostRdatas, type KindSource, ourHosts, ownersOf } from './kinds.ts';
+import {
+  generatedAt,
+  hostOwners,
+  hostRdatas,
+  isAboveOwners,
+  type KindSource,
+  ourHosts,
+  ownersOf,
+  unique,
+} from './kinds.ts';
 import type { NameSource } from './name-source.ts';
 import { publishedKeys } from './published-keys.ts';
 import type { ZoneKeyRow, ZoneSettings } from './settings.ts';
@@ -88,6 +97,8 @@ interface Place {
   readonly cut: { readonly name: string; readonly apex: string } | undefined;
   readonly row: ZoneRow | undefined;
   readonly hasBelow: boolean;
+  /** A name above it exists and has no entry below it. */
+  readonly isBelowAll: boolean;
   /** The nearest domain at or above the name, without a delegation between them. */
   readonly domain: KindSource | undefined;
 }
@@ -101,6 +112,7 @@ function placeOf(name: string, { names, settings }: ZoneParts): Place {
   let dmarc: string | undefined;
   let row: ZoneRow | undefined;
   let hasBelow = false;
+  let isBelowAll = false;
   for (const each of namesFromTop(name)) {
     const found = names.find(each);
     if (found === undefined) break;
@@ -120,10 +132,14 @@ function placeOf(name: string, { names, settings }: ZoneParts): Place {
       row = found.row;
       hasBelow = found.hasBelow;
     }
-    if (!found.hasBelow) break;
+    if (!found.hasBelow) {
+      isBelowAll = each !== name && (found.row?.domain ?? found.row?.site) !== undefined;
+      break;
+    }
   }
   const serial = zoneSerial(Math.max(changedAt, settings.changedAt));
-  return { name, zone: apex === undefined ? undefined : { name: apex, serial }, cut: walk.cut, row, hasBelow, domain };
+  const zone = apex === undefined ? undefined : { name: apex, serial };
+  return { name, zone, cut: walk.cut, row, hasBelow, isBelowAll, domain };
 }
 
 function kindSource(
@@ -159,18 +175,20 @@ export function lookUp(name: string, type: RecordType, parts: ZoneParts): ZoneAn
       return answers.length === 0 ? { result: 'outside' } : { result: 'found', ...found(answers, parts), zones };
     }
     if (!zones.includes(place.zone.name)) zones.push(place.zone.name);
-    const records = recordsAt(place, parts) ?? wildcardAt(at, place.zone, parts);
-    const isAlias = type !== 'CNAME' && type !== 'ANY' && records?.[0]?.type === 'CNAME';
-    const asked = type === 'ANY' ? oneSet(records ?? []) : (records ?? []).filter((record) => record.type === type);
-    if (isAlias && records?.[0]?.type === 'CNAME') {
-      answers.push(records[0]);
-      at = records[0].target;
+    const data = dataAt(place, parts) ?? wildcardAt(place, place.zone, parts);
+    const first = data?.rdatas[0];
+    const asked = type === 'ANY' ? oneSet(data?.rdatas ?? []) : (data?.rdatas ?? []).filter((one) => one.type === type);
+    if (first?.type === 'CNAME' && type !== 'CNAME' && type !== 'ANY') {
+      answers.push({ ...record(at, first), ttl: data!.ttl });
+      at = first.target;
       const isSeen = answers.some((record) => record.name === at);
       if (isSeen || answers.length > ALIASES_MAX) return { result: 'found', ...found(answers, parts), zones };
-    } else if (asked.length > 0) return { result: 'found', ...found([...answers, ...asked], parts), zones };
-    else {
+    } else if (asked.length > 0) {
+      for (const rdata of asked) answers.push({ ...record(at, rdata), ttl: data!.ttl });
+      return { result: 'found', ...found(answers, parts), zones };
+    } else {
       const soa = { ...record(place.zone.name, soaOf(place.zone, parts.settings)), ttl: NEGATIVE_TTL_SECONDS };
-      return { result: records === undefined ? 'no-name' : 'no-data', answers, soa, zones };
+      return { result: data === undefined ? 'no-name' : 'no-data', answers, soa, zones };
     }
   }
 }
@@ -179,30 +197,34 @@ function found(answers: readonly ResourceRecord[], parts: ZoneParts) {
   return { answers, authorities: [], additionals: addressesBeside(answers, parts) };
 }
 
-/** All records of a name of a zone, which exists; none where it only leads to others. Undefined: there is no such name. */
-function recordsAt(place: Place, parts: ZoneParts): readonly ResourceRecord[] | undefined {
+interface DataAt {
+  readonly rdatas: readonly Rdata[];
+  readonly ttl: number;
+}
+
+/** All data of a name of a zone, which exists; none where it only leads to others. Undefined: there is no such name. */
+function dataAt(place: Place, parts: ZoneParts): DataAt | undefined {
   const { name, zone, row, hasBelow, domain } = place;
-  const generated: Rdata[] = [];
-  if (name === zone?.name) generated.push(soaOf(zone, parts.settings), ...nameServers(parts));
   const owner = domain && relative(name, domain.name);
-  if (domain !== undefined && owner !== undefined) generated.push(...generatedAt(owner, domain));
+  let rdatas = domain === undefined || owner === undefined ? NOTHING : generatedAt(owner, domain);
+  if (name === zone?.name) rdatas = [soaOf(zone, parts.settings), ...nameServers(parts.settings), ...rdatas];
   for (const host of ourHosts(parts.settings)) {
     if (!isSubdomain(name, host.key)) continue;
     const made = hostRdatas(name, host, publishedKeys(host.key, parts));
     // A host that is a domain, too, says in its domain's record who sends for it.
-    generated.push(...(owner === '' ? made.filter(({ type }) => type !== 'TXT') : made));
+    rdatas = unique([...rdatas, ...(owner === '' ? made.filter(({ type }) => type !== 'TXT') : made)]);
   }
-  const merged = mergeSite(generated, siteRdatas(row?.site));
-  const isEmpty = merged.length === 0 && row?.domain === undefined && !hasBelow;
+  if (row?.site !== undefined) rdatas = unique(mergeSite(rdatas, siteRdatas(row.site)));
+  const isEmpty = rdatas.length === 0 && row?.domain === undefined && !hasBelow;
   if (isEmpty && !hasOwnersBelow(name, domain, parts)) return undefined;
-  const ttl = row?.ttl ?? TTL_SECONDS;
-  return unique(merged).map((rdata) => ({ ...record(name, rdata), ttl }));
+  return { rdatas, ttl: row?.ttl ?? TTL_SECONDS };
 }
 
-function unique(rdatas: readonly Rdata[]): readonly Rdata[] {
-  if (rdatas.length < 2) return rdatas;
-  const seen = new Map(rdatas.map((rdata) => [JSON.stringify(rdata), rdata]));
-  return [...seen.values()];
+const NOTHING: readonly Rdata[] = [];
+
+function recordsAt(place: Place, parts: ZoneParts): readonly ResourceRecord[] | undefined {
+  const data = dataAt(place, parts);
+  return data?.rdatas.map((rdata) => ({ ...record(place.name, rdata), ttl: data.ttl }));
 }
 
 /** The labels of `name` before those of the domain; '' for itself. */
@@ -212,10 +234,7 @@ function relative(name: string, domain: string): string {
 
 /** Something is generated below the name, so it exists. */
 function hasOwnersBelow(name: string, domain: KindSource | undefined, parts: ZoneParts): boolean {
-  if (domain !== undefined && name !== domain.name) {
-    const below = `.${relative(name, domain.name)}`;
-    if (ownersOf(domain).some((owner) => owner.endsWith(below))) return true;
-  }
+  if (domain !== undefined && name !== domain.name && isAboveOwners(relative(name, domain.name), domain)) return true;
   return ourHosts(parts.settings).some((host) => {
     if (isSubdomain(host.key, name)) return true;
     return (
@@ -225,11 +244,13 @@ function hasOwnersBelow(name: string, domain: KindSource | undefined, parts: Zon
 }
 
 /** RFC 4592: what the wildcard right below the closest encloser gives; undefined where there is none. */
-function wildcardAt(name: string, zone: Zone, parts: ZoneParts): readonly ResourceRecord[] | undefined {
+function wildcardAt({ name, isBelowAll }: Place, zone: Zone, parts: ZoneParts): DataAt | undefined {
+  // A wildcard is an entry below the encloser.
+  if (isBelowAll) return undefined;
   for (let at = parentName(name); at !== undefined && isSubdomain(at, zone.name); at = parentName(at)) {
     const place = placeOf(at, parts);
-    if (at !== zone.name && recordsAt(place, parts) === undefined) continue;
-    return recordsAt(placeOf(`*.${at}`, parts), parts)?.map((each) => ({ ...each, name }));
+    if (at !== zone.name && dataAt(place, parts) === undefined) continue;
+    return dataAt(placeOf(`*.${at}`, parts), parts);
   }
   return undefined;
 }
@@ -339,9 +360,9 @@ function isDelegated(row: ZoneRow | undefined): boolean {
 }
 
 /** RFC 8482 §4.1: one of the record sets, MX where there is one. */
-function oneSet(records: readonly ResourceRecord[]): readonly ResourceRecord[] {
-  const type = (records.find((one) => one.type === 'MX') ?? records[0])?.type;
-  return records.filter((one) => one.type === type);
+function oneSet(rdatas: readonly Rdata[]): readonly Rdata[] {
+  const type = (rdatas.find((one) => one.type === 'MX') ?? rdatas[0])?.type;
+  return rdatas.filter((one) => one.type === type);
 }
 
 /** Of the hosts that an answer names, where a zone of ours holds them or lies above them. */
@@ -351,6 +372,7 @@ export function addressesBeside(answers: readonly ResourceRecord[], parts: ZoneP
     if (answer.type === 'MX') targets.add(answer.exchange);
     else if (answer.type === 'NS' || answer.type === 'SRV') targets.add(answer.target);
   }
+  if (targets.size === 0) return [];
   const owners = new Set(answers.filter(({ type }) => type === 'A' || type === 'AAAA').map(({ name }) => name));
   return [...targets]
     .filter((target) => !owners.has(target))
@@ -365,7 +387,18 @@ function addressesOf(target: string, parts: ZoneParts): readonly ResourceRecord[
   return records.filter(({ type }) => type === 'A' || type === 'AAAA');
 }
 
-function nameServers({ settings }: ZoneParts): readonly Rdata[] {
+const serversOf = new WeakMap<ZoneSettings, readonly Rdata[]>();
+
+function nameServers(settings: ZoneSettings): readonly Rdata[] {
+  let servers = serversOf.get(settings);
+  if (servers === undefined) {
+    servers = serversIn(settings);
+    serversOf.set(settings, servers);
+  }
+  return servers;
+}
+
+function serversIn(settings: ZoneSettings): readonly Rdata[] {
   const own = settings.hosts.filter(({ services }) => services.some(({ service }) => service === 'dns'));
   const secondaries = settings.nameServers.filter(({ role }) => role === 'secondary').map(({ key }) => key);
   const targets = new Set([...own.map(({ key }) => key), ...secondaries.filter((key) => key.includes('.'))]);

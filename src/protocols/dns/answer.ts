@@ -185,7 +185,7 @@ function send(parts: AnswerParts, { made, octets, quick, from }: Sending): Uint8
   if (verdict === 'drop' || (verdict === 'truncate' && quick === undefined)) return undefined;
   const whole = verdict === 'send' ? made.octets : truncated(made.octets, quick!);
   // A copy: it may be on its way while the next is made.
-  const sent = new Uint8Array(whole.length + (cookie === undefined ? 0 : OPTION_BYTES + COOKIE_BYTES));
+  const sent = Buffer.allocUnsafe(whole.length + (cookie === undefined ? 0 : OPTION_BYTES + COOKIE_BYTES));
   sent.set(whole);
   sent[0] = octets[0]!;
   sent[1] = octets[1]!;

@@ -9,8 +9,8 @@ export const UDP_BYTES = 512;
 /** What we offer and send at most over UDP, so that nothing is fragmented. RFC 9715 §3 */
 export const UDP_BYTES_MAX = 1232;
 export const TCP_BYTES = 65_535;
-/** Answers that a thread remembers, 16 MB at most. */
-export const REMEMBERED_MAX = 10_000;
+/** Of answers that a thread remembers: some 30,000. */
+export const REMEMBERED_BYTES = 16 * 1024 * 1024;
 /** Octets that wait in one UDP socket; beyond it answers are dropped, as the network would. */
 export const UDP_WAITING_BYTES = 4 * 1024 * 1024;
 /** Room in the kernel for queries that come in a burst: some 4,000 small ones. */

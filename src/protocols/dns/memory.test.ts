@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { isSubdomain } from '../../wire/dns/name.ts';
 import type { ZoneChanges } from '../../zones/changes.ts';
 import { pathOf } from '../../zones/path.ts';
-import { REMEMBERED_MAX } from './limits.ts';
+import { REMEMBERED_BYTES } from './limits.ts';
 import { AnswerMemory } from './memory.ts';
 
 function memory() {
@@ -40,16 +40,23 @@ test('a change forgets the answers of its zones, of those above and below, and t
   const names = ['example', 'acme.example', 'a.acme.example', 'b.a.acme.example', 'other.example', 'xacme.example'];
   const zones = fc.subarray(names, { maxLength: 2 });
   const moves = fc.subarray(names, { minLength: 1 });
+  const step = fc.oneof(fc.record({ answer: zones }), fc.record({ moved: moves }), fc.constant({ many: true }));
   fc.assert(
-    fc.property(fc.array(zones, { maxLength: 8 }), moves, (all, moved) => {
+    fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
       const { made, move, add } = memory();
-      for (const [i, each] of all.entries()) add(String(i), ...each);
-      move({ all: false, paths: moved.map(pathOf) });
-      for (const [i, each] of all.entries()) {
+      for (const [at, step] of steps.entries())
+        if ('answer' in step) add(String(at), ...step.answer);
+        else if ('moved' in step) move({ all: false, paths: step.moved.map(pathOf) });
+        // More than are kept.
+        else move({ all: false, paths: Array.from({ length: 3000 }, (_, i) => pathOf(`m${i}.elsewhere`)) });
+      for (const [at, step] of steps.entries()) {
+        if (!('answer' in step)) continue;
+        const behind = steps.slice(at + 1).filter((each) => !('answer' in each));
+        const moved = behind.flatMap((each) => ('moved' in each ? each.moved : []));
         const isGone =
-          each.length === 0 ||
-          each.some((zone) => moved.some((name) => isSubdomain(name, zone) || isSubdomain(zone, name)));
-        assert.equal(made.find(String(i)) === undefined, isGone, `${each} when ${moved} moves`);
+          (step.answer.length === 0 && behind.length > 0) ||
+          step.answer.some((zone) => moved.some((name) => isSubdomain(name, zone) || isSubdomain(zone, name)));
+        assert.equal(made.find(String(at)) === undefined, isGone, `${step.answer} when ${moved} move`);
       }
     }),
   );
@@ -58,7 +65,7 @@ test('a change forgets the answers of its zones, of those above and below, and t
 test('names that are asked once do not push out those that are asked again', () => {
   const { made, add } = memory();
   add('often', 'acme.example');
-  for (let i = 0; i < 10 * REMEMBERED_MAX; i++) {
+  for (let i = 0; i < REMEMBERED_BYTES / 100; i++) {
     add(`once ${i}`, 'acme.example');
     if (i % 1000 === 0) assert.ok(made.find('often'), `after ${i}`);
   }

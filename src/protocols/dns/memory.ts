@@ -2,14 +2,16 @@
 //
 // In      the key of a query (quick-query.ts), an answer, the zones that it was made from; what has moved since
 // Out     the answer, as it was made
-// Limits  REMEMBERED_MAX answers in two halves: where the younger is full it becomes the older, whose answers go unless they
-//         are asked for again. So a flood of names that are asked once does not empty the memory
+// States  of an answer: as made -> moved (a name in one of its zones, above or below it, has moved since), and found no more. What
+//         has moved is noted by name, and compared when the answer is looked for: a change costs no walk through all answers
+// Limits  REMEMBERED_BYTES; MOVED_MAX names that have moved, then the answers that they touch are dropped and it begins anew
 // Read-your-writes  the directory's revision is compared before each look: what a change moves is gone at the next question
 
-import { isSubdomain } from '../../wire/dns/name.ts';
+import { Generations } from '../../base/generations.ts';
+import { parentName, ROOT } from '../../wire/dns/name.ts';
 import type { ZoneChanges } from '../../zones/changes.ts';
 import { nameOfPath } from '../../zones/path.ts';
-import { REMEMBERED_MAX } from './limits.ts';
+import { REMEMBERED_BYTES } from './limits.ts';
 
 /** A response without its id and without a cookie. */
 export interface MadeAnswer {
@@ -19,12 +21,29 @@ export interface MadeAnswer {
   readonly zones: readonly string[];
 }
 
+interface Remembered {
+  readonly answer: MadeAnswer;
+  /** How many times something had moved before. */
+  readonly moves: number;
+}
+
+/** Key, the answer's fields, a place in the table. */
+const BESIDE_BYTES = 400;
+const MOVED_MAX = 2000;
+
 export class AnswerMemory {
   readonly #revision: () => number;
   readonly #moved: () => ZoneChanges | undefined;
-  #young = new Map<string, MadeAnswer>();
-  #old = new Map<string, MadeAnswer>();
+  readonly #answers = new Generations<Remembered>(
+    REMEMBERED_BYTES,
+    ({ answer }) => BESIDE_BYTES + answer.octets.length,
+  );
   #ofRevision: number | undefined;
+  #moves = 0;
+  /** When each name has moved last, counted in moves. */
+  readonly #names = new Map<string, number>();
+  /** The same of the names above them. */
+  readonly #above = new Map<string, number>();
 
   /** `moved`: what has moved in the zones since it was last called; undefined: too much, or it is not known. */
   constructor(revision: () => number, moved: () => ZoneChanges | undefined) {
@@ -40,43 +59,42 @@ export class AnswerMemory {
     this.#ofRevision = revision;
     const moved = this.#moved();
     if (isFirst || (moved !== undefined && !moved.all && moved.paths.length === 0)) return;
-    if (moved === undefined || moved.all) {
-      this.#young.clear();
-      this.#old.clear();
-      return;
-    }
-    const names = moved.paths.map(nameOfPath);
-    forget(this.#young, names);
-    forget(this.#old, names);
+    if (moved === undefined || moved.all) this.#answers.clear();
+    else this.#note(moved.paths);
   }
 
   find(key: string): MadeAnswer | undefined {
-    const young = this.#young.get(key);
-    if (young !== undefined) return young;
-    const old = this.#old.get(key);
-    if (old !== undefined) this.add(key, old);
-    return old;
+    const found = this.#answers.find(key);
+    return found === undefined || this.#isTouched(found) ? undefined : found.answer;
   }
 
   add(key: string, answer: MadeAnswer): void {
-    if (this.#young.size >= REMEMBERED_MAX / 2) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(key, answer);
+    this.#answers.add(key, { answer, moves: this.#moves });
   }
-}
 
-/** An answer goes with a change in a zone of its own, in one above or below it, or, where it is of none, with any. */
-function forget(answers: Map<string, MadeAnswer>, names: readonly string[]): void {
-  const touched = new Map<string, boolean>();
-  const isTouched = (zone: string): boolean => {
-    let known = touched.get(zone);
-    if (known === undefined) {
-      known = names.some((name) => isSubdomain(name, zone) || isSubdomain(zone, name));
-      touched.set(zone, known);
+  #note(paths: readonly string[]): void {
+    this.#moves++;
+    for (const path of paths) {
+      const name = nameOfPath(path);
+      this.#names.set(name, this.#moves);
+      for (let at = parentName(name); at !== undefined && at !== ROOT; at = parentName(at))
+        this.#above.set(at, this.#moves);
     }
-    return known;
-  };
-  for (const [key, { zones }] of answers) if (zones.length === 0 || zones.some(isTouched)) answers.delete(key);
+    if (this.#names.size + this.#above.size <= MOVED_MAX) return;
+    this.#answers.forgetThose((one) => this.#isTouched(one));
+    this.#names.clear();
+    this.#above.clear();
+  }
+
+  /** By a change in a zone of its own, in one above or below it, or, where it is of none, by any. */
+  #isTouched({ answer, moves }: Remembered): boolean {
+    if (moves === this.#moves) return false;
+    if (answer.zones.length === 0) return true;
+    return answer.zones.some((zone) => {
+      if (this.#above.get(zone)! > moves) return true;
+      for (let at: string | undefined = zone; at !== undefined; at = parentName(at))
+        if (this.#names.get(at)! > moves) return true;
+      return false;
+    });
+  }
 }

@@ -40,9 +40,10 @@ export function readQuickQuery(octets: Uint8Array): QuickQuery | undefined {
   const edns: QuickEdns | undefined = records === 0 ? { ...NO_EDNS, end: questionEnd } : readOpt(octets, questionEnd);
   if (edns === undefined || edns.end !== octets.length) return undefined;
   const { hasEdns, sizeBytes, cookie } = edns;
-  const words = [octets[2]! & RECURSION_DESIRED, edns.flags, sizeBytes, cookieForm(cookie), hasEdns ? 1 : 0];
+  const bits = (octets[2]! & RECURSION_DESIRED) | edns.flags | (hasEdns ? 2 : 0);
   const question = Buffer.from(octets.buffer, octets.byteOffset + HEADER_BYTES, questionEnd - HEADER_BYTES);
-  return { key: question.toString('latin1') + String.fromCharCode(...words), questionEnd, hasEdns, cookie };
+  const key = question.latin1Slice() + String.fromCharCode(bits, sizeBytes, cookieForm(cookie));
+  return { key, questionEnd, hasEdns, cookie };
 }
 
 /** No cookie, one of a length that RFC 7873 knows, another. */

@@ -126,8 +126,9 @@ export class DnsWriter {
   /** Offset of the name with exactly this text: a pointer to a name in another case would change the case that is read back. */
   readonly #names = new Map<string, number>();
 
-  constructor(sizeBytes = 512) {
-    this.#bytes = new Uint8Array(sizeBytes);
+  /** `bytes`: where it writes as long as there is room, memory that nobody else uses until it is done. */
+  constructor(bytes = new Uint8Array(512)) {
+    this.#bytes = bytes;
   }
 
   get offset(): number {
@@ -173,21 +174,21 @@ export class DnsWriter {
 
   /** Throws a SyntaxFailure when the text is no name. The root is never compressed: it is shorter than a pointer. */
   name(text: string): void {
-    const octets = nameOctets(text);
-    let rest: string | undefined = text;
-    for (let at = 0; at < octets.length; ) {
-      const known: number | undefined = this.#names.get(rest!);
-      if (known !== undefined) {
-        this.u16((POINTER << 8) | known);
-        return;
+    let known = this.#names.get(text);
+    if (known === undefined) {
+      const octets = nameOctets(text);
+      let rest: string = text;
+      for (let at = 0; at < octets.length && known === undefined; ) {
+        if (this.#offset < POINTER_OFFSETS) this.#names.set(rest, this.#offset);
+        const end = at + 1 + octets[at]!;
+        this.#room(end - at);
+        while (at < end) this.#bytes[this.#offset++] = octets[at++]!;
+        rest = parentName(rest)!;
+        known = this.#names.get(rest);
       }
-      if (this.#offset < POINTER_OFFSETS) this.#names.set(rest!, this.#offset);
-      const end = at + 1 + octets[at]!;
-      this.octets(octets.slice(at, end));
-      at = end;
-      rest = parentName(rest!);
     }
-    this.u8(0);
+    if (known === undefined) this.u8(0);
+    else this.u16((POINTER << 8) | known);
   }
 
   /** RFC 3597 §4: in the data of types that are younger than RFC 1035 a name is written whole. */

@@ -192,13 +192,16 @@ function typeHere(reader: DnsReader): number {
   return type;
 }
 
+/** A message is written in one go, and then copied to memory of its own. */
+const WRITTEN = new Uint8Array(4096);
+
 /**
  * The octets of a message, at most `sizeBytes` of them. Record sets of answer and authority that do not fit are left out
  * and TC is set (RFC 2181 §9); additional records are left out silently. Header, question and OPT always stand, so
  * `sizeBytes` is 512 at least. Throws a SyntaxFailure for a value that is no name or address.
  */
 export function encodeMessage(message: DnsMessage, sizeBytes = MESSAGE_BYTES): Uint8Array {
-  const writer = new DnsWriter();
+  const writer = new DnsWriter(WRITTEN);
   writer.u16(message.id);
   writer.u16(encodeFlags(message));
   for (let i = 0; i < 4; i++) writer.u16(0);

@@ -309,7 +309,7 @@ function updateWithout(hmac: Hmac, octets: Uint8Array, { record, start }: FoundT
 
 /** RFC 8945 §4.3.3; of a later message the times alone (§5.3.1). */
 function finishVariables(hmac: Hmac, record: TsigRecord, isLater: boolean): void {
-  const writer = new DnsWriter(256);
+  const writer = new DnsWriter(new Uint8Array(256));
   if (!isLater) {
     writer.wholeName(record.name);
     writer.u16(CLASS_ANY);
@@ -327,7 +327,7 @@ function finishVariables(hmac: Hmac, record: TsigRecord, isLater: boolean): void
 }
 
 function withRecord(message: Uint8Array, record: TsigRecord): Uint8Array {
-  const writer = new DnsWriter(Math.min(MESSAGE_BYTES, message.length + 256));
+  const writer = new DnsWriter(new Uint8Array(Math.min(MESSAGE_BYTES, message.length + 256)));
   writer.octets(message);
   writer.wholeName(record.name);
   writer.u16(TSIG);
