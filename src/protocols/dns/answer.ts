@@ -105,8 +105,8 @@ export function createAnswer(parts: AnswerParts): Answer {
     if (header.opcode === OPCODE_QUERY && parts.transfers !== undefined && isForSecondaries(octets))
       return answerSecondary({ ...parts, transfers: parts.transfers }, octets, header, from);
     memory.follow();
-    const quick = readQuickQuery(octets);
-    const key = quick && from.transport + quick.key;
+    const quick = readQuickQuery(octets, from.transport);
+    const key = quick?.key;
     let made = key === undefined ? undefined : memory.find(key);
     if (made === undefined) {
       made = makeAnswer(parts, octets, header, from);

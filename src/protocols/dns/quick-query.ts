@@ -28,7 +28,8 @@ const RECURSION_DESIRED = 0x01;
 /** All of the second flags' octet that a query may set: AD and CD, which change no answer here. */
 const QUERY_FLAGS = 0x30;
 
-export function readQuickQuery(octets: Uint8Array): QuickQuery | undefined {
+/** `transport`: its answers are others, too. */
+export function readQuickQuery(octets: Uint8Array, transport: 'udp' | 'tcp'): QuickQuery | undefined {
   if (octets.length > QUERY_BYTES) return undefined;
   // QR, opcode, AA and TC; RA, Z and the rcode.
   if ((octets[2]! & ~RECURSION_DESIRED) !== 0 || (octets[3]! & ~QUERY_FLAGS) !== 0) return undefined;
@@ -40,15 +41,31 @@ export function readQuickQuery(octets: Uint8Array): QuickQuery | undefined {
   const edns: QuickEdns | undefined = records === 0 ? { ...NO_EDNS, end: questionEnd } : readOpt(octets, questionEnd);
   if (edns === undefined || edns.end !== octets.length) return undefined;
   const { hasEdns, sizeBytes, cookie } = edns;
-  const bits = (octets[2]! & RECURSION_DESIRED) | edns.flags | (hasEdns ? 2 : 0);
-  const question = Buffer.from(octets.buffer, octets.byteOffset + HEADER_BYTES, questionEnd - HEADER_BYTES);
-  const key = question.latin1Slice() + String.fromCharCode(bits, sizeBytes, cookieForm(cookie));
-  return { key, questionEnd, hasEdns, cookie };
+  const bits = (octets[2]! & RECURSION_DESIRED) | edns.flags | (hasEdns ? 2 : 0) | (transport === 'tcp' ? 4 : 0);
+  return {
+    key: keyOf(octets, questionEnd, [bits, sizeBytes >> 8, sizeBytes, cookieForm(cookie)]),
+    questionEnd,
+    hasEdns,
+    cookie,
+  };
+}
+
+/** Longer than any that is well-formed. */
+const COOKIE_FORM_MAX = 100;
+
+const WRITTEN = Buffer.alloc(NAME_BYTES_MAX + 32);
+
+/** Written as octets first: a text that is put together from others is slow to find. */
+function keyOf(octets: Uint8Array, questionEnd: number, more: readonly number[]): string {
+  let length = 0;
+  for (let at = HEADER_BYTES; at < questionEnd; at++) WRITTEN[length++] = octets[at]!;
+  for (const octet of more) WRITTEN[length++] = octet;
+  return WRITTEN.latin1Slice(0, length);
 }
 
 /** No cookie, one of a length that RFC 7873 knows, another. */
 function cookieForm(cookie: Uint8Array | undefined): number {
-  return cookie === undefined ? 0 : 1 + cookie.length;
+  return cookie === undefined ? 0 : 1 + Math.min(cookie.length, COOKIE_FORM_MAX);
 }
 
 function endOfQuestion(octets: Uint8Array): number | undefined {

@@ -71,7 +71,7 @@ export function bindDnsUdp(address: string, port: number, options: { ipv6Only?: 
       // The kernel gives as much of it as the system allows.
       recvBufferSize: UDP_RECEIVE_BYTES,
       // Peers are addresses already; the default would ask dns.lookup, later, for each answer.
-      lookup: (address, _options, callback) => callback(null, address, isIPv6(address) ? 6 : 4),
+      lookup: (address, _options, callback) => callback(null, address, address.includes(':') ? 6 : 4),
     });
     const refused = (error: Error): void => {
       socket.close();
