@@ -82,7 +82,8 @@ export class Statements {
   }
 }
 
-/** Also as a part of a statement that has to know of which state its rows are. */
+/** Also as parts of statements that have to know of which state their rows are. */
+export const REVISION = 'SELECT value FROM revision WHERE id = 1';
 export const ROUTING_REVISION = 'SELECT routing FROM revision WHERE id = 1';
 
 class SqliteReader implements Reader {
@@ -119,7 +120,7 @@ class SqliteReader implements Reader {
   }
 
   revision(): Revision {
-    return idOf(this.get('SELECT value FROM revision WHERE id = 1')?.['value'] ?? 0);
+    return idOf(this.get(REVISION)?.['value'] ?? 0);
   }
 
   routingRevision(): Revision {

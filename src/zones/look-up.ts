@@ -10,6 +10,7 @@
 import { Generations } from '../base/generations.ts';
 import type { Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
+import { REVISION } from '../database/connection.ts';
 import type { Reader } from '../database/operation.ts';
 import type { RecordType } from '../wire/dns/codes.ts';
 import { type ZoneChanges, ZoneFollower } from './changes.ts';
@@ -27,7 +28,7 @@ const ROWS_MAX = 1000;
 
 const FIND = `SELECT r.value, n.row, n.below, n.changed, n.changed_below,
     EXISTS (SELECT 1 FROM zone_key k WHERE k.tenant = ${TENANT} AND k.path = n.path)
-  FROM revision r LEFT JOIN zone_name n ON n.tenant = ${TENANT} AND n.path = ? WHERE r.id = 1`;
+  FROM (${REVISION}) r LEFT JOIN zone_name n ON n.tenant = ${TENANT} AND n.path = ?`;
 
 const NO_KEYS: readonly ZoneKeyRow[] = [];
 

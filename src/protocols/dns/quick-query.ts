@@ -60,7 +60,7 @@ function keyOf(octets: Uint8Array, questionEnd: number, more: readonly number[])
   let length = 0;
   for (let at = HEADER_BYTES; at < questionEnd; at++) WRITTEN[length++] = octets[at]!;
   for (const octet of more) WRITTEN[length++] = octet;
-  return WRITTEN.latin1Slice(0, length);
+  return WRITTEN.toString('latin1', 0, length);
 }
 
 /** No cookie, one of a length that RFC 7873 knows, another. */
