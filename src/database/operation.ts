@@ -49,6 +49,7 @@ export type Notification =
   | { readonly kind: 'queue' } // a queue row is due
   | { readonly kind: 'routing' } // rows of the routing tables have changed
   | { readonly kind: 'zone-sources' } // an entry below ou=Sources has changed
+  | { readonly kind: 'tombstone' } // a name has been refused
   | { readonly kind: 'zones' } // rows that DNS answers are made of have changed
   | { readonly kind: 'outbox' } // what another name server must be told is due
   | { readonly kind: 'segment'; readonly segment: SegmentId }; // a segment's file may be unlinked

@@ -6,7 +6,7 @@
 import { noteScramKeys } from '../auth/scram-counter.ts';
 import type { Awaitable, Transaction } from '../database/operation.ts';
 import { isAdministrator } from '../directory/caller.ts';
-import type { ChangedEntry } from '../directory/entry.ts';
+import { type ChangedEntry, hasClass } from '../directory/entry.ts';
 import { changesPassword } from '../directory/scram-values.ts';
 import { nameIn } from '../routing/containers.ts';
 import { synchronizeEntry, type TableChange } from '../routing/synchronize.ts';
@@ -26,6 +26,7 @@ export type Follower = (
 export const followers: readonly Follower[] = [
   noteAdministrator,
   noteZoneSource,
+  noteRefusal,
   noteKeys,
   noteZoneName,
   noteSetting,
@@ -40,6 +41,10 @@ function noteAdministrator(tx: Transaction, { before, after }: ChangedEntry): un
 function noteZoneSource(tx: Transaction, { before, after }: ChangedEntry): undefined {
   if ([before, after].some((entry) => entry !== undefined && nameIn('sources', entry) !== undefined))
     tx.afterCommit({ kind: 'zone-sources' });
+}
+
+function noteRefusal(tx: Transaction, { after }: ChangedEntry): undefined {
+  if (after !== undefined && hasClass(after, 'wayposttombstone')) tx.afterCommit({ kind: 'tombstone' });
 }
 
 async function noteKeys(tx: Transaction, { before, after }: ChangedEntry): Promise<undefined> {

@@ -16,6 +16,12 @@ export const replies = {
   },
   /** A message has brought the domain, and its record has not been observed yet. */
   domainIsComing: { code: 451, enhanced: '4.3.2', text: 'The domain is being set up, try again later' },
+  /** Mail for such names is kept, and there is no room for more of it. */
+  custodyFull: {
+    code: 451,
+    enhanced: '4.3.2',
+    text: 'Too much mail waits for domains to be approved, try again later',
+  },
   noSuchUser: { code: 550, enhanced: '5.1.1', text: 'No such recipient here' },
   /** RFC 7505 §4.2 */
   noMailHere: { code: 556, enhanced: '5.1.10', text: 'This domain takes no mail' },

@@ -28,6 +28,8 @@ export interface RouteRequest {
   readonly channel?: string;
   /** Lists by their entries, which have made this message: it is not made again for them. */
   readonly lists?: readonly number[];
+  /** Domains that are not ours yet: mail for them is kept until somebody has said whether they are to be. */
+  readonly custody?: readonly string[];
   /** Of such a message, whom the lists that it goes on to ask about. Absent: sender and caller. */
   readonly author?: Author;
 }
@@ -53,7 +55,7 @@ export function accepted(request: RouteRequest): RouteRequest {
 }
 
 export function encodeRouteRequest(request: RouteRequest): JsonObject {
-  const { sender, caller, mayRelay, door, sizeBytes, peer, channel, lists, author } = request;
+  const { sender, caller, mayRelay, door, sizeBytes, peer, channel, lists, custody, author } = request;
   return {
     sender: encodeAddress(sender),
     caller: { ...caller },
@@ -63,17 +65,19 @@ export function encodeRouteRequest(request: RouteRequest): JsonObject {
     ...(peer === undefined ? {} : { peer }),
     ...(channel === undefined ? {} : { channel }),
     ...(lists === undefined ? {} : { lists }),
+    ...(custody === undefined ? {} : { custody }),
     ...(author === undefined ? {} : { author: { sender: encodeAddress(author.sender), caller: { ...author.caller } } }),
   };
 }
 
 /** Throws Failure('invalid') for what encodeRouteRequest does not give. */
 export function decodeRouteRequest(json: Json | undefined): RouteRequest {
-  const { sender, caller, mayRelay, door, sizeBytes, peer, channel, lists, author } = objectOf(json);
+  const { sender, caller, mayRelay, door, sizeBytes, peer, channel, lists, custody, author } = objectOf(json);
   if (typeof mayRelay !== 'boolean' || !(DOORS as readonly unknown[]).includes(door)) throw notARequest();
   if (sizeBytes !== undefined && typeof sizeBytes !== 'number') throw notARequest();
   if (!isTextOrAbsent(peer) || !isTextOrAbsent(channel)) throw notARequest();
   if (lists !== undefined && !isNumbers(lists)) throw notARequest();
+  if (custody !== undefined && !isTexts(custody)) throw notARequest();
   return {
     sender: decodeAddress(sender),
     caller: decodeCaller(caller),
@@ -83,6 +87,7 @@ export function decodeRouteRequest(json: Json | undefined): RouteRequest {
     ...(peer === undefined ? {} : { peer }),
     ...(channel === undefined ? {} : { channel }),
     ...(lists === undefined ? {} : { lists }),
+    ...(custody === undefined ? {} : { custody }),
     ...(author === undefined ? {} : { author: decodeAuthor(author) }),
   };
 }
@@ -98,6 +103,10 @@ function isTextOrAbsent(json: Json | undefined): json is string | undefined {
 
 function isNumbers(json: Json): json is readonly number[] {
   return Array.isArray(json) && json.every((value) => typeof value === 'number');
+}
+
+function isTexts(json: Json): json is readonly string[] {
+  return Array.isArray(json) && json.every((value) => typeof value === 'string');
 }
 
 function decodeCaller(json: Json | undefined): Caller {

@@ -67,6 +67,18 @@ export function holdTarget(recipient: Address, waitsFor: string, alone?: Account
   return alone === undefined ? target : { ...target, options: { account: alone } };
 }
 
+/** Kept until its domain is ours, or is refused: somebody has been asked about it. */
+export function custodyTarget(recipient: Address): Target {
+  return { ...holdTarget(recipient, `${OF_ROUTE}${recipient.domain}`), options: { heldBy: 'custody' } };
+}
+
+const OF_ROUTE = 'route ';
+
+/** The domain whose row a held target waits for. */
+export function routeWaitedFor(destination: string): string | undefined {
+  return destination.startsWith(OF_ROUTE) ? destination.slice(OF_ROUTE.length) : undefined;
+}
+
 /** Whatever channel keeps it: what it waits for is words, other destinations are names. */
 export function waits({ channel, destination }: Target): boolean {
   return !ON_THIS_HOST.has(channel) && destination.includes(' ');

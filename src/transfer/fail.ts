@@ -1,11 +1,13 @@
 // Rows that fail without an attempt: an administrator has taken them away, or their time has come.
 //
 // In      waiting or held rows that no channel works on, of one message
-// Out     in the state `failed`, with the words for the report; ended at once where the sender wants to know of no failure
+// Out     in the state `failed`, with the words for the report; ended at once where the sender wants to know of no failure; of mail that
+//         was in custody as custody.ts says
 
 import type { MessageId, QueueRowId } from '../base/ids.ts';
 import type { Transaction } from '../database/operation.ts';
-import { continueJourney } from './journey.ts';
+import { fateOfRow, takeBack } from './custody.ts';
+import { continueJourney, type JourneyEvent } from './journey.ts';
 import type { QueueRow } from './queue.ts';
 import { endRows, isFailureUntold } from './record.ts';
 
@@ -25,7 +27,16 @@ export async function failUnattempted(
 ): Promise<void> {
   const untold: QueueRowId[] = [];
   const told: QueueRowId[] = [];
-  for (const row of rows) (isFailureUntold(row) ? untold : told).push(row.id);
+  const events: JourneyEvent[] = [];
+  for (const row of rows) {
+    const fate = fateOfRow(row);
+    if (fate !== 'reported') {
+      events.push(await takeBack(tx, row, fate, `${status} ${words}`));
+      continue;
+    }
+    events.push({ event: 'failed', recipient: row.recipient, status: `${status} ${words}` });
+    (isFailureUntold(row) ? untold : told).push(row.id);
+  }
   await endRows(tx, message, untold);
   await tx.run(
     `UPDATE queue SET state = 'failed', action = 'failed', held_by = NULL, release_at = NULL, delay_due = 0,
@@ -35,6 +46,5 @@ export async function failUnattempted(
     JSON.stringify(told),
   );
   if (told.length > 0) tx.afterCommit({ kind: 'queue' });
-  const events = rows.map(({ recipient }) => ({ event: 'failed' as const, recipient, status: `${status} ${words}` }));
   await continueJourney(tx, message, at, events);
 }

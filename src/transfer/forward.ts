@@ -16,6 +16,7 @@ import { routeIn } from '../routing/tables.ts';
 import { type LocalOperation, type LocalResult, resultOf } from './local-delivery.ts';
 import { type PlaceParts, place } from './place.ts';
 import { carriedBy } from './queue.ts';
+import { sentOnBy } from './sent-on.ts';
 
 export const FORWARD = 'transfer.forward';
 
@@ -37,7 +38,7 @@ export function forward(parts: PlaceParts): LocalOperation {
         refused: 'return',
         at,
         queuedAt: row.createdAt,
-        prefix: `${DELIVERED_TO}${formatAddress(by)}\r\n`,
+        prefix: sentOnBy(by),
       });
       if (placed.results[0]!.how !== 'refused') {
         const status = `2.0.0 by ${formatAddress(by)}, from <${formatSender(sender)}>`;
@@ -55,13 +56,6 @@ export function addressIn(text: unknown): Address {
   const address = tryParseAddress(String(text));
   if (address === undefined) throw new Error('a row of mail that is sent on does not say by whom, or where to');
   return address;
-}
-
-const DELIVERED_TO = 'Delivered-To: ';
-
-/** Who has sent on what a row's prefix is sent before; `''`: nobody has. */
-export function forwarderIn(prefix: string): string {
-  return prefix.startsWith(DELIVERED_TO) ? prefix.slice(DELIVERED_TO.length).trimEnd() : '';
 }
 
 interface Forwarded {

@@ -5,7 +5,7 @@
 // Out     held: as they were, but not due. Released: due at once, their expiry counted anew; what routing holds, or is in a channel
 //         that holds mail, is resolved again; what waits for moderators is approved. Rerouted: resolved again, or fixed to a channel and host
 // States  docs/states.md. Rows that a channel works on (or, rerouted, has begun to: `intent`), and those that only a report is due for, stay as they are
-// Order   who holds more firmly holds: routing gives way to a suspension, both to the administrator; moderation gives way to none
+// Order   who holds more firmly holds: routing gives way to a suspension, both to the administrator; moderation and custody give way to none
 // Limits  MANAGED_ROWS rows an operation
 
 import type { QueueRowId } from '../base/ids.ts';
@@ -31,6 +31,7 @@ export interface OfRows {
 const GIVES_WAY: Readonly<Record<HeldBy, readonly HeldBy[]>> = {
   routing: [],
   moderation: [],
+  custody: [],
   suspended: ['routing'],
   admin: ['routing', 'suspended'],
 };
@@ -38,6 +39,7 @@ const GIVES_WAY: Readonly<Record<HeldBy, readonly HeldBy[]>> = {
 const WORDS: Readonly<Record<HeldBy, string>> = {
   routing: '',
   moderation: 'for its moderators',
+  custody: 'until its domain is approved',
   suspended: 'its sender is suspended',
   admin: 'by the administrator',
 };

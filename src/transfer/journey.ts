@@ -19,6 +19,7 @@ export type JourneyEventName =
   | 'ignored' // nothing was to be done, and why
   | 'held' // by an administrator, or with its sender
   | 'released'
+  | 'returned' // mail in custody: in place of a report to a stranger it goes to the site postmaster
   | 'notified' // the sender has got a report
   | 'removed'; // from the queue: by an administrator, or nobody waits for it any more
 

@@ -52,6 +52,7 @@ const request: fc.Arbitrary<Required<RouteRequest>> = fc.record(
     peer: fc.constantFrom('192.0.2.1', '2001:db8::1'),
     channel: fc.string(),
     lists: fc.array(fc.nat()),
+    custody: fc.array(fc.string()),
     author: fc.record({ sender: fc.option(address, { nil: undefined }), caller }, plain),
   },
   plain,

@@ -3,6 +3,7 @@
 import type { Operation } from '../database/operation.ts';
 import { acceptOperation } from './accept.ts';
 import { acceptOnceOperation, forgetOnce } from './accept-once.ts';
+import { endCustody } from './custody-watch.ts';
 import { FORWARD, forward } from './forward.ts';
 import { expireModeration, futureSlice } from './future.ts';
 import { holdRows, releaseRows, rerouteRows } from './hold.ts';
@@ -51,6 +52,7 @@ export function transferOperations(parts: RecordParts): readonly Operation<any, 
     removeRows,
     futureSlice,
     expireModeration,
+    endCustody,
     delayUntried,
     holdRows,
     releaseRows,

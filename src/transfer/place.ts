@@ -17,6 +17,7 @@ import { builtInKind } from '../routing/channels.ts';
 import type { ChannelKind } from '../routing/compile-channel.ts';
 import { stateIn } from '../routing/generation.ts';
 import { alonePart, chosenPart, type PartOf, partWaitedFor } from '../routing/options/part.ts';
+import { replies } from '../routing/replies.ts';
 import type { Resolution, RouteRequest, Site, Target } from '../routing/resolve.ts';
 import { LoadedTables, resolveIn } from '../routing/resolve-in.ts';
 import { accepted as acceptedRequest } from '../routing/route-request.ts';
@@ -25,6 +26,7 @@ import { isPaused, listOfTarget, originOf, unresolvedTarget } from '../routing/t
 import { addReferences, insertMessage } from '../store/deliver.ts';
 import type { MessageRow } from '../store/messages.ts';
 import type { LocalChannel, WrittenMessage } from './channels/channel.ts';
+import { type Fate, fateOf, hasCustodyRoomIn, isInCustody, postmasterTarget, takenBack } from './custody.ts';
 import type { JourneyEvent } from './journey.ts';
 import { takeKeys } from './list-progress.ts';
 import { type AskedOfRecipient, askedOfMember, notifyOf, together } from './notify.ts';
@@ -129,6 +131,8 @@ interface Queued {
 
 export async function place(tx: Transaction, parts: PlaceParts, mail: PlacedMail): Promise<Placed> {
   const { recipients, targets } = gather(mail, mail.resolutions ?? (await resolveAll(tx, parts, mail)));
+  if (mail.request.custody !== undefined && !(await isRoomFor(tx, mail, targets)))
+    return { results: recipients.map(() => CUSTODY_FULL), delivered: 0, queued: 0, accepted: [], events: [] };
   await noteForLists(tx, mail, targets);
   const isMade = targets.some(({ target }) => builtInKind(target.channel) === undefined);
   const kinds = isMade ? await madeKinds(tx, targets) : NO_KINDS;
@@ -140,7 +144,7 @@ export async function place(tx: Transaction, parts: PlaceParts, mail: PlacedMail
   const delivered = targets.filter(({ outcome }) => outcome?.result === 'delivered');
   const waiting = targets.filter(({ outcome }) => outcome === undefined);
   const unserved = refusedOf(mail, recipients, results);
-  const untold = unserved.filter(isUntold);
+  const untold = unserved.filter((each) => isUntold(each) && fateOfRefused(mail, each) === 'reported');
   const refused = untold.length === 0 ? unserved : unserved.filter((each) => !untold.includes(each));
   const told = toldOf(recipients, results, delivered);
   const queued = waiting.length + refused.length + told.length;
@@ -166,6 +170,19 @@ export async function place(tx: Transaction, parts: PlaceParts, mail: PlacedMail
       ...(await queue(tx, parts, mail, { waiting, refused, told, kinds })),
     ],
   };
+}
+
+const CUSTODY_FULL: PlacedRecipient = { reply: replies.custodyFull, how: 'refused' };
+
+/** A message that is accepted, and is to be kept for a domain that is not ours yet. One that waits has had its room. */
+async function isRoomFor(tx: Transaction, mail: PlacedMail, targets: readonly GatheredTarget[]): Promise<boolean> {
+  const kept = targets.map(({ target }) => target).filter(isInCustody);
+  return mail.row === undefined || kept.length === 0 || hasCustodyRoomIn(tx, kept, mail.message.sizeBytes);
+}
+
+/** For who may be tried again it is decided when that is over. */
+function fateOfRefused({ request }: PlacedMail, { recipient, reply }: Refused): Fate {
+  return isTemporary(reply) ? 'reported' : fateOf(request, recipient.address);
 }
 
 /** It has failed, and the sender does not want to know it. */
@@ -373,11 +390,20 @@ async function queue(
   for (const { target, asked: own } of waiting) {
     const heldBy = heldByOf(target, kinds);
     await insertQueueRow(tx, decided, { target, asked: own, refusal: undefined, heldBy, prefix });
-    const status = `2.0.0 channel ${target.channel}${heldBy === 'routing' ? `, waits for ${target.destination}` : ''}`;
+    const isWaiting = heldBy === 'routing' || heldBy === 'custody';
+    const status = `2.0.0 channel ${target.channel}${isWaiting ? `, waits for ${target.destination}` : ''}`;
     events.push({ event: 'queued', recipient: formatAddress(target.recipient), status });
   }
-  for (const { recipient, reply, isDecided, part } of refused) {
+  for (const each of refused) {
+    const { recipient, reply, isDecided, part } = each;
     const { address, ...own } = recipient;
+    const fate = fateOfRefused(mail, each);
+    if (fate !== 'reported') {
+      const held = fate === 'kept' ? ({ target: unresolvedTarget(address), heldBy: 'admin' } as const) : undefined;
+      await insertQueueRow(tx, decided, { asked: {}, refusal: undefined, ...(held ?? { target: postmasterTarget() }) });
+      events.push(takenBack(formatAddress(address), fate, `${reply.enhanced} ${reply.text}`));
+      continue;
+    }
     const target = unresolvedTarget(address, part);
     await insertQueueRow(tx, isDecided ? decided : asked, { target, asked: own, refusal: reply, prefix });
     const status = `${reply.enhanced} ${reply.text}`;

@@ -17,7 +17,7 @@ import type { AskedOfRecipient } from './notify.ts';
 export type QueueState = 'waiting' | 'held' | 'failed' | 'done';
 
 /** Whose business it is to release a held row. */
-export type HeldBy = 'routing' | 'admin' | 'moderation' | 'suspended';
+export type HeldBy = 'routing' | 'custody' | 'admin' | 'moderation' | 'suspended';
 
 /** What a report says has become of a recipient. RFC 3464 §2.3.3 */
 export type ReportAction = 'failed' | 'delivered' | 'relayed' | 'expanded';
@@ -278,25 +278,26 @@ export function nextDueAt(reader: Reader, queueNow: number): number | undefined 
   return typeof at === 'number' ? at : undefined;
 }
 
-/** What rows that routing holds wait for, each once in order; undefined behind the last one. */
-export function heldDestinationAfter(reader: Reader, destination: string): string | undefined {
-  const row = reader.get(
-    "SELECT destination FROM queue WHERE held_by = 'routing' AND destination > ? ORDER BY destination LIMIT 1",
-    destination,
-  );
+/** Rows that wait for a row of the routing tables. */
+export type HeldForRow = 'routing' | 'custody';
+
+/** The word stands in the text, so that each has its index. */
+const heldFor = (by: HeldForRow, condition: string): string =>
+  `FROM queue WHERE held_by = '${by}' ${condition} LIMIT 1`;
+
+/** What held rows wait for, each once in order; undefined behind the last one. */
+export function heldDestinationAfter(reader: Reader, by: HeldForRow, destination: string): string | undefined {
+  const row = reader.get(`SELECT destination ${heldFor(by, 'AND destination > ? ORDER BY destination')}`, destination);
   return row === undefined ? undefined : String(row['destination']);
 }
 
-/** By routing. */
-export function isAnyHeld(reader: Reader): boolean {
-  return reader.get("SELECT 1 FROM queue WHERE held_by = 'routing' LIMIT 1") !== undefined;
+export function isAnyHeld(reader: Reader, by: HeldForRow): boolean {
+  return reader.get(`SELECT 1 ${heldFor(by, '')}`) !== undefined;
 }
 
 /** Whether a held row waits for it. */
-export function isHeldFor(reader: Reader, destination: string): boolean {
-  return (
-    reader.get("SELECT 1 FROM queue WHERE held_by = 'routing' AND destination = ? LIMIT 1", destination) !== undefined
-  );
+export function isHeldFor(reader: Reader, by: HeldForRow, destination: string): boolean {
+  return reader.get(`SELECT 1 ${heldFor(by, 'AND destination = ?')}`, destination) !== undefined;
 }
 
 /** Rows of a channel that have committed what they would do. Reads the whole queue. */
@@ -331,7 +332,7 @@ export interface QueueEntry {
   /** Null for a held row. */
   readonly nextAttemptAt: string | null;
   readonly lastError: string | null;
-  /** Of a row that routing holds: `entry` and a DN, or `route` and a domain. A change of it, or a start, has its recipient resolved again. */
+  /** Of a row that routing or custody holds: `entry` and a DN, or `route` and a domain. A change of it, or a start, has its recipient resolved again. */
   readonly waitsFor: string | null;
 }
 
@@ -352,7 +353,7 @@ function queueEntry(row: Row): QueueEntry {
     attempts,
     nextAttemptAt: state === 'held' ? null : new Date(dueAt).toISOString(),
     lastError: remote === undefined ? (lastError ?? null) : `${remote}: ${lastError}`,
-    waitsFor: heldBy === 'routing' ? destination : null,
+    waitsFor: heldBy === 'routing' || heldBy === 'custody' ? destination : null,
   };
 }
 

@@ -16,6 +16,7 @@ import { dropReferences } from '../store/deliver.ts';
 import { type AcceptArguments, accept } from './accept.ts';
 import type { WrittenMessage } from './channels/channel.ts';
 import { stepMs, type Timing, waitedMs } from './clock.ts';
+import { fateOfRow, takeBack } from './custody.ts';
 import { EXPAND_LIST, expandList } from './expand-list.ts';
 import { continueJourney, type JourneyEvent } from './journey.ts';
 import { LOCAL_DELIVERY, type LocalOperation, type LocalResult, localDelivery } from './local-delivery.ts';
@@ -243,7 +244,8 @@ async function defer(
   // The last attempt stands at the end of the row's time, not up to a step behind it.
   const left = row.state === 'waiting' ? timing.expireMs - waited : Number.POSITIVE_INFINITY;
   const nextAttemptAt = timing.now + Math.max(1, Math.min(stepMs(timing, attempts), left));
-  const notice = row.state === 'waiting' ? noticeDue(row, waited, timing.delaysMs ?? []) : undefined;
+  const isNoticed = row.state === 'waiting' && fateOfRow(row) === 'reported';
+  const notice = isNoticed ? noticeDue(row, waited, timing.delaysMs ?? []) : undefined;
   await tx.run(
     `UPDATE queue SET lease = 0, attempts = ?, last_attempt = ?, waited = ?, next_attempt = ?, status = ?, remote = ?,
        last_error = ?, delay_due = ?, delays = ? WHERE id = ?`,
@@ -266,6 +268,8 @@ async function fail(
   counted: RecordedOutcome,
   { timing, done }: Settling,
 ): Promise<JourneyEvent> {
+  const fate = fateOfRow(row);
+  if (fate !== 'reported') return takeBack(tx, row, fate, outcomeText(counted));
   const event = { event: 'failed' as const, recipient: row.recipient, status: outcomeText(counted) };
   if (isFailureUntold(row)) {
     done.push(row.id);

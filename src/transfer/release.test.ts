@@ -165,7 +165,12 @@ test('a hold that is paused releases nothing until it is resumed', async (contex
   await transfer.directory.apply(active(BOB));
   // Another one goes through meanwhile: what could be released has been.
   await transfer.accept({ ...toBob, to: [ANN] });
-  const slice = { destination: ENTRY_OF_BOB, after: idOf<QueueRowId>(0), last: idOf<QueueRowId>(1000) };
+  const slice = {
+    destination: ENTRY_OF_BOB,
+    by: 'routing' as const,
+    after: idOf<QueueRowId>(0),
+    last: idOf<QueueRowId>(1000),
+  };
   await transfer.directory.writer.execute(releaseSlice, { ...slice, paused: ['hold'] });
   const rows = transfer.queue().map(({ id }) => id);
   await transfer.directory.writer.execute(releaseRows, { rows, at: Date.now() });
@@ -184,7 +189,7 @@ test('a slice takes 500, and those that came behind the change wait for the next
   const { writer, reader } = transfer.directory;
   const held = (): number => Number(reader.get("SELECT count(*) AS n FROM queue WHERE state = 'held'")?.['n']);
   assert.equal(held(), 600);
-  const slice = { destination: 'route acme.example', last: idOf<QueueRowId>(550), paused: [] };
+  const slice = { destination: 'route acme.example', by: 'routing' as const, last: idOf<QueueRowId>(550), paused: [] };
   const end = await writer.execute(releaseSlice, { ...slice, after: idOf<QueueRowId>(0) });
   assert.equal(end, 500);
   assert.equal(held(), 100);

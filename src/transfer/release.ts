@@ -1,6 +1,6 @@
-// Rows that routing holds: which of them are resolved again, and when. Each waits for a row of the routing tables, named by its destination.
+// Rows that routing or custody holds: which of them are resolved again, and when. Each waits for a row of the routing tables, named by its destination.
 //
-// In      a start: all of them; a commit that moved rows of the routing tables: those that wait for these
+// In      a start: all of them, of custody those whose domain has come; a commit that moved rows of the routing tables: those that wait for these
 // Out     rows of the channel `reprocess`, due at once, SLICE_ROWS an operation; who is held still is held again
 // States  idle -> reading what has changed -> releasing -> idle; a change meanwhile is read behind it
 // Limits  what has changed more than CHANGES_MAX rows, or before the history begins, releases all
@@ -15,8 +15,10 @@ import { Looks } from '../base/looks.ts';
 import { operation, type Reader, type Transaction, type Writer } from '../database/operation.ts';
 import { readState } from '../routing/generation.ts';
 import { changedKeysAfter } from '../routing/history.ts';
+import { readRoute } from '../routing/tables.ts';
+import { routeWaitedFor } from '../routing/targets.ts';
 import { ReprocessChannel } from './channels/reprocess.ts';
-import { heldDestinationAfter, isAnyHeld, isHeldFor, lastRow } from './queue.ts';
+import { type HeldForRow, heldDestinationAfter, isAnyHeld, isHeldFor, lastRow } from './queue.ts';
 
 /** Rows of an operation: some milliseconds of the writer. */
 const SLICE_ROWS = 500;
@@ -25,6 +27,7 @@ const CHANGES_MAX = 10_000;
 export interface ReleaseArguments {
   /** What they wait for. */
   readonly destination: string;
+  readonly by: HeldForRow;
   /** Rows above `after`, up to and with `last`: who is held again meanwhile is not meant. */
   readonly after: QueueRowId;
   readonly last: QueueRowId;
@@ -35,10 +38,10 @@ export interface ReleaseArguments {
 /** Gives the last row of the slice, undefined at the end. */
 export const releaseSlice = operation(
   'transfer.release',
-  async (tx, { destination, after, last, paused }: ReleaseArguments): Promise<QueueRowId | undefined> => {
+  async (tx, { destination, by, after, last, paused }: ReleaseArguments): Promise<QueueRowId | undefined> => {
     const rows = await tx.all(
-      `SELECT id, channel FROM queue WHERE held_by = 'routing' AND destination = ? AND id > ? AND id <= ?
-       ORDER BY id LIMIT +?`,
+      `SELECT id, channel FROM queue WHERE held_by = '${by === 'routing' ? 'routing' : 'custody'}' AND destination = ? AND id > ?
+         AND id <= ? ORDER BY id LIMIT +?`,
       destination,
       after,
       last,
@@ -106,17 +109,16 @@ export class Release {
   async #look(): Promise<undefined> {
     const { reader } = this.#parts;
     const { last, changed, revision } = reader.snapshot(() => ({
-      last: isAnyHeld(reader) ? lastRow(reader) : undefined,
+      last: HOLDERS.some((by) => isAnyHeld(reader, by)) ? lastRow(reader) : undefined,
       changed: this.#changed(),
       revision: reader.routingRevision(),
     }));
-    if (last !== undefined)
-      for (const destination of changed ?? heldDestinations(reader)) await this.#release(destination, last);
+    if (last !== undefined) for (const held of changed ?? heldDestinations(reader)) await this.#release(held, last);
     this.#seen = revision;
   }
 
   /** What rows may wait for and has changed; undefined: anything may have. */
-  #changed(): Iterable<string> | undefined {
+  #changed(): Iterable<Held> | undefined {
     const { reader } = this.#parts;
     const seen = this.#seen;
     if (seen === undefined || seen < readState(reader).historyFrom) return undefined;
@@ -125,21 +127,39 @@ export class Release {
     if (keys.length === CHANGES_MAX || keys.some(({ kind }) => kind === 'channel')) return undefined;
     const destinations = new Set(keys.map(({ kind, key }) => `${kind} ${key}`));
     // A look costs little, a transaction that finds nothing does not.
-    return [...destinations].filter((destination) => isHeldFor(reader, destination));
+    return [...destinations].flatMap((destination) =>
+      HOLDERS.filter((by) => isHeldFor(reader, by, destination)).map((by) => ({ destination, by })),
+    );
   }
 
-  async #release(destination: string, last: QueueRowId): Promise<void> {
-    const { writer, paused } = this.#parts;
+  async #release({ destination, by }: Held, last: QueueRowId): Promise<void> {
+    const { reader, writer, paused } = this.#parts;
+    if (by === 'custody' && !hasCome(reader, destination)) return;
     let after: QueueRowId | undefined = idOf<QueueRowId>(0);
     while (after !== undefined && !this.#looks.isStopping)
-      after = await writer.execute(releaseSlice, { destination, after, last, paused: paused() });
+      after = await writer.execute(releaseSlice, { destination, by, after, last, paused: paused() });
   }
 }
 
-function* heldDestinations(reader: Reader): Generator<string> {
-  let destination = heldDestinationAfter(reader, '');
-  while (destination !== undefined) {
-    yield destination;
-    destination = heldDestinationAfter(reader, destination);
+const HOLDERS: readonly HeldForRow[] = ['routing', 'custody'];
+
+interface Held {
+  readonly destination: string;
+  readonly by: HeldForRow;
+}
+
+function* heldDestinations(reader: Reader): Generator<Held> {
+  for (const by of HOLDERS) {
+    let destination = heldDestinationAfter(reader, by, '');
+    while (destination !== undefined) {
+      yield { destination, by };
+      destination = heldDestinationAfter(reader, by, destination);
+    }
   }
+}
+
+/** The domain that it waits for. */
+function hasCome(reader: Reader, destination: string): boolean {
+  const domain = routeWaitedFor(destination);
+  return domain !== undefined && readRoute(reader, readState(reader).generation, domain) !== null;
 }

@@ -44,6 +44,7 @@ export interface Submission {
   /** As a route request has them. */
   readonly channel?: string;
   readonly lists?: readonly number[];
+  readonly custody?: readonly string[];
   readonly author?: Author;
 }
 
@@ -91,7 +92,7 @@ export async function submit(parts: SubmitParts, submission: Submission): Promis
 
 /** All that is done before the transaction. */
 export async function prepareAccept(parts: PrepareParts, submission: Submission): Promise<AcceptArguments> {
-  const { envelope, message, caller, mayRelay, door, peer, refused, refusal, part, channel, lists, author } =
+  const { envelope, message, caller, mayRelay, door, peer, refused, refusal, part, channel, lists, custody, author } =
     submission;
   const { row, parsed } = message;
   const { sizeBytes = row.blob.length } = submission;
@@ -105,6 +106,7 @@ export async function prepareAccept(parts: PrepareParts, submission: Submission)
     ...(peer === undefined ? {} : { peer }),
     ...(channel === undefined ? {} : { channel }),
     ...(lists === undefined ? {} : { lists }),
+    ...(custody === undefined ? {} : { custody }),
     ...(author === undefined ? {} : { author }),
   };
   const resolutions: Resolution[] = [];

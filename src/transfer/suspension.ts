@@ -22,11 +22,11 @@ import type { Site } from '../routing/resolve.ts';
 import { addressOfKey } from '../routing/rows.ts';
 import { standingOfUuid } from '../routing/standing.ts';
 import { failUnattempted } from './fail.ts';
-import { forwarderIn } from './forward.ts';
 import { holdRows, type OfRows, releaseRows } from './hold.ts';
 import type { Managed } from './manage.ts';
 import { carriedBy, idsText, type QueueRow, rowsIn } from './queue.ts';
 import { endRows } from './record.ts';
+import { forwarderIn } from './sent-on.ts';
 
 const SLICE = 2000;
 const LOOK_AGAIN_MS = 1000;

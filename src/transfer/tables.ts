@@ -6,8 +6,8 @@
 //   waiting   any              0, or when due   0      no channel works on it; 0 is "at once", whatever the clock says
 //   waiting   of other hosts   as before        > 0    the channel works on it; void at a restart
 //   held      any              0                0      until it is released; `held_by` says who may:
-//             a kind `hold`                            `routing`: `destination` is the row of the routing tables that it waits for (release.ts)
-//                                                      `admin`, `moderation`, `suspended`
+//             a kind `hold`                            `routing`, `custody`: `destination` is the row of the routing tables that it
+//                                                      waits for (release.ts); `admin`, `moderation`, `suspended`
 //   failed    any              0, or when due   0      permanently: the sender gets a report, then the row goes
 //   done      any              0, or when due   0      the sender wants to know that it is: as `failed`
 //
@@ -158,6 +158,10 @@ export const transferUnit: Unit = {
       run: (connection) => {
         connection.run('INSERT INTO mail_secret (id, secret) VALUES (1, ?)', randomBytes(32));
       },
+    },
+    {
+      version: 6,
+      statements: ["CREATE INDEX queue_custody ON queue (destination, created) WHERE held_by = 'custody'"],
     },
   ],
 };

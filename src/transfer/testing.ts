@@ -7,9 +7,9 @@ import { Failure } from '../base/failure.ts';
 import { Ids, idOf, type MessageId, type SegmentId } from '../base/ids.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import type { Writer } from '../database/operation.ts';
-import { ANONYMOUS } from '../directory/caller.ts';
+import { ANONYMOUS, type Caller } from '../directory/caller.ts';
 import { type Address, parseAddress } from '../message/address.ts';
-import { formatSender } from '../message/envelope.ts';
+import { formatSender, type NotifyWord } from '../message/envelope.ts';
 import { returnPathField } from '../message/trace.ts';
 import { openTestDirectory, type TestDirectory, testSite } from '../provisioning/testing.ts';
 import { pausedChannels } from '../routing/channels.ts';
@@ -76,6 +76,10 @@ export interface Sent {
   readonly mayRelay?: boolean;
   /** The address that it comes from. */
   readonly client?: string;
+  /** Domains that are not ours yet, and whose mail is kept. */
+  readonly custody?: readonly string[];
+  readonly caller?: Caller;
+  readonly notify?: readonly NotifyWord[];
 }
 
 export class TestTransfer {
@@ -275,20 +279,26 @@ export class TestTransfer {
   }
 
   /** Gives the message's id. */
-  async accept({ from, to, text, eightBit = false, mayRelay = true, client }: Sent): Promise<MessageId> {
+  async accept(sent: Sent): Promise<MessageId> {
+    const { from, to, text, eightBit = false, mayRelay = true, client, custody, notify, caller = ANONYMOUS } = sent;
     const sender = from === '' ? undefined : parseAddress(from);
     const message = await this.take(sender, text);
     const submission: Submission = {
       envelope: {
         sender,
-        recipients: to.map((original) => ({ address: addressOf(original), original })),
+        recipients: to.map((original) => ({
+          address: addressOf(original),
+          original,
+          ...(notify === undefined ? {} : { notify }),
+        })),
         body: eightBit ? '8BITMIME' : '7BIT',
       },
       message,
-      caller: ANONYMOUS,
+      caller,
       mayRelay,
       door: usualDoor(mayRelay),
       peer: client,
+      ...(custody === undefined ? {} : { custody }),
       refused: 'report',
     };
     await this.submit(submission).finally(() => message.pending.settle());

@@ -56,7 +56,7 @@ export const filters = {
   sender: text.optional(),
   recipient: text.optional(),
   state: z.enum(['waiting', 'held', 'failed', 'done', 'active']).optional(),
-  heldBy: z.enum(['routing', 'admin', 'moderation', 'suspended']).optional(),
+  heldBy: z.enum(['routing', 'custody', 'admin', 'moderation', 'suspended']).optional(),
   olderMs: z.number().int().min(0).optional(),
   reason: text.optional(),
 };

@@ -14,7 +14,7 @@ import { type Applied, appliedText, applyRule, type Conditions } from '../rewrit
 import { initialProbe, type Probe, probesOf } from '../rewrite/probe.ts';
 import type { Rule, RuleSet } from '../rewrite/rule-set.ts';
 import { printTemplate } from '../rewrite/template.ts';
-import { meaningInRule, ruleTarget, takesToHosts } from '../targets.ts';
+import { custodyTarget, meaningInRule, ruleTarget, takesToHosts } from '../targets.ts';
 import type { Onward, Walk } from './walk.ts';
 
 const APPLICATIONS_MAX = 25;
@@ -136,6 +136,9 @@ export class ByRules {
     if (route === undefined) return undefined;
     // Whom a list or a catch-all names is the choice of the domain's owner, not of the sender.
     if (depth === 0 && route === null) {
+      // Also for who may relay: it is when such mail is released that the domain may be gone again.
+      if (this.isDefaultRoute && this.#walk.request.custody?.includes(address.domain) === true)
+        return this.#walk.target(custodyTarget(address));
       this.isRelay = true;
       if (!this.#walk.request.mayRelay) return replies.relayDenied;
     }

@@ -16,6 +16,7 @@ import { SegmentWriter } from '../../store/segment.ts';
 import { acceptOnceOperation } from '../../transfer/accept-once.ts';
 import { OutgoingTls } from '../../transfer/channels/outgoing-tls.ts';
 import { policyOf } from '../../transfer/clock.ts';
+import { CustodyWatch } from '../../transfer/custody-watch.ts';
 import { Future } from '../../transfer/future.ts';
 import { startHousekeeping } from '../../transfer/housekeeping.ts';
 import { recordAll } from '../../transfer/operations.ts';
@@ -132,6 +133,7 @@ const submitFolder = new SubmitFolder({
 });
 const untried = new UntriedDelays({ ...common, settings: () => routing.settings(), policy: configuration.queue });
 const future = new Future({ ...common, expireMs: configuration.queue.expireMs });
+const custody = new CustodyWatch(common);
 const release = new Release({ reader, writer, log, paused: () => pausedChannels(routing.settings()) });
 const quotaWarnings = new QuotaWarnings({ ...common, intakes, site, operation: quotaWarningOperation(writerParts) });
 const domainQuotas = new DomainQuotas({ reader, writer, log });
@@ -144,6 +146,7 @@ writer.onNotification((notification) => {
     future.wake();
   }
   if (notification.kind === 'routing') tablesMoved();
+  if (notification.kind === 'tombstone') custody.wake();
   if (notification.kind === 'login' && notification.submits !== undefined) suspension.changed(notification.uuid);
 });
 
@@ -186,6 +189,7 @@ function begin(): void {
       suspension.start();
       release.start();
       future.start();
+      custody.start();
       untried.start();
       submitFolder.start();
       domainQuotas.start();
@@ -206,6 +210,7 @@ async function stop(): Promise<void> {
   await suspension.stop();
   await release.stop();
   await future.stop();
+  await custody.stop();
   await untried.stop();
   await domainQuotas.stop();
   await quotaWarnings.stop();

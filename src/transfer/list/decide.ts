@@ -14,11 +14,11 @@ import { stateIn } from '../../routing/generation.ts';
 import { aliasIn } from '../../routing/tables.ts';
 import type { ModeratorVerdict } from '../../routing/tokens.ts';
 import { failUnattempted } from '../fail.ts';
-import { forwarderIn } from '../forward.ts';
 import { continueJourney } from '../journey.ts';
 import type { LocalOperation, LocalResult } from '../local-delivery.ts';
 import { outcome } from '../outcome.ts';
 import { carriedBy, encodeCarried, type QueueRow, rowsIn } from '../queue.ts';
+import { forwarderIn } from '../sent-on.ts';
 
 export const LIST = 'transfer.list';
 

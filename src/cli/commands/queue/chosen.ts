@@ -26,7 +26,7 @@ export interface ChosenOptions extends FilterOptions {
 }
 
 const STATES = ['waiting', 'held', 'failed', 'done', 'active'] as const;
-const HOLDERS = ['routing', 'admin', 'moderation', 'suspended'] as const;
+const HOLDERS = ['routing', 'custody', 'admin', 'moderation', 'suspended'] as const;
 
 export function withFilters(command: Command): Command {
   return common(command)
