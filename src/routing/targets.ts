@@ -69,10 +69,14 @@ export function holdTarget(recipient: Address, waitsFor: string, alone?: Account
 
 /** Kept until its domain is ours, or is refused: somebody has been asked about it. */
 export function custodyTarget(recipient: Address): Target {
-  return { ...holdTarget(recipient, `${OF_ROUTE}${recipient.domain}`), options: { heldBy: 'custody' } };
+  return { ...holdTarget(recipient, destinationOfRoute(recipient.domain)), options: { heldBy: 'custody' } };
 }
 
 const OF_ROUTE = 'route ';
+
+export function destinationOfRoute(domain: string): string {
+  return `${OF_ROUTE}${domain}`;
+}
 
 /** The domain whose row a held target waits for. */
 export function routeWaitedFor(destination: string): string | undefined {

@@ -15,7 +15,7 @@ import type { Reader, Row, Transaction } from '../database/operation.ts';
 import { type Address, formatAddress, tryParseAddress } from '../message/address.ts';
 import type { RouteRequest } from '../routing/route-request.ts';
 import { addressOfKey, SITE_POSTMASTER } from '../routing/rows.ts';
-import { type Target, unresolvedTarget } from '../routing/targets.ts';
+import { destinationOfRoute, type Target, unresolvedTarget } from '../routing/targets.ts';
 import type { JourneyEvent } from './journey.ts';
 import { carriedBy, encodeCarried, type QueueRow } from './queue.ts';
 import { forwarderIn } from './sent-on.ts';
@@ -29,8 +29,8 @@ const KEPT = `SELECT count(*) AS messages, sum(octets) AS octets FROM
 const KEPT_FOR = `SELECT count(DISTINCT message) AS messages FROM queue WHERE held_by = 'custody' AND destination = ?`;
 
 /** For one more message of so many octets; as far as is known before it has come. */
-export function hasCustodyRoom(reader: Reader, destination: string, octets: number): boolean {
-  return isRoom(reader.get(KEPT), octets) && isRoomFor(reader.get(KEPT_FOR, destination));
+export function hasCustodyRoom(reader: Reader, domain: string, octets: number): boolean {
+  return isRoom(reader.get(KEPT), octets) && isRoomFor(reader.get(KEPT_FOR, destinationOfRoute(domain)));
 }
 
 /** For the message of these targets, of which some are in custody. */

@@ -127,6 +127,7 @@ function doorOf(transfer: TestTransfer): SmtpDoor {
     arrive: undefined,
     maySendAbroad: () => true,
     hasRoom: () => true,
+    hasCustodyRoom: () => true,
     mayRefuse: () => true,
     countReply() {},
   };

@@ -15,6 +15,8 @@ export interface MailTransaction {
   readonly request: RouteRequest;
   /** Those that got 250. */
   readonly recipients: Recipient[];
+  /** Domains of theirs that are not ours yet: their mail is kept. */
+  readonly custody: Set<string>;
   /** One of them is more than a mailbox here. */
   leaves: boolean;
   /** What MAIL said beside sender and size. */

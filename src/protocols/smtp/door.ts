@@ -25,7 +25,7 @@ export type Arrival =
   | { readonly result: 'foreign'; readonly reply: Reply }
   /** For everybody. */
   | { readonly result: 'refused'; readonly reply: Reply }
-  /** Taken, and kept until the name is a domain of ours: `route NAME`. */
+  /** Taken, and kept until this name is a domain of ours. */
   | { readonly result: 'custody'; readonly waitsFor: string };
 
 export interface SmtpDoor {
@@ -52,6 +52,8 @@ export interface SmtpDoor {
   readonly maySendAbroad: (login: MailLogin) => boolean;
   /** Whether one of these targets can take so many octets; undefined: nothing was announced. */
   readonly hasRoom: (targets: readonly Target[], octets: number | undefined) => boolean;
+  /** Whether one more message of so many octets can be kept for a domain that is not ours yet. */
+  readonly hasCustodyRoom: (domain: string, octets: number) => boolean;
   /** One more recipient is refused to this peer; false where its client has been refused too many. */
   readonly mayRefuse: (peer: string) => boolean;
   /** One more reply of this code, for the metrics. */

@@ -47,6 +47,7 @@ export async function openTestSmtp(
     arrive: undefined,
     maySendAbroad: () => true,
     hasRoom: () => true,
+    hasCustodyRoom: () => true,
     mayRefuse: () => true,
     countReply() {},
     ...options.door,

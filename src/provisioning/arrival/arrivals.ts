@@ -58,7 +58,7 @@ export type ArrivalVerdict =
   | { readonly result: 'foreign'; readonly reply: Reply }
   /** For everybody. `ofRecipient`: the domain would be ours, and would not take this recipient; others it may take. */
   | { readonly result: 'refused'; readonly reply: Reply; readonly ofRecipient?: true }
-  /** Taken, and kept until the name is a domain of ours. */
+  /** Taken, and kept until this name is a domain of ours. */
   | { readonly result: 'custody'; readonly waitsFor: string };
 
 /** What the MX record says, for a name that a policy proposes, or that waits for approval. */

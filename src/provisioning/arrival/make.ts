@@ -70,7 +70,7 @@ export function makeOperation(site: Site, changeSite: ChangeSite): Operation<Mak
     const today = decidePolicy(domain, { settings, routeOf }, site);
     if (!today.some((each) => JSON.stringify(each) === JSON.stringify(policy))) return { result: 'changed' };
     if ((await tombstoneOfIn(tx, domain)) !== undefined) return { result: 'removed' };
-    if (!(await isWithinLimits(tx, args))) return { result: 'too-many' };
+    if (!(await isWithinLimits(tx, { domain, peer: evidence.peer, now }))) return { result: 'too-many' };
     const change = await newDomain(tx, { domain, policy: policy.dn, evidence }, changeSite);
     const broughtBy = { evidence: JSON.stringify(evidence) };
     const summary = await applyAll(tx, [change], SERVER, { now, site: changeSite, broughtBy });
@@ -102,7 +102,10 @@ async function routesAbove(tx: Transaction, generation: number, domain: string):
 }
 
 /** Counts this one where there is room for it. */
-async function isWithinLimits(tx: Transaction, { domain, evidence: { peer }, now }: MakeArguments): Promise<boolean> {
+export async function isWithinLimits(
+  tx: Transaction,
+  { domain, peer, now }: { readonly domain: string; readonly peer: string; readonly now: number },
+): Promise<boolean> {
   const since = now - NEW_DOMAINS_WINDOW_MS;
   if ((await countArrivals(tx, TENANT, peer, since)) >= NEW_DOMAINS_PER_PEER) return false;
   if ((await countAllArrivals(tx, TENANT, since)) >= NEW_DOMAINS_OF_SITE) return false;

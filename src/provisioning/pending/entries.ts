@@ -15,10 +15,11 @@ import { formatGeneralizedTime, generalizedTimeToMs } from '../../directory/scal
 import { containerDn } from '../../routing/containers.ts';
 import { stateIn } from '../../routing/generation.ts';
 import { routeIn } from '../../routing/tables.ts';
+import { isWithinLimits } from '../arrival/make.ts';
 import { tombstoneOfIn } from '../tombstones.ts';
 
 export const PENDING_MAX = 1000;
-const WRITTEN_AGAIN_MS = 60_000;
+export const WRITTEN_AGAIN_MS = 60_000;
 const PENDING_MS = 7 * 86_400_000;
 
 /** What a policy does with a name that is not ours yet, and that somebody has to see first. */
@@ -40,6 +41,8 @@ export interface PendingDomain {
 export interface SeenArguments
   extends Pick<PendingDomain, 'domain' | 'action' | 'policy' | 'evidence' | 'seen' | 'lastSeen'> {
   readonly now: number;
+  /** New names are counted with those that it brings: clientOf. */
+  readonly peer: string;
 }
 
 export interface Seen {
@@ -50,8 +53,10 @@ export interface Seen {
   readonly isWritten: boolean;
 }
 
-/** Gives undefined for a name that is ours or refused by now. */
-export const seePending = operation('provisioning.see-pending', async (tx, args: SeenArguments) => {
+/** `gone`: a name that is ours or refused by now. */
+type SeeResult = Seen | 'gone' | 'too-many';
+
+export const seePending = operation('provisioning.see-pending', async (tx, args: SeenArguments): Promise<SeeResult> => {
   const { domain, now } = args;
   const entry = await findEntryIn(tx, pendingDn(domain));
   const known = entry && pendingOf(entry);
@@ -59,11 +64,14 @@ export const seePending = operation('provisioning.see-pending', async (tx, args:
     return { firstSeen: known.firstSeen, againAt: entry!.modifiedAt + WRITTEN_AGAIN_MS, isWritten: false };
   const { generation } = await stateIn(tx);
   if ((await routeIn(tx, generation, domain)) !== null || (await tombstoneOfIn(tx, domain)) !== undefined)
-    return undefined;
-  if (known === undefined) await add(tx, domain, now);
+    return 'gone';
+  if (known === undefined) {
+    if (!(await isWithinLimits(tx, args))) return 'too-many';
+    await add(tx, domain, now);
+  }
   const firstSeen = known?.firstSeen ?? args.lastSeen;
   await write(tx, { ...args, firstSeen, seen: (known?.seen ?? 0) + args.seen });
-  return { firstSeen, againAt: now + WRITTEN_AGAIN_MS, isWritten: true } satisfies Seen;
+  return { firstSeen, againAt: now + WRITTEN_AGAIN_MS, isWritten: true };
 });
 
 /** The oldest makes room for one more. */

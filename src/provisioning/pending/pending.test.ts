@@ -1,7 +1,8 @@
 // Domains that wait for a word: how often they are written, which of them stay, and what a word does.
 
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { mock, type TestContext, test } from 'node:test';
+import type { Clock } from '../../base/clock.ts';
 import { ADMINISTRATOR_CALLER } from '../../directory/caller.ts';
 import { findEntry } from '../../directory/entries.ts';
 import { textValue } from '../../directory/entry.ts';
@@ -9,22 +10,26 @@ import { domainTokenText } from '../domain-token.ts';
 import { add, addDomain, domainDn, openTestDirectory, remove, type TestDirectory, testSite } from '../testing.ts';
 import { decideOperations } from './decide.ts';
 import { forgetPending, listPending, PENDING_MAX, type SeenArguments, seePending } from './entries.ts';
+import { type PendingHit, PendingNotes } from './notes.ts';
+import { replyToPending } from './reply.ts';
 
 const NOW = Date.parse('2026-11-27T04:00:00Z');
-const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const EVIDENCE = { mx: ['10 mail.test.example', '20 backup.example'], asked: 'resolver', peer: '192.0.2.1' };
 const [approve, refuse] = decideOperations({ hostname: testSite.hostnames[0]!, mode: 'embedded' });
 
-const seen = (domain: string, now: number): SeenArguments => ({
+const hit = (domain: string, now: number, more: Partial<PendingHit> = {}): PendingHit => ({
   domain,
   policy: 'new-customers',
   action: 'approve',
   evidence: JSON.stringify(EVIDENCE),
-  seen: 1,
-  lastSeen: now,
+  peer: EVIDENCE.peer,
   now,
+  ...more,
 });
+const seen = (domain: string, now: number): SeenArguments => ({ ...hit(domain, now), seen: 1, lastSeen: now });
 
 async function open(context: TestContext): Promise<TestDirectory> {
   const directory = await openTestDirectory();
@@ -32,6 +37,46 @@ async function open(context: TestContext): Promise<TestDirectory> {
   await directory.apply(addDomain('acme.example', { mailDomainCatchallAddress: 'ann@acme.example' }));
   return directory;
 }
+
+test('a name is written once a minute, whoever hits it: hits between are summed', async (context) => {
+  const { writer, reader } = await open(context);
+  mock.timers.enable({ apis: ['setTimeout'] });
+  context.after(() => mock.timers.reset());
+  let now = NOW;
+  const clock: Clock = { now: () => now, monotonic: () => now - NOW };
+  const threads = [new PendingNotes({ writer, clock }), new PendingNotes({ writer, clock })];
+  const [one, other] = threads as [PendingNotes, PendingNotes];
+  const writes = (): number => reader.revision();
+  assert.deepEqual(await Promise.all([1, 2, 3].map(() => one.note(hit('new.example', now)))), [NOW, NOW, NOW]);
+  const first = writes();
+  for (let at = 0; at < 20; at++) {
+    now += 1000;
+    assert.equal(await one.note(hit('new.example', now)), NOW);
+    assert.equal(await other.note(hit('new.example', now)), NOW);
+  }
+  assert.equal(writes(), first, 'no write within the minute');
+  assert.equal(listPending(reader)[0]?.seen, 1);
+  for (let minute = 1; minute <= 3; minute++) {
+    now += MINUTE;
+    mock.timers.tick(MINUTE);
+    await Promise.all(threads.map((thread) => thread.note(hit('new.example', now, { policy: 'later' }))));
+  }
+  const [pending] = listPending(reader);
+  assert.equal(writes() - first, 3, 'one write a minute');
+  assert.deepEqual(
+    { ...pending, seen: undefined },
+    {
+      domain: 'new.example',
+      action: 'approve',
+      policy: 'later',
+      firstSeen: NOW,
+      lastSeen: now,
+      seen: undefined,
+      evidence: JSON.stringify(EVIDENCE),
+    },
+  );
+  assert.ok(pending!.seen > 44 && pending!.seen <= 49, `${pending!.seen} of 49 hits`);
+});
 
 test('a thousand names wait at most: the one that was seen longest ago goes, and after seven days unseen any', async (context) => {
   const { writer, reader, apply } = await open(context);
@@ -50,6 +95,13 @@ test('a thousand names wait at most: the one that was seen longest ago goes, and
   );
   assert.equal(await writer.execute(forgetPending, begun + 7 * DAY + HOUR / 2), PENDING_MAX - 2);
   assert.deepEqual(names(), ['more.example', 'n0.example']);
+});
+
+test('a sender is asked to come again for four hours, then it is told no', () => {
+  const said = (action: 'propose' | 'approve', after: number) =>
+    replyToPending({ action, firstSeen: NOW }, NOW + after).code;
+  assert.deepEqual([said('propose', 0), said('approve', 0), said('approve', 4 * HOUR - 1)], [550, 451, 451]);
+  assert.equal(said('approve', 4 * HOUR), 550);
 });
 
 test('approved: a domain that a message has brought, with its evidence and its other exchangers', async (context) => {
@@ -72,9 +124,9 @@ test('approved: a domain that a message has brought, with its evidence and its o
   assert.deepEqual(JSON.parse(textValue(entry, 'waypostdomainevidence')!), EVIDENCE);
   assert.deepEqual(listPending(reader), []);
   await assert.rejects(writer.execute(approve, args), /is not pending/);
-  assert.equal(await writer.execute(seePending, seen(name, NOW)), undefined, 'it is ours');
+  assert.equal(await writer.execute(seePending, seen(name, NOW)), 'gone', 'it is ours');
   await apply(remove(domainDn(name)));
-  assert.equal(await writer.execute(seePending, seen(name, NOW)), undefined, 'it is buried');
+  assert.equal(await writer.execute(seePending, seen(name, NOW)), 'gone', 'it is buried');
 });
 
 test('refused: a tombstone, and no hit makes it pending again', async (context) => {
@@ -85,7 +137,7 @@ test('refused: a tombstone, and no hit makes it pending again', async (context) 
   assert.ok(findEntry(reader, 'associatedDomain=bad.example,ou=Tombstones,ou=Waypost,o=internet'));
   assert.deepEqual(listPending(reader), []);
   for (const name of ['bad.example', 'below.bad.example'])
-    assert.equal(await writer.execute(seePending, seen(name, NOW)), undefined);
+    assert.equal(await writer.execute(seePending, seen(name, NOW)), 'gone');
   await assert.rejects(writer.execute(refuse, args), /is not pending/);
 });
 

@@ -7,9 +7,9 @@ import { DnsClient } from '../../net/dns-client.ts';
 import type { SmtpDoor } from '../../protocols/smtp/door.ts';
 import { type ArrivalStep, Arrivals } from '../../provisioning/arrival/arrivals.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
-import { replies } from '../../routing/replies.ts';
 import type { ZoneSite } from '../../zones/settings.ts';
 import type { ThreadParts } from '../threads/parts.ts';
+import { createPending } from './pending.ts';
 
 /** Our own listener answers at once or not at all. */
 const PUBLISHED_TIMEOUT_MS = 500;
@@ -51,12 +51,7 @@ export function createArrive(parts: ThreadParts, { routing, site, ownDns, arrive
       const answer = await published.mx(domain);
       return answer.result === 'found' ? answer.exchanges.map(({ exchange }) => exchange) : [];
     },
-    pending: {
-      note: async ({ action }) => ({
-        result: 'foreign',
-        reply: action === 'propose' ? replies.relayDenied : replies.waitsForApproval,
-      }),
-    },
+    pending: createPending(parts),
     arrived(domain, peer, verdict, steps) {
       log.info('provisioning.arrive', { domain, peer, identified: verdict.result === 'arrived', steps });
       arrived(steps);

@@ -11,6 +11,7 @@ import type { RoutingCache } from '../../routing/cache.ts';
 import type { Intakes } from '../../store/intake.ts';
 import { acceptOperation } from '../../transfer/accept.ts';
 import { hasRoomFor } from '../../transfer/channels/store.ts';
+import { hasCustodyRoom } from '../../transfer/custody.ts';
 import type { Signer } from '../../transfer/sign/signer.ts';
 import { acceptBy, submit } from '../../transfer/submit.ts';
 import { placeParts } from '../../transfer/ways-out.ts';
@@ -57,6 +58,7 @@ export function smtpDoor(parts: SmtpDoorParts): SmtpDoor {
     admit: parts.admit,
     arrive: parts.arrive,
     maySendAbroad: countAbroad(useBuckets),
+    hasCustodyRoom: (domain, octets) => hasCustodyRoom(parts.database.reader, domain, octets),
     hasRoom: (targets, octets) => targets.some((target) => hasRoomFor(parts.database.reader, target, octets)),
     mayRefuse: (peer) => useBuckets.take(useBuckets.bucket(REFUSED, clientOf(peer)), systemClock.monotonic()),
     countReply: (listener, code) => counters.add('smtp', `${listener} ${code}`),

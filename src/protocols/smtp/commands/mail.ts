@@ -40,6 +40,6 @@ export function mail(session: SmtpConversation, command: Mail): undefined {
     peer: session.record.peerAddress,
     ...(login?.submitChannel === undefined ? {} : { channel: login.submitChannel }),
   };
-  session.transaction = { request, parameters, recipients: [], leaves: false };
+  session.transaction = { request, parameters, recipients: [], custody: new Set(), leaves: false };
   return session.reply(250, '2.1.0', 'Sender ok');
 }

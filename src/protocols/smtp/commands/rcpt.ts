@@ -87,7 +87,7 @@ function afterArrival(
     case 'arrived':
       return again(session, transaction, recipient);
     case 'custody':
-      return answer(session, transaction, recipient, { relay: false, reply: replies.accepted });
+      return answer(session, transaction, recipient, keep(session, transaction, resolution, arrival.waitsFor));
     case 'refused':
       return answer(session, transaction, recipient, { relay: true, reply: arrival.reply });
     case 'foreign': {
@@ -96,6 +96,20 @@ function afterArrival(
       return answer(session, transaction, recipient, { relay: true, reply });
     }
   }
+}
+
+/** Decided again, exactly, when the message is accepted. Who may relay sends to the world. */
+function keep(
+  { door }: SmtpConversation,
+  transaction: MailTransaction,
+  { reply }: Resolution,
+  domain: string,
+): Answered {
+  const { mayRelay, sizeBytes = 0 } = transaction.request;
+  if (mayRelay) return { relay: true, reply };
+  if (!door.hasCustodyRoom(domain, sizeBytes)) return { relay: false, reply: replies.custodyFull };
+  transaction.custody.add(domain);
+  return { relay: false, reply: replies.accepted };
 }
 
 /** Its domain is ours now. */

@@ -176,7 +176,7 @@ export class MessageReceiver {
   #submit(taken: TakenMessage): Promise<Submitted> {
     const { request, recipients } = this.#transaction;
     const { sender, caller, mayRelay } = request;
-    const { parameters } = this.#transaction;
+    const { parameters, custody } = this.#transaction;
     // What the bytes are counts, whatever BODY= said.
     const body = taken.parsed.isEightBit ? '8BITMIME' : '7BIT';
     return this.#session.door.submit({
@@ -187,6 +187,7 @@ export class MessageReceiver {
       door: request.door,
       peer: request.peer,
       ...(request.channel === undefined ? {} : { channel: request.channel }),
+      ...(custody.size === 0 ? {} : { custody: [...custody] }),
       sizeBytes: this.#intake.length,
       // By LMTP each of them is told, and the client makes the report.
       refused: this.#session.isLmtp ? 'return' : 'report',
