@@ -540,7 +540,8 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'submit.take': 'a message of the submit folder was accepted',
   'submit.watch': 'the submit folder cannot be watched; it is looked at every 30 s',
   'transfer.prune': 'old journeys could not be removed; it comes again',
-  'transfer.custody': 'mail that was kept for a domain has waited in vain: recipients that went to the site postmaster, or failed for who had logged in, and why; or a failure that is tried again',
+  'transfer.custody':
+    'mail that was kept for a domain has waited in vain: recipients that went to the site postmaster, or failed for who had logged in, and why; or a failure that is tried again',
   'transfer.delay':
     'whose mail is held or in a channel that is paused could not be looked at just now; it is tried again',
   'transfer.future': 'mail whose time has come could not be looked at just now; it is tried again',
