@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { AdminClient } from '../src/cli/client.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost } from './support/server.ts';
 import { until } from './support/until.ts';
@@ -58,6 +59,14 @@ test('each address is answered from itself; one that comes is served by itself, 
   for (const address of ['127.0.0.1', '192.0.2.1', '192.0.2.2', '::1', '2001:db8::1'])
     assert.ok(await answers(address), address);
 
+  const admin = new AdminClient(server.data);
+  const above = server.hostname.slice(server.hostname.indexOf('.') + 1);
+  await admin.call('domain.add', { domain: above });
+  const { records, problems } = await admin.call('dns.records', { domain: above });
+  const ours = records.filter(({ name, type }) => name === `${server.hostname}.` && type !== 'TXT');
+  assert.deepEqual(ours.map(({ data }) => data).sort(), ['192.0.2.1', '192.0.2.2', '2001:db8::1'], 'but no loopback');
+  assert.deepEqual(problems, []);
+
   assert.equal(await answers('192.0.2.3'), false);
   await inside('ip', 'addr', 'add', '192.0.2.3/24', 'dev', 'lo');
   await inside('ip', 'addr', 'del', '192.0.2.2/24', 'dev', 'lo');
@@ -66,4 +75,23 @@ test('each address is answered from itself; one that comes is served by itself, 
     '192.0.2.1',
     '192.0.2.3',
   ]);
+});
+
+test('a host that nobody can reach says so where its name is in a zone of ours', {
+  skip,
+  timeout: 120_000,
+}, async () => {
+  await using server = await startWaypost({
+    under: ['unshare', '-n', 'sh', '-c', 'ip link set lo up; exec "$@"', 'sh'],
+    env: { WAYPOST_LISTEN: '0.0.0.0' },
+  });
+  assert.match(server.stderr(), /"dns\.no-address"/);
+  const admin = new AdminClient(server.data);
+  const above = server.hostname.slice(server.hostname.indexOf('.') + 1);
+  await admin.call('domain.add', { domain: 'elsewhere.example' });
+  assert.deepEqual((await admin.call('dns.records', { domain: 'elsewhere.example' })).problems, []);
+  await admin.call('domain.add', { domain: above });
+  const { problems, records } = await admin.call('dns.records', { domain: above });
+  assert.deepEqual(problems, [`${server.hostname} has no address: set address in the configuration`]);
+  assert.ok(!records.some(({ type }) => type === 'A' || type === 'AAAA'));
 });
