@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type NaiveTables, naiveTables } from '../../test/support/naive-tables.ts';
 import { Failure } from '../base/failure.ts';
-import type { Reader } from '../database/operation.ts';
+import { operation, type Reader } from '../database/operation.ts';
+import { SERVER } from '../directory/caller.ts';
 import { attributesOfJson } from '../directory/entries.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
 import { readState } from '../routing/generation.ts';
@@ -15,6 +16,8 @@ import { synchronizeFully } from '../routing/rebuild.ts';
 import { readSettings } from '../routing/setting-rows.ts';
 import { readTables } from '../routing/testing.ts';
 import { type Difference, verifyTables } from '../routing/verify.ts';
+import { applyAll } from './change.ts';
+import { reachState } from './domain-state.ts';
 import {
   add,
   addDomain,
@@ -203,11 +206,21 @@ const listChange: fc.Arbitrary<DirectoryChange> = fc.oneof(
     ),
 );
 
+/** Below the zone of a primary: a message brings it, and a look at its record makes it active. See tryApply. */
+const BROUGHT = domainDn('new.isp.test');
+const arrivalChange: fc.Arbitrary<DirectoryChange> = fc.oneof(
+  fc.constant(addDomain('new.isp.test')),
+  fc.constantFrom('published', 'active').map((state) => replace(BROUGHT, { waypostDomainState: state })),
+  fc.constantFrom('active', 'inactive').map((mailDomainStatus) => replace(BROUGHT, { mailDomainStatus })),
+  fc.constant(remove(BROUGHT)),
+);
+
 const person = { objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser'], cn: 'x', sn: 'x' };
 
 const change: fc.Arbitrary<DirectoryChange> = fc.oneof(
   { weight: 8, arbitrary: settingChange },
   { weight: 5, arbitrary: listChange },
+  { weight: 2, arbitrary: arrivalChange },
   { weight: 4, arbitrary: domain.map((of) => addDomain(of)) },
   fc.tuple(domain, base).map(([of, inetDomainBaseDN]) => addDomain(of, { inetDomainBaseDN })),
   {
@@ -315,10 +328,21 @@ function judgedTables({ reader }: TestDirectory): NaiveTables {
   );
 }
 
+/** What nobody but the program may do: a message brings a domain, its state is reached. */
+const arrives = operation('test.arrives', async (tx, change: DirectoryChange): Promise<void> => {
+  const options = { now: 0, site: { hostname: 'mail.test.example', mode: 'embedded' } } as const;
+  const [first] = change.kind === 'modify' ? change.modifications : [];
+  if (first?.attribute === 'waypostDomainState')
+    await reachState(tx, { domain: 'new.isp.test', state: first.values[0] as 'published' | 'active', ...options });
+  else await applyAll(tx, [change], SERVER, { ...options, broughtBy: { evidence: '{}' } });
+});
+
 /** Many of the random changes do not go: that is part of the test. */
 async function tryApply(directory: TestDirectory, changes: readonly DirectoryChange[]): Promise<void> {
   try {
-    await directory.apply(...changes);
+    const [first] = changes;
+    if (first?.dn === BROUGHT) await directory.writer.execute(arrives, first);
+    else await directory.apply(...changes);
   } catch (error) {
     if (!(error instanceof Failure) || error.kind === 'unavailable') throw error;
   }
@@ -331,6 +355,12 @@ async function openWithOrganization(): Promise<TestDirectory> {
     add('ou=Sub,ou=Org,o=internet', { objectClass: 'organizationalUnit', ou: 'Sub' }),
     addDomain('acme.example'),
     addUser('ann@acme.example'),
+    add(below('Hosts', 'primary'), {
+      objectClass: 'waypostNameServer',
+      waypostNameServerRole: 'primary',
+      waypostNameServerAddress: '192.0.2.53',
+      waypostZone: 'isp.test',
+    }),
     addDomain('b.test'),
     addUser('bob@b.test'),
     addGroup('all@b.test', [userDn('ann@acme.example')]),

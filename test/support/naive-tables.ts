@@ -99,9 +99,17 @@ function naiveRoute(entry: NaiveEntry) {
       mailDomainStatus: ['active', 'inactive', 'disabled', 'deleted', 'removed', 'hold', 'overquota'],
     }),
     ...(values(entry, 'waypostRoute').includes('mx') ? { isMx: true } : {}),
+    ...naiveArrival(entry),
     ...naiveAccess(entry, 'mailDomainAllowedServiceAccess'),
     ...(catchall === undefined ? {} : { catchall: `${catchall.split('@')[0]}@${domainOf(catchall).toLowerCase()}` }),
   };
+}
+
+/** One that a message has brought takes nothing until its record has been seen. */
+function naiveArrival(entry: NaiveEntry): object {
+  if (!values(entry, 'waypostDomainOrigin').includes('message')) return {};
+  const isComing = values(entry, 'waypostDomainState').some((state) => state !== 'active');
+  return { isBrought: true, ...some('isComing', isComing || undefined) };
 }
 
 /** A group that claims to be a user too is a group. */
