@@ -281,6 +281,39 @@ for (const [zone, skip, start] of primaries)
     });
   });
 
+test('a zone that goes to another primary: its records are taken away at the first, and stand at the second', {
+  skip: peer('named').skip || peer('knotd').skip,
+}, async (context) => {
+  const zone = 'moving.example';
+  const domain = `x.${zone}`;
+  const first = await Bind.start({ zones: { [zone]: zoneText(zone) }, keys: [key] });
+  const second = await Knot.start({ zones: { [zone]: zoneText(zone) }, keys: [key] });
+  context.after(() => Promise.all([first.stop(), second.stop()]));
+  await primaryEntry(zone, `${first.address}:${first.port}`);
+  await addDomain(ldap, domain);
+  await until('the first has them', async () => hasAll(first, await wantedOf(domain)));
+  const dn = `cn=primary of ${zone},ou=Hosts,ou=Waypost,${SUFFIX}`;
+  await ldap.del(dn);
+  // Without an entry nobody knows where that is.
+  await until('it waits', async () => (await publish(domain)).shown.state === 'refused');
+  assert.match((await publish(domain)).shown.error!, /no entry says where/);
+  assert.equal((await asked(first, domain, 'MX')).length, 1);
+  await ldap.add(`cn=second,ou=Hosts,ou=Waypost,${SUFFIX}`, {
+    objectClass: 'waypostNameServer',
+    waypostNameServerRole: 'primary',
+    waypostNameServerAddress: `${second.address}:${second.port}`,
+    waypostZone: zone,
+    waypostTsigName: key.name,
+    waypostTsigSecret: SECRET.toString('base64'),
+  });
+  await until('the second has them', async () => hasAll(second, await wantedOf(domain)));
+  await primaryEntry(zone, `${first.address}:${first.port}`, { waypostZone: 'unused.example' });
+  await publish(domain);
+  assert.deepEqual(await asked(first, domain, 'MX'), []);
+  assert.deepEqual(await asked(first, domain, 'TXT'), []);
+  assert.deepEqual(await asked(second, domain, 'MX'), ['10 mail.waypost.example.']);
+});
+
 test('a name that is not ours: 1; a primary that does not answer: 75, and it is tried again', async () => {
   assert.equal((await publish('nobody.example')).code, 1);
   await addDomain(ldap, 'own.example');

@@ -217,7 +217,7 @@ async function writeBetween(scene: Scene): Promise<void> {
   assert.deepEqual(await scene.served(domain, 'MX'), ['5 mx.elsewhere.example.']);
 }
 
-describe('records at a primary, and SIGKILL', { skip: peer('named').skip, concurrency: false }, () => {
+describe('records at a primary, and SIGKILL', { skip: peer('named').skip, concurrency: true }, () => {
   test('between the entry and its update, the update and its answer, and after that: what is served is what is wanted', async (context) => {
     const scene = await Scene.begin();
     context.after(() => scene.end());
@@ -236,7 +236,8 @@ describe('records at a primary, and SIGKILL', { skip: peer('named').skip, concur
       to: 'void noteDesired;',
     });
     context.after(() => scene.end());
-    await assert.rejects(killBetweenEntryAndUpdate(scene, 5000), /all is served/);
+    // Another start has other ports, which by itself makes all domains due: the entry's own row is missed at its removal then.
+    await assert.rejects(killBetweenEntryAndUpdate(scene, 5000), /waited 5000 ms for (all is served|nothing is left)/);
   });
 
   test('an update without prerequisites is noticed', async (context) => {
