@@ -601,6 +601,37 @@ test('a token is good for its name alone; without one the next policy decides', 
   assert.deepEqual(await arrive('x.customer.example', elsewhere({ tokens })), ARRIVED);
 });
 
+test('a name that waits is looked up once in five minutes, and each message for it is noted', async () => {
+  let now = 0;
+  const clock = { now: () => Date.UTC(2026, 10, 27), monotonic: () => now };
+  await directory.apply(
+    policy('wait', { waypostPolicyAction: 'approve', waypostMatchParent: 'TRUE', waypostMatchDomain: '*' }),
+  );
+  let lookUps = 0;
+  const ask: AskDns = (name, type, options) => {
+    lookUps++;
+    return saying(OURS)(name, type, options);
+  };
+  const noted: string[] = [];
+  const pending: ArrivalParts['pending'] = {
+    async note({ domain, evidence: { peer, mx } }) {
+      noted.push(`${domain} ${peer} ${mx.length}`);
+      return { result: 'foreign', reply: replies.waitsForApproval };
+    },
+  };
+  const desk = arrivals({ ask, clock, pending });
+  for (let n = 0; n < 3; n++) await comeTo(desk, 'x@a.acme.example', `192.0.2.${n}`);
+  assert.deepEqual(noted, ['a.acme.example 192.0.2.0 2', 'a.acme.example 192.0.2.1 2', 'a.acme.example 192.0.2.2 2']);
+  assert.equal(lookUps, 2);
+  now += 300_001;
+  await comeTo(desk, 'x@a.acme.example');
+  assert.equal(lookUps, 4);
+  assert.equal(noted.length, 4);
+  // The word has been given: the domain is there, and nobody asks any more.
+  await directory.apply(remove(policyDn('wait')));
+  assert.deepEqual(await comeTo(desk, 'x@a.acme.example'), ARRIVED);
+});
+
 test('propose says what it says to strangers; off and no policy say the same', async () => {
   await directory.apply(
     policy('propose', { waypostPolicyAction: 'propose', waypostMatchDomain: 'p.example' }),

@@ -36,7 +36,7 @@ import {
   ourExchanges,
 } from './evidence.ts';
 import { gatherEvidence } from './gather.ts';
-import { ARRIVALS_MAX, EVIDENCE_MS } from './limits.ts';
+import { ARRIVALS_MAX, EVIDENCE_MS, REFUSALS_MS, WAITING_MAX } from './limits.ts';
 import { type MakeArguments, type MakeResult, makeOperation } from './make.ts';
 import { type AskDns, NameServers } from './name-servers.ts';
 import { Refusals } from './refusals.ts';
@@ -102,7 +102,9 @@ export class Arrivals {
   readonly #nameServers: NameServers;
   readonly #underWay = new Map<string, Promise<ArrivalVerdict>>();
   readonly #refusals: Refusals;
-  /** What the refusals were decided under. */
+  /** Names that a policy proposes, or that wait for approval, with what was found; until when that is good. */
+  readonly #waiting = new Map<string, Omit<PendingNote, 'now'> & { readonly until: number }>();
+  /** What was remembered under. */
   #settings: RoutingSettings | undefined;
 
   constructor(parts: ArrivalParts) {
@@ -120,7 +122,10 @@ export class Arrivals {
     const { cache, reader } = this.#parts;
     const { domain } = asking.address;
     const settings = cache.settings();
-    if (settings !== this.#settings) this.#refusals.forgetAll();
+    if (settings !== this.#settings) {
+      this.#refusals.forgetAll();
+      this.#waiting.clear();
+    }
     this.#settings = settings;
     if (this.#refusals.has(domain)) return RELAY_DENIED;
     // A domain without mail in somebody else's zone is foreign, and defined.
@@ -133,7 +138,33 @@ export class Arrivals {
     } catch {
       return { result: 'foreign', reply: replies.domainIsComing };
     }
+    const waiting = this.#waiting.get(domain);
+    if (waiting !== undefined && waiting.until > this.#parts.clock.monotonic()) return this.#noteAgain(waiting, asking);
     return this.#join(asking, policies);
+  }
+
+  /** Each message counts, and none but the first of some minutes is looked up for. */
+  async #noteAgain(waiting: Omit<PendingNote, 'now'>, { request, peer }: Asking): Promise<ArrivalVerdict> {
+    const { domain, policy, action, evidence } = waiting;
+    const { clock, pending } = this.#parts;
+    const said = { ...evidence, peer, sender: senderOf(request) };
+    try {
+      return await pending.note({ domain, policy, action, evidence: said, now: clock.now() });
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
+  #wait(note: PendingNote): Promise<ArrivalVerdict> {
+    const { clock, pending } = this.#parts;
+    this.#waiting.delete(note.domain);
+    if (this.#waiting.size >= WAITING_MAX)
+      for (const oldest of this.#waiting.keys()) {
+        this.#waiting.delete(oldest);
+        break;
+      }
+    this.#waiting.set(note.domain, { ...note, until: clock.monotonic() + REFUSALS_MS });
+    return pending.note(note);
   }
 
   async #join(asking: Asking, policies: readonly PolicyRow[]): Promise<ArrivalVerdict> {
@@ -165,9 +196,13 @@ export class Arrivals {
     return verdict;
   }
 
-  async #decide({ address, request, peer }: Asking, policies: readonly PolicyRow[], steps: Steps) {
+  async #decide(
+    { address, request, peer }: Asking,
+    policies: readonly PolicyRow[],
+    steps: Steps,
+  ): Promise<ArrivalVerdict> {
     const { domain } = address;
-    const { clock, pending, reader } = this.#parts;
+    const { clock, reader } = this.#parts;
     try {
       const { isBelowOurs, ours } = this.#place(domain);
       const evidence = await gatherEvidence(
@@ -199,14 +234,12 @@ export class Arrivals {
       const { action } = policy as PolicyRow;
       if (action === 'off') return this.#refuse(domain);
       const now = clock.now();
-      const sender = request.sender === undefined ? '' : formatAddress(request.sender);
-      const said = domainEvidence(evidence, { peer, sender, now });
+      const said = domainEvidence(evidence, { peer, sender: senderOf(request), now });
       const decided = { domain, policy: policy as PolicyRow, evidence: said, now };
-      if (action !== 'auto') return await pending.note({ ...decided, action });
+      if (action !== 'auto') return await this.#wait({ ...decided, action });
       return await this.#make({ ...decided, address, request }, steps);
     } catch (error) {
-      const reply = asFailure(error).kind === 'full' ? arrivalReplies.full : replies.domainIsComing;
-      return { result: 'foreign', reply } as const;
+      return failed(error);
     }
   }
 
@@ -246,6 +279,15 @@ export class Arrivals {
     }
     return { result: 'arrived' };
   }
+}
+
+function senderOf({ sender }: RouteRequest): string {
+  return sender === undefined ? '' : formatAddress(sender);
+}
+
+function failed(error: unknown): ArrivalVerdict {
+  const reply = asFailure(error).kind === 'full' ? arrivalReplies.full : replies.domainIsComing;
+  return { result: 'foreign', reply };
 }
 
 class Steps {

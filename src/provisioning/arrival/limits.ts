@@ -9,6 +9,8 @@ export const ARRIVALS_MAX = 100;
 /** A refusal is remembered so long, in a thread, and so many are. */
 export const REFUSALS_MS = 300_000;
 export const REFUSALS_MAX = 10_000;
+/** Names that wait for a word, of which is remembered for as long what was found, in a thread. */
+export const WAITING_MAX = 1000;
 /** The look-ups together may take this long of the time from RCPT to its reply. */
 export const EVIDENCE_MS = 2000;
 /** So long the name servers of a zone are remembered, in a thread, and so many zones are. */

@@ -151,12 +151,13 @@ class Model {
   readonly truths = new Map<string, Truth>();
   fromMx: 'off' | 'entries' | 'auto' = 'entries';
 
-  /** `isKept`: whoever says so remembers it. */
-  judge(name: string): Judged {
+  /** `isKept`, `waits`: whoever says so remembers it. `waiting`: what the thread that is asked remembers of that kind. */
+  judge(name: string, waiting?: Judged): Judged {
     const at = this.#nearest(name);
     const matching = this.#matching(name, at);
     if (matching.length === 0 || (matching[0]!.action === 'off' && !matching[0]!.token)) return REFUSED;
     if ([name, ...above(name)].some((each) => this.removed.has(each))) return KEPT;
+    if (waiting !== undefined) return waiting;
     const isOurs = above(name).some((each) => this.byHand.has(each));
     const said = this.truths.get(name) ?? NOTHING;
     if (said.mx === 'alias' && !isOurs) return KEPT;
@@ -168,8 +169,8 @@ class Model {
       if (action === 'off') return KEPT;
       if (said.mx === 'fails' || (!isOurs && said.isSplit)) return UNKNOWN;
       if (said.mx !== 'ours' || (this.#isWild(name) && !wildcard)) return KEPT;
-      if (action === 'propose') return REFUSED;
-      if (action === 'approve') return { code: '451 4.3.2' };
+      if (action === 'propose') return { ...REFUSED, waits: true };
+      if (action === 'approve') return { code: '451 4.3.2', waits: true };
       const takesAll = hasCatchall || this.brought.has(at ?? '') || this.byHand.get(at ?? '')?.hasCatchall === true;
       return takesAll ? { code: '250', brings: true } : { code: '550 5.1.1' };
     }
@@ -207,6 +208,7 @@ interface Judged {
   readonly code: string;
   readonly brings?: true;
   readonly isKept?: true;
+  readonly waits?: true;
 }
 
 const REFUSED: Judged = { code: '550 5.7.1' };
@@ -307,8 +309,8 @@ class Program {
   readonly #at: string;
   #directory: TestDirectory;
   #desks: readonly Arrivals[] = [];
-  /** Names that each thread has refused, and remembers. */
-  #kept: readonly Set<string>[] = [];
+  /** What each thread has said of a name, and remembers. */
+  #kept: readonly Map<string, Judged>[] = [];
   #now = 0;
   /** UUIDs of what messages have brought. */
   readonly #uuids = new Map<string, string>();
@@ -351,7 +353,7 @@ class Program {
       arrived: () => {},
     };
     this.#desks = [new Arrivals(parts), new Arrivals(parts)];
-    this.#kept = [new Set(), new Set()];
+    this.#kept = [new Map(), new Map()];
   }
 
   async #kill(): Promise<void> {
@@ -392,15 +394,21 @@ class Program {
 
   async #messages(of: string, threads: readonly number[]): Promise<void> {
     if (this.#isThere(of)) return;
-    const judged = this.#model.judge(of);
-    const expected = threads.map((thread) => (this.#kept[thread]!.has(of) ? KEPT : judged));
+    const judgedBy = (thread: number): Judged => {
+      const kept = this.#kept[thread]!.get(of);
+      return kept?.isKept === true ? kept : this.#model.judge(of, kept);
+    };
+    const expected = threads.map(judgedBy);
     const codes = await Promise.all(threads.map(async (thread) => codeOf(await this.#rcpt(of, thread))));
     assert.deepEqual(
       codes,
       expected.map(({ code }) => code),
       of,
     );
-    for (const thread of threads) if (judged.isKept === true) this.#kept[thread]!.add(of);
+    for (const [at, thread] of threads.entries()) {
+      const { isKept, waits } = expected[at]!;
+      if (isKept === true || waits === true) this.#kept[thread]!.set(of, expected[at]!);
+    }
     if (expected.some(({ brings }) => brings)) this.#model.brought.add(of);
   }
 
