@@ -463,11 +463,13 @@ interface World {
   readonly beside?: MxEvidence;
   readonly tokens?: readonly (readonly string[])[];
   readonly isLame?: boolean;
+  /** Addresses come along with the names of the name servers. */
+  readonly hasGlue?: boolean;
 }
 
 /** customer.example and all below it have two name servers; `asked` gets what the resolver is asked. */
 function elsewhere(world: World, asked: string[] = []): Pick<ArrivalParts, 'ask'> {
-  const { each = [OURS, OURS], beside = NONE, tokens = [[], []], isLame = false } = world;
+  const { each = [OURS, OURS], beside = NONE, tokens = [[], []], isLame = false, hasGlue = false } = world;
   const record = { class: 1, ttl: 300 } as const;
   const none = { rcode: 0, authoritative: false, authenticData: false, answers: [], authorities: [], additionals: [] };
   return {
@@ -481,7 +483,15 @@ function elsewhere(world: World, asked: string[] = []): Pick<ArrivalParts, 'ask'
         }
         if (type === 'MX') return replyOf(name, isSibling(name) ? beside : OTHERS);
         if (type !== 'NS') return none;
-        if (name === zone) return { ...none, answers: [{ ...record, name, type, target: 'NS.isp.example' }] };
+        const glue = (['A', 'AAAA'] as const).map((family, at) => ({
+          ...record,
+          name: 'ns.ISP.example',
+          type: family,
+          address: NS[at]!,
+        }));
+        const additionals = hasGlue ? glue : [];
+        if (name === zone)
+          return { ...none, answers: [{ ...record, name, type, target: 'NS.isp.example' }], additionals };
         const soa = { mname: 'ns', rname: 'x', serial: 1, refresh: 1, retry: 1, expire: 1, minimum: 1 };
         return { ...none, rcode: 3, authorities: [{ ...record, name: zone, type: 'SOA', ...soa }] };
       }
@@ -564,6 +574,11 @@ test('a name in a zone that is known costs the resolver three questions at most,
   assert.deepEqual(await comeTo(desk, 'x@customer.example'), ARRIVED);
   assert.deepEqual(asked, ['NS customer.example', 'MX sibling']);
   assert.equal(calls, 3);
+  // Of a zone that nobody has asked for yet it is asked more only where it does not give addresses along with names.
+  const fresh: string[] = [];
+  const tokens = [tokenOf('e.customer.example'), tokenOf('e.customer.example')];
+  assert.deepEqual(await arrive('e.customer.example', elsewhere({ tokens, hasGlue: true }, fresh)), ARRIVED);
+  assert.deepEqual(fresh, ['NS e.customer.example', 'NS customer.example']);
   // Below a zone of ours the resolver is asked all three.
   const ours: string[] = [];
   const ask: AskDns = (name, type, options) => {

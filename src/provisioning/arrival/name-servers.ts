@@ -2,8 +2,8 @@
 //
 // In      a domain
 // Out     its zone and the addresses of that zone's servers, port 53; or why they are not known
-// States  one question tells a name's zone: its NS records, or the SOA record of the answer that has none. The servers of a
-//         zone are then remembered for ZONES_MS
+// States  one question tells a name's zone: its NS records, or the SOA record of the answer that has none. Addresses that come along
+//         with NS records are not asked for. The servers of a zone are then remembered for ZONES_MS
 // Limits  ZONES_MAX zones, SERVERS_MAX addresses
 // RFC 1034 §4.2.1, RFC 2308 §3
 
@@ -12,6 +12,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { DnsReply, Unavailable } from '../../net/dns-client.ts';
 import { RCODE, type RecordType, rcodeName } from '../../wire/dns/codes.ts';
 import { isSubdomain, ROOT } from '../../wire/dns/name.ts';
+import type { ResourceRecord } from '../../wire/dns/rdata.ts';
 import { SERVERS_MAX, ZONES_MAX, ZONES_MS } from './limits.ts';
 
 const PORT = 53;
@@ -59,32 +60,27 @@ export class NameServers {
       return { unavailable: 'no name server says whose the name is' };
     const known = this.#zones.get(zone);
     if (known !== undefined && known.until > this.#clock.monotonic()) return { zone, servers: known.servers };
-    const names = here.length > 0 ? here : await this.#namesOf(zone, leftMs);
-    if ('unavailable' in names) return names;
-    const servers = await this.#addressesOf(names, leftMs);
+    const named = here.length > 0 ? reply : await this.#ask(zone, 'NS', { deadlineMs: leftMs() });
+    const unnamed = refusalOf(named);
+    if (unnamed !== undefined) return unnamed;
+    const servers = await this.#serversOf(named as DnsReply, leftMs);
     if (servers.length === 0) return { unavailable: `no name server of ${zone} has an address` };
     this.#remember(zone, servers);
     return { zone, servers };
   }
 
-  async #namesOf(zone: string, leftMs: () => number): Promise<readonly string[] | Unavailable> {
-    const reply = await this.#ask(zone, 'NS', { deadlineMs: leftMs() });
-    return (
-      refusalOf(reply) ??
-      (reply as DnsReply).answers.flatMap((record) => (record.type === 'NS' ? [asciiLower(record.target)] : []))
-    );
-  }
-
-  async #addressesOf(names: readonly string[], leftMs: () => number): Promise<readonly Server[]> {
-    const asked = names.flatMap((name) => [
+  async #serversOf({ answers, additionals }: DnsReply, leftMs: () => number): Promise<readonly Server[]> {
+    const names = answers.flatMap((record) => (record.type === 'NS' ? [asciiLower(record.target)] : []));
+    const along = additionals.filter(({ name }) => names.includes(asciiLower(name))).filter(hasAddress);
+    const missing = names.filter((name) => !along.some((record) => asciiLower(record.name) === name));
+    const asked = missing.flatMap((name) => [
       this.#ask(name, 'A', { deadlineMs: leftMs() }),
       this.#ask(name, 'AAAA', { deadlineMs: leftMs() }),
     ]);
     const replies = await Promise.all(asked);
-    const addresses = replies.flatMap((reply) =>
-      'unavailable' in reply ? [] : reply.answers.flatMap((record) => ('address' in record ? [record.address] : [])),
-    );
-    return [...new Set(addresses)].slice(0, SERVERS_MAX).map((address) => ({ address, port: PORT }));
+    const found = replies.flatMap((reply) => ('unavailable' in reply ? [] : reply.answers.filter(hasAddress)));
+    const addresses = new Set([...along, ...found].map(({ address }) => address));
+    return [...addresses].slice(0, SERVERS_MAX).map((address) => ({ address, port: PORT }));
   }
 
   #remember(zone: string, servers: readonly Server[]): void {
@@ -96,6 +92,10 @@ export class NameServers {
       }
     this.#zones.set(zone, { servers, until: this.#clock.monotonic() + ZONES_MS });
   }
+}
+
+function hasAddress(record: ResourceRecord): record is ResourceRecord & { readonly address: string } {
+  return record.type === 'A' || record.type === 'AAAA';
 }
 
 function refusalOf(reply: DnsReply | Unavailable): Unavailable | undefined {
