@@ -26,6 +26,8 @@ export interface BindSetup {
   /** Any of them may update any zone; with `signedOnly` a transfer needs one, too. */
   readonly keys?: readonly TsigKey[];
   readonly signedOnly?: boolean;
+  /** It answers for others, too: by whom, `more` says. */
+  readonly isRecursive?: true;
   /** Statements of `options { }`. */
   readonly options?: string;
   /** Further blocks: zones that it is secondary of, a catalog, the key for a server. */
@@ -95,7 +97,7 @@ function configurationOf(
   allow-transfer { ${transfer} }; ${update} };`;
   });
   return `options { directory "${directory}"; listen-on port ${port} { ${address}; }; listen-on-v6 { none; };
-  pid-file none; session-keyfile none; lock-file none; recursion no; dnssec-validation no; notify-delay 0;
+  pid-file none; session-keyfile none; lock-file none; recursion ${setup.isRecursive ? 'yes' : 'no'}; dnssec-validation no; notify-delay 0;
   notify-rate 1000; startup-notify-rate 1000; ${setup.options ?? ''} };
 controls { };
 ${secrets.join('')}${blocks.join('\n')}

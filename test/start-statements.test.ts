@@ -1,0 +1,63 @@
+// A start executes as many statements with many domains as with ten: nothing is read domain by domain before mail is served.
+//
+// The publisher's look at the domains of other name servers is no part of it: it begins when mail is served, in slices.
+// DOMAINS=100000 tries it with that many.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { AdminClient } from '../src/cli/client.ts';
+import { addDomain, administrator } from './support/directory.ts';
+import { startWaypost, type Waypost } from './support/server.ts';
+import { until } from './support/until.ts';
+
+const AT_ONCE = 50;
+const MANY = Number(process.env['DOMAINS'] ?? 500);
+/** What some seconds of idling may add, and doors that have other ports than before. */
+const NOISE = 150;
+
+test(`as many statements with ${MANY} domains as with ten`, { timeout: 3_600_000 }, async (context) => {
+  const counts = mkdtempSync(join(tmpdir(), 'waypost-statements-'));
+  context.after(() => rmSync(counts, { recursive: true }));
+  const preload = join(import.meta.dirname, 'support/count-statements.ts');
+  await using server = await startWaypost({
+    config: 'threads = 2\n',
+    env: { NODE_OPTIONS: `--import ${preload}`, STATEMENTS: join(counts, 'of') },
+  });
+  await addDomains(server, 0, 10);
+  const few = await ofStart(server, counts);
+  await addDomains(server, 10, MANY);
+  const many = await ofStart(server, counts);
+  context.diagnostic(`${few} with ten, ${many} with ${MANY}`);
+  assert.ok(few > 100 && Math.abs(many - few) <= NOISE, `${few} with ten, ${many} with ${MANY}`);
+});
+
+async function addDomains(server: Waypost, from: number, to: number): Promise<void> {
+  const ldap = await administrator(server);
+  for (let at = from; at < to; at += AT_ONCE) {
+    const slice = Array.from({ length: Math.min(AT_ONCE, to - at) }, (_, n) => addDomain(ldap, `d${at + n}.example`));
+    await Promise.all(slice);
+  }
+  await ldap.unbind();
+}
+
+/** Of all threads, once it is quiet. */
+async function ofStart(server: Waypost, counts: string): Promise<number> {
+  await server.restart();
+  await new AdminClient(server.data).call('status', {});
+  const threads = ['main', 'writer', 'dns', 'transfer', 'protocol-1', 'protocol-2'];
+  const files = () => readdirSync(counts).filter((file) => threads.some((name) => file === `of.${server.pid}.${name}`));
+  const sum = () => files().reduce((all, file) => all + Number(readFileSync(join(counts, file), 'utf8')), 0);
+  await until('each thread has said it', () => files().length === threads.length);
+  let last = -1;
+  await until('the start is over', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const now = sum();
+    const isQuiet = now - last < 10;
+    last = now;
+    return isQuiet;
+  });
+  return last;
+}
