@@ -2,17 +2,21 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { get } from 'node:https';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { AdminClient } from '../src/cli/client.ts';
 import type { RecordsDescription } from '../src/zones/describe.ts';
 import { addDomain, administrator, domainDn, replaceAttribute } from './support/directory.ts';
 import { peer } from './support/peers.ts';
-import { startWaypost } from './support/server.ts';
+import { startWaypost, type Waypost } from './support/server.ts';
 
 const pemOf = (key: KeyObject) => key.export({ type: 'pkcs8', format: 'pem' }).toString();
 const run = promisify(execFile);
+const keysOf = async ({ data }: Waypost) =>
+  (await new AdminClient(data).call('dkim.list', {})).map(({ selector }) => selector);
 const launcher = resolve(import.meta.dirname, '../waypost');
 
 test('records follow the entry, in its commit', { skip: peer('dig').skip, timeout: 120_000 }, async () => {
@@ -64,6 +68,61 @@ test('records follow the entry, in its commit', { skip: peer('dig').skip, timeou
       ldap.add(`dc=bad,${domainDn('acme.example')}`, { objectClass: 'dNSDomain', dc: 'bad', aRecord: '192.0.2.800' }),
       /aRecord 192\.0\.2\.800/,
     );
+    // What the entry, the hosts and the policy at the https door say.
+    const set = (attribute: string, ...values: string[]) =>
+      replaceAttribute(ldap, domainDn('acme.example'), attribute, values);
+    const host = (name: string, preference: string) =>
+      ldap.add(`cn=${name},ou=Hosts,ou=Waypost,o=internet`, {
+        ...{ objectClass: 'waypostHost', cn: name, waypostHostPreference: preference, waypostHostService: 'smtp 25' },
+      });
+    await host('mx2.example', '20');
+    const exchange = (preference: number, name: string) => `acme.example. 300 IN MX ${preference} ${name}.`;
+    assert.deepEqual(await dig('acme.example', 'MX'), [exchange(10, server.hostname), exchange(20, 'mx2.example')]);
+    await set('mailRoutingHosts', 'mx2.example', server.hostname);
+    await host('mx3.example', '5');
+    assert.deepEqual(await dig('acme.example', 'MX'), [exchange(10, server.hostname), exchange(20, 'mx2.example')]);
+    assert.deepEqual(await dig('acme.example', 'TXT'), ['acme.example. 300 IN TXT "v=spf1 mx a:mx3.example ~all"']);
+    await set('waypostTlsReport', 'mailto:tls@acme.example');
+    await set('waypostMtaSts', 'enforce');
+    assert.deepEqual(await dig('_smtp._tls.acme.example', 'TXT'), [
+      '_smtp._tls.acme.example. 300 IN TXT "v=TLSRPTv1; rua=mailto:tls@acme.example"',
+    ]);
+    const policy = await new Promise<string>((resolve, reject) => {
+      const { port } = server.listeners.https;
+      const headers = { host: 'mta-sts.acme.example' };
+      const path = '/.well-known/mta-sts.txt';
+      get({ host: '127.0.0.1', port, path, headers, rejectUnauthorized: false }, (response) => {
+        response
+          .setEncoding('utf8')
+          .toArray()
+          .then((parts) => resolve(parts.join('')), reject);
+      }).on('error', reject);
+    });
+    const hosts = ['mx2.example', server.hostname].sort().map((name) => `mx: ${name}\r\n`);
+    assert.equal(policy, `version: STSv1\r\nmode: enforce\r\n${hosts.join('')}max_age: 604800\r\n`);
+    const id = createHash('sha256').update(policy).digest('hex').slice(0, 16);
+    assert.deepEqual(await dig('_mta-sts.acme.example', 'TXT'), [
+      `_mta-sts.acme.example. 300 IN TXT "v=STSv1; id=${id}"`,
+    ]);
+    await addDomain(ldap, 'sales.acme.example');
+    await set('waypostDmarc', 'v=DMARC1; p=quarantine');
+    assert.deepEqual(await dig('_dmarc.sales.acme.example', 'TXT'), [
+      '_dmarc.sales.acme.example. 300 IN TXT "v=DMARC1; p=quarantine"',
+    ]);
+    const kinds = [
+      ['mx', 'acme.example', 'MX'],
+      ['spf', 'acme.example', 'TXT'],
+      ['dkim', `${(await keysOf(server))[0]}._domainkey.acme.example`, 'TXT'],
+      ['dmarc', '_dmarc.acme.example', 'TXT'],
+      ['srv', '_submissions._tcp.acme.example', 'SRV'],
+    ] as const;
+    for (const [word, owner, type] of kinds) {
+      await set('waypostOmitRecord');
+      assert.notDeepEqual(await dig(owner, type), [], word);
+      await set('waypostOmitRecord', word);
+      assert.deepEqual(await dig(owner, type), [], word);
+    }
+    await set('waypostOmitRecord');
     const key = (selector: string, pem: string, type = 'rsa') =>
       ldap.add(`cn=${selector},ou=Keys,ou=Waypost,o=internet`, {
         ...{ objectClass: 'waypostDkimKey', cn: selector, waypostKeyType: type, waypostKeySecret: pem },
