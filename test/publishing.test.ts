@@ -8,6 +8,7 @@ import { execFile } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Attribute, Change, type Client } from 'ldapts';
+import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { DnsClient } from '../src/net/dns-client.ts';
 import { CLASS_IN, RCODE } from '../src/wire/dns/codes.ts';
 import type { Rdata, ResourceRecord } from '../src/wire/dns/rdata.ts';
@@ -158,7 +159,8 @@ for (const [zone, skip, start] of primaries)
 
     before(async () => {
       at = await start(zone);
-      await primaryEntry(zone, `${at.address}:${at.port}`);
+      const address = `${at.address}:${at.port}`;
+      await primaryEntry(zone, address, { waypostWatchAddress: address });
     });
     after(() => at?.stop());
 
@@ -172,7 +174,7 @@ for (const [zone, skip, start] of primaries)
         [...wanted.keys()].some((set) => set.includes('._domainkey.')),
         [...wanted.keys()].join(),
       );
-      await until('the entry says so', async () => (await stateOf(domain)) !== 'defined');
+      await until('they have been seen', async () => (await stateOf(domain)) === 'active');
       // One update: the serial has gone up once.
       assert.notEqual((await asked(at, zone, 'SOA'))[0]!.split(' ')[2], before);
       assert.deepEqual(await asked(at, zone, 'NS'), [`ns.${zone}.`]);
@@ -271,6 +273,17 @@ for (const [zone, skip, start] of primaries)
       await ldap.del(entry);
     });
 
+    test('a domain at the apex of the zone: its SOA and NS stay who they are', async () => {
+      const [soa] = await asked(at, zone, 'SOA');
+      await addDomain(ldap, zone, { nSRecord: 'ns.elsewhere.example' });
+      await until('its MX', async () => (await asked(at, zone, 'MX')).join() === '10 mail.waypost.example.');
+      assert.deepEqual(await asked(at, zone, 'NS'), [`ns.${zone}.`]);
+      assert.equal((await asked(at, zone, 'SOA'))[0]!.split(' ')[0], soa!.split(' ')[0]);
+      await ldap.del(domainDn(zone));
+      await until('it is gone', async () => (await asked(at, zone, 'MX')).length === 0);
+      assert.deepEqual(await asked(at, zone, 'TXT'), []);
+    });
+
     test("what a wildcard gives is nobody's record of the name", async () => {
       const name = `host.wild.${zone}`;
       await addDomain(ldap, name);
@@ -324,5 +337,10 @@ test('a name that is not ours: 1; a primary that does not answer: 75, and it is 
   assert.equal(code, 75);
   assert.equal(shown.state, 'unreachable');
   assert.equal(await stateOf('x.dead.example'), 'defined');
+  // Who wrote the entry by hand has identified it: mail is taken from its commit on.
+  const smtp = await SmtpClient.open(server.listeners.smtp);
+  assert.equal((await smtp.command('MAIL FROM:<ann@elsewhere.example>')).code, 250);
+  assert.equal((await smtp.command('RCPT TO:<postmaster@x.dead.example>')).code, 250);
+  smtp.connection.destroy();
   await ldap.del(domainDn('x.dead.example'));
 });
