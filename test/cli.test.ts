@@ -229,6 +229,8 @@ describe('with a server', { concurrency: false }, () => {
       'generation',
       'queued',
       'scram',
+      'publishing',
+      'problems',
     ];
     assert.deepEqual(Object.keys(status), keys);
     assert.match(status.startedAt, TIME);

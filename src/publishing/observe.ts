@@ -98,13 +98,17 @@ export function askResolver({ sets }: WantedRecords, questions: Questions): Prom
   return askServer(sets, undefined, questions);
 }
 
+/** At most SERVERS_MAX: each name server's first one before any second. */
 export function endpointsOf(servers: readonly NamedServer[]): readonly DnsServer[] {
-  const byText = new Map(
-    servers.flatMap(({ endpoints }) =>
-      endpoints.map((each) => [formatEndpoint(each.address, each.port), each] as const),
-    ),
-  );
-  return [...byText.values()].slice(0, SERVERS_MAX);
+  const byText = new Map<string, DnsServer>();
+  const most = Math.max(0, ...servers.map(({ endpoints }) => endpoints.length));
+  for (let at = 0; at < most; at++)
+    for (const { endpoints } of servers) {
+      const endpoint = endpoints[at];
+      if (endpoint === undefined || byText.size >= SERVERS_MAX) continue;
+      byText.set(formatEndpoint(endpoint.address, endpoint.port), endpoint);
+    }
+  return [...byText.values()];
 }
 
 async function serversOf(

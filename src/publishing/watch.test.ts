@@ -1,0 +1,262 @@
+// The watch and the walk over a real directory; the name server is the test's, at a `waypostWatchAddress`.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { DnsTestServer } from '../../test/support/dns-server.ts';
+import { until } from '../../test/support/until.ts';
+import type { Revision } from '../base/ids.ts';
+import { silentLog } from '../base/log.ts';
+import type { Writer } from '../database/operation.ts';
+import { findEntry } from '../directory/entries.ts';
+import { textValue } from '../directory/entry.ts';
+import { DnsClient } from '../net/dns-client.ts';
+import {
+  add,
+  addDomain,
+  domainDn,
+  openTestDirectory,
+  remove,
+  replace,
+  type TestDirectory,
+} from '../provisioning/testing.ts';
+import { ANY_SITE } from '../provisioning/write-options.ts';
+import type { Rdata } from '../wire/dns/rdata.ts';
+import { zoneNames } from '../zones/names.ts';
+import { waitingDomain } from '../zones/outbox.ts';
+import { pathOf } from '../zones/path.ts';
+import { readZoneSettings, type ZoneSite } from '../zones/settings.ts';
+import { firstSpread } from '../zones/spread.ts';
+import { nextLook, WATCH_OFTEN_MS, watchesBegun, watchOf } from '../zones/watch.ts';
+import { observe, wantedRecords } from './observe.ts';
+import { noteObservation } from './observed.ts';
+import { triedOperation } from './outbox-operations.ts';
+import { Questions } from './questions.ts';
+import { spreadChanges } from './spread.ts';
+import { watchDomains } from './watch.ts';
+
+const HOUR_MS = 3_600_000;
+const zoneSite: ZoneSite = { hostname: 'mail.test.example', mode: 'embedded' };
+
+/** Names of the operations that were posted. */
+function counting(writer: Writer): Writer & { readonly posted: string[] } {
+  const posted: string[] = [];
+  return {
+    posted,
+    execute(operation, args, bytes) {
+      posted.push(operation.name);
+      return writer.execute(operation, args, bytes);
+    },
+  };
+}
+
+test('looks at 1, 3, 8, 18, 38, 78, 138 s and each minute behind that, none after ten minutes', () => {
+  const at: number[] = [];
+  for (let next = nextLook(0); next !== undefined; next = nextLook(next)) at.push(next / 1000);
+  assert.deepEqual(at.slice(0, 8), [1, 3, 8, 18, 38, 78, 138, 198]);
+  assert.equal(at.at(-1), 558);
+  assert.equal(nextLook(WATCH_OFTEN_MS), undefined);
+});
+
+describe('a domain at a primary', () => {
+  const domain = 'a.isp.example';
+  const path = pathOf(domain);
+  let directory: TestDirectory;
+  let server: DnsTestServer;
+  const client = new DnsClient();
+  let now = Math.ceil(Date.now() / HOUR_MS) * HOUR_MS;
+
+  before(async () => {
+    directory = await openTestDirectory();
+    server = await DnsTestServer.start();
+    server.isAuthoritative = true;
+    await directory.apply(
+      add('cn=p,ou=Hosts,ou=Waypost,o=internet', {
+        objectClass: 'waypostNameServer',
+        cn: 'p',
+        waypostNameServerRole: 'primary',
+        waypostNameServerAddress: '127.0.0.1:9',
+        waypostZone: 'isp.example',
+        waypostWatchAddress: server.server,
+      }),
+      addDomain(domain),
+    );
+  });
+  after(async () => {
+    client.close();
+    await server?.close();
+    directory?.close();
+  });
+
+  const state = () => textValue(findEntry(directory.reader, domainDn(domain))!, 'waypostdomainstate');
+
+  /** The primary has said NOERROR. */
+  async function published(): Promise<void> {
+    const { revision } = directory.reader.get('SELECT revision FROM dns_outbox WHERE path = ?', path) ?? {};
+    const due = { path, revision: revision as Revision, attempts: 0, isForced: false };
+    await directory.writer.execute(triedOperation(ANY_SITE), {
+      due,
+      places: [],
+      conflicts: [],
+      isPublished: true,
+      now,
+    });
+  }
+
+  /** As the entry wants it, but these sets. */
+  function serve(without: readonly string[] = []): void {
+    const names = zoneNames(directory.reader);
+    const { sets } = wantedRecords(domain, { names, settings: readZoneSettings(directory.reader, zoneSite) })!;
+    for (const { name, type, records } of sets)
+      server.script(name, type, { records: without.includes(type) ? [] : (records as readonly Rdata[]) });
+  }
+
+  /** One look; which operations it has posted. */
+  async function look(): Promise<string[]> {
+    const writer = counting(directory.writer);
+    const { reader } = directory;
+    const names = zoneNames(reader);
+    const wanted = wantedRecords(domain, { names, settings: readZoneSettings(reader, zoneSite) })!;
+    const observation = await observe(wanted, new Questions(client), '');
+    const watch = watchOf(reader, path);
+    await noteObservation({ reader, writer, log: silentLog }, { wanted, observation, watch, now });
+    return writer.posted;
+  }
+
+  test('published, not there yet: said once, then nothing is written, and nothing is due again', async () => {
+    serve(['MX']);
+    await published();
+    assert.equal(state(), 'published');
+    assert.deepEqual(await look(), ['publishing.observed']);
+    assert.match(watchOf(directory.reader, path)!.problems.join(), /has not a\.isp\.example\. MX/);
+    now += 60_000;
+    assert.deepEqual(await look(), []);
+    assert.equal(waitingDomain(directory.reader, path), undefined);
+  });
+
+  test('there: active, its keys seen, in one call; the next looks write nothing', async () => {
+    serve();
+    now += 60_000;
+    assert.deepEqual(await look(), ['publishing.observed']);
+    assert.equal(state(), 'active');
+    assert.deepEqual(watchOf(directory.reader, path)!.problems, []);
+    assert.deepEqual(await look(), []);
+    assert.deepEqual(await look(), []);
+  });
+
+  test('taken away after it was seen: due again at once, once; the entry stays active', async () => {
+    serve(['TXT']);
+    assert.deepEqual(await look(), ['publishing.observed']);
+    assert.notEqual(waitingDomain(directory.reader, path), undefined);
+    assert.deepEqual(await look(), []);
+    assert.equal(state(), 'active');
+    await published();
+    assert.equal(waitingDomain(directory.reader, path), undefined);
+    // Before it was seen again, it has not come everywhere.
+    await look();
+    assert.equal(waitingDomain(directory.reader, path), undefined);
+    // After ten minutes it has not come at all.
+    now += WATCH_OFTEN_MS;
+    await look();
+    assert.notEqual(waitingDomain(directory.reader, path), undefined);
+  });
+
+  test('silent: what was known stays', async () => {
+    await published();
+    serve();
+    await look();
+    server.isAuthoritative = false;
+    assert.deepEqual(await look(), []);
+    server.isAuthoritative = true;
+    assert.equal(watchOf(directory.reader, path)!.isSeen, true);
+  });
+
+  test('by the clock: often from a publication on', async () => {
+    const { reader, writer } = directory;
+    const clock = { now: () => now, monotonic: () => performance.now() };
+    await published();
+    serve(['MX']);
+    const watch = watchDomains({ reader, writer, log: silentLog, clock, zoneSite, resolver: [], ownDns: '' });
+    const looked = async (what: string): Promise<void> => {
+      const before = server.queries.length;
+      await until(what, () => {
+        now += 10_000;
+        return server.queries.length > before;
+      });
+    };
+    await looked('an early look');
+    now = watchOf(reader, path)!.begun + WATCH_OFTEN_MS;
+    serve();
+    await until('what was seen', () => {
+      now += 10_000;
+      return watchOf(reader, path)!.isSeen;
+    });
+    await watch.stop();
+  });
+
+  test('removed: no row is left of it, and no key counts as seen', async () => {
+    const keys = () => directory.reader.arrays('SELECT count(*) FROM key_observed')[0]![0];
+    await directory.apply(remove(domainDn(domain)));
+    assert.equal(watchOf(directory.reader, path), undefined);
+    assert.equal(keys(), 0);
+  });
+});
+
+describe('the walk', () => {
+  const COUNT = 450;
+  let directory: TestDirectory;
+  before(async () => {
+    directory = await openTestDirectory();
+    const names = Array.from({ length: COUNT }, (_, at) => `d${at}.example`);
+    await directory.apply(...names.map((name) => addDomain(name)));
+    await directory.apply(
+      ...Array.from({ length: COUNT }, (_, at) => addDomain(`t${at}.test`, { waypostZoneAuthority: 'theirs' })),
+    );
+  });
+  after(() => directory?.close());
+
+  async function walked(): Promise<string[]> {
+    const writer = counting(directory.writer);
+    const { reader } = directory;
+    const clock = { now: () => Date.now(), monotonic: () => performance.now() };
+    const walk = spreadChanges({ reader, writer, log: silentLog, clock, zoneSite, resolver: [], ownDns: '' });
+    await until('the end of the walk', () => writer.posted.length > 0 && firstSpread(reader) === undefined);
+    await walk.stop();
+    return writer.posted;
+  }
+  const begun = () => watchesBegun(directory.reader, 0, 10_000).map(({ number }) => number);
+
+  test('at the first start through all names: a call a slice in which something is to be done, and one at the end', async () => {
+    const before = begun();
+    assert.equal(before.length, COUNT);
+    const posted = await walked();
+    assert.equal(posted[0], 'publishing.served-as');
+    // 900 names and the nodes above: those of `example` cost nothing.
+    assert.ok(posted.length >= 4 && posted.length <= 5, posted.join());
+    assert.ok(Math.min(...begun()) > Math.max(...before));
+  });
+
+  test('a host that changes: those that others publish alone, 200 a transaction', async () => {
+    const before = begun();
+    await directory.apply(
+      replace('cn=mail.test.example,ou=Hosts,ou=Waypost,o=internet', { waypostHostPreference: '20' }),
+    );
+    assert.deepEqual(await walked(), ['publishing.spread', 'publishing.spread', 'publishing.spread']);
+    assert.ok(Math.min(...begun()) > Math.max(...before));
+  });
+
+  test('a primary that takes the zone over: its domains are due there, and back again with it gone', async () => {
+    const dn = 'cn=q,ou=Hosts,ou=Waypost,o=internet';
+    await directory.apply(
+      add(dn, {
+        objectClass: 'waypostNameServer',
+        cn: 'q',
+        waypostNameServerRole: 'primary',
+        waypostNameServerAddress: '127.0.0.1:9',
+        waypostZone: 'd7.example',
+      }),
+    );
+    assert.deepEqual(await walked(), ['publishing.spread']);
+    assert.equal(waitingDomain(directory.reader, pathOf('d7.example'))?.server, 'q');
+    assert.equal(waitingDomain(directory.reader, pathOf('d8.example')), undefined);
+  });
+});
