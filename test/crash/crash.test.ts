@@ -34,7 +34,7 @@ describe('what was acknowledged survives', () => {
   test('kills: nothing lost, nothing twice, each recipient in one place, no repair by hand', {
     timeout: 480_000,
   }, async (t) => {
-    const verdict = await crash('kill', { cycles: kills(8) });
+    const verdict = await crash('kill', { cycles: kills(5) });
     t.diagnostic(JSON.stringify(verdict));
     assert.ok(verdict.kept, verdict.sentences.join('\n'));
     assert.ok(verdict.acknowledged.messages > 100, 'there was a load');
@@ -44,7 +44,7 @@ describe('what was acknowledged survives', () => {
   test('power cuts: what was not synced is gone, and it was nothing acknowledged', {
     skip: compiler.skip,
   }, async (t) => {
-    const verdict = await crash('power', { cycles: 3 }, true);
+    const verdict = await crash('power', { cycles: 2 }, true);
     t.diagnostic(JSON.stringify(verdict));
     assert.ok(verdict.kept, verdict.sentences.join('\n'));
     assert.ok(verdict.acknowledged.messages > 50, 'there was a load');

@@ -12,7 +12,7 @@ import type { Door } from '../support/server.ts';
 import { UnderAttack } from '../support/under-attack.ts';
 
 const SEED = Number(process.env['WAYPOST_FUZZ_SEED'] ?? 1);
-const RUNS = Number(process.env['WAYPOST_FUZZ_RUNS'] ?? 150);
+const RUNS = Number(process.env['WAYPOST_FUZZ_RUNS'] ?? 60);
 const AT_ONCE = 15;
 /** From the peer's last word to the end of the connection. */
 const CLOSE_MS = 20_000;
