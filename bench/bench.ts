@@ -14,6 +14,8 @@ import { parseArgs } from 'node:util';
 import { compareWith } from './against.ts';
 import { DIRECTORY_LINES } from './directory-lines.ts';
 import { slapdMissing, startDirectorySides } from './directory-sides.ts';
+import { DNS_LINES } from './dns-lines.ts';
+import { dnsPeersMissing, startDnsSides } from './dns-sides.ts';
 import { aligned, fsyncCost, machine, median, shown } from './figures.ts';
 import type { Figures } from './generate.ts';
 import { LINES, MAILBOXES, type Measured } from './lines.ts';
@@ -59,7 +61,8 @@ const isAsked = ({ name, bars, own }: Measured): boolean => {
 };
 const lines = LINES.filter(isAsked);
 const directoryLines = DIRECTORY_LINES.filter(isAsked);
-const names = [...LINES, ...DIRECTORY_LINES].map(({ name }) => name);
+const dnsLines = DNS_LINES.filter(isAsked);
+const names = [...LINES, ...DIRECTORY_LINES, ...DNS_LINES].map(({ name }) => name);
 const unknown = options.only.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
   console.error(`no line ${unknown.join(', ')}; there are ${names.join(', ')}`);
@@ -96,6 +99,8 @@ async function bench(): Promise<boolean> {
   const results = lines.length === 0 ? [] : await benchMail();
   await stopAll();
   if (directoryLines.length > 0) results.push(...(await benchDirectory()));
+  await stopAll();
+  if (dnsLines.length > 0) results.push(...(await benchDns()));
   disk.push(fsyncCost());
   if (options.json) {
     console.log(JSON.stringify(asJson(results, disk), undefined, 2));
@@ -156,6 +161,19 @@ async function benchDirectory(): Promise<Result[]> {
     if (theirs !== undefined && sides.slapd !== undefined) runs.push(['slapd', () => theirs(sides)]);
     results.push(await measure(line, runs));
   }
+  return results;
+}
+
+async function benchDns(): Promise<Result[]> {
+  const missing = options.alone ? 'not asked for (--alone)' : dnsPeersMissing();
+  if (missing !== false) {
+    say(`no lines of DNS: ${missing}`);
+    return [];
+  }
+  const sides = await startDnsSides(say);
+  running.push(sides);
+  const results: Result[] = [];
+  for (const line of dnsLines) results.push(await measure(line, [['waypost', () => line.ours(sides)]]));
   return results;
 }
 

@@ -40,6 +40,18 @@ export interface Side {
   stop(): Promise<void>;
 }
 
+/** For ldap-load: u{n}@d{d}.example. With one ready password: hashing is not what is measured. */
+export async function mailUser(): Promise<object> {
+  return {
+    objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser', 'inetLocalMailRecipient'],
+    uid: 'u{n}',
+    cn: 'User {n}',
+    sn: 'Number{n}',
+    mail: 'u{n}@d{d}.example',
+    userPassword: [argon2Hash(PASSWORD), await makeKeys(Buffer.from(PASSWORD), new HashGate(), newSalting())],
+  };
+}
+
 /** Waypost on temporary data, this checkout's or that of `program`; its users added over LDAP with one ready password: hashing is not what is measured. */
 export async function startOurs(
   users: number,
@@ -73,14 +85,7 @@ export async function startOurs(
       waypostKeyword: 'backoff 6h',
     };
     add(1, 'cn=smtp,ou=Channels,ou=Waypost,o=internet', patient, ['--conns', 1]);
-    const user = {
-      objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser', 'inetLocalMailRecipient'],
-      uid: 'u{n}',
-      cn: 'User {n}',
-      sn: 'Number{n}',
-      mail: 'u{n}@d{d}.example',
-      userPassword: [argon2Hash(PASSWORD), await makeKeys(Buffer.from(PASSWORD), new HashGate(), newSalting())],
-    };
+    const user = await mailUser();
     const dn = 'uid=u{n},ou=People,dc=d{d},dc=example,o=internet';
     const addsPerSecond = add(users, dn, user, ['--conns', 8, '--domains', DOMAINS]);
     if (program === undefined) {

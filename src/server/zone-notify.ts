@@ -2,13 +2,14 @@
 //
 // In      the directory's revision; what has moved since the last look; at a start, and where much has, all zones in turn
 // Out     a NOTIFY a zone and address of a secondary, the catalog's first, signed with its key where its entry has one
-// States  of each: due -> told -> done where an answer comes, whatever it says; else due again after 1, 2, 4, 8 s, TRIES in all
+// States  of each: due -> told -> done where it is taken; where it is refused or not answered due again after 1, 2, 4, 8 s, TRIES in all
 // Limits  a zone once in ZONE_MS; MESSAGES_MAX a look; WAITING_MAX before the turn through all zones goes on
 // Never   holds up what serves: a secondary that has not heard looks by itself when its copy is due (SOA refresh)
 // RFC 1996 §3, RFC 8945 §5
 
 import { DnsClient } from '../net/dns-client.ts';
 import { formatEndpoint } from '../net/listen.ts';
+import { RCODE } from '../wire/dns/codes.ts';
 import { parentName } from '../wire/dns/name.ts';
 import { apexPage } from '../zones/apexes.ts';
 import { catalogName } from '../zones/catalog.ts';
@@ -145,8 +146,10 @@ class ZoneNotify {
     const key = tsigKeyOf(this.#parts.database.reader, server);
     const answer = await this.#client.notify(endpoint, zone, { ...(key && { key }), deadlineMs: ANSWER_MS });
     const peer = formatEndpoint(endpoint.address, endpoint.port);
-    if (!('unavailable' in answer)) this.#parts.log.info('dns.notify', { zone, peer, rcode: answer.rcode });
-    else if (tries + 1 >= TRIES) this.#parts.log.warn('dns.notify', { zone, peer, error: answer.unavailable });
+    const said = 'unavailable' in answer ? { error: answer.unavailable } : { rcode: answer.rcode };
+    // A secondary that has not got the zone yet refuses, too.
+    if (said.rcode === RCODE.NOERROR) this.#parts.log.info('dns.notify', { zone, peer, ...said });
+    else if (tries + 1 >= TRIES) this.#parts.log.warn('dns.notify', { zone, peer, ...said });
     // Where it has moved again, it is told from the beginning.
     else if (!this.#waiting.has(waitingKey))
       this.#wait({ ...message, tries: tries + 1, dueMs: performance.now() + RETRY_MS * 2 ** tries });

@@ -59,6 +59,10 @@ export class Bind {
     return new Bind(directory, daemon, { address, port });
   }
 
+  get pid(): number {
+    return this.#daemon.pid;
+  }
+
   log(): string {
     return this.#daemon.log();
   }

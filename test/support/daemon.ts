@@ -38,6 +38,10 @@ export class Daemon {
     return daemon;
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   log(): string {
     return this.#log;
   }

@@ -6,6 +6,7 @@ import { silentLog } from '../../base/log.ts';
 import { RCODE, type RecordType } from '../../wire/dns/codes.ts';
 import { type DnsMessage, decodeMessage, encodeMessage } from '../../wire/dns/message.ts';
 import { queryMessage } from '../../wire/dns/testing.ts';
+import { signTsig } from '../../wire/dns/tsig.ts';
 import { lookUp, type ZoneAnswer } from '../../zones/records.ts';
 import { namesOf, settingsOf } from '../../zones/testing.ts';
 import { type Answer, type AnswerParts, createAnswer, type Transport } from './answer.ts';
@@ -292,4 +293,25 @@ test('whatever comes, nothing is thrown, and what goes back is a response with t
     }),
     { numRuns: 10_000 },
   );
+});
+
+test('who is refused a transfer, or signs with a key that is none, is limited as others are', () => {
+  const { answer, state } = answerer({
+    rate: new ResponseRate(() => 0),
+    transfers: { key: () => undefined, give: () => ({ rcode: RCODE.REFUSED }) },
+  });
+  const transfer = encodeMessage(queryMessage(7, 'acme.example', 'IXFR'));
+  const key = { name: 'none.example', algorithm: 'hmac-sha256', secret: Buffer.from('a secret') } as const;
+  const signed = signTsig(encodeMessage(queryMessage(8, 'acme.example', 'SOA')), key, { at: 1 }).octets;
+  for (const [octets, rcode] of [
+    [transfer, RCODE.REFUSED],
+    [signed, RCODE.NOTAUTH],
+  ] as const) {
+    state.rcodes.length = 0;
+    const replies = Array.from({ length: 40 }, () => answered(answer, octets));
+    const sent = replies.filter((reply) => reply !== undefined);
+    assert.ok(sent.length <= 20, String(sent.length));
+    for (const reply of sent) assert.equal(decodeMessage(reply!).rcode, rcode);
+    assert.ok(state.rcodes.includes('drop'));
+  }
 });

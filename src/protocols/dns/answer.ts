@@ -123,25 +123,30 @@ function answerSecondary(
   octets: Uint8Array,
   header: DnsHeader,
   from: QueryOrigin,
-): Uint8Array | Iterable<Uint8Array> {
+): Uint8Array | Iterable<Uint8Array> | undefined {
   const seal = openSeal(parts.transfers, octets, from.peerAddress);
-  if ('refusal' in seal) {
-    parts.onAnswer?.(RCODE.NOTAUTH, from.transport);
-    return seal.refusal;
-  }
+  const limited = (octetsOf: () => Uint8Array, rcode: number): Uint8Array | undefined => {
+    // Who is refused shows no cookie that is looked at, and is not told to come by TCP: to be refused there helps nobody.
+    const isRefused = rcode !== RCODE.NOERROR;
+    const verdict = isRefused ? rateOf(parts, { octets, rcode, zones: [] }, octets, from) : 'send';
+    parts.onAnswer?.(verdict === 'send' ? rcode : 'drop', from.transport);
+    return verdict === 'send' ? octetsOf() : undefined;
+  };
+  if ('refusal' in seal) return limited(() => seal.refusal, RCODE.NOTAUTH);
   const udpBytes = from.transport === 'udp' ? Math.min(from.sizeBytes, UDP_BYTES) : from.sizeBytes;
   const room = { ...from, sizeBytes: udpBytes - seal.bytes };
   const query = readQuery(octets);
   const given = query && transferOf(parts, query, { ...from, key: seal.key });
   if (query === undefined || given === undefined) {
     const made = makeAnswer(parts, octets, header, room);
+    // Signed with a key of ours: a friend. Not signed: a query as any other, for which something here looked as if it were more.
+    if (seal.key === undefined)
+      return send(parts, { made, octets, quick: readQuickQuery(octets, from.transport), from });
     parts.onAnswer?.(made.rcode, from.transport);
     return seal.sign(made.octets);
   }
-  if ('rcode' in given) {
-    parts.onAnswer?.(given.rcode, from.transport);
-    return seal.sign(encodeMessage(response(query, empty(given.rcode)), room.sizeBytes));
-  }
+  if ('rcode' in given)
+    return limited(() => seal.sign(encodeMessage(response(query, empty(given.rcode)), room.sizeBytes)), given.rcode);
   parts.onAnswer?.(RCODE.NOERROR, from.transport);
   const message = (answers: readonly ResourceRecord[], isFirst: boolean): Uint8Array => {
     const whole = response(query, { ...empty(RCODE.NOERROR), authoritative: true, answers });

@@ -101,8 +101,11 @@ function readOpt(octets: Uint8Array, start: number): QuickEdns | undefined {
   for (let at = start + OPT_BYTES; at < end; ) {
     const next = at + 4 + u16(at + 2);
     if (at + 4 > end || next > end) return undefined;
-    // Of two the first counts.
-    if (u16(at) === COOKIE_OPTION) cookie ??= octets.subarray(at + 4, next);
+    if (u16(at) === COOKIE_OPTION) {
+      // Two of them: the second may be malformed, which is another answer.
+      if (cookie !== undefined) return undefined;
+      cookie = octets.subarray(at + 4, next);
+    }
     at = next;
   }
   const sizeBytes = Math.min(UDP_BYTES_MAX, Math.max(UDP_BYTES, u16(start + 3)));

@@ -1,0 +1,131 @@
+// The lines of the bench about DNS: the processor time of an answer beside BIND's, or beside our own without something else to do.
+
+import { type Asked, ask, type DnsSides, ZONES, ZONES_MANY, zoneDn } from './dns-sides.ts';
+import { median } from './figures.ts';
+import { type Figures, generating } from './generate.ts';
+import { MAILBOXES, type Measured } from './lines.ts';
+
+export interface DnsLine extends Measured {
+  readonly ours: (sides: DnsSides) => Promise<Figures>;
+}
+
+const SECONDS = 3;
+const CHANGES_A_SECOND = 20;
+const ASKED_A_SECOND = 20_000;
+const MESSAGES = 4000;
+
+const rounded = (value: number): number => Number(value.toFixed(2));
+
+/** Of several runs; one that has lost an answer is none. */
+function cost(runs: readonly Figures[]): number {
+  const lost = runs.reduce((sum, run) => sum + Number(run['lost']), 0);
+  if (lost > 0) throw new Error(`${lost} answers were lost`);
+  return median(runs.map((run) => Number(run['us'])));
+}
+
+function besideBind(zones: number, what: 'mx' | 'all'): DnsLine['ours'] {
+  return async (sides) => {
+    const { ours, bind } = await sides.zones(zones);
+    const file = sides.questions(what);
+    const run = (side: Asked): Promise<Figures> => ask(side, file, { seconds: SECONDS });
+    // Not counted: what is asked often is remembered then, and the code compiled.
+    for (const side of [ours, bind]) await run(side);
+    const [one, other, two, another] = [await run(ours), await run(bind), await run(ours), await run(bind)];
+    const [us, usBind] = [cost([one, two]), cost([other, another])];
+    return { ratio: rounded(us / usBind), us: rounded(us), us_bind: rounded(usBind), rate: one['rate']! };
+  };
+}
+
+async function besideChanges(sides: DnsSides): Promise<Figures> {
+  const { ours } = await sides.zones(ZONES);
+  const file = sides.questions('mx');
+  const run = (): Promise<Figures> => ask(ours, file, { seconds: SECONDS });
+  await run();
+  const before = await run();
+  const changes = generating('ldap-load', [
+    ...[...sides.bound, '--mode', 'modify', '--conns', 1, '--rate', CHANGES_A_SECOND],
+    ...['--count', CHANGES_A_SECOND * (SECONDS + 1), '--dn', zoneDn, '--users', ZONES],
+    ...['--attributes', JSON.stringify({ waypostDmarc: 'v=DMARC1; p=none; rua=mailto:r{r}x{n}@d{n}.example' })],
+  ]);
+  // A failure is thrown where it is waited for.
+  changes.catch(() => {});
+  const beside = await run();
+  const { ok } = await changes;
+  const after = await run();
+  const [us, without] = [cost([beside]), cost([before, after])];
+  return { ratio: rounded(us / without), us: rounded(us), us_without: rounded(without), changes: ok! };
+}
+
+async function besideQuestions(sides: DnsSides): Promise<Figures> {
+  const { ours } = await sides.zones(ZONES);
+  const { server } = sides;
+  const deliver = (): Promise<Figures> =>
+    generating('smtp-load', [
+      ...['--port', server.listeners.smtp.port, '--wait-imap', `127.0.0.1:${server.listeners.imap.port}`],
+      ...['--tree', server.pid, '--conns', 20, '--users', MAILBOXES, '--size', 10_240, '--count', MESSAGES],
+    ]);
+  const rate = (figures: Figures): number => Number(figures['msgs_s']);
+  for (let i = 0; i < 2; i++) await deliver();
+  const before = rate(await deliver());
+  let isDone = false;
+  const file = sides.questions('mx');
+  const asking = (async () => {
+    const runs: Figures[] = [];
+    while (!isDone) runs.push(await ask(ours, file, { seconds: 1, rate: ASKED_A_SECOND }));
+    return runs;
+  })();
+  asking.catch(() => {});
+  const beside = rate(await deliver());
+  isDone = true;
+  const asked = await asking;
+  cost(asked);
+  const alone = (before + rate(await deliver())) / 2;
+  const answered = median(asked.map((run) => Number(run['rate'])));
+  return { ratio: rounded(beside / alone), msgs_s: beside, msgs_s_alone: Math.round(alone), answers_s: answered };
+}
+
+export const DNS_LINES: readonly DnsLine[] = [
+  {
+    name: 'dns',
+    what: `processor time of an answer, MX of ${ZONES.toLocaleString('en')} zones, by BIND's`,
+    ours: besideBind(ZONES, 'mx'),
+    figure: 'ratio',
+    unit: "times BIND's",
+    isCost: true,
+    against: [],
+    bars: {},
+    own: 2.7,
+  },
+  {
+    name: 'dns-changes',
+    what: `the same with ${CHANGES_A_SECOND} directory changes a second, by that without`,
+    ours: besideChanges,
+    figure: 'ratio',
+    unit: 'times it',
+    isCost: true,
+    against: [],
+    bars: {},
+    own: 1.25,
+  },
+  {
+    name: 'dns-deliver',
+    what: `deliver while ${ASKED_A_SECOND.toLocaleString('en')} questions a second are answered, by that alone`,
+    ours: besideQuestions,
+    figure: 'ratio',
+    unit: 'of it',
+    against: [],
+    bars: {},
+    own: 0.5,
+  },
+  {
+    name: 'dns-many',
+    what: `processor time of an answer, random names and types of ${ZONES_MANY.toLocaleString('en')} zones, by BIND's`,
+    ours: besideBind(ZONES_MANY, 'all'),
+    figure: 'ratio',
+    unit: "times BIND's",
+    isCost: true,
+    against: [],
+    bars: {},
+    own: 3.5,
+  },
+];

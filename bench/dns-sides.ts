@@ -1,0 +1,158 @@
+// What lines about DNS are measured on: a Waypost with many domains, BIND with the same zones, and dnsperf asking either.
+//
+// In      how many zones; a file of questions
+// Out     processor time an answer, how many were lost
+// Limits  ZONES_MANY zones, or WAYPOST_BENCH_ZONES
+// BIND has one thread that answers, as we have, its zones in memory, and says no more in an answer than we do (minimal-responses)
+// Never   touches services of the machine: private instances in temporary directories, gone at the end
+
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Bind } from '../test/support/bind.ts';
+import { peersMissing } from '../test/support/peers.ts';
+import { startWaypost, type Waypost } from '../test/support/server.ts';
+import { until } from '../test/support/until.ts';
+import { type Figures, generate, outputOf } from './generate.ts';
+import { MAILBOXES } from './lines.ts';
+import { DOMAINS, mailUser } from './sides.ts';
+
+export const ZONES = 10_000;
+export const ZONES_MANY = Number(process.env['WAYPOST_BENCH_ZONES'] ?? 100_000);
+const QUESTIONS = 300_000;
+
+export interface Asked {
+  readonly pid: number;
+  readonly port: number;
+}
+
+export interface DnsSides {
+  readonly server: Waypost;
+  /** Arguments of ldap-load. */
+  readonly bound: readonly (string | number)[];
+  /** Both sides, with so many zones: they only become more. */
+  zones(count: number): Promise<{ readonly ours: Asked; readonly bind: Asked }>;
+  /** A file of questions about the zones there are. */
+  questions(what: 'mx' | 'all'): string;
+  stop(): Promise<void>;
+}
+
+export const zoneDn = 'dc=d{n},dc=example,o=internet';
+
+/** False, or why DNS cannot be measured. */
+export function dnsPeersMissing(): string | false {
+  return peersMissing('named', 'dnsperf', 'dig');
+}
+
+export async function startDnsSides(say: (text: string) => void): Promise<DnsSides> {
+  const directory = mkdtempSync(join(tmpdir(), 'waypost-bench-'));
+  const server = await startWaypost({ env: { WAYPOST_LOG: 'warn' } });
+  const bound = ['--port', server.listeners.ldap.port, '--binddn', 'cn=Directory Manager'];
+  bound.push('--bindpw', server.ldap.password);
+  let bind: { readonly daemon: Bind; readonly pid: number } | undefined;
+  let zones = 0;
+  const stop = async (): Promise<void> => {
+    await bind?.daemon.stop();
+    await server.stop();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  const add = (count: number, dn: string, attributes: object, offset = 0): void => {
+    const form = ['--mode', 'add', '--count', count, '--offset', offset, '--dn', dn, '--domains', DOMAINS];
+    const began = performance.now();
+    generate('ldap-load', [...bound, ...form, '--attributes', JSON.stringify(attributes), '--conns', 4, '--depth', 64]);
+    say(`${count} entries over LDAP: ${Math.round((count / (performance.now() - began)) * 1000)}/s`);
+  };
+  try {
+    add(ZONES, zoneDn, ZONE);
+    add(MAILBOXES, 'uid=u{n},ou=People,dc=d{d},dc=example,o=internet', await mailUser());
+    zones = ZONES;
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    server,
+    bound,
+    stop,
+    async zones(count) {
+      if (count > zones) add(count - zones, zoneDn, ZONE, zones);
+      if (bind === undefined || count !== zones) {
+        await bind?.daemon.stop();
+        bind = await startBind(count, directory, server);
+      }
+      zones = count;
+      return {
+        ours: { pid: server.pid, port: server.listeners.dns.port },
+        bind: { pid: bind.pid, port: bind.daemon.port },
+      };
+    },
+    questions(what) {
+      const file = join(directory, what);
+      writeFileSync(file, questions(zones, what === 'mx' ? MX : ALL));
+      return file;
+    },
+  };
+}
+
+const ZONE = { objectClass: ['domain', 'inetDomain', 'mailDomain'], dc: 'd{n}' };
+
+/** All zones are alike: BIND reads one file for each of them. */
+async function startBind(count: number, directory: string, { data }: Waypost) {
+  const program = join(import.meta.dirname, '..', 'waypost');
+  const text = execFileSync(program, ['dns', 'records', 'd0.example', '--data', data], { encoding: 'utf8' });
+  const file = join(directory, 'zone');
+  writeFileSync(file, text.replaceAll(/^d0\.example\. /gm, '@ ').replaceAll(/\.d0\.example\. /g, ' '));
+  const blocks = Array.from({ length: count }, (_, n) => `zone "d${n}.example" { type primary; file "${file}"; };`);
+  const options = 'minimal-responses yes; notify no; allow-transfer { none; };';
+  const daemon = await Bind.start({ options, more: blocks.join('\n') });
+  const last = ['@127.0.0.1', '-p', String(daemon.port), '+short', '+time=5', `d${count - 1}.example`, 'SOA'];
+  await until('BIND has its zones', async () => (await outputOf(spawn('dig', last))).stdout !== '');
+  return { daemon, pid: daemon.pid };
+}
+
+const MX: readonly Question[] = [(n) => `d${n}.example MX`];
+const ALL: readonly Question[] = [
+  ...MX,
+  (n) => `d${n}.example A`,
+  (n) => `d${n}.example AAAA`,
+  (n) => `d${n}.example TXT`,
+  (n) => `d${n}.example SOA`,
+  (n) => `d${n}.example NS`,
+  (n) => `_dmarc.d${n}.example TXT`,
+  (n) => `_imaps._tcp.d${n}.example SRV`,
+  (n) => `www.d${n}.example A`,
+  (n) => `x${n}._domainkey.d${n}.example TXT`,
+];
+
+type Question = (zone: number) => string;
+
+function questions(zones: number, forms: readonly Question[]): string {
+  const random = (below: number): number => Math.floor(Math.random() * below);
+  return Array.from({ length: QUESTIONS }, () => `${forms[random(forms.length)]!(random(zones))}\n`).join('');
+}
+
+/** As often as it is answered, or so often a second. */
+export async function ask(
+  { pid, port }: Asked,
+  file: string,
+  end: { seconds: number; rate?: number },
+): Promise<Figures> {
+  const before = processorSeconds(pid);
+  const rate = end.rate === undefined ? [] : ['-Q', String(end.rate)];
+  const load = ['-s', '127.0.0.1', '-p', String(port), '-d', file, '-l', String(end.seconds), '-c', '4', ...rate];
+  const { status, stdout, stderr } = await outputOf(spawn('dnsperf', load));
+  const seconds = processorSeconds(pid) - before;
+  const said = (what: string): number => Number(new RegExp(`${what}:\\s+([\\d.]+)`).exec(stdout)?.[1]);
+  const answers = said('Queries completed');
+  if (status !== 0 || !(answers > 0)) throw new Error(`dnsperf: ${stdout.slice(-500)}${stderr.slice(-500)}`);
+  const codes = /Response codes:\s+(.*)/.exec(stdout)?.[1] ?? '';
+  if (/SERVFAIL|REFUSED|FORMERR/.test(codes)) throw new Error(`dnsperf: ${codes}`);
+  return { us: (seconds / answers) * 1e6, lost: said('Queries lost'), rate: Math.round(said('Queries per second')) };
+}
+
+/** Of all its threads, user and system. Linux counts in hundredths of a second. */
+function processorSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
