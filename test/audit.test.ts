@@ -15,7 +15,7 @@ import { startWaypost, type Waypost } from './support/server.ts';
 
 const waypost = resolve(import.meta.dirname, '../waypost');
 const run = promisify(execFile);
-const ROUNDS = kills(4);
+const ROUNDS = kills(2);
 
 async function audit(server: Waypost, ...options: string[]): Promise<AuditLine[]> {
   const { stdout } = await run(waypost, ['audit', 'list', '--json', '--data', server.data, ...options], {

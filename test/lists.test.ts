@@ -13,7 +13,7 @@ import { kills } from './support/kills.ts';
 import { rowsRead } from './support/metrics.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 
-const MEMBERS = Number(process.env['LIST_MEMBERS'] ?? 1500);
+const MEMBERS = Number(process.env['LIST_MEMBERS'] ?? 600);
 const KILLS = kills(3);
 /** Additions that are under way at once. */
 const AT_ONCE = 50;

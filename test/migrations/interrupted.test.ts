@@ -14,13 +14,12 @@ import { EXIT } from '../../src/base/exit.ts';
 import { Failure } from '../../src/base/failure.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { bringToFormat } from '../../src/server/upgrade.ts';
-import { kills } from '../support/kills.ts';
 import { peer, tmpfsMissing, traceMissing } from '../support/peers.ts';
 import { contents, copyOfStore, type StoreCopy } from './fixture.ts';
 
 const CALLS = 'pwrite64,fsync,fdatasync,ftruncate,rename,unlink';
 /** Of the writes so many are tried, evenly; of the other calls all. */
-const WRITES_KILLED = kills(6);
+const WRITES_KILLED = Number(process.env['WRITES_KILLED'] ?? 8);
 const WRITES_FAILED = 6;
 
 const migrate = (data: string): void => bringToFormat(data, silentLog, 'FULL');
