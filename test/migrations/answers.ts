@@ -60,6 +60,24 @@ export function withoutMadeAtStart(ldap: string): string {
   return ldap.replace(MADE_AT_START, '');
 }
 
+const APEX = '  waypostApex: "TRUE"\n';
+const BY_WHOM_AND_WHEN = /^ {2}(?:modifiersName|modifyTimestamp): .*\n/gm;
+
+/** Both without the mark that a start gives the topmost domains, and without what says when it came. */
+export function withoutApexMarks(said: string, expected: string): readonly [string, string] {
+  const marked = new Set<string>();
+  const rest = said.replace(ENTRY, (entry, dn: string) => {
+    if (!entry.includes(APEX)) return entry;
+    marked.add(dn);
+    return entry.replace(APEX, '').replace(BY_WHOM_AND_WHEN, '');
+  });
+  return [
+    rest,
+    expected.replace(ENTRY, (entry, dn: string) => (marked.has(dn) ? entry.replace(BY_WHOM_AND_WHEN, '') : entry)),
+  ];
+}
+const ENTRY = /^dn: (.*)\n(?: {2}.*\n)*/gm;
+
 const text = (lines: readonly string[]): string => `${lines.join('\n')}\n`;
 
 /** One character an octet, everything but printable ASCII escaped. */
