@@ -86,6 +86,11 @@ describe('secondaries', { concurrency: false, skip }, () => {
     const forged = KEY.replace(SECRET, Buffer.from('another').toString('base64'));
     assert.match(await dig('acme.example', 'SOA', '-y', forged), /status: NOTAUTH[\s\S]*BADSIG/);
     assert.match(await dig('acme.example', 'SOA', '-y', KEY.replace('xfer', 'theirs')), /status: NOTAUTH[\s\S]*BADKEY/);
+    // dig signs as if it were 1970, says so of our answer, and reads our time from it.
+    const late = await dig('acme.example', 'SOA', '-y', KEY, '+fuzztime=1000');
+    assert.match(late, /status: NOTAUTH[\s\S]*TSIG PSEUDOSECTION[\s\S]*\s1000 300 32 \S+ \d+ BADTIME 6 /);
+    const short = await dig('acme.example', 'SOA', '-y', KEY.replace('sha256', 'sha256-128'));
+    assert.match(short, /status: NOTAUTH[\s\S]*BADTRUNC/);
     await forget('one');
   });
 

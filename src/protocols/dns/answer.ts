@@ -132,7 +132,7 @@ function answerSecondary(
     parts.onAnswer?.(verdict === 'send' ? rcode : 'drop', from.transport);
     return verdict === 'send' ? octetsOf() : undefined;
   };
-  if ('refusal' in seal) return limited(() => seal.refusal, RCODE.NOTAUTH);
+  if ('refusal' in seal) return limited(() => seal.refusal, seal.refusal[3]! & 0x0f);
   const udpBytes = from.transport === 'udp' ? Math.min(from.sizeBytes, UDP_BYTES) : from.sizeBytes;
   const room = { ...from, sizeBytes: udpBytes - seal.bytes };
   const query = readQuery(octets);
