@@ -31,6 +31,8 @@ const ANSWER_MS = 2000;
 const MESSAGES_MAX = 20;
 const WAITING_MAX = 200;
 
+type NotifyParts = Pick<PublisherParts, 'configuration' | 'log' | 'shared' | 'database' | 'site'>;
+
 interface Message {
   readonly zone: string;
   readonly server: NameServerRow;
@@ -39,7 +41,7 @@ interface Message {
   readonly dueMs: number;
 }
 
-export function notifySecondaries(parts: PublisherParts): { stop(): Promise<void> } {
+export function notifySecondaries(parts: NotifyParts): { stop(): Promise<void> } {
   const job = new ZoneNotify(parts);
   const timer = setInterval(() => job.look(), LOOK_MS);
   return {
@@ -51,19 +53,21 @@ export function notifySecondaries(parts: PublisherParts): { stop(): Promise<void
 }
 
 class ZoneNotify {
-  readonly #parts: PublisherParts;
+  readonly #parts: NotifyParts;
   readonly #client = new DnsClient({ lookUpsMax: WAITING_MAX, waitingMax: WAITING_MAX });
   /** By zone and address, in the order in which they became due. */
   readonly #waiting = new Map<string, Message>();
   /** When each zone was told last, of the last ZONE_MS. */
   readonly #toldMs = new Map<string, number>();
   readonly #underWay = new Set<Promise<void>>();
+  /** What was sent last to each zone and address, until it is answered. */
+  readonly #sent = new Map<string, Message>();
   #ofRevision: number | undefined;
   #catalogOf = -1;
   /** How far the turn through all zones has come; undefined: there is none. */
   #turnAfter: string | undefined;
 
-  constructor(parts: PublisherParts) {
+  constructor(parts: NotifyParts) {
     this.#parts = parts;
   }
 
@@ -136,6 +140,7 @@ class ZoneNotify {
       if (++count > MESSAGES_MAX) return;
       this.#waiting.delete(key);
       this.#toldMs.set(message.zone, now);
+      this.#sent.set(key, message);
       const told = this.#tell(key, message).finally(() => this.#underWay.delete(told));
       this.#underWay.add(told);
     }
@@ -145,13 +150,15 @@ class ZoneNotify {
     const { zone, server, endpoint, tries } = message;
     const key = tsigKeyOf(this.#parts.database.reader, server);
     const answer = await this.#client.notify(endpoint, zone, { ...(key && { key }), deadlineMs: ANSWER_MS });
+    const isLast = this.#sent.get(waitingKey) === message;
+    if (isLast) this.#sent.delete(waitingKey);
     const peer = formatEndpoint(endpoint.address, endpoint.port);
     const said = 'unavailable' in answer ? { error: answer.unavailable } : { rcode: answer.rcode };
     // A secondary that has not got the zone yet refuses, too.
     if (said.rcode === RCODE.NOERROR) this.#parts.log.info('dns.notify', { zone, peer, ...said });
     else if (tries + 1 >= TRIES) this.#parts.log.warn('dns.notify', { zone, peer, ...said });
     // Where it has moved again, it is told from the beginning.
-    else if (!this.#waiting.has(waitingKey))
+    else if (isLast && !this.#waiting.has(waitingKey))
       this.#wait({ ...message, tries: tries + 1, dueMs: performance.now() + RETRY_MS * 2 ** tries });
   }
 }

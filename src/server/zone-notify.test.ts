@@ -1,0 +1,186 @@
+// NOTIFY to name servers that take it, refuse it or say nothing: real datagrams, and a clock that the test turns.
+
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { type TestContext, test } from 'node:test';
+import { operation } from '../database/operation.ts';
+import { openTestDatabase } from '../database/testing.ts';
+import { OPCODE_NOTIFY, RCODE } from '../wire/dns/codes.ts';
+import { decodeMessage, encodeMessage } from '../wire/dns/message.ts';
+import type { ZoneRow } from '../zones/compile.ts';
+import { setRow } from '../zones/names.ts';
+import { pathOf } from '../zones/path.ts';
+import { type NameServerRow, setSetting } from '../zones/settings.ts';
+import { zonesUnit } from '../zones/tables.ts';
+import { configure } from './configuration.ts';
+import { notifySecondaries } from './zone-notify.ts';
+
+const ZONE = 'a.example';
+const STEP_MS = 100;
+/** A datagram of this machine to itself, and its answer, need fewer. */
+const TURNS = 20;
+
+const setZone = operation('test.setZone', async (tx, row: ZoneRow): Promise<void> => {
+  await setRow(tx, pathOf(ZONE), row, await tx.nextRevision());
+});
+const addServer = operation('test.addServer', async (tx, row: NameServerRow): Promise<void> => {
+  await setSetting(tx, row, row, await tx.nextRevision());
+});
+
+interface Heard {
+  readonly atMs: number;
+  readonly zone: string;
+}
+
+interface FakeServer {
+  readonly port: number;
+  /** Of ZONE alone. */
+  heard(): readonly number[];
+  forget(): void;
+}
+
+/** A name server of which `rcode` says what it answers to the n-th message about a zone, from 1; undefined: nothing. */
+async function fakeServer(
+  context: TestContext,
+  clock: () => number,
+  rcode: (count: number) => number | undefined,
+): Promise<FakeServer> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((bound) => socket.bind(0, '127.0.0.1', bound));
+  context.after(() => socket.close());
+  const all: Heard[] = [];
+  socket.on('message', (octets, from) => {
+    const message = decodeMessage(octets);
+    assert.equal(message.opcode, OPCODE_NOTIFY);
+    const { name: zone, type } = message.questions[0]!;
+    assert.equal(type, 'SOA');
+    all.push({ atMs: clock(), zone });
+    const said = rcode(all.filter((one) => one.zone === zone).length);
+    if (said === undefined) return;
+    socket.send(encodeMessage({ ...message, isResponse: true, rcode: said }), from.port, from.address);
+  });
+  return {
+    port: socket.address().port,
+    heard: () => all.filter(({ zone }) => zone === ZONE).map(({ atMs }) => atMs),
+    forget: () => all.splice(0),
+  };
+}
+
+async function scene(context: TestContext) {
+  let nowMs = 0;
+  context.mock.method(performance, 'now', () => nowMs);
+  context.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
+  const database = openTestDatabase([zonesUnit]);
+  context.after(() => database.close());
+  const logged: string[] = [];
+  const line = (level: string) => (event: string, fields?: object) => {
+    const { zone, peer, rcode, error } = { zone: '', peer: '', rcode: '', error: undefined, ...fields };
+    if (zone === ZONE) logged.push(`${level} ${event} ${peer} ${error === undefined ? rcode : 'silent'}`);
+  };
+  const log = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
+  const overrides = { development: true, hostname: 'mail.a.example', listen: undefined, portOffset: undefined };
+  const configuration = configure(undefined, '', { ...overrides, data: database.directory, log: undefined });
+  const site = { tenant: 1, hostnames: ['mail.a.example'] };
+  await database.writer.execute(setZone, { domain: 'mail' });
+
+  const advance = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += STEP_MS) {
+      nowMs += STEP_MS;
+      context.mock.timers.tick(STEP_MS);
+      for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  const server = async (key: string, rcode: (count: number) => number | undefined): Promise<FakeServer> => {
+    const fake = await fakeServer(context, () => nowMs, rcode);
+    const addresses = [{ address: '127.0.0.1', port: fake.port }];
+    const row = {
+      kind: 'nameserver',
+      key,
+      dn: `cn=${key}`,
+      role: 'secondary',
+      addresses,
+      zones: [],
+      watch: [],
+    } as const;
+    await database.writer.execute(addServer, row);
+    return fake;
+  };
+  const start = (): void => {
+    const job = notifySecondaries({ configuration, log, shared: database.shared, database, site });
+    context.after(() => job.stop());
+  };
+  const move = (text: string) =>
+    database.writer.execute(setZone, { domain: 'mail', dmarc: `v=DMARC1; p=${text}` } as ZoneRow);
+  return { advance, server, start, move, logged };
+}
+
+/** Between one message and the next; looks are a little late. */
+function assertGaps(heard: readonly number[], gapsMs: readonly number[]): void {
+  assert.equal(heard.length, gapsMs.length + 1, String(heard));
+  for (const [i, gapMs] of gapsMs.entries()) {
+    const gone = heard[i + 1]! - heard[i]!;
+    assert.ok(gone >= gapMs && gone <= gapMs + 5 * STEP_MS, `${heard} at ${i}`);
+  }
+}
+
+test('refused or not answered it is sent again after 1, 2, 4 and 8 s, five times in all; taken, no more', async (context) => {
+  const { advance, server, start, logged } = await scene(context);
+  const refuses = await server('refuses', () => RCODE.REFUSED);
+  const silent = await server('silent', () => undefined);
+  const late = await server('late', (count) => (count < 3 ? RCODE.NOTAUTH : RCODE.NOERROR));
+  start();
+  await advance(90_000);
+  assertGaps(refuses.heard(), [1000, 2000, 4000, 8000]);
+  // Each time two seconds are waited for an answer.
+  assertGaps(silent.heard(), [3000, 4000, 6000, 10_000]);
+  assertGaps(late.heard(), [1000, 2000]);
+  assert.deepEqual(
+    logged.sort(),
+    [
+      `info dns.notify 127.0.0.1:${late.port} ${RCODE.NOERROR}`,
+      `warn dns.notify 127.0.0.1:${refuses.port} ${RCODE.REFUSED}`,
+      `warn dns.notify 127.0.0.1:${silent.port} silent`,
+    ].sort(),
+  );
+});
+
+test('a zone that has moved again is told from the beginning, whether the last is still tried or was given up', async (context) => {
+  const { advance, server, start, move } = await scene(context);
+  const refuses = await server('refuses', () => RCODE.REFUSED);
+  start();
+  await advance(5000);
+  assert.equal(refuses.heard().length, 3);
+  refuses.forget();
+  await move('quarantine');
+  await advance(60_000);
+  assertGaps(refuses.heard(), [1000, 2000, 4000, 8000]);
+  refuses.forget();
+  await move('reject');
+  await advance(60_000);
+  assertGaps(refuses.heard(), [1000, 2000, 4000, 8000]);
+});
+
+test('a zone that moves while an answer is waited for is told five times, too', async (context) => {
+  const { advance, server, start, move } = await scene(context);
+  const silent = await server('silent', () => undefined);
+  start();
+  while (silent.heard().length < 4) await advance(STEP_MS);
+  silent.forget();
+  await move('quarantine');
+  await advance(90_000);
+  assertGaps(silent.heard(), [3000, 4000, 6000, 10_000]);
+});
+
+test('changes of one second are told once', async (context) => {
+  const { advance, server, start, move } = await scene(context);
+  const takes = await server('takes', () => RCODE.NOERROR);
+  start();
+  await advance(5000);
+  takes.forget();
+  for (let i = 0; i < 5; i++) {
+    await move(i % 2 === 0 ? 'quarantine' : 'reject');
+    await advance(200);
+  }
+  await advance(10_000);
+  assertGaps(takes.heard(), [1000]);
+});
