@@ -17,6 +17,7 @@ import { notifySecondaries } from './zone-notify.ts';
 
 const ZONE = 'a.example';
 const STEP_MS = 100;
+const ANSWER_MS = 300;
 /** A datagram of this machine to itself, and its answer, need fewer. */
 const TURNS = 20;
 
@@ -57,7 +58,9 @@ async function fakeServer(
     all.push({ atMs: clock(), zone });
     const said = rcode(all.filter((one) => one.zone === zone).length);
     if (said === undefined) return;
-    socket.send(encodeMessage({ ...message, isResponse: true, rcode: said }), from.port, from.address);
+    const answer = encodeMessage({ ...message, isResponse: true, rcode: said });
+    // Long enough for the zone to move before it comes.
+    setTimeout(() => socket.send(answer, from.port, from.address), ANSWER_MS);
   });
   return {
     port: socket.address().port,
@@ -119,7 +122,7 @@ function assertGaps(heard: readonly number[], gapsMs: readonly number[]): void {
   assert.equal(heard.length, gapsMs.length + 1, String(heard));
   for (const [i, gapMs] of gapsMs.entries()) {
     const gone = heard[i + 1]! - heard[i]!;
-    assert.ok(gone >= gapMs && gone <= gapMs + 5 * STEP_MS, `${heard} at ${i}`);
+    assert.ok(gone >= gapMs && gone <= gapMs + ANSWER_MS + 5 * STEP_MS, `${heard} at ${i}`);
   }
 }
 
@@ -169,6 +172,17 @@ test('a zone that moves while an answer is waited for is told five times, too', 
   await move('quarantine');
   await advance(90_000);
   assertGaps(silent.heard(), [3000, 4000, 6000, 10_000]);
+});
+
+test('a refusal that comes when the zone has moved already does not count against it', async (context) => {
+  const { advance, server, start, move } = await scene(context);
+  const refuses = await server('refuses', () => RCODE.REFUSED);
+  start();
+  while (refuses.heard().length < 4) await advance(STEP_MS);
+  refuses.forget();
+  await move('quarantine');
+  await advance(60_000);
+  assertGaps(refuses.heard(), [1000, 2000, 4000, 8000]);
 });
 
 test('changes of one second are told once', async (context) => {
