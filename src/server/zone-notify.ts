@@ -141,7 +141,12 @@ class ZoneNotify {
       this.#waiting.delete(key);
       this.#toldMs.set(message.zone, now);
       this.#sent.set(key, message);
-      const told = this.#tell(key, message).finally(() => this.#underWay.delete(told));
+      const told = this.#tell(key, message)
+        .catch((error: unknown) => {
+          this.#sent.delete(key);
+          this.#parts.log.error('dns.notify', { zone: message.zone, error: String(error) });
+        })
+        .finally(() => this.#underWay.delete(told));
       this.#underWay.add(told);
     }
   }
