@@ -25,6 +25,7 @@ import type { ResourceRecord } from '../../src/wire/dns/rdata.ts';
 import { refusalByTsig, signTsig, type TsigKey, verifyTsig } from '../../src/wire/dns/tsig.ts';
 import { encodeUpdate } from '../../src/wire/dns/update.ts';
 import type { Endpoint } from '../support/server.ts';
+import { Random } from './random.ts';
 
 export interface DnsFuzz {
   readonly messages: number;
@@ -58,25 +59,6 @@ const TYPES: readonly RecordType[] = [
   'PTR',
 ];
 const key: TsigKey = { name: 'ours.example', algorithm: 'hmac-sha256', secret: Buffer.from('0123456789abcdef') };
-
-/** Small and repeatable. */
-class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** 0 <= n < below */
-  below(below: number): number {
-    this.#state = (Math.imul(this.#state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((this.#state / 2 ** 32) * below);
-  }
-
-  of<T>(values: readonly T[]): T {
-    return values[this.below(values.length)]!;
-  }
-}
 
 export async function runDnsFuzz({
   messages,

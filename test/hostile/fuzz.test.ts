@@ -10,6 +10,7 @@ import { encodeRequest, type LdapRequest } from '../../src/wire/ldap/message.ts'
 import { PASSWORD, userDn } from '../support/directory.ts';
 import type { Door } from '../support/server.ts';
 import { UnderAttack } from '../support/under-attack.ts';
+import { Random } from './random.ts';
 
 const SEED = Number(process.env['WAYPOST_FUZZ_SEED'] ?? 1);
 const RUNS = Number(process.env['WAYPOST_FUZZ_RUNS'] ?? 60);
@@ -23,25 +24,6 @@ after(() => attack?.server.stop());
 before(async () => {
   attack = await UnderAttack.start({ config: '[limits]\nrecipients = 50\n' });
 });
-
-/** Small and repeatable. */
-class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** 0 <= n < below */
-  below(below: number): number {
-    this.#state = (Math.imul(this.#state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((this.#state / 2 ** 32) * below);
-  }
-
-  of<T>(values: readonly T[]): T {
-    return values[this.below(values.length)]!;
-  }
-}
 
 const WORDS = [
   '\0',
