@@ -3,11 +3,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { Failure } from '../base/failure.ts';
 import { CLASS_IN } from '../wire/dns/codes.ts';
 import type { ResourceRecord } from '../wire/dns/rdata.ts';
 import { rdataText } from '../wire/dns/text.ts';
+import { encodeUpdate } from '../wire/dns/update.ts';
 import { parseRdata, type WrittenType } from '../wire/dns/zone-file.ts';
 import type { PublishedRecord } from '../zones/published.ts';
+import { type UpdatePart, updateParts } from './parts.ts';
 import { dataText, type FoundSet, planUpdate, setKey, setsToRead, type UpdatePlan } from './plan.ts';
 
 function record(name: string, type: WrittenType, data: string, ttl = 300): ResourceRecord {
@@ -47,7 +50,7 @@ class NaivePrimary {
   }
 
   /** False: a prerequisite does not hold. */
-  update({ prerequisites, changes }: UpdatePlan): boolean {
+  update({ prerequisites, changes }: Pick<UpdatePart, 'prerequisites' | 'changes'>): boolean {
     const holds = prerequisites.every((each) => {
       if ('noSet' in each) return this.at(each.noSet.name, each.noSet.type).length === 0;
       const [first] = each.set;
@@ -60,6 +63,23 @@ class NaivePrimary {
       else this.remove(each.remove);
     }
     return true;
+  }
+}
+
+/** As one update, which is always large enough. */
+function wholeOf(plan: UpdatePlan): UpdatePart {
+  const [part, ...more] = updateParts(plan, 'example');
+  assert.deepEqual(more, []);
+  return part ?? { prerequisites: [], changes: [], added: [], removed: 0, after: plan.before };
+}
+
+/** So small that some sets need several; whole, where something must change together that is larger. */
+function partsOf(plan: UpdatePlan, limit: number): readonly UpdatePart[] {
+  try {
+    return [...updateParts(plan, 'example', limit)];
+  } catch (error) {
+    assert.ok(error instanceof Failure && error.kind === 'too-large', String(error));
+    return [...updateParts(plan, 'example')];
   }
 }
 
@@ -103,12 +123,23 @@ interface Step {
   readonly others: readonly ResourceRecord[];
   /** Somebody takes away a record of ours. */
   readonly isTaken: boolean;
+  /** How large an update may be. */
+  readonly limit: number;
+  /** Somebody writes this before the part of this number, and what was read stands no more. */
+  readonly between: readonly [part: number, record: ResourceRecord] | undefined;
+}
+
+/** What a server passes over, the alias or what stands beside it, depends on who comes first: no prerequisite of a set knows. */
+function isAtAlias({ name, type }: ResourceRecord, records: readonly ResourceRecord[]): boolean {
+  return type === 'CNAME' || records.some((one) => one.type === 'CNAME' && one.name === name);
 }
 
 const anyStep: fc.Arbitrary<Step> = fc.record({
   wanted: anyWanted,
   others: fc.array(anyRecord, { maxLength: 3 }),
   isTaken: fc.boolean(),
+  limit: fc.constantFrom(90, 120, 200, 0xffff),
+  between: fc.option(fc.tuple(fc.nat(3), anyRecord), { nil: undefined }),
 });
 
 test('what others write is never touched, what is wanted stands there unless it is in conflict, and at the end nothing of ours is left', () => {
@@ -119,29 +150,46 @@ test('what others write is never touched, what is wanted stands there unless it 
       let published: readonly PublishedRecord[] = [];
       const isOurs = (one: ResourceRecord): boolean =>
         published.some(({ name, type, data }) => `${name} ${type} ${data}` === `${setKey(one)} ${dataText(one)}`);
-      for (const { wanted, others, isTaken } of [...steps, { wanted: [], others: [], isTaken: false }]) {
-        for (const other of others) {
-          // Writing what is there already takes nothing over from us.
-          if (primary.records.some((one) => dataText(one) === dataText(other) && setKey(one) === setKey(other)))
-            continue;
-          primary.add(other);
-          if (primary.records.includes(other)) foreign.set(textOf(other), other);
-        }
-        const ours = primary.records.find(isOurs);
-        if (isTaken && ours !== undefined) primary.remove(ours);
-        const plan = planUpdate({ found: primary.read(wanted, published), wanted, published, isForced: false });
-        assert.ok(primary.update(plan));
-        published = plan.after;
+      const write = (other: ResourceRecord): void => {
+        // Writing what is there already takes nothing over from us.
+        if (primary.records.some((one) => dataText(one) === dataText(other) && setKey(one) === setKey(other))) return;
+        primary.add(other);
+        if (primary.records.includes(other)) foreign.set(textOf(other), other);
+      };
+      const check = (): void => {
         for (const one of foreign.values()) assert.ok(primary.records.includes(one), `touched ${textOf(one)}`);
         for (const one of primary.records) assert.ok(isOurs(one) || foreign.has(textOf(one)), `left ${textOf(one)}`);
+      };
+      const last: Step = { wanted: [], others: [], isTaken: false, limit: 90, between: undefined };
+      for (const { wanted, others, isTaken, limit, between } of [...steps, last]) {
+        for (const other of others) write(other);
+        const ours = primary.records.find(isOurs);
+        if (isTaken && ours !== undefined) primary.remove(ours);
+        let conflicts: UpdatePlan['conflicts'] | undefined;
+        for (let tries = 0; conflicts === undefined; tries++) {
+          assert.ok(tries < 2, 'what was read again stands');
+          const plan = planUpdate({ found: primary.read(wanted, published), wanted, published, isForced: false });
+          let isDone = true;
+          published = plan.before;
+          for (const [number, part] of partsOf(plan, limit).entries()) {
+            if (tries === 0 && number === between?.[0] && !isAtAlias(between[1], [...wanted, ...primary.records]))
+              write(between[1]);
+            isDone &&= primary.update(part);
+            if (!isDone) break;
+            published = part.after;
+            check();
+          }
+          if (isDone) conflicts = plan.conflicts;
+        }
+        check();
         for (const one of wanted) {
           const isThere = primary.at(one.name, one.type).some((each) => dataText(each) === dataText(one));
-          const inConflict = plan.conflicts.some((each) => setKey(each) === setKey(one));
+          const inConflict = conflicts.some((each) => setKey(each) === setKey(one));
           assert.ok(isThere || inConflict, `not there: ${textOf(one)}`);
         }
         // A second look finds nothing to do.
         const again = planUpdate({ found: primary.read(wanted, published), wanted, published, isForced: false });
-        assert.deepEqual(again.changes, []);
+        assert.deepEqual(again.units, []);
       }
       assert.deepEqual(published, []);
     }),
@@ -155,7 +203,7 @@ test('forced: all that is wanted stands there, and what does not stand in its wa
       const primary = new NaivePrimary();
       for (const other of others) primary.add(other);
       const plan = planUpdate({ found: primary.read(wanted, []), wanted, published: [], isForced: true });
-      assert.ok(primary.update(plan));
+      assert.ok(primary.update(wholeOf(plan)));
       assert.deepEqual(plan.conflicts, []);
       for (const one of wanted)
         assert.ok(
@@ -193,13 +241,80 @@ test('addresses come before the exchanges that they are of; a TTL of ours follow
     isForced: false,
   });
   assert.deepEqual(
-    plan.changes.map((each) => ('add' in each ? each.add.type : each)),
+    wholeOf(plan).changes.map((each) => ('add' in each ? each.add.type : each)),
     ['A', 'MX'],
   );
   const found = new Map(wanted.map((one) => [setKey(one), { records: [{ ...one, ttl: 60 }], beside: [] }]));
-  const again = planUpdate({ found, wanted, published: plan.after, isForced: false });
-  assert.equal(again.changes.length, 4);
-  assert.deepEqual(again.after, plan.after);
+  const again = planUpdate({ found, wanted, published: wholeOf(plan).after, isForced: false });
+  assert.equal(wholeOf(again).changes.length, 4);
+  assert.deepEqual(new Set(wholeOf(again).after), new Set(wholeOf(plan).after));
   // Theirs stays as it is.
-  assert.deepEqual(planUpdate({ found, wanted, published: [], isForced: false }).changes, []);
+  assert.deepEqual(planUpdate({ found, wanted, published: [], isForced: false }).units, []);
+});
+
+/** As large as a message may be, with its signature. */
+const isSent = (part: UpdatePart, limit = 0xffff - 600): boolean =>
+  encodeUpdate({ id: 0, zone: 'example', ...part }).length <= limit;
+
+test('a domain of very many records comes, moves and goes in several updates: each exchange has its address at any time', () => {
+  const COUNT = 80;
+  const LIMIT = 4000;
+  const records = (address: string, from: number): ResourceRecord[] =>
+    Array.from({ length: COUNT }, (_, at) => `h${at + from}.x.example`).flatMap((host, at) => [
+      record(`n${at}.x.example`, 'MX', `10 ${host}`),
+      record(`n${at}.x.example`, 'TXT', `"v=spf1 a:${host} -all"`),
+      record(host, 'A', address),
+    ]);
+  const dmarc = record('_dmarc.x.example', 'TXT', '"v=DMARC1; p=reject"');
+  const primary = new NaivePrimary();
+  let published: readonly PublishedRecord[] = [];
+  const hasAddresses = (): boolean => {
+    const hosts = new Set(primary.records.filter(({ type }) => type === 'A').map(({ name }) => name));
+    return primary.records.every((one) => one.type !== 'MX' || hosts.has(one.exchange));
+  };
+  for (const wanted of [[dmarc, ...records('192.0.2.1', 0)], [dmarc, ...records('192.0.2.2', COUNT / 2)], []]) {
+    const plan = planUpdate({ found: primary.read(wanted, published), wanted, published, isForced: false });
+    const parts = [...updateParts(plan, 'example', LIMIT)];
+    assert.ok(parts.length > 1 && parts.length < 10, String(parts.length));
+    const texts = () => primary.records.filter(({ type, name }) => type === 'TXT' && name !== dmarc.name).length;
+    for (const part of parts) {
+      assert.ok(isSent(part, LIMIT));
+      assert.ok(primary.update(part));
+      assert.ok(hasAddresses());
+      // Who is to reject what nothing vouches for is told so behind all that vouches.
+      if (wanted.length > 0) assert.ok(primary.at(dmarc.name, 'TXT').length === 0 || texts() === COUNT);
+      assert.equal(part.after.length, primary.records.length);
+    }
+    published = parts.at(-1)!.after;
+    assert.deepEqual(primary.records.map(textOf).sort(), wanted.map(textOf).sort());
+  }
+});
+
+test('a set that is too large for one update moves in several, and is never empty; what must change together and does not fit is said', () => {
+  const texts = (letter: string) =>
+    Array.from({ length: 12 }, (_, at) =>
+      record('x.example', 'TXT', `"${at}" ${`"${letter.repeat(250)}" `.repeat(15)}`),
+    );
+  const primary = new NaivePrimary();
+  let published: readonly PublishedRecord[] = [];
+  for (const wanted of [texts('a'), texts('b'), texts('b').map((one) => ({ ...one, ttl: 60 }) as ResourceRecord), []]) {
+    const plan = planUpdate({ found: primary.read(wanted, published), wanted, published, isForced: false });
+    const parts = [...updateParts(plan, 'example')];
+    assert.ok(parts.length > 1 || primary.records.length === 0, String(parts.length));
+    for (const part of parts) {
+      assert.ok(isSent(part));
+      assert.ok(primary.update(part));
+      assert.ok(primary.records.length > 0 || wanted.length === 0);
+    }
+    published = parts.at(-1)!.after;
+    assert.deepEqual(
+      primary.records.map((one) => `${one.ttl} ${textOf(one)}`).sort(),
+      wanted.map((one) => `${one.ttl} ${textOf(one)}`).sort(),
+    );
+  }
+  const many = Array.from({ length: 4000 }, (_, at) => record('x.example', 'A', `10.0.${at >> 8}.${at & 255}`));
+  for (const one of many) primary.records.push(one);
+  const alias = [record('x.example', 'CNAME', 'a.example')];
+  const plan = planUpdate({ found: primary.read(alias, []), wanted: alias, published: [], isForced: true });
+  assert.throws(() => [...updateParts(plan, 'example')], { kind: 'too-large' });
 });

@@ -2,8 +2,10 @@
 // on what others have written.
 //
 // In      the sets as they were read at the primary; what is wanted; what of it we have written
-// Out     prerequisites (each set exactly as it was read, or none), changes in an order that every server takes, conflicts, and
-//         what is ours afterwards
+// Out     units, each with its prerequisites (each set exactly as it was read, or none) and its changes; conflicts; what is ours
+//         before and behind each. A unit is a set, or a name that gets or loses an alias: what must change together
+// Order   of units: addresses, other records, what says how mail is judged by them, what only goes, addresses that only go: whoever
+//         looks between two of them finds no exchange without its address and no policy without what it asks for
 // Ours    is what we have written and nothing else: an equal value that was there counts, stays, and is not ours
 // Conflicts  where something is wanted: another value in a set; for TXT one of the same kind (`v=spf1`, `v=DMARC1`); an alias at
 //         the name, other records beside a wanted alias. They are left out, or replaced where that was asked for
@@ -47,19 +49,28 @@ export interface PlanInput {
 }
 
 export interface UpdatePlan {
-  readonly prerequisites: readonly Prerequisite[];
-  /** None: nothing is to be sent. */
-  readonly changes: readonly RecordChange[];
+  /** In the order in which they may be done one after another. None: nothing is to be sent. */
+  readonly units: readonly PlanUnit[];
   readonly conflicts: readonly Conflict[];
-  /** Ours, when the update is done. */
-  readonly after: readonly PublishedRecord[];
-  /** Ours as long as it is not. */
+  /** Ours, as long as nothing is done. */
   readonly before: readonly PublishedRecord[];
-  /** What the update adds. */
+}
+
+/** What changes together, or not at all. */
+export interface PlanUnit {
+  readonly prerequisites: readonly Prerequisite[];
+  /** What goes before what comes. */
+  readonly changes: readonly RecordChange[];
+  /** Ours no more when it is done, and ours from then on. */
+  readonly goes: readonly PublishedRecord[];
+  readonly comes: readonly PublishedRecord[];
+  /** What its changes add, whosever it was. */
   readonly added: readonly PublishedRecord[];
 }
 
 const TEXT_BYTES = 255;
+/** Records that say how mail is judged by the others. */
+const JUDGES = ['_dmarc.', '_mta-sts.'];
 
 export function setKey({ name, type }: RecordSet): string {
   return `${asciiLower(name)} ${type}`;
@@ -74,7 +85,7 @@ export function dataText(rdata: Rdata): string {
   return rdataText({ type: 'TXT', strings });
 }
 
-function publishedRecord(record: ResourceRecord): PublishedRecord {
+export function publishedRecord(record: ResourceRecord): PublishedRecord {
   return { name: asciiLower(record.name), type: record.type, data: dataText(record) };
 }
 
@@ -90,33 +101,52 @@ export function setsToRead(
 }
 
 export function planUpdate({ found, wanted, published, isForced }: PlanInput): UpdatePlan {
+  const wantedOf = Map.groupBy(wanted, setKey);
+  const publishedOf = Map.groupBy(published, (each) => setKey(each as RecordSet));
+  const dataOf = (key: string): ReadonlySet<string> => new Set(publishedOf.get(key)?.map(({ data }) => data));
   const plans = setsToRead(wanted, published).map((set) => {
     const key = setKey(set);
-    return planSet(set, {
+    const plan = planSet(set, {
       ...(found.get(key) ?? { records: [], beside: [] }),
-      wanted: wanted.filter((record) => setKey(record) === key),
-      ours: new Set(published.filter((each) => setKey(each as RecordSet) === key).map(({ data }) => data)),
-      isOurs: (record) =>
-        published.some(({ name, type, data }) => setKey(record) === `${name} ${type}` && data === dataText(record)),
+      wanted: wantedOf.get(key) ?? [],
+      ours: dataOf(key),
+      isOurs: (record) => dataOf(setKey(record)).has(dataText(record)),
       isForced,
     });
+    return { ...plan, set };
   });
+  const isMoving = ({ remove, add }: SetPlan): boolean => remove.length > 0 || add.length > 0;
+  const aliases = new Set(
+    plans
+      .filter(({ remove, add }) => [...remove, ...add].some(({ type }) => type === 'CNAME'))
+      .map(({ set }) => set.name),
+  );
+  const together = Map.groupBy(plans.filter(isMoving), ({ set }) => (aliases.has(set.name) ? set.name : setKey(set)));
+  const units = [...together.values()].map(unitOf).sort((one, other) => one.turn - other.turn);
+  return {
+    units: units.map(({ unit }) => unit),
+    conflicts: plans.flatMap(({ conflict }) => conflict ?? []),
+    before: plans.flatMap(({ before }) => before),
+  };
+}
+
+function unitOf(plans: readonly SetPlan[]): { readonly unit: PlanUnit; readonly turn: number } {
   const removed = unique(plans.flatMap(({ remove }) => remove));
   const added = plans.flatMap(({ add }) => add);
-  // Addresses first: some servers take no MX whose host has none in the zone.
-  const addresses = added.filter(isAddress);
-  const others = added.filter((record) => !isAddress(record));
-  return {
+  const unit = {
     prerequisites: oneASet(plans.flatMap(({ prerequisites }) => prerequisites)),
-    changes: [
-      ...removed.map((remove): RecordChange => ({ remove })),
-      ...[...addresses, ...others].map((add): RecordChange => ({ add })),
-    ],
-    conflicts: plans.flatMap(({ conflict }) => conflict ?? []),
-    after: plans.flatMap(({ after }) => after),
-    before: plans.flatMap(({ before }) => before),
+    changes: [...removed.map((remove): RecordChange => ({ remove })), ...added.map((add): RecordChange => ({ add }))],
+    goes: plans.flatMap(({ goes }) => goes),
+    comes: plans.flatMap(({ comes }) => comes),
     added: added.map(publishedRecord),
   };
+  return { unit, turn: turnOf(removed, added) };
+}
+
+function turnOf(removed: readonly ResourceRecord[], added: readonly ResourceRecord[]): number {
+  if (added.length === 0) return removed.every(isAddress) ? 4 : 3;
+  if (added.some(isAddress)) return 0;
+  return added.some(({ name }) => JUDGES.some((label) => name.startsWith(label))) ? 2 : 1;
 }
 
 interface SetInput extends FoundSet {
@@ -132,8 +162,10 @@ interface SetPlan {
   readonly remove: readonly ResourceRecord[];
   readonly add: readonly ResourceRecord[];
   readonly conflict?: Conflict;
+  /** Ours that stand there, and of them those that go; what is ours besides, when it is done. */
   readonly before: readonly PublishedRecord[];
-  readonly after: readonly PublishedRecord[];
+  readonly goes: readonly PublishedRecord[];
+  readonly comes: readonly PublishedRecord[];
 }
 
 function planSet(set: RecordSet, input: SetInput): SetPlan {
@@ -155,7 +187,7 @@ function planSet(set: RecordSet, input: SetInput): SetPlan {
     : undefined;
   const isLeft = conflict !== undefined && !isForced;
   if (isLeft && (set.type !== 'TXT' || inTheWay.length > 0))
-    return { prerequisites: [], remove: [], add: [], conflict, before, after: before };
+    return { prerequisites: [], remove: [], add: [], conflict, before, goes: [], comes: [] };
   // Of texts only those of the kind that is in conflict are left as they are.
   const leftTags = new Set(isLeft ? foreign.map(tagOf) : []);
   const isKept = (record: ResourceRecord): boolean => leftTags.has(tagOf(record));
@@ -167,12 +199,11 @@ function planSet(set: RecordSet, input: SetInput): SetPlan {
   const replaced = isForced ? [...foreign, ...inTheWay] : [];
   const remove = [...goes, ...replaced, ...old];
   const add = [...comes, ...wanted.filter((record) => old.some((one) => dataText(one) === dataText(record)))];
-  const gone = new Set(goes.map(dataText));
-  const after = [...before.filter(({ data }) => !gone.has(data)), ...comes.map(publishedRecord)];
+  const done = { before, goes: goes.map(publishedRecord), comes: comes.map(publishedRecord) };
   const left = isLeft ? { conflict: conflict! } : {};
-  if (remove.length === 0 && add.length === 0) return { prerequisites: [], remove, add, before, after, ...left };
+  if (remove.length === 0 && add.length === 0) return { prerequisites: [], remove, add, ...done, ...left };
   const asRead: Prerequisite = records.length === 0 ? { noSet: set } : { set: records };
-  return { prerequisites: [asRead, ...setsIn(isForced ? inTheWay : [])], remove, add, before, after, ...left };
+  return { prerequisites: [asRead, ...setsIn(isForced ? inTheWay : [])], remove, add, ...done, ...left };
 }
 
 /** What others have written where something is wanted, as far as the two cannot stand beside one another. */
@@ -209,9 +240,14 @@ function oneASet(prerequisites: readonly Prerequisite[]): readonly Prerequisite[
 }
 
 function unique(records: readonly ResourceRecord[]): readonly ResourceRecord[] {
-  return [...new Map(records.map((record) => [`${setKey(record)} ${rdataText(record)}`, record])).values()];
+  return [...new Map(records.map((record) => [exactKey(record), record])).values()];
 }
 
-function isAddress({ type }: ResourceRecord): boolean {
+/** Texts that are cut otherwise are two records. */
+export function exactKey(record: ResourceRecord): string {
+  return `${setKey(record)} ${rdataText(record)}`;
+}
+
+export function isAddress({ type }: ResourceRecord): boolean {
   return type === 'A' || type === 'AAAA';
 }

@@ -1,13 +1,15 @@
-// One domain at one primary: its sets are read, and one update makes of them what is wanted.
+// One domain at one primary: its sets are read, and one update makes of them what is wanted, several where it is too large for one.
 //
 // In      the zone, the addresses and the key of its primary; what is wanted there, what is ours there
 // Out     what is ours there now, and conflicts; or why nothing was done, and whether that is certain
-// States  read -> planned -> (intended) -> sent -> acknowledged. Where a set has moved meanwhile all is read again, once
-// Limits  ADDRESS tries in order, TRY_MS together; over TCP alone, signed where the primary has a key
+// States  read -> planned -> each part: (intended) -> sent -> acknowledged. Where a set has moved meanwhile all is read again, once.
+//         After any part the records are correct, and what was done of it is known
+// Limits  addresses in their order, TRY_MS together; READ_AT_ONCE sets; over TCP alone, signed where the primary has a key
 // Never   an update without having noted what it adds: after a kill between it and its answer the records are known as ours
 // RFC 2136 §3.2 §4, RFC 4592 §2.2.1
 
 import { randomBytes } from 'node:crypto';
+import { Failure } from '../base/failure.ts';
 import type { AskOptions, DnsClient } from '../net/dns-client.ts';
 import { formatEndpoint } from '../net/listen.ts';
 import { RCODE, type RecordType, rcodeName } from '../wire/dns/codes.ts';
@@ -16,10 +18,12 @@ import type { ResourceRecord } from '../wire/dns/rdata.ts';
 import type { TsigKey } from '../wire/dns/tsig.ts';
 import type { PublishedRecord } from '../zones/published.ts';
 import type { NameServerRow } from '../zones/settings.ts';
+import { publishedKey, updateParts } from './parts.ts';
 import { type Conflict, dataText, type FoundSet, planUpdate, type RecordSet, setKey, setsToRead } from './plan.ts';
 
 const TRY_MS = 60_000;
 const ASK_MS = 5000;
+const READ_AT_ONCE = 8;
 /** Signatures and proofs beside an alias belong to it. */
 const OF_DNSSEC: ReadonlySet<string> = new Set(['TYPE46', 'TYPE47', 'TYPE50']);
 
@@ -34,7 +38,7 @@ export interface Desired {
   readonly wanted: readonly ResourceRecord[];
   readonly published: readonly PublishedRecord[];
   readonly isForced: boolean;
-  /** Notes what the update is to add. False: the domain has moved, nothing is to be sent. */
+  /** Notes what an update is to add. False: the domain has moved, nothing is to be sent. */
   readonly intend: (records: readonly PublishedRecord[]) => Promise<boolean>;
 }
 
@@ -85,33 +89,47 @@ class Conversation {
   }
 
   async update({ wanted, published, isForced, intend }: Desired): Promise<PrimaryOutcome> {
-    const known = new Set(published.map(textOf));
+    const { client, zone, key } = this.#primary;
+    const known = new Set(published.map(publishedKey));
+    const done = { added: 0, removed: 0 };
+    let ours = published;
     let mayBeWildcard = true;
     for (let isLast = false; ; isLast = true) {
-      const found = await this.#read(setsToRead(wanted, published), { known, mayBeWildcard });
+      const found = await this.#read(setsToRead(wanted, ours), { known, mayBeWildcard });
       if ('result' in found) return found;
-      const plan = planUpdate({ found, wanted, published, isForced });
-      const { prerequisites, changes, conflicts, after, before, added } = plan;
-      const removed = changes.length - added.length;
-      if (changes.length === 0) return { result: 'done', published: after, conflicts, added: 0, removed: 0 };
-      const unknown = added.filter((record) => !known.has(textOf(record)));
-      if (unknown.length > 0 && !(await intend(unknown))) return { result: 'moved' };
-      for (const record of unknown) known.add(textOf(record));
-      const { client, zone, key } = this.#primary;
-      this.hasSent = true;
-      const answer = await client.update(
-        this.#endpoint,
-        { zone, prerequisites, changes },
-        { ...(key && { key }), deadlineMs: this.#left(10_000) },
-      );
-      if ('unavailable' in answer) return this.#unreachable(answer.unavailable);
-      if (answer.rcode === RCODE.NOERROR)
-        return { result: 'done', published: after, conflicts, added: added.length, removed };
-      const hasMoved = answer.rcode === RCODE.YXRRSET || answer.rcode === RCODE.NXRRSET;
+      const plan = planUpdate({ found, wanted, published: ours, isForced });
+      let rcode: number = RCODE.NOERROR;
+      ours = plan.before;
+      try {
+        for (const part of updateParts(plan, zone)) {
+          const { prerequisites, changes, added, removed, after } = part;
+          const unknown = added.filter((record) => !known.has(publishedKey(record)));
+          if (unknown.length > 0 && !(await intend(unknown))) return { result: 'moved' };
+          for (const record of unknown) known.add(publishedKey(record));
+          this.hasSent = true;
+          const answer = await client.update(
+            this.#endpoint,
+            { zone, prerequisites, changes },
+            { ...(key && { key }), deadlineMs: this.#left(10_000) },
+          );
+          if ('unavailable' in answer) return this.#unreachable(answer.unavailable);
+          ({ rcode } = answer);
+          if (rcode !== RCODE.NOERROR) break;
+          ours = after;
+          done.added += added.length;
+          done.removed += removed;
+        }
+      } catch (error) {
+        if (error instanceof Failure && error.kind === 'too-large')
+          return { result: 'refused', reason: error.message, published: ours };
+        throw error;
+      }
+      if (rcode === RCODE.NOERROR) return { result: 'done', published: ours, conflicts: plan.conflicts, ...done };
+      const hasMoved = rcode === RCODE.YXRRSET || rcode === RCODE.NXRRSET;
       if (!hasMoved || isLast)
-        return { result: 'refused', reason: `${this.#text} said ${rcodeName(answer.rcode)}`, published: before };
+        return { result: 'refused', reason: `${this.#text} said ${rcodeName(rcode)}`, published: ours };
       // What a wildcard seemed to give stands at the name itself.
-      mayBeWildcard = answer.rcode !== RCODE.YXRRSET;
+      mayBeWildcard = rcode !== RCODE.YXRRSET;
     }
   }
 
@@ -120,15 +138,19 @@ class Conversation {
     { known, mayBeWildcard }: { readonly known: ReadonlySet<string>; readonly mayBeWildcard: boolean },
   ): Promise<ReadonlyMap<string, FoundSet> | Failed> {
     const found = new Map<string, FoundSet>();
-    for (const set of sets) {
-      const read = await this.#readSet(set);
-      if ('result' in read) return read;
-      const isForeign = [...read.records, ...read.beside].some(
-        (record) => !known.has(`${set.name} ${record.type} ${dataText(record)}`),
-      );
-      const isMade = mayBeWildcard && isForeign ? await this.#isFromWildcard(set, read) : false;
-      if (typeof isMade !== 'boolean') return isMade;
-      found.set(setKey(set), isMade ? { records: [], beside: [] } : read);
+    for (let at = 0; at < sets.length; at += READ_AT_ONCE) {
+      const some = sets.slice(at, at + READ_AT_ONCE);
+      const read = await Promise.all(some.map((set) => this.#readSet(set)));
+      for (const [index, set] of some.entries()) {
+        const each = read[index]!;
+        if ('result' in each) return each;
+        const isForeign = [...each.records, ...each.beside].some(
+          (record) => !known.has(`${set.name} ${record.type} ${dataText(record)}`),
+        );
+        const isMade = mayBeWildcard && isForeign ? await this.#isFromWildcard(set, each) : false;
+        if (typeof isMade !== 'boolean') return isMade;
+        found.set(setKey(set), isMade ? { records: [], beside: [] } : each);
+      }
     }
     return found;
   }
@@ -188,8 +210,4 @@ class Conversation {
   #left(mostMs: number): number {
     return Math.max(1, Math.min(mostMs, this.#endsAt - performance.now()));
   }
-}
-
-function textOf({ name, type, data }: PublishedRecord): string {
-  return `${name} ${type} ${data}`;
 }

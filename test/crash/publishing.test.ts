@@ -201,6 +201,58 @@ async function killAfterAnswer(scene: Scene): Promise<void> {
   await scene.untilNothing(wanted);
 }
 
+/** More than one update holds: it is killed between the first, which is done, and the second. */
+async function killBetweenParts(scene: Scene): Promise<void> {
+  const domain = `large.${ZONE}`;
+  const names = Array.from({ length: 20 }, (_, at) => `n${at}`);
+  const text = (name: string, at: number): string => `${name} ${at} `.padEnd(200, 'x');
+  const texts = (name: string) => Array.from({ length: 20 }, (_, at) => text(name, at));
+  const stopBehind = (most: number): Promise<void> =>
+    new Promise((resolve) => {
+      let count = 0;
+      scene.relay.asked = (message) => {
+        if (!isUpdate(message) || ++count <= most) return true;
+        resolve();
+        return false;
+      };
+    });
+  scene.relay.asked = () => false;
+  await scene.withDirectory(async (ldap) => {
+    await addDomain(ldap, domain);
+    for (const dc of names)
+      await ldap.add(`dc=${dc},${domainDn(domain)}`, {
+        objectClass: ['dNSDomain', 'dNSDomain2'],
+        dc,
+        tXTRecord: texts(dc),
+      });
+  });
+  const isThere = async (dc: string): Promise<boolean> => (await scene.served(`${dc}.${domain}`, 'TXT')).length > 0;
+  const countOf = async (): Promise<number> => (await Promise.all(names.map(isThere))).filter(Boolean).length;
+  const isBetween = async (): Promise<void> => {
+    const count = await countOf();
+    assert.ok(count > 0 && count < names.length, String(count));
+  };
+  const added = stopBehind(1);
+  await scene.server.restart();
+  await added;
+  await isBetween();
+  await scene.server.kill9();
+  scene.open();
+  await scene.server.restart();
+  await scene.untilAll(domain);
+  const wanted = await scene.wanted(domain);
+  const removed = stopBehind(1);
+  await scene.withDirectory(async (ldap) => {
+    for (const dc of names) await ldap.del(`dc=${dc},${domainDn(domain)}`);
+    await ldap.del(domainDn(domain));
+  });
+  await removed;
+  await scene.server.kill9();
+  scene.open();
+  await scene.server.restart();
+  await scene.untilNothing(wanted);
+}
+
 /** Somebody writes another exchange between our look and our update. */
 async function writeBetween(scene: Scene): Promise<void> {
   const domain = `between.${ZONE}`;
@@ -225,6 +277,7 @@ describe('records at a primary, and SIGKILL', { skip: peer('named').skip, concur
     await killBeforeAnswer(scene, false);
     await killBeforeAnswer(scene, true);
     await killAfterAnswer(scene);
+    await killBetweenParts(scene);
     await writeBetween(scene);
   });
 
