@@ -12,6 +12,7 @@ import { setRow } from '../zones/names.ts';
 import { pathOf } from '../zones/path.ts';
 import { type NameServerRow, setSetting } from '../zones/settings.ts';
 import { zonesUnit } from '../zones/tables.ts';
+import { testEntry } from '../zones/testing.ts';
 import { configure } from './configuration.ts';
 import { notifySecondaries } from './zone-notify.ts';
 
@@ -22,7 +23,7 @@ const ANSWER_MS = 300;
 const TURNS = 20;
 
 const setZone = operation('test.setZone', async (tx, row: ZoneRow): Promise<void> => {
-  await setRow(tx, pathOf(ZONE), row, await tx.nextRevision());
+  await setRow(tx, pathOf(ZONE), { row, entry: testEntry(ZONE) }, await tx.nextRevision());
 });
 const addServer = operation('test.addServer', async (tx, row: NameServerRow): Promise<void> => {
   await setSetting(tx, row, row, await tx.nextRevision());

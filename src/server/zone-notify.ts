@@ -108,7 +108,7 @@ class ZoneNotify {
     else this.#markNames(moved.paths.map(nameOfPath), settings);
     if (this.#turnAfter === undefined || this.#waiting.size > WAITING_MAX) return;
     const page = apexPage(reader, { revision, settings }, this.#turnAfter);
-    for (const apex of page.apexes) this.#mark(apex, settings);
+    for (const { name } of page.apexes) this.#mark(name, settings);
     this.#turnAfter = page.last;
   }
 

@@ -18,7 +18,13 @@ import type { DnsMessage, Question } from '../wire/dns/message.ts';
 import { isSubdomain } from '../wire/dns/name.ts';
 import type { ResourceRecord } from '../wire/dns/rdata.ts';
 import type { TsigKey } from '../wire/dns/tsig.ts';
-import { catalogName, catalogRecords, catalogState } from '../zones/catalog.ts';
+import {
+  type CatalogDifference,
+  catalogDifference,
+  catalogName,
+  catalogRecords,
+  catalogState,
+} from '../zones/catalog.ts';
 import { soaRecord } from '../zones/records.ts';
 import { type NameServerRow, readZoneSettings, type ZoneSettings, type ZoneSite } from '../zones/settings.ts';
 import { type ZoneState, zoneDifference, zoneRecords, zoneState } from '../zones/transfer.ts';
@@ -72,14 +78,20 @@ export function zoneTransfers({ reader, site, log }: ZoneTransfersParts): ZoneTr
     if (question.type === 'IXFR' && held?.type === 'SOA') {
       if (held.serial === state.zone.serial) return { kind: 'none', pages: [[soa]] };
       const from = held.serial as Revision;
-      const difference = isCatalog || held.serial > state.zone.serial ? undefined : zoneDifference(reader, state, from);
+      const isLater = held.serial > state.zone.serial;
+      const difference = isLater ? undefined : differenceOf(state, from, isCatalog);
       if (difference !== undefined) {
         const before = soaRecord({ ...state.zone, serial: held.serial }, state.settings);
-        const pages = [[soa, before], difference.removed, [soa], difference.added, [soa]];
-        return { kind: 'ixfr', pages };
+        return { kind: 'ixfr', pages: inTurn([soa, before], difference, soa) };
       }
     }
     return { kind: 'axfr', pages: between(soa, whole) };
+  }
+
+  function differenceOf(state: ZoneState, from: Revision, isCatalog: boolean): CatalogDifference | undefined {
+    if (isCatalog) return catalogDifference(reader, state, from);
+    const difference = zoneDifference(reader, state, from);
+    return difference && { removed: [difference.removed], added: [difference.added] };
   }
 
   /** Says what was given when it has been. */
@@ -123,6 +135,15 @@ interface Counted {
 function* between(soa: ResourceRecord, pages: Iterable<readonly ResourceRecord[]>) {
   yield [soa];
   yield* pages;
+  yield [soa];
+}
+
+/** RFC 1995 §4 */
+function* inTurn(head: readonly ResourceRecord[], { removed, added }: CatalogDifference, soa: ResourceRecord) {
+  yield head;
+  yield* removed;
+  yield [soa];
+  yield* added;
   yield [soa];
 }
 

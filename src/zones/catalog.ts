@@ -1,23 +1,29 @@
 // The catalog zone: which zones of ours there are, for the name servers that are secondary for all of them.
 //
-// In      the names, the entries of the domains
+// In      the names at a revision, an earlier one
 // Out     a zone: SOA, NS, its version, a member a zone; the label of a member is the UUID of its entry, so that a domain that is
-//         removed and made again is another member and begins anew
-// Limits  a page of apexes.ts at a time, each in a snapshot of its own
-// RFC 9432 §4
+//         removed and made again is another member and begins anew. Or the members that went and those that came
+// Limits  PAGE_NAMES names at a time, each page in a snapshot of its own; a difference of MOVED_MAX names that have moved, with what
+//         lies below them: where more have, or the settings of all zones, the whole catalog is what there is to tell
+// RFC 9432 §4, RFC 1995 §4
 
+import type { Revision } from '../base/ids.ts';
+import { TENANT } from '../base/tenant.ts';
 import type { Reader } from '../database/operation.ts';
-import { dcDnOfDomain } from '../directory/dn.ts';
-import { findEntry } from '../directory/entries.ts';
 import { CLASS_IN } from '../wire/dns/codes.ts';
 import type { Rdata, ResourceRecord } from '../wire/dns/rdata.ts';
-import { apexPage } from './apexes.ts';
+import { type Apex, type ApexPage, apexAt, apexPage } from './apexes.ts';
+import { isKnownSince } from './changes.ts';
+import { namesAt } from './names-at.ts';
+import { nameOfPath } from './path.ts';
 import { zoneSerial } from './records.ts';
 import { catalogMoved, type ZoneSettings } from './settings.ts';
 import type { ZoneState } from './transfer.ts';
 
 const VERSION = '2';
 const TTL_SECONDS = 0;
+const PAGE_NAMES = 50;
+const MOVED_MAX = 5000;
 
 /** Of all zones of this host. */
 export function catalogName({ hostname }: Pick<ZoneSettings, 'hostname'>): string {
@@ -32,34 +38,86 @@ export function catalogState(reader: Reader, settings: ZoneSettings): ZoneState 
 /** All but its SOA. */
 export function* catalogRecords(reader: Reader, state: ZoneState): Generator<readonly ResourceRecord[]> {
   const { name } = state.zone;
-  const record = (owner: string, rdata: Rdata): ResourceRecord => ({
-    name: owner,
-    class: CLASS_IN,
-    ttl: TTL_SECONDS,
-    ...rdata,
-  });
   yield [
     record(name, { type: 'NS', target: 'invalid' }),
     record(`version.${name}`, { type: 'TXT', strings: [VERSION] }),
   ];
   for (let after: string | undefined = ''; after !== undefined; ) {
-    const page = reader.snapshot(() => members(reader, state, after!));
-    yield page.members.map(({ label, zone }) => record(`${label}.zones.${name}`, { type: 'PTR', target: zone }));
+    const page: ApexPage = reader.snapshot(() => apexPage(reader, state, after!));
+    yield page.apexes.map((apex) => member(apex, name));
     after = page.last;
   }
 }
 
-interface MemberPage {
-  readonly members: readonly { readonly label: string; readonly zone: string }[];
-  readonly last: string | undefined;
+function record(name: string, rdata: Rdata): ResourceRecord {
+  return { name, class: CLASS_IN, ttl: TTL_SECONDS, ...rdata };
 }
 
-/** Of one whose entry has gone since nothing is told: the next serial is on its way. */
-function members(reader: Reader, state: ZoneState, after: string): MemberPage {
-  const { apexes, last } = apexPage(reader, state, after);
-  const found = apexes.flatMap((zone) => {
-    const entry = findEntry(reader, dcDnOfDomain(zone));
-    return entry === undefined ? [] : [{ label: entry.uuid.replaceAll('-', ''), zone }];
+function member({ name, entry }: Apex, catalog: string): ResourceRecord {
+  return record(`${entry}.zones.${catalog}`, { type: 'PTR', target: name });
+}
+
+export interface CatalogDifference {
+  readonly removed: Iterable<readonly ResourceRecord[]>;
+  readonly added: Iterable<readonly ResourceRecord[]>;
+}
+
+const MOVED = `SELECT DISTINCT path FROM zone_change WHERE tenant = ${TENANT} AND is_member = 1 AND revision > ? LIMIT +?`;
+
+/** From the earlier revision to that of the state, read when it is asked for. Undefined: the whole catalog is to be told. */
+export function catalogDifference(reader: Reader, state: ZoneState, from: Revision): CatalogDifference | undefined {
+  return reader.snapshot(() => {
+    if (from < state.settings.changedAt || !isKnownSince(reader, from)) return undefined;
+    const moved = reader.arrays(MOVED, from, MOVED_MAX + 1).map(([path]) => path as string);
+    if (moved.length > MOVED_MAX) return undefined;
+    const ranges = outermost(moved);
+    const { name } = state.zone;
+    function* pages(one: Revision, other: Revision): Generator<readonly ResourceRecord[]> {
+      for (const apexes of onlyAt(reader, { ranges, one, other, settings: state.settings }))
+        yield apexes.map((apex) => member(apex, name));
+    }
+    return { removed: pages(from, state.revision), added: pages(state.revision, from) };
   });
-  return { members: found, last };
+}
+
+/** Those that lie below none of the others, in their order. */
+function outermost(paths: readonly string[]): readonly string[] {
+  let last: string | undefined;
+  return [...paths].sort().filter((path) => {
+    if (last !== undefined && path.startsWith(last)) return false;
+    last = path;
+    return true;
+  });
+}
+
+interface TwoStates {
+  readonly ranges: readonly string[];
+  readonly one: Revision;
+  readonly other: Revision;
+  readonly settings: ZoneSettings;
+}
+
+/** The apexes at and below these paths that are there at the one revision, and not, or of another entry, at the other. */
+function* onlyAt(reader: Reader, { ranges, one, other, settings }: TwoStates): Generator<readonly Apex[]> {
+  let at = 0;
+  let after = '';
+  while (at < ranges.length) {
+    const page = reader.snapshot(() => {
+      const [here, there] = [namesAt(reader, one), namesAt(reader, other)];
+      const names: string[] = [];
+      while (at < ranges.length && names.length < PAGE_NAMES) {
+        const found = here.list(nameOfPath(ranges[at]!), after, PAGE_NAMES - names.length);
+        names.push(...found.map(({ name }) => name));
+        after = found.at(-1)?.name ?? after;
+        if (names.length >= PAGE_NAMES) break;
+        at++;
+        after = '';
+      }
+      return names.flatMap((name) => {
+        const apex = apexAt(name, { names: here, settings });
+        return apex === undefined || apexAt(name, { names: there, settings })?.entry === apex.entry ? [] : [apex];
+      });
+    });
+    yield page;
+  }
 }

@@ -6,7 +6,7 @@ import { TENANT } from '../base/tenant.ts';
 import { operation } from '../database/operation.ts';
 import { openTestDatabase, type TestDatabase } from '../database/testing.ts';
 import { directoryUnit } from '../directory/tables.ts';
-import { changedSince, pruneZoneChanges } from './changes.ts';
+import { changedSince, isKnownSince, pruneZoneChanges, ZoneFollower } from './changes.ts';
 import { zonesUnit } from './tables.ts';
 
 const DAY = 86_400_000;
@@ -61,4 +61,31 @@ test('of more than a million the oldest go', async (context) => {
   await database.writer.execute(make, { from: 1, to: 1_012_345, at: NOW });
   assert.equal(await pruned(database), 12_345);
   assert.deepEqual(range(database), [1_000_000, 12_346, 1_012_345]);
+});
+
+test('a clock that was set back for a while leaves no gap: what was before it goes with what was written then', async (context) => {
+  const database = open(context);
+  await database.writer.execute(make, { from: 1, to: 10, at: NOW });
+  await database.writer.execute(make, { from: 11, to: 20, at: 0 });
+  await database.writer.execute(make, { from: 21, to: 30, at: NOW });
+  assert.equal(await pruned(database), 20);
+  assert.deepEqual(range(database), [10, 21, 30]);
+});
+
+test('who asks for changes of which some are gone is told so, and who asks for later ones is not', async (context) => {
+  const database = open(context);
+  const { reader, writer } = database;
+  const late = new ZoneFollower(reader);
+  await writer.execute(make, { from: 1, to: 20, at: 0 });
+  await writer.execute(make, { from: 21, to: 21, at: NOW });
+  assert.equal(changedSince(reader, 0 as never)?.paths.length, 1);
+  assert.equal(await pruned(database), 20);
+  assert.deepEqual(
+    [0, 19, 20, 21].map((revision) => isKnownSince(reader, revision as never)),
+    [false, false, true, true],
+  );
+  assert.equal(changedSince(reader, 19 as never), undefined);
+  assert.deepEqual(changedSince(reader, 20 as never)?.paths, ['example acme ']);
+  assert.deepEqual(changedSince(reader, 21 as never)?.paths, []);
+  assert.equal(late.follow(), undefined);
 });

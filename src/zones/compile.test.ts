@@ -11,7 +11,7 @@ import { compileZoneName, ZONES_VERSION } from './compile.ts';
 
 /** A version that is not released may still change its digest; a released one never does. */
 const digests: Readonly<Record<number, string>> = {
-  3: 'c7a2cb46de9e085ae5cb9e1d31b130fa',
+  3: 'b69e4d731487f706a24c49ee86e37eac',
 };
 
 function entry(dn: string, values: Readonly<Record<string, string | readonly string[]>>): Entry {

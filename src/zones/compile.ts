@@ -1,7 +1,7 @@
 // What an entry of the DC tree gives to DNS: its name, and a row from which records.ts makes records.
 //
 // In      one entry
-// Out     its name and row; undefined for an entry that says nothing to DNS
+// Out     its name, row and UUID; undefined for an entry that says nothing to DNS
 // A row says what the entry wants and nothing of this host, whose name and addresses come in with each answer.
 // Never   knows a domain's status (records.ts says why); reads a table
 
@@ -48,6 +48,8 @@ export interface CompiledDomain {
   /** As wire/dns/name.ts writes names, in lower case. */
   readonly name: string;
   readonly row: ZoneRow;
+  /** UUID of the entry, without hyphens: which member of the catalog a zone is. */
+  readonly entry: string;
 }
 
 /** How `waypostSource` begins where the entry follows a zone: provisioning/zone-source.ts */
@@ -69,7 +71,8 @@ export function compileZoneName(entry: Entry): CompiledDomain | undefined {
   };
   const isNothing = row.domain === undefined && row.isTheirs === undefined && row.site === undefined;
   if (isNothing && problems.length === 0) return undefined;
-  return { name, row: problems.length === 0 ? row : { ...row, problems } };
+  const uuid = entry.uuid.replaceAll('-', '');
+  return { name, row: problems.length === 0 ? row : { ...row, problems }, entry: uuid };
 }
 
 function kindOf(entry: Entry): 'mail' | 'none' | undefined {

@@ -18,6 +18,7 @@ import { pathOf } from './path.ts';
 import { lookUp } from './records.ts';
 import { readZoneSettings, setSetting, type ZoneKeyRow } from './settings.ts';
 import { zonesUnit } from './tables.ts';
+import { testEntry } from './testing.ts';
 
 const site = { hostname: 'mail.a.example', mode: 'embedded', addresses: ['192.0.2.1'] } as const;
 const MANY = Number(process.env['WAYPOST_ZONES_MANY'] ?? 2000);
@@ -26,7 +27,8 @@ type Change = readonly { readonly name: string; readonly row: ZoneRow | null }[]
 
 const setRows = operation('test.setRows', async (tx, rows: Change): Promise<void> => {
   const revision = await tx.nextRevision();
-  for (const { name, row } of rows) await setRow(tx, pathOf(name), row ?? undefined, revision);
+  for (const { name, row } of rows)
+    await setRow(tx, pathOf(name), row === null ? undefined : { row, entry: testEntry(name) }, revision);
 });
 
 const setKey = operation('test.setKey', async (tx, key: ZoneKeyRow & { readonly isGone?: true }): Promise<void> => {

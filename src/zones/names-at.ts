@@ -1,46 +1,58 @@
 // The names as they were at an earlier revision: what stands now, with what each change since then has replaced put back.
 //
 // In      a revision; the tables as they stand when each name is asked for, so no transaction is open between two of them
-// Out     what records.ts asks of a name. A name is said to have others below it wherever it is known: who walks on finds none
-// Limits  changes.ts keeps 30 days: asked for an earlier revision, the answer is not of it
+// Out     what records.ts asks of a name, and the entry that it is of. A name is said to have others below it wherever it is known:
+//         who walks on finds none
+// Limits  changes.ts keeps 30 days and a million changes: an earlier revision is a Failure
 
+import { Failure } from '../base/failure.ts';
 import type { Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Reader } from '../database/operation.ts';
+import { isKnownSince } from './changes.ts';
 import type { ZoneRow } from './compile.ts';
-import type { NameSource } from './name-source.ts';
+import type { NameSource, ZoneName } from './name-source.ts';
 import { nameOfPath, pathOf, subtreeOf } from './path.ts';
 import type { ZoneKeyRow } from './settings.ts';
 
-const FIND = `SELECT row, changed, changed_below FROM zone_name WHERE tenant = ${TENANT} AND path = ?`;
+const FIND = `SELECT row, entry, changed, changed_below FROM zone_name WHERE tenant = ${TENANT} AND path = ?`;
 const LIST = `SELECT path FROM zone_name WHERE tenant = ${TENANT} AND path > ? AND path < ? ORDER BY path LIMIT +?`;
 const KEYS = `SELECT selector, row FROM zone_key WHERE tenant = ${TENANT} AND path = ?`;
 /** The first change of several is what stood before them all. */
-const NAME_BEFORE = `SELECT before FROM zone_change WHERE tenant = ${TENANT} AND path = ? AND revision > ? AND kind = 'name'
+const NAME_BEFORE = `SELECT before, entry FROM zone_change WHERE tenant = ${TENANT} AND path = ? AND revision > ? AND kind = 'name'
   ORDER BY revision LIMIT 1`;
 const KEYS_BEFORE = `SELECT key, before FROM zone_change WHERE tenant = ${TENANT} AND path = ? AND revision > ? AND kind = 'key'
   ORDER BY revision DESC`;
 
+export interface NameAt extends ZoneName {
+  /** UUID of the entry, without hyphens. */
+  readonly entry: string | undefined;
+}
+
+export interface NamesAt extends NameSource {
+  find(name: string): NameAt | undefined;
+}
+
 /** Of one `reader.snapshot`: what it has read it reads once. */
-export function namesAt(reader: Reader, revision: Revision): NameSource {
+export function namesAt(reader: Reader, revision: Revision): NamesAt {
   const isPast = reader.revision() !== revision;
-  const known = new Map<string, ReturnType<NameSource['find']>>();
+  if (isPast && !isKnownSince(reader, revision))
+    throw new Failure('unavailable', `zones at revision ${revision} are not known any more`);
+  const known = new Map<string, NameAt | undefined>();
   const knownKeys = new Map<string, readonly ZoneKeyRow[]>();
-  const rowAt = (path: string, now: string | null): ZoneRow | undefined => {
-    const [change] = isPast ? reader.arrays(NAME_BEFORE, path, revision) : [];
-    const row = change === undefined ? now : (change[0] as string | null);
-    return row === null ? undefined : (JSON.parse(row) as ZoneRow);
-  };
-  const find: NameSource['find'] = (name) => {
+  const find: NamesAt['find'] = (name) => {
     if (known.has(name)) return known.get(name);
     const path = pathOf(name);
     const [found] = reader.arrays(FIND, path);
+    const [before] = isPast && found !== undefined ? reader.arrays(NAME_BEFORE, path, revision) : [];
+    const [row, entry] = (before ?? found ?? []) as readonly (string | null)[];
     const at = found && {
       name,
-      row: rowAt(path, found[0] as string | null),
+      row: row == null ? undefined : (JSON.parse(row) as ZoneRow),
+      entry: entry ?? undefined,
       hasBelow: true,
-      changedAt: found[1] as number,
-      changedBelowAt: found[2] as number,
+      changedAt: found[2] as number,
+      changedBelowAt: found[3] as number,
     };
     known.set(name, at);
     return at;

@@ -28,44 +28,48 @@ export interface DomainChange {
  */
 export async function noteDomainChange(tx: Transaction, { before, after, revision }: DomainChange): Promise<void> {
   if (before !== undefined && before.name !== after?.name) await setRow(tx, pathOf(before.name), undefined, revision);
-  if (after !== undefined) await setRow(tx, pathOf(after.name), after.row, revision);
+  if (after !== undefined) await setRow(tx, pathOf(after.name), after, revision);
 }
 
 /** True when the row was another one. The zone's serial rises then, and what was before is remembered. */
 export async function setRow(
   tx: Transaction,
   path: string,
-  row: ZoneRow | undefined,
+  of: Omit<CompiledDomain, 'name'> | undefined,
   revision: Revision,
 ): Promise<boolean> {
-  const [found] = await tx.arrays('SELECT row FROM zone_name WHERE tenant = ? AND path = ?', TENANT, path);
+  const [found] = await tx.arrays('SELECT row, entry FROM zone_name WHERE tenant = ? AND path = ?', TENANT, path);
   const before = (found?.[0] ?? null) as string | null;
-  const after = row === undefined ? null : JSON.stringify(row);
-  if (before === after) return false;
-  await rememberZoneChange(tx, { revision, path, kind: 'name', before });
+  const entryBefore = (found?.[1] ?? null) as string | null;
+  const after = of === undefined ? null : JSON.stringify(of.row);
+  const entry = of?.entry ?? null;
+  if (before === after && entryBefore === entry) return false;
+  const isMember = memberText(before, entryBefore) !== memberText(after, entry);
+  await rememberZoneChange(tx, { revision, path, kind: 'name', before, entry: entryBefore, isMember });
   await tx.run(
-    `INSERT INTO zone_name (tenant, path, row, below, changed, changed_below) VALUES (?, ?, ?, 0, ?, 0)
-     ON CONFLICT (tenant, path) DO UPDATE SET row = excluded.row, changed = excluded.changed`,
+    `INSERT INTO zone_name (tenant, path, row, entry, below, changed, changed_below) VALUES (?, ?, ?, ?, 0, ?, 0)
+     ON CONFLICT (tenant, path) DO UPDATE SET row = excluded.row, entry = excluded.entry, changed = excluded.changed`,
     TENANT,
     path,
     after,
+    entry,
     revision,
   );
   await noteBelow(tx, path, {
     more: Number(after !== null) - Number(before !== null),
     revision,
     before: before === null ? undefined : (JSON.parse(before) as ZoneRow),
-    after: row,
+    after: of?.row,
   });
-  if (memberText(before) !== memberText(after)) await noteCatalogMoved(tx, revision);
+  if (isMember) await noteCatalogMoved(tx, revision);
   return true;
 }
 
-/** What decides whether a zone of ours begins at the name. */
-function memberText(text: string | null): string {
+/** What decides whether a zone of ours begins at the name, and which member of the catalog it is. */
+function memberText(text: string | null, entry: string | null): string {
   const row = text === null ? undefined : (JSON.parse(text) as ZoneRow);
   const isDelegated = row?.site?.some(([type]) => type === 'NS') === true;
-  return `${row?.domain !== undefined} ${row?.isApex} ${row?.isTheirs} ${isDelegated}`;
+  return `${row?.domain === undefined ? '' : entry} ${row?.isApex} ${row?.isTheirs} ${isDelegated}`;
 }
 
 const FIND = `SELECT row, below, changed, changed_below FROM zone_name WHERE tenant = ${TENANT} AND path = ?`;

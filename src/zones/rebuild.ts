@@ -14,7 +14,7 @@ import { dcDnOfDomain, escapeDnValue, SUFFIX } from '../directory/dn.ts';
 import { childrenIn, entriesWithIn, findEntryIn } from '../directory/entries.ts';
 import { hasClass } from '../directory/entry.ts';
 import { noteBelow } from './below.ts';
-import { compileZoneName, ZONES_VERSION, type ZoneRow } from './compile.ts';
+import { type CompiledDomain, compileZoneName, ZONES_VERSION } from './compile.ts';
 import { setRow } from './names.ts';
 import { nameOfPath, pathOf, pathsAbove, subtreeOf } from './path.ts';
 import { compileZoneSetting, setSetting, type ZoneSettingRow } from './settings.ts';
@@ -86,7 +86,7 @@ const compileEntries = operation(
       if (compiled === undefined) continue;
       const path = pathOf(compiled.name);
       for (const above of pathsAbove(path)) await addName(tx, above);
-      await change(tx, path, compiled.row, revision);
+      await change(tx, path, compiled, revision);
     }
     // An entry of several of the classes counts once.
     const first = entries.filter(
@@ -197,12 +197,13 @@ function oneMoreRevision(tx: Transaction): () => Promise<Revision> {
 async function change(
   tx: Transaction,
   path: string,
-  row: ZoneRow | undefined,
+  is: CompiledDomain | undefined,
   revision: () => Promise<Revision>,
 ): Promise<void> {
-  const [found] = await tx.arrays('SELECT row FROM zone_name WHERE tenant = ? AND path = ?', TENANT, path);
-  if ((found?.[0] ?? null) !== (row === undefined ? null : JSON.stringify(row)))
-    await setRow(tx, path, row, await revision());
+  const [found] = await tx.arrays('SELECT row, entry FROM zone_name WHERE tenant = ? AND path = ?', TENANT, path);
+  const [row = null, entry = null] = found ?? [];
+  if (row !== (is === undefined ? null : JSON.stringify(is.row)) || entry !== (is?.entry ?? null))
+    await setRow(tx, path, is, await revision());
 }
 
 async function changeSetting(

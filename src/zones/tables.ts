@@ -57,7 +57,7 @@ const migrations: readonly Migration[] = [
       'CREATE INDEX zone_change_at ON zone_change (at)',
       `CREATE TABLE zone_setting (
          tenant INTEGER NOT NULL,
-         kind TEXT NOT NULL,                 -- host | nameserver | key (of the site) | moved (when one did last) | catalog (when a zone did) | publishing (how DNS was served)
+         kind TEXT NOT NULL,                 -- host | nameserver | key (of the site) | moved (when one did last) | catalog (when a zone did) | publishing (how DNS was served) | pruned (up to where zone_change is not complete)
          key TEXT NOT NULL,
          row TEXT NOT NULL,                  -- ZoneSettingRow of settings.ts
          changed INTEGER NOT NULL,           -- revision
@@ -180,6 +180,18 @@ const migrations: readonly Migration[] = [
          found TEXT NOT NULL,
          PRIMARY KEY (tenant, path, name, type)
        ) STRICT, WITHOUT ROWID`,
+    ],
+  },
+  {
+    version: 6,
+    statements: [
+      // UUID of the entry, NULL: none. The compiler of this version fills it where rows of an earlier one stand.
+      'ALTER TABLE zone_name ADD COLUMN entry TEXT',
+      // The one before.
+      'ALTER TABLE zone_change ADD COLUMN entry TEXT',
+      // 1: with it a zone has come or gone, perhaps.
+      'ALTER TABLE zone_change ADD COLUMN is_member INTEGER NOT NULL DEFAULT 0',
+      'CREATE INDEX zone_change_member ON zone_change (tenant, revision) WHERE is_member = 1',
     ],
   },
 ];

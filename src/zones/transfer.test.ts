@@ -23,6 +23,7 @@ import {
   type ZoneSite,
 } from './settings.ts';
 import { zonesUnit } from './tables.ts';
+import { testEntry } from './testing.ts';
 import { type ZoneState, zoneDifference, zoneRecords, zoneState } from './transfer.ts';
 
 const site: ZoneSite = { hostname: 'mail.a.example', mode: 'embedded', addresses: ['192.0.2.1', '2001:db8::1'] };
@@ -33,7 +34,7 @@ const set = operation(
   'test.setRow',
   async (tx, { name, row }: { readonly name: string; readonly row: ZoneRow | null }): Promise<number> => {
     const revision = await tx.nextRevision();
-    await setRow(tx, pathOf(name), row ?? undefined, revision);
+    await setRow(tx, pathOf(name), row === null ? undefined : { row, entry: testEntry(name) }, revision);
     return revision;
   },
 );

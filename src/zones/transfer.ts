@@ -12,6 +12,7 @@ import { TENANT } from '../base/tenant.ts';
 import type { Reader } from '../database/operation.ts';
 import { isSubdomain } from '../wire/dns/name.ts';
 import type { ResourceRecord } from '../wire/dns/rdata.ts';
+import { isKnownSince } from './changes.ts';
 import type { ZoneRow } from './compile.ts';
 import { namesAt } from './names-at.ts';
 import { nameOfPath, pathOf, pathsAbove, subtreeOf } from './path.ts';
@@ -98,15 +99,13 @@ function recordsOfEntry(name: string, apex: string, parts: ZoneParts): readonly 
 
 const MOVED = `SELECT DISTINCT path FROM zone_change WHERE tenant = ${TENANT} AND path > ? AND path < ? AND revision > ? LIMIT +?`;
 const MOVED_ABOVE = `SELECT 1 FROM zone_change WHERE tenant = ${TENANT} AND path = ? AND revision > ? LIMIT 1`;
-const FIRST_KEPT = `SELECT min(revision) FROM zone_change WHERE tenant = ${TENANT}`;
 
 /** From the earlier revision to that of the state. Undefined: not to be told so; the whole zone is. */
 export function zoneDifference(reader: Reader, state: ZoneState, from: Revision): ZoneDifference | undefined {
   return reader.snapshot(() => {
     const apex = state.zone.name;
     const path = pathOf(apex);
-    const firstKept = Number(reader.arrays(FIRST_KEPT)[0]?.[0] ?? Number.POSITIVE_INFINITY);
-    if (from < state.settings.changedAt || from < firstKept - 1) return undefined;
+    if (from < state.settings.changedAt || !isKnownSince(reader, from)) return undefined;
     if (pathsAbove(path).some((above) => reader.arrays(MOVED_ABOVE, above, from).length > 0)) return undefined;
     const before = partsAt(reader, { revision: from, settings: state.settings });
     const after = partsAt(reader, state);
