@@ -166,7 +166,11 @@ describe('replies', () => {
   }
 
   before(async () => {
-    await addPolicy('wait', { waypostPolicyAction: 'approve', waypostMatchDomain: '*.wait.example' });
+    await addPolicy('wait', {
+      waypostPolicyAction: 'approve',
+      waypostMatchDomain: '*.wait.example',
+      mailDomainCatchallAddress: CATCHALL,
+    });
     await addPolicy('see', { waypostPolicyAction: 'propose', waypostMatchDomain: '*.see.example' });
     await addPolicy('off', {
       waypostPolicyAction: 'off',

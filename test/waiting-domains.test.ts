@@ -35,8 +35,8 @@ before(async () => {
   ann = await addUser(ldap, 'ann@acme.example');
   const hash = new Attribute({ type: 'userPassword', values: [PASSWORD] });
   await ldap.modify('uid=postmaster,ou=Waypost,o=internet', new Change({ operation: 'replace', modification: hash }));
-  await addPolicy('shown', { waypostMatchDomain: '*.p.acme.example', waypostPolicyAction: 'propose' });
   const catchall = { mailDomainCatchallAddress: 'ann@acme.example' };
+  await addPolicy('shown', { waypostMatchDomain: '*.p.acme.example', waypostPolicyAction: 'propose', ...catchall });
   await addPolicy('asked', { waypostMatchDomain: '*.a.acme.example', waypostPolicyAction: 'approve', ...catchall });
   await addPolicy('kept', {
     waypostMatchDomain: '*.c.acme.example',

@@ -29,6 +29,7 @@ import { readSettings } from './setting-rows.ts';
 import { type RoutingSettings, settingsOf } from './settings.ts';
 import { type AliasRow, readAlias, readAliasAt, readRecipient, readRoute } from './tables.ts';
 import { mayBeToken } from './tokens.ts';
+import { withRoute } from './with-route.ts';
 
 const RECENT_MAX = 20_000;
 /** More changes than these are not followed one by one: everything is forgotten. */
@@ -79,6 +80,14 @@ export class RoutingCache {
       },
       () => this.#loadClaimant(address),
     );
+  }
+
+  /** As it would be if this row stood there; of another domain than any that does. */
+  resolveWith(row: RouteRow, address: Address, request: RouteRequest): Resolution {
+    return this.#answer((tables) => {
+      const answer = resolve(address, request, withRoute(tables, row), this.#site);
+      return 'resolution' in answer ? answer.resolution : undefined;
+    });
   }
 
   /** Whose mailbox it is, where the memory says so and nothing else of these rows counts: see plain.ts. */

@@ -272,6 +272,53 @@ test('a recipient that the new domain would refuse for good makes nothing; anoth
   assert.deepEqual(await comeTo(desk, 'postmaster@a.b.test'), ARRIVED);
 });
 
+test('a recipient that the domain would refuse for good makes nothing wait, whatever was found before; who may relay sends to the world', async () => {
+  await directory.apply(
+    addDomain('b.test'),
+    add('cn=asked,ou=Policies,ou=Waypost,o=internet', {
+      objectClass: 'waypostDomainPolicy',
+      waypostMatchDomain: '*.b.test',
+      waypostPolicyAction: 'approve',
+    }),
+    add('cn=shown,ou=Policies,ou=Waypost,o=internet', {
+      objectClass: 'waypostDomainPolicy',
+      waypostMatchDomain: '*.acme.example',
+      waypostPolicyAction: 'propose',
+      mailDomainCatchallAddress: 'gone@acme.example',
+    }),
+    addUser('gone@acme.example', { inetUserStatus: 'deleted' }),
+  );
+  const noted: string[] = [];
+  const waits: ArrivalVerdict = { result: 'foreign', reply: replies.waitsForApproval };
+  const note: ArrivalParts['pending']['note'] = async ({ domain }) => {
+    noted.push(domain);
+    return waits;
+  };
+  let lookUps = 0;
+  const ask: AskDns = (...asked) => {
+    lookUps++;
+    return saying(OURS)(...asked);
+  };
+  const desk = arrivals({ pending: { note }, ask });
+  const refused = { result: 'foreign', reply: replies.noSuchUser, ofRecipient: true };
+  assert.deepEqual(await comeTo(desk, 'nobody@a.b.test'), refused);
+  assert.deepEqual(noted, []);
+  assert.deepEqual(await comeTo(desk, 'postmaster@a.b.test'), waits);
+  const before = lookUps;
+  assert.deepEqual(await comeTo(desk, 'nobody@a.b.test'), refused);
+  const [one, other] = await Promise.all([comeTo(desk, 'nobody@c.b.test'), comeTo(desk, 'postmaster@c.b.test')]);
+  assert.deepEqual([one, other], [refused, waits]);
+  assert.deepEqual(noted, ['a.b.test', 'c.b.test']);
+  assert.ok(lookUps - before <= 4, 'of what was found no second look-up is made');
+  // Of a proposal nobody hears more than of a name that nobody knows.
+  assert.deepEqual(await comeTo(desk, 'x@a.acme.example'), { ...refused, reply: replies.relayDenied });
+  assert.equal(noted.length, 2);
+  await directory.apply(
+    replace('cn=asked,ou=Policies,ou=Waypost,o=internet', { mailDomainCatchallAddress: 'ann@acme.example' }),
+  );
+  assert.deepEqual(await comeTo(desk, 'nobody@a.b.test'), waits, 'the policy has somebody who takes all');
+});
+
 test('of two at once for one name the one that it would refuse does not take the other along', async () => {
   await directory.apply(addDomain('b.test'));
   const desk = arrivals();
@@ -598,7 +645,11 @@ test('a token is good for its name alone; without one the next policy decides', 
       waypostPolicyOrder: '10',
       mailDomainCatchallAddress: 'ann@acme.example',
     }),
-    policy('rest', { waypostPolicyAction: 'approve', waypostMatchDomain: '*' }),
+    policy('rest', {
+      waypostPolicyAction: 'approve',
+      waypostMatchDomain: '*',
+      mailDomainCatchallAddress: 'ann@acme.example',
+    }),
   );
   const own = domainTokenText('sesame', 'x.customer.example');
   const other = domainTokenText('sesame', 'y.customer.example');

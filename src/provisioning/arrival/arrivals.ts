@@ -12,7 +12,7 @@
 
 import type { Clock } from '../../base/clock.ts';
 import { asFailure } from '../../base/failure.ts';
-import type { Reply } from '../../base/reply.ts';
+import { isPermanent, type Reply } from '../../base/reply.ts';
 import type { Awaitable, Operation, Reader, Writer } from '../../database/operation.ts';
 import { findEntry } from '../../directory/entries.ts';
 import { textValue } from '../../directory/entry.ts';
@@ -39,6 +39,7 @@ import { gatherEvidence } from './gather.ts';
 import { ARRIVALS_MAX, EVIDENCE_MS, REFUSALS_MS, WAITING_MAX } from './limits.ts';
 import { type MakeArguments, type MakeResult, makeOperation } from './make.ts';
 import { type AskDns, NameServers } from './name-servers.ts';
+import { newRoute } from './new-domain.ts';
 import { Refusals } from './refusals.ts';
 import { arrivalReplies } from './replies.ts';
 
@@ -54,8 +55,8 @@ export interface ArrivalStep {
 export type ArrivalVerdict =
   /** It is ours now: resolve again. */
   | { readonly result: 'arrived' }
-  /** No domain of ours: the reply to who may not relay. */
-  | { readonly result: 'foreign'; readonly reply: Reply }
+  /** No domain of ours: the reply to who may not relay. `ofRecipient`: of a name that waits, the domain would refuse this one. */
+  | { readonly result: 'foreign'; readonly reply: Reply; readonly ofRecipient?: true }
   /** For everybody. `ofRecipient`: the domain would be ours, and would not take this recipient; others it may take. */
   | { readonly result: 'refused'; readonly reply: Reply; readonly ofRecipient?: true }
   /** Taken, and kept until this name is a domain of ours. */
@@ -144,27 +145,36 @@ export class Arrivals {
   }
 
   /** Each message counts, and none but the first of some minutes is looked up for. */
-  async #noteAgain(waiting: Omit<PendingNote, 'now'>, { request, peer }: Asking): Promise<ArrivalVerdict> {
+  async #noteAgain(waiting: Omit<PendingNote, 'now'>, asking: Asking): Promise<ArrivalVerdict> {
     const { domain, policy, action, evidence } = waiting;
-    const { clock, pending } = this.#parts;
+    const { request, peer } = asking;
     const said = { ...evidence, peer, sender: senderOf(request) };
     try {
-      return await pending.note({ domain, policy, action, evidence: said, now: clock.now() });
+      return await this.#note({ domain, policy, action, evidence: said, now: this.#parts.clock.now() }, asking);
     } catch (error) {
       return failed(error);
     }
   }
 
-  #wait(note: PendingNote): Promise<ArrivalVerdict> {
-    const { clock, pending } = this.#parts;
+  #wait(note: PendingNote, asking: Asking): Awaitable<ArrivalVerdict> {
     this.#waiting.delete(note.domain);
     if (this.#waiting.size >= WAITING_MAX)
       for (const oldest of this.#waiting.keys()) {
         this.#waiting.delete(oldest);
         break;
       }
-    this.#waiting.set(note.domain, { ...note, until: clock.monotonic() + REFUSALS_MS });
-    return pending.note(note);
+    this.#waiting.set(note.domain, { ...note, until: this.#parts.clock.monotonic() + REFUSALS_MS });
+    return this.#note(note, asking);
+  }
+
+  /** As if its entry were there: for a recipient that it would never have nothing waits. */
+  #note(note: PendingNote, { address, request }: Asking): Awaitable<ArrivalVerdict> {
+    const { cache, reader, pending } = this.#parts;
+    const { domain, policy, action } = note;
+    const route = newRoute(reader, { domain, policy: policy.dn }, (name) => cache.route(name));
+    const reply = route === undefined ? replies.relayDenied : cache.resolveWith(route, address, request).reply;
+    if (!isPermanent(reply)) return pending.note(note);
+    return { result: 'foreign', reply: action === 'propose' ? replies.relayDenied : reply, ofRecipient: true };
   }
 
   async #join(asking: Asking, policies: readonly PolicyRow[]): Promise<ArrivalVerdict> {
@@ -174,7 +184,7 @@ export class Arrivals {
       if (underWay === undefined) break;
       const verdict = await underWay;
       // What was said to another recipient is not said to this one.
-      if (verdict.result !== 'refused' || verdict.ofRecipient !== true) return verdict;
+      if (!('ofRecipient' in verdict)) return verdict;
     }
     if (this.#underWay.size >= ARRIVALS_MAX) return { result: 'foreign', reply: arrivalReplies.tooMany };
     const verdict = this.#arrive(asking, policies).finally(() => this.#underWay.delete(domain));
@@ -236,7 +246,7 @@ export class Arrivals {
       const now = clock.now();
       const said = domainEvidence(evidence, { peer, sender: senderOf(request), now });
       const decided = { domain, policy: policy as PolicyRow, evidence: said, now };
-      if (action !== 'auto') return await this.#wait({ ...decided, action });
+      if (action !== 'auto') return await this.#wait({ ...decided, action }, { address, request, peer });
       return await this.#make({ ...decided, address, request }, steps);
     } catch (error) {
       return failed(error);

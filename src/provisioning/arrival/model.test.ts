@@ -157,7 +157,7 @@ class Model {
     const matching = this.#matching(name, at);
     if (matching.length === 0 || (matching[0]!.action === 'off' && !matching[0]!.token)) return REFUSED;
     if ([name, ...above(name)].some((each) => this.removed.has(each))) return KEPT;
-    if (waiting !== undefined) return waiting;
+    if (waiting !== undefined) return this.#ofRecipient(waiting, at);
     const isOurs = above(name).some((each) => this.byHand.has(each));
     const said = this.truths.get(name) ?? NOTHING;
     if (said.mx === 'alias' && !isOurs) return KEPT;
@@ -170,11 +170,20 @@ class Model {
       if (said.mx === 'fails' || (!isOurs && said.isSplit)) return UNKNOWN;
       if (said.mx !== 'ours' || (this.#isWild(name) && !wildcard)) return KEPT;
       if (action === 'propose') return { ...REFUSED, waits: true };
-      if (action === 'approve') return { code: '451 4.3.2', waits: true };
-      const takesAll = hasCatchall || this.brought.has(at ?? '') || this.byHand.get(at ?? '')?.hasCatchall === true;
-      return takesAll ? { code: '250', brings: true } : { code: '550 5.1.1' };
+      if (action === 'approve') return this.#ofRecipient({ code: '451 4.3.2', waits: true, hasCatchall }, at);
+      return this.#takesAll(hasCatchall, at) ? { code: '250', brings: true } : { code: '550 5.1.1' };
     }
     return KEPT;
+  }
+
+  /** Of a name that waits for approval: whom the domain would refuse, it is refused now. */
+  #ofRecipient(judged: Judged, at: string | undefined): Judged {
+    if (judged.hasCatchall === undefined) return judged;
+    return { ...judged, code: this.#takesAll(judged.hasCatchall, at) ? '451 4.3.2' : '550 5.1.1' };
+  }
+
+  #takesAll(hasCatchall: boolean, at: string | undefined): boolean {
+    return hasCatchall || this.brought.has(at ?? '') || this.byHand.get(at ?? '')?.hasCatchall === true;
   }
 
   #nearest(name: string): string | undefined {
@@ -209,6 +218,8 @@ interface Judged {
   readonly brings?: true;
   readonly isKept?: true;
   readonly waits?: true;
+  /** Of the policy by which it waits for approval. */
+  readonly hasCatchall?: boolean;
 }
 
 const REFUSED: Judged = { code: '550 5.7.1' };

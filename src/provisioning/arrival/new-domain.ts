@@ -8,12 +8,15 @@
 //         as it stands there, so that nothing has to change for the domain to come
 // A domain that lies in no zone of ours and of no primary stays in its owner's: `waypostZoneAuthority: theirs`
 
-import type { Transaction } from '../../database/operation.ts';
-import { dcDnOfDomain } from '../../directory/dn.ts';
-import { findEntryIn } from '../../directory/entries.ts';
+import { idOf, type Revision } from '../../base/ids.ts';
+import type { Reader, Transaction } from '../../database/operation.ts';
+import { dcDnOfDomain, normalizeDn } from '../../directory/dn.ts';
+import { findEntry, findEntryIn } from '../../directory/entries.ts';
 import type { Attribute, DirectoryChange, Entry } from '../../directory/entry.ts';
 import { isValidDomain } from '../../message/address.ts';
+import { compileDomain } from '../../routing/compile.ts';
 import { stateIn } from '../../routing/generation.ts';
+import type { RouteRow } from '../../routing/rows.ts';
 import { routeIn } from '../../routing/tables.ts';
 import { authorityIn } from '../../zones/authority.ts';
 import { type ZoneSettings, zoneSettingsIn } from '../../zones/settings.ts';
@@ -28,6 +31,7 @@ export interface NewDomain {
 }
 
 const VALUES = ['mailDomainCatchallAddress', 'mailRoutingSmartHost', 'mailRoutingHosts', 'inetDomainBaseDN'] as const;
+const CLASSES: Attribute = { name: 'objectClass', values: ['domain', 'inetDomain', 'mailDomain'] };
 const PREFERENCE = 10;
 const PREFERENCE_MAX = 0xffff;
 
@@ -49,7 +53,7 @@ export async function newDomain(
     kind: 'add',
     dn: dcDnOfDomain(domain),
     attributes: [
-      { name: 'objectClass', values: ['domain', 'inetDomain', 'mailDomain'] },
+      CLASSES,
       { name: 'dc', values: [domain.slice(0, domain.indexOf('.'))] },
       ...values,
       ...records.filter((attribute) => attribute.values.length > 0),
@@ -58,14 +62,40 @@ export async function newDomain(
   };
 }
 
+/** What the routing tables would say of it, read without a transaction; undefined where they would say nothing. */
+export function newRoute(
+  reader: Reader,
+  { domain, policy }: Pick<NewDomain, 'domain' | 'policy'>,
+  routeOf: (domain: string) => RouteRow | undefined,
+): RouteRow | undefined {
+  const policyEntry = policy === '' ? undefined : findEntry(reader, policy);
+  const above = namesAbove(domain).find((name) => routeOf(name) !== undefined);
+  const parent = above === undefined ? undefined : findEntry(reader, dcDnOfDomain(above));
+  const values = [CLASSES, ...VALUES.flatMap((name) => valuesOf(policyEntry, name) ?? valuesOf(parent, name) ?? [])];
+  const dn = dcDnOfDomain(domain);
+  return compileDomain({
+    id: 0,
+    parent: undefined,
+    dn,
+    normalizedDn: normalizeDn(dn),
+    uuid: '',
+    revision: idOf<Revision>(0),
+    attributes: new Map(values.map((attribute) => [attribute.name.toLowerCase(), attribute])),
+    createdAt: 0,
+    modifiedAt: 0,
+  });
+}
+
+function namesAbove(domain: string): readonly string[] {
+  const labels = domain.split('.');
+  return labels.slice(1).map((_, at) => labels.slice(at + 1).join('.'));
+}
+
 /** The entry of the nearest domain above that is ours. */
 async function parentOf(tx: Transaction, domain: string): Promise<Entry | undefined> {
   const { generation } = await stateIn(tx);
-  const labels = domain.split('.');
-  for (let at = 1; at < labels.length; at++) {
-    const above = labels.slice(at).join('.');
+  for (const above of namesAbove(domain))
     if ((await routeIn(tx, generation, above)) !== null) return findEntryIn(tx, dcDnOfDomain(above));
-  }
   return undefined;
 }
 
