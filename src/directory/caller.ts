@@ -112,6 +112,12 @@ function checkKind(
   }
 }
 
+/** Whether this caller may act for that one. Nobody acts for the administrator, who can be asked. */
+export function mayProxy(caller: Caller, named: Caller): boolean {
+  if (caller.kind === 'entry' && named.kind === 'entry' && caller.uuid === named.uuid) return true;
+  return mayDoAll(caller) && (named.kind !== 'administrator' || caller.kind === named.kind);
+}
+
 function mayDoAll({ kind }: Caller): boolean {
   return kind === 'administrator' || kind === 'server';
 }

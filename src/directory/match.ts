@@ -11,7 +11,7 @@ import { prepareAssertedPart, prepareAssertion } from './assertion.ts';
 import { type Ava, parseDn } from './dn.ts';
 import type { AttributeValue, Entry } from './entry.ts';
 import { prepareFor } from './matching.ts';
-import { operationalAttribute } from './operational.ts';
+import { type OperationalContext, operationalAttribute } from './operational.ts';
 import { compareOrder } from './prepare.ts';
 import { type AttributeDescription, type AttributeType, allowsLanguages, schema, typeKeyOf } from './schema.ts';
 import type { MatchingRuleName } from './schema-data.ts';
@@ -20,8 +20,7 @@ export type Match = boolean | undefined;
 export type Matcher = (entry: Entry, context: MatchContext) => Match;
 
 /** What a filter may ask beside the entry itself: match-context.ts. */
-export interface MatchContext {
-  hasSubordinates(entry: Entry): boolean;
+export interface MatchContext extends OperationalContext {
   /** Whether a member of the entry, in this attribute, is prepared to this text by the attribute's equality rule. */
   hasMember(entry: Entry, attribute: string, prepared: string): boolean;
   /** All members of the entry in this attribute. */
@@ -29,7 +28,14 @@ export interface MatchContext {
 }
 
 /** For an entry that is in no table. */
-export const OUTSIDE: MatchContext = { hasSubordinates: () => false, hasMember: () => false, members: () => [] };
+export const OUTSIDE: MatchContext = {
+  hasSubordinates: () => false,
+  hasMember: () => false,
+  members: () => [],
+  memberOf: () => [],
+  csn: () => '',
+  contextCsn: () => undefined,
+};
 
 type ValueTest = (value: AttributeValue) => Match;
 
@@ -85,7 +91,7 @@ function present(attribute: string): Matcher {
   if (description === undefined) return UNDEFINED;
   const lists = listsOf(description);
   return (entry, context) =>
-    valuesOf(entry, description, context).length > 0 || lists.some((key) => entry.memberCounts?.has(key));
+    valuesFor(entry, description, context).length > 0 || lists.some((key) => entry.memberCounts?.has(key));
 }
 
 /** A list may have a million members: whether one is among them is looked up. */
@@ -97,7 +103,7 @@ function equal({ attribute, value }: AssertionFilter): Matcher {
   const test = ruleTest(description.type.equality, value)!;
   return (entry, context) =>
     lists.some((key) => entry.memberCounts?.has(key) && context.hasMember(entry, key, asserted)) ||
-    anyValue(valuesOf(entry, description, context), test);
+    anyValue(valuesFor(entry, description, context), test);
 }
 
 /** The attributes among those that a filter on this one looks at whose values are rows of their own. */
@@ -115,7 +121,7 @@ function onAttribute(attribute: string, makeTest: (type: AttributeType) => Value
 
 /** Members that are rows too. */
 function allValues(entry: Entry, description: AttributeDescription, context: MatchContext): Iterable<AttributeValue> {
-  const values = valuesOf(entry, description, context);
+  const values = valuesFor(entry, description, context);
   const lists = listsOf(description).filter((key) => entry.memberCounts?.has(key));
   return lists.length === 0 ? values : withMembersOf(entry, lists, values, context);
 }
@@ -131,8 +137,8 @@ function anyValue(values: Iterable<AttributeValue>, test: ValueTest): Match {
   return result;
 }
 
-/** Values of the attribute, its subtypes and its more special options. RFC 4512 §2.5.3 */
-function valuesOf(
+/** Values of the attribute, its subtypes and its more special options, but members that are rows. RFC 4512 §2.5.3 */
+export function valuesFor(
   entry: Entry,
   { type, options }: AttributeDescription,
   context: MatchContext,
@@ -151,7 +157,7 @@ function valuesOf(
   }
   if (options.length > 0) return values;
   for (const key of type.keys) {
-    const made = operationalAttribute(entry, key, () => context.hasSubordinates(entry));
+    const made = operationalAttribute(entry, key, context);
     if (made !== undefined) values.push(...made.values);
   }
   return values;

@@ -6,6 +6,7 @@
 import { TENANT } from '../base/tenant.ts';
 import type { Unit } from '../database/format.ts';
 import type { Migration } from '../database/operation.ts';
+import { dropMemberOf } from './drop-member-of.ts';
 import { moveMembers } from './move-members.ts';
 import { rewriteNames } from './rewrite-names.ts';
 
@@ -92,6 +93,8 @@ const migrations: readonly Migration[] = [
   },
   // The history of one entry is read without the log of all others.
   { version: 4, statements: ['CREATE INDEX dit_change_entry ON dit_change (uuid)'] },
+  // What was stored is computed from then on.
+  { version: 5, statements: [], run: dropMemberOf, rewrites: true },
 ];
 
 export const directoryUnit: Unit = { name: 'directory', migrations };

@@ -10,6 +10,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Writer } from '../database/operation.ts';
 import { checkChangeKind } from '../directory/caller.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
+import type { AskedChange } from './asked-change.ts';
 import { type ChangeArguments, type ChangeSummary, change } from './change.ts';
 
 export interface ProvisioningParts {
@@ -58,8 +59,11 @@ export function submitterInOrder(parts: ProvisioningParts): (request: ChangeRequ
 /** The request with every clear password hashed. */
 async function prepared({ gate, makesKeys = true }: ProvisioningParts, request: ChangeRequest): Promise<ChangeRequest> {
   for (const each of request.changes) checkChangeKind(request.caller, each);
-  const changes: DirectoryChange[] = [];
-  for (const each of request.changes) changes.push(await hashClearPasswords(each, { gate, makesKeys }));
+  const changes: AskedChange[] = [];
+  for (const each of request.changes) {
+    const hashed = await hashClearPasswords(each, { gate, makesKeys });
+    changes.push(each.beside === undefined ? hashed : { ...hashed, beside: each.beside });
+  }
   return { ...request, changes };
 }
 
