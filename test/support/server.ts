@@ -169,7 +169,8 @@ async function run(data: string, options: StartOptions, earlier = '', killAfterM
 function program({ program, switches }: StartOptions): readonly string[] {
   if (switches === undefined) return [join(program ?? root, 'waypost')];
   const support = (name: string): string => join(root, 'test/support', name);
-  const preload = ['--import', support('thread-faults.ts')];
+  // As the launcher loads it.
+  const preload = ['--import', join(root, 'src/server/load-sources.ts'), '--import', support('thread-faults.ts')];
   return [process.execPath, ...preload, support('serve-with-switches.ts'), JSON.stringify(switches)];
 }
 
