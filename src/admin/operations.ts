@@ -6,7 +6,6 @@ import { type AuditParts, auditList } from './audit.ts';
 import { type CertificateParts, certReload, certShow } from './cert.ts';
 import { channelList, channelPause, channelResume, channelShow } from './channel.ts';
 import { directoryDiff } from './directory.ts';
-import { directoryChange } from './directory-change.ts';
 import { dkimImport, dkimList, dkimRotate } from './dkim.ts';
 import { dnsRecords } from './dns.ts';
 import { type DnsCheckParts, dnsCheck } from './dns-check/check.ts';
@@ -84,7 +83,6 @@ export function adminOperations(parts: AdminParts) {
     route(parts),
     ruleList(parts),
     ruleTest(parts),
-    directoryChange(parts),
     directoryDiff(parts),
     syncStatus(parts),
     syncFull(parts),

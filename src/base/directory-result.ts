@@ -4,7 +4,6 @@ export type DirectoryResultName =
   | 'timeLimitExceeded'
   | 'sizeLimitExceeded'
   | 'adminLimitExceeded'
-  | 'referral'
   | 'noSuchAttribute'
   | 'undefinedAttributeType'
   | 'inappropriateMatching'
@@ -12,7 +11,6 @@ export type DirectoryResultName =
   | 'attributeOrValueExists'
   | 'invalidAttributeSyntax'
   | 'noSuchObject'
-  | 'aliasProblem'
   | 'invalidDnSyntax'
   | 'invalidCredentials'
   | 'strongerAuthRequired'
@@ -25,14 +23,10 @@ export type DirectoryResultName =
   | 'notAllowedOnNonLeaf'
   | 'notAllowedOnRdn'
   | 'entryAlreadyExists'
-  | 'affectsMultipleDSAs'
-  | 'assertionFailed'
-  | 'authorizationDenied';
+  | 'affectsMultipleDSAs';
 
 export interface DirectoryResult {
   readonly name: DirectoryResultName;
-  /** The nearest superior that exists, with `noSuchObject`; the alias or referral that is in the way. */
+  /** The nearest superior that exists, with `noSuchObject`. */
   readonly matchedDn?: string;
-  /** Where the entry is, with `referral`. */
-  readonly referral?: readonly string[];
 }

@@ -50,8 +50,7 @@ export interface Entry {
 }
 
 export interface Modification {
-  /** `increment` adds its one value to each integer that is there. RFC 4525 */
-  readonly operation: 'add' | 'delete' | 'replace' | 'increment';
+  readonly operation: 'add' | 'delete' | 'replace';
   readonly attribute: string;
   readonly values: readonly AttributeValue[];
 }

@@ -29,6 +29,8 @@ const INDEXED = new Set([
   'waypostservername',
   'waypostsource',
   'waypostsharedmailbox',
+  'aci',
+  'waypostadministrator',
 ]);
 
 const INDEXED_CLASSES = new Set([
@@ -47,8 +49,6 @@ const INDEXED_CLASSES = new Set([
   'groupOfURLs',
   'inetMailGroup',
   'mailGroup',
-  'alias',
-  'referral',
 ]);
 
 /** Longer values share a row with others that begin like them. */

@@ -11,7 +11,7 @@ import { prepareAssertedPart, prepareAssertion } from './assertion.ts';
 import { type Ava, parseDn } from './dn.ts';
 import type { AttributeValue, Entry } from './entry.ts';
 import { prepareFor } from './matching.ts';
-import { type OperationalContext, operationalAttribute } from './operational.ts';
+import { operationalAttribute } from './operational.ts';
 import { compareOrder } from './prepare.ts';
 import { type AttributeDescription, type AttributeType, allowsLanguages, schema, typeKeyOf } from './schema.ts';
 import type { MatchingRuleName } from './schema-data.ts';
@@ -20,7 +20,10 @@ export type Match = boolean | undefined;
 export type Matcher = (entry: Entry, context: MatchContext) => Match;
 
 /** What a filter may ask beside the entry itself: match-context.ts. */
-export interface MatchContext extends OperationalContext {
+export interface MatchContext {
+  /** Whether the caller may ask for this attribute of the entry, by the type's key; undefined: for all. */
+  readonly maySearch?: (entry: Entry, key: string) => boolean;
+  hasSubordinates(entry: Entry): boolean;
   /** Whether a member of the entry, in this attribute, is prepared to this text by the attribute's equality rule. */
   hasMember(entry: Entry, attribute: string, prepared: string): boolean;
   /** All members of the entry in this attribute. */
@@ -28,14 +31,7 @@ export interface MatchContext extends OperationalContext {
 }
 
 /** For an entry that is in no table. */
-export const OUTSIDE: MatchContext = {
-  hasSubordinates: () => false,
-  hasMember: () => false,
-  members: () => [],
-  memberOf: () => [],
-  csn: () => '',
-  contextCsn: () => undefined,
-};
+export const OUTSIDE: MatchContext = { hasSubordinates: () => false, hasMember: () => false, members: () => [] };
 
 type ValueTest = (value: AttributeValue) => Match;
 
@@ -90,8 +86,31 @@ function present(attribute: string): Matcher {
   const description = schema().description(attribute);
   if (description === undefined) return UNDEFINED;
   const lists = listsOf(description);
-  return (entry, context) =>
-    valuesFor(entry, description, context).length > 0 || lists.some((key) => entry.memberCounts?.has(key));
+  return ifAsked(
+    description,
+    (entry, context) =>
+      valuesOf(entry, description, context).length > 0 || lists.some((key) => entry.memberCounts?.has(key)),
+  );
+}
+
+/** What the caller may not ask for is undefined; of the types that a filter means, those that it may ask for count. */
+function ifAsked({ type }: AttributeDescription, matcher: Matcher): Matcher {
+  const { keys } = type;
+  return (entry, context) => {
+    const { maySearch } = context;
+    if (maySearch === undefined) return matcher(entry, context);
+    if (keys.length === 1) return maySearch(entry, keys[0]!) ? matcher(entry, context) : undefined;
+    const hidden = keys.filter((key) => !maySearch(entry, key));
+    if (hidden.length === keys.length) return undefined;
+    return matcher(hidden.length === 0 ? entry : withoutTypes(entry, (key) => !hidden.includes(key)), context);
+  };
+}
+
+function withoutTypes(entry: Entry, mayAsk: (key: string) => boolean): Entry {
+  const attributes = new Map([...entry.attributes].filter(([key]) => mayAsk(typeKeyOf(key))));
+  const { memberCounts, ...rest } = entry;
+  if (memberCounts === undefined) return { ...rest, attributes };
+  return { ...rest, attributes, memberCounts: new Map([...memberCounts].filter(([key]) => mayAsk(key))) };
 }
 
 /** A list may have a million members: whether one is among them is looked up. */
@@ -101,9 +120,12 @@ function equal({ attribute, value }: AssertionFilter): Matcher {
   if (description === undefined || asserted === undefined) return UNDEFINED;
   const lists = listsOf(description);
   const test = ruleTest(description.type.equality, value)!;
-  return (entry, context) =>
-    lists.some((key) => entry.memberCounts?.has(key) && context.hasMember(entry, key, asserted)) ||
-    anyValue(valuesFor(entry, description, context), test);
+  return ifAsked(
+    description,
+    (entry, context) =>
+      lists.some((key) => entry.memberCounts?.has(key) && context.hasMember(entry, key, asserted)) ||
+      anyValue(valuesOf(entry, description, context), test),
+  );
 }
 
 /** The attributes among those that a filter on this one looks at whose values are rows of their own. */
@@ -116,12 +138,12 @@ function onAttribute(attribute: string, makeTest: (type: AttributeType) => Value
   const description = schema().description(attribute);
   const test = description === undefined ? undefined : makeTest(description.type);
   if (description === undefined || test === undefined) return UNDEFINED;
-  return (entry, context) => anyValue(allValues(entry, description, context), test);
+  return ifAsked(description, (entry, context) => anyValue(allValues(entry, description, context), test));
 }
 
 /** Members that are rows too. */
 function allValues(entry: Entry, description: AttributeDescription, context: MatchContext): Iterable<AttributeValue> {
-  const values = valuesFor(entry, description, context);
+  const values = valuesOf(entry, description, context);
   const lists = listsOf(description).filter((key) => entry.memberCounts?.has(key));
   return lists.length === 0 ? values : withMembersOf(entry, lists, values, context);
 }
@@ -137,8 +159,8 @@ function anyValue(values: Iterable<AttributeValue>, test: ValueTest): Match {
   return result;
 }
 
-/** Values of the attribute, its subtypes and its more special options, but members that are rows. RFC 4512 §2.5.3 */
-export function valuesFor(
+/** Values of the attribute, its subtypes and its more special options. RFC 4512 §2.5.3 */
+function valuesOf(
   entry: Entry,
   { type, options }: AttributeDescription,
   context: MatchContext,
@@ -157,7 +179,7 @@ export function valuesFor(
   }
   if (options.length > 0) return values;
   for (const key of type.keys) {
-    const made = operationalAttribute(entry, key, context);
+    const made = operationalAttribute(entry, key, () => context.hasSubordinates(entry));
     if (made !== undefined) values.push(...made.values);
   }
   return values;
@@ -218,13 +240,18 @@ function extensible(filter: Extensible): Matcher {
   if (filter.attribute !== undefined && description === undefined) return UNDEFINED;
   const test = rule === undefined ? ruleTest(description?.type.equality, filter.value) : testByRule(rule, filter.value);
   if (test === undefined) return UNDEFINED;
-  return (entry, context) => {
+  const matcher: Matcher = (entry, context) => {
     const values =
       description === undefined ? valuesUnder(entry, rule!, context) : allValues(entry, description, context);
     const match = anyValue(values, test);
     if (match === true || !filter.dnAttributes) return match;
-    const inName = anyValue(valuesInName(entry, description?.type, rule), test);
+    const inName = anyValue(valuesInName(entry, { type: description?.type, rule, context }), test);
     return inName === true ? true : match === undefined || inName === undefined ? undefined : false;
+  };
+  if (description !== undefined) return ifAsked(description, matcher);
+  return (entry, context) => {
+    const { maySearch } = context;
+    return matcher(maySearch === undefined ? entry : withoutTypes(entry, (key) => maySearch(entry, key)), context);
   };
 }
 
@@ -254,16 +281,18 @@ function* valuesUnder(entry: Entry, rule: MatchingRuleName, context: MatchContex
     if (schema().attributeType(key)?.equality === rule) yield* context.members(entry, key);
 }
 
-function* valuesInName(
-  entry: Entry,
-  type: AttributeType | undefined,
-  rule: MatchingRuleName | undefined,
-): Generator<AttributeValue> {
+interface NameQuestion {
+  readonly type: AttributeType | undefined;
+  readonly rule: MatchingRuleName | undefined;
+  readonly context: MatchContext;
+}
+
+function* valuesInName(entry: Entry, { type, rule, context }: NameQuestion): Generator<AttributeValue> {
   const avas: readonly Ava[] = parseDn(entry.dn).rdns.flatMap((rdn) => rdn.avas);
   for (const ava of avas) {
     const fits =
       type === undefined ? ava.type?.equality === rule : ava.type !== undefined && type.keys.includes(ava.type.key);
-    if (fits) yield ava.value;
+    if (fits && (context.maySearch === undefined || context.maySearch(entry, ava.type!.key))) yield ava.value;
   }
 }
 

@@ -3,11 +3,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Failure } from '../base/failure.ts';
-import { callerOf, visibleTo } from './caller.ts';
+import { DEFAULT_RULES } from './access/default-rules.ts';
+import { sightOf } from './access/sight.ts';
+import { callerOf } from './caller.ts';
 import { getEntry } from './entries.ts';
 import { schema } from './schema.ts';
 import { withoutSecrets } from './secrets.ts';
-import { loggedChanges, openTestDirectory, searchAll, type TestDirectory } from './testing.ts';
+import { loggedChanges, openTestDirectory, replaceAci, searchAll, type TestDirectory } from './testing.ts';
 
 const DN = 'uid=ann,o=internet';
 const secrets = ['userPassword', 'mgrpAuthPassword'];
@@ -18,6 +20,7 @@ const held = Object.fromEntries(secrets.map((name) => [name, `{SSHA}of-${name}`]
 let directory: TestDirectory;
 before(async () => {
   directory = await openTestDirectory();
+  await directory.apply(replaceAci('o=internet', DEFAULT_RULES));
   await directory.add(DN, {
     objectClass: ['inetOrgPerson', 'inetMailGroup'],
     uid: 'ann',
@@ -53,7 +56,7 @@ test('the owner cannot find out a secret by a filter either', () => {
         base: DN,
         scope: 'base',
         filter: kind === 'present' ? { kind, attribute } : { kind, attribute, value: `{SSHA}of-${attribute}` },
-        visible: (entry) => visibleTo(caller, entry),
+        sight: sightOf(directory.reader, caller, true),
       },
       10,
     ).length;

@@ -6,7 +6,6 @@
 import { TENANT } from '../base/tenant.ts';
 import type { Unit } from '../database/format.ts';
 import type { Migration } from '../database/operation.ts';
-import { dropMemberOf } from './drop-member-of.ts';
 import { moveMembers } from './move-members.ts';
 import { rewriteNames } from './rewrite-names.ts';
 
@@ -93,8 +92,20 @@ const migrations: readonly Migration[] = [
   },
   // The history of one entry is read without the log of all others.
   { version: 4, statements: ['CREATE INDEX dit_change_entry ON dit_change (uuid)'] },
-  // What was stored is computed from then on.
-  { version: 5, statements: [], run: dropMemberOf, rewrites: true },
+  {
+    version: 5,
+    statements: [
+      // One row: texts that are new where rules, or the places of domains, are others; see access/rules.ts. `defaults`: the
+      // rules that a directory begins with have been added.
+      `CREATE TABLE dit_access (
+        id INTEGER PRIMARY KEY,
+        rules TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        defaults INTEGER NOT NULL
+      ) STRICT`,
+      "INSERT INTO dit_access (id, rules, scopes, defaults) VALUES (1, '', '', 0)",
+    ],
+  },
 ];
 
 export const directoryUnit: Unit = { name: 'directory', migrations };

@@ -2,8 +2,9 @@
 
 import { operation, type Reader, type Writer } from '../database/operation.ts';
 import { openTestDatabase } from '../database/testing.ts';
+import { checkChange } from './access/check-change.ts';
 import { type ApplyOptions, applyChange } from './apply-change.ts';
-import { type Caller, checkChange } from './caller.ts';
+import type { Caller } from './caller.ts';
 import type { JsonChange } from './change-log.ts';
 import { decodeValues } from './entries.ts';
 import type { AttributeValue, ChangedEntry, DirectoryChange, Entry } from './entry.ts';
@@ -50,6 +51,10 @@ export async function openTestDirectory(): Promise<TestDirectory> {
   };
   await directory.add('o=internet', { objectClass: 'organization', o: 'internet' });
   return directory;
+}
+
+export function replaceAci(dn: string, values: readonly string[]): DirectoryChange {
+  return { kind: 'modify', dn, modifications: [{ operation: 'replace', attribute: 'aci', values }] };
 }
 
 /** All entries that match, at most `limit` and a page. */

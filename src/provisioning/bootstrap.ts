@@ -4,6 +4,9 @@
 // Idempotent: what is there stays as it is.
 
 import { operation, type Transaction } from '../database/operation.ts';
+import { DEFAULT_RULES } from '../directory/access/default-rules.ts';
+import { SITE_ADMINISTRATORS_DN } from '../directory/access/roles.ts';
+import { beginsWithDefaults } from '../directory/access/rules.ts';
 import { ADMINISTRATOR_DN, SERVER } from '../directory/caller.ts';
 import { escapeDnValue, SUFFIX } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
@@ -31,6 +34,7 @@ export const bootstrap = operation(
   async (tx, args: BootstrapArguments): Promise<BootstrapResult> => {
     const isFirstStart = (await findEntryIn(tx, ADMINISTRATOR_DN)) === undefined;
     await addMissing(tx, [...firstEntries(args), ...ownEntries(args.hostname)], args.now);
+    await addDefaultRules(tx, args.now);
     return { isFirstStart };
   },
 );
@@ -40,9 +44,20 @@ export interface PrepareHostArguments {
   readonly now: number;
 }
 
-export const prepareHost = operation('provisioning.prepare-host', (tx, { hostname, now }: PrepareHostArguments) =>
-  addMissing(tx, ownEntries(hostname), now),
+export const prepareHost = operation(
+  'provisioning.prepare-host',
+  async (tx, { hostname, now }: PrepareHostArguments): Promise<void> => {
+    await addMissing(tx, ownEntries(hostname), now);
+    await addDefaultRules(tx, now);
+  },
 );
+
+/** Once: what an administrator takes away stays away. */
+async function addDefaultRules(tx: Transaction, now: number): Promise<void> {
+  if (!(await beginsWithDefaults(tx))) return;
+  const modifications = [{ operation: 'add', attribute: 'aci', values: DEFAULT_RULES }] as const;
+  await applyAll(tx, [{ kind: 'modify', dn: SUFFIX, modifications }], SERVER, { now, site: ANY_SITE });
+}
 
 async function addMissing(tx: Transaction, entries: readonly DirectoryChange[], now: number): Promise<void> {
   for (const entry of entries) {
@@ -56,6 +71,7 @@ function ownEntries(hostname: string): DirectoryChange[] {
     ...Object.entries(containers).map(([container, ou]) =>
       add(containerDn(container as Container), { objectClass: ['organizationalUnit'], ou: [ou] }),
     ),
+    add(SITE_ADMINISTRATORS_DN, { objectClass: ['groupOfNames'], cn: ['Site Administrators'] }),
     add(`cn=${escapeDnValue(hostname)},${containerDn('hosts')}`, { objectClass: ['waypostHost'], cn: [hostname] }),
   ];
 }

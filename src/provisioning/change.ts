@@ -10,15 +10,14 @@
 
 import type { Revision } from '../base/ids.ts';
 import { type Awaitable, type Operation, operation, type Transaction } from '../database/operation.ts';
+import { checkChange } from '../directory/access/check-change.ts';
 import { applyChange } from '../directory/apply-change.ts';
-import { authorOf, type Caller, checkChange } from '../directory/caller.ts';
+import { authorOf, type Caller } from '../directory/caller.ts';
 import { parseDn } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
 import type { ChangedEntry, DirectoryChange } from '../directory/entry.ts';
-import { checkReferralIn } from '../directory/referrals.ts';
 import type { TableChange } from '../routing/synchronize.ts';
 import { alongs } from './along.ts';
-import { type AskedChange, looksAt, type ReadBeside, stepsOf, withBeside } from './asked-change.ts';
 import { checks } from './checks.ts';
 import { withLife } from './domain-life.ts';
 import { followers } from './followers.ts';
@@ -29,7 +28,7 @@ import { withPreferredHost } from './preferred-mail-host.ts';
 import { ANY_SITE, type ChangeSite, type WriteOptions } from './write-options.ts';
 
 export interface ChangeArguments {
-  readonly changes: readonly AskedChange[];
+  readonly changes: readonly DirectoryChange[];
   /** Decides what may be done, and is the author of what is done. */
   readonly caller: Caller;
   /** The address that it asks from, '' for none. */
@@ -58,8 +57,6 @@ export interface ChangeSummary {
   readonly revision: Revision;
   readonly entries: readonly EntrySummary[];
   readonly rows: readonly TableChange[];
-  /** One for each change that asks to look at its entry. */
-  readonly reads?: readonly ReadBeside[];
 }
 
 /** Rows named in a summary; a domain's base may move a hundred thousand. */
@@ -89,52 +86,25 @@ interface ApplyAllOptions extends Omit<WriteOptions, 'author'>, Pick<ChangeArgum
 /** For an operation of this folder that makes changes of its own. */
 export async function applyAll(
   tx: Transaction,
-  changes: readonly AskedChange[],
+  changes: readonly DirectoryChange[],
   caller: Caller,
   { session, guards = [], ...more }: ApplyAllOptions,
 ): Promise<ChangeSummary> {
-  const plain: WriteOptions = { ...more, author: authorOf(caller) };
+  const options: WriteOptions = { ...more, author: authorOf(caller) };
   const entries: EntrySummary[] = [];
   const rows: TableChange[] = [];
-  const reads: ReadBeside[] = [];
   const allChecks = [...checks, ...guards];
-  const carryOut = async (change: DirectoryChange, options: WriteOptions): Promise<void> => {
-    await checkChange(tx, caller, change);
-    checkAsked(change);
-    for (const changed of await applyOne(tx, change, options)) {
+  for (const each of changes) {
+    await checkChange(tx, caller, each);
+    checkAsked(each);
+    for (const changed of await applyOne(tx, each, options)) {
       entries.push(summaryOf(changed));
       for (const check of allChecks) await check(tx, changed);
       for (const follow of followers) rows.push(...((await follow(tx, changed, options)) ?? []));
       noteLoginChanges(tx, changed, session);
     }
-  };
-  for (const each of changes) {
-    const { beside } = each;
-    const options: WriteOptions = beside?.refers === true ? { ...plain, refers: true } : plain;
-    const carryOutEach = (): Promise<void> => carryOutAll(tx, each, (step) => carryOut(step, options));
-    if (looksAt(each)) reads.push(await withBeside(tx, caller, each, carryOutEach));
-    else await carryOutEach();
   }
-  const summary = { revision: tx.revision, entries, rows: rows.slice(0, SUMMARY_ROWS_MAX) };
-  return reads.length === 0 ? summary : { ...summary, reads };
-}
-
-/** A referral in the way is what the client hears of, whatever else is wrong. */
-async function carryOutAll(
-  tx: Transaction,
-  change: AskedChange,
-  carryOut: (step: DirectoryChange) => Promise<void>,
-): Promise<void> {
-  try {
-    const steps = await stepsOf(tx, change);
-    for (const step of steps) {
-      // What went along with an entry below is gone already.
-      if (steps.length === 1 || (await findEntryIn(tx, step.dn)) !== undefined) await carryOut(step);
-    }
-  } catch (error) {
-    if (change.beside?.refers === true) await checkReferralIn(tx, parseDn(change.dn), false);
-    throw error;
-  }
+  return { revision: tx.revision, entries, rows: rows.slice(0, SUMMARY_ROWS_MAX) };
 }
 
 /** The entries that one change touches, in the order in which they were written. */

@@ -6,6 +6,7 @@
 
 import type { Awaitable, Transaction } from '../database/operation.ts';
 import type { ChangedEntry } from '../directory/entry.ts';
+import { checkAci } from './aci-check.ts';
 import { checkKey } from './dkim/key-check.ts';
 import { checkMade } from './guards.ts';
 import { checkNameServer } from './name-server-check.ts';
@@ -17,6 +18,7 @@ import { checkSiteRecords } from './site-records.ts';
 export type EntryCheck = (tx: Transaction, changed: ChangedEntry) => Awaitable<void>;
 
 export const checks: readonly EntryCheck[] = [
+  checkAci,
   checkKey,
   checkServerName,
   checkMade,

@@ -8,9 +8,8 @@ import { hashClearPasswords } from '../auth/hash-clear.ts';
 import type { HashGate } from '../auth/hash-gate.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Writer } from '../database/operation.ts';
-import { checkChangeKind } from '../directory/caller.ts';
+import { checkAnywhere, checkKeys, mayDoAll, passwordsIn } from '../directory/access/check-change.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
-import type { AskedChange } from './asked-change.ts';
 import { type ChangeArguments, type ChangeSummary, change } from './change.ts';
 
 export interface ProvisioningParts {
@@ -57,13 +56,16 @@ export function submitterInOrder(parts: ProvisioningParts): (request: ChangeRequ
 }
 
 /** The request with every clear password hashed. */
-async function prepared({ gate, makesKeys = true }: ProvisioningParts, request: ChangeRequest): Promise<ChangeRequest> {
-  for (const each of request.changes) checkChangeKind(request.caller, each);
-  const changes: AskedChange[] = [];
-  for (const each of request.changes) {
-    const hashed = await hashClearPasswords(each, { gate, makesKeys });
-    changes.push(each.beside === undefined ? hashed : { ...hashed, beside: each.beside });
-  }
+async function prepared(
+  { writer, gate, makesKeys = true }: ProvisioningParts,
+  request: ChangeRequest,
+): Promise<ChangeRequest> {
+  const { caller } = request;
+  for (const each of request.changes) checkKeys(caller, each);
+  const kinds = request.changes.filter((each) => passwordsIn(each).length > 0).map(({ kind }) => kind);
+  if (kinds.length > 0 && !mayDoAll(caller)) await writer.execute(checkAnywhere, { caller, kinds });
+  const changes: DirectoryChange[] = [];
+  for (const each of request.changes) changes.push(await hashClearPasswords(each, { gate, makesKeys }));
   return { ...request, changes };
 }
 

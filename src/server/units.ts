@@ -6,6 +6,7 @@ import { authUnit } from '../auth/tables.ts';
 import { beginDerived, type Derived } from '../database/derived.ts';
 import type { Unit } from '../database/format.ts';
 import { type Operation, probe } from '../database/operation.ts';
+import { checkAnywhere } from '../directory/access/check-change.ts';
 import { pruneChangeLog } from '../directory/change-log.ts';
 import { beginIndex, directoryIndex, indexSlice, memberSlice } from '../directory/rebuild-index.ts';
 import { directoryUnit } from '../directory/tables.ts';
@@ -101,6 +102,7 @@ export function operationsFor(site: Site, warnPercent?: number): readonly AnyOpe
     copy,
     probe,
     beginDerived,
+    checkAnywhere,
     pruneChangeLog,
     noteKnownClient,
     forgetClients,

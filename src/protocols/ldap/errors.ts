@@ -29,6 +29,5 @@ const LDAP_FAILURE = {
 
 export function failureResult(failure: Failure): LdapResult {
   const { ldap } = failure;
-  const plain = result(ldap?.name ?? LDAP_FAILURE[failure.kind], failure.message, ldap?.matchedDn);
-  return ldap?.referral === undefined ? plain : { ...plain, referral: ldap.referral };
+  return result(ldap?.name ?? LDAP_FAILURE[failure.kind], failure.message, ldap?.matchedDn);
 }

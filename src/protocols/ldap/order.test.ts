@@ -12,7 +12,6 @@ import {
   ADMINISTRATOR,
   addNode,
   disconnected,
-  NOTHING,
   openTestDoor,
   PASSWORD,
   RawClient,
@@ -105,7 +104,6 @@ test('writes are posted as they come, none waits for the commit of another, and 
         const { promise } = commits[posted.length]!;
         posted.push(request.changes[0]!.dn);
         await promise;
-        return NOTHING;
       },
     },
   });
@@ -199,7 +197,6 @@ test('a write whose connection is lost is written', async () => {
       submitInOrder: () => async () => {
         posted++;
         await commit.promise;
-        return NOTHING;
       },
     },
   });
@@ -220,7 +217,7 @@ test('a server that stops answers the writes first, and then says why it ends', 
   const commit = Promise.withResolvers<void>();
   const { handler, begun } = endless();
   const door = await openTestDoor({
-    door: { submitInOrder: () => () => commit.promise.then(() => NOTHING) },
+    door: { submitInOrder: () => () => commit.promise },
     handlers: { extended: handler },
   });
   using client = await RawClient.open(door.port);

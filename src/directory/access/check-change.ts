@@ -1,0 +1,261 @@
+// May this caller make this change? Decided in the transaction that makes it, before anything of it is done and after
+// everything of those before it.
+//
+//   add      `add`, and no deny of `write` on what comes
+//   modify   `write` of each value that comes or goes; `selfwrite` where that is the caller's own name
+//   rename   `write` of the names; a move also `delete` there and `add` here, of all that moves along; of domains below in any case
+//   delete   `delete`
+//
+// In      a change as it is asked for
+// Out     nothing; or insufficientAccessRights, whether the entry exists or not: `strongerAuthRequired` when the caller's own is gone
+
+import { asciiLower } from '../../base/characters.ts';
+import { idOf, type Revision } from '../../base/ids.ts';
+import { operation, type Transaction } from '../../database/operation.ts';
+import { type Caller, LOGIN_IS_OVER } from '../caller.ts';
+import { childOf, type Dn, parentOf, parseDn, parseRdn, type Rdn } from '../dn.ts';
+import { entriesBelowIn, entryByUuidIn, findEntryIn } from '../entries.ts';
+import type { Attribute, AttributeValue, DirectoryChange, Entry, Modification } from '../entry.ts';
+import { directoryFailure } from '../failure.ts';
+import { equalityKey } from '../matching.ts';
+import { schema, typeKeyOf } from '../schema.ts';
+import { isScramKeys } from '../scram-values.ts';
+import { type AccessTarget, applicable, judgeRules, type RightDecision, type RightQuestion } from './decide.ts';
+import { isDomain } from './domains.ts';
+import { lookIn } from './look.ts';
+import { inTransactions, type Plan } from './plan.ts';
+import type { AciRule } from './rule.ts';
+import { targetOf } from './target.ts';
+
+type Change<K extends DirectoryChange['kind']> = Extract<DirectoryChange, { kind: K }>;
+
+const PAGE = 500;
+
+export async function checkChange(tx: Transaction, caller: Caller, change: DirectoryChange): Promise<void> {
+  if (mayDoAll(caller)) return;
+  const plan = await planIn(tx, caller);
+  switch (change.kind) {
+    case 'add':
+      return checkAdd(tx, plan, change);
+    case 'modify':
+      return checkModify(tx, plan, change);
+    case 'rename':
+      return checkRename(tx, plan, change);
+    case 'delete': {
+      const entry = await entryOrNothing(tx, parseDn(change.dn));
+      return require(judgeOf(await consider(tx, plan, { entry }), { right: 'delete' }));
+    }
+    default:
+      return change satisfies never;
+  }
+}
+
+async function planIn(tx: Transaction, caller: Caller): Promise<Plan> {
+  if (caller.kind !== 'entry') return lookIn(tx, inTransactions.plan(caller));
+  const entry = await entryByUuidIn(tx, caller.uuid);
+  if (entry === undefined) throw directoryFailure('strongerAuthRequired', LOGIN_IS_OVER);
+  return lookIn(tx, inTransactions.plan({ ...caller, dn: entry.dn }));
+}
+
+/** Rules that apply to an entry, and what they may ask about it. */
+interface Considered {
+  readonly rules: readonly AciRule[];
+  readonly target: AccessTarget;
+}
+
+interface ConsideredEntry {
+  readonly entry: Entry;
+  readonly isNew?: boolean;
+  readonly values?: readonly AttributeValue[];
+}
+
+async function consider(tx: Transaction, plan: Plan, asked: ConsideredEntry): Promise<Considered> {
+  const { caller, domains } = plan;
+  const { rules, needs } = plan.candidates(asked.entry.normalizedDn, 'all');
+  const target = await lookIn(tx, targetOf({ ...asked, needs, caller, domains }));
+  return { rules: applicable(rules, caller, target), target };
+}
+
+function judgeOf({ rules, target }: Considered, question: RightQuestion): RightDecision {
+  return judgeRules(rules, target, question);
+}
+
+function require({ allowed }: RightDecision): void {
+  if (!allowed) throw directoryFailure('insufficientAccessRights', 'You may not do this');
+}
+
+async function checkAdd(tx: Transaction, plan: Plan, { dn, attributes }: Change<'add'>): Promise<void> {
+  const name = parseDn(dn);
+  const entry = await newEntry(tx, name, withNames(attributes, name.rdns[0]));
+  const values = [...entry.attributes.values()].flatMap((attribute) => attribute.values);
+  const considered = await consider(tx, plan, { entry, isNew: true, values });
+  require(judgeOf(considered, { right: 'add' }));
+  for (const [key, attribute] of entry.attributes) {
+    const each = typeKeyOf(key);
+    for (const value of asksValues(considered, each) ? attribute.values : [undefined]) {
+      const refused = judgeOf(considered, writeOf(each, value, true));
+      if (!refused.allowed && refused.rule !== undefined) require(refused);
+    }
+  }
+}
+
+function writeOf(attribute: string, value: AttributeValue | undefined, comes: boolean): RightQuestion {
+  return { right: 'write', attribute, ...(value === undefined ? {} : { value: { comes, value } }) };
+}
+
+/** A rule looks at values of this attribute. */
+function asksValues({ rules }: Considered, key: string): boolean {
+  return rules.some(({ values }) => values?.add.has(key) === true || values?.delete.has(key) === true);
+}
+
+async function checkModify(tx: Transaction, plan: Plan, { dn, modifications }: Change<'modify'>): Promise<void> {
+  const entry = await entryOrNothing(tx, parseDn(dn));
+  const considered = await consider(tx, plan, { entry, values: modifications.flatMap(({ values }) => values) });
+  for (const modification of modifications) checkModification(plan, considered, modification);
+}
+
+function checkModification(plan: Plan, considered: Considered, modification: Modification): void {
+  const key = keyOf(modification.attribute);
+  const moved = movedValues(considered.target.entry, modification);
+  const decisions = asksValues(considered, key)
+    ? [
+        ...moved.come.map((value) => judgeOf(considered, writeOf(key, value, true))),
+        ...moved.go.map((value) => judgeOf(considered, writeOf(key, value, false))),
+      ]
+    : [];
+  if (decisions.length === 0) decisions.push(judgeOf(considered, writeOf(key, undefined, true)));
+  const refused = decisions.find(({ allowed }) => !allowed);
+  if (refused === undefined) return;
+  // What a rule denies stays denied.
+  const isOwn = refused.rule === undefined && namesOnly(plan.caller.dn, modification);
+  if (!isOwn || !judgeOf(considered, { right: 'selfwrite', attribute: key }).allowed) require(refused);
+}
+
+/** Of the values that the entry has in its row. */
+function movedValues(
+  { attributes }: Entry,
+  { operation, attribute, values }: Modification,
+): { readonly come: readonly AttributeValue[]; readonly go: readonly AttributeValue[] } {
+  const description = schema().description(attribute);
+  const now = (description && attributes.get(description.key)?.values) ?? [];
+  if (operation === 'add') return { come: values, go: [] };
+  if (operation === 'delete') return { come: [], go: values.length === 0 ? now : values };
+  if (description === undefined) return { come: values, go: now };
+  const keyed = (list: readonly AttributeValue[]) => new Set(list.map((value) => equalityKey(description.type, value)));
+  const [had, has] = [keyed(now), keyed(values)];
+  const come = values.filter((value) => !had.has(equalityKey(description.type, value)));
+  const go = now.filter((value) => !has.has(equalityKey(description.type, value)));
+  // What changes nothing is asked for all the same.
+  return come.length === 0 && go.length === 0 ? { come: values, go } : { come, go };
+}
+
+function namesOnly(dn: string | undefined, { operation, attribute, values }: Modification): boolean {
+  const type = schema().description(attribute)?.type;
+  if (dn === undefined || type === undefined || operation === 'replace' || values.length === 0) return false;
+  return values.every((value) => typeof value === 'string' && equalityKey(type, value) === dn);
+}
+
+async function checkRename(tx: Transaction, plan: Plan, change: Change<'rename'>): Promise<void> {
+  const dn = parseDn(change.dn);
+  const entry = await entryOrNothing(tx, dn);
+  const newRdn = parseRdn(change.newRdn);
+  const above = change.newSuperior === undefined ? parentOf(dn) : parseDn(change.newSuperior);
+  const oldValues = change.deleteOldRdn ? (dn.rdns[0]?.avas ?? []) : [];
+  const values = newRdn.avas.map(({ value }) => value);
+  const considered = await consider(tx, plan, { entry, values });
+  for (const { typeText, value } of newRdn.avas) require(judgeOf(considered, writeOf(keyOf(typeText), value, true)));
+  for (const { typeText, value } of oldValues) require(judgeOf(considered, writeOf(keyOf(typeText), value, false)));
+  if (above === undefined) return;
+  const moves = above.normalized !== parentOf(dn)?.normalized;
+  const to = childOf(above, newRdn);
+  if (moves) await checkMove(tx, plan, { entry, from: dn, to });
+  if (entry.id === 0 || to.normalized === dn.normalized) return;
+  for (let after: string | undefined = dn.path; after !== undefined; ) {
+    const page: Awaited<ReturnType<typeof entriesBelowIn>> = await entriesBelowIn(tx, dn, after, PAGE);
+    for (const below of page.entries)
+      if (moves || isDomain(below)) await checkMove(tx, plan, { entry: below, from: dn, to });
+    after = page.last;
+  }
+}
+
+interface Move {
+  readonly entry: Entry;
+  /** Of what is moved, which is the entry or above it. */
+  readonly from: Dn;
+  readonly to: Dn;
+}
+
+async function checkMove(tx: Transaction, plan: Plan, { entry, from, to }: Move): Promise<void> {
+  require(judgeOf(await consider(tx, plan, { entry }), { right: 'delete' }));
+  const normalizedDn = `${entry.normalizedDn.slice(0, -from.normalized.length)}${to.normalized}`;
+  const above = parentOf(to);
+  const parent = above === undefined ? undefined : (await findEntryIn(tx, above))?.id;
+  const there = { ...entry, normalizedDn, ...(entry.normalizedDn === from.normalized ? { parent } : {}) };
+  require(judgeOf(await consider(tx, plan, { entry: there, isNew: true }), { right: 'add' }));
+}
+
+/** What is not there has no attributes: the answer is the same for an entry and for a name, unless a rule tells them apart. */
+async function entryOrNothing(tx: Transaction, dn: Dn): Promise<Entry> {
+  return (await findEntryIn(tx, dn)) ?? newEntry(tx, dn, []);
+}
+
+async function newEntry(tx: Transaction, dn: Dn, attributes: readonly Attribute[]): Promise<Entry> {
+  const above = parentOf(dn);
+  const known = new Map<string, Attribute>();
+  for (const { name, values } of attributes) {
+    const key = schema().description(name)?.key ?? asciiLower(name);
+    known.set(key, { name, values: [...(known.get(key)?.values ?? []), ...values] });
+  }
+  return {
+    id: 0,
+    parent: above === undefined ? undefined : (await findEntryIn(tx, above))?.id,
+    dn: dn.text,
+    normalizedDn: dn.normalized,
+    uuid: '',
+    revision: idOf<Revision>(0),
+    attributes: known,
+    createdAt: 0,
+    modifiedAt: 0,
+  };
+}
+
+function withNames(attributes: readonly Attribute[], rdn: Rdn | undefined): Attribute[] {
+  return [...attributes, ...(rdn?.avas ?? []).map(({ typeText, value }) => ({ name: typeText, values: [value] }))];
+}
+
+function keyOf(attribute: string): string {
+  return schema().description(attribute)?.type.key ?? asciiLower(attribute);
+}
+
+export function mayDoAll({ kind }: Caller): boolean {
+  return kind === 'administrator' || kind === 'server';
+}
+
+/** Keys beside another value would be of another password, perhaps: then the entry would have two. */
+export function checkKeys(caller: Caller, change: DirectoryChange): void {
+  if (!mayDoAll(caller) && passwordsIn(change).some(isScramKeys))
+    throw directoryFailure('insufficientAccessRights', 'Keys are made by the server');
+}
+
+/** The values of userPassword that a change brings. */
+export function passwordsIn(change: DirectoryChange): readonly AttributeValue[] {
+  if (change.kind !== 'add' && change.kind !== 'modify') return [];
+  const lists =
+    change.kind === 'add'
+      ? change.attributes
+      : change.modifications.map(({ attribute, values }) => ({ name: attribute, values }));
+  return lists.filter(({ name }) => keyOf(name) === 'userpassword').flatMap(({ values }) => values);
+}
+
+/**
+ * Asked before the work that precedes a transaction (passwords are hashed), so that a stranger cannot cause that work: throws
+ * for what this caller may do nowhere. It permits nothing.
+ */
+export const checkAnywhere = operation(
+  'directory.checkAnywhere',
+  async (tx, { caller, kinds }: { readonly caller: Caller; readonly kinds: readonly DirectoryChange['kind'][] }) => {
+    const plan = await planIn(tx, caller);
+    for (const kind of kinds)
+      if (!plan.mightAllow(kind === 'add' ? 'add' : 'write')) require({ allowed: false, rule: undefined });
+  },
+);

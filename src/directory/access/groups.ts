@@ -1,0 +1,28 @@
+// The groups that an entry is in, by member and uniqueMember: its own, and those that these are members of.
+//
+// Limits  NESTING_MAX levels, GROUPS_MAX groups: what is further away does not count
+
+import { TENANT } from '../../base/tenant.ts';
+import { normalizedOfPath } from '../dn.ts';
+import type { Look } from './look.ts';
+
+const NESTING_MAX = 5;
+const GROUPS_MAX = 1000;
+
+const NAMING = `SELECT path FROM dit WHERE id IN (
+  SELECT entry FROM dit_value WHERE tenant = ?1 AND attribute IN ('member', 'uniquemember') AND target IS NULL
+    AND key IN (SELECT value FROM json_each(?2))
+  UNION SELECT entry FROM dit_value WHERE tenant = ?1 AND target IN (SELECT value FROM json_each(?2))
+    AND attribute IN ('member', 'uniquemember')) LIMIT +?3`;
+
+/** Normalized DNs; of a normalized DN. */
+export function* groupsOf(dn: string): Look<ReadonlySet<string>> {
+  const found = new Set<string>();
+  let level = [dn];
+  for (let depth = 0; depth < NESTING_MAX && level.length > 0 && found.size < GROUPS_MAX; depth++) {
+    const rows = yield [NAMING, TENANT, JSON.stringify(level), GROUPS_MAX - found.size];
+    level = rows.map(([path]) => normalizedOfPath(path as string)).filter((group) => !found.has(group));
+    for (const group of level) found.add(group);
+  }
+  return found;
+}

@@ -1,0 +1,61 @@
+// Who has which role: site administrators by a group, servers by where their entries stand, administrators of domains by an
+// attribute of the domain.
+//
+// In      a normalized DN
+// Out     its groups and roles, as decide.ts asks for them
+
+import { TENANT } from '../../base/tenant.ts';
+import { normalizeDn, SUFFIX } from '../dn.ts';
+import { decodeEntry, ENTRY_COLUMNS } from '../entries.ts';
+import { hasClass } from '../entry.ts';
+import { cutIndexValue } from '../indexes.ts';
+import type { CallerFacts } from './decide.ts';
+import { ADMINISTRATOR_KEY, aboveOf, treePathOf } from './domains.ts';
+import { groupsOf } from './groups.ts';
+import type { Look } from './look.ts';
+import type { Role } from './rule.ts';
+
+/** Its members are site administrators. */
+export const SITE_ADMINISTRATORS_DN = `cn=Site Administrators,ou=Waypost,${SUFFIX}`;
+export const SITE_ADMINISTRATORS = normalizeDn(SITE_ADMINISTRATORS_DN);
+export const HOSTS = normalizeDn(`ou=Hosts,ou=Waypost,${SUFFIX}`);
+const HOST_CLASS = 'wayposthost';
+
+const ADMINISTERED = `SELECT 1 FROM dit_index WHERE tenant = ? AND attribute = '${ADMINISTRATOR_KEY}'
+  AND value IN (SELECT value FROM json_each(?)) LIMIT 1`;
+const ENTRY = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path = ?`;
+
+export const NOBODY: CallerFacts = {
+  dn: undefined,
+  isSiteAdministrator: false,
+  isServer: false,
+  isDomainAdministrator: false,
+  groups: new Set(),
+};
+
+export function* factsOf(dn: string): Look<CallerFacts> {
+  const groups = yield* groupsOf(dn);
+  const names = [dn, ...groups].map(cutIndexValue);
+  const administered = yield [ADMINISTERED, TENANT, JSON.stringify(names)];
+  return {
+    dn,
+    groups,
+    isSiteAdministrator: groups.has(SITE_ADMINISTRATORS),
+    isServer: yield* isServer(dn),
+    isDomainAdministrator: administered.length > 0,
+  };
+}
+
+function* isServer(dn: string): Look<boolean> {
+  if (aboveOf(dn) !== HOSTS) return false;
+  const [row] = yield [ENTRY, TENANT, treePathOf(dn)];
+  return row !== undefined && hasClass(decodeEntry(row), HOST_CLASS);
+}
+
+export function rolesIn(facts: CallerFacts): readonly Role[] {
+  const roles: Role[] = [];
+  if (facts.isSiteAdministrator) roles.push('site administrator');
+  if (facts.isDomainAdministrator && !facts.isSiteAdministrator) roles.push('domain administrator');
+  if (facts.isServer) roles.push('server');
+  return roles;
+}

@@ -1,0 +1,105 @@
+// All rules of the directory, compiled; and when they have to be compiled anew.
+//
+// In      the values of `aci`, wherever they stand
+// Out     rules by the entry at which they stand; the groups that they name
+// State   one row of two texts, each new where what it is about has changed: `rules` for rules, roles and groups that one
+//         names; `scopes` for where domains are. A thread that has read the same texts before has nothing to read
+// Limits  VALUES_MAX values
+// A value that does not parse any more, since the schema has lost what it names, refuses everything below: no way in by a
+// rule that was to keep out.
+
+import { randomUUID } from 'node:crypto';
+import { TENANT } from '../../base/tenant.ts';
+import type { Transaction } from '../../database/operation.ts';
+import { normalizedOfPath } from '../dn.ts';
+import { attributesOfJson } from '../entries.ts';
+import type { Look } from './look.ts';
+import { parseAci } from './parse.ts';
+import { type Aci, type AciRule, type Bind, RIGHTS } from './rule.ts';
+
+export const ACI_KEY = 'aci';
+export interface AciRules {
+  /** By the normalized DN of the entry at which they stand. */
+  readonly at: ReadonlyMap<string, readonly AciRule[]>;
+  /** Normalized DNs of the groups that they name. */
+  readonly groups: ReadonlySet<string>;
+}
+
+const VALUES_MAX = 100_000;
+
+const WITH_RULES = `SELECT dn, path, attributes FROM dit WHERE id IN (
+  SELECT entry FROM dit_index WHERE tenant = ? AND attribute = '${ACI_KEY}') ORDER BY path LIMIT +?`;
+const STATE = 'SELECT rules, scopes FROM dit_access WHERE id = 1';
+
+export function* ruleSet(): Look<AciRules> {
+  const at = new Map<string, AciRule[]>();
+  const groups = new Set<string>();
+  let id = 0;
+  for (const [dn, path, attributes] of yield [WITH_RULES, TENANT, VALUES_MAX]) {
+    const base = normalizedOfPath(path as string);
+    const rules: AciRule[] = [];
+    for (const value of attributesOfJson(attributes as string).get(ACI_KEY)?.values ?? []) {
+      const parsed = typeof value === 'string' ? parseAci(value) : undefined;
+      const aci = parsed !== undefined && 'aci' in parsed ? parsed.aci : REFUSING;
+      for (const permission of aci.permissions) {
+        rules.push({ ...aci, ...permission, id: id++, dn: dn as string, base });
+        for (const group of groupsIn(permission.bind)) groups.add(group);
+      }
+    }
+    at.set(base, rules);
+  }
+  return { at, groups };
+}
+
+const EVERYTHING = {
+  isComplement: false,
+  allUser: true,
+  allOperational: true,
+  keys: new Set<string>(),
+  patterns: [],
+} as const;
+
+const REFUSING: Aci = {
+  name: 'a value that does not parse',
+  target: undefined,
+  isTargetComplement: false,
+  scope: 'subtree',
+  attributes: EVERYTHING,
+  filter: undefined,
+  values: undefined,
+  permissions: [{ allows: false, rights: new Set(RIGHTS), bind: { kind: 'anyone' } }],
+};
+
+function groupsIn(bind: Bind): readonly string[] {
+  switch (bind.kind) {
+    case 'and':
+    case 'or':
+      return [...groupsIn(bind.left), ...groupsIn(bind.right)];
+    case 'not':
+      return groupsIn(bind.bind);
+    case 'group':
+      return [bind.dn];
+    default:
+      return [];
+  }
+}
+
+export interface AccessState {
+  readonly rules: string;
+  readonly scopes: string;
+}
+
+export function* accessState(): Look<AccessState> {
+  const [row] = yield [STATE];
+  return { rules: row![0] as string, scopes: row![1] as string };
+}
+
+/** A random text, not a number: a change that is undone must leave none that a later one has again. */
+export async function renewState(tx: Transaction, what: keyof AccessState): Promise<void> {
+  await tx.run(`UPDATE dit_access SET ${what} = ? WHERE id = 1`, randomUUID());
+}
+
+/** Once in the life of a directory: true the first time. */
+export async function beginsWithDefaults(tx: Transaction): Promise<boolean> {
+  return (await tx.run('UPDATE dit_access SET defaults = 1 WHERE id = 1 AND defaults = 0')) > 0;
+}

@@ -1,0 +1,126 @@
+// What a caller may see: which entries, which attributes of them, and which attributes a filter may ask for.
+//
+// In      a caller and its connection, at the beginning of an operation; then entries
+// Out     the entry as it is shown, undefined where no attribute of it can be read: it does not exist for this caller
+// Secrets passwords go to the Directory Manager, keys of the server to none; both to servers over a private connection. No
+//         rule gives them
+
+import type { Reader } from '../../database/operation.ts';
+import type { Caller } from '../caller.ts';
+import type { Attribute, Entry } from '../entry.ts';
+import { schema, typeKeyOf } from '../schema.ts';
+import { withoutHidden } from '../secrets.ts';
+import { applicable, judgeRules } from './decide.ts';
+import { look } from './look.ts';
+import { type Plan, planFor } from './plan.ts';
+import type { Right } from './rule.ts';
+import { targetOf } from './target.ts';
+
+export interface Sight {
+  /** What a filter is asked of. */
+  bare(entry: Entry): Entry;
+  /** Undefined: a filter may ask for all. `key` is a type's. */
+  readonly maySearch: ((entry: Entry, key: string) => boolean) | undefined;
+  mayCompare(entry: Entry, key: string): boolean;
+  mayRead(entry: Entry, key: string): boolean;
+  shown(entry: Entry): Entry | undefined;
+}
+
+/** The administrator and the server. */
+const WHOLE: Sight = {
+  bare: withoutHidden,
+  maySearch: undefined,
+  mayCompare: () => true,
+  mayRead: () => true,
+  shown: withoutHidden,
+};
+
+/** `isPrivate`: nobody can listen. */
+export function sightOf(reader: Reader, caller: Caller, isPrivate: boolean): Sight {
+  if (caller.kind === 'administrator' || caller.kind === 'server') return WHOLE;
+  return new RuledSight(reader, planFor(reader, caller), isPrivate);
+}
+
+type Looking = Extract<Right, 'read' | 'search' | 'compare'>;
+
+/** What was decided for the entries to which the same rules apply. */
+interface Verdict {
+  readonly rules: ReturnType<typeof applicable>;
+  /** Of `right key`. */
+  readonly known: Map<string, boolean>;
+}
+
+class RuledSight implements Sight {
+  readonly #reader: Reader;
+  readonly #plan: Plan;
+  readonly #getsSecrets: boolean;
+  readonly #verdicts = new Map<string, Verdict>();
+  /** Of the entries of late, whole and as they are shown. */
+  readonly #decided = new WeakMap<Entry, Verdict>();
+
+  constructor(reader: Reader, plan: Plan, isPrivate: boolean) {
+    this.#reader = reader;
+    this.#plan = plan;
+    this.#getsSecrets = isPrivate && plan.caller.isServer;
+  }
+
+  bare(entry: Entry): Entry {
+    return entry;
+  }
+
+  readonly maySearch = (entry: Entry, key: string): boolean => this.#may(entry, 'search', key);
+
+  mayCompare(entry: Entry, key: string): boolean {
+    return this.#may(entry, 'compare', key);
+  }
+
+  mayRead(entry: Entry, key: string): boolean {
+    return this.#may(entry, 'read', key);
+  }
+
+  shown(entry: Entry): Entry | undefined {
+    let withheld = false;
+    const attributes = new Map<string, Attribute>();
+    for (const [key, attribute] of entry.attributes)
+      if (this.mayRead(entry, typeKeyOf(key))) attributes.set(key, attribute);
+      else withheld = true;
+    const counts = new Map([...(entry.memberCounts ?? [])].filter(([key]) => this.mayRead(entry, key)));
+    if (attributes.size === 0 && counts.size === 0) return undefined;
+    if (!withheld && counts.size === (entry.memberCounts?.size ?? 0)) return entry;
+    const { memberCounts: _, ...rest } = entry;
+    const shown = counts.size === 0 ? { ...rest, attributes } : { ...rest, attributes, memberCounts: counts };
+    this.#decided.set(shown, this.#verdictOf(entry));
+    return shown;
+  }
+
+  #may(entry: Entry, right: Looking, key: string): boolean {
+    const verdict = this.#verdictOf(entry);
+    const asked = `${right} ${key}`;
+    const known = verdict.known.get(asked);
+    if (known !== undefined) return known;
+    const isSecret = schema().attributeType(key)?.isSecret === true;
+    const may =
+      (!isSecret || this.#getsSecrets) && judgeRules(verdict.rules, NO_VALUES, { right, attribute: key }).allowed;
+    verdict.known.set(asked, may);
+    return may;
+  }
+
+  #verdictOf(entry: Entry): Verdict {
+    const decided = this.#decided.get(entry);
+    if (decided !== undefined) return decided;
+    const { caller, domains } = this.#plan;
+    const { rules, needs } = this.#plan.candidates(entry.normalizedDn, 'look');
+    const apply =
+      rules.length === 0
+        ? rules
+        : applicable(rules, caller, look(this.#reader, targetOf({ entry, needs, caller, domains })));
+    const ids = apply.map(({ id }) => id).join(' ');
+    let verdict = this.#verdicts.get(ids);
+    if (verdict === undefined) this.#verdicts.set(ids, (verdict = { rules: [...apply], known: new Map() }));
+    this.#decided.set(entry, verdict);
+    return verdict;
+  }
+}
+
+/** Only a write has values. */
+const NO_VALUES = { entry: undefined as never, isOwn: () => false };

@@ -1,0 +1,173 @@
+// What rules may ask about an entry, read before they are asked.
+//
+// In      an entry, as it is or as a change would make it; the rules in question
+// Out     a AccessTarget of decide.ts
+// Reads   nothing where the rules look at the entry alone
+
+import { TENANT } from '../../base/tenant.ts';
+import { decodeEntry, ENTRY_COLUMNS } from '../entries.ts';
+import { type Attribute, type AttributeValue, type Entry, hasClass, textValues } from '../entry.ts';
+import { OUTSIDE } from '../match.ts';
+import { prepareFor } from '../matching.ts';
+import { schema } from '../schema.ts';
+import type { AccessTarget, CallerFacts } from './decide.ts';
+import { aboveOf, type Domains, isDomain, type OwnDomain, ownDomainsOf } from './domains.ts';
+import { groupsOf } from './groups.ts';
+import type { Look } from './look.ts';
+import { isOwnValue } from './own-values.ts';
+import { factsOf, rolesIn } from './roles.ts';
+import { type AciRule, type Bind, ROLES_KEY } from './rule.ts';
+
+type AttributeBind = Extract<Bind, { kind: 'attribute' }>;
+
+/** What rules ask beside the entry. */
+export interface Needs {
+  readonly isDomain: boolean;
+  readonly attributes: readonly AttributeBind[];
+  readonly looksBeside: boolean;
+  readonly asksRoles: boolean;
+}
+
+export function needsOf(rules: readonly AciRule[]): Needs {
+  const binds = rules.flatMap(({ bind }) => leavesOf(bind));
+  return {
+    isDomain:
+      rules.some(({ values }) => values !== undefined) ||
+      binds.some((bind) => bind.kind === 'role' && bind.role === 'domain administrator'),
+    attributes: binds.filter((bind) => bind.kind === 'attribute'),
+    looksBeside: rules.some(({ filter }) => filter?.looksBeside === true),
+    asksRoles: rules.some(({ filter }) => filter?.asksRoles === true),
+  };
+}
+
+function leavesOf(bind: Bind): readonly Bind[] {
+  switch (bind.kind) {
+    case 'and':
+    case 'or':
+      return [...leavesOf(bind.left), ...leavesOf(bind.right)];
+    case 'not':
+      return leavesOf(bind.bind);
+    default:
+      return [bind];
+  }
+}
+
+export interface TargetQuestion {
+  readonly entry: Entry;
+  readonly needs: Needs;
+  readonly caller: CallerFacts;
+  readonly domains: Domains;
+  /** It is not there yet: whose it is, is said by where it will stand. */
+  readonly isNew?: boolean;
+  /** Values of which a rule may ask whether they are the domain's own. */
+  readonly values?: readonly AttributeValue[];
+}
+
+const BY_ID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id = ?`;
+const MEMBERS = 'SELECT attribute, value FROM dit_value WHERE entry = ? ORDER BY id';
+const HAS_MEMBER = `SELECT 1 FROM dit_value WHERE tenant = ? AND attribute = ? AND entry = ?
+  AND key IN (SELECT value FROM json_each(?)) LIMIT 1`;
+const CHILD = 'SELECT 1 FROM dit WHERE parent = ? LIMIT 1';
+
+export function* targetOf({
+  entry,
+  needs,
+  caller,
+  domains,
+  isNew = false,
+  values = [],
+}: TargetQuestion): Look<AccessTarget> {
+  const own = needs.isDomain ? yield* ownDomains(entry, domains, isNew) : [];
+  const named = needs.attributes.length > 0 ? yield* namesIn(entry, needs.attributes, caller, isNew) : NONE;
+  const whole = needs.looksBeside ? yield* withMembers(entry) : entry;
+  const hasChild = needs.looksBeside && !isNew && (yield [CHILD, entry.id]).length > 0;
+  const asked = needs.asksRoles ? yield* withRoles(whole) : whole;
+  const ownValues = new Set<AttributeValue>();
+  for (const value of needs.isDomain ? values : [])
+    if (own.length > 0 && (yield* isOwnValue(value, own, domains))) ownValues.add(value);
+  const context = { ...OUTSIDE, hasSubordinates: () => hasChild };
+  return {
+    entry,
+    above: aboveOf(entry.normalizedDn),
+    isAdministered: () =>
+      own.some(({ administrators }) => administrators.some((dn) => dn === caller.dn || caller.groups.has(dn))),
+    names: (attribute, level, what) => named.has(`${attribute} ${level} ${what}`),
+    matches: ({ filter }) => filter!.matches(asked, context) === true,
+    isOwn: (value) => ownValues.has(value),
+  };
+}
+
+const NONE: ReadonlySet<string> = new Set();
+/** An entry of these is no domain's base: their thousands need no look. */
+const LEAVES = ['person', 'groupofuniquenames', 'groupofnames'];
+
+function* ownDomains(entry: Entry, domains: Domains, isNew: boolean): Look<readonly OwnDomain[]> {
+  const isLeaf = !isDomain(entry) && LEAVES.some((name) => hasClass(entry, name));
+  const from = isNew || isLeaf ? aboveOf(entry.normalizedDn) : entry.normalizedDn;
+  return from === undefined ? [] : yield* ownDomainsOf(from, domains);
+}
+
+function* namesIn(
+  entry: Entry,
+  binds: readonly AttributeBind[],
+  caller: CallerFacts,
+  isNew: boolean,
+): Look<ReadonlySet<string>> {
+  const found = new Set<string>();
+  if (caller.dn === undefined) return found;
+  const line: (Entry | undefined)[] = [entry];
+  let groups: readonly string[] | undefined;
+  for (const { attribute, levels, names } of binds)
+    for (const level of levels) {
+      const key = `${attribute} ${level} ${names}`;
+      // Who adds an entry would write into it who may.
+      if (found.has(key) || (isNew && level === 0)) continue;
+      while (line.length <= level) line.push(yield* superior(line.at(-1)));
+      const at = line[level];
+      if (at === undefined || !mayName(at, attribute)) continue;
+      // The groups of now: these are named by the entry, not by the rule, so that no rule has changed with them.
+      if (names === 'group') groups ??= [...(yield* groupsOf(caller.dn))];
+      if (yield* namesOneOf(at, attribute, names === 'user' ? [caller.dn] : groups!)) found.add(key);
+    }
+  return found;
+}
+
+function* superior(entry: Entry | undefined): Look<Entry | undefined> {
+  if (entry?.parent === undefined) return undefined;
+  const [row] = yield [BY_ID, entry.parent];
+  return row && decodeEntry(row);
+}
+
+function mayName(entry: Entry, attribute: string): boolean {
+  return entry.attributes.has(attribute) || entry.memberCounts?.has(attribute) === true;
+}
+
+function* namesOneOf(entry: Entry, attribute: string, dns: readonly string[]): Look<boolean> {
+  for (const value of textValues(entry, attribute)) {
+    const dn = prepareFor('distinguishedNameMatch', value);
+    if (dn !== undefined && dns.includes(dn)) return true;
+  }
+  if (entry.memberCounts?.has(attribute) !== true) return false;
+  return (yield [HAS_MEMBER, TENANT, attribute, entry.id, JSON.stringify(dns)]).length > 0;
+}
+
+/** For a filter of a rule, which may ask for members. */
+function* withMembers(entry: Entry): Look<Entry> {
+  if (entry.memberCounts === undefined) return entry;
+  const members = new Map<string, string[]>();
+  for (const [key, value] of yield [MEMBERS, entry.id]) {
+    const of = members.get(key as string);
+    if (of === undefined) members.set(key as string, [value as string]);
+    else of.push(value as string);
+  }
+  const attributes = new Map<string, Attribute>(entry.attributes);
+  for (const [key, values] of members) attributes.set(key, { name: schema().attributeType(key)!.name, values });
+  const { memberCounts: _, ...rest } = entry;
+  return { ...rest, attributes };
+}
+
+function* withRoles(entry: Entry): Look<Entry> {
+  const roles = rolesIn(yield* factsOf(entry.normalizedDn)).map((role) => `cn=${role}`);
+  if (roles.length === 0) return entry;
+  return { ...entry, attributes: new Map(entry.attributes).set(ROLES_KEY, { name: 'nsRole', values: roles }) };
+}

@@ -1,0 +1,254 @@
+// Administrators of a domain over LDAP: what they may do there and not elsewhere, until they are taken out of the group.
+
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import {
+  add,
+  addDomain,
+  addGroup,
+  addUser,
+  domainDn,
+  groupDn,
+  remove,
+  replace,
+  userDn,
+} from '../../provisioning/testing.ts';
+import type { LdapRequest } from '../../wire/ldap/message.ts';
+import { codeOf, GEHEIM, openTestDoor, RawClient, searchFor } from './testing.ts';
+
+const door = await openTestDoor();
+after(() => door.close());
+
+const ACME = domainDn('acme.example');
+const ADMINS = `cn=admins,ou=Groups,${ACME}`;
+const SITE = 'cn=Site Administrators,ou=Waypost,o=internet';
+const [ann, bob, zoe, sue] = ['ann@acme.example', 'bob@acme.example', 'zoe@other.example', 'sue@acme.example'].map(
+  userDn,
+) as [string, string, string, string];
+
+await door.directory.apply(
+  addDomain('acme.example', { waypostAdministrator: ADMINS }),
+  addDomain('sub.acme.example'),
+  addDomain('other.example'),
+  addUser('ann@acme.example', GEHEIM),
+  addUser('bob@acme.example', GEHEIM),
+  addUser('sue@acme.example', GEHEIM),
+  addUser('zoe@other.example', GEHEIM),
+  addUser('kim@sub.acme.example'),
+  add(ADMINS, { objectClass: 'groupOfNames', cn: 'admins', member: ann }),
+  addGroup('sales@acme.example', [bob], { owner: bob }),
+  addGroup('all@other.example', [zoe]),
+  replace(SITE, { member: sue }),
+);
+
+const modify = (
+  dn: string,
+  attribute: string,
+  values: readonly string[],
+  operation: 'add' | 'delete' | 'replace' = 'replace',
+): LdapRequest => ({ kind: 'modify', dn, modifications: [{ operation, attribute, values }] });
+
+const addOf = (change: ReturnType<typeof addUser>): LdapRequest => change as LdapRequest & { kind: 'add' };
+const del = (dn: string): LdapRequest => ({ kind: 'delete', dn });
+
+async function as(dn: string): Promise<RawClient> {
+  const client = await RawClient.open(door.port);
+  assert.equal(await client.bind(dn, 'geheim'), 0);
+  return client;
+}
+
+async function found(client: RawClient, base: string, text = '(objectClass=*)'): Promise<string[]> {
+  client.request(searchFor(base, { scope: 'sub', text }));
+  const dns: string[] = [];
+  for (;;) {
+    const { operation } = (await client.response())!;
+    if (operation.kind !== 'searchEntry') return dns.sort();
+    dns.push(operation.dn);
+  }
+}
+
+test('they see and change their domain, and nothing else', async () => {
+  using client = await as(ann);
+  const seen = await found(client, 'o=internet', '(mail=*)');
+  assert.deepEqual(seen, [groupDn('sales@acme.example'), ann, bob, sue].sort());
+  for (const base of [
+    zoe,
+    domainDn('other.example'),
+    domainDn('sub.acme.example'),
+    'ou=Waypost,o=internet',
+    'o=nowhere',
+  ])
+    assert.equal(await codeOf(client, searchFor(base)), 32, base);
+  assert.equal(await codeOf(client, addOf(addUser('new@acme.example', GEHEIM))), 0);
+  const fresh = userDn('new@acme.example');
+  assert.equal(await codeOf(client, modify(fresh, 'displayName', ['New'])), 0);
+  assert.equal(
+    await codeOf(client, {
+      kind: 'modifyDn',
+      dn: fresh,
+      newRdn: 'uid=newer',
+      deleteOldRdn: true,
+      newSuperior: undefined,
+    }),
+    0,
+  );
+  assert.equal(await codeOf(client, del(userDn('newer@acme.example'))), 0);
+  assert.equal(await codeOf(client, addOf(addGroup('team@acme.example', [bob]))), 0);
+  assert.equal(await codeOf(client, modify(groupDn('team@acme.example'), 'uniqueMember', [ann], 'add')), 0);
+  for (const request of [
+    addOf(addUser('new@other.example')),
+    addOf(addUser('new@sub.acme.example')),
+    addOf(addUser('new@nowhere.example')),
+    modify(zoe, 'displayName', ['x']),
+    modify('uid=nobody,o=nowhere', 'displayName', ['x']),
+    del(zoe),
+    del('uid=nobody,o=nowhere'),
+    modify(SITE, 'member', [ann], 'add'),
+    modify('o=internet', 'aci', []),
+  ])
+    assert.equal(await codeOf(client, request), 50, JSON.stringify(request));
+  await door.directory.apply(remove(groupDn('team@acme.example')));
+});
+
+test('what is reserved is refused in their domain too', async () => {
+  using client = await as(ann);
+  const program = { mailDeliveryOption: 'program' };
+  for (const request of [
+    modify(bob, 'mailHost', ['mx2.example']),
+    modify(bob, 'waypostRecipientsPerHour', ['5']),
+    modify(bob, 'aci', ['(targetattr="*")(version 3.0; acl "x"; allow (all) userdn="ldap:///anyone";)']),
+    modify(bob, 'mailDeliveryOption', ['mailbox', 'Program']),
+    modify(bob, 'mailDeliveryOption', ['file'], 'add'),
+    modify(ACME, 'mailDomainDiskQuota', ['1G']),
+    modify(ACME, 'waypostAdministrator', [bob], 'add'),
+    modify(ACME, 'objectClass', ['domain']),
+    modify(sue, 'userPassword', ['new']),
+    modify(sue, 'mailForwardingAddress', ['ann@acme.example']),
+    modify(`ou=People,${ACME}`, 'objectClass', ['mailDomain'], 'add'),
+    modify(groupDn('sales@acme.example'), 'mgrpErrorsTo', ['x@other.example']),
+    modify(groupDn('sales@acme.example'), 'memberURL', [`ldap:///${domainDn('other.example')}??sub?(mail=*)`], 'add'),
+    addOf(addUser('prog@acme.example', program)),
+    addOf(addUser('host@acme.example', { mailHost: 'mx2.example' })),
+    addOf(addDomain('deep.acme.example')),
+    del(domainDn('sub.acme.example')),
+    del(ACME),
+    {
+      kind: 'modifyDn',
+      dn: bob,
+      newRdn: 'uid=bob',
+      deleteOldRdn: false,
+      newSuperior: `ou=People,${domainDn('other.example')}`,
+    },
+    { kind: 'modifyDn', dn: sue, newRdn: 'uid=susan', deleteOldRdn: true, newSuperior: undefined },
+  ] satisfies LdapRequest[])
+    assert.equal(await codeOf(client, request), 50, JSON.stringify(request));
+  assert.equal(await codeOf(client, modify(ACME, 'description', ['Acme'])), 0);
+  assert.equal(await codeOf(client, modify(groupDn('sales@acme.example'), 'mgrpErrorsTo', ['bob@acme.example'])), 0);
+  const url = `ldap:///ou=People,${ACME}??sub?(mail=*)`;
+  assert.equal(await codeOf(client, modify(groupDn('sales@acme.example'), 'memberURL', [url])), 0);
+});
+
+test('who is taken out of the group is refused at the next operation of an open connection', async () => {
+  using client = await as(ann);
+  assert.equal(await codeOf(client, searchFor(bob)), 0);
+  await door.directory.apply(replace(ADMINS, { member: [] }));
+  assert.equal(await codeOf(client, searchFor(bob)), 32);
+  assert.equal(await codeOf(client, modify(bob, 'displayName', ['x'])), 50);
+  await door.directory.apply(replace(ADMINS, { member: [ann] }));
+  assert.equal(await codeOf(client, searchFor(bob)), 0);
+  await door.directory.apply(replace(ACME, { waypostAdministrator: [] }));
+  assert.equal(await codeOf(client, searchFor(bob)), 32);
+  await door.directory.apply(replace(ACME, { waypostAdministrator: [ADMINS] }));
+  assert.equal(await codeOf(client, modify(bob, 'displayName', ['x'])), 0);
+});
+
+test('a group in a group counts, five deep and no deeper', async () => {
+  const groups = [1, 2, 3, 4, 5].map((level) => `cn=g${level},ou=Groups,${domainDn('other.example')}`);
+  await door.directory.apply(
+    ...groups.map((dn, at) =>
+      add(dn, { objectClass: 'groupOfNames', cn: `g${at + 1}`, member: [at === 0 ? zoe : groups[at - 1]!] }),
+    ),
+  );
+  using client = await as(zoe);
+  await door.directory.apply(replace(ACME, { waypostAdministrator: [groups[4]!] }));
+  assert.equal(await codeOf(client, searchFor(bob)), 0);
+  await door.directory.apply(
+    replace(ACME, { waypostAdministrator: [ADMINS] }),
+    replace(ADMINS, { member: [groups[4]!, ann] }),
+  );
+  assert.equal(await codeOf(client, searchFor(bob)), 32);
+  await door.directory.apply(replace(ADMINS, { member: [groups[3]!, ann] }));
+  assert.equal(await codeOf(client, searchFor(bob)), 0);
+  // In the middle, of a group that no rule names itself.
+  await door.directory.apply(replace(groups[2]!, { member: [] }));
+  assert.equal(await codeOf(client, searchFor(bob)), 32);
+  await door.directory.apply(replace(ADMINS, { member: [ann] }));
+});
+
+test('a site administrator does all but see secrets and touch the Directory Manager', async () => {
+  using client = await as(sue);
+  assert.ok((await found(client, 'o=internet')).length > 10);
+  assert.equal(await codeOf(client, modify(zoe, 'mailHost', ['mx2.example'])), 0);
+  assert.equal(await codeOf(client, modify(zoe, 'mailHost', [])), 0);
+  assert.deepEqual(await found(client, 'o=internet', '(userPassword=*)'), []);
+  assert.equal(await codeOf(client, searchFor('cn=Directory Manager')), 32);
+  assert.equal(await codeOf(client, modify('cn=Directory Manager', 'userPassword', ['x'])), 50);
+});
+
+test('the owner of a list changes its members and description', async () => {
+  using client = await as(bob);
+  const sales = groupDn('sales@acme.example');
+  assert.deepEqual(await found(client, ACME), [sales, bob].sort());
+  assert.equal(await codeOf(client, modify(sales, 'uniqueMember', [ann], 'add')), 0);
+  assert.equal(await codeOf(client, modify(sales, 'description', ['Sales'])), 0);
+  assert.equal(await codeOf(client, modify(sales, 'owner', [ann])), 50);
+  assert.equal(await codeOf(client, modify(sales, 'mail', ['x@acme.example'])), 50);
+  assert.equal(await codeOf(client, del(sales)), 50);
+});
+
+test('a user writes what is said of self, and of the options three', async () => {
+  using client = await as(bob);
+  for (const [attribute, value, code] of [
+    ['telephoneNumber', '+1 555', 0],
+    ['mailAutoReplyText', 'away', 0],
+    ['vacationStartDate', '20261127000000Z', 0],
+    ['mailForwardingAddress', 'bob@far.example', 0],
+    ['mailDeliveryOption', 'forward', 0],
+    ['mailDeliveryOption', 'program', 50],
+    ['mailQuota', '1G', 50],
+    ['mail', 'x@acme.example', 50],
+  ] as const)
+    assert.equal(await codeOf(client, modify(bob, attribute, [value])), code, `${attribute} ${value}`);
+});
+
+test('an aci that does not parse is 21, and says the column', async () => {
+  using client = await as(sue);
+  for (const [text, column] of [
+    ['(targetattr="nothing")(version 3.0; acl "x"; allow (read) userdn="ldap:///all";)', 14],
+    ['(targetattr="*")(version 3.0; acl "x"; allow (read) ip="192.0.2.1";)', 53],
+    ['(target="ldap:///ou=($dn),o=internet")(version 3.0; acl "x"; allow (read) userdn="ldap:///all";)', 21],
+    ['(targetattr="*")(version 3.0; acl "x"; allow (reed) userdn="ldap:///all";)', 47],
+    ['x', 1],
+  ] as const) {
+    client.request(modify(ACME, 'aci', [text]));
+    const { code, text: said } = (await client.result())!;
+    assert.deepEqual([code, said.match(/column (\d+)/)?.[1]], [21, String(column)], said);
+  }
+});
+
+test('a filter on what may not be searched is undefined, and not even its opposite matches', async () => {
+  const rule = `(targetattr="cn")(version 3.0; acl "names"; allow (read, search) userdn="ldap:///${zoe}";)`;
+  await door.directory.apply(replace(ACME, { aci: rule }));
+  using client = await as(zoe);
+  assert.deepEqual(await found(client, ACME, '(cn=bob)'), [bob]);
+  assert.deepEqual(
+    await found(client, ACME, '(!(cn=bob))'),
+    [groupDn('sales@acme.example'), ann, sue, ADMINS, userDn('kim@sub.acme.example')].sort(),
+  );
+  assert.deepEqual(await found(client, ACME, '(mail=bob@acme.example)'), []);
+  assert.deepEqual(await found(client, ACME, '(!(mail=bob@acme.example))'), []);
+  assert.deepEqual(await found(client, ACME, '(|(mail=bob@acme.example)(cn=bob))'), [bob]);
+  assert.equal(await codeOf(client, { kind: 'compare', dn: bob, attribute: 'cn', value: 'bob' }), 16);
+  await door.directory.apply(replace(ACME, { aci: [] }));
+  assert.equal(await codeOf(client, searchFor(bob)), 32);
+});
