@@ -112,6 +112,11 @@ export function normalizedOfPath(path: string): string {
   return path.slice(0, -1).split(',').reverse().join(',');
 }
 
+/** The path of this normalized DN. */
+export function pathOfNormalized(dn: string): string {
+  return `${dn.split(',').reverse().join(',')},`;
+}
+
 /** The domain whose DC node this is, in lower case: undefined for any other DN, also for the suffix. */
 export function domainOfDcDn(dn: string | Dn, suffix: string | Dn = SUFFIX): string | undefined {
   const labels = dcLabelsOf(dn, suffix);

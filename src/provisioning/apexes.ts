@@ -12,8 +12,9 @@ import { dcDnOfDomain } from '../directory/dn.ts';
 import type { ChangedEntry, DirectoryChange } from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
 import { authorityIn } from '../zones/authority.ts';
-import { hasDomainAbove, rangeBelow, unmarkedApexes } from '../zones/below.ts';
+import { hasDomainAbove } from '../zones/below.ts';
 import { type CompiledDomain, compileZoneName } from '../zones/compile.ts';
+import { rangeBelow, unmarkedApexes } from '../zones/unmarked.ts';
 import { ANY_SITE, type WriteOptions } from './write-options.ts';
 
 const MARKS_MAX = 1000;
@@ -27,6 +28,8 @@ export async function markApexes(
   const was = before && compileZoneName(before);
   if (is?.row.domain === undefined || (was?.name === is.name && was.row.domain !== undefined)) return [];
   if (await hasDomainAbove(tx, is.name)) return [];
+  // What somebody else's name servers have above them is theirs, too.
+  if ((await authorityIn(tx, is, ANY_SITE)).authority !== 'ours') return [];
   const below = await unmarkedApexes(tx, rangeBelow(is.name), MARKS_MAX + 1);
   if (below.length > MARKS_MAX)
     throw directoryFailure(

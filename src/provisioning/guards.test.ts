@@ -90,10 +90,24 @@ for (const [what, change] of losing)
     await openFirm();
     await directory.apply(add('dc=other,o=internet', { objectClass: 'domain' }));
     assert.equal(await resultOf(change), 'unwillingToPerform');
+    // One whose row names no problem.
+    await directory.apply(replace(`uid=fa,ou=People,${FIRM}`, { mailAlternateAddress: [] }));
+    assert.equal(await resultOf(change), 'unwillingToPerform');
     assert.ok(routes('fa@firm.test'));
     await directory.apply(remove(`uid=fa,ou=People,${FIRM}`));
     assert.equal(await resultOf(change), 'success');
   });
+
+test('of two domains with one base the one that has people stays', async () => {
+  await openFirm();
+  await directory.apply(addDomain('two.firm.test', { inetDomainBaseDN: FIRM }));
+  assert.ok(routes('f.a@two.firm.test'));
+  for (const domain of ['firm.test', 'two.firm.test'])
+    assert.equal(await resultOf(replace(domainDn(domain), { objectClass: 'domain' })), 'unwillingToPerform');
+  await directory.apply(replace(`uid=fa,ou=People,${FIRM}`, { mailAlternateAddress: [] }));
+  assert.equal(await resultOf(replace(domainDn('two.firm.test'), { objectClass: 'domain' })), 'success');
+  assert.ok(routes('fa@firm.test'));
+});
 
 test('a change by which all keep their addresses is made', async () => {
   await openFirm();

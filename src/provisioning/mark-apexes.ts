@@ -11,7 +11,7 @@ import { operation } from '../database/operation.ts';
 import { SERVER } from '../directory/caller.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
 import { ROOT } from '../wire/dns/name.ts';
-import { rangeBehind, rangeBelow, unmarkedApexes } from '../zones/below.ts';
+import { rangeBehind, rangeBelow, unmarkedApexes } from '../zones/unmarked.ts';
 import { isApex, markOf } from './apexes.ts';
 import { applyAll } from './change.ts';
 import { ANY_SITE } from './write-options.ts';

@@ -179,8 +179,8 @@ async function rebuildRecipient(
   const built = builtIn(state);
   const today = await compiled(tx, state, built.number, entry);
   if (today === undefined) return;
-  const row = await withoutHeld(tx, state, today, undefined);
-  await replaceRecipient(tx, built, entry.normalizedDn, row);
+  const row = await withoutHeld(tx, state, today.row, undefined);
+  await replaceRecipient(tx, built, entry.normalizedDn, { ...today, row });
   if (!isCompared) return;
   const answering = await recipientIn(tx, state.generation, entry.normalizedDn);
   if (JSON.stringify(answering) !== JSON.stringify(row)) await noteDifference(tx, 'entry', entry.normalizedDn);

@@ -64,7 +64,7 @@ const breaks: Readonly<Record<string, readonly [key: string, sql: string]>> = {
   'an entry that is none': [
     'entry uid=eve,ou=people,dc=acme,dc=example,o=internet',
     `INSERT INTO alias_entry SELECT tenant, generation, 'uid=eve,ou=people,dc=acme,dc=example,o=internet',
-       json_set(row, '$.addresses', json('[]')), revision, problems FROM alias_entry WHERE dn LIKE 'uid=ben%'`,
+       json_set(row, '$.addresses', json('[]')), revision, problems, base, path FROM alias_entry WHERE dn LIKE 'uid=ben%'`,
   ],
   'a domain that is none': [
     'route gone.example',
@@ -109,6 +109,17 @@ for (const [what, [key, sql]] of Object.entries(breaks))
     assert.equal(runs.lastFull()?.differences, 0);
     directory.close();
   });
+
+test('an entry that another base owns by its row: the proof names it, and its domain made anew mends it', async () => {
+  const directory = await populated();
+  const { runs, writer, reader } = directory;
+  const right = readTables(reader);
+  await writer.execute(execute, "UPDATE alias_entry SET base = 'dc=b,dc=example,o=internet' WHERE dn LIKE 'uid=ben%'");
+  assert.deepEqual(named(await runs.verify()), ['entry uid=ben,ou=people,dc=acme,dc=example,o=internet']);
+  assert.equal((await runs.domain('acme.example')).differences, 1);
+  assert.deepEqual(readTables(reader), right);
+  directory.close();
+});
 
 test('a full synchronization that fails half-way leaves room for the next one, and two at once are one too many', async () => {
   const directory = await populated();

@@ -12,9 +12,19 @@ import type { Entry } from '../directory/entry.ts';
 import { routeOfDirectory } from './associated-domains.ts';
 import { recipientKindOf } from './compile.ts';
 import { type Generation, generationsOf, type RoutingState, stateIn } from './generation.ts';
-import type { RecipientRow, RouteRow } from './rows.ts';
+import type { RouteRow } from './rows.ts';
 import { compiled, withoutHeld } from './synchronize.ts';
-import { aliasDnIn, mendAlias, recipientIn, recipientsBelowIn, routeIn, writeRecipient, writeRoute } from './tables.ts';
+import {
+  aliasDnIn,
+  mendAlias,
+  type PlacedRow,
+  placedIn,
+  recipientIn,
+  recipientsBelowIn,
+  routeIn,
+  writeRecipient,
+  writeRoute,
+} from './tables.ts';
 
 const SLICE = 200;
 
@@ -94,12 +104,12 @@ const syncEntries = operation(
     const state = await stateIn(tx);
     const { entries, last } = await entriesBelowIn(tx, parseDn(base), after ?? undefined, SLICE);
     let addresses = 0;
-    const rows = new Map<string, RecipientRow>();
+    const rows = new Map<string, PlacedRow>();
     for (const entry of entries) {
-      const row = await rowOf(tx, state, entry);
-      if (row === undefined) continue;
-      rows.set(entry.normalizedDn, row);
-      addresses += row.addresses.filter((address) => address.endsWith(suffix)).length;
+      const placed = await rowOf(tx, state, entry);
+      if (placed === undefined) continue;
+      rows.set(entry.normalizedDn, placed);
+      addresses += placed.row.addresses.filter((address) => address.endsWith(suffix)).length;
     }
     const differences = await writing(tx, state, async (into) => {
       const writes: Write[] = [];
@@ -133,9 +143,9 @@ const syncLeftovers = operation(
   },
 );
 
-async function rowOf(tx: Transaction, state: RoutingState, entry: Entry): Promise<RecipientRow | undefined> {
-  const row = await compiled(tx, state, state.generation, entry);
-  return row && withoutHeld(tx, state, row, undefined);
+async function rowOf(tx: Transaction, state: RoutingState, entry: Entry): Promise<PlacedRow | undefined> {
+  const placed = await compiled(tx, state, state.generation, entry);
+  return placed && { ...placed, row: await withoutHeld(tx, state, placed.row, undefined) };
 }
 
 type Write = () => Promise<void>;
@@ -166,11 +176,12 @@ async function mendRoute(
 }
 
 /** The row of the entry, and that each of its addresses leads to it. */
-async function mendRecipient(tx: Transaction, into: Generation, dn: string, after: RecipientRow): Promise<Write[]> {
+async function mendRecipient(tx: Transaction, into: Generation, dn: string, after: PlacedRow): Promise<Write[]> {
   const writes: Write[] = [];
-  const before = await recipientIn(tx, into.number, dn);
-  const differs = JSON.stringify(before ?? undefined) !== JSON.stringify(after);
-  for (const address of after.addresses) {
+  const found = await placedIn(tx, into.number, dn);
+  const before = found === null ? null : found.row;
+  const differs = JSON.stringify(found) !== JSON.stringify(after);
+  for (const address of after.row.addresses) {
     const leadsTo = await aliasDnIn(tx, into.number, address);
     if (leadsTo === dn || (differs && leadsTo === null && before?.addresses.includes(address) !== true)) continue;
     writes.push(() => mendAlias(tx, into, address, { before: leadsTo, after: dn }));

@@ -2,7 +2,8 @@
 //
 // In      one entry before and after a change
 // Out     its rows in the generation that answers and in the one being built; what was made, changed, removed
-// A domain whose base changes, comes or goes recompiles the entries below that base: whose addresses route depends on it.
+// A domain whose base changes, comes or goes recompiles the entries below that base and below no deeper one whose rows it can
+// alter: those that name an address as a problem, or may lose one. Whose addresses route depends on the deepest base alone.
 // Such a change takes no address away from those entries: a domain loses none of its people by it, it is refused.
 // A change that touches no row writes none. A list's members are found by DN when mail comes, so a member's change
 // does not touch the list's row.
@@ -13,7 +14,7 @@ import type { Failure } from '../base/failure.ts';
 import { type AccountId, idOf } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Transaction } from '../database/operation.ts';
-import { childrenIn, findEntryIn } from '../directory/entries.ts';
+import { findEntryIn } from '../directory/entries.ts';
 import type { ChangedEntry, Entry } from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
 import { unusableMembersIn } from '../directory/member-values.ts';
@@ -22,10 +23,22 @@ import { ensureAccount } from '../store/accounts.ts';
 import { checkAssociatedDomains, domainsMovedBy, routeOfDirectory } from './associated-domains.ts';
 import { compileDomain, compileRecipient, hasAccountHere, recipientKindOf } from './compile.ts';
 import { type Generation, generationsOf, type RoutingState, stateIn } from './generation.ts';
+import { countOwnedIn, moveOwnedIn, type Owned, type OwnedRow, ownedIn } from './owned.ts';
 import { addressOfKey, type Problem, type RecipientRow, type RouteRow } from './rows.ts';
 import { settingIn, writeSetting } from './setting-rows.ts';
 import { compileSetting, type SettingRow } from './settings.ts';
-import { aliasIn, basesAbove, domainsWithBase, recipientIn, routeIn, writeRecipient, writeRoute } from './tables.ts';
+import {
+  aliasIn,
+  basesAbove,
+  domainsWithBase,
+  type PlacedRow,
+  placedIn,
+  recipientIn,
+  routeIn,
+  writePlace,
+  writeRecipient,
+  writeRoute,
+} from './tables.ts';
 
 /** One row of the routing or the alias table, by domain or address. */
 export interface TableChange {
@@ -83,12 +96,20 @@ async function synchronizeIn(
   }
   changes.push(...(await replaceSettings(tx, generation, before, after)));
   if (after !== undefined) {
-    const row = await compiled(tx, state, generation.number, after);
-    const written = row && (await withoutHeld(tx, state, row, knownProblems(generation, oldRow)));
+    const placed = await compiled(tx, state, generation.number, after);
+    const written = placed && {
+      ...placed,
+      row: await withoutHeld(tx, state, placed.row, knownProblems(generation, oldRow)),
+    };
     changes.push(...(await replaceRecipient(tx, generation, after.normalizedDn, written)));
   }
   if (oldRoute?.domain !== newRoute?.domain || oldRoute?.base !== newRoute?.base)
-    changes.push(...(await recompileBelow(tx, state, generation, { bases: basesOf(oldRoute, newRoute), kind })));
+    changes.push(
+      ...(await recompileMoved(tx, state, generation, {
+        moved: await movedBy(tx, generation, { was: oldRoute, is: newRoute }),
+        kind,
+      })),
+    );
   return changes;
 }
 
@@ -111,13 +132,17 @@ export async function replaceRecipient(
   tx: Transaction,
   generation: Generation,
   dn: string,
-  after: RecipientRow | undefined,
+  after: PlacedRow | undefined,
 ): Promise<TableChange[]> {
-  const before = await recipientIn(tx, generation.number, dn);
-  if (JSON.stringify(before ?? undefined) === JSON.stringify(after)) return [];
+  const found = await placedIn(tx, generation.number, dn);
+  const before = found === null ? null : found.row;
+  if (JSON.stringify(before ?? undefined) === JSON.stringify(after?.row)) {
+    if (after !== undefined && after.base !== found?.base) await writePlace(tx, generation, dn, after.base);
+    return [];
+  }
   await writeRecipient(tx, generation, dn, { before, after });
   const was = new Set(before?.addresses);
-  const is = new Set(after?.addresses);
+  const is = new Set(after?.row.addresses);
   return [...was.union(is)].map((key) => ({
     table: 'alias table',
     key,
@@ -160,17 +185,15 @@ export async function compiled(
   { hostnames }: RoutingState,
   generation: number,
   entry: Entry,
-): Promise<RecipientRow | undefined> {
+): Promise<PlacedRow | undefined> {
   const kind = recipientKindOf(entry);
   if (kind === undefined) return undefined;
   const isHere = hasAccountHere(entry, hostnames);
   const account = isHere ? await ensureAccount(tx, { uuid: entry.uuid, tenant: TENANT }) : idOf<AccountId>(0);
   const unusable = kind === 'group' ? await unusableMembersIn(tx, entry.id, UNUSABLE_MAX) : [];
-  return compileRecipient(entry, {
-    unusable,
-    domains: await owningDomains(tx, generation, entry.normalizedDn),
-    account,
-  });
+  const { base, domains } = await ownerOf(tx, generation, entry.normalizedDn);
+  const row = compileRecipient(entry, { unusable, domains, account });
+  return row && { row, base };
 }
 
 /**
@@ -230,48 +253,73 @@ async function holderOf(
 
 async function claims(tx: Transaction, state: RoutingState, holder: RecipientRow, key: string): Promise<boolean> {
   const entry = await findEntryIn(tx, holder.dn);
-  const row = entry && (await compiled(tx, state, state.generation, entry));
-  return row?.addresses.includes(key) === true;
+  const placed = entry && (await compiled(tx, state, state.generation, entry));
+  return placed?.row.addresses.includes(key) === true;
 }
 
-/** The domains of the deepest base at or above this DN. */
-async function owningDomains(tx: Transaction, generation: number, dn: string): Promise<readonly string[]> {
+/** The deepest base at or above this DN and its domains. */
+async function ownerOf(
+  tx: Transaction,
+  generation: number,
+  dn: string,
+): Promise<{ readonly base: string; readonly domains: readonly string[] }> {
   for (const base of basesAbove(dn)) {
     const domains = await domainsWithBase(tx, generation, base);
-    if (domains.length > 0) return domains;
+    if (domains.length > 0) return { base, domains };
   }
-  return [];
+  return { base: '', domains: [] };
 }
 
-function basesOf(...routes: readonly (RouteRow | undefined)[]): string[] {
-  const bases = routes.flatMap((route) => (route === undefined || route.base === '' ? [] : [route.base]));
-  // One that lies below another is covered by it.
-  return [...new Set(bases)].filter((base) => !bases.some((other) => base.endsWith(`,${other}`)));
+/** Rows that have another deepest base now, or whose base has a domain more or less. */
+interface Moved {
+  readonly owned: Owned;
+  /** Text that stands in the addresses that may be lost. */
+  readonly having: string;
+  /** Their deepest base now; undefined: the same. */
+  readonly to?: string;
+}
+
+/** After the domain's row has been written. What lies below a base of its own has neither won nor lost anything. */
+async function movedBy(
+  tx: Transaction,
+  { number }: Generation,
+  { was, is }: { readonly was: RouteRow | undefined; readonly is: RouteRow | undefined },
+): Promise<Moved[]> {
+  const moved: Moved[] = [];
+  const ofWas = `@${was?.domain}"`;
+  if (was !== undefined && was.base !== '') {
+    const { base: to } = await ownerOf(tx, number, was.base);
+    moved.push({ owned: { base: was.base }, ...(to === was.base ? { having: ofWas } : { having: '@', to }) });
+  }
+  if (is === undefined || is.base === '' || is.base === was?.base) return moved;
+  const others = (await domainsWithBase(tx, number, is.base)).filter((domain) => domain !== is.domain);
+  if (others.length > 0) return [...moved, { owned: { base: is.base }, having: ofWas }];
+  const above = is.base.indexOf(',') + 1;
+  const { base } = above === 0 ? { base: '' } : await ownerOf(tx, number, is.base.slice(above));
+  return [...moved, { owned: { base, below: is.base }, having: '@', to: is.base }];
 }
 
 /** All rows go before the first comes back: entries may have swapped addresses. `kind` is the domain entry's change. */
-async function recompileBelow(
+async function recompileMoved(
   tx: Transaction,
   state: RoutingState,
   generation: Generation,
-  { bases, kind }: { readonly bases: readonly string[]; readonly kind: ChangedEntry['kind'] },
+  { moved, kind }: { readonly moved: readonly Moved[]; readonly kind: ChangedEntry['kind'] },
 ): Promise<TableChange[]> {
-  const rows = new Map<string, RecipientRow | undefined>();
+  const rows = new Map<string, PlacedRow>();
   let seen = 0;
-  for (const base of bases) {
-    const top = await findEntryIn(tx, base);
-    for await (const entry of top === undefined ? [] : atAndBelow(tx, top)) {
-      if (recipientKindOf(entry) === undefined) continue;
+  for (const each of moved)
+    for await (const { dn, row: old } of pagesOf(tx, generation, each)) {
       if (++seen > RECOMPILE_MAX) throw tooManyBelow();
-      const old = await recipientIn(tx, generation.number, entry.normalizedDn);
-      const today = await compiled(tx, state, generation.number, entry);
-      const row = today && (await withoutHeld(tx, state, today, knownProblems(generation, old)));
+      const entry = await findEntryIn(tx, dn);
+      const today = entry && (await compiled(tx, state, generation.number, entry));
+      if (today === undefined) continue;
+      const row = await withoutHeld(tx, state, today.row, knownProblems(generation, old));
       // The first one is enough, and nothing has been written yet.
-      const lost = old === null ? undefined : lostAddress(old, row);
+      const lost = lostAddress(old, row);
       if (lost !== undefined) throw losesPeople(kind, lost);
-      if (JSON.stringify(row) !== JSON.stringify(old ?? undefined)) rows.set(entry.normalizedDn, row);
+      if (JSON.stringify(row) !== JSON.stringify(old)) rows.set(dn, { ...today, row });
     }
-  }
   const removed = new Set<string>();
   for (const dn of rows.keys())
     for (const { key } of await replaceRecipient(tx, generation, dn, undefined)) removed.add(key);
@@ -280,12 +328,25 @@ async function recompileBelow(
     for (const { key } of await replaceRecipient(tx, generation, dn, row))
       changes.push({ table: 'alias table', key, change: removed.delete(key) ? 'changed' : 'made' });
   for (const key of removed) changes.push({ table: 'alias table', key, change: 'removed' });
+  for (const { owned, to } of moved) {
+    if (to === undefined) continue;
+    if ((await countOwnedIn(tx, generation.number, owned, RECOMPILE_MAX + 1)) > RECOMPILE_MAX) throw tooManyBelow();
+    await moveOwnedIn(tx, generation.number, owned, to);
+  }
   return changes;
 }
 
-function lostAddress(before: RecipientRow, after: RecipientRow | undefined): string | undefined {
-  const kept = after?.addresses ?? [];
-  return before.addresses.find((key) => !kept.includes(key));
+async function* pagesOf(tx: Transaction, { number }: Generation, { owned, having }: Moved): AsyncGenerator<OwnedRow> {
+  for (let after = ''; ; ) {
+    const page = await ownedIn(tx, number, owned, { having, after, limit: PAGE });
+    yield* page;
+    if (page.length < PAGE) return;
+    after = page.at(-1)!.path;
+  }
+}
+
+function lostAddress(before: RecipientRow, after: RecipientRow): string | undefined {
+  return before.addresses.find((key) => !after.addresses.includes(key));
 }
 
 function losesPeople(kind: ChangedEntry['kind'], address: string): Failure {
@@ -298,14 +359,4 @@ function tooManyBelow(): Failure {
     'adminLimitExceeded',
     `more than ${RECOMPILE_MAX} entries lie below the base DN of the domain`,
   );
-}
-
-/** In pages, one a level in memory. */
-async function* atAndBelow(tx: Transaction, entry: Entry): AsyncGenerator<Entry> {
-  yield entry;
-  let page: Entry[] = [];
-  do {
-    page = await childrenIn(tx, entry.id, PAGE, page.at(-1)?.id ?? 0);
-    for (const child of page) yield* atAndBelow(tx, child);
-  } while (page.length === PAGE);
 }

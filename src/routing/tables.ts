@@ -1,10 +1,11 @@
-// The routing table and the alias table as rows of the database. SQL of this folder stands here, in the files named here, and
-// in history.ts.
+// The routing table and the alias table as rows of the database. SQL of this folder stands here, in the files named here,
+// in history.ts and owned.ts.
 //
 //   routing_state    which generation answers, which one is being built (generation.ts, next-generation.ts)
 //   route            domain -> what to do with its addresses
 //   alias            address -> the entry behind it; an address belongs to one entry only
-//   alias_entry      the entry, compiled: read by address through `alias`, by DN when a list names it
+//   alias_entry      the entry, compiled: read by address through `alias`, by DN when a list names it, by the base that owns
+//                    its addresses when a domain's base moves
 //   routing_setting  rules, channels, hosts (setting-rows.ts)
 //   routing_history  each row as it stood before a change (history.ts)
 //   routing_check    what a synchronization and a proof have found (table-checks.ts)
@@ -17,6 +18,7 @@ import { TENANT } from '../base/tenant.ts';
 import { ROUTING_REVISION } from '../database/connection.ts';
 import type { Unit } from '../database/format.ts';
 import type { Reader, Row, Transaction } from '../database/operation.ts';
+import { pathOfNormalized } from '../directory/dn.ts';
 import { formatAddress } from '../message/address.ts';
 import { type Generation, type RoutingState, remember } from './generation.ts';
 import { addressOfKey, type GroupRow, parsedRow, type RecipientRow, type RouteRow } from './rows.ts';
@@ -116,6 +118,16 @@ export const routingUnit: Unit = {
       // Lists of which URLs say who is a member: few, and asked for together.
       statements: [`CREATE INDEX alias_entry_urls ON alias_entry (tenant, generation) WHERE ${HAS_URLS}`],
     },
+    {
+      version: 4,
+      // Rows of a store from before are all compiled anew, by an older compiler's number.
+      statements: [
+        // The deepest base at or above the entry, '' for none; the entry's path in the directory.
+        "ALTER TABLE alias_entry ADD COLUMN base TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE alias_entry ADD COLUMN path TEXT NOT NULL DEFAULT ''",
+        'CREATE INDEX alias_entry_base ON alias_entry (tenant, generation, base, path)',
+      ],
+    },
   ],
 };
 
@@ -131,6 +143,7 @@ const ALIAS_AT = `SELECT (${ROUTING_REVISION}) AS revision, a.dn AS dn, e.row AS
 const WITH_BASE =
   'SELECT domain, row FROM route WHERE tenant = ? AND generation = ? AND base = ? ORDER BY domain LIMIT 1000';
 const ENTRY = 'SELECT row FROM alias_entry WHERE tenant = ? AND generation = ? AND dn = ?';
+const PLACED = 'SELECT row, base FROM alias_entry WHERE tenant = ? AND generation = ? AND dn = ?';
 const WITH_URLS = `SELECT row FROM alias_entry WHERE tenant = ? AND generation = ? AND ${HAS_URLS} LIMIT +?`;
 const ALIAS_DN = 'SELECT dn FROM alias WHERE tenant = ? AND generation = ? AND address = ?';
 
@@ -169,6 +182,11 @@ function aliasRowOf(found: Row | undefined): AliasRow | null {
 
 export function readRecipient(reader: Reader, generation: number, dn: string): RecipientRow | null {
   return parsedRow(reader.get(ENTRY, TENANT, generation, dn));
+}
+
+/** The deepest base at or above the entry, by its row; null where it has none. */
+export function readBase(reader: Reader, generation: number, dn: string): string | null {
+  return (reader.arrays(PLACED, TENANT, generation, dn)[0]?.[1] as string | undefined) ?? null;
 }
 
 /** Lists of which URLs say who is a member, at most `limit`. */
@@ -223,6 +241,18 @@ export async function domainsWithBase(tx: Transaction, generation: number, base:
   return rows.map(({ domain }) => String(domain));
 }
 
+/** The row of an entry, and where it stands. */
+export interface PlacedRow {
+  readonly row: RecipientRow;
+  /** The deepest base at or above the entry: its domains own the addresses. `''`: there is none. */
+  readonly base: string;
+}
+
+export async function placedIn(tx: Transaction, generation: number, dn: string): Promise<PlacedRow | null> {
+  const [found] = await tx.arrays(PLACED, TENANT, generation, dn);
+  return found === undefined ? null : { row: JSON.parse(found[0] as string) as RecipientRow, base: found[1] as string };
+}
+
 const RECIPIENTS_BELOW = `SELECT dn FROM alias_entry
   WHERE tenant = ? AND generation = ? AND dn > ? ORDER BY dn LIMIT +?`;
 
@@ -267,19 +297,23 @@ export async function writeRecipient(
   tx: Transaction,
   into: Generation,
   dn: string,
-  { before, after }: { readonly before: RecipientRow | null; readonly after: RecipientRow | undefined },
+  { before, after: placed }: { readonly before: RecipientRow | null; readonly after: PlacedRow | undefined },
 ): Promise<void> {
+  const after = placed?.row;
   if (after === undefined)
     await tx.run('DELETE FROM alias_entry WHERE tenant = ? AND generation = ? AND dn = ?', TENANT, into.number, dn);
   else
     await tx.run(
-      'INSERT OR REPLACE INTO alias_entry (tenant, generation, dn, row, revision, problems) VALUES (?, ?, ?, ?, ?, ?)',
+      `INSERT OR REPLACE INTO alias_entry (tenant, generation, dn, row, revision, problems, base, path)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
       TENANT,
       into.number,
       dn,
       JSON.stringify(after),
       tx.revision,
       after.problems?.length ?? 0,
+      placed!.base,
+      pathOfNormalized(dn),
     );
   await remember(tx, into, 'entry', dn, before);
   const was = new Set(before === null ? [] : before.addresses);
@@ -297,6 +331,12 @@ export async function writeRecipient(
     // It may have been mended before the row.
     else if ((await aliasDnIn(tx, into.number, address)) !== dn) throw addressInUse(address);
   }
+}
+
+/** The row stays, and the deepest base above the entry is this one. */
+export async function writePlace(tx: Transaction, into: Generation, dn: string, base: string): Promise<void> {
+  const sql = 'UPDATE alias_entry SET base = ? WHERE tenant = ? AND generation = ? AND dn = ?';
+  await tx.run(sql, base, TENANT, into.number, dn);
 }
 
 /** The address leads to this entry no more. */

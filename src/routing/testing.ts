@@ -21,7 +21,7 @@ export function readTables(reader: Reader): Record<'routes' | 'aliases' | 'entri
     return {
       routes: rows('domain, base, row', 'route'),
       aliases: rows('address, dn', 'alias'),
-      entries: rows('dn, row, problems', 'alias_entry'),
+      entries: rows('dn, row, problems, base, path', 'alias_entry'),
       settings: rows('kind, key, row, problems', 'routing_setting'),
     };
   });

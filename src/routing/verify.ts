@@ -22,7 +22,7 @@ import { readSetting, readSettings } from './setting-rows.ts';
 import { compileSetting, type SettingRow } from './settings.ts';
 import { heldApart, UNUSABLE_MAX } from './synchronize.ts';
 import { countRows, readRowsAfter } from './table-contents.ts';
-import { readAliasDn, readRecipient, readRoute, readRoutesAbove } from './tables.ts';
+import { type PlacedRow, readAliasDn, readBase, readRecipient, readRoute, readRoutesAbove } from './tables.ts';
 
 const PAGE = 500;
 /** Differences that are named; the others are counted. */
@@ -136,8 +136,9 @@ function verifyEntry(reader: Reader, state: RoutingState, entry: Entry, check: C
   const compiled = recompiled(reader, state, entry);
   if (compiled === undefined) return;
   const dn = entry.normalizedDn;
-  const row = withoutHeld(reader, state, dn, compiled);
+  const row = withoutHeld(reader, state, dn, compiled.row);
   check('entry', dn, readRecipient(reader, generation, dn), row);
+  check('entry', dn, readBase(reader, generation, dn), compiled.base);
   for (const address of row.addresses) check('alias', address, readAliasDn(reader, generation, address), dn);
 }
 
@@ -145,14 +146,16 @@ function settingAt(reader: Reader, generation: number, { kind, key }: SettingRow
   return readSetting(reader, generation, kind, key);
 }
 
-function recompiled(reader: Reader, { generation, hostnames }: RoutingState, entry: Entry): RecipientRow | undefined {
+function recompiled(reader: Reader, { generation, hostnames }: RoutingState, entry: Entry): PlacedRow | undefined {
   const kind = recipientKindOf(entry);
   if (kind === undefined) return undefined;
   const isHere = hasAccountHere(entry, hostnames);
   const account = readAccount(reader, { uuid: isHere ? entry.uuid : '', tenant: TENANT });
-  const domains = readRoutesAbove(reader, generation, entry.normalizedDn).map(({ domain }) => domain);
+  const owners = readRoutesAbove(reader, generation, entry.normalizedDn);
+  const domains = owners.map(({ domain }) => domain);
   const unusable = kind === 'group' ? unusableMembers(reader, entry.id, UNUSABLE_MAX) : [];
-  return compileRecipient(entry, { unusable, domains, account });
+  const row = compileRecipient(entry, { unusable, domains, account });
+  return row && { row, base: owners[0]?.base ?? '' };
 }
 
 /** As synchronize.ts does it: an address stays with the entry that has it, as long as that one claims it. */
@@ -162,7 +165,7 @@ function withoutHeld(reader: Reader, state: RoutingState, dn: string, row: Recip
     const holder = readAliasDn(reader, state.generation, address);
     if (holder === null || holder === dn) continue;
     const entry = findEntry(reader, holder);
-    if (entry !== undefined && recompiled(reader, state, entry)?.addresses.includes(address) === true)
+    if (entry !== undefined && recompiled(reader, state, entry)?.row.addresses.includes(address) === true)
       holders.set(address, entry.dn);
   }
   return heldApart(row, holders);

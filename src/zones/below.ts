@@ -8,7 +8,7 @@ import type { Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Transaction } from '../database/operation.ts';
 import type { ZoneRow } from './compile.ts';
-import { nameOfPath, pathOf, pathsAbove, subtreeOf } from './path.ts';
+import { pathOf, pathsAbove } from './path.ts';
 
 export interface BelowChange {
   /** Rows more below the names above: 1, 0 or -1. */
@@ -69,42 +69,4 @@ function delegation(row: ZoneRow | undefined): string {
 export async function hasDomainAbove(tx: Transaction, name: string): Promise<boolean> {
   const above = pathsAbove(pathOf(name));
   return above.length > 0 && (await nearestApex(tx, above)) !== undefined;
-}
-
-/** Keys of a range: what lies between `after` and `to`. */
-export interface PathRange {
-  readonly after: string;
-  readonly to: string;
-}
-
-/** All that lies below a name. */
-export function rangeBelow(name: string): PathRange {
-  const path = pathOf(name);
-  return { after: path, to: subtreeOf(path).to };
-}
-
-/** Behind a name of the range and all below it. */
-export function rangeBehind(name: string, { to }: PathRange): PathRange {
-  return { after: subtreeOf(pathOf(name)).to, to };
-}
-
-const NEXT_DOMAIN = `SELECT path FROM zone_name
-  WHERE tenant = ?1 AND path < ?3 AND row ->> '$.domain' IS NOT NULL AND path >`;
-/** From one topmost domain to the next, past all that lies below it: see subtreeOf. */
-const UNMARKED = `WITH RECURSIVE top (path) AS (
-    SELECT (${NEXT_DOMAIN} ?2 ORDER BY path LIMIT 1)
-    UNION ALL
-    SELECT (${NEXT_DOMAIN} substr(top.path, 1, length(top.path) - 1) || '!' ORDER BY path LIMIT 1)
-    FROM top WHERE top.path IS NOT NULL)
-  SELECT top.path FROM top JOIN zone_name ON zone_name.tenant = ?1 AND zone_name.path = top.path
-  WHERE zone_name.row ->> '$.isApex' IS NULL LIMIT +?4`;
-
-/** The topmost domains of a range that carry no mark, at most `limit`; one statement, however many there are. */
-export async function unmarkedApexes(
-  tx: Transaction,
-  { after, to }: PathRange,
-  limit: number,
-): Promise<readonly string[]> {
-  const rows = await tx.arrays(UNMARKED, TENANT, after, to, limit);
-  return rows.map(([path]) => nameOfPath(path as string));
 }
