@@ -2,6 +2,7 @@
 // SMTP load. Prints one JSON line, last; options: docs/benchmarks.md. A reply other than the expected one is an error.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import net from 'node:net';
 import { join } from 'node:path';
 import {
   accounting,
@@ -9,7 +10,6 @@ import {
   bodySlicer,
   cpuSeconds,
   Imap,
-  lineConnection,
   now,
   percentiles,
   report,
@@ -90,7 +90,6 @@ function recipients() {
 /** What does not differ between messages is made once: the generator shares the cores with the server. */
 const addresses = Array.from({ length: o.users }, (_, n) => userOf(o.user, o.offset + n, o.domains));
 const rcptLines = addresses.map((address) => `RCPT TO:<${address}>\r\n`);
-const rcptLine = (n) => rcptLines[n];
 const HEADER_MAX = 2048;
 let second = 0;
 let date = '';
@@ -111,6 +110,13 @@ function message(bytes, i, n) {
   const end = at + slice(Math.max(10, o.size - at - 2)).copy(bytes, at);
   return end + bytes.latin1Write('\r\n.\r\n', end);
 }
+const mailLine = `MAIL FROM:<${o.from}>\r\n`;
+const lastLine = o['rcpt-only'] ? 'RSET\r\n' : 'DATA\r\n';
+/** A transaction up to its last command in one piece, of each recipient alone. */
+const transactions = RCPTS === 1 ? rcptLines.map((rcpt) => Buffer.from(mailLine + rcpt + lastLine, 'latin1')) : [];
+const transaction = (to) =>
+  to.length === 1 && RCPTS === 1 ? transactions[to[0]] : mailLine + to.map((n) => rcptLines[n]).join('') + lastLine;
+const AUTH = o.auth && Buffer.from(`\0${o.auth.replace(':', '\0')}`).toString('base64');
 const expected = new Map();
 const lat = [];
 const errors = new Map();
@@ -122,148 +128,205 @@ let connects = 0;
 let isOver = false;
 const err = (what) => errors.set(what, (errors.get(what) ?? 0) + 1);
 
-function client() {
-  return new Promise((finished) => {
-    let conn;
-    let replies = [];
-    /** How many replies are waited for. */
-    let wanted = 0;
-    let wake = null;
-    let gone = null;
-    let pipe = false;
-    // The server has it whole before it answers, so the next message may lie in the same bytes.
-    const bytes = Buffer.allocUnsafe(o.size + HEADER_MAX);
-    const goOn = () => {
-      const w = wake;
-      wake = null;
-      w?.();
-    };
-    const open = () => {
-      replies = [];
-      gone = null;
-      let ehlo = false;
-      connects++;
-      conn = lineConnection(
-        { host: o.host, port: o.port },
-        (l) => {
-          if (l[3] === '-') {
-            if (l.startsWith('250') && l.includes('PIPELINING')) ehlo = true;
-            return 0;
-          }
-          if (!pipe) {
-            if (l.startsWith('250') && l.includes('PIPELINING')) ehlo = true;
-            pipe = ehlo && !o['no-pipeline'];
-          }
-          if (replies.push(l) >= wanted) goOn();
-          return 0;
+/** Replies are looked at where they were read, and every connection reads into the same bytes: nothing is kept of a reply. */
+const INPUT = Buffer.allocUnsafe(65_536);
+const CAPABILITY = Buffer.from('PIPELINING');
+const LF = 10;
+const DASH = 45;
+const ZERO = 48;
+/** Replies that are waited for: three digits, or the first two. */
+const READY = 220;
+const OK = 250;
+const OK_RCPT = 25;
+const GO_ON = 354;
+const LOGGED_IN = 235;
+const CLOSING = 221;
+
+/**
+ * A client says something and knows which replies are to come; the last of them calls what is to be done then. Another reply,
+ * or none, and the connection is opened anew for the next message. No promise a reply: the generator shares the cores with the server.
+ */
+class Client {
+  /** Resolves when all has been sent. */
+  ended;
+  #end;
+  #sock = null;
+  #isPiped = false;
+  #isGreeted = false;
+  /** A reply whose end has not come: its bytes. */
+  #rest = null;
+  /** Replies that are waited for, and how many of them have come. */
+  #wanted = [];
+  #come = 0;
+  #then = null;
+  #used = -1;
+  #i = 0;
+  #to = [];
+  #began = 0;
+  // The server has it whole before it answers, so the next message may lie in the same bytes.
+  #bytes = Buffer.allocUnsafe(o.size + HEADER_MAX);
+
+  constructor() {
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    this.#next();
+  }
+
+  /** Sends this, and goes on when such replies have come. */
+  #say(text, wanted, then) {
+    this.#wanted = wanted;
+    this.#come = 0;
+    this.#then = then;
+    if (typeof text === 'string') this.#sock.write(text, 'latin1');
+    else if (text !== null) this.#sock.write(text);
+  }
+
+  #open(then) {
+    connects++;
+    this.#isPiped = false;
+    this.#rest = null;
+    const sock = net.connect({
+      host: o.host,
+      port: o.port,
+      noDelay: true,
+      onread: {
+        buffer: INPUT,
+        callback: (length) => {
+          if (sock === this.#sock) this.#read(length);
+          return true;
         },
-        (e) => {
-          gone = e;
-          goOn();
-        },
-      );
+      },
+    });
+    this.#sock = sock;
+    sock.on('error', (error) => this.#gone(sock, error));
+    sock.on('close', () => this.#gone(sock, new Error('connection closed')));
+    this.#isGreeted = false;
+    const hello = () => {
+      this.#isGreeted = true;
+      this.#say(`EHLO ${o.helo}\r\n`, [OK], o.auth ? login : then);
     };
-    /** Until so many replies are there, or no more come. */
-    const replied = (count) => {
-      if (replies.length >= count || gone) return undefined;
-      wanted = count;
-      return new Promise((r) => {
-        wake = r;
-      });
-    };
-    const take = (want) => {
-      const l = replies.shift();
-      if (l === undefined) throw gone;
-      if (!l.startsWith(want)) throw new Error(l.slice(0, 80));
-    };
-    const reply = async (want) => {
-      await replied(1);
-      take(want);
-    };
-    const hello = async () => {
-      open();
-      await reply('220');
-      conn.sock.write(`EHLO ${o.helo}\r\n`);
-      await reply('250');
-      if (o.auth) {
-        const [u, p] = o.auth.split(':');
-        conn.sock.write(`AUTH PLAIN ${Buffer.from(`\0${u}\0${p}`).toString('base64')}\r\n`);
-        await reply('235');
+    const login = () => this.#say(`AUTH PLAIN ${AUTH}\r\n`, [LOGGED_IN], then);
+    this.#say(null, [READY], hello);
+  }
+
+  #read(length) {
+    let bytes = INPUT;
+    let end = length;
+    if (this.#rest !== null) {
+      bytes = Buffer.concat([this.#rest, INPUT.subarray(0, length)]);
+      end = bytes.length;
+      this.#rest = null;
+    }
+    let at = 0;
+    while (at < end) {
+      let lf = at;
+      while (lf < end && bytes[lf] !== LF) lf++;
+      if (lf === end) {
+        this.#rest = Buffer.from(bytes.subarray(at, end));
+        return;
       }
-    };
-    const quit = async () => {
-      conn.sock.write('QUIT\r\n');
-      try {
-        await reply('221');
-      } catch {
-        /* closing anyway */
+      if (this.#isGreeted && !this.#isPiped && !o['no-pipeline'])
+        this.#isPiped = bytes.subarray(at, lf).includes(CAPABILITY);
+      const isLast = bytes[at + 3] !== DASH;
+      if (isLast && !this.#isWanted(bytes, at)) {
+        this.#failed(new Error(bytes.latin1Slice(at, Math.min(lf - 1, at + 80))));
+        return;
       }
-      conn.ended = true;
-      conn.sock.destroy();
-    };
-    (async () => {
-      let used = -1;
-      while (started < N && !isOver) {
-        const i = started;
-        started += o['rcpt-only'] ? RCPTS : 1;
-        try {
-          const t0 = now();
-          if (used < 0 || (o['per-conn'] && used >= o['per-conn'])) {
-            if (used >= 0) await quit();
-            await hello();
-            used = 0;
-          }
-          used++;
-          const to = recipients();
-          const rcpts = to.map(rcptLine);
-          const last = o['rcpt-only'] ? 'RSET\r\n' : 'DATA\r\n';
-          if (pipe) {
-            conn.sock.write(`MAIL FROM:<${o.from}>\r\n${rcpts.join('')}${last}`);
-            await replied(to.length + 2);
-            take('250');
-            for (const _ of to) {
-              take('25');
-              rcptOk++;
-            }
-          } else {
-            conn.sock.write(`MAIL FROM:<${o.from}>\r\n`);
-            await reply('250');
-            for (const r of rcpts) {
-              conn.sock.write(r);
-              await reply('25');
-              rcptOk++;
-            }
-            conn.sock.write(last);
-          }
-          if (o['rcpt-only']) {
-            await reply('250');
-            lat.push(now() - t0);
-            accepted++;
-            continue;
-          }
-          await reply('354');
-          conn.sock.write(bytes.subarray(0, message(bytes, i, to[0])));
-          await reply('250');
-          lat.push(now() - t0);
-          accepted++;
-          deliveries += to.length;
-          for (const n of to) expected.set(n, (expected.get(n) ?? 0) + 1);
-        } catch (e) {
-          err(e.message);
-          if (used >= 0) {
-            conn.ended = true;
-            conn.sock.destroy();
-            used = -1;
-          }
-          await sleep(20);
-          if (errors.size > 20) break;
-        }
+      at = lf + 1;
+      if (isLast && ++this.#come === this.#wanted.length) {
+        const sock = this.#sock;
+        this.#then();
+        if (sock !== this.#sock) return;
       }
-      if (used >= 0) await quit();
-      finished();
-    })();
-  });
+    }
+  }
+
+  #isWanted(bytes, at) {
+    const want = this.#wanted[this.#come];
+    if (want === undefined) return false;
+    const two = (bytes[at] - ZERO) * 10 + bytes[at + 1] - ZERO;
+    return want < 100 ? two === want : two * 10 + bytes[at + 2] - ZERO === want;
+  }
+
+  #next() {
+    if (started >= N || isOver || errors.size > 20) {
+      if (this.#used < 0) this.#end();
+      else this.#quit(() => this.#end());
+      return;
+    }
+    this.#i = started;
+    started += o['rcpt-only'] ? RCPTS : 1;
+    this.#began = now();
+    if (this.#used < 0) this.#open(this.#begin);
+    else if (o['per-conn'] && this.#used >= o['per-conn']) this.#quit(() => this.#open(this.#begin));
+    else this.#begin();
+  }
+
+  #begin = () => {
+    this.#used = Math.max(this.#used, 0) + 1;
+    this.#to = recipients();
+    if (this.#isPiped)
+      this.#say(transaction(this.#to), RCPTS === this.#to.length ? PIPED : piped(this.#to.length), this.#data);
+    else this.#say(mailLine, [OK], () => this.#rcpt(0));
+  };
+
+  /** One command after another, for a server that takes no more. */
+  #rcpt(index) {
+    if (index === this.#to.length) this.#say(lastLine, [o['rcpt-only'] ? OK : GO_ON], this.#data);
+    else this.#say(rcptLines[this.#to[index]], [OK_RCPT], () => this.#rcpt(index + 1));
+  }
+
+  #data = () => {
+    rcptOk += this.#to.length;
+    if (o['rcpt-only']) this.#taken();
+    else this.#say(this.#bytes.subarray(0, message(this.#bytes, this.#i, this.#to[0])), TAKEN, this.#taken);
+  };
+
+  #taken = () => {
+    lat.push(now() - this.#began);
+    accepted++;
+    if (!o['rcpt-only']) {
+      deliveries += this.#to.length;
+      for (const n of this.#to) expected.set(n, (expected.get(n) ?? 0) + 1);
+    }
+    this.#next();
+  };
+
+  #quit(then) {
+    this.#used = -1;
+    const over = () => {
+      this.#close();
+      then();
+    };
+    this.#say('QUIT\r\n', [CLOSING], over);
+  }
+
+  #close() {
+    const sock = this.#sock;
+    this.#sock = null;
+    sock?.destroy();
+  }
+
+  #gone(sock, error) {
+    if (sock === this.#sock) this.#failed(error);
+  }
+
+  #failed(error) {
+    const isQuitting = this.#wanted[0] === CLOSING;
+    this.#close();
+    if (isQuitting) {
+      this.#then();
+      return;
+    }
+    err(error.message);
+    this.#used = -1;
+    setTimeout(() => this.#next(), 20);
+  }
 }
+const TAKEN = [OK];
+const piped = (rcpts) => [OK, ...Array.from({ length: rcpts }, () => OK_RCPT), o['rcpt-only'] ? OK : GO_ON];
+const PIPED = piped(RCPTS);
 
 // mailbox counters, one connection a user, opened before the run
 const boxes = [];
@@ -308,7 +371,7 @@ if (o.seconds) setTimeout(() => (isOver = true), o.seconds * 1000).unref();
 if (o['while-pid']) setInterval(() => (isOver ||= hasEnded(o['while-pid'])), 10).unref();
 const used = accounting(o.tree);
 const t0 = now();
-await Promise.all(Array.from({ length: o.conns }, client));
+await Promise.all(Array.from({ length: o.conns }, () => new Client().ended));
 const tAccepted = now();
 let incomplete = 0;
 let sinkSaw;
