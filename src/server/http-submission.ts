@@ -2,8 +2,8 @@
 
 import type { SubmissionParts } from '../protocols/http/submission.ts';
 import { acceptOnceOperation } from '../transfer/accept-once.ts';
+import { placeParts } from '../transfer/place-parts.ts';
 import { submitOnce, submittedBefore } from '../transfer/submit-once.ts';
-import { placeParts } from '../transfer/ways-out.ts';
 import { countAbroad } from './abroad.ts';
 import type { MainParts } from './main-parts.ts';
 

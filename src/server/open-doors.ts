@@ -26,7 +26,7 @@ import { httpSubmission } from './http-submission.ts';
 import { InterfaceSockets } from './interface-sockets.ts';
 import { type ListenerName, tcpListeners } from './listeners.ts';
 import type { MainParts } from './main-parts.ts';
-import { Metrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 import { mtaStsPolicies } from './mta-sts.ts';
 import { portOf } from './ports.ts';
 import { zoneSite } from './zone-site.ts';
@@ -96,7 +96,8 @@ function addressesOf(listen: readonly string[], name: ListenerName): readonly st
 }
 
 function health(parts: MainParts, dnsSockets: DnsSockets): HealthParts {
-  const metrics = new Metrics(parts);
+  // Loaded when somebody asks: its library is a hundred files.
+  let metrics: Promise<Metrics> | undefined;
   return {
     async ready() {
       const missing = dnsSockets.missing();
@@ -104,6 +105,9 @@ function health(parts: MainParts, dnsSockets: DnsSockets): HealthParts {
       await parts.routing.resolve({ localPart: 'postmaster', domain: '' }, INTERNAL_REQUEST);
       await parts.writer.execute(probe, {});
     },
-    metrics: () => metrics.text(),
+    async metrics() {
+      metrics ??= import('./metrics.ts').then(({ Metrics }) => new Metrics(parts));
+      return (await metrics).text();
+    },
   };
 }

@@ -22,7 +22,6 @@ import { decideOperations } from '../provisioning/pending/decide.ts';
 import { forgetPending, seePending } from '../provisioning/pending/entries.ts';
 import { provisioningUnit } from '../provisioning/tables.ts';
 import { addToken, removeToken } from '../provisioning/token.ts';
-import type { ChangeSite } from '../provisioning/write-options.ts';
 import { observedOperation, unwatch } from '../publishing/observed.ts';
 import { publishingOperations } from '../publishing/outbox-operations.ts';
 import { servedAs, spreadSlice } from '../publishing/spread.ts';
@@ -52,11 +51,12 @@ import { endReparse, storeReparsed } from '../store/reparse.ts';
 import { storeUnit } from '../store/tables.ts';
 import { keepUsedChannel } from '../transfer/channel-guard.ts';
 import { transferOperations } from '../transfer/operations.ts';
+import { placeParts } from '../transfer/place-parts.ts';
 import { transferUnit } from '../transfer/tables.ts';
-import { placeParts } from '../transfer/ways-out.ts';
 import { pruneZoneChanges } from '../zones/changes.ts';
 import { zoneOperations, zoneTable } from '../zones/rebuild.ts';
 import { zonesUnit } from '../zones/tables.ts';
+import { changeSite } from './change-site.ts';
 
 export const units: readonly Unit[] = [
   directoryUnit,
@@ -73,10 +73,6 @@ export const derived: readonly Derived[] = [directoryIndex(), zoneTable(), routi
 
 // biome-ignore lint/suspicious/noExplicitAny: arguments and results differ from operation to operation
 export type AnyOperation = Operation<any, any>;
-
-export function changeSite(site: Site): ChangeSite {
-  return { hostname: site.hostnames[0] ?? 'localhost', mode: site.dnsMode ?? 'embedded' };
-}
 
 /** `warnPercent`: see placeParts. */
 export function operationsFor(site: Site, warnPercent?: number): readonly AnyOperation[] {

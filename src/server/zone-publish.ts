@@ -4,8 +4,8 @@
 
 import { publishRecords } from '../publishing/publisher.ts';
 import { readZoneSettings } from '../zones/settings.ts';
+import { changeSite } from './change-site.ts';
 import type { PublisherParts } from './publisher-jobs.ts';
-import { changeSite } from './units.ts';
 import { zoneSite } from './zone-site.ts';
 import { tsigKeyOf } from './zone-transfers.ts';
 

@@ -36,6 +36,7 @@ import { traceMessage } from './journey.ts';
 import { removeRows } from './manage.ts';
 import { recordAll } from './operations.ts';
 import type { PlaceParts } from './place.ts';
+import { placeParts } from './place-parts.ts';
 import { listQueue, type QueueEntry } from './queue.ts';
 import { Release } from './release.ts';
 import { dropDelays } from './reports/drop.ts';
@@ -45,7 +46,7 @@ import { Signer } from './sign/signer.ts';
 import { acceptBy, type PrepareParts, type Submission, type Submitted, submit } from './submit.ts';
 import { Suspension } from './suspension.ts';
 import { transferUnit } from './tables.ts';
-import { checkedChannels, createChannels, placeParts } from './ways-out.ts';
+import { checkedChannels, createChannels } from './ways-out.ts';
 
 export interface TestTransferOptions {
   /** Domain -> hop, as `[next-hop]` has them. */

@@ -2,9 +2,8 @@
 // are called, the directory says.
 
 import type { ChannelKind } from '../routing/compile-channel.ts';
-import type { Site } from '../routing/resolve.ts';
 import { AutoreplyChannel, type AutoreplyParts } from './channels/autoreply.ts';
-import type { Channel, LocalChannel } from './channels/channel.ts';
+import type { Channel } from './channels/channel.ts';
 import { discardChannel } from './channels/discard.ts';
 import { FileChannel, type FileChannelParts } from './channels/file.ts';
 import { ForwardChannel } from './channels/forward.ts';
@@ -13,9 +12,8 @@ import { ListChannel, type ListChannelParts } from './channels/list.ts';
 import { ProgramChannel, type ProgramChannelParts } from './channels/program.ts';
 import { ReprocessChannel } from './channels/reprocess.ts';
 import { SmtpChannel, type SmtpChannelParts } from './channels/smtp.ts';
-import { storeChannel, storeChannelOf } from './channels/store.ts';
+import { storeChannel } from './channels/store.ts';
 import type { CheckedChannel } from './check.ts';
-import type { PlaceParts } from './place.ts';
 
 /** What is known of them without a thread of their own; for the checker of the queue. */
 export const checkedChannels: ReadonlyMap<ChannelKind, CheckedChannel> = byKind<Pick<Channel, 'name' | 'isLocal'>>([
@@ -31,11 +29,6 @@ export const checkedChannels: ReadonlyMap<ChannelKind, CheckedChannel> = byKind<
   { ...SmtpChannel.kind, name: 'lmtp' },
   SmtpChannel.kind,
 ]);
-
-/** For the writer, and for who posts its operations; `warnPercent` counts in the writer alone. */
-export function placeParts(site: Site, warnPercent = 90): PlaceParts {
-  return { site, localChannels: byKind<LocalChannel>([storeChannelOf({ warnPercent }), discardChannel]) };
-}
 
 /** For the transfer thread. */
 export function createChannels(parts: ChannelParts): ReadonlyMap<ChannelKind, Channel> {

@@ -12,9 +12,9 @@ import type { Intakes } from '../../store/intake.ts';
 import { acceptOperation } from '../../transfer/accept.ts';
 import { hasRoomFor } from '../../transfer/channels/store.ts';
 import { hasCustodyRoom } from '../../transfer/custody.ts';
+import { placeParts } from '../../transfer/place-parts.ts';
 import type { Signer } from '../../transfer/sign/signer.ts';
 import { acceptBy, submit } from '../../transfer/submit.ts';
-import { placeParts } from '../../transfer/ways-out.ts';
 import { countAbroad } from '../abroad.ts';
 import type { ThreadParts } from '../threads/parts.ts';
 
