@@ -1,4 +1,5 @@
-// Mail in custody that has waited in vain: its domain was refused, or nobody has said a word in time.
+// Mail in custody that has waited in vain: its domain was refused, or has not come in time: nobody has said a word, or its
+// record was not seen.
 //
 // In      a start, a new tombstone, every hour; the clock
 // Out     rows to the site postmaster, or failed where the sender had logged in (custody.ts); SLICE_ROWS a transaction
@@ -30,7 +31,7 @@ interface EndCustodyArguments {
 }
 
 const REFUSED = { status: '5.7.1', words: 'The domain has been refused here' };
-const UNDECIDED = { status: '5.4.7', words: 'Nobody has said in time whether the domain is taken here' };
+const UNDECIDED = { status: '5.4.7', words: 'The domain has not become one of ours in time' };
 
 /** Gives how many rows there were. */
 export const endCustody = operation('transfer.endCustody', async (tx, args: EndCustodyArguments): Promise<number> => {

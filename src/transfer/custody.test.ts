@@ -5,8 +5,12 @@ import { type TestContext, test } from 'node:test';
 import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
 import { operation } from '../database/operation.ts';
+import { SERVER } from '../directory/caller.ts';
 import { RemoteHost } from '../estate/remote-host.ts';
-import { add, addDomain, addUser, domainDn, remove, replace } from '../provisioning/testing.ts';
+import { type DomainState, reachState } from '../provisioning/domain-state.ts';
+import { decideOperations } from '../provisioning/pending/decide.ts';
+import { seePending } from '../provisioning/pending/entries.ts';
+import { add, addDomain, addUser, domainDn, remove, replace, testSite } from '../provisioning/testing.ts';
 import { SITE_POSTMASTER_DN } from '../routing/compile.ts';
 import { CustodyWatch } from './custody-watch.ts';
 import { holdRows, releaseRows } from './hold.ts';
@@ -98,6 +102,69 @@ test('a domain that goes again before its mail is sent has it kept, not relayed'
   await transfer.directory.apply(remove(domainDn(NEW)));
   transfer.refused.clear();
   await transfer.until('it is kept again', () => transfer.queue()[0]?.heldBy === 'custody');
+  assert.deepEqual(sink.messages, []);
+});
+
+test('approved, and its record is to be seen first at a primary: it is kept until then, and delivered once at once', async (context) => {
+  const { sink, transfer } = await open(context);
+  const { writer } = transfer.directory;
+  const site = { hostname: testSite.hostnames[0]!, mode: 'embedded' } as const;
+  await transfer.directory.apply(
+    addDomain('home.test'),
+    addUser('ann@home.test'),
+    add('cn=p,ou=Hosts,ou=Waypost,o=internet', {
+      objectClass: 'waypostNameServer',
+      waypostNameServerRole: 'primary',
+      waypostNameServerAddress: '127.0.0.1:9',
+      waypostZone: 'example',
+    }),
+    add('cn=asked,ou=Policies,ou=Waypost,o=internet', {
+      objectClass: 'waypostDomainPolicy',
+      waypostMatchDomain: '*',
+      waypostPolicyAction: 'approve',
+      waypostCustody: 'TRUE',
+      mailDomainCatchallAddress: 'ann@home.test',
+    }),
+  );
+  const now = Date.now();
+  for (const [at, domain] of [NEW, 'never.example'].entries()) {
+    await transfer.accept({ ...STRANGER, to: [`ann@${domain}`], custody: [domain] });
+    const hit = {
+      domain,
+      policy: 'asked',
+      action: 'approve',
+      evidence: '{}',
+      peer: '',
+      seen: 1,
+      lastSeen: now,
+    } as const;
+    await writer.execute(seePending, { ...hit, now: now + at });
+    const [approve] = decideOperations(site);
+    await writer.execute(approve, { domain, caller: SERVER, now });
+  }
+  await transfer.until('other mail has gone through', async () => {
+    await transfer.accept({ ...STRANGER, to: ['postmaster'] });
+    return (await transfer.inbox('postmaster')).length > 3;
+  });
+  await transfer.start();
+  const kept = () => transfer.queue().filter(({ heldBy }) => heldBy === 'custody');
+  await transfer.until('both are kept', () => transfer.queue().length === 2 && kept().length === 2);
+  const reach = (state: DomainState) =>
+    writer.execute(
+      operation('test.reach', (tx) => reachState(tx, { domain: NEW, state, now, site })),
+      undefined,
+    );
+  await reach('published');
+  await transfer.start();
+  await transfer.until('it is kept when it is published', () => kept().length === 2);
+  await reach('active');
+  await transfer.until('it is delivered', () => transfer.queue().length === 1);
+  assert.equal((await transfer.inbox('ann@home.test')).length, 1);
+  // What never comes goes to the postmaster, as what nobody has said a word about.
+  const before = (await transfer.inbox('postmaster')).length;
+  await looked(watch(transfer, 3.01));
+  await transfer.drained();
+  assert.equal((await transfer.inbox('postmaster')).length, before + 1);
   assert.deepEqual(sink.messages, []);
 });
 

@@ -158,8 +158,10 @@ function* heldDestinations(reader: Reader): Generator<Held> {
   }
 }
 
-/** The domain that it waits for. */
+/** The domain that it waits for: not before it takes mail, which it does not where its record is still to be seen. */
 function hasCome(reader: Reader, destination: string): boolean {
   const domain = routeWaitedFor(destination);
-  return domain !== undefined && readRoute(reader, readState(reader).generation, domain) !== null;
+  if (domain === undefined) return false;
+  const route = readRoute(reader, readState(reader).generation, domain);
+  return route !== null && route.isComing !== true;
 }
