@@ -29,16 +29,20 @@ export async function startThreads(
       DRAINED_MS,
     ).unref();
   });
+  // The busy ones first: the others wait until they have begun.
+  const busy = Array.from({ length: protocolThreads }, (_, i) =>
+    supervisor.startThread({
+      name: `protocol-${i + 1}`,
+      module: new URL('./threads/protocol.ts', import.meta.url),
+      isBusy: true,
+    }),
+  );
+  const start = (name: string, module: URL) => supervisor.startThread({ name, module, isBusy: false });
   const [dns, transfer, publisher, ...protocol] = await Promise.all([
-    supervisor.startThread({ name: 'dns', module: new URL('./threads/dns.ts', import.meta.url) }),
-    supervisor.startThread({ name: 'transfer', module: new URL('./threads/transfer.ts', import.meta.url) }),
-    supervisor.startThread({ name: 'publisher', module: new URL('./threads/publisher.ts', import.meta.url) }),
-    ...Array.from({ length: protocolThreads }, (_, i) =>
-      supervisor.startThread({
-        name: `protocol-${i + 1}`,
-        module: new URL('./threads/protocol.ts', import.meta.url),
-      }),
-    ),
+    start('dns', new URL('./threads/dns.ts', import.meta.url)),
+    start('transfer', new URL('./threads/transfer.ts', import.meta.url)),
+    start('publisher', new URL('./threads/publisher.ts', import.meta.url)),
+    ...busy,
   ]);
   return { dns, transfer, publisher, protocol };
 }
