@@ -542,7 +542,6 @@ describe('with a server', { concurrency: false }, () => {
     assert.match(text, /^cn=Directory Manager {2}ops {4}api {8}\S+Z {2}-$/m);
     assert.doesNotMatch(text + JSON.stringify(phone), new RegExp(`${added.stdout.trim()}|${ops.token}|[0-9a-f]{64}`));
     await refused('token add ann@acme.example phone --scope pop', 1, /there is a token named phone already/);
-    await refused('token add ann@acme.example x --scope api', 77, /api is for the Directory Manager only/);
     await refused('token add x --scope imap', 65, /the Directory Manager has no mail/);
     await refused('token add ann@acme.example x --scope web', 65, /^waypost: scopes\.0: /);
     await refused('token add ann@acme.example x --scope pop --expires soon', 65, /^waypost: expires: a time such as/);

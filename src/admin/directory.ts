@@ -1,4 +1,4 @@
-// directory diff: what an LDIF file would do to routing, before it is loaded.
+// directory diff: what an LDIF file would do to routing, before it is loaded. Who may do what: directory-access.ts.
 
 import { z } from 'zod';
 import { isAccepted } from '../base/reply.ts';

@@ -7,6 +7,7 @@ import { findEntry } from '../directory/entries.ts';
 import type { RouteRow, Status } from '../routing/rows.ts';
 import { readRoutes } from '../routing/table-contents.ts';
 import type { ZoneSite } from '../zones/settings.ts';
+import { administersOnly } from './audience.ts';
 import { type DomainStanding, standingOf } from './domain-standing.ts';
 import {
   type Changed,
@@ -20,7 +21,7 @@ import {
   valuesOf,
 } from './entries.ts';
 import { domainOf, mailAddressOf } from './naming.ts';
-import { adminOperation } from './operation.ts';
+import { adminOperation, forDomains } from './operation.ts';
 
 const name = z.string().min(1).max(255);
 
@@ -80,20 +81,30 @@ export const domainAdd = (parts: EntryParts) =>
   );
 
 export const domainList = (parts: EntryParts) =>
-  adminOperation('domain.list', z.object({}), (): ListedDomain[] => readRoutes(parts.reader, '', LIST_MAX).map(listed));
+  forDomains(
+    adminOperation('domain.list', z.object({}), (_, caller): ListedDomain[] => {
+      const only = administersOnly(parts.reader, caller);
+      const list = readRoutes(parts.reader, '', LIST_MAX).map(listed);
+      return only === undefined ? list : list.filter(({ domain }) => only.has(domain));
+    }),
+    () => [],
+  );
 
 export type ShownDomain = ListedDomain & DomainStanding & { readonly entry: ShownEntry };
 
 export const domainShow = (parts: EntryParts & { readonly zoneSite: ZoneSite }) =>
-  adminOperation('domain.show', z.object({ domain: name }), (input): ShownDomain => {
-    const domain = domainOf(input.domain);
-    const row = parts.routing.route(domain);
-    const entry = findEntry(parts.reader, dcDnOfDomain(domain));
-    if (row === undefined) throw notADomain(domain);
-    if (entry === undefined) throw withoutEntry(domain, row);
-    const standing = parts.reader.snapshot(() => standingOf(domain, entry, parts));
-    return { ...listed(row), ...standing, entry: show(parts.reader, entry) };
-  });
+  forDomains(
+    adminOperation('domain.show', z.object({ domain: name }), (input): ShownDomain => {
+      const domain = domainOf(input.domain);
+      const row = parts.routing.route(domain);
+      const entry = findEntry(parts.reader, dcDnOfDomain(domain));
+      if (row === undefined) throw notADomain(domain);
+      if (entry === undefined) throw withoutEntry(domain, row);
+      const standing = parts.reader.snapshot(() => standingOf(domain, entry, parts));
+      return { ...listed(row), ...standing, entry: show(parts.reader, entry) };
+    }),
+    ({ domain }) => [domain],
+  );
 
 export const domainRemove = (parts: EntryParts) =>
   adminOperation('domain.remove', z.object({ domain: name, dryRun }), async (input, caller, peer): Promise<Changed> => {

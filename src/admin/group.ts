@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { SUFFIX } from '../directory/dn.ts';
 import { type Entry, memberTotal, textValue } from '../directory/entry.ts';
+import { ofCaller } from './audience.ts';
 import {
   addWords,
   baseOf,
@@ -19,7 +20,7 @@ import {
   valuesOf,
 } from './entries.ts';
 import { domainOf, groupDn, mailAddressOf } from './naming.ts';
-import { adminOperation } from './operation.ts';
+import { adminOperation, forDomains } from './operation.ts';
 
 const address = z.string().min(1).max(320);
 
@@ -42,59 +43,79 @@ function listedGroup(entry: Entry): ListedGroup {
 }
 
 export const groupAdd = (parts: EntryParts) =>
-  adminOperation(
-    'group.add',
-    z.object({ address, member: z.array(address).max(100_000).optional(), dryRun }),
-    (input, caller, peer): Promise<Changed> => {
-      const mail = mailAddressOf(input.address);
-      // An entry that is named twice, perhaps by two addresses, is one member.
-      const dns = new Set<string>();
-      const addresses = new Set<string>();
-      for (const each of input.member ?? []) {
-        const member = mailAddressOf(each);
-        const row = parts.routing.recipient(member.key);
-        // A member that has an entry is stored by its DN, so that a change of its address does not lose it.
-        if (row === undefined) addresses.add(member.text);
-        else dns.add(row.dn);
-      }
-      const dn = groupDn(mail, containerOf(parts, mail.domain, 'Groups'));
-      const submitted = submitForCommand(
-        parts,
-        {
-          kind: 'add',
-          dn,
-          attributes: valuesOf({
-            objectClass: ['groupOfUniqueNames', 'inetMailGroup', 'inetLocalMailRecipient'],
-            cn: [mail.localPart],
-            mail: [mail.text],
-            uniqueMember: [...dns],
-            mgrpRFC822MailMember: [...addresses],
-          }),
-        },
-        { caller, peer, dryRun: input.dryRun },
-      );
-      return named(submitted, addWords(parts, 'group', mail, dn));
-    },
+  forDomains(
+    adminOperation(
+      'group.add',
+      z.object({ address, member: z.array(address).max(100_000).optional(), dryRun }),
+      (input, caller, peer): Promise<Changed> => {
+        const mail = mailAddressOf(input.address);
+        // An entry that is named twice, perhaps by two addresses, is one member.
+        const dns = new Set<string>();
+        const addresses = new Set<string>();
+        for (const each of input.member ?? []) {
+          const member = mailAddressOf(each);
+          const row = parts.routing.recipient(member.key);
+          // A member that has an entry is stored by its DN, so that a change of its address does not lose it.
+          if (row === undefined) addresses.add(member.text);
+          else dns.add(row.dn);
+        }
+        const dn = groupDn(mail, containerOf(parts, mail.domain, 'Groups'));
+        const submitted = submitForCommand(
+          parts,
+          {
+            kind: 'add',
+            dn,
+            attributes: valuesOf({
+              objectClass: ['groupOfUniqueNames', 'inetMailGroup', 'inetLocalMailRecipient'],
+              cn: [mail.localPart],
+              mail: [mail.text],
+              uniqueMember: [...dns],
+              mgrpRFC822MailMember: [...addresses],
+            }),
+          },
+          { caller, peer, dryRun: input.dryRun },
+        );
+        return named(submitted, addWords(parts, 'group', mail, dn));
+      },
+    ),
+    ({ address: of }) => [of],
   );
 
 export const groupList = (parts: EntryParts) =>
-  adminOperation('group.list', z.object({ domain: z.string().optional() }), async (input): Promise<ListedGroup[]> => {
-    if (input.domain === undefined)
-      return (await entriesOfClass(parts.reader, SUFFIX, 'inetMailGroup')).map(listedGroup);
-    const domain = domainOf(input.domain);
-    const list = (await entriesOfClass(parts.reader, baseOf(parts, domain), 'inetMailGroup')).map(listedGroup);
-    // Another domain, with people of its own, may be below it.
-    return list.filter(({ address: each }) => each.toLowerCase().endsWith(`@${domain}`));
-  });
+  forDomains(
+    adminOperation(
+      'group.list',
+      z.object({ domain: z.string().optional() }),
+      async (input, caller): Promise<ListedGroup[]> => {
+        if (input.domain === undefined)
+          return ofCaller(
+            parts.reader,
+            caller,
+            (await entriesOfClass(parts.reader, SUFFIX, 'inetMailGroup')).map(listedGroup),
+          );
+        const domain = domainOf(input.domain);
+        const list = (await entriesOfClass(parts.reader, baseOf(parts, domain), 'inetMailGroup')).map(listedGroup);
+        // Another domain, with people of its own, may be below it.
+        return list.filter(({ address: each }) => each.toLowerCase().endsWith(`@${domain}`));
+      },
+    ),
+    ({ domain }) => (domain === undefined ? [] : [domain]),
+  );
 
 export const groupShow = (parts: EntryParts) =>
-  adminOperation('group.show', z.object({ address }), (input): ListedGroup & { entry: ShownEntry } => {
-    const entry = entryOfAddress(parts, mailAddressOf(input.address), 'group');
-    return { ...listedGroup(entry), entry: show(parts.reader, entry) };
-  });
+  forDomains(
+    adminOperation('group.show', z.object({ address }), (input): ListedGroup & { entry: ShownEntry } => {
+      const entry = entryOfAddress(parts, mailAddressOf(input.address), 'group');
+      return { ...listedGroup(entry), entry: show(parts.reader, entry) };
+    }),
+    ({ address: of }) => [of],
+  );
 
 export const groupRemove = (parts: EntryParts) =>
-  adminOperation('group.remove', z.object({ address, dryRun }), async (input, caller, peer): Promise<Changed> => {
-    const entry = entryOfAddress(parts, mailAddressOf(input.address), 'group');
-    return submitForCommand(parts, { kind: 'delete', dn: entry.dn }, { caller, peer, dryRun: input.dryRun });
-  });
+  forDomains(
+    adminOperation('group.remove', z.object({ address, dryRun }), async (input, caller, peer): Promise<Changed> => {
+      const entry = entryOfAddress(parts, mailAddressOf(input.address), 'group');
+      return submitForCommand(parts, { kind: 'delete', dn: entry.dn }, { caller, peer, dryRun: input.dryRun });
+    }),
+    ({ address: of }) => [of],
+  );

@@ -5,10 +5,19 @@ import { Failure } from '../base/failure.ts';
 import type { Awaitable } from '../database/operation.ts';
 import type { Caller } from '../directory/caller.ts';
 
+/** Who may ask: who administers the site; the domains that it is about; or whose account it is about. */
+export type Audience = 'site' | 'domain' | 'self';
+
 export interface AdminOperation<Input, Output, Name extends string = string> {
   /** `domain.add` */
   readonly name: Name;
   readonly input: z.ZodType<Input>;
+  readonly audience: Audience;
+  /**
+   * Addresses and domains that it is about; none: it keeps to what its caller administers by itself. Undefined: this input is
+   * the site's.
+   */
+  names(input: Input): readonly string[] | undefined;
   /** `peer` is the address that the caller asks from, '' for the admin socket. Throws a Failure by kind. */
   readonly run: (input: Input, caller: Caller, peer: string) => Awaitable<Output>;
 }
@@ -18,20 +27,46 @@ export function adminOperation<Input, Output, Name extends string>(
   input: z.ZodType<Input>,
   run: AdminOperation<Input, Output>['run'],
 ): AdminOperation<Input, Output, Name> {
-  return { name, input, run };
+  return { name, input, run, audience: 'site', names: () => undefined };
+}
+
+/** The operation, open to the administrators of the domains that it is about. */
+export function forDomains<Input, Output, Name extends string>(
+  operation: AdminOperation<Input, Output, Name>,
+  names: (input: Input) => readonly string[] | undefined,
+): AdminOperation<Input, Output, Name> {
+  return { ...operation, audience: 'domain', names };
+}
+
+/** The same, and open to the account itself. */
+export function forSelf<Input, Output, Name extends string>(
+  operation: AdminOperation<Input, Output, Name>,
+  names: (input: Input) => readonly string[] | undefined,
+): AdminOperation<Input, Output, Name> {
+  return { ...operation, audience: 'self', names };
+}
+
+/** What says for whom an operation is. */
+export type Addressed = Pick<AdminOperation<unknown, unknown>, 'audience' | 'names'>;
+
+export interface Requester {
+  readonly caller: Caller;
+  readonly peer: string;
+  /** Throws `denied`. Absent at the admin socket, whose file permissions have decided. */
+  readonly admit?: (operation: Addressed, input: unknown, caller: Caller) => void;
 }
 
 /** The operation on input that has come over a wire. Throws `invalid` for input that is not of its form. */
 export async function runAdminOperation<Input, Output>(
   operation: AdminOperation<Input, Output>,
   input: unknown,
-  caller: Caller,
-  peer: string,
+  { caller, peer, admit }: Requester,
 ): Promise<Output> {
   const parsed = operation.input.safeParse(input);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     throw new Failure('invalid', `${issue.path.join('.')}: ${issue.message}`);
   }
+  admit?.(operation, parsed.data, caller);
   return operation.run(parsed.data, caller, peer);
 }

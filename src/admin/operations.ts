@@ -6,6 +6,7 @@ import { type AuditParts, auditList } from './audit.ts';
 import { type CertificateParts, certReload, certShow } from './cert.ts';
 import { channelList, channelPause, channelResume, channelShow } from './channel.ts';
 import { directoryDiff } from './directory.ts';
+import { directoryAccess } from './directory-access.ts';
 import { dkimImport, dkimList, dkimRotate } from './dkim.ts';
 import { dnsRecords } from './dns.ts';
 import { type DnsCheckParts, dnsCheck } from './dns-check/check.ts';
@@ -84,6 +85,7 @@ export function adminOperations(parts: AdminParts) {
     ruleList(parts),
     ruleTest(parts),
     directoryDiff(parts),
+    directoryAccess(parts),
     syncStatus(parts),
     syncFull(parts),
     syncDomain(parts),

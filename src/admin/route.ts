@@ -30,7 +30,7 @@ import { entryOfAccount } from '../store/accounts.ts';
 import { domainQuotaUse, type QuotaUse, quotaUse } from '../store/quota.ts';
 import { acceptedMessage, messageWithId } from '../transfer/journey.ts';
 import { askedAddress } from './naming.ts';
-import { adminOperation } from './operation.ts';
+import { adminOperation, forDomains } from './operation.ts';
 import { RULE_TEXT_MAX, ruleOfText } from './rule.ts';
 
 export interface RouteExplanation extends Explanation {
@@ -89,32 +89,41 @@ export interface RouteParts {
 }
 
 export const route = (parts: RouteParts) =>
-  adminOperation('route', input, async (given, caller): Promise<RouteExplanation> => {
-    const { routing } = parts;
-    const { service, peer = LOOPBACK } = given;
-    const address = askedAddress(given.address);
-    const { request, revision } = questionOf(parts, given, caller);
-    const options = { explain: true, rule: ruleOfText(given.with, routing) };
-    const resolution =
-      revision === undefined
-        ? await routing.resolve(address, request, options)
-        : resolvedAt(parts, { address, request, options }, revision);
-    const quotas = revision === undefined ? quotasOf(parts, resolution) : [];
-    const explained = explain(resolution, routing.site);
-    const explanation = {
-      ...explained,
-      steps: withArrival(explained.steps, arrivalOf(parts, resolution, revision)),
-      ...(revision === undefined ? {} : { revision }),
-      ...(quotas.length === 0 ? {} : { quotas }),
-    };
-    if (service === undefined) return explanation;
-    const account = routing.findLogin(explanation.address);
-    const decision =
-      account === undefined
-        ? ({ result: 'no-account', by: 'no user has this address' } as const)
-        : decide(account, { ...serviceOfWord(service), peer, isPrivate: true });
-    return { ...explanation, login: { service, peer, ...decision } };
-  });
+  forDomains(
+    adminOperation('route', input, async (given, caller): Promise<RouteExplanation> => {
+      const { routing } = parts;
+      const { service, peer = LOOPBACK } = given;
+      const address = askedAddress(given.address);
+      const { request, revision } = questionOf(parts, given, caller);
+      const options = { explain: true, rule: ruleOfText(given.with, routing) };
+      const resolution =
+        revision === undefined
+          ? await routing.resolve(address, request, options)
+          : resolvedAt(parts, { address, request, options }, revision);
+      const quotas = revision === undefined ? quotasOf(parts, resolution) : [];
+      const explained = explain(resolution, routing.site);
+      const explanation = {
+        ...explained,
+        steps: withArrival(explained.steps, arrivalOf(parts, resolution, revision)),
+        ...(revision === undefined ? {} : { revision }),
+        ...(quotas.length === 0 ? {} : { quotas }),
+      };
+      if (service === undefined) return explanation;
+      const account = routing.findLogin(explanation.address);
+      const decision =
+        account === undefined
+          ? ({ result: 'no-account', by: 'no user has this address' } as const)
+          : decide(account, { ...serviceOfWord(service), peer, isPrivate: true });
+      return { ...explanation, login: { service, peer, ...decision } };
+    }),
+    namesIn,
+  );
+
+/** Of another's message, or by a rule that is not there: these are the site's to ask. */
+function namesIn({ address, authenticated, message, with: rule }: Input): readonly string[] | undefined {
+  if (message !== undefined || rule !== undefined) return undefined;
+  return authenticated === undefined ? [address] : [address, authenticated];
+}
 
 /** The policy that would decide over the name, if a message brought it. Nothing is looked up. */
 function arrivalOf(

@@ -27,7 +27,7 @@ function rule(name: string, waypostPattern: string, waypostTemplate: string) {
 }
 
 const run = <I, T>(operation: AdminOperation<I, T>, input: I): Promise<T> =>
-  runAdminOperation(operation, input, ADMINISTRATOR_CALLER, '');
+  runAdminOperation(operation, input, { caller: ADMINISTRATOR_CALLER, peer: '' });
 
 test('all that decides, in the order in which it is asked', async () => {
   assert.deepEqual(await run(ruleList(parts), {}), {

@@ -32,5 +32,5 @@ export async function openTestAdmin(domain: string): Promise<TestAdmin> {
 
 /** As over the admin socket. */
 export function run<I, T>(operation: AdminOperation<I, T>, input: I): Promise<T> {
-  return runAdminOperation(operation, input, ADMINISTRATOR_CALLER, '');
+  return runAdminOperation(operation, input, { caller: ADMINISTRATOR_CALLER, peer: '' });
 }

@@ -6,14 +6,25 @@ import { type MessageId, parseIdText } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
 import { formatAddress, tryParseAddress } from '../message/address.ts';
 import { type TracedEvent, traceAddress, traceMessage, traceMessageId } from '../transfer/journey.ts';
-import { adminOperation } from './operation.ts';
+import { administersOnly } from './audience.ts';
+import { adminOperation, forDomains } from './operation.ts';
 
 export const trace = (parts: { readonly reader: Reader }) =>
-  adminOperation('trace', z.object({ what: z.string().min(1).max(1000) }), async (input): Promise<TracedEvent[]> => {
-    const events = await find(parts.reader, input.what.trim());
-    if (events.length === 0) throw new Failure('not-found', `nothing is known of ${input.what}`);
-    return events;
-  });
+  forDomains(
+    adminOperation(
+      'trace',
+      z.object({ what: z.string().min(1).max(1000) }),
+      async (input, caller): Promise<TracedEvent[]> => {
+        const only = administersOnly(parts.reader, caller);
+        const found = await find(parts.reader, input.what.trim());
+        // Of a message that others have got too, what happened to theirs.
+        const events = only === undefined ? found : found.filter(({ recipient }) => only.has(recipient));
+        if (events.length === 0) throw new Failure('not-found', `nothing is known of ${input.what}`);
+        return events;
+      },
+    ),
+    () => [],
+  );
 
 /** A Message-ID may look like an address: whichever is found first. */
 async function find(reader: Reader, what: string): Promise<TracedEvent[]> {

@@ -12,7 +12,7 @@ import { formatGeneralizedTime } from '../directory/scalars.ts';
 import { parseLimit } from '../routing/quota.ts';
 import { type Changed, dryRun, type EntryParts, entryOfAddress, submitForCommand } from './entries.ts';
 import { mailAddressOf } from './naming.ts';
-import { adminOperation } from './operation.ts';
+import { adminOperation, forSelf } from './operation.ts';
 
 const address = z.string().min(1).max(320);
 const FORWARDS_MAX = 50;
@@ -55,16 +55,19 @@ const input = z.object({
 type Input = z.infer<typeof input>;
 
 export const userSet = (parts: EntryParts) =>
-  adminOperation('user.set', input, async (given, caller, peer): Promise<Changed> => {
-    const entry = entryOfAddress(parts, mailAddressOf(given.address), 'user');
-    const modifications = [...new Setting(entry, given).modifications()];
-    if (modifications.length === 0) throw new Failure('invalid', 'say what to set: waypost user set --help');
-    return submitForCommand(
-      parts,
-      { kind: 'modify', dn: entry.dn, modifications },
-      { caller, peer, dryRun: given.dryRun },
-    );
-  });
+  forSelf(
+    adminOperation('user.set', input, async (given, caller, peer): Promise<Changed> => {
+      const entry = entryOfAddress(parts, mailAddressOf(given.address), 'user');
+      const modifications = [...new Setting(entry, given).modifications()];
+      if (modifications.length === 0) throw new Failure('invalid', 'say what to set: waypost user set --help');
+      return submitForCommand(
+        parts,
+        { kind: 'modify', dn: entry.dn, modifications },
+        { caller, peer, dryRun: given.dryRun },
+      );
+    }),
+    ({ address: of }) => [of],
+  );
 
 class Setting {
   readonly #entry: Entry;

@@ -5,16 +5,19 @@
 import { z } from 'zod';
 import { type Changed, dryRun, type EntryParts, entryOfAddress, submitForCommand } from './entries.ts';
 import { mailAddressOf } from './naming.ts';
-import { adminOperation } from './operation.ts';
+import { adminOperation, forDomains } from './operation.ts';
 
 export const userSuspend = (parts: EntryParts) =>
-  adminOperation(
-    'user.suspend',
-    z.object({ address: z.string().min(1).max(320), undo: z.boolean().optional(), dryRun }),
-    (input, caller, peer): Promise<Changed> => {
-      const { dn } = entryOfAddress(parts, mailAddressOf(input.address), 'user');
-      const values = input.undo === true ? [] : ['suspended'];
-      const modifications = [{ operation: 'replace', attribute: 'waypostSubmitStatus', values }] as const;
-      return submitForCommand(parts, { kind: 'modify', dn, modifications }, { caller, peer, dryRun: input.dryRun });
-    },
+  forDomains(
+    adminOperation(
+      'user.suspend',
+      z.object({ address: z.string().min(1).max(320), undo: z.boolean().optional(), dryRun }),
+      (input, caller, peer): Promise<Changed> => {
+        const { dn } = entryOfAddress(parts, mailAddressOf(input.address), 'user');
+        const values = input.undo === true ? [] : ['suspended'];
+        const modifications = [{ operation: 'replace', attribute: 'waypostSubmitStatus', values }] as const;
+        return submitForCommand(parts, { kind: 'modify', dn, modifications }, { caller, peer, dryRun: input.dryRun });
+      },
+    ),
+    ({ address: of }) => [of],
   );

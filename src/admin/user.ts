@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { SUFFIX } from '../directory/dn.ts';
 import { type Entry, textValue } from '../directory/entry.ts';
+import { ofCaller } from './audience.ts';
 import {
   addWords,
   baseOf,
@@ -19,7 +20,7 @@ import {
   valuesOf,
 } from './entries.ts';
 import { domainOf, mailAddressOf, userDn } from './naming.ts';
-import { adminOperation } from './operation.ts';
+import { adminOperation, forDomains, forSelf } from './operation.ts';
 import { deliveryWords } from './words.ts';
 
 const address = z.string().min(1).max(320);
@@ -47,62 +48,83 @@ function listedUser(entry: Entry): ListedUser {
 }
 
 export const userAdd = (parts: EntryParts) =>
-  adminOperation(
-    'user.add',
-    z.object({
-      address,
-      name: z.string().max(200).optional(),
-      /** Undefined sets none: the user cannot log in until there is one. */
-      password: z.string().min(1).max(1024).optional(),
-      alias: z.array(address).max(1000).optional(),
-      dryRun,
-    }),
-    (input, caller, peer): Promise<Changed> => {
-      const mail = mailAddressOf(input.address);
-      const name = input.name ?? mail.localPart;
-      // An address that is given twice is one address.
-      const aliases = new Set((input.alias ?? []).map((each) => mailAddressOf(each).text));
-      aliases.delete(mail.text);
-      const dn = userDn(mail, containerOf(parts, mail.domain, 'People'));
-      const submitted = submitForCommand(
-        parts,
-        {
-          kind: 'add',
-          dn,
-          attributes: valuesOf({
-            objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser', 'inetLocalMailRecipient'],
-            uid: [mail.localPart],
-            cn: [name],
-            sn: [name.trim().split(' ').at(-1) || name],
-            mail: [mail.text],
-            mailAlternateAddress: [...aliases],
-            userPassword: input.password === undefined ? [] : [input.password],
-          }),
-        },
-        { caller, peer, dryRun: input.dryRun },
-      );
-      return named(submitted, addWords(parts, 'user', mail, dn));
-    },
+  forDomains(
+    adminOperation(
+      'user.add',
+      z.object({
+        address,
+        name: z.string().max(200).optional(),
+        /** Undefined sets none: the user cannot log in until there is one. */
+        password: z.string().min(1).max(1024).optional(),
+        alias: z.array(address).max(1000).optional(),
+        dryRun,
+      }),
+      (input, caller, peer): Promise<Changed> => {
+        const mail = mailAddressOf(input.address);
+        const name = input.name ?? mail.localPart;
+        // An address that is given twice is one address.
+        const aliases = new Set((input.alias ?? []).map((each) => mailAddressOf(each).text));
+        aliases.delete(mail.text);
+        const dn = userDn(mail, containerOf(parts, mail.domain, 'People'));
+        const submitted = submitForCommand(
+          parts,
+          {
+            kind: 'add',
+            dn,
+            attributes: valuesOf({
+              objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser', 'inetLocalMailRecipient'],
+              uid: [mail.localPart],
+              cn: [name],
+              sn: [name.trim().split(' ').at(-1) || name],
+              mail: [mail.text],
+              mailAlternateAddress: [...aliases],
+              userPassword: input.password === undefined ? [] : [input.password],
+            }),
+          },
+          { caller, peer, dryRun: input.dryRun },
+        );
+        return named(submitted, addWords(parts, 'user', mail, dn));
+      },
+    ),
+    ({ address: of, alias = [] }) => [of, ...alias],
   );
 
 export const userList = (parts: EntryParts) =>
-  adminOperation('user.list', z.object({ domain: z.string().optional() }), async (input): Promise<ListedUser[]> => {
-    if (input.domain === undefined) return (await entriesOfClass(parts.reader, SUFFIX, 'inetMailUser')).map(listedUser);
-    const domain = domainOf(input.domain);
-    const list = (await entriesOfClass(parts.reader, baseOf(parts, domain), 'inetMailUser')).map(listedUser);
-    // Another domain, with people of its own, may be below it.
-    return list.filter(({ address: each }) => each.toLowerCase().endsWith(`@${domain}`));
-  });
+  forDomains(
+    adminOperation(
+      'user.list',
+      z.object({ domain: z.string().optional() }),
+      async (input, caller): Promise<ListedUser[]> => {
+        if (input.domain === undefined)
+          return ofCaller(
+            parts.reader,
+            caller,
+            (await entriesOfClass(parts.reader, SUFFIX, 'inetMailUser')).map(listedUser),
+          );
+        const domain = domainOf(input.domain);
+        const list = (await entriesOfClass(parts.reader, baseOf(parts, domain), 'inetMailUser')).map(listedUser);
+        // Another domain, with people of its own, may be below it.
+        return list.filter(({ address: each }) => each.toLowerCase().endsWith(`@${domain}`));
+      },
+    ),
+    ({ domain }) => (domain === undefined ? [] : [domain]),
+  );
 
 export const userShow = (parts: EntryParts) =>
-  adminOperation('user.show', z.object({ address }), (input): ShownUser => {
-    const entry = entryOfAddress(parts, mailAddressOf(input.address), 'user');
-    return { ...listedUser(entry), delivery: deliveryWords(entry), entry: show(parts.reader, entry) };
-  });
+  forSelf(
+    adminOperation('user.show', z.object({ address }), (input): ShownUser => {
+      const entry = entryOfAddress(parts, mailAddressOf(input.address), 'user');
+      return { ...listedUser(entry), delivery: deliveryWords(entry), entry: show(parts.reader, entry) };
+    }),
+    ({ address: of }) => [of],
+  );
 
 /** The mail stays in the store until it is collected; the address is free at once. */
 export const userRemove = (parts: EntryParts) =>
-  adminOperation('user.remove', z.object({ address, dryRun }), async (input, caller, peer): Promise<Changed> => {
-    const entry = entryOfAddress(parts, mailAddressOf(input.address), 'user');
-    return submitForCommand(parts, { kind: 'delete', dn: entry.dn }, { caller, peer, dryRun: input.dryRun });
-  });
+  forDomains(
+    adminOperation('user.remove', z.object({ address, dryRun }), async (input, caller, peer): Promise<Changed> => {
+      const entry = entryOfAddress(parts, mailAddressOf(input.address), 'user');
+      return submitForCommand(parts, { kind: 'delete', dn: entry.dn }, { caller, peer, dryRun: input.dryRun });
+    }),
+    ({ address: of }) => [of],
+  );

@@ -5,6 +5,7 @@
 // Errors  the Failure of the first port that cannot be bound; what was bound before is closed
 
 import type { Socket } from 'node:net';
+import { audiences } from '../admin/audience.ts';
 import { probe } from '../database/operation.ts';
 import {
   formatEndpoint,
@@ -49,7 +50,7 @@ export async function openDoors(
   const udp = new InterfaceSockets(dnsSockets, log);
   const apps = httpApps({
     health: health(parts, dnsSockets),
-    api: { operations, authorize: parts.logins.bearer, log },
+    api: { operations, authorize: parts.logins.bearer, ...audiences(parts.reader), log },
     submission: httpSubmission(parts),
     mtaStsPolicy: mtaStsPolicies(parts.reader, zoneSite(parts)),
   });

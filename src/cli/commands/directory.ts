@@ -1,11 +1,12 @@
-// waypost directory diff FILE.ldif
+// waypost directory diff FILE.ldif; waypost directory access --as DN --on DN
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import type { DirectoryDiff } from '../../admin/directory.ts';
+import type { DirectoryAccess, ShownRight } from '../../admin/directory-access.ts';
 import { EXIT } from '../../base/exit.ts';
 import { type CommandContext, type CommonOptions, common } from '../command.ts';
-import { printable } from '../output.ts';
+import { columns, printable } from '../output.ts';
 
 export function directoryCommand(context: CommandContext): Command {
   const directory = new Command('directory').description('the directory as a whole');
@@ -18,7 +19,39 @@ export function directoryCommand(context: CommandContext): Command {
       context.printer(options).print(diff, () => text(diff));
       if (diff.unroutable.length > 0) context.exit(EXIT.no);
     });
+  common(directory.command('access'))
+    .description('what somebody may do with an entry, and the rules that decide')
+    .requiredOption('--as <dn>', 'who: a DN, or anonymous')
+    .requiredOption('--on <dn>', 'the entry')
+    .option('--json', 'print JSON')
+    .action(async (options: CommonOptions & { readonly as: string; readonly on: string }) => {
+      const access = await context.client(options).call('directory.access', { as: options.as, on: options.on });
+      context.printer(options).print(access, () => accessText(access));
+    });
   return directory;
+}
+
+/** A line for the rights that one rule decides in one way. */
+function accessText({ entry, attributes }: DirectoryAccess): string {
+  const rows = [['entry', entry] as const, ...Object.entries(attributes)].flatMap(([name, rights]) => {
+    const lines = new Map<string, { rights: string[]; of: ShownRight }>();
+    for (const [right, of] of Object.entries(rights)) {
+      const key = JSON.stringify(of);
+      const line = lines.get(key);
+      if (line === undefined) lines.set(key, { rights: [right], of });
+      else line.rights.push(right);
+    }
+    return [...lines.values()].map(({ rights: words, of }) => [name, words.join(' '), wordOf(of), ruleOf(of)] as const);
+  });
+  return columns(['', '', '', ''], rows, '').trimStart();
+}
+
+function wordOf({ allowed, someValues }: ShownRight): string {
+  return someValues === true ? 'some' : allowed ? 'yes' : 'no';
+}
+
+function ruleOf({ rule }: ShownRight): string {
+  return rule === null ? '' : `"${rule.name}" at ${rule.dn}`;
 }
 
 function textOf(file: string): string {

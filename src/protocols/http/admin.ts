@@ -22,7 +22,7 @@ export function adminApp(operations: readonly AnyAdminOperation[], log: Log): Ho
       const operation = byName.get(context.req.param('name'));
       if (operation === undefined) return refusal(context, 'unsupported', 'no such operation');
       const input: unknown = await context.req.json().catch(() => undefined);
-      const result = await runAdminOperation(operation, input, ADMINISTRATOR_CALLER, '');
+      const result = await runAdminOperation(operation, input, { caller: ADMINISTRATOR_CALLER, peer: '' });
       return context.json({ result: result ?? null });
     } catch (error) {
       return failureResponse(context, error, log, context.req.param('name'));

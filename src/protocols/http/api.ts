@@ -1,9 +1,10 @@
-// The administrator's operations for programs elsewhere: `POST /v1/NOUN/VERB` over HTTPS, with a token of scope `api`.
+// The administrators' operations for programs elsewhere: `POST /v1/NOUN/VERB` over HTTPS, with a token of scope `api`.
 //
 // In      the operation's input as JSON. An operation's name is its path: `user.list` is /v1/user/list
 // Out     what the command prints with --json, octet for octet
 // Order   the token -> the path -> the method -> the size -> JSON -> the operation, so that a stranger learns nothing of the rest
 // Errors  status and body as at the admin socket; 401, 403 and 429 of bearer.ts; 404, 405, 413, 400
+// Callers any account; which operation is for whom: admin/audience.ts
 // Limits  BODY_BYTES a request
 
 import { Hono } from 'hono';
@@ -38,7 +39,8 @@ export function apiApp(parts: ApiParts): Hono<HttpEnv> {
           context.env.takesLong();
           const { client } = context.env;
           const { caller } = context.var;
-          const result: unknown = await runAdminOperation(operation, input.value, caller, client.record.peerAddress);
+          const peer = client.record.peerAddress;
+          const result: unknown = await runAdminOperation(operation, input.value, { caller, peer, admit: parts.admit });
           return context.body(`${JSON.stringify(result ?? null, null, 2)}\n`, 200, {
             'Content-Type': 'application/json',
           });

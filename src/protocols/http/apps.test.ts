@@ -33,6 +33,10 @@ const users: Readonly<Record<string, Caller | Failure>> = {
   wp_down: new Failure('unavailable', 'Later'),
 };
 
+const onlyAdministrators = (_operation: unknown, _input: unknown, { kind }: Caller): void => {
+  if (kind !== 'administrator') throw new Failure('denied', 'this is for administrators of the site');
+};
+
 const { plain, secure } = httpApps({
   health: { ready: async () => {}, metrics: async () => ({ type: 'text/plain', text: 'figures 1\n' }) },
   api: {
@@ -43,6 +47,8 @@ const { plain, secure } = httpApps({
       if (found instanceof Failure) throw found;
       return found;
     },
+    admit: onlyAdministrators,
+    admitToSite: (caller) => onlyAdministrators(undefined, undefined, caller),
   },
   // Nobody gets as far as that here: test/http-submission.test.ts has the whole of it.
   submission: { log: silentLog } as SubmissionParts,

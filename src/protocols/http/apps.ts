@@ -3,14 +3,14 @@
 //   path              80 (http)           443 (https)
 //   /healthz /readyz  anybody             anybody
 //   /.well-known/mta-sts.txt          404                 anybody (mta-sts.ts)
-//   /metrics          this machine        a token of scope api
+//   /metrics          this machine        a token of scope api, of who administers the site
 //   /v1/messages      403                 who may log in to send mail (submission.ts)
 //   /v1/...           403: tokens must not travel in the clear        a token of scope api
 
 import { Hono } from 'hono';
 import { isThisMachine } from '../../net/client-of.ts';
 import { API_PATHS, type ApiParts, apiApp } from './api.ts';
-import { bearer, type HttpEnv } from './bearer.ts';
+import { bearer, type HttpEnv, siteOnly } from './bearer.ts';
 import { refusal } from './errors.ts';
 import { type HealthParts, healthApp, METRICS_PATH } from './health.ts';
 import { mtaStsApp } from './mta-sts.ts';
@@ -40,7 +40,7 @@ function plainApp(health: HealthParts): Hono<HttpEnv> {
 
 function secureApp({ health, api, submission, mtaStsPolicy }: HttpAppsParts): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
-  app.use(METRICS_PATH, bearer(api));
+  app.use(METRICS_PATH, bearer(api), siteOnly(api));
   app.route('/', healthApp(health));
   app.route('/', mtaStsApp(mtaStsPolicy));
   // Before what the administrator alone may ask.

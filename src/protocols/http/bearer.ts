@@ -5,6 +5,7 @@
 // Never   takes a token from the URL or the body: addresses are logged
 
 import type { MiddlewareHandler } from 'hono';
+import type { Requester } from '../../admin/operation.ts';
 import type { LoginClient } from '../../auth/login-client.ts';
 import { asFailure } from '../../base/failure.ts';
 import type { Log } from '../../base/log.ts';
@@ -26,12 +27,15 @@ export interface HttpEnv {
 export interface BearerParts {
   /** Throws as Logins.bearer. */
   readonly authorize: (client: LoginClient, token: string) => Promise<Caller>;
+  /** Throws `denied` unless the caller may ask for this. */
+  readonly admit: NonNullable<Requester['admit']>;
+  /** Throws `denied` unless the caller administers the site. */
+  readonly admitToSite: (caller: Caller) => void;
   readonly log: Log;
 }
 
 const REALM = 'Bearer realm="waypost"';
 
-/** Every operation here is the administrator's: another caller is refused, whatever its token opens. */
 export function bearer({ authorize, log }: BearerParts): MiddlewareHandler<HttpEnv> {
   return async (context, next) => {
     const token = tokenIn(context.req.header('Authorization'));
@@ -40,9 +44,7 @@ export function bearer({ authorize, log }: BearerParts): MiddlewareHandler<HttpE
       return refusal(context, 'unauthenticated', 'a token is needed: Authorization: Bearer TOKEN');
     }
     try {
-      const caller = await authorize(context.env.client, token);
-      if (caller.kind !== 'administrator') return refusal(context, 'denied', 'this is for the Directory Manager only');
-      context.set('caller', caller);
+      context.set('caller', await authorize(context.env.client, token));
     } catch (error) {
       const { kind } = asFailure(error);
       if (kind === 'unauthenticated') {
@@ -51,6 +53,18 @@ export function bearer({ authorize, log }: BearerParts): MiddlewareHandler<HttpE
       }
       if (kind === 'denied') context.header('WWW-Authenticate', `${REALM}, error="insufficient_scope", scope="api"`);
       return failureResponse(context, error, log, 'bearer');
+    }
+    return next();
+  };
+}
+
+/** Behind bearer(): what tells of the whole site. */
+export function siteOnly({ admitToSite, log }: BearerParts): MiddlewareHandler<HttpEnv> {
+  return async (context, next) => {
+    try {
+      admitToSite(context.var.caller);
+    } catch (error) {
+      return failureResponse(context, error, log, 'site');
     }
     return next();
   };

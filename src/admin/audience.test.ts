@@ -1,0 +1,119 @@
+// Which operations an account may ask for with a token of its own, and what lists show it.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Failure } from '../base/failure.ts';
+import { type Caller, callerOf } from '../directory/caller.ts';
+import { getEntry } from '../directory/entries.ts';
+import { addDomain, addUser, domainDn, replace, userDn } from '../provisioning/testing.ts';
+import { audiences } from './audience.ts';
+import { directoryAccess } from './directory-access.ts';
+import { domainAdd, domainList } from './domain.ts';
+import { groupAdd, groupList } from './group.ts';
+import { type AdminOperation, runAdminOperation } from './operation.ts';
+import { route } from './route.ts';
+import { openTestAdmin, run, type TestAdmin } from './testing.ts';
+import { tokenAdd } from './token.ts';
+import { userAdd, userList, userRemove, userShow } from './user.ts';
+import { userSet } from './user-set.ts';
+
+const [ANN, BOB, ZOE, SUE] = ['ann@acme.test', 'bob@acme.test', 'zoe@other.test', 'sue@other.test'] as const;
+
+let admin: TestAdmin;
+before(async () => {
+  admin = await openTestAdmin('acme.test');
+  const { directory } = admin;
+  await directory.apply(
+    replace(domainDn('acme.test'), { waypostAdministrator: userDn(ANN) }),
+    addDomain('other.test'),
+    ...[ANN, BOB, ZOE, SUE].map((address) => addUser(address)),
+    replace('cn=Site Administrators,ou=Waypost,o=internet', { member: userDn(SUE) }),
+  );
+});
+after(() => admin.directory.close());
+
+async function as<I, T>(address: string, operation: AdminOperation<I, T>, input: I): Promise<T | string> {
+  const { reader } = admin.directory;
+  const caller: Caller = callerOf(getEntry(reader, userDn(address)));
+  const { admit } = audiences(reader);
+  try {
+    return await runAdminOperation(operation, input, { caller, peer: '192.0.2.1', admit });
+  } catch (error) {
+    assert.ok(error instanceof Failure, String(error));
+    return error.kind;
+  }
+}
+
+const addresses = (list: readonly { readonly address: string }[] | string): unknown =>
+  typeof list === 'string' ? list : list.map(({ address }) => address).sort();
+
+test('the administrator of a domain has users and lists of it, and sees no others', async () => {
+  const { parts } = admin;
+  assert.deepEqual(addresses(await as(ANN, userList(parts), {})), [ANN, BOB]);
+  assert.deepEqual(addresses(await as(ANN, userList(parts), { domain: 'acme.test' })), [ANN, BOB]);
+  assert.equal(await as(ANN, userList(parts), { domain: 'other.test' }), 'denied');
+  assert.equal(await as(ANN, userList(parts), { domain: 'nowhere.test' }), 'denied');
+  assert.equal(typeof (await as(ANN, userAdd(parts), { address: 'new@acme.test', password: 'x' })), 'object');
+  assert.equal(await as(ANN, userAdd(parts), { address: 'new@other.test' }), 'denied');
+  assert.equal(await as(ANN, userAdd(parts), { address: 'new2@acme.test', alias: ['x@other.test'] }), 'denied');
+  assert.equal(typeof (await as(ANN, userRemove(parts), { address: 'new@acme.test' })), 'object');
+  assert.equal(typeof (await as(ANN, groupAdd(parts), { address: 'team@acme.test', member: [BOB, ZOE] })), 'object');
+  assert.deepEqual(addresses(await as(ANN, groupList(parts), {})), ['team@acme.test']);
+  assert.equal(await as(ANN, userShow(parts), { address: ZOE }), 'denied');
+  assert.equal(typeof (await as(ANN, route(parts), { address: BOB })), 'object');
+  assert.equal(await as(ANN, route(parts), { address: ZOE }), 'denied');
+  assert.equal(await as(ANN, route(parts), { address: BOB, authenticated: ZOE }), 'denied');
+  assert.equal(await as(ANN, route(parts), { address: BOB, message: 'x@y' }), 'denied');
+  const domains = await as(ANN, domainList(parts), {});
+  assert.deepEqual(typeof domains === 'string' ? domains : domains.map(({ domain }) => domain), ['acme.test']);
+});
+
+test('what is the site’s is denied to it, and not to a site administrator', async () => {
+  const { parts } = admin;
+  assert.equal(await as(ANN, domainAdd(parts), { domain: 'more.test' }), 'denied');
+  assert.equal(await as(ANN, tokenAdd(parts), { account: BOB, name: 'x', scopes: ['imap'] }), 'denied');
+  assert.equal(typeof (await as(SUE, domainAdd(parts), { domain: 'more.test' })), 'object');
+  const all = await as(SUE, userList(parts), {});
+  assert.ok(typeof all !== 'string' && all.length > 4);
+});
+
+test('anybody sees and sets the own account, as far as the rules go', async () => {
+  const { parts } = admin;
+  assert.equal(typeof (await as(BOB, userShow(parts), { address: 'BOB@acme.test' })), 'object');
+  assert.equal(await as(BOB, userShow(parts), { address: ANN }), 'denied');
+  assert.equal(await as(BOB, userShow(parts), { address: 'nobody@acme.test' }), 'denied');
+  assert.equal(typeof (await as(BOB, userSet(parts), { address: BOB, forward: ['bob@far.test'] })), 'object');
+  assert.equal(await as(BOB, userSet(parts), { address: BOB, quota: '1G' }), 'denied');
+  for (const operation of [userList(parts), groupList(parts)]) assert.equal(await as(BOB, operation, {}), 'denied');
+  assert.equal(await as(BOB, domainList(parts), {}), 'denied');
+});
+
+test('who is no administrator any more is refused at the next request', async () => {
+  const { directory, parts } = admin;
+  await directory.apply(replace(domainDn('acme.test'), { waypostAdministrator: [] }));
+  assert.equal(await as(ANN, userList(parts), {}), 'denied');
+  await directory.apply(replace(domainDn('acme.test'), { waypostAdministrator: userDn(ANN) }));
+  assert.deepEqual(addresses(await as(ANN, userList(parts), {})), [ANN, BOB]);
+});
+
+test('directory access says each right and its rule', async () => {
+  const { parts } = admin;
+  const access = await run(directoryAccess(parts), { as: userDn(ANN), on: userDn(BOB) });
+  const domain = { dn: 'o=internet', name: 'domain administrators' };
+  const reserved = { dn: 'o=internet', name: 'reserved' };
+  assert.deepEqual([access.as, access.on], [userDn(ANN), userDn(BOB)]);
+  for (const right of ['read', 'search', 'compare', 'add', 'delete'])
+    assert.deepEqual(access.entry[right], { allowed: true, rule: domain }, right);
+  assert.deepEqual(access.entry['proxy'], { allowed: false, rule: null });
+  assert.deepEqual(access.attributes['mailHost']!['write'], { allowed: false, rule: reserved });
+  assert.deepEqual(access.attributes['mailHost']!['read'], { allowed: true, rule: domain });
+  assert.deepEqual(access.attributes['userPassword']!['read'], { allowed: false, rule: null });
+  assert.deepEqual(access.attributes['userPassword']!['write'], { allowed: true, rule: domain });
+  assert.equal(access.attributes['mailDeliveryOption']!['write']!.someValues, true);
+  const stranger = await run(directoryAccess(parts), { as: 'anonymous', on: userDn(BOB) });
+  assert.ok(Object.values(stranger.entry).every(({ allowed, rule }) => !allowed && rule === null));
+  await assert.rejects(
+    run(directoryAccess(parts), { as: 'anonymous', on: 'uid=nobody,o=internet' }),
+    /there is no entry/,
+  );
+});

@@ -1,0 +1,91 @@
+// Who may ask for an operation, of those whom a token of scope `api` opens /v1.
+//
+//   site    the Directory Manager, site administrators
+//   domain  administrators of all domains that it is about
+//   self    the same, and the account that it is about
+//
+// In      a caller; an operation with its input, or an address
+// Out     nothing, or `denied`. What an operation changes in the directory is asked there once more, by the rules
+
+import { asciiLower } from '../base/characters.ts';
+import { Failure } from '../base/failure.ts';
+import type { Reader } from '../database/operation.ts';
+import { administersDomain } from '../directory/access/domain-administrators.ts';
+import { type Plan, planFor } from '../directory/access/plan.ts';
+import type { Caller } from '../directory/caller.ts';
+import { entryByUuid } from '../directory/entries.ts';
+import { textValues } from '../directory/entry.ts';
+import { normalizeDomain } from '../message/address.ts';
+import type { Requester } from './operation.ts';
+
+const OWN_ADDRESSES = ['mail', 'mailalternateaddress', 'mailequivalentaddress'];
+
+export interface Audiences {
+  readonly admit: NonNullable<Requester['admit']>;
+  readonly admitToSite: (caller: Caller) => void;
+}
+
+export function audiences(reader: Reader): Audiences {
+  return {
+    admit(operation, input, caller) {
+      const names = administersOnly(reader, caller);
+      if (names === undefined) return;
+      const about = operation.audience === 'site' ? undefined : operation.names(input as never);
+      if (about === undefined) throw denied('this is for administrators of the site');
+      if (operation.audience === 'self' && about.length > 0 && about.every((name) => isOwn(reader, caller, name)))
+        return;
+      if (!names.isAny) throw denied('this is for administrators of a domain');
+      const other = about.find((name) => !names.has(name));
+      if (other !== undefined) throw denied(`${other} is in no domain that you administer`);
+    },
+    admitToSite(caller) {
+      if (administersOnly(reader, caller) !== undefined) throw denied('this is for administrators of the site');
+    },
+  };
+}
+
+export interface Administered {
+  /** The caller administers a domain at all. */
+  readonly isAny: boolean;
+  /** An address or a domain. */
+  has(name: string): boolean;
+}
+
+/** What an operation keeps to for this caller; undefined where that is everything. */
+export function administersOnly(reader: Reader, caller: Caller): Administered | undefined {
+  if (caller.kind === 'administrator' || caller.kind === 'server') return undefined;
+  const plan: Plan = planFor(reader, caller);
+  if (plan.caller.isSiteAdministrator) return undefined;
+  const known = new Map<string, boolean>();
+  return {
+    isAny: plan.caller.isDomainAdministrator,
+    has(name) {
+      const domain = normalizeDomain(name.slice(name.lastIndexOf('@') + 1));
+      if (domain === undefined) return false;
+      let has = known.get(domain);
+      if (has === undefined) known.set(domain, (has = administersDomain(reader, plan, domain)));
+      return has;
+    },
+  };
+}
+
+/** Of a list what the caller administers. */
+export function ofCaller<T extends { readonly address: string }>(
+  reader: Reader,
+  caller: Caller,
+  list: readonly T[],
+): T[] {
+  const only = administersOnly(reader, caller);
+  return list.filter(({ address }) => only === undefined || only.has(address));
+}
+
+function isOwn(reader: Reader, caller: Caller, address: string): boolean {
+  const entry = caller.kind === 'entry' ? entryByUuid(reader, caller.uuid) : undefined;
+  if (entry === undefined) return false;
+  const asked = asciiLower(address.trim());
+  return OWN_ADDRESSES.some((key) => textValues(entry, key).some((value) => asciiLower(value.trim()) === asked));
+}
+
+function denied(text: string): Failure {
+  return new Failure('denied', text);
+}
