@@ -1,0 +1,133 @@
+// The server is killed in the middle of a transfer, of a whole zone and of a difference: afterwards what its secondary serves is
+// what it serves itself.
+//
+// In      Knot behind a relay that tells of messages; the started program and SIGKILL
+// Out     the zone, transferred from both
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import type { Client } from 'ldapts';
+import { decodeMessage } from '../../src/wire/dns/message.ts';
+import { addDomain, administrator, domainDn, replaceAttribute, SUFFIX } from '../support/directory.ts';
+import { DnsRelay } from '../support/dns-relay.ts';
+import { freePort } from '../support/free-ports.ts';
+import { Knot } from '../support/knot.ts';
+import { peer } from '../support/peers.ts';
+import { startWaypost } from '../support/server.ts';
+import { until } from '../support/until.ts';
+
+const run = promisify(execFile);
+const ZONE = 'large.example';
+const NAMES = 120;
+/** As many as are told as a difference. */
+const CHANGED = 40;
+/** Nothing listens there. */
+const NOBODY = 1;
+const TEXT = 'x'.repeat(240);
+const skip = peer('knotd').skip || peer('dig').skip;
+
+test('a kill in the middle of a transfer, whole or of a difference: the secondary comes true', {
+  skip,
+}, async (context) => {
+  const server = await startWaypost();
+  context.after(() => server.stop());
+  let isCut = false;
+  const relay = await DnsRelay.start({
+    address: '127.0.0.1',
+    get port() {
+      return isCut ? NOBODY : server.listeners.dns.port;
+    },
+  });
+  context.after(() => relay.stop());
+  const withDirectory = async (work: (ldap: Client) => Promise<unknown>): Promise<void> => {
+    const ldap = await administrator(server);
+    await work(ldap);
+    await ldap.unbind().catch(() => {});
+  };
+  const dn = (i: number): string => `dc=n${i},${domainDn(ZONE)}`;
+  const texts = (what: string): string[] => [1, 2, 3].map((i) => `"${what}${i}${TEXT}"`);
+  const port = await freePort();
+  await withDirectory(async (ldap) => {
+    await addDomain(ldap, ZONE);
+    for (let i = 0; i < NAMES; i++)
+      await ldap.add(dn(i), { objectClass: 'dNSDomain', dc: `n${i}`, tXTRecord: texts('was') });
+    await ldap.add(`cn=knot,ou=Hosts,ou=Waypost,${SUFFIX}`, {
+      objectClass: 'waypostNameServer',
+      waypostNameServerRole: 'secondary',
+      waypostNameServerAddress: `127.0.0.1:${port}`,
+    });
+  });
+
+  /** Resolves when the server is killed: with the second message of the next answer to a question of this type. */
+  const killed = (type: 'AXFR' | 'IXFR'): Promise<void> => {
+    let count = 0;
+    let isAsked = false;
+    let isDifference = false;
+    return new Promise((resolve) => {
+      relay.asked = (message) => {
+        isAsked = decodeMessage(message).questions[0]?.type === type;
+        return true;
+      };
+      relay.answered = async (message) => {
+        if (!isAsked || ++count > 2) return !isAsked;
+        // RFC 1995 §4: a difference begins with two SOA records.
+        if (count === 1) isDifference = decodeMessage(message).answers[1]?.type === 'SOA';
+        if (count === 1) return true;
+        assert.equal(isDifference, type === 'IXFR');
+        await server.kill9();
+        resolve();
+        return false;
+      };
+    });
+  };
+  const open = (): void => {
+    relay.asked = () => true;
+    relay.answered = () => true;
+  };
+  const zoneAt = async (at: number): Promise<readonly string[]> => {
+    const words = ['@127.0.0.1', '-p', String(at), '+nocmd', '+nostats', '+time=5', '+tries=1', ZONE, 'AXFR'];
+    const { stdout } = await run('dig', words).catch((error: { stdout: string }) => error);
+    return stdout
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith(';'))
+      .sort();
+  };
+  const comesTrue = async (what: string): Promise<void> => {
+    open();
+    await server.restart();
+    const since = performance.now();
+    await until('the secondary has what the server has', async () => {
+      const [theirs, ours] = [await zoneAt(port), await zoneAt(server.listeners.dns.port)];
+      return ours.length > NAMES && theirs.join('\n') === ours.join('\n');
+    });
+    context.diagnostic(`${what}: true ${Math.round(performance.now() - since)} ms after the start`);
+  };
+
+  const inWhole = killed('AXFR');
+  const knot = await Knot.start({
+    port,
+    more: `  - id: told\n    address: 127.0.0.1\n    action: notify
+remote:\n  - id: waypost\n    address: 127.0.0.1@${relay.port}\n`,
+    moreZones: `  - domain: ${ZONE}\n    master: waypost\n    acl: [peers, told]\n    zonefile-load: none\n`,
+  });
+  context.after(() => knot.stop());
+  await inWhole;
+  assert.deepEqual(await zoneAt(port), [], 'it has half of the zone');
+  await comesTrue('whole');
+
+  // It hears of the changes and cannot ask, until the last of them.
+  isCut = true;
+  await withDirectory(async (ldap) => {
+    for (let i = 0; i < CHANGED - 1; i++) await replaceAttribute(ldap, dn(i), 'tXTRecord', texts('is'));
+  });
+  isCut = false;
+  const before = await zoneAt(port);
+  const inDifference = killed('IXFR');
+  await withDirectory((ldap) => replaceAttribute(ldap, dn(CHANGED - 1), 'tXTRecord', texts('is')));
+  await inDifference;
+  assert.deepEqual(await zoneAt(port), before, 'it has half of the difference');
+  await comesTrue('difference');
+  assert.equal((await zoneAt(port)).filter((line) => line.includes('"is')).length, 3 * CHANGED);
+});
