@@ -7,7 +7,7 @@
 // Never   touches services of the machine: private instances in temporary directories, gone at the end
 
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Bind } from '../test/support/bind.ts';
@@ -25,6 +25,8 @@ const QUESTIONS = 300_000;
 export interface Asked {
   readonly pid: number;
   readonly port: number;
+  /** The thread that answers, by its name; absent: it has no name of its own. */
+  readonly thread?: string;
 }
 
 export interface DnsSides {
@@ -83,7 +85,7 @@ export async function startDnsSides(say: (text: string) => void): Promise<DnsSid
       }
       zones = count;
       return {
-        ours: { pid: server.pid, port: server.listeners.dns.port },
+        ours: { pid: server.pid, port: server.listeners.dns.port, thread: 'dns' },
         bind: { pid: bind.pid, port: bind.daemon.port },
       };
     },
@@ -132,27 +134,39 @@ function questions(zones: number, forms: readonly Question[]): string {
   return Array.from({ length: QUESTIONS }, () => `${forms[random(forms.length)]!(random(zones))}\n`).join('');
 }
 
-/** As often as it is answered, or so often a second. */
+/**
+ * As often as it is answered, or so often a second. Processor time an answer, in microseconds: of the whole process, and of the
+ * thread that answers.
+ */
 export async function ask(
-  { pid, port }: Asked,
+  { pid, port, thread }: Asked,
   file: string,
   end: { seconds: number; rate?: number },
 ): Promise<Figures> {
-  const before = processorSeconds(pid);
+  const [before, ofThread] = [processorSeconds(pid), threadSeconds(pid, thread)];
   const rate = end.rate === undefined ? [] : ['-Q', String(end.rate)];
   const load = ['-s', '127.0.0.1', '-p', String(port), '-d', file, '-l', String(end.seconds), '-c', '4', ...rate];
   const { status, stdout, stderr } = await outputOf(spawn('dnsperf', load));
-  const seconds = processorSeconds(pid) - before;
+  const [seconds, inThread] = [processorSeconds(pid) - before, threadSeconds(pid, thread) - ofThread];
   const said = (what: string): number => Number(new RegExp(`${what}:\\s+([\\d.]+)`).exec(stdout)?.[1]);
   const answers = said('Queries completed');
   if (status !== 0 || !(answers > 0)) throw new Error(`dnsperf: ${stdout.slice(-500)}${stderr.slice(-500)}`);
   const codes = /Response codes:\s+(.*)/.exec(stdout)?.[1] ?? '';
   if (/SERVFAIL|REFUSED|FORMERR/.test(codes)) throw new Error(`dnsperf: ${codes}`);
-  return { us: (seconds / answers) * 1e6, lost: said('Queries lost'), rate: Math.round(said('Queries per second')) };
+  const each = (of: number): number => (of / answers) * 1e6;
+  const rateOf = Math.round(said('Queries per second'));
+  return { us: each(seconds), us_thread: each(inThread), lost: said('Queries lost'), rate: rateOf };
 }
 
 /** Of all its threads, user and system. Linux counts in hundredths of a second. */
 function processorSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** Of its threads with this name, finer than that; 0 where none is asked for. */
+function threadSeconds(pid: number, name: string | undefined): number {
+  const tasks = name === undefined ? [] : readdirSync(`/proc/${pid}/task`).map((task) => `/proc/${pid}/task/${task}`);
+  const named = tasks.filter((task) => readFileSync(`${task}/comm`, 'utf8').trim() === name);
+  return named.reduce((sum, task) => sum + Number(readFileSync(`${task}/schedstat`, 'utf8').split(' ')[0]) / 1e9, 0);
 }

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { StatementSync } from 'node:sqlite';
+import { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Batch } from './batch.ts';
 import { openForWriting, openReader, Statements } from './connection.ts';
 import { migrate, type Unit } from './format.ts';
@@ -76,4 +76,31 @@ export function countStatements(): () => number {
     } as never;
   }
   return () => executed;
+}
+
+/** From here on all statements are kept that this process executes. */
+export function keepStatements(): ReadonlySet<string> {
+  const kept = new Set<string>();
+  for (const method of ['run', 'get', 'all', 'iterate'] as const) {
+    const original = StatementSync.prototype[method] as (...parameters: unknown[]) => unknown;
+    StatementSync.prototype[method] = function (this: StatementSync, ...parameters: unknown[]) {
+      kept.add(this.sourceSQL);
+      return original.apply(this, parameters);
+    } as never;
+  }
+  return kept;
+}
+
+/** How SQLite goes about a statement, a line for each table; none for what is no query. */
+export function planOf(path: string, sql: string): readonly string[] {
+  if (!/^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b/.test(sql)) return [];
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    return database
+      .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+      .all()
+      .map(({ detail }) => String(detail));
+  } finally {
+    database.close();
+  }
 }

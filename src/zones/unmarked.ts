@@ -28,14 +28,14 @@ export function rangeBehind(name: string, { to }: PathRange): PathRange {
 
 const NEXT_DOMAIN = `SELECT path FROM zone_name
   WHERE tenant = ?1 AND path < ?3 AND (row ->> '$.domain' IS NOT NULL OR row ->> '$.isTheirs' IS NOT NULL) AND path >`;
-/** From one topmost domain, or name that is theirs, to the next, past all that lies below it: see subtreeOf. */
+/** CROSS: `top` comes first, or each name of the table is looked at. From one topmost domain, or name that is theirs, to the next, past all that lies below it: see subtreeOf. */
 const UNMARKED = `WITH RECURSIVE top (path) AS (
     SELECT (${NEXT_DOMAIN} ?2 ORDER BY path LIMIT 1)
     UNION ALL
     SELECT (${NEXT_DOMAIN} substr(top.path, 1, length(top.path) - 1) || '!' ORDER BY path LIMIT 1)
     FROM top WHERE top.path IS NOT NULL)
-  SELECT top.path FROM top JOIN zone_name ON zone_name.tenant = ?1 AND zone_name.path = top.path
-  WHERE zone_name.row ->> '$.isApex' IS NULL AND zone_name.row ->> '$.isTheirs' IS NULL AND NOT EXISTS
+  SELECT top.path FROM top CROSS JOIN zone_name WHERE zone_name.tenant = ?1 AND zone_name.path = top.path
+  AND zone_name.row ->> '$.isApex' IS NULL AND zone_name.row ->> '$.isTheirs' IS NULL AND NOT EXISTS
     (SELECT 1 FROM json_each(?5) WHERE top.path > value ->> '$.from' AND top.path < value ->> '$.to')
   LIMIT +?4`;
 
