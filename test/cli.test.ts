@@ -487,7 +487,7 @@ describe('with a server', { concurrency: false }, () => {
     writeFileSync(ldif, many);
     await refused(`directory diff ${ldif}`, 65, /more than 1000 changes/);
     writeFileSync(ldif, 'dn: o=internet\nchangetype: modify\nfrob: x\n');
-    await refused(`directory diff ${ldif}`, 65, /line 3: add, delete or replace is expected/);
+    await refused(`directory diff ${ldif}`, 65, /line 3: add, delete, replace or increment is expected/);
   });
 
   test('trace by Message-ID, queue id and address', async () => {

@@ -7,6 +7,7 @@ import { type CertificateParts, certReload, certShow } from './cert.ts';
 import { channelList, channelPause, channelResume, channelShow } from './channel.ts';
 import { directoryDiff } from './directory.ts';
 import { directoryAccess } from './directory-access.ts';
+import { directoryChange } from './directory-change.ts';
 import { dkimImport, dkimList, dkimRotate } from './dkim.ts';
 import { dnsRecords } from './dns.ts';
 import { type DnsCheckParts, dnsCheck } from './dns-check/check.ts';
@@ -84,6 +85,7 @@ export function adminOperations(parts: AdminParts) {
     route(parts),
     ruleList(parts),
     ruleTest(parts),
+    directoryChange(parts),
     directoryDiff(parts),
     directoryAccess(parts),
     syncStatus(parts),

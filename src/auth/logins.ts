@@ -69,6 +69,8 @@ export interface Logins {
   /** By the word of a peer that is believed: there is no proof, but the account must be let in. */
   vouched(client: LoginClient, name: string): Promise<StandingLogin<MailLogin>>;
   saslBind(client: LoginClient, mechanism: string): SaslExchange<Caller>;
+  /** Whom an identity of SASL (`dn:...`, `u:...`, an address) stands for, by the word of who may act for others. */
+  callerNamed(client: LoginClient, name: string): Caller | undefined;
 }
 
 /** An account whose proof was right. */
@@ -151,6 +153,7 @@ export function createLogins(parts: LoginsParts): Logins {
     },
     sasl: (client, mechanism) => begin(client, mechanism, mailLogin),
     saslBind: (client, mechanism) => begin(client, mechanism, boundLogin),
+    callerNamed: (client, name) => findForSasl(client, name)?.caller,
   };
 
   async function byToken(client: LoginClient, token: string) {

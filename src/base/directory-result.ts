@@ -4,6 +4,7 @@ export type DirectoryResultName =
   | 'timeLimitExceeded'
   | 'sizeLimitExceeded'
   | 'adminLimitExceeded'
+  | 'referral'
   | 'noSuchAttribute'
   | 'undefinedAttributeType'
   | 'inappropriateMatching'
@@ -11,6 +12,7 @@ export type DirectoryResultName =
   | 'attributeOrValueExists'
   | 'invalidAttributeSyntax'
   | 'noSuchObject'
+  | 'aliasProblem'
   | 'invalidDnSyntax'
   | 'invalidCredentials'
   | 'strongerAuthRequired'
@@ -23,10 +25,14 @@ export type DirectoryResultName =
   | 'notAllowedOnNonLeaf'
   | 'notAllowedOnRdn'
   | 'entryAlreadyExists'
-  | 'affectsMultipleDSAs';
+  | 'affectsMultipleDSAs'
+  | 'assertionFailed'
+  | 'authorizationDenied';
 
 export interface DirectoryResult {
   readonly name: DirectoryResultName;
-  /** The nearest superior that exists, with `noSuchObject`. */
+  /** The nearest superior that exists, with `noSuchObject`; the alias or referral that is in the way. */
   readonly matchedDn?: string;
+  /** Where the entry is, with `referral`. */
+  readonly referral?: readonly string[];
 }

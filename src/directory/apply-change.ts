@@ -26,6 +26,7 @@ import type { Attributes, ChangedEntry, DirectoryChange, Entry, Modification } f
 import { directoryFailure } from './failure.ts';
 import { type IndexKey, indexKeyOf, isCut } from './indexes.ts';
 import { deleteMembersIn, type Naming, namedMembersIn, writeMembersIn } from './member-values.ts';
+import { isReferral, referral } from './referrals.ts';
 import { type AttributeDescription, SUBSCHEMA_DN, typeKeyOf } from './schema.ts';
 import { dropOldKeys } from './scram-values.ts';
 
@@ -40,6 +41,8 @@ export interface ApplyOptions {
   readonly isRoot?: boolean;
   /** A modification may write what only the server writes: tokens. */
   readonly ofServer?: boolean;
+  /** What is at another server is said, not changed here: an entry that is a referral, and what would stand below one. */
+  readonly refers?: boolean;
 }
 
 type Change<K extends DirectoryChange['kind']> = Extract<DirectoryChange, { kind: K }>;
@@ -79,6 +82,7 @@ async function add(tx: Transaction, asked: Dn, change: Change<'add'>, options: A
   const above = parentOf(asked);
   if (above === undefined && options.isRoot !== true) throw noSuchObject(undefined);
   const parent = above === undefined ? undefined : await getEntryIn(tx, above);
+  if (options.refers === true && parent !== undefined && isReferral(parent)) throw referral(parent, asked);
   const dn = parent === undefined ? asked : childOf(parseDn(parent.dn), asked.rdns[0]!);
   if ((await findEntryIn(tx, dn)) !== undefined) throw alreadyExists();
 
@@ -124,6 +128,7 @@ function addNamingValues(draft: Draft, rdn: Rdn): void {
 
 async function modify(tx: Transaction, dn: Dn, change: Change<'modify'>, options: ApplyOptions): Promise<ChangedEntry> {
   const before = await getEntryIn(tx, dn);
+  checkIsHere(before, dn, options);
   const rdn = parseDn(before.dn).rdns[0]!;
   const members = await namedMembersIn(tx, before, [...change.modifications.map(namingOf), ...inName(rdn)]);
   const draft = new Draft(before.attributes, { ofServer: options.ofServer, members });
@@ -148,6 +153,7 @@ async function modify(tx: Transaction, dn: Dn, change: Change<'modify'>, options
 
 async function rename(tx: Transaction, dn: Dn, change: Change<'rename'>, options: ApplyOptions): Promise<ChangedEntry> {
   const before = await getEntryIn(tx, dn);
+  checkIsHere(before, dn, options);
   if (before.parent === undefined) throw directoryFailure('unwillingToPerform', 'This entry keeps its name');
   const newRdn = parseRdn(change.newRdn);
   const above = change.newSuperior === undefined ? parentOf(parseDn(before.dn))! : parseDn(change.newSuperior);
@@ -155,6 +161,8 @@ async function rename(tx: Transaction, dn: Dn, change: Change<'rename'>, options
     throw directoryFailure('unwillingToPerform', 'An entry cannot move below itself');
   }
   const parent = await getEntryIn(tx, above);
+  if (options.refers === true && isReferral(parent))
+    throw directoryFailure('affectsMultipleDSAs', 'The new superior is at another server');
   if (await hasChildrenIn(tx, before.id)) throw notALeaf();
   const newDn = childOf(parseDn(parent.dn), newRdn);
   if (newDn.path !== dn.path && (await findEntryIn(tx, newDn)) !== undefined) throw alreadyExists();
@@ -187,6 +195,7 @@ function renameValues(draft: Draft, oldRdn: Rdn, newRdn: Rdn, deleteOldRdn: bool
 
 async function remove(tx: Transaction, dn: Dn, options: ApplyOptions): Promise<ChangedEntry> {
   const before = await getEntryIn(tx, dn);
+  checkIsHere(before, dn, options);
   if (before.parent === undefined) throw directoryFailure('unwillingToPerform', 'This entry cannot be deleted');
   if (await hasChildrenIn(tx, before.id)) throw notALeaf();
   const lists = [...(before.memberCounts?.keys() ?? [])].map((attribute) => ({ attribute, values: 'all' as const }));
@@ -202,6 +211,10 @@ async function remove(tx: Transaction, dn: Dn, options: ApplyOptions): Promise<C
   return { kind: 'delete', revision, before, after: undefined, movesMembers: movesMembers(differences) };
 }
 
+function checkIsHere(entry: Entry, asked: Dn, { refers }: ApplyOptions): void {
+  if (refers === true && isReferral(entry)) throw referral(entry, asked);
+}
+
 function contentsOf(draft: Draft): Pick<Entry, 'attributes' | 'memberCounts'> {
   const memberCounts = draft.memberCounts();
   return { attributes: draft.attributes(), ...(memberCounts.size === 0 ? {} : { memberCounts }) };
@@ -213,7 +226,7 @@ function movesMembers(differences: readonly AttributeDifference[]): boolean {
 
 /** A replacement takes away all that is there, as a deletion without values does. */
 function namingOf({ operation, attribute, values }: Modification): Naming {
-  const isAll = operation === 'replace' || (operation === 'delete' && values.length === 0);
+  const isAll = operation === 'replace' || operation === 'increment' || (operation === 'delete' && values.length === 0);
   return { attribute, values: isAll ? 'all' : values };
 }
 

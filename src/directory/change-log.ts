@@ -176,6 +176,24 @@ export function revisionAt(reader: Reader, at: number): Revision | undefined {
   return row === undefined ? undefined : idOf(row[0]);
 }
 
+const LOGGED_AT = 'SELECT at FROM dit_change WHERE revision = ?';
+const NEWEST = 'SELECT revision, at FROM dit_change ORDER BY revision DESC LIMIT 1';
+
+/** When exactly this revision was made, where the log still has it. Epoch milliseconds. */
+export function loggedAt(reader: Reader, revision: Revision): number | undefined {
+  return reader.arrays(LOGGED_AT, revision)[0]?.[0] as number | undefined;
+}
+
+export async function loggedAtIn(tx: Transaction, revision: Revision): Promise<number | undefined> {
+  return (await tx.arrays(LOGGED_AT, revision))[0]?.[0] as number | undefined;
+}
+
+/** The newest row. */
+export function newestChange(reader: Reader): { readonly revision: Revision; readonly at: number } | undefined {
+  const row = reader.arrays(NEWEST)[0];
+  return row && { revision: idOf(row[0]!), at: row[1] as number };
+}
+
 /** When this revision, or the next one that the log has, was made. Epoch milliseconds. */
 export function timeOfRevision(reader: Reader, revision: Revision): number | undefined {
   const row = reader.arrays('SELECT at FROM dit_change WHERE revision >= ? ORDER BY revision LIMIT 1', revision)[0];

@@ -85,6 +85,19 @@ export class Draft {
     if (values.length > 0) this.add(name, values);
   }
 
+  /** Adds a number to each value. RFC 4525 §3 */
+  increment(name: string, values: readonly AttributeValue[]): void {
+    const description = this.#describe(name);
+    const [by] = values;
+    if (description.type.syntax !== 'Integer' || values.length !== 1)
+      throw directoryFailure('constraintViolation', `${description.name} cannot be incremented so`);
+    const touched = this.#touch(description);
+    if (countOf(touched) === 0) throw directoryFailure('noSuchAttribute', `The entry has no ${description.name}`);
+    const [, added] = checkedValue(description, by!);
+    const sums = [...touched.values.values()].map((value) => String(BigInt(value as string) + BigInt(added as string)));
+    this.replace(name, sums);
+  }
+
   has(description: AttributeDescription, value: AttributeValue): boolean {
     return this.#touch(description).values.has(equalityKey(description.type, value));
   }

@@ -38,6 +38,9 @@ const COUNT_WITH_VALUE = 'SELECT count(*) FROM dit_index WHERE tenant = ? AND at
 const WITH_VALUE_BELOW =
   `SELECT ${ENTRY_COLUMNS} FROM dit_index JOIN dit ON dit.id = dit_index.entry ` +
   'WHERE dit_index.tenant = ? AND attribute = ? AND value = ? AND path > ? AND path < ? LIMIT +?';
+const NEAREST_ENTRY =
+  `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path IN (SELECT value FROM json_each(?)) ` +
+  'ORDER BY length(path) DESC LIMIT 1';
 const NEAREST =
   'SELECT dn FROM dit WHERE tenant = ? AND path IN (SELECT value FROM json_each(?)) ORDER BY length(path) DESC LIMIT 1';
 
@@ -53,11 +56,15 @@ const withValue = (attribute: string, value: AttributeValue, limit: number, afte
   return key === undefined ? undefined : [WITH_VALUE, TENANT, ...key, after, limit];
 };
 
-const nearest = (dn: Dn): Query => {
+const nearest = (dn: Dn): Query => [NEAREST, TENANT, JSON.stringify(pathsAbove(dn))];
+
+const nearestEntryQuery = (dn: Dn): Query => [NEAREST_ENTRY, TENANT, JSON.stringify([dn.path, ...pathsAbove(dn)])];
+
+function pathsAbove(dn: Dn): string[] {
   const paths: string[] = [];
   for (let above = parentOf(dn); above !== undefined; above = parentOf(above)) paths.push(above.path);
-  return [NEAREST, TENANT, JSON.stringify(paths)];
-};
+  return paths;
+}
 
 /** Throws `invalidDnSyntax` for a text that is no DN. */
 export function findEntry(reader: Reader, dn: string | Dn): Entry | undefined {
@@ -76,6 +83,15 @@ export function getEntry(reader: Reader, dn: string | Dn): Entry {
 export async function getEntryIn(tx: Transaction, dn: string | Dn): Promise<Entry> {
   const name = named(dn);
   return (await findEntryIn(tx, name)) ?? absent(await tx.arrays(...nearest(name)));
+}
+
+/** The entry of this name, else the nearest one above it. */
+export function nearestEntry(reader: Reader, dn: Dn): Entry | undefined {
+  return one(reader.arrays(...nearestEntryQuery(dn)));
+}
+
+export async function nearestEntryIn(tx: Transaction, dn: Dn): Promise<Entry | undefined> {
+  return one(await tx.arrays(...nearestEntryQuery(dn)));
 }
 
 export function entryById(reader: Reader, id: number): Entry | undefined {

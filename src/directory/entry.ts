@@ -50,7 +50,8 @@ export interface Entry {
 }
 
 export interface Modification {
-  readonly operation: 'add' | 'delete' | 'replace';
+  /** `increment` adds its one value to each integer that is there. RFC 4525 */
+  readonly operation: 'add' | 'delete' | 'replace' | 'increment';
   readonly attribute: string;
   readonly values: readonly AttributeValue[];
 }

@@ -3,7 +3,7 @@
 // The LDAP door turns the name into its code; every other door looks at the kind alone.
 // RFC 4511 §4.1.9, Appendix A
 
-import type { DirectoryResultName } from '../base/directory-result.ts';
+import type { DirectoryResult, DirectoryResultName } from '../base/directory-result.ts';
 import { Failure, type FailureKind } from '../base/failure.ts';
 
 /** The result each failure of the directory has, and the kind that other doors see. */
@@ -11,6 +11,7 @@ const KIND_OF = {
   timeLimitExceeded: 'unavailable',
   sizeLimitExceeded: 'too-many',
   adminLimitExceeded: 'too-many',
+  referral: 'not-found',
   noSuchAttribute: 'not-found',
   undefinedAttributeType: 'invalid',
   inappropriateMatching: 'invalid',
@@ -18,6 +19,7 @@ const KIND_OF = {
   attributeOrValueExists: 'exists',
   invalidAttributeSyntax: 'invalid',
   noSuchObject: 'not-found',
+  aliasProblem: 'not-found',
   invalidDnSyntax: 'syntax',
   invalidCredentials: 'unauthenticated',
   strongerAuthRequired: 'unauthenticated',
@@ -31,16 +33,19 @@ const KIND_OF = {
   notAllowedOnRdn: 'invalid',
   entryAlreadyExists: 'exists',
   affectsMultipleDSAs: 'unsupported',
+  assertionFailed: 'conflict',
+  authorizationDenied: 'denied',
 } as const satisfies Record<DirectoryResultName, FailureKind>;
 
-/** `matchedDn` is the nearest superior that exists, with `noSuchObject`. */
+/** `matchedDn` is the nearest superior that exists, with `noSuchObject`; what is in the way, with `aliasProblem` and `referral`. */
 export function directoryFailure(
   name: DirectoryResultName,
   publicText: string,
-  options: { readonly matchedDn?: string; readonly detail?: string } = {},
+  options: Omit<DirectoryResult, 'name'> & { readonly detail?: string } = {},
 ): Failure {
+  const { detail, ...more } = options;
   return new Failure(KIND_OF[name], publicText, {
-    ldap: options.matchedDn === undefined ? { name } : { name, matchedDn: options.matchedDn },
-    ...(options.detail === undefined ? {} : { detail: options.detail }),
+    ldap: { name, ...more },
+    ...(detail === undefined ? {} : { detail }),
   });
 }

@@ -49,6 +49,8 @@ const INDEXED_CLASSES = new Set([
   'groupOfURLs',
   'inetMailGroup',
   'mailGroup',
+  'alias',
+  'referral',
 ]);
 
 /** Longer values share a row with others that begin like them. */

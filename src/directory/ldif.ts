@@ -107,14 +107,14 @@ function attributesOf(lines: readonly Line[], at: number): Attribute[] {
   return [...values].map(([name, list]) => ({ name, values: list }));
 }
 
-const OPERATIONS: readonly string[] = ['add', 'delete', 'replace'];
+const OPERATIONS: readonly string[] = ['add', 'delete', 'replace', 'increment'];
 
 function modificationsOf(lines: readonly Line[]): Modification[] {
   const made: Modification[] = [];
   for (let next = 0; next < lines.length; next++) {
     const head = lines[next]!;
     const operation = head.name.toLowerCase();
-    if (!OPERATIONS.includes(operation)) throw wrong(head.at, 'add, delete or replace is expected');
+    if (!OPERATIONS.includes(operation)) throw wrong(head.at, 'add, delete, replace or increment is expected');
     const attribute = textOf(head);
     const values: AttributeValue[] = [];
     for (next++; next < lines.length && lines[next]!.name !== '-'; next++) {

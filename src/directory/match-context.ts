@@ -1,9 +1,16 @@
-// What a filter asks of the tables beside the entry that it looks at: children, and members that are rows of their own.
+// What a filter, and a choice of attributes, ask of the tables beside the entry: children, members that are rows of their own,
+// the groups that the entry is a member of, when it was changed.
 
-import type { Reader } from '../database/operation.ts';
-import { hasChildren } from './entries.ts';
+import type { Reader, Transaction } from '../database/operation.ts';
+import { loggedAt, loggedAtIn, newestChange } from './change-log.ts';
+import { formatCsn } from './csn.ts';
+import { normalizeDn, SUFFIX } from './dn.ts';
+import { hasChildren, hasChildrenIn } from './entries.ts';
+import type { Entry } from './entry.ts';
 import type { MatchContext } from './match.ts';
-import { hasPrepared, memberPages } from './member-values.ts';
+import { groupNamesIn, groupNamesOf, hasPrepared, memberPages } from './member-values.ts';
+
+const SUFFIX_KEY = normalizeDn(SUFFIX);
 
 export function matchContext(reader: Reader): MatchContext {
   return {
@@ -12,5 +19,31 @@ export function matchContext(reader: Reader): MatchContext {
     *members({ id }, attribute) {
       for (const page of memberPages(reader, id, attribute)) yield* page;
     },
+    memberOf: ({ normalizedDn }) => groupNamesOf(reader, normalizedDn),
+    csn: (entry) => csnOf(entry, loggedAt(reader, entry.revision)),
+    contextCsn({ normalizedDn }) {
+      const newest = normalizedDn === SUFFIX_KEY ? newestChange(reader) : undefined;
+      return newest && formatCsn(newest.revision, newest.at);
+    },
   };
+}
+
+/** Of one entry in a transaction, with all its members in it: member-values.ts. What is committed later has no contextCSN yet. */
+export async function matchContextIn(tx: Transaction, entry: Entry): Promise<MatchContext> {
+  const hasSubordinates = await hasChildrenIn(tx, entry.id);
+  const groups = await groupNamesIn(tx, entry.normalizedDn);
+  const at = await loggedAtIn(tx, entry.revision);
+  return {
+    hasSubordinates: () => hasSubordinates,
+    hasMember: () => false,
+    members: () => [],
+    memberOf: () => groups,
+    csn: () => csnOf(entry, at),
+    contextCsn: () => undefined,
+  };
+}
+
+/** The log forgets: then the entry's own time stands for it. */
+function csnOf({ revision, modifiedAt }: Entry, at: number | undefined): string {
+  return formatCsn(revision, at ?? modifiedAt);
 }

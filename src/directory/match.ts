@@ -11,7 +11,7 @@ import { prepareAssertedPart, prepareAssertion } from './assertion.ts';
 import { type Ava, parseDn } from './dn.ts';
 import type { AttributeValue, Entry } from './entry.ts';
 import { prepareFor } from './matching.ts';
-import { operationalAttribute } from './operational.ts';
+import { type OperationalContext, operationalAttribute } from './operational.ts';
 import { compareOrder } from './prepare.ts';
 import { type AttributeDescription, type AttributeType, allowsLanguages, schema, typeKeyOf } from './schema.ts';
 import type { MatchingRuleName } from './schema-data.ts';
@@ -20,10 +20,9 @@ export type Match = boolean | undefined;
 export type Matcher = (entry: Entry, context: MatchContext) => Match;
 
 /** What a filter may ask beside the entry itself: match-context.ts. */
-export interface MatchContext {
+export interface MatchContext extends OperationalContext {
   /** Whether the caller may ask for this attribute of the entry, by the type's key; undefined: for all. */
   readonly maySearch?: (entry: Entry, key: string) => boolean;
-  hasSubordinates(entry: Entry): boolean;
   /** Whether a member of the entry, in this attribute, is prepared to this text by the attribute's equality rule. */
   hasMember(entry: Entry, attribute: string, prepared: string): boolean;
   /** All members of the entry in this attribute. */
@@ -31,7 +30,14 @@ export interface MatchContext {
 }
 
 /** For an entry that is in no table. */
-export const OUTSIDE: MatchContext = { hasSubordinates: () => false, hasMember: () => false, members: () => [] };
+export const OUTSIDE: MatchContext = {
+  hasSubordinates: () => false,
+  hasMember: () => false,
+  members: () => [],
+  memberOf: () => [],
+  csn: () => '',
+  contextCsn: () => undefined,
+};
 
 type ValueTest = (value: AttributeValue) => Match;
 
@@ -89,7 +95,7 @@ function present(attribute: string): Matcher {
   return ifAsked(
     description,
     (entry, context) =>
-      valuesOf(entry, description, context).length > 0 || lists.some((key) => entry.memberCounts?.has(key)),
+      valuesFor(entry, description, context).length > 0 || lists.some((key) => entry.memberCounts?.has(key)),
   );
 }
 
@@ -124,7 +130,7 @@ function equal({ attribute, value }: AssertionFilter): Matcher {
     description,
     (entry, context) =>
       lists.some((key) => entry.memberCounts?.has(key) && context.hasMember(entry, key, asserted)) ||
-      anyValue(valuesOf(entry, description, context), test),
+      anyValue(valuesFor(entry, description, context), test),
   );
 }
 
@@ -143,7 +149,7 @@ function onAttribute(attribute: string, makeTest: (type: AttributeType) => Value
 
 /** Members that are rows too. */
 function allValues(entry: Entry, description: AttributeDescription, context: MatchContext): Iterable<AttributeValue> {
-  const values = valuesOf(entry, description, context);
+  const values = valuesFor(entry, description, context);
   const lists = listsOf(description).filter((key) => entry.memberCounts?.has(key));
   return lists.length === 0 ? values : withMembersOf(entry, lists, values, context);
 }
@@ -159,8 +165,8 @@ function anyValue(values: Iterable<AttributeValue>, test: ValueTest): Match {
   return result;
 }
 
-/** Values of the attribute, its subtypes and its more special options. RFC 4512 §2.5.3 */
-function valuesOf(
+/** Values of the attribute, its subtypes and its more special options, but members that are rows. RFC 4512 §2.5.3 */
+export function valuesFor(
   entry: Entry,
   { type, options }: AttributeDescription,
   context: MatchContext,
@@ -179,7 +185,7 @@ function valuesOf(
   }
   if (options.length > 0) return values;
   for (const key of type.keys) {
-    const made = operationalAttribute(entry, key, () => context.hasSubordinates(entry));
+    const made = operationalAttribute(entry, key, context);
     if (made !== undefined) values.push(...made.values);
   }
   return values;

@@ -27,6 +27,7 @@ export interface MemberValue {
 /** As a target. */
 const UNUSABLE = '';
 
+const GROUPS_MAX = 10_000;
 /** Values that one read takes. */
 const PAGE = 10_000;
 
@@ -41,8 +42,14 @@ const NAMING = `SELECT path FROM dit WHERE id IN (
 const UNIQUELY_NAMING = `SELECT path FROM dit WHERE id IN (
   SELECT entry FROM dit_value WHERE tenant = ?1 AND attribute = 'uniquemember' AND key = ?2 AND target IS NULL
   UNION SELECT entry FROM dit_value WHERE tenant = ?1 AND target = ?2 AND attribute = 'uniquemember') ORDER BY id LIMIT +?3`;
+/** In which order makes no matter, but it is the same each time. */
+const GROUPS = `SELECT dn FROM dit WHERE id IN (
+  SELECT entry FROM dit_value WHERE tenant = ?1 AND key = ?2 AND target IS NULL AND attribute IN ('uniquemember', 'member')
+  UNION SELECT entry FROM dit_value WHERE tenant = ?1 AND target = ?2 AND attribute IN ('uniquemember', 'member'))
+  ORDER BY id LIMIT +?3`;
 const OF_ATTRIBUTE =
   'SELECT id, key, value FROM dit_value WHERE entry = ? AND attribute = ? AND id > ? ORDER BY id LIMIT +?';
+const NAMES = 'SELECT coalesce(target, key) FROM dit_value WHERE entry = ? AND attribute = ? ORDER BY id LIMIT +?';
 const BY_KEY = 'SELECT value FROM dit_value WHERE tenant = ? AND attribute = ? AND key = ? AND entry = ?';
 const UNUSABLE_OF =
   'SELECT id, attribute, value FROM dit_value WHERE tenant = ? AND target = ? AND entry = ? ORDER BY id LIMIT +?';
@@ -85,6 +92,26 @@ export function entriesWithUniqueMember(reader: Reader, dn: string, limit: numbe
 
 export async function entriesNamingIn(tx: Transaction, member: string, limit: number): Promise<string[]> {
   return (await tx.arrays(NAMING, TENANT, member, limit)).map(([path]) => normalizedOfPath(path as string));
+}
+
+/** DNs of the groups that name this normalized DN as a member, GROUPS_MAX at most. */
+export function groupNamesOf(reader: Reader, member: string): readonly string[] {
+  return reader.arrays(GROUPS, TENANT, member, GROUPS_MAX).map(([dn]) => dn as string);
+}
+
+export async function groupNamesIn(tx: Transaction, member: string): Promise<readonly string[]> {
+  return (await tx.arrays(GROUPS, TENANT, member, GROUPS_MAX)).map(([dn]) => dn as string);
+}
+
+/** Normalized DNs that an entry names as its members; undefined for more than `limit`. */
+export function membersNamed(reader: Reader, entry: number, limit: number): readonly string[] | undefined {
+  const names: string[] = [];
+  for (const attribute of ['uniquemember', 'member']) {
+    const rows = reader.arrays(NAMES, entry, attribute, limit + 1 - names.length);
+    for (const [name] of rows) names.push(name as string);
+    if (names.length > limit) return undefined;
+  }
+  return names;
 }
 
 /** Members in whose values mail can read nothing, at most `limit`. */

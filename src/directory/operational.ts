@@ -7,18 +7,36 @@ import type { Attribute, Attributes, Entry } from './entry.ts';
 import { formatGeneralizedTime } from './scalars.ts';
 import { type AttributeDescription, type ObjectClass, SUBSCHEMA_DN, schema, typeKeyOf } from './schema.ts';
 
-/** What the server knows of the entry, by lower-case name. `hasSubordinates` is asked only when it is wanted. */
-export function operationalAttribute(entry: Entry, key: string, hasSubordinates: () => boolean): Attribute | undefined {
-  const value = operationalValue(entry, key, hasSubordinates);
-  return value === undefined ? undefined : { name: schema().attributeType(key)!.name, values: [value] };
+/** What is looked up beside the entry, and only when it is wanted: match-context.ts. */
+export interface OperationalContext {
+  hasSubordinates(entry: Entry): boolean;
+  /** DNs of the groups that have the entry as a direct member. */
+  memberOf(entry: Entry): readonly string[];
+  csn(entry: Entry): string;
+  /** Of the newest change of all; undefined where the entry is not the one that shows it. */
+  contextCsn(entry: Entry): string | undefined;
 }
 
-function operationalValue(entry: Entry, key: string, hasSubordinates: () => boolean): string | undefined {
+/** What the server knows of the entry, by lower-case name. */
+export function operationalAttribute(entry: Entry, key: string, context: OperationalContext): Attribute | undefined {
+  const values = key === 'memberof' ? context.memberOf(entry) : single(operationalValue(entry, key, context));
+  return values.length === 0 ? undefined : { name: schema().attributeType(key)!.name, values };
+}
+
+function single(value: string | undefined): readonly string[] {
+  return value === undefined ? [] : [value];
+}
+
+function operationalValue(entry: Entry, key: string, context: OperationalContext): string | undefined {
   switch (key) {
     case 'entryuuid':
       return entry.uuid;
     case 'entrydn':
       return entry.dn;
+    case 'entrycsn':
+      return context.csn(entry);
+    case 'contextcsn':
+      return context.contextCsn(entry);
     case 'createtimestamp':
       return formatGeneralizedTime(entry.createdAt);
     case 'modifytimestamp':
@@ -32,7 +50,7 @@ function operationalValue(entry: Entry, key: string, hasSubordinates: () => bool
     case 'structuralobjectclass':
       return schema().structuralClassOf(entry.attributes.get('objectclass')?.values ?? []);
     case 'hassubordinates':
-      return hasSubordinates() ? 'TRUE' : 'FALSE';
+      return context.hasSubordinates(entry) ? 'TRUE' : 'FALSE';
     default:
       return undefined;
   }
@@ -41,6 +59,8 @@ function operationalValue(entry: Entry, key: string, hasSubordinates: () => bool
 const OPERATIONAL_KEYS: readonly string[] = [
   'entryuuid',
   'entrydn',
+  'entrycsn',
+  'contextcsn',
   'createtimestamp',
   'modifytimestamp',
   'creatorsname',
@@ -48,6 +68,7 @@ const OPERATIONAL_KEYS: readonly string[] = [
   'subschemasubentry',
   'structuralobjectclass',
   'hassubordinates',
+  'memberof',
 ];
 
 /** What a search result shows of each entry; made once a request. */
@@ -100,12 +121,12 @@ function attributesOfClass(name: string): readonly string[] {
 }
 
 /** The attributes to send, in the order in which the entry has them. */
-export function selectAttributes(entry: Entry, selection: Selection, hasSubordinates: () => boolean): Attribute[] {
+export function selectAttributes(entry: Entry, selection: Selection, context: OperationalContext): Attribute[] {
   const chosen = selectFrom(entry.attributes, selection);
   for (const key of OPERATIONAL_KEYS) {
     const asked = selection.names.get(key);
     if (!selection.allOperational && asked === undefined) continue;
-    const attribute = operationalAttribute(entry, key, hasSubordinates);
+    const attribute = operationalAttribute(entry, key, context);
     if (attribute !== undefined) chosen.push(selection.typesOnly ? { name: attribute.name, values: [] } : attribute);
   }
   return chosen;

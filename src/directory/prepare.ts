@@ -4,6 +4,7 @@
 // RFC 4517 §4.2, RFC 4518 §2
 
 import { asciiLower } from '../base/characters.ts';
+import { isCsn } from './csn.ts';
 import type { AttributeValue } from './entry.ts';
 import { parseGeneralizedTime, parseInteger, UUID_TEXT } from './scalars.ts';
 import { schema } from './schema.ts';
@@ -57,6 +58,9 @@ export function prepare(rule: PlainRule, value: AttributeValue): string | undefi
     case 'UUIDMatch':
     case 'UUIDOrderingMatch':
       return UUID_TEXT.test(value) ? value.toLowerCase() : undefined;
+    case 'CSNMatch':
+    case 'CSNOrderingMatch':
+      return isCsn(value) ? value : undefined;
     case 'objectIdentifierMatch':
       return objectIdentifier(value);
     case 'objectIdentifierFirstComponentMatch':

@@ -40,6 +40,7 @@ export const SYNTAXES = {
   LdapSyntaxDescription: [`${SYNTAX_ARC}.54`, 'LDAP Syntax Description'],
   SubstringAssertion: [`${SYNTAX_ARC}.58`, 'Substring Assertion'],
   UUID: ['1.3.6.1.1.16.1', 'UUID'],
+  CSN: ['1.3.6.1.4.1.4203.666.11.2.1', 'CSN'],
 } as const satisfies Record<string, readonly [oid: string, description: string]>;
 
 export type SyntaxName = keyof typeof SYNTAXES;
@@ -75,6 +76,8 @@ export const MATCHING_RULES = {
   telephoneNumberMatch: ['2.5.13.20', 'TelephoneNumber'],
   telephoneNumberSubstringsMatch: ['2.5.13.21', 'SubstringAssertion'],
   uniqueMemberMatch: ['2.5.13.23', 'NameAndOptionalUID'],
+  CSNMatch: ['1.3.6.1.4.1.4203.666.11.2.2', 'CSN'],
+  CSNOrderingMatch: ['1.3.6.1.4.1.4203.666.11.2.3', 'CSN'],
   UUIDMatch: ['1.3.6.1.1.16.2', 'UUID'],
   UUIDOrderingMatch: ['1.3.6.1.1.16.3', 'UUID'],
 } as const satisfies Record<string, readonly [oid: string, assertionSyntax: SyntaxName]>;
@@ -125,6 +128,7 @@ export const ATTRIBUTE_KINDS = {
   jpeg: { syntax: 'JPEG' },
   photo: { syntax: 'Fax' },
   certificate: { syntax: 'Certificate' },
+  csn: { syntax: 'CSN', equality: 'CSNMatch', ordering: 'CSNOrderingMatch' },
   uuid: { syntax: 'UUID', equality: 'UUIDMatch', ordering: 'UUIDOrderingMatch' },
   attributeTypeDescription: {
     syntax: 'AttributeTypeDescription',
@@ -185,6 +189,11 @@ const STANDARD_ATTRIBUTES: readonly AttributeRow[] = [
   ['1.3.6.1.1.5', 'vendorVersion', 'exact', 'single', 'server', 'made'],
   ['1.3.6.1.1.16.4', 'entryUUID', 'uuid', 'single', 'operational', 'made'],
   ['1.3.6.1.1.20', 'entryDN', 'dn', 'single', 'operational', 'made'],
+  // OpenLDAP's, of its feed (RFC 4533)
+  ['1.3.6.1.4.1.4203.666.1.7', 'entryCSN', 'csn', 'single', 'operational', 'made'],
+  ['1.3.6.1.4.1.4203.666.1.25', 'contextCSN', 'csn', 'operational', 'made'],
+  // RFC 3296
+  ['2.16.840.1.113730.3.1.34', 'ref', 'exact'],
   // RFC 4519
   ['2.5.4.41', 'name', 'text'],
   ['2.5.4.49', 'distinguishedName', 'dn'],
@@ -319,7 +328,7 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   ['2.16.840.1.113730.3.1.788', 'mgrpBroadcasterPolicy', 'text'],
   ['2.16.840.1.113730.3.1.789', 'mgrpNoDuplicateChecks', 'text', 'single'],
   ['2.16.840.1.113730.3.1.801', 'mgrpRemoveHeader', 'text'],
-  ['1.2.840.113556.1.2.102', 'memberOf', 'dn'],
+  ['1.2.840.113556.1.2.102', 'memberOf', 'dn', 'operational', 'made'],
   // access/: the rules, and the roles of an entry as their filters may ask for them
   ['2.16.840.1.113730.3.1.55', 'aci', 'exact', 'operational'],
   ['2.16.840.1.113730.3.1.574', 'nsRole', 'dn', 'operational', 'made'],
@@ -476,6 +485,8 @@ const STANDARD_CLASSES: readonly ObjectClassRow[] = [
   ['2.5.20.1', 'subschema', 'AUXILIARY', 'top', '', 'objectClasses attributeTypes matchingRules matchingRuleUse'],
   ['1.3.6.1.4.1.1466.101.120.111', 'extensibleObject', 'AUXILIARY', 'top'],
   ['2.5.17.0', 'subentry', 'STRUCTURAL', 'top', 'cn'],
+  // RFC 3296
+  ['2.16.840.1.113730.3.2.6', 'referral', 'STRUCTURAL', 'top', 'ref'],
   // RFC 4519
   ['2.5.6.2', 'country', 'STRUCTURAL', 'top', 'c', 'searchGuide description'],
   ['2.5.6.3', 'locality', 'STRUCTURAL', 'top', '', 'street seeAlso searchGuide st l description'],

@@ -13,6 +13,8 @@ export type IndexLookup =
   /** As those two, of an attribute whose values are rows of their own; `key` is not cut. */
   | { readonly kind: 'member'; readonly attribute: string; readonly key: string }
   | { readonly kind: 'memberBegins'; readonly attribute: string; readonly prefix: string }
+  /** Entries that this group names as its members. */
+  | { readonly kind: 'memberOf'; readonly group: string }
   | { readonly kind: 'uuid'; readonly uuid: string };
 
 /** Look-ups that find, all together, every entry that can match. */
@@ -54,7 +56,7 @@ function cost(lookups: Lookups): number {
   let sum = 0;
   for (const lookup of lookups) {
     sum +=
-      lookup.kind === 'begins' || lookup.kind === 'memberBegins'
+      lookup.kind === 'begins' || lookup.kind === 'memberBegins' || lookup.kind === 'memberOf'
         ? 100
         : lookup.kind === 'equal' && lookup.key[0] === 'objectclass'
           ? 50
@@ -69,6 +71,7 @@ function planEquality({ attribute, value }: AssertionFilter): readonly Lookups[]
   const { type } = description;
   const prepared = prepareAssertion(type.equality, value);
   if (prepared === undefined) return NEVER;
+  if (type.key === 'memberof') return [[{ kind: 'memberOf', group: prepared }]];
   if (type.key === 'entryuuid') return [[{ kind: 'uuid', uuid: prepared }]];
   // A supertype is matched by the values of its subtypes, which stand under their own names.
   if (type.keys.length > 1) return undefined;

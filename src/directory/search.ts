@@ -1,6 +1,6 @@
 // Searching the tree, page by page: nothing stays open between two pages, so a client may take its time.
 //
-// In      base, scope and filter; then as many calls of next() as it takes
+// In      base, scope and filter, or the places that are searched (search-base.ts); then as many calls of next() as it takes
 // Out     entries in the order in which the tables hold them
 // States  where it stands can be kept (`cursor`), and another search of the same request goes on from there
 // Limits  a page looks at 200 entries; more than 10,000 candidates of an index are no better than the whole subtree
@@ -13,10 +13,12 @@ import type { Filter } from '../wire/ldap/filter.ts';
 import type { SearchScope } from '../wire/ldap/operations/search.ts';
 import type { Sight } from './access/sight.ts';
 import { type Dn, parseDn } from './dn.ts';
-import { decodeEntry, ENTRY_COLUMNS, getEntry } from './entries.ts';
+import { decodeEntry, ENTRY_COLUMNS, findEntry, getEntry } from './entries.ts';
 import type { Entry } from './entry.ts';
 import { compileFilter, type MatchContext, type Matcher } from './match.ts';
 import { matchContext } from './match-context.ts';
+import { membersNamed } from './member-values.ts';
+import type { SearchPlace } from './search-base.ts';
 import { type IndexLookup, planLookups } from './search-plan.ts';
 
 export interface EntrySearch {
@@ -25,6 +27,12 @@ export interface EntrySearch {
   readonly filter: Filter;
   /** What the caller may see, and ask for; undefined: all. */
   readonly sight?: Sight;
+  /** What is searched, where that is more than the base: none inside another. Then base and scope are not looked at. */
+  readonly places?: readonly SearchPlace[];
+  /** No results, whatever the filter says: aliases that are followed, referrals. */
+  readonly skips?: (entry: Entry) => boolean;
+  /** Entries that somebody has found already, in the order in which they are wanted: they are looked at again, no others. */
+  readonly ids?: readonly number[];
   /** Of an earlier search for the same. What that has found is not found again, but where an index narrows it no more. */
   readonly from?: SearchCursor;
 }
@@ -49,10 +57,11 @@ const BEGINS =
 const MEMBER = 'SELECT entry FROM dit_value WHERE tenant = ? AND attribute = ? AND key = ? LIMIT +?';
 const MEMBER_BEGINS =
   'SELECT DISTINCT entry FROM dit_value WHERE tenant = ? AND attribute = ? AND key >= ? AND key < ? LIMIT +?';
+const BY_PATH = 'SELECT id FROM dit WHERE tenant = ? AND path = ?';
 const UUID = 'SELECT id FROM dit WHERE tenant = ? AND uuid = ?';
 const PATH_COLUMN = 2;
 
-/** Where the next page begins. */
+/** Where the next page begins; in which place is beside it. */
 type Position =
   | { readonly kind: 'base' }
   | { readonly kind: 'candidates'; readonly ids: readonly number[]; readonly at: number }
@@ -62,27 +71,37 @@ type Position =
 
 export class Search {
   readonly #reader: Reader;
-  readonly #context: MatchContext;
-  readonly #base: Entry;
-  readonly #basePath: string;
-  readonly #scope: SearchScope;
+  #context!: MatchContext;
+  readonly #places: readonly SearchPlace[];
+  /** The one that is walked, where no index narrows the search. */
+  #place: SearchPlace;
   readonly #matcher: Matcher;
-  readonly #sight: Sight | undefined;
+  #sight: Sight | undefined;
+  readonly #skips: ((entry: Entry) => boolean) | undefined;
   #position: Position;
+  #walked = 0;
 
   /** Throws `noSuchObject` when there is no base, `invalidDnSyntax` when its DN is none. */
   constructor(reader: Reader, request: EntrySearch) {
-    const base = typeof request.base === 'string' ? parseDn(request.base) : request.base;
     this.#reader = reader;
-    const { sight } = request;
-    this.#context =
-      sight?.maySearch === undefined ? matchContext(reader) : { ...matchContext(reader), maySearch: sight.maySearch };
-    this.#basePath = base.path;
-    this.#scope = request.scope;
+    this.#places = request.places ?? [placeOf(reader, request)];
+    this.#place = this.#places[0]!;
     this.#matcher = compileFilter(request.filter);
+    this.#skips = request.skips;
+    this.see(request.sight);
+    this.#position = this.#begin(request);
+  }
+
+  /** From here on as another caller sees it, or the same one at another time. */
+  see(sight: Sight | undefined): void {
+    const context = matchContext(this.#reader);
     this.#sight = sight;
-    this.#base = getEntry(reader, base);
-    this.#position = this.#begin(request.filter, request.from);
+    this.#context = sight?.maySearch === undefined ? context : { ...context, maySearch: sight.maySearch };
+  }
+
+  /** Entries that were read so far without an index that leads to them. */
+  get walked(): number {
+    return this.#walked;
   }
 
   get done(): boolean {
@@ -112,6 +131,7 @@ export class Search {
         const entries = this.#page(Math.min(EXAMINED_PER_PAGE - examined, limit - found.length));
         examined += Math.max(1, entries.length);
         for (const entry of entries) {
+          if (this.#skips?.(entry) === true) continue;
           const bare = this.#sight?.bare(entry) ?? entry;
           if (this.#matcher(bare, this.#context) !== true) continue;
           const shown = this.#sight === undefined ? bare : this.#sight.shown(bare);
@@ -122,19 +142,24 @@ export class Search {
     return found;
   }
 
-  hasSubordinates(entry: Entry): boolean {
-    return this.#context.hasSubordinates(entry);
-  }
-
-  #begin(filter: Filter, from: SearchCursor | undefined): Position {
-    if (this.#scope === 'base') return { kind: 'base' };
+  #begin({ filter, from, ids: given }: EntrySearch): Position {
+    if (given !== undefined) return given.length === 0 ? { kind: 'end' } : { kind: 'candidates', ids: given, at: 0 };
+    if (this.#places.every(({ scope }) => scope === 'base')) return { kind: 'base' };
     if (from !== undefined && from.kind !== 'candidates') return from;
     const ids = this.#candidates(filter);
     if (ids !== undefined) {
       const left = from === undefined ? ids : ids.filter((id) => id > from.after);
       return left.length === 0 ? { kind: 'end' } : { kind: 'candidates', ids: left, at: 0 };
     }
-    return this.#scope === 'one' ? { kind: 'children', after: 0 } : { kind: 'subtree', after: '' };
+    return startOf(this.#place);
+  }
+
+  /** Behind the last entry of a place. */
+  #afterPlace(): Position {
+    const next = this.#places[this.#places.indexOf(this.#place) + 1];
+    if (next === undefined) return { kind: 'end' };
+    this.#place = next;
+    return startOf(next);
   }
 
   /** The fewest entries that an index can narrow it to; undefined when none can. */
@@ -152,13 +177,15 @@ export class Search {
   #lookUp(lookups: readonly IndexLookup[]): readonly number[] | undefined {
     const ids = new Set<number>();
     for (const lookup of lookups) {
-      for (const row of this.#rows(lookup, CANDIDATES_MAX + 1 - ids.size)) ids.add(row[0] as number);
+      const rows = this.#rows(lookup, CANDIDATES_MAX + 1 - ids.size);
+      if (rows === undefined) return undefined;
+      for (const row of rows) ids.add(row[0] as number);
       if (ids.size > CANDIDATES_MAX) return undefined;
     }
     return [...ids].sort((a, b) => a - b);
   }
 
-  #rows(lookup: IndexLookup, limit: number): Value[][] {
+  #rows(lookup: IndexLookup, limit: number): Value[][] | undefined {
     switch (lookup.kind) {
       case 'equal':
         return this.#reader.arrays(EQUAL, TENANT, ...lookup.key, limit);
@@ -170,6 +197,8 @@ export class Search {
       }
       case 'member':
         return this.#reader.arrays(MEMBER, TENANT, lookup.attribute, lookup.key, limit);
+      case 'memberOf':
+        return this.#memberRows(lookup.group, limit);
       case 'uuid':
         return this.#reader.arrays(UUID, TENANT, lookup.uuid);
       default:
@@ -177,14 +206,22 @@ export class Search {
     }
   }
 
+  #memberRows(group: string, limit: number): Value[][] | undefined {
+    const entry = findEntry(this.#reader, group);
+    const names = entry === undefined ? [] : membersNamed(this.#reader, entry.id, limit);
+    return names?.flatMap((name) => this.#reader.arrays(BY_PATH, TENANT, parseDn(name).path));
+  }
+
   #page(limit: number): Entry[] {
     const position = this.#position;
     switch (position.kind) {
       case 'end':
         return [];
-      case 'base':
-        this.#position = { kind: 'end' };
-        return [this.#base];
+      case 'base': {
+        const { entry } = this.#place;
+        this.#position = this.#afterPlace();
+        return [entry];
+      }
       case 'candidates': {
         const end = Math.min(position.ids.length, position.at + limit);
         const entries: Entry[] = [];
@@ -196,8 +233,9 @@ export class Search {
         return entries;
       }
       case 'children': {
-        const entries = this.#reader.arrays(CHILDREN, this.#base.id, position.after, limit).map(decodeEntry);
-        this.#position = entries.length < limit ? { kind: 'end' } : { kind: 'children', after: entries.at(-1)!.id };
+        const entries = this.#reader.arrays(CHILDREN, this.#place.entry.id, position.after, limit).map(decodeEntry);
+        this.#walked += entries.length;
+        this.#position = entries.length < limit ? this.#afterPlace() : { kind: 'children', after: entries.at(-1)!.id };
         return entries;
       }
       case 'subtree':
@@ -209,17 +247,31 @@ export class Search {
 
   /** The base itself, then all paths that begin with its own: from `base,` up to what follows its last comma. */
   #subtree(after: string, limit: number): Entry[] {
-    const entries = after === '' ? [this.#base] : [];
-    const from = after === '' ? this.#basePath : after;
+    const { entry, path } = this.#place;
+    const entries = after === '' ? [entry] : [];
+    const from = after === '' ? path : after;
     const room = limit - entries.length;
-    const rows = room === 0 ? [] : this.#reader.arrays(SUBTREE, TENANT, from, `${this.#basePath.slice(0, -1)}-`, room);
+    const rows = room === 0 ? [] : this.#reader.arrays(SUBTREE, TENANT, from, `${path.slice(0, -1)}-`, room);
     const last = (rows.at(-1)?.[PATH_COLUMN] as string | undefined) ?? from;
-    this.#position = rows.length < room ? { kind: 'end' } : { kind: 'subtree', after: last };
+    this.#walked += entries.length + rows.length;
+    this.#position = rows.length < room ? this.#afterPlace() : { kind: 'subtree', after: last };
     return [...entries, ...rows.map(decodeEntry)];
   }
 
   #inScope(row: readonly Value[]): boolean {
-    if (this.#scope === 'one') return row[1] === this.#base.id;
-    return (row[PATH_COLUMN] as string).startsWith(this.#basePath);
+    return this.#places.some(({ entry, path, scope }) => {
+      if (scope === 'sub') return (row[PATH_COLUMN] as string).startsWith(path);
+      return scope === 'one' ? row[1] === entry.id : row[0] === entry.id;
+    });
   }
+}
+
+function placeOf(reader: Reader, { base, scope }: EntrySearch): SearchPlace {
+  const dn = typeof base === 'string' ? parseDn(base) : base;
+  return { entry: getEntry(reader, dn), path: dn.path, scope };
+}
+
+function startOf({ scope }: SearchPlace): Position {
+  if (scope === 'base') return { kind: 'base' };
+  return scope === 'one' ? { kind: 'children', after: 0 } : { kind: 'subtree', after: '' };
 }

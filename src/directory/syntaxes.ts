@@ -4,6 +4,7 @@
 // RFC 4517 §3.3
 
 import { ALNUM, characterClass, isAll } from '../base/characters.ts';
+import { isCsn } from './csn.ts';
 import { parseDn } from './dn.ts';
 import type { AttributeValue } from './entry.ts';
 import { nameEnd } from './matching.ts';
@@ -55,6 +56,8 @@ function isValidText(syntax: SyntaxName, value: string): boolean {
       return parseGeneralizedTime(value) !== undefined;
     case 'UUID':
       return UUID_TEXT.test(value);
+    case 'CSN':
+      return isCsn(value);
     case 'OID':
       return OBJECT_IDENTIFIER.test(value);
     case 'BitString':

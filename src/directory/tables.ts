@@ -6,6 +6,7 @@
 import { TENANT } from '../base/tenant.ts';
 import type { Unit } from '../database/format.ts';
 import type { Migration } from '../database/operation.ts';
+import { dropMemberOf } from './drop-member-of.ts';
 import { moveMembers } from './move-members.ts';
 import { rewriteNames } from './rewrite-names.ts';
 
@@ -106,6 +107,8 @@ const migrations: readonly Migration[] = [
       "INSERT INTO dit_access (id, rules, scopes, defaults) VALUES (1, '', '', 0)",
     ],
   },
+  // What was stored is computed from then on.
+  { version: 6, statements: [], run: dropMemberOf, rewrites: true },
 ];
 
 export const directoryUnit: Unit = { name: 'directory', migrations };

@@ -16,8 +16,10 @@ import { authorOf, type Caller } from '../directory/caller.ts';
 import { parseDn } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
 import type { ChangedEntry, DirectoryChange } from '../directory/entry.ts';
+import { checkReferralIn } from '../directory/referrals.ts';
 import type { TableChange } from '../routing/synchronize.ts';
 import { alongs } from './along.ts';
+import { type AskedChange, looksAt, type ReadBeside, stepsOf, withBeside } from './asked-change.ts';
 import { checks } from './checks.ts';
 import { withLife } from './domain-life.ts';
 import { followers } from './followers.ts';
@@ -28,7 +30,7 @@ import { withPreferredHost } from './preferred-mail-host.ts';
 import { ANY_SITE, type ChangeSite, type WriteOptions } from './write-options.ts';
 
 export interface ChangeArguments {
-  readonly changes: readonly DirectoryChange[];
+  readonly changes: readonly AskedChange[];
   /** Decides what may be done, and is the author of what is done. */
   readonly caller: Caller;
   /** The address that it asks from, '' for none. */
@@ -57,6 +59,8 @@ export interface ChangeSummary {
   readonly revision: Revision;
   readonly entries: readonly EntrySummary[];
   readonly rows: readonly TableChange[];
+  /** One for each change that asks to look at its entry. */
+  readonly reads?: readonly ReadBeside[];
 }
 
 /** Rows named in a summary; a domain's base may move a hundred thousand. */
@@ -86,25 +90,52 @@ interface ApplyAllOptions extends Omit<WriteOptions, 'author'>, Pick<ChangeArgum
 /** For an operation of this folder that makes changes of its own. */
 export async function applyAll(
   tx: Transaction,
-  changes: readonly DirectoryChange[],
+  changes: readonly AskedChange[],
   caller: Caller,
   { session, guards = [], ...more }: ApplyAllOptions,
 ): Promise<ChangeSummary> {
-  const options: WriteOptions = { ...more, author: authorOf(caller) };
+  const plain: WriteOptions = { ...more, author: authorOf(caller) };
   const entries: EntrySummary[] = [];
   const rows: TableChange[] = [];
+  const reads: ReadBeside[] = [];
   const allChecks = [...checks, ...guards];
-  for (const each of changes) {
-    await checkChange(tx, caller, each);
-    checkAsked(each);
-    for (const changed of await applyOne(tx, each, options)) {
+  const carryOut = async (change: DirectoryChange, options: WriteOptions): Promise<void> => {
+    await checkChange(tx, caller, change);
+    checkAsked(change);
+    for (const changed of await applyOne(tx, change, options)) {
       entries.push(summaryOf(changed));
       for (const check of allChecks) await check(tx, changed);
       for (const follow of followers) rows.push(...((await follow(tx, changed, options)) ?? []));
       noteLoginChanges(tx, changed, session);
     }
+  };
+  for (const each of changes) {
+    const { beside } = each;
+    const options: WriteOptions = beside?.refers === true ? { ...plain, refers: true } : plain;
+    const carryOutEach = (): Promise<void> => carryOutAll(tx, each, (step) => carryOut(step, options));
+    if (looksAt(each)) reads.push(await withBeside(tx, caller, each, carryOutEach));
+    else await carryOutEach();
   }
-  return { revision: tx.revision, entries, rows: rows.slice(0, SUMMARY_ROWS_MAX) };
+  const summary = { revision: tx.revision, entries, rows: rows.slice(0, SUMMARY_ROWS_MAX) };
+  return reads.length === 0 ? summary : { ...summary, reads };
+}
+
+/** A referral in the way is what the client hears of, whatever else is wrong. */
+async function carryOutAll(
+  tx: Transaction,
+  change: AskedChange,
+  carryOut: (step: DirectoryChange) => Promise<void>,
+): Promise<void> {
+  try {
+    const steps = await stepsOf(tx, change);
+    for (const step of steps) {
+      // What went along with an entry below is gone already.
+      if (steps.length === 1 || (await findEntryIn(tx, step.dn)) !== undefined) await carryOut(step);
+    }
+  } catch (error) {
+    if (change.beside?.refers === true) await checkReferralIn(tx, parseDn(change.dn), false);
+    throw error;
+  }
 }
 
 /** The entries that one change touches, in the order in which they were written. */

@@ -10,6 +10,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Writer } from '../database/operation.ts';
 import { checkAnywhere, checkKeys, mayDoAll, passwordsIn } from '../directory/access/check-change.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
+import type { AskedChange } from './asked-change.ts';
 import { type ChangeArguments, type ChangeSummary, change } from './change.ts';
 
 export interface ProvisioningParts {
@@ -64,8 +65,11 @@ async function prepared(
   for (const each of request.changes) checkKeys(caller, each);
   const kinds = request.changes.filter((each) => passwordsIn(each).length > 0).map(({ kind }) => kind);
   if (kinds.length > 0 && !mayDoAll(caller)) await writer.execute(checkAnywhere, { caller, kinds });
-  const changes: DirectoryChange[] = [];
-  for (const each of request.changes) changes.push(await hashClearPasswords(each, { gate, makesKeys }));
+  const changes: AskedChange[] = [];
+  for (const each of request.changes) {
+    const hashed = await hashClearPasswords(each, { gate, makesKeys });
+    changes.push(each.beside === undefined ? hashed : { ...hashed, beside: each.beside });
+  }
   return { ...request, changes };
 }
 

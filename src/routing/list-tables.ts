@@ -6,11 +6,11 @@
 // Limits  a page of members; of those whom URLs find some (list-source.ts); SENDER_LISTS_MAX + 1 lists, also where URLS_LOOKED_AT lists with URLs are too few to be sure
 
 import type { Reader, Transaction } from '../database/operation.ts';
-import { entryById, entryByIdIn, findEntry, findEntryIn, hasChildrenIn } from '../directory/entries.ts';
+import { entryById, entryByIdIn, findEntry, findEntryIn } from '../directory/entries.ts';
 import { memberTotal } from '../directory/entry.ts';
 import { type LdapUrl, liesIn } from '../directory/ldap-url.ts';
-import { compileFilter, OUTSIDE } from '../directory/match.ts';
-import { matchContext } from '../directory/match-context.ts';
+import { compileFilter } from '../directory/match.ts';
+import { matchContext, matchContextIn } from '../directory/match-context.ts';
 import {
   entriesNaming,
   entriesNamingIn,
@@ -186,9 +186,8 @@ async function answerIn(tx: Transaction, generation: number, question: ListQuest
 async function matchesIn(tx: Transaction, dn: string, url: LdapUrl): Promise<boolean> {
   const entry = await findEntryIn(tx, dn);
   if (entry === undefined) return false;
-  const isParent = await hasChildrenIn(tx, entry.id);
   const whole = await withAllMembersIn(tx, entry);
-  return compileFilter(parseFilter(url.filter))(whole, { ...OUTSIDE, hasSubordinates: () => isParent }) === true;
+  return compileFilter(parseFilter(url.filter))(whole, await matchContextIn(tx, entry)) === true;
 }
 
 function over(rows: readonly GroupRow[], dn: string): readonly GroupRow[] {

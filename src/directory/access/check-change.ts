@@ -50,7 +50,8 @@ export async function checkChange(tx: Transaction, caller: Caller, change: Direc
   }
 }
 
-async function planIn(tx: Transaction, caller: Caller): Promise<Plan> {
+/** Throws when the caller's own entry is gone. */
+export async function planIn(tx: Transaction, caller: Caller): Promise<Plan> {
   if (caller.kind !== 'entry') return lookIn(tx, inTransactions.plan(caller));
   const entry = await entryByUuidIn(tx, caller.uuid);
   if (entry === undefined) throw directoryFailure('strongerAuthRequired', LOGIN_IS_OVER);

@@ -5,18 +5,21 @@
 // Secrets passwords go to the Directory Manager, keys of the server to none; both to servers over a private connection. No
 //         rule gives them
 
-import type { Reader } from '../../database/operation.ts';
+import type { Reader, Transaction } from '../../database/operation.ts';
 import type { Caller } from '../caller.ts';
 import type { Attribute, Entry } from '../entry.ts';
 import { schema, typeKeyOf } from '../schema.ts';
 import { withoutHidden } from '../secrets.ts';
-import { applicable, judgeRules } from './decide.ts';
-import { look } from './look.ts';
-import { type Plan, planFor } from './plan.ts';
-import type { Right } from './rule.ts';
+import { mayDoAll, planIn } from './check-change.ts';
+import { applicable, type CallerFacts, judgeRules } from './decide.ts';
+import { look, lookIn } from './look.ts';
+import { planFor } from './plan.ts';
+import type { AciRule, Right } from './rule.ts';
 import { targetOf } from './target.ts';
 
 export interface Sight {
+  /** Undefined for who sees all. */
+  readonly caller: CallerFacts | undefined;
   /** What a filter is asked of. */
   bare(entry: Entry): Entry;
   /** Undefined: a filter may ask for all. `key` is a type's. */
@@ -28,6 +31,7 @@ export interface Sight {
 
 /** The administrator and the server. */
 const WHOLE: Sight = {
+  caller: undefined,
   bare: withoutHidden,
   maySearch: undefined,
   mayCompare: () => true,
@@ -38,30 +42,49 @@ const WHOLE: Sight = {
 /** `isPrivate`: nobody can listen. */
 export function sightOf(reader: Reader, caller: Caller, isPrivate: boolean): Sight {
   if (caller.kind === 'administrator' || caller.kind === 'server') return WHOLE;
-  return new RuledSight(reader, planFor(reader, caller), isPrivate);
+  const plan = planFor(reader, caller);
+  const { caller: facts, domains } = plan;
+  const rulesOf = (entry: Entry): readonly AciRule[] => {
+    const { rules, needs } = plan.candidates(entry.normalizedDn, 'look');
+    if (rules.length === 0) return rules;
+    return applicable(rules, facts, look(reader, targetOf({ entry, needs, caller: facts, domains })));
+  };
+  return new RuledSight(facts, isPrivate && facts.isServer, rulesOf);
+}
+
+/** Of this entry alone, as a transaction has it, with its members or without. Secrets are not seen. */
+export async function sightIn(tx: Transaction, caller: Caller, entry: Entry): Promise<Sight> {
+  if (mayDoAll(caller)) return WHOLE;
+  const plan = await planIn(tx, caller);
+  const { caller: facts, domains } = plan;
+  const { rules, needs } = plan.candidates(entry.normalizedDn, 'look');
+  const target = await lookIn(tx, targetOf({ entry, needs, caller: facts, domains }));
+  const apply = applicable(rules, facts, target);
+  return new RuledSight(facts, false, () => apply);
 }
 
 type Looking = Extract<Right, 'read' | 'search' | 'compare'>;
 
 /** What was decided for the entries to which the same rules apply. */
 interface Verdict {
-  readonly rules: ReturnType<typeof applicable>;
+  readonly rules: readonly AciRule[];
   /** Of `right key`. */
   readonly known: Map<string, boolean>;
 }
 
 class RuledSight implements Sight {
-  readonly #reader: Reader;
-  readonly #plan: Plan;
+  readonly caller: CallerFacts;
   readonly #getsSecrets: boolean;
+  readonly #rulesOf: (entry: Entry) => readonly AciRule[];
   readonly #verdicts = new Map<string, Verdict>();
   /** Of the entries of late, whole and as they are shown. */
   readonly #decided = new WeakMap<Entry, Verdict>();
 
-  constructor(reader: Reader, plan: Plan, isPrivate: boolean) {
-    this.#reader = reader;
-    this.#plan = plan;
-    this.#getsSecrets = isPrivate && plan.caller.isServer;
+  /** `rulesOf`: those that apply to an entry. */
+  constructor(caller: CallerFacts, getsSecrets: boolean, rulesOf: (entry: Entry) => readonly AciRule[]) {
+    this.caller = caller;
+    this.#getsSecrets = getsSecrets;
+    this.#rulesOf = rulesOf;
   }
 
   bare(entry: Entry): Entry {
@@ -108,18 +131,20 @@ class RuledSight implements Sight {
   #verdictOf(entry: Entry): Verdict {
     const decided = this.#decided.get(entry);
     if (decided !== undefined) return decided;
-    const { caller, domains } = this.#plan;
-    const { rules, needs } = this.#plan.candidates(entry.normalizedDn, 'look');
-    const apply =
-      rules.length === 0
-        ? rules
-        : applicable(rules, caller, look(this.#reader, targetOf({ entry, needs, caller, domains })));
+    const apply = this.#rulesOf(entry);
     const ids = apply.map(({ id }) => id).join(' ');
     let verdict = this.#verdicts.get(ids);
-    if (verdict === undefined) this.#verdicts.set(ids, (verdict = { rules: [...apply], known: new Map() }));
+    if (verdict === undefined) this.#verdicts.set(ids, (verdict = { rules: apply, known: new Map() }));
     this.#decided.set(entry, verdict);
     return verdict;
   }
+}
+
+/** Of what the entry has as attributes `shown` has decided; of what the server makes, this does. */
+export function mayReadAttribute(sight: Sight, entry: Entry, { name }: Attribute): boolean {
+  if (sight.caller === undefined) return true;
+  const key = schema().description(name)?.type.key;
+  return key !== undefined && sight.mayRead(entry, key);
 }
 
 /** Only a write has values. */

@@ -3,12 +3,15 @@
 import type { SaslExchange } from '../../auth/sasl/mechanism.ts';
 import type { StandingLogin } from '../../auth/standing-login.ts';
 import type { Caller } from '../../directory/caller.ts';
-import type { DirectoryChange } from '../../directory/entry.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
+import type { AskedChange } from '../../provisioning/asked-change.ts';
+import type { ChangeSummary } from '../../provisioning/change.ts';
 import type { Control } from '../../wire/ldap/controls.ts';
 import type { LdapResponse } from '../../wire/ldap/message.ts';
 import type { LdapResult } from '../../wire/ldap/result.ts';
+import type { AskedControls } from './controls.ts';
 import type { LdapDoor } from './door.ts';
+import type { Pages } from './pages.ts';
 
 /** Carries a request out, and says how it ended. Throws whatever it fails with. */
 export type LdapHandler<R> = (request: R, operation: LdapOperation, session: LdapConversation) => Promise<LdapFinal>;
@@ -16,7 +19,10 @@ export type LdapHandler<R> = (request: R, operation: LdapOperation, session: Lda
 /** One request under way. */
 export interface LdapOperation {
   readonly messageId: number;
-  readonly controls: readonly Control[];
+  /** What its controls ask. */
+  readonly asked: AskedControls;
+  /** Who asks for it: who has bound, or whom the request names in its place. */
+  readonly caller: Caller;
   /** Its response is not wanted any more: reading may stop, and nothing more is sent. A write goes on to its commit. */
   readonly signal: AbortSignal;
   /**
@@ -39,6 +45,9 @@ export interface LdapFinal {
   readonly value?: Uint8Array;
 }
 
+/** RFC 3909 §2.3 */
+export type CancelOutcome = 'canceled' | 'noSuchOperation' | 'tooLate' | 'cannotCancel';
+
 export interface PendingBind {
   readonly mechanism: string;
   readonly exchange: SaslExchange<Caller>;
@@ -53,10 +62,12 @@ export interface LdapConversation {
   login: StandingLogin<Caller> | undefined;
   /** A SASL bind that goes on with the next bind request. */
   sasl: PendingBind | undefined;
-  /** The caller, as it was when the operation began. */
-  readonly caller: Caller;
-  /** Posts a change behind those that were asked for before it. Resolves after its commit, or rejects with its Failure. */
-  change(change: DirectoryChange): Promise<unknown>;
+  /** Searches that wait for the client to ask for their next page. */
+  readonly pages: Pages;
+  /** Posts changes behind those that were asked for before. Resolves after their commit, or rejects with their Failure. */
+  change(operation: LdapOperation, ...changes: readonly AskedChange[]): Promise<ChangeSummary>;
+  /** Ends an operation of this connection that only reads; that has `canceled` as its result. */
+  cancel(messageId: number): CancelOutcome;
   /** For what takes long: resolves when other connections, and the other operations of this one, have had their turn. */
   turn(): Promise<void>;
   /** For an operation that never ends by itself: what has to wait for its end aborts its signal instead. */

@@ -6,6 +6,7 @@ import type { Limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reader } from '../../database/operation.ts';
 import type { TlsServer } from '../../net/tls.ts';
+import type { ChangeSummary } from '../../provisioning/change.ts';
 import type { ChangeRequest } from '../../provisioning/submit.ts';
 import type { RequestKind } from '../../wire/ldap/message.ts';
 import type { LdapResultName } from '../../wire/ldap/result-codes.ts';
@@ -19,12 +20,12 @@ export interface LdapDoor {
   readonly version: string;
   /** For STARTTLS; undefined where it is not offered. */
   readonly tls: TlsServer | undefined;
-  readonly logins: Pick<Logins, 'mechanisms' | 'bind' | 'saslBind'>;
+  readonly logins: Pick<Logins, 'mechanisms' | 'bind' | 'saslBind' | 'callerNamed'>;
   /**
    * provisioning's, one for each connection: posts changes in the order of the calls, and resolves after the commit that
    * holds the change and all that follows from it.
    */
-  readonly submitInOrder: () => (request: ChangeRequest) => Promise<unknown>;
+  readonly submitInOrder: () => (request: ChangeRequest) => Promise<ChangeSummary>;
   /** One more result, for the metrics. */
   readonly countResult: (operation: RequestKind, result: LdapResultName) => void;
 }

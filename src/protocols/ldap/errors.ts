@@ -29,5 +29,6 @@ const LDAP_FAILURE = {
 
 export function failureResult(failure: Failure): LdapResult {
   const { ldap } = failure;
-  return result(ldap?.name ?? LDAP_FAILURE[failure.kind], failure.message, ldap?.matchedDn);
+  const plain = result(ldap?.name ?? LDAP_FAILURE[failure.kind], failure.message, ldap?.matchedDn);
+  return ldap?.referral === undefined ? plain : { ...plain, referral: ldap.referral };
 }

@@ -15,6 +15,7 @@ import {
   codeOf,
   disconnected,
   hex,
+  NOTHING,
   openTestDoor,
   PASSWORD,
   RawClient,
@@ -158,7 +159,10 @@ test('a conversation is the same octet by octet, and all at once', async () => {
 });
 
 test('mutated messages, from a stranger and from the administrator, get an answer or the end, and no other connection is affected', async () => {
-  const door = await openTestDoor({ door: { submitInOrder: () => async () => {} }, limits: { badCommandsMax: 3 } });
+  const door = await openTestDoor({
+    door: { submitInOrder: () => async () => NOTHING },
+    limits: { badCommandsMax: 3 },
+  });
   using other = await RawClient.open(door.port);
   const requests: readonly LdapRequest[] = [
     simpleBind('', ''),

@@ -306,6 +306,7 @@ test('a bind that succeeds when its client has left leaves nothing behind that w
       logins: {
         mechanisms: () => [],
         saslBind: () => assert.fail('no bind by SASL'),
+        callerNamed: () => undefined,
         async bind() {
           asked.resolve();
           await right.promise;

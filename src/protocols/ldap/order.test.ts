@@ -12,6 +12,7 @@ import {
   ADMINISTRATOR,
   addNode,
   disconnected,
+  NOTHING,
   openTestDoor,
   PASSWORD,
   RawClient,
@@ -104,6 +105,7 @@ test('writes are posted as they come, none waits for the commit of another, and 
         const { promise } = commits[posted.length]!;
         posted.push(request.changes[0]!.dn);
         await promise;
+        return NOTHING;
       },
     },
   });
@@ -197,6 +199,7 @@ test('a write whose connection is lost is written', async () => {
       submitInOrder: () => async () => {
         posted++;
         await commit.promise;
+        return NOTHING;
       },
     },
   });
@@ -217,7 +220,7 @@ test('a server that stops answers the writes first, and then says why it ends', 
   const commit = Promise.withResolvers<void>();
   const { handler, begun } = endless();
   const door = await openTestDoor({
-    door: { submitInOrder: () => () => commit.promise },
+    door: { submitInOrder: () => () => commit.promise.then(() => NOTHING) },
     handlers: { extended: handler },
   });
   using client = await RawClient.open(door.port);

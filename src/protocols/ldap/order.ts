@@ -5,6 +5,9 @@
 // alone   a bind and StartTLS: starts when all earlier operations are answered; nothing is read from the connection until it has ended
 // RFC 4511 §3.1 §4.2.1 §4.14.1
 
+import { CANCEL } from '../../wire/ldap/extended/cancel.ts';
+import { CHANGE_LIST } from '../../wire/ldap/extended/change-list.ts';
+import { PASSWORD_MODIFY } from '../../wire/ldap/extended/password-modify.ts';
 import { START_TLS } from '../../wire/ldap/operations/extended.ts';
 import type { AnsweredKind, AnsweredRequest } from './handlers.ts';
 
@@ -19,8 +22,13 @@ const ORDER = {
   bind: 'alone',
 } as const satisfies Record<AnsweredKind, 'write' | 'read' | 'alone'>;
 
+/** Changes; and Cancel, which starts at once, since what it is about may be under way. */
+const WRITES: ReadonlySet<string> = new Set([CANCEL, CHANGE_LIST, PASSWORD_MODIFY]);
+
 export function orderOf(request: AnsweredRequest): 'write' | 'read' | 'alone' {
-  return request.kind === 'extended' && request.name === START_TLS ? 'alone' : ORDER[request.kind];
+  if (request.kind !== 'extended') return ORDER[request.kind];
+  if (request.name === START_TLS) return 'alone';
+  return WRITES.has(request.name) ? 'write' : 'read';
 }
 
 const NOW = Promise.resolve();

@@ -27,27 +27,39 @@ import {
   LOGIN_END_MS,
 } from '../../base/limits.ts';
 import { ANONYMOUS, type Caller, LOGIN_IS_OVER } from '../../directory/caller.ts';
-import type { DirectoryChange } from '../../directory/entry.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import { startTls } from '../../net/start-tls.ts';
+import type { AskedChange } from '../../provisioning/asked-change.ts';
+import type { ChangeSummary } from '../../provisioning/change.ts';
 import type { Control } from '../../wire/ldap/controls.ts';
+import { CHANGE_LIST } from '../../wire/ldap/extended/change-list.ts';
 import { LdapFramer } from '../../wire/ldap/framer.ts';
 import { decodeRequest, type LdapResponse, type RequestKind, UnacceptableRequest } from '../../wire/ldap/message.ts';
 import { NOTICE_OF_DISCONNECTION } from '../../wire/ldap/operations/extended.ts';
 import { type LdapResult, result } from '../../wire/ldap/result.ts';
 import { type LdapResultName, resultName } from '../../wire/ldap/result-codes.ts';
-import { refuseControls } from './controls.ts';
-import type { LdapConversation, LdapFinal, LdapHandler, LdapOperation, PendingBind } from './conversation.ts';
+import { type AskedControls, askedControls, NOTHING_ASKED } from './controls.ts';
+import type {
+  CancelOutcome,
+  LdapConversation,
+  LdapFinal,
+  LdapHandler,
+  LdapOperation,
+  PendingBind,
+} from './conversation.ts';
 import type { LdapDoor } from './door.ts';
 import { failureResult } from './errors.ts';
 import type { AnsweredRequest, LdapHandlers } from './handlers.ts';
 import { OperationOrder, orderOf } from './order.ts';
+import { Pages } from './pages.ts';
+import { callerProxiedBy } from './proxied-caller.ts';
 import { finalResponse } from './response.ts';
 import { Responses } from './responses.ts';
 
 const NOW = Promise.resolve();
 /** For a slow peer to take the rest of what it asked for before it had said all. */
 const END_MS = 60_000;
+const CANCELED: LdapFinal = { result: result('canceled', 'You have canceled it') };
 
 /** An operation that waits or runs. */
 class PendingOperation implements LdapOperation {
@@ -55,8 +67,12 @@ class PendingOperation implements LdapOperation {
   readonly request: AnsweredRequest;
   readonly controls: readonly Control[];
   readonly bytes: number;
+  asked: AskedControls = NOTHING_ASKED;
+  caller: Caller = ANONYMOUS;
   /** Its end is its signal. */
   isEndless = false;
+  /** Its signal has ended it, and it has an answer all the same: RFC 3909 §2. */
+  isCanceled = false;
   readonly #responses: Responses;
   readonly #abort = new AbortController();
 
@@ -93,7 +109,8 @@ export class LdapSession implements LdapConversation {
   #login: StandingLogin<Caller> | undefined;
   #unwatch: (() => void) | undefined;
   sasl: PendingBind | undefined;
-  caller: Caller = ANONYMOUS;
+  readonly pages = new Pages();
+  #caller: Caller = ANONYMOUS;
   readonly #handlers: LdapHandlers;
   readonly #submit: ReturnType<LdapDoor['submitInOrder']>;
   readonly #responses: Responses;
@@ -157,9 +174,20 @@ export class LdapSession implements LdapConversation {
     this.#disconnect('unavailable', 'The server is stopping');
   }
 
-  change(change: DirectoryChange): Promise<unknown> {
+  change({ caller }: LdapOperation, ...changes: readonly AskedChange[]): Promise<ChangeSummary> {
     const session = this.#login?.id;
-    return this.#submit({ changes: [change], caller: this.caller, peer: this.record.peerAddress, session });
+    return this.#submit({ changes, caller, peer: this.record.peerAddress, session });
+  }
+
+  cancel(messageId: number): CancelOutcome {
+    for (const each of this.#operations) {
+      if (each.messageId !== messageId || each.signal.aborted) continue;
+      if (orderOf(each.request) !== 'read') return each.isWrite ? 'tooLate' : 'cannotCancel';
+      each.isCanceled = true;
+      each.abort();
+      return 'canceled';
+    }
+    return 'noSuchOperation';
   }
 
   get login(): StandingLogin<Caller> | undefined {
@@ -169,6 +197,7 @@ export class LdapSession implements LdapConversation {
   /** The connection ends with its login, unless another bind comes before. */
   set login(login: StandingLogin<Caller> | undefined) {
     this.#unwatch?.();
+    this.pages.clear();
     this.#login = login;
     this.#unwatch = login?.watch(() => {
       this.#disconnect('strongerAuthRequired', LOGIN_IS_OVER);
@@ -270,7 +299,8 @@ export class LdapSession implements LdapConversation {
     const { messageId, request } = operation;
     try {
       const final = await this.#finalOf(operation);
-      if (final !== undefined && !operation.signal.aborted) {
+      if (operation.isCanceled) await this.#respond(messageId, request.kind, CANCELED);
+      else if (final !== undefined && !operation.signal.aborted) {
         await this.#respond(messageId, request.kind, final);
         if (final.next !== undefined) await this.#goOn(final.next);
       }
@@ -297,11 +327,13 @@ export class LdapSession implements LdapConversation {
   async #finalOf(operation: PendingOperation): Promise<LdapFinal | undefined> {
     const { request, controls, signal } = operation;
     if (signal.aborted) return undefined;
-    const refused = refuseControls(request.kind, controls);
-    if (refused !== undefined) return { result: refused };
+    const asked = askedControls(request.kind, controls);
+    if ('refused' in asked) return { result: asked.refused };
+    operation.asked = asked;
     try {
       // A bind ends the login before it, so that login is not read again.
       if (request.kind !== 'bind' && !this.#knowsCaller()) return undefined;
+      operation.caller = asked.proxied === undefined ? this.#caller : this.#proxiedBy(operation, asked.proxied.value);
       const handler = this.#handlers[request.kind] as LdapHandler<AnsweredRequest>;
       const final = await handler(request, operation, this);
       return request.kind === 'bind' ? this.#afterBind(final) : final;
@@ -316,6 +348,11 @@ export class LdapSession implements LdapConversation {
     }
   }
 
+  #proxiedBy({ request }: PendingOperation, identity: string): Caller {
+    const isHandedOn = request.kind === 'extended' && request.name === CHANGE_LIST;
+    return callerProxiedBy(this.#caller, { identity, isHandedOn }, this);
+  }
+
   /** The fifth failed bind is the last. */
   #afterBind(final: LdapFinal): LdapFinal {
     const isWrong = resultName(final.result.resultCode) === 'invalidCredentials';
@@ -325,7 +362,7 @@ export class LdapSession implements LdapConversation {
   /** Reads the login again where the directory has changed. False when it is over: then the connection ends. */
   #knowsCaller(): boolean {
     const caller = this.login === undefined ? ANONYMOUS : this.login.now();
-    if (caller !== undefined) this.caller = caller;
+    if (caller !== undefined) this.#caller = caller;
     else this.#disconnect('strongerAuthRequired', LOGIN_IS_OVER);
     return caller !== undefined;
   }

@@ -8,12 +8,13 @@ import { type Dn, parseDn, SUFFIX } from '../../directory/dn.ts';
 import type { Attribute, Entry } from '../../directory/entry.ts';
 import { type Schema, SUBSCHEMA_DN, schema } from '../../directory/schema.ts';
 import { subschemaAttributes } from '../../directory/subschema.ts';
-import { START_TLS } from '../../wire/ldap/operations/extended.ts';
 import { SUPPORTED_CONTROLS } from './controls.ts';
 import type { LdapConversation } from './conversation.ts';
+import { extensionsOf } from './operations/extended.ts';
 
-/** RFC 3673 `+`; RFC 4529 `@class`; RFC 4526 `(&)` and `(|)`; RFC 3866 language tags. */
+/** RFC 4525 increment; RFC 3673 `+`; RFC 4529 `@class`; RFC 4526 `(&)` and `(|)`; RFC 3866 language tags. */
 const FEATURES = [
+  '1.3.6.1.1.14',
   '1.3.6.1.4.1.4203.1.5.1',
   '1.3.6.1.4.1.4203.1.5.2',
   '1.3.6.1.4.1.4203.1.5.3',
@@ -37,9 +38,9 @@ function subschemaEntry(of: Schema): Entry {
   return subschema.entry;
 }
 
-function rootDseAttributes({ door, record }: LdapConversation): readonly Attribute[] {
-  const { version, logins, tls } = door;
-  const offersTls = tls !== undefined && record.tls === undefined;
+function rootDseAttributes(session: LdapConversation): readonly Attribute[] {
+  const { door, record } = session;
+  const { version, logins } = door;
   // Attributes without a value do not exist.
   const mechanisms = logins.mechanisms({ door: 'ldap', record });
   return [
@@ -49,7 +50,7 @@ function rootDseAttributes({ door, record }: LdapConversation): readonly Attribu
     { name: 'supportedLDAPVersion', values: ['3'] },
     ...(mechanisms.length > 0 ? [{ name: 'supportedSASLMechanisms', values: mechanisms }] : []),
     { name: 'supportedControl', values: SUPPORTED_CONTROLS },
-    ...(offersTls ? [{ name: 'supportedExtension', values: [START_TLS] }] : []),
+    { name: 'supportedExtension', values: extensionsOf(session) },
     { name: 'supportedFeatures', values: FEATURES },
     { name: 'vendorName', values: ['Waypost'] },
     { name: 'vendorVersion', values: [version] },

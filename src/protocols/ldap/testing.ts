@@ -12,10 +12,12 @@ import { OpenLogins } from '../../auth/open-logins.ts';
 import { hashPassword } from '../../auth/password.ts';
 import { freely } from '../../auth/testing.ts';
 import { systemClock } from '../../base/clock.ts';
+import { idOf } from '../../base/ids.ts';
 import { defaultLimits, type Limits } from '../../base/limits.ts';
 import { silentLog } from '../../base/log.ts';
 import { type ConnectionRecord, describeConnection } from '../../net/connection.ts';
 import { openTestTls } from '../../net/testing.ts';
+import type { ChangeSummary } from '../../provisioning/change.ts';
 import { submitterInOrder } from '../../provisioning/submit.ts';
 import { openTestDirectory, replace, type TestDirectory } from '../../provisioning/testing.ts';
 import { parseFilter } from '../../wire/ldap/filter-text.ts';
@@ -38,6 +40,9 @@ export const ADMINISTRATOR = 'cn=Directory Manager';
 export const PASSWORD = 'secret';
 /** {SHA} of `geheim`: who has it binds without a hash of 40 ms. */
 export const GEHEIM = { userPassword: '{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=' };
+
+/** What a change that nothing carries out has done. */
+export const NOTHING: ChangeSummary = { revision: idOf(0), entries: [], rows: [] };
 
 export interface TestDoor {
   readonly directory: TestDirectory;

@@ -1,6 +1,6 @@
 // Result codes by the standard's names.
 //
-// RFC 4511 §4.1.9, RFC 4528 §3 (assertionFailed)
+// RFC 4511 §4.1.9, RFC 3909 §2.3 (canceled to cannotCancel), RFC 4528 §3 (assertionFailed), RFC 4370 §4 (authorizationDenied)
 
 export const resultCodes = {
   success: 0,
@@ -42,7 +42,12 @@ export const resultCodes = {
   objectClassModsProhibited: 69,
   affectsMultipleDSAs: 71,
   other: 80,
+  canceled: 118,
+  noSuchOperation: 119,
+  tooLate: 120,
+  cannotCancel: 121,
   assertionFailed: 122,
+  authorizationDenied: 123,
 } as const satisfies Record<string, number>;
 
 export type LdapResultName = keyof typeof resultCodes;

@@ -57,7 +57,7 @@ export async function startSlapd(): Promise<Slapd> {
 
 function configurationFor(directory: string): string {
   const modules = globSync(['/usr/lib/ldap/back_mdb.so', '/usr/lib/*/ldap/back_mdb.so'])[0];
-  const schemas = ['core', 'cosine', 'inetorgperson'].map((name) => `include /etc/ldap/schema/${name}.schema`);
+  const schemas = ['core', 'cosine', 'inetorgperson', 'nis'].map((name) => `include /etc/ldap/schema/${name}.schema`);
   return [
     ...schemas,
     `pidfile ${directory}/slapd.pid`,

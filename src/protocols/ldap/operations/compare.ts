@@ -1,32 +1,41 @@
 // Compare: yes or no, or why that can't be said.
 //
-// RFC 4511 §4.10
+// RFC 4511 §4.10, RFC 4528 §3, RFC 3296 §5.5
 
 import { type Sight, sightOf } from '../../../directory/access/sight.ts';
 import { type Dn, parseDn } from '../../../directory/dn.ts';
-import { findEntry, noSuchObject } from '../../../directory/entries.ts';
+import { noSuchObject } from '../../../directory/entries.ts';
 import type { Entry } from '../../../directory/entry.ts';
-import { compareValue, hasAttribute } from '../../../directory/match.ts';
+import { compareValue, compileFilter, hasAttribute } from '../../../directory/match.ts';
 import { matchContext } from '../../../directory/match-context.ts';
 import { schema } from '../../../directory/schema.ts';
+import { seenBase } from '../../../directory/search-base.ts';
 import type { CompareRequest } from '../../../wire/ldap/operations/compare.ts';
 import { type LdapResult, result } from '../../../wire/ldap/result.ts';
-import type { LdapConversation, LdapHandler } from '../conversation.ts';
+import type { LdapConversation, LdapHandler, LdapOperation } from '../conversation.ts';
 import { specialEntry } from '../special-entries.ts';
 
-export const compare: LdapHandler<CompareRequest> = async (request, _operation, session) => ({
-  result: compared(request, session),
+export const compare: LdapHandler<CompareRequest> = async (request, operation, session) => ({
+  result: compared(request, operation, session),
 });
 
-function compared({ dn, attribute, value }: CompareRequest, session: LdapConversation): LdapResult {
+function compared(
+  { dn, attribute, value }: CompareRequest,
+  operation: LdapOperation,
+  session: LdapConversation,
+): LdapResult {
   const name = parseDn(dn);
   const description = schema().description(attribute);
+  const { reader } = session.door;
   const special = specialEntry(name, session);
-  const sight =
-    special === undefined ? sightOf(session.door.reader, session.caller, session.record.isPrivate) : undefined;
-  const entry = special ?? visibleEntry(session, sight!, name);
+  const sight = special === undefined ? sightOf(reader, operation.caller, session.record.isPrivate) : undefined;
+  const entry = special ?? visibleEntry(operation, session, { sight: sight!, name });
+  const context = matchContext(reader);
+  const { assertion } = operation.asked;
+  const asked = sight?.maySearch === undefined ? context : { ...context, maySearch: sight.maySearch };
+  if (assertion !== undefined && compileFilter(assertion.value)(entry, asked) !== true)
+    return result('assertionFailed', 'The entry does not match the assertion');
   if (description === undefined) return result('undefinedAttributeType', 'The schema does not know the attribute');
-  const context = matchContext(session.door.reader);
   // What may not be compared is not there.
   if (sight?.mayCompare(entry, description.type.key) === false)
     return result('noSuchAttribute', 'The entry has no such attribute');
@@ -38,8 +47,13 @@ function compared({ dn, attribute, value }: CompareRequest, session: LdapConvers
 }
 
 /** Whole, but for what is hidden from everybody: it may be compared, and not read. */
-function visibleEntry({ door }: LdapConversation, sight: Sight, name: Dn): Entry {
-  const entry = findEntry(door.reader, name);
-  if (entry === undefined || sight.shown(entry) === undefined) throw noSuchObject(undefined);
+function visibleEntry(
+  { asked }: LdapOperation,
+  { door }: LdapConversation,
+  { sight, name }: { readonly sight: Sight; readonly name: Dn },
+): Entry {
+  const asEntry = asked.manageDsaIt !== undefined;
+  const entry = seenBase(door.reader, name, { scope: undefined, finds: false, asEntry, sight });
+  if (sight.shown(entry) === undefined) throw noSuchObject(undefined);
   return sight.bare(entry);
 }

@@ -1,33 +1,36 @@
-// Extended operations: StartTLS is the one that there is.
+// Extended operations: one line each, one file each in extended/.
 //
-// Order   order.ts: all earlier operations are answered before, and nothing is read until the handshake has ended
-// Login   StartTLS behind a bind is refused, and makes the connection anonymous: RFC 4513 §3.1.5 leaves the choice
-// Never   reads what stands behind StartTLS in the clear: a third party may have put it there
-// RFC 4511 §4.12 §4.14, RFC 4513 §3.1
+// RFC 4511 §4.12
 
+import { CANCEL } from '../../../wire/ldap/extended/cancel.ts';
+import { CHANGE_LIST } from '../../../wire/ldap/extended/change-list.ts';
+import { PASSWORD_MODIFY } from '../../../wire/ldap/extended/password-modify.ts';
+import { WHO_AM_I } from '../../../wire/ldap/extended/who-am-i.ts';
 import { type ExtendedRequest, START_TLS } from '../../../wire/ldap/operations/extended.ts';
 import { result } from '../../../wire/ldap/result.ts';
-import type { LdapConversation, LdapFinal, LdapHandler } from '../conversation.ts';
+import type { LdapConversation, LdapHandler } from '../conversation.ts';
+import { cancel } from '../extended/cancel.ts';
+import { changeList } from '../extended/change-list.ts';
+import { passwordModify } from '../extended/password-modify.ts';
+import { startTlsRequest } from '../extended/start-tls.ts';
+import { whoAmI } from '../extended/who-am-i.ts';
 
-export const extended: LdapHandler<ExtendedRequest> = async (request, _operation, session) =>
-  request.name === START_TLS && session.door.tls !== undefined
-    ? startTls(request, session)
-    : { result: result('protocolError', `Extended operation ${request.name} is not supported`) };
+const HANDLERS: ReadonlyMap<string, LdapHandler<ExtendedRequest>> = new Map([
+  [CANCEL, cancel],
+  [CHANGE_LIST, changeList],
+  [PASSWORD_MODIFY, passwordModify],
+  [START_TLS, startTlsRequest],
+  [WHO_AM_I, whoAmI],
+]);
 
-function startTls({ value }: ExtendedRequest, session: LdapConversation): LdapFinal {
-  // RFC 4511 §4.14.1
-  if (value !== undefined) return refused('StartTLS has no value');
-  if (session.record.tls !== undefined) return refused('TLS is active already');
-  if (session.waitingBytes > 0) return { ...refused('Nothing may be sent behind StartTLS'), next: 'end' };
-  if (session.login !== undefined) {
-    session.login = undefined;
-    return refused('You are authenticated already, and anonymous from now on');
-  }
-  // A SASL bind that is under way has been begun in the clear.
-  session.sasl = undefined;
-  return { result: result('success'), name: START_TLS, next: 'tls' };
+/** What this connection is offered. */
+export function extensionsOf({ door, record }: LdapConversation): readonly string[] {
+  const offersTls = door.tls !== undefined && record.tls === undefined;
+  return [...HANDLERS.keys()].filter((name) => name !== START_TLS || offersTls);
 }
 
-function refused(why: string): LdapFinal {
-  return { result: result('operationsError', why), name: START_TLS };
-}
+export const extended: LdapHandler<ExtendedRequest> = async (request, operation, session) => {
+  const handler = request.name === START_TLS && session.door.tls === undefined ? undefined : HANDLERS.get(request.name);
+  if (handler !== undefined) return handler(request, operation, session);
+  return { result: result('protocolError', `Extended operation ${request.name} is not supported`) };
+};

@@ -1,11 +1,10 @@
 // Modify DN, of a leaf. RFC 4511 §4.9
 
 import type { ModifyDnRequest } from '../../../wire/ldap/operations/modify-dn.ts';
-import { result } from '../../../wire/ldap/result.ts';
+import { changed } from '../change-request.ts';
 import type { LdapHandler } from '../conversation.ts';
 
-export const modifyDn: LdapHandler<ModifyDnRequest> = async (request, _operation, session) => {
+export const modifyDn: LdapHandler<ModifyDnRequest> = (request, operation, session) => {
   const { dn, newRdn, deleteOldRdn, newSuperior } = request;
-  await session.change({ kind: 'rename', dn, newRdn, deleteOldRdn, newSuperior });
-  return { result: result('success') };
+  return changed({ kind: 'rename', dn, newRdn, deleteOldRdn, newSuperior }, operation, session);
 };

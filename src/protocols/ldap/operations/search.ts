@@ -1,46 +1,63 @@
-// Search: entries in pages, never more than the client takes and never longer than a turn.
+// Search: entries as they are found, never more than the client takes and never longer than a turn.
 //
-// Out     entries as they are found; the result says why it ended
-// Limits  those of the client. What a caller sees is access/sight.ts's to say: nothing below a base that it does not see is 32,
-//         as for a base that is not there
+// Out     references to other servers, then entries; the result says why it ended, and with paged results where it goes on
+// Limits  those of the client, and the caller's (directory/search-limits.ts); all pages together
 // Never   holds a statement or a snapshot while it waits
-// RFC 4511 §4.5
+// RFC 4511 §4.5, RFC 2696, RFC 2891, RFC 3296 §5, RFC 4528
 
-import { asFailure } from '../../../base/failure.ts';
 import { LDAP_TURN_MS } from '../../../base/limits.ts';
-import type { Reader } from '../../../database/operation.ts';
-import { type Sight, sightOf } from '../../../directory/access/sight.ts';
+import { mayReadAttribute, type Sight, sightOf } from '../../../directory/access/sight.ts';
 import { type Dn, parseDn } from '../../../directory/dn.ts';
-import { findEntry, noSuchObject } from '../../../directory/entries.ts';
-import type { Attribute, Entry } from '../../../directory/entry.ts';
+import { noSuchObject } from '../../../directory/entries.ts';
+import type { Entry } from '../../../directory/entry.ts';
 import { compileFilter, OUTSIDE } from '../../../directory/match.ts';
+import { matchContext } from '../../../directory/match-context.ts';
 import { memberPages } from '../../../directory/member-values.ts';
 import { isWanted, type Selection, selectAttributes, selectFrom, selectionOf } from '../../../directory/operational.ts';
 import { schema } from '../../../directory/schema.ts';
-import { type EntrySearch, Search } from '../../../directory/search.ts';
+import { seenBase } from '../../../directory/search-base.ts';
+import { searchLimitsOf } from '../../../directory/search-limits.ts';
+import { entryOrder, type SortProblem } from '../../../directory/sort.ts';
+import { controlOf } from '../../../wire/ldap/controls/codec.ts';
+import { pagedResults } from '../../../wire/ldap/controls/paged-results.ts';
+import { sortResponse } from '../../../wire/ldap/controls/sort.ts';
+import type { Control } from '../../../wire/ldap/controls.ts';
 import type { SearchRequest } from '../../../wire/ldap/operations/search.ts';
 import { type LdapResult, result } from '../../../wire/ldap/result.ts';
-import type { LdapConversation, LdapHandler, LdapOperation } from '../conversation.ts';
+import { resultCodes } from '../../../wire/ldap/result-codes.ts';
+import type { LdapConversation, LdapFinal, LdapHandler, LdapOperation } from '../conversation.ts';
+import { SearchRun } from '../search-run.ts';
 import { specialEntry } from '../special-entries.ts';
 
 /** Entries that are read between two looks at the clock. */
 const PAGE_ENTRIES = 64;
 /** Others have their turn behind so many members of a list. */
 const MEMBERS_A_TURN = 1000;
+const NO_COOKIE = new Uint8Array();
 
 export const search: LdapHandler<SearchRequest> = async (request, operation, session) => {
   const base = parseDn(request.baseObject);
   const special = specialIn(session, base, request);
-  if (special === 'none') return { result: result('success') };
+  if (special === 'none') return atEnd(operation, result('success'));
   const selection = selectionOf(request.attributes, request.typesOnly);
   if (special !== undefined) {
     const matches = compileFilter(request.filter)(special, OUTSIDE);
     const attributes = selectFrom(special.attributes, selection);
     if (matches === true) await operation.send({ kind: 'searchEntry', dn: special.dn, attributes });
-    return { result: result('success') };
+    return atEnd(operation, result('success'));
   }
-  return { result: await searchTree(session, base, request, selection, operation) };
+  const sight = sightOf(session.door.reader, operation.caller, session.record.isPrivate);
+  return searchTree({ session, operation, request, base, selection, sight });
 };
+
+interface Asked {
+  readonly session: LdapConversation;
+  readonly operation: LdapOperation;
+  readonly request: SearchRequest;
+  readonly base: Dn;
+  readonly selection: Selection;
+  readonly sight: Sight;
+}
 
 /** An entry outside the tree that the request is about; 'none' when it asks for what is below such an entry. */
 function specialIn(session: LdapConversation, base: Dn, { scope }: SearchRequest): Entry | 'none' | undefined {
@@ -51,65 +68,162 @@ function specialIn(session: LdapConversation, base: Dn, { scope }: SearchRequest
   return scope === 'one' ? 'none' : special;
 }
 
-async function searchTree(
-  session: LdapConversation,
-  base: Dn,
-  request: SearchRequest,
-  selection: Selection,
-  operation: LdapOperation,
-): Promise<LdapResult> {
-  const { clock, reader } = session.door;
-  const sight = sightOf(reader, session.caller, session.record.isPrivate);
-  const { filter, scope, sizeLimit, timeLimit } = request;
-  const endsAt = timeLimit === 0 ? Number.POSITIVE_INFINITY : clock.monotonic() + timeLimit * 1000;
-  const found = begin(reader, { base, scope, filter, sight });
-  let isEmpty = true;
-  let left = sizeLimit === 0 ? Number.POSITIVE_INFINITY : sizeLimit;
-  let turnEndsAt = clock.monotonic() + LDAP_TURN_MS;
-  while (!found.done && !operation.signal.aborted) {
+async function searchTree(asked: Asked): Promise<LdapFinal> {
+  const { session, operation } = asked;
+  const paged = operation.asked.paged?.value;
+  const clock = new Turns(asked);
+  if (paged === undefined || paged.cookie.length === 0) return begin(asked, clock);
+  const run = session.pages.take(paged.cookie, identityOf(asked));
+  if (run === undefined)
+    return { result: result('unwillingToPerform', 'The cookie is not known here, or of another search') };
+  if (paged.size === 0) return atEnd(operation, result('success'));
+  run.see(asked.sight);
+  return give(asked, run, clock);
+}
+
+async function begin(asked: Asked, clock: Turns): Promise<LdapFinal> {
+  const { session, operation, request, base, sight } = asked;
+  const { asked: controls } = operation;
+  const { reader } = session.door;
+  const { scope, derefAliases } = request;
+  const finds = derefAliases === 'finding' || derefAliases === 'always';
+  const asEntry = controls.manageDsaIt !== undefined;
+  const entry = seenBase(reader, base, { scope, finds, asEntry, sight });
+  if (controls.assertion !== undefined) {
+    if (sight.shown(entry) === undefined) throw noSuchObject(undefined);
+    const context = matchContext(reader);
+    const { maySearch } = sight;
+    const asks = maySearch === undefined ? context : { ...context, maySearch };
+    if (compileFilter(controls.assertion.value)(sight.bare(entry), asks) !== true)
+      return { result: result('assertionFailed', 'The base does not match the assertion') };
+  }
+  if (controls.paged?.value.size === 0) return atEnd(operation, result('success'));
+  const run = new SearchRun({ reader, base: entry, request, asEntry, sight });
+  const problem = await sorted(asked, run, clock);
+  const limited = clock.limit(run);
+  if (limited !== undefined) return atEnd(operation, limited);
+  if (problem !== undefined && controls.sort?.isCritical === true)
+    return { ...problem, result: result('unavailableCriticalExtension', 'The entries cannot be sorted so') };
+  for (const uris of run.references) await operation.send({ kind: 'searchReference', uris });
+  const final = await give(asked, run, clock);
+  // Nothing below a base that is not seen: as for a base that is not there.
+  const isNothing = run.given === 0 && run.references.length === 0;
+  if (isNothing && final.result.resultCode === resultCodes.success && sight.shown(entry) === undefined)
+    throw noSuchObject(undefined);
+  return problem === undefined ? final : { ...final, controls: [...problem.controls, ...(final.controls ?? [])] };
+}
+
+/** Undefined when the entries come in the order that was asked for, or none was. */
+async function sorted(
+  { operation }: Asked,
+  run: SearchRun,
+  clock: Turns,
+): Promise<{ readonly controls: readonly Control[] } | undefined> {
+  const { sort } = operation.asked;
+  if (sort === undefined) return undefined;
+  const order = entryOrder(sort.value);
+  if ('problem' in order) return { controls: [sortFailed(order)] };
+  const tooMany: SortProblem = { problem: 'adminLimitExceeded', attribute: undefined };
+  const isSorted = await run.sort(order, async () => {
+    await clock.breathe();
+    return clock.limit(run) === undefined && !operation.signal.aborted;
+  });
+  return isSorted ? undefined : { controls: [sortFailed(tooMany)] };
+}
+
+function sortFailed({ problem, attribute }: SortProblem): Control {
+  return controlOf(sortResponse, { resultCode: resultCodes[problem], attribute });
+}
+
+/** Entries up to the end of the page, or of all. */
+async function give(asked: Asked, run: SearchRun, clock: Turns): Promise<LdapFinal> {
+  const { session, operation, request, selection, sight } = asked;
+  const { paged } = operation.asked;
+  const entriesMax = Math.min(searchLimitsOf(sight.caller).entries, request.sizeLimit || Number.POSITIVE_INFINITY);
+  let room = paged?.value.size ?? Number.POSITIVE_INFINITY;
+  while (!run.done && !operation.signal.aborted) {
+    const left = entriesMax - run.given;
     // One more than may be sent shows that there are more.
-    const entries = found.next(Math.min(PAGE_ENTRIES, left + 1));
-    for (const entry of entries.slice(0, left)) {
+    const entries = run.next(Math.min(PAGE_ENTRIES, left + 1, room + 1));
+    for (const [at, entry] of entries.entries()) {
+      if (run.given === entriesMax)
+        return atEnd(operation, result('sizeLimitExceeded', `More than ${entriesMax} entries match`));
+      if (room === 0) {
+        run.putBack(entries.slice(at));
+        return inOrder(run, atEnd(operation, result('success'), session.pages.keep(run, identityOf(asked))));
+      }
       const whole = entry.memberCounts === undefined ? entry : await withWantedMembers(entry, selection, session);
-      const attributes = selectAttributes(whole, selection, () => found.hasSubordinates(entry)).filter((attribute) =>
-        mayRead(sight, entry, attribute),
-      );
-      isEmpty = false;
+      const chosen = selectAttributes(whole, selection, run.context);
+      const attributes =
+        sight.caller === undefined ? chosen : chosen.filter((each) => mayReadAttribute(sight, entry, each));
       await operation.send({ kind: 'searchEntry', dn: entry.dn, attributes });
+      run.given++;
+      room--;
     }
-    if (entries.length > left) return result('sizeLimitExceeded', `More than ${sizeLimit} entries match`);
-    left -= entries.length;
-    if (found.done || clock.monotonic() < turnEndsAt) continue;
+    if (run.done) break;
+    const limited = clock.limit(run);
+    if (limited !== undefined) return atEnd(operation, limited);
+    await clock.breathe();
+  }
+  return inOrder(run, atEnd(operation, result('success')));
+}
+
+/** With the word that the entries came in the order that was asked for. */
+function inOrder({ isSorted }: SearchRun, final: LdapFinal): LdapFinal {
+  if (!isSorted) return final;
+  const success = controlOf(sortResponse, { resultCode: resultCodes.success, attribute: undefined });
+  return { ...final, controls: [success, ...(final.controls ?? [])] };
+}
+
+/** The end of an operation; of paged results with the cookie, empty behind the last page. RFC 2696 §3: the size is not known. */
+function atEnd({ asked }: LdapOperation, ended: LdapResult, cookie: Uint8Array = NO_COOKIE): LdapFinal {
+  if (asked.paged === undefined) return { result: ended };
+  return { result: ended, controls: [controlOf(pagedResults, { size: 0, cookie })] };
+}
+
+/** The caller, and what must stay the same from page to page. */
+function identityOf({ request, base, operation }: Asked): string {
+  const { caller, asked } = operation;
+  const { scope, derefAliases, filter } = request;
+  const who = 'uuid' in caller ? caller.uuid : caller.kind;
+  return JSON.stringify([who, base.normalized, scope, derefAliases, filter, asked.sort?.value]);
+}
+
+/** The time that a search takes of its thread, and in all. */
+class Turns {
+  readonly #asked: Asked;
+  readonly #endsAt: number;
+  #turnEndsAt: number;
+  #now: number;
+
+  constructor(asked: Asked) {
+    this.#asked = asked;
+    const { timeLimit } = asked.request;
+    this.#now = asked.session.door.clock.monotonic();
+    this.#endsAt = timeLimit === 0 ? Number.POSITIVE_INFINITY : this.#now + timeLimit * 1000;
+    this.#turnEndsAt = this.#now + LDAP_TURN_MS;
+  }
+
+  /** Lets others have their turn, when this one has had its own. */
+  async breathe(): Promise<void> {
+    const { session } = this.#asked;
+    this.#now = session.door.clock.monotonic();
+    if (this.#now < this.#turnEndsAt) return;
     await session.turn();
-    const now = clock.monotonic();
-    if (now >= endsAt) return result('timeLimitExceeded', `Not done after ${timeLimit} s`);
-    turnEndsAt = now + LDAP_TURN_MS;
+    this.#now = session.door.clock.monotonic();
+    this.#turnEndsAt = this.#now + LDAP_TURN_MS;
   }
-  if (isEmpty && !sees(reader, sight, base)) throw noSuchObject(undefined);
-  return result('success');
-}
 
-/** Who does not see everything is not told what is above a base that is not there either. */
-function begin(reader: Reader, request: EntrySearch): Search {
-  try {
-    return new Search(reader, request);
-  } catch (error) {
-    const isMissing = asFailure(error).ldap?.name === 'noSuchObject';
-    throw isMissing && request.sight?.maySearch !== undefined ? noSuchObject(undefined) : error;
+  /** Why the search may not go on. */
+  limit(run: SearchRun): LdapResult | undefined {
+    const { request, sight } = this.#asked;
+    if (this.#now >= this.#endsAt) return result('timeLimitExceeded', `Not done after ${request.timeLimit} s`);
+    if (run.walked <= searchLimitsOf(sight.caller).walked) return undefined;
+    return result(
+      'adminLimitExceeded',
+      'Too many entries would have to be looked at: no index leads to what is asked for',
+    );
   }
-}
-
-function sees(reader: Reader, sight: Sight, base: Dn): boolean {
-  if (sight.maySearch === undefined) return true;
-  const entry = findEntry(reader, base);
-  return entry !== undefined && sight.shown(entry) !== undefined;
-}
-
-/** Of what the entry has as attributes that is decided; of what the server makes, here. */
-function mayRead(sight: Sight, entry: Entry, { name }: Attribute): boolean {
-  if (sight.maySearch === undefined) return true;
-  const key = schema().description(name)?.type.key;
-  return key !== undefined && sight.mayRead(entry, key);
 }
 
 /** Members are read where they are asked for, a page a turn: who comes or goes between two pages may be among them. */

@@ -1,6 +1,6 @@
 // Modify: changes to the attributes of one entry, all or none, in their order.
 //
-// RFC 4511 §4.6
+// RFC 4511 §4.6, RFC 4525 (increment)
 
 import { LDAP_VALUES_MAX } from '../../../base/limits.ts';
 import { decodeAttribute, encodeAttribute } from '../attributes.ts';
@@ -9,7 +9,7 @@ import { RequestFailure } from '../request-failure.ts';
 import type { AttributeValue } from '../values.ts';
 
 export interface LdapModification {
-  readonly operation: 'add' | 'delete' | 'replace';
+  readonly operation: 'add' | 'delete' | 'replace' | 'increment';
   readonly attribute: string;
   /** Empty only for delete (all values) and replace (none afterwards). */
   readonly values: readonly AttributeValue[];
@@ -22,7 +22,12 @@ export interface ModifyRequest {
 }
 
 export const MODIFY_REQUEST = applicationConstructed(6);
-const OPERATIONS = ['add', 'delete', 'replace'] as const satisfies readonly LdapModification['operation'][];
+const OPERATIONS = [
+  'add',
+  'delete',
+  'replace',
+  'increment',
+] as const satisfies readonly LdapModification['operation'][];
 
 export function decodeModifyRequest(reader: BerReader): ModifyRequest {
   const request = reader.enter(MODIFY_REQUEST);
@@ -42,10 +47,11 @@ function decodeModification(list: BerReader): LdapModification {
   const at = list.at;
   const change = list.enter(SEQUENCE);
   const operation = OPERATIONS[change.integer(ENUMERATED)];
-  if (operation === undefined) throw new RequestFailure('a modification of 0 to 2', at);
+  if (operation === undefined) throw new RequestFailure('a modification of 0 to 3', at);
   const { name, values } = decodeAttribute(change);
   change.skipRest();
   if (operation === 'add' && values.length === 0) throw new RequestFailure('a value to add', at);
+  if (operation === 'increment' && values.length !== 1) throw new RequestFailure('one value to add to others', at);
   return { operation, attribute: name, values };
 }
 

@@ -1,0 +1,141 @@
+// Where a search begins: its base, past aliases where the client asks for that, and what aliases below it lead to.
+//
+// In      the name of the base, as the client wrote it; whether aliases are followed, and whether they and referrals are wanted
+//         as entries
+// Out     the base; the places that are searched, none of them inside another
+// Limits  ALIASES_MAX aliases one behind another, and below a base; who has more gets what the first lead to
+// Errors  `noSuchObject`; `referral` at a referral entry and below it; `aliasProblem` for a base that leads in a circle or to
+//         nothing. Below the base such aliases are left out
+// RFC 4511 §4.5.1.3, RFC 4512 §2.6, RFC 3296 §5
+
+import { asFailure } from '../base/failure.ts';
+import type { Reader } from '../database/operation.ts';
+import type { SearchScope } from '../wire/ldap/operations/search.ts';
+import type { Sight } from './access/sight.ts';
+import { type Dn, parseDn } from './dn.ts';
+import { entriesWith, findEntry, nearestEntry, noSuchObject } from './entries.ts';
+import { type Entry, textValue } from './entry.ts';
+import { directoryFailure } from './failure.ts';
+import { isReferral, referral } from './referrals.ts';
+
+export interface SearchPlace {
+  readonly entry: Entry;
+  readonly path: string;
+  readonly scope: SearchScope;
+}
+
+const ALIASES_MAX = 10_000;
+/** One behind another. */
+const HOPS_MAX = 32;
+
+export function isAlias(entry: Entry): boolean {
+  return entry.attributes.get('objectclass')?.values.includes('alias') === true;
+}
+
+export interface BaseOptions {
+  /** For the URLs of a referral, where it is a search. */
+  readonly scope: SearchScope | undefined;
+  /** Follow aliases, in the base's name and above it. */
+  readonly finds: boolean;
+  /** Aliases and referrals are entries. */
+  readonly asEntry: boolean;
+}
+
+/** The entry of this name. */
+function findBase(reader: Reader, asked: Dn, { scope, finds, asEntry }: BaseOptions): Entry {
+  let dn = asked;
+  let followed: { readonly alias: Entry; readonly to: Dn } | undefined;
+  for (let hops = 0; ; hops++) {
+    const nearest = nearestEntry(reader, dn);
+    const isOwn = nearest?.normalizedDn === dn.normalized;
+    if (nearest !== undefined && isReferral(nearest) && !(isOwn && asEntry)) throw referral(nearest, dn, scope);
+    const isFollowed = nearest !== undefined && finds && !asEntry && isAlias(nearest);
+    if (isFollowed) {
+      const target = targetOf(nearest);
+      if (target === undefined || hops === HOPS_MAX) throw aliasProblem(nearest, 'The alias leads in a circle');
+      const below = dn.rdns.slice(0, dn.rdns.length - parseDn(nearest.dn).rdns.length).map((rdn) => rdn.text);
+      dn = parseDn([...below, target.text].join(','));
+      followed = { alias: nearest, to: target };
+    } else if (isOwn) return nearest;
+    else if (followed !== undefined && !reaches(nearest, followed.to))
+      throw aliasProblem(followed.alias, 'The alias leads to nothing');
+    else throw noSuchObject(nearest?.dn);
+  }
+}
+
+/** As findBase, for a caller who is not told what stands in the way of it, or above it, unless it sees that. */
+export function seenBase(reader: Reader, asked: Dn, options: BaseOptions & { readonly sight: Sight }): Entry {
+  const { sight } = options;
+  try {
+    return findBase(reader, asked, options);
+  } catch (error) {
+    const matched = sight.caller === undefined ? undefined : asFailure(error).ldap?.matchedDn;
+    if (matched === undefined) throw error;
+    const entry = findEntry(reader, matched);
+    throw entry !== undefined && sight.shown(entry) !== undefined ? error : noSuchObject(undefined);
+  }
+}
+
+/** What aliases within the base's scope lead to, beside the base. The aliases themselves are no results. */
+export function placesOf(reader: Reader, base: Entry, scope: SearchScope, follows: boolean): SearchPlace[] {
+  const first = { entry: base, path: parseDn(base.dn).path, scope };
+  if (!follows || scope === 'base') return [first];
+  const aliases = entriesWith(reader, 'objectClass', 'alias', ALIASES_MAX).filter(({ id }) => id !== base.id);
+  return scope === 'one' ? childrenOf(reader, first, aliases) : subtreesOf(reader, first, aliases);
+}
+
+/** An alias right below the base stands for the one entry that it leads to. */
+function childrenOf(reader: Reader, base: SearchPlace, aliases: readonly Entry[]): SearchPlace[] {
+  const places = new Map<number, SearchPlace>();
+  for (const alias of aliases.filter(({ parent }) => parent === base.entry.id)) {
+    const entry = endOf(reader, alias);
+    if (entry === undefined || entry.parent === base.entry.id) continue;
+    places.set(entry.id, { entry, path: parseDn(entry.dn).path, scope: 'base' });
+  }
+  return [base, ...places.values()];
+}
+
+/** An alias in a subtree stands for the subtree of the entry that it leads to, whose aliases count too. */
+function subtreesOf(reader: Reader, base: SearchPlace, aliases: readonly Entry[]): SearchPlace[] {
+  let places = [base];
+  let left = aliases.map((alias) => ({ alias, path: parseDn(alias.dn).path }));
+  for (let isMore = true; isMore; ) {
+    const within = left.filter(({ path }) => places.some((place) => path.startsWith(place.path)));
+    left = left.filter((each) => !within.includes(each));
+    isMore = within.length > 0;
+    for (const { alias } of within) {
+      const entry = endOf(reader, alias);
+      const path = entry && parseDn(entry.dn).path;
+      if (entry === undefined || path === undefined || places.some((place) => path.startsWith(place.path))) continue;
+      places = [...places.filter((place) => !place.path.startsWith(path)), { entry, path, scope: 'sub' }];
+    }
+  }
+  return places;
+}
+
+/** The entry that is no alias at the end of the way; undefined where there is none. */
+function endOf(reader: Reader, alias: Entry): Entry | undefined {
+  const target = targetOf(alias);
+  try {
+    return target && findBase(reader, target, { scope: undefined, finds: true, asEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+function targetOf(alias: Entry): Dn | undefined {
+  try {
+    return parseDn(textValue(alias, 'aliasedobjectname') ?? '');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the entry is the alias's target, or below it. */
+function reaches(nearest: Entry | undefined, target: Dn): boolean {
+  return nearest !== undefined && parseDn(nearest.dn).path.startsWith(target.path);
+}
+
+function aliasProblem(alias: Entry, text: string): Error {
+  return directoryFailure('aliasProblem', text, { matchedDn: alias.dn });
+}

@@ -1,0 +1,29 @@
+// Change list: LDIF change records in one commit. Its answer says what was done, as that of `directory.change` does.
+//
+// Limits  CHANGES_MAX records, and what a message may have
+// Aliases and referrals are entries here: who sends a list knows the tree.
+
+import { changedOf } from '../../../admin/entries.ts';
+import { Failure } from '../../../base/failure.ts';
+import { parseLdif } from '../../../directory/ldif.ts';
+import type { ExtendedRequest } from '../../../wire/ldap/operations/extended.ts';
+import { result } from '../../../wire/ldap/result.ts';
+import { decodeValue } from '../../../wire/ldap/values.ts';
+import type { LdapHandler } from '../conversation.ts';
+
+const CHANGES_MAX = 1000;
+
+export const changeList: LdapHandler<ExtendedRequest> = async ({ value }, operation, session) => {
+  const text = decodeValue(Buffer.from(value ?? new Uint8Array()));
+  if (typeof text !== 'string') return { result: result('protocolError', 'The value is LDIF in UTF-8') };
+  try {
+    const changes = parseLdif(text, CHANGES_MAX);
+    if (changes.length === 0) return { result: result('protocolError', 'There is no change') };
+    const summary = await session.change(operation, ...changes);
+    return { result: result('success'), value: Buffer.from(JSON.stringify(changedOf(summary, false)), 'utf8') };
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'syntax' && error.ldap === undefined)
+      return { result: result('protocolError', error.message) };
+    throw error;
+  }
+};

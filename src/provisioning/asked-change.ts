@@ -1,0 +1,119 @@
+// A change with what its request asks beside it: an assertion, the entry as it was and as it is, what is below it too.
+//
+// In      the change, in its transaction; who asks
+// Out     the steps that it takes; the entries that were read, as the caller may see them
+// Limits  SUBTREE_MAX entries of one deletion
+// Errors  `assertionFailed`, `adminLimitExceeded`: nothing has happened then
+// RFC 4527 §3, RFC 4528 §3
+
+import type { Transaction } from '../database/operation.ts';
+import { mayReadAttribute, type Sight, sightIn } from '../directory/access/sight.ts';
+import type { Caller } from '../directory/caller.ts';
+import { parseDn } from '../directory/dn.ts';
+import { entriesBelowIn, entryByUuidIn, findEntryIn } from '../directory/entries.ts';
+import type { Attribute, DirectoryChange, Entry } from '../directory/entry.ts';
+import { directoryFailure } from '../directory/failure.ts';
+import { compileFilter, type MatchContext } from '../directory/match.ts';
+import { matchContextIn } from '../directory/match-context.ts';
+import { withAllMembersIn } from '../directory/member-values.ts';
+import { isWanted, selectAttributes, selectionOf } from '../directory/operational.ts';
+import type { Filter } from '../wire/ldap/filter.ts';
+
+/** What a request asks beside its change. */
+export interface AskedBeside {
+  /** The change is made only if its entry matches: the one that is there, or the one that is added. */
+  readonly assertion?: Filter;
+  /** Attributes of the entry as it was. */
+  readonly preRead?: readonly string[];
+  /** Attributes of the entry as it is. */
+  readonly postRead?: readonly string[];
+  /** A deletion: with all that is below. */
+  readonly subtree?: boolean;
+  /** What is at another server is said, not changed here. */
+  readonly refers?: boolean;
+}
+
+export type AskedChange = DirectoryChange & { readonly beside?: AskedBeside };
+
+/** An entry as somebody may see it. */
+export interface ReadEntry {
+  readonly dn: string;
+  readonly attributes: readonly Attribute[];
+}
+
+/** Of one change. */
+export interface ReadBeside {
+  readonly before?: ReadEntry;
+  readonly after?: ReadEntry;
+}
+
+const SUBTREE_MAX = 10_000;
+const PAGE = 1000;
+
+/** The change itself; for a deletion of a subtree one of each entry, those below first. */
+export async function stepsOf(tx: Transaction, change: AskedChange): Promise<readonly DirectoryChange[]> {
+  if (change.kind !== 'delete' || change.beside?.subtree !== true) return [change];
+  const base = parseDn(change.dn);
+  const steps: DirectoryChange[] = [];
+  for (let after: string | undefined; ; ) {
+    const { entries, last } = await entriesBelowIn(tx, base, after, PAGE);
+    for (const { dn } of entries) steps.push({ kind: 'delete', dn });
+    if (steps.length > SUBTREE_MAX)
+      throw directoryFailure('adminLimitExceeded', `There are more than ${SUBTREE_MAX} entries`);
+    if (last === undefined) break;
+    after = last;
+  }
+  // None is there: the change itself says so.
+  return steps.length === 0 ? [change] : steps.reverse();
+}
+
+/** Whether its entry is to be looked at. */
+export function looksAt({ beside }: AskedChange): boolean {
+  return (beside?.assertion ?? beside?.preRead ?? beside?.postRead) !== undefined;
+}
+
+/** Carries the change out with what is asked beside it. */
+export async function withBeside(
+  tx: Transaction,
+  caller: Caller,
+  change: AskedChange,
+  carryOut: () => Promise<void>,
+): Promise<ReadBeside> {
+  const { assertion, preRead, postRead } = change.beside ?? {};
+  const there = await findEntryIn(tx, change.dn);
+  const isAdd = change.kind === 'add';
+  if (assertion !== undefined && !isAdd && there !== undefined) await check(tx, caller, there, assertion);
+  const before = preRead && there && (await read(tx, caller, there, preRead));
+  await carryOut();
+  const made = isAdd || there === undefined ? await findEntryIn(tx, change.dn) : await entryByUuidIn(tx, there.uuid);
+  if (assertion !== undefined && isAdd && made !== undefined) await check(tx, caller, made, assertion);
+  const after = postRead && made && (await read(tx, caller, made, postRead));
+  return { ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) };
+}
+
+/** What the caller does not see is not there: the change itself says so. */
+async function check(tx: Transaction, caller: Caller, entry: Entry, assertion: Filter): Promise<void> {
+  const sight = await sightIn(tx, caller, entry);
+  if (sight.shown(entry) === undefined) return;
+  const context: MatchContext = await matchContextIn(tx, entry);
+  const { maySearch } = sight;
+  const asked = maySearch === undefined ? context : { ...context, maySearch };
+  const holds = compileFilter(assertion)(sight.bare(await withAllMembersIn(tx, entry)), asked);
+  if (holds !== true) throw directoryFailure('assertionFailed', 'The entry does not match the assertion');
+}
+
+/** Undefined where the caller may not see the entry. */
+async function read(
+  tx: Transaction,
+  caller: Caller,
+  entry: Entry,
+  attributes: readonly string[],
+): Promise<ReadEntry | undefined> {
+  const selection = selectionOf(attributes);
+  const sight: Sight = await sightIn(tx, caller, entry);
+  const wantsMembers = [...(entry.memberCounts?.keys() ?? [])].some((key) => isWanted(key, selection));
+  const shown = sight.shown(wantsMembers ? await withAllMembersIn(tx, entry) : entry);
+  if (shown === undefined) return undefined;
+  const chosen = selectAttributes(shown, selection, await matchContextIn(tx, entry));
+  return { dn: shown.dn, attributes: chosen.filter((attribute) => mayReadAttribute(sight, entry, attribute)) };
+}
