@@ -488,6 +488,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'imap.failure': 'a command failed for a reason of ours',
   'imap.login': 'a login',
   'ldap.bind': 'a bind was refused',
+  'ldap.local': 'the Unix socket of LDAP could not be bound: nothing else is missing',
   'ldap.bug': 'an operation ended with an error that is a bug',
   'ldap.fail': 'an operation failed for a reason of ours',
   'ldap.refuse': 'a connection was ended: it sent what is no LDAP',

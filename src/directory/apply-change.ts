@@ -22,7 +22,14 @@ import {
   memberCountsToText,
   noSuchObject,
 } from './entries.ts';
-import type { Attributes, ChangedEntry, DirectoryChange, Entry, Modification } from './entry.ts';
+import {
+  type Attributes,
+  type ChangedEntry,
+  type DirectoryChange,
+  type Entry,
+  hasClass,
+  type Modification,
+} from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { type IndexKey, indexKeyOf, isCut } from './indexes.ts';
 import { deleteMembersIn, type Naming, namedMembersIn, writeMembersIn } from './member-values.ts';
@@ -41,8 +48,8 @@ export interface ApplyOptions {
   readonly isRoot?: boolean;
   /** A modification may write what only the server writes: tokens. */
   readonly ofServer?: boolean;
-  /** What is at another server is said, not changed here: an entry that is a referral, and what would stand below one. */
-  readonly refers?: boolean;
+  /** What is at another server is said, not changed here: what is a referral or would stand below one, or only the latter. */
+  readonly refers?: 'any' | 'below' | undefined;
 }
 
 type Change<K extends DirectoryChange['kind']> = Extract<DirectoryChange, { kind: K }>;
@@ -82,7 +89,7 @@ async function add(tx: Transaction, asked: Dn, change: Change<'add'>, options: A
   const above = parentOf(asked);
   if (above === undefined && options.isRoot !== true) throw noSuchObject(undefined);
   const parent = above === undefined ? undefined : await getEntryIn(tx, above);
-  if (options.refers === true && parent !== undefined && isReferral(parent)) throw referral(parent, asked);
+  if (options.refers !== undefined && parent !== undefined) checkSuperior(parent, asked);
   const dn = parent === undefined ? asked : childOf(parseDn(parent.dn), asked.rdns[0]!);
   if ((await findEntryIn(tx, dn)) !== undefined) throw alreadyExists();
 
@@ -161,7 +168,7 @@ async function rename(tx: Transaction, dn: Dn, change: Change<'rename'>, options
     throw directoryFailure('unwillingToPerform', 'An entry cannot move below itself');
   }
   const parent = await getEntryIn(tx, above);
-  if (options.refers === true && isReferral(parent))
+  if (options.refers !== undefined && isReferral(parent))
     throw directoryFailure('affectsMultipleDSAs', 'The new superior is at another server');
   if (await hasChildrenIn(tx, before.id)) throw notALeaf();
   const newDn = childOf(parseDn(parent.dn), newRdn);
@@ -212,7 +219,14 @@ async function remove(tx: Transaction, dn: Dn, options: ApplyOptions): Promise<C
 }
 
 function checkIsHere(entry: Entry, asked: Dn, { refers }: ApplyOptions): void {
-  if (refers === true && isReferral(entry)) throw referral(entry, asked);
+  if (refers === 'any' && isReferral(entry)) throw referral(entry, asked);
+}
+
+/** RFC 4512 §2.6: nothing stands below an alias; but below the name of a domain that is another's other domains may stand. */
+function checkSuperior(parent: Entry, asked: Dn): void {
+  if (isReferral(parent)) throw referral(parent, asked);
+  if (hasClass(parent, 'alias') && !hasClass(parent, 'inetdomainalias'))
+    throw directoryFailure('aliasProblem', 'Nothing can stand below an alias');
 }
 
 function contentsOf(draft: Draft): Pick<Entry, 'attributes' | 'memberCounts'> {

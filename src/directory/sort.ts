@@ -2,7 +2,7 @@
 //
 // In      keys: an attribute, perhaps another rule than its own, perhaps backwards; entries as the caller may see them
 // Out     how two of them compare; or the attribute that cannot be sorted by, and why
-// Order   of an attribute with several values the least one counts; entries without one stand last, backwards too
+// Order   of an attribute with several values the least one counts; entries without one stand last, so backwards first
 // Limits  SORT_KEYS_MAX keys, SORT_ENTRIES_MAX entries
 // RFC 2891 §2
 
@@ -74,8 +74,8 @@ function compare(keys: readonly ReadKey[], a: Sortable, b: Sortable): number {
   for (const [at, { rule, sign }] of keys.entries()) {
     const [x, y] = [a[at], b[at]];
     if (x === y) continue;
-    if (x === undefined) return 1;
-    if (y === undefined) return -1;
+    if (x === undefined) return sign;
+    if (y === undefined) return -sign;
     const order = compareOrder(rule, x, y);
     if (order !== 0) return order * sign;
   }

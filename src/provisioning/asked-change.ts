@@ -17,6 +17,7 @@ import { compileFilter, type MatchContext } from '../directory/match.ts';
 import { matchContextIn } from '../directory/match-context.ts';
 import { withAllMembersIn } from '../directory/member-values.ts';
 import { isWanted, selectAttributes, selectionOf } from '../directory/operational.ts';
+import { isReferral, referral } from '../directory/referrals.ts';
 import type { Filter } from '../wire/ldap/filter.ts';
 
 /** What a request asks beside its change. */
@@ -29,8 +30,8 @@ export interface AskedBeside {
   readonly postRead?: readonly string[];
   /** A deletion: with all that is below. */
   readonly subtree?: boolean;
-  /** What is at another server is said, not changed here. */
-  readonly refers?: boolean;
+  /** What is at another server is said, not changed here: at a referral and below it, or only below it. */
+  readonly refers?: 'any' | 'below';
 }
 
 export type AskedChange = DirectoryChange & { readonly beside?: AskedBeside };
@@ -79,9 +80,10 @@ export async function withBeside(
   change: AskedChange,
   carryOut: () => Promise<void>,
 ): Promise<ReadBeside> {
-  const { assertion, preRead, postRead } = change.beside ?? {};
+  const { assertion, preRead, postRead, refers } = change.beside ?? {};
   const there = await findEntryIn(tx, change.dn);
   const isAdd = change.kind === 'add';
+  if (refers === 'any' && !isAdd && there !== undefined && isReferral(there)) throw referral(there, parseDn(change.dn));
   if (assertion !== undefined && !isAdd && there !== undefined) await check(tx, caller, there, assertion);
   const before = preRead && there && (await read(tx, caller, there, preRead));
   await carryOut();

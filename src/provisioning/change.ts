@@ -111,7 +111,7 @@ export async function applyAll(
   };
   for (const each of changes) {
     const { beside } = each;
-    const options: WriteOptions = beside?.refers === true ? { ...plain, refers: true } : plain;
+    const options: WriteOptions = beside?.refers === undefined ? plain : { ...plain, refers: beside.refers };
     const carryOutEach = (): Promise<void> => carryOutAll(tx, each, (step) => carryOut(step, options));
     if (looksAt(each)) reads.push(await withBeside(tx, caller, each, carryOutEach));
     else await carryOutEach();
@@ -133,7 +133,10 @@ async function carryOutAll(
       if (steps.length === 1 || (await findEntryIn(tx, step.dn)) !== undefined) await carryOut(step);
     }
   } catch (error) {
-    if (change.beside?.refers === true) await checkReferralIn(tx, parseDn(change.dn), false);
+    // An entry of the name that is added exists, whatever it is.
+    const refers = change.beside?.refers;
+    if (refers !== undefined)
+      await checkReferralIn(tx, parseDn(change.dn), change.kind === 'add' || refers === 'below');
     throw error;
   }
 }

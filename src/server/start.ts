@@ -1,5 +1,6 @@
 // The whole server, put together: directory, lock, store, threads, doors, ready. Read from top to bottom.
 
+import { rmSync } from 'node:fs';
 import { HashGate } from '../auth/hash-gate.ts';
 import { systemClock } from '../base/clock.ts';
 import { createLog } from '../base/log.ts';
@@ -24,6 +25,7 @@ import { firstStart } from './first-start.ts';
 import { hostNames } from './host-name.ts';
 import { keepHouse } from './housekeeping.ts';
 import { keepOwnHost } from './keep-host.ts';
+import { localLdapPath } from './local-ldap.ts';
 import { threadLogins } from './logins.ts';
 import { keepMaildropLocks } from './maildrops.ts';
 import { openMainIntakes } from './main-intakes.ts';
@@ -137,6 +139,8 @@ export async function start(
   const endHostLooks = await keepOwnHost(main, listeners);
   const admin = await serveAdmin(main, operations);
   for (const thread of threads.protocol) thread.stand({ kind: 'own-dns', endpoint: doors.ownDns });
+  const local = configuration.without.includes('ldap') ? undefined : localLdapPath(configuration.data);
+  if (local !== undefined) threads.protocol[0]!.stand({ kind: 'local-ldap', path: local });
   threads.transfer.stand({ kind: 'begin' });
   threads.publisher.stand({ kind: 'begin', ownDns: doors.ownDns });
   const endHousekeeping = keepHouse(main);
@@ -166,6 +170,7 @@ export async function start(
       zoneSources.end();
       certificates.end();
       admin.close();
+      if (local !== undefined) rmSync(local, { force: true });
       doors.close();
       await stopThreads();
     },

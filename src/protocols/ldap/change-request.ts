@@ -32,7 +32,7 @@ function besideOf({ assertion, preRead, postRead, subtreeDelete, manageDsaIt }: 
     ...(preRead === undefined ? {} : { preRead: preRead.value }),
     ...(postRead === undefined ? {} : { postRead: postRead.value }),
     ...(subtreeDelete === undefined ? {} : { subtree: true }),
-    ...(manageDsaIt === undefined ? { refers: true } : {}),
+    refers: manageDsaIt === undefined ? 'any' : 'below',
   };
 }
 

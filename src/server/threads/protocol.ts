@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import { parentPort, workerData } from 'node:worker_threads';
 import { HashGate } from '../../auth/hash-gate.ts';
 import type { SegmentId } from '../../base/ids.ts';
-import { type ConnectionRecord, recordOver } from '../../net/connection.ts';
+import { type ConnectionRecord, describeConnection, recordOver } from '../../net/connection.ts';
 import { type TlsMaterial, TlsServer } from '../../net/tls.ts';
 import { serveDnsTcp } from '../../protocols/dns/tcp-session.ts';
 import { serveImap } from '../../protocols/imap/server.ts';
@@ -30,6 +30,7 @@ import { pop3Door } from '../doors/pop3.ts';
 import { smtpDoor } from '../doors/smtp.ts';
 import { createIdentifyClient } from '../identify-client.ts';
 import { isImplicitTls, type ListenerName } from '../listeners.ts';
+import { listenLocalLdap } from '../local-ldap.ts';
 import { threadLogins } from '../logins.ts';
 import { segmentsPath } from '../paths.ts';
 import { createServerNames } from '../server-names.ts';
@@ -45,6 +46,8 @@ export type ProtocolOrder =
   | { readonly kind: 'connection'; readonly socket: Socket; readonly listener: ListenerName }
   /** Standing: where our own DNS listener is. */
   | { readonly kind: 'own-dns'; readonly endpoint: string }
+  /** Standing: this thread accepts the connections of `run/ldapi`. */
+  | { readonly kind: 'local-ldap'; readonly path: string }
   /** Standing: what TLS serves. The first comes before any connection. */
   | { readonly kind: 'tls'; readonly material: TlsMaterial }
   /** The local certificate has been looked at for this request; a new one came before in `tls`. */
@@ -149,6 +152,18 @@ function open(socket: Socket, listener: ListenerName): void {
   identify(socket, listener, (connection) => begin(socket, listener, connection));
 }
 
+/** From this machine, by who may do all: no bound of strangers holds. */
+function openLocal(socket: Socket): void {
+  shared.addConnections(data.thread, 1);
+  counters.add('connection', 'ldapi');
+  socket.once('close', () => {
+    sessions.delete(socket);
+    shared.addConnections(data.thread, -1);
+  });
+  const session = serveLdap(doors.ldap, socket, describeConnection(socket, 'ldapi'));
+  sessions.set(socket, () => session.shutDown());
+}
+
 function isForOthers(connection: ConnectionRecord): boolean {
   return SMTP_DOORS.has(connection.listener) && doors.smtp.speaksForOthers(connection);
 }
@@ -233,6 +248,9 @@ parentPort?.on('message', (order: ProtocolOrder) => {
       return;
     case 'own-dns':
       ownDns = order.endpoint;
+      return;
+    case 'local-ldap':
+      listenLocalLdap(order.path, log, openLocal);
       return;
     case 'tls':
       tls.serve(order.material);

@@ -61,7 +61,7 @@ function configurationFor(directory: string): string {
   return [
     ...schemas,
     `pidfile ${directory}/slapd.pid`,
-    ...(modules === undefined ? [] : [`modulepath ${dirname(modules)}`, 'moduleload back_mdb']),
+    ...(modules === undefined ? [] : [`modulepath ${dirname(modules)}`, 'moduleload back_mdb', 'moduleload sssvlv']),
     'access to dn.base="" by * read',
     'access to dn.base="cn=Subschema" by * read',
     'database mdb',
@@ -70,6 +70,7 @@ function configurationFor(directory: string): string {
     `rootpw ${PASSWORD}`,
     `directory ${directory}/db`,
     'maxsize 67108864',
+    ...(modules === undefined ? [] : ['overlay sssvlv']),
     'access to attrs=userPassword by self write by anonymous auth',
     'access to * by self read by anonymous auth by * none',
     '',

@@ -37,7 +37,7 @@ export const passwordModify: LdapHandler<ExtendedRequest> = async (request, oper
   const generated = newPassword === undefined ? base32(randomBytes(GENERATED_BYTES)) : undefined;
   const values = [newPassword ?? generated!];
   const modifications = [{ operation: 'replace', attribute: 'userPassword', values }] as const;
-  await session.change(operation, { kind: 'modify', dn, modifications, beside: { refers: true } });
+  await session.change(operation, { kind: 'modify', dn, modifications, beside: { refers: 'any' } });
   return {
     result: result('success'),
     ...(generated === undefined ? {} : { value: generatedPassword.encode(generated) }),
