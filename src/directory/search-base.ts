@@ -39,16 +39,20 @@ export interface BaseOptions {
   readonly finds: boolean;
   /** Aliases and referrals are entries. */
   readonly asEntry: boolean;
+  /** A referral is no failure, where it is what the name leads to. */
+  readonly endsAtReferral?: true;
 }
 
 /** The entry of this name. */
-function findBase(reader: Reader, asked: Dn, { scope, finds, asEntry }: BaseOptions): Entry {
+function findBase(reader: Reader, asked: Dn, options: BaseOptions): Entry {
+  const { scope, finds, asEntry } = options;
+  const takesReferral = asEntry || options.endsAtReferral === true;
   let dn = asked;
   let followed: { readonly alias: Entry; readonly to: Dn } | undefined;
   for (let hops = 0; ; hops++) {
     const nearest = nearestEntry(reader, dn);
     const isOwn = nearest?.normalizedDn === dn.normalized;
-    if (nearest !== undefined && isReferral(nearest) && !(isOwn && asEntry)) throw referral(nearest, dn, scope);
+    if (nearest !== undefined && isReferral(nearest) && !(isOwn && takesReferral)) throw referral(nearest, dn, scope);
     const isFollowed = nearest !== undefined && finds && !asEntry && isAlias(nearest);
     if (isFollowed) {
       const target = targetOf(nearest);
@@ -117,7 +121,7 @@ function subtreesOf(reader: Reader, base: SearchPlace, aliases: readonly Entry[]
 function endOf(reader: Reader, alias: Entry): Entry | undefined {
   const target = targetOf(alias);
   try {
-    return target && findBase(reader, target, { scope: undefined, finds: true, asEntry: false });
+    return target && findBase(reader, target, { scope: undefined, finds: true, asEntry: false, endsAtReferral: true });
   } catch {
     return undefined;
   }
