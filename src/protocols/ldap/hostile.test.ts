@@ -147,7 +147,7 @@ test('a conversation is the same octet by octet, and all at once', async () => {
     [2, 0],
     [3, 6],
     [4, 0],
-    [5, 50],
+    [5, 32],
   ];
   client.send(bytes);
   assert.deepEqual(await outcome(), expected);
