@@ -1,7 +1,7 @@
 // Every command against the running program, as a person and as a program use it: text, --json, exit codes, standard error.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -48,6 +48,36 @@ async function waypost(arguments_: readonly string[], { stdin = '', env = {}, si
   return { code, ...said } satisfies Outcome;
 }
 
+/** Commands to their ends, one after another. */
+class CommandProcess {
+  readonly #child: ChildProcess;
+  #before: Promise<unknown> = Promise.resolve();
+
+  constructor() {
+    const execArgv = ['--import', resolve(import.meta.dirname, '../src/server/load-sources.ts')];
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('WAYPOST_')));
+    this.#child = fork(join(import.meta.dirname, 'support/command-process.ts'), {
+      execArgv,
+      env,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+  }
+
+  run(words: readonly string[]): Promise<Outcome> {
+    const outcome = this.#before.then(async () => {
+      this.#child.send(words);
+      const [said] = (await once(this.#child, 'message', { signal: AbortSignal.timeout(120_000) })) as [Outcome];
+      return said;
+    });
+    this.#before = outcome.catch(() => {});
+    return outcome;
+  }
+
+  end(): void {
+    this.#child.disconnect();
+  }
+}
+
 const terminal = peer('script');
 
 /** The command on a terminal, where somebody types. */
@@ -70,9 +100,12 @@ function temporary(): string {
 describe('with a server', { concurrency: false }, () => {
   let server: Waypost;
   let sink: RemoteHost;
-  /** `user list` as words; the data directory is added. */
-  const cli = (line: string, options?: CallOptions): Promise<Outcome> =>
-    waypost([...line.split(' '), '--data', server.data], options);
+  const commands = new CommandProcess();
+  /** `user list` as words; the data directory is added. In a process of its own where that has input or an environment. */
+  const cli = (line: string, options?: CallOptions): Promise<Outcome> => {
+    const words = [...line.split(' '), '--data', server.data];
+    return options === undefined ? commands.run(words) : waypost(words, options);
+  };
   const json = async <T>(line: string, code = 0): Promise<T> => {
     const outcome = await cli(`${line} --json`);
     assert.equal(outcome.code, code, outcome.stderr);
@@ -93,6 +126,7 @@ describe('with a server', { concurrency: false }, () => {
     server = await startWaypost({ config });
   });
   after(async () => {
+    commands.end();
     await server?.stop();
     await sink?.close();
   });
@@ -383,6 +417,8 @@ describe('with a server', { concurrency: false }, () => {
     await refused('queue reroute --held-by admin --to store', 65, /store is no channel to other hosts/);
     await refused('queue reroute --held-by admin --to nowhere', 1, /there is no channel nowhere/);
     assert.match((await cli(`queue reroute --held-by admin --to smtp:${sink.nextHop}`)).stdout, /^3 rows rerouted$/m);
+    // They are tried at once; one that is busy is not held.
+    await until((list) => list.every(({ nextAttemptAt }) => Date.parse(nextAttemptAt ?? '') > Date.now()));
     await cli('queue hold --domain remote.example');
     assert.match((await cli('queue release --state held')).stdout, /rows? released$/m);
     await until((list) => list.every(({ state }) => state === 'waiting'));
