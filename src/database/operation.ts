@@ -52,6 +52,8 @@ export type Notification =
   | { readonly kind: 'tombstone' } // a name has been refused
   | { readonly kind: 'zones' } // rows that DNS answers are made of have changed
   | { readonly kind: 'outbox' } // what another name server must be told is due
+  | { readonly kind: 'watch' } // what other name servers have of a domain is to be looked at
+  | { readonly kind: 'spread' } // domains that others serve are to be walked through
   | { readonly kind: 'segment'; readonly segment: SegmentId }; // a segment's file may be unlinked
 
 export interface Transaction {

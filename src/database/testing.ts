@@ -16,7 +16,8 @@ export interface TestDatabase {
   readonly shared: SharedState;
   readonly directory: string;
   readonly path: string;
-  onNotification(listener: (notification: Notification) => void): void;
+  /** Gives what ends it. */
+  onNotification(listener: (notification: Notification) => void): () => void;
   close(): void;
 }
 
@@ -56,7 +57,10 @@ export function openTestDatabase(units: readonly Unit[], at?: string): TestDatab
     shared,
     directory,
     path,
-    onNotification: (listener) => listeners.push(listener),
+    onNotification(listener) {
+      listeners.push(listener);
+      return () => void listeners.splice(listeners.indexOf(listener), 1);
+    },
     close() {
       close();
       database.close();

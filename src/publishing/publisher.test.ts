@@ -3,10 +3,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, type TestContext, test } from 'node:test';
 import { until } from '../../test/support/until.ts';
+import { systemClock } from '../base/clock.ts';
 import type { LogFields } from '../base/log.ts';
 import type { Operation } from '../database/operation.ts';
+import { countStatements } from '../database/testing.ts';
 import {
   add,
   addDomain,
@@ -86,6 +88,7 @@ test('primaries that never answer cost one call to the writer a try, and hold fo
       },
       onNotification: () => () => {},
     },
+    clock: systemClock,
     log: { debug: listen, info: listen, warn: listen, error: listen },
     site: ANY_SITE,
     settings: () => readZoneSettings(directory.reader, SITE),
@@ -105,6 +108,78 @@ test('primaries that never answer cost one call to the writer a try, and hold fo
   for (const fields of ended) assert.match(String(fields['error']), /127\.0\.0\.1:\d+: /);
   const { waiting, conflicts } = waitingCounts(directory.reader, Date.now());
   assert.deepEqual({ waiting, conflicts }, { waiting: 12, conflicts: 0 });
+});
+
+/** The publisher over a directory, with the clock and the timer that the test turns. */
+function turned(context: TestContext, directory: TestDirectory) {
+  context.mock.timers.enable({ apis: ['setInterval'] });
+  const ended: LogFields[] = [];
+  const listen = (event: string, fields: LogFields = {}): void => {
+    if (event === 'dns.publish') ended.push(fields);
+  };
+  const at = { now: Date.UTC(2026, 10, 27) };
+  const { reader, writer, onNotification } = directory;
+  const publisher = publishRecords({
+    reader,
+    writer: { execute: (operation, args) => writer.execute(operation, args), onNotification },
+    clock: { now: () => at.now, monotonic: () => at.now },
+    log: { debug: listen, info: listen, warn: listen, error: listen },
+    site: ANY_SITE,
+    settings: () => readZoneSettings(reader, SITE),
+    keyOf: () => undefined,
+  });
+  return { publisher, ended, at, turn: () => context.mock.timers.tick(1000) };
+}
+
+test('tried again after 1 s, 5 s, 30 s, 2 min, then 10 min for ever; at once when the domain moves, and then from 1 s on', async (context) => {
+  const directory = await openTestDirectory();
+  context.after(() => directory.close());
+  const path = pathOf('x.isp.example');
+  // Nobody listens there.
+  await directory.apply(primary('one', 9, ['isp.example']), addDomain('x.isp.example'));
+  const { publisher, ended, at, turn } = turned(context, directory);
+  const waits: number[] = [];
+  const tried = async (): Promise<number> => {
+    const count = waits.length + 1;
+    await until('a try', () => ended.length >= count);
+    const nextOf = () =>
+      Number(directory.reader.get('SELECT next_attempt FROM dns_outbox WHERE path = ?', path)!['next_attempt']);
+    await until('what it has come to is noted', () => nextOf() > at.now);
+    waits.push((nextOf() - at.now) / 1000);
+    return nextOf();
+  };
+  for (let n = 0; n < 9; n++) {
+    const next = await tried();
+    at.now = next - 1;
+    turn();
+    await new Promise((soon) => setTimeout(soon, 20));
+    assert.equal(ended.length, n + 1, 'not before its time');
+    at.now = next;
+    turn();
+  }
+  assert.deepEqual(waits, [1, 5, 30, 120, 600, 600, 600, 600, 600]);
+  await tried();
+  await directory.apply(replace(domainDn('x.isp.example'), { waypostOmitRecord: 'srv' }));
+  await tried();
+  assert.deepEqual(waits.slice(-2), [600, 1]);
+  // A clock that is set back makes nobody wait.
+  at.now -= 3_600_000;
+  turn();
+  await publisher.stop();
+});
+
+test('where nothing is due no statement is made, however often it looks', async (context) => {
+  const directory = await openTestDirectory();
+  context.after(() => directory.close());
+  await directory.apply(primary('one', 9, ['isp.example']), addDomain('x.isp.example'), addDomain('own.example'));
+  const { publisher, ended, turn } = turned(context, directory);
+  await until('a try', () => ended.length === 1);
+  await until('it waits', () => waitingDomain(directory.reader, pathOf('x.isp.example'))!.attempts === 1);
+  await new Promise((soon) => setTimeout(soon, 20));
+  const statements = countStatements();
+  for (let n = 0; n < 100; n++) turn();
+  assert.equal(statements(), 0);
+  await publisher.stop();
 });
 
 describe('rows of the outbox', () => {

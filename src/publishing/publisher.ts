@@ -3,10 +3,11 @@
 // In      the outbox; the notification of a commit that has put a domain there; the time
 // Out     one update a domain and primary, and one call to the writer a try, two where something is added
 // States  of a domain: due -> tried -> done, or due again after 1 s, 5 s, 30 s, 2 min, then 10 min, for ever, whatever the answer
+//         A look is due by a commit's word, the end of a try, or the time that a row waits for: else no statement is made
 // Limits  TRIES_MAX domains at once, SERVER_MAX of one primary: one that does not answer leaves turns to the others
 // Never   stores what is to be written: it is computed from the directory at the try. Never reads across an await
 
-import { systemClock } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Notification, Reader, Writer } from '../database/operation.ts';
 import { DnsClient } from '../net/dns-client.ts';
@@ -16,7 +17,7 @@ import type { ResourceRecord } from '../wire/dns/rdata.ts';
 import type { TsigKey } from '../wire/dns/tsig.ts';
 import { authorityOf } from '../zones/authority.ts';
 import { zoneNames } from '../zones/names.ts';
-import { type DueDomain, dueAt, waitingServers } from '../zones/outbox.ts';
+import { type DueDomain, dueAt, outboxDueAt, waitingServers } from '../zones/outbox.ts';
 import { nameOfPath } from '../zones/path.ts';
 import { type PublishedAt, type PublishingPlace, publishedOf } from '../zones/published.ts';
 import { domainRecords } from '../zones/records.ts';
@@ -29,6 +30,7 @@ export interface PublishingParts {
   readonly reader: Reader;
   readonly writer: Writer & { onNotification(listener: (notification: Notification) => void): () => void };
   readonly log: Log;
+  readonly clock: Clock;
   readonly site: ChangeSite;
   readonly settings: () => ZoneSettings;
   /** The key that the primary's entry names, with its secret. */
@@ -43,7 +45,7 @@ const BACK_OFF_LAST_MS = 600_000;
 
 export function publishRecords(parts: PublishingParts): { stop(): Promise<void> } {
   const publisher = new Publisher(parts);
-  const timer = setInterval(() => publisher.look(), LOOK_MS);
+  const timer = setInterval(() => publisher.turn(), LOOK_MS);
   const end = parts.writer.onNotification(({ kind }) => {
     if (kind === 'outbox') publisher.look();
   });
@@ -78,6 +80,9 @@ class Publisher {
   /** Domains that are being tried, by path, with the server of their row. */
   readonly #underWay = new Map<string, { readonly server: string; readonly ended: Promise<void> }>();
   #turn = 0;
+  /** When the last look was made, and when the next is due. */
+  #lookedAt = 0;
+  #dueAt = 0;
   #isStopped = false;
 
   constructor(parts: PublishingParts) {
@@ -85,8 +90,15 @@ class Publisher {
     this.#tried = triedOperation(parts.site);
   }
 
+  /** A clock that has been set back says nothing about what is due. */
+  turn(): void {
+    const now = this.#parts.clock.now();
+    if (now >= this.#dueAt || now < this.#lookedAt) this.look();
+  }
+
   look(): void {
     if (this.#isStopped) return;
+    this.#dueAt = 0;
     try {
       this.#start();
     } catch (error) {
@@ -101,10 +113,13 @@ class Publisher {
   }
 
   #start(): void {
-    if (this.#underWay.size >= TRIES_MAX) return;
-    const { reader } = this.#parts;
+    const { reader, clock } = this.#parts;
+    const now = clock.now();
+    this.#lookedAt = now;
     const servers = waitingServers(reader);
-    const now = systemClock.now();
+    // What is due and has no place now has its look when one of those under way ends.
+    this.#dueAt = outboxDueAt(reader, servers, now) ?? Number.POSITIVE_INFINITY;
+    if (this.#underWay.size >= TRIES_MAX) return;
     // Each begins in turn, so that a few that do not answer do not have all tries to themselves.
     this.#turn++;
     for (let i = 0; i < servers.length; i++) {
@@ -135,12 +150,13 @@ class Publisher {
       .then((isNoted) => {
         this.#underWay.delete(due.path);
         if (isNoted) this.look();
+        else this.#dueAt = 0;
       });
     this.#underWay.set(due.path, { server, ended });
   }
 
   async #noteTried(due: DueDomain, { error, ...come }: Come): Promise<void> {
-    const now = systemClock.now();
+    const now = this.#parts.clock.now();
     const next = now + (BACK_OFF_MS[due.attempts] ?? BACK_OFF_LAST_MS);
     const args: TriedArguments = { due, ...come, ...(error !== undefined && { failed: { error, next } }), now };
     await this.#parts.writer.execute(this.#tried, args);
@@ -187,7 +203,7 @@ class Publisher {
         published: records,
         isForced: due.isForced && task.isCurrent,
         intend: (added) =>
-          this.#parts.writer.execute(intend, { due, server, zone, records: added, now: systemClock.now() }),
+          this.#parts.writer.execute(intend, { due, server, zone, records: added, now: this.#parts.clock.now() }),
       },
     );
   }

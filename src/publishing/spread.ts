@@ -55,18 +55,29 @@ export const servedAs = operation('publishing.served-as', (tx, mode: ZoneSite['m
 
 export function spreadChanges(parts: WatchParts): { stop(): Promise<void> } {
   let stopped = false;
+  // A start looks for itself, then commits say that there is something to walk through.
+  let isWanted = true;
   let underWay: Promise<void> | undefined;
   const timer = setInterval(() => {
-    underWay ??= walk(parts, () => stopped)
-      .catch((error: unknown) => parts.log.warn('dns.spread', { error: String(error) }))
+    if (!isWanted || underWay !== undefined) return;
+    isWanted = false;
+    underWay = walk(parts, () => stopped)
+      .catch((error: unknown) => {
+        isWanted = true;
+        parts.log.warn('dns.spread', { error: String(error) });
+      })
       .finally(() => {
         underWay = undefined;
       });
   }, LOOK_MS);
+  const end = parts.writer.onNotification(({ kind }) => {
+    if (kind === 'spread') isWanted = true;
+  });
   return {
     async stop() {
       stopped = true;
       clearInterval(timer);
+      end();
       await underWay;
     },
   };

@@ -6,7 +6,8 @@ import { DnsTestServer } from '../../test/support/dns-server.ts';
 import { until } from '../../test/support/until.ts';
 import type { Revision } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
-import type { Writer } from '../database/operation.ts';
+import type { Operation } from '../database/operation.ts';
+import { countStatements } from '../database/testing.ts';
 import { findEntry } from '../directory/entries.ts';
 import { textValue } from '../directory/entry.ts';
 import { DnsClient } from '../net/dns-client.ts';
@@ -38,11 +39,12 @@ const HOUR_MS = 3_600_000;
 const zoneSite: ZoneSite = { hostname: 'mail.test.example', mode: 'embedded' };
 
 /** Names of the operations that were posted. */
-function counting(writer: Writer): Writer & { readonly posted: string[] } {
+function counting({ writer, onNotification }: TestDirectory) {
   const posted: string[] = [];
   return {
     posted,
-    execute(operation, args, bytes) {
+    onNotification,
+    execute<A, R>(operation: Operation<A, R>, args: A, bytes?: number): Promise<R> {
       posted.push(operation.name);
       return writer.execute(operation, args, bytes);
     },
@@ -112,7 +114,7 @@ describe('a domain at a primary', () => {
 
   /** One look; which operations it has posted. */
   async function look(): Promise<string[]> {
-    const writer = counting(directory.writer);
+    const writer = counting(directory);
     const { reader } = directory;
     const names = zoneNames(reader);
     const wanted = wantedRecords(domain, { names, settings: readZoneSettings(reader, zoneSite) })!;
@@ -171,7 +173,8 @@ describe('a domain at a primary', () => {
   });
 
   test('by the clock: often from a publication on', async () => {
-    const { reader, writer } = directory;
+    const { reader } = directory;
+    const writer = counting(directory);
     const clock = { now: () => now, monotonic: () => performance.now() };
     await published();
     serve(['MX']);
@@ -190,6 +193,49 @@ describe('a domain at a primary', () => {
       now += 10_000;
       return watchOf(reader, path)!.isSeen;
     });
+    await watch.stop();
+  });
+
+  test('by a clock that the test turns: 1, 2, 5, 10, 20, 40 s after one another, each minute for ten, then once in six hours', async (context) => {
+    const { reader } = directory;
+    const clock = { now: () => now, monotonic: () => now };
+    await published();
+    serve(['MX']);
+    const { begun } = watchOf(reader, path)!;
+    now = begun;
+    context.mock.timers.enable({ apis: ['setInterval'] });
+    const parts = { reader, writer: counting(directory), log: silentLog, clock, zoneSite, resolver: [], ownDns: '' };
+    const watch = watchDomains(parts);
+    const at: number[] = [];
+    /** Each second, or each minute, what is due is looked at before the clock goes on. */
+    const go = async (until: number, stepMs: number, most = Number.POSITIVE_INFINITY): Promise<void> => {
+      for (; now < until && at.length < most; now += stepMs) {
+        const before = server.queries.length;
+        context.mock.timers.tick(250);
+        for (let turn = 0; turn < 60; turn++) await new Promise((next) => setImmediate(next));
+        if (server.queries.length > before) at.push((now - begun) / 1000);
+      }
+    };
+    await go(begun + 660_000, 1000);
+    assert.deepEqual(at.splice(0), [1, 3, 8, 18, 38, 78, 138, 198, 258, 318, 378, 438, 498, 558]);
+    await go(begun + 24 * HOUR_MS, 60_000, 3);
+    assert.equal(at.length, 3);
+    for (const [n, each] of at.entries()) assert.ok(n === 0 || Math.abs(each - at[n - 1]! - 6 * 3600) <= 60, at.join());
+    // Between them nothing is due, and no statement is made for that.
+    const statements = countStatements();
+    const made = statements();
+    for (let n = 0; n < 600; n++, now += 1000) context.mock.timers.tick(250);
+    assert.equal(statements() - made, 0);
+    // A publication begins it anew.
+    await published();
+    const from = watchOf(reader, path)!.begun;
+    now = from;
+    at.splice(0);
+    await go(from + 4000, 1000);
+    assert.deepEqual(
+      at.map((each) => each - (from - begun) / 1000),
+      [1, 3],
+    );
     await watch.stop();
   });
 
@@ -214,11 +260,17 @@ describe('the walk', () => {
   });
   after(() => directory?.close());
 
-  async function walked(): Promise<string[]> {
-    const writer = counting(directory.writer);
+  /** `act`: when a walk that found nothing is over. */
+  async function walked(act?: () => Promise<unknown>): Promise<string[]> {
+    const writer = counting(directory);
     const { reader } = directory;
     const clock = { now: () => Date.now(), monotonic: () => performance.now() };
     const walk = spreadChanges({ reader, writer, log: silentLog, clock, zoneSite, resolver: [], ownDns: '' });
+    if (act !== undefined) {
+      await new Promise((over) => setTimeout(over, 700));
+      assert.deepEqual(writer.posted, []);
+      await act();
+    }
     await until('the end of the walk', () => writer.posted.length > 0 && firstSpread(reader) === undefined);
     await walk.stop();
     return writer.posted;
@@ -237,10 +289,9 @@ describe('the walk', () => {
 
   test('a host that changes: those that others publish alone, 200 a transaction', async () => {
     const before = begun();
-    await directory.apply(
-      replace('cn=mail.test.example,ou=Hosts,ou=Waypost,o=internet', { waypostHostPreference: '20' }),
-    );
-    assert.deepEqual(await walked(), ['publishing.spread', 'publishing.spread', 'publishing.spread']);
+    const change = () =>
+      directory.apply(replace('cn=mail.test.example,ou=Hosts,ou=Waypost,o=internet', { waypostHostPreference: '20' }));
+    assert.deepEqual(await walked(change), ['publishing.spread', 'publishing.spread', 'publishing.spread']);
     assert.ok(Math.min(...begun()) > Math.max(...before));
   });
 

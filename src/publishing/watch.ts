@@ -5,15 +5,23 @@
 // States  of a domain: begun -> looked at after 1, 2, 5, 10, 20, 40, 60, 60 .. seconds, until all was seen or ten minutes are over -> in
 //         its second of the six hours. When a look is due follows from the row: nothing is written for that, nothing lost at a start
 // Limits  LOOKS_MAX at once; OFTEN_MAX domains in the often looked at, others wait for a place; WAITING_MAX that are due
-// Never   asks twice at once for one domain
+// Never   asks twice at once for one domain; makes a statement where no domain is due and none has begun
 
 import type { Clock } from '../base/clock.ts';
-import type { Reader } from '../database/operation.ts';
+import type { Notification, Reader, Writer } from '../database/operation.ts';
 import { DnsClient } from '../net/dns-client.ts';
 import { zoneNames } from '../zones/names.ts';
 import { pathOf } from '../zones/path.ts';
 import { readZoneSettings, type ZoneSite } from '../zones/settings.ts';
-import { nextLook, WATCH_PERIOD_S, type Watch, watchedInSeconds, watchesBegun, watchOf } from '../zones/watch.ts';
+import {
+  nextLook,
+  WATCH_PERIOD_S,
+  type Watch,
+  watchedInSeconds,
+  watchedNext,
+  watchesBegun,
+  watchOf,
+} from '../zones/watch.ts';
 import { observe, type WantedRecords, wantedRecords } from './observe.ts';
 import { noteObservation, type ObservationParts, unwatch } from './observed.ts';
 import { Questions } from './questions.ts';
@@ -25,6 +33,7 @@ const WAITING_MAX = 10_000;
 const PAGE = 500;
 
 export interface WatchParts extends ObservationParts {
+  readonly writer: Writer & { onNotification(listener: (notification: Notification) => void): () => void };
   readonly clock: Clock;
   readonly zoneSite: ZoneSite;
   /** As the configuration has it. */
@@ -36,9 +45,13 @@ export interface WatchParts extends ObservationParts {
 export function watchDomains(parts: WatchParts): { stop(): Promise<void> } {
   const watch = new DomainWatch(parts);
   const timer = setInterval(() => watch.turn(), LOOK_MS);
+  const end = parts.writer.onNotification(({ kind }) => {
+    if (kind === 'watch') watch.hasBegun();
+  });
   return {
     stop() {
       clearInterval(timer);
+      end();
       return watch.stop();
     },
   };
@@ -56,11 +69,20 @@ class DomainWatch {
   #read = 0;
   /** The second of the period up to which domains have become due. */
   #second: number;
+  /** The first second behind it in which one is due, Infinity where none is; undefined: that is not known. */
+  #nextSecond: number | undefined;
+  /** A watch may have begun that was not read. */
+  #isBegun = true;
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
     this.#client = new DnsClient({ servers: parts.resolver, lookUpsMax: LOOKS_MAX * 16 });
     this.#second = secondOf(parts.clock.now());
+  }
+
+  hasBegun(): void {
+    this.#isBegun = true;
+    this.#nextSecond = undefined;
   }
 
   turn(): void {
@@ -88,11 +110,13 @@ class DomainWatch {
   }
 
   #readBegun(reader: Reader, now: number): void {
-    if (this.#often.size >= OFTEN_MAX) return;
-    for (const watch of watchesBegun(reader, this.#read, PAGE)) {
+    if (!this.#isBegun || this.#often.size >= OFTEN_MAX) return;
+    const begun = watchesBegun(reader, this.#read, PAGE);
+    for (const watch of begun) {
       this.#read = watch.number;
       this.#put(watch, now);
     }
+    this.#isBegun = begun.length === PAGE;
   }
 
   #readDue(reader: Reader, now: number): void {
@@ -101,11 +125,13 @@ class DomainWatch {
     const from = this.#second;
     if (second === from || this.#waiting.size > WAITING_MAX) return;
     this.#second = second;
+    if (second > from && this.#nextSecond !== undefined && this.#nextSecond > second) return;
     const due =
       second > from
         ? watchedInSeconds(reader, from, second)
         : [...watchedInSeconds(reader, from, WATCH_PERIOD_S), ...watchedInSeconds(reader, -1, second)];
     for (const domain of due) if (!this.#often.has(domain)) this.#waiting.add(domain);
+    this.#nextSecond = watchedNext(reader, second) ?? Number.POSITIVE_INFINITY;
   }
 
   #put({ domain, begun, isSeen }: Watch, now: number): void {

@@ -2,6 +2,7 @@
 //
 // Secrets are read from the primary's entry for each try, and kept nowhere
 
+import { systemClock } from '../base/clock.ts';
 import { publishRecords } from '../publishing/publisher.ts';
 import { readZoneSettings } from '../zones/settings.ts';
 import { changeSite } from './change-site.ts';
@@ -17,6 +18,7 @@ export function publishAtPrimaries(parts: PublisherParts): { stop(): Promise<voi
     reader,
     writer,
     log,
+    clock: systemClock,
     site: changeSite(site),
     settings: () => readZoneSettings(reader, zones),
     keyOf: (server) => tsigKeyOf(reader, server),

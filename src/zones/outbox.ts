@@ -93,7 +93,6 @@ async function noteName(tx: Transaction, { path, was, is, revision, now }: Moved
   if (hasBelow && inherited(was) !== inherited(is)) {
     const { from, to } = subtreeOf(path);
     await spread(tx, { from: path > from ? path : from, to }, revision);
-    tx.afterCommit({ kind: 'outbox' });
   }
 }
 
@@ -197,6 +196,16 @@ export function dueAt(
     attempts: attempts as number,
     isForced: isForced === 1,
   }));
+}
+
+/** When the next of those that are not due becomes so; undefined: there is none. */
+export function outboxDueAt(reader: Reader, servers: readonly string[], now: number): number | undefined {
+  const sql = 'SELECT min(next_attempt) FROM dns_outbox WHERE server = ? AND next_attempt > ?';
+  const next = servers.flatMap((server) => {
+    const [[at]] = reader.arrays(sql, server, now) as [[number | null]];
+    return at ?? [];
+  });
+  return next.length === 0 ? undefined : Math.min(...next);
 }
 
 /** The row is as it was seen: nothing has moved the domain since. */

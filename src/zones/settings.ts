@@ -406,4 +406,5 @@ export async function spread(
     revision,
     Number(isKnown),
   );
+  tx.afterCommit({ kind: 'spread' });
 }

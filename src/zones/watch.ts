@@ -56,6 +56,7 @@ export async function beginWatch(tx: Transaction, { path, now, conflicts }: Begi
     before?.[1] ?? 0,
     before?.[2] ?? null,
   );
+  tx.afterCommit({ kind: 'watch' });
 }
 
 /** The domain is gone, or others serve it no more: what was seen there says nothing of a later one of the name. */
@@ -105,6 +106,12 @@ export function watchesBegun(reader: Reader, after: number, limit: number): read
 export function watchedInSeconds(reader: Reader, from: number, to: number): readonly string[] {
   const sql = 'SELECT path FROM dns_watch WHERE slot > ? AND slot <= ? ORDER BY slot';
   return reader.arrays(sql, from, to).map(([path]) => nameOfPath(path as string));
+}
+
+/** The first second of the period behind one in which a domain is due; undefined: none is before its end. */
+export function watchedNext(reader: Reader, after: number): number | undefined {
+  const [[slot]] = reader.arrays('SELECT min(slot) FROM dns_watch WHERE slot > ?', after) as [[number | null]];
+  return slot ?? undefined;
 }
 
 export interface WatchedDomains {

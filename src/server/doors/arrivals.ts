@@ -51,7 +51,7 @@ export function createArrive(parts: ThreadParts, { routing, site, ownDns, arrive
       const answer = await published.mx(domain);
       return answer.result === 'found' ? answer.exchanges.map(({ exchange }) => exchange) : [];
     },
-    pending: createPending(parts),
+    pending: createPending({ writer: parts.writer, clock: systemClock }),
     arrived(domain, peer, verdict, steps) {
       log.info('provisioning.arrive', { domain, peer, identified: verdict.result === 'arrived', steps });
       arrived(steps);

@@ -3,16 +3,16 @@
 // In      a name that a policy proposes or wants approved, with what was found
 // Out     the verdict: refused, to come again, or taken into custody as far as there is room
 
-import { systemClock } from '../../base/clock.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Writer } from '../../database/operation.ts';
 import type { ArrivalParts, ArrivalVerdict, PendingNote } from '../../provisioning/arrival/arrivals.ts';
 import { arrivalReplies } from '../../provisioning/arrival/replies.ts';
 import { PendingNotes } from '../../provisioning/pending/notes.ts';
 import { replyToPending } from '../../provisioning/pending/reply.ts';
 import { replies } from '../../routing/replies.ts';
-import type { ThreadParts } from '../threads/parts.ts';
 
-export function createPending({ writer }: Pick<ThreadParts, 'writer'>): ArrivalParts['pending'] {
-  const notes = new PendingNotes({ writer, clock: systemClock });
+export function createPending(parts: { readonly writer: Writer; readonly clock: Clock }): ArrivalParts['pending'] {
+  const notes = new PendingNotes(parts);
   return {
     async note({ domain, policy, action, evidence, now }: PendingNote): Promise<ArrivalVerdict> {
       const { peer } = evidence;
