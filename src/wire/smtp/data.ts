@@ -6,7 +6,7 @@
 // Never   ends at anything but CRLF.CRLF; passes a bare CR, a bare LF or a NUL: such data is `bad` for good, and is
 //         still read to its end, where the door refuses it and closes: SMTP smuggling, RFC 5321 §2.3.8 §4.1.1.4 §4.5.2
 //
-// One search for LF a line with a look at both neighbours: 2 GB/s where a state machine a byte does 0.5.
+// One search for LF a line with a look at both neighbours, in a text: a search in bytes is a call out of the language, three times as dear.
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -21,6 +21,13 @@ export interface DataProgress {
   /** The bytes after the final dot, once it has been received. */
   readonly rest: Buffer | undefined;
   readonly isEnd: boolean;
+}
+
+/** A chunk, the same as text, and what has been given out of it. */
+interface Reading {
+  readonly chunk: Buffer;
+  readonly text: string;
+  readonly runs: Buffer[];
 }
 
 export class DataReader {
@@ -39,6 +46,7 @@ export class DataReader {
 
   push(chunk: Buffer): DataProgress {
     const runs: Buffer[] = [];
+    const text = chunk.toString('latin1');
     let at = 0; // first byte not yet given out
     let from = 0; // where the search goes on
     if (this.#dot) {
@@ -48,31 +56,31 @@ export class DataReader {
       at = resumed.at;
       from = at;
     } else if (this.#atLineStart() && chunk.length > 0 && chunk[0] === DOT) {
-      const line = this.#dotLine(chunk, 0, runs, 0);
+      const line = this.#dotLine({ chunk, text, runs }, 0, 0);
       if (line.rest !== undefined) return { runs, rest: line.rest, isEnd: true };
       if (this.#dot) return { runs, rest: undefined, isEnd: false };
       at = line.at;
       from = at;
     }
     for (;;) {
-      const lf = chunk.indexOf(LF, from);
+      const lf = text.indexOf('\n', from);
       if (lf < 0) break;
-      const before = lf > 0 ? chunk[lf - 1] : this.#last;
+      const before = lf > 0 ? text.charCodeAt(lf - 1) : this.#last;
       if (before !== CR) {
         this.#bad ??= 'bare-lf';
         from = lf + 1;
         continue;
       }
       from = lf + 1;
-      if (from < chunk.length && chunk[from] === DOT) {
-        const line = this.#dotLine(chunk, from, runs, at);
+      if (text.charCodeAt(from) === DOT) {
+        const line = this.#dotLine({ chunk, text, runs }, from, at);
         if (line.rest !== undefined) return { runs, rest: line.rest, isEnd: true };
         if (this.#dot) return { runs, rest: undefined, isEnd: false };
         at = line.at;
         from = at;
       }
     }
-    this.#give(chunk, at, chunk.length, runs);
+    this.#give({ chunk, text, runs }, at, chunk.length);
     this.#remember(chunk, chunk.length);
     return { runs, rest: undefined, isEnd: false };
   }
@@ -82,8 +90,9 @@ export class DataReader {
   }
 
   /** A dot stands at a line's start at `dot`; bytes from `at` on have not been given out. */
-  #dotLine(chunk: Buffer, dot: number, runs: Buffer[], at: number): { at: number; rest?: Buffer } {
-    this.#give(chunk, at, dot, runs);
+  #dotLine(reading: Reading, dot: number, at: number): { at: number; rest?: Buffer } {
+    const { chunk } = reading;
+    this.#give(reading, at, dot);
     if (dot + 1 >= chunk.length) {
       this.#remember(chunk, dot);
       this.#dot = true;
@@ -143,14 +152,14 @@ export class DataReader {
   }
 
   /** Gives out a run. Every CR in it must have its LF, in this run or as the next byte; `#last` is the byte before it. */
-  #give(chunk: Buffer, start: number, end: number, runs: Buffer[]): void {
+  #give({ chunk, text, runs }: Reading, start: number, end: number): void {
     if (end <= start) return;
     const run = chunk.subarray(start, end);
     if (this.#bad === undefined) {
       const first = run[0];
       if (this.#lastGiven(chunk, start) === CR && first !== LF) this.#bad = 'bare-cr';
       else if (run.includes(0)) this.#bad = 'nul';
-      else if (this.#hasBareCr(run)) this.#bad = 'bare-cr';
+      else if (hasBareCr(text, start, end)) this.#bad = 'bare-cr';
     }
     runs.push(run);
   }
@@ -158,12 +167,13 @@ export class DataReader {
   #lastGiven(chunk: Buffer, start: number): number {
     return start > 0 ? chunk[start - 1]! : this.#last;
   }
+}
 
-  #hasBareCr(run: Buffer): boolean {
-    for (let cr = run.indexOf(CR); cr >= 0; cr = run.indexOf(CR, cr + 1))
-      if (cr + 1 < run.length && run[cr + 1] !== LF) return true;
-    return false;
-  }
+/** At the very end it may have its LF yet. */
+function hasBareCr(text: string, start: number, end: number): boolean {
+  for (let cr = text.indexOf('\r', start); cr >= 0 && cr + 1 < end; cr = text.indexOf('\r', cr + 1))
+    if (text.charCodeAt(cr + 1) !== LF) return true;
+  return false;
 }
 
 /** Puts a dot before every line that begins with one; whole messages, for sending. Only CRLF ends a line. */
