@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { Failure } from '../base/failure.ts';
 import { idOf, type Revision, type SegmentId } from '../base/ids.ts';
 import { WRITER_QUEUE_BYTES } from '../base/limits.ts';
@@ -131,6 +131,23 @@ test('bytes wait for the writer from when they are posted: what a thread had not
       [2, 'test.nothing', 50],
     ],
   );
+  assert.equal(shared.waitingBytes(), 150);
+});
+
+test('calls leave at once where their caller says so, and each once', async (context) => {
+  const { client, writer, shared } = open(context);
+  void client.execute(nothing, {}, 100);
+  client.post();
+  assert.equal(shared.waitingBytes(), 100);
+  const numbers = (): number[] =>
+    (receiveMessageOnPort(writer)?.message as readonly PostedCall[] | undefined)?.map(([call]) => call) ?? [];
+  assert.deepEqual(numbers(), [1]);
+  client.post();
+  void client.execute(nothing, {}, 50);
+  await new Promise((turn) => setImmediate(turn));
+  await new Promise((turn) => setImmediate(turn));
+  assert.deepEqual(numbers(), [2]);
+  assert.deepEqual(numbers(), []);
   assert.equal(shared.waitingBytes(), 150);
 });
 

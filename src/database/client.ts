@@ -60,15 +60,17 @@ export class WriterClient implements Writer {
       return Promise.reject(new Failure('unavailable', 'Too much is waiting, try again later'));
     this.#bytes += bytes;
     const call = ++this.#lastCall;
-    if (this.#calls.length === 0) setImmediate(() => this.#post());
+    if (this.#calls.length === 0) setImmediate(() => this.post());
     this.#calls.push([call, operation.name, args, bytes]);
     return new Promise<R>((resolve, reject) => {
       this.#waiting.set(call, { resolve, reject, name: operation.name });
     });
   }
 
-  #post(): void {
+  /** What has been called in this turn leaves now: for who knows that nothing will be added soon. */
+  post(): void {
     const calls = this.#calls;
+    if (calls.length === 0) return;
     this.#calls = [];
     // Counted when they are posted: calls that a thread has not posted when it dies must not stay counted.
     this.#shared.addWaitingBytes(this.#bytes);

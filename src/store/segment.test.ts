@@ -26,6 +26,7 @@ interface TestHost extends SegmentHost {
   readonly fatals: Error[];
   isFull: boolean;
   isSlow: boolean;
+  whenWritten: () => void;
 }
 
 function openHost(context: TestContext): TestHost {
@@ -40,6 +41,8 @@ function openHost(context: TestContext): TestHost {
     isSlow: true,
     nextId: () => idOf(++last),
     isSyncSlow: () => host.isSlow,
+    written: () => host.whenWritten(),
+    whenWritten: () => {},
     async opened(segment) {
       if (host.isFull) throw new Failure('full', 'no space');
       host.life.push(`opened ${segment}`);
@@ -101,6 +104,26 @@ test('messages appended in one turn lie one behind the other, and in pieces as i
   for (const { settle } of pending) settle();
   await writer.close();
   assert.deepEqual(host.life, ['opened 101', `closed 101 ${at}`]);
+});
+
+test('the host hears that bytes are written when all that follows from them has been called, in the same turn', async (context) => {
+  const host = openHost(context);
+  host.isSlow = false;
+  const writer = new SegmentWriter(host);
+  const called: string[] = [];
+  host.whenWritten = () => called.push('written');
+  const submit = async (id: number): Promise<void> => {
+    const { settle } = await writer.append(idOf(id), [], 0, sha(Buffer.alloc(0)));
+    // Once the segment is open nothing but promises lies between bytes and call.
+    setImmediate(() => called.push('next turn'));
+    for (let step = 0; step < 20; step++) await undefined;
+    called.push(`submitted ${id}`);
+    settle();
+  };
+  await Promise.all([submit(1), submit(2)]);
+  await new Promise((turn) => setImmediate(turn));
+  assert.deepEqual(called.slice(0, 3), ['submitted 1', 'submitted 2', 'written']);
+  await writer.close();
 });
 
 test('where a sync is quick none is made here, and the blob says so', async (context) => {

@@ -81,6 +81,8 @@ export interface SegmentHost {
   closed(segment: SegmentId, bytes: number): Promise<void>;
   /** A sync takes long: others are committed meanwhile. */
   isSyncSlow(): boolean;
+  /** Whoever waited for bytes has gone on, and has called the operations that name them: they need not wait for other work. */
+  written(): void;
   /** Prints one line and ends the process. */
   fatal(error: Error): void;
 }
@@ -172,6 +174,8 @@ export class SegmentWriter {
       };
       append.resolve({ blob, settle: () => this.#settle(segment) });
     });
+    // Behind all that follows from the promises.
+    process.nextTick(() => this.#host.written());
     if (segment.bytes >= SEGMENT_BYTES) this.#giveUp();
   }
 

@@ -57,6 +57,7 @@ export class TestStore {
       directory: this.segmentsPath,
       nextId: () => this.#ids.next(),
       isSyncSlow: () => false,
+      written: () => {},
       opened: async (segment) => {
         if (this.isFull) throw new Failure('full', 'no space');
         await writer.execute(openSegment, { segment, thread: 1, at: 1 });

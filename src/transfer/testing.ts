@@ -119,6 +119,7 @@ export class TestTransfer {
       closed: (segment: SegmentId, bytes: number) =>
         writer.execute(closeSegment, { segment, bytes, at: systemClock.now() }),
       isSyncSlow: () => false,
+      written: () => {},
       fatal: (error: Error) => {
         throw error;
       },

@@ -54,6 +54,7 @@ export async function openTestImap(
     closed: (segment: SegmentId, bytes: number) =>
       writer.execute(closeSegment, { segment, bytes, at: systemClock.now() }),
     isSyncSlow: () => false,
+    written: () => {},
     fatal(error: Error) {
       throw error;
     },

@@ -67,6 +67,7 @@ export function segmentHost(
     opened: (segment) => parts.writer.execute(openSegment, { segment, thread, at: systemClock.now() }),
     closed: (segment, bytes) => parts.writer.execute(closeSegment, { segment, bytes, at: systemClock.now() }),
     isSyncSlow: () => parts.shared.commitMicros() > SLOW_COMMIT_MICROS,
+    written: () => parts.writer.post(),
     fatal,
   };
 }
