@@ -1,0 +1,91 @@
+// When rules are read again: where a rule, a role, or a group that one names has changed, and at nothing else.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Reader } from '../../database/operation.ts';
+import { callerOf } from '../caller.ts';
+import { getEntry } from '../entries.ts';
+import type { DirectoryChange } from '../entry.ts';
+import { openTestDirectory, replaceAci, type TestDirectory } from '../testing.ts';
+import { DEFAULT_RULES } from './default-rules.ts';
+import { sightOf } from './sight.ts';
+
+const ANN = 'uid=ann,o=internet';
+const BOB = 'uid=bob,o=internet';
+const ACME = 'dc=acme,o=internet';
+const [NAMED, INNER, OTHER] = ['cn=named,o=internet', 'cn=inner,o=internet', 'cn=other,o=internet'] as const;
+
+let directory: TestDirectory;
+/** Statements that read rules, and all. */
+let [compilations, statements] = [0, 0];
+let reader: Reader;
+before(async () => {
+  directory = await openTestDirectory();
+  const { arrays } = directory.reader;
+  reader = Object.assign(Object.create(directory.reader) as Reader, {
+    arrays(sql: string, ...parameters: never[]) {
+      statements++;
+      if (sql.includes("attribute = 'aci'")) compilations++;
+      return arrays.call(directory.reader, sql, ...parameters);
+    },
+    snapshot: <T>(read: () => T): T => directory.reader.snapshot(read),
+  });
+  await directory.apply(replaceAci('o=internet', DEFAULT_RULES));
+  for (const dn of [ANN, BOB])
+    await directory.add(dn, { objectClass: 'inetOrgPerson', uid: dn.slice(4, 7), cn: 'x', sn: 'x' });
+  await directory.add(ACME, { objectClass: ['domain', 'inetDomain', 'mailDomain'], dc: 'acme' });
+  for (const dn of [NAMED, INNER, OTHER])
+    await directory.add(dn, { objectClass: 'groupOfNames', cn: dn.slice(3, dn.indexOf(',')), member: BOB });
+});
+after(() => directory.close());
+
+const look = () => sightOf(reader, callerOf(getEntry(directory.reader, ANN)), true);
+const replace = (dn: string, attribute: string, values: readonly string[]): DirectoryChange => ({
+  kind: 'modify',
+  dn,
+  modifications: [{ operation: 'replace', attribute, values }],
+});
+
+async function compiledBy(change: DirectoryChange): Promise<number> {
+  look();
+  const before = compilations;
+  await directory.apply(change);
+  look();
+  look();
+  return compilations - before;
+}
+
+test('an operation that finds nothing changed reads one row', () => {
+  look();
+  const before = statements;
+  look();
+  assert.equal(statements - before, 1);
+});
+
+test('what is no rule, no role and no group that one names compiles nothing', async () => {
+  assert.equal(await compiledBy(replace(BOB, 'description', ['x'])), 0);
+  assert.equal(await compiledBy(replace(OTHER, 'member', [ANN, BOB])), 0);
+  assert.equal(await compiledBy(replace(ACME, 'description', ['x'])), 0);
+  const add = { kind: 'add', dn: 'uid=new,o=internet' } as const;
+  const attributes = [
+    { name: 'objectClass', values: ['inetOrgPerson'] },
+    { name: 'cn', values: ['x'] },
+    { name: 'sn', values: ['x'] },
+  ];
+  assert.equal(await compiledBy({ ...add, attributes }), 0);
+  assert.equal(await compiledBy({ kind: 'delete', dn: add.dn }), 0);
+});
+
+test('each of those compiles once', async () => {
+  const rule = `(targetattr="*")(version 3.0; acl "x"; allow (read) groupdn="ldap:///${NAMED}";)`;
+  assert.equal(await compiledBy(replaceAci(ACME, [rule])), 1);
+  assert.equal(await compiledBy(replace(NAMED, 'member', [BOB, INNER])), 1);
+  assert.equal(await compiledBy(replace(INNER, 'member', [BOB, ANN])), 1);
+  assert.ok(look().shown(getEntry(directory.reader, ACME)));
+  assert.equal(await compiledBy(replace(INNER, 'member', [BOB])), 1);
+  assert.equal(look().shown(getEntry(directory.reader, ACME)), undefined);
+  assert.equal(await compiledBy(replace(ACME, 'waypostAdministrator', [OTHER])), 1);
+  assert.equal(await compiledBy(replace(OTHER, 'member', [BOB])), 1);
+  assert.equal(await compiledBy(replaceAci(ACME, [])), 1);
+  assert.equal(await compiledBy(replace(INNER, 'member', [ANN])), 0);
+});
