@@ -46,6 +46,8 @@ before(async () => {
   server = await startWaypost({ config: `${tls}[auth]\nscram = "on"\n` });
   directory = await administrator(server);
   await addDomain(directory, 'acme.example');
+  // It may have what a user has.
+  await replaceAttribute(directory, ADMINISTRATOR, 'objectClass', ['person', 'extensibleObject']);
   // In the clear: so there are keys for SCRAM.
   await addUser(directory, LOGIN, { userPassword: PASSWORD });
 });

@@ -9,11 +9,10 @@ import { show } from './entries.ts';
 test('show prints an entry without its passwords, of people and of lists', async () => {
   const directory = await openTestDirectory();
   try {
-    const secrets = { userPassword: '{SSHA}of-the-user', mgrpAuthPassword: 'of-the-list' };
     await directory.apply(
       addDomain('acme.example'),
-      addUser('ann@acme.example', secrets),
-      addGroup('all@acme.example', [], secrets),
+      addUser('ann@acme.example', { userPassword: '{SSHA}of-the-user' }),
+      addGroup('all@acme.example', [], { mgrpAuthPassword: 'of-the-list' }),
     );
     for (const dn of [userDn('ann@acme.example'), groupDn('all@acme.example')]) {
       const { attributes } = show(directory.reader, findEntry(directory.reader, dn)!);

@@ -25,6 +25,7 @@ export type DirectoryResultName =
   | 'notAllowedOnNonLeaf'
   | 'notAllowedOnRdn'
   | 'entryAlreadyExists'
+  | 'objectClassModsProhibited'
   | 'affectsMultipleDSAs'
   | 'assertionFailed'
   | 'authorizationDenied';

@@ -58,9 +58,6 @@ export function serviceOfWord(word: (typeof SERVICE_WORDS)[number]): Omit<Access
   return { service: (isImplicit ? word.slice(0, -1) : word) as AccessService, isImplicit };
 }
 
-/** Keys of the attributes whose values these are: a user's, a domain's. */
-export const ACCESS_ATTRIBUTES: readonly string[] = ['mailallowedserviceaccess', 'maildomainallowedserviceaccess'];
-
 const LENGTH_MAX = 8192;
 const SERVICES: readonly string[] = [...SERVICE_WORDS, 'smime'];
 const SHOWN_MAX = 60;

@@ -3,7 +3,8 @@
 // In      a DirectoryChange as a door asks for it; passwords are hashed already
 // Out     the entry before and after; or a Failure with the LDAP result name, and nothing is written
 // Limits  see base/limits.ts; an entry of at most 16 MiB without its members. A change touches only the members it names
-// Never   asks who may do it (caller.ts), makes missing superiors (provisioning/), checks MUST and MAY yet
+// Never   asks who may do it (caller.ts), makes missing superiors (provisioning/)
+// Schema  an entry is checked at the end of each change: check-entry.ts
 // RFC 4511 §4.6 §4.7 §4.8 §4.9, RFC 4512 §2.3
 
 import { randomUUID } from 'node:crypto';
@@ -12,6 +13,7 @@ import { TENANT } from '../base/tenant.ts';
 import type { Transaction } from '../database/operation.ts';
 import { noteAccessChange } from './access/note-change.ts';
 import { logChange } from './change-log.ts';
+import { checkEntry } from './check-entry.ts';
 import { childOf, type Dn, isAtOrBelow, parentOf, parseDn, parseRdn, type Rdn } from './dn.ts';
 import { type AttributeDifference, Draft, writableDescription } from './draft.ts';
 import {
@@ -50,6 +52,8 @@ export interface ApplyOptions {
   readonly ofServer?: boolean;
   /** What is at another server is said, not changed here: what is a referral or would stand below one, or only the latter. */
   readonly refers?: 'any' | 'below' | undefined;
+  /** A modification: it is an add that takes over an entry made on the way, and may give it another structural class. */
+  readonly takesOver?: boolean;
 }
 
 type Change<K extends DirectoryChange['kind']> = Extract<DirectoryChange, { kind: K }>;
@@ -114,6 +118,7 @@ async function add(tx: Transaction, asked: Dn, change: Change<'add'>, options: A
     ...(options.generated === true ? { generated: true } : {}),
   };
   const differences = draft.differences();
+  checkEntry({ before: undefined, after, differences });
   await insertEntry(tx, after, dn);
   await writeIndex(tx, after.id, after.attributes, differences);
   await writeMembersIn(tx, after.id, differences);
@@ -150,8 +155,10 @@ async function modify(tx: Transaction, dn: Dn, change: Change<'modify'>, options
     }
   }
   draft.finish();
-  const after = await updateEntry(tx, before, dn, contentsOf(draft), options);
+  const contents = contentsOf(draft);
   const differences = draft.differences();
+  checkEntry({ before: options.takesOver === true ? undefined : before, after: contents, differences });
+  const after = await updateEntry(tx, before, dn, contents, options);
   await writeIndex(tx, after.id, after.attributes, differences);
   const places = await writeMembersIn(tx, after.id, differences);
   await logChange(tx, 'modify', after.revision, before, differences, { ...options, places });
@@ -179,9 +186,11 @@ async function rename(tx: Transaction, dn: Dn, change: Change<'rename'>, options
   const draft = new Draft(before.attributes, { members });
   renameValues(draft, oldRdn, newRdn, change.deleteOldRdn);
   draft.finish();
-  const moved = { ...contentsOf(draft), dn: newDn.text, normalizedDn: newDn.normalized, parent: parent.id };
-  const after = await updateEntry(tx, before, newDn, moved, options);
+  const contents = contentsOf(draft);
   const differences = draft.differences();
+  checkEntry({ before, after: contents, differences });
+  const moved = { ...contents, dn: newDn.text, normalizedDn: newDn.normalized, parent: parent.id };
+  const after = await updateEntry(tx, before, newDn, moved, options);
   await writeIndex(tx, after.id, after.attributes, differences);
   const places = await writeMembersIn(tx, after.id, differences);
   await logChange(tx, 'rename', after.revision, before, differences, { ...options, places, newDn: newDn.text });

@@ -7,7 +7,7 @@
 // RFC 4511 §4.6
 
 import { LDAP_VALUES_MAX, LIST_MEMBERS_LENGTH_MAX, LIST_MEMBERS_MAX } from '../base/limits.ts';
-import { ACCESS_ATTRIBUTES, parseAccessRules } from './access-rules.ts';
+import { bringsClass, CLASS_ALONG } from './class-along.ts';
 import type { Attribute, Attributes, AttributeValue, MemberCounts, ValueCount } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { equalityKey } from './matching.ts';
@@ -106,10 +106,14 @@ export class Draft {
     return countOf(this.#touch(description)) > 0;
   }
 
-  /** Adds the superclasses of what is there, and checks what only holds at the end of a change. RFC 4512 §3.3 */
+  /** Adds the class that some attributes bring along and the superclasses of what is there, and checks what only holds at the end of a change. RFC 4512 §3.3 */
   finish(): void {
     const classes = this.#touch(schema().description('objectClass')!);
     if (classes.values.size === 0) throw directoryFailure('objectClassViolation', 'An entry needs an objectClass');
+    const along = [...this.#touched.values()].some(({ description, values }) => {
+      return values.size > 0 && bringsClass(description.type.key);
+    });
+    if (along) classes.values.set(equalityKey(classes.description.type, CLASS_ALONG), CLASS_ALONG);
     for (const name of schema().withSuperclasses([...classes.values.values()])) {
       const key = equalityKey(classes.description.type, name);
       if (!classes.values.has(key)) classes.values.set(key, name);
@@ -207,19 +211,12 @@ function checkedValue(description: AttributeDescription, value: AttributeValue):
   if (!isValidValue(type.syntax, value)) {
     throw directoryFailure('invalidAttributeSyntax', `A value of ${description.name} does not have its syntax`);
   }
-  if (ACCESS_ATTRIBUTES.includes(type.key)) checkAccessRules(description, value as string);
   if (type.key !== 'objectclass') return [equalityKey(type, value), value];
   const objectClass = schema().objectClass(value as string);
   if (objectClass === undefined) {
-    throw directoryFailure('objectClassViolation', `The object class ${printable(value as string)} is not known`);
+    throw directoryFailure('invalidAttributeSyntax', `The object class ${printable(value as string)} is not known`);
   }
   return [equalityKey(type, objectClass.name), objectClass.name];
-}
-
-/** Rules that cannot be read would keep everybody out; one that is stored already stays until it is replaced. */
-function checkAccessRules(description: AttributeDescription, value: string): void {
-  const parsed = parseAccessRules(value);
-  if ('problem' in parsed) throw directoryFailure('invalidAttributeSyntax', `${description.name}, ${parsed.problem}`);
 }
 
 function checkCount(touched: Touched): void {

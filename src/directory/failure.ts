@@ -32,6 +32,7 @@ const KIND_OF = {
   notAllowedOnNonLeaf: 'not-empty',
   notAllowedOnRdn: 'invalid',
   entryAlreadyExists: 'exists',
+  objectClassModsProhibited: 'invalid',
   affectsMultipleDSAs: 'unsupported',
   assertionFailed: 'conflict',
   authorizationDenied: 'denied',

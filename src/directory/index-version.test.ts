@@ -136,7 +136,7 @@ async function populated(people: number): Promise<TestDirectory> {
   const directory = await openTestDirectory();
   for (let n = 0; n < people; n++)
     await directory.add(`uid=p${n},o=internet`, {
-      objectClass: 'inetOrgPerson',
+      objectClass: ['inetOrgPerson', 'inetMailGroup'],
       cn: [`P ${n}`, `${'long '.repeat(40)}${n}`, `${'long '.repeat(40)}x`],
       'cn;lang-fr': `P ${n}`,
       sn: 'x',

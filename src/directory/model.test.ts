@@ -27,12 +27,12 @@ const above = (dn: string) => dn.slice(dn.indexOf(',') + 1);
 const rdnOf = (dn: string) => dn.slice(0, dn.indexOf(','));
 const isLeaf = (model: Model, dn: string) => ![...model.keys()].some((key) => above(key) === dn.toLowerCase());
 
-const TEXTS = ['cn', 'sn', 'mail', 'description', 'mgrpRFC822MailMember'] as const;
+const TEXTS = ['cn', 'sn', 'title', 'description', 'mgrpRFC822MailMember'] as const;
 /** Their values are names. */
 const LISTS: readonly string[] = ['uniqueMember', 'member'];
 const NAMES = [...TEXTS, ...LISTS];
 const MEMBERS = ['uniqueMember', 'member', 'mgrpRFC822MailMember'];
-const CLASSES = ['top', 'person'];
+const CLASSES = ['top', 'person', 'extensibleObject'];
 
 /** What the directory must answer; on success the model is changed. */
 function apply(model: Model, change: DirectoryChange): string {
@@ -61,6 +61,7 @@ function apply(model: Model, change: DirectoryChange): string {
         if (result !== 'success') return result;
       }
       if (!has(attributes.get('cn') ?? [], rdnOf(entry.dn).slice(3))) return 'notAllowedOnRdn';
+      if (!attributes.has('sn')) return 'objectClassViolation';
       entry.attributes = attributes;
       return 'success';
     }
@@ -164,7 +165,7 @@ const change: fc.Arbitrary<DirectoryChange> = fc.oneof(
           kind: 'add',
           dn,
           attributes: [
-            { name: 'objectClass', values: ['person'] },
+            { name: 'objectClass', values: ['person', 'extensibleObject'] },
             { name: 'cn', values: named < 1 ? values : [rdnOf(dn).slice(3)] },
             { name: 'sn', values },
           ],

@@ -509,7 +509,7 @@ const STANDARD_CLASSES: readonly ObjectClassRow[] = [
   ['2.5.6.6', 'person', 'STRUCTURAL', 'top', 'sn cn', 'userPassword telephoneNumber seeAlso description'],
   ['2.5.6.7', 'organizationalPerson', 'STRUCTURAL', 'person', '', `title ou ${POSTAL}`],
   ['2.5.6.8', 'organizationalRole', 'STRUCTURAL', 'top', 'cn', `seeAlso roleOccupant ou description ${POSTAL}`],
-  ['2.5.6.9', 'groupOfNames', 'STRUCTURAL', 'top', 'member cn', 'businessCategory seeAlso owner ou o description'],
+  ['2.5.6.9', 'groupOfNames', 'STRUCTURAL', 'top', 'cn', 'member businessCategory seeAlso owner ou o description'],
   ['2.5.6.10', 'residentialPerson', 'STRUCTURAL', 'person', 'l', `businessCategory ${POSTAL}`],
   ['2.5.6.11', 'applicationProcess', 'STRUCTURAL', 'top', 'cn', 'seeAlso ou l description'],
   ['2.5.6.14', 'device', 'STRUCTURAL', 'top', 'cn', 'serialNumber seeAlso owner ou o l description'],
@@ -643,7 +643,7 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
     'top',
     '',
     'mailDomainStatus preferredMailHost preferredMailMessageStore mailRoutingHosts mailRoutingSmartHost ' +
-      'mailDomainCatchallAddress mailDomainAllowedServiceAccess mailDomainDiskQuota mailDomainMsgQuota ' +
+      'associatedDomain mailDomainCatchallAddress mailDomainAllowedServiceAccess mailDomainDiskQuota mailDomainMsgQuota ' +
       'mailDomainReportAddress mailDomainWelcomeMessage mailAccessProxyPreAuth mailAccessProxyReplay ' +
       'mailClientAttachmentQuota mailDomainMsgMaxBlocks mailQuota mailMsgQuota mailPublicFolderDefaultRights ' +
       'waypostAdministrator waypostRecipientsPerHour',

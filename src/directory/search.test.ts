@@ -26,7 +26,7 @@ before(async () => {
     ['eve', 'Ève Ångström', 'eve@other.example'],
   ] as const) {
     await directory.add(`uid=${uid},ou=People,dc=example,o=internet`, {
-      objectClass: ['inetOrgPerson', 'inetLocalMailRecipient'],
+      objectClass: ['inetOrgPerson', 'inetLocalMailRecipient', 'posixAccount'],
       uid,
       cn,
       sn: cn.split(' ').at(-1)!,
@@ -36,6 +36,8 @@ before(async () => {
       userPassword: '{SSHA}abc',
       employeeNumber: '10',
       uidNumber: uid === 'ann' ? '9' : '10',
+      gidNumber: '10',
+      homeDirectory: '/',
     });
   }
   await directory.add('cn=all,dc=example,o=internet', {

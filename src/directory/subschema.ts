@@ -18,13 +18,13 @@ export function subschemaAttributes(schema: Schema): readonly Attribute[] {
         ([name, [oid, syntax]]) => `( ${oid} NAME '${name}' SYNTAX ${SYNTAXES[syntax][0]} )`,
       ),
     },
-    { name: 'attributeTypes', values: schema.attributeTypes.map(attributeTypeDescription) },
-    { name: 'objectClasses', values: schema.objectClasses.map(objectClassDescription) },
+    { name: 'attributeTypes', values: schema.attributeTypes.map((type) => attributeTypeDefinition(type)) },
+    { name: 'objectClasses', values: schema.objectClasses.map(objectClassDefinition) },
   ];
 }
 
 /** RFC 4512 §4.1.2; the rules are written out, also where a supertype would give them. */
-function attributeTypeDescription(type: AttributeType): string {
+export function attributeTypeDefinition(type: AttributeType, { withoutUsage = false } = {}): string {
   const parts = [`( ${type.oid} NAME ${quotedNames(type.names)}`];
   if (type.supertype !== undefined) parts.push(`SUP ${type.supertype.name}`);
   if (type.equality !== undefined) parts.push(`EQUALITY ${type.equality}`);
@@ -32,13 +32,13 @@ function attributeTypeDescription(type: AttributeType): string {
   if (type.substrings !== undefined) parts.push(`SUBSTR ${type.substrings}`);
   parts.push(`SYNTAX ${SYNTAXES[type.syntax][0]}`);
   if (type.singleValued) parts.push('SINGLE-VALUE');
-  if (type.isMade) parts.push('NO-USER-MODIFICATION');
-  if (type.usage !== 'userApplications') parts.push(`USAGE ${type.usage}`);
+  if (type.isMade && !withoutUsage) parts.push('NO-USER-MODIFICATION');
+  if (type.usage !== 'userApplications' && !withoutUsage) parts.push(`USAGE ${type.usage}`);
   return `${parts.join(' ')} )`;
 }
 
 /** RFC 4512 §4.1.1 */
-function objectClassDescription(objectClass: ObjectClass): string {
+export function objectClassDefinition(objectClass: ObjectClass): string {
   const parts = [`( ${objectClass.oid} NAME '${objectClass.name}'`];
   if (objectClass.superclass !== undefined) parts.push(`SUP ${objectClass.superclass.name}`);
   parts.push(objectClass.kind);

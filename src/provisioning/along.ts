@@ -8,11 +8,10 @@ import type { Transaction } from '../database/operation.ts';
 import type { ChangedEntry } from '../directory/entry.ts';
 import { markApexes } from './apexes.ts';
 import { addPublicKey } from './dkim/key-check.ts';
-import { addDomainClass } from './domain-class.ts';
 import { addContainers } from './generated.ts';
 import { noteTombstone } from './tombstones.ts';
 import type { WriteOptions } from './write-options.ts';
 
 export type Along = (tx: Transaction, changed: ChangedEntry, options: WriteOptions) => Promise<readonly ChangedEntry[]>;
 
-export const alongs: readonly Along[] = [addDomainClass, addContainers, markApexes, addPublicKey, noteTombstone];
+export const alongs: readonly Along[] = [addContainers, markApexes, addPublicKey, noteTombstone];

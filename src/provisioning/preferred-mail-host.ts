@@ -8,11 +8,14 @@ import type { Transaction } from '../database/operation.ts';
 import { type ApplyOptions, applyChange } from '../directory/apply-change.ts';
 import { dcDnOfDomain } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
-import { type ChangedEntry, type Entry, textValue } from '../directory/entry.ts';
+import { type ChangedEntry, type Entry, hasClass, type Modification, textValue } from '../directory/entry.ts';
 import { tryParseAddress } from '../message/address.ts';
 import { recipientKindOf } from '../routing/compile.ts';
 import { stateIn } from '../routing/generation.ts';
 import { basesAbove, domainsWithBase } from '../routing/tables.ts';
+
+/** The class that has mailHost: it comes along. */
+const HOST_CLASS = 'inetLocalMailRecipient';
 
 export async function withPreferredHost(
   tx: Transaction,
@@ -24,8 +27,10 @@ export async function withPreferredHost(
   if (recipientKindOf(after) !== 'user') return added;
   const host = await preferredHost(tx, after);
   if (host === undefined) return added;
-  const modification = { operation: 'add', attribute: 'mailHost', values: [host] } as const;
-  const given = await applyChange(tx, { kind: 'modify', dn: after.dn, modifications: [modification] }, options);
+  const modifications: Modification[] = [{ operation: 'add', attribute: 'mailHost', values: [host] }];
+  if (!hasClass(after, HOST_CLASS.toLowerCase()))
+    modifications.push({ operation: 'add', attribute: 'objectClass', values: [HOST_CLASS] });
+  const given = await applyChange(tx, { kind: 'modify', dn: after.dn, modifications }, options);
   return { ...given, kind: 'add', before: undefined };
 }
 

@@ -76,12 +76,6 @@ test('a rule and the channel that it names', async () => {
   const [name, words] = await refusal(remove('cn=partner,ou=Channels,ou=Waypost,o=internet'));
   assert.equal(name, 'unwillingToPerform');
   assert.match(words, /cn=to,ou=Rules/);
-  const noChannel = replace('cn=partner,ou=Channels,ou=Waypost,o=internet', {
-    objectClass: 'device',
-    waypostChannelKind: [],
-    waypostKeyword: [],
-  });
-  assert.equal((await refusal(noChannel))[0], 'unwillingToPerform');
   await directory.apply(remove(ruleDn('to')), remove('cn=partner,ou=Channels,ou=Waypost,o=internet'));
 });
 

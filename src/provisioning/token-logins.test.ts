@@ -185,7 +185,12 @@ test('access rules apply to tokens as to passwords, the Directory Manager’s on
     hash: hashOfToken(secret),
   } as const;
   await directory.writer.execute(addToken, { uuid, token: ops, caller: SERVER, now });
-  await directory.apply(replace('cn=Directory Manager', { mailAllowedServiceAccess: '-http:*' }));
+  await directory.apply(
+    replace('cn=Directory Manager', {
+      objectClass: ['person', 'extensibleObject'],
+      mailAllowedServiceAccess: '-http:*',
+    }),
+  );
   await assert.rejects(logins.bearer(by('http'), secret), { name: 'Failure', kind: 'denied' });
   await directory.apply(replace('cn=Directory Manager', { mailAllowedServiceAccess: '-http:198.51.100.0/24' }));
   assert.equal((await logins.bearer(by('http'), secret)).kind, 'administrator');

@@ -87,7 +87,11 @@ test('a name stands in one domain entry only', async () => {
 test('what is no name is ignored and named, its own name means nothing, and an alias has no further names', async () => {
   await directory.apply(
     addDomain('b.example', { associatedDomain: ['b.example', 'no domain', 'b2.example'] }),
-    addDomain('c.example', { aliasedObjectName: domainDn('acme.example'), associatedDomain: 'c2.example' }),
+    addDomain('c.example', {
+      objectClass: ['domain', 'inetDomain', 'mailDomain', 'inetDomainAlias'],
+      aliasedObjectName: domainDn('acme.example'),
+      associatedDomain: 'c2.example',
+    }),
   );
   assert.deepEqual(
     readProblems(directory.reader).map(({ dn, problems }) => [dn, ...problems.map(({ value }) => value)]),

@@ -4,6 +4,7 @@
 // as if it were not there would be wrong mail, and refusing for good would be a false bounce. Attributes that are in no
 // table here are stored and do not touch routing.
 
+import type { legalOptions } from '../directory/legal-values.ts';
 import type { OptionName, RecipientRow, RouteRow } from './rows.ts';
 
 export const unsupportedAttributes = {
@@ -16,7 +17,7 @@ export const unsupportedAttributes = {
 export const deliveryOptions = {
   user: ['autoreply', 'file', 'forward', 'hold', 'mailbox', 'program', 'shared'],
   group: ['file', 'forward', 'hold', 'members', 'members_offline', 'program', 'shared'],
-} as const satisfies Record<'user' | 'group', readonly OptionName[]>;
+} as const satisfies Record<'user' | 'group', readonly (OptionName & (typeof legalOptions)[number])[]>;
 
 const NONE: readonly string[] = [];
 

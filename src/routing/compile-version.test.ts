@@ -10,9 +10,9 @@ import { test } from 'node:test';
 import { idOf, type Revision } from '../base/ids.ts';
 import { normalizeDn } from '../directory/dn.ts';
 import type { Attribute, AttributeValue, Entry } from '../directory/entry.ts';
+import { legalStatuses } from '../directory/legal-values.ts';
 import { unsupportedAttributes } from './attributes.ts';
 import { COMPILER_VERSION, compileDomain, compileRecipient } from './compile.ts';
-import { legalStatuses } from './status.ts';
 
 /** A version that is not released may still change its digest; a released one never does. */
 const digests: Readonly<Record<number, string>> = {

@@ -11,6 +11,7 @@ import type { AccountId } from '../base/ids.ts';
 import { parseAccessRules } from '../directory/access-rules.ts';
 import { domainOfDcDn, normalizeDn, SUFFIX } from '../directory/dn.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
+import { legalStatuses } from '../directory/legal-values.ts';
 import { bareDomainOf, mailDomainOf } from '../directory/mail-domain.ts';
 import type { MemberValue } from '../directory/member-values.ts';
 import {
@@ -30,7 +31,7 @@ import { formatHops, HOPS_MAX, type Hop, parseHop } from './destination.ts';
 import { quotaOf } from './quota.ts';
 import { replyTextOf } from './replies.ts';
 import { type Access, type Problem, type RecipientRow, type RouteRow, SITE_POSTMASTER, type Status } from './rows.ts';
-import { legalStatuses, parseStatusValue, type StatusAttribute } from './status.ts';
+import { parseStatusValue, type StatusAttribute } from './status.ts';
 
 /**
  * Goes up with any change that gives other rows for the same entries: the tables are then compiled anew at the next

@@ -6,6 +6,7 @@
 
 import { asciiLower } from '../base/characters.ts';
 import { type Entry, textValue } from '../directory/entry.ts';
+import { parseLimit } from '../directory/quota-value.ts';
 import type { Quota, QuotaLimit } from '../store/quota.ts';
 import type { RouteRequest } from './route-request.ts';
 import type { Problem, RouteRow, UserRow } from './rows.ts';
@@ -13,12 +14,6 @@ import type { Problem, RouteRow, UserRow } from './rows.ts';
 /** -1: none, whatever the domain says. Absent: what the domain says. */
 const NO_QUOTA = -1;
 const OF_DOMAIN = -2;
-const UNITS: ReadonlyMap<string, number> = new Map([
-  ['', 1],
-  ['k', 1024],
-  ['m', 1024 ** 2],
-  ['g', 1024 ** 3],
-]);
 
 /** Undefined: what it is is the domain's to say. */
 export function quotaOf(entry: Entry, octets: string, messages: string, problems: Problem[]): QuotaLimit | undefined {
@@ -36,16 +31,6 @@ function limitOf(entry: Entry, attribute: string, problems: Problem[]): number |
   const limit = parseLimit(text);
   if (limit === undefined) problems.push({ attribute, value, reason: 'is no number, with K, M or G behind it' });
   return limit === OF_DOMAIN ? undefined : limit;
-}
-
-/** Undefined: none. `text` in lower case. */
-export function parseLimit(text: string): number | undefined {
-  if (text === '-1' || text === '-2') return Number(text);
-  const unit = UNITS.get(text.slice(-1)) ?? 1;
-  const digits = unit === 1 ? text : text.slice(0, -1);
-  if (digits === '' || [...digits].some((digit) => digit < '0' || digit > '9')) return undefined;
-  const limit = Number(digits) * unit;
-  return Number.isSafeInteger(limit) ? limit : undefined;
 }
 
 /**

@@ -5,6 +5,7 @@
 
 import { asciiLower } from '../base/characters.ts';
 import type { Reply } from '../base/reply.ts';
+import { legalStatuses } from '../directory/legal-values.ts';
 import { replies } from './replies.ts';
 import type { RecipientRow, RouteRow, Status } from './rows.ts';
 
@@ -16,14 +17,6 @@ export type StatusAttribute =
   | 'inetUserStatus'
   | 'mailUserStatus'
   | 'inetMailGroupStatus';
-
-export const legalStatuses = {
-  inetDomainStatus: ['active', 'inactive', 'deleted', 'removed'],
-  mailDomainStatus: ['active', 'inactive', 'disabled', 'deleted', 'removed', 'hold', 'overquota'],
-  inetUserStatus: ['active', 'inactive', 'deleted', 'removed'],
-  mailUserStatus: ['active', 'inactive', 'disabled', 'deleted', 'removed', 'hold', 'overquota'],
-  inetMailGroupStatus: ['active', 'inactive', 'disabled', 'deleted', 'removed'],
-} as const satisfies Record<StatusAttribute, readonly StatusWord[]>;
 
 export interface StatusMeaning {
   /** Undefined: mail goes on. 2xx: it is taken and held. */

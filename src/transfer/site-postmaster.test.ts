@@ -66,7 +66,7 @@ test('what the site postmaster sends on leaves as of an address of this host, an
 
 const left: Record<string, Record<string, string | readonly string[]>> = {
   'an option that needs an attribute which is not there': { mailDeliveryOption: 'forward' },
-  'an option that is none': { mailDeliveryOption: 'pigeon' },
+  'an option that is none': { mailDeliveryOption: 'native' },
   'itself, by the name of a domain': {
     mailDeliveryOption: 'forward',
     mailForwardingAddress: 'postmaster@acme.example',

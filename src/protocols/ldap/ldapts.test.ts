@@ -161,8 +161,14 @@ test('a change is all or nothing, and says precisely what is wrong', async () =>
     [
       'an unknown class',
       () => client.add(`cn=x,${PEOPLE}`, { objectClass: 'noSuchClass', cn: 'x' }),
+      InvalidSyntaxError,
+    ],
+    [
+      'an attribute that its class needs',
+      () => client.add(`cn=x,${PEOPLE}`, { objectClass: 'person', cn: 'x' }),
       ObjectClassViolationError,
     ],
+    ['a word that is not legal', () => client.modify(ann, replace('mailUserStatus', 'sleeping')), InvalidSyntaxError],
     ['an unknown attribute', () => client.modify(ann, replace('noSuchAttribute', 'x')), UndefinedTypeError],
     ['a value that does not fit', () => client.modify(ann, replace('seeAlso', 'no DN')), InvalidSyntaxError],
     ['two values of one', () => client.modify(ann, replace('employeeNumber', '1', '2')), ConstraintViolationError],

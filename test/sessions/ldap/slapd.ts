@@ -1,5 +1,6 @@
 // A private OpenLDAP slapd for tests: suffix o=internet with its entry, a root DN, strangers see the root DSE and the schema.
 //
+// In      schema definitions beside OpenLDAP's own, as a file that slapd includes
 // Out     where it is; `stop` ends it and removes its directory
 // Never   outlives the test process
 
@@ -24,11 +25,12 @@ const PASSWORD = 'secret';
 const START_MS = 20_000;
 const PATH = `${process.env['PATH']}:/usr/sbin:/sbin`;
 
-export async function startSlapd(): Promise<Slapd> {
+export async function startSlapd({ schema }: { readonly schema?: string } = {}): Promise<Slapd> {
   const directory = mkdtempSync(join(tmpdir(), 'slapd-'));
   mkdirSync(join(directory, 'db'));
   const configuration = join(directory, 'slapd.conf');
-  writeFileSync(configuration, configurationFor(directory));
+  if (schema !== undefined) writeFileSync(join(directory, 'more.schema'), schema);
+  writeFileSync(configuration, configurationFor(directory, schema !== undefined));
   const ldif = 'dn: o=internet\nobjectClass: organization\no: internet\n';
   const added = spawnSync('slapadd', ['-q', '-f', configuration], { input: ldif, env: { ...process.env, PATH } });
   if (added.status !== 0) throw new Error(`slapadd: ${added.stderr}`);
@@ -55,11 +57,12 @@ export async function startSlapd(): Promise<Slapd> {
   };
 }
 
-function configurationFor(directory: string): string {
+function configurationFor(directory: string, hasMore: boolean): string {
   const modules = globSync(['/usr/lib/ldap/back_mdb.so', '/usr/lib/*/ldap/back_mdb.so'])[0];
   const schemas = ['core', 'cosine', 'inetorgperson', 'nis'].map((name) => `include /etc/ldap/schema/${name}.schema`);
   return [
     ...schemas,
+    ...(hasMore ? [`include ${directory}/more.schema`] : []),
     `pidfile ${directory}/slapd.pid`,
     ...(modules === undefined ? [] : [`modulepath ${dirname(modules)}`, 'moduleload back_mdb', 'moduleload sssvlv']),
     'access to dn.base="" by * read',

@@ -1,0 +1,134 @@
+// Which values mean something, where the syntax says less: closed lists of words, quotas, service rules, addresses.
+//
+// In      an attribute's key and a value that has its syntax
+// Out     undefined; or what is legal, for the text of a refusal
+// Never   looks at a value that is there already: what came in before this rule, or from another directory, stays and is
+//         named by `directory check`. Whether a legal value acts is routing's to say
+// Letter case and blanks round a value mean nothing
+
+import { asciiLower } from '../base/characters.ts';
+import { tryParseAddress } from '../message/address.ts';
+import { parseAccessRules } from './access-rules.ts';
+import type { AttributeValue } from './entry.ts';
+import { parseLimit } from './quota-value.ts';
+
+/** The words that each level of status knows. */
+export const legalStatuses = {
+  inetDomainStatus: ['active', 'inactive', 'deleted', 'removed'],
+  mailDomainStatus: ['active', 'inactive', 'disabled', 'deleted', 'removed', 'hold', 'overquota'],
+  inetUserStatus: ['active', 'inactive', 'deleted', 'removed'],
+  mailUserStatus: ['active', 'inactive', 'disabled', 'deleted', 'removed', 'hold', 'overquota'],
+  inetMailGroupStatus: ['active', 'inactive', 'disabled', 'deleted', 'removed'],
+} as const;
+
+/** `native` and `unix` mean nothing here: other servers of the lineage deliver by them. */
+export const legalOptions = [
+  'autoreply',
+  'file',
+  'forward',
+  'hold',
+  'mailbox',
+  'members',
+  'members_offline',
+  'native',
+  'program',
+  'shared',
+  'unix',
+] as const;
+
+const BROADCASTER_WORDS = [
+  'SMTP_AUTH_REQUIRED',
+  'AUTH_REQ',
+  'PASSWORD_REQUIRED',
+  'PASSWD_REQUIRED',
+  'PASSWD_REQ',
+  'NO_REQUIREMENTS',
+  'OR',
+  'AND',
+];
+
+/** What is wrong with a value, undefined where nothing is. */
+type Judge = (value: string) => string | undefined;
+
+const JUDGES: ReadonlyMap<string, Judge> = new Map<string, Judge>([
+  ...Object.entries(legalStatuses).map(([name, words]): [string, Judge] => [asciiLower(name), oneOf(words)]),
+  ['maildeliveryoption', oneOf(legalOptions)],
+  ['mailautoreplymode', oneOf(['reply', 'echo', 'vacation'])],
+  ['mgrpmsgrejectaction', oneOf(['reply', 'toModerator'])],
+  ['mgrpbroadcasterpolicy', eachWordOf(BROADCASTER_WORDS)],
+  ['waypostsubmitstatus', oneOf(['active', 'suspended'])],
+  ['mailaccessproxypreauth', oneOf(['yes', 'no'])],
+  ...each(['mailQuota', 'mailMsgQuota', 'mailDomainDiskQuota', 'mailDomainMsgQuota'], quota),
+  ...each(['mailAllowedServiceAccess', 'mailDomainAllowedServiceAccess'], serviceRules),
+  ...each(
+    [
+      'mail',
+      'mailAlternateAddress',
+      'mailEquivalentAddress',
+      'mailRoutingAddress',
+      'mailDomainCatchallAddress',
+      'mailDomainReportAddress',
+    ],
+    address,
+  ),
+  ['mailforwardingaddress', forwarding],
+  ['mgrperrorsto', errorsTo],
+]);
+
+/** What is legal, where this value is not. `key` is the attribute type's. */
+export function illegality(key: string, value: AttributeValue): string | undefined {
+  const judge = JUDGES.get(key);
+  return judge === undefined || typeof value !== 'string' ? undefined : judge(value.trim());
+}
+
+function each(names: readonly string[], judge: Judge): [string, Judge][] {
+  return names.map((name) => [asciiLower(name), judge]);
+}
+
+function oneOf(words: readonly string[]): Judge {
+  const legal = new Set(words.map(asciiLower));
+  const text = `legal are ${words.join(', ')}`;
+  return (value) => (legal.has(asciiLower(value)) ? undefined : text);
+}
+
+function eachWordOf(words: readonly string[]): Judge {
+  const isLegal = oneOf(words);
+  return (value) => {
+    for (const word of value.split(/[\s,]+/)) {
+      const problem = word === '' ? undefined : isLegal(word);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
+  };
+}
+
+/** A total; behind it, for each `;`, the limit of a folder or of a kind of message. */
+function quota(value: string): string | undefined {
+  const [total = '', ...parts] = value.split(';');
+  const isLegal =
+    parseLimit(asciiLower(total.trim())) !== undefined &&
+    parts.every((part) => parseLimit(asciiLower(part.slice(part.lastIndexOf('%') + 1).trim())) !== undefined);
+  return isLegal
+    ? undefined
+    : 'legal is a number, with K, M or G behind it, -1 (no limit) or -2 (what the domain says)';
+}
+
+function serviceRules(value: string): string | undefined {
+  const parsed = parseAccessRules(value);
+  return 'problem' in parsed ? parsed.problem : undefined;
+}
+
+function address(value: string): string | undefined {
+  return tryParseAddress(value) === undefined ? 'legal is a mail address' : undefined;
+}
+
+/** Programs, files and lists that are included begin otherwise than an address. */
+function forwarding(value: string): string | undefined {
+  return '|/:~'.includes(value.charAt(0)) ? 'legal is a mail address' : address(value);
+}
+
+/** `/`: the sender stays. */
+function errorsTo(value: string): string | undefined {
+  const text = asciiLower(value.slice(0, 7)) === 'mailto:' ? value.slice(7) : value;
+  return value === '/' || tryParseAddress(text) !== undefined ? undefined : 'legal is a mail address, or /';
+}
