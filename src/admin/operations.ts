@@ -8,6 +8,7 @@ import { channelList, channelPause, channelResume, channelShow } from './channel
 import { directoryDiff } from './directory.ts';
 import { directoryAccess } from './directory-access.ts';
 import { directoryChange } from './directory-change.ts';
+import { directoryCheck, directorySchema } from './directory-schema.ts';
 import { dkimImport, dkimList, dkimRotate } from './dkim.ts';
 import { dnsRecords } from './dns.ts';
 import { type DnsCheckParts, dnsCheck } from './dns-check/check.ts';
@@ -88,6 +89,8 @@ export function adminOperations(parts: AdminParts) {
     directoryChange(parts),
     directoryDiff(parts),
     directoryAccess(parts),
+    directorySchema(parts),
+    directoryCheck(parts),
     syncStatus(parts),
     syncFull(parts),
     syncDomain(parts),

@@ -10,6 +10,7 @@ import type { Caller } from '../directory/caller.ts';
 import { dcDnOfDomain } from '../directory/dn.ts';
 import { findEntry } from '../directory/entries.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
+import { unfitEntries } from '../directory/unfit-entries.ts';
 import { normalizeDomain } from '../message/address.ts';
 import type { ZoneServer } from '../net/zone-client.ts';
 import { type ProvisioningParts, submitChange } from '../provisioning/submit.ts';
@@ -52,12 +53,15 @@ export interface SyncStatus {
   readonly lastVerify: { readonly at: string; readonly rows: number; readonly differences: number } | null;
   readonly sources: readonly SourceStatus[];
   readonly problems: readonly EntryProblems[];
+  /** Entries that do not fit the schema: `directory check` names them. */
+  readonly unfit: number;
 }
 
 export const syncStatus = ({ reader, syncRuns, zoneSources, zoneSite }: SyncParts) =>
   adminOperation('sync.status', z.object({}), async (): Promise<SyncStatus> => {
     const stays = (await leftBehind(reader, zoneSite)).map(leftBehindProblem);
     const others = [...(await misplacedDomains(reader)), ...(await unservedShares(reader)), ...stays];
+    const { unfit } = await unfitEntries(reader);
     return reader.snapshot(() => {
       const state = readState(reader);
       return {
@@ -71,6 +75,7 @@ export const syncStatus = ({ reader, syncRuns, zoneSources, zoneSite }: SyncPart
         lastVerify: syncRuns.lastVerify() ?? null,
         sources: zoneSources.status(),
         problems: [...readProblems(reader), ...others],
+        unfit,
       };
     });
   });

@@ -7,7 +7,7 @@
 // RFC 4511 §4.6
 
 import { LDAP_VALUES_MAX, LIST_MEMBERS_LENGTH_MAX, LIST_MEMBERS_MAX } from '../base/limits.ts';
-import { bringsClass, CLASS_ALONG } from './class-along.ts';
+import { classAlong } from './class-along.ts';
 import type { Attribute, Attributes, AttributeValue, MemberCounts, ValueCount } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { equalityKey } from './matching.ts';
@@ -110,10 +110,10 @@ export class Draft {
   finish(): void {
     const classes = this.#touch(schema().description('objectClass')!);
     if (classes.values.size === 0) throw directoryFailure('objectClassViolation', 'An entry needs an objectClass');
-    const along = [...this.#touched.values()].some(({ description, values }) => {
-      return values.size > 0 && bringsClass(description.type.key);
-    });
-    if (along) classes.values.set(equalityKey(classes.description.type, CLASS_ALONG), CLASS_ALONG);
+    for (const { description, values } of this.#touched.values()) {
+      const along = values.size === 0 ? undefined : classAlong(description.type.key);
+      if (along !== undefined) classes.values.set(equalityKey(classes.description.type, along), along);
+    }
     for (const name of schema().withSuperclasses([...classes.values.values()])) {
       const key = equalityKey(classes.description.type, name);
       if (!classes.values.has(key)) classes.values.set(key, name);

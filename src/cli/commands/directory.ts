@@ -1,10 +1,12 @@
-// waypost directory diff FILE.ldif; waypost directory access --as DN --on DN
+// waypost directory diff FILE.ldif, directory access --as DN --on DN, directory check, directory export --schema
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import type { DirectoryDiff } from '../../admin/directory.ts';
 import type { DirectoryAccess, ShownRight } from '../../admin/directory-access.ts';
 import { EXIT } from '../../base/exit.ts';
+import { grouped } from '../../database/progress.ts';
+import type { UnfitEntries } from '../../directory/unfit-entries.ts';
 import { type CommandContext, type CommonOptions, common } from '../command.ts';
 import { columns, printable } from '../output.ts';
 
@@ -27,6 +29,21 @@ export function directoryCommand(context: CommandContext): Command {
     .action(async (options: CommonOptions & { readonly as: string; readonly on: string }) => {
       const access = await context.client(options).call('directory.access', { as: options.as, on: options.on });
       context.printer(options).print(access, () => accessText(access));
+    });
+  common(directory.command('check'))
+    .description('entries that do not fit the schema; exit code 1 where there are some')
+    .option('--json', 'print JSON')
+    .action(async (options: CommonOptions) => {
+      const checked = await context.client(options).call('directory.check', {});
+      context.printer(options).print(checked, () => checkText(checked));
+      if (checked.unfit > 0) context.exit(EXIT.no);
+    });
+  common(directory.command('export'))
+    .description('the directory for another server')
+    .requiredOption('--schema', 'the schema as a file that OpenLDAP includes beside core, cosine and inetorgperson')
+    .action(async (options: CommonOptions) => {
+      const { schema } = await context.client(options).call('directory.schema', {});
+      context.printer({ ...options, json: false }).print(schema, () => schema.trimEnd());
     });
   return directory;
 }
@@ -60,6 +77,15 @@ function textOf(file: string): string {
   } catch (error) {
     throw new CommanderError(EXIT.usage, 'waypost.file', error instanceof Error ? error.message : String(error));
   }
+}
+
+function checkText({ entries, unfit, named }: UnfitEntries): string {
+  const lines = named.flatMap(({ dn, problems }) => problems.map(({ reason }) => `${printable(dn)}  ${reason}`));
+  return [
+    ...lines,
+    ...(unfit > named.length ? [`and ${grouped(unfit - named.length)} more entries`] : []),
+    `${grouped(entries)} entries, ${grouped(unfit)} do not fit the schema`,
+  ].join('\n');
 }
 
 function text({ entries, routes, aliases, unroutable }: DirectoryDiff): string {

@@ -199,6 +199,7 @@ function text(status: SyncStatus): string {
       ['last full', lastFull === null ? '-' : `${lastFull.at}, ${grouped(lastFull.differences)} rows differed`],
       ['last proof', proved],
       ['not usable', String(problems.length)],
+      ['not fitting the schema', grouped(status.unfit)],
     ]),
     ...status.sources.map(sourceText),
     ...problems,
