@@ -155,7 +155,7 @@ export async function ask(
   if (/SERVFAIL|REFUSED|FORMERR/.test(codes)) throw new Error(`dnsperf: ${codes}`);
   const each = (of: number): number => (of / answers) * 1e6;
   const rateOf = Math.round(said('Queries per second'));
-  return { us: each(seconds), us_thread: each(inThread), lost: said('Queries lost'), rate: rateOf };
+  return { us: each(seconds), us_thread: each(inThread), lost: said('Queries lost'), rate: rateOf, answers };
 }
 
 /** Of all its threads, user and system. Linux counts in hundredths of a second. */
