@@ -22,6 +22,7 @@ import {
   type Edns,
   encodeMessage,
   findEdns,
+  optOctets,
   type Question,
 } from '../../wire/dns/message.ts';
 import type { ResourceRecord } from '../../wire/dns/rdata.ts';
@@ -124,7 +125,9 @@ function answerSecondary(
   header: DnsHeader,
   from: QueryOrigin,
 ): Uint8Array | Iterable<Uint8Array> | undefined {
-  const seal = openSeal(parts.transfers, octets, from.peerAddress);
+  const edns = ourEdns(findEdns(octets));
+  const opt = edns && optOctets(edns);
+  const seal = openSeal(parts.transfers, { octets, peerAddress: from.peerAddress, opt });
   const limited = (octetsOf: () => Uint8Array, rcode: number): Uint8Array | undefined => {
     // Who is refused shows no cookie that is looked at, and is not told to come by TCP: to be refused there helps nobody.
     const isRefused = rcode !== RCODE.NOERROR;

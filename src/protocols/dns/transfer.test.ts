@@ -12,6 +12,7 @@ import { signTsig, type TsigKey, verifyTsig } from '../../wire/dns/tsig.ts';
 import { lookUp } from '../../zones/records.ts';
 import { namesOf, settingsOf } from '../../zones/testing.ts';
 import { createAnswer } from './answer.ts';
+import { isForSecondaries } from './transfer.ts';
 
 const key: TsigKey = {
   name: 'xfer.example',
@@ -153,4 +154,42 @@ test('BADTRUNC: signed whole, bound to the MAC as it came; less than half of it 
   }
   const { message, reply } = ask(withMac(15));
   assert.deepEqual([message.rcode, reply.readUInt16BE(10)], [RCODE.FORMERR, 0]);
+});
+
+test('a refusal has OPT where the query has, under its signature', () => {
+  const withEdns = encodeMessage(queryMessage(4711, 'acme.example', 'SOA'));
+  const late = signTsig(withEdns, key, { at: now() - 1000 });
+  const { reply, message } = ask(late.octets);
+  assert.deepEqual([message.rcode, message.edns?.version, message.edns?.udpSizeBytes], [RCODE.NOTAUTH, 0, 1232]);
+  const refused = verifyTsig(reply, () => key, { now: now() - 1000, request: late.mac });
+  assert.ok(refused !== undefined && 'mac' in refused && refused.record.error === TSIG_ERROR.BADTIME);
+  const forged = signTsig(withEdns, { ...key, secret: Buffer.from('another') }, { at: now() }).octets;
+  assert.equal(ask(forged).message.edns?.version, 0);
+  assert.equal(ask(signTsig(query, key, { at: now() - 1000 }).octets).message.edns, undefined);
+});
+
+test('a TSIG record of another class than ANY, or with a TTL, is malformed; it is not passed over', () => {
+  const classAt = query.length + nameBytes(key.name) + 2;
+  for (const [at, octet] of [
+    [classAt + 1, 1],
+    [classAt, 1],
+    [classAt + 5, 1],
+  ] as const) {
+    const octets = Buffer.from(signTsig(query, key, { at: now() }).octets);
+    octets[at] = octet;
+    const { message, reply } = ask(octets);
+    assert.deepEqual([message.rcode, message.answers.length, reply.readUInt16BE(10)], [RCODE.FORMERR, 0, 0]);
+  }
+});
+
+test('only what looks as if it were for secondaries is taken out of the way of other queries', () => {
+  const plain = encodeMessage(queryMessage(1, 'acme.example', 'SOA'));
+  assert.equal(isForSecondaries(plain), false);
+  // Octets of a cookie that look like the record.
+  const edns = { udpSizeBytes: 1232, version: 0, dnssecOk: false };
+  const data = Buffer.from('00fa00ff00000000', 'hex');
+  const cookie = { ...queryMessage(1, 'acme.example', 'SOA'), edns: { ...edns, options: [{ code: 10, data }] } };
+  assert.equal(isForSecondaries(encodeMessage(cookie)), false);
+  for (const unsigned of [query, plain])
+    assert.equal(isForSecondaries(signTsig(unsigned, key, { at: 1 }).octets), true);
 });

@@ -31,8 +31,9 @@ export interface ZoneTransfers {
 }
 
 const CATALOG = Buffer.from('\x07catalog', 'latin1');
-/** Type and class of a TSIG record. */
-const TSIG_MARK = Buffer.of(0, typeCode('TSIG'), 0, typeCode('ANY'));
+/** Of whichever class: one that is wrong is refused, not passed over. */
+const TSIG_MARK = Buffer.of(0, typeCode('TSIG'));
+const OPT = 41;
 const TYPES = [typeCode('AXFR'), typeCode('IXFR')];
 
 /** Read from the octets: most queries are not, and are answered from memory. Some that are not look as if. */
@@ -41,11 +42,17 @@ export function isForSecondaries(octets: Uint8Array): boolean {
   while (at < octets.length && octets[at] !== 0) at += 1 + octets[at]!;
   if (octets[at + 1] === 0 && TYPES.includes(octets[at + 2]!)) return true;
   const bytes = Buffer.from(octets.buffer, octets.byteOffset, octets.length);
-  if (octets[11] !== 0 && bytes.includes(TSIG_MARK, at)) return true;
+  if (octets[11] !== 0 && !isOptAlone(octets, at) && bytes.includes(TSIG_MARK, at)) return true;
   if (octets[DNS_HEADER_BYTES] !== CATALOG[0]) return false;
   return (
     asciiLower(bytes.toString('latin1', DNS_HEADER_BYTES, DNS_HEADER_BYTES + CATALOG.length)) === CATALOG.toString()
   );
+}
+
+/** Nothing stands behind the question, whose name ends at `at`, but an OPT record. */
+function isOptAlone(octets: Uint8Array, at: number): boolean {
+  const counts = octets.subarray(6, DNS_HEADER_BYTES);
+  return counts.every((count, i) => count === (i === 5 ? 1 : 0)) && octets[at + 5] === 0 && octets[at + 7] === OPT;
 }
 
 export interface Seal {
@@ -56,16 +63,22 @@ export interface Seal {
   readonly sign: (message: Uint8Array) => Uint8Array;
 }
 
+export interface Sealed {
+  readonly octets: Uint8Array;
+  readonly peerAddress: string;
+  /** OPT for a refusal, where the query has one. */
+  readonly opt: Uint8Array | undefined;
+}
+
 /** How the answer is signed, or how a signature that is no good is refused. */
 export function openSeal(
   transfers: ZoneTransfers,
-  octets: Uint8Array,
-  peerAddress: string,
+  { octets, peerAddress, opt }: Sealed,
 ): Seal | { readonly refusal: Uint8Array } {
   const now = (): number => Math.floor(systemClock.now() / 1000);
   const verified = verifyTsig(octets, (name) => transfers.key(name, peerAddress), { now: now() });
   if (verified === undefined) return { key: undefined, bytes: 0, sign: (message) => message };
-  if ('error' in verified) return { refusal: refusalByTsig(octets, verified, now()) };
+  if ('error' in verified) return { refusal: refusalByTsig(octets, { ...verified, opt }, now()) };
   const series = new TsigSeries(verified.key, verified.mac, now);
   return { key: verified.key.name, bytes: tsigBytes(verified.key), sign: (message) => series.sign(message) };
 }

@@ -261,6 +261,13 @@ function optSize(edns: Edns | undefined): number {
   return edns.options.reduce((sum, option) => sum + 4 + option.data.length, OPT_BYTES);
 }
 
+/** As the record stands in a message. */
+export function optOctets(edns: Edns): Uint8Array {
+  const writer = new DnsWriter(new Uint8Array(optSize(edns)));
+  encodeOpt(writer, edns, 0);
+  return writer.finish();
+}
+
 function encodeOpt(writer: DnsWriter, edns: Edns, rcodeHigh: number): void {
   writer.name(ROOT);
   writer.u16(OPT);

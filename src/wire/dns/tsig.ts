@@ -147,10 +147,17 @@ function judge(
   return { key, record, mac };
 }
 
-/** What an answer says that refuses for this: its question again and why; signed where the request's signature was good. */
-export function refusalByTsig(query: Uint8Array, refused: TsigRefused, now: number): Uint8Array {
-  const { error, record, key } = refused;
-  const head = refusalHead(query, error === 'FORMERR' ? RCODE.FORMERR : RCODE.NOTAUTH);
+/**
+ * What an answer says that refuses for this: its question again and why; signed where the request's signature was good. `opt`: an
+ * OPT record for it, in octets.
+ */
+export function refusalByTsig(
+  query: Uint8Array,
+  refused: TsigRefused & { readonly opt?: Uint8Array | undefined },
+  now: number,
+): Uint8Array {
+  const { error, record, key, opt } = refused;
+  const head = withOpt(refusalHead(query, error === 'FORMERR' ? RCODE.FORMERR : RCODE.NOTAUTH), opt);
   if (error === 'FORMERR' || record === undefined) return head;
   const answer = { ...emptyRecord({ ...record, signedAt: now }, head), error: TSIG_ERROR[error] };
   if (key === undefined) return withRecord(head, answer);
@@ -370,6 +377,15 @@ function refusalHead(query: Uint8Array, rcode: number): Uint8Array {
   head.fill(0, 4, DNS_HEADER_BYTES);
   head[5] = questions;
   return head;
+}
+
+function withOpt(head: Uint8Array, opt: Uint8Array | undefined): Uint8Array {
+  if (opt === undefined) return head;
+  const whole = new Uint8Array(head.length + opt.length);
+  whole.set(head);
+  whole.set(opt, head.length);
+  whole[ARCOUNT_AT + 1]! += 1;
+  return whole;
 }
 
 function u16(value: number): Buffer {
