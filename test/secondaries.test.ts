@@ -5,6 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Client } from 'ldapts';
@@ -103,13 +104,15 @@ describe('secondaries', { concurrency: false, skip }, () => {
   });
 
   test('BIND has the zone, signed, and a change by difference', async (context) => {
+    const theirs = await freePort();
     await nameServer('one', {
-      waypostNameServerAddress: '127.0.0.1:5399',
+      waypostNameServerAddress: `127.0.0.1:${theirs}`,
       waypostTsigName: 'xfer.example',
       waypostTsigSecret: SECRET,
     });
     const { port } = server.listeners.dns;
     const bind = await Bind.start({
+      port: theirs,
       more: `${keyBlock}zone "acme.example" { type secondary; file "acme.db"; masterfile-format text;
         primaries { 127.0.0.1 port ${port} key "xfer.example"; }; };`,
     });
@@ -118,6 +121,12 @@ describe('secondaries', { concurrency: false, skip }, () => {
       (await run('dig', ['@127.0.0.1', '-p', String(bind.port), '+short', name, type])).stdout.trim();
     await until('BIND has the zone', async () => (await asked('www.acme.example', 'A')) === '192.0.2.7');
     assert.equal(await asked('_dmarc.acme.example', 'TXT'), '"v=DMARC1; p=none"');
+    assert.doesNotMatch(server.stderr(), /"kind":"ixfr"/);
+    const mail = `dc=mail,${domainDn('acme.example')}`;
+    await ldap.add(mail, { objectClass: 'dNSDomain', dc: 'mail', aRecord: '192.0.2.6' });
+    await until('BIND has the change', async () => (await asked('mail.acme.example', 'A')) === '192.0.2.6');
+    assert.match(server.stderr(), /"zone":"acme.example".*"kind":"ixfr"/);
+    await ldap.del(mail);
     await forget('one');
   });
 
@@ -139,6 +148,47 @@ describe('secondaries', { concurrency: false, skip }, () => {
         ...['acme.example. SOA', 'ftp.acme.example. A', 'acme.example. SOA'],
       ],
     );
+    await forget('one');
+  });
+
+  test('where a host or a key of the site has moved the whole zone is told; a key of one domain is a difference', async () => {
+    await nameServer('one', { waypostNameServerAddress: '127.0.0.1:5399' });
+    const lines = async (type: string): Promise<string[]> =>
+      (await dig('acme.example', type)).split('\n').filter((line) => /\sIN\s/.test(line));
+    const serialNow = async () => (await dig('+short', 'acme.example', 'SOA')).split(' ')[2]!;
+    const key = (selector: string, of: Record<string, string>) =>
+      ldap.add(`cn=${selector},ou=Keys,ou=Waypost,${SUFFIX}`, {
+        objectClass: 'waypostDkimKey',
+        cn: selector,
+        waypostKeyType: 'ed25519',
+        waypostKeySecret: generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+        ...of,
+      });
+    const addHost = () =>
+      ldap.add(`cn=mx2.elsewhere.test,ou=Hosts,ou=Waypost,${SUFFIX}`, {
+        objectClass: 'waypostHost',
+        waypostHostAddress: '192.0.2.77',
+        waypostHostService: 'smtp 25',
+      });
+    const moves: readonly (readonly [isWhole: boolean, told: RegExp, move: () => Promise<unknown>])[] = [
+      [true, /MX\s10 mx2\.elsewhere\.test\./, () => addHost()],
+      [true, /^s8\._domainkey\.acme\.example\./, () => key('s8', {})],
+      [false, /^s9\._domainkey\.acme\.example\./, () => key('s9', { waypostKeyDomain: 'acme.example' })],
+    ];
+    for (const [isWhole, told, move] of moves) {
+      const serial = await serialNow();
+      await move();
+      const [difference, whole] = [await lines(`IXFR=${serial}`), await lines('AXFR')];
+      assert.ok(
+        difference.some((line) => told.test(line)),
+        String(told),
+      );
+      assert.equal(difference.filter((line) => /\sSOA\s/.test(line)).length, isWhole ? 2 : 4);
+      if (isWhole) assert.deepEqual(difference, whole);
+      else assert.ok(difference.length < whole.length);
+    }
+    for (const name of ['cn=mx2.elsewhere.test,ou=Hosts', 'cn=s8,ou=Keys', 'cn=s9,ou=Keys'])
+      await ldap.del(`${name},ou=Waypost,${SUFFIX}`);
     await forget('one');
   });
 
