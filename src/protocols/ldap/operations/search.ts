@@ -160,9 +160,9 @@ async function give(asked: Asked, run: SearchRun, clock: Turns): Promise<LdapFin
       run.given++;
       room--;
     }
-    if (run.done) break;
     const limited = clock.limit(run);
     if (limited !== undefined) return atEnd(operation, limited);
+    if (run.done) break;
     await clock.breathe();
   }
   return inOrder(run, atEnd(operation, result('success')));
