@@ -5,7 +5,7 @@
 // Never   lets a line break, NUL or other control character through: no value can begin a field of its own
 // RFC 5321 §4.4, RFC 3848, RFC 6409 §8, RFC 6531 §3.7.3 §4.3
 
-import { ALNUM } from '../base/characters.ts';
+import { characterClass, isAll } from '../base/characters.ts';
 import { formatAddressLiteral } from './address.ts';
 import { formatMailDate } from './date.ts';
 
@@ -83,16 +83,16 @@ export function messageIdField(id: string, hostname: string): string {
 }
 
 const HOST_TEXT_MAX = 255;
+const HOST_TEXT = characterClass([0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a], '.-_:[]');
 
 /** A host name, address, id or cipher suite as it may stand in a trace field: `?` for each character that none of them has. */
 function hostText(text: string): string {
   if (text === '') return 'unknown';
+  const bounded = text.slice(0, HOST_TEXT_MAX);
+  if (isAll(bounded, HOST_TEXT)) return bounded;
   let clean = '';
-  for (let at = 0; at < text.length && at < HOST_TEXT_MAX; at++) {
-    const code = text.charCodeAt(at);
-    const isPlain = code < 0x80 && (ALNUM[code] === 1 || '.-_:[]'.includes(text.charAt(at)));
-    clean += isPlain ? text.charAt(at) : '?';
-  }
+  for (let at = 0; at < bounded.length; at++)
+    clean += HOST_TEXT[bounded.charCodeAt(at)] === 1 ? bounded.charAt(at) : '?';
   return clean;
 }
 

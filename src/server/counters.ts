@@ -11,7 +11,8 @@ export const LOOP_DELAY = 'event-loop p99';
 const LOOP_DELAY_RESOLUTION_MS = 50;
 
 export class Counters {
-  readonly #counts = new Map<string, number>();
+  /** By name, then by label: no text is made to count. */
+  readonly #counts = new Map<string, Map<string | number, number>>();
   readonly #delay = monitorEventLoopDelay({ resolution: LOOP_DELAY_RESOLUTION_MS });
 
   constructor() {
@@ -19,13 +20,20 @@ export class Counters {
   }
 
   add(name: string, label: string | number, count = 1): void {
-    const key = `${name} ${label}`;
-    this.#counts.set(key, (this.#counts.get(key) ?? 0) + count);
+    let labels = this.#counts.get(name);
+    if (labels === undefined) {
+      labels = new Map();
+      this.#counts.set(name, labels);
+    }
+    labels.set(label, (labels.get(label) ?? 0) + count);
   }
 
   counts(): Counts {
     const delay = Math.max(0, this.#delay.percentile(99) / 1e9 - LOOP_DELAY_RESOLUTION_MS / 1000);
     this.#delay.reset();
-    return { ...Object.fromEntries(this.#counts), [LOOP_DELAY]: delay };
+    const counts: Record<string, number> = {};
+    for (const [name, labels] of this.#counts) for (const [label, count] of labels) counts[`${name} ${label}`] = count;
+    counts[LOOP_DELAY] = delay;
+    return counts;
   }
 }

@@ -8,7 +8,7 @@
 
 import type { PublishedRevision } from '../base/ids.ts';
 import type { Reply } from '../base/reply.ts';
-import { type Operation, operation, type Transaction } from '../database/operation.ts';
+import type { Transaction } from '../database/operation.ts';
 import { formatSender } from '../message/envelope.ts';
 import type { PartOf } from '../routing/options/part.ts';
 import type { RouteRequest } from '../routing/resolve.ts';
@@ -41,10 +41,6 @@ export interface Accepted {
   /** Copies in mailboxes, and queue rows. */
   readonly delivered: number;
   readonly queued: number;
-}
-
-export function acceptOperation(parts: PlaceParts): Operation<AcceptArguments, Accepted> {
-  return operation('transfer.accept', (tx, args) => accept(tx, args, parts));
 }
 
 export async function accept(tx: Transaction, args: AcceptArguments, parts: PlaceParts): Promise<Accepted> {

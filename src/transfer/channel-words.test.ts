@@ -13,7 +13,7 @@ import { ANY_SITE } from '../provisioning/write-options.ts';
 import { replies } from '../routing/replies.ts';
 import { INTERNAL_REQUEST } from '../routing/route-request.ts';
 import { hopTarget } from '../routing/targets.ts';
-import { acceptOperation } from './accept.ts';
+import { acceptBy, acceptOperation } from './accept-operation.ts';
 import { keepUsedChannel } from './channel-guard.ts';
 import { discardChannel } from './channels/discard.ts';
 import { OutgoingTls } from './channels/outgoing-tls.ts';
@@ -234,17 +234,18 @@ async function acceptTo(transfer: TestTransfer, ...ways: readonly [channel: stri
     site: testSite,
     localChannels: new Map([storeChannel, discardChannel].map((each) => [each.name, each])),
   });
-  await writer
-    .execute(accept, {
-      message: message.row,
-      mail: encodeMail({ envelope, request: INTERNAL_REQUEST, resolutions }),
-      revision: shared.routingRevision(),
-      refusal: undefined,
-      refused: 'report',
-      messageId: undefined,
-      at: 0,
-    })
-    .finally(() => message.pending.settle());
+  await acceptBy(
+    writer,
+    accept,
+  )({
+    message: message.row,
+    mail: encodeMail({ envelope, request: INTERNAL_REQUEST, resolutions }),
+    revision: shared.routingRevision(),
+    refusal: undefined,
+    refused: 'report',
+    messageId: undefined,
+    at: 0,
+  }).finally(() => message.pending.settle());
   return message.row.id;
 }
 

@@ -1,8 +1,8 @@
 // Every write operation of the transfer unit, for the writer.
 
 import type { Operation } from '../database/operation.ts';
-import { acceptOperation } from './accept.ts';
 import { acceptOnceOperation, forgetOnce } from './accept-once.ts';
+import { acceptOperation } from './accept-operation.ts';
 import { endCustody } from './custody-watch.ts';
 import { FORWARD, forward } from './forward.ts';
 import { expireModeration, futureSlice } from './future.ts';

@@ -10,7 +10,6 @@ import type { Clock } from '../base/clock.ts';
 import { idText, type PublishedRevision } from '../base/ids.ts';
 import { RECEIVED_MAX } from '../base/limits.ts';
 import type { Reply } from '../base/reply.ts';
-import type { Operation, Writer } from '../database/operation.ts';
 import type { Caller } from '../directory/caller.ts';
 import type { Envelope, Recipient } from '../message/envelope.ts';
 import type { RoutingCache } from '../routing/cache.ts';
@@ -71,11 +70,6 @@ export interface PrepareParts {
 export interface SubmitParts extends PrepareParts {
   /** Runs the operation that accepts it, and perhaps does more; `bytes`: a rough size of the arguments. */
   readonly commit: (args: AcceptArguments, bytes: number) => Promise<Accepted>;
-}
-
-/** What most submissions commit by: the operation `transfer.accept`. */
-export function acceptBy(writer: Writer, accept: Operation<AcceptArguments, Accepted>): SubmitParts['commit'] {
-  return (args, bytes) => writer.execute(accept, args, bytes);
 }
 
 export async function submit(parts: SubmitParts, submission: Submission): Promise<Submitted> {

@@ -24,7 +24,7 @@ import { createIntakes, Intake, type Intakes, type TakenMessage } from '../store
 import { ownMailbox } from '../store/mailbox-key.ts';
 import { messagesBetween } from '../store/messages.ts';
 import { SegmentWriter } from '../store/segment.ts';
-import { acceptOperation } from './accept.ts';
+import { acceptBy, acceptOperation } from './accept-operation.ts';
 import type { AutoreplyParts } from './channels/autoreply.ts';
 import type { Channel } from './channels/channel.ts';
 import type { ListChannelParts } from './channels/list.ts';
@@ -43,7 +43,7 @@ import { dropDelays } from './reports/drop.ts';
 import { reportOperation, reportRows } from './reports/send.ts';
 import { Schedule } from './schedule.ts';
 import { Signer } from './sign/signer.ts';
-import { acceptBy, type PrepareParts, type Submission, type Submitted, submit } from './submit.ts';
+import { type PrepareParts, type Submission, type Submitted, submit } from './submit.ts';
 import { Suspension } from './suspension.ts';
 import { transferUnit } from './tables.ts';
 import { checkedChannels, createChannels } from './ways-out.ts';

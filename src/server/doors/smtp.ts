@@ -9,12 +9,12 @@ import type { TlsServer } from '../../net/tls.ts';
 import type { SmtpDoor } from '../../protocols/smtp/door.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
 import type { Intakes } from '../../store/intake.ts';
-import { acceptOperation } from '../../transfer/accept.ts';
+import { acceptBy, acceptOperation } from '../../transfer/accept-operation.ts';
 import { hasRoomFor } from '../../transfer/channels/store.ts';
 import { hasCustodyRoom } from '../../transfer/custody.ts';
 import { placeParts } from '../../transfer/place-parts.ts';
 import type { Signer } from '../../transfer/sign/signer.ts';
-import { acceptBy, submit } from '../../transfer/submit.ts';
+import { submit } from '../../transfer/submit.ts';
 import { countAbroad } from '../abroad.ts';
 import type { ThreadParts } from '../threads/parts.ts';
 
@@ -30,6 +30,18 @@ export interface SmtpDoorParts extends ThreadParts {
   readonly arrive: SmtpDoor['arrive'];
   readonly admit: SmtpDoor['admit'];
 }
+
+/** What replies of this listener are counted as. The text is made once: there are four replies a message. */
+function repliesOf(listener: string): string {
+  let name = REPLIES.get(listener);
+  if (name === undefined) {
+    name = `smtp ${listener}`;
+    REPLIES.set(listener, name);
+  }
+  return name;
+}
+
+const REPLIES = new Map<string, string>();
 
 export function smtpDoor(parts: SmtpDoorParts): SmtpDoor {
   const { configuration, counters, routing } = parts;
@@ -61,6 +73,6 @@ export function smtpDoor(parts: SmtpDoorParts): SmtpDoor {
     hasCustodyRoom: (domain, octets) => hasCustodyRoom(parts.database.reader, domain, octets),
     hasRoom: (targets, octets) => targets.some((target) => hasRoomFor(parts.database.reader, target, octets)),
     mayRefuse: (peer) => useBuckets.take(useBuckets.bucket(REFUSED, clientOf(peer)), systemClock.monotonic()),
-    countReply: (listener, code) => counters.add('smtp', `${listener} ${code}`),
+    countReply: (listener, code) => counters.add(repliesOf(listener), code),
   };
 }
