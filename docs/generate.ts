@@ -480,7 +480,8 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'dns.transfer': 'a zone, or what has changed in it, was given to a secondary: its kind, serial and number of records',
   'dns.unbound': 'a UDP socket could not be bound again, or has failed; it is tried until it is there',
   'dkim.key': 'an entry below ou=Keys holds no key that can sign: mail goes without its signature',
-  'dkim.unsigned': 'a message that leaves this host was not signed, and why: its queue id, the reason',
+  'dkim.unsigned':
+    'a message that leaves this host was not signed, and why: its queue id (of one that was converted on its way out its domain), the reason',
   'dns.unsent': 'an answer could not be sent',
   'file.append': 'a message was to be written to a file: its name, the queue row, the status that came of it',
   'http.submit': 'a message was accepted over HTTP',

@@ -1,7 +1,7 @@
 // What a look at a domain is written down as: one call of the writer, and only where something has changed.
 //
 // In      a domain, what was wanted and what was seen of it
-// Out     its entry's state `active`, the keys whose records were seen, what was wrong; a record of ours that was taken away is
+// Out     its entry's state `active`, the keys whose records were seen, or are gone, what was wrong; a record of ours that was taken away is
 //         due again at its primary
 // States  of the entry: see provisioning/domain-state.ts. What was once seen whole and is not any more was taken away; before that it
 //         may not have come everywhere yet, so that for as long as is looked often nothing is due again
@@ -14,7 +14,7 @@ import { findEntry } from '../directory/entries.ts';
 import { textValue } from '../directory/entry.ts';
 import { reachState } from '../provisioning/domain-state.ts';
 import type { ChangeSite } from '../provisioning/write-options.ts';
-import { keyObserved, noteObserved } from '../zones/keys.ts';
+import { forgetObserved, keyObserved, noteObserved } from '../zones/keys.ts';
 import { queueOutbox, waitingDomain } from '../zones/outbox.ts';
 import { pathOf } from '../zones/path.ts';
 import { beginWatch, endWatch, noteLook, WATCH_OFTEN_MS, type Watch, watchIn, watchOf } from '../zones/watch.ts';
@@ -29,6 +29,8 @@ interface ObservedArguments extends Pick<DomainVerdict, 'isSeen' | 'isElsewhere'
   readonly isComplete: boolean;
   /** Those that had not been seen. */
   readonly keys: readonly { readonly selector: string; readonly publicKey: string }[];
+  /** Selectors of those that had been seen, and whose records are gone. */
+  readonly lost: readonly string[];
   readonly isTakenAway: boolean;
   readonly now: number;
 }
@@ -52,6 +54,7 @@ export function observedOperation(site: ChangeSite): Operation<ObservedArguments
     const keys: string[] = [];
     for (const { selector, publicKey } of args.keys)
       if (await noteObserved(tx, path, { selector, publicKey, at: now })) keys.push(selector);
+    for (const selector of args.lost) await forgetObserved(tx, path, selector);
     const isActive = isSeen && (await reachState(tx, { domain, state: 'active', now, site }));
     if (args.isTakenAway) await queueOutbox(tx, { path, revision: tx.revision, now });
     await noteLook(tx, watch.number, { isSeen: isComplete, isElsewhere, problems });
@@ -98,6 +101,7 @@ export async function noteObservation(
     seen: verdict.isComplete,
     ...(isActive ? { state: 'active' } : {}),
     ...(keys.length > 0 ? { keys: keys.join(' ') } : {}),
+    ...(args.lost.length > 0 ? { lost: args.lost.join(' ') } : {}),
     ...(isDue ? { due: true } : {}),
     ...(verdict.problems.length > 0 ? { problem: verdict.problems[0]! } : {}),
   });
@@ -126,6 +130,7 @@ function changedBy(
   const keys = verdict.keys
     .filter(({ key }) => !isKnown(key, domain))
     .map(({ key, public: publicKey }) => ({ selector: key, publicKey }));
+  const lost = verdict.lostKeys.filter(({ key }) => isKnown(key, domain)).map(({ key }) => key);
   const wasOnceSeen = watch !== undefined && (watch.isSeen || now >= watch.begun + WATCH_OFTEN_MS);
   const isTakenAway = verdict.isMissing && wasOnceSeen && waitingDomain(reader, path) === undefined;
   // What no server answers to says nothing: what was wrong stays.
@@ -136,6 +141,7 @@ function changedBy(
   const isMoved =
     watch === undefined ||
     keys.length > 0 ||
+    lost.length > 0 ||
     isTakenAway ||
     isComplete !== watch.isSeen ||
     isElsewhere !== watch.isElsewhere ||
@@ -143,7 +149,18 @@ function changedBy(
     (verdict.isSeen && isBehind(reader, domain));
   if (!isMoved) return undefined;
   const { isSeen } = verdict;
-  return { domain, number: watch?.number ?? 0, isSeen, isComplete, isElsewhere, problems, keys, isTakenAway, now };
+  return {
+    domain,
+    number: watch?.number ?? 0,
+    isSeen,
+    isComplete,
+    isElsewhere,
+    problems,
+    keys,
+    lost,
+    isTakenAway,
+    now,
+  };
 }
 
 function isAnswered({ isSeen, problems, keys }: DomainVerdict): boolean {

@@ -70,6 +70,15 @@ const at = (authority: 'updatable' | 'theirs', others?: Readonly<Record<string, 
   judge(wantedAs(authority), seen(others), conflicts);
 
 describe('what a look says', () => {
+  test('a key is lost where each name server says that its record is not there, and else it is not', () => {
+    const lost = (others?: Readonly<Record<string, Finding>>) => at('theirs', others).lostKeys;
+    assert.deepEqual(lost(), []);
+    assert.deepEqual(lost({ [KEY]: ['missing'] }), [key]);
+    assert.deepEqual(lost({ [KEY]: ['different', '"v=DKIM1; p=BB"'] }), [key]);
+    assert.deepEqual(lost({ [`192.0.2.1 ${KEY}`]: ['missing'] }), [], 'another one has it');
+    assert.deepEqual(lost({ [KEY]: ['missing'], [`192.0.2.1 ${KEY}`]: ['unknown'] }), [], 'one says nothing');
+  });
+
   test('all of it at each name server: seen whole, with its keys, without a word', () => {
     for (const authority of ['updatable', 'theirs'] as const) {
       const { isSeen, isComplete, keys, isMissing, isElsewhere, problems } = at(authority);

@@ -5,6 +5,7 @@
 // Rules   a name server has a set where it answers at one of its addresses and nowhere otherwise; each of the zone must. At a
 //         primary that we update all sets count, but for those that others have written (conflicts). In somebody else's zone
 //         the most preferred MX must be a host of ours; what else is wanted there is advice
+//         A key is lost where no name server has its record any more: one that has not yet, or not any more, is no word for all
 //         A key was seen where its record alone stands: of two at one name no receiver knows which is meant. RFC 6376 §3.6.2.2
 // Limits  PROBLEMS_MAX sentences
 
@@ -23,6 +24,8 @@ export interface DomainVerdict {
   /** That, and the record of each key. */
   readonly isComplete: boolean;
   readonly keys: readonly ZoneKeyRow[];
+  /** Each name server has said that it has not their records. */
+  readonly lostKeys: readonly ZoneKeyRow[];
   /** A server has not what we have written at the primary. */
   readonly isMissing: boolean;
   /** Its MX names other hosts alone. */
@@ -38,10 +41,13 @@ export function judge(wanted: WantedRecords, observation: Observation, conflicts
   const isUpdatable = standing.authority === 'updatable';
   const mx = observation.records.find(({ name, type }) => name === domain && type === 'MX');
   const isElsewhere = wanted.isWithMail && mx !== undefined && namesOthers(mx, wanted.settings);
-  const seenKeys = keys.filter(({ key }) => {
-    const set = observation.records.find(({ name, type }) => name === `${key}._domainkey.${domain}` && type === 'TXT');
-    return set !== undefined && everyServer(observation, set, (word) => word === 'ok');
-  });
+  const keysThat = (holds: (word: Word) => boolean): readonly ZoneKeyRow[] =>
+    keys.filter(({ key }) => {
+      const at = `${key}._domainkey.${domain}`;
+      const set = observation.records.find(({ name, type }) => name === at && type === 'TXT');
+      return set !== undefined && everyServer(observation, set, holds);
+    });
+  const seenKeys = keysThat((word) => word === 'ok');
   const isThere = (word: Word): boolean => word === 'ok' || word === 'extra';
   const isLeftOut = (word: Word): boolean => word === 'different' && conflicts > 0;
   const isSeen = isUpdatable
@@ -51,6 +57,7 @@ export function judge(wanted: WantedRecords, observation: Observation, conflicts
     isSeen,
     isComplete: isSeen && keys.every((key) => key.state === 'retired' || seenKeys.includes(key)),
     keys: seenKeys,
+    lostKeys: keysThat((word) => word === 'missing' || word === 'different'),
     isMissing:
       isUpdatable &&
       observation.records.some(({ servers }) =>

@@ -1,6 +1,7 @@
 // The watch and the walk over a real directory; the name server is the test's, at a `waypostWatchAddress`.
 
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { DnsTestServer } from '../../test/support/dns-server.ts';
 import { until } from '../../test/support/until.ts';
@@ -105,11 +106,13 @@ describe('a domain at a primary', () => {
   }
 
   /** As the entry wants it, but these sets. */
-  function serve(without: readonly string[] = []): void {
+  function serve(without: readonly string[] = [], gone = ''): void {
     const names = zoneNames(directory.reader);
     const { sets } = wantedRecords(domain, { names, settings: readZoneSettings(directory.reader, zoneSite) })!;
     for (const { name, type, records } of sets)
-      server.script(name, type, { records: without.includes(type) ? [] : (records as readonly Rdata[]) });
+      server.script(name, type, {
+        records: without.includes(type) || name === gone ? [] : (records as readonly Rdata[]),
+      });
   }
 
   /** One look; which operations it has posted. */
@@ -160,6 +163,41 @@ describe('a domain at a primary', () => {
     now += WATCH_OFTEN_MS;
     await look();
     assert.notEqual(waitingDomain(directory.reader, path), undefined);
+  });
+
+  test('a key whose record is at no name server any more does not count as seen, until it is seen again', async () => {
+    const keys = () => directory.reader.arrays('SELECT selector FROM key_observed ORDER BY selector').flat();
+    const secret = () => generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    for (const cn of ['k1', 'k2'])
+      await directory.apply(
+        add(`cn=${cn},ou=Keys,ou=Waypost,o=internet`, {
+          objectClass: 'waypostDkimKey',
+          waypostKeyType: 'ed25519',
+          waypostKeySecret: secret(),
+          waypostKeyState: 'signing',
+        }),
+      );
+    await published();
+    serve();
+    await look();
+    const [one, ...others] = keys();
+    assert.ok(others.length > 0);
+    serve([], `${one}._domainkey.${domain}`);
+    assert.deepEqual(await look(), ['publishing.observed']);
+    assert.deepEqual(keys(), others);
+    assert.deepEqual(await look(), []);
+    serve();
+    await look();
+    assert.deepEqual(keys(), [one, ...others]);
+    // Other than in a zone of ours, where the record is there with the commit.
+    const dn = `cn=${one},ou=Keys,ou=Waypost,o=internet`;
+    const { public: open } = readZoneSettings(directory.reader, zoneSite).keys.find(({ key }) => key === one)!;
+    await directory.apply(replace(dn, { waypostKeyState: 'new' }));
+    assert.deepEqual(keys(), [one, ...others], 'it is the same key');
+    await directory.apply(replace(dn, { waypostKeySecret: secret(), waypostKeyPublic: [] }));
+    const after = readZoneSettings(directory.reader, zoneSite).keys.find(({ key }) => key === one)!;
+    assert.notEqual(after.public, open);
+    assert.deepEqual(keys(), others, 'what was seen was another key');
   });
 
   test('silent: what was known stays', async () => {

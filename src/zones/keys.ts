@@ -61,6 +61,11 @@ export async function noteObserved(
   return (await tx.run(sql, TENANT, path, selector, at)) > 0;
 }
 
+/** Its record is not there any more: until it is seen again the key does not sign there. */
+export async function forgetObserved(tx: Transaction, path: string, selector: string): Promise<void> {
+  await tx.run('DELETE FROM key_observed WHERE tenant = ? AND selector = ? AND path = ?', TENANT, selector, path);
+}
+
 export async function isObservedIn(tx: Transaction, selector: string, domain: string): Promise<boolean> {
   return (await tx.get(OBSERVED, selector, pathOf(domain))) !== undefined;
 }

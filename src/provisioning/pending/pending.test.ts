@@ -97,6 +97,22 @@ test('a thousand names wait at most: the one that was seen longest ago goes, and
   assert.deepEqual(names(), ['more.example', 'n0.example']);
 });
 
+test('new names that wait count with those that a message brings: 60 an hour of a peer, 600 of the site', async (context) => {
+  const { writer, reader } = await open(context);
+  const see = (name: string, peer: string, now: number) =>
+    writer.execute(seePending, { ...seen(`${name}.example`, now), peer });
+  const isNoted = async (name: string, peer: string, now = NOW): Promise<boolean> =>
+    (await see(name, peer, now)) !== 'too-many';
+  for (let at = 0; at < 60; at++) assert.ok(await isNoted(`a${at}`, '192.0.2.1'), String(at));
+  assert.ok(!(await isNoted('more', '192.0.2.1')));
+  assert.equal(listPending(reader).length, 60, 'nothing waits that was too much');
+  assert.ok(await isNoted('a0', '192.0.2.1', NOW + 2 * MINUTE), 'one that waits already is no new one');
+  for (let at = 0; at < 539; at++) assert.ok(await isNoted(`b${at}`, `2001:db8:0:${at % 50}::/64`), String(at));
+  assert.ok(await isNoted('last', '192.0.2.99'));
+  assert.ok(!(await isNoted('more', '192.0.2.2')), 'six hundred of the site');
+  assert.ok(await isNoted('more', '192.0.2.1', NOW + HOUR + 1), 'an hour later');
+});
+
 test('a sender is asked to come again for four hours, then it is told no', () => {
   const said = (action: 'propose' | 'approve', after: number) =>
     replyToPending({ action, firstSeen: NOW }, NOW + after).code;

@@ -86,7 +86,9 @@ export class Signer {
     if (domain === undefined) return bytes;
     const header = parseHeader(rest);
     const signature = await this.#signature({ header, body: rest.subarray(header.end) }, domain);
-    return typeof signature === 'string' ? Buffer.concat([Buffer.from(signature, 'latin1'), rest]) : rest;
+    if (typeof signature === 'string') return Buffer.concat([Buffer.from(signature, 'latin1'), rest]);
+    this.#parts.log.info('dkim.unsigned', { domain, reason: signature.unsigned });
+    return rest;
   }
 
   /** For what will be altered: our signatures would be of something else then. */
