@@ -59,7 +59,9 @@ export async function startSlapd({ schema }: { readonly schema?: string } = {}):
 
 function configurationFor(directory: string, hasMore: boolean): string {
   const modules = globSync(['/usr/lib/ldap/back_mdb.so', '/usr/lib/*/ldap/back_mdb.so'])[0];
-  const schemas = ['core', 'cosine', 'inetorgperson', 'nis'].map((name) => `include /etc/ldap/schema/${name}.schema`);
+  const schemas = ['core', 'cosine', 'inetorgperson', ...(hasMore ? [] : ['nis'])].map(
+    (name) => `include /etc/ldap/schema/${name}.schema`,
+  );
   return [
     ...schemas,
     ...(hasMore ? [`include ${directory}/more.schema`] : []),
