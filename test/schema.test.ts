@@ -241,3 +241,110 @@ describe('beside slapd', { skip: missing }, () => {
     }
   });
 });
+
+describe('definitions of a site', () => {
+  const clients: Client[] = [];
+  const open = async (): Promise<Client> => {
+    const { client } = await sideOf(waypost.ldap.url, waypost.ldap.bindDn, waypost.ldap.password);
+    clients.push(client);
+    return client;
+  };
+  after(() => Promise.all(clients.map((client) => client.unbind())));
+
+  const TYPE =
+    "( 1.3.6.1.4.1.99999.1.1 NAME ( 'shoeSize' 'shoe' ) DESC 'of a person' EQUALITY integerMatch " +
+    'SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )';
+  const CLASS =
+    "( 1.3.6.1.4.1.99999.2.1 NAME 'shoePerson' DESC 'a person' SUP inetOrgPerson STRUCTURAL MUST shoeSize MAY info )";
+  const change = (client: Client, dn: string, ...by: Modification[]): Promise<number> =>
+    codeOf(client, { modify: dn, by });
+  const wearer = (uid: string) => ({
+    add: `uid=${uid},o=internet`,
+    values: { objectClass: 'shoePerson', uid, cn: uid, sn: uid, shoeSize: '42' },
+  });
+
+  test('are refused where they build on nothing, take a name or change what is built in', async () => {
+    const client = await open();
+    const type = (rest: string): Promise<number> =>
+      change(client, 'cn=Subschema', ['add', 'attributeTypes', `( 1.3.6.1.4.1.99999.1.9 NAME 'x9' ${rest} )`]);
+    const SYNTAX = 'SYNTAX 1.3.6.1.4.1.1466.115.121.1.15';
+    assert.deepEqual(
+      [
+        await type('SYNTAX 1.3.6.1.4.1.99999.0'),
+        await type(`EQUALITY noSuchRule ${SYNTAX}`),
+        await type(`EQUALITY integerMatch ${SYNTAX}`),
+        await type('SUP noSuchType'),
+        await type(''),
+        await type(`${SYNTAX} NONSENSE`),
+        await change(client, 'cn=Subschema', [
+          'add',
+          'attributeTypes',
+          `( 1.3.6.1.4.1.99999.1.9 NAME 'MAIL' ${SYNTAX} )`,
+        ]),
+        await change(client, 'cn=Subschema', ['add', 'attributeTypes', `( 2.5.4.3 NAME 'x9' ${SYNTAX} )`]),
+        await change(client, 'cn=Subschema', [
+          'add',
+          'objectClasses',
+          "( 1.3.6.1.4.1.99999.2.9 NAME 'x9' SUP top MAY noSuchType )",
+        ]),
+      ],
+      [21, 21, 21, 21, 21, 21, 21, 21, 21],
+    );
+    assert.deepEqual(
+      [
+        await change(client, 'cn=Subschema', ['delete', 'attributeTypes', '( 2.5.4.3 )']),
+        await change(client, 'cn=Subschema', ['delete', 'attributeTypes']),
+        await change(client, 'cn=Subschema', ['replace', 'objectClasses', CLASS]),
+        await change(client, 'cn=Subschema', ['replace', 'cn', 'x']),
+        await change(client, 'cn=Subschema', ['delete', 'attributeTypes', TYPE]),
+      ],
+      [53, 53, 53, 53, 16],
+    );
+  });
+
+  test("are known to each connection's next operation, and found by an index", async () => {
+    const others = await Promise.all(Array.from({ length: 8 }, open));
+    for (const client of others) assert.equal(await codeOf(client, wearer('before')), 21);
+    const code = await change(
+      others[0]!,
+      'cn=schema',
+      ['add', 'attributeTypes', TYPE],
+      ['add', 'objectClasses', CLASS],
+    );
+    assert.equal(code, 0);
+    assert.deepEqual(
+      await Promise.all(others.map((client, index) => codeOf(client, wearer(`shoe${index}`)))),
+      others.map(() => 0),
+    );
+    for (const client of others) {
+      const { searchEntries } = await client.search('o=internet', { filter: '(shoe=042)' });
+      assert.equal(searchEntries.length, 0, 'no integer');
+      const found = await client.search('o=internet', { filter: '(SHOE=42)', attributes: ['shoeSize'] });
+      assert.equal(found.searchEntries.length, others.length);
+      assert.equal(found.searchEntries[0]!['shoeSize'], '42');
+    }
+    assert.equal(
+      await codeOf(others[1]!, { add: 'uid=x,o=internet', values: { ...wearer('x').values, shoeSize: 'x' } }),
+      21,
+    );
+    const published = await others[2]!.search('cn=schema', { scope: 'base', attributes: ['attributeTypes'] });
+    assert.match(JSON.stringify(published.searchEntries), /NAME \( 'shoeSize' 'shoe' \)/);
+    assert.match((await cli('directory', 'export', '--schema')).stdout, /objectclass .*'shoePerson'/);
+  });
+
+  test('survive a restart, and stay while they are in use', async () => {
+    for (const client of clients.splice(0)) await client.unbind();
+    await waypost.restart();
+    const client = await open();
+    assert.equal(await codeOf(client, wearer('after')), 0);
+    const remove = (): Promise<number> =>
+      change(client, 'cn=Subschema', ['delete', 'objectClasses', CLASS], ['delete', 'attributeTypes', TYPE]);
+    assert.equal(await change(client, 'cn=Subschema', ['delete', 'attributeTypes', TYPE]), 53);
+    assert.equal(await remove(), 53);
+    assert.equal(await codeOf(client, { remove: 'cn=Schema,ou=Waypost,o=internet' }), 53);
+    for (const { dn } of (await client.search('o=internet', { filter: '(shoe=*)' })).searchEntries)
+      assert.equal(await codeOf(client, { remove: dn }), 0);
+    assert.equal(await remove(), 0);
+    assert.equal(await codeOf(client, wearer('later')), 21);
+  });
+});

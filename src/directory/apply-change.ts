@@ -38,6 +38,7 @@ import { deleteMembersIn, type Naming, namedMembersIn, writeMembersIn } from './
 import { isReferral, referral } from './referrals.ts';
 import { type AttributeDescription, SUBSCHEMA_DN, typeKeyOf } from './schema.ts';
 import { dropOldKeys } from './scram-values.ts';
+import { holdsSiteSchema, isSubschema, siteSchemaChanges } from './site-schema.ts';
 
 export interface ApplyOptions {
   /** DN of who asked, '' for the server itself. */
@@ -63,6 +64,14 @@ export async function applyChange(
   change: DirectoryChange,
   options: ApplyOptions,
 ): Promise<ChangedEntry> {
+  if (isSubschema(parseDn(change.dn))) {
+    let changed: ChangedEntry | undefined;
+    for (const each of await siteSchemaChanges(tx, change))
+      changed = await applyChange(tx, each, { ...options, ofServer: true });
+    return changed!;
+  }
+  if (options.ofServer !== true && holdsSiteSchema(parseDn(change.dn)))
+    throw directoryFailure('unwillingToPerform', 'Definitions are changed by a change of cn=Subschema');
   const changed = await carryOut(tx, change, options);
   await noteAccessChange(tx, changed);
   return changed;

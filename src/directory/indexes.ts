@@ -65,7 +65,7 @@ export function indexKeyOf(type: AttributeType, value: AttributeValue): IndexKey
     const token = parseTokenValue(value);
     return token && [TOKEN_KEY, token.hash];
   }
-  if (!INDEXED.has(type.key) && type.key !== 'objectclass') return undefined;
+  if (!INDEXED.has(type.key) && !type.isOfSite && type.key !== 'objectclass') return undefined;
   const prepared = type.equality === undefined ? undefined : prepareFor(type.equality, value);
   if (prepared === undefined) return undefined;
   if (type.key === 'objectclass' && !INDEXED_CLASSES.has(schema().objectClass(prepared)?.name ?? '')) return undefined;
@@ -93,7 +93,7 @@ export function indexKeysOf(attributes: Attributes): IndexKey[] {
 }
 
 export function isIndexed(type: AttributeType): boolean {
-  return INDEXED.has(type.key);
+  return INDEXED.has(type.key) || (type.isOfSite && type.equality !== undefined);
 }
 
 export function cutIndexValue(prepared: string): string {

@@ -6,6 +6,7 @@
 // RFC 4512 §2.5 §4.1
 
 import { asciiLower } from '../base/characters.ts';
+import type { ClassDefinition, TypeDefinition } from './definitions.ts';
 import type { AttributeValue } from './entry.ts';
 import {
   ATTRIBUTE_KINDS,
@@ -19,6 +20,7 @@ import {
   type ObjectClassRow,
   type SyntaxName,
 } from './schema-data.ts';
+import { inOrder, SchemaProblem, siteClass, siteType } from './site-definitions.ts';
 
 export type AttributeUsage = 'userApplications' | 'directoryOperation' | 'dSAOperation';
 
@@ -47,6 +49,8 @@ export interface AttributeType {
   readonly isKeptInRows: boolean;
   /** Mail addresses: text that is in no language. */
   readonly isAddress: boolean;
+  /** Defined by this site (site-schema.ts), not built in. */
+  readonly isOfSite: boolean;
   readonly usage: AttributeUsage;
 }
 
@@ -57,6 +61,7 @@ export interface ObjectClass {
   readonly superclass: ObjectClass | undefined;
   readonly must: readonly string[];
   readonly may: readonly string[];
+  readonly isOfSite: boolean;
 }
 
 export interface MatchingRule {
@@ -85,6 +90,12 @@ export interface SchemaRows {
   /** Rows stand below the rows that they build on. */
   readonly attributes: readonly AttributeRow[];
   readonly classes: readonly ObjectClassRow[];
+  readonly site?: SiteDefinitions;
+}
+
+export interface SiteDefinitions {
+  readonly types: readonly TypeDefinition[];
+  readonly classes: readonly ClassDefinition[];
 }
 
 export class Schema {
@@ -102,6 +113,31 @@ export class Schema {
     this.#types = typesOf(rows.attributes);
     this.#classes = classesOf(rows.classes);
     this.#rules = matchingRules();
+    if (rows.site !== undefined) this.#addSite(rows.site);
+  }
+
+  /** The one that is built in, with these beside. Throws SchemaProblem. */
+  static withSite(revision: number, site: SiteDefinitions): Schema {
+    return new Schema(revision, { attributes: ATTRIBUTE_ROWS, classes: OBJECT_CLASS_ROWS, site });
+  }
+
+  #addSite({ types, classes }: SiteDefinitions): void {
+    for (const definition of inOrder(types, ({ superior }) => superior)) {
+      const type = siteType(definition, (name) => this.attributeType(name));
+      checkFree([type.oid, ...type.names], this.#types, this.#classes);
+      this.#types.add(type, type.names);
+      for (let above = type.supertype; above !== undefined; above = above.supertype)
+        (above.keys as string[]).push(type.key);
+    }
+    for (const definition of inOrder(classes, ({ superiors }) => superiors[0])) {
+      const made = siteClass(
+        definition,
+        (name) => this.objectClass(name),
+        (name) => this.attributeType(name),
+      );
+      checkFree([made.oid, ...definition.names], this.#types, this.#classes);
+      this.#classes.add(made, definition.names);
+    }
   }
 
   get attributeTypes(): readonly AttributeType[] {
@@ -189,6 +225,12 @@ export function typeKeyOf(key: string): string {
   return end < 0 ? key : key.slice(0, end);
 }
 
+/** A name means one thing, be it a type or a class. */
+function checkFree(names: readonly string[], ...taken: readonly Names<{ readonly oid: string }>[]): void {
+  for (const name of names)
+    if (taken.some((each) => each.find(name) !== undefined)) throw new SchemaProblem(`${name} is taken`);
+}
+
 function isSubclass(candidate: ObjectClass, of: ObjectClass): boolean {
   for (let at: ObjectClass | undefined = candidate; at !== undefined; at = at.superclass) if (at === of) return true;
   return false;
@@ -238,6 +280,7 @@ function typesOf(rows: readonly AttributeRow[]): Names<AttributeType> {
       isHidden: flags.includes('hidden'),
       isKeptInRows: flags.includes('rows'),
       isAddress: kind === 'address',
+      isOfSite: false,
       usage: flags.includes('operational')
         ? 'directoryOperation'
         : flags.includes('server')
@@ -254,7 +297,7 @@ function classesOf(rows: readonly ObjectClassRow[]): Names<ObjectClass> {
   const classes = new Names<ObjectClass>();
   for (const [oid, name, kind, superclass, must, may] of rows) {
     const above = superclass === '' ? undefined : classes.find(superclass);
-    classes.add({ oid, name, kind, superclass: above, must: words(must), may: words(may) }, [name]);
+    classes.add({ oid, name, kind, superclass: above, must: words(must), may: words(may), isOfSite: false }, [name]);
   }
   return classes;
 }
@@ -286,7 +329,26 @@ function words(text: string | undefined): readonly string[] {
 
 const published = new Schema(1, { attributes: ATTRIBUTE_ROWS, classes: OBJECT_CLASS_ROWS });
 
+/** What this program brings along, without the definitions of a site. */
+export function builtInSchema(): Schema {
+  return published;
+}
+
+let following: (() => Schema) | undefined;
+let isReading = false;
+
+/** From now on the thread's schema is what `read` gives at each time. */
+export function followSchema(read: () => Schema): void {
+  following = read;
+}
+
 /** The schema that this thread works with now. */
 export function schema(): Schema {
-  return published;
+  if (following === undefined || isReading) return published;
+  isReading = true;
+  try {
+    return following();
+  } finally {
+    isReading = false;
+  }
 }

@@ -7,6 +7,7 @@ import { openReader } from '../database/connection.ts';
 import { lockDirectory } from '../database/lock.ts';
 import type { Reader } from '../database/operation.ts';
 import { SharedState } from '../database/shared.ts';
+import { useSiteSchema } from '../directory/site-schema.ts';
 import { highestId, unlinkUnknownSegments } from '../store/collect.ts';
 import { makeDataDirectory } from './data-directory.ts';
 import { databasePath, segmentsPath } from './paths.ts';
@@ -31,6 +32,7 @@ export async function openStore(data: string, log: Log, { synchronous }: Switche
   const { reader, close } = openReader(databasePath(data));
   new Ids(shared.ids, 0, systemClock.now).startAbove(highestId(reader));
   shared.publish({ revision: reader.revision(), routingRevision: reader.routingRevision() });
+  useSiteSchema(reader, () => shared.revision());
   await unlinkUnknownSegments(reader, segmentsPath(data));
   return {
     shared,

@@ -4,9 +4,10 @@
 
 import { asciiLower } from '../../base/characters.ts';
 import { idOf, type Revision } from '../../base/ids.ts';
-import { type Dn, parseDn, SUFFIX } from '../../directory/dn.ts';
+import { type Dn, SUFFIX } from '../../directory/dn.ts';
 import type { Attribute, Entry } from '../../directory/entry.ts';
 import { type Schema, SUBSCHEMA_DN, schema } from '../../directory/schema.ts';
+import { isSubschema } from '../../directory/site-schema.ts';
 import { subschemaAttributes } from '../../directory/subschema.ts';
 import { SUPPORTED_CONTROLS } from './controls.ts';
 import type { LdapConversation } from './conversation.ts';
@@ -21,12 +22,10 @@ const FEATURES = [
   '1.3.6.1.4.1.4203.1.5.4',
 ] as const;
 
-const SUBSCHEMA = parseDn(SUBSCHEMA_DN);
-
 /** The root DSE for the empty name, the subschema for its own; undefined for every other name. */
 export function specialEntry(dn: Dn, session: LdapConversation): Entry | undefined {
   if (dn.rdns.length === 0) return special('', rootDseAttributes(session));
-  if (dn.normalized === SUBSCHEMA.normalized) return subschemaEntry(schema());
+  if (isSubschema(dn)) return subschemaEntry(schema());
   return undefined;
 }
 

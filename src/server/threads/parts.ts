@@ -7,6 +7,7 @@ import { createLog, type Log } from '../../base/log.ts';
 import { WriterClient } from '../../database/client.ts';
 import { type OpenReader, openReader } from '../../database/connection.ts';
 import { SharedState } from '../../database/shared.ts';
+import { useSiteSchema } from '../../directory/site-schema.ts';
 import { closeSegment, openSegment } from '../../store/collect.ts';
 import type { SegmentHost } from '../../store/segment.ts';
 import type { Configuration } from '../configuration.ts';
@@ -38,12 +39,14 @@ export interface ThreadParts {
 export function threadParts(data: ThreadData): ThreadParts {
   const { configuration } = data;
   const shared = new SharedState(data.shared, data.thread);
+  const database = openReader(databasePath(configuration.data));
+  useSiteSchema(database.reader, () => shared.revision());
   return {
     configuration,
     log: createLog(configuration.log, data.name),
     shared,
     ids: new Ids(shared.ids, 0, systemClock.now),
-    database: openReader(databasePath(configuration.data)),
+    database,
     writer: new WriterClient(data.writerPort, shared),
     counters: new Counters(),
   };

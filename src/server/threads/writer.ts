@@ -7,6 +7,7 @@ import { openForWriting, openReader } from '../../database/connection.ts';
 import { reserveLog } from '../../database/reserve.ts';
 import { SharedState } from '../../database/shared.ts';
 import { WriterLoop } from '../../database/writer-thread.ts';
+import { useSiteSchema } from '../../directory/site-schema.ts';
 import { SegmentSyncs } from '../../store/segment-syncs.ts';
 import type { Configuration } from '../configuration.ts';
 import { databasePath, segmentsPath } from '../paths.ts';
@@ -37,12 +38,14 @@ const report = (message: WriterReport): void => parentPort?.postMessage(message)
 
 const opened = openReader(databasePath(configuration.data));
 const site = siteOf(data.hostnames, configuration, opened.reader);
-opened.close();
+const shared = new SharedState(data.shared);
+// What is committed, as all others see it; it stays open.
+useSiteSchema(opened.reader, () => shared.revision());
 
 const loop = new WriterLoop({
   database,
   operations: operationsFor(site, configuration.quota.warnPercent),
-  shared: new SharedState(data.shared),
+  shared,
   log: createLog(configuration.log, 'writer'),
   segments: new SegmentSyncs(segmentsPath(configuration.data)),
   fatal: (error) => report({ kind: 'fatal', text: error.message }),

@@ -1,0 +1,91 @@
+// What a change may leave behind: new breaches are refused, old ones stay.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { Failure } from '../base/failure.ts';
+import { operation } from '../database/operation.ts';
+import { getEntry } from './entries.ts';
+import type { Modification } from './entry.ts';
+import { openTestDirectory, type TestDirectory } from './testing.ts';
+import { unfitEntries } from './unfit-entries.ts';
+
+let directory: TestDirectory;
+before(async () => {
+  directory = await openTestDirectory();
+});
+after(() => directory.close());
+
+const DN = 'uid=old,o=internet';
+
+/** As an older program has left it. */
+const store = operation('test.store', async (tx, attributes: readonly [string, readonly string[]][]) => {
+  await tx.run('UPDATE dit SET attributes = ? WHERE dn = ?', JSON.stringify(attributes), DN);
+});
+
+async function resultOf(...modifications: readonly Modification[]): Promise<string> {
+  try {
+    await directory.apply({ kind: 'modify', dn: DN, modifications });
+    return 'success';
+  } catch (error) {
+    assert.ok(error instanceof Failure, String(error));
+    return `${error.ldap?.name}: ${error.message}`;
+  }
+}
+
+const replace = (attribute: string, ...values: string[]): Modification => ({ operation: 'replace', attribute, values });
+
+describe('an entry that does not fit', () => {
+  before(async () => {
+    await directory.add(DN, { objectClass: 'inetOrgPerson', uid: 'old', cn: 'old', sn: 'old' });
+    await directory.writer.execute(store, [
+      ['objectClass', ['top', 'person', 'device', 'inetUser']],
+      ['uid', ['old']],
+      ['cn', ['old']],
+      ['mailQuota', ['much']],
+      ['inetUserStatus', ['asleep']],
+    ]);
+  });
+
+  test('is named, each breach by its attribute', async () => {
+    const { entries, unfit, named } = await unfitEntries(directory.reader);
+    assert.deepEqual([entries, unfit, named[0]!.dn], [2, 1, DN]);
+    assert.deepEqual(
+      named[0]!.problems.map(({ attribute }) => attribute),
+      ['objectClass', 'sn', 'mailQuota', 'mailQuota', 'inetUserStatus'],
+    );
+  });
+
+  test('may change, as long as no new breach comes', async () => {
+    assert.equal(await resultOf(replace('description', 'x')), 'success');
+    assert.equal(await resultOf(replace('inetUserStatus', 'asleep'), replace('mailQuota', 'much')), 'success');
+    assert.match(
+      await resultOf(replace('inetUserStatus', 'dozing')),
+      /^invalidAttributeSyntax: inetUserStatus: dozing .*active/,
+    );
+    assert.match(await resultOf(replace('mailHost', 'a.example')), /^objectClassViolation: .*mailHost/);
+    assert.match(await resultOf(replace('cn')), /^objectClassViolation: .*needs the attribute cn/);
+  });
+
+  test('is forgotten when it is mended, and a mended breach does not come back', async () => {
+    assert.equal(
+      await resultOf(
+        replace('objectClass', 'person', 'inetUser'),
+        replace('sn', 'old'),
+        replace('mailQuota'),
+        replace('inetUserStatus', 'Active'),
+      ),
+      'success',
+    );
+    assert.equal((await unfitEntries(directory.reader)).unfit, 0);
+    assert.match(
+      await resultOf(replace('objectClass', 'person', 'device', 'inetUser')),
+      /^objectClassViolation: .*two/,
+    );
+    assert.match(
+      await resultOf(replace('objectClass', 'organizationalPerson', 'inetUser')),
+      /^objectClassModsProhibited/,
+    );
+    assert.match(await resultOf(replace('sn')), /^objectClassViolation/);
+    assert.deepEqual([...getEntry(directory.reader, DN).attributes.get('inetuserstatus')!.values], ['Active']);
+  });
+});
