@@ -27,7 +27,7 @@ import {
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
 
-const RUNS = Number(process.env['MODEL_RUNS'] ?? 40);
+const RUNS = Number(process.env['MODEL_RUNS'] ?? 20);
 const DOMAINS = ['one.example', 'two.example', 'three.example'] as const;
 const PEOPLE = DOMAINS.flatMap((domain) => [`ann@${domain}`, `bob@${domain}`]);
 const ELSEWHERE = 'x@remote.example';

@@ -35,7 +35,7 @@ let directory: Client;
 before(async () => {
   server = await startWaypost({ config: '[auth]\ndefault-domain = "acme.example"\n' });
   directory = await administrator(server);
-  await addDomain(directory, 'acme.example', { objectClass: 'mailDomain' });
+  await addDomain(directory, 'acme.example');
   await addUser(directory, ANN, { userPassword: PASSWORD });
 });
 after(async () => {
@@ -207,7 +207,7 @@ describe('keys', () => {
 });
 
 test('a name without a domain is one of the virtual server that was asked for, before that of the configuration', async () => {
-  await addDomain(directory, 'beta.example', { objectClass: 'mailDomain', waypostServerName: 'mail.beta.example' });
+  await addDomain(directory, 'beta.example', { waypostServerName: 'mail.beta.example' });
   await addUser(directory, 'ann@beta.example', { userPassword: 'of beta' });
   const { host, port } = server.listeners.imaps;
   const ca = readFileSync(join(server.data, 'tls/ca.pem'));
@@ -230,7 +230,7 @@ test('off: no keys are made, by the first start or for a password, and SCRAM is 
   await using other = await startWaypost({ config: '[auth]\nscram = "off"\n' });
   const client = await administrator(other);
   try {
-    await addDomain(client, 'acme.example', { objectClass: 'mailDomain' });
+    await addDomain(client, 'acme.example');
     await addUser(client, ANN, { userPassword: PASSWORD });
     const found = await client.search('', { scope: 'base', attributes: ['supportedSASLMechanisms'] });
     assert.deepEqual(found.searchEntries[0]?.['supportedSASLMechanisms'], ['PLAIN', 'LOGIN']);
@@ -248,7 +248,7 @@ test('on: offered whoever has no keys, who logs in with the password in the clea
   const client = await administrator(other);
   const shown = async () => (await new AdminClient(other.data).call('status', {})).scram;
   try {
-    await addDomain(client, 'acme.example', { objectClass: 'mailDomain' });
+    await addDomain(client, 'acme.example');
     await addUser(client, ANN, { userPassword: PASSWORD });
     const bob = await addUser(client, 'bob@acme.example');
     assert.deepEqual(await shown(), { offered: true, without: 1 });

@@ -13,7 +13,7 @@ import { UnderAttack } from '../support/under-attack.ts';
 import { Random } from './random.ts';
 
 const SEED = Number(process.env['WAYPOST_FUZZ_SEED'] ?? 1);
-const RUNS = Number(process.env['WAYPOST_FUZZ_RUNS'] ?? 60);
+const RUNS = Number(process.env['WAYPOST_FUZZ_RUNS'] ?? 40);
 const AT_ONCE = 15;
 /** From the peer's last word to the end of the connection. */
 const CLOSE_MS = 20_000;
