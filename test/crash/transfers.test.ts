@@ -1,5 +1,5 @@
 // The server is killed in the middle of a transfer, of a whole zone and of a difference: afterwards what its secondary serves is
-// what it serves itself.
+// what it serves itself. All is signed.
 //
 // In      Knot behind a relay that tells of messages; the started program and SIGKILL
 // Out     the zone, transferred from both
@@ -10,6 +10,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Client } from 'ldapts';
 import { decodeMessage } from '../../src/wire/dns/message.ts';
+import type { TsigKey } from '../../src/wire/dns/tsig.ts';
 import { addDomain, administrator, domainDn, replaceAttribute, SUFFIX } from '../support/directory.ts';
 import { DnsRelay } from '../support/dns-relay.ts';
 import { freePort } from '../support/free-ports.ts';
@@ -20,6 +21,12 @@ import { until } from '../support/until.ts';
 
 const run = promisify(execFile);
 const ZONE = 'large.example';
+const KEY: TsigKey = {
+  name: 'xfer.example',
+  algorithm: 'hmac-sha256',
+  secret: Buffer.from('a secret of thirty-two octets...'),
+};
+const SECRET = KEY.secret.toString('base64');
 const NAMES = 120;
 /** As many as are told as a difference. */
 const CHANGED = 40;
@@ -57,6 +64,8 @@ test('a kill in the middle of a transfer, whole or of a difference: the secondar
       objectClass: 'waypostNameServer',
       waypostNameServerRole: 'secondary',
       waypostNameServerAddress: `127.0.0.1:${port}`,
+      waypostTsigName: KEY.name,
+      waypostTsigSecret: SECRET,
     });
   });
 
@@ -87,11 +96,23 @@ test('a kill in the middle of a transfer, whole or of a difference: the secondar
     relay.answered = () => true;
   };
   const zoneAt = async (at: number): Promise<readonly string[]> => {
-    const words = ['@127.0.0.1', '-p', String(at), '+nocmd', '+nostats', '+time=5', '+tries=1', ZONE, 'AXFR'];
+    const words = [
+      '@127.0.0.1',
+      '-p',
+      String(at),
+      '+nocmd',
+      '+nostats',
+      '+time=5',
+      '+tries=1',
+      '-y',
+      `${KEY.algorithm}:${KEY.name}:${SECRET}`,
+      ZONE,
+      'AXFR',
+    ];
     const { stdout } = await run('dig', words).catch((error: { stdout: string }) => error);
     return stdout
       .split('\n')
-      .filter((line) => line !== '' && !line.startsWith(';'))
+      .filter((line) => /\sIN\s/.test(line))
       .sort();
   };
   const comesTrue = async (what: string): Promise<void> => {
@@ -108,8 +129,9 @@ test('a kill in the middle of a transfer, whole or of a difference: the secondar
   const inWhole = killed('AXFR');
   const knot = await Knot.start({
     port,
-    more: `  - id: told\n    address: 127.0.0.1\n    action: notify
-remote:\n  - id: waypost\n    address: 127.0.0.1@${relay.port}\n`,
+    keys: [KEY],
+    more: `  - id: told\n    address: 127.0.0.1\n    key: ${KEY.name}\n    action: notify
+remote:\n  - id: waypost\n    address: 127.0.0.1@${relay.port}\n    key: ${KEY.name}\n`,
     moreZones: `  - domain: ${ZONE}\n    master: waypost\n    acl: [peers, told]\n    zonefile-load: none\n`,
   });
   context.after(() => knot.stop());
