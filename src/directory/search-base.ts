@@ -12,7 +12,7 @@ import { asFailure } from '../base/failure.ts';
 import type { Reader } from '../database/operation.ts';
 import type { SearchScope } from '../wire/ldap/operations/search.ts';
 import type { Sight } from './access/sight.ts';
-import { type Dn, parseDn } from './dn.ts';
+import { type Dn, parseDn, pathOfNormalized } from './dn.ts';
 import { entriesWith, findEntry, nearestEntry, noSuchObject } from './entries.ts';
 import { type Entry, textValue } from './entry.ts';
 import { directoryFailure } from './failure.ts';
@@ -50,7 +50,8 @@ function findBase(reader: Reader, asked: Dn, options: BaseOptions): Entry {
   let dn = asked;
   let followed: { readonly alias: Entry; readonly to: Dn } | undefined;
   for (let hops = 0; ; hops++) {
-    const nearest = nearestEntry(reader, dn);
+    // Nearly always it is there.
+    const nearest = findEntry(reader, dn) ?? nearestEntry(reader, dn);
     const isOwn = nearest?.normalizedDn === dn.normalized;
     if (nearest !== undefined && isReferral(nearest) && !(isOwn && takesReferral)) throw referral(nearest, dn, scope);
     const isFollowed = nearest !== undefined && finds && !asEntry && isAlias(nearest);
@@ -82,7 +83,7 @@ export function seenBase(reader: Reader, asked: Dn, options: BaseOptions & { rea
 
 /** What aliases within the base's scope lead to, beside the base. The aliases themselves are no results. */
 export function placesOf(reader: Reader, base: Entry, scope: SearchScope, follows: boolean): SearchPlace[] {
-  const first = { entry: base, path: parseDn(base.dn).path, scope };
+  const first = { entry: base, path: pathOfNormalized(base.normalizedDn), scope };
   if (!follows || scope === 'base') return [first];
   const aliases = entriesWith(reader, 'objectClass', 'alias', ALIASES_MAX).filter(({ id }) => id !== base.id);
   return scope === 'one' ? childrenOf(reader, first, aliases) : subtreesOf(reader, first, aliases);

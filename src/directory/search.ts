@@ -99,6 +99,11 @@ export class Search {
     this.#context = sight?.maySearch === undefined ? context : { ...context, maySearch: sight.maySearch };
   }
 
+  /** What filters are asked with. */
+  get context(): MatchContext {
+    return this.#context;
+  }
+
   /** Entries that were read so far without an index that leads to them. */
   get walked(): number {
     return this.#walked;

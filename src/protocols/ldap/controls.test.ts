@@ -254,6 +254,29 @@ test('proxied authorization needs the right, at the entry of the other, and neve
   assert.equal(findEntry(door.directory.reader, BOB)?.modifiedBy, BOB);
 });
 
+test('a server acts for others, and hands on a list of the administrator’s, nothing else of it', async () => {
+  using admin = await bound();
+  const mx2 = 'cn=mx2.example,ou=Hosts,ou=Waypost,o=internet';
+  const attributes = [
+    { name: 'objectClass', values: ['waypostHost', 'simpleSecurityObject'] },
+    { name: 'cn', values: ['mx2.example'] },
+    { name: 'userPassword', values: [GEHEIM.userPassword] },
+  ];
+  assert.equal(await codeOf(admin, { kind: 'add', dn: mx2, attributes }), 0);
+  using server = await bound(mx2);
+  const as = (identity: string): Control => controlOf(proxiedAuthorization, identity, true);
+  const manager = 'dn:cn=Directory Manager';
+  const text = 'dn: ou=handed,o=internet\nchangetype: add\nobjectClass: organizationalUnit\nou: handed\n';
+  const list = extended(CHANGE_LIST, Buffer.from(text));
+  assert.equal((await ask(server, extended(WHO_AM_I), as(`dn:${ANN}`))).code, 0);
+  assert.equal((await ask(server, extended(WHO_AM_I), as(manager))).code, 123);
+  assert.equal((await ask(server, list, as(`dn:${ANN}`))).code, 50);
+  using boss = await bound(BOSS);
+  assert.equal((await ask(boss, list, as(manager))).code, 123);
+  assert.equal((await ask(server, list, as(manager))).code, 0);
+  assert.equal(findEntry(door.directory.reader, 'ou=handed,o=internet')?.createdBy, 'cn=Directory Manager');
+});
+
 test('the entry before and after is what the caller may read of it', async () => {
   using bob = await bound(BOB);
   const modify: LdapRequest = {

@@ -11,7 +11,6 @@ import { parseDn } from '../../directory/dn.ts';
 import { entriesWith } from '../../directory/entries.ts';
 import type { Entry } from '../../directory/entry.ts';
 import type { MatchContext } from '../../directory/match.ts';
-import { matchContext } from '../../directory/match-context.ts';
 import { isReferral, referralUris } from '../../directory/referrals.ts';
 import { Search } from '../../directory/search.ts';
 import { isAlias, placesOf, type SearchPlace } from '../../directory/search-base.ts';
@@ -31,7 +30,6 @@ export interface RunOptions {
 
 export class SearchRun {
   readonly references: readonly (readonly string[])[];
-  readonly context: MatchContext;
   /** Given out so far, in all pages. */
   given = 0;
   isSorted = false;
@@ -50,7 +48,6 @@ export class SearchRun {
     const { reader, base, request, asEntry, sight } = options;
     this.#options = options;
     this.#sight = sight;
-    this.context = matchContext(reader);
     this.#follows = !asEntry && (request.derefAliases === 'searching' || request.derefAliases === 'always');
     this.#places = placesOf(reader, base, request.scope, this.#follows);
     const referrals =
@@ -58,6 +55,10 @@ export class SearchRun {
     this.#hasReferrals = referrals.length > 0;
     this.references = this.#hasReferrals ? this.#referencesOf(referrals) : [];
     this.#search = this.#begin();
+  }
+
+  get context(): MatchContext {
+    return this.#search.context;
   }
 
   get done(): boolean {
