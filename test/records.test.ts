@@ -39,6 +39,7 @@ test('records follow the entry, in its commit', { skip: peer('dig').skip, timeou
     await addDomain(ldap, 'acme.example');
     const shown = JSON.parse(await records('acme.example', '--json')) as RecordsDescription;
     assert.equal(shown.authority, 'ours');
+    assert.equal((shown as RecordsDescription & { readonly state: string }).state, 'active');
     const owners = new Map<string, string[]>();
     for (const { name, ttl, type, data } of shown.records) {
       const key = `${name} ${type}`;

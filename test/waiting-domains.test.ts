@@ -15,10 +15,13 @@ import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { domainTokenText } from '../src/provisioning/domain-token.ts';
 import { addDomain, addUser, administrator, domainDn, PASSWORD, type Person } from './support/directory.ts';
 import { DnsTestServer } from './support/dns-server.ts';
+import { v2 } from './support/proxy-header.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
 
 const US = 'mail.waypost.example';
+/** Passes on clients of whatever address. */
+const PROXY = '127.0.0.99';
 const SECRET = 'a secret of ours';
 const MESSAGE = 'Subject: first\r\n\r\nThe whole of it.\r\n';
 
@@ -29,7 +32,9 @@ let ann: Person;
 
 before(async () => {
   resolver = await DnsTestServer.start('127.0.0.2');
-  server = await startWaypost({ config: `resolver = ["${resolver.server}"]\nthreads = 2\n` });
+  server = await startWaypost({
+    config: `resolver = ["${resolver.server}"]\nthreads = 2\n[proxy]\ntrusted = ["${PROXY}/32"]\nlisteners = ["smtp"]\n`,
+  });
   ldap = await administrator(server);
   await addDomain(ldap, 'acme.example');
   ann = await addUser(ldap, 'ann@acme.example');
@@ -74,9 +79,14 @@ async function cli(...words: readonly string[]): Promise<{ code: number | null; 
   return { code, ...said };
 }
 
-async function rcpt(address: string, from = '127.0.0.1'): Promise<string> {
+/** `client`: an IPv6 address, eight groups, that the proxy passes on. */
+async function rcpt(address: string, client?: string): Promise<string> {
   const { host, port } = server.listeners.smtp;
-  const connection = await LineConnection.open(host, port, from);
+  const connection = await LineConnection.open(host, port, client === undefined ? '127.0.0.1' : PROXY);
+  if (client !== undefined) {
+    const source = client.split(':').map((group) => group.padStart(4, '0'));
+    connection.write(v2({ start: '2121', source: `${source.join('')}${'20010db8'.padEnd(31, '0')}1dc040019` }));
+  }
   connection.write('HELO client.example\r\nMAIL FROM:<rex@remote.example>\r\n');
   for (let i = 0; i < 3; i++) await connection.line();
   connection.write(`RCPT TO:<${address}>\r\n`);
@@ -228,4 +238,14 @@ test('custody: twenty messages of a domain, then 451; who has logged in sends to
     rows.filter(({ heldBy }) => heldBy === null).map(({ channel }) => channel),
     ['smtp'],
   );
+});
+
+test('an IPv6 /64 is one peer: sixty new names of it an hour, whatever its addresses; another one has its own', async () => {
+  for (let at = 0; at <= 60; at++) {
+    const name = `v${at}.a.acme.example`;
+    resolver.mx(name, [10, US]);
+    const said = await rcpt(`x@${name}`, `2001:db8:0:1:0:0:${at.toString(16)}:${at + 1}`);
+    assert.match(said, at < 60 ? /^451 4\.3\.2 / : /^451 4\.7\.1 /, String(at));
+  }
+  assert.match(await rcpt('x@v60.a.acme.example', '2001:db8:0:2:0:0:0:1'), /^451 4\.3\.2 /);
 });

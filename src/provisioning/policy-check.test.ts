@@ -62,3 +62,18 @@ test('a policy that cannot be used is refused, and the value is named', async (c
   assert.ok(!JSON.stringify(directory.cache.settings().policies).includes('sesame'));
   await assert.rejects(async () => directory.apply(replace(DN, { waypostMatchToken: [] })), /any name/);
 });
+
+test('a thousand policies, and no more', async (context) => {
+  const directory = await openTestDirectory();
+  context.after(() => directory.close());
+  const nth = (at: number) =>
+    add(`cn=p${at},ou=Policies,ou=Waypost,o=internet`, {
+      objectClass: 'waypostDomainPolicy',
+      waypostPolicyAction: 'off',
+      waypostMatchDomain: `d${at}.example`,
+    });
+  await directory.apply(...Array.from({ length: 1000 }, (_, at) => nth(at)));
+  await assert.rejects(directory.apply(nth(1000)), { ldap: { name: 'adminLimitExceeded' } });
+  await directory.apply(replace('cn=p7,ou=Policies,ou=Waypost,o=internet', { waypostPolicyOrder: '7' }));
+  await directory.apply(remove('cn=p8,ou=Policies,ou=Waypost,o=internet'), nth(1000));
+});
