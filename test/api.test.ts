@@ -7,6 +7,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { Attribute, Change, Client } from 'ldapts';
 import { AdminClient } from '../src/cli/client.ts';
 import { createTestEstate, type TestEstate } from '../src/estate/estate.ts';
 import { peer } from './support/peers.ts';
@@ -84,6 +85,52 @@ describe('/v1', { skip, concurrency: false }, () => {
     assert.match((await child).stdout, /\n413$/);
     // The connection that follows is served.
     assert.equal((await ask('/v1/status', '{}')).status, 200);
+  });
+
+  test('a token of who administers a domain opens what is of it, until it is taken away', async () => {
+    await admin.call('user.add', { address: 'dan@acme.example' });
+    await admin.call('domain.add', { domain: 'other.example' });
+    await admin.call('user.add', { address: 'zoe@other.example' });
+    const { token: desk } = await admin.call('token.add', {
+      account: 'dan@acme.example',
+      name: 'desk',
+      scopes: ['api'],
+    });
+    const dan = 'uid=dan,ou=People,dc=acme,dc=example,o=internet';
+    const acme = 'dc=acme,dc=example,o=internet';
+    const as = (path: string, input: object) => curl('https', path, ...bearer(desk!), '-d', JSON.stringify(input));
+    const statuses = async () => [
+      (await as('/v1/user/list', {})).status,
+      (await as('/v1/user/show', { address: 'ann@acme.example' })).status,
+      (await as('/v1/user/add', { address: 'new@acme.example' })).status,
+      (await as('/v1/user/show', { address: 'zoe@other.example' })).status,
+      (await as('/v1/domain/add', { domain: 'more.example' })).status,
+      (await as('/v1/status', {})).status,
+      (await as('/v1/user/show', { address: 'dan@acme.example' })).status,
+    ];
+    assert.deepEqual(await statuses(), [403, 403, 403, 403, 403, 403, 200]);
+    const cli = (...args: string[]) =>
+      run(join(import.meta.dirname, '..', 'waypost'), [...args, '--data', estate.data]);
+    const client = new Client({ url: estate.ldap.url });
+    await client.bind(estate.ldap.bindDn, estate.ldap.password);
+    const names = (operation: 'add' | 'delete') =>
+      client.modify(
+        acme,
+        new Change({ operation, modification: new Attribute({ type: 'waypostAdministrator', values: [dan] }) }),
+      );
+    await names('add');
+    assert.deepEqual(await statuses(), [200, 200, 200, 403, 403, 403, 200]);
+    assert.match(
+      (await cli('directory', 'access', '--as', dan, '--on', acme)).stdout,
+      /^entry +read search compare +yes +"domain administrators" at o=internet\nentry +add proxy +no\nentry +delete +no +"reserved"/m,
+    );
+    await names('delete');
+    await client.unbind();
+    assert.deepEqual(await statuses(), [403, 403, 403, 403, 403, 403, 200]);
+    assert.match(
+      (await cli('directory', 'access', '--as', dan, '--on', acme)).stdout,
+      /^entry +read search compare .* no$/m,
+    );
   });
 
   test('on port 80 there is none; metrics are for this machine there, and for the token on 443', async () => {

@@ -7,7 +7,7 @@
 import { asciiLower } from '../../base/characters.ts';
 import { TENANT } from '../../base/tenant.ts';
 import { decodeEntry, ENTRY_COLUMNS } from '../entries.ts';
-import { type Entry, hasClass, textValues } from '../entry.ts';
+import { type Entry, textValues } from '../entry.ts';
 import { cutIndexValue } from '../indexes.ts';
 import { DOMAIN_CLASSES } from '../mail-domain.ts';
 import { prepareFor } from '../matching.ts';
@@ -72,8 +72,11 @@ export function treePathOf(dn: string): string {
 
 /** A domain is one whatever its status; an alias of a domain, too. */
 export function isDomain(entry: Entry): boolean {
-  return DOMAIN_CLASSES.some((name) => hasClass(entry, asciiLower(name)));
+  const classes = entry.attributes.get('objectclass')?.values ?? [];
+  return classes.some((name) => typeof name === 'string' && CLASSES.has(asciiLower(name)));
 }
+
+const CLASSES: ReadonlySet<string> = new Set(DOMAIN_CLASSES.map(asciiLower));
 
 function baseOf(entry: Entry): string | undefined {
   const [base] = textValues(entry, 'inetdomainbasedn');

@@ -14,7 +14,7 @@ import { aboveOf, type Domains } from './domains.ts';
 import { type Look, look } from './look.ts';
 import { factsOf, NOBODY } from './roles.ts';
 import type { AciRule, Right } from './rule.ts';
-import { type AccessState, type AciRules, accessState, ruleSet } from './rules.ts';
+import { type AccessState, type AciRules, accessState, ruleSet, STATE } from './rules.ts';
 import { type Needs, needsOf } from './target.ts';
 
 const PLANS_MAX = 1000;
@@ -31,12 +31,21 @@ type Purpose = 'look' | 'all';
 
 const LOOKS: readonly Right[] = ['read', 'search', 'compare'];
 
+/** What was decided for the entries to which the same rules apply: by right, by key of a type. */
+export interface LookVerdict {
+  readonly rules: readonly AciRule[];
+  readonly read: Map<string, boolean>;
+  readonly search: Map<string, boolean>;
+  readonly compare: Map<string, boolean>;
+}
+
 export class Plan {
   readonly caller: CallerFacts;
   readonly domains: Domains;
   readonly #set: AciRules;
   readonly #chains = new Map<string, Candidates>();
   readonly #counts = new Map<AciRule, boolean>();
+  readonly #verdicts = new Map<string, LookVerdict>();
 
   constructor(set: AciRules, caller: CallerFacts, domains: Domains) {
     this.#set = set;
@@ -62,6 +71,18 @@ export class Plan {
     return made;
   }
 
+  /** Of rules that apply to an entry. */
+  verdict(rules: readonly AciRule[]): LookVerdict {
+    const ids =
+      rules.length === 0 ? '' : rules.length === 1 ? String(rules[0]!.id) : rules.map(({ id }) => id).join(' ');
+    let verdict = this.#verdicts.get(ids);
+    if (verdict !== undefined) return verdict;
+    if (this.#verdicts.size >= CHAINS_MAX) this.#verdicts.clear();
+    verdict = { rules: [...rules], read: new Map(), search: new Map(), compare: new Map() };
+    this.#verdicts.set(ids, verdict);
+    return verdict;
+  }
+
   /** Whether a rule, wherever it stands, might allow this. */
   mightAllow(right: Right): boolean {
     for (const rules of this.#set.at.values())
@@ -79,15 +100,25 @@ export class Plan {
   }
 }
 
+function keyOfCaller(caller: Caller): string {
+  return caller.kind === 'entry' ? `${caller.uuid} ${caller.dn}` : '';
+}
+
 class Access {
   #state: AccessState | undefined;
   #set: AciRules = { at: new Map(), groups: new Set() };
   readonly #domains: Domains = new Map();
   readonly #plans = new Map<string, Plan>();
 
+  /** The plan that was made before, where the directory's state is still the one that it was made in. */
+  known(caller: Caller, rules: string, scopes: string): Plan | undefined {
+    const isSame = this.#state?.rules === rules && this.#state.scopes === scopes;
+    return isSame ? this.#plans.get(keyOfCaller(caller)) : undefined;
+  }
+
   *plan(caller: Caller): Look<Plan> {
     yield* this.#refresh();
-    const key = caller.kind === 'entry' ? `${caller.uuid} ${caller.dn}` : '';
+    const key = keyOfCaller(caller);
     const kept = this.#plans.get(key);
     if (kept !== undefined) return kept;
     const facts = caller.kind === 'entry' ? yield* factsOf(normalizeDn(caller.dn)) : NOBODY;
@@ -120,8 +151,10 @@ const ofReaders = new WeakMap<Reader, Access>();
 export function planFor(reader: Reader, caller: Caller): Plan {
   let access = ofReaders.get(reader);
   if (access === undefined) ofReaders.set(reader, (access = new Access()));
-  // State and rules of one revision.
-  return reader.snapshot(() => look(reader, access.plan(caller)));
+  // Where nothing has changed one statement says so; else state and rules are read at one revision.
+  const [row] = reader.arrays(STATE);
+  const known = access.known(caller, row![0] as string, row![1] as string);
+  return known ?? reader.snapshot(() => look(reader, access.plan(caller)));
 }
 
 /** The writer's: its transactions run one after another. */

@@ -29,7 +29,7 @@ const VALUES_MAX = 100_000;
 
 const WITH_RULES = `SELECT dn, path, attributes FROM dit WHERE id IN (
   SELECT entry FROM dit_index WHERE tenant = ? AND attribute = '${ACI_KEY}') ORDER BY path LIMIT +?`;
-const STATE = 'SELECT rules, scopes FROM dit_access WHERE id = 1';
+export const STATE = 'SELECT rules, scopes FROM dit_access WHERE id = 1';
 
 export function* ruleSet(): Look<AciRules> {
   const at = new Map<string, AciRule[]>();

@@ -13,7 +13,7 @@ import { withoutHidden } from '../secrets.ts';
 import { mayDoAll, planIn } from './check-change.ts';
 import { applicable, type CallerFacts, judgeRules } from './decide.ts';
 import { look, lookIn } from './look.ts';
-import { planFor } from './plan.ts';
+import { type LookVerdict, type Plan, planFor } from './plan.ts';
 import type { AciRule, Right } from './rule.ts';
 import { targetOf } from './target.ts';
 
@@ -49,7 +49,7 @@ export function sightOf(reader: Reader, caller: Caller, isPrivate: boolean): Sig
     if (rules.length === 0) return rules;
     return applicable(rules, facts, look(reader, targetOf({ entry, needs, caller: facts, domains })));
   };
-  return new RuledSight(facts, isPrivate && facts.isServer, rulesOf);
+  return new RuledSight(plan, isPrivate && facts.isServer, rulesOf);
 }
 
 /** Of this entry alone, as a transaction has it, with its members or without. Secrets are not seen. */
@@ -60,29 +60,23 @@ export async function sightIn(tx: Transaction, caller: Caller, entry: Entry): Pr
   const { rules, needs } = plan.candidates(entry.normalizedDn, 'look');
   const target = await lookIn(tx, targetOf({ entry, needs, caller: facts, domains }));
   const apply = applicable(rules, facts, target);
-  return new RuledSight(facts, false, () => apply);
+  return new RuledSight(plan, false, () => apply);
 }
 
 type Looking = Extract<Right, 'read' | 'search' | 'compare'>;
 
-/** What was decided for the entries to which the same rules apply. */
-interface Verdict {
-  readonly rules: readonly AciRule[];
-  /** Of `right key`. */
-  readonly known: Map<string, boolean>;
-}
-
 class RuledSight implements Sight {
   readonly caller: CallerFacts;
+  readonly #plan: Plan;
   readonly #getsSecrets: boolean;
   readonly #rulesOf: (entry: Entry) => readonly AciRule[];
-  readonly #verdicts = new Map<string, Verdict>();
   /** Of the entries of late, whole and as they are shown. */
-  readonly #decided = new WeakMap<Entry, Verdict>();
+  readonly #decided = new WeakMap<Entry, LookVerdict>();
 
   /** `rulesOf`: those that apply to an entry. */
-  constructor(caller: CallerFacts, getsSecrets: boolean, rulesOf: (entry: Entry) => readonly AciRule[]) {
-    this.caller = caller;
+  constructor(plan: Plan, getsSecrets: boolean, rulesOf: (entry: Entry) => readonly AciRule[]) {
+    this.caller = plan.caller;
+    this.#plan = plan;
     this.#getsSecrets = getsSecrets;
     this.#rulesOf = rulesOf;
   }
@@ -118,23 +112,19 @@ class RuledSight implements Sight {
 
   #may(entry: Entry, right: Looking, key: string): boolean {
     const verdict = this.#verdictOf(entry);
-    const asked = `${right} ${key}`;
-    const known = verdict.known.get(asked);
-    if (known !== undefined) return known;
-    const isSecret = schema().attributeType(key)?.isSecret === true;
-    const may =
-      (!isSecret || this.#getsSecrets) && judgeRules(verdict.rules, NO_VALUES, { right, attribute: key }).allowed;
-    verdict.known.set(asked, may);
-    return may;
+    let may = verdict[right].get(key);
+    if (may === undefined) {
+      may = judgeRules(verdict.rules, NO_VALUES, { right, attribute: key }).allowed;
+      verdict[right].set(key, may);
+    }
+    return may && (this.#getsSecrets || schema().attributeType(key)?.isSecret !== true);
   }
 
-  #verdictOf(entry: Entry): Verdict {
+  #verdictOf(entry: Entry): LookVerdict {
     const decided = this.#decided.get(entry);
     if (decided !== undefined) return decided;
     const apply = this.#rulesOf(entry);
-    const ids = apply.map(({ id }) => id).join(' ');
-    let verdict = this.#verdicts.get(ids);
-    if (verdict === undefined) this.#verdicts.set(ids, (verdict = { rules: apply, known: new Map() }));
+    const verdict = this.#plan.verdict(apply);
     this.#decided.set(entry, verdict);
     return verdict;
   }

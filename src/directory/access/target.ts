@@ -4,9 +4,10 @@
 // Out     a AccessTarget of decide.ts
 // Reads   nothing where the rules look at the entry alone
 
+import { asciiLower } from '../../base/characters.ts';
 import { TENANT } from '../../base/tenant.ts';
 import { decodeEntry, ENTRY_COLUMNS } from '../entries.ts';
-import { type Attribute, type AttributeValue, type Entry, hasClass, textValues } from '../entry.ts';
+import { type Attribute, type AttributeValue, type Entry, textValues } from '../entry.ts';
 import { OUTSIDE } from '../match.ts';
 import { prepareFor } from '../matching.ts';
 import { schema } from '../schema.ts';
@@ -99,12 +100,16 @@ export function* targetOf({
 
 const NONE: ReadonlySet<string> = new Set();
 /** An entry of these is no domain's base: their thousands need no look. */
-const LEAVES = ['person', 'groupofuniquenames', 'groupofnames'];
+const LEAVES: ReadonlySet<string> = new Set(['person', 'groupofuniquenames', 'groupofnames']);
 
 function* ownDomains(entry: Entry, domains: Domains, isNew: boolean): Look<readonly OwnDomain[]> {
-  const isLeaf = !isDomain(entry) && LEAVES.some((name) => hasClass(entry, name));
-  const from = isNew || isLeaf ? aboveOf(entry.normalizedDn) : entry.normalizedDn;
+  const from = isNew || (isLeaf(entry) && !isDomain(entry)) ? aboveOf(entry.normalizedDn) : entry.normalizedDn;
   return from === undefined ? [] : yield* ownDomainsOf(from, domains);
+}
+
+function isLeaf(entry: Entry): boolean {
+  const classes = entry.attributes.get('objectclass')?.values ?? [];
+  return classes.some((name) => typeof name === 'string' && LEAVES.has(asciiLower(name)));
 }
 
 function* namesIn(
