@@ -94,7 +94,8 @@ function childrenOf(reader: Reader, base: SearchPlace, aliases: readonly Entry[]
   const places = new Map<number, SearchPlace>();
   for (const alias of aliases.filter(({ parent }) => parent === base.entry.id)) {
     const entry = endOf(reader, alias);
-    if (entry === undefined || entry.parent === base.entry.id) continue;
+    // The base itself is not in the scope, as at OpenLDAP's server, and its children are there without an alias.
+    if (entry === undefined || entry.id === base.entry.id || entry.parent === base.entry.id) continue;
     places.set(entry.id, { entry, path: parseDn(entry.dn).path, scope: 'base' });
   }
   return [base, ...places.values()];
