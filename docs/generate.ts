@@ -93,6 +93,10 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
   'auth.scram': ['`auto` `on` `off`', 'Whether SCRAM is offered: `auto`, while every user with a password has keys.'],
   'auth.default-domain': ['domain', 'The domain of a login without one, where the server name does not say it.'],
   'dns.mode': ['`embedded` or `none`', '`none`: this server answers for no zone and opens no DNS listener.'],
+  'directory.suffix': [
+    'list of DNs',
+    'Names at which the directory begins. The first holds all domains and never changes; others are made at the start.',
+  ],
   'provision.from-mx': [
     '`off` or `auto`',
     'Whether a message may bring a domain by its MX record. `auto`: below one of ours. Without it: as the policies among the entries say.',
@@ -167,7 +171,7 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
 
 /** Key -> its default, as one would write it. */
 function defaults(): Readonly<Record<string, string>> {
-  const { listen, portOffset, log, auth, dns, audit, sync, file, queue, quota, limits } = configure(
+  const { listen, portOffset, log, auth, dns, suffixes, audit, sync, file, queue, quota, limits } = configure(
     undefined,
     'waypost.toml',
     {
@@ -195,6 +199,7 @@ function defaults(): Readonly<Record<string, string>> {
     'auth.scram': text(auth.scram),
     'auth.default-domain': 'none',
     'dns.mode': text(dns.mode),
+    'directory.suffix': text(suffixes),
     'provision.from-mx': 'policies',
     'next-hop': 'none',
     'outgoing-tls': 'none',

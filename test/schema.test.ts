@@ -334,7 +334,7 @@ describe('definitions of a site', () => {
 
   test('survive a restart, and stay while they are in use', async () => {
     for (const client of clients.splice(0)) await client.unbind();
-    await waypost.restart();
+    await waypost.restart({ config: '[directory]\nsuffix = ["o=internet", "o=isp", "dc=corp,dc=example"]\n' });
     const client = await open();
     assert.equal(await codeOf(client, wearer('after')), 0);
     const remove = (): Promise<number> =>
@@ -347,4 +347,18 @@ describe('definitions of a site', () => {
     assert.equal(await remove(), 0);
     assert.equal(await codeOf(client, wearer('later')), 21);
   });
+});
+
+test('further suffixes are made at the start; the first is always the same', async () => {
+  const { client } = await sideOf(waypost.ldap.url, waypost.ldap.bindDn, waypost.ldap.password);
+  try {
+    const root = await client.search('', { scope: 'base', attributes: ['namingContexts'] });
+    assert.deepEqual(root.searchEntries[0]!['namingContexts'], ['o=internet', 'o=isp', 'dc=corp,dc=example']);
+    const people = { add: 'ou=People,dc=corp,dc=example', values: { objectClass: 'organizationalUnit' } };
+    assert.equal(await codeOf(client, people), 0);
+    assert.equal(await codeOf(client, { remove: 'o=isp' }), 53);
+  } finally {
+    await client.unbind();
+  }
+  await assert.rejects(waypost.restart({ config: '[directory]\nsuffix = ["o=isp"]\n' }), /the first is o=internet/);
 });

@@ -101,7 +101,8 @@ const SUBSCHEMA = parseDn(SUBSCHEMA_DN);
 async function add(tx: Transaction, asked: Dn, change: Change<'add'>, options: ApplyOptions): Promise<ChangedEntry> {
   const above = parentOf(asked);
   if (above === undefined && options.isRoot !== true) throw noSuchObject(undefined);
-  const parent = above === undefined ? undefined : await getEntryIn(tx, above);
+  const isRoot = above === undefined || (options.isRoot === true && (await findEntryIn(tx, above)) === undefined);
+  const parent = isRoot ? undefined : await getEntryIn(tx, above);
   if (options.refers !== undefined && parent !== undefined) checkSuperior(parent, asked);
   const dn = parent === undefined ? asked : childOf(parseDn(parent.dn), asked.rdns[0]!);
   if ((await findEntryIn(tx, dn)) !== undefined) throw alreadyExists();

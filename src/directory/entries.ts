@@ -25,6 +25,7 @@ const BY_UUID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND uuid = ?`
 const CHILDREN = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE parent = ? AND id > ? ORDER BY id LIMIT +?`;
 const AFTER = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id > ? ORDER BY id LIMIT +?`;
 const BELOW = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path > ? AND path < ? ORDER BY path LIMIT +?`;
+const ROOTS = 'SELECT dn FROM dit WHERE parent IS NULL AND tenant = ? ORDER BY id LIMIT 100';
 const ANY_CHILD = 'SELECT 1 FROM dit WHERE parent = ? LIMIT 1';
 const WITH_VALUE =
   `SELECT ${ENTRY_COLUMNS} FROM dit_index JOIN dit ON dit.id = dit_index.entry ` +
@@ -73,6 +74,11 @@ export function findEntry(reader: Reader, dn: string | Dn): Entry | undefined {
 
 export async function findEntryIn(tx: Transaction, dn: string | Dn): Promise<Entry | undefined> {
   return one(await tx.arrays(...byPath(named(dn))));
+}
+
+/** Names of the entries without a superior, the oldest first. */
+export function rootNames(reader: Reader): string[] {
+  return reader.arrays(ROOTS, TENANT).map(([dn]) => dn as string);
 }
 
 export function getEntry(reader: Reader, dn: string | Dn): Entry {

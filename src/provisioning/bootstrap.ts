@@ -15,6 +15,7 @@ import { SITE_POSTMASTER_DN } from '../routing/compile.ts';
 import { type Container, containerDn, containers } from '../routing/containers.ts';
 import { applyAll } from './change.ts';
 import { OWN_DN } from './guards.ts';
+import { addSuffixes } from './suffixes.ts';
 import { ANY_SITE } from './write-options.ts';
 
 export interface BootstrapArguments {
@@ -41,13 +42,15 @@ export const bootstrap = operation(
 
 export interface PrepareHostArguments {
   readonly hostname: string;
+  /** All of them, the first as it always is. */
+  readonly suffixes: readonly string[];
   readonly now: number;
 }
 
 export const prepareHost = operation(
   'provisioning.prepare-host',
-  async (tx, { hostname, now }: PrepareHostArguments): Promise<void> => {
-    await addMissing(tx, ownEntries(hostname), now);
+  async (tx, { hostname, suffixes, now }: PrepareHostArguments): Promise<void> => {
+    await addMissing(tx, [...ownEntries(hostname), ...addSuffixes(suffixes)], now);
     await addDefaultRules(tx, now);
   },
 );

@@ -14,7 +14,7 @@ test('a start under another name renames the entry, and equal values write nothi
   const directory = await openTestDirectory();
   context.after(() => directory.close());
   const { reader, writer } = directory;
-  await writer.execute(prepareHost, { hostname: 'old.example', now: 1 });
+  await writer.execute(prepareHost, { suffixes: ['o=internet'], hostname: 'old.example', now: 1 });
   const uuid = findEntry(reader, dnOf('old.example'))?.uuid;
   const names = { hostname: 'new.example', formerNames: ['older.example', 'old.example'], now: 2 };
   await writer.execute(renameHost, names);

@@ -13,8 +13,10 @@ import { DURATION_TEXT, DURATION_WORDS, durationMs } from '../base/duration.ts';
 import { Failure } from '../base/failure.ts';
 import { defaultLimits, type Limits } from '../base/limits.ts';
 import type { LogLevel } from '../base/log.ts';
+import { SUFFIX } from '../directory/dn.ts';
 import { normalizeDomain } from '../message/address.ts';
 import type { ProxyOptions } from '../net/proxies.ts';
+import { suffixProblem } from '../provisioning/suffixes.ts';
 import { formatHops, parseHop } from '../routing/destination.ts';
 import { machineHostName } from './host-name.ts';
 import { tcpListeners } from './listeners.ts';
@@ -46,6 +48,8 @@ export interface Configuration {
   /** `none`: this server answers for no zone, and the DNS listeners are not opened. */
   readonly dns: { readonly mode: 'embedded' | 'none' };
   /** `entries`: the policies in the directory alone; `auto`: after them a last one, below a domain that is ours. */
+  /** DNs: the first holds all domains. */
+  readonly suffixes: readonly string[];
   readonly provision: { readonly fromMx: 'off' | 'entries' | 'auto' };
   /** Domain -> `[host]:port` or `host:port`, instead of its MX. */
   readonly nextHop: ReadonlyMap<string, string>;
@@ -128,6 +132,15 @@ const portOffset = z.union(
 );
 
 /** Host names of this server: a name with a dot, in A-labels. */
+const suffixList = z
+  .array(z.string().max(1000))
+  .min(1)
+  .max(20)
+  .superRefine((suffixes, context) => {
+    const problem = suffixProblem(suffixes);
+    if (problem !== undefined) context.addIssue(problem);
+  });
+
 const hostName = z.string().transform((text, context) => {
   const name = normalizeDomain(text);
   if (name !== undefined) return name;
@@ -157,6 +170,7 @@ export const configurationSchema = z.strictObject({
     .strictObject({ scram: z.enum(['auto', 'on', 'off']).optional(), 'default-domain': hostName.optional() })
     .optional(),
   dns: z.strictObject({ mode: z.enum(['embedded', 'none']).optional() }).optional(),
+  directory: z.strictObject({ suffix: suffixList.optional() }).optional(),
   provision: z.strictObject({ 'from-mx': z.enum(['off', 'auto']).optional() }).optional(),
   'next-hop': z.record(z.string(), nextHopTarget).optional(),
   'outgoing-tls': z.record(z.string(), z.enum(['opportunistic', 'required', 'off'])).optional(),
@@ -322,6 +336,7 @@ export function configure(text: string | undefined, fileName: string, overrides:
     address: file.address ?? [],
     auth: { scram: file.auth?.scram ?? 'auto', defaultDomain: file.auth?.['default-domain'] },
     dns: { mode: file.dns?.mode ?? 'embedded' },
+    suffixes: file.directory?.suffix ?? [SUFFIX],
     provision: { fromMx: file.provision?.['from-mx'] ?? ('entries' as const) },
     nextHop: byDomain(file['next-hop']),
     outgoingTls: byDomain(file['outgoing-tls']),

@@ -85,7 +85,7 @@ export async function start(
   const [hostname, ...formerNames] = hostnames;
   await writer.execute(renameHost, { hostname: hostname!, formerNames, now: clock.now() });
   const adminPassword = await firstStart(data, hostnames[0]!, { reader, writer, clock, makesKeys });
-  await writer.execute(prepareHost, { hostname: hostnames[0]!, now: clock.now() });
+  await writer.execute(prepareHost, { hostname: hostnames[0]!, suffixes: configuration.suffixes, now: clock.now() });
   await makeFirstKeys(reader, writer, clock);
   watchAdminPassword(data, reader, writer);
   keepMaildropLocks(supervisor);

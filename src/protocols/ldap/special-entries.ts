@@ -4,7 +4,9 @@
 
 import { asciiLower } from '../../base/characters.ts';
 import { idOf, type Revision } from '../../base/ids.ts';
-import { type Dn, SUFFIX } from '../../directory/dn.ts';
+import { ADMINISTRATOR_DN } from '../../directory/caller.ts';
+import type { Dn } from '../../directory/dn.ts';
+import { rootNames } from '../../directory/entries.ts';
 import type { Attribute, Entry } from '../../directory/entry.ts';
 import { type Schema, SUBSCHEMA_DN, schema } from '../../directory/schema.ts';
 import { isSubschema } from '../../directory/site-schema.ts';
@@ -39,12 +41,13 @@ function subschemaEntry(of: Schema): Entry {
 
 function rootDseAttributes(session: LdapConversation): readonly Attribute[] {
   const { door, record } = session;
-  const { version, logins } = door;
+  const { version, logins, reader } = door;
+  const suffixes = rootNames(reader).filter((dn) => dn !== ADMINISTRATOR_DN);
   // Attributes without a value do not exist.
   const mechanisms = logins.mechanisms({ door: 'ldap', record });
   return [
     { name: 'objectClass', values: ['top', 'extensibleObject'] },
-    { name: 'namingContexts', values: [SUFFIX] },
+    { name: 'namingContexts', values: suffixes },
     { name: 'subschemaSubentry', values: [SUBSCHEMA_DN] },
     { name: 'supportedLDAPVersion', values: ['3'] },
     ...(mechanisms.length > 0 ? [{ name: 'supportedSASLMechanisms', values: mechanisms }] : []),
