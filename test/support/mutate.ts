@@ -3,7 +3,11 @@
 // In      loaded with NODE_OPTIONS; TEST_MUTATION: JSON of a Mutation
 // Out     the file with `from` replaced; one that has no `from` any more cannot be loaded, so a mutation cannot grow old unseen
 
+import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
+import { fileURLToPath } from 'node:url';
+// The hook that is registered last is asked first: this one has to be behind the program's own.
+import '../../src/server/load-sources.ts';
 
 export interface Mutation {
   /** The end of its path. */
@@ -26,11 +30,10 @@ if (text !== undefined) {
   const { file, from, to } = JSON.parse(text) as Mutation;
   registerHooks({
     load(url, context, nextLoad) {
-      const loaded = nextLoad(url, context);
-      if (!url.endsWith(file)) return loaded;
-      const source = String(loaded.source);
+      if (!url.endsWith(file)) return nextLoad(url, context);
+      const source = readFileSync(fileURLToPath(url), 'utf8');
       if (!source.includes(from)) throw new Error(`${file} has no ${from}`);
-      return { ...loaded, source: source.replace(from, to) };
+      return { format: 'module-typescript', source: source.replace(from, to), shortCircuit: true };
     },
   });
 }
