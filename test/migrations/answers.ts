@@ -54,22 +54,31 @@ export async function answers(server: Waypost, questions: Questions): Promise<An
 
 /** Entries of `ldap` that a start of today's program makes, and an older one did not. */
 const MADE_AT_START =
-  /^dn: (?:[^,\n]*,)?ou=(?:Rules|Channels|Hosts|Sources|Programs|Keys|Pending|Policies|Tombstones),ou=Waypost,o=internet\n(?: {2}.*\n)*/gm;
+  /^dn: (?:[^,\n]*,)?ou=(?:Rules|Channels|Hosts|Sources|Programs|Keys|Pending|Policies|Tombstones),ou=Waypost,o=internet\n(?: {2}.*\n)*|^dn: cn=(?:Site Administrators|Schema),ou=Waypost,o=internet\n(?: {2}.*\n)*/gm;
 
 export function withoutMadeAtStart(ldap: string): string {
   return ldap.replace(MADE_AT_START, '');
 }
 
-const APEX = '  waypostApex: "TRUE"\n';
+/** What a program offers at the root DSE, and what today's computes where an older one gave nothing: no answers of the store. */
+const OFFERED = /^ {2}(?:supported(?:Control|Extension|Features|SASLMechanisms)|entryCSN|contextCSN|memberOf): .*\n/gm;
+
+export function withoutOffers(ldap: string): string {
+  return ldap.replace(OFFERED, '');
+}
+
+/** The mark of the topmost domains, and the default access rules, which stand on the suffix. */
+const GIVEN_AT_START = /^ {2}(?:waypostApex: "TRUE"|aci: .*)\n/gm;
 const BY_WHOM_AND_WHEN = /^ {2}(?:modifiersName|modifyTimestamp): .*\n/gm;
 
-/** Both without the mark that a start gives the topmost domains, and without what says when it came. */
-export function withoutApexMarks(said: string, expected: string): readonly [string, string] {
+/** Both without what a start writes at entries that were there, and without what says when it came. */
+export function withoutGivenAtStart(said: string, expected: string): readonly [string, string] {
   const marked = new Set<string>();
   const rest = said.replace(ENTRY, (entry, dn: string) => {
-    if (!entry.includes(APEX)) return entry;
+    const before = entry.replace(GIVEN_AT_START, '');
+    if (before === entry) return entry;
     marked.add(dn);
-    return entry.replace(APEX, '').replace(BY_WHOM_AND_WHEN, '');
+    return before.replace(BY_WHOM_AND_WHEN, '');
   });
   return [
     rest,
