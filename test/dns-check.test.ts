@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { ROOT } from '../src/wire/dns/name.ts';
 import type { Rdata } from '../src/wire/dns/rdata.ts';
 import { parseRdata, type WrittenType } from '../src/wire/dns/zone-file.ts';
-import { addDomain, administrator, domainDn } from './support/directory.ts';
+import { addDomain, administrator, domainDn, SUFFIX } from './support/directory.ts';
 import { DnsTestServer } from './support/dns-server.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 
@@ -213,6 +213,35 @@ describe('dns check', {
     // A text of another kind is nobody's business.
     assert.deepEqual(spf.servers[0]!.found, ['"v=spf1 -all"']);
     assert.match(spf.hint, /in the place of "v=spf1 -all"$/);
+  });
+
+  test("a primary's zone: what is missing waypost dns publish writes; what others have written goes with --force alone", async () => {
+    const client = await administrator(server);
+    await client.add(`cn=primary,ou=Hosts,ou=Waypost,${SUFFIX}`, {
+      objectClass: 'waypostNameServer',
+      cn: 'primary',
+      waypostNameServerRole: 'primary',
+      waypostNameServerAddress: '127.0.0.1:9',
+      waypostZone: 'isp.example',
+      waypostWatchAddress: `${THEIRS}:53`,
+    });
+    await addDomain(client, 'a.isp.example');
+    await client.unbind();
+    await publish('a.isp.example', resolver, theirs);
+    for (const each of [resolver, theirs]) {
+      each.script('a.isp.example', 'MX', { records: [] });
+      each.script('_dmarc.a.isp.example', 'TXT', { records: [{ type: 'TXT', strings: ['v=DMARC1; p=reject'] }] });
+    }
+    const { checked, code } = await check('a.isp.example');
+    assert.deepEqual([code, checked.authority, checked.zone], [1, 'updatable', 'isp.example']);
+    const mx = record(checked, 'a.isp.example.', 'MX');
+    assert.deepEqual([mx.state, mx.hint], ['missing', 'waypost dns publish a.isp.example writes it there now']);
+    const dmarc = record(checked, '_dmarc.a.isp.example.', 'TXT');
+    assert.equal(dmarc.state, 'different');
+    assert.match(
+      dmarc.hint,
+      /"v=DMARC1; p=reject": waypost dns publish a\.isp\.example --force puts ours in its place$/,
+    );
   });
 
   test('a name server that is silent, or has no authority, leaves unknown behind, and nothing worse; 75', async () => {

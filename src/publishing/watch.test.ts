@@ -9,9 +9,11 @@ import type { Revision } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
 import type { Operation } from '../database/operation.ts';
 import { countStatements } from '../database/testing.ts';
+import { SERVER } from '../directory/caller.ts';
 import { findEntry } from '../directory/entries.ts';
 import { textValue } from '../directory/entry.ts';
 import { DnsClient } from '../net/dns-client.ts';
+import { changeOperation } from '../provisioning/change.ts';
 import {
   add,
   addDomain,
@@ -38,6 +40,7 @@ import { watchDomains } from './watch.ts';
 
 const HOUR_MS = 3_600_000;
 const zoneSite: ZoneSite = { hostname: 'mail.test.example', mode: 'embedded' };
+const withoutDns: ZoneSite = { ...zoneSite, mode: 'none' };
 
 /** Names of the operations that were posted. */
 function counting({ writer, onNotification }: TestDirectory) {
@@ -283,6 +286,38 @@ describe('a domain at a primary', () => {
     assert.equal(watchOf(directory.reader, path), undefined);
     assert.equal(keys(), 0);
   });
+
+  test('mode none: theirs at once, watched from its entry on, active once its records are there', async () => {
+    const { reader, writer } = directory;
+    const name = 'n.isp.example';
+    const parts = () => ({ names: zoneNames(reader), settings: readZoneSettings(reader, withoutDns) });
+    const changes = [addDomain(name)];
+    await writer.execute(changeOperation([], withoutDns), { changes, caller: SERVER, peer: '', now });
+    const { standing, sets } = wantedRecords(name, parts())!;
+    assert.equal(standing.authority, 'theirs');
+    assert.equal(waitingDomain(reader, pathOf(name)), undefined);
+    const stateNow = () => [
+      textValue(findEntry(reader, domainDn(name))!, 'waypostdomainstate'),
+      watchOf(reader, pathOf(name))?.isSeen,
+    ];
+    assert.deepEqual(stateNow(), ['defined', false]);
+    const clock = { now: () => now, monotonic: () => performance.now() };
+    const more = { clock, zoneSite: withoutDns, resolver: [server.server], ownDns: '' };
+    const watch = watchDomains({ reader, writer: counting(directory), log: silentLog, ...more });
+    await until('what is missing', () => {
+      now += 1000;
+      return (watchOf(reader, pathOf(name))?.problems.length ?? 0) > 0;
+    });
+    assert.deepEqual(stateNow(), ['defined', false]);
+    for (const { name: owner, type, records } of sets)
+      server.script(owner, type, { records: records as readonly Rdata[] });
+    await until('what is there', () => {
+      now += 1000;
+      return stateNow()[1] === true;
+    });
+    await watch.stop();
+    assert.deepEqual(stateNow(), ['active', true]);
+  });
 });
 
 describe('the walk', () => {
@@ -299,11 +334,11 @@ describe('the walk', () => {
   after(() => directory?.close());
 
   /** `act`: when a walk that found nothing is over. */
-  async function walked(act?: () => Promise<unknown>): Promise<string[]> {
+  async function walked(act?: () => Promise<unknown>, site = zoneSite): Promise<string[]> {
     const writer = counting(directory);
     const { reader } = directory;
     const clock = { now: () => Date.now(), monotonic: () => performance.now() };
-    const walk = spreadChanges({ reader, writer, log: silentLog, clock, zoneSite, resolver: [], ownDns: '' });
+    const walk = spreadChanges({ reader, writer, log: silentLog, clock, zoneSite: site, resolver: [], ownDns: '' });
     if (act !== undefined) {
       await new Promise((over) => setTimeout(over, 700));
       assert.deepEqual(writer.posted, []);
@@ -347,5 +382,10 @@ describe('the walk', () => {
     assert.deepEqual(await walked(), ['publishing.spread']);
     assert.equal(waitingDomain(directory.reader, pathOf('d7.example'))?.server, 'q');
     assert.equal(waitingDomain(directory.reader, pathOf('d8.example')), undefined);
+  });
+
+  test('a start in mode none: each domain, whoever had it, is watched', async () => {
+    assert.equal((await walked(undefined, withoutDns))[0], 'publishing.served-as');
+    assert.equal(begun().length, 2 * COUNT);
   });
 });
