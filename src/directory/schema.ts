@@ -337,9 +337,12 @@ export function builtInSchema(): Schema {
 let following: (() => Schema) | undefined;
 let isReading = false;
 
-/** From now on the thread's schema is what `read` gives at each time. */
-export function followSchema(read: () => Schema): void {
+/** From now on the thread's schema is what `read` gives at each time; what is returned ends that. */
+export function followSchema(read: () => Schema): () => void {
   following = read;
+  return () => {
+    if (following === read) following = undefined;
+  };
 }
 
 /** The schema that this thread works with now. */

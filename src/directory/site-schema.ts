@@ -43,13 +43,13 @@ interface Texts {
 const STORED = 'SELECT revision, attributes FROM dit WHERE tenant = ? AND path = ?';
 const STORED_REVISION = 'SELECT revision FROM dit WHERE tenant = ? AND path = ?';
 
-/** From now on this thread works with the directory's own schema. */
-export function useSiteSchema(reader: Reader, published: () => number): void {
+/** From now on this thread works with the directory's own schema, until what is returned is called: before the reader is closed. */
+export function useSiteSchema(reader: Reader, published: () => number): () => void {
   const path = parseDn(SITE_SCHEMA_DN).path;
   let seen: number | undefined;
   let entry = 0;
   let current = builtInSchema();
-  followSchema(() => {
+  return followSchema(() => {
     const now = published();
     if (now === seen) return current;
     // The connection may be in a snapshot that is older: then it is asked again.

@@ -32,12 +32,13 @@ export async function openStore(data: string, log: Log, { synchronous }: Switche
   const { reader, close } = openReader(databasePath(data));
   new Ids(shared.ids, 0, systemClock.now).startAbove(highestId(reader));
   shared.publish({ revision: reader.revision(), routingRevision: reader.routingRevision() });
-  useSiteSchema(reader, () => shared.revision());
+  const leaveSchema = useSiteSchema(reader, () => shared.revision());
   await unlinkUnknownSegments(reader, segmentsPath(data));
   return {
     shared,
     reader,
     close() {
+      leaveSchema();
       close();
       lock.release();
     },
