@@ -104,6 +104,7 @@ function keyEntry(cn: string, { name, algorithm, secret }: TsigKey) {
     objectClass: 'waypostNameServer',
     cn,
     waypostNameServerRole: 'secondary',
+    waypostNameServerAddress: '127.0.0.9',
     waypostTsigName: name,
     waypostTsigAlgorithm: algorithm,
     waypostTsigSecret: secret.toString('base64'),

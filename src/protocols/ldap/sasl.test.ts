@@ -36,7 +36,7 @@ test('a bind in one request, and in as many as its mechanism takes', async () =>
   assert.deepEqual(await bind(client, 'login'), [14, 'Username:']);
   assert.deepEqual(await bind(client, 'LOGIN', ANN), [14, 'Password:']);
   // Until it has succeeded the connection is anonymous.
-  assert.equal(await codeOf(client, own), 50);
+  assert.equal(await codeOf(client, own), 32);
   assert.deepEqual(await bind(client, 'LOGIN', 'geheim'), [0, '']);
   assert.equal(await codeOf(client, own), 0);
 });
@@ -60,5 +60,5 @@ test('another bind in between ends the one that was under way', async () => {
   assert.deepEqual(await bind(client, 'LOGIN', ANN), [14, 'Password:']);
   assert.deepEqual(await bind(client, 'PLAIN', 'geheim'), [49, '']);
   assert.deepEqual(await bind(client, 'LOGIN', 'geheim'), [14, 'Password:']);
-  assert.equal(await codeOf(client, own), 50);
+  assert.equal(await codeOf(client, own), 32);
 });

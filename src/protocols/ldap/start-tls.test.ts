@@ -55,13 +55,13 @@ async function rest(client: RawClient): Promise<[number, number][]> {
 
 test('StartTLS: offered before and not after, and the connection goes on in TLS', async () => {
   using client = await RawClient.open(door.port);
-  assert.deepEqual(await extensions(client), [START_TLS]);
+  assert.ok((await extensions(client)).includes(START_TLS));
   client.request(startTls);
   const { operation } = (await client.response())!;
   assert.ok(operation.kind === 'extendedResponse');
   assert.deepEqual([operation.result.resultCode, operation.name], [0, START_TLS]);
   using secure = await secured(client, door);
-  assert.deepEqual(await extensions(secure), []);
+  assert.ok(!(await extensions(secure)).includes(START_TLS));
   assert.equal(await secure.bind(), 0);
   assert.equal(await codeOf(secure, searchFor('o=internet')), 0);
 });
@@ -117,10 +117,10 @@ test('behind a bind it is refused, and the connection is anonymous from then on'
   await client.bind();
   assert.equal(await codeOf(client, searchFor('o=internet')), 0);
   assert.equal(await codeOf(client, startTls), 1);
-  assert.equal(await codeOf(client, searchFor('o=internet')), 50);
+  assert.equal(await codeOf(client, searchFor('o=internet')), 32);
   assert.equal(await codeOf(client, startTls), 0);
   using secure = await secured(client, door);
-  assert.equal(await codeOf(secure, searchFor('o=internet')), 50);
+  assert.equal(await codeOf(secure, searchFor('o=internet')), 32);
 });
 
 test('within TLS it is refused, and the login stays; it has no value', async () => {
