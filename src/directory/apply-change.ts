@@ -23,6 +23,7 @@ import {
   hasChildrenIn,
   memberCountsToText,
   noSuchObject,
+  notALeaf,
 } from './entries.ts';
 import {
   type Attributes,
@@ -283,10 +284,6 @@ function namingValues(rdn: Rdn): Rdn['avas'] {
 
 function alreadyExists(): Error {
   return directoryFailure('entryAlreadyExists', 'There is an entry of this name already');
-}
-
-function notALeaf(): Error {
-  return directoryFailure('notAllowedOnNonLeaf', 'The entry has entries below it');
 }
 
 const INSERT =

@@ -227,6 +227,10 @@ export function noSuchObject(matchedDn: string | undefined): Error {
   return directoryFailure('noSuchObject', 'There is no such entry', matchedDn === undefined ? {} : { matchedDn });
 }
 
+export function notALeaf(): Error {
+  return directoryFailure('notAllowedOnNonLeaf', 'The entry has entries below it');
+}
+
 /** `rows` of NEAREST. */
 function absent(rows: Value[][]): never {
   throw noSuchObject(rows[0]?.[0] as string | undefined);

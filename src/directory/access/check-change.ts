@@ -3,7 +3,8 @@
 //
 //   add      `add`, and no deny of `write` on what comes
 //   modify   `write` of each value that comes or goes; `selfwrite` where that is the caller's own name
-//   rename   `write` of the names; a move also `delete` there and `add` here, of all that moves along; of domains below in any case
+//   rename   `write` of the names, old and new; a move also `delete` there and `add` here; and no deny of `write` under the new
+//            name that is none under the old one. What has entries below keeps its name
 //   delete   `delete`
 //
 // In      a change as it is asked for
@@ -13,23 +14,20 @@ import { asciiLower } from '../../base/characters.ts';
 import { idOf, type Revision } from '../../base/ids.ts';
 import { operation, type Transaction } from '../../database/operation.ts';
 import { type Caller, LOGIN_IS_OVER } from '../caller.ts';
-import { childOf, type Dn, parentOf, parseDn, parseRdn, type Rdn } from '../dn.ts';
-import { entriesBelowIn, entryByUuidIn, findEntryIn } from '../entries.ts';
+import { type Ava, childOf, type Dn, parentOf, parseDn, parseRdn, type Rdn } from '../dn.ts';
+import { entryByUuidIn, findEntryIn, hasChildrenIn, notALeaf } from '../entries.ts';
 import type { Attribute, AttributeValue, DirectoryChange, Entry, Modification } from '../entry.ts';
 import { directoryFailure } from '../failure.ts';
 import { equalityKey } from '../matching.ts';
 import { schema, typeKeyOf } from '../schema.ts';
 import { isScramKeys } from '../scram-values.ts';
 import { type AccessTarget, applicable, judgeRules, type RightDecision, type RightQuestion } from './decide.ts';
-import { isDomain } from './domains.ts';
 import { lookIn } from './look.ts';
 import { inTransactions, type Plan } from './plan.ts';
 import type { AciRule } from './rule.ts';
 import { targetOf } from './target.ts';
 
 type Change<K extends DirectoryChange['kind']> = Extract<DirectoryChange, { kind: K }>;
-
-const PAGE = 500;
 
 export async function checkChange(tx: Transaction, caller: Caller, change: DirectoryChange): Promise<void> {
   if (mayDoAll(caller)) return;
@@ -95,7 +93,7 @@ async function checkAdd(tx: Transaction, plan: Plan, { dn, attributes }: Change<
     const each = typeKeyOf(key);
     for (const value of asksValues(considered, each) ? attribute.values : [undefined]) {
       const refused = judgeOf(considered, writeOf(each, value, true));
-      if (!refused.allowed && refused.rule !== undefined) require(refused);
+      if (isDenied(refused)) require(refused);
     }
   }
 }
@@ -160,39 +158,70 @@ async function checkRename(tx: Transaction, plan: Plan, change: Change<'rename'>
   const dn = parseDn(change.dn);
   const entry = await entryOrNothing(tx, dn);
   const newRdn = parseRdn(change.newRdn);
+  const oldNames = dn.rdns[0]?.avas ?? [];
+  const attributes = renamedAttributes(entry, change.deleteOldRdn ? oldNames : [], newRdn.avas);
+  const names = [...newRdn.avas, ...oldNames].map(({ value }) => value);
+  const values = [...names, ...[...attributes.values()].flatMap((attribute) => attribute.values)];
+  const here = await consider(tx, plan, { entry, values });
+  for (const { typeText, value } of newRdn.avas) require(judgeOf(here, writeOf(keyOf(typeText), value, true)));
+  // A value that stays in the entry goes from its name all the same: who it is has changed.
+  for (const { typeText, value } of oldNames) require(judgeOf(here, writeOf(keyOf(typeText), value, false)));
   const above = change.newSuperior === undefined ? parentOf(dn) : parseDn(change.newSuperior);
-  const oldValues = change.deleteOldRdn ? (dn.rdns[0]?.avas ?? []) : [];
-  const values = newRdn.avas.map(({ value }) => value);
-  const considered = await consider(tx, plan, { entry, values });
-  for (const { typeText, value } of newRdn.avas) require(judgeOf(considered, writeOf(keyOf(typeText), value, true)));
-  for (const { typeText, value } of oldValues) require(judgeOf(considered, writeOf(keyOf(typeText), value, false)));
   if (above === undefined) return;
-  const moves = above.normalized !== parentOf(dn)?.normalized;
   const to = childOf(above, newRdn);
-  if (moves) await checkMove(tx, plan, { entry, from: dn, to });
-  if (entry.id === 0 || to.normalized === dn.normalized) return;
-  for (let after: string | undefined = dn.path; after !== undefined; ) {
-    const page: Awaited<ReturnType<typeof entriesBelowIn>> = await entriesBelowIn(tx, dn, after, PAGE);
-    for (const below of page.entries)
-      if (moves || isDomain(below)) await checkMove(tx, plan, { entry: below, from: dn, to });
-    after = page.last;
+  if (to.normalized === dn.normalized) return;
+  const moves = above.normalized !== parentOf(dn)?.normalized;
+  const parent = moves ? (await findEntryIn(tx, above))?.id : entry.parent;
+  const renamed = { ...entry, parent, dn: to.text, normalizedDn: to.normalized, attributes };
+  const there = await consider(tx, plan, { entry: renamed, isNew: moves, values });
+  if (moves) {
+    require(judgeOf(here, { right: 'delete' }));
+    require(judgeOf(there, { right: 'add' }));
+  }
+  requireNoNewDeny(here, there);
+  // Before a rule is asked about any of thousands.
+  if (entry.id !== 0 && (await hasChildrenIn(tx, entry.id))) throw notALeaf();
+}
+
+function renamedAttributes({ attributes }: Entry, goes: Rdn['avas'], comes: Rdn['avas']): Map<string, Attribute> {
+  const renamed = new Map(attributes);
+  for (const ava of goes) setValues(renamed, ava, []);
+  for (const ava of comes) setValues(renamed, ava, [ava.value]);
+  return renamed;
+}
+
+/** This value's place is taken by none or by itself. */
+function setValues(attributes: Map<string, Attribute>, { typeText, value }: Ava, by: readonly AttributeValue[]): void {
+  const description = schema().description(typeText);
+  if (description === undefined) return;
+  const { key, type } = description;
+  const own = equalityKey(type, value);
+  const others = (attributes.get(key)?.values ?? []).filter((each) => equalityKey(type, each) !== own);
+  const values = [...others, ...by];
+  if (values.length === 0) attributes.delete(key);
+  else attributes.set(key, { name: typeText, values });
+}
+
+/**
+ * Under its new name the entry may be one that the caller must not write: then it cannot become that one. What was denied under
+ * the old name too stays as whoever was allowed to write it has left it.
+ */
+function requireNoNewDeny(here: Considered, there: Considered): void {
+  const { attributes, memberCounts } = there.target.entry;
+  const keys = [...attributes.keys(), ...(memberCounts?.keys() ?? [])];
+  for (const key of keys) {
+    const each = typeKeyOf(key);
+    for (const value of (asksValues(there, each) ? attributes.get(key)?.values : undefined) ?? [undefined]) {
+      const question = writeOf(each, value, true);
+      const refused = judgeOf(there, question);
+      if (isDenied(refused) && !isDenied(judgeOf(here, question))) require(refused);
+    }
   }
 }
 
-interface Move {
-  readonly entry: Entry;
-  /** Of what is moved, which is the entry or above it. */
-  readonly from: Dn;
-  readonly to: Dn;
-}
-
-async function checkMove(tx: Transaction, plan: Plan, { entry, from, to }: Move): Promise<void> {
-  require(judgeOf(await consider(tx, plan, { entry }), { right: 'delete' }));
-  const normalizedDn = `${entry.normalizedDn.slice(0, -from.normalized.length)}${to.normalized}`;
-  const above = parentOf(to);
-  const parent = above === undefined ? undefined : (await findEntryIn(tx, above))?.id;
-  const there = { ...entry, normalizedDn, ...(entry.normalizedDn === from.normalized ? { parent } : {}) };
-  require(judgeOf(await consider(tx, plan, { entry: there, isNew: true }), { right: 'add' }));
+/** By a rule, not by the want of one. */
+function isDenied({ allowed, rule }: RightDecision): boolean {
+  return !allowed && rule !== undefined;
 }
 
 /** What is not there has no attributes: the answer is the same for an entry and for a name, unless a rule tells them apart. */

@@ -148,6 +148,53 @@ test('what is reserved is refused in their domain too', async () => {
   assert.equal(await codeOf(client, modify(groupDn('sales@acme.example'), 'memberURL', [url])), 0);
 });
 
+const rename = (
+  dn: string,
+  newRdn: string,
+  more: { deleteOldRdn?: boolean; newSuperior?: string } = {},
+): LdapRequest => ({
+  kind: 'modifyDn',
+  dn,
+  newRdn,
+  deleteOldRdn: true,
+  newSuperior: undefined,
+  ...more,
+});
+
+test('nobody takes the name of somebody whom they must not write, and none leaves the own name', async () => {
+  const ghost = userDn('ghost@acme.example');
+  await door.directory.apply(
+    addUser('mallory@acme.example', { ...GEHEIM, mailHost: 'mx2.example' }),
+    add(`ou=Old,${ACME}`, { objectClass: 'organizationalUnit', ou: 'Old' }),
+    add(`uid=x,ou=Old,${ACME}`, { objectClass: 'inetOrgPerson', uid: 'x', cn: 'x', sn: 'x' }),
+    replace(SITE, { member: [sue, ghost] }),
+  );
+  const mallory = userDn('mallory@acme.example');
+  using client = await as(ann);
+  assert.equal(await codeOf(client, addOf(addUser('ghost@acme.example'))), 50);
+  assert.equal(await codeOf(client, rename(mallory, 'uid=ghost')), 50);
+  assert.equal(await codeOf(client, rename(mallory, 'uid=ghost', { deleteOldRdn: false })), 50);
+  assert.equal(
+    await codeOf(client, rename(`uid=x,ou=Old,${ACME}`, 'uid=ghost', { newSuperior: `ou=People,${ACME}` })),
+    50,
+  );
+  assert.equal(await codeOf(client, rename(`ou=Old,${ACME}`, 'ou=New')), 66);
+  // What is reserved and there already, her server, stays as it is.
+  assert.equal(await codeOf(client, rename(mallory, 'uid=molly')), 0);
+  using self = await as(userDn('molly@acme.example'));
+  assert.equal(await codeOf(self, modify(userDn('molly@acme.example'), 'displayName', ['Molly'])), 0);
+  assert.equal(
+    await codeOf(self, rename(userDn('molly@acme.example'), 'displayName=Molly', { deleteOldRdn: false })),
+    50,
+  );
+  await door.directory.apply(
+    remove(userDn('molly@acme.example')),
+    remove(`uid=x,ou=Old,${ACME}`),
+    remove(`ou=Old,${ACME}`),
+    replace(SITE, { member: sue }),
+  );
+});
+
 test('who is taken out of the group is refused at the next operation of an open connection', async () => {
   using client = await as(ann);
   assert.equal(await codeOf(client, searchFor(bob)), 0);
