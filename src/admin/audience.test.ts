@@ -5,11 +5,11 @@ import { after, before, test } from 'node:test';
 import { Failure } from '../base/failure.ts';
 import { type Caller, callerOf } from '../directory/caller.ts';
 import { getEntry } from '../directory/entries.ts';
-import { addDomain, addUser, domainDn, replace, userDn } from '../provisioning/testing.ts';
+import { addDomain, addGroup, addUser, domainDn, groupDn, remove, replace, userDn } from '../provisioning/testing.ts';
 import { audiences } from './audience.ts';
 import { directoryAccess } from './directory-access.ts';
 import { domainAdd, domainList } from './domain.ts';
-import { groupAdd, groupList } from './group.ts';
+import { groupAdd, groupList, groupShow } from './group.ts';
 import { type AdminOperation, runAdminOperation } from './operation.ts';
 import { route } from './route.ts';
 import { openTestAdmin, run, type TestAdmin } from './testing.ts';
@@ -35,7 +35,7 @@ after(() => admin.directory.close());
 async function as<I, T>(address: string, operation: AdminOperation<I, T>, input: I): Promise<T | string> {
   const { reader } = admin.directory;
   const caller: Caller = callerOf(getEntry(reader, userDn(address)));
-  const { admit } = audiences(reader);
+  const { admit } = audiences(reader, admin.directory.cache);
   try {
     return await runAdminOperation(operation, input, { caller, peer: '192.0.2.1', admit });
   } catch (error) {
@@ -86,6 +86,50 @@ test('anybody sees and sets the own account, as far as the rules go', async () =
   assert.equal(await as(BOB, userSet(parts), { address: BOB, quota: '1G' }), 'denied');
   for (const operation of [userList(parts), groupList(parts)]) assert.equal(await as(BOB, operation, {}), 'denied');
   assert.equal(await as(BOB, domainList(parts), {}), 'denied');
+});
+
+test('an address that the own entry names, and that is somebody else’s, is not the own account', async () => {
+  const { directory, parts } = admin;
+  await directory.apply(
+    replace(userDn(BOB), { mailAlternateAddress: [ZOE, 'ceo@other.test', 'robert@acme.test', 'x@far.test'] }),
+    addUser('ceo@other.test'),
+  );
+  for (const address of [ZOE, 'ceo@other.test', 'x@far.test', 'x']) {
+    assert.equal(await as(BOB, userShow(parts), { address }), 'denied', address);
+    assert.equal(await as(BOB, userSet(parts), { address, forward: ['bob@far.test'] }), 'denied', address);
+  }
+  assert.equal(typeof (await as(BOB, userShow(parts), { address: 'Robert@acme.test' })), 'object');
+  await directory.apply(replace(userDn(BOB), { mailAlternateAddress: [] }), remove(userDn('ceo@other.test')));
+});
+
+test('an entry is shown as the rules of access show it to who asks', async () => {
+  const { directory, parts } = admin;
+  const rule = (attribute: string) =>
+    `(targetattr="${attribute}")(version 3.0; acl "no ${attribute}"; deny (read) userdn="ldap:///${userDn(ANN)}";)`;
+  await directory.apply(
+    addGroup('seen@acme.test', [userDn(BOB)], { mgrpRFC822MailMember: ['x@far.test'] }),
+    replace(userDn(BOB), { telephoneNumber: '+1 555' }),
+    replace(domainDn('acme.test'), { aci: ['telephoneNumber', 'uniqueMember'].map(rule) }),
+  );
+  const phoneFor = async (who: string) => {
+    const shown = await as(who, userShow(parts), { address: BOB });
+    return typeof shown === 'string' ? shown : shown.entry.attributes['telephoneNumber'];
+  };
+  assert.deepEqual([await phoneFor(ANN), await phoneFor(SUE)], [undefined, ['+1 555']]);
+  const list = await as(ANN, groupShow(parts), { address: 'seen@acme.test' });
+  assert.ok(typeof list !== 'string');
+  assert.deepEqual(
+    [
+      list.members,
+      list.entry.more,
+      list.entry.attributes['uniqueMember'],
+      list.entry.attributes['mgrpRFC822MailMember'],
+    ],
+    [1, undefined, undefined, ['x@far.test']],
+  );
+  await directory.apply(replace(domainDn('acme.test'), { aci: rule('*') }));
+  assert.equal(await phoneFor(ANN), 'not-found');
+  await directory.apply(replace(domainDn('acme.test'), { aci: [] }), remove(groupDn('seen@acme.test')));
 });
 
 test('who is no administrator any more is refused at the next request', async () => {

@@ -7,32 +7,28 @@
 // In      a caller; an operation with its input, or an address
 // Out     nothing, or `denied`. What an operation changes in the directory is asked there once more, by the rules
 
-import { asciiLower } from '../base/characters.ts';
 import { Failure } from '../base/failure.ts';
 import type { Reader } from '../database/operation.ts';
 import { administersDomain } from '../directory/access/domain-administrators.ts';
 import { type Plan, planFor } from '../directory/access/plan.ts';
 import type { Caller } from '../directory/caller.ts';
-import { entryByUuid } from '../directory/entries.ts';
-import { textValues } from '../directory/entry.ts';
-import { normalizeDomain } from '../message/address.ts';
+import { addressKey, normalizeDomain, tryParseAddress } from '../message/address.ts';
+import type { RoutingCache } from '../routing/cache.ts';
 import type { Requester } from './operation.ts';
-
-const OWN_ADDRESSES = ['mail', 'mailalternateaddress', 'mailequivalentaddress'];
 
 export interface Audiences {
   readonly admit: NonNullable<Requester['admit']>;
   readonly admitToSite: (caller: Caller) => void;
 }
 
-export function audiences(reader: Reader): Audiences {
+export function audiences(reader: Reader, routing: RoutingCache): Audiences {
   return {
     admit(operation, input, caller) {
       const names = administersOnly(reader, caller);
       if (names === undefined) return;
       const about = operation.audience === 'site' ? undefined : operation.names(input as never);
       if (about === undefined) throw denied('this is for administrators of the site');
-      if (operation.audience === 'self' && about.length > 0 && about.every((name) => isOwn(reader, caller, name)))
+      if (operation.audience === 'self' && about.length > 0 && about.every((name) => isOwn(routing, caller, name)))
         return;
       if (!names.isAny) throw denied('this is for administrators of a domain');
       const other = about.find((name) => !names.has(name));
@@ -79,11 +75,11 @@ export function ofCaller<T extends { readonly address: string }>(
   return list.filter(({ address }) => only === undefined || only.has(address));
 }
 
-function isOwn(reader: Reader, caller: Caller, address: string): boolean {
-  const entry = caller.kind === 'entry' ? entryByUuid(reader, caller.uuid) : undefined;
-  if (entry === undefined) return false;
-  const asked = asciiLower(address.trim());
-  return OWN_ADDRESSES.some((key) => textValues(entry, key).some((value) => asciiLower(value.trim()) === asked));
+/** An entry may name addresses that are not its own: what the routing table leads to it is. */
+function isOwn(routing: RoutingCache, caller: Caller, text: string): boolean {
+  const address = caller.kind === 'entry' ? tryParseAddress(text) : undefined;
+  const row = address && routing.recipient(addressKey(address));
+  return row !== undefined && caller.kind === 'entry' && row.uuid === caller.uuid;
 }
 
 function denied(text: string): Failure {

@@ -5,6 +5,7 @@ import type { DirectoryResultName } from '../base/directory-result.ts';
 import { Failure } from '../base/failure.ts';
 import type { Revision } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
+import { sightOf } from '../directory/access/sight.ts';
 import type { Caller } from '../directory/caller.ts';
 import { findEntry } from '../directory/entries.ts';
 import { type DirectoryChange, type Entry, memberTotal } from '../directory/entry.ts';
@@ -39,7 +40,9 @@ export const dryRun = z.boolean().optional();
 
 /** Of a list its first members: a hundred thousand are for LDAP, which gives them in pages. */
 export function show(reader: Reader, entry: Entry): ShownEntry {
-  const members = entry.memberCounts === undefined ? [] : readMemberValues(reader, entry.id, 0, MEMBERS_SHOWN);
+  const counts = entry.memberCounts;
+  const first = counts === undefined ? [] : readMemberValues(reader, entry.id, 0, MEMBERS_SHOWN);
+  const members = first.filter(({ attribute }) => counts!.has(attribute));
   const whole = withMembers(withoutSecrets(entry), members);
   const more = memberTotal(entry) - members.length;
   const attributes: Record<string, readonly string[]> = Object.create(null);
@@ -133,6 +136,17 @@ export function entryOfAddress(parts: EntryParts, { key, text }: MailAddress, ki
   const entry = row?.kind === kind ? findEntry(parts.reader, row.dn) : undefined;
   if (entry === undefined) throw new Failure('not-found', `no ${kind} has the address ${text}`);
   return entry;
+}
+
+/** The same, as the caller may see it. Throws `not-found` where that is not at all. */
+export function shownOfAddress(
+  parts: EntryParts,
+  address: MailAddress,
+  { kind, caller }: { readonly kind: 'user' | 'group'; readonly caller: Caller },
+): Entry {
+  const shown = sightOf(parts.reader, caller, false).shown(entryOfAddress(parts, address, kind));
+  if (shown === undefined) throw new Failure('not-found', `no ${kind} has the address ${address.text}`);
+  return shown;
 }
 
 /** Entries of a class at or below a DN, LIST_MAX at most, a page a turn. An absent base has none. */

@@ -16,6 +16,7 @@ import {
   named,
   type ShownEntry,
   show,
+  shownOfAddress,
   submitForCommand,
   valuesOf,
 } from './entries.ts';
@@ -104,8 +105,8 @@ export const groupList = (parts: EntryParts) =>
 
 export const groupShow = (parts: EntryParts) =>
   forDomains(
-    adminOperation('group.show', z.object({ address }), (input): ListedGroup & { entry: ShownEntry } => {
-      const entry = entryOfAddress(parts, mailAddressOf(input.address), 'group');
+    adminOperation('group.show', z.object({ address }), (input, caller): ListedGroup & { entry: ShownEntry } => {
+      const entry = shownOfAddress(parts, mailAddressOf(input.address), { kind: 'group', caller });
       return { ...listedGroup(entry), entry: show(parts.reader, entry) };
     }),
     ({ address: of }) => [of],

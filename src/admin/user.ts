@@ -16,6 +16,7 @@ import {
   named,
   type ShownEntry,
   show,
+  shownOfAddress,
   submitForCommand,
   valuesOf,
 } from './entries.ts';
@@ -112,8 +113,8 @@ export const userList = (parts: EntryParts) =>
 
 export const userShow = (parts: EntryParts) =>
   forSelf(
-    adminOperation('user.show', z.object({ address }), (input): ShownUser => {
-      const entry = entryOfAddress(parts, mailAddressOf(input.address), 'user');
+    adminOperation('user.show', z.object({ address }), (input, caller): ShownUser => {
+      const entry = shownOfAddress(parts, mailAddressOf(input.address), { kind: 'user', caller });
       return { ...listedUser(entry), delivery: deliveryWords(entry), entry: show(parts.reader, entry) };
     }),
     ({ address: of }) => [of],

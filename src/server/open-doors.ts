@@ -50,7 +50,7 @@ export async function openDoors(
   const udp = new InterfaceSockets(dnsSockets, log);
   const apps = httpApps({
     health: health(parts, dnsSockets),
-    api: { operations, authorize: parts.logins.bearer, ...audiences(parts.reader), log },
+    api: { operations, authorize: parts.logins.bearer, ...audiences(parts.reader, parts.routing), log },
     submission: httpSubmission(parts),
     mtaStsPolicy: mtaStsPolicies(parts.reader, zoneSite(parts)),
   });
