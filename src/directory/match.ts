@@ -134,6 +134,22 @@ function equal({ attribute, value }: AssertionFilter): Matcher {
   );
 }
 
+/** Whether it may look at members: one that names a rule alone looks at all attributes of that rule. */
+export function asksMembers(filter: Filter): boolean {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      return filter.filters.some(asksMembers);
+    case 'not':
+      return asksMembers(filter.filter);
+    default: {
+      const { attribute } = filter;
+      const description = attribute === undefined ? undefined : schema().description(attribute);
+      return description === undefined ? attribute === undefined : listsOf(description).length > 0;
+    }
+  }
+}
+
 /** The attributes among those that a filter on this one looks at whose values are rows of their own. */
 function listsOf({ type, options }: AttributeDescription): readonly string[] {
   if (options.length > 0) return [];

@@ -36,14 +36,11 @@ export function referral(entry: Entry, asked: Dn, scope?: SearchScope): Error {
   });
 }
 
-/**
- * Throws where the name is a referral's, unless that is wanted as it stands, or below one where no entry is. A change that
- * fails asks this first: what is at another server is no matter of this one's.
- */
-export async function checkReferralIn(tx: Transaction, asked: Dn, asEntry: boolean): Promise<void> {
+/** The referral of this name, unless that is wanted as it stands, or the one that it is below where no entry is. */
+export async function referralAboveIn(tx: Transaction, asked: Dn, asEntry: boolean): Promise<Entry | undefined> {
   const nearest = await nearestEntryIn(tx, asked);
-  if (nearest === undefined || !isReferral(nearest)) return;
-  if (nearest.normalizedDn !== asked.normalized || !asEntry) throw referral(nearest, asked);
+  if (nearest === undefined || !isReferral(nearest)) return undefined;
+  return nearest.normalizedDn !== asked.normalized || !asEntry ? nearest : undefined;
 }
 
 /** `labeledURI` has a label behind a blank. */

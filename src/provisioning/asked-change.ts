@@ -7,17 +7,18 @@
 // RFC 4527 §3, RFC 4528 §3
 
 import type { Transaction } from '../database/operation.ts';
+import { checkChange } from '../directory/access/check-change.ts';
 import { mayReadAttribute, type Sight, sightIn } from '../directory/access/sight.ts';
 import type { Caller } from '../directory/caller.ts';
 import { parseDn } from '../directory/dn.ts';
 import { entriesBelowIn, entryByUuidIn, findEntryIn } from '../directory/entries.ts';
 import type { Attribute, DirectoryChange, Entry } from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
-import { compileFilter, type MatchContext } from '../directory/match.ts';
+import { asksMembers, compileFilter, type MatchContext } from '../directory/match.ts';
 import { matchContextIn } from '../directory/match-context.ts';
 import { withAllMembersIn } from '../directory/member-values.ts';
 import { isWanted, selectAttributes, selectionOf } from '../directory/operational.ts';
-import { isReferral, referral } from '../directory/referrals.ts';
+import { isReferral, referral, referralAboveIn } from '../directory/referrals.ts';
 import type { Filter } from '../wire/ldap/filter.ts';
 
 /** What a request asks beside its change. */
@@ -52,8 +53,14 @@ const SUBTREE_MAX = 10_000;
 const PAGE = 1000;
 
 /** The change itself; for a deletion of a subtree one of each entry, those below first. */
-export async function stepsOf(tx: Transaction, change: AskedChange): Promise<readonly DirectoryChange[]> {
+export async function stepsOf(
+  tx: Transaction,
+  caller: Caller,
+  change: AskedChange,
+): Promise<readonly DirectoryChange[]> {
   if (change.kind !== 'delete' || change.beside?.subtree !== true) return [change];
+  // How much is below is told, and looked at, only for who may delete the base.
+  await checkChange(tx, caller, change);
   const base = parseDn(change.dn);
   const steps: DirectoryChange[] = [];
   for (let after: string | undefined; ; ) {
@@ -83,14 +90,33 @@ export async function withBeside(
   const { assertion, preRead, postRead, refers } = change.beside ?? {};
   const there = await findEntryIn(tx, change.dn);
   const isAdd = change.kind === 'add';
-  if (refers === 'any' && !isAdd && there !== undefined && isReferral(there)) throw referral(there, parseDn(change.dn));
-  if (assertion !== undefined && !isAdd && there !== undefined) await check(tx, caller, there, assertion);
+  if (!isAdd && there !== undefined) {
+    if (refers === 'any' && isReferral(there) && (await isSeen(tx, caller, there)))
+      throw referral(there, parseDn(change.dn));
+    // Before it is looked at: a list may have a million members.
+    await checkChange(tx, caller, change);
+    if (assertion !== undefined) await check(tx, caller, there, assertion);
+  }
   const before = preRead && there && (await read(tx, caller, there, preRead));
   await carryOut();
   const made = isAdd || there === undefined ? await findEntryIn(tx, change.dn) : await entryByUuidIn(tx, there.uuid);
   if (assertion !== undefined && isAdd && made !== undefined) await check(tx, caller, made, assertion);
   const after = postRead && made && (await read(tx, caller, made, postRead));
   return { ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) };
+}
+
+/** Throws the referral that is in the way of a change that has failed, where the caller sees it. */
+export async function checkReferral(tx: Transaction, caller: Caller, change: AskedChange): Promise<void> {
+  const refers = change.beside?.refers;
+  if (refers === undefined) return;
+  const dn = parseDn(change.dn);
+  // An entry of the name that is added exists, whatever it is.
+  const above = await referralAboveIn(tx, dn, change.kind === 'add' || refers === 'below');
+  if (above !== undefined && (await isSeen(tx, caller, above))) throw referral(above, dn);
+}
+
+async function isSeen(tx: Transaction, caller: Caller, entry: Entry): Promise<boolean> {
+  return (await sightIn(tx, caller, entry)).shown(entry) !== undefined;
 }
 
 /** What the caller does not see is not there: the change itself says so. */
@@ -100,7 +126,8 @@ async function check(tx: Transaction, caller: Caller, entry: Entry, assertion: F
   const context: MatchContext = await matchContextIn(tx, entry);
   const { maySearch } = sight;
   const asked = maySearch === undefined ? context : { ...context, maySearch };
-  const holds = compileFilter(assertion)(sight.bare(await withAllMembersIn(tx, entry)), asked);
+  const whole = asksMembers(assertion) ? await withAllMembersIn(tx, entry) : entry;
+  const holds = compileFilter(assertion)(sight.bare(whole), asked);
   if (holds !== true) throw directoryFailure('assertionFailed', 'The entry does not match the assertion');
 }
 
@@ -113,7 +140,9 @@ async function read(
 ): Promise<ReadEntry | undefined> {
   const selection = selectionOf(attributes);
   const sight: Sight = await sightIn(tx, caller, entry);
-  const wantsMembers = [...(entry.memberCounts?.keys() ?? [])].some((key) => isWanted(key, selection));
+  const wantsMembers = [...(entry.memberCounts?.keys() ?? [])].some(
+    (key) => isWanted(key, selection) && sight.mayRead(entry, key),
+  );
   const shown = sight.shown(wantsMembers ? await withAllMembersIn(tx, entry) : entry);
   if (shown === undefined) return undefined;
   const chosen = selectAttributes(shown, selection, await matchContextIn(tx, entry));

@@ -16,10 +16,9 @@ import { authorOf, type Caller } from '../directory/caller.ts';
 import { parseDn } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
 import type { ChangedEntry, DirectoryChange } from '../directory/entry.ts';
-import { checkReferralIn } from '../directory/referrals.ts';
 import type { TableChange } from '../routing/synchronize.ts';
 import { alongs } from './along.ts';
-import { type AskedChange, looksAt, type ReadBeside, stepsOf, withBeside } from './asked-change.ts';
+import { type AskedChange, checkReferral, looksAt, type ReadBeside, stepsOf, withBeside } from './asked-change.ts';
 import { checks } from './checks.ts';
 import { withLife } from './domain-life.ts';
 import { followers } from './followers.ts';
@@ -112,7 +111,8 @@ export async function applyAll(
   for (const each of changes) {
     const { beside } = each;
     const options: WriteOptions = beside?.refers === undefined ? plain : { ...plain, refers: beside.refers };
-    const carryOutEach = (): Promise<void> => carryOutAll(tx, each, (step) => carryOut(step, options));
+    const carryOutEach = (): Promise<void> =>
+      carryOutAll(tx, { caller, change: each }, (step) => carryOut(step, options));
     if (looksAt(each)) reads.push(await withBeside(tx, caller, each, carryOutEach));
     else await carryOutEach();
   }
@@ -120,23 +120,20 @@ export async function applyAll(
   return reads.length === 0 ? summary : { ...summary, reads };
 }
 
-/** A referral in the way is what the client hears of, whatever else is wrong. */
+/** A referral in the way is what the client hears of, whatever else is wrong, if it may see that one. */
 async function carryOutAll(
   tx: Transaction,
-  change: AskedChange,
+  { caller, change }: { readonly caller: Caller; readonly change: AskedChange },
   carryOut: (step: DirectoryChange) => Promise<void>,
 ): Promise<void> {
   try {
-    const steps = await stepsOf(tx, change);
+    const steps = await stepsOf(tx, caller, change);
     for (const step of steps) {
       // What went along with an entry below is gone already.
       if (steps.length === 1 || (await findEntryIn(tx, step.dn)) !== undefined) await carryOut(step);
     }
   } catch (error) {
-    // An entry of the name that is added exists, whatever it is.
-    const refers = change.beside?.refers;
-    if (refers !== undefined)
-      await checkReferralIn(tx, parseDn(change.dn), change.kind === 'add' || refers === 'below');
+    await checkReferral(tx, caller, change);
     throw error;
   }
 }

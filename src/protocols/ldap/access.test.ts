@@ -13,6 +13,11 @@ import {
   replace,
   userDn,
 } from '../../provisioning/testing.ts';
+import { assertion } from '../../wire/ldap/controls/assertion.ts';
+import { controlOf } from '../../wire/ldap/controls/codec.ts';
+import { postReadRequest } from '../../wire/ldap/controls/read-entry.ts';
+import type { Control } from '../../wire/ldap/controls.ts';
+import { parseFilter } from '../../wire/ldap/filter-text.ts';
 import type { LdapRequest } from '../../wire/ldap/message.ts';
 import { codeOf, GEHEIM, openTestDoor, RawClient, searchFor } from './testing.ts';
 
@@ -193,6 +198,47 @@ test('nobody takes the name of somebody whom they must not write, and none leave
     remove(`ou=Old,${ACME}`),
     replace(SITE, { member: sue }),
   );
+});
+
+test('who may not change an entry is told neither how much is below it nor that it is a referral', async () => {
+  const away = `ou=Away,${ACME}`;
+  await door.directory.apply(
+    add(away, { objectClass: ['referral', 'extensibleObject'], ou: 'Away', ref: 'ldap://far.example/' }),
+  );
+  using nobody = await RawClient.open(door.port);
+  using owner = await as(bob);
+  using site = await as(sue);
+  const asked = async (client: RawClient, request: LdapRequest, ...controls: Control[]) => {
+    client.request(request, controls);
+    return (await client.result())!;
+  };
+  const post = controlOf(postReadRequest, ['ou'], true);
+  const other = modify(away, 'description', ['x']);
+  for (const client of [nobody, owner])
+    for (const answer of [
+      await asked(client, del(away)),
+      await asked(client, del(`uid=x,${away}`)),
+      await asked(client, addOf(add(`ou=x,${away}`, { objectClass: 'organizationalUnit', ou: 'x' }) as never)),
+      await asked(client, other, post),
+      await asked(client, other),
+    ]) {
+      assert.equal(answer.code, 50);
+      assert.doesNotMatch(answer.text, /far|another server/);
+    }
+  assert.equal((await asked(site, del(`uid=x,${away}`))).code, 10);
+  assert.equal((await asked(site, other, post)).code, 10);
+  const sales = groupDn('sales@acme.example');
+  const holds = (text: string) => controlOf(assertion, parseFilter(text), true);
+  // The right first, then what is asserted; members are looked at where a filter asks for them.
+  const title = modify(sales, 'cn', ['Sales']);
+  assert.equal((await asked(owner, title, holds('(cn=nothing)'))).code, 50);
+  const said = modify(sales, 'description', ['Selling']);
+  assert.equal((await asked(owner, said, holds('(cn=nothing)'))).code, 122);
+  assert.equal((await asked(owner, said, holds(`(uniqueMember=${zoe})`))).code, 122);
+  assert.equal((await asked(owner, said, holds(`(!(&(cn=*)(uniqueMember=${bob})))`))).code, 122);
+  assert.equal((await asked(owner, said, holds(`(&(cn=*)(uniqueMember=${bob}))`))).code, 0);
+  assert.equal((await asked(owner, said, holds(`(:uniqueMemberMatch:=${bob})`))).code, 0);
+  await door.directory.apply(remove(away), replace(sales, { description: [] }));
 });
 
 test('who is taken out of the group is refused at the next operation of an open connection', async () => {

@@ -207,6 +207,8 @@ test('a search of a user ends at 1,000 entries, all pages together, and at 10,00
   assert.equal(isSorted.dns.length, 10_101);
   const tooMany = await ask(admin, { kind: 'delete', dn: base }, controlOf(subtreeDelete, true, true));
   assert.equal(tooMany.code, 11);
+  const notHers = await ask(ann, { kind: 'delete', dn: base }, controlOf(subtreeDelete, true, true));
+  assert.equal(notHers.code, 50, 'how many there are is told to who may delete');
   assert.equal((await ask(admin, everything)).dns.length, 10_101, 'nothing is done');
   await ask(admin, { kind: 'delete', dn: `ou=n1,${base}` });
   for (let i = 2; i < 110; i++) await ask(admin, { kind: 'delete', dn: `ou=n${i},${base}` });
