@@ -1,6 +1,7 @@
 // Which rows of the index hold all entries that a filter can match.
 //
 // Pure: filter in, look-ups out; what they find is matched again. A filter item that can never be true needs no look-up.
+// Limits  WAYS_MAX ways, the likely best; LOOKUPS_MAX look-ups of one way. Equal ones are one
 
 import type { AssertionFilter, Filter, SubstringsFilter } from '../wire/ldap/filter.ts';
 import { prepareAssertedPart, prepareAssertion } from './assertion.ts';
@@ -25,7 +26,11 @@ export function planLookups(filter: Filter): readonly Lookups[] | undefined {
   switch (filter.kind) {
     case 'and': {
       const ways = filter.filters.flatMap((inner) => planLookups(inner) ?? []);
-      return ways.length === 0 ? undefined : ways.sort((a, b) => cost(a) - cost(b));
+      return ways.length === 0
+        ? undefined
+        : distinct(ways)
+            .sort((a, b) => cost(a) - cost(b))
+            .slice(0, WAYS_MAX);
     }
     case 'or': {
       const all: IndexLookup[] = [];
@@ -35,7 +40,7 @@ export function planLookups(filter: Filter): readonly Lookups[] | undefined {
         all.push(...ways[0]!);
         if (all.length > LOOKUPS_MAX) return undefined;
       }
-      return [all];
+      return [distinct(all)];
     }
     case 'equality':
     case 'approx':
@@ -49,7 +54,14 @@ export function planLookups(filter: Filter): readonly Lookups[] | undefined {
 
 /** An `or` of more values than this is read as the subtree. */
 const LOOKUPS_MAX = 1000;
+/** Of an `and` of more parts no others are tried. */
+const WAYS_MAX = 8;
 const NEVER: readonly Lookups[] = [[]];
+
+function distinct<T>(list: T[]): T[] {
+  if (list.length < 2) return list;
+  return [...new Map(list.map((each) => [JSON.stringify(each), each])).values()];
+}
 
 /** The likely number of rows, for the order in which they are tried: classes and beginnings are met more often. */
 function cost(lookups: Lookups): number {

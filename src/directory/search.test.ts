@@ -7,6 +7,7 @@ import { compileFilter, OUTSIDE } from './match.ts';
 import { matchContext } from './match-context.ts';
 import { selectAttributes, selectionOf } from './operational.ts';
 import { Search, type SearchCursor } from './search.ts';
+import { planLookups } from './search-plan.ts';
 import { openTestDirectory, searchAll, type TestDirectory } from './testing.ts';
 
 let directory: TestDirectory;
@@ -239,6 +240,45 @@ describe('search', () => {
     const later = new Search(directory.reader, { base: 'o=internet', scope: 'sub', filter: equal('uid', 'gone') });
     await directory.apply({ kind: 'delete', dn: 'uid=gone,o=internet' });
     assert.deepEqual([...search.next(10), ...later.next(10)], []);
+  });
+});
+
+describe('the ways to narrow a search', () => {
+  const begins = (initial: string): Filter => ({ kind: 'substrings', attribute: 'mail', initial, any: [] });
+  const each = (make: (n: number) => Filter): Filter[] => Array.from({ length: 3000 }, (_, n) => make(n));
+
+  it('are few, the likely best first, and equal ones are one', () => {
+    const ways = (filters: Filter[]) => planLookups({ kind: 'and', filters })!;
+    assert.equal(ways(each(() => begins('a'))).length, 1);
+    const many = ways([...each((n) => begins(`a${n}`)), equal('uid', 'ann')]);
+    assert.deepEqual([many.length, many[0]![0]!.kind], [8, 'equal']);
+    const [either] = planLookups({ kind: 'or', filters: each((n) => begins(`a${n % 2}`)).slice(0, 900) })!;
+    assert.equal(either!.length, 2);
+  });
+
+  it('read so many rows together and no more', async () => {
+    const lists = ['l1', 'l2', 'l3'].map((name) => `cn=${name},o=internet`);
+    for (const [at, dn] of lists.entries())
+      await directory.add(dn, {
+        objectClass: 'groupOfNames',
+        cn: `l${at + 1}`,
+        member: [
+          'uid=ann,ou=People,dc=example,o=internet',
+          ...Array.from({ length: 4000 }, (_, n) => `uid=m${n},dc=${at}`),
+        ],
+      });
+    const walkedFor = (kind: 'and' | 'or', ...of: string[]) => {
+      const filter: Filter = { kind, filters: of.map((dn) => equal('memberOf', dn)) };
+      const search = new Search(directory.reader, { base: 'o=internet', scope: 'sub', filter });
+      const found: string[] = [];
+      while (!search.done) found.push(...search.next(100).map(({ dn }) => dn.slice(0, 7)));
+      assert.deepEqual(found, ['uid=ann']);
+      return search.walked > 0;
+    };
+    assert.equal(walkedFor('or', ...lists.slice(0, 2)), false);
+    assert.equal(walkedFor('and', ...lists), false);
+    assert.equal(walkedFor('or', ...lists), true);
+    for (const dn of lists) await directory.apply({ kind: 'delete', dn });
   });
 });
 

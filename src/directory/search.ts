@@ -3,7 +3,8 @@
 // In      base, scope and filter, or the places that are searched (search-base.ts); then as many calls of next() as it takes
 // Out     entries in the order in which the tables hold them
 // States  where it stands can be kept (`cursor`), and another search of the same request goes on from there
-// Limits  a page looks at 200 entries; more than 10,000 candidates of an index are no better than the whole subtree
+// Limits  a page looks at 200 entries; more than 10,000 candidates of an index are no better than the whole subtree, nor
+//         is what takes more than 20,000 rows to find them
 // Never   knows who asks: `sight` says what the filter may ask of an entry, and gives it as the caller may see it
 // RFC 4511 §4.5.1
 
@@ -45,6 +46,8 @@ export type SearchCursor =
 
 const EXAMINED_PER_PAGE = 200;
 const CANDIDATES_MAX = 10_000;
+/** Rows that all look-ups of a search read together: they are read at one go. */
+const LOOKED_UP_MAX = 20_000;
 /** So few candidates that no other index needs to be tried. */
 const FEW = 16;
 
@@ -60,6 +63,11 @@ const MEMBER_BEGINS =
 const BY_PATH = 'SELECT id FROM dit WHERE tenant = ? AND path = ?';
 const UUID = 'SELECT id FROM dit WHERE tenant = ? AND uuid = ?';
 const PATH_COLUMN = 2;
+
+/** Rows that may still be read. */
+interface Room {
+  rows: number;
+}
 
 /** Where the next page begins; in which place is beside it. */
 type Position =
@@ -170,8 +178,9 @@ export class Search {
   /** The fewest entries that an index can narrow it to; undefined when none can. */
   #candidates(filter: Filter): readonly number[] | undefined {
     let best: readonly number[] | undefined;
+    const room: Room = { rows: LOOKED_UP_MAX };
     for (const lookups of planLookups(filter) ?? []) {
-      const ids = this.#lookUp(lookups);
+      const ids = this.#lookUp(lookups, room);
       if (ids !== undefined && ids.length < (best?.length ?? Number.POSITIVE_INFINITY)) best = ids;
       if (best !== undefined && best.length <= FEW) break;
     }
@@ -179,18 +188,23 @@ export class Search {
   }
 
   /** Ids of all entries that one of the look-ups finds, each once; undefined when they are too many. */
-  #lookUp(lookups: readonly IndexLookup[]): readonly number[] | undefined {
+  #lookUp(lookups: readonly IndexLookup[], room: Room): readonly number[] | undefined {
     const ids = new Set<number>();
     for (const lookup of lookups) {
-      const rows = this.#rows(lookup, CANDIDATES_MAX + 1 - ids.size);
-      if (rows === undefined) return undefined;
+      const most = Math.min(CANDIDATES_MAX, room.rows);
+      if (most <= 0) return undefined;
+      // One more shows that there are more, whether or not others have found the same.
+      const rows = lookup.kind === 'memberOf' ? this.#memberRows(lookup.group, room) : this.#rows(lookup, most + 1);
+      // What finds nothing has been asked all the same.
+      room.rows -= lookup.kind === 'memberOf' ? 1 : 1 + rows!.length;
+      if (rows === undefined || rows.length > most) return undefined;
       for (const row of rows) ids.add(row[0] as number);
       if (ids.size > CANDIDATES_MAX) return undefined;
     }
     return [...ids].sort((a, b) => a - b);
   }
 
-  #rows(lookup: IndexLookup, limit: number): Value[][] | undefined {
+  #rows(lookup: Exclude<IndexLookup, { kind: 'memberOf' }>, limit: number): Value[][] {
     switch (lookup.kind) {
       case 'equal':
         return this.#reader.arrays(EQUAL, TENANT, ...lookup.key, limit);
@@ -202,8 +216,6 @@ export class Search {
       }
       case 'member':
         return this.#reader.arrays(MEMBER, TENANT, lookup.attribute, lookup.key, limit);
-      case 'memberOf':
-        return this.#memberRows(lookup.group, limit);
       case 'uuid':
         return this.#reader.arrays(UUID, TENANT, lookup.uuid);
       default:
@@ -211,9 +223,12 @@ export class Search {
     }
   }
 
-  #memberRows(group: string, limit: number): Value[][] | undefined {
+  /** Each member is a row, and another to find it by its name. */
+  #memberRows(group: string, room: Room): Value[][] | undefined {
+    const most = Math.min(CANDIDATES_MAX, Math.floor(room.rows / 2));
     const entry = findEntry(this.#reader, group);
-    const names = entry === undefined ? [] : membersNamed(this.#reader, entry.id, limit);
+    const names = entry === undefined ? [] : membersNamed(this.#reader, entry.id, most);
+    room.rows -= 2 * (names?.length ?? most);
     return names?.flatMap((name) => this.#reader.arrays(BY_PATH, TENANT, parseDn(name).path));
   }
 
