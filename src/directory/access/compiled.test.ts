@@ -8,6 +8,7 @@ import { getEntry } from '../entries.ts';
 import type { DirectoryChange } from '../entry.ts';
 import { openTestDirectory, replaceAci, type TestDirectory } from '../testing.ts';
 import { DEFAULT_RULES } from './default-rules.ts';
+import { groupsOf } from './groups.ts';
 import { sightOf } from './sight.ts';
 
 const ANN = 'uid=ann,o=internet';
@@ -88,4 +89,20 @@ test('each of those compiles once', async () => {
   assert.equal(await compiledBy(replace(OTHER, 'member', [BOB])), 1);
   assert.equal(await compiledBy(replaceAci(ACME, [])), 1);
   assert.equal(await compiledBy(replace(INNER, 'member', [ANN])), 0);
+});
+
+test('a role does not vanish among many groups, and where they are too many nothing is decided', async () => {
+  const many = Array.from({ length: 1100 }, (_, n) => `cn=g${n},o=internet`);
+  for (const dn of many)
+    await directory.add(dn, { objectClass: 'groupOfNames', cn: dn.slice(3, dn.indexOf(',')), member: ANN });
+  const last = 'cn=last,o=internet';
+  await directory.add(last, { objectClass: 'groupOfNames', cn: 'last', member: ANN });
+  const rule = `(targetattr="*")(version 3.0; acl "x"; allow (read) groupdn="ldap:///${last}";)`;
+  await directory.apply(replaceAci(ACME, [rule]));
+  assert.ok(look().shown(getEntry(directory.reader, ACME)));
+  await directory.apply(replaceAci(ACME, []));
+  const asks = groupsOf(ANN);
+  asks.next();
+  const rows = Array.from({ length: 100_001 }, (_, n) => [`o=internet,cn=g${n},`]);
+  assert.throws(() => asks.next(rows), { ldap: { name: 'adminLimitExceeded' } });
 });
