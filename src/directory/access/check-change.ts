@@ -8,6 +8,7 @@
 //   delete   `delete`
 //
 // In      a change as it is asked for
+// Limits  JUDGED_MEMBERS_MAX members of a list that goes, where a rule looks at them: 11
 // Out     nothing; or insufficientAccessRights, whether the entry exists or not: `strongerAuthRequired` when the caller's own is gone
 
 import { asciiLower } from '../../base/characters.ts';
@@ -19,13 +20,17 @@ import { entryByUuidIn, findEntryIn, hasChildrenIn, notALeaf } from '../entries.
 import type { Attribute, AttributeValue, DirectoryChange, Entry, Modification } from '../entry.ts';
 import { directoryFailure } from '../failure.ts';
 import { equalityKey } from '../matching.ts';
-import { schema, typeKeyOf } from '../schema.ts';
+import { namedMembersIn } from '../member-values.ts';
+import { type AttributeType, schema, typeKeyOf } from '../schema.ts';
 import { isScramKeys } from '../scram-values.ts';
+import { isValidValue } from '../syntaxes.ts';
 import { type AccessTarget, applicable, judgeRules, type RightDecision, type RightQuestion } from './decide.ts';
 import { lookIn } from './look.ts';
 import { inTransactions, type Plan } from './plan.ts';
 import type { AciRule } from './rule.ts';
 import { targetOf } from './target.ts';
+
+const JUDGED_MEMBERS_MAX = 1000;
 
 type Change<K extends DirectoryChange['kind']> = Extract<DirectoryChange, { kind: K }>;
 
@@ -109,19 +114,55 @@ function asksValues({ rules }: Considered, key: string): boolean {
 
 async function checkModify(tx: Transaction, plan: Plan, { dn, modifications }: Change<'modify'>): Promise<void> {
   const entry = await entryOrNothing(tx, parseDn(dn));
-  const considered = await consider(tx, plan, { entry, values: modifications.flatMap(({ values }) => values) });
-  for (const modification of modifications) checkModification(plan, considered, modification);
+  const now: Now = new Map();
+  for (const { attribute } of modifications) {
+    const key = schema().description(attribute)?.key;
+    if (key !== undefined) now.set(key, entry.attributes.get(key)?.values ?? []);
+  }
+  const come = modifications.flatMap(({ values }) => values);
+  const known = await consider(tx, plan, { entry, values: [...come, ...[...now.values()].flat()] });
+  const members = await membersThatGo(tx, known, modifications);
+  for (const [key, values] of members) now.set(key, values);
+  const considered =
+    members.size === 0 ? known : await consider(tx, plan, { entry, values: [...come, ...[...now.values()].flat()] });
+  for (const modification of modifications) checkModification(plan, { considered, now }, modification);
 }
 
-function checkModification(plan: Plan, considered: Considered, modification: Modification): void {
+/** Values as the modifications so far have left them, by the key of a description. */
+type Now = Map<string, readonly AttributeValue[]>;
+
+/** All members of the lists that go as a whole, where a rule looks at the values. */
+async function membersThatGo(
+  tx: Transaction,
+  considered: Considered,
+  modifications: readonly Modification[],
+): Promise<Map<string, readonly AttributeValue[]>> {
+  const found = new Map<string, readonly AttributeValue[]>();
+  const { entry } = considered.target;
+  for (const { operation, attribute, values } of modifications) {
+    const key = keyOf(attribute);
+    const count = entry.memberCounts?.get(key)?.count ?? 0;
+    const isWhole = operation === 'replace' || (operation === 'delete' && values.length === 0);
+    if (!isWhole || count === 0 || found.has(key) || !asksValues(considered, key)) continue;
+    if (count > JUDGED_MEMBERS_MAX)
+      throw directoryFailure('adminLimitExceeded', `A rule would look at more than ${JUDGED_MEMBERS_MAX} members`);
+    const named = await namedMembersIn(tx, entry, [{ attribute, values: 'all' }]);
+    found.set(key, [...(named.values.get(key)?.values() ?? [])]);
+  }
+  return found;
+}
+
+function checkModification(
+  plan: Plan,
+  { considered, now }: { readonly considered: Considered; readonly now: Now },
+  modification: Modification,
+): void {
   const key = keyOf(modification.attribute);
-  const moved = movedValues(considered.target.entry, modification);
-  const decisions = asksValues(considered, key)
-    ? [
-        ...moved.come.map((value) => judgeOf(considered, writeOf(key, value, true))),
-        ...moved.go.map((value) => judgeOf(considered, writeOf(key, value, false))),
-      ]
-    : [];
+  const { come, go } = asksValues(considered, key) ? movedValues(now, modification) : UNMOVED;
+  const decisions = [
+    ...come.map((value) => judgeOf(considered, writeOf(key, value, true))),
+    ...go.map((value) => judgeOf(considered, writeOf(key, value, false))),
+  ];
   if (decisions.length === 0) decisions.push(judgeOf(considered, writeOf(key, undefined, true)));
   const refused = decisions.find(({ allowed }) => !allowed);
   if (refused === undefined) return;
@@ -130,22 +171,54 @@ function checkModification(plan: Plan, considered: Considered, modification: Mod
   if (!isOwn || !judgeOf(considered, { right: 'selfwrite', attribute: key }).allowed) require(refused);
 }
 
-/** Of the values that the entry has in its row. */
-function movedValues(
-  { attributes }: Entry,
-  { operation, attribute, values }: Modification,
-): { readonly come: readonly AttributeValue[]; readonly go: readonly AttributeValue[] } {
+interface Moved {
+  readonly come: readonly AttributeValue[];
+  readonly go: readonly AttributeValue[];
+}
+
+const UNMOVED: Moved = { come: [], go: [] };
+
+/** And leaves in `known` what is there afterwards. */
+function movedValues(known: Now, { operation, attribute, values }: Modification): Moved {
   const description = schema().description(attribute);
-  const now = (description && attributes.get(description.key)?.values) ?? [];
-  if (operation === 'add') return { come: values, go: [] };
-  if (operation === 'delete') return { come: [], go: values.length === 0 ? now : values };
-  if (description === undefined) return { come: values, go: now };
-  const keyed = (list: readonly AttributeValue[]) => new Set(list.map((value) => equalityKey(description.type, value)));
-  const [had, has] = [keyed(now), keyed(values)];
-  const come = values.filter((value) => !had.has(equalityKey(description.type, value)));
-  const go = now.filter((value) => !has.has(equalityKey(description.type, value)));
-  // What changes nothing is asked for all the same.
-  return come.length === 0 && go.length === 0 ? { come: values, go } : { come, go };
+  if (description === undefined) return operation === 'delete' ? { come: [], go: values } : { come: values, go: [] };
+  const { key, type } = description;
+  const now = known.get(key) ?? [];
+  switch (operation) {
+    case 'add':
+      known.set(key, [...now, ...values]);
+      return { come: values, go: [] };
+    case 'delete':
+      known.set(key, values.length === 0 ? [] : without(type, now, values));
+      return { come: [], go: values.length === 0 ? now : values };
+    default: {
+      const then = operation === 'replace' ? values : sums(type, now, values);
+      known.set(key, then);
+      const [come, go] = [without(type, then, now), without(type, now, then)];
+      // What changes nothing is asked for all the same.
+      return come.length === 0 && go.length === 0 ? { come: then, go } : { come, go };
+    }
+  }
+}
+
+function without(
+  type: AttributeType,
+  values: readonly AttributeValue[],
+  others: readonly AttributeValue[],
+): readonly AttributeValue[] {
+  const keys = new Set(others.map((value) => equalityKey(type, value)));
+  return values.filter((value) => !keys.has(equalityKey(type, value)));
+}
+
+/** What cannot be added is refused when it is done. RFC 4525 §3 */
+function sums(
+  { syntax }: AttributeType,
+  now: readonly AttributeValue[],
+  [by = '']: readonly AttributeValue[],
+): readonly AttributeValue[] {
+  const isNumber = (value: AttributeValue): boolean => syntax === 'Integer' && isValidValue(syntax, value);
+  if (!isNumber(by)) return now;
+  return now.map((value) => (isNumber(value) ? String(BigInt(value as string) + BigInt(by as string)) : value));
 }
 
 function namesOnly(dn: string | undefined, { operation, attribute, values }: Modification): boolean {

@@ -241,6 +241,49 @@ test('who may not change an entry is told neither how much is below it nor that 
   await door.directory.apply(remove(away), replace(sales, { description: [] }));
 });
 
+test('a rule about values is asked of those that go with their attribute, and of sums', async () => {
+  const team = groupDn('valued@acme.example');
+  const rule = (targets: string): string =>
+    `${targets}(version 3.0; acl "values"; deny (write) userdn="ldap:///${ann}";)`;
+  await door.directory.apply(
+    addGroup('valued@acme.example', [bob, sue]),
+    replace(ACME, {
+      aci: [
+        rule(`(targattrfilters="del=uniqueMember:(uniqueMember=${sue})")`),
+        rule('(targattrfilters="add=uidNumber:(uidNumber=1002)")'),
+        rule('(targattrfilters="del=mgrpErrorsTo:(!(mgrpErrorsTo:waypostOwnDomainMatch:=TRUE))")'),
+      ],
+    }),
+    replace(team, { mgrpErrorsTo: 'x@other.example' }),
+    replace(bob, {
+      objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser', 'inetLocalMailRecipient', 'posixAccount'],
+      uidNumber: '1000',
+      gidNumber: '1',
+      homeDirectory: '/home/bob',
+    }),
+  );
+  using client = await as(ann);
+  const increment = { operation: 'increment', attribute: 'uidNumber', values: ['1'] } as const;
+  for (const request of [
+    modify(team, 'uniqueMember', [], 'delete'),
+    modify(team, 'uniqueMember', []),
+    modify(team, 'uniqueMember', [ann]),
+    modify(team, 'uniqueMember', [sue], 'delete'),
+    modify(team, 'mgrpErrorsTo', []),
+    { kind: 'modify', dn: bob, modifications: [increment, increment] },
+    { kind: 'modify', dn: bob, modifications: [{ ...increment, values: ['2'] }] },
+  ] satisfies LdapRequest[])
+    assert.equal(await codeOf(client, request), 50, JSON.stringify(request));
+  assert.equal(await codeOf(client, modify(team, 'uniqueMember', [sue, ann])), 0);
+  assert.equal(await codeOf(client, modify(team, 'uniqueMember', [ann], 'delete')), 0);
+  assert.equal(await codeOf(client, { kind: 'modify', dn: bob, modifications: [increment] }), 0);
+  assert.equal(await codeOf(client, { kind: 'modify', dn: bob, modifications: [{ ...increment, values: ['x'] }] }), 21);
+  const many = Array.from({ length: 1001 }, (_, at) => userDn(`n${at}@acme.example`));
+  await door.directory.apply(replace(team, { uniqueMember: many }));
+  assert.equal(await codeOf(client, modify(team, 'uniqueMember', [])), 11);
+  await door.directory.apply(replace(ACME, { aci: [] }), remove(team));
+});
+
 test('who is taken out of the group is refused at the next operation of an open connection', async () => {
   using client = await as(ann);
   assert.equal(await codeOf(client, searchFor(bob)), 0);
