@@ -7,6 +7,7 @@
 // RFC 2891 §2
 
 import type { SortKey } from '../wire/ldap/controls/sort.ts';
+import type { Sight } from './access/sight.ts';
 import type { Entry } from './entry.ts';
 import { type MatchContext, valuesFor } from './match.ts';
 import { prepareFor } from './matching.ts';
@@ -21,7 +22,8 @@ export const SORT_ENTRIES_MAX = 10_000;
 export type Sortable = readonly (string | undefined)[];
 
 export interface EntryOrder {
-  sortable(entry: Entry, context: MatchContext): Sortable;
+  /** Of what the caller may not read there is no value. */
+  sortable(entry: Entry, context: MatchContext, sight: Pick<Sight, 'mayRead'>): Sortable;
   compare(a: Sortable, b: Sortable): number;
 }
 
@@ -47,7 +49,10 @@ export function entryOrder(keys: readonly SortKey[]): EntryOrder | SortProblem {
     read.push({ description, rule: ordering, sign: reverse ? -1 : 1 });
   }
   return {
-    sortable: (entry, context) => read.map((key) => leastOf(entry, key, context)),
+    sortable: (entry, context, sight) =>
+      read.map((key) =>
+        key.description.type.keys.some((each) => sight.mayRead(entry, each)) ? leastOf(entry, key, context) : undefined,
+      ),
     compare: (a, b) => compare(read, a, b),
   };
 }

@@ -15,7 +15,9 @@ import {
 } from '../../provisioning/testing.ts';
 import { assertion } from '../../wire/ldap/controls/assertion.ts';
 import { controlOf } from '../../wire/ldap/controls/codec.ts';
+import { pagedResults } from '../../wire/ldap/controls/paged-results.ts';
 import { postReadRequest } from '../../wire/ldap/controls/read-entry.ts';
+import { sortRequest } from '../../wire/ldap/controls/sort.ts';
 import type { Control } from '../../wire/ldap/controls.ts';
 import { parseFilter } from '../../wire/ldap/filter-text.ts';
 import type { LdapRequest } from '../../wire/ldap/message.ts';
@@ -387,4 +389,46 @@ test('a filter on what may not be searched is undefined, and not even its opposi
   assert.equal(await codeOf(client, { kind: 'compare', dn: bob, attribute: 'cn', value: 'bob' }), 16);
   await door.directory.apply(replace(ACME, { aci: [] }));
   assert.equal(await codeOf(client, searchFor(bob)), 32);
+});
+
+test('no control tells a base that is not seen from one that is not there', async () => {
+  using client = await as(zoe);
+  const codes = async (base: string) => {
+    const answers: (number | undefined)[] = [];
+    for (const control of [
+      controlOf(pagedResults, { size: 0, cookie: new Uint8Array() }, true),
+      controlOf(sortRequest, [{ attribute: 'uid', rule: undefined, reverse: false }], true),
+    ]) {
+      client.request(searchFor(base), [control]);
+      answers.push((await client.result())?.code);
+    }
+    return answers;
+  };
+  assert.deepEqual(await codes(bob), [32, 32]);
+  assert.deepEqual(await codes(userDn('nobody@acme.example')), [32, 32]);
+  assert.deepEqual(await codes(zoe), [0, 12]);
+});
+
+test('a supertype is compared by those of its subtypes that may be', async () => {
+  const rule = `(targetattr="cn || name")(version 3.0; acl "names"; allow (read, compare) userdn="ldap:///${zoe}";)`;
+  await door.directory.apply(replace(ACME, { aci: rule }), replace(bob, { sn: 'Builder' }));
+  using client = await as(zoe);
+  const compared = (value: string) => codeOf(client, { kind: 'compare', dn: bob, attribute: 'name', value });
+  assert.deepEqual([await compared('bob'), await compared('Builder')], [6, 5]);
+  await door.directory.apply(replace(ACME, { aci: [] }));
+});
+
+test('the order of a search says nothing of what may not be read', async () => {
+  const people = `ou=People,${ACME}`;
+  const rule = `(targetattr="uid || objectClass")(version 3.0; acl "names"; allow (read, search) userdn="ldap:///${zoe}";)`;
+  await door.directory.apply(replace(ACME, { aci: rule }));
+  const sorted = async (dn: string, reverse: boolean) => {
+    using client = await as(dn);
+    const keys = [{ attribute: 'entryUUID', rule: 'uuidOrderingMatch', reverse }];
+    client.request(searchFor(people, { scope: 'one', text: '(uid=*)' }), [controlOf(sortRequest, keys, true)]);
+    return (await client.result())!.entries;
+  };
+  assert.deepEqual(await sorted(zoe, true), await sorted(zoe, false));
+  assert.deepEqual(await sorted(sue, true), (await sorted(sue, false)).reverse());
+  await door.directory.apply(replace(ACME, { aci: [] }));
 });

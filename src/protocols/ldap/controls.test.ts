@@ -315,7 +315,15 @@ test('Password Modify: a new one, one that is made, the old one checked, of othe
   assert.match(password, /^[a-z2-7]{16}$/);
   using again = await RawClient.open(door.port);
   assert.equal(await again.bind(ANN, password), 0);
-  assert.equal((await change(ann, { identity: BOB, newPassword: 'x' })).code, 50);
+  for (const more of [{ newPassword: 'x' }, { newPassword: 'x', oldPassword: 'wrong' }, { newPassword: '' }]) {
+    const answers = [];
+    for (const identity of [BOB, 'u:bob@acme.example', 'u:nobody@acme.example', 'nobody@nowhere.example']) {
+      const { code, text } = await change(ann, { identity, ...more });
+      answers.push(`${code} ${text}`);
+    }
+    assert.deepEqual(new Set(answers).size, 1, answers.join('\n'));
+    assert.equal(answers[0]!.slice(0, 2), more.newPassword === '' ? '53' : 'oldPassword' in more ? '49' : '50');
+  }
   assert.equal((await change(admin, { identity: 'ann@acme.example', newPassword: 'geheim' })).code, 0);
   assert.equal((await change(admin, { identity: 'nobody@acme.example', newPassword: 'x' })).code, 32);
   assert.equal((await change(admin, { identity: ANN, newPassword: '' })).code, 53);

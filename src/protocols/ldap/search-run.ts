@@ -95,7 +95,7 @@ export class SearchRun {
     const found: { readonly id: number; readonly keys: Sortable }[] = [];
     while (!this.#search.done && found.length <= SORT_ENTRIES_MAX) {
       for (const entry of this.#search.next(SORT_ENTRIES_MAX + 1 - found.length))
-        found.push({ id: entry.id, keys: order.sortable(entry, this.context) });
+        found.push({ id: entry.id, keys: order.sortable(entry, this.context, this.#sight) });
       if (!(await breathe())) return false;
     }
     this.#walkedBefore = this.#search.walked;

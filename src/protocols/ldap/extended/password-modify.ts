@@ -2,7 +2,8 @@
 //
 // In      a DN or an address, or nobody: who asks; the old password, which is checked where it is given; the new one
 // Out     success; with the password where none was given: 16 letters and digits
-// Never   over a connection where a third party can listen; for anonymous
+// Never   over a connection where a third party can listen; for anonymous; tells an address of nobody from one of somebody
+//         whose password may not be written, but to the Directory Manager
 // RFC 3062
 
 import { randomBytes } from 'node:crypto';
@@ -20,6 +21,8 @@ import { decoded } from './value.ts';
 
 /** 16 characters of base32. */
 const GENERATED_BYTES = 10;
+/** Outside the tree, where no entry is: an old password is checked, and a new one refused, as for somebody. */
+const NOBODY_DN = 'cn=nobody';
 
 export const passwordModify: LdapHandler<ExtendedRequest> = async (request, operation, session) => {
   const asked = decoded(() => passwordModifyRequest.decode(request.value));
@@ -56,7 +59,8 @@ function targetOf(
     { door: 'ldap', record },
     identity.startsWith('u:') ? identity : `u:${identity}`,
   );
-  return named !== undefined && 'dn' in named ? named.dn : undefined;
+  if (named !== undefined && 'dn' in named) return named.dn;
+  return caller.kind === 'administrator' ? undefined : NOBODY_DN;
 }
 
 /** As a bind checks it, so that guesses are counted as there. */

@@ -36,11 +36,11 @@ function compared(
   if (assertion !== undefined && compileFilter(assertion.value)(entry, asked) !== true)
     return result('assertionFailed', 'The entry does not match the assertion');
   if (description === undefined) return result('undefinedAttributeType', 'The schema does not know the attribute');
-  // What may not be compared is not there.
-  if (sight?.mayCompare(entry, description.type.key) === false)
-    return result('noSuchAttribute', 'The entry has no such attribute');
-  if (!hasAttribute(entry, attribute, context)) return result('noSuchAttribute', 'The entry has no such attribute');
-  const equal = compareValue(entry, attribute, value, context);
+  // What may not be compared is not there; a supertype stands for those of its subtypes that may be.
+  const compares =
+    sight === undefined ? context : { ...context, maySearch: (of: Entry, key: string) => sight.mayCompare(of, key) };
+  if (!hasAttribute(entry, attribute, compares)) return result('noSuchAttribute', 'The entry has no such attribute');
+  const equal = compareValue(entry, attribute, value, compares);
   if (equal !== undefined) return result(equal ? 'compareTrue' : 'compareFalse');
   if (description.type.equality === undefined) return result('inappropriateMatching', 'It has no equality rule');
   return result('invalidAttributeSyntax', 'The value does not fit the attribute');

@@ -89,27 +89,35 @@ async function begin(asked: Asked, clock: Turns): Promise<LdapFinal> {
   const finds = derefAliases === 'finding' || derefAliases === 'always';
   const asEntry = controls.manageDsaIt !== undefined;
   const entry = seenBase(reader, base, { scope, finds, asEntry, sight });
-  if (controls.assertion !== undefined) {
+  // What answers without an entry must not tell a base that is not seen from one that is not there.
+  const requireSeen = (): void => {
     if (sight.shown(entry) === undefined) throw noSuchObject(undefined);
+  };
+  if (controls.assertion !== undefined) {
+    requireSeen();
     const context = matchContext(reader);
     const { maySearch } = sight;
     const asks = maySearch === undefined ? context : { ...context, maySearch };
     if (compileFilter(controls.assertion.value)(sight.bare(entry), asks) !== true)
       return { result: result('assertionFailed', 'The base does not match the assertion') };
   }
-  if (controls.paged?.value.size === 0) return atEnd(operation, result('success'));
+  if (controls.paged?.value.size === 0) {
+    requireSeen();
+    return atEnd(operation, result('success'));
+  }
   const run = new SearchRun({ reader, base: entry, request, asEntry, sight });
   const problem = await sorted(asked, run, clock);
   const limited = clock.limit(run);
   if (limited !== undefined) return atEnd(operation, limited);
-  if (problem !== undefined && controls.sort?.isCritical === true)
+  if (problem !== undefined && controls.sort?.isCritical === true) {
+    requireSeen();
     return { ...problem, result: result('unavailableCriticalExtension', 'The entries cannot be sorted so') };
+  }
   for (const uris of run.references) await operation.send({ kind: 'searchReference', uris });
   const final = await give(asked, run, clock);
   // Nothing below a base that is not seen: as for a base that is not there.
   const isNothing = run.given === 0 && run.references.length === 0;
-  if (isNothing && final.result.resultCode === resultCodes.success && sight.shown(entry) === undefined)
-    throw noSuchObject(undefined);
+  if (isNothing && final.result.resultCode === resultCodes.success) requireSeen();
   return problem === undefined ? final : { ...final, controls: [...problem.controls, ...(final.controls ?? [])] };
 }
 
