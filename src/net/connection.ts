@@ -192,6 +192,11 @@ export class Connection<F extends { push(chunk: Buffer): void }> {
     return isTurnOver || this.output.waitingBytes > OUTPUT_HIGH_BYTES ? this.#pause(isTurnOver) : undefined;
   }
 
+  /** breathe(), for one whose every step is long: the others have a turn now. */
+  rest(): Promise<void> {
+    return this.#pause(true);
+  }
+
   async #pause(isTurnOver: boolean): Promise<void> {
     if (this.output.waitingBytes > OUTPUT_HIGH_BYTES) {
       const stalled = setTimeout(() => this.destroy(), STALLED_MS);

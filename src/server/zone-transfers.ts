@@ -18,16 +18,10 @@ import type { DnsMessage, Question } from '../wire/dns/message.ts';
 import { isSubdomain } from '../wire/dns/name.ts';
 import type { ResourceRecord } from '../wire/dns/rdata.ts';
 import type { TsigKey } from '../wire/dns/tsig.ts';
-import {
-  type CatalogDifference,
-  catalogDifference,
-  catalogName,
-  catalogRecords,
-  catalogState,
-} from '../zones/catalog.ts';
+import { catalogDifference, catalogName, catalogRecords, catalogState } from '../zones/catalog.ts';
 import { soaRecord } from '../zones/records.ts';
 import { type NameServerRow, readZoneSettings, type ZoneSettings, type ZoneSite } from '../zones/settings.ts';
-import { type ZoneState, zoneDifference, zoneRecords, zoneState } from '../zones/transfer.ts';
+import { type ZoneDifference, type ZoneState, zoneDifference, zoneRecords, zoneState } from '../zones/transfer.ts';
 
 export interface ZoneTransfersParts {
   readonly reader: Reader;
@@ -79,19 +73,13 @@ export function zoneTransfers({ reader, site, log }: ZoneTransfersParts): ZoneTr
       if (held.serial === state.zone.serial) return { kind: 'none', pages: [[soa]] };
       const from = held.serial as Revision;
       const isLater = held.serial > state.zone.serial;
-      const difference = isLater ? undefined : differenceOf(state, from, isCatalog);
+      const difference = isLater ? undefined : (isCatalog ? catalogDifference : zoneDifference)(reader, state, from);
       if (difference !== undefined) {
         const before = soaRecord({ ...state.zone, serial: held.serial }, state.settings);
         return { kind: 'ixfr', pages: inTurn([soa, before], difference, soa) };
       }
     }
     return { kind: 'axfr', pages: between(soa, whole) };
-  }
-
-  function differenceOf(state: ZoneState, from: Revision, isCatalog: boolean): CatalogDifference | undefined {
-    if (isCatalog) return catalogDifference(reader, state, from);
-    const difference = zoneDifference(reader, state, from);
-    return difference && { removed: [difference.removed], added: [difference.added] };
   }
 
   /** Says what was given when it has been. */
@@ -139,7 +127,7 @@ function* between(soa: ResourceRecord, pages: Iterable<readonly ResourceRecord[]
 }
 
 /** RFC 1995 §4 */
-function* inTurn(head: readonly ResourceRecord[], { removed, added }: CatalogDifference, soa: ResourceRecord) {
+function* inTurn(head: readonly ResourceRecord[], { removed, added }: ZoneDifference, soa: ResourceRecord) {
   yield head;
   yield* removed;
   yield [soa];

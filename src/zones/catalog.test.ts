@@ -120,7 +120,7 @@ test('it has the zones of ours, as it is and as it was; a difference leads from 
         database.close();
       }
     }),
-    { numRuns: 100 },
+    { numRuns: 60 },
   );
   // Chance decides how many there are: some 110.
   assert.ok(differences > 40, String(differences));

@@ -3,8 +3,8 @@
 // In      the names at a revision, an earlier one
 // Out     a zone: SOA, NS, its version, a member a zone; the label of a member is the UUID of its entry, so that a domain that is
 //         removed and made again is another member and begins anew. Or the members that went and those that came
-// Limits  PAGE_NAMES names at a time, each page in a snapshot of its own; a difference of MOVED_MAX names that have moved, with what
-//         lies below them: where more have, or the settings of all zones, the whole catalog is what there is to tell
+// Limits  PAGE_NAMES names at a time, each page in a snapshot of its own; a difference of MOVED_MAX changes, with what lies
+//         below them: where more have, or the settings of all zones, the whole catalog is what there is to tell
 // RFC 9432 §4, RFC 1995 §4
 
 import type { Revision } from '../base/ids.ts';
@@ -18,12 +18,12 @@ import { namesAt } from './names-at.ts';
 import { nameOfPath } from './path.ts';
 import { zoneSerial } from './records.ts';
 import { catalogMoved, type ZoneSettings } from './settings.ts';
-import type { ZoneState } from './transfer.ts';
+import type { ZoneDifference, ZoneState } from './transfer.ts';
 
 const VERSION = '2';
 const TTL_SECONDS = 0;
 const PAGE_NAMES = 50;
-const MOVED_MAX = 5000;
+const MOVED_MAX = 2000;
 
 /** Of all zones of this host. */
 export function catalogName({ hostname }: Pick<ZoneSettings, 'hostname'>): string {
@@ -57,20 +57,16 @@ function member({ name, entry }: Apex, catalog: string): ResourceRecord {
   return record(`${entry}.zones.${catalog}`, { type: 'PTR', target: name });
 }
 
-export interface CatalogDifference {
-  readonly removed: Iterable<readonly ResourceRecord[]>;
-  readonly added: Iterable<readonly ResourceRecord[]>;
-}
-
-const MOVED = `SELECT DISTINCT path FROM zone_change WHERE tenant = ${TENANT} AND is_member = 1 AND revision > ? LIMIT +?`;
+const MOVED = `SELECT path FROM zone_change WHERE tenant = ${TENANT} AND is_member = 1 AND revision > ?
+  ORDER BY revision LIMIT +?`;
 
 /** From the earlier revision to that of the state, read when it is asked for. Undefined: the whole catalog is to be told. */
-export function catalogDifference(reader: Reader, state: ZoneState, from: Revision): CatalogDifference | undefined {
+export function catalogDifference(reader: Reader, state: ZoneState, from: Revision): ZoneDifference | undefined {
   return reader.snapshot(() => {
     if (from < state.settings.changedAt || !isKnownSince(reader, from)) return undefined;
     const moved = reader.arrays(MOVED, from, MOVED_MAX + 1).map(([path]) => path as string);
     if (moved.length > MOVED_MAX) return undefined;
-    const ranges = outermost(moved);
+    const ranges = outermost(new Set(moved));
     const { name } = state.zone;
     function* pages(one: Revision, other: Revision): Generator<readonly ResourceRecord[]> {
       for (const apexes of onlyAt(reader, { ranges, one, other, settings: state.settings }))
@@ -81,7 +77,7 @@ export function catalogDifference(reader: Reader, state: ZoneState, from: Revisi
 }
 
 /** Those that lie below none of the others, in their order. */
-function outermost(paths: readonly string[]): readonly string[] {
+function outermost(paths: ReadonlySet<string>): readonly string[] {
   let last: string | undefined;
   return [...paths].sort().filter((path) => {
     if (last !== undefined && path.startsWith(last)) return false;

@@ -157,8 +157,11 @@ test('a transfer has what queries are answered, as it is and as it was; a differ
             continue;
           }
           assert.ok(difference !== undefined);
-          const removed = new Set(difference.removed.map(text));
-          const after = [...records.filter((one) => !removed.has(one)), ...difference.added.map(text)].sort();
+          const told = (pages: Iterable<readonly ResourceRecord[]>) => [...pages].flat().map(text);
+          const [gone, came] = [told(difference.removed), told(difference.added)];
+          const removed = new Set(gone);
+          assert.equal(removed.size, gone.length);
+          const after = [...records.filter((one) => !removed.has(one)), ...came].sort();
           assert.deepEqual(after, last.records);
           for (const one of removed) assert.ok(records.includes(one));
         }

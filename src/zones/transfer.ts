@@ -1,10 +1,10 @@
 // A whole zone as it was at one revision, and what has changed in it between two.
 //
 // In      an apex, a revision, the settings that the zones had then
-// Out     its records without SOA, a page of names at a time, each page in a snapshot of its own, so that no transaction is open
-//         while the peer reads; or the records that went and those that came
-// Limits  PAGE_NAMES a page; a difference of at most CHANGES_MAX names that have moved, NAMES_MAX names that are compared: where
-//         more have, or the settings of all zones, the whole zone is what there is to tell
+// Out     its records without SOA; or the records that went and those that came. A page of names at a time, each page in a
+//         snapshot of its own, so that no transaction is open while the peer reads, and a page is what a turn makes
+// Limits  PAGE_NAMES a page, PAGE_COMPARED of a difference; at most CHANGES_MAX names that have moved, NAMES_MAX names below them
+//         that have moved with them: where more have, or the settings of all zones, the whole zone is what there is to tell
 // RFC 5936 §3, RFC 1995 §4
 
 import type { Revision } from '../base/ids.ts';
@@ -35,14 +35,19 @@ export interface ZoneState {
   readonly settings: ZoneSettings;
 }
 
+/** In pages; read when it is asked for, in whichever order. */
 export interface ZoneDifference {
-  readonly removed: readonly ResourceRecord[];
-  readonly added: readonly ResourceRecord[];
+  readonly removed: Iterable<readonly ResourceRecord[]>;
+  readonly added: Iterable<readonly ResourceRecord[]>;
 }
 
+/** Each a domain, perhaps, with a dozen names that something is generated for. */
 const PAGE_NAMES = 20;
-const CHANGES_MAX = 100;
-const NAMES_MAX = 200;
+const PAGE_COMPARED = 10;
+/** Rows of changes, to find those of a zone. */
+const READ_MAX = 2000;
+const CHANGES_MAX = 64;
+const NAMES_MAX = 1000;
 
 /** Undefined: no zone of ours has this apex. */
 export function zoneState(reader: Reader, apex: string, settings: ZoneSettings): ZoneState | undefined {
@@ -97,8 +102,12 @@ function recordsOfEntry(name: string, apex: string, parts: ZoneParts): readonly 
     .flatMap((owner) => transferredAt(owner, apex, parts));
 }
 
-const MOVED = `SELECT DISTINCT path FROM zone_change WHERE tenant = ${TENANT} AND path > ? AND path < ? AND revision > ? LIMIT +?`;
+const SINCE = `SELECT path FROM zone_change WHERE tenant = ${TENANT} AND revision > ? ORDER BY revision LIMIT +?`;
+const IN_ZONE = `SELECT path, revision FROM zone_change INDEXED BY zone_change_path
+  WHERE tenant = ${TENANT} AND path > ? AND path < ? ORDER BY path LIMIT +?`;
 const MOVED_ABOVE = `SELECT 1 FROM zone_change WHERE tenant = ${TENANT} AND path = ? AND revision > ? LIMIT 1`;
+const BELOW = `SELECT count(*) FROM
+  (SELECT 1 FROM zone_name WHERE tenant = ${TENANT} AND path > ? AND path < ? LIMIT +?)`;
 
 /** From the earlier revision to that of the state. Undefined: not to be told so; the whole zone is. */
 export function zoneDifference(reader: Reader, state: ZoneState, from: Revision): ZoneDifference | undefined {
@@ -108,59 +117,117 @@ export function zoneDifference(reader: Reader, state: ZoneState, from: Revision)
     if (from < state.settings.changedAt || !isKnownSince(reader, from)) return undefined;
     if (pathsAbove(path).some((above) => reader.arrays(MOVED_ABOVE, above, from).length > 0)) return undefined;
     const before = partsAt(reader, { revision: from, settings: state.settings });
-    const after = partsAt(reader, state);
     if (findZone(apex, before)?.name !== apex) return undefined;
-    const names = namesMoved(reader, { apex, from, before, after });
-    return names && compare([...names], { apex, before, after });
+    const moved = namesMoved(reader, { apex, from, before, after: partsAt(reader, state) });
+    if (moved === undefined) return undefined;
+    const { settings, revision } = state;
+    const pages = (one: Revision, other: Revision) => onlyAt(reader, { apex, moved, one, other, settings });
+    return { removed: pages(from, revision), added: pages(revision, from) };
   });
 }
 
 interface Compared {
   readonly apex: string;
+  readonly from: Revision;
   readonly before: ZoneParts;
   readonly after: ZoneParts;
 }
 
-function namesMoved(reader: Reader, compared: Compared & { readonly from: Revision }): Set<string> | undefined {
-  const { apex, before, after } = compared;
+interface MovedName {
+  readonly name: string;
+  /** What has changed of it changes what is below it, too. */
+  readonly isWide: boolean;
+}
+
+/** In the zone, by whichever of two ways is short: what has changed everywhere since, or ever in the zone. Undefined: none is. */
+function pathsMoved(reader: Reader, apex: string, since: Revision): ReadonlySet<string> | undefined {
   const { from, to } = subtreeOf(pathOf(apex));
-  const moved = reader.arrays(MOVED, from, to, compared.from, CHANGES_MAX + 1);
-  if (moved.length > CHANGES_MAX) return undefined;
-  const names = new Set<string>();
-  const hosts = [...namesOfHosts(before), ...namesOfHosts(after)];
-  for (const [path] of moved) {
-    const name = nameOfPath(path as string);
+  const everywhere = reader.arrays(SINCE, since, READ_MAX).map(([path]) => path as string);
+  if (everywhere.length < READ_MAX) return new Set(everywhere.filter((path) => path > from && path < to));
+  const inZone = reader.arrays(IN_ZONE, from, to, READ_MAX);
+  if (inZone.length >= READ_MAX) return undefined;
+  return new Set(inZone.flatMap(([path, revision]) => ((revision as number) > since ? (path as string) : [])));
+}
+
+/** Undefined: too many. */
+function namesMoved(reader: Reader, { apex, from, before, after }: Compared): readonly MovedName[] | undefined {
+  const moved = pathsMoved(reader, apex, from);
+  if (moved === undefined || moved.size > CHANGES_MAX) return undefined;
+  let below = 0;
+  const names: MovedName[] = [];
+  for (const path of moved) {
+    const name = nameOfPath(path);
     const isWide = isAboveOthers(before.names.find(name)?.row, after.names.find(name)?.row);
-    const touched = isWide ? after.names.list(name, '', NAMES_MAX + 1).map((each) => each.name) : [name];
-    touched.push(...hosts.filter((host) => isSubdomain(host, name)));
-    for (const each of touched)
-      for (const parts of [before, after]) {
-        // What lies in another zone may be the address of its name server.
-        names.add(endOfZone(each, apex, parts) ?? each);
-        for (const owner of generatedOwners(each, parts)) names.add(owner);
-      }
-    if (names.size > NAMES_MAX) return undefined;
+    names.push({ name, isWide });
+    if (!isWide) continue;
+    const subtree = subtreeOf(path);
+    below += Number(reader.arrays(BELOW, subtree.from, subtree.to, NAMES_MAX + 1)[0]![0]);
+    // The name itself is among them.
+    if (below > NAMES_MAX + names.length) return undefined;
   }
   return names;
 }
 
-/** What has changed of the name changes what is below it, too. */
 function isAboveOthers(before: ZoneRow | undefined, after: ZoneRow | undefined): boolean {
   const said = (row: ZoneRow | undefined) =>
     JSON.stringify([row?.domain, row?.dmarc, row?.isApex, row?.site?.filter(([type]) => type === 'NS')]);
   return said(before) !== said(after);
 }
 
-function compare(names: readonly string[], { apex, before, after }: Compared): ZoneDifference {
-  const records = (parts: ZoneParts) =>
-    new Map(
-      names
-        .flatMap((name) => transferredAt(name, apex, parts))
-        .map((record) => [JSON.stringify(record), record] as const),
-    );
-  const [were, are] = [records(before), records(after)];
-  return {
-    removed: [...were].filter(([text]) => !are.has(text)).map(([, record]) => record),
-    added: [...are].filter(([text]) => !were.has(text)).map(([, record]) => record),
-  };
+interface TwoStates {
+  readonly apex: string;
+  readonly moved: readonly MovedName[];
+  readonly one: Revision;
+  readonly other: Revision;
+  readonly settings: ZoneSettings;
+}
+
+/** The records that are there at the one revision and not at the other. */
+function* onlyAt(
+  reader: Reader,
+  { apex, moved, one, other, settings }: TwoStates,
+): Generator<readonly ResourceRecord[]> {
+  const seen = new Set<string>();
+  const bothAt = () =>
+    [one, other].map((revision) => partsAt(reader, { revision, settings })) as [ZoneParts, ZoneParts];
+  /** What is told at these names and at those that something is generated for. */
+  function page(touched: readonly string[], both: readonly [ZoneParts, ZoneParts]): readonly ResourceRecord[] {
+    const names = touched.flatMap((name) => both.flatMap((parts) => ownersAt(name, apex, parts)));
+    const fresh = [...new Set(names)].filter((name) => !seen.has(name));
+    for (const name of fresh) seen.add(name);
+    const texts = (parts: ZoneParts) => fresh.flatMap((name) => transferredAt(name, apex, parts).map(textOf));
+    const there = new Set(texts(both[1]).map(([text]) => text));
+    return texts(both[0]).flatMap(([text, record]) => (there.has(text) ? [] : [record]));
+  }
+  const narrow = moved.flatMap(({ name, isWide }) => (isWide ? [] : [name]));
+  for (let at = 0; at < narrow.length; at += PAGE_COMPARED)
+    yield reader.snapshot(() => {
+      const both = bothAt();
+      return page(withHosts(narrow.slice(at, at + PAGE_COMPARED), both), both);
+    });
+  for (const { name, isWide } of moved)
+    for (let after: string | undefined = isWide ? '' : undefined; after !== undefined; )
+      yield reader.snapshot(() => {
+        const both = bothAt();
+        const below = both[0].names.list(name, after!, PAGE_COMPARED).map((each) => each.name);
+        const touched = after === '' ? withHosts([name, ...below], both) : below;
+        after = below.length < PAGE_COMPARED ? undefined : below.at(-1);
+        return page(touched, both);
+      });
+}
+
+function textOf(record: ResourceRecord): readonly [string, ResourceRecord] {
+  return [JSON.stringify(record), record];
+}
+
+/** Those of hosts at and below them, too: no entry may have such a name. */
+function withHosts(names: readonly string[], both: readonly ZoneParts[]): readonly string[] {
+  const hosts = new Set(both.flatMap(namesOfHosts));
+  return [...names, ...[...hosts].filter((host) => names.some((name) => isSubdomain(host, name)))];
+}
+
+/** The names that what is told for this one stands at. */
+function ownersAt(name: string, apex: string, parts: ZoneParts): readonly string[] {
+  // What lies in another zone may be the address of its name server.
+  return [endOfZone(name, apex, parts) ?? name, ...generatedOwners(name, parts)];
 }

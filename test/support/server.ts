@@ -4,7 +4,7 @@
 // Out     its ports, the administrator's password, ways to stop, kill and start it again
 // Never   outlives the test process: what still runs at exit is killed, what was made here is removed
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Endpoint } from '../../src/demo/clients/line-connection.ts';
@@ -20,6 +20,7 @@ import type { Switches } from '../../src/server/switches.ts';
 import type { Fault } from './thread-faults.ts';
 
 const root = resolve(import.meta.dirname, '../..');
+const HOSTNAME = 'mail.waypost.example';
 
 export type { Endpoint };
 export type Door = ListenerName;
@@ -66,9 +67,12 @@ export async function startWaypost(options: StartOptions = {}): Promise<Waypost>
   const own = options.data === undefined;
   const data = options.data ?? join(mkdtempSync(join(tmpdir(), 'waypost-')), 'data');
   mkdirSync(data, { recursive: true });
+  const kept = keptCertificate(options);
   let running: Running;
   try {
+    if (own) takeCertificate(kept, data);
     running = await run(data, options);
+    if (own) keepCertificate(kept, data);
   } catch (error) {
     if (own) remove(data);
     throw error;
@@ -123,6 +127,34 @@ export async function startWaypost(options: StartOptions = {}): Promise<Waypost>
   return server;
 }
 
+/**
+ * The local certificate of the last server of this name that made one: making it is a fifth of a first start. The server decides
+ * whether it is good; src/server/local-certificate.test.ts, the estates and the demo make theirs.
+ */
+function keptCertificate({ env }: StartOptions): string {
+  return join(root, '.cache', 'tests', `tls-of-${env?.['WAYPOST_HOSTNAME'] ?? HOSTNAME}`);
+}
+
+function takeCertificate(kept: string, data: string): void {
+  // One that another test is just replacing is no pair, and is made anew.
+  if (existsSync(kept)) cpSync(kept, join(data, 'tls'), { recursive: true });
+}
+
+function keepCertificate(kept: string, data: string): void {
+  const made = join(data, 'tls');
+  const chain = (folder: string): string => readFileSync(join(folder, 'local', 'fullchain.pem'), 'utf8');
+  try {
+    if (existsSync(kept) && chain(kept) === chain(made)) return;
+    const whole = `${kept}.${process.pid}`;
+    for (const name of ['ca.pem', 'ca-key.pem', 'local'])
+      cpSync(join(made, name), join(whole, name), { recursive: true });
+    rmSync(kept, { recursive: true, force: true });
+    renameSync(whole, kept);
+  } catch {
+    // Another was first, or this server has none.
+  }
+}
+
 function remove(data: string): void {
   rmSync(resolve(data, '..'), { recursive: true, force: true });
 }
@@ -154,7 +186,7 @@ async function run(data: string, options: StartOptions, earlier = '', killAfterM
       ...withoutWaypost(process.env),
       WAYPOST_PORT_OFFSET: 'auto',
       WAYPOST_LISTEN: '127.0.0.1',
-      WAYPOST_HOSTNAME: 'mail.waypost.example',
+      WAYPOST_HOSTNAME: HOSTNAME,
       ...options.env,
     },
     stdio: ['ignore', 'pipe', 'pipe', ...(options.switches === undefined ? [] : ['ipc' as const])],

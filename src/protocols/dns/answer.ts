@@ -55,9 +55,11 @@ export interface QueryOrigin {
 
 /**
  * The response to the octets of one query: a message; over TCP perhaps a series of them, each made when the one before it
- * is sent (RFC 5936 §2.2); undefined for what gets no response: too short for a header, or itself a response. Never throws.
+ * is sent (RFC 5936 §2.2), undefined among them where a part was looked at that gives none; undefined for what gets no response: too short for a header, or itself a response. Never throws.
  */
-export type Answer = (query: Uint8Array, from: QueryOrigin) => Uint8Array | Iterable<Uint8Array> | undefined;
+export type Answer = (query: Uint8Array, from: QueryOrigin) => Uint8Array | Series | undefined;
+
+export type Series = Iterable<Uint8Array | undefined>;
 
 export interface AnswerParts {
   /** `name` in lower case; the answer is of one state of the database. May throw a Failure. */
@@ -124,7 +126,7 @@ function answerSecondary(
   octets: Uint8Array,
   header: DnsHeader,
   from: QueryOrigin,
-): Uint8Array | Iterable<Uint8Array> | undefined {
+): Uint8Array | Series | undefined {
   const edns = ourEdns(findEdns(octets));
   const opt = edns && optOctets(edns);
   const seal = openSeal(parts.transfers, { octets, peerAddress: from.peerAddress, opt });
@@ -156,9 +158,9 @@ function answerSecondary(
     // RFC 5936 §2.2.1: the question stands in the first message; OPT likewise.
     return encodeMessage(isFirst ? whole : { ...whole, questions: [], edns: undefined }, TCP_BYTES - seal.bytes);
   };
-  const series = sealedSeries(given.records, message, seal);
   // Over UDP what is given is one record.
-  return from.transport === 'udp' ? series.next().value! : series;
+  if (from.transport === 'udp') return seal.sign(message([...given.records].flat(), true));
+  return sealedSeries(given.records, message, seal);
 }
 
 function transferOf(

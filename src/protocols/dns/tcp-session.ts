@@ -12,7 +12,7 @@ import type { Log } from '../../base/log.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import { RCODE } from '../../wire/dns/codes.ts';
 import { type DnsFrame, DnsFramer } from '../../wire/dns/framer.ts';
-import type { Answer, QueryOrigin } from './answer.ts';
+import type { Answer, QueryOrigin, Series } from './answer.ts';
 import { QUERY_BYTES, TCP_BAD_QUERIES_MAX, TCP_BYTES, TCP_IDLE_MS, TCP_TRANSFER_IDLE_MS } from './limits.ts';
 
 /** What a DNS connection needs of the server. */
@@ -71,14 +71,15 @@ class DnsTcpSession {
     return isWhole && this.#tolerates(response);
   }
 
-  /** A message is made when the client has taken those before it. */
-  async #sendSeries(messages: Iterable<Uint8Array>): Promise<boolean> {
+  /** A message is made when the client has taken those before it; what is made at a time takes milliseconds: a turn each. */
+  async #sendSeries(messages: Series): Promise<boolean> {
     for (const message of messages) {
       if (this.connection.gone) break;
-      this.#send(message);
-      this.#watchProgress(this.connection.output.waitingBytes);
-      const turn = this.connection.breathe();
-      if (turn !== undefined) await turn;
+      if (message !== undefined) {
+        this.#send(message);
+        this.#watchProgress(this.connection.output.waitingBytes);
+      }
+      await this.connection.rest();
     }
     return true;
   }

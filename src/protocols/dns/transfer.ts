@@ -1,7 +1,8 @@
 // What other name servers that have our zones are given: whole zones, differences, and answers that a key signs.
 //
 // In      a query for AXFR or IXFR, of the catalog, or with a TSIG record
-// Out     a series of messages, each made when the one before it is sent; or one; each signed when the query was
+// Out     a series of messages, each made when the one before it is sent, and between them what only took time; or one message; each
+//         signed when the query was
 // Limits  limits.ts: a message. A record alone that is larger stands in a message of its own
 // RFC 1995 §2 §4, RFC 5936 §2.2 §4, RFC 8945 §5, RFC 9432 §5
 
@@ -83,12 +84,12 @@ export function openSeal(
   return { key: verified.key.name, bytes: tsigBytes(verified.key), sign: (message) => series.sign(message) };
 }
 
-/** Records gathered into messages. */
+/** Records gathered into messages. Undefined behind each page that makes none full: who sends has had enough of one turn. */
 export function* sealedSeries(
   pages: Iterable<readonly ResourceRecord[]>,
   message: (answers: readonly ResourceRecord[], isFirst: boolean) => Uint8Array,
   seal: Seal,
-): Generator<Uint8Array, undefined> {
+): Generator<Uint8Array | undefined, undefined> {
   let gathered: ResourceRecord[] = [];
   let bytes = 0;
   let isFirst = true;
@@ -99,13 +100,19 @@ export function* sealedSeries(
     isFirst = false;
     return made;
   };
-  for (const page of pages)
+  for (const page of pages) {
+    let isTaken = false;
     for (const record of page) {
       const more = recordBytes(record);
-      if (gathered.length > 0 && bytes + more > TRANSFER_BYTES) yield take();
+      if (gathered.length > 0 && bytes + more > TRANSFER_BYTES) {
+        isTaken = true;
+        yield take();
+      }
       gathered.push(record);
       bytes += more;
     }
+    if (!isTaken) yield undefined;
+  }
   if (gathered.length > 0) yield take();
   return undefined;
 }
