@@ -2,7 +2,7 @@
 //
 // A Schema is a value with a revision: it never changes, and what changes the schema makes another one. Who works with
 // types asks `schema()` for the thread's at the time, or takes one.
-// Never  checks MUST and MAY yet: the rows hold them, and they are published (subschema.ts)
+// Never  checks an entry against it: check-entry.ts does
 // RFC 4512 §2.5 §4.1
 
 import { asciiLower } from '../base/characters.ts';

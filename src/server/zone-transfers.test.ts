@@ -24,12 +24,11 @@ import type { ResourceRecord } from '../wire/dns/rdata.ts';
 import { queryMessage } from '../wire/dns/testing.ts';
 import { catalogRecords, catalogState } from '../zones/catalog.ts';
 import type { ZoneRow } from '../zones/compile.ts';
-import { setRow } from '../zones/names.ts';
 import { pathOf } from '../zones/path.ts';
 import { soaRecord } from '../zones/records.ts';
 import { type NameServerRow, readZoneSettings, setSetting, type ZoneSite } from '../zones/settings.ts';
 import { zonesUnit } from '../zones/tables.ts';
-import { settingsOf } from '../zones/testing.ts';
+import { setRows, settingsOf } from '../zones/testing.ts';
 import { zoneRecords, zoneState } from '../zones/transfer.ts';
 import { zoneTransfers } from './zone-transfers.ts';
 
@@ -62,18 +61,6 @@ const fill = operation('test.fill', async (tx, { parent, count, row }: Filling):
      ON CONFLICT DO UPDATE SET below = excluded.below, changed_below = excluded.changed_below`,
     ...[TENANT, pathOf(parent), count, revision],
   );
-});
-
-interface Named {
-  readonly name: string;
-  readonly row: ZoneRow | null;
-  readonly entry: string;
-}
-
-const setRows = operation('test.setRows', async (tx, changes: readonly Named[]): Promise<void> => {
-  const revision = await tx.nextRevision();
-  for (const { name, row, entry } of changes)
-    await setRow(tx, pathOf(name), row === null ? undefined : { row, entry }, revision);
 });
 
 const addSecondary = operation('test.addSecondary', async (tx, _: null): Promise<void> => {

@@ -12,29 +12,15 @@ import type { ResourceRecord } from '../wire/dns/rdata.ts';
 import { catalogDifference, catalogRecords, catalogState } from './catalog.ts';
 import { pruneZoneChanges } from './changes.ts';
 import type { ZoneRow } from './compile.ts';
-import { setRow } from './names.ts';
-import { pathOf } from './path.ts';
 import { findZone } from './records.ts';
 import { type NameServerRow, readZoneSettings, setSetting, type ZoneSite } from './settings.ts';
 import { zonesUnit } from './tables.ts';
-import { namesOf } from './testing.ts';
+import { type NamedRow, namesOf, setRows } from './testing.ts';
 import type { ZoneState } from './transfer.ts';
 
 const site: ZoneSite = { hostname: 'mail.a.example', mode: 'embedded', addresses: ['192.0.2.1'] };
 const CATALOG = 'catalog.mail.a.example';
 const DAY_MS = 86_400_000;
-
-interface Named {
-  readonly name: string;
-  readonly row: ZoneRow | null;
-  readonly entry: string;
-}
-
-const setRows = operation('test.setRows', async (tx, changes: readonly Named[]): Promise<void> => {
-  const revision = await tx.nextRevision();
-  for (const { name, row, entry } of changes)
-    await setRow(tx, pathOf(name), row === null ? undefined : { row, entry }, revision);
-});
 
 const setPrimary = operation('test.setPrimary', async (tx, zones: readonly string[]): Promise<void> => {
   const common = { kind: 'nameserver', key: 'ns', dn: 'cn=ns', role: 'primary', addresses: [], watch: [] } as const;
@@ -49,12 +35,12 @@ const rows: readonly (ZoneRow | null)[] = [
   ...[{ site: [['A', '192.0.2.9']] }, { domain: 'mail', site: [['NS', 'ns.elsewhere.example.']] }],
 ] as readonly (ZoneRow | null)[];
 
-const named: fc.Arbitrary<Named> = fc.record({
+const named: fc.Arbitrary<NamedRow> = fc.record({
   name: fc.constantFrom(...names),
   row: fc.constantFrom(...rows),
   entry: fc.constantFrom('1'.repeat(32), '2'.repeat(32), '3'.repeat(32)),
 });
-type Step = readonly Named[] | { readonly zones: readonly string[] };
+type Step = readonly NamedRow[] | { readonly zones: readonly string[] };
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
     { weight: 9, arbitrary: fc.array(named, { minLength: 1, maxLength: 3 }) },
@@ -66,7 +52,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 const text = (record: ResourceRecord): string => JSON.stringify(record);
 const flat = (pages: Iterable<readonly ResourceRecord[]>): string[] => [...pages].flat().map(text);
 
-function naive(model: ReadonlyMap<string, Named>, state: ZoneState): string[] {
+function naive(model: ReadonlyMap<string, NamedRow>, state: ZoneState): string[] {
   const rowsByName = Object.fromEntries([...model].map(([name, { row }]) => [name, row!]));
   const parts = { names: namesOf(rowsByName, 1), settings: state.settings };
   const members = [...model.values()].filter(({ name }) => findZone(name, parts)?.name === name);
@@ -84,7 +70,7 @@ test('it has the zones of ours, as it is and as it was; a difference leads from 
     fc.asyncProperty(steps, async (changes) => {
       const database = openTestDatabase([zonesUnit]);
       const { reader, writer } = database;
-      const model = new Map<string, Named>();
+      const model = new Map<string, NamedRow>();
       const states: { readonly state: ZoneState; readonly records: readonly string[] }[] = [];
       try {
         for (const step of changes) {

@@ -4,7 +4,7 @@ import { TENANT } from '../base/tenant.ts';
 import { operation } from '../database/operation.ts';
 import type { CompiledDomain, ZoneRow } from './compile.ts';
 import type { NameSource, ZoneName } from './name-source.ts';
-import { noteDomainChange } from './names.ts';
+import { noteDomainChange, setRow } from './names.ts';
 import { pathOf } from './path.ts';
 import { shownAddresses, type ZoneSettings } from './settings.ts';
 
@@ -30,6 +30,20 @@ export const changeDomain = operation(
     return revision;
   },
 );
+
+/** What the entry of this UUID gives to a name; null where it is gone. */
+export interface NamedRow {
+  readonly name: string;
+  readonly row: ZoneRow | null;
+  readonly entry: string;
+}
+
+/** Rows of names as they are to be, in one revision. */
+export const setRows = operation('test.setRows', async (tx, changes: readonly NamedRow[]): Promise<void> => {
+  const revision = await tx.nextRevision();
+  for (const { name, row, entry } of changes)
+    await setRow(tx, pathOf(name), row === null ? undefined : { row, entry }, revision);
+});
 
 /** Domains, or rows by name, that were added at this revision. */
 export function namesOf(domains: readonly string[] | Readonly<Record<string, ZoneRow>>, revision: number): NameSource {
