@@ -2,7 +2,7 @@
 //
 // In      the socket's path; connections
 // Out     sessions of LDAP, whose SASL EXTERNAL is the Directory Manager: the file's permissions have decided
-// Errors  a path that cannot be bound is logged, and all else goes on
+// Errors  a path that cannot be bound, or made private, is logged, and all else goes on
 // A socket of this kind cannot be handed from thread to thread, so one protocol thread accepts them itself.
 
 import { chmodSync, rmSync } from 'node:fs';
@@ -24,6 +24,15 @@ export function localLdapPath(data: string): string | undefined {
 export function listenLocalLdap(path: string, log: Log, accepted: (socket: Socket) => void): void {
   rmSync(path, { force: true });
   const server = createServer({ pauseOnConnect: true }, accepted);
-  server.on('error', (error) => log.error('ldap.local', { path, error: error.message }));
-  server.listen(path, () => chmodSync(path, 0o600));
+  const failed = (error: Error): void => log.error('ldap.local', { path, error: error.message });
+  server.on('error', failed);
+  server.listen(path, () => {
+    try {
+      chmodSync(path, 0o600);
+    } catch (error) {
+      // A server that stops as it starts has taken it away already.
+      server.close();
+      failed(error as Error);
+    }
+  });
 }

@@ -170,9 +170,9 @@ export async function start(
       zoneSources.end();
       certificates.end();
       admin.close();
-      if (local !== undefined) rmSync(local, { force: true });
       doors.close();
       await stopThreads();
+      if (local !== undefined) rmSync(local, { force: true });
     },
   };
 }

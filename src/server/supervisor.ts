@@ -6,7 +6,6 @@
 //
 // Limits  starts of one thread are RESTART_MS apart; STARTS_MAX may end before it serves
 
-import { once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { MessageChannel, type Transferable, Worker, type WorkerOptions } from 'node:worker_threads';
 import type { Log } from '../base/log.ts';
@@ -58,6 +57,11 @@ function begun(worker: Worker): Promise<void> {
     worker.once('online', resolve);
     worker.once('exit', () => resolve());
   });
+}
+
+/** By an error too, which has listeners of its own: whoever stops all threads goes on to the next. */
+function ended(worker: Worker): Promise<void> {
+  return new Promise((resolve) => worker.once('exit', () => resolve()));
 }
 
 type Order = DnsOrder | ProtocolOrder | PublisherOrder | TransferOrder;
@@ -152,7 +156,7 @@ export class ServingThread {
     await this.#starting?.catch(() => {});
     const worker = this.#worker;
     if (worker === undefined) return;
-    const exited = once(worker, 'exit');
+    const exited = ended(worker);
     worker.postMessage({ kind: 'stop' });
     await exited;
   }
@@ -276,7 +280,7 @@ export class Supervisor {
     this.#stopping = true;
     const writer = this.#writer;
     if (writer === undefined) return;
-    const exited = once(writer, 'exit');
+    const exited = ended(writer);
     writer.postMessage({ kind: 'stop' } satisfies WriterOrder);
     await exited;
   }

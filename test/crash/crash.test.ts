@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { kills } from '../support/kills.ts';
 import { peer } from '../support/peers.ts';
-import { type CrashOptions, runCrashTest, type Verdict } from './harness.ts';
+import { type CrashOptions, LOAD_MIN, runCrashTest, type Verdict } from './harness.ts';
 import { preparePowerLoss } from './power-loss/image.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'waypost-crash-'));
@@ -34,20 +34,22 @@ describe('what was acknowledged survives', () => {
   test('kills: nothing lost, nothing twice, each recipient in one place, no repair by hand', {
     timeout: 480_000,
   }, async (t) => {
-    const verdict = await crash('kill', { cycles: kills(5) });
+    const cycles = kills(5);
+    const verdict = await crash('kill', { cycles });
     t.diagnostic(JSON.stringify(verdict));
     assert.ok(verdict.kept, verdict.sentences.join('\n'));
-    assert.ok(verdict.acknowledged.messages > 100, 'there was a load');
+    assert.ok(verdict.acknowledged.messages >= cycles * LOAD_MIN, 'there was a load');
     for (const [end, count] of Object.entries(verdict.ends)) assert.ok(count > 0, `something has ended in: ${end}`);
   });
 
   test('power cuts: what was not synced is gone, and it was nothing acknowledged', {
     skip: compiler.skip,
   }, async (t) => {
-    const verdict = await crash('power', { cycles: 2 }, true);
+    const cycles = 2;
+    const verdict = await crash('power', { cycles }, true);
     t.diagnostic(JSON.stringify(verdict));
     assert.ok(verdict.kept, verdict.sentences.join('\n'));
-    assert.ok(verdict.acknowledged.messages > 50, 'there was a load');
+    assert.ok(verdict.acknowledged.messages >= cycles * LOAD_MIN, 'there was a load');
   });
 });
 

@@ -23,9 +23,9 @@ import { firstAnswer, illegalStates, readEntries, readMailbox, readQueue } from 
 import { addWays, DOMAIN, LATER, MBOX, REFUSED, REMOTE, RUNS_AT_ONCE, WAYS } from './ways.ts';
 
 export const FIRST_ANSWER_MS = 5000;
-/** A cycle is no use without a load, and a machine with other work may need longer for it. */
 const TAKE_AND_CLOSE: RemoteAnswer = { close: true, taken: true };
-const LOAD_MIN = 20;
+/** A cycle is no use without a load, and a machine with other work may need longer for it. */
+export const LOAD_MIN = 30;
 const LOAD_WAIT_MS = 60_000;
 /** From the last restart until everything for the remote host has left. */
 const DRAIN_MS = 60_000;
