@@ -17,6 +17,7 @@ import { domainAdd, domainList, domainRemove, domainShow } from './domain.ts';
 import { domainApprove, domainPending, domainRefuse, domainToken } from './domain-pending.ts';
 import type { EntryParts } from './entries.ts';
 import { groupAdd, groupList, groupRemove, groupShow } from './group.ts';
+import { type HostParts, hostAdd, hostList, hostRemove } from './host.ts';
 import { type CheckParts, mailboxCheck } from './mailbox.ts';
 import { queueHold, queueRelease } from './queue/hold.ts';
 import { type ImportingParts, queueImport } from './queue/import.ts';
@@ -54,7 +55,8 @@ export interface AdminParts
     AuditParts,
     SyncParts,
     ImportingParts,
-    DnsCheckParts {
+    DnsCheckParts,
+    HostParts {
   readonly reader: Reader;
   readonly zoneSite: ZoneSite;
 }
@@ -80,6 +82,9 @@ export function adminOperations(parts: AdminParts) {
     groupList(parts),
     groupShow(parts),
     groupRemove(parts),
+    hostAdd(parts),
+    hostList(parts),
+    hostRemove(parts),
     tokenAdd(parts),
     tokenList(parts),
     tokenRemove(parts),

@@ -17,6 +17,7 @@ import { dkimCommand } from './commands/dkim.ts';
 import { dnsCommand } from './commands/dns.ts';
 import { domainCommand } from './commands/domain.ts';
 import { groupCommand } from './commands/group.ts';
+import { hostCommand } from './commands/host.ts';
 import { mailboxCommand } from './commands/mailbox.ts';
 import { queueCommand } from './commands/queue/queue.ts';
 import { routeCommand } from './commands/route.ts';
@@ -155,6 +156,7 @@ export function buildProgram(context: CommandContext, ...own: readonly Command[]
     domainCommand(context),
     userCommand(context),
     groupCommand(context),
+    hostCommand(context),
     tokenCommand(context),
     routeCommand(context),
     ruleCommand(context),

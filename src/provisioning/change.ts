@@ -40,6 +40,8 @@ export interface ChangeArguments {
   readonly dryRun?: boolean;
   /** The login that asks (StandingLogin.id): a password that it changes does not end it. */
   readonly session?: string | undefined;
+  /** Another server of this directory hands it on: it may write what only servers write. */
+  readonly isHandedOn?: boolean;
 }
 
 /** One entry that the operation made, changed or removed. */
@@ -73,8 +75,8 @@ export function changeOperation(
   site: ChangeSite,
 ): Operation<ChangeArguments, ChangeSummary> {
   return operation('provisioning.change', async (tx, args) => {
-    const { changes, caller, now, session, dryRun } = args;
-    const summary = await applyAll(tx, changes, caller, { now, session, guards, site });
+    const { changes, caller, now, session, dryRun, isHandedOn: ofServer = false } = args;
+    const summary = await applyAll(tx, changes, caller, { now, session, guards, site, ofServer });
     return dryRun === true ? tx.rollbackWith(summary) : summary;
   });
 }

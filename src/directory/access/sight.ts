@@ -7,6 +7,7 @@
 
 import type { Reader, Transaction } from '../../database/operation.ts';
 import type { Caller } from '../caller.ts';
+import { normalizeDn, SUFFIX } from '../dn.ts';
 import type { Attribute, Entry } from '../entry.ts';
 import { schema, typeKeyOf } from '../schema.ts';
 import { withoutHidden } from '../secrets.ts';
@@ -63,6 +64,8 @@ export async function sightIn(tx: Transaction, caller: Caller, entry: Entry): Pr
   return new RuledSight(plan, false, () => apply);
 }
 
+const FIRST = normalizeDn(SUFFIX);
+
 type Looking = Extract<Right, 'read' | 'search' | 'compare'>;
 
 class RuledSight implements Sight {
@@ -111,6 +114,7 @@ class RuledSight implements Sight {
   }
 
   #may(entry: Entry, right: Looking, key: string): boolean {
+    if (this.#getsSecrets && !isInFirstSuffix(entry)) return true;
     const verdict = this.#verdictOf(entry);
     let may = verdict[right].get(key);
     if (may === undefined) {
@@ -128,6 +132,11 @@ class RuledSight implements Sight {
     this.#decided.set(entry, verdict);
     return verdict;
   }
+}
+
+/** Where the rules stand. A server has the whole directory: the other suffixes and the administrator's entry too. */
+function isInFirstSuffix({ normalizedDn }: Entry): boolean {
+  return normalizedDn === FIRST || normalizedDn.endsWith(`,${FIRST}`);
 }
 
 /** Of what the entry has as attributes `shown` has decided; of what the server makes, this does. */

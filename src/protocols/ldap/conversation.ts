@@ -66,6 +66,8 @@ export interface LdapConversation {
   readonly pages: Pages;
   /** Posts changes behind those that were asked for before. Resolves after their commit, or rejects with their Failure. */
   change(operation: LdapOperation, ...changes: readonly AskedChange[]): Promise<ChangeSummary>;
+  /** The same for another server of this directory, which has bound: `caller` has asked there. */
+  takeOver(caller: Caller, changes: readonly AskedChange[]): Promise<ChangeSummary>;
   /** Ends an operation of this connection that only reads; that has `canceled` as its result. */
   cancel(messageId: number): CancelOutcome;
   /** For what takes long: resolves when other connections, and the other operations of this one, have had their turn. */

@@ -179,6 +179,10 @@ export class LdapSession implements LdapConversation {
     return this.#submit({ changes, caller, peer: this.record.peerAddress, session });
   }
 
+  takeOver(caller: Caller, changes: readonly AskedChange[]): Promise<ChangeSummary> {
+    return this.#submit({ changes, caller, peer: this.record.peerAddress, isHandedOn: true });
+  }
+
   cancel(messageId: number): CancelOutcome {
     for (const each of this.#operations) {
       if (each.messageId !== messageId || each.signal.aborted) continue;
