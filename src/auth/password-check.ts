@@ -9,7 +9,7 @@ import type { AttributeValue } from '../directory/entry.ts';
 import { isScramKeys } from '../directory/scram-values.ts';
 import { keepBelow } from './bounds.ts';
 import type { HashGate } from './hash-gate.ts';
-import { verifyPassword } from './password.ts';
+import { valueOfPassword } from './password.ts';
 
 const REMEMBER_MS = 60_000;
 const REMEMBERED_MAX = 10_000;
@@ -22,7 +22,8 @@ export interface PasswordAccount {
   readonly passwords: readonly AttributeValue[];
 }
 
-export type VerifiedPassword = (account: PasswordAccount, password: Uint8Array) => void;
+/** `value` is the stored one that the password was right for. */
+export type VerifiedPassword = (account: PasswordAccount, password: Uint8Array, value: AttributeValue) => void;
 
 interface Remembered {
   readonly mac: Buffer;
@@ -35,7 +36,7 @@ export class PasswordCheck {
   readonly #verified: VerifiedPassword;
   readonly #key = randomBytes(32);
   readonly #remembered = new Map<string, Remembered>();
-  readonly #underWay = new Map<string, Promise<boolean>>();
+  readonly #underWay = new Map<string, Promise<AttributeValue | undefined>>();
 
   /** `verified` hears of each password that a stored value was right for: not of a remembered one. */
   constructor(gate: HashGate, clock: Clock, verified: VerifiedPassword = () => {}) {
@@ -50,9 +51,10 @@ export class PasswordCheck {
    */
   async isRight(account: PasswordAccount | undefined, name: string, password: Uint8Array): Promise<boolean> {
     if (account !== undefined && this.#isRemembered(account, password)) return true;
-    if (!(await this.#verify(account?.passwords ?? [], name, password)) || account === undefined) return false;
+    const value = await this.#verify(account?.passwords ?? [], name, password);
+    if (value === undefined || account === undefined) return false;
     this.#remember(account, password);
-    this.#verified(account, password);
+    this.#verified(account, password, value);
     return true;
   }
 
@@ -60,11 +62,11 @@ export class PasswordCheck {
    * A client that opens five connections at once costs one hash; two names cost two, whether or not there are such accounts:
    * names of nobody that shared one would be told apart by their time.
    */
-  #verify(stored: readonly AttributeValue[], name: string, password: Uint8Array): Promise<boolean> {
+  #verify(stored: readonly AttributeValue[], name: string, password: Uint8Array): Promise<AttributeValue | undefined> {
     const key = `${this.#mac(stored, password).toString('latin1')} ${name}`;
     let verdict = this.#underWay.get(key);
     if (verdict === undefined) {
-      verdict = verifyPassword(stored, password, this.#gate).finally(() => this.#underWay.delete(key));
+      verdict = valueOfPassword(stored, password, this.#gate).finally(() => this.#underWay.delete(key));
       this.#underWay.set(key, verdict);
     }
     return verdict;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { HashGate } from './hash-gate.ts';
-import { hashPassword, hasScheme, verifyPassword } from './password.ts';
+import { hashPassword, hasScheme, isOldHash, verifyPassword } from './password.ts';
 
 const gate = new HashGate({ slots: 2 });
 const secret = Buffer.from('secret');
@@ -38,6 +38,19 @@ const elsewhere: [maker: string, value: string][] = [
   ],
 ];
 
+for (const value of [
+  '$6$J/A9BWGYXwcVNQ2y$uXiaMlOC4Zz7eDMLMA4S5jw25IGsgNepHkMiy9nvc0XKyOWW.gD4iQHubyt/itv9FKk7HzlZMhC.UXvsGhK/P1',
+  '$5$saltsalt$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA',
+  '$5$rounds=1000$saltsalt$eKLZU9t9OoPWrqOQsoTIKG0aYkZ5rGOoOQhiIvoSWX2',
+  '$6$rounds=200000$saltsaltsaltsalt$mV4Czutl0sjN0ROZm13IqKrPXPtDhdofNTaksIj5lPNHKkx7q0uH1erapXROXj.KdHFrKvKlz0NSrLQcelbJv.',
+  '$1$abcdefgh$cHJi5PXp/ki/ktXzqlk6I1',
+  '$1$$ysVNzQc4CTMkp5daOdZ.3/',
+  '$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a',
+  '$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW',
+  '$2a$06$abcdefghijklmnopqrstuuxLa0AkDDSrQ9VwNnETzOsObiucpMYgC',
+])
+  elsewhere.push(['crypt(3)', `{CRYPT}${value}`]);
+
 describe('a stored password', () => {
   for (const [maker, value] of elsewhere) {
     it(`of ${maker}, ${value.slice(0, 16)}..., matches its password only`, async () => {
@@ -56,6 +69,19 @@ describe('a stored password', () => {
     assert.equal(await verifyPassword([a], Buffer.from('secret '), gate), false);
   });
 
+  it('is old where it is no Argon2id, and keys for SCRAM are none', async () => {
+    for (const [, value] of elsewhere) assert.equal(isOldHash(value), !value.includes('$argon2id$'));
+    assert.equal(isOldHash(await hashPassword(secret, gate)), false);
+    assert.equal(isOldHash('{SCRAM-SHA-256}4096,x,y,z'), false);
+  });
+
+  it('of crypt(3) never matches what its text would end before, or what is no UTF-8', async () => {
+    const bcrypt = '{CRYPT}$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW';
+    for (const tried of ['secret\0', 'secret\0x'])
+      assert.equal(await verifyPassword([bcrypt], Buffer.from(tried), gate), false);
+    assert.equal(await verifyPassword([bcrypt], Buffer.from([0xff, 0xfe]), gate), false);
+  });
+
   it('may be one of several, and octets', async () => {
     const values = ['{SSHA}AAAA', Buffer.from(elsewhere[0]![1])];
     assert.equal(await verifyPassword(values, secret, gate), true);
@@ -64,7 +90,9 @@ describe('a stored password', () => {
   const never = [
     'secret',
     '{CLEARTEXT}secret',
-    '{CRYPT}$6$J/A9BWGYXwcVNQ2y$uXiaMlOC4Zz7eDMLMA4S5jw25IGsgNepHkMiy9nvc0XKyOWW.gD4iQHubyt/itv9FKk7HzlZMhC.UXvsGhK/P1',
+    '{CRYPT}abNANd1rDfiNc',
+    '{CRYPT}$2b$15$abcdefghijklmnopqrstuuB1A/ENTI1pzO2sjUa3mRvMw8Yfwf38.',
+    '{CRYPT}$6$rounds=200001$saltsaltsaltsalt$1FMgCCS57QLrQK3nEBiEfEP1Y42CH2rWAljTvk1tEV0T06bslG0XtGqujvi11lTzdJcJ.EjVC12sZSRNhlM9Z0',
     '{X}secret',
     '{SHA}',
     '{SSHA}5en6G6MezRroT3XKqkdPOmY/BfQ=',

@@ -1,16 +1,18 @@
 // Passwords: made into what is stored, and compared with it.
 //
 // In      octets as the peer sent them; stored values as the directory holds them, `{SCHEME}...`
-// Out     a hash in Argon2id (19 MiB, two passes); true or false
-// Limits  a password of 1024 octets; ten stored values; costs as below, dearer ones never match
-// Never   matches what it cannot verify: {CRYPT}, {CLEARTEXT}, an unknown scheme, a value that does not parse; looks at keys
+// Out     a hash in Argon2id (19 MiB, two passes); the stored value that a password is right for
+// Limits  a password of 1024 octets; ten stored values; costs as below and in crypt/setting.ts, dearer ones never match
+// Never   matches what it cannot verify: {CLEARTEXT}, an unknown scheme, a value that does not parse; looks at keys
 //         for SCRAM where another value can be verified: who has keys would be told by the time
 // RFC 9106, RFC 2307 §5.3, RFC 8018 §5.2
 
 import { type Argon2Parameters, argon2, createHash, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { AttributeValue } from '../directory/entry.ts';
-import { isScramKeys } from '../directory/scram-values.ts';
+import { isScramKeys, SCRAM_PREFIX } from '../directory/scram-values.ts';
+import { cryptHash } from './crypt/ask.ts';
+import { readCrypt } from './crypt/setting.ts';
 import type { HashGate } from './hash-gate.ts';
 import { keysOf, storedKeyOf } from './scram-keys.ts';
 
@@ -51,25 +53,41 @@ export async function hashPassword(password: Uint8Array, gate: HashGate): Promis
 }
 
 /**
- * Whether one of the stored values is this password. A "no" always costs at least one Argon2id hash, whatever was stored
- * and if nothing was, so that its time says nothing. Throws `unavailable` when too many wait.
+ * The stored value that is this password, undefined where none is. A "no" always costs at least one Argon2id hash, whatever
+ * was stored and if nothing was, so that its time says nothing. Throws `unavailable` when too many wait.
  */
-export async function verifyPassword(
+export async function valueOfPassword(
   stored: readonly AttributeValue[],
   password: Uint8Array,
   gate: HashGate,
-): Promise<boolean> {
+): Promise<AttributeValue | undefined> {
   let hasHashed = false;
   if (password.length > 0 && password.length <= PASSWORD_BYTES_MAX) {
     for (const check of checksOf(stored)) {
       hasHashed ||= check.isArgon2;
       const tag = check.isSlow ? await gate.run(() => check.derive(password)) : await check.derive(password);
-      if (tag.length === check.tag.length && timingSafeEqual(tag, check.tag)) return true;
+      if (tag.length === check.tag.length && timingSafeEqual(tag, check.tag)) return check.value;
     }
   }
   if (!hasHashed) await gate.run(() => argon2id(password.subarray(0, PASSWORD_BYTES_MAX), DUMMY));
-  return false;
+  return undefined;
 }
+
+/** Whether one of the stored values is this password: as valueOfPassword. */
+export async function verifyPassword(
+  stored: readonly AttributeValue[],
+  password: Uint8Array,
+  gate: HashGate,
+): Promise<boolean> {
+  return (await valueOfPassword(stored, password, gate)) !== undefined;
+}
+
+/** Made otherwise than hashPassword makes it: by another method than Argon2id. Keys for SCRAM are no hash. */
+export function isOldHash(value: AttributeValue): boolean {
+  return !isScramKeys(value) && !ARGON2ID.test(textOf(value));
+}
+
+const ARGON2ID = /^\{ARGON2(?:ID)?\}\$argon2id\$/i;
 
 /** Whether there is a password that verifyPassword says yes to: one of these values says how it was made, and is readable. */
 export function isVerifiable(stored: readonly AttributeValue[]): boolean {
@@ -77,7 +95,11 @@ export function isVerifiable(stored: readonly AttributeValue[]): boolean {
 }
 
 /** How a stored value is verified: `derive` gives what must equal `tag`. */
-interface Check {
+interface Check extends Derivation {
+  readonly value: AttributeValue;
+}
+
+interface Derivation {
   readonly tag: Buffer;
   readonly isSlow: boolean;
   readonly isArgon2: boolean;
@@ -87,11 +109,15 @@ interface Check {
 /** Of the first values that say how they were made; of keys for SCRAM where there is nothing else. */
 function checksOf(stored: readonly AttributeValue[]): readonly Check[] {
   const hashes = stored.filter((value) => !isScramKeys(value)).slice(0, STORED_VALUES_MAX);
-  const checks = hashes.map((value) => readStored(textOf(value))).filter((check) => check !== undefined);
+  const checks = hashes.flatMap((value) => {
+    const derivation = readStored(textOf(value));
+    return derivation === undefined ? [] : [{ ...derivation, value }];
+  });
   if (checks.length > 0) return checks;
   return keysOf(stored)
     .slice(0, STORED_VALUES_MAX)
     .map((keys) => ({
+      value: SCRAM_PREFIX,
       tag: keys.storedKey,
       isSlow: true,
       isArgon2: false,
@@ -99,7 +125,7 @@ function checksOf(stored: readonly AttributeValue[]): readonly Check[] {
     }));
 }
 
-function readStored(value: string): Check | undefined {
+function readStored(value: string): Derivation | undefined {
   const match = SCHEME.exec(value);
   if (match === null) return undefined;
   const scheme = match[1]!.toUpperCase().replaceAll('_', '-');
@@ -111,6 +137,8 @@ function readStored(value: string): Check | undefined {
     case 'ARGON2I':
     case 'ARGON2ID':
       return readArgon2(rest);
+    case 'CRYPT':
+      return readCrypted(rest);
     case 'PBKDF2':
     case 'PBKDF2-SHA1':
       return rest.startsWith('$1$') ? readDovecotPbkdf2(rest) : readPbkdf2(rest, 'sha1');
@@ -143,7 +171,7 @@ const DIGESTS: ReadonlyMap<string, Digest> = new Map([
 ]);
 
 /** The digest, and after it the salt that stood behind the password. */
-function readDigest(text: string, { algorithm, bytes, salted }: Digest): Check | undefined {
+function readDigest(text: string, { algorithm, bytes, salted }: Digest): Derivation | undefined {
   const octets = strictBase64(text);
   if (octets === undefined || (salted ? octets.length <= bytes : octets.length !== bytes)) return undefined;
   const salt = octets.subarray(bytes);
@@ -158,7 +186,7 @@ function readDigest(text: string, { algorithm, bytes, salted }: Digest): Check |
 const ARGON2_TEXT =
   /^\$(argon2id|argon2i|argon2d)\$v=19\$m=(\d{1,8}),t=(\d{1,4}),p=(\d{1,3})\$([A-Za-z0-9+/]{1,128})\$([A-Za-z0-9+/]{1,256})$/;
 
-function readArgon2(text: string): Check | undefined {
+function readArgon2(text: string): Derivation | undefined {
   const match = ARGON2_TEXT.exec(text);
   if (match === null) return undefined;
   const [memory, passes, parallelism] = [Number(match[2]), Number(match[3]), Number(match[4])];
@@ -174,8 +202,20 @@ function readArgon2(text: string): Check | undefined {
   };
 }
 
+/** Of crypt(3), whose text a zero octet would end. */
+function readCrypted(text: string): Derivation | undefined {
+  const read = readCrypt(text);
+  if (read === undefined) return undefined;
+  return {
+    tag: Buffer.from(read.hash),
+    isSlow: true,
+    isArgon2: false,
+    derive: async (password) => Buffer.from(password.includes(0) ? '' : await cryptHash(read.setting, password)),
+  };
+}
+
 /** OpenLDAP's and 389's: `iterations$salt$hash`, in base64 with `.` or `+`. */
-function readPbkdf2(text: string, digest: Pbkdf2Digest): Check | undefined {
+function readPbkdf2(text: string, digest: Pbkdf2Digest): Derivation | undefined {
   const [iterations, salt, tag, ...more] = text.split('$');
   if (tag === undefined || more.length > 0) return undefined;
   return pbkdf2Check(
@@ -187,7 +227,7 @@ function readPbkdf2(text: string, digest: Pbkdf2Digest): Check | undefined {
 }
 
 /** `$1$salt$iterations$hex`: the salt is text. */
-function readDovecotPbkdf2(text: string): Check | undefined {
+function readDovecotPbkdf2(text: string): Derivation | undefined {
   const [, , salt, iterations, tag, ...more] = text.split('$');
   if (tag === undefined || more.length > 0 || !/^[0-9a-fA-F]{40}$/.test(tag)) return undefined;
   return pbkdf2Check(iterations!, Buffer.from(salt!), Buffer.from(tag, 'hex'), 'sha1');
@@ -197,7 +237,7 @@ const SALT_389_BYTES = 64;
 const TAG_389_BYTES = 256;
 
 /** 389's older form: iterations in four octets, salt, hash, in one base64. */
-function read389Pbkdf2(text: string): Check | undefined {
+function read389Pbkdf2(text: string): Derivation | undefined {
   const octets = strictBase64(text);
   if (octets?.length !== 4 + SALT_389_BYTES + TAG_389_BYTES) return undefined;
   const salt = octets.subarray(4, 4 + SALT_389_BYTES);
@@ -213,7 +253,7 @@ function pbkdf2Check(
   salt: Buffer | undefined,
   tag: Buffer | undefined,
   digest: Pbkdf2Digest,
-): Check | undefined {
+): Derivation | undefined {
   const iterations = /^\d{1,8}$/.test(iterationsText) ? Number(iterationsText) : 0;
   if (salt === undefined || tag === undefined || tag.length < 16 || tag.length > TAG_389_BYTES) return undefined;
   // RFC 8018 §5.2: the iterations are done for each block of the tag.

@@ -86,6 +86,8 @@ export const change = changeOperation([], ANY_SITE);
 
 interface ApplyAllOptions extends Omit<WriteOptions, 'author'>, Pick<ChangeArguments, 'session'> {
   readonly guards?: readonly ChangeGuard[];
+  /** What it writes of passwords are other hashes of the same ones: no login ends. */
+  readonly samePassword?: boolean;
 }
 
 /** For an operation of this folder that makes changes of its own. */
@@ -93,7 +95,7 @@ export async function applyAll(
   tx: Transaction,
   changes: readonly AskedChange[],
   caller: Caller,
-  { session, guards = [], ...more }: ApplyAllOptions,
+  { session, samePassword = false, guards = [], ...more }: ApplyAllOptions,
 ): Promise<ChangeSummary> {
   const plain: WriteOptions = { ...more, author: authorOf(caller) };
   const entries: EntrySummary[] = [];
@@ -107,7 +109,7 @@ export async function applyAll(
       entries.push(summaryOf(changed));
       for (const check of allChecks) await check(tx, changed);
       for (const follow of followers) rows.push(...((await follow(tx, changed, options)) ?? []));
-      noteLoginChanges(tx, changed, session);
+      noteLoginChanges(tx, changed, { session, samePassword });
     }
   };
   for (const each of changes) {

@@ -45,7 +45,17 @@ const OF_GROUP = [
   'mailequivalentaddress',
 ];
 
-export function noteLoginChanges(tx: Transaction, changed: ChangedEntry, session: string | undefined): void {
+export interface LoginChangeOptions {
+  readonly session: string | undefined;
+  /** Passwords are hashed otherwise, and none is another. */
+  readonly samePassword: boolean;
+}
+
+export function noteLoginChanges(
+  tx: Transaction,
+  changed: ChangedEntry,
+  { session, samePassword }: LoginChangeOptions,
+): void {
   const { before, after, revision } = changed;
   // Nobody is logged in as an entry that has just been made.
   if (before === undefined) return;
@@ -56,6 +66,7 @@ export function noteLoginChanges(tx: Transaction, changed: ChangedEntry, session
   )
     tx.afterCommit({ kind: 'group' });
   const isPassword =
+    !samePassword &&
     after !== undefined &&
     differs(before, after, 'userpassword') &&
     changesPassword(passwordsOf(before), passwordsOf(after));

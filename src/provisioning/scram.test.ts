@@ -9,7 +9,7 @@ import { Failure } from '../base/failure.ts';
 import { findEntry } from '../directory/entries.ts';
 import { type DirectoryChange, type Modification, textValues } from '../directory/entry.ts';
 import { SITE_POSTMASTER_DN } from '../routing/compile.ts';
-import { learnKeys } from './learn-keys.ts';
+import { learnPassword } from './learn-password.ts';
 import { addDomain, addUser, openTestDirectory, remove, replace, type TestDirectory, userDn } from './testing.ts';
 
 let directory: TestDirectory;
@@ -63,7 +63,8 @@ test('a modification takes the keys with the value that it takes, but for those 
 test('keys are learned while the values are those that the password was right for', async () => {
   await directory.apply(addUser('ann@acme.example', { userPassword: HASH }));
   const entry = findEntry(directory.reader, ANN)!;
-  const learn = (seen: string[]) => directory.writer.execute(learnKeys, { uuid: entry.uuid, seen, keys: KEYS, now: 1 });
+  const learn = (seen: string[]) =>
+    directory.writer.execute(learnPassword, { uuid: entry.uuid, seen, values: [...seen, KEYS], now: 1 });
   assert.equal(countWithoutKeys(directory.reader), 1);
   assert.equal(await learn([HASH_2]), false);
   assert.equal(await learn([HASH]), true);

@@ -3,18 +3,18 @@
 import type { AttemptedLogin } from '../auth/attempt.ts';
 import { createThrottle } from '../auth/guard.ts';
 import type { HashGate } from '../auth/hash-gate.ts';
-import { type LearnedKeys, learnKeysFrom } from '../auth/key-learner.ts';
 import { createKnownClients } from '../auth/known-clients.ts';
 import { loginDirectory } from '../auth/login-directory.ts';
 import { createLogins, type Logins } from '../auth/logins.ts';
 import { OpenLogins } from '../auth/open-logins.ts';
+import { type LearnedPassword, learnPasswordsFrom } from '../auth/password-learner.ts';
 import { scramSecret } from '../auth/scram-counter.ts';
 import { scramOffer } from '../auth/scram-offer.ts';
 import { systemClock } from '../base/clock.ts';
 import type { WriterClient } from '../database/client.ts';
 import type { Reader } from '../database/operation.ts';
 import type { SharedState } from '../database/shared.ts';
-import { learnKeys } from '../provisioning/learn-keys.ts';
+import { learnPassword } from '../provisioning/learn-password.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import type { LoginLines } from './audit.ts';
 import type { Configuration } from './configuration.ts';
@@ -37,12 +37,12 @@ export interface ThreadLoginsParts {
 export function threadLogins(parts: ThreadLoginsParts): Logins {
   const { reader, writer, routing, shared, gate, counters, lines } = parts;
   const { scram, defaultDomain } = parts.configuration.auth;
-  const store = (learned: LearnedKeys) => writer.execute(learnKeys, { ...learned, now: systemClock.now() });
+  const store = (learned: LearnedPassword) => writer.execute(learnPassword, { ...learned, now: systemClock.now() });
   return createLogins({
     scram: {
       isOffered: scramOffer(reader, scram, () => shared.revision()),
       secret: scramSecret(reader),
-      learn: scram === 'off' ? () => {} : learnKeysFrom(gate, store),
+      learn: learnPasswordsFrom({ gate, makesKeys: scram !== 'off' }, store),
     },
     open: new OpenLogins(writer),
     domainOf({ tls, proxiedServerName }) {

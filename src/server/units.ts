@@ -16,7 +16,7 @@ import { changeOperation } from '../provisioning/change.ts';
 import { diff } from '../provisioning/diff.ts';
 import { keyOperations } from '../provisioning/dkim/keys.ts';
 import { keepHost, renameHost } from '../provisioning/keep-host.ts';
-import { learnKeys } from '../provisioning/learn-keys.ts';
+import { learnPassword } from '../provisioning/learn-password.ts';
 import { apexMarks, markAll } from '../provisioning/mark-apexes.ts';
 import { decideOperations } from '../provisioning/pending/decide.ts';
 import { forgetPending, seePending } from '../provisioning/pending/entries.ts';
@@ -114,7 +114,7 @@ export function operationsFor(site: Site, warnPercent?: number): readonly AnyOpe
     seePending,
     forgetPending,
     ...decideOperations(writeSite),
-    learnKeys,
+    learnPassword,
     markAll,
     diff,
     prepareHost,
