@@ -186,15 +186,13 @@ export class Connection<F extends { push(chunk: Buffer): void }> {
     this.onClose(() => clearTimeout(late));
   }
 
-  /** Undefined, or a wait: for a peer that does not take what was written, or for a turn of other connections. */
-  breathe(): Promise<void> | undefined {
-    const isTurnOver = performance.now() - this.#turnStart >= TURN_MS;
+  /**
+   * Undefined, or a wait: for a peer that does not take what was written, or for a turn of other connections. One whose steps
+   * are long says after how long that is to be.
+   */
+  breathe(turnMs = TURN_MS): Promise<void> | undefined {
+    const isTurnOver = performance.now() - this.#turnStart >= turnMs;
     return isTurnOver || this.output.waitingBytes > OUTPUT_HIGH_BYTES ? this.#pause(isTurnOver) : undefined;
-  }
-
-  /** breathe(), for one whose every step is long: the others have a turn now. */
-  rest(): Promise<void> {
-    return this.#pause(true);
   }
 
   async #pause(isTurnOver: boolean): Promise<void> {

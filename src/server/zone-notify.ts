@@ -29,6 +29,8 @@ const RETRY_MS = 1000;
 const ANSWER_MS = 2000;
 /** 100 a second. */
 const MESSAGES_MAX = 20;
+/** Of the turn through all zones, a look. */
+const TURN_NAMES = 100;
 const WAITING_MAX = 200;
 
 type NotifyParts = Pick<PublisherParts, 'configuration' | 'log' | 'shared' | 'database' | 'site'>;
@@ -107,7 +109,7 @@ class ZoneNotify {
     if (moved === undefined || moved.all) this.#turnAfter = '';
     else this.#markNames(moved.paths.map(nameOfPath), settings);
     if (this.#turnAfter === undefined || this.#waiting.size > WAITING_MAX) return;
-    const page = apexPage(reader, { revision, settings }, this.#turnAfter);
+    const page = apexPage(reader, { revision, settings }, { after: this.#turnAfter, names: TURN_NAMES });
     for (const { name } of page.apexes) this.#mark(name, settings);
     this.#turnAfter = page.last;
   }

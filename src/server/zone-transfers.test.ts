@@ -253,7 +253,9 @@ function serveInThread(path: string): void {
   });
 }
 
+/** Linux brings a running thread's time up to date when it is asked for the process's: else it is some milliseconds old. */
 function threadCpuMs(): number {
+  process.cpuUsage();
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1000;
 }

@@ -61,36 +61,43 @@ export function zoneTransfers({ reader, site, log }: ZoneTransfersParts): ZoneTr
     return { records: counted(recordsOf(query, state, soa, name === catalog), { name, peerAddress, soa }) };
   }
 
-  function recordsOf(
+  function* recordsOf(
     { question, authorities }: DnsMessage & { readonly question: Question },
     state: ZoneState,
     soa: ResourceRecord,
     isCatalog: boolean,
   ): Transfer {
-    const whole = isCatalog ? catalogRecords(reader, state) : zoneRecords(reader, state);
     const held = authorities.find(({ type }) => type === 'SOA');
-    if (question.type === 'IXFR' && held?.type === 'SOA') {
-      if (held.serial === state.zone.serial) return { kind: 'none', pages: [[soa]] };
+    if (question.type === 'IXFR' && held?.type === 'SOA' && held.serial <= state.zone.serial) {
+      if (held.serial === state.zone.serial) {
+        yield [soa];
+        return 'none';
+      }
       const from = held.serial as Revision;
-      const isLater = held.serial > state.zone.serial;
-      const difference = isLater ? undefined : (isCatalog ? catalogDifference : zoneDifference)(reader, state, from);
+      const difference = yield* (isCatalog ? catalogDifference : zoneDifference)(reader, state, from);
       if (difference !== undefined) {
-        const before = soaRecord({ ...state.zone, serial: held.serial }, state.settings);
-        return { kind: 'ixfr', pages: inTurn([soa, before], difference, soa) };
+        yield* inTurn([soa, soaRecord({ ...state.zone, serial: from }, state.settings)], difference, soa);
+        return 'ixfr';
       }
     }
-    return { kind: 'axfr', pages: between(soa, whole) };
+    yield [soa];
+    yield* isCatalog ? catalogRecords(reader, state) : zoneRecords(reader, state);
+    yield [soa];
+    return 'axfr';
   }
 
   /** Says what was given when it has been. */
-  function* counted({ kind, pages }: Transfer, { name, peerAddress, soa }: Counted) {
+  function* counted(pages: Transfer, { name, peerAddress, soa }: Counted) {
     let records = 0;
-    for (const page of pages) {
-      records += page.length;
-      yield page;
+    for (let next = pages.next(); ; next = pages.next()) {
+      if (next.done === true) {
+        const serial = soa.type === 'SOA' ? soa.serial : 0;
+        log.info('dns.transfer', { zone: name, peer: peerAddress, kind: next.value, serial, records });
+        return;
+      }
+      records += next.value.length;
+      yield next.value;
     }
-    const serial = soa.type === 'SOA' ? soa.serial : 0;
-    log.info('dns.transfer', { zone: name, peer: peerAddress, kind, serial, records });
   }
 
   return {
@@ -109,21 +116,13 @@ interface Peer {
   readonly key: string | undefined;
 }
 
-interface Transfer {
-  readonly kind: 'axfr' | 'ixfr' | 'none';
-  readonly pages: Iterable<readonly ResourceRecord[]>;
-}
+/** In the end it is known what it was. */
+type Transfer = Generator<readonly ResourceRecord[], 'axfr' | 'ixfr' | 'none'>;
 
 interface Counted {
   readonly name: string;
   readonly peerAddress: string;
   readonly soa: ResourceRecord;
-}
-
-function* between(soa: ResourceRecord, pages: Iterable<readonly ResourceRecord[]>) {
-  yield [soa];
-  yield* pages;
-  yield [soa];
 }
 
 /** RFC 1995 §4 */

@@ -2,7 +2,7 @@
 //
 // In      a revision, the settings of then, where the last page ended
 // Out     apexes in the order of their paths, with the UUIDs of their entries
-// Limits  PAGE_NAMES names are looked at; a page may have no apex and yet not be the last
+// Limits  as many names are looked at as the caller says; a page may have no apex and yet not be the last
 
 import type { Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
@@ -12,7 +12,6 @@ import { nameOfPath } from './path.ts';
 import { findZone } from './records.ts';
 import type { ZoneSettings } from './settings.ts';
 
-const PAGE_NAMES = 100;
 const PAGE = `SELECT path FROM zone_name WHERE tenant = ${TENANT} AND path > ? ORDER BY path LIMIT +?`;
 
 export interface Apex {
@@ -27,16 +26,23 @@ export interface ApexPage {
   readonly last: string | undefined;
 }
 
-/** To be called in a snapshot; `after` is '' or what the page before has said. */
+interface PagePlace {
+  /** '' or what the page before has said. */
+  readonly after: string;
+  /** How many names are looked at. */
+  readonly names: number;
+}
+
+/** To be called in a snapshot. */
 export function apexPage(
   reader: Reader,
   { revision, settings }: { readonly revision: Revision; readonly settings: ZoneSettings },
-  after: string,
+  { after, names: limit }: PagePlace,
 ): ApexPage {
   const names = namesAt(reader, revision);
-  const paths = reader.arrays(PAGE, after, PAGE_NAMES).map(([path]) => path as string);
+  const paths = reader.arrays(PAGE, after, limit).map(([path]) => path as string);
   const apexes = paths.flatMap((path) => apexAt(nameOfPath(path), { names, settings }) ?? []);
-  return { apexes, last: paths.length < PAGE_NAMES ? undefined : paths.at(-1) };
+  return { apexes, last: paths.length < limit ? undefined : paths.at(-1) };
 }
 
 /** Undefined: no zone of ours begins at the name. */

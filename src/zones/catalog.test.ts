@@ -15,7 +15,7 @@ import type { ZoneRow } from './compile.ts';
 import { findZone } from './records.ts';
 import { type NameServerRow, readZoneSettings, setSetting, type ZoneSite } from './settings.ts';
 import { zonesUnit } from './tables.ts';
-import { type NamedRow, namesOf, setRows } from './testing.ts';
+import { found, type NamedRow, namesOf, setRows } from './testing.ts';
 import type { ZoneState } from './transfer.ts';
 
 const site: ZoneSite = { hostname: 'mail.a.example', mode: 'embedded', addresses: ['192.0.2.1'] };
@@ -92,7 +92,7 @@ test('it has the zones of ours, as it is and as it was; a difference leads from 
           assert.deepEqual(flat(catalogRecords(reader, state)).sort(), records);
           const serial = state.zone.serial as Revision;
           if (serial === last!.state.zone.serial) assert.deepEqual(records, last!.records);
-          const difference = catalogDifference(reader, last!.state, serial);
+          const difference = found(catalogDifference(reader, last!.state, serial));
           assert.equal(difference === undefined, serial < last!.state.settings.changedAt);
           if (difference === undefined) continue;
           const [removed, added] = [flat(difference.removed), flat(difference.added)];
@@ -144,5 +144,5 @@ test('one that is being told stays what it was, or ends where what has changed i
   const inAMonth = Date.now() + 31 * DAY_MS;
   while ((await writer.execute(pruneZoneChanges, inAMonth)) > 0);
   assert.throws(() => [...pages], /not known any more/);
-  assert.equal(catalogDifference(reader, state, (state.revision - 1) as Revision), undefined);
+  assert.equal(found(catalogDifference(reader, state, (state.revision - 1) as Revision)), undefined);
 });

@@ -3,8 +3,9 @@
 // In      the names at a revision, an earlier one
 // Out     a zone: SOA, NS, its version, a member a zone; the label of a member is the UUID of its entry, so that a domain that is
 //         removed and made again is another member and begins anew. Or the members that went and those that came
-// Limits  PAGE_NAMES names at a time, each page in a snapshot of its own; a difference of MOVED_MAX changes, with what lies
-//         below them: where more have, or the settings of all zones, the whole catalog is what there is to tell
+// Limits  PAGE_NAMES names at a time, PAGE_COMPARED of a difference, each page in a snapshot of its own; a difference of MOVED_MAX
+//         changes, with what lies below them: where more have, or the settings of all zones, the whole catalog is what there is
+//         to tell
 // RFC 9432 §4, RFC 1995 §4
 
 import type { Revision } from '../base/ids.ts';
@@ -18,11 +19,13 @@ import { namesAt } from './names-at.ts';
 import { nameOfPath } from './path.ts';
 import { zoneSerial } from './records.ts';
 import { catalogMoved, type ZoneSettings } from './settings.ts';
-import type { ZoneDifference, ZoneState } from './transfer.ts';
+import type { ZoneDifferenceSought, ZoneState } from './transfer.ts';
 
 const VERSION = '2';
 const TTL_SECONDS = 0;
-const PAGE_NAMES = 50;
+const PAGE_NAMES = 25;
+/** Looked at as they were twice. */
+const PAGE_COMPARED = 15;
 const MOVED_MAX = 2000;
 
 /** Of all zones of this host. */
@@ -43,7 +46,7 @@ export function* catalogRecords(reader: Reader, state: ZoneState): Generator<rea
     record(`version.${name}`, { type: 'TXT', strings: [VERSION] }),
   ];
   for (let after: string | undefined = ''; after !== undefined; ) {
-    const page: ApexPage = reader.snapshot(() => apexPage(reader, state, after!));
+    const page: ApexPage = reader.snapshot(() => apexPage(reader, state, { after: after!, names: PAGE_NAMES }));
     yield page.apexes.map((apex) => member(apex, name));
     after = page.last;
   }
@@ -60,20 +63,24 @@ function member({ name, entry }: Apex, catalog: string): ResourceRecord {
 const MOVED = `SELECT path FROM zone_change WHERE tenant = ${TENANT} AND is_member = 1 AND revision > ?
   ORDER BY revision LIMIT +?`;
 
-/** From the earlier revision to that of the state, read when it is asked for. Undefined: the whole catalog is to be told. */
-export function catalogDifference(reader: Reader, state: ZoneState, from: Revision): ZoneDifference | undefined {
-  return reader.snapshot(() => {
-    if (from < state.settings.changedAt || !isKnownSince(reader, from)) return undefined;
-    const moved = reader.arrays(MOVED, from, MOVED_MAX + 1).map(([path]) => path as string);
-    if (moved.length > MOVED_MAX) return undefined;
-    const ranges = outermost(new Set(moved));
-    const { name } = state.zone;
-    function* pages(one: Revision, other: Revision): Generator<readonly ResourceRecord[]> {
-      for (const apexes of onlyAt(reader, { ranges, one, other, settings: state.settings }))
-        yield apexes.map((apex) => member(apex, name));
-    }
-    return { removed: pages(from, state.revision), added: pages(state.revision, from) };
-  });
+/** From the earlier revision to that of the state. */
+export function* catalogDifference(reader: Reader, state: ZoneState, from: Revision): ZoneDifferenceSought {
+  const moved = reader.snapshot(() => membersMoved(reader, state, from));
+  if (moved === undefined || moved.length > MOVED_MAX) return undefined;
+  yield [];
+  const ranges = outermost(new Set(moved));
+  const { name } = state.zone;
+  function* pages(one: Revision, other: Revision): Generator<readonly ResourceRecord[]> {
+    for (const apexes of onlyAt(reader, { ranges, one, other, settings: state.settings }))
+      yield apexes.map((apex) => member(apex, name));
+  }
+  return { removed: pages(from, state.revision), added: pages(state.revision, from) };
+}
+
+/** One more than are told, perhaps. Undefined: it is not known, or says nothing of what all members depend on. */
+function membersMoved(reader: Reader, { settings }: ZoneState, from: Revision): readonly string[] | undefined {
+  if (from < settings.changedAt || !isKnownSince(reader, from)) return undefined;
+  return reader.arrays(MOVED, from, MOVED_MAX + 1).map(([path]) => path as string);
 }
 
 /** Those that lie below none of the others, in their order. */
@@ -101,11 +108,11 @@ function* onlyAt(reader: Reader, { ranges, one, other, settings }: TwoStates): G
     const page = reader.snapshot(() => {
       const [here, there] = [namesAt(reader, one), namesAt(reader, other)];
       const names: string[] = [];
-      while (at < ranges.length && names.length < PAGE_NAMES) {
-        const found = here.list(nameOfPath(ranges[at]!), after, PAGE_NAMES - names.length);
+      while (at < ranges.length && names.length < PAGE_COMPARED) {
+        const found = here.list(nameOfPath(ranges[at]!), after, PAGE_COMPARED - names.length);
         names.push(...found.map(({ name }) => name));
         after = found.at(-1)?.name ?? after;
-        if (names.length >= PAGE_NAMES) break;
+        if (names.length >= PAGE_COMPARED) break;
         at++;
         after = '';
       }

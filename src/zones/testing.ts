@@ -88,3 +88,8 @@ export const observeKey = operation(
       selector,
     ),
 );
+
+/** What a search in steps has found, when all of them are made. */
+export function found<T>(steps: Generator<unknown, T>): T {
+  for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value;
+}

@@ -2,7 +2,8 @@
 //
 // In      an apex, a revision, the settings that the zones had then
 // Out     its records without SOA; or the records that went and those that came. A page of names at a time, each page in a
-//         snapshot of its own, so that no transaction is open while the peer reads, and a page is what a turn makes
+//         snapshot of its own, so that no transaction is open while the peer reads. What there is to tell is looked for in such
+//         steps, too. A page or a step is short, a millisecond or so: nobody else has the thread meanwhile
 // Limits  PAGE_NAMES a page, PAGE_COMPARED of a difference; at most CHANGES_MAX names that have moved, NAMES_MAX names below them
 //         that have moved with them: where more have, or the settings of all zones, the whole zone is what there is to tell
 // RFC 5936 §3, RFC 1995 §4
@@ -41,9 +42,14 @@ export interface ZoneDifference {
   readonly added: Iterable<readonly ResourceRecord[]>;
 }
 
+/** A page without records behind each step, then what was found. Undefined: not to be told so; all that is there now is. */
+export type ZoneDifferenceSought = Generator<readonly never[], ZoneDifference | undefined>;
+
 /** Each a domain, perhaps, with a dozen names that something is generated for. */
 const PAGE_NAMES = 20;
-const PAGE_COMPARED = 10;
+const PAGE_COMPARED = 5;
+/** Names of which a step looks what has changed. */
+const STEP_NAMES = 8;
 /** Rows of changes, to find those of a zone. */
 const READ_MAX = 2000;
 const CHANGES_MAX = 64;
@@ -109,28 +115,22 @@ const MOVED_ABOVE = `SELECT 1 FROM zone_change WHERE tenant = ${TENANT} AND path
 const BELOW = `SELECT count(*) FROM
   (SELECT 1 FROM zone_name WHERE tenant = ${TENANT} AND path > ? AND path < ? LIMIT +?)`;
 
-/** From the earlier revision to that of the state. Undefined: not to be told so; the whole zone is. */
-export function zoneDifference(reader: Reader, state: ZoneState, from: Revision): ZoneDifference | undefined {
-  return reader.snapshot(() => {
-    const apex = state.zone.name;
-    const path = pathOf(apex);
-    if (from < state.settings.changedAt || !isKnownSince(reader, from)) return undefined;
-    if (pathsAbove(path).some((above) => reader.arrays(MOVED_ABOVE, above, from).length > 0)) return undefined;
-    const before = partsAt(reader, { revision: from, settings: state.settings });
-    if (findZone(apex, before)?.name !== apex) return undefined;
-    const moved = namesMoved(reader, { apex, from, before, after: partsAt(reader, state) });
-    if (moved === undefined) return undefined;
-    const { settings, revision } = state;
-    const pages = (one: Revision, other: Revision) => onlyAt(reader, { apex, moved, one, other, settings });
-    return { removed: pages(from, revision), added: pages(revision, from) };
-  });
+/** From the earlier revision to that of the state. */
+export function* zoneDifference(reader: Reader, state: ZoneState, from: Revision): ZoneDifferenceSought {
+  const { zone, revision, settings } = state;
+  if (!reader.snapshot(() => isSameZone(reader, state, from))) return undefined;
+  yield [];
+  const moved = yield* namesMoved(reader, state, from);
+  if (moved === undefined) return undefined;
+  const pages = (one: Revision, other: Revision) => onlyAt(reader, { apex: zone.name, moved, one, other, settings });
+  return { removed: pages(from, revision), added: pages(revision, from) };
 }
 
-interface Compared {
-  readonly apex: string;
-  readonly from: Revision;
-  readonly before: ZoneParts;
-  readonly after: ZoneParts;
+/** It was a zone then, and nothing that all of it depends on has moved since. */
+function isSameZone(reader: Reader, { zone, settings }: ZoneState, from: Revision): boolean {
+  if (from < settings.changedAt || !isKnownSince(reader, from)) return false;
+  if (pathsAbove(pathOf(zone.name)).some((above) => reader.arrays(MOVED_ABOVE, above, from).length > 0)) return false;
+  return findZone(zone.name, partsAt(reader, { revision: from, settings }))?.name === zone.name;
 }
 
 interface MovedName {
@@ -150,20 +150,34 @@ function pathsMoved(reader: Reader, apex: string, since: Revision): ReadonlySet<
 }
 
 /** Undefined: too many. */
-function namesMoved(reader: Reader, { apex, from, before, after }: Compared): readonly MovedName[] | undefined {
-  const moved = pathsMoved(reader, apex, from);
+function* namesMoved(
+  reader: Reader,
+  state: ZoneState,
+  from: Revision,
+): Generator<readonly never[], readonly MovedName[] | undefined> {
+  const moved = reader.snapshot(() => pathsMoved(reader, state.zone.name, from));
   if (moved === undefined || moved.size > CHANGES_MAX) return undefined;
-  let below = 0;
+  const paths = [...moved];
   const names: MovedName[] = [];
-  for (const path of moved) {
-    const name = nameOfPath(path);
-    const isWide = isAboveOthers(before.names.find(name)?.row, after.names.find(name)?.row);
-    names.push({ name, isWide });
-    if (!isWide) continue;
-    const subtree = subtreeOf(path);
-    below += Number(reader.arrays(BELOW, subtree.from, subtree.to, NAMES_MAX + 1)[0]![0]);
-    // The name itself is among them.
-    if (below > NAMES_MAX + names.length) return undefined;
+  let below = 0;
+  for (let at = 0; at < paths.length; at += STEP_NAMES) {
+    yield [];
+    const isFew = reader.snapshot(() => {
+      const before = namesAt(reader, from);
+      const after = namesAt(reader, state.revision);
+      for (const path of paths.slice(at, at + STEP_NAMES)) {
+        const name = nameOfPath(path);
+        const isWide = isAboveOthers(before.find(name)?.row, after.find(name)?.row);
+        names.push({ name, isWide });
+        if (!isWide) continue;
+        const subtree = subtreeOf(path);
+        below += Number(reader.arrays(BELOW, subtree.from, subtree.to, NAMES_MAX + 1)[0]![0]);
+        // The name itself is among them.
+        if (below > NAMES_MAX + names.length) return false;
+      }
+      return true;
+    });
+    if (!isFew) return undefined;
   }
   return names;
 }

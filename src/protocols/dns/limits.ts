@@ -19,7 +19,9 @@ export const UDP_RECEIVE_BYTES = 4 * 1024 * 1024;
 export const TCP_IDLE_MS = 10_000;
 /** Of a zone on its way, from one octet that the client takes to the next. */
 export const TCP_TRANSFER_IDLE_MS = 30_000;
-/** A message of a transfer, about: a turn makes one. */
+/** A message of a transfer, about. */
 export const TRANSFER_BYTES = 16_384;
+/** Others have the thread after so long; a page that was begun, and the message that it fills, come on top. */
+export const TRANSFER_TURN_MS = 2;
 /** Malformed queries on one TCP connection. */
 export const TCP_BAD_QUERIES_MAX = 20;

@@ -13,7 +13,14 @@ import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import { RCODE } from '../../wire/dns/codes.ts';
 import { type DnsFrame, DnsFramer } from '../../wire/dns/framer.ts';
 import type { Answer, QueryOrigin, Series } from './answer.ts';
-import { QUERY_BYTES, TCP_BAD_QUERIES_MAX, TCP_BYTES, TCP_IDLE_MS, TCP_TRANSFER_IDLE_MS } from './limits.ts';
+import {
+  QUERY_BYTES,
+  TCP_BAD_QUERIES_MAX,
+  TCP_BYTES,
+  TCP_IDLE_MS,
+  TCP_TRANSFER_IDLE_MS,
+  TRANSFER_TURN_MS,
+} from './limits.ts';
 
 /** What a DNS connection needs of the server. */
 export interface DnsDoor {
@@ -71,7 +78,7 @@ class DnsTcpSession {
     return isWhole && this.#tolerates(response);
   }
 
-  /** A message is made when the client has taken those before it; what is made at a time takes milliseconds: a turn each. */
+  /** A message is made when the client has taken those before it; what is made at a time is short, as many as make a turn. */
   async #sendSeries(messages: Series): Promise<boolean> {
     for (const message of messages) {
       if (this.connection.gone) break;
@@ -79,7 +86,8 @@ class DnsTcpSession {
         this.#send(message);
         this.#watchProgress(this.connection.output.waitingBytes);
       }
-      await this.connection.rest();
+      const turn = this.connection.breathe(TRANSFER_TURN_MS);
+      if (turn !== undefined) await turn;
     }
     return true;
   }
