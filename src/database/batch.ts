@@ -73,6 +73,12 @@ class SqliteTransaction implements Transaction {
     return this.revision;
   }
 
+  raiseRevision(to: Revision): void {
+    if (to <= this.revision) return;
+    this.#statements.rows('UPDATE revision SET value = ? WHERE id = 1').run(to);
+    this.revision = to;
+  }
+
   routingChanged(): void {
     if (this.routingRevision === this.revision) return;
     this.#statements.rows('UPDATE revision SET routing = value WHERE id = 1').run();

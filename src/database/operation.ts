@@ -66,6 +66,8 @@ export interface Transaction {
   readonly revision: Revision;
   /** One more directory revision, this transaction's; stored and published with the commit. */
   nextRevision(): Awaitable<Revision>;
+  /** The revisions are another server's: the counter becomes this one, where it is lower. */
+  raiseRevision(to: Revision): Awaitable<void>;
   /** The last directory revision whose change moved a row of the routing tables. */
   readonly routingRevision: Revision;
   /** The change of this revision moves such a row; stored and published with the commit, and all threads hear of it. */

@@ -341,7 +341,8 @@ function memberCountsText({ memberCounts }: Entry): string {
   return memberCounts === undefined ? '' : memberCountsToText(memberCounts);
 }
 
-async function writeIndex(
+/** The rows of dit_index that a difference takes away and adds. */
+export async function writeIndex(
   tx: Transaction,
   entry: number,
   after: Attributes,

@@ -17,7 +17,8 @@ type Query = readonly [sql: string, ...parameters: Value[]];
 
 export const ENTRY_COLUMNS =
   'dit.id, dit.parent, dit.path, dit.dn, dit.uuid, dit.revision, dit.generated, dit.created_at, dit.created_by, ' +
-  'dit.modified_at, dit.modified_by, dit.attributes, dit.member_counts';
+  'dit.modified_at, dit.modified_by, dit.attributes, dit.member_counts, dit.source, dit.csn, ' +
+  'dit.mail_as';
 
 const BY_PATH = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path = ?`;
 const BY_ID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id = ?`;
@@ -242,8 +243,9 @@ function one(rows: Value[][]): Entry | undefined {
 
 /** A row of ENTRY_COLUMNS. */
 export function decodeEntry(row: readonly Value[]): Entry {
-  const [id, parent, path, dn, uuid, revision, generated, createdAt, createdBy, modifiedAt, modifiedBy, json, counts] =
+  const [id, parent, path, dn, uuid, revision, generated, createdAt, createdBy, modifiedAt, modifiedBy, ...contents] =
     row;
+  const [json, counts, source, csn, mailAs] = contents;
   return {
     id: id as number,
     parent: parent === null ? undefined : (parent as number),
@@ -258,6 +260,9 @@ export function decodeEntry(row: readonly Value[]): Entry {
     ...(modifiedBy === '' ? {} : { modifiedBy: modifiedBy as string }),
     ...(generated === 1 ? { generated: true } : {}),
     ...(counts === '' ? {} : { memberCounts: memberCountsOf(counts as string) }),
+    ...(source === '' ? {} : { source: source as string }),
+    ...(csn === '' ? {} : { csn: csn as string }),
+    ...(mailAs === '' ? {} : { mailAs: mailAs as string }),
   };
 }
 

@@ -47,6 +47,12 @@ export interface Entry {
   readonly modifiedBy?: string;
   /** Made by this server on the way to another entry, and by no request of its own. */
   readonly generated?: boolean;
+  /** It is another server's, mirrored here from the source of this name. */
+  readonly source?: string;
+  /** Its change sequence number there. */
+  readonly csn?: string;
+  /** What mail sees in it, if not what it is: mail-view.ts. */
+  readonly mailAs?: string;
 }
 
 export interface Modification {

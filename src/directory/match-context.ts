@@ -43,7 +43,7 @@ export async function matchContextIn(tx: Transaction, entry: Entry): Promise<Mat
   };
 }
 
-/** The log forgets: then the entry's own time stands for it. */
-function csnOf({ revision, modifiedAt }: Entry, at: number | undefined): string {
-  return formatCsn(revision, at ?? modifiedAt);
+/** A mirrored entry has its source's. The log forgets: then the entry's own time stands for it. */
+function csnOf({ revision, modifiedAt, csn }: Entry, at: number | undefined): string {
+  return csn ?? formatCsn(revision, at ?? modifiedAt);
 }

@@ -41,6 +41,7 @@ const counted = operation('test.counted', async (tx, change: DirectoryChange) =>
     routingRevision: tx.routingRevision,
     routingChanged: () => tx.routingChanged(),
     nextRevision: () => tx.nextRevision(),
+    raiseRevision: (to) => tx.raiseRevision(to),
     afterCommit: (notification) => tx.afterCommit(notification),
     syncBeforeCommit: (segment) => tx.syncBeforeCommit(segment),
     rollbackWith: (result) => tx.rollbackWith(result),

@@ -5,6 +5,7 @@
 //         Members of a list are not among them: see membersAt
 // Limits  MEMBERS_MAX members of a list are brought back
 
+import { asciiLower } from '../base/characters.ts';
 import { Failure } from '../base/failure.ts';
 import type { Revision } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
@@ -29,8 +30,10 @@ function undone(entry: Entry | undefined, uuid: string, change: LoggedChange): E
   if (change.kind === 'add') return undefined;
   const attributes = new Map<string, Attribute>(entry?.attributes);
   for (const { name, removed, added } of change.attributes) {
-    const description = schema().description(name);
-    if (description === undefined || description.type.isKeptInRows) continue;
+    const known = schema().description(name);
+    if (known?.type.isKeptInRows === true) continue;
+    // Of a mirrored entry also types that the schema does not have.
+    const description = known ?? { key: asciiLower(name), name };
     const left = (attributes.get(description.key)?.values ?? []).filter((value) => !holds(added, value));
     const values = [...left, ...removed];
     if (values.length === 0) attributes.delete(description.key);

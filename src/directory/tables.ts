@@ -109,6 +109,17 @@ const migrations: readonly Migration[] = [
   },
   // What was stored is computed from then on.
   { version: 6, statements: [], run: dropMemberOf, rewrites: true },
+  {
+    // An entry that another server has: which source it comes from, its sequence number there, and what mail sees in it
+    // (mail-view.ts); '' for our own.
+    version: 7,
+    statements: [
+      "ALTER TABLE dit ADD COLUMN source TEXT NOT NULL DEFAULT ''",
+      "ALTER TABLE dit ADD COLUMN csn TEXT NOT NULL DEFAULT ''",
+      "ALTER TABLE dit ADD COLUMN mail_as TEXT NOT NULL DEFAULT ''",
+      "CREATE INDEX dit_source ON dit (source, id) WHERE source <> ''",
+    ],
+  },
 ];
 
 export const directoryUnit: Unit = { name: 'directory', migrations };

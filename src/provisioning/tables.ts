@@ -1,5 +1,6 @@
-// What provisioning remembers beside the directory: which peer brought which domain, for an hour.
+// What provisioning remembers beside the directory: which peer brought which domain, for an hour; how far sources are followed.
 
+import { TENANT } from '../base/tenant.ts';
 import type { Unit } from '../database/format.ts';
 import type { Transaction } from '../database/operation.ts';
 
@@ -24,6 +25,18 @@ export const provisioningUnit: Unit = {
       version: 2,
       rewrites: true,
       statements: ['CREATE INDEX arrival_tenant_at ON arrival (tenant, at)'],
+    },
+    {
+      // How far a source of entries has been followed. `cookie` is the source's word, or ours where it has none.
+      version: 3,
+      statements: [
+        `CREATE TABLE mirror (
+          tenant INTEGER NOT NULL,
+          name TEXT NOT NULL,
+          cookie TEXT NOT NULL,
+          PRIMARY KEY (tenant, name)
+        ) WITHOUT ROWID`,
+      ],
     },
   ],
 };
@@ -57,5 +70,14 @@ export async function noteArrival(
     arrival.peer,
     arrival.at,
     arrival.domain,
+  );
+}
+
+export async function noteMirrorCookie(tx: Transaction, name: string, cookie: string): Promise<void> {
+  await tx.run(
+    'INSERT INTO mirror (tenant, name, cookie) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET cookie = excluded.cookie',
+    TENANT,
+    name,
+    cookie,
   );
 }

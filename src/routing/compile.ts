@@ -13,6 +13,7 @@ import { domainOfDcDn, normalizeDn, SUFFIX } from '../directory/dn.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
 import { legalStatuses } from '../directory/legal-values.ts';
 import { bareDomainOf, mailDomainOf } from '../directory/mail-domain.ts';
+import { mailView } from '../directory/mail-view.ts';
 import type { MemberValue } from '../directory/member-values.ts';
 import {
   type Address,
@@ -153,7 +154,8 @@ function baseOf(entry: Entry, problems: Problem[]): string {
 export type RecipientKind = RecipientRow['kind'];
 
 /** What mail finds in this entry. A group that claims to be a user too is a group. */
-export function recipientKindOf(entry: Entry): RecipientKind | undefined {
+export function recipientKindOf(stored: Entry): RecipientKind | undefined {
+  const entry = mailView(stored);
   if (hasClass(entry, 'inetmailgroup')) return 'group';
   return hasClass(entry, 'inetmailuser') || hasClass(entry, 'inetlocalmailrecipient') ? 'user' : undefined;
 }
@@ -167,7 +169,8 @@ export interface Placement {
   readonly unusable?: readonly MemberValue[];
 }
 
-export function compileRecipient(entry: Entry, placement: Placement): RecipientRow | undefined {
+export function compileRecipient(stored: Entry, placement: Placement): RecipientRow | undefined {
+  const entry = mailView(stored);
   const kind = recipientKindOf(entry);
   if (kind === undefined) return undefined;
   const problems: Problem[] = [];
@@ -217,7 +220,8 @@ export function compileRecipient(entry: Entry, placement: Placement): RecipientR
 }
 
 /** Whether the entry is a user, or a group with a shared mailbox, on a host of these names: then it has an account. */
-export function hasAccountHere(entry: Entry, hostnames: readonly string[]): boolean {
+export function hasAccountHere(stored: Entry, hostnames: readonly string[]): boolean {
+  const entry = mailView(stored);
   if (recipientKindOf(entry) !== 'user' && !hasSharedMailbox(entry)) return false;
   const host = mailHostOf(entry);
   return host === undefined || hostnames.includes(host);
@@ -327,7 +331,8 @@ function countOf(entry: Entry, attribute: string, max: number, problems: Problem
 }
 
 /** What an entry without a row says of itself. */
-export function ownAdmissionOf(entry: Entry): OwnAdmission {
+export function ownAdmissionOf(stored: Entry): OwnAdmission {
+  const entry = mailView(stored);
   const of = (attribute: StatusAttribute): Status | undefined => statusOf(entry, attribute, []);
   return withoutAbsent({
     inetUserStatus: of('inetUserStatus'),

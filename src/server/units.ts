@@ -18,6 +18,7 @@ import { keyOperations } from '../provisioning/dkim/keys.ts';
 import { keepHost, renameHost } from '../provisioning/keep-host.ts';
 import { learnPassword } from '../provisioning/learn-password.ts';
 import { apexMarks, markAll } from '../provisioning/mark-apexes.ts';
+import { takeMirrorPage } from '../provisioning/mirrored.ts';
 import { decideOperations } from '../provisioning/pending/decide.ts';
 import { forgetPending, seePending } from '../provisioning/pending/entries.ts';
 import { provisioningUnit } from '../provisioning/tables.ts';
@@ -115,6 +116,7 @@ export function operationsFor(site: Site, warnPercent?: number): readonly AnyOpe
     forgetPending,
     ...decideOperations(writeSite),
     learnPassword,
+    takeMirrorPage,
     markAll,
     diff,
     prepareHost,

@@ -1,0 +1,37 @@
+// A mirrored entry as mail sees it: the classes and attributes that our compiler reads, made of those that its source has.
+//
+// In      an entry; `mailAs` says how, decided when it was taken over: `user mail=email`, `list`, ` uid=login`
+// Out     the entry itself where nothing says so; else one with a class of ours, and attributes under our names
+// Never   stored, shown by LDAP or searched: there the entry is what it is at its source
+// Rules   `user` and `list` bring inetMailUser and inetMailGroup; their first `mail` is the primary address, others alternate.
+//         `OURS=THEIRS`: ours is what theirs is, or nothing
+
+import { asciiLower } from '../base/characters.ts';
+import type { Attribute, Entry } from './entry.ts';
+
+const CLASS_OF = { user: 'inetMailUser', list: 'inetMailGroup' } as const;
+
+export function mailView<E extends Entry>(entry: E): E {
+  if (entry.mailAs === undefined) return entry;
+  const [kind, ...pairs] = entry.mailAs.split(' ');
+  const attributes = new Map(entry.attributes);
+  for (const pair of pairs) {
+    const at = pair.indexOf('=');
+    const ours = pair.slice(0, at);
+    const values = entry.attributes.get(asciiLower(pair.slice(at + 1)))?.values;
+    if (values === undefined) attributes.delete(asciiLower(ours));
+    else attributes.set(asciiLower(ours), { name: ours, values });
+  }
+  if (kind === 'user' || kind === 'list') {
+    append(attributes, 'objectClass', [CLASS_OF[kind]]);
+    const [first, ...others] = attributes.get('mail')?.values ?? [];
+    if (first !== undefined) attributes.set('mail', { name: 'mail', values: [first] });
+    if (others.length > 0) append(attributes, 'mailAlternateAddress', others);
+  }
+  return { ...entry, attributes };
+}
+
+function append(attributes: Map<string, Attribute>, name: string, values: Attribute['values']): void {
+  const key = asciiLower(name);
+  attributes.set(key, { name, values: [...(attributes.get(key)?.values ?? []), ...values] });
+}

@@ -1,0 +1,49 @@
+// Entries as another server has them, and all that follows from each, in one transaction.
+//
+// In      puts and removals, in order; of a source also how far it has been followed then
+// Out     how many entries changed here
+// Errors  the first entry that cannot stand here throws, and all is undone: who takes a page over gives its entries one by one then
+// Never   asks what callers may do, checks what our own changes must keep to, makes entries along: that is done there
+
+import { operation, type Transaction } from '../database/operation.ts';
+import { applyMirrored, type MirroredChange, type MirrorOptions } from '../directory/mirrored-change.ts';
+import { followers } from './followers.ts';
+import { noteLoginChanges } from './login-changes.ts';
+import { noteMirrorCookie } from './tables.ts';
+import { ANY_SITE, type ChangeSite } from './write-options.ts';
+
+interface MirroredOptions extends MirrorOptions {
+  readonly site: ChangeSite;
+}
+
+async function takeMirrored(
+  tx: Transaction,
+  changes: readonly MirroredChange[],
+  options: MirroredOptions,
+): Promise<number> {
+  let count = 0;
+  for (const change of changes)
+    for (const changed of await applyMirrored(tx, change, options)) {
+      for (const follow of followers) await follow(tx, changed, options);
+      noteLoginChanges(tx, changed, { session: undefined, samePassword: false });
+      count++;
+    }
+  return count;
+}
+
+export interface MirrorPage {
+  /** Of the source's entry. */
+  readonly author: string;
+  readonly source: string;
+  readonly changes: readonly MirroredChange[];
+  readonly cookie?: string;
+  readonly now: number;
+}
+
+/** What a source's consumer gives: a page and its cookie, whole or not at all. Resolves to how many entries changed. */
+export const takeMirrorPage = operation('provisioning.mirror', async (tx, page: MirrorPage): Promise<number> => {
+  const { changes, source, author, now, cookie } = page;
+  const changed = await takeMirrored(tx, changes, { source, author, now, site: ANY_SITE });
+  if (cookie !== undefined) await noteMirrorCookie(tx, source, cookie);
+  return changed;
+});
