@@ -66,6 +66,8 @@ export const POP3_IDLE_TIMEOUT_MS = 600_000;
 export const LDAP_MESSAGE_BYTES = 2 * 1024 * 1024;
 /** One LDAP message of the administrator: a list comes with its members, as LDIF has it. */
 export const LDAP_ADMINISTRATOR_MESSAGE_BYTES = 16 * 1024 * 1024;
+/** One LDAP message of another server whose entries are taken over: a group comes with all its members. */
+export const LDAP_SOURCE_MESSAGE_BYTES = 10 * 1024 * 1024;
 /** Nested filters; slapd stops at 1000, no client needs 20. */
 export const LDAP_FILTER_NESTING_MAX = 100;
 /** One LDAP message before a bind: ten thousand unauthenticated connections must not hold as many large messages. */

@@ -1,33 +1,25 @@
 // A small LDAP client: bind and changes, one at a time.
 
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
 import type { DirectoryChange } from '../../directory/entry.ts';
-import { LdapFramer } from '../../wire/ldap/framer.ts';
-import { decodeResponse, encodeRequest, type LdapRequest } from '../../wire/ldap/message.ts';
+import { LdapConnection, resultText } from '../../directory/source/connection.ts';
+import { formatEndpoint } from '../../net/listen.ts';
+import type { LdapRequest } from '../../wire/ldap/message.ts';
 import type { Endpoint } from './line-connection.ts';
 
-const RESPONSE_BYTES = 64 * 1024;
+/** A machine under load may take its time. */
+const SILENCE_MS = 120_000;
 
 export class LdapClient {
-  readonly #socket: Socket;
-  readonly #chunks: AsyncIterator<Buffer>;
-  readonly #framer = new LdapFramer(RESPONSE_BYTES);
-  #messageId = 0;
+  readonly #connection: LdapConnection;
 
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    this.#chunks = socket[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  private constructor(connection: LdapConnection) {
+    this.#connection = connection;
   }
 
   /** Bound. */
   static async open({ host, port }: Endpoint, dn: string, password: string): Promise<LdapClient> {
-    const socket = connect({ host, port, noDelay: true });
-    await once(socket, 'connect');
-    const client = new LdapClient(socket);
-    const simple = { method: 'simple', password } as const;
-    await client.#request({ kind: 'bind', version: 3, name: dn, authentication: simple });
-    return client;
+    const urls = [`ldap://${formatEndpoint(host, port)}`];
+    return new LdapClient(await LdapConnection.open({ urls, login: dn, password, silenceMs: SILENCE_MS }));
   }
 
   /** Resolves after LDAP's success. */
@@ -58,25 +50,11 @@ export class LdapClient {
   }
 
   end(): void {
-    this.#socket.destroy();
+    this.#connection.close();
   }
 
-  async #request(operation: LdapRequest): Promise<void> {
-    const messageId = ++this.#messageId;
-    this.#socket.write(encodeRequest({ messageId, operation, controls: [] }));
-    for (;;) {
-      const message = this.#framer.next();
-      if (message === undefined) {
-        const { done, value } = await this.#chunks.next();
-        if (done === true) throw new Error('the server has closed the LDAP connection');
-        this.#framer.push(value);
-        continue;
-      }
-      const response = decodeResponse(message);
-      if (response.messageId !== messageId || !('result' in response.operation)) continue;
-      const { resultCode, diagnosticMessage } = response.operation.result;
-      if (resultCode === 0) return;
-      throw new Error(`LDAP ${operation.kind}: ${resultCode} ${diagnosticMessage}`);
-    }
+  async #request(operation: Exclude<LdapRequest, { readonly kind: 'search' }>): Promise<void> {
+    const { result } = await this.#connection.request(operation);
+    if (result.resultCode !== 0) throw new Error(`LDAP ${operation.kind}: ${resultText(result)}`);
   }
 }

@@ -16,6 +16,7 @@ import * as bind from './operations/bind.ts';
 import * as compare from './operations/compare.ts';
 import * as deletion from './operations/delete.ts';
 import * as extended from './operations/extended.ts';
+import * as intermediate from './operations/intermediate.ts';
 import * as modify from './operations/modify.ts';
 import * as modifyDn from './operations/modify-dn.ts';
 import * as search from './operations/search.ts';
@@ -54,6 +55,7 @@ export type LdapResponse =
   | ResultResponse
   | bind.BindResponse
   | extended.ExtendedResponse
+  | intermediate.IntermediateResponse
   | search.SearchEntry
   | search.SearchReference;
 
@@ -145,6 +147,8 @@ function decodeResponseOperation(message: BerReader): LdapResponse {
       return search.decodeSearchReference(message);
     case extended.EXTENDED_RESPONSE:
       return extended.decodeExtendedResponse(message);
+    case intermediate.INTERMEDIATE_RESPONSE:
+      return intermediate.decodeIntermediateResponse(message);
   }
   const kind = RESULT_KINDS.get(tag);
   if (kind === undefined) return message.fail('a response');
@@ -225,6 +229,9 @@ function writeResponseOperation(writer: BerWriter, response: LdapResponse): void
       break;
     case 'extendedResponse':
       extended.encodeExtendedResponse(writer, response);
+      break;
+    case 'intermediateResponse':
+      intermediate.encodeIntermediateResponse(writer, response);
       break;
     case 'searchEntry':
       search.encodeSearchEntry(writer, response);

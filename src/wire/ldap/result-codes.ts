@@ -1,6 +1,7 @@
 // Result codes by the standard's names.
 //
-// RFC 4511 §4.1.9, RFC 3909 §2.3 (canceled to cannotCancel), RFC 4528 §3 (assertionFailed), RFC 4370 §4 (authorizationDenied)
+// RFC 4511 §4.1.9, RFC 3909 §2.3 (canceled to cannotCancel), RFC 4528 §3 (assertionFailed), RFC 4370 §4 (authorizationDenied),
+// RFC 4533 §2.6 (syncRefreshRequired)
 
 export const resultCodes = {
   success: 0,
@@ -48,6 +49,7 @@ export const resultCodes = {
   cannotCancel: 121,
   assertionFailed: 122,
   authorizationDenied: 123,
+  syncRefreshRequired: 4096,
 } as const satisfies Record<string, number>;
 
 export type LdapResultName = keyof typeof resultCodes;
