@@ -2,7 +2,8 @@
 //
 // In      a DirectoryChange as a door asks for it; passwords are hashed already
 // Out     the entry before and after; or a Failure with the LDAP result name, and nothing is written
-// Limits  see base/limits.ts; an entry of at most 16 MiB without its members. A change touches only the members it names
+// Limits  see base/limits.ts; an entry of at most 16 MiB without its members. A change touches only the members it names;
+//         a rename takes along what is below (move-below.ts)
 // Never   asks who may do it (caller.ts), makes missing superiors (provisioning/)
 // Schema  an entry is checked at the end of each change: check-entry.ts
 // RFC 4511 §4.6 §4.7 §4.8 §4.9, RFC 4512 §2.3
@@ -36,6 +37,7 @@ import {
 import { directoryFailure } from './failure.ts';
 import { type IndexKey, indexKeyOf, isCut } from './indexes.ts';
 import { deleteMembersIn, type Naming, namedMembersIn, writeMembersIn } from './member-values.ts';
+import { checkSubtreeSize, moveBelow } from './move-below.ts';
 import { isReferral, referral } from './referrals.ts';
 import { type AttributeDescription, SUBSCHEMA_DN, typeKeyOf } from './schema.ts';
 import { dropOldKeys } from './scram-values.ts';
@@ -56,6 +58,8 @@ export interface ApplyOptions {
   readonly refers?: 'any' | 'below' | undefined;
   /** A modification: it is an add that takes over an entry made on the way, and may give it another structural class. */
   readonly takesOver?: boolean;
+  /** A modification: a value goes with the entry that it names, whether a class needs one or not. */
+  readonly isOfReference?: boolean;
 }
 
 type Change<K extends DirectoryChange['kind']> = Extract<DirectoryChange, { kind: K }>;
@@ -168,7 +172,8 @@ async function modify(tx: Transaction, dn: Dn, change: Change<'modify'>, options
   draft.finish();
   const contents = contentsOf(draft);
   const differences = draft.differences();
-  checkEntry({ before: options.takesOver === true ? undefined : before, after: contents, differences });
+  if (options.isOfReference !== true)
+    checkEntry({ before: options.takesOver === true ? undefined : before, after: contents, differences });
   const after = await updateEntry(tx, before, dn, contents, options);
   await writeIndex(tx, after.id, after.attributes, differences);
   const places = await writeMembersIn(tx, after.id, differences);
@@ -188,7 +193,9 @@ async function rename(tx: Transaction, dn: Dn, change: Change<'rename'>, options
   const parent = await getEntryIn(tx, above);
   if (options.refers !== undefined && isReferral(parent))
     throw directoryFailure('affectsMultipleDSAs', 'The new superior is at another server');
-  if (await hasChildrenIn(tx, before.id)) throw notALeaf();
+  if (options.refers !== undefined) checkNoAlias(parent);
+  const hasBelow = await hasChildrenIn(tx, before.id);
+  if (hasBelow) await checkSubtreeSize(tx, dn);
   const newDn = childOf(parseDn(parent.dn), newRdn);
   if (newDn.path !== dn.path && (await findEntryIn(tx, newDn)) !== undefined) throw alreadyExists();
 
@@ -205,7 +212,10 @@ async function rename(tx: Transaction, dn: Dn, change: Change<'rename'>, options
   await writeIndex(tx, after.id, after.attributes, differences);
   const places = await writeMembersIn(tx, after.id, differences);
   await logChange(tx, 'rename', after.revision, before, differences, { ...options, places, newDn: newDn.text });
-  return { kind: 'rename', revision: after.revision, before, after, movesMembers: movesMembers(differences) };
+  const moves = hasBelow && after.dn !== before.dn;
+  const below = moves ? { below: await moveBelow(tx, before, after, options) } : {};
+  const { revision } = after;
+  return { kind: 'rename', revision, before, after, movesMembers: movesMembers(differences), ...below };
 }
 
 /** RFC 4511 §4.9: the new name's values come, the old name's go where asked and where the new name does not have them. */
@@ -245,6 +255,10 @@ function checkIsHere(entry: Entry, asked: Dn, { refers }: ApplyOptions): void {
 /** RFC 4512 §2.6: nothing stands below an alias; but below the name of a domain that is another's other domains may stand. */
 function checkSuperior(parent: Entry, asked: Dn): void {
   if (isReferral(parent)) throw referral(parent, asked);
+  checkNoAlias(parent);
+}
+
+function checkNoAlias(parent: Entry): void {
   if (hasClass(parent, 'alias') && !hasClass(parent, 'inetdomainalias'))
     throw directoryFailure('aliasProblem', 'Nothing can stand below an alias');
 }

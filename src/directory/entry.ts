@@ -83,6 +83,8 @@ export interface ChangedEntry {
   readonly after: Entry | undefined;
   /** Members came or went, which the two entries do not show. */
   readonly movesMembers: boolean;
+  /** Entries below that a rename has taken along, superiors first. */
+  readonly below?: readonly ChangedEntry[];
 }
 
 /** How many values are rows of their own, in all attributes. */

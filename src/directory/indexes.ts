@@ -1,6 +1,6 @@
 // Which attributes are indexed for equality, and under which rows of dit_index a value stands.
 //
-// Rows bound the writer, so only what people and programs look up by is here. Of object classes only those that few entries
+// Rows bound the writer, so only what people and programs look up by is here, and what names entries (references.ts). Of object classes only those that few entries
 // have: a class that every user has selects nothing. Values that are rows of their own are their own index (member-values.ts).
 
 import type { Attributes, AttributeValue } from './entry.ts';
@@ -31,6 +31,12 @@ const INDEXED = new Set([
   'waypostsharedmailbox',
   'aci',
   'waypostadministrator',
+  'owner',
+  'manager',
+  'secretary',
+  'seealso',
+  'roleoccupant',
+  'aliasedobjectname',
 ]);
 
 const INDEXED_CLASSES = new Set([

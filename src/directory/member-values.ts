@@ -51,6 +51,10 @@ const OF_ATTRIBUTE =
   'SELECT id, key, value FROM dit_value WHERE entry = ? AND attribute = ? AND id > ? ORDER BY id LIMIT +?';
 const NAMES = 'SELECT coalesce(target, key) FROM dit_value WHERE entry = ? AND attribute = ? ORDER BY id LIMIT +?';
 const BY_KEY = 'SELECT value FROM dit_value WHERE tenant = ? AND attribute = ? AND key = ? AND entry = ?';
+const NAMING_SOME = `SELECT entry, attribute, value, key AS dn FROM dit_value WHERE tenant = ?1 AND target IS NULL
+    AND attribute IN ('uniquemember', 'member') AND key IN (SELECT value FROM json_each(?2))
+  UNION ALL SELECT entry, attribute, value, target FROM dit_value WHERE tenant = ?1
+    AND target IN (SELECT value FROM json_each(?2)) AND attribute IN ('uniquemember', 'member') LIMIT +?3`;
 const UNUSABLE_OF =
   'SELECT id, attribute, value FROM dit_value WHERE tenant = ? AND target = ? AND entry = ? ORDER BY id LIMIT +?';
 const INSERT = 'INSERT INTO dit_value (tenant, entry, attribute, key, value, target) VALUES (?, ?, ?, ?, ?, ?)';
@@ -101,6 +105,26 @@ export function groupNamesOf(reader: Reader, member: string): readonly string[] 
 
 export async function groupNamesIn(tx: Transaction, member: string): Promise<readonly string[]> {
   return (await tx.arrays(GROUPS, TENANT, member, GROUPS_MAX)).map(([dn]) => dn as string);
+}
+
+/** Members that name one of these normalized DNs, in the entries that have them; at most `limit`. */
+export async function membersNamingIn(
+  tx: Transaction,
+  dns: readonly string[],
+  limit: number,
+): Promise<{ readonly entry: number; readonly attribute: string; readonly value: string; readonly dn: string }[]> {
+  const rows = await tx.arrays(NAMING_SOME, TENANT, JSON.stringify(dns), limit);
+  return rows.map(([entry, attribute, value, dn]) => ({
+    entry: entry as number,
+    attribute: attribute as string,
+    value: value as string,
+    dn: dn as string,
+  }));
+}
+
+/** The bit string that may stand behind a member's name. */
+export function bitsOf({ syntax }: AttributeType, value: string): string {
+  return syntax === 'DN' ? '' : value.slice(nameEnd(value));
 }
 
 /** Normalized DNs that an entry names as its members; undefined for more than `limit`. */

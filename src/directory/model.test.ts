@@ -1,5 +1,6 @@
 // The directory under random changes against a naive tree: the same answers, the same contents, an exact index, members in
-// rows of their own and nowhere else, and a change log that leads back to nothing.
+// rows of their own and nowhere else, names in other entries that follow renames, moves of subtrees and deletions, and a change
+// log that leads back to nothing.
 
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
@@ -25,11 +26,14 @@ const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
 const has = (values: readonly string[], value: string) => values.some((other) => same(other, value));
 const above = (dn: string) => dn.slice(dn.indexOf(',') + 1);
 const rdnOf = (dn: string) => dn.slice(0, dn.indexOf(','));
+/** At a DN or below it, the superiors first. */
+const within = (model: Model, dn: string) =>
+  [...model.keys()].filter((key) => `,${key}`.endsWith(`,${dn}`)).sort((a, b) => a.length - b.length);
 const isLeaf = (model: Model, dn: string) => ![...model.keys()].some((key) => above(key) === dn.toLowerCase());
 
 const TEXTS = ['cn', 'sn', 'title', 'description', 'mgrpRFC822MailMember'] as const;
 /** Their values are names. */
-const LISTS: readonly string[] = ['uniqueMember', 'member'];
+const LISTS: readonly string[] = ['uniqueMember', 'member', 'seeAlso'];
 const NAMES = [...TEXTS, ...LISTS];
 const MEMBERS = ['uniqueMember', 'member', 'mgrpRFC822MailMember'];
 const CLASSES = ['top', 'person', 'extensibleObject'];
@@ -71,25 +75,51 @@ function apply(model: Model, change: DirectoryChange): string {
       if (`,${superior.toLowerCase()}`.endsWith(`,${dn}`)) return 'unwillingToPerform';
       const parent = model.get(superior.toLowerCase());
       if (parent === undefined) return 'noSuchObject';
-      if (!isLeaf(model, dn)) return 'notAllowedOnNonLeaf';
       const newDn = `${change.newRdn},${parent.dn}`;
       if (newDn.toLowerCase() !== dn && model.has(newDn.toLowerCase())) return 'entryAlreadyExists';
+      const names = new Map<string, string | undefined>();
       const [oldValue, newValue] = [rdnOf(entry.dn).slice(3), change.newRdn.slice(3)];
       let values = entry.attributes.get('cn')!;
       if (change.deleteOldRdn) values = values.filter((value) => !same(value, oldValue));
       if (!has(values, newValue)) values = [...values, newValue];
-      model.delete(dn);
-      model.set(newDn.toLowerCase(), { dn: newDn, attributes: new Map(entry.attributes).set('cn', values) });
+      entry.attributes.set('cn', values);
+      const moved = within(model, dn).map((key) => [key, model.get(key)!] as const);
+      for (const [key] of moved) model.delete(key);
+      for (const [key, each] of moved) {
+        const is = { ...each, dn: `${each.dn.slice(0, each.dn.length - entry.dn.length)}${newDn}` };
+        model.set(is.dn.toLowerCase(), is);
+        names.set(key, is.dn);
+      }
+      follow(model, names);
       return 'success';
     }
     case 'delete':
       if (entry === undefined) return 'noSuchObject';
       if (!isLeaf(model, dn)) return 'notAllowedOnNonLeaf';
       model.delete(dn);
+      follow(model, new Map([[dn, undefined]]));
       return 'success';
     default:
       return change satisfies never;
   }
+}
+
+/** What names an entry names it by its new name, once, or no more. */
+function follow(model: Model, names: ReadonlyMap<string, string | undefined>): void {
+  const moved = (value: string) => names.has(value.toLowerCase()) && names.get(value.toLowerCase()) !== value;
+  for (const { attributes } of model.values())
+    for (const name of LISTS) {
+      const values = attributes.get(name) ?? [];
+      const kept = values.filter((value) => !moved(value));
+      for (const value of values.filter(moved)) {
+        const is = names.get(value.toLowerCase());
+        // Another spelling of the name is no other name.
+        if (is !== undefined && same(is, value)) kept.push(value);
+        else if (is !== undefined && !has(kept, is)) kept.push(is);
+      }
+      if (kept.length > 0) attributes.set(name, kept);
+      else attributes.delete(name);
+    }
 }
 
 function modifyModel(attributes: Map<string, string[]>, { operation, attribute, values }: Modification): string {
@@ -148,7 +178,7 @@ const dn = fc
   .map((rdns) => `${rdns.join(',')},BASE`);
 const superior = fc.oneof(dn, fc.constant('BASE'));
 const name = fc.constantFrom(...NAMES);
-const fit = (attribute: string, value: string) => (LISTS.includes(attribute) ? `cn=${value}` : value);
+const fit = (attribute: string, value: string) => (LISTS.includes(attribute) ? `cn=${value},BASE` : value);
 const distinct = { selector: (text: string) => text.toLowerCase(), maxLength: 3 };
 const values = fc.oneof(
   { weight: 9, arbitrary: fc.uniqueArray(value, { ...distinct, minLength: 1 }) },
@@ -223,9 +253,23 @@ const { filter } = fc.letrec<{ filter: Filter; leaf: Filter }>((tie) => ({
 
 function placed(change: DirectoryChange, base: string): DirectoryChange {
   const at = (text: string) => text.replace('BASE', base);
+  if (change.kind === 'modify') {
+    const named = change.modifications.map((each) => ({
+      ...each,
+      values: each.values.map((value) => at(String(value))),
+    }));
+    return { ...change, dn: at(change.dn), modifications: named };
+  }
   if (change.kind !== 'rename') return { ...change, dn: at(change.dn) };
   const { newSuperior } = change;
   return { ...change, dn: at(change.dn), newSuperior: newSuperior === undefined ? undefined : at(newSuperior) };
+}
+
+function placedFilter(filter: Filter, base: string): Filter {
+  if (filter.kind === 'equality') return { ...filter, value: String(filter.value).replace('BASE', base) };
+  if (filter.kind === 'not') return { ...filter, filter: placedFilter(filter.filter, base) };
+  if (filter.kind !== 'and' && filter.kind !== 'or') return filter;
+  return { ...filter, filters: filter.filters.map((each) => placedFilter(each, base)) };
 }
 
 async function resultOf(change: Promise<unknown>): Promise<string> {
@@ -269,7 +313,7 @@ it('the directory is what a naive tree is, after any changes', async () => {
         entries.map(plainEntry).sort(),
         [...model.values()].map(({ dn, attributes }) => [dn, plain(attributes)]).sort(),
       );
-      for (const filter of filters) {
+      for (const filter of filters.map((each) => placedFilter(each, base))) {
         const found = below(base, filter).map(({ dn }) => dn);
         const expected = [...model.values()].filter((entry) => matches(entry, filter)).map(({ dn }) => dn);
         assert.deepEqual(found.sort(), expected.sort(), JSON.stringify(filter));

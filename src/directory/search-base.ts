@@ -130,8 +130,9 @@ function endOf(reader: Reader, alias: Entry): Entry | undefined {
 }
 
 function targetOf(alias: Entry): Dn | undefined {
+  const target = textValue(alias, 'aliasedobjectname');
   try {
-    return parseDn(textValue(alias, 'aliasedobjectname') ?? '');
+    return target === undefined ? undefined : parseDn(target);
   } catch {
     return undefined;
   }

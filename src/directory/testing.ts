@@ -8,12 +8,14 @@ import type { Caller } from './caller.ts';
 import type { JsonChange } from './change-log.ts';
 import { decodeValues } from './entries.ts';
 import type { AttributeValue, ChangedEntry, DirectoryChange, Entry } from './entry.ts';
+import { followReferences } from './references.ts';
 import { type EntrySearch, Search } from './search.ts';
 import { directoryUnit } from './tables.ts';
 
 export interface TestDirectory {
   readonly reader: Reader;
   readonly writer: Writer;
+  /** What names an entry follows it. */
   apply(change: DirectoryChange, options?: Partial<ApplyOptions>): Promise<ChangedEntry>;
   /** Attributes as `{cn: 'a', sn: ['b', 'c']}`. */
   add(dn: string, attributes: Record<string, string | readonly string[]>): Promise<ChangedEntry>;
@@ -24,7 +26,11 @@ export interface TestDirectory {
 
 const apply = operation(
   'test.applyChange',
-  (tx, { change, options }: { change: DirectoryChange; options: ApplyOptions }) => applyChange(tx, change, options),
+  async (tx, { change, options }: { change: DirectoryChange; options: ApplyOptions }) => {
+    const changed = await applyChange(tx, change, options);
+    await followReferences(tx, [changed, ...(changed.below ?? [])], options);
+    return changed;
+  },
 );
 
 const check = operation('test.checkChange', (tx, { caller, change }: { caller: Caller; change: DirectoryChange }) =>

@@ -17,6 +17,7 @@ import { directoryFailure } from '../directory/failure.ts';
 import { asksMembers, compileFilter, type MatchContext } from '../directory/match.ts';
 import { matchContextIn } from '../directory/match-context.ts';
 import { withAllMembersIn } from '../directory/member-values.ts';
+import { SUBTREE_MAX, tooManyBelow } from '../directory/move-below.ts';
 import { isWanted, selectAttributes, selectionOf } from '../directory/operational.ts';
 import { isReferral, referral, referralAboveIn } from '../directory/referrals.ts';
 import type { Filter } from '../wire/ldap/filter.ts';
@@ -49,7 +50,6 @@ export interface ReadBeside {
   readonly after?: ReadEntry;
 }
 
-const SUBTREE_MAX = 10_000;
 const PAGE = 1000;
 
 /** The change itself; for a deletion of a subtree one of each entry, those below first. */
@@ -66,8 +66,7 @@ export async function stepsOf(
   for (let after: string | undefined; ; ) {
     const { entries, last } = await entriesBelowIn(tx, base, after, PAGE);
     for (const { dn } of entries) steps.push({ kind: 'delete', dn });
-    if (steps.length > SUBTREE_MAX)
-      throw directoryFailure('adminLimitExceeded', `There are more than ${SUBTREE_MAX} entries`);
+    if (steps.length > SUBTREE_MAX) throw tooManyBelow();
     if (last === undefined) break;
     after = last;
   }

@@ -4,7 +4,8 @@
 // Out     the entries as they are now; the missing nodes and containers, the account, the rows of the routing and alias
 //         tables and of the zones, all in the same commit
 // Order   may the caller -> nodes above -> the entry -> what is written along (along.ts) -> checks (checks.ts) and the tables of
-//         others (followers.ts), for each change in turn
+//         others (followers.ts), for each change in turn; what names an entry that has moved or gone follows as a change of its own
+//         (directory/references.ts)
 // Never   half of it: whatever fails undoes all
 // This is the writer's side; every face calls submitChange (submit.ts).
 
@@ -16,6 +17,8 @@ import { authorOf, type Caller } from '../directory/caller.ts';
 import { parseDn } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
 import type { ChangedEntry, DirectoryChange } from '../directory/entry.ts';
+import { followReferences } from '../directory/references.ts';
+import { Losses } from '../routing/losses.ts';
 import type { TableChange } from '../routing/synchronize.ts';
 import { alongs } from './along.ts';
 import { type AskedChange, checkReferral, looksAt, type ReadBeside, stepsOf, withBeside } from './asked-change.ts';
@@ -97,29 +100,49 @@ export async function applyAll(
   caller: Caller,
   { session, samePassword = false, guards = [], ...more }: ApplyAllOptions,
 ): Promise<ChangeSummary> {
-  const plain: WriteOptions = { ...more, author: authorOf(caller) };
+  const losses = new Losses();
+  const plain: WriteOptions = { ...more, author: authorOf(caller), losses };
   const entries: EntrySummary[] = [];
   const rows: TableChange[] = [];
   const reads: ReadBeside[] = [];
+  const gone: ChangedEntry[] = [];
   const allChecks = [...checks, ...guards];
   const carryOut = async (change: DirectoryChange, options: WriteOptions): Promise<void> => {
     await checkChange(tx, caller, change);
     checkAsked(change);
-    for (const changed of await applyOne(tx, change, options)) {
-      entries.push(summaryOf(changed));
-      for (const check of allChecks) await check(tx, changed);
-      for (const follow of followers) rows.push(...((await follow(tx, changed, options)) ?? []));
-      noteLoginChanges(tx, changed, { session, samePassword });
+    const changed = await applyOne(tx, change, options);
+    const naming = change.kind === 'rename' ? await followReferences(tx, changed, options) : [];
+    const moved = new Set(changed.map(({ after }) => after?.id));
+    // A base is the domain's under its new name before the rows of those below it are made.
+    for (const isMoved of [false, true]) {
+      if (isMoved) await noteAll(changed, options);
+      await noteAll(
+        naming.filter(({ after }) => moved.has(after?.id) === isMoved),
+        options,
+      );
+    }
+    if (change.kind === 'delete') gone.push(...changed);
+  };
+  const noteAll = async (changed: readonly ChangedEntry[], options: WriteOptions): Promise<void> => {
+    for (const each of changed) {
+      entries.push(summaryOf(each));
+      for (const check of allChecks) await check(tx, each);
+      for (const follow of followers) rows.push(...((await follow(tx, each, options)) ?? []));
+      noteLoginChanges(tx, each, { session, samePassword });
     }
   };
   for (const each of changes) {
     const { beside } = each;
     const options: WriteOptions = beside?.refers === undefined ? plain : { ...plain, refers: beside.refers };
-    const carryOutEach = (): Promise<void> =>
-      carryOutAll(tx, { caller, change: each }, (step) => carryOut(step, options));
+    const carryOutEach = async (): Promise<void> => {
+      await carryOutAll(tx, { caller, change: each }, (step) => carryOut(step, options));
+      // With a subtree a base may go, and the domain that has it.
+      await noteAll(await followReferences(tx, gone.splice(0), options), options);
+    };
     if (looksAt(each)) reads.push(await withBeside(tx, caller, each, carryOutEach));
     else await carryOutEach();
   }
+  await losses.check(tx);
   const summary = { revision: tx.revision, entries, rows: rows.slice(0, SUMMARY_ROWS_MAX) };
   return reads.length === 0 ? summary : { ...summary, reads };
 }
@@ -158,8 +181,11 @@ async function applyOne(tx: Transaction, change: DirectoryChange, options: Write
     }
     case 'modify':
     case 'rename': {
-      const changed = await withLife(tx, await applyChange(tx, change, options), options);
-      return [changed, ...(await madeAlong(tx, changed, options))];
+      const made = await withLife(tx, await applyChange(tx, change, options), options);
+      const moved = [made, ...(made.below ?? [])];
+      const along: ChangedEntry[] = [];
+      for (const each of moved) along.push(...(await madeAlong(tx, each, options)));
+      return [...moved, ...along];
     }
     case 'delete': {
       const entry = await findEntryIn(tx, change.dn);

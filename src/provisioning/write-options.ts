@@ -1,6 +1,7 @@
 // Under what a directory write is made: who asks, when, and on which server.
 
 import type { ApplyOptions } from '../directory/apply-change.ts';
+import type { Losses } from '../routing/losses.ts';
 
 /** What a change's consequences depend on besides the directory. */
 export interface ChangeSite {
@@ -16,4 +17,6 @@ export interface WriteOptions extends ApplyOptions {
   readonly site: ChangeSite;
   /** A message brings the domain that is added: what was found out about it, JSON. */
   readonly broughtBy?: { readonly evidence: string };
+  /** Of the operation: who has no address left, so far. */
+  readonly losses?: Losses;
 }

@@ -4,7 +4,7 @@
 // Out     its rows in the generation that answers and in the one being built; what was made, changed, removed
 // A domain whose base changes, comes or goes recompiles the entries below that base and below no deeper one whose rows it can
 // alter: those that name an address as a problem, or may lose one. Whose addresses route depends on the deepest base alone.
-// Such a change takes no address away from those entries: a domain loses none of its people by it, it is refused.
+// Whom such a change, or a move, leaves without any address is noted: the operation fails at its end (losses.ts).
 // A change that touches no row writes none. A list's members are found by DN when mail comes, so a member's change
 // does not touch the list's row.
 // A user who is here has an account, as has a group with a shared mailbox; the row of one who is at another host says 0, and keeps what account it has.
@@ -18,13 +18,13 @@ import { findEntryIn } from '../directory/entries.ts';
 import type { ChangedEntry, Entry } from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
 import { unusableMembersIn } from '../directory/member-values.ts';
-import { formatAddress } from '../message/address.ts';
 import { ensureAccount } from '../store/accounts.ts';
 import { checkAssociatedDomains, domainsMovedBy, routeOfDirectory } from './associated-domains.ts';
 import { compileDomain, compileRecipient, hasAccountHere, recipientKindOf } from './compile.ts';
 import { type Generation, generationsOf, type RoutingState, stateIn } from './generation.ts';
+import type { Losses } from './losses.ts';
 import { countOwnedIn, moveOwnedIn, type Owned, type OwnedRow, ownedIn } from './owned.ts';
-import { addressOfKey, type Problem, type RecipientRow, type RouteRow } from './rows.ts';
+import type { Problem, RecipientRow, RouteRow } from './rows.ts';
 import { settingIn, writeSetting } from './setting-rows.ts';
 import { compileSetting, type SettingRow } from './settings.ts';
 import {
@@ -57,17 +57,20 @@ const HELD = 'is an address of ';
 
 /**
  * The changes of the answering generation. Throws `exists` (constraintViolation) for an address that another entry holds,
- * constraintViolation for an associatedDomain that another domain has;
- * notAllowedOnNonLeaf for the deletion of a domain entry by which an address routes, unwillingToPerform for any other
- * change of one after which it would route no more.
+ * constraintViolation for an associatedDomain that another domain has. `losses` hears of who has no address any more.
  */
-export async function synchronizeEntry(tx: Transaction, changed: ChangedEntry): Promise<TableChange[]> {
+export async function synchronizeEntry(
+  tx: Transaction,
+  changed: ChangedEntry,
+  { losses }: { readonly losses?: Losses | undefined } = {},
+): Promise<TableChange[]> {
   const state = await stateIn(tx);
   const changes: TableChange[] = [];
   await checkAssociatedDomains(tx, changed.before, changed.after);
   for (const generation of generationsOf(state)) {
-    const made = await synchronizeIn(tx, state, generation, changed);
-    if (generation.role === 'answering') changes.push(...made);
+    const isAnswering = generation.role === 'answering';
+    const made = await synchronizeIn(tx, state, generation, { ...changed, losses: isAnswering ? losses : undefined });
+    if (isAnswering) changes.push(...made);
   }
   if (movesList(changed)) await tx.routingChanged();
   return changes;
@@ -82,7 +85,7 @@ async function synchronizeIn(
   tx: Transaction,
   state: RoutingState,
   generation: Generation,
-  { kind, before, after }: ChangedEntry,
+  { kind, before, after, losses }: ChangedEntry & { readonly losses: Losses | undefined },
 ) {
   const oldRow = before && (await recipientIn(tx, generation.number, before.normalizedDn));
   const oldRoute = before && compileDomain(before);
@@ -102,12 +105,14 @@ async function synchronizeIn(
       row: await withoutHeld(tx, state, placed.row, knownProblems(generation, oldRow)),
     };
     changes.push(...(await replaceRecipient(tx, generation, after.normalizedDn, written)));
+    if (kind === 'rename') losses?.note(oldRow, written?.row, kind);
   }
   if (oldRoute?.domain !== newRoute?.domain || oldRoute?.base !== newRoute?.base)
     changes.push(
       ...(await recompileMoved(tx, state, generation, {
         moved: await movedBy(tx, generation, { was: oldRoute, is: newRoute }),
         kind,
+        losses,
       })),
     );
   return changes;
@@ -299,12 +304,19 @@ async function movedBy(
   return [...moved, { owned: { base, below: is.base }, having: '@', to: is.base }];
 }
 
-/** All rows go before the first comes back: entries may have swapped addresses. `kind` is the domain entry's change. */
+/**
+ * All rows go before the first comes back: entries may have swapped addresses. `kind` is the domain entry's change. An entry
+ * that moves along itself has another name by now, and its rows follow it.
+ */
 async function recompileMoved(
   tx: Transaction,
   state: RoutingState,
   generation: Generation,
-  { moved, kind }: { readonly moved: readonly Moved[]; readonly kind: ChangedEntry['kind'] },
+  {
+    moved,
+    kind,
+    losses,
+  }: { readonly moved: readonly Moved[]; readonly kind: ChangedEntry['kind']; readonly losses: Losses | undefined },
 ): Promise<TableChange[]> {
   const rows = new Map<string, PlacedRow>();
   let seen = 0;
@@ -315,9 +327,7 @@ async function recompileMoved(
       const today = entry && (await compiled(tx, state, generation.number, entry));
       if (today === undefined) continue;
       const row = await withoutHeld(tx, state, today.row, knownProblems(generation, old));
-      // The first one is enough, and nothing has been written yet.
-      const lost = lostAddress(old, row);
-      if (lost !== undefined) throw losesPeople(kind, lost);
+      losses?.note(old, row, kind);
       if (JSON.stringify(row) !== JSON.stringify(old)) rows.set(dn, { ...today, row });
     }
   const removed = new Set<string>();
@@ -343,15 +353,6 @@ async function* pagesOf(tx: Transaction, { number }: Generation, { owned, having
     if (page.length < PAGE) return;
     after = page.at(-1)!.path;
   }
-}
-
-function lostAddress(before: RecipientRow, after: RecipientRow): string | undefined {
-  return before.addresses.find((key) => !after.addresses.includes(key));
-}
-
-function losesPeople(kind: ChangedEntry['kind'], address: string): Failure {
-  const text = `${formatAddress(addressOfKey(address))} would route no more`;
-  return directoryFailure(kind === 'delete' ? 'notAllowedOnNonLeaf' : 'unwillingToPerform', text);
 }
 
 function tooManyBelow(): Failure {

@@ -4,7 +4,7 @@
 //   add      `add`, and no deny of `write` on what comes
 //   modify   `write` of each value that comes or goes; `selfwrite` where that is the caller's own name
 //   rename   `write` of the names, old and new; a move also `delete` there and `add` here; and no deny of `write` under the new
-//            name that is none under the old one. What has entries below keeps its name
+//            name that is none under the old one. Of each entry below `delete` there and `add` here, and no such deny either
 //   delete   `delete`
 //
 // In      a change as it is asked for
@@ -16,11 +16,12 @@ import { idOf, type Revision } from '../../base/ids.ts';
 import { operation, type Transaction } from '../../database/operation.ts';
 import { type Caller, LOGIN_IS_OVER } from '../caller.ts';
 import { type Ava, childOf, type Dn, parentOf, parseDn, parseRdn, type Rdn } from '../dn.ts';
-import { entryByUuidIn, findEntryIn, hasChildrenIn, notALeaf } from '../entries.ts';
+import { entriesBelowIn, entryByUuidIn, findEntryIn, hasChildrenIn } from '../entries.ts';
 import type { Attribute, AttributeValue, DirectoryChange, Entry, Modification } from '../entry.ts';
 import { directoryFailure } from '../failure.ts';
 import { equalityKey } from '../matching.ts';
 import { namedMembersIn } from '../member-values.ts';
+import { checkSubtreeSize, movedDn } from '../move-below.ts';
 import { type AttributeType, schema, typeKeyOf } from '../schema.ts';
 import { isScramKeys } from '../scram-values.ts';
 import { isValidValue } from '../syntaxes.ts';
@@ -252,8 +253,32 @@ async function checkRename(tx: Transaction, plan: Plan, change: Change<'rename'>
     require(judgeOf(there, { right: 'add' }));
   }
   requireNoNewDeny(here, there);
-  // Before a rule is asked about any of thousands.
-  if (entry.id !== 0 && (await hasChildrenIn(tx, entry.id))) throw notALeaf();
+  if (entry.id !== 0 && (await hasChildrenIn(tx, entry.id))) await checkBelow(tx, plan, entry, to);
+}
+
+const PAGE = 500;
+
+/** Before a rule is asked about any of thousands they are counted. */
+async function checkBelow(tx: Transaction, plan: Plan, base: Entry, to: Dn): Promise<void> {
+  const dn = parseDn(base.dn);
+  await checkSubtreeSize(tx, dn);
+  for (let after: string | undefined; ; ) {
+    const { entries, last } = await entriesBelowIn(tx, dn, after, PAGE);
+    for (const entry of entries)
+      if (entry.id !== base.id) await checkMoved(tx, plan, entry, movedDn(entry, base, to.text));
+    if (last === undefined) return;
+    after = last;
+  }
+}
+
+async function checkMoved(tx: Transaction, plan: Plan, entry: Entry, to: Dn): Promise<void> {
+  const values = [...entry.attributes.values()].flatMap((attribute) => attribute.values);
+  const here = await consider(tx, plan, { entry, values });
+  require(judgeOf(here, { right: 'delete' }));
+  const moved = { ...entry, dn: to.text, normalizedDn: to.normalized };
+  const there = await consider(tx, plan, { entry: moved, isNew: true, values });
+  require(judgeOf(there, { right: 'add' }));
+  requireNoNewDeny(here, there);
 }
 
 function renamedAttributes({ attributes }: Entry, goes: Rdn['avas'], comes: Rdn['avas']): Map<string, Attribute> {

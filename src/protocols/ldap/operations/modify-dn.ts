@@ -1,4 +1,4 @@
-// Modify DN, of a leaf. RFC 4511 §4.9
+// Modify DN, with what is below. RFC 4511 §4.9
 
 import type { ModifyDnRequest } from '../../../wire/ldap/operations/modify-dn.ts';
 import { changed } from '../change-request.ts';
