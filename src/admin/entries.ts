@@ -7,10 +7,12 @@ import type { Revision } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
 import { sightOf } from '../directory/access/sight.ts';
 import type { Caller } from '../directory/caller.ts';
-import { findEntry } from '../directory/entries.ts';
+import { parseDn } from '../directory/dn.ts';
+import { findEntry, rootNames } from '../directory/entries.ts';
 import { type DirectoryChange, type Entry, memberTotal } from '../directory/entry.ts';
 import { readMemberValues, withMembers } from '../directory/member-values.ts';
 import { Search } from '../directory/search.ts';
+import type { SearchPlace } from '../directory/search-base.ts';
 import { withoutSecrets } from '../directory/secrets.ts';
 import type { ChangeSummary } from '../provisioning/change.ts';
 import { type ProvisioningParts, submitChange } from '../provisioning/submit.ts';
@@ -149,17 +151,24 @@ export function shownOfAddress(
   return shown;
 }
 
-/** Entries of a class at or below a DN, LIST_MAX at most, a page a turn. An absent base has none. */
-export async function entriesOfClass(reader: Reader, base: string, objectClass: string): Promise<Entry[]> {
-  if (findEntry(reader, base) === undefined) return [];
+/** Entries of a class at or below a DN, or wherever they stand, LIST_MAX at most, a page a turn. An absent base has none. */
+export async function entriesOfClass(reader: Reader, base: string | undefined, objectClass: string): Promise<Entry[]> {
+  const bases = base === undefined ? rootNames(reader) : [base];
+  const places = bases.flatMap((dn) => placeAt(reader, dn) ?? []);
+  if (places.length === 0) return [];
   const filter = { kind: 'equality', attribute: 'objectClass', value: objectClass } as const;
-  const search = new Search(reader, { base, scope: 'sub', filter });
+  const search = new Search(reader, { base: '', scope: 'sub', filter, places });
   const found: Entry[] = [];
   while (!search.done && found.length < LIST_MAX) {
     found.push(...search.next(LIST_MAX - found.length));
     await new Promise((resolve) => setImmediate(resolve));
   }
   return found;
+}
+
+function placeAt(reader: Reader, dn: string): SearchPlace | undefined {
+  const entry = findEntry(reader, dn);
+  return entry && { entry, path: parseDn(entry.dn).path, scope: 'sub' };
 }
 
 export function valuesOf(values: Readonly<Record<string, readonly string[]>>): { name: string; values: string[] }[] {

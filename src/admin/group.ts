@@ -1,7 +1,6 @@
 // group add, list, show, remove: distribution lists.
 
 import { z } from 'zod';
-import { SUFFIX } from '../directory/dn.ts';
 import { type Entry, memberTotal, textValue } from '../directory/entry.ts';
 import { ofCaller } from './audience.ts';
 import {
@@ -92,7 +91,7 @@ export const groupList = (parts: EntryParts) =>
           return ofCaller(
             parts.reader,
             caller,
-            (await entriesOfClass(parts.reader, SUFFIX, 'inetMailGroup')).map(listedGroup),
+            (await entriesOfClass(parts.reader, undefined, 'inetMailGroup')).map(listedGroup),
           );
         const domain = domainOf(input.domain);
         const list = (await entriesOfClass(parts.reader, baseOf(parts, domain), 'inetMailGroup')).map(listedGroup);

@@ -1,7 +1,6 @@
 // user add, list, show, remove. What becomes of a user's mail: user-set.ts, user-suspend.ts.
 
 import { z } from 'zod';
-import { SUFFIX } from '../directory/dn.ts';
 import { type Entry, textValue } from '../directory/entry.ts';
 import { ofCaller } from './audience.ts';
 import {
@@ -100,7 +99,7 @@ export const userList = (parts: EntryParts) =>
           return ofCaller(
             parts.reader,
             caller,
-            (await entriesOfClass(parts.reader, SUFFIX, 'inetMailUser')).map(listedUser),
+            (await entriesOfClass(parts.reader, undefined, 'inetMailUser')).map(listedUser),
           );
         const domain = domainOf(input.domain);
         const list = (await entriesOfClass(parts.reader, baseOf(parts, domain), 'inetMailUser')).map(listedUser);

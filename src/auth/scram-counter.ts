@@ -8,7 +8,7 @@ import { type Derived, setDerivedVersion } from '../database/derived.ts';
 import { operation, type Reader, type Transaction } from '../database/operation.ts';
 import { countEntriesIn, entriesAfterIn } from '../directory/entries.ts';
 import type { Entry } from '../directory/entry.ts';
-import { recipientKindOf, SITE_POSTMASTER_NORMALIZED } from '../routing/compile.ts';
+import { isSitePostmaster, recipientKindOf } from '../routing/compile.ts';
 import { lacksKeys } from './scram-keys.ts';
 
 const NAME = 'scram';
@@ -34,7 +34,7 @@ export function scramSecret(reader: Reader): Uint8Array {
 
 function countOf(entry: Entry | undefined): number {
   if (entry === undefined || recipientKindOf(entry) !== 'user') return 0;
-  if (entry.normalizedDn === SITE_POSTMASTER_NORMALIZED) return 0;
+  if (isSitePostmaster(entry)) return 0;
   return lacksKeys(entry.attributes.get('userpassword')?.values ?? []) ? 1 : 0;
 }
 

@@ -14,8 +14,7 @@ import type { AttributeValue } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { prepare } from './prepare.ts';
 import { type AttributeType, schema } from './schema.ts';
-
-export const SUFFIX = 'o=internet';
+import { firstSuffix, ofSuffix } from './suffix.ts';
 
 /** One attribute and value of an RDN. */
 export interface Ava {
@@ -117,15 +116,18 @@ export function pathOfNormalized(dn: string): string {
   return `${dn.split(',').reverse().join(',')},`;
 }
 
+/** The first suffix, read once. */
+export const suffixDn = ofSuffix(parseDn);
+
 /** The domain whose DC node this is, in lower case: undefined for any other DN, also for the suffix. */
-export function domainOfDcDn(dn: string | Dn, suffix: string | Dn = SUFFIX): string | undefined {
+export function domainOfDcDn(dn: string | Dn, suffix: string | Dn = suffixDn()): string | undefined {
   const labels = dcLabelsOf(dn, suffix);
   if (labels === undefined || labels.some((label) => label === '' || label.includes('.'))) return undefined;
   return labels.join('.');
 }
 
 /** The values of `dc` of a node of the DC tree, in lower case, its own first, whether they are labels of a name or not. */
-export function dcLabelsOf(dn: string | Dn, suffix: string | Dn = SUFFIX): readonly string[] | undefined {
+export function dcLabelsOf(dn: string | Dn, suffix: string | Dn = suffixDn()): readonly string[] | undefined {
   const node = typeof dn === 'string' ? parseDn(dn) : dn;
   const base = typeof suffix === 'string' ? parseDn(suffix) : suffix;
   if (!isBelow(node, base)) return undefined;
@@ -139,7 +141,7 @@ export function dcLabelsOf(dn: string | Dn, suffix: string | Dn = SUFFIX): reado
 }
 
 /** The DC node of a domain name. The name is not checked: any text becomes values, never syntax. */
-export function dcDnOfDomain(domain: string, suffix = SUFFIX): string {
+export function dcDnOfDomain(domain: string, suffix = firstSuffix()): string {
   const labels = domain.split('.').map((label) => `dc=${escapeDnValue(label)}`);
   return [...labels, suffix].join(',');
 }

@@ -77,7 +77,7 @@ export async function findEntryIn(tx: Transaction, dn: string | Dn): Promise<Ent
   return one(await tx.arrays(...byPath(named(dn))));
 }
 
-/** Names of the entries without a superior, the oldest first. */
+/** Names of the entries without a superior, the oldest first: the first suffix, which the directory began with. */
 export function rootNames(reader: Reader): string[] {
   return reader.arrays(ROOTS, TENANT).map(([dn]) => dn as string);
 }

@@ -4,13 +4,11 @@
 import type { Reader, Transaction } from '../database/operation.ts';
 import { loggedAt, loggedAtIn, newestChange } from './change-log.ts';
 import { formatCsn } from './csn.ts';
-import { normalizeDn, SUFFIX } from './dn.ts';
+import { suffixDn } from './dn.ts';
 import { hasChildren, hasChildrenIn } from './entries.ts';
 import type { Entry } from './entry.ts';
 import type { MatchContext } from './match.ts';
 import { groupNamesIn, groupNamesOf, hasPrepared, memberPages } from './member-values.ts';
-
-const SUFFIX_KEY = normalizeDn(SUFFIX);
 
 export function matchContext(reader: Reader): MatchContext {
   return {
@@ -22,7 +20,7 @@ export function matchContext(reader: Reader): MatchContext {
     memberOf: ({ normalizedDn }) => groupNamesOf(reader, normalizedDn),
     csn: (entry) => csnOf(entry, loggedAt(reader, entry.revision)),
     contextCsn({ normalizedDn }) {
-      const newest = normalizedDn === SUFFIX_KEY ? newestChange(reader) : undefined;
+      const newest = normalizedDn === suffixDn().normalized ? newestChange(reader) : undefined;
       return newest && formatCsn(newest.revision, newest.at);
     },
   };

@@ -13,22 +13,23 @@ import { TENANT } from '../base/tenant.ts';
 import type { Reader, Transaction } from '../database/operation.ts';
 import type { TypeDefinition } from './definitions.ts';
 import { type ClassDefinition, firstComponent, parseClassDefinition, parseTypeDefinition } from './definitions.ts';
-import { type Dn, parseDn, SUFFIX } from './dn.ts';
+import { type Dn, normalizeDn, parseDn } from './dn.ts';
 import { findEntryIn } from './entries.ts';
 import { type AttributeValue, type DirectoryChange, textValues } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { builtInSchema, followSchema, Schema, SUBSCHEMA_DN } from './schema.ts';
 import { SchemaProblem } from './site-definitions.ts';
+import { ofSuffix } from './suffix.ts';
 
-const SITE_SCHEMA_DN = `cn=Schema,ou=Waypost,${SUFFIX}`;
+const siteSchemaDn = ofSuffix((suffix) => `cn=Schema,ou=Waypost,${suffix}`);
 
-const HOLDER_DN = asciiLower(SITE_SCHEMA_DN);
+const holderDn = ofSuffix(() => normalizeDn(siteSchemaDn()));
 const DEFINITIONS_MAX = 2000;
 const SUBSCHEMA_NAMES: readonly string[] = [SUBSCHEMA_DN, 'cn=schema'].map(asciiLower);
 
 /** It changes by changes of the subschema alone. */
 export function holdsSiteSchema(dn: Dn): boolean {
-  return dn.normalized === HOLDER_DN;
+  return dn.normalized === holderDn();
 }
 
 export function isSubschema(dn: Dn): boolean {
@@ -45,7 +46,7 @@ const STORED_REVISION = 'SELECT revision FROM dit WHERE tenant = ? AND path = ?'
 
 /** From now on this thread works with the directory's own schema, until what is returned is called: before the reader is closed. */
 export function useSiteSchema(reader: Reader, published: () => number): () => void {
-  const path = parseDn(SITE_SCHEMA_DN).path;
+  const path = parseDn(siteSchemaDn()).path;
   let seen: number | undefined;
   let entry = 0;
   let current = builtInSchema();
@@ -106,7 +107,7 @@ type Modify = Extract<DirectoryChange, { kind: 'modify' }>;
 /** The changes of the entry that holds the definitions. */
 export async function siteSchemaChanges(tx: Transaction, change: DirectoryChange): Promise<DirectoryChange[]> {
   if (change.kind !== 'modify') throw refused('This entry is made by the server');
-  const entry = await findEntryIn(tx, SITE_SCHEMA_DN);
+  const entry = await findEntryIn(tx, siteSchemaDn());
   const before: Texts = {
     types: entry === undefined ? [] : textValues(entry, 'attributetypes'),
     classes: entry === undefined ? [] : textValues(entry, 'objectclasses'),
@@ -129,18 +130,20 @@ export async function siteSchemaChanges(tx: Transaction, change: DirectoryChange
     { operation: 'replace' as const, attribute: 'attributeTypes', values: after.types },
     { operation: 'replace' as const, attribute: 'objectClasses', values: after.classes },
   ];
-  const modify: Modify = { kind: 'modify', dn: SITE_SCHEMA_DN, modifications };
-  return entry === undefined ? [HOLDER, modify] : [modify];
+  const modify: Modify = { kind: 'modify', dn: siteSchemaDn(), modifications };
+  return entry === undefined ? [addHolder(), modify] : [modify];
 }
 
-const HOLDER: DirectoryChange = {
-  kind: 'add',
-  dn: SITE_SCHEMA_DN,
-  attributes: [
-    { name: 'objectClass', values: ['applicationProcess', 'subschema'] },
-    { name: 'cn', values: ['Schema'] },
-  ],
-};
+function addHolder(): DirectoryChange {
+  return {
+    kind: 'add',
+    dn: siteSchemaDn(),
+    attributes: [
+      { name: 'objectClass', values: ['applicationProcess', 'subschema'] },
+      { name: 'cn', values: ['Schema'] },
+    ],
+  };
+}
 
 function modified(before: Texts, { modifications }: Modify): Texts {
   const lists = { attributetypes: [...before.types], objectclasses: [...before.classes] };

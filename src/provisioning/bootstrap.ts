@@ -5,17 +5,18 @@
 
 import { operation, type Transaction } from '../database/operation.ts';
 import { DEFAULT_RULES } from '../directory/access/default-rules.ts';
-import { SITE_ADMINISTRATORS_DN } from '../directory/access/roles.ts';
+import { siteAdministratorsDn } from '../directory/access/roles.ts';
 import { beginsWithDefaults } from '../directory/access/rules.ts';
 import { ADMINISTRATOR_DN, SERVER } from '../directory/caller.ts';
-import { escapeDnValue, SUFFIX } from '../directory/dn.ts';
+import { escapeDnValue } from '../directory/dn.ts';
 import { findEntryIn } from '../directory/entries.ts';
 import type { Attribute, DirectoryChange } from '../directory/entry.ts';
-import { SITE_POSTMASTER_DN } from '../routing/compile.ts';
+import { firstSuffix } from '../directory/suffix.ts';
+import { sitePostmasterDn } from '../routing/compile.ts';
 import { type Container, containerDn, containers } from '../routing/containers.ts';
 import { applyAll } from './change.ts';
-import { OWN_DN } from './guards.ts';
-import { addSuffixes } from './suffixes.ts';
+import { ownDn } from './guards.ts';
+import { addSuffix, addSuffixes } from './suffixes.ts';
 import { ANY_SITE } from './write-options.ts';
 
 export interface BootstrapArguments {
@@ -59,7 +60,7 @@ export const prepareHost = operation(
 async function addDefaultRules(tx: Transaction, now: number): Promise<void> {
   if (!(await beginsWithDefaults(tx))) return;
   const modifications = [{ operation: 'add', attribute: 'aci', values: DEFAULT_RULES }] as const;
-  await applyAll(tx, [{ kind: 'modify', dn: SUFFIX, modifications }], SERVER, { now, site: ANY_SITE });
+  await applyAll(tx, [{ kind: 'modify', dn: firstSuffix(), modifications }], SERVER, { now, site: ANY_SITE });
 }
 
 async function addMissing(tx: Transaction, entries: readonly DirectoryChange[], now: number): Promise<void> {
@@ -74,22 +75,22 @@ function ownEntries(hostname: string): DirectoryChange[] {
     ...Object.entries(containers).map(([container, ou]) =>
       add(containerDn(container as Container), { objectClass: ['organizationalUnit'], ou: [ou] }),
     ),
-    add(SITE_ADMINISTRATORS_DN, { objectClass: ['groupOfNames'], cn: ['Site Administrators'] }),
+    add(siteAdministratorsDn(), { objectClass: ['groupOfNames'], cn: ['Site Administrators'] }),
     add(`cn=${escapeDnValue(hostname)},${containerDn('hosts')}`, { objectClass: ['waypostHost'], cn: [hostname] }),
   ];
 }
 
 function firstEntries({ passwordValues, hostname }: BootstrapArguments): DirectoryChange[] {
   return [
-    add(SUFFIX, { objectClass: ['organization'], o: [SUFFIX.slice('o='.length)] }),
+    addSuffix(firstSuffix()),
     add(ADMINISTRATOR_DN, {
       objectClass: ['person'],
       cn: ['Directory Manager'],
       sn: ['Manager'],
       userPassword: passwordValues,
     }),
-    add(OWN_DN, { objectClass: ['organizationalUnit'], ou: ['Waypost'] }),
-    add(SITE_POSTMASTER_DN, {
+    add(ownDn(), { objectClass: ['organizationalUnit'], ou: ['Waypost'] }),
+    add(sitePostmasterDn(), {
       objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser', 'inetLocalMailRecipient'],
       uid: ['postmaster'],
       cn: ['Site postmaster'],

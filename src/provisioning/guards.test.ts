@@ -7,10 +7,10 @@ import { Failure } from '../base/failure.ts';
 import { ADMINISTRATOR_DN } from '../directory/caller.ts';
 import { findEntry } from '../directory/entries.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
-import { SITE_POSTMASTER_DN } from '../routing/compile.ts';
+import { sitePostmasterDn } from '../routing/compile.ts';
 import { misplacedDomains } from '../routing/misplaced.ts';
 import { replies } from '../routing/replies.ts';
-import { OWN_DN } from './guards.ts';
+import { ownDn } from './guards.ts';
 import { add, addDomain, domainDn, openTestDirectory, remove, replace, type TestDirectory } from './testing.ts';
 
 let directory: TestDirectory;
@@ -140,7 +140,7 @@ test('an alias domain is held by its own addresses', async () => {
   );
 });
 
-for (const dn of [SITE_POSTMASTER_DN, OWN_DN, 'o=internet', ADMINISTRATOR_DN]) {
+for (const dn of [sitePostmasterDn(), ownDn(), 'o=internet', ADMINISTRATOR_DN]) {
   test(`${dn} keeps its name, its classes and itself`, async () => {
     const { attributes } = findEntry(directory.reader, dn)!;
     const [, ...classes] = attributes.get('objectclass')!.values as string[];
@@ -162,7 +162,7 @@ test('the site postmaster does not become a list', async () => {
   assert.equal(
     await resultOf({
       kind: 'modify',
-      dn: SITE_POSTMASTER_DN,
+      dn: sitePostmasterDn(),
       modifications: [{ operation: 'add', attribute: 'objectClass', values: ['inetMailGroup'] }],
     }),
     'unwillingToPerform',

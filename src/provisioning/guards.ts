@@ -9,7 +9,7 @@ import { isVerifiable } from '../auth/password.ts';
 import type { Transaction } from '../database/operation.ts';
 import { judgeAccess } from '../directory/access-rules.ts';
 import { ADMINISTRATOR_DN } from '../directory/caller.ts';
-import { dcLabelsOf, domainOfDcDn, normalizeDn, SUFFIX } from '../directory/dn.ts';
+import { dcLabelsOf, domainOfDcDn, normalizeDn } from '../directory/dn.ts';
 import {
   type AttributeValue,
   type ChangedEntry,
@@ -21,37 +21,34 @@ import {
 import { directoryFailure } from '../directory/failure.ts';
 import { hasDomainClass } from '../directory/mail-domain.ts';
 import { changesPassword } from '../directory/scram-values.ts';
+import { ofSuffix } from '../directory/suffix.ts';
 import { isValidDomain } from '../message/address.ts';
 import { admissionOf } from '../routing/admission.ts';
-import { ownAdmissionOf, recipientKindOf, SITE_POSTMASTER_DN } from '../routing/compile.ts';
+import { ownAdmissionOf, recipientKindOf, sitePostmasterDn } from '../routing/compile.ts';
 import { compileChannel } from '../routing/compile-channel.ts';
 import { containerDn } from '../routing/containers.ts';
 
 /** The superior of Waypost's own entries, one container a kind. */
-export const OWN_DN = `ou=Waypost,${SUFFIX}`;
+export const ownDn = ofSuffix((suffix) => `ou=Waypost,${suffix}`);
 
 const LOOPBACK = ['127.0.0.1', '::1'];
 const ADMINISTRATOR = normalizeDn(ADMINISTRATOR_DN);
 /** These entries, and those above them, keep their names and their classes. */
-const FOUNDATIONS: readonly string[] = [
-  SUFFIX,
-  ADMINISTRATOR_DN,
-  OWN_DN,
-  SITE_POSTMASTER_DN,
-  containerDn('tombstones'),
-].map(normalizeDn);
+const foundations = ofSuffix((suffix): readonly string[] =>
+  [suffix, ADMINISTRATOR_DN, ownDn(), sitePostmasterDn(), containerDn('tombstones')].map(normalizeDn),
+);
 
 /** Before the change is made: another reason not to do it would hide this one. */
 export function checkAsked(change: DirectoryChange): void {
   if (change.kind !== 'delete' && change.kind !== 'rename') return;
-  if (FOUNDATIONS.includes(normalizeDn(change.dn))) throw refused('This entry keeps its name and cannot be deleted');
+  if (foundations().includes(normalizeDn(change.dn))) throw refused('This entry keeps its name and cannot be deleted');
 }
 
 export function checkMade(_tx: Transaction, { before, after }: ChangedEntry): void {
   if (after === undefined) return;
   checkDomainName(after);
   checkChannelWords(after);
-  if (before === undefined || !FOUNDATIONS.includes(after.normalizedDn)) return;
+  if (before === undefined || !foundations().includes(after.normalizedDn)) return;
   const keepsClasses = textValues(before, 'objectclass').every((name) => hasClass(after, name.toLowerCase()));
   if (!keepsClasses || recipientKindOf(before) !== recipientKindOf(after))
     throw refused('This entry keeps its object classes');

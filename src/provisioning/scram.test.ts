@@ -8,7 +8,7 @@ import { countWithoutKeys, scramCount } from '../auth/scram-counter.ts';
 import { Failure } from '../base/failure.ts';
 import { findEntry } from '../directory/entries.ts';
 import { type DirectoryChange, type Modification, textValues } from '../directory/entry.ts';
-import { SITE_POSTMASTER_DN } from '../routing/compile.ts';
+import { sitePostmasterDn } from '../routing/compile.ts';
 import { learnPassword } from './learn-password.ts';
 import { addDomain, addUser, openTestDirectory, remove, replace, type TestDirectory, userDn } from './testing.ts';
 
@@ -84,7 +84,7 @@ test('the count is what the entries say, change by change and derived anew', asy
   const names = ['ann', 'bob', 'cy'].map((name) => `${name}@acme.example`);
   const some = fc.subarray(VALUES);
   const name = fc.constantFrom(...names);
-  const dn = fc.oneof({ weight: 5, arbitrary: name.map(userDn) }, fc.constant(SITE_POSTMASTER_DN));
+  const dn = fc.oneof({ weight: 5, arbitrary: name.map(userDn) }, fc.constant(sitePostmasterDn()));
   const change: fc.Arbitrary<DirectoryChange> = fc.oneof(
     { weight: 2, arbitrary: fc.tuple(name, some).map(([of, userPassword]) => withPasswords(of, userPassword)) },
     { weight: 3, arbitrary: fc.tuple(dn, some).map(([of, userPassword]) => replace(of, { userPassword })) },

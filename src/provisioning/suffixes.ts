@@ -3,7 +3,7 @@
 // In      DNs as the configuration gives them
 // Out     what is wrong with them; the changes that add their entries
 
-import { type Dn, isAtOrBelow, normalizeDn, parseDn, SUFFIX } from '../directory/dn.ts';
+import { type Dn, isAtOrBelow, parseDn } from '../directory/dn.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
 
 const CLASSES: ReadonlyMap<string, string> = new Map([
@@ -17,11 +17,9 @@ const CLASSES: ReadonlyMap<string, string> = new Map([
 /** Undefined where they can be. */
 export function suffixProblem(suffixes: readonly string[]): string | undefined {
   const known: Dn[] = [];
-  for (const [index, text] of suffixes.entries()) {
+  for (const text of suffixes) {
     const dn = tryParse(text);
     if (dn === undefined || dn.rdns.length === 0) return `${text} is not a DN`;
-    if (index === 0 && dn.normalized !== normalizeDn(SUFFIX))
-      return `the first is ${SUFFIX}, which holds all domains, and never changes`;
     if (classOf(dn) === undefined)
       return `${text} is none of ${[...CLASSES.keys()].map((key) => `${key}=`).join(', ')}`;
     if (known.some((other) => isAtOrBelow(dn, other) || isAtOrBelow(other, dn))) return `${text} lies in another`;
@@ -31,10 +29,12 @@ export function suffixProblem(suffixes: readonly string[]): string | undefined {
 }
 
 export function addSuffixes(suffixes: readonly string[]): DirectoryChange[] {
-  return suffixes.slice(1).map((text) => {
-    const dn = parseDn(text);
-    return { kind: 'add', dn: dn.text, attributes: [{ name: 'objectClass', values: [classOf(dn)!] }] };
-  });
+  return suffixes.slice(1).map(addSuffix);
+}
+
+export function addSuffix(text: string): DirectoryChange {
+  const dn = parseDn(text);
+  return { kind: 'add', dn: dn.text, attributes: [{ name: 'objectClass', values: [classOf(dn)!] }] };
 }
 
 function classOf({ rdns }: Dn): string | undefined {

@@ -9,12 +9,13 @@ import { asciiLower } from '../base/characters.ts';
 import { Failure } from '../base/failure.ts';
 import type { AccountId } from '../base/ids.ts';
 import { parseAccessRules } from '../directory/access-rules.ts';
-import { domainOfDcDn, normalizeDn, SUFFIX } from '../directory/dn.ts';
+import { domainOfDcDn, normalizeDn } from '../directory/dn.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
 import { legalStatuses } from '../directory/legal-values.ts';
 import { bareDomainOf, mailDomainOf } from '../directory/mail-domain.ts';
 import { mailView } from '../directory/mail-view.ts';
 import type { MemberValue } from '../directory/member-values.ts';
+import { ofSuffix } from '../directory/suffix.ts';
 import {
   type Address,
   addressKey,
@@ -41,8 +42,12 @@ import { parseStatusValue, type StatusAttribute } from './status.ts';
 export const COMPILER_VERSION = 6;
 
 /** The entry that the first start makes: mail for the postmaster of everything goes to its account. */
-export const SITE_POSTMASTER_DN = `uid=postmaster,ou=Waypost,${SUFFIX}`;
-export const SITE_POSTMASTER_NORMALIZED = normalizeDn(SITE_POSTMASTER_DN);
+export const sitePostmasterDn = ofSuffix((suffix) => `uid=postmaster,ou=Waypost,${suffix}`);
+const normalizedPostmaster = ofSuffix(() => normalizeDn(sitePostmasterDn()));
+
+export function isSitePostmaster({ normalizedDn }: Pick<Entry, 'normalizedDn'>): boolean {
+  return normalizedDn === normalizedPostmaster();
+}
 
 export function compileDomain(entry: Entry): RouteRow | undefined {
   const domain = mailDomainOf(entry);
@@ -175,7 +180,7 @@ export function compileRecipient(stored: Entry, placement: Placement): Recipient
   if (kind === undefined) return undefined;
   const problems: Problem[] = [];
   const addresses = ownAddresses(entry, placement.domains, problems);
-  if (entry.normalizedDn === SITE_POSTMASTER_NORMALIZED) addresses.unshift(SITE_POSTMASTER);
+  if (isSitePostmaster(entry)) addresses.unshift(SITE_POSTMASTER);
   const shared = {
     entry: entry.id,
     uuid: entry.uuid,
@@ -248,7 +253,7 @@ function ownAddresses(entry: Entry, domains: readonly string[], problems: Proble
       if (address !== undefined && domains.includes(address.domain)) keys.add(addressKey(address));
       else if (address === undefined) problems.push({ attribute, value, reason: 'is not an address' });
       // The site postmaster stands outside all domains, and that is right.
-      else if (entry.normalizedDn !== SITE_POSTMASTER_NORMALIZED)
+      else if (!isSitePostmaster(entry))
         problems.push({ attribute, value, reason: "this entry does not lie below the address's domain" });
     }
   }

@@ -76,7 +76,7 @@ test('a broken file is named with line and key', () => {
   const wrong: readonly (readonly [text: string, message: RegExp])[] = [
     ['hostname = "a.b"\nport-ofset = 3\n', /^waypost\.toml:2: port-ofset: unknown key$/],
     ['[queue]\nretry = ["soon"]\n', /^waypost\.toml:2: queue\.retry\.0: expected a time such as/],
-    ['[directory]\nsuffix = ["o=isp"]\n', /^waypost\.toml:2: directory\.suffix: expected the first is o=internet/],
+    ['[directory]\nsuffix = ["uid=isp"]\n', /^waypost\.toml:2: directory\.suffix: expected uid=isp is none of o=/],
     ['[directory]\nsuffix = ["o=internet", "o=a,o=internet"]\n', /lies in another/],
     ['[provision]\n\nfrom-mx = "yes"\n', /^waypost\.toml:3: provision\.from-mx: /],
     ['listen = ["localhost"]\n', /^waypost\.toml:1: listen\.0: expected an IP address$/],

@@ -13,7 +13,7 @@ import { DURATION_TEXT, DURATION_WORDS, durationMs } from '../base/duration.ts';
 import { Failure } from '../base/failure.ts';
 import { defaultLimits, type Limits } from '../base/limits.ts';
 import type { LogLevel } from '../base/log.ts';
-import { SUFFIX } from '../directory/dn.ts';
+import { DEFAULT_SUFFIX } from '../directory/suffix.ts';
 import { normalizeDomain } from '../message/address.ts';
 import type { ProxyOptions } from '../net/proxies.ts';
 import { suffixProblem } from '../provisioning/suffixes.ts';
@@ -131,7 +131,6 @@ const portOffset = z.union(
   'a number from 0 to 64000, or "auto"',
 );
 
-/** Host names of this server: a name with a dot, in A-labels. */
 const suffixList = z
   .array(z.string().max(1000))
   .min(1)
@@ -141,6 +140,7 @@ const suffixList = z
     if (problem !== undefined) context.addIssue(problem);
   });
 
+/** Host names of this server: a name with a dot, in A-labels. */
 const hostName = z.string().transform((text, context) => {
   const name = normalizeDomain(text);
   if (name !== undefined) return name;
@@ -336,7 +336,7 @@ export function configure(text: string | undefined, fileName: string, overrides:
     address: file.address ?? [],
     auth: { scram: file.auth?.scram ?? 'auto', defaultDomain: file.auth?.['default-domain'] },
     dns: { mode: file.dns?.mode ?? 'embedded' },
-    suffixes: file.directory?.suffix ?? [SUFFIX],
+    suffixes: file.directory?.suffix ?? [DEFAULT_SUFFIX],
     provision: { fromMx: file.provision?.['from-mx'] ?? ('entries' as const) },
     nextHop: byDomain(file['next-hop']),
     outgoingTls: byDomain(file['outgoing-tls']),

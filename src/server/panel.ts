@@ -28,7 +28,7 @@ export function panel(configuration: Configuration, server: PanelServer): string
     '  Try',
     '    ./waypost domain add acme.example',
     '    ./waypost user add ann@acme.example',
-    `    ldapsearch -x -H ldap://${ldap} -D '${ADMINISTRATOR_DN}' -y ${adminPasswordPath(configuration.data)} -b o=internet`,
+    `    ldapsearch -x -H ldap://${ldap} -D '${ADMINISTRATOR_DN}' -y ${adminPasswordPath(configuration.data)} -b ${configuration.suffixes[0]}`,
     '',
     '  Ctrl-C stops the server.',
     '',

@@ -68,7 +68,7 @@ export async function start(
   const startedAt = new Date(clock.now()).toISOString();
   const log = createLog(configuration.log, 'main');
   for (const detail of configuration.warnings) log.warn('server.configuration', { detail });
-  const { shared, reader, close } = await openStore(data, log, switches);
+  const { shared, reader, close } = await openStore(configuration, log, switches);
   makeSubmitFolder(data, configuration.submit.folder);
   const hostnames = hostNames(configuration);
   const common = { configuration, hostnames, log, shared };

@@ -11,7 +11,7 @@ import { type DomainState, reachState } from '../provisioning/domain-state.ts';
 import { decideOperations } from '../provisioning/pending/decide.ts';
 import { seePending } from '../provisioning/pending/entries.ts';
 import { add, addDomain, addUser, domainDn, remove, replace, testSite } from '../provisioning/testing.ts';
-import { SITE_POSTMASTER_DN } from '../routing/compile.ts';
+import { sitePostmasterDn } from '../routing/compile.ts';
 import { CustodyWatch } from './custody-watch.ts';
 import { holdRows, releaseRows } from './hold.ts';
 import { removeRows } from './manage.ts';
@@ -232,7 +232,7 @@ test('what a user of the domain sends on and another host refuses, and what an a
 test('what the postmaster’s own way refuses is held for the administrator: nothing is dropped', async (context) => {
   const { sink, transfer } = await open(context, REFUSES_OPS);
   const elsewhere = { mailDeliveryOption: 'forward', mailForwardingAddress: 'ops@far.example' };
-  await transfer.directory.apply(replace(SITE_POSTMASTER_DN, elsewhere));
+  await transfer.directory.apply(replace(sitePostmasterDn(), elsewhere));
   await transfer.accept(STRANGER);
   await transfer.directory.apply(tombstone(NEW));
   await looked(watch(transfer));

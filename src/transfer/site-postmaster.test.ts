@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { RemoteHost } from '../estate/remote-host.ts';
 import { addDomain, addUser, replace, testSite } from '../provisioning/testing.ts';
-import { SITE_POSTMASTER_DN } from '../routing/compile.ts';
+import { sitePostmasterDn } from '../routing/compile.ts';
 import { TestTransfer } from './testing.ts';
 
 const [HOST] = testSite.hostnames;
@@ -14,7 +14,7 @@ const TEXT = 'To: abuse@acme.example\r\nSubject: spam\r\n\r\nx\r\n';
 const ANN = 'ann@acme.example';
 const BOB = 'bob@acme.example';
 
-const set = (values: Record<string, string | readonly string[]>) => replace(SITE_POSTMASTER_DN, values);
+const set = (values: Record<string, string | readonly string[]>) => replace(sitePostmasterDn(), values);
 
 async function open(context: TestContext, nextHop: Record<string, string> = {}): Promise<TestTransfer> {
   const transfer = await TestTransfer.open({ policy: { retryMs: [50], expireMs: 60_000 }, nextHop });

@@ -10,9 +10,10 @@ import type { Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import { type Derived, setDerivedVersion } from '../database/derived.ts';
 import { type Operation, operation, type Transaction, type Writer } from '../database/operation.ts';
-import { dcDnOfDomain, escapeDnValue, SUFFIX } from '../directory/dn.ts';
+import { dcDnOfDomain, escapeDnValue } from '../directory/dn.ts';
 import { childrenIn, entriesWithIn, findEntryIn } from '../directory/entries.ts';
 import { hasClass } from '../directory/entry.ts';
+import { ofSuffix } from '../directory/suffix.ts';
 import { noteBelow } from './below.ts';
 import { type CompiledDomain, compileZoneName, ZONES_VERSION } from './compile.ts';
 import { setRow } from './names.ts';
@@ -31,7 +32,7 @@ const NAME_CLASSES = [
   'dNSDomain2',
 ] as const;
 /** The entries below these are few. */
-const SETTING_CONTAINERS = ['Hosts', 'Keys'].map((ou) => `ou=${ou},ou=Waypost,${SUFFIX}`);
+const settingContainers = ofSuffix((suffix) => ['Hosts', 'Keys'].map((ou) => `ou=${ou},ou=Waypost,${suffix}`));
 
 /** The names as this version of compile.ts gives them. */
 export function zoneTable(version = ZONES_VERSION): Derived {
@@ -50,7 +51,7 @@ export function zoneTable(version = ZONES_VERSION): Derived {
         }
       }
       await throughNames(writer, removeOthers);
-      for (const container of SETTING_CONTAINERS)
+      for (const container of settingContainers())
         for (let after: number | undefined = 0; after !== undefined; )
           after = await writer.execute(compileSettings, { container, after });
       await throughNames(writer, removeSettings);
@@ -137,7 +138,7 @@ const removeSettings = operation('zones.remove-settings', async (tx, _after: str
   );
   for (const [text] of rows) {
     const row = JSON.parse(text as string) as ZoneSettingRow;
-    const dn = row.kind === 'host' ? `cn=${escapeDnValue(row.key)},${SETTING_CONTAINERS[0]}` : row.dn;
+    const dn = row.kind === 'host' ? `cn=${escapeDnValue(row.key)},${settingContainers()[0]}` : row.dn;
     const entry = await findEntryIn(tx, dn);
     const is = entry && compileZoneSetting(entry);
     if (is?.kind !== row.kind || is.key !== row.key || JSON.stringify(is) !== text)

@@ -12,8 +12,9 @@ import { asciiLower } from '../base/characters.ts';
 import type { Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Reader, Transaction, Value } from '../database/operation.ts';
-import { normalizeDn, SUFFIX } from '../directory/dn.ts';
+import { normalizeDn } from '../directory/dn.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
+import { ofSuffix } from '../directory/suffix.ts';
 import { isValidDomain, normalizeDomain } from '../message/address.ts';
 import { ipv6Octets, ipv6Text } from '../wire/dns/address.ts';
 import { noteBelow } from './below.ts';
@@ -92,8 +93,8 @@ export interface ZoneSettings {
   readonly changedAt: Revision | 0;
 }
 
-const HOSTS = `,${normalizeDn(`ou=Hosts,ou=Waypost,${SUFFIX}`)}`;
-const KEYS = `,${normalizeDn(`ou=Keys,ou=Waypost,${SUFFIX}`)}`;
+const belowHosts = ofSuffix((suffix) => `,${normalizeDn(`ou=Hosts,ou=Waypost,${suffix}`)}`);
+const belowKeys = ofSuffix((suffix) => `,${normalizeDn(`ou=Keys,ou=Waypost,${suffix}`)}`);
 const PREFERENCE = 10;
 const PREFERENCE_MAX = 0xffff;
 const DNS_PORT = 53;
@@ -117,7 +118,7 @@ export function compileZoneSetting(entry: Entry): ZoneSettingRow | undefined {
 }
 
 function hostRow(entry: Entry): ZoneHostRow | undefined {
-  const key = nameBelow(entry, HOSTS);
+  const key = nameBelow(entry, belowHosts());
   if (key === undefined || !isValidDomain(key)) return undefined;
   const addresses = textValues(entry, 'wayposthostaddress').flatMap((value) => ipAddress(value.trim()) ?? []);
   const services = textValues(entry, 'wayposthostservice').flatMap((value) => parseHostService(value) ?? []);
@@ -135,7 +136,7 @@ export function parseHostService(text: string): HostService | undefined {
 }
 
 function nameServerRow(entry: Entry): NameServerRow | undefined {
-  const key = nameBelow(entry, HOSTS);
+  const key = nameBelow(entry, belowHosts());
   const role = textValue(entry, 'waypostnameserverrole')?.toLowerCase();
   if (key === undefined || (role !== 'primary' && role !== 'secondary')) return undefined;
   const name = zoneName(textValue(entry, 'wayposttsigname'));
@@ -173,7 +174,7 @@ export function parseEndpoint(text: string): DnsEndpoint | undefined {
 }
 
 function keyRow(entry: Entry): ZoneKeyRow | undefined {
-  const key = nameBelow(entry, KEYS);
+  const key = nameBelow(entry, belowKeys());
   const type = textValue(entry, 'waypostkeytype')?.toLowerCase();
   const key64 = textValue(entry, 'waypostkeypublic');
   if (key === undefined || (type !== 'rsa' && type !== 'ed25519') || key64 === undefined) return undefined;

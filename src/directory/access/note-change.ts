@@ -11,7 +11,7 @@ import { ADMINISTRATOR_KEY, aboveOf, isDomain } from './domains.ts';
 import { groupsOf } from './groups.ts';
 import { lookIn } from './look.ts';
 import { inTransactions } from './plan.ts';
-import { HOSTS, SITE_ADMINISTRATORS } from './roles.ts';
+import { hostsDn, siteAdministrators } from './roles.ts';
 import { ACI_KEY, renewState } from './rules.ts';
 
 const NAMED = `SELECT 1 FROM dit_index WHERE tenant = ? AND attribute = '${ADMINISTRATOR_KEY}'
@@ -32,7 +32,7 @@ export async function noteAccessChange(tx: Transaction, changed: ChangedEntry): 
 function movesRules({ before, after }: ChangedEntry, hasMoved: boolean): boolean {
   return (
     [ACI_KEY, ADMINISTRATOR_KEY].some((key) => (hasMoved ? has(before, after, key) : differs(before, after, key))) ||
-    [before, after].some((entry) => entry !== undefined && aboveOf(entry.normalizedDn) === HOSTS)
+    [before, after].some((entry) => entry !== undefined && aboveOf(entry.normalizedDn) === hostsDn())
   );
 }
 
@@ -62,7 +62,7 @@ async function movesNamedGroup(
   const named = await lookIn(tx, inTransactions.groups());
   for (const dn of new Set(own)) {
     const groups = [dn, ...(await lookIn(tx, groupsOf(dn)))];
-    if (groups.some((group) => group === SITE_ADMINISTRATORS || named.has(group))) return true;
+    if (groups.some((group) => group === siteAdministrators() || named.has(group))) return true;
     if ((await tx.arrays(NAMED, TENANT, JSON.stringify(groups.map(cutIndexValue)))).length > 0) return true;
   }
   return false;

@@ -5,10 +5,11 @@
 // Out     its groups and roles, as decide.ts asks for them
 
 import { TENANT } from '../../base/tenant.ts';
-import { normalizeDn, SUFFIX } from '../dn.ts';
+import { normalizeDn } from '../dn.ts';
 import { decodeEntry, ENTRY_COLUMNS } from '../entries.ts';
 import { hasClass } from '../entry.ts';
 import { cutIndexValue } from '../indexes.ts';
+import { ofSuffix } from '../suffix.ts';
 import type { CallerFacts } from './decide.ts';
 import { ADMINISTRATOR_KEY, aboveOf, treePathOf } from './domains.ts';
 import { groupsOf } from './groups.ts';
@@ -16,9 +17,11 @@ import type { Look } from './look.ts';
 import type { Role } from './rule.ts';
 
 /** Its members are site administrators. */
-export const SITE_ADMINISTRATORS_DN = `cn=Site Administrators,ou=Waypost,${SUFFIX}`;
-export const SITE_ADMINISTRATORS = normalizeDn(SITE_ADMINISTRATORS_DN);
-export const HOSTS = normalizeDn(`ou=Hosts,ou=Waypost,${SUFFIX}`);
+export const siteAdministratorsDn = ofSuffix((suffix) => `cn=Site Administrators,ou=Waypost,${suffix}`);
+/** Normalized. */
+export const siteAdministrators = ofSuffix(() => normalizeDn(siteAdministratorsDn()));
+/** Normalized. */
+export const hostsDn = ofSuffix((suffix) => normalizeDn(`ou=Hosts,ou=Waypost,${suffix}`));
 const HOST_CLASS = 'wayposthost';
 
 const ADMINISTERED = `SELECT 1 FROM dit_index WHERE tenant = ? AND attribute = '${ADMINISTRATOR_KEY}'
@@ -40,14 +43,14 @@ export function* factsOf(dn: string): Look<CallerFacts> {
   return {
     dn,
     groups,
-    isSiteAdministrator: groups.has(SITE_ADMINISTRATORS),
+    isSiteAdministrator: groups.has(siteAdministrators()),
     isServer: yield* isServer(dn),
     isDomainAdministrator: administered.length > 0,
   };
 }
 
 function* isServer(dn: string): Look<boolean> {
-  if (aboveOf(dn) !== HOSTS) return false;
+  if (aboveOf(dn) !== hostsDn()) return false;
   const [row] = yield [ENTRY, TENANT, treePathOf(dn)];
   return row !== undefined && hasClass(decodeEntry(row), HOST_CLASS);
 }

@@ -8,6 +8,7 @@ import { WriterClient } from '../../database/client.ts';
 import { type OpenReader, openReader } from '../../database/connection.ts';
 import { SharedState } from '../../database/shared.ts';
 import { useSiteSchema } from '../../directory/site-schema.ts';
+import { useSuffix } from '../../directory/suffix.ts';
 import { closeSegment, openSegment } from '../../store/collect.ts';
 import type { SegmentHost } from '../../store/segment.ts';
 import type { Configuration } from '../configuration.ts';
@@ -40,6 +41,7 @@ export function threadParts(data: ThreadData): ThreadParts {
   const { configuration } = data;
   const shared = new SharedState(data.shared, data.thread);
   const database = openReader(databasePath(configuration.data));
+  useSuffix(configuration.suffixes[0]!);
   useSiteSchema(database.reader, () => shared.revision());
   return {
     configuration,

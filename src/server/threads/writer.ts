@@ -8,6 +8,7 @@ import { reserveLog } from '../../database/reserve.ts';
 import { SharedState } from '../../database/shared.ts';
 import { WriterLoop } from '../../database/writer-thread.ts';
 import { useSiteSchema } from '../../directory/site-schema.ts';
+import { useSuffix } from '../../directory/suffix.ts';
 import { SegmentSyncs } from '../../store/segment-syncs.ts';
 import type { Configuration } from '../configuration.ts';
 import { databasePath, segmentsPath } from '../paths.ts';
@@ -39,6 +40,7 @@ const report = (message: WriterReport): void => parentPort?.postMessage(message)
 const opened = openReader(databasePath(configuration.data));
 const site = siteOf(data.hostnames, configuration, opened.reader);
 const shared = new SharedState(data.shared);
+useSuffix(configuration.suffixes[0]!);
 // What is committed, as all others see it; it stays open.
 useSiteSchema(opened.reader, () => shared.revision());
 
