@@ -74,7 +74,7 @@ describe('a first suffix of another name', { concurrency: false }, () => {
       inetDomainBaseDN: base,
     });
     await admin.call('user.add', { address: 'ben@hosted.test', password: 'secret' });
-    await admin.call('group.add', { address: 'all@hosted.test', members: ['ben@hosted.test'] });
+    await admin.call('group.add', { address: 'all@hosted.test', member: ['ben@hosted.test'] });
     const users = await admin.call('user.list', {});
     assert.deepEqual(users.map(({ address }) => address).sort(), [
       'ann@acme.test',

@@ -360,5 +360,8 @@ test('further suffixes are made at the start; the first is always the same', asy
   } finally {
     await client.unbind();
   }
-  await assert.rejects(waypost.restart({ config: '[directory]\nsuffix = ["o=isp"]\n' }), /the first is o=internet since this store was made/);
+  await assert.rejects(
+    waypost.restart({ config: '[directory]\nsuffix = ["o=isp"]\n' }),
+    /the first is o=internet since this store was made/,
+  );
 });

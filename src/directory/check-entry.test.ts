@@ -89,3 +89,60 @@ describe('an entry that does not fit', () => {
     assert.deepEqual([...getEntry(directory.reader, DN).attributes.get('inetuserstatus')!.values], ['Active']);
   });
 });
+
+test('values are judged by what they are for: addresses, hosts, whom a list asks, words', async () => {
+  await directory.add('cn=judged,o=internet', {
+    objectClass: ['groupOfUniqueNames', 'inetMailGroup', 'inetMailGroupManagement', 'inetLocalMailRecipient'],
+    cn: 'judged',
+  });
+  const judged: readonly (readonly [attribute: string, legal: readonly string[], illegal: readonly string[]])[] = [
+    ['mgrpRFC822MailMember', ['ann@far.example', '"a b"@[192.0.2.1]'], ['ann', '@far.example', 'a b@c']],
+    ['mailHost', ['mx1.example', '192.0.2.1', '[2001:db8::1]', '[IPv6:2001:db8::1]'], ['-mx', 'mx 1', 'mx1:25', '[mx']],
+    [
+      'mgrpModerator',
+      ['ann@far.example', 'mailto:ann@far.example', 'cn=a', 'ldap:///o=a??sub?(cn=*)'],
+      ['ann', 'ldap:x'],
+    ],
+    ['mgrpAllowedBroadcaster', ['uid=ann,o=internet'], ['nobody']],
+    ['mgmanHidden', ['true', 'FALSE'], ['maybe', 'anyone']],
+    ['mgmanMemberVisibility', ['anyone', 'All', 'true', 'none'], ['owner']],
+    ['mgmanJoinability', ['all'], ['some']],
+  ];
+  for (const [attribute, legal, illegal] of judged) {
+    const change = (value: string): Promise<unknown> =>
+      directory.apply({
+        kind: 'modify',
+        dn: 'cn=judged,o=internet',
+        modifications: [{ operation: 'replace', attribute, values: [value] }],
+      });
+    for (const value of legal) await change(value);
+    for (const value of illegal)
+      await assert.rejects(change(value), (error: Failure) => {
+        assert.equal(error.ldap?.name, 'invalidAttributeSyntax', `${attribute}: ${value}`);
+        assert.match(error.message, /legal (is|are)/);
+        return true;
+      });
+  }
+});
+
+test('a list whose member by address is none is named, as an older program has left it', async () => {
+  const DN2 = 'cn=members,o=internet';
+  await directory.add(DN2, {
+    objectClass: ['groupOfUniqueNames', 'inetMailGroup', 'inetLocalMailRecipient'],
+    cn: 'members',
+    mgrpRFC822MailMember: ['ann@far.example'],
+  });
+  await directory.writer.execute(spoil, 'nobody at all');
+  const { named } = await unfitEntries(directory.reader);
+  const found = named.find(({ dn }) => dn === DN2);
+  assert.match(found?.problems[0]?.reason ?? '', /^mgrpRFC822MailMember: nobody at all is not legal/);
+});
+
+const spoil = operation('test.spoil', async (tx, value: string) => {
+  await tx.run(
+    "UPDATE dit_value SET value = ?, key = ?, target = '' WHERE value = ?",
+    value,
+    value,
+    'ann@far.example',
+  );
+});

@@ -51,7 +51,7 @@ export function checkEntry({ before, after, differences }: CheckedChange): void 
     }
 }
 
-/** All that does not fit in an entry as it stands. Members that are rows are counted, not looked at. */
+/** All that does not fit in an entry as it stands. Members that are rows are counted, not looked at: memberBreach does. */
 export function breachesOf(entry: Contents): Breach[] {
   const breaches = classBreaches(entry, rulesOf(entry));
   for (const [key, { name, values }] of entry.attributes) {
@@ -62,6 +62,11 @@ export function breachesOf(entry: Contents): Breach[] {
     }
   }
   return breaches;
+}
+
+/** Of a value that is a row of its own; `key` is its attribute's. */
+export function memberBreach(key: string, value: string): Breach | undefined {
+  return valueBreach(key, schema().attributeType(key)?.name ?? key, value);
 }
 
 function rulesOf({ attributes }: Contents): ClassRules {

@@ -1,4 +1,4 @@
-// Which values mean something, where the syntax says less: closed lists of words, quotas, service rules, addresses.
+// Which values mean something, where the syntax says less: closed lists of words, quotas, service rules, addresses, hosts.
 //
 // In      an attribute's key and a value that has its syntax
 // Out     undefined; or what is legal, for the text of a refusal
@@ -6,10 +6,12 @@
 //         named by `directory check`. Whether a legal value acts is routing's to say
 // Letter case and blanks round a value mean nothing
 
-import { asciiLower } from '../base/characters.ts';
-import { tryParseAddress } from '../message/address.ts';
+import { isIP } from 'node:net';
+import { asciiLower, DIGIT, isAll } from '../base/characters.ts';
+import { normalizeDomain, tryParseAddress } from '../message/address.ts';
 import { parseAccessRules } from './access-rules.ts';
 import type { AttributeValue } from './entry.ts';
+import { partyOf } from './list-party.ts';
 import { parseLimit } from './quota-value.ts';
 
 /** The words that each level of status knows. */
@@ -68,11 +70,17 @@ const JUDGES: ReadonlyMap<string, Judge> = new Map<string, Judge>([
       'mailRoutingAddress',
       'mailDomainCatchallAddress',
       'mailDomainReportAddress',
+      'mgrpRFC822MailMember',
     ],
     address,
   ),
   ['mailforwardingaddress', forwarding],
   ['mgrperrorsto', errorsTo],
+  ...each(['mgrpAllowedBroadcaster', 'mgrpDisallowedBroadcaster', 'mgrpModerator'], party),
+  ...each(['mailHost', 'preferredMailHost', 'mailRoutingHosts'], host),
+  ['mailroutingsmarthost', hostAndPort],
+  ['mgmanhidden', oneOf(['true', 'false'])],
+  ...each(['mgmanMemberVisibility', 'mgmanJoinability', 'mgmanVisibility'], oneOf(['anyone', 'all', 'true', 'none'])),
 ]);
 
 /** What is legal, where this value is not. `key` is the attribute type's. */
@@ -131,4 +139,23 @@ function forwarding(value: string): string | undefined {
 function errorsTo(value: string): string | undefined {
   const text = asciiLower(value.slice(0, 7)) === 'mailto:' ? value.slice(7) : value;
   return value === '/' || tryParseAddress(text) !== undefined ? undefined : 'legal is a mail address, or /';
+}
+
+/** A broadcaster or a moderator. */
+function party(value: string): string | undefined {
+  return typeof partyOf(value) === 'string' ? 'legal is a DN, an LDAP URL, or a mail address' : undefined;
+}
+
+function host(value: string): string | undefined {
+  const inner = value.startsWith('[') && value.endsWith(']') ? value.slice(1, -1) : value;
+  const ip = asciiLower(inner.slice(0, 5)) === 'ipv6:' ? inner.slice(5) : inner;
+  return isIP(ip) !== 0 || normalizeDomain(inner) !== undefined ? undefined : 'legal is a host name or an IP address';
+}
+
+function hostAndPort(value: string): string | undefined {
+  const colon = value.lastIndexOf(':');
+  const isPort = colon > 0 && colon < value.length - 1 && isAll(value.slice(colon + 1), DIGIT);
+  return host(value) === undefined || (isPort && host(value.slice(0, colon)) === undefined)
+    ? undefined
+    : 'legal is a host name or an IP address, perhaps with a port';
 }

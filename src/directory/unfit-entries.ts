@@ -6,9 +6,10 @@
 
 import type { Revision } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
-import { breachesOf } from './check-entry.ts';
+import { type Breach, breachesOf, memberBreach } from './check-entry.ts';
 import { entriesAfter, entryByUuid } from './entries.ts';
 import type { Entry } from './entry.ts';
+import { unusableMembers } from './member-values.ts';
 import { type Schema, schema } from './schema.ts';
 
 export interface UnfitEntry {
@@ -28,6 +29,7 @@ export interface UnfitEntries {
 
 const PAGE = 500;
 const NAMED = 1000;
+const MEMBERS_NAMED = 10;
 const REMEMBERED = 100_000;
 const CHANGES_MAX = 10_000;
 
@@ -62,7 +64,7 @@ async function walked(reader: Reader): Promise<Known> {
   const found: Known = { schema: schema(), revision: reader.revision(), unfit: new Map() };
   for (let after = 0; ; ) {
     const page = entriesAfter(reader, after, PAGE);
-    for (const entry of page) note(found, entry.uuid, entry);
+    for (const entry of page) note(reader, found, entry);
     if (page.length < PAGE) break;
     after = page.at(-1)!.id;
     await new Promise((turn) => setImmediate(turn));
@@ -80,16 +82,25 @@ function followed(reader: Reader, found: Known): boolean {
   const changes = reader.arrays(SINCE, found.revision, CHANGES_MAX + 1);
   if (changes.length > CHANGES_MAX) return false;
   for (const uuid of new Set(changes.map(([, changed]) => String(changed))))
-    note(found, uuid, entryByUuid(reader, uuid));
+    note(reader, found, entryByUuid(reader, uuid) ?? { uuid });
   found.revision = revision;
   return true;
 }
 
-function note(found: Known, uuid: string, entry: Entry | undefined): void {
-  const breaches = entry === undefined ? [] : breachesOf(entry);
-  if (entry === undefined || breaches.length === 0) found.unfit.delete(uuid);
+/** An entry, or the UUID of one that is gone. */
+function note(reader: Reader, found: Known, entry: Entry | Pick<Entry, 'uuid'>): void {
+  const breaches = 'dn' in entry ? [...breachesOf(entry), ...unusable(reader, entry)] : [];
+  if (!('dn' in entry) || breaches.length === 0) found.unfit.delete(entry.uuid);
   else {
     const problems = breaches.map(({ attribute, text }) => ({ attribute, reason: text }));
-    found.unfit.set(uuid, { dn: entry.dn, problems });
+    found.unfit.set(entry.uuid, { dn: entry.dn, problems });
   }
+}
+
+/** The first members that mail can do nothing with. */
+function unusable(reader: Reader, { id, memberCounts }: Entry): Breach[] {
+  if (memberCounts === undefined) return [];
+  return unusableMembers(reader, id, MEMBERS_NAMED).flatMap(
+    ({ attribute, value }) => memberBreach(attribute, value) ?? [],
+  );
 }

@@ -8,12 +8,11 @@
 import { asciiLower } from '../base/characters.ts';
 import { DOMAIN_BYTES } from '../base/limits.ts';
 import { type Entry, textValue, textValues } from '../directory/entry.ts';
-import { isLdapUrl, type LdapUrl, parseLdapUrl } from '../directory/ldap-url.ts';
-import { prepareFor } from '../directory/matching.ts';
-import { addressKey, formatAddress, tryParseAddress } from '../message/address.ts';
+import { type LdapUrl, parseLdapUrl } from '../directory/ldap-url.ts';
+import { type ListParty, partyOf } from '../directory/list-party.ts';
 import { compileListTexts, ownKeys } from './list-texts.ts';
 import { replyTextOf } from './replies.ts';
-import type { ListParty, ListRules, ListTexts, Problem } from './rows.ts';
+import type { ListRules, ListTexts, Problem } from './rows.ts';
 
 const VALUES_MAX = 1000;
 const URLS_MAX = 100;
@@ -185,30 +184,4 @@ class Compiling {
 
 function given<K extends string, V>(key: K, value: V | undefined): { readonly [k in K]?: V } {
   return value === undefined ? {} : ({ [key]: value } as { readonly [k in K]: V });
-}
-
-/** The reason, where it is none. An address may hold `=`, so a DN is what is no address. */
-function partyOf(value: string): ListParty | string {
-  if (isLdapUrl(value)) {
-    const parsed = parseLdapUrl(value);
-    return 'url' in parsed ? { url: parsed.url } : parsed.problem;
-  }
-  const isMailto = asciiLower(value.slice(0, 7)) === 'mailto:';
-  const address = tryParseAddress(isMailto ? mailtoOf(value) : value);
-  if (address !== undefined) {
-    const key = addressKey(address);
-    const written = formatAddress(address);
-    return written === key ? { address: key } : { address: key, written };
-  }
-  const dn = isMailto ? undefined : prepareFor('distinguishedNameMatch', value);
-  return dn === undefined || dn === '' ? 'is no DN, URL or address' : { dn };
-}
-
-/** RFC 6068: the address, percent signs decoded; what follows a question mark means nothing here. */
-function mailtoOf(value: string): string {
-  try {
-    return decodeURIComponent(value.slice('mailto:'.length).split('?')[0]!);
-  } catch {
-    return '';
-  }
 }

@@ -8,10 +8,11 @@ import { idOf } from '../base/ids.ts';
 import { GROUP_DEPTH_MAX } from '../base/limits.ts';
 import { ANONYMOUS } from '../directory/caller.ts';
 import type { LdapUrl } from '../directory/ldap-url.ts';
+import type { ListParty } from '../directory/list-party.ts';
 import { parseAddress } from '../message/address.ts';
 import { type AccessTables, decideAccess, SENDER_LISTS_MAX } from './list-access.ts';
 import type { RouteRequest } from './route-request.ts';
-import type { GroupRow, ListParty, ListRules, RecipientRow } from './rows.ts';
+import type { GroupRow, ListRules, RecipientRow } from './rows.ts';
 
 const dnOf = (name: string): string => `cn=${name},dc=acme,o=internet`;
 const everybody: LdapUrl = { base: 'dc=acme,o=internet', scope: 'sub', filter: '(cn=*)' };

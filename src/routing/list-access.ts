@@ -15,17 +15,11 @@ import { GROUP_DEPTH_MAX } from '../base/limits.ts';
 import type { Reply } from '../base/reply.ts';
 import { normalizeDn } from '../directory/dn.ts';
 import { type LdapUrl, liesIn } from '../directory/ldap-url.ts';
+import type { ListParty } from '../directory/list-party.ts';
 import { type Address, addressKey, formatAddress } from '../message/address.ts';
 import { replies } from './replies.ts';
 import type { RouteRequest } from './route-request.ts';
-import {
-  addressOfKey,
-  type GroupRow,
-  type ListParty,
-  type ListRules,
-  type RecipientRow,
-  type RouteRow,
-} from './rows.ts';
+import { addressOfKey, type GroupRow, type ListRules, type RecipientRow, type RouteRow } from './rows.ts';
 
 /** What a decision may ask; each question is one look-up, or few. */
 export interface AccessTables {

@@ -3,9 +3,9 @@
 // In      values of the directory; parties of a row
 // Out     normalized DNs, and addresses as they were written; none for a value that mail can read nothing in
 
+import type { ListParty } from '../directory/list-party.ts';
 import { nameEnd, prepareFor } from '../directory/matching.ts';
 import type { MemberValue } from '../directory/member-values.ts';
-import type { ListParty } from './rows.ts';
 
 export type Member =
   /** Normalized. */

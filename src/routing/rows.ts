@@ -7,6 +7,7 @@ import type { AccountId } from '../base/ids.ts';
 import type { Row } from '../database/operation.ts';
 import type { AccessRule } from '../directory/access-rules.ts';
 import type { LdapUrl } from '../directory/ldap-url.ts';
+import type { ListParty } from '../directory/list-party.ts';
 import { type Address, formatAddress, isBeyondAscii } from '../message/address.ts';
 import type { QuotaLimit } from '../store/quota.ts';
 
@@ -165,13 +166,6 @@ export interface ListTexts {
   /** Who sends has to say the password of the list, in the field Approved. */
   readonly password?: true;
 }
-
-/** One that a rule or mgrpModerator names. */
-export type ListParty =
-  | { readonly dn: string }
-  /** By addressKey; `written` where SMTP writes it otherwise. */
-  | { readonly address: string; readonly written?: string }
-  | { readonly url: LdapUrl };
 
 /** What a list asks of who sends to it. See list-access.ts. */
 export interface ListRules {

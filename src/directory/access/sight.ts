@@ -7,7 +7,7 @@
 
 import type { Reader, Transaction } from '../../database/operation.ts';
 import type { Caller } from '../caller.ts';
-import { normalizeDn, SUFFIX } from '../dn.ts';
+import { suffixDn } from '../dn.ts';
 import type { Attribute, Entry } from '../entry.ts';
 import { schema, typeKeyOf } from '../schema.ts';
 import { withoutHidden } from '../secrets.ts';
@@ -63,8 +63,6 @@ export async function sightIn(tx: Transaction, caller: Caller, entry: Entry): Pr
   const apply = applicable(rules, facts, target);
   return new RuledSight(plan, false, () => apply);
 }
-
-const FIRST = normalizeDn(SUFFIX);
 
 type Looking = Extract<Right, 'read' | 'search' | 'compare'>;
 
@@ -136,7 +134,7 @@ class RuledSight implements Sight {
 
 /** Where the rules stand. A server has the whole directory: the other suffixes and the administrator's entry too. */
 function isInFirstSuffix({ normalizedDn }: Entry): boolean {
-  return normalizedDn === FIRST || normalizedDn.endsWith(`,${FIRST}`);
+  return normalizedDn === suffixDn().normalized || normalizedDn.endsWith(`,${suffixDn().normalized}`);
 }
 
 /** Of what the entry has as attributes `shown` has decided; of what the server makes, this does. */
