@@ -139,10 +139,5 @@ test('a list whose member by address is none is named, as an older program has l
 });
 
 const spoil = operation('test.spoil', async (tx, value: string) => {
-  await tx.run(
-    "UPDATE dit_value SET value = ?, key = ?, target = '' WHERE value = ?",
-    value,
-    value,
-    'ann@far.example',
-  );
+  await tx.run("UPDATE dit_value SET value = ?, key = ?, target = '' WHERE value = ?", value, value, 'ann@far.example');
 });
