@@ -170,6 +170,30 @@ export function changedMentioning(reader: Reader, text: string, revision: Revisi
   return reader.arrays(MENTIONING, revision, text, limit).map(([uuid]) => uuid as string);
 }
 
+/** What a change did to which entry, without what was changed. */
+export interface Step {
+  readonly revision: Revision;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly kind: DirectoryChange['kind'];
+  readonly uuid: string;
+  /** As it was before; of an entry that was added, its name. */
+  readonly dn: string;
+}
+
+const STEPS = 'SELECT revision, at, kind, uuid, dn FROM dit_change WHERE revision > ? ORDER BY revision LIMIT +?';
+
+/** The next ones behind this revision, the oldest first. */
+export function stepsAfter(reader: Reader, revision: Revision, count: number): Step[] {
+  return reader.arrays(STEPS, revision, count).map(([number, at, kind, uuid, dn]) => ({
+    revision: idOf<Revision>(number),
+    at: at as number,
+    kind: kind as DirectoryChange['kind'],
+    uuid: uuid as string,
+    dn: dn as string,
+  }));
+}
+
 /** The last revision at this time, undefined where the log begins later. Epoch milliseconds. */
 export function revisionAt(reader: Reader, at: number): Revision | undefined {
   const row = reader.arrays('SELECT revision FROM dit_change WHERE at <= ? ORDER BY revision DESC LIMIT 1', at)[0];

@@ -75,6 +75,21 @@ export function compileFilter(filter: Filter): Matcher {
   }
 }
 
+/** What an entry has by other entries, or by their number: their changes change whether it matches. */
+const OF_OTHERS: ReadonlySet<string> = new Set(['memberof', 'hassubordinates', 'contextcsn']);
+
+export function asksOthers(filter: Filter): boolean {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      return filter.filters.some(asksOthers);
+    case 'not':
+      return asksOthers(filter.filter);
+    default:
+      return filter.attribute !== undefined && OF_OTHERS.has(schema().description(filter.attribute)?.type.key ?? '');
+  }
+}
+
 /** And: false beats undefined beats true; or: true beats undefined beats false. Empty: RFC 4526. */
 function every(matchers: readonly Matcher[], winner: boolean): Matcher {
   return (entry, context) => {

@@ -34,6 +34,8 @@ export interface EntrySearch {
   readonly skips?: (entry: Entry) => boolean;
   /** Entries that somebody has found already, in the order in which they are wanted: they are looked at again, no others. */
   readonly ids?: readonly number[];
+  /** All of the places is walked, whatever an index knows: entries come in the order of their names, superiors first. */
+  readonly walks?: true;
   /** Of an earlier search for the same. What that has found is not found again, but where an index narrows it no more. */
   readonly from?: SearchCursor;
 }
@@ -155,11 +157,11 @@ export class Search {
     return found;
   }
 
-  #begin({ filter, from, ids: given }: EntrySearch): Position {
+  #begin({ filter, from, ids: given, walks }: EntrySearch): Position {
     if (given !== undefined) return given.length === 0 ? { kind: 'end' } : { kind: 'candidates', ids: given, at: 0 };
     if (this.#places.every(({ scope }) => scope === 'base')) return { kind: 'base' };
     if (from !== undefined && from.kind !== 'candidates') return from;
-    const ids = this.#candidates(filter);
+    const ids = walks === true ? undefined : this.#candidates(filter);
     if (ids !== undefined) {
       const left = from === undefined ? ids : ids.filter((id) => id > from.after);
       return left.length === 0 ? { kind: 'end' } : { kind: 'candidates', ids: left, at: 0 };

@@ -6,6 +6,7 @@
 //         has changed. Asked at the beginning of an operation: what an open connection may do ends with its next one
 // Limits  PLANS_MAX callers, CHAINS_MAX places in the tree of each; then they are made anew
 
+import { createHash } from 'node:crypto';
 import type { Reader } from '../../database/operation.ts';
 import type { Caller } from '../caller.ts';
 import { normalizeDn } from '../dn.ts';
@@ -46,6 +47,7 @@ export class Plan {
   readonly #chains = new Map<string, Candidates>();
   readonly #counts = new Map<AciRule, boolean>();
   readonly #verdicts = new Map<string, LookVerdict>();
+  #lookMark: { readonly text: string | undefined } | undefined;
 
   constructor(set: AciRules, caller: CallerFacts, domains: Domains) {
     this.#set = set;
@@ -81,6 +83,34 @@ export class Plan {
     verdict = { rules: [...rules], read: new Map(), search: new Map(), compare: new Map() };
     this.#verdicts.set(ids, verdict);
     return verdict;
+  }
+
+  /**
+   * What this caller may look at rests on this text and on the entries themselves, one by one: equal for two plans of a caller
+   * by which it sees the same. Undefined where it rests on other entries too: on one above, on groups that an attribute names.
+   */
+  get lookMark(): string | undefined {
+    this.#lookMark ??= { text: this.#makeLookMark() };
+    return this.#lookMark.text;
+  }
+
+  #makeLookMark(): string | undefined {
+    const parts: string[] = [];
+    let asksEntries = false;
+    for (const [base, rules] of this.#set.at)
+      for (const rule of rules) {
+        if (!this.#canCount(rule) || !LOOKS.some((right) => rule.rights.has(right))) continue;
+        const { attributes, looksBeside, asksRoles } = needsOf([rule]);
+        const restsOnOthers = attributes.some(
+          ({ names, levels }) => names === 'group' || levels.some((level) => level > 0),
+        );
+        if (restsOnOthers || looksBeside || asksRoles) return undefined;
+        const binds = bindsAnywhere(rule.bind, this.caller);
+        asksEntries ||= binds === undefined;
+        parts.push(`${base}\n${rule.text}\n${rule.allows} ${binds}`);
+      }
+    if (asksEntries) parts.push(this.caller.dn ?? '', ...[...this.caller.groups].sort());
+    return createHash('sha256').update(parts.join('\n\n')).digest('base64');
   }
 
   /** Whether a rule, wherever it stands, might allow this. */

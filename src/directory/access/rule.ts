@@ -93,6 +93,8 @@ export interface Aci {
 export interface AciRule extends Omit<Aci, 'permissions'>, Permission {
   /** Its number among all. */
   readonly id: number;
+  /** The value that it is of, as it is written. */
+  readonly text: string;
   /** Of the entry that has it, as it is written and normalized. */
   readonly dn: string;
   readonly base: string;

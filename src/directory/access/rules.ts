@@ -9,6 +9,7 @@
 // rule that was to keep out.
 
 import { randomUUID } from 'node:crypto';
+import { idOf, type Revision } from '../../base/ids.ts';
 import { TENANT } from '../../base/tenant.ts';
 import type { Transaction } from '../../database/operation.ts';
 import { normalizedOfPath } from '../dn.ts';
@@ -42,7 +43,7 @@ export function* ruleSet(): Look<AciRules> {
       const parsed = typeof value === 'string' ? parseAci(value) : undefined;
       const aci = parsed !== undefined && 'aci' in parsed ? parsed.aci : REFUSING;
       for (const permission of aci.permissions) {
-        rules.push({ ...aci, ...permission, id: id++, dn: dn as string, base });
+        rules.push({ ...aci, ...permission, id: id++, text: String(value), dn: dn as string, base });
         for (const group of groupsIn(permission.bind)) groups.add(group);
       }
     }
@@ -94,9 +95,15 @@ export function* accessState(): Look<AccessState> {
   return { rules: row![0] as string, scopes: row![1] as string };
 }
 
-/** A random text, not a number: a change that is undone must leave none that a later one has again. */
+/** With a random text: a change that is undone must leave none that a later one has again. The revision is for feeds. */
 export async function renewState(tx: Transaction, what: keyof AccessState): Promise<void> {
-  await tx.run(`UPDATE dit_access SET ${what} = ? WHERE id = 1`, randomUUID());
+  await tx.run(`UPDATE dit_access SET ${what} = ? WHERE id = 1`, `${tx.revision} ${randomUUID()}`);
+}
+
+/** When a state was renewed; 0 for one that is older than all feeds. */
+export function renewedAt(state: string): Revision {
+  const blank = state.indexOf(' ');
+  return idOf(blank < 0 ? 0 : state.slice(0, blank));
 }
 
 /** Once in the life of a directory: true the first time. */

@@ -15,6 +15,7 @@ import { proxiedAuthorization } from '../../wire/ldap/controls/proxied-authoriza
 import { postReadRequest, preReadRequest } from '../../wire/ldap/controls/read-entry.ts';
 import { sortRequest } from '../../wire/ldap/controls/sort.ts';
 import { subtreeDelete } from '../../wire/ldap/controls/subtree-delete.ts';
+import { syncRequest } from '../../wire/ldap/controls/sync-request.ts';
 import type { Control } from '../../wire/ldap/controls.ts';
 import type { RequestKind } from '../../wire/ldap/message.ts';
 import { type LdapResult, result } from '../../wire/ldap/result.ts';
@@ -38,6 +39,7 @@ const KNOWN = {
   proxied: { codec: proxiedAuthorization, with: [...TREE, 'extended'], isAlwaysCritical: true },
   sort: { codec: sortRequest, with: ['search'] },
   subtreeDelete: { codec: subtreeDelete, with: ['delete'] },
+  sync: { codec: syncRequest, with: ['search'] },
 } as const satisfies Record<string, Known<unknown>>;
 
 type KnownName = keyof typeof KNOWN;

@@ -20,6 +20,8 @@ export interface LdapDoor {
   readonly version: string;
   /** For STARTTLS; undefined where it is not offered. */
   readonly tls: TlsServer | undefined;
+  /** Resolves when another revision of the directory than that of now is published. */
+  readonly nextRevision: () => Promise<void>;
   readonly logins: Pick<Logins, 'mechanisms' | 'bind' | 'saslBind' | 'callerNamed'>;
   /**
    * provisioning's, one for each connection: posts changes in the order of the calls, and resolves after the commit that

@@ -87,6 +87,7 @@ export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestD
     limits: { ...defaultLimits, ...options.limits },
     version: '0.0.0-test',
     tls: tls.server,
+    nextRevision: () => directory.shared.nextRevision(),
     logins,
     submitInOrder: () => submitterInOrder({ writer, clock: systemClock, gate }),
     countResult: () => {},

@@ -16,7 +16,7 @@ export interface LdapDoorParts extends ThreadParts {
 }
 
 export function ldapDoor(parts: LdapDoorParts): LdapDoor {
-  const { writer, gate } = parts;
+  const { writer, gate, shared } = parts;
   const makesKeys = parts.configuration.auth.scram !== 'off';
   return {
     reader: parts.database.reader,
@@ -25,6 +25,7 @@ export function ldapDoor(parts: LdapDoorParts): LdapDoor {
     limits: parts.configuration.limits,
     version: VERSION,
     tls: parts.tls,
+    nextRevision: () => shared.nextRevision(),
     logins: parts.logins,
     submitInOrder: () => submitterInOrder({ writer, gate, makesKeys, clock: systemClock }),
     countResult: (operation, result) => parts.counters.add('ldap', `${operation} ${result}`),

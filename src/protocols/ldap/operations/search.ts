@@ -5,16 +5,14 @@
 // Never   holds a statement or a snapshot while it waits
 // RFC 4511 §4.5, RFC 2696, RFC 2891, RFC 3296 §5, RFC 4528
 
-import { LDAP_TURN_MS } from '../../../base/limits.ts';
-import { mayReadAttribute, type Sight, sightOf } from '../../../directory/access/sight.ts';
+import { sightOf } from '../../../directory/access/sight.ts';
 import { type Dn, parseDn } from '../../../directory/dn.ts';
 import { noSuchObject } from '../../../directory/entries.ts';
 import type { Entry } from '../../../directory/entry.ts';
 import { compileFilter, OUTSIDE } from '../../../directory/match.ts';
 import { matchContext } from '../../../directory/match-context.ts';
-import { memberPages } from '../../../directory/member-values.ts';
-import { isWanted, type Selection, selectAttributes, selectFrom, selectionOf } from '../../../directory/operational.ts';
-import { schema } from '../../../directory/schema.ts';
+import { selectFrom, selectionOf } from '../../../directory/operational.ts';
+import { Search } from '../../../directory/search.ts';
 import { seenBase } from '../../../directory/search-base.ts';
 import { searchLimitsOf } from '../../../directory/search-limits.ts';
 import { entryOrder, type SortProblem } from '../../../directory/sort.ts';
@@ -27,17 +25,19 @@ import { type LdapResult, result } from '../../../wire/ldap/result.ts';
 import { resultCodes } from '../../../wire/ldap/result-codes.ts';
 import type { LdapConversation, LdapFinal, LdapHandler, LdapOperation } from '../conversation.ts';
 import { SearchRun } from '../search-run.ts';
+import { type Asked, Turns, wantedAttributes } from '../search-turns.ts';
 import { specialEntry } from '../special-entries.ts';
+import { follow } from '../sync.ts';
 
 /** Entries that are read between two looks at the clock. */
 const PAGE_ENTRIES = 64;
-/** Others have their turn behind so many members of a list. */
-const MEMBERS_A_TURN = 1000;
 const NO_COOKIE = new Uint8Array();
 
 export const search: LdapHandler<SearchRequest> = async (request, operation, session) => {
   const base = parseDn(request.baseObject);
   const special = specialIn(session, base, request);
+  if (special !== undefined && operation.asked.sync !== undefined)
+    return { result: result('unwillingToPerform', 'What is not in the tree cannot be followed') };
   if (special === 'none') return atEnd(operation, result('success'));
   const selection = selectionOf(request.attributes, request.typesOnly);
   if (special !== undefined) {
@@ -49,15 +49,6 @@ export const search: LdapHandler<SearchRequest> = async (request, operation, ses
   const sight = sightOf(session.door.reader, operation.caller, session.record.isPrivate);
   return searchTree({ session, operation, request, base, selection, sight });
 };
-
-interface Asked {
-  readonly session: LdapConversation;
-  readonly operation: LdapOperation;
-  readonly request: SearchRequest;
-  readonly base: Dn;
-  readonly selection: Selection;
-  readonly sight: Sight;
-}
 
 /** An entry outside the tree that the request is about; 'none' when it asks for what is below such an entry. */
 function specialIn(session: LdapConversation, base: Dn, { scope }: SearchRequest): Entry | 'none' | undefined {
@@ -101,6 +92,10 @@ async function begin(asked: Asked, clock: Turns): Promise<LdapFinal> {
     if (compileFilter(controls.assertion.value)(sight.bare(entry), asks) !== true)
       return { result: result('assertionFailed', 'The base does not match the assertion') };
   }
+  if (controls.sync !== undefined) {
+    if (!(await seesBelow(asked, entry, clock))) requireSeen();
+    return follow(asked, clock, controls.sync.value);
+  }
   if (controls.paged?.value.size === 0) {
     requireSeen();
     return atEnd(operation, result('success'));
@@ -119,6 +114,18 @@ async function begin(asked: Asked, clock: Turns): Promise<LdapFinal> {
   const isNothing = run.given === 0 && run.references.length === 0;
   if (isNothing && final.result.resultCode === resultCodes.success) requireSeen();
   return problem === undefined ? final : { ...final, controls: [...problem.controls, ...(final.controls ?? [])] };
+}
+
+/** Whether the search has one entry for the caller, where its base is none. */
+async function seesBelow({ session, request, base, sight }: Asked, entry: Entry, clock: Turns): Promise<boolean> {
+  if (sight.shown(entry) !== undefined) return true;
+  const { scope, filter } = request;
+  const among = new Search(session.door.reader, { base, scope, filter, sight });
+  while (!among.done && clock.limit(among) === undefined) {
+    if (among.next(1).length > 0) return true;
+    await clock.breathe();
+  }
+  return false;
 }
 
 /** Undefined when the entries come in the order that was asked for, or none was. */
@@ -145,7 +152,7 @@ function sortFailed({ problem, attribute }: SortProblem): Control {
 
 /** Entries up to the end of the page, or of all. */
 async function give(asked: Asked, run: SearchRun, clock: Turns): Promise<LdapFinal> {
-  const { session, operation, request, selection, sight } = asked;
+  const { session, operation, request, sight } = asked;
   const { paged } = operation.asked;
   const entriesMax = Math.min(searchLimitsOf(sight.caller).entries, request.sizeLimit || Number.POSITIVE_INFINITY);
   let room = paged?.value.size ?? Number.POSITIVE_INFINITY;
@@ -160,10 +167,7 @@ async function give(asked: Asked, run: SearchRun, clock: Turns): Promise<LdapFin
         run.putBack(entries.slice(at));
         return inOrder(run, atEnd(operation, result('success'), session.pages.keep(run, identityOf(asked))));
       }
-      const whole = entry.memberCounts === undefined ? entry : await withWantedMembers(entry, selection, session);
-      const chosen = selectAttributes(whole, selection, run.context);
-      const attributes =
-        sight.caller === undefined ? chosen : chosen.filter((each) => mayReadAttribute(sight, entry, each));
+      const attributes = await wantedAttributes(entry, asked, run.context);
       await operation.send({ kind: 'searchEntry', dn: entry.dn, attributes });
       run.given++;
       room--;
@@ -195,56 +199,4 @@ function identityOf({ request, base, operation }: Asked): string {
   const { scope, derefAliases, filter } = request;
   const who = 'uuid' in caller ? caller.uuid : caller.kind;
   return JSON.stringify([who, base.normalized, scope, derefAliases, filter, asked.sort?.value]);
-}
-
-/** The time that a search takes of its thread, and in all. */
-class Turns {
-  readonly #asked: Asked;
-  readonly #endsAt: number;
-  #turnEndsAt: number;
-  #now: number;
-
-  constructor(asked: Asked) {
-    this.#asked = asked;
-    const { timeLimit } = asked.request;
-    this.#now = asked.session.door.clock.monotonic();
-    this.#endsAt = timeLimit === 0 ? Number.POSITIVE_INFINITY : this.#now + timeLimit * 1000;
-    this.#turnEndsAt = this.#now + LDAP_TURN_MS;
-  }
-
-  /** Lets others have their turn, when this one has had its own. */
-  async breathe(): Promise<void> {
-    const { session } = this.#asked;
-    this.#now = session.door.clock.monotonic();
-    if (this.#now < this.#turnEndsAt) return;
-    await session.turn();
-    this.#now = session.door.clock.monotonic();
-    this.#turnEndsAt = this.#now + LDAP_TURN_MS;
-  }
-
-  /** Why the search may not go on. */
-  limit(run: SearchRun): LdapResult | undefined {
-    const { request, sight } = this.#asked;
-    if (this.#now >= this.#endsAt) return result('timeLimitExceeded', `Not done after ${request.timeLimit} s`);
-    if (run.walked <= searchLimitsOf(sight.caller).walked) return undefined;
-    return result(
-      'adminLimitExceeded',
-      'Too many entries would have to be looked at: no index leads to what is asked for',
-    );
-  }
-}
-
-/** Members are read where they are asked for, a page a turn: who comes or goes between two pages may be among them. */
-async function withWantedMembers(entry: Entry, selection: Selection, session: LdapConversation): Promise<Entry> {
-  const attributes = new Map(entry.attributes);
-  for (const key of entry.memberCounts?.keys() ?? []) {
-    if (!isWanted(key, selection)) continue;
-    const pages: string[][] = [];
-    for (const page of selection.typesOnly ? [] : memberPages(session.door.reader, entry.id, key)) {
-      pages.push(page);
-      if (page.length >= MEMBERS_A_TURN) await session.turn();
-    }
-    attributes.set(key, { name: schema().attributeType(key)!.name, values: pages.flat() });
-  }
-  return { ...entry, attributes };
 }

@@ -1,0 +1,234 @@
+// A search with the sync request control: what its client lacks, and with refreshAndPersist what changes from then on.
+//
+// In      the search, seen and allowed as any other; the client's cookie
+// Out     a refresh: from nothing, or from a cookie that says nothing here, all entries, superiors first; else the changes since.
+//         Then its end, or what follows each published revision until the client abandons it, cancels it, or leaves
+// Limits  UUIDS_MAX deletions a message. Nothing is kept for the client: the log is read at its speed (directory/feed.ts)
+// Errors  `syncRefreshRequired` for a cookie that is too old, never to who has given the reload hint: OpenLDAP's server would
+//         stop for good. Who follows already and must begin anew gets `busy`, and its cookie is too old then
+// Never   gives what is computed of other entries than its own: memberOf, hasSubordinates, contextCSN
+// RFC 4533, RFC 3909
+
+import { sightOf } from '../../directory/access/sight.ts';
+import { type SightMark, sightMark } from '../../directory/access/sight-mark.ts';
+import { loggedAt, newestChange } from '../../directory/change-log.ts';
+import { formatCsn } from '../../directory/csn.ts';
+import { parseDn } from '../../directory/dn.ts';
+import type { Entry } from '../../directory/entry.ts';
+import { Feed, type FeedPosition, type FeedStep } from '../../directory/feed.ts';
+import { asksOthers, type MatchContext } from '../../directory/match.ts';
+import type { OperationalContext } from '../../directory/operational.ts';
+import { isReferral, referralUris } from '../../directory/referrals.ts';
+import { Search } from '../../directory/search.ts';
+import { searchLimitsOf } from '../../directory/search-limits.ts';
+import { controlOf } from '../../wire/ldap/controls/codec.ts';
+import { syncDone } from '../../wire/ldap/controls/sync-done.ts';
+import { type SyncInfo, syncInfo } from '../../wire/ldap/controls/sync-info.ts';
+import type { SyncRequest } from '../../wire/ldap/controls/sync-request.ts';
+import { type SyncState, syncState } from '../../wire/ldap/controls/sync-state.ts';
+import { type LdapResult, result } from '../../wire/ldap/result.ts';
+import type { LdapFinal } from './conversation.ts';
+import { type Asked, type Turns, wantedAttributes } from './search-turns.ts';
+import { parseSyncCookie } from './sync-cookie.ts';
+
+/** Entries that are read between two looks at the clock. */
+const PAGE_ENTRIES = 64;
+const UUIDS_MAX = 500;
+
+/** `asked`: the base is there, and seen. */
+export async function follow(asked: Asked, clock: Turns, sync: SyncRequest): Promise<LdapFinal> {
+  const { operation, request, session } = asked;
+  const { paged, sort } = operation.asked;
+  if (paged?.isCritical === true || sort?.isCritical === true)
+    return { result: result('unavailableCriticalExtension', 'What is followed comes neither in pages nor sorted') };
+  if (request.derefAliases === 'searching' || request.derefAliases === 'always')
+    return { result: result('protocolError', 'What is followed is one part of the tree, without aliases') };
+  if (asksOthers(request.filter))
+    return { result: result('unwillingToPerform', 'The filter asks for what follows from other entries') };
+  const mark = sightMark(session.door.reader, operation.caller);
+  if (mark === undefined)
+    return { result: result('unwillingToPerform', 'What you may see rests on other entries: it cannot be followed') };
+  const following = new Following(asked, clock, sync);
+  return following.carryOut(mark);
+}
+
+class Following {
+  readonly #asked: Asked;
+  readonly #clock: Turns;
+  readonly #sync: SyncRequest;
+  readonly #rid: string;
+  readonly #position: FeedPosition | 'unknown' | undefined;
+  /** Deletions that are told together. */
+  #gone: string[] = [];
+
+  constructor(asked: Asked, clock: Turns, sync: SyncRequest) {
+    const { rid, position } = parseSyncCookie(sync.cookie);
+    this.#asked = asked;
+    this.#clock = clock;
+    this.#sync = sync;
+    this.#rid = rid;
+    this.#position = position;
+  }
+
+  async carryOut(mark: SightMark): Promise<LdapFinal> {
+    const from = this.#goodPosition(mark);
+    if (from === undefined && this.#position !== undefined && !this.#sync.reloadHint)
+      return { result: result('syncRefreshRequired', 'The cookie is too old: begin with none') };
+    const begins = from ?? this.#newest();
+    const limited = from === undefined ? await this.#giveAll() : undefined;
+    if (limited !== undefined) return { result: limited };
+    let feed = this.#feedFrom(begins);
+    // Behind all entries: who has moved past the walk. What has gone meanwhile is told behind the refresh.
+    if (!(await this.#catchUp(feed, { mark, isRefresh: true, isPresent: from === undefined })))
+      return this.#begunAnew();
+    if (from === undefined) feed = this.#feedFrom(begins);
+    const refreshDeletes = from !== undefined;
+    const cookie = this.#cookie(feed.position);
+    if (this.#sync.mode === 'refreshOnly')
+      return { result: result('success'), controls: [controlOf(syncDone, { cookie, refreshDeletes })] };
+    await this.#say({ kind: refreshDeletes ? 'refreshDelete' : 'refreshPresent', cookie, refreshDone: true });
+    return this.#persist(feed, mark);
+  }
+
+  async #persist(feed: Feed, mark: SightMark): Promise<LdapFinal> {
+    const { operation, session } = this.#asked;
+    session.neverEnds(operation);
+    while (!operation.signal.aborted) {
+      const changed = session.door.nextRevision();
+      const { revision } = feed.position;
+      if (!(await this.#catchUp(feed, { mark, isRefresh: false, isPresent: false }))) return this.#begunAnew();
+      if (feed.position.revision !== revision)
+        await this.#say({ kind: 'newCookie', cookie: this.#cookie(feed.position) });
+      await until(changed, operation.signal);
+    }
+    return { result: result('success') };
+  }
+
+  /** Who follows on the spot cannot begin anew: what it has is not what a refresh would find. */
+  #begunAnew(): LdapFinal {
+    const text = 'What you may see has changed, or the log is lost: begin anew';
+    return { result: result(this.#sync.reloadHint ? 'busy' : 'syncRefreshRequired', text) };
+  }
+
+  /** From which the log says all that has happened, where the client's cookie is of such a one. */
+  #goodPosition({ since }: SightMark): FeedPosition | undefined {
+    const position = this.#position;
+    if (position === undefined || position === 'unknown' || position.revision < since) return undefined;
+    return loggedAt(this.#asked.session.door.reader, position.revision) === position.at ? position : undefined;
+  }
+
+  #newest(): FeedPosition {
+    return newestChange(this.#asked.session.door.reader)!;
+  }
+
+  #feedFrom(from: FeedPosition): Feed {
+    const { base, request, session } = this.#asked;
+    const { scope, filter } = request;
+    return new Feed(session.door.reader, { base, scope, filter }, from);
+  }
+
+  /** Why it may not go on; undefined when all is given. */
+  async #giveAll(): Promise<LdapResult | undefined> {
+    const { request, session, base, sight, operation } = this.#asked;
+    const { scope, filter, sizeLimit } = request;
+    const search = new Search(session.door.reader, { base, scope, filter, sight, walks: true });
+    const entriesMax = Math.min(searchLimitsOf(sight.caller).entries, sizeLimit || Number.POSITIVE_INFINITY);
+    let given = 0;
+    while (!search.done && !operation.signal.aborted) {
+      for (const entry of search.next(PAGE_ENTRIES)) {
+        if (given++ === entriesMax) return result('sizeLimitExceeded', `More than ${entriesMax} entries match`);
+        await this.#giveEntry(entry, 'add', search.context);
+      }
+      const limited = this.#clock.limit(search);
+      if (limited !== undefined) return limited;
+      await this.#clock.breathe();
+    }
+    return undefined;
+  }
+
+  /** Tells what the log has. False where what the caller sees is another thing than what was told. */
+  async #catchUp(
+    feed: Feed,
+    { mark, isRefresh, isPresent }: { mark: SightMark; isRefresh: boolean; isPresent: boolean },
+  ): Promise<boolean> {
+    const { operation, session } = this.#asked;
+    const { reader } = session.door;
+    for (let isAtEnd = false; !isAtEnd && !operation.signal.aborted; ) {
+      const sight = sightOf(reader, operation.caller, session.record.isPrivate);
+      const isSame = sightMark(reader, operation.caller)?.text === mark.text;
+      if (!isSame || loggedAt(reader, feed.position.revision) === undefined) return false;
+      const page = feed.next(sight);
+      ({ isAtEnd } = page);
+      for (const step of page.steps) {
+        if (step.kind === 'entry') await this.#tell(step, isRefresh, feed.context);
+        else if (!isPresent) await this.#goes(step.uuid);
+      }
+      if (!isAtEnd) await this.#clock.breathe();
+    }
+    await this.#tellGone();
+    return true;
+  }
+
+  async #tell(step: Extract<FeedStep, { kind: 'entry' }>, isRefresh: boolean, context: MatchContext): Promise<void> {
+    await this.#tellGone();
+    await this.#giveEntry(step.shown, isRefresh || step.isNew ? 'add' : 'modify', context);
+  }
+
+  async #goes(uuid: string): Promise<void> {
+    this.#gone.push(uuid);
+    if (this.#gone.length === UUIDS_MAX) await this.#tellGone();
+  }
+
+  async #tellGone(): Promise<void> {
+    if (this.#gone.length === 0) return;
+    const uuids = this.#gone;
+    this.#gone = [];
+    await this.#say({ kind: 'syncIdSet', cookie: undefined, refreshDeletes: true, uuids });
+  }
+
+  async #giveEntry(entry: Entry, state: SyncState['state'], context: MatchContext): Promise<void> {
+    const { operation } = this.#asked;
+    const control = controlOf(syncState, { state, uuid: entry.uuid, cookie: undefined });
+    if (operation.asked.manageDsaIt === undefined && isReferral(entry)) {
+      await operation.send({ kind: 'searchReference', uris: referralUris(entry, parseDn(entry.dn)) }, [control]);
+      return;
+    }
+    const attributes = await wantedAttributes(entry, this.#asked, { ...context, ...NOT_FOLLOWED });
+    await operation.send({ kind: 'searchEntry', dn: entry.dn, attributes: attributes.filter(isFollowed) }, [control]);
+  }
+
+  async #say(info: SyncInfo): Promise<void> {
+    await this.#asked.operation.send({
+      kind: 'intermediateResponse',
+      name: syncInfo.type,
+      value: syncInfo.encode(info),
+    });
+  }
+
+  #cookie({ revision, at }: FeedPosition): Uint8Array {
+    return Buffer.from(`rid=${this.#rid},csn=${formatCsn(revision, at)}`);
+  }
+}
+
+/** What would be another without a change of its entry. */
+const NOT_FOLLOWED: Pick<OperationalContext, 'memberOf' | 'contextCsn'> = {
+  memberOf: () => [],
+  contextCsn: () => undefined,
+};
+
+function isFollowed({ name }: { readonly name: string }): boolean {
+  return name !== 'hasSubordinates';
+}
+
+/** Resolves with the promise, or when the signal ends the wait. */
+function until(changed: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    signal.addEventListener('abort', done);
+    void changed.then(done);
+    if (signal.aborted) done();
+  });
+}
