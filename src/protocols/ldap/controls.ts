@@ -15,7 +15,7 @@ import { proxiedAuthorization } from '../../wire/ldap/controls/proxied-authoriza
 import { postReadRequest, preReadRequest } from '../../wire/ldap/controls/read-entry.ts';
 import { sortRequest } from '../../wire/ldap/controls/sort.ts';
 import { subtreeDelete } from '../../wire/ldap/controls/subtree-delete.ts';
-import { syncRequest } from '../../wire/ldap/controls/sync-request.ts';
+import { syncRequest } from '../../wire/ldap/controls/sync.ts';
 import type { Control } from '../../wire/ldap/controls.ts';
 import type { RequestKind } from '../../wire/ldap/message.ts';
 import { type LdapResult, result } from '../../wire/ldap/result.ts';

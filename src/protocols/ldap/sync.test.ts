@@ -8,12 +8,10 @@ import { addDomain, addUser, userDn } from '../../provisioning/testing.ts';
 import { controlOf } from '../../wire/ldap/controls/codec.ts';
 import { manageDsaIt } from '../../wire/ldap/controls/manage-dsa-it.ts';
 import { pagedResults } from '../../wire/ldap/controls/paged-results.ts';
-import { syncDone } from '../../wire/ldap/controls/sync-done.ts';
-import { type SyncInfo, syncInfo } from '../../wire/ldap/controls/sync-info.ts';
-import { type SyncRequest, syncRequest } from '../../wire/ldap/controls/sync-request.ts';
-import { syncState } from '../../wire/ldap/controls/sync-state.ts';
+import { type SyncRequest, syncDone, syncRequest, syncState } from '../../wire/ldap/controls/sync.ts';
 import type { Control } from '../../wire/ldap/controls.ts';
 import { CANCEL, cancelRequest } from '../../wire/ldap/extended/cancel.ts';
+import { type SyncInfo, syncInfo } from '../../wire/ldap/extended/sync-info.ts';
 import type { LdapMessage, LdapResponse } from '../../wire/ldap/message.ts';
 import type { SearchRequest } from '../../wire/ldap/operations/search.ts';
 import { GEHEIM, openTestDoor, RawClient, searchFor, type TestDoor } from './testing.ts';
@@ -61,7 +59,7 @@ function said(message: LdapMessage<LdapResponse>): Said {
     return { line: `${state} reference ${operation.uris.join(' ')}`, cookie: undefined, message };
   }
   if (operation.kind === 'intermediateResponse') {
-    const info: SyncInfo = syncInfo.decode(operation.value);
+    const info: SyncInfo = syncInfo.decode(operation.value!);
     const names =
       info.kind === 'syncIdSet' ? [info.refreshDeletes ? 'gone' : 'present', ...info.uuids.map(nameOf)] : [];
     return { line: names.join(' ') || info.kind, cookie: text(info.cookie), message };
