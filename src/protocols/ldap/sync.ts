@@ -198,7 +198,7 @@ class Following {
   async #say(info: SyncInfo): Promise<void> {
     await this.#asked.operation.send({
       kind: 'intermediateResponse',
-      name: syncInfo.type,
+      name: SYNC_INFO,
       value: syncInfo.encode(info),
     });
   }
