@@ -171,7 +171,7 @@ export function changedMentioning(reader: Reader, text: string, revision: Revisi
 }
 
 /** What a change did to which entry, without what was changed. */
-export interface Step {
+export interface LogStep {
   readonly revision: Revision;
   /** Epoch milliseconds. */
   readonly at: number;
@@ -184,7 +184,7 @@ export interface Step {
 const STEPS = 'SELECT revision, at, kind, uuid, dn FROM dit_change WHERE revision > ? ORDER BY revision LIMIT +?';
 
 /** The next ones behind this revision, the oldest first. */
-export function stepsAfter(reader: Reader, revision: Revision, count: number): Step[] {
+export function stepsAfter(reader: Reader, revision: Revision, count: number): LogStep[] {
   return reader.arrays(STEPS, revision, count).map(([number, at, kind, uuid, dn]) => ({
     revision: idOf<Revision>(number),
     at: at as number,

@@ -16,7 +16,7 @@ import type { Reader } from '../database/operation.ts';
 import type { Filter } from '../wire/ldap/filter.ts';
 import type { SearchScope } from '../wire/ldap/operations/search.ts';
 import type { Sight } from './access/sight.ts';
-import { type Step, stepsAfter } from './change-log.ts';
+import { type LogStep, stepsAfter } from './change-log.ts';
 import { type Dn, normalizeDn, parseDn } from './dn.ts';
 import { entryById, entryByUuid, findEntry } from './entries.ts';
 import type { Entry } from './entry.ts';
@@ -107,7 +107,7 @@ export class Feed {
   }
 
   /** Who is gone, and who has left a name that is another's now. */
-  #lookAhead(step: Step, page: Page): void {
+  #lookAhead(step: LogStep, page: Page): void {
     const { kind, uuid, dn } = step;
     if (kind !== 'delete' && kind !== 'rename') return;
     const entry = entryByUuid(this.#reader, uuid);
@@ -128,7 +128,7 @@ export class Feed {
     else names.add(name);
   }
 
-  #tell(step: Step, page: Page): void {
+  #tell(step: LogStep, page: Page): void {
     const { kind, uuid, revision } = step;
     const entry = entryByUuid(this.#reader, uuid);
     const shown = entry && this.#shown(entry);
@@ -181,7 +181,7 @@ export class Feed {
   }
 
   /** Before this change; where all is seen, also what the filter leaves out: to tell of it does no harm. */
-  #wasShown({ kind, uuid, dn, revision }: Step): boolean {
+  #wasShown({ kind, uuid, dn, revision }: LogStep): boolean {
     if (kind === 'add' || !this.#isInScope(parseDn(dn))) return false;
     if (this.#sight.caller === undefined) return true;
     const past = entryAt(this.#reader, uuid, (revision - 1) as Revision);

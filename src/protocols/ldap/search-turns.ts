@@ -16,7 +16,7 @@ import type { LdapConversation, LdapOperation } from './conversation.ts';
 /** Others have their turn behind so many members of a list. */
 const MEMBERS_A_TURN = 1000;
 
-export interface Asked {
+export interface AskedSearch {
   readonly session: LdapConversation;
   readonly operation: LdapOperation;
   readonly request: SearchRequest;
@@ -27,12 +27,12 @@ export interface Asked {
 
 /** The time that a search takes of its thread, and in all. */
 export class Turns {
-  readonly #asked: Asked;
+  readonly #asked: AskedSearch;
   readonly #endsAt: number;
   #turnEndsAt: number;
   #now: number;
 
-  constructor(asked: Asked) {
+  constructor(asked: AskedSearch) {
     this.#asked = asked;
     const { timeLimit } = asked.request;
     this.#now = asked.session.door.clock.monotonic();
@@ -65,7 +65,7 @@ export class Turns {
 /** Of an entry as the caller sees it, what the request asks for. */
 export async function wantedAttributes(
   entry: Entry,
-  asked: Asked,
+  asked: AskedSearch,
   context: MatchContext,
 ): Promise<readonly Attribute[]> {
   const { selection, sight, session } = asked;

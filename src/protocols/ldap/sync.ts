@@ -26,7 +26,7 @@ import { type SyncRequest, type SyncState, syncDone, syncState } from '../../wir
 import { SYNC_INFO, type SyncInfo, syncInfo } from '../../wire/ldap/extended/sync-info.ts';
 import { type LdapResult, result } from '../../wire/ldap/result.ts';
 import type { LdapFinal } from './conversation.ts';
-import { type Asked, type Turns, wantedAttributes } from './search-turns.ts';
+import { type AskedSearch, type Turns, wantedAttributes } from './search-turns.ts';
 import { parseSyncCookie } from './sync-cookie.ts';
 
 /** Entries that are read between two looks at the clock. */
@@ -34,7 +34,7 @@ const PAGE_ENTRIES = 64;
 const UUIDS_MAX = 500;
 
 /** `asked`: the base is there, and seen. */
-export async function follow(asked: Asked, clock: Turns, sync: SyncRequest): Promise<LdapFinal> {
+export async function follow(asked: AskedSearch, clock: Turns, sync: SyncRequest): Promise<LdapFinal> {
   const { operation, request, session } = asked;
   const { paged, sort } = operation.asked;
   if (paged?.isCritical === true || sort?.isCritical === true)
@@ -51,7 +51,7 @@ export async function follow(asked: Asked, clock: Turns, sync: SyncRequest): Pro
 }
 
 class Following {
-  readonly #asked: Asked;
+  readonly #asked: AskedSearch;
   readonly #clock: Turns;
   readonly #sync: SyncRequest;
   readonly #rid: string;
@@ -59,7 +59,7 @@ class Following {
   /** Deletions that are told together. */
   #gone: string[] = [];
 
-  constructor(asked: Asked, clock: Turns, sync: SyncRequest) {
+  constructor(asked: AskedSearch, clock: Turns, sync: SyncRequest) {
     const { rid, position } = parseSyncCookie(sync.cookie);
     this.#asked = asked;
     this.#clock = clock;

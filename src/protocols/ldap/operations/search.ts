@@ -25,7 +25,7 @@ import { type LdapResult, result } from '../../../wire/ldap/result.ts';
 import { resultCodes } from '../../../wire/ldap/result-codes.ts';
 import type { LdapConversation, LdapFinal, LdapHandler, LdapOperation } from '../conversation.ts';
 import { SearchRun } from '../search-run.ts';
-import { type Asked, Turns, wantedAttributes } from '../search-turns.ts';
+import { type AskedSearch, Turns, wantedAttributes } from '../search-turns.ts';
 import { specialEntry } from '../special-entries.ts';
 import { follow } from '../sync.ts';
 
@@ -59,7 +59,7 @@ function specialIn(session: LdapConversation, base: Dn, { scope }: SearchRequest
   return scope === 'one' ? 'none' : special;
 }
 
-async function searchTree(asked: Asked): Promise<LdapFinal> {
+async function searchTree(asked: AskedSearch): Promise<LdapFinal> {
   const { session, operation } = asked;
   const paged = operation.asked.paged?.value;
   const clock = new Turns(asked);
@@ -72,7 +72,7 @@ async function searchTree(asked: Asked): Promise<LdapFinal> {
   return give(asked, run, clock);
 }
 
-async function begin(asked: Asked, clock: Turns): Promise<LdapFinal> {
+async function begin(asked: AskedSearch, clock: Turns): Promise<LdapFinal> {
   const { session, operation, request, base, sight } = asked;
   const { asked: controls } = operation;
   const { reader } = session.door;
@@ -117,7 +117,7 @@ async function begin(asked: Asked, clock: Turns): Promise<LdapFinal> {
 }
 
 /** Whether the search has one entry for the caller, where its base is none. */
-async function seesBelow({ session, request, base, sight }: Asked, entry: Entry, clock: Turns): Promise<boolean> {
+async function seesBelow({ session, request, base, sight }: AskedSearch, entry: Entry, clock: Turns): Promise<boolean> {
   if (sight.shown(entry) !== undefined) return true;
   const { scope, filter } = request;
   const among = new Search(session.door.reader, { base, scope, filter, sight });
@@ -130,7 +130,7 @@ async function seesBelow({ session, request, base, sight }: Asked, entry: Entry,
 
 /** Undefined when the entries come in the order that was asked for, or none was. */
 async function sorted(
-  { operation }: Asked,
+  { operation }: AskedSearch,
   run: SearchRun,
   clock: Turns,
 ): Promise<{ readonly controls: readonly Control[] } | undefined> {
@@ -151,7 +151,7 @@ function sortFailed({ problem, attribute }: SortProblem): Control {
 }
 
 /** Entries up to the end of the page, or of all. */
-async function give(asked: Asked, run: SearchRun, clock: Turns): Promise<LdapFinal> {
+async function give(asked: AskedSearch, run: SearchRun, clock: Turns): Promise<LdapFinal> {
   const { session, operation, request, sight } = asked;
   const { paged } = operation.asked;
   const entriesMax = Math.min(searchLimitsOf(sight.caller).entries, request.sizeLimit || Number.POSITIVE_INFINITY);
@@ -194,7 +194,7 @@ function atEnd({ asked }: LdapOperation, ended: LdapResult, cookie: Uint8Array =
 }
 
 /** The caller, and what must stay the same from page to page. */
-function identityOf({ request, base, operation }: Asked): string {
+function identityOf({ request, base, operation }: AskedSearch): string {
   const { caller, asked } = operation;
   const { scope, derefAliases, filter } = request;
   const who = 'uuid' in caller ? caller.uuid : caller.kind;
