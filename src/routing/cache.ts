@@ -2,6 +2,8 @@
 //
 // In      this thread's reader; the committed revision in shared memory
 // Out     resolutions, logins
+// Asks    where another has the say about a domain (directory/source/authority.ts): of what is not known here, or would be refused
+//         for good. The way of an address that is found is the same, but where only what was asked for is here
 // States  the memory holds rows of exactly one committed state; before anything is asked at a later one, what has changed
 //         since is forgotten, key by key
 // Limits  RECENT_MAX rows of each kind are sure to be kept, twice as many may be; a long list counts as many rows
@@ -10,6 +12,7 @@
 import { asciiLower } from '../base/characters.ts';
 import type { AccountId, PublishedRevision, Revision } from '../base/ids.ts';
 import type { Awaitable, Reader } from '../database/operation.ts';
+import type { DirectoryAuthority } from '../directory/source/authority.ts';
 import { type Address, addressKey, tryParseAddress } from '../message/address.ts';
 import { readState } from './generation.ts';
 import { changedKeysAfter, type HistoryKind } from './history.ts';
@@ -24,6 +27,7 @@ import {
   resolve,
   type Site,
 } from './resolve.ts';
+import { resolveAsking } from './resolve-asking.ts';
 import { type RecipientRow, type RouteRow, SITE_POSTMASTER } from './rows.ts';
 import { readSettings } from './setting-rows.ts';
 import { type RoutingSettings, settingsOf } from './settings.ts';
@@ -44,6 +48,8 @@ export interface RoutingCacheParts {
   readonly revision: () => PublishedRevision;
   readonly site: Site;
   readonly count?: (what: RoutingCount, count?: number) => void;
+  /** Absent: our tables alone decide. */
+  readonly authority?: DirectoryAuthority | undefined;
 }
 
 export class RoutingCache {
@@ -52,6 +58,7 @@ export class RoutingCache {
   readonly #site: Site;
   readonly #memory = new Memory();
   readonly #count: (what: RoutingCount, count?: number) => void;
+  readonly #authority: DirectoryAuthority | undefined;
   #published: number | undefined;
   /** Of the state that the memory mirrors; undefined when the memory is empty. */
   #state: { readonly generation: number; readonly revision: Revision } | undefined;
@@ -61,17 +68,24 @@ export class RoutingCache {
     this.#revision = parts.revision;
     this.#site = parts.site;
     this.#count = parts.count ?? (() => {});
+    this.#authority = parts.authority;
   }
 
   /**
-   * A promise where a row has to be fetched, which this cache never does: a read takes microseconds. Throws `unavailable`
-   * when the tables cannot be read: never a permanent refusal.
+   * A promise where an authority has to be asked: a read takes microseconds. Throws `unavailable` when the tables cannot be
+   * read: never a permanent refusal.
    */
   resolve(address: Address, request: RouteRequest, options: ResolveOptions = {}): Awaitable<Resolution> {
-    if (options.explain !== true && options.rule === undefined) {
+    const authority = this.#authority;
+    if (options.explain !== true && options.rule === undefined && authority?.over(address.domain) !== 'everything') {
       const account = this.#plainAccount(address);
       if (account !== undefined) return plainResolution(address, account);
     }
+    if (authority === undefined) return this.#resolve(address, request, options);
+    return resolveAsking(authority, (isUnsure) => this.#resolve(address, request, { ...options, isUnsure }));
+  }
+
+  #resolve(address: Address, request: RouteRequest, options: ResolveOptions): Resolution {
     return this.#answer(
       (tables, askMax) => {
         const given = askMax === undefined ? options : { ...options, askMax };

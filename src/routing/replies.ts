@@ -35,6 +35,8 @@ export const replies = {
   /** RFC 3463 §3.3: the message length exceeds the administrative limit of the mailbox. */
   tooLarge: { code: 552, enhanced: '5.2.3', text: 'The message is too large for this recipient' },
   illegalStatus: { code: 451, enhanced: '4.3.5', text: 'The status of this recipient is not valid, try again later' },
+  /** Who has the say about the domain could not be asked. */
+  sourceSilent: { code: 451, enhanced: '4.3.0', text: 'The directory of this domain does not answer, try again later' },
   domainAlias: { code: 451, enhanced: '4.3.5', text: 'The domain is an alias that leads nowhere, try again later' },
   /** Two directories that each name the other host. */
   sentBack: { code: 451, enhanced: '4.4.6', text: 'The mail host of this recipient is you, try again later' },

@@ -4,6 +4,7 @@
 // Out     types alone: resolve.ts makes the answers
 
 import type { Reply } from '../base/reply.ts';
+import type { AuthorityQuestion } from '../directory/source/authority.ts';
 import type { Address } from '../message/address.ts';
 import type { ListQuestion, ListTables } from './list-tables.ts';
 import type { Rule } from './rewrite/rule-set.ts';
@@ -44,6 +45,7 @@ export type StepName =
   | 'address'
   | 'routing table'
   | 'domain alias'
+  | 'source'
   | 'rewrite rule'
   | 'alias table'
   | 'subaddress'
@@ -88,6 +90,13 @@ export interface FailedMember {
   readonly entry?: number;
 }
 
+/** What a resolution went by, as an authority is asked for it. */
+export interface Consulted {
+  readonly question: AuthorityQuestion;
+  /** An entry was found, and does not refuse for good. */
+  isKnown: boolean;
+}
+
 export interface Resolution {
   readonly address: Address;
   /** Empty unless asked to explain. */
@@ -112,6 +121,8 @@ export interface Resolution {
    * its recipient again later; for a permanent one a report to the sender.
    */
   readonly failures: readonly FailedMember[];
+  /** Where `isUnsure` was given. */
+  readonly consulted?: readonly Consulted[];
 }
 
 /** Rows that are not loaded. Load them all, then resolve again. */
@@ -132,6 +143,11 @@ export interface ResolveOptions {
   readonly verify?: boolean;
   /** As if there were this rewrite rule, too. */
   readonly rule?: Rule | undefined;
+  /**
+   * Another may have the say about what was asked: then what is not known, or refused for good, gets the reply that this gives,
+   * and its own where it gives none. `route`: of the domain, null where it is none of ours or a list's member is meant by its DN.
+   */
+  readonly isUnsure?: (question: AuthorityQuestion, route: RouteRow | null) => Reply | undefined;
   /** Give up when this many rows are missing. Default: find all that are missing at this depth. */
   readonly askMax?: number;
 }

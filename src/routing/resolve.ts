@@ -125,6 +125,7 @@ class Resolving implements Onward {
 
   /** A list has no reply of its own: its members make it. */
   #reply(own: Reply | undefined): Reply {
+    if (this.#walk.waits !== undefined) return this.#walk.waits;
     if (own !== undefined) return own;
     if (this.#walk.targets.size > 0) return replies.accepted;
     const failures = [...this.#walk.failures.values()];
@@ -134,7 +135,7 @@ class Resolving implements Onward {
   }
 
   #resolution(address: Address, reply: Reply): Resolution {
-    const { steps, targets, failures } = this.#walk;
+    const { steps, targets, failures, consulted } = this.#walk;
     const { probes, rewritten = address, isRelay, isDefaultRoute } = this.#rules;
     const accepted = isAccepted(reply);
     return {
@@ -149,6 +150,7 @@ class Resolving implements Onward {
       rewritten,
       probes,
       failures: accepted ? [...failures.values()] : [],
+      ...(consulted.length === 0 ? {} : { consulted }),
     };
   }
 }

@@ -10,6 +10,7 @@
 
 import { asciiLower } from '../../base/characters.ts';
 import type { Reply } from '../../base/reply.ts';
+import type { AuthorityQuestion } from '../../directory/source/authority.ts';
 import { type Address, addressKey, formatAddress, tryParseAddress, withoutSubaddress } from '../../message/address.ts';
 import { hopsTo, parseDestination } from '../destination.ts';
 import { replies } from '../replies.ts';
@@ -51,7 +52,10 @@ export class Addresses {
       this.#alias(address);
       return undefined;
     }
-    if (route === null) return this.#notADomain(address, depth);
+    if (route === null)
+      return this.#walk.consult([{ address: addressKey(address) }], false, null, () =>
+        this.#notADomain(address, depth),
+      );
     return this.ofDomain(address, route, depth);
   }
 
@@ -120,9 +124,10 @@ export class Addresses {
     if (meaning !== undefined) return this.#signed(address, meaning, depth);
     const row = this.#claimant(address, route.domain);
     if (row === undefined) return undefined;
-    return row === null
-      ? this.#unclaimed(address, route, depth)
-      : this.#recipients.recipient(row, route, address, depth);
+    if (row === null && isRole(address)) return this.#unclaimed(address, route, depth);
+    return this.#walk.consult(questionsOf(address, route), row !== null, route, () =>
+      row === null ? this.#unclaimed(address, route, depth) : this.#recipients.recipient(row, route, address, depth),
+    );
   }
 
   /** Its record cannot be seen yet: nobody's mail is taken, whoever in it is meant. */
@@ -223,6 +228,14 @@ export class Addresses {
     if (this.#walk.explain) this.#walk.step('catch-all', `mailDomainCatchallAddress of ${route.domain}: ${catchall}`);
     return this.#walk.follow(`catch-all of ${route.domain}`) ? this.addressText(catchall, depth + 1) : undefined;
   }
+}
+
+/** The address itself, and the one that it would be a subaddress of. */
+function questionsOf({ localPart }: Address, { domain }: RouteRow): readonly AuthorityQuestion[] {
+  const own = { localPart, domain };
+  const plain = withoutSubaddress(own);
+  const asked = [{ address: addressKey(own) }];
+  return plain === undefined ? asked : [...asked, { address: addressKey({ localPart: plain.localPart, domain }) }];
 }
 
 /** Local parts that must be read in every domain. RFC 5321 §4.5.1, RFC 2142 §2 */

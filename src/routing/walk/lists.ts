@@ -221,13 +221,20 @@ export class Lists {
     const key = row?.addresses[0];
     if (this.#walk.explain)
       this.#walk.step('member', key === undefined ? `${dn}: no mail entry that routes, left out` : dn);
-    if (row === null || key === undefined) return;
+    if (row === null) {
+      // The list waits for who cannot be asked for: a member that nobody here has an address of cannot be tried alone.
+      this.#walk.waits ??= this.#walk.consult([{ dn }], false, null, () => undefined);
+      return;
+    }
+    if (key === undefined) return;
     const address = addressOfKey(key);
     const route = this.#walk.route(address.domain);
     if (route === undefined || route === null) return;
     const isLocal = route.aliasOf === undefined && this.#walk.isLocal(route);
     this.#walk.origin = address;
-    const reply = isLocal ? this.#onward.recipient(row, route, address, depth) : this.#onward.address(address, depth);
+    const reply = isLocal
+      ? this.#walk.consult([{ address: key }], true, route, () => this.#onward.recipient(row, route, address, depth))
+      : this.#onward.address(address, depth);
     this.#walk.failed({ recipient: address, entry: row.entry }, reply);
   }
 }

@@ -6,13 +6,23 @@
 //         be found out it is left at once
 // Limits  STEPS_MAX steps are kept
 
-import { isAccepted, type Reply } from '../../base/reply.ts';
+import { isAccepted, isPermanent, type Reply } from '../../base/reply.ts';
+import type { AuthorityQuestion } from '../../directory/source/authority.ts';
 import { type Address, addressKey } from '../../message/address.ts';
 import { channelNamed } from '../channels.ts';
 import type { ChannelRow } from '../compile-channel.ts';
 import type { ListQuestion } from '../list-tables.ts';
 import { replies } from '../replies.ts';
-import type { Ask, FailedMember, ResolveOptions, RoutingTables, Site, Step, StepName } from '../resolution.ts';
+import type {
+  Ask,
+  Consulted,
+  FailedMember,
+  ResolveOptions,
+  RoutingTables,
+  Site,
+  Step,
+  StepName,
+} from '../resolution.ts';
 import type { RouteRequest } from '../route-request.ts';
 import type { RecipientRow, RouteRow } from '../rows.ts';
 import type { RoutingSettings } from '../settings.ts';
@@ -58,6 +68,11 @@ export class Walk {
   reached = 0;
   /** What becomes of targets for other hosts: behind an address that an entry forwards to. */
   leaving: ((target: Target) => Target) | undefined;
+  /** What it went by, where somebody else has the say: as `isUnsure` says. */
+  readonly consulted: Consulted[] = [];
+  /** A member whose entry nobody could be asked for: the list waits. */
+  waits: Reply | undefined;
+  readonly #isUnsure: ResolveOptions['isUnsure'];
   /** By entry, or address: who is reached in two ways has failed once. */
   readonly failures = new Map<number | string, FailedMember>();
   readonly #site: Site;
@@ -77,6 +92,7 @@ export class Walk {
     this.tables = tables;
     this.#site = site;
     this.isExplaining = options.explain ?? false;
+    this.#isUnsure = options.isUnsure;
     this.explain = this.isExplaining;
     this.#askMax = options.askMax ?? Number.POSITIVE_INFINITY;
   }
@@ -190,6 +206,32 @@ export class Walk {
   failed(member: Omit<FailedMember, 'reply'>, reply: Reply | undefined): void {
     if (reply === undefined || isAccepted(reply)) return;
     this.failures.set(member.entry ?? addressKey(member.recipient), { ...member, reply });
+  }
+
+  /**
+   * The reply of what these questions are about, where it is not for our tables alone to say: another one where nobody could be
+   * asked. `route`: of its domain, where that is one of ours.
+   */
+  consult(
+    asked: readonly AuthorityQuestion[],
+    isKnown: boolean,
+    route: RouteRow | null,
+    decide: () => Reply | undefined,
+  ) {
+    if (this.#isUnsure === undefined) return decide();
+    const consulted = asked.map((question) => ({ question, isKnown }));
+    // Before it is decided: a walk may be left there.
+    this.consulted.push(...consulted);
+    const reply = decide();
+    if (isKnown && (reply === undefined || !isPermanent(reply))) return reply;
+    for (const each of consulted) each.isKnown = false;
+    for (const question of asked) {
+      const unsure = this.#isUnsure(question, route);
+      if (unsure === undefined) continue;
+      if (this.explain) this.step('source', unsure.text);
+      return unsure;
+    }
+    return reply;
   }
 
   #overLimit(channel: ChannelRow | undefined): Reply | undefined {

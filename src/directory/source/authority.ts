@@ -1,0 +1,32 @@
+// Who decides over a domain in place of our tables: a source that its people come from, or the server that this one follows.
+//
+// In      what our tables do not know, or would refuse for good
+// Out     once it is answered the tables say what the authority says: the caller looks once more
+// Order   a question is answered by what is found out after it was put. Nothing that is not there is remembered
+// Errors  Failure 'unavailable' where the authority is silent; perhaps with the reply that SMTP gives
+//
+// A permanent refusal, at RCPT or login, rests on an answer, never on a silence.
+
+/** Why a domain is asked about. */
+export type AuthorityOver =
+  /** What is not known, and what would be refused for good. */
+  | 'refusals'
+  /** Whatever was not asked lately, too: only what was asked for is here. */
+  | 'everything';
+
+export type AuthorityQuestion =
+  /** A key of the alias table. */
+  | { readonly address: string }
+  /** Of a list's member, normalized. */
+  | { readonly dn: string };
+
+export interface DirectoryAuthority {
+  /** Undefined: our tables alone decide. `''` stands for what is in no domain. */
+  over(domain: string): AuthorityOver | undefined;
+  /** Whether the entries of this name, normalized, are decided there. */
+  overEntry(dn: string): AuthorityOver | undefined;
+  /** Whether it was found so lately that it need not be asked now. */
+  isFresh(question: AuthorityQuestion): boolean;
+  /** Resolves when the tables say what was found. */
+  ask(question: AuthorityQuestion): Promise<void>;
+}
