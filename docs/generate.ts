@@ -515,6 +515,9 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'smtp.refuse': 'a message was refused after its dot, for a reason of ours',
   'sync.differ':
     'The daily proof has found rows of the routing tables that are not as their entries say: `sync verify` names them.',
+  'sync.ldap':
+    'a source of entries has been read and is followed, or could not be had: tried again in a second to a minute, see [OpenLDAP as the source](../openldap-as-the-source.md)',
+  'sync.ldap-entry': 'an entry of a source cannot stand here, and is left out',
   'sync.zone':
     'a zone of another server has been taken and the directory follows it, or it could not be had, see [Domains from a zone](../domains-from-a-zone.md)',
   'sync.verify': 'The daily proof has compared every row, or could not be made.',

@@ -38,6 +38,7 @@ import {
   syncFromZone,
   syncFull,
   syncRows,
+  syncSource,
   syncStatus,
   syncVerify,
 } from './sync.ts';
@@ -103,6 +104,7 @@ export function adminOperations(parts: AdminParts) {
     syncDigest(parts),
     syncRows(parts),
     syncFromDns(parts),
+    syncSource(parts),
     syncFromZone(parts),
     dkimList(parts),
     dkimRotate(parts),

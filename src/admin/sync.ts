@@ -2,6 +2,7 @@
 // sync from-dns, from-zone: domain entries made from another server's zone.
 
 import { z } from 'zod';
+import { asciiLower } from '../base/characters.ts';
 import { Failure } from '../base/failure.ts';
 import type { Revision } from '../base/ids.ts';
 import { ZONE_FILE_BYTES } from '../base/limits.ts';
@@ -13,6 +14,7 @@ import type { DirectoryChange } from '../directory/entry.ts';
 import { unfitEntries } from '../directory/unfit-entries.ts';
 import { normalizeDomain } from '../message/address.ts';
 import type { ZoneServer } from '../net/zone-client.ts';
+import type { MirrorStatus } from '../provisioning/mirror/source-mirror.ts';
 import { type ProvisioningParts, submitChange } from '../provisioning/submit.ts';
 import { applyZone, type ZoneOutcome } from '../provisioning/zone-changes.ts';
 import { mailOfFile } from '../provisioning/zone-from-file.ts';
@@ -29,10 +31,18 @@ import { type LeftBehind, leftBehind } from '../zones/left-behind.ts';
 import type { ZoneSite } from '../zones/settings.ts';
 import { adminOperation } from './operation.ts';
 
+/** Sources of entries, in their own thread. */
+export interface DirectorySources {
+  status(): Promise<readonly MirrorStatus[]>;
+  /** All that a source has lost may go. */
+  acceptRemovals(source: string): Promise<void>;
+}
+
 export interface SyncParts extends ProvisioningParts {
   readonly reader: Reader;
   readonly syncRuns: SyncRuns;
   readonly zoneSources: ZoneSources;
+  readonly directory: DirectorySources;
   readonly zoneSite: ZoneSite;
   /** This host's name and its former ones. */
   readonly hostnames: readonly string[];
@@ -51,17 +61,18 @@ export interface SyncStatus {
   readonly building: { readonly done: number; readonly of: number } | null;
   readonly lastFull: (Synchronized & { readonly at: string }) | null;
   readonly lastVerify: { readonly at: string; readonly rows: number; readonly differences: number } | null;
-  readonly sources: readonly SourceStatus[];
+  readonly sources: readonly (SourceStatus | MirrorStatus)[];
   readonly problems: readonly EntryProblems[];
   /** Entries that do not fit the schema: `directory check` names them. */
   readonly unfit: number;
 }
 
-export const syncStatus = ({ reader, syncRuns, zoneSources, zoneSite }: SyncParts) =>
+export const syncStatus = ({ reader, syncRuns, zoneSources, directory, zoneSite }: SyncParts) =>
   adminOperation('sync.status', z.object({}), async (): Promise<SyncStatus> => {
     const stays = (await leftBehind(reader, zoneSite)).map(leftBehindProblem);
     const others = [...(await misplacedDomains(reader)), ...(await unservedShares(reader)), ...stays];
     const { unfit } = await unfitEntries(reader);
+    const mirrors = await directory.status();
     return reader.snapshot(() => {
       const state = readState(reader);
       return {
@@ -73,7 +84,7 @@ export const syncStatus = ({ reader, syncRuns, zoneSources, zoneSite }: SyncPart
         building: syncRuns.building ?? null,
         lastFull: syncRuns.lastFull() ?? null,
         lastVerify: syncRuns.lastVerify() ?? null,
-        sources: zoneSources.status(),
+        sources: [...zoneSources.status(), ...mirrors],
         problems: [...readProblems(reader), ...others],
         unfit,
       };
@@ -112,6 +123,17 @@ export const syncRows = ({ reader }: SyncParts) =>
     ({ domain, after = '' }): string[] => {
       const name = domain === undefined ? undefined : knownDomain(reader, domain);
       return digestLines(reader, name, after);
+    },
+  );
+
+/** A refresh that would remove most of a source's entries waits for this. */
+export const syncSource = ({ directory }: SyncParts) =>
+  adminOperation(
+    'sync.source',
+    z.object({ source: z.string().min(1).max(255), acceptRemovals: z.literal(true) }),
+    async ({ source }): Promise<{ source: string }> => {
+      await directory.acceptRemovals(asciiLower(source));
+      return { source };
     },
   );
 

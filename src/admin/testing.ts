@@ -17,6 +17,8 @@ export interface TestAdmin {
   readonly parts: EntryParts & SyncParts;
 }
 
+const NO_SOURCES: SyncParts['directory'] = { status: async () => [], acceptRemovals: async () => {} };
+
 /** The directory has this domain; the test closes it. */
 export async function openTestAdmin(domain: string): Promise<TestAdmin> {
   const directory = await openTestDirectory();
@@ -25,7 +27,13 @@ export async function openTestAdmin(domain: string): Promise<TestAdmin> {
   const { hostnames } = testSite;
   const zoneSite = { hostname: hostnames[0]!, mode: 'embedded' } as const;
   const common = { reader, writer, clock: systemClock, gate: new HashGate(), hostnames, zoneSite };
-  const parts = { ...common, routing, syncRuns, zoneSources: new ZoneSources({ ...common, log: silentLog }) };
+  const parts = {
+    ...common,
+    routing,
+    syncRuns,
+    zoneSources: new ZoneSources({ ...common, log: silentLog }),
+    directory: NO_SOURCES,
+  };
   await run(domainAdd(parts), { domain });
   return { directory, parts };
 }

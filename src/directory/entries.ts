@@ -40,6 +40,9 @@ const COUNT_WITH_VALUE = 'SELECT count(*) FROM dit_index WHERE tenant = ? AND at
 const WITH_VALUE_BELOW =
   `SELECT ${ENTRY_COLUMNS} FROM dit_index JOIN dit ON dit.id = dit_index.entry ` +
   'WHERE dit_index.tenant = ? AND attribute = ? AND value = ? AND path > ? AND path < ? LIMIT +?';
+const MIRRORED =
+  "SELECT id, uuid, csn, modified_at FROM dit WHERE source = ? AND source <> '' AND id > ? ORDER BY id LIMIT +?";
+const COUNT_MIRRORED = "SELECT count(*) FROM dit WHERE source = ? AND source <> ''";
 const NEAREST_ENTRY =
   `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path IN (SELECT value FROM json_each(?)) ` +
   'ORDER BY length(path) DESC LIMIT 1';
@@ -163,6 +166,25 @@ export function hasChildren(reader: Reader, parent: number): boolean {
 
 export async function hasChildrenIn(tx: Transaction, parent: number): Promise<boolean> {
   return (await tx.arrays(...anyChild(parent))).length > 0;
+}
+
+/** Entries of a source, by UUID, with ids above `after`. */
+export function mirroredEntries(
+  reader: Reader,
+  source: string,
+  after: number,
+  limit: number,
+): { readonly id: number; readonly uuid: string; readonly csn: string; readonly modifiedAt: number }[] {
+  return reader.arrays(MIRRORED, source, after, limit).map(([id, uuid, csn, modifiedAt]) => ({
+    id: id as number,
+    uuid: uuid as string,
+    csn: csn as string,
+    modifiedAt: modifiedAt as number,
+  }));
+}
+
+export function countMirrored(reader: Reader, source: string): number {
+  return Number(reader.arrays(COUNT_MIRRORED, source)[0]![0]);
 }
 
 /** Entries that hold this value, anywhere in the tree. `attribute` is one of indexes.ts, by any of its names. */

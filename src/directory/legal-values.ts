@@ -8,7 +8,10 @@
 
 import { isIP } from 'node:net';
 import { asciiLower, DIGIT, isAll } from '../base/characters.ts';
+import { DURATION_TEXT, DURATION_WORDS } from '../base/duration.ts';
+import { asFailure } from '../base/failure.ts';
 import { normalizeDomain, tryParseAddress } from '../message/address.ts';
+import { parseFilter } from '../wire/ldap/filter-text.ts';
 import { parseAccessRules } from './access-rules.ts';
 import type { AttributeValue } from './entry.ts';
 import { partyOf } from './list-party.ts';
@@ -58,6 +61,14 @@ const JUDGES: ReadonlyMap<string, Judge> = new Map<string, Judge>([
   ['mailautoreplymode', oneOf(['reply', 'echo', 'vacation'])],
   ['mgrpmsgrejectaction', oneOf(['reply', 'toModerator'])],
   ['mgrpbroadcasterpolicy', eachWordOf(BROADCASTER_WORDS)],
+  ['waypostsourceschema', oneOf(['inetorgperson', 'sun'])],
+  ['waypostwrite', oneOf(['refuse', 'forward'])],
+  ['wayposthold', oneOf(['mirror', 'cache'])],
+  ...each(['waypostMaxAge', 'waypostPoll'], duration),
+  ...each(['waypostUserFilter', 'waypostGroupFilter'], filter),
+  ['waypostsourcedomain', domain],
+  ['waypostattribute', renaming],
+  ['waypostca', certificate],
   ['waypostsubmitstatus', oneOf(['active', 'suspended'])],
   ['mailaccessproxypreauth', oneOf(['yes', 'no'])],
   ...each(['mailQuota', 'mailMsgQuota', 'mailDomainDiskQuota', 'mailDomainMsgQuota'], quota),
@@ -133,6 +144,37 @@ function address(value: string): string | undefined {
 /** Programs, files and lists that are included begin otherwise than an address. */
 function forwarding(value: string): string | undefined {
   return '|/:~'.includes(value.charAt(0)) ? 'legal is a mail address' : address(value);
+}
+
+function duration(value: string): string | undefined {
+  return DURATION_TEXT.test(value) ? undefined : `legal is ${DURATION_WORDS}`;
+}
+
+function filter(value: string): string | undefined {
+  try {
+    parseFilter(value);
+    return undefined;
+  } catch (error) {
+    return `legal is a filter (${asFailure(error).message})`;
+  }
+}
+
+function domain(value: string): string | undefined {
+  return normalizeDomain(value) === undefined ? 'legal is a domain name' : undefined;
+}
+
+const ATTRIBUTE_NAME = /^[a-zA-Z][a-zA-Z0-9-]{0,127}$/;
+
+/** OURS=THEIRS */
+function renaming(value: string): string | undefined {
+  const names = value.split('=');
+  const isLegal = names.length === 2 && names.every((name) => ATTRIBUTE_NAME.test(name));
+  return isLegal ? undefined : 'legal is OURS=THEIRS, two names of attributes';
+}
+
+function certificate(value: string): string | undefined {
+  const isPem = value.startsWith('-----BEGIN CERTIFICATE-----') && value.includes('-----END CERTIFICATE-----');
+  return isPem ? undefined : 'legal is a certificate in PEM';
 }
 
 /** `/`: the sender stays. */

@@ -4,11 +4,24 @@
 // Out     the entry itself where nothing says so; else one with a class of ours, and attributes under our names
 // Never   stored, shown by LDAP or searched: there the entry is what it is at its source
 // Rules   `user` and `list` bring inetMailUser and inetMailGroup; their first `mail` is the primary address, others alternate.
-//         `OURS=THEIRS`: ours is what theirs is, or nothing
+//         `nobody` takes the classes of mail away. `OURS=THEIRS`: ours is what theirs is, or nothing
 
 import { asciiLower } from '../base/characters.ts';
-import type { Attribute, Entry } from './entry.ts';
+import type { Attribute, AttributeValue, Entry } from './entry.ts';
 
+/** How mail sees an entry. */
+export interface MailView {
+  /** Undefined: as its own classes say. */
+  readonly kind: 'user' | 'list' | 'nobody' | undefined;
+  readonly attributes: readonly (readonly [ours: string, theirs: string])[];
+}
+
+export function mailViewText({ kind, attributes }: MailView): string {
+  if (kind === undefined && attributes.length === 0) return '';
+  return [kind ?? '', ...attributes.map(([ours, theirs]) => `${ours}=${theirs}`)].join(' ');
+}
+
+const MAIL_CLASSES = ['inetmailuser', 'inetmailgroup', 'inetlocalmailrecipient'];
 const CLASS_OF = { user: 'inetMailUser', list: 'inetMailGroup' } as const;
 
 export function mailView<E extends Entry>(entry: E): E {
@@ -28,7 +41,14 @@ export function mailView<E extends Entry>(entry: E): E {
     if (first !== undefined) attributes.set('mail', { name: 'mail', values: [first] });
     if (others.length > 0) append(attributes, 'mailAlternateAddress', others);
   }
+  const classes = attributes.get('objectclass');
+  if (kind === 'nobody' && classes !== undefined)
+    attributes.set('objectclass', { ...classes, values: classes.values.filter((value) => !isMailClass(value)) });
   return { ...entry, attributes };
+}
+
+function isMailClass(value: AttributeValue): boolean {
+  return typeof value === 'string' && MAIL_CLASSES.includes(asciiLower(value));
 }
 
 function append(attributes: Map<string, Attribute>, name: string, values: Attribute['values']): void {

@@ -444,6 +444,21 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   [`${OWN}.1.103`, 'waypostEnabled', 'boolean', 'single'],
   // A zone whose mail domains become entries: provisioning/zone-source.ts
   [`${OWN}.1.110`, 'waypostZoneServer', 'ia5'],
+  // provisioning/ldap-source.ts
+  [`${OWN}.1.210`, 'waypostUrl', 'ia5exact'],
+  [`${OWN}.1.211`, 'waypostStartTls', 'boolean', 'single'],
+  [`${OWN}.1.212`, 'waypostCa', 'ia5exact'],
+  [`${OWN}.1.213`, 'waypostBase', 'dn', 'single'],
+  [`${OWN}.1.214`, 'waypostSourceDomain', 'ia5'],
+  [`${OWN}.1.215`, 'waypostSourceSchema', 'text', 'single'],
+  [`${OWN}.1.216`, 'waypostHold', 'text', 'single'],
+  [`${OWN}.1.217`, 'waypostCacheRows', 'integer', 'single'],
+  [`${OWN}.1.218`, 'waypostMaxAge', 'text', 'single'],
+  [`${OWN}.1.219`, 'waypostPoll', 'text', 'single'],
+  [`${OWN}.1.220`, 'waypostWrite', 'text', 'single'],
+  [`${OWN}.1.221`, 'waypostAttribute', 'text'],
+  [`${OWN}.1.222`, 'waypostUserFilter', 'exact', 'single'],
+  [`${OWN}.1.223`, 'waypostGroupFilter', 'exact', 'single'],
   [`${OWN}.1.120`, 'waypostSubmitStatus', 'text', 'single'],
   // routing/compile-program.ts
   [`${OWN}.1.130`, 'waypostProgramPath', 'exact', 'single'],
@@ -708,6 +723,15 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
     'description waypostOrder waypostEnabled',
   ],
   [`${OWN}.2.12`, 'waypostZoneSource', 'STRUCTURAL', 'top', 'cn', 'description waypostZoneServer'],
+  [
+    `${OWN}.2.21`,
+    'waypostLdapSource',
+    'STRUCTURAL',
+    'top',
+    'cn waypostUrl waypostBase',
+    'description waypostLogin waypostSecret waypostStartTls waypostCa waypostSourceDomain waypostSourceSchema waypostHold ' +
+      'waypostCacheRows waypostMaxAge waypostPoll waypostWrite waypostAttribute waypostUserFilter waypostGroupFilter',
+  ],
   [
     `${OWN}.2.13`,
     'waypostProgram',

@@ -9,9 +9,10 @@ import type { ChangedEntry } from '../directory/entry.ts';
 import { markApexes } from './apexes.ts';
 import { addPublicKey } from './dkim/key-check.ts';
 import { addContainers } from './generated.ts';
+import { markSourceDomains } from './ldap-source.ts';
 import { noteTombstone } from './tombstones.ts';
 import type { WriteOptions } from './write-options.ts';
 
 export type Along = (tx: Transaction, changed: ChangedEntry, options: WriteOptions) => Promise<readonly ChangedEntry[]>;
 
-export const alongs: readonly Along[] = [addContainers, markApexes, addPublicKey, noteTombstone];
+export const alongs: readonly Along[] = [markSourceDomains, addContainers, markApexes, addPublicKey, noteTombstone];

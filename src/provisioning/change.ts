@@ -28,6 +28,7 @@ import { followers } from './followers.ts';
 import { addMissingNodes, deleteEmptyContainers, takeOver } from './generated.ts';
 import { checkAsked } from './guards.ts';
 import { noteLoginChanges } from './login-changes.ts';
+import { checkNotMirrored } from './mirrored-guard.ts';
 import { withPreferredHost } from './preferred-mail-host.ts';
 import { ANY_SITE, type ChangeSite, type WriteOptions } from './write-options.ts';
 
@@ -110,6 +111,7 @@ export async function applyAll(
   const carryOut = async (change: DirectoryChange, options: WriteOptions): Promise<void> => {
     await checkChange(tx, caller, change);
     checkAsked(change);
+    await checkNotMirrored(tx, change);
     const changed = await applyOne(tx, change, options);
     const naming = change.kind === 'rename' ? await followReferences(tx, changed, options) : [];
     const moved = new Set(changed.map(({ after }) => after?.id));

@@ -9,6 +9,7 @@ import type { ChangedEntry } from '../directory/entry.ts';
 import { checkAci } from './aci-check.ts';
 import { checkKey } from './dkim/key-check.ts';
 import { checkMade } from './guards.ts';
+import { checkLdapSource } from './ldap-source.ts';
 import { checkNameServer } from './name-server-check.ts';
 import { checkPolicy } from './policy-check.ts';
 import { checkRules } from './rule-guard.ts';
@@ -20,6 +21,7 @@ export type EntryCheck = (tx: Transaction, changed: ChangedEntry) => Awaitable<v
 export const checks: readonly EntryCheck[] = [
   checkAci,
   checkKey,
+  checkLdapSource,
   checkServerName,
   checkMade,
   checkNameServer,

@@ -2,7 +2,7 @@
 
 import { TENANT } from '../base/tenant.ts';
 import type { Unit } from '../database/format.ts';
-import type { Transaction } from '../database/operation.ts';
+import type { Reader, Transaction } from '../database/operation.ts';
 
 export const provisioningUnit: Unit = {
   name: 'provisioning',
@@ -71,6 +71,13 @@ export async function noteArrival(
     arrival.at,
     arrival.domain,
   );
+}
+
+/** Undefined for a source that nothing has come from. */
+export function mirrorCookie(reader: Reader, name: string): string | undefined {
+  return reader.arrays('SELECT cookie FROM mirror WHERE tenant = ? AND name = ?', TENANT, name)[0]?.[0] as
+    | string
+    | undefined;
 }
 
 export async function noteMirrorCookie(tx: Transaction, name: string, cookie: string): Promise<void> {

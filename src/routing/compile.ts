@@ -73,6 +73,7 @@ export function compileDomain(entry: Entry): RouteRow | undefined {
     sizeMax: sizeMaxOf(entry, 'mailDomainMsgMaxBlocks', problems),
     userQuota: quotaOf(entry, 'mailQuota', 'mailMsgQuota', problems),
     quota: quotaOf(entry, 'mailDomainDiskQuota', 'mailDomainMsgQuota', problems),
+    ...sourceOf(entry),
     ...broughtOf(entry),
     unsupported: orAbsent(presentOf(entry, unsupportedAttributes.domain)),
     problems: orAbsent(problems),
@@ -82,6 +83,16 @@ export function compileDomain(entry: Entry): RouteRow | undefined {
 function withoutMail(entry: Entry): RouteRow | undefined {
   const domain = bareDomainOf(entry);
   return domain === undefined ? undefined : { domain, base: '', isWithoutMail: true };
+}
+
+/** `waypostSource` of a domain whose people are entries of another directory; and of one that was of it. */
+export const LDAP_SOURCE_MARK = 'ldap:';
+export const UNLISTED_MARK = 'unlisted:';
+
+function sourceOf(entry: Entry): Pick<RouteRow, 'source' | 'isUnlisted'> {
+  const mark = textValue(entry, 'waypostsource') ?? '';
+  if (mark.startsWith(LDAP_SOURCE_MARK)) return { source: mark.slice(LDAP_SOURCE_MARK.length) };
+  return mark.startsWith(UNLISTED_MARK) ? { source: mark.slice(UNLISTED_MARK.length), isUnlisted: true } : {};
 }
 
 /** The origin of a domain that a message has brought. */

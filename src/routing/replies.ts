@@ -37,6 +37,7 @@ export const replies = {
   illegalStatus: { code: 451, enhanced: '4.3.5', text: 'The status of this recipient is not valid, try again later' },
   /** Who has the say about the domain could not be asked. */
   sourceSilent: { code: 451, enhanced: '4.3.0', text: 'The directory of this domain does not answer, try again later' },
+  unlisted: { code: 451, enhanced: '4.3.5', text: 'The directory of this domain is not its own now, try again later' },
   domainAlias: { code: 451, enhanced: '4.3.5', text: 'The domain is an alias that leads nowhere, try again later' },
   /** Two directories that each name the other host. */
   sentBack: { code: 451, enhanced: '4.4.6', text: 'The mail host of this recipient is you, try again later' },

@@ -9,7 +9,7 @@
 import { asFailure } from '../base/failure.ts';
 import type { Reply } from '../base/reply.ts';
 import type { Awaitable } from '../database/operation.ts';
-import type { AuthorityOver, AuthorityQuestion, DirectoryAuthority } from '../directory/source/authority.ts';
+import type { AuthorityQuestion, DirectoryAuthority } from '../directory/source/authority.ts';
 import { replies } from './replies.ts';
 import type { Consulted, Resolution, ResolveOptions } from './resolution.ts';
 
@@ -56,9 +56,7 @@ function isUnsettled(authority: DirectoryAuthority, { question, isKnown }: Consu
   return !isKnown || (asking === 'everything' && !authority.isFresh(question));
 }
 
-/** Undefined: our tables alone decide over it. */
-export function isOver(authority: DirectoryAuthority, question: AuthorityQuestion): AuthorityOver | undefined {
-  if ('uid' in question) return authority.over(question.domain);
+function isOver(authority: DirectoryAuthority, question: AuthorityQuestion) {
   if ('dn' in question) return authority.overEntry(question.dn);
   return authority.over(question.address.slice(question.address.lastIndexOf('@') + 1));
 }
@@ -74,6 +72,5 @@ async function failureOf(authority: DirectoryAuthority, question: AuthorityQuest
 }
 
 function keyOf(question: AuthorityQuestion): string {
-  if ('uid' in question) return `uid ${question.uid} ${question.domain}`;
   return 'dn' in question ? `dn ${question.dn}` : question.address;
 }

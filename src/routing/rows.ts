@@ -66,6 +66,10 @@ export interface RouteRow {
   readonly quota?: QuotaLimit;
   /** What each of its accounts may send to other domains in an hour, where its entry does not say. */
   readonly recipientsPerHour?: number;
+  /** Whose people are entries of this source (provisioning/ldap-source.ts). */
+  readonly source?: string;
+  /** Beside `source`: the source does not list the domain any more. */
+  readonly isUnlisted?: true;
   /** A message has brought it. */
   readonly isBrought?: true;
   /** Beside isBrought: its record has not been observed yet. */

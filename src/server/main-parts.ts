@@ -14,6 +14,7 @@ import type { Audit } from './audit.ts';
 import type { Certificates } from './certificates.ts';
 import type { Configuration } from './configuration.ts';
 import type { Counters } from './counters.ts';
+import type { DirectoryThread } from './directory-thread.ts';
 import type { MainIntakes } from './main-intakes.ts';
 import type { ServingThreads } from './serving-threads.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -32,6 +33,7 @@ export interface MainParts {
   readonly routing: RoutingCache;
   readonly syncRuns: SyncRuns;
   readonly zoneSources: ZoneSources;
+  readonly directory: DirectoryThread;
   readonly gate: HashGate;
   readonly logins: Logins;
   /** What this thread counts. */

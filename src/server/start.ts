@@ -20,6 +20,7 @@ import { Certificates } from './certificates.ts';
 import type { Configuration } from './configuration.ts';
 import { Counters } from './counters.ts';
 import { makeSubmitFolder } from './data-directory.ts';
+import { DirectoryThread } from './directory-thread.ts';
 import { makeFirstKeys } from './first-keys.ts';
 import { firstStart } from './first-start.ts';
 import { hostNames } from './host-name.ts';
@@ -112,12 +113,14 @@ export async function start(
   const serving = { supervisor, threads, certificates, audit };
   const syncRuns = new SyncRuns({ reader, writer, clock });
   const zoneSources = keepZoneSources({ ...common, reader, writer, clock, gate, supervisor });
+  const directory = new DirectoryThread({ reader, writer, supervisor });
   const incoming = openMainIntakes({ ...common, reader, writer, routing, clock, fatal });
   const main: MainParts = {
     incoming,
     ...common,
     syncRuns,
     zoneSources,
+    directory,
     ...serving,
     startedAt,
     clock,
@@ -146,6 +149,7 @@ export async function start(
   const endHousekeeping = keepHouse(main);
   const endVerifying = verifyDaily(main);
   zoneSources.read();
+  directory.read();
   log.info('server.ready', { hostname: hostnames[0], listeners: listeners });
 
   /** Transactions under way, segments, writer, store: in this order. */
@@ -168,6 +172,7 @@ export async function start(
       endHousekeeping();
       endVerifying();
       zoneSources.end();
+      directory.end();
       certificates.end();
       admin.close();
       doors.close();

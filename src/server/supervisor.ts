@@ -11,6 +11,7 @@ import { MessageChannel, type Transferable, Worker, type WorkerOptions } from 'n
 import type { Log } from '../base/log.ts';
 import type { SharedState } from '../database/shared.ts';
 import type { Configuration } from './configuration.ts';
+import type { DirectoryOrder } from './threads/directory-sources.ts';
 import type { DnsOrder } from './threads/dns.ts';
 import type { ThreadData } from './threads/parts.ts';
 import type { ProtocolOrder } from './threads/protocol.ts';
@@ -64,7 +65,7 @@ function ended(worker: Worker): Promise<void> {
   return new Promise((resolve) => worker.once('exit', () => resolve()));
 }
 
-type Order = DnsOrder | ProtocolOrder | PublisherOrder | TransferOrder;
+type Order = DirectoryOrder | DnsOrder | ProtocolOrder | PublisherOrder | TransferOrder;
 
 /**
  * A thread that serves, whichever worker it runs in now.

@@ -1,4 +1,4 @@
-// waypost sync status|verify|digest, sync --full, --domain DOMAIN, --from-dns ZONE@SERVER, --from-zone FILE
+// waypost sync status|verify|digest, sync --full, --domain DOMAIN, --from-dns ZONE@SERVER, --from-zone FILE, --source NAME --accept-removals
 
 import { readFileSync, statSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
@@ -7,6 +7,7 @@ import { EXIT } from '../../base/exit.ts';
 import { Failure } from '../../base/failure.ts';
 import { ZONE_FILE_BYTES } from '../../base/limits.ts';
 import { grouped } from '../../database/progress.ts';
+import type { MirrorStatus } from '../../provisioning/mirror/source-mirror.ts';
 import type { ZoneOutcome } from '../../provisioning/zone-changes.ts';
 import type { SourceStatus } from '../../provisioning/zone-sources.ts';
 import type { Synchronized, Verification } from '../../routing/sync-runs.ts';
@@ -20,6 +21,8 @@ interface SyncOptions extends CommonOptions {
   readonly fromDns?: string;
   readonly fromZone?: string;
   readonly zone?: string;
+  readonly source?: string;
+  readonly acceptRemovals?: boolean;
   readonly dryRun?: boolean;
 }
 
@@ -41,6 +44,8 @@ export function syncCommand(context: CommandContext): Command {
     )
     .option('--from-zone <file>', 'the same of a master file, once')
     .option('--zone <zone>', 'the zone of that file, where it does not name itself')
+    .option('--source <name>', 'a source of entries, with --accept-removals')
+    .option('--accept-removals', 'what the source has lost goes here too, however much it is')
     .option('--dry-run', 'say what would be made, changed, removed and kept')
     .option('--json', 'print JSON')
     .action(async (options: SyncOptions) => {
@@ -50,6 +55,13 @@ export function syncCommand(context: CommandContext): Command {
       if (fromDns !== undefined || fromZone !== undefined) {
         const outcome = await callZone(client, options);
         context.printer(options).print(outcome, () => outcomeText(outcome));
+        return;
+      }
+      if (options.source !== undefined) {
+        const accepted = await client.call('sync.source', { source: options.source, acceptRemovals: true });
+        context
+          .printer(options)
+          .print(accepted, () => `${accepted.source}: read anew, and what is gone there goes here`);
         return;
       }
       const done =
@@ -90,10 +102,12 @@ export function syncCommand(context: CommandContext): Command {
   return sync;
 }
 
-function checkOptions({ full, domain, fromDns, fromZone, zone, dryRun }: SyncOptions): void {
-  const asked = [full === true, domain !== undefined, fromDns !== undefined, fromZone !== undefined];
+function checkOptions({ full, domain, fromDns, fromZone, zone, dryRun, source, acceptRemovals }: SyncOptions): void {
+  const others = [fromDns !== undefined, fromZone !== undefined, source !== undefined];
+  const asked = [full === true, domain !== undefined, ...others];
   if (asked.filter((each) => each).length !== 1)
-    throw usage('give --full, --domain, --from-dns or --from-zone, or one of status, verify, digest');
+    throw usage('give --full, --domain, --from-dns, --from-zone or --source, or one of status, verify, digest');
+  if ((source === undefined) !== (acceptRemovals !== true)) throw usage('--source goes with --accept-removals');
   if (zone !== undefined && fromZone === undefined) throw usage('--zone goes with --from-zone');
   if (dryRun === true && fromDns === undefined && fromZone === undefined)
     throw usage('--dry-run goes with --from-dns and --from-zone');
@@ -174,8 +188,16 @@ function outcomeText({ zone, dryRun, made, changed, removed, kept, domains }: Zo
   ].join('\n');
 }
 
-function sourceText({ name, entries, state, lastError }: SourceStatus): string {
+function sourceText(source: SourceStatus | MirrorStatus): string {
+  const { name, entries, state, lastError } = source;
   const error = lastError === null ? '' : `  (${printable(lastError)})`;
+  if (source.kind === 'ldap') {
+    const { by, hold, url, deletionLagMs, refused } = source;
+    const lag = deletionLagMs === null ? '' : `, a deletion is at most ${Math.ceil(deletionLagMs / 1000)} s old`;
+    const facts = `${hold} of ${url}${by === null ? '' : ` by ${by}`}, ${grouped(entries)} entries${lag}`;
+    const left = refused.map(({ name: entry, reason }) => `  ${printable(entry)}  (${printable(reason)})`);
+    return [`source ${name}: ${state}, ${facts}${error}`, ...left].join('\n');
+  }
   return `source ${name}: ${state}, ${grouped(entries)} domains${error}`;
 }
 

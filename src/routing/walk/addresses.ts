@@ -119,6 +119,7 @@ export class Addresses {
     }
     if (this.#walk.explain) this.#walk.step('routing table', `${route.domain} is a mail domain, base ${route.base}`);
     if (route.isComing === true) return this.#coming(route);
+    if (route.isUnlisted === true) return this.#unlisted(route);
     if (!this.#walk.isLocal(route)) return this.#notLocal(address, route);
     const meaning = mayBeToken(address.localPart) ? this.#walk.tokenMeaning(address) : undefined;
     if (meaning !== undefined) return this.#signed(address, meaning, depth);
@@ -135,6 +136,11 @@ export class Addresses {
     if (this.#walk.explain)
       this.#walk.step('arrival', `a message has brought ${domain}, its record has not been observed yet`);
     return replies.domainIsComing;
+  }
+
+  #unlisted({ domain, source }: RouteRow): Reply {
+    if (this.#walk.explain) this.#walk.step('source', `the source ${source} does not list ${domain} any more`);
+    return replies.unlisted;
   }
 
   #signed(address: Address, meaning: TokenMeaning, depth: number): Reply | undefined {

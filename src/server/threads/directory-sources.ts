@@ -1,0 +1,89 @@
+// The directory thread: all connections to other LDAP servers, apart from all that serves.
+//
+// In      the entries below ou=Sources; calls of the main thread
+// Out     what its mirrors write; an answer to each call
+// It is started with the first source, see server/directory-thread.ts.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../../base/clock.ts';
+import { asFailure, type FailureKind } from '../../base/failure.ts';
+import { DnsClient } from '../../net/dns-client.ts';
+import { Mirrors } from '../../provisioning/mirror/mirrors.ts';
+import type { Counts } from '../counters.ts';
+import { type ThreadData, threadParts } from './parts.ts';
+
+/** What the main thread may ask. */
+export type DirectoryCall =
+  | { readonly name: 'status' }
+  /** Of a source. */
+  | { readonly name: 'accept-removals'; readonly source: string };
+
+/** From the main thread. */
+export type DirectoryOrder =
+  | { readonly kind: 'call'; readonly request: number; readonly call: DirectoryCall }
+  | { readonly kind: 'forget-segment'; readonly segment: number }
+  | { readonly kind: 'counts'; readonly request: number }
+  | { readonly kind: 'stop' };
+/** To the main thread. */
+export type DirectoryReport =
+  | { readonly kind: 'started' }
+  | { readonly kind: 'answer'; readonly request: number; readonly result: unknown }
+  | {
+      readonly kind: 'refusal';
+      readonly request: number;
+      readonly failure: { readonly kind: FailureKind; readonly text: string };
+    }
+  | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts };
+
+const parts = threadParts(workerData as ThreadData);
+const { database, writer, configuration, log } = parts;
+const resolver = new DnsClient({ servers: configuration.resolver });
+const mirrors = new Mirrors({ reader: database.reader, writer, clock: systemClock, log, resolver });
+const report = (message: DirectoryReport): void => parentPort?.postMessage(message);
+
+async function answer(call: DirectoryCall): Promise<unknown> {
+  switch (call.name) {
+    case 'status':
+      return mirrors.status();
+    case 'accept-removals':
+      return mirrors.acceptRemovals(call.source);
+    default:
+      return call satisfies never;
+  }
+}
+
+async function stop(): Promise<void> {
+  await mirrors.stop();
+  resolver.close();
+  database.close();
+  process.exit();
+}
+
+writer.onNotification(({ kind }) => {
+  if (kind === 'zone-sources') mirrors.read();
+});
+parentPort?.on('message', (order: DirectoryOrder) => {
+  switch (order.kind) {
+    case 'call':
+      answer(order.call).then(
+        (result) => report({ kind: 'answer', request: order.request, result }),
+        (error: unknown) => {
+          const { kind, message: text } = asFailure(error);
+          report({ kind: 'refusal', request: order.request, failure: { kind, text } });
+        },
+      );
+      return;
+    case 'forget-segment':
+      return;
+    case 'counts':
+      report({ kind: 'counts', request: order.request, counts: parts.counters.counts() });
+      return;
+    case 'stop':
+      void stop();
+      return;
+    default:
+      order satisfies never;
+  }
+});
+mirrors.read();
+report({ kind: 'started' });

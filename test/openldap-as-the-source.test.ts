@@ -1,0 +1,127 @@
+// An OpenLDAP whose people have their mail here: Debian's slapd as a source, with content synchronization and without.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Client } from 'ldapts';
+import { AdminClient } from '../src/cli/client.ts';
+import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
+import type { MirrorStatus } from '../src/provisioning/mirror/source-mirror.ts';
+import { CORP, CORP_PASSWORD, CORP_READER, CorpSlapd, corpPerson } from './support/corp-slapd.ts';
+import { administrator } from './support/directory.ts';
+import { peersMissing } from './support/peers.ts';
+import { startWaypost, type Waypost } from './support/server.ts';
+import { until } from './support/until.ts';
+
+const skip = peersMissing('slapd', 'ldapmodify');
+const SOURCES = 'ou=Sources,ou=Waypost,o=internet';
+const PEOPLE = 250;
+
+let server: Waypost;
+let ldap: Client;
+let corp: CorpSlapd;
+
+before(async () => {
+  if (skip !== false) return;
+  const ldif = Array.from({ length: PEOPLE }, (_, i) =>
+    corpPerson(`u${i}`, `userPassword: {SSHA}gVK8WC9YyFT1gMsQHTGCgT3sSv5zYWx0`),
+  ).join('');
+  [server, corp] = await Promise.all([startWaypost(), CorpSlapd.start({ syncprov: true, ldif })]);
+  ldap = await administrator(server);
+});
+after(async () => {
+  await ldap?.unbind();
+  await server?.stop();
+  await corp?.stop();
+});
+
+async function status(name: string): Promise<MirrorStatus> {
+  const { sources } = await new AdminClient(server.data).call('sync.status', {});
+  return sources.find((source) => source.name === name) as MirrorStatus;
+}
+
+async function reaches(name: string, state: string): Promise<void> {
+  let last: MirrorStatus | undefined;
+  await until(`${name} is ${state}`, async () => {
+    last = await status(name);
+    return last?.state === state;
+  }).catch((error: unknown) => {
+    throw new Error(`${String(error)}: ${JSON.stringify(last)}`);
+  });
+}
+
+/** The code of RCPT. */
+async function asked(to: string): Promise<number> {
+  const smtp = await SmtpClient.open(server.listeners.smtp);
+  await smtp.command('MAIL FROM:<carol@remote.example>');
+  const { code } = await smtp.command(`RCPT TO:<${to}>`);
+  await smtp.quit();
+  return code;
+}
+
+test('its people are here as they are there, get mail and log in', { skip }, async () => {
+  await ldap.add(`cn=corp,${SOURCES}`, {
+    objectClass: 'waypostLdapSource',
+    waypostUrl: corp.tlsUrl,
+    waypostCa: corp.ca,
+    waypostLogin: CORP_READER,
+    waypostSecret: CORP_PASSWORD,
+    waypostBase: CORP,
+    waypostSourceDomain: 'corp.example',
+    waypostPoll: '1s',
+  });
+  await reaches('corp', 'current');
+  const { entries, by, csn } = await status('corp');
+  assert.equal(entries, PEOPLE + 4);
+  assert.equal(by, 'syncrepl');
+  assert.match(String(csn), /^\d{14}\.\d{6}Z#/);
+  assert.equal(await asked('u7@corp.example'), 250);
+  const imap = await ImapClient.login(server.listeners.imap, 'u7@corp.example', 'secret');
+  await imap.logout();
+});
+
+test('what is added, renamed, moved and deleted there is so here', { skip }, async () => {
+  corp.change(corpPerson('new'));
+  await until('new is here', async () => (await asked('new@corp.example')) === 250);
+  corp.change(`dn: uid=new,ou=people,${CORP}
+changetype: modify
+replace: mail
+mail: neu@corp.example
+`);
+  await until('the address is another', async () => (await asked('neu@corp.example')) === 250);
+  corp.change(`dn: ou=people,${CORP}
+changetype: modrdn
+newrdn: ou=staff
+deleteoldrdn: 1
+`);
+  const { searchEntries } = await untilFound(`uid=u7,ou=staff,${CORP}`);
+  assert.equal(searchEntries[0]!['mail'], 'u7@corp.example');
+  assert.equal(await asked('u7@corp.example'), 250);
+  corp.change(`dn: uid=u8,ou=staff,${CORP}
+changetype: delete
+`);
+  await until('u8 is gone', async () => (await status('corp')).entries === PEOPLE + 4);
+  corp.change(`dn: ou=staff,${CORP}
+changetype: modrdn
+newrdn: ou=people
+deleteoldrdn: 1
+`);
+  await untilFound(`uid=u7,ou=people,${CORP}`);
+});
+
+async function untilFound(dn: string) {
+  let found: Awaited<ReturnType<Client['search']>> | undefined;
+  await until(dn, async () => {
+    found = await ldap.search(dn, { scope: 'base' }).catch(() => undefined);
+    return found !== undefined;
+  });
+  return found!;
+}
+
+test('our doors refuse to change it, and say where it is changed', { skip }, async () => {
+  const { Attribute, Change } = await import('ldapts');
+  const change = new Change({ operation: 'replace', modification: new Attribute({ type: 'sn', values: ['x'] }) });
+  await assert.rejects(ldap.modify(`uid=u7,ou=people,${CORP}`, change), /mirrored from corp.*0xa/);
+  await assert.rejects(ldap.del(`uid=u7,ou=people,${CORP}`));
+  await assert.rejects(ldap.add(`uid=own,ou=people,${CORP}`, { objectClass: 'inetOrgPerson', cn: 'x', sn: 'x' }));
+});
