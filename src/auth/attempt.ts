@@ -2,7 +2,7 @@
 //
 // In      who asks, as which name, the account behind it or none, and how its proof is looked at
 // Out     the account, once its proof is right and the directory lets it in
-// Order   private? -> may it be looked at now? -> is it right? -> may this account log in here (decision.ts)?
+// Order   private? -> may it be looked at now? -> is it right? -> is it after another has been asked, who has the say? -> may this account log in here (decision.ts)?
 //         One line for the audit, whatever came
 // Errors  `not-private`, `throttled`, `unauthenticated` (wrong, or no such account: the same words after the same work),
 //         `denied`, only after a right proof; `unavailable` when it could not be found out
@@ -34,6 +34,11 @@ export interface Claim<A extends LoginAccount> {
   readonly account: A | undefined;
   /** Called once, for an unknown account too: it costs the same. */
   readonly isRight: () => boolean | Promise<boolean>;
+  /**
+   * Another has the say about the account, and is asked before a no is said: how it is then, and how its proof is looked at.
+   * Rejects where nobody answers.
+   */
+  readonly anew?: (() => Promise<Pick<Claim<A>, 'account' | 'isRight'>>) | undefined;
   /** The clear password, where it came. */
   readonly secret: Uint8Array | undefined;
   /** A right proof that is not for this door. */
@@ -62,8 +67,10 @@ export async function attempt<A extends LoginAccount>(parts: LoginAttemptParts, 
   const { client, mechanism, name = '', account } = claim;
   requirePrivacy(client);
   let result: LoginResult | undefined;
+  let label = account?.label;
   try {
     const { found, check } = await prove(parts.guard, claim);
+    label = found.label;
     const decision = decideLogin(found.admissions, client);
     result = RESULT_OF[decision.result];
     const refusal = loginRefusal(decision);
@@ -78,7 +85,7 @@ export async function attempt<A extends LoginAccount>(parts: LoginAttemptParts, 
     result ??= RESULTS[asFailure(error).kind] ?? 'error';
     throw error;
   } finally {
-    parts.audit({ client, mechanism, name, account: account?.label, result: result ?? 'error' });
+    parts.audit({ client, mechanism, name, account: label, result: result ?? 'error' });
   }
 }
 
@@ -101,17 +108,27 @@ export function requirePrivacy({ record }: LoginClient): void {
   if (!record.isPrivate) throw new Failure('not-private', 'Encryption is required to log in');
 }
 
+function isRefused(admissions: Admissions, client: LoginClient): boolean {
+  return decideLogin(admissions, client).result !== 'ok';
+}
+
 interface Proved<A> {
   readonly found: A;
   readonly check: LoginAttempt;
 }
 
 async function prove<A extends LoginAccount>(guard: LoginGuard, claim: Claim<A>): Promise<Proved<A>> {
-  const { client, name, key = name, account, isRight, secret } = claim;
+  const { client, name, key = name, isRight, secret, anew } = claim;
+  let { account } = claim;
   const check = await guard.begin(client.record.peerAddress, key, account?.uuid);
   let right: boolean;
   try {
     right = await isRight();
+    if (anew !== undefined && (!right || account === undefined || isRefused(account.admissions, client))) {
+      const again = await anew();
+      account = again.account;
+      right = await again.isRight();
+    }
   } catch (error) {
     check.undecided();
     throw error;

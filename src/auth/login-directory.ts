@@ -12,6 +12,7 @@ import type { Login } from '../routing/login.ts';
 import { sharedMailboxOf } from '../routing/shared-mailbox.ts';
 import { type Standing, standingOfDn, standingOfUuid } from '../routing/standing.ts';
 import type { LoginAccount } from './attempt.ts';
+import type { ProvableAccount } from './proof.ts';
 import type { TokenAccount } from './token-check.ts';
 
 /** A login to read or send mail. */
@@ -19,7 +20,7 @@ export interface MailLogin extends Login {
   readonly caller: Caller;
 }
 
-type DirectoryAccount = LoginAccount & TokenAccount;
+type DirectoryAccount = LoginAccount & ProvableAccount;
 
 export interface LoginNow extends TokenAccount {
   readonly admissions: Admissions;
@@ -97,7 +98,8 @@ function boundTo(found: Standing | undefined) {
 function accountOf(entry: Entry, admissions: Admissions): DirectoryAccount {
   const passwords = entry.attributes.get('userpassword')?.values ?? [];
   const label = textValue(entry, 'mail') ?? entry.dn;
-  return { uuid: entry.uuid, label, passwords, tokens: tokensIn(entry), admissions };
+  const others = entry.source === undefined ? {} : { dnAtSource: entry.dn };
+  return { uuid: entry.uuid, label, passwords, tokens: tokensIn(entry), admissions, ...others };
 }
 
 function tokensIn(entry: Entry): readonly AttributeValue[] {

@@ -10,10 +10,12 @@ import type { PublishedRevision } from '../base/ids.ts';
 import type { Caller } from '../directory/caller.ts';
 import { normalizeDn } from '../directory/dn.ts';
 import type { AttributeValue } from '../directory/entry.ts';
+import type { AuthorityQuestion, DirectoryAuthority } from '../directory/source/authority.ts';
 import { addressKey, tryParseAddress } from '../message/address.ts';
 import type { ConnectionRecord } from '../net/connection.ts';
 import type { Admissions } from '../routing/admission.ts';
-import { attempt, type LoginAccount, type LoginAttemptParts, requirePrivacy } from './attempt.ts';
+import { isOver } from '../routing/resolve-asking.ts';
+import { attempt, type Claim, type LoginAccount, type LoginAttemptParts, requirePrivacy } from './attempt.ts';
 import { LOGIN_LENGTH_MAX } from './bounds.ts';
 import { decideLogin, loginRefusal } from './decision.ts';
 import type { HashGate } from './hash-gate.ts';
@@ -39,6 +41,8 @@ export interface LoginsParts extends LoginAttemptParts {
   readonly scram?: LoginsScram;
   /** The domain of a name without one; undefined: none. */
   readonly domainOf?: (record: ConnectionRecord) => string | undefined;
+  /** Who has the say about accounts that are not ours; absent: nobody. */
+  readonly authority?: DirectoryAuthority | undefined;
   /** Where sessions wait for the end of their logins. */
   readonly open: Pick<OpenLogins, 'watch'>;
 }
@@ -92,6 +96,12 @@ const VOUCHED = 'XCLIENT';
 /** RFC 6750 §2.1 */
 const BEARER = 'bearer';
 
+interface Tried<A extends LoginAccount> extends Omit<Claim<A>, 'account' | 'isRight' | 'anew'> {
+  readonly find: () => A | undefined;
+  readonly proofFor: (account: A | undefined) => Proof;
+  readonly question: AuthorityQuestion | undefined;
+}
+
 /** An account as SASL finds it; without mail only where LDAP names it by its DN. */
 type SaslAccount = LoginAccount & ProvableAccount & { readonly caller: Caller; readonly mail: MailLogin | undefined };
 
@@ -101,7 +111,7 @@ const NONCE_BYTES = 18;
 const NO_SECRET = Buffer.alloc(0);
 
 export function createLogins(parts: LoginsParts): Logins {
-  const { directory, revision, clock, scram, open } = parts;
+  const { directory, revision, clock, scram, open, authority } = parts;
   const passwords = new PasswordCheck(parts.gate, clock, scram?.learn);
   const domainOf = parts.domainOf ?? (() => undefined);
 
@@ -116,23 +126,30 @@ export function createLogins(parts: LoginsParts): Logins {
       return mechanisms.filter((each) => each.isOffered(offer)).map(({ name }) => name);
     },
     async login(client, name, password) {
-      const readAt = revision();
-      const account = find(client, name);
       const key = keyOf(client, name);
-      const proof = proofOf({ passwords, clock }, { client, name: key, account, secret: password });
-      const claim = { client, mechanism: PASSWORD, name, key, account, secret: password, isRight: proof.isRight };
-      return mailLogin({ client, readAt, proof, ...(await attempt(parts, claim)) });
+      return mailLogin(
+        await tried({
+          ...{ client, mechanism: PASSWORD, name, key, secret: password, question: questionOf(client, name) },
+          find: () => find(client, name),
+          proofFor: (account) =>
+            proofOf({ passwords, clock, authority }, { client, name: key, account, secret: password }),
+        }),
+      );
     },
     async bind(client, dn, given) {
       // Before the DN is looked at.
       requirePrivacy(client);
       const password = typeof given === 'string' ? Buffer.from(given, 'utf8') : given;
-      const readAt = revision();
-      const account = directory.findEntry(dn);
-      const key = keyOf(client, `${DN_PREFIX}${dn}`);
-      const proof = proofOf({ passwords, clock }, { client, name: key, account, secret: password });
-      const claim = { client, mechanism: PASSWORD, name: dn, key, account, secret: password, isRight: proof.isRight };
-      return boundLogin({ client, readAt, proof, ...(await attempt(parts, claim)) });
+      const name = `${DN_PREFIX}${dn}`;
+      const key = keyOf(client, name);
+      return boundLogin(
+        await tried({
+          ...{ client, mechanism: PASSWORD, name: dn, key, secret: password, question: questionOf(client, name) },
+          find: () => directory.findEntry(dn),
+          proofFor: (account) =>
+            proofOf({ passwords, clock, authority }, { client, name: key, account, secret: password }),
+        }),
+      );
     },
     async bearer(client, token) {
       return (await byToken(client, token)).caller;
@@ -144,12 +161,18 @@ export function createLogins(parts: LoginsParts): Logins {
       return mailLogin({ client, readAt, proof, ...account, mail: directory.now(account.uuid)?.mail });
     },
     async vouched(client, name) {
-      const readAt = revision();
-      const account = find(client, name);
       const key = keyOf(client, name);
-      const proof: Proof = { isRight: () => account !== undefined, stands: () => true, outlivesPassword: true };
-      const claim = { client, mechanism: VOUCHED, name, key, account, secret: undefined, isRight: proof.isRight };
-      return mailLogin({ client, readAt, proof, ...(await attempt(parts, claim)) });
+      return mailLogin(
+        await tried({
+          ...{ client, mechanism: VOUCHED, name, key, secret: undefined, question: questionOf(client, name) },
+          find: () => find(client, name),
+          proofFor: (account) => ({
+            isRight: () => account !== undefined,
+            stands: () => true,
+            outlivesPassword: true,
+          }),
+        }),
+      );
     },
     sasl: (client, mechanism) => begin(client, mechanism, mailLogin),
     saslBind: (client, mechanism) => begin(client, mechanism, boundLogin),
@@ -188,7 +211,7 @@ export function createLogins(parts: LoginsParts): Logins {
         logIn({
           ...given,
           proofFor: (account, key) =>
-            proofOf({ passwords, clock }, { client, name: key, account, secret: given.secret }),
+            proofOf({ passwords, clock, authority }, { client, name: key, account, secret: given.secret }),
         }),
       isOffered,
       channelBinding: (type) => channelBinding(client, type),
@@ -199,17 +222,59 @@ export function createLogins(parts: LoginsParts): Logins {
 
   async function bySasl(client: LoginClient, claim: SaslClaim): Promise<Proven & SaslAccount> {
     const { mechanism, name, authzid, secret } = claim;
-    const readAt = revision();
-    const account = findForSasl(client, name);
     const key = keyOf(client, name);
-    const proof = claim.proofFor(account, key);
-    const isSelf = (): boolean => authzid === '' || findForSasl(client, authzid)?.uuid === account?.uuid;
-    const isShared = (): boolean =>
+    const isSelf = (account: SaslAccount | undefined): boolean =>
+      authzid === '' || findForSasl(client, authzid)?.uuid === account?.uuid;
+    const isShared = (account: SaslAccount | undefined): boolean =>
       account?.mail !== undefined && sharedBy(client, authzid, account.mail) !== undefined;
-    const isRight = async () => (await proof.isRight()) && (isSelf() || isShared());
-    const tried = { client, mechanism, name, key, account, secret, isRight };
-    const proven = await attempt(parts, tried);
-    return { client, readAt, proof, ...proven, ...(isSelf() ? {} : { sharedBy: authzid }) };
+    const proven = await tried({
+      ...{ client, mechanism, name, key, secret, question: questionOf(client, name) },
+      find: () => findForSasl(client, name),
+      proofFor: (account) => {
+        const proof = claim.proofFor(account, key);
+        const isRight = async () => (await proof.isRight()) && (isSelf(account) || isShared(account));
+        return { ...proof, isRight };
+      },
+    });
+    return { ...proven, ...(isSelf(proven) ? {} : { sharedBy: authzid }) };
+  }
+
+  /** With the account that is found; where another has the say, once more after that one was asked. */
+  async function tried<A extends LoginAccount>({ find: look, proofFor, question, ...claimed }: Tried<A>) {
+    let readAt = revision();
+    const account = look();
+    let proof = proofFor(account);
+    const isRight = () => proof.isRight();
+    const askAnew = async (asked: AuthorityQuestion) => {
+      await authority!.ask(asked);
+      readAt = revision();
+      const now = look();
+      proof = proofFor(now);
+      return { account: now, isRight };
+    };
+    const anew = question && (() => askAnew(question));
+    const proven = await attempt(parts, { ...claimed, account, isRight, anew });
+    return { client: claimed.client, ...proven, readAt, proof };
+  }
+
+  /** What an authority is asked about this name; undefined where our tables alone decide. */
+  function questionOf(client: LoginClient, name: string): AuthorityQuestion | undefined {
+    if (authority === undefined || name.length > LOGIN_LENGTH_MAX) return undefined;
+    const question = askedFor(client, name);
+    return question && isOver(authority, question) && question;
+  }
+
+  function askedFor(client: LoginClient, name: string): AuthorityQuestion | undefined {
+    const dn = dnIn(client, name);
+    if (dn !== undefined) {
+      const found = normalized(dn);
+      return found === undefined ? undefined : { dn: found };
+    }
+    const domain = domainOf(client.record);
+    const plain = withoutPrefix(client, name);
+    if (domain !== undefined && !plain.includes('@')) return { uid: plain, domain };
+    const address = tryParseAddress(plain);
+    return address && { address: addressKey(address) };
   }
 
   /** Folders cannot be shared yet: whoever reads a shared mailbox logs in to it. */

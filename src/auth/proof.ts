@@ -5,12 +5,17 @@
 // A password of the form of a token is therefore not taken as a password.
 
 import type { Clock } from '../base/clock.ts';
+import { isScramKeys } from '../directory/scram-values.ts';
+import type { DirectoryAuthority } from '../directory/source/authority.ts';
 import type { LoginClient } from './login-client.ts';
 import type { PasswordAccount, PasswordCheck } from './password-check.ts';
 import { hashOfToken, isToken } from './token.ts';
 import { type TokenAccount, tokenFor } from './token-check.ts';
 
-export interface ProvableAccount extends PasswordAccount, TokenAccount {}
+export interface ProvableAccount extends PasswordAccount, TokenAccount {
+  /** Of an entry that is another directory's: its name there. */
+  readonly dnAtSource?: string;
+}
 
 export interface Proof {
   /** For an unknown account too: it costs the same. */
@@ -26,6 +31,8 @@ export interface Proof {
 interface ProofParts {
   readonly passwords: PasswordCheck;
   readonly clock: Clock;
+  /** Where accounts may be others'. */
+  readonly authority?: Pick<DirectoryAuthority, 'binds'> | undefined;
 }
 
 interface Shown {
@@ -36,8 +43,12 @@ interface Shown {
   readonly secret: Uint8Array;
 }
 
-export function proofOf({ passwords, clock }: ProofParts, { client, name, account, secret }: Shown): Proof {
-  if (!isToken(secret)) return { isRight: () => passwords.isRight(account, name, secret), stands: () => true };
+export function proofOf({ passwords, clock, authority }: ProofParts, { client, name, account, secret }: Shown): Proof {
+  if (!isToken(secret)) {
+    const isHere = () => passwords.isRight(account, name, secret);
+    const isRight = async () => (await isHere()) || (await isRightThere(authority, account, secret));
+    return { isRight, stands: () => true };
+  }
   const hash = hashOfToken(secret);
   const token = tokenFor(account, client, hash, clock.now());
   return {
@@ -46,4 +57,15 @@ export function proofOf({ passwords, clock }: ProofParts, { client, name, accoun
     stands: (now) => tokenFor(now, client, hash, clock.now()) !== undefined,
     ...(token?.expiresAt === undefined ? {} : { msLeft: () => token.expiresAt! - clock.now() }),
   };
+}
+
+/** Where its directory does not show a hash, it is asked itself. */
+async function isRightThere(
+  authority: ProofParts['authority'],
+  account: ProvableAccount | undefined,
+  secret: Uint8Array,
+): Promise<boolean> {
+  if (authority === undefined || account?.dnAtSource === undefined || secret.length === 0) return false;
+  if (!account.passwords.every(isScramKeys)) return false;
+  return authority.binds(account.dnAtSource, secret);
 }

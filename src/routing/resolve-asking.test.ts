@@ -41,7 +41,8 @@ async function worldOf(asking: AuthorityOver): Promise<World> {
   );
   const over = (domain: string): AuthorityOver | undefined =>
     /^(corp|src)\.example$/.test(domain) ? asking : undefined;
-  const nameOf = (question: AuthorityQuestion): string => ('dn' in question ? question.dn : question.address);
+  const nameOf = (question: AuthorityQuestion): string =>
+    'dn' in question ? question.dn : 'uid' in question ? question.uid : question.address;
   const world = {
     directory,
     asked: [] as string[],
@@ -52,6 +53,7 @@ async function worldOf(asking: AuthorityOver): Promise<World> {
     over,
     overEntry: (dn) => (dn.endsWith(domainDn('src.example')) ? asking : undefined),
     isFresh: (question) => world.fresh.has(nameOf(question)),
+    binds: async () => false,
     ask(question) {
       world.asked.push(nameOf(question));
       return world.answers(nameOf(question));

@@ -9,7 +9,7 @@
 import { asFailure } from '../base/failure.ts';
 import type { Reply } from '../base/reply.ts';
 import type { Awaitable } from '../database/operation.ts';
-import type { AuthorityQuestion, DirectoryAuthority } from '../directory/source/authority.ts';
+import type { AuthorityOver, AuthorityQuestion, DirectoryAuthority } from '../directory/source/authority.ts';
 import { replies } from './replies.ts';
 import type { Consulted, Resolution, ResolveOptions } from './resolution.ts';
 
@@ -56,7 +56,9 @@ function isUnsettled(authority: DirectoryAuthority, { question, isKnown }: Consu
   return !isKnown || (asking === 'everything' && !authority.isFresh(question));
 }
 
-function isOver(authority: DirectoryAuthority, question: AuthorityQuestion) {
+/** Undefined: our tables alone decide over it. */
+export function isOver(authority: DirectoryAuthority, question: AuthorityQuestion): AuthorityOver | undefined {
+  if ('uid' in question) return authority.over(question.domain);
   if ('dn' in question) return authority.overEntry(question.dn);
   return authority.over(question.address.slice(question.address.lastIndexOf('@') + 1));
 }
@@ -72,5 +74,6 @@ async function failureOf(authority: DirectoryAuthority, question: AuthorityQuest
 }
 
 function keyOf(question: AuthorityQuestion): string {
+  if ('uid' in question) return `uid ${question.uid} ${question.domain}`;
   return 'dn' in question ? `dn ${question.dn}` : question.address;
 }

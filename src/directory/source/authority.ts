@@ -17,8 +17,10 @@ export type AuthorityOver =
 export type AuthorityQuestion =
   /** A key of the alias table. */
   | { readonly address: string }
-  /** Of a list's member, normalized. */
-  | { readonly dn: string };
+  /** Of a list's member, of who binds; normalized. */
+  | { readonly dn: string }
+  /** Who logs in by a name without a domain. */
+  | { readonly uid: string; readonly domain: string };
 
 export interface DirectoryAuthority {
   /** Undefined: our tables alone decide. `''` stands for what is in no domain. */
@@ -29,4 +31,6 @@ export interface DirectoryAuthority {
   isFresh(question: AuthorityQuestion): boolean;
   /** Resolves when the tables say what was found. */
   ask(question: AuthorityQuestion): Promise<void>;
+  /** Whether it lets this entry bind with this password: for entries whose hash it does not show. */
+  binds(dn: string, password: Uint8Array): Promise<boolean>;
 }
