@@ -38,9 +38,12 @@ export function isAll(text: string, table: CharacterClass): boolean {
 
 /** Lower case of A to Z only, whatever the locale. Latin-1 and Unicode text stay as they are otherwise. */
 export function asciiLower(text: string): string {
+  let hasUpper = false;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (code >= 0x41 && code <= 0x5a) return text.replace(/[A-Z]+/g, (run) => run.toLowerCase());
+    if (code > 0x7f) return text.replace(/[A-Z]+/g, (run) => run.toLowerCase());
+    if (code >= 0x41 && code <= 0x5a) hasUpper = true;
   }
-  return text;
+  // What is ASCII alone has no other letters that could move.
+  return hasUpper ? text.toLowerCase() : text;
 }
