@@ -70,7 +70,7 @@ test('any text is read or refused, and never throws', () => {
     fc.array(token, { maxLength: 40 }).map((tokens) => `( 1.2.3 NAME 'a' ${tokens.join(' ')} )`),
     fc.string({ unit: 'binary', maxLength: 100 }),
   );
-  const numRuns = process.env['WAYPOST_TEST_LONG'] === '1' ? 1_000_000 : 3000;
+  const numRuns = Number(process.env['FUZZ_CASES'] ?? 3000);
   fc.assert(
     fc.property(text, (written) => {
       for (const parsed of [parseTypeDefinition(written), parseClassDefinition(written)])

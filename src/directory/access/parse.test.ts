@@ -1,5 +1,5 @@
 // The language of `aci`: what parses and what it comes to, what does not and in which column. And any text at all.
-// `RULES_FUZZ` is how many texts.
+// `FUZZ_CASES` is how many texts; `npm run fuzz` says a million.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { DEFAULT_RULES } from './default-rules.ts';
 import { parseAci } from './parse.ts';
 
-const FUZZ = Number(process.env['RULES_FUZZ'] ?? 1000);
+const CASES = Number(process.env['FUZZ_CASES'] ?? 1000);
 const REST = 'allow (read) userdn="ldap:///all";)';
 
 function parsed(text: string) {
@@ -164,6 +164,6 @@ test('any text parses or says a column within it, and what parses is small', () 
       const column = Number(/^column (\d+): /.exec(found.problem)?.[1]);
       assert.ok(column >= 1 && column <= value.length + 1, found.problem);
     }),
-    { numRuns: FUZZ },
+    { numRuns: CASES },
   );
 });

@@ -289,7 +289,7 @@ test('octets of any kind from a server: an outcome or `unavailable`, and never m
         connection.close();
       }
     }),
-    { numRuns: Number(process.env['CLIENT_ANSWERS'] ?? 200) },
+    { numRuns: Number(process.env['FUZZ_CASES'] ?? 200) },
   );
   server.close();
 });

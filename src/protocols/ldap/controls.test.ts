@@ -505,6 +505,6 @@ test('any octets as values of controls and of extended operations get an answer,
       const { code } = await ask(client, operation, ...controls);
       assert.notEqual(code, 80, 'no bug');
     }),
-    { numRuns: Number(process.env['LDAP_FUZZ'] ?? 1500) },
+    { numRuns: Number(process.env['FUZZ_CASES'] ?? 1500) },
   );
 });

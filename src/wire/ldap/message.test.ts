@@ -344,7 +344,7 @@ test('mutated messages give a value or a syntax failure, nothing else', () => {
         attempt(Buffer.from(mutated));
       },
     ),
-    { numRuns: 20_000 },
+    { numRuns: Number(process.env['FUZZ_CASES'] ?? 20_000) },
   );
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), (octets) => {

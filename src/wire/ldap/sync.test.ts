@@ -90,7 +90,7 @@ test('any other octets are a syntax failure, and nothing worse', () => {
     anyDone.map(syncDone.encode),
     anyInfo.map(syncInfo.encode),
   );
-  const numRuns = Number(process.env['SYNC_VALUES'] ?? 5000);
+  const numRuns = Number(process.env['FUZZ_CASES'] ?? 5000);
   fc.assert(
     fc.property(sound, fc.nat(), fc.nat(255), fc.nat(), (octets, at, octet, cut) => {
       const mutated = Buffer.from(octets!);
