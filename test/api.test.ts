@@ -9,6 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Attribute, Change, Client } from 'ldapts';
 import { AdminClient } from '../src/cli/client.ts';
+import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { createTestEstate, type TestEstate } from '../src/estate/estate.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost } from './support/server.ts';
@@ -124,8 +125,36 @@ describe('/v1', { skip, concurrency: false }, () => {
       (await cli('directory', 'access', '--as', dan, '--on', acme)).stdout,
       /^entry +read search compare +yes +"domain administrators" at o=internet\nentry +add proxy +no\nentry +delete +no +"reserved"/m,
     );
+
+    // Of a message to several, and of the queue, what is about its addresses.
+    const held = [
+      'uid=new,ou=People,dc=acme,dc=example,o=internet',
+      'uid=zoe,ou=People,dc=other,dc=example,o=internet',
+    ];
+    for (const dn of held)
+      await client.modify(
+        dn,
+        new Change({
+          operation: 'replace',
+          modification: new Attribute({ type: 'mailUserStatus', values: ['hold'] }),
+        }),
+      );
+    const smtp = await SmtpClient.open({ host: estate.host, port: estate.ports.smtp });
+    const to = ['ann@acme.example', 'new@acme.example', 'zoe@other.example'];
+    await smtp.send('x@far.test', to, Buffer.from('Message-ID: <several@far.test>\r\n\r\nhello\r\n'));
+    await smtp.quit();
+    const recipients = (answer: { text: string }) =>
+      [...new Set((JSON.parse(answer.text) as { recipient: string }[]).map(({ recipient }) => recipient))].sort();
+    assert.deepEqual(recipients(await as('/v1/queue/list', {})), ['new@acme.example']);
+    assert.deepEqual(recipients(await ask('/v1/queue/list', '{}')), ['new@acme.example', 'zoe@other.example']);
+    assert.deepEqual(recipients(await as('/v1/trace', { what: 'several@far.test' })), to.slice(0, 2));
+    assert.deepEqual(recipients(await ask('/v1/trace', '{"what":"several@far.test"}')), to);
+    assert.equal((await as('/v1/trace', { what: 'zoe@other.example' })).status, 404);
+    assert.equal((await as('/v1/queue/retry', {})).status, 403);
     await names('delete');
     await client.unbind();
+    for (const path of ['/v1/queue/list', '/v1/trace'])
+      assert.equal((await as(path, { what: 'ann@acme.example' })).status, 403, path);
     assert.deepEqual(await statuses(), [403, 403, 403, 403, 403, 403, 200]);
     assert.match(
       (await cli('directory', 'access', '--as', dan, '--on', acme)).stdout,

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { EXIT, exitCode } from '../base/exit.ts';
 import { Failure } from '../base/failure.ts';
 import { type Caller, callerOf } from '../directory/caller.ts';
 import { getEntry } from '../directory/entries.ts';
@@ -16,6 +17,7 @@ import { openTestAdmin, run, type TestAdmin } from './testing.ts';
 import { tokenAdd } from './token.ts';
 import { userAdd, userList, userRemove, userShow } from './user.ts';
 import { userSet } from './user-set.ts';
+import { userSuspend } from './user-suspend.ts';
 
 const [ANN, BOB, ZOE, SUE] = ['ann@acme.test', 'bob@acme.test', 'zoe@other.test', 'sue@other.test'] as const;
 
@@ -75,6 +77,15 @@ test('what is the site’s is denied to it, and not to a site administrator', as
   assert.equal(typeof (await as(SUE, domainAdd(parts), { domain: 'more.test' })), 'object');
   const all = await as(SUE, userList(parts), {});
   assert.ok(typeof all !== 'string' && all.length > 4);
+});
+
+test('what a rule reserves is denied to the administrator of a domain by a command, too: 403, 77', async () => {
+  const { parts } = admin;
+  assert.equal(await as(ANN, userSuspend(parts), { address: BOB }), 'denied');
+  assert.equal(exitCode('denied'), EXIT.denied);
+  assert.equal(await as(ANN, userSuspend(parts), { address: ZOE }), 'denied');
+  for (const undo of [false, true])
+    assert.equal(typeof (await as(SUE, userSuspend(parts), { address: BOB, undo })), 'object');
 });
 
 test('anybody sees and sets the own account, as far as the rules go', async () => {

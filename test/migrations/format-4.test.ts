@@ -6,13 +6,15 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Client } from 'ldapts';
 import { silentLog } from '../../src/base/log.ts';
 import { AdminClient } from '../../src/cli/client.ts';
 import { FORMAT } from '../../src/database/format.ts';
+import { DEFAULT_RULES } from '../../src/directory/access/default-rules.ts';
 import { DnsClient } from '../../src/net/dns-client.ts';
 import { bringToFormat } from '../../src/server/upgrade.ts';
 import { rdataText } from '../../src/wire/dns/text.ts';
-import { administrator } from '../support/directory.ts';
+import { administrator, replaceAttribute } from '../support/directory.ts';
 import { startWaypost } from '../support/server.ts';
 import { contents, copyOfStore } from './fixture.ts';
 import { config, KEPT, LATER } from './format-4/content.ts';
@@ -53,7 +55,20 @@ test('domains have the records of today, people and queue are as they were', asy
   const { searchEntries } = await ldap.search('ou=Waypost,o=internet', { scope: 'one' });
   const containers = searchEntries.map((entry) => String(entry['ou']));
   for (const name of ['Keys', 'Pending', 'Policies', 'Tombstones']) assert.ok(containers.includes(name), name);
+
+  // It begins with the rules of a new directory; what its administrator makes of them stays.
+  const rules = async (client: Client): Promise<unknown> => {
+    const found = await client.search('o=internet', { scope: 'base', attributes: ['aci'] });
+    return found.searchEntries[0]!['aci'];
+  };
+  assert.deepEqual(await rules(ldap), [...DEFAULT_RULES]);
+  const own = '(targetattr = "cn")(version 3.0; acl "own"; allow (read) userdn = "ldap:///all";)';
+  await replaceAttribute(ldap, 'o=internet', 'aci', [DEFAULT_RULES[0]!, own]);
   await ldap.unbind();
+  await server.restart();
+  const again = await administrator(server);
+  assert.deepEqual(await rules(again), [DEFAULT_RULES[0], own]);
+  await again.unbind();
 });
 
 test('the copy is the old store', () => {

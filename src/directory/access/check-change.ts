@@ -138,19 +138,36 @@ async function membersThatGo(
   considered: Considered,
   modifications: readonly Modification[],
 ): Promise<Map<string, readonly AttributeValue[]>> {
+  const keys = modifications
+    .filter(({ operation, values }) => operation === 'replace' || (operation === 'delete' && values.length === 0))
+    .map(({ attribute }) => keyOf(attribute));
+  return membersOf(
+    tx,
+    considered.target.entry,
+    keys.filter((key) => asksValues(considered, key)),
+  );
+}
+
+/** All members of these attributes. */
+async function membersOf(
+  tx: Transaction,
+  entry: Entry,
+  keys: readonly string[],
+): Promise<Map<string, readonly AttributeValue[]>> {
   const found = new Map<string, readonly AttributeValue[]>();
-  const { entry } = considered.target;
-  for (const { operation, attribute, values } of modifications) {
-    const key = keyOf(attribute);
+  for (const key of keys) {
     const count = entry.memberCounts?.get(key)?.count ?? 0;
-    const isWhole = operation === 'replace' || (operation === 'delete' && values.length === 0);
-    if (!isWhole || count === 0 || found.has(key) || !asksValues(considered, key)) continue;
+    if (count === 0 || found.has(key)) continue;
     if (count > JUDGED_MEMBERS_MAX)
       throw directoryFailure('adminLimitExceeded', `A rule would look at more than ${JUDGED_MEMBERS_MAX} members`);
-    const named = await namedMembersIn(tx, entry, [{ attribute, values: 'all' }]);
+    const named = await namedMembersIn(tx, entry, [{ attribute: key, values: 'all' }]);
     found.set(key, [...(named.values.get(key)?.values() ?? [])]);
   }
   return found;
+}
+
+function attributesOf(members: ReadonlyMap<string, readonly AttributeValue[]>): [string, Attribute][] {
+  return [...members].map(([key, values]) => [key, { name: schema().attributeType(key)!.name, values }]);
 }
 
 function checkModification(
@@ -252,7 +269,7 @@ async function checkRename(tx: Transaction, plan: Plan, change: Change<'rename'>
     require(judgeOf(here, { right: 'delete' }));
     require(judgeOf(there, { right: 'add' }));
   }
-  requireNoNewDeny(here, there);
+  await requireNoNewDeny(tx, plan, { here, there, isNew: moves, values });
   if (entry.id !== 0 && (await hasChildrenIn(tx, entry.id))) await checkBelow(tx, plan, entry, to);
 }
 
@@ -278,7 +295,7 @@ async function checkMoved(tx: Transaction, plan: Plan, entry: Entry, to: Dn): Pr
   const moved = { ...entry, dn: to.text, normalizedDn: to.normalized };
   const there = await consider(tx, plan, { entry: moved, isNew: true, values });
   require(judgeOf(there, { right: 'add' }));
-  requireNoNewDeny(here, there);
+  await requireNoNewDeny(tx, plan, { here, there, isNew: true, values });
 }
 
 function renamedAttributes({ attributes }: Entry, goes: Rdn['avas'], comes: Rdn['avas']): Map<string, Attribute> {
@@ -300,11 +317,32 @@ function setValues(attributes: Map<string, Attribute>, { typeText, value }: Ava,
   else attributes.set(key, { name: typeText, values });
 }
 
+interface Renamed {
+  readonly here: Considered;
+  readonly there: Considered;
+  readonly isNew: boolean;
+  readonly values: readonly AttributeValue[];
+}
+
+/** Members that are rows are read where a rule there looks at their values. */
+async function requireNoNewDeny(tx: Transaction, plan: Plan, { here, there, isNew, values }: Renamed): Promise<void> {
+  const { entry } = there.target;
+  const asked = [...(entry.memberCounts?.keys() ?? [])].filter((key) => asksValues(there, key));
+  const members = await membersOf(tx, entry, asked);
+  if (members.size === 0) return requireNone(here, there);
+  const all = [...values, ...[...members.values()].flat()];
+  const whole = { ...entry, attributes: new Map([...entry.attributes, ...attributesOf(members)]) };
+  requireNone(
+    await consider(tx, plan, { entry: here.target.entry, values: all }),
+    await consider(tx, plan, { entry: whole, isNew, values: all }),
+  );
+}
+
 /**
  * Under its new name the entry may be one that the caller must not write: then it cannot become that one. What was denied under
  * the old name too stays as whoever was allowed to write it has left it.
  */
-function requireNoNewDeny(here: Considered, there: Considered): void {
+function requireNone(here: Considered, there: Considered): void {
   const { attributes, memberCounts } = there.target.entry;
   const keys = [...attributes.keys(), ...(memberCounts?.keys() ?? [])];
   for (const key of keys) {

@@ -4,7 +4,7 @@
 // Out     rules by the entry at which they stand; the groups that they name
 // State   one row of two texts, each new where what it is about has changed: `rules` for rules, roles and groups that one
 //         names; `scopes` for where domains are. A thread that has read the same texts before has nothing to read
-// Limits  VALUES_MAX values
+// Limits  ACI_VALUES_MAX values in the directory: one more is refused (provisioning/aci-check.ts)
 // A value that does not parse any more, since the schema has lost what it names, refuses everything below: no way in by a
 // rule that was to keep out.
 
@@ -26,17 +26,23 @@ export interface AciRules {
   readonly groups: ReadonlySet<string>;
 }
 
-const VALUES_MAX = 100_000;
+export const ACI_VALUES_MAX = 100_000;
 
 const WITH_RULES = `SELECT dn, path, attributes FROM dit WHERE id IN (
   SELECT entry FROM dit_index WHERE tenant = ? AND attribute = '${ACI_KEY}') ORDER BY path LIMIT +?`;
+const COUNT = `SELECT count(*) FROM (SELECT 1 FROM dit_index WHERE tenant = ? AND attribute = '${ACI_KEY}' LIMIT +?)`;
 export const STATE = 'SELECT rules, scopes FROM dit_access WHERE id = 1';
+
+export async function hasTooManyRules(tx: Transaction): Promise<boolean> {
+  const [row] = await tx.arrays(COUNT, TENANT, ACI_VALUES_MAX + 1);
+  return Number(row?.[0]) > ACI_VALUES_MAX;
+}
 
 export function* ruleSet(): Look<AciRules> {
   const at = new Map<string, AciRule[]>();
   const groups = new Set<string>();
   let id = 0;
-  for (const [dn, path, attributes] of yield [WITH_RULES, TENANT, VALUES_MAX]) {
+  for (const [dn, path, attributes] of yield [WITH_RULES, TENANT, ACI_VALUES_MAX]) {
     const base = normalizedOfPath(path as string);
     const rules: AciRule[] = [];
     for (const value of attributesOfJson(attributes as string).get(ACI_KEY)?.values ?? []) {

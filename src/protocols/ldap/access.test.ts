@@ -2,6 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { TENANT } from '../../base/tenant.ts';
+import { operation } from '../../database/operation.ts';
+import { ACI_VALUES_MAX } from '../../directory/access/rules.ts';
 import {
   add,
   addDomain,
@@ -22,6 +25,28 @@ import type { Control } from '../../wire/ldap/controls.ts';
 import { parseFilter } from '../../wire/ldap/filter-text.ts';
 import type { LdapRequest } from '../../wire/ldap/message.ts';
 import { codeOf, GEHEIM, openTestDoor, RawClient, searchFor } from './testing.ts';
+
+/** Entries that no index leads to, faster than one by one. */
+const fill = operation('test.fill', async (tx, above: string) => {
+  await tx.run(
+    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10500)
+     INSERT INTO dit (id, tenant, parent, path, dn, uuid, revision, generated, created_at, created_by, modified_at,
+       modified_by, attributes, member_counts)
+     SELECT 5000000 + i, tenant, id, path || 'cn=n' || i || ',', 'cn=n' || i || ',' || dn, 'uuid' || i, revision, 0, 0, '', 0, '',
+       '[["objectClass",["device"]],["cn",["n"]]]', '' FROM dit, n WHERE dn = ?`,
+    above,
+  );
+});
+
+/** Index rows alone: to be counted, not to be compiled. */
+const pretendRules = operation('test.pretend-rules', async (tx, count: number) => {
+  if (count === 0) return void (await tx.run('DELETE FROM dit_index WHERE entry > 9000000'));
+  await tx.run(
+    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+     INSERT INTO dit_index (tenant, attribute, value, entry) SELECT ${TENANT}, 'aci', 'v' || i, 9000000 + i FROM n`,
+    count,
+  );
+});
 
 const door = await openTestDoor();
 after(() => door.close());
@@ -389,6 +414,58 @@ test('a filter on what may not be searched is undefined, and not even its opposi
   assert.equal(await codeOf(client, { kind: 'compare', dn: bob, attribute: 'cn', value: 'bob' }), 16);
   await door.directory.apply(replace(ACME, { aci: [] }));
   assert.equal(await codeOf(client, searchFor(bob)), 32);
+});
+
+test('a rule about values is asked of the members of a list that moves', async () => {
+  const moving = groupDn('moving@acme.example');
+  const there = `ou=Closed,${ACME}`;
+  await door.directory.apply(
+    addGroup('moving@acme.example', [bob, zoe]),
+    add(there, { objectClass: 'organizationalUnit', ou: 'Closed' }),
+    replace(there, {
+      aci: `(targattrfilters="add=uniqueMember:(!(uniqueMember:waypostOwnDomainMatch:=TRUE))")(version 3.0; acl "own"; deny (write) userdn="ldap:///${ann}";)`,
+    }),
+  );
+  using client = await as(ann);
+  const move = (dn: string, newSuperior: string): LdapRequest => ({
+    kind: 'modifyDn',
+    dn,
+    newRdn: 'cn=moving',
+    deleteOldRdn: true,
+    newSuperior,
+  });
+  assert.equal(await codeOf(client, move(moving, there)), 50);
+  await door.directory.apply(replace(moving, { uniqueMember: [bob] }));
+  assert.equal(await codeOf(client, move(moving, there)), 0);
+  const moved = `cn=moving,${there}`;
+  const many = Array.from({ length: 1001 }, (_, at) => userDn(`n${at}@acme.example`));
+  await door.directory.apply(replace(moved, { uniqueMember: many }));
+  assert.equal(await codeOf(client, move(moved, `ou=Groups,${ACME}`)), 0);
+  assert.equal(await codeOf(client, move(moving, there)), 11);
+  await door.directory.apply(remove(moving), remove(there));
+});
+
+test('below a base that is not seen too much to look at is as nothing', async () => {
+  await door.directory.apply(add('ou=Many,o=internet', { objectClass: 'organizationalUnit', ou: 'Many' }));
+  await door.directory.writer.execute(fill, 'ou=Many,o=internet');
+  using client = await as(zoe);
+  assert.equal(await codeOf(client, searchFor('ou=Many,o=internet', { scope: 'sub', text: '(description=*)' })), 32);
+  assert.equal(await codeOf(client, searchFor('ou=None,o=internet', { scope: 'sub', text: '(description=*)' })), 32);
+  await door.directory.apply(
+    replace('ou=Many,o=internet', {
+      aci: `(targetattr="ou")(targetscope="base")(version 3.0; acl "seen"; allow (read) userdn="ldap:///${zoe}";)`,
+    }),
+  );
+  assert.equal(await codeOf(client, searchFor('ou=Many,o=internet', { scope: 'sub', text: '(description=*)' })), 11);
+});
+
+test('one value of aci too many is refused', async () => {
+  await door.directory.writer.execute(pretendRules, ACI_VALUES_MAX);
+  const rule = `(version 3.0; acl "more"; allow (read) userdn="ldap:///${zoe}";)`;
+  using client = await as(sue);
+  assert.equal(await codeOf(client, modify(ACME, 'aci', [rule], 'add')), 11);
+  assert.equal(await codeOf(client, modify(ACME, 'description', ['x'])), 0);
+  await door.directory.writer.execute(pretendRules, 0);
 });
 
 test('no control tells a base that is not seen from one that is not there', async () => {

@@ -19,7 +19,7 @@ import { CHANGE_LIST } from '../../wire/ldap/extended/change-list.ts';
 import { generatedPassword, PASSWORD_MODIFY, passwordModifyRequest } from '../../wire/ldap/extended/password-modify.ts';
 import { WHO_AM_I } from '../../wire/ldap/extended/who-am-i.ts';
 import { parseFilter } from '../../wire/ldap/filter-text.ts';
-import type { LdapRequest } from '../../wire/ldap/message.ts';
+import { encodeRequest, type LdapRequest } from '../../wire/ldap/message.ts';
 import { codeOf, GEHEIM, openTestDoor, RawClient, searchFor, type TestDoor } from './testing.ts';
 
 const ANN = userDn('ann@acme.example');
@@ -364,7 +364,26 @@ test('Cancel ends a search that is under way, and nothing else', async () => {
   await slow.close();
 });
 
-test('Cancel of a change comes too late, and of itself cannot be', async () => {
+test('Cancel of a bind that was not answered yet is refused; later there is no such operation', async () => {
+  const client = await RawClient.open(door.port);
+  const binding = 41;
+  const bind: LdapRequest = {
+    kind: 'bind',
+    version: 3,
+    name: 'cn=Directory Manager',
+    authentication: { method: 'simple', password: Buffer.from('wrong') },
+  };
+  const both = [bind, extended(CANCEL, cancelRequest.encode(binding))].map((operation, at) =>
+    encodeRequest({ messageId: binding + at, operation, controls: [] }),
+  );
+  client.send(Buffer.concat(both));
+  const codes = [(await client.result())?.code, (await client.result())?.code];
+  assert.deepEqual(codes, [49, 121]);
+  assert.equal(await codeOf(client, extended(CANCEL, cancelRequest.encode(binding))), 119);
+  client[Symbol.dispose]();
+});
+
+test('Cancel of a change comes too late', async () => {
   const commit = Promise.withResolvers<void>();
   const slow = await openTestDoor({
     door: {

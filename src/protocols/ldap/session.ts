@@ -126,6 +126,8 @@ export class LdapSession implements LdapConversation {
   /** Messages are read until then; after that other connections have a turn. */
   #turnEndsAt = 0;
   #lastTurn: Promise<unknown> = NOW;
+  /** A bind or StartTLS that has ended, and how much had come before it was answered: who cancels it there cannot. */
+  #ended: { readonly messageId: number; left: number } | undefined;
   #badRequests = 0;
   #failedLogins = 0;
   #hasUnbound = false;
@@ -191,7 +193,7 @@ export class LdapSession implements LdapConversation {
       each.abort();
       return 'canceled';
     }
-    return 'noSuchOperation';
+    return this.#ended?.messageId === messageId ? 'cannotCancel' : 'noSuchOperation';
   }
 
   get login(): StandingLogin<Caller> | undefined {
@@ -241,6 +243,7 @@ export class LdapSession implements LdapConversation {
   /** A wait before the next message may be read, or none. */
   #accept(frame: Buffer): Promise<void> | undefined {
     this.#wait('next message');
+    if (this.#ended !== undefined && (this.#ended.left -= frame.length) < 0) this.#ended = undefined;
     const message = this.#decode(frame);
     if (message === undefined) return undefined;
     const { messageId, operation: request, controls } = message;
@@ -281,15 +284,17 @@ export class LdapSession implements LdapConversation {
         this.#order.read(carryOut);
         break;
       case 'alone':
-        return this.#alone(carryOut);
+        return this.#alone(operation.messageId, carryOut);
     }
     return this.#isFull ? new Promise((resolve) => (this.#hasRoom = resolve)) : undefined;
   }
 
-  async #alone(carryOut: () => Promise<void>): Promise<void> {
+  async #alone(messageId: number, carryOut: () => Promise<void>): Promise<void> {
     this.#endsAll = true;
     this.#abortEndless();
     await this.#order.alone(carryOut);
+    const left = this.connection.framer.pending;
+    this.#ended = left === 0 ? undefined : { messageId, left };
     this.#endsAll = false;
     this.connection.framer.limit = this.#messageBytesMax;
   }

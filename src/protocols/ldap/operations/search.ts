@@ -103,16 +103,18 @@ async function begin(asked: AskedSearch, clock: Turns): Promise<LdapFinal> {
   const run = new SearchRun({ reader, base: entry, request, asEntry, sight });
   const problem = await sorted(asked, run, clock);
   const limited = clock.limit(run);
-  if (limited !== undefined) return atEnd(operation, limited);
+  if (limited !== undefined) {
+    requireSeen();
+    return atEnd(operation, limited);
+  }
   if (problem !== undefined && controls.sort?.isCritical === true) {
     requireSeen();
     return { ...problem, result: result('unavailableCriticalExtension', 'The entries cannot be sorted so') };
   }
   for (const uris of run.references) await operation.send({ kind: 'searchReference', uris });
   const final = await give(asked, run, clock);
-  // Nothing below a base that is not seen: as for a base that is not there.
-  const isNothing = run.given === 0 && run.references.length === 0;
-  if (isNothing && final.result.resultCode === resultCodes.success) requireSeen();
+  // Nothing below a base that is not seen, or too much to look at: as for a base that is not there.
+  if (run.given === 0 && run.references.length === 0) requireSeen();
   return problem === undefined ? final : { ...final, controls: [...problem.controls, ...(final.controls ?? [])] };
 }
 
