@@ -33,7 +33,8 @@ export interface FeedContent {
 export type FeedStep =
   /** `shown`: as the caller sees it. `isNew`: it was not among what is followed. */
   | { readonly kind: 'entry'; readonly entry: Entry; readonly shown: Entry; readonly isNew: boolean }
-  | { readonly kind: 'gone'; readonly uuid: string };
+  /** `dn`: a name that it had. */
+  | { readonly kind: 'gone'; readonly uuid: string; readonly dn: string };
 
 export interface FeedPosition {
   readonly revision: Revision;
@@ -112,13 +113,13 @@ export class Feed {
     if (kind !== 'delete' && kind !== 'rename') return;
     const entry = entryByUuid(this.#reader, uuid);
     if (entry === undefined || this.#shown(entry) === undefined) {
-      if (this.#wasShown(step)) page.gone(uuid);
+      if (this.#wasShown(step)) page.gone(uuid, dn);
       return;
     }
     const other = findEntry(this.#reader, dn);
     if (other === undefined || other.uuid === uuid) return;
     if (this.#leaving.size >= LEAVING_MAX) {
-      page.gone(uuid);
+      page.gone(uuid, dn);
       return;
     }
     const name = normalizeDn(dn);
@@ -129,12 +130,12 @@ export class Feed {
   }
 
   #tell(step: LogStep, page: Page): void {
-    const { kind, uuid, revision } = step;
+    const { kind, uuid, dn, revision } = step;
     const entry = entryByUuid(this.#reader, uuid);
     const shown = entry && this.#shown(entry);
     if (entry === undefined || shown === undefined) {
       // Of the others lookAhead has told.
-      if (kind === 'modify' && this.#wasShown(step)) page.gone(uuid);
+      if (kind === 'modify' && this.#wasShown(step)) page.gone(uuid, dn);
       return;
     }
     const isNew = this.#entered.has(uuid) || !this.#wasShown(step);
@@ -170,7 +171,7 @@ export class Feed {
     const entry = page.giving.has(uuid) || page.giving.size > CHAIN_MAX ? undefined : entryByUuid(this.#reader, uuid);
     const shown = entry && this.#shown(entry);
     if (entry !== undefined && shown !== undefined) this.#give({ entry, shown, isNew: false }, page);
-    else page.gone(uuid);
+    else page.gone(uuid, name);
     this.#leaving.delete(name);
   }
 
@@ -203,7 +204,7 @@ class Page {
   /** On the way: what has to come first is given first. */
   readonly giving = new Set<string>();
 
-  gone(uuid: string): void {
-    this.steps.push({ kind: 'gone', uuid });
+  gone(uuid: string, dn: string): void {
+    this.steps.push({ kind: 'gone', uuid, dn });
   }
 }

@@ -40,7 +40,7 @@ const sync = (value: Partial<SyncRequest> = {}): Control =>
   controlOf(syncRequest, { mode: 'refreshOnly', cookie: undefined, reloadHint: false, ...value }, true);
 const cookieOf = (text: string): Uint8Array => Buffer.from(text);
 
-/** A line a message: `add DN`, `gone UUID...`, `newCookie`, `refreshDelete`, the result's code. */
+/** A line a message: `add DN`, `gone UUID...`, `delete DN`, `newCookie`, `refreshDelete`, the result's code. */
 interface Said {
   readonly line: string;
   readonly cookie: string | undefined;
@@ -225,7 +225,7 @@ test('from then on: each change after its commit, until it is cancelled, abandon
   assert.deepEqual(lines(await upTo(client, 'newCookie')), [`modify ${dnOf('eve')}`, 'newCookie']);
   await door.directory.apply({ kind: 'delete', dn: dnOf('eve') });
   const last = await upTo(client, 'newCookie');
-  assert.deepEqual(lines(last), ['gone eve', 'newCookie']);
+  assert.deepEqual(lines(last), [`delete ${dnOf('eve')}`, 'newCookie']);
   client.request({ kind: 'extended', name: CANCEL, value: cancelRequest.encode(id) });
   const codes = [(await client.result())?.code, (await client.result())?.code];
   assert.deepEqual(codes.sort(), [0, 118]);
@@ -252,12 +252,12 @@ test('what leaves the filter or the scope is a deletion', async () => {
   client.request(request, [sync({ mode: 'refreshAndPersist' })]);
   assert.deepEqual(lines(await upTo(client, 'refreshPresent')), [`add ${dnOf('fay')}`, 'refreshPresent']);
   await door.directory.apply(describe('fay', 'out'));
-  assert.deepEqual(lines(await upTo(client, 'newCookie')), ['gone fay', 'newCookie']);
+  assert.deepEqual(lines(await upTo(client, 'newCookie')), [`delete ${dnOf('fay')}`, 'newCookie']);
   await door.directory.apply(describe('fay', 'in'));
   assert.deepEqual((await upTo(client, 'newCookie')).length, 2);
   const newSuperior = 'dc=acme,dc=example,o=internet';
   await door.directory.apply({ kind: 'rename', dn: dnOf('fay'), newRdn: 'uid=fay', deleteOldRdn: false, newSuperior });
-  assert.deepEqual(lines(await upTo(client, 'newCookie')), ['gone fay', 'newCookie']);
+  assert.deepEqual(lines(await upTo(client, 'newCookie')), [`delete ${dnOf('fay')}`, 'newCookie']);
 });
 
 test('what leaves the sight of its caller is a deletion, and what was never seen is not told of', async () => {
@@ -284,7 +284,7 @@ test('what leaves the sight of its caller is a deletion, and what was never seen
     dn: dnOf('ivy'),
   });
   const gone = await upTo(hal, 'newCookie');
-  assert.deepEqual(lines(gone), ['gone gil', 'newCookie']);
+  assert.deepEqual(lines(gone), [`delete ${dnOf('gil')}`, 'newCookie']);
   // A rule that is about others makes nothing another for this caller; one that is about it does.
   const other = `(targetattr="*")(version 3.0; acl "other"; allow (read) userdn="ldap:///${dnOf('ann')}";)`;
   const both = { operation: 'replace', attribute: 'aci', values: [open('open'), other] } as const;

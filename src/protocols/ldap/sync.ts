@@ -3,7 +3,7 @@
 // In      the search, seen and allowed as any other; the client's cookie
 // Out     a refresh: from nothing, or from a cookie that says nothing here, all entries, superiors first; else the changes since.
 //         Then its end, or what follows each published revision until the client abandons it, cancels it, or leaves
-// Limits  UUIDS_MAX deletions a message. Nothing is kept for the client: the log is read at its speed (directory/feed.ts)
+// Limits  UUIDS_MAX deletions a message of a refresh; later ones are one each. Nothing is kept for the client: the log is read at its speed (directory/feed.ts)
 // Errors  `syncRefreshRequired` for a cookie that is too old, never to who has given the reload hint: OpenLDAP's server would
 //         stop for good. Who follows already and must begin anew gets `busy`, and its cookie is too old then
 // Never   gives what is computed of other entries than its own: memberOf, hasSubordinates, contextCSN
@@ -58,6 +58,8 @@ class Following {
   readonly #position: FeedPosition | 'unknown' | undefined;
   /** Deletions that are told together. */
   #gone: string[] = [];
+  /** An entry, or the end of the refresh. */
+  #hasGiven = false;
 
   constructor(asked: AskedSearch, clock: Turns, sync: SyncRequest) {
     const { rid, position } = parseSyncCookie(sync.cookie);
@@ -91,6 +93,7 @@ class Following {
   async #persist(feed: Feed, mark: SightMark): Promise<LdapFinal> {
     const { operation, session } = this.#asked;
     session.neverEnds(operation);
+    this.#hasGiven = true;
     while (!operation.signal.aborted) {
       const changed = session.door.nextRevision();
       const { revision } = feed.position;
@@ -159,7 +162,7 @@ class Following {
       ({ isAtEnd } = page);
       for (const step of page.steps) {
         if (step.kind === 'entry') await this.#tell(step, isRefresh, feed.context);
-        else if (!isPresent) await this.#goes(step.uuid);
+        else if (!isPresent) await this.#goes(step);
       }
       if (!isAtEnd) await this.#clock.breathe();
     }
@@ -172,20 +175,31 @@ class Following {
     await this.#giveEntry(step.shown, isRefresh || step.isNew ? 'add' : 'modify', context);
   }
 
-  async #goes(uuid: string): Promise<void> {
+  /**
+   * Together only before the first entry: OpenLDAP's server takes a set as no news of an entry that it has got since it
+   * began to follow.
+   */
+  async #goes({ uuid, dn }: { readonly uuid: string; readonly dn: string }): Promise<void> {
+    if (this.#hasGiven) {
+      const control = controlOf(syncState, { state: 'delete', uuid, cookie: undefined });
+      await this.#asked.operation.send({ kind: 'searchEntry', dn, attributes: [] }, [control]);
+      return;
+    }
     this.#gone.push(uuid);
     if (this.#gone.length === UUIDS_MAX) await this.#tellGone();
   }
 
   async #tellGone(): Promise<void> {
     if (this.#gone.length === 0) return;
-    const uuids = this.#gone;
+    // Superiors first, against the order of the log: OpenLDAP's server carries a set out from its end.
+    const uuids = this.#gone.reverse();
     this.#gone = [];
     await this.#say({ kind: 'syncIdSet', cookie: undefined, refreshDeletes: true, uuids });
   }
 
   async #giveEntry(entry: Entry, state: SyncState['state'], context: MatchContext): Promise<void> {
     const { operation } = this.#asked;
+    this.#hasGiven = true;
     const control = controlOf(syncState, { state, uuid: entry.uuid, cookie: undefined });
     if (operation.asked.manageDsaIt === undefined && isReferral(entry)) {
       await operation.send({ kind: 'searchReference', uris: referralUris(entry, parseDn(entry.dn)) }, [control]);

@@ -1,0 +1,254 @@
+// Debian's slapd as a consumer of our feed: whatever happens here, and to either side, slapcat ends with our entries.
+//
+// Random changes by a seed, with cuts of the connection and kill -9 of either side between them; FEED_ROUNDS=200 makes it long.
+// What is compared: names, attributes and values of all entries, entryUUID, entryCSN and the times among them; all but what is
+// computed for who asks (entryDN, hasSubordinates, memberOf, subschemaSubentry) and contextCSN, which slapd has of its own
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, test } from 'node:test';
+import fc from 'fast-check';
+import { RawClient, searchFor } from '../src/protocols/ldap/testing.ts';
+import type { LdapRequest } from '../src/wire/ldap/message.ts';
+import { userDn } from './support/directory.ts';
+import { peersMissing } from './support/peers.ts';
+import { startWaypost, type Waypost } from './support/server.ts';
+import { type Copy, type SlapdConsumer, startSlapdConsumer } from './support/slapd-consumer.ts';
+import { until } from './support/until.ts';
+
+const ROUNDS = Number(process.env['FEED_ROUNDS'] ?? 3);
+const skip = peersMissing('slapd');
+const PEOPLE = 'ou=People,dc=acme,dc=example,o=internet';
+const GROUPS = 'ou=Groups,dc=acme,dc=example,o=internet';
+const COMPUTED = new Set(['entryDN', 'hasSubordinates', 'memberOf', 'subschemaSubentry', 'contextCSN']);
+
+let server: Waypost;
+let slapd: SlapdConsumer;
+let client: RawClient;
+
+const root = join(import.meta.dirname, '..');
+const waypost = (...args: string[]): string =>
+  execFileSync(join(root, 'waypost'), [...args, '--data', server.data], { encoding: 'utf8' });
+
+before(async () => {
+  if (skip !== false) return;
+  server = await startWaypost();
+  client = await bound();
+  slapd = await startSlapdConsumer({
+    provider: () => server.listeners.ldap.port,
+    bindDn: server.ldap.bindDn,
+    password: server.ldap.password,
+    schema: waypost('directory', 'export', '--schema'),
+  });
+});
+after(async () => {
+  client?.socket.destroy();
+  await slapd?.stop();
+  await server?.stop();
+});
+
+async function bound(): Promise<RawClient> {
+  const raw = await RawClient.open(server.listeners.ldap.port);
+  assert.equal(await raw.bind(server.ldap.bindDn, server.ldap.password), 0);
+  return raw;
+}
+
+async function ask(request: LdapRequest): Promise<number> {
+  client.request(request);
+  const answer = await client.result();
+  assert.ok(answer, 'the connection stays open');
+  return answer.code;
+}
+
+async function done(request: LdapRequest): Promise<void> {
+  assert.equal(await ask(request), 0, JSON.stringify(request));
+}
+
+/** Ours, as slapcat has its own. */
+async function entries(): Promise<Copy> {
+  const all = new Map<string, Map<string, string[]>>();
+  client.request(searchFor('o=internet', { scope: 'sub', attributes: ['*', '+'] }), [
+    { type: '2.16.840.1.113730.3.4.2', critical: true, value: undefined },
+  ]);
+  for (;;) {
+    const { operation } = (await client.response())!;
+    if (operation.kind !== 'searchEntry') break;
+    const attributes = new Map<string, string[]>();
+    for (const { name, values } of operation.attributes)
+      if (!COMPUTED.has(name))
+        attributes.set(name, values.map((value) => Buffer.from(value as string).toString('latin1')).sort());
+    all.set(operation.dn, attributes);
+  }
+  return all;
+}
+
+/** What differs, a line an attribute. */
+function differences(ours: Copy, theirs: Copy): string[] {
+  const lines: string[] = [];
+  for (const dn of new Set([...ours.keys(), ...theirs.keys()])) {
+    const [own, copy] = [ours.get(dn), theirs.get(dn)];
+    if (own === undefined || copy === undefined) {
+      lines.push(`${dn}: ${own === undefined ? 'there alone' : 'missing there'}`);
+      continue;
+    }
+    for (const name of new Set([...own.keys(), ...copy.keys()])) {
+      const values = [own.get(name), copy.get(name)].map((each) => JSON.stringify(each));
+      // Of what nobody asked for, slapd names its own administrator.
+      if (values[0] === undefined && (name === 'creatorsName' || name === 'modifiersName')) continue;
+      if (!COMPUTED.has(name) && values[0] !== values[1]) lines.push(`${dn}: ${name} ${values.join(' there ')}`);
+    }
+  }
+  return lines;
+}
+
+async function equal(what: string): Promise<void> {
+  const ours = await entries();
+  let left: string[] = [];
+  await until(
+    what,
+    () => {
+      left = differences(ours, slapd.entries());
+      return left.length === 0;
+    },
+    30_000,
+  ).catch((error: Error) =>
+    assert.fail(`${error.message}\n${left.slice(0, 20).join('\n')}\n${slapd.log().slice(-20000)}`),
+  );
+}
+
+const modify = (dn: string, operation: 'add' | 'delete' | 'replace', attribute: string, ...values: string[]) =>
+  ({ kind: 'modify', dn, modifications: [{ operation, attribute, values }] }) as const;
+const rename = (dn: string, newRdn: string, newSuperior?: string) =>
+  ({ kind: 'modifyDn', dn, newRdn, deleteOldRdn: true, newSuperior }) as const;
+const add = (dn: string, attributes: Record<string, string | string[]>) =>
+  ({
+    kind: 'add',
+    dn,
+    attributes: Object.entries(attributes).map(([name, values]) => ({ name, values: [values].flat() })),
+  }) as const;
+/** An address is one user's. */
+let users = 0;
+const user = (name: string) =>
+  add(userDn(`${name}@acme.example`), {
+    objectClass: ['inetOrgPerson', 'inetUser', 'mailRecipient', 'inetMailUser'],
+    uid: name,
+    cn: name,
+    sn: name,
+    mail: `${name}${++users}@acme.example`,
+  });
+const domain = (name: string) =>
+  add(`dc=${name},dc=example,o=internet`, { objectClass: ['domain', 'inetDomain', 'mailDomain'], dc: name });
+
+test('slapd has all, and follows adds, changes, names that go on or round, deletions', { skip }, async () => {
+  await equal('the first refresh');
+  await done(domain('acme'));
+  for (const name of ['ann', 'bob', 'cora', 'dan']) await done(user(name));
+  await done(modify(userDn('ann@acme.example'), 'replace', 'cn', 'Änn'));
+  await done(modify(userDn('ann@acme.example'), 'replace', 'userPassword', 'geheim'));
+  await done(modify(userDn('bob@acme.example'), 'add', 'description;lang-fr', 'été', ' leading blank'));
+  const staff = `cn=staff,${GROUPS}`;
+  const members = ['ann', 'bob'].map((name) => userDn(`${name}@acme.example`));
+  await done(add(staff, { objectClass: 'groupOfUniqueNames', cn: 'staff', uniqueMember: members }));
+  await done(modify(staff, 'delete', 'uniqueMember', members[0]!));
+  await done(modify('o=internet', 'replace', 'description', 'the whole'));
+  await equal('changes');
+  await done(rename(userDn('ann@acme.example'), 'uid=anna'));
+  await done(user('ann'));
+  await done(rename(userDn('cora@acme.example'), 'uid=tmp'));
+  await done(rename(userDn('dan@acme.example'), 'uid=cora'));
+  await done(rename(userDn('tmp@acme.example'), 'uid=dan'));
+  await done({ kind: 'delete', dn: userDn('bob@acme.example') });
+  await done(rename(staff, 'cn=crew', PEOPLE));
+  await equal('names');
+});
+
+test('an entry that was deleted, renamed, changed while nobody followed', { skip }, async () => {
+  slapd.cut();
+  await done(user('eve'));
+  await equal('a cut');
+  // What a refresh has brought is deleted before the next one.
+  await done(user('guy'));
+  await equal('an entry');
+  slapd.cut();
+  await done({ kind: 'delete', dn: userDn('eve@acme.example') });
+  await done({ kind: 'delete', dn: userDn('guy@acme.example') });
+  await done(user('eve'));
+  await equal('a cut');
+  await slapd.kill9();
+  await done(rename(userDn('dan@acme.example'), 'uid=tmp'));
+  await done(rename(userDn('cora@acme.example'), 'uid=dan'));
+  await done(rename(userDn('tmp@acme.example'), 'uid=cora'));
+  await done({ kind: 'delete', dn: userDn('eve@acme.example') });
+  await done(domain('other'));
+  await done({ kind: 'delete', dn: 'ou=Groups,dc=acme,dc=example,o=internet' });
+  await slapd.start();
+  await equal('a kill of slapd');
+});
+
+test('a log that was cut off behind what slapd has: all anew, and nothing that is gone stays', { skip }, async () => {
+  await slapd.kill9();
+  await done({ kind: 'delete', dn: `cn=crew,${PEOPLE}` });
+  await done(user('fay'));
+  client.socket.destroy();
+  await server.kill9();
+  const database = new DatabaseSync(join(server.data, 'store.db'));
+  database.exec('DELETE FROM dit_change WHERE revision < (SELECT max(revision) FROM dit_change)');
+  database.close();
+  await server.restart();
+  client = await bound();
+  await slapd.start();
+  await equal('a pruned log');
+});
+
+test('random changes, cuts, kills of either side: slapd ends with our entries', { skip }, async () => {
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  const people = fc.constantFrom(...names).map((name) => userDn(`${name}@acme.example`));
+  const anyName = fc.constantFrom(...names);
+  const change = fc.oneof(
+    { weight: 4, arbitrary: anyName.map(user) },
+    { weight: 3, arbitrary: people.map((dn): LdapRequest => ({ kind: 'delete', dn })) },
+    { weight: 4, arbitrary: fc.tuple(people, anyName).map(([dn, name]): LdapRequest => rename(dn, `uid=${name}`)) },
+    {
+      weight: 1,
+      arbitrary: fc
+        .tuple(people, anyName)
+        .map(([dn, name]): LdapRequest => rename(dn, `uid=${name}`, 'dc=acme,dc=example,o=internet')),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.tuple(people, anyName).map(([dn, name]): LdapRequest => modify(dn, 'replace', 'sn', name)),
+    },
+    { weight: 1, arbitrary: fc.constantFrom('x', 'y').map((name): LdapRequest => domain(name)) },
+    {
+      weight: 1,
+      arbitrary: fc
+        .constantFrom('x', 'y')
+        .map((name): LdapRequest => ({ kind: 'delete', dn: `dc=${name},dc=example,o=internet` })),
+    },
+  );
+  const event = fc.constantFrom('cut', 'kill slapd', 'kill waypost', 'wait', 'none', 'none');
+  const round = fc.array(fc.tuple(fc.array(change, { minLength: 5, maxLength: 25 }), event), {
+    minLength: 2,
+    maxLength: 4,
+  });
+  for (const steps of fc.sample(round, { numRuns: ROUNDS, seed: Number(process.env['FEED_SEED'] ?? Date.now()) })) {
+    const story: string[] = [];
+    for (const [changes, what] of steps) {
+      story.push(what);
+      if (what === 'cut') slapd.cut();
+      if (what === 'kill slapd') await slapd.kill9();
+      if (what === 'kill waypost') {
+        client.socket.destroy();
+        await server.kill9();
+        await server.restart();
+        client = await bound();
+      }
+      for (const request of changes) story.push(`${await ask(request)} ${JSON.stringify(request).slice(0, 150)}`);
+      if (what === 'kill slapd') await slapd.start();
+      if (what === 'wait') await equal(story.join('\n'));
+    }
+    await equal(story.join('\n'));
+  }
+});
