@@ -505,6 +505,8 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'proxy.refuse': 'a proxy sent no PROXY header, or a bad one: closed; one line a minute',
   'provisioning.arrive': 'a message asked for a new domain: each step with its milliseconds',
   'program.run': 'a program has been given a message: its name, the queue row, the status it came to, its milliseconds',
+  'domain.rename':
+    'a domain has another name, an account or list has been left under the old one, or it could not go on and comes again, see [Moves and renames](../moves.md)',
   'server.accept': 'a connection could not be accepted',
   'server.configuration': 'a key of waypost.toml that older versions had is ignored',
   'server.ready': 'every listener accepts',

@@ -3,7 +3,9 @@
 import { z } from 'zod';
 import { Failure } from '../base/failure.ts';
 import { dcDnOfDomain } from '../directory/dn.ts';
-import { findEntry } from '../directory/entries.ts';
+import { entriesWith, findEntry, hasChildren } from '../directory/entries.ts';
+import { mailDomainOf } from '../directory/mail-domain.ts';
+import { leaveNode } from '../provisioning/domain-rename/operations.ts';
 import type { RouteRow, Status } from '../routing/rows.ts';
 import { readRoutes } from '../routing/table-contents.ts';
 import type { ZoneSite } from '../zones/settings.ts';
@@ -11,6 +13,7 @@ import { administersOnly } from './audience.ts';
 import { type DomainStanding, standingOf } from './domain-standing.ts';
 import {
   type Changed,
+  changedOf,
   dryRun,
   type EntryParts,
   LIST_MAX,
@@ -113,10 +116,23 @@ export const domainRemove = (parts: EntryParts) =>
     const row = parts.routing.route(domain);
     if (row === undefined) throw notADomain(domain);
     if (findEntry(parts.reader, dn) === undefined) throw withoutEntry(domain, row);
-    return named(submitForCommand(parts, { kind: 'delete', dn }, { caller, peer, dryRun: input.dryRun }), {
+    const isDryRun = input.dryRun ?? false;
+    if (isBaseOfOthers(parts, dn)) {
+      const args = { domain, caller, now: parts.clock.now(), dryRun: isDryRun };
+      return changedOf(await parts.writer.execute(leaveNode, args), isDryRun);
+    }
+    return named(submitForCommand(parts, { kind: 'delete', dn }, { caller, peer, dryRun: isDryRun }), {
       notAllowedOnNonLeaf: `${domain} has users, lists or subdomains: see waypost user list ${domain}`,
     });
   });
+
+/** People of another domain live below it, as after a rename: the node stays for them. */
+function isBaseOfOthers({ reader }: EntryParts, dn: string): boolean {
+  const own = findEntry(reader, dn)!;
+  if (!hasChildren(reader, own.id)) return false;
+  const others = entriesWith(reader, 'inetDomainBaseDN', own.dn, 10);
+  return others.some((entry) => entry.id !== own.id && mailDomainOf(entry) !== undefined);
+}
 
 /** A value of associatedDomain. */
 function withoutEntry(domain: string, { aliasOf }: RouteRow): Failure {

@@ -15,6 +15,7 @@ import { type DnsCheckParts, dnsCheck } from './dns-check/check.ts';
 import { dnsPublish } from './dns-publish.ts';
 import { domainAdd, domainList, domainRemove, domainShow } from './domain.ts';
 import { domainApprove, domainPending, domainRefuse, domainToken } from './domain-pending.ts';
+import { type DomainRenameParts, domainRename } from './domain-rename.ts';
 import type { EntryParts } from './entries.ts';
 import { groupAdd, groupList, groupRemove, groupShow } from './group.ts';
 import { type HostParts, hostAdd, hostList, hostRemove } from './host.ts';
@@ -45,6 +46,7 @@ import {
 import { tokenAdd, tokenList, tokenRemove } from './token.ts';
 import { trace } from './trace.ts';
 import { userAdd, userList, userRemove, userShow } from './user.ts';
+import { userMove } from './user-move.ts';
 import { userSet } from './user-set.ts';
 import { userSuspend } from './user-suspend.ts';
 
@@ -57,6 +59,7 @@ export interface AdminParts
     SyncParts,
     ImportingParts,
     DnsCheckParts,
+    DomainRenameParts,
     HostParts {
   readonly reader: Reader;
   readonly zoneSite: ZoneSite;
@@ -68,6 +71,7 @@ export function adminOperations(parts: AdminParts) {
     domainAdd(parts),
     domainList(parts),
     domainShow(parts),
+    domainRename(parts),
     domainRemove(parts),
     domainPending(parts),
     domainApprove(parts),
@@ -77,6 +81,7 @@ export function adminOperations(parts: AdminParts) {
     userList(parts),
     userShow(parts),
     userRemove(parts),
+    userMove(parts),
     userSet(parts),
     userSuspend(parts),
     groupAdd(parts),

@@ -32,6 +32,7 @@ const INDEXED = new Set([
   'aci',
   'waypostadministrator',
   'owner',
+  'waypostrenamedfrom',
   'manager',
   'secretary',
   'seealso',

@@ -393,6 +393,7 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   [`${OWN}.1.74`, 'waypostZoneAuthority', 'text', 'single'],
   [`${OWN}.1.75`, 'waypostApex', 'boolean', 'single', 'operational', 'made'],
   [`${OWN}.1.76`, 'waypostDomainState', 'text', 'single', 'operational', 'made'],
+  [`${OWN}.1.240`, 'waypostRenamedFrom', 'ia5', 'single', 'operational', 'made'],
   [`${OWN}.1.77`, 'waypostDomainOrigin', 'exact', 'single', 'operational', 'made'],
   [`${OWN}.1.200`, 'waypostAdministrator', 'dn'],
   [`${OWN}.1.78`, 'waypostDomainEvidence', 'exact', 'single', 'operational', 'made'],
@@ -696,6 +697,7 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
     '',
     'waypostServerName waypostRoute waypostDisabledText waypostSource waypostZoneAuthority waypostDmarc waypostMtaSts ' +
       'waypostTlsReport waypostOmitRecord waypostApex waypostDomainState waypostDomainOrigin waypostDomainEvidence ' +
+      'waypostRenamedFrom ' +
       `aRecord mDRecord mXRecord nSRecord sOARecord cNAMERecord ${DNS_DOMAIN_2}`,
   ],
   [

@@ -60,7 +60,7 @@ export function compileDomain(entry: Entry): RouteRow | undefined {
   return withoutAbsent({
     domain,
     base: baseOf(entry, problems),
-    canonical: domainsOf(entry, 'inetCanonicalDomainName', problems)[0],
+    canonical: renamedFrom(entry) ?? domainsOf(entry, 'inetCanonicalDomainName', problems)[0],
     inetDomainStatus: statusOf(entry, 'inetDomainStatus', problems),
     mailDomainStatus: statusOf(entry, 'mailDomainStatus', problems),
     access: accessOf(entry, 'mailDomainAllowedServiceAccess', problems),
@@ -78,6 +78,11 @@ export function compileDomain(entry: Entry): RouteRow | undefined {
     unsupported: orAbsent(presentOf(entry, unsupportedAttributes.domain)),
     problems: orAbsent(problems),
   });
+}
+
+/** People who have no address under the new name yet are found by the old one. */
+function renamedFrom(entry: Entry): string | undefined {
+  return textValue(entry, 'waypostrenamedfrom');
 }
 
 function withoutMail(entry: Entry): RouteRow | undefined {

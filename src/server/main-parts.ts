@@ -7,6 +7,7 @@ import type { Log } from '../base/log.ts';
 import type { WriterClient } from '../database/client.ts';
 import type { Reader } from '../database/operation.ts';
 import type { SharedState } from '../database/shared.ts';
+import type { DomainRenames } from '../provisioning/domain-rename/renames.ts';
 import type { ZoneSources } from '../provisioning/zone-sources.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import type { SyncRuns } from '../routing/sync-runs.ts';
@@ -34,6 +35,7 @@ export interface MainParts {
   readonly syncRuns: SyncRuns;
   readonly zoneSources: ZoneSources;
   readonly directory: DirectoryThread;
+  readonly domainRenames: DomainRenames;
   readonly gate: HashGate;
   readonly logins: Logins;
   /** What this thread counts. */

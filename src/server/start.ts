@@ -7,6 +7,7 @@ import { createLog } from '../base/log.ts';
 import { WriterClient } from '../database/client.ts';
 import type { ArrivalStep } from '../provisioning/arrival/arrivals.ts';
 import { prepareHost } from '../provisioning/bootstrap.ts';
+import { DomainRenames } from '../provisioning/domain-rename/renames.ts';
 import { renameHost } from '../provisioning/keep-host.ts';
 import { RoutingCache } from '../routing/cache.ts';
 import { nameHost } from '../routing/host-names.ts';
@@ -114,6 +115,7 @@ export async function start(
   const syncRuns = new SyncRuns({ reader, writer, clock });
   const zoneSources = keepZoneSources({ ...common, reader, writer, clock, gate, supervisor });
   const directory = new DirectoryThread({ reader, writer, supervisor });
+  const domainRenames = new DomainRenames({ ...common, reader, writer, clock });
   const incoming = openMainIntakes({ ...common, reader, writer, routing, clock, fatal });
   const main: MainParts = {
     incoming,
@@ -121,6 +123,7 @@ export async function start(
     syncRuns,
     zoneSources,
     directory,
+    domainRenames,
     ...serving,
     startedAt,
     clock,
@@ -150,6 +153,7 @@ export async function start(
   const endVerifying = verifyDaily(main);
   zoneSources.read();
   directory.read();
+  domainRenames.resume();
   log.info('server.ready', { hostname: hostnames[0], listeners: listeners });
 
   /** Transactions under way, segments, writer, store: in this order. */
@@ -173,6 +177,7 @@ export async function start(
       endVerifying();
       zoneSources.end();
       directory.end();
+      domainRenames.end();
       certificates.end();
       admin.close();
       doors.close();

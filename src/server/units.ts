@@ -15,6 +15,7 @@ import { bootstrap, prepareHost } from '../provisioning/bootstrap.ts';
 import { changeOperation } from '../provisioning/change.ts';
 import { diff } from '../provisioning/diff.ts';
 import { keyOperations } from '../provisioning/dkim/keys.ts';
+import { domainRenameOperations } from '../provisioning/domain-rename/operations.ts';
 import { keepHost, renameHost } from '../provisioning/keep-host.ts';
 import { learnPassword } from '../provisioning/learn-password.ts';
 import { apexMarks, markAll } from '../provisioning/mark-apexes.ts';
@@ -115,6 +116,7 @@ export function operationsFor(site: Site, warnPercent?: number): readonly AnyOpe
     seePending,
     forgetPending,
     ...decideOperations(writeSite),
+    ...domainRenameOperations(writeSite),
     learnPassword,
     takeMirrorPage,
     markAll,

@@ -1,8 +1,9 @@
-// waypost domain add|list|show|remove|pending|approve|refuse|token
+// waypost domain add|list|show|rename|remove|pending|approve|refuse|token
 
 import { Command } from 'commander';
 import type { AdminOutput } from '../../admin/operations.ts';
 import type { JsonObject } from '../../base/json.ts';
+import { grouped } from '../../database/progress.ts';
 import { type CommandContext, type CommonOptions, common } from '../command.ts';
 import { columns, printable } from '../output.ts';
 import { changedText } from './changed.ts';
@@ -49,6 +50,22 @@ export function domainCommand(context: CommandContext): Command {
       const shown = await context.client(options).call('domain.show', { domain: name });
       context.printer(options).print(shown, () => shownText(shown));
     });
+  common(domain.command('rename'))
+    .description('another name for a mail domain: both deliver, people get addresses of the new one')
+    .argument('<name>')
+    .argument('<new-name>')
+    .option('--json', 'print JSON')
+    .action(async (from: string, to: string, options: CommonOptions) => {
+      const client = context.client(options);
+      let renamed = await client.call('domain.rename', { from, to });
+      const { stderr } = process;
+      while (!renamed.done) {
+        if (stderr.isTTY) stderr.write(`\r${grouped(renamed.entries)} users and lists renamed`);
+        renamed = await client.call('domain.rename', { from, to });
+      }
+      if (stderr.isTTY) stderr.write('\r');
+      context.printer(options).print(renamed, () => renamedText(renamed));
+    });
   common(domain.command('remove'))
     .description('take a mail domain away; it must have no users or groups')
     .argument('<name>')
@@ -91,6 +108,10 @@ export function domainCommand(context: CommandContext): Command {
       context.printer(options).print(token, () => token.record);
     });
   return domain;
+}
+
+function renamedText({ from, to, entries }: AdminOutput<'domain.rename'>): string {
+  return `${grouped(entries)} users and lists have addresses in ${to}; ${from} delivers as before: waypost domain remove ${from} ends that`;
 }
 
 function decision(domain: Command, context: CommandContext, verb: 'approve' | 'refuse', description: string): void {

@@ -1,4 +1,4 @@
-// waypost user add|list|show|set|suspend|remove
+// waypost user add|list|show|move|set|suspend|remove
 
 import { Command } from 'commander';
 import { Failure } from '../../base/failure.ts';
@@ -73,6 +73,16 @@ export function userCommand(context: CommandContext): Command {
       const shown = await context.client(options).call('user.show', { address });
       const words = shown.delivery.map((line) => `# ${printable(line)}\n`).join('');
       context.printer(options).print(shown, () => `${words}${entryText(shown.entry)}`);
+    });
+  common(user.command('move'))
+    .description('another address, also in another domain; the mailbox stays')
+    .argument('<address>')
+    .argument('<new-address>')
+    .option('--dry-run', 'say what would happen, and change nothing')
+    .option('--json', 'print JSON')
+    .action(async (address: string, to: string, options: AddOptions) => {
+      const changed = await context.client(options).call('user.move', { address, to, dryRun: options.dryRun });
+      context.printer(options).print(changed, () => changedText(changed));
     });
   common(user.command('set'))
     .description("what becomes of a user's mail; what is not named stays as it is")
