@@ -29,6 +29,7 @@ before(async () => {
   directory = await openTestDirectory();
   await directory.apply(addDomain('src.example'), addDomain('own.example'), addUser(ANN), addUser('bob@own.example'));
   const authority: DirectoryAuthority = {
+    isIdle: false,
     over: (domain) => (domain === 'src.example' ? 'refusals' : undefined),
     overEntry: (dn) => (dn.includes('dc=src') ? 'refusals' : undefined),
     isFresh: () => false,

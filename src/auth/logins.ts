@@ -246,7 +246,7 @@ export function createLogins(parts: LoginsParts): Logins {
     let proof = proofFor(account);
     const isRight = () => proof.isRight();
     const askAnew = async (asked: AuthorityQuestion) => {
-      await authority!.ask(asked);
+      await authority!.ask(asked, false);
       readAt = revision();
       const now = look();
       proof = proofFor(now);
@@ -259,7 +259,7 @@ export function createLogins(parts: LoginsParts): Logins {
 
   /** What an authority is asked about this name; undefined where our tables alone decide. */
   function questionOf(client: LoginClient, name: string): AuthorityQuestion | undefined {
-    if (authority === undefined || name.length > LOGIN_LENGTH_MAX) return undefined;
+    if (authority === undefined || authority.isIdle || name.length > LOGIN_LENGTH_MAX) return undefined;
     const question = askedFor(client, name);
     return question && isOver(authority, question) && question;
   }

@@ -76,13 +76,18 @@ export class RoutingCache {
    * read: never a permanent refusal.
    */
   resolve(address: Address, request: RouteRequest, options: ResolveOptions = {}): Awaitable<Resolution> {
-    const authority = this.#authority;
+    const authority = this.#authority?.isIdle === false ? this.#authority : undefined;
     if (options.explain !== true && options.rule === undefined && authority?.over(address.domain) !== 'everything') {
       const account = this.#plainAccount(address);
       if (account !== undefined) return plainResolution(address, account);
     }
     if (authority === undefined) return this.#resolve(address, request, options);
     return resolveAsking(authority, (isUnsure) => this.#resolve(address, request, { ...options, isUnsure }));
+  }
+
+  /** Whether another has the say about some domain: what the writer cannot settle alone is asked for here before. */
+  get isAsking(): boolean {
+    return this.#authority?.isIdle === false;
   }
 
   #resolve(address: Address, request: RouteRequest, options: ResolveOptions): Resolution {

@@ -24,6 +24,7 @@ const ROUTE_KEYS = new Set([
   'smartHost',
   'recipientsPerHour',
   'isBrought',
+  'source',
   'problems',
 ]);
 const USER_KEYS = new Set([

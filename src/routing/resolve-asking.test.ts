@@ -50,6 +50,7 @@ async function worldOf(asking: AuthorityOver): Promise<World> {
     fresh: new Set<string>(),
   };
   const authority: DirectoryAuthority = {
+    isIdle: false,
     over,
     overEntry: (dn) => (dn.endsWith(domainDn('src.example')) ? asking : undefined),
     isFresh: (question) => world.fresh.has(nameOf(question)),

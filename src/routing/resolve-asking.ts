@@ -27,27 +27,27 @@ export function resolveAsking(authority: DirectoryAuthority, resolve: Resolver):
 async function asking(
   authority: DirectoryAuthority,
   resolve: Resolver,
-  first: readonly AuthorityQuestion[],
+  first: readonly Consulted[],
 ): Promise<Resolution> {
   /** By the question: what is said where it was not answered. */
   const asked = new Map<string, Reply | undefined>();
   let questions = first;
   for (let round = 1; ; round++) {
-    const failures = await Promise.all(questions.map((question) => failureOf(authority, question)));
-    for (const [index, question] of questions.entries()) asked.set(keyOf(question), failures[index]);
+    const failures = await Promise.all(questions.map((each) => failureOf(authority, each)));
+    for (const [index, { question }] of questions.entries()) asked.set(keyOf(question), failures[index]);
     const isLast = round === ROUNDS_MAX;
     const resolution = resolve((question) => {
       const key = keyOf(question);
       return isLast && !asked.has(key) && isOver(authority, question) ? replies.sourceSilent : asked.get(key);
     });
-    questions = unsettled(authority, resolution).filter((question) => !asked.has(keyOf(question)));
+    questions = unsettled(authority, resolution).filter(({ question }) => !asked.has(keyOf(question)));
     if (questions.length === 0 || isLast) return resolution;
   }
 }
 
 /** What has to be asked: where all that is asked for lately is here, who is found too. */
-function unsettled(authority: DirectoryAuthority, { consulted = [] }: Resolution): readonly AuthorityQuestion[] {
-  return consulted.filter((each) => isUnsettled(authority, each)).map(({ question }) => question);
+function unsettled(authority: DirectoryAuthority, { consulted = [] }: Resolution): readonly Consulted[] {
+  return consulted.filter((each) => isUnsettled(authority, each));
 }
 
 function isUnsettled(authority: DirectoryAuthority, { question, isKnown }: Consulted): boolean {
@@ -64,9 +64,9 @@ export function isOver(authority: DirectoryAuthority, question: AuthorityQuestio
 }
 
 /** Undefined: it was answered. */
-async function failureOf(authority: DirectoryAuthority, question: AuthorityQuestion): Promise<Reply | undefined> {
+async function failureOf(authority: DirectoryAuthority, { question, isKnown }: Consulted): Promise<Reply | undefined> {
   try {
-    await authority.ask(question);
+    await authority.ask(question, isKnown);
     return undefined;
   } catch (error) {
     return asFailure(error).reply ?? replies.sourceSilent;

@@ -1,13 +1,17 @@
 // Resolve inside a transaction: what accept does once more before it says 250, over the rows of that very transaction.
+//
+// Never   refuses for good in a domain that a source has the say about: nobody can be asked here, and the message comes again
 
 import type { Transaction } from '../database/operation.ts';
 import type { Address } from '../message/address.ts';
 import { stateIn } from './generation.ts';
 import type { Member } from './list-members.ts';
 import { LoadedLists } from './list-tables.ts';
+import { replies } from './replies.ts';
 import {
   type Resolution,
   type ResolveAnswer,
+  type ResolveOptions,
   type RouteRequest,
   type RoutingTables,
   resolve,
@@ -50,7 +54,7 @@ export function resolveIn(
   site: Site,
   loaded: LoadedTables = new LoadedTables(),
 ): Promise<Resolution> {
-  return answered(tx, { loaded, site }, () => resolve(address, request, loaded, site));
+  return answered(tx, { loaded, site }, () => resolve(address, request, loaded, site, { isUnsure }));
 }
 
 /** See resolveMembers. */
@@ -61,8 +65,13 @@ export function resolveMembersIn(
   { request, site }: { readonly request: RouteRequest; readonly site: Site },
 ): Promise<Resolution> {
   const tables = new LoadedTables();
-  return answered(tx, { loaded: tables, site }, () => resolveMembers(address, members, request, { tables, site }));
+  return answered(tx, { loaded: tables, site }, () =>
+    resolveMembers(address, members, request, { tables, site, isUnsure }),
+  );
 }
+
+const isUnsure: NonNullable<ResolveOptions['isUnsure']> = (_, route) =>
+  route?.source === undefined ? undefined : replies.sourceSilent;
 
 async function answered(
   tx: Transaction,

@@ -62,9 +62,14 @@ export function resolveMembers(
   address: Address,
   members: readonly Member[],
   request: RouteRequest,
-  { tables, site }: { readonly tables: RoutingTables; readonly site: Site },
+  {
+    tables,
+    site,
+    isUnsure,
+  }: { readonly tables: RoutingTables; readonly site: Site } & Pick<ResolveOptions, 'isUnsure'>,
 ): ResolveAnswer {
-  return new Resolving(request, tables, site, {}).answerMembers(address, members);
+  const options = isUnsure === undefined ? {} : { isUnsure };
+  return new Resolving(request, tables, site, options).answerMembers(address, members);
 }
 
 /** The parts of one walk, each with the others that it leads to. */

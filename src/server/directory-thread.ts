@@ -5,13 +5,14 @@
 // Limits  ANSWER_MS for an answer
 // A server without such a source has no such thread.
 
-import { Failure } from '../base/failure.ts';
+import { asFailure, Failure } from '../base/failure.ts';
 import type { WriterClient } from '../database/client.ts';
 import type { Reader } from '../database/operation.ts';
 import { ldapSources } from '../provisioning/mirror/mirrors.ts';
 import type { MirrorStatus } from '../provisioning/mirror/source-mirror.ts';
+import { failureOf, type SourceCallReport } from './source-calls.ts';
 import type { ServingThread, Supervisor } from './supervisor.ts';
-import type { DirectoryCall, DirectoryReport } from './threads/directory-sources.ts';
+import type { DirectoryCall, DirectoryReport, SourceCall } from './threads/directory-sources.ts';
 
 const ANSWER_MS = 60_000;
 
@@ -39,8 +40,9 @@ export class DirectoryThread {
     writer.onNotification((notification) => {
       if (notification.kind === 'zone-sources') this.read();
     });
-    supervisor.onReport((_, report) => {
+    supervisor.onReport((thread, report) => {
       if (report.kind === 'answer' || report.kind === 'refusal') this.#answered(report as DirectoryReport);
+      if (report.kind === 'source-call') void this.#passOn(thread, report as SourceCallReport);
     });
     supervisor.onExit((thread) => {
       if (thread.name !== NAME) return;
@@ -68,6 +70,22 @@ export class DirectoryThread {
 
   async acceptRemovals(source: string): Promise<void> {
     await this.#call({ name: 'accept-removals', source });
+  }
+
+  /** For what this thread serves itself. */
+  ask(call: SourceCall): Promise<unknown> {
+    return this.#call(call);
+  }
+
+  /** Of another thread. */
+  async #passOn(thread: ServingThread, { request, call }: SourceCallReport): Promise<void> {
+    try {
+      thread.post({ kind: 'source-answer', request, result: await this.#call(call) });
+    } catch (error) {
+      const { kind, message: text, reply } = asFailure(error);
+      const failure = { kind, text, ...(reply === undefined ? {} : { reply }) };
+      thread.post({ kind: 'source-refusal', request, failure });
+    }
   }
 
   #begin(): Promise<ServingThread> {
@@ -100,8 +118,7 @@ export class DirectoryThread {
 
   #answered(report: DirectoryReport): void {
     if (report.kind === 'answer') this.#waiting.get(report.request)?.resolve(report.result);
-    if (report.kind === 'refusal')
-      this.#waiting.get(report.request)?.reject(new Failure(report.failure.kind, report.failure.text));
+    if (report.kind === 'refusal') this.#waiting.get(report.request)?.reject(failureOf(report.failure));
   }
 }
 

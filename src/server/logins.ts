@@ -14,6 +14,7 @@ import { systemClock } from '../base/clock.ts';
 import type { WriterClient } from '../database/client.ts';
 import type { Reader } from '../database/operation.ts';
 import type { SharedState } from '../database/shared.ts';
+import type { DirectoryAuthority } from '../directory/source/authority.ts';
 import { learnPassword } from '../provisioning/learn-password.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import type { LoginLines } from './audit.ts';
@@ -25,6 +26,8 @@ export interface ThreadLoginsParts {
   readonly writer: WriterClient;
   readonly routing: RoutingCache;
   readonly shared: SharedState;
+  /** Who has the say about accounts that are not ours. */
+  readonly authority: DirectoryAuthority;
   readonly gate: HashGate;
   readonly counters: Counters;
   /** Of the audit. */
@@ -35,7 +38,7 @@ export interface ThreadLoginsParts {
 }
 
 export function threadLogins(parts: ThreadLoginsParts): Logins {
-  const { reader, writer, routing, shared, gate, counters, lines } = parts;
+  const { reader, writer, routing, shared, gate, counters, lines, authority } = parts;
   const { scram, defaultDomain } = parts.configuration.auth;
   const store = (learned: LearnedPassword) => writer.execute(learnPassword, { ...learned, now: systemClock.now() });
   return createLogins({
@@ -50,6 +53,7 @@ export function threadLogins(parts: ThreadLoginsParts): Logins {
       return (asked === undefined ? undefined : parts.domainOfServer?.(asked)) ?? defaultDomain;
     },
     directory: loginDirectory(reader, routing),
+    authority,
     revision: () => shared.revision(),
     gate,
     clock: systemClock,

@@ -36,6 +36,7 @@ import { openDoors } from './open-doors.ts';
 import { openStore } from './open-store.ts';
 import { startThreads } from './serving-threads.ts';
 import { siteOf } from './site.ts';
+import { SourceAuthority } from './source-authority.ts';
 import { Supervisor } from './supervisor.ts';
 import { durable } from './switches.ts';
 import type { ThreadReport } from './threads/protocol.ts';
@@ -103,18 +104,20 @@ export async function start(
     if (report.kind === 'renew-local') void certificates.renewFor(thread, (report as RenewReport).request);
   });
   const gate = new HashGate({ cells: shared.hashCells, thread: 0 });
+  const directory = new DirectoryThread({ reader, writer, supervisor });
+  const authority = new SourceAuthority({ reader, writer, call: (call) => directory.ask(call) });
   const routing = new RoutingCache({
     reader,
     revision: () => shared.routingRevision(),
     site: siteOf(hostnames, configuration, reader),
     count: (what, count) => counters.add(`routing-${what}`, '', count),
+    authority,
   });
   const lines = new LoginLines(shared.loginBuckets, audit.append);
-  const logins = threadLogins({ reader, writer, routing, shared, gate, counters, lines, configuration });
+  const logins = threadLogins({ reader, writer, routing, authority, shared, gate, counters, lines, configuration });
   const serving = { supervisor, threads, certificates, audit };
   const syncRuns = new SyncRuns({ reader, writer, clock });
   const zoneSources = keepZoneSources({ ...common, reader, writer, clock, gate, supervisor });
-  const directory = new DirectoryThread({ reader, writer, supervisor });
   const domainRenames = new DomainRenames({ ...common, reader, writer, clock });
   const incoming = openMainIntakes({ ...common, reader, writer, routing, clock, fatal });
   const main: MainParts = {

@@ -21,7 +21,7 @@ import { carriedByAll, deliveryOf, storedMessage } from './deliveries.ts';
 import { INTERNAL_ERROR, type Outcome, outcome } from './outcome.ts';
 import { type Carried, lastRow, type QueueRow } from './queue.ts';
 import type { RecordArguments, Recorded, RecordedOutcome } from './record.ts';
-import { rerouted } from './reroute.ts';
+import { refusedAnew, rerouted } from './reroute.ts';
 import { type PrepareParts, prepareAccept, sizeOf } from './submit.ts';
 
 export interface AttemptParts extends PrepareParts {
@@ -129,6 +129,8 @@ export class Attempts {
     for (const [index, row] of carried.entries()) {
       if (row === undefined) settled.push(INTERNAL_ERROR);
       // Rows of this host are resolved again in any case. What an attempt before has begun is for its channel to end.
+      else if (channel.isLocal && routing.isAsking && rows[index]!.intent === undefined)
+        settled.push(await refusedAnew(routing, row));
       else if (channel.isLocal || rows[index]!.intent !== undefined) settled.push(undefined);
       else settled.push(await rerouted(parts, rows[index]!, row));
     }

@@ -10,6 +10,7 @@
 
 import { asFailure } from '../base/failure.ts';
 import type { QueueRowId, Revision } from '../base/ids.ts';
+import { isAccepted, isTemporary } from '../base/reply.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import { chosenPart, partWaitedFor } from '../routing/options/part.ts';
 import type { Resolution } from '../routing/resolve.ts';
@@ -40,6 +41,24 @@ export async function rerouted(parts: RerouteParts, row: QueueRow, carried: Carr
     return isSame(chosenPart(resolution, partWaitedFor(carried.target), carried.origin), carried)
       ? undefined
       : REROUTED;
+  } catch (error) {
+    return outcome('deferred', '4.3.0', `It cannot be looked up where this goes: ${asFailure(error).message}`);
+  }
+}
+
+/**
+ * A recipient of this host, where another has the say about some: that one is asked, for the transaction that resolves the row
+ * again asks nobody. Undefined: it goes on there.
+ */
+export async function refusedAnew(
+  routing: Pick<RoutingCache, 'resolve'>,
+  { origin, request }: Carried,
+): Promise<Outcome | undefined> {
+  try {
+    const { reply } = await routing.resolve(origin, accepted(request));
+    if (isAccepted(reply)) return undefined;
+    const { code, enhanced, text } = reply;
+    return outcome(isTemporary(reply) ? 'deferred' : 'failed', enhanced, `${code} ${enhanced} ${text}`);
   } catch (error) {
     return outcome('deferred', '4.3.0', `It cannot be looked up where this goes: ${asFailure(error).message}`);
   }

@@ -23,14 +23,16 @@ export type AuthorityQuestion =
   | { readonly uid: string; readonly domain: string };
 
 export interface DirectoryAuthority {
+  /** It has no say at all now. */
+  readonly isIdle: boolean;
   /** Undefined: our tables alone decide. `''` stands for what is in no domain. */
   over(domain: string): AuthorityOver | undefined;
   /** Whether the entries of this name, normalized, are decided there. */
   overEntry(dn: string): AuthorityOver | undefined;
   /** Whether it was found so lately that it need not be asked now. */
   isFresh(question: AuthorityQuestion): boolean;
-  /** Resolves when the tables say what was found. */
-  ask(question: AuthorityQuestion): Promise<void>;
+  /** Resolves when the tables say what was found. `isKnown`: somebody is found here, and is not refused. */
+  ask(question: AuthorityQuestion, isKnown: boolean): Promise<void>;
   /** Whether it lets this entry bind with this password: for entries whose hash it does not show. */
   binds(dn: string, password: Uint8Array): Promise<boolean>;
 }

@@ -1,15 +1,18 @@
-// The sources that are mirrored, as the entries below ou=Sources say: begun, changed and ended with them.
+// The sources of entries, as those below ou=Sources say: begun, changed and ended with them.
 //
-// In      those entries, read again after each commit that changes one
-// Out     one SourceMirror each (hold `mirror`)
+// In      those entries, read again after each commit that changes one; questions
+// Out     one SourceMirror each (hold `mirror`), and one SourceQuestions whatever its hold; the answers
 // Limits  SOURCES_MAX
 
 import { Failure } from '../../base/failure.ts';
 import type { Reader } from '../../database/operation.ts';
+import { parseDn } from '../../directory/dn.ts';
 import { children, findEntry } from '../../directory/entries.ts';
+import type { AuthorityQuestion } from '../../directory/source/authority.ts';
 import { containerDn } from '../../routing/containers.ts';
 import { type LdapSource, ldapSourceOf } from '../ldap-source.ts';
 import { type MirrorParts, type MirrorStatus, SourceMirror } from './source-mirror.ts';
+import { SourceQuestions } from './source-questions.ts';
 
 const SOURCES_MAX = 1000;
 
@@ -22,6 +25,7 @@ export function ldapSources(reader: Reader): LdapSource[] {
 export class Mirrors {
   readonly #parts: MirrorParts;
   readonly #mirrors = new Map<string, SourceMirror>();
+  readonly #questions = new Map<string, SourceQuestions>();
   /** One reading behind the other: who is replaced has ended first. */
   #reading: Promise<void> = Promise.resolve();
 
@@ -35,7 +39,15 @@ export class Mirrors {
 
   async #read(): Promise<void> {
     const wanted = new Map<string, LdapSource>();
-    for (const source of ldapSources(this.#parts.reader)) if (source.hold === 'mirror') wanted.set(source.name, source);
+    const sources = ldapSources(this.#parts.reader);
+    for (const source of sources) if (source.hold === 'mirror') wanted.set(source.name, source);
+    for (const [name, questions] of this.#questions) {
+      if (sources.some((source) => JSON.stringify(source) === JSON.stringify(questions.source))) continue;
+      this.#questions.delete(name);
+      void questions.stop();
+    }
+    for (const source of sources)
+      if (!this.#questions.has(source.name)) this.#questions.set(source.name, new SourceQuestions(this.#parts, source));
     for (const [name, mirror] of this.#mirrors) {
       if (JSON.stringify(wanted.get(name)) === JSON.stringify(mirror.source)) continue;
       this.#mirrors.delete(name);
@@ -46,7 +58,28 @@ export class Mirrors {
   }
 
   status(): MirrorStatus[] {
-    return [...this.#mirrors.values()].map((mirror) => mirror.status());
+    return [...this.#questions].map(([name, questions]) => {
+      const mirror = this.#mirrors.get(name);
+      if (mirror === undefined) return questions.status();
+      const status = mirror.status();
+      return { ...status, searches: status.searches + questions.searches };
+    });
+  }
+
+  /** See SourceQuestions. Throws 'unavailable' where no source has the say any more. */
+  async ask(question: AuthorityQuestion, isKnown: boolean): Promise<number | undefined> {
+    await this.#reading;
+    return this.#askedOf(question).ask(question, isKnown);
+  }
+
+  async binds(dn: string, password: Uint8Array): Promise<boolean> {
+    await this.#reading;
+    return this.#askedOf({ dn: parseDn(dn).normalized }).binds(dn, password);
+  }
+
+  #askedOf(question: AuthorityQuestion): SourceQuestions {
+    for (const questions of this.#questions.values()) if (questions.hasSayOver(question)) return questions;
+    throw new Failure('unavailable', 'No source has the say over this any more, try again');
   }
 
   acceptRemovals(name: string): void {
@@ -58,6 +91,8 @@ export class Mirrors {
   async stop(): Promise<void> {
     await this.#reading;
     await Promise.all([...this.#mirrors.values()].map((mirror) => mirror.stop()));
+    await Promise.all([...this.#questions.values()].map((questions) => questions.stop()));
     this.#mirrors.clear();
+    this.#questions.clear();
   }
 }

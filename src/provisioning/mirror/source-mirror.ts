@@ -425,7 +425,7 @@ export class SourceMirror {
   }
 }
 
-function serversOf(source: LdapSource, resolver: LdapServers['resolver']): LdapServers {
+export function serversOf(source: LdapSource, resolver: LdapServers['resolver']): LdapServers {
   const { urls, startTls, ca, login, password } = source;
   return { urls, startTls, ca, login, password, ...(resolver === undefined ? {} : { resolver }) };
 }
@@ -456,7 +456,7 @@ function csnOf(cookie: string | undefined): string | null {
   return first;
 }
 
-function sizeOf(changes: readonly MirroredChange[]): number {
+export function sizeOf(changes: readonly MirroredChange[]): number {
   let bytes = 0;
   for (const change of changes) {
     bytes += 500;

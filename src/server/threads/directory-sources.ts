@@ -7,16 +7,31 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../base/clock.ts';
 import { asFailure, type FailureKind } from '../../base/failure.ts';
+import type { Reply } from '../../base/reply.ts';
+import type { AuthorityQuestion } from '../../directory/source/authority.ts';
 import { DnsClient } from '../../net/dns-client.ts';
 import { Mirrors } from '../../provisioning/mirror/mirrors.ts';
 import type { Counts } from '../counters.ts';
 import { type ThreadData, threadParts } from './parts.ts';
 
+/** A failure as it crosses threads. */
+export interface SourceFailure {
+  readonly kind: FailureKind;
+  readonly text: string;
+  readonly reply?: Reply;
+}
+
 /** What the main thread may ask. */
 export type DirectoryCall =
   | { readonly name: 'status' }
   /** Of a source. */
-  | { readonly name: 'accept-removals'; readonly source: string };
+  | { readonly name: 'accept-removals'; readonly source: string }
+  | SourceCall;
+
+/** What other threads may ask, by way of the main thread. */
+export type SourceCall =
+  | { readonly name: 'ask'; readonly question: AuthorityQuestion; readonly isKnown: boolean }
+  | { readonly name: 'binds'; readonly dn: string; readonly password: Uint8Array };
 
 /** From the main thread. */
 export type DirectoryOrder =
@@ -31,7 +46,7 @@ export type DirectoryReport =
   | {
       readonly kind: 'refusal';
       readonly request: number;
-      readonly failure: { readonly kind: FailureKind; readonly text: string };
+      readonly failure: SourceFailure;
     }
   | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts };
 
@@ -47,6 +62,10 @@ async function answer(call: DirectoryCall): Promise<unknown> {
       return mirrors.status();
     case 'accept-removals':
       return mirrors.acceptRemovals(call.source);
+    case 'ask':
+      return mirrors.ask(call.question, call.isKnown);
+    case 'binds':
+      return mirrors.binds(call.dn, call.password);
     default:
       return call satisfies never;
   }
@@ -68,8 +87,9 @@ parentPort?.on('message', (order: DirectoryOrder) => {
       answer(order.call).then(
         (result) => report({ kind: 'answer', request: order.request, result }),
         (error: unknown) => {
-          const { kind, message: text } = asFailure(error);
-          report({ kind: 'refusal', request: order.request, failure: { kind, text } });
+          const { kind, message: text, reply } = asFailure(error);
+          const failure = { kind, text, ...(reply === undefined ? {} : { reply }) };
+          report({ kind: 'refusal', request: order.request, failure });
         },
       );
       return;

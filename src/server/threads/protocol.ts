@@ -36,6 +36,8 @@ import { segmentsPath } from '../paths.ts';
 import { createServerNames } from '../server-names.ts';
 import { createSigner } from '../signer.ts';
 import { siteOf } from '../site.ts';
+import { SourceAuthority } from '../source-authority.ts';
+import { type SourceAnswer, type SourceCallReport, SourceCalls } from '../source-calls.ts';
 import { TOO_MANY } from '../too-many.ts';
 import { type NotifiedReport, zoneNotified } from '../zone-notified.ts';
 import { zoneSite } from '../zone-site.ts';
@@ -55,6 +57,7 @@ export type ProtocolOrder =
   /** A segment has been collected: its descriptor must not keep its space. */
   | { readonly kind: 'forget-segment'; readonly segment: SegmentId }
   | MaildropAnswer
+  | SourceAnswer
   | { readonly kind: 'counts'; readonly request: number }
   | { readonly kind: 'stop' };
 /** To the main thread. */
@@ -63,6 +66,7 @@ export type ThreadReport =
   | MaildropRequest
   | AuditReport
   | NotifiedReport
+  | SourceCallReport
   | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts }
   /** A virtual server's name is missing in the local certificate; answered with `renewed`. */
   | { readonly kind: 'renew-local'; readonly request: number }
@@ -79,18 +83,29 @@ const host = segmentHost(parts, data.thread, (error) => report({ kind: 'fatal', 
 const segments = new SegmentWriter(host);
 const intakes = createIntakes(host, segments);
 const blobs = new Blobs(segmentsPath(configuration.data));
+const sourceCalls = new SourceCalls(report);
+const authority = new SourceAuthority({ reader, writer: parts.writer, call: (call) => sourceCalls.call(call) });
 const routing = new RoutingCache({
   reader,
   revision: () => shared.routingRevision(),
   site: siteOf(data.hostnames, configuration, reader),
   count: (what, count) => counters.add(`routing-${what}`, '', count),
+  authority,
 });
 /** Where our own DNS listener is: a standing order says it. */
 let ownDns = '';
 const gate = new HashGate({ cells: shared.hashCells, thread: data.thread });
 const loginLines = new LoginLines(shared.loginBuckets, (lines) => report({ kind: 'audit', lines }));
 const serverName = createServerNames(reader, () => shared.revision());
-const logins = threadLogins({ ...parts, reader, routing, gate, lines: loginLines, domainOfServer: serverName });
+const logins = threadLogins({
+  ...parts,
+  reader,
+  routing,
+  authority,
+  gate,
+  lines: loginLines,
+  domainOfServer: serverName,
+});
 const watch = createWatchers(parts.writer, shared, data.thread);
 /** Handshakes that wait for the local certificate, by the number of their request. */
 const renewing = new Map<number, () => void>();
@@ -264,6 +279,10 @@ parentPort?.on('message', (order: ProtocolOrder) => {
       return;
     case 'maildrop':
       maildrops.answered(order);
+      return;
+    case 'source-answer':
+    case 'source-refusal':
+      sourceCalls.answered(order);
       return;
     case 'counts':
       report({ kind: 'counts', request: order.request, counts: counters.counts() });

@@ -34,6 +34,8 @@ import type { Counts } from '../counters.ts';
 import { filesPath, segmentsPath, submitPath } from '../paths.ts';
 import { createSigner } from '../signer.ts';
 import { siteOf } from '../site.ts';
+import { SourceAuthority } from '../source-authority.ts';
+import { type SourceAnswer, type SourceCallReport, SourceCalls } from '../source-calls.ts';
 import { zoneSite } from '../zone-site.ts';
 import { segmentHost, type ThreadData, threadParts } from './parts.ts';
 
@@ -42,11 +44,13 @@ export type TransferOrder =
   /** Standing: all that may fail at a start has gone well. */
   | { readonly kind: 'begin' }
   | { readonly kind: 'forget-segment'; readonly segment: SegmentId }
+  | SourceAnswer
   | { readonly kind: 'counts'; readonly request: number }
   | { readonly kind: 'stop' };
 /** To the main thread. */
 export type TransferReport =
   | { readonly kind: 'started' }
+  | SourceCallReport
   | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts }
   | { readonly kind: 'fatal'; readonly text: string };
 
@@ -62,11 +66,13 @@ const blobs = new Blobs(segmentsPath(configuration.data));
 const resolver = new DnsClient({ servers: configuration.resolver });
 const site = siteOf(data.hostnames, configuration, reader);
 const revision = (): PublishedRevision => parts.shared.routingRevision();
+const sourceCalls = new SourceCalls(report);
 const routing = new RoutingCache({
   reader,
   revision,
   site,
   count: (what, count) => counters.add(`routing-${what}`, '', count),
+  authority: new SourceAuthority({ reader, writer, call: (call) => sourceCalls.call(call) }),
 });
 const signer = createSigner({ reader, site: zoneSite(data), routing, log });
 const writerParts = placeParts(site);
@@ -158,6 +164,10 @@ parentPort?.on('message', (order: TransferOrder) => {
       return;
     case 'forget-segment':
       blobs.forget(order.segment);
+      return;
+    case 'source-answer':
+    case 'source-refusal':
+      sourceCalls.answered(order);
       return;
     case 'counts':
       report({ kind: 'counts', request: order.request, counts: counters.counts() });

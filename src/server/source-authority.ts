@@ -1,0 +1,90 @@
+// Who has the say about domains of a source, as a thread asks it: the directory thread, by way of the main thread.
+//
+// In      the entries below ou=Sources, read again after each commit that changes one
+// Out     answers; what was found lately by a source of which only what was asked for is here
+// Limits  FRESH_MAX questions are remembered to have been answered
+// Without such a source nothing of it is ever asked, and the way of all mail is what it was
+
+import type { WriterClient } from '../database/client.ts';
+import type { Reader } from '../database/operation.ts';
+import { type Dn, isAtOrBelow, parseDn } from '../directory/dn.ts';
+import type { AuthorityOver, AuthorityQuestion, DirectoryAuthority } from '../directory/source/authority.ts';
+import type { LdapSource } from '../provisioning/ldap-source.ts';
+import { ldapSources } from '../provisioning/mirror/mirrors.ts';
+import type { SourceCall } from './threads/directory-sources.ts';
+
+const FRESH_MAX = 100_000;
+
+export interface SourceAuthorityParts {
+  readonly reader: Reader;
+  readonly writer: Pick<WriterClient, 'onNotification'>;
+  /** Rejects 'unavailable' where nobody answers. */
+  readonly call: (call: SourceCall) => Promise<unknown>;
+}
+
+interface Known {
+  readonly domains: ReadonlyMap<string, AuthorityOver>;
+  readonly bases: readonly { readonly base: Dn; readonly over: AuthorityOver }[];
+}
+
+export class SourceAuthority implements DirectoryAuthority {
+  readonly #parts: SourceAuthorityParts;
+  /** Until when, by the monotonic clock. The oldest first. */
+  readonly #fresh = new Map<string, number>();
+  #sources: Known | undefined;
+
+  constructor(parts: SourceAuthorityParts) {
+    this.#parts = parts;
+    parts.writer.onNotification(({ kind }) => {
+      if (kind === 'zone-sources') this.#sources = undefined;
+    });
+  }
+
+  get isIdle(): boolean {
+    return this.#known().bases.length === 0;
+  }
+
+  over(domain: string): AuthorityOver | undefined {
+    return this.#known().domains.get(domain);
+  }
+
+  overEntry(dn: string): AuthorityOver | undefined {
+    const name = parseDn(dn);
+    for (const { base, over } of this.#known().bases) if (isAtOrBelow(name, base)) return over;
+    return undefined;
+  }
+
+  isFresh(question: AuthorityQuestion): boolean {
+    const until = this.#fresh.get(JSON.stringify(question));
+    return until !== undefined && until > performance.now();
+  }
+
+  async ask(question: AuthorityQuestion, isKnown: boolean): Promise<void> {
+    const began = performance.now();
+    const forMs = (await this.#parts.call({ name: 'ask', question, isKnown })) as number | undefined;
+    const key = JSON.stringify(question);
+    this.#fresh.delete(key);
+    if (forMs === undefined) return;
+    this.#fresh.set(key, began + forMs);
+    if (this.#fresh.size > FRESH_MAX) this.#fresh.delete(this.#fresh.keys().next().value!);
+  }
+
+  async binds(dn: string, password: Uint8Array): Promise<boolean> {
+    return (await this.#parts.call({ name: 'binds', dn, password })) === true;
+  }
+
+  #known(): Known {
+    this.#sources ??= knownOf(ldapSources(this.#parts.reader));
+    return this.#sources;
+  }
+}
+
+function knownOf(sources: readonly LdapSource[]): Known {
+  const overOf = ({ hold }: LdapSource): AuthorityOver => (hold === 'cache' ? 'everything' : 'refusals');
+  return {
+    domains: new Map(
+      sources.flatMap((source) => source.domains.map((domain): [string, AuthorityOver] => [domain, overOf(source)])),
+    ),
+    bases: sources.map((source) => ({ base: parseDn(source.base), over: overOf(source) })),
+  };
+}

@@ -1,0 +1,63 @@
+// Calls of a thread to the directory thread: a report to the main thread, an order back (directory-thread.ts).
+//
+// In      calls
+// Out     the answer, or the failure as it was there
+// Limits  ANSWER_MS for an answer: a silent server is given up on before
+
+import { Failure } from '../base/failure.ts';
+import type { SourceCall, SourceFailure } from './threads/directory-sources.ts';
+
+const ANSWER_MS = 60_000;
+
+/** To the main thread. */
+export interface SourceCallReport {
+  readonly kind: 'source-call';
+  readonly request: number;
+  readonly call: SourceCall;
+}
+
+/** From the main thread. */
+export type SourceAnswer =
+  | { readonly kind: 'source-answer'; readonly request: number; readonly result: unknown }
+  | { readonly kind: 'source-refusal'; readonly request: number; readonly failure: SourceFailure };
+
+interface Waiting {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (failure: Failure) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+export class SourceCalls {
+  readonly #report: (report: SourceCallReport) => void;
+  readonly #waiting = new Map<number, Waiting>();
+  #lastRequest = 0;
+
+  constructor(report: (report: SourceCallReport) => void) {
+    this.#report = report;
+  }
+
+  call(call: SourceCall): Promise<unknown> {
+    const request = ++this.#lastRequest;
+    return new Promise((resolve, reject) => {
+      const late = (): void => {
+        this.#waiting.delete(request);
+        reject(new Failure('unavailable', 'The directory thread does not answer'));
+      };
+      this.#waiting.set(request, { resolve, reject, timer: setTimeout(late, ANSWER_MS).unref() });
+      this.#report({ kind: 'source-call', request, call });
+    });
+  }
+
+  answered(answer: SourceAnswer): void {
+    const waiting = this.#waiting.get(answer.request);
+    if (waiting === undefined) return;
+    this.#waiting.delete(answer.request);
+    clearTimeout(waiting.timer);
+    if (answer.kind === 'source-answer') waiting.resolve(answer.result);
+    else waiting.reject(failureOf(answer.failure));
+  }
+}
+
+export function failureOf({ kind, text, reply }: SourceFailure): Failure {
+  return new Failure(kind, text, reply === undefined ? {} : { reply });
+}
