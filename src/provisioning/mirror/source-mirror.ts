@@ -405,7 +405,7 @@ export class SourceMirror {
       now: clock.now(),
       ...(cookie === undefined ? {} : { cookie: `${this.#settings}${cookie}` }),
     };
-    return writer.execute(takeMirrorPage, page, sizeOf(changes));
+    return writer.execute(takeMirrorPage, page, bytesOfChanges(changes));
   }
 
   #refuse(name: string, reason: string): void {
@@ -456,7 +456,7 @@ function csnOf(cookie: string | undefined): string | null {
   return first;
 }
 
-export function sizeOf(changes: readonly MirroredChange[]): number {
+export function bytesOfChanges(changes: readonly MirroredChange[]): number {
   let bytes = 0;
   for (const change of changes) {
     bytes += 500;

@@ -27,7 +27,7 @@ import { resultCodes } from '../../wire/ldap/result-codes.ts';
 import type { LdapSource } from '../ldap-source.ts';
 import { takeMirrorPage } from '../mirrored.ts';
 import { EntryMap, READ } from './mirrored-entry.ts';
-import { type MirrorParts, type MirrorStatus, serversOf, sizeOf } from './source-mirror.ts';
+import { bytesOfChanges, type MirrorParts, type MirrorStatus, serversOf } from './source-mirror.ts';
 
 const QUESTIONS_MAX = 64;
 const FOUND_MAX = 10;
@@ -260,7 +260,7 @@ export class SourceQuestions {
     const { writer, clock } = this.#parts;
     const { name: source, dn: author } = this.source;
     try {
-      await writer.execute(takeMirrorPage, { source, author, changes, now: clock.now() }, sizeOf(changes));
+      await writer.execute(takeMirrorPage, { source, author, changes, now: clock.now() }, bytesOfChanges(changes));
     } catch (error) {
       const failure = asFailure(error);
       if (failure.kind === 'unavailable' || failure.kind === 'full') throw failure;

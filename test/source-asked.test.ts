@@ -1,0 +1,193 @@
+// A permanent refusal about people of another directory rests on its answer: Debian's slapd without syncprov, asked at RCPT and at
+// logins, hung, killed and started again; one source is mirrored now and then, of the other only what was asked for is here.
+//
+// SOURCE_MESSAGES=10000 makes the count of searches long.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Client } from 'ldapts';
+import { AdminClient } from '../src/cli/client.ts';
+import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
+import type { MirrorStatus } from '../src/provisioning/mirror/source-mirror.ts';
+import { CORP, CORP_PASSWORD, CORP_READER, CorpSlapd } from './support/corp-slapd.ts';
+import { administrator } from './support/directory.ts';
+import { peersMissing } from './support/peers.ts';
+import { startWaypost, type Waypost } from './support/server.ts';
+import { until } from './support/until.ts';
+
+const skip = peersMissing('slapd', 'ldapmodify');
+const SOURCES = 'ou=Sources,ou=Waypost,o=internet';
+const MESSAGES = Number(process.env['SOURCE_MESSAGES'] ?? 300);
+const CACHED = 100;
+/** `secret` and `geheim`. */
+const SECRET = '{SSHA}gVK8WC9YyFT1gMsQHTGCgT3sSv5zYWx0';
+const GEHEIM = '{SHA}kGByAB793z4R5tK1eC9Hd/4Dhzk=';
+
+let server: Waypost;
+let ldap: Client;
+let corp: CorpSlapd;
+
+const mirrored = (uid: string, more = ''): string => person('people', 'corp.example', uid, more);
+const cached = (uid: string, more = ''): string => person('cached', 'cached.example', uid, more);
+
+function person(unit: string, domain: string, uid: string, more: string): string {
+  return `dn: uid=${uid},ou=${unit},${CORP}
+objectClass: inetOrgPerson
+uid: ${uid}
+cn: ${uid}
+sn: ${uid}
+mail: ${uid}@${domain}
+userPassword: ${SECRET}
+${more}
+`;
+}
+
+before(async () => {
+  if (skip !== false) return;
+  const people = Array.from({ length: CACHED }, (_, i) => cached(`c${i}`)).join('');
+  [server, corp] = await Promise.all([
+    startWaypost(),
+    CorpSlapd.start({
+      ldif: `dn: ou=cached,${CORP}\nobjectClass: organizationalUnit\nou: cached\n\n${mirrored('ann')}${mirrored('bob')}${people}`,
+      lines: [`access to dn.subtree="ou=cached,${CORP}" attrs=userPassword by anonymous auth by * none`],
+    }),
+  ]);
+  ldap = await administrator(server);
+  const common = {
+    objectClass: 'waypostLdapSource',
+    waypostUrl: corp.tlsUrl,
+    waypostCa: corp.ca,
+    waypostLogin: CORP_READER,
+    waypostSecret: CORP_PASSWORD,
+    waypostPoll: '1h',
+  };
+  await ldap.add(`cn=corp,${SOURCES}`, {
+    ...common,
+    waypostBase: `ou=people,${CORP}`,
+    waypostSourceDomain: 'corp.example',
+  });
+  await ldap.add(`cn=cached,${SOURCES}`, {
+    ...common,
+    waypostBase: `ou=cached,${CORP}`,
+    waypostSourceDomain: 'cached.example',
+    waypostHold: 'cache',
+  });
+  await until('corp is mirrored', async () => (await status('corp'))?.state === 'current');
+});
+after(async () => {
+  await ldap?.unbind();
+  await server?.stop();
+  await corp?.stop();
+});
+
+async function status(name: string): Promise<MirrorStatus | undefined> {
+  const { sources } = await new AdminClient(server.data).call('sync.status', {});
+  return sources.find((source) => source.name === name) as MirrorStatus | undefined;
+}
+
+/** What RCPT says. */
+async function asked(to: string): Promise<string> {
+  const smtp = await SmtpClient.open(server.listeners.smtp);
+  await smtp.command('MAIL FROM:<carol@remote.example>');
+  const { code, lines } = await smtp.command(`RCPT TO:<${to}>`);
+  await smtp.quit();
+  return `${code} ${lines.join(' ')}`;
+}
+
+/** `ok`, or what IMAP says. */
+async function login(name: string, password: string): Promise<string> {
+  try {
+    const imap = await ImapClient.login(server.listeners.imap, name, password);
+    await imap.logout();
+    return 'ok';
+  } catch (error) {
+    return String((error as Error).message);
+  }
+}
+
+const MESSAGE = Buffer.from('Subject: x\r\n\r\nx\r\n');
+const TEMPORARY = /^451 4\.3\.0/;
+
+test('who is added there gets mail and logs in at once; who is not there is refused', { skip }, async () => {
+  assert.match(await asked('ann@corp.example'), /^250/);
+  assert.match(await asked('new@corp.example'), /^550 5\.1\.1/);
+  corp.change(mirrored('new'));
+  assert.match(await asked('new@corp.example'), /^250/);
+  corp.change(mirrored('late'));
+  assert.equal(await login('late@corp.example', 'secret'), 'ok');
+  corp.change(`dn: uid=bob,ou=people,${CORP}\nchangetype: modify\nreplace: userPassword\nuserPassword: ${GEHEIM}\n`);
+  assert.equal(await login('bob@corp.example', 'geheim'), 'ok');
+  assert.match(await login('bob@corp.example', 'secret'), /AUTHENTICATIONFAILED/);
+  assert.match(await login('nobody@corp.example', 'secret'), /AUTHENTICATIONFAILED/);
+});
+
+test('two entries with one address are named', { skip }, async () => {
+  corp.change(mirrored('twin1', 'mail: both@corp.example'));
+  corp.change(mirrored('twin2', 'mail: both@corp.example'));
+  assert.match(await asked('both@corp.example'), /^451 4\.3\.5 .*uid=twin1,.*uid=twin2,/i);
+});
+
+test('a cache asks once for each, and not again while it is warm; a password whose hash it does not see is tried there', {
+  skip,
+}, async () => {
+  assert.match(await asked('nobody@cached.example'), /^550 5\.1\.1/);
+  const before = corp.searches();
+  await send(MESSAGES);
+  const cold = corp.searches() - before;
+  assert.ok(cold <= 2 * CACHED, `${cold} searches`);
+  await send(MESSAGES);
+  assert.equal(corp.searches() - before, cold);
+  const { entries, searches } = (await status('cached'))!;
+  assert.equal(entries, CACHED);
+  assert.ok(searches >= CACHED, `${searches} searches in the status`);
+  assert.equal(await login('c1@cached.example', 'secret'), 'ok');
+  assert.match(await login('c1@cached.example', 'wrong'), /AUTHENTICATIONFAILED/);
+});
+
+/** So many messages to the people of the cache, each to one, on several connections at once. */
+async function send(messages: number): Promise<void> {
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      const smtp = await SmtpClient.open(server.listeners.smtp);
+      for (let n = next++; n < messages; n = next++)
+        await smtp.send('carol@remote.example', [`c${n % CACHED}@cached.example`], MESSAGE);
+      await smtp.quit();
+    }),
+  );
+}
+
+test('hung or killed: who is known gets mail and logs in, all others are told to try again', { skip }, async () => {
+  const silent = async (): Promise<void> => {
+    const [known, cachedKnown, unknown, cachedUnknown, notInMirror] = await Promise.all([
+      asked('ann@corp.example'),
+      asked('c7@cached.example'),
+      asked('some@corp.example'),
+      asked('some@cached.example'),
+      asked('both@corp.example'),
+    ]);
+    assert.match(known, /^250/);
+    assert.match(cachedKnown, /^250/);
+    for (const said of [unknown, cachedUnknown, notInMirror]) assert.match(said, TEMPORARY);
+    assert.equal(await login('ann@corp.example', 'secret'), 'ok');
+    assert.match(await login('some@corp.example', 'secret'), /UNAVAILABLE/);
+    assert.match(await login('ann@corp.example', 'wrong'), /UNAVAILABLE/);
+  };
+  await corp.hang();
+  await silent();
+  corp.goOn();
+  await until('it is asked again', async () => /^550/.test(await asked('some@corp.example')));
+  const backup = await stopped();
+  await silent();
+  corp.restore(backup);
+  await corp.run();
+  await until('it is asked again', async () => /^550/.test(await asked('some@corp.example')));
+  assert.match(await asked('some@cached.example'), /^550/);
+  assert.match((await status('cached'))!.state, /current/);
+});
+
+async function stopped(): Promise<string> {
+  await corp.kill('SIGTERM');
+  return corp.backup();
+}
