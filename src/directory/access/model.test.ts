@@ -1,5 +1,5 @@
 // Random rules, groups and domains against a naive evaluator, which knows the rules as they were thought and not as they are
-// written: for every caller, every entry and every attribute the same reads, filters and changes. `RULES_RUNS` is how many.
+// written: for every caller, every entry and every attribute the same reads, filters, changes and new names. `RULES_RUNS` is how many.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -385,6 +385,51 @@ async function mayChange(caller: Caller, change: DirectoryChange): Promise<boole
   }
 }
 
+/** A new name `cn=renamed`, the old one's value kept, perhaps below another entry. */
+function mayRename(world: World, caller: string | undefined, dn: string, newSuperior: string | undefined): boolean {
+  const old = world.nodes.get(dn)!;
+  const to = `cn=renamed,${newSuperior ?? aboveOf(dn)}`;
+  const here = (right: Right, more: Partial<Asked>) => decided(world, caller, { dn, right, ...more });
+  if (here('write', { attribute: 'cn', value: 'renamed' }) !== true) return false;
+  // `uid`, which goes as a name.
+  if (here('write', { attribute: 'objectclass' }) !== true) return false;
+  if (newSuperior !== undefined && here('delete', {}) !== true) return false;
+  world.nodes.set(to, { dn: to, values: old.values });
+  const isNew = newSuperior !== undefined;
+  const there = (right: Right, more: Partial<Asked>) => decided(world, caller, { dn: to, right, isNew, ...more });
+  const asksValues = lineOf(to).some((at) =>
+    (world.rules.get(at) ?? []).some(
+      (rule) => rule.comes !== undefined && applies(world, rule, caller, { at, to, isNew }),
+    ),
+  );
+  const kept: Partial<Asked>[] = [
+    { attribute: 'objectclass' },
+    ...ATTRIBUTES.flatMap((attribute): Partial<Asked>[] => {
+      const values = attribute === 'cn' ? ['x'] : (old.values.get(attribute) ?? []);
+      if (attribute !== 'description' || !asksValues) return values.length === 0 ? [] : [{ attribute }];
+      return values.map((value) => ({ attribute, value }));
+    }),
+  ];
+  const isDenied = kept.some((more) => there('write', more) === false && here('write', more) !== false);
+  const may = !isDenied && (!isNew || there('add', {}) === true);
+  world.nodes.delete(to);
+  return may;
+}
+
+interface PlaceOfRule {
+  /** Where the rule stands. */
+  at: string;
+  to: string;
+  isNew: boolean;
+}
+
+function applies(world: World, rule: Thought, caller: string | undefined, { at, to, isNew }: PlaceOfRule): boolean {
+  if (!inScope(rule.scope, to, rule.target ?? at)) return false;
+  const values = world.nodes.get(to)?.values.get('description') ?? [];
+  if (rule.filter !== undefined && values.includes(rule.filter.value) === rule.filter.not) return false;
+  return holds(world, rule.bind, caller, { dn: to, isNew });
+}
+
 async function compare(world: World, asked: Filter): Promise<void> {
   const { reader } = directory;
   for (const dn of [undefined, ...PERSONS]) {
@@ -432,6 +477,15 @@ async function compare(world: World, asked: Filter): Promise<void> {
       assert.equal(shows !== undefined, exists, `${said} exists`);
       if (exists && matches(world, asked, dn, at) === true) seen.push(at);
     }
+    for (const at of PERSONS)
+      for (const newSuperior of [undefined, ACME]) {
+        const rename = { kind: 'rename', dn: at, newRdn: 'cn=renamed', deleteOldRdn: false, newSuperior } as const;
+        assert.equal(
+          await mayChange(caller, rename),
+          mayRename(world, dn, at, newSuperior),
+          `${dn} renames ${at} ${newSuperior}`,
+        );
+      }
     const found = searchAll(reader, { base: ROOT, scope: 'sub', filter: asked, sight }, 100).map(
       (entry) => entry.normalizedDn,
     );
