@@ -218,7 +218,7 @@ class Session {
       case 'close':
         return this.#speaker(step.connection ?? this.#last).connection.destroy();
       case 'write':
-        return this.#target.write!(step.entry, step.attribute, step.value);
+        return this.#target.write!(step.entry, step.attribute, step.value && fill(step.value, this.#captures));
       case 'remove':
         return this.#target.write!(step.entry);
       case 'token':

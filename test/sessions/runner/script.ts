@@ -18,6 +18,7 @@
 //   end      A                       we say no more, and go on listening
 //   close    A                       we close it
 //   write    alice mailUserStatus: disabled    the administrator gives alice's entry this value of the attribute in place
+//   write    acme.example mailRoutingHosts:      without a value: the attribute goes
 //                                    of all others; of a list or a domain by its name. Only where there is a directory
 //   remove   alice                   deletes the entry
 //   token    alice phone imap,smtp   adds a token to alice's: {phone}, and {phone.plain} as her password in PLAIN; once a file
@@ -55,7 +56,7 @@ export type Step = { readonly line: number } & (
   | { readonly kind: 'anyOrder'; readonly connection: string; readonly patterns: readonly string[] }
   | { readonly kind: 'closed' | 'close' | 'end'; readonly connection: string | undefined }
   | { readonly kind: 'tls'; readonly connection: string }
-  | { readonly kind: 'write'; readonly entry: string; readonly attribute: string; readonly value: string }
+  | { readonly kind: 'write'; readonly entry: string; readonly attribute: string; readonly value: string | undefined }
   | { readonly kind: 'remove'; readonly entry: string }
   | { readonly kind: 'token'; readonly user: string; readonly name: string; readonly scopes: string }
   | { readonly kind: 'revoke'; readonly user: string; readonly name: string }
@@ -124,8 +125,8 @@ function directive(source: string, line: number): Bare<Step> {
     return { kind: found[1] as 'closed' | 'close' | 'end', connection: found[2] };
   }
   if ((found = /^tls\s+(\w+)$/.exec(source)) !== null) return { kind: 'tls', connection: found[1]! };
-  if ((found = /^write\s+(\S+)\s+(\w+): (\S.*)$/.exec(source)) !== null) {
-    return { kind: 'write', entry: found[1]!, attribute: found[2]!, value: found[3]! };
+  if ((found = /^write\s+(\S+)\s+(\w+):(?: (\S.*))?$/.exec(source)) !== null) {
+    return { kind: 'write', entry: found[1]!, attribute: found[2]!, value: found[3] };
   }
   if ((found = /^remove\s+(\S+)$/.exec(source)) !== null) return { kind: 'remove', entry: found[1]! };
   if ((found = /^token\s+(\S+)\s+([\w-]+)\s+([a-z,]+)$/.exec(source)) !== null) {
