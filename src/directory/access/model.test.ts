@@ -335,6 +335,13 @@ const DENIED: Step[] = [
   { kind: 'rules', at: ANN, rules: [ofAll(false, ['*'], ['delete'])] },
 ];
 
+/** Where she moves to, and not where she is. */
+const CLOSED: Step[] = [
+  { kind: 'rules', at: ROOT, rules: [ofAll(true, ['*'], RIGHTS)] },
+  { kind: 'description', dn: ANN, values: ['x'] },
+  { kind: 'rules', at: ACME, rules: [{ ...ofAll(false, ['description'], ['write']), scope: 'onelevel' }] },
+];
+
 let directory: TestDirectory;
 before(async () => {
   directory = await openTestDirectory();
@@ -504,6 +511,9 @@ test('decisions are those of a naive evaluator', { timeout: 280_000 }, async () 
       for (const each of steps.slice(-2)) await take(world, each);
       await compare(world, asked);
     }),
-    { numRuns: RUNS, examples: [[DENIED, { kind: 'present', attribute: 'cn' }]] },
+    {
+      numRuns: RUNS,
+      examples: [DENIED, CLOSED].map((steps): [Step[], Filter] => [steps, { kind: 'present', attribute: 'cn' }]),
+    },
   );
 });
