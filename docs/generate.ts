@@ -36,6 +36,7 @@ export function commandTree(): Command {
       throw new Error('no command is run here');
     },
     printer: () => ({ print() {} }),
+    editor: '',
     exit() {},
   };
   const program = buildProgram(context);

@@ -8,6 +8,13 @@ import { channelList, channelPause, channelResume, channelShow } from './channel
 import { directoryDiff } from './directory.ts';
 import { directoryAccess } from './directory-access.ts';
 import { directoryChange } from './directory-change.ts';
+import { directoryChanges, directoryExport, directorySearch } from './directory-export.ts';
+import {
+  type DirectoryImportParts,
+  directoryImport,
+  directoryRehearse,
+  directoryRehearsed,
+} from './directory-import.ts';
 import { directoryCheck, directorySchema } from './directory-schema.ts';
 import { dkimImport, dkimList, dkimRotate } from './dkim.ts';
 import { dnsRecords } from './dns.ts';
@@ -60,6 +67,7 @@ export interface AdminParts
     ImportingParts,
     DnsCheckParts,
     DomainRenameParts,
+    DirectoryImportParts,
     HostParts {
   readonly reader: Reader;
   readonly zoneSite: ZoneSite;
@@ -102,6 +110,12 @@ export function adminOperations(parts: AdminParts) {
     directoryAccess(parts),
     directorySchema(parts),
     directoryCheck(parts),
+    directoryExport(parts),
+    directoryChanges(parts),
+    directorySearch(parts),
+    directoryImport(parts),
+    directoryRehearse(parts),
+    directoryRehearsed(parts),
     syncStatus(parts),
     syncFull(parts),
     syncDomain(parts),

@@ -16,14 +16,19 @@ export interface Hashing {
   readonly gate: HashGate;
   /** False makes hashes alone. */
   readonly makesKeys: boolean;
+  /** Checked, and replaced by what says that it was not hashed. */
+  readonly isDryRun?: boolean;
 }
+
+const NOT_HASHED = '{ARGON2}not hashed in a dry run';
 
 /** What is stored for a clear password. */
 export async function passwordValues(
   password: Uint8Array,
-  { gate, makesKeys }: Hashing,
+  { gate, makesKeys, isDryRun = false }: Hashing,
   salting = newSalting(),
 ): Promise<readonly string[]> {
+  if (isDryRun) return [NOT_HASHED];
   const hash = await hashPassword(password, gate);
   const keys = makesKeys ? await makeKeys(password, gate, salting) : undefined;
   return keys === undefined ? [hash] : [hash, keys];

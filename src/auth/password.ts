@@ -94,6 +94,11 @@ export function isVerifiable(stored: readonly AttributeValue[]): boolean {
   return checksOf(stored).length > 0;
 }
 
+/** It says that it is a hash, and is none that anybody could log in by. */
+export function isUnknownHash(value: AttributeValue): boolean {
+  return hasScheme(value) && !isVerifiable([value]);
+}
+
 /** How a stored value is verified: `derive` gives what must equal `tag`. */
 interface Check extends Derivation {
   readonly value: AttributeValue;

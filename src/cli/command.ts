@@ -18,6 +18,8 @@ export interface CommandContext {
   /** The server of the data directory that these options name. */
   client(options: CommonOptions): AdminClient;
   printer(options: CommonOptions): Printer;
+  /** The command that edits a file, without the file. */
+  readonly editor: string;
   /** The exit code when it is not 0. */
   exit(code: number): void;
 }

@@ -53,6 +53,7 @@ export async function run<Located extends { readonly data: string }>(
     client(options) {
       return new AdminClient(configuration(options, verbs).data);
     },
+    editor: verbs.environment['VISUAL'] || verbs.environment['EDITOR'] || 'vi',
     printer: (options) => printer(options.json === true, (text) => process.stdout.write(text)),
     exit(exit) {
       code = exit;

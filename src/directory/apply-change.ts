@@ -19,6 +19,7 @@ import { childOf, type Dn, isAtOrBelow, parentOf, parseDn, parseRdn, type Rdn } 
 import { type AttributeDifference, Draft, writableDescription } from './draft.ts';
 import {
   attributesToJson,
+  entryByUuidIn,
   findEntryIn,
   getEntryIn,
   hasChildrenIn,
@@ -56,10 +57,20 @@ export interface ApplyOptions {
   readonly ofServer?: boolean;
   /** What is at another server is said, not changed here: what is a referral or would stand below one, or only the latter. */
   readonly refers?: 'any' | 'below' | undefined;
+  /** An entry as another server had it: what the server makes of its own otherwise. */
+  readonly kept?: KeptOfEntry | undefined;
   /** A modification: it is an add that takes over an entry made on the way, and may give it another structural class. */
   readonly takesOver?: boolean;
   /** A modification: a value goes with the entry that it names, whether a class needs one or not. */
   readonly isOfReference?: boolean;
+}
+
+export interface KeptOfEntry {
+  /** Of an add; constraintViolation where another entry has it. */
+  readonly uuid?: string;
+  /** Epoch milliseconds; the first is an add's. */
+  readonly createdAt?: number;
+  readonly modifiedAt?: number;
 }
 
 type Change<K extends DirectoryChange['kind']> = Extract<DirectoryChange, { kind: K }>;
@@ -117,18 +128,20 @@ async function add(tx: Transaction, asked: Dn, change: Change<'add'>, options: A
   addNamingValues(draft, dn.rdns[0]!);
   draft.finish();
 
+  const { author, now, kept = {} } = options;
+  if (kept.uuid !== undefined && (await entryByUuidIn(tx, kept.uuid)) !== undefined)
+    throw directoryFailure('constraintViolation', 'Another entry has this entryUUID');
   const revision = await tx.nextRevision();
-  const { author, now } = options;
   const after: Entry = {
     id: revision,
     parent: parent?.id,
     dn: dn.text,
     normalizedDn: dn.normalized,
-    uuid: randomUUID(),
+    uuid: kept.uuid ?? randomUUID(),
     revision,
     ...contentsOf(draft),
-    createdAt: now,
-    modifiedAt: now,
+    createdAt: kept.createdAt ?? now,
+    modifiedAt: kept.modifiedAt ?? now,
     ...(author === '' ? {} : { createdBy: author, modifiedBy: author }),
     ...(options.generated === true ? { generated: true } : {}),
   };
@@ -334,14 +347,14 @@ async function updateEntry(
   before: Entry,
   dn: Dn,
   changed: Partial<Entry> & Pick<Entry, 'attributes'>,
-  { author, now }: ApplyOptions,
+  { author, now, kept: { modifiedAt = now } = {} }: ApplyOptions,
 ): Promise<Entry> {
-  const { modifiedBy: _, memberCounts: __, ...kept } = before;
+  const { modifiedBy: _, memberCounts: __, ...same } = before;
   const revision = await tx.nextRevision();
-  const modified = { revision, modifiedAt: now, ...(author === '' ? {} : { modifiedBy: author }) };
-  const after: Entry = { ...kept, ...changed, ...modified };
+  const modified = { revision, modifiedAt, ...(author === '' ? {} : { modifiedBy: author }) };
+  const after: Entry = { ...same, ...changed, ...modified };
   const contents = [boundedAttributes(after), memberCountsText(after)];
-  await tx.run(UPDATE, after.parent ?? null, dn.path, after.dn, revision, now, author, ...contents, after.id);
+  await tx.run(UPDATE, after.parent ?? null, dn.path, after.dn, revision, modifiedAt, author, ...contents, after.id);
   return after;
 }
 

@@ -78,6 +78,12 @@ export async function oldestChangeIn(tx: Transaction): Promise<Revision | undefi
   return row?.[0] == null ? undefined : idOf(row[0]);
 }
 
+/** The oldest revision that the log still has. */
+export function oldestChange(reader: Reader): Revision | undefined {
+  const row = reader.arrays('SELECT min(revision) FROM dit_change')[0];
+  return row?.[0] == null ? undefined : idOf(row[0]);
+}
+
 /** A change as the log has it, without what was changed. */
 export interface AuditedChange {
   readonly revision: Revision;
@@ -112,6 +118,50 @@ export interface LoggedChange {
     /** Of members that were removed, their rows; empty where that is not known. */
     readonly places: readonly number[];
   }[];
+}
+
+/** A change with all that the log has of it. */
+export interface WholeChange extends AuditedChange {
+  readonly kind: DirectoryChange['kind'];
+  readonly uuid: string;
+  /** After a rename. */
+  readonly newDn: string | undefined;
+  readonly attributes: readonly Omit<LoggedChange['attributes'][number], 'places'>[];
+}
+
+const WHOLE_AFTER =
+  'SELECT revision, at, dn, author, kind, uuid, change FROM dit_change WHERE revision > ? ORDER BY revision LIMIT +?';
+const RENAMED =
+  "SELECT 1 FROM dit_change WHERE revision > ? AND revision < ? AND kind = 'rename' AND dn = ? AND " +
+  "json_extract(change, '$.newDn') = ? LIMIT 1";
+
+export function wholeChangesAfter(reader: Reader, revision: Revision, count: number): WholeChange[] {
+  return reader.arrays(WHOLE_AFTER, revision, count).map(([number, at, dn, author, kind, uuid, json]) => {
+    const change = JSON.parse(json as string) as JsonChange;
+    return {
+      revision: idOf<Revision>(number),
+      at: Number(at),
+      dn: String(dn),
+      author: String(author),
+      kind: kind as DirectoryChange['kind'],
+      uuid: String(uuid),
+      newDn: change.newDn,
+      attributes: change.attributes.map(([name, removed, added]) => ({
+        name,
+        removed: decodeValues(removed),
+        added: decodeValues(added),
+      })),
+    };
+  });
+}
+
+/** Whether an entry went from one name to another between these revisions. */
+export function wasRenamed(
+  reader: Reader,
+  [from, to]: readonly [string, string],
+  [after, before]: readonly [Revision, Revision],
+): boolean {
+  return reader.arrays(RENAMED, after, before, from, to).length > 0;
 }
 
 const OF_ENTRY =

@@ -26,6 +26,7 @@ const BY_UUID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND uuid = ?`
 const CHILDREN = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE parent = ? AND id > ? ORDER BY id LIMIT +?`;
 const AFTER = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id > ? ORDER BY id LIMIT +?`;
 const BELOW = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path > ? AND path < ? ORDER BY path LIMIT +?`;
+const IN_TREE = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path > ? ORDER BY path LIMIT +?`;
 const ROOTS = 'SELECT dn FROM dit WHERE parent IS NULL AND tenant = ? ORDER BY id LIMIT 100';
 const ANY_CHILD = 'SELECT 1 FROM dit WHERE parent = ? LIMIT 1';
 const WITH_VALUE =
@@ -127,6 +128,19 @@ export function children(reader: Reader, parent: number, limit: number, after = 
 
 export async function childrenIn(tx: Transaction, parent: number, limit: number, after = 0): Promise<Entry[]> {
   return (await tx.arrays(CHILDREN, parent, after, limit)).map(decodeEntry);
+}
+
+/**
+ * At most `limit` entries behind the one of `after`, in the order of the tree: each after its superior. With them the place for the
+ * next page.
+ */
+export function entriesInTree(
+  reader: Reader,
+  after: string,
+  limit: number,
+): { readonly entries: Entry[]; readonly last: string | undefined } {
+  const rows = reader.arrays(IN_TREE, TENANT, after, limit);
+  return { entries: rows.map(decodeEntry), last: rows.length < limit ? undefined : (rows.at(-1)![2] as string) };
 }
 
 /** At most `limit` entries with ids above `after`, oldest first: a walk over the whole directory in pages. */

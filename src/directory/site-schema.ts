@@ -21,7 +21,7 @@ import { builtInSchema, followSchema, Schema, SUBSCHEMA_DN } from './schema.ts';
 import { SchemaProblem } from './site-definitions.ts';
 import { ofSuffix } from './suffix.ts';
 
-const siteSchemaDn = ofSuffix((suffix) => `cn=Schema,ou=Waypost,${suffix}`);
+export const siteSchemaDn = ofSuffix((suffix) => `cn=Schema,ou=Waypost,${suffix}`);
 
 const holderDn = ofSuffix(() => normalizeDn(siteSchemaDn()));
 const DEFINITIONS_MAX = 2000;

@@ -173,7 +173,7 @@ async function applyOne(tx: Transaction, change: DirectoryChange, options: Write
     case 'add': {
       const dn = parseDn(change.dn);
       const existing = await findEntryIn(tx, dn);
-      const nodes = existing === undefined ? await addMissingNodes(tx, dn, options) : [];
+      const nodes = existing === undefined ? await addMissingNodes(tx, dn, ofOthers(options)) : [];
       const made = await applyChange(tx, takeOver(existing, change.attributes) ?? change, {
         ...options,
         takesOver: true,
@@ -200,8 +200,13 @@ async function applyOne(tx: Transaction, change: DirectoryChange, options: Write
 
 async function madeAlong(tx: Transaction, changed: ChangedEntry, options: WriteOptions): Promise<ChangedEntry[]> {
   const made: ChangedEntry[] = [];
-  for (const along of alongs) made.push(...(await along(tx, changed, options)));
+  for (const along of alongs) made.push(...(await along(tx, changed, ofOthers(options))));
   return made;
+}
+
+/** Only the entry that a change names is another server's. */
+function ofOthers(options: WriteOptions): WriteOptions {
+  return options.kept === undefined ? options : { ...options, kept: undefined };
 }
 
 function summaryOf({ kind, revision, before, after }: ChangedEntry): EntrySummary {

@@ -2,7 +2,7 @@
 // password in the clear.
 //
 // In      the stored values that the password was right for, and what is to stand there
-// Out     whether it stands there: not where the values have changed meanwhile
+// Out     whether it stands there: not where the values have changed meanwhile, nor where the entry is another directory's
 // Sessions go on: it is the same password
 
 import type { LearnedPassword } from '../auth/password-learner.ts';
@@ -23,7 +23,7 @@ export const learnPassword = operation(
   'provisioning.learn-password',
   async (tx, { uuid, seen, values, now }: LearnPasswordArguments): Promise<boolean> => {
     const entry = await entryByUuidIn(tx, uuid);
-    if (entry === undefined || !sameValues(passwordsOf(entry), seen)) return false;
+    if (entry === undefined || entry.source !== undefined || !sameValues(passwordsOf(entry), seen)) return false;
     const modification = { operation: 'replace' as const, attribute: 'userPassword', values };
     const change = { kind: 'modify' as const, dn: entry.dn, modifications: [modification] };
     await applyAll(tx, [change], SERVER, { now, site: ANY_SITE, samePassword: true });

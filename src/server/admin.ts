@@ -12,6 +12,7 @@ import { parseServer } from '../net/system-servers.ts';
 import { type AnyAdminOperation, adminApp } from '../protocols/http/admin.ts';
 import { checkedChannels } from '../transfer/ways-out.ts';
 import { audited } from './audit.ts';
+import { CopiedStores } from './copied-stores.ts';
 import type { MainParts } from './main-parts.ts';
 import { auditPath, runPath, segmentsPath } from './paths.ts';
 import { VERSION } from './version.ts';
@@ -61,6 +62,7 @@ export function administratorOperations(
     zoneSite: zoneSite(main),
     segments: segmentsPath(data),
     auditDirectory: auditPath(data),
+    rehearsals: new CopiedStores(main),
     channels: checkedChannels,
     messageBytesMax: main.configuration.limits.messageSizeBytes,
     version: VERSION,

@@ -16,6 +16,7 @@ import { changeOperation } from '../provisioning/change.ts';
 import { diff } from '../provisioning/diff.ts';
 import { keyOperations } from '../provisioning/dkim/keys.ts';
 import { domainRenameOperations } from '../provisioning/domain-rename/operations.ts';
+import { importOperation } from '../provisioning/import.ts';
 import { keepHost, renameHost } from '../provisioning/keep-host.ts';
 import { learnPassword } from '../provisioning/learn-password.ts';
 import { apexMarks, markAll } from '../provisioning/mark-apexes.ts';
@@ -109,6 +110,7 @@ export function operationsFor(site: Site, warnPercent?: number): readonly AnyOpe
     memberSlice,
     bootstrap,
     changeOperation([keepUsedChannel], writeSite),
+    importOperation([keepUsedChannel], writeSite),
     ...keyOperations(writeSite),
     addToken,
     removeToken,

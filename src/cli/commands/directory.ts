@@ -1,4 +1,4 @@
-// waypost directory diff FILE.ldif, directory access --as DN --on DN, directory check, directory export --schema
+// waypost directory: diff FILE.ldif, access --as DN --on DN, check; verbs with a file of their own below directory/
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
@@ -9,6 +9,10 @@ import { grouped } from '../../database/progress.ts';
 import type { UnfitEntries } from '../../directory/unfit-entries.ts';
 import { type CommandContext, type CommonOptions, common } from '../command.ts';
 import { columns, printable } from '../output.ts';
+import { editCommand } from './directory/edit.ts';
+import { exportCommand } from './directory/export.ts';
+import { ldifImportCommand } from './directory/import.ts';
+import { searchCommand, showEntryCommand } from './directory/search.ts';
 
 export function directoryCommand(context: CommandContext): Command {
   const directory = new Command('directory').description('the directory as a whole');
@@ -38,13 +42,8 @@ export function directoryCommand(context: CommandContext): Command {
       context.printer(options).print(checked, () => checkText(checked));
       if (checked.unfit > 0) context.exit(EXIT.no);
     });
-  common(directory.command('export'))
-    .description('the directory for another server')
-    .requiredOption('--schema', 'the schema as a file that OpenLDAP includes beside core, cosine and inetorgperson')
-    .action(async (options: CommonOptions) => {
-      const { schema } = await context.client(options).call('directory.schema', {});
-      context.printer({ ...options, json: false }).print(schema, () => schema.trimEnd());
-    });
+  for (const verb of [exportCommand, showEntryCommand, searchCommand, editCommand, ldifImportCommand])
+    directory.addCommand(verb(context));
   return directory;
 }
 

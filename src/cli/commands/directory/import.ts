@@ -1,0 +1,210 @@
+// waypost directory import: entries and changes of an LDIF file, 500 records a commit.
+//
+// Out     what was done; on standard error progress, and each record that is refused with its line. With --continue they are in
+//         FILE.rejected, as they stand in the file, and it goes on
+// Exit    0; 1 where a record was refused; 65 at what is no LDIF
+// Limits  one page in memory: RECORDS records or PAGE_BYTES
+
+import { isUtf8 } from 'node:buffer';
+import { closeSync, createReadStream, openSync, writeSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { DirectoryImport } from '../../../admin/directory-import.ts';
+import { EXIT } from '../../../base/exit.ts';
+import { Failure } from '../../../base/failure.ts';
+import { atIntervals, grouped } from '../../../database/progress.ts';
+import { type LdifRecord, LdifSplitter, parseRecord } from '../../../directory/ldif.ts';
+import type { AdminClient } from '../../client.ts';
+import { type CommandContext, type CommonOptions, common } from '../../command.ts';
+import { printable } from '../../output.ts';
+
+const RECORDS = 500;
+const PAGE_BYTES = 8 * 1024 * 1024;
+
+interface ImportOptions extends CommonOptions {
+  readonly dryRun?: boolean;
+  readonly continue?: boolean;
+  readonly existing: 'refuse' | 'skip' | 'replace';
+  readonly line: number;
+}
+
+/** The keys of the JSON. */
+interface Imported extends Pick<DirectoryImport, 'added' | 'replaced' | 'changed' | 'skipped' | 'unknownHashes'> {
+  readonly dryRun: boolean;
+  readonly refused: number;
+  /** Where it ended: the line of a record that is not done. */
+  readonly endedAt: number | null;
+}
+
+export function ldifImportCommand(context: CommandContext): Command {
+  return common(new Command('import'))
+    .description('bring entries and changes from an LDIF file')
+    .argument('<file>', 'LDIF; - for standard input')
+    .addOption(
+      new Option('--existing <what>', 'what is done where an entry is there already')
+        .choices(['refuse', 'skip', 'replace'])
+        .default('refuse'),
+    )
+    .option('--continue', 'go on behind a record that is refused; such records are written to FILE.rejected')
+    .option('--line <number>', 'begin with the record at this line', lineNumber, 1)
+    .option('--dry-run', 'say what would be done, on a copy of the store that is thrown away')
+    .option('--json', 'print JSON')
+    .action(async (file: string, options: ImportOptions) => {
+      const { code, imported } = await new Import(context.client(options), file, options).run();
+      if (code !== EXIT.done) context.exit(code);
+      context.printer(options).print(imported, () => text(imported, file, options));
+    });
+}
+
+function lineNumber(given: string): number {
+  const line = Number(given);
+  if (!/^[1-9]\d{0,11}$/.test(given)) throw new InvalidArgumentError('A line is a number from 1.');
+  return line;
+}
+
+const COUNTS = ['added', 'replaced', 'changed', 'skipped', 'unknownHashes'] as const;
+
+class Import {
+  readonly #client: AdminClient;
+  readonly #file: string;
+  readonly #options: ImportOptions;
+  readonly #done = { added: 0, replaced: 0, changed: 0, skipped: 0, unknownHashes: 0 };
+  #refused = 0;
+  #page: LdifRecord[] = [];
+  #pageBytes = 0;
+  #rehearsal: string | undefined;
+  #rejected: number | undefined;
+  #endedAt: number | null = null;
+  #code: number = EXIT.done;
+  readonly #started = performance.now();
+  readonly #progress = atIntervals((line: number) => {
+    const records = this.#done.added + this.#done.replaced + this.#done.changed + this.#done.skipped + this.#refused;
+    const rate = Math.round((records * 1000) / (performance.now() - this.#started));
+    process.stderr.write(`${grouped(records)} records, ${grouped(rate)} a second, line ${grouped(line)}\n`);
+  });
+
+  constructor(client: AdminClient, file: string, options: ImportOptions) {
+    this.#client = client;
+    this.#file = file;
+    this.#options = options;
+  }
+
+  async run(): Promise<{ readonly code: number; readonly imported: Imported }> {
+    const { dryRun = false } = this.#options;
+    if (dryRun) this.#rehearsal = (await this.#client.call('directory.rehearse', {})).rehearsal;
+    try {
+      await this.#read();
+    } finally {
+      if (this.#rehearsal !== undefined)
+        await this.#client.call('directory.rehearsed', { rehearsal: this.#rehearsal }).catch(() => {});
+      if (this.#rejected !== undefined) closeSync(this.#rejected);
+    }
+    const imported = { dryRun, ...this.#done, refused: this.#refused, endedAt: this.#endedAt };
+    return { code: this.#code, imported };
+  }
+
+  async #read(): Promise<void> {
+    const splitter = new LdifSplitter();
+    const input = this.#file === '-' ? process.stdin : createReadStream(this.#file, { highWaterMark: 1024 * 1024 });
+    try {
+      for await (const piece of input) {
+        for (const record of splitter.push(piece as Buffer)) await this.#take(record);
+        if (this.#endedAt !== null) return;
+      }
+      for (const record of splitter.end()) await this.#take(record);
+      await this.#send();
+    } catch (error) {
+      if (error instanceof Failure && (error.kind === 'syntax' || error.kind === 'too-large'))
+        return this.#broken(error);
+      if (error instanceof Error && 'syscall' in error && !(error instanceof Failure))
+        throw new Failure('invalid', `${this.#file} cannot be read: ${error.message}`);
+      throw error;
+    } finally {
+      input.destroy();
+    }
+  }
+
+  async #take(record: LdifRecord): Promise<void> {
+    if (record.line < this.#options.line || this.#endedAt !== null) return;
+    // Throws with the line.
+    if (!isUtf8(record.octets)) parseRecord(record);
+    if (this.#page.length === RECORDS || this.#pageBytes + record.octets.length > PAGE_BYTES) await this.#send();
+    this.#page.push(record);
+    this.#pageBytes += record.octets.length;
+  }
+
+  /** What stands before what is no LDIF is done first. */
+  async #broken(failure: Failure): Promise<void> {
+    await this.#send();
+    if (this.#endedAt !== null) return;
+    this.#end(Number(/^line (\d+)/.exec(failure.message)?.[1] ?? 1), failure.message, EXIT.badData);
+  }
+
+  async #send(): Promise<void> {
+    const page = this.#page;
+    if (page.length === 0 || this.#endedAt !== null) return;
+    this.#page = [];
+    this.#pageBytes = 0;
+    const { existing, continue: goesOn = false } = this.#options;
+    const done = await this.#client.call('directory.import', {
+      records: page.map(({ line, octets }) => ({ line, ldif: octets.toString('utf8') })),
+      existing,
+      goesOn,
+      ...(this.#rehearsal === undefined ? {} : { rehearsal: this.#rehearsal }),
+    });
+    for (const key of COUNTS) this.#done[key] += done[key];
+    for (const { line, dn, code, reason } of done.refused) {
+      this.#refused++;
+      this.#code = EXIT.no;
+      const words = `line ${line}: ${printable(dn)}: ${reason} (${code})`;
+      process.stderr.write(`waypost: ${words}\n`);
+      if (goesOn) this.#reject(page.find((record) => record.line === line)!, words);
+      else this.#endedAt = line;
+    }
+    if (done.broken !== null) this.#end(done.broken.line, done.broken.reason, EXIT.badData);
+    this.#progress(page.at(-1)!.line);
+  }
+
+  #end(line: number, words: string, code: number): void {
+    process.stderr.write(`waypost: ${words}\n`);
+    this.#endedAt = line;
+    this.#code = code;
+  }
+
+  #reject({ octets }: LdifRecord, words: string): void {
+    if (this.#rehearsal !== undefined) return;
+    // It may hold passwords.
+    this.#rejected ??= openSync(rejectedPath(this.#file), 'w', 0o600);
+    writeSync(this.#rejected, `# ${words}\n`);
+    writeSync(this.#rejected, octets);
+    if (!octets.subarray(-2).equals(Buffer.from('\n\n'))) writeSync(this.#rejected, '\n\n');
+  }
+}
+
+function rejectedPath(file: string): string {
+  return `${file === '-' ? 'import' : file}.rejected`;
+}
+
+function text(imported: Imported, file: string, options: ImportOptions): string {
+  const { dryRun, added, replaced, changed, skipped, refused, unknownHashes, endedAt } = imported;
+  const parts: readonly (readonly [number, string])[] = [
+    [replaced, 'replaced'],
+    [changed, 'changed'],
+    [skipped, 'there already'],
+    [refused, options.continue === true && !dryRun ? `refused: ${rejectedPath(file)}` : 'refused'],
+  ];
+  const counts = [
+    `${grouped(added)} added`,
+    ...parts.filter(([n]) => n > 0).map(([n, word]) => `${grouped(n)} ${word}`),
+  ];
+  return [
+    `${dryRun ? 'would be: ' : ''}${counts.join(', ')}`,
+    ...(unknownHashes === 0
+      ? []
+      : [`${grouped(unknownHashes)} passwords are of a kind that is not verified here: who has one sets a new one`]),
+    ...(endedAt === null || dryRun
+      ? []
+      : [
+          `what stands before line ${endedAt} is done; to go on there: waypost directory import ${file} --line ${endedAt}`,
+        ]),
+  ].join('\n');
+}

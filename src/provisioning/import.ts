@@ -1,0 +1,185 @@
+// Import: records of an LDIF file, some hundreds a commit, in their order, each as any door would write it.
+//
+// In      records with the lines at which they begin, hashed already; what is done with entries that are there
+// Out     how many were added, replaced, changed, left; the first that is refused, and nothing of what came with it
+// Keeps   entryUUID and timestamps of entries that are added; other operational attributes are dropped, those of other servers
+//         too, but `aci`, which people write
+// Order   one commit at a time, posted when the one before has ended: what others write meanwhile stands before it
+// Keys of other servers, whose secrets no file has, are left out.
+// The entry that holds a site's definitions comes in as a change of cn=Subschema.
+
+import { asciiLower } from '../base/characters.ts';
+import { asFailure, type Failure } from '../base/failure.ts';
+import { type Operation, operation, type Transaction } from '../database/operation.ts';
+import type { KeptOfEntry } from '../directory/apply-change.ts';
+import type { Caller } from '../directory/caller.ts';
+import { parseDn } from '../directory/dn.ts';
+import { findEntryIn } from '../directory/entries.ts';
+import type { Attribute, AttributeValue, DirectoryChange, Entry, Modification } from '../directory/entry.ts';
+import { directoryFailure } from '../directory/failure.ts';
+import { equalityKey } from '../directory/matching.ts';
+import { withAllMembersIn } from '../directory/member-values.ts';
+import { generalizedTimeToMs, UUID_TEXT } from '../directory/scalars.ts';
+import { SUBSCHEMA_DN, schema, typeKeyOf } from '../directory/schema.ts';
+import { holdsSiteSchema } from '../directory/site-schema.ts';
+import { applyAll, type ChangeGuard } from './change.ts';
+import { takeOver } from './generated.ts';
+import type { ChangeSite } from './write-options.ts';
+
+export type WithExisting = 'refuse' | 'skip' | 'replace';
+
+export interface ImportedRecord {
+  readonly change: DirectoryChange;
+  readonly kept?: KeptOfEntry;
+}
+
+export interface ImportArguments {
+  readonly records: readonly ImportedRecord[];
+  readonly existing: WithExisting;
+  readonly caller: Caller;
+  /** Epoch milliseconds. */
+  readonly now: number;
+}
+
+export interface ImportCounts {
+  readonly added: number;
+  readonly replaced: number;
+  /** By change records. */
+  readonly changed: number;
+  /** There already: left, or the same. */
+  readonly skipped: number;
+}
+
+/** What a commit has done; or which record is refused, and nothing is done. */
+export type ImportOutcome =
+  | { readonly counts: ImportCounts }
+  | { readonly refused: number; readonly failure: PlainFailure };
+
+/** A Failure as it crosses the threads within a result. */
+export type PlainFailure = Pick<Failure, 'kind' | 'message' | 'ldap' | 'detail'>;
+
+export function importOperation(
+  guards: readonly ChangeGuard[],
+  site: ChangeSite,
+): Operation<ImportArguments, ImportOutcome> {
+  return operation('provisioning.import', async (tx, { records, existing, caller, now }) => {
+    const counts = { added: 0, replaced: 0, changed: 0, skipped: 0 };
+    for (const [at, { change, kept }] of records.entries()) {
+      try {
+        const step = await stepOf(tx, change, existing);
+        if (step !== undefined) await applyAll(tx, [step.change], caller, { now, kept, guards, site });
+        counts[step?.counts ?? 'skipped']++;
+      } catch (error) {
+        const { kind, message, ldap, detail } = asFailure(error);
+        // What is not about this record, a full disk say, is the commit's.
+        if (detail !== undefined || kind === 'full') throw error;
+        return tx.rollbackWith({ refused: at, failure: { kind, message, ldap, detail } });
+      }
+    }
+    return { counts };
+  });
+}
+
+/** For who posts it. */
+export const importRecords = importOperation([], { hostname: 'localhost', mode: 'embedded' });
+
+interface Step {
+  readonly change: DirectoryChange;
+  readonly counts: keyof ImportCounts;
+}
+
+/** Undefined where nothing is to be done. */
+async function stepOf(tx: Transaction, change: DirectoryChange, existing: WithExisting): Promise<Step | undefined> {
+  if (change.kind !== 'add') return { change, counts: 'changed' };
+  const dn = parseDn(change.dn);
+  const there = await findEntryIn(tx, dn);
+  if (holdsSiteSchema(dn)) return definitions(change.attributes, there);
+  if (isKeyWithoutSecret(change.attributes)) return undefined;
+  if (there === undefined || takeOver(there, change.attributes) !== undefined) return { change, counts: 'added' };
+  if (existing === 'refuse') throw directoryFailure('entryAlreadyExists', 'There is an entry of this name already');
+  if (existing === 'skip') return undefined;
+  const modifications = replacing(await withAllMembersIn(tx, there), change.attributes);
+  if (modifications.length === 0) return undefined;
+  return { change: { kind: 'modify', dn: there.dn, modifications }, counts: 'replaced' };
+}
+
+/** Another server's: exports have no secrets of keys, and without it nobody signs. */
+function isKeyWithoutSecret(attributes: readonly Attribute[]): boolean {
+  const has = (key: string) => attributes.some(({ name }) => asciiLower(name) === key);
+  return has('waypostkeypublic') && !has('waypostkeysecret');
+}
+
+/** Those that are not there yet. */
+function definitions(attributes: readonly Attribute[], there: Entry | undefined): Step | undefined {
+  const modifications = ['attributeTypes', 'objectClasses'].flatMap((name): Modification[] => {
+    const known = there?.attributes.get(asciiLower(name))?.values ?? [];
+    const given = attributes
+      .filter((each) => asciiLower(each.name) === asciiLower(name))
+      .flatMap(({ values }) => values);
+    const values = given.filter((value) => !known.includes(value));
+    return values.length === 0 ? [] : [{ operation: 'add', attribute: name, values }];
+  });
+  if (modifications.length === 0) return undefined;
+  return { change: { kind: 'modify', dn: SUBSCHEMA_DN, modifications }, counts: 'added' };
+}
+
+/** What makes the entry what the record says. Secrets go only where the record has others: most files have none. */
+function replacing(there: Entry, attributes: readonly Attribute[]): Modification[] {
+  const given = new Map<string, Attribute>();
+  for (const attribute of attributes)
+    given.set(schema().description(attribute.name)?.key ?? asciiLower(attribute.name), attribute);
+  const modifications: Modification[] = [];
+  for (const [key, { name }] of there.attributes) {
+    const type = schema().attributeType(typeKeyOf(key));
+    if (!given.has(key) && type?.isMade !== true && type?.isSecret !== true)
+      modifications.push({ operation: 'replace', attribute: name, values: [] });
+  }
+  for (const [key, { name, values }] of given)
+    if (!areThere(there.attributes.get(key)?.values ?? [], key, values))
+      modifications.push({ operation: 'replace', attribute: name, values });
+  return modifications;
+}
+
+/** Whether these values are those that are there; the superclasses of a class need not be named. */
+function areThere(there: readonly AttributeValue[], key: string, values: readonly AttributeValue[]): boolean {
+  const type = schema().attributeType(typeKeyOf(key));
+  const all = key === 'objectclass' ? [...values, ...schema().withSuperclasses(values)] : values;
+  const keys = (list: readonly AttributeValue[]): Set<string> =>
+    new Set(list.map((value) => (type === undefined ? String(value) : equalityKey(type, value))));
+  return keys(there).symmetricDifference(keys(all)).size === 0;
+}
+
+/** What other servers keep at their entries: it means nothing here. What locks an account is not among it, and is refused. */
+const OF_OTHERS: ReadonlySet<string> = new Set([
+  ...['authtimestamp', 'pwdchangedtime', 'pwdfailuretime', 'pwdhistory', 'pwdgraceusetime'],
+  ...[
+    'pwdreset',
+    'pwdpolicysubentry',
+    'pwdlastsuccess',
+    'numsubordinates',
+    'subordinatecount',
+    'nsuniqueid',
+    'entryid',
+  ],
+  ...['parentid', 'passwordexpirationtime', 'passwordexpwarned', 'passwordretrycount', 'retrycountresettime'],
+  ...['passwordhistory', 'passwordgraceusertime', 'passwordallowchangetime'],
+  ...['dscorepropagationdata', 'entryttl'],
+]);
+
+/** An entry of a file as it is to be added here. */
+export function importedRecord(change: DirectoryChange): ImportedRecord {
+  if (change.kind !== 'add') return { change };
+  const attributes: Attribute[] = [];
+  const kept: { uuid?: string; createdAt?: number; modifiedAt?: number } = {};
+  for (const attribute of change.attributes) {
+    const type = schema().description(attribute.name)?.type;
+    const [value] = attribute.values;
+    if (type?.isMade === true && typeof value === 'string') {
+      const at = generalizedTimeToMs(value);
+      if (type.key === 'entryuuid' && UUID_TEXT.test(value)) kept.uuid = asciiLower(value);
+      else if (type.key === 'createtimestamp' && at !== undefined) kept.createdAt = at;
+      else if (type.key === 'modifytimestamp' && at !== undefined) kept.modifiedAt = at;
+    } else if (type?.isMade !== true && !OF_OTHERS.has(asciiLower(attribute.name))) attributes.push(attribute);
+  }
+  return { change: { ...change, attributes }, kept };
+}
