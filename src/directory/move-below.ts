@@ -3,6 +3,7 @@
 // In      the entry as it was and as it is, in the transaction that renames it
 // Out     the entries below, as they were and as they are, each behind its superior; their attributes are the same
 // Limits  SUBTREE_MAX entries with the one that is renamed, SUBTREE_LENGTH_MAX characters of attributes: adminLimitExceeded
+// Errors  unwillingToPerform where one of them is another directory's
 // Never   touches members of lists, or the index: both go by an entry's id
 // RFC 4511 §4.9
 
@@ -57,6 +58,8 @@ export async function moveBelow(
 ): Promise<ChangedEntry[]> {
   const moved: ChangedEntry[] = [];
   for (const entry of await entriesFrom(tx, before, after.id)) {
+    if (entry.source !== undefined)
+      throw directoryFailure('unwillingToPerform', `${entry.dn} is moved where it comes from: ${entry.source}`);
     const dn = movedDn(entry, before, after.dn);
     const { modifiedBy: _, ...kept } = entry;
     const revision = await tx.nextRevision();

@@ -61,7 +61,7 @@ export async function followReferences(
   const { refers: _, takesOver: __, isRoot: ___, generated: ____, ...rest } = options;
   for (const [id, members] of [...holders].sort(([a], [b]) => a - b)) {
     const entry = await entryByIdIn(tx, id);
-    if (entry === undefined) continue;
+    if (entry === undefined || entry.source !== undefined) continue;
     const modifications = [...renamedValues(entry, moves), ...(await renamedMembers(tx, entry, members, moves))];
     if (modifications.length === 0) continue;
     const change = { kind: 'modify' as const, dn: entry.dn, modifications };

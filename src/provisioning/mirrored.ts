@@ -3,10 +3,12 @@
 // In      puts and removals, in order; of a source also how far it has been followed then
 // Out     how many entries changed here
 // Errors  the first entry that cannot stand here throws, and all is undone: who takes a page over gives its entries one by one then
+// Names   entries of ours that name a source's entry follow its renames
 // Never   asks what callers may do, checks what our own changes must keep to, makes entries along: that is done there
 
 import { operation, type Transaction } from '../database/operation.ts';
 import { applyMirrored, type MirroredChange, type MirrorOptions } from '../directory/mirrored-change.ts';
+import { followReferences } from '../directory/references.ts';
 import { followers } from './followers.ts';
 import { noteLoginChanges } from './login-changes.ts';
 import { noteMirrorCookie } from './tables.ts';
@@ -22,12 +24,16 @@ async function takeMirrored(
   options: MirroredOptions,
 ): Promise<number> {
   let count = 0;
-  for (const change of changes)
-    for (const changed of await applyMirrored(tx, change, options)) {
+  for (const change of changes) {
+    const mirrored = await applyMirrored(tx, change, options);
+    count += mirrored.length;
+    // What is gone may come again; who has another name is known by his UUID.
+    const renamed = options.source === '' ? [] : mirrored.filter(({ kind }) => kind === 'rename');
+    for (const changed of [...mirrored, ...(await followReferences(tx, renamed, options))]) {
       for (const follow of followers) await follow(tx, changed, options);
       noteLoginChanges(tx, changed, { session: undefined, samePassword: false });
-      count++;
     }
+  }
   return count;
 }
 
