@@ -15,6 +15,7 @@ import {
   USERS,
   userDn,
 } from './directory-sides.ts';
+import { followLag } from './follow-lag.ts';
 import { type Figures, generate, generating, outputOf } from './generate.ts';
 import type { Measured } from './lines.ts';
 import { DOMAINS, PASSWORD } from './sides.ts';
@@ -158,6 +159,29 @@ function changeAcknowledged({ many, few }: DirectorySides): Figures {
   return { ratio: rounded(manyMs / fewMs), many_ms: rounded(manyMs), few_ms: rounded(fewMs) };
 }
 
+/** The user that is changed is the first of the first domain, on both sides. */
+async function waypostFollowed({ many }: DirectorySides): Promise<Figures> {
+  const { stdout } = await outputOf(waypost(many, ['directory', 'export', '--schema']));
+  const { bindDn, password } = many.server.ldap;
+  const base = 'dc=d0,dc=example,o=internet';
+  const { port } = many.server.listeners.ldap;
+  return followLag({ port, bindDn, password, schema: stdout, base, user: `uid=u0,ou=People,${base}` });
+}
+
+function slapdFollowed({ slapd }: DirectorySides): Promise<Figures> {
+  const base = 'dc=d0,dc=example';
+  const schema = 'include /etc/ldap/schema/misc.schema\n';
+  const port = Number(new URL(slapd!.uri).port);
+  return followLag({
+    port,
+    bindDn: 'cn=admin,dc=example',
+    password: PASSWORD,
+    schema,
+    base,
+    user: `uid=u0,ou=people,${base}`,
+  });
+}
+
 export const DIRECTORY_LINES: readonly DirectoryLine[] = [
   {
     name: 'resolve-cold',
@@ -231,5 +255,16 @@ export const DIRECTORY_LINES: readonly DirectoryLine[] = [
     against: [],
     bars: {},
     own: 1.5,
+  },
+  {
+    name: 'follow-lag',
+    what: "from a change's acknowledgement to Debian's slapd that follows; the same behind a slapd provider",
+    ours: waypostFollowed,
+    theirs: slapdFollowed,
+    figure: 'lag_ms',
+    unit: 'ms',
+    isCost: true,
+    against: ['slapd'],
+    bars: { slapd: 0.67 },
   },
 ];

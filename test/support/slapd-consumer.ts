@@ -21,7 +21,10 @@ export interface SlapdConsumerOptions {
   readonly provider: () => number;
   readonly bindDn: string;
   readonly password: string;
+  /** Beside core, cosine and inetorgperson. */
   readonly schema: string;
+  /** What it follows, which is its suffix. */
+  readonly base?: string;
   readonly type?: 'refreshAndPersist' | 'refreshOnly';
 }
 
@@ -121,7 +124,8 @@ export async function startSlapdConsumer(options: SlapdConsumerOptions): Promise
   return consumer;
 }
 
-function textOf(directory: string, port: number, { bindDn, password, type }: SlapdConsumerOptions): string {
+function textOf(directory: string, port: number, options: SlapdConsumerOptions): string {
+  const { bindDn, password, type, base = 'o=internet' } = options;
   const mdb = globSync(['/usr/lib/ldap/back_mdb.so', '/usr/lib/*/ldap/back_mdb.so'])[0];
   return [
     ...['core', 'cosine', 'inetorgperson'].map((name) => `include /etc/ldap/schema/${name}.schema`),
@@ -129,14 +133,14 @@ function textOf(directory: string, port: number, { bindDn, password, type }: Sla
     `pidfile ${directory}/slapd.pid`,
     ...(mdb === undefined ? [] : [`modulepath ${dirname(mdb)}`, 'moduleload back_mdb']),
     'database mdb',
-    'suffix "o=internet"',
-    'rootdn "cn=consumer,o=internet"',
+    `suffix "${base}"`,
+    `rootdn "cn=consumer,${base}"`,
     `directory ${directory}/db`,
     'maxsize 1073741824',
     'dbnosync',
     'index objectClass,entryUUID,entryCSN eq',
     `syncrepl rid=001 provider=ldap://127.0.0.1:${port} type=${type ?? 'refreshAndPersist'} interval=00:00:00:01`,
-    `  searchbase="o=internet" bindmethod=simple binddn="${bindDn}" credentials=${password} retry="1 +"`,
+    `  searchbase="${base}" bindmethod=simple binddn="${bindDn}" credentials=${password} retry="1 +"`,
     '',
   ].join('\n');
 }
