@@ -50,7 +50,10 @@ before(async () => {
     startWaypost(),
     CorpSlapd.start({
       ldif: `dn: ou=cached,${CORP}\nobjectClass: organizationalUnit\nou: cached\n\n${mirrored('ann')}${mirrored('bob')}${people}`,
-      lines: [`access to dn.subtree="ou=cached,${CORP}" attrs=userPassword by anonymous auth by * none`],
+      lines: [
+        `access to dn.subtree="ou=cached,${CORP}" attrs=userPassword by dn.exact="${CORP_READER}" =w by anonymous auth by * none`,
+        `access to dn.subtree="ou=cached,${CORP}" by dn.exact="${CORP_READER}" write by * none`,
+      ],
     }),
   ]);
   ldap = await administrator(server);
@@ -70,6 +73,7 @@ before(async () => {
   await ldap.add(`cn=cached,${SOURCES}`, {
     ...common,
     waypostBase: `ou=cached,${CORP}`,
+    waypostWrite: 'forward',
     waypostSourceDomain: 'cached.example',
     waypostHold: 'cache',
   });
@@ -157,6 +161,29 @@ async function send(messages: number): Promise<void> {
     }),
   );
 }
+
+test('a change of who is forwarded is made there by our login, and is here when it is acknowledged', {
+  skip,
+}, async () => {
+  const dn = `uid=made,ou=cached,${CORP}`;
+  const person = { objectClass: 'inetOrgPerson', uid: 'made', cn: 'made', sn: 'made', mail: 'made@cached.example' };
+  await ldap.add(dn, { ...person, userPassword: 'first' });
+  assert.match(await asked('made@cached.example'), /^250/);
+  assert.equal(await login('made@cached.example', 'first'), 'ok');
+  const { Attribute, Change } = await import('ldapts');
+  const replaced = (type: string, value: string) =>
+    new Change({ operation: 'replace', modification: new Attribute({ type, values: [value] }) });
+  await ldap.modify(dn, [replaced('mail', 'other@cached.example'), replaced('userPassword', 'second')]);
+  assert.match(await asked('other@cached.example'), /^250/);
+  assert.match(await asked('made@cached.example'), /^550/);
+  assert.equal(await login('other@cached.example', 'second'), 'ok');
+  await assert.rejects(ldap.add(dn, person), /already exists.*0x44|cached refuses it/i);
+  await ldap.modifyDN(dn, `uid=renamed,ou=cached,${CORP}`);
+  assert.match(await asked('other@cached.example'), /^250/);
+  await ldap.del(`uid=renamed,ou=cached,${CORP}`);
+  assert.match(await asked('other@cached.example'), /^550/);
+  await assert.rejects(ldap.del(`uid=ann,ou=people,${CORP}`), /mirrored from corp/);
+});
 
 test('hung or killed: who is known gets mail and logs in, all others are told to try again', { skip }, async () => {
   const silent = async (): Promise<void> => {

@@ -34,6 +34,7 @@ before(async () => {
     overEntry: (dn) => (dn.includes('dc=src') ? 'refusals' : undefined),
     isFresh: () => false,
     binds: async () => false,
+    forward: async () => false,
     async ask(question) {
       asked.push(question);
       await answer();

@@ -20,6 +20,8 @@ export interface PasswordAccount {
   readonly uuid: string;
   /** The values of userPassword. */
   readonly passwords: readonly AttributeValue[];
+  /** Of an entry that is another directory's: its name there. What is stored is theirs, and stays. */
+  readonly dnAtSource?: string;
 }
 
 /** `value` is the stored one that the password was right for. */
@@ -54,7 +56,7 @@ export class PasswordCheck {
     const value = await this.#verify(account?.passwords ?? [], name, password);
     if (value === undefined || account === undefined) return false;
     this.#remember(account, password);
-    this.#verified(account, password, value);
+    if (account.dnAtSource === undefined) this.#verified(account, password, value);
     return true;
   }
 

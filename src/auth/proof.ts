@@ -12,10 +12,7 @@ import type { PasswordAccount, PasswordCheck } from './password-check.ts';
 import { hashOfToken, isToken } from './token.ts';
 import { type TokenAccount, tokenFor } from './token-check.ts';
 
-export interface ProvableAccount extends PasswordAccount, TokenAccount {
-  /** Of an entry that is another directory's: its name there. */
-  readonly dnAtSource?: string;
-}
+export interface ProvableAccount extends PasswordAccount, TokenAccount {}
 
 export interface Proof {
   /** For an unknown account too: it costs the same. */

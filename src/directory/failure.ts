@@ -38,6 +38,10 @@ const KIND_OF = {
   authorizationDenied: 'denied',
 } as const satisfies Record<DirectoryResultName, FailureKind>;
 
+export function isDirectoryResult(name: string): name is DirectoryResultName {
+  return Object.hasOwn(KIND_OF, name);
+}
+
 /** `matchedDn` is the nearest superior that exists, with `noSuchObject`; what is in the way, with `aliasProblem` and `referral`. */
 export function directoryFailure(
   name: DirectoryResultName,

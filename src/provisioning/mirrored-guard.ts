@@ -7,23 +7,41 @@
 
 import { Failure } from '../base/failure.ts';
 import type { Transaction } from '../database/operation.ts';
-import { parentOf, parseDn } from '../directory/dn.ts';
-import { findEntryIn, nearestEntryIn } from '../directory/entries.ts';
+import { isAtOrBelow, parentOf, parseDn } from '../directory/dn.ts';
+import { childrenIn, findEntryIn, nearestEntryIn } from '../directory/entries.ts';
 import type { DirectoryChange, Entry } from '../directory/entry.ts';
 import { schema } from '../directory/schema.ts';
-import { ldapSourceDn, ldapSourceOf } from './ldap-source.ts';
+import { containerDn } from '../routing/containers.ts';
+import { type LdapSource, ldapSourceDn, ldapSourceOf } from './ldap-source.ts';
+
+const SOURCES_MAX = 1000;
 
 export async function checkNotMirrored(tx: Transaction, change: DirectoryChange): Promise<void> {
   if (change.kind === 'modify' && change.modifications.every(({ attribute }) => isOurs(attribute))) return;
   const entry = await ownerOf(tx, change);
-  if (entry?.source === undefined) return;
-  const found = await findEntryIn(tx, ldapSourceDn(entry.source));
-  const source = found && ldapSourceOf(found);
+  const source = entry === undefined ? await sourceOver(tx, change.dn) : await sourceNamedIn(tx, entry.source);
   if (source === undefined) return;
   const url = source.urls[0] ?? '';
-  throw new Failure('denied', `${entry.dn} is mirrored from ${source.name}: change it at ${url}`, {
-    ldap: { name: 'referral', matchedDn: entry.dn, referral: [`${url}/${encodeURI(change.dn)}`] },
+  const dn = entry?.dn ?? source.base;
+  throw new Failure('denied', `${dn} is mirrored from ${source.name}: change it at ${url}`, {
+    ldap: { name: 'referral', matchedDn: dn, referral: [`${url}/${encodeURI(change.dn)}`] },
   });
+}
+
+async function sourceNamedIn(tx: Transaction, name: string | undefined): Promise<LdapSource | undefined> {
+  const found = name === undefined ? undefined : await findEntryIn(tx, ldapSourceDn(name));
+  return found && ldapSourceOf(found);
+}
+
+/** Of a cache only those are here whom somebody has asked for: what is not here may be theirs all the same. */
+async function sourceOver(tx: Transaction, dn: string): Promise<LdapSource | undefined> {
+  const name = parseDn(dn);
+  const container = await findEntryIn(tx, containerDn('sources'));
+  for (const entry of container === undefined ? [] : await childrenIn(tx, container.id, SOURCES_MAX)) {
+    const source = ldapSourceOf(entry);
+    if (source !== undefined && isAtOrBelow(name, parseDn(source.base))) return source;
+  }
+  return undefined;
 }
 
 /** The mirrored entry that a change is about: itself, or what it would stand below. */

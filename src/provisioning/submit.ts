@@ -7,9 +7,12 @@
 import { hashClearPasswords } from '../auth/hash-clear.ts';
 import type { HashGate } from '../auth/hash-gate.ts';
 import type { Clock } from '../base/clock.ts';
+import { Failure } from '../base/failure.ts';
+import { idOf, type Revision } from '../base/ids.ts';
 import type { Writer } from '../database/operation.ts';
 import { checkAnywhere, checkKeys, mayDoAll, passwordsIn } from '../directory/access/check-change.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
+import type { DirectoryAuthority } from '../directory/source/authority.ts';
 import type { AskedChange } from './asked-change.ts';
 import { type ChangeArguments, type ChangeSummary, change } from './change.ts';
 
@@ -18,6 +21,8 @@ export interface ProvisioningParts {
   readonly clock: Clock;
   /** How many passwords are hashed at once. */
   readonly gate: HashGate;
+  /** Where entries may be others' who take changes from here. */
+  readonly forward?: DirectoryAuthority['forward'];
   /** False: passwords get no keys for SCRAM. */
   readonly makesKeys?: boolean;
 }
@@ -30,7 +35,7 @@ export type ChangeRequest = Omit<ChangeArguments, 'now'>;
  * first that does not go. Resolves after that commit. A dry run resolves with what would have been done.
  */
 export async function submitChange(parts: ProvisioningParts, request: ChangeRequest): Promise<ChangeSummary> {
-  return post(parts, await prepared(parts, request));
+  return orForwarded(parts, request, post(parts, await prepared(parts, request)));
 }
 
 /**
@@ -46,7 +51,7 @@ export function submitterInOrder(parts: ProvisioningParts): (request: ChangeRequ
     try {
       const ready = await prepared(parts, request);
       await earlier;
-      const committed = post(parts, ready);
+      const committed = orForwarded(parts, request, post(parts, ready));
       own.resolve();
       return await committed;
     } finally {
@@ -72,6 +77,28 @@ async function prepared(
     changes.push(each.beside === undefined ? hashed : { ...hashed, beside: each.beside });
   }
   return { ...request, changes };
+}
+
+/**
+ * A change that our directory refuses because the entry is another's goes there, as it was asked for: whether the caller may was
+ * looked at before. One change alone: there is no commit of several there.
+ */
+async function orForwarded(
+  { forward }: ProvisioningParts,
+  { changes, dryRun }: ChangeRequest,
+  committed: Promise<ChangeSummary>,
+): Promise<ChangeSummary> {
+  try {
+    return await committed;
+  } catch (error) {
+    const [change, ...more] = changes;
+    const isOthers = error instanceof Failure && error.ldap?.name === 'referral';
+    if (!isOthers || forward === undefined || change === undefined || more.length > 0 || dryRun === true) throw error;
+    const { beside = {}, ...plain } = change;
+    const asksMore = beside.assertion ?? beside.preRead ?? beside.postRead ?? beside.subtree;
+    if (asksMore !== undefined || !(await forward(plain))) throw error;
+    return { revision: idOf<Revision>(0), entries: [], rows: [] };
+  }
 }
 
 function post({ writer, clock }: ProvisioningParts, request: ChangeRequest): Promise<ChangeSummary> {

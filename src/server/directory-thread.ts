@@ -5,12 +5,12 @@
 // Limits  ANSWER_MS for an answer
 // A server without such a source has no such thread.
 
-import { asFailure, Failure } from '../base/failure.ts';
+import { Failure } from '../base/failure.ts';
 import type { WriterClient } from '../database/client.ts';
 import type { Reader } from '../database/operation.ts';
 import { ldapSources } from '../provisioning/mirror/mirrors.ts';
 import type { MirrorStatus } from '../provisioning/mirror/source-mirror.ts';
-import { failureOf, type SourceCallReport } from './source-calls.ts';
+import { failureOf, failureText, type SourceCallReport } from './source-calls.ts';
 import type { ServingThread, Supervisor } from './supervisor.ts';
 import type { DirectoryCall, DirectoryReport, SourceCall } from './threads/directory-sources.ts';
 
@@ -82,9 +82,7 @@ export class DirectoryThread {
     try {
       thread.post({ kind: 'source-answer', request, result: await this.#call(call) });
     } catch (error) {
-      const { kind, message: text, reply } = asFailure(error);
-      const failure = { kind, text, ...(reply === undefined ? {} : { reply }) };
-      thread.post({ kind: 'source-refusal', request, failure });
+      thread.post({ kind: 'source-refusal', request, failure: failureText(error) });
     }
   }
 

@@ -18,6 +18,7 @@ import type { Counters } from './counters.ts';
 import type { DirectoryThread } from './directory-thread.ts';
 import type { MainIntakes } from './main-intakes.ts';
 import type { ServingThreads } from './serving-threads.ts';
+import type { SourceAuthority } from './source-authority.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface MainParts {
@@ -35,6 +36,7 @@ export interface MainParts {
   readonly syncRuns: SyncRuns;
   readonly zoneSources: ZoneSources;
   readonly directory: DirectoryThread;
+  readonly authority: SourceAuthority;
   readonly domainRenames: DomainRenames;
   readonly gate: HashGate;
   readonly logins: Logins;

@@ -8,6 +8,7 @@
 import type { WriterClient } from '../database/client.ts';
 import type { Reader } from '../database/operation.ts';
 import { type Dn, isAtOrBelow, parseDn } from '../directory/dn.ts';
+import type { DirectoryChange } from '../directory/entry.ts';
 import type { AuthorityOver, AuthorityQuestion, DirectoryAuthority } from '../directory/source/authority.ts';
 import type { LdapSource } from '../provisioning/ldap-source.ts';
 import { ldapSources } from '../provisioning/mirror/mirrors.ts';
@@ -24,7 +25,7 @@ export interface SourceAuthorityParts {
 
 interface Known {
   readonly domains: ReadonlyMap<string, AuthorityOver>;
-  readonly bases: readonly { readonly base: Dn; readonly over: AuthorityOver }[];
+  readonly bases: readonly { readonly base: Dn; readonly over: AuthorityOver; readonly isForwarding: boolean }[];
 }
 
 export class SourceAuthority implements DirectoryAuthority {
@@ -73,6 +74,13 @@ export class SourceAuthority implements DirectoryAuthority {
     return (await this.#parts.call({ name: 'binds', dn, password })) === true;
   }
 
+  async forward(change: DirectoryChange): Promise<boolean> {
+    const dn = parseDn(change.dn);
+    const takes = this.#known().bases.some(({ base, isForwarding }) => isForwarding && isAtOrBelow(dn, base));
+    if (takes) await this.#parts.call({ name: 'forward', change });
+    return takes;
+  }
+
   #known(): Known {
     this.#sources ??= knownOf(ldapSources(this.#parts.reader));
     return this.#sources;
@@ -85,6 +93,10 @@ function knownOf(sources: readonly LdapSource[]): Known {
     domains: new Map(
       sources.flatMap((source) => source.domains.map((domain): [string, AuthorityOver] => [domain, overOf(source)])),
     ),
-    bases: sources.map((source) => ({ base: parseDn(source.base), over: overOf(source) })),
+    bases: sources.map((source) => ({
+      base: parseDn(source.base),
+      over: overOf(source),
+      isForwarding: source.write === 'forward',
+    })),
   };
 }

@@ -4,10 +4,20 @@
 // Out     the answer, or the failure as it was there
 // Limits  ANSWER_MS for an answer: a silent server is given up on before
 
-import { Failure } from '../base/failure.ts';
-import type { SourceCall, SourceFailure } from './threads/directory-sources.ts';
+import type { DirectoryResult } from '../base/directory-result.ts';
+import { asFailure, Failure, type FailureKind } from '../base/failure.ts';
+import type { Reply } from '../base/reply.ts';
+import type { SourceCall } from './threads/directory-sources.ts';
 
 const ANSWER_MS = 60_000;
+
+/** A failure as it crosses threads. */
+export interface SourceFailure {
+  readonly kind: FailureKind;
+  readonly text: string;
+  readonly reply?: Reply;
+  readonly ldap?: DirectoryResult;
+}
 
 /** To the main thread. */
 export interface SourceCallReport {
@@ -58,6 +68,11 @@ export class SourceCalls {
   }
 }
 
-export function failureOf({ kind, text, reply }: SourceFailure): Failure {
-  return new Failure(kind, text, reply === undefined ? {} : { reply });
+export function failureOf({ kind, text, ...more }: SourceFailure): Failure {
+  return new Failure(kind, text, more);
+}
+
+export function failureText(error: unknown): SourceFailure {
+  const { kind, message: text, reply, ldap } = asFailure(error);
+  return { kind, text, ...(reply === undefined ? {} : { reply }), ...(ldap === undefined ? {} : { ldap }) };
 }

@@ -126,6 +126,7 @@ export async function start(
     syncRuns,
     zoneSources,
     directory,
+    authority,
     domainRenames,
     ...serving,
     startedAt,

@@ -7,6 +7,8 @@
 //
 // A permanent refusal, at RCPT or login, rests on an answer, never on a silence.
 
+import type { DirectoryChange } from '../entry.ts';
+
 /** Why a domain is asked about. */
 export type AuthorityOver =
   /** What is not known, and what would be refused for good. */
@@ -35,4 +37,9 @@ export interface DirectoryAuthority {
   ask(question: AuthorityQuestion, isKnown: boolean): Promise<void>;
   /** Whether it lets this entry bind with this password: for entries whose hash it does not show. */
   binds(dn: string, password: Uint8Array): Promise<boolean>;
+  /**
+   * Makes the change there, by the authority's own login; resolves when the tables say so. False: it takes none from here, or
+   * it is not its entry. Throws what the authority has against it.
+   */
+  forward(change: DirectoryChange): Promise<boolean>;
 }

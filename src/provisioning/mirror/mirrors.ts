@@ -8,6 +8,7 @@ import { Failure } from '../../base/failure.ts';
 import type { Reader } from '../../database/operation.ts';
 import { parseDn } from '../../directory/dn.ts';
 import { children, findEntry } from '../../directory/entries.ts';
+import type { DirectoryChange } from '../../directory/entry.ts';
 import type { AuthorityQuestion } from '../../directory/source/authority.ts';
 import { containerDn } from '../../routing/containers.ts';
 import { type LdapSource, ldapSourceOf } from '../ldap-source.ts';
@@ -75,6 +76,11 @@ export class Mirrors {
   async binds(dn: string, password: Uint8Array): Promise<boolean> {
     await this.#reading;
     return this.#askedOf({ dn: parseDn(dn).normalized }).binds(dn, password);
+  }
+
+  async forward(change: DirectoryChange): Promise<void> {
+    await this.#reading;
+    return this.#askedOf({ dn: parseDn(change.dn).normalized }).forward(change);
   }
 
   #askedOf(question: AuthorityQuestion): SourceQuestions {

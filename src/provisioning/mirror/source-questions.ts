@@ -9,10 +9,13 @@
 // Limits  QUESTIONS_MAX on their way; FOUND_MAX entries of an answer; a source that fails is tried again after 1 s to RETRY_MAX_MS;
 //         `waypostCacheRows` entries of a cache, the one that was asked for longest ago goes
 
+import { hasScheme } from '../../auth/password.ts';
 import { asciiLower } from '../../base/characters.ts';
 import { asFailure, Failure } from '../../base/failure.ts';
 import { isAtOrBelow, parseDn } from '../../directory/dn.ts';
 import { countMirrored, entryByUuid, mirroredEntries } from '../../directory/entries.ts';
+import type { Attribute, DirectoryChange, Modification } from '../../directory/entry.ts';
+import { directoryFailure, isDirectoryResult } from '../../directory/failure.ts';
 import type { MirroredChange, MirroredEntry } from '../../directory/mirrored-change.ts';
 import type { AuthorityQuestion } from '../../directory/source/authority.ts';
 import { LdapConnection, resultText, type SearchAsked } from '../../directory/source/connection.ts';
@@ -21,9 +24,11 @@ import { formatAddress } from '../../message/address.ts';
 import { readState } from '../../routing/generation.ts';
 import { addressOfKey } from '../../routing/rows.ts';
 import { readAlias, readRecipient } from '../../routing/tables.ts';
+import { PASSWORD_MODIFY, passwordModifyRequest } from '../../wire/ldap/extended/password-modify.ts';
 import type { Filter } from '../../wire/ldap/filter.ts';
 import type { SearchEntry } from '../../wire/ldap/operations/search.ts';
-import { resultCodes } from '../../wire/ldap/result-codes.ts';
+import type { LdapResult } from '../../wire/ldap/result.ts';
+import { resultCodes, resultName } from '../../wire/ldap/result-codes.ts';
 import type { LdapSource } from '../ldap-source.ts';
 import { takeMirrorPage } from '../mirrored.ts';
 import { EntryMap, READ } from './mirrored-entry.ts';
@@ -104,6 +109,16 @@ export class SourceQuestions {
     const tried = this.#binding.then(() => this.#bind(dn, password));
     this.#binding = tried.catch(() => {});
     return tried;
+  }
+
+  /** Makes a change there by our bind, and takes over what has come of it. */
+  async forward(change: DirectoryChange): Promise<void> {
+    const connection = await this.#open();
+    for (const request of requestsOf(change)) {
+      const { result } = await connection.request(request);
+      if (result.resultCode !== resultCodes.success) throw refusalOf(result, this.source);
+    }
+    await this.ask({ dn: parseDn(change.dn).normalized }, false);
   }
 
   async stop(): Promise<void> {
@@ -293,6 +308,48 @@ export class SourceQuestions {
     for (const uuid of gone) this.#used.delete(uuid);
     await this.#take(gone.map((uuid) => ({ kind: 'removal', uuid })));
   }
+}
+
+type OneRequest = Parameters<LdapConnection['request']>[0];
+
+/** A clear password is set by the operation for it: the server makes its own hash of it. */
+function requestsOf(change: DirectoryChange): readonly OneRequest[] {
+  switch (change.kind) {
+    case 'add': {
+      const isClear = ({ name, values }: Attribute): boolean =>
+        asciiLower(name) === 'userpassword' && values.length === 1 && !hasScheme(values[0]!);
+      const attributes = change.attributes.filter((each) => !isClear(each));
+      return [{ ...change, attributes }, ...change.attributes.filter(isClear).map((each) => setting(change.dn, each))];
+    }
+    case 'delete':
+      return [change];
+    case 'rename':
+      return [{ ...change, kind: 'modifyDn' }];
+    case 'modify': {
+      const isSet = ({ operation, attribute, values }: Modification): boolean =>
+        operation === 'replace' && asciiLower(attribute) === 'userpassword' && values.length === 1;
+      const plain = change.modifications.filter((each) => !isSet(each) || hasScheme(each.values[0]!));
+      const passwords = change.modifications.filter((each) => !plain.includes(each));
+      const set = passwords.map((each) => setting(change.dn, each));
+      return plain.length === 0 ? set : [{ ...change, modifications: plain }, ...set];
+    }
+    default:
+      return change satisfies never;
+  }
+}
+
+function setting(identity: string, { values }: Pick<Attribute, 'values'>): OneRequest {
+  const value = passwordModifyRequest.encode({ identity, newPassword: values[0]! });
+  return { kind: 'extended', name: PASSWORD_MODIFY, value };
+}
+
+/** What the other server has against a change, as our own says it. */
+function refusalOf(result: LdapResult, { name }: LdapSource): Failure {
+  const said = `${name} refuses it: ${resultText(result)}`;
+  const known = resultName(result.resultCode);
+  return known !== undefined && isDirectoryResult(known)
+    ? directoryFailure(known, said)
+    : new Failure('unavailable', said);
 }
 
 /** Results of a bind that are about who binds, and not about the moment. */

@@ -3,6 +3,7 @@
 import type { HashGate } from '../../auth/hash-gate.ts';
 import type { Logins } from '../../auth/logins.ts';
 import { systemClock } from '../../base/clock.ts';
+import type { DirectoryAuthority } from '../../directory/source/authority.ts';
 import type { TlsServer } from '../../net/tls.ts';
 import type { LdapDoor } from '../../protocols/ldap/door.ts';
 import { submitterInOrder } from '../../provisioning/submit.ts';
@@ -12,11 +13,13 @@ import { VERSION } from '../version.ts';
 export interface LdapDoorParts extends ThreadParts {
   readonly logins: Logins;
   readonly gate: HashGate;
+  readonly authority: DirectoryAuthority;
   readonly tls: TlsServer;
 }
 
 export function ldapDoor(parts: LdapDoorParts): LdapDoor {
-  const { writer, gate, shared } = parts;
+  const { writer, gate, shared, authority } = parts;
+  const forward: DirectoryAuthority['forward'] = (change) => authority.forward(change);
   const makesKeys = parts.configuration.auth.scram !== 'off';
   return {
     reader: parts.database.reader,
@@ -27,7 +30,7 @@ export function ldapDoor(parts: LdapDoorParts): LdapDoor {
     tls: parts.tls,
     nextRevision: () => shared.nextRevision(),
     logins: parts.logins,
-    submitInOrder: () => submitterInOrder({ writer, gate, makesKeys, clock: systemClock }),
+    submitInOrder: () => submitterInOrder({ writer, gate, makesKeys, clock: systemClock, forward }),
     countResult: (operation, result) => parts.counters.add('ldap', `${operation} ${result}`),
   };
 }

@@ -6,20 +6,13 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../base/clock.ts';
-import { asFailure, type FailureKind } from '../../base/failure.ts';
-import type { Reply } from '../../base/reply.ts';
+import type { DirectoryChange } from '../../directory/entry.ts';
 import type { AuthorityQuestion } from '../../directory/source/authority.ts';
 import { DnsClient } from '../../net/dns-client.ts';
 import { Mirrors } from '../../provisioning/mirror/mirrors.ts';
 import type { Counts } from '../counters.ts';
+import { failureText, type SourceFailure } from '../source-calls.ts';
 import { type ThreadData, threadParts } from './parts.ts';
-
-/** A failure as it crosses threads. */
-export interface SourceFailure {
-  readonly kind: FailureKind;
-  readonly text: string;
-  readonly reply?: Reply;
-}
 
 /** What the main thread may ask. */
 export type DirectoryCall =
@@ -31,7 +24,8 @@ export type DirectoryCall =
 /** What other threads may ask, by way of the main thread. */
 export type SourceCall =
   | { readonly name: 'ask'; readonly question: AuthorityQuestion; readonly isKnown: boolean }
-  | { readonly name: 'binds'; readonly dn: string; readonly password: Uint8Array };
+  | { readonly name: 'binds'; readonly dn: string; readonly password: Uint8Array }
+  | { readonly name: 'forward'; readonly change: DirectoryChange };
 
 /** From the main thread. */
 export type DirectoryOrder =
@@ -64,6 +58,8 @@ async function answer(call: DirectoryCall): Promise<unknown> {
       return mirrors.acceptRemovals(call.source);
     case 'ask':
       return mirrors.ask(call.question, call.isKnown);
+    case 'forward':
+      return mirrors.forward(call.change);
     case 'binds':
       return mirrors.binds(call.dn, call.password);
     default:
@@ -87,9 +83,7 @@ parentPort?.on('message', (order: DirectoryOrder) => {
       answer(order.call).then(
         (result) => report({ kind: 'answer', request: order.request, result }),
         (error: unknown) => {
-          const { kind, message: text, reply } = asFailure(error);
-          const failure = { kind, text, ...(reply === undefined ? {} : { reply }) };
-          report({ kind: 'refusal', request: order.request, failure });
+          report({ kind: 'refusal', request: order.request, failure: failureText(error) });
         },
       );
       return;

@@ -146,7 +146,7 @@ const doors = {
   }),
   imap: imapDoor({ ...parts, tls, intakes, blobs, logins, watch }),
   pop3: pop3Door({ ...parts, tls, blobs, logins, maildrops }),
-  ldap: ldapDoor({ ...parts, tls, logins, gate }),
+  ldap: ldapDoor({ ...parts, tls, logins, gate, authority }),
   dns: {
     answer: createDnsAnswer(parts, zoneSite(data), zoneNotified(reader, report)),
     log,
