@@ -10,9 +10,8 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CHANGE_LIST } from '../src/wire/ldap/extended/change-list.ts';
 import { Bind } from '../test/support/bind.ts';
-import { administrator } from '../test/support/directory.ts';
+import { addManyDomains } from '../test/support/directory.ts';
 import { peersMissing } from '../test/support/peers.ts';
 import { startWaypost, type Waypost } from '../test/support/server.ts';
 import { until } from '../test/support/until.ts';
@@ -23,10 +22,6 @@ import { DOMAINS, mailUser } from './sides.ts';
 export const ZONES = 10_000;
 export const ZONES_MANY = Number(process.env['WAYPOST_BENCH_ZONES'] ?? 100_000);
 const QUESTIONS = 300_000;
-/** An add in a commit of its own waits for the disk: with many in one the processor is all that bounds them. */
-const LIST_ZONES = 500;
-const LISTS_AT_ONCE = 2;
-const LIST_MS = 120_000;
 
 export interface Asked {
   readonly pid: number;
@@ -67,7 +62,10 @@ export async function startDnsSides(say: (text: string) => void): Promise<DnsSid
   };
   const addZones = async (from: number, to: number): Promise<void> => {
     const began = performance.now();
-    await Promise.all(Array.from({ length: LISTS_AT_ONCE }, (_, part) => addZonesIn(server, { from, to, part })));
+    const names = Array.from({ length: to - from }, (_, n) => `d${from + n}.example`);
+    const half = Math.ceil(names.length / 2);
+    // While the one half's list is carried out the other's is read.
+    await Promise.all([names.slice(0, half), names.slice(half)].map((some) => addManyDomains(server, some)));
     say(`${to - from} zones as change lists: ${Math.round(((to - from) / (performance.now() - began)) * 1000)}/s`);
   };
   try {
@@ -102,21 +100,6 @@ export async function startDnsSides(say: (text: string) => void): Promise<DnsSid
       return file;
     },
   };
-}
-
-/** Every other slice of them, on one connection: a slice is a commit. */
-async function addZonesIn(server: Waypost, { from, to, part }: { from: number; to: number; part: number }) {
-  const ldap = await administrator(server, LIST_MS);
-  for (let at = from + part * LIST_ZONES; at < to; at += LISTS_AT_ONCE * LIST_ZONES) {
-    const zones = Array.from({ length: Math.min(LIST_ZONES, to - at) }, (_, i) => at + i);
-    await ldap.exop(CHANGE_LIST, zones.map(zoneRecord).join('\n'));
-  }
-  await ldap.unbind();
-}
-
-function zoneRecord(n: number): string {
-  const classes = ['domain', 'inetDomain', 'mailDomain'].map((name) => `objectClass: ${name}\n`);
-  return `dn: ${zoneDn.replace('{n}', String(n))}\nchangetype: add\n${classes.join('')}dc: d${n}\n`;
 }
 
 /** All zones are alike: BIND reads one file for each of them. */
