@@ -8,6 +8,7 @@ import { execFile } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Attribute, Change, type Client } from 'ldapts';
+import { AdminClient } from '../src/cli/client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { DnsClient } from '../src/net/dns-client.ts';
 import { CLASS_IN, RCODE } from '../src/wire/dns/codes.ts';
@@ -100,6 +101,22 @@ async function publish(...words: string[]): Promise<{ readonly code: number; rea
     (error: { code: number; stdout: string }) => error,
   );
   return { code, shown: stdout.trim() === '' ? { state: '', error: null, conflicts: [] } : JSON.parse(stdout) };
+}
+
+interface Counts {
+  readonly waiting: number;
+  readonly oldest: number;
+  readonly conflicts: number;
+}
+
+/** As `status` has them, and the metrics the same. */
+async function counts(): Promise<Counts> {
+  const { publishing } = (await new AdminClient(server.data).call('status', {})) as { publishing: Counts };
+  const text = await (await fetch(`http://${server.listeners.http.host}:${server.listeners.http.port}/metrics`)).text();
+  for (const name of ['waypost_dns_publish_waiting', 'waypost_dns_publish_oldest_seconds', 'waypost_dns_conflicts'])
+    assert.match(text, new RegExp(`^${name} \\d+$`, 'm'));
+  assert.match(text, new RegExp(`^waypost_dns_conflicts ${publishing.conflicts}$`, 'm'));
+  return publishing;
 }
 
 /** What `dns records` says that the domain wants, by name and type. */
@@ -242,8 +259,10 @@ for (const [zone, skip, start] of primaries)
         shown.conflicts.map((conflict) => `${conflict.name} ${conflict.type} ${conflict.found.join()}`).sort(),
         [`${name} MX 5 mx.elsewhere.example.`, `${name} TXT "v=spf1 -all"`],
       );
+      const { conflicts } = await counts();
       const forced = await publish(name, '--force');
       assert.deepEqual([forced.code, forced.shown.conflicts], [0, []]);
+      assert.deepEqual([(await counts()).conflicts, conflicts > 0], [conflicts - 1, true]);
       assert.deepEqual(await asked(at, name, 'MX'), ['10 mail.waypost.example.']);
       assert.deepEqual(await asked(at, name, 'TXT'), ['"a text"', '"v=spf1 mx ~all"']);
       await ldap.del(domainDn(name));
@@ -337,6 +356,10 @@ test('a name that is not ours: 1; a primary that does not answer: 75, and it is 
   assert.equal(code, 75);
   assert.equal(shown.state, 'unreachable');
   assert.equal(await stateOf('x.dead.example'), 'defined');
+  await until('it is said that it waits, and for how long', async () => {
+    const { waiting, oldest } = await counts();
+    return waiting > 0 && oldest > 0;
+  });
   // Who wrote the entry by hand has identified it: mail is taken from its commit on.
   const smtp = await SmtpClient.open(server.listeners.smtp);
   assert.equal((await smtp.command('MAIL FROM:<ann@elsewhere.example>')).code, 250);
