@@ -103,6 +103,40 @@ describe('secondaries', { concurrency: false, skip }, () => {
     await forget('one');
   });
 
+  test('kdig has the same zone, signed, and takes our signature', { skip: peer('kdig').skip }, async () => {
+    await nameServer('one', {
+      waypostNameServerAddress: '127.0.0.1:5399',
+      waypostTsigName: 'xfer.example',
+      waypostTsigSecret: SECRET,
+    });
+    const records = (text: string): string[] =>
+      text
+        .split('\n')
+        .filter((line) => /\sIN\s/.test(line) && !line.startsWith(';'))
+        .map((line) => line.replaceAll(/\s+/g, ' ').trim())
+        .sort();
+    const kdig = async (...words: string[]): Promise<string> => {
+      const base = [`@127.0.0.1`, '-p', String(server.listeners.dns.port), '+time=5', '+retry=0'];
+      const { stdout, stderr } = await run('kdig', [...base, ...words]).catch((error) => error);
+      return `${stdout}${stderr}`;
+    };
+    const whole = await kdig('-y', KEY, 'acme.example', 'AXFR');
+    assert.doesNotMatch(whole, /;; (?:WARNING|ERROR)/);
+    assert.ok(records(whole).length > 5);
+    assert.deepEqual(records(whole), records(await dig('acme.example', 'AXFR', '-y', KEY)));
+    const serial = /\sSOA\s+\S+\s+\S+\s+(\d+)/.exec(whole)![1];
+    assert.equal(records(await kdig('-y', KEY, 'acme.example', `IXFR=${serial}`)).length, 1);
+    const forged = await kdig(
+      '-y',
+      KEY.replace(SECRET, Buffer.from('another').toString('base64')),
+      'acme.example',
+      'AXFR',
+    );
+    assert.match(forged, /BADSIG|NOTAUTH/);
+    assert.deepEqual(records(forged), []);
+    await forget('one');
+  });
+
   test('BIND has the zone, signed, and a change by difference', async (context) => {
     const theirs = await freePort();
     await nameServer('one', {
