@@ -286,6 +286,8 @@ export class SourceMirror {
 
   async #poll(connection: LdapConnection, pages: boolean): Promise<void> {
     const { pollMs } = this.source;
+    // It may be another one now, or have another's data.
+    this.#sweptAt = undefined;
     for (;;) {
       const stored = this.#cookie();
       const since = stored?.startsWith(POLLED) === true ? stored.slice(POLLED.length) : undefined;

@@ -1,0 +1,173 @@
+// Two sources, one that tells its changes and one that is asked: hung, killed, restored from an older backup, restored empty.
+// Who is known gets mail all the while, and both directories are the same in the end.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Client } from 'ldapts';
+import { AdminClient } from '../src/cli/client.ts';
+import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
+import type { MirrorStatus } from '../src/provisioning/mirror/source-mirror.ts';
+import { CORP, CORP_PASSWORD, CORP_READER, CorpSlapd } from './support/corp-slapd.ts';
+import { administrator } from './support/directory.ts';
+import { peersMissing } from './support/peers.ts';
+import { startWaypost, type Waypost } from './support/server.ts';
+import { until } from './support/until.ts';
+
+const skip = peersMissing('slapd', 'ldapmodify');
+const SOURCES = 'ou=Sources,ou=Waypost,o=internet';
+const PEOPLE = 150;
+
+interface Source {
+  readonly name: string;
+  readonly base: string;
+  readonly slapd: CorpSlapd;
+}
+
+let server: Waypost;
+let ldap: Client;
+let told: Source;
+let polled: Source;
+
+const person = ({ name, base }: Pick<Source, 'name' | 'base'>, uid: string): string => `dn: uid=${uid},${base}
+objectClass: inetOrgPerson
+uid: ${uid}
+cn: ${uid}
+sn: ${uid}
+mail: ${uid}@${name}.example
+
+`;
+
+async function startSource(name: string, base: string, syncprov: boolean): Promise<Source> {
+  const people = Array.from({ length: PEOPLE }, (_, i) => person({ name, base }, `u${i}`)).join('');
+  return { name, base, slapd: await CorpSlapd.start({ syncprov, ldif: people }) };
+}
+
+before(async () => {
+  if (skip !== false) return;
+  [server, told, polled] = await Promise.all([
+    startWaypost(),
+    startSource('told', `ou=people,${CORP}`, true),
+    startSource('polled', `ou=groups,${CORP}`, false),
+  ]);
+  ldap = await administrator(server);
+  for (const { name, base, slapd } of [told, polled])
+    await ldap.add(`cn=${name},${SOURCES}`, {
+      objectClass: 'waypostLdapSource',
+      waypostUrl: slapd.url,
+      waypostLogin: CORP_READER,
+      waypostSecret: CORP_PASSWORD,
+      waypostBase: base,
+      waypostSourceDomain: `${name}.example`,
+      waypostPoll: '1s',
+    });
+});
+after(async () => {
+  await ldap?.unbind();
+  await server?.stop();
+  await told?.slapd.stop();
+  await polled?.slapd.stop();
+});
+
+async function status(name: string): Promise<MirrorStatus> {
+  const { sources } = await new AdminClient(server.data).call('sync.status', {});
+  return sources.find((source) => source.name === name) as MirrorStatus;
+}
+
+async function reaches({ name }: Source, state: string): Promise<void> {
+  let last: MirrorStatus | undefined;
+  await until(`${name} is ${state}`, async () => {
+    last = await status(name);
+    return last?.state === state;
+  }).catch((error: unknown) => {
+    throw new Error(`${String(error)}: ${JSON.stringify(last)}`);
+  });
+}
+
+async function codeOf(to: string): Promise<number> {
+  const smtp = await SmtpClient.open(server.listeners.smtp);
+  await smtp.command('MAIL FROM:<carol@remote.example>');
+  const { code } = await smtp.command(`RCPT TO:<${to}>`);
+  await smtp.quit();
+  return code;
+}
+
+const isHere = async ({ name }: Source, uid: string) => (await codeOf(`${uid}@${name}.example`)) === 250;
+
+/** Names below the source's base, there and here. */
+async function isEqual({ base, slapd }: Source): Promise<boolean> {
+  const there = [...slapd.backup().matchAll(/^dn: (.*)$/gm)].map(([, dn]) => dn!).filter((dn) => dn.endsWith(base));
+  const { searchEntries } = await ldap.search(base, { attributes: ['1.1'], paged: { pageSize: 500 } });
+  return (
+    there.sort().join('\n') ===
+    searchEntries
+      .map(({ dn }) => dn)
+      .sort()
+      .join('\n')
+  );
+}
+
+const gone = (source: Source, uid: string): string => `dn: uid=${uid},${source.base}\nchangetype: delete\n\n`;
+
+test('both are followed', { skip }, async () => {
+  for (const source of [told, polled]) {
+    await reaches(source, 'current');
+    assert.ok(await isHere(source, 'u1'));
+    source.slapd.change(person(source, 'later'));
+    await until('the later one is here', () => isHere(source, 'later'));
+  }
+  assert.equal((await status('told')).by, 'syncrepl');
+  assert.equal((await status('polled')).by, 'polling');
+});
+
+test('a source that hangs takes nobody away, and is followed again when it goes on', { skip }, async () => {
+  for (const source of [told, polled]) {
+    await source.slapd.hang();
+    try {
+      await reaches(source, 'retrying');
+      assert.ok(await isHere(source, 'u1'));
+    } finally {
+      source.slapd.goOn();
+    }
+    await reaches(source, 'current');
+  }
+});
+
+test('a source that is killed and comes back with an older backup: here is what is there', { skip }, async () => {
+  for (const source of [told, polled]) {
+    const { slapd } = source;
+    const backup = slapd.backup();
+    slapd.change(`${person(source, 'after')}${gone(source, 'u2')}`);
+    await until('the change is here', () => isHere(source, 'after'));
+    await slapd.kill();
+    await reaches(source, 'retrying');
+    assert.ok(await isHere(source, 'u1'));
+    slapd.restore(backup);
+    await slapd.run();
+    await until(`${source.name} is what it is there`, () => isEqual(source));
+    assert.ok(await isHere(source, 'u2'));
+    await reaches(source, 'current');
+  }
+});
+
+test('one that has lost most of its entries is not believed until somebody says so', { skip }, async () => {
+  for (const source of [told, polled]) {
+    const { slapd, name } = source;
+    const backup = slapd.backup();
+    const few = backup
+      .split('\n\n')
+      .filter((record) => !/^dn: uid=u\d\d/.test(record))
+      .join('\n\n');
+    await slapd.kill();
+    slapd.restore(few);
+    await slapd.run();
+    await reaches(source, 'held');
+    assert.ok(await isHere(source, 'u77'));
+    assert.match(String((await status(name)).lastError), /sync --source .* --accept-removals/);
+    slapd.change(person(source, 'meanwhile'));
+    await until('the rest is followed', () => isHere(source, 'meanwhile'));
+    await new AdminClient(server.data).call('sync.source', { source: name, acceptRemovals: true });
+    await until(`${name} is what it is there`, () => isEqual(source));
+    await reaches(source, 'current');
+    assert.equal(await isHere(source, 'u77'), false);
+  }
+});
