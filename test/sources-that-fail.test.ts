@@ -143,7 +143,7 @@ test('a source that is killed and comes back with an older backup: here is what 
     assert.ok(await isHere(source, 'u1'));
     slapd.restore(backup);
     await slapd.run();
-    await until(`${source.name} is what it is there`, () => isEqual(source));
+    await until(`${source.name} is what it is there`, () => isEqual(source), 20_000);
     assert.ok(await isHere(source, 'u2'));
     await reaches(source, 'current');
   }

@@ -46,7 +46,7 @@ export async function* followSync(connection: LdapConnection, asked: SyncAsked):
     { sync: { mode: 'refreshAndPersist', cookie, reloadHint: true } },
   );
   const items = search[Symbol.asyncIterator]();
-  const state = new PageState();
+  const state = new PageState(cookie === undefined);
   try {
     let next = items.next();
     for (;;) {
@@ -78,6 +78,12 @@ class PageState {
   #present: ReadonlySet<string> | undefined;
   #isRefreshed = false;
 
+  readonly #isWhole: boolean;
+
+  constructor(isWhole: boolean) {
+    this.#isWhole = isWhole;
+  }
+
   get hasSome(): boolean {
     return this.#puts.length + this.#removals.length > 0 || (this.#stage === 'persist' && this.#cookie !== undefined);
   }
@@ -105,7 +111,8 @@ class PageState {
       return this.#isFull;
     }
     if (info.kind === 'newCookie' || this.#stage === 'persist') return false;
-    if (info.kind === 'refreshPresent') this.#present = this.#seen;
+    // From nothing all comes, and what has not come is not there, whatever the phase is called.
+    if (info.kind === 'refreshPresent' || this.#isWhole) this.#present = this.#seen;
     this.#removals.push(...this.#gone);
     this.#gone = [];
     if (info.refreshDone) {
@@ -113,7 +120,7 @@ class PageState {
       this.#isRefreshed = true;
       this.#cookie = info.cookie;
     }
-    return info.kind === 'refreshPresent' || this.#isRefreshed;
+    return this.#present !== undefined || this.#isRefreshed;
   }
 
   get #isFull(): boolean {

@@ -4,7 +4,7 @@
 // Out     its entries in the directory, page by page with the cookie (mirrored.ts); what `sync status` says of it
 // States  waiting (nothing has come yet) -> refreshing -> current -> retrying -> refreshing; `held`: the source has lost more
 //         than may go by itself, and the rest of it is followed meanwhile
-// Rules   content synchronization where the server has it, else what was modified each `waypostPoll`, and all UUIDs each
+// Rules   content synchronization where the server has it, and after each break all UUIDs with their CSNs; else what was modified each `waypostPoll`, and all UUIDs each
 //         SWEEP_MS. A refresh that would remove over half and over REMOVALS_MAX entries waits for a person's word. Who cannot
 //         stand here is left out and named
 // Limits  PAGE changes a transaction; tries 1 s to 1 min apart; a server that is silent for 5 s is not there: it is asked for
@@ -188,7 +188,7 @@ export class SourceMirror {
       if (this.#isOver) return;
       const controls = await this.#controls(connection);
       this.#by = controls.has(syncRequest.type) ? 'syncrepl' : 'polling';
-      if (this.#state !== 'held') this.#state = 'refreshing';
+      this.#state = 'refreshing';
       if (this.#by === 'syncrepl') await this.#synchronize(connection);
       else await this.#poll(connection, controls.has(pagedResults.type));
     } finally {
@@ -217,7 +217,7 @@ export class SourceMirror {
     const life = setInterval(() => void this.#isAlive(connection), this.source.pollMs).unref();
     try {
       for await (const page of followSync(connection, { base, filter: EVERYTHING, attributes: READ, cookie }))
-        await this.#takePage(page);
+        await this.#takePage(page, cookie !== undefined);
     } finally {
       clearInterval(life);
     }
@@ -233,7 +233,8 @@ export class SourceMirror {
     }
   }
 
-  async #takePage(page: SyncPage): Promise<void> {
+  /** `goesOn`: the refresh began with a cookie. */
+  async #takePage(page: SyncPage, goesOn: boolean): Promise<void> {
     const { present, stage, isRefreshed, cookie } = page;
     const gone = present === undefined ? page.removals : [...page.removals, ...this.#without(present)];
     const isHeld = stage === 'refresh' && this.#mustWait(gone.length);
@@ -241,9 +242,24 @@ export class SourceMirror {
       page.puts.map(({ entry, uuid }) => ({ entry, uuid })),
       isHeld ? [] : gone,
     );
+    if (isRefreshed && goesOn) await this.#compare();
     const isWhole = cookie !== undefined && this.#state !== 'held';
     if (isWhole) await this.#write([], Buffer.from(cookie).toString('utf8'));
     if (isRefreshed || stage === 'persist') this.#succeeded();
+  }
+
+  /**
+   * A server that was restored from a backup is older than our cookie, and says of what has changed since that it is as we have
+   * it. By a connection of its own: the other one may rest meanwhile.
+   */
+  async #compare(): Promise<void> {
+    const connection = await LdapConnection.open(serversOf(this.source, this.#parts.resolver));
+    try {
+      const controls = await this.#controls(connection);
+      await this.#sweep(connection, controls.has(pagedResults.type));
+    } finally {
+      connection.close();
+    }
   }
 
   /** UUIDs of entries here that are not among these. */
@@ -264,7 +280,7 @@ export class SourceMirror {
     if (removals * 2 <= all) return false;
     const { name } = this.source;
     this.#lastError = `${removals} of ${all} entries are gone there: sync --source ${name} --accept-removals removes them`;
-    if (this.#state !== 'held') this.#parts.log.warn('sync.ldap', { source: name, error: this.#lastError });
+    this.#parts.log.warn('sync.ldap', { source: name, error: this.#lastError });
     this.#state = 'held';
     return true;
   }
