@@ -2,7 +2,7 @@
 // server, then each property that is said below with so many cases.
 //
 //   npm run fuzz -- --cases N   another number
-//   npm run fuzz -- --only WHAT these only: dns, zone-files, ldap, controls, sync, rules, definitions, ldap-door, ldap-client;
+//   npm run fuzz -- --only WHAT these only: dns, zone-files, ldap, controls, sync, cookies, rules, definitions, ldap-door, ldap-client;
 //                               may be repeated
 //   npm run fuzz -- --seed N    the same DNS messages again; the seed is said at the start. The others say theirs where they fail
 //
@@ -29,6 +29,7 @@ const PROPERTIES: Readonly<Record<string, Property>> = {
   ldap: { file: 'src/wire/ldap/message.test.ts', begins: 'mutated messages' },
   controls: { file: 'src/wire/ldap/controls.test.ts', begins: 'any octets' },
   sync: { file: 'src/wire/ldap/sync.test.ts', begins: 'any other octets' },
+  cookies: { file: 'src/protocols/ldap/sync-cookie.test.ts', begins: 'any octets' },
   rules: { file: 'src/directory/access/parse.test.ts', begins: 'any text' },
   definitions: { file: 'src/directory/definitions.test.ts', begins: 'any text' },
   'ldap-door': { file: 'src/protocols/ldap/controls.test.ts', begins: 'any octets', oneOf: 20 },

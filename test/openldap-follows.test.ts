@@ -15,7 +15,7 @@ import type { LdapRequest } from '../src/wire/ldap/message.ts';
 import { userDn } from './support/directory.ts';
 import { peersMissing } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
-import { type Copy, type SlapdConsumer, startSlapdConsumer } from './support/slapd-consumer.ts';
+import { type Copy, parseEntries, type SlapdConsumer, startSlapdConsumer } from './support/slapd-consumer.ts';
 import { until } from './support/until.ts';
 
 const ROUNDS = Number(process.env['FEED_ROUNDS'] ?? 2);
@@ -49,9 +49,9 @@ after(async () => {
   await server?.stop();
 });
 
-async function bound(): Promise<RawClient> {
+async function bound(dn = server.ldap.bindDn, password = server.ldap.password): Promise<RawClient> {
   const raw = await RawClient.open(server.listeners.ldap.port);
-  assert.equal(await raw.bind(server.ldap.bindDn, server.ldap.password), 0);
+  assert.equal(await raw.bind(dn, password), 0);
   return raw;
 }
 
@@ -212,6 +212,64 @@ test('a log that was cut off behind what slapd has: all anew, and nothing that i
   client = await bound();
   await slapd.start();
   await equal('a pruned log');
+});
+
+test('who sees a part has that part, and another one when the rules are others', { skip }, async () => {
+  const watcher = userDn('watcher@acme.example');
+  await done(user('watcher'));
+  await done(modify(watcher, 'replace', 'userPassword', 'geheim'));
+  const shows = (value: string): LdapRequest =>
+    modify(
+      PEOPLE,
+      'replace',
+      'aci',
+      `(targetattr="* || +")(targetfilter="(description=${value})")(version 3.0; acl "part"; allow (read,search) userdn="ldap:///${watcher}";)`,
+    );
+  await done(shows('open'));
+  for (const name of ['open1', 'open2', 'shut1']) await done(user(name));
+  for (const name of ['open1', 'open2', 'shut1'])
+    await done(modify(userDn(`${name}@acme.example`), 'replace', 'description', name.slice(0, 4)));
+  const part = await startSlapdConsumer({
+    provider: () => server.listeners.ldap.port,
+    bindDn: watcher,
+    password: 'geheim',
+    base: PEOPLE,
+    schema: waypost('directory', 'export', '--schema'),
+  });
+  try {
+    const names = (): string =>
+      [...part.entries().keys()]
+        .filter((dn) => dn !== PEOPLE)
+        .sort()
+        .join(' ');
+    const of = (...all: string[]): string => all.map((name) => userDn(`${name}@acme.example`)).join(' ');
+    const has = (what: string, ...all: string[]): Promise<void> =>
+      until(what, () => names() === of(...all), 30_000).catch((error: Error) =>
+        assert.fail(`${error.message}: ${names()}\n${part.log().slice(-3000)}`),
+      );
+    await has('what is open', 'open1', 'open2', 'watcher');
+    await done(modify(userDn('open1@acme.example'), 'replace', 'description', 'shut'));
+    await has('one that is shut now', 'open2', 'watcher');
+    await done(shows('shut'));
+    await has('what another rule hides', 'watcher');
+    // What is older than its cookie slapd takes for deleted, until it begins with another cookie.
+    await part.kill9();
+    await part.start('rid=001,csn=20000101000000.000000Z#000000#000#000000');
+    await has('what another rule shows', 'open1', 'shut1', 'watcher');
+  } finally {
+    await part.stop();
+  }
+});
+
+test('what slapcat prints is what directory export prints', { skip }, async () => {
+  await equal('all');
+  const exported = parseEntries(waypost('directory', 'export', '--passwords'));
+  const copied = slapd.entries();
+  assert.ok(exported.size >= copied.size);
+  for (const [dn, attributes] of copied)
+    for (const [name, values] of exported.get(dn) ?? assert.fail(`${dn} is not exported`))
+      if (attributes.has(name) || name.endsWith('Name') === false)
+        assert.deepEqual(attributes.get(name), values, `${dn} ${name}`);
 });
 
 test('random changes, cuts, kills of either side: slapd ends with our entries', { skip }, async () => {

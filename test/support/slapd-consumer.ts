@@ -39,7 +39,8 @@ export interface SlapdConsumer {
   /** Its connections to the provider end. */
   cut(): void;
   kill9(): Promise<void>;
-  start(): Promise<void>;
+  /** `cookie`: in place of its own, of an option of that name. */
+  start(cookie?: string): Promise<void>;
   log(): string;
   stop(): Promise<void>;
 }
@@ -85,7 +86,7 @@ export async function startSlapdConsumer(options: SlapdConsumerOptions): Promise
         encoding: 'utf8',
         maxBuffer: 1 << 30,
       });
-      return parse(cat.stdout);
+      return parseEntries(cat.stdout);
     },
     cut() {
       for (const socket of sockets) socket.destroy();
@@ -96,12 +97,16 @@ export async function startSlapdConsumer(options: SlapdConsumerOptions): Promise
       child.kill('SIGKILL');
       await exited;
     },
-    async start() {
+    async start(cookie) {
       // With -d it stays in the foreground.
-      child = spawn('slapd', ['-d', 'sync', '-h', url, '-f', configuration], {
-        env: ENV,
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
+      child = spawn(
+        'slapd',
+        ['-d', 'sync', '-h', url, '-f', configuration, ...(cookie === undefined ? [] : ['-c', cookie])],
+        {
+          env: ENV,
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      );
       for (const stream of [child.stdout!, child.stderr!])
         stream.setEncoding('utf8').on('data', (text: string) => {
           log = (log + text).slice(-200_000);
@@ -145,9 +150,10 @@ function textOf(directory: string, port: number, options: SlapdConsumerOptions):
   ].join('\n');
 }
 
-function parse(ldif: string): Copy {
+/** Of LDIF whose lines may go on. */
+export function parseEntries(ldif: string): Copy {
   const entries = new Map<string, Map<string, string[]>>();
-  for (const record of ldif.split('\n\n')) {
+  for (const record of ldif.replaceAll('\n ', '').split('\n\n')) {
     const attributes = new Map<string, string[]>();
     let dn = '';
     for (const line of record.split('\n')) {
