@@ -1,7 +1,7 @@
 // A permanent refusal about people of another directory rests on its answer: Debian's slapd without syncprov, asked at RCPT and at
 // logins, hung, killed and started again; one source is mirrored now and then, of the other only what was asked for is here.
 //
-// SOURCE_MESSAGES=10000 makes the count of searches long.
+// SOURCE_MESSAGES=10000 makes the count of searches long, SOURCE_ROUNDS=50 the faults under load.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -19,6 +19,7 @@ import { until } from './support/until.ts';
 const skip = peersMissing('slapd', 'ldapmodify');
 const SOURCES = 'ou=Sources,ou=Waypost,o=internet';
 const MESSAGES = Number(process.env['SOURCE_MESSAGES'] ?? 300);
+const ROUNDS = Number(process.env['SOURCE_ROUNDS'] ?? 1);
 const CACHED = 100;
 /** `secret` and `geheim`. */
 const SECRET = '{SSHA}gVK8WC9YyFT1gMsQHTGCgT3sSv5zYWx0';
@@ -134,20 +135,28 @@ test('two entries with one address are named', { skip }, async () => {
 
 test('a cache asks once for each, and not again while it is warm; a password whose hash it does not see is tried there', {
   skip,
-}, async () => {
+}, async (t) => {
   assert.match(await asked('nobody@cached.example'), /^550 5\.1\.1/);
   const before = corp.searches();
   await send(MESSAGES);
   const cold = corp.searches() - before;
+  t.diagnostic(`${MESSAGES} messages to ${CACHED} recipients: ${cold} searches`);
   assert.ok(cold <= 2 * CACHED, `${cold} searches`);
   await send(MESSAGES);
   assert.equal(corp.searches() - before, cold);
   const { entries, searches } = (await status('cached'))!;
   assert.equal(entries, CACHED);
   assert.ok(searches >= CACHED, `${searches} searches in the status`);
+  const counted = /waypost_source_questions_total\{source="cached"\} (\d+)/.exec(await metrics());
+  assert.equal(Number(counted?.[1]), searches);
   assert.equal(await login('c1@cached.example', 'secret'), 'ok');
   assert.match(await login('c1@cached.example', 'wrong'), /AUTHENTICATIONFAILED/);
 });
+
+async function metrics(): Promise<string> {
+  const { host, port } = server.listeners.http;
+  return (await fetch(`http://${host}:${port}/metrics`)).text();
+}
 
 /** So many messages to the people of the cache, each to one, on several connections at once. */
 async function send(messages: number): Promise<void> {
@@ -217,4 +226,48 @@ test('hung or killed: who is known gets mail and logs in, all others are told to
 async function stopped(): Promise<string> {
   await corp.kill('SIGTERM');
   return corp.backup();
+}
+
+test('under faults nobody who is there is refused for good, nor is anybody accepted who was gone when it was asked', {
+  skip,
+}, async () => {
+  const { Attribute, Change } = await import('ldapts');
+  const modification = new Attribute({ type: 'waypostMaxAge', values: ['1s'] });
+  await ldap.modify(`cn=cached,${SOURCES}`, new Change({ operation: 'replace', modification }));
+  let older = '';
+  for (let round = 0; round < ROUNDS; round++) {
+    const names = [`m${round}@corp.example`, `k${round}@cached.example`];
+    corp.change(mirrored(`m${round}`));
+    corp.change(cached(`k${round}`));
+    const there = [...names, 'ann@corp.example', 'c5@cached.example', `c${10 + (round % 80)}@cached.example`];
+    const underFault = Array.from({ length: 4 }, () => Promise.all(there.map(asked)));
+    if (round % 3 === 0) await corp.hang();
+    else if (round % 3 === 1) await corp.kill();
+    const said = [...(await Promise.all(underFault)), await Promise.all(there.map(asked))].flat();
+    assert.deepEqual(
+      said.filter((line) => line.startsWith('5')),
+      [],
+    );
+    if (round % 3 === 0) corp.goOn();
+    else {
+      await corp.kill('SIGTERM');
+      // Of a time when this round's people were not there.
+      if (round % 3 === 2 && older !== '') corp.restore(older);
+      await corp.run();
+    }
+    const isRestored = round % 3 === 2 && older !== '';
+    if (round % 3 === 1) older = await backupOf();
+    await until('it is asked again', async () => /^550/.test(await asked(`nobody${round}@cached.example`)));
+    assert.match(await asked('ann@corp.example'), /^250/);
+    if (isRestored) await until('who is gone there is refused', async () => /^550/.test(await asked(names[1]!)));
+    else assert.match(await asked(names[1]!), /^250/);
+    assert.match(await asked('c5@cached.example'), /^250/);
+  }
+});
+
+/** It stands still meanwhile. */
+async function backupOf(): Promise<string> {
+  const backup = await stopped();
+  await corp.run();
+  return backup;
 }

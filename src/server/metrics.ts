@@ -31,6 +31,7 @@ const threadCounters: Readonly<Record<string, readonly [name: string, help: stri
     'waypost_routing_forgotten_all_total',
     'Times that a cache has forgotten everything, since too much had changed',
   ],
+  source: ['waypost_source_questions_total', 'Searches at sources for who was asked for', 'source'],
   delivery: ['waypost_delivery_attempts_total', 'Delivery attempts by channel and result', 'channel', 'result'],
 };
 

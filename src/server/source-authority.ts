@@ -37,7 +37,9 @@ export class SourceAuthority implements DirectoryAuthority {
   constructor(parts: SourceAuthorityParts) {
     this.#parts = parts;
     parts.writer.onNotification(({ kind }) => {
-      if (kind === 'zone-sources') this.#sources = undefined;
+      if (kind !== 'zone-sources') return;
+      this.#sources = undefined;
+      this.#fresh.clear();
     });
   }
 

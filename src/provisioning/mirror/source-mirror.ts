@@ -58,6 +58,8 @@ export interface MirrorParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly resolver: LdapServers['resolver'];
+  /** One more search for a question, at the source of this name. */
+  readonly countQuestion?: (source: string) => void;
 }
 
 const PAGE = 500;

@@ -205,6 +205,7 @@ export class SourceQuestions {
   async #searchFor(asked: SearchAsked): Promise<SearchEntry[]> {
     const connection = await this.#open();
     this.#searches++;
+    this.#parts.countQuestion?.(this.source.name);
     const search = connection.search({ ...asked, sizeLimit: FOUND_MAX, attributes: READ });
     const entries: SearchEntry[] = [];
     let isReferred = false;

@@ -47,7 +47,9 @@ export type DirectoryReport =
 const parts = threadParts(workerData as ThreadData);
 const { database, writer, configuration, log } = parts;
 const resolver = new DnsClient({ servers: configuration.resolver });
-const mirrors = new Mirrors({ reader: database.reader, writer, clock: systemClock, log, resolver });
+/** A word of a label has no blank. */
+const countQuestion = (source: string): void => parts.counters.add('source', source.replaceAll(' ', '_'));
+const mirrors = new Mirrors({ reader: database.reader, writer, clock: systemClock, log, resolver, countQuestion });
 const report = (message: DirectoryReport): void => parentPort?.postMessage(message);
 
 async function answer(call: DirectoryCall): Promise<unknown> {
