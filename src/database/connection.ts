@@ -89,6 +89,7 @@ export const ROUTING_REVISION = 'SELECT routing FROM revision WHERE id = 1';
 class SqliteReader implements Reader {
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
+  #snapshots = 0;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
@@ -127,8 +128,13 @@ class SqliteReader implements Reader {
     return idOf(this.get(ROUTING_REVISION)?.['routing'] ?? 0);
   }
 
+  get openSnapshot(): number | undefined {
+    return this.#database.isTransaction ? this.#snapshots : undefined;
+  }
+
   snapshot<T>(read: () => T): T {
     if (this.#database.isTransaction) return read();
+    this.#snapshots++;
     try {
       this.#statements.rows('BEGIN').run();
     } catch (error) {

@@ -24,6 +24,8 @@ export interface Reader {
   arrays(sql: string, ...parameters: Value[]): Value[][];
   /** Everything that `read` reads is one state of the database. Synchronous; may be nested. */
   snapshot<T>(read: () => T): T;
+  /** A number of its own for the snapshot that is being read; undefined outside of one. */
+  readonly openSnapshot: number | undefined;
   /** The committed directory revision, as this connection sees it. */
   revision(): Revision;
   /** The last one whose change moved a row of the routing tables. */

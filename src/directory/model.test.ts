@@ -178,7 +178,11 @@ const dn = fc
   .map((rdns) => `${rdns.join(',')},BASE`);
 const superior = fc.oneof(dn, fc.constant('BASE'));
 const name = fc.constantFrom(...NAMES);
-const fit = (attribute: string, value: string) => (LISTS.includes(attribute) ? `cn=${value},BASE` : value);
+/** A value that is legal for the attribute. */
+const fit = (attribute: string, value: string) => {
+  if (attribute === 'mgrpRFC822MailMember') return `${value}@x.example`;
+  return LISTS.includes(attribute) ? `cn=${value},BASE` : value;
+};
 const distinct = { selector: (text: string) => text.toLowerCase(), maxLength: 3 };
 const values = fc.oneof(
   { weight: 9, arbitrary: fc.uniqueArray(value, { ...distinct, minLength: 1 }) },

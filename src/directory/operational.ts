@@ -132,6 +132,11 @@ export function selectAttributes(entry: Entry, selection: Selection, context: Op
   return chosen;
 }
 
+/** Whether attributes are asked for that the server makes. */
+export function wantsMade({ allOperational, names }: Selection): boolean {
+  return allOperational || OPERATIONAL_KEYS.some((key) => names.has(key));
+}
+
 /** As above from bare attributes: the root DSE and the subschema. Operational types among them count as such. */
 export function selectFrom(attributes: Attributes, selection: Selection): Attribute[] {
   const chosen: Attribute[] = [];

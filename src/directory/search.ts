@@ -86,6 +86,7 @@ export class Search {
   /** The one that is walked, where no index narrows the search. */
   #place: SearchPlace;
   readonly #matcher: Matcher;
+  readonly #isEquality: boolean;
   #sight: Sight | undefined;
   readonly #skips: ((entry: Entry) => boolean) | undefined;
   #position: Position;
@@ -97,6 +98,7 @@ export class Search {
     this.#places = request.places ?? [placeOf(reader, request)];
     this.#place = this.#places[0]!;
     this.#matcher = compileFilter(request.filter);
+    this.#isEquality = request.filter.kind === 'equality';
     this.#skips = request.skips;
     this.see(request.sight);
     this.#position = this.#begin(request);
@@ -141,7 +143,7 @@ export class Search {
   next(limit: number): Entry[] {
     const found: Entry[] = [];
     let examined = 0;
-    this.#reader.snapshot(() => {
+    const read = (): void => {
       while (!this.done && found.length < limit && examined < EXAMINED_PER_PAGE) {
         const entries = this.#page(Math.min(EXAMINED_PER_PAGE - examined, limit - found.length));
         examined += Math.max(1, entries.length);
@@ -153,8 +155,15 @@ export class Search {
           if (shown !== undefined) found.push(shown);
         }
       }
-    });
+    };
+    if (this.#isOneRow()) read();
+    else this.#reader.snapshot(read);
     return found;
+  }
+
+  /** One statement reads all that is left, and what it is matched by: nothing has to be of one revision with it. */
+  #isOneRow(): boolean {
+    return this.#isEquality && this.#position.kind === 'candidates' && this.#position.ids.length === 1;
   }
 
   #begin({ filter, from, ids: given, walks }: EntrySearch): Position {

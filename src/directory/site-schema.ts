@@ -48,12 +48,17 @@ const STORED_REVISION = 'SELECT revision FROM dit WHERE tenant = ? AND path = ?'
 export function useSiteSchema(reader: Reader, published: () => number): () => void {
   const path = parseDn(siteSchemaDn()).path;
   let seen: number | undefined;
+  /** The snapshot for which the row has been read. */
+  let older: number | undefined;
   let entry = 0;
   let current = builtInSchema();
   return followSchema(() => {
     const now = published();
     if (now === seen) return current;
-    // The connection may be in a snapshot that is older: then it is asked again.
+    // The connection may be in a snapshot that is older: then it is asked again once that has ended.
+    const snapshot = reader.openSnapshot;
+    if (snapshot !== undefined && snapshot === older) return current;
+    older = snapshot;
     seen = (reader.revision() | 0) === now ? now : undefined;
     const revision = Number(reader.arrays(STORED_REVISION, TENANT, path)[0]?.[0] ?? 0);
     if (revision !== entry) {

@@ -182,6 +182,7 @@ function counted(reader: Reader): { readonly reader: Reader; count(): number } {
       arrays: (sql, ...parameters) => one(reader.arrays(sql, ...parameters)),
       revision: () => one(reader.revision()),
       routingRevision: () => one(reader.routingRevision()),
+      openSnapshot: undefined,
       snapshot: (read) => one(reader.snapshot(read)),
     },
   };

@@ -73,7 +73,12 @@ export function treePathOf(dn: string): string {
 /** A domain is one whatever its status; an alias of a domain, too. */
 export function isDomain(entry: Entry): boolean {
   const classes = entry.attributes.get('objectclass')?.values ?? [];
-  return classes.some((name) => typeof name === 'string' && CLASSES.has(asciiLower(name)));
+  return classes.some((name) => typeof name === 'string' && isDomainClass(asciiLower(name)));
+}
+
+/** In lower case. */
+export function isDomainClass(name: string): boolean {
+  return CLASSES.has(name);
 }
 
 const CLASSES: ReadonlySet<string> = new Set(DOMAIN_CLASSES.map(asciiLower));

@@ -3,7 +3,7 @@
 // In      a caller; what was compiled (rules.ts)
 // Out     the rules at an entry and above it, and what they need to know of it
 // State   of a thread: one `Access`, whose plans and compiled rules hold until the directory says that what they are made of
-//         has changed. Asked at the beginning of an operation: what an open connection may do ends with its next one
+//         has changed: no statement while no other revision is published, else one. Asked at the beginning of an operation: what an open connection may do ends with its next one
 // Limits  PLANS_MAX callers, CHAINS_MAX places in the tree of each; then they are made anew
 
 import { createHash } from 'node:crypto';
@@ -25,6 +25,12 @@ const CHAINS_MAX = 5000;
 export interface Candidates {
   readonly rules: readonly AciRule[];
   readonly needs: Needs;
+  /** The entry from which on upward they stand. */
+  readonly at: string | undefined;
+  /** They look at nothing of an entry but its name and classes, and at what is above it: see `plain`. */
+  readonly isPlain: boolean;
+  /** What was decided for a plain entry here: the same for all of them. */
+  plain: LookVerdict | undefined;
 }
 
 /** Those that let look, or all. */
@@ -32,19 +38,23 @@ type Purpose = 'look' | 'all';
 
 const LOOKS: readonly Right[] = ['read', 'search', 'compare'];
 
-/** What was decided for the entries to which the same rules apply: by right, by key of a type. */
+/** `secret`: rules allow it, and it is for whom secrets are shown. */
+export type LookAnswer = 'yes' | 'secret' | 'no';
+
+/** What was decided for the entries to which the same rules apply: by right, by key of a type, whether or not it is a secret. */
 export interface LookVerdict {
   readonly rules: readonly AciRule[];
-  readonly read: Map<string, boolean>;
-  readonly search: Map<string, boolean>;
-  readonly compare: Map<string, boolean>;
+  readonly read: Map<string, LookAnswer>;
+  readonly search: Map<string, LookAnswer>;
+  readonly compare: Map<string, LookAnswer>;
 }
 
 export class Plan {
   readonly caller: CallerFacts;
   readonly domains: Domains;
   readonly #set: AciRules;
-  readonly #chains = new Map<string, Candidates>();
+  /** By the entry from which on upward rules stand. */
+  readonly #chains = { look: new Map<string, Candidates>(), all: new Map<string, Candidates>() };
   readonly #counts = new Map<AciRule, boolean>();
   readonly #verdicts = new Map<string, LookVerdict>();
   #lookMark: { readonly text: string | undefined } | undefined;
@@ -59,18 +69,30 @@ export class Plan {
   candidates(dn: string, purpose: Purpose): Candidates {
     // Nearly all entries have no rule of their own.
     const from = this.#set.at.has(dn) ? dn : aboveOf(dn);
-    const key = `${purpose} ${from}`;
-    const kept = this.#chains.get(key);
+    const key = from ?? '';
+    const chains = this.#chains[purpose];
+    const kept = chains.get(key);
     if (kept !== undefined) return kept;
     const rules: AciRule[] = [];
     for (let at = from; at !== undefined; at = aboveOf(at))
       for (const rule of this.#set.at.get(at) ?? [])
         if (this.#canCount(rule) && (purpose === 'all' || LOOKS.some((right) => rule.rights.has(right))))
           rules.push(rule);
-    const made = { rules, needs: needsOf(rules) };
-    if (this.#chains.size >= CHAINS_MAX) this.#chains.clear();
-    this.#chains.set(key, made);
+    const needs = needsOf(rules);
+    const made: Candidates = { rules, needs, at: from, isPlain: this.#isPlain(rules, needs, from), plain: undefined };
+    if (chains.size >= CHAINS_MAX) chains.clear();
+    chains.set(key, made);
     return made;
+  }
+
+  /**
+   * Whether these say the same of each entry right below this one that is a leaf, is not the caller, and has none of the attributes
+   * that a rule reads names in.
+   */
+  #isPlain(rules: readonly AciRule[], needs: Needs, above: string | undefined): boolean {
+    if (above === undefined || above === this.caller.dn || needs.looksBeside) return false;
+    if (needs.attributes.some(({ levels }) => levels.some((level) => level > 0))) return false;
+    return rules.every(({ target, filter }) => target === undefined && filter === undefined);
   }
 
   /** Of rules that apply to an entry. */
@@ -140,6 +162,14 @@ class Access {
   readonly #domains: Domains = new Map();
   readonly #plans = new Map<string, Plan>();
 
+  /** The revision that counts, where somebody says it, and the one of which plans are known to be. */
+  published: (() => number) | undefined;
+  seen: number | undefined;
+
+  kept(caller: Caller): Plan | undefined {
+    return this.#plans.get(keyOfCaller(caller));
+  }
+
   /** The plan that was made before, where the directory's state is still the one that it was made in. */
   known(caller: Caller, rules: string, scopes: string): Plan | undefined {
     const isSame = this.#state?.rules === rules && this.#state.scopes === scopes;
@@ -170,7 +200,11 @@ class Access {
       this.#plans.clear();
       this.#set = yield* ruleSet();
     }
-    if (state.scopes !== this.#state?.scopes) this.#domains.clear();
+    if (state.scopes !== this.#state?.scopes) {
+      this.#domains.clear();
+      // What was decided for plain entries rests on where domains are.
+      this.#plans.clear();
+    }
     this.#state = state;
   }
 }
@@ -178,13 +212,29 @@ class Access {
 /** One a thread: a reader is a thread's. */
 const ofReaders = new WeakMap<Reader, Access>();
 
-export function planFor(reader: Reader, caller: Caller): Plan {
+function accessOf(reader: Reader): Access {
   let access = ofReaders.get(reader);
   if (access === undefined) ofReaders.set(reader, (access = new Access()));
+  return access;
+}
+
+export function planFor(reader: Reader, caller: Caller): Plan {
+  const access = accessOf(reader);
   // Where nothing has changed one statement says so; else state and rules are read at one revision.
+  const now = access.published?.();
+  const unchanged = now !== undefined && now === access.seen ? access.kept(caller) : undefined;
+  if (unchanged !== undefined) return unchanged;
   const [row] = reader.arrays(STATE);
   const known = access.known(caller, row![0] as string, row![1] as string);
-  return known ?? reader.snapshot(() => look(reader, access.plan(caller)));
+  const plan = known ?? reader.snapshot(() => look(reader, access.plan(caller)));
+  // The connection may be in a snapshot that is older, or read what is not published yet: then it is asked again.
+  access.seen = now !== undefined && (reader.revision() | 0) === now ? now : undefined;
+  return plan;
+}
+
+/** From now on what was compiled for this reader holds as long as no other revision is published. */
+export function followRules(reader: Reader, published: () => number): void {
+  accessOf(reader).published = published;
 }
 
 /** The writer's: its transactions run one after another. */

@@ -14,9 +14,9 @@ import { withoutHidden } from '../secrets.ts';
 import { mayDoAll, planIn } from './check-change.ts';
 import { applicable, type CallerFacts, judgeRules } from './decide.ts';
 import { look, lookIn } from './look.ts';
-import { type LookVerdict, type Plan, planFor } from './plan.ts';
+import { type Candidates, type LookVerdict, planFor } from './plan.ts';
 import type { AciRule, Right } from './rule.ts';
-import { targetOf } from './target.ts';
+import { isPlain, targetOf } from './target.ts';
 
 export interface Sight {
   /** Undefined for who sees all. */
@@ -45,12 +45,22 @@ export function sightOf(reader: Reader, caller: Caller, isPrivate: boolean): Sig
   if (caller.kind === 'administrator' || caller.kind === 'server') return WHOLE;
   const plan = planFor(reader, caller);
   const { caller: facts, domains } = plan;
-  const rulesOf = (entry: Entry): readonly AciRule[] => {
-    const { rules, needs } = plan.candidates(entry.normalizedDn, 'look');
-    if (rules.length === 0) return rules;
-    return applicable(rules, facts, look(reader, targetOf({ entry, needs, caller: facts, domains })));
+  const rulesOf = (entry: Entry, { rules, needs }: Candidates): readonly AciRule[] =>
+    rules.length === 0
+      ? rules
+      : applicable(rules, facts, look(reader, targetOf({ entry, needs, caller: facts, domains })));
+  const verdictOf = (entry: Entry): LookVerdict => {
+    const candidates = plan.candidates(entry.normalizedDn, 'look');
+    const isPlainHere =
+      candidates.isPlain &&
+      candidates.at !== entry.normalizedDn &&
+      entry.normalizedDn !== facts.dn &&
+      isPlain(entry, candidates.needs);
+    if (!isPlainHere) return plan.verdict(rulesOf(entry, candidates));
+    candidates.plain ??= plan.verdict(rulesOf(entry, candidates));
+    return candidates.plain;
   };
-  return new RuledSight(plan, isPrivate && facts.isServer, rulesOf);
+  return new RuledSight(facts, isPrivate && facts.isServer, verdictOf);
 }
 
 /** Of this entry alone, as a transaction has it, with its members or without. Secrets are not seen. */
@@ -61,25 +71,26 @@ export async function sightIn(tx: Transaction, caller: Caller, entry: Entry): Pr
   const { rules, needs } = plan.candidates(entry.normalizedDn, 'look');
   const target = await lookIn(tx, targetOf({ entry, needs, caller: facts, domains }));
   const apply = applicable(rules, facts, target);
-  return new RuledSight(plan, false, () => apply);
+  const verdict = plan.verdict(apply);
+  return new RuledSight(plan.caller, false, () => verdict);
 }
 
 type Looking = Extract<Right, 'read' | 'search' | 'compare'>;
 
 class RuledSight implements Sight {
   readonly caller: CallerFacts;
-  readonly #plan: Plan;
   readonly #getsSecrets: boolean;
-  readonly #rulesOf: (entry: Entry) => readonly AciRule[];
-  /** Of the entries of late, whole and as they are shown. */
-  readonly #decided = new WeakMap<Entry, LookVerdict>();
+  readonly #verdictOfEntry: (entry: Entry) => LookVerdict;
+  /** The entry that was asked about last: nearly always the next question is about it too. */
+  #last: Entry | undefined;
+  #verdict: LookVerdict | undefined;
+  /** Of entries as they are shown, from which an attribute is taken that rules may ask for. */
+  readonly #shown = new WeakMap<Entry, LookVerdict>();
 
-  /** `rulesOf`: those that apply to an entry. */
-  constructor(plan: Plan, getsSecrets: boolean, rulesOf: (entry: Entry) => readonly AciRule[]) {
-    this.caller = plan.caller;
-    this.#plan = plan;
+  constructor(caller: CallerFacts, getsSecrets: boolean, verdictOf: (entry: Entry) => LookVerdict) {
+    this.caller = caller;
     this.#getsSecrets = getsSecrets;
-    this.#rulesOf = rulesOf;
+    this.#verdictOfEntry = verdictOf;
   }
 
   bare(entry: Entry): Entry {
@@ -97,17 +108,20 @@ class RuledSight implements Sight {
   }
 
   shown(entry: Entry): Entry | undefined {
-    let withheld = false;
+    let withheld = 0;
+    for (const key of entry.attributes.keys()) if (!this.mayRead(entry, typeKeyOf(key))) withheld++;
+    const { memberCounts } = entry;
+    if (memberCounts !== undefined) for (const key of memberCounts.keys()) if (!this.mayRead(entry, key)) withheld++;
+    const all = entry.attributes.size + (memberCounts?.size ?? 0);
+    if (withheld === all) return undefined;
+    if (withheld === 0) return entry;
     const attributes = new Map<string, Attribute>();
     for (const [key, attribute] of entry.attributes)
       if (this.mayRead(entry, typeKeyOf(key))) attributes.set(key, attribute);
-      else withheld = true;
-    const counts = new Map([...(entry.memberCounts ?? [])].filter(([key]) => this.mayRead(entry, key)));
-    if (attributes.size === 0 && counts.size === 0) return undefined;
-    if (!withheld && counts.size === (entry.memberCounts?.size ?? 0)) return entry;
+    const counts = new Map([...(memberCounts ?? [])].filter(([key]) => this.mayRead(entry, key)));
     const { memberCounts: _, ...rest } = entry;
     const shown = counts.size === 0 ? { ...rest, attributes } : { ...rest, attributes, memberCounts: counts };
-    this.#decided.set(shown, this.#verdictOf(entry));
+    this.#shown.set(shown, this.#verdictOf(entry));
     return shown;
   }
 
@@ -116,19 +130,19 @@ class RuledSight implements Sight {
     const verdict = this.#verdictOf(entry);
     let may = verdict[right].get(key);
     if (may === undefined) {
-      may = judgeRules(verdict.rules, NO_VALUES, { right, attribute: key }).allowed;
+      const isSecret = schema().attributeType(key)?.isSecret === true;
+      const { allowed } = judgeRules(verdict.rules, NO_VALUES, { right, attribute: key });
+      may = !allowed ? 'no' : isSecret ? 'secret' : 'yes';
       verdict[right].set(key, may);
     }
-    return may && (this.#getsSecrets || schema().attributeType(key)?.isSecret !== true);
+    return may === 'yes' || (may === 'secret' && this.#getsSecrets);
   }
 
   #verdictOf(entry: Entry): LookVerdict {
-    const decided = this.#decided.get(entry);
-    if (decided !== undefined) return decided;
-    const apply = this.#rulesOf(entry);
-    const verdict = this.#plan.verdict(apply);
-    this.#decided.set(entry, verdict);
-    return verdict;
+    if (entry === this.#last) return this.#verdict!;
+    this.#verdict = this.#shown.get(entry) ?? this.#verdictOfEntry(entry);
+    this.#last = entry;
+    return this.#verdict;
   }
 }
 

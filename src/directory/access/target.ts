@@ -12,7 +12,7 @@ import { OUTSIDE } from '../match.ts';
 import { prepareFor } from '../matching.ts';
 import { schema } from '../schema.ts';
 import type { AccessTarget, CallerFacts } from './decide.ts';
-import { aboveOf, type Domains, isDomain, type OwnDomain, ownDomainsOf } from './domains.ts';
+import { aboveOf, type Domains, isDomain, isDomainClass, type OwnDomain, ownDomainsOf } from './domains.ts';
 import { groupsOf } from './groups.ts';
 import type { Look } from './look.ts';
 import { isOwnValue } from './own-values.ts';
@@ -99,6 +99,32 @@ export function* targetOf({
 }
 
 const NONE: ReadonlySet<string> = new Set();
+
+/** Nothing is below it, no domain is at it, and it has none of the attributes in which rules read names. */
+export function isPlain(entry: Entry, { attributes }: Needs): boolean {
+  for (const { attribute } of attributes) if (mayName(entry, attribute)) return false;
+  let leaf = false;
+  for (const name of entry.attributes.get('objectclass')?.values ?? []) {
+    const kind = kindOf(name);
+    if (kind === 'domain') return false;
+    if (kind === 'leaf') leaf = true;
+  }
+  return leaf;
+}
+
+const KINDS_KEPT = 1000;
+const kinds = new Map<AttributeValue, 'leaf' | 'domain' | 'other'>();
+
+/** By a class as it is written. */
+function kindOf(name: AttributeValue): 'leaf' | 'domain' | 'other' {
+  const known = kinds.get(name);
+  if (known !== undefined) return known;
+  const key = typeof name === 'string' ? asciiLower(name) : '';
+  const kind = isDomainClass(key) ? 'domain' : LEAVES.has(key) ? 'leaf' : 'other';
+  if (kinds.size < KINDS_KEPT) kinds.set(name, kind);
+  return kind;
+}
+
 /** An entry of these is no domain's base: their thousands need no look. */
 const LEAVES: ReadonlySet<string> = new Set(['person', 'groupofuniquenames', 'groupofnames']);
 

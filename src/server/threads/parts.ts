@@ -7,6 +7,7 @@ import { createLog, type Log } from '../../base/log.ts';
 import { WriterClient } from '../../database/client.ts';
 import { type OpenReader, openReader } from '../../database/connection.ts';
 import { SharedState } from '../../database/shared.ts';
+import { followRules } from '../../directory/access/plan.ts';
 import { useSiteSchema } from '../../directory/site-schema.ts';
 import { useSuffix } from '../../directory/suffix.ts';
 import { closeSegment, openSegment } from '../../store/collect.ts';
@@ -43,6 +44,7 @@ export function threadParts(data: ThreadData): ThreadParts {
   const database = openReader(databasePath(configuration.data));
   useSuffix(configuration.suffixes[0]!);
   useSiteSchema(database.reader, () => shared.revision());
+  followRules(database.reader, () => shared.revision());
   return {
     configuration,
     log: createLog(configuration.log, data.name),
