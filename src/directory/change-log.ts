@@ -22,6 +22,8 @@ interface LogOptions {
   readonly now: number;
   readonly newDn?: string;
   readonly places?: RemovedPlaces;
+  /** Of another server, whose revisions and times are ours: what it has told of one already stays. */
+  readonly revision?: Revision | undefined;
 }
 
 type JsonValues = ReturnType<typeof encodeValues>;
@@ -38,6 +40,7 @@ export type JsonChange = {
 const LAST_AT = 'SELECT at FROM dit_change ORDER BY revision DESC LIMIT 1';
 const INSERT =
   'INSERT INTO dit_change (revision, tenant, at, kind, uuid, dn, author, change) VALUES (?, ?, ?, ?, ?, ?, ?, ?)';
+const TAKE_OVER = INSERT.replace('INSERT', 'INSERT OR IGNORE');
 const AFTER = 'SELECT revision, at, dn, author FROM dit_change WHERE revision > ? ORDER BY revision LIMIT +?';
 const PRUNE =
   'DELETE FROM dit_change WHERE revision IN (SELECT revision FROM dit_change WHERE (at < ? OR revision <= ?) AND ' +
@@ -52,7 +55,8 @@ export async function logChange(
   differences: readonly AttributeDifference[],
   options: LogOptions,
 ): Promise<void> {
-  const last = await tx.arrays(LAST_AT);
+  const isTakenOver = options.revision !== undefined;
+  const last = isTakenOver ? [] : await tx.arrays(LAST_AT);
   const at = Math.max(options.now, (last[0]?.[0] as number | undefined) ?? 0);
   const change: JsonChange = {
     ...(options.newDn === undefined ? {} : { newDn: options.newDn }),
@@ -64,7 +68,8 @@ export async function logChange(
       return places === undefined ? values : [...values, places];
     }),
   };
-  await tx.run(INSERT, revision, TENANT, at, kind, entry.uuid, entry.dn, options.author, JSON.stringify(change));
+  const insert = isTakenOver ? TAKE_OVER : INSERT;
+  await tx.run(insert, revision, TENANT, at, kind, entry.uuid, entry.dn, options.author, JSON.stringify(change));
 }
 
 /** Removes some rows that are too old or too many. Returns how many: fewer than 2000 means that all are removed. */

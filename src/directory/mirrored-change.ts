@@ -36,6 +36,8 @@ import { UUID_TEXT } from './scalars.ts';
 import { type AttributeDescription, schema } from './schema.ts';
 
 export interface MirroredEntry {
+  /** As it has there, where all that is here is another server's; absent: the revision that makes it. */
+  readonly id?: number | undefined;
   readonly dn: string;
   readonly uuid: string;
   /** Epoch milliseconds. */
@@ -65,8 +67,11 @@ export interface MirrorOptions {
   readonly author: string;
   /** Epoch milliseconds. */
   readonly now: number;
-  /** The revision that the change takes over: the other server's are ours. Absent: the next one. */
-  readonly revision?: Revision;
+  /**
+   * The revision that the change takes over: the other server's are ours, and the caller has raised the directory's. Absent: the
+   * next one.
+   */
+  readonly revision?: Revision | undefined;
 }
 
 const INSERT =
@@ -92,7 +97,6 @@ export async function applyMirrored(
   change: MirroredChange,
   options: MirrorOptions,
 ): Promise<ChangedEntry[]> {
-  if (options.revision !== undefined) await tx.raiseRevision(options.revision);
   const changes = change.kind === 'put' ? await put(tx, change.entry, options) : await remove(tx, change.uuid, options);
   for (const changed of changes) await noteAccessChange(tx, changed);
   return changes;
@@ -126,8 +130,11 @@ async function put(tx: Transaction, entry: MirroredEntry, options: MirrorOptions
   )
     return changes;
   const placed = { ...after, parent: parent?.id, uuid };
+  const { id } = entry;
   const changed =
-    before === undefined ? await add(tx, placed, dn, options) : await update(tx, before, placed, dn, options);
+    before === undefined
+      ? await add(tx, placed, dn, { ...options, id })
+      : await update(tx, before, placed, dn, options);
   await writeIndex(tx, changed.id, changed.attributes, contents.differences);
   const places = await writeMembersIn(tx, changed.id, contents.differences);
   const kind = before === undefined ? 'add' : before.dn === dn.text ? 'modify' : 'rename';
@@ -305,9 +312,14 @@ function without(values: Values | undefined, other: Values | undefined): Attribu
 
 type Placed = Operational & Pick<Entry, 'attributes' | 'memberCounts' | 'dn' | 'normalizedDn' | 'parent' | 'uuid'>;
 
-async function add(tx: Transaction, placed: Placed, dn: Dn, options: MirrorOptions): Promise<Entry> {
+async function add(
+  tx: Transaction,
+  placed: Placed,
+  dn: Dn,
+  options: MirrorOptions & Pick<MirroredEntry, 'id'>,
+): Promise<Entry> {
   const revision = options.revision ?? (await tx.nextRevision());
-  const entry = entryOf(placed, revision, revision);
+  const entry = entryOf(placed, options.id ?? revision, revision);
   const { createdAt, createdBy = '', modifiedAt, modifiedBy = '' } = entry;
   const first: Value[] = [entry.id, TENANT, entry.parent ?? null, dn.path, entry.dn, entry.uuid, revision];
   const times: Value[] = [entry.generated === true ? 1 : 0, createdAt, createdBy, modifiedAt, modifiedBy];

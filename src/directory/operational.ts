@@ -31,6 +31,8 @@ function operationalValue(entry: Entry, key: string, context: OperationalContext
   switch (key) {
     case 'entryuuid':
       return entry.uuid;
+    case 'waypostentryfacts':
+      return JSON.stringify(factsOf(entry));
     case 'entrydn':
       return entry.dn;
     case 'entrycsn':
@@ -55,6 +57,24 @@ function operationalValue(entry: Entry, key: string, context: OperationalContext
       return undefined;
   }
 }
+
+/** What no other attribute says, or says not so exactly. */
+export type EntryFacts = Pick<
+  Entry,
+  'id' | 'revision' | 'createdAt' | 'modifiedAt' | 'generated' | 'source' | 'csn' | 'mailAs'
+>;
+
+function factsOf({ id, revision, createdAt, modifiedAt, generated, source, csn, mailAs }: Entry): EntryFacts {
+  return {
+    ...{ id, revision, createdAt, modifiedAt },
+    ...(generated === undefined ? {} : { generated }),
+    ...(source === undefined ? {} : { source }),
+    ...(csn === undefined ? {} : { csn }),
+    ...(mailAs === undefined ? {} : { mailAs }),
+  };
+}
+
+const FACTS = 'waypostentryfacts';
 
 const OPERATIONAL_KEYS: readonly string[] = [
   'entryuuid',
@@ -129,6 +149,9 @@ export function selectAttributes(entry: Entry, selection: Selection, context: Op
     const attribute = operationalAttribute(entry, key, context);
     if (attribute !== undefined) chosen.push(selection.typesOnly ? { name: attribute.name, values: [] } : attribute);
   }
+  // Not with `+`: no other server's schema has it.
+  const facts = selection.names.has(FACTS) ? operationalAttribute(entry, FACTS, context) : undefined;
+  if (facts !== undefined) chosen.push(facts);
   return chosen;
 }
 

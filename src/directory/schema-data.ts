@@ -185,6 +185,7 @@ const STANDARD_ATTRIBUTES: readonly AttributeRow[] = [
   ['1.3.6.1.4.1.1466.101.120.16', 'ldapSyntaxes', 'syntaxDescription', 'operational', 'made'],
   ['1.3.6.1.4.1.4203.1.3.5', 'supportedFeatures', 'oid', 'server', 'made'],
   // RFC 3045, RFC 4530, RFC 5020
+  ['1.2.840.113556.1.4.619', 'dnsHostName', 'exact', 'single', 'server', 'made'],
   ['1.3.6.1.1.4', 'vendorName', 'exact', 'single', 'server', 'made'],
   ['1.3.6.1.1.5', 'vendorVersion', 'exact', 'single', 'server', 'made'],
   ['1.3.6.1.1.16.4', 'entryUUID', 'uuid', 'single', 'operational', 'made'],
@@ -392,6 +393,8 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   // zones/compile.ts; the operational ones tell a domain's life
   [`${OWN}.1.74`, 'waypostZoneAuthority', 'text', 'single'],
   [`${OWN}.1.75`, 'waypostApex', 'boolean', 'single', 'operational', 'made'],
+  // What else a server that has the same entries needs of one, JSON: shown to servers where it is asked for by name.
+  [`${OWN}.1.201`, 'waypostEntryFacts', 'exact', 'single', 'operational', 'made'],
   [`${OWN}.1.76`, 'waypostDomainState', 'text', 'single', 'operational', 'made'],
   [`${OWN}.1.240`, 'waypostRenamedFrom', 'ia5', 'single', 'operational', 'made'],
   [`${OWN}.1.77`, 'waypostDomainOrigin', 'exact', 'single', 'operational', 'made'],

@@ -30,6 +30,7 @@ import { checkAsked } from './guards.ts';
 import { noteLoginChanges } from './login-changes.ts';
 import { checkNotMirrored } from './mirrored-guard.ts';
 import { withPreferredHost } from './preferred-mail-host.ts';
+import { recordChange } from './replica/recorded.ts';
 import { ANY_SITE, type ChangeSite, type WriteOptions } from './write-options.ts';
 
 export interface ChangeArguments {
@@ -112,6 +113,7 @@ export async function applyAll(
     await checkChange(tx, caller, change);
     checkAsked(change);
     await checkNotMirrored(tx, change);
+    if (recordChange(tx, caller, change)) return;
     const changed = await applyOne(tx, change, options);
     const naming = change.kind === 'rename' ? await followReferences(tx, changed, options) : [];
     const moved = new Set(changed.map(({ after }) => after?.id));

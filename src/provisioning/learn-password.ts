@@ -24,8 +24,12 @@ export const learnPassword = operation(
   async (tx, { uuid, seen, values, now }: LearnPasswordArguments): Promise<boolean> => {
     const entry = await entryByUuidIn(tx, uuid);
     if (entry === undefined || entry.source !== undefined || !sameValues(passwordsOf(entry), seen)) return false;
-    const modification = { operation: 'replace' as const, attribute: 'userPassword', values };
-    const change = { kind: 'modify' as const, dn: entry.dn, modifications: [modification] };
+    // Where the change is handed on to another server, the values may be others there by now.
+    const modifications = [
+      { operation: 'delete' as const, attribute: 'userPassword', values: seen },
+      { operation: 'add' as const, attribute: 'userPassword', values },
+    ];
+    const change = { kind: 'modify' as const, dn: entry.dn, modifications };
     await applyAll(tx, [change], SERVER, { now, site: ANY_SITE, samePassword: true });
     return true;
   },

@@ -16,9 +16,13 @@ import { ANY_SITE, type ChangeSite } from './write-options.ts';
 
 interface MirroredOptions extends MirrorOptions {
   readonly site: ChangeSite;
+  /** Whose login has asked for it here. */
+  readonly login?: Parameters<typeof noteLoginChanges>[2];
 }
 
-async function takeMirrored(
+const NOBODY = { session: undefined, samePassword: false };
+
+export async function takeMirrored(
   tx: Transaction,
   changes: readonly MirroredChange[],
   options: MirroredOptions,
@@ -31,7 +35,7 @@ async function takeMirrored(
     const renamed = options.source === '' ? [] : mirrored.filter(({ kind }) => kind === 'rename');
     for (const changed of [...mirrored, ...(await followReferences(tx, renamed, options))]) {
       for (const follow of followers) await follow(tx, changed, options);
-      noteLoginChanges(tx, changed, { session: undefined, samePassword: false });
+      noteLoginChanges(tx, changed, options.login ?? NOBODY);
     }
   }
   return count;

@@ -47,7 +47,7 @@ export async function openTestDirectory(
   const database = openTestDatabase([...units, ...more], at);
   const { reader, writer, shared } = database;
   const cache = new RoutingCache({ reader, revision: () => shared.routingRevision(), site });
-  await writer.execute(nameHost, site.hostnames);
+  await writer.execute(nameHost, { hostnames: site.hostnames, defaultHost: site.defaultHost });
   if (reader.revision() === 0)
     await writer.execute(bootstrap, {
       passwordValues: ['{ARGON2}$argon2id$none'],

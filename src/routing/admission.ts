@@ -1,5 +1,6 @@
 // What rows and entries say about letting their owner in; auth/decision.ts decides by it for a client.
 
+import { type Here, hostElsewhere } from './here.ts';
 import type { Access, RecipientRow, RouteRow } from './rows.ts';
 import { refusingStatus, type Statuses } from './status.ts';
 
@@ -22,18 +23,14 @@ export interface OwnAdmission extends Statuses {
   readonly access?: Access;
 }
 
-/** `hostnames` are this host's; absent: wherever the mailbox is, it does not matter. */
-export function admissionOf(
-  route: RouteRow | null,
-  row: RecipientRow | OwnAdmission,
-  hostnames?: readonly string[],
-): Admission {
-  const mailHost = 'mailHost' in row ? row.mailHost : undefined;
+/** `here` absent: wherever the mailbox is, it does not matter. */
+export function admissionOf(route: RouteRow | null, row: RecipientRow | OwnAdmission, here?: Here): Admission {
+  const isRow = 'kind' in row;
   return {
     domain: route?.domain,
     refusedBy: refusingStatus(route, row),
     domainRules: route?.access,
     userRules: row.access,
-    elsewhere: mailHost === undefined || hostnames?.includes(mailHost) !== false ? undefined : mailHost,
+    elsewhere: here === undefined || !isRow ? undefined : hostElsewhere(row.mailHost, here),
   };
 }

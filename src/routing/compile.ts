@@ -30,6 +30,7 @@ import { compileList } from './compile-list.ts';
 import { compileOptions } from './compile-options.ts';
 import { submissionOf } from './compile-submission.ts';
 import { formatHops, HOPS_MAX, type Hop, parseHop } from './destination.ts';
+import { type Here, hostElsewhere } from './here.ts';
 import { quotaOf } from './quota.ts';
 import { replyTextOf } from './replies.ts';
 import { type Access, type Problem, type RecipientRow, type RouteRow, SITE_POSTMASTER, type Status } from './rows.ts';
@@ -240,12 +241,11 @@ export function compileRecipient(stored: Entry, placement: Placement): Recipient
   });
 }
 
-/** Whether the entry is a user, or a group with a shared mailbox, on a host of these names: then it has an account. */
-export function hasAccountHere(stored: Entry, hostnames: readonly string[]): boolean {
+/** Whether the entry is a user, or a group with a shared mailbox, on this host: then it has an account. */
+export function hasAccountHere(stored: Entry, here: Here): boolean {
   const entry = mailView(stored);
   if (recipientKindOf(entry) !== 'user' && !hasSharedMailbox(entry)) return false;
-  const host = mailHostOf(entry);
-  return host === undefined || hostnames.includes(host);
+  return hostElsewhere(mailHostOf(entry), here) === undefined;
 }
 
 function hasSharedMailbox(entry: Entry): boolean {

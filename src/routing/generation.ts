@@ -9,15 +9,14 @@
 import { idOf, type Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Reader, Row, Transaction } from '../database/operation.ts';
+import type { Here } from './here.ts';
 import { type HistoryKind, rememberRow } from './history.ts';
 
-export interface RoutingState {
+export interface RoutingState extends Here {
   readonly generation: number;
   readonly building: number | undefined;
   /** The last directory revision whose change moved a row. */
   readonly revision: Revision;
-  /** This host's name and its former ones. */
-  readonly hostnames: readonly string[];
   /** The first revision that the history answers for. */
   readonly historyFrom: Revision;
 }
@@ -32,7 +31,7 @@ export interface Generation {
   readonly role: 'answering' | 'following' | 'building';
 }
 
-const STATE = 'SELECT generation, building, hostnames, history_from FROM routing_state WHERE tenant = ?';
+const STATE = 'SELECT generation, building, hostnames, default_host, history_from FROM routing_state WHERE tenant = ?';
 
 function stateOf(row: Row | undefined, revision: Revision): RoutingState {
   if (row === undefined) throw new Error('routing_state has no row');
@@ -42,6 +41,7 @@ function stateOf(row: Row | undefined, revision: Revision): RoutingState {
     building: building === null || building === undefined ? undefined : Number(building),
     revision,
     hostnames: JSON.parse(row['hostnames'] as string) as string[],
+    defaultHost: (row['default_host'] as string | null) ?? undefined,
     historyFrom: idOf(row['history_from']),
   };
 }
@@ -79,10 +79,11 @@ export async function noteDifference(tx: Transaction, kind: HistoryKind, key: st
 }
 
 /** True where the names have changed and rows were compiled for other ones. */
-export async function setHostnames(tx: Transaction, hostnames: readonly string[]): Promise<boolean> {
-  const { hostnames: known, generation } = await stateIn(tx);
-  if (JSON.stringify(known) === JSON.stringify(hostnames)) return false;
-  await tx.run('UPDATE routing_state SET hostnames = ? WHERE tenant = ?', JSON.stringify(hostnames), TENANT);
+export async function setHere(tx: Transaction, { hostnames, defaultHost }: Here): Promise<boolean> {
+  const { hostnames: known, defaultHost: knownDefault, generation } = await stateIn(tx);
+  if (JSON.stringify(known) === JSON.stringify(hostnames) && knownDefault === defaultHost) return false;
+  const update = 'UPDATE routing_state SET hostnames = ?, default_host = ? WHERE tenant = ?';
+  await tx.run(update, JSON.stringify(hostnames), defaultHost ?? null, TENANT);
   const any = 'SELECT 1 FROM alias_entry WHERE tenant = ? AND generation = ? LIMIT 1';
   return (await tx.get(any, TENANT, generation)) !== undefined;
 }

@@ -42,6 +42,6 @@ export function loginOf(row: UserRow, tables: Pick<RoutingTables, 'route'>, site
     quota: route === null ? undefined : limitsOf(row, route),
     ...(row.isSuspended === undefined ? {} : { isSuspended: row.isSuspended }),
     ...(row.submitChannel === undefined ? {} : { submitChannel: row.submitChannel }),
-    ...admissionOf(route, row, site.hostnames),
+    ...admissionOf(route, row, site),
   };
 }

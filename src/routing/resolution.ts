@@ -6,6 +6,7 @@
 import type { Reply } from '../base/reply.ts';
 import type { AuthorityQuestion } from '../directory/source/authority.ts';
 import type { Address } from '../message/address.ts';
+import type { Here } from './here.ts';
 import type { ListQuestion, ListTables } from './list-tables.ts';
 import type { Rule } from './rewrite/rule-set.ts';
 import type { RecipientRow, RouteRow } from './rows.ts';
@@ -14,11 +15,9 @@ import type { Target } from './targets.ts';
 import type { Tokens } from './tokens.ts';
 
 /** Whose mail this is, and where. */
-export interface Site {
+export interface Site extends Here {
   /** The directory that addresses are resolved in. */
   readonly tenant: number;
-  /** This host: its name, then its former names; lower case. */
-  readonly hostnames: readonly string[];
   /** `[dns] mode`; absent: embedded. */
   readonly dnsMode?: 'embedded' | 'none';
   /** `[provision] from-mx`; absent: `entries`. */

@@ -56,11 +56,7 @@ function standingOf(reader: Reader, site: Site, entry: Entry): Standing {
   return { entry, caller: callerOf(entry), login, admissions };
 }
 
-function admissionsByBase(
-  routes: readonly RouteRow[],
-  own: RecipientRow | OwnAdmission,
-  { hostnames }: Site,
-): Admissions {
+function admissionsByBase(routes: readonly RouteRow[], own: RecipientRow | OwnAdmission, site: Site): Admissions {
   const [first = null, ...more] = routes;
-  return [admissionOf(first, own, hostnames), ...more.map((route) => admissionOf(route, own, hostnames))];
+  return [admissionOf(first, own, site), ...more.map((route) => admissionOf(route, own, site))];
 }

@@ -187,13 +187,13 @@ export async function replaceSetting(
 /** Undefined when mail cannot reach this entry. A user who is here gets an account. */
 export async function compiled(
   tx: Transaction,
-  { hostnames }: RoutingState,
+  state: RoutingState,
   generation: number,
   entry: Entry,
 ): Promise<PlacedRow | undefined> {
   const kind = recipientKindOf(entry);
   if (kind === undefined) return undefined;
-  const isHere = hasAccountHere(entry, hostnames);
+  const isHere = hasAccountHere(entry, state);
   const account = isHere ? await ensureAccount(tx, { uuid: entry.uuid, tenant: TENANT }) : idOf<AccountId>(0);
   const unusable = kind === 'group' ? await unusableMembersIn(tx, entry.id, UNUSABLE_MAX) : [];
   const { base, domains } = await ownerOf(tx, generation, entry.normalizedDn);

@@ -128,6 +128,11 @@ export const routingUnit: Unit = {
         'CREATE INDEX alias_entry_base ON alias_entry (tenant, generation, base, path)',
       ],
     },
+    {
+      version: 5,
+      // The host of who names none, NULL: this one.
+      statements: ['ALTER TABLE routing_state ADD COLUMN default_host TEXT'],
+    },
   ],
 };
 

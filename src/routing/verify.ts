@@ -146,12 +146,12 @@ function settingAt(reader: Reader, generation: number, { kind, key }: SettingRow
   return readSetting(reader, generation, kind, key);
 }
 
-function recompiled(reader: Reader, { generation, hostnames }: RoutingState, entry: Entry): PlacedRow | undefined {
+function recompiled(reader: Reader, state: RoutingState, entry: Entry): PlacedRow | undefined {
   const kind = recipientKindOf(entry);
   if (kind === undefined) return undefined;
-  const isHere = hasAccountHere(entry, hostnames);
+  const isHere = hasAccountHere(entry, state);
   const account = readAccount(reader, { uuid: isHere ? entry.uuid : '', tenant: TENANT });
-  const owners = readRoutesAbove(reader, generation, entry.normalizedDn);
+  const owners = readRoutesAbove(reader, state.generation, entry.normalizedDn);
   const domains = owners.map(({ domain }) => domain);
   const unusable = kind === 'group' ? unusableMembers(reader, entry.id, UNUSABLE_MAX) : [];
   const row = compileRecipient(entry, { unusable, domains, account });

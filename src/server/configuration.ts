@@ -50,6 +50,10 @@ export interface Configuration {
   /** `entries`: the policies in the directory alone; `auto`: after them a last one, below a domain that is ours. */
   /** DNs: the first holds all domains. */
   readonly suffixes: readonly string[];
+  /** The server whose directory this one follows; undefined: it has a directory of its own. */
+  readonly provider: ProviderConfiguration | undefined;
+  /** The host of whose entry names none; undefined: this one. Of the provider, known when it was asked. */
+  readonly defaultHost?: string;
   readonly provision: { readonly fromMx: 'off' | 'entries' | 'auto' };
   /** Domain -> `[host]:port` or `host:port`, instead of its MX. */
   readonly nextHop: ReadonlyMap<string, string>;
@@ -94,6 +98,12 @@ export interface Configuration {
   readonly warnings: readonly string[];
 }
 
+export interface ProviderConfiguration {
+  readonly url: string;
+  /** Absolute path of a file that has the password of this host's entry there. */
+  readonly passwordFile: string;
+}
+
 /** What the command line and the environment say; undefined: nothing. */
 export interface Overrides {
   readonly data: string;
@@ -130,6 +140,8 @@ const portOffset = z.union(
   [z.number().int().min(0).max(64_000), z.literal('auto')],
   'a number from 0 to 64000, or "auto"',
 );
+
+const PROVIDER_URL = /^ldaps?:\/\/[^/?#\s]{1,260}\/?$/i;
 
 const suffixList = z
   .array(z.string().max(1000))
@@ -170,7 +182,17 @@ export const configurationSchema = z.strictObject({
     .strictObject({ scram: z.enum(['auto', 'on', 'off']).optional(), 'default-domain': hostName.optional() })
     .optional(),
   dns: z.strictObject({ mode: z.enum(['embedded', 'none']).optional() }).optional(),
-  directory: z.strictObject({ suffix: suffixList.optional() }).optional(),
+  directory: z
+    .strictObject({
+      suffix: suffixList.optional(),
+      provider: z.string().regex(PROVIDER_URL, 'a URL such as "ldaps://mx1.example"').optional(),
+      'password-file': z.string().min(1).optional(),
+    })
+    .refine(({ provider, 'password-file': file }) => (provider === undefined) === (file === undefined), {
+      error: 'provider and password-file together',
+      path: ['provider'],
+    })
+    .optional(),
   provision: z.strictObject({ 'from-mx': z.enum(['off', 'auto']).optional() }).optional(),
   'next-hop': z.record(z.string(), nextHopTarget).optional(),
   'outgoing-tls': z.record(z.string(), z.enum(['opportunistic', 'required', 'off'])).optional(),
@@ -337,6 +359,7 @@ export function configure(text: string | undefined, fileName: string, overrides:
     auth: { scram: file.auth?.scram ?? 'auto', defaultDomain: file.auth?.['default-domain'] },
     dns: { mode: file.dns?.mode ?? 'embedded' },
     suffixes: file.directory?.suffix ?? [DEFAULT_SUFFIX],
+    provider: providerOf(file.directory, fileName),
     provision: { fromMx: file.provision?.['from-mx'] ?? ('entries' as const) },
     nextHop: byDomain(file['next-hop']),
     outgoingTls: byDomain(file['outgoing-tls']),
@@ -370,6 +393,12 @@ export function configure(text: string | undefined, fileName: string, overrides:
     threads: file.threads ?? Math.min(32, Math.max(1, availableParallelism() - 1)),
     warnings: retired,
   });
+}
+
+function providerOf(directory: File['directory'], fileName: string): ProviderConfiguration | undefined {
+  const { provider, 'password-file': passwordFile } = directory ?? {};
+  if (provider === undefined || passwordFile === undefined) return undefined;
+  return { url: provider, passwordFile: resolve(dirname(fileName), passwordFile) };
 }
 
 function verifyMsOf(verify: 'off' | number | undefined): number | undefined {

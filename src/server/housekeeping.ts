@@ -48,8 +48,11 @@ export function keepHouse(parts: HousekeepingParts): () => void {
       more = (await writer.execute(pruneChangeLog, systemClock.now())) >= CHANGES_A_ROUND || more;
       more = (await writer.execute(pruneHistory, null)) >= CHANGES_A_ROUND || more;
       more = (await writer.execute(pruneZoneChanges, systemClock.now())) >= CHANGES_A_ROUND || more;
-      await writer.execute(tendKeys, systemClock.now());
-      await writer.execute(forgetPending, systemClock.now());
+      // The provider's, where this server follows one.
+      if (configuration.provider === undefined) {
+        await writer.execute(tendKeys, systemClock.now());
+        await writer.execute(forgetPending, systemClock.now());
+      }
       more = (await writer.execute(forgetClients, systemClock.now())) >= CLIENTS_A_ROUND || more;
       for (const copy of removeOldCopies(database, systemClock.now())) log.info('store.remove-copy', { copy });
     } catch (error) {

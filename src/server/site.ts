@@ -14,7 +14,7 @@ import type { Configuration } from './configuration.ts';
 /** `reader`: has the secret that addresses are signed with. */
 export function siteOf(
   hostnames: readonly string[],
-  { nextHop, dns, provision }: Pick<Configuration, 'nextHop' | 'dns' | 'provision'>,
+  { nextHop, dns, provision, defaultHost }: Pick<Configuration, 'nextHop' | 'dns' | 'provision' | 'defaultHost'>,
   reader: Reader,
 ): Site {
   // A line for what is no domain is for no address.
@@ -22,6 +22,7 @@ export function siteOf(
   return {
     tenant: TENANT,
     hostnames,
+    defaultHost,
     ...(dns.mode === 'none' ? { dnsMode: 'none' as const } : {}),
     fromMx: provision.fromMx,
     fileRules: lines.map(([domain, hop]) => nextHopRule(domain, hop)),

@@ -9,6 +9,9 @@ import type { ArrivalStep } from '../provisioning/arrival/arrivals.ts';
 import { prepareHost } from '../provisioning/bootstrap.ts';
 import { DomainRenames } from '../provisioning/domain-rename/renames.ts';
 import { renameHost } from '../provisioning/keep-host.ts';
+import { providerAuthority } from '../provisioning/replica/authority.ts';
+import { HandingWriter } from '../provisioning/replica/handing-writer.ts';
+import { Replica } from '../provisioning/replica/replica.ts';
 import { RoutingCache } from '../routing/cache.ts';
 import { nameHost } from '../routing/host-names.ts';
 import { dropHalfBuilt } from '../routing/rebuild.ts';
@@ -34,6 +37,7 @@ import { openMainIntakes } from './main-intakes.ts';
 import type { MainParts } from './main-parts.ts';
 import { openDoors } from './open-doors.ts';
 import { openStore } from './open-store.ts';
+import { findFollowed } from './replica.ts';
 import { startThreads } from './serving-threads.ts';
 import { siteOf } from './site.ts';
 import { SourceAuthority } from './source-authority.ts';
@@ -62,34 +66,44 @@ export interface RunningServer {
 
 /** `fatal` prints one line and ends the process at once: what is on disk is not known any more. */
 export async function start(
-  configuration: Configuration,
+  configured: Configuration,
   fatal: (text: string) => void,
   switches = durable,
 ): Promise<RunningServer> {
-  const { data } = configuration;
+  const { data } = configured;
   const clock = systemClock;
   const startedAt = new Date(clock.now()).toISOString();
-  const log = createLog(configuration.log, 'main');
-  for (const detail of configuration.warnings) log.warn('server.configuration', { detail });
-  const { shared, reader, close } = await openStore(configuration, log, switches);
-  makeSubmitFolder(data, configuration.submit.folder);
-  const hostnames = hostNames(configuration);
+  const log = createLog(configured.log, 'main');
+  for (const detail of configured.warnings) log.warn('server.configuration', { detail });
+  const { shared, reader, close } = await openStore(configured, log, switches);
+  makeSubmitFolder(data, configured.submit.folder);
+  const hostnames = hostNames(configured);
+  const followed = await findFollowed({ configuration: configured, hostname: hostnames[0]!, reader, log });
+  const configuration = followed === undefined ? configured : { ...configured, defaultHost: followed.hostname };
   const common = { configuration, hostnames, log, shared };
 
   // The writer first: all other threads write through it.
-  const supervisor = new Supervisor({ ...common, fatal });
+  let replica: Replica | undefined;
+  const supervisor = new Supervisor({ ...common, fatal, provider: () => replica });
   await supervisor.startWriter(switches);
-  const writer = new WriterClient(supervisor.writerPort(0), shared);
-  await writer.execute(closeAllSegments, { at: clock.now() });
-  await writer.execute(nameHost, hostnames);
-  await dropHalfBuilt(writer);
-  await compileAnew(reader, writer);
+  const ownWriter = new WriterClient(supervisor.writerPort(0), shared);
+  await ownWriter.execute(closeAllSegments, { at: clock.now() });
+  await ownWriter.execute(nameHost, { hostnames, defaultHost: configuration.defaultHost });
+  await dropHalfBuilt(ownWriter);
+  await compileAnew(reader, ownWriter);
+  if (followed !== undefined) replica = new Replica({ ...followed, reader, writer: ownWriter, log });
+  await replica?.first();
+  // What is to change the directory is handed on, where that is another server's.
+  const writer = replica === undefined ? ownWriter : new HandingWriter(supervisor.writerPort(0), shared, replica);
   const makesKeys = configuration.auth.scram !== 'off';
   const [hostname, ...formerNames] = hostnames;
-  await writer.execute(renameHost, { hostname: hostname!, formerNames, now: clock.now() });
-  const adminPassword = await firstStart(data, hostnames[0]!, { reader, writer, clock, makesKeys });
-  await writer.execute(prepareHost, { hostname: hostnames[0]!, suffixes: configuration.suffixes, now: clock.now() });
-  await makeFirstKeys(reader, writer, clock);
+  let adminPassword: string | undefined;
+  if (replica === undefined) {
+    await writer.execute(renameHost, { hostname: hostname!, formerNames, now: clock.now() });
+    adminPassword = await firstStart(data, hostname!, { reader, writer, clock, makesKeys });
+    await writer.execute(prepareHost, { hostname: hostname!, suffixes: configuration.suffixes, now: clock.now() });
+    await makeFirstKeys(reader, writer, clock);
+  }
   watchAdminPassword(data, reader, writer);
   keepMaildropLocks(supervisor);
   const audit = keepAudit({ ...common, reader, supervisor });
@@ -105,7 +119,8 @@ export async function start(
   });
   const gate = new HashGate({ cells: shared.hashCells, thread: 0 });
   const directory = new DirectoryThread({ reader, writer, supervisor });
-  const authority = new SourceAuthority({ reader, writer, call: (call) => directory.ask(call) });
+  const sources = new SourceAuthority({ reader, writer, call: (call) => directory.ask(call) });
+  const authority = replica === undefined ? sources : providerAuthority(replica, sources);
   const routing = new RoutingCache({
     reader,
     revision: () => shared.routingRevision(),
@@ -147,23 +162,30 @@ export async function start(
     throw error;
   });
   const endHostLooks = await keepOwnHost(main, listeners);
+  replica?.start();
   const admin = await serveAdmin(main, operations);
   for (const thread of threads.protocol) thread.stand({ kind: 'own-dns', endpoint: doors.ownDns });
   const local = configuration.without.includes('ldap') ? undefined : localLdapPath(configuration.data);
   if (local !== undefined) threads.protocol[0]!.stand({ kind: 'local-ldap', path: local });
   threads.transfer.stand({ kind: 'begin' });
-  threads.publisher.stand({ kind: 'begin', ownDns: doors.ownDns });
+  // Other name servers are the provider's to tell.
+  if (replica === undefined) threads.publisher.stand({ kind: 'begin', ownDns: doors.ownDns });
   const endHousekeeping = keepHouse(main);
   const endVerifying = verifyDaily(main);
-  zoneSources.read();
-  directory.read();
-  domainRenames.resume();
+  // What is the directory's own to do is done where it is.
+  if (replica === undefined) {
+    zoneSources.read();
+    directory.read();
+    domainRenames.resume();
+  }
   log.info('server.ready', { hostname: hostnames[0], listeners: listeners });
 
   /** Transactions under way, segments, writer, store: in this order. */
   async function stopThreads(): Promise<void> {
     await incoming.close();
     await writer.settled();
+    await replica?.stop();
+    await ownWriter.settled();
     await supervisor.stop();
     await audit.stop();
     close();

@@ -10,6 +10,7 @@ import { setFlagsFromString } from 'node:v8';
 import { MessageChannel, type Transferable, Worker, type WorkerOptions } from 'node:worker_threads';
 import type { Log } from '../base/log.ts';
 import type { SharedState } from '../database/shared.ts';
+import { type ProviderAccess, serveProvider } from '../provisioning/replica/handing-writer.ts';
 import type { Configuration } from './configuration.ts';
 import type { DirectoryOrder } from './threads/directory-sources.ts';
 import type { DnsOrder } from './threads/dns.ts';
@@ -24,6 +25,8 @@ export interface SupervisorOptions {
   readonly hostnames: readonly string[];
   readonly shared: SharedState;
   readonly log: Log;
+  /** The server that this one follows; undefined: it has a directory of its own. */
+  readonly provider?: () => ProviderAccess | undefined;
   /** Prints one line and ends the process. */
   readonly fatal: (text: string) => void;
 }
@@ -213,6 +216,14 @@ export class Supervisor {
     return port1;
   }
 
+  #providerPort(): MessageChannel['port1'] | undefined {
+    const provider = this.#options.provider?.();
+    if (provider === undefined) return undefined;
+    const { port1, port2 } = new MessageChannel();
+    serveProvider(port1, provider);
+    return port2;
+  }
+
   /** Resolves when the thread serves. */
   async startThread(kind: ThreadKind): Promise<ServingThread> {
     const number = this.threads.length + 1;
@@ -225,6 +236,7 @@ export class Supervisor {
   async #spawn(thread: ServingThread, kind: ThreadKind): Promise<void> {
     const { configuration, hostnames, shared, log, fatal } = this.#options;
     const port = this.writerPort(thread.number);
+    const providerPort = this.#providerPort();
     const workerData: ThreadData = {
       configuration,
       hostnames,
@@ -232,8 +244,12 @@ export class Supervisor {
       name: kind.name,
       shared: shared.buffer,
       writerPort: port,
+      ...(providerPort === undefined ? {} : { providerPort }),
     };
-    const worker = await this.#begin(kind, { workerData, transferList: [port] });
+    const worker = await this.#begin(kind, {
+      workerData,
+      transferList: providerPort === undefined ? [port] : [port, providerPort],
+    });
     worker.on('error', (error: Error) =>
       log.error('server.thread', { ended: kind.name, detail: error.stack ?? error.message }),
     );

@@ -23,8 +23,11 @@ import { apexMarks, markAll } from '../provisioning/mark-apexes.ts';
 import { takeMirrorPage } from '../provisioning/mirrored.ts';
 import { decideOperations } from '../provisioning/pending/decide.ts';
 import { forgetPending, seePending } from '../provisioning/pending/entries.ts';
+import { followOperation } from '../provisioning/replica/position.ts';
+import { recorded } from '../provisioning/replica/recorded.ts';
 import { provisioningUnit } from '../provisioning/tables.ts';
 import { addToken, removeToken } from '../provisioning/token.ts';
+import type { ChangeSite } from '../provisioning/write-options.ts';
 import { observedOperation, unwatch } from '../publishing/observed.ts';
 import { publishingOperations } from '../publishing/outbox-operations.ts';
 import { servedAs, spreadSlice } from '../publishing/spread.ts';
@@ -80,6 +83,12 @@ export type AnyOperation = Operation<any, any>;
 /** `warnPercent`: see placeParts. */
 export function operationsFor(site: Site, warnPercent?: number): readonly AnyOperation[] {
   const writeSite = changeSite(site);
+  const own = ownOperations(site, writeSite, warnPercent);
+  // What changes the directory is handed on.
+  return site.defaultHost === undefined ? own : [followOperation(writeSite), ...own.map(recorded)];
+}
+
+function ownOperations(site: Site, writeSite: ChangeSite, warnPercent: number | undefined): readonly AnyOperation[] {
   return [
     openSegment,
     closeSegment,

@@ -253,7 +253,7 @@ test('a group of another host is asked as one; the list itself, in a group that 
   const { reader, cache } = transfer.directory;
   const row = cache.recipient(LIST);
   assert.ok(row?.kind === 'group');
-  const people = reader.snapshot(() => peopleWhoModerate(reader, row, testSite.hostnames));
+  const people = reader.snapshot(() => peopleWhoModerate(reader, row, testSite));
   assert.deepEqual(
     people.map(formatAddress).sort(),
     [ANN, 'away@acme.example', 'files@acme.example', LIST, 'off@acme.example'].sort(),

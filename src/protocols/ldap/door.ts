@@ -16,6 +16,8 @@ export interface LdapDoor {
   readonly clock: Clock;
   readonly log: Log;
   readonly limits: Limits;
+  /** Of this server. */
+  readonly hostname: string;
   /** Of the program, for vendorVersion. */
   readonly version: string;
   /** For STARTTLS; undefined where it is not offered. */

@@ -41,13 +41,15 @@ function subschemaEntry(of: Schema): Entry {
 
 function rootDseAttributes(session: LdapConversation): readonly Attribute[] {
   const { door, record } = session;
-  const { version, logins, reader } = door;
+  const { hostname, version, logins, reader } = door;
   const suffixes = rootNames(reader).filter((dn) => dn !== ADMINISTRATOR_DN);
   // Attributes without a value do not exist.
   const mechanisms = logins.mechanisms({ door: 'ldap', record });
   return [
     { name: 'objectClass', values: ['top', 'extensibleObject'] },
     { name: 'namingContexts', values: suffixes },
+    // As Microsoft's directory has it: a server that follows this one learns its name.
+    { name: 'dnsHostName', values: [hostname] },
     { name: 'subschemaSubentry', values: [SUBSCHEMA_DN] },
     { name: 'supportedLDAPVersion', values: ['3'] },
     ...(mechanisms.length > 0 ? [{ name: 'supportedSASLMechanisms', values: mechanisms }] : []),

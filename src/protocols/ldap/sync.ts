@@ -9,17 +9,20 @@
 // Never   gives what is computed of other entries than its own: memberOf, hasSubordinates, contextCSN
 // RFC 4533, RFC 3909
 
+import type { Reader } from '../../database/operation.ts';
 import { sightOf } from '../../directory/access/sight.ts';
 import { type SightMark, sightMark } from '../../directory/access/sight-mark.ts';
 import { loggedAt, newestChange } from '../../directory/change-log.ts';
 import { formatCsn } from '../../directory/csn.ts';
 import { parseDn } from '../../directory/dn.ts';
+import { getEntry, rootNames } from '../../directory/entries.ts';
 import type { Entry } from '../../directory/entry.ts';
 import { Feed, type FeedPosition, type FeedStep } from '../../directory/feed.ts';
 import { asksOthers, type MatchContext } from '../../directory/match.ts';
 import type { OperationalContext } from '../../directory/operational.ts';
 import { isReferral, referralUris } from '../../directory/referrals.ts';
 import { Search } from '../../directory/search.ts';
+import type { SearchPlace } from '../../directory/search-base.ts';
 import { searchLimitsOf } from '../../directory/search-limits.ts';
 import { controlOf } from '../../wire/ldap/controls/codec.ts';
 import { type SyncRequest, type SyncState, syncDone, syncState } from '../../wire/ldap/controls/sync.ts';
@@ -132,7 +135,9 @@ class Following {
   async #giveAll(): Promise<LdapResult | undefined> {
     const { request, session, base, sight, operation } = this.#asked;
     const { scope, filter, sizeLimit } = request;
-    const search = new Search(session.door.reader, { base, scope, filter, sight, walks: true });
+    const { reader } = session.door;
+    const places = base.rdns.length === 0 ? { places: rootPlaces(reader) } : {};
+    const search = new Search(reader, { base, scope, filter, sight, walks: true, ...places });
     const entriesMax = Math.min(searchLimitsOf(sight.caller).entries, sizeLimit || Number.POSITIVE_INFINITY);
     let given = 0;
     while (!search.done && !operation.signal.aborted) {
@@ -220,6 +225,14 @@ class Following {
   #cookie({ revision, at }: FeedPosition): Uint8Array {
     return Buffer.from(`rid=${this.#rid},csn=${formatCsn(revision, at)}`);
   }
+}
+
+/** All there is, for a server. */
+function rootPlaces(reader: Reader): SearchPlace[] {
+  return rootNames(reader).map((name) => {
+    const entry = getEntry(reader, name);
+    return { entry, path: parseDn(entry.dn).path, scope: 'sub' };
+  });
 }
 
 /** What would be another without a change of its entry. */

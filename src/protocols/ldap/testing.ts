@@ -85,6 +85,7 @@ export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestD
     clock: systemClock,
     log: silentLog,
     limits: { ...defaultLimits, ...options.limits },
+    hostname: 'mail.test.example',
     version: '0.0.0-test',
     tls: tls.server,
     nextRevision: () => directory.shared.nextRevision(),

@@ -53,9 +53,8 @@ export class Addresses {
       return undefined;
     }
     if (route === null)
-      return this.#walk.consult([{ address: addressKey(address) }], false, null, () =>
-        this.#notADomain(address, depth),
-      );
+      // Mail to the world is no refusal: it goes on while nobody can be asked.
+      return this.#walk.consult([{ address: addressKey(address) }], true, null, () => this.#notADomain(address, depth));
     return this.ofDomain(address, route, depth);
   }
 

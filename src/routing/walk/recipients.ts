@@ -34,8 +34,9 @@ export class Recipients {
     if (this.#walk.explain) this.#walk.step('alias table', `${formatAddress(address)} is the ${row.kind} ${row.dn}`);
     const stop = stopOf(this.#walk, route, row);
     if (stop !== undefined) return stopped(this.#walk, stop, address, row);
-    const { mailHost, routingAddress } = row;
-    const isHere = mailHost === undefined || this.#walk.isOurs(mailHost);
+    const { routingAddress } = row;
+    const elsewhere = this.#walk.elsewhere(row.mailHost);
+    const isHere = elsewhere === undefined;
     const unsupported = isHere && routingAddress === undefined ? unsupportedNames(route, row) : [];
     if (unsupported.length > 0) {
       if (this.#walk.explain) this.#walk.step('not supported', unsupported.join(', '));
@@ -44,7 +45,7 @@ export class Recipients {
     if (row.kind === 'group' && this.#lists.hasPassed(row)) return undefined;
     const part = row.kind === 'group' ? this.#lists.access(row) : 'members';
     if (typeof part !== 'string') return part;
-    if (!isHere) return this.#toMailHost(row, mailHost, address);
+    if (!isHere) return this.#toMailHost(row, elsewhere, address);
     if (routingAddress !== undefined) return this.#reroute(row, routingAddress, depth);
     if (row.options !== undefined && part === 'members')
       return byOptions(this.#walk, this.#onward, { row, route, address, depth, part });
@@ -59,10 +60,10 @@ export class Recipients {
       return replies.noSuchUser;
     }
     if (this.#walk.explain) this.#walk.step('postmaster', `site postmaster, ${row.dn}`);
-    const { mailHost } = row;
-    if (mailHost === undefined || this.#walk.isOurs(mailHost)) return this.#always(row, address, depth);
+    const elsewhere = this.#walk.elsewhere(row.mailHost);
+    if (elsewhere === undefined) return this.#always(row, address, depth);
     // `<postmaster>` is valid at any host, and the address asked for may be one that only this host has. RFC 5321 §4.5.1
-    return this.#toMailHost(row, mailHost, address.domain === '' ? address : addressOfKey(SITE_POSTMASTER));
+    return this.#toMailHost(row, elsewhere, address.domain === '' ? address : addressOfKey(SITE_POSTMASTER));
   }
 
   /**

@@ -11,6 +11,7 @@ import type { AuthorityQuestion } from '../../directory/source/authority.ts';
 import { type Address, addressKey } from '../../message/address.ts';
 import { channelNamed } from '../channels.ts';
 import type { ChannelRow } from '../compile-channel.ts';
+import { hostElsewhere } from '../here.ts';
 import type { ListQuestion } from '../list-tables.ts';
 import { replies } from '../replies.ts';
 import type {
@@ -266,6 +267,11 @@ export class Walk {
 
   get hostname(): string {
     return this.#site.hostnames[0] ?? '';
+  }
+
+  /** The host that has the mailbox of who has this mailHost, or none; undefined: this one. */
+  elsewhere(mailHost: string | undefined): string | undefined {
+    return hostElsewhere(mailHost, this.#site);
   }
 
   isOurs(host: string): boolean {

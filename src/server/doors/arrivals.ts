@@ -4,9 +4,12 @@
 import { systemClock } from '../../base/clock.ts';
 import { clientOf } from '../../net/client-of.ts';
 import { DnsClient } from '../../net/dns-client.ts';
-import type { SmtpDoor } from '../../protocols/smtp/door.ts';
+import type { Arrival, SmtpDoor } from '../../protocols/smtp/door.ts';
 import { type ArrivalStep, Arrivals } from '../../provisioning/arrival/arrivals.ts';
+import { arrivalReplies } from '../../provisioning/arrival/replies.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
+import { replies } from '../../routing/replies.ts';
+import { decidePolicy } from '../../routing/walk/arrival.ts';
 import type { ZoneSite } from '../../zones/settings.ts';
 import type { ThreadParts } from '../threads/parts.ts';
 import { createPending } from './pending.ts';
@@ -31,6 +34,7 @@ interface ArriveParts {
 export function createArrive(parts: ThreadParts, { routing, site, ownDns, arrived }: ArriveParts): SmtpDoor['arrive'] {
   const { configuration, log } = parts;
   if (configuration.provision.fromMx === 'off') return undefined;
+  if (configuration.provider !== undefined) return (address) => atReplica(address.domain, routing);
   const resolver = new DnsClient({
     servers: configuration.resolver,
     timeoutMs: LOOK_UP_MS,
@@ -58,4 +62,12 @@ export function createArrive(parts: ThreadParts, { routing, site, ownDns, arrive
     },
   });
   return (address, request, peer) => arrivals.arrive({ address, request, peer: clientOf(peer) });
+}
+
+/** The provider makes domains. */
+function atReplica(domain: string, routing: RoutingCache): Arrival {
+  const tables = { settings: routing.settings(), routeOf: (name: string) => routing.route(name) };
+  const [first] = routing.route(domain)?.isWithoutMail === true ? [] : decidePolicy(domain, tables, routing.site);
+  const looks = first !== undefined && (first.action !== 'off' || first.hasToken === true);
+  return { result: 'foreign', reply: looks ? arrivalReplies.elsewhere : replies.relayDenied };
 }

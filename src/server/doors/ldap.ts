@@ -15,6 +15,7 @@ export interface LdapDoorParts extends ThreadParts {
   readonly gate: HashGate;
   readonly authority: DirectoryAuthority;
   readonly tls: TlsServer;
+  readonly hostname: string;
 }
 
 export function ldapDoor(parts: LdapDoorParts): LdapDoor {
@@ -26,6 +27,7 @@ export function ldapDoor(parts: LdapDoorParts): LdapDoor {
     clock: systemClock,
     log: parts.log,
     limits: parts.configuration.limits,
+    hostname: parts.hostname,
     version: VERSION,
     tls: parts.tls,
     nextRevision: () => shared.nextRevision(),

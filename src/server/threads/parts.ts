@@ -10,6 +10,7 @@ import { SharedState } from '../../database/shared.ts';
 import { followRules } from '../../directory/access/plan.ts';
 import { useSiteSchema } from '../../directory/site-schema.ts';
 import { useSuffix } from '../../directory/suffix.ts';
+import { HandingWriter, type ProviderAccess, ProviderClient } from '../../provisioning/replica/handing-writer.ts';
 import { closeSegment, openSegment } from '../../store/collect.ts';
 import type { SegmentHost } from '../../store/segment.ts';
 import type { Configuration } from '../configuration.ts';
@@ -24,6 +25,8 @@ export interface ThreadData {
   readonly name: string;
   readonly shared: SharedArrayBuffer;
   readonly writerPort: MessagePort;
+  /** To the server that this one follows; absent: it has a directory of its own. */
+  readonly providerPort?: MessagePort;
   /** This host's name and its former ones. */
   readonly hostnames: readonly string[];
 }
@@ -36,11 +39,14 @@ export interface ThreadParts {
   readonly database: OpenReader;
   readonly writer: WriterClient;
   readonly counters: Counters;
+  /** The server that this one follows; undefined: it has a directory of its own. */
+  readonly provider: ProviderAccess | undefined;
 }
 
 export function threadParts(data: ThreadData): ThreadParts {
   const { configuration } = data;
   const shared = new SharedState(data.shared, data.thread);
+  const provider = data.providerPort && new ProviderClient(data.providerPort);
   const database = openReader(databasePath(configuration.data));
   useSuffix(configuration.suffixes[0]!);
   useSiteSchema(database.reader, () => shared.revision());
@@ -51,8 +57,12 @@ export function threadParts(data: ThreadData): ThreadParts {
     shared,
     ids: new Ids(shared.ids, 0, systemClock.now),
     database,
-    writer: new WriterClient(data.writerPort, shared),
+    writer:
+      provider === undefined
+        ? new WriterClient(data.writerPort, shared)
+        : new HandingWriter(data.writerPort, shared, provider),
     counters: new Counters(),
+    provider,
   };
 }
 

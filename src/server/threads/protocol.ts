@@ -13,6 +13,7 @@ import { serveLdap } from '../../protocols/ldap/server.ts';
 import { servePop3 } from '../../protocols/pop3/server.ts';
 import { serveSmtp } from '../../protocols/smtp/server.ts';
 import type { ArrivalStep } from '../../provisioning/arrival/arrivals.ts';
+import { providerAuthority } from '../../provisioning/replica/authority.ts';
 import { RoutingCache } from '../../routing/cache.ts';
 import { Blobs } from '../../store/blobs.ts';
 import { createIntakes } from '../../store/intake.ts';
@@ -84,7 +85,8 @@ const segments = new SegmentWriter(host);
 const intakes = createIntakes(host, segments);
 const blobs = new Blobs(segmentsPath(configuration.data));
 const sourceCalls = new SourceCalls(report);
-const authority = new SourceAuthority({ reader, writer: parts.writer, call: (call) => sourceCalls.call(call) });
+const sources = new SourceAuthority({ reader, writer: parts.writer, call: (call) => sourceCalls.call(call) });
+const authority = parts.provider === undefined ? sources : providerAuthority(parts.provider, sources);
 const routing = new RoutingCache({
   reader,
   revision: () => shared.routingRevision(),
@@ -146,7 +148,7 @@ const doors = {
   }),
   imap: imapDoor({ ...parts, tls, intakes, blobs, logins, watch }),
   pop3: pop3Door({ ...parts, tls, blobs, logins, maildrops }),
-  ldap: ldapDoor({ ...parts, tls, logins, gate, authority }),
+  ldap: ldapDoor({ ...parts, hostname: data.hostnames[0]!, tls, logins, gate, authority }),
   dns: {
     answer: createDnsAnswer(parts, zoneSite(data), zoneNotified(reader, report)),
     log,

@@ -6,6 +6,7 @@ import { systemClock } from '../../base/clock.ts';
 import type { MessageId, PublishedRevision, SegmentId } from '../../base/ids.ts';
 import { DnsClient } from '../../net/dns-client.ts';
 import { DomainQuotas } from '../../provisioning/domain-quotas.ts';
+import { providerAuthority } from '../../provisioning/replica/authority.ts';
 import { RoutingCache } from '../../routing/cache.ts';
 import { channelNamed, pausedChannels } from '../../routing/channels.ts';
 import type { RoutingSettings } from '../../routing/settings.ts';
@@ -67,12 +68,13 @@ const resolver = new DnsClient({ servers: configuration.resolver });
 const site = siteOf(data.hostnames, configuration, reader);
 const revision = (): PublishedRevision => parts.shared.routingRevision();
 const sourceCalls = new SourceCalls(report);
+const sources = new SourceAuthority({ reader, writer, call: (call) => sourceCalls.call(call) });
 const routing = new RoutingCache({
   reader,
   revision,
   site,
   count: (what, count) => counters.add(`routing-${what}`, '', count),
-  authority: new SourceAuthority({ reader, writer, call: (call) => sourceCalls.call(call) }),
+  authority: parts.provider === undefined ? sources : providerAuthority(parts.provider, sources),
 });
 const signer = createSigner({ reader, site: zoneSite(data), routing, log });
 const writerParts = placeParts(site);

@@ -231,7 +231,7 @@ export class ListChannel implements Channel {
   async #moderators({ row, address: list }: ListNow): Promise<Address[]> {
     const { reader, routing, site, log } = this.#parts;
     const asked: Address[] = [];
-    for (const address of peopleWhoModerate(reader, row, site.hostnames)) {
+    for (const address of peopleWhoModerate(reader, row, site)) {
       const { reply, targets } = await routing.resolve(address, INTERNAL_REQUEST);
       const isLost = !isAccepted(reply) && !isTemporary(reply);
       if (!isLost && !targets.some((target) => leadsTo(target, row.entry))) asked.push(address);

@@ -12,6 +12,7 @@ import { GROUP_DEPTH_MAX } from '../../base/limits.ts';
 import type { Reader } from '../../database/operation.ts';
 import { type Address, addressKey, tryParseAddress } from '../../message/address.ts';
 import { readState } from '../../routing/generation.ts';
+import { type Here, hostElsewhere } from '../../routing/here.ts';
 import type { ListPart, Member } from '../../routing/list-members.ts';
 import { LIST_BEGIN, type ListPlace, readListSlice } from '../../routing/list-source.ts';
 import { addressOfKey, type GroupRow, type RecipientRow, type RouteRow } from '../../routing/rows.ts';
@@ -21,8 +22,8 @@ import { readAlias, readRecipient, readRoute } from '../../routing/tables.ts';
 const PEOPLE_MAX = 100;
 const SLICES_MAX = 100;
 
-export function peopleWhoModerate(reader: Reader, { entry }: GroupRow, hostnames: readonly string[]): Address[] {
-  return new Asking(reader, entry, hostnames).people();
+export function peopleWhoModerate(reader: Reader, { entry }: GroupRow, here: Here): Address[] {
+  return new Asking(reader, entry, here).people();
 }
 
 /** Groups whose members are to be read: by entry. */
@@ -34,17 +35,17 @@ interface Level {
 class Asking {
   readonly #reader: Reader;
   readonly #list: number;
-  readonly #hostnames: readonly string[];
+  readonly #here: Here;
   readonly #generation: number;
   readonly #found = new Map<string, Address>();
   /** Groups that have been looked at. */
   readonly #seen = new Set<number>();
   #next: Level[] = [];
 
-  constructor(reader: Reader, list: number, hostnames: readonly string[]) {
+  constructor(reader: Reader, list: number, here: Here) {
     this.#reader = reader;
     this.#list = list;
-    this.#hostnames = hostnames;
+    this.#here = here;
     this.#generation = readState(reader).generation;
   }
 
@@ -96,9 +97,8 @@ class Asking {
 
   /** What stands against mail to it is found when its address is asked. */
   #isServedHere({ domain }: Address, row: GroupRow): boolean {
-    const { mailHost } = row;
     const route = this.#localRoute(domain);
-    const isHere = mailHost === undefined || this.#hostnames.includes(mailHost);
+    const isHere = hostElsewhere(row.mailHost, this.#here) === undefined;
     return isHere && route !== null && decidingStatus(route, row, ({ reply }) => reply !== undefined) === undefined;
   }
 
@@ -114,6 +114,8 @@ class Asking {
     const route = own?.aliasOf === undefined ? own : readRoute(this.#reader, this.#generation, own.aliasOf);
     if (route === null || route.isMx !== undefined || route.isWithoutMail !== undefined) return null;
     const { routingHosts } = route;
-    return routingHosts === undefined || routingHosts.some((host) => this.#hostnames.includes(host)) ? route : null;
+    return routingHosts === undefined || routingHosts.some((host) => this.#here.hostnames.includes(host))
+      ? route
+      : null;
   }
 }

@@ -47,6 +47,11 @@ export const search: LdapHandler<SearchRequest> = async (request, operation, ses
     return atEnd(operation, result('success'));
   }
   const sight = sightOf(session.door.reader, operation.caller, session.record.isPrivate);
+  if (base.rdns.length === 0 && operation.asked.sync !== undefined) {
+    const asked = { session, operation, request, base, selection, sight };
+    if (sight.caller?.isServer === true) return follow(asked, new Turns(asked), operation.asked.sync.value);
+    return { result: result('insufficientAccessRights', 'Only a server follows all there is') };
+  }
   return searchTree({ session, operation, request, base, selection, sight });
 };
 

@@ -1,0 +1,362 @@
+// The provider's feed, followed without end: all of its directory at the first time, then what changes.
+//
+// In      a search with content synchronization (RFC 4533) of the whole tree; the cookie that the last one ended with
+// Out     pages for the writer, at most PAGE_ENTRIES each, and the revision up to which all is here
+// States  connecting -> refresh -> persist -> lost -> again in RETRY_MS, twice as long each time, up to RETRY_MAX_MS
+// Errors  none while it runs: what the provider does not give is said in the log, and what is here goes on. An entry that cannot
+//         stand here yet is tried again behind the others of its page; one that never can is named in the log and left out
+// Never   takes a refresh for whole before the provider has said so
+
+import { asFailure, Failure } from '../../base/failure.ts';
+import { idOf, type Revision } from '../../base/ids.ts';
+import type { Log } from '../../base/log.ts';
+import type { Reader, Writer } from '../../database/operation.ts';
+import { parseCsn } from '../../directory/csn.ts';
+import { entriesAfter } from '../../directory/entries.ts';
+import type { MirroredEntry } from '../../directory/mirrored-change.ts';
+import { LdapConnection, type LdapServers, resultText, type SearchItem } from '../../directory/source/connection.ts';
+import { controlOf } from '../../wire/ldap/controls/codec.ts';
+import { manageDsaIt } from '../../wire/ldap/controls/manage-dsa-it.ts';
+import { parseFilter } from '../../wire/ldap/filter-text.ts';
+import { resultCodes } from '../../wire/ldap/result-codes.ts';
+import { providedEntry } from './entry-of.ts';
+import { type FollowedChange, follow, providerCookie } from './position.ts';
+
+const PAGE_ENTRIES = 500;
+const RETRY_MS = 1000;
+const RETRY_MAX_MS = 60_000;
+const RID = 'rid=001';
+const ANY = parseFilter('(objectClass=*)');
+
+interface Position {
+  readonly cookie: string;
+  readonly revision: Revision;
+  readonly at: number;
+}
+
+export interface FeedParts {
+  readonly reader: Reader;
+  readonly writer: Writer;
+  readonly log: Log;
+  readonly servers: LdapServers;
+  /** What a login here has asked for about the entry of this name, in lower case. */
+  readonly askedHere: (dn: string) => Pick<FollowedChange, 'session' | 'samePassword'> | undefined;
+}
+
+export class ProviderFeed {
+  readonly #parts: FeedParts;
+  /** Up to here all is told, and here. */
+  #reached: Revision | undefined;
+  #isLive = false;
+  #lastError: string | undefined;
+  #connection: LdapConnection | undefined;
+  #isStopped = false;
+  #retry: (() => void) | undefined;
+  #running: Promise<void> | undefined;
+  #waiting = new Set<() => void>();
+  /** Of the refresh under way: who was named. */
+  #named: Set<string> | undefined;
+  #changes: FollowedChange[] = [];
+  /** So many of the changes are all up to this position. */
+  #told: { readonly position: Position; readonly count: number } | undefined;
+  #committing: Promise<void> | undefined;
+
+  constructor(parts: FeedParts) {
+    this.#parts = parts;
+    this.#reached = positionOf(providerCookie(parts.reader))?.revision;
+  }
+
+  get reached(): Revision | undefined {
+    return this.#reached;
+  }
+
+  get state(): { readonly isLive: boolean; readonly lastError: string | undefined } {
+    return { isLive: this.#isLive, lastError: this.#lastError };
+  }
+
+  /** Resolves when all is here for the first time. Rejects with what is in the way. */
+  async first(): Promise<void> {
+    if (this.#reached !== undefined) return;
+    // What is here from now on is the provider's, also where this does not come to its end.
+    await this.#parts.writer.execute(follow, { changes: [], reached: { cookie: RID, revision: idOf<Revision>(0) } });
+    await this.#follow('refreshOnly');
+    if (this.#reached === undefined)
+      throw new Failure('unavailable', 'The server that is followed gives no end of its entries');
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#connection?.close();
+    this.#retry?.();
+    await this.#running;
+  }
+
+  /** True when all up to this revision is here; false when it is not in this time. */
+  async has(revision: Revision, withinMs: number): Promise<boolean> {
+    const until = performance.now() + withinMs;
+    while ((this.#reached ?? 0) < revision) {
+      const left = until - performance.now();
+      if (left <= 0 || this.#isStopped) return false;
+      await this.#moved(left);
+    }
+    return true;
+  }
+
+  #moved(withinMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, withinMs);
+      this.#waiting.add(done);
+    });
+  }
+
+  async #run(): Promise<void> {
+    const { log, servers } = this.#parts;
+    for (let waitMs = RETRY_MS; !this.#isStopped; ) {
+      try {
+        await this.#follow('refreshAndPersist');
+      } catch (error) {
+        const { message, detail } = asFailure(error);
+        if (this.#isStopped) return;
+        if (this.#isLive) waitMs = RETRY_MS;
+        this.#lastError = message;
+        log.warn('directory.follow', {
+          provider: servers.urls[0],
+          error: message,
+          ...(detail === undefined ? {} : { detail }),
+        });
+      }
+      this.#isLive = false;
+      if (this.#isStopped) return;
+      await this.#pause(waitMs);
+      waitMs = Math.min(RETRY_MAX_MS, waitMs * 2);
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#retry = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  async #follow(mode: 'refreshOnly' | 'refreshAndPersist'): Promise<void> {
+    const connection = await LdapConnection.open(this.#parts.servers);
+    this.#connection = connection;
+    this.#changes = [];
+    this.#told = undefined;
+    this.#named = new Set();
+    const known = providerCookie(this.#parts.reader);
+    const cookie = Buffer.from(known ?? RID, 'utf8');
+    try {
+      if (this.#isStopped) return;
+      const search = connection.search(
+        { baseObject: '', scope: 'sub', filter: ANY, attributes: ['*', '+', 'waypostEntryFacts'] },
+        { sync: { mode, cookie, reloadHint: true }, controls: [controlOf(manageDsaIt, true, true)] },
+      );
+      for await (const item of search) await this.#take(item);
+      const { result, sync } = search.outcome;
+      if (result.resultCode !== resultCodes.success)
+        throw new Failure('unavailable', `The server that is followed ends its feed: ${resultText(result)}`);
+      await this.#refreshed(sync?.cookie, sync?.refreshDeletes === true);
+    } finally {
+      connection.close();
+    }
+  }
+
+  async #take(item: SearchItem): Promise<void> {
+    switch (item.kind) {
+      case 'reference':
+        return;
+      case 'entry': {
+        const { entry, sync } = item;
+        if (sync === undefined)
+          throw new Failure('unavailable', 'The server that is followed gives an entry without its state');
+        if (sync.state === 'delete') this.#gone(sync.uuid, sync.cookie);
+        else {
+          this.#named?.add(sync.uuid);
+          if (sync.state !== 'present') this.#put(entry, sync.uuid);
+        }
+        await this.#page(sync.cookie);
+        return;
+      }
+      case 'info': {
+        const { info } = item;
+        switch (info.kind) {
+          case 'newCookie':
+            return this.#page(info.cookie);
+          case 'syncIdSet':
+            for (const uuid of info.uuids)
+              if (info.refreshDeletes) this.#gone(uuid, info.cookie);
+              else this.#named?.add(uuid);
+            return this.#page(info.cookie);
+          default:
+            if (info.refreshDone) await this.#refreshed(info.cookie, info.kind === 'refreshDelete');
+            else if (info.kind === 'refreshPresent') await this.#removeUnnamed(info.cookie);
+            else await this.#page(info.cookie);
+        }
+      }
+    }
+  }
+
+  #put(found: Extract<SearchItem, { kind: 'entry' }>['entry'], uuid: string): void {
+    const provided = providedEntry(found, uuid);
+    if (provided === undefined)
+      throw new Failure('unavailable', 'The server that is followed gives an entry without its revision', {
+        detail: found.dn,
+      });
+    const { entry, revision, at } = provided;
+    this.#changes.push({
+      change: { kind: 'put', entry },
+      revision,
+      at,
+      ...this.#parts.askedHere(entry.dn.toLowerCase()),
+    });
+  }
+
+  #gone(uuid: string, cookie: Uint8Array | undefined): void {
+    const at = positionOf(cookie && Buffer.from(cookie).toString('utf8'))?.at ?? 0;
+    this.#changes.push({ change: { kind: 'removal', uuid }, revision: undefined, at });
+  }
+
+  /** The end of a refresh. What was neither named nor deleted is gone, where deletions were not named. */
+  async #refreshed(cookie: Uint8Array | undefined, namesDeletions: boolean): Promise<void> {
+    if (!namesDeletions) await this.#removeUnnamed(undefined);
+    this.#named = undefined;
+    await this.#page(cookie);
+    await this.#committing;
+    this.#isLive = true;
+    this.#lastError = undefined;
+  }
+
+  async #removeUnnamed(cookie: Uint8Array | undefined): Promise<void> {
+    const named = this.#named;
+    if (named === undefined) return;
+    await this.#flush();
+    const gone: string[] = [];
+    for (let after = 0, page = PAGE_ENTRIES; page === PAGE_ENTRIES; ) {
+      const entries = entriesAfter(this.#parts.reader, after, PAGE_ENTRIES);
+      page = entries.length;
+      after = entries.at(-1)?.id ?? after;
+      for (const { uuid } of entries) if (!named.has(uuid)) gone.push(uuid);
+      await new Promise((turn) => setImmediate(turn));
+    }
+    for (const uuid of gone) {
+      this.#gone(uuid, cookie);
+      if (this.#changes.length >= PAGE_ENTRIES) await this.#flush();
+    }
+    await this.#page(cookie);
+  }
+
+  /** All that has come is here. */
+  async #flush(): Promise<void> {
+    await this.#committing;
+    await this.#commit(this.#changes.splice(0), undefined);
+  }
+
+  /** With a cookie, or enough of it: to the writer, which takes what has come while it was busy at one go. */
+  async #page(cookie: Uint8Array | undefined): Promise<void> {
+    const position = positionOf(cookie && Buffer.from(cookie).toString('utf8'));
+    if (position !== undefined) this.#told = { position, count: this.#changes.length };
+    const isFull = this.#changes.length >= PAGE_ENTRIES;
+    if (position === undefined && !isFull) return;
+    this.#committing ??= this.#commitAll();
+    if (isFull) await this.#committing;
+  }
+
+  async #commitAll(): Promise<void> {
+    try {
+      while (this.#told !== undefined || this.#changes.length >= PAGE_ENTRIES) {
+        const told = this.#told;
+        this.#told = undefined;
+        await this.#commit(this.#changes.splice(0, told?.count ?? PAGE_ENTRIES), told?.position);
+      }
+    } catch (error) {
+      this.#connection?.close();
+      throw error;
+    } finally {
+      this.#committing = undefined;
+    }
+  }
+
+  async #commit(changes: readonly FollowedChange[], position: Position | undefined): Promise<void> {
+    if (changes.length === 0 && (position === undefined || position.revision === this.#reached)) return;
+    const reached = position && { cookie: position.cookie, revision: position.revision };
+    try {
+      await this.#write({ changes, reached });
+    } catch (error) {
+      if (isOfStore(error)) throw error;
+      await this.#oneByOne(changes);
+      await this.#write({ changes: [], reached });
+    }
+    if (position === undefined) return;
+    this.#reached = position.revision;
+    for (const done of this.#waiting) done();
+  }
+
+  #write(page: {
+    readonly changes: readonly FollowedChange[];
+    readonly reached: Parameters<typeof follow.run>[1]['reached'];
+  }): Promise<void> {
+    return this.#parts.writer.execute(follow, page, sizeOf(page.changes));
+  }
+
+  /** In any order in which they can stand: a name or an address may first have to be left by another. */
+  async #oneByOne(changes: readonly FollowedChange[]): Promise<void> {
+    let left = changes;
+    for (let before = -1; left.length !== before && left.length > 0; ) {
+      before = left.length;
+      const again: FollowedChange[] = [];
+      for (const change of left)
+        try {
+          await this.#write({ changes: [change], reached: undefined });
+        } catch (error) {
+          if (isOfStore(error)) throw error;
+          again.push(change);
+          this.#lastError = asFailure(error).message;
+        }
+      left = again;
+    }
+    for (const { change } of left)
+      this.#parts.log.error('directory.follow', { entry: nameOf(change), error: this.#lastError });
+  }
+}
+
+function nameOf(change: FollowedChange['change']): string {
+  return change.kind === 'put' ? change.entry.dn : change.uuid;
+}
+
+/** Not the entry's fault: it is tried again with the next connection. */
+function isOfStore(error: unknown): boolean {
+  const { kind } = asFailure(error);
+  return kind === 'unavailable' || kind === 'full';
+}
+
+function sizeOf(changes: readonly FollowedChange[]): number {
+  let bytes = 500;
+  for (const { change } of changes) bytes += change.kind === 'put' ? sizeOfEntry(change.entry) : 100;
+  return bytes;
+}
+
+function sizeOfEntry({ attributes }: MirroredEntry): number {
+  let bytes = 500;
+  for (const { values } of attributes) for (const value of values) bytes += value.length + 50;
+  return bytes;
+}
+
+function positionOf(cookie: string | undefined): Position | undefined {
+  const csn = cookie?.split(',').find((part) => part.startsWith('csn='));
+  const position = csn === undefined ? undefined : parseCsn(csn.slice('csn='.length));
+  return position && { ...position, cookie: cookie! };
+}

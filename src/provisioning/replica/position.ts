@@ -1,0 +1,61 @@
+// How far the provider is followed, and what comes from it, in one transaction each.
+//
+// In      entries as the provider has them, each at the provider's revision; the cookie up to which all is told then
+// Out     the directory, and all that follows from it, as it is there; the directory's revision is the provider's
+// Order   each commit has another revision: caches are told by it. One without a cookie takes one that the provider has spent on
+//         something that is still to come
+// Errors  the first entry that cannot stand here yet throws, and all is undone
+
+import type { Revision } from '../../base/ids.ts';
+import { TENANT } from '../../base/tenant.ts';
+import { type Operation, operation, type Reader } from '../../database/operation.ts';
+import type { MirroredChange } from '../../directory/mirrored-change.ts';
+import { takeMirrored } from '../mirrored.ts';
+import { noteMirrorCookie } from '../tables.ts';
+import type { ChangeSite } from '../write-options.ts';
+
+/** The name of all that is another server's. */
+const ALL = '';
+
+export interface FollowedChange {
+  readonly change: MirroredChange;
+  /** Of the entry, undefined for one that is gone. */
+  readonly revision: Revision | undefined;
+  /** When, epoch milliseconds. */
+  readonly at: number;
+  /** The login that has asked for it here, and goes on. */
+  readonly session?: string | undefined;
+  /** Its password is the same, stored otherwise. */
+  readonly samePassword?: boolean;
+}
+
+export interface FollowedPage {
+  readonly changes: readonly FollowedChange[];
+  /** All up to this revision is told with it. */
+  readonly reached: { readonly cookie: string; readonly revision: Revision } | undefined;
+}
+
+export function followOperation(site: ChangeSite): Operation<FollowedPage, void> {
+  return operation('provisioning.follow', async (tx, { changes, reached }) => {
+    if (reached !== undefined) await tx.raiseRevision(reached.revision);
+    else if (changes.length > 0) await tx.nextRevision();
+    for (const { change, revision = tx.revision, at, session, samePassword = false } of changes) {
+      const login = { session, samePassword };
+      await takeMirrored(tx, [change], { source: ALL, author: authorOf(change), now: at, revision, site, login });
+    }
+    if (reached !== undefined) await noteMirrorCookie(tx, ALL, reached.cookie);
+  });
+}
+
+/** For who posts it. */
+export const follow = followOperation({ hostname: 'localhost', mode: 'embedded' });
+
+function authorOf(change: MirroredChange): string {
+  return change.kind === 'put' ? (change.entry.modifiedBy ?? '') : '';
+}
+
+/** The provider's cookie; undefined where none was ever followed here. */
+export function providerCookie(reader: Reader): string | undefined {
+  const [row] = reader.arrays('SELECT cookie FROM mirror WHERE tenant = ? AND name = ?', TENANT, ALL);
+  return row === undefined ? undefined : String(row[0]);
+}
