@@ -98,6 +98,11 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
     'list of DNs',
     'Names at which the directory begins. The first holds all domains and never changes; others are made at the start.',
   ],
+  'directory.provider': [
+    '`ldaps://HOST[:PORT]`, or `ldap:`',
+    'The server whose directory this one follows, see [A second server](../second-server.md). `ldap:` is StartTLS, but on this machine.',
+  ],
+  'directory.password-file': ['path', 'The password that `host add` has printed there; relative to the file.'],
   'provision.from-mx': [
     '`off` or `auto`',
     'Whether a message may bring a domain by its MX record. `auto`: below one of ours. Without it: as the policies among the entries say.',
@@ -201,6 +206,8 @@ function defaults(): Readonly<Record<string, string>> {
     'auth.default-domain': 'none',
     'dns.mode': text(dns.mode),
     'directory.suffix': text(suffixes),
+    'directory.provider': 'none',
+    'directory.password-file': 'none',
     'provision.from-mx': 'policies',
     'next-hop': 'none',
     'outgoing-tls': 'none',
@@ -474,6 +481,8 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'database.checkpoint': 'the log could not be written back now; it is tried again',
   'database.refuse': 'an operation or a whole batch was refused',
   'dns.failed': 'an answer could not be made: SERVFAIL',
+  'directory.follow':
+    'the server that is followed is not there, or refuses us, and is tried again; or has an entry that cannot stand here, which is left out',
   'dns.no-address': 'no address of this host is known that others could use: set `address`',
   'dns.conflict':
     'others have written records in the place of some that a domain wants at its primary: they were left out',

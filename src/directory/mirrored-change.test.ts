@@ -197,12 +197,12 @@ it('operational attributes of ours stay with an entry of a source, and theirs do
   assert.equal(entry.attributes.has('aci'), false);
 });
 
-it("another server's revisions become ours", async () => {
+it("another server's revision is the entry's; the directory's is who takes it over's to raise", async () => {
   const uuid = uuidOf(999_999, 3);
   const revision = (directory.reader.revision() + 1000) as never;
   const change: MirroredChange = { kind: 'put', entry: entryOf(uuid, 'cn=r,dc=four', { sn: ['x'] }) };
   await mirror(change, { source: '', revision });
   assert.equal(entryByUuid(directory.reader, uuid)!.revision, revision);
-  assert.equal(directory.reader.revision(), revision);
+  assert.ok(directory.reader.revision() < revision);
   assert.deepEqual(await mirror(change, { source: '', revision }), []);
 });

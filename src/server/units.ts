@@ -23,7 +23,7 @@ import { apexMarks, markAll } from '../provisioning/mark-apexes.ts';
 import { takeMirrorPage } from '../provisioning/mirrored.ts';
 import { decideOperations } from '../provisioning/pending/decide.ts';
 import { forgetPending, seePending } from '../provisioning/pending/entries.ts';
-import { followOperation } from '../provisioning/replica/position.ts';
+import { providedOperation } from '../provisioning/replica/position.ts';
 import { recorded } from '../provisioning/replica/recorded.ts';
 import { provisioningUnit } from '../provisioning/tables.ts';
 import { addToken, removeToken } from '../provisioning/token.ts';
@@ -85,7 +85,7 @@ export function operationsFor(site: Site, warnPercent?: number): readonly AnyOpe
   const writeSite = changeSite(site);
   const own = ownOperations(site, writeSite, warnPercent);
   // What changes the directory is handed on.
-  return site.defaultHost === undefined ? own : [followOperation(writeSite), ...own.map(recorded)];
+  return site.defaultHost === undefined ? own : [providedOperation(writeSite), ...own.map(recorded)];
 }
 
 function ownOperations(site: Site, writeSite: ChangeSite, warnPercent: number | undefined): readonly AnyOperation[] {

@@ -20,6 +20,8 @@ export function providerAuthority(provider: ProviderAccess, sources: Sources): D
       if (!isKnown && !sources.isIdle && isOfSource(question, sources)) throw silent();
     },
     binds: () => Promise.reject(silent()),
+    // The provider hands it to the source.
+    forward: () => Promise.resolve(false),
   };
 }
 

@@ -20,7 +20,7 @@ import { manageDsaIt } from '../../wire/ldap/controls/manage-dsa-it.ts';
 import { parseFilter } from '../../wire/ldap/filter-text.ts';
 import { resultCodes } from '../../wire/ldap/result-codes.ts';
 import { providedEntry } from './entry-of.ts';
-import { type FollowedChange, follow, providerCookie } from './position.ts';
+import { type FollowedChange, providerCookie, takeProvided } from './position.ts';
 
 const PAGE_ENTRIES = 500;
 const RETRY_MS = 1000;
@@ -78,7 +78,10 @@ export class ProviderFeed {
   async first(): Promise<void> {
     if (this.#reached !== undefined) return;
     // What is here from now on is the provider's, also where this does not come to its end.
-    await this.#parts.writer.execute(follow, { changes: [], reached: { cookie: RID, revision: idOf<Revision>(0) } });
+    await this.#parts.writer.execute(takeProvided, {
+      changes: [],
+      reached: { cookie: RID, revision: idOf<Revision>(0) },
+    });
     await this.#follow('refreshOnly');
     if (this.#reached === undefined)
       throw new Failure('unavailable', 'The server that is followed gives no end of its entries');
@@ -307,9 +310,9 @@ export class ProviderFeed {
 
   #write(page: {
     readonly changes: readonly FollowedChange[];
-    readonly reached: Parameters<typeof follow.run>[1]['reached'];
+    readonly reached: Parameters<typeof takeProvided.run>[1]['reached'];
   }): Promise<void> {
-    return this.#parts.writer.execute(follow, page, sizeOf(page.changes));
+    return this.#parts.writer.execute(takeProvided, page, sizeOf(page.changes));
   }
 
   /** In any order in which they can stand: a name or an address may first have to be left by another. */

@@ -12,7 +12,7 @@ import { WriterClient } from '../../database/client.ts';
 import type { Operation } from '../../database/operation.ts';
 import type { SharedState } from '../../database/shared.ts';
 import type { HandedList, HandedOutcome } from './provider.ts';
-import { isRecorded, type Recorded } from './recorded.ts';
+import { type HandedResult, isRecorded } from './recorded.ts';
 
 /** The provider, as a thread reaches it. */
 export interface ProviderAccess {
@@ -43,8 +43,8 @@ export class HandingWriter extends WriterClient {
     return last === undefined ? outcome.result : asDone(outcome.result, last);
   }
 
-  async #tried<A, R>(operation: Operation<A, R>, args: A, bytes?: number): Promise<R | Recorded<R>> {
-    const run = (): Promise<R | Recorded<R>> => super.execute(operation, args, bytes);
+  async #tried<A, R>(operation: Operation<A, R>, args: A, bytes?: number): Promise<R | HandedResult<R>> {
+    const run = (): Promise<R | HandedResult<R>> => super.execute(operation, args, bytes);
     try {
       return await run();
     } catch (error) {

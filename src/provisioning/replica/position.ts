@@ -35,7 +35,7 @@ export interface FollowedPage {
   readonly reached: { readonly cookie: string; readonly revision: Revision } | undefined;
 }
 
-export function followOperation(site: ChangeSite): Operation<FollowedPage, void> {
+export function providedOperation(site: ChangeSite): Operation<FollowedPage, void> {
   return operation('provisioning.follow', async (tx, { changes, reached }) => {
     if (reached !== undefined) await tx.raiseRevision(reached.revision);
     else if (changes.length > 0) await tx.nextRevision();
@@ -48,7 +48,7 @@ export function followOperation(site: ChangeSite): Operation<FollowedPage, void>
 }
 
 /** For who posts it. */
-export const follow = followOperation({ hostname: 'localhost', mode: 'embedded' });
+export const takeProvided = providedOperation({ hostname: 'localhost', mode: 'embedded' });
 
 function authorOf(change: MirroredChange): string {
   return change.kind === 'put' ? (change.entry.modifiedBy ?? '') : '';

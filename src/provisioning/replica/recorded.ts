@@ -16,7 +16,7 @@ export interface RecordedChanges {
 }
 
 /** Instead of an operation's result. */
-export interface Recorded<R> {
+export interface HandedResult<R> {
   readonly isRecorded: true;
   readonly result: R;
   readonly lists: readonly RecordedChanges[];
@@ -32,7 +32,7 @@ const KEPT: ReadonlySet<string> = new Set(['publishing.observed']);
 /** Operations run one after another, and a transaction is of one thread. */
 const recorders = new WeakMap<Transaction, Recorder>();
 
-export function recorded<A, R>({ name, run }: Operation<A, R>): Operation<A, R | Recorded<R>> {
+export function recorded<A, R>({ name, run }: Operation<A, R>): Operation<A, R | HandedResult<R>> {
   const isKept = KEPT.has(name);
   return operation(name, async (tx, args) => {
     const recorder: Recorder = { lists: [], isKept };
@@ -41,7 +41,7 @@ export function recorded<A, R>({ name, run }: Operation<A, R>): Operation<A, R |
       const result = await run(tx, args);
       const { lists } = recorder;
       if (lists.length === 0) return result;
-      const outcome: Recorded<R> = { isRecorded: true, result, lists };
+      const outcome: HandedResult<R> = { isRecorded: true, result, lists };
       return isKept ? outcome : tx.rollbackWith(outcome);
     } finally {
       recorders.delete(tx);
@@ -59,6 +59,6 @@ export function recordChange(tx: Transaction, caller: Caller, change: DirectoryC
   return recorder.isKept;
 }
 
-export function isRecorded<R>(result: R | Recorded<R>): result is Recorded<R> {
+export function isRecorded<R>(result: R | HandedResult<R>): result is HandedResult<R> {
   return typeof result === 'object' && result !== null && 'isRecorded' in result;
 }
