@@ -112,8 +112,10 @@ export async function applyAll(
   const carryOut = async (change: DirectoryChange, options: WriteOptions): Promise<void> => {
     await checkChange(tx, caller, change);
     checkAsked(change);
-    await checkNotMirrored(tx, change);
-    if (recordChange(tx, caller, change)) return;
+    const recorded = recordChange(tx, caller, change);
+    if (recorded === 'alone') return;
+    // The provider knows whether a source takes it.
+    if (recorded === undefined) await checkNotMirrored(tx, change);
     const changed = await applyOne(tx, change, options);
     const naming = change.kind === 'rename' ? await followReferences(tx, changed, options) : [];
     const moved = new Set(changed.map(({ after }) => after?.id));

@@ -7,6 +7,7 @@ import type { Log } from '../base/log.ts';
 import type { WriterClient } from '../database/client.ts';
 import type { Reader } from '../database/operation.ts';
 import type { SharedState } from '../database/shared.ts';
+import type { DirectoryAuthority } from '../directory/source/authority.ts';
 import type { DomainRenames } from '../provisioning/domain-rename/renames.ts';
 import type { ZoneSources } from '../provisioning/zone-sources.ts';
 import type { RoutingCache } from '../routing/cache.ts';
@@ -18,7 +19,6 @@ import type { Counters } from './counters.ts';
 import type { DirectoryThread } from './directory-thread.ts';
 import type { MainIntakes } from './main-intakes.ts';
 import type { ServingThreads } from './serving-threads.ts';
-import type { SourceAuthority } from './source-authority.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface MainParts {
@@ -36,7 +36,7 @@ export interface MainParts {
   readonly syncRuns: SyncRuns;
   readonly zoneSources: ZoneSources;
   readonly directory: DirectoryThread;
-  readonly authority: SourceAuthority;
+  readonly authority: DirectoryAuthority;
   readonly domainRenames: DomainRenames;
   readonly gate: HashGate;
   readonly logins: Logins;

@@ -49,14 +49,14 @@ export function recorded<A, R>({ name, run }: Operation<A, R>): Operation<A, R |
   });
 }
 
-/** Writes the change down where changes are handed on. True: it is not to be made. */
-export function recordChange(tx: Transaction, caller: Caller, change: DirectoryChange): boolean {
+/** Writes the change down where changes are handed on. `alone`: it is not to be made. */
+export function recordChange(tx: Transaction, caller: Caller, change: DirectoryChange): 'alone' | 'beside' | undefined {
   const recorder = recorders.get(tx);
-  if (recorder === undefined) return false;
+  if (recorder === undefined) return undefined;
   const last = recorder.lists.at(-1);
   if (last?.caller === caller) last.changes.push(change);
   else recorder.lists.push({ caller, changes: [change] });
-  return recorder.isKept;
+  return recorder.isKept ? 'alone' : 'beside';
 }
 
 export function isRecorded<R>(result: R | HandedResult<R>): result is HandedResult<R> {
