@@ -4,12 +4,12 @@
 // One server for all. What a client prints or returns is compared with what is in the directory.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { Client } from 'ldapts';
+import { Attribute, Change, Client } from 'ldapts';
 import { addDomain, addUser, administrator, userDn } from './support/directory.ts';
 import { peersMissing } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
@@ -58,6 +58,70 @@ test('ldapsearch gets pages, and what is sorted', { skip: tools }, async () => {
   const sorted = await tool('ldapsearch', '-LLL', '-b', PEOPLE, '-s', 'one', '-E', '!sss=-uid:2.5.13.3', 'uid');
   assert.deepEqual(dnsIn(sorted), [...NAMES].reverse());
   assert.match(sorted, /sortResult: \(0\) Success/);
+});
+
+test('ldapsearch follows: once, from a cookie, until it is ended', { skip: tools }, async () => {
+  const once = await tool('ldapsearch', '-b', PEOPLE, '-E', 'sync=ro', '(uid=*)', 'uid');
+  assert.match(once, /result: 0 Success[\s\S]*= 0$/);
+  for (const name of NAMES) assert.match(once, new RegExp(`\nuid: ${name}\n`));
+  const [, csn] =
+    /contextCSN: (\S+)/.exec(await tool('ldapsearch', '-b', 'o=internet', '-s', 'base', 'contextCSN')) ?? [];
+  assert.doesNotMatch(await tool('ldapsearch', '-b', PEOPLE, '-E', `sync=ro/rid=001,csn=${csn}`), /^uid:/m);
+  assert.match(await tool('ldapsearch', '-b', PEOPLE, '-E', 'sync=ro/x'), /result: 4096/);
+  const child = spawn('ldapsearch', [
+    ...['-x', '-H', url, '-D', 'cn=Directory Manager', '-w', server.ldap.password, '-b', PEOPLE],
+    ...['-E', 'sync=rp', '(uid=*)', 'description'],
+  ]);
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  try {
+    await until('the refresh', () => said.includes(userDn('emil@acme.example')));
+    const client = await administrator(server);
+    const description = new Attribute({ type: 'description', values: ['followed'] });
+    await client.modify(userDn('dora@acme.example'), new Change({ operation: 'replace', modification: description }));
+    await client.unbind();
+    await until('the change', () => said.includes('description: followed'));
+  } finally {
+    child.kill();
+  }
+});
+
+test('python3-ldap: its consumer takes a refresh and what changes', async (t) => {
+  if (await lacks('ldap.syncrepl')) return t.skip('python3-ldap is not installed');
+  const said = await python(
+    'ldap, sys',
+    `
+from ldap.ldapobject import ReconnectLDAPObject
+from ldap.syncrepl import SyncreplConsumer
+class Consumer(ReconnectLDAPObject, SyncreplConsumer):
+  cookie = None
+  names = {}
+  def syncrepl_get_cookie(self): return self.cookie
+  def syncrepl_set_cookie(self, cookie): self.cookie = cookie
+  def syncrepl_present(self, uuids, refreshDeletes=False): pass
+  def syncrepl_delete(self, uuids):
+    for uuid in uuids: print('gone', self.names.pop(uuid))
+  def syncrepl_entry(self, dn, attributes, uuid): self.names[uuid] = dn
+  def syncrepl_refreshdone(self): pass
+_, url, password, base = sys.argv
+consumer = Consumer(url)
+consumer.simple_bind_s('cn=Directory Manager', password)
+def refresh():
+  search = consumer.syncrepl_search(base, ldap.SCOPE_SUBTREE, mode='refreshOnly', cookie=consumer.cookie)
+  while consumer.syncrepl_poll(msgid=search, all=1): pass
+refresh()
+print(len(consumer.names), consumer.cookie[:12])
+other = ldap.initialize(url)
+other.simple_bind_s('cn=Directory Manager', password)
+other.add_s('ou=followed,' + base, [('objectClass', [b'organizationalUnit']), ('ou', [b'followed'])])
+refresh()
+other.delete_s('ou=followed,' + base)
+refresh()
+`,
+  );
+  assert.equal(said, `${NAMES.length + 1} rid=000,csn=\ngone ou=followed,${PEOPLE}\n`);
 });
 
 test('ldapwhoami, ldappasswd, ldapexop', { skip: tools }, async () => {

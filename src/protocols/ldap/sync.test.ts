@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { newestChange } from '../../directory/change-log.ts';
 import { findEntry } from '../../directory/entries.ts';
 import { addDomain, addUser, userDn } from '../../provisioning/testing.ts';
 import { controlOf } from '../../wire/ldap/controls/codec.ts';
@@ -14,6 +15,7 @@ import { CANCEL, cancelRequest } from '../../wire/ldap/extended/cancel.ts';
 import { type SyncInfo, syncInfo } from '../../wire/ldap/extended/sync-info.ts';
 import type { LdapMessage, LdapResponse } from '../../wire/ldap/message.ts';
 import type { SearchRequest } from '../../wire/ldap/operations/search.ts';
+import { parseSyncCookie } from './sync-cookie.ts';
 import { GEHEIM, openTestDoor, RawClient, searchFor, type TestDoor } from './testing.ts';
 
 const PEOPLE = 'ou=People,dc=acme,dc=example,o=internet';
@@ -316,4 +318,68 @@ test('a client that takes nothing holds up no one, and gets all when it reads ag
     if (operation.kind !== 'searchEntry') continue;
     if (operation.attributes.some(({ name, values }) => name === 'description' && values[0] === wanted)) break;
   }
+});
+
+test('a refresh names what is gone in sets of five hundred at most', async () => {
+  using client = await bound();
+  const nodes = Array.from({ length: 1100 }, (_, at) => `ou=n${at},${PEOPLE}`);
+  const objectClass = { name: 'objectClass', values: ['organizationalUnit'] };
+  await door.directory.apply(...nodes.map((dn) => ({ kind: 'add' as const, dn, attributes: [objectClass] })));
+  const { cookie } = (await refresh(client, people, sync())).at(-1)!;
+  await door.directory.apply(...nodes.map((dn) => ({ kind: 'delete' as const, dn })));
+  const all = await refresh(client, people, sync({ cookie: cookieOf(cookie!) }));
+  assert.deepEqual(
+    all.map(({ line }) => line.split(' ').length - 1),
+    [500, 500, 100, 1],
+  );
+});
+
+test('what moves, comes and goes while a refresh is under way: in the end the client has what a search finds', async () => {
+  using client = await bound();
+  const long = 'x'.repeat(20_000);
+  const names = Array.from({ length: 400 }, (_, at) => `m${String(at).padStart(3, '0')}`);
+  await door.directory.apply(...names.map((name) => addUser(`${name}@acme.example`, { description: long })));
+  client.request(people, [sync({ mode: 'refreshAndPersist' })]);
+  await client.response();
+  client.socket.pause();
+  const rename = (from: string, to: string) =>
+    ({ kind: 'rename', dn: dnOf(from), newRdn: `uid=${to}`, deleteOldRdn: true, newSuperior: undefined }) as const;
+  await door.directory.apply(
+    // From behind to before, from before to behind; a name that another takes; what was given goes, and what was not.
+    ...names.slice(390).map((name) => rename(name, `a${name}`)),
+    ...names.slice(0, 10).map((name) => rename(name, `z${name}`)),
+    ...names.slice(380, 390).map((name, at) => rename(name, names[at]!)),
+    ...[...names.slice(10, 20), ...names.slice(370, 380)].map((name) => ({ kind: 'delete' as const, dn: dnOf(name) })),
+    addUser('b-new@acme.example'),
+  );
+  client.socket.resume();
+  const had = new Map<string, string>();
+  let present = new Set<string>();
+  const [{ revision }] = [newestChange(door.directory.reader)!];
+  for (;;) {
+    const message = (await client.response())!;
+    const { operation, controls } = message;
+    if (operation.kind === 'searchEntry') {
+      const { state, uuid } = syncState.decode(controls[0]!.value);
+      if (state === 'delete') had.delete(uuid);
+      else had.set(uuid, operation.dn);
+      present.add(uuid);
+      continue;
+    }
+    assert.ok(operation.kind === 'intermediateResponse');
+    const info = syncInfo.decode(operation.value!);
+    if (info.kind === 'syncIdSet') for (const uuid of info.uuids) had.delete(uuid);
+    // The first entry was read above.
+    if (info.kind === 'refreshPresent') for (const uuid of had.keys()) if (!present.has(uuid)) had.delete(uuid);
+    if (info.kind === 'refreshPresent') present = new Set();
+    if (info.cookie !== undefined && parseSyncCookie(info.cookie).position) {
+      const { position } = parseSyncCookie(info.cookie);
+      assert.ok(position !== undefined && position !== 'unknown');
+      if (position.revision === revision) break;
+    }
+  }
+  using other = await bound();
+  other.request(searchFor(PEOPLE, { scope: 'sub', attributes: ['1.1'] }));
+  const { entries } = (await other.result())!;
+  assert.deepEqual([...had.values()].sort(), entries.filter((dn) => dn !== PEOPLE).sort());
 });
