@@ -71,6 +71,7 @@ interface Considered {
 interface ConsideredEntry {
   readonly entry: Entry;
   readonly isNew?: boolean;
+  readonly moved?: Entry | undefined;
   readonly values?: readonly AttributeValue[];
 }
 
@@ -270,32 +271,36 @@ async function checkRename(tx: Transaction, plan: Plan, change: Change<'rename'>
     require(judgeOf(there, { right: 'add' }));
   }
   await requireNoNewDeny(tx, plan, { here, there, isNew: moves, values });
-  if (entry.id !== 0 && (await hasChildrenIn(tx, entry.id))) await checkBelow(tx, plan, entry, to);
+  if (entry.id !== 0 && (await hasChildrenIn(tx, entry.id))) await checkBelow(tx, plan, entry, renamed);
 }
 
 const PAGE = 500;
 
 /** Before a rule is asked about any of thousands they are counted. */
-async function checkBelow(tx: Transaction, plan: Plan, base: Entry, to: Dn): Promise<void> {
+async function checkBelow(tx: Transaction, plan: Plan, base: Entry, renamed: Entry): Promise<void> {
   const dn = parseDn(base.dn);
   await checkSubtreeSize(tx, dn);
   for (let after: string | undefined; ; ) {
     const { entries, last } = await entriesBelowIn(tx, dn, after, PAGE);
     for (const entry of entries)
-      if (entry.id !== base.id) await checkMoved(tx, plan, entry, movedDn(entry, base, to.text));
+      if (entry.id !== base.id) await checkMoved(tx, plan, { entry, renamed, to: movedDn(entry, base, renamed.dn) });
     if (last === undefined) return;
     after = last;
   }
 }
 
-async function checkMoved(tx: Transaction, plan: Plan, entry: Entry, to: Dn): Promise<void> {
+async function checkMoved(
+  tx: Transaction,
+  plan: Plan,
+  { entry, renamed, to }: { readonly entry: Entry; readonly renamed: Entry; readonly to: Dn },
+): Promise<void> {
   const values = [...entry.attributes.values()].flatMap((attribute) => attribute.values);
   const here = await consider(tx, plan, { entry, values });
   require(judgeOf(here, { right: 'delete' }));
-  const moved = { ...entry, dn: to.text, normalizedDn: to.normalized };
-  const there = await consider(tx, plan, { entry: moved, isNew: true, values });
+  const is = { ...entry, dn: to.text, normalizedDn: to.normalized };
+  const there = await consider(tx, plan, { entry: is, isNew: true, moved: renamed, values });
   require(judgeOf(there, { right: 'add' }));
-  await requireNoNewDeny(tx, plan, { here, there, isNew: true, values });
+  await requireNoNewDeny(tx, plan, { here, there, isNew: true, moved: renamed, values });
 }
 
 function renamedAttributes({ attributes }: Entry, goes: Rdn['avas'], comes: Rdn['avas']): Map<string, Attribute> {
@@ -320,12 +325,17 @@ function setValues(attributes: Map<string, Attribute>, { typeText, value }: Ava,
 interface Renamed {
   readonly here: Considered;
   readonly there: Considered;
+  readonly moved?: Entry;
   readonly isNew: boolean;
   readonly values: readonly AttributeValue[];
 }
 
 /** Members that are rows are read where a rule there looks at their values. */
-async function requireNoNewDeny(tx: Transaction, plan: Plan, { here, there, isNew, values }: Renamed): Promise<void> {
+async function requireNoNewDeny(
+  tx: Transaction,
+  plan: Plan,
+  { here, there, isNew, moved, values }: Renamed,
+): Promise<void> {
   const { entry } = there.target;
   const asked = [...(entry.memberCounts?.keys() ?? [])].filter((key) => asksValues(there, key));
   const members = await membersOf(tx, entry, asked);
@@ -334,7 +344,7 @@ async function requireNoNewDeny(tx: Transaction, plan: Plan, { here, there, isNe
   const whole = { ...entry, attributes: new Map([...entry.attributes, ...attributesOf(members)]) };
   requireNone(
     await consider(tx, plan, { entry: here.target.entry, values: all }),
-    await consider(tx, plan, { entry: whole, isNew, values: all }),
+    await consider(tx, plan, { entry: whole, isNew, moved, values: all }),
   );
 }
 

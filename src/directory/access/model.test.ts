@@ -12,7 +12,7 @@ import type { DirectoryChange } from '../entry.ts';
 import { openTestDirectory, replaceAci, searchAll, type TestDirectory } from '../testing.ts';
 import { sightOf } from './sight.ts';
 
-const RUNS = Number(process.env['RULES_RUNS'] ?? 2);
+const RUNS = Number(process.env['RULES_RUNS'] ?? 3);
 
 const ROOT = 'o=internet';
 const ACME = 'dc=acme,dc=example,o=internet';
@@ -342,6 +342,13 @@ const CLOSED: Step[] = [
   { kind: 'rules', at: ACME, rules: [{ ...ofAll(false, ['description'], ['write']), scope: 'onelevel' }] },
 ];
 
+/** And what may move as it is, but for an entry below it. */
+const KEPT: Step[] = [
+  { kind: 'rules', at: ROOT, rules: [ofAll(true, ['*'], RIGHTS)] },
+  { kind: 'description', dn: PEOPLE, values: ['x'] },
+  { kind: 'rules', at: ANN, rules: [ofAll(false, ['*'], ['delete'])] },
+];
+
 let directory: TestDirectory;
 before(async () => {
   directory = await openTestDirectory();
@@ -394,15 +401,40 @@ async function mayChange(caller: Caller, change: DirectoryChange): Promise<boole
 
 /** A new name `cn=renamed`, the old one's value kept, perhaps below another entry. */
 function mayRename(world: World, caller: string | undefined, dn: string, newSuperior: string | undefined): boolean {
-  const old = world.nodes.get(dn)!;
   const to = `cn=renamed,${newSuperior ?? aboveOf(dn)}`;
   const here = (right: Right, more: Partial<Asked>) => decided(world, caller, { dn, right, ...more });
   if (here('write', { attribute: 'cn', value: 'renamed' }) !== true) return false;
   // `uid`, which goes as a name.
   if (here('write', { attribute: 'objectclass' }) !== true) return false;
   if (newSuperior !== undefined && here('delete', {}) !== true) return false;
-  world.nodes.set(to, { dn: to, values: old.values });
   const isNew = newSuperior !== undefined;
+  const below = [...world.nodes.keys()].filter((each) => each.endsWith(`,${dn}`));
+  const placeOf = (each: string) => `${each.slice(0, -dn.length)}${to}`;
+  for (const each of [dn, ...below])
+    world.nodes.set(placeOf(each), { dn: placeOf(each), values: world.nodes.get(each)!.values });
+  const may =
+    mayStand(world, caller, { from: dn, to, isNew, renamed: true }) &&
+    below.every(
+      (each) =>
+        decided(world, caller, { dn: each, right: 'delete' }) === true &&
+        mayStand(world, caller, { from: each, to: placeOf(each), isNew: true, renamed: false }),
+    );
+  for (const each of [dn, ...below]) world.nodes.delete(placeOf(each));
+  return may;
+}
+
+interface Moved {
+  from: string;
+  to: string;
+  isNew: boolean;
+  /** It has a new value of `cn`. */
+  renamed: boolean;
+}
+
+/** At a place that has been made for it. */
+function mayStand(world: World, caller: string | undefined, { from, to, isNew, renamed }: Moved): boolean {
+  const old = world.nodes.get(from)!;
+  const here = (right: Right, more: Partial<Asked>) => decided(world, caller, { dn: from, right, ...more });
   const there = (right: Right, more: Partial<Asked>) => decided(world, caller, { dn: to, right, isNew, ...more });
   const asksValues = lineOf(to).some((at) =>
     (world.rules.get(at) ?? []).some(
@@ -412,15 +444,13 @@ function mayRename(world: World, caller: string | undefined, dn: string, newSupe
   const kept: Partial<Asked>[] = [
     { attribute: 'objectclass' },
     ...ATTRIBUTES.flatMap((attribute): Partial<Asked>[] => {
-      const values = attribute === 'cn' ? ['x'] : (old.values.get(attribute) ?? []);
+      const values = attribute === 'cn' && renamed ? ['x'] : (old.values.get(attribute) ?? []);
       if (attribute !== 'description' || !asksValues) return values.length === 0 ? [] : [{ attribute }];
       return values.map((value) => ({ attribute, value }));
     }),
   ];
   const isDenied = kept.some((more) => there('write', more) === false && here('write', more) !== false);
-  const may = !isDenied && (!isNew || there('add', {}) === true);
-  world.nodes.delete(to);
-  return may;
+  return !isDenied && (!isNew || there('add', {}) === true);
 }
 
 interface PlaceOfRule {
@@ -484,8 +514,9 @@ async function compare(world: World, asked: Filter): Promise<void> {
       assert.equal(shows !== undefined, exists, `${said} exists`);
       if (exists && matches(world, asked, dn, at) === true) seen.push(at);
     }
-    for (const at of PERSONS)
-      for (const newSuperior of [undefined, ACME]) {
+    for (const at of [...PERSONS, PEOPLE])
+      for (const newSuperior of [undefined, ACME, BASE]) {
+        if (newSuperior === aboveOf(at)) continue;
         const rename = { kind: 'rename', dn: at, newRdn: 'cn=renamed', deleteOldRdn: false, newSuperior } as const;
         assert.equal(
           await mayChange(caller, rename),
@@ -513,7 +544,7 @@ test('decisions are those of a naive evaluator', { timeout: 280_000 }, async () 
     }),
     {
       numRuns: RUNS,
-      examples: [DENIED, CLOSED].map((steps): [Step[], Filter] => [steps, { kind: 'present', attribute: 'cn' }]),
+      examples: [DENIED, CLOSED, KEPT].map((steps): [Step[], Filter] => [steps, { kind: 'present', attribute: 'cn' }]),
     },
   );
 });

@@ -60,6 +60,8 @@ export interface TargetQuestion {
   readonly domains: Domains;
   /** It is not there yet: whose it is, is said by where it will stand. */
   readonly isNew?: boolean;
+  /** A superior of it as it will be. */
+  readonly moved?: Entry | undefined;
   /** Values of which a rule may ask whether they are the domain's own. */
   readonly values?: readonly AttributeValue[];
 }
@@ -76,10 +78,11 @@ export function* targetOf({
   caller,
   domains,
   isNew = false,
+  moved,
   values = [],
 }: TargetQuestion): Look<AccessTarget> {
   const own = needs.isDomain ? yield* ownDomains(entry, domains, isNew) : [];
-  const named = needs.attributes.length > 0 ? yield* namesIn(entry, needs.attributes, caller, isNew) : NONE;
+  const named = needs.attributes.length > 0 ? yield* namesIn({ entry, moved, isNew }, needs.attributes, caller) : NONE;
   const whole = needs.looksBeside ? yield* withMembers(entry) : entry;
   const hasChild = needs.looksBeside && !isNew && (yield [CHILD, entry.id]).length > 0;
   const asked = needs.asksRoles ? yield* withRoles(whole) : whole;
@@ -139,10 +142,9 @@ function isLeaf(entry: Entry): boolean {
 }
 
 function* namesIn(
-  entry: Entry,
+  { entry, moved, isNew }: Pick<TargetQuestion, 'entry' | 'moved'> & { readonly isNew: boolean },
   binds: readonly AttributeBind[],
   caller: CallerFacts,
-  isNew: boolean,
 ): Look<ReadonlySet<string>> {
   const found = new Set<string>();
   if (caller.dn === undefined) return found;
@@ -153,7 +155,7 @@ function* namesIn(
       const key = `${attribute} ${level} ${names}`;
       // Who adds an entry would write into it who may.
       if (found.has(key) || (isNew && level === 0)) continue;
-      while (line.length <= level) line.push(yield* superior(line.at(-1)));
+      while (line.length <= level) line.push(yield* superior(line.at(-1), moved));
       const at = line[level];
       if (at === undefined || !mayName(at, attribute)) continue;
       // The groups of now: these are named by the entry, not by the rule, so that no rule has changed with them.
@@ -163,7 +165,8 @@ function* namesIn(
   return found;
 }
 
-function* superior(entry: Entry | undefined): Look<Entry | undefined> {
+function* superior(entry: Entry | undefined, moved: Entry | undefined): Look<Entry | undefined> {
+  if (moved !== undefined && entry?.parent === moved.id) return moved;
   if (entry?.parent === undefined) return undefined;
   const [row] = yield [BY_ID, entry.parent];
   return row && decodeEntry(row);
