@@ -118,6 +118,66 @@ async function untilFound(dn: string) {
   return found!;
 }
 
+const record = (more: string): string => `dn: cn=probed,${SOURCES}
+objectClass: waypostLdapSource
+cn: probed
+waypostUrl: ${corp.url}
+waypostBase: ${CORP}
+waypostLogin: ${CORP_READER}
+waypostSourceDomain: corp.example
+${more}
+`;
+
+test('a probe says what a source would bring, and saves nothing', { skip }, async () => {
+  const admin = new AdminClient(server.data);
+  const probe = await admin.call('directory.probe', { ldif: record(`waypostSecret: ${CORP_PASSWORD}`) });
+  const { source, server: product, by, users, lists, unreadable, examples } = probe;
+  assert.deepEqual({ source, product, by, lists }, { source: 'probed', product: 'OpenLDAP', by: 'syncrepl', lists: 0 });
+  assert.equal(users, PEOPLE);
+  assert.deepEqual(unreadable, ['userPassword, so that logins ask your server each time: 1 of 250']);
+  assert.equal(examples.length, 5);
+  assert.deepEqual(examples[0]!.addresses, ['u0@corp.example']);
+  assert.equal((await admin.call('directory.probe', { source: 'corp' })).users, PEOPLE);
+  await assert.rejects(admin.call('directory.probe', { ldif: record('waypostSecret: wrong') }), /bind .* is refused/);
+  const nobody = record(`waypostSecret: ${CORP_PASSWORD}\nwaypostUserFilter: (uid=none)`);
+  assert.equal((await admin.call('directory.probe', { ldif: nobody })).users, 0);
+  await assert.rejects(
+    admin.call('directory.probe', { ldif: record('waypostHold: for ever') }),
+    /legal are mirror, cache/,
+  );
+  await assert.rejects(ldap.search(`cn=probed,${SOURCES}`, { scope: 'base' }));
+});
+
+test('a domain that is off the list waits, and comes back with it', { skip }, async () => {
+  const { Attribute, Change } = await import('ldapts');
+  const list = (...values: string[]) =>
+    ldap.modify(
+      `cn=corp,${SOURCES}`,
+      new Change({ operation: 'replace', modification: new Attribute({ type: 'waypostSourceDomain', values }) }),
+    );
+  await list();
+  assert.equal(await asked('u7@corp.example'), 451);
+  await list('corp.example');
+  assert.equal(await asked('u7@corp.example'), 250);
+  await assert.rejects(
+    ldap.add(`cn=rival,${SOURCES}`, {
+      objectClass: 'waypostLdapSource',
+      waypostUrl: corp.url,
+      waypostBase: `ou=people,${CORP}`,
+    }),
+    /overlaps/,
+  );
+  await assert.rejects(
+    ldap.add(`cn=clear,${SOURCES}`, {
+      objectClass: 'waypostLdapSource',
+      waypostUrl: 'ldap://192.0.2.1',
+      waypostLogin: 'cn=x',
+      waypostBase: 'dc=elsewhere',
+    }),
+    /clear text/,
+  );
+});
+
 test('our doors refuse to change it, and say where it is changed', { skip }, async () => {
   const { Attribute, Change } = await import('ldapts');
   const change = new Change({ operation: 'replace', modification: new Attribute({ type: 'sn', values: ['x'] }) });

@@ -15,6 +15,7 @@ import {
   directoryRehearse,
   directoryRehearsed,
 } from './directory-import.ts';
+import { directoryProbe } from './directory-probe.ts';
 import { directoryCheck, directorySchema } from './directory-schema.ts';
 import { dkimImport, dkimList, dkimRotate } from './dkim.ts';
 import { dnsRecords } from './dns.ts';
@@ -110,6 +111,7 @@ export function adminOperations(parts: AdminParts) {
     directoryAccess(parts),
     directorySchema(parts),
     directoryCheck(parts),
+    directoryProbe(parts),
     directoryExport(parts),
     directoryChanges(parts),
     directorySearch(parts),

@@ -14,6 +14,8 @@ import type { DirectoryChange } from '../directory/entry.ts';
 import { unfitEntries } from '../directory/unfit-entries.ts';
 import { normalizeDomain } from '../message/address.ts';
 import type { ZoneServer } from '../net/zone-client.ts';
+import type { LdapSource } from '../provisioning/ldap-source.ts';
+import type { SourceProbe } from '../provisioning/mirror/probe.ts';
 import type { MirrorStatus } from '../provisioning/mirror/source-mirror.ts';
 import { type ProvisioningParts, submitChange } from '../provisioning/submit.ts';
 import { applyZone, type ZoneOutcome } from '../provisioning/zone-changes.ts';
@@ -36,6 +38,8 @@ export interface DirectorySources {
   status(): Promise<readonly MirrorStatus[]>;
   /** All that a source has lost may go. */
   acceptRemovals(source: string): Promise<void>;
+  /** What a source brings, or would bring. */
+  probe(source: LdapSource): Promise<SourceProbe>;
 }
 
 export interface SyncParts extends ProvisioningParts {

@@ -17,7 +17,11 @@ export interface TestAdmin {
   readonly parts: EntryParts & SyncParts;
 }
 
-const NO_SOURCES: SyncParts['directory'] = { status: async () => [], acceptRemovals: async () => {} };
+const NO_SOURCES: SyncParts['directory'] = {
+  status: async () => [],
+  acceptRemovals: async () => {},
+  probe: () => Promise.reject(new Error('no source')),
+};
 
 /** The directory has this domain; the test closes it. */
 export async function openTestAdmin(domain: string): Promise<TestAdmin> {

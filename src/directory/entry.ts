@@ -93,16 +93,16 @@ export function memberTotal({ memberCounts }: Pick<Entry, 'memberCounts'>): numb
 }
 
 /** The text values of an attribute, empty when it is absent. `name` in lower case. */
-export function textValues(entry: Entry, name: string): readonly string[] {
+export function textValues(entry: Pick<Entry, 'attributes'>, name: string): readonly string[] {
   return (entry.attributes.get(name)?.values ?? []).filter((value): value is string => typeof value === 'string');
 }
 
 /** The first text value. `name` in lower case. */
-export function textValue(entry: Entry, name: string): string | undefined {
+export function textValue(entry: Pick<Entry, 'attributes'>, name: string): string | undefined {
   return textValues(entry, name)[0];
 }
 
 /** `objectClass` holds this class, in any case. `name` in lower case. */
-export function hasClass(entry: Entry, name: string): boolean {
+export function hasClass(entry: Pick<Entry, 'attributes'>, name: string): boolean {
   return textValues(entry, 'objectclass').some((value) => value.toLowerCase() === name);
 }

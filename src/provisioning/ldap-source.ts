@@ -13,8 +13,18 @@ import type { Transaction } from '../database/operation.ts';
 import { applyChange } from '../directory/apply-change.ts';
 import { dcDnOfDomain, escapeDnValue, isAtOrBelow, parseDn } from '../directory/dn.ts';
 import { childrenIn, entriesBelowIn, entriesWithIn, findEntryIn, nearestEntryIn } from '../directory/entries.ts';
-import { type ChangedEntry, type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
+import {
+  type Attribute,
+  type ChangedEntry,
+  type DirectoryChange,
+  type Entry,
+  hasClass,
+  textValue,
+  textValues,
+} from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
+import { illegality } from '../directory/legal-values.ts';
+import { schema } from '../directory/schema.ts';
 import { isLoopback, parseServerUrl } from '../directory/source/server-url.ts';
 import { normalizeDomain } from '../message/address.ts';
 import { LDAP_SOURCE_MARK, UNLISTED_MARK } from '../routing/compile.ts';
@@ -67,7 +77,7 @@ export function ldapSourceOf(entry: Entry): LdapSource | undefined {
 }
 
 /** Of an entry that has no place yet, as a file has it. */
-function sourceNamed(name: string, entry: Entry): LdapSource {
+function sourceNamed(name: string, entry: Pick<Entry, 'dn' | 'attributes'>): LdapSource {
   const text = (key: string): string | undefined => textValue(entry, key)?.trim();
   const word = (key: string): string => asciiLower(text(key) ?? '');
   const domains = textValues(entry, 'waypostsourcedomain').flatMap((value) => normalizeDomain(value.trim()) ?? []);
@@ -96,6 +106,28 @@ function sourceNamed(name: string, entry: Entry): LdapSource {
     userFilter: text('waypostuserfilter'),
     groupFilter: text('waypostgroupfilter'),
   };
+}
+
+/** Of the record that would add it. Throws as the addition would. */
+export function sourceOfChange(change: DirectoryChange): LdapSource {
+  const name = parseDn(change.dn).rdns[0]?.avas[0]?.value;
+  if (change.kind !== 'add' || typeof name !== 'string') throw illegal('A record that adds a source is expected');
+  const attributes = new Map<string, Attribute>();
+  for (const attribute of change.attributes) {
+    const key = schema().description(attribute.name)?.key;
+    if (key === undefined) throw illegal(`${attribute.name} is not an attribute`);
+    for (const value of attribute.values) {
+      const legal = illegality(key, value);
+      if (legal !== undefined) throw illegal(`${attribute.name}: ${String(value)} is not legal; ${legal}`);
+    }
+    const before = attributes.get(key)?.values ?? [];
+    attributes.set(key, { name: attribute.name, values: [...before, ...attribute.values] });
+  }
+  const entry = { dn: change.dn, attributes };
+  if (!hasClass(entry, CLASS)) throw illegal('The record is not of the class waypostLdapSource');
+  const source = sourceNamed(asciiLower(name), entry);
+  checkValues(source);
+  return source;
 }
 
 /** A check of changes (checks.ts). */

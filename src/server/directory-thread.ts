@@ -8,7 +8,9 @@
 import { Failure } from '../base/failure.ts';
 import type { WriterClient } from '../database/client.ts';
 import type { Reader } from '../database/operation.ts';
+import type { LdapSource } from '../provisioning/ldap-source.ts';
 import { ldapSources } from '../provisioning/mirror/mirrors.ts';
+import type { SourceProbe } from '../provisioning/mirror/probe.ts';
 import type { MirrorStatus } from '../provisioning/mirror/source-mirror.ts';
 import { failureOf, failureText, type SourceCallReport } from './source-calls.ts';
 import type { ServingThread, Supervisor } from './supervisor.ts';
@@ -70,6 +72,11 @@ export class DirectoryThread {
 
   async acceptRemovals(source: string): Promise<void> {
     await this.#call({ name: 'accept-removals', source });
+  }
+
+  /** Nothing of it is kept. */
+  async probe(source: LdapSource): Promise<SourceProbe> {
+    return (await this.#call({ name: 'probe', source })) as SourceProbe;
   }
 
   /** For what this thread serves itself. */

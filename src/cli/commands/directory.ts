@@ -12,6 +12,7 @@ import { columns, printable } from '../output.ts';
 import { editCommand } from './directory/edit.ts';
 import { exportCommand } from './directory/export.ts';
 import { ldifImportCommand } from './directory/import.ts';
+import { probeCommand } from './directory/probe.ts';
 import { searchCommand, showEntryCommand } from './directory/search.ts';
 
 export function directoryCommand(context: CommandContext): Command {
@@ -42,7 +43,7 @@ export function directoryCommand(context: CommandContext): Command {
       context.printer(options).print(checked, () => checkText(checked));
       if (checked.unfit > 0) context.exit(EXIT.no);
     });
-  for (const verb of [exportCommand, showEntryCommand, searchCommand, editCommand, ldifImportCommand])
+  for (const verb of [exportCommand, showEntryCommand, searchCommand, editCommand, ldifImportCommand, probeCommand])
     directory.addCommand(verb(context));
   return directory;
 }

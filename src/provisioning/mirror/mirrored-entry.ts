@@ -71,6 +71,15 @@ export class EntryMap {
     };
   }
 
+  /** The same as an entry that stands nowhere. */
+  entry(given: SearchEntry, now: number): Entry | undefined {
+    const mirrored = this.take(given, now);
+    if (mirrored === undefined) return undefined;
+    const { mailAs = '' } = mirrored;
+    const entry = entryOf(parseDn(mirrored.dn), mirrored.uuid, mirrored.attributes);
+    return mailAs === '' ? entry : { ...entry, mailAs };
+  }
+
   #kindOf(entry: Entry): MailView['kind'] {
     const isUser = this.#isUser?.(entry, OUTSIDE);
     const isGroup = this.#isGroup?.(entry, OUTSIDE);

@@ -9,7 +9,9 @@ import { systemClock } from '../../base/clock.ts';
 import type { DirectoryChange } from '../../directory/entry.ts';
 import type { AuthorityQuestion } from '../../directory/source/authority.ts';
 import { DnsClient } from '../../net/dns-client.ts';
+import type { LdapSource } from '../../provisioning/ldap-source.ts';
 import { Mirrors } from '../../provisioning/mirror/mirrors.ts';
+import { probeSource } from '../../provisioning/mirror/probe.ts';
 import type { Counts } from '../counters.ts';
 import { failureText, type SourceFailure } from '../source-calls.ts';
 import { type ThreadData, threadParts } from './parts.ts';
@@ -19,6 +21,7 @@ export type DirectoryCall =
   | { readonly name: 'status' }
   /** Of a source. */
   | { readonly name: 'accept-removals'; readonly source: string }
+  | { readonly name: 'probe'; readonly source: LdapSource }
   | SourceCall;
 
 /** What other threads may ask, by way of the main thread. */
@@ -58,6 +61,8 @@ async function answer(call: DirectoryCall): Promise<unknown> {
       return mirrors.status();
     case 'accept-removals':
       return mirrors.acceptRemovals(call.source);
+    case 'probe':
+      return probeSource(call.source, { clock: systemClock, resolver });
     case 'ask':
       return mirrors.ask(call.question, call.isKnown);
     case 'forward':
