@@ -5,7 +5,7 @@
 // States  idle -> reading what has changed -> assigning -> idle; a change meanwhile is read behind it
 // Limits  more than CHANGES_MAX changes, or changes before the history begins: all accounts are looked at
 // Errors  what the writer cannot take now is tried again (base/looks.ts)
-// Never   costs anything but one look at the domains where no domain has such a limit
+// Never   costs anything but one statement where no domain has such a limit, however many domains there are
 
 import { asFailure } from '../base/failure.ts';
 import type { AccountId, Revision } from '../base/ids.ts';
@@ -16,7 +16,7 @@ import { readState } from '../routing/generation.ts';
 import { changedKeysAfter } from '../routing/history.ts';
 import { addressOfKey, type RecipientRow, type RouteRow } from '../routing/rows.ts';
 import { readRowsAfter } from '../routing/table-contents.ts';
-import { readRecipient, readRoute } from '../routing/tables.ts';
+import { readRecipient, readRoute, readRoutesWithQuota } from '../routing/tables.ts';
 import { assignQuotaRoot, isAnyQuotaRoot } from '../store/quota.ts';
 
 const PAGE_ROWS = 1000;
@@ -82,10 +82,10 @@ export class DomainQuotas {
     const { reader } = this.#parts;
     this.#domains.clear();
     for (let after = ''; ; ) {
-      const rows = readRowsAfter(reader, 'route', after, PAGE_ROWS);
-      for (const { key, row } of rows) if (row.includes('"quota"') && hasLimit(JSON.parse(row))) this.#domains.add(key);
+      const rows = readRoutesWithQuota(reader, readState(reader).generation, { after, limit: PAGE_ROWS });
+      for (const { domain, row } of rows) if (hasLimit(row)) this.#domains.add(domain);
       if (rows.length < PAGE_ROWS || this.#looks.isStopping) break;
-      after = rows.at(-1)!.key;
+      after = rows.at(-1)!.domain;
       await new Promise((turn) => setImmediate(turn));
     }
     if (this.#domains.size > 0 || isAnyQuotaRoot(reader)) await this.#users(() => true);

@@ -5,12 +5,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { silentLog } from '../base/log.ts';
 import { countStatements, keepStatements, planOf } from '../database/testing.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
 import type { RecordType } from '../wire/dns/codes.ts';
 import { zoneNames } from '../zones/names.ts';
 import { lookUp } from '../zones/records.ts';
 import { readZoneSettings } from '../zones/settings.ts';
+import { DomainQuotas } from './domain-quotas.ts';
 import {
   add,
   addDomain,
@@ -82,7 +84,16 @@ async function costs(directory: TestDirectory): Promise<Readonly<Record<string, 
     ),
     'it has its own again': await write(replace(domainDn('example'), { inetDomainBaseDN: [] })),
     'it is a node alone': await write(replace(domainDn('example'), { objectClass: 'domain' })),
+    'which domains have a limit, at a start': await cost(() => quotasFollowed(directory)),
   };
+}
+
+/** As a start does it: several pages would be a turn each. */
+async function quotasFollowed({ reader, writer }: TestDirectory): Promise<void> {
+  const quotas = new DomainQuotas({ reader, writer, log: silentLog });
+  quotas.start();
+  for (let turns = 0; turns < 10 + MANY / 100; turns++) await new Promise((turn) => setImmediate(turn));
+  await quotas.stop();
 }
 
 test(`a change and an answer take as many statements with ${MANY} domains as with ten`, async (context) => {
@@ -97,7 +108,12 @@ test(`a change and an answer take as many statements with ${MANY} domains as wit
 });
 
 /** Few rows whatever the directory has, or one row of an index. */
-const WALKED = ['zone_setting', 'routing_setting', 'SELECT at FROM dit_change ORDER BY revision DESC LIMIT 1'];
+const WALKED = [
+  'zone_setting',
+  'routing_setting',
+  'SELECT 1 FROM quota_root LIMIT 1',
+  'SELECT at FROM dit_change ORDER BY revision DESC LIMIT 1',
+];
 /** A table without any condition, all rows of the tenant, or of a generation. */
 const WALK = /^SCAN (?!CONSTANT|json_each|top|\(|\d)|\(tenant=\?( AND generation=\?)?\)$|AUTOMATIC/;
 

@@ -23,6 +23,7 @@ import { formatAddress } from '../message/address.ts';
 import { type Generation, type RoutingState, remember } from './generation.ts';
 import { addressOfKey, type GroupRow, parsedRow, type RecipientRow, type RouteRow } from './rows.ts';
 
+const HAS_QUOTA = "json_extract(row, '$.quota') IS NOT NULL";
 const HAS_URLS = "json_extract(row, '$.urls') IS NOT NULL";
 
 export const routingUnit: Unit = {
@@ -133,6 +134,11 @@ export const routingUnit: Unit = {
       // The host of who names none, NULL: this one.
       statements: ['ALTER TABLE routing_state ADD COLUMN default_host TEXT'],
     },
+    {
+      version: 6,
+      // Domains with a limit for all their people: few, and asked for at each start.
+      statements: [`CREATE INDEX route_quota ON route (tenant, generation, domain) WHERE ${HAS_QUOTA}`],
+    },
   ],
 };
 
@@ -150,6 +156,8 @@ const WITH_BASE = `SELECT domain, row FROM route INDEXED BY route_base
   WHERE tenant = ? AND generation = ? AND base = ? ORDER BY domain LIMIT 1000`;
 const ENTRY = 'SELECT row FROM alias_entry WHERE tenant = ? AND generation = ? AND dn = ?';
 const PLACED = 'SELECT row, base FROM alias_entry WHERE tenant = ? AND generation = ? AND dn = ?';
+const WITH_QUOTA = `SELECT domain, row FROM route INDEXED BY route_quota
+  WHERE tenant = ? AND generation = ? AND domain > ? AND ${HAS_QUOTA} ORDER BY domain LIMIT +?`;
 const WITH_URLS = `SELECT row FROM alias_entry WHERE tenant = ? AND generation = ? AND ${HAS_URLS} LIMIT +?`;
 const ALIAS_DN = 'SELECT dn FROM alias WHERE tenant = ? AND generation = ? AND address = ?';
 
@@ -157,6 +165,17 @@ const ALIAS_DN = 'SELECT dn FROM alias WHERE tenant = ? AND generation = ? AND a
 
 export function readRoute(reader: Reader, generation: number, domain: string): RouteRow | null {
   return parsedRow(reader.get(ROUTE, TENANT, generation, domain));
+}
+
+/** Domains whose entries say how much all their people may have, or that there is no bound, in order after `after`. */
+export function readRoutesWithQuota(
+  reader: Reader,
+  generation: number,
+  { after, limit }: { readonly after: string; readonly limit: number },
+): readonly { readonly domain: string; readonly row: RouteRow }[] {
+  return reader
+    .arrays(WITH_QUOTA, TENANT, generation, after, limit)
+    .map(([domain, row]) => ({ domain: domain as string, row: JSON.parse(row as string) as RouteRow }));
 }
 
 /** The entry behind an address. */
