@@ -1,9 +1,10 @@
 // The lines of the bench about the directory and the tables that come of it: against slapd, or one figure of our own by another.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startWaypost } from '../test/support/server.ts';
 import {
   type DirectorySide,
   type DirectorySides,
@@ -28,6 +29,10 @@ export interface DirectoryLine extends Measured {
   readonly needsFew?: true;
 }
 
+/** The bar is for 1,000,000 in 1,000 domains; memory as a whole. */
+const IMPORTED_USERS = Number(process.env['WAYPOST_BENCH_IMPORT_USERS'] ?? USERS);
+const IMPORTED_DOMAINS = Math.max(1, Math.round(IMPORTED_USERS / 1000));
+const IMPORT_RESIDENT_MB = 1536;
 /** Users that one ldapadd adds. */
 const LDIF_USERS = Number(process.env['WAYPOST_BENCH_LDIF_USERS'] ?? Math.min(10_000, USERS));
 const RCPT_SECONDS = 4;
@@ -64,6 +69,28 @@ function waypost(side: DirectorySide, args: readonly string[]) {
   return spawn(program, [...args, '--data', side.server.data], { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
+function writeImported(path: string): void {
+  const file = openSync(path, 'w');
+  for (let d = 0; d < IMPORTED_DOMAINS; d++)
+    writeSync(
+      file,
+      `dn: dc=i${d},dc=example,o=internet\nobjectClass: domain\nobjectClass: inetDomain\nobjectClass: mailDomain\ndc: i${d}\n\n`,
+    );
+  for (let n = 0; n < IMPORTED_USERS; n++) {
+    const mail = `u${n}@i${n % IMPORTED_DOMAINS}.example`;
+    writeSync(
+      file,
+      [
+        `dn: uid=u${n},ou=People,dc=i${n % IMPORTED_DOMAINS},dc=example,o=internet`,
+        'objectClass: inetOrgPerson\nobjectClass: inetUser\nobjectClass: inetMailUser\nobjectClass: inetLocalMailRecipient',
+        `uid: u${n}\ncn: User ${n}\nsn: Number${n}\ngivenName: User\nmail: ${mail}\nmailAlternateAddress: user.${mail}`,
+        'userPassword: {SSHA}5EMEN0rxohTjFStdS1vf5+zeMWpQeJll\n\n',
+      ].join('\n'),
+    );
+  }
+  closeSync(file);
+}
+
 /** From the command to its end, the program's start included. */
 async function fullSynchronization({ many }: DirectorySides): Promise<Figures> {
   const began = performance.now();
@@ -93,6 +120,57 @@ async function ldapadd(): Promise<Figures> {
   } finally {
     slapd.stop();
     rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Into a server of its own that has nobody: from the command to its end. */
+async function importing(): Promise<Figures> {
+  const folder = mkdtempSync(join(tmpdir(), 'waypost-bench-'));
+  const file = join(folder, 'users.ldif');
+  writeImported(file);
+  const server = await startWaypost({ env: { WAYPOST_LOG: 'warn' } });
+  try {
+    const began = performance.now();
+    const command = waypost({ server, users: 0, bound: [] }, ['directory', 'import', file, '--json']);
+    const { status, stdout, stderr } = await outputOf(command);
+    const seconds = (performance.now() - began) / 1000;
+    const added = status === 0 ? (JSON.parse(stdout) as { added: number }).added : 0;
+    if (added !== IMPORTED_USERS + IMPORTED_DOMAINS) throw new Error(`import added ${added}: ${stderr.slice(-500)}`);
+    const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'));
+    const resident = Math.round(Number(peak![1]) / 1024);
+    if (resident > IMPORT_RESIDENT_MB)
+      throw new Error(`import took ${resident} MB, ${IMPORT_RESIDENT_MB} are the most`);
+    return { users_s: Math.round(IMPORTED_USERS / seconds), users: IMPORTED_USERS, seconds, resident_mb: resident };
+  } finally {
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function slapadd(): Promise<Figures> {
+  const folder = mkdtempSync(join(tmpdir(), 'waypost-bench-'));
+  const slapd = await startSlapd(IMPORTED_USERS, join(folder, 'postfix'), IMPORTED_DOMAINS);
+  slapd.stop();
+  rmSync(folder, { recursive: true, force: true });
+  return { users_s: slapd.loadedPerSecond, users: IMPORTED_USERS };
+}
+
+async function rcptBesideImport({ many }: DirectorySides): Promise<Figures> {
+  const folder = mkdtempSync(join(tmpdir(), 'waypost-bench-'));
+  const file = join(folder, 'users.ldif');
+  writeImported(file);
+  try {
+    await warmUp(many);
+    const before = rateOf(await rcpts(many, ['--seconds', RCPT_SECONDS]));
+    const command = waypost(many, ['directory', 'import', file, '--existing', 'skip', '--json']);
+    const ended = outputOf(command);
+    const during = await rcpts(many, ['--while-pid', command.pid!]);
+    const { status, stderr } = await ended;
+    if (status !== 0) throw new Error(`import: ${stderr.slice(-500)}`);
+    const beside = rateOf(during);
+    return { ratio: rounded(beside / before), rcpt_s: beside, rcpt_s_before: before, seconds: during['seconds']! };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
@@ -227,6 +305,26 @@ export const DIRECTORY_LINES: readonly DirectoryLine[] = [
     name: 'rcpt-sync',
     what: 'RCPT rate during a full synchronization, by that before',
     ours: rcptBesideSynchronization,
+    figure: 'ratio',
+    unit: 'of it',
+    against: [],
+    bars: {},
+    own: 0.5,
+  },
+  {
+    name: 'import',
+    what: 'waypost directory import of users with hashes; slapadd -q',
+    ours: importing,
+    theirs: slapadd,
+    figure: 'users_s',
+    unit: 'users/s',
+    against: ['slapd'],
+    bars: { slapd: 0.125 },
+  },
+  {
+    name: 'rcpt-import',
+    what: 'RCPT rate during an import, by that before',
+    ours: rcptBesideImport,
     figure: 'ratio',
     unit: 'of it',
     against: [],

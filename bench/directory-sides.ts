@@ -6,7 +6,7 @@
 // Never   touches services of the machine: private instances in temporary directories, gone at the end
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../test/support/free-ports.ts';
@@ -33,6 +33,8 @@ export interface Slapd {
   /** postmap's -c, and its map. */
   readonly configuration: string;
   readonly map: string;
+  /** Users a second that slapadd -q took. */
+  readonly loadedPerSecond: number;
   stop(): void;
 }
 
@@ -137,16 +139,21 @@ export function slapdMissing(): string | false {
 }
 
 /** A new slapd with so many users, and Postfix's map over it, which needs no Postfix that runs. */
-export async function startSlapd(users: number, configuration: string): Promise<Slapd> {
+export async function startSlapd(users: number, configuration: string, domains = DOMAINS): Promise<Slapd> {
   const env = {
     ...process.env,
     LDAP_PEER_DIR: mkdtempSync(join(tmpdir(), 'waypost-peer-slapd-')),
     PEER_LDAP_PORT: String(await freePort()),
-    PEER_DOMAINS: String(DOMAINS),
+    PEER_DOMAINS: String(domains),
     PEER_PASSWORD: PASSWORD,
   };
   const script = (name: string): string => join(import.meta.dirname, 'slapd', name);
-  execFileSync(script('up'), [String(users)], { env });
+  // Its slapd holds the pipe.
+  const said = join(env.LDAP_PEER_DIR, 'said');
+  const output = openSync(said, 'w');
+  execFileSync(script('up'), [String(users)], { env, stdio: ['ignore', output, 'inherit'] });
+  closeSync(output);
+  const loaded = /(\d+)\/s/.exec(readFileSync(said, 'utf8'));
   const uri = `ldap://127.0.0.1:${env.PEER_LDAP_PORT}`;
   mkdirSync(configuration, { recursive: true });
   // The map of bench/postfix-dovecot/up with PEER_MAP=ldap.
@@ -160,6 +167,7 @@ export async function startSlapd(users: number, configuration: string): Promise<
     uri,
     configuration,
     map: `ldap:${map}`,
+    loadedPerSecond: Number(loaded?.[1] ?? 0),
     stop: () => void execFileSync(script('down'), { env }),
   };
 }
