@@ -171,6 +171,24 @@ async function send(messages: number): Promise<void> {
   );
 }
 
+test('of a cache no more is kept than may be, and who comes back has his mail', { skip }, async () => {
+  const { Attribute, Change } = await import('ldapts');
+  const rows = (count: string): Promise<void> =>
+    ldap.modify(
+      `cn=cached,${SOURCES}`,
+      new Change({ operation: 'replace', modification: new Attribute({ type: 'waypostCacheRows', values: [count] }) }),
+    );
+  await rows('20');
+  for (let i = 0; i < 30; i++) assert.match(await asked(`c${50 + i}@cached.example`), /^250/);
+  assert.equal((await status('cached'))!.entries, 20);
+  await rows('100000');
+  const imap = await ImapClient.login(server.listeners.imap, 'c1@cached.example', 'secret');
+  assert.ok((await imap.count()) > 0);
+  await imap.logout();
+  await send(CACHED);
+  assert.equal((await status('cached'))!.entries, CACHED);
+});
+
 test('a change of who is forwarded is made there by our login, and is here when it is acknowledged', {
   skip,
 }, async () => {

@@ -12,10 +12,11 @@
 import { asciiLower } from '../base/characters.ts';
 import type { AccountId, PublishedRevision, Revision } from '../base/ids.ts';
 import type { Awaitable, Reader } from '../database/operation.ts';
-import type { DirectoryAuthority } from '../directory/source/authority.ts';
+import type { AuthorityQuestion, DirectoryAuthority } from '../directory/source/authority.ts';
 import { type Address, addressKey, tryParseAddress } from '../message/address.ts';
 import { readState } from './generation.ts';
 import { changedKeysAfter, type HistoryKind } from './history.ts';
+import type { Member } from './list-members.ts';
 import { listTables, UnknownLists } from './list-tables.ts';
 import { type Login, loginOf } from './login.ts';
 import { arePlainSettings, isPlainRoute, isPlainUser, plainResolution } from './plain.ts';
@@ -27,7 +28,7 @@ import {
   resolve,
   type Site,
 } from './resolve.ts';
-import { resolveAsking } from './resolve-asking.ts';
+import { isOver, resolveAsking } from './resolve-asking.ts';
 import { type RecipientRow, type RouteRow, SITE_POSTMASTER } from './rows.ts';
 import { readSettings } from './setting-rows.ts';
 import { type RoutingSettings, settingsOf } from './settings.ts';
@@ -36,6 +37,8 @@ import { mayBeToken } from './tokens.ts';
 import { withRoute } from './with-route.ts';
 
 const RECENT_MAX = 20_000;
+/** Members of a list that are asked for at a time: others ask for theirs meanwhile. */
+const ASKED_AT_ONCE = 16;
 /** More changes than these are not followed one by one: everything is forgotten. */
 const CHANGES_MAX = 1000;
 
@@ -88,6 +91,44 @@ export class RoutingCache {
   /** Whether another has the say about some domain: what the writer cannot settle alone is asked for here before. */
   get isAsking(): boolean {
     return this.#authority?.isIdle === false;
+  }
+
+  /**
+   * Members of a list over whom another has the say are here, as far as they are there, when it resolves. Rejects `unavailable`
+   * for one whom nobody can be asked about and who would be left out without a word: whoever is meant by his DN.
+   */
+  async askMembers(members: readonly Member[]): Promise<void> {
+    const authority = this.#authority;
+    if (authority === undefined || authority.isIdle) return;
+    const asked = members.filter((member) => this.#isAsked(authority, member));
+    for (let at = 0; at < asked.length; at += ASKED_AT_ONCE)
+      await Promise.all(asked.slice(at, at + ASKED_AT_ONCE).map((member) => this.#askMember(authority, member)));
+  }
+
+  #isAsked(authority: DirectoryAuthority, member: Member): boolean {
+    const question = questionOf(member);
+    const over = question && isOver(authority, question);
+    if (question === undefined || over === undefined) return false;
+    return !this.#isMemberKnown(member) || (over === 'everything' && !authority.isFresh(question));
+  }
+
+  async #askMember(authority: DirectoryAuthority, member: Member): Promise<void> {
+    const isKnown = this.#isMemberKnown(member);
+    try {
+      await authority.ask(questionOf(member)!, isKnown);
+    } catch (error) {
+      // One who is known gets it as he is; an address that is not known waits in a row of its own.
+      if (!isKnown && 'dn' in member) throw error;
+    }
+  }
+
+  #isMemberKnown(member: Member): boolean {
+    return this.#answer((tables) => {
+      const key = 'dn' in member ? undefined : questionOf(member);
+      const row =
+        'dn' in member ? tables.recipient(member.dn) : key && 'address' in key ? tables.alias(key.address) : null;
+      return row === undefined ? undefined : { isKnown: row !== null };
+    }).isKnown;
   }
 
   #resolve(address: Address, request: RouteRequest, options: ResolveOptions): Resolution {
@@ -257,6 +298,13 @@ export class RoutingCache {
       asciiLower(address.localPart) === SITE_POSTMASTER && this.#site.hostnames.includes(address.domain);
     return row === null && isSitePostmaster ? tables.alias(SITE_POSTMASTER) : row;
   }
+}
+
+/** Undefined for a text that is no address. */
+function questionOf(member: Member): AuthorityQuestion | undefined {
+  if ('dn' in member) return { dn: member.dn };
+  const address = tryParseAddress(member.address);
+  return address && { address: addressKey(address) };
 }
 
 /** Rows by key, the absent ones as null. Two halves: when the young one is full the old one goes. */

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Failure } from '../base/failure.ts';
+import { normalizeDn } from '../directory/dn.ts';
 import type { AuthorityOver, AuthorityQuestion, DirectoryAuthority } from '../directory/source/authority.ts';
 import { tryParseAddress } from '../message/address.ts';
 import {
@@ -28,6 +29,7 @@ interface World {
   readonly fresh: Set<string>;
   route(address: string): Promise<string>;
   resolve(address: string, verify?: boolean): Promise<Resolution>;
+  askMembers: RoutingCache['askMembers'];
 }
 
 async function worldOf(asking: AuthorityOver): Promise<World> {
@@ -64,6 +66,7 @@ async function worldOf(asking: AuthorityOver): Promise<World> {
   const { reader, shared } = directory;
   const cache = new RoutingCache({ reader, revision: () => shared.routingRevision(), site: testSite, authority });
   return Object.assign(world, {
+    askMembers: (members: Parameters<RoutingCache['askMembers']>[0]) => cache.askMembers(members),
     async resolve(text: string, verify = false) {
       return cache.resolve(tryParseAddress(text)!, INTERNAL_REQUEST, { verify });
     },
@@ -143,6 +146,23 @@ test('of a list, members whom nobody can be asked about wait; a member by its DN
   assert.equal(await failuresOf('all@own.example'), '250 2');
   assert.equal(await failuresOf('dn@own.example'), '250 2');
   directory.close();
+});
+
+test('members of a long list are asked for before a slice of it goes on; one by its DN holds it where nobody answers', async () => {
+  const world = await worldOf('refusals');
+  const dn = (address: string) => ({ dn: normalizeDn(userDn(address)) });
+  const members = [
+    dn('ann@src.example'),
+    dn('dora@src.example'),
+    { address: 'late@src.example' },
+    { address: 'x@own.example' },
+  ];
+  await world.askMembers(members);
+  assert.deepEqual(world.asked, [normalizeDn(userDn('dora@src.example')), 'late@src.example']);
+  world.answers = silent;
+  await world.askMembers([{ address: 'late@src.example' }, dn('ann@src.example')]);
+  await assert.rejects(world.askMembers(members), /nobody answers/);
+  world.directory.close();
 });
 
 test('where only what was asked for is here, who is known is asked for too unless lately, and is known in silence', async () => {

@@ -10,12 +10,14 @@
 // Halves  what a list names is read in the transfer thread, because a search needs a reader; all else is the writer's
 // RFC 5321 §3.9
 
+import { asFailure } from '../base/failure.ts';
 import type { MessageId, QueueRowId } from '../base/ids.ts';
 import type { Json, JsonObject } from '../base/json.ts';
 import { GROUP_DEPTH_MAX } from '../base/limits.ts';
 import type { Reader, Transaction } from '../database/operation.ts';
 import { formatAddress } from '../message/address.ts';
 import type { Recipient } from '../message/envelope.ts';
+import type { RoutingCache } from '../routing/cache.ts';
 import type { Member } from '../routing/list-members.ts';
 import { LIST_BEGIN, type ListPlace, readListSlice } from '../routing/list-source.ts';
 import { partOf } from '../routing/options/part.ts';
@@ -79,6 +81,21 @@ export function readSlice(reader: Reader, message: MessageId, target: Target): O
     ...EXPANDED,
     operation: { name: EXPAND_LIST, args: slice as unknown as JsonObject },
   };
+}
+
+/** The same, once those of its members are here over whom another has the say; put off where nobody can be asked. */
+export async function readAskedSlice(
+  { reader, routing }: { readonly reader: Reader; readonly routing: Pick<RoutingCache, 'askMembers'> },
+  message: MessageId,
+  target: Target,
+): Promise<Outcome> {
+  const read = readSlice(reader, message, target);
+  try {
+    await routing.askMembers((read.operation!.args as unknown as Slice).members);
+    return read;
+  } catch (error) {
+    return outcome('deferred', '4.3.0', `A member of the list cannot be looked up: ${asFailure(error).message}`);
+  }
 }
 
 function progressOf({ options }: Target): Progress {

@@ -128,7 +128,7 @@ test('held while this host was delivering it: it is not delivered', async (conte
   let isAsked = false;
   const slow: Channel[] = [];
   const { transfer, hold, release } = await open(context, { channels: slow });
-  const real = new ReprocessChannel(transfer.directory.reader);
+  const real = new ReprocessChannel({ reader: transfer.directory.reader, routing: transfer.directory.cache });
   slow.push({
     ...{ name: real.name, isLocal: true, recipientsMax: 10 },
     deliver: async (delivery) => {

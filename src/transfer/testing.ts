@@ -29,6 +29,7 @@ import type { AutoreplyParts } from './channels/autoreply.ts';
 import type { Channel } from './channels/channel.ts';
 import type { ListChannelParts } from './channels/list.ts';
 import { OutgoingTls } from './channels/outgoing-tls.ts';
+import type { ReprocessParts } from './channels/reprocess.ts';
 import type { SmtpChannelParts } from './channels/smtp.ts';
 import { checkMail } from './check.ts';
 import type { RetryPolicy } from './clock.ts';
@@ -244,7 +245,7 @@ export class TestTransfer {
     return new Signer({ keys, routing: this.directory.cache, log: silentLog, clock: systemClock });
   }
 
-  get autoreplyParts(): AutoreplyParts & ListChannelParts {
+  get autoreplyParts(): AutoreplyParts & ListChannelParts & ReprocessParts {
     const { reader, cache } = this.directory;
     const made = {
       intakes: this.intakes,

@@ -10,7 +10,7 @@ import { ForwardChannel } from './channels/forward.ts';
 import { holdChannel } from './channels/hold.ts';
 import { ListChannel, type ListChannelParts } from './channels/list.ts';
 import { ProgramChannel, type ProgramChannelParts } from './channels/program.ts';
-import { ReprocessChannel } from './channels/reprocess.ts';
+import { ReprocessChannel, type ReprocessParts } from './channels/reprocess.ts';
 import { SmtpChannel, type SmtpChannelParts } from './channels/smtp.ts';
 import { storeChannel } from './channels/store.ts';
 import type { CheckedChannel } from './check.ts';
@@ -40,7 +40,7 @@ export function createChannels(parts: ChannelParts): ReadonlyMap<ChannelKind, Ch
     new FileChannel(parts),
     new ListChannel(parts),
     new ProgramChannel(parts),
-    new ReprocessChannel(parts.reader),
+    new ReprocessChannel(parts),
     new SmtpChannel({ ...parts, kind: 'lmtp' }),
     new SmtpChannel(parts),
   ]);
@@ -51,6 +51,7 @@ export type ChannelParts = AutoreplyParts &
   ListChannelParts &
   FileChannelParts &
   ProgramChannelParts &
+  ReprocessParts &
   SmtpChannelParts;
 
 function byKind<C extends { readonly name: ChannelKind }>(channels: readonly C[]): ReadonlyMap<ChannelKind, C> {

@@ -6,8 +6,9 @@
 // Out     for each the name of the operation that does it
 
 import type { Reader } from '../../database/operation.ts';
+import type { RoutingCache } from '../../routing/cache.ts';
 import { listOfTarget } from '../../routing/targets.ts';
-import { NOT_YET, readSlice } from '../expand-list.ts';
+import { NOT_YET, readAskedSlice } from '../expand-list.ts';
 import { LOCAL_DELIVERY } from '../local-delivery.ts';
 import { type Outcome, outcome } from '../outcome.ts';
 import type { Channel, Delivered, Delivery } from './channel.ts';
@@ -20,24 +21,29 @@ const IN_THE_WRITER: Outcome = {
   operation: { name: LOCAL_DELIVERY, args: {} },
 };
 
+export interface ReprocessParts {
+  readonly reader: Reader;
+  readonly routing: Pick<RoutingCache, 'askMembers'>;
+}
+
 export class ReprocessChannel implements Channel {
   static readonly kind: Pick<Channel, 'name' | 'isLocal'> = { name: 'reprocess', isLocal: true };
   readonly name = ReprocessChannel.kind.name;
   readonly isLocal = ReprocessChannel.kind.isLocal;
   readonly recipientsMax = REPROCESS_SLICE;
-  readonly #reader: Reader;
+  readonly #parts: ReprocessParts;
 
-  constructor(reader: Reader) {
-    this.#reader = reader;
+  constructor(parts: ReprocessParts) {
+    this.#parts = parts;
   }
 
   /** Of one list at a time: a slice is as much as an operation may do. */
-  deliver({ message, targets }: Delivery): Promise<Delivered> {
+  async deliver({ message, targets }: Delivery): Promise<Delivered> {
     const first = targets.findIndex((target) => listOfTarget(target) !== undefined);
-    const outcomes = targets.map((target, index) => {
-      if (listOfTarget(target) === undefined) return IN_THE_WRITER;
-      return index === first ? readSlice(this.#reader, message.id, target) : NOT_YET;
-    });
-    return Promise.resolve({ outcomes });
+    const outcomes: Outcome[] = [];
+    for (const [index, target] of targets.entries())
+      if (listOfTarget(target) === undefined) outcomes.push(IN_THE_WRITER);
+      else outcomes.push(index === first ? await readAskedSlice(this.#parts, message.id, target) : NOT_YET);
+    return { outcomes };
   }
 }
