@@ -15,6 +15,13 @@ import { until } from './support/until.ts';
 
 const [MX1, MX2] = ['mx1.hosts.example', 'mx2.hosts.example'] as const;
 const MESSAGE = Buffer.from('From: carol@remote.example\r\nSubject: hello\r\n\r\ntext\r\n');
+/** Of this test alone: a server that was killed comes back where it was. */
+const NET = `127.${64 + (process.pid % 128)}.${(process.pid >> 7) % 256}`;
+const environment = (name: string, address: string) => ({
+  WAYPOST_HOSTNAME: name,
+  WAYPOST_LISTEN: address,
+  WAYPOST_PORT_OFFSET: '20000',
+});
 const hostDn = (name: string): string => `cn=${name},ou=Hosts,ou=Waypost,o=internet`;
 
 let mx1: Waypost;
@@ -23,14 +30,14 @@ let folder: string;
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'waypost-second-'));
-  mx1 = await startWaypost({ env: { WAYPOST_HOSTNAME: MX1, WAYPOST_LISTEN: '127.0.0.2' } });
+  mx1 = await startWaypost({ env: environment(MX1, `${NET}.2`) });
   const added = await new AdminClient(mx1.data).call('host.add', { name: MX2 });
   writeFileSync(join(folder, 'password'), added.password!);
   const first = await administrator(mx1);
   await addDomain(first, 'acme.example');
   await addUser(first, 'ann@acme.example');
   await first.unbind();
-  mx2 = await startWaypost({ config: replicaConfig(), env: { WAYPOST_HOSTNAME: MX2, WAYPOST_LISTEN: '127.0.0.3' } });
+  mx2 = await startWaypost({ config: replicaConfig(), env: environment(MX2, `${NET}.3`) });
   await Promise.all([tellPort(mx1, MX1), tellPort(mx2, MX2)]);
 });
 after(async () => {
@@ -117,3 +124,69 @@ async function arrived(server: Waypost, login: string, count: number): Promise<n
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
+
+test('changes at the second server are made as by whom has asked, by LDAP, commands and /v1', async () => {
+  const { host, port } = mx2.listeners.ldap;
+  const ann = new Client({ url: `ldap://${host}:${port}` });
+  await ann.bind(userDn('ann@acme.example'), PASSWORD);
+  const modification = new Attribute({ type: 'displayName', values: ['Ann'] });
+  await ann.modify(userDn('ann@acme.example'), new Change({ operation: 'replace', modification }));
+  await assert.rejects(
+    ann.modify(userDn('bob@acme.example'), new Change({ operation: 'replace', modification })),
+    /50|InsufficientAccess/i,
+  );
+  await ann.unbind();
+  const first = await administrator(mx1);
+  const { searchEntries } = await first.search(userDn('ann@acme.example'), {
+    scope: 'base',
+    attributes: ['displayName', 'modifiersName'],
+  });
+  await first.unbind();
+  assert.deepEqual(
+    [searchEntries[0]?.['displayName'], searchEntries[0]?.['modifiersName']],
+    ['Ann', userDn('ann@acme.example')],
+  );
+  const at2 = new AdminClient(mx2.data);
+  const added = await at2.call('user.add', { address: 'cora@acme.example', password: PASSWORD });
+  assert.equal(added.revision, (await at2.call('sync.digest', {})).revision);
+  assert.deepEqual([await rcpt(mx1, 'cora@acme.example'), await rcpt(mx2, 'cora@acme.example')], [250, 250]);
+  const token = await at2.call('token.add', { account: 'cora@acme.example', name: 'phone', scopes: ['imap'] });
+  assert.equal((await at2.call('token.list', { account: 'cora@acme.example' }))[0]?.name, 'phone');
+  assert.ok(token.token);
+  await assert.rejects(at2.call('user.add', { address: 'cora@acme.example', password: PASSWORD }), /exists already/);
+  assert.deepEqual(await digest(mx2), await digest(mx1));
+});
+
+test('mx1 stopped: who is known gets mail, logs in and reads; others get 451, a write 52; started again all goes on', async () => {
+  await mx1.kill9();
+  assert.equal(await rcpt(mx2, 'bob@acme.example'), 250);
+  assert.equal(await rcpt(mx2, 'nobody@acme.example'), 451);
+  const smtp = await SmtpClient.open(mx2.listeners.submission, { login: 'bob@acme.example', password: PASSWORD });
+  await smtp.send('bob@acme.example', ['bob@acme.example'], MESSAGE);
+  await smtp.quit();
+  assert.equal(await arrived(mx2, 'bob@acme.example', 3), 3);
+  const client = await manager(mx2);
+  await assert.rejects(addUser(client, 'dora@acme.example'), /52|Unavailable/i);
+  await client.unbind();
+  await assert.rejects(ImapClient.login(mx2.listeners.imap, 'nobody@acme.example', PASSWORD), /UNAVAILABLE/);
+  // Restarted without its provider.
+  await mx2.kill9();
+  await mx2.restart();
+  assert.equal(await rcpt(mx2, 'bob@acme.example'), 250);
+  assert.equal(await rcpt(mx2, 'nobody@acme.example'), 451);
+  await mx1.restart();
+  const again = await manager(mx2);
+  await until('the first server', async () => {
+    try {
+      await addUser(again, 'dora@acme.example');
+      return true;
+    } catch (error) {
+      assert.match(String(error), /52|Unavailable/i);
+      return false;
+    }
+  });
+  await again.unbind();
+  assert.deepEqual([await rcpt(mx1, 'dora@acme.example'), await rcpt(mx2, 'dora@acme.example')], [250, 250]);
+  assert.equal(await rcpt(mx2, 'nobody@acme.example'), 550);
+  assert.deepEqual(await digest(mx2), await digest(mx1));
+});
