@@ -10,6 +10,7 @@ import { AdminClient } from '../src/cli/client.ts';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { ADMINISTRATOR, addDomain, addUser, administrator, PASSWORD, userDn } from './support/directory.ts';
+import { mutated } from './support/mutate.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
 
@@ -189,4 +190,70 @@ test('mx1 stopped: who is known gets mail, logs in and reads; others get 451, a 
   assert.deepEqual([await rcpt(mx1, 'dora@acme.example'), await rcpt(mx2, 'dora@acme.example')], [250, 250]);
   assert.equal(await rcpt(mx2, 'nobody@acme.example'), 550);
   assert.deepEqual(await digest(mx2), await digest(mx1));
+});
+
+/** Rounds of the test of false refusals; SECOND_SERVER_ROUNDS=10000 is its long form. */
+const ROUNDS = Number(process.env['SECOND_SERVER_ROUNDS'] ?? 60);
+
+/** Writes at either, in turn, and asks both in the same moment. Gives who was there and was refused for good. */
+async function falseRefusals(rounds: number, isEnough: (refused: readonly string[]) => boolean): Promise<string[]> {
+  const writers = await Promise.all([manager(mx1), manager(mx2)]);
+  const doors = await Promise.all([mx1, mx2].map(({ listeners }) => SmtpClient.open(listeners.smtp)));
+  const there: string[] = [];
+  const refused: string[] = [];
+  for (let round = 0; round < rounds && !isEnough(refused); round++) {
+    const writer = writers[round % 2]!;
+    // Every third is removed again, at either, while the others are asked for.
+    const removed = round % 3 === 2 ? there.splice(0, 1) : [];
+    const address = `r${round}.${process.hrtime.bigint()}@acme.example`;
+    await Promise.all([
+      addUser(writer, address),
+      ...removed.map((each) => writers[(round + 1) % 2]!.del(userDn(each))),
+    ]);
+    there.push(address);
+    const asked = [address, there[0]!];
+    await Promise.all(
+      doors.map(async (door) => {
+        await door.command('MAIL FROM:<carol@remote.example>');
+        for (const each of asked) if ((await door.command(`RCPT TO:<${each}>`)).code >= 500) refused.push(each);
+        await door.command('RSET');
+      }),
+    );
+  }
+  await Promise.all([...writers.map((client) => client.unbind()), ...doors.map((door) => door.quit())]);
+  return refused;
+}
+
+test('adds and removals at either, RCPT at both in the same moment: nobody is refused who is there', async () => {
+  assert.deepEqual(await falseRefusals(ROUNDS, ({ length }) => length > 0), []);
+  await until(
+    'the same directory',
+    async () => JSON.stringify(await digest(mx2)) === JSON.stringify(await digest(mx1)),
+  );
+});
+
+test('without the question to the first server somebody is', async () => {
+  const mutation = {
+    file: 'src/provisioning/replica/authority.ts',
+    from: 'await provider.upToDate();',
+    to: '',
+  };
+  await mx2.restart({ env: { ...environment(MX2, `${NET}.3`), ...mutated(mutation) } });
+  assert.notDeepEqual(await falseRefusals(10_000, ({ length }) => length > 0), []);
+});
+
+test('data with a directory of its own follow nobody, and those of a second server have no directory of their own', async () => {
+  const own = await startWaypost();
+  await own.kill9();
+  const exit = async (server: Waypost, config: string): Promise<number | null> => {
+    try {
+      await server.restart({ config });
+    } catch (error) {
+      return (error as { exit: { code: number | null } }).exit.code;
+    }
+    return 0;
+  };
+  assert.equal(await exit(own, replicaConfig()), 78);
+  await own.stop();
+  assert.equal(await exit(mx2, ''), 78);
 });
