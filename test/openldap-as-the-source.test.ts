@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Client } from 'ldapts';
+import type { Failure } from '../src/base/failure.ts';
 import { AdminClient } from '../src/cli/client.ts';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
@@ -184,4 +185,13 @@ test('our doors refuse to change it, and say where it is changed', { skip }, asy
   await assert.rejects(ldap.modify(`uid=u7,ou=people,${CORP}`, change), /mirrored from corp.*0xa/);
   await assert.rejects(ldap.del(`uid=u7,ou=people,${CORP}`));
   await assert.rejects(ldap.add(`uid=own,ou=people,${CORP}`, { objectClass: 'inetOrgPerson', cn: 'x', sn: 'x' }));
+  const { host, port } = server.listeners.http;
+  const metrics = await (await fetch(`http://${host}:${port}/metrics`)).text();
+  assert.match(metrics, /^waypost_source_entries\{source="corp"\} \d+$/m);
+  const admin = new AdminClient(server.data);
+  await assert.rejects(admin.call('user.remove', { address: 'u7@corp.example' }), (error: Failure) => {
+    assert.equal(error.kind, 'denied');
+    assert.match(error.message, /mirrored from corp.*dn: uid=u7,.*changetype: delete/s);
+    return true;
+  });
 });

@@ -9,8 +9,10 @@ import { sightOf } from '../directory/access/sight.ts';
 import type { Caller } from '../directory/caller.ts';
 import { parseDn } from '../directory/dn.ts';
 import { findEntry, rootNames } from '../directory/entries.ts';
-import { type DirectoryChange, type Entry, memberTotal } from '../directory/entry.ts';
+import { type AttributeValue, type DirectoryChange, type Entry, memberTotal } from '../directory/entry.ts';
+import { changeRecord } from '../directory/ldif-text.ts';
 import { readMemberValues, withMembers } from '../directory/member-values.ts';
+import { schema } from '../directory/schema.ts';
 import { Search } from '../directory/search.ts';
 import type { SearchPlace } from '../directory/search-base.ts';
 import { withoutSecrets } from '../directory/secrets.ts';
@@ -77,7 +79,31 @@ export async function submitForCommand(
   change: DirectoryChange,
   { caller, peer, dryRun = false }: Asked,
 ): Promise<Changed> {
-  return changedOf(await submitChange(parts, { changes: [change], caller, peer, dryRun }), dryRun);
+  try {
+    return changedOf(await submitChange(parts, { changes: [change], caller, peer, dryRun }), dryRun);
+  } catch (error) {
+    throw isElsewhere(error)
+      ? new Failure('denied', `${error.message}\n\n${changeRecord(withHiddenSecrets(change))}`)
+      : error;
+  }
+}
+
+/** A mirrored entry is changed at its source: who has a command at hand is told what to do there. */
+function isElsewhere(error: unknown): error is Failure {
+  return error instanceof Failure && error.kind === 'denied' && error.ldap?.name === 'referral';
+}
+
+function withHiddenSecrets(change: DirectoryChange): DirectoryChange {
+  const shown = (name: string, values: readonly AttributeValue[]) =>
+    schema().description(name)?.type.isSecret === true ? values.map(() => '...') : values;
+  if (change.kind === 'add')
+    return {
+      ...change,
+      attributes: change.attributes.map(({ name, values }) => ({ name, values: shown(name, values) })),
+    };
+  if (change.kind !== 'modify') return change;
+  const modifications = change.modifications.map((each) => ({ ...each, values: shown(each.attribute, each.values) }));
+  return { ...change, modifications };
 }
 
 export function changedOf(summary: ChangeSummary, isDryRun: boolean): Changed {

@@ -13,7 +13,10 @@ import type { MainParts } from './main-parts.ts';
 import { databasePath } from './paths.ts';
 import { VERSION } from './version.ts';
 
-export type MetricsParts = Pick<MainParts, 'configuration' | 'reader' | 'shared' | 'supervisor' | 'counters'>;
+export type MetricsParts = Pick<
+  MainParts,
+  'configuration' | 'reader' | 'shared' | 'supervisor' | 'counters' | 'directory'
+>;
 
 /** A counter of threads -> the metric it becomes, and the names of its label's words. */
 const threadCounters: Readonly<Record<string, readonly [name: string, help: string, ...labels: string[]]>> = {
@@ -58,6 +61,7 @@ export class Metrics {
         }
     }
     this.#gauges(registry);
+    await this.#sources(registry);
     const delay = new Gauge({
       name: 'waypost_event_loop_delay_p99_seconds',
       help: 'Event-loop delay by thread since the last look',
@@ -111,6 +115,24 @@ export class Metrics {
       registers: [registry],
     });
     build.set({ version: VERSION, node: process.version }, 1);
+  }
+
+  /** Of each source of entries; none where their thread does not answer. */
+  async #sources(registry: Registry): Promise<void> {
+    const late = new Promise<readonly []>((resolve) => setTimeout(() => resolve([]), COUNTS_MS).unref());
+    const sources = await Promise.race([this.#parts.directory.status().catch(() => []), late]);
+    const gauge = (name: string, help: string) =>
+      new Gauge({ name, help, labelNames: ['source'], registers: [registry] });
+    const entries = gauge('waypost_source_entries', 'Entries that are here of another directory');
+    const searches = gauge('waypost_source_searches', 'Searches there since the start');
+    const current = gauge('waypost_source_current', '1 while it is followed, 0 while it does not answer or is held');
+    const lag = gauge('waypost_source_lag_seconds', 'How old a change there may be that is not here');
+    for (const { name: source, ...status } of sources) {
+      entries.set({ source }, status.entries);
+      searches.set({ source }, status.searches);
+      current.set({ source }, status.state === 'current' ? 1 : 0);
+      if (status.lagMs !== null) lag.set({ source }, status.lagMs / 1000);
+    }
   }
 
   /** The sums over all threads. */
