@@ -1,11 +1,12 @@
 // Debian's slapd as a consumer of our feed: whatever happens here, and to either side, slapcat ends with our entries.
 //
-// Random changes by a seed, with cuts of the connection and kill -9 of either side between them; FEED_ROUNDS=200 makes it long.
+// Random changes by a seed, with cuts of the connection and kill -9 of either side between them; FEED_ROUNDS=200 makes it long, and
+// shows that a feed which does not tell one kind of deletion is noticed.
 // What is compared: names, attributes and values of all entries, entryUUID, entryCSN and the times among them; all but what is
 // computed for who asks (entryDN, hasSubordinates, memberOf, subschemaSubentry) and contextCSN, which slapd has of its own
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
@@ -13,12 +14,14 @@ import fc from 'fast-check';
 import { RawClient, searchFor } from '../src/protocols/ldap/testing.ts';
 import type { LdapRequest } from '../src/wire/ldap/message.ts';
 import { userDn } from './support/directory.ts';
+import { mutated } from './support/mutate.ts';
 import { peersMissing } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { type Copy, parseEntries, type SlapdConsumer, startSlapdConsumer } from './support/slapd-consumer.ts';
 import { until } from './support/until.ts';
 
 const ROUNDS = Number(process.env['FEED_ROUNDS'] ?? 2);
+const isLong = process.env['FEED_ROUNDS'] !== undefined;
 const skip = peersMissing('slapd');
 const PEOPLE = 'ou=People,dc=acme,dc=example,o=internet';
 const GROUPS = 'ou=Groups,dc=acme,dc=example,o=internet';
@@ -334,4 +337,27 @@ test('random changes, cuts, kills of either side: slapd ends with our entries', 
     }
     await equal(story.join('\n'));
   }
+});
+
+/** One kind of deletion each; the last two: who takes a name before it is free, and what stands below nothing. */
+const UNTOLD: readonly (readonly [from: string, to: string])[] = [
+  ["if (kind !== 'delete' && kind !== 'rename') return;", "if (kind !== 'rename') return;"],
+  ["if (kind !== 'delete' && kind !== 'rename') return;", "if (kind !== 'delete') return;"],
+  ["if (kind === 'modify' && this.#wasShown(step)) page.gone(uuid, dn);", ''],
+  ['if (other !== undefined && other !== uuid) this.#makeLeave(other, entry.normalizedDn, page);', ''],
+  ['    this.#giveSuperior(entry, page);\n', ''],
+];
+
+test('the copy of a feed that does not tell one kind of deletion is another', {
+  skip: !isLong && 'FEED_ROUNDS',
+}, () => {
+  // A run of tests below a run of tests would be passed over.
+  const { NODE_TEST_CONTEXT: _, ...own } = process.env;
+  const run = (env: Readonly<Record<string, string>>): number | null =>
+    spawnSync(process.execPath, ['--test', '--test-name-pattern=in random pieces', 'src/directory/feed.test.ts'], {
+      cwd: root,
+      env: { ...own, FEED_RUNS: '100', ...env },
+    }).status;
+  assert.equal(run({}), 0);
+  for (const [from, to] of UNTOLD) assert.equal(run(mutated({ file: 'src/directory/feed.ts', from, to })), 1, from);
 });

@@ -71,7 +71,7 @@ const change: fc.Arbitrary<DirectoryChange> = fc.oneof(
   },
   { weight: 3, arbitrary: person.map((dn) => ({ kind: 'delete' as const, dn })) },
   {
-    weight: 3,
+    weight: 7,
     arbitrary: fc.tuple(fc.oneof(person, node), fc.constantFrom('in', 'out')).map(([dn, value]) => ({
       kind: 'modify' as const,
       dn,
@@ -103,7 +103,11 @@ const contents: readonly FeedContent[] = [
   { base: parseDn(BASE), scope: 'sub', filter: parseFilter('(objectClass=*)') },
   { base: parseDn(PEOPLE), scope: 'one', filter: parseFilter('(objectClass=*)') },
   { base: parseDn(PEOPLE), scope: 'base', filter: parseFilter('(objectClass=*)') },
-  { base: parseDn(BASE), scope: 'sub', filter: parseFilter('(|(description=in)(ou=*))') },
+  ...[1, 2].map(() => ({
+    base: parseDn(BASE),
+    scope: 'sub' as const,
+    filter: parseFilter('(|(description=in)(ou=*))'),
+  })),
 ];
 
 /** What a search finds, as the copy has it. */
