@@ -15,7 +15,7 @@ import { until } from './support/until.ts';
 
 const MANY = Number(process.env['DOMAINS'] ?? 500);
 /** What some seconds of idling may add, and doors that have other ports than before. */
-const NOISE = 150;
+const NOISE = 40;
 
 test(`as many statements with ${MANY} domains as with ten`, { timeout: 3_600_000 }, async (context) => {
   const counts = mkdtempSync(join(tmpdir(), 'waypost-statements-'));
