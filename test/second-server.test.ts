@@ -224,6 +224,24 @@ async function falseRefusals(rounds: number, isEnough: (refused: readonly string
   return refused;
 }
 
+test('a name that a policy would look up is for the first server to make: 451 at the second', async () => {
+  assert.equal(await rcpt(mx2, 'x@shop.acme.example'), 550);
+  const client = await manager(mx2);
+  await client.add('cn=below,ou=Policies,ou=Waypost,o=internet', {
+    objectClass: 'waypostDomainPolicy',
+    cn: 'below',
+    waypostPolicyAction: 'auto',
+    waypostMatchParent: 'TRUE',
+    waypostPolicyOrder: '50',
+  });
+  await client.unbind();
+  const smtp = await SmtpClient.open(mx2.listeners.smtp);
+  await smtp.command('MAIL FROM:<carol@remote.example>');
+  const { code, lines } = await smtp.command('RCPT TO:<x@shop.acme.example>');
+  await smtp.quit();
+  assert.deepEqual([code, lines[0]?.slice(0, 5)], [451, '4.3.2']);
+});
+
 test('adds and removals at either, RCPT at both in the same moment: nobody is refused who is there', async () => {
   assert.deepEqual(await falseRefusals(ROUNDS, ({ length }) => length > 0), []);
   await until(
