@@ -292,6 +292,31 @@ const change: fc.Arbitrary<DirectoryChange> = fc.oneof(
       newSuperior: `ou=People,${domainDn(to)}`,
     }),
   ),
+  // With all that is below, bases among them; and back.
+  fc
+    .tuple(
+      fc.oneof(
+        fc.constantFrom(
+          'ou=Org,o=internet',
+          'ou=Moved,o=internet',
+          'ou=Sub,ou=Org,o=internet',
+          'ou=Sub,ou=Moved,o=internet',
+        ),
+        domain.map((of) => `ou=People,${domainDn(of)}`),
+        domain.map(domainDn),
+      ),
+      fc.constantFrom('ou=Org', 'ou=Moved', 'ou=Sub', 'ou=People', undefined),
+      fc.option(fc.oneof(fc.constantFrom('o=internet', 'ou=Org,o=internet'), domain.map(domainDn)), { nil: undefined }),
+    )
+    .map(
+      ([dn, rdn, newSuperior]): DirectoryChange => ({
+        kind: 'rename',
+        dn,
+        newRdn: rdn === undefined || dn.startsWith('dc=') ? dn.slice(0, dn.indexOf(',')) : rdn,
+        deleteOldRdn: true,
+        newSuperior,
+      }),
+    ),
 );
 
 /** What the tables say, without what is not the compiler's: ids, accounts, problems. */
