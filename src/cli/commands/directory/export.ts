@@ -67,12 +67,8 @@ async function written(
       length += octets.length;
       after = next;
     }
-    const head = [
-      `# first revision: ${since === undefined ? first : since + 1}`,
-      `# last revision: ${last}`,
-      'version: 1',
-    ];
-    await out(Buffer.from(`${head.join('\n')}\n\n`));
+    // No `version:` and no blank line: slapadd takes neither behind a comment.
+    await out(Buffer.from(`# first revision: ${since === undefined ? first : since + 1}\n# last revision: ${last}\n`));
     const piece = Buffer.allocUnsafe(READ_BYTES);
     for (let at = 0; at < length; ) {
       const read = readSync(file, piece, 0, piece.length, at);
