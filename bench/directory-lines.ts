@@ -5,6 +5,8 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startWaypost } from '../test/support/server.ts';
+import { Failure } from '../src/base/failure.ts';
+import { AdminClient } from '../src/cli/client.ts';
 import {
   type DirectorySide,
   type DirectorySides,
@@ -237,6 +239,53 @@ function changeAcknowledged({ many, few }: DirectorySides): Figures {
   return { ratio: rounded(manyMs / fewMs), many_ms: rounded(manyMs), few_ms: rounded(fewMs) };
 }
 
+const SEARCHES = Number(process.env['WAYPOST_BENCH_SEARCHES'] ?? 40_000);
+
+/** By `mail`, 4 connections with 16 in flight each, as the user of the first address. The second run counts: rows are in memory. */
+function searches(tree: number, bound: readonly (string | number)[]): Figures {
+  const run = (count: number): Figures =>
+    generate('ldap-load', [
+      ...[...bound, '--mode', 'search', '--conns', 4, '--depth', 16, '--count', count, '--tree', tree],
+      ...['--users', USERS, '--domains', DOMAINS],
+    ]);
+  run(SEARCHES / 4);
+  return run(SEARCHES);
+}
+
+/** The caller reads what a rule of the suffix lets all read, as slapd's access lines do. */
+async function waypostSearches({ many }: DirectorySides): Promise<Figures> {
+  const { server } = many;
+  const caller = 'uid=u0,ou=People,dc=d0,dc=example,o=internet';
+  const rule = '(targetattr = "*")(version 3.0; acl "readers"; allow (read, search, compare) userdn = "ldap:///all";)';
+  const change = (dn: string, operation: string, attribute: string, value: string): string =>
+    `dn: ${dn}\nchangetype: modify\n${operation}: ${attribute}\n${attribute}: ${value}\n`;
+  const admin = new AdminClient(server.data);
+  await admin.call('directory.change', { ldif: change(caller, 'replace', 'userPassword', PASSWORD) });
+  try {
+    await admin.call('directory.change', { ldif: change('o=internet', 'add', 'aci', rule) });
+  } catch (error) {
+    // By an earlier run of this line.
+    if (!(error instanceof Failure) || error.kind !== 'exists') throw error;
+  }
+  const bound = [
+    '--port',
+    server.listeners.ldap.port,
+    '--base',
+    'o=internet',
+    '--binddn',
+    caller,
+    '--bindpw',
+    PASSWORD,
+  ];
+  return searches(server.pid, bound);
+}
+
+function slapdSearches({ slapd }: DirectorySides): Figures {
+  const { uri, pid } = slapd!;
+  const bound = ['--port', new URL(uri).port, '--binddn', 'uid=u0,ou=people,dc=d0,dc=example', '--bindpw', PASSWORD];
+  return searches(pid, bound);
+}
+
 /** The user that is changed is the first of the first domain, on both sides. */
 async function waypostFollowed({ many }: DirectorySides): Promise<Figures> {
   const { stdout } = await outputOf(waypost(many, ['directory', 'export', '--schema']));
@@ -353,6 +402,17 @@ export const DIRECTORY_LINES: readonly DirectoryLine[] = [
     against: [],
     bars: {},
     own: 1.5,
+  },
+  {
+    name: 'ldap-search',
+    what: 'processor time of a search by mail, 4 connections x 16, caller under access rules; slapd with its own access lines',
+    ours: waypostSearches,
+    theirs: slapdSearches,
+    figure: 'server_cpu_ms_each',
+    unit: 'ms',
+    isCost: true,
+    against: ['slapd'],
+    bars: { slapd: 1 },
   },
   {
     name: 'follow-lag',

@@ -30,6 +30,7 @@ export interface DirectorySide {
 
 export interface Slapd {
   readonly uri: string;
+  readonly pid: number;
   /** postmap's -c, and its map. */
   readonly configuration: string;
   readonly map: string;
@@ -153,7 +154,8 @@ export async function startSlapd(users: number, configuration: string, domains =
   const output = openSync(said, 'w');
   execFileSync(script('up'), [String(users)], { env, stdio: ['ignore', output, 'inherit'] });
   closeSync(output);
-  const loaded = /(\d+)\/s/.exec(readFileSync(said, 'utf8'));
+  const lines = readFileSync(said, 'utf8');
+  const loaded = /(\d+)\/s/.exec(lines);
   const uri = `ldap://127.0.0.1:${env.PEER_LDAP_PORT}`;
   mkdirSync(configuration, { recursive: true });
   // The map of bench/postfix-dovecot/up with PEER_MAP=ldap.
@@ -165,6 +167,7 @@ export async function startSlapd(users: number, configuration: string, domains =
   writeFileSync(join(configuration, 'main.cf'), `compatibility_level = 3.6\nvirtual_mailbox_maps = ldap:${map}\n`);
   return {
     uri,
+    pid: Number(/^LDAP_PEER_PID=(\d+)$/m.exec(lines)?.[1]),
     configuration,
     map: `ldap:${map}`,
     loadedPerSecond: Number(loaded?.[1] ?? 0),
