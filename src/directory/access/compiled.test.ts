@@ -9,6 +9,7 @@ import type { DirectoryChange } from '../entry.ts';
 import { openTestDirectory, replaceAci, type TestDirectory } from '../testing.ts';
 import { DEFAULT_RULES } from './default-rules.ts';
 import { groupsOf } from './groups.ts';
+import { followRules } from './plan.ts';
 import { sightOf } from './sight.ts';
 
 const ANN = 'uid=ann,o=internet';
@@ -30,6 +31,7 @@ before(async () => {
       return arrays.call(directory.reader, sql, ...parameters);
     },
     snapshot: <T>(read: () => T): T => directory.reader.snapshot(read),
+    revision: () => directory.reader.revision(),
   });
   await directory.apply(replaceAci('o=internet', DEFAULT_RULES));
   for (const dn of [ANN, BOB])
@@ -61,6 +63,38 @@ test('an operation that finds nothing changed reads one row', () => {
   const before = statements;
   look();
   assert.equal(statements - before, 1);
+});
+
+test('where the published revision is known, one that finds nothing published reads none', async () => {
+  const own = Object.create(reader) as Reader;
+  const lookAs = () => sightOf(own, callerOf(getEntry(directory.reader, ANN)), true);
+  let published = directory.reader.revision() as number;
+  followRules(own, () => published);
+  lookAs();
+  const before = statements;
+  lookAs();
+  assert.equal(statements - before, 0);
+  // Not published yet: what it reads then does not hold beyond.
+  await directory.apply(replace(BOB, 'description', ['x']));
+  published = directory.reader.revision();
+  const compiled = compilations;
+  lookAs();
+  assert.equal(statements - before, 1);
+  lookAs();
+  assert.equal(statements - before, 1);
+  await directory.apply(replaceAci('o=internet', DEFAULT_RULES.slice(1)));
+  published = directory.reader.revision();
+  lookAs();
+  assert.equal(compilations - compiled, 1);
+  await directory.apply(replaceAci('o=internet', DEFAULT_RULES));
+  // Committed, and not published: it may be seen, and is asked for again.
+  lookAs();
+  lookAs();
+  published = directory.reader.revision();
+  lookAs();
+  const known = statements;
+  lookAs();
+  assert.equal(statements, known);
 });
 
 test('what is no rule, no role and no group that one names compiles nothing', async () => {
