@@ -14,6 +14,8 @@ import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
 
 const skip = peersMissing('slapd', 'ldapmodify');
+/** Five seconds of silence each. */
+const hangsBoth = process.env['LDAP_LONG'] !== undefined;
 const SOURCES = 'ou=Sources,ou=Waypost,o=internet';
 const PEOPLE = 150;
 
@@ -120,7 +122,7 @@ test('both are followed', { skip }, async () => {
 });
 
 test('a source that hangs takes nobody away, and is followed again when it goes on', { skip }, async () => {
-  for (const source of [told, polled]) {
+  for (const source of hangsBoth ? [told, polled] : [told]) {
     await source.slapd.hang();
     try {
       await reaches(source, 'retrying');
