@@ -1,17 +1,19 @@
 // Clients that people have, with what their makers built in for controls and extended operations: OpenLDAP's tools, Python's two
-// libraries, ldapts.
+// libraries, ldapts, ldapvi, the look-ups of Postfix and of Dovecot.
 //
 // One server for all. What a client prints or returns is compared with what is in the directory.
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Attribute, Change, Client } from 'ldapts';
 import { addDomain, addUser, administrator, userDn } from './support/directory.ts';
-import { peersMissing } from './support/peers.ts';
+import { dovecotLdapMissing, peer, peersMissing, postfixLdapMissing } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
 
@@ -246,4 +248,108 @@ test('ldapts gets pages', async () => {
   for await (const { searchEntries } of search) sizes.push(searchEntries.length);
   assert.deepEqual(sizes, [2, 2, 1]);
   await client.unbind();
+});
+
+test('postmap -q of postfix-ldap finds who is there, and nobody else', { skip: postfixLdapMissing() }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'waypost-postmap-'));
+  try {
+    const map = join(folder, 'recipients.cf');
+    const settings = [
+      `server_host = ${url}`,
+      'version = 3',
+      'bind = yes',
+      'bind_dn = cn=Directory Manager',
+      `bind_pw = ${server.ldap.password}`,
+      'search_base = o=internet',
+      'query_filter = (mail=%s)',
+      'result_attribute = uid',
+    ];
+    writeFileSync(map, `${settings.join('\n')}\n`);
+    writeFileSync(join(folder, 'main.cf'), 'compatibility_level = 3.6\n');
+    const { path } = peer('postmap');
+    const ask = (address: string) => run(path, ['-c', folder, '-q', address, `ldap:${map}`], { timeout: 20_000 });
+    assert.equal((await ask('ann@acme.example')).stdout, 'ann\n');
+    await assert.rejects(ask('nobody@acme.example'), { code: 1, stdout: '', stderr: '' });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('ldapvi shows what it finds, and carries out what is edited', { skip: peersMissing('ldapvi') }, async () => {
+  const { path } = peer('ldapvi');
+  const common = [
+    '--host',
+    url,
+    '--user',
+    'cn=Directory Manager',
+    '--password',
+    server.ldap.password,
+    '--bind',
+    'simple',
+  ];
+  const out = await run(path, [...common, '--out', '-b', PEOPLE, '(uid=ann)'], { timeout: 20_000 });
+  assert.match(out.stdout, /^dn: uid=ann,ou=People,dc=acme,dc=example,o=internet$/m);
+  const folder = mkdtempSync(join(tmpdir(), 'waypost-ldapvi-'));
+  try {
+    const file = join(folder, 'change.ldif');
+    writeFileSync(
+      file,
+      `dn: ${userDn('ann@acme.example')}\nchangetype: modify\nreplace: displayName\ndisplayName: Ann by ldapvi\n-\n`,
+    );
+    await run(path, [...common, '--ldapmodify', '--noquestions', file], { timeout: 20_000 });
+    const shown = await tool('ldapsearch', '-LLL', '-b', userDn('ann@acme.example'), '-s', 'base', 'displayName');
+    assert.match(shown, /^displayName: Ann by ldapvi$/m);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('the LDAP passdb and userdb of Dovecot know a user and the password', { skip: dovecotLdapMissing() }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'waypost-dovecot-'));
+  const ldap = [
+    `uris = ${url}`,
+    'base = o=internet',
+    'scope = subtree',
+    'auth_bind = yes',
+    'dn = cn=Directory Manager',
+    `dnpass = ${server.ldap.password}`,
+    'pass_filter = (mail=%u)',
+    'pass_attrs = mail=user',
+    'user_filter = (mail=%u)',
+    'user_attrs = uid=home=/mail/%$',
+  ];
+  writeFileSync(join(folder, 'ldap.ext'), `${ldap.join('\n')}\n`, { mode: 0o600 });
+  const base = ['base_dir', 'state_dir'].map((name) => `${name} = ${folder}/run`);
+  const databases = ['passdb', 'userdb'].map((name) => `${name} {\n driver = ldap\n args = ${folder}/ldap.ext\n}`);
+  const settings = [
+    ...base,
+    `log_path = ${folder}/log`,
+    'protocols =',
+    'ssl = no',
+    'disable_plaintext_auth = no',
+    'auth_mechanisms = plain',
+    ...['default_internal_user = root', 'default_login_user = nobody', 'first_valid_uid = 0'],
+    ...databases,
+    'service anvil {\n chroot =\n}',
+  ];
+  const file = join(folder, 'dovecot.conf');
+  writeFileSync(file, `${settings.join('\n')}\n`);
+  const dovecot = spawn(peer('dovecot').path, ['-F', '-c', file], { stdio: 'ignore' });
+  const ended = once(dovecot, 'exit');
+  const test = (password: string) =>
+    run('doveadm', ['-c', file, 'auth', 'test', '-a', join(folder, 'run/auth-client'), 'emil@acme.example', password], {
+      timeout: 20_000,
+    });
+  try {
+    await until('the socket of Dovecot', () => existsSync(join(folder, 'run/auth-client')));
+    assert.match((await test('secret')).stdout, /auth succeeded/);
+    await assert.rejects(test('wrong'), { code: 77 });
+    const found = await run('doveadm', ['-c', file, 'user', 'emil@acme.example'], { timeout: 20_000 });
+    assert.match(found.stdout, /^home\s+\/mail\/emil$/m);
+    await assert.rejects(run('doveadm', ['-c', file, 'user', 'nobody@acme.example'], { timeout: 20_000 }));
+  } finally {
+    dovecot.kill('SIGTERM');
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

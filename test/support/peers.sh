@@ -8,7 +8,7 @@
 
 # program:package
 peers="ldapadd:ldap-utils slapd:slapd swaks:swaks dig:bind9-dnsutils curl:curl mbsync:isync python3:python3 strace:strace gcc:gcc
-openssl:openssl gsasl:gsasl msmtp:msmtp fetchmail:fetchmail getmail:getmail6 haproxy:haproxy postfix:postfix named:bind9
+openssl:openssl gsasl:gsasl msmtp:msmtp fetchmail:fetchmail getmail:getmail6 haproxy:haproxy postfix:postfix ldapvi:ldapvi dovecot:dovecot-core named:bind9
 nsupdate:bind9-dnsutils kdig:knot-dnsutils knotd:knot pdns_server:pdns-server dnsperf:dnsperf"
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -22,6 +22,8 @@ missing_packages() {
   /usr/bin/python3 -c 'import dkim, nacl' >/dev/null 2>&1 || printf 'python3-dkim python3-nacl '
   perl -MMail::SRS -e 1 >/dev/null 2>&1 || printf 'libmail-srs-perl '
   ls /usr/lib/*/pdns/libgsqlite3backend.so >/dev/null 2>&1 || printf 'pdns-backend-sqlite3 '
+  ls /usr/lib/postfix/postfix-ldap.so >/dev/null 2>&1 || printf 'postfix-ldap '
+  ls /usr/lib/dovecot/modules/auth/libauthdb_ldap.so >/dev/null 2>&1 || printf 'dovecot-ldap '
   # Verifiers of DKIM; Debian's packages are those of its own Python, whichever is first on PATH.
   /usr/bin/python3 -c 'import dkim' >/dev/null 2>&1 || printf 'python3-dkim '
   /usr/bin/python3 -c 'import nacl' >/dev/null 2>&1 || printf 'python3-nacl '

@@ -34,6 +34,10 @@ const PACKAGES = {
   getmail: 'getmail6',
   haproxy: 'haproxy',
   postfix: 'postfix',
+  postmap: 'postfix',
+  postconf: 'postfix',
+  ldapvi: 'ldapvi',
+  dovecot: 'dovecot-core',
   script: 'bsdutils',
   named: 'bind9',
 } as const;
@@ -89,6 +93,24 @@ export function powerDnsMissing(): string | false {
   if (server !== false) return server;
   const found = globSync('/usr/lib/*/pdns/libgsqlite3backend.so').length > 0;
   return found ? false : missing('PowerDNS has no SQLite (apt-get install pdns-backend-sqlite3)').skip;
+}
+
+/** Whether Postfix looks up in LDAP, by a plug-in: false, or the reason why not. */
+export function postfixLdapMissing(): string | false {
+  const { skip } = peer('postmap');
+  if (skip !== false) return skip;
+  if (process.getuid?.() !== 0) return missing('postmap reads a configuration of its own for root only').skip;
+  const { stdout } = spawnSync(peer('postconf').path, ['-m'], { encoding: 'utf8' });
+  return stdout.split('\n').includes('ldap') ? false : missing('no LDAP maps (apt-get install postfix-ldap)').skip;
+}
+
+/** Whether Dovecot looks up in LDAP: false, or the reason why not. */
+export function dovecotLdapMissing(): string | false {
+  const { skip } = peer('dovecot');
+  if (skip !== false) return skip;
+  if (process.getuid?.() !== 0) return missing('a Dovecot of our own needs root').skip;
+  const found = globSync('/usr/lib/dovecot/modules/auth/libauthdb_ldap.so').length > 0;
+  return found ? false : missing('Dovecot has no LDAP (apt-get install dovecot-ldap)').skip;
 }
 
 /** Debian's own Python, the one with its packages, where it has the verifier of DKIM and Ed25519 for it. */
