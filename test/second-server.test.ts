@@ -250,6 +250,34 @@ test('adds and removals at either, RCPT at both in the same moment: nobody is re
   );
 });
 
+test('either is killed while changes are made: both have the same afterwards, and all that was acknowledged', async () => {
+  for (const [at, killed] of [
+    [mx1, mx2],
+    [mx2, mx1],
+  ] as const) {
+    const client = await manager(at);
+    const acknowledged: string[] = [];
+    const adding = (async () => {
+      for (let i = 0; i < 40; i++) {
+        const address = `k${i}.${killed === mx1 ? 1 : 2}@acme.example`;
+        await addUser(client, address).then(
+          () => acknowledged.push(address),
+          () => {},
+        );
+      }
+    })();
+    await until('some changes', () => acknowledged.length > 10);
+    await killed.kill9();
+    await adding;
+    await client.unbind();
+    await killed.restart();
+    await until('the same directory', async () => {
+      return JSON.stringify(await digest(mx2)) === JSON.stringify(await digest(mx1));
+    });
+    for (const address of acknowledged) assert.equal(await rcpt(killed, address), 250, address);
+  }
+});
+
 test('without the question to the first server somebody is', async () => {
   const mutation = {
     file: 'src/provisioning/replica/authority.ts',
