@@ -316,21 +316,21 @@ test('a name that no mail can be sent to does not become a domain', async () => 
 
 test('values that cannot be used are kept, named, and forgotten when they are corrected', async () => {
   await directory.apply(
-    addDomain('acme.example', { mailRoutingSmartHost: 'no host' }),
-    addUser('ann@acme.example', { mailDeliveryOption: 'native', mailHost: 'no host' }),
+    addDomain('acme.example', { waypostRoute: 'round' }),
+    addUser('ann@acme.example', { mailDeliveryOption: 'native' }),
     addUser('bob@acme.example'),
   );
   assert.deepEqual(
     readProblems(directory.reader).map(({ dn, problems }) => [dn, problems.map(({ attribute }) => attribute)]),
     [
-      [domainDn('acme.example'), ['mailRoutingSmartHost']],
-      [userDn('ann@acme.example'), ['mailHost', 'mailDeliveryOption']],
+      [domainDn('acme.example'), ['waypostRoute']],
+      [userDn('ann@acme.example'), ['mailDeliveryOption']],
     ],
   );
   assert.deepEqual(countRows(directory.reader), { domains: 1, addresses: 3 });
   await directory.apply(
-    replace(domainDn('acme.example'), { mailRoutingSmartHost: [] }),
-    replace(userDn('ann@acme.example'), { mailDeliveryOption: 'mailbox', mailHost: [] }),
+    replace(domainDn('acme.example'), { waypostRoute: [] }),
+    replace(userDn('ann@acme.example'), { mailDeliveryOption: 'mailbox' }),
   );
   assert.deepEqual(readProblems(directory.reader), []);
 });
