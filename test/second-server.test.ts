@@ -136,6 +136,10 @@ test('changes at the second server are made as by whom has asked, by LDAP, comma
     ann.modify(userDn('bob@acme.example'), new Change({ operation: 'replace', modification })),
     /50|InsufficientAccess/i,
   );
+  // Who changes an own password stays logged in where that was done.
+  const password = new Attribute({ type: 'userPassword', values: ['another'] });
+  await ann.modify(userDn('ann@acme.example'), new Change({ operation: 'replace', modification: password }));
+  assert.equal((await ann.search(userDn('ann@acme.example'), { scope: 'base' })).searchEntries.length, 1);
   await ann.unbind();
   const first = await administrator(mx1);
   const { searchEntries } = await first.search(userDn('ann@acme.example'), {
