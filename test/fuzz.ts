@@ -2,7 +2,7 @@
 // server, then each property that is said below with so many cases.
 //
 //   npm run fuzz -- --cases N   another number
-//   npm run fuzz -- --only WHAT these only: dns, zone-files, ldap, controls, sync, cookies, rules, definitions, ldap-door, ldap-client;
+//   npm run fuzz -- --only WHAT these only: dns, zone-files, ldap, controls, sync, cookies, rules, ldif, definitions, ldap-door, ldap-client;
 //                               may be repeated
 //   npm run fuzz -- --seed N    the same DNS messages again; the seed is said at the start. The others say theirs where they fail
 //
@@ -31,6 +31,7 @@ const PROPERTIES: Readonly<Record<string, Property>> = {
   sync: { file: 'src/wire/ldap/sync.test.ts', begins: 'any other octets' },
   cookies: { file: 'src/protocols/ldap/sync-cookie.test.ts', begins: 'any octets' },
   rules: { file: 'src/directory/access/parse.test.ts', begins: 'any text' },
+  ldif: { file: 'src/directory/ldif.test.ts', begins: 'any octets' },
   definitions: { file: 'src/directory/definitions.test.ts', begins: 'any text' },
   'ldap-door': { file: 'src/protocols/ldap/controls.test.ts', begins: 'any octets', oneOf: 20 },
   'ldap-client': { file: 'src/directory/source/connection.test.ts', begins: 'octets of any kind', oneOf: 100 },

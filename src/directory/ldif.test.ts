@@ -9,7 +9,7 @@ import type { Attribute, DirectoryChange } from './entry.ts';
 import { type LdifRecord, LdifSplitter, parseLdif, parseRecord } from './ldif.ts';
 import { changeRecord, entryRecord } from './ldif-text.ts';
 
-const runs = (usual: number) => Number(process.env['FUZZ_RUNS'] ?? usual);
+const runs = (usual: number) => Number(process.env['FUZZ_CASES'] ?? usual);
 
 function recordsIn(pieces: readonly Buffer[]): LdifRecord[] {
   const splitter = new LdifSplitter();
