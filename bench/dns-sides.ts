@@ -109,6 +109,9 @@ export async function startDnsSides(say: (text: string) => void, { rows }: { row
         bind = await startBind(count, directory, server);
       }
       zones = count;
+      const began = performance.now();
+      await until('we have them, too', () => isAnswered(server.listeners.dns.port, count - 1));
+      say(`our first answer after ${Math.round(performance.now() - began)} ms`);
       return {
         ours: { pid: server.pid, port: server.listeners.dns.port, thread: 'dns' },
         bind: { pid: bind.pid, port: bind.daemon.port },
@@ -131,9 +134,13 @@ async function startBind(count: number, directory: string, { data }: Waypost) {
   const blocks = Array.from({ length: count }, (_, n) => `zone "d${n}.example" { type primary; file "${file}"; };`);
   const options = 'minimal-responses yes; notify no; allow-transfer { none; };';
   const daemon = await Bind.start({ options, more: blocks.join('\n') });
-  const last = ['@127.0.0.1', '-p', String(daemon.port), '+short', '+time=5', `d${count - 1}.example`, 'SOA'];
-  await until('BIND has its zones', async () => (await outputOf(spawn('dig', last))).stdout !== '');
+  await until('BIND has its zones', () => isAnswered(daemon.port, count - 1));
   return { daemon, pid: daemon.pid };
+}
+
+async function isAnswered(port: number, zone: number): Promise<boolean> {
+  const words = ['@127.0.0.1', '-p', String(port), '+short', '+time=5', `d${zone}.example`, 'SOA'];
+  return (await outputOf(spawn('dig', words))).stdout !== '';
 }
 
 const MX: readonly Question[] = [(n) => `d${n}.example MX`];
