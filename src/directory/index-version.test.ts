@@ -143,7 +143,7 @@ async function populated(people: number): Promise<TestDirectory> {
       mail: `p${n}@acme.example`,
       seeAlso: 'o=internet',
       uniqueMember: ['uid=p0,o=internet', "uid=p1,o=internet#'01'B"],
-      mgrpRFC822MailMember: [`P${n}@far.example`, 'nobody'],
+      mgrpRFC822MailMember: [`P${n}@far.example`, 'nobody@far.example'],
     });
   return directory;
 }

@@ -70,7 +70,8 @@ test('both say the same to every sender, and what the rules say', async () => {
       const sender = from === '' ? undefined : parseAddress(from);
       const request: RouteRequest = { sender, caller: ANONYMOUS, mayRelay: false, door: 'smtp', sizeBytes: 5 };
       const known = await directory.cache.resolve(parseAddress(of(name)), request);
-      const given = await directory.writer.execute(inTransaction, { to: of(name), request });
+      // What the writer went by is for those who would ask another directory, which no test here has.
+      const { consulted: _, ...given } = await directory.writer.execute(inTransaction, { to: of(name), request });
       assert.deepEqual(JSON.parse(JSON.stringify(given)), JSON.parse(JSON.stringify(known)), `${name} from ${from}`);
       if (given.reply.code === 250 && given.targets.some(({ recipient }) => formatAddress(recipient) === of('cat')))
         allowed.push(from);

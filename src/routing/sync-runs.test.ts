@@ -38,7 +38,7 @@ async function populated(
       'all@b.example',
       [...names].sort().map((name) => userDn(`${name}@acme.example`)),
       // Mail can read nothing in one of them: a problem of the list's row.
-      { mgrpRFC822MailMember: ['x@elsewhere.example', 'nobody'] },
+      { mgrpRFC822MailMember: ['x@elsewhere.example', 'nobody@acme.example'] },
     ),
     HOST,
   );
