@@ -122,12 +122,12 @@ test('less space than twice the database: one line with both figures, nothing is
   skip: tmpfsMissing(),
 }, () => {
   const mount = mkdtempSync(join(tmpdir(), 'waypost-small-'));
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1200k', 'tmpfs', mount], { encoding: 'utf8' });
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1600k', 'tmpfs', mount], { encoding: 'utf8' });
   assert.equal(mounted.status, 0, mounted.stderr);
   try {
     using store = copyOfStore({ parent: mount });
     const filler = join(mount, 'filler');
-    writeFileSync(filler, Buffer.alloc(476 * 1024));
+    writeFileSync(filler, Buffer.alloc(876 * 1024));
     const old = contents(store.path);
     assert.throws(
       () => migrate(store.data),
