@@ -2,7 +2,7 @@
 // RFC 5321 §4.1.1.3, §3.3
 
 import { Failure } from '../../../base/failure.ts';
-import { isAccepted } from '../../../base/reply.ts';
+import { isAccepted, isTemporary } from '../../../base/reply.ts';
 import type { Awaitable } from '../../../database/operation.ts';
 import type { Recipient } from '../../../message/envelope.ts';
 import { replies } from '../../../routing/replies.ts';
@@ -53,7 +53,9 @@ function decide(
   resolution: Resolution,
 ): Promise<void> | undefined {
   const { arrive } = session.door;
-  if (!resolution.isDefaultRoute || arrive === undefined) return answer(session, transaction, recipient, resolution);
+  // Who cannot be asked now may know the domain: nothing is said of it for good.
+  if (!resolution.isDefaultRoute || arrive === undefined || isTemporary(resolution.reply))
+    return answer(session, transaction, recipient, resolution);
   // A domain that is not defined here, and that no rewrite rule is for: perhaps its MX records name us.
   const arrival = arrive(recipient.address, transaction.request, session.record.peerAddress);
   const asked = { recipient, resolution };
