@@ -219,7 +219,7 @@ export class SourceMirror {
     const life = setInterval(() => void this.#isAlive(connection), this.source.pollMs).unref();
     try {
       for await (const page of followSync(connection, { base, filter: EVERYTHING, attributes: READ, cookie }))
-        await this.#takePage(page, cookie !== undefined);
+        await this.#takePage(page, connection, cookie !== undefined);
     } finally {
       clearInterval(life);
     }
@@ -236,7 +236,7 @@ export class SourceMirror {
   }
 
   /** `goesOn`: the refresh began with a cookie. */
-  async #takePage(page: SyncPage, goesOn: boolean): Promise<void> {
+  async #takePage(page: SyncPage, { url }: LdapConnection, goesOn: boolean): Promise<void> {
     const { present, stage, isRefreshed, cookie } = page;
     const gone = present === undefined ? page.removals : [...page.removals, ...this.#without(present)];
     const isHeld = stage === 'refresh' && this.#mustWait(gone.length);
@@ -244,7 +244,7 @@ export class SourceMirror {
       page.puts.map(({ entry, uuid }) => ({ entry, uuid })),
       isHeld ? [] : gone,
     );
-    if (isRefreshed && goesOn) await this.#compare();
+    if (isRefreshed && goesOn) await this.#compare(url);
     const isWhole = cookie !== undefined && this.#state !== 'held';
     if (isWhole) await this.#write([], Buffer.from(cookie).toString('utf8'));
     if (isRefreshed || stage === 'persist') this.#succeeded();
@@ -252,10 +252,10 @@ export class SourceMirror {
 
   /**
    * A server that was restored from a backup is older than our cookie, and says of what has changed since that it is as we have
-   * it. By a connection of its own: the other one may rest meanwhile.
+   * it. By a connection of its own, to the same server: the other one may rest meanwhile, and another server may be older.
    */
-  async #compare(): Promise<void> {
-    const connection = await LdapConnection.open(serversOf(this.source, this.#parts.resolver));
+  async #compare(url: string): Promise<void> {
+    const connection = await LdapConnection.open({ ...serversOf(this.source, this.#parts.resolver), urls: [url] });
     try {
       const controls = await this.#controls(connection);
       await this.#sweep(connection, controls.has(pagedResults.type));
