@@ -5,7 +5,7 @@ import { parseAccessRules } from '../directory/access-rules.ts';
 import type { ConnectionRecord } from '../net/connection.ts';
 import type { Admission } from '../routing/admission.ts';
 import type { Access } from '../routing/rows.ts';
-import { type AttemptedLogin, attempt, type LoginAccount } from './attempt.ts';
+import { type AttemptedLogin, attempt, type Claim, type LoginAccount } from './attempt.ts';
 import type { LoginGuard } from './guard.ts';
 import { OPEN } from './testing.ts';
 
@@ -14,6 +14,7 @@ interface Told {
   readonly isPrivate?: boolean;
   readonly isRight?: () => boolean | Promise<boolean>;
   readonly begin?: LoginGuard['begin'];
+  readonly anew?: Claim<LoginAccount>['anew'];
 }
 
 const ann: LoginAccount = { uuid: 'u1', label: 'ann@acme.example', passwords: [], admissions: [OPEN] };
@@ -46,6 +47,7 @@ async function tried(told: Told): Promise<{ result: string; guard: string[]; aud
       name: 'ann',
       account: 'account' in told ? told.account : ann,
       isRight: told.isRight ?? (() => true),
+      anew: told.anew,
       secret: Buffer.from('secret'),
     },
   ).then(
@@ -110,5 +112,15 @@ describe('an attempt to log in', () => {
     const failed = await tried({ isRight });
     const guard = ['begin 192.0.2.1 ann u1', 'undecided'];
     assert.deepEqual(failed, { result: 'unavailable: x', guard, audit: ['error'] });
+  });
+
+  it('counts a guess that was wrong here, where who has the say is silent', async () => {
+    const anew = () => Promise.reject(new Failure('unavailable', 'silent'));
+    const wrong = await tried({ isRight: () => false, anew });
+    const result = 'unavailable: silent';
+    assert.deepEqual(wrong, { result, guard: ['begin 192.0.2.1 ann u1', 'wrong secret'], audit: ['error'] });
+    const account = { ...ann, admissions: [{ ...OPEN, refusedBy: 'mailUserStatus: inactive' }] } as const;
+    const right = await tried({ account, anew });
+    assert.deepEqual(right, { result, guard: ['begin 192.0.2.1 ann u1', 'undecided'], audit: ['error'] });
   });
 });

@@ -121,7 +121,7 @@ async function prove<A extends LoginAccount>(guard: LoginGuard, claim: Claim<A>)
   const { client, name, key = name, isRight, secret, anew } = claim;
   let { account } = claim;
   const check = await guard.begin(client.record.peerAddress, key, account?.uuid);
-  let right: boolean;
+  let right: boolean | undefined;
   try {
     right = await isRight();
     if (anew !== undefined && (!right || account === undefined || isRefused(account.admissions, client))) {
@@ -130,7 +130,9 @@ async function prove<A extends LoginAccount>(guard: LoginGuard, claim: Claim<A>)
       right = await again.isRight();
     }
   } catch (error) {
-    check.undecided();
+    // A guess that was wrong here costs what every wrong one costs: a silent authority would else make guessing free.
+    if (right === false) await check.wrong(secret);
+    else check.undecided();
     throw error;
   }
   if (right && account !== undefined) {

@@ -51,7 +51,7 @@ export interface LoginAttempt {
   letIn(): void;
   /** Resolves when the answer may be given. `secret`: the password that was wrong; undefined where it never came here. */
   wrong(secret: Uint8Array | undefined): Promise<void>;
-  /** It could not be found out. */
+  /** Nothing was found out: the proof was not wrong by what is here either. */
   undecided(): void;
 }
 
