@@ -2,9 +2,12 @@
 //
 // In      a name, attributes; a change
 // Out     a record, with the blank line that ends it; lines of at most 76 octets
+// Errors  an attribute whose name is none: it would be lines of its own
 // What is not plain ASCII goes as base64, so that no program has to guess
 
+import { isAttributeName } from './attribute-name.ts';
 import type { Attribute, AttributeValue, DirectoryChange } from './entry.ts';
+import { directoryFailure } from './failure.ts';
 
 const LINE = 76;
 
@@ -51,6 +54,7 @@ function commented(comments: readonly string[]): string {
 }
 
 function line(name: string, value: AttributeValue): string {
+  if (!isAttributeName(name)) throw directoryFailure('invalidAttributeSyntax', 'The name of an attribute is none');
   if (value.length === 0) return `${name}:\n`;
   if (typeof value === 'string' && isSafe(value)) return folded(`${name}: ${value}`);
   const octets = typeof value === 'string' ? Buffer.from(value, 'utf8') : Buffer.from(value);

@@ -3,18 +3,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type AccountId, idOf } from '../../base/ids.ts';
+import { entryRecord } from '../../directory/ldif-text.ts';
 import { formatAddress } from '../../message/address.ts';
 import { compileRecipient, recipientKindOf } from '../../routing/compile.ts';
 import { addressOfKey } from '../../routing/rows.ts';
 import { sourceOfChange } from '../ldap-source.ts';
+import { providedEntry } from '../replica/entry-of.ts';
 import { EntryMap } from './mirrored-entry.ts';
 
 type Values = Record<string, readonly string[]>;
 
 const listed = (values: Values) => Object.entries(values).map(([name, each]) => ({ name, values: each }));
 
-function seen(settings: Values, values: Values, dn = 'uid=ann,dc=corp') {
-  const source = sourceOfChange({
+function sourceOf(settings: Values) {
+  return sourceOfChange({
     kind: 'add',
     dn: 'cn=corp,ou=Sources,ou=Waypost,o=internet',
     attributes: listed({
@@ -22,6 +24,12 @@ function seen(settings: Values, values: Values, dn = 'uid=ann,dc=corp') {
       ...{ waypostSourceDomain: ['corp.example'], ...settings },
     }),
   });
+}
+
+const mapOf = (settings: Values) => new EntryMap(sourceOf(settings));
+
+function seen(settings: Values, values: Values, dn = 'uid=ann,dc=corp') {
+  const source = sourceOf(settings);
   const attributes = listed({ entryUUID: ['00000000-0000-4000-8000-000000000001'], ...values });
   const entry = new EntryMap(source).entry({ kind: 'searchEntry', dn, attributes }, 0);
   if (entry === undefined) return undefined;
@@ -59,4 +67,21 @@ test('an attribute of ours is theirs, of a type that no schema here has too', ()
 test('what is outside of the base, or has no UUID, is left out', () => {
   assert.equal(seen({}, person, 'uid=ann,dc=other'), undefined);
   assert.equal(seen({}, { ...person, entryUUID: [] }), undefined);
+});
+
+test('an attribute whose name would be lines of its own in LDIF is left out, of a source and of a provider', () => {
+  const wrong = ['sn: x\n\ndn: cn=Directory Manager\nuserPassword', 'a:', '', 'a b', 'ä', ';x', '-'];
+  const names = ['sn', 'cn;lang-de', '2.5.4.13', ...wrong];
+  const attributes = listed(Object.fromEntries(names.map((name) => [name, ['x']])));
+  const uuid = '00000000-0000-4000-8000-000000000001';
+  const facts = JSON.stringify({ id: 1, revision: 1, createdAt: 1, modifiedAt: 1 });
+  const given = [...attributes, ...listed({ waypostEntryFacts: [facts] })];
+  const provided = providedEntry({ kind: 'searchEntry', dn: 'cn=ann', attributes: given }, uuid)!.entry;
+  const mirrored = mapOf({}).take({ kind: 'searchEntry', dn: 'uid=ann,dc=corp', attributes }, 0, uuid)!;
+  for (const entry of [provided, mirrored])
+    assert.deepEqual(
+      entry.attributes.map(({ name }) => name),
+      ['sn', 'cn;lang-de', '2.5.4.13'],
+    );
+  for (const name of wrong) assert.throws(() => entryRecord('cn=ann', [{ name, values: ['x'] }]), { kind: 'invalid' });
 });

@@ -1,11 +1,13 @@
 // An entry of a source as the mirror keeps it: its attributes, its times, and what mail sees in it.
 //
 // In      an entry as the source's server gives it, with what READ asks for; the source's settings
-// Out     a MirroredEntry; undefined for one without a UUID, or outside of the source's base
+// Out     a MirroredEntry; undefined for one without a UUID, or outside of the source's base. An attribute whose name is none is
+//         left out: it would be lines of its own in LDIF
 // Rules   schema `inetorgperson`: a person with a mail address is a user, a group of names a list; `sun`: classes as ours have
 //         them. A filter of the source's decides in their place
 
 import { asciiLower } from '../../base/characters.ts';
+import { isAttributeName } from '../../directory/attribute-name.ts';
 import { isAtOrBelow, parseDn } from '../../directory/dn.ts';
 import type { Attribute, Entry } from '../../directory/entry.ts';
 import { hasClass } from '../../directory/entry.ts';
@@ -48,6 +50,7 @@ export class EntryMap {
     const attributes: Attribute[] = [];
     for (const attribute of given) {
       const key = asciiLower(attribute.name);
+      if (!isAttributeName(key)) continue;
       if (!OPERATIONAL_KEYS.has(key)) attributes.push(attribute);
       else if (typeof attribute.values[0] === 'string') operational.set(key, attribute.values[0]);
     }

@@ -1,10 +1,11 @@
 // An entry of the provider, as its search gives it, as the one that is to stand here.
 //
 // In      a name and attributes, operational ones too
-// Out     the entry and its revision; undefined where it does not say what it needs to
+// Out     the entry and its revision; undefined where it does not say what it needs to. An attribute whose name is none is left out
 
 import { asciiLower } from '../../base/characters.ts';
 import type { Revision } from '../../base/ids.ts';
+import { isAttributeName } from '../../directory/attribute-name.ts';
 import { parseCsn } from '../../directory/csn.ts';
 import type { Attribute } from '../../directory/entry.ts';
 import type { MirroredEntry } from '../../directory/mirrored-change.ts';
@@ -40,6 +41,7 @@ export function providedEntry({ dn, attributes }: SearchEntry, uuid: string): Pr
   const computed = new Map<string, string>();
   for (const attribute of attributes) {
     const key = asciiLower(attribute.name);
+    if (!isAttributeName(key)) continue;
     if (!NOT_STORED.has(key)) stored.push(attribute);
     else if (typeof attribute.values[0] === 'string') computed.set(key, attribute.values[0]);
   }
