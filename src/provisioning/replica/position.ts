@@ -1,9 +1,9 @@
 // How far the provider is followed, and what comes from it, in one transaction each.
 //
 // In      entries as the provider has them, each at the provider's revision; the cookie up to which all is told then
-// Out     the directory, and all that follows from it, as it is there; the directory's revision is the provider's
-// Order   each commit has another revision: caches are told by it. One without a cookie takes one that the provider has spent on
-//         something that is still to come
+// Out     the directory, and all that follows from it, as it is there; the directory's revision is the provider's, or past it
+// Order   each commit has another revision: caches are told by it. One without a cookie takes the next one here, and so does each
+//         that brings a change while the provider has not come as far
 // Errors  the first entry that cannot stand here yet throws, and all is undone
 
 import type { Revision } from '../../base/ids.ts';
@@ -37,7 +37,7 @@ export interface FollowedPage {
 
 export function providedOperation(site: ChangeSite): Operation<FollowedPage, void> {
   return operation('provisioning.follow', async (tx, { changes, reached }) => {
-    if (reached !== undefined) await tx.raiseRevision(reached.revision);
+    if (reached !== undefined && reached.revision > tx.revision) await tx.raiseRevision(reached.revision);
     else if (changes.length > 0) await tx.nextRevision();
     for (const { change, revision = tx.revision, at, session, samePassword = false } of changes) {
       const login = { session, samePassword };

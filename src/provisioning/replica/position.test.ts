@@ -1,0 +1,34 @@
+// Pages of the provider's entries, in a directory whose own revision may be past the provider's.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { idOf, type Revision } from '../../base/ids.ts';
+import { addDomain, addUser, openTestDirectory, userDn } from '../testing.ts';
+import { type FollowedChange, takeProvided } from './position.ts';
+
+function user(number: number, address: string): FollowedChange {
+  const dn = userDn(address);
+  const made = addUser(address);
+  assert.ok(made.kind === 'add');
+  const uuid = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
+  const entry = { id: 1000 + number, dn, uuid, createdAt: 1, modifiedAt: 1, attributes: made.attributes };
+  return { change: { kind: 'put', entry }, revision: idOf<Revision>(2), at: 1 };
+}
+
+test('a page that reaches less than the revision here is told to caches all the same', async () => {
+  const directory = await openTestDirectory();
+  try {
+    await directory.apply(addDomain('acme.example'));
+    assert.equal(directory.resolve('ann@acme.example').reply.code, 550);
+    const before = directory.reader.revision();
+    const reached = { cookie: 'rid=001', revision: idOf<Revision>(2) };
+    await directory.writer.execute(takeProvided, { changes: [user(1, 'ann@acme.example')], reached });
+    assert.equal(directory.resolve('ann@acme.example').reply.code, 250);
+    const after = directory.reader.revision();
+    assert.ok(after > before);
+    await directory.writer.execute(takeProvided, { changes: [], reached });
+    assert.equal(directory.reader.revision(), after);
+  } finally {
+    directory.close();
+  }
+});
