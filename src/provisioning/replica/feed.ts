@@ -98,10 +98,13 @@ export class ProviderFeed {
     await this.#running;
   }
 
-  /** True when all up to this revision is here; false when it is not in this time. */
+  /**
+   * True when all up to this revision is here; false when it is not in this time. After a break the position that was reached
+   * may be of another history, where the provider has come back from a backup: it counts again when the refresh is whole.
+   */
   async has(revision: Revision, withinMs: number): Promise<boolean> {
     const until = performance.now() + withinMs;
-    while ((this.#reached ?? 0) < revision) {
+    while (!this.#isLive || (this.#reached ?? 0) < revision) {
       const left = until - performance.now();
       if (left <= 0 || this.#isStopped) return false;
       await this.#moved(left);
@@ -157,6 +160,7 @@ export class ProviderFeed {
   async #follow(mode: 'refreshOnly' | 'refreshAndPersist'): Promise<void> {
     const connection = await LdapConnection.open(this.#parts.servers);
     this.#connection = connection;
+    this.#isLive = false;
     this.#changes = [];
     this.#told = undefined;
     this.#named = new Set();
@@ -241,6 +245,7 @@ export class ProviderFeed {
     await this.#committing;
     this.#isLive = true;
     this.#lastError = undefined;
+    for (const done of this.#waiting) done();
   }
 
   async #removeUnnamed(cookie: Uint8Array | undefined): Promise<void> {
