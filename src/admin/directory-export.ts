@@ -1,7 +1,8 @@
 // directory export, show, search: entries and changes as LDIF, in pages.
 //
-// In      where the page before ended; whether secrets go along
-// Out     records; where the next page begins, null behind the last
+// In      who asks; where the page before ended; whether secrets go along
+// Out     records, of what the caller may read; where the next page begins, null behind the last
+// Errors  `denied`: secrets, and the log of changes, are the Directory Manager's alone
 // Limits  a page has PAGE entries or changes, or ends behind PAGE_CHARACTERS
 // The administrator's own entry is not exported: each server makes one. Definitions of the site stand before what uses them.
 
@@ -9,7 +10,8 @@ import { z } from 'zod';
 import { Failure } from '../base/failure.ts';
 import { idOf, type Revision } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
-import { isAdministrator } from '../directory/caller.ts';
+import { mayReadAttribute, sightOf } from '../directory/access/sight.ts';
+import { type Caller, isAdministrator } from '../directory/caller.ts';
 import { oldestChange, wholeChangesAfter } from '../directory/change-log.ts';
 import { changeText } from '../directory/change-text.ts';
 import { parentOf, parseDn } from '../directory/dn.ts';
@@ -51,10 +53,16 @@ export const directoryExport = ({ reader }: EntryParts) =>
         .optional(),
       passwords,
     }),
-    ({ after, passwords: hasSecrets = false }): LdifPage => {
+    ({ after, passwords: hasSecrets = false }, caller): LdifPage => {
+      if (hasSecrets) requireDirectoryManager(caller);
+      const sight = sightOf(reader, caller, true);
       const revision = reader.revision();
       const before = definitionsAndAbove(reader);
-      const text = (entry: Entry) => entryRecord(entry.dn, exportedAttributes(reader, entry, hasSecrets));
+      const text = (entry: Entry) => {
+        const attributes = exportedAttributes(reader, entry, hasSecrets);
+        const shown = attributes.filter((attribute) => mayReadAttribute(sight, entry, attribute));
+        return shown.length === 0 ? '' : entryRecord(entry.dn, shown);
+      };
       let ldif = after === undefined ? before.map(text).join('') : '';
       const { entries, last } = entriesInTree(reader, after ?? '', PAGE);
       for (const [at, entry] of entries.entries()) {
@@ -85,7 +93,9 @@ export const directoryChanges = ({ reader }: EntryParts) =>
   adminOperation(
     'directory.changes',
     z.object({ since: z.int().min(0), after: z.string().max(20).optional(), passwords }),
-    ({ since, after, passwords: hasSecrets = false }): LdifPage => {
+    ({ since, after, passwords: hasSecrets = false }, caller): LdifPage => {
+      // The log has entries that are gone, of which no rule can be asked any more.
+      requireDirectoryManager(caller);
       const revision = reader.revision();
       const oldest = oldestChange(reader);
       if (since > revision) throw new Failure('invalid', `revision ${since} is not made yet: the last is ${revision}`);
@@ -115,8 +125,10 @@ export const directorySearch = ({ reader }: EntryParts) =>
       attributes: z.array(z.string().max(200)).max(100).optional(),
       passwords,
     }),
-    async ({ filter, base = firstSuffix(), scope = 'sub', attributes = [], passwords: hasSecrets = false }) => {
-      const search = new Search(reader, { base, scope, filter: parseFilter(filter) });
+    async ({ filter, base = firstSuffix(), scope = 'sub', attributes = [], passwords: hasSecrets = false }, caller) => {
+      if (hasSecrets) requireDirectoryManager(caller);
+      const sight = sightOf(reader, caller, true);
+      const search = new Search(reader, { base, scope, filter: parseFilter(filter), sight });
       const selection = selectionOf(attributes);
       const context = matchContext(reader);
       let ldif = '';
@@ -129,7 +141,7 @@ export const directorySearch = ({ reader }: EntryParts) =>
           const shown = selectAttributes(wholeEntry(reader, entry), selection, context);
           ldif += entryRecord(
             dn,
-            shown.filter(({ name }) => isShown(name, hasSecrets)),
+            shown.filter((each) => isShown(each.name, hasSecrets) && mayReadAttribute(sight, entry, each)),
           );
         }
         await new Promise((turn) => setImmediate(turn));
@@ -141,4 +153,8 @@ export const directorySearch = ({ reader }: EntryParts) =>
 function isShown(name: string, hasSecrets: boolean): boolean {
   const type = schema().description(name)?.type;
   return type?.isHidden !== true && (hasSecrets || type?.isSecret !== true);
+}
+
+function requireDirectoryManager({ kind }: Caller): void {
+  if (kind !== 'administrator') throw new Failure('denied', 'this is for the Directory Manager');
 }
