@@ -121,6 +121,20 @@ test('both are followed', { skip }, async () => {
   assert.equal((await status('polled')).by, 'polling');
 });
 
+test('two who have swapped their addresses there have swapped them here', { skip }, async () => {
+  const { name, base, slapd } = polled;
+  const mail = (uid: string, of: string) =>
+    `dn: uid=${uid},${base}\nchangetype: modify\nreplace: mail\nmail: ${of}@${name}.example\n\n`;
+  slapd.change(`${mail('u140', 'u141')}${mail('u141', 'u140')}`);
+  const has = async (uid: string, of: string) => {
+    const { searchEntries } = await ldap.search(`uid=${uid},${base}`, { scope: 'base', attributes: ['mail'] });
+    return searchEntries[0]?.['mail'] === `${of}@${name}.example`;
+  };
+  await until('they have swapped', async () => (await has('u140', 'u141')) && (await has('u141', 'u140')));
+  assert.ok((await isHere(polled, 'u140')) && (await isHere(polled, 'u141')));
+  await until('nobody is refused', async () => (await status(name)).refused.length === 0);
+});
+
 test('a source that hangs takes nobody away, and is followed again when it goes on', { skip }, async () => {
   for (const source of hangsBoth ? [told, polled] : [told]) {
     await source.slapd.hang();

@@ -76,6 +76,12 @@ export async function synchronizeEntry(
   return changes;
 }
 
+/** The entry's addresses lead nowhere until it is synchronized again: others may have them first. */
+export async function withdrawEntry(tx: Transaction, { normalizedDn }: Entry): Promise<void> {
+  for (const generation of generationsOf(await stateIn(tx)))
+    await replaceRecipient(tx, generation, normalizedDn, undefined);
+}
+
 /** No row says who is a member; what was resolved before may be another answer now. */
 function movesList({ before, after, movesMembers }: ChangedEntry): boolean {
   return movesMembers && [before, after].some((entry) => entry !== undefined && recipientKindOf(entry) === 'group');

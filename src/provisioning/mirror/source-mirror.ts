@@ -68,6 +68,8 @@ const REMOVALS_MAX = 100;
 const REFUSED_MAX = 100;
 const RETRY_MIN_MS = 1000;
 const RETRY_MAX_MS = 60_000;
+/** How often entries of a page are tried that wait for another one's address. */
+const ROUNDS_MAX = 4;
 const SWEEP_MS = 15 * 60_000;
 /** The source's clock has seconds, and its changes may become visible out of order. */
 const OVERLAP_MS = 2000;
@@ -78,6 +80,11 @@ const POLLED = 'polled ';
 function fingerprint({ base, schema, attributes, userFilter, groupFilter }: LdapSource): string {
   const text = JSON.stringify([base, schema, attributes, userFilter, groupFilter]);
   return createHash('sha256').update(text).digest('base64url').slice(0, 12);
+}
+
+interface PostOptions {
+  readonly cookie?: string | undefined;
+  readonly freesAddresses?: boolean;
 }
 
 export class SourceMirror {
@@ -402,20 +409,46 @@ export class SourceMirror {
 
   async #write(changes: readonly MirroredChange[], cookie: string | undefined): Promise<void> {
     if (this.#isOver) throw new Failure('unavailable', 'The server is stopping');
-    try {
-      await this.#post(changes, cookie);
-      for (const change of changes) this.#refused.delete(nameOf(change));
-    } catch (error) {
-      if (!isAboutEntry(error)) throw error;
-      if (changes.length <= 1) {
-        for (const change of changes) this.#refuse(nameOf(change), asFailure(error).message);
-        return;
+    const failure = await this.#failureOf(changes, { cookie });
+    if (failure === undefined) return;
+    if (changes.length > 1) await this.#writeEach(changes);
+    else for (const change of changes) this.#refuse(nameOf(change), failure.message);
+  }
+
+  /** Who waits for an address that another of the page has is tried again; those who have swapped theirs go together. */
+  async #writeEach(changes: readonly MirroredChange[]): Promise<void> {
+    let left = changes;
+    for (let round = 1; ; round++) {
+      const waiting: { readonly change: MirroredChange; readonly reason: string }[] = [];
+      for (const change of left) {
+        if (this.#isOver) throw new Failure('unavailable', 'The server is stopping');
+        const failure = await this.#failureOf([change], {});
+        if (failure?.kind === 'exists') waiting.push({ change, reason: failure.message });
+        else if (failure !== undefined) this.#refuse(nameOf(change), failure.message);
       }
-      for (const change of changes) await this.#write([change], undefined);
+      if (waiting.length === 0) return;
+      const hasProgress = waiting.length < left.length;
+      left = waiting.map(({ change }) => change);
+      if (left.length > 1 && (await this.#failureOf(left, { freesAddresses: true })) === undefined) return;
+      if (hasProgress && round < ROUNDS_MAX) continue;
+      for (const { change, reason } of waiting) this.#refuse(nameOf(change), reason);
+      return;
     }
   }
 
-  #post(changes: readonly MirroredChange[], cookie: string | undefined): Promise<number> {
+  /** Writes all of it. Why these entries cannot stand here; undefined: they do. */
+  async #failureOf(changes: readonly MirroredChange[], more: PostOptions): Promise<Failure | undefined> {
+    try {
+      await this.#post(changes, more);
+    } catch (error) {
+      if (!isAboutEntry(error)) throw error;
+      return asFailure(error);
+    }
+    for (const change of changes) this.#refused.delete(nameOf(change));
+    return undefined;
+  }
+
+  #post(changes: readonly MirroredChange[], { cookie, freesAddresses = false }: PostOptions): Promise<number> {
     const { writer, clock } = this.#parts;
     const { name: source, dn: author } = this.source;
     const page = {
@@ -423,6 +456,7 @@ export class SourceMirror {
       author,
       changes,
       now: clock.now(),
+      freesAddresses,
       ...(cookie === undefined ? {} : { cookie: `${this.#settings}${cookie}` }),
     };
     return writer.execute(takeMirrorPage, page, bytesOfChanges(changes));
