@@ -52,6 +52,8 @@ const name = z.string().min(1).max(255);
 /** Adds its entry, or gives the entry of a host a password: that makes it a server. */
 export const hostAdd = (parts: HostParts) =>
   adminOperation('host.add', z.object({ name, dryRun }), async (input, caller, peer): Promise<AddedHost> => {
+    // A server sees every secret.
+    if (caller.kind !== 'administrator') throw new Failure('denied', 'this is for the Directory Manager');
     const host = nameOf(input.name);
     if (host === parts.hostname) throw new Failure('invalid', `${host} is this server`);
     const provider = providerOf(parts);

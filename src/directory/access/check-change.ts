@@ -7,6 +7,9 @@
 //            name that is none under the old one. Of each entry below `delete` there and `add` here, and no such deny either
 //   delete   `delete`
 //
+// What makes a server of the directory, which sees all of it, is given by no rule: a password below `ou=Hosts`, and the classes
+// of an entry there that has one, are written by the Directory Manager and by servers.
+//
 // In      a change as it is asked for
 // Limits  JUDGED_MEMBERS_MAX members of a list that goes, where a rule looks at them: 11
 // Out     nothing; or insufficientAccessRights, whether the entry exists or not: `strongerAuthRequired` when the caller's own is gone
@@ -28,6 +31,7 @@ import { isValidValue } from '../syntaxes.ts';
 import { type AccessTarget, applicable, judgeRules, type RightDecision, type RightQuestion } from './decide.ts';
 import { lookIn } from './look.ts';
 import { inTransactions, type Plan } from './plan.ts';
+import { hostsDn } from './roles.ts';
 import type { AciRule } from './rule.ts';
 import { targetOf } from './target.ts';
 
@@ -94,6 +98,7 @@ async function checkAdd(tx: Transaction, plan: Plan, { dn, attributes }: Change<
   const name = parseDn(dn);
   const entry = await newEntry(tx, name, withNames(attributes, name.rdns[0]));
   const values = [...entry.attributes.values()].flatMap((attribute) => attribute.values);
+  requireNoNewServer(plan, entry);
   const considered = await consider(tx, plan, { entry, isNew: true, values });
   require(judgeOf(considered, { right: 'add' }));
   for (const [key, attribute] of entry.attributes) {
@@ -128,6 +133,9 @@ async function checkModify(tx: Transaction, plan: Plan, { dn, modifications }: C
   const considered =
     members.size === 0 ? known : await consider(tx, plan, { entry, values: [...come, ...[...now.values()].flat()] });
   for (const modification of modifications) checkModification(plan, { considered, now }, modification);
+  const written = modifications.map(({ attribute }) => keyOf(attribute));
+  if (written.includes('userpassword')) requireNotBelowHosts(plan, entry);
+  if (written.includes('objectclass')) requireNoNewServer(plan, entry);
 }
 
 /** Values as the modifications so far have left them, by the key of a description. */
@@ -265,6 +273,7 @@ async function checkRename(tx: Transaction, plan: Plan, change: Change<'rename'>
   const moves = above.normalized !== parentOf(dn)?.normalized;
   const parent = moves ? (await findEntryIn(tx, above))?.id : entry.parent;
   const renamed = { ...entry, parent, dn: to.text, normalizedDn: to.normalized, attributes };
+  requireNoNewServer(plan, renamed);
   const there = await consider(tx, plan, { entry: renamed, isNew: moves, values });
   if (moves) {
     require(judgeOf(here, { right: 'delete' }));
@@ -298,9 +307,19 @@ async function checkMoved(
   const here = await consider(tx, plan, { entry, values });
   require(judgeOf(here, { right: 'delete' }));
   const is = { ...entry, dn: to.text, normalizedDn: to.normalized };
+  requireNoNewServer(plan, is);
   const there = await consider(tx, plan, { entry: is, isNew: true, moved: renamed, values });
   require(judgeOf(there, { right: 'add' }));
   await requireNoNewDeny(tx, plan, { here, there, isNew: true, moved: renamed, values });
+}
+
+function requireNoNewServer(plan: Plan, entry: Entry): void {
+  if ([...entry.attributes.keys()].some((key) => typeKeyOf(key) === 'userpassword')) requireNotBelowHosts(plan, entry);
+}
+
+function requireNotBelowHosts({ caller }: Plan, { normalizedDn }: Entry): void {
+  if (!caller.isServer && normalizedDn.endsWith(`,${hostsDn()}`))
+    throw directoryFailure('insufficientAccessRights', 'Servers are made by the Directory Manager');
 }
 
 function renamedAttributes({ attributes }: Entry, goes: Rdn['avas'], comes: Rdn['avas']): Map<string, Attribute> {

@@ -1,6 +1,7 @@
 // May this caller act for that one: the right `proxy` at the entry of the other.
 //
-// Nobody acts for the administrator, who can be asked; but a server hands on what the administrator has changed there.
+// Nobody acts for the administrator, who can be asked; but a server hands on what the administrator has changed there. Only a
+// server acts for a server, whatever the rules say: as one it would see every secret.
 // RFC 4370 §4
 
 import type { Reader } from '../../database/operation.ts';
@@ -20,7 +21,7 @@ export function mayProxy(reader: Reader, bound: Caller, named: Caller, isHandedO
   const { caller, domains } = plan;
   if (named.kind === 'administrator') return isHandedOn && caller.isServer;
   const entry = named.kind === 'entry' ? findEntry(reader, named.dn) : undefined;
-  if (entry === undefined) return false;
+  if (entry === undefined || (!caller.isServer && planFor(reader, named).caller.isServer)) return false;
   const { rules, needs } = plan.candidates(entry.normalizedDn, 'all');
   const target = look(reader, targetOf({ entry, needs, caller, domains }));
   return judgeRules(applicable(rules, caller, target), target, { right: 'proxy' }).allowed;

@@ -23,6 +23,7 @@ export const siteAdministrators = ofSuffix(() => normalizeDn(siteAdministratorsD
 /** Normalized. */
 export const hostsDn = ofSuffix((suffix) => normalizeDn(`ou=Hosts,ou=Waypost,${suffix}`));
 const HOST_CLASS = 'wayposthost';
+const PASSWORD = 'userpassword';
 
 const ADMINISTERED = `SELECT 1 FROM dit_index WHERE tenant = ? AND attribute = '${ADMINISTRATOR_KEY}'
   AND value IN (SELECT value FROM json_each(?)) LIMIT 1`;
@@ -49,10 +50,12 @@ export function* factsOf(dn: string): Look<CallerFacts> {
   };
 }
 
+/** With a password: that is given by the Directory Manager alone (check-change.ts). A token makes no server. */
 function* isServer(dn: string): Look<boolean> {
   if (aboveOf(dn) !== hostsDn()) return false;
   const [row] = yield [ENTRY, TENANT, treePathOf(dn)];
-  return row !== undefined && hasClass(decodeEntry(row), HOST_CLASS);
+  const entry = row && decodeEntry(row);
+  return entry !== undefined && hasClass(entry, HOST_CLASS) && entry.attributes.has(PASSWORD);
 }
 
 export function rolesIn(facts: CallerFacts): readonly Role[] {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { findEntry } from '../../directory/entries.ts';
 import { textValue } from '../../directory/entry.ts';
-import { add, addDomain, addUser, remove, userDn } from '../../provisioning/testing.ts';
+import { add, addDomain, addUser, remove, replace, userDn } from '../../provisioning/testing.ts';
 import { controlOf } from '../../wire/ldap/controls/codec.ts';
 import { proxiedAuthorization } from '../../wire/ldap/controls/proxied-authorization.ts';
 import { CHANGE_LIST } from '../../wire/ldap/extended/change-list.ts';
@@ -105,6 +105,37 @@ test('only a server writes what servers write: learned keys, and attributes that
   assert.equal((await handOn(manager, state)).code, 19);
   using self = await as(bob);
   assert.equal((await handOn(self, keys.with(0, `dn: ${bob}`))).code, 50);
+});
+
+test('a site administrator makes no server, and acts for none', async () => {
+  const group = 'cn=Site Administrators,ou=Waypost,o=internet';
+  const made = 'cn=mx9.test.example,ou=Hosts,ou=Waypost,o=internet';
+  const ns1 = 'cn=ns1,ou=Hosts,ou=Waypost,o=internet';
+  await door.directory.apply(replace(group, { member: bob }));
+  const classes = ['objectClass: waypostHost', 'objectClass: simpleSecurityObject'];
+  const host = [`dn: ${made}`, 'changetype: add', ...classes, 'cn: mx9.test.example'];
+  const move = (dn: string) => [
+    `dn: ${dn}`,
+    'changetype: moddn',
+    'newrdn: cn=mx9.test.example',
+    'deleteoldrdn: 0',
+    'newsuperior: ou=Hosts,ou=Waypost,o=internet',
+  ];
+  const refused: [string[], string?][] = [
+    [[...host, 'userPassword: geheim']],
+    [modify(ns1, 'userPassword', 'geheim')],
+    [modify(HOST, 'objectClass', 'waypostHost')],
+    [modify(HOST, 'userPassword', 'geheim')],
+    [move(ann)],
+    [modify(ann, 'displayName', 'Anna'), `dn:${HOST}`],
+  ];
+  using site = await as(bob);
+  assert.equal((await handOn(site, modify(ns1, 'waypostNameServerAddress', '192.0.2.2'))).code, 0);
+  for (const [lines, identity] of refused) {
+    const { code } = await handOn(site, lines, identity);
+    assert.equal(code, identity === undefined ? 50 : 123, lines.join(', '));
+  }
+  await door.directory.apply(replace(group, { member: [] }));
 });
 
 test('a host that is taken away is no server any more, on connections that are open too', async () => {
