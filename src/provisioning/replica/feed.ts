@@ -59,7 +59,10 @@ export class ProviderFeed {
   #changes: FollowedChange[] = [];
   /** So many of the changes are all up to this position. */
   #told: { readonly position: Position; readonly count: number } | undefined;
+  /** Never rejects. */
   #committing: Promise<void> | undefined;
+  /** Why a commit has failed: what comes behind it on this connection would hide the gap. */
+  #failed: Failure | undefined;
 
   constructor(parts: FeedParts) {
     this.#parts = parts;
@@ -161,6 +164,8 @@ export class ProviderFeed {
     const connection = await LdapConnection.open(this.#parts.servers);
     this.#connection = connection;
     this.#isLive = false;
+    await this.#committing;
+    this.#failed = undefined;
     this.#changes = [];
     this.#told = undefined;
     this.#named = new Set();
@@ -242,7 +247,7 @@ export class ProviderFeed {
     if (!namesDeletions) await this.#removeUnnamed(undefined);
     this.#named = undefined;
     await this.#page(cookie);
-    await this.#committing;
+    await this.#committed();
     this.#isLive = true;
     this.#lastError = undefined;
     for (const done of this.#waiting) done();
@@ -269,18 +274,24 @@ export class ProviderFeed {
 
   /** All that has come is here. */
   async #flush(): Promise<void> {
-    await this.#committing;
+    await this.#committed();
     await this.#commit(this.#changes.splice(0), undefined);
+  }
+
+  async #committed(): Promise<void> {
+    await this.#committing;
+    if (this.#failed !== undefined) throw this.#failed;
   }
 
   /** With a cookie, or enough of it: to the writer, which takes what has come while it was busy at one go. */
   async #page(cookie: Uint8Array | undefined): Promise<void> {
+    if (this.#failed !== undefined) throw this.#failed;
     const position = positionOf(cookie && Buffer.from(cookie).toString('utf8'));
     if (position !== undefined) this.#told = { position, count: this.#changes.length };
     const isFull = this.#changes.length >= PAGE_ENTRIES;
     if (position === undefined && !isFull) return;
     this.#committing ??= this.#commitAll();
-    if (isFull) await this.#committing;
+    if (isFull) await this.#committed();
   }
 
   async #commitAll(): Promise<void> {
@@ -291,8 +302,8 @@ export class ProviderFeed {
         await this.#commit(this.#changes.splice(0, told?.count ?? PAGE_ENTRIES), told?.position);
       }
     } catch (error) {
+      this.#failed = asFailure(error);
       this.#connection?.close();
-      throw error;
     } finally {
       this.#committing = undefined;
     }
