@@ -150,7 +150,7 @@ function textOf(directory: string, port: number, options: SlapdConsumerOptions):
   ].join('\n');
 }
 
-/** Of LDIF whose lines may go on. */
+/** Of LDIF whose lines may go on, without its comments. */
 export function parseEntries(ldif: string): Copy {
   const entries = new Map<string, Map<string, string[]>>();
   for (const record of ldif.replaceAll('\n ', '').split('\n\n')) {
@@ -158,7 +158,7 @@ export function parseEntries(ldif: string): Copy {
     let dn = '';
     for (const line of record.split('\n')) {
       const colon = line.indexOf(':');
-      if (colon < 0) continue;
+      if (colon < 0 || line.startsWith('#')) continue;
       const name = line.slice(0, colon);
       const isBase64 = line[colon + 1] === ':';
       const text = line.slice(colon + (isBase64 ? 3 : 2));
