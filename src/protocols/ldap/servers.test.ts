@@ -111,7 +111,8 @@ test('a site administrator makes no server, and acts for none', async () => {
   const group = 'cn=Site Administrators,ou=Waypost,o=internet';
   const made = 'cn=mx9.test.example,ou=Hosts,ou=Waypost,o=internet';
   const ns1 = 'cn=ns1,ou=Hosts,ou=Waypost,o=internet';
-  await door.directory.apply(replace(group, { member: bob }));
+  const rule = `(targetattr = "*")(version 3.0; acl "own"; allow (proxy) userdn = "ldap:///${bob}";)`;
+  await door.directory.apply(replace(group, { member: bob }), replace(HOST, { aci: rule }));
   const classes = ['objectClass: waypostHost', 'objectClass: simpleSecurityObject'];
   const host = [`dn: ${made}`, 'changetype: add', ...classes, 'cn: mx9.test.example'];
   const move = (dn: string) => [
@@ -135,7 +136,7 @@ test('a site administrator makes no server, and acts for none', async () => {
     const { code } = await handOn(site, lines, identity);
     assert.equal(code, identity === undefined ? 50 : 123, lines.join(', '));
   }
-  await door.directory.apply(replace(group, { member: [] }));
+  await door.directory.apply(replace(group, { member: [] }), replace(HOST, { aci: [] }));
 });
 
 test('a host that is taken away is no server any more, on connections that are open too', async () => {
