@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { systemClock } from '../base/clock.ts';
 import { asFailure, Failure } from '../base/failure.ts';
-import type { DirectoryAuthority } from '../directory/source/authority.ts';
+import type { AuthorityOver, DirectoryAuthority } from '../directory/source/authority.ts';
 import type { ConnectionRecord } from '../net/connection.ts';
 import { addDomain, addUser, openTestDirectory, replace, type TestDirectory, userDn } from '../provisioning/testing.ts';
 import { HashGate } from './hash-gate.ts';
@@ -23,6 +23,8 @@ const ANN = 'ann@src.example';
 let directory: TestDirectory;
 let logins: Logins;
 let answer: () => Promise<unknown>;
+let over: AuthorityOver = 'refusals';
+let isFresh = false;
 const asked: unknown[] = [];
 
 before(async () => {
@@ -30,9 +32,9 @@ before(async () => {
   await directory.apply(addDomain('src.example'), addDomain('own.example'), addUser(ANN), addUser('bob@own.example'));
   const authority: DirectoryAuthority = {
     isIdle: false,
-    over: (domain) => (domain === 'src.example' ? 'refusals' : undefined),
+    over: (domain) => (domain === 'src.example' ? over : undefined),
     overEntry: (dn) => (dn.includes('dc=src') ? 'refusals' : undefined),
-    isFresh: () => false,
+    isFresh: () => isFresh,
     binds: async () => false,
     forward: async () => false,
     async ask(question) {
@@ -90,4 +92,21 @@ test('so is a status that refuses here, and a bind by a DN', async () => {
   const caller = await logins.bind(client, userDn('dora@src.example'), 'geheim');
   assert.equal(caller.now() !== undefined, true);
   assert.deepEqual(asked, [{ dn: 'uid=dora,ou=people,dc=src,dc=example,o=internet' }]);
+});
+
+test('where only what was asked for is here, it is asked before a yes that is not fresh; silence leaves what is here', async () => {
+  await directory.apply(replace(userDn(ANN), { userPassword: GEHEIM }));
+  over = 'everything';
+  const question = `{"address":"${ANN}"}`;
+  answer = async () => {
+    throw new Failure('unavailable', 'nobody answers');
+  };
+  assert.equal(await tried(ANN), `ok ${question}`);
+  assert.equal(await tried(ANN, 'guessed'), `unavailable ${question}`);
+  isFresh = true;
+  assert.equal(await tried(ANN), 'ok');
+  isFresh = false;
+  answer = () => directory.apply(replace(userDn(ANN), { userPassword: '{SHA}AAAAAAAAAAAAAAAAAAAAAAAAAAA=' }));
+  assert.equal(await tried(ANN), `unauthenticated ${question}`);
+  over = 'refusals';
 });

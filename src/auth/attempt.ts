@@ -39,6 +39,8 @@ export interface Claim<A extends LoginAccount> {
    * Rejects where nobody answers.
    */
   readonly anew?: (() => Promise<Pick<Claim<A>, 'account' | 'isRight'>>) | undefined;
+  /** Asked before a yes too; where nobody answers, what is here decides. */
+  readonly isStale?: boolean;
   /** The clear password, where it came. */
   readonly secret: Uint8Array | undefined;
   /** A right proof that is not for this door. */
@@ -112,22 +114,29 @@ function isRefused(admissions: Admissions, client: LoginClient): boolean {
   return decideLogin(admissions, client).result !== 'ok';
 }
 
+function unlessSilent(error: unknown): undefined {
+  if (asFailure(error).kind !== 'unavailable') throw error;
+}
+
 interface Proved<A> {
   readonly found: A;
   readonly check: LoginAttempt;
 }
 
 async function prove<A extends LoginAccount>(guard: LoginGuard, claim: Claim<A>): Promise<Proved<A>> {
-  const { client, name, key = name, isRight, secret, anew } = claim;
+  const { client, name, key = name, isRight, secret, anew, isStale = false } = claim;
   let { account } = claim;
   const check = await guard.begin(client.record.peerAddress, key, account?.uuid);
   let right: boolean | undefined;
   try {
     right = await isRight();
-    if (anew !== undefined && (!right || account === undefined || isRefused(account.admissions, client))) {
-      const again = await anew();
-      account = again.account;
-      right = await again.isRight();
+    const isNo = !right || account === undefined || isRefused(account.admissions, client);
+    if (anew !== undefined && (isNo || isStale)) {
+      const again = await (isNo ? anew() : anew().catch(unlessSilent));
+      if (again !== undefined) {
+        account = again.account;
+        right = await again.isRight();
+      }
     }
   } catch (error) {
     // A guess that was wrong here costs what every wrong one costs: a silent authority would else make guessing free.

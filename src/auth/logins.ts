@@ -239,7 +239,10 @@ export function createLogins(parts: LoginsParts): Logins {
     return { ...proven, ...(isSelf(proven) ? {} : { sharedBy: authzid }) };
   }
 
-  /** With the account that is found; where another has the say, once more after that one was asked. */
+  /**
+   * With the account that is found; where another has the say, once more after that one was asked: before a no, and where only
+   * what was asked for is here, unless it was lately, before a yes.
+   */
   async function tried<A extends LoginAccount>({ find: look, proofFor, question, ...claimed }: Tried<A>) {
     let readAt = revision();
     const account = look();
@@ -253,7 +256,9 @@ export function createLogins(parts: LoginsParts): Logins {
       return { account: now, isRight };
     };
     const anew = question && (() => askAnew(question));
-    const proven = await attempt(parts, { ...claimed, account, isRight, anew });
+    const isStale =
+      question !== undefined && isOver(authority!, question) === 'everything' && !authority!.isFresh(question);
+    const proven = await attempt(parts, { ...claimed, account, isRight, anew, isStale });
     return { client: claimed.client, ...proven, readAt, proof };
   }
 
