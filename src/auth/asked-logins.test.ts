@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { systemClock } from '../base/clock.ts';
 import { asFailure, Failure } from '../base/failure.ts';
+import { mailViewText } from '../directory/mail-view.ts';
 import type { AuthorityOver, DirectoryAuthority } from '../directory/source/authority.ts';
 import type { ConnectionRecord } from '../net/connection.ts';
+import { takeMirrorPage } from '../provisioning/mirrored.ts';
 import { addDomain, addUser, openTestDirectory, replace, type TestDirectory, userDn } from '../provisioning/testing.ts';
 import { HashGate } from './hash-gate.ts';
 import type { LoginClient } from './login-client.ts';
@@ -26,6 +28,7 @@ let answer: () => Promise<unknown>;
 let over: AuthorityOver = 'refusals';
 let isFresh = false;
 const asked: unknown[] = [];
+const bound: string[] = [];
 
 before(async () => {
   directory = await openTestDirectory();
@@ -35,7 +38,10 @@ before(async () => {
     over: (domain) => (domain === 'src.example' ? over : undefined),
     overEntry: (dn) => (dn.includes('dc=src') ? 'refusals' : undefined),
     isFresh: () => isFresh,
-    binds: async () => false,
+    async binds(dn) {
+      bound.push(dn);
+      return false;
+    },
     forward: async () => false,
     async ask(question) {
       asked.push(question);
@@ -109,4 +115,19 @@ test('where only what was asked for is here, it is asked before a yes that is no
   answer = () => directory.apply(replace(userDn(ANN), { userPassword: '{SHA}AAAAAAAAAAAAAAAAAAAAAAAAAAA=' }));
   assert.equal(await tried(ANN), `unauthenticated ${question}`);
   over = 'refusals';
+});
+
+test('a password that the source has refused is not tried there again', async () => {
+  const dn = userDn('eve@src.example');
+  const attributes = Object.entries({ objectClass: 'inetOrgPerson', uid: 'eve', mail: 'eve@src.example' });
+  const entry = {
+    ...{ dn, uuid: '00000000-0000-4000-8000-000000000001', createdAt: 1, modifiedAt: 1 },
+    mailAs: mailViewText({ kind: 'user', attributes: [] }),
+    attributes: attributes.map(([name, value]) => ({ name, values: [value] })),
+  };
+  const page = { source: 'corp', author: 'cn=corp', now: 1, changes: [{ kind: 'put' as const, entry }] };
+  await directory.writer.execute(takeMirrorPage, page);
+  answer = async () => {};
+  assert.equal(await tried('eve@src.example', 'guessed'), 'unauthenticated {"address":"eve@src.example"}');
+  assert.deepEqual(bound, [dn]);
 });

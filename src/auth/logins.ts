@@ -23,7 +23,7 @@ import type { LoginClient } from './login-client.ts';
 import type { LoginDirectory, LoginNow, MailLogin } from './login-directory.ts';
 import type { OpenLogins } from './open-logins.ts';
 import { PasswordCheck, type VerifiedPassword } from './password-check.ts';
-import { type Proof, type ProvableAccount, proofOf } from './proof.ts';
+import { askingOnce, type Proof, type ProvableAccount, proofOf } from './proof.ts';
 import type { SaslClaim, SaslExchange } from './sasl/mechanism.ts';
 import { findMechanism, mechanisms } from './sasl/mechanisms.ts';
 import { saltFor } from './scram-keys.ts';
@@ -127,12 +127,13 @@ export function createLogins(parts: LoginsParts): Logins {
     },
     async login(client, name, password) {
       const key = keyOf(client, name);
+      const there = askingOnce(authority);
       return mailLogin(
         await tried({
           ...{ client, mechanism: PASSWORD, name, key, secret: password, question: questionOf(client, name) },
           find: () => find(client, name),
           proofFor: (account) =>
-            proofOf({ passwords, clock, authority }, { client, name: key, account, secret: password }),
+            proofOf({ passwords, clock, authority: there }, { client, name: key, account, secret: password }),
         }),
       );
     },
@@ -142,12 +143,13 @@ export function createLogins(parts: LoginsParts): Logins {
       const password = typeof given === 'string' ? Buffer.from(given, 'utf8') : given;
       const name = `${DN_PREFIX}${dn}`;
       const key = keyOf(client, name);
+      const there = askingOnce(authority);
       return boundLogin(
         await tried({
           ...{ client, mechanism: PASSWORD, name: dn, key, secret: password, question: questionOf(client, name) },
           find: () => directory.findEntry(dn),
           proofFor: (account) =>
-            proofOf({ passwords, clock, authority }, { client, name: key, account, secret: password }),
+            proofOf({ passwords, clock, authority: there }, { client, name: key, account, secret: password }),
         }),
       );
     },
@@ -207,12 +209,14 @@ export function createLogins(parts: LoginsParts): Logins {
       client,
       find: (each) => ({ account: findForSasl(client, each), name: keyOf(client, each) }),
       logIn,
-      byPassword: (given) =>
-        logIn({
+      byPassword(given) {
+        const there = askingOnce(authority);
+        return logIn({
           ...given,
           proofFor: (account, key) =>
-            proofOf({ passwords, clock, authority }, { client, name: key, account, secret: given.secret }),
-        }),
+            proofOf({ passwords, clock, authority: there }, { client, name: key, account, secret: given.secret }),
+        });
+      },
       isOffered,
       channelBinding: (type) => channelBinding(client, type),
       saltFor: (each) => saltFor(scram?.secret ?? NO_SECRET, each),

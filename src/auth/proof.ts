@@ -56,6 +56,20 @@ export function proofOf({ passwords, clock, authority }: ProofParts, { client, n
   };
 }
 
+/** For one login, with one password: who was refused there is not tried there again. */
+export function askingOnce(authority: ProofParts['authority']): ProofParts['authority'] {
+  if (authority === undefined) return undefined;
+  let refused: string | undefined;
+  return {
+    async binds(dn, password) {
+      if (dn === refused) return false;
+      const isRight = await authority.binds(dn, password);
+      if (!isRight) refused = dn;
+      return isRight;
+    },
+  };
+}
+
 /** Where its directory does not show a hash, it is asked itself. */
 async function isRightThere(
   authority: ProofParts['authority'],

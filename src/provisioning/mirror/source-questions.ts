@@ -6,7 +6,7 @@
 //         not there. Of who was found lately, by a source whose hold is `cache`, nothing is asked again before `waypostMaxAge`
 // Errors  'unavailable' for silence, a referral, an answer that is none, a password that is refused to us; with a reply that
 //         names them, for two entries with one address
-// Limits  QUESTIONS_MAX on their way; FOUND_MAX entries of an answer; a source that fails is tried again after 1 s to RETRY_MAX_MS;
+// Limits  QUESTIONS_MAX on their way; BINDS_MAX that wait, none for longer than BIND_WAIT_MS; FOUND_MAX entries of an answer; a source that fails is tried again after 1 s to RETRY_MAX_MS;
 //         `waypostCacheRows` entries of a cache, the one that was asked for longest ago goes
 
 import { hasScheme } from '../../auth/password.ts';
@@ -35,6 +35,9 @@ import { EntryMap, READ } from './mirrored-entry.ts';
 import { bytesOfChanges, type MirrorParts, type MirrorStatus, serversOf } from './source-mirror.ts';
 
 const QUESTIONS_MAX = 64;
+const BINDS_MAX = 64;
+/** Who has asked has left by then (server/source-calls.ts). */
+const BIND_WAIT_MS = 60_000;
 const FOUND_MAX = 10;
 const RETRY_MIN_MS = 1000;
 const RETRY_MAX_MS = 5000;
@@ -57,6 +60,7 @@ export class SourceQuestions {
   readonly #used = new Map<string, true>();
   #connection: Promise<LdapConnection> | undefined;
   #binding: Promise<unknown> = Promise.resolve();
+  #bindsWaiting = 0;
   #binder: LdapConnection | undefined;
   #searches = 0;
   #failures = 0;
@@ -105,8 +109,17 @@ export class SourceQuestions {
 
   /** Whether the source lets this entry in. */
   binds(dn: string, password: Uint8Array): Promise<boolean> {
+    if (this.#bindsWaiting >= BINDS_MAX)
+      return Promise.reject(new Failure('unavailable', `${this.source.name}: too many logins wait for it`));
+    const { clock } = this.#parts;
+    const endsAt = clock.monotonic() + BIND_WAIT_MS;
+    this.#bindsWaiting++;
     // An identity is the connection's: one after another.
-    const tried = this.#binding.then(() => this.#bind(dn, password));
+    const tried = this.#binding.then(() => {
+      this.#bindsWaiting--;
+      if (clock.monotonic() >= endsAt) throw new Failure('unavailable', `${this.source.name}: nobody waits any more`);
+      return this.#bind(dn, password);
+    });
     this.#binding = tried.catch(() => {});
     return tried;
   }
