@@ -27,6 +27,7 @@ import { withLife } from './domain-life.ts';
 import { followers } from './followers.ts';
 import { addMissingNodes, deleteEmptyContainers, takeOver } from './generated.ts';
 import { checkAsked } from './guards.ts';
+import { checkKeptSecret } from './kept-secret.ts';
 import { noteLoginChanges } from './login-changes.ts';
 import { checkNotMirrored } from './mirrored-guard.ts';
 import { withPreferredHost } from './preferred-mail-host.ts';
@@ -117,6 +118,7 @@ export async function applyAll(
     // The provider knows whether a source takes it.
     if (recorded === undefined) await checkNotMirrored(tx, change);
     const changed = await applyOne(tx, change, options);
+    for (const each of changed) checkKeptSecret(caller, each);
     const naming = change.kind === 'rename' ? await followReferences(tx, changed, options) : [];
     const moved = new Set(changed.map(({ after }) => after?.id));
     // A base is the domain's under its new name before the rows of those below it are made.
