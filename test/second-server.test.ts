@@ -9,7 +9,15 @@ import { Attribute, Change, Client } from 'ldapts';
 import { AdminClient } from '../src/cli/client.ts';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
-import { ADMINISTRATOR, addDomain, addUser, administrator, PASSWORD, userDn } from './support/directory.ts';
+import {
+  ADMINISTRATOR,
+  addDomain,
+  addUser,
+  administrator,
+  PASSWORD,
+  replaceAttribute,
+  userDn,
+} from './support/directory.ts';
 import { mutated } from './support/mutate.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
@@ -282,6 +290,24 @@ test('either is killed while changes are made: both have the same afterwards, an
     });
     for (const address of acknowledged) assert.equal(await rcpt(killed, address), 250, address);
   }
+});
+
+test('addresses that two people have swapped while the second server was away', async () => {
+  const [eve, fay] = ['eve@acme.example', 'fay@acme.example'];
+  const client = await administrator(mx1);
+  await addUser(client, eve);
+  await addUser(client, fay);
+  await until('both', async () => JSON.stringify(await digest(mx2)) === JSON.stringify(await digest(mx1)));
+  await mx2.kill9();
+  for (const [who, mail] of [
+    [eve, 'between@acme.example'],
+    [fay, eve],
+    [eve, fay],
+  ] as const)
+    await replaceAttribute(client, userDn(who), 'mail', [mail]);
+  await client.unbind();
+  await mx2.restart();
+  await until('both swapped', async () => JSON.stringify(await digest(mx2)) === JSON.stringify(await digest(mx1)));
 });
 
 test('without the question to the first server somebody is', async () => {

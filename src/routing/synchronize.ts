@@ -161,6 +161,12 @@ export async function replaceRecipient(
   }));
 }
 
+/** Entries that are written behind this in the same transaction give up their addresses: they may have swapped them. */
+export async function freeAddresses(tx: Transaction, dns: readonly string[]): Promise<void> {
+  for (const generation of generationsOf(await stateIn(tx)))
+    for (const dn of dns) await replaceRecipient(tx, generation, dn, undefined);
+}
+
 async function replaceSettings(
   tx: Transaction,
   generation: Generation,

@@ -20,7 +20,7 @@ import { manageDsaIt } from '../../wire/ldap/controls/manage-dsa-it.ts';
 import { parseFilter } from '../../wire/ldap/filter-text.ts';
 import { resultCodes } from '../../wire/ldap/result-codes.ts';
 import { providedEntry } from './entry-of.ts';
-import { type FollowedChange, providerCookie, takeProvided } from './position.ts';
+import { type FollowedChange, type FollowedPage, providerCookie, takeProvided } from './position.ts';
 
 const PAGE_ENTRIES = 500;
 const RETRY_MS = 1000;
@@ -324,14 +324,14 @@ export class ProviderFeed {
     for (const done of this.#waiting) done();
   }
 
-  #write(page: {
-    readonly changes: readonly FollowedChange[];
-    readonly reached: Parameters<typeof takeProvided.run>[1]['reached'];
-  }): Promise<void> {
+  #write(page: FollowedPage): Promise<void> {
     return this.#parts.writer.execute(takeProvided, page, sizeOf(page.changes));
   }
 
-  /** In any order in which they can stand: a name or an address may first have to be left by another. */
+  /**
+   * In any order in which they can stand: a name or an address may first have to be left by another. Those that have swapped
+   * addresses stand in none, and go together.
+   */
   async #oneByOne(changes: readonly FollowedChange[]): Promise<void> {
     let left = changes;
     for (let before = -1; left.length !== before && left.length > 0; ) {
@@ -347,8 +347,19 @@ export class ProviderFeed {
         }
       left = again;
     }
+    if (left.length > 1 && (await this.#together(left))) return;
     for (const { change } of left)
       this.#parts.log.error('directory.follow', { entry: nameOf(change), error: this.#lastError });
+  }
+
+  async #together(changes: readonly FollowedChange[]): Promise<boolean> {
+    try {
+      await this.#write({ changes, haveSwapped: true, reached: undefined });
+      return true;
+    } catch (error) {
+      if (isOfStore(error)) throw error;
+      return false;
+    }
   }
 }
 

@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { idOf, type Revision } from '../../base/ids.ts';
 import { addDomain, addUser, openTestDirectory, userDn } from '../testing.ts';
-import { type FollowedChange, takeProvided } from './position.ts';
+import { type FollowedChange, type FollowedPage, takeProvided } from './position.ts';
 
-function user(number: number, address: string): FollowedChange {
+function user(number: number, address: string, mail = address): FollowedChange {
   const dn = userDn(address);
-  const made = addUser(address);
+  const made = addUser(address, { mail });
   assert.ok(made.kind === 'add');
   const uuid = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
   const entry = { id: 1000 + number, dn, uuid, createdAt: 1, modifiedAt: 1, attributes: made.attributes };
@@ -28,6 +28,25 @@ test('a page that reaches less than the revision here is told to caches all the 
     assert.ok(after > before);
     await directory.writer.execute(takeProvided, { changes: [], reached });
     assert.equal(directory.reader.revision(), after);
+  } finally {
+    directory.close();
+  }
+});
+
+test('entries that have swapped addresses are taken over together', async () => {
+  const directory = await openTestDirectory();
+  try {
+    const [ann, bob] = ['ann@acme.example', 'bob@acme.example'];
+    const take = (page: Omit<FollowedPage, 'reached'>) =>
+      directory.writer.execute(takeProvided, { ...page, reached: undefined });
+    const holderOf = (address: string) => directory.cache.recipient(address)?.dn;
+    await directory.apply(addDomain('acme.example'));
+    await take({ changes: [user(1, ann), user(2, bob)] });
+    assert.equal(holderOf(ann), userDn(ann));
+    const changes = [user(1, ann, bob), user(2, bob, ann)];
+    await assert.rejects(take({ changes }), /in use already/);
+    await take({ changes, haveSwapped: true });
+    assert.deepEqual([holderOf(ann), holderOf(bob)], [userDn(bob), userDn(ann)]);
   } finally {
     directory.close();
   }

@@ -6,10 +6,13 @@
 //         that brings a change while the provider has not come as far
 // Errors  the first entry that cannot stand here yet throws, and all is undone
 
+import { asciiLower } from '../../base/characters.ts';
 import type { Revision } from '../../base/ids.ts';
 import { TENANT } from '../../base/tenant.ts';
-import { type Operation, operation, type Reader } from '../../database/operation.ts';
+import { type Operation, operation, type Reader, type Transaction } from '../../database/operation.ts';
+import { entryByUuidIn } from '../../directory/entries.ts';
 import type { MirroredChange } from '../../directory/mirrored-change.ts';
+import { freeAddresses } from '../../routing/synchronize.ts';
 import { takeMirrored } from '../mirrored.ts';
 import { noteMirrorCookie } from '../tables.ts';
 import type { ChangeSite } from '../write-options.ts';
@@ -31,14 +34,17 @@ export interface FollowedChange {
 
 export interface FollowedPage {
   readonly changes: readonly FollowedChange[];
+  /** None of them can stand here before the others: all give up their addresses first. */
+  readonly haveSwapped?: boolean;
   /** All up to this revision is told with it. */
   readonly reached: { readonly cookie: string; readonly revision: Revision } | undefined;
 }
 
 export function providedOperation(site: ChangeSite): Operation<FollowedPage, void> {
-  return operation('provisioning.follow', async (tx, { changes, reached }) => {
+  return operation('provisioning.follow', async (tx, { changes, haveSwapped, reached }) => {
     if (reached !== undefined && reached.revision > tx.revision) await tx.raiseRevision(reached.revision);
     else if (changes.length > 0) await tx.nextRevision();
+    if (haveSwapped === true) await freeAddresses(tx, await namesHere(tx, changes));
     for (const { change, revision = tx.revision, at, session, samePassword = false } of changes) {
       const login = { session, samePassword };
       await takeMirrored(tx, [change], { source: ALL, author: authorOf(change), now: at, revision, site, login });
@@ -49,6 +55,15 @@ export function providedOperation(site: ChangeSite): Operation<FollowedPage, voi
 
 /** For who posts it. */
 export const takeProvided = providedOperation({ hostname: 'localhost', mode: 'embedded' });
+
+async function namesHere(tx: Transaction, changes: readonly FollowedChange[]): Promise<string[]> {
+  const names: string[] = [];
+  for (const { change } of changes) {
+    const entry = change.kind === 'put' ? await entryByUuidIn(tx, asciiLower(change.entry.uuid)) : undefined;
+    if (entry !== undefined) names.push(entry.normalizedDn);
+  }
+  return names;
+}
 
 function authorOf(change: MirroredChange): string {
   return change.kind === 'put' ? (change.entry.modifiedBy ?? '') : '';
