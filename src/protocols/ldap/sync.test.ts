@@ -9,6 +9,7 @@ import { addDomain, addUser, userDn } from '../../provisioning/testing.ts';
 import { controlOf } from '../../wire/ldap/controls/codec.ts';
 import { manageDsaIt } from '../../wire/ldap/controls/manage-dsa-it.ts';
 import { pagedResults } from '../../wire/ldap/controls/paged-results.ts';
+import { proxiedAuthorization } from '../../wire/ldap/controls/proxied-authorization.ts';
 import { type SyncRequest, syncDone, syncRequest, syncState } from '../../wire/ldap/controls/sync.ts';
 import type { Control } from '../../wire/ldap/controls.ts';
 import { CANCEL, cancelRequest } from '../../wire/ldap/extended/cancel.ts';
@@ -382,4 +383,34 @@ test('what moves, comes and goes while a refresh is under way: in the end the cl
   other.request(searchFor(PEOPLE, { scope: 'sub', attributes: ['1.1'] }));
   const { entries } = (await other.result())!;
   assert.deepEqual([...had.values()].sort(), entries.filter((dn) => dn !== PEOPLE).sort());
+});
+
+test('one connection follows one thing, a caller on ten connections; nobody but a server follows for another', async () => {
+  const persist = sync({ mode: 'refreshAndPersist' });
+  const clients: RawClient[] = [];
+  const opened = async (): Promise<RawClient> => {
+    const client = await bound();
+    clients.push(client);
+    return client;
+  };
+  try {
+    const first = await opened();
+    const id = first.request(people, [persist]);
+    await upTo(first, 'refreshPresent');
+    assert.equal((await refresh(first, people, persist)).at(-1)?.line, '11');
+    for (let i = 1; i < 10; i++) {
+      const client = await opened();
+      client.request(people, [persist]);
+      await upTo(client, 'refreshPresent');
+    }
+    assert.equal((await refresh(await opened(), people, persist)).at(-1)?.line, '51');
+    first.request({ kind: 'abandon', abandoned: id });
+    first.request(people, [persist]);
+    await upTo(first, 'refreshPresent');
+    const other = await opened();
+    const proxied = controlOf(proxiedAuthorization, `dn:${dnOf('ann')}`, true);
+    assert.equal((await refresh(other, people, sync(), proxied)).at(-1)?.line, '53');
+  } finally {
+    for (const client of clients) client.socket.destroy();
+  }
 });

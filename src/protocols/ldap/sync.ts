@@ -3,15 +3,17 @@
 // In      the search, seen and allowed as any other; the client's cookie
 // Out     a refresh: from nothing, or from a cookie that says nothing here, all entries, superiors first; else the changes since.
 //         Then its end, or what follows each published revision until the client abandons it, cancels it, or leaves
-// Limits  UUIDS_MAX deletions a message of a refresh; later ones are one each. Nothing is kept for the client: the log is read at its speed (directory/feed.ts)
+// Limits  so many that never end (endless.ts); UUIDS_MAX deletions a message of a refresh; later ones are one each. Nothing is kept for the client: the log is read at its speed (directory/feed.ts)
 // Errors  `syncRefreshRequired` for a cookie that is too old, never to who has given the reload hint: OpenLDAP's server would
 //         stop for good. Who follows already and must begin anew gets `busy`, and its cookie is too old then
 // Never   gives what is computed of other entries than its own: memberOf, hasSubordinates, contextCSN
 // RFC 4533, RFC 3909
 
 import type { Reader } from '../../database/operation.ts';
+import { isServer } from '../../directory/access/is-server.ts';
 import { sightOf } from '../../directory/access/sight.ts';
 import { type SightMark, sightMark } from '../../directory/access/sight-mark.ts';
+import { ANONYMOUS } from '../../directory/caller.ts';
 import { loggedAt, newestChange } from '../../directory/change-log.ts';
 import { formatCsn } from '../../directory/csn.ts';
 import { parseDn } from '../../directory/dn.ts';
@@ -29,6 +31,7 @@ import { type SyncRequest, type SyncState, syncDone, syncState } from '../../wir
 import { SYNC_INFO, type SyncInfo, syncInfo } from '../../wire/ldap/extended/sync-info.ts';
 import { type LdapResult, result } from '../../wire/ldap/result.ts';
 import type { LdapFinal } from './conversation.ts';
+import { countEndless } from './endless.ts';
 import { type AskedSearch, type Turns, wantedAttributes } from './search-turns.ts';
 import { parseSyncCookie } from './sync-cookie.ts';
 
@@ -39,7 +42,10 @@ const UUIDS_MAX = 500;
 /** `asked`: the base is there, and seen. */
 export async function follow(asked: AskedSearch, clock: Turns, sync: SyncRequest): Promise<LdapFinal> {
   const { operation, request, session } = asked;
-  const { paged, sort } = operation.asked;
+  const { paged, sort, proxied } = operation.asked;
+  // Whether who has bound may still act for the other is not asked again later.
+  if (proxied !== undefined && !isServer(session.door.reader, session.login?.now() ?? ANONYMOUS))
+    return { result: result('unwillingToPerform', 'Only another server may follow for somebody else') };
   if (paged?.isCritical === true || sort?.isCritical === true)
     return { result: result('unavailableCriticalExtension', 'What is followed comes neither in pages nor sorted') };
   if (request.derefAliases === 'searching' || request.derefAliases === 'always')
@@ -50,7 +56,14 @@ export async function follow(asked: AskedSearch, clock: Turns, sync: SyncRequest
   if (mark === undefined)
     return { result: result('unwillingToPerform', 'What you may see rests on other entries: it cannot be followed') };
   const following = new Following(asked, clock, sync);
-  return following.carryOut(mark);
+  if (sync.mode === 'refreshOnly') return following.carryOut(mark);
+  const { refused, release } = countEndless(asked);
+  if (refused !== undefined) return { result: refused };
+  try {
+    return await following.carryOut(mark);
+  } finally {
+    release();
+  }
 }
 
 class Following {
