@@ -293,3 +293,18 @@ test('octets of any kind from a server: an outcome or `unavailable`, and never m
   );
   server.close();
 });
+
+test('a request may be given longer than the others of its connection', async () => {
+  const { server, url } = await scripted((socket, { messageId, operation }) => {
+    if (operation.kind !== 'delete') return;
+    const deleted: LdapResponse = { kind: 'deleteResponse', result: result('success') };
+    setTimeout(() => socket.write(encodeResponse({ messageId, operation: deleted, controls: [] })), 300);
+  });
+  const open = () => LdapConnection.open({ urls: [url], silenceMs: 100 });
+  await refused((await open()).request({ kind: 'delete', dn: CORP }), 'unavailable', /silent for 0.1 seconds/);
+  const connection = await open();
+  const outcome = await connection.request({ kind: 'delete', dn: CORP }, { silenceMs: 60_000 });
+  assert.equal(outcome.result.resultCode, 0);
+  connection.close();
+  server.close();
+});

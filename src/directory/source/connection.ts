@@ -82,6 +82,11 @@ export interface RequestOptions {
   readonly controls?: readonly Control[];
 }
 
+export interface SingleRequestOptions extends RequestOptions {
+  /** How long its answer may take, where that is not the connection's. */
+  readonly silenceMs?: number;
+}
+
 export interface SearchOptions extends RequestOptions {
   /** Asks for the content and its changes. `refreshAndPersist` may be silent for ever. */
   readonly sync?: SyncRequest;
@@ -103,6 +108,7 @@ const QUEUED_BYTES = 1024 * 1024;
 interface Operation {
   readonly messageId: number;
   readonly mayBeSilent: boolean;
+  readonly silenceMs: number;
   readonly silence: Deadline;
   take(response: LdapMessage<LdapResponse>, octets: number): void;
   fail(failure: Failure): void;
@@ -170,12 +176,13 @@ export class LdapConnection {
   /** Any request with one answer. */
   request(
     request: Exclude<LdapRequest, { readonly kind: 'search' }>,
-    options: RequestOptions = {},
+    options: SingleRequestOptions = {},
   ): Promise<LdapOutcome> {
     return new Promise((resolve, reject) => {
       this.#begin(request, {
         controls: options.controls ?? [],
         mayBeSilent: false,
+        silenceMs: options.silenceMs,
         take: ({ operation, controls }) => {
           if (!('result' in operation))
             throw new Failure('unavailable', `an answer that is no result: ${operation.kind}`);
@@ -350,11 +357,13 @@ export class LdapConnection {
     {
       controls,
       mayBeSilent,
+      silenceMs = this.#silenceMs,
       take,
       fail,
     }: {
       readonly controls: readonly Control[];
       readonly mayBeSilent: boolean;
+      readonly silenceMs?: number | undefined;
       /** True: it was the last one. */
       readonly take: (message: LdapMessage<LdapResponse>, octets: number) => boolean;
       readonly fail: (failure: Failure) => void;
@@ -369,6 +378,7 @@ export class LdapConnection {
     const waiting: Operation = {
       messageId,
       mayBeSilent,
+      silenceMs,
       silence,
       take: (message, octets) => {
         if (!take(message, octets)) return this.#expect(waiting);
@@ -386,8 +396,8 @@ export class LdapConnection {
   #expect(operation: Operation): void {
     // Nobody listens while the socket rests, and the server cannot be blamed.
     if (operation.mayBeSilent || this.#rests) return;
-    operation.silence.set(this.#silenceMs, () => {
-      this.#end(new Failure('unavailable', `${this.url}: silent for ${this.#silenceMs / 1000} seconds`));
+    operation.silence.set(operation.silenceMs, () => {
+      this.#end(new Failure('unavailable', `${this.url}: silent for ${operation.silenceMs / 1000} seconds`));
     });
   }
 

@@ -35,11 +35,15 @@ export interface HandedOutcome {
   readonly entries: readonly Pick<EntrySummary, 'kind' | 'dn' | 'generated'>[];
 }
 
+/** Of a change: who gives up sooner says that nothing has happened, and it may be committed there all the same. */
+const CHANGE_MS = 60_000;
 const ANY = parseFilter('(objectClass=*)');
 
 export class Provider {
   readonly #servers: LdapServers;
   #connection: Promise<LdapConnection> | undefined;
+  /** For changes: a question that gets no answer in time ends its connection. */
+  #handing: Promise<LdapConnection> | undefined;
   #asking: Promise<Revision> | undefined;
   #next: Promise<Revision> | undefined;
 
@@ -68,23 +72,24 @@ export class Provider {
 
   /** Resolves after its commit. */
   async handOn({ caller, changes }: HandedList): Promise<HandedOutcome> {
-    const connection = await this.#open();
+    const connection = await this.#openForChanges();
     const identity = identityOf(caller);
     const controls = identity === undefined ? [] : [controlOf(proxiedAuthorization, identity, true)];
     const value = Buffer.from(changes.map((change) => changeRecord(change)).join('\n'), 'utf8');
     const { result, value: answer } = await connection.request(
       { kind: 'extended', name: CHANGE_LIST, value },
-      { controls },
+      { controls, silenceMs: CHANGE_MS },
     );
     if (result.resultCode !== resultCodes.success) throw failureOf(result);
     return outcomeOf(answer);
   }
 
   close(): void {
-    this.#connection?.then(
-      (connection) => connection.close(),
-      () => {},
-    );
+    for (const opening of [this.#connection, this.#handing])
+      opening?.then(
+        (connection) => connection.close(),
+        () => {},
+      );
   }
 
   #askNext(): Promise<Revision> {
@@ -123,6 +128,14 @@ export class Provider {
     if (known?.isOpen === true) return known;
     const opening = LdapConnection.open(this.#servers);
     this.#connection = opening;
+    return opening;
+  }
+
+  async #openForChanges(): Promise<LdapConnection> {
+    const known = await this.#handing?.catch(() => undefined);
+    if (known?.isOpen === true) return known;
+    const opening = LdapConnection.open(this.#servers);
+    this.#handing = opening;
     return opening;
   }
 }
