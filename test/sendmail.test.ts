@@ -90,7 +90,7 @@ describe('with a server', () => {
     assert.match(message!, /\r\nFrom: "Cron" <cron@local\.example>\r\n/);
     assert.match(message!, /\r\nDate: /);
     assert.match(message!, /\r\nMessage-ID: </);
-    assert.doesNotMatch(message!, /Bcc/);
+    assert.doesNotMatch(message!, /^Bcc:/im);
     assert.match(message!, /\r\n\r\n\.dot\r\nend\r\n$/);
     await taken();
   });
