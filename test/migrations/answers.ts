@@ -61,7 +61,8 @@ export function withoutMadeAtStart(ldap: string): string {
 }
 
 /** What a program offers at the root DSE, and what today's computes where an older one gave nothing: no answers of the store. */
-const OFFERED = /^ {2}(?:supported(?:Control|Extension|Features|SASLMechanisms)|dnsHostName|entryCSN|contextCSN|memberOf): .*\n/gm;
+const OFFERED =
+  /^ {2}(?:supported(?:Control|Extension|Features|SASLMechanisms)|dnsHostName|entryCSN|contextCSN|memberOf): .*\n/gm;
 
 export function withoutOffers(ldap: string): string {
   return ldap.replace(OFFERED, '');
