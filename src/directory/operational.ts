@@ -76,7 +76,8 @@ function factsOf({ id, revision, createdAt, modifiedAt, generated, source, csn, 
 
 const FACTS = 'waypostentryfacts';
 
-const OPERATIONAL_KEYS: readonly string[] = [
+/** Keys of what is a column of an entry or computed: never among its stored attributes. */
+export const OPERATIONAL_KEYS: readonly string[] = [
   'entryuuid',
   'entrydn',
   'entrycsn',

@@ -9,25 +9,11 @@ import { isAttributeName } from '../../directory/attribute-name.ts';
 import { parseCsn } from '../../directory/csn.ts';
 import type { Attribute } from '../../directory/entry.ts';
 import type { MirroredEntry } from '../../directory/mirrored-change.ts';
-import type { EntryFacts } from '../../directory/operational.ts';
+import { type EntryFacts, OPERATIONAL_KEYS } from '../../directory/operational.ts';
 import type { SearchEntry } from '../../wire/ldap/operations/search.ts';
 
 /** Columns of an entry, and what is computed. */
-const NOT_STORED: ReadonlySet<string> = new Set([
-  'entryuuid',
-  'entrydn',
-  'entrycsn',
-  'contextcsn',
-  'createtimestamp',
-  'modifytimestamp',
-  'creatorsname',
-  'modifiersname',
-  'subschemasubentry',
-  'structuralobjectclass',
-  'hassubordinates',
-  'memberof',
-  'waypostentryfacts',
-]);
+const NOT_STORED: ReadonlySet<string> = new Set([...OPERATIONAL_KEYS, 'waypostentryfacts']);
 
 export interface ProvidedEntry {
   readonly entry: MirroredEntry;
