@@ -13,6 +13,7 @@
 
 import { parseArgs } from 'node:util';
 import { compareWith } from './against.ts';
+import { CATALOG_LINE, catalogLag, catalogPeersMissing } from './catalog-line.ts';
 import { DIRECTORY_LINES } from './directory-lines.ts';
 import { slapdMissing, startDirectorySides } from './directory-sides.ts';
 import { DNS_LINES } from './dns-lines.ts';
@@ -64,7 +65,7 @@ const isAsked = ({ name, bars, own }: Measured): boolean => {
 const lines = LINES.filter(isAsked);
 const directoryLines = DIRECTORY_LINES.filter(isAsked);
 const dnsLines = DNS_LINES.filter(isAsked);
-const names = [...LINES, ...DIRECTORY_LINES, ...DNS_LINES].map(({ name }) => name);
+const names = [...LINES, ...DIRECTORY_LINES, ...DNS_LINES, CATALOG_LINE].map(({ name }) => name);
 const unknown = options.only.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
   console.error(`no line ${unknown.join(', ')}; there are ${names.join(', ')}`);
@@ -103,6 +104,8 @@ async function bench(): Promise<boolean> {
   if (directoryLines.length > 0) results.push(...(await benchDirectory()));
   await stopAll();
   if (dnsLines.length > 0) results.push(...(await benchDns()));
+  await stopAll();
+  if (isAsked(CATALOG_LINE)) results.push(...(await benchCatalog()));
   disk.push(fsyncCost());
   if (options.json) {
     console.log(JSON.stringify(asJson(results, disk), undefined, 2));
@@ -179,6 +182,14 @@ async function benchDns(): Promise<Result[]> {
   return results;
 }
 
+/** It starts what it needs. */
+async function benchCatalog(): Promise<Result[]> {
+  const missing = options.alone ? 'not asked for (--alone)' : catalogPeersMissing();
+  if (missing === false) return [await measure(CATALOG_LINE, [['waypost', catalogLag]])];
+  say(`no line of the catalog: ${missing}`);
+  return [];
+}
+
 type Run = readonly [side: SideName, run: (round: number) => Figures | Promise<Figures>];
 
 async function measure(line: Measured, sides: readonly Run[]): Promise<Result> {
@@ -193,8 +204,7 @@ async function measure(line: Measured, sides: readonly Run[]): Promise<Result> {
       say(`${line.name} ${name}: ${figures[line.figure]} ${line.unit}${all}${isCounted ? '' : ' (not counted)'}`);
     }
   }
-  // Of memory the largest counts.
-  const middle = line.isMemory ? (values: readonly number[]) => Math.max(...values) : median;
+  const middle = line.isWorst ? (values: readonly number[]) => Math.max(...values) : median;
   const medians = new Map(
     [...runs].map(([name, all]) => [name, middle(all.map((figures) => Number(figures[line.figure])))]),
   );

@@ -12,7 +12,7 @@ export interface Measured {
   /** Less is better, as of memory: the ratio is the other side's figure by ours. */
   readonly isCost?: true;
   /** Of several runs the largest figure counts. */
-  readonly isMemory?: true;
+  readonly isWorst?: true;
   /** Runs of each side before those that count: what is judged is a server that has been running for a while. */
   readonly warmUp?: number;
   readonly against: readonly PeerName[];
@@ -145,7 +145,7 @@ export const LINES: readonly Line[] = [
     figure: 'kib_per_conn',
     unit: 'KiB',
     isCost: true,
-    isMemory: true,
+    isWorst: true,
     against: ['shipped'],
     bars: { shipped: 5 },
   },

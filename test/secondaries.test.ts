@@ -10,23 +10,16 @@ import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Client } from 'ldapts';
 import { Bind } from './support/bind.ts';
+import { BIND_KEY, type CatalogPeer, startCatalogPeer, TSIG_NAME, TSIG_SECRET } from './support/catalog-peer.ts';
 import { addDomain, administrator, domainDn, SUFFIX } from './support/directory.ts';
 import { freePort } from './support/free-ports.ts';
-import { Knot } from './support/knot.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
 
 const run = promisify(execFile);
-const SECRET = Buffer.from('a secret of thirty-two octets...').toString('base64');
-const KEY = `hmac-sha256:xfer.example:${SECRET}`;
-const keyBlock = `key "xfer.example" { algorithm hmac-sha256; secret "${SECRET}"; };\n`;
-
-interface Peer {
-  readonly address: string;
-  readonly source: string;
-  readonly port: number;
-}
+const SECRET = TSIG_SECRET;
+const KEY = `hmac-sha256:${TSIG_NAME}:${SECRET}`;
 
 const skip = peer('dig').skip || peer('named').skip;
 
@@ -147,7 +140,7 @@ describe('secondaries', { concurrency: false, skip }, () => {
     const { port } = server.listeners.dns;
     const bind = await Bind.start({
       port: theirs,
-      more: `${keyBlock}zone "acme.example" { type secondary; file "acme.db"; masterfile-format text;
+      more: `${BIND_KEY}zone "acme.example" { type secondary; file "acme.db"; masterfile-format text;
         primaries { 127.0.0.1 port ${port} key "xfer.example"; }; };`,
     });
     context.after(() => bind.stop());
@@ -229,43 +222,16 @@ describe('secondaries', { concurrency: false, skip }, () => {
   test('a catalog: two BIND and two Knot learn of domains by themselves, follow them by difference, and forget them', {
     skip: peer('knotd').skip,
   }, async (context) => {
-    const { port } = server.listeners.dns;
     const catalog = `catalog.${server.hostname}`;
     assert.equal(await dig('+short', `version.${catalog}`, 'TXT'), '');
     assert.match(await dig(catalog, 'SOA'), /status: REFUSED/);
-    const primaries = `{ 127.0.0.1 port ${port} key "xfer.example"; }`;
-    const bind = (at: Peer) =>
-      Bind.start({
-        ...at,
-        options: `transfer-source ${at.source};
-          catalog-zones { zone "${catalog}" default-primaries ${primaries} in-memory yes min-update-interval 1; };`,
-        more: `${keyBlock}zone "${catalog}" { type secondary; file "catalog.db"; primaries ${primaries}; };`,
-      });
-    const knot = (at: Peer) =>
-      Knot.start({
-        ...at,
-        keys: [{ name: 'xfer.example', algorithm: 'hmac-sha256', secret: Buffer.from(SECRET, 'base64') }],
-        more: `  - id: told\n    address: 127.0.0.1\n    key: xfer.example\n    action: notify
-remote:\n  - id: waypost\n    address: 127.0.0.1@${port}\n    via: ${at.source}\n    key: xfer.example
-template:\n  - id: member\n    master: waypost\n    acl: told\n    zonefile-sync: -1\n    zonefile-load: none\n    journal-content: all\n`,
-        moreZones: `  - domain: ${catalog}\n    master: waypost\n    acl: told\n    catalog-role: interpret\n    catalog-template: member\n`,
-      });
-    const peers: (Peer & { readonly name: string })[] = [];
-    for (const [i, start] of [bind, bind, knot, knot].entries()) {
-      // Told apart by where they ask from; BIND listens at no loopback address but the first.
-      const at = { address: '127.0.0.1', source: `127.0.0.${21 + i}`, port: await freePort() };
-      const name = `${start.name}${i}`;
-      // Its entry first: refused once, BIND asks again after a minute, whatever NOTIFY says meanwhile.
-      await nameServer(name, {
-        waypostNameServerAddress: [`${at.address}:${at.port}`, at.source],
-        waypostTsigName: 'xfer.example',
-        waypostTsigSecret: SECRET,
-      });
-      const started = await start(at);
+    const peers: CatalogPeer[] = [];
+    for (const [i, program] of (['BIND', 'BIND', 'Knot', 'Knot'] as const).entries()) {
+      const started = await startCatalogPeer({ server, ldap, program, source: `127.0.0.${21 + i}` });
       context.after(() => started.stop());
-      peers.push({ ...at, name });
+      peers.push(started);
     }
-    const asked = async ({ address, port: theirs }: Peer, name: string, type: string) =>
+    const asked = async ({ address, port: theirs }: CatalogPeer, name: string, type: string) =>
       (
         await run('dig', [`@${address}`, '-p', String(theirs), '+short', '+time=2', name, type]).catch(() => ({
           stdout: '',
@@ -292,20 +258,34 @@ template:\n  - id: member\n    master: waypost\n    acl: told\n    zonefile-sync
       aRecord: '192.0.2.9',
     });
     await everywhere('a change', 'www.later.example', 'A', '192.0.2.9');
+    // Nobody waits here as long as they would before they look by themselves: they have been told.
+    for (const zone of [catalog, 'later.example']) {
+      const [refreshSeconds, retrySeconds] = (await dig('+short', zone, 'SOA', '-y', KEY)).split(' ').slice(3);
+      assert.deepEqual([refreshSeconds, retrySeconds], ['3600', '600'], zone);
+    }
     await ldap.del(`dc=www,${domainDn('later.example')}`);
     await ldap.del(domainDn('later.example'));
     await everywhere('its end', '_dmarc.later.example', 'TXT', '');
     await everywhere('what stays', '_dmarc.last.example', 'TXT', policy);
-    const transfers = server
-      .stderr()
-      .split('\n')
-      .flatMap((line) => (line.includes('"dns.transfer"') ? [JSON.parse(line) as Record<string, unknown>] : []));
-    for (const { name, source } of peers)
-      for (const zone of [catalog, 'later.example'])
+    const events = (event: string): Record<string, unknown>[] =>
+      server
+        .stderr()
+        .split('\n')
+        .flatMap((line) => (line.includes(`"${event}"`) ? [JSON.parse(line) as Record<string, unknown>] : []));
+    const [notifications, transfers] = [events('dns.notify'), events('dns.transfer')];
+    for (const { name, source, address, port } of peers)
+      for (const zone of [catalog, 'later.example']) {
+        assert.ok(
+          notifications.some(
+            (one) => one['peer'] === `${address}:${port}` && one['zone'] === zone && one['rcode'] === 0,
+          ),
+          `${name}: told of ${zone}`,
+        );
         assert.ok(
           transfers.some((one) => one['peer'] === source && one['zone'] === zone && one['kind'] === 'ixfr'),
           `${name}: ${zone} by difference`,
         );
+      }
     for (const { name } of peers) await forget(name);
   });
 });
