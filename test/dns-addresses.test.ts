@@ -93,5 +93,6 @@ test('a host that nobody can reach says so where its name is in a zone of ours',
   await admin.call('domain.add', { domain: above });
   const { problems, records } = await admin.call('dns.records', { domain: above });
   assert.deepEqual(problems, [`${server.hostname} has no address: set address in the configuration`]);
+  assert.deepEqual((await admin.call('status', {})).problems, problems);
   assert.ok(!records.some(({ type }) => type === 'A' || type === 'AAAA'));
 });

@@ -5,8 +5,6 @@
 // Out     replies, entries, `route`
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Attribute, Change, type Client } from 'ldapts';
 import { AdminClient } from '../src/cli/client.ts';
@@ -18,12 +16,10 @@ import type { TsigKey } from '../src/wire/dns/tsig.ts';
 import { Bind } from './support/bind.ts';
 import { addDomain, addUser, administrator, domainDn, type Person } from './support/directory.ts';
 import { DnsTestServer } from './support/dns-server.ts';
-import { mutated } from './support/mutate.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
 
-const root = resolve(import.meta.dirname, '..');
 const US = 'mail.waypost.example';
 const NAME_SERVERS = ['127.0.53.1', '127.0.53.2'];
 const SILENT_SERVER = '127.0.53.3';
@@ -348,20 +344,4 @@ test('a crowd of names that nobody has seen gets its replies, and others are ser
   // More than a hundred in a thread are not looked up.
   assert.deepEqual([...new Set(replies.map((reply) => reply.slice(0, 9)))].sort(), ['451 4.4.3', '451 4.7.1']);
   assert.ok(replies.filter((reply) => reply.startsWith('451 4.4.3')).length <= 200);
-});
-
-test('the tests notice a program that takes any MX of the set as evidence', () => {
-  // A run of tests below a run of tests would be passed over.
-  const { NODE_TEST_CONTEXT: _, ...own } = process.env;
-  const run = (env: Readonly<Record<string, string>>): number | null => {
-    const arguments_ = ['--test', '--test-name-pattern=backup', 'src/provisioning/arrival/arrivals.test.ts'];
-    return spawnSync(process.execPath, arguments_, { cwd: root, env: { ...own, ...env } }).status;
-  };
-  assert.equal(run({}), 0);
-  const anyOfTheSet = {
-    file: 'src/provisioning/arrival/evidence.ts',
-    from: 'preference === best && ours.has(exchange)',
-    to: 'preference >= best && ours.has(exchange)',
-  };
-  assert.equal(run(mutated(anyOfTheSet)), 1);
 });

@@ -49,10 +49,10 @@ test('records follow the entry, in its commit', { skip: peer('dig').skip, timeou
     const types = [...owners.keys()];
     for (const wanted of ['acme.example. MX', 'acme.example. TXT', '_dmarc.acme.example. TXT', 'acme.example. NS'])
       assert.ok(types.includes(wanted), wanted);
-    const submissions = String(server.listeners.submissions.port);
-    assert.deepEqual(await dig('_submissions._tcp.acme.example', 'SRV'), [
-      `_submissions._tcp.acme.example. 300 IN SRV 0 1 ${submissions} ${server.hostname}.`,
-    ]);
+    for (const service of ['submissions', 'submission', 'imaps', 'imap', 'pop3s', 'pop3'] as const)
+      assert.deepEqual(await dig(`_${service}._tcp.acme.example`, 'SRV'), [
+        `_${service}._tcp.acme.example. 300 IN SRV 0 1 ${server.listeners[service].port} ${server.hostname}.`,
+      ]);
     assert.match(
       await records('acme.example', '--format', 'nsupdate'),
       /^zone acme\.example\.\nupdate add acme\.example\. 300 MX /,
@@ -157,6 +157,12 @@ test('records follow the entry, in its commit', { skip: peer('dig').skip, timeou
     await key('k1', edwards, 'ed25519');
     const [said] = await dig('k1._domainkey.acme.example', 'TXT');
     assert.match(said!, /"v=DKIM1; k=ed25519; p=/);
+    // Its senders are to come and be told.
+    for (const attribute of ['inetDomainStatus', 'mailDomainStatus'])
+      for (const status of ['inactive', 'deleted']) {
+        await set(attribute, status);
+        assert.equal((await dig('acme.example', 'MX')).length, 2, `${attribute}: ${status}`);
+      }
     await ldap.add(domainDn('quiet.example'), { objectClass: ['domain', 'inetDomain'], dc: 'quiet' });
     assert.deepEqual(await dig('quiet.example', 'MX'), ['quiet.example. 300 IN MX 0 .']);
     assert.deepEqual(await dig('quiet.example', 'TXT'), ['quiet.example. 300 IN TXT "v=spf1 -all"']);
@@ -171,4 +177,17 @@ test('records follow the entry, in its commit', { skip: peer('dig').skip, timeou
   } finally {
     await ldap.unbind();
   }
+});
+
+test('[dns] mode none: no door for questions, and every domain is for others to publish', {
+  timeout: 120_000,
+}, async () => {
+  await using server = await startWaypost({ config: '[dns]\nmode = "none"\n' });
+  assert.throws(() => server.listeners.dns, /no listener dns/);
+  const admin = new AdminClient(server.data);
+  await admin.call('domain.add', { domain: 'acme.example' });
+  const { authority, records } = await admin.call('dns.records', { domain: 'acme.example' });
+  assert.equal(authority, 'theirs');
+  const types = records.map(({ type }) => type);
+  assert.ok(types.includes('MX') && !types.includes('SOA') && !types.includes('NS'), types.join());
 });

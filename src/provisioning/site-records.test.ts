@@ -68,6 +68,18 @@ test('a node with records is served in its commit; aliases, wildcards and delega
   assert.deepEqual(ask('info.acme.example', 'CAA'), ['found', 'info.acme.example. 300 IN CAA 0 issue "ca.example"']);
 });
 
+test('an alias is followed through eight of them', async (context) => {
+  const directory = await withAcme();
+  context.after(() => directory.close());
+  const ask = asker(directory);
+  await directory.apply(site('a0', { aRecord: ['192.0.2.80'] }));
+  for (let n = 1; n <= 9; n++) await directory.apply(site(`a${n}`, { cNAMERecord: [`a${n - 1}.acme.example`] }));
+  const address = 'a0.acme.example. 300 IN A 192.0.2.80';
+  assert.equal(ask('a8.acme.example', 'A').at(-1), address);
+  assert.ok(!ask('a9.acme.example', 'A').includes(address));
+  assert.deepEqual([ask('a8.acme.example', 'A').length, ask('a9.acme.example', 'A').length], [10, 10]);
+});
+
 test('what a domain says itself replaces what is generated of its kind, and exchanges are added', async (context) => {
   const directory = await withAcme();
   context.after(() => directory.close());

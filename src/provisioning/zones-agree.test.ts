@@ -105,7 +105,7 @@ const change: fc.Arbitrary<DirectoryChange> = fc.oneof(
     arbitrary: fc
       .tuple(
         mxHost,
-        some('smtp 25', 'imaps 993', 'https 443', 'dns 53'),
+        some('smtp 25', 'imaps 993', 'pop3 110', 'submission 587', 'https 443', 'dns 53'),
         some('192.0.2.25', '2001:db8::25'),
         some('5', '20'),
       )

@@ -16,11 +16,10 @@ export interface Mutation {
   readonly to: string;
 }
 
-/** For the environment of a server: without the texts that it keeps, which no hook of ours sees. */
+/** For the environment of a server. */
 export function mutated(mutation: Mutation): Readonly<Record<string, string>> {
   return {
     NODE_OPTIONS: `--import ${import.meta.filename}`,
-    NODE_DISABLE_COMPILE_CACHE: '1',
     TEST_MUTATION: JSON.stringify(mutation),
   };
 }
