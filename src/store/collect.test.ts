@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import type { Failure } from '../base/failure.ts';
 import { idOf, parseIdText, type SegmentId } from '../base/ids.ts';
 import { INBOX } from './accounts.ts';
 import { BLOB_CHUNK_BYTES, Blobs } from './blobs.ts';
@@ -10,7 +11,7 @@ import { expunge } from './expunge.ts';
 import { ownMailbox } from './mailbox-key.ts';
 import { createMailbox, deleteMailbox } from './mailboxes.ts';
 import { getMessage, messagesBetween } from './messages.ts';
-import { segmentPath } from './segment.ts';
+import { type Blob, segmentPath } from './segment.ts';
 import { TestStore } from './testing.ts';
 
 async function open(context: TestContext) {
@@ -125,6 +126,28 @@ test('ranges of a blob; a file that is gone is not-found, one that is cut is una
   assert.equal((await reading).length, text.length);
   await assert.rejects(blobs.read(blob), { kind: 'not-found' });
   await assert.rejects(blobs.read(blob), { kind: 'not-found' });
+});
+
+test('what is asked for in one turn, lying together or apart, overlapping, twice, cut or of a file that is gone: each gets its own', async (context) => {
+  const { store } = await open(context);
+  const [first, second, gone] = [idOf<SegmentId>(1), idOf<SegmentId>(2), idOf<SegmentId>(3)];
+  const bytes = Buffer.from(Array.from({ length: 600_000 }, (_, i) => (i * 7) & 255));
+  for (const id of [first, second]) writeFileSync(segmentPath(store.segmentsPath, id), bytes);
+  const blobs = new Blobs(store.segmentsPath);
+  context.after(() => blobs.close());
+  const blobOf = (segment: SegmentId, offset: number, length: number): Blob => ({
+    ...{ segment, offset, length, hash: Buffer.alloc(32), codec: 0 },
+  });
+  const neighbours = Array.from({ length: 40 }, (_, i) => blobOf(i % 3 === 0 ? second : first, i * 10_100, 10_000));
+  const odd = [blobOf(first, 5_000, 20_000), blobOf(first, 0, 500_000), blobOf(first, 5_000, 20_000)];
+  const cut = [blobOf(second, 599_000, 900), blobOf(second, 599_900, 200)];
+  const asked = [...neighbours, ...odd, ...cut, blobOf(gone, 0, 10)].toReversed();
+  const outcomes = await Promise.all(asked.map((blob) => blobs.read(blob).catch((error: Failure) => error.kind)));
+  const expected = asked.map(({ segment, offset, length }) => {
+    if (segment === gone) return 'not-found';
+    return offset + length > bytes.length ? 'unavailable' : bytes.subarray(offset, offset + length);
+  });
+  assert.deepEqual(outcomes, expected);
 });
 
 test('many segments, few descriptors', async (context) => {

@@ -211,6 +211,11 @@ export function bytesBetween(
     }));
 }
 
+export function isStored(reader: Reader, { owner, mailbox }: MailboxKey, uid: Uid): boolean {
+  const sql = 'SELECT 1 FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid = ?';
+  return reader.arrays(sql, owner, mailbox, uid).length > 0;
+}
+
 /** What is to be known of a message to send it on to another host. */
 export type StoredMessage = Pick<MessageRow, 'id' | 'blob' | 'received' | 'traceBytes'>;
 

@@ -1,14 +1,13 @@
 // What a client that takes one message after the other will ask for next: read while it is busy with the last one.
 //
 // In      the messages that are asked for
-// Out     the first piece of each
+// Out     where the bytes of each lie, if it is still there, and its first piece
 // Limits  AHEAD_MESSAGES and AHEAD_BYTES a session; nothing for a client that picks single messages
-// Never   says that a message is still there: the caller has looked
 
+import type { Uid } from '../../base/ids.ts';
 import type { Reader } from '../../database/operation.ts';
 import type { Blobs } from '../../store/blobs.ts';
-import { bytesBetween } from '../../store/messages.ts';
-import type { Blob } from '../../store/segment.ts';
+import { bytesBetween, isStored, type StoredBytes } from '../../store/messages.ts';
 import type { DropMessage, Maildrop } from './maildrop.ts';
 
 /** A message is read and sent in pieces of this size. */
@@ -19,9 +18,10 @@ const AHEAD_BYTES = 256 * 1024;
 /** More is read when so few are left, so that the client waits for none of them. */
 const FEW_MESSAGES = 8;
 
-interface Ahead {
-  readonly bytes: Promise<Buffer>;
-  readonly length: number;
+export interface Begun {
+  readonly row: StoredBytes;
+  /** Rejects as Blobs.read does. */
+  readonly first: Promise<Buffer>;
 }
 
 export class ReadAhead {
@@ -29,7 +29,7 @@ export class ReadAhead {
   readonly #blobs: Blobs;
   readonly #maildrop: Maildrop;
   /** Whole messages by number, in their order. A message's bytes never change. */
-  readonly #ahead = new Map<number, Ahead>();
+  readonly #ahead = new Map<number, Begun>();
   #aheadBytes = 0;
   /** The next that would be read. */
   #next = 0;
@@ -41,8 +41,9 @@ export class ReadAhead {
     this.#maildrop = maildrop;
   }
 
-  /** Throws as Blobs.read does. */
-  first({ number }: DropMessage, blob: Blob): Promise<Buffer> {
+  /** Undefined where the message has been expunged meanwhile. */
+  begin(message: DropMessage): Begun | undefined {
+    const { number, uid } = message;
     const isNext = number === this.#previous + 1;
     this.#previous = number;
     const ahead = this.#take(number);
@@ -51,16 +52,26 @@ export class ReadAhead {
       this.#aheadBytes = 0;
       this.#next = number + 1;
     }
-    const piece = ahead?.bytes ?? this.#blobs.read(blob, 0, Math.min(PIECE_BYTES, blob.length));
+    const begun = ahead === undefined ? this.#begin(message) : this.#isThere(uid) ? ahead : undefined;
     if (isNext && this.#ahead.size < FEW_MESSAGES) this.#readOn();
-    return piece;
+    return begun;
   }
 
-  #take(number: number): Ahead | undefined {
+  #isThere(uid: Uid): boolean {
+    return isStored(this.#reader, this.#maildrop.access, uid);
+  }
+
+  #begin({ uid }: DropMessage): Begun | undefined {
+    const row = bytesBetween(this.#reader, this.#maildrop.access, [uid, uid], 1)[0];
+    if (row === undefined) return undefined;
+    return { row, first: this.#blobs.read(row.blob, 0, Math.min(PIECE_BYTES, row.blob.length)) };
+  }
+
+  #take(number: number): Begun | undefined {
     const ahead = this.#ahead.get(number);
     if (ahead === undefined) return undefined;
     this.#ahead.delete(number);
-    this.#aheadBytes -= ahead.length;
+    this.#aheadBytes -= ahead.row.blob.length;
     return ahead;
   }
 
@@ -71,17 +82,17 @@ export class ReadAhead {
     const [first, last] = [next[0], next.at(-1)];
     if (first === undefined || last === undefined) return;
     const rows = bytesBetween(this.#reader, this.#maildrop.access, [first.uid, last.uid], AHEAD_MESSAGES);
-    const blobs = new Map(rows.map(({ uid, blob }) => [uid, blob]));
+    const byUid = new Map(rows.map((row) => [row.uid, row]));
     for (const { number, uid } of next) {
-      const blob = blobs.get(uid);
-      if (blob !== undefined && this.#aheadBytes + blob.length > AHEAD_BYTES) return;
+      const row = byUid.get(uid);
+      if (row !== undefined && this.#aheadBytes + row.blob.length > AHEAD_BYTES) return;
       this.#next = number + 1;
-      if (blob === undefined) continue;
-      const bytes = this.#blobs.read(blob);
+      if (row === undefined) continue;
+      const first = this.#blobs.read(row.blob);
       // The error is thrown when the bytes are taken. They may never be taken: then it must not be an unhandled rejection.
-      bytes.catch(() => {});
-      this.#ahead.set(number, { bytes, length: blob.length });
-      this.#aheadBytes += blob.length;
+      first.catch(() => {});
+      this.#ahead.set(number, { row, first });
+      this.#aheadBytes += row.blob.length;
     }
   }
 }

@@ -6,7 +6,7 @@
 
 import { Failure } from '../../base/failure.ts';
 import { PARSER } from '../../message/structure.ts';
-import { bytesBetween, type StoredBytes } from '../../store/messages.ts';
+import { isStored, type StoredBytes } from '../../store/messages.ts';
 import { MessageEncoder, TopCutter } from '../../wire/pop3/multi-line.ts';
 import type { Pop3Conversation } from './conversation.ts';
 import { type DropMessage, noSuchMessage } from './maildrop.ts';
@@ -15,30 +15,22 @@ import { PIECE_BYTES } from './read-ahead.ts';
 /** All of it, or its header and so many lines of its body. */
 export async function sendMessage(session: Pop3Conversation, number: number, bodyLines?: number): Promise<void> {
   const message = session.maildrop.get(number);
-  const row = findRow(session, message) ?? noSuchMessage();
+  const { row, first } = session.readAhead.begin(message) ?? noSuchMessage();
   // The first piece before anything is said, so that most of what can go wrong is an answer.
-  const first = await readFirst(session, message, row);
+  const piece = await first.catch((error: unknown) => notRead(session, message, error));
   session.ok(bodyLines === undefined ? `${message.size} octets` : 'The beginning of the message');
   try {
-    await stream(session, row, first, bodyLines === undefined ? undefined : new TopCutter(bodyLines));
+    await stream(session, row, piece, bodyLines === undefined ? undefined : new TopCutter(bodyLines));
   } catch (error) {
     session.abort(error);
   }
 }
 
-function findRow({ door, maildrop }: Pop3Conversation, { uid }: DropMessage): StoredBytes | undefined {
-  return bytesBetween(door.reader, maildrop.access, [uid, uid], 1)[0];
-}
-
-async function readFirst(session: Pop3Conversation, message: DropMessage, { blob }: StoredBytes): Promise<Buffer> {
-  try {
-    return await session.readAhead.first(message, blob);
-  } catch (error) {
-    // A file that is gone: the message was expunged since we looked, or there is something wrong.
-    if (!(error instanceof Failure) || error.kind !== 'not-found') throw error;
-    if (findRow(session, message) === undefined) noSuchMessage();
-    throw new Failure('unavailable', error.message, { detail: error.detail ?? '', cause: error });
-  }
+/** A file that is gone: the message was expunged since we looked, or there is something wrong. */
+function notRead({ door, maildrop }: Pop3Conversation, { uid }: DropMessage, error: unknown): never {
+  if (!(error instanceof Failure) || error.kind !== 'not-found') throw error;
+  if (!isStored(door.reader, maildrop.access, uid)) noSuchMessage();
+  throw new Failure('unavailable', error.message, { detail: error.detail ?? '', cause: error });
 }
 
 async function stream(
