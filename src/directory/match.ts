@@ -140,7 +140,9 @@ function equal({ attribute, value }: AssertionFilter): Matcher {
   const asserted = prepareAssertion(description?.type.equality, value);
   if (description === undefined || asserted === undefined) return UNDEFINED;
   const lists = listsOf(description);
-  const test = ruleTest(description.type.equality, value)!;
+  const test = equalityTest(description.type.equality!, asserted);
+  if (lists.length === 0)
+    return ifAsked(description, (entry, context) => anyValue(valuesFor(entry, description, context), test));
   return ifAsked(
     description,
     (entry, context) =>
@@ -224,7 +226,10 @@ export function valuesFor(
 
 function ruleTest(rule: MatchingRuleName | undefined, value: AttributeValue): ValueTest | undefined {
   const asserted = prepareAssertion(rule, value);
-  if (rule === undefined || asserted === undefined) return undefined;
+  return rule === undefined || asserted === undefined ? undefined : equalityTest(rule, asserted);
+}
+
+function equalityTest(rule: MatchingRuleName, asserted: string): ValueTest {
   return (candidate) => {
     const prepared = prepareFor(rule, candidate);
     return prepared === undefined ? undefined : prepared === asserted;

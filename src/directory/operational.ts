@@ -96,11 +96,14 @@ export const OPERATIONAL_KEYS: readonly string[] = [
 export interface Selection {
   readonly allUser: boolean;
   readonly allOperational: boolean;
+  /** Attributes that the server makes are asked for. */
+  readonly wantsMade: boolean;
   /** Type key to how the client called it: what it asked for under one name comes back under that name. */
   readonly names: ReadonlyMap<string, { readonly name: string; readonly options: readonly string[] }>;
   readonly typesOnly: boolean;
 }
 
+const NONE: readonly string[] = [];
 const OPTIONS_ANY = Number.POSITIVE_INFINITY;
 
 /** `attributes` as the request lists them: none means all user attributes. Unknown names select nothing. */
@@ -114,7 +117,8 @@ export function selectionOf(attributes: readonly string[], typesOnly = false): S
     else if (attribute.startsWith('@')) for (const name of attributesOfClass(attribute.slice(1))) select(name);
     else select(attribute);
   }
-  return { allUser, allOperational, names, typesOnly };
+  const wantsMade = allOperational || OPERATIONAL_KEYS.some((key) => names.has(key));
+  return { allUser, allOperational, wantsMade, names, typesOnly };
 
   function select(attribute: string): void {
     const description = schema().description(attribute);
@@ -144,7 +148,7 @@ function attributesOfClass(name: string): readonly string[] {
 /** The attributes to send, in the order in which the entry has them. */
 export function selectAttributes(entry: Entry, selection: Selection, context: OperationalContext): Attribute[] {
   const chosen = selectFrom(entry.attributes, selection);
-  for (const key of OPERATIONAL_KEYS) {
+  for (const key of selection.wantsMade ? OPERATIONAL_KEYS : NONE) {
     const asked = selection.names.get(key);
     if (!selection.allOperational && asked === undefined) continue;
     const attribute = operationalAttribute(entry, key, context);
@@ -154,11 +158,6 @@ export function selectAttributes(entry: Entry, selection: Selection, context: Op
   const facts = selection.names.has(FACTS) ? operationalAttribute(entry, FACTS, context) : undefined;
   if (facts !== undefined) chosen.push(facts);
   return chosen;
-}
-
-/** Whether attributes are asked for that the server makes. */
-export function wantsMade({ allOperational, names }: Selection): boolean {
-  return allOperational || OPERATIONAL_KEYS.some((key) => names.has(key));
 }
 
 /** As above from bare attributes: the root DSE and the subschema. Operational types among them count as such. */
@@ -176,6 +175,8 @@ export function selectFrom(attributes: Attributes, selection: Selection): Attrib
 /** `key` is one of Attributes, or of MemberCounts. */
 export function isWanted(key: string, selection: Selection): boolean {
   const typeKey = typeKeyOf(key);
+  // Nearly all of who asks for some attributes.
+  if (!selection.allUser && !selection.allOperational && !selection.names.has(typeKey)) return false;
   const options = key.length === typeKey.length ? [] : key.slice(typeKey.length + 1).split(';');
   const asked = selection.names.get(typeKey);
   return asked?.options.every((option) => options.includes(option)) === true || isSelected(typeKey, selection);

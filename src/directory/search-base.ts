@@ -16,6 +16,7 @@ import { type Dn, parseDn, pathOfNormalized } from './dn.ts';
 import { entriesWith, findEntry, nearestEntry, noSuchObject } from './entries.ts';
 import { type Entry, textValue } from './entry.ts';
 import { directoryFailure } from './failure.ts';
+import { OnceARevision } from './once-a-revision.ts';
 import { isReferral, referral } from './referrals.ts';
 
 export interface SearchPlace {
@@ -51,7 +52,7 @@ function findBase(reader: Reader, asked: Dn, options: BaseOptions): Entry {
   let followed: { readonly alias: Entry; readonly to: Dn } | undefined;
   for (let hops = 0; ; hops++) {
     // Nearly always it is there.
-    const nearest = findEntry(reader, dn) ?? nearestEntry(reader, dn);
+    const nearest = entryAt(reader, dn, scope) ?? nearestEntry(reader, dn);
     const isOwn = nearest?.normalizedDn === dn.normalized;
     if (nearest !== undefined && isReferral(nearest) && !(isOwn && takesReferral)) throw referral(nearest, dn, scope);
     const isFollowed = nearest !== undefined && finds && !asEntry && isAlias(nearest);
@@ -66,6 +67,14 @@ function findBase(reader: Reader, asked: Dn, options: BaseOptions): Entry {
       throw aliasProblem(followed.alias, 'The alias leads to nothing');
     else throw noSuchObject(nearest?.dn);
   }
+}
+
+/** What many searches begin at. The entry of a search for itself is another one each time. */
+const bases = new OnceARevision<Entry | undefined>();
+
+function entryAt(reader: Reader, dn: Dn, scope: SearchScope | undefined): Entry | undefined {
+  if (scope !== 'one' && scope !== 'sub') return findEntry(reader, dn);
+  return bases.get(reader, dn.path, () => findEntry(reader, dn));
 }
 
 /** As findBase, for a caller who is not told what stands in the way of it, or above it, unless it sees that. */

@@ -6,7 +6,7 @@ import { getEntry } from './entries.ts';
 import { compileFilter, OUTSIDE } from './match.ts';
 import { matchContext } from './match-context.ts';
 import { selectAttributes, selectionOf } from './operational.ts';
-import { Search, type SearchCursor } from './search.ts';
+import { type EntrySearch, Search, type SearchCursor } from './search.ts';
 import { planLookups } from './search-plan.ts';
 import { openTestDirectory, searchAll, type TestDirectory } from './testing.ts';
 
@@ -218,6 +218,33 @@ describe('search', () => {
         from = JSON.parse(JSON.stringify(search.cursor));
       }
       assert.deepEqual(found, ['ann', 'bob', 'eve']);
+    }
+  });
+
+  it('gives all that one value leads to, a few or many, in pages of any size', async () => {
+    for (const count of [3, 16, 17, 40]) {
+      const uids = Array.from({ length: count }, (_, n) => `t${n}`);
+      const team = `team${count}`;
+      for (const uid of uids)
+        await directory.add(`uid=${uid},ou=People,dc=example,o=internet`, { objectClass: 'account', uid, ou: team });
+      await directory.add('uid=out,o=internet', { objectClass: 'account', uid: 'out', ou: team });
+      const filters: Filter[] = [equal('ou', team), { kind: 'and', filters: [equal('ou', team), all] }];
+      for (const filter of filters)
+        for (const page of [1, 2, 16, 100]) {
+          const request: EntrySearch = { base: 'dc=example,o=internet', scope: 'sub', filter };
+          const search = new Search(directory.reader, request);
+          const found: string[] = [];
+          while (!search.done) found.push(...search.next(page).map(({ dn }) => dn.slice(4, dn.indexOf(','))));
+          assert.deepEqual(found, uids);
+          const begun = new Search(directory.reader, request);
+          const first = begun.next(page);
+          const from = begun.cursor;
+          const rest = from === undefined ? [] : new Search(directory.reader, { ...request, from }).next(100);
+          assert.equal(first.length + rest.length, count);
+        }
+      await directory.apply({ kind: 'delete', dn: 'uid=out,o=internet' });
+      for (const uid of uids)
+        await directory.apply({ kind: 'delete', dn: `uid=${uid},ou=People,dc=example,o=internet` });
     }
   });
 

@@ -16,7 +16,8 @@ import type { Sight } from './access/sight.ts';
 import { type Dn, parseDn } from './dn.ts';
 import { decodeEntry, ENTRY_COLUMNS, findEntry, getEntry } from './entries.ts';
 import type { Entry } from './entry.ts';
-import { compileFilter, type MatchContext, type Matcher } from './match.ts';
+import type { IndexKey } from './indexes.ts';
+import { asksMembers, asksOthers, compileFilter, type MatchContext, type Matcher } from './match.ts';
 import { matchContext } from './match-context.ts';
 import { membersNamed } from './member-values.ts';
 import type { SearchPlace } from './search-base.ts';
@@ -53,6 +54,9 @@ const LOOKED_UP_MAX = 20_000;
 /** So few candidates that no other index needs to be tried. */
 const FEW = 16;
 
+const FEW_EQUAL =
+  `SELECT ${ENTRY_COLUMNS} FROM dit_index JOIN dit ON dit.id = dit_index.entry ` +
+  'WHERE dit_index.tenant = ? AND attribute = ? AND value = ? ORDER BY entry LIMIT +?';
 const BY_ID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id = ?`;
 const CHILDREN = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE parent = ? AND id > ? ORDER BY id LIMIT +?`;
 const SUBTREE = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path > ? AND path < ? ORDER BY path LIMIT +?`;
@@ -74,6 +78,8 @@ interface Room {
 /** Where the next page begins; in which place is beside it. */
 type Position =
   | { readonly kind: 'base' }
+  /** One look-up leads to all that can match, likely few: it is made when the first page is asked for, and gives them whole. */
+  | { readonly kind: 'few'; readonly key: IndexKey; readonly filter: Filter }
   | { readonly kind: 'candidates'; readonly ids: readonly number[]; readonly at: number }
   | { readonly kind: 'children'; readonly after: number }
   | { readonly kind: 'subtree'; readonly after: string }
@@ -142,18 +148,17 @@ export class Search {
   /** The next entries that match, at most `limit`; perhaps none although the search is not done. */
   next(limit: number): Entry[] {
     const found: Entry[] = [];
-    let examined = 0;
+    const few = this.#position.kind === 'few' ? this.#few(this.#position.key, limit) : undefined;
+    if (few !== undefined) {
+      this.#match(few, found);
+      return found;
+    }
     const read = (): void => {
+      let examined = 0;
       while (!this.done && found.length < limit && examined < EXAMINED_PER_PAGE) {
         const entries = this.#page(Math.min(EXAMINED_PER_PAGE - examined, limit - found.length));
         examined += Math.max(1, entries.length);
-        for (const entry of entries) {
-          if (this.#skips?.(entry) === true) continue;
-          const bare = this.#sight?.bare(entry) ?? entry;
-          if (this.#matcher(bare, this.#context) !== true) continue;
-          const shown = this.#sight === undefined ? bare : this.#sight.shown(bare);
-          if (shown !== undefined) found.push(shown);
-        }
+        this.#match(entries, found);
       }
     };
     if (this.#isOneRow()) read();
@@ -161,21 +166,48 @@ export class Search {
     return found;
   }
 
+  /** Of these, what matches and is seen. */
+  #match(entries: readonly Entry[], found: Entry[]): void {
+    for (const entry of entries) {
+      if (this.#skips?.(entry) === true) continue;
+      const bare = this.#sight?.bare(entry) ?? entry;
+      if (this.#matcher(bare, this.#context) !== true) continue;
+      const shown = this.#sight === undefined ? bare : this.#sight.shown(bare);
+      if (shown !== undefined) found.push(shown);
+    }
+  }
+
   /** One statement reads all that is left, and what it is matched by: nothing has to be of one revision with it. */
   #isOneRow(): boolean {
     return this.#isEquality && this.#position.kind === 'candidates' && this.#position.ids.length === 1;
+  }
+
+  /** Those to match now, by one statement. Undefined where they are many: then it goes on as any other search. */
+  #few(key: IndexKey, limit: number): Entry[] | undefined {
+    const rows = this.#reader.arrays(FEW_EQUAL, TENANT, ...key, FEW + 1);
+    if (rows.length > FEW) return undefined;
+    // What is not wanted yet is read again when it is.
+    this.#position =
+      rows.length <= limit ? { kind: 'end' } : { kind: 'candidates', ids: rows.map(([id]) => id as number), at: limit };
+    const entries: Entry[] = [];
+    for (const row of rows.slice(0, limit)) if (this.#inScope(row)) entries.push(decodeEntry(row));
+    return entries;
   }
 
   #begin({ filter, from, ids: given, walks }: EntrySearch): Position {
     if (given !== undefined) return given.length === 0 ? { kind: 'end' } : { kind: 'candidates', ids: given, at: 0 };
     if (this.#places.every(({ scope }) => scope === 'base')) return { kind: 'base' };
     if (from !== undefined && from.kind !== 'candidates') return from;
-    const ids = walks === true ? undefined : this.#candidates(filter);
-    if (ids !== undefined) {
-      const left = from === undefined ? ids : ids.filter((id) => id > from.after);
-      return left.length === 0 ? { kind: 'end' } : { kind: 'candidates', ids: left, at: 0 };
-    }
-    return startOf(this.#place);
+    if (walks === true) return startOf(this.#place);
+    const key = from === undefined ? keyOfFew(filter) : undefined;
+    return key === undefined ? this.#narrowed(filter, from) : { kind: 'few', key, filter };
+  }
+
+  #narrowed(filter: Filter, from?: Extract<SearchCursor, { kind: 'candidates' }>): Position {
+    const ids = this.#candidates(filter);
+    if (ids === undefined) return startOf(this.#place);
+    const left = from === undefined ? ids : ids.filter((id) => id > from.after);
+    return left.length === 0 ? { kind: 'end' } : { kind: 'candidates', ids: left, at: 0 };
   }
 
   /** Behind the last entry of a place. */
@@ -248,6 +280,9 @@ export class Search {
     switch (position.kind) {
       case 'end':
         return [];
+      case 'few':
+        this.#position = this.#narrowed(position.filter);
+        return [];
       case 'base': {
         const { entry } = this.#place;
         this.#position = this.#afterPlace();
@@ -295,6 +330,13 @@ export class Search {
       return scope === 'one' ? row[1] === entry.id : row[0] === entry.id;
     });
   }
+}
+
+/** Where one value leads to all that can match, and nothing but the entry itself is asked whether it does. */
+function keyOfFew(filter: Filter): IndexKey | undefined {
+  const [lookup, ...more] = planLookups(filter)?.[0] ?? [];
+  if (lookup?.kind !== 'equal' || more.length > 0) return undefined;
+  return asksMembers(filter) || asksOthers(filter) ? undefined : lookup.key;
 }
 
 function placeOf(reader: Reader, { base, scope }: EntrySearch): SearchPlace {

@@ -8,9 +8,9 @@ import { openReader } from '../database/connection.ts';
 import { lockDirectory } from '../database/lock.ts';
 import type { Reader } from '../database/operation.ts';
 import { SharedState } from '../database/shared.ts';
-import { followRules } from '../directory/access/plan.ts';
 import { normalizeDn } from '../directory/dn.ts';
 import { rootNames } from '../directory/entries.ts';
+import { followPublished } from '../directory/once-a-revision.ts';
 import { useSiteSchema } from '../directory/site-schema.ts';
 import { useSuffix } from '../directory/suffix.ts';
 import { highestId, unlinkUnknownSegments } from '../store/collect.ts';
@@ -44,7 +44,7 @@ export async function openStore(
   shared.publish({ revision: reader.revision(), routingRevision: reader.routingRevision() });
   const leaveSuffix = useStoredSuffix(reader, suffixes[0]!);
   const leaveSchema = useSiteSchema(reader, () => shared.revision());
-  followRules(reader, () => shared.revision());
+  followPublished(reader, () => shared.revision());
   await unlinkUnknownSegments(reader, segmentsPath(data));
   return {
     shared,

@@ -6,10 +6,10 @@ import type { Reader } from '../../database/operation.ts';
 import { callerOf } from '../caller.ts';
 import { getEntry } from '../entries.ts';
 import type { DirectoryChange } from '../entry.ts';
+import { followPublished } from '../once-a-revision.ts';
 import { openTestDirectory, replaceAci, type TestDirectory } from '../testing.ts';
 import { DEFAULT_RULES } from './default-rules.ts';
 import { groupsOf } from './groups.ts';
-import { followRules } from './plan.ts';
 import { sightOf } from './sight.ts';
 
 const ANN = 'uid=ann,o=internet';
@@ -69,7 +69,7 @@ test('where the published revision is known, one that finds nothing published re
   const own = Object.create(reader) as Reader;
   const lookAs = () => sightOf(own, callerOf(getEntry(directory.reader, ANN)), true);
   let published = directory.reader.revision() as number;
-  followRules(own, () => published);
+  followPublished(own, () => published);
   lookAs();
   const before = statements;
   lookAs();

@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import type { Reader } from '../../database/operation.ts';
 import type { Caller } from '../caller.ts';
 import { normalizeDn } from '../dn.ts';
+import { publishedRevision } from '../once-a-revision.ts';
 import { bindsAnywhere, type CallerFacts } from './decide.ts';
 import { aboveOf, type Domains } from './domains.ts';
 import { type Look, look } from './look.ts';
@@ -162,8 +163,7 @@ class Access {
   readonly #domains: Domains = new Map();
   readonly #plans = new Map<string, Plan>();
 
-  /** The revision that counts, where somebody says it, and the one of which plans are known to be. */
-  published: (() => number) | undefined;
+  /** The published revision of which plans are known to be. */
   seen: number | undefined;
 
   kept(caller: Caller): Plan | undefined {
@@ -221,7 +221,7 @@ function accessOf(reader: Reader): Access {
 export function planFor(reader: Reader, caller: Caller): Plan {
   const access = accessOf(reader);
   // Where nothing has changed one statement says so; else state and rules are read at one revision.
-  const now = access.published?.();
+  const now = publishedRevision(reader);
   const unchanged = now !== undefined && now === access.seen ? access.kept(caller) : undefined;
   if (unchanged !== undefined) return unchanged;
   const [row] = reader.arrays(STATE);
@@ -230,11 +230,6 @@ export function planFor(reader: Reader, caller: Caller): Plan {
   // The connection may be in a snapshot that is older, or read what is not published yet: then it is asked again.
   access.seen = now !== undefined && (reader.revision() | 0) === now ? now : undefined;
   return plan;
-}
-
-/** From now on what was compiled for this reader holds as long as no other revision is published. */
-export function followRules(reader: Reader, published: () => number): void {
-  accessOf(reader).published = published;
 }
 
 /** The writer's: its transactions run one after another. */

@@ -85,7 +85,7 @@ class RuledSight implements Sight {
   #last: Entry | undefined;
   #verdict: LookVerdict | undefined;
   /** Of entries as they are shown, from which an attribute is taken that rules may ask for. */
-  readonly #shown = new WeakMap<Entry, LookVerdict>();
+  #shown: WeakMap<Entry, LookVerdict> | undefined;
 
   constructor(caller: CallerFacts, getsSecrets: boolean, verdictOf: (entry: Entry) => LookVerdict) {
     this.caller = caller;
@@ -121,6 +121,7 @@ class RuledSight implements Sight {
     const counts = new Map([...(memberCounts ?? [])].filter(([key]) => this.mayRead(entry, key)));
     const { memberCounts: _, ...rest } = entry;
     const shown = counts.size === 0 ? { ...rest, attributes } : { ...rest, attributes, memberCounts: counts };
+    this.#shown ??= new WeakMap();
     this.#shown.set(shown, this.#verdictOf(entry));
     return shown;
   }
@@ -140,7 +141,7 @@ class RuledSight implements Sight {
 
   #verdictOf(entry: Entry): LookVerdict {
     if (entry === this.#last) return this.#verdict!;
-    this.#verdict = this.#shown.get(entry) ?? this.#verdictOfEntry(entry);
+    this.#verdict = this.#shown?.get(entry) ?? this.#verdictOfEntry(entry);
     this.#last = entry;
     return this.#verdict;
   }

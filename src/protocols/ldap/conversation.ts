@@ -25,6 +25,8 @@ export interface LdapOperation {
   readonly caller: Caller;
   /** Its response is not wanted any more: reading may stop, and nothing more is sent. A write goes on to its commit. */
   readonly signal: AbortSignal;
+  /** Whether the signal has come: for who asks now and does not wait for it. */
+  readonly isAborted: boolean;
   /**
    * A response that does not end the operation: an entry, a reference, an intermediate one. Resolves when there is room for
    * another, at the speed of the client.

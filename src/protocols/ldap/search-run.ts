@@ -11,6 +11,7 @@ import { parseDn } from '../../directory/dn.ts';
 import { entriesWith } from '../../directory/entries.ts';
 import type { Entry } from '../../directory/entry.ts';
 import type { MatchContext } from '../../directory/match.ts';
+import { OnceARevision } from '../../directory/once-a-revision.ts';
 import { isReferral, referralUris } from '../../directory/referrals.ts';
 import { Search } from '../../directory/search.ts';
 import { isAlias, placesOf, type SearchPlace } from '../../directory/search-base.ts';
@@ -18,6 +19,13 @@ import { type EntryOrder, SORT_ENTRIES_MAX, type Sortable } from '../../director
 import type { SearchRequest } from '../../wire/ldap/operations/search.ts';
 
 const REFERRALS_MAX = 10_000;
+
+/** Nearly no directory has any. */
+const referrals = new OnceARevision<boolean>();
+
+function areThereReferrals(reader: Reader): boolean {
+  return referrals.get(reader, '', () => entriesWith(reader, 'objectClass', 'referral', 1).length > 0);
+}
 
 export interface RunOptions {
   readonly reader: Reader;
@@ -50,10 +58,10 @@ export class SearchRun {
     this.#sight = sight;
     this.#follows = !asEntry && (request.derefAliases === 'searching' || request.derefAliases === 'always');
     this.#places = placesOf(reader, base, request.scope, this.#follows);
-    const referrals =
-      asEntry || request.scope === 'base' ? [] : entriesWith(reader, 'objectClass', 'referral', REFERRALS_MAX);
-    this.#hasReferrals = referrals.length > 0;
-    this.references = this.#hasReferrals ? this.#referencesOf(referrals) : [];
+    this.#hasReferrals = !asEntry && request.scope !== 'base' && areThereReferrals(reader);
+    this.references = this.#hasReferrals
+      ? this.#referencesOf(entriesWith(reader, 'objectClass', 'referral', REFERRALS_MAX))
+      : [];
     this.#search = this.#begin();
   }
 

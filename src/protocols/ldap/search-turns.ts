@@ -6,7 +6,7 @@ import type { Dn } from '../../directory/dn.ts';
 import type { Attribute, Entry } from '../../directory/entry.ts';
 import type { MatchContext } from '../../directory/match.ts';
 import { memberPages } from '../../directory/member-values.ts';
-import { isWanted, type Selection, selectAttributes, wantsMade } from '../../directory/operational.ts';
+import { isWanted, type Selection, selectAttributes } from '../../directory/operational.ts';
 import { schema } from '../../directory/schema.ts';
 import { searchLimitsOf } from '../../directory/search-limits.ts';
 import type { SearchRequest } from '../../wire/ldap/operations/search.ts';
@@ -72,7 +72,7 @@ export async function wantedAttributes(
   const whole = entry.memberCounts === undefined ? entry : await withWantedMembers(entry, selection, session);
   const chosen = selectAttributes(whole, selection, context);
   // Of what the entry has itself `shown` has decided.
-  if (sight.caller === undefined || !wantsMade(selection)) return chosen;
+  if (sight.caller === undefined || !selection.wantsMade) return chosen;
   return chosen.filter((each) => mayReadAttribute(sight, entry, each));
 }
 

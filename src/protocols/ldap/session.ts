@@ -73,8 +73,10 @@ class PendingOperation implements LdapOperation {
   isEndless = false;
   /** Its signal has ended it, and it has an answer all the same: RFC 3909 §2. */
   isCanceled = false;
+  isAborted = false;
   readonly #responses: Responses;
-  readonly #abort = new AbortController();
+  /** Made for who waits for it: nobody does of nearly all operations. */
+  #abort: AbortController | undefined;
 
   constructor(messageId: number, request: AnsweredRequest, controls: readonly Control[], bytes: number, to: Responses) {
     this.messageId = messageId;
@@ -85,6 +87,8 @@ class PendingOperation implements LdapOperation {
   }
 
   get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.isAborted) this.#abort.abort();
     return this.#abort.signal;
   }
 
@@ -93,12 +97,13 @@ class PendingOperation implements LdapOperation {
   }
 
   abort(): void {
-    this.#abort.abort();
+    this.isAborted = true;
+    this.#abort?.abort();
   }
 
   send(operation: LdapResponse, controls: readonly Control[] = []): Promise<void> {
     // RFC 4511 §4.11: responses that were gathered before the abandon are not sent either.
-    if (this.signal.aborted) return NOW;
+    if (this.isAborted) return NOW;
     return this.#responses.add({ messageId: this.messageId, operation, controls });
   }
 }
@@ -187,7 +192,7 @@ export class LdapSession implements LdapConversation {
 
   cancel(messageId: number): CancelOutcome {
     for (const each of this.#operations) {
-      if (each.messageId !== messageId || each.signal.aborted) continue;
+      if (each.messageId !== messageId || each.isAborted) continue;
       if (orderOf(each.request) !== 'read') return each.isWrite ? 'tooLate' : 'cannotCancel';
       each.isCanceled = true;
       each.abort();
@@ -309,7 +314,7 @@ export class LdapSession implements LdapConversation {
     try {
       const final = await this.#finalOf(operation);
       if (operation.isCanceled) await this.#respond(messageId, request.kind, CANCELED);
-      else if (final !== undefined && !operation.signal.aborted) {
+      else if (final !== undefined && !operation.isAborted) {
         await this.#respond(messageId, request.kind, final);
         if (final.next !== undefined) await this.#goOn(final.next);
       }
@@ -334,8 +339,8 @@ export class LdapSession implements LdapConversation {
 
   /** Undefined when it has none of its own: the notice answers it. */
   async #finalOf(operation: PendingOperation): Promise<LdapFinal | undefined> {
-    const { request, controls, signal } = operation;
-    if (signal.aborted) return undefined;
+    const { request, controls } = operation;
+    if (operation.isAborted) return undefined;
     const asked = askedControls(request.kind, controls);
     if ('refused' in asked) return { result: asked.refused };
     operation.asked = asked;

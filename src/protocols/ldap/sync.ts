@@ -110,7 +110,7 @@ class Following {
     const { operation, session } = this.#asked;
     session.neverEnds(operation);
     this.#hasGiven = true;
-    while (!operation.signal.aborted) {
+    while (!operation.isAborted) {
       const changed = session.door.nextRevision();
       const { revision } = feed.position;
       if (!(await this.#catchUp(feed, { mark, isRefresh: false, isPresent: false }))) return this.#begunAnew();
@@ -153,7 +153,7 @@ class Following {
     const search = new Search(reader, { base, scope, filter, sight, walks: true, ...places });
     const entriesMax = Math.min(searchLimitsOf(sight.caller).entries, sizeLimit || Number.POSITIVE_INFINITY);
     let given = 0;
-    while (!search.done && !operation.signal.aborted) {
+    while (!search.done && !operation.isAborted) {
       for (const entry of search.next(PAGE_ENTRIES)) {
         if (given++ === entriesMax) return result('sizeLimitExceeded', `More than ${entriesMax} entries match`);
         await this.#giveEntry(entry, 'add', search.context);
@@ -172,7 +172,7 @@ class Following {
   ): Promise<boolean> {
     const { operation, session } = this.#asked;
     const { reader } = session.door;
-    for (let isAtEnd = false; !isAtEnd && !operation.signal.aborted; ) {
+    for (let isAtEnd = false; !isAtEnd && !operation.isAborted; ) {
       const sight = sightOf(reader, operation.caller, session.record.isPrivate);
       const isSame = sightMark(reader, operation.caller)?.text === mark.text;
       if (!isSame || loggedAt(reader, feed.position.revision) === undefined) return false;

@@ -15,7 +15,7 @@ import { systemClock } from '../../base/clock.ts';
 import { idOf } from '../../base/ids.ts';
 import { defaultLimits, type Limits } from '../../base/limits.ts';
 import { silentLog } from '../../base/log.ts';
-import { followRules } from '../../directory/access/plan.ts';
+import { followPublished } from '../../directory/once-a-revision.ts';
 import { type ConnectionRecord, describeConnection } from '../../net/connection.ts';
 import { openTestTls } from '../../net/testing.ts';
 import type { ChangeSummary } from '../../provisioning/change.ts';
@@ -69,7 +69,7 @@ export interface TestDoorOptions {
 
 export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestDoor> {
   const directory = await openTestDirectory();
-  followRules(directory.reader, () => directory.shared.revision());
+  followPublished(directory.reader, () => directory.shared.revision());
   const { reader, writer } = directory;
   const tls = await openTestTls();
   const gate = new HashGate();

@@ -7,7 +7,7 @@ import { createLog, type Log } from '../../base/log.ts';
 import { WriterClient } from '../../database/client.ts';
 import { type OpenReader, openReader } from '../../database/connection.ts';
 import { SharedState } from '../../database/shared.ts';
-import { followRules } from '../../directory/access/plan.ts';
+import { followPublished } from '../../directory/once-a-revision.ts';
 import { useSiteSchema } from '../../directory/site-schema.ts';
 import { useSuffix } from '../../directory/suffix.ts';
 import { HandingWriter, type ProviderAccess, ProviderClient } from '../../provisioning/replica/handing-writer.ts';
@@ -50,7 +50,7 @@ export function threadParts(data: ThreadData): ThreadParts {
   const database = openReader(databasePath(configuration.data));
   useSuffix(configuration.suffixes[0]!);
   useSiteSchema(database.reader, () => shared.revision());
-  followRules(database.reader, () => shared.revision());
+  followPublished(database.reader, () => shared.revision());
   return {
     configuration,
     log: createLog(configuration.log, data.name),

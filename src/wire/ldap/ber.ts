@@ -24,6 +24,9 @@ export const contextConstructed = (number: number): number => 0xa0 | number;
 export const application = (number: number): number => 0x40 | number;
 export const applicationConstructed = (number: number): number => 0x60 | number;
 
+/** Their length is one octet, and below it a loop is quicker than what sets about longer ones. */
+const SHORT_OCTETS = 0x80;
+
 export class BerReader {
   readonly #bytes: Buffer;
   readonly #end: number;
@@ -74,15 +77,34 @@ export class BerReader {
   }
 
   value(tag = OCTET_STRING): AttributeValue {
-    return decodeValue(this.octets(tag));
+    return this.#shortText(tag) ?? decodeValue(this.octets(tag));
   }
 
   /** LDAPString, LDAPDN, LDAPOID: UTF-8 and nothing else. */
   text(tag = OCTET_STRING): string {
+    const short = this.#shortText(tag);
+    if (short !== undefined) return short;
     const start = this.#at;
     const octets = this.octets(tag);
     if (!isUtf8(octets)) throw new RequestFailure('text in UTF-8', start);
     return octets.toString('utf8');
+  }
+
+  /** What most values are: a few letters of ASCII. Undefined, and nothing is passed over, for any other. */
+  #shortText(tag: number): string | undefined {
+    const header = this.#at;
+    const length = this.#header(tag);
+    const start = this.#at;
+    const end = start + length;
+    const bytes = this.#bytes;
+    let at = length < SHORT_OCTETS ? start : end + 1;
+    while (at < end && bytes[at]! < 0x80) at++;
+    if (at !== end) {
+      this.#at = header;
+      return undefined;
+    }
+    this.#at = end;
+    return bytes.toString('latin1', start, end);
   }
 
   integer(tag = INTEGER): number {
@@ -189,10 +211,28 @@ export class BerWriter {
       this.#at += value.length;
       return;
     }
+    if (value.length < SHORT_OCTETS && this.#shortText(value, tag)) return;
     const length = Buffer.byteLength(value, 'utf8');
     this.#header(tag, length);
     this.#bytes.write(value, this.#at, length, 'utf8');
     this.#at += length;
+  }
+
+  /** A few letters of ASCII, without a call of the engine's own code. False, and nothing is written, for any other text. */
+  #shortText(value: string, tag: number): boolean {
+    const length = value.length;
+    this.#room(2 + length);
+    const bytes = this.#bytes;
+    const start = this.#at + 2;
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i);
+      if (code >= 0x80) return false;
+      bytes[start + i] = code;
+    }
+    bytes[start - 2] = tag;
+    bytes[start - 1] = length;
+    this.#at = start + length;
+    return true;
   }
 
   /** A whole number of 32 bits. */

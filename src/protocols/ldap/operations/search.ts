@@ -148,7 +148,7 @@ async function sorted(
   const tooMany: SortProblem = { problem: 'adminLimitExceeded', attribute: undefined };
   const isSorted = await run.sort(order, async () => {
     await clock.breathe();
-    return clock.limit(run) === undefined && !operation.signal.aborted;
+    return clock.limit(run) === undefined && !operation.isAborted;
   });
   return isSorted ? undefined : { controls: [sortFailed(tooMany)] };
 }
@@ -163,7 +163,7 @@ async function give(asked: AskedSearch, run: SearchRun, clock: Turns): Promise<L
   const { paged } = operation.asked;
   const entriesMax = Math.min(searchLimitsOf(sight.caller).entries, request.sizeLimit || Number.POSITIVE_INFINITY);
   let room = paged?.value.size ?? Number.POSITIVE_INFINITY;
-  while (!run.done && !operation.signal.aborted) {
+  while (!run.done && !operation.isAborted) {
     const left = entriesMax - run.given;
     // One more than may be sent shows that there are more.
     const entries = run.next(Math.min(PAGE_ENTRIES, left + 1, room + 1));
