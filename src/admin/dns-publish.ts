@@ -19,11 +19,13 @@ import { publishedOf } from '../zones/published.ts';
 import { readZoneSettings, type ZoneSite } from '../zones/settings.ts';
 import { domainOf } from './naming.ts';
 import { adminOperation } from './operation.ts';
+import type { OtherServers } from './status.ts';
 
 interface DnsPublishParts {
   readonly reader: Reader;
   readonly writer: Writer;
   readonly zoneSite: ZoneSite;
+  readonly otherServers: OtherServers;
 }
 
 export interface DnsPublished {
@@ -47,7 +49,12 @@ export const dnsPublish = (parts: DnsPublishParts) =>
     'dns.publish',
     z.object({ domain: z.string().min(1).max(255).optional(), force: z.boolean().optional() }),
     async ({ domain, force = false }): Promise<readonly DnsPublished[]> => {
-      const { reader, writer } = parts;
+      const { reader, writer, otherServers } = parts;
+      if (otherServers.provider !== undefined)
+        throw new Failure(
+          'unsupported',
+          `${otherServers.provider.hostname} writes records of other name servers: ask there`,
+        );
       const now = systemClock.now();
       if (domain !== undefined) {
         const name = domainOf(domain);

@@ -5,12 +5,27 @@ import { type ScramSetting, type ScramStatus, scramStatus } from '../auth/scram-
 import type { Revision } from '../base/ids.ts';
 import { FORMAT } from '../database/format.ts';
 import type { Reader } from '../database/operation.ts';
+import type { ProviderStatus } from '../provisioning/replica/replica.ts';
 import { readState } from '../routing/generation.ts';
 import { queueFigures } from '../transfer/queue.ts';
 import { type WaitingCounts, waitingCounts } from '../zones/outbox.ts';
 import type { ZoneSite } from '../zones/settings.ts';
 import { adminOperation } from './operation.ts';
 import { statusProblems } from './status-problems.ts';
+
+/** A server that follows this one now. */
+export interface FollowerStatus {
+  readonly hostname: string;
+  /** ISO 8601 */
+  readonly since: string;
+}
+
+/** Who else has this directory. */
+export interface OtherServers {
+  /** Undefined: this server follows none. */
+  readonly provider: ProviderStatus | undefined;
+  readonly followers: readonly FollowerStatus[];
+}
 
 export interface ServerStatus {
   readonly version: string;
@@ -26,6 +41,9 @@ export interface ServerStatus {
   readonly scram: ScramStatus;
   /** Records at the name servers of others: domains that wait, seconds of the oldest, domains in conflict. */
   readonly publishing: WaitingCounts;
+  /** The server that this one follows; null: the directory is its own. */
+  readonly provider: ProviderStatus | null;
+  readonly followers: readonly FollowerStatus[];
   readonly problems: readonly string[];
 }
 
@@ -37,11 +55,13 @@ export interface StatusParts {
   readonly hostname: string;
   readonly listeners: Readonly<Record<string, string>>;
   readonly scram: ScramSetting;
+  readonly otherServers: OtherServers;
 }
 
 export const status = (parts: StatusParts) =>
   adminOperation('status', z.object({}), (): ServerStatus => {
-    const { reader, zoneSite, scram, version, startedAt, hostname, listeners } = parts;
+    const { reader, zoneSite, scram, version, startedAt, hostname, listeners, otherServers } = parts;
+    const { provider, followers } = otherServers;
     return {
       version,
       format: FORMAT,
@@ -53,6 +73,14 @@ export const status = (parts: StatusParts) =>
       queued: queueFigures(reader).rows,
       scram: scramStatus(reader, scram),
       publishing: waitingCounts(reader, Date.now()),
-      problems: statusProblems(reader, zoneSite),
+      provider: provider ?? null,
+      followers,
+      problems: [...providerProblems(provider), ...statusProblems(reader, zoneSite)],
     };
   });
+
+function providerProblems(provider: ProviderStatus | undefined): readonly string[] {
+  if (provider === undefined || provider.state !== 'retrying') return [];
+  const { url, since, lastError } = provider;
+  return [`the server that is followed, ${url}, cannot be reached since ${since}: ${lastError ?? 'it is tried'}`];
+}

@@ -17,6 +17,7 @@ import type { ZoneServer } from '../net/zone-client.ts';
 import type { LdapSource } from '../provisioning/ldap-source.ts';
 import type { SourceProbe } from '../provisioning/mirror/probe.ts';
 import type { MirrorStatus } from '../provisioning/mirror/source-mirror.ts';
+import type { ProviderStatus } from '../provisioning/replica/replica.ts';
 import { type ProvisioningParts, submitChange } from '../provisioning/submit.ts';
 import { applyZone, type ZoneOutcome } from '../provisioning/zone-changes.ts';
 import { mailOfFile } from '../provisioning/zone-from-file.ts';
@@ -32,6 +33,7 @@ import { unservedShares } from '../routing/unserved.ts';
 import { type LeftBehind, leftBehind } from '../zones/left-behind.ts';
 import type { ZoneSite } from '../zones/settings.ts';
 import { adminOperation } from './operation.ts';
+import type { OtherServers } from './status.ts';
 
 /** Sources of entries, in their own thread. */
 export interface DirectorySources {
@@ -47,6 +49,7 @@ export interface SyncParts extends ProvisioningParts {
   readonly syncRuns: SyncRuns;
   readonly zoneSources: ZoneSources;
   readonly directory: DirectorySources;
+  readonly otherServers: OtherServers;
   readonly zoneSite: ZoneSite;
   /** This host's name and its former ones. */
   readonly hostnames: readonly string[];
@@ -65,13 +68,15 @@ export interface SyncStatus {
   readonly building: { readonly done: number; readonly of: number } | null;
   readonly lastFull: (Synchronized & { readonly at: string }) | null;
   readonly lastVerify: { readonly at: string; readonly rows: number; readonly differences: number } | null;
+  /** The server that this one follows; null: the directory is its own. */
+  readonly provider: ProviderStatus | null;
   readonly sources: readonly (SourceStatus | MirrorStatus)[];
   readonly problems: readonly EntryProblems[];
   /** Entries that do not fit the schema: `directory check` names them. */
   readonly unfit: number;
 }
 
-export const syncStatus = ({ reader, syncRuns, zoneSources, directory, zoneSite }: SyncParts) =>
+export const syncStatus = ({ reader, syncRuns, zoneSources, directory, otherServers, zoneSite }: SyncParts) =>
   adminOperation('sync.status', z.object({}), async (): Promise<SyncStatus> => {
     const stays = (await leftBehind(reader, zoneSite)).map(leftBehindProblem);
     const others = [...(await misplacedDomains(reader)), ...(await unservedShares(reader)), ...stays];
@@ -88,6 +93,7 @@ export const syncStatus = ({ reader, syncRuns, zoneSources, directory, zoneSite 
         building: syncRuns.building ?? null,
         lastFull: syncRuns.lastFull() ?? null,
         lastVerify: syncRuns.lastVerify() ?? null,
+        provider: otherServers.provider ?? null,
         sources: [...zoneSources.status(), ...mirrors],
         problems: [...readProblems(reader), ...others],
         unfit,

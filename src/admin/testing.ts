@@ -37,6 +37,7 @@ export async function openTestAdmin(domain: string): Promise<TestAdmin> {
     syncRuns,
     zoneSources: new ZoneSources({ ...common, log: silentLog }),
     directory: NO_SOURCES,
+    otherServers: { provider: undefined, followers: [] },
   };
   await run(domainAdd(parts), { domain });
   return { directory, parts };

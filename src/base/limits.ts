@@ -66,6 +66,10 @@ export const POP3_IDLE_TIMEOUT_MS = 600_000;
 export const LDAP_MESSAGE_BYTES = 2 * 1024 * 1024;
 /** One LDAP message of the administrator: a list comes with its members, as LDIF has it. */
 export const LDAP_ADMINISTRATOR_MESSAGE_BYTES = 16 * 1024 * 1024;
+/** One LDAP message of another server of this directory: what was sent to it, as LDIF, in which octets may be a third more. */
+export const LDAP_SERVER_MESSAGE_BYTES = 24 * 1024 * 1024;
+/** Changes of one commit that another server of this directory hands on: a subtree that is deleted comes entry by entry. */
+export const SERVER_CHANGES_MAX = 10_000;
 /** One LDAP message of another server whose entries are taken over: a group comes with all its members. */
 export const LDAP_SOURCE_MESSAGE_BYTES = 10 * 1024 * 1024;
 /** Nested filters; slapd stops at 1000, no client needs 20. */

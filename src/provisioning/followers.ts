@@ -54,13 +54,23 @@ async function noteKeys(tx: Transaction, { before, after }: ChangedEntry): Promi
 async function noteZoneName(
   tx: Transaction,
   { before, after, revision }: ChangedEntry,
-  { now, site }: WriteOptions,
+  { now, site, takenAt }: WriteOptions,
 ): Promise<undefined> {
-  const change = { before: before && compileZoneName(before), after: after && compileZoneName(after), revision };
+  const change = {
+    before: before && compileZoneName(before),
+    after: after && compileZoneName(after),
+    revision,
+    takenAt,
+  };
   await noteDomainChange(tx, change);
-  await noteDesired(tx, { ...change, now }, site);
+  // Other name servers are the other server's to tell.
+  if (takenAt === undefined) await noteDesired(tx, { ...change, now }, site);
 }
 
-async function noteSetting(tx: Transaction, { before, after, revision }: ChangedEntry): Promise<undefined> {
-  await noteZoneSetting(tx, before, after, revision);
+async function noteSetting(
+  tx: Transaction,
+  { before, after, revision }: ChangedEntry,
+  { takenAt }: WriteOptions,
+): Promise<undefined> {
+  await noteZoneSetting(tx, { before, after, revision, takenAt });
 }

@@ -6,6 +6,7 @@
 // Names   entries of ours that name a source's entry follow its renames
 // Never   asks what callers may do, checks what our own changes must keep to, makes entries along: that is done there
 
+import type { Revision } from '../base/ids.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { entryByUuidIn } from '../directory/entries.ts';
 import { applyMirrored, type MirroredChange, type MirrorOptions } from '../directory/mirrored-change.ts';
@@ -18,6 +19,8 @@ import { ANY_SITE, type ChangeSite } from './write-options.ts';
 
 interface MirroredOptions extends MirrorOptions {
   readonly site: ChangeSite;
+  /** See WriteOptions. */
+  readonly takenAt?: Revision;
   /** Whose login has asked for it here. */
   readonly login?: Parameters<typeof noteLoginChanges>[2];
 }

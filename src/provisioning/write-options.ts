@@ -1,5 +1,6 @@
 // Under what a directory write is made: who asks, when, and on which server.
 
+import type { Revision } from '../base/ids.ts';
 import type { ApplyOptions } from '../directory/apply-change.ts';
 import type { Losses } from '../routing/losses.ts';
 
@@ -17,6 +18,8 @@ export interface WriteOptions extends ApplyOptions {
   readonly site: ChangeSite;
   /** A message brings the domain that is added: what was found out about it, JSON. */
   readonly broughtBy?: { readonly evidence: string };
+  /** The revision of this directory at which another server's change comes, whose own is an earlier one perhaps. */
+  readonly takenAt?: Revision;
   /** Of the operation: who has no address left, so far. */
   readonly losses?: Losses;
 }

@@ -43,6 +43,8 @@ export interface ZoneSourcesParts extends ZoneChangeParts {
   /** This host's name and its former ones. */
   readonly hostnames: readonly string[];
   readonly log: Log;
+  /** Another server of this directory follows them: here a zone is taken once, where that is asked for. */
+  readonly isElsewhere?: boolean;
   /** The shortest time between two looks by themselves, whatever a SOA record says. Tests shorten it. */
   readonly refreshMinMs?: number;
 }
@@ -79,7 +81,7 @@ export class ZoneSources {
 
   /** Reads the entries: new sources are looked at, and those with other servers. What an entry's end leaves stays. */
   read(): void {
-    if (this.#isOver) return;
+    if (this.#isOver || this.#parts.isElsewhere === true) return;
     const sources = this.#sources();
     for (const [zone, kept] of this.#kept) {
       if (sources.has(zone)) continue;

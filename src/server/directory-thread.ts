@@ -22,6 +22,8 @@ interface Parts {
   readonly reader: Reader;
   readonly writer: WriterClient;
   readonly supervisor: Supervisor;
+  /** Another server of this directory reads its sources. */
+  readonly isElsewhere: boolean;
 }
 
 interface Waiting {
@@ -56,7 +58,9 @@ export class DirectoryThread {
 
   /** Starts the thread where a source is there. */
   read(): void {
-    if (this.#isOver || this.#thread !== undefined || ldapSources(this.#parts.reader).length === 0) return;
+    const { isElsewhere } = this.#parts;
+    if (isElsewhere || this.#isOver || this.#thread !== undefined || ldapSources(this.#parts.reader).length === 0)
+      return;
     void this.#begin().catch(() => {});
   }
 
@@ -104,6 +108,8 @@ export class DirectoryThread {
 
   async #call(call: DirectoryCall): Promise<unknown> {
     if (this.#isOver) throw new Failure('unavailable', 'The server is stopping');
+    if (this.#parts.isElsewhere)
+      throw new Failure('unsupported', 'The server that is followed reads the sources: ask there');
     const thread = await this.#begin();
     const request = ++this.#lastRequest;
     const answer = Promise.withResolvers<unknown>();

@@ -14,7 +14,7 @@ import type { ThreadParts } from './threads/parts.ts';
 import { zoneTransfers } from './zone-transfers.ts';
 
 export function createDnsAnswer(
-  { database: { reader }, shared, log, counters }: ThreadParts,
+  { database: { reader }, shared, log, counters, configuration }: ThreadParts,
   site: ZoneSite,
   notified: AnswerParts['notified'],
 ): Answer {
@@ -33,7 +33,7 @@ export function createDnsAnswer(
       if (moved === undefined || moved.all) known = secondaries();
       return moved;
     },
-    transfers: zoneTransfers({ reader, site, log }),
+    transfers: zoneTransfers({ reader, site, log, hasHistory: configuration.provider === undefined }),
     cookies: new Cookies(shared.secret, systemClock.now),
     rate: new ResponseRate(() => performance.now()),
     isExempt: (address) => isLoopbackAddress(address) || known.has(address),

@@ -18,6 +18,7 @@ import type { Configuration } from './configuration.ts';
 import type { Counters } from './counters.ts';
 import type { DirectoryThread } from './directory-thread.ts';
 import type { MainIntakes } from './main-intakes.ts';
+import type { OtherServers } from './other-servers.ts';
 import type { ServingThreads } from './serving-threads.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -38,6 +39,7 @@ export interface MainParts {
   readonly directory: DirectoryThread;
   readonly authority: DirectoryAuthority;
   readonly domainRenames: DomainRenames;
+  readonly otherServers: OtherServers;
   readonly gate: HashGate;
   readonly logins: Logins;
   /** What this thread counts. */

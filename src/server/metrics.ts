@@ -15,7 +15,7 @@ import { VERSION } from './version.ts';
 
 export type MetricsParts = Pick<
   MainParts,
-  'configuration' | 'reader' | 'shared' | 'supervisor' | 'counters' | 'directory'
+  'configuration' | 'reader' | 'shared' | 'supervisor' | 'counters' | 'directory' | 'otherServers'
 >;
 
 /** A counter of threads -> the metric it becomes, and the names of its label's words. */
@@ -61,6 +61,7 @@ export class Metrics {
         }
     }
     this.#gauges(registry);
+    this.#otherServers(registry);
     await this.#sources(registry);
     const delay = new Gauge({
       name: 'waypost_event_loop_delay_p99_seconds',
@@ -115,6 +116,19 @@ export class Metrics {
       registers: [registry],
     });
     build.set({ version: VERSION, node: process.version }, 1);
+  }
+
+  /** Of the server that this one follows; none where the directory is its own. */
+  #otherServers(registry: Registry): void {
+    const { provider, followers } = this.#parts.otherServers;
+    const gauge = (name: string, help: string) =>
+      new Gauge({ name, help, labelNames: ['provider'], registers: [registry] });
+    const current = gauge('waypost_provider_current', '1 while the server that is followed tells what changes, else 0');
+    const lag = gauge('waypost_provider_lag_seconds', 'How old a change there may be that is not here');
+    gauge('waypost_followers', 'Servers of this directory that follow this one now').set({}, followers.length);
+    if (provider === undefined) return;
+    current.set({ provider: provider.hostname }, provider.state === 'current' ? 1 : 0);
+    if (provider.lagMs !== null) lag.set({ provider: provider.hostname }, provider.lagMs / 1000);
   }
 
   /** Of each source of entries; none where their thread does not answer. */

@@ -7,9 +7,22 @@
 import type { DirectoryResult } from '../base/directory-result.ts';
 import { asFailure, Failure, type FailureKind } from '../base/failure.ts';
 import type { Reply } from '../base/reply.ts';
+import type { ProviderAccess } from '../provisioning/replica/handing-writer.ts';
 import type { SourceCall } from './threads/directory-sources.ts';
 
 const ANSWER_MS = 60_000;
+
+/** How sources are reached: by this server's own thread, or, where it follows another one, by that one. */
+export function callsOfSources(
+  provider: Pick<ProviderAccess, 'askSource'> | undefined,
+  own: (call: SourceCall) => Promise<unknown>,
+): (call: SourceCall) => Promise<unknown> {
+  if (provider === undefined) return own;
+  return (call) =>
+    call.name === 'forward'
+      ? Promise.reject(new Failure('unavailable', 'The server that is followed makes the change there'))
+      : provider.askSource(call);
+}
 
 /** A failure as it crosses threads. */
 export interface SourceFailure {

@@ -37,10 +37,12 @@ import { openMainIntakes } from './main-intakes.ts';
 import type { MainParts } from './main-parts.ts';
 import { openDoors } from './open-doors.ts';
 import { openStore } from './open-store.ts';
+import { OtherServers } from './other-servers.ts';
 import { findFollowed } from './replica.ts';
 import { startThreads } from './serving-threads.ts';
 import { siteOf } from './site.ts';
 import { SourceAuthority } from './source-authority.ts';
+import { callsOfSources } from './source-calls.ts';
 import { Supervisor } from './supervisor.ts';
 import { durable } from './switches.ts';
 import type { ThreadReport } from './threads/protocol.ts';
@@ -91,7 +93,7 @@ export async function start(
   await ownWriter.execute(nameHost, { hostnames, defaultHost: configuration.defaultHost });
   await dropHalfBuilt(ownWriter);
   await compileAnew(reader, ownWriter);
-  if (followed !== undefined) replica = new Replica({ ...followed, reader, writer: ownWriter, log });
+  if (followed !== undefined) replica = new Replica({ ...followed, reader, writer: ownWriter, log, clock });
   await replica?.first();
   // What is to change the directory is handed on, where that is another server's.
   const writer = replica === undefined ? ownWriter : new HandingWriter(supervisor.writerPort(0), shared, replica);
@@ -104,6 +106,7 @@ export async function start(
     await writer.execute(prepareHost, { hostname: hostname!, suffixes: configuration.suffixes, now: clock.now() });
     await makeFirstKeys(reader, writer, clock);
   }
+  const otherServers = new OtherServers({ clock, supervisor, replica });
   watchAdminPassword(data, reader, writer);
   keepMaildropLocks(supervisor);
   const audit = keepAudit({ ...common, reader, supervisor });
@@ -118,8 +121,9 @@ export async function start(
     if (report.kind === 'renew-local') void certificates.renewFor(thread, (report as RenewReport).request);
   });
   const gate = new HashGate({ cells: shared.hashCells, thread: 0 });
-  const directory = new DirectoryThread({ reader, writer, supervisor });
-  const sources = new SourceAuthority({ reader, writer, call: (call) => directory.ask(call) });
+  const directory = new DirectoryThread({ reader, writer, supervisor, isElsewhere: replica !== undefined });
+  const callSource = callsOfSources(replica, (call) => directory.ask(call));
+  const sources = new SourceAuthority({ reader, writer, call: callSource });
   const authority = replica === undefined ? sources : providerAuthority(replica, sources);
   const routing = new RoutingCache({
     reader,
@@ -143,6 +147,7 @@ export async function start(
     directory,
     authority,
     domainRenames,
+    otherServers,
     ...serving,
     startedAt,
     clock,

@@ -11,7 +11,11 @@ type Parts = Pick<
 
 /** Looks at nothing before its `read` is called. */
 export function keepZoneSources({ configuration, supervisor, ...parts }: Parts): ZoneSources {
-  const sources = new ZoneSources({ ...parts, makesKeys: configuration.auth.scram !== 'off' });
+  const sources = new ZoneSources({
+    ...parts,
+    makesKeys: configuration.auth.scram !== 'off',
+    isElsewhere: configuration.provider !== undefined,
+  });
   parts.writer.onNotification((notification) => {
     if (notification.kind === 'zone-sources') sources.read();
   });

@@ -27,6 +27,8 @@ export interface ZoneTransfersParts {
   readonly reader: Reader;
   readonly site: ZoneSite;
   readonly log: Log;
+  /** What its zones were at each serial is known here: not where the directory is another server's, whose changes come together. */
+  readonly hasHistory: boolean;
 }
 
 const REFUSED = { rcode: RCODE.REFUSED };
@@ -38,7 +40,7 @@ export function tsigKeyOf(reader: Reader, { dn, tsig }: NameServerRow): TsigKey 
   return tsig === undefined || secret === undefined ? undefined : { ...tsig, secret: Buffer.from(secret, 'base64') };
 }
 
-export function zoneTransfers({ reader, site, log }: ZoneTransfersParts): ZoneTransfers {
+export function zoneTransfers({ reader, site, log, hasHistory }: ZoneTransfersParts): ZoneTransfers {
   const settings = (): ZoneSettings => readZoneSettings(reader, site);
 
   function give(query: DnsMessage & { readonly question: Question }, { transport, peerAddress, key }: Peer) {
@@ -74,7 +76,9 @@ export function zoneTransfers({ reader, site, log }: ZoneTransfersParts): ZoneTr
         return 'none';
       }
       const from = held.serial as Revision;
-      const difference = yield* (isCatalog ? catalogDifference : zoneDifference)(reader, state, from);
+      const difference = hasHistory
+        ? yield* (isCatalog ? catalogDifference : zoneDifference)(reader, state, from)
+        : undefined;
       if (difference !== undefined) {
         yield* inTurn([soa, soaRecord({ ...state.zone, serial: from }, state.settings)], difference, soa);
         return 'ixfr';

@@ -20,15 +20,21 @@ export interface DomainChange {
   readonly after: CompiledDomain | undefined;
   /** The directory revision of the change. */
   readonly revision: Revision;
+  /** See WriteOptions. */
+  readonly takenAt?: Revision | undefined;
 }
 
 /**
  * Updates the names after an entry was added, removed or renamed, or gives another row. To be called for each change of an
  * entry of the DC tree, in its transaction; one that leaves name and row as they are changes no zone. Repeating it does nothing.
  */
-export async function noteDomainChange(tx: Transaction, { before, after, revision }: DomainChange): Promise<void> {
-  if (before !== undefined && before.name !== after?.name) await setRow(tx, pathOf(before.name), undefined, revision);
-  if (after !== undefined) await setRow(tx, pathOf(after.name), after, revision);
+export async function noteDomainChange(
+  tx: Transaction,
+  { before, after, revision, takenAt }: DomainChange,
+): Promise<void> {
+  if (before !== undefined && before.name !== after?.name)
+    await setRow(tx, pathOf(before.name), undefined, revision, takenAt);
+  if (after !== undefined) await setRow(tx, pathOf(after.name), after, revision, takenAt);
 }
 
 /** True when the row was another one. The zone's serial rises then, and what was before is remembered. */
@@ -37,6 +43,7 @@ export async function setRow(
   path: string,
   of: Omit<CompiledDomain, 'name'> | undefined,
   revision: Revision,
+  takenAt = revision,
 ): Promise<boolean> {
   const [found] = await tx.arrays('SELECT row, entry FROM zone_name WHERE tenant = ? AND path = ?', TENANT, path);
   const before = (found?.[0] ?? null) as string | null;
@@ -45,7 +52,7 @@ export async function setRow(
   const entry = of?.entry ?? null;
   if (before === after && entryBefore === entry) return false;
   const isMember = memberText(before, entryBefore) !== memberText(after, entry);
-  await rememberZoneChange(tx, { revision, path, kind: 'name', before, entry: entryBefore, isMember });
+  await rememberZoneChange(tx, { revision: takenAt, path, kind: 'name', before, entry: entryBefore, isMember });
   await tx.run(
     `INSERT INTO zone_name (tenant, path, row, entry, below, changed, changed_below) VALUES (?, ?, ?, ?, 0, ?, 0)
      ON CONFLICT (tenant, path) DO UPDATE SET row = excluded.row, entry = excluded.entry, changed = excluded.changed`,

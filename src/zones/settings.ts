@@ -218,6 +218,11 @@ export function zoneSettingsMoved(reader: Reader): number {
   return Number(reader.arrays(sql)[0]?.[0] ?? 0);
 }
 
+/** A setting of all zones has moved at this revision. */
+export async function noteSettingsMoved(tx: Transaction, revision: Revision): Promise<void> {
+  await putSetting(tx, [TENANT, MOVED, '', '{}', revision]);
+}
+
 /** A zone has come or gone, perhaps: the catalog of zones is another one. */
 export async function noteCatalogMoved(tx: Transaction, revision: Revision): Promise<void> {
   await putSetting(tx, [TENANT, CATALOG, '', '{}', revision]);
@@ -285,21 +290,28 @@ export function shownAddresses(addresses: readonly string[]): readonly string[] 
   return [...new Set(shown)].filter((address) => address !== '0.0.0.0' && address !== '::');
 }
 
+export interface SettingChange {
+  readonly before: Entry | undefined;
+  readonly after: Entry | undefined;
+  readonly revision: Revision;
+  /** See WriteOptions. */
+  readonly takenAt?: Revision | undefined;
+}
+
 /**
  * Follows the change of an entry, in its transaction: the row, what was before it, and the domains at primaries that it means
  * something to. A change that leaves the row as it is does nothing.
  */
 export async function noteZoneSetting(
   tx: Transaction,
-  before: Entry | undefined,
-  after: Entry | undefined,
-  revision: Revision,
+  { before, after, revision, takenAt }: SettingChange,
 ): Promise<void> {
   const was = before && compileZoneSetting(before);
   const is = after && compileZoneSetting(after);
   if (JSON.stringify(was) === JSON.stringify(is)) return;
-  if (was !== undefined && (is === undefined || !isSamePlace(was, is))) await setSetting(tx, was, undefined, revision);
-  if (is !== undefined) await setSetting(tx, is, is, revision);
+  if (was !== undefined && (is === undefined || !isSamePlace(was, is)))
+    await setSetting(tx, was, undefined, revision, takenAt);
+  if (is !== undefined) await setSetting(tx, is, is, revision, takenAt);
 }
 
 function isSamePlace(one: ZoneSettingRow, other: ZoneSettingRow): boolean {
@@ -316,9 +328,10 @@ export async function setSetting(
   at: ZoneSettingRow,
   row: ZoneSettingRow | undefined,
   revision: Revision,
+  takenAt?: Revision,
 ): Promise<boolean> {
   const domain = domainOf(at);
-  if (domain !== undefined) return setKey(tx, { path: pathOf(domain), selector: at.key, row, revision });
+  if (domain !== undefined) return setKey(tx, { path: pathOf(domain), selector: at.key, row, revision, takenAt });
   const where = [TENANT, at.kind, at.key];
   const [found] = await tx.arrays('SELECT row FROM zone_setting WHERE tenant = ? AND kind = ? AND key = ?', ...where);
   const before = (found?.[0] ?? null) as string | null;
@@ -326,11 +339,18 @@ export async function setSetting(
   if (before === text) return false;
   if (text === null) await tx.run('DELETE FROM zone_setting WHERE tenant = ? AND kind = ? AND key = ?', ...where);
   else await putSetting(tx, [...where, text, revision]);
-  await putSetting(tx, [TENANT, MOVED, '', '{}', revision]);
-  await rememberZoneChange(tx, { revision, path: '', kind: 'setting', key: `${at.kind} ${at.key}`, before });
+  await noteSettingsMoved(tx, revision);
+  await rememberZoneChange(tx, {
+    revision: takenAt ?? revision,
+    path: '',
+    kind: 'setting',
+    key: `${at.kind} ${at.key}`,
+    before,
+  });
   if (at.kind === 'key' && isOtherKey(before, row))
     await tx.run('DELETE FROM key_observed WHERE tenant = ? AND selector = ?', TENANT, at.key);
-  await noteSpread(tx, [before, text], revision);
+  // Other name servers are the other server's to tell.
+  if (takenAt === undefined) await noteSpread(tx, [before, text], revision);
   return true;
 }
 
@@ -346,9 +366,10 @@ interface KeyChange {
   readonly selector: string;
   readonly row: ZoneSettingRow | undefined;
   readonly revision: Revision;
+  readonly takenAt: Revision | undefined;
 }
 
-async function setKey(tx: Transaction, { path, selector, row, revision }: KeyChange): Promise<boolean> {
+async function setKey(tx: Transaction, { path, selector, row, revision, takenAt }: KeyChange): Promise<boolean> {
   const where = [TENANT, path, selector];
   const [found] = await tx.arrays('SELECT row FROM zone_key WHERE tenant = ? AND path = ? AND selector = ?', ...where);
   const before = (found?.[0] ?? null) as string | null;
@@ -362,13 +383,13 @@ async function setKey(tx: Transaction, { path, selector, row, revision }: KeyCha
       text,
       revision,
     );
-  await rememberZoneChange(tx, { revision, path, kind: 'key', key: selector, before });
+  await rememberZoneChange(tx, { revision: takenAt ?? revision, path, kind: 'key', key: selector, before });
   if (isOtherKey(before, row))
     await tx.run('DELETE FROM key_observed WHERE tenant = ? AND selector = ? AND path = ?', TENANT, selector, path);
   await tx.run('UPDATE zone_name SET changed = ? WHERE tenant = ? AND path = ?', revision, TENANT, path);
   await noteBelow(tx, path, { more: 0, revision });
   // The domain alone: a range that ends with itself.
-  await spread(tx, { from: path.slice(0, -1), to: `${path}!` }, revision);
+  if (takenAt === undefined) await spread(tx, { from: path.slice(0, -1), to: `${path}!` }, revision);
   return true;
 }
 

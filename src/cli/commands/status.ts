@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import type { ServerStatus } from '../../admin/status.ts';
 import { type CommandContext, type CommonOptions, common } from '../command.ts';
 import { facts } from '../output.ts';
+import { providerText } from './provider-text.ts';
 
 export function statusCommand(context: CommandContext): Command {
   return common(new Command('status'))
@@ -23,6 +24,8 @@ export function statusCommand(context: CommandContext): Command {
             ['queued', String(status.queued)],
             ['SCRAM', scramText(status.scram)],
             ['publishing', publishingText(status.publishing)],
+            ...(status.provider === null ? [] : [['follows', providerText(status.provider)] as const]),
+            ...status.followers.map(({ hostname, since }) => ['followed by', `${hostname} since ${since}`] as const),
             ...Object.entries(status.listeners),
             ...status.problems.map((problem) => ['problem', problem] as const),
           ]),

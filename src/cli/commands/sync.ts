@@ -14,6 +14,7 @@ import type { Synchronized, Verification } from '../../routing/sync-runs.ts';
 import type { AdminClient } from '../client.ts';
 import { type CommandContext, type CommonOptions, common } from '../command.ts';
 import { facts, printable } from '../output.ts';
+import { providerText } from './provider-text.ts';
 
 interface SyncOptions extends CommonOptions {
   readonly full?: boolean;
@@ -223,6 +224,7 @@ function text(status: SyncStatus): string {
       ['not usable', String(problems.length)],
       ['not fitting the schema', grouped(status.unfit)],
     ]),
+    ...(status.provider === null ? [] : [`follows ${providerText(status.provider)}`]),
     ...status.sources.map(sourceText),
     ...problems,
   ].join('\n');

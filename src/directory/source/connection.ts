@@ -27,6 +27,7 @@ import {
   syncRequest,
   syncState,
 } from '../../wire/ldap/controls/sync.ts';
+import { ZONE_MARKS } from '../../wire/ldap/controls/zone-marks.ts';
 import type { Control } from '../../wire/ldap/controls.ts';
 import { SYNC_INFO, type SyncInfo, syncInfo } from '../../wire/ldap/extended/sync-info.ts';
 import { LdapFramer } from '../../wire/ldap/framer.ts';
@@ -66,7 +67,9 @@ export type SearchItem =
       readonly sync: SyncState | undefined;
     }
   | { readonly kind: 'reference'; readonly uris: readonly string[]; readonly sync: SyncState | undefined }
-  | { readonly kind: 'info'; readonly info: SyncInfo };
+  | { readonly kind: 'info'; readonly info: SyncInfo }
+  /** See zones/marks.ts. */
+  | { readonly kind: 'zone-marks'; readonly octets: Uint8Array };
 
 /** The end of an operation. */
 export interface LdapOutcome {
@@ -484,6 +487,7 @@ function itemOf({ operation, controls }: LdapMessage<LdapResponse>): SearchItem 
     case 'searchReference':
       return { kind: 'reference', uris: operation.uris, sync: syncStateOf(controls) };
     case 'intermediateResponse':
+      if (operation.name === ZONE_MARKS) return { kind: 'zone-marks', octets: operation.value ?? new Uint8Array() };
       if (operation.name !== SYNC_INFO || operation.value === undefined)
         throw new Failure('unavailable', `an intermediate response that nobody has asked for: ${operation.name}`);
       return { kind: 'info', info: syncInfo.decode(operation.value) };

@@ -91,6 +91,8 @@ class PageState {
   /** True: the page must go. */
   note(item: SearchItem): boolean {
     if (item.kind === 'info') return this.#noteInfo(item.info);
+    // Nobody has asked for them.
+    if (item.kind === 'zone-marks') return false;
     const { sync } = item;
     if (sync === undefined) throw new Failure('unavailable', 'an entry without its state of synchronization');
     const { state, uuid, cookie } = sync;

@@ -16,6 +16,7 @@ import { postReadRequest, preReadRequest } from '../../wire/ldap/controls/read-e
 import { sortRequest } from '../../wire/ldap/controls/sort.ts';
 import { subtreeDelete } from '../../wire/ldap/controls/subtree-delete.ts';
 import { syncRequest } from '../../wire/ldap/controls/sync.ts';
+import { zoneMarks } from '../../wire/ldap/controls/zone-marks.ts';
 import type { Control } from '../../wire/ldap/controls.ts';
 import type { RequestKind } from '../../wire/ldap/message.ts';
 import { type LdapResult, result } from '../../wire/ldap/result.ts';
@@ -40,6 +41,7 @@ const KNOWN = {
   sort: { codec: sortRequest, with: ['search'] },
   subtreeDelete: { codec: subtreeDelete, with: ['delete'] },
   sync: { codec: syncRequest, with: ['search'] },
+  zoneMarks: { codec: zoneMarks, with: ['search'] },
 } as const satisfies Record<string, Known<unknown>>;
 
 type KnownName = keyof typeof KNOWN;

@@ -7,7 +7,7 @@
 // Login   worth at each operation what the directory says then; its end is told by the commit, in silence too
 // Ends    behind the last answer when the peer has said all; at once at an unbind; with a notice when it is at fault, or we
 //         stop. Writes that are under way go on to their commit in any case
-// Limits  a message 64 KiB before a bind, 2 MiB after it, 16 MiB of the administrator's; operations and octets that wait; 20 bad requests; 1 minute to
+// Limits  a message 64 KiB before a bind, 2 MiB after it, 16 MiB of the administrator's, 24 MiB of another server's; operations and octets that wait; 20 bad requests; 1 minute to
 //         the first message, 5 for one that has begun, or to read what was answered; see base/limits.ts
 // Never   reads on while too much waits, or while a bind decides how much may be sent
 // RFC 4511 §3 §4.1.1 §4.2.1 §4.4.1 §5.3
@@ -23,9 +23,11 @@ import {
   LDAP_ANONYMOUS_MESSAGE_BYTES,
   LDAP_MESSAGE_BYTES,
   LDAP_OPERATIONS_MAX,
+  LDAP_SERVER_MESSAGE_BYTES,
   LDAP_TURN_MS,
   LOGIN_END_MS,
 } from '../../base/limits.ts';
+import { isServer } from '../../directory/access/is-server.ts';
 import { ANONYMOUS, type Caller, LOGIN_IS_OVER } from '../../directory/caller.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import { startTls } from '../../net/start-tls.ts';
@@ -238,7 +240,8 @@ export class LdapSession implements LdapConversation {
   get #messageBytesMax(): number {
     const caller = this.login?.now();
     if (caller === undefined) return LDAP_ANONYMOUS_MESSAGE_BYTES;
-    return caller.kind === 'administrator' ? LDAP_ADMINISTRATOR_MESSAGE_BYTES : LDAP_MESSAGE_BYTES;
+    if (caller.kind === 'administrator') return LDAP_ADMINISTRATOR_MESSAGE_BYTES;
+    return isServer(this.door.reader, caller) ? LDAP_SERVER_MESSAGE_BYTES : LDAP_MESSAGE_BYTES;
   }
 
   #nextFrame(): Buffer | undefined {

@@ -9,6 +9,7 @@
 // Never   gives what is computed of other entries than its own: memberOf, hasSubordinates, contextCSN
 // RFC 4533, RFC 3909
 
+import type { Revision } from '../../base/ids.ts';
 import type { Reader } from '../../database/operation.ts';
 import { isServer } from '../../directory/access/is-server.ts';
 import { sightOf } from '../../directory/access/sight.ts';
@@ -28,8 +29,10 @@ import type { SearchPlace } from '../../directory/search-base.ts';
 import { searchLimitsOf } from '../../directory/search-limits.ts';
 import { controlOf } from '../../wire/ldap/controls/codec.ts';
 import { type SyncRequest, type SyncState, syncDone, syncState } from '../../wire/ldap/controls/sync.ts';
+import { ZONE_MARKS } from '../../wire/ldap/controls/zone-marks.ts';
 import { SYNC_INFO, type SyncInfo, syncInfo } from '../../wire/ldap/extended/sync-info.ts';
 import { type LdapResult, result } from '../../wire/ldap/result.ts';
+import { allZoneMarks, encodeZoneMarks, MARKS_PAGE, type ZoneMark, zoneMarksSince } from '../../zones/marks.ts';
 import type { LdapFinal } from './conversation.ts';
 import { countEndless } from './endless.ts';
 import { type AskedSearch, type Turns, wantedAttributes } from './search-turns.ts';
@@ -98,6 +101,7 @@ class Following {
     if (!(await this.#catchUp(feed, { mark, isRefresh: true, isPresent: from === undefined })))
       return this.#begunAnew();
     if (from === undefined) feed = this.#feedFrom(begins);
+    await this.#tellZoneMarks(undefined, feed.position.revision);
     const refreshDeletes = from !== undefined;
     const cookie = this.#cookie(feed.position);
     if (this.#sync.mode === 'refreshOnly')
@@ -110,15 +114,44 @@ class Following {
     const { operation, session } = this.#asked;
     session.neverEnds(operation);
     this.#hasGiven = true;
+    const follower = serverOf(this.#asked);
+    if (follower === undefined) return this.#persistently(feed, mark);
+    session.door.followed(follower, true);
+    try {
+      return await this.#persistently(feed, mark);
+    } finally {
+      session.door.followed(follower, false);
+    }
+  }
+
+  async #persistently(feed: Feed, mark: SightMark): Promise<LdapFinal> {
+    const { operation, session } = this.#asked;
     while (!operation.isAborted) {
       const changed = session.door.nextRevision();
       const { revision } = feed.position;
       if (!(await this.#catchUp(feed, { mark, isRefresh: false, isPresent: false }))) return this.#begunAnew();
-      if (feed.position.revision !== revision)
+      if (feed.position.revision !== revision) {
+        await this.#tellZoneMarks(revision, feed.position.revision);
         await this.#say({ kind: 'newCookie', cookie: this.#cookie(feed.position) });
+      }
       await until(changed, operation.signal);
     }
     return { result: result('success') };
+  }
+
+  /** To another server: when names have moved, up to where the entries are told. All of them where nothing else is known. */
+  async #tellZoneMarks(since: Revision | undefined, upTo: Revision): Promise<void> {
+    const { operation, session } = this.#asked;
+    if (operation.asked.zoneMarks === undefined || serverOf(this.#asked) === undefined) return;
+    const { reader } = session.door;
+    const moved = since === undefined ? undefined : zoneMarksSince(reader, since);
+    for (const page of moved === undefined ? allZoneMarks(reader) : pagesOf(moved)) {
+      // What moves meanwhile is told with the entries that have moved it.
+      const told = page.filter(({ changed, changedBelow }) => Math.max(changed, changedBelow) <= upTo);
+      const value = encodeZoneMarks(told);
+      if (told.length > 0) await operation.send({ kind: 'intermediateResponse', name: ZONE_MARKS, value });
+      await this.#clock.breathe();
+    }
   }
 
   /** Who follows on the spot cannot begin anew: what it has is not what a refresh would find. */
@@ -238,6 +271,18 @@ class Following {
   #cookie({ revision, at }: FeedPosition): Uint8Array {
     return Buffer.from(`rid=${this.#rid},csn=${formatCsn(revision, at)}`);
   }
+}
+
+function* pagesOf(marks: readonly ZoneMark[]): Generator<readonly ZoneMark[]> {
+  for (let at = 0; at < marks.length; at += MARKS_PAGE) yield marks.slice(at, at + MARKS_PAGE);
+}
+
+/** The host name of another server of the directory that follows all there is; undefined for anybody else. */
+function serverOf({ base, sight }: AskedSearch): string | undefined {
+  const { caller } = sight;
+  if (caller?.dn === undefined || !caller.isServer || base.rdns.length > 0) return undefined;
+  const name = parseDn(caller.dn).rdns[0]?.avas[0]?.value;
+  return typeof name === 'string' ? name : undefined;
 }
 
 /** All there is, for a server. */

@@ -12,6 +12,7 @@ import { OpenLogins } from '../../auth/open-logins.ts';
 import { hashPassword } from '../../auth/password.ts';
 import { freely } from '../../auth/testing.ts';
 import { systemClock } from '../../base/clock.ts';
+import { Failure } from '../../base/failure.ts';
 import { idOf } from '../../base/ids.ts';
 import { defaultLimits, type Limits } from '../../base/limits.ts';
 import { silentLog } from '../../base/log.ts';
@@ -93,6 +94,8 @@ export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestD
     nextRevision: () => directory.shared.nextRevision(),
     logins,
     submitInOrder: () => submitterInOrder({ writer, clock: systemClock, gate }),
+    askSource: () => Promise.reject(new Failure('unavailable', 'There is no source')),
+    followed: () => {},
     countResult: () => {},
     ...options.door,
   };

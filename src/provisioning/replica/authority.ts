@@ -1,36 +1,29 @@
 // The provider has the say about everything: what is not here may be there, since a moment.
 //
-// Sources are the provider's to ask. Who is of a source and is not here may be there, and the provider does not know of him yet:
-// nothing is refused for good
+// Sources are asked by the provider, which has their secrets: what one of them says of its people comes back with the rest.
 
-import { Failure } from '../../base/failure.ts';
 import type { AuthorityQuestion, DirectoryAuthority } from '../../directory/source/authority.ts';
 import type { ProviderAccess } from './handing-writer.ts';
 
-type Sources = Pick<DirectoryAuthority, 'isIdle' | 'over' | 'overEntry'>;
-
-export function providerAuthority(provider: ProviderAccess, sources: Sources): DirectoryAuthority {
+/** `sources` asks the provider. */
+export function providerAuthority(provider: ProviderAccess, sources: DirectoryAuthority): DirectoryAuthority {
   return {
     isIdle: false,
-    over: () => 'refusals',
-    overEntry: () => 'refusals',
-    isFresh: () => false,
+    over: (domain) => sources.over(domain) ?? 'refusals',
+    overEntry: (dn) => sources.overEntry(dn) ?? 'refusals',
+    isFresh: (question) => sources.isFresh(question),
     async ask(question, isKnown) {
-      await provider.upToDate();
-      if (!isKnown && !sources.isIdle && isOfSource(question, sources)) throw silent();
+      if (!isKnown) await provider.upToDate();
+      if (!sources.isIdle && isOfSource(question, sources)) await sources.ask(question, isKnown);
     },
-    binds: () => Promise.reject(silent()),
+    binds: (dn, password) => sources.binds(dn, password),
     // The provider hands it to the source.
     forward: () => Promise.resolve(false),
   };
 }
 
-function isOfSource(question: AuthorityQuestion, sources: Sources): boolean {
+function isOfSource(question: AuthorityQuestion, sources: DirectoryAuthority): boolean {
   if ('dn' in question) return sources.overEntry(question.dn) !== undefined;
   const domain = 'uid' in question ? question.domain : question.address.slice(question.address.lastIndexOf('@') + 1);
   return sources.over(domain) !== undefined;
-}
-
-function silent(): Failure {
-  return new Failure('unavailable', 'The source of this entry is asked by another server, try again later');
 }

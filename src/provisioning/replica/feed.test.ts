@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'node:test';
 import { until } from '../../../test/support/until.ts';
+import { systemClock } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
 import { idOf, type Revision } from '../../base/ids.ts';
 import { silentLog } from '../../base/log.ts';
@@ -29,6 +30,7 @@ test('the position from before a break is no answer until the refresh is whole',
       reader,
       writer,
       log: silentLog,
+      clock: systemClock,
       servers: { urls: [] },
       askedHere: () => undefined,
     });
@@ -79,7 +81,7 @@ test('a commit that fails ends the connection, and nothing behind it on that con
   };
   const urls = [`ldap://127.0.0.1:${(provider.address() as AddressInfo).port}`];
   const feed = new ProviderFeed({
-    ...{ reader, writer: failing, log: silentLog, servers: { urls } },
+    ...{ reader, writer: failing, log: silentLog, clock: systemClock, servers: { urls } },
     askedHere: () => undefined,
   });
   feed.start();

@@ -1,32 +1,46 @@
 // The provider's feed, followed without end: all of its directory at the first time, then what changes.
 //
 // In      a search with content synchronization (RFC 4533) of the whole tree; the cookie that the last one ended with
-// Out     pages for the writer, at most PAGE_ENTRIES each, and the revision up to which all is here
-// States  connecting -> refresh -> persist -> lost -> again in RETRY_MS, twice as long each time, up to RETRY_MAX_MS
-// Errors  none while it runs: what the provider does not give is said in the log, and what is here goes on. An entry that cannot
-//         stand here yet is tried again behind the others of its page; one that never can is named in the log and left out
+// Out     pages for the writer, at most PAGE_ENTRIES each; of what changes from then on whole commits, to LIVE_ENTRIES; and the revision up to which all is here
+// States  connecting -> refresh -> persist -> lost -> again in RETRY_MS, twice as long each time, up to RETRY_MAX_MS; who needs it
+//         sooner has it tried at once, AGAIN_MS after the last try
+// Alive   a provider that has nothing to say is asked each ALIVE_MS whether it is there: one that hangs is as silent
+// Errors  none while it runs: what the provider does not give is said in the log, and what is here goes on. Entries that cannot
+//         stand here in the order in which they come, since they have swapped addresses, are taken together; else an entry is tried
+//         again behind the others of its page, and one that never can is named in the log and left out
 // Never   takes a refresh for whole before the provider has said so
 
+import type { Clock } from '../../base/clock.ts';
 import { asFailure, Failure } from '../../base/failure.ts';
 import { idOf, type Revision } from '../../base/ids.ts';
+import { SERVER_CHANGES_MAX } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reader, Writer } from '../../database/operation.ts';
-import { parseCsn } from '../../directory/csn.ts';
+import { formatCsn, parseCsn } from '../../directory/csn.ts';
 import { entriesAfter } from '../../directory/entries.ts';
 import type { MirroredEntry } from '../../directory/mirrored-change.ts';
 import { LdapConnection, type LdapServers, resultText, type SearchItem } from '../../directory/source/connection.ts';
 import { controlOf } from '../../wire/ldap/controls/codec.ts';
 import { manageDsaIt } from '../../wire/ldap/controls/manage-dsa-it.ts';
+import { zoneMarks } from '../../wire/ldap/controls/zone-marks.ts';
 import { parseFilter } from '../../wire/ldap/filter-text.ts';
 import { resultCodes } from '../../wire/ldap/result-codes.ts';
+import { parseZoneMarks, type ZoneMark } from '../../zones/marks.ts';
 import { providedEntry } from './entry-of.ts';
 import { type FollowedChange, type FollowedPage, providerCookie, takeProvided } from './position.ts';
 
 const PAGE_ENTRIES = 500;
+/** A list of changes of one commit there is one here too. */
+const LIVE_ENTRIES = SERVER_CHANGES_MAX;
+const PAGE_BYTES = 16 * 1024 * 1024;
 const RETRY_MS = 1000;
 const RETRY_MAX_MS = 60_000;
+const AGAIN_MS = 1000;
+const ALIVE_MS = 10_000;
 const RID = 'rid=001';
 const ANY = parseFilter('(objectClass=*)');
+/** RFC 4511 §4.5.1.8 */
+const NO_ATTRIBUTES = '1.1';
 
 interface Position {
   readonly cookie: string;
@@ -34,31 +48,57 @@ interface Position {
   readonly at: number;
 }
 
+type TakenPage = Required<Pick<FollowedPage, 'changes' | 'zoneMarks'>>;
+
 export interface FeedParts {
   readonly reader: Reader;
   readonly writer: Writer;
   readonly log: Log;
+  readonly clock: Clock;
   readonly servers: LdapServers;
   /** What a login here has asked for about the entry of this name, in lower case. */
   readonly askedHere: (dn: string) => Pick<FollowedChange, 'session' | 'samePassword'> | undefined;
 }
 
+export interface FeedState {
+  /** `current`: all is here, but for what is on its way; `refreshing`: connected, and being told; `retrying`: not connected. */
+  readonly state: 'current' | 'refreshing' | 'retrying';
+  /** Of the state, but that a refresh is one that is connected. Epoch milliseconds. */
+  readonly since: number;
+  /** Up to this change sequence number all is here; null: nothing was ever whole. */
+  readonly csn: string | null;
+  /** How old a change there may be that is not here; null: nothing was ever whole. */
+  readonly lagMs: number | null;
+  readonly lastError: string | null;
+}
+
 export class ProviderFeed {
   readonly #parts: FeedParts;
   /** Up to here all is told, and here. */
-  #reached: Revision | undefined;
+  #reached: Position | undefined;
   #isLive = false;
+  #isConnected = false;
+  /** Of being connected or not. */
+  #since: number;
+  /** When all was here for the last time, by the clock. */
+  #wholeAt: number | undefined;
   #lastError: string | undefined;
   #connection: LdapConnection | undefined;
   #isStopped = false;
-  #retry: (() => void) | undefined;
+  /** By the monotonic clock, of the last try to connect. */
+  #triedAt = 0;
+  #pause: { readonly end: () => void; timer: NodeJS.Timeout } | undefined;
   #running: Promise<void> | undefined;
   #waiting = new Set<() => void>();
   /** Of the refresh under way: who was named. */
   #named: Set<string> | undefined;
   #changes: FollowedChange[] = [];
-  /** So many of the changes are all up to this position. */
-  #told: { readonly position: Position; readonly count: number } | undefined;
+  /** Roughly, of the changes. */
+  #bytes = 0;
+  /** They come behind the changes that they are of. */
+  #marks: ZoneMark[] = [];
+  /** So many of the changes, and of the marks, are all up to this position. */
+  #told: { readonly position: Position; readonly count: number; readonly marks: number } | undefined;
   /** Never rejects. */
   #committing: Promise<void> | undefined;
   /** Why a commit has failed: what comes behind it on this connection would hide the gap. */
@@ -66,15 +106,53 @@ export class ProviderFeed {
 
   constructor(parts: FeedParts) {
     this.#parts = parts;
-    this.#reached = positionOf(providerCookie(parts.reader))?.revision;
+    this.#reached = positionOf(providerCookie(parts.reader));
+    this.#since = parts.clock.now();
   }
 
   get reached(): Revision | undefined {
-    return this.#reached;
+    return this.#reached?.revision;
   }
 
-  get state(): { readonly isLive: boolean; readonly lastError: string | undefined } {
-    return { isLive: this.#isLive, lastError: this.#lastError };
+  get state(): FeedState {
+    const now = this.#parts.clock.now();
+    const csn = this.#reached && formatCsn(this.#reached.revision, this.#reached.at);
+    // Of before the start: what was logged there last is as old as this at least.
+    const wholeAt = this.#wholeAt ?? this.#reached?.at;
+    return {
+      state: this.#isLive ? 'current' : this.#isConnected ? 'refreshing' : 'retrying',
+      since: this.#since,
+      csn: csn ?? null,
+      lagMs: wholeAt === undefined ? null : Math.max(0, now - wholeAt),
+      lastError: this.#lastError ?? null,
+    };
+  }
+
+  /** Somebody waits for what only the provider has: where it is to be tried again, then now. */
+  hurry(): void {
+    if (this.#pause === undefined) return;
+    clearTimeout(this.#pause.timer);
+    const waitMs = Math.max(0, this.#triedAt + AGAIN_MS - performance.now());
+    this.#pause.timer = setTimeout(this.#pause.end, waitMs);
+  }
+
+  /** Whether the provider still answers on this connection; one that does not is given up. */
+  async prove(): Promise<void> {
+    const connection = this.#connection;
+    if (connection?.isOpen !== true || !this.#isLive) return;
+    const asked = this.#parts.clock.now();
+    try {
+      const search = connection.search({ baseObject: '', scope: 'base', filter: ANY, attributes: [NO_ATTRIBUTES] });
+      for await (const _ of search);
+      if (this.#isLive && this.#connection === connection && this.#isIdle) this.#wholeAt = asked;
+    } catch {
+      connection.close();
+    }
+  }
+
+  /** All that was told is here. */
+  get #isIdle(): boolean {
+    return this.#committing === undefined && this.#changes.length === 0;
   }
 
   /** Resolves when all is here for the first time. Rejects with what is in the way. */
@@ -97,7 +175,7 @@ export class ProviderFeed {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#connection?.close();
-    this.#retry?.();
+    this.#pause?.end();
     await this.#running;
   }
 
@@ -107,7 +185,7 @@ export class ProviderFeed {
    */
   async has(revision: Revision, withinMs: number): Promise<boolean> {
     const until = performance.now() + withinMs;
-    while (!this.#isLive || (this.#reached ?? 0) < revision) {
+    while (!this.#isLive || (this.#reached?.revision ?? 0) < revision) {
       const left = until - performance.now();
       if (left <= 0 || this.#isStopped) return false;
       await this.#moved(left);
@@ -145,37 +223,52 @@ export class ProviderFeed {
       }
       this.#isLive = false;
       if (this.#isStopped) return;
-      await this.#pause(waitMs);
+      await this.#rest(waitMs);
       waitMs = Math.min(RETRY_MAX_MS, waitMs * 2);
     }
   }
 
-  #pause(ms: number): Promise<void> {
+  #rest(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#retry = () => {
-        clearTimeout(timer);
+      const end = (): void => {
+        clearTimeout(this.#pause?.timer);
+        this.#pause = undefined;
         resolve();
       };
+      this.#pause = { end, timer: setTimeout(end, ms) };
     });
   }
 
+  #connected(isConnected: boolean): void {
+    if (this.#isConnected === isConnected) return;
+    this.#isConnected = isConnected;
+    this.#since = this.#parts.clock.now();
+  }
+
   async #follow(mode: 'refreshOnly' | 'refreshAndPersist'): Promise<void> {
+    this.#triedAt = performance.now();
     const connection = await LdapConnection.open(this.#parts.servers);
     this.#connection = connection;
+    this.#connected(true);
     this.#isLive = false;
     await this.#committing;
     this.#failed = undefined;
     this.#changes = [];
+    this.#bytes = 0;
+    this.#marks = [];
     this.#told = undefined;
     this.#named = new Set();
     const known = providerCookie(this.#parts.reader);
     const cookie = Buffer.from(known ?? RID, 'utf8');
+    const alive = setInterval(() => void this.prove(), ALIVE_MS).unref();
     try {
       if (this.#isStopped) return;
       const search = connection.search(
         { baseObject: '', scope: 'sub', filter: ANY, attributes: ['*', '+', 'waypostEntryFacts'] },
-        { sync: { mode, cookie, reloadHint: true }, controls: [controlOf(manageDsaIt, true, true)] },
+        {
+          sync: { mode, cookie, reloadHint: true },
+          controls: [controlOf(manageDsaIt, true, true), controlOf(zoneMarks, true)],
+        },
       );
       for await (const item of search) await this.#take(item);
       const { result, sync } = search.outcome;
@@ -183,6 +276,8 @@ export class ProviderFeed {
         throw new Failure('unavailable', `The server that is followed ends its feed: ${resultText(result)}`);
       await this.#refreshed(sync?.cookie, sync?.refreshDeletes === true);
     } finally {
+      clearInterval(alive);
+      this.#connected(false);
       connection.close();
     }
   }
@@ -191,6 +286,13 @@ export class ProviderFeed {
     switch (item.kind) {
       case 'reference':
         return;
+      case 'zone-marks': {
+        const marks = parseZoneMarks(item.octets);
+        if (marks === undefined)
+          throw new Failure('unavailable', 'The server that is followed gives marks of zones that are none');
+        this.#marks.push(...marks);
+        return this.#page(undefined);
+      }
       case 'entry': {
         const { entry, sync } = item;
         if (sync === undefined)
@@ -235,6 +337,7 @@ export class ProviderFeed {
       at,
       ...this.#parts.askedHere(entry.dn.toLowerCase()),
     });
+    this.#bytes += sizeOfEntry(entry);
   }
 
   #gone(uuid: string, cookie: Uint8Array | undefined): void {
@@ -249,6 +352,7 @@ export class ProviderFeed {
     await this.#page(cookie);
     await this.#committed();
     this.#isLive = true;
+    this.#wholeAt = this.#parts.clock.now();
     this.#lastError = undefined;
     for (const done of this.#waiting) done();
   }
@@ -275,7 +379,7 @@ export class ProviderFeed {
   /** All that has come is here. */
   async #flush(): Promise<void> {
     await this.#committed();
-    await this.#commit(this.#changes.splice(0), undefined);
+    await this.#commit(this.#taken(undefined), undefined);
   }
 
   async #committed(): Promise<void> {
@@ -287,19 +391,32 @@ export class ProviderFeed {
   async #page(cookie: Uint8Array | undefined): Promise<void> {
     if (this.#failed !== undefined) throw this.#failed;
     const position = positionOf(cookie && Buffer.from(cookie).toString('utf8'));
-    if (position !== undefined) this.#told = { position, count: this.#changes.length };
-    const isFull = this.#changes.length >= PAGE_ENTRIES;
+    if (position !== undefined) this.#told = { position, count: this.#changes.length, marks: this.#marks.length };
+    const isFull = this.#isFull;
     if (position === undefined && !isFull) return;
     this.#committing ??= this.#commitAll();
     if (isFull) await this.#committed();
   }
 
+  get #isFull(): boolean {
+    const entriesMax = this.#isLive ? LIVE_ENTRIES : PAGE_ENTRIES;
+    return this.#changes.length + this.#marks.length >= entriesMax || this.#bytes >= PAGE_BYTES;
+  }
+
+  /** What is all up to a position; without one whatever there is. */
+  #taken(told: { readonly count: number; readonly marks: number } | undefined): TakenPage {
+    const changes = this.#changes.splice(0, told?.count ?? this.#changes.length);
+    this.#bytes = Math.max(0, this.#bytes - sizeOf(changes));
+    if (this.#changes.length === 0) this.#bytes = 0;
+    return { changes, zoneMarks: this.#marks.splice(0, told?.marks ?? this.#marks.length) };
+  }
+
   async #commitAll(): Promise<void> {
     try {
-      while (this.#told !== undefined || this.#changes.length >= PAGE_ENTRIES) {
+      while (this.#told !== undefined || this.#isFull) {
         const told = this.#told;
         this.#told = undefined;
-        await this.#commit(this.#changes.splice(0, told?.count ?? PAGE_ENTRIES), told?.position);
+        await this.#commit(this.#taken(told), told?.position);
       }
     } catch (error) {
       this.#failed = asFailure(error);
@@ -309,18 +426,23 @@ export class ProviderFeed {
     }
   }
 
-  async #commit(changes: readonly FollowedChange[], position: Position | undefined): Promise<void> {
-    if (changes.length === 0 && (position === undefined || position.revision === this.#reached)) return;
+  async #commit({ changes, zoneMarks: marks }: TakenPage, position: Position | undefined): Promise<void> {
+    if (
+      changes.length + marks.length === 0 &&
+      (position === undefined || position.revision === this.#reached?.revision)
+    )
+      return;
     const reached = position && { cookie: position.cookie, revision: position.revision };
     try {
-      await this.#write({ changes, reached });
+      await this.#write({ changes, zoneMarks: marks, reached });
     } catch (error) {
       if (isOfStore(error)) throw error;
-      await this.#oneByOne(changes);
-      await this.#write({ changes: [], reached });
+      if (changes.length < 2 || !(await this.#together(changes))) await this.#oneByOne(changes);
+      await this.#write({ changes: [], zoneMarks: marks, reached });
     }
     if (position === undefined) return;
-    this.#reached = position.revision;
+    this.#reached = position;
+    if (this.#isLive) this.#wholeAt = this.#parts.clock.now();
     for (const done of this.#waiting) done();
   }
 

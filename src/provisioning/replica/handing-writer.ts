@@ -11,6 +11,7 @@ import { asFailure, Failure } from '../../base/failure.ts';
 import { WriterClient } from '../../database/client.ts';
 import type { Operation } from '../../database/operation.ts';
 import type { SharedState } from '../../database/shared.ts';
+import type { HandedAnswer, HandedQuestion } from '../../directory/source/handed-question.ts';
 import type { HandedList, HandedOutcome } from './provider.ts';
 import { type HandedResult, isRecorded } from './recorded.ts';
 
@@ -20,6 +21,8 @@ export interface ProviderAccess {
   upToDate(): Promise<void>;
   /** Resolves when the change is here, or has not come in time. `login`: see FollowedChange. */
   handOn(list: HandedList, login: HandedLogin): Promise<HandedOutcome>;
+  /** Has the provider ask a source. Resolves when what was found is here: see HandedAnswer. Throws `unavailable` for a silence. */
+  askSource(question: HandedQuestion): Promise<HandedAnswer['result']>;
 }
 
 export interface HandedLogin {
@@ -76,13 +79,15 @@ function loginOf(name: string, args: unknown): HandedLogin {
 
 // Over a port, from the threads to the one that is connected.
 
-type Ask =
-  | { readonly request: number; readonly kind: 'up-to-date' }
-  | { readonly request: number; readonly kind: 'hand-on'; readonly list: HandedList; readonly login: HandedLogin };
+type Asked =
+  | { readonly kind: 'up-to-date' }
+  | { readonly kind: 'hand-on'; readonly list: HandedList; readonly login: HandedLogin }
+  | { readonly kind: 'ask-source'; readonly question: HandedQuestion };
+type Ask = Asked & { readonly request: number };
 
 type Answer = { readonly request: number } & (
-  | { readonly outcome?: HandedOutcome }
-  | { readonly failure: Pick<Failure, 'kind' | 'message' | 'ldap'> }
+  | { readonly outcome?: unknown }
+  | { readonly failure: Pick<Failure, 'kind' | 'message' | 'ldap' | 'reply'> }
 );
 
 /** For a thread. */
@@ -97,8 +102,9 @@ export class ProviderClient implements ProviderAccess {
       const waiting = this.#waiting.get(answer.request);
       this.#waiting.delete(answer.request);
       if ('failure' in answer) {
-        const { kind, message, ldap } = answer.failure;
-        waiting?.reject(new Failure(kind, message, ldap === undefined ? {} : { ldap }));
+        const { kind, message, ldap, reply } = answer.failure;
+        const said = { ...(ldap === undefined ? {} : { ldap }), ...(reply === undefined ? {} : { reply }) };
+        waiting?.reject(new Failure(kind, message, said));
       } else waiting?.resolve(answer.outcome as never);
     });
     port.unref();
@@ -112,11 +118,13 @@ export class ProviderClient implements ProviderAccess {
     return this.#ask({ kind: 'hand-on', list, login });
   }
 
-  #ask<T>(
-    what: { readonly kind: 'up-to-date' } | { kind: 'hand-on'; list: HandedList; login: HandedLogin },
-  ): Promise<T> {
+  askSource(question: HandedQuestion): Promise<HandedAnswer['result']> {
+    return this.#ask({ kind: 'ask-source', question });
+  }
+
+  #ask<T>(asked: Asked): Promise<T> {
     const request = ++this.#last;
-    this.#port.postMessage({ ...what, request } satisfies Ask);
+    this.#port.postMessage({ ...asked, request } satisfies Ask);
     return new Promise((resolve, reject) => this.#waiting.set(request, { resolve, reject }));
   }
 }
@@ -124,15 +132,27 @@ export class ProviderClient implements ProviderAccess {
 /** For the thread that is connected. */
 export function serveProvider(port: MessagePort, provider: ProviderAccess): void {
   port.on('message', (ask: Ask) => {
-    const asked = ask.kind === 'up-to-date' ? provider.upToDate() : provider.handOn(ask.list, ask.login);
-    asked.then(
+    asked(provider, ask).then(
       (outcome) =>
         port.postMessage({ request: ask.request, ...(outcome === undefined ? {} : { outcome }) } satisfies Answer),
       (error: unknown) => {
-        const { kind, message, ldap } = asFailure(error);
-        port.postMessage({ request: ask.request, failure: { kind, message, ldap } } satisfies Answer);
+        const { kind, message, ldap, reply } = asFailure(error);
+        port.postMessage({ request: ask.request, failure: { kind, message, ldap, reply } } satisfies Answer);
       },
     );
   });
   port.unref();
+}
+
+function asked(provider: ProviderAccess, ask: Asked): Promise<unknown> {
+  switch (ask.kind) {
+    case 'up-to-date':
+      return provider.upToDate();
+    case 'hand-on':
+      return provider.handOn(ask.list, ask.login);
+    case 'ask-source':
+      return provider.askSource(ask.question);
+    default:
+      return ask satisfies never;
+  }
 }

@@ -6,13 +6,13 @@ import { idOf, type Revision } from '../../base/ids.ts';
 import { addDomain, addUser, openTestDirectory, userDn } from '../testing.ts';
 import { type FollowedChange, type FollowedPage, takeProvided } from './position.ts';
 
-function user(number: number, address: string, mail = address): FollowedChange {
+function user(number: number, address: string, mail = address, revision = 2): FollowedChange {
   const dn = userDn(address);
   const made = addUser(address, { mail });
   assert.ok(made.kind === 'add');
   const uuid = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
   const entry = { id: 1000 + number, dn, uuid, createdAt: 1, modifiedAt: 1, attributes: made.attributes };
-  return { change: { kind: 'put', entry }, revision: idOf<Revision>(2), at: 1 };
+  return { change: { kind: 'put', entry }, revision: idOf<Revision>(revision), at: 1 };
 }
 
 test('a page that reaches less than the revision here is told to caches all the same', async () => {
@@ -41,12 +41,14 @@ test('entries that have swapped addresses are taken over together', async () => 
       directory.writer.execute(takeProvided, { ...page, reached: undefined });
     const holderOf = (address: string) => directory.cache.recipient(address)?.dn;
     await directory.apply(addDomain('acme.example'));
-    await take({ changes: [user(1, ann), user(2, bob)] });
+    const cora = 'cora@acme.example';
+    await take({ changes: [user(1, ann), user(2, bob), user(3, cora)] });
     assert.equal(holderOf(ann), userDn(ann));
-    const changes = [user(1, ann, bob), user(2, bob, ann)];
+    // One that has not changed keeps what it has.
+    const changes = [user(1, ann, bob, 3), user(2, bob, ann, 4), user(3, cora)];
     await assert.rejects(take({ changes }), /in use already/);
     await take({ changes, haveSwapped: true });
-    assert.deepEqual([holderOf(ann), holderOf(bob)], [userDn(bob), userDn(ann)]);
+    assert.deepEqual([ann, bob, cora].map(holderOf), [bob, ann, cora].map(userDn));
   } finally {
     directory.close();
   }

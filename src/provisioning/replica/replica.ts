@@ -5,11 +5,13 @@
 // Limits  ASK_MS for the provider's word and what it has meanwhile; BACK_MS until a change is here
 // Errors  `unavailable`, with SMTP's reply, where the provider cannot be heard in time
 
+import type { Clock } from '../../base/clock.ts';
 import { asFailure, Failure } from '../../base/failure.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reader, Writer } from '../../database/operation.ts';
 import type { LdapServers } from '../../directory/source/connection.ts';
-import { ProviderFeed } from './feed.ts';
+import type { HandedAnswer, HandedQuestion } from '../../directory/source/handed-question.ts';
+import { type FeedState, ProviderFeed } from './feed.ts';
 import type { HandedLogin, ProviderAccess } from './handing-writer.ts';
 import type { HandedList, HandedOutcome, Provider } from './provider.ts';
 
@@ -18,26 +20,43 @@ export interface ReplicaParts {
   /** Of this server's own tables. */
   readonly writer: Writer;
   readonly log: Log;
+  readonly clock: Clock;
   readonly provider: Provider;
   readonly servers: LdapServers;
+  /** The provider's. */
+  readonly hostname: string;
+}
+
+/** The provider, as an operator is told of it. */
+export interface ProviderStatus extends Omit<FeedState, 'since'> {
+  readonly url: string;
+  /** Its name. */
+  readonly hostname: string;
+  /** Since when it is connected, or is not. ISO 8601 */
+  readonly since: string;
 }
 
 const ASK_MS = 2000;
 const BACK_MS = 5000;
 
 export class Replica implements ProviderAccess {
+  readonly #url: string;
+  readonly #hostname: string;
   readonly #provider: Provider;
   readonly #feed: ProviderFeed;
   /** Changes of entries that are on their way, by the name of the entry. */
   readonly #handed = new Map<string, HandedLogin>();
 
   constructor(parts: ReplicaParts) {
+    this.#url = parts.servers.urls[0]!;
+    this.#hostname = parts.hostname;
     this.#provider = parts.provider;
     this.#feed = new ProviderFeed({ ...parts, askedHere: (dn) => this.#handed.get(dn) });
   }
 
-  get state(): ProviderFeed['state'] & { readonly reached: number | undefined } {
-    return { ...this.#feed.state, reached: this.#feed.reached };
+  get status(): ProviderStatus {
+    const { since, ...state } = this.#feed.state;
+    return { url: this.#url, hostname: this.#hostname, since: new Date(since).toISOString(), ...state };
   }
 
   /** Resolves when the provider's directory is here. */
@@ -56,13 +75,24 @@ export class Replica implements ProviderAccess {
 
   async upToDate(): Promise<void> {
     const until = performance.now() + ASK_MS;
+    this.#feed.hurry();
     const revision = await within(this.#provider.revision(), ASK_MS);
-    if (!(await this.#feed.has(revision, until - performance.now()))) throw silent();
+    if (await this.#feed.has(revision, until - performance.now())) return;
+    void this.#feed.prove();
+    throw silent();
+  }
+
+  async askSource(question: HandedQuestion): Promise<HandedAnswer['result']> {
+    this.#feed.hurry();
+    const { revision, result } = await this.#provider.askSource(question);
+    if (!(await this.#feed.has(revision, ASK_MS))) throw silent();
+    return result;
   }
 
   async handOn(list: HandedList, login: HandedLogin): Promise<HandedOutcome> {
     const names = list.changes.map(({ dn }) => dn.toLowerCase());
     for (const name of names) this.#handed.set(name, login);
+    this.#feed.hurry();
     try {
       const outcome = await this.#provider.handOn(list);
       await this.#feed.has(outcome.revision, BACK_MS);

@@ -16,6 +16,8 @@ export interface LdapDoorParts extends ThreadParts {
   readonly authority: DirectoryAuthority;
   readonly tls: TlsServer;
   readonly hostname: string;
+  readonly askSource: LdapDoor['askSource'];
+  readonly followed: LdapDoor['followed'];
 }
 
 export function ldapDoor(parts: LdapDoorParts): LdapDoor {
@@ -33,6 +35,8 @@ export function ldapDoor(parts: LdapDoorParts): LdapDoor {
     nextRevision: () => shared.nextRevision(),
     logins: parts.logins,
     submitInOrder: () => submitterInOrder({ writer, gate, makesKeys, clock: systemClock, forward }),
+    askSource: parts.askSource,
+    followed: parts.followed,
     countResult: (operation, result) => parts.counters.add('ldap', `${operation} ${result}`),
   };
 }

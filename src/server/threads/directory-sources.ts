@@ -7,7 +7,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../base/clock.ts';
 import type { DirectoryChange } from '../../directory/entry.ts';
-import type { AuthorityQuestion } from '../../directory/source/authority.ts';
+import type { HandedQuestion } from '../../directory/source/handed-question.ts';
 import { DnsClient } from '../../net/dns-client.ts';
 import type { LdapSource } from '../../provisioning/ldap-source.ts';
 import { Mirrors } from '../../provisioning/mirror/mirrors.ts';
@@ -25,10 +25,7 @@ export type DirectoryCall =
   | SourceCall;
 
 /** What other threads may ask, by way of the main thread. */
-export type SourceCall =
-  | { readonly name: 'ask'; readonly question: AuthorityQuestion; readonly isKnown: boolean }
-  | { readonly name: 'binds'; readonly dn: string; readonly password: Uint8Array }
-  | { readonly name: 'forward'; readonly change: DirectoryChange };
+export type SourceCall = HandedQuestion | { readonly name: 'forward'; readonly change: DirectoryChange };
 
 /** From the main thread. */
 export type DirectoryOrder =

@@ -33,12 +33,13 @@ import { createIdentifyClient } from '../identify-client.ts';
 import { isImplicitTls, type ListenerName } from '../listeners.ts';
 import { listenLocalLdap } from '../local-ldap.ts';
 import { threadLogins } from '../logins.ts';
+import type { FollowerReport } from '../other-servers.ts';
 import { segmentsPath } from '../paths.ts';
 import { createServerNames } from '../server-names.ts';
 import { createSigner } from '../signer.ts';
 import { siteOf } from '../site.ts';
 import { SourceAuthority } from '../source-authority.ts';
-import { type SourceAnswer, type SourceCallReport, SourceCalls } from '../source-calls.ts';
+import { callsOfSources, type SourceAnswer, type SourceCallReport, SourceCalls } from '../source-calls.ts';
 import { TOO_MANY } from '../too-many.ts';
 import { type NotifiedReport, zoneNotified } from '../zone-notified.ts';
 import { zoneSite } from '../zone-site.ts';
@@ -68,6 +69,7 @@ export type ThreadReport =
   | AuditReport
   | NotifiedReport
   | SourceCallReport
+  | FollowerReport
   | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts }
   /** A virtual server's name is missing in the local certificate; answered with `renewed`. */
   | { readonly kind: 'renew-local'; readonly request: number }
@@ -85,7 +87,8 @@ const segments = new SegmentWriter(host);
 const intakes = createIntakes(host, segments);
 const blobs = new Blobs(segmentsPath(configuration.data));
 const sourceCalls = new SourceCalls(report);
-const sources = new SourceAuthority({ reader, writer: parts.writer, call: (call) => sourceCalls.call(call) });
+const askSource = callsOfSources(parts.provider, (call) => sourceCalls.call(call));
+const sources = new SourceAuthority({ reader, writer: parts.writer, call: askSource });
 const authority = parts.provider === undefined ? sources : providerAuthority(parts.provider, sources);
 const routing = new RoutingCache({
   reader,
@@ -148,7 +151,12 @@ const doors = {
   }),
   imap: imapDoor({ ...parts, tls, intakes, blobs, logins, watch }),
   pop3: pop3Door({ ...parts, tls, blobs, logins, maildrops }),
-  ldap: ldapDoor({ ...parts, hostname: data.hostnames[0]!, tls, logins, gate, authority }),
+  ldap: ldapDoor({
+    ...parts,
+    ...{ hostname: data.hostnames[0]!, tls, logins, gate, authority },
+    askSource,
+    followed: (name, isFollowing) => report({ kind: 'follower', name, isFollowing }),
+  }),
   dns: {
     answer: createDnsAnswer(parts, zoneSite(data), zoneNotified(reader, report)),
     log,

@@ -36,7 +36,7 @@ import { filesPath, segmentsPath, submitPath } from '../paths.ts';
 import { createSigner } from '../signer.ts';
 import { siteOf } from '../site.ts';
 import { SourceAuthority } from '../source-authority.ts';
-import { type SourceAnswer, type SourceCallReport, SourceCalls } from '../source-calls.ts';
+import { callsOfSources, type SourceAnswer, type SourceCallReport, SourceCalls } from '../source-calls.ts';
 import { zoneSite } from '../zone-site.ts';
 import { segmentHost, type ThreadData, threadParts } from './parts.ts';
 
@@ -68,7 +68,8 @@ const resolver = new DnsClient({ servers: configuration.resolver });
 const site = siteOf(data.hostnames, configuration, reader);
 const revision = (): PublishedRevision => parts.shared.routingRevision();
 const sourceCalls = new SourceCalls(report);
-const sources = new SourceAuthority({ reader, writer, call: (call) => sourceCalls.call(call) });
+const askSource = callsOfSources(parts.provider, (call) => sourceCalls.call(call));
+const sources = new SourceAuthority({ reader, writer, call: askSource });
 const routing = new RoutingCache({
   reader,
   revision,

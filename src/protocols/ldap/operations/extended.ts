@@ -2,6 +2,7 @@
 //
 // RFC 4511 §4.12
 
+import { ASK_SOURCE } from '../../../wire/ldap/extended/ask-source.ts';
 import { CANCEL } from '../../../wire/ldap/extended/cancel.ts';
 import { CHANGE_LIST } from '../../../wire/ldap/extended/change-list.ts';
 import { PASSWORD_MODIFY } from '../../../wire/ldap/extended/password-modify.ts';
@@ -9,6 +10,7 @@ import { WHO_AM_I } from '../../../wire/ldap/extended/who-am-i.ts';
 import { type ExtendedRequest, START_TLS } from '../../../wire/ldap/operations/extended.ts';
 import { result } from '../../../wire/ldap/result.ts';
 import type { LdapConversation, LdapHandler } from '../conversation.ts';
+import { askSource } from '../extended/ask-source.ts';
 import { cancel } from '../extended/cancel.ts';
 import { changeList } from '../extended/change-list.ts';
 import { passwordModify } from '../extended/password-modify.ts';
@@ -16,6 +18,7 @@ import { startTlsRequest } from '../extended/start-tls.ts';
 import { whoAmI } from '../extended/who-am-i.ts';
 
 const HANDLERS: ReadonlyMap<string, LdapHandler<ExtendedRequest>> = new Map([
+  [ASK_SOURCE, askSource],
   [CANCEL, cancel],
   [CHANGE_LIST, changeList],
   [PASSWORD_MODIFY, passwordModify],
