@@ -19,13 +19,13 @@ import { publishedOf } from '../zones/published.ts';
 import { readZoneSettings, type ZoneSite } from '../zones/settings.ts';
 import { domainOf } from './naming.ts';
 import { adminOperation } from './operation.ts';
-import type { OtherServers } from './status.ts';
+import type { OtherServersStatus } from './status.ts';
 
 interface DnsPublishParts {
   readonly reader: Reader;
   readonly writer: Writer;
   readonly zoneSite: ZoneSite;
-  readonly otherServers: OtherServers;
+  readonly otherServers: OtherServersStatus;
 }
 
 export interface DnsPublished {

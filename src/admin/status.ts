@@ -21,7 +21,7 @@ export interface FollowerStatus {
 }
 
 /** Who else has this directory. */
-export interface OtherServers {
+export interface OtherServersStatus {
   /** Undefined: this server follows none. */
   readonly provider: ProviderStatus | undefined;
   readonly followers: readonly FollowerStatus[];
@@ -55,7 +55,7 @@ export interface StatusParts {
   readonly hostname: string;
   readonly listeners: Readonly<Record<string, string>>;
   readonly scram: ScramSetting;
-  readonly otherServers: OtherServers;
+  readonly otherServers: OtherServersStatus;
 }
 
 export const status = (parts: StatusParts) =>

@@ -33,7 +33,7 @@ import { unservedShares } from '../routing/unserved.ts';
 import { type LeftBehind, leftBehind } from '../zones/left-behind.ts';
 import type { ZoneSite } from '../zones/settings.ts';
 import { adminOperation } from './operation.ts';
-import type { OtherServers } from './status.ts';
+import type { OtherServersStatus } from './status.ts';
 
 /** Sources of entries, in their own thread. */
 export interface DirectorySources {
@@ -49,7 +49,7 @@ export interface SyncParts extends ProvisioningParts {
   readonly syncRuns: SyncRuns;
   readonly zoneSources: ZoneSources;
   readonly directory: DirectorySources;
-  readonly otherServers: OtherServers;
+  readonly otherServers: OtherServersStatus;
   readonly zoneSite: ZoneSite;
   /** This host's name and its former ones. */
   readonly hostnames: readonly string[];

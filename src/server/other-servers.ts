@@ -4,7 +4,7 @@
 // Out     what status, sync status and the metrics say of them
 // A thread that dies takes the connections with it that it had.
 
-import type { FollowerStatus } from '../admin/status.ts';
+import type { FollowerStatus, OtherServersStatus } from '../admin/status.ts';
 import type { Clock } from '../base/clock.ts';
 import type { ProviderStatus } from '../provisioning/replica/replica.ts';
 import type { ServingThread, Supervisor } from './supervisor.ts';
@@ -30,7 +30,7 @@ interface Follower {
   readonly feeds: Map<ServingThread, number>;
 }
 
-export class OtherServers {
+export class OtherServers implements OtherServersStatus {
   readonly #parts: Parts;
   readonly #followers = new Map<string, Follower>();
 

@@ -5,7 +5,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reader } from '../../database/operation.ts';
-import type { HandedQuestion } from '../../directory/source/handed-question.ts';
+import type { HandedAnswer, HandedQuestion } from '../../directory/source/handed-question.ts';
 import type { TlsServer } from '../../net/tls.ts';
 import type { ChangeSummary } from '../../provisioning/change.ts';
 import type { ChangeRequest } from '../../provisioning/submit.ts';
@@ -31,8 +31,8 @@ export interface LdapDoor {
    * holds the change and all that follows from it.
    */
   readonly submitInOrder: () => (request: ChangeRequest) => Promise<ChangeSummary>;
-  /** For another server: resolves when what was found is here, see HandedAnswer. */
-  readonly askSource: (question: HandedQuestion) => Promise<unknown>;
+  /** For another server: resolves when what was found is here. */
+  readonly askSource: (question: HandedQuestion) => Promise<HandedAnswer>;
   /** Another server of the directory, by its host name, has begun to follow this one, or follows it no more. */
   readonly followed: (name: string, isFollowing: boolean) => void;
   /** One more result, for the metrics. */

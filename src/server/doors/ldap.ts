@@ -4,6 +4,7 @@ import type { HashGate } from '../../auth/hash-gate.ts';
 import type { Logins } from '../../auth/logins.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { DirectoryAuthority } from '../../directory/source/authority.ts';
+import type { HandedAnswer, HandedQuestion } from '../../directory/source/handed-question.ts';
 import type { TlsServer } from '../../net/tls.ts';
 import type { LdapDoor } from '../../protocols/ldap/door.ts';
 import { submitterInOrder } from '../../provisioning/submit.ts';
@@ -16,7 +17,7 @@ export interface LdapDoorParts extends ThreadParts {
   readonly authority: DirectoryAuthority;
   readonly tls: TlsServer;
   readonly hostname: string;
-  readonly askSource: LdapDoor['askSource'];
+  readonly askSource: (question: HandedQuestion) => Promise<unknown>;
   readonly followed: LdapDoor['followed'];
 }
 
@@ -35,7 +36,10 @@ export function ldapDoor(parts: LdapDoorParts): LdapDoor {
     nextRevision: () => shared.nextRevision(),
     logins: parts.logins,
     submitInOrder: () => submitterInOrder({ writer, gate, makesKeys, clock: systemClock, forward }),
-    askSource: parts.askSource,
+    async askSource(question) {
+      const result = (await parts.askSource(question)) as HandedAnswer['result'];
+      return { result, revision: parts.database.reader.revision() };
+    },
     followed: parts.followed,
     countResult: (operation, result) => parts.counters.add('ldap', `${operation} ${result}`),
   };

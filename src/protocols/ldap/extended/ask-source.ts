@@ -5,7 +5,7 @@
 
 import { asFailure } from '../../../base/failure.ts';
 import { isServer } from '../../../directory/access/is-server.ts';
-import { encodeAnswer, type HandedAnswer, parseQuestion } from '../../../directory/source/handed-question.ts';
+import { encodeAnswer, parseQuestion } from '../../../directory/source/handed-question.ts';
 import type { ExtendedRequest } from '../../../wire/ldap/operations/extended.ts';
 import { result } from '../../../wire/ldap/result.ts';
 import type { LdapHandler } from '../conversation.ts';
@@ -17,16 +17,8 @@ export const askSource: LdapHandler<ExtendedRequest> = async ({ value }, _operat
   if (!record.isPrivate) return { result: result('confidentialityRequired', 'Ask that over TLS') };
   const question = questionIn(value ?? new Uint8Array());
   if (question === undefined) return { result: result('protocolError', 'The value is no question about a source') };
-  return { result: result('success'), value: encodeAnswer(await answered()) };
-
-  async function answered(): Promise<Parameters<typeof encodeAnswer>[0]> {
-    try {
-      const found = (await door.askSource(question!)) as HandedAnswer['result'];
-      return { revision: door.reader.revision(), result: found };
-    } catch (error) {
-      return asFailure(error);
-    }
-  }
+  const answer = await door.askSource(question).catch(asFailure);
+  return { result: result('success'), value: encodeAnswer(answer) };
 };
 
 function questionIn(value: Uint8Array): ReturnType<typeof parseQuestion> | undefined {
