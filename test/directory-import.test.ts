@@ -28,7 +28,8 @@ after(async () => {
 });
 
 async function run(words: readonly string[], stdin = '', env: Readonly<Record<string, string>> = {}) {
-  const child = spawn(launcher, ['directory', ...words, '--data', server.data], { env: { ...process.env, ...env } });
+  const at = words.includes('--data') ? [] : ['--data', server.data];
+  const child = spawn(launcher, ['directory', ...words, ...at], { env: { ...process.env, ...env } });
   child.stdin.on('error', () => {});
   child.stdin.end(stdin);
   const said = { stdout: '', stderr: '' };
@@ -157,6 +158,18 @@ test('--continue writes what is refused, with its line, to FILE.rejected; parent
   const rejected = readFileSync(`${path}.rejected`, 'utf8');
   assert.equal(rejected.replaceAll(/^#.*\n/gm, ''), `${orphan}${bad}${user('ed3', `entryUUID: ${UUID}07\n`)}`);
   assert.equal(statSync(`${path}.rejected`).mode & 0o777, 0o600);
+  const again = await run(['import', path, '--continue', '--line', '15']);
+  assert.match(again.stdout, /^0 added, 3 refused/);
+  const both = readFileSync(`${path}.rejected`, 'utf8');
+  assert.equal(both.startsWith(rejected), true, 'what the first run has left there is not lost');
+  assert.equal(both.match(/^dn:/gm)?.length, 6);
+});
+
+test('a call that no server answers is named by its first line', async () => {
+  const path = file('unanswered.ldif', `${user('nia')}${user('nia')}`);
+  const none = await run(['import', path, '--line', '9', '--data', join(folder, 'nothing')]);
+  assert.notEqual(none.code, 0);
+  assert.match(none.stderr, /^waypost: what stands before line 9 is done; .* import .*unanswered.ldif --line 9$/m);
 });
 
 test('what is no LDIF is 65 with its line, and what stands before is done', async () => {
@@ -297,4 +310,20 @@ test('show, search and edit', async () => {
   assert.equal(refused.code, 65);
   assert.match(refused.stderr, /; your text is in .*entry\.ldif\n$/);
   rmSync(resolve(/your text is in (.*)\n/.exec(refused.stderr)![1]!, '..'), { recursive: true });
+});
+
+test('a file of several calls and commits: lines and counts are those of the file, whatever call they fall into', async () => {
+  const people = Array.from({ length: 2600 }, (_, n) => user(`m${n}`));
+  const lines = (n: number) => people.slice(0, n).join('').split('\n').length;
+  people[1200] = user('m1200', 'mailUserStatus: sleeping\n');
+  people[2300] = user('m2299');
+  const path = file('many.ldif', people.join(''));
+  const ended = await run(['import', path]);
+  assert.equal(ended.code, 1);
+  assert.match(ended.stderr, new RegExp(`^waypost: line ${lines(1200)}: uid=m1200,.*\\(21\\)$`, 'm'));
+  assert.match(ended.stdout, new RegExp(`^1,200 added, 1 refused\nwhat stands before line ${lines(1200)} is done`));
+  await assert.rejects(read(userDn('m1201')), { code: 32 });
+  const on = await run(['import', path, '--line', String(lines(1200)), '--continue']);
+  assert.match(on.stdout, /^1,398 added, 2 refused/);
+  assert.match(on.stderr, new RegExp(`^waypost: line ${lines(2300)}: uid=m2299,.*\\(68\\)$`, 'm'));
 });

@@ -1,9 +1,9 @@
-// directory import: records of a file, some hundreds a call, which are one commit.
+// directory import: records of a file, some hundreds a commit. The next ones are read while those before are written.
 //
 // In      the text of each, and its line in the file; what is done with entries that are there
 // Out     what was done; each record that is refused with its line, DN and LDAP result. What is no LDIF ends it: what stands
 //         before is done
-// Limits  RECORDS_MAX records a call
+// Limits  RECORDS_MAX records a call, COMMIT_RECORDS a commit
 // A dry run goes through the same on a copy of the store (`rehearsal`).
 
 import { z } from 'zod';
@@ -57,7 +57,8 @@ export interface DirectoryImport extends ImportCounts {
   readonly broken: { readonly line: number; readonly reason: string } | null;
 }
 
-const RECORDS_MAX = 500;
+const RECORDS_MAX = 2000;
+const COMMIT_RECORDS = 500;
 const LDIF_MAX = 15 * 1024 * 1024;
 
 export const directoryRehearse = ({ rehearsals }: DirectoryImportParts) =>
@@ -100,6 +101,13 @@ interface Ready {
   readonly unknownHashes: number;
 }
 
+/** What of some records is known before they come to the writer. */
+interface Prepared {
+  readonly ready: readonly Ready[];
+  readonly refused: readonly RefusedRecord[];
+  readonly broken: DirectoryImport['broken'];
+}
+
 /** One call's records. */
 class ImportRun {
   readonly #parts: DirectoryImportParts;
@@ -117,50 +125,62 @@ class ImportRun {
   }
 
   async take(records: readonly LdifRecord[]): Promise<DirectoryImport> {
-    await this.#write(await this.#prepared(records));
+    let next = this.#prepared(records.slice(0, COMMIT_RECORDS));
+    for (let at = COMMIT_RECORDS; ; at += COMMIT_RECORDS) {
+      const { ready, refused, broken } = await next;
+      const isLast = at >= records.length || broken !== null || (refused.length > 0 && !this.#options.goesOn);
+      if (!isLast) next = this.#prepared(records.slice(at, at + COMMIT_RECORDS));
+      // It may be that nobody waits for it.
+      next.catch(() => {});
+      this.#refused.push(...refused);
+      this.#broken = broken;
+      const isWritten = await this.#write(ready);
+      if (isLast || !isWritten) break;
+    }
     // In the order of the file, whether a record was refused before it came to the writer or there.
     const refused = this.#refused.sort((a, b) => a.line - b.line);
     return { ...this.#counts, unknownHashes: this.#unknownHashes, refused, broken: this.#broken };
   }
 
   /** Up to the first that ends the run. */
-  async #prepared(records: readonly LdifRecord[]): Promise<Ready[]> {
+  async #prepared(records: readonly LdifRecord[]): Promise<Prepared> {
     const ready: Ready[] = [];
+    const refused: RefusedRecord[] = [];
     for (const { line, octets } of records) {
       let change: DirectoryChange;
       try {
         change = parseRecord({ line, octets });
       } catch (error) {
-        this.#broken = { line, reason: asFailure(error).message };
-        break;
+        return { ready, refused, broken: { line, reason: asFailure(error).message } };
       }
       try {
         const record = importedRecord(await this.#withHashes(change));
         const unknownHashes = passwordsIn(change).filter(isUnknownHash).length;
         ready.push({ line, record, unknownHashes });
       } catch (error) {
-        this.#refuse({ line, change }, asFailure(error));
+        refused.push(refusedRecord({ line, change }, asFailure(error)));
         if (!this.#options.goesOn) break;
       }
     }
-    return ready;
+    return { ready, refused, broken: null };
   }
 
-  /** All records, in as few commits as those that are refused leave. */
-  async #write(ready: readonly Ready[]): Promise<void> {
+  /** All records, in as few commits as those that are refused leave. False where one of them ends the run. */
+  async #write(ready: readonly Ready[]): Promise<boolean> {
     for (let rest = ready; rest.length > 0; ) {
       const at = await this.#commit(rest);
-      if (at === undefined) return;
+      if (at === undefined) return true;
       if (at > 0) await this.#commit(rest.slice(0, at));
       if (!this.#options.goesOn) {
         // What stands behind is not done, whatever else was found out about it.
         const { line } = rest[at]!;
         this.#refused.splice(0, Number.POSITIVE_INFINITY, ...this.#refused.filter((each) => each.line <= line));
         this.#broken = null;
-        return;
+        return false;
       }
       rest = rest.slice(at + 1);
     }
+    return true;
   }
 
   /** Gives the place of a record that is refused: then nothing is done. */
@@ -171,7 +191,7 @@ class ImportRun {
     const outcome = await this.#writer.execute(importRecords, args, records.length * RECORD_BYTES);
     if ('refused' in outcome) {
       const { line, record } = ready[outcome.refused]!;
-      this.#refuse({ line, change: record.change }, outcome.failure);
+      this.#refused.push(refusedRecord({ line, change: record.change }, outcome.failure));
       return outcome.refused;
     }
     for (const key of COUNTS) this.#counts[key] += outcome.counts[key];
@@ -179,18 +199,18 @@ class ImportRun {
     return undefined;
   }
 
-  #refuse(
-    { line, change }: Pick<Ready, 'line'> & { readonly change: DirectoryChange },
-    { ldap, message }: PlainFailure,
-  ): void {
-    const code = resultCodes[ldap?.name ?? 'other'];
-    this.#refused.push({ line, dn: change.dn, code, reason: message });
-  }
-
   #withHashes(change: DirectoryChange): Promise<DirectoryChange> {
     const { gate, makesKeys = true } = this.#parts;
     return hashClearPasswords(change, { gate, makesKeys, isDryRun: this.#options.rehearsal !== undefined });
   }
+}
+
+function refusedRecord(
+  { line, change }: Pick<Ready, 'line'> & { readonly change: DirectoryChange },
+  { ldap, message }: PlainFailure,
+): RefusedRecord {
+  const code = resultCodes[ldap?.name ?? 'other'];
+  return { line, dn: change.dn, code, reason: message };
 }
 
 /** Roughly what one weighs on its way to the writer. */

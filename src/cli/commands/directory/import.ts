@@ -1,9 +1,9 @@
 // waypost directory import: entries and changes of an LDIF file, 500 records a commit.
 //
-// Out     what was done; on standard error progress, and each record that is refused with its line. With --continue they are in
-//         FILE.rejected, as they stand in the file, and it goes on
-// Exit    0; 1 where a record was refused; 65 at what is no LDIF
-// Limits  one page in memory: RECORDS records or PAGE_BYTES
+// Out     what was done; on standard error progress, and each record that is refused with its line. With --continue they are
+//         added to FILE.rejected, as they stand in the file, and it goes on
+// Exit    0; 1 where a record was refused; 65 at what is no LDIF. Where a call fails, the line from which it is to be repeated
+// Limits  two pages in memory, RECORDS records or PAGE_BYTES each: one is read while the other is carried out
 
 import { isUtf8 } from 'node:buffer';
 import { closeSync, createReadStream, openSync, writeSync } from 'node:fs';
@@ -13,11 +13,12 @@ import { EXIT } from '../../../base/exit.ts';
 import { Failure } from '../../../base/failure.ts';
 import { atIntervals, grouped } from '../../../database/progress.ts';
 import { type LdifRecord, LdifSplitter, parseRecord } from '../../../directory/ldif.ts';
-import type { AdminClient } from '../../client.ts';
+import { type AdminClient, NoServer } from '../../client.ts';
 import { type CommandContext, type CommonOptions, common } from '../../command.ts';
 import { printable } from '../../output.ts';
 
-const RECORDS = 500;
+/** Several commits: the server reads the records of one while it writes those before. */
+const RECORDS = 2000;
 const PAGE_BYTES = 8 * 1024 * 1024;
 
 interface ImportOptions extends CommonOptions {
@@ -71,6 +72,8 @@ class Import {
   #refused = 0;
   #page: LdifRecord[] = [];
   #pageBytes = 0;
+  /** The page before. */
+  #sending: Promise<void> | undefined;
   #rehearsal: string | undefined;
   #rejected: number | undefined;
   #endedAt: number | null = null;
@@ -94,6 +97,7 @@ class Import {
     try {
       await this.#read();
     } finally {
+      await this.#sent().catch(() => {});
       if (this.#rehearsal !== undefined)
         await this.#client.call('directory.rehearsed', { rehearsal: this.#rehearsal }).catch(() => {});
       if (this.#rejected !== undefined) closeSync(this.#rejected);
@@ -112,6 +116,7 @@ class Import {
       }
       for (const record of splitter.end()) await this.#take(record);
       await this.#send();
+      await this.#sent();
     } catch (error) {
       if (error instanceof Failure && (error.kind === 'syntax' || error.kind === 'too-large'))
         return this.#broken(error);
@@ -135,21 +140,37 @@ class Import {
   /** What stands before what is no LDIF is done first. */
   async #broken(failure: Failure): Promise<void> {
     await this.#send();
+    await this.#sent();
     if (this.#endedAt !== null) return;
     this.#end(Number(/^line (\d+)/.exec(failure.message)?.[1] ?? 1), failure.message, EXIT.badData);
   }
 
+  /** Begins when the page before is done. */
   async #send(): Promise<void> {
+    await this.#sent();
     const page = this.#page;
     if (page.length === 0 || this.#endedAt !== null) return;
     this.#page = [];
     this.#pageBytes = 0;
+    this.#sending = this.#carryOut(page);
+    // A failure is thrown where it is waited for.
+    this.#sending.catch(() => {});
+  }
+
+  async #sent(): Promise<void> {
+    const sending = this.#sending;
+    this.#sending = undefined;
+    await sending;
+  }
+
+  async #carryOut(page: readonly LdifRecord[]): Promise<void> {
     const { existing, continue: goesOn = false } = this.#options;
-    const done = await this.#client.call('directory.import', {
-      records: page.map(({ line, octets }) => ({ line, ldif: octets.toString('utf8') })),
-      existing,
-      goesOn,
-      ...(this.#rehearsal === undefined ? {} : { rehearsal: this.#rehearsal }),
+    const records = page.map(({ line, octets }) => ({ line, ldif: octets.toString('utf8') }));
+    const on = this.#rehearsal === undefined ? {} : { rehearsal: this.#rehearsal };
+    const call = this.#client.call('directory.import', { records, existing, goesOn, ...on });
+    const done = await call.catch((error: unknown) => {
+      if (this.#rehearsal === undefined) process.stderr.write(`waypost: ${repeatWords(page, error, this.#file)}\n`);
+      throw error;
     });
     for (const key of COUNTS) this.#done[key] += done[key];
     for (const { line, dn, code, reason } of done.refused) {
@@ -172,12 +193,20 @@ class Import {
 
   #reject({ octets }: LdifRecord, words: string): void {
     if (this.#rehearsal !== undefined) return;
-    // It may hold passwords.
-    this.#rejected ??= openSync(rejectedPath(this.#file), 'w', 0o600);
+    // It may hold passwords; and what another run has left there is not lost.
+    this.#rejected ??= openSync(rejectedPath(this.#file), 'a', 0o600);
     writeSync(this.#rejected, `# ${words}\n`);
     writeSync(this.#rejected, octets);
     if (!octets.subarray(-2).equals(Buffer.from('\n\n'))) writeSync(this.#rejected, '\n\n');
   }
+}
+
+/** Of a page that nobody has said the end of, or that came to no server. */
+function repeatWords(page: readonly LdifRecord[], error: unknown, file: string): string {
+  const [first, last] = [page[0]!.line, page.at(-1)!.line];
+  const again = `waypost directory import ${file} --line ${first}`;
+  if (error instanceof NoServer) return `what stands before line ${first} is done; to go on there: ${again}`;
+  return `what stands before line ${first} is done, and perhaps some of lines ${first} to ${last}: ${again} --existing skip`;
 }
 
 function rejectedPath(file: string): string {
