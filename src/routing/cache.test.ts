@@ -200,7 +200,7 @@ test('what is answered from memory at once is what the rows say, whatever they s
 });
 
 test('more changes than are followed one by one: everything is forgotten, and counted', async () => {
-  const many = Array.from({ length: 400 }, (_, n) => addUser(`u${n}@acme.example`));
+  const many = Array.from({ length: 1300 }, (_, n) => addUser(`u${n}@acme.example`));
   assert.equal(replyTo('u3@acme.example'), replies.noSuchUser);
   await directory.apply(...many);
   await directory.apply(...many.map(({ dn }) => remove(dn)));

@@ -39,8 +39,11 @@ import { withRoute } from './with-route.ts';
 const RECENT_MAX = 20_000;
 /** Members of a list that are asked for at a time: others ask for theirs meanwhile. */
 const ASKED_AT_ONCE = 16;
-/** More changes than these are not followed one by one: everything is forgotten. */
-const CHANGES_MAX = 1000;
+/**
+ * More changes than these are not followed one by one: everything is forgotten. A commit of an import has 500 entries with an
+ * address or some each; to read that many keys takes less than to read the rows again that mail asks for.
+ */
+const CHANGES_MAX = 5000;
 
 /** What is counted of a cache. */
 export type RoutingCount = 'row-read' | 'forgotten-all';
