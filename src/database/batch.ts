@@ -6,13 +6,14 @@
 // Errors  an operation's own error undoes that operation, and so does rollbackWith, which is none; an error that ends the
 //         transaction refuses the whole batch; a full disk is temporary; any other I/O error is fatal, because what is on
 //         disk is not known
-// Never   keeps memory that mirrors tables: a rollback would not undo it
+// Never   keeps memory that mirrors tables beyond one operation: a rollback would not undo it
 
 import type { DatabaseSync } from 'node:sqlite';
 import { asFailure, Failure } from '../base/failure.ts';
 import { idOf, type Revision, type SegmentId } from '../base/ids.ts';
 import { classifyEngineError, type Statements } from './connection.ts';
-import type { Notification, Operation, Row, Transaction, Value } from './operation.ts';
+import type { Awaitable, Notification, Operation, Row, RowsOf, Transaction, Value } from './operation.ts';
+import { OperationMemory } from './operation-memory.ts';
 import type { Revisions } from './shared.ts';
 
 interface Call {
@@ -42,8 +43,11 @@ export class FatalStoreError extends Error {
 
 class SqliteTransaction implements Transaction {
   readonly #statements: Statements;
+  readonly #memory = new OperationMemory();
   revision = idOf<Revision>(0);
   routingRevision = idOf<Revision>(0);
+  /** The two stand so in the table. */
+  #isCounted = true;
   notifications: Notification[] = [];
   readonly unsynced = new Set<SegmentId>();
 
@@ -64,33 +68,49 @@ class SqliteTransaction implements Transaction {
   }
 
   run(sql: string, ...parameters: Value[]): number {
+    this.#memory.forgetWritten(sql);
     return Number(this.#statements.rows(sql).run(...parameters).changes);
   }
 
+  remembered<T>(of: RowsOf<T>, key: string, read: () => Awaitable<T | undefined>): Awaitable<T | undefined> {
+    return this.#memory.find(of, key, read);
+  }
+
+  // This transaction alone counts: an operation's end writes what it has come to.
   nextRevision(): Revision {
-    // Without RETURNING, which would make it three times as dear: this transaction alone counts.
-    this.#statements.rows('UPDATE revision SET value = value + 1 WHERE id = 1').run();
     this.revision = idOf(this.revision + 1);
+    this.#isCounted = false;
     return this.revision;
   }
 
   raiseRevision(to: Revision): void {
     if (to <= this.revision) return;
-    this.#statements.rows('UPDATE revision SET value = ? WHERE id = 1').run(to);
     this.revision = to;
+    this.#isCounted = false;
   }
 
   routingChanged(): void {
     if (this.routingRevision === this.revision) return;
-    this.#statements.rows('UPDATE revision SET routing = value WHERE id = 1').run();
     this.routingRevision = this.revision;
+    this.#isCounted = false;
     this.afterCommit({ kind: 'routing' });
   }
 
-  readRevision(): void {
+  begin(): void {
+    this.#memory.clear();
     const row = this.#statements.rows('SELECT value, routing FROM revision WHERE id = 1').get();
     this.revision = idOf(row?.['value']);
     this.routingRevision = idOf(row?.['routing']);
+    this.#isCounted = true;
+  }
+
+  /** Of one operation. */
+  end(): void {
+    this.#memory.clear();
+    if (this.#isCounted) return;
+    const sql = 'UPDATE revision SET value = ?, routing = ? WHERE id = 1';
+    this.#statements.rows(sql).run(this.revision, this.routingRevision);
+    this.#isCounted = true;
   }
 
   afterCommit(notification: Notification): void {
@@ -136,7 +156,7 @@ export class Batch {
     this.#tx = new SqliteTransaction(statements);
     try {
       this.#statements.rows('BEGIN IMMEDIATE').run();
-      this.#tx.readRevision();
+      this.#tx.begin();
     } catch (error) {
       this.#refuse(error);
     }
@@ -184,6 +204,8 @@ export class Batch {
         // An operation that waits for anything but its transaction delays all others, and the savepoints would mix.
         if (turned) throw new Error(`operation ${call.name} waited for more than its transaction`);
       }
+      // Where the engine has ended the transaction it would stand on disk at once: the release says what has happened.
+      if (this.#database.isTransaction) tx.end();
       this.#statements.rows('RELEASE call').run();
       this.#outcomes.push({ result });
     } catch (error) {
@@ -204,7 +226,7 @@ export class Batch {
     try {
       this.#statements.rows('ROLLBACK TO call').run();
       this.#statements.rows('RELEASE call').run();
-      this.#tx.readRevision();
+      this.#tx.begin();
     } catch (undoError) {
       if (classifyEngineError(undoError) === 'fatal') throw new FatalStoreError(undoError);
       this.#refuse(undoError);

@@ -58,12 +58,26 @@ export type Notification =
   | { readonly kind: 'spread' } // domains that others serve are to be walked through
   | { readonly kind: 'segment'; readonly segment: SegmentId }; // a segment's file may be unlinked
 
+/** Rows of one table that an operation asks for again and again. */
+export interface RowsOf<T> {
+  readonly table: string;
+  /** A key has one row at most: an insertion changes nothing of what was found. */
+  readonly isUnique: boolean;
+  /** What is large is read again. */
+  isSmall?(value: T): boolean;
+}
+
 export interface Transaction {
   get(sql: string, ...parameters: Value[]): Awaitable<Row | undefined>;
   all(sql: string, ...parameters: Value[]): Awaitable<Row[]>;
   arrays(sql: string, ...parameters: Value[]): Awaitable<Value[][]>;
   /** Rows changed. */
   run(sql: string, ...parameters: Value[]): Awaitable<number>;
+  /**
+   * What `read` gives, which reads rows of one table by this key: asked once, until the operation ends or writes to that table.
+   * Undefined: there is no such row.
+   */
+  remembered<T>(of: RowsOf<T>, key: string, read: () => Awaitable<T | undefined>): Awaitable<T | undefined>;
   /** The committed directory revision plus what this transaction added to it so far. */
   readonly revision: Revision;
   /** One more directory revision, this transaction's; stored and published with the commit. */

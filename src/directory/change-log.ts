@@ -37,16 +37,17 @@ export type JsonChange = {
   readonly attributes: readonly (readonly [string, JsonValues, JsonValues, (readonly number[])?])[];
 };
 
-const LAST_AT = 'SELECT at FROM dit_change ORDER BY revision DESC LIMIT 1';
+const COLUMNS = 'dit_change (revision, tenant, kind, uuid, dn, author, change, at)';
 const INSERT =
-  'INSERT INTO dit_change (revision, tenant, at, kind, uuid, dn, author, change) VALUES (?, ?, ?, ?, ?, ?, ?, ?)';
-const TAKE_OVER = INSERT.replace('INSERT', 'INSERT OR IGNORE');
+  `INSERT INTO ${COLUMNS} VALUES (?, ?, ?, ?, ?, ?, ?, ` +
+  'max(?, coalesce((SELECT at FROM dit_change ORDER BY revision DESC LIMIT 1), 0)))';
+const TAKE_OVER = `INSERT OR IGNORE INTO ${COLUMNS} VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
 const AFTER = 'SELECT revision, at, dn, author FROM dit_change WHERE revision > ? ORDER BY revision LIMIT +?';
 const PRUNE =
   'DELETE FROM dit_change WHERE revision IN (SELECT revision FROM dit_change WHERE (at < ? OR revision <= ?) AND ' +
   'revision < (SELECT max(revision) FROM dit_change) ORDER BY revision LIMIT +?)';
 
-/** Writes the row and returns its time, which never lies before the last one's. */
+/** Writes the row. Its time never lies before the last one's. */
 export async function logChange(
   tx: Transaction,
   kind: DirectoryChange['kind'],
@@ -55,9 +56,6 @@ export async function logChange(
   differences: readonly AttributeDifference[],
   options: LogOptions,
 ): Promise<void> {
-  const isTakenOver = options.revision !== undefined;
-  const last = isTakenOver ? [] : await tx.arrays(LAST_AT);
-  const at = Math.max(options.now, (last[0]?.[0] as number | undefined) ?? 0);
   const change: JsonChange = {
     ...(options.newDn === undefined ? {} : { newDn: options.newDn }),
     attributes: differences.map((difference) => {
@@ -68,8 +66,9 @@ export async function logChange(
       return places === undefined ? values : [...values, places];
     }),
   };
-  const insert = isTakenOver ? TAKE_OVER : INSERT;
-  await tx.run(insert, revision, TENANT, at, kind, entry.uuid, entry.dn, options.author, JSON.stringify(change));
+  const insert = options.revision === undefined ? INSERT : TAKE_OVER;
+  const { author, now } = options;
+  await tx.run(insert, revision, TENANT, kind, entry.uuid, entry.dn, author, JSON.stringify(change), now);
 }
 
 /** Removes some rows that are too old or too many. Returns how many: fewer than 2000 means that all are removed. */

@@ -13,7 +13,7 @@ import { DN_LENGTH_MAX, DN_RDNS_MAX, RDN_VALUES_MAX } from '../base/limits.ts';
 import type { AttributeValue } from './entry.ts';
 import { directoryFailure } from './failure.ts';
 import { prepare } from './prepare.ts';
-import { type AttributeType, schema } from './schema.ts';
+import { type AttributeType, type Schema, schema } from './schema.ts';
 import { firstSuffix, ofSuffix } from './suffix.ts';
 
 /** One attribute and value of an RDN. */
@@ -42,8 +42,27 @@ export interface Dn {
   readonly path: string;
 }
 
+// A change names its entry to each rule that looks at it, and its superior with the changes before and behind it.
+const RECENT_MAX = 256;
+const RECENT_LENGTH = 256;
+const recent = new Map<string, Dn>();
+let recentOf: Schema | undefined;
+
 /** Throws `invalidDnSyntax`. */
 export function parseDn(text: string): Dn {
+  if (text.length > RECENT_LENGTH) return readDn(text);
+  const now = schema();
+  if (recentOf !== now) recent.clear();
+  recentOf = now;
+  let dn = recent.get(text);
+  if (dn !== undefined) return dn;
+  dn = readDn(text);
+  if (recent.size >= RECENT_MAX) recent.clear();
+  recent.set(text, dn);
+  return dn;
+}
+
+function readDn(text: string): Dn {
   if (text.length > DN_LENGTH_MAX) throw directoryFailure('invalidDnSyntax', 'The DN is too long');
   const cursor = new DnCursor(text);
   const rdns: Rdn[] = [];
@@ -83,8 +102,15 @@ export function normalizeDn(text: string): string {
 }
 
 /** Undefined when nothing stands above: one RDN, or the root DSE. */
-export function parentOf(dn: Dn): Dn | undefined {
-  return dn.rdns.length < 2 ? undefined : dnOf(dn.rdns.slice(1));
+export function parentOf({ rdns, text, normalized, path }: Dn): Dn | undefined {
+  const [own] = rdns;
+  if (own === undefined || rdns.length < 2) return undefined;
+  return {
+    rdns: rdns.slice(1),
+    text: text.slice(own.text.length + 1),
+    normalized: normalized.slice(own.normalized.length + 1),
+    path: path.slice(0, -own.normalized.length - 1),
+  };
 }
 
 /** Throws `invalidDnSyntax` for a name that could not be read again. */

@@ -5,7 +5,7 @@
 import { asciiLower } from '../base/characters.ts';
 import { idOf } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
-import type { Reader, Transaction, Value } from '../database/operation.ts';
+import type { Reader, RowsOf, Transaction, Value } from '../database/operation.ts';
 import { type Dn, normalizedOfPath, parentOf, parseDn } from './dn.ts';
 import type { Attribute, Attributes, AttributeValue, Entry, MemberCounts } from './entry.ts';
 import { directoryFailure } from './failure.ts';
@@ -66,6 +66,19 @@ const nearest = (dn: Dn): Query => [NEAREST, TENANT, JSON.stringify(pathsAbove(d
 
 const nearestEntryQuery = (dn: Dn): Query => [NEAREST_ENTRY, TENANT, JSON.stringify([dn.path, ...pathsAbove(dn)])];
 
+/** Characters of all values. */
+const REMEMBERED_LENGTH = 16_384;
+
+const ENTRIES_BY_PATH: RowsOf<Entry> = {
+  table: 'dit',
+  isUnique: true,
+  isSmall({ attributes }) {
+    let length = 0;
+    for (const { values } of attributes.values()) for (const value of values) length += value.length;
+    return length <= REMEMBERED_LENGTH;
+  },
+};
+
 function pathsAbove(dn: Dn): string[] {
   const paths: string[] = [];
   for (let above = parentOf(dn); above !== undefined; above = parentOf(above)) paths.push(above.path);
@@ -77,8 +90,10 @@ export function findEntry(reader: Reader, dn: string | Dn): Entry | undefined {
   return one(reader.arrays(...byPath(named(dn))));
 }
 
+/** As findEntry; a change asks for its superior, and the domain's entry, again and again. */
 export async function findEntryIn(tx: Transaction, dn: string | Dn): Promise<Entry | undefined> {
-  return one(await tx.arrays(...byPath(named(dn))));
+  const name = named(dn);
+  return tx.remembered(ENTRIES_BY_PATH, name.path, async () => one(await tx.arrays(...byPath(name))));
 }
 
 /** Names of the entries without a superior, the oldest first: the first suffix, which the directory began with. */
@@ -102,7 +117,8 @@ export function nearestEntry(reader: Reader, dn: Dn): Entry | undefined {
 }
 
 export async function nearestEntryIn(tx: Transaction, dn: Dn): Promise<Entry | undefined> {
-  return one(await tx.arrays(...nearestEntryQuery(dn)));
+  // Nearly always it is there, and the operation asks for it again.
+  return (await findEntryIn(tx, dn)) ?? one(await tx.arrays(...nearestEntryQuery(dn)));
 }
 
 export function entryById(reader: Reader, id: number): Entry | undefined {

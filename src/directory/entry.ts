@@ -94,15 +94,25 @@ export function memberTotal({ memberCounts }: Pick<Entry, 'memberCounts'>): numb
 
 /** The text values of an attribute, empty when it is absent. `name` in lower case. */
 export function textValues(entry: Pick<Entry, 'attributes'>, name: string): readonly string[] {
-  return (entry.attributes.get(name)?.values ?? []).filter((value): value is string => typeof value === 'string');
+  const values = entry.attributes.get(name)?.values ?? NO_VALUES;
+  return values.every(isText) ? values : values.filter(isText);
+}
+
+const NO_VALUES: readonly AttributeValue[] = [];
+
+function isText(value: AttributeValue): value is string {
+  return typeof value === 'string';
 }
 
 /** The first text value. `name` in lower case. */
 export function textValue(entry: Pick<Entry, 'attributes'>, name: string): string | undefined {
-  return textValues(entry, name)[0];
+  return entry.attributes.get(name)?.values.find(isText);
 }
 
 /** `objectClass` holds this class, in any case. `name` in lower case. */
 export function hasClass(entry: Pick<Entry, 'attributes'>, name: string): boolean {
-  return textValues(entry, 'objectclass').some((value) => value.toLowerCase() === name);
+  // Asked of each entry by each kind of row that it could make: nearly all are told apart by their length.
+  for (const value of entry.attributes.get('objectclass')?.values ?? NO_VALUES)
+    if (value.length === name.length && typeof value === 'string' && value.toLowerCase() === name) return true;
+  return false;
 }

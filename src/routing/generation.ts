@@ -8,7 +8,7 @@
 
 import { idOf, type Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
-import type { Reader, Row, Transaction } from '../database/operation.ts';
+import type { Reader, Row, RowsOf, Transaction } from '../database/operation.ts';
 import type { Here } from './here.ts';
 import { type HistoryKind, rememberRow } from './history.ts';
 
@@ -51,8 +51,11 @@ export function readState(reader: Reader): RoutingState {
 }
 
 export async function stateIn(tx: Transaction): Promise<RoutingState> {
-  return stateOf(await tx.get(STATE, TENANT), tx.routingRevision);
+  const known = await tx.remembered(STATES, '', async () => stateOf(await tx.get(STATE, TENANT), tx.routingRevision));
+  return known!.revision === tx.routingRevision ? known! : { ...known!, revision: tx.routingRevision };
 }
+
+const STATES: RowsOf<RoutingState> = { table: 'routing_state', isUnique: true };
 
 /** The generations that a change has to be written to. */
 export function generationsOf(state: RoutingState): readonly Generation[] {

@@ -147,7 +147,8 @@ export async function replaceRecipient(
 ): Promise<TableChange[]> {
   const found = await placedIn(tx, generation.number, dn);
   const before = found === null ? null : found.row;
-  if (JSON.stringify(before ?? undefined) === JSON.stringify(after?.row)) {
+  const isSame = before === null ? after === undefined : JSON.stringify(before) === JSON.stringify(after?.row);
+  if (isSame) {
     if (after !== undefined && after.base !== found?.base) await writePlace(tx, generation, dn, after.base);
     return [];
   }

@@ -17,7 +17,7 @@ import { Failure } from '../base/failure.ts';
 import { TENANT } from '../base/tenant.ts';
 import { ROUTING_REVISION } from '../database/connection.ts';
 import type { Unit } from '../database/format.ts';
-import type { Reader, Row, Transaction } from '../database/operation.ts';
+import type { Reader, Row, RowsOf, Transaction } from '../database/operation.ts';
 import { pathOfNormalized } from '../directory/dn.ts';
 import { formatAddress } from '../message/address.ts';
 import { type Generation, type RoutingState, remember } from './generation.ts';
@@ -261,10 +261,17 @@ export async function recipientIn(tx: Transaction, generation: number, dn: strin
 }
 
 /** The domains whose base is exactly this DN. */
-export async function domainsWithBase(tx: Transaction, generation: number, base: string): Promise<string[]> {
-  const rows = await tx.all(WITH_BASE, TENANT, generation, base);
-  return rows.map(({ domain }) => String(domain));
+export async function domainsWithBase(tx: Transaction, generation: number, base: string): Promise<readonly string[]> {
+  const read = async (): Promise<string[]> =>
+    (await tx.arrays(WITH_BASE, TENANT, generation, base)).map(([domain]) => domain as string);
+  return (await tx.remembered(ROUTES_BY_BASE, `${generation} ${base}`, read))!;
 }
+
+const ROUTES_BY_BASE: RowsOf<readonly string[]> = {
+  table: 'route',
+  isUnique: false,
+  isSmall: ({ length }) => length <= 10,
+};
 
 /** The row of an entry, and where it stands. */
 export interface PlacedRow {
@@ -317,6 +324,13 @@ export async function writeRoute(
   await remember(tx, into, 'route', domain, before);
 }
 
+// Not INSERT OR REPLACE: with several indexes SQLite keeps a journal of the statement, and its end walks through that of the
+// whole operation (store/accounts.ts).
+const MAKE_ENTRY = `INSERT INTO alias_entry (row, revision, problems, base, path, tenant, generation, dn)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+const CHANGE_ENTRY = `UPDATE alias_entry SET row = ?, revision = ?, problems = ?, base = ?, path = ?
+  WHERE tenant = ? AND generation = ? AND dn = ?`;
+
 /** The row of the entry at this DN becomes `after`, and addresses are its own that `after` names and `before` did not. */
 export async function writeRecipient(
   tx: Transaction,
@@ -327,19 +341,12 @@ export async function writeRecipient(
   const after = placed?.row;
   if (after === undefined)
     await tx.run('DELETE FROM alias_entry WHERE tenant = ? AND generation = ? AND dn = ?', TENANT, into.number, dn);
-  else
-    await tx.run(
-      `INSERT OR REPLACE INTO alias_entry (tenant, generation, dn, row, revision, problems, base, path)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-      TENANT,
-      into.number,
-      dn,
-      JSON.stringify(after),
-      tx.revision,
-      after.problems?.length ?? 0,
-      placed!.base,
-      pathOfNormalized(dn),
-    );
+  else {
+    const { length } = after.problems ?? [];
+    const columns = [JSON.stringify(after), tx.revision, length, placed!.base, pathOfNormalized(dn)];
+    if (before === null) await tx.run(MAKE_ENTRY, ...columns, TENANT, into.number, dn);
+    else await tx.run(CHANGE_ENTRY, ...columns, TENANT, into.number, dn);
+  }
   await remember(tx, into, 'entry', dn, before);
   const was = new Set(before === null ? [] : before.addresses);
   const is = new Set(after === undefined ? [] : after.addresses);

@@ -16,17 +16,17 @@ export async function ensureAccount(
   tx: Transaction,
   entry: { readonly uuid: string; readonly tenant: number },
 ): Promise<AccountId> {
-  const existing = await tx.get(OF_ENTRY, entry.tenant, entry.uuid);
-  if (existing !== undefined) return idOf(existing['id']);
+  const [existing] = await tx.arrays(OF_ENTRY, entry.tenant, entry.uuid);
+  if (existing !== undefined) return idOf(existing[0]);
   await tx.run(
     'INSERT INTO account (tenant, uuid, created, next_mailbox) VALUES (?, ?, unixepoch() * 1000, ?)',
     entry.tenant,
     entry.uuid,
-    INBOX,
+    INBOX + 1,
   );
-  const row = await tx.get(OF_ENTRY, entry.tenant, entry.uuid);
-  const account = idOf<AccountId>(row?.['id']);
-  await createMailboxRow(tx, account, 'INBOX', { selectable: true });
+  const [made] = await tx.arrays('SELECT last_insert_rowid()');
+  const account = idOf<AccountId>(made?.[0]);
+  await insertMailbox(tx, { owner: account, mailbox: INBOX, name: 'INBOX', selectable: true });
   return account;
 }
 
@@ -53,35 +53,37 @@ export async function createMailboxRow(
   const next = await tx.get('SELECT next_mailbox AS id FROM account WHERE id = ?', owner);
   if (next === undefined) throw new Failure('not-found', 'No such account');
   await tx.run('UPDATE account SET next_mailbox = next_mailbox + 1 WHERE id = ?', owner);
-  const uidValidity = await countUp(tx, 'uidvalidity');
-  const modseq = await countUp(tx, 'modseq');
   const mailbox = idOf<MailboxId>(next['id']);
-  await tx.run(
-    `INSERT INTO mailbox (account, id, name, uidvalidity, uidnext, modseq, messages, unseen, bytes, recent_from,
-       selectable, special_use) VALUES (?, ?, ?, ?, 1, ?, 0, 0, 0, 1, ?, ?)`,
-    owner,
-    mailbox,
-    name,
-    uidValidity,
-    modseq,
-    options.selectable ? 1 : 0,
-    options.specialUse ?? null,
-  );
-  return { mailbox, uidValidity };
+  await insertMailbox(tx, { owner, mailbox, name, ...options });
+  const row = await tx.get('SELECT uidvalidity FROM mailbox WHERE account = ? AND id = ?', owner, mailbox);
+  return { mailbox, uidValidity: Number(row?.['uidvalidity']) };
 }
 
-/** As nextCount. */
-async function countUp(tx: Transaction, name: 'uidvalidity' | 'modseq'): Promise<number> {
-  await tx.run('UPDATE counter SET value = value + 1 WHERE name = ?', name);
-  return Number((await tx.get('SELECT value FROM counter WHERE name = ?', name))?.['value']);
+interface NewMailbox {
+  readonly owner: AccountId;
+  readonly mailbox: MailboxId;
+  readonly name: string;
+  readonly selectable: boolean;
+  readonly specialUse?: string;
 }
 
-async function nextCount<Of extends number>(tx: Transaction, name: 'uidvalidity' | 'modseq'): Promise<Of> {
-  const row = await tx.get('UPDATE counter SET value = value + 1 WHERE name = ? RETURNING value', name);
-  return Number(row?.['value']) as Of;
+// OR FAIL: mailboxes have triggers, and for a statement that ABORT would undo in parts SQLite keeps that journal, too.
+const INSERT_MAILBOX = `INSERT OR FAIL INTO mailbox (account, id, name, uidvalidity, uidnext, modseq, messages, unseen, bytes,
+    recent_from, selectable, special_use)
+  VALUES (?, ?, ?, (SELECT value FROM counter WHERE name = 'uidvalidity'), 1,
+    (SELECT value FROM counter WHERE name = 'modseq'), 0, 0, 0, 1, ?, ?)`;
+
+async function insertMailbox(
+  tx: Transaction,
+  { owner, mailbox, name, selectable, specialUse }: NewMailbox,
+): Promise<void> {
+  for (const counter of ['uidvalidity', 'modseq'])
+    await tx.run('UPDATE counter SET value = value + 1 WHERE name = ?', counter);
+  await tx.run(INSERT_MAILBOX, owner, mailbox, name, selectable ? 1 : 0, specialUse ?? null);
 }
 
 /** One step for all that an operation changes. */
-export function nextModseq(tx: Transaction): Promise<Modseq> {
-  return nextCount(tx, 'modseq');
+export async function nextModseq(tx: Transaction): Promise<Modseq> {
+  const row = await tx.get("UPDATE counter SET value = value + 1 WHERE name = 'modseq' RETURNING value");
+  return idOf(row?.['value']);
 }

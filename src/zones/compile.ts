@@ -57,6 +57,8 @@ const FOREIGN_ZONE = 'dns:';
 const TTL_MAX = 0x7fffffff;
 
 export function compileZoneName(entry: Entry): CompiledDomain | undefined {
+  // People are asked, too, and most entries are people.
+  if (!entry.normalizedDn.startsWith('dc=')) return undefined;
   const name = domainOfDcDn(entry.normalizedDn);
   if (name === undefined || !isOwnerName(name)) return undefined;
   const problems: ZoneProblem[] = [];
