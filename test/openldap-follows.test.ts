@@ -341,9 +341,9 @@ test('random changes, cuts, kills of either side: slapd ends with our entries', 
 
 /** One kind of deletion each; the last two: who takes a name before it is free, and what stands below nothing. */
 const UNTOLD: readonly (readonly [from: string, to: string])[] = [
-  ["if (kind !== 'delete' && kind !== 'rename') return;", "if (kind !== 'rename') return;"],
-  ["if (kind !== 'delete' && kind !== 'rename') return;", "if (kind !== 'delete') return;"],
-  ["if (kind === 'modify' && this.#wasShown(step)) page.gone(uuid, dn);", ''],
+  ["return kind === 'delete' || kind === 'rename';", "return kind === 'rename';"],
+  ["return kind === 'delete' || kind === 'rename';", "return kind === 'delete';"],
+  ["if (kind === 'modify' && this.#wasShown(step)) this.#goes(uuid, dn, page);", ''],
   ['if (other !== undefined && other !== uuid) this.#makeLeave(other, entry.normalizedDn, page);', ''],
   ['    this.#giveSuperior(entry, page);\n', ''],
 ];

@@ -6,7 +6,7 @@
 
 import { idOf, type Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
-import { operation, type Reader, type Transaction } from '../database/operation.ts';
+import { operation, type Reader, type Transaction, type Value } from '../database/operation.ts';
 import type { AttributeDifference } from './draft.ts';
 import { decodeValues, encodeValues } from './entries.ts';
 import type { AttributeValue, DirectoryChange, Entry } from './entry.ts';
@@ -168,12 +168,35 @@ export function wasRenamed(
   return reader.arrays(RENAMED, after, before, from, to).length > 0;
 }
 
+const RENAMED_SINCE = "SELECT 1 FROM dit_change WHERE uuid = ? AND revision > ? AND kind = 'rename' LIMIT 1";
+
+/** Whether this entry has got another name behind this revision. */
+export function wasRenamedSince(reader: Reader, uuid: string, revision: Revision): boolean {
+  return reader.arrays(RENAMED_SINCE, uuid, revision).length > 0;
+}
+
 const OF_ENTRY =
   'SELECT revision, kind, dn, change FROM dit_change WHERE revision > ? AND uuid = ? ORDER BY revision DESC';
+const OF_ENTRY_BEFORE =
+  'SELECT revision, kind, dn, change FROM dit_change WHERE revision > ? AND uuid = ? AND revision < ? ' +
+  'ORDER BY revision DESC LIMIT +?';
 
 /** The changes of an entry behind this revision, the newest first. */
 export function changesOf(reader: Reader, uuid: string, revision: Revision): LoggedChange[] {
-  return reader.arrays(OF_ENTRY, revision, uuid).map(([number, kind, dn, change]) => ({
+  return loggedChanges(reader.arrays(OF_ENTRY, revision, uuid));
+}
+
+/** So many of them at most: of those before another revision the newest. */
+export function changesBefore(
+  reader: Reader,
+  { uuid, after, before }: { readonly uuid: string; readonly after: Revision; readonly before: number },
+  count: number,
+): LoggedChange[] {
+  return loggedChanges(reader.arrays(OF_ENTRY_BEFORE, after, uuid, before, count));
+}
+
+function loggedChanges(rows: readonly Value[][]): LoggedChange[] {
+  return rows.map(([number, kind, dn, change]) => ({
     revision: idOf<Revision>(number),
     kind: kind as DirectoryChange['kind'],
     dn: dn as string,

@@ -6,8 +6,8 @@
 //         takes it. Where names go round in a circle one entry is gone first, and comes back
 // States  two places in the log: up to `#ahead` every name that somebody has left is known, up to `at` all is told.
 //         Entries are told only while the first has reached the end, so no name is taken that the copy still has elsewhere
-// Limits  a page reads AHEAD_ROWS or TOLD_ROWS rows; LEAVING_MAX names that are left and taken are known at once: of more, who
-//         left is gone first too
+// Limits  a page reads AHEAD_ROWS or TOLD_ROWS rows, and UNDONE_MAX more where it must find out what a caller saw before: once an
+//         entry; LEAVING_MAX names that are left are known at once: of more, who left one that another has is gone first too
 // Never   keeps a statement, a snapshot, or a queue between two pages: who is slow reads the log later
 // RFC 4533 §1.1 §3.3 §3.4
 
@@ -22,7 +22,7 @@ import { entryById, entryByUuid, findEntry } from './entries.ts';
 import type { Entry } from './entry.ts';
 import { compileFilter, type MatchContext, type Matcher } from './match.ts';
 import { matchContext } from './match-context.ts';
-import { entryAt } from './past-entry.ts';
+import { WayBack } from './past-entry.ts';
 
 export interface FeedContent {
   readonly base: Dn;
@@ -47,6 +47,10 @@ const TOLD_ROWS = 64;
 const LEAVING_MAX = 10_000;
 /** Who waits for whom to leave a name. */
 const CHAIN_MAX = 500;
+/** Changes that a page undoes. */
+const UNDONE_MAX = 500;
+/** Entries of which it is remembered that the copy has them not. */
+const HAS_NOT_MAX = 100_000;
 
 export class Feed {
   readonly #reader: Reader;
@@ -54,14 +58,21 @@ export class Feed {
   readonly #matches: Matcher;
   #position: FeedPosition;
   #ahead: Revision;
+  /** Where all was told for the last time. */
+  #since: Revision;
   #sight!: Sight;
   #context!: MatchContext;
-  /** Who has left a name that another has now, by that name, until the copy knows. */
+  /** Who has left a name, by that name, until the copy knows: another has it now, or may take it. */
   readonly #leaving = new Map<string, string>();
   /** The names of the above by who has left them. */
   readonly #left = new Map<string, Set<string>>();
   /** Who was not among what is followed before a change that is not its last. */
   readonly #entered = new Set<string>();
+  /** For who sees a part: whether the copy has an entry, by what was seen then and by what was told. */
+  readonly #has = new Set<string>();
+  readonly #hasNot = new Set<string>();
+  /** To what an entry was then. */
+  #way: WayBack | undefined;
 
   constructor(reader: Reader, content: FeedContent, from: FeedPosition) {
     this.#reader = reader;
@@ -69,6 +80,7 @@ export class Feed {
     this.#matches = compileFilter(content.filter);
     this.#position = from;
     this.#ahead = from.revision;
+    this.#since = from.revision;
   }
 
   /** All up to here is told. */
@@ -88,41 +100,53 @@ export class Feed {
     this.#context = sight.maySearch === undefined ? context : { ...context, maySearch: sight.maySearch };
     return this.#reader.snapshot(() => {
       const page = new Page();
+      const { steps } = page;
       const ahead = stepsAfter(this.#reader, this.#ahead, AHEAD_ROWS);
-      for (const step of ahead) this.#lookAhead(step, page);
-      this.#ahead = ahead.at(-1)?.revision ?? this.#ahead;
-      if (ahead.length === AHEAD_ROWS) return { steps: page.steps, isAtEnd: false };
+      for (const step of ahead) {
+        if (leavesName(step) && !this.#findOut(step, page)) return { steps, isAtEnd: false };
+        this.#lookAhead(step, page);
+        this.#ahead = step.revision;
+      }
+      if (ahead.length === AHEAD_ROWS) return { steps, isAtEnd: false };
       const told = stepsAfter(this.#reader, this.#position.revision, TOLD_ROWS);
-      for (const step of told) this.#tell(step, page);
-      this.#position = told.at(-1) ?? this.#position;
+      for (const step of told) {
+        if (!this.#findOut(step, page)) return { steps, isAtEnd: false };
+        this.#tell(step, page);
+        this.#position = step;
+      }
       const isAtEnd = told.length < TOLD_ROWS;
       if (isAtEnd) this.#forget();
-      return { steps: page.steps, isAtEnd };
+      return { steps, isAtEnd };
     });
   }
 
   #forget(): void {
+    this.#since = this.#position.revision;
+    this.#has.clear();
+    this.#hasNot.clear();
     this.#entered.clear();
     this.#leaving.clear();
     this.#left.clear();
   }
 
-  /** Who is gone, and who has left a name that is another's now. */
+  /** Who is gone, and who has left a name. */
   #lookAhead(step: LogStep, page: Page): void {
-    const { kind, uuid, dn } = step;
-    if (kind !== 'delete' && kind !== 'rename') return;
+    const { uuid, dn } = step;
+    if (!leavesName(step)) return;
     const entry = entryByUuid(this.#reader, uuid);
     if (entry === undefined || this.#shown(entry) === undefined) {
-      if (this.#wasShown(step)) page.gone(uuid, dn);
+      if (this.#wasShown(step)) this.#goes(uuid, dn, page);
       return;
     }
     const other = findEntry(this.#reader, dn);
-    if (other === undefined || other.uuid === uuid) return;
+    if (other?.uuid === uuid) return;
+    const name = normalizeDn(dn);
+    // The copy has there who left it first: of those who came and left meanwhile it has not heard.
+    if (this.#leaving.has(name)) return;
     if (this.#leaving.size >= LEAVING_MAX) {
-      page.gone(uuid, dn);
+      if (other !== undefined) this.#goes(uuid, dn, page);
       return;
     }
-    const name = normalizeDn(dn);
     this.#leaving.set(name, uuid);
     const names = this.#left.get(uuid);
     if (names === undefined) this.#left.set(uuid, new Set([name]));
@@ -135,7 +159,7 @@ export class Feed {
     const shown = entry && this.#shown(entry);
     if (entry === undefined || shown === undefined) {
       // Of the others lookAhead has told.
-      if (kind === 'modify' && this.#wasShown(step)) page.gone(uuid, dn);
+      if (kind === 'modify' && this.#wasShown(step)) this.#goes(uuid, dn, page);
       return;
     }
     const isNew = this.#entered.has(uuid) || !this.#wasShown(step);
@@ -151,6 +175,7 @@ export class Feed {
     const other = this.#leaving.get(entry.normalizedDn);
     if (other !== undefined && other !== uuid) this.#makeLeave(other, entry.normalizedDn, page);
     page.steps.push({ kind: 'entry', entry, shown, isNew });
+    this.#note(uuid, true);
     page.giving.delete(uuid);
     page.given.add(uuid);
     for (const name of this.#left.get(uuid) ?? []) if (this.#leaving.get(name) === uuid) this.#leaving.delete(name);
@@ -171,7 +196,7 @@ export class Feed {
     const entry = page.giving.has(uuid) || page.giving.size > CHAIN_MAX ? undefined : entryByUuid(this.#reader, uuid);
     const shown = entry && this.#shown(entry);
     if (entry !== undefined && shown !== undefined) this.#give({ entry, shown, isNew: false }, page);
-    else page.gone(uuid, name);
+    else this.#goes(uuid, name, page);
     this.#leaving.delete(name);
   }
 
@@ -182,11 +207,39 @@ export class Feed {
   }
 
   /** Before this change; where all is seen, also what the filter leaves out: to tell of it does no harm. */
-  #wasShown({ kind, uuid, dn, revision }: LogStep): boolean {
+  #wasShown({ kind, uuid, dn }: LogStep): boolean {
     if (kind === 'add' || !this.#isInScope(parseDn(dn))) return false;
-    if (this.#sight.caller === undefined) return true;
-    const past = entryAt(this.#reader, uuid, (revision - 1) as Revision);
-    return past !== undefined && this.#sight.shown(past) !== undefined;
+    return this.#sight.caller === undefined || this.#has.has(uuid);
+  }
+
+  /** Whether the copy has it, where that is not known. False: the next page goes on with it. */
+  #findOut({ kind, uuid, dn }: LogStep, page: Page): boolean {
+    if (this.#sight.caller === undefined || kind === 'add' || this.#has.has(uuid) || this.#hasNot.has(uuid))
+      return true;
+    if (!this.#isInScope(parseDn(dn))) return true;
+    if (page.undone >= UNDONE_MAX) return false;
+    if (this.#way?.uuid !== uuid) this.#way = new WayBack(this.#reader, uuid, this.#since);
+    page.undone += this.#way.undo(UNDONE_MAX - page.undone);
+    if (!this.#way.isThere) return false;
+    const { entry } = this.#way;
+    this.#way = undefined;
+    this.#note(
+      uuid,
+      entry !== undefined && this.#isInScope(parseDn(entry.dn)) && this.#sight.shown(entry) !== undefined,
+    );
+    return true;
+  }
+
+  #goes(uuid: string, dn: string, page: Page): void {
+    page.steps.push({ kind: 'gone', uuid, dn });
+    this.#note(uuid, false);
+  }
+
+  #note(uuid: string, has: boolean): void {
+    if (this.#sight.caller === undefined) return;
+    if (this.#hasNot.size >= HAS_NOT_MAX) this.#hasNot.clear();
+    (has ? this.#hasNot : this.#has).delete(uuid);
+    (has ? this.#has : this.#hasNot).add(uuid);
   }
 
   #isInScope(dn: Dn): boolean {
@@ -203,8 +256,10 @@ class Page {
   readonly given = new Set<string>();
   /** On the way: what has to come first is given first. */
   readonly giving = new Set<string>();
+  /** Changes of the log. */
+  undone = 0;
+}
 
-  gone(uuid: string, dn: string): void {
-    this.steps.push({ kind: 'gone', uuid, dn });
-  }
+function leavesName({ kind }: LogStep): boolean {
+  return kind === 'delete' || kind === 'rename';
 }

@@ -9,7 +9,7 @@ import { asciiLower } from '../base/characters.ts';
 import { Failure } from '../base/failure.ts';
 import type { Revision } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
-import { changesOf, type LoggedChange } from './change-log.ts';
+import { changesBefore, changesOf, type LoggedChange } from './change-log.ts';
 import { normalizeDn } from './dn.ts';
 import { entryByUuid } from './entries.ts';
 import type { Attribute, AttributeValue, Entry } from './entry.ts';
@@ -23,6 +23,43 @@ export function entryAt(reader: Reader, uuid: string, revision: Revision): Entry
   let entry = entryByUuid(reader, uuid);
   for (const change of changesOf(reader, uuid, revision)) entry = undone(entry, uuid, change);
   return entry;
+}
+
+/** The same, some changes at a time: there may be a million of one entry. What is changed meanwhile does not count. */
+export class WayBack {
+  readonly uuid: string;
+  readonly #reader: Reader;
+  readonly #revision: Revision;
+  #entry: Entry | undefined;
+  /** What has been undone. */
+  #from = Number.MAX_SAFE_INTEGER;
+  #isThere = false;
+
+  constructor(reader: Reader, uuid: string, revision: Revision) {
+    this.#reader = reader;
+    this.uuid = uuid;
+    this.#revision = revision;
+    this.#entry = entryByUuid(reader, uuid);
+  }
+
+  /** Undoes `count` changes at most, and gives how many. */
+  undo(count: number): number {
+    const { uuid } = this;
+    const changes = changesBefore(this.#reader, { uuid, after: this.#revision, before: this.#from }, count);
+    for (const change of changes) this.#entry = undone(this.#entry, uuid, change);
+    this.#from = changes.at(-1)?.revision ?? this.#from;
+    this.#isThere = changes.length < count;
+    return changes.length;
+  }
+
+  get isThere(): boolean {
+    return this.#isThere;
+  }
+
+  /** The entry as it stood then, once the way is gone. */
+  get entry(): Entry | undefined {
+    return this.#entry;
+  }
 }
 
 /** `change` is the last one that the entry has gone through. */

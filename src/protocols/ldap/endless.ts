@@ -24,7 +24,7 @@ export function countEndless({ operation, session, sight }: AskedSearch): Counte
   const release = (): void => {};
   if (sight.caller?.isServer === true) return { release };
   const { caller, signal } = operation;
-  const key = caller.kind === 'anonymous' ? session.record.peerAddress : 'dn' in caller ? caller.dn : caller.kind;
+  const key = caller.kind === 'anonymous' ? session.record.peerAddress : 'uuid' in caller ? caller.uuid : caller.kind;
   const ofDoor = endless.get(session.door) ?? new Map<string, Set<LdapConversation>>();
   endless.set(session.door, ofDoor);
   const ofCaller = ofDoor.get(key) ?? new Set();

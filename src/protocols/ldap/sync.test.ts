@@ -302,6 +302,39 @@ test('what leaves the sight of its caller is a deletion, and what was never seen
   assert.deepEqual(lines(await refresh(hal, people, sync({ cookie: cookieOf(gone.at(-1)!.cookie!) }))), ['4096']);
 });
 
+test('who gets another name follows no longer by the rights of the old one, and begins anew', async () => {
+  const rule = (who: string) =>
+    ({
+      kind: 'modify',
+      dn: PEOPLE,
+      modifications: [
+        {
+          operation: 'replace',
+          attribute: 'aci',
+          values: [
+            `(targetattr="*")(targetfilter="(description=mine)")(version 3.0; acl "mine"; allow (read,search) userdn="ldap:///${who}";)`,
+          ],
+        },
+      ],
+    }) as const;
+  const { apply } = door.directory;
+  await apply(addUser('jon@acme.example', GEHEIM), addUser('kim@acme.example', { description: 'mine' }));
+  await apply(rule(dnOf('jon')));
+  using jon = await bound(dnOf('jon'));
+  jon.request(people, [sync({ mode: 'refreshAndPersist', reloadHint: true })]);
+  const before = await upTo(jon, 'refreshPresent');
+  assert.deepEqual(lines(before), [`add ${dnOf('jon')}`, `add ${dnOf('kim')}`, 'refreshPresent']);
+  const newRdn = 'uid=joe';
+  await apply({ kind: 'rename', dn: dnOf('jon'), newRdn, deleteOldRdn: true, newSuperior: undefined });
+  await apply(describe('kim', 'mine'));
+  assert.equal(said((await jon.response())!).line, '51');
+  // What that one no longer sees no log tells of.
+  const anew = { cookie: cookieOf(before.at(-1)!.cookie!) };
+  assert.deepEqual(lines(await refresh(jon, people, sync(anew))), ['4096']);
+  const all = await refresh(jon, people, sync({ ...anew, reloadHint: true }));
+  assert.deepEqual(lines(all), [`add ${dnOf('joe')}`, '0 present']);
+});
+
 test('a client that takes nothing holds up no one, and gets all when it reads again', async () => {
   using slow = await bound();
   slow.request(people, [sync({ mode: 'refreshAndPersist' })]);

@@ -5,20 +5,21 @@
 //         Then its end, or what follows each published revision until the client abandons it, cancels it, or leaves
 // Limits  so many that never end (endless.ts); UUIDS_MAX deletions a message of a refresh; later ones are one each. Nothing is kept for the client: the log is read at its speed (directory/feed.ts)
 // Errors  `syncRefreshRequired` for a cookie that is too old, never to who has given the reload hint: OpenLDAP's server would
-//         stop for good. Who follows already and must begin anew gets `busy`, and its cookie is too old then
+//         stop for good. Who follows already and must begin anew gets `busy`, and its cookie is too old then: also who has got
+//         another name, where it sees another thing by that
 // Never   gives what is computed of other entries than its own: memberOf, hasSubordinates, contextCSN
 // RFC 4533, RFC 3909
 
 import type { Revision } from '../../base/ids.ts';
 import type { Reader } from '../../database/operation.ts';
 import { isServer } from '../../directory/access/is-server.ts';
-import { sightOf } from '../../directory/access/sight.ts';
+import { type Sight, sightOf } from '../../directory/access/sight.ts';
 import { type SightMark, sightMark } from '../../directory/access/sight-mark.ts';
-import { ANONYMOUS } from '../../directory/caller.ts';
-import { loggedAt, newestChange } from '../../directory/change-log.ts';
+import { ANONYMOUS, type Caller, callerOf } from '../../directory/caller.ts';
+import { loggedAt, newestChange, wasRenamedSince } from '../../directory/change-log.ts';
 import { formatCsn } from '../../directory/csn.ts';
 import { parseDn } from '../../directory/dn.ts';
-import { getEntry, rootNames } from '../../directory/entries.ts';
+import { entryByUuid, getEntry, rootNames } from '../../directory/entries.ts';
 import type { Entry } from '../../directory/entry.ts';
 import { Feed, type FeedPosition, type FeedStep } from '../../directory/feed.ts';
 import { asksOthers, type MatchContext } from '../../directory/match.ts';
@@ -67,6 +68,12 @@ export async function follow(asked: AskedSearch, clock: Turns, sync: SyncRequest
   } finally {
     release();
   }
+}
+
+/** What an entry was read with. */
+interface Seen {
+  readonly context: MatchContext;
+  readonly sight: Sight;
 }
 
 class Following {
@@ -164,7 +171,11 @@ class Following {
   #goodPosition({ since }: SightMark): FeedPosition | undefined {
     const position = this.#position;
     if (position === undefined || position === 'unknown' || position.revision < since) return undefined;
-    return loggedAt(this.#asked.session.door.reader, position.revision) === position.at ? position : undefined;
+    const { reader } = this.#asked.session.door;
+    const { caller } = this.#asked.operation;
+    // By another name it has seen another thing.
+    if (caller.kind === 'entry' && wasRenamedSince(reader, caller.uuid, position.revision)) return undefined;
+    return loggedAt(reader, position.revision) === position.at ? position : undefined;
   }
 
   #newest(): FeedPosition {
@@ -189,7 +200,7 @@ class Following {
     while (!search.done && !operation.isAborted) {
       for (const entry of search.next(PAGE_ENTRIES)) {
         if (given++ === entriesMax) return result('sizeLimitExceeded', `More than ${entriesMax} entries match`);
-        await this.#giveEntry(entry, 'add', search.context);
+        await this.#giveEntry(entry, 'add', { context: search.context, sight });
       }
       const limited = this.#clock.limit(search);
       if (limited !== undefined) return limited;
@@ -206,13 +217,15 @@ class Following {
     const { operation, session } = this.#asked;
     const { reader } = session.door;
     for (let isAtEnd = false; !isAtEnd && !operation.isAborted; ) {
-      const sight = sightOf(reader, operation.caller, session.record.isPrivate);
-      const isSame = sightMark(reader, operation.caller)?.text === mark.text;
+      const caller = callerNow(reader, operation.caller);
+      if (caller === undefined) return false;
+      const sight = sightOf(reader, caller, session.record.isPrivate);
+      const isSame = sightMark(reader, caller)?.text === mark.text;
       if (!isSame || loggedAt(reader, feed.position.revision) === undefined) return false;
       const page = feed.next(sight);
       ({ isAtEnd } = page);
       for (const step of page.steps) {
-        if (step.kind === 'entry') await this.#tell(step, isRefresh, feed.context);
+        if (step.kind === 'entry') await this.#tell(step, isRefresh, { context: feed.context, sight });
         else if (!isPresent) await this.#goes(step);
       }
       if (!isAtEnd) await this.#clock.breathe();
@@ -221,9 +234,9 @@ class Following {
     return true;
   }
 
-  async #tell(step: Extract<FeedStep, { kind: 'entry' }>, isRefresh: boolean, context: MatchContext): Promise<void> {
+  async #tell(step: Extract<FeedStep, { kind: 'entry' }>, isRefresh: boolean, seen: Seen): Promise<void> {
     await this.#tellGone();
-    await this.#giveEntry(step.shown, isRefresh || step.isNew ? 'add' : 'modify', context);
+    await this.#giveEntry(step.shown, isRefresh || step.isNew ? 'add' : 'modify', seen);
   }
 
   /**
@@ -248,7 +261,7 @@ class Following {
     await this.#say({ kind: 'syncIdSet', cookie: undefined, refreshDeletes: true, uuids });
   }
 
-  async #giveEntry(entry: Entry, state: SyncState['state'], context: MatchContext): Promise<void> {
+  async #giveEntry(entry: Entry, state: SyncState['state'], { context, sight }: Seen): Promise<void> {
     const { operation } = this.#asked;
     this.#hasGiven = true;
     const control = controlOf(syncState, { state, uuid: entry.uuid, cookie: undefined });
@@ -256,7 +269,7 @@ class Following {
       await operation.send({ kind: 'searchReference', uris: referralUris(entry, parseDn(entry.dn)) }, [control]);
       return;
     }
-    const attributes = await wantedAttributes(entry, this.#asked, { ...context, ...NOT_FOLLOWED });
+    const attributes = await wantedAttributes(entry, { ...this.#asked, sight }, { ...context, ...NOT_FOLLOWED });
     await operation.send({ kind: 'searchEntry', dn: entry.dn, attributes: attributes.filter(isFollowed) }, [control]);
   }
 
@@ -283,6 +296,13 @@ function serverOf({ base, sight }: AskedSearch): string | undefined {
   if (caller?.dn === undefined || !caller.isServer || base.rdns.length > 0) return undefined;
   const name = parseDn(caller.dn).rdns[0]?.avas[0]?.value;
   return typeof name === 'string' ? name : undefined;
+}
+
+/** Under the name that it has now: rules name it, and its groups do. Undefined: its entry is gone. */
+function callerNow(reader: Reader, caller: Caller): Caller | undefined {
+  if (caller.kind !== 'entry') return caller;
+  const entry = entryByUuid(reader, caller.uuid);
+  return entry && callerOf(entry);
 }
 
 /** All there is, for a server. */
