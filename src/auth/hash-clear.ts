@@ -1,6 +1,6 @@
 // Clear passwords in a directory change become hashes, and keys for SCRAM beside them, before the change goes to the writer.
 //
-// Limits  ten clear values in one change: each takes 40 ms, its keys half of that
+// Limits  ten clear values in one change, a hundred in a list of changes: each takes 40 ms, its keys half of that
 // Never   touches a value that says by a prefix how it was made, or one that is to be deleted
 
 import type { Attribute, AttributeValue, DirectoryChange, Modification } from '../directory/entry.ts';
@@ -11,6 +11,7 @@ import { hashPassword, hasScheme, PASSWORD_BYTES_MAX } from './password.ts';
 import { makeKeys, newSalting } from './scram-keys.ts';
 
 const CLEAR_VALUES_MAX = 10;
+const LIST_CLEAR_VALUES_MAX = 100;
 
 export interface Hashing {
   readonly gate: HashGate;
@@ -34,12 +35,33 @@ export async function passwordValues(
   return keys === undefined ? [hash] : [hash, keys];
 }
 
+/** Throws `adminLimitExceeded` where these, which are made in one commit, have too many. */
+export function checkClearPasswords(changes: readonly DirectoryChange[]): void {
+  let clear = 0;
+  for (const change of changes) clear += clearIn(change).length;
+  if (clear > LIST_CLEAR_VALUES_MAX)
+    throw directoryFailure(
+      'adminLimitExceeded',
+      `More than ${LIST_CLEAR_VALUES_MAX} clear passwords in a list of changes: hash them before, or use directory import`,
+    );
+}
+
+function clearIn(change: DirectoryChange): AttributeValue[] {
+  const lists =
+    change.kind === 'add'
+      ? change.attributes.filter(({ name }) => isUserPassword(name))
+      : change.kind === 'modify'
+        ? change.modifications.filter(setsPassword)
+        : [];
+  return lists.flatMap(({ values }) => values.filter((value) => !hasScheme(value)));
+}
+
 /** The same change with every clear userPassword hashed. Throws `constraintViolation`, or `unavailable` from the gate. */
 export async function hashClearPasswords(change: DirectoryChange, hashing: Hashing): Promise<DirectoryChange> {
   switch (change.kind) {
     case 'add': {
       const { attributes } = change;
-      checkClear(attributes.filter(({ name }) => isUserPassword(name)));
+      checkClear(clearIn(change));
       const hashed: Attribute[] = [];
       for (const attribute of attributes) {
         hashed.push(isUserPassword(attribute.name) ? await withHashes(attribute, hashing) : attribute);
@@ -48,7 +70,7 @@ export async function hashClearPasswords(change: DirectoryChange, hashing: Hashi
     }
     case 'modify': {
       const { modifications } = change;
-      checkClear(modifications.filter(setsPassword));
+      checkClear(clearIn(change));
       const hashed: Modification[] = [];
       for (const modification of modifications) {
         hashed.push(setsPassword(modification) ? await withHashes(modification, hashing) : modification);
@@ -65,8 +87,7 @@ interface Values {
 }
 
 /** Checked before the first is hashed, so that a change with a thousand costs nothing. */
-function checkClear(lists: readonly Values[]): void {
-  const clear = lists.flatMap(({ values }) => values.filter((value) => !hasScheme(value)));
+function checkClear(clear: readonly AttributeValue[]): void {
   if (clear.length > CLEAR_VALUES_MAX) throw directoryFailure('constraintViolation', 'Too many passwords at once');
   for (const value of clear) {
     const { length } = octetsOf(value);

@@ -75,6 +75,17 @@ describe('a stored password', () => {
     assert.equal(isOldHash('{SCRAM-SHA-256}4096,x,y,z'), false);
   });
 
+  it('is tried beside others up to twice the cost of the dearest, the cheapest first', async () => {
+    const wrong = Buffer.alloc(32).toString('base64').replace('=', '');
+    const dear = [1, 2, 3, 4, 5, 6].map((n) => `{ARGON2}$argon2id$v=19$m=262144,t=2,p=1$c2FsdHNhbHQ${n}$${wrong}`);
+    const right =
+      '{CRYPT}$6$rounds=200000$saltsaltsaltsalt$mV4Czutl0sjN0ROZm13IqKrPXPtDhdofNTaksIj5lPNHKkx7q0uH1erapXROXj.KdHFrKvKlz0NSrLQcelbJv.';
+    const cheap = '{SSHA}5EMEN0rxohTjFStdS1vf5+zeMWpQeJll';
+    assert.equal(await verifyPassword([...dear, cheap], secret, gate), true);
+    assert.equal(await verifyPassword([dear[0]!, right], secret, gate), true);
+    assert.equal(await verifyPassword([dear[0]!, dear[1]!, right], secret, gate), false);
+  });
+
   it('of crypt(3) never matches what its text would end before, or what is no UTF-8', async () => {
     const bcrypt = '{CRYPT}$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW';
     for (const tried of ['secret\0', 'secret\0x'])

@@ -2,7 +2,8 @@
 //
 // In      octets as the peer sent them; stored values as the directory holds them, `{SCHEME}...`
 // Out     a hash in Argon2id (19 MiB, two passes); the stored value that a password is right for
-// Limits  a password of 1024 octets; ten stored values; costs as below and in crypt/setting.ts, dearer ones never match
+// Limits  a password of 1024 octets; ten stored values; costs as below and in crypt/setting.ts, dearer ones never match. Of
+//         several values one attempt tries the cheapest first, and no more than two of the dearest would cost
 // Never   matches what it cannot verify: {CLEARTEXT}, an unknown scheme, a value that does not parse; looks at keys
 //         for SCRAM where another value can be verified: who has keys would be told by the time
 // RFC 9106, RFC 2307 §5.3, RFC 8018 §5.2
@@ -12,9 +13,9 @@ import { promisify } from 'node:util';
 import type { AttributeValue } from '../directory/entry.ts';
 import { isScramKeys, SCRAM_PREFIX } from '../directory/scram-values.ts';
 import { cryptHash } from './crypt/ask.ts';
-import { readCrypt } from './crypt/setting.ts';
+import { cryptCost, readCrypt } from './crypt/setting.ts';
 import type { HashGate } from './hash-gate.ts';
-import { keysOf, storedKeyOf } from './scram-keys.ts';
+import { keysCost, keysOf, storedKeyOf } from './scram-keys.ts';
 
 export const PASSWORD_BYTES_MAX = 1024;
 const STORED_VALUES_MAX = 10;
@@ -25,13 +26,15 @@ const SALT_BYTES = 16;
 const TAG_BYTES = 32;
 
 /**
- * What one check may cost: half a second or so. A user may store a value of any cost as the own password, and each login
- * would pay it.
+ * What one value may cost: half a second or so, and with crypt(3) a second. A user may store a value of any cost as the own
+ * password, and each login would pay it.
  */
 const MEMORY_KIB_MAX = 256 * 1024;
 const MEMORY_KIB_TIMES_PASSES_MAX = 512 * 1024;
 const PARALLELISM_MAX = 16;
 const PBKDF2_ROUNDS_MAX = 2_000_000;
+/** What one attempt may cost: 1 is the dearest value of its method. */
+const ATTEMPT_COST_MAX = 2;
 
 const SCHEME = /^\{([A-Za-z0-9][A-Za-z0-9._/-]{0,31})\}/;
 
@@ -108,26 +111,37 @@ interface Derivation {
   readonly tag: Buffer;
   readonly isSlow: boolean;
   readonly isArgon2: boolean;
+  /** In the dearest value of its method that is verified: 0 to 1. */
+  readonly cost: number;
   derive(password: Uint8Array): Promise<Buffer>;
 }
 
-/** Of the first values that say how they were made; of keys for SCRAM where there is nothing else. */
+/** Of values that say how they were made, as many as one attempt may cost; of keys for SCRAM where there is nothing else. */
 function checksOf(stored: readonly AttributeValue[]): readonly Check[] {
   const hashes = stored.filter((value) => !isScramKeys(value)).slice(0, STORED_VALUES_MAX);
   const checks = hashes.flatMap((value) => {
     const derivation = readStored(textOf(value));
     return derivation === undefined ? [] : [{ ...derivation, value }];
   });
-  if (checks.length > 0) return checks;
-  return keysOf(stored)
-    .slice(0, STORED_VALUES_MAX)
-    .map((keys) => ({
+  if (checks.length > 0) return affordable(checks);
+  const ofKeys = keysOf(stored).slice(0, STORED_VALUES_MAX);
+  return affordable(
+    ofKeys.map((keys) => ({
       value: SCRAM_PREFIX,
       tag: keys.storedKey,
       isSlow: true,
       isArgon2: false,
+      cost: keysCost(keys),
       derive: (password) => storedKeyOf(password, keys),
-    }));
+    })),
+  );
+}
+
+/** The cheapest first. */
+function affordable(checks: readonly Check[]): readonly Check[] {
+  if (checks.length <= ATTEMPT_COST_MAX) return checks;
+  let left = ATTEMPT_COST_MAX;
+  return [...checks].sort((a, b) => a.cost - b.cost).filter(({ cost }) => (left -= cost) >= 0);
 }
 
 function readStored(value: string): Derivation | undefined {
@@ -184,6 +198,7 @@ function readDigest(text: string, { algorithm, bytes, salted }: Digest): Derivat
     tag: octets.subarray(0, bytes),
     isSlow: false,
     isArgon2: false,
+    cost: 0,
     derive: async (password) => createHash(algorithm).update(password).update(salt).digest(),
   };
 }
@@ -203,6 +218,7 @@ function readArgon2(text: string): Derivation | undefined {
     tag,
     isSlow: true,
     isArgon2: true,
+    cost: (memory * passes) / MEMORY_KIB_TIMES_PASSES_MAX,
     derive: (message) => argon2Async(match[1]!, { message, nonce, parallelism, tagLength: tag.length, memory, passes }),
   };
 }
@@ -215,6 +231,7 @@ function readCrypted(text: string): Derivation | undefined {
     tag: Buffer.from(read.hash),
     isSlow: true,
     isArgon2: false,
+    cost: cryptCost(read.setting),
     derive: async (password) => Buffer.from(password.includes(0) ? '' : await cryptHash(read.setting, password)),
   };
 }
@@ -268,6 +285,7 @@ function pbkdf2Check(
     tag,
     isSlow: true,
     isArgon2: false,
+    cost: rounds / PBKDF2_ROUNDS_MAX,
     derive: (password) => pbkdf2Async(password, salt, iterations, tag.length, digest),
   };
 }

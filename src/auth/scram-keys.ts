@@ -55,6 +55,11 @@ export async function makeKeys(password: Uint8Array, gate: HashGate, salting: Sa
   return `${SCRAM_PREFIX}${[salting.iterations, ...octets].join(',')}`;
 }
 
+/** Of keys that count, in the dearest ones: 0 to 1. */
+export function keysCost({ iterations }: Salting): number {
+  return iterations / ITERATIONS_MAX;
+}
+
 /** The StoredKey that this password has; empty where SASLprep refuses it. */
 export async function storedKeyOf(password: Uint8Array, salting: Salting): Promise<Buffer> {
   const prepared = saslprep(password);

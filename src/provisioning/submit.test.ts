@@ -76,3 +76,19 @@ test('a stranger gets no password hashed', async () => {
   await assert.rejects(asked, { kind: 'denied' });
   assert.equal(hashes, 0);
 });
+
+test('a list of changes with more than a hundred clear passwords is refused before one is hashed', async () => {
+  const gate = new HashGate();
+  let hashes = 0;
+  gate.run = () => {
+    hashes++;
+    return Promise.reject(new Error('hashed'));
+  };
+  const add = (password: (n: number) => string) =>
+    Array.from({ length: 101 }, (_, n) => addUser(`u${n}@acme.example`, { userPassword: password(n) }));
+  const ask = (changes: DirectoryChange[]) =>
+    submitChange({ ...parts(), gate }, { changes, caller: SERVER, peer: '', dryRun: true });
+  await assert.rejects(ask(add((n) => `secret ${n}`)), { kind: 'too-many' });
+  assert.equal(hashes, 0);
+  await ask([addDomain('acme.example'), ...add(() => '{SSHA}5EMEN0rxohTjFStdS1vf5+zeMWpQeJll')]);
+});

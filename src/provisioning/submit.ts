@@ -4,7 +4,7 @@
 // Out     what was done, after the commit; a Failure by kind, with its LDAP result name
 // Never   lets a clear password reach the writer, a table or the log
 
-import { hashClearPasswords } from '../auth/hash-clear.ts';
+import { checkClearPasswords, hashClearPasswords } from '../auth/hash-clear.ts';
 import type { HashGate } from '../auth/hash-gate.ts';
 import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
@@ -70,6 +70,7 @@ async function prepared(
   // Its server has hashed what was clear, and has looked.
   if (!isHandedOn) for (const each of request.changes) checkKeys(caller, each);
   const kinds = request.changes.filter((each) => passwordsIn(each).length > 0).map(({ kind }) => kind);
+  checkClearPasswords(request.changes);
   if (kinds.length > 0 && !mayDoAll(caller)) await writer.execute(checkAnywhere, { caller, kinds });
   const changes: AskedChange[] = [];
   for (const each of request.changes) {

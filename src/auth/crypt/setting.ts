@@ -24,9 +24,28 @@ const ROUNDS = 5000;
 const ROUNDS_MIN = 1000;
 const ROUNDS_MAX = 200_000;
 
+/** Of a setting that is verified, in the dearest one: 0 to 1. */
+export function cryptCost(setting: CryptSetting): number {
+  switch (setting.method) {
+    case 'md5':
+      return 0;
+    case 'sha':
+      return setting.rounds / ROUNDS_MAX;
+    case 'bcrypt':
+      return 2 ** (costOf(setting.setting) - COST_MAX);
+    default:
+      return setting satisfies never;
+  }
+}
+
+/** `$2b$12$` and salt. */
+function costOf(setting: string): number {
+  return Number(setting.slice(4, 6));
+}
+
 const MD5 = /^\$1\$([!-#%-9;-~]{0,8})\$([./0-9A-Za-z]{22})$/;
 const SHA = /^\$([56])\$(?:rounds=([1-9]\d{3,5})\$)?([!-#%-9;-~]{0,16})\$([./0-9A-Za-z]{43}|[./0-9A-Za-z]{86})$/;
-const BCRYPT = /^(\$2[aby]\$(\d\d)\$[./0-9A-Za-z]{22})([./0-9A-Za-z]{31})$/;
+const BCRYPT = /^(\$2[aby]\$\d\d\$[./0-9A-Za-z]{22})([./0-9A-Za-z]{31})$/;
 const SHA_LETTERS = { sha256: 43, sha512: 86 } as const;
 
 export function readCrypt(text: string): CryptValue | undefined {
@@ -50,6 +69,6 @@ function readSha(text: string): CryptValue | undefined {
 
 function readBcrypt(text: string): CryptValue | undefined {
   const match = BCRYPT.exec(text);
-  if (match === null || Number(match[2]) < COST_MIN || Number(match[2]) > COST_MAX) return undefined;
-  return { setting: { method: 'bcrypt', setting: match[1]! }, hash: match[3]! };
+  if (match === null || costOf(match[1]!) < COST_MIN || costOf(match[1]!) > COST_MAX) return undefined;
+  return { setting: { method: 'bcrypt', setting: match[1]! }, hash: match[2]! };
 }
