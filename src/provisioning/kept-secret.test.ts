@@ -41,3 +41,30 @@ test('who may not read it gives a new one along with a new place', async () => {
   await write({ waypostUrl: 'ldaps://new.example', waypostSecret: 'new' });
   await directory.apply(replace(SOURCE, { waypostUrl: 'ldaps://ldap.corp.example' }));
 });
+
+test('a channel that logs in goes to other hosts with another secret', async () => {
+  const channel = 'cn=smart,ou=Channels,ou=Waypost,o=internet';
+  await directory.apply(
+    add(channel, {
+      objectClass: 'waypostChannel',
+      cn: 'smart',
+      waypostChannelKind: 'smtp',
+      waypostKeyword: ['daemon smart.example:587', 'maxjobs 2'],
+      waypostLogin: 'acme',
+      waypostSecret: 'old',
+    }),
+  );
+  const caller = callerOf(getEntry(directory.reader, ANN));
+  const write = (values: Parameters<typeof replace>[1]) =>
+    directory.writer.execute(change, { changes: [replace(channel, values)], caller, peer: '', now: 0 });
+  for (const words of [
+    ['daemon evil.example'],
+    ['Daemon  evil.example:587'],
+    ['daemon smart.example:587', 'port 9'],
+    [],
+  ])
+    await assert.rejects(write({ waypostKeyword: words }), /waypostSecret/);
+  await assert.rejects(write({ waypostLogin: 'other' }), /waypostSecret/);
+  await write({ waypostKeyword: ['maxjobs 5', ' DAEMON   smart.example:587'] });
+  await write({ waypostKeyword: 'daemon new.example', waypostSecret: 'new' });
+});

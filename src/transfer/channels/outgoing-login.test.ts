@@ -13,7 +13,13 @@ const authority = new TestAuthority();
 const tls = authority.issue('smart.example');
 const CHANNEL = 'cn=smtp,ou=Channels,ou=Waypost,o=internet';
 
-async function open(context: TestContext, script: RemoteHostScript, channel: Readonly<Record<string, string>>) {
+/** `daemon`: a keyword of the channel names the host, and a line of the configuration. */
+async function open(
+  context: TestContext,
+  script: RemoteHostScript,
+  channel: Readonly<Record<string, string>>,
+  daemon: (port: number) => string = (port) => `daemon smart.example:${port}`,
+) {
   const sink = await RemoteHost.start(script);
   const transfer = await TestTransfer.open({
     nextHop: { 'remote.example': `smart.example:${sink.port}` },
@@ -31,7 +37,13 @@ async function open(context: TestContext, script: RemoteHostScript, channel: Rea
   await transfer.directory.apply(
     addDomain('acme.example'),
     addUser('ann@acme.example'),
-    add(CHANNEL, { objectClass: 'waypostChannel', cn: 'smtp', waypostChannelKind: 'smtp', ...channel }),
+    add(CHANNEL, {
+      objectClass: 'waypostChannel',
+      cn: 'smtp',
+      waypostChannelKind: 'smtp',
+      waypostKeyword: [daemon(sink.port), channel['waypostKeyword']].filter((word) => word !== undefined),
+      ...withoutWord(channel),
+    }),
   );
   await transfer.start();
   const send = () =>
@@ -41,6 +53,10 @@ async function open(context: TestContext, script: RemoteHostScript, channel: Rea
     return transfer.queue()[0]?.lastError ?? '';
   };
   return { sink, transfer, send, putOff };
+}
+
+function withoutWord({ waypostKeyword: _, ...values }: Readonly<Record<string, string>>) {
+  return values;
 }
 
 const LOGIN = { waypostLogin: 'relay', waypostSecret: 'h\u00fcsh' };
@@ -84,6 +100,28 @@ test('the secret is not said in the clear, nor to a host whose certificate is no
     assert.match(await putOff(), /TLS/);
     assert.ok(!sink.commands.some((line) => line.startsWith('AUTH') || line.startsWith('MAIL')));
   }
+});
+
+test('no host but those that the channel itself names is told the secret', async (context) => {
+  const heard: string[] = [];
+  const auth = (line: string): string => {
+    heard.push(line);
+    return '235 2.7.0 in';
+  };
+  // The line of the configuration, as a rule or an entry might, names another host.
+  const { sink, transfer, send } = await open(
+    context,
+    { ...offers('PLAIN'), auth },
+    LOGIN,
+    () => 'daemon other.example',
+  );
+  await send();
+  await transfer.drained();
+  assert.deepEqual([sink.messages.length, heard], [1, []]);
+  const unnamed = await open(context, { ...offers('PLAIN'), auth }, LOGIN, () => 'maxjobs 5');
+  await unnamed.send();
+  assert.match(await unnamed.putOff(), /no daemon says at which hosts/);
+  assert.deepEqual(heard, []);
 });
 
 test('a login without a secret, or at a host that offers none, waits', async (context) => {

@@ -90,7 +90,10 @@ export class SmtpChannel implements Channel {
     const { channel } = delivery.targets[0]!;
     const exchanges = await findExchanges(this.#parts, { destination, channel });
     if ('outcome' in exchanges) return all(exchanges.outcome);
-    const words: Partial<ChannelRow> = channelNamed(this.#parts.settings(), channel) ?? {};
+    const row: Partial<ChannelRow> = channelNamed(this.#parts.settings(), channel) ?? {};
+    if (row.loginName !== undefined && row.daemon === undefined) return all(NO_DAEMON);
+    // Rules and entries name hosts too: those are not told the secret.
+    const words = row.daemon === destination ? row : withoutLogin(row);
     const credentials = readCredentials(this.#parts.reader, words);
     if (credentials === null) return all(NO_SECRET);
     let last: Outcome | undefined;
@@ -228,7 +231,12 @@ export class SmtpChannel implements Channel {
   }
 }
 
+const NO_DAEMON = outcome('deferred', '4.7.0', 'The channel says who logs in, and no daemon says at which hosts');
 const NO_SECRET = outcome('deferred', '4.7.0', 'The channel says who logs in, and not with which secret');
+
+function withoutLogin({ loginName: _, ...words }: Partial<ChannelRow>): Partial<ChannelRow> {
+  return words;
+}
 
 /** No answer, or none to its end: what else waits for the host need not be tried at once. */
 function feedbackOf(last: Outcome | undefined): 'bad' | 'none' {
