@@ -22,5 +22,8 @@ export async function checkAci(tx: Transaction, { before, after }: ChangedEntry)
   }
   if (!isNew) return;
   if (await hasTooManyRules(tx))
-    throw directoryFailure('adminLimitExceeded', `There are ${ACI_VALUES_MAX} values of aci, more are not obeyed`);
+    throw directoryFailure(
+      'adminLimitExceeded',
+      `There are ${ACI_VALUES_MAX} values of aci in the directory: remove some before one is added`,
+    );
 }

@@ -4,7 +4,8 @@
 // Out     rules by the entry at which they stand; the groups that they name
 // State   one row of two texts, each new where what it is about has changed: `rules` for rules, roles and groups that one
 //         names; `scopes` for where domains are. A thread that has read the same texts before has nothing to read
-// Limits  ACI_VALUES_MAX values in the directory: one more is refused (provisioning/aci-check.ts)
+// Limits  ACI_VALUES_MAX values in the directory: one more is refused (provisioning/aci-check.ts). What is there is obeyed, however
+//         much: a rule that is left out may be the one that keeps somebody out
 // A value that does not parse any more, since the schema has lost what it names, refuses everything below: no way in by a
 // rule that was to keep out.
 
@@ -27,9 +28,11 @@ export interface AciRules {
 }
 
 export const ACI_VALUES_MAX = 100_000;
+/** Entries. */
+const PAGE = 100_000;
 
 const WITH_RULES = `SELECT dn, path, attributes FROM dit WHERE id IN (
-  SELECT entry FROM dit_index WHERE tenant = ? AND attribute = '${ACI_KEY}') ORDER BY path LIMIT +?`;
+  SELECT entry FROM dit_index WHERE tenant = ? AND attribute = '${ACI_KEY}') AND path > ? ORDER BY path LIMIT +?`;
 const COUNT = `SELECT count(*) FROM (SELECT 1 FROM dit_index WHERE tenant = ? AND attribute = '${ACI_KEY}' LIMIT +?)`;
 export const STATE = 'SELECT rules, scopes FROM dit_access WHERE id = 1';
 
@@ -42,18 +45,23 @@ export function* ruleSet(): Look<AciRules> {
   const at = new Map<string, AciRule[]>();
   const groups = new Set<string>();
   let id = 0;
-  for (const [dn, path, attributes] of yield [WITH_RULES, TENANT, ACI_VALUES_MAX]) {
-    const base = normalizedOfPath(path as string);
+  const add = (dn: string, path: string, attributes: string): void => {
+    const base = normalizedOfPath(path);
     const rules: AciRule[] = [];
-    for (const value of attributesOfJson(attributes as string).get(ACI_KEY)?.values ?? []) {
+    for (const value of attributesOfJson(attributes).get(ACI_KEY)?.values ?? []) {
       const parsed = typeof value === 'string' ? parseAci(value) : undefined;
       const aci = parsed !== undefined && 'aci' in parsed ? parsed.aci : REFUSING;
       for (const permission of aci.permissions) {
-        rules.push({ ...aci, ...permission, id: id++, text: String(value), dn: dn as string, base });
+        rules.push({ ...aci, ...permission, id: id++, text: String(value), dn, base });
         for (const group of groupsIn(permission.bind)) groups.add(group);
       }
     }
     at.set(base, rules);
+  };
+  for (let after = '', rows = PAGE; rows === PAGE; ) {
+    const page = yield [WITH_RULES, TENANT, after, PAGE];
+    rows = page.length;
+    for (const [dn, path, attributes] of page) add(dn as string, (after = path as string), attributes as string);
   }
   return { at, groups };
 }
