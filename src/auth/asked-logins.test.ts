@@ -42,6 +42,7 @@ before(async () => {
       bound.push(dn);
       return false;
     },
+    renew: async () => {},
     forward: async () => false,
     async ask(question) {
       asked.push(question);

@@ -9,7 +9,13 @@ import { entryByUuid, findEntry } from './entries.ts';
 import { type Entry, textValues } from './entry.ts';
 import { indexKeyFor } from './indexes.ts';
 import { readMemberValues, withMembers } from './member-values.ts';
-import { applyMirrored, type MirroredChange, type MirrorOptions } from './mirrored-change.ts';
+import {
+  applyMirrored,
+  type MirroredChange,
+  type MirrorOptions,
+  type MovedSlice,
+  moveSliceBelow,
+} from './mirrored-change.ts';
 import { loggedChanges, openTestDirectory, searchAll, type TestDirectory } from './testing.ts';
 
 let directory: TestDirectory;
@@ -24,6 +30,10 @@ const apply = operation(
 );
 const mirror = (change: MirroredChange, options: Partial<MirrorOptions> = {}) =>
   directory.writer.execute(apply, { change, options: { source: 'corp', author: 'cn=corp', now: 1, ...options } });
+
+const slice = operation('test.moveSlice', (tx, moved: MovedSlice) =>
+  moveSliceBelow(tx, moved, { source: 'corp', author: 'cn=corp', now: 1 }),
+);
 
 const uuidOf = (run: number, number: number) =>
   `${run.toString(16).padStart(8, '0')}-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
@@ -41,23 +51,33 @@ function applyModel(model: Model, change: MirroredChange): boolean {
   const { uuid, dn } = change.entry;
   const old = model.get(uuid)?.dn;
   if (old !== undefined && `,${above(dn)}`.endsWith(`,${old}`)) return false;
-  const moving = [...model].filter(([, entry]) => old !== undefined && entry.dn.endsWith(`,${old}`));
   const attributes = new Map(change.entry.attributes.map(({ name, values }) => [name, values as string[]]));
-  const places = new Map([[dn, uuid]]);
-  // Who had the name is gone before anything moves.
-  const standing = [...model].find(([other, entry]) => entry.dn === dn && other !== uuid)?.[0];
-  if (standing !== undefined) model.delete(standing);
-  if (old !== undefined && old !== dn)
-    for (const [other, entry] of moving)
-      if (other !== standing) places.set(`${entry.dn.slice(0, -old.length)}${dn}`, other);
-  for (const [other, entry] of [...model]) {
-    const taken = places.get(entry.dn);
-    const moves = [...places.values()].includes(other);
-    if (taken !== undefined && taken !== other && !moves) model.delete(other);
-  }
-  for (const [place, other] of places)
-    model.set(other, other === uuid ? { dn, attributes } : { ...model.get(other)!, dn: place });
+  if (old === undefined) makeRoom(model, dn);
+  else rename(model, uuid, dn);
+  model.set(uuid, { dn, attributes });
   return true;
+}
+
+/** All below go along, those nearest first. */
+function rename(model: Model, uuid: string, dn: string): void {
+  if (model.get(uuid)!.dn === dn) return;
+  makeRoom(model, dn);
+  const old = model.get(uuid)!.dn;
+  model.set(uuid, { ...model.get(uuid)!, dn });
+  const below = [...model].filter(([, entry]) => entry.dn.endsWith(`,${old}`));
+  below.sort(([, one], [, other]) => one.dn.split(',').length - other.dn.split(',').length);
+  for (const [each, entry] of below) {
+    const place = `${entry.dn.slice(0, -old.length)}${dn}`;
+    if (model.get(each)!.dn === place) continue;
+    makeRoom(model, place);
+    model.set(each, { ...model.get(each)!, dn: place });
+  }
+}
+
+/** Whoever has the name stands under another one until he is told of. */
+function makeRoom(model: Model, dn: string): void {
+  const standing = [...model].find(([, entry]) => entry.dn === dn)?.[0];
+  if (standing !== undefined) rename(model, standing, `entryUUID=${standing},${above(dn)}`);
 }
 
 const rdn = fc.constantFrom('cn=a', 'cn=b', 'cn=c');
@@ -195,6 +215,64 @@ it('operational attributes of ours stay with an entry of a source, and theirs do
   assert.deepEqual(textValues(entry, 'sn'), ['y']);
   assert.deepEqual(textValues(entry, 'wayposttoken'), ['1 a 0 api 0000']);
   assert.equal(entry.attributes.has('aci'), false);
+});
+
+it('a name that is passed on takes nothing of ours from who has had it, nor what is below it', async () => {
+  const [one, two, below] = [uuidOf(999_999, 4), uuidOf(999_999, 5), uuidOf(999_999, 6)];
+  const put = (uuid: string, dn: string) =>
+    mirror({ kind: 'put', entry: entryOf(uuid, dn, { cn: [dn.slice(3, dn.indexOf(','))], sn: ['x'] }) });
+  await put(one, 'cn=one,dc=five');
+  await put(two, 'cn=two,dc=five');
+  await put(below, 'cn=below,cn=two,dc=five');
+  for (const dn of ['cn=one,dc=five', 'cn=two,dc=five']) {
+    const add = { operation: 'add', attribute: 'waypostToken', values: [`1 a 0 api ${dn}`] } as const;
+    await directory.apply({ kind: 'modify', dn, modifications: [add] }, { ofServer: true });
+  }
+  await put(one, 'cn=two,dc=five');
+  await put(two, 'cn=one,dc=five');
+  const names = () => [one, two, below].map((uuid) => entryByUuid(directory.reader, uuid)?.dn);
+  const tokens = () => [one, two].map((uuid) => textValues(entryByUuid(directory.reader, uuid)!, 'wayposttoken')[0]);
+  assert.deepEqual(names(), ['cn=two,dc=five', 'cn=one,dc=five', 'cn=below,cn=one,dc=five']);
+  assert.deepEqual(tokens(), ['1 a 0 api cn=one,dc=five', '1 a 0 api cn=two,dc=five']);
+  await mirror({ kind: 'removal', uuid: two });
+  assert.deepEqual(names(), ['cn=two,dc=five', undefined, 'cn=below,cn=one,dc=five']);
+});
+
+it('a name that goes on behind a blank is not below', async () => {
+  const [one, two] = [uuidOf(999_999, 7), uuidOf(999_999, 8)];
+  const put = (uuid: string, dn: string) => mirror({ kind: 'put', entry: entryOf(uuid, dn, { sn: ['x'] }) });
+  await put(one, 'ou=old,dc=six');
+  await put(two, 'cn=x,ou=old people,dc=six');
+  await put(one, 'ou=new,dc=six');
+  assert.equal(entryByUuid(directory.reader, two)?.dn, 'cn=x,ou=old people,dc=six');
+});
+
+it('what is below a container moves before it a slice at a time, and is in the end what it would be at once', async () => {
+  const put = (number: number, dn: string) => mirror({ kind: 'put', entry: entryOf(uuidOf(999_998, number), dn, {}) });
+  const below = Array.from({ length: 24 }, (_, i) => (i % 3 === 0 ? `ou=u${i}` : `cn=p${i},ou=u${i - (i % 3)}`));
+  await put(100, 'ou=old,dc=seven');
+  for (const [index, name] of below.entries()) await put(index, `${name},ou=old,dc=seven`);
+  await put(101, `cn=p1,ou=u0,ou=new,dc=seven`);
+  const entryAt = (number: number) => entryByUuid(directory.reader, uuidOf(999_998, number))!;
+  const slices: number[] = [];
+  for (let moved = -1; moved !== 0; ) {
+    moved = (await directory.writer.execute(slice, { from: 'ou=old,dc=seven', to: 'ou=new,dc=seven', limit: 5 }))
+      .length;
+    slices.push(moved);
+    for (const number of below.keys()) {
+      const { dn, parent } = entryAt(number);
+      assert.equal(parent, findEntry(directory.reader, above(dn))?.id, dn);
+    }
+  }
+  // The one that had the name of another is moved, too.
+  assert.deepEqual(slices, [5, 5, 5, 5, 5, 0]);
+  await put(100, 'ou=new,dc=seven');
+  for (const [index, name] of below.entries()) {
+    const { dn, parent } = entryAt(index);
+    assert.equal(dn, `${name},ou=new,dc=seven`);
+    assert.equal(parent, findEntry(directory.reader, above(dn))!.id);
+  }
+  assert.equal(entryAt(101).dn, `entryUUID=${uuidOf(999_998, 101)},ou=u0,ou=new,dc=seven`);
 });
 
 it("another server's revision is the entry's; the directory's is who takes it over's to raise", async () => {

@@ -3,11 +3,13 @@
 // In      an entry with its UUID, or a UUID that is gone there
 // Out     what that changed here, each as applyChange gives it; nothing where all is as it was
 // Names   an entry is found by its UUID. It stands under the name that it has there; what is below moves along. Another entry
-//         of the source that has its name here is gone there, or is on its way to another name: it is removed, and comes again.
+//         of the source that has its name here is gone there, or is on its way to another name: until that comes it stands, with
+//         all below it, under a name of its UUID. Where all is another server's it is removed: it comes again, whole.
 //         One whose superior is not here, or not yet, stands without one; the superior adopts it when it comes
 // Never   checks a schema: types and classes that ours does not know are kept as they are. Never touches an entry that is not
 //         the same source's. Of an entry from a source our operational attributes (tokens) stay, and theirs do not come
-// Limits  an entry of at most 16 MiB without its members
+// Limits  an entry of at most 16 MiB without its members; who must not hold up others moves what is below an entry before it,
+//         a slice at a time
 // RFC 4533 §1.1, RFC 4530
 
 import { asciiLower } from '../base/characters.ts';
@@ -26,6 +28,7 @@ import {
   entryByIdIn,
   entryByUuidIn,
   findEntryIn,
+  lastEntriesBelowIn,
   memberCountsToText,
 } from './entries.ts';
 import type { Attribute, AttributeValue, ChangedEntry, Entry, ValueCount } from './entry.ts';
@@ -110,16 +113,13 @@ async function put(tx: Transaction, entry: MirroredEntry, options: MirrorOptions
   const above = parentOf(asked);
   const parent = above && (await findEntryIn(tx, above));
   const dn = parent === undefined ? asked : childOf(parseDn(parent.dn), asked.rdns[0]!);
-  const before = await entryByUuidIn(tx, uuid);
-  if (before !== undefined) checkOwner(before, options);
-  if (before !== undefined && above !== undefined && isAtOrBelow(above, parseDn(before.dn)))
+  const known = await entryByUuidIn(tx, uuid);
+  if (known !== undefined) checkOwner(known, options);
+  if (known !== undefined && above !== undefined && isAtOrBelow(above, parseDn(known.dn)))
     throw directoryFailure('unwillingToPerform', 'An entry cannot move below itself');
-  const standing = await findEntryIn(tx, dn);
-  const changes: ChangedEntry[] = [];
-  if (standing !== undefined && standing.uuid !== uuid) {
-    checkOwner(standing, options);
-    changes.push(...(await removeEntry(tx, standing, options)));
-  }
+  const changes = await makeRoom(tx, dn, uuid, options);
+  // It may have stood below who had its name.
+  const before = known && (await entryByIdIn(tx, known.id));
   const contents = await contentsOf(tx, entry, before, options);
   const after = { ...operationalOf(entry, options), ...contents.kept, dn: dn.text, normalizedDn: dn.normalized };
   if (
@@ -149,6 +149,42 @@ async function put(tx: Transaction, entry: MirroredEntry, options: MirrorOptions
     changes.push(...(await moveBelow(tx, parseDn(before.dn), changed, options)));
   if (before?.normalizedDn !== dn.normalized) await adopt(tx, changed, dn);
   return changes;
+}
+
+/** Another entry that has this name here has it no more. */
+async function makeRoom(tx: Transaction, dn: Dn, uuid: string, options: MirrorOptions): Promise<ChangedEntry[]> {
+  const standing = await findEntryIn(tx, dn);
+  if (standing === undefined || standing.uuid === uuid) return [];
+  checkOwner(standing, options);
+  if (options.source === '') return removeEntry(tx, standing, options);
+  return moveTo(tx, standing, nameMeanwhile(standing), options);
+}
+
+/** Of an entry whose name is another's by now, and whose own has not come yet. */
+export function nameMeanwhile({ dn, uuid }: Pick<Entry, 'dn' | 'uuid'>): Dn {
+  const above = parentOf(parseDn(dn));
+  return parseDn(above === undefined ? `entryUUID=${uuid}` : `entryUUID=${uuid},${above.text}`);
+}
+
+/** The entry stands under this name, which is nobody's, and all below it goes along. */
+async function moveTo(tx: Transaction, before: Entry, dn: Dn, options: MirrorOptions): Promise<ChangedEntry[]> {
+  const moved = await renamed(tx, before, dn, options);
+  const below = await moveBelow(tx, parseDn(before.dn), moved.after!, options);
+  await adopt(tx, moved.after!, dn);
+  return [moved, ...below];
+}
+
+/** Nothing of it but its name becomes another one. */
+async function renamed(tx: Transaction, before: Entry, dn: Dn, options: MirrorOptions): Promise<ChangedEntry> {
+  const above = parentOf(dn);
+  const parent = above && (await findEntryIn(tx, above))?.id;
+  const revision = options.revision ?? (await tx.nextRevision());
+  await tx.run(MOVE, parent ?? null, dn.path, dn.text, revision, before.id);
+  const after: Entry = { ...before, dn: dn.text, normalizedDn: dn.normalized, parent, revision };
+  // Under another server's revisions each one's own change comes, and is logged then.
+  if (options.revision === undefined)
+    await logChange(tx, 'rename', revision, before, [], { ...options, newDn: dn.text });
+  return { kind: 'rename', revision, before, after, movesMembers: false };
 }
 
 function checkOwner(entry: Entry, { source }: MirrorOptions): void {
@@ -357,44 +393,62 @@ async function adopt(tx: Transaction, entry: Entry, { path }: Dn): Promise<void>
 async function moveBelow(tx: Transaction, from: Dn, moved: Entry, options: MirrorOptions): Promise<ChangedEntry[]> {
   const changes: ChangedEntry[] = [];
   const to = parseDn(moved.dn);
-  const superiors = new Map([[from.path, moved.id]]);
-  for (const id of await idsBelow(tx, from, moved.id)) {
-    const before = await entryByIdIn(tx, id);
-    // It had the name of one that has moved.
-    if (before === undefined) continue;
-    const old = parseDn(before.dn);
-    const above = parentOf(old)!;
-    const dn = childOf(movedName(above, from, to), old.rdns[0]!);
-    const occupant = await findEntryIn(tx, dn);
-    if (occupant !== undefined) {
-      checkOwner(occupant, options);
-      changes.push(...(await removeEntry(tx, occupant, options)));
-    }
-    const parent = superiors.get(above.path) ?? (await findEntryIn(tx, parentOf(dn)!))?.id;
-    const revision = options.revision ?? (await tx.nextRevision());
-    await tx.run(MOVE, parent ?? null, dn.path, dn.text, revision, id);
-    superiors.set(old.path, id);
-    const after: Entry = { ...before, dn: dn.text, normalizedDn: dn.normalized, parent, revision };
-    // Under another server's revisions each one's own change comes, and is logged then.
-    if (options.revision === undefined)
-      await logChange(tx, 'rename', revision, before, [], { ...options, newDn: dn.text });
-    changes.push({ kind: 'rename', revision, before, after, movesMembers: false });
-    await adopt(tx, after, dn);
-  }
+  for (const { id, dn } of await namesBelow(tx, from))
+    changes.push(...(await moveOne(tx, id, movedName(parseDn(dn), from, to), options)));
   return changes;
 }
 
+/** One of those below: whoever has its new name makes room. */
+async function moveOne(tx: Transaction, id: number, dn: Dn, options: MirrorOptions): Promise<ChangedEntry[]> {
+  const known = await entryByIdIn(tx, id);
+  // It had the name of one that has moved.
+  if (known === undefined) return [];
+  const changes = await makeRoom(tx, dn, known.uuid, options);
+  const before = (await entryByIdIn(tx, id))!;
+  if (before.normalizedDn === dn.normalized) return changes;
+  changes.push(await renamed(tx, before, dn, options));
+  await adopt(tx, changes.at(-1)!.after!, dn);
+  return changes;
+}
+
+interface NamedBelow {
+  readonly id: number;
+  readonly dn: string;
+}
+
 /** Those nearest first: where the names move up, one goes before another comes to its place. */
-async function idsBelow(tx: Transaction, from: Dn, except: number): Promise<readonly number[]> {
-  const found: { readonly id: number; readonly depth: number }[] = [];
-  for (let after: string | undefined; ; ) {
+async function namesBelow(tx: Transaction, from: Dn): Promise<readonly NamedBelow[]> {
+  const found: (NamedBelow & { readonly depth: number })[] = [];
+  for (let after: string | undefined = from.path; after !== undefined; ) {
     const { entries, last } = await entriesBelowIn(tx, from, after, PAGE);
-    for (const { id, normalizedDn } of entries)
-      if (id !== except) found.push({ id, depth: normalizedDn.split(',').length });
-    if (last === undefined) break;
+    for (const { id, dn, normalizedDn } of entries) found.push({ id, dn, depth: normalizedDn.split(',').length });
     after = last;
   }
-  return found.sort((a, b) => a.depth - b.depth).map(({ id }) => id);
+  return found.sort((a, b) => a.depth - b.depth);
+}
+
+export interface MovedSlice {
+  readonly from: string;
+  readonly to: string;
+  readonly limit: number;
+}
+
+/**
+ * Of the entries below a name those last in the order of the tree, at most `limit`: under the same names below the other one,
+ * where the entry itself comes later. Who is below an entry goes before it, so that each has its superior, or none.
+ */
+export async function moveSliceBelow(
+  tx: Transaction,
+  { from, to, limit }: MovedSlice,
+  options: MirrorOptions,
+): Promise<ChangedEntry[]> {
+  const [old, now] = [parseDn(from), parseDn(to)];
+  const changes: ChangedEntry[] = [];
+  for (const entry of await lastEntriesBelowIn(tx, old, limit))
+    if (entry.source === options.source)
+      changes.push(...(await moveOne(tx, entry.id, movedName(parseDn(entry.dn), old, now), options)));
+  for (const changed of changes) await noteAccessChange(tx, changed);
+  return changes;
 }
 
 function movedName(dn: Dn, from: Dn, to: Dn): Dn {

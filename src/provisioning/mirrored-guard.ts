@@ -17,7 +17,7 @@ import { type LdapSource, ldapSourceDn, ldapSourceOf } from './ldap-source.ts';
 const SOURCES_MAX = 1000;
 
 export async function checkNotMirrored(tx: Transaction, change: DirectoryChange): Promise<void> {
-  if (change.kind === 'modify' && change.modifications.every(({ attribute }) => isOurs(attribute))) return;
+  if (writesOnlyOurs(change)) return;
   const entry = await ownerOf(tx, change);
   const source = entry === undefined ? await sourceOver(tx, change.dn) : await sourceNamedIn(tx, entry.source);
   if (source === undefined) return;
@@ -26,6 +26,11 @@ export async function checkNotMirrored(tx: Transaction, change: DirectoryChange)
   throw new Failure('denied', `${dn} is mirrored from ${source.name}: change it at ${url}`, {
     ldap: { name: 'referral', matchedDn: dn, referral: [`${url}/${encodeURI(change.dn)}`] },
   });
+}
+
+/** Whoever's the entry is. */
+export function writesOnlyOurs(change: DirectoryChange): boolean {
+  return change.kind === 'modify' && change.modifications.every(({ attribute }) => isOurs(attribute));
 }
 
 async function sourceNamedIn(tx: Transaction, name: string | undefined): Promise<LdapSource | undefined> {

@@ -8,10 +8,15 @@
 
 import type { Revision } from '../base/ids.ts';
 import { operation, type Transaction } from '../database/operation.ts';
-import { entryByUuidIn } from '../directory/entries.ts';
-import { applyMirrored, type MirroredChange, type MirrorOptions } from '../directory/mirrored-change.ts';
+import type { ChangedEntry } from '../directory/entry.ts';
+import {
+  applyMirrored,
+  type MirroredChange,
+  type MirrorOptions,
+  type MovedSlice,
+  moveSliceBelow,
+} from '../directory/mirrored-change.ts';
 import { followReferences } from '../directory/references.ts';
-import { synchronizeEntry, withdrawEntry } from '../routing/synchronize.ts';
 import { followers } from './followers.ts';
 import { noteLoginChanges } from './login-changes.ts';
 import { noteMirrorCookie } from './tables.ts';
@@ -33,17 +38,18 @@ export async function takeMirrored(
   options: MirroredOptions,
 ): Promise<number> {
   let count = 0;
-  for (const change of changes) {
-    const mirrored = await applyMirrored(tx, change, options);
-    count += mirrored.length;
-    // What is gone may come again; who has another name is known by his UUID.
-    const renamed = options.source === '' ? [] : mirrored.filter(({ kind }) => kind === 'rename');
-    for (const changed of [...mirrored, ...(await followReferences(tx, renamed, options))]) {
-      for (const follow of followers) await follow(tx, changed, options);
-      noteLoginChanges(tx, changed, options.login ?? NOBODY);
-    }
-  }
+  for (const change of changes) count += await follow(tx, await applyMirrored(tx, change, options), options);
   return count;
+}
+
+async function follow(tx: Transaction, mirrored: readonly ChangedEntry[], options: MirroredOptions): Promise<number> {
+  // What is gone may come again; who has another name is known by his UUID.
+  const renamed = options.source === '' ? [] : mirrored.filter(({ kind }) => kind === 'rename');
+  for (const changed of [...mirrored, ...(await followReferences(tx, renamed, options))]) {
+    for (const each of followers) await each(tx, changed, options);
+    noteLoginChanges(tx, changed, options.login ?? NOBODY);
+  }
+  return mirrored.length;
 }
 
 export interface MirrorPage {
@@ -53,40 +59,27 @@ export interface MirrorPage {
   readonly changes: readonly MirroredChange[];
   readonly cookie?: string;
   readonly now: number;
-  /** Its entries give up their addresses before the first of them takes any: they may have swapped them. */
-  readonly freesAddresses?: boolean;
 }
 
 /** What a source's consumer gives: a page and its cookie, whole or not at all. Resolves to how many entries changed. */
 export const takeMirrorPage = operation('provisioning.mirror', async (tx, page: MirrorPage): Promise<number> => {
   const { changes, source, author, now, cookie } = page;
-  const withdrawn = page.freesAddresses === true ? await withdraw(tx, page) : [];
   const changed = await takeMirrored(tx, changes, { source, author, now, site: ANY_SITE });
-  for (const uuid of withdrawn) {
-    const after = await entryByUuidIn(tx, uuid);
-    // What has not changed was followed by nobody.
-    if (after !== undefined)
-      await synchronizeEntry(tx, {
-        kind: 'modify',
-        revision: after.revision,
-        before: after,
-        after,
-        movesMembers: false,
-      });
-  }
   if (cookie !== undefined) await noteMirrorCookie(tx, source, cookie);
   return changed;
 });
 
-/** The UUIDs of those who had addresses to give up. */
-async function withdraw(tx: Transaction, { changes, source }: MirrorPage): Promise<string[]> {
-  const withdrawn: string[] = [];
-  for (const change of changes) {
-    if (change.kind !== 'put') continue;
-    const entry = await entryByUuidIn(tx, change.entry.uuid);
-    if (entry?.source !== source) continue;
-    await withdrawEntry(tx, entry);
-    withdrawn.push(entry.uuid);
-  }
-  return withdrawn;
+export interface MirrorMove extends MovedSlice {
+  readonly author: string;
+  readonly source: string;
+  readonly now: number;
 }
+
+/** Before an entry with many below it gets another name: a slice of those. Resolves to how many entries changed, 0 where none is left. */
+export const moveMirroredBelow = operation(
+  'provisioning.mirror-move',
+  async (tx, { from, to, limit, source, author, now }: MirrorMove): Promise<number> => {
+    const options = { source, author, now, site: ANY_SITE };
+    return follow(tx, await moveSliceBelow(tx, { from, to, limit }, options), options);
+  },
+);

@@ -15,6 +15,7 @@ import type { DirectoryChange } from '../directory/entry.ts';
 import type { DirectoryAuthority } from '../directory/source/authority.ts';
 import type { AskedChange } from './asked-change.ts';
 import { type ChangeArguments, type ChangeSummary, change } from './change.ts';
+import { writesOnlyOurs } from './mirrored-guard.ts';
 
 export interface ProvisioningParts {
   readonly writer: Writer;
@@ -22,7 +23,7 @@ export interface ProvisioningParts {
   /** How many passwords are hashed at once. */
   readonly gate: HashGate;
   /** Where entries may be others' who take changes from here. */
-  readonly forward?: DirectoryAuthority['forward'];
+  readonly others?: Pick<DirectoryAuthority, 'renew' | 'forward'>;
   /** False: passwords get no keys for SCRAM. */
   readonly makesKeys?: boolean;
 }
@@ -63,10 +64,12 @@ export function submitterInOrder(parts: ProvisioningParts): (request: ChangeRequ
 
 /** The request with every clear password hashed. */
 async function prepared(
-  { writer, gate, makesKeys = true }: ProvisioningParts,
+  { writer, gate, makesKeys = true, others }: ProvisioningParts,
   request: ChangeRequest,
 ): Promise<ChangeRequest> {
   const { caller, isHandedOn = false } = request;
+  const forwarded = forwardable(request);
+  if (forwarded !== undefined) await others?.renew(forwarded, 'dn' in caller ? caller.dn : undefined);
   // Its server has hashed what was clear, and has looked.
   if (!isHandedOn) for (const each of request.changes) checkKeys(caller, each);
   const kinds = request.changes.filter((each) => passwordsIn(each).length > 0).map(({ kind }) => kind);
@@ -82,24 +85,30 @@ async function prepared(
 
 /**
  * A change that our directory refuses because the entry is another's goes there, as it was asked for: whether the caller may was
- * looked at before. One change alone: there is no commit of several there.
+ * looked at before, by what that one says now. One change alone: there is no commit of several there.
  */
 async function orForwarded(
-  { forward }: ProvisioningParts,
-  { changes, dryRun }: ChangeRequest,
+  { others }: ProvisioningParts,
+  request: ChangeRequest,
   committed: Promise<ChangeSummary>,
 ): Promise<ChangeSummary> {
   try {
     return await committed;
   } catch (error) {
-    const [change, ...more] = changes;
     const isOthers = error instanceof Failure && error.ldap?.name === 'referral';
-    if (!isOthers || forward === undefined || change === undefined || more.length > 0 || dryRun === true) throw error;
-    const { beside = {}, ...plain } = change;
-    const asksMore = beside.assertion ?? beside.preRead ?? beside.postRead ?? beside.subtree;
-    if (asksMore !== undefined || !(await forward(plain))) throw error;
+    const forwarded = isOthers ? forwardable(request) : undefined;
+    if (forwarded === undefined || (await others?.forward(forwarded)) !== true) throw error;
     return { revision: idOf<Revision>(0), entries: [], rows: [] };
   }
+}
+
+/** What another directory could be asked to do in our place: one change, and nothing beside it that our own commit gives. */
+function forwardable({ changes, dryRun }: ChangeRequest): DirectoryChange | undefined {
+  const [change, ...more] = changes;
+  if (change === undefined || more.length > 0 || dryRun === true || writesOnlyOurs(change)) return undefined;
+  const { beside = {}, ...plain } = change;
+  const asksMore = beside.assertion ?? beside.preRead ?? beside.postRead ?? beside.subtree;
+  return asksMore === undefined ? plain : undefined;
 }
 
 function post({ writer, clock }: ProvisioningParts, request: ChangeRequest): Promise<ChangeSummary> {

@@ -15,6 +15,7 @@ import type { Entry } from '../directory/entry.ts';
 import { ROUTED_CLASSES } from '../directory/mail-domain.ts';
 import { domainsOf, routeOfDirectory } from './associated-domains.ts';
 import { COMPILER_VERSION } from './compile.ts';
+import { claimantsOf, contestedOf } from './contested.ts';
 import { type Generation, noteDifference, type RoutingState, setHistoryFrom, stateIn } from './generation.ts';
 import { type HistoryKind, rememberRow } from './history.ts';
 import {
@@ -179,14 +180,19 @@ async function rebuildRecipient(
   const built = builtIn(state);
   const today = await compiled(tx, state, built.number, entry);
   if (today === undefined) return;
-  const row = await withoutHeld(tx, state, today.row, undefined);
-  await replaceRecipient(tx, built, entry.normalizedDn, { ...today, row });
+  const dn = entry.normalizedDn;
+  await replaceRecipient(tx, built, dn, { ...today, row: await withoutHeld(tx, state, today, undefined) });
   if (!isCompared) return;
-  const answering = await recipientIn(tx, state.generation, entry.normalizedDn);
-  if (JSON.stringify(answering) !== JSON.stringify(row)) await noteDifference(tx, 'entry', entry.normalizedDn);
+  const row = (await recipientIn(tx, built.number, dn))!;
+  const answering = await recipientIn(tx, state.generation, dn);
+  if (JSON.stringify(answering) !== JSON.stringify(row)) await noteDifference(tx, 'entry', dn);
   for (const address of row.addresses)
-    if ((await aliasDnIn(tx, state.generation, address)) !== entry.normalizedDn)
-      await noteDifference(tx, 'alias', address);
+    if ((await aliasDnIn(tx, state.generation, address)) !== dn) await noteDifference(tx, 'alias', address);
+  // Another's row has moved with this one.
+  for (const address of contestedOf(row)) {
+    await noteDifference(tx, 'alias', address);
+    for (const each of claimantsOf(await aliasDnIn(tx, built.number, address))) await noteDifference(tx, 'entry', each);
+  }
 }
 
 interface LeftoverSlice {

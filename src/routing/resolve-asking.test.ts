@@ -57,6 +57,7 @@ async function worldOf(asking: AuthorityOver): Promise<World> {
     overEntry: (dn) => (dn.endsWith(domainDn('src.example')) ? asking : undefined),
     isFresh: (question) => world.fresh.has(nameOf(question)),
     binds: async () => false,
+    renew: async () => {},
     forward: async () => false,
     ask(question) {
       world.asked.push(nameOf(question));

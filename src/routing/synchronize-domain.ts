@@ -11,20 +11,11 @@ import { entriesBelowIn, findEntryIn } from '../directory/entries.ts';
 import type { Entry } from '../directory/entry.ts';
 import { routeOfDirectory } from './associated-domains.ts';
 import { recipientKindOf } from './compile.ts';
+import { type CompiledRow, claimantsOf, contest, contestedOf, withoutContested } from './contested.ts';
 import { type Generation, generationsOf, type RoutingState, stateIn } from './generation.ts';
 import type { RouteRow } from './rows.ts';
-import { compiled, withoutHeld } from './synchronize.ts';
-import {
-  aliasDnIn,
-  mendAlias,
-  type PlacedRow,
-  placedIn,
-  recipientIn,
-  recipientsBelowIn,
-  routeIn,
-  writeRecipient,
-  writeRoute,
-} from './tables.ts';
+import { compiled, replaceRecipient, withoutHeld } from './synchronize.ts';
+import { aliasDnIn, mendAlias, placedIn, recipientIn, recipientsBelowIn, routeIn, writeRoute } from './tables.ts';
 
 const SLICE = 200;
 
@@ -104,7 +95,7 @@ const syncEntries = operation(
     const state = await stateIn(tx);
     const { entries, last } = await entriesBelowIn(tx, parseDn(base), after ?? undefined, SLICE);
     let addresses = 0;
-    const rows = new Map<string, PlacedRow>();
+    const rows = new Map<string, CompiledRow>();
     for (const entry of entries) {
       const placed = await rowOf(tx, state, entry);
       if (placed === undefined) continue;
@@ -135,7 +126,7 @@ const syncLeftovers = operation(
       const writes: Write[] = [];
       for (const dn of gone) {
         const before = await recipientIn(tx, into.number, dn);
-        if (before !== null) writes.push(() => writeRecipient(tx, into, dn, { before, after: undefined }));
+        if (before !== null) writes.push(() => replaceRecipient(tx, into, dn, undefined));
       }
       return writes;
     });
@@ -143,12 +134,12 @@ const syncLeftovers = operation(
   },
 );
 
-async function rowOf(tx: Transaction, state: RoutingState, entry: Entry): Promise<PlacedRow | undefined> {
+async function rowOf(tx: Transaction, state: RoutingState, entry: Entry): Promise<CompiledRow | undefined> {
   const placed = await compiled(tx, state, state.generation, entry);
-  return placed && { ...placed, row: await withoutHeld(tx, state, placed.row, undefined) };
+  return placed && { ...placed, row: await withoutHeld(tx, state, placed, undefined) };
 }
 
-type Write = () => Promise<void>;
+type Write = () => Promise<unknown>;
 
 /** What differs is written at a new revision. Gives how much differed in the tables that answer. */
 async function writing(
@@ -176,18 +167,26 @@ async function mendRoute(
 }
 
 /** The row of the entry, and that each of its addresses leads to it. */
-async function mendRecipient(tx: Transaction, into: Generation, dn: string, after: PlacedRow): Promise<Write[]> {
+async function mendRecipient(tx: Transaction, into: Generation, dn: string, compiled: CompiledRow): Promise<Write[]> {
   const writes: Write[] = [];
   const found = await placedIn(tx, into.number, dn);
   const before = found === null ? null : found.row;
-  const differs = JSON.stringify(found) !== JSON.stringify(after);
-  for (const address of after.row.addresses) {
+  const row = await withoutContested(tx, into, dn, { compiled, before });
+  const differs = JSON.stringify(found) !== JSON.stringify({ row, base: compiled.base });
+  for (const address of row.addresses) {
     const leadsTo = await aliasDnIn(tx, into.number, address);
     if (leadsTo === dn || (differs && leadsTo === null && before?.addresses.includes(address) !== true)) continue;
     writes.push(() => mendAlias(tx, into, address, { before: leadsTo, after: dn }));
   }
-  if (differs) writes.push(() => writeRecipient(tx, into, dn, { before, after }));
+  for (const key of contestedOf(row)) writes.push(...(await mendContested(tx, into, dn, key)));
+  if (differs) writes.push(() => replaceRecipient(tx, into, dn, compiled));
   return writes;
+}
+
+/** Where the row names the problem, and the alias table does not name the entry. */
+async function mendContested(tx: Transaction, into: Generation, dn: string, key: string): Promise<Write[]> {
+  const claimants = claimantsOf(await aliasDnIn(tx, into.number, key));
+  return claimants.includes(dn) ? [] : [() => contest(tx, into, key, dn)];
 }
 
 export const syncOperations = [syncDomain, syncEntries, syncLeftovers];

@@ -14,13 +14,22 @@ import type { Failure } from '../base/failure.ts';
 import { type AccountId, idOf } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Transaction } from '../database/operation.ts';
-import { findEntryIn } from '../directory/entries.ts';
+import { entryByIdIn, findEntryIn } from '../directory/entries.ts';
 import type { ChangedEntry, Entry } from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
 import { unusableMembersIn } from '../directory/member-values.ts';
 import { ensureAccount } from '../store/accounts.ts';
 import { checkAssociatedDomains, domainsMovedBy, routeOfDirectory } from './associated-domains.ts';
 import { compileDomain, compileRecipient, hasAccountHere, recipientKindOf } from './compile.ts';
+import {
+  type CompiledRow,
+  claimantsOf,
+  contest,
+  contestedOf,
+  contestedText,
+  isContested,
+  withoutContested,
+} from './contested.ts';
 import { type Generation, generationsOf, type RoutingState, stateIn } from './generation.ts';
 import type { Losses } from './losses.ts';
 import { countOwnedIn, moveOwnedIn, type Owned, type OwnedRow, ownedIn } from './owned.ts';
@@ -28,9 +37,12 @@ import type { Problem, RecipientRow, RouteRow } from './rows.ts';
 import { settingIn, writeSetting } from './setting-rows.ts';
 import { compileSetting, type SettingRow } from './settings.ts';
 import {
+  aliasDnIn,
   aliasIn,
   basesAbove,
+  deleteAlias,
   domainsWithBase,
+  mendAlias,
   type PlacedRow,
   placedIn,
   recipientIn,
@@ -76,12 +88,6 @@ export async function synchronizeEntry(
   return changes;
 }
 
-/** The entry's addresses lead nowhere until it is synchronized again: others may have them first. */
-export async function withdrawEntry(tx: Transaction, { normalizedDn }: Entry): Promise<void> {
-  for (const generation of generationsOf(await stateIn(tx)))
-    await replaceRecipient(tx, generation, normalizedDn, undefined);
-}
-
 /** No row says who is a member; what was resolved before may be another answer now. */
 function movesList({ before, after, movesMembers }: ChangedEntry): boolean {
   return movesMembers && [before, after].some((entry) => entry !== undefined && recipientKindOf(entry) === 'group');
@@ -108,7 +114,7 @@ async function synchronizeIn(
     const placed = await compiled(tx, state, generation.number, after);
     const written = placed && {
       ...placed,
-      row: await withoutHeld(tx, state, placed.row, knownProblems(generation, oldRow)),
+      row: await withoutHeld(tx, state, placed, knownProblems(generation, oldRow)),
     };
     changes.push(...(await replaceRecipient(tx, generation, after.normalizedDn, written)));
     if (kind === 'rename') losses?.note(oldRow, written?.row, kind);
@@ -138,28 +144,71 @@ export async function replaceRoute(
   return [{ table: 'routing table', key: domain, change }];
 }
 
-/** The row of the entry at this DN becomes `after`. Writes nothing when it is that already. */
+/**
+ * The row of the entry at this DN becomes `compiled`, but for addresses that others of its source have too. Writes nothing when
+ * it is that already.
+ */
 export async function replaceRecipient(
   tx: Transaction,
   generation: Generation,
   dn: string,
-  after: PlacedRow | undefined,
+  compiled: CompiledRow | undefined,
 ): Promise<TableChange[]> {
   const found = await placedIn(tx, generation.number, dn);
   const before = found === null ? null : found.row;
-  const isSame = before === null ? after === undefined : JSON.stringify(before) === JSON.stringify(after?.row);
+  const row = compiled && (await withoutContested(tx, generation, dn, { compiled, before }));
+  const isSame = before === null ? row === undefined : JSON.stringify(before) === JSON.stringify(row);
   if (isSame) {
-    if (after !== undefined && after.base !== found?.base) await writePlace(tx, generation, dn, after.base);
+    if (compiled !== undefined && compiled.base !== found?.base) await writePlace(tx, generation, dn, compiled.base);
     return [];
   }
+  const after: PlacedRow | undefined = row && { row, base: compiled!.base };
   await writeRecipient(tx, generation, dn, { before, after });
+  const changes = await replaceContested(tx, generation, dn, { before, after: row });
   const was = new Set(before?.addresses);
-  const is = new Set(after?.row.addresses);
-  return [...was.union(is)].map((key) => ({
-    table: 'alias table',
-    key,
-    change: !is.has(key) ? 'removed' : was.has(key) ? 'changed' : 'made',
-  }));
+  const is = new Set(row?.addresses);
+  for (const key of was.union(is))
+    changes.push({ table: 'alias table', key, change: !is.has(key) ? 'removed' : was.has(key) ? 'changed' : 'made' });
+  return changes;
+}
+
+/** What of the addresses that the row names as problems has another answer now. */
+async function replaceContested(
+  tx: Transaction,
+  generation: Generation,
+  dn: string,
+  { before, after }: { readonly before: RecipientRow | null; readonly after: RecipientRow | undefined },
+): Promise<TableChange[]> {
+  const was = new Set(contestedOf(before));
+  const is = new Set(contestedOf(after));
+  const changes: TableChange[] = [];
+  for (const key of is.difference(was)) {
+    await contest(tx, generation, key, dn);
+    changes.push({ table: 'alias table', key, change: 'removed' });
+  }
+  for (const key of was.difference(is)) changes.push(...(await giveUp(tx, generation, key, dn)));
+  return changes;
+}
+
+/** The entry has the address no more. Who alone is left has it from here on. */
+async function giveUp(tx: Transaction, generation: Generation, key: string, dn: string): Promise<TableChange[]> {
+  const leadsTo = await aliasDnIn(tx, generation.number, key);
+  if (!isContested(leadsTo)) return [];
+  const left = claimantsOf(leadsTo).filter((each) => each !== dn);
+  if (left.length > 1) {
+    await mendAlias(tx, generation, key, { before: leadsTo, after: contestedText(left) });
+    return [];
+  }
+  await deleteAlias(tx, generation, key, leadsTo);
+  const row = left[0] === undefined ? null : await recipientIn(tx, generation.number, left[0]);
+  const entry = row === null ? undefined : await entryByIdIn(tx, row.entry);
+  // One that has another name by now is synchronized behind this.
+  if (row === null || entry === undefined || entry.normalizedDn !== left[0]) return [];
+  const state = await stateIn(tx);
+  const placed = await compiled(tx, state, generation.number, entry);
+  if (placed === undefined) return [];
+  const free = { ...placed, row: await withoutHeld(tx, state, placed, knownProblems(generation, row)) };
+  return replaceRecipient(tx, generation, left[0], free);
 }
 
 /** Entries that are written behind this in the same transaction give up their addresses: they may have swapped them. */
@@ -203,7 +252,7 @@ export async function compiled(
   state: RoutingState,
   generation: number,
   entry: Entry,
-): Promise<PlacedRow | undefined> {
+): Promise<CompiledRow | undefined> {
   const kind = recipientKindOf(entry);
   if (kind === undefined) return undefined;
   const isHere = hasAccountHere(entry, state);
@@ -211,7 +260,7 @@ export async function compiled(
   const unusable = kind === 'group' ? await unusableMembersIn(tx, entry.id, UNUSABLE_MAX) : [];
   const { base, domains } = await ownerOf(tx, generation, entry.normalizedDn);
   const row = compileRecipient(entry, { unusable, domains, account });
-  return row && { row, base };
+  return row && { row, base, source: entry.source };
 }
 
 /**
@@ -224,7 +273,7 @@ export async function compiled(
 export async function withoutHeld(
   tx: Transaction,
   state: RoutingState,
-  row: RecipientRow,
+  { row, source }: CompiledRow,
   known: readonly Problem[] | undefined,
 ): Promise<RecipientRow> {
   const asked = known && new Set(known.filter(({ reason }) => reason.startsWith(HELD)).map(({ value }) => value));
@@ -232,7 +281,9 @@ export async function withoutHeld(
   const holders = new Map<string, string>();
   for (const key of row.addresses) {
     const holder =
-      asked?.has(key) === false ? undefined : await holderOf(tx, state, key, { row, isMending: known === undefined });
+      asked?.has(key) === false
+        ? undefined
+        : await holderOf(tx, state, key, { row, source, isMending: known === undefined });
     if (holder !== undefined) holders.set(key, holder.dn);
   }
   return heldApart(row, holders);
@@ -257,11 +308,13 @@ async function holderOf(
   tx: Transaction,
   state: RoutingState,
   key: string,
-  { row, isMending }: { readonly row: RecipientRow; readonly isMending: boolean },
+  { row, source, isMending }: Pick<CompiledRow, 'row' | 'source'> & { readonly isMending: boolean },
 ) {
   for (const { number, role } of generationsOf(state)) {
     const holder = await aliasIn(tx, number, key);
     if (holder === null || holder.entry === row.entry) continue;
+    // They share it: contested.ts.
+    if (source !== undefined && (await entryByIdIn(tx, holder.entry))?.source === source) continue;
     // Who compiles anew is there to find rows that no entry stands behind.
     if (isMending && role === 'answering' && !(await claims(tx, state, holder, key))) continue;
     return holder;
@@ -331,7 +384,7 @@ async function recompileMoved(
     losses,
   }: { readonly moved: readonly Moved[]; readonly kind: ChangedEntry['kind']; readonly losses: Losses | undefined },
 ): Promise<TableChange[]> {
-  const rows = new Map<string, PlacedRow>();
+  const rows = new Map<string, CompiledRow>();
   let seen = 0;
   for (const each of moved)
     for await (const { dn, row: old } of pagesOf(tx, generation, each)) {
@@ -339,9 +392,10 @@ async function recompileMoved(
       const entry = await findEntryIn(tx, dn);
       const today = entry && (await compiled(tx, state, generation.number, entry));
       if (today === undefined) continue;
-      const row = await withoutHeld(tx, state, today.row, knownProblems(generation, old));
+      const free = { ...today, row: await withoutHeld(tx, state, today, knownProblems(generation, old)) };
+      const row = await withoutContested(tx, generation, dn, { compiled: free, before: old });
       losses?.note(old, row, kind);
-      if (JSON.stringify(row) !== JSON.stringify(old)) rows.set(dn, { ...today, row });
+      if (JSON.stringify(row) !== JSON.stringify(old)) rows.set(dn, free);
     }
   const removed = new Set<string>();
   for (const dn of rows.keys())

@@ -237,7 +237,7 @@ export function* basesAbove(dn: string): Generator<string> {
   for (let at = 0; at >= 0; at = dn.indexOf(',', at) + 1 || -1) yield dn.slice(at);
 }
 
-/** The normalized DN of the entry behind an address. */
+/** The normalized DN of the entry behind an address; of a contested one the DNs of all who have it (contested.ts). */
 export function readAliasDn(reader: Reader, generation: number, address: string): string | null {
   return (reader.get(ALIAS_DN, TENANT, generation, address)?.['dn'] as string | undefined) ?? null;
 }
@@ -372,7 +372,7 @@ export async function writePlace(tx: Transaction, into: Generation, dn: string, 
 }
 
 /** The address leads to this entry no more. */
-async function deleteAlias(tx: Transaction, into: Generation, address: string, dn: string): Promise<void> {
+export async function deleteAlias(tx: Transaction, into: Generation, address: string, dn: string): Promise<void> {
   await tx.run(
     'DELETE FROM alias WHERE tenant = ? AND generation = ? AND address = ? AND dn = ?',
     TENANT,

@@ -15,14 +15,14 @@ import { unusableMembers } from '../directory/member-values.ts';
 import { readAccount } from '../store/accounts.ts';
 import { domainsOf, readRouteOfDirectory } from './associated-domains.ts';
 import { compileRecipient, hasAccountHere, recipientKindOf } from './compile.ts';
+import { apartFrom, type CompiledRow, claimantsOf, contestedOf, contestedText, isContested } from './contested.ts';
 import { type RoutingState, readState } from './generation.ts';
 import type { HistoryKind } from './history.ts';
-import type { RecipientRow } from './rows.ts';
 import { readSetting, readSettings } from './setting-rows.ts';
 import { compileSetting, type SettingRow } from './settings.ts';
 import { heldApart, UNUSABLE_MAX } from './synchronize.ts';
 import { countRows, readRowsAfter } from './table-contents.ts';
-import { type PlacedRow, readAliasDn, readBase, readRecipient, readRoute, readRoutesAbove } from './tables.ts';
+import { readAliasDn, readBase, readRecipient, readRoute, readRoutesAbove } from './tables.ts';
 
 const PAGE = 500;
 /** Differences that are named; the others are counted. */
@@ -95,8 +95,13 @@ function* pages(reader: Reader): Generator<Page> {
   });
   yield* following<string>('', (after, { generation }, check) => {
     const rows = readRowsAfter(reader, 'alias', after, PAGE);
-    for (const { key, row: dn } of rows)
-      if (readRecipient(reader, generation, dn)?.addresses.includes(key) !== true) check('alias', key, dn, null);
+    for (const { key, row: leadsTo } of rows) {
+      const claimants = claimantsOf(leadsTo).map((dn) => readRecipient(reader, generation, dn));
+      const isRight = isContested(leadsTo)
+        ? claimants.length > 1 && claimants.every((row) => contestedOf(row).includes(key))
+        : claimants[0]?.addresses.includes(key) === true;
+      if (!isRight) check('alias', key, leadsTo, null);
+    }
     return rows.at(-1)?.key;
   });
   yield* following<string>('', (after, _, check) => {
@@ -136,9 +141,11 @@ function verifyEntry(reader: Reader, state: RoutingState, entry: Entry, check: C
   const compiled = recompiled(reader, state, entry);
   if (compiled === undefined) return;
   const dn = entry.normalizedDn;
-  const row = withoutHeld(reader, state, dn, compiled.row);
+  const { row, contested } = withoutHeld(reader, state, dn, compiled);
   check('entry', dn, readRecipient(reader, generation, dn), row);
   check('entry', dn, readBase(reader, generation, dn), compiled.base);
+  for (const [address, claimants] of contested)
+    check('alias', address, readAliasDn(reader, generation, address), contestedText(claimants));
   for (const address of row.addresses) check('alias', address, readAliasDn(reader, generation, address), dn);
 }
 
@@ -146,7 +153,7 @@ function settingAt(reader: Reader, generation: number, { kind, key }: SettingRow
   return readSetting(reader, generation, kind, key);
 }
 
-function recompiled(reader: Reader, state: RoutingState, entry: Entry): PlacedRow | undefined {
+function recompiled(reader: Reader, state: RoutingState, entry: Entry): CompiledRow | undefined {
   const kind = recipientKindOf(entry);
   if (kind === undefined) return undefined;
   const isHere = hasAccountHere(entry, state);
@@ -155,18 +162,26 @@ function recompiled(reader: Reader, state: RoutingState, entry: Entry): PlacedRo
   const domains = owners.map(({ domain }) => domain);
   const unusable = kind === 'group' ? unusableMembers(reader, entry.id, UNUSABLE_MAX) : [];
   const row = compileRecipient(entry, { unusable, domains, account });
-  return row && { row, base: owners[0]?.base ?? '' };
+  return row && { row, base: owners[0]?.base ?? '', source: entry.source };
 }
 
-/** As synchronize.ts does it: an address stays with the entry that has it, as long as that one claims it. */
-function withoutHeld(reader: Reader, state: RoutingState, dn: string, row: RecipientRow): RecipientRow {
+/**
+ * As synchronize.ts does it: an address stays with the entry that has it, as long as that one claims it; entries of one source
+ * share it, and it is nobody's. `contested`: who claims it, by address.
+ */
+function withoutHeld(reader: Reader, state: RoutingState, dn: string, { row, source }: CompiledRow) {
   const holders = new Map<string, string>();
+  const contested = new Map<string, readonly string[]>();
   for (const address of row.addresses) {
-    const holder = readAliasDn(reader, state.generation, address);
-    if (holder === null || holder === dn) continue;
-    const entry = findEntry(reader, holder);
-    if (entry !== undefined && recompiled(reader, state, entry)?.row.addresses.includes(address) === true)
-      holders.set(address, entry.dn);
+    const claimants = claimantsOf(readAliasDn(reader, state.generation, address));
+    for (const holder of claimants) {
+      const entry = holder === dn ? undefined : findEntry(reader, holder);
+      const other = entry && recompiled(reader, state, entry);
+      if (other?.row.addresses.includes(address) !== true) continue;
+      const isShared = claimants.includes(dn) || (source !== undefined && other.source === source);
+      if (isShared) contested.set(address, [...new Set([...claimants, dn])]);
+      else holders.set(address, entry!.dn);
+    }
   }
-  return heldApart(row, holders);
+  return { row: apartFrom(heldApart(row, holders), new Set(contested.keys())), contested };
 }

@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { adminOperations } from '../admin/operations.ts';
-import type { DirectoryChange } from '../directory/entry.ts';
 import { formatEndpoint, reachableAddress } from '../net/listen.ts';
 import { parseServer } from '../net/system-servers.ts';
 import { type AnyAdminOperation, adminApp } from '../protocols/http/admin.ts';
@@ -59,7 +58,7 @@ export function administratorOperations(
   return adminOperations({
     ...main,
     makesKeys: auth.scram !== 'off',
-    forward: (change: DirectoryChange) => main.authority.forward(change),
+    others: main.authority,
     scram: auth.scram,
     zoneSite: zoneSite(main),
     segments: segmentsPath(data),

@@ -7,7 +7,7 @@
 
 import type { WriterClient } from '../database/client.ts';
 import type { Reader } from '../database/operation.ts';
-import { type Dn, isAtOrBelow, parseDn } from '../directory/dn.ts';
+import { type Dn, isAtOrBelow, parentOf, parseDn } from '../directory/dn.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
 import type { AuthorityOver, AuthorityQuestion, DirectoryAuthority } from '../directory/source/authority.ts';
 import type { LdapSource } from '../provisioning/ldap-source.ts';
@@ -76,11 +76,27 @@ export class SourceAuthority implements DirectoryAuthority {
     return (await this.#parts.call({ name: 'binds', dn, password })) === true;
   }
 
-  async forward(change: DirectoryChange): Promise<boolean> {
+  async renew(change: DirectoryChange, caller: string | undefined): Promise<void> {
+    if (!this.#takes(change)) return;
     const dn = parseDn(change.dn);
-    const takes = this.#known().bases.some(({ base, isForwarding }) => isForwarding && isAtOrBelow(dn, base));
+    const above = change.kind === 'add' ? [parentOf(dn)] : [dn];
+    const to = change.kind === 'rename' && change.newSuperior !== undefined ? [parseDn(change.newSuperior)] : [];
+    const names = [...above, ...to, ...(caller === undefined ? [] : [parseDn(caller)])];
+    const asked = new Set(names.flatMap((name) => name?.normalized ?? []).filter((name) => this.overEntry(name)));
+    await Promise.all([...asked].map((name) => this.ask({ dn: name }, false)));
+  }
+
+  async forward(change: DirectoryChange): Promise<boolean> {
+    const takes = this.#takes(change);
     if (takes) await this.#parts.call({ name: 'forward', change });
     return takes;
+  }
+
+  #takes({ dn: text }: DirectoryChange): boolean {
+    const { bases } = this.#known();
+    if (!bases.some(({ isForwarding }) => isForwarding)) return false;
+    const dn = parseDn(text);
+    return bases.some(({ base, isForwarding }) => isForwarding && isAtOrBelow(dn, base));
   }
 
   #known(): Known {

@@ -20,7 +20,7 @@ import { importOperation } from '../provisioning/import.ts';
 import { keepHost, renameHost } from '../provisioning/keep-host.ts';
 import { learnPassword } from '../provisioning/learn-password.ts';
 import { apexMarks, markAll } from '../provisioning/mark-apexes.ts';
-import { takeMirrorPage } from '../provisioning/mirrored.ts';
+import { moveMirroredBelow, takeMirrorPage } from '../provisioning/mirrored.ts';
 import { decideOperations } from '../provisioning/pending/decide.ts';
 import { forgetPending, seePending } from '../provisioning/pending/entries.ts';
 import { providedOperation } from '../provisioning/replica/position.ts';
@@ -130,6 +130,7 @@ function ownOperations(site: Site, writeSite: ChangeSite, warnPercent: number | 
     ...domainRenameOperations(writeSite),
     learnPassword,
     takeMirrorPage,
+    moveMirroredBelow,
     markAll,
     diff,
     prepareHost,

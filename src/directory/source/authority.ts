@@ -38,6 +38,11 @@ export interface DirectoryAuthority {
   /** Whether it lets this entry bind with this password: for entries whose hash it does not show. */
   binds(dn: string, password: Uint8Array): Promise<boolean>;
   /**
+   * Before it is decided whether this caller, by his DN, may make a change that would go there: what the decision rests on is
+   * here as it is there.
+   */
+  renew(change: DirectoryChange, caller: string | undefined): Promise<void>;
+  /**
    * Makes the change there, by the authority's own login; resolves when the tables say so. False: it takes none from here, or
    * it is not its entry. Throws what the authority has against it.
    */

@@ -12,12 +12,15 @@
 // RFC 4533, RFC 4512 §5.1
 
 import { createHash } from 'node:crypto';
+import { asciiLower } from '../../base/characters.ts';
 import type { Clock } from '../../base/clock.ts';
 import { asFailure, Failure } from '../../base/failure.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reader, Writer } from '../../database/operation.ts';
-import { countMirrored, mirroredEntries } from '../../directory/entries.ts';
-import type { MirroredChange } from '../../directory/mirrored-change.ts';
+import { isAtOrBelow, parseDn } from '../../directory/dn.ts';
+import { countBelow, countMirrored, entryByUuid, findEntry, mirroredEntries } from '../../directory/entries.ts';
+import type { Entry } from '../../directory/entry.ts';
+import { type MirroredChange, type MirroredEntry, nameMeanwhile } from '../../directory/mirrored-change.ts';
 import { formatGeneralizedTime, generalizedTimeToMs } from '../../directory/scalars.ts';
 import { LdapConnection, type LdapServers } from '../../directory/source/connection.ts';
 import { followSync, type SyncPage } from '../../directory/source/consumer.ts';
@@ -26,7 +29,7 @@ import { pagedResults } from '../../wire/ldap/controls/paged-results.ts';
 import { syncRequest } from '../../wire/ldap/controls/sync.ts';
 import type { SearchEntry } from '../../wire/ldap/operations/search.ts';
 import type { LdapSource } from '../ldap-source.ts';
-import { takeMirrorPage } from '../mirrored.ts';
+import { moveMirroredBelow, takeMirrorPage } from '../mirrored.ts';
 import { mirrorCookie } from '../tables.ts';
 import { EntryMap, READ } from './mirrored-entry.ts';
 
@@ -64,12 +67,12 @@ export interface MirrorParts {
 
 const PAGE = 500;
 const READ_PAGE = 1000;
+/** Entries below one that is renamed, in one transaction. */
+const MOVED_AT_ONCE = 200;
 const REMOVALS_MAX = 100;
 const REFUSED_MAX = 100;
 const RETRY_MIN_MS = 1000;
 const RETRY_MAX_MS = 60_000;
-/** How often entries of a page are tried that wait for another one's address. */
-const ROUNDS_MAX = 4;
 const SWEEP_MS = 15 * 60_000;
 /** The source's clock has seconds, and its changes may become visible out of order. */
 const OVERLAP_MS = 2000;
@@ -80,11 +83,6 @@ const POLLED = 'polled ';
 function fingerprint({ base, schema, attributes, userFilter, groupFilter }: LdapSource): string {
   const text = JSON.stringify([base, schema, attributes, userFilter, groupFilter]);
   return createHash('sha256').update(text).digest('base64url').slice(0, 12);
-}
-
-interface PostOptions {
-  readonly cookie?: string | undefined;
-  readonly freesAddresses?: boolean;
 }
 
 export class SourceMirror {
@@ -403,63 +401,60 @@ export class SourceMirror {
       const entry = this.#map.take(given, now, uuid);
       if (entry !== undefined) changes.push({ kind: 'put', entry });
     }
+    for (const change of changes) if (change.kind === 'put') await this.#moveBelow(change.entry);
     for (const uuid of removals) changes.push({ kind: 'removal', uuid });
     for (let at = 0; at < changes.length; at += PAGE) await this.#write(changes.slice(at, at + PAGE), undefined);
   }
 
-  async #write(changes: readonly MirroredChange[], cookie: string | undefined): Promise<void> {
-    if (this.#isOver) throw new Failure('unavailable', 'The server is stopping');
-    const failure = await this.#failureOf(changes, { cookie });
-    if (failure === undefined) return;
-    if (changes.length > 1) await this.#writeEach(changes);
-    else for (const change of changes) this.#refuse(nameOf(change), failure.message);
+  /** What is below an entry that has another name now, or whose name another has, goes before it where it is much. */
+  async #moveBelow({ dn, uuid }: MirroredEntry): Promise<void> {
+    const { reader } = this.#parts;
+    const known = entryByUuid(reader, uuid);
+    const standing = findEntry(reader, dn);
+    if (standing !== undefined && standing.uuid !== asciiLower(uuid))
+      await this.#moveSlices(standing, nameMeanwhile(standing).text);
+    if (known !== undefined && known.normalizedDn !== parseDn(dn).normalized) await this.#moveSlices(known, dn);
   }
 
-  /** Who waits for an address that another of the page has is tried again; those who have swapped theirs go together. */
-  async #writeEach(changes: readonly MirroredChange[]): Promise<void> {
-    let left = changes;
-    for (let round = 1; ; round++) {
-      const waiting: { readonly change: MirroredChange; readonly reason: string }[] = [];
-      for (const change of left) {
-        if (this.#isOver) throw new Failure('unavailable', 'The server is stopping');
-        const failure = await this.#failureOf([change], {});
-        if (failure?.kind === 'exists') waiting.push({ change, reason: failure.message });
-        else if (failure !== undefined) this.#refuse(nameOf(change), failure.message);
-      }
-      if (waiting.length === 0) return;
-      const hasProgress = waiting.length < left.length;
-      left = waiting.map(({ change }) => change);
-      if (left.length > 1 && (await this.#failureOf(left, { freesAddresses: true })) === undefined) return;
-      if (hasProgress && round < ROUNDS_MAX) continue;
-      for (const { change, reason } of waiting) this.#refuse(nameOf(change), reason);
-      return;
+  async #moveSlices({ source, dn: from }: Entry, to: string): Promise<void> {
+    const { reader, writer, clock } = this.#parts;
+    const { name, dn: author } = this.source;
+    const [old, now] = [parseDn(from), parseDn(to)];
+    // One that moves to where it, or what is above it, stands is moved whole.
+    if (source !== name || isAtOrBelow(old, now) || isAtOrBelow(now, old)) return;
+    const move = { from, to, limit: MOVED_AT_ONCE, source: name, author, now: clock.now() };
+    try {
+      while (!this.#isOver && countBelow(reader, old, MOVED_AT_ONCE + 1) > MOVED_AT_ONCE)
+        if ((await writer.execute(moveMirroredBelow, move)) === 0) return;
+    } catch (error) {
+      // The entry itself will be refused for it, and named.
+      if (!isAboutEntry(error)) throw error;
     }
   }
 
+  async #write(changes: readonly MirroredChange[], cookie: string | undefined): Promise<void> {
+    const failure = await this.#failureOf(changes, cookie);
+    if (failure === undefined) return;
+    if (changes.length === 1) this.#refuse(nameOf(changes[0]!), failure.message);
+    // Who cannot stand here keeps nobody else out.
+    else for (const change of changes) await this.#write([change], undefined);
+  }
+
   /** Writes all of it. Why these entries cannot stand here; undefined: they do. */
-  async #failureOf(changes: readonly MirroredChange[], more: PostOptions): Promise<Failure | undefined> {
+  async #failureOf(changes: readonly MirroredChange[], cookie: string | undefined): Promise<Failure | undefined> {
+    if (this.#isOver) throw new Failure('unavailable', 'The server is stopping');
+    const { writer, clock } = this.#parts;
+    const { name: source, dn: author } = this.source;
+    const stored = cookie === undefined ? {} : { cookie: `${this.#settings}${cookie}` };
     try {
-      await this.#post(changes, more);
+      const page = { source, author, changes, now: clock.now(), ...stored };
+      await writer.execute(takeMirrorPage, page, bytesOfChanges(changes));
     } catch (error) {
       if (!isAboutEntry(error)) throw error;
       return asFailure(error);
     }
     for (const change of changes) this.#refused.delete(nameOf(change));
     return undefined;
-  }
-
-  #post(changes: readonly MirroredChange[], { cookie, freesAddresses = false }: PostOptions): Promise<number> {
-    const { writer, clock } = this.#parts;
-    const { name: source, dn: author } = this.source;
-    const page = {
-      source,
-      author,
-      changes,
-      now: clock.now(),
-      freesAddresses,
-      ...(cookie === undefined ? {} : { cookie: `${this.#settings}${cookie}` }),
-    };
-    return writer.execute(takeMirrorPage, page, bytesOfChanges(changes));
   }
 
   #refuse(name: string, reason: string): void {

@@ -6,7 +6,7 @@
 //         not there. Of who was found lately, by a source whose hold is `cache`, nothing is asked again before `waypostMaxAge`
 // Errors  'unavailable' for silence, a referral, an answer that is none, a password that is refused to us; with a reply that
 //         names them, for two entries with one address
-// Limits  QUESTIONS_MAX on their way; BINDS_MAX that wait, none for longer than BIND_WAIT_MS; FOUND_MAX entries of an answer; a source that fails is tried again after 1 s to RETRY_MAX_MS;
+// Limits  QUESTIONS_MAX on their way, RIVALS_MAX further addresses of who is found; BINDS_MAX that wait, none for longer than BIND_WAIT_MS; FOUND_MAX entries of an answer; a source that fails is tried again after 1 s to RETRY_MAX_MS;
 //         `waypostCacheRows` entries of a cache, the one that was asked for longest ago goes
 
 import { hasScheme } from '../../auth/password.ts';
@@ -20,10 +20,11 @@ import type { MirroredChange, MirroredEntry } from '../../directory/mirrored-cha
 import type { AuthorityQuestion } from '../../directory/source/authority.ts';
 import { LdapConnection, resultText, type SearchAsked } from '../../directory/source/connection.ts';
 import { EVERYTHING } from '../../directory/source/poll.ts';
-import { formatAddress } from '../../message/address.ts';
+import { addressKey, formatAddress, tryParseAddress } from '../../message/address.ts';
+import { claimantsOf, contestedOf } from '../../routing/contested.ts';
 import { readState } from '../../routing/generation.ts';
 import { addressOfKey } from '../../routing/rows.ts';
-import { readAlias, readRecipient } from '../../routing/tables.ts';
+import { readAliasDn, readRecipient } from '../../routing/tables.ts';
 import { PASSWORD_MODIFY, passwordModifyRequest } from '../../wire/ldap/extended/password-modify.ts';
 import type { Filter } from '../../wire/ldap/filter.ts';
 import type { SearchEntry } from '../../wire/ldap/operations/search.ts';
@@ -39,6 +40,9 @@ const BINDS_MAX = 64;
 /** Who has asked has left by then (server/source-calls.ts). */
 const BIND_WAIT_MS = 60_000;
 const FOUND_MAX = 10;
+/** Of one answer, whose other owners are asked for; entries whose addresses lead from one to the next. */
+const RIVALS_MAX = 100;
+const RIVALS_ROUNDS_MAX = 4;
 const RETRY_MIN_MS = 1000;
 const RETRY_MAX_MS = 5000;
 const ADDRESS_ATTRIBUTES = ['mail', 'mailAlternateAddress', 'mailEquivalentAddress'];
@@ -174,45 +178,73 @@ export class SourceQuestions {
   /** Whether somebody was found. */
   async #search(key: string, question: AuthorityQuestion): Promise<boolean> {
     const known = this.#knownBy(question);
-    const now = this.#parts.clock.now();
-    const puts: MirroredEntry[] = [];
-    for (const entry of await this.#read(question, known)) {
-      const taken = this.#map.take(entry, now);
-      if (taken !== undefined) puts.push(taken);
-    }
-    const meant = puts.filter((entry) => isMeant(question, entry, this.source));
-    if (meant.length > 1 && 'address' in question) throw twice(question.address, meant);
-    const changes: MirroredChange[] = puts.map((entry) => ({ kind: 'put', entry }));
-    if (known !== undefined && !puts.some(({ uuid }) => asciiLower(uuid) === known))
-      changes.push({ kind: 'removal', uuid: known });
+    const found = new Map<string, MirroredEntry>();
+    this.#add(found, await this.#read(question, known));
+    const meant = [...found.values()].filter((entry) => isMeant(question, entry, this.source));
+    if (this.source.hold === 'cache') await this.#readRivals(found, question);
+    const changes: MirroredChange[] = [...found.values()].map((entry) => ({ kind: 'put', entry }));
+    for (const uuid of known) if (!found.has(uuid)) changes.push({ kind: 'removal', uuid });
     await this.#take(changes);
     if (this.source.hold === 'cache') await this.#note(key, meant);
+    const address = addressAsked(question);
+    const claimants = address === undefined ? [] : meant.filter((entry) => hasAddress(entry, address, this.source));
+    if (claimants.length > 1) throw twice(address!, claimants);
     return meant.length > 0;
   }
 
-  /** The entry here, of this source, that the question finds now: the source may have it under another address, or no more. */
-  #knownBy(question: AuthorityQuestion): string | undefined {
-    const { reader } = this.#parts;
-    const uuid = reader.snapshot(() => {
-      const { generation } = readState(reader);
-      if ('dn' in question) return readRecipient(reader, generation, question.dn)?.uuid;
-      const key = 'address' in question ? question.address : `${asciiLower(question.uid)}@${question.domain}`;
-      return readAlias(reader, generation, key)?.row.uuid;
-    });
-    const entry = uuid === undefined ? undefined : entryByUuid(reader, uuid);
-    return entry?.source === this.source.name ? entry.uuid : undefined;
+  #add(found: Map<string, MirroredEntry>, entries: readonly SearchEntry[]): void {
+    const now = this.#parts.clock.now();
+    for (const entry of entries) {
+      const taken = this.#map.take(entry, now);
+      if (taken !== undefined) found.set(asciiLower(taken.uuid), taken);
+    }
   }
 
-  async #read(question: AuthorityQuestion, known: string | undefined): Promise<SearchEntry[]> {
+  /**
+   * Of a cache: who else has an address of those that were found. What an entry has beside what was asked for is its own from
+   * here on, also while the source is silent.
+   */
+  async #readRivals(found: Map<string, MirroredEntry>, question: AuthorityQuestion): Promise<void> {
+    const asked = new Set<string | undefined>([addressAsked(question)]);
+    for (let round = 1; ; round++) {
+      const others = [...found.values()].flatMap((entry) => addressesOf(entry, this.source));
+      const unasked = [...new Set(others)].filter((address) => !asked.has(address));
+      if (unasked.length === 0) return;
+      if (round > RIVALS_ROUNDS_MAX || unasked.length > RIVALS_MAX)
+        throw wrongThere(`Too many entries of the directory of this domain have addresses of each other`);
+      for (const address of unasked) asked.add(address);
+      const filters = unasked.flatMap((address) => filtersOf({ address }, this.source));
+      this.#add(found, await this.#searchFor({ baseObject: this.source.base, filter: { kind: 'or', filters } }));
+    }
+  }
+
+  /** The entries here, of this source, that the question is about now: the source may have them under another address, or no more. */
+  #knownBy(question: AuthorityQuestion): readonly string[] {
+    const { reader } = this.#parts;
+    const entries = reader.snapshot(() => {
+      const { generation } = readState(reader);
+      const address = addressAsked(question);
+      const names = 'dn' in question ? [question.dn] : claimantsOf(readAliasDn(reader, generation, address!));
+      return names.flatMap((dn) => {
+        const uuid = readRecipient(reader, generation, dn)?.uuid;
+        return (uuid === undefined ? undefined : entryByUuid(reader, uuid)) ?? [];
+      });
+    });
+    return entries.filter(({ source }) => source === this.source.name).map(({ uuid }) => uuid);
+  }
+
+  async #read(question: AuthorityQuestion, known: readonly string[]): Promise<SearchEntry[]> {
     const { base } = this.source;
-    const byUuid: Filter[] = known === undefined ? [] : [{ kind: 'equality', attribute: 'entryUUID', value: known }];
+    const byUuid = known.map((value): Filter => ({ kind: 'equality', attribute: 'entryUUID', value }));
     if (!('dn' in question)) {
       const filters = [...filtersOf(question, this.source), ...byUuid];
       return this.#searchFor({ baseObject: base, filter: { kind: 'or', filters } });
     }
     const named = await this.#searchFor({ baseObject: question.dn, scope: 'base', filter: EVERYTHING });
-    if (named.length > 0 || byUuid.length === 0) return named;
-    return this.#searchFor({ baseObject: base, filter: byUuid[0]! });
+    const isThere = named.some((entry) => known.includes(asciiLower(this.#map.take(entry, 0)?.uuid ?? '')));
+    if (isThere || byUuid.length === 0) return named;
+    // Who had the name may have another one.
+    return [...named, ...(await this.#searchFor({ baseObject: base, filter: byUuid[0]! }))];
   }
 
   async #searchFor(asked: SearchAsked): Promise<SearchEntry[]> {
@@ -311,16 +343,37 @@ export class SourceQuestions {
     const { reader } = this.#parts;
     const over = countMirrored(reader, name) - cacheRows;
     if (over <= 0) return;
-    const gone: string[] = [];
+    const gone = new Set<string>();
+    // One that goes because of the rows has lost no address: who has it too would have it alone.
+    const give = (uuid: string): void => {
+      const together = this.#withRivals(uuid);
+      if (!meant.some((entry) => together.has(asciiLower(entry.uuid)))) for (const each of together) gone.add(each);
+    };
     // Those of before the start have been asked for longest ago.
     for (const { uuid } of mirroredEntries(reader, name, 0, over + meant.length))
-      if (!this.#used.has(uuid) && gone.length < over) gone.push(uuid);
+      if (!this.#used.has(uuid) && gone.size < over) give(uuid);
     for (const uuid of this.#used.keys()) {
-      if (gone.length >= over) break;
-      if (!meant.some((entry) => entry.uuid === uuid)) gone.push(uuid);
+      if (gone.size >= over) break;
+      give(uuid);
     }
     for (const uuid of gone) this.#used.delete(uuid);
-    await this.#take(gone.map((uuid) => ({ kind: 'removal', uuid })));
+    await this.#take([...gone].map((uuid) => ({ kind: 'removal', uuid })));
+  }
+
+  /** The entry, and those that have an address with it. */
+  #withRivals(uuid: string): ReadonlySet<string> {
+    const { reader } = this.#parts;
+    const together = new Set([uuid]);
+    reader.snapshot(() => {
+      const { generation } = readState(reader);
+      for (const each of together) {
+        const entry = entryByUuid(reader, each);
+        const row = entry && readRecipient(reader, generation, entry.normalizedDn);
+        const names = contestedOf(row).flatMap((key) => claimantsOf(readAliasDn(reader, generation, key)));
+        for (const dn of names) together.add(readRecipient(reader, generation, dn)?.uuid ?? each);
+      }
+    });
+    return together;
   }
 }
 
@@ -397,18 +450,33 @@ function addressFilters(key: string, equal: (ours: string, value: string) => Fil
 /** Whom the search has found for the question, not because it was known here. */
 function isMeant(question: AuthorityQuestion, entry: MirroredEntry, source: LdapSource): boolean {
   if ('dn' in question) return parseDn(entry.dn).normalized === question.dn;
-  const has = (ours: string, wanted: string): boolean => {
-    const theirs = asciiLower(theirName(source, ours));
-    return entry.attributes.some(
-      ({ name, values }) =>
-        asciiLower(name) === theirs &&
-        values.some((value) => typeof value === 'string' && asciiLower(value) === wanted),
-    );
-  };
-  if ('uid' in question && has('uid', asciiLower(question.uid))) return true;
-  const key = 'address' in question ? question.address : `${asciiLower(question.uid)}@${question.domain}`;
+  if ('uid' in question && valuesOf(entry, 'uid', source).includes(asciiLower(question.uid))) return true;
+  return hasAddress(entry, addressAsked(question)!, source);
+}
+
+/** The key of the address that is asked for. */
+function addressAsked(question: AuthorityQuestion): string | undefined {
+  if ('dn' in question) return undefined;
+  return 'address' in question ? question.address : `${asciiLower(question.uid)}@${question.domain}`;
+}
+
+function hasAddress(entry: MirroredEntry, key: string, source: LdapSource): boolean {
   const wanted = asciiLower(formatAddress(addressOfKey(key)));
-  return ADDRESS_ATTRIBUTES.some((ours) => has(ours, wanted));
+  return ADDRESS_ATTRIBUTES.some((ours) => valuesOf(entry, ours, source).includes(wanted));
+}
+
+/** Keys of those that are in domains of the source. */
+function addressesOf(entry: MirroredEntry, source: LdapSource): string[] {
+  const texts = ADDRESS_ATTRIBUTES.flatMap((ours) => valuesOf(entry, ours, source));
+  const addresses = texts.flatMap((text) => tryParseAddress(text.trim()) ?? []);
+  return addresses.filter(({ domain }) => source.domains.includes(domain)).map(addressKey);
+}
+
+/** In lower case. */
+function valuesOf({ attributes }: MirroredEntry, ours: string, source: LdapSource): string[] {
+  const theirs = asciiLower(theirName(source, ours));
+  const values = attributes.filter(({ name }) => asciiLower(name) === theirs).flatMap((each) => each.values);
+  return values.filter((value) => typeof value === 'string').map(asciiLower);
 }
 
 function twice(address: string, entries: readonly MirroredEntry[]): Failure {

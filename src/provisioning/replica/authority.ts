@@ -17,7 +17,8 @@ export function providerAuthority(provider: ProviderAccess, sources: DirectoryAu
       if (!sources.isIdle && isOfSource(question, sources)) await sources.ask(question, isKnown);
     },
     binds: (dn, password) => sources.binds(dn, password),
-    // The provider hands it to the source.
+    // The provider decides, and hands it to the source.
+    renew: () => Promise.resolve(),
     forward: () => Promise.resolve(false),
   };
 }

@@ -23,7 +23,6 @@ export interface LdapDoorParts extends ThreadParts {
 
 export function ldapDoor(parts: LdapDoorParts): LdapDoor {
   const { writer, gate, shared, authority } = parts;
-  const forward: DirectoryAuthority['forward'] = (change) => authority.forward(change);
   const makesKeys = parts.configuration.auth.scram !== 'off';
   return {
     reader: parts.database.reader,
@@ -35,7 +34,7 @@ export function ldapDoor(parts: LdapDoorParts): LdapDoor {
     tls: parts.tls,
     nextRevision: () => shared.nextRevision(),
     logins: parts.logins,
-    submitInOrder: () => submitterInOrder({ writer, gate, makesKeys, clock: systemClock, forward }),
+    submitInOrder: () => submitterInOrder({ writer, gate, makesKeys, clock: systemClock, others: authority }),
     async askSource(question) {
       const result = (await parts.askSource(question)) as HandedAnswer['result'];
       return { result, revision: parts.database.reader.revision() };
