@@ -156,12 +156,14 @@ async function benchDirectory(): Promise<Result[]> {
   const sides = await startDirectorySides({
     few: directoryLines.some(({ needsFew }) => needsFew),
     slapd: isAgainst && missing === false,
+    asking: directoryLines.some(({ needsSource }) => needsSource),
     say,
   });
   running.push(sides);
   const results: Result[] = [];
   for (const line of directoryLines) {
     const { ours, theirs } = line;
+    if (line.needsSource && sides.asking === undefined) continue;
     const runs: Run[] = [['waypost', () => ours(sides)]];
     if (theirs !== undefined && sides.slapd !== undefined) runs.push(['slapd', () => theirs(sides)]);
     results.push(await measure(line, runs));

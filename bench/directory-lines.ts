@@ -20,7 +20,7 @@ import {
 import { followLag } from './follow-lag.ts';
 import { type Figures, generate, generating, outputOf } from './generate.ts';
 import type { Measured } from './lines.ts';
-import { DOMAINS, PASSWORD } from './sides.ts';
+import { DOMAINS, mailUser, PASSWORD } from './sides.ts';
 
 export interface DirectoryLine extends Measured {
   readonly ours: (sides: DirectorySides) => Figures | Promise<Figures>;
@@ -28,6 +28,8 @@ export interface DirectoryLine extends Measured {
   readonly theirs?: (sides: DirectorySides) => Figures | Promise<Figures>;
   /** A Waypost with few users, too. */
   readonly needsFew?: true;
+  /** slapd as the source: without it the line is left out. */
+  readonly needsSource?: true;
 }
 
 /** The bar is for 1,000,000 in 1,000 domains; memory as a whole. */
@@ -37,6 +39,8 @@ const IMPORT_RESIDENT_MB = 1536;
 /** Users that one ldapadd adds. */
 const LDIF_USERS = Number(process.env['WAYPOST_BENCH_LDIF_USERS'] ?? Math.min(10_000, USERS));
 const RCPT_SECONDS = 4;
+/** Of who is asked for at a source. */
+const ASKED_USERS = Math.min(10_000, USERS);
 const CHANGES_A_SECOND = 10;
 
 function resolved(pass: 'cold' | 'warm', passes: number): DirectoryLine['ours'] {
@@ -286,6 +290,66 @@ function slapdSearches({ slapd }: DirectorySides): Figures {
   return searches(pid, bound);
 }
 
+/** Users that a run of `ldap-add` adds, of no line else. Each connection has so many adds in flight. */
+const ADDED_USERS = 4000;
+let addedRuns = 0;
+
+/** With a ready password: hashing is not what is measured. */
+function added(depth: number, dn: string, attributes: object, bound: readonly (string | number)[]): Figures {
+  return generate('ldap-load', [
+    ...[...bound, '--mode', 'add', '--conns', 8, '--depth', depth, '--count', ADDED_USERS, '--domains', DOMAINS],
+    ...['--offset', ADDED_USERS * addedRuns++, '--dn', dn, '--attributes', JSON.stringify(attributes)],
+  ]);
+}
+
+async function waypostAdded({ many }: DirectorySides, depth: number): Promise<Figures> {
+  const user = { ...(await mailUser()), uid: 'a{n}', mail: 'a{n}@d{d}.example' };
+  return added(depth, 'uid=a{n},ou=People,dc=d{d},dc=example,o=internet', user, [
+    ...many.bound,
+    '--tree',
+    many.server.pid,
+  ]);
+}
+
+function slapdAdded({ slapd }: DirectorySides, depth: number): Figures {
+  const { uri, pid } = slapd!;
+  const mail = 'a{n}@d{d}.example';
+  const user = {
+    objectClass: ['inetOrgPerson', 'inetLocalMailRecipient'],
+    ...{ uid: 'a{n}', cn: 'User {n}', sn: 'Number{n}', mail, mailLocalAddress: mail, mailHost: 'store0.example' },
+    userPassword: '{SSHA}5EMEN0rxohTjFStdS1vf5+zeMWpQeJll',
+  };
+  const bound = ['--port', new URL(uri).port, '--binddn', 'cn=admin,dc=example', '--bindpw', PASSWORD, '--tree', pid];
+  return added(depth, 'uid=a{n},ou=people,dc=d{d},dc=example', user, bound);
+}
+
+/** As `rcpts`, of who stands in slapd alone. */
+function asked(port: number, tree: string | number, extent: readonly (string | number)[]): Promise<Figures> {
+  return generating('smtp-load', [
+    ...['--port', port, '--tree', tree, '--conns', 20, '--rcpt-only', 20, '--users', ASKED_USERS],
+    ...['--domains', DOMAINS, ...extent],
+  ]);
+}
+
+const ASKED_AT_RANDOM = ['--dist', 'random', '--count', 1e9, '--seconds', RCPT_SECONDS];
+let isCacheWarm = false;
+
+/** Before the first run each user is asked for once, and then every thread meets them. */
+async function askedHere({ asking }: DirectorySides): Promise<Figures> {
+  const { listeners, pid } = asking!.server;
+  const run = (extent: readonly (string | number)[]) => asked(listeners.smtp.port, pid, extent);
+  if (!isCacheWarm) {
+    await run(['--dist', 'rr', '--count', ASKED_USERS]);
+    await run(ASKED_AT_RANDOM);
+    isCacheWarm = true;
+  }
+  return run(ASKED_AT_RANDOM);
+}
+
+function askedOfPostfix({ asking }: DirectorySides): Promise<Figures> {
+  return asked(asking!.postfix.smtp, asking!.postfix.pids, ASKED_AT_RANDOM);
+}
+
 /** The user that is changed is the first of the first domain, on both sides. */
 async function waypostFollowed({ many }: DirectorySides): Promise<Figures> {
   const { stdout } = await outputOf(waypost(many, ['directory', 'export', '--schema']));
@@ -413,6 +477,37 @@ export const DIRECTORY_LINES: readonly DirectoryLine[] = [
     isCost: true,
     against: ['slapd'],
     bars: { slapd: 1 },
+  },
+  {
+    name: 'ldap-add',
+    what: 'users with a ready password added over LDAP on 8 connections',
+    ours: (sides) => waypostAdded(sides, 1),
+    theirs: (sides) => slapdAdded(sides, 1),
+    figure: 'ops_s',
+    unit: 'users/s',
+    against: ['slapd'],
+    bars: { slapd: 1.2 },
+  },
+  {
+    name: 'ldap-add-16',
+    what: 'the same, 16 in flight on each',
+    ours: (sides) => waypostAdded(sides, 16),
+    theirs: (sides) => slapdAdded(sides, 16),
+    figure: 'ops_s',
+    unit: 'users/s',
+    against: ['slapd'],
+    bars: { slapd: 2 },
+  },
+  {
+    name: 'rcpt-cache',
+    what: 'RCPT/s of users whom a cache of slapd has asked for before; Postfix with ldap_table on it',
+    ours: askedHere,
+    theirs: askedOfPostfix,
+    needsSource: true,
+    figure: 'rcpt_s',
+    unit: 'RCPT/s',
+    against: ['slapd'],
+    bars: { slapd: 3 },
   },
   {
     name: 'follow-lag',

@@ -2,7 +2,7 @@
 // asking it, all with the same users u{n}@d{n mod 10}.example.
 //
 // Out     ports, data directory, processes
-// Limits  100,000 users, or WAYPOST_BENCH_USERS; the few are 1,000
+// Limits  100,000 users, 10,000 with --quick, or WAYPOST_BENCH_USERS; the few are 1,000
 // Never   touches services of the machine: private instances in temporary directories, gone at the end
 
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -12,9 +12,11 @@ import { join } from 'node:path';
 import { freePort } from '../test/support/free-ports.ts';
 import { startWaypost, type Waypost } from '../test/support/server.ts';
 import { generate } from './generate.ts';
-import { DOMAINS, PASSWORD } from './sides.ts';
+import { DOMAINS, PASSWORD, type Side, startPeers } from './sides.ts';
 
-export const USERS = Number(process.env['WAYPOST_BENCH_USERS'] ?? 100_000);
+export const USERS = Number(
+  process.env['WAYPOST_BENCH_USERS'] ?? (process.argv.includes('--quick') ? 10_000 : 100_000),
+);
 export const FEW_USERS = 1000;
 /** In a domain that mail goes to in no line. */
 export const OTHER_USERS = 100;
@@ -44,6 +46,8 @@ export interface DirectorySides {
   /** Undefined for lines that do without. */
   readonly few: DirectorySide | undefined;
   readonly slapd: Slapd | undefined;
+  /** That slapd as the directory of who gets mail: a Waypost that keeps what it has asked for, a Postfix that asks each time. */
+  readonly asking: { readonly server: Waypost; readonly postfix: Side } | undefined;
   /** A file of addresses in random order, the same for all. */
   readonly keys: { readonly file: string; readonly count: number };
   stop(): Promise<void>;
@@ -55,12 +59,15 @@ export const otherUserDn = 'uid=o{n},ou=People,dc=other,dc=example,o=internet';
 export async function startDirectorySides(wants: {
   readonly few: boolean;
   readonly slapd: boolean;
+  readonly asking: boolean;
   readonly say: (text: string) => void;
 }): Promise<DirectorySides> {
   const directory = mkdtempSync(join(tmpdir(), 'waypost-bench-'));
   const servers: Waypost[] = [];
   let slapd: Slapd | undefined;
+  let postfix: Side | undefined;
   const stop = async (): Promise<void> => {
+    await postfix?.stop();
     slapd?.stop();
     for (const server of servers.splice(0)) await server.stop();
     rmSync(directory, { recursive: true, force: true });
@@ -77,11 +84,43 @@ export async function startDirectorySides(wants: {
     const many = await start(USERS);
     const few = wants.few ? await start(FEW_USERS) : undefined;
     if (wants.slapd) slapd = await startSlapd(USERS, join(directory, 'postfix'));
+    let asking: DirectorySides['asking'];
+    if (slapd !== undefined && wants.asking) {
+      const server = await startCache(slapd);
+      servers.push(server);
+      postfix = await startPeers(DOMAINS, 'shipped', slapd.uri);
+      asking = { server, postfix };
+    }
     const file = join(directory, 'keys');
     writeFileSync(file, keys());
-    return { many, few, slapd, keys: { file, count: KEYS }, stop };
+    return { many, few, slapd, asking, keys: { file, count: KEYS }, stop };
   } catch (error) {
     await stop();
+    throw error;
+  }
+}
+
+/** Nobody is here: who gets mail is asked for at slapd. */
+async function startCache({ uri }: Slapd): Promise<Waypost> {
+  const server = await startWaypost({ env: { WAYPOST_LOG: 'warn' } });
+  try {
+    const source = {
+      objectClass: 'waypostLdapSource',
+      waypostUrl: uri,
+      waypostLogin: 'cn=admin,dc=example',
+      waypostSecret: PASSWORD,
+      waypostBase: 'dc=example',
+      waypostHold: 'cache',
+      waypostSourceDomain: Array.from({ length: DOMAINS }, (_, d) => `d${d}.example`),
+    };
+    const bound = ['--port', server.listeners.ldap.port, '--binddn', 'cn=Directory Manager'];
+    generate('ldap-load', [
+      ...[...bound, '--bindpw', server.ldap.password, '--mode', 'add', '--count', 1, '--conns', 1],
+      ...['--dn', 'cn=corp,ou=Sources,ou=Waypost,o=internet', '--attributes', JSON.stringify(source)],
+    ]);
+    return server;
+  } catch (error) {
+    await server.stop();
     throw error;
   }
 }

@@ -16,7 +16,8 @@ export function aligned([heading, ...rows]: readonly (readonly string[])[]): str
 }
 
 export function shown(value: number): string {
-  return value >= 100 ? Math.round(value).toLocaleString('en') : value.toFixed(1);
+  if (value >= 100) return Math.round(value).toLocaleString('en');
+  return value >= 1 ? value.toFixed(1) : value.toPrecision(2);
 }
 
 /** Appends of 4 KiB, each synced, in a second. */

@@ -172,6 +172,12 @@ function connection() {
     };
     sock.on('data', (d) => {
       buf = buf.length ? Buffer.concat([buf, d]) : d;
+      const before = open;
+      take();
+      // What became free leaves in one piece, as its answers came.
+      if (open < before) next();
+    });
+    const take = () => {
       for (;;) {
         if (buf.length < 6) return;
         let p = 2;
@@ -210,12 +216,11 @@ function connection() {
             lat.push(now() - t.get(mid));
             t.delete(mid);
             open--;
-            next();
           }
         }
         buf = buf.subarray(p + l);
       }
-    });
+    };
     sock.on('error', (e) => {
       err(e.message);
       fin0(e);

@@ -138,8 +138,8 @@ export function opendkimMissing(): string | false {
   return isThere ? false : 'opendkim is not installed: apt-get install -y --no-install-recommends opendkim';
 }
 
-/** `opendkim`: as shipped, with OpenDKIM before Postfix. */
-export async function startPeers(users: number, login: PeerName): Promise<Side> {
+/** `opendkim`: as shipped, with OpenDKIM before Postfix. `ldap`: Postfix asks the LDAP server of this URL for recipients. */
+export async function startPeers(users: number, login: PeerName, ldap?: string): Promise<Side> {
   const directory = mkdtempSync(join(tmpdir(), `waypost-peer-${login}-`));
   const [smtp, imap, imaps, pop3, sink, milter] = await freePorts(6);
   const isSigning = login === 'opendkim';
@@ -150,6 +150,7 @@ export async function startPeers(users: number, login: PeerName): Promise<Side> 
     PEER_DOMAINS: String(DOMAINS),
     PEER_PASSWORD: PASSWORD,
     PEER_LOGIN: isSigning ? 'shipped' : login,
+    ...(ldap === undefined ? {} : { PEER_MAP: 'ldap', PEER_LDAP_URI: ldap }),
     PEER_SMTP_PORT: String(smtp),
     PEER_IMAP_PORT: String(imap),
     PEER_IMAPS_PORT: String(imaps),

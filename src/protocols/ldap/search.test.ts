@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
-import { add } from '../../provisioning/testing.ts';
+import { add, remove } from '../../provisioning/testing.ts';
 import { openTestDoor, RawClient, searchFor, type TestDoor } from './testing.ts';
 
 describe('many entries', () => {
@@ -122,4 +122,35 @@ test('the time limit of the client ends a search that takes several turns', asyn
   assert.equal(code, 3);
   assert.ok(entries.length > 0 && entries.length < 500);
   await door.close();
+});
+
+test('a base that has gone, and a referral that has come, count at the next search', async () => {
+  const door = await openTestDoor();
+  using client = await RawClient.open(door.port);
+  await client.bind();
+  const kinds = async (base: string): Promise<string> => {
+    client.request(searchFor(base, { scope: 'sub', text: '(ou=base)' }));
+    const kinds: string[] = [];
+    for (;;) {
+      const { operation } = (await client.response())!;
+      if (operation.kind === 'searchDone') return [...kinds, operation.result.resultCode].join(' ');
+      kinds.push(operation.kind);
+    }
+  };
+  try {
+    const base = add('ou=base,o=internet', { objectClass: 'organizationalUnit', ou: 'base' });
+    await door.directory.apply(base);
+    for (let round = 0; round < 2; round++) assert.equal(await kinds('ou=base,o=internet'), 'searchEntry 0');
+    await door.directory.apply(remove('ou=base,o=internet'));
+    assert.equal(await kinds('ou=base,o=internet'), '32');
+    await door.directory.apply(base);
+    for (let round = 0; round < 2; round++) assert.equal(await kinds('o=internet'), 'searchEntry 0');
+    const away = { objectClass: ['referral', 'extensibleObject'], cn: 'away', ref: 'ldap://other.example/' };
+    await door.directory.apply(add('cn=away,o=internet', away));
+    assert.equal(await kinds('o=internet'), 'searchReference searchEntry 0');
+    await door.directory.apply(remove('cn=away,o=internet'));
+    assert.equal(await kinds('o=internet'), 'searchEntry 0');
+  } finally {
+    await door.close();
+  }
 });
