@@ -119,15 +119,18 @@ function kindsOf({ row }: KindSource): readonly RecordKind[] {
 interface Generated extends Pick<KindSource, 'dmarc' | 'settings'> {
   readonly keys: readonly ZoneKeyRow[];
   readonly owners: readonly string[];
+  /** The data at each of them. Lists, since a name of a hundred thousand is asked for once: see base/few.ts. */
+  readonly data: readonly (readonly Rdata[])[];
   /** Names above owners that are none themselves. */
-  readonly between: ReadonlySet<string>;
-  readonly at: ReadonlyMap<string, readonly Rdata[]>;
+  readonly between: readonly string[];
 }
 
-const made = new WeakMap<ZoneRow, Generated>();
+/** At the row, and gone with it: a WeakMap with a row for each name of a zone would be walked at each collection. */
+const MADE = Symbol('made');
 
 function generatedFor(of: KindSource): Generated {
-  const known = made.get(of.row);
+  const row: ZoneRow & { [MADE]?: Generated } = of.row;
+  const known = row[MADE];
   const keys = of.keys();
   if (known?.settings === of.settings && known.dmarc === of.dmarc && known.keys === keys) return known;
   const kinds = kindsOf(of).map((kind) => ({ kind, owners: kind.owners(of) }));
@@ -136,10 +139,10 @@ function generatedFor(of: KindSource): Generated {
     unique(kinds.flatMap((each) => (each.owners.includes(owner) ? each.kind.at(owner, of) : [])));
   const generated: Generated = {
     ...{ dmarc: of.dmarc, settings: of.settings, keys, owners },
-    between: new Set(owners.flatMap(namesAboveOwner)),
-    at: new Map(owners.map((owner) => [owner, dataAt(owner)])),
+    data: owners.map(dataAt),
+    between: [...new Set(owners.flatMap(namesAboveOwner))],
   };
-  made.set(of.row, generated);
+  row[MADE] = generated;
   return generated;
 }
 
@@ -161,14 +164,15 @@ export function ownersOf(of: KindSource): readonly string[] {
 
 /** Something is generated below this name, relative to the domain. */
 export function isAboveOwners(relative: string, of: KindSource): boolean {
-  return generatedFor(of).between.has(relative);
+  return generatedFor(of).between.includes(relative);
 }
 
 const NOTHING: readonly Rdata[] = [];
 
 /** What is generated at one of them; nothing for any other name. */
 export function generatedAt(owner: string, of: KindSource): readonly Rdata[] {
-  return generatedFor(of).at.get(owner) ?? NOTHING;
+  const { owners, data } = generatedFor(of);
+  return data[owners.indexOf(owner)] ?? NOTHING;
 }
 
 /** At the name of a host of ours. */

@@ -6,6 +6,7 @@
 // Limits  changes.ts keeps 30 days and a million changes: an earlier revision is a Failure
 
 import { Failure } from '../base/failure.ts';
+import { Few } from '../base/few.ts';
 import type { Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Reader } from '../database/operation.ts';
@@ -33,28 +34,35 @@ export interface NamesAt extends NameSource {
   find(name: string): NameAt | undefined;
 }
 
-/** Of one `reader.snapshot`: what it has read it reads once. */
+/** Of the thread: a transfer's pages are read one by one, and most of their rows say the same. */
+const ROWS = new Few<ZoneRow>(16);
+const ROW_CHARACTERS = 4096;
+/** A page of a transfer, or what is asked of each of its names in turn. */
+const KNOWN_MAX = 64;
+
+/** Of one `reader.snapshot`: what it has read lately it does not read again. */
 export function namesAt(reader: Reader, revision: Revision): NamesAt {
   const isPast = reader.revision() !== revision;
   if (isPast && !isKnownSince(reader, revision))
     throw new Failure('unavailable', `zones at revision ${revision} are not known any more`);
-  const known = new Map<string, NameAt | undefined>();
-  const knownKeys = new Map<string, readonly ZoneKeyRow[]>();
+  const known = new Few<NameAt | 'none'>(KNOWN_MAX);
+  const knownKeys = new Few<readonly ZoneKeyRow[]>(KNOWN_MAX);
   const find: NamesAt['find'] = (name) => {
-    if (known.has(name)) return known.get(name);
+    const once = known.find(name);
+    if (once !== undefined) return once === 'none' ? undefined : once;
     const path = pathOf(name);
     const [found] = reader.arrays(FIND, path);
     const [before] = isPast && found !== undefined ? reader.arrays(NAME_BEFORE, path, revision) : [];
     const [row, entry] = (before ?? found ?? []) as readonly (string | null)[];
     const at = found && {
       name,
-      row: row == null ? undefined : (JSON.parse(row) as ZoneRow),
+      row: row == null ? undefined : rowOf(row),
       entry: entry ?? undefined,
       hasBelow: true,
       changedAt: found[2] as number,
       changedBelowAt: found[3] as number,
     };
-    known.set(name, at);
+    known.add(name, at ?? 'none');
     return at;
   };
   return {
@@ -66,7 +74,7 @@ export function namesAt(reader: Reader, revision: Revision): NamesAt {
       return paths.map(([path]) => find(nameOfPath(path as string))!);
     },
     keys(domain) {
-      const once = knownKeys.get(domain);
+      const once = knownKeys.find(domain);
       if (once !== undefined) return once;
       const path = pathOf(domain);
       const rows = new Map(
@@ -77,8 +85,17 @@ export function namesAt(reader: Reader, revision: Revision): NamesAt {
           rows.set(selector as string, before as string | null);
       const texts = [...rows].sort(([one], [other]) => (one < other ? -1 : 1)).flatMap(([, row]) => row ?? []);
       const keys = texts.map((row) => JSON.parse(row) as ZoneKeyRow);
-      knownKeys.set(domain, keys);
+      knownKeys.add(domain, keys);
       return keys;
     },
   };
+}
+
+function rowOf(text: string): ZoneRow {
+  let row = ROWS.find(text);
+  if (row === undefined) {
+    row = JSON.parse(text) as ZoneRow;
+    if (text.length <= ROW_CHARACTERS) ROWS.add(text, row);
+  }
+  return row;
 }

@@ -69,17 +69,16 @@ function siteRdata(type: SiteType, text: string): Rdata {
   return parseRdata(type, text, ROOT);
 }
 
-/** A row is made once, and asked often. */
-const parsed = new WeakMap<readonly SiteRecord[], readonly Rdata[]>();
+/** Of a value what was made from it: in a WeakMap a zone of 100,000 names would be walked at each collection. */
+const PARSED = Symbol('parsed');
 
-export function siteRdatas(site: readonly SiteRecord[] | undefined): readonly Rdata[] {
+/** A row is made once, and asked often. */
+export function siteRdatas(
+  site: (readonly SiteRecord[] & { [PARSED]?: readonly Rdata[] }) | undefined,
+): readonly Rdata[] {
   if (site === undefined) return [];
-  let records = parsed.get(site);
-  if (records === undefined) {
-    records = site.map(([type, text]) => siteRdata(type, text));
-    parsed.set(site, records);
-  }
-  return records;
+  site[PARSED] ??= site.map(([type, text]) => siteRdata(type, text));
+  return site[PARSED];
 }
 
 /**
@@ -98,6 +97,7 @@ export function mergeSite(generated: readonly Rdata[], site: readonly Rdata[]): 
     if (one.type === 'MX') return !types.has('MX') || one.exchange !== '.';
     return !types.has(one.type as SiteType);
   });
+  if (kept.length === 0) return site;
   const texts = new Set(kept.map((one) => `${one.type} ${rdataText(one)}`));
   return [...kept, ...site.filter((one) => !texts.has(`${one.type} ${rdataText(one)}`))];
 }

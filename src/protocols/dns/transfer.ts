@@ -8,10 +8,10 @@
 
 import { asciiLower } from '../../base/characters.ts';
 import { systemClock } from '../../base/clock.ts';
-import { DNS_HEADER_BYTES, DnsWriter } from '../../wire/dns/buffer.ts';
+import { DNS_HEADER_BYTES } from '../../wire/dns/buffer.ts';
 import { typeCode } from '../../wire/dns/codes.ts';
 import type { DnsMessage, Question } from '../../wire/dns/message.ts';
-import { encodeRecord, type ResourceRecord } from '../../wire/dns/rdata.ts';
+import { type ResourceRecord, recordBytesAtMost } from '../../wire/dns/rdata.ts';
 import { refusalByTsig, type TsigKey, TsigSeries, tsigBytes, verifyTsig } from '../../wire/dns/tsig.ts';
 import type { QueryOrigin } from './answer.ts';
 import { TRANSFER_BYTES } from './limits.ts';
@@ -103,7 +103,7 @@ export function* sealedSeries(
   for (const page of pages) {
     let isTaken = false;
     for (const record of page) {
-      const more = recordBytes(record);
+      const more = recordBytesAtMost(record);
       if (gathered.length > 0 && bytes + more > TRANSFER_BYTES) {
         isTaken = true;
         yield take();
@@ -115,11 +115,4 @@ export function* sealedSeries(
   }
   if (gathered.length > 0) yield take();
   return undefined;
-}
-
-/** Without compression. */
-function recordBytes(record: ResourceRecord): number {
-  const writer = new DnsWriter();
-  encodeRecord(writer, record);
-  return writer.offset;
 }

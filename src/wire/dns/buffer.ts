@@ -6,7 +6,7 @@
 
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure } from '../../base/failure.ts';
-import { LABEL_BYTES, NAME_BYTES, nameOctets, octetText, PLAIN_OCTETS, parentName, ROOT } from './name.ts';
+import { LABEL_BYTES, NAME_BYTES, octetText, PLAIN_OCTETS, parentName, putName, ROOT } from './name.ts';
 
 export const DNS_HEADER_BYTES = 12;
 /** The largest length that two octets can hold. */
@@ -120,6 +120,9 @@ export class DnsReader {
   }
 }
 
+/** The name that is being written: memory of its own for each would be most of what a message leaves to the collector. */
+const NAME = new Uint8Array(NAME_BYTES);
+
 export class DnsWriter {
   #bytes: Uint8Array;
   #offset = 0;
@@ -176,13 +179,13 @@ export class DnsWriter {
   name(text: string): void {
     let known = this.#names.get(text);
     if (known === undefined) {
-      const octets = nameOctets(text);
+      const length = putName(NAME, text);
       let rest: string = text;
-      for (let at = 0; at < octets.length && known === undefined; ) {
+      for (let at = 0; at < length && known === undefined; ) {
         if (this.#offset < POINTER_OFFSETS) this.#names.set(rest, this.#offset);
-        const end = at + 1 + octets[at]!;
+        const end = at + 1 + NAME[at]!;
         this.#room(end - at);
-        while (at < end) this.#bytes[this.#offset++] = octets[at++]!;
+        while (at < end) this.#bytes[this.#offset++] = NAME[at++]!;
         rest = parentName(rest)!;
         known = this.#names.get(rest);
       }
@@ -193,7 +196,9 @@ export class DnsWriter {
 
   /** RFC 3597 §4: in the data of types that are younger than RFC 1035 a name is written whole. */
   wholeName(text: string): void {
-    this.octets(nameOctets(text));
+    const length = putName(NAME, text);
+    this.#room(length + 1);
+    for (let at = 0; at < length; at++) this.#bytes[this.#offset++] = NAME[at]!;
     this.u8(0);
   }
 

@@ -32,16 +32,21 @@ export function octetText(octet: number): string {
  * label, one or a name that is too long, a broken escape, and for octets above 126 that are not escaped.
  */
 export function nameOctets(text: string): number[] {
-  const octets: number[] = [];
-  if (text === ROOT) return octets;
+  const octets = new Uint8Array(NAME_BYTES);
+  return Array.from(octets.subarray(0, putName(octets, text)));
+}
+
+/** The same at the head of `octets`, which has room for NAME_BYTES: how many they are. */
+export function putName(octets: Uint8Array, text: string): number {
+  if (text === ROOT) return 0;
   let lengthAt = 0;
-  octets.push(0);
+  // Counted on beyond the room, where nothing is written.
+  let length = 1;
   for (let at = 0; at < text.length; at++) {
     let code = text.charCodeAt(at);
     if (code === DOT) {
-      closeLabel(octets, lengthAt, at);
-      lengthAt = octets.length;
-      octets.push(0);
+      octets[lengthAt] = labelLength(length - lengthAt - 1, at);
+      lengthAt = length++;
       continue;
     }
     if (code === BACKSLASH) {
@@ -51,17 +56,16 @@ export function nameOctets(text: string): number[] {
     }
     // Not a number beyond the end of the text: no comparison with it is true.
     if (!(code <= 0xff) || (code > 0x7e && text.charCodeAt(at) === code)) throw new SyntaxFailure('a domain name', at);
-    octets.push(code);
+    octets[length++] = code;
   }
-  closeLabel(octets, lengthAt, text.length);
-  if (octets.length + 1 > NAME_BYTES) throw new SyntaxFailure(`a name of at most ${NAME_BYTES} octets`, text.length);
-  return octets;
+  octets[lengthAt] = labelLength(length - lengthAt - 1, text.length);
+  if (length + 1 > NAME_BYTES) throw new SyntaxFailure(`a name of at most ${NAME_BYTES} octets`, text.length);
+  return length;
 }
 
-function closeLabel(octets: number[], lengthAt: number, at: number): void {
-  const length = octets.length - lengthAt - 1;
+function labelLength(length: number, at: number): number {
   if (length < 1 || length > LABEL_BYTES) throw new SyntaxFailure(`a label of 1 to ${LABEL_BYTES} octets`, at);
-  octets[lengthAt] = length;
+  return length;
 }
 
 /** The octet of three decimal digits, undefined where no digit stands. */

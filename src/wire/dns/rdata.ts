@@ -75,6 +75,46 @@ export function encodeRecord(writer: DnsWriter, record: ResourceRecord): void {
   writer.setU16(lengthAt, length);
 }
 
+/** Without compression, and never less: a name's escapes count as they are written. Nothing is allocated for it. */
+export function recordBytesAtMost(record: ResourceRecord): number {
+  return nameBytesAtMost(record.name) + FIXED_BYTES + rdataBytesAtMost(record);
+}
+
+/** Type, class, TTL and length. */
+const FIXED_BYTES = 10;
+
+/** A length before the first label, one for each dot, the root's zero. */
+function nameBytesAtMost(name: string): number {
+  return name.length + 2;
+}
+
+function rdataBytesAtMost(rdata: Rdata): number {
+  switch (rdata.type) {
+    case 'A':
+      return 4;
+    case 'AAAA':
+      return 16;
+    case 'NS':
+    case 'CNAME':
+    case 'PTR':
+      return nameBytesAtMost(rdata.target);
+    case 'MX':
+      return 2 + nameBytesAtMost(rdata.exchange);
+    case 'SOA':
+      return nameBytesAtMost(rdata.mname) + nameBytesAtMost(rdata.rname) + 20;
+    case 'TXT':
+      return rdata.strings.reduce((sum, text) => sum + 1 + text.length, 0);
+    case 'SRV':
+      return 6 + nameBytesAtMost(rdata.target);
+    case 'CAA':
+      return 2 + rdata.tag.length + rdata.value.length;
+    case 'TLSA':
+      return 3 + rdata.data.length;
+    default:
+      return rdata.data.length;
+  }
+}
+
 function decodeRdata(reader: DnsReader, code: number, rrClass: number, length: number): Rdata {
   const type: RecordType = rrClass === CLASS_IN ? typeName(code) : `TYPE${code}`;
   switch (type) {

@@ -37,9 +37,13 @@ export function rdataText(rdata: Rdata): string {
   }
 }
 
+/** What needs no escape in quotes and does in a name. */
+const QUOTED_PLAIN = ' .;()@$';
+
 function stringText(text: string): string {
-  const plain = (c: string) => c === ' ' || c === '.' || c === ';' || c === '(' || c === ')' || c === '@' || c === '$';
-  return `"${Array.from(text, (c) => (plain(c) ? c : octetText(c.charCodeAt(0)))).join('')}"`;
+  let inside = '';
+  for (const c of text) inside += QUOTED_PLAIN.includes(c) ? c : octetText(c.charCodeAt(0));
+  return `"${inside}"`;
 }
 
 /** `acme.example. 300 IN MX 10 mail.acme.example.`; for class IN. */
