@@ -17,12 +17,13 @@ if (code !== 0) process.exit();
 
 async function runProgram(words: readonly string[]): Promise<number> {
   const { run } = await import('./cli/program.ts');
-  const { locate } = await import('./server/locate.ts');
+  const { locateData } = await import('./server/locate-data.ts');
   const { VERSION } = await import('./server/version.ts');
   return run(words, {
     environment: process.env,
     version: VERSION,
-    locate,
+    locate: async (options, environment) => (await import('./server/locate.ts')).locate(options, environment),
+    locateData,
     serve: async (configuration) => (await import('./server/serve.ts')).serve(configuration),
     sendmail: runSendmail,
     dev: async (options) => (await import('./estate/dev.ts')).dev(options),

@@ -27,10 +27,12 @@ function adminSocket(data: string): string {
 }
 
 export class AdminClient {
-  readonly #data: string;
+  readonly #data: string | Promise<string>;
 
-  constructor(data: string) {
+  /** The data directory; where finding it fails, each call does. */
+  constructor(data: string | Promise<string>) {
     this.#data = data;
+    if (typeof data !== 'string') data.catch(() => {});
   }
 
   /** Throws NoServer, or the operation's Failure. */
@@ -41,10 +43,11 @@ export class AdminClient {
     return answer.result;
   }
 
-  #post(path: string, body: string): Promise<string> {
+  async #post(path: string, body: string): Promise<string> {
+    const data = await this.#data;
     return new Promise((resolve, reject) => {
       const asked = request(
-        { socketPath: adminSocket(this.#data), path, method: 'POST', headers: { 'Content-Type': 'application/json' } },
+        { socketPath: adminSocket(data), path, method: 'POST', headers: { 'Content-Type': 'application/json' } },
         (response) => {
           const chunks: Buffer[] = [];
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -55,12 +58,10 @@ export class AdminClient {
       asked.on('error', (error) => {
         const code = 'code' in error ? error.code : undefined;
         const absent = ABSENT.has(String(code));
-        if (code === 'EACCES') reject(new Failure('denied', `${adminSocket(this.#data)} may not be used by this user`));
+        if (code === 'EACCES') reject(new Failure('denied', `${adminSocket(data)} may not be used by this user`));
         else
           reject(
-            absent
-              ? new NoServer(this.#data)
-              : new Failure('unavailable', `the server does not answer: ${error.message}`),
+            absent ? new NoServer(data) : new Failure('unavailable', `the server does not answer: ${error.message}`),
           );
       });
       asked.end(body);

@@ -36,7 +36,10 @@ export interface Verbs<Located extends { readonly data: string }> {
   readonly environment: Environment;
   /** Of this program. */
   readonly version: string;
-  readonly locate: (options: CommonOptions, environment: Environment) => Located;
+  /** The whole configuration. */
+  readonly locate: (options: CommonOptions, environment: Environment) => Located | Promise<Located>;
+  /** The data directory alone; where a file has to be read for it, later. */
+  readonly locateData: (options: CommonOptions, environment: Environment) => string | Promise<string>;
   readonly serve: (configuration: Located) => Promise<number>;
   readonly dev: (options: DevOptions) => Promise<number>;
   readonly demo: (json: boolean, environment: Environment) => Promise<number>;
@@ -51,7 +54,7 @@ export async function run<Located extends { readonly data: string }>(
   let code: number = EXIT.done;
   const context: CommandContext = {
     client(options) {
-      return new AdminClient(configuration(options, verbs).data);
+      return new AdminClient(located(() => verbs.locateData(options, verbs.environment)));
     },
     editor: verbs.environment['VISUAL'] || verbs.environment['EDITOR'] || 'vi',
     printer: (options) => printer(options.json === true, (text) => process.stdout.write(text)),
@@ -60,7 +63,7 @@ export async function run<Located extends { readonly data: string }>(
     },
   };
   const serve = serveCommand(async (options) => {
-    code = await verbs.serve(configuration(options, verbs));
+    code = await verbs.serve(await located(() => verbs.locate(options, verbs.environment)));
   });
   const dev = devCommand(async (options) => {
     code = await verbs.dev(options);
@@ -86,12 +89,10 @@ export async function run<Located extends { readonly data: string }>(
   }
 }
 
-function configuration<Located extends { readonly data: string }>(
-  options: CommonOptions,
-  verbs: Verbs<Located>,
-): Located {
+/** What is wrong with a configuration has an exit code of its own. */
+async function located<T>(locate: () => T | Promise<T>): Promise<T> {
   try {
-    return verbs.locate(options, verbs.environment);
+    return await locate();
   } catch (error) {
     if (error instanceof Failure && error.kind !== 'denied')
       throw new ConfigurationFailure(error.kind, error.message, { cause: error });

@@ -6,6 +6,7 @@
 
 import { run } from '../../src/cli/program.ts';
 import { locate } from '../../src/server/locate.ts';
+import { locateData } from '../../src/server/locate-data.ts';
 import { VERSION } from '../../src/server/version.ts';
 
 const said = { stdout: '', stderr: '' };
@@ -27,6 +28,7 @@ process.on('message', async (words: string[]) => {
     environment: process.env,
     version: VERSION,
     locate,
+    locateData,
     serve: never,
     sendmail: never,
     dev: never,

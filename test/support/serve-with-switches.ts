@@ -7,6 +7,7 @@
 
 import { run } from '../../src/cli/program.ts';
 import { locate } from '../../src/server/locate.ts';
+import { locateData } from '../../src/server/locate-data.ts';
 import { serve } from '../../src/server/serve.ts';
 import { durable } from '../../src/server/switches.ts';
 
@@ -16,6 +17,7 @@ const code = await run(argv, {
   environment: process.env,
   version: 'tests',
   locate,
+  locateData,
   serve: (configuration) => serve(configuration, { ...durable, ...JSON.parse(switches) }),
   sendmail: () => Promise.reject(new Error('no sendmail here')),
   dev: () => Promise.reject(new Error('no dev here')),
