@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import { AdminClient } from '../src/cli/client.ts';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { RemoteHost, type RemoteMessage } from '../src/estate/remote-host.ts';
@@ -79,7 +80,7 @@ async function asked(server: Waypost, ...words: readonly string[]): Promise<unkn
 }
 
 const emptyQueue = (server: Waypost): Promise<void> =>
-  until('an empty queue', async () => JSON.stringify(await asked(server, 'queue', 'list')) === '[]');
+  until('an empty queue', async () => (await new AdminClient(server.data).call('queue.list', {})).length === 0);
 
 const answers = (to: string): readonly RemoteMessage[] =>
   sink.messages.filter(({ recipients }) => recipients.includes(to));

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import { AdminClient } from '../src/cli/client.ts';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient, SmtpRefusal } from '../src/demo/clients/smtp-client.ts';
 import { createTestEstate, type TestEstate } from '../src/estate/estate.ts';
@@ -71,7 +72,7 @@ async function sunkOnce(word: string, recipient: string): Promise<RemoteMessage>
 }
 
 async function emptyQueue(): Promise<void> {
-  await until('an empty queue', async () => JSON.stringify(await asked('queue', 'list')) === '[]');
+  await until('an empty queue', async () => (await new AdminClient(estate.data).call('queue.list', {})).length === 0);
 }
 
 /** A command's JSON. */

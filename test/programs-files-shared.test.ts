@@ -9,6 +9,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Client } from 'ldapts';
+import { AdminClient } from '../src/cli/client.ts';
 import { ImapClient, ImapRefusal } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import {
@@ -139,8 +140,8 @@ function waypost(...args: readonly string[]): string {
   return execFileSync('./waypost', [...args, '--data', server.data], { encoding: 'utf8' });
 }
 
-function isQueueEmpty(): boolean {
-  return waypost('queue', 'list', '--json').trim() === '[]';
+async function isQueueEmpty(): Promise<boolean> {
+  return (await new AdminClient(server.data).call('queue.list', {})).length === 0;
 }
 
 async function options(...values: string[]): Promise<void> {

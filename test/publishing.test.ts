@@ -121,10 +121,7 @@ async function counts(): Promise<Counts> {
 
 /** What `dns records` says that the domain wants, by name and type. */
 async function wantedOf(domain: string): Promise<Map<string, string[]>> {
-  const args = ['dns', 'records', domain, '--json', '--data', server.data];
-  const { records } = JSON.parse((await run('./waypost', args)).stdout) as {
-    records: { name: string; type: string; data: string }[];
-  };
+  const { records } = await new AdminClient(server.data).call('dns.records', { domain });
   const sets = new Map<string, string[]>();
   for (const { name, type, data } of records) {
     const set = `${name.slice(0, -1)} ${type}`;

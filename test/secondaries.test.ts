@@ -9,6 +9,8 @@ import { generateKeyPairSync } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Client } from 'ldapts';
+import { DnsClient } from '../src/net/dns-client.ts';
+import { rdataText } from '../src/wire/dns/text.ts';
 import { Bind } from './support/bind.ts';
 import { BIND_KEY, type CatalogPeer, startCatalogPeer, TSIG_NAME, TSIG_SECRET } from './support/catalog-peer.ts';
 import { addDomain, administrator, domainDn, SUFFIX } from './support/directory.ts';
@@ -231,13 +233,13 @@ describe('secondaries', { concurrency: false, skip }, () => {
       context.after(() => started.stop());
       peers.push(started);
     }
-    const asked = async ({ address, port: theirs }: CatalogPeer, name: string, type: string) =>
-      (
-        await run('dig', [`@${address}`, '-p', String(theirs), '+short', '+time=2', name, type]).catch(() => ({
-          stdout: '',
-        }))
-      ).stdout.trim();
-    const everywhere = async (what: string, name: string, type: string, answer: string): Promise<void> => {
+    const client = new DnsClient();
+    context.after(() => client.close());
+    const asked = async (at: CatalogPeer, name: string, type: 'A' | 'TXT'): Promise<string> => {
+      const reply = await client.ask(name, type, { servers: [at] });
+      return 'answers' in reply ? reply.answers.map(rdataText).join() : '';
+    };
+    const everywhere = async (what: string, name: string, type: 'A' | 'TXT', answer: string): Promise<void> => {
       const since = performance.now();
       await Promise.all(
         peers.map(async (at) => {

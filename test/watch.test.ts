@@ -10,6 +10,7 @@ import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Client } from 'ldapts';
+import { AdminClient } from '../src/cli/client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { RemoteHost } from '../src/estate/remote-host.ts';
 import { DnsClient } from '../src/net/dns-client.ts';
@@ -103,7 +104,7 @@ describe('the watch', { skip, timeout: 300_000 }, () => {
   }
 
   const show = async (domain: string): Promise<Shown> =>
-    JSON.parse(await waypost('domain', 'show', domain, '--json')) as Shown;
+    (await new AdminClient(server.data).call('domain.show', { domain })) as Shown;
 
   /** By hand, with nsupdate. */
   async function write(zone: string, ...lines: readonly string[]): Promise<void> {
@@ -113,9 +114,7 @@ describe('the watch', { skip, timeout: 300_000 }, () => {
   }
 
   async function wanted(domain: string): Promise<string[]> {
-    const { records } = JSON.parse(await waypost('dns', 'records', domain, '--json')) as {
-      records: { name: string; ttl: number; type: string; data: string }[];
-    };
+    const { records } = await new AdminClient(server.data).call('dns.records', { domain });
     return records
       .filter(({ type }) => type !== 'SOA' && type !== 'NS')
       .map(({ name, ttl, type, data }) => `update add ${name} ${ttl} ${type} ${data}`);
@@ -242,7 +241,7 @@ describe('the watch', { skip, timeout: 300_000 }, () => {
     await ldap.del(`cn=knot,ou=Hosts,ou=Waypost,${SUFFIX}`);
     await until('the authority', async () => (await show('a.isp.example')).authority === 'ours');
     await until('the problem', async () => {
-      const { problems } = JSON.parse(await waypost('status', '--json')) as { problems: readonly string[] };
+      const { problems } = await new AdminClient(server.data).call('status', {});
       return problems.some((each) => each.includes('the primary knot, which has no entry'));
     });
   });

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import { AdminClient } from '../src/cli/client.ts';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { RemoteHost } from '../src/estate/remote-host.ts';
@@ -77,8 +78,7 @@ async function fromOutside(to: string): Promise<void> {
   await client.quit();
 }
 
-const queue = async (): Promise<{ recipient: string; state: string; heldBy: string | null }[]> =>
-  JSON.parse(await waypost('queue', 'list', '--json'));
+const queue = () => new AdminClient(server.data).call('queue.list', {});
 
 test('mail of a login to other hosts goes by its channel, to people here as ever', async () => {
   await set('bob', { mailSMTPSubmitChannel: ['Ours'] });

@@ -5,9 +5,8 @@
 // Out     what BIND answers
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { describe, test } from 'node:test';
-import { promisify } from 'node:util';
+import { AdminClient } from '../../src/cli/client.ts';
 import { DnsClient } from '../../src/net/dns-client.ts';
 import { CLASS_IN } from '../../src/wire/dns/codes.ts';
 import type { ResourceRecord } from '../../src/wire/dns/rdata.ts';
@@ -22,7 +21,6 @@ import { peer } from '../support/peers.ts';
 import { startWaypost, type Waypost } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
-const run = promisify(execFile);
 const ZONE = 'isp.example';
 const SECRET = Buffer.from('a secret of thirty-two octets...');
 const key: TsigKey = { name: 'update.example', algorithm: 'hmac-sha256', secret: SECRET };
@@ -86,10 +84,9 @@ class Scene {
 
   /** What the domain wants, by name and type. */
   async wanted(domain: string): Promise<Map<string, string[]>> {
-    const { stdout } = await run('./waypost', ['dns', 'records', domain, '--json', '--data', this.server.data]);
+    const { records } = await new AdminClient(this.server.data).call('dns.records', { domain });
     const sets = new Map<string, string[]>();
-    for (const { name, type, data } of (JSON.parse(stdout) as { records: Record<'name' | 'type' | 'data', string>[] })
-      .records) {
+    for (const { name, type, data } of records) {
       const set = `${name.slice(0, -1)} ${type}`;
       sets.set(set, [...(sets.get(set) ?? []), data].sort());
     }

@@ -1,27 +1,18 @@
 // The signing keys of a running Waypost, and what its name server says of them.
 //
 // In      a server
-// Out     `dkim list --json`; TXT records by name; how many signatures a message carries
+// Out     what `dkim list --json` prints; TXT records by name; how many signatures a message carries
 
-import { execFile } from 'node:child_process';
 import { Resolver } from 'node:dns/promises';
-import { promisify } from 'node:util';
+import type { ListedKey } from '../../src/admin/dkim.ts';
+import { AdminClient } from '../../src/cli/client.ts';
 import type { KeyRecords } from './dkim-verifiers.ts';
 import type { Waypost } from './server.ts';
 
 export type { KeyRecords };
 
-export interface Key {
-  readonly selector: string;
-  readonly domain: string | null;
-  readonly type: string;
-  readonly state: string;
-  readonly record: string;
-}
-
-export async function dkimKeys({ data }: Waypost): Promise<Key[]> {
-  const { stdout } = await promisify(execFile)('./waypost', ['dkim', 'list', '--json', '--data', data]);
-  return JSON.parse(stdout);
+export function dkimKeys({ data }: Waypost): Promise<ListedKey[]> {
+  return new AdminClient(data).call('dkim.list', {});
 }
 
 /** Of each key at each of these domains; a key of one domain at that one. */
