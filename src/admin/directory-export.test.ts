@@ -2,9 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import fc from 'fast-check';
 import { ADMINISTRATOR_DN, type Caller, callerOf } from '../directory/caller.ts';
+import { normalizeDn } from '../directory/dn.ts';
 import { getEntry } from '../directory/entries.ts';
-import { addUser, replace, userDn } from '../provisioning/testing.ts';
+import type { DirectoryChange } from '../directory/entry.ts';
+import { parseLdif } from '../directory/ldif.ts';
+import { searchAll } from '../directory/testing.ts';
+import { add, addUser, remove, replace, userDn } from '../provisioning/testing.ts';
+import { parseFilter } from '../wire/ldap/filter-text.ts';
 import { directoryChanges, directoryExport, directorySearch } from './directory-export.ts';
 import { type AdminOperation, runAdminOperation } from './operation.ts';
 import { openTestAdmin, run } from './testing.ts';
@@ -42,4 +48,115 @@ test('a site administrator finds, and is given, what the rules let it see', asyn
   const record = (await as(directoryExport(parts), {})).ldif.split('\n\n').find((each) => /^dn: uid=ann,/m.test(each));
   assert.ok(record !== undefined && !/^cn:/m.test(record));
   assert.match((await run(directoryExport(parts), {})).ldif, /^cn: ann/m);
+});
+
+/** A tree that carries change records out as a server does that follows no references; by normalized DN what is described. */
+class OtherTree {
+  readonly entries = new Map<string, string>();
+
+  carryOut(change: DirectoryChange): void {
+    const dn = normalizeDn(change.dn);
+    assert.equal(this.entries.has(dn), change.kind !== 'add', `${change.kind} ${dn}`);
+    const above = dn.slice(dn.indexOf(',') + 1);
+    switch (change.kind) {
+      case 'add':
+        assert.ok(this.entries.has(above) || dn === TOP, `nothing above ${dn}`);
+        this.entries.set(dn, '');
+        break;
+      case 'modify':
+        for (const { operation, attribute, values } of change.modifications)
+          if (attribute === 'description' && operation === 'add') this.entries.set(dn, String(values[0]));
+        break;
+      case 'delete':
+        assert.ok(![...this.entries.keys()].some((each) => each.endsWith(`,${dn}`)), `${dn} is no leaf`);
+        this.entries.delete(dn);
+        break;
+      case 'rename': {
+        const to = normalizeDn(`${change.newRdn},${change.newSuperior ?? above}`);
+        assert.ok(to === dn || !this.entries.has(to), `${to} is there`);
+        for (const [each, value] of [...this.entries])
+          if (each === dn || each.endsWith(`,${dn}`)) {
+            this.entries.delete(each);
+            this.entries.set(`${each.slice(0, -dn.length)}${to}`, value);
+          }
+      }
+    }
+  }
+}
+
+const TOP = 'ou=moves,o=internet';
+
+function found(): Map<string, string> {
+  const request = { base: TOP, scope: 'sub', filter: parseFilter('(objectClass=*)') } as const;
+  const entries = searchAll(directory.reader, request, 5000);
+  return new Map(
+    entries.map(({ normalizedDn, attributes }) => [
+      normalizedDn,
+      String(attributes.get('description')?.values[0] ?? ''),
+    ]),
+  );
+}
+
+/** All pages; those of the part that is looked at. */
+async function changesSince(since: number): Promise<DirectoryChange[]> {
+  let ldif = '';
+  for (let after: string | null | undefined; after !== null; ) {
+    const page = await run(directoryChanges(parts), { since, ...(after === undefined ? {} : { after }) });
+    ldif += page.ldif;
+    after = page.next;
+  }
+  return parseLdif(ldif, 10_000);
+}
+
+const node = (dn: string) => add(dn, { objectClass: 'organizationalUnit' });
+const move = (dn: string, newRdn: string, newSuperior?: string): DirectoryChange => ({
+  kind: 'rename',
+  dn,
+  newRdn,
+  deleteOldRdn: true,
+  newSuperior,
+});
+
+test('what has moved with its superior, and by itself, goes where it is when the changes are carried out elsewhere', async () => {
+  const rdn = fc.constantFrom('ou=a', 'ou=b', 'ou=c');
+  const dn = fc.array(rdn, { minLength: 1, maxLength: 3 }).map((names) => [...names, TOP].join(','));
+  const change = fc.oneof(
+    { weight: 4, arbitrary: dn.map(node) },
+    {
+      weight: 6,
+      arbitrary: fc
+        .tuple(dn, rdn, fc.option(fc.oneof(dn, fc.constant(TOP)), { nil: undefined }))
+        .map(([from, to, above]) => move(from, to, above)),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.tuple(dn, fc.constantFrom('x', 'y')).map(([of, description]) => replace(of, { description })),
+    },
+    { weight: 1, arbitrary: dn.map(remove) },
+  );
+  await directory.apply(node(TOP));
+  await fc.assert(
+    fc.asyncProperty(fc.array(change, { minLength: 20, maxLength: 80, size: 'max' }), async (changes) => {
+      const other = new OtherTree();
+      for (const [each, value] of found()) other.entries.set(each, value);
+      const since = directory.reader.revision();
+      for (const each of changes) await directory.apply(each).catch(() => {});
+      for (const each of await changesSince(since)) other.carryOut(each);
+      assert.deepEqual(other.entries, found());
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test('a move of more than a page of changes is one record, also where it is made again', async () => {
+  const [from, to] = [`ou=from,${TOP}`, `ou=to,${TOP}`];
+  await directory.apply(node(from), ...Array.from({ length: 1200 }, (_, n) => node(`ou=n${n},${from}`)));
+  const since = directory.reader.revision();
+  await directory.apply(move(from, 'ou=to'));
+  await directory.apply(node(from), move(`ou=n7,${to}`, 'ou=n7', from), move(`ou=n7,${from}`, 'ou=n7', to));
+  const changes = await changesSince(since);
+  assert.deepEqual(
+    changes.map(({ kind, dn }) => `${kind} ${dn}`),
+    [`rename ${from}`, `add ${from}`, `rename ou=n7,${to}`, `rename ou=n7,${from}`],
+  );
 });

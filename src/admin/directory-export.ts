@@ -12,8 +12,8 @@ import { idOf, type Revision } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
 import { mayReadAttribute, sightOf } from '../directory/access/sight.ts';
 import { type Caller, isAdministrator } from '../directory/caller.ts';
-import { oldestChange, wholeChangesAfter } from '../directory/change-log.ts';
-import { changeText } from '../directory/change-text.ts';
+import { oldestChange, type WholeChange, wholeChangesAfter } from '../directory/change-log.ts';
+import { changeText, movedAlong } from '../directory/change-text.ts';
 import { parentOf, parseDn } from '../directory/dn.ts';
 import { entriesInTree, findEntry } from '../directory/entries.ts';
 import type { Entry } from '../directory/entry.ts';
@@ -92,7 +92,7 @@ function definitionsAndAbove(reader: Reader): Entry[] {
 export const directoryChanges = ({ reader }: EntryParts) =>
   adminOperation(
     'directory.changes',
-    z.object({ since: z.int().min(0), after: z.string().max(20).optional(), passwords }),
+    z.object({ since: z.int().min(0), after: z.string().max(40).optional(), passwords }),
     ({ since, after, passwords: hasSecrets = false }, caller): LdifPage => {
       // The log has entries that are gone, of which no rule can be asked any more.
       requireDirectoryManager(caller);
@@ -101,14 +101,18 @@ export const directoryChanges = ({ reader }: EntryParts) =>
       if (since > revision) throw new Failure('invalid', `revision ${since} is not made yet: the last is ${revision}`);
       if (oldest !== undefined && since < oldest - 1)
         throw new Failure('not-found', `the log begins at revision ${oldest}: export the directory as a whole`);
-      const from = idOf<Revision>(after === undefined ? since : Number(after));
-      const changes = wholeChangesAfter(reader, from, PAGE);
+      const [from = since, moveAt] = after?.split(' ').map(Number) ?? [];
+      const changes = wholeChangesAfter(reader, idOf<Revision>(from), PAGE);
+      let [move] = moveAt === undefined ? [] : wholeChangesAfter(reader, idOf<Revision>(moveAt - 1), 1);
+      const nextAfter = (change: WholeChange) => `${change.revision}${move === undefined ? '' : ` ${move.revision}`}`;
       let ldif = '';
       for (const change of changes) {
-        ldif += changeText(reader, change, { since: idOf(since), hasSecrets });
-        if (ldif.length > PAGE_CHARACTERS) return { ldif, next: String(change.revision), revision };
+        const isAlong = movedAlong(change, move);
+        if (!isAlong) move = change.kind === 'rename' ? change : undefined;
+        ldif += changeText(reader, change, { isAlong, hasSecrets });
+        if (ldif.length > PAGE_CHARACTERS) return { ldif, next: nextAfter(change), revision };
       }
-      return { ldif, next: changes.length < PAGE ? null : String(changes.at(-1)!.revision), revision };
+      return { ldif, next: changes.length < PAGE ? null : nextAfter(changes.at(-1)!), revision };
     },
   );
 

@@ -135,10 +135,6 @@ export interface WholeChange extends AuditedChange {
 
 const WHOLE_AFTER =
   'SELECT revision, at, dn, author, kind, uuid, change FROM dit_change WHERE revision > ? ORDER BY revision LIMIT +?';
-const RENAMED =
-  "SELECT 1 FROM dit_change WHERE revision > ? AND revision < ? AND kind = 'rename' AND dn = ? AND " +
-  "json_extract(change, '$.newDn') = ? LIMIT 1";
-
 export function wholeChangesAfter(reader: Reader, revision: Revision, count: number): WholeChange[] {
   return reader.arrays(WHOLE_AFTER, revision, count).map(([number, at, dn, author, kind, uuid, json]) => {
     const change = JSON.parse(json as string) as JsonChange;
@@ -157,15 +153,6 @@ export function wholeChangesAfter(reader: Reader, revision: Revision, count: num
       })),
     };
   });
-}
-
-/** Whether an entry went from one name to another between these revisions. */
-export function wasRenamed(
-  reader: Reader,
-  [from, to]: readonly [string, string],
-  [after, before]: readonly [Revision, Revision],
-): boolean {
-  return reader.arrays(RENAMED, after, before, from, to).length > 0;
 }
 
 const RENAMED_SINCE = "SELECT 1 FROM dit_change WHERE uuid = ? AND revision > ? AND kind = 'rename' LIMIT 1";

@@ -1,12 +1,12 @@
 // A change of the log as a change record of LDIF, for who follows by hand.
 //
-// In      the change; whether secrets go along
+// In      the change; the move that it may have come along with; whether secrets go along
 // Out     the record; '' for what nobody else can carry out: tokens alone have changed, or the entry moved with its superior
+// Order   what moves along stands right behind the move in the log, and nowhere else: its old name is another's by then, or nobody's
 // Passwords are not in the log: with secrets the record has those of now
 
-import type { Revision } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
-import { type WholeChange, wasRenamed } from './change-log.ts';
+import type { WholeChange } from './change-log.ts';
 import { parentOf, parseDn } from './dn.ts';
 import { entryByUuid } from './entries.ts';
 import type { Attribute, DirectoryChange, Modification } from './entry.ts';
@@ -15,9 +15,17 @@ import { changeRecord } from './ldif-text.ts';
 import { schema, typeKeyOf } from './schema.ts';
 
 export interface ChangeTextOptions {
-  /** The file has the changes behind this revision. */
-  readonly since: Revision;
+  /** Whether who reads this carries it out by the change before. */
+  readonly isAlong: boolean;
   readonly hasSecrets: boolean;
+}
+
+type Move = Pick<WholeChange, 'dn' | 'newDn'>;
+
+/** Of a change that follows this move, with nothing between them but what moved along. */
+export function movedAlong({ dn, newDn, attributes }: WholeChange, move: Move | undefined): boolean {
+  if (move?.newDn === undefined || newDn === undefined || attributes.length > 0) return false;
+  return dn.endsWith(`,${move.dn}`) && newDn === `${dn.slice(0, -move.dn.length)}${move.newDn}`;
 }
 
 export function changeText(reader: Reader, logged: WholeChange, options: ChangeTextOptions): string {
@@ -38,7 +46,7 @@ function changeOf(reader: Reader, logged: WholeChange, options: ChangeTextOption
       return modifications.length === 0 ? undefined : { kind, dn, modifications };
     }
     case 'rename':
-      return renameOf(reader, logged, options);
+      return options.isAlong ? undefined : renameOf(logged);
     case 'delete':
       return { kind, dn };
     default:
@@ -65,15 +73,12 @@ function modificationsOf(reader: Reader, { attributes, uuid }: WholeChange, { ha
     });
 }
 
-function renameOf(reader: Reader, logged: WholeChange, { since }: ChangeTextOptions): DirectoryChange | undefined {
-  const { dn, newDn, revision } = logged;
+function renameOf(logged: WholeChange): DirectoryChange {
+  const { dn, newDn } = logged;
   const [from, to] = [parseDn(dn), parseDn(newDn!)];
-  const [above, newAbove] = [parentOf(from)?.text ?? '', parentOf(to)?.text ?? ''];
+  const newAbove = parentOf(to)?.text ?? '';
   const newRdn = rdnText(to.text, newAbove);
   const moves = parentOf(from)?.normalized !== parentOf(to)?.normalized;
-  // Whoever moves a superior moves what is below it.
-  if (moves && rdnText(from.text, above) === newRdn && wasRenamed(reader, [above, newAbove], [since, revision]))
-    return undefined;
   const deleteOldRdn = logged.attributes.some(({ removed }) => removed.length > 0);
   return { kind: 'rename', dn, newRdn, deleteOldRdn, newSuperior: moves ? newAbove : undefined };
 }
