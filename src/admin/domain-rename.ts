@@ -1,8 +1,9 @@
-// domain rename: another name for a mail domain. It goes on by itself; who asks again hears how far it is.
+// domain rename: another name for a mail domain. It goes on by itself; who asks again hears how far it is. A dry run says who would
+// be renamed, once all have been looked at.
 
 import { z } from 'zod';
-import type { DomainRenames, RenameProgress } from '../provisioning/domain-rename/renames.ts';
-import { named } from './entries.ts';
+import type { DomainRenames, RehearsedRename, RenameProgress } from '../provisioning/domain-rename/renames.ts';
+import { dryRun, named } from './entries.ts';
 import { domainOf } from './naming.ts';
 import { adminOperation } from './operation.ts';
 
@@ -15,9 +16,13 @@ export interface DomainRenameParts {
 }
 
 export const domainRename = ({ domainRenames }: DomainRenameParts) =>
-  adminOperation('domain.rename', z.object({ from: name, to: name }), (input, caller): Promise<RenameProgress> => {
-    const [from, to] = [domainOf(input.from), domainOf(input.to)];
-    return named(domainRenames.rename({ from, to }, caller, WAIT_MS), {
-      entryAlreadyExists: `${to} has an entry already that is no mail domain`,
-    });
-  });
+  adminOperation(
+    'domain.rename',
+    z.object({ from: name, to: name, dryRun }),
+    (input, caller): Promise<RenameProgress | RehearsedRename> => {
+      const names = { from: domainOf(input.from), to: domainOf(input.to) };
+      const renamed =
+        input.dryRun === true ? domainRenames.rehearse(names, caller) : domainRenames.rename(names, caller, WAIT_MS);
+      return named(renamed, { entryAlreadyExists: `${names.to} has an entry already that is no mail domain` });
+    },
+  );

@@ -54,9 +54,15 @@ export function domainCommand(context: CommandContext): Command {
     .description('another name for a mail domain: both deliver, people get addresses of the new one')
     .argument('<name>')
     .argument('<new-name>')
+    .option('--dry-run', 'say what would happen, and change nothing')
     .option('--json', 'print JSON')
-    .action(async (from: string, to: string, options: CommonOptions) => {
+    .action(async (from: string, to: string, options: AddOptions) => {
       const client = context.client(options);
+      if (options.dryRun === true) {
+        const rehearsed = await client.call('domain.rename', { from, to, dryRun: true });
+        context.printer(options).print(rehearsed, () => rehearsedText(rehearsed));
+        return;
+      }
       let renamed = await client.call('domain.rename', { from, to });
       const { stderr } = process;
       while (!renamed.done) {
@@ -112,6 +118,13 @@ export function domainCommand(context: CommandContext): Command {
 
 function renamedText({ from, to, entries }: AdminOutput<'domain.rename'>): string {
   return `${grouped(entries)} users and lists have addresses in ${to}; ${from} delivers as before: waypost domain remove ${from} ends that`;
+}
+
+function rehearsedText(rehearsed: AdminOutput<'domain.rename'>): string {
+  const { from, to, entries } = rehearsed;
+  const kept = 'kept' in rehearsed ? rehearsed.kept : [];
+  const others = kept.map((dn) => `\nkept as it is, since somebody else has its address in ${to}: ${dn}`).join('');
+  return `a dry run: ${grouped(entries)} users and lists of ${from} would get addresses in ${to}${others}`;
 }
 
 function decision(domain: Command, context: CommandContext, verb: 'approve' | 'refuse', description: string): void {

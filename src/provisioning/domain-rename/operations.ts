@@ -74,11 +74,18 @@ export interface SliceArguments extends Names {
   readonly limit: number;
   /** The entries are left as they are. */
   readonly skips?: boolean;
+  /** Nothing is changed: what would be is said, also where the rename has not begun. */
+  readonly isRehearsal?: boolean;
+}
+
+interface BeginArguments extends Names {
+  readonly caller: Caller;
+  readonly isRehearsal?: boolean;
 }
 
 export function domainRenameOperations(site: ChangeSite) {
   return [
-    operation('provisioning.begin-rename', (tx, args: Names & { readonly caller: Caller }) => begin(tx, args, site)),
+    operation('provisioning.begin-rename', (tx, args: BeginArguments) => begin(tx, args, site)),
     operation('provisioning.rename-slice', (tx, args: SliceArguments) => slice(tx, args, site)),
     operation('provisioning.end-rename', (tx, args: Names) => end(tx, args, site)),
     leaveNodeOperation(site),
@@ -87,7 +94,7 @@ export function domainRenameOperations(site: ChangeSite) {
 
 async function begin(
   tx: Transaction,
-  { from, to, now, caller }: Names & { readonly caller: Caller },
+  { from, to, now, caller, isRehearsal }: BeginArguments,
   site: ChangeSite,
 ): Promise<null> {
   const old = await findEntryIn(tx, dcDnOfDomain(from));
@@ -104,7 +111,7 @@ async function begin(
   await applyAll(tx, [{ kind: 'add', dn, attributes }], caller, { now, site });
   const mark: Modification = { operation: 'replace', attribute: RENAMED_FROM, values: [from] };
   await applyAll(tx, [{ kind: 'modify', dn, modifications: [mark] }], caller, { now, site, ofServer: true });
-  return null;
+  return isRehearsal === true ? tx.rollbackWith(null) : null;
 }
 
 function settingsOf(old: Entry, from: string, to: string): Attribute[] {
@@ -123,12 +130,12 @@ function settingsOf(old: Entry, from: string, to: string): Attribute[] {
 
 async function slice(
   tx: Transaction,
-  { from, to, now, after, limit, skips }: SliceArguments,
+  { from, to, now, after, limit, skips, isRehearsal }: SliceArguments,
   site: ChangeSite,
 ): Promise<RenameSlice> {
-  const domain = await findEntryIn(tx, dcDnOfDomain(to));
+  const domain = await findEntryIn(tx, dcDnOfDomain(isRehearsal === true ? from : to));
   const base = domain && compileDomain(domain)?.base;
-  if (domain === undefined || !base || textValue(domain, RENAMED_KEY) !== from)
+  if (domain === undefined || !base || (isRehearsal !== true && textValue(domain, RENAMED_KEY) !== from))
     return { entries: 0, kept: [], last: undefined, isOver: true };
   const { entries, last } = await entriesBelowIn(tx, parseDn(base), after, limit);
   const { generation } = await stateIn(tx);
@@ -144,7 +151,7 @@ async function slice(
     if (isTaken) kept.push(entry.dn);
     else changes.push({ kind: 'modify', dn: entry.dn, modifications });
   }
-  if (changes.length > 0) await applyAll(tx, changes, SERVER, { now, site });
+  if (changes.length > 0 && isRehearsal !== true) await applyAll(tx, changes, SERVER, { now, site });
   return { entries: changes.length, kept, last };
 }
 

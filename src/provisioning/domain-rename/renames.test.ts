@@ -149,6 +149,30 @@ test('other names go along, and who has an address that another one has under th
   await fails(rename('neu.example', 'neu.example'), 'invalid');
 });
 
+test('a rehearsal says who would be renamed and who not, and changes nothing', async () => {
+  await openAcme(3);
+  await directory.apply(
+    addDomain('third.example', { inetDomainBaseDN: domainDn('acme.example') }),
+    addUser('u9@acme.example', { mail: 'u1@third.example' }),
+  );
+  const revision = directory.reader.revision();
+  const rehearse = (from: string, to: string) => renames.rehearse({ from, to }, ADMINISTRATOR_CALLER);
+  assert.deepEqual(await rehearse('acme.example', 'neu.example'), {
+    ...{ from: 'acme.example', to: 'neu.example', entries: 4, done: false, dryRun: true, kept: [] },
+  });
+  await fails(rehearse('acme.example', 'third.example'), 'exists');
+  await fails(rehearse('nowhere.example', 'x.example'), 'not-found');
+  assert.equal(directory.reader.revision(), revision);
+  assert.equal(findEntry(directory.reader, domainDn('neu.example')), undefined);
+  // While one is under way: somebody has an address of the new name already.
+  const halting = open();
+  halting.end();
+  await halting.rename({ from: 'acme.example', to: 'neu.example' }, ADMINISTRATOR_CALLER, 0);
+  await directory.apply(addUser('u8@acme.example', { mail: 'u2@neu.example' }));
+  const { entries, kept } = await rehearse('acme.example', 'neu.example');
+  assert.deepEqual([entries, kept], [3, [userDn('u2@acme.example')]]);
+});
+
 test('the old name is removed, and a plain node stays for those below it', async () => {
   await openAcme(2);
   await directory.apply(addUser('only@acme.example'));

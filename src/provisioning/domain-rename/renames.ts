@@ -18,6 +18,7 @@ import { beginRename, endRename, RENAMED_FROM, type RenameSlice, renameSlice, SL
 
 const RENAMES_MAX = 1000;
 const KEPT_MAX = 100;
+const NAMED_MAX = 100;
 const PAUSE_MS = 5000;
 
 export interface RenameProgress {
@@ -26,6 +27,12 @@ export interface RenameProgress {
   /** Accounts and lists that have got the new name, since the start of this server. */
   readonly entries: number;
   readonly done: boolean;
+}
+
+export interface RehearsedRename extends RenameProgress {
+  readonly dryRun: true;
+  /** DNs of those who would keep their addresses alone, since somebody else has one of theirs under the new name: the first of them. */
+  readonly kept: readonly string[];
 }
 
 export interface DomainRenamesParts {
@@ -83,6 +90,24 @@ export class DomainRenames {
     await Promise.race([rename.ended, pause(waitMs, undefined, { ref: false })]);
     if (!rename.done && rename.failure !== undefined) throw rename.failure;
     return { from, to, entries: rename.entries, done: rename.done };
+  }
+
+  /** What would become of whom; nothing has changed behind it. */
+  async rehearse({ from, to }: Pick<RenameProgress, 'from' | 'to'>, caller: Caller): Promise<RehearsedRename> {
+    const { writer, clock } = this.#parts;
+    await writer.execute(beginRename, { from, to, caller, now: clock.now(), isRehearsal: true });
+    let entries = 0;
+    const kept: string[] = [];
+    for (let after: string | undefined; ; ) {
+      this.#stop.signal.throwIfAborted();
+      const asked = { from, to, now: clock.now(), after, limit: SLICE, isRehearsal: true };
+      const slice = await writer.execute(renameSlice, asked);
+      entries += slice.entries;
+      kept.push(...slice.kept.slice(0, NAMED_MAX - kept.length));
+      if (slice.last === undefined || slice.isOver === true) break;
+      after = slice.last;
+    }
+    return { from, to, entries, done: false, dryRun: true, kept };
   }
 
   end(): void {
