@@ -125,6 +125,20 @@ describe('/v1', { skip, concurrency: false }, () => {
       (await cli('directory', 'access', '--as', dan, '--on', acme)).stdout,
       /^entry +read search compare +yes +"domain administrators" at o=internet\nentry +add proxy +no\nentry +delete +no +"reserved"/m,
     );
+    const ann = `uid=ann,ou=People,${acme}`;
+    const access = JSON.parse((await cli('directory', 'access', '--as', dan, '--on', ann, '--json')).stdout);
+    assert.deepEqual(Object.keys(access), ['as', 'on', 'entry', 'attributes']);
+    assert.deepEqual([access.as, access.on], [dan, ann]);
+    const all = { dn: 'o=internet', name: 'domain administrators' };
+    assert.deepEqual(Object.keys(access.entry).sort(), ['add', 'compare', 'delete', 'proxy', 'read', 'search']);
+    assert.deepEqual(access.entry.read, { allowed: true, rule: all });
+    assert.deepEqual(access.entry.proxy, { allowed: false, rule: null });
+    assert.deepEqual(access.attributes.mailHost.write, {
+      allowed: false,
+      rule: { dn: 'o=internet', name: 'reserved' },
+    });
+    for (const rights of Object.values<Record<string, unknown>>(access.attributes))
+      for (const right of ['compare', 'read', 'search', 'write']) assert.ok(right in rights, right);
 
     // Of a message to several, and of the queue, what is about its addresses.
     const held = [
