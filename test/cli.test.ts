@@ -264,6 +264,8 @@ describe('with a server', { concurrency: false }, () => {
       'queued',
       'scram',
       'publishing',
+      'provider',
+      'followers',
       'problems',
     ];
     assert.deepEqual(Object.keys(status), keys);

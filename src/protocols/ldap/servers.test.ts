@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { callerOf } from '../../directory/caller.ts';
 import { findEntry } from '../../directory/entries.ts';
-import { textValue } from '../../directory/entry.ts';
+import { type DirectoryChange, textValue } from '../../directory/entry.ts';
+import { Provider } from '../../provisioning/replica/provider.ts';
 import { add, addDomain, addUser, remove, replace, userDn } from '../../provisioning/testing.ts';
 import { controlOf } from '../../wire/ldap/controls/codec.ts';
 import { proxiedAuthorization } from '../../wire/ldap/controls/proxied-authorization.ts';
@@ -105,6 +107,32 @@ test('only a server writes what servers write: learned keys, and attributes that
   assert.equal((await handOn(manager, state)).code, 19);
   using self = await as(bob);
   assert.equal((await handOn(self, keys.with(0, `dn: ${bob}`))).code, 50);
+});
+
+test('a server hands on more changes in one commit than others may, and says so when they are too many', async () => {
+  const provider = new Provider({ urls: [door.url], login: HOST, password: 'geheim' });
+  const caller = callerOf(findEntry(door.directory.reader, ann)!);
+  const changes = (count: number, value: string): DirectoryChange[] =>
+    Array.from({ length: count }, (_, i) => {
+      const last = i === count - 1 ? value : 'x';
+      return {
+        kind: 'modify',
+        dn: ann,
+        modifications: [{ operation: 'replace', attribute: 'displayName', values: [last] }],
+      };
+    });
+  const display = (): string => textValue(findEntry(door.directory.reader, ann)!, 'displayname')!;
+  const outcome = await provider.handOn({ caller, changes: changes(1001, 'long list') });
+  assert.equal(outcome.revision, door.directory.reader.revision());
+  assert.equal(display(), 'long list');
+  // More than anybody else may send at once.
+  const large = 'z'.repeat(3 * 1024 * 1024);
+  const long = { ...changes(1, large)[0]!, dn: bob } as DirectoryChange;
+  await assert.rejects(provider.handOn({ caller, changes: [long] }), /50|may not|denied/i);
+  for (const many of [changes(10_001, 'y'), changes(1, large.repeat(8))])
+    await assert.rejects(provider.handOn({ caller, changes: many }), /make them in several commits/);
+  assert.equal(display(), 'long list');
+  provider.close();
 });
 
 test('a site administrator makes no server, and acts for none', async () => {

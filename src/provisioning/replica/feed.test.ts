@@ -11,15 +11,44 @@ import { idOf, type Revision } from '../../base/ids.ts';
 import { silentLog } from '../../base/log.ts';
 import type { Writer } from '../../database/operation.ts';
 import { formatCsn } from '../../directory/csn.ts';
-import { syncRequest } from '../../wire/ldap/controls/sync.ts';
+import { controlOf } from '../../wire/ldap/controls/codec.ts';
+import { syncRequest, syncState } from '../../wire/ldap/controls/sync.ts';
 import { SYNC_INFO, type SyncInfo, syncInfo } from '../../wire/ldap/extended/sync-info.ts';
 import { LdapFramer } from '../../wire/ldap/framer.ts';
 import { decodeRequest, encodeResponse } from '../../wire/ldap/message.ts';
-import { openTestDirectory } from '../testing.ts';
+import { addDomain, addUser, openTestDirectory, userDn } from '../testing.ts';
 import { ProviderFeed } from './feed.ts';
 import { type FollowedPage, takeProvided } from './position.ts';
 
 const SEVEN = idOf<Revision>(7);
+
+/** A server that answers each search that synchronizes, by the cookie that it comes with. */
+async function providing(answer: (messageId: number, cookie: string) => readonly Uint8Array[]) {
+  const server = createServer((socket) => {
+    const framer = new LdapFramer(100_000);
+    socket.on('error', () => {});
+    socket.on('data', (data: Buffer) => {
+      framer.push(data);
+      for (let frame = framer.next(); frame !== undefined; frame = framer.next()) {
+        const { messageId, operation, controls } = decodeRequest(frame);
+        const sync = controls.find(({ type }) => type === syncRequest.type);
+        if (operation.kind !== 'search' || sync === undefined) continue;
+        const cookie = Buffer.from(syncRequest.decode(sync.value!).cookie!).toString();
+        socket.write(Buffer.concat(answer(messageId, cookie)));
+      }
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { url: `ldap://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() };
+}
+
+function info(messageId: number, value: SyncInfo): Uint8Array {
+  const operation = { kind: 'intermediateResponse', name: SYNC_INFO, value: syncInfo.encode(value) } as const;
+  return encodeResponse({ messageId, operation, controls: [] });
+}
+
+const cookieOf = (revision: number): string => `rid=001,csn=${formatCsn(revision, 1)}`;
 
 test('the position from before a break is no answer until the refresh is whole', async () => {
   const { reader, writer, close } = await openTestDirectory();
@@ -43,34 +72,15 @@ test('the position from before a break is no answer until the refresh is whole',
 
 test('a commit that fails ends the connection, and nothing behind it on that connection is committed', async () => {
   const { reader, writer, close } = await openTestDirectory();
-  const cookieOf = (revision: number) => `rid=001,csn=${formatCsn(revision, 1)}`;
   await writer.execute(takeProvided, { changes: [], reached: { cookie: cookieOf(7), revision: SEVEN } });
   const asked: string[] = [];
   const tried: number[] = [];
-  const provider = createServer((socket) => {
-    const framer = new LdapFramer(100_000);
-    socket.on('error', () => {});
-    socket.on('data', (data: Buffer) => {
-      framer.push(data);
-      for (let frame = framer.next(); frame !== undefined; frame = framer.next()) {
-        const { messageId, operation, controls } = decodeRequest(frame);
-        if (operation.kind !== 'search') continue;
-        const sync = controls.find(({ type }) => type === syncRequest.type);
-        asked.push(Buffer.from(syncRequest.decode(sync!.value!).cookie!).toString());
-        const info = (value: SyncInfo) =>
-          encodeResponse({
-            messageId,
-            operation: { kind: 'intermediateResponse', name: SYNC_INFO, value: syncInfo.encode(value) },
-            controls: [],
-          });
-        const done = { kind: 'refreshDelete' as const, cookie: Buffer.from(cookieOf(8)), refreshDone: true };
-        const more = Array.from({ length: 50 }, (_, i) => Buffer.from(cookieOf(9 + i)));
-        socket.write(Buffer.concat([info(done), ...more.map((cookie) => info({ kind: 'newCookie', cookie }))]));
-      }
-    });
+  const provider = await providing((messageId, cookie) => {
+    asked.push(cookie);
+    const done = { kind: 'refreshDelete' as const, cookie: Buffer.from(cookieOf(8)), refreshDone: true };
+    const more = Array.from({ length: 50 }, (_, i) => Buffer.from(cookieOf(9 + i)));
+    return [info(messageId, done), ...more.map((each) => info(messageId, { kind: 'newCookie', cookie: each }))];
   });
-  provider.listen(0, '127.0.0.1');
-  await once(provider, 'listening');
   const failing: Writer = {
     execute(_operation, args) {
       tried.push((args as FollowedPage).reached!.revision);
@@ -79,9 +89,8 @@ test('a commit that fails ends the connection, and nothing behind it on that con
       return Promise.reject(new Failure('full', 'The disk is full'));
     },
   };
-  const urls = [`ldap://127.0.0.1:${(provider.address() as AddressInfo).port}`];
   const feed = new ProviderFeed({
-    ...{ reader, writer: failing, log: silentLog, clock: systemClock, servers: { urls } },
+    ...{ reader, writer: failing, log: silentLog, clock: systemClock, servers: { urls: [provider.url] } },
     askedHere: () => undefined,
   });
   feed.start();
@@ -91,4 +100,47 @@ test('a commit that fails ends the connection, and nothing behind it on that con
   assert.deepEqual(asked, [cookieOf(7), cookieOf(8)]);
   assert.equal(tried[0], 8);
   close();
+});
+
+test('addresses that are swapped, and swapped back in the same page, are whose they are in the end', async () => {
+  const directory = await openTestDirectory();
+  const { reader, writer } = directory;
+  await directory.apply(addDomain('acme.example'));
+  const [ann, bob] = ['ann@acme.example', 'bob@acme.example'];
+  const uuids = new Map([ann, bob].map((who, i) => [who, `00000000-0000-4000-8000-00000000000${i}`]));
+  const given = (messageId: number, who: string, mail: string, revision: number): Uint8Array => {
+    const made = addUser(who, { mail });
+    assert.ok(made.kind === 'add');
+    const facts = { id: 1000 + Number(uuids.get(who)!.at(-1)), revision, createdAt: 1, modifiedAt: 1 };
+    const attributes = [...made.attributes, { name: 'waypostEntryFacts', values: [JSON.stringify(facts)] }];
+    const state = controlOf(syncState, { state: 'modify', uuid: uuids.get(who)!, cookie: undefined });
+    return encodeResponse({
+      messageId,
+      operation: { kind: 'searchEntry', dn: userDn(who), attributes },
+      controls: [state],
+    });
+  };
+  const provider = await providing((messageId) => [
+    given(messageId, ann, ann, 101),
+    given(messageId, bob, bob, 102),
+    info(messageId, { kind: 'refreshDelete', cookie: Buffer.from(cookieOf(102)), refreshDone: true }),
+    given(messageId, ann, bob, 103),
+    given(messageId, bob, ann, 104),
+    info(messageId, { kind: 'newCookie', cookie: Buffer.from(cookieOf(104)) }),
+    ...[ann, bob, bob, ann].map((mail, i) => given(messageId, i % 2 === 0 ? ann : bob, mail, 105 + i)),
+    given(messageId, ann, ann, 109),
+    given(messageId, bob, bob, 110),
+    info(messageId, { kind: 'newCookie', cookie: Buffer.from(cookieOf(110)) }),
+  ]);
+  const feed = new ProviderFeed({
+    ...{ reader, writer, log: silentLog, clock: systemClock, servers: { urls: [provider.url] } },
+    askedHere: () => undefined,
+  });
+  feed.start();
+  await until('the last cookie', () => feed.reached === 110);
+  await feed.stop();
+  provider.close();
+  const holders = [ann, bob].map((address) => directory.cache.recipient(address)?.dn);
+  assert.deepEqual(holders, [userDn(ann), userDn(bob)]);
+  directory.close();
 });

@@ -10,6 +10,7 @@
 //         again behind the others of its page, and one that never can is named in the log and left out
 // Never   takes a refresh for whole before the provider has said so
 
+import { asciiLower } from '../../base/characters.ts';
 import type { Clock } from '../../base/clock.ts';
 import { asFailure, Failure } from '../../base/failure.ts';
 import { idOf, type Revision } from '../../base/ids.ts';
@@ -437,7 +438,8 @@ export class ProviderFeed {
       await this.#write({ changes, zoneMarks: marks, reached });
     } catch (error) {
       if (isOfStore(error)) throw error;
-      if (changes.length < 2 || !(await this.#together(changes))) await this.#oneByOne(changes);
+      const last = lastOfEach(changes);
+      if (last.length < 2 || !(await this.#together(last))) await this.#oneByOne(last);
       await this.#write({ changes: [], zoneMarks: marks, reached });
     }
     if (position === undefined) return;
@@ -483,6 +485,17 @@ export class ProviderFeed {
       return false;
     }
   }
+}
+
+/** Of the changes of one entry the last: what comes too late in another order would undo what came behind it. */
+function lastOfEach(changes: readonly FollowedChange[]): readonly FollowedChange[] {
+  const last = new Map<string, FollowedChange>();
+  for (const each of changes) {
+    const uuid = asciiLower(each.change.kind === 'put' ? each.change.entry.uuid : each.change.uuid);
+    last.delete(uuid);
+    last.set(uuid, each);
+  }
+  return [...last.values()];
 }
 
 function nameOf(change: FollowedChange['change']): string {
