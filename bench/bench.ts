@@ -82,8 +82,11 @@ let failed = false;
 const stopAll = async (): Promise<void> => {
   for (const side of running.splice(0)) await side.stop();
 };
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  // What ends a test at once (test/support/server.ts) would leave the peers running.
+  process.removeAllListeners(signal);
   process.once(signal, () => void stopAll().then(() => process.exit(1)));
+}
 try {
   failed = !(await bench());
 } finally {
