@@ -11,7 +11,7 @@ import { openForWriting } from './connection.ts';
 import { operation, type Reader } from './operation.ts';
 import { SharedState } from './shared.ts';
 import { openTestDatabase } from './testing.ts';
-import { WriterLoop } from './writer-thread.ts';
+import { WriterLoop, walBytes } from './writer-thread.ts';
 
 const reply = { code: 554, enhanced: '5.4.6', text: 'The address leads only to itself' };
 
@@ -34,8 +34,21 @@ const reviseWithBytes = operation('test.reviseWithBytes', (tx, segments: readonl
   return tx.nextRevision();
 });
 
+const REWRITTEN_ROWS = 2000;
+
+/** Eight megabytes of the log, of one operation. */
+const rewrite = operation('test.rewrite', async (tx, _: null) => {
+  await tx.run('CREATE TABLE IF NOT EXISTS page (id INTEGER PRIMARY KEY, bytes BLOB)');
+  await tx.run(
+    `WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?)
+     INSERT OR REPLACE INTO page (id, bytes) SELECT n, randomblob(4000) FROM n`,
+    REWRITTEN_ROWS,
+  );
+});
+
 /** The writer as it is, its client beside it. */
 interface Served {
+  readonly path: string;
   readonly client: WriterClient;
   readonly shared: SharedState;
   readonly reader: Reader;
@@ -50,7 +63,7 @@ function serve(context: TestContext): Served {
   const shared = new SharedState();
   const writer = new WriterLoop({
     database,
-    operations: [failWith, revise, reviseInVain, reviseWithBytes],
+    operations: [failWith, revise, reviseInVain, reviseWithBytes, rewrite],
     shared,
     log: silentLog,
     fatal: assert.fail,
@@ -67,7 +80,7 @@ function serve(context: TestContext): Served {
     scene.close();
   });
   writer.serve(1, port2);
-  return { client: new WriterClient(port1, shared), shared, reader: scene.reader, synced };
+  return { path: scene.path, client: new WriterClient(port1, shared), shared, reader: scene.reader, synced };
 }
 
 test('what the rows of a batch name is synced once a segment, before anybody can read the rows', async (context) => {
@@ -84,6 +97,12 @@ test('what the rows of a batch name is synced once a segment, before anybody can
   assert.equal(reader.revision(), 3);
   await client.execute(revise, undefined);
   assert.equal(synced.length, 2);
+});
+
+test('few batches that write much leave no long log: it is begun anew between them', async (context) => {
+  const { client, path } = serve(context);
+  for (let batch = 0; batch < 24; batch++) await client.execute(rewrite, null);
+  assert.ok(walBytes(path) < 100_000_000, `${walBytes(path)} octets of 24 batches`);
 });
 
 test('a batch that is refused publishes no revision: the next one has that number, and must be another to all threads', async (context) => {

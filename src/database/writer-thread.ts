@@ -16,16 +16,19 @@ import type { Log } from '../base/log.ts';
 import { Batch, FatalStoreError } from './batch.ts';
 import type { PostedBatch, PostedCall, PostedFailure, PostedOutcome } from './client.ts';
 import { BUSY_TIMEOUT_MS, classifyEngineError, Statements } from './connection.ts';
-import type { Notification, Operation } from './operation.ts';
+import type { Notification, Operation, Row } from './operation.ts';
 import type { SharedState } from './shared.ts';
 
 /** WAL pages after which they are written back, and after which the WAL is started anew. A page is 4 KiB. */
 const CHECKPOINT_PAGES = 8000;
 const RESTART_PAGES = 16_384;
-/** Batches between two looks at the WAL. */
+/** Batches between two looks at the WAL; it is looked at behind a longer one, too: a list of changes may be 10 MB of it. */
 const CHECKPOINT_EVERY = 32;
+const LONG_BATCH_MS = 20;
 /** How long a restart of the WAL may wait for readers; it is tried again later. */
 const RESTART_WAIT_MS = 100;
+/** Between two of which the first has waited in vain. */
+const RESTART_EVERY_MS = 2000;
 
 interface Peer {
   readonly thread: number;
@@ -66,6 +69,7 @@ export class WriterLoop {
   #busy = false;
   #dead = false;
   #batches = 0;
+  #restartsAt = 0;
 
   constructor(options: WriterOptions) {
     this.#options = options;
@@ -106,8 +110,10 @@ export class WriterLoop {
     this.#busy = true;
     try {
       while (this.#queue.length > 0 && !this.#dead) {
+        const began = performance.now();
         await this.#batch();
-        if (++this.#batches % CHECKPOINT_EVERY === 0) this.#checkpoint();
+        const isLong = performance.now() - began > LONG_BATCH_MS;
+        if (++this.#batches % CHECKPOINT_EVERY === 0 || isLong) this.#checkpoint();
       }
     } catch (error) {
       this.#dead = true;
@@ -201,16 +207,22 @@ export class WriterLoop {
   }
 
   #restartWal(): void {
+    const now = performance.now();
+    if (now < this.#restartsAt) return;
     this.#options.database.exec(`PRAGMA busy_timeout = ${RESTART_WAIT_MS}`);
     try {
-      this.#walPages('RESTART');
+      if (this.#checkpointed('RESTART')['busy'] !== 0) this.#restartsAt = now + RESTART_EVERY_MS;
     } finally {
       this.#options.database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
     }
   }
 
-  #walPages(mode: 'NOOP' | 'PASSIVE' | 'RESTART'): number {
-    return Number(this.#statements.rows(`PRAGMA wal_checkpoint(${mode})`).get()?.['log'] ?? 0);
+  #walPages(mode: 'NOOP' | 'PASSIVE'): number {
+    return Number(this.#checkpointed(mode)['log'] ?? 0);
+  }
+
+  #checkpointed(mode: 'NOOP' | 'PASSIVE' | 'RESTART'): Row {
+    return (this.#statements.rows(`PRAGMA wal_checkpoint(${mode})`).get() ?? {}) as Row;
   }
 }
 
