@@ -1,7 +1,11 @@
 // An OpenLDAP whose people have their mail here: Debian's slapd as a source, with content synchronization and without.
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import type { Client } from 'ldapts';
 import type { Failure } from '../src/base/failure.ts';
 import { AdminClient } from '../src/cli/client.ts';
@@ -10,6 +14,7 @@ import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import type { MirrorStatus } from '../src/provisioning/mirror/source-mirror.ts';
 import { CORP, CORP_PASSWORD, CORP_READER, CorpSlapd, corpPerson } from './support/corp-slapd.ts';
 import { administrator } from './support/directory.ts';
+import { freePort } from './support/free-ports.ts';
 import { peersMissing } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
@@ -148,6 +153,39 @@ test('a probe says what a source would bring, and saves nothing', { skip }, asyn
   );
   await assert.rejects(ldap.search(`cn=probed,${SOURCES}`, { scope: 'base' }));
 });
+
+test('the exit code of a probe says whether it would work', { skip }, async () => {
+  const secret = `waypostSecret: ${CORP_PASSWORD}`;
+  const away = record(secret).replace(corp.url, `ldap://127.0.0.1:${await freePort()}`);
+  assert.match(await probed('corp'), /^0 server +OpenLDAP at .*\nusers +250\n.*u0@corp\.example.*login by its hash/s);
+  assert.match(await probed(file('good', record(secret))), /^0 server +OpenLDAP/);
+  assert.match(await probed(file('nobody', record(`${secret}\nwaypostUserFilter: (uid=none)`))), /^1 .*\nusers +0\n/s);
+  assert.match(await probed(file('refused', record('waypostSecret: wrong'))), /^77 .*bind .* is refused/s);
+  assert.match(await probed(file('away', away)), /^75 /);
+  assert.match(await probed('unknown'), /^1 .*unknown is not a source/s);
+  await corp.hang();
+  try {
+    assert.match(await probed('corp'), /^75 /);
+  } finally {
+    corp.goOn();
+  }
+});
+
+function file(name: string, ldif: string): string {
+  const path = join(corp.directory, `${name}.ldif`);
+  writeFileSync(path, ldif);
+  return path;
+}
+
+/** Exit code and what the command has said, by a process of its own. */
+async function probed(source: string): Promise<string> {
+  const command = join(import.meta.dirname, '../waypost');
+  const words = ['directory', 'probe', source, '--data', server.data];
+  return promisify(execFile)(command, words).then(
+    ({ stdout }) => `0 ${stdout}`,
+    ({ code, stdout, stderr }) => `${code} ${stdout}${stderr}`,
+  );
+}
 
 test('a domain that is off the list waits, and comes back with it', { skip }, async () => {
   const { Attribute, Change } = await import('ldapts');

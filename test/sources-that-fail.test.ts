@@ -18,6 +18,7 @@ const skip = peersMissing('slapd', 'ldapmodify');
 const hangsBoth = process.env['LDAP_LONG'] !== undefined;
 const SOURCES = 'ou=Sources,ou=Waypost,o=internet';
 const PEOPLE = 150;
+const KILLS = Number(process.env['SOURCE_KILLS'] ?? 2);
 
 interface Source {
   readonly name: string;
@@ -164,6 +165,61 @@ test('a source that is killed and comes back with an older backup: here is what 
     await reaches(source, 'current');
   }
 });
+
+test('a server of ours that is killed while it follows goes on from where it was, and has what is there', {
+  skip,
+}, async () => {
+  for (let round = 0; round < KILLS; round++) {
+    const changing = Promise.all([told, polled].map((source) => changeAtRandom(source, round)));
+    await new Promise((turn) => setTimeout(turn, Math.random() * 1000));
+    const before = (await status('told')).csn;
+    await server.kill9();
+    await changing;
+    await restarted();
+    assert.ok(String((await status('told')).csn) >= String(before));
+    for (const source of [told, polled]) {
+      await reaches(source, 'current');
+      await until(`${source.name} is what it is there`, () => isEqual(source));
+      assert.deepEqual(await mailHere(source), mailThere(source));
+    }
+  }
+});
+
+async function restarted(): Promise<void> {
+  await ldap.unbind().catch(() => {});
+  await server.restart();
+  ldap = await administrator(server);
+}
+
+/** People come, go, and get other names and addresses, while they are followed. */
+async function changeAtRandom({ name, base, slapd }: Source, round: number): Promise<void> {
+  const changes: string[] = [];
+  for (let i = 0; i < 40; i++) {
+    const uid = `k${round}-${i}`;
+    const dn = `dn: uid=${uid},${base}\nchangetype: `;
+    changes.push(person({ name, base }, uid));
+    if (i % 4 === 1) changes.push(`${dn}delete\n\n`);
+    if (i % 4 === 2) changes.push(`${dn}modrdn\nnewrdn: uid=${uid}-renamed\ndeleteoldrdn: 1\n\n`);
+    if (i % 4 === 3) changes.push(`${dn}modify\nreplace: mail\nmail: ${uid}-other@${name}.example\n\n`);
+  }
+  for (let at = 0; at < changes.length; at += 10) await slapd.changeBeside(changes.slice(at, at + 10).join(''));
+}
+
+const byName = (pairs: (readonly [string, string])[]) =>
+  new Map(pairs.sort(([one], [other]) => (one < other ? -1 : 1)));
+
+function mailThere({ base, slapd }: Source): Map<string, string> {
+  const records = slapd.backup().replaceAll('\n ', '').split('\n\n');
+  const value = (text: string, of: string) => new RegExp(`^${of}: (.*)$`, 'm').exec(text)?.[1] ?? '';
+  const people = records.filter((text) => /^dn: uid=/m.test(text) && value(text, 'dn').endsWith(base));
+  return byName(people.map((text) => [value(text, 'dn'), value(text, 'mail')] as const));
+}
+
+async function mailHere({ base }: Source): Promise<Map<string, string>> {
+  const asked = { filter: '(uid=*)', attributes: ['mail'], paged: { pageSize: 500 } };
+  const { searchEntries } = await ldap.search(base, asked);
+  return byName(searchEntries.map(({ dn, mail }) => [dn, String(mail)] as const));
+}
 
 test('one that has lost most of its entries is not believed until somebody says so', { skip }, async () => {
   for (const source of [told, polled]) {

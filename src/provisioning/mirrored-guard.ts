@@ -61,7 +61,8 @@ async function ownerOf(tx: Transaction, change: DirectoryChange): Promise<Entry 
   return nearestEntryIn(tx, parseDn(change.newSuperior));
 }
 
-function isOurs(attribute: string): boolean {
+/** Also in an entry of a source. */
+export function isOurs(attribute: string): boolean {
   const type = schema().description(attribute)?.type;
   return type !== undefined && (type.usage !== 'userApplications' || type.isMade);
 }

@@ -125,6 +125,19 @@ export class CorpSlapd {
     if (done.status !== 0) throw new Error(`ldapmodify: ${done.stderr}`);
   }
 
+  /** The same, while this process goes on. */
+  async changeBeside(ldif: string): Promise<void> {
+    const how = ['-x', '-H', this.url, '-D', CORP_ADMIN, '-w', CORP_PASSWORD, '-a'];
+    const child = spawn('ldapmodify', how, { env: ENVIRONMENT, stdio: ['pipe', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    child.stdin.end(ldif);
+    const [code] = await once(child, 'close');
+    if (code !== 0) throw new Error(`ldapmodify: ${said}`);
+  }
+
   log(): string {
     return readFileSync(this.#log, 'utf8');
   }

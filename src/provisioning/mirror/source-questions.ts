@@ -7,14 +7,14 @@
 // Errors  'unavailable' for silence, a referral, an answer that is none, a password that is refused to us; with a reply that
 //         names them, for two entries with one address
 // Limits  QUESTIONS_MAX on their way, RIVALS_MAX further addresses of who is found; BINDS_MAX that wait, none for longer than BIND_WAIT_MS; FOUND_MAX entries of an answer; a source that fails is tried again after 1 s to RETRY_MAX_MS;
-//         `waypostCacheRows` entries of a cache, the one that was asked for longest ago goes
+//         `waypostCacheRows` entries of a cache, the one that was asked for longest ago goes; who has tokens or rules of ours stays
 
 import { hasScheme } from '../../auth/password.ts';
 import { asciiLower } from '../../base/characters.ts';
 import { asFailure, Failure } from '../../base/failure.ts';
 import { isAtOrBelow, parseDn } from '../../directory/dn.ts';
 import { countMirrored, entryByUuid, mirroredEntries } from '../../directory/entries.ts';
-import type { Attribute, DirectoryChange, Modification } from '../../directory/entry.ts';
+import type { Attribute, DirectoryChange, Entry, Modification } from '../../directory/entry.ts';
 import { directoryFailure, isDirectoryResult } from '../../directory/failure.ts';
 import type { MirroredChange, MirroredEntry } from '../../directory/mirrored-change.ts';
 import type { AuthorityQuestion } from '../../directory/source/authority.ts';
@@ -32,6 +32,7 @@ import type { LdapResult } from '../../wire/ldap/result.ts';
 import { resultCodes, resultName } from '../../wire/ldap/result-codes.ts';
 import type { LdapSource } from '../ldap-source.ts';
 import { takeMirrorPage } from '../mirrored.ts';
+import { isOurs } from '../mirrored-guard.ts';
 import { EntryMap, READ } from './mirrored-entry.ts';
 import { bytesOfChanges, type MirrorParts, type MirrorStatus, serversOf } from './source-mirror.ts';
 
@@ -156,7 +157,12 @@ export class SourceQuestions {
     const underWay = this.#underWay.get(key);
     if (underWay !== undefined) {
       const again = (): Promise<boolean> => this.#begin(key, question);
-      underWay.next ??= underWay.now.then(again, again);
+      underWay.next ??= underWay.now.then(again, (error: unknown) => {
+        // What it has said may be otherwise by now. Where it says nothing, nobody waits for it twice.
+        if (asFailure(error).reply !== undefined) return again();
+        this.#underWay.delete(key);
+        throw error;
+      });
       return underWay.next;
     }
     return this.#begin(key, question);
@@ -291,7 +297,7 @@ export class SourceQuestions {
     if (clock.monotonic() < this.#retryAt) {
       // Not before it is given out.
       queueMicrotask(forget);
-      throw new Failure('unavailable', `${this.source.name}: ${this.#lastError ?? 'not there'}`);
+      throw this.#notThere();
     }
     try {
       const connection = await LdapConnection.open(serversOf(this.source, resolver));
@@ -300,20 +306,35 @@ export class SourceQuestions {
       return connection;
     } catch (error) {
       forget();
-      this.#retryAt = clock.monotonic() + Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** this.#failures++);
-      throw this.#failed(asFailure(error).message);
+      throw this.#unreachable(error);
     }
   }
 
+  #notThere(): Failure {
+    return new Failure('unavailable', `${this.source.name}: ${this.#lastError ?? 'not there'}`);
+  }
+
+  #unreachable(error: unknown): Failure {
+    this.#retryAt = this.#parts.clock.monotonic() + Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** this.#failures++);
+    return this.#failed(asFailure(error).message);
+  }
+
   async #bind(dn: string, password: Uint8Array): Promise<boolean> {
+    if (this.#parts.clock.monotonic() < this.#retryAt) throw this.#notThere();
+    const { result } = await this.#askedAt(dn, password).catch((error: unknown) => {
+      throw this.#unreachable(error);
+    });
+    if (result.resultCode === resultCodes.success) return true;
+    if (NO.has(result.resultCode)) return false;
+    throw this.#failed(`a bind ends with ${resultText(result)}`);
+  }
+
+  async #askedAt(dn: string, password: Uint8Array) {
     if (this.#binder?.isOpen !== true) {
       const { login: _, password: __, ...servers } = serversOf(this.source, this.#parts.resolver);
       this.#binder = await LdapConnection.open(servers);
     }
-    const { result } = await this.#binder.bind(dn, password);
-    if (result.resultCode === resultCodes.success) return true;
-    if (NO.has(result.resultCode)) return false;
-    throw this.#failed(`a bind ends with ${resultText(result)}`);
+    return this.#binder.bind(dn, password);
   }
 
   async #take(changes: readonly MirroredChange[]): Promise<void> {
@@ -346,8 +367,10 @@ export class SourceQuestions {
     const gone = new Set<string>();
     // One that goes because of the rows has lost no address: who has it too would have it alone.
     const give = (uuid: string): void => {
-      const together = this.#withRivals(uuid);
-      if (!meant.some((entry) => together.has(asciiLower(entry.uuid)))) for (const each of together) gone.add(each);
+      const together = [...this.#withRivals(uuid)];
+      const stays = together.some((each) => hasOurs(entryByUuid(reader, each)));
+      if (stays || meant.some((entry) => together.includes(asciiLower(entry.uuid)))) return;
+      for (const each of together) gone.add(each);
     };
     // Those of before the start have been asked for longest ago.
     for (const { uuid } of mirroredEntries(reader, name, 0, over + meant.length))
@@ -375,6 +398,11 @@ export class SourceQuestions {
     });
     return together;
   }
+}
+
+/** What the source does not have: tokens, rules. */
+function hasOurs(entry: Entry | undefined): boolean {
+  return [...(entry?.attributes.keys() ?? [])].some(isOurs);
 }
 
 type OneRequest = Parameters<LdapConnection['request']>[0];
