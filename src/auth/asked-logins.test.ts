@@ -55,7 +55,7 @@ before(async () => {
     gate: new HashGate(),
     clock: systemClock,
     authority,
-    ...freely,
+    ...freely(),
   });
 });
 after(() => directory.close());

@@ -23,7 +23,7 @@ export function tableLogins(accounts: ReadonlyMap<string, TableAccount>): Logins
     revision: () => idOf<PublishedRevision>(0),
     gate: new HashGate(),
     clock: systemClock,
-    ...freely,
+    ...freely(),
   });
 }
 
@@ -48,24 +48,27 @@ export const OPEN: Admission = {
 
 const BUCKETS = 1000;
 
-/** No failure waits, and nothing is written down. */
-export const freely: Pick<LoginsParts, 'guard' | 'audit' | 'open'> = {
-  open: { watch: () => () => {} },
-  guard: createThrottle({
-    buckets: new TokenBuckets({
-      buffer: new SharedArrayBuffer(TokenBuckets.bytes(BUCKETS)),
-      offset: 0,
-      capacity: BUCKETS,
-      thread: 0,
-      isNew: true,
+/** No failure waits, and nothing is written down; who has tried how often others know nothing of. */
+export function freely(): Pick<LoginsParts, 'guard' | 'audit' | 'open'> {
+  const buckets = new TokenBuckets({
+    buffer: new SharedArrayBuffer(TokenBuckets.bytes(BUCKETS)),
+    offset: 0,
+    capacity: BUCKETS,
+    thread: 0,
+    isNew: true,
+  });
+  return {
+    open: { watch: () => () => {} },
+    guard: createThrottle({
+      buckets,
+      // Nobody has logged in anywhere.
+      known: { look: () => 'unknown', note: async () => {} },
+      clock: systemClock,
+      wait: async () => {},
     }),
-    // Nobody has logged in anywhere.
-    known: { look: () => 'unknown', note: async () => {} },
-    clock: systemClock,
-    wait: async () => {},
-  }),
-  audit() {},
-};
+    audit() {},
+  };
+}
 
 function tableDirectory(accounts: ReadonlyMap<string, TableAccount>): LoginDirectory {
   return {

@@ -37,7 +37,7 @@ async function setUp(makesKeys: boolean) {
     revision: () => directory.shared.revision(),
     gate,
     clock: systemClock,
-    ...freely,
+    ...freely(),
     open: new OpenLogins(directory),
     scram: { isOffered: () => makesKeys, secret: Buffer.from('of this server'), learn },
   });

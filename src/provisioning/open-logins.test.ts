@@ -56,7 +56,7 @@ beforeEach(async () => {
     revision: () => shared.revision(),
     gate: new HashGate(),
     clock: systemClock,
-    ...freely,
+    ...freely(),
     open: new OpenLogins(directory),
   });
 });

@@ -46,7 +46,7 @@ beforeEach(async () => {
     revision: () => shared.revision(),
     gate: new WatchedGate(),
     clock,
-    ...freely,
+    ...freely(),
     open: new OpenLogins(directory),
   });
 });

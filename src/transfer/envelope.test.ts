@@ -109,7 +109,7 @@ function loginsOf(transfer: TestTransfer): SmtpDoor['logins'] {
     revision: () => shared.routingRevision(),
     gate: new HashGate(),
     clock: systemClock,
-    ...freely,
+    ...freely(),
   });
 }
 

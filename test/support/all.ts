@@ -1,21 +1,23 @@
-// Every test file there is, so many at a time; node's own reporter and summary on standard output.
+// Every test file there is, so many at a time; node's own reporter and summary on standard output, processor time on standard error.
 //
-// Order  the longest first, then the other tests of the started program, then those of one unit, which are short and fill up
-// Those of one unit share a process, a suite a file: most of what one took alone was loading the same modules
+// Order  the longest first, then those of units in groups, then the other tests of the started program, which are short and fill up
+// Those of one folder of units share processes, a suite a file: most of what one took alone was loading the same modules
 // Exit   0: all passed, or were skipped for want of a peer; 1: one did not
 //
 // Twice as many at a time as the machine has cores: many wait, for a disk, a deadline, or an answer that is held back after a
 // wrong password. No test judges its time.
 
-import { globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
 const root = resolve(import.meta.dirname, '../..');
 const AT_ONCE = 2 * Math.min(4, availableParallelism());
 const TIMEOUT_MS = 1_500_000;
+/** A file that hangs is named, and the others of its process go on. */
+const SUITE_MS = 900_000;
 /** Those that take longest alone, most of it waiting. */
 const LONGEST = [
   'test/sessions.test.ts',
@@ -35,35 +37,42 @@ const LONGEST = [
   'test/outgoing-tls.test.ts',
 ];
 
-/** Folders whose tests share a process, and how many files at most. */
-const SHARED = new Set(['base', 'message', 'wire', 'directory']);
-const FILES_MAX = 24;
+/** Files of one folder below src/ that share a process, at most. */
+const FILES_MAX = 16;
+/** These judge the process that they are in. */
+const APART = new Set([
+  'src/protocols/ldap/search.test.ts',
+  'src/server/load-sources.test.ts',
+  'src/server/zone-transfers.test.ts',
+  'src/transfer/long-list.test.ts',
+]);
 
 const found = ['test', 'src'].flatMap((folder) => globSync(`${folder}/**/*.test.ts`, { cwd: root }).sort());
-const absent = LONGEST.filter((name) => !found.includes(name));
+const absent = [...LONGEST, ...APART].filter((name) => !found.includes(name));
 if (absent.length > 0) throw new Error(`not there any more: ${absent.join(', ')}`);
-const alone = found.filter((name) => !isShared(name));
-const files = [...[...new Set([...LONGEST, ...alone])].map((name) => join(root, name)), ...shared()];
+const alone = found.filter((name) => !isShared(name) && !LONGEST.includes(name));
+// The groups first: what is left at the end is short.
+const files = [...LONGEST.map((name) => join(root, name)), ...shared(), ...alone.map((name) => join(root, name))];
 
-/** Those that start a server, or judge the process that they are in, have one of their own. */
 function isShared(name: string): boolean {
-  return SHARED.has(name.split('/')[1]!) && name.startsWith('src/');
+  return name.startsWith('src/') && !APART.has(name);
 }
 
-/** A file for each folder, which runs the tests below it. */
+/** Files that import those of a folder. */
 function shared(): string[] {
   const at = join(root, '.cache/tests/units');
   rmSync(at, { recursive: true, force: true });
   mkdirSync(at, { recursive: true });
-  return [...SHARED].flatMap((folder) => {
-    const names = found.filter((name) => name.startsWith(`src/${folder}/`));
-    // Enough of them for all cores.
-    return Array.from({ length: Math.ceil(names.length / FILES_MAX) }, (_, part) => {
-      const own = names.slice(part * FILES_MAX, (part + 1) * FILES_MAX);
-      const suites = own.map((name) => {
-        const file = JSON.stringify(join(root, name));
-        return `describe(${JSON.stringify(name)}, async () => {\n  await import(${file});\n});\n`;
-      });
+  const names = found.filter(isShared);
+  return [...Map.groupBy(names, (name) => name.split('/')[1]!)].flatMap(([folder, all]) => {
+    const parts = Math.ceil(all.length / FILES_MAX);
+    return Array.from({ length: parts }, (_, part) => {
+      const suites = all
+        .filter((_, nth) => nth % parts === part)
+        .map((name) => {
+          const file = JSON.stringify(join(root, name));
+          return `describe(${JSON.stringify(name)}, { timeout: ${SUITE_MS} }, async () => {\n  await import(${file});\n});\n`;
+        });
       const file = join(at, `${folder}-${part + 1}.test.ts`);
       writeFileSync(file, `import { describe } from 'node:test';\n${suites.join('')}`);
       return file;
@@ -71,7 +80,26 @@ function shared(): string[] {
   });
 }
 
-run({ files, cwd: root, concurrency: AT_ONCE, timeout: TIMEOUT_MS, forceExit: true })
+const written = join(root, '.cache/tests/processor-seconds');
+rmSync(written, { force: true });
+process.env['PROCESSOR_SECONDS'] = written;
+process.on('exit', () => {
+  if (!existsSync(written)) return;
+  const lines = readFileSync(written, 'utf8').trim().split('\n');
+  lines.sort((one, other) => Number.parseFloat(other) - Number.parseFloat(one));
+  writeFileSync(written, `${lines.join('\n')}\n`);
+  const seconds = lines.reduce((sum, line) => sum + Number.parseFloat(line), 0);
+  console.error(`${Math.round(seconds)} processor seconds; of each file: ${relative(root, written)}`);
+});
+
+run({
+  files,
+  cwd: root,
+  concurrency: AT_ONCE,
+  timeout: TIMEOUT_MS,
+  forceExit: true,
+  execArgv: ['--import', join(root, 'test/support/processor-time.ts')],
+})
   .on('test:fail', () => {
     process.exitCode = 1;
   })

@@ -52,7 +52,7 @@ function setUp(offered = true) {
     gate,
     clock: systemClock,
     scram: { isOffered: () => offered, secret: Buffer.from('of this server'), learn: () => {} },
-    ...freely,
+    ...freely(),
   });
   return { state, logins };
 }

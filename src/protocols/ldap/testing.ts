@@ -80,7 +80,7 @@ export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestD
     revision: () => directory.shared.revision(),
     gate,
     clock: systemClock,
-    ...freely,
+    ...freely(),
     open: new OpenLogins(directory),
   });
   const door: LdapDoor = {
