@@ -43,7 +43,7 @@ export interface Dn {
 }
 
 // A change names its entry to each rule that looks at it, and its superior with the changes before and behind it.
-const RECENT_MAX = 256;
+const RECENT_MAX = 2000;
 const RECENT_LENGTH = 256;
 const recent = new Map<string, Dn>();
 let recentOf: Schema | undefined;
@@ -56,10 +56,24 @@ export function parseDn(text: string): Dn {
   recentOf = now;
   let dn = recent.get(text);
   if (dn !== undefined) return dn;
-  dn = readDn(text);
+  dn = belowRecent(text) ?? readDn(text);
   if (recent.size >= RECENT_MAX) recent.clear();
   recent.set(text, dn);
   return dn;
+}
+
+/** Of a name whose superior's has been read. */
+function belowRecent(text: string): Dn | undefined {
+  const comma = text.indexOf(',');
+  const parent = comma < 0 ? undefined : recent.get(text.slice(comma + 1));
+  const own = text.slice(0, comma);
+  // A comma behind a backslash is the value's.
+  if (parent === undefined || parent.rdns.length === 0 || parent.rdns.length >= DN_RDNS_MAX || own.includes('\\'))
+    return undefined;
+  const cursor = new DnCursor(own);
+  const rdn = cursor.rdn();
+  // What is wrong is said of the whole name.
+  return cursor.atEnd ? below(parent, rdn) : undefined;
 }
 
 function readDn(text: string): Dn {
@@ -115,11 +129,21 @@ export function parentOf({ rdns, text, normalized, path }: Dn): Dn | undefined {
 
 /** Throws `invalidDnSyntax` for a name that could not be read again. */
 export function childOf(parent: Dn, rdn: Rdn): Dn {
-  const child = dnOf([rdn, ...parent.rdns]);
+  const child = parent.rdns.length === 0 ? dnOf([rdn]) : below(parent, rdn);
   if (child.rdns.length > DN_RDNS_MAX || child.text.length > DN_LENGTH_MAX) {
     throw directoryFailure('invalidDnSyntax', 'The DN is too long');
   }
   return child;
+}
+
+/** `parent` has a name of its own. */
+function below(parent: Dn, rdn: Rdn): Dn {
+  return {
+    rdns: [rdn, ...parent.rdns],
+    text: `${rdn.text},${parent.text}`,
+    normalized: `${rdn.normalized},${parent.normalized}`,
+    path: `${parent.path}${rdn.normalized},`,
+  };
 }
 
 /** Anywhere below, not the same. */

@@ -160,13 +160,20 @@ export class Draft {
     return differences;
   }
 
+  #valuesBefore({ key, type }: AttributeDescription): Values {
+    const members = this.#members?.values.get(key);
+    const stored = this.#before.get(key)?.values;
+    // Of an entry that is added there is nothing.
+    if (members === undefined && stored === undefined) return NO_VALUES;
+    const before: Values = new Map(members);
+    for (const value of stored ?? []) before.set(equalityKey(type, value), value);
+    return before;
+  }
+
   #touch(description: AttributeDescription): Touched {
     let touched = this.#touched.get(description.key);
     if (touched === undefined) {
-      const before: Values = new Map(this.#members?.values.get(description.key));
-      for (const value of this.#before.get(description.key)?.values ?? []) {
-        before.set(equalityKey(description.type, value), value);
-      }
+      const before = this.#valuesBefore(description);
       const stored = this.#members?.counts.get(description.key) ?? NONE;
       const isStored = stored.count > 0;
       const unnamed = isStored ? { count: stored.count - before.size, length: stored.length - lengthOf(before) } : NONE;
@@ -177,8 +184,12 @@ export class Draft {
   }
 }
 
+/** Never written to. */
+const NO_VALUES: Values = new Map();
+
 /** Values that one has and the other has not, or has in another spelling. */
 function without(values: Values, other: Values): AttributeValue[] {
+  if (other.size === 0) return [...values.values()];
   const found: AttributeValue[] = [];
   for (const [key, value] of values) if (!sameOctets(other.get(key), value)) found.push(value);
   return found;

@@ -14,9 +14,12 @@ const BARE_DOMAIN = 'inetDomain';
 /** The classes whose entries routing has rows for. */
 export const ROUTED_CLASSES = [...DOMAIN_CLASSES, BARE_DOMAIN] as const;
 
+const DOMAIN_KEYS = DOMAIN_CLASSES.map(asciiLower);
+const BARE_KEY = asciiLower(BARE_DOMAIN);
+
 /** Whether this entry says that it is a mail domain, wherever it stands. */
 export function hasDomainClass(entry: Entry): boolean {
-  return DOMAIN_CLASSES.some((name) => hasClass(entry, asciiLower(name)));
+  return DOMAIN_KEYS.some((key) => hasClass(entry, key));
 }
 
 /** The domain that this entry makes a mail domain, undefined when it makes none. */
@@ -26,7 +29,7 @@ export function mailDomainOf(entry: Entry): string | undefined {
 
 /** The domain that this entry says takes no mail, undefined when it says that of none. */
 export function bareDomainOf(entry: Entry): string | undefined {
-  return hasClass(entry, asciiLower(BARE_DOMAIN)) && !hasDomainClass(entry) ? domainAt(entry) : undefined;
+  return hasClass(entry, BARE_KEY) && !hasDomainClass(entry) ? domainAt(entry) : undefined;
 }
 
 function domainAt(entry: Entry): string | undefined {

@@ -137,5 +137,6 @@ function startsWithDigit(text: string): boolean {
 }
 
 function octets(value: AttributeValue): string {
+  if (typeof value === 'string' && isAscii(value)) return value;
   return Buffer.from(typeof value === 'string' ? Buffer.from(value, 'utf8') : value).toString('latin1');
 }

@@ -12,7 +12,7 @@ import { type ChangedEntry, type Entry, hasClass, type Modification, textValue }
 import { tryParseAddress } from '../message/address.ts';
 import { recipientKindOf } from '../routing/compile.ts';
 import { stateIn } from '../routing/generation.ts';
-import { basesAbove, domainsWithBase } from '../routing/tables.ts';
+import { ownerIn } from '../routing/tables.ts';
 
 /** The class that has mailHost: it comes along. */
 const HOST_CLASS = 'inetLocalMailRecipient';
@@ -37,17 +37,13 @@ export async function withPreferredHost(
 /** Of the domains whose base holds the entry the one of its address, else the first that prefers a host. */
 async function preferredHost(tx: Transaction, user: Entry): Promise<string | undefined> {
   const { generation } = await stateIn(tx);
-  const own = tryParseAddress(textValue(user, 'mail')?.trim() ?? '')?.domain;
-  for (const base of basesAbove(user.normalizedDn)) {
-    const domains = await domainsWithBase(tx, generation, base);
-    if (domains.length === 0) continue;
-    const inOrder = own !== undefined && domains.includes(own) ? [own] : domains;
-    for (const domain of inOrder) {
-      const entry = await findEntryIn(tx, dcDnOfDomain(domain));
-      const host = entry && textValue(entry, 'preferredmailhost')?.trim();
-      if (host) return host;
-    }
-    return undefined;
+  const { domains } = await ownerIn(tx, generation, user.normalizedDn);
+  const own = domains.length > 1 ? tryParseAddress(textValue(user, 'mail')?.trim() ?? '')?.domain : undefined;
+  const inOrder = own !== undefined && domains.includes(own) ? [own] : domains;
+  for (const domain of inOrder) {
+    const entry = await findEntryIn(tx, dcDnOfDomain(domain));
+    const host = entry && textValue(entry, 'preferredmailhost')?.trim();
+    if (host) return host;
   }
   return undefined;
 }

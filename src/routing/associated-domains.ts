@@ -20,6 +20,7 @@ const HOLDERS_MAX = 1000;
 /** The domains whose rows may be others after a change of an entry. */
 export function domainsMovedBy(before: Entry | undefined, after: Entry | undefined): ReadonlySet<string> {
   const [was, is] = [namesOf(before), namesOf(after)];
+  if (was.own === undefined && is.own === undefined) return was.all;
   if (was.own !== is.own) return was.all.union(is.all);
   const moved = was.all.symmetricDifference(is.all);
   return is.own === undefined ? moved : moved.add(is.own);

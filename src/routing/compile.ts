@@ -9,6 +9,7 @@ import { asciiLower } from '../base/characters.ts';
 import { Failure } from '../base/failure.ts';
 import type { AccountId } from '../base/ids.ts';
 import { parseAccessRules } from '../directory/access-rules.ts';
+import { attributeKey } from '../directory/attribute-name.ts';
 import { domainOfDcDn, normalizeDn } from '../directory/dn.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
 import { legalStatuses } from '../directory/legal-values.ts';
@@ -134,7 +135,7 @@ export function associatedDomainsOf(entry: Entry): readonly string[] {
  */
 function aliasedDomain(entry: Entry, problems: Problem[]): string | undefined {
   const attribute = 'aliasedObjectName';
-  const value = textValue(entry, asciiLower(attribute));
+  const value = textValue(entry, attributeKey(attribute));
   if (value === undefined) {
     if (hasClass(entry, 'maildomain') || entry.attributes.has('inetdomainbasedn')) return undefined;
     problems.push({ attribute: 'objectClass', value: 'inetDomainAlias', reason: `${attribute} is missing` });
@@ -156,7 +157,7 @@ function isByMx(entry: Entry, problems: Problem[]): true | undefined {
 
 function smartHostOf(entry: Entry, problems: Problem[]): string | undefined {
   const attribute = 'mailRoutingSmartHost';
-  const value = textValue(entry, asciiLower(attribute));
+  const value = textValue(entry, attributeKey(attribute));
   if (value === undefined) return undefined;
   const hop = hopOf(value);
   if (hop !== undefined) return formatHops([hop]);
@@ -264,7 +265,7 @@ const ADDRESS_ATTRIBUTES = ['mail', 'mailAlternateAddress', 'mailEquivalentAddre
 function ownAddresses(entry: Entry, domains: readonly string[], problems: Problem[]): string[] {
   const keys = new Set<string>();
   for (const attribute of ADDRESS_ATTRIBUTES) {
-    for (const value of textValues(entry, asciiLower(attribute))) {
+    for (const value of textValues(entry, attributeKey(attribute))) {
       const address = addressOf(value);
       if (address !== undefined && domains.includes(address.domain)) keys.add(addressKey(address));
       else if (address === undefined) problems.push({ attribute, value, reason: 'is not an address' });
@@ -284,7 +285,7 @@ function addressOf(value: string): Address | undefined {
 /** Addresses that lead elsewhere, as SMTP writes them. */
 function addressesOf(entry: Entry, attribute: string, problems: Problem[]): string[] {
   const texts = new Set<string>();
-  for (const value of textValues(entry, asciiLower(attribute))) {
+  for (const value of textValues(entry, attributeKey(attribute))) {
     const address = addressOf(value);
     if (address === undefined) problems.push({ attribute, value, reason: 'is not an address' });
     else texts.add(formatAddress(address));
@@ -309,7 +310,7 @@ function tryNormalizeDn(text: string): string | undefined {
 }
 
 function statusOf(entry: Entry, attribute: StatusAttribute, problems: Problem[]): Status | undefined {
-  const value = textValue(entry, asciiLower(attribute));
+  const value = textValue(entry, attributeKey(attribute));
   if (value === undefined) return undefined;
   const status = parseStatusValue(attribute, value);
   if (typeof status !== 'string')
@@ -318,7 +319,7 @@ function statusOf(entry: Entry, attribute: StatusAttribute, problems: Problem[])
 }
 
 function accessOf(entry: Entry, attribute: string, problems: Problem[]): Access | undefined {
-  const value = textValue(entry, asciiLower(attribute));
+  const value = textValue(entry, attributeKey(attribute));
   if (value === undefined) return undefined;
   const parsed = parseAccessRules(value);
   if ('rules' in parsed) return parsed.rules;
@@ -343,7 +344,7 @@ function sizeMaxOf(entry: Entry, attribute: string, problems: Problem[]): number
 }
 
 function countOf(entry: Entry, attribute: string, max: number, problems: Problem[]): number | undefined {
-  const value = textValue(entry, asciiLower(attribute));
+  const value = textValue(entry, attributeKey(attribute));
   if (value === undefined) return undefined;
   const count = Number(value);
   if (value !== '' && count >= 0 && count <= max && Number.isInteger(count)) return count;
@@ -363,7 +364,7 @@ export function ownAdmissionOf(stored: Entry): OwnAdmission {
 }
 
 function presentOf(entry: Entry, names: readonly string[]): string[] {
-  return names.filter((name) => entry.attributes.has(asciiLower(name)));
+  return names.filter((name) => entry.attributes.has(attributeKey(name)));
 }
 
 const NOT_A_HOST = 'is not the name or the address of a host';
@@ -377,7 +378,7 @@ function hopOf(value: string): Hop | undefined {
 /** Names in lower case, and IP addresses without brackets; a port is the host entry's to say. */
 function hostsOf(entry: Entry, attribute: string, problems: Problem[]): string[] {
   const hosts = new Set<string>();
-  for (const value of textValues(entry, asciiLower(attribute))) {
+  for (const value of textValues(entry, attributeKey(attribute))) {
     const hop = hopOf(value);
     if (hop === undefined || hop.port !== undefined) problems.push({ attribute, value, reason: NOT_A_HOST });
     else hosts.add(hop.host);
@@ -395,7 +396,7 @@ function routingHostsOf(entry: Entry, problems: Problem[]): string[] {
 
 function domainsOf(entry: Entry, attribute: string, problems: Problem[]): string[] {
   const domains = new Set<string>();
-  for (const value of textValues(entry, asciiLower(attribute))) {
+  for (const value of textValues(entry, attributeKey(attribute))) {
     const domain = normalizeDomain(value.trim());
     if (domain === undefined) problems.push({ attribute, value, reason: 'is not a domain name' });
     else domains.add(domain);
@@ -413,5 +414,7 @@ type WithoutAbsent<T> = {
 
 /** A row says nothing about what its entry does not say. */
 function withoutAbsent<T extends object>(row: T): WithoutAbsent<T> {
-  return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined)) as WithoutAbsent<T>;
+  const said: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(row)) if (value !== undefined) said[key] = value;
+  return said as WithoutAbsent<T>;
 }

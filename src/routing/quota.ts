@@ -5,6 +5,7 @@
 // Out     limits in octets and messages; `problems` for what is none
 
 import { asciiLower } from '../base/characters.ts';
+import { attributeKey } from '../directory/attribute-name.ts';
 import { type Entry, textValue } from '../directory/entry.ts';
 import { parseLimit } from '../directory/quota-value.ts';
 import type { Quota, QuotaLimit } from '../store/quota.ts';
@@ -23,7 +24,7 @@ export function quotaOf(entry: Entry, octets: string, messages: string, problems
 }
 
 function limitOf(entry: Entry, attribute: string, problems: Problem[]): number | undefined {
-  const value = textValue(entry, asciiLower(attribute));
+  const value = textValue(entry, attributeKey(attribute));
   if (value === undefined) return undefined;
   const semicolon = value.indexOf(';');
   if (semicolon >= 0) problems.push({ attribute, value, reason: 'has limits of folders, which do not act' });

@@ -39,10 +39,10 @@ import { compileSetting, type SettingRow } from './settings.ts';
 import {
   aliasDnIn,
   aliasIn,
-  basesAbove,
   deleteAlias,
   domainsWithBase,
   mendAlias,
+  ownerIn,
   type PlacedRow,
   placedIn,
   recipientIn,
@@ -258,7 +258,7 @@ export async function compiled(
   const isHere = hasAccountHere(entry, state);
   const account = isHere ? await ensureAccount(tx, { uuid: entry.uuid, tenant: TENANT }) : idOf<AccountId>(0);
   const unusable = kind === 'group' ? await unusableMembersIn(tx, entry.id, UNUSABLE_MAX) : [];
-  const { base, domains } = await ownerOf(tx, generation, entry.normalizedDn);
+  const { base, domains } = await ownerIn(tx, generation, entry.normalizedDn);
   const row = compileRecipient(entry, { unusable, domains, account });
   return row && { row, base, source: entry.source };
 }
@@ -328,19 +328,6 @@ async function claims(tx: Transaction, state: RoutingState, holder: RecipientRow
   return placed?.row.addresses.includes(key) === true;
 }
 
-/** The deepest base at or above this DN and its domains. */
-async function ownerOf(
-  tx: Transaction,
-  generation: number,
-  dn: string,
-): Promise<{ readonly base: string; readonly domains: readonly string[] }> {
-  for (const base of basesAbove(dn)) {
-    const domains = await domainsWithBase(tx, generation, base);
-    if (domains.length > 0) return { base, domains };
-  }
-  return { base: '', domains: [] };
-}
-
 /** Rows that have another deepest base now, or whose base has a domain more or less. */
 interface Moved {
   readonly owned: Owned;
@@ -359,14 +346,14 @@ async function movedBy(
   const moved: Moved[] = [];
   const ofWas = `@${was?.domain}"`;
   if (was !== undefined && was.base !== '') {
-    const { base: to } = await ownerOf(tx, number, was.base);
+    const { base: to } = await ownerIn(tx, number, was.base);
     moved.push({ owned: { base: was.base }, ...(to === was.base ? { having: ofWas } : { having: '@', to }) });
   }
   if (is === undefined || is.base === '' || is.base === was?.base) return moved;
   const others = (await domainsWithBase(tx, number, is.base)).filter((domain) => domain !== is.domain);
   if (others.length > 0) return [...moved, { owned: { base: is.base }, having: ofWas }];
   const above = is.base.indexOf(',') + 1;
-  const { base } = above === 0 ? { base: '' } : await ownerOf(tx, number, is.base.slice(above));
+  const { base } = above === 0 ? { base: '' } : await ownerIn(tx, number, is.base.slice(above));
   return [...moved, { owned: { base, below: is.base }, having: '@', to: is.base }];
 }
 

@@ -233,7 +233,7 @@ export function readRoutesAbove(reader: Reader, generation: number, dn: string):
 }
 
 /** The DN and those of its superiors, from below. In a normalized DN each comma is a border. */
-export function* basesAbove(dn: string): Generator<string> {
+function* basesAbove(dn: string): Generator<string> {
   for (let at = 0; at >= 0; at = dn.indexOf(',', at) + 1 || -1) yield dn.slice(at);
 }
 
@@ -272,6 +272,26 @@ const ROUTES_BY_BASE: RowsOf<readonly string[]> = {
   isUnique: false,
   isSmall: ({ length }) => length <= 10,
 };
+
+export interface Owner {
+  /** `''`: there is none. */
+  readonly base: string;
+  readonly domains: readonly string[];
+}
+
+/** The deepest base at or above this normalized DN, and its domains: they own the addresses of the entry. */
+export async function ownerIn(tx: Transaction, generation: number, dn: string): Promise<Owner> {
+  const domains = await domainsWithBase(tx, generation, dn);
+  if (domains.length > 0) return { base: dn, domains };
+  const comma = dn.indexOf(',');
+  if (comma < 0) return NO_OWNER;
+  const above = dn.slice(comma + 1);
+  // Entries of an operation often have one superior.
+  return (await tx.remembered(OWNERS, `${generation} ${above}`, () => ownerIn(tx, generation, above)))!;
+}
+
+const NO_OWNER: Owner = { base: '', domains: [] };
+const OWNERS: RowsOf<Owner> = { table: 'route', isUnique: false, isSmall: ({ domains }) => domains.length <= 10 };
 
 /** The row of an entry, and where it stands. */
 export interface PlacedRow {

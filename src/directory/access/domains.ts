@@ -9,7 +9,7 @@ import { TENANT } from '../../base/tenant.ts';
 import { decodeEntry, ENTRY_COLUMNS } from '../entries.ts';
 import { type Entry, textValues } from '../entry.ts';
 import { cutIndexValue } from '../indexes.ts';
-import { DOMAIN_CLASSES } from '../mail-domain.ts';
+import { DOMAIN_CLASSES, hasDomainClass } from '../mail-domain.ts';
 import { prepareFor } from '../matching.ts';
 import type { Look } from './look.ts';
 
@@ -72,8 +72,7 @@ export function treePathOf(dn: string): string {
 
 /** A domain is one whatever its status; an alias of a domain, too. */
 export function isDomain(entry: Entry): boolean {
-  const classes = entry.attributes.get('objectclass')?.values ?? [];
-  return classes.some((name) => typeof name === 'string' && isDomainClass(asciiLower(name)));
+  return hasDomainClass(entry);
 }
 
 /** In lower case. */
