@@ -9,7 +9,7 @@
 # program:package
 peers="ldapadd:ldap-utils slapd:slapd swaks:swaks dig:bind9-dnsutils curl:curl mbsync:isync python3:python3 strace:strace gcc:gcc
 openssl:openssl gsasl:gsasl msmtp:msmtp fetchmail:fetchmail getmail:getmail6 haproxy:haproxy postfix:postfix ldapvi:ldapvi dovecot:dovecot-core named:bind9
-nsupdate:bind9-dnsutils kdig:knot-dnsutils knotd:knot pdns_server:pdns-server dnsperf:dnsperf"
+nsupdate:bind9-dnsutils kdig:knot-dnsutils knotd:knot pdns_server:pdns-server dnsperf:dnsperf sssd:sssd-ldap"
 PATH=$PATH:/usr/sbin:/sbin
 
 missing_packages() {

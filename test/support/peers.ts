@@ -40,6 +40,10 @@ const PACKAGES = {
   dovecot: 'dovecot-core',
   script: 'bsdutils',
   named: 'bind9',
+  sssd: 'sssd-ldap',
+  sss_cache: 'sssd-ldap',
+  unshare: 'util-linux',
+  nsenter: 'util-linux',
 } as const;
 
 export type PeerName = keyof typeof PACKAGES;
