@@ -6,7 +6,7 @@
 
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure } from '../../base/failure.ts';
-import { LABEL_BYTES, NAME_BYTES, octetText, PLAIN_OCTETS, parentName, putName, ROOT } from './name.ts';
+import { LABEL_BYTES, NAME_BYTES, octetText, PLAIN_OCTETS, putName, ROOT } from './name.ts';
 
 export const DNS_HEADER_BYTES = 12;
 /** The largest length that two octets can hold. */
@@ -122,16 +122,31 @@ export class DnsReader {
 
 /** The name that is being written: memory of its own for each would be most of what a message leaves to the collector. */
 const NAME = new Uint8Array(NAME_BYTES);
+/** Of each of its labels, from the first: where it begins in NAME, and the hash of what the name is from there on. */
+const LABELS = new Uint8Array(NAME_BYTES);
+const HASHES = new Int32Array(NAME_BYTES);
+/** In the table of names: nothing yet, and what has been taken back. Nothing points to a name at these offsets, before a header's end. */
+const FREE = 0;
+const GONE = 1;
+const FNV_PRIME = 0x01000193;
 
 export class DnsWriter {
   #bytes: Uint8Array;
   #offset = 0;
-  /** Offset of the name with exactly this text: a pointer to a name in another case would change the case that is read back. */
-  readonly #names = new Map<string, number>();
+  /**
+   * Where names were written, by their hash; beyond a certain number no more are noted. By octets: a pointer to a name in another
+   * case would change the case that is read back. No Map of texts: V8 keeps each text that a Map is asked for (base/few.ts).
+   */
+  readonly #names: Uint16Array;
+  #namesLeft: number;
 
-  /** `bytes`: where it writes as long as there is room, memory that nobody else uses until it is done. */
-  constructor(bytes = new Uint8Array(512)) {
+  /**
+   * `bytes`: where it writes as long as there is room; `names`: a power of two. Memory that nobody else uses until it is done.
+   */
+  constructor(bytes = new Uint8Array(512), names = new Uint16Array(64)) {
     this.#bytes = bytes;
+    this.#names = names.fill(FREE);
+    this.#namesLeft = names.length * 0.75;
   }
 
   get offset(): number {
@@ -177,21 +192,61 @@ export class DnsWriter {
 
   /** Throws a SyntaxFailure when the text is no name. The root is never compressed: it is shorter than a pointer. */
   name(text: string): void {
-    let known = this.#names.get(text);
-    if (known === undefined) {
-      const length = putName(NAME, text);
-      let rest: string = text;
-      for (let at = 0; at < length && known === undefined; ) {
-        if (this.#offset < POINTER_OFFSETS) this.#names.set(rest, this.#offset);
-        const end = at + 1 + NAME[at]!;
-        this.#room(end - at);
-        while (at < end) this.#bytes[this.#offset++] = NAME[at++]!;
-        rest = parentName(rest)!;
-        known = this.#names.get(rest);
-      }
+    const length = putName(NAME, text);
+    let labels = 0;
+    for (let at = 0; at < length; at += 1 + NAME[at]!) LABELS[labels++] = at;
+    let known: number | undefined;
+    // From the end: what is known of a name has its own end known, too.
+    let isKnown = true;
+    let first = labels;
+    for (let label = labels - 1, end = length, hash = 0; label >= 0; label--) {
+      const start = LABELS[label]!;
+      for (let at = start; at < end; at++) hash = Math.imul(hash ^ NAME[at]!, FNV_PRIME);
+      HASHES[label] = hash ^= hash >>> 15;
+      end = start;
+      const found: number | undefined = isKnown ? this.#find(hash, start, length) : undefined;
+      isKnown = found !== undefined;
+      if (!isKnown) continue;
+      known = found;
+      first = label;
+    }
+    this.#room(length);
+    for (let label = 0; label < first; label++) {
+      this.#note(HASHES[label]!);
+      const start = LABELS[label]!;
+      for (let at = start; at <= start + NAME[start]!; at++) this.#bytes[this.#offset++] = NAME[at]!;
     }
     if (known === undefined) this.u8(0);
     else this.u16((POINTER << 8) | known);
+  }
+
+  /** What NAME is from `start` on is written here. */
+  #note(hash: number): void {
+    if (this.#offset >= POINTER_OFFSETS || this.#namesLeft <= 0) return;
+    const mask = this.#names.length - 1;
+    let slot = hash & mask;
+    while (this.#names[slot] !== FREE) slot = (slot + 1) & mask;
+    this.#names[slot] = this.#offset;
+    this.#namesLeft--;
+  }
+
+  /** Where what NAME is from `start` on was written before. */
+  #find(hash: number, start: number, length: number): number | undefined {
+    const mask = this.#names.length - 1;
+    for (let slot = hash & mask; this.#names[slot] !== FREE; slot = (slot + 1) & mask) {
+      const offset = this.#names[slot]!;
+      if (offset !== GONE && this.#isAt(offset, start, length)) return offset;
+    }
+    return undefined;
+  }
+
+  #isAt(offset: number, start: number, length: number): boolean {
+    const bytes = this.#bytes;
+    for (let at = start; ; ) {
+      while (bytes[offset]! >= POINTER) offset = ((bytes[offset]! & 0x3f) << 8) | bytes[offset + 1]!;
+      if (at === length) return bytes[offset] === 0;
+      for (const end = at + 1 + NAME[at]!; at < end; ) if (bytes[offset++] !== NAME[at++]) return false;
+    }
   }
 
   /** RFC 3597 §4: in the data of types that are younger than RFC 1035 a name is written whole. */
@@ -205,7 +260,10 @@ export class DnsWriter {
   /** Takes back all that was written from `offset` on. */
   cut(offset: number): void {
     this.#offset = offset;
-    for (const [name, at] of this.#names) if (at >= offset) this.#names.delete(name);
+    for (let slot = 0; slot < this.#names.length; slot++) {
+      const at = this.#names[slot]!;
+      if (at !== FREE && at >= offset) this.#names[slot] = GONE;
+    }
   }
 
   /** What was written, in memory of its own. */

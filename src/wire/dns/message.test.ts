@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure } from '../../base/failure.ts';
 import { ipv4Text, ipv6Text } from './address.ts';
+import { DNS_HEADER_BYTES, DnsReader, DnsWriter } from './buffer.ts';
 import { type DnsMessage, decodeDnsHeader, decodeMessage, encodeMessage } from './message.ts';
 import { parseName } from './name.ts';
 import type { ResourceRecord } from './rdata.ts';
@@ -203,6 +204,43 @@ test('more than 65,535 octets are cut, not thrown', () => {
   });
   const decoded = decodeMessage(encodeMessage({ ...queryMessage(1, 'a', 'TXT'), answers }));
   assert.ok(decoded.truncated && decoded.answers.length > 200);
+});
+
+test('a name that was written before is pointed to, in the same case alone; of very many names some are written whole', () => {
+  const record = (name: string): ResourceRecord => ({ name, class: 1, ttl: 1, type: 'A', address: '192.0.2.1' });
+  const bytesOf = (names: readonly string[]): number => {
+    const value = { ...queryMessage(1, 'mail.acme.example', 'A'), answers: names.map(record) };
+    const bytes = encodeMessage(value);
+    assert.deepEqual(decodeMessage(bytes), value);
+    return bytes.length;
+  };
+  const rest = 14;
+  const more = (...names: readonly string[]): number => bytesOf(names) - bytesOf([]) - rest * names.length;
+  assert.equal(more('mail.acme.example'), 2);
+  assert.equal(more('acme.example'), 2);
+  assert.equal(more('www.acme.example'), 4 + 2);
+  assert.equal(more('www.acme.example', 'www.acme.example'), 4 + 2 + 2);
+  assert.equal(more('Mail.acme.example'), 5 + 2);
+  assert.equal(more('acme.Example'), 'acme.Example'.length + 2);
+  assert.equal(more('acme'), 'acme'.length + 2);
+  const many = Array.from({ length: 2500 }, (_, i) => `n${i}.acme.example`);
+  const whole = many.reduce((sum, name) => sum + name.length + 2, 0);
+  assert.ok(more(...many, ...many.slice(0, 700)) < whole);
+});
+
+test('what has been taken back is not pointed to', () => {
+  const writer = new DnsWriter();
+  writer.octets(new Uint8Array(DNS_HEADER_BYTES));
+  writer.name('acme.example');
+  const kept = writer.offset;
+  writer.name('www.acme.example');
+  writer.cut(kept);
+  writer.octets(Buffer.from('\x03www\x04more\0', 'latin1'));
+  const at = writer.offset;
+  writer.name('www.acme.example');
+  const reader = new DnsReader(writer.finish());
+  reader.skip(at);
+  assert.equal(reader.name(), 'www.acme.example');
 });
 
 test('a value that is none is refused at encoding', () => {

@@ -193,7 +193,8 @@ function typeHere(reader: DnsReader): number {
 }
 
 /** A message is written in one go, and then copied to memory of its own. */
-const WRITTEN = new Uint8Array(4096);
+const WRITTEN = new Uint8Array(32_768);
+const WRITTEN_NAMES = new Uint16Array(1024);
 
 /**
  * The octets of a message, at most `sizeBytes` of them. Record sets of answer and authority that do not fit are left out
@@ -201,7 +202,7 @@ const WRITTEN = new Uint8Array(4096);
  * `sizeBytes` is 512 at least. Throws a SyntaxFailure for a value that is no name or address.
  */
 export function encodeMessage(message: DnsMessage, sizeBytes = MESSAGE_BYTES): Uint8Array {
-  const writer = new DnsWriter(WRITTEN);
+  const writer = new DnsWriter(WRITTEN, WRITTEN_NAMES);
   writer.u16(message.id);
   writer.u16(encodeFlags(message));
   for (let i = 0; i < 4; i++) writer.u16(0);
