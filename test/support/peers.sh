@@ -19,15 +19,14 @@ missing_packages() {
   # swaks speaks TLS through it.
   perl -MNet::SSLeay -e 1 >/dev/null 2>&1 || printf 'libnet-ssleay-perl '
   perl -MMail::DKIM::Verifier -e 1 >/dev/null 2>&1 || printf 'libmail-dkim-perl '
-  /usr/bin/python3 -c 'import dkim, nacl' >/dev/null 2>&1 || printf 'python3-dkim python3-nacl '
+  # Debian's packages are those of its own Python, whichever is first on PATH.
+  for module in dkim nacl ldap ldap3; do
+    /usr/bin/python3 -c "import $module" >/dev/null 2>&1 || printf 'python3-%s ' $module
+  done
   perl -MMail::SRS -e 1 >/dev/null 2>&1 || printf 'libmail-srs-perl '
   ls /usr/lib/*/pdns/libgsqlite3backend.so >/dev/null 2>&1 || printf 'pdns-backend-sqlite3 '
   ls /usr/lib/postfix/postfix-ldap.so >/dev/null 2>&1 || printf 'postfix-ldap '
   ls /usr/lib/dovecot/modules/auth/libauthdb_ldap.so >/dev/null 2>&1 || printf 'dovecot-ldap '
-  # Verifiers of DKIM; Debian's packages are those of its own Python, whichever is first on PATH.
-  /usr/bin/python3 -c 'import dkim' >/dev/null 2>&1 || printf 'python3-dkim '
-  /usr/bin/python3 -c 'import nacl' >/dev/null 2>&1 || printf 'python3-nacl '
-  perl -MMail::DKIM::Verifier -e 1 >/dev/null 2>&1 || printf 'libmail-dkim-perl '
   # Mechanisms of OpenLDAP's client are plug-ins, no programs.
   ls /usr/lib/*/sasl2/libscram.so >/dev/null 2>&1 || printf 'libsasl2-modules '
   # gcc without the C library's headers compiles nothing.
