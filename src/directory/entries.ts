@@ -26,7 +26,6 @@ const BY_UUID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND uuid = ?`
 const CHILDREN = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE parent = ? AND id > ? ORDER BY id LIMIT +?`;
 const AFTER = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id > ? ORDER BY id LIMIT +?`;
 const BELOW = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path > ? AND path < ? ORDER BY path LIMIT +?`;
-const LAST_BELOW = BELOW.replace('ORDER BY path', 'ORDER BY path DESC');
 const COUNT_BELOW = 'SELECT count(*) FROM (SELECT 1 FROM dit WHERE tenant = ? AND path > ? AND path < ? LIMIT +?)';
 const IN_TREE = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path > ? ORDER BY path LIMIT +?`;
 const ROOTS = 'SELECT dn FROM dit WHERE parent IS NULL AND tenant = ? ORDER BY id LIMIT 100';
@@ -184,11 +183,6 @@ export async function entriesBelowIn(
   // Just before the entry itself: names that go on with a blank or a plus come before the comma, and are not below.
   const rows = await tx.arrays(BELOW, TENANT, after ?? `${path}+\u{10ffff}`, `${path}-`, limit);
   return { entries: rows.map(decodeEntry), last: rows.length < limit ? undefined : (rows.at(-1)![2] as string) };
-}
-
-/** Who is below another stands before it. */
-export async function lastEntriesBelowIn(tx: Transaction, { path }: Dn, limit: number): Promise<Entry[]> {
-  return (await tx.arrays(LAST_BELOW, TENANT, path, `${path.slice(0, -1)}-`, limit)).map(decodeEntry);
 }
 
 /** As far as `max`. */

@@ -15,6 +15,7 @@ import {
   type MirrorOptions,
   type MovedSlice,
   moveSliceBelow,
+  nameMeanwhile,
 } from './mirrored-change.ts';
 import { loggedChanges, openTestDirectory, searchAll, type TestDirectory } from './testing.ts';
 
@@ -248,31 +249,38 @@ it('a name that goes on behind a blank is not below', async () => {
 });
 
 it('what is below a container moves before it a slice at a time, and is in the end what it would be at once', async () => {
-  const put = (number: number, dn: string) => mirror({ kind: 'put', entry: entryOf(uuidOf(999_998, number), dn, {}) });
+  const uuid = (number: number) => uuidOf(999_998, number);
+  const put = (number: number, dn: string) => mirror({ kind: 'put', entry: entryOf(uuid(number), dn, {}) });
+  const entryAt = (number: number) => entryByUuid(directory.reader, uuid(number))!;
   const below = Array.from({ length: 24 }, (_, i) => (i % 3 === 0 ? `ou=u${i}` : `cn=p${i},ou=u${i - (i % 3)}`));
-  await put(100, 'ou=old,dc=seven');
-  for (const [index, name] of below.entries()) await put(index, `${name},ou=old,dc=seven`);
-  await put(101, `cn=p1,ou=u0,ou=new,dc=seven`);
-  const entryAt = (number: number) => entryByUuid(directory.reader, uuidOf(999_998, number))!;
-  const slices: number[] = [];
-  for (let moved = -1; moved !== 0; ) {
-    moved = (await directory.writer.execute(slice, { from: 'ou=old,dc=seven', to: 'ou=new,dc=seven', limit: 5 }))
-      .length;
-    slices.push(moved);
-    for (const number of below.keys()) {
-      const { dn, parent } = entryAt(number);
-      assert.equal(parent, findEntry(directory.reader, above(dn))?.id, dn);
-    }
+  // Somebody has the name, and the same names below it.
+  const containers = [
+    { number: 100, name: 'ou=old,dc=seven', to: 'ou=new,dc=seven' },
+    { number: 200, name: 'ou=new,dc=seven', to: 'ou=other,dc=seven' },
+  ];
+  const all = containers.flatMap(({ number }) => [number, ...below.keys().map((index) => number + 1 + index)]);
+  for (const { number, name } of containers) {
+    await put(number, name);
+    for (const [index, own] of below.entries()) await put(number + 1 + index, `${own},${name}`);
   }
-  // The one that had the name of another is moved, too.
-  assert.deepEqual(slices, [5, 5, 5, 5, 5, 0]);
-  await put(100, 'ou=new,dc=seven');
-  for (const [index, name] of below.entries()) {
-    const { dn, parent } = entryAt(index);
-    assert.equal(dn, `${name},ou=new,dc=seven`);
-    assert.equal(parent, findEntry(directory.reader, above(dn))!.id);
-  }
-  assert.equal(entryAt(101).dn, `entryUUID=${uuidOf(999_998, 101)},ou=u0,ou=new,dc=seven`);
+  const superiors = () => all.map((number) => entryAt(number).parent);
+  const before = superiors();
+  const moveAll = async (number: number, to: string): Promise<number[]> => {
+    const slices: number[] = [];
+    do {
+      const moved = { from: entryAt(number).dn, to, uuid: uuid(number), limit: 10 };
+      slices.push((await directory.writer.execute(slice, moved)).length);
+      assert.deepEqual(superiors(), before);
+    } while (slices.at(-1) !== 0);
+    return slices;
+  };
+  assert.deepEqual(await moveAll(200, nameMeanwhile(entryAt(200)).text), [10, 10, 4, 0]);
+  // The one that has the name makes room with the first.
+  assert.deepEqual(await moveAll(100, 'ou=new,dc=seven'), [1 + 10, 10, 4, 0]);
+  for (const { number, to } of containers) await put(number, to);
+  assert.deepEqual(superiors(), before);
+  for (const { number, to } of containers)
+    for (const [index, own] of below.entries()) assert.equal(entryAt(number + 1 + index).dn, `${own},${to}`);
 });
 
 it("another server's revision is the entry's; the directory's is who takes it over's to raise", async () => {

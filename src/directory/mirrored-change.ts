@@ -28,7 +28,6 @@ import {
   entryByIdIn,
   entryByUuidIn,
   findEntryIn,
-  lastEntriesBelowIn,
   memberCountsToText,
 } from './entries.ts';
 import type { Attribute, AttributeValue, ChangedEntry, Entry, ValueCount } from './entry.ts';
@@ -174,10 +173,10 @@ async function moveTo(tx: Transaction, before: Entry, dn: Dn, options: MirrorOpt
   return [moved, ...below];
 }
 
-/** Nothing of it but its name becomes another one. */
+/** Nothing of it but its name becomes another one. Without a superior of that name it keeps the one that it has. */
 async function renamed(tx: Transaction, before: Entry, dn: Dn, options: MirrorOptions): Promise<ChangedEntry> {
   const above = parentOf(dn);
-  const parent = above && (await findEntryIn(tx, above))?.id;
+  const parent = (above && (await findEntryIn(tx, above))?.id) ?? before.parent;
   const revision = options.revision ?? (await tx.nextRevision());
   await tx.run(MOVE, parent ?? null, dn.path, dn.text, revision, before.id);
   const after: Entry = { ...before, dn: dn.text, normalizedDn: dn.normalized, parent, revision };
@@ -429,22 +428,25 @@ async function namesBelow(tx: Transaction, from: Dn): Promise<readonly NamedBelo
 
 export interface MovedSlice {
   readonly from: string;
+  /** Neither lies below the other. */
   readonly to: string;
+  /** Of the entry that will stand there. */
+  readonly uuid: string;
   readonly limit: number;
 }
 
 /**
- * Of the entries below a name those last in the order of the tree, at most `limit`: under the same names below the other one,
- * where the entry itself comes later. Who is below an entry goes before it, so that each has its superior, or none.
+ * The next entries below a name, at most `limit`, under the same names below the other one, where the entry itself comes
+ * behind them. Superiors first; each keeps the one that it has, under whichever name that stands meanwhile.
  */
 export async function moveSliceBelow(
   tx: Transaction,
-  { from, to, limit }: MovedSlice,
+  { from, to, uuid, limit }: MovedSlice,
   options: MirrorOptions,
 ): Promise<ChangedEntry[]> {
   const [old, now] = [parseDn(from), parseDn(to)];
-  const changes: ChangedEntry[] = [];
-  for (const entry of await lastEntriesBelowIn(tx, old, limit))
+  const changes = await makeRoom(tx, now, uuid, options);
+  for (const entry of (await entriesBelowIn(tx, old, old.path, limit)).entries)
     if (entry.source === options.source)
       changes.push(...(await moveOne(tx, entry.id, movedName(parseDn(entry.dn), old, now), options)));
   for (const changed of changes) await noteAccessChange(tx, changed);

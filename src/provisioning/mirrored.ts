@@ -78,8 +78,8 @@ export interface MirrorMove extends MovedSlice {
 /** Before an entry with many below it gets another name: a slice of those. Resolves to how many entries changed, 0 where none is left. */
 export const moveMirroredBelow = operation(
   'provisioning.mirror-move',
-  async (tx, { from, to, limit, source, author, now }: MirrorMove): Promise<number> => {
+  async (tx, { source, author, now, ...moved }: MirrorMove): Promise<number> => {
     const options = { source, author, now, site: ANY_SITE };
-    return follow(tx, await moveSliceBelow(tx, { from, to, limit }, options), options);
+    return follow(tx, await moveSliceBelow(tx, moved, options), options);
   },
 );

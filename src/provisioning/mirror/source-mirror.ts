@@ -416,13 +416,13 @@ export class SourceMirror {
     if (known !== undefined && known.normalizedDn !== parseDn(dn).normalized) await this.#moveSlices(known, dn);
   }
 
-  async #moveSlices({ source, dn: from }: Entry, to: string): Promise<void> {
+  async #moveSlices({ source, dn: from, uuid }: Entry, to: string): Promise<void> {
     const { reader, writer, clock } = this.#parts;
     const { name, dn: author } = this.source;
     const [old, now] = [parseDn(from), parseDn(to)];
     // One that moves to where it, or what is above it, stands is moved whole.
     if (source !== name || isAtOrBelow(old, now) || isAtOrBelow(now, old)) return;
-    const move = { from, to, limit: MOVED_AT_ONCE, source: name, author, now: clock.now() };
+    const move = { from, to, uuid, limit: MOVED_AT_ONCE, source: name, author, now: clock.now() };
     try {
       while (!this.#isOver && countBelow(reader, old, MOVED_AT_ONCE + 1) > MOVED_AT_ONCE)
         if ((await writer.execute(moveMirroredBelow, move)) === 0) return;
