@@ -68,6 +68,8 @@ export const LDAP_MESSAGE_BYTES = 2 * 1024 * 1024;
 export const LDAP_ADMINISTRATOR_MESSAGE_BYTES = 16 * 1024 * 1024;
 /** One LDAP message of another server of this directory: what was sent to it, as LDIF, in which octets may be a third more. */
 export const LDAP_SERVER_MESSAGE_BYTES = 24 * 1024 * 1024;
+/** One LDAP message of the server that is followed: a list of some million members comes whole. */
+export const LDAP_PROVIDER_MESSAGE_BYTES = 256 * 1024 * 1024;
 /** Changes of one commit that another server of this directory hands on: a subtree that is deleted comes entry by entry. */
 export const SERVER_CHANGES_MAX = 10_000;
 /** One LDAP message of another server whose entries are taken over: a group comes with all its members. */

@@ -9,6 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigurationFailure } from '../base/exit.ts';
 import { asFailure } from '../base/failure.ts';
+import { LDAP_PROVIDER_MESSAGE_BYTES } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Reader } from '../database/operation.ts';
 import { escapeDnValue, normalizeDn } from '../directory/dn.ts';
@@ -54,6 +55,7 @@ export async function findFollowed({ configuration, hostname, reader, log }: Par
     login: `cn=${escapeDnValue(hostname)},${containerDn('hosts')}`,
     password: textOf(configured.passwordFile).trim(),
     resolver: new DnsClient({ servers: resolver }),
+    messageBytes: LDAP_PROVIDER_MESSAGE_BYTES,
   };
   const provider = new Provider(servers);
   try {

@@ -6,7 +6,7 @@
 // Errors  Failure 'unavailable' for a server that is not there, is silent, breaks off, says what is no LDAP or has a
 //         certificate that does not verify: all that waits here gets it. 'unauthenticated': our bind is refused.
 //         'not-private': clear text would leave this host. A result other than success is no error here: the caller judges it
-// Limits  a message of LDAP_SOURCE_MESSAGE_BYTES; QUEUED_BYTES that nobody has read yet, then the socket rests; SILENCE_MS
+// Limits  a message of LDAP_SOURCE_MESSAGE_BYTES, where nothing else is said; QUEUED_BYTES that nobody has read yet, then the socket rests; SILENCE_MS
 //         without an octet for a request that waits, but for a search that goes on for ever
 // Never   believes in TLS what was sent before it; uses the clear text of another host
 // RFC 4511 §4.1.1 §4.11 §4.14 §5.2, RFC 4533
@@ -57,6 +57,8 @@ export interface LdapServers {
   /** For names of hosts; without it addresses and `localhost` alone are reached. */
   readonly resolver?: { addresses(host: string): Promise<AddressesAnswer> };
   readonly silenceMs?: number;
+  /** The largest message that it may send. */
+  readonly messageBytes?: number;
 }
 
 export type SearchItem =
@@ -121,7 +123,7 @@ export class LdapConnection {
   readonly url: string;
   readonly #silenceMs: number;
   readonly #operations = new Map<number, Operation>();
-  readonly #framer = new LdapFramer(LDAP_SOURCE_MESSAGE_BYTES);
+  readonly #framer: LdapFramer;
   #socket: Socket | TLSSocket;
   #lastId = 0;
   #queuedBytes = 0;
@@ -129,7 +131,9 @@ export class LdapConnection {
   #failure: Failure | undefined;
   #onClose: ((failure: Failure) => void) | undefined;
 
-  private constructor(url: string, socket: Socket, silenceMs: number) {
+  private constructor(url: string, socket: Socket, servers: LdapServers & { readonly silenceMs: number }) {
+    const { silenceMs, messageBytes = LDAP_SOURCE_MESSAGE_BYTES } = servers;
+    this.#framer = new LdapFramer(messageBytes);
     this.url = url;
     this.#socket = socket;
     this.#silenceMs = silenceMs;
@@ -154,7 +158,7 @@ export class LdapConnection {
     if (!isPrivate && !isLoopback(url.host))
       throw new Failure('not-private', `${url.text}: clear text goes to this host alone; use ldaps: or StartTLS`);
     const socket = await connectToHost(url, { ...servers, silenceMs });
-    const connection = new LdapConnection(url.text, socket, silenceMs);
+    const connection = new LdapConnection(url.text, socket, { ...servers, silenceMs });
     try {
       if (url.isSecure) await connection.#secure(url, servers.ca);
       else if (servers.startTls === true) await connection.#startTls(url, servers.ca);
