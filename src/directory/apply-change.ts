@@ -8,7 +8,7 @@
 // Schema  an entry is checked at the end of each change: check-entry.ts
 // RFC 4511 §4.6 §4.7 §4.8 §4.9, RFC 4512 §2.3
 
-import { randomUUID } from 'node:crypto';
+import { randomUUIDv7 } from 'node:crypto';
 import { ENTRY_LENGTH_MAX } from '../base/limits.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Transaction } from '../database/operation.ts';
@@ -137,7 +137,8 @@ async function add(tx: Transaction, asked: Dn, change: Change<'add'>, options: A
     parent: parent?.id,
     dn: dn.text,
     normalizedDn: dn.normalized,
-    uuid: kept.uuid ?? randomUUID(),
+    // In order of time, so that new rows stand together in the indexes by UUID: RFC 9562 §5.7
+    uuid: kept.uuid ?? randomUUIDv7(),
     revision,
     ...contentsOf(draft),
     createdAt: kept.createdAt ?? now,
