@@ -18,6 +18,7 @@ import { addDomain, addUser, administrator, domainDn, type Person } from './supp
 import { DnsTestServer } from './support/dns-server.ts';
 import { rowsRead } from './support/metrics.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
+import { until } from './support/until.ts';
 
 const US = 'mail.waypost.example';
 
@@ -68,12 +69,15 @@ interface Step {
   readonly detail: string;
 }
 
-/** What the server has written down about the domain's arrival. */
-function stepsOf(domain: string): { readonly identified: boolean; readonly steps: readonly Step[] } {
-  const lines = server.stderr().split('\n');
-  const line = lines.findLast((each) => each.includes('"provisioning.arrive"') && each.includes(`"${domain}"`));
-  assert.ok(line !== undefined, `nothing of ${domain} in the log`);
-  const { identified, steps } = JSON.parse(line);
+/** What the server has written down about the domain's arrival: soon, not with the reply. */
+async function stepsOf(domain: string): Promise<{ readonly identified: boolean; readonly steps: readonly Step[] }> {
+  const found = () =>
+    server
+      .stderr()
+      .split('\n')
+      .findLast((each) => each.includes('"provisioning.arrive"') && each.includes(`"${domain}"`));
+  await until(`${domain} in the log`, () => found() !== undefined);
+  const { identified, steps } = JSON.parse(found()!);
   return { identified, steps };
 }
 
@@ -107,7 +111,7 @@ async function bring(domain: string, ...mx: (readonly [preference: number, excha
     mx: await records(domain, 'MX'),
     route: await admin.call('route', { address: `sales@${domain}` }),
     asked: dns.queries.slice(was.asked),
-    ...stepsOf(domain),
+    ...(await stepsOf(domain)),
     messages: (await inboxOfAnn()).filter((text) => text.includes(`Subject: to ${domain}\r\n`)),
     trace: await admin.call('trace', { what: `sales@${domain}` }),
   };
@@ -166,7 +170,7 @@ async function assertTableHasASay(domain: string): Promise<void> {
   await client.command('MAIL FROM:<carol@remote.example>');
   assert.equal((await client.command(`RCPT TO:<sales@x.${domain}>`)).code, 550);
   await client.quit();
-  assert.equal(stepsOf(`x.${domain}`).identified, false);
+  assert.equal((await stepsOf(`x.${domain}`)).identified, false);
   assert.equal(await entryOf(`x.${domain}`), null);
 }
 
