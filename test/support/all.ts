@@ -18,23 +18,32 @@ const AT_ONCE = 2 * Math.min(4, availableParallelism());
 const TIMEOUT_MS = 1_500_000;
 /** A file that hangs is named, and the others of its process go on. */
 const SUITE_MS = 900_000;
-/** Those that take longest alone, most of it waiting. */
+/** Those that take longest alone, by the clock: begun at the end they would leave cores without work. */
 const LONGEST = [
+  'test/second-server.test.ts',
+  'test/openldap-follows.test.ts',
+  'test/sources-that-fail.test.ts',
+  'test/source-asked.test.ts',
   'test/sessions.test.ts',
-  'test/tls.test.ts',
   'test/crash/crash.test.ts',
+  'test/crash/publishing.test.ts',
+  'test/tls.test.ts',
   'test/threads.test.ts',
   'test/cli.test.ts',
-  'test/scram.test.ts',
-  'test/options-model.test.ts',
+  'test/sendmail.test.ts',
   'test/signing-keys.test.ts',
-  'test/crash/publishing.test.ts',
+  'test/scram.test.ts',
+  'test/crash/lists.test.ts',
+  'test/programs-files-shared.test.ts',
+  'test/options-model.test.ts',
   'test/no-false-bounce.test.ts',
   'test/interop/peers.test.ts',
   'test/migrations/interrupted.test.ts',
   'test/faults/io-error.test.ts',
   'test/hostile/fuzz.test.ts',
+  'test/hostile/resources.test.ts',
   'test/outgoing-tls.test.ts',
+  'test/secrets.test.ts',
 ];
 
 /** Files of one folder below src/ that share a process, at most. */
