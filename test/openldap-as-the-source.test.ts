@@ -144,6 +144,10 @@ test('a probe says what a source would bring, and saves nothing', { skip }, asyn
   assert.equal(examples.length, 5);
   assert.deepEqual(examples[0]!.addresses, ['u0@corp.example']);
   assert.equal((await admin.call('directory.probe', { source: 'corp' })).users, PEOPLE);
+  for (const uid of ['twin1', 'twin2']) corp.change(corpPerson(uid, 'mail: both@corp.example'));
+  const [twice] = (await admin.call('directory.probe', { source: 'corp' })).unreadable;
+  assert.equal(twice, 'addresses of several entries, which lead to none of them, such as both@corp.example: 1 of 253');
+  for (const uid of ['twin1', 'twin2']) corp.change(`dn: uid=${uid},ou=people,${CORP}\nchangetype: delete\n`);
   await assert.rejects(admin.call('directory.probe', { ldif: record('waypostSecret: wrong') }), /bind .* is refused/);
   const nobody = record(`waypostSecret: ${CORP_PASSWORD}\nwaypostUserFilter: (uid=none)`);
   assert.equal((await admin.call('directory.probe', { ldif: nobody })).users, 0);

@@ -4,16 +4,20 @@
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
 import fc from 'fast-check';
+import { operation } from '../database/operation.ts';
+import { entryByUuid } from '../directory/entries.ts';
 import { mailViewText } from '../directory/mail-view.ts';
-import type { MirroredChange } from '../directory/mirrored-change.ts';
+import type { MirroredChange, MirroredEntry } from '../directory/mirrored-change.ts';
 import { contestedOf } from '../routing/contested.ts';
 import { readState } from '../routing/generation.ts';
 import { synchronizeFully } from '../routing/rebuild.ts';
 import { synchronizeDomain } from '../routing/synchronize-domain.ts';
 import { readRecipient } from '../routing/tables.ts';
+import { readTables } from '../routing/testing.ts';
 import { verifyTables } from '../routing/verify.ts';
-import { takeMirrorPage } from './mirrored.ts';
+import { takeMirrored, takeMirrorPage } from './mirrored.ts';
 import { addDomain, addUser, domainDn, openTestDirectory, remove, replace, type TestDirectory } from './testing.ts';
+import { ANY_SITE } from './write-options.ts';
 
 const BASE = domainDn('src.example');
 const OTHER = domainDn('two.example');
@@ -154,6 +158,34 @@ function modelOf({ p, q }: Readonly<Record<'p' | 'q', readonly string[]>>): Mode
     [uuidOf(1), { name: 'p', mail: p }],
     [uuidOf(2), { name: 'q', mail: q }],
   ]);
+}
+
+it('a server that has all from this one has the same, in whichever order it comes', async () => {
+  await begin();
+  const all = ['a@src.example', 'b@src.example'];
+  await take(put(1, 'p', all), put(2, 'q', ['b@src.example']), put(3, 'r', all), put(4, 's', ['c@src.example']));
+  const { reader } = directory;
+  const entries = [1, 2, 3, 4].map((number) => entryByUuid(reader, uuidOf(number))!);
+  const orders = [entries, [...entries].reverse()];
+  for (const order of orders) {
+    await using other = closing(await openTestDirectory());
+    await other.apply(addDomain('src.example'), addUser('own@src.example'));
+    const changes = order.map(({ attributes, ...entry }): MirroredChange => {
+      const { dn, uuid, createdAt, modifiedAt, source, mailAs } = entry;
+      const given = { dn, uuid, createdAt, modifiedAt, source, mailAs, attributes: [...attributes.values()] };
+      return { kind: 'put', entry: given as MirroredEntry };
+    });
+    await other.writer.execute(takeAll, changes);
+    assert.deepEqual(readTables(other.reader).aliases, readTables(reader).aliases);
+  }
+});
+
+const takeAll = operation('test.takeAll', (tx, changes: readonly MirroredChange[]) =>
+  takeMirrored(tx, changes, { source: '', author: 'cn=mx2', now: 1, site: ANY_SITE }),
+);
+
+function closing(open: TestDirectory) {
+  return { ...open, [Symbol.asyncDispose]: async () => open.close() };
 }
 
 it('an entry of ours is refused an address of theirs, and they one of ours', async () => {

@@ -14,7 +14,7 @@ import { LdapConnection, type LdapServers } from '../../directory/source/connect
 import { EVERYTHING, readAll } from '../../directory/source/poll.ts';
 import { formatAddress } from '../../message/address.ts';
 import { compileRecipient, recipientKindOf } from '../../routing/compile.ts';
-import { addressOfKey } from '../../routing/rows.ts';
+import { addressOfKey, type RecipientRow } from '../../routing/rows.ts';
 import { pagedResults } from '../../wire/ldap/controls/paged-results.ts';
 import { syncRequest } from '../../wire/ldap/controls/sync.ts';
 import type { SearchEntry } from '../../wire/ldap/operations/search.ts';
@@ -50,6 +50,8 @@ export interface SourceProbe {
 const ENTRIES_MAX = 100_000;
 const PROBE_MS = 40_000;
 const EXAMPLES = 5;
+/** Addresses that several entries have. */
+const NAMED_MAX = 3;
 const ROOT = ['supportedControl', 'vendorName', 'vendorVersion', 'objectClass', '+'];
 
 export async function probeSource(
@@ -93,6 +95,8 @@ class Seen {
   #withoutUuid = 0;
   #withoutTime = 0;
   #withoutHash = 0;
+  readonly #addresses = new Set<string>();
+  readonly #contested = new Set<string>();
 
   constructor(source: LdapSource) {
     this.#source = source;
@@ -106,17 +110,21 @@ class Seen {
     const entry = this.#map.entry(given, now);
     const kind = entry && recipientKindOf(entry);
     if (entry === undefined || kind === undefined) return;
+    const row = compileRecipient(entry, { domains: this.#source.domains, account: idOf<AccountId>(0) });
+    for (const key of row?.addresses ?? []) {
+      if (this.#addresses.has(key)) this.#contested.add(key);
+      this.#addresses.add(key);
+    }
     if (kind === 'group') {
       this.lists++;
       return;
     }
     this.users++;
     if (!entry.attributes.has('userpassword')) this.#withoutHash++;
-    if (this.examples.length < EXAMPLES) this.examples.push(this.#example(entry));
+    if (this.examples.length < EXAMPLES) this.examples.push(this.#example(entry, row));
   }
 
-  #example(entry: Entry): ProbedUser {
-    const row = compileRecipient(entry, { domains: this.#source.domains, account: idOf<AccountId>(0) });
+  #example(entry: Entry, row: RecipientRow | undefined): ProbedUser {
     return {
       dn: entry.dn,
       name: textValue(entry, 'cn') ?? null,
@@ -129,7 +137,10 @@ class Seen {
   unreadable(): string[] {
     const said = (count: number, of: number, text: string): string[] =>
       count === 0 ? [] : [`${text}: ${count} of ${of}`];
+    const contested = [...this.#contested].slice(0, NAMED_MAX).map((key) => formatAddress(addressOfKey(key)));
+    const text = `addresses of several entries, which lead to none of them, such as ${contested.join(', ')}`;
     return [
+      ...said(this.#contested.size, this.#addresses.size, text),
       ...said(this.#withoutUuid, this.entries, 'entryUUID, without which an entry is left out'),
       ...said(this.#withoutTime, this.entries, 'modifyTimestamp, without which a poll sees no change'),
       ...said(this.#withoutHash, this.users, 'userPassword, so that logins ask your server each time'),
