@@ -221,6 +221,30 @@ async function mailHere({ base }: Source): Promise<Map<string, string>> {
   return byName(searchEntries.map(({ dn, mail }) => [dn, String(mail)] as const));
 }
 
+test('one that is restored and has gone on since is compared: its feed names what is older than ours as unchanged', {
+  skip,
+}, async () => {
+  const { slapd, base } = told;
+  const nameOf = async (): Promise<unknown> => {
+    const { searchEntries } = await ldap.search(`uid=u4,${base}`, { scope: 'base', attributes: ['sn'] });
+    return searchEntries[0]?.['sn'];
+  };
+  const backup = slapd.backup();
+  slapd.change(
+    `dn: uid=u4,${base}\nchangetype: modify\nreplace: sn\nsn: another\n\n${gone(told, 'u3')}${person(told, 'lost')}`,
+  );
+  await until('the changes are here', async () => (await isHere(told, 'lost')) && (await nameOf()) === 'another');
+  await slapd.kill();
+  await reaches(told, 'retrying');
+  // What was added last makes it newer than what we have seen.
+  slapd.restore(`${backup}${person(told, 'since')}`);
+  await slapd.run();
+  await until('the later one is here', () => isHere(told, 'since'));
+  await until('all is what it is there', async () => (await isEqual(told)) && (await nameOf()) === 'u4', 30_000);
+  assert.ok(await isHere(told, 'u3'));
+  await reaches(told, 'current');
+});
+
 test('one that has lost most of its entries is not believed until somebody says so', { skip }, async () => {
   for (const source of [told, polled]) {
     const { slapd, name } = source;
