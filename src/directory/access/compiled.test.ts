@@ -125,6 +125,33 @@ test('each of those compiles once', async () => {
   assert.equal(await compiledBy(replace(INNER, 'member', [ANN])), 0);
 });
 
+test('of a host counts whether it is a server: it says where it is at each start, and its feed must not begin anew', async () => {
+  const [top, hosts] = ['ou=Waypost,o=internet', 'ou=Hosts,ou=Waypost,o=internet'];
+  for (const dn of [top, hosts])
+    await directory.add(dn, { objectClass: 'organizationalUnit', ou: dn.slice(3, dn.indexOf(',')) });
+  const host = `cn=mx2.example,${hosts}`;
+  const attributes = [
+    { name: 'objectClass', values: ['waypostHost'] },
+    { name: 'cn', values: ['mx2.example'] },
+  ];
+  assert.equal(await compiledBy({ kind: 'add', dn: host, attributes }), 0);
+  const becomes = (classes: readonly string[], passwords: readonly string[]): DirectoryChange => ({
+    kind: 'modify',
+    dn: host,
+    modifications: [
+      { operation: 'replace', attribute: 'objectClass', values: classes },
+      { operation: 'replace', attribute: 'userPassword', values: passwords },
+    ],
+  });
+  const server = becomes(['waypostHost', 'simpleSecurityObject'], ['{SSHA}x']);
+  assert.equal(await compiledBy(server), 1);
+  assert.equal(await compiledBy(replace(host, 'userPassword', ['{SSHA}y'])), 0);
+  assert.equal(await compiledBy(replace(host, 'waypostHostPort', ['2525'])), 0);
+  assert.equal(await compiledBy(becomes(['waypostHost'], [])), 1);
+  await directory.apply(server);
+  assert.equal(await compiledBy({ kind: 'delete', dn: host }), 1);
+});
+
 test('a role does not vanish among many groups, and where they are too many nothing is decided', async () => {
   const many = Array.from({ length: 1100 }, (_, n) => `cn=g${n},o=internet`);
   for (const dn of many)

@@ -11,7 +11,7 @@ import { ADMINISTRATOR_KEY, aboveOf, isDomain } from './domains.ts';
 import { groupsOf } from './groups.ts';
 import { lookIn } from './look.ts';
 import { inTransactions } from './plan.ts';
-import { hostsDn, siteAdministrators } from './roles.ts';
+import { hostsDn, isServerEntry, siteAdministrators } from './roles.ts';
 import { ACI_KEY, renewState } from './rules.ts';
 
 const NAMED = `SELECT 1 FROM dit_index WHERE tenant = ? AND attribute = '${ADMINISTRATOR_KEY}'
@@ -32,8 +32,12 @@ export async function noteAccessChange(tx: Transaction, changed: ChangedEntry): 
 function movesRules({ before, after }: ChangedEntry, hasMoved: boolean): boolean {
   return (
     [ACI_KEY, ADMINISTRATOR_KEY].some((key) => (hasMoved ? has(before, after, key) : differs(before, after, key))) ||
-    [before, after].some((entry) => entry !== undefined && aboveOf(entry.normalizedDn) === hostsDn())
+    (hasMoved ? isServer(before) || isServer(after) : isServer(before) !== isServer(after))
   );
+}
+
+function isServer(entry: Entry | undefined): boolean {
+  return entry !== undefined && aboveOf(entry.normalizedDn) === hostsDn() && isServerEntry(entry);
 }
 
 function movesDomain({ before, after }: ChangedEntry, hasMoved: boolean): boolean {

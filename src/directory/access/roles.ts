@@ -7,7 +7,7 @@
 import { TENANT } from '../../base/tenant.ts';
 import { normalizeDn } from '../dn.ts';
 import { decodeEntry, ENTRY_COLUMNS } from '../entries.ts';
-import { hasClass } from '../entry.ts';
+import { type Entry, hasClass } from '../entry.ts';
 import { cutIndexValue } from '../indexes.ts';
 import { ofSuffix } from '../suffix.ts';
 import type { CallerFacts } from './decide.ts';
@@ -54,8 +54,12 @@ export function* factsOf(dn: string): Look<CallerFacts> {
 function* isServer(dn: string): Look<boolean> {
   if (aboveOf(dn) !== hostsDn()) return false;
   const [row] = yield [ENTRY, TENANT, treePathOf(dn)];
-  const entry = row && decodeEntry(row);
-  return entry !== undefined && hasClass(entry, HOST_CLASS) && entry.attributes.has(PASSWORD);
+  return row !== undefined && isServerEntry(decodeEntry(row));
+}
+
+/** Of an entry right below the hosts'. */
+export function isServerEntry(entry: Entry): boolean {
+  return hasClass(entry, HOST_CLASS) && entry.attributes.has(PASSWORD);
 }
 
 export function rolesIn(facts: CallerFacts): readonly Role[] {
