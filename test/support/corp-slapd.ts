@@ -24,6 +24,8 @@ const MODULES = globSync(['/usr/lib/ldap/back_mdb.so', '/usr/lib/*/ldap/back_mdb
 
 export interface CorpOptions {
   readonly syncprov?: boolean;
+  /** So many deletions syncprov names; without it it names what is left. */
+  readonly sessionLog?: number;
   /** In the database's part of slapd.conf. */
   readonly lines?: readonly string[];
   /** Below the suffix, beside it, ou=people, ou=groups and the reader. */
@@ -162,7 +164,7 @@ export class CorpSlapd {
     return done.stdout;
   }
 
-  #configure({ syncprov = false, lines = [], showsHashes = true }: CorpOptions): void {
+  #configure({ syncprov = false, sessionLog, lines = [], showsHashes = true }: CorpOptions): void {
     const identity = this.authority.issue('127.0.0.1', 'localhost', 'ldap.corp.example');
     const modules = ['back_mdb', ...(syncprov ? ['syncprov'] : [])].map((name) => `moduleload ${name}`);
     writeFileSync(
@@ -188,6 +190,7 @@ export class CorpSlapd {
         `access to attrs=userPassword by dn.exact="${CORP_READER}" ${showsHashes ? 'read' : 'auth'} by anonymous auth by * none`,
         'access to * by users read by anonymous auth',
         ...(syncprov ? ['overlay syncprov'] : []),
+        ...(sessionLog === undefined ? [] : [`syncprov-sessionlog ${sessionLog}`]),
         '',
       ].join('\n'),
     );

@@ -8,10 +8,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { freePort, takesConnections } from './free-ports.ts';
+import { startRelay } from './relay.ts';
 
 const ENV = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
 const START_MS = 30_000;
@@ -49,26 +49,9 @@ export async function startSlapdConsumer(options: SlapdConsumerOptions): Promise
   const directory = mkdtempSync(join(tmpdir(), 'slapd-follows-'));
   mkdirSync(join(directory, 'db'));
   writeFileSync(join(directory, 'waypost.schema'), options.schema);
-  const sockets = new Set<Socket>();
-  const relay = createServer((near) => {
-    const far = connect({ port: options.provider(), host: '127.0.0.1' });
-    for (const socket of [near, far]) {
-      sockets.add(socket);
-      socket.setNoDelay(true);
-      socket.on('error', () => {});
-      socket.on('close', () => {
-        sockets.delete(socket);
-        near.destroy();
-        far.destroy();
-      });
-    }
-    near.pipe(far);
-    far.pipe(near);
-  });
-  relay.listen(0, '127.0.0.1');
-  await once(relay, 'listening');
+  const relay = await startRelay(() => ({ port: options.provider() }));
   const configuration = join(directory, 'slapd.conf');
-  writeFileSync(configuration, textOf(directory, (relay.address() as AddressInfo).port, options));
+  writeFileSync(configuration, textOf(directory, relay.port, options));
   const port = await freePort();
   const url = `ldap://127.0.0.1:${port}`;
   let child: ChildProcess;
@@ -88,9 +71,7 @@ export async function startSlapdConsumer(options: SlapdConsumerOptions): Promise
       });
       return parseEntries(cat.stdout);
     },
-    cut() {
-      for (const socket of sockets) socket.destroy();
-    },
+    cut: relay.cut,
     async kill9() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, 'exit');
@@ -120,7 +101,6 @@ export async function startSlapdConsumer(options: SlapdConsumerOptions): Promise
     async stop() {
       await consumer.kill9();
       process.off('exit', kill);
-      consumer.cut();
       relay.close();
       rmSync(directory, { recursive: true, force: true });
     },
