@@ -142,3 +142,26 @@ test('addresses that are swapped, and swapped back in the same page, are whose t
   assert.deepEqual(holders, [userDn(bob), userDn(ann)]);
   directory.close();
 });
+
+test('a provider that says nothing is asked whether it is there, and given up when it does not answer', async () => {
+  const { reader, writer, close } = await openTestDirectory();
+  const asked: string[] = [];
+  // It answers searches that synchronize alone.
+  const provider = await providing((messageId, cookie) => {
+    asked.push(cookie);
+    return [info(messageId, { kind: 'refreshDelete', cookie: Buffer.from(cookieOf(108)), refreshDone: true })];
+  });
+  const servers = { urls: [provider.url], silenceMs: 100 };
+  const feed = new ProviderFeed({
+    ...{ reader, writer, log: silentLog, clock: systemClock, servers },
+    askedHere: () => undefined,
+  });
+  feed.start();
+  await until('all there is', () => feed.state.state === 'current');
+  await feed.prove();
+  await until('another connection', () => asked.length === 2 && feed.state.state === 'current');
+  await feed.stop();
+  provider.close();
+  assert.deepEqual(asked, ['rid=001', cookieOf(108)]);
+  close();
+});
