@@ -235,11 +235,9 @@ test('what has been taken back is not pointed to', () => {
   const kept = writer.offset;
   writer.name('www.acme.example');
   writer.cut(kept);
-  writer.octets(Buffer.from('\x03www\x04more\0', 'latin1'));
-  const at = writer.offset;
   writer.name('www.acme.example');
   const reader = new DnsReader(writer.finish());
-  reader.skip(at);
+  reader.skip(kept);
   assert.equal(reader.name(), 'www.acme.example');
 });
 
