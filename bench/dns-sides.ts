@@ -28,6 +28,7 @@ const QUESTIONS = 300_000;
 const SLICE = 1000;
 
 export interface Asked {
+  readonly name: 'Waypost' | 'BIND';
   readonly pid: number;
   readonly port: number;
   /** The thread that answers, by its name; absent: it has no name of its own. */
@@ -113,8 +114,8 @@ export async function startDnsSides(say: (text: string) => void, { rows }: { row
       await until('we have them, too', () => isAnswered(server.listeners.dns.port, count - 1));
       say(`our first answer after ${Math.round(performance.now() - began)} ms`);
       return {
-        ours: { pid: server.pid, port: server.listeners.dns.port, thread: 'dns' },
-        bind: { pid: bind.pid, port: bind.daemon.port },
+        ours: { name: 'Waypost', pid: server.pid, port: server.listeners.dns.port, thread: 'dns' },
+        bind: { name: 'BIND', pid: bind.pid, port: bind.daemon.port },
       };
     },
     questions(what) {
@@ -140,7 +141,8 @@ async function startBind(count: number, directory: string, { data }: Waypost) {
 
 async function isAnswered(port: number, zone: number): Promise<boolean> {
   const words = ['@127.0.0.1', '-p', String(port), '+short', '+time=5', `d${zone}.example`, 'SOA'];
-  return (await outputOf(spawn('dig', words))).stdout !== '';
+  // Where nothing answers dig says so on standard output, behind two semicolons.
+  return /^[^;\s]/.test((await outputOf(spawn('dig', words))).stdout);
 }
 
 const MX: readonly Question[] = [(n) => `d${n}.example MX`];
@@ -169,7 +171,7 @@ function questions(zones: number, forms: readonly Question[]): string {
  * thread that answers.
  */
 export async function ask(
-  { pid, port, thread }: Asked,
+  { name, pid, port, thread }: Asked,
   file: string,
   end: { seconds: number; rate?: number },
 ): Promise<Figures> {
@@ -180,9 +182,10 @@ export async function ask(
   const [seconds, inThread] = [processorSeconds(pid) - before, threadSeconds(pid, thread) - ofThread];
   const said = (what: string): number => Number(new RegExp(`${what}:\\s+([\\d.]+)`).exec(stdout)?.[1]);
   const answers = said('Queries completed');
-  if (status !== 0 || !(answers > 0)) throw new Error(`dnsperf: ${stdout.slice(-500)}${stderr.slice(-500)}`);
+  if (status !== 0 || !(answers > 0))
+    throw new Error(`dnsperf, asking ${name}: ${stdout.slice(-500)}${stderr.slice(-500)}`);
   const codes = /Response codes:\s+(.*)/.exec(stdout)?.[1] ?? '';
-  if (/SERVFAIL|REFUSED|FORMERR/.test(codes)) throw new Error(`dnsperf: ${codes}`);
+  if (/SERVFAIL|REFUSED|FORMERR/.test(codes)) throw new Error(`dnsperf, asking ${name}: ${codes}`);
   const each = (of: number): number => (of / answers) * 1e6;
   const rateOf = Math.round(said('Queries per second'));
   return { us: each(seconds), us_thread: each(inThread), lost: said('Queries lost'), rate: rateOf, answers };

@@ -48,3 +48,38 @@ test('a client that takes nothing of a transfer for 30 s is cut off; one that ta
   assert.equal(ours.destroyed, true);
   assert.ok(made <= ahead + 3, `${made} messages`);
 });
+
+test('a client waits for as long as we look for what there is to tell, and is cut off when it asks for nothing more', async (context) => {
+  let nowMs = 0;
+  context.mock.method(performance, 'now', () => nowMs);
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const advance = async (ms: number): Promise<void> => {
+    nowMs += ms;
+    context.mock.timers.tick(ms);
+    for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  let isFound = false;
+  function* sought() {
+    for (let part = 0; part < 2; part++) {
+      // Each look is a turn of its own.
+      for (isFound = false; !isFound; nowMs += 3) yield undefined;
+      yield new Uint8Array(MESSAGE_BYTES);
+    }
+  }
+  const [ours, theirs] = duplexPair();
+  serveDnsTcp({ answer: sought, log: silentLog }, ours, record);
+  theirs.write(Buffer.concat([Buffer.of(0, 12), Buffer.alloc(12)]));
+  await advance(0);
+  for (let part = 0; part < 2; part++) {
+    for (let looks = 0; looks < 5; looks++) await advance(25_000);
+    assert.equal(ours.destroyed, false);
+    assert.equal(theirs.read(), null);
+    isFound = true;
+    await advance(0);
+    assert.equal((theirs.read() as Buffer | null)?.length, MESSAGE_BYTES + 2);
+  }
+  await advance(29_000);
+  assert.equal(ours.destroyed, false);
+  await advance(1000);
+  assert.equal(ours.destroyed, true);
+});

@@ -38,6 +38,8 @@ class DnsTcpSession {
   readonly #door: DnsDoor;
   readonly #origin: QueryOrigin;
   #badQueries = 0;
+  /** Of a series more is to come. */
+  #isMaking = false;
 
   constructor(door: DnsDoor, socket: Duplex, record: ConnectionRecord) {
     this.#door = door;
@@ -80,6 +82,8 @@ class DnsTcpSession {
 
   /** A message is made when the client has taken those before it; what is made at a time is short, as many as make a turn. */
   async #sendSeries(messages: Series): Promise<boolean> {
+    this.#isMaking = true;
+    this.#watchProgress(0);
     for (const message of messages) {
       if (this.connection.gone) break;
       if (message !== undefined) {
@@ -89,6 +93,7 @@ class DnsTcpSession {
       const turn = this.connection.breathe(TRANSFER_TURN_MS);
       if (turn !== undefined) await turn;
     }
+    this.#isMaking = false;
     return true;
   }
 
@@ -105,11 +110,12 @@ class DnsTcpSession {
     this.connection.output.writeBytes(octets);
   }
 
-  /** Of a series: a client that takes nothing for so long is cut off, one that reads slowly is not. */
+  /** Of a series: a client that takes nothing for so long is cut off, one that reads slowly or waits for us is not. */
   #watchProgress(waitingBytes: number): void {
     this.connection.deadline(this.#door.transferIdleMs ?? TCP_TRANSFER_IDLE_MS, () => {
       const left = this.connection.output.waitingBytes;
-      if (left === 0 || left >= waitingBytes) this.connection.destroy();
+      const isStalled = left === 0 ? !this.#isMaking : left >= waitingBytes;
+      if (isStalled) this.connection.destroy();
       else this.#watchProgress(left);
     });
   }
