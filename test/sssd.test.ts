@@ -123,6 +123,24 @@ test('a group has its members, by their names, and a person the group', { skip }
   assert.match(await getent('initgroups', 'user02'), /^user02 .*\b20000\b/);
 });
 
+test('what of RFC 2307 is not in the schema the site adds, and a person of that class is found as before', {
+  skip,
+}, async () => {
+  const add = (type: string, ...values: string[]) =>
+    new Change({ operation: 'add', modification: new Attribute({ type, values }) });
+  const integer = 'EQUALITY integerMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE';
+  await ldap.modify('cn=Subschema', [
+    add('attributeTypes', `( 1.3.6.1.1.1.1.5 NAME 'shadowLastChange' ${integer} )`),
+    add('objectClasses', "( 1.3.6.1.1.1.2.1 NAME 'shadowAccount' SUP top AUXILIARY MUST uid MAY shadowLastChange )"),
+  ]);
+  await ldap.modify(userDn('user09@acme.example'), [
+    add('objectClass', 'shadowAccount'),
+    add('shadowLastChange', '19000'),
+  ]);
+  await inside(peer('sss_cache').path, '-E');
+  assert.match(await getent('passwd', 'user09'), /^user09:\*:10009:/);
+});
+
 test('all of them come, page by page', { skip }, async () => {
   let found: string[] = [];
   await until('all are enumerated', async () => {
