@@ -3,13 +3,15 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
-import { ADMINISTRATOR_DN, type Caller, callerOf } from '../directory/caller.ts';
+import { ADMINISTRATOR_CALLER, ADMINISTRATOR_DN, type Caller, callerOf } from '../directory/caller.ts';
 import { normalizeDn } from '../directory/dn.ts';
 import { getEntry } from '../directory/entries.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
+import { wholeEntry } from '../directory/exported-entry.ts';
 import { parseLdif } from '../directory/ldif.ts';
 import { searchAll } from '../directory/testing.ts';
-import { add, addUser, remove, replace, userDn } from '../provisioning/testing.ts';
+import { importRecords } from '../provisioning/import.ts';
+import { add, addGroup, addUser, groupDn, remove, replace, userDn } from '../provisioning/testing.ts';
 import { parseFilter } from '../wire/ldap/filter-text.ts';
 import { directoryChanges, directoryExport, directorySearch } from './directory-export.ts';
 import { type AdminOperation, runAdminOperation } from './operation.ts';
@@ -146,6 +148,37 @@ test('what has moved with its superior, and by itself, goes where it is when the
     }),
     { numRuns: 20 },
   );
+});
+
+test('what names an entry that was renamed or removed has followed it, and is passed over in an import', async () => {
+  const list = groupDn('list@acme.example');
+  const names = ['p1', 'p2', 'p3'];
+  const at = (name: string) => userDn(`${name}@acme.example`);
+  const begins = [
+    ...names.map((name) => addUser(`${name}@acme.example`)),
+    addGroup('list@acme.example', names.map(at)),
+  ];
+  await directory.apply(...begins, replace(at('p3'), { manager: at('p1') }));
+  const other = await openTestAdmin('acme.example');
+  try {
+    await other.directory.apply(...begins, replace(at('p3'), { manager: at('p1') }));
+    const since = directory.reader.revision();
+    await directory.apply(move(at('p1'), 'uid=q1'), remove(at('p2')), replace(at('p3'), { description: 'x' }));
+    const changes = await changesSince(since);
+    assert.ok(changes.some(({ kind, dn }) => kind === 'modify' && dn === list));
+    const records = changes.map((change) => ({ change }));
+    const imported = { records, existing: 'refuse', caller: ADMINISTRATOR_CALLER, now: 0 } as const;
+    const outcome = await other.directory.writer.execute(importRecords, imported);
+    assert.ok('counts' in outcome, JSON.stringify(outcome));
+    const valuesAt = ({ reader }: typeof directory) => [
+      wholeEntry(reader, getEntry(reader, list)).attributes.get('uniquemember')?.values,
+      getEntry(reader, at('p3')).attributes.get('manager')?.values,
+    ];
+    assert.deepEqual(valuesAt(other.directory), valuesAt(directory));
+    assert.deepEqual(valuesAt(directory), [[at('p3'), at('q1')], [at('q1')]]);
+  } finally {
+    other.directory.close();
+  }
 });
 
 test('a move of more than a page of changes is one record, also where it is made again', async () => {

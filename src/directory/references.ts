@@ -33,6 +33,13 @@ const NAMING = [
   'aliasedobjectname',
 ];
 
+const MEMBERS = ['member', 'uniquemember'];
+
+/** Whether values of this type follow the entries that they name. */
+export function followsNames({ key }: AttributeType): boolean {
+  return NAMING.includes(key) || MEMBERS.includes(key);
+}
+
 const REFERRING_MAX = 10_000;
 const VALUES_MAX = 100_000;
 /** Names that one statement looks for. */

@@ -18,7 +18,8 @@ import { findEntryIn } from '../directory/entries.ts';
 import type { Attribute, AttributeValue, DirectoryChange, Entry, Modification } from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
 import { equalityKey } from '../directory/matching.ts';
-import { withAllMembersIn } from '../directory/member-values.ts';
+import { namedMembersIn, withAllMembersIn } from '../directory/member-values.ts';
+import { followsNames } from '../directory/references.ts';
 import { generalizedTimeToMs, UUID_TEXT } from '../directory/scalars.ts';
 import { SUBSCHEMA_DN, schema, typeKeyOf } from '../directory/schema.ts';
 import { holdsSiteSchema } from '../directory/site-schema.ts';
@@ -90,6 +91,10 @@ interface Step {
 
 /** Undefined where nothing is to be done. */
 async function stepOf(tx: Transaction, change: DirectoryChange, existing: WithExisting): Promise<Step | undefined> {
+  if (change.kind === 'modify') {
+    const modifications = await notFollowedYet(tx, change.dn, change.modifications);
+    return modifications.length === 0 ? undefined : { change: { ...change, modifications }, counts: 'changed' };
+  }
   if (change.kind !== 'add') return { change, counts: 'changed' };
   const dn = parseDn(change.dn);
   const there = await findEntryIn(tx, dn);
@@ -101,6 +106,46 @@ async function stepOf(tx: Transaction, change: DirectoryChange, existing: WithEx
   const modifications = replacing(await withAllMembersIn(tx, there), change.attributes);
   if (modifications.length === 0) return undefined;
   return { change: { kind: 'modify', dn: there.dn, modifications }, counts: 'replaced' };
+}
+
+/**
+ * Without what has come about here by itself: values that name an entry follow it, and a file of changes has that as a change of its
+ * own behind the rename.
+ */
+async function notFollowedYet(
+  tx: Transaction,
+  dn: string,
+  modifications: readonly Modification[],
+): Promise<readonly Modification[]> {
+  const typeOf = ({ operation, attribute, values }: Modification) => {
+    const type = schema().description(attribute)?.type;
+    const isOne = (operation === 'add' || operation === 'delete') && values.length > 0;
+    return isOne && type !== undefined && followsNames(type) ? type : undefined;
+  };
+  const entry = modifications.some((each) => typeOf(each) !== undefined)
+    ? await findEntryIn(tx, parseDn(dn))
+    : undefined;
+  if (entry === undefined) return modifications;
+  const members = await namedMembersIn(tx, entry, modifications);
+  const there = new Map<string, Set<string>>();
+  const left: Modification[] = [];
+  for (const each of modifications) {
+    const type = typeOf(each);
+    if (type === undefined) {
+      left.push(each);
+      continue;
+    }
+    const own = entry.attributes.get(type.key)?.values ?? [];
+    const held =
+      there.get(type.key) ??
+      new Set(members.values.get(type.key)?.keys() ?? own.map((value) => equalityKey(type, value)));
+    there.set(type.key, held);
+    const adds = each.operation === 'add';
+    const values = each.values.filter((value) => held.has(equalityKey(type, value)) !== adds);
+    for (const value of values) held[adds ? 'add' : 'delete'](equalityKey(type, value));
+    if (values.length > 0) left.push({ ...each, values });
+  }
+  return left;
 }
 
 /** Another server's: exports have no secrets of keys, and without it nobody signs. */
