@@ -2,8 +2,12 @@
 
 import type { Reader } from '../../database/operation.ts';
 import type { Caller } from '../caller.ts';
+import { normalizeDn } from '../dn.ts';
 import { planFor } from './plan.ts';
+import { hostsDn } from './roles.ts';
 
 export function isServer(reader: Reader, caller: Caller): boolean {
-  return caller.kind === 'entry' && planFor(reader, caller).caller.isServer;
+  if (caller.kind !== 'entry') return false;
+  // Of nearly all callers the name says it: nothing is read.
+  return normalizeDn(caller.dn).endsWith(`,${hostsDn()}`) && planFor(reader, caller).caller.isServer;
 }
