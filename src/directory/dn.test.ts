@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { Failure } from '../base/failure.ts';
+import { asFailure, Failure } from '../base/failure.ts';
 import {
   dcDnOfDomain,
   domainOfDcDn,
@@ -169,5 +169,45 @@ describe('a DC node', () => {
     'dc=a.b,o=internet',
   ]) {
     it(`is not ${dn === '' ? 'the root' : dn}`, () => assert.equal(domainOfDcDn(dn), undefined));
+  }
+});
+
+it('a name below one that has been read is what it is alone, and so is what is wrong with it', () => {
+  const own = [
+    ...[
+      'uid=ann',
+      ' uid = ann ',
+      'UID=Ann+cn=x',
+      'cn=a\\,b',
+      'cn=a\\2cb',
+      'cn=#04024869',
+      'cn= a  b ',
+      'cn=',
+      '2.5.4.3=x',
+    ],
+    ...[
+      'cn',
+      '=x',
+      'cn=a"b',
+      'cn=a=b',
+      'cn=a\\',
+      '',
+      'cn=a+',
+      'cn=a;b',
+      'cn=#04',
+      'cn=a+cn=b+cn=c+cn=d+cn=e+cn=f+cn=g+cn=h+cn=i',
+    ],
+  ];
+  const read = (text: string): string => {
+    try {
+      return JSON.stringify(parseDn(text));
+    } catch (error) {
+      return asFailure(error).message;
+    }
+  };
+  for (const [n, rdn] of own.entries()) {
+    const alone = read(`${rdn},ou=x${n},o=alone`);
+    read(`ou=y${n},o=alone`);
+    assert.equal(read(`${rdn},ou=y${n},o=alone`), alone.replaceAll(`x${n}`, `y${n}`), rdn);
   }
 });
