@@ -3,7 +3,7 @@
 // In      the text of each, and its line in the file; what is done with entries that are there
 // Out     what was done; each record that is refused with its line, DN and LDAP result. What is no LDIF ends it: what stands
 //         before is done
-// Limits  RECORDS_MAX records a call, COMMIT_RECORDS a commit
+// Limits  RECORDS_MAX records a call, COMMIT_RECORDS a commit. While mail keeps a thread busy it waits as long as it writes
 // A dry run goes through the same on a copy of the store (`rehearsal`).
 
 import { z } from 'zod';
@@ -38,6 +38,8 @@ export interface Rehearsals {
 
 export interface DirectoryImportParts extends EntryParts {
   readonly rehearsals: Rehearsals;
+  /** How long to wait behind a commit that took so many milliseconds: mail goes first. */
+  readonly way: { pauseAfter(tookMs: number): number };
 }
 
 export interface RefusedRecord {
@@ -168,7 +170,10 @@ class ImportRun {
   /** All records, in as few commits as those that are refused leave. False where one of them ends the run. */
   async #write(ready: readonly Ready[]): Promise<boolean> {
     for (let rest = ready; rest.length > 0; ) {
+      const began = performance.now();
       const at = await this.#commit(rest);
+      const pause = this.#parts.way.pauseAfter(performance.now() - began);
+      if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
       if (at === undefined) return true;
       if (at > 0) await this.#commit(rest.slice(0, at));
       if (!this.#options.goesOn) {

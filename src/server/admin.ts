@@ -16,6 +16,7 @@ import { CopiedStores } from './copied-stores.ts';
 import type { MainParts } from './main-parts.ts';
 import { auditPath, runPath, segmentsPath } from './paths.ts';
 import { VERSION } from './version.ts';
+import { WayForMail } from './way-for-mail.ts';
 import { zoneSite } from './zone-site.ts';
 
 /** sockaddr_un holds 108 bytes on Linux, 104 elsewhere. */
@@ -64,6 +65,7 @@ export function administratorOperations(
     segments: segmentsPath(data),
     auditDirectory: auditPath(data),
     rehearsals: new CopiedStores(main),
+    way: new WayForMail(main.supervisor.threads),
     channels: checkedChannels,
     messageBytesMax: main.configuration.limits.messageSizeBytes,
     version: VERSION,

@@ -6,6 +6,7 @@
 //
 // Limits  starts of one thread are RESTART_MS apart; STARTS_MAX may end before it serves
 
+import type { EventLoopUtilization } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { MessageChannel, type Transferable, Worker, type WorkerOptions } from 'node:worker_threads';
 import type { Log } from '../base/log.ts';
@@ -127,6 +128,11 @@ export class ServingThread {
 
   get running(): boolean {
     return this.#worker !== undefined;
+  }
+
+  /** Since its worker began; undefined while there is none. */
+  utilization(): EventLoopUtilization | undefined {
+    return this.#worker?.performance.eventLoopUtilization();
   }
 
   get stopping(): boolean {
