@@ -36,7 +36,7 @@ const site: ZoneSite = { hostname: 'mail.isp.test', mode: 'embedded', addresses:
 const CATALOG = 'catalog.mail.isp.test';
 const MANY = Number(process.env['WAYPOST_ZONES_MANY'] ?? 0);
 /** More than is written ahead of the peer. */
-const SOME = 6000;
+const SOME = 20_000;
 const AHEAD_BYTES = 256 * 1024;
 const MESSAGE_BYTES_MAX = 64 * 1024;
 const TEXT = '"a text that is long enough for the zone to be larger than what is written ahead"';
