@@ -17,7 +17,8 @@ test('equal answers are limited, but to loopback and to secondaries', async (con
   context.after(() => directory.close());
   await directory.apply(addDomain('acme.example'));
   const { shared } = directory;
-  const parts = { database: directory, shared, log: silentLog, counters: new Counters() } as unknown as ThreadParts;
+  const given = { database: directory, shared, log: silentLog, counters: new Counters(), configuration: {} };
+  const parts = given as unknown as ThreadParts;
   const answer = createDnsAnswer(parts, { hostname: 'mail.test.example', mode: 'embedded' }, undefined);
   const query = encodeMessage(queryMessage(1, 'acme.example', 'MX'));
   const answered = (peerAddress: string): number => {
