@@ -140,11 +140,13 @@ async function benchMail(): Promise<Result[]> {
     }
   } else say(`Waypost alone, no ratios: ${missing}`);
   const results: Result[] = [];
+  let other: Side | undefined;
   for (const [i, line] of lines.entries()) {
+    if (line.needsOther && other === undefined) running.push((other = await startOurs(users)));
     const taking = sides.filter(({ name }) => name === 'waypost' || line.against.some((peer) => peer === name));
     const runs = taking.map((side): Run => {
       const offset = blockStart(i);
-      return [side.name, (round) => line.run(side, line.isFresh ? offset + round * MAILBOXES : READ)];
+      return [side.name, (round) => line.run(side, line.isFresh ? offset + round * MAILBOXES : READ, other)];
     });
     results.push(await measure(line, runs));
   }
