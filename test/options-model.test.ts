@@ -308,7 +308,8 @@ function walkOf(world: World, to: readonly string[], by: string | undefined) {
     }
   };
   for (const each of to) visit(each);
-  const isAccepted = places.size + out.size + derived.size > 0 || isHeld || isAnswered;
+  // A place that has had it already is one: a member whose way leads back to the list has lost nothing.
+  const isAccepted = places.size + out.size + derived.size + had.size > 0 || isHeld || isAnswered;
   return { places, out, derived, isAccepted, failed: isAccepted ? failed : !waits };
 }
 

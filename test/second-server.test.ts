@@ -531,7 +531,8 @@ test('other name servers hear of mx1 alone', async () => {
   const [{ publishing }, there] = await Promise.all([statusOf(mx2), statusOf(mx1)]);
   assert.deepEqual([publishing.waiting, there.publishing.waiting], [0, 2]);
   await assert.rejects(new AdminClient(mx2.data).call('dns.publish', {}), new RegExp(`${MX1} writes records`));
-  assert.deepEqual([...new Set(heard)], [mx1.pid]);
+  // One that has closed before it was looked at is nobody's by then.
+  assert.deepEqual([...new Set(heard.filter((pid) => pid !== undefined))], [mx1.pid]);
   await clients[0]!.del('cn=theirs,ou=Hosts,ou=Waypost,o=internet');
   await Promise.all(clients.map((client) => client.unbind()));
   primary.close();

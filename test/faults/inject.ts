@@ -48,7 +48,8 @@ export async function inject(
       clearTimeout(late);
       setTimeout(attached, 200);
     });
-    void ended.then(() => failed(new Error(`strace ended: ${said}`)));
+    // The server has work of its own: it may have met the fault, and ended, by now.
+    void ended.then(() => (/attached/.test(said) ? attached() : failed(new Error(`strace ended: ${said}`))));
   });
   return {
     async stop() {
