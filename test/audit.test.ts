@@ -106,7 +106,7 @@ test('who tried to log in, what an administrator did and what changed can be ask
   }
   await auditUntil(server, (some) => some.some(({ login }) => login?.startsWith('uid=x') === true));
   for (const line of await audit(server)) assert.ok((line.login ?? '').length <= 512);
-  assert.match(server.stderr(), /uid=xxx/);
+  await server.said(/uid=xxx/);
   for (const line of server.stderr().split('\n')) assert.ok(line.length < 2000, line.slice(0, 100));
 
   const directory = join(server.data, 'audit');

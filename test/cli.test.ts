@@ -406,7 +406,7 @@ describe('with a server', { concurrency: false }, () => {
     await refused(`queue list --by destination ${id}`, 64, /filters go with it, no ids/);
     await refused('queue remove --older soon', 64, /a time such as/);
     assert.match((await cli('queue hold --domain remote.example')).stdout, /^2 messages, 3 recipients\n3 rows held$/m);
-    assert.match(server.stderr(), /"rows":3,"by":"cn=[^"]*","peer":""[^\n]*"transfer\.hold"/i);
+    await server.said(/"rows":3,"by":"cn=[^"]*","peer":""[^\n]*"transfer\.hold"/i);
     const held = await json<(Row & { heldBy: string })[]>('queue list --held-by admin');
     assert.deepEqual(
       held.map(({ state, heldBy }) => `${state} ${heldBy}`),
@@ -443,7 +443,7 @@ describe('with a server', { concurrency: false }, () => {
       ['release', '"rows":3'],
       ['import', `"queue":"${imported}","recipients":1`],
     ])
-      assert.match(server.stderr(), new RegExp(`${fields},"by":"cn=[^"]*","peer":""[^\\n]*"transfer\\.${event}"`, 'i'));
+      await server.said(new RegExp(`${fields},"by":"cn=[^"]*","peer":""[^\\n]*"transfer\\.${event}"`, 'i'));
     const again = (await cli(`queue show ${imported} --raw`)).stdout;
     assert.ok(again.startsWith('MAIL FROM:<ann@acme.example> ENVID=q1\r\nRCPT TO:<two@remote.example>\r\n'), again);
     assert.equal(again.slice(again.indexOf('\x01\x01')), raw.slice(raw.indexOf('\x01\x01')));

@@ -238,7 +238,9 @@ describe('TLS', { skip: openssl.skip }, () => {
       assert.equal(report.refused.length, 1);
       assert.equal(report.refused[0]!.source, certs('own'));
       assert.equal(await names(), 'DNS:mail.own.example');
-      assert.equal(server.stderr().split(JSON.stringify(report.refused[0]!.reason)).length, 2);
+      const reason = JSON.stringify(report.refused[0]!.reason);
+      await until('the reason in the log', () => server.stderr().includes(reason));
+      assert.equal(server.stderr().split(reason).length, 2);
     }
 
     put(certs('own'), good);

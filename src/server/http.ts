@@ -1,9 +1,9 @@
 // The HTTP doors, served by the main thread: health and metrics on http, those and the operations on https.
 //
 // In      connections that another has accepted, https after its handshake; what is known of each
-// Limits  from the connection, or from the answer before, until an answer has been taken: ten seconds, then it is closed; a
-//         request of a good token has OPERATION_MS for its answer. A thousand requests a connection, and
-//         FAILED_LOGINS_MAX wrong tokens
+// Limits  from the connection, or from the answer before, until an answer has been taken: ten seconds, then it is closed. They
+//         begin anew when we have found out who asks, which may mean to ask another directory: that has LOGIN_MS. A request of
+//         a good token has OPERATION_MS for its answer. A thousand requests a connection, and FAILED_LOGINS_MAX wrong tokens
 // Node starts its own check of requestTimeout and headersTimeout when a server begins to listen. This one never does: it
 // is given its connections. So the deadline is kept here; it holds for silence, single octets and peers that do not read.
 
@@ -16,6 +16,8 @@ import type { ConnectionRecord } from '../net/connection.ts';
 import type { HttpEnv } from '../protocols/http/bearer.ts';
 
 const REQUEST_MS = 10_000;
+/** Another directory may be asked several times, and each time be waited for. */
+const LOGIN_MS = 60_000;
 /** Checking every message of a large store takes long. */
 const OPERATION_MS = 600_000;
 
@@ -50,6 +52,14 @@ export function createHttpDoor(app: Hono<HttpEnv>): HttpDoor {
     const connection = connections.get(socket)!;
     return app.fetch(request, {
       client: { door: 'http', record: connection.record },
+      whileLogin: async (login) => {
+        allow(socket, LOGIN_MS);
+        try {
+          return await login;
+        } finally {
+          allow(socket, REQUEST_MS);
+        }
+      },
       takesLong: () => allow(socket, OPERATION_MS),
       isLastTry: () => ++connection.failedLogins >= FAILED_LOGINS_MAX,
     });

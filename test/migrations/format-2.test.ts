@@ -34,6 +34,7 @@ const meant: readonly (readonly [old: string, now: string])[] = [
 test('the lists of a migrated store have the members that they had, in their order, and go on', async () => {
   using store = copyOfStore({ format: 2 });
   await using server = await startWaypost({ data: store.data, config: 'threads = 1\n[auth]\nscram = "off"\n' });
+  await server.said(/\n/);
   const [first] = server.stderr().split('\n');
   assert.equal(first, `migrating the store from format 2 to ${FORMAT} (0 messages); copy: store.db.format-2`);
   const { ldap } = await answers(server, questions);

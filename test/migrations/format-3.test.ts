@@ -21,6 +21,7 @@ test('each row of the queue goes on from where it was', async () => {
   using store = copyOfStore({ format: 3 });
   const sink = await RemoteHost.start({});
   await using server = await startWaypost({ data: store.data, config: config(sink.nextHop) });
+  await server.said(/\n/);
   const [first] = server.stderr().split('\n');
   assert.equal(first, `migrating the store from format 3 to ${FORMAT} (3 messages); copy: store.db.format-3`);
   const queue = () => new AdminClient(server.data).call('queue.list', {});

@@ -22,6 +22,7 @@ import { config, KEPT, LATER } from './format-4/content.ts';
 test('domains have the records of today, people and queue are as they were', async () => {
   using store = copyOfStore({ format: 4 });
   await using server = await startWaypost({ data: store.data, config: config('[127.0.0.9]:9') });
+  await server.said(/\n/);
   const [first] = server.stderr().split('\n');
   assert.equal(first, `migrating the store from format 4 to ${FORMAT} (2 messages); copy: store.db.format-4`);
 

@@ -20,6 +20,7 @@ import {
   userDn,
 } from '../support/directory.ts';
 import type { Endpoint } from '../support/server.ts';
+import { until } from '../support/until.ts';
 import type { Target, User } from './runner/run.ts';
 
 interface Message {
@@ -105,6 +106,16 @@ async function remakeBare(client: Client, domain: string): Promise<void> {
   await client.add(domainDn(domain), { objectClass: ['domain', 'inetDomain'], dc });
 }
 
+/** What waits for a user would come to the one who is added under that name. */
+async function emptyQueue(server: ServerAccess): Promise<void> {
+  const client = new AdminClient(server.data);
+  await until('an empty queue', async () => {
+    const rows = await client.call('queue.list', {});
+    if (rows.length > 0) await client.call('queue.remove', { ids: rows.map(({ id }) => String(id)) });
+    return rows.length === 0;
+  });
+}
+
 /** The doors and scenes of a running Waypost. */
 export function waypostTarget(server: ServerAccess): Target {
   let domainMade = false;
@@ -155,8 +166,9 @@ export function waypostTarget(server: ServerAccess): Target {
           await removeUser(client, address).catch((error) => {
             if (!(error instanceof NoSuchObjectError)) throw error;
           });
-          users[user] = await addUser(client, address);
         }
+        await emptyQueue(server);
+        for (const user of fixture.users) users[user] = await addUser(client, `${user}@${DOMAIN}`);
         for (const [list, attributes] of Object.entries(fixture.lists ?? {})) {
           await client.add(listDn(list), {
             objectClass: ['groupOfUniqueNames', 'inetMailGroup', 'inetLocalMailRecipient'],

@@ -18,6 +18,7 @@ import {
 import type { ListenerName } from '../../src/server/listeners.ts';
 import type { Switches } from '../../src/server/switches.ts';
 import type { Fault } from './thread-faults.ts';
+import { until } from './until.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const HOSTNAME = 'mail.waypost.example';
@@ -48,6 +49,8 @@ export interface Waypost extends ServerAccess {
   readonly readyMs: number;
   /** All that was written to standard error, by this process or those before a restart (bounded). */
   stderr(): string;
+  /** Until standard error, from `since` on, matches: the log is written after the reply that it tells of. */
+  said(pattern: RegExp, since?: number): Promise<void>;
   /** SIGTERM and the end of the process; the directory goes if it was made here. */
   stop(): Promise<Exit>;
   /** SIGKILL. The directory stays, for `restart`. */
@@ -98,6 +101,8 @@ export async function startWaypost(options: StartOptions = {}): Promise<Waypost>
       return running.readyMs;
     },
     stderr: () => running.child.stderr,
+    said: (pattern, since = 0) =>
+      until(`${pattern} on standard error`, () => pattern.test(running.child.stderr.slice(since))),
     fault: (fault) => void running.child.process.send(fault),
     exited: () => running.child.exited,
     async stop() {

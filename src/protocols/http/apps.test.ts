@@ -68,6 +68,7 @@ function ask(app: typeof plain, path: string, asked: Asked = {}) {
   const { method = 'POST', body = '{}', authorization, record = {} } = asked;
   const env: HttpEnv['Bindings'] = {
     client: { door: 'http', record: { peerAddress: PEER, isPrivate: true, ...record } as ConnectionRecord },
+    whileLogin: (login) => login,
     takesLong() {},
     isLastTry: () => false,
   };

@@ -15,6 +15,8 @@ import { failureResponse, refusal } from './errors.ts';
 export interface HttpEnv {
   readonly Bindings: {
     readonly client: LoginClient;
+    /** Waits for it; the time that it takes is ours, not the client's. */
+    readonly whileLogin: <Login>(login: Promise<Login>) => Promise<Login>;
     /** The request is good, and its answer may take longer than a stranger's. */
     readonly takesLong: () => void;
     /** A token was wrong. True: the connection has had its tries, and ends with the answer. */
@@ -43,8 +45,9 @@ export function bearer({ authorize, log }: BearerParts): MiddlewareHandler<HttpE
       context.header('WWW-Authenticate', REALM);
       return refusal(context, 'unauthenticated', 'a token is needed: Authorization: Bearer TOKEN');
     }
+    const { client, whileLogin } = context.env;
     try {
-      context.set('caller', await authorize(context.env.client, token));
+      context.set('caller', await whileLogin(authorize(client, token)));
     } catch (error) {
       const { kind } = asFailure(error);
       if (kind === 'unauthenticated') {

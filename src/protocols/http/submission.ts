@@ -142,7 +142,7 @@ function originOf(host = ''): string | undefined {
 /** Who sends, for what follows; or 401 with the ways to say it. */
 function loggedIn({ logins, log }: SubmissionParts): MiddlewareHandler<SubmissionEnv> {
   return async (context, next) => {
-    const { client: connection, isLastTry } = context.env;
+    const { client: connection, whileLogin, isLastTry } = context.env;
     const client = { ...connection, service: 'smtp' } as const;
     const given = credentials(context.req.header('Authorization'));
     if (given === undefined) {
@@ -150,10 +150,9 @@ function loggedIn({ logins, log }: SubmissionParts): MiddlewareHandler<Submissio
       return refusal(context, 'unauthenticated', 'a login is needed: Basic, or Bearer with a token of scope smtp');
     }
     try {
-      const login =
-        'token' in given
-          ? await logins.bearerLogin(client, given.token)
-          : await logins.login(client, given.name, given.password);
+      const login = await whileLogin(
+        'token' in given ? logins.bearerLogin(client, given.token) : logins.login(client, given.name, given.password),
+      );
       if (login.now() === undefined) throw new Failure('denied', 'This account has no address to send from');
       context.set('login', login);
     } catch (error) {

@@ -219,7 +219,7 @@ const findings: readonly (readonly [what: string, name: MxEvidence, sibling: MxE
   ];
 for (const [what, name, sibling, expected] of findings)
   test(`evidence: ${what}: ${expected}`, () => {
-    const verdict = judgeEvidence({}, { name, sibling }, new Set([US]));
+    const verdict = judgeEvidence({ action: 'auto' }, { name, sibling }, new Set([US]));
     assert.equal(verdict === 'yes' ? 'yes' : Object.keys(verdict)[0], expected);
   });
 
@@ -665,6 +665,27 @@ test('a token is good for its name alone; without one the next policy decides', 
     [own.toUpperCase(), spf],
   ];
   assert.deepEqual(await arrive('x.customer.example', elsewhere({ tokens })), ARRIVED);
+});
+
+test('behind a policy of a token one that is off refuses, whatever the name servers say', async () => {
+  await directory.apply(
+    policy('token', {
+      waypostPolicyAction: 'auto',
+      waypostMatchToken: 'sesame',
+      waypostPolicyOrder: '10',
+      mailDomainCatchallAddress: 'ann@acme.example',
+    }),
+    policy('rest', { waypostPolicyAction: 'off', waypostMatchDomain: '*' }),
+  );
+  const own = [domainTokenText('sesame', 'x.customer.example')];
+  for (const each of [
+    [OURS, OURS],
+    [OURS, OTHERS],
+    [FAIL, FAIL],
+  ])
+    assert.equal(await refusal('x.customer.example', elsewhere({ each })), replies.relayDenied, JSON.stringify(each));
+  // Whether the first policy holds is not known.
+  assert.equal(await refusal('x.customer.example', elsewhere({ tokens: [own, []] })), arrivalReplies.noEvidence);
 });
 
 test('a name that waits is looked up once in five minutes, and each message for it is noted', async () => {

@@ -241,8 +241,7 @@ export class Arrivals {
         if ('no' in verdict) return this.#refuse(domain);
         return { result: 'foreign', reply: arrivalReplies.noEvidence } as const;
       }
-      const { action } = policy as PolicyRow;
-      if (action === 'off') return this.#refuse(domain);
+      const { action } = policy as PolicyRow & { readonly action: Exclude<PolicyRow['action'], 'off'> };
       const now = clock.now();
       const said = domainEvidence(evidence, { peer, sender: senderOf(request), now });
       const decided = { domain, policy: policy as PolicyRow, evidence: said, now };

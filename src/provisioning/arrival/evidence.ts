@@ -108,12 +108,16 @@ export function chosenPolicy(
 
 type EvidenceVerdict = 'yes' | { readonly no: string } | { readonly unknown: string };
 
-/** A "no" that is sure comes before what could not be found out. `ours`: names of our hosts. */
+/**
+ * A "no" that is sure comes before what could not be found out; that of a policy that is off needs no evidence. `ours`: names of our
+ * hosts.
+ */
 export function judgeEvidence(
-  { allowsWildcard }: Pick<PolicyRow, 'allowsWildcard'>,
+  { action, allowsWildcard }: Pick<PolicyRow, 'action' | 'allowsWildcard'>,
   { name, sibling }: Pick<Evidence, 'name' | 'sibling'>,
   ours: ReadonlySet<string>,
 ): EvidenceVerdict {
+  if (action === 'off') return { no: 'the policy is off' };
   switch (name.kind) {
     case 'none':
       return { no: 'no MX record' };
