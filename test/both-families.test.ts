@@ -10,6 +10,7 @@ import { connect, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
 import { decode, encode } from 'dns-packet';
+import { freeOffset } from './support/free-ports.ts';
 import { type Door, type Endpoint, startWaypost } from './support/server.ts';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
@@ -71,16 +72,6 @@ for (const listen of ['0.0.0.0,::', '::,0.0.0.0', '127.0.0.1,::', '::'])
     await using server = await startWaypost({ env: { WAYPOST_LISTEN: listen } });
     await isServed(server.listeners, LOOPBACKS);
   });
-
-/** So far from the standard ports that every door's is free on all addresses. */
-async function freeOffset(): Promise<number> {
-  for (let offset = 20_000; ; offset += 1000) {
-    const servers = [25, 587, 143, 110, 389, 53, 80].map((port) => createServer().listen(port + offset, '::'));
-    const bound = await Promise.allSettled(servers.map((server) => once(server, 'listening')));
-    for (const server of servers) server.close();
-    if (bound.every(({ status }) => status === 'fulfilled')) return offset;
-  }
-}
 
 test('fixed ports: both families, and one that is taken on either is named', { skip }, async () => {
   const offset = await freeOffset();

@@ -13,6 +13,7 @@ import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { createTestEstate } from '../src/estate/estate.ts';
 import { RemoteHost } from '../src/estate/remote-host.ts';
+import { freeOffset } from './support/free-ports.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 
@@ -691,19 +692,12 @@ describe('without a server', { concurrency: 2 }, () => {
   });
 
   test('a port that is taken: 75, named in one line, and nothing has started', async () => {
-    const holder = createServer();
-    let port = 0;
-    for (let tries = 0; port === 0; tries++) {
-      assert.ok(tries < 50);
-      const wanted = 20_000 + Math.floor(Math.random() * 10_000);
-      holder.listen(wanted, '127.0.0.1');
-      port = await once(holder, 'listening').then(
-        () => wanted,
-        () => 0,
-      );
-    }
+    const offset = await freeOffset();
+    const port = offset + 25;
+    const holder = createServer().listen(port, '127.0.0.1');
+    await once(holder, 'listening');
     const data = temporary();
-    const env = { WAYPOST_PORT_OFFSET: String(port - 25), WAYPOST_LISTEN: '127.0.0.1', WAYPOST_LOG: 'silent' };
+    const env = { WAYPOST_PORT_OFFSET: String(offset), WAYPOST_LISTEN: '127.0.0.1', WAYPOST_LOG: 'silent' };
     const outcome = await waypost(['serve', '--data', data], { env });
     assert.deepEqual([outcome.code, outcome.stdout], [75, '']);
     assert.equal(outcome.stderr, `waypost: 127.0.0.1:${port} (smtp) is taken by another program\n`);

@@ -25,7 +25,7 @@ import { until } from './support/until.ts';
 
 const ROUNDS = Number(process.env['CONSUMER_ROUNDS'] ?? 1);
 const isLong = process.env['CONSUMER_ROUNDS'] !== undefined;
-const SEED = Number(process.env['FEED_SEED'] ?? Date.now());
+const SEED = Number(process.env['FEED_SEED'] ?? (isLong ? Date.now() : 1));
 const MANAGE = { type: '2.16.840.1.113730.3.4.2', critical: true, value: undefined };
 
 /** Who is followed, and how. */

@@ -319,7 +319,10 @@ test('random changes, cuts, kills of either side: slapd ends with our entries', 
     minLength: 2,
     maxLength: 4,
   });
-  for (const steps of fc.sample(round, { numRuns: ROUNDS, seed: Number(process.env['FEED_SEED'] ?? Date.now()) })) {
+  for (const steps of fc.sample(round, {
+    numRuns: ROUNDS,
+    seed: Number(process.env['FEED_SEED'] ?? (isLong ? Date.now() : 1)),
+  })) {
     const story: string[] = [];
     for (const [changes, what] of steps) {
       story.push(what);

@@ -36,6 +36,7 @@ import {
   userDn,
 } from './support/directory.ts';
 import { DnsTestServer } from './support/dns-server.ts';
+import { freeOffset } from './support/free-ports.ts';
 import { Lines } from './support/lines.ts';
 import { mutated } from './support/mutate.ts';
 import { peersMissing } from './support/peers.ts';
@@ -47,10 +48,11 @@ const [MX1, MX2] = ['mx1.hosts.example', 'mx2.hosts.example'] as const;
 const MESSAGE = Buffer.from('From: carol@remote.example\r\nSubject: hello\r\n\r\ntext\r\n');
 /** Of this test alone: a server that was killed comes back where it was. */
 const NET = `127.${64 + (process.pid % 128)}.${(process.pid >> 7) % 256}`;
+const OFFSET = await freeOffset();
 const environment = (name: string, address: string) => ({
   WAYPOST_HOSTNAME: name,
   WAYPOST_LISTEN: address,
-  WAYPOST_PORT_OFFSET: '20000',
+  WAYPOST_PORT_OFFSET: String(OFFSET),
 });
 /** Offered, whoever has no keys. */
 const SCRAM = '[auth]\nscram = "on"\n';

@@ -14,7 +14,7 @@ import { decodeMessage } from '../../src/wire/dns/message.ts';
 import type { TsigKey } from '../../src/wire/dns/tsig.ts';
 import { addDomain, administrator, domainDn, replaceAttribute, SUFFIX } from '../support/directory.ts';
 import { DnsRelay } from '../support/dns-relay.ts';
-import { freePort, quietPorts } from '../support/free-ports.ts';
+import { freeOffset, freePort } from '../support/free-ports.ts';
 import { Knot } from '../support/knot.ts';
 import { peer } from '../support/peers.ts';
 import { startWaypost } from '../support/server.ts';
@@ -166,7 +166,7 @@ test('a kill while names come, change and go: the difference told then is what w
   skip: peer('dig').skip,
 }, async (context) => {
   // On ports that stay: where a host has other services the whole zone is what there is to tell.
-  const env = { WAYPOST_LISTEN: HERE, WAYPOST_PORT_OFFSET: String((await quietPorts(1))[0]) };
+  const env = { WAYPOST_LISTEN: HERE, WAYPOST_PORT_OFFSET: String(await freeOffset()) };
   const server = await startWaypost({ env });
   context.after(() => server.stop());
   const dn = (name: string): string => `dc=${name},${domainDn(ZONE)}`;

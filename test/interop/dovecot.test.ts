@@ -7,7 +7,7 @@ import { AdminClient } from '../../src/cli/client.ts';
 import { ImapClient } from '../../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../../src/demo/clients/smtp-client.ts';
 import { administrator, type Person, populate } from '../support/directory.ts';
-import { quietPorts } from '../support/free-ports.ts';
+import { freePort } from '../support/free-ports.ts';
 import { startWaypost, type Waypost } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { besideMissing } from './beside.ts';
@@ -21,8 +21,8 @@ describe('Dovecot', { skip: besideMissing(...DOVECOT_PACKAGES) }, () => {
   let server: Waypost;
   let ann: Person;
   before(async () => {
-    const [port] = await quietPorts(1);
-    [dovecot, server] = await Promise.all([startDovecot(port!), startWaypost()]);
+    const port = await freePort();
+    [dovecot, server] = await Promise.all([startDovecot(port), startWaypost()]);
     [ann] = (await populate(server, 'acme.example', ['ann'])) as [Person];
     const ldap = await administrator(server);
     await ldap.add('cn=local,ou=Channels,ou=Waypost,o=internet', {

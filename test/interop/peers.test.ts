@@ -7,7 +7,7 @@ import { createTransport } from 'nodemailer';
 import { ImapClient } from '../../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../../src/demo/clients/smtp-client.ts';
 import { type Person, populate } from '../support/directory.ts';
-import { quietPorts } from '../support/free-ports.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { peer } from '../support/peers.ts';
 import { Postfix } from '../support/postfix.ts';
 import { startWaypost, type Waypost } from '../support/server.ts';
@@ -57,7 +57,7 @@ let ann: Person;
 let bob: Person;
 const ports = new Map<string, number>();
 before(async () => {
-  const free = await quietPorts(SYSTEMS.length);
+  const free = await freePorts(SYSTEMS.length);
   for (const [at, { name }] of SYSTEMS.entries()) ports.set(name, free[at]!);
   const hops = SYSTEMS.map(({ name }) => `"${name}.example" = "[127.0.0.1]:${ports.get(name)}"`);
   server = await startWaypost({ config: `[next-hop]\n${hops.join('\n')}\n[queue]\nretry = ["2s"]\n` });

@@ -12,7 +12,7 @@ import { AdminClient } from '../../src/cli/client.ts';
 import { ImapClient } from '../../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../../src/demo/clients/smtp-client.ts';
 import { addUser, administrator, type Person, populate } from '../support/directory.ts';
-import { quietPorts, takesConnections } from '../support/free-ports.ts';
+import { freePorts, takesConnections } from '../support/free-ports.ts';
 import { type PeerName, peer } from '../support/peers.ts';
 import { startWaypost, type Waypost } from '../support/server.ts';
 import { until } from '../support/until.ts';
@@ -27,7 +27,7 @@ let smtpSink: number;
 let lmtpSink: number;
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'waypost-programs-'));
-  [smtpSink, lmtpSink] = (await quietPorts(2)) as [number, number];
+  [smtpSink, lmtpSink] = (await freePorts(2)) as [number, number];
   server = await startWaypost({ config: `[next-hop]\n"sink.example" = "[127.0.0.1]:${smtpSink}"\n` });
   [ann] = (await populate(server, 'acme.example', ['ann'])) as [Person];
   const ldap = await administrator(server);

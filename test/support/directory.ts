@@ -26,8 +26,8 @@ export interface Person {
   readonly password: string;
 }
 
-/** A bound connection; close it with `unbind`. An answer has `timeout` milliseconds to come. */
-export async function administrator(server: ServerAccess, timeout = 15_000): Promise<Client> {
+/** A bound connection; close it with `unbind`. An answer has `timeout` milliseconds to come: generous, as a machine with other work needs. */
+export async function administrator(server: ServerAccess, timeout = 120_000): Promise<Client> {
   const { url, bindDn, password } = server.ldap;
   const client = new Client({ url, timeout, connectTimeout: timeout });
   await client.bind(bindDn, password);
