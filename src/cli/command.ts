@@ -13,6 +13,12 @@ export interface CommonOptions {
   readonly json?: boolean;
 }
 
+/** Of a command that changes something. */
+export interface DryRunOptions extends CommonOptions {
+  /** Say what would happen, and change nothing. */
+  readonly dryRun?: boolean;
+}
+
 /** What a command may use. */
 export interface CommandContext {
   /** The server of the data directory that these options name. */

@@ -15,7 +15,7 @@ import { completionCommand } from './commands/completion.ts';
 import { directoryCommand } from './commands/directory.ts';
 import { dkimCommand } from './commands/dkim.ts';
 import { dnsCommand } from './commands/dns.ts';
-import { domainCommand } from './commands/domain.ts';
+import { domainCommand } from './commands/domain/domain.ts';
 import { groupCommand } from './commands/group.ts';
 import { hostCommand } from './commands/host.ts';
 import { mailboxCommand } from './commands/mailbox.ts';
@@ -26,7 +26,7 @@ import { statusCommand } from './commands/status.ts';
 import { syncCommand } from './commands/sync.ts';
 import { tokenCommand } from './commands/token.ts';
 import { traceCommand } from './commands/trace.ts';
-import { userCommand } from './commands/user.ts';
+import { userCommand } from './commands/user/user.ts';
 import { printer } from './output.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,13 +1,9 @@
 // waypost channel list|show|pause|resume
 
 import { Command } from 'commander';
-import { type CommandContext, type CommonOptions, common } from '../command.ts';
+import { type CommandContext, type CommonOptions, common, type DryRunOptions } from '../command.ts';
 import { columns, facts, printable } from '../output.ts';
 import { changedText } from './changed.ts';
-
-interface ChangeOptions extends CommonOptions {
-  readonly dryRun?: boolean;
-}
 
 export function channelCommand(context: CommandContext): Command {
   const channel = new Command('channel').description('the ways out of the queue');
@@ -65,7 +61,7 @@ export function channelCommand(context: CommandContext): Command {
       .argument('<name>')
       .option('--dry-run', 'say what would happen, and change nothing')
       .option('--json', 'print JSON')
-      .action(async (name: string, options: ChangeOptions) => {
+      .action(async (name: string, options: DryRunOptions) => {
         const changed = await context.client(options).call(`channel.${verb}`, { name, dryRun: options.dryRun });
         context.printer(options).print(changed, () => changedText(changed));
       });

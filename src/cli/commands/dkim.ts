@@ -2,13 +2,9 @@
 
 import { Command } from 'commander';
 import { Failure } from '../../base/failure.ts';
-import { type CommandContext, type CommonOptions, common } from '../command.ts';
+import { type CommandContext, type CommonOptions, common, type DryRunOptions } from '../command.ts';
 import { columns } from '../output.ts';
 import { changedText } from './changed.ts';
-
-interface ChangeOptions extends CommonOptions {
-  readonly dryRun?: boolean;
-}
 
 /** Larger than any key. */
 const INPUT_MAX = 8192;
@@ -33,7 +29,7 @@ export function dkimCommand(context: CommandContext): Command {
     .argument('[domain]', 'for this domain alone; without it for all that have no keys of their own')
     .option('--dry-run', 'say what would happen, and change nothing')
     .option('--json', 'print JSON')
-    .action(async (domain: string | undefined, options: ChangeOptions) => {
+    .action(async (domain: string | undefined, options: DryRunOptions) => {
       const changed = await context.client(options).call('dkim.rotate', { domain, dryRun: options.dryRun });
       context.printer(options).print(changed, () => changedText(changed));
     });
@@ -43,7 +39,7 @@ export function dkimCommand(context: CommandContext): Command {
     .argument('<selector>', 'its record is SELECTOR._domainkey.DOMAIN')
     .option('--dry-run', 'say what would happen, and change nothing')
     .option('--json', 'print JSON')
-    .action(async (domain: string, selector: string, options: ChangeOptions) => {
+    .action(async (domain: string, selector: string, options: DryRunOptions) => {
       const input = { domain, selector, key: await readKey(), dryRun: options.dryRun };
       const changed = await context.client(options).call('dkim.import', input);
       context.printer(options).print(changed, () => changedText(changed));

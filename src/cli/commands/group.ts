@@ -1,13 +1,12 @@
 // waypost group add|list|show|remove
 
 import { Command } from 'commander';
-import { type CommandContext, type CommonOptions, common } from '../command.ts';
+import { type CommandContext, type CommonOptions, common, type DryRunOptions } from '../command.ts';
 import { columns } from '../output.ts';
 import { changedText } from './changed.ts';
 import { entryText } from './entry-text.ts';
 
-interface AddOptions extends CommonOptions {
-  readonly dryRun?: boolean;
+interface AddOptions extends DryRunOptions {
   readonly member?: string[];
 }
 

@@ -1,13 +1,9 @@
 // waypost host add|list|remove
 
 import { Command } from 'commander';
-import { type CommandContext, type CommonOptions, common } from '../command.ts';
+import { type CommandContext, type CommonOptions, common, type DryRunOptions } from '../command.ts';
 import { columns, printable } from '../output.ts';
 import { changedText } from './changed.ts';
-
-interface ChangeOptions extends CommonOptions {
-  readonly dryRun?: boolean;
-}
 
 export function hostCommand(context: CommandContext): Command {
   const host = new Command('host').description('servers of this directory');
@@ -18,7 +14,7 @@ export function hostCommand(context: CommandContext): Command {
     .argument('<name>', 'its host name')
     .option('--dry-run', 'say what would happen, and change nothing')
     .option('--json', 'print JSON')
-    .action(async (name: string, options: ChangeOptions) => {
+    .action(async (name: string, options: DryRunOptions) => {
       const added = await context.client(options).call('host.add', { name, dryRun: options.dryRun });
       context.printer(options).print(added, () => added.lines.join('\n'));
       if (added.password !== null && options.json !== true)
@@ -47,7 +43,7 @@ export function hostCommand(context: CommandContext): Command {
     .argument('<name>')
     .option('--dry-run', 'say what would happen, and change nothing')
     .option('--json', 'print JSON')
-    .action(async (name: string, options: ChangeOptions) => {
+    .action(async (name: string, options: DryRunOptions) => {
       const changed = await context.client(options).call('host.remove', { name, dryRun: options.dryRun });
       context.printer(options).print(changed, () => changedText(changed));
     });

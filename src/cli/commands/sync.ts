@@ -12,11 +12,11 @@ import type { ZoneOutcome } from '../../provisioning/zone-changes.ts';
 import type { SourceStatus } from '../../provisioning/zone-sources.ts';
 import type { Synchronized, Verification } from '../../routing/sync-runs.ts';
 import type { AdminClient } from '../client.ts';
-import { type CommandContext, type CommonOptions, common } from '../command.ts';
+import { type CommandContext, type CommonOptions, common, type DryRunOptions } from '../command.ts';
 import { facts, printable } from '../output.ts';
 import { providerText } from './provider-text.ts';
 
-interface SyncOptions extends CommonOptions {
+interface SyncOptions extends DryRunOptions {
   readonly full?: boolean;
   readonly domain?: string;
   readonly fromDns?: string;
@@ -24,7 +24,6 @@ interface SyncOptions extends CommonOptions {
   readonly zone?: string;
   readonly source?: string;
   readonly acceptRemovals?: boolean;
-  readonly dryRun?: boolean;
 }
 
 interface DigestOptions extends CommonOptions {

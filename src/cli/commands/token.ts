@@ -2,19 +2,14 @@
 
 import { Command } from 'commander';
 import type { TokenScope } from '../../directory/token.ts';
-import { type CommandContext, type CommonOptions, common } from '../command.ts';
+import { type CommandContext, type CommonOptions, common, type DryRunOptions } from '../command.ts';
 import { columns } from '../output.ts';
 import { changedText } from './changed.ts';
 
-interface AddOptions extends CommonOptions {
+interface AddOptions extends DryRunOptions {
   /** As typed; the operation knows which there are. */
   readonly scope: string;
   readonly expires?: string;
-  readonly dryRun?: boolean;
-}
-
-interface RemoveOptions extends CommonOptions {
-  readonly dryRun?: boolean;
 }
 
 export function tokenCommand(context: CommandContext): Command {
@@ -58,7 +53,7 @@ export function tokenCommand(context: CommandContext): Command {
     .argument('[name]', 'as in token list')
     .option('--dry-run', 'say what would happen, and change nothing')
     .option('--json', 'print JSON')
-    .action(async (first: string, second: string | undefined, options: RemoveOptions) => {
+    .action(async (first: string, second: string | undefined, options: DryRunOptions) => {
       const input = { ...accountAndName(first, second), dryRun: options.dryRun };
       const changed = await context.client(options).call('token.remove', input);
       context.printer(options).print(changed, () => changedText(changed));

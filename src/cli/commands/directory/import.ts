@@ -14,15 +14,14 @@ import { Failure } from '../../../base/failure.ts';
 import { atIntervals, grouped } from '../../../database/progress.ts';
 import { type LdifRecord, LdifSplitter, parseRecord } from '../../../directory/ldif.ts';
 import { type AdminClient, NoServer } from '../../client.ts';
-import { type CommandContext, type CommonOptions, common } from '../../command.ts';
+import { type CommandContext, common, type DryRunOptions } from '../../command.ts';
 import { printable } from '../../output.ts';
 
 /** Several commits: the server reads the records of one while it writes those before. */
 const RECORDS = 2000;
 const PAGE_BYTES = 8 * 1024 * 1024;
 
-interface ImportOptions extends CommonOptions {
-  readonly dryRun?: boolean;
+interface ImportOptions extends DryRunOptions {
   readonly continue?: boolean;
   readonly existing: 'refuse' | 'skip' | 'replace';
   readonly line: number;
