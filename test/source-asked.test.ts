@@ -11,7 +11,7 @@ import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import type { MirrorStatus } from '../src/provisioning/mirror/source-mirror.ts';
 import { CORP, CORP_PASSWORD, CORP_READER, CorpSlapd } from './support/corp-slapd.ts';
-import { administrator } from './support/directory.ts';
+import { addDomain, addUser, administrator, domainDn, userDn } from './support/directory.ts';
 import { peersMissing } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
@@ -114,6 +114,8 @@ async function login(name: string, password: string): Promise<string> {
 }
 
 const MESSAGE = Buffer.from('Subject: x\r\n\r\nx\r\n');
+/** Of the shortest memory that a source's entries can have. */
+const MAX_AGE_MS = 1000;
 const TEMPORARY = /^451 4\.3\.0/;
 
 test('who is added there gets mail and logs in at once; who is not there is refused', { skip }, async () => {
@@ -271,6 +273,143 @@ test('whether a change may be forwarded is decided by what the source says now',
   assert.match(corp.backup(), /^telephoneNumber: 2$/m);
   await client.unbind();
   await ldap.modify(dn('clerk'), of('aci', rule.replace('"m"', '"of ours, whoever the source is"')));
+});
+
+test('a group of the source that a rule names is asked for before a change is forwarded, and those in it', {
+  skip,
+}, async () => {
+  const dn = (uid: string): string => `uid=${uid},ou=cached,${CORP}`;
+  const group = (name: string): string => `cn=${name},ou=cached,${CORP}`;
+  const groupOf = (name: string, member: string): void =>
+    corp.change(`dn: ${group(name)}\nobjectClass: groupOfNames\ncn: ${name}\nmember: ${member}\n`);
+  const member = (name: string, value: string): void =>
+    corp.change(`dn: ${group(name)}\nchangetype: modify\nreplace: member\nmember: ${value}\n`);
+  for (const uid of ['helper', 'desk']) {
+    corp.change(cached(uid));
+    assert.match(await asked(`${uid}@cached.example`), /^250/);
+  }
+  const { Attribute, Change, Client } = await import('ldapts');
+  const of = (type: string, value: string, operation: 'add' | 'replace' = 'replace') =>
+    new Change({ operation, modification: new Attribute({ type, values: [value] }) });
+  const rule = `(targetattr = "*")(version 3.0; acl "h"; allow (read, write) groupdn = "ldap:///${group('all')}";)`;
+  await ldap.modify(dn('desk'), of('aci', rule, 'add'));
+  const client = new Client({ url: server.ldap.url });
+  await client.bind(dn('helper'), 'secret');
+  const call = (number: string) => client.modify(dn('desk'), of('telephoneNumber', number));
+  await assert.rejects(call('11'), /0x32/);
+  groupOf('all', dn('helper'));
+  await call('12');
+  assert.match(corp.backup(), /^telephoneNumber: 12$/m);
+  member('all', dn('desk'));
+  await assert.rejects(call('13'), /0x32/);
+  // By a group that is in that one.
+  groupOf('some', dn('helper'));
+  member('all', group('some'));
+  await call('14');
+  member('some', dn('desk'));
+  await assert.rejects(call('15'), /0x32/);
+  member('some', dn('helper'));
+  await corp.hang();
+  await assert.rejects(call('16'), /0x33|0x34/);
+  corp.goOn();
+  await until('it is asked again', async () =>
+    call('17').then(
+      () => true,
+      () => false,
+    ),
+  );
+  assert.match(corp.backup(), /^telephoneNumber: 17$/m);
+  await client.unbind();
+});
+
+test('who may send to a list of ours by a group of the source is asked there; in silence nobody is refused', {
+  skip,
+}, async () => {
+  await addDomain(ldap, 'own.example');
+  await addUser(ldap, 'carol@own.example');
+  const group = (name: string): string => `cn=${name},ou=cached,${CORP}`;
+  const list = (name: string, rules: Record<string, string>): Promise<void> =>
+    ldap.add(`cn=${name},ou=Groups,${domainDn('own.example')}`, {
+      objectClass: ['groupOfUniqueNames', 'inetMailGroup', 'inetLocalMailRecipient'],
+      mail: `${name}@own.example`,
+      uniqueMember: userDn('carol@own.example'),
+      ...rules,
+    });
+  const member = (name: string, uid: string): void =>
+    corp.change(`dn: ${group(name)}\nchangetype: modify\nreplace: member\nmember: uid=${uid},ou=cached,${CORP}\n`);
+  const send = async (sender: string, to: string): Promise<string> => {
+    const smtp = await SmtpClient.open(server.listeners.smtp);
+    await smtp.command(`MAIL FROM:<${sender}@cached.example>`);
+    const { code, lines } = await smtp.command(`RCPT TO:<${to}@own.example>`);
+    await smtp.quit();
+    return `${code} ${lines.join(' ')}`;
+  };
+  for (const uid of ['writer', 'reader', 'unseen']) corp.change(cached(uid));
+  for (const name of ['writers', 'inner', 'barred'])
+    corp.change(
+      `dn: ${group(name)}\nobjectClass: groupOfNames\ncn: ${name}\nmember: uid=nobody,ou=cached,${CORP}\n` +
+        `${name === 'writers' ? `member: ${group('inner')}\n` : ''}`,
+    );
+  await list('news', { mgrpAllowedBroadcaster: group('writers') });
+  await list('open', { mgrpDisallowedBroadcaster: group('barred') });
+  assert.match(await send('writer', 'news'), /^550 5\.7\.1/);
+  member('inner', 'writer');
+  assert.match(await send('writer', 'news'), /^250/);
+  assert.match(await send('reader', 'news'), /^550 5\.7\.1/);
+  assert.match(await send('reader', 'open'), /^250/);
+  member('barred', 'reader');
+  assert.match(await send('unseen', 'open'), /^250/);
+  const before = (await status('cached'))!.searches;
+  assert.match(await send('writer', 'news'), /^250/);
+  assert.equal((await status('cached'))!.searches, before, 'nothing was asked again');
+  await corp.hang();
+  assert.match(await send('writer', 'news'), /^250/);
+  assert.match(await send('reader', 'news'), TEMPORARY);
+  corp.goOn();
+  await until('it is asked again', async () => /^550/.test(await asked('some@cached.example')));
+  assert.match(await send('reader', 'news'), /^550 5\.7\.1/);
+  corp.change(cached('stranger'));
+  corp.change(`dn: ${group('late')}\nobjectClass: groupOfNames\ncn: late\nmember: uid=stranger,ou=cached,${CORP}\n`);
+  await list('shut', { mgrpDisallowedBroadcaster: group('late') });
+  await corp.hang();
+  assert.match(await send('stranger', 'shut'), TEMPORARY);
+  corp.goOn();
+  await until('it is asked again', async () => /^550/.test(await asked('some@cached.example')));
+  assert.match(await send('stranger', 'shut'), /^550 5\.7\.1/);
+});
+
+test('mail that is sent on to a list of the source goes to who is in it now', { skip }, async () => {
+  const { Attribute, Change } = await import('ldapts');
+  const maxAge = (values: string[]) =>
+    new Change({ operation: 'replace', modification: new Attribute({ type: 'waypostMaxAge', values }) });
+  await ldap.modify(`cn=cached,${SOURCES}`, maxAge([`${MAX_AGE_MS / 1000}s`]));
+  await addUser(ldap, 'fwd@own.example', {
+    mailDeliveryOption: 'forward',
+    mailForwardingAddress: 'team@cached.example',
+  });
+  const team = `cn=team,ou=cached,${CORP}`;
+  assert.match(await asked('fwd@own.example'), /^550/);
+  for (const uid of ['first', 'second']) corp.change(cached(uid));
+  // groupOfNames itself allows no address.
+  corp.change(
+    `dn: ${team}\nobjectClass: groupOfNames\nobjectClass: extensibleObject\ncn: team\nmail: team@cached.example\n` +
+      `member: uid=first,ou=cached,${CORP}\n`,
+  );
+  assert.match(await asked('fwd@own.example'), /^250/);
+  corp.change(`dn: ${team}\nchangetype: modify\nreplace: member\nmember: uid=second,ou=cached,${CORP}\n`);
+  await new Promise((turn) => setTimeout(turn, MAX_AGE_MS + 500));
+  const smtp = await SmtpClient.open(server.listeners.smtp);
+  await smtp.send('carol@remote.example', ['fwd@own.example'], MESSAGE);
+  await smtp.quit();
+  const countOf = async (uid: string): Promise<number> => {
+    const imap = await ImapClient.login(server.listeners.imap, `${uid}@cached.example`, 'secret');
+    const count = await imap.count();
+    await imap.logout();
+    return count;
+  };
+  await until('it has come to who is in the list now', async () => (await countOf('second')) === 1);
+  assert.equal(await countOf('first'), 0);
+  await ldap.modify(`cn=cached,${SOURCES}`, maxAge([]));
 });
 
 test('hung or killed: who is known gets mail and logs in, all others are told to try again', { skip }, async () => {

@@ -51,6 +51,7 @@ function tablesOf({ people, lists }: World): AccessTables {
     listsWith: (member) => groups.filter(({ uuid }) => lists[uuid]!.members.map(keysOf).includes(member)),
     dynamicListsOver: () => groups.filter(({ urls }) => urls !== undefined),
     matches: (dn, { filter }) => filter.split(' ').some((name) => dnOf(name) === dn),
+    asksOthers: false,
   };
 }
 

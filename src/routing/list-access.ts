@@ -1,7 +1,8 @@
 // May this sender send to this list: the rules of its entry, in the order of the lineage.
 //
 // In      a list's row, the request, and what the tables say of the sender and of those whom the rules name
-// Out     the message goes to the list, to its moderators, or is refused; and the rule that decided
+// Out     the message goes to the list, to its moderators, or is refused; and the rule that decided. Where another directory may
+//         have the say: what it is asked for, which is the sender, and whom rules name only as lists that the sender is in
 // Order   moderators skip all -> mgrpBroadcasterPolicy -> mgrpAllowedBroadcaster matches: domain rules are skipped ->
 //         mgrpAllowedDomain -> mgrpDisallowedDomain -> mgrpAllowedBroadcaster -> mgrpDisallowedBroadcaster -> size.
 //         All must hold; with the token OR one of the two allowed kinds is enough
@@ -13,9 +14,11 @@
 
 import { GROUP_DEPTH_MAX } from '../base/limits.ts';
 import type { Reply } from '../base/reply.ts';
+import { aboveOf } from '../directory/access/domains.ts';
 import { normalizeDn } from '../directory/dn.ts';
 import { type LdapUrl, liesIn } from '../directory/ldap-url.ts';
 import type { ListParty } from '../directory/list-party.ts';
+import type { AuthorityQuestion, GroupPlaces } from '../directory/source/authority.ts';
 import { type Address, addressKey, formatAddress } from '../message/address.ts';
 import { replies } from './replies.ts';
 import type { RouteRequest } from './route-request.ts';
@@ -33,6 +36,8 @@ export interface AccessTables {
   dynamicListsOver(dn: string): readonly GroupRow[];
   /** Whether the entry of this normalized DN matches the URL's filter. */
   matches(dn: string, url: LdapUrl): boolean;
+  /** Others may have the say about who is whom, and who is in which lists. */
+  readonly asksOthers: boolean;
 }
 
 export interface AccessDecision {
@@ -41,6 +46,12 @@ export interface AccessDecision {
   readonly rule: string;
   /** Of `nobody`. */
   readonly reply?: Reply;
+  /** Where others may have a say: what it rests on. */
+  readonly rests?: {
+    readonly questions: readonly AuthorityQuestion[];
+    /** False: where they are silent it is not decided, whatever it would be. */
+    readonly isSure: boolean;
+  };
 }
 
 /** A rule is asked about more lists than anybody is in: then it is not decided. */
@@ -49,8 +60,15 @@ export const SENDER_LISTS_MAX = 1000;
 export function decideAccess(row: GroupRow, request: RouteRequest, tables: AccessTables): AccessDecision {
   const { rules } = row;
   if (rules === undefined) return { to: 'list', rule: 'everybody may send' };
+  const deciding = new Deciding(rules, request, tables);
+  const decision = decisionOf(deciding);
+  const { questions, isSure } = deciding;
+  return questions.length === 0 ? decision : { ...decision, rests: { questions, isSure } };
+}
+
+function decisionOf(deciding: Deciding): AccessDecision {
   try {
-    return new Deciding(rules, request, tables).decide();
+    return deciding.decide();
   } catch (error) {
     if (!(error instanceof Undecided)) throw error;
     return { to: 'nobody', rule: error.message, reply: replies.accessUndecided };
@@ -66,6 +84,10 @@ class Deciding {
   readonly #request: RouteRequest;
   readonly #tables: AccessTables;
   readonly #sender: Sender;
+  /** What others are to be asked. */
+  readonly questions: AuthorityQuestion[] = [];
+  /** What is not known here could only let the sender send. */
+  isSure = true;
 
   constructor(rules: ListRules, request: RouteRequest, tables: AccessTables) {
     this.#rules = rules;
@@ -73,6 +95,7 @@ class Deciding {
     this.#tables = tables;
     this.#sender =
       rules.authenticated === true ? senderOfLogin(request, tables) : senderOfAddress(request.sender, tables);
+    this.questions.push(...this.#sender.asked);
   }
 
   decide(): AccessDecision {
@@ -121,15 +144,20 @@ class Deciding {
   /** The first of them that means the sender. */
   #party(kind: Named): ListParty | undefined {
     if (this.#sender.keys.length === 0) return undefined;
-    return this.#rules[kind]?.find((party) => this.#means(party));
+    return this.#rules[kind]?.find((party) => this.#means(party, kind));
   }
 
-  #means(party: ListParty): boolean {
+  #means(party: ListParty, kind: Named): boolean {
     const { dn, keys } = this.#sender;
     if ('url' in party) return this.#isMatch(party.url);
     if ('dn' in party && party.dn === dn) return true;
     if ('address' in party && keys.includes(party.address)) return true;
     const row = 'dn' in party ? this.#tables.recipient(party.dn) : claimant(party.address, this.#tables);
+    if (row === null && this.#tables.asksOthers) {
+      // It may be a list elsewhere that the sender is in.
+      this.#staticLists();
+      if (kind === 'disallowedBroadcasters') this.isSure = false;
+    }
     return row?.kind === 'group' ? this.#isIn(row) : row !== null && isEntry(row, dn);
   }
 
@@ -170,6 +198,7 @@ class Deciding {
     const found = new Set<number>();
     let level = members;
     for (let depth = from; depth < GROUP_DEPTH_MAX && level.length > 0; depth++) {
+      if (this.#tables.asksOthers) this.questions.push({ groupsOf: level, at: this.#places() });
       const next: string[] = [];
       for (const member of level) {
         for (const list of bounded(this.#tables.listsWith(member))) {
@@ -183,6 +212,20 @@ class Deciding {
     }
     return found;
   }
+
+  /** Where the lists may be that rules name, and those that the sender is in. */
+  #places(): GroupPlaces {
+    const { allowedBroadcasters = [], disallowedBroadcasters = [], moderators = [] } = this.#rules;
+    const { dn } = this.#sender;
+    const dns = new Set(dn === undefined ? [] : [dn]);
+    const domains = new Set<string>();
+    for (const party of [...moderators, ...allowedBroadcasters, ...disallowedBroadcasters]) {
+      if ('address' in party) domains.add(addressOfKey(party.address).domain);
+      // Many stand beside each other.
+      else if ('dn' in party) dns.add(aboveOf(party.dn) ?? party.dn);
+    }
+    return { dns: [...dns], domains: [...domains] };
+  }
 }
 
 interface Sender {
@@ -193,28 +236,37 @@ interface Sender {
   readonly domain: string | undefined;
   /** For people. */
   readonly text: string;
+  /** As others are asked for it. */
+  readonly asked: readonly AuthorityQuestion[];
 }
 
-const NOBODY: Sender = { dn: undefined, keys: [], domain: undefined, text: '<>' };
+const NOBODY: Sender = { dn: undefined, keys: [], domain: undefined, text: '<>', asked: [] };
 
 function senderOfAddress(address: Address | undefined, tables: AccessTables): Sender {
   if (address === undefined) return NOBODY;
   const key = addressKey(address);
   const row = claimant(key, tables);
   const { domain } = address;
-  const text = formatAddress(address);
+  const asked = tables.asksOthers ? claimed(key, tables).map((each) => ({ address: each })) : [];
+  const known = { domain, text: formatAddress(address), asked };
   return row === null
-    ? { dn: undefined, keys: [key], domain, text }
-    : { dn: normalizeDn(row.dn), keys: [...new Set([key, ...keysOf(row)])], domain, text };
+    ? { dn: undefined, keys: [key], ...known }
+    : { dn: normalizeDn(row.dn), keys: [...new Set([key, ...keysOf(row)])], ...known };
 }
 
 /** The entry that mail to this address finds, by its domain's other names too. */
 function claimant(key: string, tables: AccessTables): RecipientRow | null {
   const row = tables.alias(key);
   if (row !== null) return row;
+  const [, other] = claimed(key, tables);
+  return other === undefined ? null : tables.alias(other);
+}
+
+/** The address, and the one in the domain that its own is another name of. */
+function claimed(key: string, tables: AccessTables): readonly string[] {
   const { localPart, domain } = addressOfKey(key);
   const aliasOf = tables.route(domain)?.aliasOf;
-  return aliasOf === undefined ? null : tables.alias(`${localPart}@${aliasOf}`);
+  return aliasOf === undefined ? [key] : [key, `${localPart}@${aliasOf}`];
 }
 
 function isAuthenticated({ caller }: RouteRequest): boolean {
@@ -227,7 +279,13 @@ function senderOfLogin({ caller }: RouteRequest, tables: AccessTables): Sender {
   const row = tables.recipient(dn);
   const primary = row?.addresses[0];
   const domain = primary === undefined ? undefined : addressOfKey(primary).domain;
-  return { dn, keys: [dn, ...(row?.addresses ?? [])], domain, text: caller.dn };
+  return {
+    dn,
+    keys: [dn, ...(row?.addresses ?? [])],
+    domain,
+    text: caller.dn,
+    asked: tables.asksOthers ? [{ dn }] : [],
+  };
 }
 
 function keysOf(row: RecipientRow): string[] {

@@ -44,7 +44,13 @@ async function worldOf(asking: AuthorityOver): Promise<World> {
   const over = (domain: string): AuthorityOver | undefined =>
     /^(corp|src)\.example$/.test(domain) ? asking : undefined;
   const nameOf = (question: AuthorityQuestion): string =>
-    'dn' in question ? question.dn : 'uid' in question ? question.uid : question.address;
+    'dn' in question
+      ? question.dn
+      : 'uid' in question
+        ? question.uid
+        : 'groupsOf' in question
+          ? `groups of ${question.groupsOf.join(' ')}`
+          : question.address;
   const world = {
     directory,
     asked: [] as string[],

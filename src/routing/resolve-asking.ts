@@ -9,7 +9,12 @@
 import { asFailure } from '../base/failure.ts';
 import type { Reply } from '../base/reply.ts';
 import type { Awaitable } from '../database/operation.ts';
-import type { AuthorityOver, AuthorityQuestion, DirectoryAuthority } from '../directory/source/authority.ts';
+import type {
+  AuthorityOver,
+  AuthorityQuestion,
+  DirectoryAuthority,
+  GroupPlaces,
+} from '../directory/source/authority.ts';
 import { replies } from './replies.ts';
 import type { Consulted, Resolution, ResolveOptions } from './resolution.ts';
 
@@ -60,7 +65,14 @@ function isUnsettled(authority: DirectoryAuthority, { question, isKnown }: Consu
 export function isOver(authority: DirectoryAuthority, question: AuthorityQuestion): AuthorityOver | undefined {
   if ('uid' in question) return authority.over(question.domain);
   if ('dn' in question) return authority.overEntry(question.dn);
+  if ('groupsOf' in question) return overGroups(authority, question.at);
   return authority.over(question.address.slice(question.address.lastIndexOf('@') + 1));
+}
+
+/** As the one of them has it that is asked most. */
+function overGroups(authority: DirectoryAuthority, { dns, domains }: GroupPlaces): AuthorityOver | undefined {
+  const overs = [...dns.map((dn) => authority.overEntry(dn)), ...domains.map((domain) => authority.over(domain))];
+  return overs.find((over) => over === 'everything') ?? overs.find((over) => over !== undefined);
 }
 
 /** Undefined: it was answered. */
@@ -75,5 +87,6 @@ async function failureOf(authority: DirectoryAuthority, { question, isKnown }: C
 
 function keyOf(question: AuthorityQuestion): string {
   if ('uid' in question) return `uid ${question.uid} ${question.domain}`;
+  if ('groupsOf' in question) return `groups ${JSON.stringify(question)}`;
   return 'dn' in question ? `dn ${question.dn}` : question.address;
 }

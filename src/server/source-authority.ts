@@ -2,19 +2,25 @@
 //
 // In      the entries below ou=Sources, read again after each commit that changes one
 // Out     answers; what was found lately by a source of which only what was asked for is here
-// Limits  FRESH_MAX questions are remembered to have been answered
+// Limits  FRESH_MAX questions are remembered to have been answered; of NESTING_MAX levels of groups, GROUPS_ASKED_MAX of one, is asked
+//         what they are in
 // Without such a source nothing of it is ever asked, and the way of all mail is what it was
 
 import type { WriterClient } from '../database/client.ts';
 import type { Reader } from '../database/operation.ts';
+import { groupsOf, NESTING_MAX } from '../directory/access/groups.ts';
+import { look } from '../directory/access/look.ts';
+import { groupsOfRules } from '../directory/access/plan.ts';
 import { type Dn, isAtOrBelow, parentOf, parseDn } from '../directory/dn.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
+import { directoryFailure } from '../directory/failure.ts';
 import type { AuthorityOver, AuthorityQuestion, DirectoryAuthority } from '../directory/source/authority.ts';
 import type { LdapSource } from '../provisioning/ldap-source.ts';
 import { ldapSources } from '../provisioning/mirror/mirrors.ts';
 import type { SourceCall } from './threads/directory-sources.ts';
 
 const FRESH_MAX = 100_000;
+const GROUPS_ASKED_MAX = 1000;
 
 export interface SourceAuthorityParts {
   readonly reader: Reader;
@@ -84,6 +90,30 @@ export class SourceAuthority implements DirectoryAuthority {
     const names = [...above, ...to, ...(caller === undefined ? [] : [parseDn(caller)])];
     const asked = new Set(names.flatMap((name) => name?.normalized ?? []).filter((name) => this.overEntry(name)));
     await Promise.all([...asked].map((name) => this.ask({ dn: name }, false)));
+    if (caller !== undefined) await this.#renewGroups(parseDn(caller).normalized, dn);
+  }
+
+  /** Those that he is in, and those that these are in: a rule may name any, of one source one that is the other's. */
+  async #renewGroups(caller: string, changed: Dn): Promise<void> {
+    const { reader } = this.#parts;
+    const places = [parseDn(caller), changed, ...[...groupsOfRules(reader)].map(parseDn)];
+    const bases = new Set(places.flatMap((place) => this.#baseOver(place)?.normalized ?? []));
+    const asked = new Set<string>();
+    for (let level = 0; level < NESTING_MAX; level++) {
+      const names = [caller, ...look(reader, groupsOf(caller))].filter((name) => !asked.has(name));
+      if (bases.size === 0 || names.length === 0) return;
+      if (names.length > GROUPS_ASKED_MAX)
+        throw directoryFailure(
+          'adminLimitExceeded',
+          `In more than ${GROUPS_ASKED_MAX} groups: they cannot be asked for`,
+        );
+      await this.ask({ groupsOf: names, at: { dns: [...bases], domains: [] } }, false);
+      for (const name of names) asked.add(name);
+    }
+  }
+
+  #baseOver(dn: Dn): Dn | undefined {
+    return this.#known().bases.find(({ base }) => isAtOrBelow(dn, base))?.base;
   }
 
   async forward(change: DirectoryChange): Promise<boolean> {

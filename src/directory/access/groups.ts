@@ -8,7 +8,7 @@ import { normalizedOfPath } from '../dn.ts';
 import { directoryFailure } from '../failure.ts';
 import type { Look } from './look.ts';
 
-const NESTING_MAX = 5;
+export const NESTING_MAX = 5;
 const GROUPS_MAX = 100_000;
 
 const NAMING = `SELECT path FROM dit WHERE id IN (

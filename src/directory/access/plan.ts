@@ -232,5 +232,10 @@ export function planFor(reader: Reader, caller: Caller): Plan {
   return plan;
 }
 
+/** Normalized DNs of groups that rules name. */
+export function groupsOfRules(reader: Reader): ReadonlySet<string> {
+  return reader.snapshot(() => look(reader, accessOf(reader).groups()));
+}
+
 /** The writer's: its transactions run one after another. */
 export const inTransactions = new Access();

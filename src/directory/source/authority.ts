@@ -22,7 +22,16 @@ export type AuthorityQuestion =
   /** Of a list's member, of who binds; normalized. */
   | { readonly dn: string }
   /** Who logs in by a name without a domain. */
-  | { readonly uid: string; readonly domain: string };
+  | { readonly uid: string; readonly domain: string }
+  /** In which groups one of these is, right in them: normalized DNs, and keys of the alias table. */
+  | { readonly groupsOf: readonly string[]; readonly at: GroupPlaces };
+
+/** Whose groups are meant: those of the directories that decide over one of these. */
+export interface GroupPlaces {
+  /** Normalized. */
+  readonly dns: readonly string[];
+  readonly domains: readonly string[];
+}
 
 export interface DirectoryAuthority {
   /** It has no say at all now. */

@@ -8,7 +8,7 @@ import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure, type FailureKind, failureKinds } from '../../base/failure.ts';
 import type { Revision } from '../../base/ids.ts';
 import type { Reply } from '../../base/reply.ts';
-import type { AuthorityQuestion } from './authority.ts';
+import type { AuthorityQuestion, GroupPlaces } from './authority.ts';
 
 export type HandedQuestion =
   /** See DirectoryAuthority. */
@@ -36,11 +36,17 @@ export function parseQuestion(octets: Uint8Array): HandedQuestion {
 }
 
 function questionIn(value: unknown): AuthorityQuestion {
-  const { address, dn, uid, domain } = (value ?? {}) as Record<string, unknown>;
+  const { address, dn, uid, domain, groupsOf, at } = (value ?? {}) as Record<string, unknown>;
   if (typeof address === 'string') return { address };
   if (typeof dn === 'string') return { dn };
   if (typeof uid === 'string' && typeof domain === 'string') return { uid, domain };
-  throw new SyntaxFailure('an address, a DN, or a name in a domain', 0);
+  const { dns, domains } = (at ?? {}) as Partial<Record<keyof GroupPlaces, unknown>>;
+  if (areTexts(groupsOf) && areTexts(dns) && areTexts(domains)) return { groupsOf, at: { dns, domains } };
+  throw new SyntaxFailure('an address, a DN, a name in a domain, or whose groups', 0);
+}
+
+function areTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }
 
 export function encodeAnswer(answer: HandedAnswer | Failure): Uint8Array {

@@ -67,25 +67,29 @@ export class Mirrors {
     });
   }
 
-  /** See SourceQuestions. Throws 'unavailable' where no source has the say any more. */
+  /** See SourceQuestions. Of groups all sources are asked that have some. Throws 'unavailable' where none has the say any more. */
   async ask(question: AuthorityQuestion, isKnown: boolean): Promise<number | undefined> {
     await this.#reading;
-    return this.#askedOf(question).ask(question, isKnown);
+    const asked = this.#askedOf(question).map((each) => each.ask(question, isKnown));
+    const lefts = await Promise.all(asked);
+    return lefts.reduce((least, left) => least && left && Math.min(least, left));
   }
 
   async binds(dn: string, password: Uint8Array): Promise<boolean> {
     await this.#reading;
-    return this.#askedOf({ dn: parseDn(dn).normalized }).binds(dn, password);
+    return this.#askedOf({ dn: parseDn(dn).normalized })[0]!.binds(dn, password);
   }
 
   async forward(change: DirectoryChange): Promise<void> {
     await this.#reading;
-    return this.#askedOf({ dn: parseDn(change.dn).normalized }).forward(change);
+    return this.#askedOf({ dn: parseDn(change.dn).normalized })[0]!.forward(change);
   }
 
-  #askedOf(question: AuthorityQuestion): SourceQuestions {
-    for (const questions of this.#questions.values()) if (questions.hasSayOver(question)) return questions;
-    throw new Failure('unavailable', 'No source has the say over this any more, try again');
+  /** At least one. */
+  #askedOf(question: AuthorityQuestion): readonly SourceQuestions[] {
+    const found = [...this.#questions.values()].filter((each) => each.hasSayOver(question));
+    if (found.length === 0) throw new Failure('unavailable', 'No source has the say over this any more, try again');
+    return 'groupsOf' in question ? found : found.slice(0, 1);
   }
 
   acceptRemovals(name: string): void {

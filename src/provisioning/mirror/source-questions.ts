@@ -1,21 +1,22 @@
-// What a source is asked for one at a time: who has an address, an entry by its name, whether a password is right.
+// What a source is asked for one at a time: who has an address, an entry by its name, who is in which groups, whether a password is right.
 //
 // In      the source's settings; questions from all threads
 // Out     the entry is in the directory, as the source has it now, or is gone from it: then the question is answered
 // Order   a search begins after its question was put: equal ones that wait share the next one. Nothing is remembered of who is
-//         not there. Of who was found lately, by a source whose hold is `cache`, nothing is asked again before `waypostMaxAge`
+//         not there, but that somebody is in no other groups. Of who was found lately, by a source whose hold is `cache`, nothing is asked again before `waypostMaxAge`
 // Errors  'unavailable' for silence, a referral, an answer that is none, a password that is refused to us; with a reply that
 //         names them, for two entries with one address
-// Limits  QUESTIONS_MAX on their way, RIVALS_MAX further addresses of who is found; BINDS_MAX that wait, none for longer than BIND_WAIT_MS; FOUND_MAX entries of an answer; a source that fails is tried again after 1 s to RETRY_MAX_MS;
+// Limits  QUESTIONS_MAX on their way, RIVALS_MAX further addresses of who is found, beside one of each; BINDS_MAX that wait, none for longer than BIND_WAIT_MS; FOUND_MAX entries of an answer, GROUPS_MAX groups; a source that fails is tried again after 1 s to RETRY_MAX_MS;
 //         `waypostCacheRows` entries of a cache, the one that was asked for longest ago goes; who has tokens or rules of ours stays
 
 import { hasScheme } from '../../auth/password.ts';
 import { asciiLower } from '../../base/characters.ts';
 import { asFailure, Failure } from '../../base/failure.ts';
 import { isAtOrBelow, parseDn } from '../../directory/dn.ts';
-import { countMirrored, entryByUuid, mirroredEntries } from '../../directory/entries.ts';
+import { countMirrored, entryByUuid, findEntry, mirroredEntries } from '../../directory/entries.ts';
 import type { Attribute, DirectoryChange, Entry, Modification } from '../../directory/entry.ts';
 import { directoryFailure, isDirectoryResult } from '../../directory/failure.ts';
+import { entriesNaming } from '../../directory/member-values.ts';
 import type { MirroredChange, MirroredEntry } from '../../directory/mirrored-change.ts';
 import type { AuthorityQuestion } from '../../directory/source/authority.ts';
 import { LdapConnection, resultText, type SearchAsked } from '../../directory/source/connection.ts';
@@ -41,11 +42,14 @@ const BINDS_MAX = 64;
 /** Who has asked has left by then (server/source-calls.ts). */
 const BIND_WAIT_MS = 60_000;
 const FOUND_MAX = 10;
+/** That somebody is in, right in them. */
+const GROUPS_MAX = 500;
 /** Of one answer, whose other owners are asked for; entries whose addresses lead from one to the next. */
 const RIVALS_MAX = 100;
 const RIVALS_ROUNDS_MAX = 4;
 const RETRY_MIN_MS = 1000;
 const RETRY_MAX_MS = 5000;
+const GROUP_ATTRIBUTES = ['member', 'uniqueMember'];
 const ADDRESS_ATTRIBUTES = ['mail', 'mailAlternateAddress', 'mailEquivalentAddress'];
 
 /** A question's searches: one on its way, and one that all who wait share. */
@@ -86,6 +90,11 @@ export class SourceQuestions {
     const { base, domains } = this.source;
     if ('dn' in question) return isAtOrBelow(parseDn(question.dn), parseDn(base));
     if ('uid' in question) return domains.includes(question.domain);
+    if ('groupsOf' in question) {
+      const { at } = question;
+      const of = parseDn(base);
+      return at.domains.some((each) => domains.includes(each)) || at.dns.some((dn) => isAtOrBelow(parseDn(dn), of));
+    }
     return domains.includes(question.address.slice(question.address.lastIndexOf('@') + 1));
   }
 
@@ -191,11 +200,13 @@ export class SourceQuestions {
     const changes: MirroredChange[] = [...found.values()].map((entry) => ({ kind: 'put', entry }));
     for (const uuid of known) if (!found.has(uuid)) changes.push({ kind: 'removal', uuid });
     await this.#take(changes);
-    if (this.source.hold === 'cache') await this.#note(key, meant);
+    // Whoever is in no group may be: no refusal rests on that.
+    const isAnswered = meant.length > 0 || 'groupsOf' in question;
+    if (this.source.hold === 'cache') await this.#note(key, meant, isAnswered);
     const address = addressAsked(question);
     const claimants = address === undefined ? [] : meant.filter((entry) => hasAddress(entry, address, this.source));
     if (claimants.length > 1) throw twice(address!, claimants);
-    return meant.length > 0;
+    return isAnswered;
   }
 
   #add(found: Map<string, MirroredEntry>, entries: readonly SearchEntry[]): void {
@@ -216,11 +227,13 @@ export class SourceQuestions {
       const others = [...found.values()].flatMap((entry) => addressesOf(entry, this.source));
       const unasked = [...new Set(others)].filter((address) => !asked.has(address));
       if (unasked.length === 0) return;
-      if (round > RIVALS_ROUNDS_MAX || unasked.length > RIVALS_MAX)
+      if (round > RIVALS_ROUNDS_MAX || unasked.length > RIVALS_MAX + found.size)
         throw wrongThere(`Too many entries of the directory of this domain have addresses of each other`);
       for (const address of unasked) asked.add(address);
       const filters = unasked.flatMap((address) => filtersOf({ address }, this.source));
-      this.#add(found, await this.#searchFor({ baseObject: this.source.base, filter: { kind: 'or', filters } }));
+      const sizeLimit = FOUND_MAX + found.size;
+      const rivals = { baseObject: this.source.base, sizeLimit, filter: { kind: 'or', filters } } as const;
+      this.#add(found, await this.#searchFor(rivals));
     }
   }
 
@@ -228,6 +241,10 @@ export class SourceQuestions {
   #knownBy(question: AuthorityQuestion): readonly string[] {
     const { reader } = this.#parts;
     const entries = reader.snapshot(() => {
+      if ('groupsOf' in question) {
+        const groups = new Set(question.groupsOf.flatMap((each) => entriesNaming(reader, each, GROUPS_MAX)));
+        return [...groups].flatMap((dn) => findEntry(reader, dn) ?? []);
+      }
       const { generation } = readState(reader);
       const address = addressAsked(question);
       const names = 'dn' in question ? [question.dn] : claimantsOf(readAliasDn(reader, generation, address!));
@@ -244,7 +261,8 @@ export class SourceQuestions {
     const byUuid = known.map((value): Filter => ({ kind: 'equality', attribute: 'entryUUID', value }));
     if (!('dn' in question)) {
       const filters = [...filtersOf(question, this.source), ...byUuid];
-      return this.#searchFor({ baseObject: base, filter: { kind: 'or', filters } });
+      const sizeLimit = 'groupsOf' in question ? GROUPS_MAX : FOUND_MAX;
+      return this.#searchFor({ baseObject: base, sizeLimit, filter: { kind: 'or', filters } });
     }
     const named = await this.#searchFor({ baseObject: question.dn, scope: 'base', filter: EVERYTHING });
     const isThere = named.some((entry) => known.includes(asciiLower(this.#map.take(entry, 0)?.uuid ?? '')));
@@ -257,7 +275,7 @@ export class SourceQuestions {
     const connection = await this.#open();
     this.#searches++;
     this.#parts.countQuestion?.(this.source.name);
-    const search = connection.search({ ...asked, sizeLimit: FOUND_MAX, attributes: READ });
+    const search = connection.search({ sizeLimit: FOUND_MAX, ...asked, attributes: READ });
     const entries: SearchEntry[] = [];
     let isReferred = false;
     try {
@@ -351,9 +369,9 @@ export class SourceQuestions {
   }
 
   /** What a cache has been asked for: when, and what goes in its place. */
-  async #note(key: string, meant: readonly MirroredEntry[]): Promise<void> {
+  async #note(key: string, meant: readonly MirroredEntry[], isAnswered: boolean): Promise<void> {
     this.#found.delete(key);
-    if (meant.length === 0) return;
+    if (!isAnswered) return;
     const { cacheRows, name } = this.source;
     this.#found.set(key, this.#parts.clock.monotonic());
     if (this.#found.size > cacheRows) this.#found.delete(this.#found.keys().next().value!);
@@ -468,7 +486,18 @@ function filtersOf(question: Exclude<AuthorityQuestion, { readonly dn: string }>
     value,
   });
   if ('address' in question) return addressFilters(question.address, equal);
+  if ('groupsOf' in question)
+    return question.groupsOf.flatMap((each) =>
+      isDn(each)
+        ? GROUP_ATTRIBUTES.map((ours) => equal(ours, each))
+        : equal('mgrpRFC822MailMember', formatAddress(addressOfKey(each))),
+    );
   return [equal('uid', question.uid), ...addressFilters(`${asciiLower(question.uid)}@${question.domain}`, equal)];
+}
+
+/** The key of an address has no sign of equality in its domain. */
+function isDn(groupMember: string): boolean {
+  return groupMember.includes('=', groupMember.lastIndexOf('@'));
 }
 
 function addressFilters(key: string, equal: (ours: string, value: string) => Filter): Filter[] {
@@ -478,13 +507,14 @@ function addressFilters(key: string, equal: (ours: string, value: string) => Fil
 /** Whom the search has found for the question, not because it was known here. */
 function isMeant(question: AuthorityQuestion, entry: MirroredEntry, source: LdapSource): boolean {
   if ('dn' in question) return parseDn(entry.dn).normalized === question.dn;
+  if ('groupsOf' in question) return true;
   if ('uid' in question && valuesOf(entry, 'uid', source).includes(asciiLower(question.uid))) return true;
   return hasAddress(entry, addressAsked(question)!, source);
 }
 
 /** The key of the address that is asked for. */
 function addressAsked(question: AuthorityQuestion): string | undefined {
-  if ('dn' in question) return undefined;
+  if ('dn' in question || 'groupsOf' in question) return undefined;
   return 'address' in question ? question.address : `${asciiLower(question.uid)}@${question.domain}`;
 }
 

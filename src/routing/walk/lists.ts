@@ -80,9 +80,13 @@ export class Lists {
     const known = this.#decided.get(row.entry);
     if (known !== undefined) return known;
     const { request } = this.#walk;
-    const { to, rule, reply } = decideAccess(row, { ...request, ...request.author }, this.#accessTables());
+    const asked = { ...request, ...request.author };
+    const { to, rule, reply, rests } = decideAccess(row, asked, this.#accessTables());
     if (this.#walk.explain) this.#walk.step('access rule', rule);
-    const part = to === 'nobody' ? reply! : to === 'list' ? 'members' : 'moderators';
+    const route = rests === undefined || asked.sender === undefined ? null : this.#walk.route(asked.sender.domain);
+    const refusal =
+      rests === undefined ? reply : this.#walk.consult(rests.questions, rests.isSure, route ?? null, () => reply);
+    const part = refusal ?? (to === 'list' ? 'members' : 'moderators');
     this.#decided.set(row.entry, part);
     return part;
   }
@@ -97,6 +101,7 @@ export class Lists {
       listsWith: (member) => walk.answered(tables.listsWith(member), { ask: 'listsWith', member }),
       dynamicListsOver: (dn) => walk.answered(tables.dynamicListsOver(dn), { ask: 'dynamicListsOver', dn }),
       matches: (dn, url) => walk.answered(tables.matches(dn, url), { ask: 'matches', dn, url }),
+      asksOthers: walk.asksOthers,
     };
   }
 

@@ -209,6 +209,11 @@ export class Walk {
     this.failures.set(member.entry ?? addressKey(member.recipient), { ...member, reply });
   }
 
+  /** Our tables may not be alone to say. */
+  get asksOthers(): boolean {
+    return this.#isUnsure !== undefined;
+  }
+
   /**
    * The reply of what these questions are about, where it is not for our tables alone to say: another one where nobody could be
    * asked. `route`: of its domain, where that is one of ours.
