@@ -12,7 +12,7 @@ import { addDomain, addUser, openTestDirectory, replace, type TestDirectory, use
 import { HashGate } from './hash-gate.ts';
 import type { LoginClient } from './login-client.ts';
 import { loginDirectory } from './login-directory.ts';
-import { createLogins, type Logins } from './logins.ts';
+import { Logins } from './logins.ts';
 import { freely } from './testing.ts';
 
 const record = { listener: 'imap', isPrivate: true, peerAddress: '192.0.2.1' } as ConnectionRecord;
@@ -49,7 +49,7 @@ before(async () => {
       await answer();
     },
   };
-  logins = createLogins({
+  logins = new Logins({
     directory: loginDirectory(directory.reader, directory.cache),
     revision: () => directory.shared.revision(),
     gate: new HashGate(),

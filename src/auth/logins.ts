@@ -1,4 +1,4 @@
-// Logins of one thread: by a password, by a bind, by SASL. A login stays current with the directory (standing-login.ts).
+// Logins of one thread: by a password, by a bind, by SASL. A login stays current with the directory (proven-login.ts).
 //
 // Order   attempt.ts; the revision is read before the account, so that a login that the directory has overtaken is read again
 // Errors  as attempt.ts
@@ -8,26 +8,31 @@ import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import type { PublishedRevision } from '../base/ids.ts';
 import type { Caller } from '../directory/caller.ts';
-import { normalizeDn } from '../directory/dn.ts';
 import type { AttributeValue } from '../directory/entry.ts';
 import type { AuthorityQuestion, DirectoryAuthority } from '../directory/source/authority.ts';
-import { addressKey, tryParseAddress } from '../message/address.ts';
-import type { ConnectionRecord } from '../net/connection.ts';
-import type { Admissions } from '../routing/admission.ts';
 import { isOver } from '../routing/resolve-asking.ts';
 import { attempt, type Claim, type LoginAccount, type LoginAttemptParts, requirePrivacy } from './attempt.ts';
 import { LOGIN_LENGTH_MAX } from './bounds.ts';
-import { decideLogin, loginRefusal } from './decision.ts';
 import type { HashGate } from './hash-gate.ts';
 import type { LoginClient } from './login-client.ts';
-import type { LoginDirectory, LoginNow, MailLogin } from './login-directory.ts';
+import type { LoginDirectory, MailLogin } from './login-directory.ts';
+import {
+  DN_PREFIX,
+  type DomainOfServer,
+  dnIn,
+  loginKey,
+  normalizedDn,
+  questionAbout,
+  withoutPrefix,
+} from './login-names.ts';
 import type { OpenLogins } from './open-logins.ts';
 import { PasswordCheck, type VerifiedPassword } from './password-check.ts';
 import { askingOnce, type Proof, type ProvableAccount, proofOf } from './proof.ts';
+import { type Proven, provenLogin } from './proven-login.ts';
 import type { SaslClaim, SaslExchange } from './sasl/mechanism.ts';
 import { findMechanism, mechanisms } from './sasl/mechanisms.ts';
 import { saltFor } from './scram-keys.ts';
-import { StandingLogin } from './standing-login.ts';
+import type { StandingLogin } from './standing-login.ts';
 import { hashOfToken, isToken } from './token.ts';
 import { isExpired, opensDoor, tokenWith } from './token-check.ts';
 
@@ -39,8 +44,8 @@ export interface LoginsParts extends LoginAttemptParts {
   readonly clock: Clock;
   /** None: SCRAM is not offered. */
   readonly scram?: LoginsScram;
-  /** The domain of a name without one; undefined: none. */
-  readonly domainOf?: (record: ConnectionRecord) => string | undefined;
+  /** Absent: a name without a domain has none. */
+  readonly domainOf?: DomainOfServer;
   /** Who has the say about accounts that are not ours; absent: nobody. */
   readonly authority?: DirectoryAuthority | undefined;
   /** Where sessions wait for the end of their logins. */
@@ -52,41 +57,6 @@ export interface LoginsScram {
   /** What the salts of names without keys are made with. */
   readonly secret: Uint8Array;
   readonly learn: VerifiedPassword;
-}
-
-export interface Logins {
-  /** Names of the mechanisms that this client may use now, the best first. */
-  mechanisms(client: LoginClient): readonly string[];
-  /** By any address of the account and its password. */
-  login(client: LoginClient, name: string, password: Buffer): Promise<StandingLogin<MailLogin>>;
-  /** A simple bind; the caller has refused an empty name or password. Throws `invalidDnSyntax` for what is no DN. */
-  bind(client: LoginClient, dn: string, password: AttributeValue): Promise<StandingLogin<Caller>>;
-  /**
-   * By a token alone, for one request. An unknown one counts for the client, since it names no account; `denied` for one
-   * of other services.
-   */
-  bearer(client: LoginClient, token: string): Promise<Caller>;
-  /** The same, for a service of mail. */
-  bearerLogin(client: LoginClient, token: string): Promise<StandingLogin<MailLogin>>;
-  /** Throws `not-private`, and `unsupported` for a mechanism that is not offered. */
-  sasl(client: LoginClient, mechanism: string): SaslExchange<MailLogin>;
-  /** By the word of a peer that is believed: there is no proof, but the account must be let in. */
-  vouched(client: LoginClient, name: string): Promise<StandingLogin<MailLogin>>;
-  saslBind(client: LoginClient, mechanism: string): SaslExchange<Caller>;
-  /** Whom an identity of SASL (`dn:...`, `u:...`, an address) stands for, by the word of who may act for others. */
-  callerNamed(client: LoginClient, name: string): Caller | undefined;
-}
-
-/** An account whose proof was right. */
-interface Proven {
-  readonly client: LoginClient;
-  /** The revision before the account was read. */
-  readonly readAt: PublishedRevision;
-  readonly uuid: string;
-  readonly admissions: Admissions;
-  readonly proof: Proof;
-  /** The address of the group whose mailbox is asked for in place of the account's own. */
-  readonly sharedBy?: string | undefined;
 }
 
 /** Where the protocol has a command of its own for a name and a password. */
@@ -105,83 +75,105 @@ interface Tried<A extends LoginAccount> extends Omit<Claim<A>, 'account' | 'isRi
 /** An account as SASL finds it; without mail only where LDAP names it by its DN. */
 type SaslAccount = LoginAccount & ProvableAccount & { readonly caller: Caller; readonly mail: MailLogin | undefined };
 
-const DN_PREFIX = 'dn:';
-const NAME_PREFIX = 'u:';
 const NONCE_BYTES = 18;
 const NO_SECRET = Buffer.alloc(0);
 
-export function createLogins(parts: LoginsParts): Logins {
-  const { directory, revision, clock, scram, open, authority } = parts;
-  const passwords = new PasswordCheck(parts.gate, clock, scram?.learn);
-  const domainOf = parts.domainOf ?? (() => undefined);
+export class Logins {
+  readonly #parts: LoginsParts;
+  readonly #passwords: PasswordCheck;
+  readonly #domainOf: DomainOfServer;
 
-  function find({ record }: LoginClient, name: string) {
-    return name.length > LOGIN_LENGTH_MAX ? undefined : directory.find(name, domainOf(record));
+  constructor(parts: LoginsParts) {
+    this.#parts = parts;
+    this.#passwords = new PasswordCheck(parts.gate, parts.clock, parts.scram?.learn);
+    this.#domainOf = parts.domainOf ?? (() => undefined);
   }
 
-  const logins: Logins = {
-    mechanisms({ record }) {
-      if (!record.isPrivate) return [];
-      const offer = { record, offersScram: scram?.isOffered() ?? false };
-      return mechanisms.filter((each) => each.isOffered(offer)).map(({ name }) => name);
-    },
-    async login(client, name, password) {
-      const key = keyOf(client, name);
-      const there = askingOnce(authority);
-      return mailLogin(
-        await tried({
-          ...{ client, mechanism: PASSWORD, name, key, secret: password, question: questionOf(client, name) },
-          find: () => find(client, name),
-          proofFor: (account) =>
-            proofOf({ passwords, clock, authority: there }, { client, name: key, account, secret: password }),
-        }),
-      );
-    },
-    async bind(client, dn, given) {
-      // Before the DN is looked at.
-      requirePrivacy(client);
-      const password = typeof given === 'string' ? Buffer.from(given, 'utf8') : given;
-      const name = `${DN_PREFIX}${dn}`;
-      const key = keyOf(client, name);
-      const there = askingOnce(authority);
-      return boundLogin(
-        await tried({
-          ...{ client, mechanism: PASSWORD, name: dn, key, secret: password, question: questionOf(client, name) },
-          find: () => directory.findEntry(dn),
-          proofFor: (account) =>
-            proofOf({ passwords, clock, authority: there }, { client, name: key, account, secret: password }),
-        }),
-      );
-    },
-    async bearer(client, token) {
-      return (await byToken(client, token)).caller;
-    },
-    async bearerLogin(client, token) {
-      const readAt = revision();
-      const account = await byToken(client, token);
-      const proof = proofOf({ passwords, clock }, { client, name: '', account, secret: Buffer.from(token, 'utf8') });
-      return mailLogin({ client, readAt, proof, ...account, mail: directory.now(account.uuid)?.mail });
-    },
-    async vouched(client, name) {
-      const key = keyOf(client, name);
-      return mailLogin(
-        await tried({
-          ...{ client, mechanism: VOUCHED, name, key, secret: undefined, question: questionOf(client, name) },
-          find: () => find(client, name),
-          proofFor: (account) => ({
-            isRight: () => account !== undefined,
-            stands: () => true,
-            outlivesPassword: true,
-          }),
-        }),
-      );
-    },
-    sasl: (client, mechanism) => begin(client, mechanism, mailLogin),
-    saslBind: (client, mechanism) => begin(client, mechanism, boundLogin),
-    callerNamed: (client, name) => findForSasl(client, name)?.caller,
-  };
+  /** Names of the mechanisms that this client may use now, the best first. */
+  mechanisms({ record }: LoginClient): readonly string[] {
+    if (!record.isPrivate) return [];
+    const offer = { record, offersScram: this.#parts.scram?.isOffered() ?? false };
+    return mechanisms.filter((each) => each.isOffered(offer)).map(({ name }) => name);
+  }
 
-  async function byToken(client: LoginClient, token: string) {
+  /** By any address of the account and its password. */
+  async login(client: LoginClient, name: string, password: Buffer): Promise<StandingLogin<MailLogin>> {
+    const key = this.#keyOf(client, name);
+    return this.#mailLogin(
+      await this.#tried({
+        ...{ client, mechanism: PASSWORD, name, key, secret: password, question: this.#questionOf(client, name) },
+        find: () => this.#find(client, name),
+        proofFor: this.#byPassword(client, key, password),
+      }),
+    );
+  }
+
+  /** A simple bind; the caller has refused an empty name or password. Throws `invalidDnSyntax` for what is no DN. */
+  async bind(client: LoginClient, dn: string, given: AttributeValue): Promise<StandingLogin<Caller>> {
+    // Before the DN is looked at.
+    requirePrivacy(client);
+    const password = typeof given === 'string' ? Buffer.from(given, 'utf8') : given;
+    const name = `${DN_PREFIX}${dn}`;
+    const key = this.#keyOf(client, name);
+    return this.#boundLogin(
+      await this.#tried({
+        ...{ client, mechanism: PASSWORD, name: dn, key, secret: password, question: this.#questionOf(client, name) },
+        find: () => this.#parts.directory.findEntry(dn),
+        proofFor: this.#byPassword(client, key, password),
+      }),
+    );
+  }
+
+  /**
+   * By a token alone, for one request. An unknown one counts for the client, since it names no account; `denied` for one
+   * of other services.
+   */
+  async bearer(client: LoginClient, token: string): Promise<Caller> {
+    return (await this.#byToken(client, token)).caller;
+  }
+
+  /** The same, for a service of mail. */
+  async bearerLogin(client: LoginClient, token: string): Promise<StandingLogin<MailLogin>> {
+    const { directory, revision, clock } = this.#parts;
+    const readAt = revision();
+    const account = await this.#byToken(client, token);
+    const secret = Buffer.from(token, 'utf8');
+    const proof = proofOf({ passwords: this.#passwords, clock }, { client, name: '', account, secret });
+    return this.#mailLogin({ client, readAt, proof, ...account, mail: directory.now(account.uuid)?.mail });
+  }
+
+  /** By the word of a peer that is believed: there is no proof, but the account must be let in. */
+  async vouched(client: LoginClient, name: string): Promise<StandingLogin<MailLogin>> {
+    const key = this.#keyOf(client, name);
+    return this.#mailLogin(
+      await this.#tried({
+        ...{ client, mechanism: VOUCHED, name, key, secret: undefined, question: this.#questionOf(client, name) },
+        find: () => this.#find(client, name),
+        proofFor: (account) => ({
+          isRight: () => account !== undefined,
+          stands: () => true,
+          outlivesPassword: true,
+        }),
+      }),
+    );
+  }
+
+  /** Throws `not-private`, and `unsupported` for a mechanism that is not offered. */
+  sasl(client: LoginClient, mechanism: string): SaslExchange<MailLogin> {
+    return this.#begin(client, mechanism, (proven) => this.#mailLogin(proven));
+  }
+
+  saslBind(client: LoginClient, mechanism: string): SaslExchange<Caller> {
+    return this.#begin(client, mechanism, (proven) => this.#boundLogin(proven));
+  }
+
+  /** Whom an identity of SASL (`dn:...`, `u:...`, an address) stands for, by the word of who may act for others. */
+  callerNamed(client: LoginClient, name: string): Caller | undefined {
+    return this.#findForSasl(client, name)?.caller;
+  }
+
+  async #byToken(client: LoginClient, token: string) {
+    const { directory, clock } = this.#parts;
     const secret = Buffer.from(token, 'utf8');
     const hash = hashOfToken(secret);
     const holder = isToken(secret) ? directory.findToken(hash) : undefined;
@@ -191,31 +183,36 @@ export function createLogins(parts: LoginsParts): Logins {
     const isRight = () => account !== undefined;
     const isForAnother = found !== undefined && !opensDoor(found, client);
     const claim = { client, mechanism: BEARER, name: undefined, account, secret, isRight, isForAnother };
-    return attempt(parts, claim);
+    return attempt(this.#parts, claim);
   }
 
-  function begin<T>(
+  /** Of one login: what refuses its password there is asked once. */
+  #byPassword(client: LoginClient, key: string, secret: Uint8Array): (account: ProvableAccount | undefined) => Proof {
+    const { clock } = this.#parts;
+    const authority = askingOnce(this.#parts.authority);
+    return (account) =>
+      proofOf({ passwords: this.#passwords, clock, authority }, { client, name: key, account, secret });
+  }
+
+  #begin<T>(
     client: LoginClient,
     name: string,
     standingOf: (proven: Proven & SaslAccount) => StandingLogin<T>,
   ): SaslExchange<T> {
     requirePrivacy(client);
+    const { scram } = this.#parts;
     const mechanism = findMechanism(name);
-    const isOffered = (each: string): boolean => logins.mechanisms(client).includes(each);
+    const isOffered = (each: string): boolean => this.mechanisms(client).includes(each);
     if (mechanism === undefined || !isOffered(mechanism.name))
       throw new Failure('unsupported', 'Mechanism not supported');
-    const logIn = async (claim: SaslClaim) => standingOf(await bySasl(client, claim));
+    const logIn = async (claim: SaslClaim) => standingOf(await this.#bySasl(client, claim));
     return mechanism.begin({
       client,
-      find: (each) => ({ account: findForSasl(client, each), name: keyOf(client, each) }),
+      find: (each) => ({ account: this.#findForSasl(client, each), name: this.#keyOf(client, each) }),
       logIn,
-      byPassword(given) {
-        const there = askingOnce(authority);
-        return logIn({
-          ...given,
-          proofFor: (account, key) =>
-            proofOf({ passwords, clock, authority: there }, { client, name: key, account, secret: given.secret }),
-        });
+      byPassword: (given) => {
+        const proofFor = this.#byPassword(client, this.#keyOf(client, given.name), given.secret);
+        return logIn({ ...given, proofFor });
       },
       isOffered,
       channelBinding: (type) => channelBinding(client, type),
@@ -224,16 +221,16 @@ export function createLogins(parts: LoginsParts): Logins {
     });
   }
 
-  async function bySasl(client: LoginClient, claim: SaslClaim): Promise<Proven & SaslAccount> {
+  async #bySasl(client: LoginClient, claim: SaslClaim): Promise<Proven & SaslAccount> {
     const { mechanism, name, authzid, secret } = claim;
-    const key = keyOf(client, name);
+    const key = this.#keyOf(client, name);
     const isSelf = (account: SaslAccount | undefined): boolean =>
-      authzid === '' || findForSasl(client, authzid)?.uuid === account?.uuid;
+      authzid === '' || this.#findForSasl(client, authzid)?.uuid === account?.uuid;
     const isShared = (account: SaslAccount | undefined): boolean =>
-      account?.mail !== undefined && sharedBy(client, authzid, account.mail) !== undefined;
-    const proven = await tried({
-      ...{ client, mechanism, name, key, secret, question: questionOf(client, name) },
-      find: () => findForSasl(client, name),
+      account?.mail !== undefined && this.#sharedBy(client, authzid, account.mail) !== undefined;
+    const proven = await this.#tried({
+      ...{ client, mechanism, name, key, secret, question: this.#questionOf(client, name) },
+      find: () => this.#findForSasl(client, name),
       proofFor: (account) => {
         const proof = claim.proofFor(account, key);
         const isRight = async () => (await proof.isRight()) && (isSelf(account) || isShared(account));
@@ -247,133 +244,72 @@ export function createLogins(parts: LoginsParts): Logins {
    * With the account that is found; where another has the say, once more after that one was asked: before a no, and where only
    * what was asked for is here, unless it was lately, before a yes.
    */
-  async function tried<A extends LoginAccount>({ find: look, proofFor, question, ...claimed }: Tried<A>) {
+  async #tried<A extends LoginAccount>({ find, proofFor, question, ...claimed }: Tried<A>) {
+    const { revision, authority } = this.#parts;
     let readAt = revision();
-    const account = look();
+    const account = find();
     let proof = proofFor(account);
     const isRight = () => proof.isRight();
     const askAnew = async (asked: AuthorityQuestion) => {
       await authority!.ask(asked, false);
       readAt = revision();
-      const now = look();
+      const now = find();
       proof = proofFor(now);
       return { account: now, isRight };
     };
     const anew = question && (() => askAnew(question));
     const isStale =
       question !== undefined && isOver(authority!, question) === 'everything' && !authority!.isFresh(question);
-    const proven = await attempt(parts, { ...claimed, account, isRight, anew, isStale });
+    const proven = await attempt(this.#parts, { ...claimed, account, isRight, anew, isStale });
     return { client: claimed.client, ...proven, readAt, proof };
   }
 
   /** What an authority is asked about this name; undefined where our tables alone decide. */
-  function questionOf(client: LoginClient, name: string): AuthorityQuestion | undefined {
-    if (authority === undefined || authority.isIdle || name.length > LOGIN_LENGTH_MAX) return undefined;
-    const question = askedFor(client, name);
+  #questionOf(client: LoginClient, name: string): AuthorityQuestion | undefined {
+    const { authority } = this.#parts;
+    if (authority === undefined || authority.isIdle) return undefined;
+    const question = questionAbout(client, name, this.#domainOf);
     return question && isOver(authority, question) && question;
   }
 
-  function askedFor(client: LoginClient, name: string): AuthorityQuestion | undefined {
-    const dn = dnIn(client, name);
-    if (dn !== undefined) {
-      const found = normalized(dn);
-      return found === undefined ? undefined : { dn: found };
-    }
-    const domain = domainOf(client.record);
-    const plain = withoutPrefix(client, name);
-    if (domain !== undefined && !plain.includes('@')) return { uid: plain, domain };
-    const address = tryParseAddress(plain);
-    return address && { address: addressKey(address) };
-  }
-
   /** Folders cannot be shared yet: whoever reads a shared mailbox logs in to it. */
-  function sharedBy({ door }: LoginClient, address: string, member: MailLogin): MailLogin | undefined {
-    return door === 'imap' ? directory.shared(address, member) : undefined;
+  #sharedBy({ door }: LoginClient, address: string, member: MailLogin): MailLogin | undefined {
+    return door === 'imap' ? this.#parts.directory.shared(address, member) : undefined;
   }
 
-  /** RFC 4513 §5.2.1.8: over LDAP `dn:` stands before a DN, and `u:` may stand before a name. */
-  function findForSasl(client: LoginClient, name: string): SaslAccount | undefined {
+  #find({ record }: LoginClient, name: string) {
+    const { directory } = this.#parts;
+    return name.length > LOGIN_LENGTH_MAX ? undefined : directory.find(name, this.#domainOf(record));
+  }
+
+  #findForSasl(client: LoginClient, name: string): SaslAccount | undefined {
     const dn = dnIn(client, name);
     if (dn !== undefined) {
-      const found = normalized(dn) === undefined ? undefined : directory.findEntry(dn);
+      const found = normalizedDn(dn) === undefined ? undefined : this.#parts.directory.findEntry(dn);
       return found && { ...found, mail: undefined };
     }
-    const found = find(client, withoutPrefix(client, name));
+    const found = this.#find(client, withoutPrefix(client, name));
     return found && { ...found, caller: found.mail.caller };
   }
 
-  /**
-   * One text for all spellings that find the same account. What a name is counted by, and the salt of one without keys, would
-   * else tell a known name from an unknown one.
-   */
-  function keyOf(client: LoginClient, name: string): string {
-    if (name.length > LOGIN_LENGTH_MAX) return name;
-    const dn = dnIn(client, name);
-    if (dn !== undefined) return `${DN_PREFIX}${normalized(dn) ?? dn}`;
-    const full = withDomain(withoutPrefix(client, name), domainOf(client.record));
-    const address = tryParseAddress(full);
-    return address === undefined ? full : addressKey(address);
+  #keyOf(client: LoginClient, name: string): string {
+    return loginKey(client, name, this.#domainOf);
   }
 
-  /** What the account is now; undefined when it may log in no more, or what it was opened with is gone. */
-  function standing({ client, uuid, proof }: Proven): LoginNow | undefined {
-    const now = directory.now(uuid);
-    if (now === undefined || !proof.stands(now)) return undefined;
-    const refusal = loginRefusal(decideLogin(now.admissions, client));
-    if (refusal?.kind === 'unavailable') throw refusal;
-    return refusal === undefined ? now : undefined;
+  #boundLogin({ caller, ...proven }: Proven & { readonly caller: Caller }): StandingLogin<Caller> {
+    return provenLogin(this.#parts, proven, { first: caller, pick: (now) => now.caller });
   }
 
-  function standingLogin<T>(
-    proven: Proven,
-    first: T | undefined,
-    pick: (now: LoginNow) => T | undefined,
-  ): StandingLogin<T> {
-    const { uuid, readAt, proof } = proven;
-    let { admissions } = proven;
-    return new StandingLogin<T>({
-      revision,
-      read() {
-        const now = standing(proven);
-        if (now !== undefined) ({ admissions } = now);
-        return now && pick(now);
-      },
-      first: first === undefined ? undefined : { revision: readAt, value: first },
-      msLeft: proof.msLeft,
-      watch(login, over) {
-        const domains = () => admissions.flatMap(({ domain }) => domain ?? []);
-        const isOver = () => login.now() === undefined;
-        const passwordChanged = () => void (proof.outlivesPassword !== true && login.end());
-        const watched = {
-          id: login.id,
-          uuid,
-          readAt,
-          domains,
-          isOver,
-          passwordChanged,
-          end: () => login.end(),
-          ...(proven.sharedBy === undefined ? {} : { isShared: true as const }),
-          msLeft: proof.msLeft,
-        };
-        return open.watch(watched, over);
-      },
+  #mailLogin({ mail, ...proven }: Proven & { readonly mail: MailLogin | undefined }): StandingLogin<MailLogin> {
+    const { client, sharedBy: group } = proven;
+    // Without an address of its own the statuses of another domain count: routing/standing.ts knows which.
+    const first = mail !== undefined && mail.addresses.length > 0 && group === undefined ? mail : undefined;
+    const ofGroup = (member: MailLogin | undefined) => member && this.#sharedBy(client, group!, member);
+    return provenLogin(this.#parts, proven, {
+      first,
+      pick: ({ mail: now }) => (group === undefined ? now : ofGroup(now)),
     });
   }
-
-  function boundLogin({ caller, ...proven }: Proven & { readonly caller: Caller }): StandingLogin<Caller> {
-    return standingLogin(proven, caller, (now) => now.caller);
-  }
-
-  function mailLogin({ mail, ...proven }: Proven & { readonly mail: MailLogin | undefined }): StandingLogin<MailLogin> {
-    // Without an address of its own the statuses of another domain count: routing/standing.ts knows which.
-    const group = proven.sharedBy;
-    const first = mail !== undefined && mail.addresses.length > 0 && group === undefined ? mail : undefined;
-    return standingLogin(proven, first, ({ mail: now }) =>
-      group === undefined ? now : now && sharedBy(proven.client, group, now),
-    );
-  }
-
-  return logins;
 }
 
 function channelBinding({ door, record: { tls } }: LoginClient, type: string): Buffer | undefined {
@@ -381,25 +317,4 @@ function channelBinding({ door, record: { tls } }: LoginClient, type: string): B
   // OpenLDAP's client calls what it binds to `ldap`, and writes the registered name in front of it.
   const endPoint = door === 'ldap' && type === 'ldap' ? tls?.channelBinding('tls-server-end-point') : undefined;
   return endPoint && Buffer.concat([Buffer.from('tls-server-end-point:'), endPoint]);
-}
-
-function withDomain(name: string, domain: string | undefined): string {
-  return domain === undefined || name.includes('@') ? name : `${name}@${domain}`;
-}
-
-function dnIn({ door }: LoginClient, name: string): string | undefined {
-  return door === 'ldap' && name.startsWith(DN_PREFIX) ? name.slice(DN_PREFIX.length) : undefined;
-}
-
-function withoutPrefix({ door }: LoginClient, name: string): string {
-  return door === 'ldap' && name.startsWith(NAME_PREFIX) ? name.slice(NAME_PREFIX.length) : name;
-}
-
-/** Undefined for what is no DN. */
-function normalized(dn: string): string | undefined {
-  try {
-    return normalizeDn(dn);
-  } catch {
-    return undefined;
-  }
 }

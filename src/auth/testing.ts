@@ -9,7 +9,7 @@ import type { Admission } from '../routing/admission.ts';
 import { createThrottle } from './guard.ts';
 import { HashGate } from './hash-gate.ts';
 import type { LoginDirectory } from './login-directory.ts';
-import { createLogins, type Logins, type LoginsParts } from './logins.ts';
+import { Logins, type LoginsParts } from './logins.ts';
 
 export interface TableAccount {
   readonly account: AccountId;
@@ -18,7 +18,7 @@ export interface TableAccount {
 
 /** Names are lower case here, and in any case at the door. No failure waits. */
 export function tableLogins(accounts: ReadonlyMap<string, TableAccount>): Logins {
-  return createLogins({
+  return new Logins({
     directory: tableDirectory(accounts),
     revision: () => idOf<PublishedRevision>(0),
     gate: new HashGate(),

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import { HashGate } from '../auth/hash-gate.ts';
 import { loginDirectory } from '../auth/login-directory.ts';
-import { createLogins } from '../auth/logins.ts';
+import { Logins } from '../auth/logins.ts';
 import { OpenLogins } from '../auth/open-logins.ts';
 import { type LearnedPassword, learnPasswordsFrom } from '../auth/password-learner.ts';
 import { freely } from '../auth/testing.ts';
@@ -32,7 +32,7 @@ async function setUp(makesKeys: boolean) {
     await directory.writer.execute(learnPassword, { ...learned, now: 1 });
     state.learned++;
   });
-  const logins = createLogins({
+  const logins = new Logins({
     directory: loginDirectory(directory.reader, directory.cache),
     revision: () => directory.shared.revision(),
     gate,

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { HashGate } from '../auth/hash-gate.ts';
 import { loginDirectory } from '../auth/login-directory.ts';
-import { createLogins, type Logins } from '../auth/logins.ts';
+import { Logins } from '../auth/logins.ts';
 import { OpenLogins } from '../auth/open-logins.ts';
 import { freely } from '../auth/testing.ts';
 import { systemClock } from '../base/clock.ts';
@@ -45,7 +45,7 @@ beforeEach(async () => {
   );
   const real = loginDirectory(reader, cache);
   reads = 0;
-  logins = createLogins({
+  logins = new Logins({
     directory: {
       ...real,
       now(uuid) {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { HashGate } from '../auth/hash-gate.ts';
 import type { LoginDoor } from '../auth/login-client.ts';
 import { loginDirectory } from '../auth/login-directory.ts';
-import { createLogins, type Logins } from '../auth/logins.ts';
+import { Logins } from '../auth/logins.ts';
 import { OpenLogins } from '../auth/open-logins.ts';
 import { freely } from '../auth/testing.ts';
 import { hashOfToken, newToken } from '../auth/token.ts';
@@ -41,7 +41,7 @@ beforeEach(async () => {
   directory = await openTestDirectory();
   await directory.apply(addDomain('acme.example'), addUser(ANN), addUser('bob@acme.example'));
   const { reader, cache, shared } = directory;
-  logins = createLogins({
+  logins = new Logins({
     directory: loginDirectory(reader, cache),
     revision: () => shared.revision(),
     gate: new WatchedGate(),

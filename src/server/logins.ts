@@ -5,7 +5,7 @@ import { createThrottle } from '../auth/guard.ts';
 import type { HashGate } from '../auth/hash-gate.ts';
 import { createKnownClients } from '../auth/known-clients.ts';
 import { loginDirectory } from '../auth/login-directory.ts';
-import { createLogins, type Logins } from '../auth/logins.ts';
+import { Logins } from '../auth/logins.ts';
 import { OpenLogins } from '../auth/open-logins.ts';
 import { type LearnedPassword, learnPasswordsFrom } from '../auth/password-learner.ts';
 import { scramSecret } from '../auth/scram-counter.ts';
@@ -41,7 +41,7 @@ export function threadLogins(parts: ThreadLoginsParts): Logins {
   const { reader, writer, routing, shared, gate, counters, lines, authority } = parts;
   const { scram, defaultDomain } = parts.configuration.auth;
   const store = (learned: LearnedPassword) => writer.execute(learnPassword, { ...learned, now: systemClock.now() });
-  return createLogins({
+  return new Logins({
     scram: {
       isOffered: scramOffer(reader, scram, () => shared.revision()),
       secret: scramSecret(reader),

@@ -50,7 +50,12 @@ export async function openDoors(
   const udp = new InterfaceSockets(dnsSockets, log);
   const apps = httpApps({
     health: health(parts, dnsSockets),
-    api: { operations, authorize: parts.logins.bearer, ...audiences(parts.reader, parts.routing), log },
+    api: {
+      operations,
+      authorize: (client, token) => parts.logins.bearer(client, token),
+      ...audiences(parts.reader, parts.routing),
+      log,
+    },
     submission: httpSubmission(parts),
     mtaStsPolicy: mtaStsPolicies(parts.reader, zoneSite(parts)),
   });

@@ -10,7 +10,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { HashGate } from '../auth/hash-gate.ts';
 import { loginDirectory } from '../auth/login-directory.ts';
-import { createLogins } from '../auth/logins.ts';
+import { Logins } from '../auth/logins.ts';
 import { freely } from '../auth/testing.ts';
 import { systemClock } from '../base/clock.ts';
 import { defaultLimits } from '../base/limits.ts';
@@ -98,7 +98,7 @@ function loginsOf(transfer: TestTransfer): SmtpDoor['logins'] {
   const { reader, cache, shared } = transfer.directory;
   const directory = loginDirectory(reader, cache);
   const passwords = [`{SHA256}${createHash('sha256').update('secret').digest('base64')}`];
-  return createLogins({
+  return new Logins({
     directory: {
       ...directory,
       find(name) {

@@ -9,7 +9,7 @@ import { type AccountId, idOf, type PublishedRevision } from '../../base/ids.ts'
 import type { ConnectionRecord } from '../../net/connection.ts';
 import { HashGate } from '../hash-gate.ts';
 import type { LoginDirectory } from '../login-directory.ts';
-import { createLogins, type Logins } from '../logins.ts';
+import { Logins } from '../logins.ts';
 import { makeKeys, newSalting } from '../scram-keys.ts';
 import { freely, OPEN } from '../testing.ts';
 import type { SaslExchange, SaslParts } from './mechanism.ts';
@@ -46,7 +46,7 @@ function setUp(offered = true) {
     findToken: () => undefined,
     now: () => undefined,
   };
-  const logins = createLogins({
+  const logins = new Logins({
     directory,
     revision: () => idOf<PublishedRevision>(0),
     gate,

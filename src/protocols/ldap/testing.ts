@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { HashGate } from '../../auth/hash-gate.ts';
 import { loginDirectory } from '../../auth/login-directory.ts';
-import { createLogins } from '../../auth/logins.ts';
+import { Logins } from '../../auth/logins.ts';
 import { OpenLogins } from '../../auth/open-logins.ts';
 import { hashPassword } from '../../auth/password.ts';
 import { freely } from '../../auth/testing.ts';
@@ -75,7 +75,7 @@ export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestD
   const tls = await openTestTls();
   const gate = new HashGate();
   await directory.apply(replace(ADMINISTRATOR, { userPassword: await hashPassword(Buffer.from(PASSWORD), gate) }));
-  const logins = createLogins({
+  const logins = new Logins({
     directory: loginDirectory(reader, directory.cache),
     revision: () => directory.shared.revision(),
     gate,
