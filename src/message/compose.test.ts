@@ -74,3 +74,16 @@ test('what no header can have is refused', () => {
   ] as const)
     assert.throws(() => composed({ fields: [[name, value]] }), { kind: 'syntax' }, name);
 });
+
+test('a file that is a message is one within this one, whatever kind it is; what is UTF-8 may be encoded', () => {
+  const content = Buffer.from('Reporting-MTA: dns; mx.example\n\nAction: failed\n').toString('base64');
+  const encodingOf = (contentType: string): string | undefined =>
+    /^Content-Type: message[\s\S]*?^Content-Transfer-Encoding: (\S+)/im.exec(
+      composed({ text: 'x', files: [{ filename: undefined, contentType, content, cid: undefined }] }).toString(
+        'latin1',
+      ),
+    )?.[1];
+  for (const type of ['message/rfc822', 'Message/Delivery-Status', 'message/disposition-notification'])
+    assert.equal(encodingOf(type), '7bit', type);
+  assert.equal(encodingOf('message/global'), 'base64');
+});

@@ -131,8 +131,8 @@ function filePart({ filename, contentType, content, cid }: AttachedFile, disposi
   header += filename === undefined ? '\r\n' : `;\r\n ${formatParameter('filename', filename)}\r\n`;
   if (cid !== undefined) header += `Content-ID: <${contentId(cid)}>\r\n`;
   const octets = decoded(content);
-  if (type === 'message' && subtype === 'rfc822') {
-    // No other encoding is allowed for a message within a message.
+  if (type === 'message' && !subtype.startsWith('global')) {
+    // No other encoding is allowed for what is made of header and body. RFC 2045 §6.4, RFC 6532 §3.7
     const message = crlfLines(octets);
     const encoding = message.some((octet) => octet > 0x7f) ? '8bit' : '7bit';
     return [Buffer.from(`${header}Content-Transfer-Encoding: ${encoding}\r\n\r\n`), message];

@@ -39,6 +39,14 @@ describe('PLAIN', () => {
     assert.deepEqual(await said('plain', undefined, b64('\0Ann@ACME.example\0sécret')), ['+ ', 'ann@acme.example']);
   });
 
+  it('passes over blanks around a response; blanks alone are no initial response', async () => {
+    const right = b64('\0ann@acme.example\0sécret');
+    assert.deepEqual(await said('PLAIN', ` ${right}`), ['ann@acme.example']);
+    assert.deepEqual(await said('PLAIN', `${right}  `), ['ann@acme.example']);
+    assert.deepEqual(await said('PLAIN', '', `${right} `), ['+ ', 'ann@acme.example']);
+    assert.deepEqual(await said('PLAIN', ' ', ' * '), ['+ ', 'syntax Authentication cancelled']);
+  });
+
   it('takes an authorization identity only when it is the same', async () => {
     const same = b64('ann@acme.example\0ann@acme.example\0sécret');
     assert.deepEqual(await said('PLAIN', same), ['ann@acme.example']);
@@ -46,7 +54,7 @@ describe('PLAIN', () => {
     assert.deepEqual(other, ['unauthenticated Authentication failed']);
   });
 
-  const malformed = ['', '=', 'a', 'YQ', 'YQ=', 'YR==', 'YQ==\0', ' YQ==', 'AGEAYg==\r', b64('a'), b64('a\0b')];
+  const malformed = ['=', 'a', 'YQ', 'YQ=', 'YR==', 'YQ==\0', ' YQ==', 'AGEAYg==\r', b64('a'), b64('a\0b')];
   malformed.push(b64('\0\0b'), b64('\0a\0'), b64('\0a\0b\0c'), b64(`\0${'a'.repeat(256)}\0b`));
   malformed.push(b64(`\0a\0${'b'.repeat(1025)}`), b64(Buffer.from([0, 0xff, 0, 0x61])), 'A'.repeat(20_000));
   for (const response of malformed)

@@ -27,13 +27,14 @@ export class CancelledFailure extends Failure {
   }
 }
 
-/** `initial` as the command carried it: `=` is an empty response. */
+/** `initial` as the command carried it: `=` is an empty response, blanks alone are none. */
 export async function exchangeLines<T>(
   exchange: SaslExchange<T>,
   initial: string | undefined,
   lines: SaslLines,
 ): Promise<StandingLogin<T> | undefined> {
-  const first = initial === undefined ? undefined : initial === '=' ? Buffer.alloc(0) : decode(initial);
+  const given = initial === undefined ? '' : withoutBlanks(initial);
+  const first = given === '' ? undefined : given === '=' ? Buffer.alloc(0) : decode(given);
   let step = await exchange.respond(first);
   while (step.kind === 'challenge' || step.octets !== undefined) {
     lines.challenge(step.octets!.toString('base64'));
@@ -54,8 +55,18 @@ function answered<T>(login: StandingLogin<T>, response: Buffer): StandingLogin<T
 
 function decodeLine(line: Line): Buffer {
   if (line.kind === 'bad-line') throw malformed();
-  if (line.text === '*') throw new CancelledFailure();
-  return decode(line.text);
+  const text = withoutBlanks(line.text);
+  if (text === '*') throw new CancelledFailure();
+  return decode(text);
+}
+
+/** Windows Mail puts a blank too many in front, others leave one at the end: base64 has none that could be meant. RFC 5321 §4.1.1 */
+function withoutBlanks(line: string): string {
+  let start = 0;
+  let end = line.length;
+  while (start < end && line[start] === ' ') start++;
+  while (end > start && line[end - 1] === ' ') end--;
+  return line.slice(start, end);
 }
 
 /** Base64 with its padding and nothing else. */

@@ -13,6 +13,7 @@ import { runAdminOperation } from '../../admin/operation.ts';
 import type { AnyAdminOperation } from './admin.ts';
 import { type BearerParts, bearer, type HttpEnv } from './bearer.ts';
 import { failureResponse, refusal } from './errors.ts';
+import { jsonOf } from './json.ts';
 
 export interface ApiParts extends BearerParts {
   readonly operations: readonly AnyAdminOperation[];
@@ -34,8 +35,8 @@ export function apiApp(parts: ApiParts): Hono<HttpEnv> {
       }),
       async (context) => {
         try {
-          const input = jsonOf(await context.req.text());
-          if (input === undefined) return refusal(context, 'syntax', 'the body is not JSON');
+          const input = jsonOf(new Uint8Array(await context.req.arrayBuffer()));
+          if (input === undefined) return refusal(context, 'syntax', 'the body is not JSON in UTF-8');
           context.env.takesLong();
           const { client } = context.env;
           const { caller } = context.var;
@@ -56,12 +57,4 @@ export function apiApp(parts: ApiParts): Hono<HttpEnv> {
   }
   app.all(API_PATHS, (context) => refusal(context, 'not-found', 'there is no such operation'));
   return app;
-}
-
-function jsonOf(text: string): { readonly value: unknown } | undefined {
-  try {
-    return { value: JSON.parse(text) };
-  } catch {
-    return undefined;
-  }
 }

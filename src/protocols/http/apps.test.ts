@@ -153,7 +153,18 @@ test('another method: 405 that names the right one', async () => {
   }
 });
 
-for (const body of ['', ' ', '{', '{"a":}', "{'a':1}", 'undefined', '\u00ff', '{}{}', new Uint8Array([0xff, 0xfe])])
+for (const body of [
+  '',
+  ' ',
+  '{',
+  '{"a":}',
+  "{'a':1}",
+  'undefined',
+  '\u00ff',
+  '{}{}',
+  new Uint8Array([0xff, 0xfe]),
+  Buffer.from('{"domain":"gr\xfcn"}', 'latin1'),
+])
   test(`no JSON: ${JSON.stringify(body)} is 400`, async () => {
     await is(v1('/v1/user/list', { body }), 400, 'syntax');
   });

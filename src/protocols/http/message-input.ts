@@ -13,6 +13,7 @@ import { composeMessage, decodedBase64, type NamedAddress } from '../../message/
 import type { MailParameters, Recipient } from '../../message/envelope.ts';
 import { parseMailParameters, parseRcptParameters } from '../../wire/smtp/parameters.ts';
 import { encodeXtext } from '../../wire/smtp/xtext.ts';
+import { jsonOf } from './json.ts';
 
 const FIELDS_MAX = 200;
 const FILES_MAX = 500;
@@ -66,8 +67,8 @@ type Given = z.infer<typeof schema>;
 /** Keys that say what a message is made of. */
 const COMPOSING = ['cc', 'bcc', 'subject', 'text', 'html', 'headers', 'attachments'] as const;
 
-export function messageOfJson(text: string, scope: InputScope): JsonMessage {
-  const given = parsed(text);
+export function messageOfJson(octets: Uint8Array, scope: InputScope): JsonMessage {
+  const given = parsed(octets);
   const { raw, envelope, dsn = {}, holdUntil } = given;
   for (const [key, value] of Object.entries(dsn)) for (const each of many(value)) fieldText(each, `dsn.${key}`);
   const asked = parseRcptParameters(
@@ -134,14 +135,10 @@ export function messageOfQuery(query: Readonly<Record<string, string[]>>, scope:
   return { ...enveloped(path, {}), author: undefined };
 }
 
-function parsed(text: string): Given {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw new Failure('syntax', 'the body is not JSON');
-  }
-  const result = schema.safeParse(json);
+function parsed(octets: Uint8Array): Given {
+  const json = jsonOf(octets);
+  if (json === undefined) throw new Failure('syntax', 'the body is not JSON in UTF-8');
+  const result = schema.safeParse(json.value);
   if (result.success) return result.data;
   const { path, message } = result.error.issues[0]!;
   const where = path.length === 0 ? '' : `${shown(path.join('.'))}: `;

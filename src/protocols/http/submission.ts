@@ -252,7 +252,7 @@ class SubmissionRequest {
         mine += chunk.length;
         chunks.push(chunk);
       }
-      const input = messageOfJson(Buffer.concat(chunks, mine).toString('utf8'), {
+      const input = messageOfJson(Buffer.concat(chunks, mine), {
         now: this.#at,
         recipientsMax: limits.recipientsMax,
       });

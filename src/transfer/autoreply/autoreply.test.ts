@@ -67,6 +67,8 @@ test('a person who writes to the user is answered', () => {
     'To: A.SMITH@acme.example',
     'Cc: x@y.example, Ann <ann+news@acme.example>',
     'Resent-Cc: ann@acme.example',
+    'Bcc: ann@acme.example',
+    'Resent-Bcc: ann@acme.example',
     'To: Ann@alias.example',
   ])
     assert.equal(why({ to }), undefined, to);
@@ -125,11 +127,10 @@ test('what is not written to the user is not answered', () => {
   for (const to of [
     'To: undisclosed-recipients:;',
     'To: bob@acme.example',
-    'Bcc: ann@acme.example',
     'X-To: ann@acme.example',
     'To: ann@other.example',
   ])
-    assert.equal(why({ to }), 'no address of this user is in To or Cc', to);
+    assert.equal(why({ to }), 'no address of this user is in To, Cc or Bcc', to);
 });
 
 test('the absence has a beginning and an end, either may be open', () => {

@@ -34,7 +34,7 @@ export function whyNoReply(
   if (isOfProgram(asciiLower(sender.localPart))) return 'the sender is no person';
   const program = programField(header);
   if (program !== undefined) return `the message says ${program}`;
-  return isNamed(profile, header, peopleOf) ? undefined : 'no address of this user is in To or Cc';
+  return isNamed(profile, header, peopleOf) ? undefined : 'no address of this user is in To, Cc or Bcc';
 }
 
 function isOwn({ addresses }: AutoreplyProfile, address: Address): boolean {
@@ -92,7 +92,7 @@ function firstWord(value: string): string {
   return asciiLower((end < 0 ? value : value.slice(0, end)).slice(0, WORD_MAX));
 }
 
-const TO_FIELDS = new Set(['to', 'cc', 'resent-to', 'resent-cc']);
+const TO_FIELDS = new Set(['to', 'cc', 'bcc', 'resent-to', 'resent-cc', 'resent-bcc']);
 
 function isNamed(profile: AutoreplyProfile, header: Header, peopleOf: AskedMessage['peopleOf']): boolean {
   let left = HEADER_ADDRESSES_MAX;

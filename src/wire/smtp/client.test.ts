@@ -107,6 +107,9 @@ test('what EHLO offers', () => {
     auth: ['PLAIN', 'LOGIN'],
     limits: { rcptMax: 100, mailMax: 20 },
   });
+  // In several lines, and as before RFC 2554.
+  for (const auth of [['AUTH PLAIN', 'AUTH LOGIN'], ['AUTH=PLAIN LOGIN'], ['AUTH plain', 'auth=plain login']])
+    assert.deepEqual(new Set(parseCapabilities(['mx', ...auth]).auth), new Set(['PLAIN', 'LOGIN']), auth.join());
   assert.equal(parseCapabilities(['mx', 'DELIVERBY']).deliverBy, 0);
   assert.deepEqual(parseCapabilities(['mx', 'LIMITS RCPTMAX=0 MAILMAX=x']).limits, {});
   assert.deepEqual(parseCapabilities(['8BITMIME']), NO_CAPABILITIES);

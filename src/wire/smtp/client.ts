@@ -124,9 +124,10 @@ export const NO_CAPABILITIES: Capabilities = {
 export function parseCapabilities(lines: readonly string[]): Capabilities {
   const offered = new Map<string, string>();
   for (const line of lines.slice(1)) {
-    const space = line.indexOf(' ');
-    const keyword = (space < 0 ? line : line.slice(0, space)).toUpperCase();
-    offered.set(keyword, space < 0 ? '' : line.slice(space + 1).trim());
+    const [keyword, text] = keywordOf(line);
+    // Some servers say their mechanisms in several lines.
+    const before = keyword === 'AUTH' ? offered.get(keyword) : undefined;
+    offered.set(keyword, before === undefined ? text : `${before} ${text}`);
   }
   const size = offered.get('SIZE');
   const deliverBy = offered.get('DELIVERBY');
@@ -145,6 +146,14 @@ export function parseCapabilities(lines: readonly string[]): Capabilities {
     auth: wordsOf(offered.get('AUTH')),
     limits: parseLimits(wordsOf(offered.get('LIMITS'))),
   };
+}
+
+/** `AUTH=LOGIN`, from before RFC 2554, is `AUTH LOGIN`. */
+function keywordOf(line: string): [keyword: string, text: string] {
+  const space = line.indexOf(' ');
+  const keyword = (space < 0 ? line : line.slice(0, space)).toUpperCase();
+  const text = space < 0 ? '' : line.slice(space + 1).trim();
+  return keyword.startsWith('AUTH=') ? ['AUTH', `${keyword.slice('AUTH='.length)} ${text}`] : [keyword, text];
 }
 
 function wordsOf(text = ''): string[] {
