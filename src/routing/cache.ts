@@ -296,7 +296,9 @@ export class RoutingCache {
     if (asciiLower(login) === SITE_POSTMASTER) return tables.alias(SITE_POSTMASTER);
     const address = tryParseAddress(login);
     if (address === undefined) return null;
-    const row = tables.alias(addressKey(address));
+    const found = tables.alias(addressKey(address));
+    // Whose address it is will be asked first.
+    const row = found?.isByName === true ? null : found;
     const isSitePostmaster =
       asciiLower(address.localPart) === SITE_POSTMASTER && this.#site.hostnames.includes(address.domain);
     return row === null && isSitePostmaster ? tables.alias(SITE_POSTMASTER) : row;

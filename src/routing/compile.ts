@@ -14,7 +14,7 @@ import { domainOfDcDn, normalizeDn } from '../directory/dn.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
 import { legalStatuses } from '../directory/legal-values.ts';
 import { bareDomainOf, mailDomainOf } from '../directory/mail-domain.ts';
-import { mailView } from '../directory/mail-view.ts';
+import { isByName, mailView } from '../directory/mail-view.ts';
 import type { MemberValue } from '../directory/member-values.ts';
 import { ofSuffix } from '../directory/suffix.ts';
 import {
@@ -204,6 +204,7 @@ export function compileRecipient(stored: Entry, placement: Placement): Recipient
     uuid: entry.uuid,
     dn: entry.dn,
     addresses,
+    isByName: isByName(entry) ? (true as const) : undefined,
     access: accessOf(entry, 'mailAllowedServiceAccess', problems),
     mailHost: mailHostOf(entry, problems),
     routingAddress: addressesOf(entry, 'mailRoutingAddress', problems)[0],

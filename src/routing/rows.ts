@@ -113,6 +113,8 @@ interface RecipientRowBase extends OptionValues {
   readonly dn: string;
   /** Keys of the addresses (message/address.ts) that route to this entry, `mail` first. Only those of the domains whose base holds the entry. */
   readonly addresses: readonly string[];
+  /** Its source was asked for its name alone: others there may have its addresses too. */
+  readonly isByName?: true;
   /** mailAllowedServiceAccess */
   readonly access?: Access;
   /** mailHost, a name in lower case or an IP address: absent or a name of ours, the entry is here. */

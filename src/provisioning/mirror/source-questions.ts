@@ -16,6 +16,7 @@ import { isAtOrBelow, parseDn } from '../../directory/dn.ts';
 import { countMirrored, entryByUuid, findEntry, mirroredEntries } from '../../directory/entries.ts';
 import type { Attribute, DirectoryChange, Entry, Modification } from '../../directory/entry.ts';
 import { directoryFailure, isDirectoryResult } from '../../directory/failure.ts';
+import { byNameText } from '../../directory/mail-view.ts';
 import { entriesNaming } from '../../directory/member-values.ts';
 import type { MirroredChange, MirroredEntry } from '../../directory/mirrored-change.ts';
 import type { AuthorityQuestion } from '../../directory/source/authority.ts';
@@ -56,6 +57,13 @@ const ADDRESS_ATTRIBUTES = ['mail', 'mailAlternateAddress', 'mailEquivalentAddre
 interface UnderWay {
   readonly now: Promise<boolean>;
   next: Promise<boolean> | undefined;
+}
+
+/** What is here of whom a question is about. */
+interface Known {
+  readonly uuids: readonly string[];
+  /** Keys; RIVALS_MAX at most. */
+  readonly addresses: readonly string[];
 }
 
 export class SourceQuestions {
@@ -192,18 +200,21 @@ export class SourceQuestions {
 
   /** Whether somebody was found. */
   async #search(key: string, question: AuthorityQuestion): Promise<boolean> {
-    const known = this.#knownBy(question);
+    const { uuids, addresses } = this.#knownBy(question);
+    const address = addressAsked(question);
     const found = new Map<string, MirroredEntry>();
-    this.#add(found, await this.#read(question, known));
+    this.#add(found, await this.#read(question, uuids, addresses));
     const meant = [...found.values()].filter((entry) => isMeant(question, entry, this.source));
-    if (this.source.hold === 'cache') await this.#readRivals(found, question);
-    const changes: MirroredChange[] = [...found.values()].map((entry) => ({ kind: 'put', entry }));
-    for (const uuid of known) if (!found.has(uuid)) changes.push({ kind: 'removal', uuid });
+    if (this.source.hold === 'cache' && !isByName(question)) await this.#readRivals(found, [...addresses, address]);
+    const changes: MirroredChange[] = [...found.values()].map((entry) => {
+      const isUnsure = this.source.hold === 'cache' && isByName(question) && this.#hasUnknownAddress(entry);
+      return { kind: 'put', entry: isUnsure ? { ...entry, mailAs: byNameText(entry.mailAs ?? '') } : entry };
+    });
+    for (const uuid of uuids) if (!found.has(uuid)) changes.push({ kind: 'removal', uuid });
     await this.#take(changes);
     // Whoever is in no group may be: no refusal rests on that.
     const isAnswered = meant.length > 0 || 'groupsOf' in question;
     if (this.source.hold === 'cache') await this.#note(key, meant, isAnswered);
-    const address = addressAsked(question);
     const claimants = address === undefined ? [] : meant.filter((entry) => hasAddress(entry, address, this.source));
     if (claimants.length > 1) throw twice(address!, claimants);
     return isAnswered;
@@ -221,8 +232,8 @@ export class SourceQuestions {
    * Of a cache: who else has an address of those that were found. What an entry has beside what was asked for is its own from
    * here on, also while the source is silent.
    */
-  async #readRivals(found: Map<string, MirroredEntry>, question: AuthorityQuestion): Promise<void> {
-    const asked = new Set<string | undefined>([addressAsked(question)]);
+  async #readRivals(found: Map<string, MirroredEntry>, read: readonly (string | undefined)[]): Promise<void> {
+    const asked = new Set(read);
     for (let round = 1; ; round++) {
       const others = [...found.values()].flatMap((entry) => addressesOf(entry, this.source));
       const unasked = [...new Set(others)].filter((address) => !asked.has(address));
@@ -237,9 +248,23 @@ export class SourceQuestions {
     }
   }
 
-  /** The entries here, of this source, that the question is about now: the source may have them under another address, or no more. */
-  #knownBy(question: AuthorityQuestion): readonly string[] {
+  /** Of a cache, where an entry was asked for by its name: whether it has an address that nobody has been asked for. */
+  #hasUnknownAddress(entry: MirroredEntry): boolean {
+    const addresses = addressesOf(entry, this.source);
+    if (addresses.length === 0) return false;
     const { reader } = this.#parts;
+    const row = reader.snapshot(() => {
+      const here = entryByUuid(reader, asciiLower(entry.uuid));
+      return here && readRecipient(reader, readState(reader).generation, here.normalizedDn);
+    });
+    const known = [...(row?.addresses ?? []), ...contestedOf(row)];
+    return row?.isByName === true || !addresses.every((key) => known.includes(key));
+  }
+
+  /** The entries here, of this source, that the question is about now: the source may have them under another address, or no more. */
+  #knownBy(question: AuthorityQuestion): Known {
+    const { reader } = this.#parts;
+    const addresses: string[] = [];
     const entries = reader.snapshot(() => {
       if ('groupsOf' in question) {
         const groups = new Set(question.groupsOf.flatMap((each) => entriesNaming(reader, each, GROUPS_MAX)));
@@ -249,18 +274,28 @@ export class SourceQuestions {
       const address = addressAsked(question);
       const names = 'dn' in question ? [question.dn] : claimantsOf(readAliasDn(reader, generation, address!));
       return names.flatMap((dn) => {
-        const uuid = readRecipient(reader, generation, dn)?.uuid;
-        return (uuid === undefined ? undefined : entryByUuid(reader, uuid)) ?? [];
+        const row = readRecipient(reader, generation, dn);
+        const entry = row === null ? undefined : entryByUuid(reader, row.uuid);
+        if (entry?.source === this.source.name) addresses.push(...row!.addresses, ...contestedOf(row));
+        return entry ?? [];
       });
     });
-    return entries.filter(({ source }) => source === this.source.name).map(({ uuid }) => uuid);
+    const uuids = entries.filter(({ source }) => source === this.source.name).map(({ uuid }) => uuid);
+    return { uuids, addresses: addresses.slice(0, RIVALS_MAX) };
   }
 
-  async #read(question: AuthorityQuestion, known: readonly string[]): Promise<SearchEntry[]> {
+  async #read(
+    question: AuthorityQuestion,
+    known: readonly string[],
+    addresses: readonly string[],
+  ): Promise<SearchEntry[]> {
     const { base } = this.source;
     const byUuid = known.map((value): Filter => ({ kind: 'equality', attribute: 'entryUUID', value }));
     if (!('dn' in question)) {
-      const filters = [...filtersOf(question, this.source), ...byUuid];
+      const others = 'groupsOf' in question || this.source.hold !== 'cache' ? [] : addresses;
+      const asked = new Set(others).difference(new Set([addressAsked(question)]));
+      const byAddress = [...asked].flatMap((address) => filtersOf({ address }, this.source));
+      const filters = [...filtersOf(question, this.source), ...byAddress, ...byUuid];
       const sizeLimit = 'groupsOf' in question ? GROUPS_MAX : FOUND_MAX;
       return this.#searchFor({ baseObject: base, sizeLimit, filter: { kind: 'or', filters } });
     }
@@ -510,6 +545,11 @@ function isMeant(question: AuthorityQuestion, entry: MirroredEntry, source: Ldap
   if ('groupsOf' in question) return true;
   if ('uid' in question && valuesOf(entry, 'uid', source).includes(asciiLower(question.uid))) return true;
   return hasAddress(entry, addressAsked(question)!, source);
+}
+
+/** Not by an address: others may have those of who is found. */
+function isByName(question: AuthorityQuestion): boolean {
+  return 'dn' in question || 'groupsOf' in question;
 }
 
 /** The key of the address that is asked for. */

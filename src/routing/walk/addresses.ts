@@ -125,7 +125,8 @@ export class Addresses {
     const row = this.#claimant(address, route.domain);
     if (row === undefined) return undefined;
     if (row === null && isRole(address)) return this.#unclaimed(address, route, depth);
-    return this.#walk.consult(questionsOf(address, route), row !== null, route, () =>
+    const isKnown = row !== null && row.isByName !== true;
+    return this.#walk.consult(questionsOf(address, route), isKnown, route, () =>
       row === null ? this.#unclaimed(address, route, depth) : this.#recipients.recipient(row, route, address, depth),
     );
   }

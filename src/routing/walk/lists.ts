@@ -238,7 +238,7 @@ export class Lists {
     const isLocal = route.aliasOf === undefined && this.#walk.isLocal(route);
     this.#walk.origin = address;
     const reply = isLocal
-      ? this.#walk.consult([{ address: key }], true, route, () => this.#onward.recipient(row, route, address, depth))
+      ? this.#walk.consult([{ dn }], true, route, () => this.#onward.recipient(row, route, address, depth))
       : this.#onward.address(address, depth);
     this.#walk.failed({ recipient: address, entry: row.entry }, reply);
   }
