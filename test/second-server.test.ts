@@ -23,6 +23,7 @@ import { LdapFramer } from '../src/wire/ldap/framer.ts';
 import { decodeRequest, encodeResponse } from '../src/wire/ldap/message.ts';
 import { START_TLS } from '../src/wire/ldap/operations/extended.ts';
 import { result } from '../src/wire/ldap/result.ts';
+import { Bind } from './support/bind.ts';
 import { TestAuthority } from './support/certificates.ts';
 import { CORP, CORP_PASSWORD, CORP_READER, CorpSlapd } from './support/corp-slapd.ts';
 import {
@@ -202,12 +203,19 @@ function serialOf({ listeners }: Waypost, zone: string): number {
   return Number(execFileSync('dig', asked, { encoding: 'utf8' }).split(' ')[2]);
 }
 
-/** How many SOA records the answer has for who has the zone at this serial: 2 around a whole zone, 4 in a difference. */
-function soasOf({ listeners }: Waypost, zone: string, serial: number): number {
+/** What who has the zone at this serial is told, each record behind the number of its part; without the names of who tells it. */
+function differenceOf({ listeners }: Waypost, zone: string, serial: number): readonly string[] {
   const { host, port } = listeners.dns;
   const asked = [`@${host}`, '-p', String(port), '+tcp', '+noall', '+answer', '+time=20', zone, `IXFR=${serial}`];
   const lines = execFileSync('dig', asked, { encoding: 'utf8' }).split('\n');
-  return lines.filter((line) => /\sSOA\s/.test(line)).length;
+  let part = 0;
+  const told = lines.flatMap((line) => {
+    if (line === '' || line.startsWith(';')) return [];
+    if (/\sSOA\s/.test(line)) part++;
+    return `${part} ${line.replace(/(\sSOA)\s+\S+ \S+/, '$1')}`;
+  });
+  // Each names its own host first.
+  return told.sort();
 }
 
 test('serials are those of mx1, also of zones whose names have come and gone', { skip: digMissing }, async () => {
@@ -226,7 +234,7 @@ test('serials are those of mx1, also of zones whose names have come and gone', {
     ...{ waypostNameServerRole: 'secondary', waypostNameServerAddress: '127.0.0.1' },
   });
   let last = await same();
-  const begun = last;
+  const serials = [last];
   for (const client of [at1, at2]) {
     const rises: (() => Promise<void>)[] = [
       () => addDomain(client, below),
@@ -243,13 +251,63 @@ test('serials are those of mx1, also of zones whose names have come and gone', {
       const now = await same();
       assert.ok(now > last, `${now} behind ${last}`);
       last = now;
+      serials.push(now);
     }
     await replaceAttribute(client, domainDn(top), 'description', [`by ${client === at1 ? 1 : 2}`]);
     assert.equal(await same(), last);
   }
-  // Of what was there at a serial in between it knows nothing.
-  assert.deepEqual([soasOf(mx1, top, begun), soasOf(mx2, top, begun)], [4, 2]);
+  for (const serial of serials.slice(0, -1)) {
+    const [here, there] = [mx1, mx2].map((server) => differenceOf(server, top, serial));
+    assert.deepEqual(there, here);
+    // Two are around a whole zone.
+    assert.equal(there!.filter((line) => line.includes('SOA')).length, 4);
+  }
   await Promise.all([at1.unbind(), at2.unbind()]);
+});
+
+const bindMissing = peersMissing('dig', 'named');
+
+test('BIND that follows mx2 alone is told differences, also of what has changed at mx1 while mx2 was away', {
+  skip: bindMissing,
+}, async () => {
+  const { host, port } = mx2.listeners.dns;
+  const client = await administrator(mx1);
+  const begun = mx2.stderr().length;
+  const bind = await Bind.start({
+    more: `zone "acme.example" { type secondary; file "acme.db"; masterfile-format text; max-refresh-time 1;
+      max-retry-time 1; primaries { ${host} port ${port}; }; };`,
+  });
+  const asked = (name: string, type: string): string =>
+    execFileSync('dig', ['@127.0.0.1', '-p', String(bind.port), '+short', name, type], { encoding: 'utf8' }).trim();
+  try {
+    await until('the zone', () => asked('acme.example', 'SOA') !== '');
+    await mx2.said(/"kind":"axfr"/, begun);
+    const kinds = (): readonly string[] =>
+      mx2
+        .stderr()
+        .slice(begun)
+        .match(/"kind":"(axfr|ixfr)"/g) ?? [];
+    const change = async (name: string, address: string): Promise<void> => {
+      const dn = `dc=${name},${domainDn('acme.example')}`;
+      await client.add(dn, { objectClass: 'dNSDomain', dc: name, aRecord: address });
+    };
+    await change('one', '192.0.2.1');
+    await until('the change', () => asked('one.acme.example', 'A') === '192.0.2.1');
+    await until('a difference', () => kinds().length === 2);
+    await mx2.kill9();
+    await change('two', '192.0.2.2');
+    await client.del(`dc=one,${domainDn('acme.example')}`);
+    await change('three', '192.0.2.3');
+    await mx2.restart();
+    await until('what has changed', () => asked('three.acme.example', 'A') === '192.0.2.3');
+    assert.deepEqual([asked('one.acme.example', 'A'), asked('two.acme.example', 'A')], ['', '192.0.2.2']);
+    await until('another difference', () => kinds().length === 3);
+    assert.deepEqual(kinds(), ['"kind":"axfr"', '"kind":"ixfr"', '"kind":"ixfr"']);
+    await client.unbind();
+    await together();
+  } finally {
+    await bind.stop();
+  }
 });
 
 test('logins work on both, and each stores whose mailHost names it', async () => {

@@ -14,7 +14,7 @@ import type { ThreadParts } from './threads/parts.ts';
 import { zoneTransfers } from './zone-transfers.ts';
 
 export function createDnsAnswer(
-  { database: { reader }, shared, log, counters, configuration }: ThreadParts,
+  { database: { reader }, shared, log, counters }: ThreadParts,
   site: ZoneSite,
   notified: AnswerParts['notified'],
 ): Answer {
@@ -33,7 +33,7 @@ export function createDnsAnswer(
       if (moved === undefined || moved.all) known = secondaries();
       return moved;
     },
-    transfers: zoneTransfers({ reader, site, log, hasHistory: configuration.provider === undefined }),
+    transfers: zoneTransfers({ reader, site, log }),
     cookies: new Cookies(shared.secret, systemClock.now),
     rate: new ResponseRate(() => performance.now()),
     isExempt: (address) => isLoopbackAddress(address) || known.has(address),

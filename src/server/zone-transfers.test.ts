@@ -74,7 +74,7 @@ function doorOf(reader: Reader) {
     lookUp: () => ({ result: 'outside' }),
     revision: () => reader.revision(),
     log: silentLog,
-    transfers: zoneTransfers({ reader, site, log: silentLog, hasHistory: true }),
+    transfers: zoneTransfers({ reader, site, log: silentLog }),
   });
   return { answer, log: silentLog };
 }

@@ -1,7 +1,8 @@
 // Who is given a zone: the name servers that an entry below ou=Hosts says are secondary, by address, and by key where it has one.
 //
 // In      a query for a zone or the catalog, where it came from, the key that has signed it
-// Out     the zone at the revision of this moment, however long it takes; what has changed since the secondary's serial; or a refusal
+// Out     the zone at the revision of this moment, however long it takes; what has changed since the secondary's serial; or a refusal.
+//         While another server's directory comes in parts nobody is given a zone: it is of no serial then
 // Secrets are read from the entry for each query, and kept nowhere
 // RFC 1995 §2 §4, RFC 5936 §2.2 §5, RFC 9432 §5
 
@@ -21,14 +22,13 @@ import type { TsigKey } from '../wire/dns/tsig.ts';
 import { catalogDifference, catalogName, catalogRecords, catalogState } from '../zones/catalog.ts';
 import { soaRecord } from '../zones/records.ts';
 import { type NameServerRow, readZoneSettings, type ZoneSettings, type ZoneSite } from '../zones/settings.ts';
+import { zoneStates } from '../zones/states.ts';
 import { type ZoneDifference, type ZoneState, zoneDifference, zoneRecords, zoneState } from '../zones/transfer.ts';
 
 export interface ZoneTransfersParts {
   readonly reader: Reader;
   readonly site: ZoneSite;
   readonly log: Log;
-  /** What its zones were at each serial is known here: not where the directory is another server's, whose changes come together. */
-  readonly hasHistory: boolean;
 }
 
 const REFUSED = { rcode: RCODE.REFUSED };
@@ -40,7 +40,7 @@ export function tsigKeyOf(reader: Reader, { dn, tsig }: NameServerRow): TsigKey 
   return tsig === undefined || secret === undefined ? undefined : { ...tsig, secret: Buffer.from(secret, 'base64') };
 }
 
-export function zoneTransfers({ reader, site, log, hasHistory }: ZoneTransfersParts): ZoneTransfers {
+export function zoneTransfers({ reader, site, log }: ZoneTransfersParts): ZoneTransfers {
   const settings = (): ZoneSettings => readZoneSettings(reader, site);
 
   function give(query: DnsMessage & { readonly question: Question }, { transport, peerAddress, key }: Peer) {
@@ -59,15 +59,21 @@ export function zoneTransfers({ reader, site, log, hasHistory }: ZoneTransfersPa
     const soa = soaRecord(state.zone, shared);
     if (type === 'SOA') return { records: [[soa]] };
     if (!isTransfer) return REFUSED;
+    const states = zoneStates(reader);
+    if (states?.isOnTheWay === true) return { rcode: RCODE.SERVFAIL };
     if (transport === 'udp') return { records: [[soa]] };
-    return { records: counted(recordsOf(query, state, soa, name === catalog), { name, peerAddress, soa }) };
+    return {
+      records: counted(recordsOf(query, { state, soa, since: states?.since ?? 0, isCatalog: name === catalog }), {
+        name,
+        peerAddress,
+        soa,
+      }),
+    };
   }
 
   function* recordsOf(
     { question, authorities }: DnsMessage & { readonly question: Question },
-    state: ZoneState,
-    soa: ResourceRecord,
-    isCatalog: boolean,
+    { state, soa, since, isCatalog }: Asked,
   ): Transfer {
     const held = authorities.find(({ type }) => type === 'SOA');
     if (question.type === 'IXFR' && held?.type === 'SOA' && held.serial <= state.zone.serial) {
@@ -76,9 +82,8 @@ export function zoneTransfers({ reader, site, log, hasHistory }: ZoneTransfersPa
         return 'none';
       }
       const from = held.serial as Revision;
-      const difference = hasHistory
-        ? yield* (isCatalog ? catalogDifference : zoneDifference)(reader, state, from)
-        : undefined;
+      const difference =
+        from < since ? undefined : yield* (isCatalog ? catalogDifference : zoneDifference)(reader, state, from);
       if (difference !== undefined) {
         yield* inTurn([soa, soaRecord({ ...state.zone, serial: from }, state.settings)], difference, soa);
         return 'ixfr';
@@ -118,6 +123,14 @@ interface Peer {
   readonly transport: 'udp' | 'tcp';
   readonly peerAddress: string;
   readonly key: string | undefined;
+}
+
+interface Asked {
+  readonly state: ZoneState;
+  readonly soa: ResourceRecord;
+  /** What stood in the zones earlier is not known: see zones/states.ts. */
+  readonly since: number;
+  readonly isCatalog: boolean;
 }
 
 /** In the end it is known what it was. */

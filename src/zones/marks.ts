@@ -7,7 +7,7 @@
 import type { Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Reader, Transaction, Value } from '../database/operation.ts';
-import { changedSince, rememberZoneChange } from './changes.ts';
+import { rememberZoneChange } from './changes.ts';
 import { pathsAbove } from './path.ts';
 import { catalogMoved, noteCatalogMoved, noteSettingsMoved, zoneSettingsMoved } from './settings.ts';
 
@@ -20,8 +20,7 @@ export interface ZoneMark {
   readonly changedBelow: number;
 }
 
-/** Marks that are read, or sent, at a time. */
-export const MARKS_PAGE = 500;
+const MARKS_PAGE = 500;
 
 const PAGE = `SELECT path, changed, changed_below FROM zone_name WHERE tenant = ${TENANT} AND path > ?
   AND (changed > 0 OR changed_below > 0) ORDER BY path LIMIT +?`;
@@ -38,16 +37,11 @@ export function* allZoneMarks(reader: Reader): Generator<readonly ZoneMark[]> {
   }
 }
 
-/** Those that have moved since this revision; undefined: so many, or so long ago, that all are to be told. */
-export function zoneMarksSince(reader: Reader, revision: Revision): readonly ZoneMark[] | undefined {
-  return reader.snapshot(() => {
-    const moved = changedSince(reader, revision);
-    if (moved === undefined) return undefined;
-    if (!moved.all && moved.paths.length === 0) return [];
-    // What has moved below a name is noted at a name above.
-    const paths = new Set(moved.paths.flatMap((path) => [path, ...pathsAbove(path)]));
-    return [settingsMark(reader), ...[...paths].flatMap((path) => reader.arrays(ONE, path).map(markOf))];
-  });
+/** Of names that have moved and of those above them, where what has moved below is noted. `''`: the settings of all zones. */
+export function zoneMarksOf(reader: Reader, moved: Iterable<string>): readonly ZoneMark[] {
+  const paths = new Set<string>();
+  for (const path of moved) for (const each of [path, ...pathsAbove(path)]) paths.add(each);
+  return [...paths].flatMap((path) => (path === '' ? settingsMark(reader) : reader.arrays(ONE, path).map(markOf)));
 }
 
 function settingsMark(reader: Reader): ZoneMark {
@@ -113,24 +107,4 @@ async function takeSettings(
     await revision();
     await noteCatalogMoved(tx, changedBelow as Revision);
   }
-}
-
-export function encodeZoneMarks(marks: readonly ZoneMark[]): Uint8Array {
-  return Buffer.from(JSON.stringify(marks.map(({ path, changed, changedBelow }) => [path, changed, changedBelow])));
-}
-
-/** Undefined for octets that are no marks. */
-export function parseZoneMarks(octets: Uint8Array): readonly ZoneMark[] | undefined {
-  try {
-    const rows = JSON.parse(Buffer.from(octets).toString('utf8')) as readonly (readonly unknown[])[];
-    const marks = rows.map(([path, changed, changedBelow]) => ({ path, changed, changedBelow }) as ZoneMark);
-    return marks.every(isMark) ? marks : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isMark({ path, changed, changedBelow }: ZoneMark): boolean {
-  const isPath = path === null || typeof path === 'string';
-  return isPath && Number.isSafeInteger(changed) && Number.isSafeInteger(changedBelow);
 }

@@ -47,7 +47,7 @@ const migrations: readonly Migration[] = [
          tenant INTEGER NOT NULL,
          revision INTEGER NOT NULL,
          path TEXT NOT NULL,                 -- '' for a setting
-         kind TEXT NOT NULL,                 -- name | key | setting
+         kind TEXT NOT NULL,                 -- name | key | setting | taken (see states.ts)
          key TEXT NOT NULL DEFAULT '',       -- selector of a key; kind and name of a setting
          before TEXT,                        -- the row before, NULL: none
          at INTEGER NOT NULL,                -- epoch milliseconds
@@ -57,7 +57,7 @@ const migrations: readonly Migration[] = [
       'CREATE INDEX zone_change_at ON zone_change (at)',
       `CREATE TABLE zone_setting (
          tenant INTEGER NOT NULL,
-         kind TEXT NOT NULL,                 -- host | nameserver | key (of the site) | moved (when one did last) | catalog (when a zone did) | publishing (how DNS was served) | pruned (up to where zone_change is not complete)
+         kind TEXT NOT NULL,                 -- host | nameserver | key (of the site) | moved (when one did last) | catalog (when a zone did) | publishing (how DNS was served) | pruned (up to where zone_change is not complete) | states (see states.ts)
          key TEXT NOT NULL,
          row TEXT NOT NULL,                  -- ZoneSettingRow of settings.ts
          changed INTEGER NOT NULL,           -- revision

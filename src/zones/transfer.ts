@@ -108,10 +108,12 @@ function recordsOfEntry(name: string, apex: string, parts: ZoneParts): readonly 
     .flatMap((owner) => transferredAt(owner, apex, parts));
 }
 
-const SINCE = `SELECT path FROM zone_change WHERE tenant = ${TENANT} AND revision > ? ORDER BY revision LIMIT +?`;
+const SINCE = `SELECT path FROM zone_change WHERE tenant = ${TENANT} AND revision > ? AND kind <> 'taken'
+  ORDER BY revision LIMIT +?`;
 const IN_ZONE = `SELECT path, revision FROM zone_change INDEXED BY zone_change_path
-  WHERE tenant = ${TENANT} AND path > ? AND path < ? ORDER BY path LIMIT +?`;
-const MOVED_ABOVE = `SELECT 1 FROM zone_change WHERE tenant = ${TENANT} AND path = ? AND revision > ? LIMIT 1`;
+  WHERE tenant = ${TENANT} AND path > ? AND path < ? AND kind <> 'taken' ORDER BY path LIMIT +?`;
+const MOVED_ABOVE = `SELECT 1 FROM zone_change WHERE tenant = ${TENANT} AND path = ? AND revision > ? AND kind <> 'taken'
+  LIMIT 1`;
 const BELOW = `SELECT count(*) FROM
   (SELECT 1 FROM zone_name WHERE tenant = ${TENANT} AND path > ? AND path < ? LIMIT +?)`;
 

@@ -33,7 +33,7 @@ import { type SyncRequest, type SyncState, syncDone, syncState } from '../../wir
 import { ZONE_MARKS } from '../../wire/ldap/controls/zone-marks.ts';
 import { SYNC_INFO, type SyncInfo, syncInfo } from '../../wire/ldap/extended/sync-info.ts';
 import { type LdapResult, result } from '../../wire/ldap/result.ts';
-import { allZoneMarks, encodeZoneMarks, MARKS_PAGE, type ZoneMark, zoneMarksSince } from '../../zones/marks.ts';
+import { encodeZonesTold, type PageWithZones, ZoneNews, type ZonesTold } from '../../zones/told.ts';
 import type { LdapFinal } from './conversation.ts';
 import { countEndless } from './endless.ts';
 import { type AskedSearch, type Turns, wantedAttributes } from './search-turns.ts';
@@ -86,6 +86,8 @@ class Following {
   #gone: string[] = [];
   /** An entry, or the end of the refresh. */
   #hasGiven = false;
+  /** For another server, from the end of its refresh on. */
+  #zones: ZoneNews | undefined;
 
   constructor(asked: AskedSearch, clock: Turns, sync: SyncRequest) {
     const { rid, position } = parseSyncCookie(sync.cookie);
@@ -107,8 +109,11 @@ class Following {
     // Behind all entries: who has moved past the walk. What has gone meanwhile is told behind the refresh.
     if (!(await this.#catchUp(feed, { mark, isRefresh: true, isPresent: from === undefined })))
       return this.#begunAnew();
+    const upTo = feed.position.revision;
     if (from === undefined) feed = this.#feedFrom(begins);
-    await this.#tellZoneMarks(undefined, feed.position.revision);
+    // Of one who is told deletions all that has moved meanwhile comes before the end of the refresh.
+    if ((await this.#beginZones(upTo, feed.position.revision)) && from !== undefined)
+      if (!(await this.#catchUp(feed, { mark, isRefresh: true, isPresent: false }))) return this.#begunAnew();
     const refreshDeletes = from !== undefined;
     const cookie = this.#cookie(feed.position);
     if (this.#sync.mode === 'refreshOnly')
@@ -138,7 +143,6 @@ class Following {
       const { revision } = feed.position;
       if (!(await this.#catchUp(feed, { mark, isRefresh: false, isPresent: false }))) return this.#begunAnew();
       if (feed.position.revision !== revision) {
-        await this.#tellZoneMarks(revision, feed.position.revision);
         await this.#say({ kind: 'newCookie', cookie: this.#cookie(feed.position) });
       }
       await until(changed, operation.signal);
@@ -146,19 +150,22 @@ class Following {
     return { result: result('success') };
   }
 
-  /** To another server: when names have moved, up to where the entries are told. All of them where nothing else is known. */
-  async #tellZoneMarks(since: Revision | undefined, upTo: Revision): Promise<void> {
-    const { operation, session } = this.#asked;
-    if (operation.asked.zoneMarks === undefined || serverOf(this.#asked) === undefined) return;
-    const { reader } = session.door;
-    const moved = since === undefined ? undefined : zoneMarksSince(reader, since);
-    for (const page of moved === undefined ? allZoneMarks(reader) : pagesOf(moved)) {
-      // What moves meanwhile is told with the entries that have moved it.
-      const told = page.filter(({ changed, changedBelow }) => Math.max(changed, changedBelow) <= upTo);
-      const value = encodeZoneMarks(told);
-      if (told.length > 0) await operation.send({ kind: 'intermediateResponse', name: ZONE_MARKS, value });
+  /** To another server: what it does not know of the zones, behind all entries. */
+  async #beginZones(upTo: Revision, from: Revision): Promise<boolean> {
+    const { zoneMarks } = this.#asked.operation.asked;
+    if (zoneMarks === undefined || serverOf(this.#asked) === undefined) return false;
+    const since = zoneMarks.value.since as Revision | undefined;
+    this.#zones = new ZoneNews(this.#asked.session.door.reader, { since, from });
+    for (const told of this.#zones.begin(upTo)) {
+      await this.#tellZones(told);
       await this.#clock.breathe();
     }
+    return true;
+  }
+
+  async #tellZones(told: ZonesTold): Promise<void> {
+    const value = encodeZonesTold(told);
+    await this.#asked.operation.send({ kind: 'intermediateResponse', name: ZONE_MARKS, value });
   }
 
   /** Who follows on the spot cannot begin anew: what it has is not what a refresh would find. */
@@ -222,16 +229,27 @@ class Following {
       const sight = sightOf(reader, caller, session.record.isPrivate);
       const isSame = sightMark(reader, caller)?.text === mark.text;
       if (!isSame || loggedAt(reader, feed.position.revision) === undefined) return false;
-      const page = feed.next(sight);
-      ({ isAtEnd } = page);
+      const { page, told, isAtEnd: isAll } = this.#next(feed, sight);
+      isAtEnd = isAll;
       for (const step of page.steps) {
         if (step.kind === 'entry') await this.#tell(step, isRefresh, { context: feed.context, sight });
         else if (!isPresent) await this.#goes(step);
+      }
+      if (told !== undefined) {
+        await this.#tellGone();
+        await this.#tellZones(told);
       }
       if (!isAtEnd) await this.#clock.breathe();
     }
     await this.#tellGone();
     return true;
+  }
+
+  #next(feed: Feed, sight: Sight): PageWithZones<ReturnType<Feed['next']>> {
+    const next = () => feed.next(sight);
+    if (this.#zones !== undefined) return this.#zones.beside(next, () => feed.position.revision);
+    const page = next();
+    return { page, told: undefined, isAtEnd: page.isAtEnd };
   }
 
   async #tell(step: Extract<FeedStep, { kind: 'entry' }>, isRefresh: boolean, seen: Seen): Promise<void> {
@@ -284,10 +302,6 @@ class Following {
   #cookie({ revision, at }: FeedPosition): Uint8Array {
     return Buffer.from(`rid=${this.#rid},csn=${formatCsn(revision, at)}`);
   }
-}
-
-function* pagesOf(marks: readonly ZoneMark[]): Generator<readonly ZoneMark[]> {
-  for (let at = 0; at < marks.length; at += MARKS_PAGE) yield marks.slice(at, at + MARKS_PAGE);
 }
 
 /** The host name of another server of the directory that follows all there is; undefined for anybody else. */

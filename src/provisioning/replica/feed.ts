@@ -17,7 +17,7 @@ import { idOf, type Revision } from '../../base/ids.ts';
 import { SERVER_CHANGES_MAX } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reader, Writer } from '../../database/operation.ts';
-import { formatCsn, parseCsn } from '../../directory/csn.ts';
+import { formatCsn } from '../../directory/csn.ts';
 import { entriesAfter } from '../../directory/entries.ts';
 import type { MirroredEntry } from '../../directory/mirrored-change.ts';
 import { LdapConnection, type LdapServers, resultText, type SearchItem } from '../../directory/source/connection.ts';
@@ -26,9 +26,19 @@ import { manageDsaIt } from '../../wire/ldap/controls/manage-dsa-it.ts';
 import { zoneMarks } from '../../wire/ldap/controls/zone-marks.ts';
 import { parseFilter } from '../../wire/ldap/filter-text.ts';
 import { resultCodes } from '../../wire/ldap/result-codes.ts';
-import { parseZoneMarks, type ZoneMark } from '../../zones/marks.ts';
+import { ZONES_VERSION } from '../../zones/compile.ts';
+import type { ZoneMark } from '../../zones/marks.ts';
+import { parseZonesTold, type ToldChange, type ZonesTold } from '../../zones/told.ts';
 import { providedEntry } from './entry-of.ts';
-import { type FollowedChange, type FollowedPage, providerCookie, takeProvided } from './position.ts';
+import {
+  type FollowedChange,
+  type FollowedPage,
+  type Position,
+  positionOf,
+  providerCookie,
+  type Reached,
+  takeProvided,
+} from './position.ts';
 
 const PAGE_ENTRIES = 500;
 /** A list of changes of one commit there is one here too. */
@@ -43,13 +53,19 @@ const ANY = parseFilter('(objectClass=*)');
 /** RFC 4511 §4.5.1.8 */
 const NO_ATTRIBUTES = '1.1';
 
-interface Position {
-  readonly cookie: string;
-  readonly revision: Revision;
-  readonly at: number;
-}
-
 type TakenPage = Required<Pick<FollowedPage, 'changes' | 'zoneMarks'>>;
+
+/** So many of what has come are all up to this position. */
+interface Told {
+  readonly position: Position;
+  readonly count: number;
+  readonly marks: number;
+  readonly zoneChanges: number;
+  /** What has changed in the zones is not known from the cookie before on. */
+  readonly isUnknown: boolean;
+  /** Of what has come by then. */
+  readonly newest: number;
+}
 
 export interface FeedParts {
   readonly reader: Reader;
@@ -98,8 +114,15 @@ export class ProviderFeed {
   #bytes = 0;
   /** They come behind the changes that they are of. */
   #marks: ZoneMark[] = [];
-  /** So many of the changes, and of the marks, are all up to this position. */
-  #told: { readonly position: Position; readonly count: number; readonly marks: number } | undefined;
+  /** Since the last cookie that is here; a commit without one leaves them. */
+  #zoneChanges: ToldChange[] = [];
+  /** From the last cookie on they are not all told. */
+  #lacksZoneChanges = true;
+  /** The provider's rows of zones are such as here. */
+  #readsZones = false;
+  /** The highest revision of what has come. */
+  #newest = 0;
+  #told: Told | undefined;
   /** Never rejects. */
   #committing: Promise<void> | undefined;
   /** Why a commit has failed: what comes behind it on this connection would hide the gap. */
@@ -257,6 +280,10 @@ export class ProviderFeed {
     this.#changes = [];
     this.#bytes = 0;
     this.#marks = [];
+    this.#zoneChanges = [];
+    this.#lacksZoneChanges = false;
+    this.#readsZones = false;
+    this.#newest = 0;
     this.#told = undefined;
     this.#named = new Set();
     const known = providerCookie(this.#parts.reader);
@@ -268,7 +295,7 @@ export class ProviderFeed {
         { baseObject: '', scope: 'sub', filter: ANY, attributes: ['*', '+', 'waypostEntryFacts'] },
         {
           sync: { mode, cookie, reloadHint: true },
-          controls: [controlOf(manageDsaIt, true, true), controlOf(zoneMarks, true)],
+          controls: [controlOf(manageDsaIt, true, true), controlOf(zoneMarks, { since: this.#zonesSince() })],
         },
       );
       for await (const item of search) await this.#take(item);
@@ -288,10 +315,10 @@ export class ProviderFeed {
       case 'reference':
         return;
       case 'zone-marks': {
-        const marks = parseZoneMarks(item.octets);
-        if (marks === undefined)
+        const told = parseZonesTold(item.octets);
+        if (told === undefined)
           throw new Failure('unavailable', 'The server that is followed gives marks of zones that are none');
-        this.#marks.push(...marks);
+        this.#takeZones(told);
         return this.#page(undefined);
       }
       case 'entry': {
@@ -325,6 +352,24 @@ export class ProviderFeed {
     }
   }
 
+  /** What moves names here by itself is to be undone: all marks are asked for then. */
+  #zonesSince(): Revision | undefined {
+    const { revision } = positionOf(providerCookie(this.#parts.reader)) ?? {};
+    return this.#parts.reader.revision() === revision ? revision : undefined;
+  }
+
+  #takeZones({ begins, marks, changes }: ZonesTold): void {
+    if (begins !== undefined) {
+      this.#readsZones = begins.version === ZONES_VERSION;
+      this.#lacksZoneChanges = begins.isWhole;
+    }
+    this.#marks.push(...marks);
+    for (const { changed, changedBelow } of marks) this.#newest = Math.max(this.#newest, changed, changedBelow);
+    if (this.#lacksZoneChanges) return;
+    if (this.#zoneChanges.length + changes.length <= LIVE_ENTRIES) this.#zoneChanges.push(...changes);
+    else this.#lacksZoneChanges = true;
+  }
+
   #put(found: Extract<SearchItem, { kind: 'entry' }>['entry'], uuid: string): void {
     const provided = providedEntry(found, uuid);
     if (provided === undefined)
@@ -339,6 +384,7 @@ export class ProviderFeed {
       ...this.#parts.askedHere(entry.dn.toLowerCase()),
     });
     this.#bytes += sizeOfEntry(entry);
+    this.#newest = Math.max(this.#newest, revision);
   }
 
   #gone(uuid: string, cookie: Uint8Array | undefined): void {
@@ -392,11 +438,18 @@ export class ProviderFeed {
   async #page(cookie: Uint8Array | undefined): Promise<void> {
     if (this.#failed !== undefined) throw this.#failed;
     const position = positionOf(cookie && Buffer.from(cookie).toString('utf8'));
-    if (position !== undefined) this.#told = { position, count: this.#changes.length, marks: this.#marks.length };
+    if (position !== undefined) this.#tell(position);
     const isFull = this.#isFull;
     if (position === undefined && !isFull) return;
     this.#committing ??= this.#commitAll();
     if (isFull) await this.#committed();
+  }
+
+  #tell(position: Position): void {
+    const isUnknown = this.#told?.isUnknown === true || this.#lacksZoneChanges || !this.#readsZones;
+    const [count, marks, zoneChanges] = [this.#changes.length, this.#marks.length, this.#zoneChanges.length];
+    this.#told = { position, count, marks, zoneChanges, isUnknown, newest: this.#newest };
+    this.#lacksZoneChanges = false;
   }
 
   get #isFull(): boolean {
@@ -417,7 +470,7 @@ export class ProviderFeed {
       while (this.#told !== undefined || this.#isFull) {
         const told = this.#told;
         this.#told = undefined;
-        await this.#commit(this.#taken(told), told?.position);
+        await this.#commit(this.#taken(told), told);
       }
     } catch (error) {
       this.#failed = asFailure(error);
@@ -427,13 +480,14 @@ export class ProviderFeed {
     }
   }
 
-  async #commit({ changes, zoneMarks: marks }: TakenPage, position: Position | undefined): Promise<void> {
+  async #commit({ changes, zoneMarks: marks }: TakenPage, told: Told | undefined): Promise<void> {
+    const position = told?.position;
+    const reached = told && this.#reachedBy(told);
     if (
       changes.length + marks.length === 0 &&
       (position === undefined || position.revision === this.#reached?.revision)
     )
       return;
-    const reached = position && { cookie: position.cookie, revision: position.revision };
     try {
       await this.#write({ changes, zoneMarks: marks, reached });
     } catch (error) {
@@ -448,8 +502,13 @@ export class ProviderFeed {
     for (const done of this.#waiting) done();
   }
 
+  #reachedBy({ position: { cookie, revision }, zoneChanges, isUnknown, newest }: Told): Reached {
+    const changes = this.#zoneChanges.splice(0, zoneChanges);
+    return { cookie, revision, zoneChanges: isUnknown ? undefined : changes, isBehind: newest > revision };
+  }
+
   #write(page: FollowedPage): Promise<void> {
-    return this.#parts.writer.execute(takeProvided, page, sizeOf(page.changes));
+    return this.#parts.writer.execute(takeProvided, page, sizeOf(page.changes) + sizeOfZones(page));
   }
 
   /**
@@ -514,14 +573,13 @@ function sizeOf(changes: readonly FollowedChange[]): number {
   return bytes;
 }
 
+function sizeOfZones({ zoneMarks: marks = [], reached }: FollowedPage): number {
+  const texts = (reached?.zoneChanges ?? []).map(({ before }) => 200 + (before?.length ?? 0));
+  return texts.reduce((sum, bytes) => sum + bytes, marks.length * 100);
+}
+
 function sizeOfEntry({ attributes }: MirroredEntry): number {
   let bytes = 500;
   for (const { values } of attributes) for (const value of values) bytes += value.length + 50;
   return bytes;
-}
-
-function positionOf(cookie: string | undefined): Position | undefined {
-  const csn = cookie?.split(',').find((part) => part.startsWith('csn='));
-  const position = csn === undefined ? undefined : parseCsn(csn.slice('csn='.length));
-  return position && { ...position, cookie: cookie! };
 }

@@ -1,7 +1,7 @@
 // How far the provider is followed, and what comes from it, in one transaction each.
 //
 // In      entries as the provider has them, each at the provider's revision; the cookie up to which all is told then
-//         and when names have moved there
+//         and when names have moved there, with what stood there before
 // Out     the directory, and all that follows from it, as it is there; the directory's revision is the provider's, or past it
 // Order   each commit has another revision: caches are told by it. One without a cookie takes the next one here, and so does each
 //         that brings a change while the provider has not come as far
@@ -10,11 +10,14 @@
 import { asciiLower } from '../../base/characters.ts';
 import type { Revision } from '../../base/ids.ts';
 import { TENANT } from '../../base/tenant.ts';
-import { type Operation, operation, type Reader, type Transaction } from '../../database/operation.ts';
+import { type Operation, operation, type Reader, type Transaction, type Value } from '../../database/operation.ts';
+import { parseCsn } from '../../directory/csn.ts';
 import { entryByUuidIn } from '../../directory/entries.ts';
 import type { MirroredChange } from '../../directory/mirrored-change.ts';
 import { freeAddresses } from '../../routing/synchronize.ts';
 import { takeZoneMarks, type ZoneMark } from '../../zones/marks.ts';
+import { leaveZoneState, reachZoneState } from '../../zones/states.ts';
+import type { ToldChange } from '../../zones/told.ts';
 import { takeMirrored } from '../mirrored.ts';
 import { noteMirrorCookie } from '../tables.ts';
 import type { ChangeSite } from '../write-options.ts';
@@ -41,13 +44,23 @@ export interface FollowedPage {
   /** When names have moved there. */
   readonly zoneMarks?: readonly ZoneMark[];
   /** All up to this revision is told with it. */
-  readonly reached: { readonly cookie: string; readonly revision: Revision } | undefined;
+  readonly reached: Reached | undefined;
+}
+
+export interface Reached {
+  readonly cookie: string;
+  readonly revision: Revision;
+  /** What has changed in the zones there since the cookie before; undefined: it was not told. */
+  readonly zoneChanges?: readonly ToldChange[] | undefined;
+  /** Something newer was told, perhaps. */
+  readonly isBehind?: boolean;
 }
 
 export function providedOperation(site: ChangeSite): Operation<FollowedPage, void> {
   return operation('provisioning.follow', async (tx, page) => {
     const { changes, haveSwapped, zoneMarks = [], reached } = page;
     let hasRevision = true;
+    const began = tx.revision;
     if (reached !== undefined && reached.revision > tx.revision) await tx.raiseRevision(reached.revision);
     else if (changes.length > 0) await tx.nextRevision();
     else hasRevision = false;
@@ -62,7 +75,14 @@ export function providedOperation(site: ChangeSite): Operation<FollowedPage, voi
       hasRevision = true;
       return tx.revision;
     });
-    if (reached !== undefined) await noteMirrorCookie(tx, ALL, reached.cookie);
+    if (reached === undefined) {
+      if (changes.length > 0) await leaveZoneState(tx);
+      return;
+    }
+    const { revision, zoneChanges, isBehind = false } = reached;
+    const before = revisionOf(await tx.arrays(COOKIE, TENANT, ALL));
+    await reachZoneState(tx, { reached: revision, before, began, changes: zoneChanges, isExact: !isBehind });
+    await noteMirrorCookie(tx, ALL, reached.cookie);
   });
 }
 
@@ -83,8 +103,27 @@ function authorOf(change: MirroredChange): string {
   return change.kind === 'put' ? (change.entry.modifiedBy ?? '') : '';
 }
 
+const COOKIE = 'SELECT cookie FROM mirror WHERE tenant = ? AND name = ?';
+
+function revisionOf([row]: readonly (readonly Value[])[]): Revision | undefined {
+  return positionOf(row && String(row[0]))?.revision;
+}
+
+export interface Position {
+  readonly cookie: string;
+  readonly revision: Revision;
+  readonly at: number;
+}
+
+/** Undefined for a cookie of no change. */
+export function positionOf(cookie: string | undefined): Position | undefined {
+  const csn = cookie?.split(',').find((part) => part.startsWith('csn='));
+  const position = csn === undefined ? undefined : parseCsn(csn.slice('csn='.length));
+  return position && { ...position, cookie: cookie! };
+}
+
 /** The provider's cookie; undefined where none was ever followed here. */
 export function providerCookie(reader: Reader): string | undefined {
-  const [row] = reader.arrays('SELECT cookie FROM mirror WHERE tenant = ? AND name = ?', TENANT, ALL);
+  const [row] = reader.arrays(COOKIE, TENANT, ALL);
   return row === undefined ? undefined : String(row[0]);
 }
