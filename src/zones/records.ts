@@ -10,7 +10,7 @@
 //         begins the next round
 // Limits  ALIASES_MAX aliases, TARGETS_MAX names with addresses beside the answer, SITE_NAMES_MAX names below a domain
 // Never   reads tables; guesses: where the source fails, its failure is thrown
-// RFC 1034 §4.3.2, RFC 1035 §3.3, RFC 2308 §2 §3, RFC 4592 §2 §3, RFC 8020 §2, RFC 8482 §4.1
+// RFC 1034 §4.3.2, RFC 1035 §3.3, RFC 2308 §2 §3, RFC 4035 §3.1.4.1, RFC 4592 §2 §3, RFC 8020 §2, RFC 8482 §4.1
 
 import { CLASS_IN, type RecordType } from '../wire/dns/codes.ts';
 import { isSubdomain, parentName } from '../wire/dns/name.ts';
@@ -84,6 +84,8 @@ export function zoneSerial(revision: number): number {
   return revision < 1 ? 1 : ((revision - 1) % 0xffffffff) + 1;
 }
 
+/** Nothing here is signed: there is none anywhere. */
+const DS: RecordType = 'TYPE43';
 const ALIASES_MAX = 8;
 const TARGETS_MAX = 20;
 const SITE_NAMES_MAX = 1000;
@@ -166,6 +168,12 @@ export function lookUp(name: string, type: RecordType, parts: ZoneParts): ZoneAn
   const zones: string[] = [];
   for (let at = name; ; ) {
     const place = placeOf(at, parts);
+    const above = type === DS ? zoneAbove(place, parts) : undefined;
+    if (above !== undefined) {
+      // The zone below too: that it begins at the name is of its making.
+      for (const each of [above.name, place.zone?.name ?? above.name]) if (!zones.includes(each)) zones.push(each);
+      return { result: 'no-data', answers, soa: negativeSoa(above, parts), zones };
+    }
     if (place.cut !== undefined) {
       if (!zones.includes(place.cut.apex)) zones.push(place.cut.apex);
       return { result: 'referral', answers, ...referral(place.cut.name, parts), zones };
@@ -187,10 +195,21 @@ export function lookUp(name: string, type: RecordType, parts: ZoneParts): ZoneAn
       for (const rdata of asked) answers.push({ ...record(at, rdata), ttl: data!.ttl });
       return { result: 'found', ...found(answers, parts), zones };
     } else {
-      const soa = { ...record(place.zone.name, soaOf(place.zone, parts.settings)), ttl: NEGATIVE_TTL_SECONDS };
+      const soa = negativeSoa(place.zone, parts);
       return { result: data === undefined ? 'no-name' : 'no-data', answers, soa, zones };
     }
   }
+}
+
+function negativeSoa(zone: Zone, { settings }: ZoneParts): ResourceRecord {
+  return { ...record(zone.name, soaOf(zone, settings)), ttl: NEGATIVE_TTL_SECONDS };
+}
+
+/** RFC 4035 §3.1.4.1: whether a zone is signed is said by the zone above it, which is asked at the name where it begins. */
+function zoneAbove({ name, zone, cut }: Place, parts: ZoneParts): Zone | undefined {
+  if (cut?.name === name) return findZone(cut.apex, parts);
+  const above = zone?.name === name ? parentName(name) : undefined;
+  return above === undefined ? undefined : findZone(above, parts);
 }
 
 function found(answers: readonly ResourceRecord[], parts: ZoneParts) {
