@@ -62,16 +62,23 @@ async function asked(at: Primary, name: string, type: WrittenType | 'SOA'): Prom
     .sort();
 }
 
+async function ttlsOf(at: Primary, name: string, type: WrittenType): Promise<number[]> {
+  const reply = await client.ask(name, type, { servers: [at], tcp: true, recordsMax: 1000 });
+  assert.ok('answers' in reply, JSON.stringify(reply));
+  return [...new Set(reply.answers.map(({ ttl }) => ttl))];
+}
+
 /** What somebody else does at the primary. */
 async function change(
   at: Primary,
   zone: string,
   changes: readonly [verb: 'add' | 'remove', string, WrittenType, string][],
+  ttl = 300,
 ) {
   const recordOf = (name: string, type: WrittenType, data: string): ResourceRecord => ({
     name,
     class: CLASS_IN,
-    ttl: 300,
+    ttl,
     ...(parseRdata(type, data, '.') as Rdata),
   });
   const answer = await client.update(
@@ -238,13 +245,14 @@ for (const [zone, skip, start] of primaries)
     test('what others have written is left, shown, and replaced when that is asked for', async () => {
       const name = `other.${zone}`;
       const dmarc = `_dmarc.${name}`;
-      await change(at, zone, [
+      const theirs: Parameters<typeof change>[2] = [
         ['add', name, 'MX', '5 mx.elsewhere.example.'],
         ['add', name, 'TXT', '"v=spf1 -all"'],
         ['add', name, 'TXT', '"a text"'],
         // Equal to what will be wanted.
         ['add', dmarc, 'TXT', '"v=DMARC1; p=none"'],
-      ]);
+      ];
+      await change(at, zone, theirs, 7200);
       await addDomain(ldap, name, { waypostOmitRecord: 'srv' });
       await until('it is published', async () => (await stateOf(name)) !== 'defined');
       assert.deepEqual(await asked(at, name, 'MX'), ['5 mx.elsewhere.example.']);
@@ -262,6 +270,8 @@ for (const [zone, skip, start] of primaries)
       assert.deepEqual([(await counts()).conflicts, conflicts > 0], [conflicts - 1, true]);
       assert.deepEqual(await asked(at, name, 'MX'), ['10 mail.waypost.example.']);
       assert.deepEqual(await asked(at, name, 'TXT'), ['"a text"', '"v=spf1 mx ~all"']);
+      assert.deepEqual(await ttlsOf(at, name, 'TXT'), [7200]);
+      assert.deepEqual(await ttlsOf(at, name, 'MX'), [300]);
       await ldap.del(domainDn(name));
       await until('ours are gone', async () => (await asked(at, name, 'MX')).length === 0);
       assert.deepEqual(await asked(at, name, 'TXT'), ['"a text"']);

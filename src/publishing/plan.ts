@@ -9,8 +9,9 @@
 // Ours    is what we have written and nothing else: an equal value that was there counts, stays, and is not ours
 // Conflicts  where something is wanted: another value in a set; for TXT one of the same kind (`v=spf1`, `v=DMARC1`); an alias at
 //         the name, other records beside a wanted alias. They are left out, or replaced where that was asked for
+// TTL     what joins a set of others takes theirs: a set has one TTL, and a server would give all of it ours
 // Never   names SOA or NS; deletes a set or a name: single records, with the data that was read
-// RFC 2136 §2.4 §2.5 §3.4.2
+// RFC 2136 §2.4 §2.5 §3.4.2, RFC 2181 §5.2
 
 import { asciiLower } from '../base/characters.ts';
 import type { RecordType } from '../wire/dns/codes.ts';
@@ -198,7 +199,12 @@ function planSet(set: RecordSet, input: SetInput): SetPlan {
   const old = oldTtl(input, wanted);
   const replaced = isForced ? [...foreign, ...inTheWay] : [];
   const remove = [...goes, ...replaced, ...old];
-  const add = [...comes, ...wanted.filter((record) => old.some((one) => dataText(one) === dataText(record)))];
+  const theirs = records.find((record) => !ours.has(dataText(record)) && !replaced.includes(record));
+  const ttlOf = (record: ResourceRecord): ResourceRecord => ({ ...record, ttl: theirs?.ttl ?? record.ttl });
+  const add = [
+    ...comes.map(ttlOf),
+    ...wanted.filter((record) => old.some((one) => dataText(one) === dataText(record))),
+  ];
   const done = { before, goes: goes.map(publishedRecord), comes: comes.map(publishedRecord) };
   const left = isLeft ? { conflict: conflict! } : {};
   if (remove.length === 0 && add.length === 0) return { prerequisites: [], remove, add, ...done, ...left };
