@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import type { DirectoryChange } from '../directory/entry.ts';
 import type { RecordType } from '../wire/dns/codes.ts';
 import { recordText } from '../wire/dns/text.ts';
+import { describeRecords } from '../zones/describe.ts';
 import { zoneLookUp } from '../zones/look-up.ts';
 import { zoneNames } from '../zones/names.ts';
 import { domainRecords } from '../zones/records.ts';
@@ -156,6 +157,45 @@ for (const [values, code, named] of refused)
       return true;
     });
   });
+
+test('where the zone ends below a domain, its description says who has what is there, and where they are', async (context) => {
+  const directory = await withAcme();
+  context.after(() => directory.close());
+  await directory.apply(
+    site('lab', { nSRecord: ['ns.lab.acme.example', 'ns.other.example'], dNSTTL: ['60'] }),
+    site('ns', { aRecord: ['192.0.2.53'] }, `dc=lab,${ACME}`),
+    addDomain('sub.acme.example'),
+    addDomain('www.zone.firm.example'),
+    addDomain('firm.example'),
+  );
+  const here = { hostname: 'mail.isp.example', mode: 'embedded' } as const;
+  const parts = { names: zoneNames(directory.reader), settings: readZoneSettings(directory.reader, here) };
+  const linesOf = (domain: string, part: RegExp) =>
+    describeRecords(domain, parts)
+      .text.split('\n')
+      .filter((line) => part.test(line));
+  assert.deepEqual(linesOf('acme.example', /lab|sub/), [
+    'lab.acme.example. 60 IN NS ns.lab.acme.example.',
+    'lab.acme.example. 60 IN NS ns.other.example.',
+    'ns.lab.acme.example. 300 IN A 192.0.2.53',
+  ]);
+  assert.deepEqual(linesOf('firm.example', /zone/), ['www.zone.firm.example. 300 IN NS mail.isp.example.']);
+});
+
+test('a node whose name no record can have owns none; what it has is not held against it', async (context) => {
+  const directory = await withAcme();
+  context.after(() => directory.close());
+  const values = { aRecord: ['192.0.2.1'] };
+  for (const dc of ['a.b', 'a b', '**', 'x'.repeat(64)])
+    await assert.rejects(directory.apply(site(dc, values)), /is no name of records/, dc);
+  await directory.apply(site('www', values), site('c.d', {}), site('*', values), site('_x-', values));
+  const renamed = { kind: 'rename', dn: `dc=www,${ACME}`, newRdn: 'dc=w.w', deleteOldRdn: true } as const;
+  await assert.rejects(directory.apply(renamed as DirectoryChange), /is no name of records/);
+  await assert.rejects(directory.apply(replace(`dc=c.d,${ACME}`, values)), /is no name of records/);
+  // Elsewhere than in the tree of domains they mean nothing.
+  await directory.apply(add('ou=lab,o=internet', { objectClass: ['organizationalUnit'], ou: ['lab'] }));
+  await directory.apply(site('a.b', values, 'ou=lab,o=internet'));
+});
 
 test('words that mean nothing, and an alias where something is generated, are refused', async (context) => {
   const directory = await withAcme();

@@ -1,11 +1,13 @@
 // What an entry says to DNS must mean something: the data of records, words, services of hosts.
 //
 // In      an entry before and after a change, in its transaction
-// Out     nothing; or invalidAttributeSyntax (21) with the value, constraintViolation (19) for an alias beside something else
+// Out     nothing; or invalidAttributeSyntax (21) with the value, constraintViolation (19) for an alias beside something else,
+//         namingViolation (64) for records at a node whose name none can have
 // What an entry said before it was changed is not held against it.
 // RFC 1034 §3.6.2
 
 import type { Transaction } from '../database/operation.ts';
+import { isAtOrBelow, parseDn, suffixDn } from '../directory/dn.ts';
 import { type ChangedEntry, type Entry, hasClass, textValues } from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
 import {
@@ -17,6 +19,7 @@ import {
 } from '../zones/alias-conflict.ts';
 import { type CompiledDomain, compileZoneName } from '../zones/compile.ts';
 import { compileZoneSetting, parseHostService } from '../zones/settings.ts';
+import { hasSiteRecords } from '../zones/site-records.ts';
 import { ANY_SITE } from './write-options.ts';
 
 /** Named, but legal: they mean something elsewhere, or nothing anywhere. */
@@ -26,7 +29,7 @@ export async function checkSiteRecords(tx: Transaction, { before, after }: Chang
   if (after === undefined) return;
   await checkSetting(tx, before, after);
   const compiled = compileZoneName(after);
-  if (compiled === undefined) return;
+  if (compiled === undefined) return checkOwner(before, after);
   const was = before && compileZoneName(before);
   const known = new Set(was?.row.problems?.map(({ value }) => value));
   for (const { attribute, value, reason } of compiled.row.problems ?? [])
@@ -39,6 +42,23 @@ export async function checkSiteRecords(tx: Transaction, { before, after }: Chang
   }
   if (compiled.row.domain !== undefined && wantsMore(was, compiled))
     checkMet(await aliasMetByDomainIn(tx, compiled, ANY_SITE), `records of ${compiled.name}`);
+}
+
+/** Of an entry that gives no name to DNS. Elsewhere than in the DC tree its records mean nothing. */
+function checkOwner(before: Entry | undefined, after: Entry): void {
+  if (!hasSiteRecords(after) || !isInDcTree(after.normalizedDn)) return;
+  if (before !== undefined && before.normalizedDn === after.normalizedDn && hasSiteRecords(before)) return;
+  throw directoryFailure(
+    'namingViolation',
+    `${after.dn} is no name of records: each dc is one label, of letters, digits, - and _, or * alone`,
+  );
+}
+
+function isInDcTree(name: string): boolean {
+  const [dn, suffix] = [parseDn(name), suffixDn()];
+  if (!isAtOrBelow(dn, suffix)) return false;
+  const nodes = dn.rdns.slice(0, dn.rdns.length - suffix.rdns.length);
+  return nodes.every(({ avas }) => avas.some(({ type }) => type?.key === 'dc'));
 }
 
 async function checkSetting(tx: Transaction, before: Entry | undefined, after: Entry): Promise<void> {

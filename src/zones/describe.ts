@@ -8,7 +8,7 @@ import type { ResourceRecord } from '../wire/dns/rdata.ts';
 import { absoluteText, rdataText, recordText } from '../wire/dns/text.ts';
 import { type Authority, authorityOf } from './authority.ts';
 import { SPF_LOOKUPS_MAX } from './kinds.ts';
-import { addressesBeside, domainRecords, findZone, ownerRecords, type ZoneParts } from './records.ts';
+import { addressesBeside, delegationsBelow, domainRecords, findZone, ownerRecords, type ZoneParts } from './records.ts';
 
 export interface DescribedRecord {
   /** Absolute, with its final dot, like the names in `data`. */
@@ -37,7 +37,7 @@ export interface RecordsDescription {
 const SPF_BYTES_MAX = 450;
 
 /**
- * The domain's records as our own server answers them, or as somebody else's should, and the addresses of the hosts that they
+ * The domain's records as our own server has them, delegations too, or as somebody else's should, and the addresses of the hosts that they
  * name where a zone of ours holds those. Throws `invalid` for what is no domain name, `not-found` for a domain without an entry.
  */
 export function describeRecords(domain: string, parts: ZoneParts): RecordsDescription {
@@ -48,7 +48,8 @@ export function describeRecords(domain: string, parts: ZoneParts): RecordsDescri
   const zone = findZone(name, parts);
   const own =
     zone === undefined ? [] : ownerRecords(name, zone, parts).filter(({ type }) => type === 'SOA' || type === 'NS');
-  const wanted = [...own, ...domainRecords(name, parts)];
+  const delegated = zone === undefined ? [] : delegationsBelow(name, zone.name, parts);
+  const wanted = [...own, ...domainRecords(name, parts), ...delegated];
   const owners = new Set(wanted.map((record) => record.name));
   const beside = zone === undefined ? [] : addressesBeside(wanted, parts).filter((record) => !owners.has(record.name));
   const records = [...wanted, ...beside];

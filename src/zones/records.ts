@@ -348,7 +348,7 @@ export function domainRecords(name: string, parts: ZoneParts): readonly Resource
   const { domain, zone } = placeOf(name, parts);
   if (domain?.name !== name) return [];
   const owners = new Set(ownersOf(domain).map((owner) => (owner === '' ? name : `${owner}.${name}`)));
-  for (const below of siteNamesBelow(name, parts)) owners.add(below);
+  for (const below of entriesBelow(name, parts).own) owners.add(below);
   // A zone of ours has them by itself.
   if (zone === undefined)
     for (const owner of namesOfHosts(parts))
@@ -362,16 +362,29 @@ export function domainOwnerRecords(name: string, parts: ZoneParts): readonly Res
   return recordsAt({ ...placeOf(name, parts), zone: undefined }, parts) ?? [];
 }
 
-/** Names of entries below a domain that belong to it: not those of domains below, nor those below a delegation. */
-function siteNamesBelow(domain: string, { names }: ZoneParts): readonly string[] {
-  const found: string[] = [];
-  let other: string | undefined;
+/** Where the zone of this apex ends below a domain of it: the name servers, and the addresses of those that lie below themselves. */
+export function delegationsBelow(domain: string, apex: string, parts: ZoneParts): readonly ResourceRecord[] {
+  const ends = entriesBelow(domain, parts).others.filter((name) => endOfZone(name, apex, parts) === name);
+  return ends.flatMap((name) => transferredAt(name, apex, parts));
+}
+
+interface EntriesBelow {
+  /** Names that belong to the domain: not those of domains below, nor those below a delegation. */
+  readonly own: readonly string[];
+  /** The first of each of those. */
+  readonly others: readonly string[];
+}
+
+function entriesBelow(domain: string, { names }: ZoneParts): EntriesBelow {
+  const own: string[] = [];
+  const others: string[] = [];
   for (const { name, row } of names.list(domain, domain, SITE_NAMES_MAX)) {
+    const other = others.at(-1);
     if (other !== undefined && isSubdomain(name, other)) continue;
-    other = row?.domain !== undefined || isDelegated(row) ? name : undefined;
-    if (other === undefined && row?.site !== undefined) found.push(name);
+    if (row?.domain !== undefined || isDelegated(row)) others.push(name);
+    else if (row?.site !== undefined) own.push(name);
   }
-  return found;
+  return { own, others };
 }
 
 function isDelegated(row: ZoneRow | undefined): boolean {

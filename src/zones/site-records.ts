@@ -63,6 +63,10 @@ export function siteRecordsOf(entry: Entry, problems: ZoneProblem[]): readonly S
   return records.slice(0, RECORDS_MAX);
 }
 
+export function hasSiteRecords(entry: Entry): boolean {
+  return ATTRIBUTES.some(([attribute]) => entry.attributes.has(asciiLower(attribute)));
+}
+
 /** Throws a SyntaxFailure for what is no data of this type: names are absolute, with and without their final dot. */
 function siteRdata(type: SiteType, text: string): Rdata {
   if (text.length > TEXT_BYTES) throw new SyntaxFailure(`at most ${TEXT_BYTES} characters`, TEXT_BYTES);
