@@ -21,6 +21,38 @@ test('fields are taken away and added; what is there stays as it was', () => {
   assert.equal(derived('List-Id: <own>\r\nList-Post: NO\r\n\r\nx', {}), 'List-Id: <own>\r\nList-Post: NO\r\n\r\nx');
 });
 
+test('a field that may be there once takes the place of the one that is there', () => {
+  const text = 'Reply-To: a@b.example\r\nSubject: x\r\nReply-To: b@b.example\r\nX-List: a\r\n\r\nbody\r\n';
+  assert.equal(
+    derived(text, { add: ['Reply-TO: news@acme.example', 'X-List: b'] }),
+    `Subject: x\r\nX-List: a\r\nReply-TO: news@acme.example\r\nX-List: b\r\n${OWN}\r\nbody\r\n`,
+  );
+});
+
+test('the URL of List-Post leads to the list, whatever its address has', () => {
+  for (const [address, url] of [
+    ['r&d@acme.example', 'mailto:r%26d@acme.example'],
+    ['a+b=c?d@acme.example', 'mailto:a+b%3Dc%3Fd@acme.example'],
+    ['"a b"@acme.example', 'mailto:%22a%20b%22@acme.example'],
+    ['jörg@acme.example', 'mailto:j%C3%B6rg@acme.example'],
+  ])
+    assert.match(
+      deriveMessage(Buffer.from('Subject: x\r\n\r\nx\r\n'), parseAddress(address!), {}).toString('latin1'),
+      new RegExp(`^List-Post: <${url!.replace(/[+?]/g, '\\$&')}>\r$`, 'm'),
+    );
+});
+
+test('a text that is a file is wrapped, not written into', () => {
+  for (const [fields, isWritten] of [
+    ['Content-Disposition: inline\r\n', true],
+    ['Content-Disposition: attachment\r\n', false],
+    ['Content-Disposition: inline; filename=a.csv\r\n', false],
+    ['Content-Disposition: other\r\n', false],
+    ['Content-Type: text/plain; name="a.csv"\r\n', false],
+  ] as const)
+    assert.equal(derived(`${fields}\r\na;b\r\n`, { suffix: 'Bye' }).endsWith('\r\na;b\r\nBye\r\n'), isWritten, fields);
+});
+
 test('the password of the list goes to nobody', () => {
   const text = 'Approved: secret\r\nSubject: x\r\n\r\nx\r\n';
   assert.equal(derived(text, { password: true }), `Subject: x\r\n${OWN}\r\nx\r\n`);

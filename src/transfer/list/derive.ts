@@ -5,7 +5,7 @@
 // Texts   go into a body that is plain text which they can be written into; are the first and last part of a multipart/mixed; all
 //         else becomes the middle part of one. In a text `$$` is a dollar, any other `$` a line break
 // Never   changes a byte of the body but by adding before it and behind it
-// RFC 2045 §6, RFC 2046 §5.1, RFC 2369 §3.4, RFC 2919 §3
+// RFC 2045 §6, RFC 2046 §5.1, RFC 2183 §2.8, RFC 2369 §3.4, RFC 2919 §3, RFC 5322 §3.6, RFC 6068 §2
 
 import { randomBytes } from 'node:crypto';
 import { asciiLower } from '../../base/characters.ts';
@@ -16,6 +16,7 @@ import {
   DEFAULT_CONTENT_TYPE,
   findParameter,
   parseContentType,
+  parseDisposition,
   parseTransferEncoding,
 } from '../../message/parameters.ts';
 import { encodeQuotedPrintable } from '../../message/quoted-printable.ts';
@@ -28,11 +29,17 @@ export const APPROVED = 'approved';
 const CRLF = Buffer.from('\r\n');
 /** RFC 5322 §2.1.1, with room for a line break. */
 const LINE_MAX = 900;
+/** RFC 5322 §3.6: what a message has once, if at all. Readers take the first of two, or the last. */
+const ONCE: ReadonlySet<string> = new Set([
+  ...['date', 'from', 'sender', 'reply-to', 'to', 'cc', 'bcc'],
+  ...['message-id', 'in-reply-to', 'references', 'subject'],
+]);
 
 export function deriveMessage(bytes: Buffer, list: Address, texts: ListTexts): Buffer {
   const header = parseHeader(bytes);
   const body = bytes.subarray(header.end);
-  const removed = new Set([...(texts.remove ?? []), ...(texts.password === true ? [APPROVED] : [])]);
+  const replaced = (texts.add ?? []).map(nameOfLine).filter((name) => ONCE.has(name));
+  const removed = new Set([...(texts.remove ?? []), ...replaced, ...(texts.password === true ? [APPROVED] : [])]);
   const prefix = linesOf(texts.prefix);
   const suffix = linesOf(texts.suffix);
   if (prefix === '' && suffix === '')
@@ -41,6 +48,10 @@ export function deriveMessage(bytes: Buffer, list: Address, texts: ListTexts): B
   for (const name of written.replaced) removed.add(name);
   const added = addedTo(header, list, texts) + written.fields;
   return assembled(bytes, header, { removed, added, body: written.body });
+}
+
+function nameOfLine(line: string): string {
+  return asciiLower(line.slice(0, line.indexOf(':')));
 }
 
 interface Assembly {
@@ -66,9 +77,16 @@ function addedTo(header: Header, list: Address, { add = [] }: ListTexts): string
   const { localPart, domain } = list;
   const own = [
     findField(header, 'list-id') === undefined ? [`List-Id: <${listName(localPart)}.${domain}>`] : [],
-    findField(header, 'list-post') === undefined ? [`List-Post: <mailto:${formatAddress(list)}>`] : [],
+    findField(header, 'list-post') === undefined ? [`List-Post: <${mailtoOf(list)}>`] : [],
   ].flat();
   return [...add, ...own].map((line) => `${line}\r\n`).join('');
+}
+
+/** RFC 6068 §2: `r&d@acme.example` is `mailto:r%26d@acme.example`. */
+function mailtoOf(list: Address): string {
+  const text = formatAddress(list);
+  const at = text.lastIndexOf('@');
+  return `mailto:${encodeURIComponent(text.slice(0, at)).replaceAll('%2B', '+')}${text.slice(at)}`;
 }
 
 /** A name of RFC 2919 has no characters that a dot-atom has not. */
@@ -98,7 +116,7 @@ function withTexts(header: Header, body: Buffer, texts: Texts): Written {
   const type = typeOf(header);
   const encoding = parseTransferEncoding(findValue(header, 'content-transfer-encoding') ?? '7bit');
   const own = { fields: '', replaced: [] };
-  if (type.type === 'text' && type.subtype === 'plain') {
+  if (type.type === 'text' && type.subtype === 'plain' && !isFile(header, type)) {
     const encoder = encoderFor(type, encoding, texts);
     if (encoder !== undefined) {
       const before = texts.prefix === '' ? [] : [encoder(texts.prefix)];
@@ -110,6 +128,14 @@ function withTexts(header: Header, body: Buffer, texts: Texts): Written {
     type.type === 'multipart' && type.subtype === 'mixed' ? findParameter(type.parameters, 'boundary') : undefined;
   const within = boundary === undefined ? undefined : partsAround(body, boundary, texts);
   return within === undefined ? wrapped(header, body, texts) : { ...own, body: within };
+}
+
+/** A text that is attached is somebody's file: nothing is written into it. RFC 2183 §2.8 */
+function isFile(header: Header, { parameters }: ContentType): boolean {
+  const value = findValue(header, 'content-disposition');
+  const disposition = value === undefined ? undefined : parseDisposition(value);
+  if (disposition === undefined) return findParameter(parameters, 'name') !== undefined;
+  return disposition.type !== 'inline' || findParameter(disposition.parameters, 'filename') !== undefined;
 }
 
 function typeOf(header: Header): ContentType {
