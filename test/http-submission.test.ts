@@ -332,6 +332,13 @@ describe('POST /v1/messages', { skip, concurrency: false }, () => {
     for (const body of ['Subject: a\rb\r\n\r\n', 'Subject: \0\r\n\r\n', ''])
       assert.equal((await post(body, whole)).status, 400, JSON.stringify(body));
     assert.equal((await post(Buffer.alloc(SIZE_MAX + 1, 'x\n'), whole)).status, 413);
+    // As it came it would be a message, of octets that are no text.
+    const coded = [...whole.more, '-H', 'Content-Encoding: deflate'];
+    assert.equal((await post('Subject: a\r\n\r\n', { ...whole, more: coded })).status, 415);
+    assert.equal(
+      (await post(Buffer.from(`{"from":"ann@acme.example","to":"${to}","subject":"Gr\xfc"}`, 'latin1'))).status,
+      400,
+    );
     assert.equal((await post('x', { ...whole, query: `${whole.query}&cc=x` })).status, 400);
     assert.equal((await send({ to }, { more: ['-H', 'Idempotency-Key: a b'] })).status, 400);
     assert.equal((await send({ to }, { more: ['-X', 'PUT'] })).status, 405);

@@ -123,7 +123,7 @@ function signed(key: Uint8Array, { row, moderator, verb }: ModeratorVerdict, day
 }
 
 /** `SRS0=` and `SRS1=` in any case. */
-function isSrs(text: string): boolean {
+export function isSrs(text: string): boolean {
   return (
     text.length > 5 &&
     text.charCodeAt(4) === 0x3d &&

@@ -3,7 +3,7 @@
 // In      the operation's input as JSON. An operation's name is its path: `user.list` is /v1/user/list
 // Out     what the command prints with --json, octet for octet
 // Order   the token -> the path -> the method -> the size -> JSON -> the operation, so that a stranger learns nothing of the rest
-// Errors  status and body as at the admin socket; 401, 403 and 429 of bearer.ts; 404, 405, 413, 400
+// Errors  status and body as at the admin socket; 401, 403 and 429 of bearer.ts; 404, 405, 413, 415, 400
 // Callers any account; which operation is for whom: admin/audience.ts
 // Limits  BODY_BYTES a request
 
@@ -12,6 +12,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { runAdminOperation } from '../../admin/operation.ts';
 import type { AnyAdminOperation } from './admin.ts';
 import { type BearerParts, bearer, type HttpEnv } from './bearer.ts';
+import { uncoded } from './content-coding.ts';
 import { failureResponse, refusal } from './errors.ts';
 import { jsonOf } from './json.ts';
 
@@ -24,7 +25,7 @@ const BODY_BYTES = 1024 * 1024;
 
 export function apiApp(parts: ApiParts): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
-  app.use(API_PATHS, bearer(parts));
+  app.use(API_PATHS, bearer(parts), uncoded);
   for (const operation of parts.operations) {
     const path = `/v1/${operation.name.replaceAll('.', '/')}`;
     app.post(

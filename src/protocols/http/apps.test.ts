@@ -59,13 +59,14 @@ interface Asked {
   readonly method?: string;
   readonly body?: string | Uint8Array<ArrayBuffer> | ReadableStream;
   readonly authorization?: string | undefined;
+  readonly coding?: string;
   readonly record?: Partial<ConnectionRecord>;
 }
 
 const PEER = '198.51.100.7';
 
 function ask(app: typeof plain, path: string, asked: Asked = {}) {
-  const { method = 'POST', body = '{}', authorization, record = {} } = asked;
+  const { method = 'POST', body = '{}', authorization, coding, record = {} } = asked;
   const env: HttpEnv['Bindings'] = {
     client: { door: 'http', record: { peerAddress: PEER, isPrivate: true, ...record } as ConnectionRecord },
     whileLogin: (login) => login,
@@ -73,6 +74,7 @@ function ask(app: typeof plain, path: string, asked: Asked = {}) {
     isLastTry: () => false,
   };
   const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
+  if (coding !== undefined) headers['content-encoding'] = coding;
   const init = { method, headers, ...(method === 'GET' ? {} : { body, duplex: 'half' }) };
   return app.request(path, init as RequestInit, env);
 }
@@ -168,6 +170,12 @@ for (const body of [
   test(`no JSON: ${JSON.stringify(body)} is 400`, async () => {
     await is(v1('/v1/user/list', { body }), 400, 'syntax');
   });
+
+test('a body that is compressed is not read: 415', async () => {
+  const got = await is(v1('/v1/user/list', { coding: 'gzip' }), 415, 'unsupported');
+  assert.equal(got.headers.get('accept-encoding'), 'identity');
+  await is(v1('/v1/user/list', { body: '{', coding: 'identity' }), 400, 'syntax');
+});
 
 for (const body of ['null', '1', '[]', '"x"', '{"domain":1}'])
   test(`JSON of another form: ${body} is 422`, async () => {

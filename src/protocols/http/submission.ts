@@ -6,7 +6,7 @@
 //         nobody gets it, and then nothing is kept
 // Order   not from a page of another site -> login -> method -> Idempotency-Key -> whose sender -> body -> what came before under the key -> how many abroad -> commit
 // Again   the same Idempotency-Key, of the same login within KEY_MS: the same answer and no second message; for another request 409
-// Errors  400 names what is wrong; 401 403 405 409 413; 429 with Retry-After; 503 where there is no space, or nothing is to be found out
+// Errors  400 names what is wrong; 401 403 405 409 413 415; 429 with Retry-After; 503 where there is no space, or nothing is to be found out
 // Limits  a message of `message-size`, as message/rfc822 never in memory; JSON_BYTES of JSON, which is in memory whole and is parsed in
 //         one go: JSON_HELD_BYTES of all requests together, REQUESTS_OF_LOGIN at once
 // Never   sends for a page of another site: a browser that knows the password adds it to whatever form such a page submits
@@ -37,6 +37,7 @@ import { mayLeave, type Signer } from '../../transfer/sign/signer.ts';
 import { refusalOf, type Submission, type Submitted } from '../../transfer/submit.ts';
 import type { SubmittedOnce } from '../../transfer/submit-once.ts';
 import type { HttpEnv } from './bearer.ts';
+import { uncoded } from './content-coding.ts';
 import { failureResponse, refusal } from './errors.ts';
 import { LineEnds } from './line-ends.ts';
 import { type MessageInput, messageOfJson, messageOfQuery } from './message-input.ts';
@@ -91,7 +92,7 @@ export function submissionApp(parts: SubmissionParts): Hono<SubmissionEnv> {
       ? Promise.resolve(refusal(context, 'denied', 'this is not for pages of other sites'))
       : next(),
   );
-  app.use(MESSAGES_PATH, loggedIn(parts));
+  app.use(MESSAGES_PATH, loggedIn(parts), uncoded);
   const held = { bytes: 0 };
   /** Login -> requests under way. */
   const running = new Map<string, number>();

@@ -16,7 +16,7 @@ import { hopsTo, parseDestination } from '../destination.ts';
 import { replies } from '../replies.ts';
 import { type RecipientRow, type RouteRow, SITE_POSTMASTER } from '../rows.ts';
 import { hopTarget, verdictTarget } from '../targets.ts';
-import { mayBeToken, type TokenMeaning } from '../tokens.ts';
+import { isSrs, mayBeToken, type TokenMeaning } from '../tokens.ts';
 import type { ByRules } from './by-rules.ts';
 import type { Recipients } from './recipients.ts';
 import { stopOf, stopped } from './stop.ts';
@@ -121,7 +121,8 @@ export class Addresses {
     if (route.isUnlisted === true) return this.#unlisted(route);
     if (!this.#walk.isLocal(route)) return this.#notLocal(address, route);
     const meaning = mayBeToken(address.localPart) ? this.#walk.tokenMeaning(address) : undefined;
-    if (meaning !== undefined) return this.#signed(address, meaning, depth);
+    if (meaning !== undefined && !this.#isOfTheOther(address, meaning, route))
+      return this.#signed(address, meaning, depth);
     const row = this.#claimant(address, route.domain);
     if (row === undefined) return undefined;
     if (row === null && isRole(address)) return this.#unclaimed(address, route, depth);
@@ -141,6 +142,11 @@ export class Addresses {
   #unlisted({ domain, source }: RouteRow): Reply {
     if (this.#walk.explain) this.#walk.step('source', `the source ${source} does not list ${domain} any more`);
     return replies.unlisted;
+  }
+
+  /** What this host has not signed, the host has that has the domain's other addresses: it sends on for its own people. */
+  #isOfTheOther({ localPart }: Address, { kind }: TokenMeaning, route: RouteRow): boolean {
+    return kind === 'refused' && isSrs(localPart) && this.#smartHost(route) !== undefined;
   }
 
   #signed(address: Address, meaning: TokenMeaning, depth: number): Reply | undefined {

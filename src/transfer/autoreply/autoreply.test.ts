@@ -84,6 +84,7 @@ test('a person who writes to the user is answered', () => {
     'owner@remote.example',
     'request@remote.example',
     'no-replying@remote.example',
+    'prvs=0123abcdef=carol@remote.example',
   ])
     assert.equal(why({ sender }), undefined, sender);
 });
@@ -100,6 +101,10 @@ test('programs, lists and the user are not', () => {
     'Postmaster@r.example',
     'noreply@r.example',
     'No-Reply@r.example',
+    'noreply+4711@r.example',
+    'do-not-reply@r.example',
+    'bounces+ann=acme.example@r.example',
+    'team-bounces@r.example',
     'owner-news@r.example',
     'news-owner@r.example',
     'news-request@r.example',

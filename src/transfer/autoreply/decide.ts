@@ -43,11 +43,22 @@ function isOwn({ addresses }: AutoreplyProfile, address: Address): boolean {
   return plain !== undefined && addresses.has(addressKey(plain));
 }
 
-const PROGRAMS = new Set(['mailer-daemon', 'listserv', 'majordomo', 'postmaster', 'noreply', 'no-reply']);
+const PROGRAMS = new Set([
+  'mailer-daemon',
+  'listserv',
+  'majordomo',
+  'postmaster',
+  'bounce',
+  'bounces',
+  ...['noreply', 'no-reply', 'no_reply', 'donotreply', 'do-not-reply', 'do_not_reply'],
+]);
 
 function isOfProgram(localPart: string): boolean {
+  // `bounces+ann=acme.example`: which of its messages that is.
+  const plus = localPart.indexOf('+');
   return (
-    PROGRAMS.has(localPart) ||
+    PROGRAMS.has(plus < 0 ? localPart : localPart.slice(0, plus)) ||
+    localPart.endsWith('-bounces') ||
     localPart.startsWith('owner-') ||
     localPart.endsWith('-owner') ||
     localPart.endsWith('-request') ||

@@ -401,7 +401,7 @@ test('replies that fit nowhere end the conversation', async (context) => {
     ['mail', '25 ok'],
     ['mail', '199 ok'],
     ['mail', '2500 ok'],
-    ['rcpt', '250-one\r\n550 two'],
+    ['rcpt', '550-one\r\n250 two'],
     ['ehlo', '250-a\r\n250'],
     ['data', '354 go on\n'],
   ];

@@ -51,6 +51,17 @@ test('replies of one line and of many, with and without an enhanced status', () 
   for (let size = 1; size <= text.length; size++) assert.deepEqual(read(cut(text, size)), expected, `cut at ${size}`);
 });
 
+test('a host that changes its mind within a reply refuses', () => {
+  const refused: ClientReply = {
+    code: 521,
+    enhanced: '5.7.1',
+    lines: ['you are', 'on a list'],
+    said: '521 5.7.1 you are on a list',
+  };
+  assert.deepEqual(read(cut('220-mx\r\n220-wait\r\n521-5.7.1 you are\r\n521 on a list\r\n', 9)), [refused]);
+  assert.deepEqual(read(cut('550-no\r\n250 yes\r\n', 9)), ['bad']);
+});
+
 test('what is no reply is named as soon as it is certain', () => {
   for (const text of [
     'hello\r\n',

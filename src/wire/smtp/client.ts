@@ -18,6 +18,8 @@ import { parseReplyLine, splitEnhanced } from './replies.ts';
 const REPLY_LINE_BYTES = 2048;
 const REPLY_LINES = 100;
 const REPLY_TEXT = 1000;
+/** From here on codes refuse. */
+const REFUSAL = 400;
 
 export interface ClientReply {
   readonly code: number;
@@ -47,7 +49,11 @@ export class ReplyReader {
       if (line.kind === 'bad-line') throw new SyntaxFailure(`a reply line, not a line that is ${line.reason}`, 0);
       const parsed = parseReplyLine(line.text);
       if (parsed === undefined) throw new SyntaxFailure('a reply line', 0);
-      if (this.#lines.length > 0 && parsed.code !== this.#code) throw new SyntaxFailure('one code in all lines', 0);
+      if (this.#lines.length > 0 && parsed.code !== this.#code) {
+        if (parsed.code < REFUSAL) throw new SyntaxFailure('one code in all lines', 0);
+        // A host that has begun its greeting, and then finds the client on a list: what it says last is meant. RFC 5321 §4.2.1
+        this.#lines = [];
+      }
       if (this.#lines.length >= REPLY_LINES) throw new SyntaxFailure(`at most ${REPLY_LINES} lines in a reply`, 0);
       this.#code = parsed.code;
       this.#lines.push(parsed.text);

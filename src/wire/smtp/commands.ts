@@ -35,8 +35,11 @@ export type SmtpCommand =
   | { readonly verb: 'AUTH'; readonly mechanism: string; readonly initial: string | undefined }
   | { readonly verb: 'unknown'; readonly name: string };
 
-/** HELO and EHLO arguments: RFC 5321 asks for a domain or a literal; clients send other words, which we only write down. */
-const HELLO_TEXT = VCHAR;
+/**
+ * HELO and EHLO arguments: RFC 5321 asks for a domain or a literal; clients send other words, which we only write down. Names of
+ * personal computers come in whatever character set those have.
+ */
+const HELLO_TEXT = characterClass([0x21, 0x7e], [0x80, 0xff]);
 const PARAMETER_VALUE = without(VCHAR, '=');
 const PARAMETER_NAME = characterClass([0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a], '-');
 const VERB = characterClass([0x41, 0x5a], [0x61, 0x7a]);
@@ -86,6 +89,7 @@ function trailingSpace(cursor: Cursor): void {
 
 function parseHello(cursor: Cursor): string {
   cursor.space();
+  while (cursor.tryTake(' '));
   const name = cursor.run(HELLO_TEXT, HELLO_MAX);
   if (name === '') cursor.fail('a domain name or an address literal');
   trailingSpace(cursor);

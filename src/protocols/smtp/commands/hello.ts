@@ -1,13 +1,19 @@
 // EHLO, HELO and LHLO: who greets, and what we offer.
 // RFC 5321 §4.1.1.1, RFC 3207 §4, RFC 2033 §4.1, RFC 4865 §4, RFC 8689 §2, RFC 9422 §4
 
+import { visible } from '../../../message/trace.ts';
 import { FUTURE_RELEASE_MS } from '../../../wire/smtp/parameters.ts';
 import type { SmtpConversation } from '../conversation.ts';
 import { XCLIENT_ATTRIBUTES } from './xclient.ts';
 
 export function ehlo(session: SmtpConversation, name: string): undefined {
   begin(session, name, true);
-  session.reply(250, undefined, `${session.door.hostname(session.record)} greets ${name}`, ...offered(session));
+  session.reply(
+    250,
+    undefined,
+    `${session.door.hostname(session.record)} greets ${visible(name)}`,
+    ...offered(session),
+  );
 }
 
 type Offer = (session: SmtpConversation) => boolean | string;
