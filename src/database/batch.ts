@@ -72,6 +72,11 @@ class SqliteTransaction implements Transaction {
     return Number(this.#statements.rows(sql).run(...parameters).changes);
   }
 
+  insert(sql: string, ...parameters: Value[]): number {
+    this.#memory.forgetWritten(sql);
+    return Number(this.#statements.rows(sql).run(...parameters).lastInsertRowid);
+  }
+
   remembered<T>(of: RowsOf<T>, key: string, read: () => Awaitable<T | undefined>): Awaitable<T | undefined> {
     return this.#memory.find(of, key, read);
   }

@@ -73,6 +73,8 @@ export interface Transaction {
   arrays(sql: string, ...parameters: Value[]): Awaitable<Value[][]>;
   /** Rows changed. */
   run(sql: string, ...parameters: Value[]): Awaitable<number>;
+  /** Inserts one row of a table with rowids, and gives its rowid. */
+  insert(sql: string, ...parameters: Value[]): Awaitable<number>;
   /**
    * What `read` gives, which reads rows of one table by this key: asked once, until the operation ends or writes to that table.
    * Undefined: there is no such row.
@@ -94,6 +96,35 @@ export interface Transaction {
   syncBeforeCommit(segment: SegmentId): void;
   /** Ends the operation: nothing of it is committed or sent, and its caller gets `result` as if it were. For dry runs. */
   rollbackWith<T>(result: T): never;
+}
+
+/** One statement inserts so many at most. */
+const ROWS_MAX = 8;
+/** By the text before VALUES: what inserts one row, two rows, and so on. */
+const insertions = new Map<string, string[]>();
+
+/**
+ * Inserts some rows in few statements. `head` is a constant: `INSERT OR IGNORE INTO table (column, ...)`; of other insertions SQLite
+ * would keep a journal, which costs more than it saves (store/accounts.ts). Gives how many rows were none before.
+ */
+export async function insertRows(
+  tx: Pick<Transaction, 'run'>,
+  head: `INSERT OR IGNORE INTO ${string}`,
+  rows: readonly (readonly Value[])[],
+): Promise<number> {
+  let inserted = 0;
+  for (let at = 0; at < rows.length; at += ROWS_MAX) {
+    const some = rows.slice(at, at + ROWS_MAX);
+    inserted += await tx.run(insertion(head, some.length, some[0]!.length), ...some.flat());
+  }
+  return inserted;
+}
+
+function insertion(head: string, rows: number, columns: number): string {
+  let texts = insertions.get(head);
+  if (texts === undefined) insertions.set(head, (texts = []));
+  const row = () => `(${Array(columns).fill('?').join(', ')})`;
+  return (texts[rows] ??= `${head} VALUES ${Array.from({ length: rows }, row).join(', ')}`);
 }
 
 export interface Operation<A, R> {

@@ -9,7 +9,6 @@
 // RFC 4511 §4.6 §4.7 §4.8 §4.9, RFC 4512 §2.3
 
 import { randomUUIDv7 } from 'node:crypto';
-import { ENTRY_LENGTH_MAX } from '../base/limits.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Transaction } from '../database/operation.ts';
 import { noteAccessChange } from './access/note-change.ts';
@@ -18,7 +17,6 @@ import { checkEntry } from './check-entry.ts';
 import { childOf, type Dn, isAtOrBelow, parentOf, parseDn, parseRdn, type Rdn } from './dn.ts';
 import { type AttributeDifference, Draft, writableDescription } from './draft.ts';
 import {
-  attributesToJson,
   entryByUuidIn,
   findEntryIn,
   getEntryIn,
@@ -39,6 +37,7 @@ import { directoryFailure } from './failure.ts';
 import { type IndexKey, indexKeyOf, isCut } from './indexes.ts';
 import { deleteMembersIn, type Naming, namedMembersIn, writeMembersIn } from './member-values.ts';
 import { checkSubtreeSize, moveBelow } from './move-below.ts';
+import { boundedAttributes, draftOf, insertEntry, namingValues } from './prepared-add.ts';
 import { isReferral, referral } from './referrals.ts';
 import { type AttributeDescription, SUBSCHEMA_DN, typeKeyOf } from './schema.ts';
 import { dropOldKeys } from './scram-values.ts';
@@ -123,11 +122,7 @@ async function add(tx: Transaction, asked: Dn, change: Change<'add'>, options: A
   const dn = parent === undefined ? asked : childOf(parseDn(parent.dn), asked.rdns[0]!);
   if ((await findEntryIn(tx, dn)) !== undefined) throw alreadyExists();
 
-  const draft = new Draft(new Map());
-  for (const { name, values } of change.attributes) draft.add(name, values);
-  addNamingValues(draft, dn.rdns[0]!);
-  draft.finish();
-
+  const draft = draftOf(change.attributes, dn.rdns[0]!);
   const { author, now, kept = {} } = options;
   if (kept.uuid !== undefined && (await entryByUuidIn(tx, kept.uuid)) !== undefined)
     throw directoryFailure('constraintViolation', 'Another entry has this entryUUID');
@@ -148,23 +143,16 @@ async function add(tx: Transaction, asked: Dn, change: Change<'add'>, options: A
   };
   const differences = draft.differences();
   checkEntry({ before: undefined, after, differences });
-  await insertEntry(tx, after, dn);
+  const contents = {
+    path: dn.path,
+    attributes: boundedAttributes(after.attributes),
+    memberCounts: memberCountsText(after),
+  };
+  await insertEntry(tx, after, contents, 'always');
   await writeIndex(tx, after.id, after.attributes, differences);
   await writeMembersIn(tx, after.id, differences);
   await logChange(tx, 'add', revision, after, differences, options);
   return { kind: 'add', revision, before: undefined, after, movesMembers: movesMembers(differences) };
-}
-
-/** RFC 4511 §4.7: the name's values are the entry's, whether the client lists them or not. */
-function addNamingValues(draft: Draft, rdn: Rdn): void {
-  for (const { typeText, value } of namingValues(rdn)) {
-    const description = writableDescription(typeText);
-    if (draft.has(description, value)) continue;
-    if (description.type.singleValued && draft.hasValues(description)) {
-      throw directoryFailure('namingViolation', `The entry has another ${typeText} than its name`);
-    }
-    draft.add(typeText, [value]);
-  }
 }
 
 async function modify(tx: Transaction, dn: Dn, change: Change<'modify'>, options: ApplyOptions): Promise<ChangedEntry> {
@@ -296,52 +284,15 @@ function inName(rdn: Rdn): Naming[] {
   return rdn.avas.map(({ typeText, value }) => ({ attribute: typeText, values: [value] }));
 }
 
-/** The values that a name gives to its entry; a name has each attribute once. RFC 4512 §2.3.1 */
-function namingValues(rdn: Rdn): Rdn['avas'] {
-  const keys = new Set<string>();
-  for (const { typeText } of rdn.avas) {
-    const { key, type } = writableDescription(typeText);
-    if (keys.has(key)) throw directoryFailure('namingViolation', `The name has ${typeText} twice`);
-    // Names are shown to everybody and logged.
-    if (type.isSecret || type.isKeptInRows)
-      throw directoryFailure('namingViolation', `${typeText} cannot be in a name`);
-    keys.add(key);
-  }
-  return rdn.avas;
-}
-
 function alreadyExists(): Error {
   return directoryFailure('entryAlreadyExists', 'There is an entry of this name already');
 }
 
-const INSERT =
-  'INSERT INTO dit (id, tenant, parent, path, dn, uuid, revision, generated, created_at, created_by, modified_at, ' +
-  'modified_by, attributes, member_counts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)';
 const UPDATE =
   'UPDATE dit SET parent = ?, path = ?, dn = ?, revision = ?, modified_at = ?, modified_by = ?, attributes = ?, ' +
   'member_counts = ? WHERE id = ?';
 const INDEX = 'INSERT INTO dit_index (tenant, attribute, value, entry) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING';
 const UNINDEX = 'DELETE FROM dit_index WHERE tenant = ? AND attribute = ? AND value = ? AND entry = ?';
-
-async function insertEntry(tx: Transaction, entry: Entry, dn: Dn): Promise<void> {
-  await tx.run(
-    INSERT,
-    entry.id,
-    TENANT,
-    entry.parent ?? null,
-    dn.path,
-    entry.dn,
-    entry.uuid,
-    entry.revision,
-    entry.generated === true ? 1 : 0,
-    entry.createdAt,
-    entry.createdBy ?? '',
-    entry.modifiedAt,
-    entry.modifiedBy ?? '',
-    boundedAttributes(entry),
-    memberCountsText(entry),
-  );
-}
 
 async function updateEntry(
   tx: Transaction,
@@ -354,15 +305,9 @@ async function updateEntry(
   const revision = await tx.nextRevision();
   const modified = { revision, modifiedAt, ...(author === '' ? {} : { modifiedBy: author }) };
   const after: Entry = { ...same, ...changed, ...modified };
-  const contents = [boundedAttributes(after), memberCountsText(after)];
+  const contents = [boundedAttributes(after.attributes), memberCountsText(after)];
   await tx.run(UPDATE, after.parent ?? null, dn.path, after.dn, revision, modifiedAt, author, ...contents, after.id);
   return after;
-}
-
-function boundedAttributes(entry: Entry): string {
-  const json = attributesToJson(entry.attributes);
-  if (json.length > ENTRY_LENGTH_MAX) throw directoryFailure('adminLimitExceeded', 'The entry is too large');
-  return json;
 }
 
 function memberCountsText({ memberCounts }: Entry): string {

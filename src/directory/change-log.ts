@@ -48,27 +48,52 @@ const PRUNE =
   'revision < (SELECT max(revision) FROM dit_change) ORDER BY revision LIMIT +?)';
 
 /** Writes the row. Its time never lies before the last one's. */
-export async function logChange(
+export function logChange(
   tx: Transaction,
   kind: DirectoryChange['kind'],
   revision: Revision,
   entry: Entry,
   differences: readonly AttributeDifference[],
-  options: LogOptions,
+  { author, now, revision: other, newDn, places }: LogOptions,
 ): Promise<void> {
+  const change = changeJson(differences, { newDn, places });
+  return writeChange(tx, { kind, revision, entry, change, author, now }, other === undefined ? INSERT : TAKE_OVER);
+}
+
+/** As the row holds it. */
+export function changeJson(
+  differences: readonly AttributeDifference[],
+  { newDn, places }: { readonly newDn?: string | undefined; readonly places?: RemovedPlaces | undefined } = {},
+): string {
   const change: JsonChange = {
-    ...(options.newDn === undefined ? {} : { newDn: options.newDn }),
+    ...(newDn === undefined ? {} : { newDn }),
     attributes: differences.map((difference) => {
       const { description, removed, added } = difference;
       if (description.type.isSecret) return [description.name, [], []];
-      const places = options.places?.get(difference);
+      const rows = places?.get(difference);
       const values = [description.name, encodeValues(removed), encodeValues(added)] as const;
-      return places === undefined ? values : [...values, places];
+      return rows === undefined ? values : [...values, rows];
     }),
   };
-  const insert = options.revision === undefined ? INSERT : TAKE_OVER;
-  const { author, now } = options;
-  await tx.run(insert, revision, TENANT, kind, entry.uuid, entry.dn, author, JSON.stringify(change), now);
+  return JSON.stringify(change);
+}
+
+interface ChangeRow {
+  readonly kind: DirectoryChange['kind'];
+  readonly revision: Revision;
+  readonly entry: Entry;
+  /** Of changeJson. */
+  readonly change: string;
+  readonly author: string;
+  readonly now: number;
+}
+
+export async function writeChange(
+  tx: Transaction,
+  { kind, revision, entry, change, author, now }: ChangeRow,
+  insert = INSERT,
+): Promise<void> {
+  await tx.run(insert, revision, TENANT, kind, entry.uuid, entry.dn, author, change, now);
 }
 
 /** Removes some rows that are too old or too many. Returns how many: fewer than 2000 means that all are removed. */

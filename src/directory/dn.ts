@@ -130,20 +130,36 @@ export function parentOf({ rdns, text, normalized, path }: Dn): Dn | undefined {
 /** Throws `invalidDnSyntax` for a name that could not be read again. */
 export function childOf(parent: Dn, rdn: Rdn): Dn {
   const child = parent.rdns.length === 0 ? dnOf([rdn]) : below(parent, rdn);
-  if (child.rdns.length > DN_RDNS_MAX || child.text.length > DN_LENGTH_MAX) {
-    throw directoryFailure('invalidDnSyntax', 'The DN is too long');
-  }
+  checkLength(child.rdns.length, child.text);
   return child;
 }
 
 /** `parent` has a name of its own. */
 function below(parent: Dn, rdn: Rdn): Dn {
+  return { rdns: [rdn, ...parent.rdns], ...textsBelow(parent, rdn) };
+}
+
+/** An RDN of which no more is asked than how it is written. */
+export type OwnName = Pick<Rdn, 'text' | 'normalized'>;
+
+/** As childOf, of an RDN that has been read before. `parent` has a name of its own. */
+export function nameBelow(parent: Dn, own: OwnName): Omit<Dn, 'rdns'> {
+  const texts = textsBelow(parent, own);
+  checkLength(parent.rdns.length + 1, texts.text);
+  return texts;
+}
+
+function textsBelow(parent: Dn, own: OwnName): Omit<Dn, 'rdns'> {
   return {
-    rdns: [rdn, ...parent.rdns],
-    text: `${rdn.text},${parent.text}`,
-    normalized: `${rdn.normalized},${parent.normalized}`,
-    path: `${parent.path}${rdn.normalized},`,
+    text: `${own.text},${parent.text}`,
+    normalized: `${own.normalized},${parent.normalized}`,
+    path: `${parent.path}${own.normalized},`,
   };
+}
+
+function checkLength(rdns: number, text: string): void {
+  if (rdns > DN_RDNS_MAX || text.length > DN_LENGTH_MAX)
+    throw directoryFailure('invalidDnSyntax', 'The DN is too long');
 }
 
 /** Anywhere below, not the same. */

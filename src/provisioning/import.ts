@@ -19,12 +19,14 @@ import type { Attribute, AttributeValue, DirectoryChange, Entry, Modification } 
 import { directoryFailure } from '../directory/failure.ts';
 import { equalityKey } from '../directory/matching.ts';
 import { namedMembersIn, withAllMembersIn } from '../directory/member-values.ts';
+import type { PreparedAdd } from '../directory/prepared-add.ts';
 import { followsNames } from '../directory/references.ts';
 import { generalizedTimeToMs, UUID_TEXT } from '../directory/scalars.ts';
 import { SUBSCHEMA_DN, schema, typeKeyOf } from '../directory/schema.ts';
 import { holdsSiteSchema } from '../directory/site-schema.ts';
 import { applyAll, type ChangeGuard } from './change.ts';
 import { takeOver } from './generated.ts';
+import { addOrdinary, prepareOrdinary } from './ordinary-user.ts';
 import type { ChangeSite } from './write-options.ts';
 
 export type WithExisting = 'refuse' | 'skip' | 'replace';
@@ -32,6 +34,8 @@ export type WithExisting = 'refuse' | 'skip' | 'replace';
 export interface ImportedRecord {
   readonly change: DirectoryChange;
   readonly kept?: KeptOfEntry;
+  /** Of an ordinary user. */
+  readonly prepared?: PreparedAdd;
 }
 
 export interface ImportArguments {
@@ -65,8 +69,12 @@ export function importOperation(
 ): Operation<ImportArguments, ImportOutcome> {
   return operation('provisioning.import', async (tx, { records, existing, caller, now }) => {
     const counts = { added: 0, replaced: 0, changed: 0, skipped: 0 };
-    for (const [at, { change, kept }] of records.entries()) {
+    for (const [at, { change, kept, prepared }] of records.entries()) {
       try {
+        if (prepared !== undefined && (await addOrdinary(tx, prepared, { caller, kept, now, guards }))) {
+          counts.added++;
+          continue;
+        }
         const step = await stepOf(tx, change, existing);
         if (step !== undefined) await applyAll(tx, [step.change], caller, { now, kept, guards, site });
         counts[step?.counts ?? 'skipped']++;
@@ -226,5 +234,7 @@ export function importedRecord(change: DirectoryChange): ImportedRecord {
       else if (type.key === 'modifytimestamp' && at !== undefined) kept.modifiedAt = at;
     } else if (type?.isMade !== true && !OF_OTHERS.has(asciiLower(attribute.name))) attributes.push(attribute);
   }
-  return { change: { ...change, attributes }, kept };
+  const added = { ...change, attributes };
+  const prepared = prepareOrdinary(added);
+  return { change: added, kept, ...(prepared === undefined ? {} : { prepared }) };
 }

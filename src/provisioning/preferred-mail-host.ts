@@ -35,7 +35,10 @@ export async function withPreferredHost(
 }
 
 /** Of the domains whose base holds the entry the one of its address, else the first that prefers a host. */
-async function preferredHost(tx: Transaction, user: Entry): Promise<string | undefined> {
+export async function preferredHost(
+  tx: Transaction,
+  user: Pick<Entry, 'normalizedDn' | 'attributes'>,
+): Promise<string | undefined> {
   const { generation } = await stateIn(tx);
   const { domains } = await ownerIn(tx, generation, user.normalizedDn);
   const own = domains.length > 1 ? tryParseAddress(textValue(user, 'mail')?.trim() ?? '')?.domain : undefined;

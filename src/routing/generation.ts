@@ -10,7 +10,7 @@ import { idOf, type Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Reader, Row, RowsOf, Transaction } from '../database/operation.ts';
 import type { Here } from './here.ts';
-import { type HistoryKind, rememberRow } from './history.ts';
+import { type HistoryKind, type RowBefore, rememberRows } from './history.ts';
 
 export interface RoutingState extends Here {
   readonly generation: number;
@@ -64,16 +64,20 @@ export function generationsOf(state: RoutingState): readonly Generation[] {
 }
 
 /** A row of the answering generation moves: it stays in the history as it was. */
-export async function remember(
+export function remember(
   tx: Transaction,
   into: Generation,
   kind: HistoryKind,
   key: string,
   before: unknown,
 ): Promise<void> {
-  if (into.role === 'following') await noteDifference(tx, kind, key);
+  return rememberAll(tx, into, [[kind, key, before]]);
+}
+
+export async function rememberAll(tx: Transaction, into: Generation, rows: readonly RowBefore[]): Promise<void> {
+  if (into.role === 'following') for (const [kind, key] of rows) await noteDifference(tx, kind, key);
   if (into.role !== 'answering') return;
-  await rememberRow(tx, kind, key, before);
+  await rememberRows(tx, rows);
   await tx.routingChanged();
 }
 

@@ -8,7 +8,7 @@
 
 import { idOf, type Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
-import type { Reader, Transaction, Value } from '../database/operation.ts';
+import { insertRows, type Reader, type Transaction, type Value } from '../database/operation.ts';
 
 /** `alias`: address -> normalized DN; `entry`: normalized DN -> row; the others as their rows name them. */
 export type HistoryKind = 'route' | 'alias' | 'entry' | 'rule' | 'channel' | 'host' | 'policy' | 'program';
@@ -19,13 +19,22 @@ export interface ChangedKey {
   readonly revision: Revision;
 }
 
-const REMEMBER = 'INSERT OR IGNORE INTO routing_history (tenant, kind, key, revision, before) VALUES (?, ?, ?, ?, ?)';
+const REMEMBER = 'INSERT OR IGNORE INTO routing_history (tenant, kind, key, revision, before)';
 const CHANGED = `SELECT kind, key, revision FROM routing_history WHERE tenant = ? AND revision > ?
   ORDER BY revision LIMIT +?`;
 
-export async function rememberRow(tx: Transaction, kind: HistoryKind, key: string, before: unknown): Promise<void> {
-  const json = before === null ? null : JSON.stringify(before);
-  await tx.run(REMEMBER, TENANT, kind, key, tx.revision, json);
+/** A row as it stood; null: there was none. */
+export type RowBefore = readonly [kind: HistoryKind, key: string, before: unknown];
+
+export async function rememberRows(tx: Transaction, rows: readonly RowBefore[]): Promise<void> {
+  const values = rows.map(([kind, key, before]) => [
+    TENANT,
+    kind,
+    key,
+    tx.revision,
+    before === null ? null : JSON.stringify(before),
+  ]);
+  await insertRows(tx, REMEMBER, values);
 }
 
 /**

@@ -17,7 +17,7 @@ import { domainsOf, routeOfDirectory } from './associated-domains.ts';
 import { COMPILER_VERSION } from './compile.ts';
 import { claimantsOf, contestedOf } from './contested.ts';
 import { type Generation, noteDifference, type RoutingState, setHistoryFrom, stateIn } from './generation.ts';
-import { type HistoryKind, rememberRow } from './history.ts';
+import { type HistoryKind, rememberRows } from './history.ts';
 import {
   beginGeneration,
   clearOthers,
@@ -230,7 +230,7 @@ export const finishRebuild = operation(
       const before = await rowIn(tx, state.generation, kind, key);
       if (JSON.stringify(before) === JSON.stringify(await rowIn(tx, building, kind, key))) continue;
       differences++;
-      if (isRemembered) await rememberRow(tx, kind, key, before);
+      if (isRemembered) await rememberRows(tx, [[kind, key, before]]);
     }
     if (!isRemembered) await setHistoryFrom(tx, revision);
     await forgetDifferences(tx);

@@ -41,6 +41,7 @@ import {
   aliasIn,
   deleteAlias,
   domainsWithBase,
+  makeRecipient,
   mendAlias,
   ownerIn,
   type PlacedRow,
@@ -86,6 +87,18 @@ export async function synchronizeEntry(
   }
   if (movesList(changed)) await tx.routingChanged();
   return changes;
+}
+
+/** As synchronizeEntry, of a user that has just been made. `isNew`: nobody has had its UUID before. */
+export async function synchronizeNewUser(tx: Transaction, changed: ChangedEntry, isNew: boolean): Promise<void> {
+  const state = await stateIn(tx);
+  const [answering, ...others] = generationsOf(state);
+  const { normalizedDn } = changed.after!;
+  if (others.length === 0) {
+    const placed = await compiled(tx, state, answering!.number, changed.after!, isNew);
+    if (placed === undefined || (await makeRecipient(tx, answering!, normalizedDn, placed))) return;
+  }
+  await synchronizeEntry(tx, changed);
 }
 
 /** No row says who is a member; what was resolved before may be another answer now. */
@@ -246,17 +259,18 @@ export async function replaceSetting(
   return [{ table: 'settings', key: `${named.kind} ${named.key}`, change }];
 }
 
-/** Undefined when mail cannot reach this entry. A user who is here gets an account. */
+/** Undefined when mail cannot reach this entry. A user who is here gets an account. `isNew`: nobody has had the UUID before. */
 export async function compiled(
   tx: Transaction,
   state: RoutingState,
   generation: number,
   entry: Entry,
+  isNew = false,
 ): Promise<CompiledRow | undefined> {
   const kind = recipientKindOf(entry);
   if (kind === undefined) return undefined;
   const isHere = hasAccountHere(entry, state);
-  const account = isHere ? await ensureAccount(tx, { uuid: entry.uuid, tenant: TENANT }) : idOf<AccountId>(0);
+  const account = isHere ? await ensureAccount(tx, { uuid: entry.uuid, tenant: TENANT, isNew }) : idOf<AccountId>(0);
   const unusable = kind === 'group' ? await unusableMembersIn(tx, entry.id, UNUSABLE_MAX) : [];
   const { base, domains } = await ownerIn(tx, generation, entry.normalizedDn);
   const row = compileRecipient(entry, { unusable, domains, account });

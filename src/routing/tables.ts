@@ -17,10 +17,11 @@ import { Failure } from '../base/failure.ts';
 import { TENANT } from '../base/tenant.ts';
 import { ROUTING_REVISION } from '../database/connection.ts';
 import type { Unit } from '../database/format.ts';
-import type { Reader, Row, RowsOf, Transaction } from '../database/operation.ts';
+import { insertRows, type Reader, type Row, type RowsOf, type Transaction } from '../database/operation.ts';
 import { pathOfNormalized } from '../directory/dn.ts';
 import { formatAddress } from '../message/address.ts';
-import { type Generation, type RoutingState, remember } from './generation.ts';
+import { type Generation, type RoutingState, remember, rememberAll } from './generation.ts';
+import type { RowBefore } from './history.ts';
 import { addressOfKey, type GroupRow, parsedRow, type RecipientRow, type RouteRow } from './rows.ts';
 
 const HAS_QUOTA = "json_extract(row, '$.quota') IS NOT NULL";
@@ -383,6 +384,27 @@ export async function writeRecipient(
     // It may have been mended before the row.
     else if ((await aliasDnIn(tx, into.number, address)) !== dn) throw addressInUse(address);
   }
+}
+
+const MAKE_FREE_ENTRY = MAKE_ENTRY.replace('INSERT INTO', 'INSERT OR IGNORE INTO');
+const MAKE_ALIASES = 'INSERT OR IGNORE INTO alias (tenant, generation, address, dn)';
+
+/** As writeRecipient, of an entry that has just been made. False, and nothing is written, where it has a row all the same. */
+export async function makeRecipient(
+  tx: Transaction,
+  into: Generation,
+  dn: string,
+  { row, base }: PlacedRow,
+): Promise<boolean> {
+  const columns = [JSON.stringify(row), tx.revision, row.problems?.length ?? 0, base, pathOfNormalized(dn)];
+  if ((await tx.run(MAKE_FREE_ENTRY, ...columns, TENANT, into.number, dn)) === 0) return false;
+  const { addresses } = row;
+  const aliases = addresses.map((address) => [TENANT, into.number, address, dn]);
+  if ((await insertRows(tx, MAKE_ALIASES, aliases)) < aliases.length)
+    for (const address of addresses)
+      if ((await aliasDnIn(tx, into.number, address)) !== dn) throw addressInUse(address);
+  await rememberAll(tx, into, [['entry', dn, null], ...addresses.map((key): RowBefore => ['alias', key, null])]);
+  return true;
 }
 
 /** The row stays, and the deepest base above the entry is this one. */

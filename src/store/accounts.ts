@@ -11,21 +11,22 @@ export const INBOX = idOf<MailboxId>(1);
 // import of 500 users would pay for 5,000 pages each time. What makes accounts does without.
 const OF_ENTRY = 'SELECT id FROM account WHERE tenant = ? AND uuid = ?';
 
+interface AccountOwner {
+  readonly uuid: string;
+  readonly tenant: number;
+  /** Nobody has had this UUID before: there is no account to look for. */
+  readonly isNew?: boolean;
+}
+
 /** The account of this entry; made with its INBOX when there is none. */
 export async function ensureAccount(
   tx: Transaction,
-  entry: { readonly uuid: string; readonly tenant: number },
+  { uuid, tenant, isNew = false }: AccountOwner,
 ): Promise<AccountId> {
-  const [existing] = await tx.arrays(OF_ENTRY, entry.tenant, entry.uuid);
+  const [existing] = isNew ? [] : await tx.arrays(OF_ENTRY, tenant, uuid);
   if (existing !== undefined) return idOf(existing[0]);
-  await tx.run(
-    'INSERT INTO account (tenant, uuid, created, next_mailbox) VALUES (?, ?, unixepoch() * 1000, ?)',
-    entry.tenant,
-    entry.uuid,
-    INBOX + 1,
-  );
-  const [made] = await tx.arrays('SELECT last_insert_rowid()');
-  const account = idOf<AccountId>(made?.[0]);
+  const insert = 'INSERT INTO account (tenant, uuid, created, next_mailbox) VALUES (?, ?, unixepoch() * 1000, ?)';
+  const account = idOf<AccountId>(await tx.insert(insert, tenant, uuid, INBOX + 1));
   await insertMailbox(tx, { owner: account, mailbox: INBOX, name: 'INBOX', selectable: true });
   return account;
 }
@@ -67,18 +68,19 @@ interface NewMailbox {
   readonly specialUse?: string;
 }
 
-// OR FAIL: mailboxes have triggers, and for a statement that ABORT would undo in parts SQLite keeps that journal, too.
+// OR FAIL: mailboxes have triggers, there are two counters, and for a statement that ABORT would undo in parts SQLite keeps that journal, too.
 const INSERT_MAILBOX = `INSERT OR FAIL INTO mailbox (account, id, name, uidvalidity, uidnext, modseq, messages, unseen, bytes,
     recent_from, selectable, special_use)
   VALUES (?, ?, ?, (SELECT value FROM counter WHERE name = 'uidvalidity'), 1,
     (SELECT value FROM counter WHERE name = 'modseq'), 0, 0, 0, 1, ?, ?)`;
 
+const COUNT_MAILBOX = "UPDATE OR FAIL counter SET value = value + 1 WHERE name IN ('uidvalidity', 'modseq')";
+
 async function insertMailbox(
   tx: Transaction,
   { owner, mailbox, name, selectable, specialUse }: NewMailbox,
 ): Promise<void> {
-  for (const counter of ['uidvalidity', 'modseq'])
-    await tx.run('UPDATE counter SET value = value + 1 WHERE name = ?', counter);
+  await tx.run(COUNT_MAILBOX);
   await tx.run(INSERT_MAILBOX, owner, mailbox, name, selectable ? 1 : 0, specialUse ?? null);
 }
 

@@ -49,6 +49,11 @@ export function recorded<A, R>({ name, run }: Operation<A, R>): Operation<A, R |
   });
 }
 
+/** Whether changes are written down, one by one, for the provider to make. */
+export function isRecording(tx: Transaction): boolean {
+  return recorders.has(tx);
+}
+
 /** Writes the change down where changes are handed on. `alone`: it is not to be made. */
 export function recordChange(tx: Transaction, caller: Caller, change: DirectoryChange): 'alone' | 'beside' | undefined {
   const recorder = recorders.get(tx);
