@@ -8,7 +8,8 @@ import { AdminClient } from '../src/cli/client.ts';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient, SmtpRefusal } from '../src/demo/clients/smtp-client.ts';
 import { createTestEstate, type TestEstate } from '../src/estate/estate.ts';
-import type { RemoteHost, RemoteMessage } from '../src/estate/remote-host.ts';
+import type { RemoteHost } from '../src/estate/remote-host.ts';
+import type { RemoteMessage } from '../src/estate/remote-script.ts';
 import { addDomain, addUser, administrator, PASSWORD, replaceAttribute, userDn } from './support/directory.ts';
 import { until } from './support/until.ts';
 

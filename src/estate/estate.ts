@@ -15,10 +15,11 @@ import { LdapClient } from '../demo/clients/ldap-client.ts';
 import type { ListenerName } from '../server/listeners.ts';
 import type { DevReady } from './dev.ts';
 import { awaitMessage, type MessageWishes, type ReceivedMessage, receivedMessage } from './received.ts';
-import { RemoteHost, type RemoteHostScript } from './remote-host.ts';
+import { RemoteHost } from './remote-host.ts';
+import type { RemoteHostScript } from './remote-script.ts';
 import { listenersOf, type ServerAccess, ServerChild } from './server-child.ts';
 
-export { CLOSE, SILENCE } from './remote-host.ts';
+export { CLOSE, SILENCE } from './remote-script.ts';
 
 export interface EstateOptions {
   /** The text of an LDIF file: entries and changes, loaded first. */

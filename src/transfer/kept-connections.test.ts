@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type Log, silentLog } from '../base/log.ts';
-import { CLOSE, RemoteHost, type RemoteHostScript } from '../estate/remote-host.ts';
+import { RemoteHost } from '../estate/remote-host.ts';
+import { CLOSE, type RemoteHostScript } from '../estate/remote-script.ts';
 import { add, addDomain, addUser, replace } from '../provisioning/testing.ts';
 import { retryAll } from './manage.ts';
 import { TestTransfer, type TestTransferOptions } from './testing.ts';

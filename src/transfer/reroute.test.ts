@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { Failure } from '../base/failure.ts';
 import { idOf, type QueueRowId } from '../base/ids.ts';
 import { ANONYMOUS } from '../directory/caller.ts';
-import { RemoteHost, type RemoteHostScript } from '../estate/remote-host.ts';
+import { RemoteHost } from '../estate/remote-host.ts';
+import type { RemoteHostScript } from '../estate/remote-script.ts';
 import { parseAddress } from '../message/address.ts';
 import {
   add,

@@ -5,7 +5,8 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RemoteHost, RemoteMessage } from '../../src/estate/remote-host.ts';
+import type { RemoteHost } from '../../src/estate/remote-host.ts';
+import type { RemoteMessage } from '../../src/estate/remote-script.ts';
 import type { Waypost } from '../support/server.ts';
 import type { Ends } from './ends.ts';
 import { type FoundMessage, type Ledger, sha } from './ledger.ts';

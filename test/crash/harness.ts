@@ -9,7 +9,8 @@
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CLOSE, type RemoteAnswer, RemoteHost, type RemoteHostScript } from '../../src/estate/remote-host.ts';
+import { RemoteHost } from '../../src/estate/remote-host.ts';
+import { CLOSE, type RemoteAnswer, type RemoteHostScript } from '../../src/estate/remote-script.ts';
 import type { Switches } from '../../src/server/switches.ts';
 import { type Person, populate } from '../support/directory.ts';
 import { startWaypost, type Waypost } from '../support/server.ts';

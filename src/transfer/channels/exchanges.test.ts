@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { DnsTestServer } from '../../../test/support/dns-server.ts';
-import { CLOSE, RemoteHost, type RemoteHostScript, SILENCE } from '../../estate/remote-host.ts';
+import { RemoteHost } from '../../estate/remote-host.ts';
+import { CLOSE, type RemoteHostScript, SILENCE } from '../../estate/remote-script.ts';
 import { DnsClient } from '../../net/dns-client.ts';
 import { addDomain, addUser } from '../../provisioning/testing.ts';
 import type { ChannelWords } from '../../routing/compile-channel.ts';

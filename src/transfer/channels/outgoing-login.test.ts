@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { TestAuthority } from '../../../test/support/certificates.ts';
-import { RemoteHost, type RemoteHostScript } from '../../estate/remote-host.ts';
+import { RemoteHost } from '../../estate/remote-host.ts';
+import type { RemoteHostScript } from '../../estate/remote-script.ts';
 import { add, addDomain, addUser, replace } from '../../provisioning/testing.ts';
 import { retryAll } from '../manage.ts';
 import { TestTransfer } from '../testing.ts';
