@@ -1,8 +1,6 @@
 // The client's connection beside Debian's slapd, and beside servers that say what is none of LDAP.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import {
@@ -14,16 +12,10 @@ import {
   corpPerson,
 } from '../../../test/support/corp-slapd.ts';
 import { peersMissing } from '../../../test/support/peers.ts';
+import { scriptedLdap } from '../../../test/support/scripted-ldap.ts';
 import { Failure } from '../../base/failure.ts';
 import { parseFilter } from '../../wire/ldap/filter-text.ts';
-import { LdapFramer } from '../../wire/ldap/framer.ts';
-import {
-  decodeRequest,
-  encodeResponse,
-  type LdapMessage,
-  type LdapRequest,
-  type LdapResponse,
-} from '../../wire/ldap/message.ts';
+import { encodeResponse, type LdapResponse } from '../../wire/ldap/message.ts';
 import { result } from '../../wire/ldap/result.ts';
 import { LdapConnection, type LdapServers, type SearchItem } from './connection.ts';
 
@@ -170,24 +162,6 @@ test('a synchronization gives all, then each change, and is not blamed for its s
   connection.close();
 });
 
-/** A server that answers each request with what `answer` writes. */
-async function scripted(
-  answer: (socket: Socket, message: LdapMessage<LdapRequest>) => void,
-): Promise<{ url: string; server: Server }> {
-  const server = createServer((socket) => {
-    const framer = new LdapFramer(1_000_000);
-    socket.on('error', () => {});
-    socket.on('data', (chunk: Buffer) => {
-      framer.push(chunk);
-      for (let octets = framer.next(); octets !== undefined; octets = framer.next())
-        answer(socket, decodeRequest(octets));
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { server, url: `ldap://127.0.0.1:${(server.address() as { port: number }).port}` };
-}
-
 const entry = (description: string): LdapResponse => ({
   kind: 'searchEntry',
   dn: CORP,
@@ -239,7 +213,7 @@ test('answers that do not fit end the connection as unavailable; a notice says w
     ],
   ];
   for (const [text, octets] of cases) {
-    const { server, url } = await scripted((socket, { messageId }) => socket.write(octets(messageId)));
+    const { server, url } = await scriptedLdap((socket, { messageId }) => socket.write(octets(messageId)));
     const connection = await LdapConnection.open({ urls: [url] });
     await refused(all(connection.search(people)), 'unavailable', text);
     server.close();
@@ -248,7 +222,7 @@ test('answers that do not fit end the connection as unavailable; a notice says w
 
 test('who reads slowly rests the socket, and loses nothing', async () => {
   const total = 200;
-  const { server, url } = await scripted((socket, { messageId, operation }) => {
+  const { server, url } = await scriptedLdap((socket, { messageId, operation }) => {
     if (operation.kind !== 'search') return;
     for (let i = 0; i < total; i++)
       socket.write(encodeResponse({ messageId, operation: entry(`${i} ${'x'.repeat(100_000)}`), controls: [] }));
@@ -270,7 +244,7 @@ test('who reads slowly rests the socket, and loses nothing', async () => {
 
 test('octets of any kind from a server: an outcome or `unavailable`, and never more', async () => {
   let octets: Uint8Array = Buffer.alloc(0);
-  const { server, url } = await scripted((socket) => socket.end(octets));
+  const { server, url } = await scriptedLdap((socket) => socket.end(octets));
   const some = (messageId: number): Buffer =>
     Buffer.concat(
       [entry('x'), { kind: 'searchDone', result: result('success') } as const].map((operation) =>
@@ -297,7 +271,7 @@ test('octets of any kind from a server: an outcome or `unavailable`, and never m
 });
 
 test('a request may be given longer than the others of its connection', async () => {
-  const { server, url } = await scripted((socket, { messageId, operation }) => {
+  const { server, url } = await scriptedLdap((socket, { messageId, operation }) => {
     if (operation.kind !== 'delete') return;
     const deleted: LdapResponse = { kind: 'deleteResponse', result: result('success') };
     setTimeout(() => socket.write(encodeResponse({ messageId, operation: deleted, controls: [] })), 300);

@@ -237,32 +237,45 @@ export class LdapConnection {
       },
     );
     const connection = this;
+    let isLeft = false;
+    async function* found(): AsyncGenerator<SearchItem, void> {
+      try {
+        while (!isLeft) {
+          const next = items.shift();
+          if (next !== undefined) {
+            connection.#queued(-next.octets);
+            yield next.item;
+            continue;
+          }
+          if (ended !== undefined && 'failure' in ended) throw ended.failure;
+          if (ended !== undefined) return;
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      } finally {
+        connection.#leave(
+          messageId,
+          items.reduce((sum, { octets }) => sum + octets, 0),
+        );
+      }
+    }
     return {
       get outcome() {
         if (ended === undefined || 'failure' in ended) throw new Failure('unavailable', 'The search has no outcome');
         return ended.outcome;
       },
-      async *[Symbol.asyncIterator]() {
-        try {
-          for (;;) {
-            const next = items.shift();
-            if (next !== undefined) {
-              connection.#queued(-next.octets);
-              yield next.item;
-              continue;
-            }
-            if (ended !== undefined && 'failure' in ended) throw ended.failure;
-            if (ended !== undefined) return;
-            await new Promise<void>((resolve) => {
-              wake = resolve;
-            });
-          }
-        } finally {
-          connection.#leave(
-            messageId,
-            items.reduce((sum, { octets }) => sum + octets, 0),
-          );
-        }
+      [Symbol.asyncIterator]() {
+        const running = found();
+        return {
+          next: () => running.next(),
+          // Who leaves while nothing comes does not wait until something does.
+          return: () => {
+            isLeft = true;
+            wake();
+            return running.return();
+          },
+        };
       },
     };
   }

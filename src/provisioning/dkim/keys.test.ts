@@ -91,3 +91,12 @@ test('a dry run makes nothing', async (context) => {
   assert.equal(entries[0]!.dn, `cn=e20261127b,${containerDn('keys')}`);
   assert.deepEqual(states(directory), ['e20261127 signing']);
 });
+
+test('a key that brings its selector keeps it; one that is taken is refused', async (context) => {
+  const directory = await open(context);
+  const args = { keys: [{ ...(await edwards()), selector: 'old2019' }], domain: undefined, caller: SERVER, now: START };
+  await directory.writer.execute(addKeys, args);
+  assert.deepEqual(states(directory), ['e20261127 retired', 'old2019 signing']);
+  await assert.rejects(directory.writer.execute(addKeys, args), { kind: 'exists' });
+  assert.deepEqual(states(directory), ['e20261127 retired', 'old2019 signing']);
+});
