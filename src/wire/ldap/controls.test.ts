@@ -13,6 +13,7 @@ import { proxiedAuthorization } from './controls/proxied-authorization.ts';
 import { postReadResponse, preReadRequest } from './controls/read-entry.ts';
 import { sortRequest, sortResponse } from './controls/sort.ts';
 import { subtreeDelete } from './controls/subtree-delete.ts';
+import { zoneMarks } from './controls/zone-marks.ts';
 import { cancelRequest } from './extended/cancel.ts';
 import { generatedPassword, passwordModifyRequest } from './extended/password-modify.ts';
 import { parseFilter } from './filter-text.ts';
@@ -27,7 +28,7 @@ interface Codec {
 
 const codecs: readonly Codec[] = [
   ...[pagedResults, sortRequest, sortResponse, assertion, preReadRequest, postReadResponse, proxiedAuthorization],
-  ...[manageDsaIt, subtreeDelete, cancelRequest, passwordModifyRequest, generatedPassword],
+  ...[manageDsaIt, subtreeDelete, zoneMarks, cancelRequest, passwordModifyRequest, generatedPassword],
 ];
 const sound: readonly Uint8Array[] = [
   pagedResults.encode({ size: 2, cookie: Buffer.alloc(16) }),
@@ -39,6 +40,7 @@ const sound: readonly Uint8Array[] = [
   assertion.encode(parseFilter('(&(cn=a*b*c)(!(uid=x))(|(mail:caseExactMatch:=y)(sn>=z)(cn=*)))')),
   preReadRequest.encode(['cn', '+']),
   proxiedAuthorization.encode('dn:uid=ann,o=internet'),
+  zoneMarks.encode({ since: 42 }),
   cancelRequest.encode(1),
   passwordModifyRequest.encode({ identity: 'cn=nobody', oldPassword: 'y', newPassword: 'x' }),
 ].map((octets) => octets!);
