@@ -196,6 +196,8 @@ const worlds: fc.Arbitrary<World> = fc.record({
 interface Judged {
   /** Messages by place: a mailbox's address, `file DOMAIN/NAME`, `program USER`. */
   readonly places: Map<string, number>;
+  /** As many more there may be: a member's option leads where a list has put what it has made its message of, too. */
+  readonly open: Map<string, number>;
   /** Messages for ELSEWHERE. */
   elsewhere: number;
   /** Whether the sender is told of something that has failed. */
@@ -215,7 +217,7 @@ interface Message {
 
 /** As the issue's words have it, one message at a time: no table, no queue, no row. */
 function judge(world: World, first: string): Judged {
-  const judged: Judged = { places: new Map(), elsewhere: 0, isTold: false, isRefused: false, isAnswered: false };
+  const judged: Judged = { places: new Map(), open: new Map(), elsewhere: 0, isTold: false, isRefused: false, isAnswered: false };
   const options = world.people[first]?.options ?? [];
   judged.isAnswered = statusOf(world, first) === 'active' && options.includes('autoreply') && !options.includes('hold');
   const messages: Message[] = [{ to: [first], seen: [], by: undefined }];
@@ -225,8 +227,9 @@ function judge(world: World, first: string): Judged {
       judged.elsewhere++;
       continue;
     }
-    const { places, out, failed, isAccepted, derived } = walkOf(world, to, list);
-    for (const place of places) judged.places.set(place, (judged.places.get(place) ?? 0) + 1);
+    const { places, open, out, failed, isAccepted, derived } = walkOf(world, to, list);
+    count(judged.places, places);
+    count(judged.open, open);
     for (const [target, by] of out)
       if (seen.includes(by)) judged.isTold = true;
       else messages.push({ to: [target], seen: [...seen, by], by: undefined });
@@ -236,6 +239,10 @@ function judge(world: World, first: string): Judged {
     assert.ok(messages.length < 1000, 'the judge goes round in a circle');
   }
   return judged;
+}
+
+function count(counts: Map<string, number>, places: ReadonlySet<string>): void {
+  for (const place of places) counts.set(place, (counts.get(place) ?? 0) + 1);
 }
 
 /** The domain's comes first. */
@@ -252,9 +259,6 @@ function walkOf(world: World, to: readonly string[], by: string | undefined) {
   const derived = new Set<string>();
   /** By what this message was made of. */
   const had = new Set<string>();
-  const put = (place: string): void => {
-    if (!had.has(place)) places.add(place);
-  };
   let isHeld = false;
   let isAnswered = false;
   let failed = false;
@@ -285,7 +289,7 @@ function walkOf(world: World, to: readonly string[], by: string | undefined) {
     followed.add(team);
     // What it makes is for its members; its other options have had what it was made of.
     if (by !== team) {
-      for (const place of others) put(place);
+      for (const place of others) places.add(place);
       if (isToMembers && isDeriving) derived.add(team);
     }
     if (!isToMembers || (by !== team && isDeriving)) return;
@@ -298,10 +302,10 @@ function walkOf(world: World, to: readonly string[], by: string | undefined) {
     // Nothing of it acts: somebody will mend the entry.
     if (!hasShared && options.every((option) => option === 'shared')) waits = true;
     for (const option of [...options].sort()) {
-      if (option === 'mailbox') put(own);
-      if (option === 'shared' && hasShared) put(team);
-      if (option === 'file') put(`file ${domainOf(own)}/${file}`);
-      if (option === 'program') put(`program ${own}`);
+      if (option === 'mailbox') places.add(own);
+      if (option === 'shared' && hasShared) places.add(team);
+      if (option === 'file') places.add(`file ${domainOf(own)}/${file}`);
+      if (option === 'program') places.add(`program ${own}`);
       if (option === 'autoreply') isAnswered = true;
       if (option !== 'forward') continue;
       for (const target of forward) {
@@ -315,7 +319,8 @@ function walkOf(world: World, to: readonly string[], by: string | undefined) {
   for (const each of to) visit(each);
   // A place that has had it already is one: a member whose way leads back to the list has lost nothing.
   const isAccepted = places.size + out.size + derived.size + had.size > 0 || isHeld || isAnswered || isLeft;
-  return { places, out, derived, isAccepted, failed: isAccepted ? failed : !waits };
+  const open = places.intersection(had);
+  return { places: places.difference(had), open, out, derived, isAccepted, failed: isAccepted ? failed : !waits };
 }
 
 async function setWorld(world: World): Promise<void> {
@@ -428,6 +433,10 @@ async function check(world: World, first: string): Promise<void> {
     people: Object.fromEntries(PEOPLE.map((each) => [each, { ...world.people[each]!, status: 'active' }])),
   });
   const found = await messagesWith(word);
+  for (const [place, more] of judged.open) {
+    const [least, got] = [judged.places.get(place) ?? 0, found.get(place) ?? 0];
+    if (got > least && got <= least + more) judged.places.set(place, got);
+  }
   const sunk = sink.messages.filter(({ data }) => data.includes(`\r\nSubject: ${word}\r\n`));
   const toSender = sink.messages.filter(({ recipients }) => recipients.includes(sender));
   const isAnswer = ({ data }: { data: string }): boolean =>

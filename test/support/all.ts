@@ -2,12 +2,12 @@
 //
 // Order  the longest first, then those of units in groups, then the other tests of the started program, which are short and fill up
 // Those of one folder of units share processes, a suite a file: most of what one took alone was loading the same modules
-// Exit   0: all passed, or were skipped for want of a peer; 1: one did not
+// Exit   0: all passed, or were skipped for want of a peer; 1: one did not, or a process ended before its tests were over: the last is named
 //
 // Twice as many at a time as the machine has cores: many wait, for a disk, a deadline, or an answer that is held back after a
 // wrong password. No test judges its time.
 
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
@@ -103,14 +103,30 @@ process.on('exit', () => {
   console.error(`${Math.round(seconds)} processor seconds; of each file: ${relative(root, written)}`);
 });
 
+/** A process of tests that runs has a file here that names its last test; at the end there is none. */
+const last = join(root, '.cache/tests/last');
+rmSync(last, { recursive: true, force: true });
+mkdirSync(last, { recursive: true });
+process.env['LAST_TESTS'] = last;
+const ended = new Set<string>();
+process.on('exit', () => {
+  const early = readdirSync(last).map((pid) => `ended early: ${readFileSync(join(last, pid), 'utf8')}`);
+  const missing = files.filter((file) => !ended.has(file)).map((file) => `did not end: ${relative(root, file)}`);
+  for (const line of [...early, ...missing]) console.error(line);
+  if (early.length + missing.length > 0) process.exitCode = 1;
+});
+
 run({
   files,
   cwd: root,
   concurrency: AT_ONCE,
   timeout: TIMEOUT_MS,
   forceExit: true,
-  execArgv: ['--import', join(root, 'test/support/processor-time.ts')],
+  execArgv: ['processor-time', 'last-test'].flatMap((name) => ['--import', join(root, `test/support/${name}.ts`)]),
 })
+  .on('test:complete', ({ name, nesting }) => {
+    if (nesting === 0) ended.add(resolve(root, name));
+  })
   .on('test:fail', () => {
     process.exitCode = 1;
   })
