@@ -18,7 +18,7 @@ const note = (event: string, fields?: { readonly [key: string]: unknown }) => {
 let imap: TestImap;
 before(async () => {
   imap = await openTestImap({
-    limits: { loginTimeoutMs: 300 },
+    limits: { loginTimeoutMs: 5000 },
     log: { debug: note, info: note, warn: note, error: note },
   });
   await imap.addAccount('ann', 'secret');

@@ -161,7 +161,7 @@ test('from elsewhere no password is taken, and no login announced, before STLS',
 });
 
 test('a client that does not log in in time, or is silent for too long, is cut off without a reply', async () => {
-  const server = await openTestPop3({ limits: { loginTimeoutMs: 500, idleTimeoutMs: 200 } });
+  const server = await openTestPop3({ limits: { loginTimeoutMs: 5000, idleTimeoutMs: 3000 } });
   try {
     const account = await append(server, 'a: b\r\n\r\n1\r\n');
     const idle = await logIn(server);

@@ -118,7 +118,7 @@ test('a peer that asks and does not read is not answered ahead of', async (conte
 });
 
 test('an octet now and then does not hold a connection for ever', async (context) => {
-  const smtp = await open(context, { limits: { commandTimeoutMs: 300 } });
+  const smtp = await open(context, { limits: { commandTimeoutMs: 3000 } });
   const connection = await beginMessage(smtp);
   const drip = setInterval(() => connection.write('x'), 20);
   context.after(() => clearInterval(drip));

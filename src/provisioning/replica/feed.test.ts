@@ -151,7 +151,7 @@ test('a provider that says nothing is asked whether it is there, and given up wh
     asked.push(cookie);
     return [info(messageId, { kind: 'refreshDelete', cookie: Buffer.from(cookieOf(108)), refreshDone: true })];
   });
-  const servers = { urls: [provider.url], silenceMs: 100 };
+  const servers = { urls: [provider.url], silenceMs: 3000 };
   const feed = new ProviderFeed({
     ...{ reader, writer, log: silentLog, clock: systemClock, servers },
     askedHere: () => undefined,

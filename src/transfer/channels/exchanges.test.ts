@@ -15,7 +15,7 @@ import { STANDARD_TIMEOUTS } from './smtp-opening.ts';
 
 async function open(context: TestContext, settings: RoutingSettings = settingsOf([])) {
   const dns = await DnsTestServer.start('127.0.0.2');
-  const resolver = new DnsClient({ servers: [dns.server], timeoutMs: 100 });
+  const resolver = new DnsClient({ servers: [dns.server], timeoutMs: 3000 });
   context.after(async () => {
     resolver.close();
     await dns.close();
