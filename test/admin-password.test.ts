@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { Client } from 'ldapts';
 import { ADMINISTRATOR, administrator, replaceAttribute } from './support/directory.ts';
 import { startWaypost } from './support/server.ts';
+import { until } from './support/until.ts';
 
 test('admin-password is 0600, survives a start, and goes with the change of the password', async (context) => {
   const server = await startWaypost();
@@ -22,8 +23,7 @@ test('admin-password is 0600, survives a start, and goes with the change of the 
   assert.ok(existsSync(file));
   await replaceAttribute(client, ADMINISTRATOR, 'userPassword', ['something new']);
   await client.unbind();
-  for (let tries = 0; tries < 100 && existsSync(file); tries++) await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.ok(!existsSync(file));
+  await until('the file is gone', () => !existsSync(file));
 
   const { host, port } = server.listeners.ldap;
   const again = new Client({ url: `ldap://${host}:${port}` });

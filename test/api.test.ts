@@ -11,6 +11,7 @@ import { Attribute, Change, Client } from 'ldapts';
 import { AdminClient } from '../src/cli/client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { createTestEstate, type TestEstate } from '../src/estate/estate.ts';
+import { metricsText } from './support/metrics.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost } from './support/server.ts';
 
@@ -237,7 +238,7 @@ test('a client has so many connections at the HTTPS door as at every other, howe
   // Two of the five, whichever came first, are served.
   assert.equal(all.filter(({ destroyed }) => !destroyed).length, 2);
   assert.equal(other.destroyed, false);
-  const text = await (await fetch(`http://${host}:${server.listeners.http.port}/metrics`)).text();
+  const text = await metricsText(server);
   assert.match(text, /^waypost_connections_refused_total\{listener="https"\} 3$/m);
   const [held] = all.filter(({ destroyed }) => !destroyed);
   const isOver = once(held!, 'close');

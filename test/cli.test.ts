@@ -16,6 +16,7 @@ import { RemoteHost } from '../src/estate/remote-host.ts';
 import { freeOffset } from './support/free-ports.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
+import { until } from './support/until.ts';
 
 const launcher = resolve(import.meta.dirname, '..', 'waypost');
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -298,13 +299,13 @@ describe('with a server', { concurrency: false }, () => {
     readonly changed: number;
   }
   const queue = () => json<Row[]>('queue list');
-  const until = async (holds: (rows: Row[]) => boolean): Promise<Row[]> => {
-    for (let tries = 0; tries < 100; tries++) {
-      const rows = await new AdminClient(server.data).call('queue.list', {});
-      if (holds(rows)) return rows;
-      await new Promise((next) => setTimeout(next, 50));
-    }
-    throw new Error('the queue never came so far');
+  const queued = async (holds: (rows: Row[]) => boolean): Promise<Row[]> => {
+    let rows: Row[] = [];
+    await until(`the queue to be ${holds}`, async () => {
+      rows = await new AdminClient(server.data).call('queue.list', {});
+      return holds(rows);
+    });
+    return rows;
   };
   const submit = async (id: string, ...to: readonly string[]): Promise<void> => {
     const ann = { login: 'ann@acme.example', password: 'a secret' };
@@ -333,7 +334,7 @@ describe('with a server', { concurrency: false }, () => {
     assert.match((await cli('channel show smtp')).stdout, /^state +paused$/m);
     assert.equal((await queue())[0]?.attempts, 0);
     assert.match((await cli('channel resume smtp')).stdout, /^changed {2}cn=smtp,ou=Channels,/m);
-    const [row] = await until(([first]) => first?.attempts === 1);
+    const [row] = await queued(([first]) => first?.attempts === 1);
     await cli(`queue remove ${row!.id}`);
   });
 
@@ -341,7 +342,7 @@ describe('with a server', { concurrency: false }, () => {
     assert.match((await cli('queue list')).stdout, /^the queue is empty$/m);
     assert.deepEqual(await queue(), []);
     await submit('first@acme.example', 'rex@remote.example');
-    const [row] = await until(([first]) => first?.attempts === 1 && first.state === 'waiting');
+    const [row] = await queued(([first]) => first?.attempts === 1 && first.state === 'waiting');
     assert.deepEqual(Object.keys(row!), [
       ...['id', 'message', 'channel', 'destination', 'sender', 'recipient'],
       ...['state', 'heldBy', 'attempts', 'nextAttemptAt', 'lastError', 'waitsFor'],
@@ -355,11 +356,11 @@ describe('with a server', { concurrency: false }, () => {
     const left = { busy: 0, held: 0, begun: 0, lists: 0, unknown: [] };
     const one = { dryRun: false, messages: 1, recipients: 1, changed: 1, ...left, upTo: row!.id };
     assert.deepEqual(await json(`queue retry ${row!.id}`), one);
-    await until(([first]) => first?.attempts === 2);
+    await queued(([first]) => first?.attempts === 2);
     assert.match((await cli('queue retry --all')).stdout, /^1 row due now$/m);
-    await until(([first]) => first?.attempts === 3);
+    await queued(([first]) => first?.attempts === 3);
     assert.equal((await cli(`queue retry ${row!.message}`)).code, 0);
-    await until(([first]) => first?.attempts === 4 && first.state === 'waiting');
+    await queued(([first]) => first?.attempts === 4 && first.state === 'waiting');
     // One that is unknown is said; the others are done all the same.
     const unknown = [String(row!.id + 1000), 'zzzzzzzzzz'];
     const partly = await json(`queue retry ${row!.id} ${unknown.join(' ')}`, 1);
@@ -373,7 +374,7 @@ describe('with a server', { concurrency: false }, () => {
 
   test('queue by filters: a line a destination, a count before anything is done, a message in the text form', async () => {
     await submit('third@acme.example', 'one@remote.example', 'two@remote.example');
-    await until(
+    await queued(
       (list) => list.length === 3 && list.every(({ state, attempts }) => state === 'waiting' && attempts > 0),
     );
     const [line, ...others] = await json<Record<string, unknown>[]>('queue list --by destination');
@@ -421,10 +422,10 @@ describe('with a server', { concurrency: false }, () => {
     await refused('queue reroute --held-by admin --to nowhere', 1, /there is no channel nowhere/);
     assert.match((await cli(`queue reroute --held-by admin --to smtp:${sink.nextHop}`)).stdout, /^3 rows rerouted$/m);
     // They are tried at once; one that is busy is not held.
-    await until((list) => list.every(({ nextAttemptAt }) => Date.parse(nextAttemptAt ?? '') > Date.now()));
+    await queued((list) => list.every(({ nextAttemptAt }) => Date.parse(nextAttemptAt ?? '') > Date.now()));
     await cli('queue hold --domain remote.example');
     assert.match((await cli('queue release --state held')).stdout, /rows? released$/m);
-    await until((list) => list.every(({ state }) => state === 'waiting'));
+    await queued((list) => list.every(({ state }) => state === 'waiting'));
     // On a terminal it asks, and without a yes nothing is done.
     if (!terminal.skip) {
       const line = `${launcher} queue remove --domain remote.example --data ${server.data}`;
@@ -438,7 +439,7 @@ describe('with a server', { concurrency: false }, () => {
     writeFileSync(file, `MAIL FROM:<ann@acme.example> ENVID=q1\nRCPT TO:<two@remote.example>\n${lf}`);
     assert.equal((await cli(`queue remove ${id}`)).code, 0);
     const imported = (await cli(`queue import ${file}`)).stdout.trim();
-    const [back] = await until((list) => list.some((row) => row.message === imported));
+    const [back] = await queued((list) => list.some((row) => row.message === imported));
     assert.ok(back !== undefined && imported !== message);
     for (const [event, fields] of [
       ['release', '"rows":3'],
@@ -460,7 +461,7 @@ describe('with a server', { concurrency: false }, () => {
 
   test('queue remove takes rows away, and the journey says so', async () => {
     await submit('second@acme.example', 'one@remote.example', 'two@remote.example');
-    const rows = await until((list) => list.length === 3 && list.every(({ state }) => state === 'waiting'));
+    const rows = await queued((list) => list.length === 3 && list.every(({ state }) => state === 'waiting'));
     const second = rows[2]!.message;
     const { messages, recipients, changed } = await json<Managed>(`queue remove ${second} --dry-run`);
     assert.deepEqual([messages, recipients, changed], [1, 2, 2]);

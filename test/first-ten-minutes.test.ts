@@ -38,7 +38,7 @@ interface Ran {
 /** Runs a program to its end, whatever its exit code. */
 function run(path: string, args: readonly string[], input = ''): Promise<Ran> {
   return new Promise((done) => {
-    const child = execFile(path, args, { timeout: 30_000 }, (error, stdout, stderr) =>
+    const child = execFile(path, args, { timeout: 180_000 }, (error, stdout, stderr) =>
       done({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, stdout, stderr }),
     );
     child.stdin!.on('error', () => {});
@@ -216,7 +216,7 @@ userPassword: ${PASSWORD}
     const { imap } = estate.listeners;
     // Logged in once: what a thread remembers of the old password must go, too.
     await (await ImapClient.login(imap, dora!.login, PASSWORD)).logout();
-    const client = new Client({ url: `ldap://${at('ldap').join(':')}`, timeout: 15_000 });
+    const client = new Client({ url: `ldap://${at('ldap').join(':')}`, timeout: 120_000 });
     const own = userDn(dora!.login);
     await client.bind(own, PASSWORD);
     const { searchEntries } = await client.search(own, { scope: 'base' });

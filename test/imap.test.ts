@@ -117,7 +117,7 @@ test('mbsync: mailboxes and flags go both ways', { skip: mbsync.skip }, async ()
   const stores = `IMAPStore far\nAccount w\n\nMaildirStore near\nPath ${local}/\nInbox ${local}/INBOX\nSubFolders Verbatim\n`;
   const channel = 'Channel all\nFar :far:\nNear :near:\nPatterns *\nCreate Both\nExpunge Both\nSyncState *\n';
   writeFileSync(join(folder, 'rc'), `${account}\n${stores}\n${channel}`);
-  const synchronize = () => run(mbsync.path, ['-c', join(folder, 'rc'), '-a'], { timeout: 30_000 });
+  const synchronize = () => run(mbsync.path, ['-c', join(folder, 'rc'), '-a'], { timeout: 180_000 });
   const files = (mailbox: string) =>
     ['new', 'cur'].flatMap((part) =>
       readdirSync(join(local, mailbox, part)).map((name) => join(local, mailbox, part, name)),
@@ -143,7 +143,7 @@ test('mbsync: mailboxes and flags go both ways', { skip: mbsync.skip }, async ()
   }
 });
 
-test('imapflow: a whole session, and changes while it idles', { timeout: 60_000 }, async () => {
+test('imapflow: a whole session, and changes while it idles', { timeout: 300_000 }, async () => {
   const dora = people[3]!;
   const { host, port } = estate.listeners.imap;
   const auth = { user: dora.login, pass: dora.password };

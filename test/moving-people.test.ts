@@ -8,6 +8,7 @@ import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { addDomain, addUser, administrator, PASSWORD, replaceAttribute, userDn } from './support/directory.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
+import { until } from './support/until.ts';
 
 const OWN = 'ou=Waypost,o=internet';
 const NAMES = ['one.mail.example', 'two.mail.example'] as const;
@@ -65,14 +66,6 @@ async function inbox(server: Waypost, login: string): Promise<string[]> {
   return messages.map(({ body }) => /^Subject: (\S+)\r\n/m.exec(body.toString('latin1'))?.[1] ?? '');
 }
 
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 400; tries++) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`never came true: ${what}`);
-}
-
 const queue = (server: Waypost) => new AdminClient(server.data).call('queue.list', {});
 
 test('one message reaches ann here and bob there', async () => {
@@ -86,6 +79,7 @@ test('one message reaches ann here and bob there', async () => {
     trace.map(({ event, recipient }) => `${event} ${recipient}`),
     [`accepted ${BOB}`, `delivered ${BOB}`],
   );
+  await until('its row is gone', async () => (await queue(one)).length === 0);
 });
 
 test('a channel is paused, bob moves, the channel is resumed: what waited is in his new INBOX', async () => {

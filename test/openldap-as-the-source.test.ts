@@ -15,6 +15,7 @@ import type { MirrorStatus } from '../src/provisioning/mirror/source-mirror.ts';
 import { CORP, CORP_PASSWORD, CORP_READER, CorpSlapd, corpPerson } from './support/corp-slapd.ts';
 import { administrator } from './support/directory.ts';
 import { freePort } from './support/free-ports.ts';
+import { metricsText } from './support/metrics.ts';
 import { peersMissing } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
@@ -227,8 +228,7 @@ test('our doors refuse to change it, and say where it is changed', { skip }, asy
   await assert.rejects(ldap.modify(`uid=u7,ou=people,${CORP}`, change), /mirrored from corp.*0xa/);
   await assert.rejects(ldap.del(`uid=u7,ou=people,${CORP}`));
   await assert.rejects(ldap.add(`uid=own,ou=people,${CORP}`, { objectClass: 'inetOrgPerson', cn: 'x', sn: 'x' }));
-  const { host, port } = server.listeners.http;
-  const metrics = await (await fetch(`http://${host}:${port}/metrics`)).text();
+  const metrics = await metricsText(server);
   assert.match(metrics, /^waypost_source_entries\{source="corp"\} \d+$/m);
   const admin = new AdminClient(server.data);
   await assert.rejects(admin.call('user.remove', { address: 'u7@corp.example' }), (error: Failure) => {

@@ -115,7 +115,7 @@ async function equal(what: string): Promise<void> {
       left = differences(ours, slapd.entries());
       return left.length === 0;
     },
-    30_000,
+    120_000,
   ).catch((error: Error) =>
     assert.fail(`${error.message}\n${left.slice(0, 20).join('\n')}\n${slapd.log().slice(-5000)}`),
   );
@@ -247,7 +247,7 @@ test('who sees a part has that part, and another one when the rules are others',
         .join(' ');
     const of = (...all: string[]): string => all.map((name) => userDn(`${name}@acme.example`)).join(' ');
     const has = (what: string, ...all: string[]): Promise<void> =>
-      until(what, () => names() === of(...all), 30_000).catch((error: Error) =>
+      until(what, () => names() === of(...all), 120_000).catch((error: Error) =>
         assert.fail(`${error.message}: ${names()}\n${part.log().slice(-3000)}`),
       );
     await has('what is open', 'open1', 'open2', 'watcher');

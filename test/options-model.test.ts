@@ -217,7 +217,14 @@ interface Message {
 
 /** As the words have it, one message at a time: no table, no queue, no row. */
 function judge(world: World, first: string): Judged {
-  const judged: Judged = { places: new Map(), open: new Map(), elsewhere: 0, isTold: false, isRefused: false, isAnswered: false };
+  const judged: Judged = {
+    places: new Map(),
+    open: new Map(),
+    elsewhere: 0,
+    isTold: false,
+    isRefused: false,
+    isAnswered: false,
+  };
   const options = world.people[first]?.options ?? [];
   judged.isAnswered = statusOf(world, first) === 'active' && options.includes('autoreply') && !options.includes('hold');
   const messages: Message[] = [{ to: [first], seen: [], by: undefined }];

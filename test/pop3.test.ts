@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { LineConnection } from '../src/demo/clients/line-connection.ts';
 import { type Person, populate } from './support/directory.ts';
+import { metricsText } from './support/metrics.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 
@@ -159,8 +160,7 @@ test('twenty thousand messages: counted, listed and removed, while another clien
 });
 
 test('the metrics count replies and logins', async () => {
-  const { host, port } = server.listeners.http;
-  const text = await (await fetch(`http://${host}:${port}/metrics`)).text();
+  const text = await metricsText(server);
   assert.match(text, /^waypost_pop3_replies_total\{listener="pop3",status="ok"\} [1-9]/m);
   assert.match(text, /^waypost_pop3_replies_total\{listener="pop3",status="err"\} [1-9]/m);
   assert.match(text, /^waypost_logins_total\{door="pop3",outcome="accepted"\} [1-9]/m);

@@ -1,16 +1,15 @@
 // Behind a proxy: the client stands in the place of the proxy, for the program as a whole; HAProxy and headers made by hand.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { Client, ResultCodeError } from 'ldapts';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { auditUntil } from './support/audit.ts';
 import { TestAuthority } from './support/certificates.ts';
 import { administrator, domainDn, populate, replaceAttribute, userDn } from './support/directory.ts';
 import { HaProxy, type ProxyLine } from './support/haproxy.ts';
@@ -287,14 +286,7 @@ test('HAProxy', { skip: peersMissing('haproxy', 'openssl') }, async (context) =>
   });
 
   await context.test('the audit names both', async () => {
-    const list = [join(import.meta.dirname, '../waypost'), 'audit', 'list', '--json', '--peer', CLIENT];
-    const lines = (): { readonly proxy?: string; readonly login?: string; readonly result: string }[] =>
-      JSON.parse(execFileSync('/bin/sh', [...list, '--data', server.data], { encoding: 'utf8' }));
-    let seen = lines();
-    for (let tries = 0; tries < 20 && seen.length < 7; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      seen = lines();
-    }
+    const seen = await auditUntil(server, (lines) => lines.length >= 7, '--peer', CLIENT);
     // Threads write at the same time: which of two comes first is open.
     assert.deepEqual(
       seen.map(({ proxy, login: name, result }) => `${proxy} ${name} ${result}`).toSorted(),
@@ -351,7 +343,7 @@ test('HAProxy', { skip: peersMissing('haproxy', 'openssl') }, async (context) =>
     const tlsOptions = { ca: readFileSync(authority.file), rejectUnauthorized: !isOurs(line) };
     const { host, port } = at(line);
     const url = `${isSecure ? 'ldaps' : 'ldap'}://${host}:${port}`;
-    const client = new Client({ url, timeout: 15_000, connectTimeout: 15_000, ...(isSecure ? { tlsOptions } : {}) });
+    const client = new Client({ url, timeout: 120_000, connectTimeout: 120_000, ...(isSecure ? { tlsOptions } : {}) });
     try {
       await client.bind(userDn(ANN.login), ANN.password);
       return 0;

@@ -19,6 +19,7 @@ import { parseRdata, type WrittenType } from '../src/wire/dns/zone-file.ts';
 import { Bind } from './support/bind.ts';
 import { addDomain, administrator, domainDn, SUFFIX } from './support/directory.ts';
 import { Knot } from './support/knot.ts';
+import { metricsText } from './support/metrics.ts';
 import { peer, powerDnsMissing } from './support/peers.ts';
 import { PowerDns } from './support/powerdns.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
@@ -119,7 +120,7 @@ interface Counts {
 /** As `status` has them, and the metrics the same. */
 async function counts(): Promise<Counts> {
   const { publishing } = (await new AdminClient(server.data).call('status', {})) as { publishing: Counts };
-  const text = await (await fetch(`http://${server.listeners.http.host}:${server.listeners.http.port}/metrics`)).text();
+  const text = await metricsText(server);
   for (const name of ['waypost_dns_publish_waiting', 'waypost_dns_publish_oldest_seconds', 'waypost_dns_conflicts'])
     assert.match(text, new RegExp(`^${name} \\d+$`, 'm'));
   assert.match(text, new RegExp(`^waypost_dns_conflicts ${publishing.conflicts}$`, 'm'));

@@ -7,6 +7,7 @@ import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { administrator, domainDn, PASSWORD, populate, replaceAttribute, userDn } from './support/directory.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
+import { until } from './support/until.ts';
 
 const ANN = 'ann@acme.example';
 const BOB = 'bob@acme.example';
@@ -44,13 +45,8 @@ async function send(to: string): Promise<void> {
 }
 
 /** Accounts are counted by the transfer thread: soon, not at once. */
-async function until(what: string, to: string, code: number): Promise<void> {
-  for (let tries = 0; tries < 600; tries++) {
-    if ((await asked(to)) === code) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`never came true: ${what}`);
-}
+const says = (what: string, to: string, code: number): Promise<void> =>
+  until(what, async () => (await asked(to)) === code);
 
 test('a domain that is full takes nothing for any of its people', async () => {
   await send(ANN);
@@ -58,7 +54,7 @@ test('a domain that is full takes nothing for any of its people', async () => {
   await limit('3');
   assert.equal(await asked(ANN), 250);
   await send(BOB);
-  await until('three messages fill it', ANN, 452);
+  await says('three messages fill it', ANN, 452);
   assert.equal(await asked(BOB), 452);
   const bob = await ImapClient.login(server.listeners.imap, BOB, PASSWORD);
   await bob.command('SELECT INBOX');
@@ -67,13 +63,13 @@ test('a domain that is full takes nothing for any of its people', async () => {
   await bob.logout();
   assert.equal(await asked(ANN), 250, 'what one of them removes is room for the other');
   await limit('2');
-  await until('the limit is another', ANN, 452);
+  await says('the limit is another', ANN, 452);
   await server.kill9();
   await server.restart();
   client = await administrator(server);
-  await until('counted again after a kill', ANN, 452);
+  await says('counted again after a kill', ANN, 452);
   await limit();
-  await until('no limit any more', ANN, 250);
+  await says('no limit any more', ANN, 250);
 });
 
 test('a user is warned once when the mailbox is nearly full, and again after it was not', async () => {
@@ -88,10 +84,7 @@ test('a user is warned once when the mailbox is nearly full, and again after it 
     return messages.filter(({ body }) => body.includes('Subject: Your mailbox is ')).length;
   };
   const warned = async (count: number): Promise<void> => {
-    for (let tries = 0; (await warnings()) < count; tries++) {
-      if (tries > 600) throw new Error(`never warned ${count} times`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await until(`${count} warnings`, async () => (await warnings()) >= count);
     assert.equal(await warnings(), count);
   };
   for (let n = 0; n < 8; n++) await send(CAT);

@@ -19,7 +19,7 @@ const keysOf = async ({ data }: Waypost) =>
   (await new AdminClient(data).call('dkim.list', {})).map(({ selector }) => selector);
 const launcher = resolve(import.meta.dirname, '../waypost');
 
-test('records follow the entry, in its commit', { skip: peer('dig').skip, timeout: 120_000 }, async () => {
+test('records follow the entry, in its commit', { skip: peer('dig').skip, timeout: 300_000 }, async () => {
   await using server = await startWaypost();
   const { port } = server.listeners.dns;
   const dig = async (...question: string[]): Promise<string[]> => {
@@ -180,7 +180,7 @@ test('records follow the entry, in its commit', { skip: peer('dig').skip, timeou
 });
 
 test('[dns] mode none: no door for questions, and every domain is for others to publish', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using server = await startWaypost({ config: '[dns]\nmode = "none"\n' });
   assert.throws(() => server.listeners.dns, /no listener dns/);

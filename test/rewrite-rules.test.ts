@@ -13,6 +13,7 @@ import { RemoteHost } from '../src/estate/remote-host.ts';
 import { administrator, type Person, populate } from './support/directory.ts';
 import { DnsTestServer } from './support/dns-server.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
+import { until } from './support/until.ts';
 
 const run = promisify(execFile);
 const launcher = join(import.meta.dirname, '..', 'waypost');
@@ -79,14 +80,6 @@ async function waypost(...words: readonly string[]): Promise<Ran> {
   }
 }
 
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 400; tries++) {
-    if (holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`never came true: ${what}`);
-}
-
 test('a rule acts at the next RCPT after it is written, and is gone after it is deleted, on each thread', async () => {
   assert.match(await rcpt('ann@sales.acme.example'), /^550 5\.7\.1 /);
   await addRule('sub', '.acme.example', '$U%acme.example');
@@ -141,15 +134,16 @@ test('the recipient is rewritten on the way to its next hop; a report names the 
   await again.send('ann@acme.example', ['Rex@desk.old.example'], Buffer.from('Subject: y\r\n\r\ny\r\n'));
   await again.quit();
   let reports: string[] = [];
-  for (let tries = 0; tries < 400 && reports.length === 0; tries++) {
+  await until('a report', async () => {
     const imap = await ImapClient.login(server.listeners.imap, ann.login, ann.password);
     reports = (await imap.fetchAll()).map(({ body }) => body.toString('latin1'));
     await imap.logout();
-  }
+    return reports.length > 0;
+  });
   assert.match(reports.join(''), /^Original-Recipient: rfc822; Rex@desk\.old\.example\r\n/m);
   assert.match(reports.join(''), /^Final-Recipient: rfc822; Rex\+desk@partner\.example\r\n/m);
-  const trace = await waypost('trace', 'rex+desk@partner.example', '--json');
-  assert.match(trace.output, /relayed/);
+  const trace = async (): Promise<string> => (await waypost('trace', 'rex+desk@partner.example', '--json')).output;
+  await until('its journey', async () => (await trace()).includes('relayed'));
 });
 
 test('the commands show rules as they are asked', async () => {

@@ -178,7 +178,7 @@ async function entries(client: Client): Promise<Map<string, Record<string, strin
 }
 
 async function sideOf(url: string, admin: string, password: string): Promise<Side> {
-  const client = new Client({ url, timeout: 20_000 });
+  const client = new Client({ url, timeout: 120_000 });
   await client.bind(admin, password);
   return { client, admin };
 }

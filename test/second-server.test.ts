@@ -39,6 +39,7 @@ import {
 import { DnsTestServer } from './support/dns-server.ts';
 import { freeOffset } from './support/free-ports.ts';
 import { Lines } from './support/lines.ts';
+import { metricsText } from './support/metrics.ts';
 import { mutated } from './support/mutate.ts';
 import { peersMissing } from './support/peers.ts';
 import { logInByScram, ScramClient } from './support/scram-client.ts';
@@ -145,9 +146,7 @@ async function together(): Promise<void> {
 const statusOf = (server: Waypost) => new AdminClient(server.data).call('status', {});
 
 async function metric(server: Waypost, name: string): Promise<number | undefined> {
-  const { host, port } = server.listeners.http;
-  const text = await (await fetch(`http://${host}:${port}/metrics`)).text();
-  const found = text
+  const found = (await metricsText(server))
     .split('\n')
     .find((line) => line.startsWith(name))
     ?.split(' ')
@@ -326,15 +325,15 @@ test('logins work on both, and each stores whose mailHost names it', async () =>
   assert.equal(await arrived(mx2, 'bob@acme.example', 2), 2);
 });
 
-/** Looks every 50 ms. */
 async function arrived(server: Waypost, login: string, count: number): Promise<number> {
-  for (let tries = 0; ; tries++) {
+  let found = 0;
+  await until(`${count} messages of ${login}`, async () => {
     const imap = await ImapClient.login(server.listeners.imap, login, PASSWORD);
-    const messages = await imap.fetchAll();
+    found = (await imap.fetchAll()).length;
     await imap.logout();
-    if (messages.length >= count || tries > 400) return messages.length;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+    return found >= count;
+  });
+  return found;
 }
 
 test('changes at the second server are made as by whom has asked, by LDAP, commands and /v1', async () => {

@@ -27,6 +27,7 @@ import { syncRequest } from '../src/wire/ldap/controls/sync.ts';
 import { addDomain, addUser, administrator, domainDn, PASSWORD, SUFFIX } from './support/directory.ts';
 import { signatureCount } from './support/dkim-keys.ts';
 import { DnsTestServer } from './support/dns-server.ts';
+import { metricsText } from './support/metrics.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
 
@@ -285,8 +286,7 @@ test('no secret is in anything that the server writes or says', { timeout: 300_0
     hear,
   );
   hear('the feed', await feedOf(server));
-  const { host, port } = server.listeners.http;
-  hear('metrics', await (await fetch(`http://${host}:${port}/metrics`)).text());
+  hear('metrics', await metricsText(server));
   hear('messages to other hosts', sink.messages.map(({ data }) => data).join('\n'));
   await until('the audit has the last change', () =>
     filesOf(server).some(([, text]) => text.includes(`"${below('Hosts', 'two')}"`)),

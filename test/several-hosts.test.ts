@@ -6,6 +6,7 @@ import { ImapClient } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient, SmtpRefusal } from '../src/demo/clients/smtp-client.ts';
 import { addDomain, addUser, administrator, PASSWORD, replaceAttribute, userDn } from './support/directory.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
+import { until } from './support/until.ts';
 
 const [ONE, TWO] = ['one.hosts.example', 'two.hosts.example'];
 const [ANN, BOB] = ['ann@acme.example', 'bob@acme.example'];
@@ -60,14 +61,13 @@ async function inbox(server: Waypost, login: string): Promise<string[]> {
   return messages.map(({ body }) => body.toString('latin1'));
 }
 
-/** Looks every 50 ms, for 20 s at most. */
 async function arrived(server: Waypost, login: string, count: number): Promise<string[]> {
-  for (let tries = 0; tries < 400; tries++) {
-    const messages = await inbox(server, login);
-    if (messages.length >= count) return messages;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`${login} has not got ${count} messages at ${server.hostname}`);
+  let messages: string[] = [];
+  await until(`${count} messages of ${login} at ${server.hostname}`, async () => {
+    messages = await inbox(server, login);
+    return messages.length >= count;
+  });
+  return messages;
 }
 
 test('one message reaches each where the mailbox is, with the envelope as it came, by either host', async () => {

@@ -12,6 +12,7 @@ import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import type { MirrorStatus } from '../src/provisioning/mirror/source-mirror.ts';
 import { CORP, CORP_PASSWORD, CORP_READER, CorpSlapd } from './support/corp-slapd.ts';
 import { addDomain, addUser, administrator, domainDn, userDn } from './support/directory.ts';
+import { metricsText } from './support/metrics.ts';
 import { peersMissing } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
@@ -184,16 +185,11 @@ test('a cache asks once for each, and not again while it is warm; a password who
   const { entries, searches } = (await status('cached'))!;
   assert.equal(entries, CACHED + TWINS);
   assert.ok(searches >= CACHED, `${searches} searches in the status`);
-  const counted = /waypost_source_questions_total\{source="cached"\} (\d+)/.exec(await metrics());
+  const counted = /waypost_source_questions_total\{source="cached"\} (\d+)/.exec(await metricsText(server));
   assert.equal(Number(counted?.[1]), searches);
   assert.equal(await login('c1@cached.example', 'secret'), 'ok');
   assert.match(await login('c1@cached.example', 'wrong'), /AUTHENTICATIONFAILED/);
 });
-
-async function metrics(): Promise<string> {
-  const { host, port } = server.listeners.http;
-  return (await fetch(`http://${host}:${port}/metrics`)).text();
-}
 
 /** So many messages to the people of the cache, each to one, on several connections at once. */
 async function send(messages: number): Promise<void> {

@@ -160,7 +160,7 @@ test('a source that is killed and comes back with an older backup: here is what 
     assert.ok(await isHere(source, 'u1'));
     slapd.restore(backup);
     await slapd.run();
-    await until(`${source.name} is what it is there`, () => isEqual(source), 20_000);
+    await until(`${source.name} is what it is there`, () => isEqual(source));
     assert.ok(await isHere(source, 'u2'));
     await reaches(source, 'current');
   }
@@ -240,7 +240,7 @@ test('one that is restored and has gone on since is compared: its feed names wha
   slapd.restore(`${backup}${person(told, 'since')}`);
   await slapd.run();
   await until('the later one is here', () => isHere(told, 'since'));
-  await until('all is what it is there', async () => (await isEqual(told)) && (await nameOf()) === 'u4', 30_000);
+  await until('all is what it is there', async () => (await isEqual(told)) && (await nameOf()) === 'u4');
   assert.ok(await isHere(told, 'u3'));
   await reaches(told, 'current');
 });

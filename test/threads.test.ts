@@ -17,6 +17,7 @@ import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { RemoteHost } from '../src/estate/remote-host.ts';
 import { addDomain, addUser, administrator, type Person } from './support/directory.ts';
 import { DnsTestServer } from './support/dns-server.ts';
+import { httpPage } from './support/metrics.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { LETHAL } from './support/thread-faults.ts';
@@ -202,11 +203,7 @@ function replaced({ server }: World, thread: string): number {
     .filter((line) => line.includes('server.restart-thread') && line.includes(`"${thread}"`)).length;
 }
 
-async function ready({ server }: World): Promise<{ status: number; text: string }> {
-  const { host, port } = server.listeners.http;
-  const response = await fetch(`http://${host}:${port}/readyz`);
-  return { status: response.status, text: await response.text() };
-}
+const ready = ({ server }: World) => httpPage(server, '/readyz');
 
 describe('a thread that dies', { skip: dig.skip || swaks.skip }, () => {
   let world: World;

@@ -19,7 +19,7 @@ import type { Door } from './support/server.ts';
 
 const HOST = 'localhost';
 const SUBJECT = 'in TLS';
-const TOOL_MS = 60_000;
+const TOOL_MS = 180_000;
 
 let estate: TestEstate;
 let ann: Person;

@@ -15,6 +15,7 @@ import { AdminClient } from '../src/cli/client.ts';
 import { StartFailure } from '../src/estate/server-child.ts';
 import { makeAuthority, makeCertificate } from '../src/net/local-certificate.ts';
 import { addDomain, administrator, domainDn, populate, replaceAttribute } from './support/directory.ts';
+import { metricsText } from './support/metrics.ts';
 import { peer, tmpfsMissing } from './support/peers.ts';
 import { type Door, startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
@@ -161,8 +162,7 @@ describe('TLS', { skip: openssl.skip }, () => {
 
   test('each handshake that fails is counted, at every door and behind STARTTLS', async () => {
     const counted = async (door: Door): Promise<number> => {
-      const { host, port } = server.listeners.http;
-      const text = await (await fetch(`http://${host}:${port}/metrics`)).text();
+      const text = await metricsText(server);
       return Number(
         new RegExp(`^waypost_tls_handshakes_failed_total\\{listener="${door}"\\} (\\d+)$`, 'm').exec(text)?.[1] ?? 0,
       );

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { createTestEstate } from '../src/estate/estate.ts';
 import { populate } from './support/directory.ts';
+import { until } from './support/until.ts';
 
 const run = promisify(execFile);
 const launcher = join(import.meta.dirname, '..', 'waypost');
@@ -30,11 +31,11 @@ test('one message: accepted and delivered to Bob, queued and relayed to Carol, i
 
   const trace = async (): Promise<Event[]> =>
     JSON.parse((await run(launcher, ['trace', MESSAGE_ID, '--data', estate.data, '--json'])).stdout) as Event[];
-  let events = await trace();
-  for (let tries = 0; tries < 50 && !events.some(({ event }) => event === 'relayed'); tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 200));
+  let events: Event[] = [];
+  await until('it is relayed', async () => {
     events = await trace();
-  }
+    return events.some(({ event }) => event === 'relayed');
+  });
   assert.deepEqual(
     events.map(({ event, recipient }) => `${event} ${recipient}`),
     [

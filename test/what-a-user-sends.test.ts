@@ -116,6 +116,8 @@ test('nothing goes out from who is suspended: sessions end, MAIL is refused, the
   await again.logout();
   isDown = false;
   await until('the mail of others', () => sink.messages.some(({ data }) => data.includes(other)));
+  // Its row goes when the other host's answer is written down.
+  await until('its row is gone', async () => (await queue()).every(({ heldBy }) => heldBy === 'suspended'));
   const held = await queue();
   assert.deepEqual(
     held.map(({ heldBy }) => heldBy),

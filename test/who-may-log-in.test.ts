@@ -104,7 +104,7 @@ async function boundAt(door: 'ldap' | 'ldaps', who: readonly [name: string, pass
   const { host, port } = server.listeners[door];
   const own = identity === undefined ? {} : { key: identity.key, cert: identity.cert };
   const tlsOptions = { ca: authority(), ...own };
-  const options = { timeout: 15_000, connectTimeout: 15_000, ...(door === 'ldap' ? {} : { tlsOptions }) };
+  const options = { timeout: 120_000, connectTimeout: 120_000, ...(door === 'ldap' ? {} : { tlsOptions }) };
   const client = new Client({ url: `${door}://${host}:${port}`, ...options });
   try {
     await client.bind(...who);

@@ -22,7 +22,7 @@ const skip = peer('named').skip || peer('dig').skip || (isRoot ? false : 'port 5
 
 test('a zone is answered after a domain above it has come, and what came with that is delegated', {
   skip,
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using server = await startWaypost({
     config: `listen = ["${US}"]\nport-offset = 0\nwithout = ${JSON.stringify(without)}\n`,

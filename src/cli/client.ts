@@ -47,7 +47,11 @@ export class AdminClient {
     const data = await this.#data;
     return new Promise((resolve, reject) => {
       const asked = request(
-        { socketPath: adminSocket(data), path, method: 'POST', headers: { 'Content-Type': 'application/json' } },
+        {
+          ...{ socketPath: adminSocket(data), path, method: 'POST', headers: { 'Content-Type': 'application/json' } },
+          // A connection that is kept may be one that the server is just closing, or a server of before.
+          agent: false,
+        },
         (response) => {
           const chunks: Buffer[] = [];
           response.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -27,9 +27,9 @@ export const FIRST_ANSWER_MS = 5000;
 const TAKE_AND_CLOSE: RemoteAnswer = { close: true, taken: true };
 /** A cycle is no use without a load, and a machine with other work may need longer for it. */
 export const LOAD_MIN = 30;
-const LOAD_WAIT_MS = 60_000;
+const LOAD_WAIT_MS = 180_000;
 /** From the last restart until everything for the remote host has left. */
-const DRAIN_MS = 60_000;
+const DRAIN_MS = 180_000;
 /** The whole store is checked after each so many cycles, and at the end. */
 const CHECK_EVERY = 5;
 /** New connections to the other host are refused for so long, in some of the cycles. */

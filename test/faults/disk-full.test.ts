@@ -26,6 +26,7 @@ import { StartFailure } from '../../src/estate/server-child.ts';
 import { addUser, administrator, type Person, populate } from '../support/directory.ts';
 import { tmpfsMissing } from '../support/peers.ts';
 import { startWaypost, type Waypost } from '../support/server.ts';
+import { until } from '../support/until.ts';
 
 const skip = tmpfsMissing();
 const SIZE_MIB = 48;
@@ -155,30 +156,25 @@ describe('a full disk', { skip }, () => {
       const imap = await ImapClient.login(server.listeners.imap, ann.login, ann.password);
       await imap.logout();
     };
+    const whileLoggingIn = (what: string, holds: () => boolean): Promise<void> =>
+      until(what, async () => {
+        if (holds()) return true;
+        await logIn();
+        await new Promise((later) => setTimeout(later, 150));
+        return holds();
+      });
     // What the test before has left is over when a line can be written.
-    for (let tries = 0; count('audit.resume') < count('audit.lose'); tries++) {
-      assert.ok(tries < 100, server.stderr());
-      await logIn();
-      await new Promise((later) => setTimeout(later, 150));
-    }
+    await whileLoggingIn('the audit goes on', () => count('audit.resume') >= count('audit.lose'));
     const before = count('audit.lose');
     filler.fill();
     // The rest of the file's last page is used up first.
-    for (let tries = 0; count('audit.lose') === before; tries++) {
-      assert.ok(tries < 100, 'nothing was lost');
-      await logIn();
-      await new Promise((later) => setTimeout(later, 150));
-    }
+    await whileLoggingIn('something is lost', () => count('audit.lose') > before);
     for (let i = 0; i < 20; i++) await logIn();
     await new Promise((later) => setTimeout(later, 1500));
     await logIn();
     assert.equal(count('audit.lose'), before + 1);
     filler.free();
-    for (let tries = 0; count('audit.resume') <= before; tries++) {
-      assert.ok(tries < 100, 'it is not written again');
-      await logIn();
-      await new Promise((later) => setTimeout(later, 150));
-    }
+    await whileLoggingIn('it is written again', () => count('audit.resume') > before);
     for (const name of readdirSync(join(mount, 'data/audit'))) {
       const lines = readFileSync(join(mount, 'data/audit', name), 'utf8').split('\n');
       assert.equal(lines.pop(), '');

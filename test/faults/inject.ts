@@ -40,7 +40,7 @@ export async function inject(
   const ended = new Promise<void>((end) => tracer.once('exit', () => end()));
   let said = '';
   await new Promise<void>((attached, failed) => {
-    const late = setTimeout(() => failed(new Error(`strace did not attach: ${said}`)), 20_000);
+    const late = setTimeout(() => failed(new Error(`strace did not attach: ${said}`)), 120_000);
     tracer.stderr.setEncoding('utf8').on('data', (text: string) => {
       said += text;
       // One line for all threads, or one a thread; the others follow at once.

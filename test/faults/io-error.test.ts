@@ -111,7 +111,7 @@ describe('an I/O error ends the process with one line, and nothing is acknowledg
         paths: fault.paths?.(server.data) ?? [],
       });
       const answer = await request().catch((error: Error) => error);
-      const exit = await Promise.race([server.exited(), sleep(15_000, undefined, { ref: false })]);
+      const exit = await Promise.race([server.exited(), sleep(120_000, undefined, { ref: false })]);
       await injected.stop();
       for (const smtp of before) smtp.destroy();
 

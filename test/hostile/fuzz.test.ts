@@ -16,7 +16,7 @@ const SEED = Number(process.env['WAYPOST_FUZZ_SEED'] ?? 1);
 const RUNS = Number(process.env['WAYPOST_FUZZ_RUNS'] ?? 40);
 const AT_ONCE = 15;
 /** From the peer's last word to the end of the connection. */
-const CLOSE_MS = 20_000;
+const CLOSE_MS = 60_000;
 
 let attack: UnderAttack;
 // Also where the last test, which stops the server, is not asked for.

@@ -32,7 +32,7 @@ async function bounded(print: (line: string) => void, probe: () => Promise<void>
 
 /** What is said to a new connection: undefined when nothing is and it stays. */
 function first(connection: LineConnection): Promise<string | undefined> {
-  return connection.line(1000).catch(async (error) => {
+  return connection.line(4000).catch(async (error) => {
     if (error instanceof ConnectionClosed) return connection.untilClosed();
     return connection.closed ? connection.untilClosed() : undefined;
   });
@@ -219,7 +219,7 @@ describe('much of it', () => {
             (error: Error) => error.message.replace(/^t\d+ /, ''),
           );
           refusals.add(refused);
-          assert.ok(performance.now() - began < 10_000, 'a stranger must not wait for ever');
+          assert.ok(performance.now() - began < 60_000, 'a stranger must not wait for ever');
           client.destroy();
         }
     });
@@ -239,9 +239,9 @@ describe('limits of a site', () => {
       config: `threads = 2
 [limits]
 connections = 30
-login-timeout = "1s"
-command-timeout = "2s"
-idle-timeout = "3s"
+login-timeout = "6s"
+command-timeout = "7s"
+idle-timeout = "8s"
 `,
     });
   });
@@ -259,7 +259,7 @@ idle-timeout = "3s"
       try {
         await attack.meanwhile(async () => {
           for (const connection of [silent, slow]) {
-            const lines = (await connection.untilClosed(14_000)).split('\r\n').filter((line) => line !== '');
+            const lines = (await connection.untilClosed()).split('\r\n').filter((line) => line !== '');
             const last = lines.at(-1) ?? '';
             // A greeting may be all that there was.
             assert.match(lines.length < 2 && door === 'pop3' ? '' : last, silence[door]);
@@ -283,7 +283,7 @@ idle-timeout = "3s"
     const [stopped, slow] = await Promise.all([begin(), begin()]);
     stopped.write('Subject: x\r\n\r\n');
     const dripping = setInterval(() => slow.write('x'), 100);
-    for (const connection of [stopped, slow]) assert.match(await connection.untilClosed(14_000), /^421 4\.4\.2 /);
+    for (const connection of [stopped, slow]) assert.match(await connection.untilClosed(), /^421 4\.4\.2 /);
     clearInterval(dripping);
     slow.destroy();
   });

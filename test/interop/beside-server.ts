@@ -9,7 +9,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { takesConnections } from '../support/free-ports.ts';
 
-const START_MS = 20_000;
+const START_MS = 120_000;
 const LOG_BYTES = 1024 * 1024;
 
 export interface BesideOptions {

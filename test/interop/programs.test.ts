@@ -18,7 +18,7 @@ import { startWaypost, type Waypost } from '../support/server.ts';
 import { until } from '../support/until.ts';
 
 const execute = promisify(execFile);
-const TOOL_MS = 60_000;
+const TOOL_MS = 180_000;
 
 let server: Waypost;
 let ann: Person;

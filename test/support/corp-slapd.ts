@@ -18,7 +18,7 @@ export const CORP_PASSWORD = 'corp secret';
 /** May read, but for hashes. */
 export const CORP_READER = `cn=waypost,${CORP}`;
 
-const START_MS = 30_000;
+const START_MS = 120_000;
 const ENVIRONMENT = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
 const MODULES = globSync(['/usr/lib/ldap/back_mdb.so', '/usr/lib/*/ldap/back_mdb.so'])[0];
 

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { takesConnections } from './free-ports.ts';
 
-const START_MS = 30_000;
+const START_MS = 120_000;
 const LOG_CHARACTERS = 100_000;
 
 export class Daemon {
@@ -29,7 +29,7 @@ export class Daemon {
     const child = spawn(path, arguments_, { stdio: ['ignore', 'pipe', 'pipe'] });
     const daemon = new Daemon(child);
     for (const until = performance.now() + START_MS; !(await takesConnections(at.port, at.address)); ) {
-      if (performance.now() > until || child.exitCode !== null) {
+      if (performance.now() > until || child.exitCode !== null || child.signalCode !== null) {
         await daemon.stop();
         throw new Error(`${path} does not start:\n${daemon.#log}`);
       }

@@ -49,7 +49,7 @@ export class HaProxy {
     const proxy = new HaProxy(child, directory, ports);
     for (const port of ports) {
       while (!(await takesConnections(port))) {
-        if (child.exitCode !== null) throw new Error(`haproxy: ${said}`);
+        if (child.exitCode !== null || child.signalCode !== null) throw new Error(`haproxy: ${said}`);
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     }
@@ -57,7 +57,7 @@ export class HaProxy {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode === null) {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
       this.#child.kill('SIGKILL');
       await once(this.#child, 'exit');
     }

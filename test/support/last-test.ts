@@ -28,7 +28,7 @@ function follow(name: string, folder: string | undefined): void {
     writeSync(written, last, 0);
   };
   note(last);
-  beforeEach((test) => note(`${name}, ${'fullName' in test ? test.fullName : test.name}`));
+  beforeEach((test) => note(`${name}, ${test.fullName}`));
   after(() => {
     isOver = true;
   });

@@ -25,7 +25,7 @@ import { peer } from './peers.ts';
 const DOMAIN = 'peer.example';
 /** Who owns the delivered mail; needs no line in /etc/passwd. */
 const MAIL_UID = 5000;
-const START_MS = 20_000;
+const START_MS = 120_000;
 
 export class Postfix {
   readonly #directory: string;

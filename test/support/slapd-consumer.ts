@@ -14,7 +14,7 @@ import { freePort, takesConnections } from './free-ports.ts';
 import { startRelay } from './relay.ts';
 
 const ENV = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
-const START_MS = 30_000;
+const START_MS = 120_000;
 
 export interface SlapdConsumerOptions {
   /** The port of the server now. */

@@ -2,14 +2,14 @@
 //
 // In      host and port
 // Out     lines as latin1, one character an octet, without their CRLF; whole blocks of octets
-// Limits  a wait for the peer ends after 15 s with an error
+// Limits  a wait for the peer ends after a minute with an error: a machine may have other work
 // Never   decodes, retries or hides anything: a lone LF from the peer stays visible at the end of the line before it
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
-const WAIT_MS = 15_000;
+const WAIT_MS = 60_000;
 
 export interface Endpoint {
   readonly host: string;

@@ -34,7 +34,7 @@ let door: TestDoor;
 let client: Client;
 before(async () => {
   door = await openTestDoor();
-  client = new Client({ url: door.url, timeout: 10_000 });
+  client = new Client({ url: door.url, timeout: 120_000 });
   await client.bind(ADMINISTRATOR, PASSWORD);
 });
 after(async () => {

@@ -42,7 +42,7 @@ async function take(dn: string, name: string): Promise<void> {
 }
 
 async function bound<T>(dn: string, password: string, use: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ url: door.url, timeout: 10_000 });
+  const client = new Client({ url: door.url, timeout: 120_000 });
   try {
     await client.bind(dn, password);
     return await use(client);

@@ -31,7 +31,7 @@ interface Outcome {
 }
 
 const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.ldap'));
-const TOOL_MS = 20_000;
+const TOOL_MS = 120_000;
 
 function run(command: Command, { url }: Target): Promise<Outcome> {
   const { identity } = command;

@@ -42,7 +42,7 @@ export interface Recorder {
   close(): void;
 }
 
-const ANSWER_MS = 15_000;
+const ANSWER_MS = 120_000;
 const OFFERS = new Set(['supportedExtension', 'supportedSASLMechanisms']);
 const MASKED = new Set(['entryuuid', 'createtimestamp', 'modifytimestamp', 'userpassword']);
 

@@ -22,7 +22,7 @@ export interface Slapd {
 /** Below the suffix: slapd takes a root password for no other. */
 const ADMIN = 'cn=Directory Manager,o=internet';
 const PASSWORD = 'secret';
-const START_MS = 20_000;
+const START_MS = 120_000;
 const PATH = `${process.env['PATH']}:/usr/sbin:/sbin`;
 
 export async function startSlapd({ schema }: { readonly schema?: string } = {}): Promise<Slapd> {

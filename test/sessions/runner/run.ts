@@ -383,7 +383,7 @@ class Session {
       await connection.line();
       connection.write(`a LOGIN "${user.login}" "${user.password}"\r\n`);
       await until(connection, 'a ');
-      const deadline = Date.now() + 10_000;
+      const deadline = Date.now() + 120_000;
       for (let found = -1; ; ) {
         connection.write(`b STATUS "${mailbox}" (MESSAGES)\r\n`);
         for (const line of await until(connection, 'b ')) {
