@@ -33,7 +33,7 @@ describe('/v1', { skip, concurrency: false }, () => {
   async function curl(door: 'http' | 'https', path: string, ...more: readonly string[]) {
     const ca = ['--cacert', join(estate.data, 'tls', 'ca.pem')];
     const url = `${door}://localhost:${estate.ports[door]}${path}`;
-    const args = ['-sS', '--max-time', '20', ...ca, '-w', '\n%{http_code}', ...more, url];
+    const args = ['-sS', '--max-time', '180', ...ca, '-w', '\n%{http_code}', ...more, url];
     const { stdout } = await run('curl', args, { maxBuffer: 16 * 1024 * 1024 });
     const end = stdout.lastIndexOf('\n');
     return { status: Number(stdout.slice(end + 1)), text: stdout.slice(0, end) };
@@ -79,7 +79,7 @@ describe('/v1', { skip, concurrency: false }, () => {
     const large = `{}${' '.repeat(1024 * 1024)}`;
     const file = ['-H', 'Content-Type: application/json', '--data-binary', '@-'];
     const child = run('curl', [
-      ...['-sS', '--max-time', '20', '--cacert', join(estate.data, 'tls', 'ca.pem'), '-w', '\n%{http_code}'],
+      ...['-sS', '--max-time', '180', '--cacert', join(estate.data, 'tls', 'ca.pem'), '-w', '\n%{http_code}'],
       ...[...bearer(), ...file, `https://localhost:${estate.ports.https}/v1/user/list`],
     ]);
     child.child.stdin!.on('error', () => {});

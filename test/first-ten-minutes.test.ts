@@ -69,7 +69,7 @@ describe('one write, and mail flows', () => {
   /** swaks' exit code, and what was said; the message is `body`. */
   function send(door: Door, recipients: readonly string[], ...more: readonly string[]): Promise<Ran> {
     const [host, port] = at(door);
-    const common = ['--server', host, '--port', port, '--from', 'carol@remote.example', '--timeout', '20', '-hs'];
+    const common = ['--server', host, '--port', port, '--from', 'carol@remote.example', '--timeout', '120', '-hs'];
     return run(swaks.path, [...common, '--to', recipients.join(','), ...more]);
   }
 
@@ -96,7 +96,7 @@ userPassword: ${PASSWORD}
     const added = await run(ldapadd.path, ldapArguments(), domain);
     assert.equal(added.code, 0, added.stderr);
     const [host, port] = at('dns');
-    const question = [`@${host}`, '-p', port, 'acme.example', 'MX', '+short', '+tries=1'];
+    const question = [`@${host}`, '-p', port, 'acme.example', 'MX', '+short', '+tries=1', '+time=30'];
     const { stdout } = await run(dig.path, question);
     assert.equal(stdout.trim(), `10 ${estate.hostname}.`);
     const { stdout: overTcp } = await run(dig.path, [...question, '+tcp']);

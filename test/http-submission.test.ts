@@ -56,7 +56,7 @@ describe('POST /v1/messages', { skip, concurrency: false }, () => {
     // More than one may be on their way.
     const file = join(server.data, `request-${++requests}`);
     writeFileSync(file, body);
-    const args = ['-sS', '--max-time', '30', '--cacert', join(server.data, 'tls', 'ca.pem'), '-w', '\n%{http_code}'];
+    const args = ['-sS', '--max-time', '180', '--cacert', join(server.data, 'tls', 'ca.pem'), '-w', '\n%{http_code}'];
     const url = `https://localhost:${server.listeners.https.port}/v1/messages${query}`;
     const stdout = await new Promise<string>((resolve, reject) =>
       execFile('curl', [...args, ...auth, ...more, '--data-binary', `@${file}`, url], (error, out) =>

@@ -85,7 +85,7 @@ test('curl: uploads, lists, searches, reads byte for byte', { skip: curl.skip },
   const { host, port } = estate.listeners.imap;
   const folder = mkdtempSync(join(tmpdir(), 'waypost-curl-'));
   const call = async (path: string, ...options: readonly string[]): Promise<string> => {
-    const user = ['--user', `${ben.login}:${ben.password}`, '--max-time', '15', '--silent', '--show-error'];
+    const user = ['--user', `${ben.login}:${ben.password}`, '--max-time', '180', '--silent', '--show-error'];
     const url = `imap://${host}:${port}/${path}`;
     return (await run(curl.path, [...user, ...options, url], { encoding: 'latin1', maxBuffer: 2 ** 24 })).stdout;
   };

@@ -91,7 +91,7 @@ test('curl: lists, reads byte for byte with SASL, and deletes', { skip: curl.ski
   await fill(ben, DOTS, PLAIN);
   const { host, port } = server.listeners.pop3;
   const fetch = async (path: string, ...options: readonly string[]): Promise<string> => {
-    const user = ['--user', `${ben.login}:${ben.password}`, '--max-time', '15', '--silent', '--show-error'];
+    const user = ['--user', `${ben.login}:${ben.password}`, '--max-time', '180', '--silent', '--show-error'];
     const url = `pop3://${host}:${port}/${path}`;
     return (await run(curl.path, [...user, ...options, url], { encoding: 'latin1', maxBuffer: 2 ** 24 })).stdout;
   };

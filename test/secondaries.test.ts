@@ -47,7 +47,7 @@ describe('secondaries', { concurrency: false, skip }, () => {
 
   const dig = async (...words: string[]): Promise<string> => {
     const { port } = server.listeners.dns;
-    const base = ['@127.0.0.1', '-p', String(port), '+nocmd', '+nostats', '+time=5', '+tries=1'];
+    const base = ['@127.0.0.1', '-p', String(port), '+nocmd', '+nostats', '+time=30', '+tries=1'];
     return (await run('dig', [...base, ...words]).catch((error: { stdout: string }) => error)).stdout;
   };
   const nameServer = (name: string, more: Record<string, string | string[]>) =>
@@ -111,7 +111,7 @@ describe('secondaries', { concurrency: false, skip }, () => {
         .map((line) => line.replaceAll(/\s+/g, ' ').trim())
         .sort();
     const kdig = async (...words: string[]): Promise<string> => {
-      const base = [`@127.0.0.1`, '-p', String(server.listeners.dns.port), '+time=5', '+retry=0'];
+      const base = [`@127.0.0.1`, '-p', String(server.listeners.dns.port), '+time=30', '+retry=0'];
       const { stdout, stderr } = await run('kdig', [...base, ...words]).catch((error) => error);
       return `${stdout}${stderr}`;
     };

@@ -38,7 +38,7 @@ test('a zone is answered after a domain above it has come, and what came with th
     more: stubs.join('\n'),
   });
   const status = async (name: string, type: string): Promise<string> => {
-    const at = [`@${resolver.address}`, '-p', String(resolver.port), '+tries=1', name, type];
+    const at = [`@${resolver.address}`, '-p', String(resolver.port), '+tries=1', '+time=30', name, type];
     const { stdout } = await run(peer('dig').path, at);
     const [, rcode] = /status: (\w+)/.exec(stdout) ?? [];
     const [, answers] = /ANSWER: (\d+)/.exec(stdout) ?? [];

@@ -58,9 +58,10 @@ test('the next message over a connection waits until the outcome of the last one
   transfer.refused.add('transfer.record');
   for (let id = 0; id < 30; id++) await transfer.accept(toRemote(`r${id}`));
   await transfer.until('the first deliveries', () => sink.messages.length >= 5);
+  await transfer.until('a message on each', () => sink.messages.length >= sink.connections);
   await new Promise((resolve) => setTimeout(resolve, 200));
   // A kill now would repeat these, and no connection has had two.
-  assert.equal(sink.messages.length, sink.connections);
+  assert.ok(sink.messages.length <= sink.connections);
   transfer.refused.clear();
   await transfer.drained();
   assert.equal(sink.messages.length, 30);

@@ -103,7 +103,7 @@ test('a kill in the middle of a transfer, whole or of a difference: the secondar
       String(at),
       '+nocmd',
       '+nostats',
-      '+time=5',
+      '+time=30',
       '+tries=1',
       '-y',
       `${KEY.algorithm}:${KEY.name}:${SECRET}`,
@@ -183,7 +183,7 @@ test('a kill while names come, change and go: the difference told then is what w
 
   /** Records as they come, the SOA records among them. */
   const told = async (type: string): Promise<readonly string[]> => {
-    const at = [`@${HERE}`, '-p', String(server.listeners.dns.port), '+nocmd', '+nostats', '+time=10', '+tries=1'];
+    const at = [`@${HERE}`, '-p', String(server.listeners.dns.port), '+nocmd', '+nostats', '+time=30', '+tries=1'];
     const { stdout } = await run('dig', [...at, ZONE, type]);
     return stdout.split('\n').filter((line) => /\sIN\s/.test(line));
   };

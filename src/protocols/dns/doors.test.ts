@@ -294,7 +294,7 @@ const dig = peer('dig');
 test('dig reads our answers over UDP and TCP', { skip: dig.skip }, async (context) => {
   const port = await open(context);
   const run = async (...options: string[]) => {
-    const common = ['@127.0.0.1', '-p', String(port), '+tries=1', '+time=5', '+nocookie', '+nostats'];
+    const common = ['@127.0.0.1', '-p', String(port), '+tries=1', '+time=30', '+nocookie', '+nostats'];
     return (await promisify(execFile)(dig.path, [...common, ...options])).stdout;
   };
   assert.equal(await run('+short', 'acme.example', 'MX'), '10 mail.acme.example.\n');

@@ -217,10 +217,16 @@ test('a write whose connection is lost is written', async () => {
 });
 
 test('a server that stops answers the writes first, and then says why it ends', async () => {
+  const submitted = Promise.withResolvers<void>();
   const commit = Promise.withResolvers<void>();
   const { handler, begun } = endless();
   const door = await openTestDoor({
-    door: { submitInOrder: () => () => commit.promise.then(() => NOTHING) },
+    door: {
+      submitInOrder: () => () => {
+        submitted.resolve();
+        return commit.promise.then(() => NOTHING);
+      },
+    },
     handlers: { extended: handler },
   });
   using client = await RawClient.open(door.port);
@@ -229,7 +235,7 @@ test('a server that stops answers the writes first, and then says why it ends', 
   await begun;
   const write = client.request(addNode('x'));
   client.request(searchFor(''));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await submitted.promise;
   door.sessions.at(-1)!.shutDown();
   commit.resolve();
   assert.equal((await client.result())!.messageId, write);

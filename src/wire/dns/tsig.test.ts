@@ -267,7 +267,7 @@ test('dig signs for us, and finds our signature good and our refusals meant', { 
     const { found, port } = await signingServer(context, own);
     const asked = (secret: Buffer, name = own.name) =>
       run(dig.path, [
-        ...['@127.0.0.1', '-p', String(port), '+tries=1', '+time=5'],
+        ...['@127.0.0.1', '-p', String(port), '+tries=1', '+time=30'],
         ...['-y', `${algorithm}:${name}:${secret.toString('base64')}`, 'acme.example', 'MX'],
       ]);
     const good = await asked(own.secret);
