@@ -324,3 +324,18 @@ test('what is exported is used elsewhere, and not by tests alone', () => {
   }
   assert.deepEqual(wrong, []);
 });
+
+/** Node takes the tests for over when those that it knows are: it ends the process, and the file has passed without the others. */
+test('a file of tests awaits nothing behind its first test', () => {
+  const files = [source, join(root, 'test')].flatMap(sourceFiles).filter((file) => file.endsWith('.test.ts'));
+  const wrong = files.filter((file) => {
+    const lines = readFileSync(file, 'utf8').split('\n');
+    const first = lines.findIndex((line) => /^(?:  )?(?:await )?(?:test|describe|it)[.(]/.test(line));
+    return lines.slice(first).some((line) => /^(?:[^ /*].*)?\bawait\b/.test(line) && !/\basync\b/.test(line));
+  });
+  assert.ok(files.length > 100);
+  assert.deepEqual(
+    wrong.map((file) => relative(root, file)),
+    [],
+  );
+});

@@ -5,7 +5,7 @@
 // Ways    as-written; one-packet: all that a client says until another acts, or until it needs something from an answer, is
 //         written at once; octets: each octet by itself; half-closed: behind its last line a client says no more; exchanged:
 //         in the middle the transport is exchanged, behind the beginning of a line, which must be dropped
-// Limits  a reply may take 15 s, a count of a mailbox ten
+// Limits  a reply may take a minute, a count of a mailbox two
 // Never   interprets what is said beyond tags and the ends of multi-line replies
 
 import { ConnectionClosed, LineConnection } from '../../../src/demo/clients/line-connection.ts';
@@ -33,7 +33,7 @@ export interface Target {
   }>;
   /** The CA of the server's certificates, which are for `localhost`. Undefined: it has no TLS that could be checked. */
   readonly ca?: string;
-  /** For the server to close what it has to; 15 s where nothing is said. */
+  /** For the server to close what it has to; a minute where nothing is said. */
   readonly waitMs?: number;
   /** Replaces an attribute of a user's entry, or of a domain's; without one the entry goes. Undefined: there is no directory. */
   write?(entry: string, attribute?: string, value?: string): Promise<void>;
