@@ -180,7 +180,7 @@ test('a program that leaves its process group, and its environment, is ended all
   const waits = `while [ ! -s ${folder}/daemon$1 ]; do sleep 0.05; done; `;
   await transfer.directory.apply(
     program('leaves', `${script}${waits}exit 0`, ['a']),
-    program('stays', `${script}sleep 1000`, ['b'], { waypostProgramTime: '3' }),
+    program('stays', `${script}sleep 1000`, ['b'], { waypostProgramTime: '8' }),
   );
   await gives('leaves');
   assert.match(await ending(await sent()), /^delivered /);
@@ -196,14 +196,15 @@ test('a program that hangs, forks, or says a gigabyte is ended, and nothing of i
   const alive = (): string[] => readdirSync(folder).filter((name) => name.startsWith('pid') && isAlive(name));
   const isAlive = (name: string): boolean => isRunning(Number(readFileSync(join(folder, name), 'latin1')));
   const child = `(echo $(exec sh -c 'echo $PPID') > ${folder}/pid$1; exec sleep 1000) &`;
+  const waits = `while [ ! -s ${folder}/pid$1 ]; do sleep 0.05; done`;
   const seconds = { waypostProgramTime: '1' };
   const said = async (name: string): Promise<string> => {
     await gives(name);
     return ending(await sent());
   };
   await transfer.directory.apply(
-    program('hangs', `${child} sleep 1000`, ['a'], seconds),
-    program('forks', `${child} sleep 0.2; exit 0`, ['b']),
+    program('hangs', `${child} ${waits}; sleep 1000`, ['a'], { waypostProgramTime: '8' }),
+    program('forks', `${child} ${waits}; exit 0`, ['b']),
     program('shouts', 'head -c 1073741824 /dev/zero; exit 0'),
     program('bomb', 'f() { f | f & }; f; sleep 1000', [], seconds),
     program('hungry', 'x=$(head -c 300000000 /dev/zero | tr "\\0" x); exit 0', [], { waypostProgramMemory: '64' }),
