@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { freePort } from '../../test/support/free-ports.ts';
 import { type Log, silentLog } from '../base/log.ts';
 import { RemoteHost } from '../estate/remote-host.ts';
 import { CLOSE, type RemoteHostScript } from '../estate/remote-script.ts';
@@ -15,7 +16,8 @@ const TEXT = 'Subject: x\r\n\r\nx\r\n';
 const LONG = { retryMs: [3_600_000], expireMs: 86_400_000 };
 
 async function open(context: TestContext, script: RemoteHostScript = {}, options: TestTransferOptions = {}) {
-  const sink = await RemoteHost.start(script);
+  // It may be ended, and started again where it was.
+  const sink = await RemoteHost.start(script, '127.0.0.2', await freePort());
   const transfer = await TestTransfer.open({
     nextHop: { 'remote.example': sink.nextHop },
     policy: LONG,

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { freePort } from '../../test/support/free-ports.ts';
 import type { QueueRowId } from '../base/ids.ts';
 import { operation } from '../database/operation.ts';
 import { RemoteHost } from '../estate/remote-host.ts';
@@ -14,7 +15,8 @@ const TEXT = 'From: ann@acme.example\r\nMessage-ID: <one@acme.example>\r\nSubjec
 
 /** acme.example with ann and bob is ours; remote.example is the sink's. */
 async function open(context: TestContext, script: RemoteHostScript = {}, options: TestTransferOptions = {}) {
-  const sink = await RemoteHost.start(script);
+  // It may be ended, and started again where it was.
+  const sink = await RemoteHost.start(script, '127.0.0.2', await freePort());
   const transfer = await TestTransfer.open({ nextHop: { 'remote.example': sink.nextHop }, ...options });
   await transfer.directory.apply(addDomain('acme.example'), addUser('ann@acme.example'), addUser('bob@acme.example'));
   context.after(async () => {

@@ -13,6 +13,7 @@ import { RemoteHost } from '../../src/estate/remote-host.ts';
 import { CLOSE, type RemoteAnswer, type RemoteHostScript } from '../../src/estate/remote-script.ts';
 import type { Switches } from '../../src/server/switches.ts';
 import { type Person, populate } from '../support/directory.ts';
+import { freePort } from '../support/free-ports.ts';
 import { startWaypost, type Waypost } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { type End, Ends, type Taker } from './ends.ts';
@@ -79,7 +80,7 @@ export interface Verdict {
 }
 
 export async function runCrashTest(options: CrashOptions): Promise<Verdict> {
-  const sink = await RemoteHost.start();
+  const sink = await RemoteHost.start({}, '127.0.0.2', await freePort());
   // Programs are somebody else, who may write here.
   const folder = mkdtempSync(join(tmpdir(), 'waypost-crash-programs-'));
   chmodSync(folder, 0o777);
