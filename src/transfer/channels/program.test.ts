@@ -198,14 +198,15 @@ test('a program that hangs, forks, or says a gigabyte is ended, and nothing of i
   const child = `(echo $(exec sh -c 'echo $PPID') > ${folder}/pid$1; exec sleep 1000) &`;
   const waits = `while [ ! -s ${folder}/pid$1 ]; do sleep 0.05; done`;
   const seconds = { waypostProgramTime: '1' };
+  const long = { waypostProgramTime: '600' };
   const said = async (name: string): Promise<string> => {
     await gives(name);
     return ending(await sent());
   };
   await transfer.directory.apply(
     program('hangs', `${child} ${waits}; sleep 1000`, ['a'], { waypostProgramTime: '8' }),
-    program('forks', `${child} ${waits}; exit 0`, ['b']),
-    program('shouts', 'head -c 1073741824 /dev/zero; exit 0'),
+    program('forks', `${child} ${waits}; exit 0`, ['b'], long),
+    program('shouts', 'head -c 1073741824 /dev/zero; exit 0', [], long),
     program('bomb', 'f() { f | f & }; f; sleep 1000', [], seconds),
     program('hungry', 'x=$(head -c 300000000 /dev/zero | tr "\\0" x); exit 0', [], { waypostProgramMemory: '64' }),
   );
