@@ -352,15 +352,15 @@ test('keys rotate while mail goes out, and none fails', { skip: dkimVerifiersMis
 test('a domain with a key of its own signs with it alone', { skip }, async () => {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const pem = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
-  const child = spawn('./waypost', ['dkim', 'import', 'other.example', 'theirs', '--data', server.data]);
+  const child = spawn('./waypost', ['dkim', 'import', 'other.example', 'theirs.march-27', '--data', server.data]);
   child.stdin.end(pem);
   assert.equal((await once(child, 'exit'))[0], 0);
   const message = await send({ login: 'eve@other.example' });
-  assert.match(message, /s=theirs;/);
+  assert.match(message, /s=theirs\.march-27;/);
   assert.ok(dkimpy(message, await records()).every((each) => each.endsWith(' pass')));
-  assert.doesNotMatch(await send({}), /s=theirs;/);
+  assert.doesNotMatch(await send({}), /s=theirs\.march-27;/);
   const client = await administrator(server);
-  const { searchEntries } = await client.search('cn=theirs,ou=Keys,ou=Waypost,o=internet', { scope: 'base' });
+  const { searchEntries } = await client.search('cn=theirs.march-27,ou=Keys,ou=Waypost,o=internet', { scope: 'base' });
   assert.equal(searchEntries[0]!['waypostKeySecret'], undefined);
   assert.ok(searchEntries[0]!['waypostKeyPublic']);
   await client.unbind();
@@ -433,5 +433,6 @@ test('what is no key is refused, and the value named', async () => {
   await assert.rejects(add('k6', { waypostKeyDomain: 'a b' }), { code: 21, message: /a b/ });
   await assert.rejects(add('k7', { waypostKeyPublic: 'AAAA' }), { code: 19, message: /AAAA/ });
   await assert.rejects(add('k_8', {}), { code: 19, message: /k_8/ });
+  await assert.rejects(add('k..9', {}), { code: 19, message: /k\.\.9/ });
   await client.unbind();
 });

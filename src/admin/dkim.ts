@@ -7,7 +7,7 @@ import { children, findEntry } from '../directory/entries.ts';
 import type { Entry } from '../directory/entry.ts';
 import { keyRecord, makePrivateKey, PEM_BYTES, pemOf, publicOf, readPrivateKey } from '../message/dkim/key.ts';
 import type { KeyType } from '../message/dkim/sign.ts';
-import { isSelector } from '../provisioning/dkim/key-check.ts';
+import { isSelector, SELECTOR_FORM } from '../provisioning/dkim/key-check.ts';
 import { type AddKeysArguments, addKeys } from '../provisioning/dkim/keys.ts';
 import { containerDn } from '../routing/containers.ts';
 import { compileZoneSetting } from '../zones/settings.ts';
@@ -60,7 +60,7 @@ export const dkimImport = (parts: EntryParts) =>
     async (input, caller): Promise<Changed> => {
       const selector = asciiLower(input.selector);
       if (!isSelector(selector))
-        throw new Failure('invalid', `${selector} is no selector: letters, digits and hyphens`);
+        throw new Failure('invalid', `${selector} is no selector: ${SELECTOR_FORM}`);
       const key = readPrivateKey(input.key);
       const keys = [{ type: publicOf(key).type, pem: pemOf(key), selector }];
       return added(parts, { keys, domain: ownDomain(parts, input.domain), caller, dryRun: input.dryRun });

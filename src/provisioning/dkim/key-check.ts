@@ -20,14 +20,15 @@ const CLASS = 'waypostdkimkey';
 const SECRET = 'waypostkeysecret';
 const PUBLIC = 'waypostkeypublic';
 const STATES: ReadonlySet<string> = new Set(['new', 'signing', 'retired']);
-const SELECTOR = characterClass([0x30, 0x39], [0x61, 0x7a], '-');
+const LABEL = characterClass([0x30, 0x39], [0x61, 0x7a], '-');
 const SELECTOR_MAX = 63;
+export const SELECTOR_FORM = 'letters, digits and hyphens, dots between them';
 
 export function checkKey(_tx: Transaction, { after }: ChangedEntry): void {
   if (after === undefined || !hasClass(after, CLASS)) return;
   const selector = nameIn('keys', after);
   if (selector !== undefined && !isSelector(selector))
-    throw directoryFailure('constraintViolation', `cn: ${selector} is no selector: letters, digits and hyphens`);
+    throw directoryFailure('constraintViolation', `cn: ${selector} is no selector: ${SELECTOR_FORM}`);
   checkWords(after);
   const secret = textValue(after, SECRET);
   const state = textValue(after, 'waypostkeystate')?.toLowerCase() ?? 'signing';
@@ -45,9 +46,13 @@ export function checkKey(_tx: Transaction, { after }: ChangedEntry): void {
     throw directoryFailure('constraintViolation', `waypostKeyPublic: ${said} is not of waypostKeySecret`);
 }
 
+/** RFC 6376 §3.1: `march.2027` is one, `my_key` is none. */
 export function isSelector(text: string): boolean {
-  const isBordered = text.startsWith('-') || text.endsWith('-');
-  return text.length > 0 && text.length <= SELECTOR_MAX && isAll(text, SELECTOR) && !isBordered;
+  return text.length <= SELECTOR_MAX && text.split('.').every(isLabel);
+}
+
+function isLabel(text: string): boolean {
+  return text !== '' && isAll(text, LABEL) && !text.startsWith('-') && !text.endsWith('-');
 }
 
 function checkWords(entry: Entry): void {
