@@ -1,6 +1,7 @@
 // A filter as text, in LDAP URLs and in tests: `(&(objectClass=mailDomain)(dc=acme*))`
 //
-// In      text; a value's octets that are not UTF-8 are written `\xx`
+// In      text; a value's octets that are not UTF-8 are written `\xx`. Blanks around parentheses are passed over, as OpenLDAP does: RFC 4515
+//         has none, and people fold long filters
 // Limits  as BER filters: LDAP_FILTER_NESTING_MAX, LDAP_FILTER_PARTS_MAX
 // RFC 4515
 
@@ -10,6 +11,7 @@ import { LDAP_FILTER_NESTING_MAX, LDAP_FILTER_PARTS_MAX } from '../../base/limit
 import { extensibleFilter, type Filter, substringsFilter } from './filter.ts';
 import { type AttributeValue, decodeValue } from './values.ts';
 
+const BLANK = characterClass(' \t\r\n');
 /** Attribute descriptions and OIDs, and the underscore that some schemas have. */
 const DESCRIPTION = characterClass('-;._', [0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a]);
 /** Octets that stand for themselves in a value: the text is latin1 of UTF-8 by then. */
@@ -21,10 +23,17 @@ class FilterCursor extends Cursor {
   filter(depth = 1): Filter {
     if (depth > LDAP_FILTER_NESTING_MAX) this.fail(`a filter nested at most ${LDAP_FILTER_NESTING_MAX} deep`);
     if (++this.#parts > LDAP_FILTER_PARTS_MAX) this.fail(`a filter of at most ${LDAP_FILTER_PARTS_MAX} parts`);
+    this.blanks();
     this.take('(');
+    this.blanks();
     const filter = this.#component(depth);
+    this.blanks();
     this.take(')');
     return filter;
+  }
+
+  blanks(): void {
+    this.run(BLANK);
   }
 
   #component(depth: number): Filter {
@@ -36,7 +45,7 @@ class FilterCursor extends Cursor {
 
   #list(depth: number): Filter[] {
     const filters: Filter[] = [];
-    while (this.peek() === 0x28) filters.push(this.filter(depth + 1));
+    for (this.blanks(); this.peek() === 0x28; this.blanks()) filters.push(this.filter(depth + 1));
     return filters;
   }
 
@@ -98,6 +107,7 @@ const HEX: CharacterClass = characterClass([0x30, 0x39], [0x41, 0x46], [0x61, 0x
 export function parseFilter(text: string): Filter {
   const cursor = new FilterCursor(Buffer.from(text, 'utf8').toString('latin1'));
   const filter = cursor.filter();
+  cursor.blanks();
   if (!cursor.atEnd) cursor.fail('the end of the filter');
   return filter;
 }

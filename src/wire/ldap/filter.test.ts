@@ -131,6 +131,15 @@ test('the examples of RFC 4515', () => {
   }
 });
 
+test('blanks around parentheses mean nothing, those of a value are its own', () => {
+  assert.deepEqual(
+    parseFilter(' ( & ( cn=a b )\r\n\t(| (a=b) (!\t(c=*)) ) )\n'),
+    parseFilter('(&(cn=a b )(|(a=b)(!(c=*))))'),
+  );
+  for (const text of ['(c n=a)', '(cn =a)', '(cn= *)(a=b)', '( )'])
+    assert.throws(() => parseFilter(text), SyntaxFailure, text);
+});
+
 test('text that is no filter is a syntax failure', () => {
   const wrong = [
     '',
