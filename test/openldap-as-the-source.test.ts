@@ -152,6 +152,14 @@ test('a probe says what a source would bring, and saves nothing', { skip }, asyn
   await assert.rejects(admin.call('directory.probe', { ldif: record('waypostSecret: wrong') }), /bind .* is refused/);
   const nobody = record(`waypostSecret: ${CORP_PASSWORD}\nwaypostUserFilter: (uid=none)`);
   assert.equal((await admin.call('directory.probe', { ldif: nobody })).users, 0);
+  // Nobody would match, and nothing would say so.
+  for (const [filter, said] of [
+    ['(&(objectClass=person)(memberOf=cn=mail,ou=groups,dc=corp,dc=example))', /memberOf cannot be followed/],
+    ['(!(accountState=gone))', /does not know accountState/],
+    ['(memberOf:1.2.840.113556.1.4.1941:=cn=mail)', /does not know 1\.2\.840\.113556\.1\.4\.1941/],
+    ['(jpegPhoto=*a*)', /does not know jpegPhoto/],
+  ] as const)
+    await assert.rejects(admin.call('directory.probe', { ldif: record(`waypostUserFilter: ${filter}`) }), said);
   await assert.rejects(
     admin.call('directory.probe', { ldif: record('waypostHold: for ever') }),
     /legal are mirror, cache/,

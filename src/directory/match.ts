@@ -90,6 +90,31 @@ export function asksOthers(filter: Filter): boolean {
   }
 }
 
+/** The first condition of a filter that no entry can fulfil: an attribute or a rule that is not known, or one that has no rule of the kind. */
+export function unanswerableIn(filter: Filter): string | undefined {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      return filter.filters.map(unanswerableIn).find((each) => each !== undefined);
+    case 'not':
+      return unanswerableIn(filter.filter);
+    case 'extensible': {
+      const { attribute, rule } = filter;
+      if (rule !== undefined && schema().matchingRule(rule) === undefined) return rule;
+      return attribute === undefined || schema().description(attribute) !== undefined ? undefined : attribute;
+    }
+    default:
+      return hasRuleFor(filter) ? undefined : filter.attribute;
+  }
+}
+
+function hasRuleFor({ kind, attribute }: Exclude<Filter, { kind: 'and' | 'or' | 'not' | 'extensible' }>): boolean {
+  const type = schema().description(attribute)?.type;
+  if (type === undefined || kind === 'present') return type !== undefined;
+  if (kind === 'substrings') return type.substrings !== undefined;
+  return (kind === 'equality' || kind === 'approx' ? type.equality : type.ordering) !== undefined;
+}
+
 /** And: false beats undefined beats true; or: true beats undefined beats false. Empty: RFC 4526. */
 function every(matchers: readonly Matcher[], winner: boolean): Matcher {
   return (entry, context) => {

@@ -24,11 +24,13 @@ import {
 } from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
 import { illegality } from '../directory/legal-values.ts';
+import { asksOthers, unanswerableIn } from '../directory/match.ts';
 import { schema } from '../directory/schema.ts';
 import { isLoopback, parseServerUrl } from '../directory/source/server-url.ts';
 import { normalizeDomain } from '../message/address.ts';
 import { LDAP_SOURCE_MARK, UNLISTED_MARK } from '../routing/compile.ts';
 import { containerDn, nameIn } from '../routing/containers.ts';
+import { parseFilter } from '../wire/ldap/filter-text.ts';
 import { addMissingNodes, takeOver } from './generated.ts';
 import type { WriteOptions } from './write-options.ts';
 
@@ -141,7 +143,7 @@ export async function checkLdapSource(tx: Transaction, { after }: ChangedEntry):
 }
 
 /** What is wrong with a source whatever else the directory has. */
-function checkValues({ urls, startTls, login, base, cacheRows }: LdapSource): void {
+function checkValues({ urls, startTls, login, base, cacheRows, userFilter, groupFilter }: LdapSource): void {
   for (const text of urls) {
     const url = named('waypostUrl', () => parseServerUrl(text));
     if (login !== undefined && !url.isSecure && !startTls && !isLoopback(url.host))
@@ -149,6 +151,21 @@ function checkValues({ urls, startTls, login, base, cacheRows }: LdapSource): vo
   }
   if (parseDn(base).rdns.length === 0) throw illegal('waypostBase: the empty name is no base');
   if (!(cacheRows > 0)) throw illegal('waypostCacheRows: legal is a number from 1');
+  checkFilter('waypostUserFilter', userFilter);
+  checkFilter('waypostGroupFilter', groupFilter);
+}
+
+/** One that no entry fulfils would leave everybody there without mail, and say nothing. */
+function checkFilter(attribute: string, text: string | undefined): void {
+  if (text === undefined) return;
+  const filter = parseFilter(text);
+  const unknown = unanswerableIn(filter);
+  if (unknown !== undefined)
+    throw illegal(`${attribute}: nobody would match, the schema here does not know ${unknown}, or no such rule of it`);
+  if (asksOthers(filter))
+    throw illegal(
+      `${attribute}: legal are attributes of the entry; a change of a group is none of its members, so memberOf cannot be followed`,
+    );
 }
 
 async function checkBase(tx: Transaction, { name, base }: LdapSource): Promise<void> {
