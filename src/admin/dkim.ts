@@ -59,8 +59,7 @@ export const dkimImport = (parts: EntryParts) =>
     z.object({ domain, selector: z.string().max(63), key: z.string().max(PEM_BYTES), dryRun }),
     async (input, caller): Promise<Changed> => {
       const selector = asciiLower(input.selector);
-      if (!isSelector(selector))
-        throw new Failure('invalid', `${selector} is no selector: ${SELECTOR_FORM}`);
+      if (!isSelector(selector)) throw new Failure('invalid', `${selector} is no selector: ${SELECTOR_FORM}`);
       const key = readPrivateKey(input.key);
       const keys = [{ type: publicOf(key).type, pem: pemOf(key), selector }];
       return added(parts, { keys, domain: ownDomain(parts, input.domain), caller, dryRun: input.dryRun });
