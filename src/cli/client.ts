@@ -9,6 +9,8 @@ import { Failure, type FailureKind } from '../base/failure.ts';
 /** No socket, no process that listens on it, or a path that is too long for one, where a running server names another. */
 const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED', 'EINVAL', 'ENAMETOOLONG']);
 
+const AS_WHOM = 'run the command as the user that the server runs as, or as root';
+
 /** No server listens on the socket of this data directory. */
 export class NoServer extends Error {
   constructor(data: string) {
@@ -62,7 +64,8 @@ export class AdminClient {
       asked.on('error', (error) => {
         const code = 'code' in error ? error.code : undefined;
         const absent = ABSENT.has(String(code));
-        if (code === 'EACCES') reject(new Failure('denied', `${adminSocket(data)} may not be used by this user`));
+        if (code === 'EACCES')
+          reject(new Failure('denied', `${adminSocket(data)} may not be used by this user: ${AS_WHOM}`));
         else
           reject(
             absent ? new NoServer(data) : new Failure('unavailable', `the server does not answer: ${error.message}`),

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { EXIT } from '../base/exit.ts';
 import { Failure } from '../base/failure.ts';
+import { unreadable } from '../cli/input-file.ts';
 import type { DevOptions } from '../cli/program.ts';
 import { LdapClient } from '../demo/clients/ldap-client.ts';
 import { endpointOf } from '../demo/clients/line-connection.ts';
@@ -155,6 +156,6 @@ function textOf(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new Failure('invalid', error instanceof Error ? error.message : String(error), { cause: error });
+    throw unreadable(file, error);
   }
 }

@@ -28,6 +28,7 @@ export interface ConfigurationFile {
 
 /** The checkout, where the launcher is. */
 const HOME = resolve(import.meta.dirname, '..', '..');
+const AS_WHOM = 'run this as the user that the server runs as, or as root';
 const SYSTEM_DATA = '/var/lib/waypost';
 
 function dataDirectory(options: LocateOptions, environment: Environment): string {
@@ -47,7 +48,7 @@ export function findConfiguration(options: LocateOptions, environment: Environme
     return { data, isDataGiven, file, text: readFileSync(file, 'utf8') };
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'EACCES') throw new Failure('denied', `${file} may not be read by this user`);
+    if (code === 'EACCES') throw new Failure('denied', `${file} may not be read by this user: ${AS_WHOM}`);
     const absent = code === 'ENOENT' || code === 'ENOTDIR';
     if (!absent || named !== undefined) throw new Failure('invalid', `${file}: cannot be read: ${String(error)}`);
     return { data, isDataGiven, file, text: undefined };

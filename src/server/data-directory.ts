@@ -1,16 +1,38 @@
 // The data directory and the folders in it, made where they are missing.
 //
-// Errors  one line each: ConfigurationFailure for a path that can be no directory, `denied` where it is not ours to make
+// Errors  one line each: ConfigurationFailure for a path that can be no directory, `denied` where it is not ours to make or to use
 // Never   mkdir's own recursion: under /proc it runs for ever
 
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ConfigurationFailure } from '../base/exit.ts';
 import { Failure } from '../base/failure.ts';
-import { certificatesPath, runPath, segmentsPath, submitPath } from './paths.ts';
+import { errorCode } from '../net/listen.ts';
+import { certificatesPath, databasePath, lockPath, runPath, segmentsPath, submitPath } from './paths.ts';
 
 export function makeDataDirectory(data: string): void {
-  for (const directory of [data, segmentsPath(data), runPath(data), certificatesPath(data)]) make(directory);
+  for (const directory of [data, segmentsPath(data), runPath(data), certificatesPath(data)]) {
+    make(directory);
+    checkOurs(directory);
+  }
+  for (const file of [databasePath(data), lockPath(data)]) checkOurs(file);
+}
+
+/** Before anything in it is opened. A file that is not there is made. */
+function checkOurs(path: string): void {
+  try {
+    const needed = constants.R_OK | constants.W_OK;
+    accessSync(path, isDirectory(path) ? needed | constants.X_OK : needed);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT') return;
+    const { uid } = statSync(path);
+    const why = code === 'EROFS' ? 'is on a file system that is read-only' : 'may not be read and written by this user';
+    throw new Failure(
+      'denied',
+      `${path} ${why}: start the server as its owner (uid ${uid}), or give another directory with --data`,
+    );
+  }
 }
 
 /** Who may write there and not list, and remove only what is theirs. */

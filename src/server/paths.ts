@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 
 export const databasePath = (data: string): string => join(data, 'store.db');
+export const lockPath = (data: string): string => join(data, 'lock');
 export const segmentsPath = (data: string): string => join(data, 'segments');
 export const auditPath = (data: string): string => join(data, 'audit');
 export const runPath = (data: string): string => join(data, 'run');

@@ -8,6 +8,7 @@ import { EXIT } from '../../base/exit.ts';
 import { grouped } from '../../database/progress.ts';
 import type { UnfitEntries } from '../../directory/unfit-entries.ts';
 import { type CommandContext, type CommonOptions, common } from '../command.ts';
+import { unreadable } from '../input-file.ts';
 import { columns, printable } from '../output.ts';
 import { editCommand } from './directory/edit.ts';
 import { exportCommand } from './directory/export.ts';
@@ -75,7 +76,8 @@ function textOf(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8');
   } catch (error) {
-    throw new CommanderError(EXIT.usage, 'waypost.file', error instanceof Error ? error.message : String(error));
+    const failure = unreadable(file, error);
+    throw failure.kind === 'denied' ? failure : new CommanderError(EXIT.usage, 'waypost.file', failure.message);
   }
 }
 

@@ -13,6 +13,7 @@ import type { SourceStatus } from '../../provisioning/zone-sources.ts';
 import type { Synchronized, Verification } from '../../routing/sync-runs.ts';
 import type { AdminClient } from '../client.ts';
 import { type CommandContext, type CommonOptions, common, type DryRunOptions } from '../command.ts';
+import { unreadable } from '../input-file.ts';
 import { facts, printable } from '../output.ts';
 import { providerText } from './provider-text.ts';
 
@@ -135,7 +136,7 @@ function readZoneFile(path: string): string {
   try {
     if (statSync(path).size <= ZONE_FILE_BYTES) return readFileSync(path, 'latin1');
   } catch (error) {
-    throw new Failure('invalid', `${path} cannot be read: ${(error as Error).message}`);
+    throw unreadable(path, error);
   }
   throw new Failure('too-large', `${path} has more than ${grouped(ZONE_FILE_BYTES)} octets: see --from-dns`);
 }

@@ -60,7 +60,8 @@ function attempt<T>(folder: string, write: () => T): T {
     return write();
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'EACCES' || code === 'EPERM') throw new Failure('denied', `${folder} may not be written by this user`);
+    if (code === 'EACCES' || code === 'EPERM')
+      throw new Failure('denied', `${folder} may not be written by this user: submit.folder names one for all users`);
     if (code === 'ENOSPC' || code === 'EDQUOT') throw new Failure('full', `no space left in ${folder}`);
     if (code === 'ENOENT' || code === 'ENOTDIR')
       throw new Failure('unavailable', `there is no folder ${folder}: start \`waypost serve\` once, it makes it`);

@@ -3,7 +3,8 @@
 // In      an open connection, a base
 // Out     entries that were modified since a time there; all UUIDs with the mark of their last change; entries by UUID
 // Limits  PAGE entries a page of an answer, where the server has pages; BY_UUID entries by UUID at once
-// Errors  Failure 'unavailable' for any result but success: no answer is never taken for an empty one
+// Errors  Failure 'denied' where it refuses to answer us, 'unavailable' for any other result but success: no answer is never
+//         taken for an empty one
 // RFC 4512 §3.4.2 (modifyTimestamp), RFC 4530, RFC 2696
 
 import { Failure } from '../../base/failure.ts';
@@ -16,6 +17,16 @@ import type { LdapConnection, SearchAsked } from './connection.ts';
 
 const PAGE = 500;
 const BY_UUID = 50;
+
+/** Results of a search that say that who has bound may not search, or that somebody has to bind first. */
+const REFUSED: ReadonlySet<number> = new Set([
+  resultCodes.insufficientAccessRights,
+  resultCodes.strongerAuthRequired,
+  resultCodes.inappropriateAuthentication,
+  resultCodes.confidentialityRequired,
+  // OpenLDAP's, where nobody has bound.
+  resultCodes.unwillingToPerform,
+]);
 
 export const EVERYTHING: Filter = { kind: 'present', attribute: 'objectClass' };
 
@@ -33,7 +44,7 @@ export async function* readAll(
     if (result.resultCode !== resultCodes.success) {
       const said = result.diagnosticMessage === '' ? '' : `: ${result.diagnosticMessage}`;
       throw new Failure(
-        'unavailable',
+        REFUSED.has(result.resultCode) ? 'denied' : 'unavailable',
         `the search of ${asked.baseObject} ends with ${resultName(result.resultCode)}${said}`,
       );
     }

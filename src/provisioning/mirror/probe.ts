@@ -3,10 +3,11 @@
 // In      the source's settings
 // Out     the server, how it would be followed, how many users and lists it has, what of them cannot be read, some users as mail
 //         would see them
-// Errors  those of a connection: `unavailable`, `unauthenticated`
+// Errors  those of a connection: `unavailable`, `unauthenticated`; `denied` for a search that is refused
 // Limits  ENTRIES_MAX entries are looked at, PROBE_MS; what is beyond is said
 
 import type { Clock } from '../../base/clock.ts';
+import { Failure } from '../../base/failure.ts';
 import { type AccountId, idOf } from '../../base/ids.ts';
 import type { Entry } from '../../directory/entry.ts';
 import { textValue } from '../../directory/entry.ts';
@@ -58,7 +59,7 @@ export async function probeSource(
   source: LdapSource,
   { clock, resolver }: { readonly clock: Clock; readonly resolver: LdapServers['resolver'] },
 ): Promise<SourceProbe> {
-  const connection = await LdapConnection.open(serversOf(source, resolver));
+  const connection = await LdapConnection.open(serversOf(source, resolver)).catch(withAdvice);
   try {
     const root = await first(connection, { baseObject: '', scope: 'base', filter: EVERYTHING, attributes: ROOT });
     const controls = valuesOf(root, 'supportedcontrol');
@@ -80,9 +81,18 @@ export async function probeSource(
       unreadable: seen.unreadable(),
       examples: seen.examples,
     };
+  } catch (error) {
+    return withAdvice(error);
   } finally {
     connection.close();
   }
+}
+
+/** Throws it; what is refused to us, with what says who we are there. */
+function withAdvice(error: unknown): never {
+  const isRefused = error instanceof Failure && (error.kind === 'denied' || error.kind === 'unauthenticated');
+  if (!isRefused) throw error;
+  throw new Failure(error.kind, `${error.message}: see waypostLogin and waypostSecret`, { cause: error });
 }
 
 class Seen {

@@ -15,6 +15,7 @@ import { atIntervals, grouped } from '../../../database/progress.ts';
 import { type LdifRecord, LdifSplitter, parseRecord } from '../../../directory/ldif.ts';
 import { type AdminClient, NoServer } from '../../client.ts';
 import { type CommandContext, common, type DryRunOptions } from '../../command.ts';
+import { unreadable } from '../../input-file.ts';
 import { printable } from '../../output.ts';
 
 /** Several commits: the server reads the records of one while it writes those before. */
@@ -120,7 +121,7 @@ class Import {
       if (error instanceof Failure && (error.kind === 'syntax' || error.kind === 'too-large'))
         return this.#broken(error);
       if (error instanceof Error && 'syscall' in error && !(error instanceof Failure))
-        throw new Failure('invalid', `${this.#file} cannot be read: ${error.message}`);
+        throw unreadable(this.#file, error);
       throw error;
     } finally {
       input.destroy();

@@ -6,6 +6,7 @@ import { EXIT } from '../../../base/exit.ts';
 import { grouped } from '../../../database/progress.ts';
 import type { ProbedUser, SourceProbe } from '../../../provisioning/mirror/probe.ts';
 import { type CommandContext, type CommonOptions, common } from '../../command.ts';
+import { unreadable } from '../../input-file.ts';
 import { facts, printable } from '../../output.ts';
 
 export function probeCommand(context: CommandContext): Command {
@@ -15,11 +16,19 @@ export function probeCommand(context: CommandContext): Command {
     .option('--json', 'print JSON')
     .action(async (source: string, options: CommonOptions) => {
       const isFile = source.includes('.') || source.includes('/') || existsSync(source);
-      const asked = isFile ? { ldif: readFileSync(source, 'utf8') } : { source };
+      const asked = isFile ? { ldif: ldifIn(source) } : { source };
       const probe = await context.client(options).call('directory.probe', asked);
       context.printer(options).print(probe, () => text(probe));
       if (probe.users === 0) context.exit(EXIT.no);
     });
+}
+
+function ldifIn(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw unreadable(file, error);
+  }
 }
 
 function text(probe: SourceProbe): string {
