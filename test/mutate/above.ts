@@ -14,13 +14,19 @@ const sessionsOf = (door: string): TestFile => ({
 const scenario = (name: string): TestFile => ({ file: `test/${name}.test.ts` });
 
 const SMTP = [sessionsOf('smtp'), scenario('way-of-a-message'), scenario('http-submission')];
-const LDAP = [scenario('schema'), scenario('sessions/ldap/ldap-sessions')];
+const LDAP = [
+  scenario('schema'),
+  { ...scenario('sessions/ldap/ldap-sessions'), pattern: '^against waypost, as written' },
+];
 const DNS = [scenario('sessions/dns/dns-sessions'), scenario('sessions/dns/read-your-writes')];
 
 export const ABOVE: Readonly<Record<string, readonly TestFile[]>> = {
   routing: ['routes', 'rewrite-rules', 'forwarding', 'autoreply', 'claims', 'lists'].map(scenario),
   transfer: ['forwarding', 'way-of-a-message', 'lists', 'transfer'].map(scenario),
   provisioning: ['claims', 'domain-policies', 'moves', 'arrival'].map(scenario),
+  'provisioning/dkim': [scenario('signing-keys'), scenario('records')],
+  'provisioning/mirror': [scenario('openldap-as-the-source')],
+  'provisioning/replica': [scenario('several-hosts')],
   directory: [...LDAP, scenario('who-may-log-in'), scenario('directory-import')],
   auth: [scenario('who-may-log-in'), sessionsOf('pop3'), sessionsOf('imap')],
   zones: [...DNS, scenario('records')],
@@ -34,7 +40,7 @@ export const ABOVE: Readonly<Record<string, readonly TestFile[]>> = {
   'protocols/dns': DNS,
   'protocols/http': [scenario('api'), scenario('http-submission')],
   'protocols/imap': [sessionsOf('imap'), scenario('imap')],
-  'protocols/ldap': [...LDAP, scenario('ldap-clients')],
+  'protocols/ldap': [...LDAP, scenario('who-may-log-in')],
   'protocols/pop3': [sessionsOf('pop3'), scenario('pop3')],
   'protocols/smtp': SMTP,
 };

@@ -44,8 +44,14 @@ test('an option that is set has its own targets: not those of another option, no
 test('an option that is set no more has nothing, while the entry has others; a list’s members stay', () => {
   assert.deepEqual(chosen([mailbox(OF_ANN)], { part: 'forward', of: OF_ANN }), []);
   assert.deepEqual(chosen([mailbox(OF_ANN)], { part: 'forward' }), []);
+  assert.deepEqual(chosen([forward(OF_ANN)], { part: 'mailbox', of: OF_ANN }), []);
   const member = mailboxTarget(BOB, idOf(2));
   assert.deepEqual(chosen([member], { part: 'members', of: OF_ANN }), [member]);
+});
+
+test('an address that another entry has now is what that entry says', () => {
+  assert.deepEqual(chosen([forward(OF_BOB)], { part: 'forward', of: OF_ANN }), [forward(OF_BOB)]);
+  assert.deepEqual(chosen([mailbox(OF_BOB)], { part: 'forward', of: OF_ANN }), []);
 });
 
 test('what takes all of the entry’s mail takes the part; what other addresses get has been served', () => {
