@@ -1,7 +1,8 @@
-// SSSD as a client of ours: machines whose accounts are entries here. Its look-ups by name, by number, of groups and of all.
+// SSSD as a client of ours: machines whose accounts are entries here. Its look-ups by name, by number, of groups and of all; logins
+// to such a machine by PAM, which are binds behind StartTLS.
 //
 // It keeps its state below /var/lib/sss, wherever its configuration lies: here that is a file system of its own, in a mount
-// namespace that getent enters. `getent -s sss` asks it without a line in nsswitch.conf.
+// namespace that getent enters. `getent -s sss` asks it without a line in nsswitch.conf; PAM has one service there.
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
@@ -12,15 +13,17 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Attribute, Change, type Client } from 'ldapts';
-import { addDomain, administrator, domainDn, userDn } from './support/directory.ts';
+import { addDomain, administrator, domainDn, replaceAttribute, userDn } from './support/directory.ts';
 import { peer, peersMissing, tmpfsMissing } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
 
 const skip = peersMissing('sssd', 'sss_cache', 'unshare', 'nsenter') || tmpfsMissing();
 const run = promisify(execFile);
+const skipPam = skip || peersMissing('pamtester');
 const NAMES = Array.from({ length: 30 }, (_, i) => `user${String(i).padStart(2, '0')}`);
 const STAFF = `cn=staff,ou=Groups,${domainDn('acme.example')}`;
+const SERVICE = 'waypost-test';
 const folder = mkdtempSync(join(tmpdir(), 'waypost-sssd-'));
 
 let server: Waypost;
@@ -37,6 +40,7 @@ before(async () => {
     await ldap.add(userDn(`${name}@acme.example`), {
       objectClass: ['inetOrgPerson', 'inetUser', 'inetMailUser', 'posixAccount'],
       ...{ uid: name, cn: `Name of ${name}`, sn: name, mail: `${name}@acme.example` },
+      ...(name === 'user03' ? { userPassword: 'geheim' } : {}),
       ...{
         uidNumber: String(10_000 + index),
         gidNumber: '10000',
@@ -68,17 +72,22 @@ after(async () => {
 function start(): ChildProcess {
   const file = join(folder, 'sssd.conf');
   const settings = [
-    ...['[sssd]', 'services = nss', 'domains = waypost', '[nss]', 'enum_cache_timeout = 1', '[domain/waypost]'],
-    ...['id_provider = ldap', 'access_provider = permit', 'auth_provider = none', 'enumerate = true'],
+    ...['[sssd]', 'services = nss, pam', 'domains = waypost', '[nss]', 'enum_cache_timeout = 1', '[domain/waypost]'],
+    ...['id_provider = ldap', 'access_provider = permit', 'auth_provider = ldap', 'enumerate = true'],
+    ...['ldap_id_use_start_tls = true', `ldap_tls_cacert = ${join(server.data, 'tls', 'ca.pem')}`],
     ...[`ldap_uri = ${server.ldap.url}`, `ldap_search_base = ${domainDn('acme.example')}`],
     ...['ldap_default_bind_dn = cn=Directory Manager', `ldap_default_authtok = ${server.ldap.password}`],
     // Smaller than what is there: all come by pages.
     ...['ldap_schema = rfc2307bis', 'ldap_group_member = uniqueMember', 'ldap_page_size = 10'],
   ];
   writeFileSync(file, `${settings.join('\n')}\n`, { mode: 0o600 });
+  const service = join(folder, 'service');
+  writeFileSync(service, 'auth required pam_sss.so\naccount required pam_sss.so\n');
   const script = [
     'mount -t tmpfs tmpfs /var/lib/sss',
     'mount -t tmpfs tmpfs /run',
+    'mount -t tmpfs tmpfs /etc/pam.d',
+    `cp ${service} /etc/pam.d/${SERVICE}`,
     'cd /var/lib/sss',
     'mkdir -m 700 db secrets',
     'mkdir -p mc pipes pubconf gpo_cache deskprofile',
@@ -160,4 +169,31 @@ test('what has changed is so at the next look that is not from its memory', { sk
   await inside(peer('sss_cache').path, '-E');
   assert.match(await getent('passwd', 'user07'), /:\/bin\/bash$/);
   assert.equal(await getent('passwd', 'user08'), '');
+});
+
+/** What PAM says of a login to the machine. */
+async function logsIn(name: string, password: string): Promise<string> {
+  const words = [`--mount=/proc/${sssd.pid}/ns/mnt`, '--', peer('pamtester').path, SERVICE, name, 'authenticate'];
+  const child = spawn(peer('nsenter').path, words, { stdio: ['pipe', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+  child.stdin.end(`${password}\n`);
+  await once(child, 'close');
+  return said;
+}
+
+test('who logs in to the machine binds here, behind StartTLS; by the password that is right now', {
+  skip: skipPam,
+}, async () => {
+  assert.match(await logsIn('user03', 'geheim'), /successfully authenticated/);
+  assert.match(await logsIn('user03', 'wrong'), /Authentication failure/);
+  assert.match(await logsIn('user04', 'geheim'), /Authentication failure/);
+  await replaceAttribute(ldap, userDn('user03@acme.example'), 'userPassword', ['offen']);
+  assert.match(await logsIn('user03', 'geheim'), /Authentication failure/);
+  assert.match(await logsIn('user03', 'offen'), /successfully authenticated/);
+  await replaceAttribute(ldap, userDn('user03@acme.example'), 'inetUserStatus', ['inactive']);
+  assert.doesNotMatch(await logsIn('user03', 'offen'), /successfully/);
 });

@@ -18,6 +18,8 @@ missing_packages() {
   done
   # Its package writes itself into the machine's /etc/nsswitch.conf and PAM: nobody's own machine gets it for a test.
   [ "${CI:-}" != true ] || command -v sssd >/dev/null 2>&1 || printf 'sssd-ldap '
+  [ "${CI:-}" != true ] || command -v pamtester >/dev/null 2>&1 || printf 'pamtester '
+  [ "${CI:-}" != true ] || ls /usr/lib/*/security/pam_sss.so >/dev/null 2>&1 || printf 'libpam-sss '
   # swaks speaks TLS through it.
   perl -MNet::SSLeay -e 1 >/dev/null 2>&1 || printf 'libnet-ssleay-perl '
   perl -MMail::DKIM::Verifier -e 1 >/dev/null 2>&1 || printf 'libmail-dkim-perl '

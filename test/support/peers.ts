@@ -42,6 +42,7 @@ const PACKAGES = {
   named: 'bind9',
   sssd: 'sssd-ldap',
   sss_cache: 'sssd-ldap',
+  pamtester: 'pamtester',
   unshare: 'util-linux',
   nsenter: 'util-linux',
 } as const;
