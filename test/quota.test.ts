@@ -105,3 +105,26 @@ test('a user is warned once when the mailbox is nearly full, and again after it 
   await warned(1);
   await imap.logout();
 });
+
+test('many deliveries at once leave no mailbox above its limit, nor do other names of one mailbox', async () => {
+  await populate(server, 'gamma.example', ['dan']);
+  const DAN = 'dan@gamma.example';
+  await replaceAttribute(client, userDn(DAN), 'mailAlternateAddress', ['daniel@gamma.example']);
+  await replaceAttribute(client, userDn(DAN), 'mailQuota', ['6K']);
+  const text = Buffer.from(`Subject: x\r\n\r\n${'x'.repeat(700)}\r\n`);
+  const one = async (): Promise<boolean> => {
+    const smtp = await SmtpClient.open(server.listeners.smtp);
+    const taken = smtp.send('carol@remote.example', [DAN, 'daniel@gamma.example', 'DAN@gamma.example'], text);
+    return taken.then(
+      () => true,
+      () => false,
+    );
+  };
+  const taken = (await Promise.all(Array.from({ length: 12 }, one))).filter(Boolean).length;
+  const imap = await ImapClient.login(server.listeners.imap, DAN, PASSWORD);
+  const messages = (await imap.fetchAll()).filter(({ body }) => body.includes('Subject: x\r\n'));
+  await imap.logout();
+  const octets = messages.reduce((sum, { body }) => sum + body.length, 0);
+  assert.equal(messages.length, taken);
+  assert.ok(octets <= 6 * 1024 && octets + messages[0]!.body.length > 6 * 1024, `${taken} messages, ${octets} octets`);
+});

@@ -83,6 +83,14 @@ test('a front end speaks for others', async (context) => {
     later.close();
   });
 
+  await context.test('a front end that does not wait for replies', async () => {
+    const { lines } = await hello(smtp);
+    const words = ['XCLIENT ADDR=203.0.113.8', 'HELO c.example', 'MAIL FROM:<rex@remote.example>', `RCPT TO:<${ANN}>`];
+    await lines.command(words.join('\r\n'), '220 ');
+    for (const reply of [/^250 (?!2)/, /^250 2\.1\.0 /, /^250 2\.1\.5 /]) assert.match(await lines.line(), reply);
+    lines.close();
+  });
+
   await context.test('each client has as many connections as its own', async () => {
     const open: Lines[] = [];
     for (const [client, reply] of [
@@ -119,6 +127,8 @@ test('a front end speaks for others', async (context) => {
       `NAME=${'x'.repeat(256)}`,
       'COLOUR=red',
       'ADDR=',
+      'ADDR=203.0.113.5PORT=39074',
+      'ADDR=203.0.113.5 DESTADDR=192.0.2.1',
     ])
       await lines.command(`XCLIENT ${wrong}`.trimEnd(), wrong === '' ? '220 ' : '501 5.5.4');
     await lines.command('EHLO front.example', '250 ');

@@ -93,6 +93,34 @@ test('what is bad is refused with its reason, and what was served before stays',
   assert.deepEqual([names(), reasons()], [['mail.acme.example'], []]);
 });
 
+test('PEM as programs leave it: other line ends, none at the end, texts between; glued together it is none', async (context) => {
+  const { put, make, names, reasons, look } = await open(context);
+  const { certificate, key } = await make('mail.acme.example');
+  const issuer = (await makeAuthority('issuer.example', NOW)).certificate;
+  const crlf = (text: string): string => text.replaceAll('\n', '\r\n');
+  const curve = '-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n';
+  for (const files of [
+    { certificate: crlf(certificate), key: crlf(key) },
+    { certificate: certificate.trimEnd(), key: key.trimEnd() },
+    { certificate: `subject=x\n\n${certificate}\n\nissuer=y\n${crlf(issuer)}# end`, key },
+    { certificate, key: curve + key },
+  ]) {
+    put('acme', files);
+    assert.equal(await look(), true, JSON.stringify(reasons()));
+    assert.deepEqual([names(), reasons()], [['mail.acme.example'], []]);
+  }
+  for (const glued of [certificate.trimEnd() + issuer, `${certificate}${issuer.trimEnd()}${issuer}`]) {
+    put('acme', { certificate: glued, key });
+    assert.equal(await look(), false);
+    assert.deepEqual(names(), ['mail.acme.example']);
+    assert.match(reasons().join(), /^fullchain\.pem: .*bad end line/);
+  }
+  // An authority in front of the certificate is not what the key is for.
+  put('acme', { certificate: issuer + certificate, key });
+  assert.equal(await look(), false);
+  assert.match(reasons().join(), /key is another/);
+});
+
 test('a directory that cannot be read takes nothing away', async (context) => {
   const { directory, make, put, names, reasons, look } = await open(context);
   put('acme', await make('mail.acme.example'));

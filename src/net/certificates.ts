@@ -1,6 +1,6 @@
 // A certificate with its key, read and judged.
 //
-// In      PEM of a chain and of a private key
+// In      PEM of a chain and of a private key, as loose as RFC 7468 §2 asks of who reads it
 // Out     what can be served, with the names it is for
 // Errors  Failure 'invalid' with one reason: not PEM, not yet or no more valid, the key of another, no name, refused by TLS
 

@@ -115,6 +115,19 @@ test('a Maildir gets a file a message', async () => {
   );
 });
 
+test('mail without a sender begins like other mail, and a Maildir of another program gets the folders that it lacks', async () => {
+  const path = await files('reports');
+  const text = 'Subject: report\r\n\r\nreport\r\n';
+  const message = await transfer.accept({ from: '', to: [ann], text });
+  assert.equal(await ending(message), 'delivered 2.0.0 filed');
+  assert.match(readFileSync(path, 'latin1'), /^From MAILER-DAEMON \w{3} \w{3} [^\n]*\nReturn-Path: <>\n/);
+  const maildir = await files('boxes/others/');
+  mkdirSync(join(maildir, 'new'), { recursive: true, mode: 0o755 });
+  assert.equal(await ending(await sent('first')), 'delivered 2.0.0 filed');
+  assert.deepEqual(readdirSync(maildir).toSorted(), ['cur', 'new', 'tmp']);
+  assert.deepEqual(read('Maildir', maildir), ['first|first/']);
+});
+
 test('names that lead elsewhere are ignored, and named', async () => {
   const names = [
     '..',

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -125,6 +125,25 @@ test('a program gets the message as Unix has it, the words of its entry, and not
     transfer.events(message).map((event) => event.split(' ')[0]),
     ['accepted', 'queued', 'started', 'delivered'],
   );
+});
+
+test('what a stranger writes into an address stays a word, whatever a shell would make of it', async () => {
+  const marker = join(folder, 'never');
+  const detail = '`id`$HOME*{ab}&|~!';
+  const words = join(folder, 'words');
+  const sender = `$(touch ${marker}) () { :;}; touch ${marker}`;
+  const script = 'printf "%s\\n" "$2" "$3" "$SENDER" > "$1.part"; mv "$1.part" "$1"';
+  await transfer.directory.apply(program('spoken', script, [words, of('detail'), of('sender')]));
+  await gives('spoken');
+  const accepted = await transfer.accept({
+    from: `"${sender}"@remote.example`,
+    to: [`ann+${detail}@acme.example`],
+    text: 'Subject: x\r\n\r\n',
+  });
+  assert.match(await ending(accepted), /^delivered /);
+  const path = `"${sender}"@remote.example`;
+  assert.deepEqual(readFileSync(words, 'latin1').split('\n'), [detail, path, path, '']);
+  assert.ok(!existsSync(marker));
 });
 
 test('the end of a program is the end of the recipient, and its first line says more', async () => {

@@ -342,6 +342,8 @@ test('LMTP: its own greeting, and a reply for each recipient that was taken', as
   const rcpt = (address: string): string => (address.startsWith('no') ? '550 5.1.1 no' : '250 ok');
   const ends: [string, RegExp][] = [
     ['250 2.0.0 a\r\n452 4.2.2 b\r\n552 5.2.2 c', /^delivered 2.0.0,failed 5.1.1,deferred 4.2.2,failed 5.2.2$/],
+    // Behind the dot 552 is no word for too many recipients.
+    ['250 2.0.0 a\r\n552 over quota\r\n250 2.0.0 c', /^delivered 2.0.0,failed 5.1.1,failed 5.0.0,delivered 2.0.0$/],
     // It breaks off: what has been said counts, all else is asked again.
     ['250 2.0.0 a\r\n421 4.3.2 b', /^delivered 2.0.0,failed 5.1.1,deferred 4.4.2,deferred 4.4.2$/],
     ['250 2.0.0 a\r\nrubbish', /^delivered 2.0.0,failed 5.1.1,deferred 4.5.0,deferred 4.5.0$/],
