@@ -1,11 +1,15 @@
-// directory import: records of a file, some hundreds a commit. The next ones are read while those before are written.
+// directory import: records of a file, some hundreds a commit. The next ones are read, and wait at the writer, while those before are
+// written.
 //
 // In      the text of each, and its line in the file; what is done with entries that are there
 // Out     what was done; each record that is refused with its line, DN and LDAP result. What is no LDIF ends it: what stands
 //         before is done
-// Limits  RECORDS_MAX records a call, COMMIT_RECORDS a commit. While mail keeps a thread busy it waits as long as it writes
+// States  prepared -> waiting -> posted, AHEAD commits at a time -> done; or back to waiting, behind one that is undone
+// Limits  RECORDS_MAX records a call; a commit has COMMIT_RECORDS of them, and up to COMMIT_RECORDS_MAX as long as it takes less than
+//         COMMIT_MS and no mail keeps a thread busy. While some does, it waits as long as it writes
 // A dry run goes through the same on a copy of the store (`rehearsal`).
 
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { hashClearPasswords } from '../auth/hash-clear.ts';
 import { isUnknownHash } from '../auth/password.ts';
@@ -18,6 +22,7 @@ import { type LdifRecord, parseRecord } from '../directory/ldif.ts';
 import {
   type ImportCounts,
   type ImportedRecord,
+  type ImportOutcome,
   importedRecord,
   importRecords,
   type PlainFailure,
@@ -59,8 +64,16 @@ export interface DirectoryImport extends ImportCounts {
   readonly broken: { readonly line: number; readonly reason: string } | null;
 }
 
-const RECORDS_MAX = 2000;
+const RECORDS_MAX = 10_000;
 const COMMIT_RECORDS = 500;
+/** Threads that serve follow no more than the keys of so many at once (routing/cache.ts). */
+const COMMIT_RECORDS_MAX = 1500;
+/** Others wait for the writer meanwhile. */
+const COMMIT_MS = 200;
+/** Commits that are posted at once: the writer does not wait for the next one. */
+const AHEAD = 2;
+/** Records between two turns of the thread, which others wait for. */
+const SLICE = 50;
 const LDIF_MAX = 15 * 1024 * 1024;
 
 export const directoryRehearse = ({ rehearsals }: DirectoryImportParts) =>
@@ -110,6 +123,12 @@ interface Prepared {
   readonly broken: DirectoryImport['broken'];
 }
 
+/** A commit that is with the writer. */
+interface Posted {
+  readonly ready: readonly Ready[];
+  readonly outcome: Promise<ImportOutcome>;
+}
+
 /** One call's records. */
 class ImportRun {
   readonly #parts: DirectoryImportParts;
@@ -119,6 +138,18 @@ class ImportRun {
   #counts = { added: 0, replaced: 0, changed: 0, skipped: 0 };
   #unknownHashes = 0;
   #broken: DirectoryImport['broken'] = null;
+  /** In order, those that are posted before those that wait. */
+  #posted: Posted[] = [];
+  #waiting: (readonly Ready[])[] = [];
+  #turn = { run: randomUUID(), number: 0 };
+  #ahead = AHEAD;
+  /** Changes are made elsewhere, and are here when their outcome is. */
+  #isElsewhere = false;
+  #commitRecords = COMMIT_RECORDS;
+  /** When the commit that is being written began. */
+  #began = 0;
+  /** Behind what waits nothing is done any more. */
+  #isOver = false;
 
   constructor(parts: DirectoryImportParts, options: ImportRunOptions) {
     this.#parts = parts;
@@ -127,18 +158,19 @@ class ImportRun {
   }
 
   async take(records: readonly LdifRecord[]): Promise<DirectoryImport> {
-    let next = this.#prepared(records.slice(0, COMMIT_RECORDS));
-    for (let at = COMMIT_RECORDS; ; at += COMMIT_RECORDS) {
-      const { ready, refused, broken } = await next;
-      const isLast = at >= records.length || broken !== null || (refused.length > 0 && !this.#options.goesOn);
-      if (!isLast) next = this.#prepared(records.slice(at, at + COMMIT_RECORDS));
-      // It may be that nobody waits for it.
-      next.catch(() => {});
+    for (let at = 0; at < records.length && !this.#isOver; ) {
+      const some = records.slice(at, at + this.#commitRecords);
+      at += some.length;
+      const { ready, refused, broken } = await this.#prepared(some);
+      const isLast = broken !== null || (refused.length > 0 && !this.#options.goesOn);
       this.#refused.push(...refused);
       this.#broken = broken;
-      const isWritten = await this.#write(ready);
-      if (isLast || !isWritten) break;
+      this.#waiting.push(ready);
+      // One is written while the next is prepared.
+      await this.#advance(1);
+      if (isLast) break;
     }
+    await this.#advance(0);
     // In the order of the file, whether a record was refused before it came to the writer or there.
     const refused = this.#refused.sort((a, b) => a.line - b.line);
     return { ...this.#counts, unknownHashes: this.#unknownHashes, refused, broken: this.#broken };
@@ -148,7 +180,8 @@ class ImportRun {
   async #prepared(records: readonly LdifRecord[]): Promise<Prepared> {
     const ready: Ready[] = [];
     const refused: RefusedRecord[] = [];
-    for (const { line, octets } of records) {
+    for (const [at, { line, octets }] of records.entries()) {
+      if (at % SLICE === SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
       let change: DirectoryChange;
       try {
         change = parseRecord({ line, octets });
@@ -167,41 +200,74 @@ class ImportRun {
     return { ready, refused, broken: null };
   }
 
-  /** All records, in as few commits as those that are refused leave. False where one of them ends the run. */
-  async #write(ready: readonly Ready[]): Promise<boolean> {
-    for (let rest = ready; rest.length > 0; ) {
-      const began = performance.now();
-      const at = await this.#commit(rest);
-      const pause = this.#parts.way.pauseAfter(performance.now() - began);
-      if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
-      if (at === undefined) return true;
-      if (at > 0) await this.#commit(rest.slice(0, at));
-      if (!this.#options.goesOn) {
-        // What stands behind is not done, whatever else was found out about it.
-        const { line } = rest[at]!;
-        this.#refused.splice(0, Number.POSITIVE_INFINITY, ...this.#refused.filter((each) => each.line <= line));
-        this.#broken = null;
-        return false;
-      }
-      rest = rest.slice(at + 1);
+  /** Until nothing waits and no more than so many commits are posted. */
+  async #advance(posted: number): Promise<void> {
+    for (;;) {
+      while (this.#posted.length < this.#ahead && this.#waiting.length > 0) this.#post(this.#waiting.shift()!);
+      if (this.#waiting.length === 0 && this.#posted.length <= posted) return;
+      await this.#settle();
     }
-    return true;
   }
 
-  /** Gives the place of a record that is refused: then nothing is done. */
-  async #commit(ready: readonly Ready[]): Promise<number | undefined> {
+  #post(ready: readonly Ready[]): void {
+    if (ready.length === 0) return;
+    if (this.#posted.length === 0) this.#began = performance.now();
     const { caller, existing } = this.#options;
     const records = ready.map(({ record }) => record);
-    const args = { records, existing, caller, now: this.#parts.clock.now() };
-    const outcome = await this.#writer.execute(importRecords, args, records.length * RECORD_BYTES);
-    if ('refused' in outcome) {
-      const { line, record } = ready[outcome.refused]!;
-      this.#refused.push(refusedRecord({ line, change: record.change }, outcome.failure));
-      return outcome.refused;
+    const { run, number } = this.#turn;
+    this.#turn = { run, number: number + 1 };
+    const args = { records, existing, caller, now: this.#parts.clock.now(), turn: { run, number } };
+    const outcome = this.#writer.execute(importRecords, args, records.length * RECORD_BYTES);
+    // One that fails is waited for, perhaps behind another that has failed.
+    outcome.catch(() => {});
+    this.#posted.push({ ready, outcome });
+  }
+
+  /** Waits for the first that is posted. */
+  async #settle(): Promise<void> {
+    const { ready, outcome } = this.#posted[0]!;
+    const done = await outcome;
+    this.#posted.shift();
+    const took = performance.now() - this.#began;
+    this.#began = performance.now();
+    if ('counts' in done) {
+      for (const key of COUNTS) this.#counts[key] += done.counts[key];
+      for (const { unknownHashes } of ready) this.#unknownHashes += unknownHashes;
+    } else if ('refused' in done) await this.#refuse(ready, done);
+    else {
+      this.#isElsewhere = true;
+      await this.#again([ready]);
     }
-    for (const key of COUNTS) this.#counts[key] += outcome.counts[key];
-    for (const { unknownHashes } of ready) this.#unknownHashes += unknownHashes;
-    return undefined;
+    await this.#giveWay(took);
+  }
+
+  /** What stands before it is done, what stands behind it only where the run goes on. */
+  async #refuse(ready: readonly Ready[], { refused: at, failure }: Extract<ImportOutcome, { refused: number }>) {
+    const { line, record } = ready[at]!;
+    this.#refused.push(refusedRecord({ line, change: record.change }, failure));
+    await this.#again([ready.slice(0, at), ready.slice(at + 1)]);
+    if (this.#options.goesOn) return;
+    // Whatever else was found out about it.
+    this.#waiting = [ready.slice(0, at)];
+    this.#refused.splice(0, Number.POSITIVE_INFINITY, ...this.#refused.filter((each) => each.line <= line));
+    this.#broken = null;
+    this.#isOver = true;
+  }
+
+  /** These wait again, before what was posted behind them: the writer has left that alone. */
+  async #again(first: (readonly Ready[])[]): Promise<void> {
+    const behind = this.#posted.splice(0);
+    for (const { outcome } of behind) await outcome;
+    this.#waiting = [...first, ...behind.map(({ ready }) => ready), ...this.#waiting];
+    this.#turn = { run: randomUUID(), number: 0 };
+  }
+
+  async #giveWay(tookMs: number): Promise<void> {
+    const pause = this.#parts.way.pauseAfter(tookMs);
+    const isLong = pause > 0 || tookMs > COMMIT_MS;
+    this.#commitRecords = isLong ? COMMIT_RECORDS : Math.min(COMMIT_RECORDS_MAX, this.#commitRecords + COMMIT_RECORDS);
+    this.#ahead = pause > 0 || this.#isElsewhere ? 1 : AHEAD;
+    if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
   }
 
   #withHashes(change: DirectoryChange): Promise<DirectoryChange> {
@@ -219,5 +285,5 @@ function refusedRecord(
 }
 
 /** Roughly what one weighs on its way to the writer. */
-const RECORD_BYTES = 1500;
+const RECORD_BYTES = 3000;
 const COUNTS = ['added', 'replaced', 'changed', 'skipped'] as const;

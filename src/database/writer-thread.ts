@@ -22,6 +22,9 @@ import type { SharedState } from './shared.ts';
 /** WAL pages after which they are written back, and after which the WAL is started anew. A page is 4 KiB. */
 const CHECKPOINT_PAGES = 8000;
 const RESTART_PAGES = 16_384;
+/** The same while batches are long: bulk work changes the same pages again and again, and each is written back once. */
+const BULK_CHECKPOINT_PAGES = 32_768;
+const BULK_RESTART_PAGES = 65_536;
 /** Batches between two looks at the WAL; it is looked at behind a longer one, too: a list of changes may be 10 MB of it. */
 const CHECKPOINT_EVERY = 32;
 const LONG_BATCH_MS = 20;
@@ -113,7 +116,8 @@ export class WriterLoop {
         const began = performance.now();
         await this.#batch();
         const isLong = performance.now() - began > LONG_BATCH_MS;
-        if (++this.#batches % CHECKPOINT_EVERY === 0 || isLong) this.#checkpoint();
+        if (isLong) this.#checkpoint(BULK_CHECKPOINT_PAGES, BULK_RESTART_PAGES);
+        else if (++this.#batches % CHECKPOINT_EVERY === 0) this.#checkpoint(CHECKPOINT_PAGES, RESTART_PAGES);
       }
     } catch (error) {
       this.#dead = true;
@@ -191,12 +195,12 @@ export class WriterLoop {
   }
 
   /** Writes the WAL back, here and nowhere else: a thread of its own would let it grow without bound. */
-  #checkpoint(): void {
+  #checkpoint(from: number, restartFrom: number): void {
     try {
       let pages = this.#walPages('NOOP');
-      if (pages < CHECKPOINT_PAGES) return;
+      if (pages < from) return;
       pages = this.#walPages('PASSIVE');
-      if (pages < RESTART_PAGES) return;
+      if (pages < restartFrom) return;
       this.#restartWal();
     } catch (error) {
       const kind = classifyEngineError(error);

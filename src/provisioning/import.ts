@@ -4,12 +4,14 @@
 // Out     how many were added, replaced, changed, left; the first that is refused, and nothing of what came with it
 // Keeps   entryUUID and timestamps of entries that are added; other operational attributes are dropped, those of other servers
 //         too, but `aci`, which people write
-// Order   one commit at a time, posted when the one before has ended: what others write meanwhile stands before it
+// Order   as they are posted, which may be before those ahead have ended: one that stands behind a commit of its run that was undone
+//         does nothing, and says so
 // Keys of other servers, whose secrets no file has, are left out.
 // The entry that holds a site's definitions comes in as a change of cn=Subschema.
 
 import { asciiLower } from '../base/characters.ts';
 import { asFailure, type Failure } from '../base/failure.ts';
+import type { Revision } from '../base/ids.ts';
 import { type Operation, operation, type Transaction } from '../database/operation.ts';
 import type { KeptOfEntry } from '../directory/apply-change.ts';
 import type { Caller } from '../directory/caller.ts';
@@ -44,6 +46,13 @@ export interface ImportArguments {
   readonly caller: Caller;
   /** Epoch milliseconds. */
   readonly now: number;
+  readonly turn?: Turn;
+}
+
+/** The place of a commit among those of a run, from 0. After one that is undone another run begins. */
+interface Turn {
+  readonly run: string;
+  readonly number: number;
 }
 
 export interface ImportCounts {
@@ -58,7 +67,8 @@ export interface ImportCounts {
 /** What a commit has done; or which record is refused, and nothing is done. */
 export type ImportOutcome =
   | { readonly counts: ImportCounts }
-  | { readonly refused: number; readonly failure: PlainFailure };
+  | { readonly refused: number; readonly failure: PlainFailure }
+  | { readonly isBehindUndone: true };
 
 /** A Failure as it crosses the threads within a result. */
 export type PlainFailure = Pick<Failure, 'kind' | 'message' | 'ldap' | 'detail'>;
@@ -67,7 +77,9 @@ export function importOperation(
   guards: readonly ChangeGuard[],
   site: ChangeSite,
 ): Operation<ImportArguments, ImportOutcome> {
-  return operation('provisioning.import', async (tx, { records, existing, caller, now }) => {
+  const turns = new Turns();
+  return operation('provisioning.import', async (tx, { records, existing, caller, now, turn }) => {
+    if (turn !== undefined && !turns.isNext(tx, turn)) return { isBehindUndone: true };
     const counts = { added: 0, replaced: 0, changed: 0, skipped: 0 };
     for (const [at, { change, kept, prepared }] of records.entries()) {
       try {
@@ -85,8 +97,30 @@ export function importOperation(
         return tx.rollbackWith({ refused: at, failure: { kind, message, ldap, detail } });
       }
     }
+    if (turn !== undefined) turns.note(tx, turn);
     return { counts };
   });
+}
+
+/** Runs that are remembered; a server has one, seldom two. */
+const RUNS_MAX = 16;
+
+/** How far runs have come. A commit that is lost shows: its revision is not there. */
+class Turns {
+  readonly #done = new Map<string, { readonly number: number; readonly revision: Revision }>();
+
+  isNext({ revision }: Transaction, { run, number }: Turn): boolean {
+    if (number === 0) return true;
+    const done = this.#done.get(run);
+    return done?.number === number - 1 && done.revision <= revision;
+  }
+
+  /** Before the commit: whether it comes to be is seen at the next. */
+  note({ revision }: Transaction, { run, number }: Turn): void {
+    this.#done.delete(run);
+    if (this.#done.size >= RUNS_MAX) this.#done.delete(this.#done.keys().next().value!);
+    this.#done.set(run, { number, revision });
+  }
 }
 
 /** For who posts it. */

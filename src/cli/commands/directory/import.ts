@@ -1,4 +1,4 @@
-// waypost directory import: entries and changes of an LDIF file, 500 records a commit.
+// waypost directory import: entries and changes of an LDIF file, some hundred records a commit.
 //
 // Out     what was done; on standard error progress, and each record that is refused with its line. With --continue they are
 //         added to FILE.rejected, as they stand in the file, and it goes on
@@ -19,7 +19,7 @@ import { unreadable } from '../../input-file.ts';
 import { printable } from '../../output.ts';
 
 /** Several commits: the server reads the records of one while it writes those before. */
-const RECORDS = 2000;
+const RECORDS = 10_000;
 const PAGE_BYTES = 8 * 1024 * 1024;
 
 interface ImportOptions extends DryRunOptions {
