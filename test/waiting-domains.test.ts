@@ -241,11 +241,18 @@ test('custody: twenty messages of a domain, then 451; who has logged in sends to
 });
 
 test('an IPv6 /64 is one peer: sixty new names of it an hour, whatever its addresses; another one has its own', async () => {
-  for (let at = 0; at <= 60; at++) {
+  const began = performance.now();
+  const ask = (at: number): Promise<string> => {
     const name = `v${at}.a.acme.example`;
     resolver.mx(name, [10, US]);
-    const said = await rcpt(`x@${name}`, `2001:db8:0:1:0:0:${at.toString(16)}:${at + 1}`);
-    assert.match(said, at < 60 ? /^451 4\.3\.2 / : /^451 4\.7\.1 /, String(at));
-  }
-  assert.match(await rcpt('x@v60.a.acme.example', '2001:db8:0:2:0:0:0:1'), /^451 4\.3\.2 /);
+    return rcpt(`x@${name}`, `2001:db8:0:1:0:0:${at.toString(16)}:${at + 1}`);
+  };
+  let asked = 0;
+  let said = await ask(0);
+  for (; said.startsWith('451 4.3.2 '); said = await ask(asked)) asked++;
+  assert.match(said, /^451 4\.7\.1 /);
+  // One a minute comes back.
+  const back = Math.ceil((performance.now() - began) / 60_000);
+  assert.ok(asked >= 60 && asked <= 60 + back, `${asked} were asked for`);
+  assert.match(await rcpt(`x@v${asked}.a.acme.example`, '2001:db8:0:2:0:0:0:1'), /^451 4\.3\.2 /);
 });
