@@ -71,6 +71,8 @@ test('what a template puts together', () => {
     ['*.*.siroe.edu', '$U%$&1.$&0.example', at, 'ann+news%cs.sc.example'],
     ['*.*.siroe.edu', '$U%$!1.$!0.example', at, 'ann+news%sc.cs.example'],
     ['.siroe.edu', '$U%$*0.$*1.$#0.$#1', at, 'ann+news%siroe.edu.edu.siroe'],
+    // What stands in quotes is no domain. docs/field-cases.md
+    ['.siroe.edu', '$U%siroe.edu', '"x@evil.example"@a.siroe.edu', 'x@evil.example%siroe.edu'],
     ['.siroe.edu', '$U%$&2.example', at, 'there is no unmatched label 2 from the left'],
     ['sc.cs.siroe.edu', '$U%$D', at, 'ann+news%sc.cs.siroe.edu'],
     ['sc.cs.siroe.edu', '$U%x$H.example', at, 'ann+news%x.example'],

@@ -55,6 +55,30 @@ other.example. IN MX 10 host
   ]);
 });
 
+// docs/field-cases.md
+test('no class at the first record, times with units, a TTL of 0 or behind the class, comments without a blank, owners of digits', () => {
+  const text = [
+    '@\tSOA\tns root 1 3H 1H 1W 1H',
+    '\tNS ns; to nobody else',
+    '\t0 MX 5 a;(',
+    '\tIN 600 MX 6 b',
+    '0 IN MX 7 c',
+    '1H 1H MX 8 d',
+    'mx 0 MX ( 9',
+    ' e ) ; )',
+  ].join('\n');
+  const lines = read(text, 'corp.example').map((record) => `${record.name} ${record.type} ${rdataText(record)}`);
+  assert.deepEqual(lines, [
+    'corp.example SOA ns.corp.example. root.corp.example. 1 10800 3600 604800 3600',
+    'corp.example NS ns.corp.example.',
+    'corp.example MX 5 a.corp.example.',
+    'corp.example MX 6 b.corp.example.',
+    '0.corp.example MX 7 c.corp.example.',
+    '1H.corp.example MX 8 d.corp.example.',
+    'mx.corp.example MX 9 e.corp.example.',
+  ]);
+});
+
 test('lines may end in CRLF, and the last one in nothing', () => {
   assert.deepEqual(read('a.example. MX 1 b.example.\r\n MX 2 c.example.'), [
     mx('a.example', 1, 'b.example'),
