@@ -44,6 +44,7 @@ const WITH_VALUE_BELOW =
   'WHERE dit_index.tenant = ? AND attribute = ? AND value = ? AND path > ? AND path < ? LIMIT +?';
 const MIRRORED =
   "SELECT id, uuid, csn, modified_at FROM dit WHERE source = ? AND source <> '' AND id > ? ORDER BY id LIMIT +?";
+const MIRRORED_ONE = 'SELECT csn, modified_at FROM dit WHERE tenant = ? AND uuid = ? AND source = ?';
 const COUNT_MIRRORED = "SELECT count(*) FROM dit WHERE source = ? AND source <> ''";
 const NEAREST_ENTRY =
   `SELECT ${ENTRY_COLUMNS} FROM dit WHERE tenant = ? AND path IN (SELECT value FROM json_each(?)) ` +
@@ -219,6 +220,16 @@ export function mirroredEntries(
     csn: csn as string,
     modifiedAt: modifiedAt as number,
   }));
+}
+
+/** Of one of them, the mark of its last change there; undefined: the source has none of this UUID here. */
+export function mirroredMark(
+  reader: Reader,
+  source: string,
+  uuid: string,
+): { readonly csn: string; readonly modifiedAt: number } | undefined {
+  const [row] = reader.arrays(MIRRORED_ONE, TENANT, asciiLower(uuid), source);
+  return row && { csn: row[0] as string, modifiedAt: row[1] as number };
 }
 
 export function countMirrored(reader: Reader, source: string): number {

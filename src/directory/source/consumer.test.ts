@@ -76,7 +76,9 @@ function summaryOf(pages: readonly SyncPage[]): Omit<Followed, 'error'> {
       ...(isRefreshed ? ['refreshed'] : []),
     ]),
     cookies: pages.flatMap((page) => (page.cookie === undefined ? [] : [Buffer.from(page.cookie).toString()])),
-    present: pages.flatMap(({ present }) => (present === undefined ? [] : [[...present].map(name)])),
+    present: pages.flatMap(({ present }) =>
+      present === undefined ? [] : [[A, B, C].filter((uuid) => present.has(uuid)).map(name)],
+    ),
     sizes: pages.map(({ puts, removals }) => puts.length + removals.length),
   };
 }

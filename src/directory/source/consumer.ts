@@ -14,13 +14,14 @@ import type { Filter } from '../../wire/ldap/filter.ts';
 import type { SearchEntry } from '../../wire/ldap/operations/search.ts';
 import { resultCodes, resultName } from '../../wire/ldap/result-codes.ts';
 import type { LdapConnection, SearchItem } from './connection.ts';
+import { UuidSet } from './uuid-set.ts';
 
 export interface SyncPage {
   readonly puts: readonly { readonly uuid: string; readonly entry: SearchEntry }[];
   /** UUIDs that are gone. */
   readonly removals: readonly string[];
   /** At the end of a phase that named what there is: what is here and not among these is gone. */
-  readonly present: ReadonlySet<string> | undefined;
+  readonly present: Pick<UuidSet, 'has'> | undefined;
   /** With this page written, the content is what it was there at the time of the cookie. */
   readonly cookie: Uint8Array | undefined;
   readonly stage: 'refresh' | 'persist';
@@ -73,9 +74,9 @@ class PageState {
   #removals: string[] = [];
   #cookie: Uint8Array | undefined;
   #stage: SyncPage['stage'] = 'refresh';
-  #seen = new Set<string>();
+  #seen = new UuidSet();
   #gone: string[] = [];
-  #present: ReadonlySet<string> | undefined;
+  #present: UuidSet | undefined;
   #isRefreshed = false;
 
   readonly #isWhole: boolean;
@@ -149,7 +150,7 @@ class PageState {
     this.#puts = [];
     this.#removals = [];
     this.#cookie = undefined;
-    if (this.#present !== undefined && this.#isRefreshed) this.#seen = new Set();
+    if (this.#present !== undefined && this.#isRefreshed) this.#seen = new UuidSet();
     this.#present = undefined;
     this.#isRefreshed = false;
     return page;

@@ -18,13 +18,21 @@ import { asFailure, Failure } from '../../base/failure.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reader, Writer } from '../../database/operation.ts';
 import { isAtOrBelow, parseDn } from '../../directory/dn.ts';
-import { countBelow, countMirrored, entryByUuid, findEntry, mirroredEntries } from '../../directory/entries.ts';
+import {
+  countBelow,
+  countMirrored,
+  entryByUuid,
+  findEntry,
+  mirroredEntries,
+  mirroredMark,
+} from '../../directory/entries.ts';
 import type { Entry } from '../../directory/entry.ts';
 import { type MirroredChange, type MirroredEntry, nameMeanwhile } from '../../directory/mirrored-change.ts';
 import { formatGeneralizedTime, generalizedTimeToMs } from '../../directory/scalars.ts';
 import { LdapConnection, type LdapServers } from '../../directory/source/connection.ts';
 import { followSync, type SyncPage } from '../../directory/source/consumer.ts';
 import { EVERYTHING, modifiedSince, readAll, withUuids } from '../../directory/source/poll.ts';
+import { UuidSet } from '../../directory/source/uuid-set.ts';
 import { pagedResults } from '../../wire/ldap/controls/paged-results.ts';
 import { syncRequest } from '../../wire/ldap/controls/sync.ts';
 import type { SearchEntry } from '../../wire/ldap/operations/search.ts';
@@ -270,7 +278,7 @@ export class SourceMirror {
   }
 
   /** UUIDs of entries here that are not among these. */
-  #without(present: { has(uuid: string): boolean }): string[] {
+  #without(present: Pick<UuidSet, 'has'>): string[] {
     const { reader } = this.#parts;
     const gone: string[] = [];
     for (let after = 0; ; ) {
@@ -367,22 +375,20 @@ export class SourceMirror {
   /** All that the source has, by UUID: what is missing here or differs is read, what is not there goes. */
   async #sweep(connection: LdapConnection, pages: boolean): Promise<void> {
     const { base, name } = this.source;
-    const there = new Map<string, string>();
+    const there = new UuidSet();
+    const others: string[] = [];
     this.#searches++;
     const asked = { baseObject: base, filter: EVERYTHING, attributes: ['entryUUID', 'entryCSN', 'modifyTimestamp'] };
     for await (const entry of readAll(connection, asked, pages)) {
       const uuid = textOf(entry, 'entryuuid');
-      if (uuid !== undefined) there.set(uuid, markOf(textOf(entry, 'entrycsn'), textOf(entry, 'modifytimestamp')));
+      if (uuid === undefined) continue;
+      there.add(uuid);
+      const here = mirroredMark(this.#parts.reader, name, uuid);
+      const mark = here && (here.csn === '' ? String(here.modifiedAt) : here.csn);
+      if (mark !== markOf(textOf(entry, 'entrycsn'), textOf(entry, 'modifytimestamp'))) others.push(uuid);
     }
     const gone = this.#without(there);
-    for (let after = 0; ; ) {
-      const page = mirroredEntries(this.#parts.reader, name, after, READ_PAGE);
-      for (const { uuid, csn, modifiedAt } of page)
-        if (there.get(uuid) === (csn === '' ? String(modifiedAt) : csn)) there.delete(uuid);
-      if (page.length < READ_PAGE) break;
-      after = page.at(-1)!.id;
-    }
-    for (const filter of withUuids(there.keys())) await this.#readInto(connection, filter, pages, () => {});
+    for (const filter of withUuids(others)) await this.#readInto(connection, filter, pages, () => {});
     if (!this.#mustWait(gone.length)) {
       if (this.#state === 'held') this.#state = 'refreshing';
       await this.#take([], gone);

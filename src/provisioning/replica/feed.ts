@@ -21,6 +21,7 @@ import { formatCsn } from '../../directory/csn.ts';
 import { entriesAfter } from '../../directory/entries.ts';
 import type { MirroredEntry } from '../../directory/mirrored-change.ts';
 import { LdapConnection, type LdapServers, resultText, type SearchItem } from '../../directory/source/connection.ts';
+import { UuidSet } from '../../directory/source/uuid-set.ts';
 import { controlOf } from '../../wire/ldap/controls/codec.ts';
 import { manageDsaIt } from '../../wire/ldap/controls/manage-dsa-it.ts';
 import { zoneMarks } from '../../wire/ldap/controls/zone-marks.ts';
@@ -108,7 +109,7 @@ export class ProviderFeed {
   #running: Promise<void> | undefined;
   #waiting = new Set<() => void>();
   /** Of the refresh under way: who was named. */
-  #named: Set<string> | undefined;
+  #named: UuidSet | undefined;
   #changes: FollowedChange[] = [];
   /** Roughly, of the changes. */
   #bytes = 0;
@@ -285,7 +286,7 @@ export class ProviderFeed {
     this.#readsZones = false;
     this.#newest = 0;
     this.#told = undefined;
-    this.#named = new Set();
+    this.#named = new UuidSet();
     const known = providerCookie(this.#parts.reader);
     const cookie = Buffer.from(known ?? RID, 'utf8');
     const alive = setInterval(() => void this.prove(), ALIVE_MS).unref();
