@@ -283,6 +283,25 @@ describe('the ways to narrow a search', () => {
     assert.equal(either!.length, 2);
   });
 
+  it('are what the filter’s attribute is kept by; what is kept by nothing is found by a walk', () => {
+    const starts = (attribute: string, initial?: string): Filter => ({
+      ...{ kind: 'substrings', attribute, any: [] },
+      ...(initial === undefined ? {} : { initial }),
+    });
+    const kinds = (filter: Filter) => planLookups(filter)?.map((lookups) => lookups.map(({ kind }) => kind));
+    const group = 'cn=l1,o=internet';
+    assert.deepEqual(kinds(equal('uid', 'ann')), [['equal']]);
+    assert.deepEqual(kinds(equal('member', group)), [['member']]);
+    assert.deepEqual(kinds(equal('memberOf', group)), [['memberOf']]);
+    assert.deepEqual(kinds(equal('entryUUID', '6e1f4c1e-0000-4000-8000-000000000001')), [['uuid']]);
+    assert.deepEqual(kinds(starts('mail', 'ann@')), [['begins']]);
+    assert.deepEqual(kinds(starts('mgrpRFC822MailMember', 'ann@')), [['memberBegins']]);
+    for (const walked of [starts('mail'), starts('description', 'a'), equal('description', 'a')])
+      assert.equal(kinds(walked), undefined, JSON.stringify(walked));
+    for (const never of [equal('nothing', 'a'), equal('member', 'no name'), starts('member', 'cn=')])
+      assert.deepEqual(kinds(never), [[]], JSON.stringify(never));
+  });
+
   it('read so many rows together and no more', async () => {
     const lists = ['l1', 'l2', 'l3'].map((name) => `cn=${name},o=internet`);
     for (const [at, dn] of lists.entries())

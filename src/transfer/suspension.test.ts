@@ -62,10 +62,12 @@ test('before the queue has been looked through, what is about to be sent is look
   assert.deepEqual(await suspension.free([first!, last!]), [last]);
   const held = (): unknown[] => transfer.queue().map(({ heldBy }) => heldBy);
   assert.deepEqual(held(), ['suspended', null, null, null]);
+  assert.equal(suspension.isThrough, false);
   suspension.start();
-  await transfer.until('the queue is looked through', () => held().filter((by) => by === 'suspended').length === 3);
+  await transfer.until('the queue is looked through', () => suspension.isThrough);
   await suspension.stop();
-  assert.equal(held()[3], null);
+  assert.deepEqual(held(), ['suspended', 'suspended', 'suspended', null]);
+  assert.deepEqual(await suspension.free([first!]), [first], 'from then on nobody is asked');
 });
 
 test('what routing holds is held on when what it waits for comes; released, it is resolved again', async (context) => {
