@@ -16,6 +16,7 @@ import { until } from './support/until.ts';
 const MANY = Number(process.env['DOMAINS'] ?? 500);
 /** What some seconds of idling may add, and doors that have other ports than before. */
 const NOISE = 40;
+const QUIET_LOOKS = 4;
 
 test(`as many statements with ${MANY} domains as with ten`, { timeout: 3_600_000 }, async (context) => {
   const counts = mkdtempSync(join(tmpdir(), 'waypost-statements-'));
@@ -46,12 +47,14 @@ async function ofStart(server: Waypost, counts: string): Promise<number> {
   const sum = () => files().reduce((all, file) => all + Number(readFileSync(join(counts, file), 'utf8')), 0);
   await until('each thread has said it', () => files().length === threads.length);
   let last = -1;
+  let quiet = 0;
+  // A thread may stand still for a second where a machine has other work, and go on.
   await until('the start is over', async () => {
     await new Promise((resolve) => setTimeout(resolve, 1000));
     const now = sum();
-    const isQuiet = now - last < 10;
+    quiet = now - last < 10 ? quiet + 1 : 0;
     last = now;
-    return isQuiet;
+    return quiet === QUIET_LOOKS;
   });
   return last;
 }
