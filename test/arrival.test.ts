@@ -174,7 +174,8 @@ describe('from-mx = "auto"', () => {
     assert.equal((await revision(world)) - first, 2 * once, 'as many commits as for one message');
     assert.equal((await inbox(world)).length, before.length + 20);
     const asked = world.dns.queries.filter(({ name }) => name === 'many.acme.example').length;
-    assert.ok(asked >= 1 && asked <= THREADS, `${asked} look-ups for twenty messages`);
+    // A look-up that has no answer in a second is made again.
+    assert.ok(asked >= 1 && asked <= 2 * THREADS, `${asked} look-ups for twenty messages`);
     const { searchEntries } = await world.ldap.search(domainDn('acme.example'), { filter: '(dc=many)' });
     assert.equal(searchEntries.length, 1);
   });
