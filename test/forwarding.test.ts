@@ -103,6 +103,11 @@ test('a sender of a domain here stays', async () => {
   assert.equal((await sunkOnce(word, 'x@remote.example')).sender, 'bob@acme.example');
 });
 
+test('a report is sent on as one, from nobody', async () => {
+  const word = await send('', ['ann@acme.example']);
+  assert.equal((await sunkOnce(word, 'x@remote.example')).sender, '');
+});
+
 test('users who are here get it at once, and a circle ends', async () => {
   await set('ann', forwardTo('bob@acme.example'));
   await set('bob', forwardTo('ann@acme.example', 'dave@acme.example'));

@@ -79,4 +79,16 @@ test('an address beyond ASCII is one like others', async (context) => {
     assert.doesNotMatch(narrow.messages[0]!.parameters, /SMTPUTF8/);
     await until('the report', async () => (await inbox()).some((text) => /^Status: 5\.6\.7\r$/m.test(text)));
   });
+
+  await context.test('a domain is the same at login, in its letters and as DNS has it', async () => {
+    await populate(estate, 'xn--bcher-kva.example', ['ann']);
+    for (const name of ['ann@xn--bcher-kva.example', 'ann@b\u00fccher.example', 'ANN@Bu\u0308CHER.example']) {
+      const lines = new Lines(connect(submission));
+      await lines.until('220 ');
+      await lines.command('EHLO client.example', '250 ');
+      await lines.command(`AUTH PLAIN ${Buffer.from(`\0${name}\0secret`).toString('base64')}`, '235 ');
+      await lines.command('MAIL FROM:<ann@b\u00fccher.example> SMTPUTF8', '250 ');
+      lines.close();
+    }
+  });
 });

@@ -87,3 +87,16 @@ test('a file that is a message is one within this one, whatever kind it is; what
     assert.equal(encodingOf(type), '7bit', type);
   assert.equal(encodingOf('message/global'), 'base64');
 });
+
+test('a file arrives octet by octet, a text too', () => {
+  const octets = Buffer.from(
+    Array.from({ length: 600 }, (_, at) => (at % 3 === 0 ? [10, 13, 0, 46][at % 4]! : at & 255)),
+  );
+  const content = octets.toString('base64');
+  const bytes = composed({
+    text: 'x',
+    files: [{ filename: 'a.txt', contentType: 'text/plain', content, cid: undefined }],
+  });
+  const encoded = /^Content-Transfer-Encoding: base64\r\n\r\n([\s\S]*?)\r\n--/m.exec(bytes.toString('latin1'))?.[1];
+  assert.ok(Buffer.from(encoded ?? '', 'base64').equals(octets));
+});

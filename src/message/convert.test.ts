@@ -3,6 +3,8 @@ import { isAscii } from 'node:buffer';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { toAscii, toSevenBit } from './convert.ts';
+import { decodeWords } from './decode.ts';
+import { findValue, parseHeader } from './header.ts';
 
 // A reader that knows nothing of ours: it splits at delimiters that it looks for line by line.
 
@@ -276,4 +278,13 @@ test('property: any octets are converted or refused', () => {
     }),
     { numRuns: 2000 },
   );
+});
+
+test('a header that came raw says the same in ASCII, whether its letters were UTF-8 or Latin-1', () => {
+  const message = `From: "J${utf8('ö')}" <j@remote.example>\r\nSubject: J\xf6\r\nContent-Type: text/plain; name="d${utf8('ö')}.txt"\r\n\r\nx\r\n`;
+  const header = parseHeader(toAscii(Buffer.from(message, 'latin1'))!);
+  assert.ok(isAscii(Buffer.from(header.text, 'latin1')));
+  assert.equal(decodeWords(findValue(header, 'from') ?? ''), 'Jö <j@remote.example>');
+  assert.equal(decodeWords(findValue(header, 'subject') ?? ''), 'Jö');
+  assert.match(findValue(header, 'content-type') ?? '', /name\*=utf-8''d%C3%B6\.txt/);
 });

@@ -137,6 +137,11 @@ function nameIn(hello: Buffer): string | undefined {
 /** The extension holds a list; only one name of this type may be in it. */
 function hostName(list: Buffer): string | undefined {
   if (list.length < 5 || list[2] !== HOST_NAME) return undefined;
-  const name = list.subarray(5, 5 + list.readUInt16BE(3)).toString('latin1');
+  return serverNameOf(list.subarray(5, 5 + list.readUInt16BE(3)).toString('latin1'));
+}
+
+/** In lower case; without the dot that clients leave behind who have the name from an MX record. RFC 6066 §3 */
+export function serverNameOf(written: string): string | undefined {
+  const name = written.endsWith('.') ? written.slice(0, -1) : written;
   return name === '' ? undefined : name.toLowerCase();
 }

@@ -8,6 +8,7 @@
 import { createHash, type X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { serverNameOf } from './client-hello.ts';
 
 export type ChannelBinding = 'tls-exporter' | 'tls-server-end-point';
 
@@ -43,7 +44,7 @@ export function keepTlsState(socket: TLSSocket, isImplicit: boolean): void {
     protocol,
     cipher: socket.getCipher().name,
     isImplicit,
-    serverName: typeof name === 'string' && name !== '' ? name.toLowerCase() : undefined,
+    serverName: typeof name === 'string' ? serverNameOf(name) : undefined,
     clientAddress: isVouchedFor(socket) ? addressOf(socket.getPeerX509Certificate()) : undefined,
     // Each greeting asks: the exporter, which TLS 1.3 always has, is not worked out for that.
     get canBind() {

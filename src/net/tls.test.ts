@@ -113,6 +113,7 @@ test('the certificate is that of the name asked for, and the server calls itself
     'mail.acme.example',
     'mail.acme.example',
   ]);
+  assert.deepEqual(await names('mail.acme.example.'), await names('mail.acme.example'));
   assert.deepEqual(await names('localhost'), ['CN=mail.example', 'mail.example', 'localhost']);
   assert.deepEqual(await names(''), ['CN=mail.example', 'mail.example', undefined]);
 });

@@ -21,7 +21,9 @@ test('a sender is named in an address of the forwarder, and found in it again', 
   assert.equal(address.domain, 'acme.example');
   assert.equal(back(address.localPart), 'Carol.Smith@remote.example');
   assert.equal(back(address.localPart.toLowerCase()), 'carol.smith@remote.example');
-  assert.equal(back(made('a=b=c@remote.example')!.localPart), 'a=b=c@remote.example');
+  for (const sender of ['a=b=c', 'prvs=1234abcd=carol', 'btv1==1f==carol', '"a b"', 'bounce+ann=acme.example', 'zoë'])
+    assert.equal(back(made(`${sender}@remote.example`)!.localPart), `${sender}@remote.example`);
+  assert.equal(back(made('carol@[192.0.2.1]')!.localPart), 'carol@[192.0.2.1]');
 });
 
 test('the day is that of base32 by five bits, modulo 1024', () => {
@@ -61,6 +63,8 @@ test('what only looks like one of another forwarder is an address as any', () =>
   const address = made('SRS1=nothing@first.example')!;
   assert.match(address.localPart, /^SRS0=/);
   assert.equal(back(address.localPart), 'SRS1=nothing@first.example');
+  const oneSign = 'srs1=7g4y=f.example=3g=r.example=al@x.example';
+  assert.equal(back(made(oneSign)!.localPart), oneSign);
 });
 
 test('a local part over 64 octets is not made', () => {

@@ -55,6 +55,8 @@ describe('PLAIN', () => {
   });
 
   const malformed = ['=', 'a', 'YQ', 'YQ=', 'YR==', 'YQ==\0', ' YQ==', 'AGEAYg==\r', b64('a'), b64('a\0b')];
+  // The name in the place of whom it wants to act for is none.
+  malformed.push(b64('ann@acme.example\0\0sécret'));
   malformed.push(b64('\0\0b'), b64('\0a\0'), b64('\0a\0b\0c'), b64(`\0${'a'.repeat(256)}\0b`));
   malformed.push(b64(`\0a\0${'b'.repeat(1025)}`), b64(Buffer.from([0, 0xff, 0, 0x61])), 'A'.repeat(20_000));
   for (const response of malformed)
