@@ -104,6 +104,13 @@ test('values are judged by what they are for: addresses, hosts, whom a list asks
       ['ann', 'ldap:x'],
     ],
     ['mgrpAllowedBroadcaster', ['uid=ann,o=internet'], ['nobody']],
+    // Nobody would be disallowed, and nobody a member. One that is broken is named where lists are compiled.
+    ['mgrpDisallowedBroadcaster', ['ldap:///o=a??sub?(l=x)'], ['ldap:///o=a??sub?(employeeState=gone)']],
+    [
+      'memberURL',
+      ['ldap:///o=a??sub?(memberOf=cn=x)', 'ldap:///o=a??sub?(broken'],
+      ['ldap:///o=a??sub?(!(noSuchType=x))', 'ldap:///o=a??sub?(jpegPhoto=*a*)'],
+    ],
     ['mgmanHidden', ['true', 'FALSE'], ['maybe', 'anyone']],
     ['mgmanMemberVisibility', ['anyone', 'All', 'true', 'none'], ['owner']],
     ['mgmanJoinability', ['all'], ['some']],

@@ -14,7 +14,9 @@ import { normalizeDomain, tryParseAddress } from '../message/address.ts';
 import { parseFilter } from '../wire/ldap/filter-text.ts';
 import { parseAccessRules } from './access-rules.ts';
 import type { AttributeValue } from './entry.ts';
+import { type LdapUrl, parseLdapUrl } from './ldap-url.ts';
 import { partyOf } from './list-party.ts';
+import { unanswerableIn } from './match.ts';
 import { parseLimit } from './quota-value.ts';
 
 /** The words that each level of status knows. */
@@ -88,6 +90,7 @@ const JUDGES: ReadonlyMap<string, Judge> = new Map<string, Judge>([
   ['mailforwardingaddress', forwarding],
   ['mgrperrorsto', errorsTo],
   ...each(['mgrpAllowedBroadcaster', 'mgrpDisallowedBroadcaster', 'mgrpModerator'], party),
+  ...each(['memberURL', 'mgrpDeliverTo'], members),
   ...each(['mailHost', 'preferredMailHost', 'mailRoutingHosts'], host),
   ['mailroutingsmarthost', hostAndPort],
   ['mgmanhidden', oneOf(['true', 'false'])],
@@ -185,7 +188,23 @@ function errorsTo(value: string): string | undefined {
 
 /** A broadcaster or a moderator. */
 function party(value: string): string | undefined {
-  return typeof partyOf(value) === 'string' ? 'legal is a DN, an LDAP URL, or a mail address' : undefined;
+  const named = partyOf(value);
+  if (typeof named === 'string') return 'legal is a DN, an LDAP URL, or a mail address';
+  return 'url' in named ? unanswerable(named.url) : undefined;
+}
+
+/** One that is no URL of this directory is another's, and named where lists are compiled. */
+function members(value: string): string | undefined {
+  const parsed = parseLdapUrl(value);
+  return 'url' in parsed ? unanswerable(parsed.url) : undefined;
+}
+
+/** Nobody would be found, and a list, or who may not send to it, would be without them. */
+function unanswerable({ filter: text }: LdapUrl): string | undefined {
+  const unknown = unanswerableIn(parseFilter(text));
+  return unknown === undefined
+    ? undefined
+    : `legal are filters that somebody can match: the schema does not know ${unknown}, or has no such rule of it`;
 }
 
 function host(value: string): string | undefined {
