@@ -25,10 +25,11 @@ import type { Limits } from '../../base/limits.ts';
 import type { Log } from '../../base/log.ts';
 import { isAccepted } from '../../base/reply.ts';
 import { LOGIN_IS_OVER } from '../../directory/caller.ts';
-import { type Address, addressKey, formatAddress, formatAddressLiteral } from '../../message/address.ts';
+import { type Address, formatAddress, formatAddressLiteral } from '../../message/address.ts';
 import { formatSender } from '../../message/envelope.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
 import type { RoutingCache } from '../../routing/cache.ts';
+import { isOwnAddress } from '../../routing/own-address.ts';
 import type { RouteRequest } from '../../routing/resolve.ts';
 import { Intake, type Intakes, type Preamble, type TakenMessage } from '../../store/intake.ts';
 import type { Once } from '../../transfer/accept-once.ts';
@@ -317,7 +318,7 @@ class SubmissionRequest {
     const { addresses, isSuspended } = this.#now;
     if (isSuspended === true) throw new Failure('denied', 'This account may not send mail now, ask your postmaster');
     const isOwn = (address: Address | undefined): boolean =>
-      address === undefined || addresses.includes(addressKey(address));
+      address === undefined || isOwnAddress(this.#parts.routing, addresses, address);
     if (!isOwn(sender)) throw new Failure('denied', 'The sender is not one of your addresses');
     if (!isOwn(author)) throw new Failure('denied', 'from is not one of your addresses');
   }
