@@ -179,10 +179,10 @@ describe('POST /v1/messages', { skip, concurrency: false }, () => {
   test('a message as it is, its lines with LF: sent so with CRLF, Bcc left out', async () => {
     sink.messages.length = 0;
     const raw = 'From: ann@acme.example\nBcc: eve@acme.example\nMessage-ID: <mine@acme.example>\n\nbody\n';
-    const query = '?from=ann%2Bx@acme.example&to=rex@remote.example&to=bob@acme.example';
+    const query = '?from=ann@acme.example&to=rex@remote.example&to=bob@acme.example';
     const more = ['-H', 'Content-Type: message/rfc822'];
-    assert.equal((await post(raw, { query, more })).status, 403);
-    const got = await post(raw, { query: query.replace('%2Bx', ''), more });
+    assert.equal((await post(raw, { query: query.replace('from=ann', 'from=eve%2Bann'), more })).status, 403);
+    const got = await post(raw, { query: query.replace('from=ann', 'from=ann%2Bx'), more });
     assert.equal(got.status, 202, got.text);
     assert.equal((JSON.parse(got.text) as Answer).messageId, '<mine@acme.example>');
     await until('it is relayed', () => sink.messages.length === 1);
