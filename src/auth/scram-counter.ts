@@ -15,13 +15,9 @@ const NAME = 'scram';
 const VERSION = 1;
 const SLICE = 200;
 
-export async function noteScramKeys(
-  tx: Transaction,
-  before: Entry | undefined,
-  after: Entry | undefined,
-): Promise<void> {
+export function noteScramKeys(tx: Transaction, before: Entry | undefined, after: Entry | undefined): void {
   const difference = countOf(after) - countOf(before);
-  if (difference !== 0) await tx.run('UPDATE scram SET without = without + ? WHERE id = 1', difference);
+  if (difference !== 0) tx.tally('UPDATE scram SET without = without + ? WHERE id = 1', difference);
 }
 
 export function countWithoutKeys(reader: Reader): number {
@@ -70,7 +66,7 @@ interface Slice {
 
 const scramCountSlice = operation('scram.count-slice', async (tx, after: number): Promise<Slice> => {
   const entries = await entriesAfterIn(tx, after, SLICE);
-  for (const entry of entries) await noteScramKeys(tx, undefined, entry);
+  for (const entry of entries) noteScramKeys(tx, undefined, entry);
   return { entries: entries.length, last: entries.at(-1)?.id };
 });
 

@@ -119,6 +119,30 @@ test('a database that is full refuses the whole batch as temporary, and takes ne
   close();
 });
 
+const tally = operation('test.tally', (tx, [isUndone, ...differences]: readonly [boolean, ...number[]]) => {
+  for (const difference of differences) tx.tally('UPDATE item SET id = id + ?', difference);
+  if (isUndone) tx.rollbackWith(null);
+});
+
+test('differences are written at the end of an operation, and none of one that is undone', async () => {
+  const { path, reader, writer, close } = openTestDatabase(units);
+  await writer.execute(insert, 'a');
+  const database = openForWriting(path, 'OFF');
+  const batch = new Batch(database, new Statements(database), new Map([[tally.name, tally as never]]));
+  for (const args of [
+    [true, 1000],
+    [false, 1, 5, -2],
+    [false, 10, -10],
+    [true, 1000],
+    [false, 100],
+  ])
+    await batch.add({ name: tally.name, args });
+  batch.commit();
+  assert.equal(reader.get('SELECT id FROM item')?.['id'], 105);
+  database.close();
+  close();
+});
+
 test('what a snapshot reads is one state', async () => {
   const { reader, writer, close } = openTestDatabase(units);
   await writer.execute(insert, 'before');

@@ -48,6 +48,8 @@ class SqliteTransaction implements Transaction {
   routingRevision = idOf<Revision>(0);
   /** The two stand so in the table. */
   #isCounted = true;
+  /** Of this operation, by statement. */
+  readonly #tallies = new Map<string, number>();
   notifications: Notification[] = [];
   readonly unsynced = new Set<SegmentId>();
 
@@ -81,6 +83,10 @@ class SqliteTransaction implements Transaction {
     return this.#memory.find(of, key, read);
   }
 
+  tally(sql: string, difference: number): void {
+    this.#tallies.set(sql, (this.#tallies.get(sql) ?? 0) + difference);
+  }
+
   // This transaction alone counts: an operation's end writes what it has come to.
   nextRevision(): Revision {
     this.revision = idOf(this.revision + 1);
@@ -103,6 +109,7 @@ class SqliteTransaction implements Transaction {
 
   begin(): void {
     this.#memory.clear();
+    this.#tallies.clear();
     const row = this.#statements.rows('SELECT value, routing FROM revision WHERE id = 1').get();
     this.revision = idOf(row?.['value']);
     this.routingRevision = idOf(row?.['routing']);
@@ -112,6 +119,8 @@ class SqliteTransaction implements Transaction {
   /** Of one operation. */
   end(): void {
     this.#memory.clear();
+    for (const [sql, sum] of this.#tallies) if (sum !== 0) this.#statements.rows(sql).run(sum);
+    this.#tallies.clear();
     if (this.#isCounted) return;
     const sql = 'UPDATE revision SET value = ?, routing = ? WHERE id = 1';
     this.#statements.rows(sql).run(this.revision, this.routingRevision);

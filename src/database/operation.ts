@@ -80,6 +80,11 @@ export interface Transaction {
    * Undefined: there is no such row.
    */
   remembered<T>(of: RowsOf<T>, key: string, read: () => Awaitable<T | undefined>): Awaitable<T | undefined>;
+  /**
+   * `sql` is run once, with the sum of these differences in place of its parameter: before the operation ends. Nothing that it
+   * writes is read in the operation.
+   */
+  tally(sql: string, difference: number): void;
   /** The committed directory revision plus what this transaction added to it so far. */
   readonly revision: Revision;
   /** One more directory revision, this transaction's; stored and published with the commit. */

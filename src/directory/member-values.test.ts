@@ -37,6 +37,7 @@ const counted = operation('test.counted', async (tx, change: DirectoryChange) =>
       if (args[0].includes('dit_value')) written++;
       return tx.run(...args);
     },
+    tally: (sql, difference) => tx.tally(sql, difference),
     insert: (...args) => tx.insert(...args),
     remembered: (of, key, read) => tx.remembered(of, key, read),
     revision: tx.revision,

@@ -47,8 +47,8 @@ function noteRefusal(tx: Transaction, { after }: ChangedEntry): undefined {
   if (after !== undefined && hasClass(after, 'wayposttombstone')) tx.afterCommit({ kind: 'tombstone' });
 }
 
-async function noteKeys(tx: Transaction, { before, after }: ChangedEntry): Promise<undefined> {
-  await noteScramKeys(tx, before, after);
+function noteKeys(tx: Transaction, { before, after }: ChangedEntry): undefined {
+  noteScramKeys(tx, before, after);
 }
 
 async function noteZoneName(

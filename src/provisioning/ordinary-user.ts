@@ -89,7 +89,7 @@ export async function addOrdinary(
     movesMembers: false,
   };
   for (const guard of guards) await guard(tx, added);
-  await noteScramKeys(tx, undefined, after);
+  noteScramKeys(tx, undefined, after);
   await synchronizeNewUser(tx, added, uuid === undefined);
   return true;
 }
