@@ -35,6 +35,8 @@ function reverse(text: string): Address | undefined {
 test('a path gives the local part as it is meant and the domain in lower case', () => {
   const cases: readonly [string, string, string][] = [
     ['<ann@acme.example>', 'ann', 'acme.example'],
+    ['ann@acme.example', 'ann', 'acme.example'],
+    ['"a b"@[127.0.0.1]', 'a b', '[127.0.0.1]'],
     ['<Ann.B+tag@ACME.Example>', 'Ann.B+tag', 'acme.example'],
     ['<"ann"@acme.example>', 'ann', 'acme.example'],
     ['<"a b\\"c\\\\d"@acme.example>', 'a b"c\\d', 'acme.example'],
@@ -98,8 +100,12 @@ test('what is no path is refused with the position', () => {
   const bad = [
     '',
     '<',
-    'ann@acme.example',
+    'ann@acme.example>',
     '<ann@acme.example',
+    'ann',
+    'postmaster',
+    'Ann <ann@acme.example>',
+    '@a.example:ann@acme.example',
     '<ann>',
     '<ann@>',
     '<@acme.example>',

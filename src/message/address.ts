@@ -190,9 +190,9 @@ function skipSourceRoute(cursor: Cursor): void {
   cursor.take(':');
 }
 
-/** The Reverse-path of MAIL FROM, angle brackets included; undefined is `<>`. Throws SyntaxFailure. */
+/** The Reverse-path of MAIL FROM, angle brackets included; undefined is `<>`. Throws SyntaxFailure. Printers leave the brackets out. */
 export function parseReversePath(cursor: Cursor): Address | undefined {
-  cursor.take('<');
+  if (!cursor.tryTake('<')) return parseMailbox(cursor);
   if (cursor.tryTake('>')) return undefined;
   skipSourceRoute(cursor);
   const address = parseMailbox(cursor);
@@ -202,7 +202,7 @@ export function parseReversePath(cursor: Cursor): Address | undefined {
 
 /** The Forward-path of RCPT TO, angle brackets included. `<postmaster>` in any case has the domain `''`. */
 export function parseForwardPath(cursor: Cursor): Address {
-  cursor.take('<');
+  if (!cursor.tryTake('<')) return parseMailbox(cursor);
   const start = cursor.at;
   if (cursor.tryWord('POSTMASTER') && cursor.peek() === 0x3e) {
     const localPart = cursor.text.slice(start, cursor.at);

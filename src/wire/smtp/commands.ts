@@ -111,7 +111,8 @@ function parseRecipient(cursor: Cursor): SmtpCommand {
   while (cursor.tryTake(' '));
   const start = cursor.at;
   const recipient = parseForwardPath(cursor);
-  const written = cursor.text.slice(start + 1, cursor.at - 1);
+  const path = cursor.text.slice(start, cursor.at);
+  const written = path.startsWith('<') ? path.slice(1, -1) : path;
   const parameters = parseParameters(cursor);
   return { verb: 'RCPT', recipient, written, parameters, isEightBit: isEightBit(cursor.text) };
 }
@@ -159,6 +160,7 @@ function parseParameters(cursor: Cursor): CommandParameters {
 
 function parseAuth(cursor: Cursor): SmtpCommand {
   cursor.space();
+  while (cursor.tryTake(' '));
   const mechanism = cursor.run(MECHANISM, 20).toUpperCase();
   if (mechanism === '') cursor.fail('a mechanism');
   let initial: string | undefined;
