@@ -199,3 +199,19 @@ test('a version, comments, folded comments and the octets that begin a file are 
   });
   assert.throws(() => parseLdif('dn: o=x\no: x\n\ndn: o=y\no: y\n', 1), { kind: 'too-large' });
 });
+
+test('a record of more than twelve MiB is refused by its first line; a file of such size is not', () => {
+  const piece = Buffer.alloc(1024 * 1024, 'x');
+  piece[piece.length - 1] = 0x0a;
+  const dn = Buffer.from('dn: o=corp\n\n');
+  const many = Array.from({ length: 12 }, () => piece);
+  assert.equal(recordsIn([dn, ...many]).length, 2);
+  assert.throws(() => recordsIn([dn, ...many, Buffer.from('x')]), { kind: 'too-large', message: /^line 3: / });
+  assert.equal(recordsIn([...many.slice(1), Buffer.from('\n'), ...many]).length, 2);
+});
+
+test('a text has so many records at most', () => {
+  const text = 'dn: o=a\no: a\n\ndn: o=b\no: b\n';
+  assert.equal(parseLdif(text, 2).length, 2);
+  assert.throws(() => parseLdif(text, 1), { kind: 'too-large', message: 'more than 1 changes' });
+});
