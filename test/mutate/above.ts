@@ -2,7 +2,7 @@
 //
 // Rule    the doors that the folder's work is seen at, and the pages of it that test/ has by name; cheapest first. Together they take
 //         less than a minute, so scenarios of several machines are not among them
-// A folder below one is asked its own list; one that has none, its parent's.
+// A folder below one, or a file in it, is asked its own list; one that has none, that of the folder.
 
 import type { TestFile } from './test-process.ts';
 
@@ -23,6 +23,7 @@ const DNS = [scenario('sessions/dns/dns-sessions'), scenario('sessions/dns/read-
 export const ABOVE: Readonly<Record<string, readonly TestFile[]>> = {
   routing: ['routes', 'rewrite-rules', 'forwarding', 'autoreply', 'claims', 'lists'].map(scenario),
   transfer: ['forwarding', 'way-of-a-message', 'lists', 'transfer'].map(scenario),
+  'transfer/submit-folder.ts': [scenario('sendmail')],
   provisioning: ['claims', 'domain-policies', 'moves', 'arrival'].map(scenario),
   'provisioning/dkim': [scenario('signing-keys'), scenario('records')],
   'provisioning/mirror': [scenario('openldap-as-the-source')],
