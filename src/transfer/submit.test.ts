@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { RECEIVED_MAX } from '../base/limits.ts';
+import { silentLog } from '../base/log.ts';
 import { operation } from '../database/operation.ts';
 import { ANONYMOUS } from '../directory/caller.ts';
 import { RemoteHost } from '../estate/remote-host.ts';
@@ -179,8 +180,10 @@ test('a domain that has become foreign: the sender might relay, or might not', a
   assert.match(report ?? '', /^Final-Recipient: rfc822; dan@b\.example\r\nAction: failed\r\nStatus: 5\.7\.1\r\n/m);
 });
 
-test('a row that cannot be read waits, and holds up no other', async (context) => {
-  const transfer = await open(context, { policy: { retryMs: [3_600_000], expireMs: 86_400_000 } });
+test('a row that cannot be read waits, holds up no other, and the log says why', async (context) => {
+  const errors: string[] = [];
+  const log = { ...silentLog, error: (event: string) => void errors.push(event) };
+  const transfer = await open(context, { policy: { retryMs: [3_600_000], expireMs: 86_400_000 }, log });
   await transfer.directory.apply(
     addUser('cat@acme.example', { mailUserStatus: 'inactive' }),
     addUser('dan@acme.example', { mailUserStatus: 'inactive' }),
@@ -199,6 +202,7 @@ test('a row that cannot be read waits, and holds up no other', async (context) =
   await transfer.until('the other is there', () => transfer.queue().length === 1);
   assert.equal((await transfer.inbox('dan@acme.example')).length, 1);
   assert.match(transfer.queue()[0]?.lastError ?? '', /^Internal error/);
+  assert.deepEqual(errors, ['transfer.deliver']);
   await transfer.removeAll();
 });
 

@@ -63,7 +63,7 @@ export interface TestTransferOptions {
   /** The largest file that mail is written to. */
   readonly fileBytes?: number;
   readonly clock?: Clock;
-  /** Of the channel to other hosts. */
+  /** Of what works on the queue. */
   readonly log?: Log;
   /** Beside `store` and `smtp`; one of the same name takes its place. */
   readonly channels?: readonly Channel[];
@@ -174,7 +174,7 @@ export class TestTransfer {
       ...this.#prepareParts,
       reader,
       writer,
-      log: silentLog,
+      log: options.log ?? silentLog,
       clock,
       nextId: () => this.nextId(),
     };
