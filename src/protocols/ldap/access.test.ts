@@ -445,6 +445,34 @@ test('a rule about values is asked of the members of a list that moves', async (
   await door.directory.apply(remove(moving), remove(there));
 });
 
+test('whom an entry above names may move what is below it to where the new place names the same one, and nowhere else', async () => {
+  const ou = (name: string, above: string, more = {}) =>
+    add(`ou=${name},${above}`, { objectClass: 'organizationalUnit', ou: name, ...more });
+  const [from, to, elsewhere] = ['From', 'To', 'Elsewhere'].map((name) => `ou=${name},${ACME}`) as [
+    string,
+    string,
+    string,
+  ];
+  await door.directory.apply(
+    ou('From', ACME, { seeAlso: bob }),
+    ou('To', ACME, { seeAlso: bob }),
+    ou('Elsewhere', ACME, { seeAlso: ann }),
+    ou('base', from),
+    ou('leaf', `ou=base,${from}`),
+    replace(ACME, {
+      aci: '(targetattr="*")(version 3.0; acl "kept"; allow (all) userattr="parent[1,2].seeAlso#USERDN";)',
+    }),
+  );
+  using client = await as(bob);
+  const move = (newSuperior: string): LdapRequest => ({
+    ...{ kind: 'modifyDn', dn: `ou=base,${from}`, newRdn: 'ou=base', deleteOldRdn: true, newSuperior },
+  });
+  assert.equal(await codeOf(client, move(elsewhere)), 50);
+  assert.equal(await codeOf(client, move(to)), 0);
+  const moved = [`ou=leaf,ou=base,${to}`, `ou=base,${to}`];
+  await door.directory.apply(replace(ACME, { aci: [] }), ...[...moved, from, to, elsewhere].map(remove));
+});
+
 test('below a base that is not seen too much to look at is as nothing', async () => {
   await door.directory.apply(add('ou=Many,o=internet', { objectClass: 'organizationalUnit', ou: 'Many' }));
   await door.directory.writer.execute(fill, 'ou=Many,o=internet');
