@@ -264,8 +264,8 @@ class ImportRun {
 
   async #giveWay(tookMs: number): Promise<void> {
     const pause = this.#parts.way.pauseAfter(tookMs);
-    const isLong = pause > 0 || tookMs > COMMIT_MS;
-    this.#commitRecords = isLong ? COMMIT_RECORDS : Math.min(COMMIT_RECORDS_MAX, this.#commitRecords + COMMIT_RECORDS);
+    const records = this.#commitRecords + (tookMs > COMMIT_MS ? -COMMIT_RECORDS : COMMIT_RECORDS);
+    this.#commitRecords = pause > 0 ? COMMIT_RECORDS : Math.max(COMMIT_RECORDS, Math.min(records, COMMIT_RECORDS_MAX));
     this.#ahead = pause > 0 || this.#isElsewhere ? 1 : AHEAD;
     if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
   }
