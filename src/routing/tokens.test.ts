@@ -44,6 +44,29 @@ test('another secret every 90 days; what the one before has signed is good for 2
   assert.equal(leadsTo(late, NULL_SENDER), 'refused');
 });
 
+test('what a moderator was sent decides as that moderator, in any case, for thirty days; nobody else, and nothing else', () => {
+  const asked = { row: 12_345, moderator: 'carol@remote.example', verb: 'approve' } as const;
+  now = START * DAY_MS;
+  const made = formatAddress(tokens.verdict(parseAddress('all@acme.example'), asked));
+  const meant = (text: string, request = FROM_CAROL) => tokens.meaning(parseAddress(text), request);
+  assert.deepEqual(meant(made), { kind: 'verdict', ...asked });
+  assert.deepEqual(meant(made.toUpperCase()), { kind: 'verdict', ...asked });
+  const refused = { kind: 'refused' };
+  assert.deepEqual(meant(made, { ...FROM_CAROL, sender: parseAddress('dave@remote.example') }), refused);
+  assert.deepEqual(tokens.meaning(parseAddress(made), NULL_SENDER), refused);
+  assert.deepEqual(meant(made.replace('approve', 'refuse')), refused);
+  for (const broken of ['approve=', 'approve=x', 'approve=1-2-3-4', 'approve=1-2', 'approve=--'])
+    assert.deepEqual(meant(`all+${broken}@acme.example`), refused, broken);
+  for (const plain of ['all+approve', 'all+other=1-2-3', '+approve=1-2-3', 'approve=1-2-3'])
+    assert.equal(meant(`${plain}@acme.example`), undefined, plain);
+  now = (START + 30) * DAY_MS;
+  assert.deepEqual(meant(made), { kind: 'verdict', ...asked });
+  now = (START + 31) * DAY_MS;
+  assert.deepEqual(meant(made), refused);
+  now = (START - 1) * DAY_MS;
+  assert.deepEqual(meant(made), refused);
+});
+
 test('nearly no address is looked at', () => {
   for (const text of ['SRS0=a', 'srs1=a', 'Srs0=']) assert.equal(mayBeToken(text), text.length > 5, text);
   for (const text of ['', 'ann', 'srs0', 'srs2=a', 'xrs0=a', 'sr50=a', 'srs0+a', 's2s0=a', 'SRSO=a'])
