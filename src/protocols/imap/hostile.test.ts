@@ -194,13 +194,9 @@ test('a login whose time is over when it succeeds comes to nothing, nor does wha
   const { logins } = slow.door;
   const right = Promise.withResolvers<void>();
   const statuses: string[] = [];
-  Object.assign(slow.door, {
-    logins: {
-      ...logins,
-      login: (...asked: Parameters<typeof logins.login>) => right.promise.then(() => logins.login(...asked)),
-    },
-    countReply: (_listener: string, status: string) => statuses.push(status),
-  });
+  const login = logins.login.bind(logins);
+  Object.assign(logins, { login: (...asked: Parameters<typeof login>) => right.promise.then(() => login(...asked)) });
+  Object.assign(slow.door, { countReply: (_listener: string, status: string) => statuses.push(status) });
   const connection = await LineConnection.open(slow.host, slow.port);
   connection.write('a LOGIN ann secret\r\nb CREATE x\r\n');
   assert.match(await connection.untilClosed(), /^\* OK [^\n]*\n\* BYE [^\n]*\n$/);
