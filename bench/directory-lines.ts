@@ -136,7 +136,7 @@ async function importing(): Promise<Figures> {
   const server = await startWaypost({ env: { WAYPOST_LOG: 'warn' } });
   try {
     const began = performance.now();
-    const command = waypost({ server, users: 0, bound: [] }, ['directory', 'import', file, '--json']);
+    const command = waypost({ server, users: 0, bound: [] }, ['directory', 'import', file, '--continue', '--json']);
     const { status, stdout, stderr } = await outputOf(command);
     const seconds = (performance.now() - began) / 1000;
     const added = status === 0 ? (JSON.parse(stdout) as { added: number }).added : 0;

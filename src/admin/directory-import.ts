@@ -4,7 +4,8 @@
 // In      the text of each, and its line in the file; what is done with entries that are there
 // Out     what was done; each record that is refused with its line, DN and LDAP result. What is no LDIF ends it: what stands
 //         before is done
-// States  prepared -> waiting -> posted, AHEAD commits at a time -> done; or back to waiting, behind one that is undone
+// Order   of the file; where the import goes on behind what is refused, users of one place together (provisioning/import-order.ts)
+// States  parsed -> prepared -> waiting -> posted, AHEAD commits at a time -> done; or back to waiting, behind one that is undone
 // Limits  RECORDS_MAX records a call; a commit has COMMIT_RECORDS of them, and up to COMMIT_RECORDS_MAX as long as it takes less than
 //         COMMIT_MS and no mail keeps a thread busy. While some does, it waits as long as it writes
 // A dry run goes through the same on a copy of the store (`rehearsal`).
@@ -28,6 +29,7 @@ import {
   type PlainFailure,
   type WithExisting,
 } from '../provisioning/import.ts';
+import { inOrderOfPlaces } from '../provisioning/import-order.ts';
 import { resultCodes } from '../wire/ldap/result-codes.ts';
 import type { EntryParts } from './entries.ts';
 import { adminOperation } from './operation.ts';
@@ -120,6 +122,15 @@ interface Ready {
 interface Prepared {
   readonly ready: readonly Ready[];
   readonly refused: readonly RefusedRecord[];
+}
+
+interface ParsedRecord {
+  readonly line: number;
+  readonly change: DirectoryChange;
+}
+
+interface Parsed {
+  readonly parsed: readonly ParsedRecord[];
   readonly broken: DirectoryImport['broken'];
 }
 
@@ -159,16 +170,13 @@ class ImportRun {
 
   async take(records: readonly LdifRecord[]): Promise<DirectoryImport> {
     for (let at = 0; at < records.length && !this.#isOver; ) {
-      const some = records.slice(at, at + this.#commitRecords);
+      // Where nothing ends it all of them are known before the first is written.
+      const some = records.slice(at, this.#options.goesOn ? undefined : at + this.#commitRecords);
       at += some.length;
-      const { ready, refused, broken } = await this.#prepared(some);
-      const isLast = broken !== null || (refused.length > 0 && !this.#options.goesOn);
-      this.#refused.push(...refused);
-      this.#broken = broken;
-      this.#waiting.push(ready);
-      // One is written while the next is prepared.
-      await this.#advance(1);
-      if (isLast) break;
+      const { parsed, broken } = await this.#parsed(some);
+      const isWhole = await this.#takeParsed(this.#options.goesOn ? inOrderOfPlaces(parsed) : parsed);
+      if (isWhole) this.#broken = broken;
+      if (!isWhole || broken !== null) break;
     }
     await this.#advance(0);
     // In the order of the file, whether a record was refused before it came to the writer or there.
@@ -176,18 +184,41 @@ class ImportRun {
     return { ...this.#counts, unknownHashes: this.#unknownHashes, refused, broken: this.#broken };
   }
 
+  /** False: one of them has ended the run. */
+  async #takeParsed(parsed: readonly ParsedRecord[]): Promise<boolean> {
+    for (let at = 0; at < parsed.length && !this.#isOver; ) {
+      const some = parsed.slice(at, at + this.#commitRecords);
+      at += some.length;
+      const { ready, refused } = await this.#prepared(some);
+      this.#refused.push(...refused);
+      this.#waiting.push(ready);
+      // One is written while the next is prepared.
+      await this.#advance(1);
+      if (refused.length > 0 && !this.#options.goesOn) return false;
+    }
+    return !this.#isOver;
+  }
+
+  /** Up to what is no LDIF. */
+  async #parsed(records: readonly LdifRecord[]): Promise<Parsed> {
+    const parsed: ParsedRecord[] = [];
+    for (const [at, record] of records.entries()) {
+      await turned(at);
+      try {
+        parsed.push({ line: record.line, change: parseRecord(record) });
+      } catch (error) {
+        return { parsed, broken: { line: record.line, reason: asFailure(error).message } };
+      }
+    }
+    return { parsed, broken: null };
+  }
+
   /** Up to the first that ends the run. */
-  async #prepared(records: readonly LdifRecord[]): Promise<Prepared> {
+  async #prepared(records: readonly ParsedRecord[]): Promise<Prepared> {
     const ready: Ready[] = [];
     const refused: RefusedRecord[] = [];
-    for (const [at, { line, octets }] of records.entries()) {
-      if (at % SLICE === SLICE - 1) await new Promise((resolve) => setImmediate(resolve));
-      let change: DirectoryChange;
-      try {
-        change = parseRecord({ line, octets });
-      } catch (error) {
-        return { ready, refused, broken: { line, reason: asFailure(error).message } };
-      }
+    for (const [at, { line, change }] of records.entries()) {
+      await turned(at);
       try {
         const record = importedRecord(await this.#withHashes(change));
         const unknownHashes = passwordsIn(change).filter(isUnknownHash).length;
@@ -197,7 +228,7 @@ class ImportRun {
         if (!this.#options.goesOn) break;
       }
     }
-    return { ready, refused, broken: null };
+    return { ready, refused };
   }
 
   /** Until nothing waits and no more than so many commits are posted. */
@@ -274,6 +305,11 @@ class ImportRun {
     const { gate, makesKeys = true } = this.#parts;
     return hashClearPasswords(change, { gate, makesKeys, isDryRun: this.#options.rehearsal !== undefined });
   }
+}
+
+/** Others have their turn between the slices. */
+function turned(at: number): Promise<unknown> | undefined {
+  return at % SLICE === SLICE - 1 ? new Promise((resolve) => setImmediate(resolve)) : undefined;
 }
 
 function refusedRecord(
