@@ -7,6 +7,7 @@
 
 import { z } from 'zod';
 import { asciiLower } from '../base/characters.ts';
+import { ADDRESS_KEYS } from '../directory/address-attributes.ts';
 import { escapeDnValue, parentOf, parseDn, type Rdn } from '../directory/dn.ts';
 import { type DirectoryChange, type Entry, type Modification, textValues } from '../directory/entry.ts';
 import { addressKey, tryParseAddress } from '../message/address.ts';
@@ -84,9 +85,7 @@ function addressesOf(parts: EntryParts, entry: Entry, to: MailAddress): Modifica
     }
     return [...found.values()];
   };
-  const [mail, alternate, equivalent] = ['mail', 'mailalternateaddress', 'mailequivalentaddress'].map((key) =>
-    textValues(entry, key),
-  );
+  const [mail, alternate, equivalent] = ADDRESS_KEYS.map((key) => textValues(entry, key));
   return [
     { operation: 'replace', attribute: 'mail', values: [to.text] },
     {

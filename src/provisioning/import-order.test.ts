@@ -25,7 +25,13 @@ test('what is no such user stays where it is, and nothing passes it', () => {
 
 test('where two have an address, or one stands below another, all stay in order', () => {
   const first = [addUser('u1@a.example'), addUser('u2@b.example', { mail: 'U1@a.example' }), addUser('u3@a.example')];
+  const other = { mailLocalAddress: 'u1@a.example' };
+  const byName = [addUser('u1@a.example'), addUser('u2@b.example', other), addUser('u3@a.example')];
   const below = { ...addUser('u2@b.example'), dn: `uid=below,${userDn('u1@a.example')}` };
-  for (const changes of [first, [addUser('u1@a.example'), addUser('u4@b.example'), below, addUser('u3@a.example')]])
+  for (const changes of [
+    first,
+    byName,
+    [addUser('u1@a.example'), addUser('u4@b.example'), below, addUser('u3@a.example')],
+  ])
     assert.deepEqual(ordered(changes), changes);
 });

@@ -6,17 +6,13 @@
 // Never   parts what depends on its order: a name below another of them, an address that two of them have
 
 import { asciiLower } from '../base/characters.ts';
+import { ADDRESS_KEYS } from '../directory/address-attributes.ts';
 import { parentOf, parseDn } from '../directory/dn.ts';
 import type { DirectoryChange } from '../directory/entry.ts';
+import { schema } from '../directory/schema.ts';
 import { ORDINARY_CLASSES } from './ordinary-user.ts';
 
-/** In lower case: what a row of the alias table is made of. */
-const ADDRESSES: ReadonlySet<string> = new Set([
-  'mail',
-  'mailalternateaddress',
-  'mailequivalentaddress',
-  'rfc822mailbox',
-]);
+const ADDRESSES: ReadonlySet<string> = new Set(ADDRESS_KEYS);
 
 interface Place<T> {
   readonly record: T;
@@ -45,7 +41,8 @@ function placeOf<T extends { readonly change: DirectoryChange }>(record: T): Pla
   if (change.kind !== 'add') return undefined;
   const addresses: string[] = [];
   for (const { name, values } of change.attributes) {
-    const key = asciiLower(name);
+    // By each of its names, under any option.
+    const key = schema().description(name)?.type.key ?? '';
     const isOrdinary = (value: unknown) => typeof value === 'string' && ORDINARY_CLASSES.has(asciiLower(value));
     if (key === 'objectclass' && !values.every(isOrdinary)) return undefined;
     if (ADDRESSES.has(key)) for (const value of values) addresses.push(asciiLower(String(value)));

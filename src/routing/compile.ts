@@ -9,6 +9,7 @@ import { asciiLower } from '../base/characters.ts';
 import { Failure } from '../base/failure.ts';
 import type { AccountId } from '../base/ids.ts';
 import { parseAccessRules } from '../directory/access-rules.ts';
+import { ADDRESS_ATTRIBUTES } from '../directory/address-attributes.ts';
 import { attributeKey } from '../directory/attribute-name.ts';
 import { domainOfDcDn, normalizeDn } from '../directory/dn.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
@@ -259,8 +260,6 @@ function hasSharedMailbox(entry: Entry): boolean {
 function mailHostOf(entry: Entry, problems: Problem[] = []): string | undefined {
   return hostsOf(entry, 'mailHost', problems)[0];
 }
-
-const ADDRESS_ATTRIBUTES = ['mail', 'mailAlternateAddress', 'mailEquivalentAddress'] as const;
 
 /** Keys of the entry's addresses that lie in one of the domains. */
 function ownAddresses(entry: Entry, domains: readonly string[], problems: Problem[]): string[] {

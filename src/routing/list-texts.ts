@@ -6,6 +6,7 @@
 // Never   the password itself: rows are shown to people
 
 import { asciiLower, characterClass } from '../base/characters.ts';
+import { ADDRESS_KEYS } from '../directory/address-attributes.ts';
 import { type Entry, textValue, textValues } from '../directory/entry.ts';
 import { addressKey, formatAddress, tryParseAddress } from '../message/address.ts';
 import type { ListTexts, Problem } from './rows.ts';
@@ -32,11 +33,9 @@ function given<K extends string, V>(key: K, value: V | undefined): { readonly [k
   return value === undefined ? {} : ({ [key]: value } as { readonly [k in K]: V });
 }
 
-/** Keys of the addresses that a list says are its own. */
+/** Keys of the addresses that a user or a list says are its own. */
 export function ownKeys(entry: Entry): ReadonlySet<string> {
-  const own = ['mail', 'mailAlternateAddress', 'mailEquivalentAddress'].flatMap((name) =>
-    textValues(entry, asciiLower(name)).map((value) => tryParseAddress(value.trim())),
-  );
+  const own = ADDRESS_KEYS.flatMap((key) => textValues(entry, key).map((value) => tryParseAddress(value.trim())));
   return new Set(own.flatMap((address) => (address === undefined ? [] : [addressKey(address)])));
 }
 

@@ -12,6 +12,7 @@
 import { hasScheme } from '../../auth/password.ts';
 import { asciiLower } from '../../base/characters.ts';
 import { asFailure, Failure } from '../../base/failure.ts';
+import { ADDRESS_ATTRIBUTES } from '../../directory/address-attributes.ts';
 import { isAtOrBelow, parseDn } from '../../directory/dn.ts';
 import { countMirrored, entryByUuid, findEntry, mirroredEntries } from '../../directory/entries.ts';
 import type { Attribute, DirectoryChange, Entry, Modification } from '../../directory/entry.ts';
@@ -51,7 +52,6 @@ const RIVALS_ROUNDS_MAX = 4;
 const RETRY_MIN_MS = 1000;
 const RETRY_MAX_MS = 5000;
 const GROUP_ATTRIBUTES = ['member', 'uniqueMember'];
-const ADDRESS_ATTRIBUTES = ['mail', 'mailAlternateAddress', 'mailEquivalentAddress'];
 
 /** A question's searches: one on its way, and one that all who wait share. */
 interface UnderWay {

@@ -7,6 +7,7 @@
 
 import { type Entry, textValues } from '../../directory/entry.ts';
 import { addressKey, formatAddress, tryParseAddress, withoutSubaddress } from '../../message/address.ts';
+import { ownKeys } from '../list-texts.ts';
 import type { Problem } from '../rows.ts';
 import type { CompileOption } from './option.ts';
 
@@ -34,12 +35,6 @@ function addressesOf(entry: Entry, problems: Problem[]): string[] {
     else addresses.set(addressKey(address!), formatAddress(address!));
   }
   return [...addresses.values()];
-}
-
-function ownKeys(entry: Entry): ReadonlySet<string> {
-  const values = ['mail', 'mailalternateaddress', 'mailequivalentaddress'].flatMap((name) => textValues(entry, name));
-  const addresses = values.map((value) => tryParseAddress(value.trim())).filter((address) => address !== undefined);
-  return new Set(addresses.map(addressKey));
 }
 
 /** `|vacation ann@acme.example` and `/home/ann@acme.example` have the letters of an address, and mean none. */

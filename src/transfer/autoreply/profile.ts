@@ -6,6 +6,7 @@
 
 import { createHash } from 'node:crypto';
 import { asciiLower } from '../../base/characters.ts';
+import { ADDRESS_KEYS } from '../../directory/address-attributes.ts';
 import { type Entry, textValue, textValues } from '../../directory/entry.ts';
 import { generalizedTimeToMs } from '../../directory/scalars.ts';
 import { type Address, addressKey, tryParseAddress } from '../../message/address.ts';
@@ -41,8 +42,7 @@ export interface AutoreplyProfile {
 
 /** `reached`: the address by which it was. */
 export function autoreplyProfile(entry: Entry, reached: Address): AutoreplyProfile | undefined {
-  const addresses = ['mail', 'mailalternateaddress', 'mailequivalentaddress']
-    .flatMap((name) => textValues(entry, name))
+  const addresses = ADDRESS_KEYS.flatMap((key) => textValues(entry, key))
     .map((text) => tryParseAddress(text.trim()))
     .filter((address) => address !== undefined);
   const [address] = addresses;
