@@ -160,12 +160,15 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
   'limits.message-size': ['size', 'The largest message, as sent; announced as SIZE.'],
   'limits.recipients': ['number', 'Recipients of one message.'],
   'limits.bad-commands': ['number', 'Commands in error before a connection is closed.'],
-  'limits.command-timeout': ['time', 'How long a peer may be silent.'],
+  'limits.command-timeout': ['time', 'How long a client may be silent: SMTP, and LDAP without a login.'],
   'limits.login-timeout': [
     'time',
     'From connect to a login (IMAP, POP3), or to the first complete command (SMTP, LDAP).',
   ],
-  'limits.idle-timeout': ['time', 'How long an IMAP session may be silent, IDLE included.'],
+  'limits.idle-timeout': [
+    'time',
+    'How long a session with a login may be silent: IMAP (IDLE included), LDAP, and POP3, there 10 minutes at most.',
+  ],
   'limits.connections': ['number', 'Open connections of one protocol thread.'],
   'limits.connections-per-peer': [
     'number',

@@ -9,11 +9,11 @@ export interface Limits {
   readonly recipientsMax: number;
   /** Commands in error before the connection is closed. */
   readonly badCommandsMax: number;
-  /** A command or a silent peer. RFC 5321 §4.5.3.2.7: five minutes. */
+  /** How long a client may be silent: SMTP (RFC 5321 §4.5.3.2.7: five minutes), and LDAP without a login. */
   readonly commandTimeoutMs: number;
   /** From connect to a successful login (IMAP, POP3), or to the first complete command (SMTP, LDAP). */
   readonly loginTimeoutMs: number;
-  /** An IMAP session, IDLE included. RFC 3501 §5.4: thirty minutes at least. */
+  /** A session with a login: IMAP, IDLE included (RFC 3501 §5.4: thirty minutes at least), and LDAP; POP3 below. */
   readonly idleTimeoutMs: number;
   /** Open connections of all doors in one thread. */
   readonly connectionsMax: number;
@@ -60,7 +60,7 @@ export const IMAP_SEARCH_KEYS_MAX = 1000;
 export const FAILED_LOGINS_MAX = 5;
 /** POP3 command line; RFC 2449 §4 says 255 octets. */
 export const POP3_LINE_BYTES = 512;
-/** A silent POP3 session holds its maildrop. RFC 1939 §3: ten minutes at least. */
+/** A silent POP3 session holds its maildrop: `idleTimeoutMs`, but at most this. RFC 1939 §3: ten minutes at least. */
 export const POP3_IDLE_TIMEOUT_MS = 600_000;
 /** One LDAP message of who has an entry. A jpegPhoto fits; more is a protocol error. */
 export const LDAP_MESSAGE_BYTES = 2 * 1024 * 1024;

@@ -32,7 +32,6 @@ export interface PostedBatch {
 interface Waiting {
   readonly resolve: (result: never) => void;
   readonly reject: (failure: Failure) => void;
-  readonly name: string;
 }
 
 /** Arguments without a size given: what a row or two weigh. */
@@ -63,7 +62,7 @@ export class WriterClient implements Writer {
     if (this.#calls.length === 0) setImmediate(() => this.post());
     this.#calls.push([call, operation.name, args, bytes]);
     return new Promise<R>((resolve, reject) => {
-      this.#waiting.set(call, { resolve, reject, name: operation.name });
+      this.#waiting.set(call, { resolve, reject });
     });
   }
 

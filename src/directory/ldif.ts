@@ -26,19 +26,14 @@ const LETTER_D = 0x64;
 
 /** Finds where records end: at a line without anything on it. */
 export class LdifSplitter {
-  #line: number;
-  #begun: number;
+  /** The number of the line under way, and of the record's first one. */
+  #line = 1;
+  #begun = 1;
   #parts: Buffer[] = [];
   #bytes = 0;
   /** Octets of the line under way, and the last of them. */
   #ofLine = 0;
   #last = 0;
-
-  /** `line` is the number of the first one. */
-  constructor(line = 1) {
-    this.#line = line;
-    this.#begun = line;
-  }
 
   *push(octets: Buffer): Generator<LdifRecord> {
     let from = 0;

@@ -342,7 +342,6 @@ test('what is computed beside the structure', () => {
   );
   assert.equal(parsed.receivedCount, 2);
   assert.equal(parsed.messageId, '1.2@x.example');
-  assert.equal(parsed.headerEnd, 73);
   assert.equal(parsed.isEightBit, false);
   assert.equal(parsed.structureText, encodeStructure(parsed.structure));
   assert.equal(decodeHeader(parsed.headerText)[9], '(x) <1.2@x.example>');

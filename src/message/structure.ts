@@ -25,8 +25,6 @@ export interface ParsedMessage {
   readonly structureText: string;
   /** What the header says, for a column: see decodeHeader. */
   readonly headerText: string;
-  /** Where the body begins. */
-  readonly headerEnd: number;
   /** Without angle brackets; undefined when there is none to be read. */
   readonly messageId: string | undefined;
   readonly receivedCount: number;
@@ -42,7 +40,6 @@ export function parseMessage(bytes: Buffer): ParsedMessage {
     structure,
     structureText: encodeStructure(structure),
     headerText: encodeHeader(values),
-    headerEnd: header.end,
     messageId: messageId === null ? undefined : parseMessageId(messageId),
     receivedCount: countFields(header, 'received'),
     isEightBit: !isAscii(bytes),

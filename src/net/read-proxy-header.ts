@@ -11,7 +11,7 @@ import { type ProxyHeader, parseProxyHeader } from './proxy-protocol.ts';
 
 const WAIT_MS = 5000;
 
-export function readProxyHeader(socket: Socket, waitMs = WAIT_MS): Promise<ProxyHeader> {
+export function readProxyHeader(socket: Socket): Promise<ProxyHeader> {
   return new Promise((resolve, reject) => {
     let bytes: Buffer = Buffer.alloc(0);
     const settle = (): void => {
@@ -24,7 +24,7 @@ export function readProxyHeader(socket: Socket, waitMs = WAIT_MS): Promise<Proxy
       reject(error);
     };
     const closed = (): void => fail(new Failure('syntax', 'closed before its PROXY header'));
-    const late = setTimeout(() => fail(new Failure('syntax', `no PROXY header within ${waitMs} ms`)), waitMs);
+    const late = setTimeout(() => fail(new Failure('syntax', `no PROXY header within ${WAIT_MS} ms`)), WAIT_MS);
     const read = (): void => {
       for (let chunk: Buffer | null = socket.read(); chunk !== null; chunk = socket.read()) {
         bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);

@@ -26,20 +26,10 @@ export interface BootstrapArguments {
   readonly now: number;
 }
 
-export interface BootstrapResult {
-  /** False when the directory had its administrator already: then the password given is of no use. */
-  readonly isFirstStart: boolean;
-}
-
-export const bootstrap = operation(
-  'provisioning.bootstrap',
-  async (tx, args: BootstrapArguments): Promise<BootstrapResult> => {
-    const isFirstStart = (await findEntryIn(tx, ADMINISTRATOR_DN)) === undefined;
-    await addMissing(tx, [...firstEntries(args), ...ownEntries(args.hostname)], args.now);
-    await addDefaultRules(tx, args.now);
-    return { isFirstStart };
-  },
-);
+export const bootstrap = operation('provisioning.bootstrap', async (tx, args: BootstrapArguments) => {
+  await addMissing(tx, [...firstEntries(args), ...ownEntries(args.hostname)], args.now);
+  await addDefaultRules(tx, args.now);
+});
 
 export interface PrepareHostArguments {
   readonly hostname: string;

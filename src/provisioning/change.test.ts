@@ -289,7 +289,7 @@ test('the first start makes the site postmaster; a second start changes nothing'
   assert.deepEqual(directory.cache.findLogin('postmaster')?.addresses, ['postmaster@mail.test.example']);
   const again = { passwordValues: ['{ARGON2}other'], hostname: 'mail.test.example', now: 0 };
   const before = directory.shared.revision();
-  assert.deepEqual(await directory.writer.execute(bootstrap, again), { isFirstStart: false });
+  await directory.writer.execute(bootstrap, again);
   assert.equal(directory.shared.revision(), before);
 });
 

@@ -74,13 +74,15 @@ export interface EntryProblems {
   readonly problems: readonly Problem[];
 }
 
-/** What the compiler could not use, entry by entry; at most `limit` entries. */
-export function readProblems(reader: Reader, limit = 1000): EntryProblems[] {
+const NAMED_MAX = 1000;
+
+/** What the compiler could not use, entry by entry; at most NAMED_MAX entries. */
+export function readProblems(reader: Reader): EntryProblems[] {
   const { generation } = readState(reader);
   const found: EntryProblems[] = [];
   for (const table of ['route', 'alias_entry', 'routing_setting'] as const) {
     const sql = `SELECT row FROM ${table} WHERE tenant = ? AND generation = ? AND problems > 0 LIMIT +?`;
-    for (const { row } of reader.all(sql, TENANT, generation, limit - found.length)) {
+    for (const { row } of reader.all(sql, TENANT, generation, NAMED_MAX - found.length)) {
       const compiled = JSON.parse(row as string) as RouteRow | RecipientRow | SettingRow;
       const dn = 'dn' in compiled ? compiled.dn : dcDnOfDomain(compiled.domain);
       found.push({ dn, problems: compiled.problems ?? [] });

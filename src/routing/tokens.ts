@@ -56,10 +56,10 @@ export function createTokens(secret: Uint8Array, clock: Pick<Clock, 'now'>): Tok
     return key;
   };
   const today = (): number => Math.floor(clock.now() / DAY_MS);
-  const keysOf = (purpose: string, day: number): Uint8Array[] => {
+  const srsKeys = (day: number): Uint8Array[] => {
     const period = Math.floor(day / PERIOD_DAYS);
-    const current = keyOf(purpose, period);
-    return day % PERIOD_DAYS < SRS_DAYS ? [current, keyOf(purpose, period - 1)] : [current];
+    const current = keyOf('srs', period);
+    return day % PERIOD_DAYS < SRS_DAYS ? [current, keyOf('srs', period - 1)] : [current];
   };
   const meant = ({ verb, row, day, signature }: AskedVerdict, sender: Address | undefined): TokenMeaning => {
     if (sender === undefined || day > today() || today() - day > VERDICT_DAYS) return { kind: 'refused' };
@@ -75,7 +75,7 @@ export function createTokens(secret: Uint8Array, clock: Pick<Clock, 'now'>): Tok
       if (asked !== undefined) return meant(asked, sender);
       if (!isSrs(localPart)) return undefined;
       const day = today();
-      const original = sender === undefined ? srsOriginal(localPart, { keys: keysOf('srs', day), day }) : undefined;
+      const original = sender === undefined ? srsOriginal(localPart, { keys: srsKeys(day), day }) : undefined;
       return original === undefined ? { kind: 'refused' } : { kind: 'onward', address: original };
     },
     verdict({ localPart, domain }, verdict) {
@@ -86,7 +86,7 @@ export function createTokens(secret: Uint8Array, clock: Pick<Clock, 'now'>): Tok
     },
     srs(sender, domain) {
       const day = today();
-      return srsAddress(sender, domain, { key: keysOf('srs', day)[0]!, day });
+      return srsAddress(sender, domain, { key: srsKeys(day)[0]!, day });
     },
   };
 }

@@ -3,7 +3,7 @@
 //
 // In      the directory's index of waypostSharedMailbox; rows of the tables
 // Out     the values that lead nowhere, entry by entry, for `sync status`
-// Limits  GROUPS_MAX names of groups are looked at, `limit` entries are named
+// Limits  GROUPS_MAX names of groups are looked at, NAMED_MAX entries are named
 
 import { asciiLower } from '../base/characters.ts';
 import type { Reader } from '../database/operation.ts';
@@ -18,15 +18,16 @@ import { readAlias, readRecipient } from './tables.ts';
 const ATTRIBUTE = 'waypostSharedMailbox';
 const GROUPS_MAX = 10_000;
 const PAGE = 500;
+const NAMED_MAX = 1000;
 
-export async function unservedShares(reader: Reader, limit = 1000): Promise<EntryProblems[]> {
+export async function unservedShares(reader: Reader): Promise<EntryProblems[]> {
   const found = new Map<string, EntryProblems>();
   for (const value of indexedValues(reader, asciiLower(ATTRIBUTE), GROUPS_MAX)) {
-    for (let after = 0; found.size < limit; ) {
+    for (let after = 0; found.size < NAMED_MAX; ) {
       const page = entriesWith(reader, ATTRIBUTE, value, PAGE, after);
       const names = page.map(({ normalizedDn }) => normalizedDn);
       const unserved = reader.snapshot(() => names.flatMap((dn) => unservedOf(reader, dn) ?? []));
-      for (const each of unserved) if (found.size < limit) found.set(each.dn, each);
+      for (const each of unserved) if (found.size < NAMED_MAX) found.set(each.dn, each);
       if (page.length < PAGE) break;
       after = page.at(-1)!.id;
       await new Promise((resolve) => setImmediate(resolve));

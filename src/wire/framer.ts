@@ -106,14 +106,6 @@ export class Framer {
     this.#chunks.unshift(bytes);
   }
 
-  /** Forgets everything that waits. */
-  clear(): void {
-    this.#chunks = [];
-    this.#at = 0;
-    this.#part.take();
-    this.#dropping = false;
-  }
-
   /** The line that ends with the LF at `end` of the first chunk. */
   #lineTo(chunk: Buffer, end: number): Line {
     let text: string;

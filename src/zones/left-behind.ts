@@ -11,6 +11,8 @@ import { nameOfPath } from './path.ts';
 import { readZoneSettings, type ZoneSite } from './settings.ts';
 
 const PAGE = 2000;
+/** Of those that are found. */
+const NAMED_MAX = 1000;
 
 export interface LeftBehind {
   readonly domain: string;
@@ -18,11 +20,11 @@ export interface LeftBehind {
   readonly zone: string;
 }
 
-/** At most `limit` of them, a page of names a turn: there may be many that are right. */
-export async function leftBehind(reader: Reader, site: ZoneSite, limit = 1000): Promise<readonly LeftBehind[]> {
+/** At most NAMED_MAX of them, a page of names a turn: there may be many that are right. */
+export async function leftBehind(reader: Reader, site: ZoneSite): Promise<readonly LeftBehind[]> {
   const found: LeftBehind[] = [];
   const sql = `SELECT path, row FROM zone_name WHERE tenant = ${TENANT} AND path > ? AND row IS NOT NULL ORDER BY path LIMIT +?`;
-  for (let after = ''; found.length < limit; ) {
+  for (let after = ''; found.length < NAMED_MAX; ) {
     const rows = reader.snapshot(() => {
       const settings = readZoneSettings(reader, site);
       const names = zoneNames(reader);
@@ -40,5 +42,5 @@ export async function leftBehind(reader: Reader, site: ZoneSite, limit = 1000): 
     after = rows.at(-1)![0];
     await new Promise((turn) => setImmediate(turn));
   }
-  return found.slice(0, limit);
+  return found.slice(0, NAMED_MAX);
 }

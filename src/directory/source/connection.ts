@@ -111,7 +111,6 @@ const QUEUED_BYTES = 1024 * 1024;
 
 /** A request on its way. */
 interface Operation {
-  readonly messageId: number;
   readonly mayBeSilent: boolean;
   readonly silenceMs: number;
   readonly silence: Deadline;
@@ -396,7 +395,6 @@ export class LdapConnection {
     }
     const silence = new Deadline();
     const waiting: Operation = {
-      messageId,
       mayBeSilent,
       silenceMs,
       silence,

@@ -30,10 +30,8 @@ function frames(chunks: readonly Buffer[]): Seen[] {
       seen.push(frame);
       if (frame.kind === 'fatal') return seen;
       if (frame.kind !== 'message') continue;
-      if (frame.sizeBytes <= 100) {
-        framer.acceptMessage();
-        taken = '';
-      } else if (frame.synchronizing) framer.refuseMessage();
+      if (frame.sizeBytes <= 100) taken = '';
+      else if (frame.synchronizing) framer.refuseMessage();
       else framer.skipMessage();
     }
   }

@@ -31,8 +31,8 @@ export type ImapFrame =
   /** The client waits for "+" before it sends a literal that is allowed. */
   | { readonly kind: 'continue' }
   /**
-   * A message follows: `text` is the command up to its literal, `sizeBytes` may be Infinity. The session calls one of
-   * acceptMessage, skipMessage and refuseMessage (the last only when `synchronizing`) before it asks for the next frame.
+   * A message follows: `text` is the command up to its literal, `sizeBytes` may be Infinity. Before it asks for the next frame
+   * the session takes all of it by takeMessage, or calls skipMessage, or refuseMessage (only when `synchronizing`).
    */
   | {
       readonly kind: 'message';
@@ -59,7 +59,7 @@ const DROPPED_LITERAL_BYTES = 1024 * 1024;
 const NUMBER_DIGITS = 10;
 const NUMBER_MAX = 0xffff_ffff;
 
-type State = 'command' | 'literal' | 'message' | 'message-tail' | 'resync' | 'drop' | 'fatal';
+type State = 'command' | 'literal' | 'message' | 'skipped message' | 'message-tail' | 'resync' | 'drop' | 'fatal';
 
 export class CommandFramer {
   limits: ImapFramerLimits = LOGIN_FRAMER_LIMITS;
@@ -71,7 +71,6 @@ export class CommandFramer {
   #literals = 0;
   /** Bytes still to come of the literal or message, or to be dropped. */
   #left = 0;
-  #skipping = false;
 
   /** `startsMessage` says of a command up to a literal whether that literal is a message. Called for each literal. */
   constructor(startsMessage: (text: string) => boolean) {
@@ -104,8 +103,9 @@ export class CommandFramer {
           this.#state = 'command';
           break;
         }
-        case 'message': {
-          if (!this.#skipping) return undefined;
+        case 'message':
+          return undefined;
+        case 'skipped message': {
           if (!this.#dropBytes()) return undefined;
           this.#state = 'message-tail';
           break;
@@ -145,14 +145,9 @@ export class CommandFramer {
     return this.#bytes.line(this.limits.lineBytes);
   }
 
-  /** The session takes the announced message with takeMessage. */
-  acceptMessage(): void {
-    this.#skipping = false;
-  }
-
   /** The announced message is read and forgotten. */
   skipMessage(): void {
-    this.#skipping = true;
+    this.#state = 'skipped message';
   }
 
   /** The client got NO instead of "+": the message will not come. */

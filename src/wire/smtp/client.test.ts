@@ -108,7 +108,6 @@ test('what EHLO offers', () => {
   const others = ['REQUIRETLS', 'AUTH plain LOGIN', 'LIMITS RCPTMAX=100 mailmax=20 X=1'];
   assert.deepEqual(parseCapabilities(['mx', ...more, ...others]), {
     ...NO_CAPABILITIES,
-    chunking: true,
     smtpUtf8: true,
     dsn: true,
     deliverBy: 60,

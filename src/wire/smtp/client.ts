@@ -96,7 +96,6 @@ export interface Capabilities {
   readonly startTls: boolean;
   /** Bytes of a message; undefined: SIZE is not offered. 0: offered without a limit. */
   readonly sizeBytes: number | undefined;
-  readonly chunking: boolean;
   readonly smtpUtf8: boolean;
   readonly dsn: boolean;
   /** Seconds that it needs at least, 0 where it says none; undefined: DELIVERBY is not offered. */
@@ -115,7 +114,6 @@ export const NO_CAPABILITIES: Capabilities = {
   eightBitMime: false,
   startTls: false,
   sizeBytes: undefined,
-  chunking: false,
   smtpUtf8: false,
   dsn: false,
   deliverBy: undefined,
@@ -142,7 +140,6 @@ export function parseCapabilities(lines: readonly string[]): Capabilities {
     eightBitMime: offered.has('8BITMIME'),
     startTls: offered.has('STARTTLS'),
     sizeBytes: size === undefined ? undefined : numberOf(size),
-    chunking: offered.has('CHUNKING'),
     smtpUtf8: offered.has('SMTPUTF8'),
     dsn: offered.has('DSN'),
     deliverBy: deliverBy === undefined ? undefined : numberOf(deliverBy),
