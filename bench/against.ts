@@ -21,6 +21,8 @@ const BARS: Readonly<Record<string, number>> = {
   deliver: 1.05,
   'deliver-20': 1.05,
   login: 1.05,
+  'relay-unsigned': 1.05,
+  rcpt: 1.05,
   append: 1.05,
   'fetch-envelope': 1.15,
 };

@@ -68,6 +68,14 @@ function overTls(side: Side): readonly (string | number)[] {
   return ['--tls', '--port', side.imaps];
 }
 
+/** RCPT alone, of people who were asked for before; a twentieth of the count are transactions. */
+function rcpts(side: Side, offset: number): Figures {
+  return generate('smtp-load', [
+    ...['--port', side.smtp, '--tree', side.pids, '--conns', 20, '--rcpt-only', 20],
+    ...['--users', MAILBOXES, '--offset', offset, '--count', isOurs(side) ? 400_000 : 10_000],
+  ]);
+}
+
 /** To another host, which keeps nothing. */
 function relayed(side: Side, count: number, extra: readonly string[] = []): Figures {
   return generate('smtp-load', [
@@ -220,6 +228,15 @@ export const LINES: readonly Line[] = [
     isCost: true,
     against: ['shipped'],
     bars: { shipped: 2.5 },
+  },
+  {
+    name: 'rcpt',
+    what: 'RCPT of 100 users, 20 connections, 20 a transaction, no data',
+    run: rcpts,
+    figure: 'rcpt_s',
+    unit: 'RCPT/s',
+    against: ['shipped'],
+    bars: {},
   },
   {
     name: 'relay-unsigned',

@@ -60,7 +60,8 @@ export async function startOurs(
   const [sink, nobody] = await freePorts(2);
   const server = await startWaypost({
     env: { WAYPOST_LOG: 'warn' },
-    ...(program === undefined ? {} : { program }),
+    // The first programs relayed by the configuration alone.
+    ...(program === undefined ? {} : { program, config: `[next-hop]\n"sink.example" = "[127.0.0.2]:${sink}"\n` }),
   });
   const { smtp, submission, imap, pop3, ldap } = server.listeners;
   const bound = ['--port', ldap.port, '--binddn', 'cn=Directory Manager', '--bindpw', server.ldap.password];
@@ -71,29 +72,36 @@ export async function startOurs(
   try {
     const domain = { objectClass: ['domain', 'inetDomain', 'mailDomain'], dc: 'd{n}' };
     add(DOMAINS, 'dc=d{n},dc=example,o=internet', domain, ['--conns', 1]);
-    const relayed = (dc: string, port: number) =>
-      add(1, `dc=${dc},dc=example,o=internet`, { ...domain, dc, mailRoutingSmartHost: `[127.0.0.2]:${port}` }, [
-        ...['--conns', 1],
-      ]);
-    relayed('sink', sink!);
-    // Nobody listens there, and what waits for it is not tried again while figures are taken.
-    relayed('waiting', nobody!);
-    const patient = {
-      objectClass: ['waypostChannel'],
-      cn: 'smtp',
-      waypostChannelKind: 'smtp',
-      waypostKeyword: 'backoff 6h',
-    };
-    add(1, 'cn=smtp,ou=Channels,ou=Waypost,o=internet', patient, ['--conns', 1]);
     const user = await mailUser();
     const dn = 'uid=u{n},ou=People,dc=d{d},dc=example,o=internet';
     const addsPerSecond = add(users, dn, user, ['--conns', 8, '--domains', DOMAINS]);
+    const unsigned = (more: object): number =>
+      add(1, 'dc=unsigned,dc=example,o=internet', { ...domain, dc: 'unsigned', ...more }, ['--conns', 1]);
+    try {
+      unsigned({ waypostOmitRecord: 'dkim' });
+    } catch (error) {
+      if (program === undefined) throw error;
+      // It signs nothing.
+      unsigned({});
+    }
+    const mail = `u{n}@${UNSIGNED}`;
+    add(1, 'uid=u{n},ou=People,dc=unsigned,dc=example,o=internet', { ...user, mail }, ['--conns', 1]);
     if (program === undefined) {
-      // Nothing is signed there.
-      const unsigned = { ...domain, dc: UNSIGNED.split('.')[0], waypostOmitRecord: 'dkim' };
-      add(1, 'dc=unsigned,dc=example,o=internet', unsigned, ['--conns', 1]);
-      const mail = `u{n}@${UNSIGNED}`;
-      add(1, 'uid=u{n},ou=People,dc=unsigned,dc=example,o=internet', { ...user, mail }, ['--conns', 1]);
+      const relayed = (dc: string, port: number) =>
+        add(1, `dc=${dc},dc=example,o=internet`, { ...domain, dc, mailRoutingSmartHost: `[127.0.0.2]:${port}` }, [
+          ...['--conns', 1],
+        ]);
+      relayed('sink', sink!);
+      // Nobody listens there.
+      relayed('waiting', nobody!);
+      // What waits is not tried again while figures are taken.
+      const patient = {
+        objectClass: ['waypostChannel'],
+        cn: 'smtp',
+        waypostChannelKind: 'smtp',
+        waypostKeyword: 'backoff 6h',
+      };
+      add(1, 'cn=smtp,ou=Channels,ou=Waypost,o=internet', patient, ['--conns', 1]);
     }
     return {
       name: program === undefined ? 'waypost' : 'before',
