@@ -111,6 +111,9 @@ test('values are judged by what they are for: addresses, hosts, whom a list asks
       ['ldap:///o=a??sub?(memberOf=cn=x)', 'ldap:///o=a??sub?(broken'],
       ['ldap:///o=a??sub?(!(noSuchType=x))', 'ldap:///o=a??sub?(jpegPhoto=*a*)'],
     ],
+    // What a list makes of a message would say what the secret is.
+    ['mgrpDeliverTo', ['ldap:///o=a??sub?(cn=x)'], ['ldap:///o=a??sub?(&(cn=x)(!(userPassword:2.5.13.18:=x)))']],
+    ['mgrpModerator', ['cn=a'], ['ldap:///o=a??sub?(waypostKeySecret=x)']],
     ['mgmanHidden', ['true', 'FALSE'], ['maybe', 'anyone']],
     ['mgmanMemberVisibility', ['anyone', 'All', 'true', 'none'], ['owner']],
     ['mgmanJoinability', ['all'], ['some']],

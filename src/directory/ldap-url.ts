@@ -11,6 +11,8 @@ import { Failure } from '../base/failure.ts';
 import { parseFilter } from '../wire/ldap/filter-text.ts';
 import type { SearchScope } from '../wire/ldap/operations/search.ts';
 import { normalizeDn } from './dn.ts';
+import type { Entry } from './entry.ts';
+import { askingNoSecrets, compileFilter, type MatchContext } from './match.ts';
 
 export interface LdapUrl {
   /** Normalized DN. */
@@ -56,6 +58,11 @@ export function liesIn({ base, scope }: LdapUrl, dn: string): boolean {
   if (scope === 'base' || !dn.endsWith(`,${base}`)) return false;
   // In a normalized DN each comma is a border.
   return scope === 'sub' || !dn.slice(0, -base.length - 1).includes(',');
+}
+
+/** Whether the entry matches the URL's filter. */
+export function fits({ filter }: LdapUrl, entry: Entry, context: MatchContext): boolean {
+  return compileFilter(parseFilter(filter))(entry, askingNoSecrets(context)) === true;
 }
 
 function decoded(part: string): string | undefined {

@@ -16,7 +16,7 @@ import { parseAccessRules } from './access-rules.ts';
 import type { AttributeValue } from './entry.ts';
 import { type LdapUrl, parseLdapUrl } from './ldap-url.ts';
 import { partyOf } from './list-party.ts';
-import { unanswerableIn } from './match.ts';
+import { secretIn, unanswerableIn } from './match.ts';
 import { parseLimit } from './quota-value.ts';
 
 /** The words that each level of status knows. */
@@ -201,7 +201,10 @@ function members(value: string): string | undefined {
 
 /** Nobody would be found, and a list, or who may not send to it, would be without them. */
 function unanswerable({ filter: text }: LdapUrl): string | undefined {
-  const unknown = unanswerableIn(parseFilter(text));
+  const filter = parseFilter(text);
+  const secret = secretIn(filter);
+  if (secret !== undefined) return `legal are filters that ask for no secret, and ${secret} is one`;
+  const unknown = unanswerableIn(filter);
   return unknown === undefined
     ? undefined
     : `legal are filters that somebody can match: the schema does not know ${unknown}, or has no such rule of it`;

@@ -39,6 +39,34 @@ export const OUTSIDE: MatchContext = {
   contextCsn: () => undefined,
 };
 
+/**
+ * For a filter that stands in an entry, and is asked with this program's rights: secrets are undefined to it, else who has written it
+ * would read them by what it finds.
+ */
+export function askingNoSecrets(context: MatchContext): MatchContext {
+  return { ...context, maySearch: isNoSecret };
+}
+
+function isNoSecret(_: Entry, key: string): boolean {
+  return schema().attributeType(key)?.isSecret !== true;
+}
+
+/** The first condition of a filter that asks for a secret. */
+export function secretIn(filter: Filter): string | undefined {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      return filter.filters.map(secretIn).find((each) => each !== undefined);
+    case 'not':
+      return secretIn(filter.filter);
+    default: {
+      const { attribute } = filter;
+      const type = attribute === undefined ? undefined : schema().description(attribute)?.type;
+      return type?.isSecret === true ? attribute : undefined;
+    }
+  }
+}
+
 type ValueTest = (value: AttributeValue) => Match;
 
 const UNDEFINED: Matcher = () => undefined;

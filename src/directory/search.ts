@@ -17,7 +17,7 @@ import { type Dn, parseDn } from './dn.ts';
 import { decodeEntry, ENTRY_COLUMNS, findEntry, getEntry } from './entries.ts';
 import type { Entry } from './entry.ts';
 import type { IndexKey } from './indexes.ts';
-import { asksMembers, asksOthers, compileFilter, type MatchContext, type Matcher } from './match.ts';
+import { askingNoSecrets, asksMembers, asksOthers, compileFilter, type MatchContext, type Matcher } from './match.ts';
 import { matchContext } from './match-context.ts';
 import { membersNamed } from './member-values.ts';
 import type { SearchPlace } from './search-base.ts';
@@ -27,7 +27,7 @@ export interface EntrySearch {
   readonly base: string | Dn;
   readonly scope: SearchScope;
   readonly filter: Filter;
-  /** What the caller may see, and ask for; undefined: all. */
+  /** What the caller may see, and ask for; undefined: this program, whose filter may stand in an entry: all is seen, no secret asked for. */
   readonly sight?: Sight;
   /** What is searched, where that is more than the base: none inside another. Then base and scope are not looked at. */
   readonly places?: readonly SearchPlace[];
@@ -114,7 +114,8 @@ export class Search {
   see(sight: Sight | undefined): void {
     const context = matchContext(this.#reader);
     this.#sight = sight;
-    this.#context = sight?.maySearch === undefined ? context : { ...context, maySearch: sight.maySearch };
+    if (sight === undefined) this.#context = askingNoSecrets(context);
+    else this.#context = sight.maySearch === undefined ? context : { ...context, maySearch: sight.maySearch };
   }
 
   /** What filters are asked with. */

@@ -3,10 +3,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Failure } from '../base/failure.ts';
+import { parseFilter } from '../wire/ldap/filter-text.ts';
 import { DEFAULT_RULES } from './access/default-rules.ts';
 import { sightOf } from './access/sight.ts';
-import { callerOf } from './caller.ts';
+import { ANONYMOUS, callerOf } from './caller.ts';
 import { getEntry } from './entries.ts';
+import { fits } from './ldap-url.ts';
+import { matchContext } from './match-context.ts';
 import { schema } from './schema.ts';
 import { withoutSecrets } from './secrets.ts';
 import { loggedChanges, openTestDirectory, replaceAci, searchAll, type TestDirectory } from './testing.ts';
@@ -65,6 +68,29 @@ test('the owner cannot find out a secret by a filter either', () => {
     assert.equal(find(name, 'equality'), 0, name);
   }
   assert.equal(find('uid', 'present'), 1);
+});
+
+test('a filter that stands in an entry finds out no secret: of a URL, and of an access rule', () => {
+  const { reader } = directory;
+  const less = '2.5.13.18:=\\ff';
+  for (const text of ['(userPassword=*)', `(userPassword:${less})`, `(:${less})`, '(!(mgrpAuthPassword=x))']) {
+    const filter = parseFilter(text);
+    assert.equal(searchAll(reader, { base: DN, scope: 'base', filter }, 10).length, 0, text);
+    assert.equal(fits({ base: DN, scope: 'base', filter: text }, ann(), matchContext(reader)), false, text);
+  }
+  assert.equal(fits({ base: DN, scope: 'base', filter: '(uid=ann)' }, ann(), matchContext(reader)), true);
+});
+
+test('an access rule that asks by a matching rule alone sees no secret either', async () => {
+  const allow = (filter: string): string =>
+    `(targetattr="cn")(targetfilter="${filter}")(version 3.0; acl "x"; allow (read) userdn="ldap:///anyone";)`;
+  const isSeen = async (filter: string): Promise<boolean> => {
+    await directory.apply(replaceAci('o=internet', [allow(filter)]));
+    return sightOf(directory.reader, ANONYMOUS, true).shown(ann()) !== undefined;
+  };
+  assert.equal(await isSeen('(:caseIgnoreMatch:=ann)'), true);
+  assert.equal(await isSeen('(:2.5.13.18:=\\ff)'), false);
+  await directory.apply(replaceAci('o=internet', DEFAULT_RULES));
 });
 
 test('the change log says that a secret changed and not to what', async () => {

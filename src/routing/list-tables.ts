@@ -8,8 +8,7 @@
 import type { Reader, Transaction } from '../database/operation.ts';
 import { entryById, entryByIdIn, findEntry, findEntryIn } from '../directory/entries.ts';
 import { memberTotal } from '../directory/entry.ts';
-import { type LdapUrl, liesIn } from '../directory/ldap-url.ts';
-import { compileFilter } from '../directory/match.ts';
+import { fits, type LdapUrl, liesIn } from '../directory/ldap-url.ts';
 import { matchContext, matchContextIn } from '../directory/match-context.ts';
 import {
   entriesNaming,
@@ -19,7 +18,6 @@ import {
   readMemberValues,
   withAllMembersIn,
 } from '../directory/member-values.ts';
-import { parseFilter } from '../wire/ldap/filter-text.ts';
 import { authorityIn, authorityOf } from '../zones/authority.ts';
 import { zoneNames } from '../zones/names.ts';
 import { readZoneSettings } from '../zones/settings.ts';
@@ -97,7 +95,7 @@ export function listTables(reader: Reader, generation: number, count: (rows: num
     matches(dn, url) {
       count(1);
       const entry = findEntry(reader, dn);
-      return entry !== undefined && compileFilter(parseFilter(url.filter))(entry, matchContext(reader)) === true;
+      return entry !== undefined && fits(url, entry, matchContext(reader));
     },
     isTheirs(domain) {
       count(1);
@@ -187,7 +185,7 @@ async function matchesIn(tx: Transaction, dn: string, url: LdapUrl): Promise<boo
   const entry = await findEntryIn(tx, dn);
   if (entry === undefined) return false;
   const whole = await withAllMembersIn(tx, entry);
-  return compileFilter(parseFilter(url.filter))(whole, await matchContextIn(tx, entry)) === true;
+  return fits(url, whole, await matchContextIn(tx, entry));
 }
 
 function over(rows: readonly GroupRow[], dn: string): readonly GroupRow[] {

@@ -12,11 +12,10 @@ import type { Reader } from '../database/operation.ts';
 import { changedMentioning, timeOfRevision } from '../directory/change-log.ts';
 import { normalizeDn } from '../directory/dn.ts';
 import { hasChildren } from '../directory/entries.ts';
-import { liesIn } from '../directory/ldap-url.ts';
-import { compileFilter, OUTSIDE } from '../directory/match.ts';
+import { fits, liesIn } from '../directory/ldap-url.ts';
+import { OUTSIDE } from '../directory/match.ts';
 import { entriesNaming, withMembers } from '../directory/member-values.ts';
 import { entryAt, membersAt } from '../directory/past-entry.ts';
-import { parseFilter } from '../wire/ldap/filter-text.ts';
 import { readState } from './generation.ts';
 import { movedKeys, rowAt } from './history.ts';
 import { SENDER_LISTS_MAX } from './list-access.ts';
@@ -112,7 +111,7 @@ export function pastTables(reader: Reader, revision: Revision, site: Pick<Site, 
       if (entry === undefined) return false;
       const whole = withMembers(entry, membersAt(reader, entry, revision));
       const isParent = hasChildren(reader, entry.id);
-      return compileFilter(parseFilter(url.filter))(whole, { ...OUTSIDE, hasSubordinates: () => isParent }) === true;
+      return fits(url, whole, { ...OUTSIDE, hasSubordinates: () => isParent });
     },
     isTheirs: (domain) => today.isTheirs(domain),
   };

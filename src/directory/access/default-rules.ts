@@ -16,6 +16,9 @@ const RESERVED_ATTRIBUTES = [
   'mailProgramDeliveryInfo',
   'mailDeliveryFileURL',
   'mailSMTPSubmitChannel',
+  // Where names lead that stand for others: clients follow them.
+  'aliasedObjectName',
+  'ref',
   'waypost*',
 ];
 const OF_DOMAIN = ['description', 'mailDomainCatchallAddress', 'mailDomainWelcomeMessage', 'mailDomainReportAddress'];
@@ -40,7 +43,12 @@ const rule = (targets: string, name: string, permission: string): string =>
   `${targets}(version 3.0; acl "${name}"; ${permission};)`;
 const attributes = (names: readonly string[]): string => `(targetattr = "${names.join(' || ')}")`;
 const both = (filter: string): string => `(targattrfilters = "add=${filter},del=${filter}")`;
-const beyond = (attribute: string): string => `${attribute}:(!(${attribute}:waypostOwnDomainMatch:=TRUE))`;
+const beyond = (rule: string) => (attribute: string) => `${attribute}:(!(${attribute}:${rule}:=TRUE))`;
+/** A filter, and a list's members, are looked for with the server's rights: by them others would be found out. */
+const OF_DOMAIN_ALONE = [
+  ...['memberURL', 'mgrpDeliverTo', 'mgrpErrorsTo'].map(beyond('waypostOwnDomainMatch')),
+  ...['mgrpAllowedBroadcaster', 'mgrpDisallowedBroadcaster', 'mgrpModerator'].map(beyond('waypostOwnNameMatch')),
+];
 
 const ALL = attributes(['*', '+']);
 const SITE = 'roledn = "ldap:///cn=site administrator"';
@@ -56,7 +64,7 @@ export const DEFAULT_RULES: readonly string[] = [
   rule(ALL, 'servers', `allow (read, search, compare, proxy) ${SERVER}`),
   rule(ALL, 'domain administrators', `allow (all) ${DOMAIN}`),
   reserved(attributes(RESERVED_ATTRIBUTES), 'write'),
-  reserved(`${ALL}(targetfilter = "(nsRole=cn=site administrator)")`, 'write'),
+  reserved(`${ALL}(targetfilter = "(nsRole=cn=site administrator)")`, 'write, delete'),
   reserved(
     `(targetattr != "${OF_DOMAIN.join(' || ')}")(targetfilter = "${any('objectClass', DOMAIN_CLASSES)}")`,
     'write',
@@ -64,10 +72,7 @@ export const DEFAULT_RULES: readonly string[] = [
   reserved(`(targetfilter = "${any('objectClass', RESERVED_CLASSES)}")`, 'add, delete'),
   reserved(both(`objectClass:${any('objectClass', RESERVED_CLASSES)}`), 'write'),
   reserved(both(`mailDeliveryOption:${any('mailDeliveryOption', ['program', 'file'])}`), 'write'),
-  reserved(
-    `(targattrfilters = "add=${['memberURL', 'mgrpDeliverTo', 'mgrpErrorsTo'].map(beyond).join(' && ')}")`,
-    'write',
-  ),
+  reserved(`(targattrfilters = "add=${OF_DOMAIN_ALONE.join(' && ')}")`, 'write'),
   rule(ALL, 'self', `allow (read, search, compare) ${SELF}`),
   rule(attributes(OWN), 'self', `allow (write) ${SELF}`),
   rule(

@@ -18,7 +18,9 @@ import { Failure } from '../../base/failure.ts';
 import type { Filter } from '../../wire/ldap/filter.ts';
 import { parseFilter } from '../../wire/ldap/filter-text.ts';
 import { normalizeDn } from '../dn.ts';
-import { compileFilter, type Match, OUTSIDE } from '../match.ts';
+import type { AttributeValue } from '../entry.ts';
+import { partyOf } from '../list-party.ts';
+import { askingNoSecrets, compileFilter, type Match, OUTSIDE, secretIn } from '../match.ts';
 import { schema } from '../schema.ts';
 import { namePattern } from './name-pattern.ts';
 import {
@@ -53,6 +55,9 @@ const TARGETS = 'target, targetscope, targetattr, targetfilter or targattrfilter
 const BINDS = 'userdn, groupdn, roledn or userattr';
 const SCHEME = 'ldap:///';
 const OWN_DOMAIN = 'waypostowndomainmatch';
+/** The same of a URL and a DN; any address is. */
+const OWN_NAME = 'waypostownnamematch';
+const NO_SECRETS = askingNoSecrets(OUTSIDE);
 
 export function parseAci(value: string): ParsedAci {
   if (value.length > LENGTH_MAX) return { problem: `column ${LENGTH_MAX + 1}: the value is too long` };
@@ -359,6 +364,8 @@ class AciCursor extends Cursor {
     }
     const unknown = attributesOf(filter).find((name) => schema().description(name) === undefined);
     if (unknown !== undefined) this.wrong(at, `the filter asks for ${shown(unknown)}, which is not in the schema`);
+    const secret = secretIn(filter);
+    if (secret !== undefined) this.wrong(at, `the filter asks for ${shown(secret)}, which is secret`);
     return filter;
   }
 
@@ -501,7 +508,7 @@ function decoded(text: string): string {
   }
 }
 
-/** `(mgrpErrorsTo:waypostOwnDomainMatch:=TRUE)`: a rule that matches here alone, since it asks where the entry stands. */
+/** `(mgrpErrorsTo:waypostOwnDomainMatch:=TRUE)`: rules that match here alone, since they ask where the entry stands. */
 function compileValueFilter(filter: Filter): ValueFilter {
   switch (filter.kind) {
     case 'and':
@@ -526,14 +533,22 @@ function compileValueFilter(filter: Filter): ValueFilter {
       };
     }
     case 'extensible': {
-      if (filter.rule === undefined || asciiLower(filter.rule) !== OWN_DOMAIN) break;
+      const rule = asciiLower(filter.rule ?? '');
+      if (rule !== OWN_DOMAIN && rule !== OWN_NAME) break;
       const key = schema().description(filter.attribute!)!.key;
       const wanted = filter.value === 'TRUE';
-      return (entry, isOwn) => entry.attributes.get(key)?.values.some((value) => isOwn(value) === wanted) ?? false;
+      const isFree = rule === OWN_NAME ? isAddress : () => false;
+      return (entry, isOwn) =>
+        entry.attributes.get(key)?.values.some((value) => (isFree(value) || isOwn(value)) === wanted) ?? false;
     }
   }
   const matches = compileFilter(filter);
-  return (entry) => matches(entry, OUTSIDE);
+  return (entry) => matches(entry, NO_SECRETS);
+}
+
+function isAddress(value: AttributeValue): boolean {
+  const party = typeof value === 'string' ? partyOf(value) : '';
+  return typeof party !== 'string' && 'address' in party;
 }
 
 function attributesOf(filter: Filter): readonly string[] {

@@ -8,7 +8,7 @@ import { asciiLower } from '../../base/characters.ts';
 import { TENANT } from '../../base/tenant.ts';
 import { decodeEntry, ENTRY_COLUMNS } from '../entries.ts';
 import { type Attribute, type AttributeValue, type Entry, textValues } from '../entry.ts';
-import { OUTSIDE } from '../match.ts';
+import { askingNoSecrets, OUTSIDE } from '../match.ts';
 import { prepareFor } from '../matching.ts';
 import { schema } from '../schema.ts';
 import type { AccessTarget, CallerFacts } from './decide.ts';
@@ -89,7 +89,7 @@ export function* targetOf({
   const ownValues = new Set<AttributeValue>();
   for (const value of needs.isDomain ? values : [])
     if (own.length > 0 && (yield* isOwnValue(value, own, domains))) ownValues.add(value);
-  const context = { ...OUTSIDE, hasSubordinates: () => hasChild };
+  const context = askingNoSecrets({ ...OUTSIDE, hasSubordinates: () => hasChild });
   return {
     entry,
     above: aboveOf(entry.normalizedDn),

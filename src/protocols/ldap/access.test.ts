@@ -18,6 +18,7 @@ import {
 } from '../../provisioning/testing.ts';
 import { assertion } from '../../wire/ldap/controls/assertion.ts';
 import { controlOf } from '../../wire/ldap/controls/codec.ts';
+import { manageDsaIt } from '../../wire/ldap/controls/manage-dsa-it.ts';
 import { pagedResults } from '../../wire/ldap/controls/paged-results.ts';
 import { postReadRequest } from '../../wire/ldap/controls/read-entry.ts';
 import { sortRequest } from '../../wire/ldap/controls/sort.ts';
@@ -145,6 +146,11 @@ test('they see and change their domain, and nothing else', async () => {
 test('what is reserved is refused in their domain too', async () => {
   using client = await as(ann);
   const program = { mailDeliveryOption: 'program' };
+  const [alias, referral] = [`cn=other,${ACME}`, `cn=elsewhere,${ACME}`];
+  await door.directory.apply(
+    add(alias, { objectClass: ['alias', 'extensibleObject'], cn: 'other', aliasedObjectName: bob }),
+    add(referral, { objectClass: ['referral', 'extensibleObject'], cn: 'elsewhere', ref: 'ldap://mx2.example/o=x' }),
+  );
   for (const request of [
     modify(bob, 'mailHost', ['mx2.example']),
     modify(bob, 'waypostRecipientsPerHour', ['5']),
@@ -159,11 +165,19 @@ test('what is reserved is refused in their domain too', async () => {
     modify(`ou=People,${ACME}`, 'objectClass', ['mailDomain'], 'add'),
     modify(groupDn('sales@acme.example'), 'mgrpErrorsTo', ['x@other.example']),
     modify(groupDn('sales@acme.example'), 'memberURL', [`ldap:///${domainDn('other.example')}??sub?(mail=*)`], 'add'),
+    // All that is below the domain's entry, the next domain's people among it.
+    modify(groupDn('sales@acme.example'), 'memberURL', [`ldap:///${ACME}??sub?(mail=*)`], 'add'),
+    modify(groupDn('sales@acme.example'), 'mgrpModerator', [`ldap:///${domainDn('other.example')}??sub?(mail=*)`]),
+    modify(groupDn('sales@acme.example'), 'mgrpAllowedBroadcaster', [groupDn('all@other.example')]),
+    modify(groupDn('sales@acme.example'), 'mgrpDisallowedBroadcaster', ['bob@acme.example', zoe]),
+    modify(alias, 'aliasedObjectName', [zoe]),
     addOf(addUser('prog@acme.example', program)),
     addOf(addUser('host@acme.example', { mailHost: 'mx2.example' })),
     addOf(addDomain('deep.acme.example')),
     del(domainDn('sub.acme.example')),
     del(ACME),
+    del(sue),
+    rename(`ou=People,${ACME}`, 'ou=Folk'),
     {
       kind: 'modifyDn',
       dn: bob,
@@ -174,10 +188,19 @@ test('what is reserved is refused in their domain too', async () => {
     { kind: 'modifyDn', dn: sue, newRdn: 'uid=susan', deleteOldRdn: true, newSuperior: undefined },
   ] satisfies LdapRequest[])
     assert.equal(await codeOf(client, request), 50, JSON.stringify(request));
+  client.request(modify(referral, 'ref', ['ldap://x.example/o=x']), [controlOf(manageDsaIt, undefined, true)]);
+  assert.equal((await client.result())?.code, 50);
   assert.equal(await codeOf(client, modify(ACME, 'description', ['Acme'])), 0);
   assert.equal(await codeOf(client, modify(groupDn('sales@acme.example'), 'mgrpErrorsTo', ['bob@acme.example'])), 0);
   const url = `ldap:///ou=People,${ACME}??sub?(mail=*)`;
   assert.equal(await codeOf(client, modify(groupDn('sales@acme.example'), 'memberURL', [url])), 0);
+  const broadcasters = ['zoe@other.example', 'mailto:all@other.example', bob, url];
+  assert.equal(
+    await codeOf(client, modify(groupDn('sales@acme.example'), 'mgrpAllowedBroadcaster', broadcasters)),
+    0,
+    'the addresses of others are no secret',
+  );
+  await door.directory.apply(remove(alias), remove(referral));
 });
 
 const rename = (
@@ -391,6 +414,7 @@ test('an aci that does not parse is 21, and says the column', async () => {
     ['(targetattr="*")(version 3.0; acl "x"; allow (read) ip="192.0.2.1";)', 53],
     ['(target="ldap:///ou=($dn),o=internet")(version 3.0; acl "x"; allow (read) userdn="ldap:///all";)', 21],
     ['(targetattr="*")(version 3.0; acl "x"; allow (reed) userdn="ldap:///all";)', 47],
+    ['(targetfilter="(userPassword:2.5.13.18:=x)")(version 3.0; acl "x"; allow (read) userdn="ldap:///all";)', 16],
     ['x', 1],
   ] as const) {
     client.request(modify(ACME, 'aci', [text]));
