@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { EXIT, exitCode } from '../base/exit.ts';
 import { Failure } from '../base/failure.ts';
+import { operation } from '../database/operation.ts';
 import { type Caller, callerOf } from '../directory/caller.ts';
 import { getEntry } from '../directory/entries.ts';
 import { addDomain, addGroup, addUser, domainDn, groupDn, remove, replace, userDn } from '../provisioning/testing.ts';
@@ -141,6 +142,47 @@ test('an entry is shown as the rules of access show it to who asks', async () =>
   await directory.apply(replace(domainDn('acme.test'), { aci: rule('*') }));
   assert.equal(await phoneFor(ANN), 'not-found');
   await directory.apply(replace(domainDn('acme.test'), { aci: [] }), remove(groupDn('seen@acme.test')));
+});
+
+test('an entry that the rules hide from the administrator of a domain is in no list of it', async () => {
+  const { directory, parts } = admin;
+  const aci = `(target="ldap:///${userDn(BOB)}")(targetattr="*")(version 3.0; acl "hidden"; deny (read, search) userdn="ldap:///${userDn(ANN)}";)`;
+  await directory.apply(replace(domainDn('acme.test'), { aci }));
+  assert.deepEqual(addresses(await as(ANN, userList(parts), {})), [ANN]);
+  assert.deepEqual(addresses(await as(ANN, userList(parts), { domain: 'acme.test' })), [ANN]);
+  await directory.apply(replace(domainDn('acme.test'), { aci: [] }));
+});
+
+/** Copies of a domain and of a user, as many as a list names, before those of acme.test. */
+const crowd = operation('test.crowd', async (tx) => {
+  const n = 'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)';
+  const [user] = await tx.arrays('SELECT id FROM dit WHERE dn = ?', userDn('zoe@a.test'));
+  await tx.run(
+    `${n} INSERT INTO dit (id, path, dn, uuid, tenant, parent, revision, generated, created_at, created_by, modified_at, modified_by, attributes)
+     SELECT 10000000 + i, replace(path, 'uid=zoe,', 'uid=' || i || ','), 'uid=' || i || substr(dn, 8), 'copy' || i, tenant, parent, revision,
+       generated, created_at, created_by, modified_at, modified_by, attributes FROM dit, n WHERE id = ?`,
+    user![0]!,
+  );
+  await tx.run(
+    `${n} INSERT INTO dit_index SELECT tenant, attribute, value, 10000000 + i FROM dit_index, n
+     WHERE entry = ? AND attribute = 'objectclass'`,
+    user![0]!,
+  );
+  await tx.run(
+    `${n} INSERT INTO route (tenant, generation, domain, base, row, revision, problems)
+     SELECT tenant, generation, 'a' || i || '.test', base, json_set(row, '$.domain', 'a' || i || '.test'), revision, problems FROM route, n WHERE domain = 'a.test'`,
+  );
+});
+
+test('a list is of what its caller administers, however much stands before it', async () => {
+  const { directory, parts } = admin;
+  await directory.apply(addDomain('a.test'), addUser('zoe@a.test'));
+  await directory.writer.execute(crowd, undefined);
+  assert.deepEqual(addresses(await as(ANN, userList(parts), {})), [ANN, BOB]);
+  const domains = await as(ANN, domainList(parts), {});
+  assert.deepEqual(typeof domains === 'string' ? domains : domains.map(({ domain }) => domain), ['acme.test']);
+  const all = await as(SUE, userList(parts), {});
+  assert.equal(all.length, 10_000);
 });
 
 test('who is no administrator any more is refused at the next request', async () => {

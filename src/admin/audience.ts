@@ -65,16 +65,6 @@ export function administersOnly(reader: Reader, caller: Caller): Administered | 
   };
 }
 
-/** Of a list what the caller administers. */
-export function ofCaller<T extends { readonly address: string }>(
-  reader: Reader,
-  caller: Caller,
-  list: readonly T[],
-): T[] {
-  const only = administersOnly(reader, caller);
-  return list.filter(({ address }) => only === undefined || only.has(address));
-}
-
 /** An entry may name addresses that are not its own: what the routing table leads to it is. */
 function isOwn(routing: RoutingCache, caller: Caller, text: string): boolean {
   const address = caller.kind === 'entry' ? tryParseAddress(text) : undefined;

@@ -27,6 +27,8 @@ import { domainOf, mailAddressOf } from './naming.ts';
 import { adminOperation, forDomains } from './operation.ts';
 
 const name = z.string().min(1).max(255);
+/** Domains of a turn. */
+const PAGE = 1000;
 
 export interface ListedDomain {
   readonly domain: string;
@@ -85,10 +87,15 @@ export const domainAdd = (parts: EntryParts) =>
 
 export const domainList = (parts: EntryParts) =>
   forDomains(
-    adminOperation('domain.list', z.object({}), (_, caller): ListedDomain[] => {
+    adminOperation('domain.list', z.object({}), async (_, caller): Promise<ListedDomain[]> => {
       const only = administersOnly(parts.reader, caller);
-      const list = readRoutes(parts.reader, '', LIST_MAX).map(listed);
-      return only === undefined ? list : list.filter(({ domain }) => only.has(domain));
+      const list: ListedDomain[] = [];
+      for (let page: RouteRow[] | undefined; page?.length !== 0 && list.length < LIST_MAX; ) {
+        page = readRoutes(parts.reader, page?.at(-1)?.domain, PAGE);
+        list.push(...page.map(listed).filter(({ domain }) => only === undefined || only.has(domain)));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      return list.slice(0, LIST_MAX);
     }),
     () => [],
   );

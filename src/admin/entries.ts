@@ -7,19 +7,16 @@ import type { Revision } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
 import { sightOf } from '../directory/access/sight.ts';
 import type { Caller } from '../directory/caller.ts';
-import { parseDn } from '../directory/dn.ts';
-import { findEntry, rootNames } from '../directory/entries.ts';
+import { findEntry } from '../directory/entries.ts';
 import { type AttributeValue, type DirectoryChange, type Entry, memberTotal } from '../directory/entry.ts';
 import { changeRecord } from '../directory/ldif-text.ts';
 import { readMemberValues, withMembers } from '../directory/member-values.ts';
 import { schema } from '../directory/schema.ts';
-import { Search } from '../directory/search.ts';
-import type { SearchPlace } from '../directory/search-base.ts';
 import { withoutSecrets } from '../directory/secrets.ts';
 import type { ChangeSummary } from '../provisioning/change.ts';
 import { type ProvisioningParts, submitChange } from '../provisioning/submit.ts';
 import type { RoutingCache } from '../routing/cache.ts';
-import type { MailAddress } from './naming.ts';
+import { type MailAddress, mailAddressOf } from './naming.ts';
 
 export interface EntryParts extends ProvisioningParts {
   readonly reader: Reader;
@@ -177,24 +174,15 @@ export function shownOfAddress(
   return shown;
 }
 
-/** Entries of a class at or below a DN, or wherever they stand, LIST_MAX at most, a page a turn. An absent base has none. */
-export async function entriesOfClass(reader: Reader, base: string | undefined, objectClass: string): Promise<Entry[]> {
-  const bases = base === undefined ? rootNames(reader) : [base];
-  const places = bases.flatMap((dn) => placeAt(reader, dn) ?? []);
-  if (places.length === 0) return [];
-  const filter = { kind: 'equality', attribute: 'objectClass', value: objectClass } as const;
-  const search = new Search(reader, { base: '', scope: 'sub', filter, places });
-  const found: Entry[] = [];
-  while (!search.done && found.length < LIST_MAX) {
-    found.push(...search.next(LIST_MAX - found.length));
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  return found;
-}
+export const addressInput = z.string().min(1).max(320);
+export const removeInput = z.object({ address: addressInput, dryRun });
 
-function placeAt(reader: Reader, dn: string): SearchPlace | undefined {
-  const entry = findEntry(reader, dn);
-  return entry && { entry, path: parseDn(entry.dn).path, scope: 'sub' };
+/** What `user remove` and `group remove` run. */
+export function removal(parts: EntryParts, kind: 'user' | 'group') {
+  return async (input: z.infer<typeof removeInput>, caller: Caller, peer: string): Promise<Changed> => {
+    const { dn } = entryOfAddress(parts, mailAddressOf(input.address), kind);
+    return submitForCommand(parts, { kind: 'delete', dn }, { caller, peer, dryRun: input.dryRun });
+  };
 }
 
 export function valuesOf(values: Readonly<Record<string, readonly string[]>>): { name: string; values: string[] }[] {

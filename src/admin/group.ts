@@ -2,27 +2,25 @@
 
 import { z } from 'zod';
 import { type Entry, memberTotal, textValue } from '../directory/entry.ts';
-import { ofCaller } from './audience.ts';
 import {
+  addressInput,
   addWords,
-  baseOf,
   type Changed,
   containerOf,
   dryRun,
   type EntryParts,
-  entriesOfClass,
-  entryOfAddress,
   named,
+  removal,
+  removeInput,
   type ShownEntry,
   show,
   shownOfAddress,
   submitForCommand,
   valuesOf,
 } from './entries.ts';
-import { domainOf, groupDn, mailAddressOf } from './naming.ts';
+import { domainsOfList, listInput, listOf } from './listed.ts';
+import { groupDn, mailAddressOf } from './naming.ts';
 import { adminOperation, forDomains } from './operation.ts';
-
-const address = z.string().min(1).max(320);
 
 export interface ListedGroup {
   readonly address: string;
@@ -46,7 +44,7 @@ export const groupAdd = (parts: EntryParts) =>
   forDomains(
     adminOperation(
       'group.add',
-      z.object({ address, member: z.array(address).max(100_000).optional(), dryRun }),
+      z.object({ address: addressInput, member: z.array(addressInput).max(100_000).optional(), dryRun }),
       (input, caller, peer): Promise<Changed> => {
         const mail = mailAddressOf(input.address);
         // An entry that is named twice, perhaps by two addresses, is one member.
@@ -82,40 +80,20 @@ export const groupAdd = (parts: EntryParts) =>
   );
 
 export const groupList = (parts: EntryParts) =>
-  forDomains(
-    adminOperation(
-      'group.list',
-      z.object({ domain: z.string().optional() }),
-      async (input, caller): Promise<ListedGroup[]> => {
-        if (input.domain === undefined)
-          return ofCaller(
-            parts.reader,
-            caller,
-            (await entriesOfClass(parts.reader, undefined, 'inetMailGroup')).map(listedGroup),
-          );
-        const domain = domainOf(input.domain);
-        const list = (await entriesOfClass(parts.reader, baseOf(parts, domain), 'inetMailGroup')).map(listedGroup);
-        // Another domain, with people of its own, may be below it.
-        return list.filter(({ address: each }) => each.toLowerCase().endsWith(`@${domain}`));
-      },
-    ),
-    ({ domain }) => (domain === undefined ? [] : [domain]),
-  );
+  forDomains(adminOperation('group.list', listInput, listOf(parts, 'inetMailGroup', listedGroup)), domainsOfList);
 
 export const groupShow = (parts: EntryParts) =>
   forDomains(
-    adminOperation('group.show', z.object({ address }), (input, caller): ListedGroup & { entry: ShownEntry } => {
-      const entry = shownOfAddress(parts, mailAddressOf(input.address), { kind: 'group', caller });
-      return { ...listedGroup(entry), entry: show(parts.reader, entry) };
-    }),
+    adminOperation(
+      'group.show',
+      z.object({ address: addressInput }),
+      (input, caller): ListedGroup & { entry: ShownEntry } => {
+        const entry = shownOfAddress(parts, mailAddressOf(input.address), { kind: 'group', caller });
+        return { ...listedGroup(entry), entry: show(parts.reader, entry) };
+      },
+    ),
     ({ address: of }) => [of],
   );
 
 export const groupRemove = (parts: EntryParts) =>
-  forDomains(
-    adminOperation('group.remove', z.object({ address, dryRun }), async (input, caller, peer): Promise<Changed> => {
-      const entry = entryOfAddress(parts, mailAddressOf(input.address), 'group');
-      return submitForCommand(parts, { kind: 'delete', dn: entry.dn }, { caller, peer, dryRun: input.dryRun });
-    }),
-    ({ address: of }) => [of],
-  );
+  forDomains(adminOperation('group.remove', removeInput, removal(parts, 'group')), ({ address: of }) => [of]);

@@ -29,6 +29,7 @@ import { standingOfUuid } from '../routing/standing.ts';
 import { entryOfAccount } from '../store/accounts.ts';
 import { domainQuotaUse, type QuotaUse, quotaUse } from '../store/quota.ts';
 import { acceptedMessage, messageWithId } from '../transfer/journey.ts';
+import { addressInput } from './entries.ts';
 import { askedAddress } from './naming.ts';
 import { adminOperation, forDomains } from './operation.ts';
 import { RULE_TEXT_MAX, ruleOfText } from './rule.ts';
@@ -64,7 +65,7 @@ export interface MailboxQuota extends LimitAndUse {
 const LOOPBACK = '127.0.0.1';
 
 const input = z.object({
-  address: z.string().min(1).max(320),
+  address: addressInput,
   /** `''` or `<>`: the null reverse-path. */
   from: z.string().max(320).optional(),
   /** An address or a name that logs in. */

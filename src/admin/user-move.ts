@@ -15,6 +15,7 @@ import { submitChange } from '../provisioning/submit.ts';
 import { readState } from '../routing/generation.ts';
 import { readBase } from '../routing/tables.ts';
 import {
+  addressInput,
   addWords,
   baseOf,
   type Changed,
@@ -28,24 +29,26 @@ import {
 import { type MailAddress, mailAddressOf } from './naming.ts';
 import { adminOperation, forDomains } from './operation.ts';
 
-const address = z.string().min(1).max(320);
-
 export const userMove = (parts: EntryParts) =>
   forDomains(
-    adminOperation('user.move', z.object({ address, to: address, dryRun }), (input, caller, peer): Promise<Changed> => {
-      const from = mailAddressOf(input.address);
-      const to = mailAddressOf(input.to);
-      const entry = entryOfAddress(parts, from, 'user');
-      const rename = renameTo(parts, entry, to);
-      const dn = nameAfter(entry, rename);
-      const modify: DirectoryChange = { kind: 'modify', dn, modifications: addressesOf(parts, entry, to) };
-      const changes = rename === undefined ? [modify] : [rename, modify];
-      const submitted = submitChange(parts, { changes, caller, peer, dryRun: input.dryRun ?? false });
-      return named(
-        submitted.then((summary) => changedOf(summary, input.dryRun ?? false)),
-        addWords(parts, 'user', to, dn),
-      );
-    }),
+    adminOperation(
+      'user.move',
+      z.object({ address: addressInput, to: addressInput, dryRun }),
+      (input, caller, peer): Promise<Changed> => {
+        const from = mailAddressOf(input.address);
+        const to = mailAddressOf(input.to);
+        const entry = entryOfAddress(parts, from, 'user');
+        const rename = renameTo(parts, entry, to);
+        const dn = nameAfter(entry, rename);
+        const modify: DirectoryChange = { kind: 'modify', dn, modifications: addressesOf(parts, entry, to) };
+        const changes = rename === undefined ? [modify] : [rename, modify];
+        const submitted = submitChange(parts, { changes, caller, peer, dryRun: input.dryRun ?? false });
+        return named(
+          submitted.then((summary) => changedOf(summary, input.dryRun ?? false)),
+          addWords(parts, 'user', to, dn),
+        );
+      },
+    ),
     ({ address: of, to }) => [of, to],
   );
 

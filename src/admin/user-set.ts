@@ -10,11 +10,10 @@ import { Failure } from '../base/failure.ts';
 import { type Entry, hasClass, type Modification, textValues } from '../directory/entry.ts';
 import { parseLimit } from '../directory/quota-value.ts';
 import { formatGeneralizedTime } from '../directory/scalars.ts';
-import { type Changed, dryRun, type EntryParts, entryOfAddress, submitForCommand } from './entries.ts';
+import { addressInput, type Changed, dryRun, type EntryParts, entryOfAddress, submitForCommand } from './entries.ts';
 import { mailAddressOf } from './naming.ts';
 import { adminOperation, forSelf } from './operation.ts';
 
-const address = z.string().min(1).max(320);
 const FORWARDS_MAX = 50;
 /** A text for people to read. */
 const TEXT_MAX = 64 * 1024;
@@ -36,9 +35,9 @@ function limit(words: string) {
 }
 
 const input = z.object({
-  address,
+  address: addressInput,
   /** Where mail goes on to; none: nowhere. */
-  forward: z.array(address).max(FORWARDS_MAX).optional(),
+  forward: z.array(addressInput).max(FORWARDS_MAX).optional(),
   /** False: the user is here. Of the two times one that is not given is open. */
   vacation: z
     .union([

@@ -3,7 +3,7 @@
 // Out     the entry's attribute; sessions end and the user's mail in the queue is held by that
 
 import { z } from 'zod';
-import { type Changed, dryRun, type EntryParts, entryOfAddress, submitForCommand } from './entries.ts';
+import { addressInput, type Changed, dryRun, type EntryParts, entryOfAddress, submitForCommand } from './entries.ts';
 import { mailAddressOf } from './naming.ts';
 import { adminOperation, forDomains } from './operation.ts';
 
@@ -11,7 +11,7 @@ export const userSuspend = (parts: EntryParts) =>
   forDomains(
     adminOperation(
       'user.suspend',
-      z.object({ address: z.string().min(1).max(320), undo: z.boolean().optional(), dryRun }),
+      z.object({ address: addressInput, undo: z.boolean().optional(), dryRun }),
       (input, caller, peer): Promise<Changed> => {
         const { dn } = entryOfAddress(parts, mailAddressOf(input.address), 'user');
         const values = input.undo === true ? [] : ['suspended'];

@@ -2,28 +2,26 @@
 
 import { z } from 'zod';
 import { type Entry, textValue } from '../directory/entry.ts';
-import { ofCaller } from './audience.ts';
 import {
+  addressInput,
   addWords,
-  baseOf,
   type Changed,
   containerOf,
   dryRun,
   type EntryParts,
-  entriesOfClass,
-  entryOfAddress,
   named,
+  removal,
+  removeInput,
   type ShownEntry,
   show,
   shownOfAddress,
   submitForCommand,
   valuesOf,
 } from './entries.ts';
-import { domainOf, mailAddressOf, userDn } from './naming.ts';
+import { domainsOfList, listInput, listOf } from './listed.ts';
+import { mailAddressOf, userDn } from './naming.ts';
 import { adminOperation, forDomains, forSelf } from './operation.ts';
 import { deliveryWords } from './words.ts';
-
-const address = z.string().min(1).max(320);
 
 export interface ListedUser {
   readonly address: string;
@@ -52,11 +50,11 @@ export const userAdd = (parts: EntryParts) =>
     adminOperation(
       'user.add',
       z.object({
-        address,
+        address: addressInput,
         name: z.string().max(200).optional(),
         /** Undefined sets none: the user cannot log in until there is one. */
         password: z.string().min(1).max(1024).optional(),
-        alias: z.array(address).max(1000).optional(),
+        alias: z.array(addressInput).max(1000).optional(),
         dryRun,
       }),
       (input, caller, peer): Promise<Changed> => {
@@ -90,29 +88,11 @@ export const userAdd = (parts: EntryParts) =>
   );
 
 export const userList = (parts: EntryParts) =>
-  forDomains(
-    adminOperation(
-      'user.list',
-      z.object({ domain: z.string().optional() }),
-      async (input, caller): Promise<ListedUser[]> => {
-        if (input.domain === undefined)
-          return ofCaller(
-            parts.reader,
-            caller,
-            (await entriesOfClass(parts.reader, undefined, 'inetMailUser')).map(listedUser),
-          );
-        const domain = domainOf(input.domain);
-        const list = (await entriesOfClass(parts.reader, baseOf(parts, domain), 'inetMailUser')).map(listedUser);
-        // Another domain, with people of its own, may be below it.
-        return list.filter(({ address: each }) => each.toLowerCase().endsWith(`@${domain}`));
-      },
-    ),
-    ({ domain }) => (domain === undefined ? [] : [domain]),
-  );
+  forDomains(adminOperation('user.list', listInput, listOf(parts, 'inetMailUser', listedUser)), domainsOfList);
 
 export const userShow = (parts: EntryParts) =>
   forSelf(
-    adminOperation('user.show', z.object({ address }), (input, caller): ShownUser => {
+    adminOperation('user.show', z.object({ address: addressInput }), (input, caller): ShownUser => {
       const entry = shownOfAddress(parts, mailAddressOf(input.address), { kind: 'user', caller });
       return { ...listedUser(entry), delivery: deliveryWords(entry), entry: show(parts.reader, entry) };
     }),
@@ -121,10 +101,4 @@ export const userShow = (parts: EntryParts) =>
 
 /** The mail stays in the store until it is collected; the address is free at once. */
 export const userRemove = (parts: EntryParts) =>
-  forDomains(
-    adminOperation('user.remove', z.object({ address, dryRun }), async (input, caller, peer): Promise<Changed> => {
-      const entry = entryOfAddress(parts, mailAddressOf(input.address), 'user');
-      return submitForCommand(parts, { kind: 'delete', dn: entry.dn }, { caller, peer, dryRun: input.dryRun });
-    }),
-    ({ address: of }) => [of],
-  );
+  forDomains(adminOperation('user.remove', removeInput, removal(parts, 'user')), ({ address: of }) => [of]);
