@@ -166,6 +166,25 @@ describe('/v1', { skip, concurrency: false }, () => {
     assert.deepEqual(recipients(await ask('/v1/trace', '{"what":"several@far.test"}')), to);
     assert.equal((await as('/v1/trace', { what: 'zoe@other.example' })).status, 404);
     assert.equal((await as('/v1/queue/retry', {})).status, 403);
+
+    // What goes to the world in the names of its people, and not what another domain's people and lists make of such mail.
+    await admin.call('channel.pause', { name: 'smtp' });
+    await admin.call('user.add', { address: 'yan@other.example' });
+    await admin.call('user.set', { address: 'yan@other.example', forward: ['private@far.test'] });
+    await admin.call('group.add', { address: 'list@other.example', member: ['member@far.test'] });
+    const author = await SmtpClient.open(
+      { host: estate.host, port: estate.ports.submission },
+      { login: 'ann@acme.example', password: 'secret' },
+    );
+    const mail = ['world@far.test', 'yan@other.example', 'list@other.example', 'zoe@other.example'];
+    await author.send('ann@acme.example', mail, Buffer.from('Subject: x\r\n\r\nhello\r\n'));
+    await author.quit();
+    const far = ['member@far.test', 'private@far.test', 'world@far.test'];
+    const paused = recipients(await ask('/v1/queue/list', '{"channel":"smtp"}')).filter((each) => far.includes(each));
+    assert.deepEqual(paused, far);
+    assert.deepEqual(recipients(await as('/v1/queue/list', {})), ['new@acme.example', 'world@far.test']);
+    assert.deepEqual(recipients(await as('/v1/queue/list', { sender: 'ann@acme.example' })), ['world@far.test']);
+    await admin.call('channel.resume', { name: 'smtp' });
     await names('delete');
     await client.unbind();
     for (const path of ['/v1/queue/list', '/v1/trace'])

@@ -71,6 +71,38 @@ test('the administrator of a domain has users and lists of it, and sees no other
   assert.deepEqual(typeof domains === 'string' ? domains : domains.map(({ domain }) => domain), ['acme.test']);
 });
 
+test('route follows mail no further than into the domains of who asks', async () => {
+  const { directory, parts } = admin;
+  await directory.apply(
+    replace(userDn(ZOE), { mailDeliveryOption: ['mailbox', 'forward'], mailForwardingAddress: 'zoe@far.test' }),
+    addGroup('secret@other.test', [userDn(SUE)], { mgrpRFC822MailMember: 'spy@far.test' }),
+    addGroup('all@acme.test', [userDn(BOB), userDn(ZOE), groupDn('secret@other.test')]),
+    replace(userDn(BOB), { mailDeliveryOption: 'forward', mailForwardingAddress: [ZOE, 'postmaster@acme.test'] }),
+    addDomain('catch.test', { waypostAdministrator: userDn(ANN), mailDomainCatchallAddress: 'secret@other.test' }),
+    replace('uid=postmaster,ou=Waypost,o=internet', {
+      mailDeliveryOption: ['mailbox', 'forward'],
+      mailForwardingAddress: 'root@far.test',
+    }),
+  );
+  const { revision } = getEntry(directory.reader, 'uid=postmaster,ou=Waypost,o=internet');
+  for (const address of [BOB, 'all@acme.test', 'any@catch.test'])
+    for (const more of [{}, { revision }, { from: 'x@far.test' }]) {
+      const mine = await as(ANN, route(parts), { address, ...more });
+      assert.ok(typeof mine !== 'string');
+      assert.match(JSON.stringify(mine), /other\.test is here, and not yours to look into/);
+      assert.doesNotMatch(JSON.stringify(mine), /far\.test"|spy|sue@|account|quotas/, address);
+      assert.match(JSON.stringify(await as(SUE, route(parts), { address, ...more })), /far\.test/);
+    }
+  await directory.apply(
+    remove(groupDn('all@acme.test')),
+    remove(groupDn('secret@other.test')),
+    remove(domainDn('catch.test')),
+    ...[userDn(BOB), userDn(ZOE), 'uid=postmaster,ou=Waypost,o=internet'].map((dn) =>
+      replace(dn, { mailDeliveryOption: [], mailForwardingAddress: [] }),
+    ),
+  );
+});
+
 test('what is the site’s is denied to it, and not to a site administrator', async () => {
   const { parts } = admin;
   assert.equal(await as(ANN, domainAdd(parts), { domain: 'more.test' }), 'denied');

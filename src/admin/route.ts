@@ -29,6 +29,7 @@ import { standingOfUuid } from '../routing/standing.ts';
 import { entryOfAccount } from '../store/accounts.ts';
 import { domainQuotaUse, type QuotaUse, quotaUse } from '../store/quota.ts';
 import { acceptedMessage, messageWithId } from '../transfer/journey.ts';
+import { administersOnly } from './audience.ts';
 import { addressInput } from './entries.ts';
 import { askedAddress } from './naming.ts';
 import { adminOperation, forDomains } from './operation.ts';
@@ -96,7 +97,12 @@ export const route = (parts: RouteParts) =>
       const { service, peer = LOOPBACK } = given;
       const address = askedAddress(given.address);
       const { request, revision } = questionOf(parts, given, caller);
-      const options = { explain: true, rule: ruleOfText(given.with, routing) };
+      const only = administersOnly(parts.reader, caller);
+      const options: ResolveOptions = {
+        explain: true,
+        rule: ruleOfText(given.with, routing),
+        ...(only === undefined ? {} : { isClosed: (domain: string) => !only.has(domain) }),
+      };
       const resolution =
         revision === undefined
           ? await routing.resolve(address, request, options)

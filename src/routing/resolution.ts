@@ -142,6 +142,8 @@ export interface ResolveOptions {
   readonly verify?: boolean;
   /** As if there were this rewrite rule, too. */
   readonly rule?: Rule | undefined;
+  /** A domain that who asks may not look into: what lies behind an address there is not followed. */
+  readonly isClosed?: (domain: string) => boolean;
   /**
    * Another may have the say about what was asked: then what is not known, or refused for good, gets the reply that this gives,
    * and its own where it gives none. `route`: of the domain, null where it is none of ours or a list's member is meant by its DN.

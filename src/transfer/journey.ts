@@ -145,6 +145,13 @@ export function acceptedMessage(
   return origin && { revision: idOf<Revision>(row[0]), origin };
 }
 
+/** The recipients that its envelope had when it was accepted, as far as they are kept. */
+export function acceptedRecipients(reader: Reader, message: MessageId): ReadonlySet<string> {
+  const row = reader.arrays('SELECT events FROM journey WHERE message = ? AND number = 1', message)[0];
+  const events = row === undefined ? [] : (JSON.parse(String(row[0])) as JourneyEvent[]);
+  return new Set(events.filter(({ event }) => event === 'accepted').map(({ recipient }) => recipient));
+}
+
 /** The message with this Message-ID, without brackets: the last one, where several have it. */
 export function messageWithId(reader: Reader, messageId: string): MessageId | undefined {
   const row = reader.arrays(

@@ -1,15 +1,37 @@
 // queue list: what is still to be delivered and why it has not been, row by row or by destination.
 
 import { z } from 'zod';
+import { type MessageId, parseIdText } from '../../base/ids.ts';
+import { tryParseAddress } from '../../message/address.ts';
+import type { RoutingCache } from '../../routing/cache.ts';
 import { queuedDestinations } from '../../transfer/destinations.ts';
+import { acceptedRecipients } from '../../transfer/journey.ts';
 import { findQueueEntry, listQueue, type QueueEntry } from '../../transfer/queue.ts';
-import { administersOnly } from '../audience.ts';
+import { type Administered, administersOnly } from '../audience.ts';
 import { adminOperation, forDomains } from '../operation.ts';
 import { chosenRows, filters, ids, type QueueParts, saysWhich, selectorOf } from './selected.ts';
 
 const LIMIT = 1000;
 
-export const queueList = (parts: Pick<QueueParts, 'reader' | 'clock'>) =>
+type Parts = Pick<QueueParts, 'reader' | 'clock'> & { readonly routing: Pick<RoutingCache, 'route'> };
+
+/**
+ * Whether a row is of whoever administers domains alone: mail to their people, and what goes to the world in their people's names. Not where
+ * other domains here send it on, or what their lists make of it.
+ */
+function isOfDomains({ reader, routing }: Parts, only: Administered): (row: QueueEntry) => boolean {
+  let last: { readonly message: string; readonly recipients: ReadonlySet<string> } | undefined;
+  return ({ message, sender, recipient }) => {
+    if (only.has(recipient)) return true;
+    const domain = tryParseAddress(recipient)?.domain;
+    if (!only.has(sender) || domain === undefined || routing.route(domain) !== undefined) return false;
+    if (last?.message !== message)
+      last = { message, recipients: acceptedRecipients(reader, parseIdText<MessageId>(message)!) };
+    return last.recipients.has(recipient);
+  };
+}
+
+export const queueList = (parts: Parts) =>
   forDomains(
     adminOperation(
       'queue.list',
@@ -22,8 +44,7 @@ export const queueList = (parts: Pick<QueueParts, 'reader' | 'clock'>) =>
       }),
       async ({ after, limit = LIMIT, ...asked }, caller): Promise<QueueEntry[]> => {
         const only = administersOnly(parts.reader, caller);
-        const isTheirs = ({ sender, recipient }: QueueEntry): boolean =>
-          only === undefined || only.has(sender) || only.has(recipient);
+        const isTheirs = only === undefined ? () => true : isOfDomains(parts, only);
         const entries: QueueEntry[] = [];
         if (!saysWhich(asked)) {
           for (let page = listQueue(parts.reader, after, limit); page.length > 0; ) {

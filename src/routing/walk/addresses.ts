@@ -91,6 +91,8 @@ export class Addresses {
   /** `route` is the row of the address's own domain. */
   ofDomain(address: Address, route: RouteRow, depth: number): Reply | undefined {
     const { domain: pattern, aliasOf } = route;
+    const closed = this.#walk.closed(pattern, address);
+    if (closed !== undefined) return closed;
     if (this.#walk.explain)
       this.#rules.probes.push({ pattern, rule: 'domain', why: 'a domain entry: the directory decides' });
     return aliasOf === undefined

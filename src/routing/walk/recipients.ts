@@ -31,6 +31,8 @@ export class Recipients {
   }
 
   recipient(row: RecipientRow, route: RouteRow, address: Address, depth: number): Reply | undefined {
+    const closed = this.#walk.closed(route.domain, address);
+    if (closed !== undefined) return closed;
     if (this.#walk.explain) this.#walk.step('alias table', `${formatAddress(address)} is the ${row.kind} ${row.dn}`);
     const stop = stopOf(this.#walk, route, row);
     if (stop !== undefined) return stopped(this.#walk, stop, address, row);
@@ -60,6 +62,8 @@ export class Recipients {
       return replies.noSuchUser;
     }
     if (this.#walk.explain) this.#walk.step('postmaster', `site postmaster, ${row.dn}`);
+    const closed = this.#walk.closed(this.#walk.hostname, address);
+    if (closed !== undefined) return closed;
     const elsewhere = this.#walk.elsewhere(row.mailHost);
     if (elsewhere === undefined) return this.#always(row, address, depth);
     // `<postmaster>` is valid at any host, and the address asked for may be one that only this host has. RFC 5321 §4.5.1

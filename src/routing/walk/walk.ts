@@ -27,7 +27,7 @@ import type {
 import type { RouteRequest } from '../route-request.ts';
 import type { RecipientRow, RouteRow } from '../rows.ts';
 import type { RoutingSettings } from '../settings.ts';
-import { leavesThisHost, pausedTarget, type Target, targetText, withOrigin } from '../targets.ts';
+import { leavesThisHost, pausedTarget, type Target, targetText, unresolvedTarget, withOrigin } from '../targets.ts';
 import type { TokenMeaning } from '../tokens.ts';
 
 /** Where its parts lead back to. A reply is undefined where what it leads to has already been added, or is yet to be asked. */
@@ -74,6 +74,7 @@ export class Walk {
   /** A member whose entry nobody could be asked for: the list waits. */
   waits: Reply | undefined;
   readonly #isUnsure: ResolveOptions['isUnsure'];
+  readonly #isClosed: ResolveOptions['isClosed'];
   /** By entry, or address: who is reached in two ways has failed once. */
   readonly failures = new Map<number | string, FailedMember>();
   readonly #site: Site;
@@ -94,6 +95,7 @@ export class Walk {
     this.#site = site;
     this.isExplaining = options.explain ?? false;
     this.#isUnsure = options.isUnsure;
+    this.#isClosed = options.isClosed;
     this.explain = this.isExplaining;
     this.#askMax = options.askMax ?? Number.POSITIVE_INFINITY;
   }
@@ -201,6 +203,13 @@ export class Walk {
     if (!known) this.targets.set(target.key, target);
     if (this.explain) this.step('channel', `${targetText(target)}${known ? ': already a target' : ''}`);
     return replies.accepted;
+  }
+
+  /** Where who asks may not look into the domain: its mail is accepted, whatever becomes of it. */
+  closed(domain: string, address: Address): Reply | undefined {
+    if (this.#isClosed?.(domain) !== true) return undefined;
+    if (this.explain) this.step('routing table', `${domain} is here, and not yours to look into`);
+    return this.target(unresolvedTarget(address));
   }
 
   /** What gets nothing, while others of the same recipient may. */
