@@ -62,7 +62,6 @@ function line(name: string, value: AttributeValue): string {
 }
 
 function folded(text: string): string {
-  if (text.length <= LINE) return `${text}\n`;
   const parts = [text.slice(0, LINE)];
   for (let at = LINE; at < text.length; at += LINE - 1) parts.push(text.slice(at, at + LINE - 1));
   return `${parts.join('\n ')}\n`;

@@ -58,6 +58,23 @@ test('back to active: in the INBOX by itself, once', async (context) => {
   assert.ok(transfer.events(message).includes(`delivered ${BOB}`));
 });
 
+test('what waits for its entry is sent while other mail waits in custody', async (context) => {
+  const transfer = await open(context);
+  await transfer.start();
+  await transfer.directory.apply(hold(BOB));
+  await transfer.accept(toBob);
+  const stranger = { from: 'rex@remote.example', to: ['ann@new.example'], text: TEXT, mayRelay: false };
+  await transfer.accept({ ...stranger, custody: ['new.example'] });
+  assert.deepEqual(
+    transfer.queue().map(({ heldBy }) => heldBy),
+    ['routing', 'custody'],
+  );
+  await transfer.directory.apply(active(BOB));
+  await transfer.until('it is delivered', () => transfer.queue().length === 1);
+  assert.equal((await transfer.inbox(BOB)).length, 1);
+  assert.equal(transfer.queue()[0]?.heldBy, 'custody');
+});
+
 test('a change of something else releases nothing; a change that leaves it held holds it again, as old as it is', async (context) => {
   const transfer = await open(context);
   await transfer.start();

@@ -11,6 +11,7 @@ const sessionsOf = (door: string): TestFile => ({
   // The other ways of the same sessions cut what is sent into other pieces.
   pattern: `^${door} .*, as-written`,
 });
+const ofFolder = (name: string): TestFile => ({ file: `src/${name}.test.ts` });
 const scenario = (name: string): TestFile => ({ file: `test/${name}.test.ts` });
 
 const SMTP = [sessionsOf('smtp'), scenario('way-of-a-message'), scenario('http-submission')];
@@ -21,6 +22,7 @@ const LDAP = [
 const DNS = [scenario('sessions/dns/dns-sessions'), scenario('sessions/dns/read-your-writes')];
 
 export const ABOVE: Readonly<Record<string, readonly TestFile[]>> = {
+  'routing/route-request.ts': [ofFolder('transfer/mail-text')],
   routing: ['routes', 'rewrite-rules', 'forwarding', 'autoreply', 'claims', 'lists'].map(scenario),
   transfer: ['forwarding', 'way-of-a-message', 'lists', 'transfer'].map(scenario),
   'transfer/submit-folder.ts': [scenario('sendmail')],
@@ -28,7 +30,7 @@ export const ABOVE: Readonly<Record<string, readonly TestFile[]>> = {
   'provisioning/dkim': [scenario('signing-keys'), scenario('records')],
   'provisioning/mirror': [scenario('openldap-as-the-source')],
   'provisioning/replica': [scenario('several-hosts')],
-  directory: [...LDAP, scenario('who-may-log-in'), scenario('directory-import')],
+  directory: [ofFolder('protocols/ldap/access'), ...LDAP, scenario('who-may-log-in'), scenario('directory-import')],
   auth: [scenario('who-may-log-in'), sessionsOf('pop3'), sessionsOf('imap')],
   zones: [...DNS, scenario('records')],
   wire: [sessionsOf('smtp'), sessionsOf('imap')],

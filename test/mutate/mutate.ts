@@ -100,9 +100,12 @@ export function lineOf(mutant: JudgedMutant): string {
 }
 
 function filesOf(root: string, folders: readonly string[]): string[] {
-  return folders
-    .flatMap((folder) => globSync(`src/${folder}/**/*.ts`, { cwd: root }).sort())
-    .filter((file) => !file.endsWith('.test.ts'));
+  return (
+    folders
+      .flatMap((folder) => globSync(`src/${folder}/**/*.ts`, { cwd: root }).sort())
+      // What tests alone use is no more of the program than they are.
+      .filter((file) => !file.endsWith('.test.ts') && !file.endsWith('/testing.ts'))
+  );
 }
 
 function shuffled(mutants: Mutant[], random: Random): Mutant[] {

@@ -143,6 +143,19 @@ test('they see and change their domain, and nothing else', async () => {
   await door.directory.apply(remove(groupDn('team@acme.example')));
 });
 
+test('whose base is missing is told which superior is there, unless that is not to be seen', async () => {
+  using client = await as(ann);
+  const matched = async (dn: string): Promise<string> => {
+    client.request(searchFor(dn));
+    const { operation } = (await client.response())!;
+    assert.ok(operation.kind === 'searchDone');
+    return operation.result.matchedDn;
+  };
+  assert.equal(await matched(`cn=none,${bob}`), bob);
+  assert.equal(await matched(`cn=none,${zoe}`), '');
+  assert.equal(await matched(`cn=none,${domainDn('other.example')}`), '');
+});
+
 test('what is reserved is refused in their domain too', async () => {
   using client = await as(ann);
   const program = { mailDeliveryOption: 'program' };
@@ -544,6 +557,16 @@ test('a supertype is compared by those of its subtypes that may be', async () =>
   using client = await as(zoe);
   const compared = (value: string) => codeOf(client, { kind: 'compare', dn: bob, attribute: 'name', value });
   assert.deepEqual([await compared('bob'), await compared('Builder')], [6, 5]);
+  await door.directory.apply(replace(ACME, { aci: [] }));
+});
+
+test('a supertype in a filter is asked of those of its subtypes that may be', async () => {
+  const rule = `(targetattr="cn || name || uid")(version 3.0; acl "names"; allow (read, search) userdn="ldap:///${zoe}";)`;
+  await door.directory.apply(replace(ACME, { aci: rule }), replace(bob, { sn: 'Builder' }));
+  using client = await as(zoe);
+  assert.deepEqual(await found(client, bob, '(name=bob)'), [bob]);
+  assert.deepEqual(await found(client, bob, '(name=Builder)'), []);
+  assert.deepEqual(await found(client, bob, '(name=*uild*)'), []);
   await door.directory.apply(replace(ACME, { aci: [] }));
 });
 
