@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { liesIn, parseLdapUrl } from './ldap-url.ts';
+import fc from 'fast-check';
+import { cases, mutatedText } from '../../test/support/nearly-right.ts';
+import { parseFilter } from '../wire/ldap/filter-text.ts';
+import { normalizeDn } from './dn.ts';
+import { isLdapUrl, liesIn, parseLdapUrl } from './ldap-url.ts';
 
 const url = (base: string, scope: 'base' | 'one' | 'sub', filter: string) => ({ url: { base, scope, filter } });
 
@@ -43,4 +47,28 @@ test('where an entry must lie', () => {
   const lying = (scope: 'base' | 'one' | 'sub') =>
     dns.filter((dn) => liesIn(at(scope), dn)).map((dn) => dns.indexOf(dn));
   assert.deepEqual([lying('base'), lying('one'), lying('sub')], [[0], [1], [0, 1, 2]]);
+});
+
+test('any text is a URL whose parts are sound, or has a reason', () => {
+  const seeds = [
+    'ldap:///ou=People,dc=acme,dc=example,o=internet??sub?(l=Berlin)',
+    'LDAP:///OU=people, dc=acme,o=Internet?mail,cn?ONE?(&(cn=a*)(!(|(sn=b)(uid>=c))))',
+    'ldap:///o%3Dinternet??sub?(cn=what%3f%20now%c3%bc)?x-known=1,!x-other',
+    'ldap:///cn=a\\2Cb+uid=#04024869,o=internet??base?(cn:caseExactMatch:=x\\2a)',
+    'ldap://other.example:389/o=internet??sub',
+    'mailto:ann@acme.example',
+  ];
+  fc.assert(
+    fc.property(mutatedText(seeds), (text) => {
+      const parsed = parseLdapUrl(text);
+      if ('problem' in parsed) return assert.notEqual(parsed.problem, '');
+      const { base, scope, filter } = parsed.url;
+      assert.ok(isLdapUrl(text) && text.length <= 4096 && ['base', 'one', 'sub'].includes(scope));
+      assert.equal(normalizeDn(base), base);
+      parseFilter(filter);
+      const written = `ldap:///${encodeURIComponent(base)}??${scope}?${encodeURIComponent(filter)}`;
+      if (written.length <= 4096) assert.deepEqual(parseLdapUrl(written), parsed);
+    }),
+    cases(2000),
+  );
 });

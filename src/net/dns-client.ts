@@ -15,12 +15,13 @@ import { domainToASCII } from 'node:url';
 import { asciiLower } from '../base/characters.ts';
 import { Failure } from '../base/failure.ts';
 import { CLASS_IN, OPCODE_NOTIFY, OPCODE_QUERY, RCODE, type RecordType, rcodeName } from '../wire/dns/codes.ts';
-import { type DnsMessage, decodeDnsHeader, decodeMessage, type Edns, encodeMessage } from '../wire/dns/message.ts';
+import { type DnsMessage, type Edns, encodeMessage } from '../wire/dns/message.ts';
 import { parseName } from '../wire/dns/name.ts';
 import type { ResourceRecord } from '../wire/dns/rdata.ts';
-import { signTsig, type TsigKey, tsigErrorName, verifyTsig } from '../wire/dns/tsig.ts';
+import type { TsigKey } from '../wire/dns/tsig.ts';
 import { encodeUpdate, type ZoneUpdate } from '../wire/dns/update.ts';
 import { type DnsServer, exchangeTcp, exchangeUdp } from './dns-exchange.ts';
+import { type Judged, judgeAnswer, type Request, requestOf } from './dns-request.ts';
 import { parseServer, systemServers } from './system-servers.ts';
 
 export interface Mx {
@@ -103,18 +104,6 @@ const ALIASES_MAX = 8;
 const EDNS: Edns = { udpSizeBytes: 1232, version: 0, dnssecOk: false, options: [] };
 /** Another server may know better. */
 const ELSEWHERE: ReadonlySet<number> = new Set([RCODE.FORMERR, RCODE.SERVFAIL, RCODE.NOTIMP, RCODE.REFUSED]);
-
-interface Request {
-  readonly octets: Uint8Array;
-  readonly message: DnsMessage;
-  readonly key: TsigKey | undefined;
-  /** Of its signature. */
-  readonly mac: Buffer | undefined;
-  readonly source: string | undefined;
-}
-
-/** `unusable`: it is the answer to our question, and cannot be read or trusted. */
-type Judged = { readonly answer: DnsMessage } | { readonly unusable: string };
 
 export class DnsClient {
   readonly #servers: readonly DnsServer[] | undefined;
@@ -383,56 +372,14 @@ function queryOf(name: string, type: RecordType, recursionDesired: boolean): Dns
   };
 }
 
-function requestOf(
-  octets: Uint8Array,
-  { key, source }: { readonly key: TsigKey | undefined; readonly source: string | undefined },
-): Request {
-  const message = decodeMessage(octets);
-  if (key === undefined) return { octets, message, key, mac: undefined, source };
-  const signed = signTsig(octets, key, { at: unixSeconds() });
-  return { octets: signed.octets, message, key, mac: signed.mac, source };
-}
-
 function exchangeOf(
   server: DnsServer,
   request: Request,
   limits: { readonly signal: AbortSignal; readonly timeoutMs: number },
 ) {
   const { octets, source } = request;
-  const take = (received: Uint8Array): Judged | undefined => judge(received, request);
+  const take = (received: Uint8Array): Judged | undefined => judgeAnswer(received, request);
   return { server, octets, take, ...limits, ...(source === undefined ? {} : { source }) };
-}
-
-/** Undefined for what is no answer to this message: somebody else's, or an old one's. */
-function judge(octets: Uint8Array, { message, key, mac }: Request): Judged | undefined {
-  const header = decodeDnsHeader(octets);
-  if (header === undefined || header.id !== message.id || !header.isResponse || header.opcode !== message.opcode)
-    return undefined;
-  let answer: DnsMessage;
-  try {
-    answer = decodeMessage(octets);
-  } catch (error) {
-    if (error instanceof Failure) return { unusable: 'a malformed answer' };
-    throw error;
-  }
-  if (!isAboutOurQuestion(answer, message)) return undefined;
-  if (key === undefined || mac === undefined) return { answer };
-  const verified = verifyTsig(octets, (name) => (name === key.name ? key : undefined), {
-    now: unixSeconds(),
-    request: mac,
-  });
-  const said = verified?.record?.error ?? 0;
-  if (said !== 0) return { unusable: `${rcodeName(answer.rcode)} (${tsigErrorName(said)})` };
-  if (verified === undefined) return { unusable: `${rcodeName(answer.rcode)}, not signed` };
-  return 'error' in verified ? { unusable: `the signature of the answer is ${verified.error}` } : { answer };
-}
-
-/** The same question; a server that could not read it may repeat none. */
-function isAboutOurQuestion(answer: DnsMessage, { questions }: DnsMessage): boolean {
-  const [asked] = questions;
-  const [about, more] = answer.questions;
-  if (about === undefined) return answer.rcode !== RCODE.NOERROR && answer.rcode !== RCODE.NXDOMAIN;
-  return more === undefined && about.name === asked!.name && about.type === asked!.type && about.class === asked!.class;
 }
 
 function answerOf(judged: Judged): DnsMessage | Unavailable {
@@ -467,10 +414,6 @@ function behindAliases(
     at = asciiLower(alias.target);
   }
   return undefined;
-}
-
-function unixSeconds(): number {
-  return Math.floor(Date.now() / 1000);
 }
 
 function hostName(name: string): string {

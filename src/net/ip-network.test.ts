@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { cases, mutatedText } from '../../test/support/nearly-right.ts';
 import { addressBits, networkBits } from './ip-network.ts';
 
 const isIn = (address: string, network: string): boolean => addressBits(address)!.startsWith(networkBits(network)!);
@@ -51,5 +52,27 @@ test('an IPv4 network holds what arithmetic says', () => {
       const mask = written(bits === 0 ? 0 : (0xffffffff << (32 - bits)) >>> 0);
       assert.equal(isIn(written(a), `${written(net)}/${mask}`), expected);
     }),
+  );
+});
+
+test('any text is a network of so many bits, or none; an address is in the network that it is itself', () => {
+  const seeds = [
+    '192.0.2.0/24',
+    '192.0.2.7/255.255.255.0',
+    '2001:db8::/ffff:ffff::',
+    '::ffff:192.0.2.0/120',
+    'fe80::1%eth0',
+    '::1',
+  ];
+  fc.assert(
+    fc.property(mutatedText(seeds), (text) => {
+      const network = networkBits(text);
+      const address = addressBits(text);
+      for (const bits of [network, address]) assert.match(bits ?? '4', /^(4[01]{0,32}|6[01]{0,128})$/);
+      if (address === undefined || text.includes('%')) return;
+      assert.equal(network, address);
+      assert.ok(address.length === 33 || address.length === 129);
+    }),
+    cases(2000),
   );
 });

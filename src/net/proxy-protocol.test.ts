@@ -1,8 +1,10 @@
 // PROXY headers of both versions: what other programs send, what nobody should, and anything else.
 
 import assert from 'node:assert/strict';
+import { isIP } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { cases, inPieces, mutatedOctets, pieceSizes } from '../../test/support/nearly-right.ts';
 import { SyntaxFailure } from '../base/cursor.ts';
 import { type ParsedProxyHeader, type ProxyHeader, parseProxyHeader } from './proxy-protocol.ts';
 
@@ -172,13 +174,6 @@ test('any bit of a header with a checksum that is changed makes it none, or one 
 });
 
 test('any octets are a header, the beginning of one, or a SyntaxFailure; the same however they are cut', () => {
-  const beginnings = [...Object.values(whole).map(([bytes]) => bytes), ...Object.values(bad)];
-  const noise = fc.uint8Array({ maxLength: 60 }).map((octets) => Buffer.from(octets));
-  const damaged = fc.tuple(fc.constantFrom(...beginnings), fc.nat(), fc.nat(255)).map(([bytes, at, octet]) => {
-    const copy = Buffer.from(bytes);
-    copy[at % copy.length] = octet;
-    return copy;
-  });
   const outcome = (bytes: Buffer): ParsedProxyHeader | 'bad' | undefined => {
     try {
       return parseProxyHeader(bytes);
@@ -187,16 +182,24 @@ test('any octets are a header, the beginning of one, or a SyntaxFailure; the sam
       return 'bad';
     }
   };
+  const octets = mutatedOctets([...Object.values(whole).map(([bytes]) => bytes), ...Object.values(bad)]);
   fc.assert(
-    fc.property(fc.oneof(noise, damaged), noise, (bytes, more) => {
-      const all = Buffer.concat([bytes, more]);
+    fc.property(octets, pieceSizes, (all, sizes) => {
       const final = outcome(all);
-      for (let length = 0; length < all.length; length++) {
-        const early = outcome(all.subarray(0, length));
+      let come = 0;
+      for (const piece of inPieces(all, sizes)) {
+        const early = outcome(all.subarray(0, come));
         if (early !== undefined) assert.deepEqual(early, final);
+        come += piece.length;
       }
-      if (final !== undefined && final !== 'bad') assert.ok(final.bytes <= 4096);
+      if (final === undefined || final === 'bad') return;
+      assert.ok(final.bytes <= 4096 && final.bytes <= all.length);
+      const { source, tls, authority } = final.header;
+      if (source !== undefined) assert.ok(isIP(source.address) !== 0 && source.port >= 0 && source.port <= 65_535);
+      for (const said of [tls?.protocol, tls?.cipher, authority]) assert.match(said ?? '', /^[\w.-]*$/);
+      // What stands behind it is the session's.
+      assert.deepEqual(parseProxyHeader(all.subarray(0, final.bytes)), final);
     }),
-    { numRuns: 2000 },
+    cases(2000),
   );
 });

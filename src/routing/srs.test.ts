@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { cases, mutatedText } from '../../test/support/nearly-right.ts';
 import { srsMissing } from '../../test/support/peers.ts';
-import { type Address, formatAddress, parseAddress } from '../message/address.ts';
+import { type Address, formatAddress, parseAddress, tryParseAddress } from '../message/address.ts';
 import { srsAddress, srsOriginal } from './srs.ts';
+import { isSrs } from './tokens.ts';
 
 const key = Buffer.from('a secret of this site');
 const day = 20_783;
@@ -127,4 +129,32 @@ test('Mail::SRS passes on what we have made, and it comes back to us', { skip: s
   const [returned] = mailSrs('$s->reverse($_)', [theirs!]);
   assert.equal(returned, ours);
   assert.equal(back(parseAddress(returned!).localPart), 'carol@remote.example');
+});
+
+test('any local part leads to whom it was made for, or nowhere', () => {
+  const senders = ['carol@remote.example', 'SRS0=HASH=TT=remote.example=carol@first.example', '"a b"@[192.0.2.1]'];
+  senders.push(
+    'srs1=OTHER=first.example==HASH=TT=r.example=carol@second.example',
+    'a=b=c@d.example',
+    'zo\u00eb@b.example',
+  );
+  const ours = new Set(senders.map((sender) => made(sender)!.localPart.toLowerCase()));
+  fc.assert(
+    fc.property(mutatedText([...ours, ...senders]), fc.boolean(), (text, isReport) => {
+      if (isReport) {
+        // Who asks has looked at its tag.
+        if (isSrs(text)) assert.equal(back(text) !== undefined, ours.has(text.toLowerCase()), text);
+        return;
+      }
+      const sender = tryParseAddress(text);
+      const address = sender && srsAddress(sender, 'acme.example', { key, day });
+      if (sender === undefined || address === undefined) return;
+      assert.ok(Buffer.byteLength(address.localPart) <= 64);
+      const original = srsOriginal(address.localPart, { keys: [key], day })!;
+      // What another forwarder has passed on goes back to the first one.
+      if (address.localPart.startsWith('SRS0')) assert.deepEqual(original, sender);
+      else assert.match(original.localPart, /^SRS0[=+-]/);
+    }),
+    cases(2000),
+  );
 });

@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
+import { cases, mutatedText } from '../../test/support/nearly-right.ts';
 import { formatAddress, parseAddress } from '../message/address.ts';
 import { INTERNAL_REQUEST, type RouteRequest } from './route-request.ts';
 import { createTokens, mayBeToken } from './tokens.ts';
@@ -55,6 +57,9 @@ test('what a moderator was sent decides as that moderator, in any case, for thir
   assert.deepEqual(meant(made, { ...FROM_CAROL, sender: parseAddress('dave@remote.example') }), refused);
   assert.deepEqual(tokens.meaning(parseAddress(made), NULL_SENDER), refused);
   assert.deepEqual(meant(made.replace('approve', 'refuse')), refused);
+  for (const more of ['!', '.0', '_x'])
+    assert.deepEqual(meant(made.replace(/(-\w+)(?=-)/, `$1${more}`)), refused, 'behind the number of the row');
+  assert.deepEqual(meant(made.replace('=', '=0')), refused, 'in front of the day');
   for (const broken of ['approve=', 'approve=x', 'approve=1-2-3-4', 'approve=1-2', 'approve=--'])
     assert.deepEqual(meant(`all+${broken}@acme.example`), refused, broken);
   for (const plain of ['all+approve', 'all+other=1-2-3', '+approve=1-2-3', 'approve=1-2-3'])
@@ -71,4 +76,29 @@ test('nearly no address is looked at', () => {
   for (const text of ['SRS0=a', 'srs1=a', 'Srs0=']) assert.equal(mayBeToken(text), text.length > 5, text);
   for (const text of ['', 'ann', 'srs0', 'srs2=a', 'xrs0=a', 'sr50=a', 'srs0+a', 's2s0=a', 'SRSO=a'])
     assert.equal(mayBeToken(text), false, text);
+});
+
+test('any local part near a signed one decides nothing, unless it is that one in another case', () => {
+  now = START * DAY_MS;
+  const verdicts = (['approve', 'refuse'] as const).map((verb) => ({
+    row: 12_345,
+    moderator: 'carol@remote.example',
+    verb,
+  }));
+  const made = verdicts.map((asked) => tokens.verdict(parseAddress('all@acme.example'), asked).localPart);
+  const srs = tokens.srs(parseAddress('carol@remote.example'), 'acme.example')!.localPart;
+  fc.assert(
+    fc.property(mutatedText([...made, srs, 'all+approve=', 'all+refuse=1-2-3', 'srs0=a']), (localPart) => {
+      const meaning = tokens.meaning({ localPart, domain: 'acme.example' }, FROM_CAROL);
+      assert.equal(meaning !== undefined, mayBeToken(localPart));
+      if (meaning?.kind !== 'verdict') return;
+      // Before the sign stands whatever the list is called.
+      const said = localPart.slice(localPart.lastIndexOf('+')).toLowerCase();
+      const { row, moderator, verb } = meaning;
+      const again = tokens.verdict({ localPart: '', domain: '' }, { row, moderator, verb }).localPart;
+      assert.deepEqual([row, moderator], [12_345, 'carol@remote.example']);
+      assert.equal(said, again);
+    }),
+    cases(2000),
+  );
 });

@@ -112,10 +112,15 @@ function verdictIn(localPart: string): AskedVerdict | undefined {
   const verb = VERDICTS.find((each) => each === word);
   if (verb === undefined) return undefined;
   const [day = '', row = '', signature = '', ...more] = asciiLower(localPart.slice(equals + 1)).split('-');
-  const numbers = [day, row].map((text) => (text === '' ? Number.NaN : Number.parseInt(text, 36)));
-  if (more.length > 0 || numbers.some((number) => !Number.isSafeInteger(number)))
-    return { verb, row: 0, day: 0, signature: '' };
+  const numbers = [day, row].map(numberOf36);
+  if (more.length > 0 || numbers.some((number) => number === undefined)) return { verb, row: 0, day: 0, signature: '' };
   return { verb, row: numbers[1]!, day: numbers[0]!, signature };
+}
+
+/** As it is written into an address, and in no other way. */
+function numberOf36(text: string): number | undefined {
+  const number = Number.parseInt(text, 36);
+  return Number.isSafeInteger(number) && number.toString(36) === text ? number : undefined;
 }
 
 function signed(key: Uint8Array, { row, moderator, verb }: ModeratorVerdict, day: number): string {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { cases, mutatedOctets } from '../../test/support/nearly-right.ts';
 import { Failure } from '../base/failure.ts';
 import { type Address, formatAddress } from '../message/address.ts';
 import type { Envelope, MailParameters, Recipient } from '../message/envelope.ts';
@@ -134,6 +135,7 @@ test('what is no text form is refused, and the line named', () => {
     [`${mail}RCPT TO:<bob@remote.example> SIZE=1\n${end}`, /^line 2: RCPT parameter size is not known/],
     [`${mail}RCPT TO:<bj\u00f8rn@remote.example>\n${end}`, /^line 2: an address beyond ASCII/],
     [`${mail}${rcpt}X-Id: 1\nX-Id: 2\n${end}`, /^line 4: X-Id stands there twice/],
+    [`${mail}${rcpt}X-Id: 2\r9\n${end}`, /^line 3: the line has a control character/],
     [`${mail}${rcpt}X-Arrived: yesterday\n${end}`, /^line 3: X-Arrived is a time/],
     [`${mail}${rcpt}X-Arrived: 2026-13-01T08:00:00Z\n${end}`, /^line 3: X-Arrived is a time/],
     [`${mail}${'x'.repeat(5000)}\n${end}`, /^line 2: the line is too long/],
@@ -157,5 +159,47 @@ test('a message without any CRLF gets one for each LF; chunks of any size make n
       assert.equal(search.found, text.includes('\r\n'));
       if (!search.found) assert.equal(Buffer.concat(chunks.map(crlfOf)).toString(), text.split('\n').join('\r\n'));
     }),
+  );
+});
+
+test('any octets are a text form that is read back as the same, or the line is named', () => {
+  const head = (lines: readonly string[], end = '\r\n'): string => [...lines, '\x01\x01', 'Subject: x', ''].join(end);
+  const seeds = [
+    head(['MAIL FROM:<ann@acme.example> BODY=8BITMIME', 'RCPT TO:<bob@remote.example>', 'X-Id: 2M9QFJ1XK']),
+    head(['X-Login: ann', 'X-Arrived: 2026-12-01T08:00:00.000Z', 'MAIL FROM:<>', 'RCPT TO:<"a b"@[192.0.2.1]>'], '\n'),
+    head([
+      'MAIL FROM:<a@b.example> RET=HDRS ENVID=q+2B1 BY=120;RT MT-PRIORITY=-3 REQUIRETLS',
+      'RCPT TO:<c@d.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Bob+20B@acme.example',
+      'RCPT TO:<e@f.example> NOTIFY=NEVER',
+      'X-Channel: smtp',
+    ]),
+    head(['MAIL FROM:<zo\u00eb@acme.example> SMTPUTF8 HOLDUNTIL=2026-12-02T08:00:00Z', 'RCPT TO:<b@c.example>']),
+  ];
+  fc.assert(
+    fc.property(mutatedOctets(seeds), (octets) => {
+      let parsed: ReturnType<typeof parseTextHead>;
+      try {
+        parsed = parseTextHead(octets, ARRIVED);
+      } catch (error) {
+        assert.ok(
+          error instanceof Failure && error.kind === 'invalid' && /^line \d+: ./.test(error.message),
+          `${error}`,
+        );
+        return;
+      }
+      const { form: given, bodyAt } = parsed;
+      assert.ok(bodyAt <= octets.length && octets.subarray(0, bodyAt).includes('\x01\x01'));
+      const written = writeTextHead(given, ARRIVED);
+      const again = parseTextHead(written, ARRIVED).form;
+      // An address is written in one way, whatever way it came in.
+      const plainly = ({ envelope, ...others }: TextForm) => ({
+        ...others,
+        sender: envelope.sender,
+        by: envelope.by,
+        recipients: envelope.recipients.map(({ original: _, ...recipient }) => recipient),
+      });
+      assert.deepEqual(plainly(again), plainly(given));
+    }),
+    cases(1500),
   );
 });

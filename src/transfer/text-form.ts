@@ -127,6 +127,7 @@ class HeadParts {
   #field(field: keyof typeof FIELDS, written: string, number: number): void {
     if (this.#known[field] !== undefined) throw notAt(number, `${FIELDS[field]} stands there twice`);
     const value = utf8(written, number).trim();
+    if (oneLine(value) !== value) throw notAt(number, 'the line has a control character');
     this.#known[field] = value;
     if (field === 'x-arrived') this.#arrivedAt = timeOf(value, number);
   }

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, test } from 'node:test';
 import fc from 'fast-check';
-import { asFailure } from '../../base/failure.ts';
-import { type AccountId, idOf } from '../../base/ids.ts';
+import { cases, mutatedText } from '../../../test/support/nearly-right.ts';
+import { asFailure, Failure } from '../../base/failure.ts';
+import { type AccountId, idOf, type PublishedRevision } from '../../base/ids.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
 import type { Line } from '../../wire/framer.ts';
+import { StandingLogin } from '../standing-login.ts';
 import { tableLogins } from '../testing.ts';
 import { exchangeLines } from './lines.ts';
-import { findMechanism } from './mechanisms.ts';
+import type { SaslClaim, SaslParts } from './mechanism.ts';
+import { findMechanism, mechanisms } from './mechanisms.ts';
 
 const logins = tableLogins(new Map([['ann@acme.example', { account: idOf<AccountId>(1), password: 'sécret' }]]));
 const record = { peerAddress: '192.0.2.1', isPrivate: true } as ConnectionRecord;
@@ -108,4 +111,76 @@ describe('a SASL exchange', () => {
       ),
     );
   });
+});
+
+/** What a login needs of a client, as far as an exchange has it; whoever it is is let in. */
+function claims(told: Omit<SaslClaim, 'proofFor'>[]): SaslParts<string> {
+  const letIn = async (claim: Omit<SaslClaim, 'proofFor'>) => {
+    told.push(claim);
+    const revision = idOf<PublishedRevision>(0);
+    return new StandingLogin({ revision: () => revision, read: () => claim.name });
+  };
+  const tls = { clientAddress: 'ann@acme.example' };
+  return {
+    client: { door: 'imap', record: { ...record, tls } as ConnectionRecord },
+    find: (name) => ({ account: undefined, name }),
+    logIn: letIn,
+    byPassword: letIn,
+    isOffered: () => true,
+    channelBinding: () => undefined,
+    saltFor: () => Buffer.alloc(16),
+    nonce: () => 'ours',
+  };
+}
+
+test('any lines end an exchange with who is meant, or in a failure of syntax, whatever the mechanism', async () => {
+  const lines = [
+    b64('\0ann@acme.example\0sécret'),
+    b64('ann\0ann\0b'),
+    b64('ann@acme.example'),
+    '',
+    '=',
+    '*',
+    ' YQ== ',
+  ];
+  lines.push(
+    b64('n,,n=ann@acme.example,r=theirs'),
+    b64(`c=biws,r=theirsours,p=${b64(Buffer.alloc(32))}`),
+    b64('\0a\0'),
+  );
+  const line = mutatedText(lines);
+  // Without a signature to give: the last step of SCRAM is another test's.
+  const names = mechanisms.map(({ name }) => name).filter((name) => !name.startsWith('SCRAM'));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...names),
+      fc.option(line, { nil: undefined }),
+      fc.tuple(line, line),
+      async (name, initial, given) => {
+        const told: Omit<SaslClaim, 'proofFor'>[] = [];
+        const sent = [initial ?? '', ...given].map((text) => text.trim());
+        const next: (string | undefined)[] = [...given];
+        try {
+          const login = await exchangeLines(findMechanism(name)!.begin(claims(told)), initial, {
+            challenge: () => {},
+            line: async () => lineOf(next.shift()),
+          });
+          if (login === undefined) return;
+        } catch (error) {
+          assert.ok(error instanceof Failure && error.kind === 'syntax', String(error));
+          return;
+        }
+        const [claim, more] = told;
+        assert.ok(claim !== undefined && more === undefined);
+        if (name === 'EXTERNAL') return;
+        const secret = claim.secret!.toString('latin1');
+        assert.ok(claim.name !== '' && secret !== '' && !`${claim.name}${claim.authzid}${secret}`.includes('\0'));
+        const utf8 = (text: string) => Buffer.from(text).toString('latin1');
+        const parts =
+          name === 'PLAIN' ? [[utf8(claim.authzid), utf8(claim.name), secret].join('\0')] : [utf8(claim.name), secret];
+        for (const part of parts) assert.ok(sent.includes(b64(Buffer.from(part, 'latin1'))), part);
+      },
+    ),
+    cases(1000),
+  );
 });

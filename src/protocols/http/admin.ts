@@ -7,6 +7,7 @@ import { type AdminOperation, runAdminOperation } from '../../admin/operation.ts
 import type { Log } from '../../base/log.ts';
 import { ADMINISTRATOR_CALLER } from '../../directory/caller.ts';
 import { failureResponse, refusal } from './errors.ts';
+import { exactJsonOf } from './json.ts';
 
 /** A list of 100,000 members, and no more. */
 const BODY_BYTES = 16 * 1024 * 1024;
@@ -21,7 +22,7 @@ export function adminApp(operations: readonly AnyAdminOperation[], log: Log): Ho
     try {
       const operation = byName.get(context.req.param('name'));
       if (operation === undefined) return refusal(context, 'unsupported', 'no such operation');
-      const input: unknown = await context.req.json().catch(() => undefined);
+      const input = exactJsonOf(new Uint8Array(await context.req.arrayBuffer()))?.value;
       const result = await runAdminOperation(operation, input, { caller: ADMINISTRATOR_CALLER, peer: '' });
       return context.json({ result: result ?? null });
     } catch (error) {

@@ -14,7 +14,7 @@ import type { AnyAdminOperation } from './admin.ts';
 import { type BearerParts, bearer, type HttpEnv } from './bearer.ts';
 import { uncoded } from './content-coding.ts';
 import { failureResponse, refusal } from './errors.ts';
-import { jsonOf } from './json.ts';
+import { exactJsonOf } from './json.ts';
 
 export interface ApiParts extends BearerParts {
   readonly operations: readonly AnyAdminOperation[];
@@ -36,7 +36,7 @@ export function apiApp(parts: ApiParts): Hono<HttpEnv> {
       }),
       async (context) => {
         try {
-          const input = jsonOf(new Uint8Array(await context.req.arrayBuffer()));
+          const input = exactJsonOf(new Uint8Array(await context.req.arrayBuffer()));
           if (input === undefined) return refusal(context, 'syntax', 'the body is not JSON in UTF-8');
           context.env.takesLong();
           const { client } = context.env;

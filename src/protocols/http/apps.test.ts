@@ -164,6 +164,8 @@ for (const body of [
   'undefined',
   '\u00ff',
   '{}{}',
+  '{"domain":"\\ud83d.example"}',
+  '{"\\uDCEE":1}',
   new Uint8Array([0xff, 0xfe]),
   Buffer.from('{"domain":"gr\xfcn"}', 'latin1'),
 ])

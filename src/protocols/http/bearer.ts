@@ -10,6 +10,7 @@ import type { LoginClient } from '../../auth/login-client.ts';
 import { asFailure } from '../../base/failure.ts';
 import type { Log } from '../../base/log.ts';
 import type { Caller } from '../../directory/caller.ts';
+import { credentialsIn } from './authorization.ts';
 import { failureResponse, refusal } from './errors.ts';
 
 export interface HttpEnv {
@@ -40,14 +41,14 @@ const REALM = 'Bearer realm="waypost"';
 
 export function bearer({ authorize, log }: BearerParts): MiddlewareHandler<HttpEnv> {
   return async (context, next) => {
-    const token = tokenIn(context.req.header('Authorization'));
-    if (token === undefined) {
+    const given = credentialsIn(context.req.header('Authorization'));
+    if (given === undefined || !('token' in given)) {
       context.header('WWW-Authenticate', REALM);
       return refusal(context, 'unauthenticated', 'a token is needed: Authorization: Bearer TOKEN');
     }
     const { client, whileLogin } = context.env;
     try {
-      context.set('caller', await whileLogin(authorize(client, token)));
+      context.set('caller', await whileLogin(authorize(client, given.token)));
     } catch (error) {
       const { kind } = asFailure(error);
       if (kind === 'unauthenticated') {
@@ -71,12 +72,4 @@ export function siteOnly({ admitToSite, log }: BearerParts): MiddlewareHandler<H
     }
     return next();
   };
-}
-
-/** The scheme in any case, a blank, the token. */
-function tokenIn(header: string | undefined): string | undefined {
-  const at = header?.indexOf(' ') ?? -1;
-  if (at < 0 || header!.slice(0, at).toLowerCase() !== 'bearer') return undefined;
-  const token = header!.slice(at + 1).trim();
-  return token === '' ? undefined : token;
 }

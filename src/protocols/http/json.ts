@@ -4,14 +4,33 @@
 // Out     the value; undefined for what is no JSON, and for what is no UTF-8: a name in another character set would be written
 //         down with U+FFFD in the place of its letters, and nobody would be told
 // A byte order mark in front is passed over.
-// RFC 8259 §8.1
+// RFC 8259 §8.1 §8.2
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
+/** Perhaps alone. */
+const HALF_OF_PAIR = /\\u[dD][89a-fA-F]/;
 
 export function jsonOf(octets: Uint8Array): { readonly value: unknown } | undefined {
+  return parsed(octets, false);
+}
+
+/** The same for what is kept as it is said: undefined, too, where half of a surrogate pair stands alone. */
+export function exactJsonOf(octets: Uint8Array): { readonly value: unknown } | undefined {
+  return parsed(octets, true);
+}
+
+function parsed(octets: Uint8Array, isExact: boolean): { readonly value: unknown } | undefined {
   try {
-    return { value: JSON.parse(UTF8.decode(octets)) };
+    const text = UTF8.decode(octets);
+    return { value: JSON.parse(text, isExact && HALF_OF_PAIR.test(text) ? wellFormed : undefined) };
   } catch {
     return undefined;
   }
+}
+
+/** As JSON.parse calls it, for each name and value. */
+function wellFormed(name: string, value: unknown): unknown {
+  if (!name.isWellFormed() || (typeof value === 'string' && !value.isWellFormed()))
+    throw new SyntaxError('half of a surrogate pair');
+  return value;
 }

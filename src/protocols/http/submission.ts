@@ -37,6 +37,7 @@ import { preambleOf } from '../../transfer/preamble.ts';
 import { mayLeave, type Signer } from '../../transfer/sign/signer.ts';
 import { refusalOf, type Submission, type Submitted } from '../../transfer/submit.ts';
 import type { SubmittedOnce } from '../../transfer/submit-once.ts';
+import { credentialsIn } from './authorization.ts';
 import type { HttpEnv } from './bearer.ts';
 import { uncoded } from './content-coding.ts';
 import { failureResponse, refusal } from './errors.ts';
@@ -146,7 +147,7 @@ function loggedIn({ logins, log }: SubmissionParts): MiddlewareHandler<Submissio
   return async (context, next) => {
     const { client: connection, whileLogin, isLastTry } = context.env;
     const client = { ...connection, service: 'smtp' } as const;
-    const given = credentials(context.req.header('Authorization'));
+    const given = credentialsIn(context.req.header('Authorization'));
     if (given === undefined) {
       context.header('WWW-Authenticate', REALMS);
       return refusal(context, 'unauthenticated', 'a login is needed: Basic, or Bearer with a token of scope smtp');
@@ -166,23 +167,6 @@ function loggedIn({ logins, log }: SubmissionParts): MiddlewareHandler<Submissio
     }
     return next();
   };
-}
-
-type Credentials = { readonly token: string } | { readonly name: string; readonly password: Buffer };
-
-/** The scheme in any case, a blank, what it takes. */
-function credentials(header = ''): Credentials | undefined {
-  const blank = header.indexOf(' ');
-  if (blank < 0) return undefined;
-  const scheme = header.slice(0, blank).toLowerCase();
-  const text = header.slice(blank + 1).trim();
-  if (text === '') return undefined;
-  if (scheme === 'bearer') return { token: text };
-  if (scheme !== 'basic') return undefined;
-  const octets = Buffer.from(text, 'base64');
-  const colon = octets.indexOf(':');
-  if (colon < 1) return undefined;
-  return { name: octets.toString('utf8', 0, colon), password: octets.subarray(colon + 1) };
 }
 
 function refused(context: Context, error: unknown, log: Log): Response {

@@ -4,9 +4,16 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
+import { cases, mutatedText } from '../../../test/support/nearly-right.ts';
 import { Failure } from '../../base/failure.ts';
+import { LOCAL_PART_BYTES } from '../../base/limits.ts';
+import { parseAddress, tryParseDomain } from '../../message/address.ts';
+import { parseDestination } from '../destination.ts';
+import { applyRule } from './apply.ts';
 import { parseTemplate } from './parse-template.ts';
 import { parsePattern } from './pattern.ts';
+import { initialProbe, probesOf } from './probe.ts';
 import { printTemplate } from './template.ts';
 
 const SEED = Number(process.env['WAYPOST_FUZZ_SEED'] ?? 1);
@@ -152,4 +159,57 @@ test('a pattern that does not parse names the column', () => {
     ['.'.padEnd(1001, 'a.'), 'column 1001: a pattern has at most 1000 characters'],
   ] as const)
     assert.equal(refusal(parsePattern, text), words, text);
+});
+
+test('any text is a rule that is printed as it was written and applies within its limits, or names a column', () => {
+  const patterns = [
+    '$*',
+    '.',
+    'acme.example',
+    '*.*.siroe.edu',
+    '.Acme.Example',
+    '[192.0.2.]',
+    '[IPv6:2001:db8::1]',
+    '[]',
+  ];
+  const seeds = templates.flatMap((template, at) => `${patterns[at % patterns.length]} ${template}`);
+  const addresses = ['ann+sub@a.b.acme.example', '"a b"@[192.0.2.7]', 'x@[IPv6:2001:db8::1]', '+x@edu'].map(
+    parseAddress,
+  );
+  const doors = {
+    door: 'smtp',
+    hasDomainEntry: (domain: string) => (domain.length % 3 === 0 ? undefined : domain.length % 3 === 1),
+  } as const;
+  fc.assert(
+    fc.property(mutatedText(seeds), fc.constantFrom(...addresses), (text, address) => {
+      const space = text.indexOf(' ');
+      const written = text.slice(space + 1);
+      for (const [parse, part] of [
+        [parsePattern, text.slice(0, Math.max(0, space))],
+        [parseTemplate, written],
+      ] as const) {
+        const said = refusal(parse, part);
+        if (said === undefined) assert.ok(part.length <= 1000);
+        else assert.match(said, /^column \d+: ./);
+      }
+      if (refusal(parsePattern, text.slice(0, Math.max(0, space))) === undefined) {
+        const pattern = parsePattern(text.slice(0, space));
+        assert.equal(parsePattern(pattern), pattern);
+      }
+      if (refusal(parseTemplate, written) !== undefined) return;
+      const template = parseTemplate(written);
+      assert.equal(printTemplate(template), written);
+      for (const probe of [initialProbe(address.domain), ...probesOf(address.domain)]) {
+        const applied = applyRule(template, address, probe, doors);
+        if (applied.result !== 'applied') continue;
+        const { localPart, domain } = applied.address;
+        assert.ok(
+          localPart !== '' && localPart.length <= LOCAL_PART_BYTES && tryParseDomain(domain) === domain,
+          written,
+        );
+        if (applied.hop !== undefined) assert.notEqual(parseDestination(applied.hop), undefined);
+      }
+    }),
+    cases(1000),
+  );
 });

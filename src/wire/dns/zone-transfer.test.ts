@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { cases, inPieces, mutatedOctets, pieceSizes } from '../../../test/support/nearly-right.ts';
 import { Failure } from '../../base/failure.ts';
 import { RCODE } from './codes.ts';
+import { DnsFramer } from './framer.ts';
 import { type DnsMessage, encodeMessage } from './message.ts';
 import type { Rdata, ResourceRecord } from './rdata.ts';
 import { queryMessage } from './testing.ts';
+import { type TsigKey, TsigSeries, TsigSeriesCheck } from './tsig.ts';
 import { decodeSoaResponse, ZoneTransfer } from './zone-transfer.ts';
 
 const ZONE = 'corp.example';
@@ -78,27 +81,65 @@ test('a SOA record counts from a server that has the zone', () => {
   assert.throws(() => decodeSoaResponse(message([soa(9, 'example')], { questions }), question), none);
 });
 
-test('whatever comes, it is records or a Failure that says try again', () => {
-  const good = fc.constantFrom(
-    message([soa()]),
-    message([mx('a')]),
-    message([soa(), mx('a'), soa()]),
-    message([soa(2)]),
-  );
-  const flips = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 3 });
-  const bad = fc.tuple(good, flips, fc.nat(4)).map(([octets, all, cut]) => {
-    const copy = octets.slice(0, octets.length - cut);
-    for (const [at, octet] of all) copy[at % copy.length] = octet;
-    return copy;
-  });
-  fc.assert(
-    fc.property(fc.array(fc.oneof(good, bad, fc.uint8Array({ maxLength: 80 })), { maxLength: 8 }), (messages) => {
-      try {
-        taken(...messages);
-      } catch (error) {
-        assert.ok(error instanceof Failure && ['unavailable', 'too-many'].includes(error.kind), String(error));
+const transferKey: TsigKey = {
+  name: 'ours.example',
+  algorithm: 'hmac-sha256',
+  secret: Buffer.from('0123456789abcdef'),
+};
+const AT = 1_795_000_000;
+const REQUEST = Buffer.alloc(32, 3);
+
+/** As one connection brings it: each message behind its length. */
+function stream(...messages: readonly Uint8Array[]): Buffer {
+  return Buffer.concat(messages.flatMap((octets) => [Buffer.of(octets.length >> 8, octets.length & 0xff), octets]));
+}
+
+/** Of a transfer and of its signatures, as far as it comes; what it ends in. */
+function transferred(pieces: readonly Buffer[], isSigned: boolean) {
+  const framer = new DnsFramer();
+  const transfer = new ZoneTransfer(question, 10);
+  const check = isSigned ? new TsigSeriesCheck(transferKey, REQUEST, () => AT) : undefined;
+  const names: string[] = [];
+  let failure: string | undefined;
+  try {
+    for (const piece of pieces) {
+      framer.push(piece);
+      for (let frame = framer.next(65_535); frame !== undefined; frame = framer.next(65_535)) {
+        check?.take(frame.octets);
+        names.push(...transfer.take(frame.octets).map(({ name }) => name));
       }
+    }
+  } catch (error) {
+    assert.ok(error instanceof Failure && ['unavailable', 'too-many'].includes(error.kind), String(error));
+    failure = error.message;
+  }
+  return { names, failure, serial: transfer.soa?.serial, isWhole: check?.isSigned !== false };
+}
+
+test('whatever comes, it is records or a Failure that says try again; the same however the stream is cut', () => {
+  const bare = [message([soa()]), message([mx('a.example')], { questions: [] }), message([mx('b'), soa()])];
+  const series = new TsigSeries(transferKey, REQUEST, () => AT);
+  const signed = bare.map((octets) => series.sign(octets));
+  const streams = [
+    ...[
+      stream(...bare),
+      stream(message([soa(), mx('a'), soa()])),
+      stream(...bare.slice(0, 2)),
+      stream(message([soa(2)])),
+    ],
+    ...[stream(...signed), stream(signed[0]!, bare[1]!, signed[2]!), stream(message([], { rcode: RCODE.REFUSED }))],
+  ];
+  fc.assert(
+    fc.property(mutatedOctets(streams), pieceSizes, fc.boolean(), (octets, sizes, isSigned) => {
+      const whole = transferred([octets], isSigned);
+      assert.deepEqual(transferred(inPieces(octets, sizes), isSigned), whole);
+      assert.ok(whole.names.length <= 20);
+      if (whole.serial === undefined) return;
+      assert.equal(whole.names[0]!.toLowerCase(), ZONE);
+      if (whole.failure === undefined) assert.equal(whole.names.at(-1)!.toLowerCase(), ZONE);
     }),
-    { numRuns: 5000 },
+    cases(2000),
   );
+  const intact = transferred([stream(...signed)], true);
+  assert.deepEqual(intact, { names: [ZONE, 'a.example', 'b', ZONE], failure: undefined, serial: 1, isWhole: true });
 });

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { cases, inPieces, mutatedOctets, pieceSizes } from '../../../test/support/nearly-right.ts';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import {
   type ClientReply,
@@ -188,5 +189,31 @@ test('data ends where it ends and arrives as it was, or is not sent at all', () 
       assert.equal(got, isClean ? whole : undefined);
     }),
     { numRuns: 2000 },
+  );
+});
+
+test('any octets are replies, or none from some place on, the same however they are cut; what is offered is sound', () => {
+  const seeds = [
+    '220 mx ESMTP\r\n250-mx\r\n250-SIZE 10\r\n250 HELP\r\n550-5.1.1 no\r\n550 5.1.1 such user\r\n354\r\n',
+    '250-mx.example\r\n250-SIZE 35882577\r\n250-AUTH=PLAIN LOGIN\r\n250-LIMITS RCPTMAX=100 MAILMAX=20\r\n250 DELIVERBY 60\r\n',
+    '220-mx\r\n220-wait\r\n521-5.7.1 you are\r\n521 on a list\r\n',
+  ];
+  fc.assert(
+    fc.property(mutatedOctets(seeds), pieceSizes, (octets, sizes) => {
+      const whole = read([octets]);
+      assert.deepEqual(read(inPieces(octets, sizes)), whole);
+      for (const reply of whole) {
+        if (reply === 'bad') continue;
+        const { code, enhanced, lines, said } = reply;
+        assert.ok(code >= 200 && code <= 599 && lines.length <= 100 && said.length <= 1000);
+        assert.ok(said.startsWith(String(code)) && !/[\r\n\0]/.test(said));
+        assert.match(enhanced ?? `${code}`.charAt(0), new RegExp(`^${`${code}`.charAt(0)}(\\.\\d{1,3}\\.\\d{1,3})?$`));
+        const { sizeBytes = 0, deliverBy = 0, auth, limits } = parseCapabilities(lines);
+        for (const number of [sizeBytes, deliverBy]) assert.ok(Number.isSafeInteger(number) && number >= 0);
+        for (const number of Object.values(limits)) assert.ok(Number.isSafeInteger(number) && number > 0);
+        for (const word of auth) assert.ok(word !== '' && !word.includes(' '));
+      }
+    }),
+    cases(2000),
   );
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { cases, inPieces, mutatedOctets, pieceSizes } from '../../../test/support/nearly-right.ts';
 import { type BadData, DataReader, stuffDots } from './data.ts';
 
 /** The rule byte by byte, as RFC 5321 §4.5.2 says it: slow and plainly right. */
@@ -64,4 +65,23 @@ test('stuffed dots are taken back', () => {
   const message = Buffer.from('.first\r\n..\r\nx.y\r\n.\r\n.', 'latin1');
   const sent = Buffer.concat([...stuffDots(message, true), Buffer.from('\r\n.\r\n')]);
   assert.deepEqual(read([sent]).message.subarray(0, -2), message);
+});
+
+test('any octets are read as the rule says, whatever the pieces', () => {
+  const seeds = [
+    'Subject: x\r\n\r\nhello\r\n..dots\r\n.stuffed\r\n.\r\nMAIL FROM:<a@b.example>\r\n',
+    '.\r\nQUIT\r\n',
+    'x\r\n.\n.\r\n\r\n.\r\r\n.\r\n',
+  ];
+  fc.assert(
+    fc.property(mutatedOctets(seeds), pieceSizes, (input, sizes) => {
+      const expected = naive(input);
+      const got = read(inPieces(input, sizes));
+      assert.deepEqual(got.rest, expected.rest);
+      if (expected.rest === undefined) return;
+      assert.equal(got.bad !== undefined, expected.bad);
+      if (!expected.bad) assert.ok(got.message.equals(expected.message));
+    }),
+    cases(2000),
+  );
 });

@@ -3,12 +3,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { cases, mutatedOctets } from '../../../test/support/nearly-right.ts';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure } from '../../base/failure.ts';
 import type { DsnOfRecipient, Envelope, MailParameters } from '../../message/envelope.ts';
 import { type Capabilities, mailCommand, NO_CAPABILITIES, rcptCommand } from './client.ts';
 import { parseCommand } from './commands.ts';
 import { FUTURE_RELEASE_MS, type MailWords, parseMailParameters, parseRcptParameters } from './parameters.ts';
+import { decodeXtext, encodeXtext } from './xtext.ts';
 
 const NOW = Date.UTC(2026, 10, 24, 8);
 const ALL: Capabilities = {
@@ -176,3 +178,62 @@ test('property: what a client writes is what a server reads', () => {
     { numRuns: 500 },
   );
 });
+
+test('any line is a command, whose parameters are written and read again as the same, or a failure', () => {
+  const seeds = [
+    'MAIL FROM:<ann@acme.example> SIZE=100 BODY=8BITMIME RET=HDRS ENVID=q+2B1 REQUIRETLS MT-PRIORITY=-3 BY=120;RT AUTH=<>',
+    'MAIL FROM:<> HOLDFOR=60 SMTPUTF8',
+    'MAIL FROM:<zo\u00eb@b\u00fccher.example> HOLDUNTIL=2026-11-24T10:00:00+01:00 SMTPUTF8 BODY=7BIT',
+    'RCPT TO:<bob@acme.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Bob+20B@acme.example',
+    'RCPT TO:<@a.example,@b.example:"a\\"b c"@[IPv6:2001:db8::1]> NOTIFY=NEVER ORCPT=utf-8;zo\\x{EB}\\x{2B}x@acme.example',
+    'RCPT TO:<Postmaster>',
+    'EHLO [192.0.2.1]',
+    'AUTH PLAIN AGFubgBi',
+    'BDAT 1000 LAST',
+    'XCLIENT ADDR=IPV6:2001:db8::1 PORT=25 NAME=[UNAVAILABLE] HELO=a+2Bb PROTO=ESMTP LOGIN=ann@acme.example',
+    'STARTTLS ',
+  ];
+  fc.assert(
+    fc.property(mutatedOctets(seeds), fc.boolean(), (octets, isAuthor) => {
+      try {
+        judge(octets.toString('latin1'), isAuthor);
+      } catch (error) {
+        const isPromised = error instanceof Failure && (error.kind === 'syntax' || error.kind === 'unsupported');
+        assert.ok(isPromised && error.message.length < 200, String(error));
+      }
+    }),
+    cases(3000),
+  );
+});
+
+function judge(line: string, isAuthor: boolean): void {
+  const command = parseCommand(line);
+  if (command.verb === 'MAIL') {
+    const { sizeBytes = 0, ...words } = parseMailParameters(command.parameters, { now: NOW, isAuthor });
+    assert.ok(
+      Number.isSafeInteger(sizeBytes) && (isAuthor || (words.by ?? words.holdUntil ?? words.priority) === undefined),
+    );
+    const written = { ...words, isUtf8: true as const, sender: command.sender };
+    const again = parseCommand(mailCommand(written, sizeBytes, { offered: ALL, now: NOW }).slice(0, -2));
+    assert.ok(again.verb === 'MAIL');
+    assert.deepEqual(again.sender, command.sender);
+    const read = parseMailParameters(again.parameters, { now: NOW, isAuthor: true });
+    assert.deepEqual(read, { ...words, isUtf8: true, sizeBytes });
+  } else if (command.verb === 'RCPT') {
+    const asked = parseRcptParameters(command.parameters);
+    // Without a domain it is the postmaster here, whom no host is told of.
+    if (command.recipient.domain === '') return;
+    const again = parseCommand(rcptCommand({ address: command.recipient, ...asked }, ALL, true).slice(0, -2));
+    assert.ok(again.verb === 'RCPT');
+    assert.deepEqual([again.recipient, parseRcptParameters(again.parameters)], [command.recipient, asked]);
+  } else if (command.verb === 'BDAT') {
+    const { octets = 0 } = command;
+    assert.ok(Number.isSafeInteger(octets) && octets >= 0);
+  } else if (command.verb === 'XCLIENT') {
+    assert.ok(command.attributes.size <= 20);
+    for (const value of command.attributes.values()) {
+      const text = decodeXtext(value);
+      if (text !== undefined) assert.equal(decodeXtext(encodeXtext(text)), text);
+    }
+  }
+}

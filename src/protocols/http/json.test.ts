@@ -1,0 +1,38 @@
+// JSON of strangers: a value, or none; and nothing that would be written down as something else.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { cases, mutatedOctets } from '../../../test/support/nearly-right.ts';
+import { exactJsonOf, jsonOf } from './json.ts';
+
+test('half of a surrogate pair is a value, but none that is kept', () => {
+  for (const text of ['{"a":"\\ud83d"}', '{"\\uDCEE":1}', '["\\udcee\\ud83d"]']) {
+    assert.notEqual(jsonOf(Buffer.from(text)), undefined);
+    assert.equal(exactJsonOf(Buffer.from(text)), undefined, text);
+  }
+  for (const text of ['"\\ud83d\\udcee"', '"\\\\ud83d"', '"\ufeff"'])
+    assert.deepEqual(exactJsonOf(Buffer.from(text)), { value: JSON.parse(text) });
+});
+
+test('any octets are a value that is written and read again as it is, or none', () => {
+  const seeds = [
+    '{"domain":"acme.example","names":["ann","b\u00f6b"],"limit":10,"deep":{"a":[[[]]],"b":null,"c":true}}',
+    '{"text":"\\ud83d\\udcee \\n \\u00fc","__proto__":{"x":1},"constructor":{"prototype":1},"a":1e308,"b":-0.0}',
+    '\ufeff[1,2.5e-7,"x",""]',
+    '"\\uDC00\\uD800"',
+  ];
+  fc.assert(
+    fc.property(mutatedOctets(seeds), (octets) => {
+      const loose = jsonOf(octets);
+      const exact = exactJsonOf(octets);
+      if (exact === undefined) return;
+      assert.ok(loose !== undefined && !Object.hasOwn(Object.prototype, 'x'));
+      const text = JSON.stringify(exact.value);
+      assert.ok(Buffer.from(text).toString('utf8') === text);
+      assert.equal(JSON.stringify(exactJsonOf(Buffer.from(text))?.value), text);
+      assert.equal(JSON.stringify(loose.value), text);
+    }),
+    cases(3000),
+  );
+});
