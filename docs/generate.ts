@@ -538,10 +538,17 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'sync.verify': 'The daily proof has compared every row, or could not be made.',
   'store.collect': 'housekeeping could not write; it comes again',
   'store.remove-copy': 'the copy of the store that an upgrade made seven days ago was taken away; `copy` is its name',
+  'store.remove-aside': 'a segment that was kept aside for seven days was taken away; `file` is its name',
+  'store.segment-aside':
+    'A start has found a segment that is newer than the database: an older store.db was put in its place. The file is kept, see [Crashes and full disks](../crashes-and-full-disks.md#files-that-are-missing).',
+  'store.segment-back': 'a segment that was kept aside is in its place again: the database that knows it is back',
+  'store.segment-missing': 'the file of a segment is missing: its messages cannot be read; `messages` counts them',
   'store.header': 'what format 1 stored of a header could not be read; the message is parsed again from its bytes',
   'store.reparse': 'a message could not be parsed again: it stays as it was, and the next start tries it again',
   'store.reparsed': 'messages of an older parser have been parsed again',
   'store.unlink': "a segment's file could not be removed; the next start does it",
+  'tls.authority':
+    'The local authority was made anew, because its files could not be used or end soon: who trusts `tls/ca.pem` needs the new one.',
   'tls.handshake': 'a client asked for STARTTLS and made no handshake: the connection was closed',
   'tls.refuse': 'files of a certificate are not used, and why; said once as long as it lasts',
   'tls.serve': 'a certificate that is served after a change; `until` is its end',

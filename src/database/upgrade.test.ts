@@ -171,6 +171,31 @@ test('a newer format, another program and a file that is no database are refused
   refused(/another program/);
 });
 
+test('a database without its log, a log without its database, and no store where none may begin: refused, nothing touched', (context) => {
+  const { path, upgrade, files } = store(context, 3);
+  const refused = (words: RegExp, more?: Partial<UpgradeOptions>): void => {
+    const before = files();
+    assert.throws(
+      () => upgrade(unit(first), more),
+      (error: unknown) => error instanceof Failure && error.kind === 'conflict' && words.test(error.message),
+    );
+    assert.deepEqual(files(), before);
+  };
+  writeFileSync(`${path}-shm`, '');
+  refused(/store\.db-wal is missing.*or remove store\.db-shm/);
+  rmSync(`${path}-shm`);
+  writeFileSync(`${path}-wal`, 'what was committed');
+  for (const lose of [() => writeFileSync(path, ''), () => rmSync(path)]) {
+    lose();
+    refused(/store\.db is missing or empty, and its log store\.db-wal is there/);
+  }
+  rmSync(`${path}-wal`);
+  const mayBegin = (): void => {
+    throw new Failure('conflict', 'there is mail');
+  };
+  refused(/there is mail/, { mayBegin });
+});
+
 test('a copy is kept for seven days', (context) => {
   const { path, upgrade, files } = store(context, 1);
   upgrade(unit(first, upper));

@@ -5,7 +5,7 @@
 // Order   check -> .part of a killed run goes -> space -> VACUUM INTO .part -> sync, rename, sync of the directory
 //         -> one transaction -> checkpoint. Killed anywhere, the next start ends the same: until the commit the store is
 //         the old one, and the copy is made anew, because an older program may have written to it in between
-// Errors  another program's file, a newer format: `conflict`, the file untouched. No space: `full`, or `unavailable` with
+// Errors  another program's file, a newer format, a database without its log or the other way round: `conflict`, nothing touched. No space: `full`, or `unavailable` with
 //         both figures where it is seen before; the store is as it was. A file that may not be written: `denied`. Any
 //         other I/O error: FatalStoreError
 
@@ -53,13 +53,17 @@ export interface UpgradeOptions extends Pick<MigrateOptions, 'units'> {
   /** How much there is to migrate, such as `12,345 messages`. */
   readonly size: (connection: MigrationConnection) => string;
   readonly synchronous?: 'FULL' | 'OFF';
+  /** Asked before a store is made where there is none; throws where none may be. */
+  readonly mayBegin?: () => void;
 }
 
 /** Makes the store if there is none. */
 export function upgradeStore(options: UpgradeOptions): void {
   const { path } = options;
   try {
+    requireLog(path);
     const format = check(path);
+    if (format === undefined) options.mayBegin?.();
     for (const { name, isPart } of copiesOf(path)) if (isPart) rmSync(join(dirname(path), name), { force: true });
     const database = openForWriting(path, options.synchronous);
     try {
@@ -71,6 +75,28 @@ export function upgradeStore(options: UpgradeOptions): void {
   } catch (error) {
     throw meaningOf(error, path);
   }
+}
+
+/**
+ * The log holds what was committed last. The engine makes one where it is missing, and takes away one whose database is: so it is
+ * looked at before. At a clean end it goes behind its index, so an index alone has lost its log.
+ */
+function requireLog(path: string): void {
+  const [database, log, index] = ['', '-wal', '-shm'].map((end) => `${path}${end}`) as [string, string, string];
+  if (existsSync(index) && !existsSync(log))
+    throw new Failure(
+      'conflict',
+      `${log} is missing, and with it what was written last: put it back; or remove ${basename(index)} to start without that`,
+    );
+  if (sizeOf(log) > 0 && sizeOf(database) === 0)
+    throw new Failure(
+      'conflict',
+      `${database} is missing or empty, and its log ${basename(log)} is there: put the database back, or move both away to begin anew`,
+    );
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /** By a connection that cannot write: opening for writing would already change another program's file. */

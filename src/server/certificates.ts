@@ -57,8 +57,7 @@ export class Certificates {
   readonly tls: TlsServer;
 
   static async open(parts: CertificatesParts): Promise<Certificates> {
-    const { configuration, clock } = parts;
-    const { certificate } = await localCertificate(configuration.data, namesOf(parts), clock.now());
+    const { certificate } = await lookAtLocal(parts);
     const certificates = new Certificates(parts, certificate);
     await certificates.look();
     return certificates;
@@ -159,8 +158,7 @@ export class Certificates {
   }
 
   async #lookAtLocal(): Promise<boolean> {
-    const { configuration, clock } = this.#parts;
-    const { certificate, made } = await localCertificate(configuration.data, namesOf(this.#parts), clock.now());
+    const { certificate, made } = await lookAtLocal(this.#parts);
     if (made) this.#local = certificate;
     return made;
   }
@@ -192,6 +190,18 @@ export class Certificates {
     this.tls.serve(material);
     for (const thread of this.#threads) thread.stand({ kind: 'tls', material });
   }
+}
+
+async function lookAtLocal(parts: CertificatesParts): ReturnType<typeof localCertificate> {
+  const { configuration, clock, log } = parts;
+  const found = await localCertificate(configuration.data, namesOf(parts), clock.now());
+  if (found.isOtherAuthority)
+    log.warn('tls.authority', {
+      detail:
+        'tls/ca.pem and its key were no pair that can be used, or end soon: another authority was made. ' +
+        'Clients that trust the former one get the new tls/ca.pem, or the files are put back',
+    });
+  return found;
 }
 
 function namesOf({ hostnames, reader }: CertificatesParts): readonly string[] {

@@ -10,6 +10,7 @@ import { forgetPending } from '../provisioning/pending/entries.ts';
 import { pruneHistory } from '../routing/prune-history.ts';
 import { collect, NO_SEGMENT } from '../store/collect.ts';
 import { segmentPath } from '../store/segment.ts';
+import { removeAside } from '../store/segment-files.ts';
 import { pruneZoneChanges } from '../zones/changes.ts';
 import type { MainParts } from './main-parts.ts';
 import { databasePath, segmentsPath } from './paths.ts';
@@ -55,6 +56,7 @@ export function keepHouse(parts: HousekeepingParts): () => void {
       }
       more = (await writer.execute(forgetClients, systemClock.now())) >= CLIENTS_A_ROUND || more;
       for (const copy of removeOldCopies(database, systemClock.now())) log.info('store.remove-copy', { copy });
+      for (const file of await removeAside(segments, systemClock.now())) log.info('store.remove-aside', { file });
     } catch (error) {
       log.warn('store.collect', { detail: String(error) });
     }

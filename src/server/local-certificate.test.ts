@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -15,9 +15,9 @@ test('the local certificate is kept until thirty days are left or its names are 
   const at = (days: number, wanted = names) => localCertificate(data, wanted, start + days * DAY);
 
   const first = await at(0);
-  assert.equal(first.made, true);
+  assert.deepEqual([first.made, first.isOtherAuthority], [true, false]);
   assert.equal(Math.round((first.certificate.notAfter - start) / DAY), 397);
-  assert.deepEqual(await at(0), { certificate: first.certificate, made: false });
+  assert.deepEqual(await at(0), { certificate: first.certificate, made: false, isOtherAuthority: false });
   assert.equal((await at(366)).made, false);
   const second = await at(368);
   assert.equal(second.made, true);
@@ -26,5 +26,11 @@ test('the local certificate is kept until thirty days are left or its names are 
   assert.equal((await at(368, [...names, 'imap.acme.example'])).made, true);
   // The clock was wrong when it was made.
   assert.equal((await at(0)).made, true);
-  assert.equal((await at(3649)).made, true);
+  const late = await at(3649);
+  assert.deepEqual([late.made, late.isOtherAuthority], [true, true]);
+  for (const file of ['ca.pem', 'ca-key.pem']) {
+    await writeFile(join(data, 'tls', file), '');
+    const damaged = await at(3649, [...names, `without.${file}`]);
+    assert.deepEqual([damaged.made, damaged.isOtherAuthority], [true, true]);
+  }
 });

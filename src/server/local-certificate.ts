@@ -8,7 +8,7 @@
 // and a pair that does not match is made anew.
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { hostname as machineName } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Failure } from '../base/failure.ts';
@@ -34,12 +34,12 @@ export function localNames(hostnames: readonly string[], serverNames: readonly s
   return [...new Set(names)].slice(0, LOCAL_NAMES_MAX);
 }
 
-/** `made` says whether it is another one than before. */
+/** `made` says whether it is another one than before; `isOtherAuthority`: clients trust one that is gone. */
 export async function localCertificate(
   data: string,
   names: readonly string[],
   now: number,
-): Promise<{ readonly certificate: ServedCertificate; readonly made: boolean }> {
+): Promise<{ readonly certificate: ServedCertificate; readonly made: boolean; readonly isOtherAuthority: boolean }> {
   const folder = tlsPath(data);
   const files = {
     authority: join(folder, 'ca.pem'),
@@ -54,9 +54,11 @@ export async function localCertificate(
     text(files.key),
   ]);
   const present = usable({ authority, chain, key }, names, now);
-  if (present !== undefined) return { certificate: present, made: false };
+  if (present !== undefined) return { certificate: present, made: false, isOtherAuthority: false };
+  const hadFiles = await hasFiles(folder);
   try {
-    let signer = usableAuthority(authority, authorityKey, now);
+    const kept = usableAuthority(authority, authorityKey, now);
+    let signer = kept;
     if (signer === undefined) {
       signer = await makeAuthority(names[0]!, now);
       await write(files.authorityKey, signer.key, 0o600);
@@ -65,10 +67,20 @@ export async function localCertificate(
     const made = await makeCertificate(signer, { dns: names, ip: ADDRESSES }, now);
     await write(files.key, made.key, 0o600);
     await write(files.chain, made.certificate, 0o644);
-    return { certificate: readCertificate(LOCAL, made.certificate, made.key, now), made: true };
+    return {
+      certificate: readCertificate(LOCAL, made.certificate, made.key, now),
+      made: true,
+      isOtherAuthority: kept === undefined && hadFiles,
+    };
   } catch (error) {
     throw notWritten(folder, error);
   }
+}
+
+/** Of an authority before, whatever they hold. */
+async function hasFiles(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch((): string[] => []);
+  return names.includes('ca.pem') || names.includes('ca-key.pem');
 }
 
 /** The source of the local certificate, beside the folders of the others. */

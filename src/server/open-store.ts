@@ -2,7 +2,8 @@
 
 import { systemClock } from '../base/clock.ts';
 import { ConfigurationFailure } from '../base/exit.ts';
-import { Ids } from '../base/ids.ts';
+import { Failure } from '../base/failure.ts';
+import { Ids, idText } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { openReader } from '../database/connection.ts';
 import { lockDirectory } from '../database/lock.ts';
@@ -13,7 +14,8 @@ import { rootNames } from '../directory/entries.ts';
 import { followPublished } from '../directory/once-a-revision.ts';
 import { useSiteSchema } from '../directory/site-schema.ts';
 import { useSuffix } from '../directory/suffix.ts';
-import { highestId, unlinkUnknownSegments } from '../store/collect.ts';
+import { highestId } from '../store/collect.ts';
+import { hasSegments, settleSegmentFiles } from '../store/segment-files.ts';
 import type { Configuration } from './configuration.ts';
 import { makeDataDirectory } from './data-directory.ts';
 import { databasePath, segmentsPath } from './paths.ts';
@@ -37,7 +39,8 @@ export async function openStore(
 ): Promise<OpenStore> {
   makeDataDirectory(data);
   const lock = lockDirectory(data);
-  bringToFormat(data, log, synchronous);
+  const holdsMail = await hasSegments(segmentsPath(data));
+  bringToFormat(data, { log, synchronous, mayBegin: () => refuseWhereMailIs(data, holdsMail) });
   const shared = new SharedState();
   const { reader, close } = openReader(databasePath(data));
   new Ids(shared.ids, 0, systemClock.now).startAbove(highestId(reader));
@@ -45,7 +48,7 @@ export async function openStore(
   const leaveSuffix = useStoredSuffix(reader, suffixes[0]!);
   const leaveSchema = useSiteSchema(reader, () => shared.revision());
   followPublished(reader, () => shared.revision());
-  await unlinkUnknownSegments(reader, segmentsPath(data));
+  await settleFiles(reader, data, log);
   return {
     shared,
     reader,
@@ -56,6 +59,33 @@ export async function openStore(
       lock.release();
     },
   };
+}
+
+/** A new database beside mail of an older one would refuse that mail's people, and its files would go. */
+function refuseWhereMailIs(data: string, holdsMail: boolean): void {
+  if (!holdsMail) return;
+  throw new Failure(
+    'conflict',
+    `${databasePath(data)} is missing or empty, and ${segmentsPath(data)} holds mail: ` +
+      'put the database back, or move the data directory away to begin anew',
+  );
+}
+
+async function settleFiles(reader: Reader, data: string, log: Log): Promise<void> {
+  const { aside, back, missing } = await settleSegmentFiles(reader, segmentsPath(data));
+  for (const name of aside)
+    log.error('store.segment-aside', {
+      file: name,
+      detail:
+        'newer than store.db, which is an older copy: kept for seven days, and used again once the store.db is back that knows it',
+    });
+  for (const name of back) log.warn('store.segment-back', { file: name });
+  for (const { segment, messages } of missing)
+    log.error('store.segment-missing', {
+      file: `${idText(segment)}.seg`,
+      messages,
+      detail: 'these messages cannot be read: put the file back from a backup; `waypost mailbox check` names them',
+    });
 }
 
 /** All names of domains and all that Waypost keeps for itself stand below it, so a store has the one that it was made with. */

@@ -10,8 +10,15 @@ import { countMessages } from '../store/tables.ts';
 import { databasePath } from './paths.ts';
 import { derived, units } from './units.ts';
 
+interface BringOptions {
+  readonly log: Log;
+  readonly synchronous: 'FULL' | 'OFF';
+  /** Throws where no store may be made. */
+  readonly mayBegin?: () => void;
+}
+
 /** Before any thread opens the database; makes it where there is none. */
-export function bringToFormat(data: string, log: Log, synchronous: 'FULL' | 'OFF'): void {
+export function bringToFormat(data: string, { log, synchronous, mayBegin = () => {} }: BringOptions): void {
   upgradeStore({
     path: databasePath(data),
     units,
@@ -20,6 +27,7 @@ export function bringToFormat(data: string, log: Log, synchronous: 'FULL' | 'OFF
     say,
     size: (connection) => `${grouped(countMessages(connection))} messages`,
     synchronous,
+    mayBegin,
   });
 }
 

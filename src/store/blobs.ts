@@ -4,12 +4,13 @@
 // times what the read does, and messages that came one after the other lie one after the other.
 //
 // Limits  OPEN_MAX descriptors; a read of TOGETHER_BYTES where several are one, with at most GAP_BYTES of what nobody asked for between two
-// Errors  a file that is gone -> `not-found`: the message was expunged and its segment collected; read the row once more
-//         anything else -> `unavailable`
+// Errors  a file that is gone and whose row is, too -> `not-found`: the message was expunged and its segment collected
+//         anything else, a file that is gone while its row is there included -> `unavailable`
 
 import { type FileHandle, open as openHandle } from 'node:fs/promises';
 import { Failure } from '../base/failure.ts';
 import type { SegmentId } from '../base/ids.ts';
+import type { Reader } from '../database/operation.ts';
 import { type Blob, segmentPath } from './segment.ts';
 
 /** Descriptors a thread keeps. */
@@ -37,13 +38,15 @@ interface OpenFile {
 
 export class Blobs {
   readonly #directory: string;
+  readonly #reader: Pick<Reader, 'arrays'>;
   /** In the order of last use. */
   readonly #files = new Map<SegmentId, OpenFile>();
   /** Asked for in this turn. */
   #wanted: Wanted[] = [];
 
-  constructor(directory: string) {
+  constructor(directory: string, reader: Pick<Reader, 'arrays'>) {
     this.#directory = directory;
+    this.#reader = reader;
   }
 
   /** The bytes [start, start + length) of a blob, cut at its end. All of it is in memory at once: callers that stream ask for BLOB_CHUNK_BYTES. */
@@ -73,11 +76,20 @@ export class Blobs {
     } catch (error) {
       // Of several that are read at once, each gets its own outcome.
       if (run.length > 1) for (const one of run) void this.#readRun([one]);
-      else run[0]!.reject(readFailure(error));
+      else run[0]!.reject(this.#failure(segment, error));
     } finally {
       entry.users--;
       if (entry.dropped) this.#closeUnused(entry);
     }
+  }
+
+  #failure(segment: SegmentId, error: unknown): Failure {
+    if (error instanceof Failure) return error;
+    const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    // The row goes in the transaction before the file does: one that is still there has lost its file.
+    const isCollected = isGone && this.#reader.arrays('SELECT 1 FROM segment WHERE id = ?', segment).length === 0;
+    const kind = isCollected ? 'not-found' : 'unavailable';
+    return new Failure(kind, 'The message cannot be read', { detail: String(error), cause: error });
   }
 
   #use(segment: SegmentId): OpenFile {
@@ -158,11 +170,4 @@ async function readWhole(file: FileHandle, from: number, to: number): Promise<Bu
     done += bytesRead;
   }
   return buffer;
-}
-
-function readFailure(error: unknown): Failure {
-  if (error instanceof Failure) return error;
-  const gone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-  const kind = gone ? 'not-found' : 'unavailable';
-  return new Failure(kind, 'The message cannot be read', { detail: String(error), cause: error });
 }

@@ -24,7 +24,7 @@ export interface BlobCheckOptions {
 
 export async function* checkBlobs({ reader, segments, bytes }: BlobCheckOptions): AsyncGenerator<StoreProblem> {
   const sizes = new Map<SegmentId, number | undefined>();
-  const blobs = new Blobs(segments);
+  const blobs = new Blobs(segments, reader);
   const read = (after: number, limit: number): Row[] =>
     reader.all(
       `SELECT m.id, m.segment, m.offset, m.length, m.hash, m.codec, s.id AS known

@@ -4,9 +4,7 @@
 // A segment may go only when it is closed: its `closed` comes over the same port as the accepts that name it, after the
 // last of them. The file is unlinked after the commit; a reader that finds no file reads the row once more.
 
-import { readdir, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type AccountId, idOf, idText, type MailboxId, type SegmentId } from '../base/ids.ts';
+import { type AccountId, idOf, type MailboxId, type SegmentId } from '../base/ids.ts';
 import { STORE_SLICE_MESSAGES } from '../base/limits.ts';
 import { operation, type Reader } from '../database/operation.ts';
 import { removeReference } from './expunge.ts';
@@ -110,16 +108,4 @@ export function highestId(reader: Reader): number {
     'SELECT max(coalesce((SELECT max(id) FROM message), 0), coalesce((SELECT max(id) FROM segment), 0)) AS id',
   );
   return Number(row?.['id'] ?? 0);
-}
-
-/** Files that no row knows: the process died between making one and committing its row. No row refers to them. */
-export async function unlinkUnknownSegments(reader: Reader, directory: string): Promise<number> {
-  const known = new Set(reader.arrays('SELECT id FROM segment').map((row) => `${idText(Number(row[0]))}.seg`));
-  let unlinked = 0;
-  for (const name of await readdir(directory)) {
-    if (!name.endsWith('.seg') || known.has(name)) continue;
-    await unlink(join(directory, name));
-    unlinked++;
-  }
-  return unlinked;
 }

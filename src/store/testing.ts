@@ -41,7 +41,7 @@ const deliver = operation('test.deliver', async (tx, { message, accounts }: Deli
 export class TestStore {
   readonly database: TestDatabase = openTestDatabase([storeUnit]);
   readonly segmentsPath = join(this.database.directory, 'segments');
-  readonly blobs = new Blobs(this.segmentsPath);
+  readonly blobs = new Blobs(this.segmentsPath, this.database.reader);
   readonly intakes: Intakes;
   readonly #ids = new Ids(new BigInt64Array(1), 0, systemClock.now);
   /** What the segments could not go on with. */

@@ -43,7 +43,7 @@ export async function rawPiece(
     throw new Failure('not-found', 'it is not in the queue any more');
   const { blob, traceBytes } = message;
   const from = at ?? traceBytes;
-  const blobs = new Blobs(segments);
+  const blobs = new Blobs(segments, reader);
   try {
     const body = await blobs.read(blob, from, PIECE_BYTES);
     const next = from + body.length;

@@ -130,7 +130,7 @@ export class TestTransfer {
     };
     this.#segments = new SegmentWriter(host);
     this.intakes = createIntakes(host, this.#segments);
-    this.#blobs = new Blobs(segments);
+    this.#blobs = new Blobs(segments, directory.reader);
     directory.onNotification((notification) => {
       if (notification.kind === 'queue' || notification.kind === 'routing') this.#schedule?.wake();
       if (notification.kind === 'routing') this.#release?.wake();

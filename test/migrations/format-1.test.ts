@@ -169,7 +169,7 @@ test('the migrated store gives the same answers at every door, and says that it 
 test('every row of the queue is there as it was, also those that were worked on', () => {
   using store = copyOfStore();
   const { data } = store;
-  bringToFormat(data, silentLog, 'FULL');
+  bringToFormat(data, { log: silentLog, synchronous: 'FULL' });
   const { reader, close } = openReader(join(data, 'store.db'));
   const before = JSON.parse(golden('queue.json')) as object[];
   assert.deepEqual(
@@ -182,7 +182,7 @@ test('every row of the queue is there as it was, also those that were worked on'
 test('an older program refuses the migrated store: the number that it looks at is higher than its own', () => {
   using store = copyOfStore();
   const { data } = store;
-  bringToFormat(data, silentLog, 'FULL');
+  bringToFormat(data, { log: silentLog, synchronous: 'FULL' });
   const database = new DatabaseSync(join(data, 'store.db'), { readOnly: true });
   // The check of format 1, as that program has it: `user_version > 1` ends it with 75.
   const { user_version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
@@ -195,12 +195,12 @@ test('the way back: the copy is the old store, and the next upgrade of it gives 
   using store = copyOfStore();
   const { data, path } = store;
   const old = contents(path);
-  bringToFormat(data, silentLog, 'FULL');
+  bringToFormat(data, { log: silentLog, synchronous: 'FULL' });
   assert.equal(existsSync(`${path}-wal`), false, 'the log was written back');
   const migrated = contents(path);
   assert.notDeepEqual(migrated, old);
   renameSync(`${path}.format-1`, path);
   assert.deepEqual(contents(path), old);
-  bringToFormat(data, silentLog, 'FULL');
+  bringToFormat(data, { log: silentLog, synchronous: 'FULL' });
   assert.deepEqual(contents(path), migrated);
 });

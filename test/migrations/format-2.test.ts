@@ -61,7 +61,7 @@ test('the lists of a migrated store have the members that they had, in their ord
 test('every member is one row, counted, and no entry has a copy of it', () => {
   using store = copyOfStore({ format: 2 });
   const old = contents(store.path);
-  bringToFormat(store.data, silentLog, 'FULL');
+  bringToFormat(store.data, { log: silentLog, synchronous: 'FULL' });
   assert.deepEqual(contents(`${store.path}.format-2`), old);
   const database = new DatabaseSync(store.path, { readOnly: true });
   const rows = (sql: string): unknown[][] =>

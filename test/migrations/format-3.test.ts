@@ -59,7 +59,7 @@ test('each row of the queue goes on from where it was', async () => {
 test('rows know who holds them, and what is to be reported of them; the copy is the old store', () => {
   using store = copyOfStore({ format: 3 });
   const old = contents(store.path);
-  bringToFormat(store.data, silentLog, 'FULL');
+  bringToFormat(store.data, { log: silentLog, synchronous: 'FULL' });
   assert.deepEqual(contents(`${store.path}.format-3`), old);
   const rows = (contents(store.path)['queue'] as string[])
     .slice(1)

@@ -75,6 +75,6 @@ test('domains have the records of today, people and queue are as they were', asy
 test('the copy is the old store', () => {
   using store = copyOfStore({ format: 4 });
   const old = contents(store.path);
-  bringToFormat(store.data, silentLog, 'FULL');
+  bringToFormat(store.data, { log: silentLog, synchronous: 'FULL' });
   assert.deepEqual(contents(`${store.path}.format-4`), old);
 });

@@ -24,7 +24,7 @@ const WRITES_FAILED = 6;
 
 const LOAD = join(import.meta.dirname, '../../src/server/load-sources.ts');
 
-const migrate = (data: string): void => bringToFormat(data, silentLog, 'FULL');
+const migrate = (data: string): void => bringToFormat(data, { log: silentLog, synchronous: 'FULL' });
 
 /** The migration in a process of its own, under strace; its calls on this store are counted and disturbed. */
 function disturbed({ data, path }: StoreCopy, ...options: readonly string[]) {

@@ -11,7 +11,7 @@ import { FatalStoreError } from '../../src/database/batch.ts';
 import { bringToFormat } from '../../src/server/upgrade.ts';
 
 try {
-  bringToFormat(process.argv[2]!, silentLog, 'FULL');
+  bringToFormat(process.argv[2]!, { log: silentLog, synchronous: 'FULL' });
 } catch (error) {
   process.stderr.write(`${String(error)}\n`);
   process.exitCode = error instanceof FatalStoreError ? EXIT.ioError : exitCode(asFailure(error).kind);

@@ -60,7 +60,7 @@ export async function openTestImap(
     },
   };
   const segments = new SegmentWriter(host);
-  const blobs = new Blobs(database.directory);
+  const blobs = new Blobs(database.directory, database.reader);
   const accounts = new Map<string, TableAccount>();
   const watchers = new Map<AccountId, Set<() => void>>();
   database.onNotification((notification) => {

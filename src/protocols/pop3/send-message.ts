@@ -6,10 +6,10 @@
 
 import { Failure } from '../../base/failure.ts';
 import { PARSER } from '../../message/structure.ts';
-import { isStored, type StoredBytes } from '../../store/messages.ts';
+import type { StoredBytes } from '../../store/messages.ts';
 import { MessageEncoder, TopCutter } from '../../wire/pop3/multi-line.ts';
 import type { Pop3Conversation } from './conversation.ts';
-import { type DropMessage, noSuchMessage } from './maildrop.ts';
+import { noSuchMessage } from './maildrop.ts';
 import { PIECE_BYTES } from './read-ahead.ts';
 
 /** All of it, or its header and so many lines of its body. */
@@ -17,7 +17,7 @@ export async function sendMessage(session: Pop3Conversation, number: number, bod
   const message = session.maildrop.get(number);
   const { row, first } = session.readAhead.begin(message) ?? noSuchMessage();
   // The first piece before anything is said, so that most of what can go wrong is an answer.
-  const piece = await first.catch((error: unknown) => notRead(session, message, error));
+  const piece = await first.catch(notRead);
   session.ok(bodyLines === undefined ? `${message.size} octets` : 'The beginning of the message');
   try {
     await stream(session, row, piece, bodyLines === undefined ? undefined : new TopCutter(bodyLines));
@@ -26,11 +26,10 @@ export async function sendMessage(session: Pop3Conversation, number: number, bod
   }
 }
 
-/** A file that is gone: the message was expunged since we looked, or there is something wrong. */
-function notRead({ door, maildrop }: Pop3Conversation, { uid }: DropMessage, error: unknown): never {
-  if (!(error instanceof Failure) || error.kind !== 'not-found') throw error;
-  if (!isStored(door.reader, maildrop.access, uid)) noSuchMessage();
-  throw new Failure('unavailable', error.message, { detail: error.detail ?? '', cause: error });
+/** A file that is gone: the message was expunged since we looked. */
+function notRead(error: unknown): never {
+  if (error instanceof Failure && error.kind === 'not-found') noSuchMessage();
+  throw error;
 }
 
 async function stream(

@@ -85,7 +85,7 @@ const report = (message: ThreadReport): void => parentPort?.postMessage(message)
 const host = segmentHost(parts, data.thread, (error) => report({ kind: 'fatal', text: error.message }));
 const segments = new SegmentWriter(host);
 const intakes = createIntakes(host, segments);
-const blobs = new Blobs(segmentsPath(configuration.data));
+const blobs = new Blobs(segmentsPath(configuration.data), reader);
 const sourceCalls = new SourceCalls(report);
 const askSource = callsOfSources(parts.provider, (call) => sourceCalls.call(call));
 const sources = new SourceAuthority({ reader, writer: parts.writer, call: askSource });

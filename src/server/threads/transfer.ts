@@ -63,7 +63,7 @@ const report = (message: TransferReport): void => parentPort?.postMessage(messag
 const host = segmentHost(parts, data.thread, (error) => report({ kind: 'fatal', text: error.message }));
 const segments = new SegmentWriter(host);
 const intakes = createIntakes(host, segments);
-const blobs = new Blobs(segmentsPath(configuration.data));
+const blobs = new Blobs(segmentsPath(configuration.data), reader);
 const resolver = new DnsClient({ servers: configuration.resolver });
 const site = siteOf(data.hostnames, configuration, reader);
 const revision = (): PublishedRevision => parts.shared.routingRevision();
